@@ -2,8 +2,8 @@
 
     from authfsm import Cognito, Code, State
 
-Everything public is here, and nothing is imported before it is asked for: `import authfsm` costs a few
-milliseconds and loads neither boto3 nor graphviz.
+All public names but those of the sub-packages are here. Each is imported when it is first used: `import
+authfsm` takes a few milliseconds and loads neither boto3 nor graphviz.
 """
 
 from __future__ import annotations
@@ -124,6 +124,8 @@ if TYPE_CHECKING:
     from authfsm.stores import MemoryStore as MemoryStore
     from authfsm.stores import PendingSignIns as PendingSignIns
 
+__version__ = "0.1.0"
+
 _EXPORTS = {
     "core.device": "Device",
     "diagrams": "diagram",
@@ -162,15 +164,17 @@ _EXPORTS = {
     "stores": "AsyncPendingSignIns MemoryStore PendingSignIns",
     "core.wire_requests": "Request",
 }
-_WHERE = {name: f"authfsm.{room}" for room, names in _EXPORTS.items() for name in names.split()}
+_MODULES = {
+    name: f"authfsm.{module}" for module, names in _EXPORTS.items() for name in names.split()
+}
 
-__all__ = sorted(_WHERE)  # noqa: PLE0605 - the table above is the one list; a test holds it to the imports
+__all__ = sorted(_MODULES)  # noqa: PLE0605 - a test compares the table above with the imports
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
+    if name not in _MODULES:
         raise AttributeError(f"module 'authfsm' has no attribute {name!r}")
-    value = getattr(import_module(_WHERE[name]), name)
+    value = getattr(import_module(_MODULES[name]), name)
     globals()[name] = value
     return value
 

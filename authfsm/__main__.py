@@ -1,4 +1,4 @@
-"""`python -m authfsm` is the command line."""
+"""Runs the command line: `python -m authfsm`."""
 
 from authfsm.cli import app
 

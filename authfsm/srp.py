@@ -1,15 +1,15 @@
-"""Cognito's SRP-6a, both halves of it: integers and bytes in, integers and bytes out.
+"""Cognito's SRP-6a, the client's half and the service's: integers and bytes in, integers and bytes out.
 
-No clock, no randomness: entropy and moments are arguments. What is standard SRP-6a (A, B) is the
-`srp` package's, by its public interface; what is Cognito's own (padding, u, x, S, the key, the
-signature) stands here. Powers take constant time, other threads running on. N, g, k, a, A, b, B, u,
-x, v, S are RFC 5054's names, and integers; texts are hashed in UTF-8. "The clients", by whose rules
-Cognito's own part is known, are pycognito and amazon-cognito-identity-js.
+There is no clock and no randomness: entropy and times are arguments. Standard SRP-6a (A, B) comes from the
+`srp` package, by its public interface; Cognito's own part (padding, u, x, S, the key, the signature) is
+here. Powers take constant time, and other threads run meanwhile. N, g, k, a, A, b, B, u, x, v, S are named
+as in RFC 5054, and are integers; texts are hashed in UTF-8. "The clients", from which Cognito's own part is
+known, are pycognito and amazon-cognito-identity-js.
 
-Cognito's protocol gives the client no proof of the server. In SRP-6a the server answers the client's proof
-M1 with M2, which only who has the verifier can compute (RFC 2945, section 3); Cognito sends no M2. That
-the peer is Cognito rests on TLS alone. A peer that is not, and chooses B and the salt, can test one guess at
-the password for each proof it gets; so a sign-in gives one proof for one challenge.
+Cognito's protocol does not prove the server to the client. In SRP-6a the server answers the client's proof
+M1 with M2, which needs the verifier (RFC 2945, section 3); Cognito sends no M2. Only TLS assures that the
+peer is Cognito. Another peer that chooses B and the salt can test one guess at the password with each proof
+that it gets; so a sign-in gives one proof for one challenge.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ N_HEX: Final = (
     "BBE117577A615D6C770988C0BAD946E208E24FA074E5AB3143DB5BFCE0FD108E4B82D120A93AD2CAFFFFFFFFFFFFFFFF"
 )
 N: Final = int(N_HEX, 16)
-g: Final = 2  # A trap: RFC 5054 gives this prime the generator 5; Cognito's is 2.
+g: Final = 2  # RFC 5054 gives this prime the generator 5; Cognito uses 2.
 
 _HEX: Final = re.compile(r"[0-9A-Fa-f]{1,1024}")  # N has 768 digits; the rest is for leading zeros.
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -59,7 +59,7 @@ _TIMESTAMP: Final = re.compile(
 
 
 class SrpRefused(ValueError):
-    """A value that would break the proof, or is malformed: which one (`value`), never what it was."""
+    """A value is malformed, or would break the proof; `value` is its name."""
 
     def __init__(self, value: str, reason: str) -> None:
         super().__init__(value, reason)
@@ -70,14 +70,14 @@ class SrpRefused(ValueError):
 
 
 def padded(n: int) -> bytes:
-    """A non-negative integer as Java's BigInteger.toByteArray() writes it: the clients' padHex.
-    Big-endian, as short as can be, a zero byte in front where the top bit would be set.
+    """Return a non-negative integer as Java's BigInteger.toByteArray() does: the clients' padHex.
+    Big-endian, as short as possible, with a zero byte in front if the top bit would be set.
     """
     return n.to_bytes(n.bit_length() // 8 + 1, "big")
 
 
 def H(*parts: bytes) -> int:
-    """SHA-256 of the bytes joined, as an integer (RFC 5054)."""
+    """Return SHA-256 of the joined bytes, as an integer (RFC 5054)."""
     return int.from_bytes(hashlib.sha256(b"".join(parts)).digest(), "big")
 
 
@@ -85,8 +85,8 @@ k: Final = H(padded(N), padded(g))  # The clients: SHA256("00" + N + "02"); the 
 
 
 def from_hex(text: str, name: str) -> int:
-    """The integer of at most 1,024 hexadecimal digits, with or without leading zeros.
-    Anything else (a sign, 0x, a space, an underscore) is `SrpRefused` under the `name` given.
+    """Return the integer of at most 1,024 hexadecimal digits, with or without leading zeros.
+    Anything else (a sign, 0x, a space, an underscore) raises `SrpRefused` with this `name`.
     """
     if not _HEX.fullmatch(text):
         raise SrpRefused(name, "is not a hexadecimal number of at most 1024 digits")
@@ -94,13 +94,13 @@ def from_hex(text: str, name: str) -> int:
 
 
 def to_hex(n: int) -> str:
-    """The integer in the fewest lower-case hexadecimal digits: clients send SRP_A unpadded."""
+    """Return an integer in the fewest lower-case hexadecimal digits: clients send SRP_A unpadded."""
     return f"{n:x}"
 
 
 def pool_name(pool_id: str) -> str:
-    """The part of a pool id after its "_", under which passwords are hashed: AbC of eu-west-1_AbC.
-    ValueError if there is no such part, or more than one: clients would not agree on it.
+    """Return the part of a pool id after its "_", with which passwords are hashed: AbC of eu-west-1_AbC.
+    Raises ValueError if there is no such part, or more than one, for which clients differ.
     """
     region, _, name = pool_id.partition("_")
     if not region or not name or "_" in name:
@@ -110,20 +110,20 @@ def pool_name(pool_id: str) -> str:
 
 @frozen
 class Ephemeral:
-    """The client's key pair for one proof: a is kept, A is sent."""
+    """The client's key pair for one proof: a stays secret, A is sent."""
 
     a: Secret[int]
     A: int
 
     @property
     def SRP_A(self) -> str:
-        """A as the wire has it: hexadecimal, unpadded."""
+        """A as it is sent: hexadecimal, unpadded."""
         return to_hex(self.A)
 
 
 def ephemeral(entropy: bytes) -> Ephemeral:
-    """The client's key pair, A = g^a mod N (RFC 5054, 2.5.4).
-    `entropy` is a: 32 random bytes, used once. `SrpRefused` if not 32, or if all are zero.
+    """Return the client's key pair, A = g^a mod N (RFC 5054, 2.5.4).
+    `entropy` is a: 32 random bytes, used once. Raises `SrpRefused` if not 32, or if all are zero.
     """
     a = _exponent(entropy, "a")
     user = _standard("User", b"", bytes_a=entropy)
@@ -132,10 +132,10 @@ def ephemeral(entropy: bytes) -> Ephemeral:
 
 
 def private_key(realm: str, name: str, password: str | Secret[str], salt: int) -> int:
-    """x = SHA256(padded(salt) | SHA256(realm | name | ":" | password)): one formula, two variants.
-    A user's password: the pool's name (`pool_name`) and USER_ID_FOR_SRP. A device's (AWS, "Working
-    with user devices"): DeviceGroupKey and DEVICE_KEY. The salt is the integer: zeros in front of
-    SALT do not count. `SrpRefused` if a text has a lone surrogate.
+    """Return x = SHA256(padded(salt) | SHA256(realm | name | ":" | password)).
+    For a user's password, realm and name are the pool's name (`pool_name`) and USER_ID_FOR_SRP; for a
+    device's (AWS, "Working with user devices"), DeviceGroupKey and DEVICE_KEY. The salt is an integer:
+    zeros in front of SALT do not count. Raises `SrpRefused` if a text has a lone surrogate.
     """
     password = secret(password)
     user = _utf8(realm, "realm") + _utf8(name, "name") + b":"
@@ -143,14 +143,14 @@ def private_key(realm: str, name: str, password: str | Secret[str], salt: int) -
 
 
 def verifier(x: int | Secret[int]) -> int:
-    """v = g^x mod N: what the service keeps in place of the password (RFC 5054, 2.4)."""
+    """Return v = g^x mod N, which the service stores instead of the password (RFC 5054, 2.4)."""
     x = secret(x)
     return _power(g, x)
 
 
 def scrambler(A: int, B: int) -> int:
-    """u = SHA256(padded(A) | padded(B)).
-    `SrpRefused` if A or B is 0 mod N or has more than 3,072 bits, or if u is 0.
+    """Return u = SHA256(padded(A) | padded(B)).
+    Raises `SrpRefused` if A or B is 0 mod N or has more than 3,072 bits, or if u is 0.
     """
     # RFC 5054, 2.5.3 and 2.5.4: both sides "MUST abort" on such an A or B.
     u = H(padded(_public(A, "A")), padded(_public(B, "B")))
@@ -160,7 +160,7 @@ def scrambler(A: int, B: int) -> int:
 
 
 def shared_secret(ephemeral: Ephemeral, B: int, x: int | Secret[int]) -> int:
-    """S = (B - k g^x)^(a + u x) mod N, the client's side (RFC 5054, 2.6); refuses as `scrambler`."""
+    """Return S = (B - k g^x)^(a + u x) mod N, the client's side (RFC 5054, 2.6); raises as `scrambler`."""
     x = secret(x)
     u = scrambler(ephemeral.A, B)
     # "Take the base mod N first": the difference may be negative.
@@ -168,14 +168,14 @@ def shared_secret(ephemeral: Ephemeral, B: int, x: int | Secret[int]) -> int:
 
 
 def derived_key(S: int, u: int) -> bytes:
-    """The 16 bytes that sign: HKDF-SHA256 (RFC 5869) of padded(S), the salt being padded(u)."""
+    """Return the 16 bytes of the signing key: HKDF-SHA256 (RFC 5869) of padded(S) with the salt padded(u)."""
     extracted = hmac.digest(padded(u), padded(S), "sha256")  # RFC 5869, 2.2
     # RFC 5869, 2.3: T(1) = HMAC(PRK, info | 0x01). The clients: this info, the first 16 bytes.
     return hmac.digest(extracted, b"Caldera Derived Key\x01", "sha256")[:16]
 
 
 def client_key(ephemeral: Ephemeral, B: int, x: int | Secret[int]) -> bytes:
-    """The client's 16 bytes, from its key pair, SRP_B and x; refuses as `scrambler`."""
+    """Return the client's signing key, from its key pair, SRP_B and x; raises as `scrambler`."""
     x = secret(x)
     return derived_key(shared_secret(ephemeral, B, x), scrambler(ephemeral.A, B))
 
@@ -183,7 +183,7 @@ def client_key(ephemeral: Ephemeral, B: int, x: int | Secret[int]) -> bytes:
 def sign(
     key: bytes | Secret[bytes], realm: str, name: str, secret_block: bytes, timestamp: str
 ) -> str:
-    """The signature in base64: HMAC-SHA256(key, realm | name | secret block | timestamp).
+    """Return the signature in base64: HMAC-SHA256(key, realm | name | secret block | timestamp).
     Realm and name as in `private_key`; the block decoded; the timestamp as sent.
     """
     key = secret(key)
@@ -203,11 +203,11 @@ def claim(
     secret_block: str,
     timestamp: str,
 ) -> str:
-    """Return the client's whole half: PASSWORD_CLAIM_SIGNATURE, in base64.
-    It proves the password to the server; nothing comes back that proves the server to the client.
-    `ephemeral` is the pair whose A was sent; realm, name, password, salt as in `private_key`; B, the
-    integer of SRP_B; SECRET_BLOCK in base64, as it came; TIMESTAMP as `timestamp` writes it.
-    `SrpRefused` as `scrambler` and `private_key`, or if the block is not base64.
+    """Return PASSWORD_CLAIM_SIGNATURE in base64, the client's proof of the password.
+    The reply will not prove the server to the client. `ephemeral` is the pair whose A was sent; realm, name,
+    password and salt as in `private_key`; B is the integer of SRP_B; SECRET_BLOCK in base64, as it came;
+    TIMESTAMP as `timestamp` returns it. Raises `SrpRefused` as `scrambler` and `private_key`, or if the
+    block is not base64.
     """
     password = secret(password)
     block = _from_base64(secret_block, "SECRET_BLOCK")
@@ -217,18 +217,18 @@ def claim(
 
 @frozen
 class ServerEphemeral:
-    """The service's key pair for one proof: b is kept, B is sent."""
+    """The service's key pair for one proof: b stays secret, B is sent."""
 
     b: Secret[int]
     B: int
 
 
 def server_ephemeral(v: int, A: int, entropy: bytes) -> ServerEphemeral:
-    """The service's key pair, B = k v + g^b mod N (RFC 5054, 2.5.3), for a verifier and an SRP_A.
-    `entropy` is b, as in `ephemeral`. `SrpRefused` also if A or v is 0 mod N or too long.
+    """Return the service's key pair, B = k v + g^b mod N (RFC 5054, 2.5.3), for a verifier and an SRP_A.
+    `entropy` is b, as in `ephemeral`. Raises `SrpRefused` also if A or v is 0 mod N or too long.
     """
     b = _exponent(entropy, "b")
-    # A goes in although B does not need it: srp never frees a Verifier that was not given one.
+    # B does not need A, but srp never frees a Verifier that was made without one.
     public = padded(_public(v, "v")), padded(_public(A, "A"))
     pair = _standard("Verifier", b"", *public, bytes_b=entropy)
     B = int.from_bytes(pair.get_challenge()[1], "big") if pair else (k * v + _power(g, b)) % N
@@ -236,7 +236,7 @@ def server_ephemeral(v: int, A: int, entropy: bytes) -> ServerEphemeral:
 
 
 def server_key(server: ServerEphemeral, A: int, v: int) -> bytes:
-    """The service's 16 bytes, S = (A v^u)^b mod N (RFC 5054, 2.6); refuses as `scrambler`."""
+    """Return the service's signing key, from S = (A v^u)^b mod N (RFC 5054, 2.6); raises as `scrambler`."""
     u = scrambler(A, server.B)
     return derived_key(_power(A * _power(v, u) % N, server.b), u)
 
@@ -249,7 +249,7 @@ def verify(  # noqa: PLR0917 - the order is that of sign
     timestamp: str,
     signature: str,
 ) -> bool:
-    """Whether PASSWORD_CLAIM_SIGNATURE is what `sign` gives; False too if it is not base64."""
+    """Return whether PASSWORD_CLAIM_SIGNATURE is what `sign` returns; False also if it is not base64."""
     key = secret(key)
     ours = sign(key, realm, name, secret_block, timestamp).encode()
     return hmac.compare_digest(ours, signature.encode("utf-8", "replace"))
@@ -266,8 +266,8 @@ class DeviceVerifier:
 def device_verifier(
     group_key: str, device_key: str, password: str | Secret[str], salt: bytes
 ) -> DeviceVerifier:
-    """What ConfirmDevice registers, from NewDeviceMetadata's keys, the device's password, a salt.
-    The clients: 40 random bytes in base64 are the password. `SrpRefused` if the salt is not of 16.
+    """Return what ConfirmDevice registers, from NewDeviceMetadata's keys, the device's password and a salt.
+    The clients use 40 random bytes in base64 as the password. Raises `SrpRefused` if the salt has not 16.
     """
     password = secret(password)
     if len(salt) != 16:  # noqa: PLR2004 - AWS, "Working with user devices": 16 random bytes
@@ -278,8 +278,8 @@ def device_verifier(
 
 
 def from_device_config(password_verifier: str, salt: str) -> tuple[int, int]:
-    """The integers v and salt of a DeviceSecretVerifierConfig, each base64 of padded bytes.
-    `SrpRefused` if not base64, negative, 0 mod N (the verifier) or too long.
+    """Return the integers v and salt of a DeviceSecretVerifierConfig, each base64 of padded bytes.
+    Raises `SrpRefused` if one is not base64, negative, 0 mod N (the verifier) or too long.
     """
     v, number = (
         int.from_bytes(_from_base64(text, name), "big", signed=True)
@@ -292,7 +292,7 @@ def from_device_config(password_verifier: str, salt: str) -> tuple[int, int]:
 
 
 def secret_hash(username: str, client_id: str, client_secret: str | Secret[str]) -> str:
-    """SECRET_HASH in base64: HMAC-SHA256(client secret, USERNAME of that request | client id)."""
+    """Return SECRET_HASH in base64: HMAC-SHA256(client secret, USERNAME of that request | client id)."""
     client_secret = secret(client_secret)
     message = _utf8(username, "USERNAME") + _utf8(client_id, "client id")
     return b64encode(hmac.digest(_utf8(client_secret, "client secret"), message, "sha256")).decode()
@@ -303,18 +303,18 @@ class TimestampFormat(ValueError):
 
 
 def timestamp(moment: datetime) -> str:
-    """TIMESTAMP of an aware datetime (else ValueError): `EEE MMM d HH:mm:ss UTC yyyy`, in English."""
+    """Return TIMESTAMP for an aware datetime: `EEE MMM d HH:mm:ss UTC yyyy`, in English."""
     if moment.utcoffset() is None:
-        raise ValueError("a TIMESTAMP is made of an aware datetime")
-    # datetime.ctime() is English in every locale. It pads the day with a space: the service wants none.
+        raise ValueError("TIMESTAMP needs a datetime with a time zone")
+    # datetime.ctime() is English in every locale. It pads the day with a space, which Cognito refuses.
     weekday, month, day, clock, year = moment.astimezone(timezone.utc).ctime().split()
     return f"{weekday} {month} {day} {clock} UTC {year}"
 
 
 def parse_timestamp(text: str) -> datetime:
-    """The moment that a TIMESTAMP names, or `TimestampFormat`.
-    A zero-padded day and a wrong weekday can be read, so they pass, but no proof over them does:
-    whoever verifies one asks whether `timestamp(parse_timestamp(text)) == text`.
+    """Return the time of a TIMESTAMP; raise `TimestampFormat` if it cannot be read.
+    A zero-padded day and a wrong weekday can be read, but Cognito accepts no proof over them: whoever
+    verifies one checks that `timestamp(parse_timestamp(text)) == text`.
     """
     if found := _TIMESTAMP.fullmatch(text):
         month, day, clock, year = found.groups()
@@ -327,19 +327,19 @@ def parse_timestamp(text: str) -> datetime:
 
 
 def _power(base: int, exponent: int | Secret[int]) -> int:
-    """base^exponent mod N: constant time, the GIL released, the caller's gmpy2 context untouched."""
+    """Return base^exponent mod N: constant time, the GIL released, the caller's gmpy2 context unchanged."""
     exponent = secret(exponent)
-    import gmpy2  # noqa: PLC0415 - 50 ms: only a proof waits for it
+    import gmpy2  # noqa: PLC0415 - 50 ms, for proofs only
 
     with gmpy2.context(allow_release_gil=True):
         return int(gmpy2.powmod_sec(base, exponent.reveal(), N))
 
 
 def _standard(role: str, *given: bytes, **entropy: bytes) -> Any:
-    """An actor of srp's in Cognito's group; None where srp found no OpenSSL to run on: its other
-    half takes powers in variable time, and wants 256 bytes of entropy.
+    """Return a `srp.User` or `srp.Verifier` in Cognito's group; None if srp has found no OpenSSL: its other
+    implementation computes powers in variable time, and needs 256 bytes of entropy.
     """
-    import srp  # noqa: PLC0415 - 10 ms: the same
+    import srp  # noqa: PLC0415 - 10 ms, for proofs only
 
     actor = getattr(srp, role)
     if actor.__module__ != "srp._ctsrp":

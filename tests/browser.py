@@ -25,7 +25,7 @@ AXE = Path(__file__).parent / "js" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 @frozen
-class DisplayMixin:
+class OpenedPage:
     """A page that is shown.
 
     Args:
@@ -40,7 +40,7 @@ class DisplayMixin:
 
 
 @contextmanager
-def chromium(folder: Path, width: int = 1440, height: int = 900) -> Iterator[DisplayMixin]:
+def chromium(folder: Path, width: int = 1440, height: int = 900) -> Iterator[OpenedPage]:
     """A system's Chromium with an empty profile, which tests drive.
 
     Args:
@@ -58,7 +58,7 @@ def chromium(folder: Path, width: int = 1440, height: int = 900) -> Iterator[Dis
             viewport={"width": width, "height": height},
         )
         try:
-            shown = DisplayMixin(context.new_page())
+            shown = OpenedPage(context.new_page())
             shown.page.on("console", lambda message: shown.said.append(message.text))
             shown.page.on("pageerror", lambda error: shown.said.append(str(error)))
             shown.page.on("request", lambda request: shown.asked.append(request.url))

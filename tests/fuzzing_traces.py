@@ -1,4 +1,4 @@
-"""Structure-aware inputs for the readers of trails and histories: whole ones in any wrapper, then damaged."""
+"""Makes logs and histories in any wrapper and damages them, for fuzzing their readers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STEP = {"sign_in": "a", "step": 1, "from": "START", "given": "user_srp_auth", "t
 
 
 def damaged(value: Any, chance: random.Random) -> Any:
-    """A value with some member of it, at any depth, left out, repeated or replaced."""
+    """Return a value with a member at some depth left out, repeated or replaced."""
     if isinstance(value, dict) and value and chance.random() < 0.8:
         name = chance.choice(list(value))
         if chance.random() < 0.2:
@@ -39,7 +39,7 @@ def damaged(value: Any, chance: random.Random) -> Any:
 
 
 def wrapped(value: Any, chance: random.Random) -> Any:
-    """A value within something else."""
+    """Return a value in a wrapper."""
     text = json.dumps(value)
     packed = base64.b64encode(gzip.compress(text.encode(), 1)).decode()
     depth = chance.randrange(1, 1500)
@@ -50,7 +50,7 @@ def wrapped(value: Any, chance: random.Random) -> Any:
 
 
 def cut(text: str, chance: random.Random) -> str:
-    """A text with a piece left out, doubled, or replaced."""
+    """Return a text with a piece left out, doubled or replaced."""
     for _ in range(chance.randrange(3)):
         a, b = sorted((chance.randrange(len(text) + 1), chance.randrange(len(text) + 1)))
         middle = chance.choice(
@@ -60,8 +60,8 @@ def cut(text: str, chance: random.Random) -> str:
     return text
 
 
-def trail(chance: random.Random) -> str:
-    """The text of a trail, more or less."""
+def log_text(chance: random.Random) -> str:
+    """Return the text of a damaged log."""
     events = tuple(damaged(each, chance) if chance.random() < 0.7 else each for each in ILLEGAL)
     try:
         text = chance.choice(list(WRAPPERS.values()))(events)
@@ -70,8 +70,8 @@ def trail(chance: random.Random) -> str:
     return cut(text, chance)
 
 
-def history(chance: random.Random) -> str:
-    """The text of a history, more or less."""
+def history_text(chance: random.Random) -> str:
+    """Return the text of a damaged history."""
     count = chance.randrange(1, 4)
     steps = [{**STEP, "step": n + 1} for n in range(count)]
     steps = [damaged(each, chance) if chance.random() < 0.5 else each for each in steps]
@@ -79,20 +79,20 @@ def history(chance: random.Random) -> str:
 
 
 def try_one(seed: int) -> None:
-    """Read a trail and a history made from a seed; whatever is raised that has no type of ours goes on to the caller.
+    """Read a log and a history made from a seed, and raise any error that is not one of this package's.
 
     Args:
         seed: what they are made from.
     """
     chance = random.Random(seed)  # noqa: S311 - the same inputs for the same seed
-    text, tally = trail(chance), ScanCounts()
+    text, counts = log_text(chance), ScanCounts()
     pieces = [text[n : n + 700] for n in range(0, len(text), 700)] if seed % 2 else [text]
-    for _, line in scan(iter(pieces), tally):
+    for _, line in scan(iter(pieces), counts):
         json.loads(line)
-    if text.strip("\ufeff \t\r\n") and tally == ScanCounts():
+    if text.strip("\ufeff \t\r\n") and counts == ScanCounts():
         raise AssertionError("a text passed unread")
     for understand in (history_from_json, histories_from_json):
         try:
-            understand(history(chance))
+            understand(history_text(chance))
         except AuthfsmError:
             continue

@@ -1,4 +1,4 @@
-"""HTTP requests for the server, drawn from a seed: well formed but for what chance did to them.
+"""HTTP requests for the server, drawn from a seed: well formed except for random faults.
 
 The bodies are made from botocore's model of the API, the heads from what browsers, clients and attackers
 send. `answered` hands one to the server's ASGI application, without a socket.
@@ -80,7 +80,7 @@ HEADERS: Final[dict[bytes, Sequence[bytes]]] = {
 
 
 @frozen
-class Asked:
+class FuzzRequest:
     """A request.
 
     Args:
@@ -98,8 +98,8 @@ class Asked:
     body: bytes = field(repr=lambda body: repr(body[:300]))
 
 
-class Inputs:
-    """Requests drawn from a seed; values that replies brought (sessions, tokens) come again in later ones.
+class FuzzRequests:
+    """Requests drawn from a seed; sessions and tokens of replies appear in later requests.
 
     Args:
         seed: of the random numbers.
@@ -110,7 +110,7 @@ class Inputs:
         self._seen: dict[str, list[str]] = {}
 
     def learn(self, body: bytes) -> None:
-        """Keep the sessions and tokens of a reply."""
+        """Remember the sessions and tokens of a reply."""
         try:
             reply = json.loads(body)
         except ValueError:
@@ -127,8 +127,8 @@ class Inputs:
                 self._seen.setdefault(name, []).append(value)
                 del self._seen[name][:-20]
 
-    def request(self) -> Asked:
-        """The next request."""
+    def request(self) -> FuzzRequest:
+        """Return the next request."""
         method = self._of(METHODS)
         likely = self._chance(0.7)
         path = "/" if method == "POST" and likely else self._of(PATHS)
@@ -148,7 +148,7 @@ class Inputs:
             headers.append((b"x-amz-target", target.encode("latin-1", "replace")))
         self._random.shuffle(headers)
         body = self._body(operation) if method == "POST" or self._chance(0.1) else b""
-        return Asked(
+        return FuzzRequest(
             method, path, self._of(QUERIES) if self._chance(0.3) else b"", tuple(headers), body
         )
 
@@ -233,8 +233,8 @@ class Inputs:
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 
-async def answered(application: Application, asked: Asked) -> tuple[int, bytes]:
-    """The status and body of the reply to one request; of a stream, the first piece.
+async def answered(application: Application, asked: FuzzRequest) -> tuple[int, bytes]:
+    """Return the status and body of the reply to a request; of a stream, the first piece.
 
     Raises:
         TimeoutError: none came in ten seconds.
@@ -275,7 +275,7 @@ async def fuzz(application: Application, seed: int, number: int) -> dict[int, in
     Raises:
         AssertionError: one was answered by a fault of ours, or by none; it is named.
     """
-    inputs, statuses = Inputs(seed), dict[int, int]()
+    inputs, statuses = FuzzRequests(seed), dict[int, int]()
     for count in range(number):
         asked = inputs.request()
         try:

@@ -1,6 +1,6 @@
-"""The other end of a stepper's comm, where a page would be: it hears what a kernel sends, and presses buttons.
+"""The page's end of a stepper's comm: it receives what the kernel sends, and presses buttons.
 
-It stands where Jupyter's own comm stands, below ipywidgets; nothing of authfsm is replaced.
+It replaces Jupyter's own comm, below ipywidgets; nothing of authfsm is replaced.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from comm.base_comm import BaseComm
 from authfsm.notebook import Stepper
 
 
-class Wire(BaseComm):
-    """A comm that keeps what goes over it."""
+class RecordingComm(BaseComm):
+    """A comm that records what goes over it."""
 
-    opened: list[Wire] = []  # noqa: RUF012 - emptied by `wires`
+    opened: list[RecordingComm] = []  # noqa: RUF012 - emptied by `recording_comms`
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.state: list[str] = []
-        self.told: list[dict[str, Any]] = []
-        Wire.opened.append(self)
+        self.states: list[str] = []
+        self.messages: list[dict[str, Any]] = []
+        RecordingComm.opened.append(self)
         super().__init__(*args, **kwargs)
 
     def publish_msg(
@@ -35,74 +35,75 @@ class Wire(BaseComm):
         buffers: Any = None,
         **keys: Any,
     ) -> None:
-        """What is state goes to one list, as the text that a notebook would save; what is told once to another."""
+        """Record a state as the text that a notebook would save, or a message."""
         del msg_type, metadata, buffers, keys
         if data and data.get("method") == "custom":
-            self.told.append(data["content"])
+            self.messages.append(data["content"])
         elif data:
-            self.state.append(json.dumps(data, default=str))
+            self.states.append(json.dumps(data, default=str))
 
 
 @contextmanager
-def wires() -> Iterator[None]:
-    """While this lasts, widgets speak over wires that keep what they say."""
-    before, comm.create_comm = comm.create_comm, Wire
-    Wire.opened = []
+def recording_comms() -> Iterator[None]:
+    """While the context is open, widgets use comms that record."""
+    before, comm.create_comm = comm.create_comm, RecordingComm
+    RecordingComm.opened = []
     try:
         yield
     finally:
         comm.create_comm = before
-        Wire.opened = []
+        RecordingComm.opened = []
 
 
 class Page:
     """What a page shows of a stepper, and what it can do.
 
     Args:
-        stepper: the stepper, made within `wires`.
+        stepper: the stepper, created within `recording_comms`.
     """
 
     def __init__(self, stepper: Stepper) -> None:
         self.stepper = stepper
-        self.wire = next(each for each in Wire.opened if each.comm_id == stepper.widget.model_id)
+        model_id = stepper.widget.model_id
+        self.comm = next(each for each in RecordingComm.opened if each.comm_id == model_id)
 
     @property
-    def scene(self) -> dict[str, Any]:
-        """What is shown."""
-        return dict(self.stepper.widget.scene)
+    def view(self) -> dict[str, Any]:
+        """The view model."""
+        return dict(self.stepper.widget.view_model)
 
     @property
     def forms(self) -> list[str]:
-        """The forms there are, by their triggers."""
-        return [each["trigger"] for each in self.scene["forms"]]
+        """The triggers of the forms."""
+        return [each["trigger"] for each in self.view["forms"]]
 
     @property
     def saved(self) -> str:
-        """All that was ever state, as text: what a notebook may hold."""
-        return "\n".join(self.wire.state)
+        """Every state so far as text: what a notebook may save."""
+        return "\n".join(self.comm.states)
 
-    def says(self, message: Any) -> dict[str, Any]:
-        """Send the kernel a message, as the page does, and hear what it is told.
+    def send(self, message: Any) -> dict[str, Any]:
+        """Send the kernel a message, as the page does, and return its reply.
 
         Args:
             message: the message.
         """
-        self.wire.told.clear()
+        self.comm.messages.clear()
         data = {"method": "custom", "content": message}
-        self.wire.handle_msg({"content": {"data": data}, "buffers": []})
-        assert self.wire.told, "the page waits for ever"
-        return self.wire.told[-1]
+        self.comm.handle_msg({"content": {"data": data}, "buffers": []})
+        assert self.comm.messages, "the page waits for ever"
+        return self.comm.messages[-1]
 
     def press(self, button: str) -> dict[str, Any]:
         """Press one of the buttons."""
-        assert self.scene["buttons"][button]["on"], self.scene["buttons"][button]["why"]
-        return self.says({"do": button})
+        assert self.view["buttons"][button]["enabled"], self.view["buttons"][button]["hint"]
+        return self.send({"do": button})
 
-    def give(self, trigger: str, **values: str) -> dict[str, Any]:
+    def submit(self, trigger: str, **values: str) -> dict[str, Any]:
         """Fill in a form, and send it."""
         assert trigger in self.forms
-        return self.says({"do": "give", "trigger": trigger, "values": values})
+        return self.send({"do": "answer", "trigger": trigger, "values": values})
 
-    def aside(self) -> Any:
-        """What is told for one look."""
-        return self.says({"do": "aside"})["aside"]
+    def debug_secrets(self) -> Any:
+        """Return the debug secrets."""
+        return self.send({"do": "debug_secrets"})["debug_secrets"]

@@ -12,7 +12,7 @@ from pathlib import Path
 import redis
 from attrs import frozen
 from conftest import lacking
-from serving import PATIENCE, until
+from serving import TIMEOUT, wait_until
 
 
 @frozen
@@ -38,7 +38,7 @@ class RedisServer:
     def end(self) -> None:
         """Kill it."""
         self.process.kill()
-        self.process.wait(PATIENCE)
+        self.process.wait(TIMEOUT)
 
 
 @contextmanager
@@ -69,7 +69,7 @@ def begun(program: str, folder: Path) -> RedisServer:
             [program, *options], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         running = RedisServer(port, process)
-        until(lambda: process.poll() is not None or answers(running), "Redis")  # noqa: B023 - called at once
+        wait_until(lambda: process.poll() is not None or answers(running), "Redis")  # noqa: B023 - called at once
         if process.poll() is None:
             return running
     raise AssertionError("redis-server ends at once")

@@ -1,4 +1,4 @@
-"""The gallery's pools as AWS would describe them, and one with everything wrong: for a reviewer."""
+"""Descriptions of the example pools as AWS returns them, and one with everything wrong."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SMS: Final[Told] = {"SmsMfaConfiguration": {"SmsConfiguration": {"SnsCallerArn":
 def described(
     mode: str, flow: str, mfa: Told | None = None, pool: Told | None = None, **client: Any
 ) -> Told:
-    """A pool's descriptions, as `authfsm draw --save-settings` writes them."""
+    """Return a pool's descriptions, as `authfsm draw --save-settings` writes them."""
     flows = [f"ALLOW_{flow}", "ALLOW_REFRESH_TOKEN_AUTH"]
     return {
         "UserPool": {
@@ -89,8 +89,8 @@ EVERYTHING_WRONG: Final = described(
 """A pool that a reviewer has much to say of."""
 
 
-def mended(told: Told, mend: Remediation) -> Told:
-    """The same pool, a mend applied as its operations would."""
+def remediated(told: Told, mend: Remediation) -> Told:
+    """Return the pool's descriptions after a remediation."""
     after = copy.deepcopy(told)
     for name, value in mend.settings.items():
         top, *within = name.split(".")
@@ -108,7 +108,7 @@ def mended(told: Told, mend: Remediation) -> Told:
 
 
 def _parts(operation: str, field: str) -> tuple[str, ...]:
-    """The descriptions that an operation changes a field of."""
+    """Return the descriptions that contain a field of an operation."""
     if operation == "UpdateUserPoolClient":
         return ("UserPoolClient",)
     if field == "MfaConfiguration":

@@ -17,7 +17,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from joserfc.jwk import RSAKey
 from scenario_user import Scenario, ScenarioUser
-from serving import PATIENCE
+from serving import TIMEOUT
 
 from authfsm.drivers.aio import AsyncCognito, AsyncFlow
 from authfsm.drivers.boto import Cognito, Flow
@@ -38,10 +38,10 @@ def a_loop() -> Iterator[Run]:
     thread = threading.Thread(target=loop.run_forever, name="the loop", daemon=True)
     thread.start()
     try:
-        yield lambda awaited: asyncio.run_coroutine_threadsafe(awaited, loop).result(PATIENCE)
+        yield lambda awaited: asyncio.run_coroutine_threadsafe(awaited, loop).result(TIMEOUT)
     finally:
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
         loop.close()
 
 
@@ -67,11 +67,11 @@ def a_stage() -> Iterator[tuple[Stage, str]]:
     thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
     thread.start()
     try:
-        assert ready.wait(PATIENCE)
+        assert ready.wait(TIMEOUT)
         yield stage, url
     finally:
         server.should_exit = True
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
         sock.close()
 
 

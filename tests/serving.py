@@ -1,4 +1,4 @@
-"""A pool behind HTTP, for tests: in a process of its own, or in a thread of this one."""
+"""Local pools behind HTTP, for tests: in a process of their own, or in a thread of this one."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ PASSWORD = "Correct-Horse-1"
 TARGET = "AWSCognitoIdentityProviderService."
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=local, SignedHeaders=host, Signature=0"}
 """Any credentials, as the operations for administrators need them."""
-PATIENCE = 30.0
+TIMEOUT = 30.0
 Answer = tuple[int, Mapping[str, str], Any]
 
 
-def until(true: Callable[[], bool], what: str) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + PATIENCE
+def wait_until(true: Callable[[], bool], what: str) -> None:
+    """Wait until a condition is true."""
+    deadline = time.monotonic() + TIMEOUT
     while not true():
         assert time.monotonic() < deadline, f"waited in vain: {what}"
         time.sleep(0.01)  # between two looks
 
 
 @define
-class Web:
-    """A server, as a client sees it.
+class ServerClient:
+    """A client of a server.
 
     Args:
         url: where it is.
@@ -53,14 +53,14 @@ class Web:
 
     @property
     def address(self) -> str:
-        """Host and port."""
+        """The host and the port."""
         return self.url.removeprefix("http://")
 
     def ask(
         self, method: str, path: str, body: bytes = b"", **headers: str
     ) -> tuple[int, Mapping[str, str], bytes]:
-        """One HTTP request on a connection of its own; header names have _ for -."""
-        connection = http.client.HTTPConnection(self.address, timeout=PATIENCE)
+        """Send an HTTP request on a new connection; in header names, _ stands for -."""
+        connection = http.client.HTTPConnection(self.address, timeout=TIMEOUT)
         try:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, body or None, named)
@@ -70,7 +70,7 @@ class Web:
             connection.close()
 
     def call(self, operation: str, **request: Any) -> Answer:
-        """One operation, with credentials."""
+        """Call an operation, with credentials."""
         body = json.dumps(request).encode()
         status, headers, answered = self.ask(
             "POST", "/", body, X_Amz_Target=TARGET + operation, **SIGNED
@@ -78,13 +78,13 @@ class Web:
         return status, headers, json.loads(answered)
 
     def code_for(self, username: str) -> str:
-        """The last code sent to a user."""
+        """Return the last code that was sent to a user."""
         _, _, body = self.ask("GET", f"/outbox?username={username}")
         code: str = json.loads(body)["messages"][-1]["code"]
         return code
 
     def boto(self) -> Any:
-        """A boto3 client of its own."""
+        """Return a new boto3 client."""
         return boto3.session.Session(
             aws_access_key_id="local", aws_secret_access_key="local", region_name="eu-west-1"
         ).client(
@@ -94,7 +94,7 @@ class Web:
         )
 
     def password(self, username: str, password: str = PASSWORD, **parameters: str) -> Answer:
-        """USER_PASSWORD_AUTH."""
+        """Begin USER_PASSWORD_AUTH."""
         return self.call(
             "InitiateAuth",
             AuthFlow="USER_PASSWORD_AUTH",
@@ -114,17 +114,11 @@ class Web:
 
 
 @define
-class Process(Web):
-    """`authfsm serve` in a process of its own.
+class ServerProcess(ServerClient):
+    """`authfsm serve` in a process of its own, with the lines that it has printed and logged."""
 
-    Args:
-        process: it.
-        said: what it has printed.
-        log: its log so far.
-    """
-
-    process: subprocess.Popen[str]
-    said: list[str]
+    popen: subprocess.Popen[str]
+    printed: list[str]
     log: list[str]
     _threads: list[threading.Thread] = field(factory=list)
 
@@ -134,18 +128,18 @@ class Process(Web):
         Returns:
             The exit status.
         """
-        self.process.send_signal(how)
-        status = self.process.wait(PATIENCE)
+        self.popen.send_signal(how)
+        status = self.popen.wait(TIMEOUT)
         for thread in self._threads:
-            thread.join(PATIENCE)
+            thread.join(TIMEOUT)
         return status
 
 
 @contextmanager
-def process(
+def serve_in_process(
     folder: Path, config: Mapping[str, Any] | None = None, *options: str
-) -> Iterator[Process]:
-    """`authfsm serve` on a free port, until the end of the block.
+) -> Iterator[ServerProcess]:
+    """Run `authfsm serve` on a free port until the end of the block.
 
     Args:
         folder: where its configuration is written.
@@ -161,7 +155,7 @@ def process(
         text=True,
         encoding="utf-8",
     )
-    said: list[str] = []
+    printed: list[str] = []
     log: list[str] = []
 
     def drain(stream: Any, into: list[str]) -> None:
@@ -169,28 +163,28 @@ def process(
 
     threads = [
         threading.Thread(target=drain, args=pair, daemon=True)
-        for pair in ((running.stdout, said), (running.stderr, log))
+        for pair in ((running.stdout, printed), (running.stderr, log))
     ]
     for thread in threads:
         thread.start()
     try:
-        until(lambda: len(said) > 0 or running.poll() is not None, "the server")
-        assert said, "".join(log)
-        yield Process(said[0].split()[-1], running, said, log, threads)
+        wait_until(lambda: len(printed) > 0 or running.poll() is not None, "the server")
+        assert printed, "".join(log)
+        yield ServerProcess(printed[0].split()[-1], running, printed, log, threads)
     finally:
         if running.poll() is None:
             running.kill()
-        running.wait(PATIENCE)
+        running.wait(TIMEOUT)
         for thread in threads:
-            thread.join(PATIENCE)
+            thread.join(TIMEOUT)
         for stream in (running.stdout, running.stderr):
             if stream is not None:
                 stream.close()
 
 
 @define
-class Here(Web):
-    """A server in a thread of this process.
+class ThreadServer(ServerClient):
+    """A server in a thread of this process, with its service and its log.
 
     Args:
         service: what it serves.
@@ -202,8 +196,8 @@ class Here(Web):
 
 
 @contextmanager
-def here(**config: Any) -> Iterator[Here]:
-    """A server in a thread, until the end of the block.
+def serve_in_thread(**config: Any) -> Iterator[ThreadServer]:
+    """Serve a pool with this configuration in a thread until the end of the block.
 
     Args:
         config: its configuration.
@@ -217,13 +211,23 @@ def here(**config: Any) -> Iterator[Here]:
     thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
     thread.start()
     try:
-        assert ready.wait(PATIENCE)
-        yield Here(url, service, log)
+        assert ready.wait(TIMEOUT)
+        yield ThreadServer(url, service, log)
     finally:
         server.should_exit = True
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
         sock.close()
         assert not thread.is_alive()
 
 
-__all__ = ["CLIENT_ID", "PASSWORD", "POOL_ID", "Here", "Process", "Web", "here", "process", "until"]
+__all__ = [
+    "CLIENT_ID",
+    "PASSWORD",
+    "POOL_ID",
+    "ServerClient",
+    "ServerProcess",
+    "ThreadServer",
+    "serve_in_process",
+    "serve_in_thread",
+    "wait_until",
+]

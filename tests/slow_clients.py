@@ -1,4 +1,4 @@
-"""Clients that send a byte now and then, for the server's tests: how long they are borne, and who else is served."""
+"""Clients that send one byte now and then, and other clients that are served meanwhile."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WAYS: dict[str, tuple[bytes, bytes]] = {
 
 
 def trickle(address: tuple[str, int], way: str, pause: float, most: float) -> float:
-    """Send a byte at a time until the server gives the connection up.
+    """Send one byte at a time until the server closes the connection, and return the seconds until then.
 
     Args:
         address: the server's.
@@ -72,7 +72,7 @@ def _endless(again: bytes) -> Iterator[bytes]:
 def many(
     address: tuple[str, int], number: int, pause: float, most: float, serve: Callable[[], None]
 ) -> tuple[list[float], list[float]]:
-    """Have many slow clients at once, and be served meanwhile.
+    """Run many slow clients, and measure other requests meanwhile.
 
     Args:
         address: the server's.

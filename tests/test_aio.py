@@ -20,7 +20,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from joserfc.jwk import RSAKey
 from scenario_user_async import aio_client, on
-from serving import CLIENT_ID, PASSWORD, POOL_ID, Here, here
+from serving import CLIENT_ID, PASSWORD, POOL_ID, ThreadServer, serve_in_thread
 from transitions.extensions.asyncio import AsyncMachine
 
 from authfsm import State, srp
@@ -63,18 +63,18 @@ def pool(signing_key: RSAKey) -> LocalPool:
 
 
 @pytest.fixture(scope="module")
-def web() -> Iterator[Here]:
+def web() -> Iterator[ThreadServer]:
     """A pool behind HTTP, with ada and many others."""
     users = [
         {"username": name, "password": PASSWORD, "phone_number": PHONE, "preferred_mfa": "SMS_MFA"}
         for name in ("ada", *(f"u{n}" for n in range(200)))
     ]
-    with here(users=users, mfa="OPTIONAL") as web:
+    with serve_in_thread(users=users, mfa="OPTIONAL") as web:
         yield web
 
 
 @asynccontextmanager
-async def reached(web: Here, **config: Any) -> AsyncIterator[AsyncCognito]:
+async def reached(web: ThreadServer, **config: Any) -> AsyncIterator[AsyncCognito]:
     """The async driver over HTTP."""
     async with aio_client(web.url, **config) as client:
         yield AsyncCognito(client, client_id=CLIENT_ID, pool_id=POOL_ID)
@@ -174,7 +174,7 @@ def test_arithmetic_and_calls_leave_the_loop_free(without_mfa: LocalPool) -> Non
     assert asyncio.run(gap(None)) < bound
 
 
-def test_arithmetic_leaves_the_loop_free_over_http(web: Here) -> None:
+def test_arithmetic_leaves_the_loop_free_over_http(web: ThreadServer) -> None:
     """Over aiobotocore, too, no arithmetic is done in the loop's thread: any thread but that one."""
     threads: set[str] = set()
     loops: set[str] = set()
@@ -374,7 +374,7 @@ def test_what_a_cancelled_thread_finds_later_changes_nothing(
     asyncio.run(talk())
 
 
-def test_an_answer_broken_off_over_http_is_given_again(web: Here) -> None:
+def test_an_answer_broken_off_over_http_is_given_again(web: ThreadServer) -> None:
     """A code cancelled at each of aiobotocore's awaits, however many: the state, the session and the guard are as before."""
 
     async def talk() -> int:
@@ -400,7 +400,7 @@ def test_an_answer_broken_off_over_http_is_given_again(web: Here) -> None:
     assert asyncio.run(talk()) >= 3
 
 
-def test_a_proof_broken_off_over_http(web: Here) -> None:
+def test_a_proof_broken_off_over_http(web: ThreadServer) -> None:
     """A sign-in cancelled at each await over HTTP stands in START or at the proof; where the proof was heard, it says so."""
 
     async def talk() -> set[State]:
@@ -488,7 +488,7 @@ def test_two_answers_at_once_are_one_answer(pool: LocalPool) -> None:
     asyncio.run(talk())
 
 
-def test_two_hundred_sign_ins_at_once(web: Here) -> None:
+def test_two_hundred_sign_ins_at_once(web: ThreadServer) -> None:
     """Two hundred people on one client and one loop: everybody gets tokens of their own."""
 
     async def one(cognito: AsyncCognito, name: str) -> str | None:
@@ -509,7 +509,7 @@ def test_two_hundred_sign_ins_at_once(web: Here) -> None:
 # ---- what goes wrong ------------------------------------------------------------------------------------
 
 
-def test_a_lost_connection_leaves_the_sign_in_usable(web: Here) -> None:
+def test_a_lost_connection_leaves_the_sign_in_usable(web: ThreadServer) -> None:
     """Over HTTP: ConnectionLost with the action WAIT, told to observers, and the same answer goes through later."""
     seen: list[Observation] = []
 
@@ -552,7 +552,7 @@ def test_nobody_is_there() -> None:
     asyncio.run(talk())
 
 
-def test_refusals_are_the_same(web: Here) -> None:
+def test_refusals_are_the_same(web: ThreadServer) -> None:
     """A wrong password is a RefusedUser that ended the attempt, a wrong client id the caller's or the pool's matter."""
 
     async def talk() -> None:
@@ -741,7 +741,7 @@ def test_one_object_serves_many_loops(pool: LocalPool) -> None:
     assert states == [State.SMS_MFA] * 3
 
 
-def test_a_spent_answer_is_refused_as_spent(web: Here) -> None:
+def test_a_spent_answer_is_refused_as_spent(web: ThreadServer) -> None:
     """A code that was heard, its reply lost: given again it is refused by "session can only be used once"."""
 
     async def talk() -> None:

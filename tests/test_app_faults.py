@@ -1,4 +1,4 @@
-"""The example site when something goes wrong: the sign-in stays where it was, and the page says what to do."""
+"""The example site when something fails: the sign-in stays in its state, and the page says what to do."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from apps.visiting import (
     title,
 )
 from playwright.sync_api import Page
-from serving import Web
+from serving import ServerClient
 
 pytest_plugins = ["apps.fixtures"]
 VisitOf = Callable[..., Visit]
@@ -26,7 +26,7 @@ EARLIER = "That page was of an earlier step. This is where your sign-in stands."
 
 @pytest.fixture
 def page(v: Visit) -> Page:
-    """Ada, who is asked for the code that was sent to her."""
+    """A page that asks ada for the code that was sent to her."""
     page = v.person()
     begin(page, "ada")
     assert here(page) == ("Enter the code", None)
@@ -37,8 +37,8 @@ def page(v: Visit) -> Page:
 # ---- what people do --------------------------------------------------------------------------------------
 
 
-def test_reload_in_the_middle(v: Visit, page: Page) -> None:
-    """A page that is loaded again is the same page: nothing is sent, to anybody."""
+def test_reload(v: Visit, page: Page) -> None:
+    """Reloading a page shows the same page and sends nothing."""
     sent = len(v.pool.outbox)
     for _ in range(3):
         page.reload()
@@ -54,8 +54,8 @@ def test_reload_in_the_middle(v: Visit, page: Page) -> None:
     assert here(page) == ("Welcome, ada", None)
 
 
-def test_the_back_button(v: Visit, page: Page) -> None:
-    """Back leads to the first page, and forward to where the sign-in stands; after it, home is all there is."""
+def test_back_button(v: Visit, page: Page) -> None:
+    """Back leads to the first page, and forward to the current state; after the sign-in, the home page is the only one."""
     page.go_back()
     assert here(page) == ("Sign in", None)
     assert page.get_by_label("User name").input_value() == "ada"
@@ -71,7 +71,7 @@ def test_the_back_button(v: Visit, page: Page) -> None:
 
 
 def test_two_tabs_with_one_sign_in(v: Visit, page: Page) -> None:
-    """What one tab has answered the other cannot answer again: it is led to where things stand."""
+    """The second tab cannot answer again; it shows the current state."""
     other, third = page.context.new_page(), page.context.new_page()
     for tab in (other, third):
         tab.goto("/challenge")
@@ -90,7 +90,7 @@ def test_two_tabs_with_one_sign_in(v: Visit, page: Page) -> None:
 
 
 def test_two_tabs_with_two_sign_ins(v: Visit, page: Page) -> None:
-    """The later sign-in is the one that counts, and no answer goes to the wrong one."""
+    """The later sign-in counts, and no answer goes to the other one."""
     other = page.context.new_page()
     other.goto("/sign-in")
     begin(other, "sol")
@@ -104,8 +104,8 @@ def test_two_tabs_with_two_sign_ins(v: Visit, page: Page) -> None:
 
 
 @pytest.mark.parametrize("delay", [0, 0.3])
-def test_a_double_click(v: Visit, delay: float) -> None:
-    """Two clicks are one answer, however long the first one takes: one code is sent, and is good."""
+def test_double_click(v: Visit, delay: float) -> None:
+    """Two clicks are one answer, however long it takes: one code is sent, and it is valid."""
     page = v.person()
     v.wire.delay = delay
     page.get_by_label("User name").fill("ada")
@@ -121,10 +121,10 @@ def test_a_double_click(v: Visit, delay: float) -> None:
     assert len(v.pool.outbox) == 1
 
 
-def test_a_form_sent_again(v: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It gets the reply to the first; once newer cookies are there, that reply's are not set over them."""
+def test_resubmitted_form(v: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resubmitted form gets the first reply; its cookies do not overwrite newer ones."""
     monkeypatch.setattr(guarding, "KEPT", 2)
-    web = Web(v.url)
+    web = ServerClient(v.url)
     kind = {"Content_Type": "application/x-www-form-urlencoded", "Origin": v.url}
 
     def send(form: str, **more: str) -> tuple[str, bool]:
@@ -142,8 +142,8 @@ def test_a_form_sent_again(v: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
     assert v.wire.heard == ["InitiateAuth"] * 4
 
 
-def test_fields_left_empty(v: Visit) -> None:
-    """The browser asks for what is missing; so does the site, of whoever gets past that."""
+def test_empty_fields(v: Visit) -> None:
+    """The browser asks for missing fields, and so does the site."""
     page = v.person()
     off = "document.querySelectorAll('form').forEach(form => form.noValidate = true)"
     page.evaluate(off)
@@ -160,8 +160,8 @@ def test_fields_left_empty(v: Visit) -> None:
 # ---- time ------------------------------------------------------------------------------------------------
 
 
-def test_an_expired_session(v: Visit, page: Page) -> None:
-    """Three minutes later the sign-in has ended, whether the page is reloaded or answered."""
+def test_expired_session(v: Visit, page: Page) -> None:
+    """After three minutes the sign-in has expired, whether the page is reloaded or answered."""
     v.clock.advance(181)
     give(page, "Code", v.code("ada"))
     assert here(page) == ("Sign in", ENDED)
@@ -180,8 +180,8 @@ def test_an_expired_session(v: Visit, page: Page) -> None:
     assert here(page) == ("Sign in", None)
 
 
-def test_a_lock_out(v: Visit) -> None:
-    """After too many wrong passwords the right one must wait, and the page says how long at least."""
+def test_lock_out(v: Visit) -> None:
+    """After too many wrong passwords the right one must wait, and the page says how long."""
     page = v.person()
     for _ in range(5):
         begin(page, "zoe", "Wrong-Horse-1")
@@ -201,7 +201,7 @@ def test_a_lock_out(v: Visit) -> None:
 
 
 def test_throttling(v: Visit, page: Page) -> None:
-    """Whoever is put off is told for how long; the same answer is good after that."""
+    """The page says how long to wait; the same answer is then accepted."""
     v.wire.faults = ["busy"]
     give(page, "Code", v.code("ada"))
     assert here(page) == ("Enter the code", "We are very busy. Wait 7 s, then try again.")
@@ -209,8 +209,8 @@ def test_throttling(v: Visit, page: Page) -> None:
     assert here(page) == ("Welcome, ada", None)
 
 
-def test_a_request_that_never_left(v: Visit, page: Page) -> None:
-    """Nothing was heard: the same answer is good."""
+def test_request_not_sent(v: Visit, page: Page) -> None:
+    """The same answer is accepted after a request that was not sent."""
     v.wire.faults = ["unsent"]
     give(page, "Code", v.code("ada"))
     assert here(page) == ("Enter the code", "The connection was lost. Please try again.")
@@ -218,8 +218,8 @@ def test_a_request_that_never_left(v: Visit, page: Page) -> None:
     assert here(page) == ("Welcome, ada", None)
 
 
-def test_a_reply_that_was_lost(v: Visit, page: Page) -> None:
-    """The answer was heard, and the session is spent: only then a person starts again."""
+def test_lost_reply(v: Visit, page: Page) -> None:
+    """After a reply that was lost the session is spent, and the user starts again."""
     v.wire.faults = ["unheard"]
     give(page, "Code", v.code("ada"))
     assert here(page) == ("Enter the code", "The connection was lost. Please try again.")
@@ -230,8 +230,8 @@ def test_a_reply_that_was_lost(v: Visit, page: Page) -> None:
     assert here(page) == ("Welcome, ada", None)
 
 
-def test_a_connection_lost_between_two_steps(v: Visit) -> None:
-    """The proof of the password waits, sealed, until the connection is back: it is not typed again."""
+def test_connection_lost_between_steps(v: Visit) -> None:
+    """The proof of the password waits, sealed, until the connection returns."""
     page = v.person()
     v.wire.faults = ["", "unsent"]
     begin(page, "zoe")
@@ -243,8 +243,8 @@ def test_a_connection_lost_between_two_steps(v: Visit) -> None:
     assert here(page) == ("Welcome, zoe", None)
 
 
-def test_no_connection_at_all(v: Visit) -> None:
-    """Nothing has begun: the first page says so, and keeps the name."""
+def test_no_connection(v: Visit) -> None:
+    """The first page reports it and keeps the name."""
     page = v.person()
     v.wire.faults = ["unsent"]
     begin(page, "zoe")
@@ -252,8 +252,8 @@ def test_no_connection_at_all(v: Visit) -> None:
     assert page.get_by_label("User name").input_value() == "zoe"
 
 
-def test_a_pool_that_is_set_up_wrong(visit_of: VisitOf) -> None:
-    """What no person can mend is not laid at their door, and is written to the log."""
+def test_misconfigured_pool(visit_of: VisitOf) -> None:
+    """An error of the configuration is logged, and the page does not blame the user."""
     v = visit_of(explicit_auth_flows=["ALLOW_USER_AUTH"])
     page = v.person()
     begin(page, "zoe")

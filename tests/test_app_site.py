@@ -1,4 +1,4 @@
-"""The example site, as people meet it: every way in, in a real browser, against a pool that verifies."""
+"""The example site in a real browser, against a local pool: every way to sign in."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ pytest_plugins = ["apps.fixtures"]
 VisitOf = Callable[..., Visit]
 
 
-def test_a_password_and_a_code_by_sms(visit_of: VisitOf) -> None:
-    """SRP, then the code: a wrong one leaves the sign-in where it was. Signing out revokes the tokens."""
+def test_password_and_sms(visit_of: VisitOf) -> None:
+    """SRP, then a wrong and the right code; signing out revokes the tokens."""
     v = visit_of()
     page = v.person()
     assert here(page) == ("Sign in", None)
@@ -58,8 +58,8 @@ def test_a_password_and_a_code_by_sms(visit_of: VisitOf) -> None:
     assert here(page) == ("Sign in", None)
 
 
-def test_an_authenticator_app_by_qr_code(visit_of: VisitOf) -> None:
-    """The QR code on the page, as a camera sees it, is all that an app needs; a wrong code costs nothing."""
+def test_authenticator_app_by_qr_code(visit_of: VisitOf) -> None:
+    """The QR code on the page is all that an app needs; a wrong code can be repeated."""
     v = visit_of(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
     page = v.person()
     begin(page, "zoe")
@@ -98,8 +98,8 @@ def test_an_authenticator_app_by_qr_code(visit_of: VisitOf) -> None:
     assert here(page) == ("Welcome, zoe", None)
 
 
-def test_a_second_step_by_email(visit_of: VisitOf) -> None:
-    """Who has no second factor may give an address instead of an app."""
+def test_email_as_second_factor(visit_of: VisitOf) -> None:
+    """A user without a second factor may enter an address instead of using an app."""
     v = visit_of(mfa="ON", mfa_methods=["EMAIL_OTP", "SOFTWARE_TOKEN_MFA"])
     page = v.person()
     begin(page, "zoe")
@@ -111,8 +111,8 @@ def test_a_second_step_by_email(visit_of: VisitOf) -> None:
     assert here(page) == ("Welcome, zoe", None)
 
 
-def test_a_new_password_and_a_name(visit_of: VisitOf) -> None:
-    """A temporary password is replaced, with what the pool requires; the policy's word is passed on."""
+def test_new_password_and_required_attribute(visit_of: VisitOf) -> None:
+    """The user replaces a temporary password and enters a required attribute; the page shows the policy."""
     v = visit_of()
     page = v.person()
     begin(page, "nia")
@@ -133,8 +133,8 @@ def test_a_new_password_and_a_name(visit_of: VisitOf) -> None:
     ]  # fmt: skip
 
 
-def test_a_choice_and_a_code_by_email(visit_of: VisitOf) -> None:
-    """Without a password a person is offered what there is, and signs in by the code alone."""
+def test_email_as_first_factor(visit_of: VisitOf) -> None:
+    """The user chooses a code by email instead of the password."""
     v = visit_of()
     page = v.person()
     begin_without(page, "eve")
@@ -147,8 +147,8 @@ def test_a_choice_and_a_code_by_email(visit_of: VisitOf) -> None:
     assert v.path() == ["SELECT_CHALLENGE", "EMAIL_OTP", "AUTHENTICATED"]
 
 
-def test_a_choice_and_the_password_after_all(visit_of: VisitOf) -> None:
-    """The password that is chosen there is proved by SRP too."""
+def test_choosing_the_password(visit_of: VisitOf) -> None:
+    """A chosen password is proved by SRP."""
     v = visit_of()
     page = v.person()
     begin_without(page, "eve")
@@ -158,8 +158,8 @@ def test_a_choice_and_the_password_after_all(visit_of: VisitOf) -> None:
     assert v.path() == ["SELECT_CHALLENGE", "PASSWORD_VERIFIER", "AUTHENTICATED"]
 
 
-def test_a_choice_of_second_factors(visit_of: VisitOf) -> None:
-    """Whoever has two is asked which, and by the app's code signs in."""
+def test_choosing_the_second_factor(visit_of: VisitOf) -> None:
+    """A user with two second factors chooses the app."""
     v = visit_of()
     page = v.person()
     begin(page, "sol")
@@ -173,8 +173,8 @@ def test_a_choice_of_second_factors(visit_of: VisitOf) -> None:
     ]  # fmt: skip
 
 
-def test_a_question_of_the_pools_own(visit_of: VisitOf) -> None:
-    """A custom challenge shows what its Lambda made public; a wrong answer ends the attempt."""
+def test_custom_challenge(visit_of: VisitOf) -> None:
+    """The page shows the Lambda's public parameters; a wrong answer ends the attempt."""
     v = visit_of()
     page = v.person()
     for answer, seen in (("41", "Sign in"), ("42", "Welcome, eve")):
@@ -187,8 +187,8 @@ def test_a_question_of_the_pools_own(visit_of: VisitOf) -> None:
     assert v.path() == ["CUSTOM_CHALLENGE", "FAILED", "CUSTOM_CHALLENGE", "AUTHENTICATED"]
 
 
-def test_a_passkey(visit_of: VisitOf) -> None:
-    """A passkey is made by the browser for somebody who is signed in; the next time it is the way in."""
+def test_passkey(visit_of: VisitOf) -> None:
+    """A signed-in user creates a passkey in the browser, and signs in with it."""
     v = visit_of()
     page = v.person()
     authenticator(page)
@@ -214,8 +214,8 @@ def test_a_passkey(visit_of: VisitOf) -> None:
     assert v.path() == ["SELECT_CHALLENGE", "WEB_AUTHN", "AUTHENTICATED"]
 
 
-def test_a_passkey_that_is_not_at_hand(visit_of: VisitOf) -> None:
-    """Whoever cancels, or has the wrong authenticator, is told so on the page, and can start again."""
+def test_missing_passkey(visit_of: VisitOf) -> None:
+    """A user who cancels or has another authenticator sees the reason, and can start again."""
     v = visit_of()
     page = v.person()
     authenticator(page)
@@ -237,8 +237,8 @@ def test_a_passkey_that_is_not_at_hand(visit_of: VisitOf) -> None:
     assert here(elsewhere) == ("Choose how to sign in", None)
 
 
-def test_a_remembered_device(visit_of: VisitOf) -> None:
-    """A device that is to be remembered stands for the code the next time, for that user alone."""
+def test_remembered_device(visit_of: VisitOf) -> None:
+    """A remembered device replaces the code at the next sign-in of this user."""
     v = visit_of()
     page = v.person()
     begin(page, "ada", remember=True)
@@ -270,8 +270,8 @@ def test_a_remembered_device(visit_of: VisitOf) -> None:
     assert [cookie for cookie in page.context.cookies() if "device" in cookie["name"]] == []
 
 
-def test_a_device_that_cannot_prove_itself(visit_of: VisitOf) -> None:
-    """A device whose proof is refused is not tried again: the next sign-in asks for the code."""
+def test_refused_device(visit_of: VisitOf) -> None:
+    """A device whose proof is refused is not used again: the next sign-in asks for the code."""
     v = visit_of()
     page = v.person()
     begin(page, "ada", remember=True)
@@ -289,8 +289,8 @@ def test_a_device_that_cannot_prove_itself(visit_of: VisitOf) -> None:
     assert here(page) == ("Welcome, ada", None)
 
 
-def test_a_device_that_is_not_to_be_remembered(visit_of: VisitOf) -> None:
-    """Without the tick nothing is kept, and the code is asked for every time."""
+def test_device_not_remembered(visit_of: VisitOf) -> None:
+    """Without the tick nothing is stored, and every sign-in asks for the code."""
     v = visit_of()
     page = v.person()
     begin(page, "ada")
@@ -304,7 +304,7 @@ def test_a_device_that_is_not_to_be_remembered(visit_of: VisitOf) -> None:
 
 @pytest.mark.parametrize("username", ["ada", "eve", "nia"])
 def test_without_javascript(visit_of: VisitOf, username: str) -> None:
-    """All but passkeys works in a browser that runs no scripts."""
+    """Everything except passkeys works without JavaScript."""
     v = visit_of()
     page = v.person(java_script_enabled=False)
     if username == "eve":

@@ -1,4 +1,4 @@
-"""ExplicitAuthFlows: diagram, settings, pool, paths and journeys agree, for every value older or newer."""
+"""ExplicitAuthFlows: diagram, settings, pool, paths and journeys agree for every value, current or legacy."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _SETTINGS: Any = {
 
 
 def subsets(values: Iterable[str]) -> Iterator[Values]:
-    """Every subset, the empty one included."""
+    """Return all subsets, with the empty one."""
     every = tuple(values)
     for length in range(len(every) + 1):
         yield from combinations(every, length)
@@ -57,27 +57,27 @@ MIXED = [
 
 
 def named(values: Values) -> str:
-    """An id for pytest."""
+    """Return an id for pytest."""
     return "+".join(values) or "unset"
 
 
 def drawn(settings: PoolSettings) -> set[str]:
-    """The flows that the pool's diagram draws from START to anywhere but a refusal."""
+    """Return the flows that the pool's diagram draws from START to anything but a refusal."""
     every = build_model(settings=settings, unfolded=True).edges
     edges = [edge for edge in every if edge.dest.name not in {S.START, S.FAILED}]
     begun = (each for edge in edges if edge.source.name == S.START for each in edge.responses)
     return {each.auth_flow for each in begun if each.auth_flow}
 
 
-def ruled_in(settings: PoolSettings) -> set[str]:
-    """The flows of which settings leave an arrow out of START to somewhere."""
+def allowed_by_settings(settings: PoolSettings) -> set[str]:
+    """Return the flows for which settings leave a transition out of START."""
     arrows = (a for a in TRANSITIONS if a.source is S.START and a.dest not in {S.START, S.FAILED})
     possible = (a.response.auth_flow for a in arrows if settings.ruled_out(a) is None)
     return {flow for flow in possible if flow}
 
 
-def taken(pool: LocalPool) -> set[str]:
-    """The flows that a pool does not refuse as not enabled, asked by requests."""
+def accepted_by_pool(pool: LocalPool) -> set[str]:
+    """Return the flows that a pool does not refuse as not enabled."""
     found = set()
     for flow in REQUIRED_VALUE:
         by_admin = flow in ADMIN
@@ -93,7 +93,7 @@ def taken(pool: LocalPool) -> set[str]:
 
 @pytest.mark.parametrize("values", ALIKE, ids=named)
 def test_every_part_allows_the_same_flows(values: Values, signing_key: RSAKey) -> None:
-    """Whatever an app client's ExplicitAuthFlows are, five parts of the package allow the same flows."""
+    """For every ExplicitAuthFlows, five parts of the package allow the same flows."""
     settings = PoolSettings.from_descriptions(TRIGGERED, {"ExplicitAuthFlows": list(values)})
     pool = LocalPool.like({}, {"ExplicitAuthFlows": list(values)}, {}, key=signing_key)
     expected = {flow for flow, value in REQUIRED_VALUE.items() if value in current_values(values)}
@@ -102,10 +102,10 @@ def test_every_part_allows_the_same_flows(values: Values, signing_key: RSAKey) -
     planned = journeys(plain)
     begun = {each.path.arrows[0].response.auth_flow: each for each in planned}
 
-    assert ruled_in(settings) == expected
-    assert ruled_in(plain) == expected
+    assert allowed_by_settings(settings) == expected
+    assert allowed_by_settings(plain) == expected
     assert drawn(settings) == expected
-    assert taken(pool) == expected
+    assert accepted_by_pool(pool) == expected
     assert {flow for flow in REQUIRED_VALUE if pool.app_client.allows(flow)} == expected
     assert ways == expected - REFRESH
     assert set(begun) == expected - REFRESH
@@ -134,18 +134,18 @@ def test_every_part_allows_the_same_flows(values: Values, signing_key: RSAKey) -
         (("ALLOW_USER_AUTH",), {"ALLOW_USER_AUTH"}),
     ],
 )
-def test_what_older_values_amount_to(values: Values, amount_to: set[str]) -> None:
-    """An older value adds to SRP, CUSTOM_AUTH and refreshing; CUSTOM_AUTH_FLOW_ONLY takes SRP away."""
+def test_current_values_of_legacy_values(values: Values, amount_to: set[str]) -> None:
+    """A legacy value adds to SRP, CUSTOM_AUTH and refreshing; CUSTOM_AUTH_FLOW_ONLY removes SRP."""
     assert current_values(values) == amount_to
 
 
 def test_every_flow_of_the_table_has_its_value() -> None:
-    """Each AuthFlow that begins a sign-in or a refresh is allowed by a value, and no other is."""
+    """Each AuthFlow of the table is allowed by a value, and no other flow is."""
     assert set(REQUIRED_VALUE) == {r.auth_flow for r in PROTOCOL[S.START] if r.auth_flow}
     assert set(REQUIRED_VALUE.values()) == set(CURRENT_VALUES)
 
 
-def test_older_and_current_values_do_not_mix() -> None:
+def test_legacy_and_current_values_do_not_mix() -> None:
     """Settings, descriptions and pool refuse every mixture, and say what to do."""
     for values in MIXED:
         client = {"ExplicitAuthFlows": list(values)}
@@ -162,10 +162,10 @@ def test_older_and_current_values_do_not_mix() -> None:
         PoolSettings(explicit_auth_flows=MIXED[0])
 
 
-def test_a_value_that_is_not_served_allows_nothing(signing_key: RSAKey) -> None:
-    """An app client with nothing but a value of tomorrow has not the default instead: it takes no flow."""
+def test_an_unknown_value_allows_nothing(signing_key: RSAKey) -> None:
+    """An app client with only an unknown value does not get the default: it allows no flow."""
     client = {"ExplicitAuthFlows": ["ALLOW_TOKEN_EXCHANGE_DELEGATION"]}
     pool = LocalPool.like({}, client, {}, key=signing_key)
 
-    assert taken(pool) == set()
-    assert ruled_in(PoolSettings.from_descriptions({}, client)) == set()
+    assert accepted_by_pool(pool) == set()
+    assert allowed_by_settings(PoolSettings.from_descriptions({}, client)) == set()

@@ -1,4 +1,4 @@
-"""`authfsm capture`: nothing planted is left in any encoding, and the shape stays."""
+"""`authfsm capture`: no secret is left in any encoding, and the shape stays."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ALNUM = LETTERS + string.digits
 
 
 class Plants:
-    """Makes secrets and remembers them."""
+    """Makes random values that must not be left in an anonymised text, and remembers them."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)  # noqa: S311 - test data
@@ -61,7 +61,7 @@ class Plants:
         return f"{first} {last}"
 
     def key(self) -> str:
-        """A key of nobody's but the customer's."""
+        """A key of the customer's own."""
         return self._plant(self.random.choice(["", "custom:"]) + self.text(10)).strip()
 
     def email(self) -> str:
@@ -202,7 +202,7 @@ class Plants:
         return int(self._plant(self.text(9, "3456789")))
 
     def any(self) -> Any:
-        """A value of a kind at random."""
+        """A value of a random kind."""
         kinds: list[Callable[[], Any]] = [
             self.name, self.names, self.email, self.phone, self.uuid, self.device, self.pool, self.client,
             self.password, self.code, self.totp, self.hex, self.base64, self.session, self.ip, self.ip6, self.arn,
@@ -212,7 +212,7 @@ class Plants:
         return self.random.choice(kinds)()
 
     def some(self) -> dict[str, Any]:
-        """A map whose keys and values are nobody's business."""
+        """A map with keys and values of the customer's own."""
         return {self.key(): self.any() for _ in range(4)} | {self.email(): self.any()}
 
 
@@ -266,7 +266,7 @@ def request(p: Plants) -> str:
 
 
 def error(p: Plants) -> str:
-    """An error whose texts are a trigger's."""
+    """An error with the text of a Lambda trigger."""
     return json.dumps(
         {
             "__type": "UserLambdaValidationException",
@@ -293,7 +293,7 @@ def events(p: Plants) -> str:
 
 
 def http(p: Plants) -> str:
-    """A conversation as curl prints it."""
+    """A request and its reply as curl prints them."""
     body = json.dumps(
         {
             "AuthFlow": "USER_AUTH",
@@ -310,7 +310,7 @@ def http(p: Plants) -> str:
 
 
 def log(p: Plants) -> str:
-    """A log of botocore's."""
+    """A log of botocore."""
     body = json.dumps(
         {
             "ClientId": p.client(),
@@ -365,7 +365,7 @@ def description(p: Plants) -> str:
 
 
 def steps(p: Plants) -> str:
-    """A recorder's lines."""
+    """The lines of a recorder."""
     line = {
         "sign_in": p.hex(),
         "step": 1,
@@ -386,11 +386,11 @@ def athena(p: Plants) -> str:
         ["eventtime", "eventname", "requestparameters", "useridentity", "sourceipaddress", "more"]
     )
     for _ in range(3):
-        asked = json.dumps(
+        parameters = json.dumps(
             {"authFlow": "CUSTOM_AUTH", "clientId": p.client(), "clientMetadata": p.some()}
         )
         who = f"{{type=Unknown, principalid=Anonymous, arn=null, username={p.name()}}}"
-        writer.writerow(["2024-04-04T03:28:29Z", "InitiateAuth", asked, who, p.ip(), p.any()])
+        writer.writerow(["2024-04-04T03:28:29Z", "InitiateAuth", parameters, who, p.ip(), p.any()])
     return out.getvalue()
 
 
@@ -422,7 +422,7 @@ DOCUMENTS = [
 
 
 def spellings(secret: str) -> set[str]:
-    """A secret as it could still be read: plain, escaped, in percents, in hexadecimal, in base64."""
+    """The forms in which a secret can still be read: plain, escaped, percent-encoded, hexadecimal, base64."""
     data = secret.encode()
     found = {secret, json.dumps(secret)[1:-1], quote(secret, safe=""), data.hex()}
     for before in range(3):
@@ -434,7 +434,7 @@ def spellings(secret: str) -> set[str]:
 
 
 def opened(text: str, depth: int = 4) -> list[str]:
-    """A text and all that is in it: JSON's texts, base64, percents."""
+    """A text and the texts encoded in it: JSON strings, base64, percent-encoding."""
     found = [text]
     if depth:
         for each in re.findall(r"[A-Za-z0-9+/_-]{8,}", text):
@@ -449,7 +449,7 @@ def opened(text: str, depth: int = 4) -> list[str]:
 
 
 def left(secrets: list[str], text: str) -> set[str]:
-    """The secrets that a text still has in it."""
+    """The secrets that a text still contains."""
     haystack = "\n".join(opened(text)).casefold()
     found = set()
     for secret in secrets:
@@ -461,21 +461,21 @@ def left(secrets: list[str], text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda each: each.__name__)
-def test_nothing_planted_is_left(document: Callable[[Plants], str]) -> None:
-    """Of at least 100 secrets in each kind of capture none can be read, plain or encoded, in any case of letters."""
+def test_no_secret_is_left(document: Callable[[Plants], str]) -> None:
+    """Each kind of text has at least 100 secrets; none is left, plain or encoded, in upper or lower case."""
     planted = 0
     for seed in SEEDS:
         plants = Plants(seed)
         text = document(plants)
         assert left(plants.planted, text), "the search finds what is there"
-        made = anonymise(text)
-        assert left(plants.planted, made.text) == set()
+        anonymised = anonymise(text)
+        assert left(plants.planted, anonymised.text) == set()
         planted += len(plants.planted)
     assert planted >= 100
 
 
-def test_a_thousand_in_one() -> None:
-    """A thousand secrets in one file of lines: none is left, and equal values stay equal."""
+def test_a_file_with_a_thousand_secrets() -> None:
+    """None of a thousand secrets in one file is left, and equal values stay equal."""
     plants = Plants(7)
     lines = []
     while len(plants.planted) < 1000:
@@ -485,9 +485,9 @@ def test_a_thousand_in_one() -> None:
             )
         )
     lines += lines[:5]
-    made = anonymise("\n".join(lines)).text
-    assert left(plants.planted, made) == set()
-    rows = made.split("\n")
+    anonymised = anonymise("\n".join(lines)).text
+    assert left(plants.planted, anonymised) == set()
+    rows = anonymised.split("\n")
     assert rows[-5:] == rows[:5]
 
 
@@ -534,9 +534,9 @@ def shape_of(tree: Any) -> Any:
     ascii_=st.booleans(),
 )
 def test_any_json(tree: Any, indent: int | None, *, ascii_: bool) -> None:
-    """Whatever is in a tree of JSON is replaced, and its structure stays."""
-    made = anonymise(json.dumps(tree, indent=indent, ensure_ascii=ascii_))
-    folded_text = json.dumps(json.loads(made.text), ensure_ascii=False).casefold()
+    """All values in any JSON are replaced, and its structure stays."""
+    anonymised = anonymise(json.dumps(tree, indent=indent, ensure_ascii=ascii_))
+    folded_text = json.dumps(json.loads(anonymised.text), ensure_ascii=False).casefold()
     for each in texts_of(tree):
         words = [word for word in re.findall(r"\w+", each) if len(word) >= 6]
         assert not any(
@@ -544,14 +544,14 @@ def test_any_json(tree: Any, indent: int | None, *, ascii_: bool) -> None:
             for word in words
             if word.lower() not in v.NAMES
         )
-    assert shape_of(json.loads(made.text)) == shape_of(tree)
+    assert shape_of(json.loads(anonymised.text)) == shape_of(tree)
 
 
 # ---- the shape stays ------------------------------------------------------------------------------------
 
 
-def neutral(tree: Any) -> Any:
-    """A tree of JSON, made neutral."""
+def anonymised_tree(tree: Any) -> Any:
+    """Return anonymised JSON."""
     return json.loads(anonymise(json.dumps(tree)).text)
 
 
@@ -582,15 +582,15 @@ def neutral(tree: Any) -> Any:
     ],
 )  # fmt: skip
 def test_a_value_keeps_its_type(value: str, pattern: str) -> None:
-    """A UUID stays a UUID, an e-mail address one, a time a time: only it is another."""
-    made = neutral({"ClientMetadata": {"one": value, "two": [value]}})
-    first, second = (each for each in made["ClientMetadata"].values())
+    """The placeholder of a UUID is a UUID, that of an e-mail address an e-mail address, and so on."""
+    anonymised = anonymised_tree({"ClientMetadata": {"one": value, "two": [value]}})
+    first, second = (each for each in anonymised["ClientMetadata"].values())
     assert re.fullmatch(pattern, first)
     assert second == [first] != [value]
 
 
 def test_tokens_keep_their_parts() -> None:
-    """A token has its header's algorithm, its neutral claims and its length; times keep their distance."""
+    """A token keeps its algorithm, the names of its claims and its length; times keep their distances."""
     claims = {
         "sub": "5f0c9a7e-7425-40de-944b-e07fc1f90ae7",
         "token_use": "access",
@@ -604,8 +604,10 @@ def test_tokens_keep_their_parts() -> None:
         for each in ({"kid": "Zm9vYmFy=", "alg": "RS256"}, claims)
     ]
     token = ".".join([*parts, "c2ln" * 20])
-    made = neutral({"AccessToken": token, "USERNAME": "ada", "Session": "AYABe" + "b1C" * 20})
-    head, body, signature = made["AccessToken"].split(".")
+    anonymised = anonymised_tree(
+        {"AccessToken": token, "USERNAME": "ada", "Session": "AYABe" + "b1C" * 20}
+    )
+    head, body, signature = anonymised["AccessToken"].split(".")
     header, found = (json.loads(base64.urlsafe_b64decode(each + "==")) for each in (head, body))
 
     assert [len(each) for each in (head, body, signature)] == [
@@ -616,9 +618,9 @@ def test_tokens_keep_their_parts() -> None:
         "access",
         3600,
     )
-    assert found["username"] == made["USERNAME"] != "ada"
+    assert found["username"] == anonymised["USERNAME"] != "ada"
     assert found["iat"] == 1577836800
-    assert made["Session"].startswith("AYABe")
+    assert anonymised["Session"].startswith("AYABe")
 
 
 KEPT = [
@@ -638,34 +640,34 @@ KEPT = [
 @pytest.mark.parametrize("tree", KEPT, ids=lambda each: next(iter(each)))
 def test_the_words_of_the_api_stay(tree: dict[str, Any]) -> None:
     """Challenges, flows, operations, error codes, known messages, settings and members stay as they are."""
-    assert neutral(tree) == tree
+    assert anonymised_tree(tree) == tree
 
 
-def test_the_parts_of_a_message_that_vary_go() -> None:
-    """Of a known message the variable parts are replaced; of an unknown one all words."""
-    made = neutral(
+def test_the_variable_parts_of_a_message_are_replaced() -> None:
+    """The variable parts of a known message are replaced, and all words of an unknown one."""
+    anonymised = anonymised_tree(
         {
             "message": "User pool client 4k2jd92kd02kd02kd0 does not exist.",
             "errorMessage": "Ada may not",
         }
     )
-    assert re.fullmatch(r"User pool client [0-9a-z]{18} does not exist\.", made["message"])
-    assert made["errorMessage"] != "Ada may not"
-    assert len(made["errorMessage"]) == 11
+    assert re.fullmatch(r"User pool client [0-9a-z]{18} does not exist\.", anonymised["message"])
+    assert anonymised["errorMessage"] != "Ada may not"
+    assert len(anonymised["errorMessage"]) == 11
 
 
-def test_a_user_who_is_called_like_a_word() -> None:
-    """Where Cognito has no list of values, no value stays: not even one that is Cognito's elsewhere."""
-    made = neutral(
+def test_a_user_named_like_a_word_of_the_api() -> None:
+    """Under a key without documented values no value stays, not even one that Cognito uses elsewhere."""
+    anonymised = anonymised_tree(
         {"AuthParameters": {"USERNAME": "SMS_MFA", "PASSWORD": "PASSWORD"}, "ClientName": "ENABLED"}
     )
-    assert set(made["AuthParameters"].values()) | {made["ClientName"]} & {"SMS_MFA", "PASSWORD", "ENABLED"} == {
-        made["AuthParameters"]["USERNAME"], made["AuthParameters"]["PASSWORD"]
+    assert set(anonymised["AuthParameters"].values()) | {anonymised["ClientName"]} & {"SMS_MFA", "PASSWORD", "ENABLED"} == {
+        anonymised["AuthParameters"]["USERNAME"], anonymised["AuthParameters"]["PASSWORD"]
     }  # fmt: skip
-    assert not {"SMS_MFA", "PASSWORD"} & set(made["AuthParameters"].values())
+    assert not {"SMS_MFA", "PASSWORD"} & set(anonymised["AuthParameters"].values())
 
 
-def test_a_map_of_the_customers_own_keeps_nothing() -> None:
+def test_no_value_stays_in_a_map_of_the_customers_own() -> None:
     """Under ClientMetadata, tags and unknown parameters even Cognito's words and small numbers are replaced."""
     own = {
         "Status": "CONFIRMED",
@@ -675,10 +677,10 @@ def test_a_map_of_the_customers_own_keeps_nothing() -> None:
         "iat": 1700000000,
     }
     for name in ("ClientMetadata", "UserPoolTags", "ValidationData"):
-        made = neutral({name: {**own, "deeper": [own]}})
-        kept = [each for each in leaves(made) if each in own.values()]
-        assert kept == []
-    assert neutral({"ChallengeParameters": {"size": "1234", "Status": "CONFIRMED"}})[
+        anonymised = anonymised_tree({name: {**own, "deeper": [own]}})
+        left_values = [each for each in leaves(anonymised) if each in own.values()]
+        assert left_values == []
+    assert anonymised_tree({"ChallengeParameters": {"size": "1234", "Status": "CONFIRMED"}})[
         "ChallengeParameters"
     ].keys() == {"size", "Status"}
     assert "1234" not in anonymise(json.dumps({"ChallengeParameters": {"size": "1234"}})).text
@@ -694,13 +696,13 @@ def leaves(tree: Any) -> list[Any]:
 
 
 def test_white_space_and_order_stay() -> None:
-    """Only values change: the text between them is the original's."""
+    """Only values change; the text between them stays."""
     text = '{ "Session" :\t"abc",\n\n"ExpiresIn":3600 , "Session":"abc"}\n'
     assert anonymise(text).text == text.replace("abc", json.loads(anonymise(text).text)["Session"])
 
 
-def test_what_is_new_is_told_and_can_be_kept() -> None:
-    """A challenge that is not known is replaced, and said by its key; `keep` keeps it."""
+def test_unknown_values_are_reported_and_can_be_kept() -> None:
+    """An unknown challenge is replaced and reported by its key; `keep` keeps it."""
     text = '{"ChallengeName": "RETINA_SCAN"}'
     assert (anonymise(text).text, dict(anonymise(text).unknown)) == (
         '{"ChallengeName": "XXXXXX_XXXX"}',
@@ -709,13 +711,13 @@ def test_what_is_new_is_told_and_can_be_kept() -> None:
     assert anonymise(text, keep=["RETINA_SCAN"]).text == text
 
 
-def test_a_table_of_athena_keeps_its_columns() -> None:
-    """The columns, the flow and the identity's type stay; a row of other columns is refused."""
-    made = list(csv.DictReader(io.StringIO(anonymise(athena(Plants(1))).text)))
-    assert len(made) == 3
-    assert made[0]["eventname"] == "InitiateAuth"
-    assert json.loads(made[0]["requestparameters"])["authFlow"] == "CUSTOM_AUTH"
-    assert made[0]["useridentity"].startswith(
+def test_a_csv_of_athena_keeps_its_columns() -> None:
+    """The columns, the flow and the type of identity stay; a row with other columns is an error."""
+    anonymised = list(csv.DictReader(io.StringIO(anonymise(athena(Plants(1))).text)))
+    assert len(anonymised) == 3
+    assert anonymised[0]["eventname"] == "InitiateAuth"
+    assert json.loads(anonymised[0]["requestparameters"])["authFlow"] == "CUSTOM_AUTH"
+    assert anonymised[0]["useridentity"].startswith(
         "{type=Unknown, principalid=Anonymous, arn=null, username=X"
     )
     with pytest.raises(UnreadableDocument, match="columns"):
@@ -724,8 +726,8 @@ def test_a_table_of_athena_keeps_its_columns() -> None:
         anonymise('eventtime,eventname\n"a,b\n')
 
 
-def test_again() -> None:
-    """What is neutral can be made neutral again, and keeps its shape."""
+def test_anonymising_twice() -> None:
+    """An anonymised text can be anonymised again, and keeps its shape."""
     once = anonymise(reply(Plants(1)))
     assert isinstance(once, AnonymisedText)
     assert len(anonymise(once.text).text) == len(once.text)
@@ -736,16 +738,16 @@ def test_again() -> None:
     [
         ("", "empty"),
         (" \n", "empty"),
-        ("Dear Sir, Ada writes.", "nothing in it is known as Cognito's"),
+        ("Dear Sir, Ada writes.", "it has nothing that is known as Cognito's"),
         ('{"Session": "abc', "line 1, column 13"),
         ('{"a": 1}\n{"a": }\n', "line 2, column 7"),
         ("[" * 100_000, "begins like JSON"),
-        ("17 18", "nothing in it is known as Cognito's"),
+        ("17 18", "it has nothing that is known as Cognito's"),
         ("POST / HTTP/1.1\n\n{'ChallengeName': 'SMS_MFA'", "line 3 ends in the middle"),
     ],
 )
-def test_what_cannot_be_read(text: str, why: str) -> None:
-    """A sentence says what is wrong and where, and quotes nothing of the text."""
+def test_unreadable_texts(text: str, why: str) -> None:
+    """The error says what is wrong and where, and quotes nothing of the text."""
     with pytest.raises(UnreadableDocument, match=why) as caught:
         anonymise(text)
     assert "Ada" not in str(caught.value)
@@ -780,7 +782,7 @@ def test_what_cannot_be_read(text: str, why: str) -> None:
     ],
 )
 def test_the_time_it_takes_is_bounded(piece: str) -> None:
-    """Whatever is said 3,000 times over, quotes and brackets that never end too, takes less than five seconds."""
+    """Any piece repeated 3,000 times, unclosed quotes and brackets too, takes less than five seconds."""
     begun = time.process_time()
     for text in (
         f"ChallengeName: {piece * 3000}x",
@@ -812,7 +814,7 @@ def run(*args: str, text: str | bytes | None = None) -> Any:
 
 
 def test_the_command(tmp_path: Path) -> None:
-    """The neutral text goes to standard output, or to a file; what was replaced to standard error."""
+    """The anonymised text goes to standard output or a file, the counts of replaced values to standard error."""
     text = '{"Session": "AYABeSecretSecret", "ChallengeName": "SMS_MFA"}\n'
     file, out = tmp_path / "reply.json", tmp_path / "neutral.json"
     file.write_text(text, encoding="utf-8")
@@ -861,8 +863,8 @@ def test_the_command_writes_nothing_where_it_cannot_read(
     assert "Secret" not in result.stderr
 
 
-def test_the_capture_itself_is_not_overwritten(tmp_path: Path) -> None:
-    """The original is evidence: -o names another file."""
+def test_the_input_file_is_not_overwritten(tmp_path: Path) -> None:
+    """-o must name another file than the input."""
     file = tmp_path / "file"
     file.write_text('{"Session": "abc"}', encoding="utf-8")
     result = run(str(file), "-o", str(file))

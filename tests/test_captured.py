@@ -1,8 +1,8 @@
-"""What others have captured of the real Cognito is read, lands on the table and loses nothing.
+"""Published captures of the real Cognito are read completely, and lead to states that the table allows.
 
-`tests/data/captured.jsonl` has a capture a line: names, ids, tokens and secrets are neutral ones of the same
-shape. `genuine` says how sure it is that Cognito sent it: yes, likely, or mock, which was made by hand and
-is evidence of nothing. Where `made` is true, only keys and types are known, and the values are ours.
+`tests/data/captured.jsonl` has one capture a line, with placeholders for names, ids, tokens and secrets. `genuine`
+says how certain it is that Cognito sent it: yes, likely, or mock. A mock was made by hand and is evidence of
+nothing. Where `made` is true, only keys and types are known, and the values were invented.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ ROWS: Final[list[dict[str, Any]]] = [
 
 
 def of(kind: str) -> list[Any]:
-    """The captures of a kind, as parameters of a test."""
+    """Return the captures of a kind as parameters of a test."""
     return [
         pytest.param(row, id=f"{number}-{row['operation']}")
         for number, row in enumerate(ROWS)
@@ -53,13 +53,13 @@ def of(kind: str) -> list[Any]:
 
 
 def response_of(row: Mapping[str, Any]) -> type[r.Response]:
-    """The class of the response that a capture answers."""
+    """Return the response class that a captured reply answers."""
     kind: type[r.Response] = getattr(r, row["given"])
     return kind
 
 
-def test_what_there_is() -> None:
-    """All 116 captures; those made by hand have no payload, and speak for no arrow."""
+def test_the_kinds_of_captures() -> None:
+    """There are 116 captures; those made by hand have no payload, and are evidence for no transition."""
     assert Counter(row["kind"] for row in ROWS) == {
         "reply": 71, "error": 30, "request": 4, "description": 7, "event": 4,
     }  # fmt: skip
@@ -76,8 +76,8 @@ OFF_THE_TABLE: Final[dict[str, str]] = {}
 
 
 @pytest.mark.parametrize("row", of("reply"))
-def test_a_reply_lands_where_the_capture_says(row: dict[str, Any]) -> None:
-    """A sign-in in the state that the reply belongs to moves where the capture says, along the table."""
+def test_a_reply_leads_to_the_captured_state(row: dict[str, Any]) -> None:
+    """A sign-in in the state of the capture moves to the captured state, as the table allows."""
     source, kind = state_of(row["from"]), response_of(row)
     reply = read(row["payload"], kind, state=source)
 
@@ -90,12 +90,12 @@ def test_a_reply_lands_where_the_capture_says(row: dict[str, Any]) -> None:
 
 
 def state_of(name: str) -> State:
-    """The state of this name."""
+    """Return the state of this name."""
     return next(each for each in State if each.value == name)
 
 
 def leads(row: Mapping[str, Any]) -> State:
-    """Where a whole sign-in comes to that gives the response and receives the reply."""
+    """Return the state of a sign-in after the response and the reply."""
     source = state_of(row["from"])
     signin = standing(source, Role.SECOND_FACTOR if source is State.EMAIL_OTP else None)
     signin.flow = None if source is State.START else "USER_SRP_AUTH"
@@ -109,9 +109,9 @@ _TRANSPORT: Final = {"ResponseMetadata"}
 
 @pytest.mark.parametrize("row", of("reply"))
 def test_a_reply_loses_nothing(row: dict[str, Any]) -> None:
-    """Every key of a reply, at any depth and in JSON within text, is found again with its value."""
+    """Every key and value of a reply, at any depth and in JSON strings, is in the parsed reply."""
     reply = read(row["payload"], response_of(row))
-    parts = list(held(reply))
+    parts = list(contents(reply))
     payload = {key: value for key, value in row["payload"].items() if key not in _TRANSPORT}
 
     if isinstance(reply, Acknowledgement):
@@ -132,26 +132,26 @@ FIELDS: Final = {
 }  # fmt: skip
 
 
-def held(value: Any) -> Iterator[Any]:
-    """All that a parsed reply holds: keys and values."""
+def contents(value: Any) -> Iterator[Any]:
+    """Yield all keys and values of a parsed reply."""
     if isinstance(value, Secret):
         yield value.reveal()
     elif attrs.has(type(value)):
         for each in attrs.fields(type(value)):
-            yield from held(getattr(value, each.name))
+            yield from contents(getattr(value, each.name))
     elif isinstance(value, Mapping):
         for key, each in value.items():
             yield key
-            yield from held(each)
+            yield from contents(each)
     elif isinstance(value, list | tuple):
         for each in value:
-            yield from held(each)
+            yield from contents(each)
     else:
         yield value
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Each value of a payload that is no map and no list, with its path."""
+    """Yield each value of a payload that is not a map or list, with its path."""
     if isinstance(value, dict):
         for key, each in value.items():
             yield from leaves(each, f"{path}.{key}")
@@ -163,7 +163,7 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def keys(value: Any, path: str = "") -> Iterator[str]:
-    """The path of each key of a payload."""
+    """Yield the path of each key of a payload."""
     if isinstance(value, dict):
         for key, each in value.items():
             yield f"{path}.{key}"
@@ -171,8 +171,8 @@ def keys(value: Any, path: str = "") -> Iterator[str]:
 
 
 @pytest.mark.parametrize("row", of("reply"))
-def test_what_is_json_within_text_is_parsed(row: dict[str, Any]) -> None:
-    """Attributes, offered methods and a passkey's options are there as values too, none left out."""
+def test_json_in_strings_is_parsed(row: dict[str, Any]) -> None:
+    """All attributes, offered methods and passkey options are parsed values too."""
     reply = read(row["payload"], response_of(row))
     parameters = row["payload"].get("ChallengeParameters") or {}
     for name, field in {
@@ -181,11 +181,11 @@ def test_what_is_json_within_text_is_parsed(row: dict[str, Any]) -> None:
     }.items():  # fmt: skip
         if name not in parameters:
             continue
-        found, said = getattr(reply, field), json.loads(parameters[name])
-        if isinstance(said, dict):
-            assert dict(found) == said
+        found, expected = getattr(reply, field), json.loads(parameters[name])
+        if isinstance(expected, dict):
+            assert dict(found) == expected
         else:
-            assert list(found) == [each.removeprefix("userAttributes.") for each in said]
+            assert list(found) == [each.removeprefix("userAttributes.") for each in expected]
 
 
 # ---- errors -----------------------------------------------------------------------------------------
@@ -200,16 +200,16 @@ FAULTS: Final = {
 
 @pytest.mark.parametrize("row", of("error"))
 def test_an_error_gets_its_recovery_action(row: dict[str, Any]) -> None:
-    """What to do next is what the capture shows, and the attempt survives where it did."""
+    """The recovery action is the captured one, and the attempt survives where it did."""
     source, kind = state_of(row["from"]), response_of(row)
     refusal = read(row["payload"], kind, state=source)
 
     assert isinstance(refusal, Refusal)
     assert refusal.action is RecoveryAction[row["action"]]
-    said = row["payload"].get("Error") or {
+    expected = row["payload"].get("Error") or {
         "Code": row["payload"]["__type"], "Message": row["payload"]["message"]
     }  # fmt: skip
-    assert (refusal.code, refusal.message) == (said["Code"], said["Message"])
+    assert (refusal.code, refusal.message) == (expected["Code"], expected["Message"])
     for text, fault in FAULTS.items():
         assert text not in refusal.message or refusal.fault is fault
     arrow = transition_for_reply(source, kind, refusal)
@@ -221,11 +221,11 @@ def test_an_error_gets_its_recovery_action(row: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("row", of("error"))
 def test_an_error_as_it_is_on_the_wire(row: dict[str, Any]) -> None:
-    """boto3's shape and that of HTTP, with a namespace and without, come to the same."""
-    said = row["payload"].get("Error")
+    """An error in boto3's shape and in that of HTTP, with a namespace or without, is the same."""
+    expected = row["payload"].get("Error")
     code, text = (
-        (said["Code"], said["Message"])
-        if said
+        (expected["Code"], expected["Message"])
+        if expected
         else (row["payload"]["__type"], row["payload"]["message"])
     )
     kind = response_of(row)
@@ -260,7 +260,7 @@ def test_a_malformed_code_of_an_authenticator_may_be_tried_again() -> None:
 
 @pytest.mark.parametrize("row", of("request"))
 def test_a_request_is_recognized(row: dict[str, Any], tmp_path: Path) -> None:
-    """A recorder tells which response a captured request carries."""
+    """A recorder recognises the response in a captured request."""
     given = {
         "DEVICE_SRP_AUTH": "srp_a", "SOFTWARE_TOKEN_MFA": "code", "USER_SRP_AUTH": "user_srp_auth",
         "REFRESH_TOKEN_AUTH": "refresh_token_auth",
@@ -288,7 +288,7 @@ def test_a_request_is_recognized(row: dict[str, Any], tmp_path: Path) -> None:
 
 
 def described(operation: str) -> list[dict[str, Any]]:
-    """The captured descriptions of an operation, without what is boto3's."""
+    """Return the captured descriptions of an operation, without boto3's metadata."""
     return [
         {key: value for key, value in row["payload"].items() if key != "ResponseMetadata"}
         for row in ROWS
@@ -303,7 +303,7 @@ POOLS, CLIENTS, MFA = (
 
 
 def client_of(pool: dict[str, Any]) -> dict[str, Any]:
-    """The first captured app client; of no pool, where the pool's description was cut."""
+    """Return the first captured app client; without a pool id where the pool's description was cut."""
     client = CLIENTS[0]["UserPoolClient"]
     of_no_pool = {key: value for key, value in client.items() if key != "UserPoolId"}
     return {"UserPoolClient": client if "Id" in pool["UserPool"] else of_no_pool}
@@ -361,7 +361,7 @@ NOT_GIVEN_BACK: Final = {
 
 
 def covers(given: Any, captured: Any) -> bool:
-    """Is all that was captured in what is given?"""
+    """Return whether `given` contains everything in `captured`."""
     if isinstance(captured, dict):
         return all(covers((given or {}).get(key), value) for key, value in captured.items())
     if isinstance(captured, list):
@@ -373,8 +373,8 @@ def covers(given: Any, captured: Any) -> bool:
 
 
 @pytest.mark.parametrize("row", of("event"))
-def test_an_event_is_traced(row: dict[str, Any], tmp_path: Path) -> None:
-    """`authfsm trace` reads it, tells the step that it shows, and finds none that is off the table."""
+def test_a_captured_event_is_checked(row: dict[str, Any], tmp_path: Path) -> None:
+    """`authfsm trace` reads it, finds the step that it shows, and no illegal step."""
     file = tmp_path / "trail.jsonl"
     file.write_text(json.dumps(row["payload"]) + "\n", encoding="utf-8")
 
@@ -390,8 +390,8 @@ def test_an_event_is_traced(row: dict[str, Any], tmp_path: Path) -> None:
     assert (traced["steps"], traced["verdicts"]["illegal"]) == (1, 0)
     (step,) = traced["taken"]
     event = row["payload"].get("detail", row["payload"])
-    asked = event["requestParameters"]
-    assert step["given"] == (asked.get("authFlow") or asked["challengeName"])
+    parameters = event["requestParameters"]
+    assert step["given"] == (parameters.get("authFlow") or parameters["challengeName"])
     assert step["refused"] == ("errorCode" in event)
     if "errorCode" not in event:
         assert step["to"] == event["responseElements"]["challengeName"]
@@ -400,27 +400,27 @@ def test_an_event_is_traced(row: dict[str, Any], tmp_path: Path) -> None:
 # ---- captures can be given on -----------------------------------------------------------------------
 
 
-def test_captures_stay_captures_when_they_are_made_neutral() -> None:
+def test_anonymised_captures_keep_their_meaning() -> None:
     """`authfsm capture` leaves each capture's keys, challenges, error codes and known texts as they are."""
     for row in ROWS:
         if "payload" not in row:
             continue
-        made = json.loads(anonymise(json.dumps(row["payload"])).text)
-        assert list(keys(made))[:1] == list(keys(row["payload"]))[:1]
+        anonymised = json.loads(anonymise(json.dumps(row["payload"])).text)
+        assert list(keys(anonymised))[:1] == list(keys(row["payload"]))[:1]
         for path in ("ChallengeName", "__type", "AvailableChallenges"):
-            assert made.get(path) == row["payload"].get(path)
+            assert anonymised.get(path) == row["payload"].get(path)
         if "from" in row and row["kind"] == "reply":
-            assert leads({**row, "payload": made}) is leads(row)
+            assert leads({**row, "payload": anonymised}) is leads(row)
         if row["kind"] == "error":
-            refusal = read(made, response_of(row))
+            refusal = read(anonymised, response_of(row))
             assert isinstance(refusal, Refusal)
             assert refusal.action is RecoveryAction[row["action"]]
 
 
-def test_the_challenges_that_were_captured() -> None:
-    """Which challenges somebody has captured, of all that there are: the rest rests on other evidence."""
-    seen = {row["to"] for row in ROWS if row["kind"] in {"reply", "event"} and "to" in row}
-    assert set(CHALLENGES) - {state_of(each) for each in seen} == {
+def test_which_challenges_were_captured() -> None:
+    """The challenges with a captured reply; for the others there is other evidence."""
+    captured = {row["to"] for row in ROWS if row["kind"] in {"reply", "event"} and "to" in row}
+    assert set(CHALLENGES) - {state_of(each) for each in captured} == {
         State.PASSWORD, State.PASSWORD_SRP, State.ADMIN_NO_SRP_AUTH, State.SMS_OTP, State.SELECT_MFA_TYPE,
         State.DEVICE_PASSWORD_VERIFIER,
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The table is checked; and a table that is broken is caught by the invariant meant for it, with its path."""
+"""The invariants hold for the table; each change that breaks the table violates the invariant meant for it."""
 
 from __future__ import annotations
 
@@ -33,28 +33,28 @@ from authfsm.settings.rules import CHALLENGE_RULES, FIRST_FACTOR_RULES
 S = State
 
 
-def test_the_table_breaks_nothing() -> None:
-    """This package's own table breaks no invariant, by no path."""
+def test_the_table_violates_no_invariant() -> None:
+    """This package's own table violates no invariant."""
     assert check(every=True) == ()
 
 
 @pytest.mark.parametrize("name", EXAMPLE_POOLS)
-def test_typical_pools_break_nothing(name: str) -> None:
-    """Nor does what the gallery's pools leave of it."""
+def test_the_example_pools_violate_no_invariant(name: str) -> None:
+    """Nor does what the settings of the example pools leave of it."""
     assert check(settings=EXAMPLE_POOLS[name][0], every=True) == ()
 
 
 class OneTap(Response):
-    """A response of somebody's own."""
+    """A custom response that proves nothing."""
 
 
 def one_tap(table: Table) -> Table:
-    """Somebody signs in with one tap, and no proof."""
+    """Return the table with a sign-in without any proof."""
     return table.with_arrow(S.START, OneTap, S.AUTHENTICATED)
 
 
 def _only_by(table: Table, dest: State, responses: set[type[Response]]) -> Table:
-    """A state is led to by these responses alone."""
+    """Return the table in which only these responses lead to a state."""
     rows = {
         state: {each: to if each in responses else to - {dest} for each, to in row.items()}
         for state, row in table.rows.items()
@@ -271,8 +271,8 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
 
 
 @pytest.mark.parametrize("wrong", BREAKS)
-def test_a_broken_table_is_caught(wrong: str) -> None:
-    """Each way to break the table is caught by the invariant meant for it, with the shortest path that shows it."""
+def test_each_broken_table_violates_its_invariant(wrong: str) -> None:
+    """Each change violates the invariant meant for it, with the shortest path that shows it."""
     broken, invariant, why, path = BREAKS[wrong]
 
     caught = {each.invariant.name: each for each in check(broken(TABLE))}
@@ -280,15 +280,15 @@ def test_a_broken_table_is_caught(wrong: str) -> None:
     assert (caught[invariant].why, str(caught[invariant].path)) == (why, path)
 
 
-def test_every_invariant_is_there_for_something() -> None:
-    """Each invariant that is built in catches one of these."""
+def test_every_invariant_is_tested() -> None:
+    """Each built-in invariant is violated by one of the changes."""
     assert {invariant for _, invariant, _, _ in BREAKS.values()} == {
         each.name for each in INVARIANTS
     }
 
 
-def test_a_broken_copy_leaves_the_table_as_it_was() -> None:
-    """The table that is checked is a value: a copy of it, a little different, is another."""
+def test_a_changed_copy_leaves_the_table_unchanged() -> None:
+    """A table is a value: methods that change it return a copy."""
     before = dict(TABLE.rows[S.START])
 
     one_tap(TABLE)
@@ -298,8 +298,8 @@ def test_a_broken_copy_leaves_the_table_as_it_was() -> None:
         TABLE.rows[S.START] = {}  # type: ignore[index]  # that it cannot be done is the point
 
 
-def test_a_path_is_drawn() -> None:
-    """What breaks an invariant is told as text, and drawn: an arrow that the protocol has not, too."""
+def test_a_violation_is_printed_and_drawn() -> None:
+    """A violation is printed as text and drawn, even along an arrow that the protocol lacks."""
     (first,) = check(
         one_tap(TABLE), invariants=[each for each in INVARIANTS if each.name == "first-factor"]
     )
@@ -311,8 +311,8 @@ def test_a_path_is_drawn() -> None:
     assert first.path.states == (S.START, S.AUTHENTICATED)
 
 
-def test_with_mfa_required_only_exceptions_come_without_it() -> None:
-    """Every exception that is listed is the reason for some path, but for the one that has no arrow."""
+def test_with_mfa_required_only_exceptions_lead_to_tokens_without_it() -> None:
+    """Every exception explains some path, except those that no arrow of the table leads to."""
     found = explore(Model(settings=PoolSettings(mfa_configuration="ON")))
     reasons = {
         next(
@@ -342,7 +342,7 @@ def test_with_mfa_required_only_exceptions_come_without_it() -> None:
 
 
 def test_the_exceptions_are_listed() -> None:
-    """Whoever asks is told every exception that some path rests on, each by its shortest; of a pool, its own."""
+    """`factor_exceptions` lists each exception with a shortest path that relies on it, for the table or for a pool."""
     required = PoolSettings(
         mfa_configuration="ON",
         explicit_auth_flows={"ALLOW_USER_PASSWORD_AUTH"},
@@ -365,8 +365,10 @@ def test_the_exceptions_are_listed() -> None:
     assert factor_exceptions(settings=PoolSettings(mfa_configuration="OPTIONAL")) == ()
 
 
-def test_an_exception_that_is_struck_out_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The exceptions bear weight: without the one for passkeys, a passkey breaks the invariant."""
+def test_without_its_exception_a_passkey_violates_the_invariant(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without the exception for passkeys, a sign-in with a passkey violates the invariant."""
     left = tuple(each for each in SECOND_FACTOR_EXCEPTIONS if each.name != "passkey")
     monkeypatch.setattr("authfsm.checks.invariants.SECOND_FACTOR_EXCEPTIONS", left)
 
@@ -395,10 +397,10 @@ RULED_OUT = [
 
 
 @pytest.mark.parametrize(("rule", "settings", "path"), RULED_OUT)
-def test_the_settings_are_not_taken_on_trust(
+def test_a_missing_rule_of_the_settings_is_found(
     monkeypatch: pytest.MonkeyPatch, rule: Any, settings: PoolSettings, path: str
 ) -> None:
-    """Where the settings' rules would let a single factor through although MFA is required, that is found."""
+    """If the settings' rules allowed a single factor although MFA is required, the check would find it."""
     assert check(settings=settings, every=True) == ()
     for rules in (CHALLENGE_RULES, FIRST_FACTOR_RULES):
         if rule in rules:
@@ -409,8 +411,8 @@ def test_the_settings_are_not_taken_on_trust(
     assert caught == {"second-factor": path}
 
 
-def test_a_predicate_of_ones_own() -> None:
-    """Somebody's own law over paths is checked like the others: kept, or broken by the shortest path."""
+def test_a_custom_invariant() -> None:
+    """A custom predicate over paths is checked like the built-in invariants."""
 
     def no_clear_password(path: Path) -> bool:
         return r.UserPasswordAuth not in {arrow.response for arrow in path.arrows}

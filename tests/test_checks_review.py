@@ -1,4 +1,4 @@
-"""A pool is reviewed: what is wrong is found, with a path, a source and a mend that mends it; a strict pool is clean."""
+"""The review of a pool: each finding has a path, a source and remediations that fix it; a strict pool has none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from conftest import lacking
-from reviewed import EVERYTHING_WRONG, GALLERY, SMS, TOTP, TRIGGERS, Told, described, mended
+from reviewed import EVERYTHING_WRONG, GALLERY, SMS, TOTP, TRIGGERS, Told, described, remediated
 
 from authfsm import PoolSettings
 from authfsm.checks import RULES, PoolDescription, Severity, review
@@ -22,13 +22,13 @@ from authfsm.protocol.errors import BadField
 
 
 def found(told: Told) -> dict[str, str]:
-    """The findings, each with its path."""
+    """Return the ids of the findings with their paths."""
     return {each.id: str(each.path) for each in review(told)}
 
 
 @pytest.mark.parametrize("name", GALLERY)
-def test_these_are_the_gallerys_pools(name: str) -> None:
-    """What is described here is what the gallery draws, and what a reviewer must know beside."""
+def test_the_descriptions_are_those_of_the_example_pools(name: str) -> None:
+    """The descriptions match the example pools of the gallery, and add what a review reads."""
     told = PoolDescription.from_descriptions(*GALLERY[name].values()).settings
 
     drawn = EXAMPLE_POOLS[name][0]
@@ -36,8 +36,8 @@ def test_these_are_the_gallerys_pools(name: str) -> None:
     assert told.mfa_configuration == drawn.mfa_configuration
 
 
-def test_the_gallerys_pools() -> None:
-    """Each typical pool has the findings that are expected of it; the strict one has none."""
+def test_the_example_pools() -> None:
+    """Each example pool has the expected findings; the strict one has none."""
     srp = "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim->"
 
     assert {name: found(told) for name, told in GALLERY.items()} == {
@@ -54,8 +54,8 @@ def test_the_gallerys_pools() -> None:
     }
 
 
-def test_everything_that_can_be_wrong() -> None:
-    """A pool with everything wrong: the worst comes first, and each finding has its own shortest path."""
+def test_a_pool_with_everything_wrong() -> None:
+    """The findings are sorted by severity, and each has its own shortest path."""
     password = "START -user_password_auth->"
 
     assert [(each.id, str(each.severity), str(each.path)) for each in review(EVERYTHING_WRONG)] == [
@@ -98,21 +98,21 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_mend_mends(name: str) -> None:
-    """Whatever is set as a finding says is no finding any more: each mend by itself, or all of them together."""
+def test_each_remediation_fixes_its_finding(name: str) -> None:
+    """A remediation fixes its finding, alone and after all others."""
     told = WRONG[name]
     for each in review(told):
         for mend in each.remediations:
-            assert each.id not in found(mended(told, mend)), (each.id, str(mend))
+            assert each.id not in found(remediated(told, mend)), (each.id, str(mend))
     strict = told
     while todo := review(strict):
         assert todo[0].remediations, todo[0]
-        strict = mended(strict, todo[0].remediations[0])
+        strict = remediated(strict, todo[0].remediations[0])
     assert found(strict) == {}
 
 
-def test_every_rule_finds_something_but_the_one_for_what_must_not_be() -> None:
-    """Each rule is met in one of these pools; that an invariant is broken, in none."""
+def test_every_rule_but_one_finds_something() -> None:
+    """Each rule finds something in one of these pools, except that no pool violates an invariant."""
     met = {name for told in WRONG.values() for name in found(told)}
 
     assert {each.id for each in RULES} - met == {"invariant"}
@@ -120,7 +120,7 @@ def test_every_rule_finds_something_but_the_one_for_what_must_not_be() -> None:
 
 
 def test_what_is_not_known_is_no_finding() -> None:
-    """Without the app client's description nothing is said of it; without any, nothing at all."""
+    """Without the app client's description there are no findings about it; without any description there are none."""
     assert review(PoolDescription()) == ()
     pool_alone = {
         "UserPool": EVERYTHING_WRONG["UserPool"],
@@ -129,16 +129,16 @@ def test_what_is_not_known_is_no_finding() -> None:
     assert set(found(pool_alone)) == {"recovery-is-factor", "nothing-to-enrol", "text-messages"}
 
 
-def test_adaptive_authentication_enforces() -> None:
-    """Where threat protection may ask for MFA, it is told that what it does is set elsewhere; no more."""
+def test_adaptive_authentication_is_only_a_note() -> None:
+    """If threat protection may require MFA, the review only notes that it does not read the risk configuration."""
     adaptive = {"UserPoolAddOns": {"AdvancedSecurityMode": "ENFORCED"}}
 
     told = described("OPTIONAL", "USER_SRP_AUTH", TOTP, adaptive)
     assert [(each.id, str(each.severity)) for each in review(told)] == [("mfa-by-risk", "note")]
 
 
-def test_functions_skip_mfa_only_where_there_is_any() -> None:
-    """CUSTOM_AUTH needs its functions, and MFA to skip."""
+def test_functions_skip_mfa_needs_functions_and_mfa() -> None:
+    """The finding requires Lambda functions, CUSTOM_AUTH, and MFA."""
     pool = {"LambdaConfig": TRIGGERS}
 
     assert "functions-skip-mfa" in found(described("ON", "CUSTOM_AUTH", TOTP, pool))
@@ -155,8 +155,8 @@ def test_functions_skip_mfa_only_where_there_is_any() -> None:
         ("admin_only", SMS, False),
     ],
 )
-def test_a_lock_out_that_is_found_is_one(primary: str, mfa: Told, locked_out: bool) -> None:  # noqa: FBT001 - a parameter
-    """Where the review says that users are locked out, the embedded pool locks them out; else it does not."""
+def test_a_reported_lock_out_happens(primary: str, mfa: Told, locked_out: bool) -> None:  # noqa: FBT001 - a parameter
+    """Where the review reports that users are locked out, the embedded pool locks them out, and only there."""
     recovery = {"RecoveryMechanisms": [{"Priority": 1, "Name": primary}]}
     told = described(
         "ON", "USER_PASSWORD_AUTH", mfa, {"AccountRecoverySetting": recovery}, AuthSessionValidity=3
@@ -179,8 +179,8 @@ def test_a_lock_out_that_is_found_is_one(primary: str, mfa: Told, locked_out: bo
         assert signs_in()["ChallengeName"] in {"SMS_MFA", "MFA_SETUP"}
 
 
-def test_a_pool_that_is_asked_for() -> None:
-    """What a boto3 client describes is reviewed like what was saved."""
+def test_a_pool_is_described_by_boto3() -> None:
+    """What a boto3 client returns is reviewed like a saved description."""
     pool = LocalPool.like(*EVERYTHING_WRONG.values())
 
     told = PoolDescription.describe(pool.client(), pool.pool_id, pool.client_id)
@@ -189,14 +189,14 @@ def test_a_pool_that_is_asked_for() -> None:
     assert told.account_recovery == ("verified_phone_number", "verified_email")
 
 
-def test_what_aws_never_says_is_refused() -> None:
-    """A description that is none gets a typed error."""
+def test_an_invalid_description_is_refused() -> None:
+    """A mapping that is no description raises a typed error."""
     with pytest.raises(BadField):
         review({"UserPool": {"MfaConfiguration": "MAYBE"}})
 
 
 def test_lifetimes_have_units() -> None:
-    """A refresh token of a year is a year, whatever its unit; none said is thirty days."""
+    """The validity of a refresh token is read with its unit; the default is thirty days."""
 
     def lives(**client: Any) -> timedelta | None:
         return PoolDescription.from_descriptions({}, client).refresh_token_validity
@@ -207,8 +207,8 @@ def test_lifetimes_have_units() -> None:
     assert lives(RefreshTokenValidity=24, **hours) == timedelta(days=1)
 
 
-def test_one_phone_for_all_is_found() -> None:
-    """Where nothing is set, one phone number resets the password and is the second factor: that is told."""
+def test_one_phone_for_recovery_and_mfa_is_found() -> None:
+    """By default, one phone number resets the password and is the second factor: the review reports it."""
     told = described("ON", "USER_SRP_AUTH", SMS)
     both = {"RecoveryMechanisms": [{"Priority": 1, "Name": "verified_email"}]}
     told["UserPool"].pop("AccountRecoverySetting", None)
@@ -218,7 +218,7 @@ def test_one_phone_for_all_is_found() -> None:
         "high",
         "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> SMS_MFA -code-> AUTHENTICATED",
     )
-    assert "recovery-and-factor" not in found(mended(told, phone.remediations[0]))
+    assert "recovery-and-factor" not in found(remediated(told, phone.remediations[0]))
     for otherwise in (
         described("ON", "USER_SRP_AUTH", SMS, {"AccountRecoverySetting": both}),
         described("ON", "USER_SRP_AUTH", {**SMS, **TOTP}),
@@ -230,8 +230,8 @@ def test_one_phone_for_all_is_found() -> None:
 # ---- SARIF ------------------------------------------------------------------------------------------------
 
 
-def test_sarif_by_the_models_of_its_schema() -> None:
-    """The log is what the official schema of SARIF 2.1.0 allows, and nothing beside."""
+def test_sarif_follows_its_schema() -> None:
+    """The log has only what the official schema of SARIF 2.1.0 allows."""
     if find_spec("pydantic_sarif") is None:
         lacking("pydantic-sarif, the models of SARIF's schema")
     # A bare machine may lack it; it has no types.
@@ -246,8 +246,8 @@ def test_sarif_by_the_models_of_its_schema() -> None:
         allowed.model_validate_json(json.dumps(log))
 
 
-def test_sarif_says_it_all() -> None:
-    """Each finding is a result of its rule, at the line that says so, with its path as a code flow."""
+def test_sarif_contains_every_finding() -> None:
+    """Each finding is a result of its rule, at its line in the file, with its path as a code flow."""
     text = json.dumps(EVERYTHING_WRONG, indent=2)
     every = review(EVERYTHING_WRONG)
     log = sarif(every, Origin("pool", "pool.json", text))
@@ -281,8 +281,8 @@ def test_sarif_says_it_all() -> None:
         (Origin("p", "/no where/p.json"), {"uri": "file:///no%20where/p.json"}),
     ],
 )
-def test_sarif_always_lies_in_a_file(origin: Origin, artifact: dict[str, str]) -> None:
-    """Every place of every result names a file, by a URI that can be resolved against the repository."""
+def test_sarif_locations_name_a_file(origin: Origin, artifact: dict[str, str]) -> None:
+    """Every location of every result names a file, by a URI relative to the repository."""
     log = sarif(review(EVERYTHING_WRONG), origin)
 
     for result in log["runs"][0]["results"]:
@@ -297,7 +297,7 @@ def test_sarif_always_lies_in_a_file(origin: Origin, artifact: dict[str, str]) -
 
 
 def test_severities_have_an_order() -> None:
-    """The worst has the lowest rank."""
+    """The worst severity has the lowest rank."""
     assert [each.rank for each in Severity] == [0, 1, 2, 3]
     assert (
         review(PoolDescription(settings=PoolSettings(mfa_configuration="OFF")))[0].id == "mfa-off"

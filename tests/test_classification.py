@@ -1,4 +1,4 @@
-"""One function says which response a request carries; pool, recordings, walker and wire agree with it."""
+"""Which response a request carries: pool, recordings, random walker and request writers agree."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from api_client import ApiClient
 from attrs import evolve
 from authenticator import Authenticator
 from botocore.exceptions import ClientError
 from joserfc.jwk import RSAKey
-from local_talk import Talk
 from samples import RESPONSES, standing
 from typer.testing import CliRunner
 
@@ -48,7 +48,7 @@ HIDDEN: Final = "HIDDEN_DUE_TO_SECURITY_REASONS"
 
 
 def combinations(**values: tuple[str | None, ...]) -> list[dict[str, str]]:
-    """Every combination of these values; None leaves a parameter out."""
+    """Return all combinations of these values; None leaves a parameter out."""
     return [
         {name: value for name, value in zip(values, each, strict=True) if value is not None}
         for each in product(*values.values())
@@ -71,14 +71,14 @@ SELECT_CHALLENGE: Final = combinations(
 
 
 def begin(flow: str, fields: Mapping[str, str]) -> dict[str, Any]:
-    """A request that begins a flow."""
+    """Return a request that starts a flow."""
     parameters = {name: value for name, value in fields.items() if name != "Session"}
     session = {"Session": fields["Session"]} if "Session" in fields else {}
     return {"AuthFlow": flow, "AuthParameters": {"USERNAME": "ada", **parameters}, **session}
 
 
 def answer(challenge: str, fields: Mapping[str, str]) -> dict[str, Any]:
-    """A request that answers a challenge."""
+    """Return a request that answers a challenge."""
     responses = {"USERNAME": "ada", **fields}
     return {"ChallengeName": challenge, "ChallengeResponses": responses, "Session": SESSION}
 
@@ -111,7 +111,7 @@ EVERY: Final[list[tuple[str, dict[str, Any]]]] = [
 
 @pytest.fixture(scope="module")
 def pool(signing_key: RSAKey) -> LocalPool:
-    """A pool with every first factor; ada has them all, and no second one."""
+    """Return a pool with every first factor; ada has all of them, and no second factor."""
     pool = LocalPool(
         key=signing_key,
         clock=ManualClock(),
@@ -120,7 +120,7 @@ def pool(signing_key: RSAKey) -> LocalPool:
         webauthn=WebAuthnConfiguration("example.com"),
     )
     pool.add_user("ada", PASSWORD, email="ada@example.com", phone_number="+15550001111", mfa=[])
-    token = Talk(pool).password("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
+    token = ApiClient(pool).password("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
     client = pool.client()
     options = client.start_web_authn_registration(AccessToken=token)["CredentialCreationOptions"]
     client.complete_web_authn_registration(
@@ -130,14 +130,14 @@ def pool(signing_key: RSAKey) -> LocalPool:
 
 
 def unlock(pool: LocalPool) -> None:
-    """Nobody is locked out: time goes by."""
+    """Let time pass, so that no user is locked out."""
     clock = pool.clock
     assert isinstance(clock, ManualClock)
     clock.advance(1000)
 
 
-def asked(pool: LocalPool, operation: str, request: Mapping[str, Any]) -> str:
-    """What the pool makes of a request: the challenge it asks, or its refusal."""
+def reply_of(pool: LocalPool, operation: str, request: Mapping[str, Any]) -> str:
+    """Return the challenge with which the pool replies, or its refusal."""
     try:
         reply = pool.answer(operation, {"ClientId": pool.client_id, **request})
     except Exception as refusal:  # noqa: BLE001 - whatever it is, its text is compared
@@ -147,16 +147,16 @@ def asked(pool: LocalPool, operation: str, request: Mapping[str, Any]) -> str:
     return str(reply.get("ChallengeName", "tokens"))
 
 
-class TestThePoolsWay:
-    """What the class says of a request is what the pool does with it."""
+class TestAsThePool:
+    """The response class of a request agrees with what the pool does."""
 
     @pytest.mark.parametrize("fields", USER_AUTH, ids=str)
     def test_user_auth(self, pool: LocalPool, fields: dict[str, str]) -> None:
-        """Each of the 64: a session, a password, SRP_A and a level are looked at where the class says so."""
+        """Each of the 64 combinations of a session, a password, SRP_A and levels."""
         request = begin("USER_AUTH", fields)
-        kind, outcome = classify(BEGIN, request), asked(pool, BEGIN, request)
+        kind, outcome = classify(BEGIN, request), reply_of(pool, BEGIN, request)
         unreachable = begin("USER_AUTH", {**fields, "TARGET_ACR_VALUES": "nowhere"})
-        looks_at_levels = "TARGET_ACR_VALUES" in fields and "level" in asked(
+        looks_at_levels = "TARGET_ACR_VALUES" in fields and "level" in reply_of(
             pool, BEGIN, unreachable
         )
 
@@ -170,12 +170,12 @@ class TestThePoolsWay:
 
     @pytest.mark.parametrize("fields", SELECT_CHALLENGE, ids=str)
     def test_select_challenge(self, pool: LocalPool, fields: dict[str, str]) -> None:
-        """Each of the 40: a secret counts beside the ANSWER that names its factor, and nowhere else."""
+        """Each of the 40 combinations: a secret counts only next to the ANSWER that names its factor."""
         session = pool.answer(
             BEGIN, {"ClientId": pool.client_id, **begin("USER_AUTH", {})}
         )["Session"]  # fmt: skip
         request = {**answer("SELECT_CHALLENGE", fields), "Session": session}
-        kind, outcome = classify(ANSWER, request), asked(pool, ANSWER, request)
+        kind, outcome = classify(ANSWER, request), reply_of(pool, ANSWER, request)
 
         assert (kind is r.Password) == ("Incorrect username or password" in outcome)
         assert (kind is r.SrpA) == (outcome == "PASSWORD_VERIFIER")
@@ -183,23 +183,25 @@ class TestThePoolsWay:
         if kind is r.Select:
             assert outcome == fields["ANSWER"] if "ANSWER" in fields else "ANSWER" in outcome
 
-    def test_it_is_asked_once(self, pool: LocalPool, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The pool classifies each request once, and keeps the class for whoever follows it."""
-        seen: list[type[Response] | None] = []
+    def test_the_pool_classifies_once(
+        self, pool: LocalPool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The pool classifies each request once, and passes the class on."""
+        calls: list[type[Response] | None] = []
 
         def counting(operation: str, request: Mapping[str, Any]) -> type[Response] | None:
-            seen.append(classify(operation, request))
-            return seen[-1]
+            calls.append(classify(operation, request))
+            return calls[-1]
 
         monkeypatch.setattr(operations, "classify", counting)
         for operation, request in EVERY:
-            seen.clear()
-            asked(pool, operation, request)
+            calls.clear()
+            reply_of(pool, operation, request)
 
-            assert seen == [classify(operation, request)] == [pool._core.response]
+            assert calls == [classify(operation, request)] == [pool._core.response]
 
 
-def test_what_is_recorded(pool: LocalPool) -> None:
+def test_recordings_agree(pool: LocalPool) -> None:
     """A recording names the same response as the pool, for every request that boto3 sends."""
     client, out = pool.client(), io.StringIO()
     sent = []
@@ -212,13 +214,13 @@ def test_what_is_recorded(pool: LocalPool) -> None:
                 method(ClientId=pool.client_id, **request)
             unlock(pool)
             sent.append(pool._core.response)
-    told = [json.loads(line)["given"] for line in out.getvalue().splitlines()]
+    recorded = [json.loads(line)["given"] for line in out.getvalue().splitlines()]
 
-    assert told == [kind and kind.trigger for kind in sent]
+    assert recorded == [kind and kind.trigger for kind in sent]
 
 
 def test_a_password_left_over_is_no_password(pool: LocalPool, tmp_path: Path) -> None:
-    """ANSWER=SMS_OTP beside a leftover PASSWORD is a choice: `authfsm trace` finds the sign-in legal."""
+    """ANSWER=SMS_OTP next to a leftover PASSWORD is a choice: `authfsm trace` accepts the sign-in."""
     client, path = pool.client(), tmp_path / "steps.jsonl"
     with record(client, path):
         begun = client.initiate_auth(
@@ -255,10 +257,10 @@ WRITTEN: Final = [
 @pytest.mark.parametrize(
     ("state", "kind", "direct"), WRITTEN, ids=lambda each: getattr(each, "__name__", str(each))
 )
-def test_what_the_wire_writes(
+def test_request_writers_agree(
     state: State, kind: type[Response], *, direct: bool, admin: bool
 ) -> None:
-    """A response that is written is classified as itself, and bears one of its names."""
+    """The request of a response is classified as that response, and has one of its names."""
     given = RESPONSES[kind]
     if direct:
         assert isinstance(given, (r.Password, r.SrpA))
@@ -278,11 +280,11 @@ def test_what_the_wire_writes(
 
 
 class TestAbsence:
-    """Null, empty and left out are one."""
+    """Null, empty and missing parameters are the same."""
 
     @pytest.mark.parametrize("nothing", [None, ""])
-    def test_it_equals_null_and_empty(self, nothing: str | None) -> None:
-        """Each parameter of each request, null or empty, is as if it were not there."""
+    def test_absent_null_and_empty_are_equal(self, nothing: str | None) -> None:
+        """Each parameter of each request, null or empty, counts as missing."""
         for operation, request in EVERY:
             where = "AuthParameters" if operation == BEGIN else "ChallengeResponses"
             for name in (*request[where], "PASSWORD", "SRP_A", "TARGET_ACR_VALUES", "ACCESS_TOKEN"):
@@ -297,16 +299,16 @@ class TestAbsence:
     @pytest.mark.parametrize(
         "name", ["Session", "TARGET_ACR_VALUES", "ACCESS_TOKEN", "PREFERRED_CHALLENGE", "PASSWORD"]
     )
-    def test_the_pool_sees_it_so(self, pool: LocalPool, name: str) -> None:
-        """The pool takes an empty parameter of USER_AUTH for one that is not there."""
-        outcome = asked(pool, BEGIN, begin("USER_AUTH", {name: ""}))
+    def test_the_pool_agrees(self, pool: LocalPool, name: str) -> None:
+        """For the pool too, an empty parameter of USER_AUTH is missing."""
+        outcome = reply_of(pool, BEGIN, begin("USER_AUTH", {name: ""}))
 
-        assert outcome == asked(pool, BEGIN, begin("USER_AUTH", {})) == "SELECT_CHALLENGE"
+        assert outcome == reply_of(pool, BEGIN, begin("USER_AUTH", {})) == "SELECT_CHALLENGE"
 
     @pytest.mark.parametrize("nothing", [None, "", {}, [], 0])
     @pytest.mark.parametrize("operation", sorted(SIGN_IN_OPERATIONS))
-    def test_a_request_of_nothing(self, operation: str, nothing: Any) -> None:
-        """A request that is not well formed is no error."""
+    def test_a_malformed_request(self, operation: str, nothing: Any) -> None:
+        """A request that is not well formed raises nothing."""
         members = ("AuthFlow", "ChallengeName", "AuthParameters", "ChallengeResponses", "Session")
         expected = OTHER_OPERATIONS.get(operation) if "SoftwareToken" not in operation else None
 
@@ -316,14 +318,14 @@ class TestAbsence:
 
 
 def redacted(operation: str, request: Mapping[str, Any], literal: str) -> dict[str, Any]:
-    """A request as CloudTrail logs it: its map of parameters is one string."""
+    """Return a request as CloudTrail logs it: its map of parameters is one string."""
     where = "AuthParameters" if operation == BEGIN else "ChallengeResponses"
     hidden = {key: literal for key in ("Session",) if key in request}
     return {**request, where: literal, **hidden}
 
 
 def groups() -> Iterator[tuple[str, str, bool, set[type[Response] | None]]]:
-    """Each flow and challenge, with a session or without, and every class that one of its requests has."""
+    """Return each flow and challenge, with a session or without, and the classes of its requests."""
     found: dict[tuple[str, str, bool], set[type[Response] | None]] = {}
     for operation, request in EVERY:
         name = request.get("AuthFlow") or request["ChallengeName"]
@@ -333,20 +335,20 @@ def groups() -> Iterator[tuple[str, str, bool, set[type[Response] | None]]]:
         yield *key, kinds
 
 
-class TestWhatALogHides:
-    """Where parameters are redacted, the answer is every response that it may have been."""
+class TestRedactedRequests:
+    """If parameters are redacted, the result has every response that the request may carry."""
 
     @pytest.mark.parametrize("literal", sorted(REDACTED_VALUES))
-    def test_the_whole_map(self, literal: str) -> None:
-        """With the map hidden, exactly the classes that its requests can have are possible."""
+    def test_a_redacted_map(self, literal: str) -> None:
+        """With a redacted map, exactly the classes of its requests are possible."""
         for operation, name, session, kinds in groups():
             key = "AuthFlow" if operation == BEGIN else "ChallengeName"
             request = {key: name, **({"Session": SESSION} if session else {})}
 
             assert set(candidates(operation, redacted(operation, request, literal))) == kinds
 
-    def test_single_values(self) -> None:
-        """With a value hidden, the true class is among the possible ones; a hidden secret loses nothing."""
+    def test_redacted_values(self) -> None:
+        """With a redacted value, the true class is possible; a redacted secret leaves one class."""
         for operation, request in EVERY:
             where = "AuthParameters" if operation == BEGIN else "ChallengeResponses"
             for name in request[where]:

@@ -1,4 +1,4 @@
-"""`authfsm conform` from the shell: a table, a conversation, files, and one line where it was called wrongly."""
+"""The command `authfsm conform`: the table, the output for single rules, files, and usage errors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from serving import CLIENT_ID, POOL_ID, here
+from serving import CLIENT_ID, POOL_ID, serve_in_thread
 from typer.testing import CliRunner
 
 from authfsm.cli import app
@@ -16,58 +16,58 @@ WIDE = {"COLUMNS": "300", "TERM": "dumb"}
 
 
 def conform(*options: str) -> tuple[int, str, str]:
-    """The exit code, and what was printed on either stream."""
+    """Run the command, and return the exit status, standard output and standard error."""
     result = CliRunner().invoke(app, ["conform", *options], env=WIDE)
     return result.exit_code, result.stdout, result.stderr
 
 
-def test_one_rule_tells_its_whole_conversation() -> None:
-    """The rule, its source, the verdict, and every request with its reply, without secrets."""
-    code, said, _ = conform("--rule", "password.wrong")
+def test_a_single_rule_prints_its_requests_and_replies() -> None:
+    """The output has the rule, its source, the verdict, and every request with its reply, without secrets."""
+    code, stdout, _ = conform("--rule", "password.wrong")
 
     assert code == 0
-    assert "password.wrong  Cognito refuses a wrong password in USER_PASSWORD_AUTH." in said
-    assert "https://github.com/ministackorg/ministack/pull/1758" in said
-    assert ": passed\n" in said
-    assert "    > InitiateAuth AuthFlow=USER_PASSWORD_AUTH USERNAME=ada PASSWORD=****\n" in said
-    assert "    < 400 NotAuthorizedException: Incorrect username or password.\n" in said
-    assert "Horse" not in said
+    assert "password.wrong  Cognito refuses a wrong password in USER_PASSWORD_AUTH." in stdout
+    assert "https://github.com/ministackorg/ministack/pull/1758" in stdout
+    assert ": passed\n" in stdout
+    assert "    > InitiateAuth AuthFlow=USER_PASSWORD_AUTH USERNAME=ada PASSWORD=****\n" in stdout
+    assert "    < 400 NotAuthorizedException: Incorrect username or password.\n" in stdout
+    assert "Horse" not in stdout
 
 
-def test_every_rule_can_be_listed() -> None:
-    """Their names, claims and sources; nothing is tried."""
-    code, said, _ = conform("--list")
+def test_list_prints_every_rule() -> None:
+    """--list prints the ids, claims and sources of the rules, and runs nothing."""
+    code, stdout, _ = conform("--list")
 
     assert code == 0
-    assert [rule.id for rule in RULES if rule.id not in said] == []
-    assert [rule.id for rule in RULES if rule.source.url not in said] == []
+    assert [rule.id for rule in RULES if rule.id not in stdout] == []
+    assert [rule.id for rule in RULES if rule.source.url not in stdout] == []
 
 
-def test_files_and_the_numbers(tmp_path: Path) -> None:
-    """By its suffix a file is Markdown or JSON; - is JSON on standard output, and nothing else is there then."""
-    markdown, told = tmp_path / "table.md", tmp_path / "table.json"
+def test_output_files(tmp_path: Path) -> None:
+    """The suffix selects Markdown or JSON; - prints only JSON to standard output."""
+    markdown, as_json = tmp_path / "table.md", tmp_path / "table.json"
     ours = ("--compare", "one=ours", "--rule", "reply.tokens-alone")
 
-    code, said, _ = conform(*ours, "-o", str(markdown), "-o", str(told), "-o", "-")
+    code, stdout, _ = conform(*ours, "-o", str(markdown), "-o", str(as_json), "-o", "-")
 
     assert code == 0
-    assert json.loads(said) == json.loads(told.read_text(encoding="utf-8"))
+    assert json.loads(stdout) == json.loads(as_json.read_text(encoding="utf-8"))
     assert "| one | 1 | 0 | 0 | 0 | 0 |" in markdown.read_text(encoding="utf-8")
     assert conform(*ours, "-o", str(tmp_path / "no" / "t.md"))[0] == 2
 
 
-def test_a_pool_that_is_there() -> None:
-    """With --pool-id, rules that want another pool could not be tried; people and app clients are put away after."""
+def test_an_existing_pool() -> None:
+    """With --pool-id, rules that need another pool are skipped; users and app clients are deleted at the end."""
     rules = ("--rule", "password.*", "--rule", "totp.wrong", "--rule", "secret-hash.missing")
-    with here(account_recovery=["verified_email"]) as served:
+    with serve_in_thread(account_recovery=["verified_email"]) as served:
         before = {each["ClientId"] for each in clients(served.boto())}
-        code, said, _ = conform(
+        code, stdout, _ = conform(
             "--endpoint", served.url, "--pool-id", POOL_ID, *rules, "-o", "-", "--codes", "outbox"
         )
         boto = served.boto()
         left = boto.list_users(UserPoolId=POOL_ID)["Users"]
         after = {each["ClientId"] for each in clients(boto)}
-    [endpoint] = json.loads(said)["endpoints"]
+    [endpoint] = json.loads(stdout)["endpoints"]
     outcomes = {name: each["outcome"] for name, each in endpoint["verdicts"].items()}
 
     assert code == 0
@@ -84,19 +84,19 @@ def test_a_pool_that_is_there() -> None:
 
 
 def clients(boto: object) -> list[dict[str, str]]:
-    """The pool's app clients."""
+    """Return the app clients of the pool."""
     listed = boto.list_user_pool_clients(UserPoolId=POOL_ID)  # type: ignore[attr-defined]  # a boto3 client
     found: list[dict[str, str]] = listed["UserPoolClients"]
     return found
 
 
-def test_an_app_client_that_is_there() -> None:
-    """With --client-id, rules that want another app client could not be tried."""
+def test_an_existing_app_client() -> None:
+    """With --client-id, rules that need another app client are skipped."""
     where = ("--pool-id", POOL_ID, "--client-id", CLIENT_ID)
     rules = ("--rule", "password.wrong", "--rule", "secret-hash.missing")
-    with here(account_recovery=["verified_email"]) as served:
-        code, said, _ = conform("--endpoint", served.url, *where, *rules, "-o", "-")
-    verdicts = json.loads(said)["endpoints"][0]["verdicts"]
+    with serve_in_thread(account_recovery=["verified_email"]) as served:
+        code, stdout, _ = conform("--endpoint", served.url, *where, *rules, "-o", "-")
+    verdicts = json.loads(stdout)["endpoints"][0]["verdicts"]
 
     assert code == 0
     assert verdicts["password.wrong"]["outcome"] == "passed"
@@ -105,7 +105,7 @@ def test_an_app_client_that_is_there() -> None:
     )
 
 
-WRONG = {
+USAGE_ERRORS = {
     ("--rule", "srp.nothing"): f"unknown rule srp.nothing: authfsm conform --list lists all {len(RULES)} rules",
     ("--endpoint", "ftp://here"): "'ftp://here' is not an http or https URL",
     ("--compare", "moto"): "--compare 'moto' is not NAME=URL",
@@ -123,9 +123,9 @@ WRONG = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("options", WRONG, ids=" ".join)
-def test_called_wrongly(options: tuple[str, ...]) -> None:
-    """One line says what was wrong, and the exit code is 2."""
-    code, said, why = conform(*options)
+@pytest.mark.parametrize("options", USAGE_ERRORS, ids=" ".join)
+def test_usage_errors(options: tuple[str, ...]) -> None:
+    """A usage error prints one line, and the exit status is 2."""
+    code, stdout, stderr = conform(*options)
 
-    assert (code, said, why) == (2, "", f"authfsm conform: {WRONG[options]}\n")
+    assert (code, stdout, stderr) == (2, "", f"authfsm conform: {USAGE_ERRORS[options]}\n")

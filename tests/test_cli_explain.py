@@ -138,6 +138,19 @@ def test_what_a_challenge_carries_is_asked_of_its_reader() -> None:
     assert {state for state in READERS if about_state(state).carries} >= {State.MFA_SETUP}
 
 
+def test_an_error_that_can_be_retried_stays_in_its_state() -> None:
+    """A wrong code leaves the sign-in in its state; a wrong password ends the attempt."""
+    after = {
+        (state, each.code, each.part): each.leads
+        for state in (State.SMS_MFA, State.PASSWORD_VERIFIER)
+        for each in about_state(state).errors
+    }
+
+    assert after[State.SMS_MFA, "CodeMismatchException", ""] is State.SMS_MFA
+    wrong = (State.PASSWORD_VERIFIER, "NotAuthorizedException", "Incorrect username or password")
+    assert after[wrong] is State.FAILED
+
+
 def test_when_a_parameter_is_sent() -> None:
     """SECRET_HASH with a client secret, DEVICE_KEY on a remembered device, Session where there is one."""
     given = {

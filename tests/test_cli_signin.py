@@ -23,7 +23,7 @@ import pyotp
 import pytest
 from attrs import define
 from conftest import lacking
-from serving import CLIENT_ID, POOL_ID, here
+from serving import CLIENT_ID, POOL_ID, serve_in_thread
 
 from authfsm.cli.signin.exits import ExitStatus
 from authfsm.cli.signin.local_demo import DEMO_POOLS, PASSWORD
@@ -336,7 +336,9 @@ def test_an_app_client_with_a_secret_asks_for_it() -> None:
     So are the pool and the client, where no option names them.
     """
     with (
-        here(client_secret="s" * 51, users=[{"username": "ada", "password": SERVED}]) as pool,
+        serve_in_thread(
+            client_secret="s" * 51, users=[{"username": "ada", "password": SERVED}]
+        ) as pool,
         sitting("--endpoint", pool.url) as person,
     ):
         person.types("User pool id", POOL_ID)

@@ -19,7 +19,7 @@ import pyotp
 import pytest
 from attrs import define
 from rich.console import Console
-from serving import CLIENT_ID, POOL_ID, here
+from serving import CLIENT_ID, POOL_ID, serve_in_thread
 from typer.testing import CliRunner
 
 from authfsm.base.secret import Secret
@@ -86,7 +86,7 @@ def tokens_of(out: str) -> dict[str, Any]:
 
 def test_a_password_and_a_code_by_standard_input() -> None:
     """The first line is the password, the next the code; standard output has the tokens alone."""
-    with here(
+    with serve_in_thread(
         mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], users=[{**ADA, "totp_secret": KEY}]
     ) as pool:
         code = pyotp.TOTP(KEY).now()
@@ -109,7 +109,7 @@ def test_a_password_and_a_code_by_standard_input() -> None:
 
 def test_everything_by_the_environment() -> None:
     """In a pipeline the environment says who signs in to what; nothing is read, nothing is asked."""
-    with here(users=[ADA]) as pool:
+    with serve_in_thread(users=[ADA]) as pool:
         seen = ran(
             "--json",
             AUTHFSM_CLIENT_ID=CLIENT_ID,
@@ -126,7 +126,7 @@ def test_everything_by_the_environment() -> None:
 def test_a_client_secret_by_the_environment() -> None:
     """AUTHFSM_CLIENT_SECRET is enough; without it the call must be mended, and says how."""
     hidden = "p" * 51
-    with here(client_secret=hidden, users=[ADA]) as pool:
+    with serve_in_thread(client_secret=hidden, users=[ADA]) as pool:
         good = ran(*at(pool.url), lines=PASSWORD, AUTHFSM_CLIENT_SECRET=hidden)
         bad = ran(*at(pool.url), lines=PASSWORD)
 
@@ -138,7 +138,7 @@ def test_a_client_secret_by_the_environment() -> None:
 
 def test_without_tokens_asked_for_standard_output_is_empty() -> None:
     """Everything for people goes to standard error; no token goes anywhere."""
-    with here(users=[ADA]) as pool:
+    with serve_in_thread(users=[ADA]) as pool:
         seen = ran(*at(pool.url), lines=PASSWORD)
 
     assert (seen.code, seen.out) == (ExitStatus.SIGNED_IN, "")
@@ -148,7 +148,7 @@ def test_without_tokens_asked_for_standard_output_is_empty() -> None:
 @pytest.mark.parametrize("flow", ["USER_SRP_AUTH", "USER_PASSWORD_AUTH", "USER_AUTH"])
 def test_each_flow_with_a_password(flow: str) -> None:
     """By SRP, in clear, and by choice: there a line chooses, by its name, and the next is the password."""
-    with here(users=[ADA]) as pool:
+    with serve_in_thread(users=[ADA]) as pool:
         lines = f"PASSWORD_SRP\n{PASSWORD}\n" if flow == "USER_AUTH" else PASSWORD
         seen = ran(*at(pool.url, "--flow", flow), lines=lines)
 
@@ -160,7 +160,7 @@ def test_an_administrator(flow: str) -> None:
     """The administrators' operations go out signed; without credentials nothing goes out."""
     keys = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
     none = {"AWS_SHARED_CREDENTIALS_FILE": "/nowhere", "AWS_CONFIG_FILE": "/nowhere"}
-    with here(users=[ADA]) as pool:
+    with serve_in_thread(users=[ADA]) as pool:
         good = ran(*at(pool.url, "--admin", "--flow", flow), lines=PASSWORD, **keys)
         bad = ran(*at(pool.url, "--admin", "--flow", flow), lines=PASSWORD, **none)
 
@@ -174,7 +174,7 @@ def test_an_administrator(flow: str) -> None:
 
 def test_nothing_is_asked_of_a_pipe() -> None:
     """Without a terminal, and without --password-stdin, no password is read: it says what to do, with 2."""
-    with here(users=[ADA]) as pool:
+    with serve_in_thread(users=[ADA]) as pool:
         options = [each for each in at(pool.url) if each != "--password-stdin"]
         seen = ran(*options, lines=f"{PASSWORD}\n")
 
@@ -220,7 +220,7 @@ def test_called_wrongly(options: list[str], told: str) -> None:
 )
 def test_refused(user: dict[str, Any], lines: str, code: ExitStatus, told: str) -> None:
     """Whose fault it was, and what to do next, is the exit code; no password is told."""
-    with here(users=[{**ADA, **user}]) as pool:
+    with serve_in_thread(users=[{**ADA, **user}]) as pool:
         seen = ran(*at(pool.url), lines=lines)
 
     assert (seen.code, seen.out) == (code, "")
@@ -230,7 +230,7 @@ def test_refused(user: dict[str, Any], lines: str, code: ExitStatus, told: str) 
 
 def test_a_wrong_code_and_no_other() -> None:
     """A refused line of standard input is followed by the next; when there is none, it was refused: 1."""
-    with here(
+    with serve_in_thread(
         mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], users=[{**ADA, "totp_secret": KEY}]
     ) as pool:
         wrong = f"{(int(pyotp.TOTP(KEY).now()) + 1) % 1_000_000:06d}"
@@ -242,7 +242,7 @@ def test_a_wrong_code_and_no_other() -> None:
 
 def test_a_flow_that_is_not_allowed() -> None:
     """The app client must be mended: 5."""
-    with here(explicit_auth_flows=["ALLOW_USER_SRP_AUTH"], users=[ADA]) as pool:
+    with serve_in_thread(explicit_auth_flows=["ALLOW_USER_SRP_AUTH"], users=[ADA]) as pool:
         seen = ran(*at(pool.url, "--flow", "USER_PASSWORD_AUTH"), lines=PASSWORD)
 
     assert seen.code == ExitStatus.MISCONFIGURED
@@ -307,7 +307,7 @@ def test_too_many_requests_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> No
     """Throttled twice, it waits twice and signs in; throttled for ever, it ends with 3."""
     monkeypatch.setattr("authfsm.cli.signin.session._WAITS", (0.01, 0.02, 0.04))
     monkeypatch.setattr("authfsm.protocol.errors.Refused.retry_after", None)
-    with here(users=[ADA]) as pool:
+    with serve_in_thread(users=[ADA]) as pool:
         with throttled(pool.url, 2) as url:
             good = ran(*at(url), lines=PASSWORD)
         with throttled(pool.url, 99) as url:

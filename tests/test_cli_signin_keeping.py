@@ -14,7 +14,7 @@ from conftest import lacking
 from keyring.backend import KeyringBackend
 from keyring.backends import fail
 from keyring.errors import PasswordDeleteError, PasswordSetError
-from serving import CLIENT_ID, POOL_ID, Here, here
+from serving import CLIENT_ID, POOL_ID, ThreadServer, serve_in_thread
 from test_cli_signin_ends import ADA, PASSWORD, Ran, ran
 
 from authfsm.base.secret import Secret
@@ -64,7 +64,7 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("typer.get_app_dir", lambda _: str(tmp_path / "app"))
 
 
-def signs_in(pool: Here, *options: str, lines: str = PASSWORD) -> Ran:
+def signs_in(pool: ThreadServer, *options: str, lines: str = PASSWORD) -> Ran:
     """Ada signs in to a served pool."""
     named = ["--endpoint", pool.url, "--client-id", CLIENT_ID, "--pool-id", POOL_ID]
     return ran(*named, "--username", "ada", "--password-stdin", *options, lines=lines)
@@ -79,7 +79,7 @@ def test_tokens_in_a_file(tmp_path: Path) -> None:
         lacking("file modes")
     file = tmp_path / "tokens.json"
     file.write_text("older", encoding="utf-8")
-    with here(users=[ADA]) as pool:
+    with serve_in_thread(users=[ADA]) as pool:
         seen = signs_in(pool, "--output", str(file))
 
     tokens = json.loads(file.read_text(encoding="utf-8"))
@@ -117,7 +117,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 
 def test_tokens_in_the_keyring(ring: InThisProcess) -> None:
     """Under the pool's and the client's name, for the user; where they are is told, they are not."""
-    with here(users=[ADA]) as pool:
+    with serve_in_thread(users=[ADA]) as pool:
         seen = signs_in(pool, "--keyring")
 
     assert (seen.code, seen.out) == (ExitStatus.SIGNED_IN, "")
@@ -159,7 +159,7 @@ def test_a_keyring_that_fails(ring: InThisProcess, monkeypatch: pytest.MonkeyPat
         raise PasswordSetError(f"locked, {given}")
 
     monkeypatch.setattr(ring, "set_password", refuses)
-    with here(users=[ADA]) as pool:
+    with serve_in_thread(users=[ADA]) as pool:
         seen = signs_in(pool, "--keyring")
 
     assert seen.code == ExitStatus.MISCONFIGURED
@@ -211,7 +211,7 @@ def test_a_remembered_device_is_used_and_forgotten_with_cognito(tmp_path: Path) 
     """--remember keeps it, the next sign-in proves it, and once Cognito has forgotten it so has the machine."""
     device = {"challenge_required_on_new_device": True}
     folder = tmp_path / "app" / "devices"
-    with here(device=device, users=[ADA]) as pool:
+    with serve_in_thread(device=device, users=[ADA]) as pool:
         first = signs_in(pool, "--remember")
         kept = [each.name for each in folder.iterdir()]
         second = signs_in(pool)

@@ -23,8 +23,8 @@ def run(*args: str) -> Any:
     return CliRunner().invoke(app, ["trace", *args], env={"COLUMNS": "200", "NO_COLOR": "1"})
 
 
-def event(number: int, name: str, asked: dict[str, str], reply: dict[str, Any]) -> str:
-    """A line of a trail; ten seconds after the one before."""
+def event(number: int, name: str, parameters: dict[str, str], reply: dict[str, Any]) -> str:
+    """Return a line of a log, ten seconds after the one before."""
     return json.dumps(
         {
             "eventID": f"event-{number}",
@@ -33,7 +33,7 @@ def event(number: int, name: str, asked: dict[str, str], reply: dict[str, Any]) 
             "eventName": name,
             "sourceIPAddress": "198.18.0.1",
             "userAgent": "agent",
-            "requestParameters": {**asked, "clientId": "app"},
+            "requestParameters": {**parameters, "clientId": "app"},
             "responseElements": reply,
             "additionalEventData": {"sub": "5a1f0c9e"},
         }
@@ -67,15 +67,15 @@ def lines(text: str) -> list[str]:
     return [" ".join(line.split()) for line in text.splitlines()]
 
 
-def test_a_trail_that_is_legal(legal: Path) -> None:
-    """Where sign-ins ended, how long steps took, how often each arrow was taken, and what could not be read."""
+def test_a_legal_log(legal: Path) -> None:
+    """The output says where sign-ins ended, how long steps took and how often each transition was taken."""
     result = run(str(legal))
 
     assert result.exit_code == 0
     assert lines(result.stdout) == [
         "sign-ins: 1, unfinished: 0, steps: 2, 2026-03-01 10:00:00 to 2026-03-01 10:00:10 UTC",
         "events: 1 of other services or operations, 1 delivered again",
-        f"1 JSON value is no event, for example an object with no members in {legal}",
+        f"1 JSON value is not an event, for example an object with no members in {legal}",
         "Where sign-ins ended",
         "place sign-ins share",
         "AUTHENTICATED 1 100.0%",
@@ -91,7 +91,7 @@ def test_a_trail_that_is_legal(legal: Path) -> None:
 
 
 def test_an_illegal_step(illegal: Path) -> None:
-    """It is told with its time, its id and what was allowed; the exit code is 1."""
+    """The output has its time, its id and what is allowed; the exit status is 1."""
     result = run(str(illegal))
 
     assert result.exit_code == 1
@@ -104,7 +104,7 @@ def test_an_illegal_step(illegal: Path) -> None:
 
 
 def test_a_limit(illegal: Path) -> None:
-    """What is beyond the limit is counted all the same."""
+    """Illegal steps beyond the limit are counted."""
     result = run(str(illegal), "--limit", "0")
 
     assert result.exit_code == 1
@@ -113,14 +113,14 @@ def test_a_limit(illegal: Path) -> None:
 
 
 def test_as_json(illegal: Path) -> None:
-    """The same for programs, on standard output alone."""
+    """`--json` prints the result as JSON, and nothing else, on standard output."""
     result = run(str(illegal), "--json")
-    told = json.loads(result.stdout)
+    printed = json.loads(result.stdout)
 
     assert result.exit_code == 1
-    assert told["verdicts"] == {"legal": 1, "illegal": 1, "unknown": 0, "ambiguous": 0}
-    assert told["ends"] == {"AUTHENTICATED": 1}
-    assert told["illegal"] == [
+    assert printed["verdicts"] == {"legal": 1, "illegal": 1, "unknown": 0, "ambiguous": 0}
+    assert printed["ends"] == {"AUTHENTICATED": 1}
+    assert printed["illegal"] == [
         {
             "id": "event-1",
             "sign_in": "5a1f0c9e app 198.18.0.1 agent",
@@ -137,7 +137,7 @@ def test_as_json(illegal: Path) -> None:
 
 
 def test_a_file_cut_short(legal: Path, tmp_path: Path) -> None:
-    """It is named in the first line, what was before is in, and it is a failure."""
+    """The first line names it, the events before the end are counted, and the exit status is 1."""
     path = tmp_path / "cut.json"
     path.write_text(f'{{"Records": [{BEGUN}, {LEGAL}, {{"event', encoding="utf-8")
     result = run(str(legal), str(path))
@@ -145,13 +145,13 @@ def test_a_file_cut_short(legal: Path, tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert (
         result.stdout.splitlines()[0]
-        == f"{path} ends in the middle: only what was before that was read"
+        == f"{path} ends in the middle: only the part before that was read"
     )
     assert "sign-ins: 1," in result.stdout
 
 
-def test_the_picture(legal: Path, tmp_path: Path) -> None:
-    """The traffic on the diagram, in the form that the suffix says; another suffix is a misuse."""
+def test_the_diagram(legal: Path, tmp_path: Path) -> None:
+    """The diagram has the format of the suffix; an unknown suffix is a usage error."""
     svg, text = tmp_path / "funnel.svg", tmp_path / "funnel.mmd"
 
     assert run(str(legal), "--diagram", str(svg)).exit_code == 0
@@ -168,7 +168,7 @@ def test_the_picture(legal: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("dialect", ["athena", "spark", "duckdb"])
 def test_the_query(dialect: str) -> None:
-    """It is printed alone, over the table that is named, and can be read by what it is for."""
+    """`--sql` prints only the query, over the named table, in the dialect."""
     result = run("--sql", dialect, "--table", "logs.trail", "--validity", "5")
 
     assert result.exit_code == 0
@@ -177,7 +177,7 @@ def test_the_query(dialect: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "code", "said"),
+    ("args", "code", "message"),
     [
         ((), 2, "authfsm trace: no input: give files, folders or a pattern"),
         (("nowhere.json",), 1, "authfsm trace: nowhere.json cannot be read: there is no such file"),
@@ -192,11 +192,11 @@ def test_the_query(dialect: str) -> None:
          "authfsm trace: --table must be a table's name, for example cloudtrail_logs, not 't; DROP TABLE t'"),
     ],
 )  # fmt: skip
-def test_misuse(args: tuple[str, ...], code: int, said: str) -> None:
-    """One line that says what to do, and an exit code."""
+def test_usage_errors(args: tuple[str, ...], code: int, message: str) -> None:
+    """The error is one line that says what to do."""
     result = run(*args)
 
-    assert (result.exit_code, result.stderr.strip()) == (code, said)
+    assert (result.exit_code, result.stderr.strip()) == (code, message)
 
 
 def test_memory(legal: Path) -> None:

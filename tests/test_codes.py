@@ -1,4 +1,4 @@
-"""One-time codes: what is removed, what is refused before it is sent, and that a sign-in survives it."""
+"""One-time codes: how they are normalized, which are refused before they are sent, and that the sign-in survives."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ PLANTED = "pl4nted"
         "\u0661\u0662\u0663 \u0664\u0665\u0666",  # Arabic-Indic digits
     ],
 )
-def test_what_separates_digits_is_removed(typed: str) -> None:
-    """Spaces, hyphens and invisible characters go, and every decimal digit becomes ASCII: the response has that."""
+def test_separators_are_removed(typed: str) -> None:
+    """Spaces, hyphens and invisible characters are removed, and every decimal digit becomes ASCII."""
     assert normalize_code(typed) == "123456"
     assert r.Code(typed).code == r.VerifySoftwareToken(Secret(typed)).code == Secret("123456")
 
@@ -81,8 +81,8 @@ def test_what_separates_digits_is_removed(typed: str) -> None:
     ],
 )
 @pytest.mark.parametrize("response", [r.Code, r.VerifySoftwareToken])
-def test_what_is_not_digits_is_the_persons_error(response: Any, typed: str) -> None:
-    """It is refused where the response is made, for it is no code anywhere."""
+def test_a_code_without_digits_is_the_users_error(response: Any, typed: str) -> None:
+    """It is refused when the response is made, as it is no code in any challenge."""
     with pytest.raises(InvalidInput) as caught:
         response(typed)
 
@@ -101,8 +101,8 @@ def test_what_is_not_digits_is_the_persons_error(response: Any, typed: str) -> N
 
 @pytest.mark.parametrize("typed", [b"123456", 123456, None, ["123456"]])
 @pytest.mark.parametrize("response", [r.Code, r.VerifySoftwareToken])
-def test_what_is_no_text_is_the_programs_error(response: Any, typed: Any) -> None:
-    """A number for a code is a mistake in the program, and asking the person again would not help."""
+def test_a_code_that_is_not_text_is_the_programs_error(response: Any, typed: Any) -> None:
+    """A number as a code is a mistake in the program: asking the user again would not help."""
     with pytest.raises(BadField) as caught:
         response(typed)
 
@@ -110,16 +110,16 @@ def test_what_is_no_text_is_the_programs_error(response: Any, typed: Any) -> Non
     assert caught.value.fault is Fault.CALLER
 
 
-def test_each_code_has_its_rule() -> None:
+def test_each_code_has_a_format() -> None:
     """Every state and response of the table that has a code: six digits for an app, any number for a message."""
-    taken = {
+    with_codes = {
         (state, response)
         for state, responses in PROTOCOL.items()
         for response in responses
         if "code" in {each.name for each in attrs.fields(response)}
     }
 
-    assert set(CODE_FORMATS) == taken
+    assert set(CODE_FORMATS) == with_codes
     assert {pair for pair, rule_ in CODE_FORMATS.items() if rule_ is TOTP_CODE} == {
         (State.SOFTWARE_TOKEN_MFA, r.Code),
         (State.MFA_SETUP, r.VerifySoftwareToken),
@@ -131,8 +131,8 @@ def test_each_code_has_its_rule() -> None:
 
 @pytest.mark.parametrize("state", [state for state, response in CODE_FORMATS if response is r.Code])
 @pytest.mark.parametrize("length", [1, 5, 6, 7, 8, 9, 20])
-def test_how_many_digits_the_challenge_says(state: State, length: int) -> None:
-    """The app's code has six, or is not sent; what a message brought is sent, whatever its length."""
+def test_the_challenge_decides_the_number_of_digits(state: State, length: int) -> None:
+    """A code of the app has six digits, or is not sent; a code of a message is sent whatever its length."""
     signin = standing(state)
     if state is not State.SOFTWARE_TOKEN_MFA or length == 6:
         sent = signin.send(r.Code("7" * length)).reveal()
@@ -149,15 +149,15 @@ def test_how_many_digits_the_challenge_says(state: State, length: int) -> None:
 
 
 @pytest.mark.parametrize("length", [1, 5, 7, 8])
-def test_an_app_is_enrolled_by_six_digits(length: int) -> None:
-    """VerifySoftwareToken with any other number is never made."""
+def test_an_app_is_enrolled_with_six_digits(length: int) -> None:
+    """VerifySoftwareToken refuses any other number of digits."""
     with pytest.raises(InvalidInput, match="must be 6 digits"):
         r.VerifySoftwareToken("7" * length)
 
 
 @pytest.mark.parametrize("rule_", [TOTP_CODE, MESSAGE_CODE])
-def test_the_pattern_for_html_says_the_same(rule_: Any) -> None:
-    """The pattern accepts what fits once it is normalized, with the usual separators, and nothing else."""
+def test_the_html_pattern_accepts_the_same_codes(rule_: Any) -> None:
+    """The pattern accepts exactly the codes that fit once they are normalized, with the usual separators."""
     for typed in ("123456", "123 456", " 12-34-56 ", "1234567", "12345678", "1", "", "12345a"):
         assert bool(re.fullmatch(rule_.pattern, typed)) is rule_.fits(normalize_code(typed)), typed
 
@@ -187,8 +187,8 @@ TYPED: list[tuple[str, Callable[[], Any]]] = [
 
 
 @pytest.mark.parametrize(("field", "make"), TYPED)
-def test_what_is_left_empty_is_the_persons_error(field: str, make: Callable[[], Any]) -> None:
-    """Whatever a person fills in: empty, unwritable or no address is theirs to correct."""
+def test_empty_input_is_the_users_error(field: str, make: Callable[[], Any]) -> None:
+    """Input that is empty, cannot be encoded or is no address is the user's error."""
     with pytest.raises(InvalidInput) as caught:
         make()
 
@@ -197,7 +197,7 @@ def test_what_is_left_empty_is_the_persons_error(field: str, make: Callable[[], 
 
 
 def test_passwords_are_not_changed() -> None:
-    """Spaces count in a password, and in an answer; they are taken off an address."""
+    """Spaces count in a password and in an answer; they are removed from an address."""
     assert r.Password(" ").password == Secret(" ")
     assert r.NewPassword(" a-b ").password == Secret(" a-b ")
     assert r.Answer(" ").answer == Secret(" ")
@@ -206,27 +206,27 @@ def test_passwords_are_not_changed() -> None:
 
 @pytest.mark.parametrize("state", [State.SELECT_CHALLENGE, State.SELECT_MFA_TYPE])
 def test_a_choice_that_is_not_offered(state: State) -> None:
-    """It is not sent, and the error names what is; where the challenge names nothing, anything is sent."""
+    """It is not sent, and the error names the offered ones; if the challenge names none, any choice is sent."""
     signin = standing(state)
-    asked: Any = signin.challenge
+    challenge: Any = signin.challenge
     if state is State.SELECT_CHALLENGE:
-        asked = signin.challenge = attrs.evolve(asked, available=("PASSWORD", "EMAIL_OTP"))
+        challenge = signin.challenge = attrs.evolve(challenge, available=("PASSWORD", "EMAIL_OTP"))
     with pytest.raises(InvalidInput) as caught:
         signin.send(r.Select("TELEPATHY"))
     assert caught.value.state is state
-    offered = asked.available or asked.choices
+    offered = challenge.available or challenge.choices
     assert all(each in str(caught.value) for each in offered)
     signin.send(r.Select(offered[0]))
     signin.send_failed()
 
-    signin.challenge = attrs.evolve(asked, available=(), parameters={})
+    signin.challenge = attrs.evolve(challenge, available=(), parameters={})
     if state is State.SELECT_MFA_TYPE:
         signin.challenge = attrs.evolve(signin.challenge, choices=())
     signin.send(r.Select("TELEPATHY"))
 
 
-def test_an_empty_password_at_the_beginning(signing_key: RSAKey) -> None:
-    """Where it would be proved by SRP too."""
+def test_an_empty_password_at_the_start(signing_key: RSAKey) -> None:
+    """An empty password is refused in every flow, with SRP too."""
     cognito = LocalPool(key=signing_key).cognito()
     for flow in ("USER_SRP_AUTH", "USER_PASSWORD_AUTH"):
         with pytest.raises(InvalidInput) as caught:
@@ -247,8 +247,8 @@ def test_an_empty_password_at_the_beginning(signing_key: RSAKey) -> None:
         lambda: r.Code(PLANTED.encode()),  # type: ignore[arg-type]
     ],
 )
-def test_no_error_holds_what_was_typed(make: Callable[[], Any]) -> None:
-    """Not its text, not its facts, not its pickle, and no frame of its traceback."""
+def test_no_error_contains_the_input(make: Callable[[], Any]) -> None:
+    """Neither its text, its attributes, its pickle nor a frame of its traceback."""
     with pytest.raises(BadField) as caught:
         make()
 
@@ -269,7 +269,7 @@ def test_no_error_holds_what_was_typed(make: Callable[[], Any]) -> None:
 
 
 def test_the_loop_of_the_readme(signing_key: RSAKey) -> None:
-    """Enter at the prompt and letters are caught by `except UserError`, are not sent, and cost no attempt."""
+    """An empty line and letters are caught by `except UserError`, are not sent, and cost no attempt."""
     pool = LocalPool(key=signing_key, mfa="ON", mfa_methods=["SMS_MFA"])
     pool.add_user("ada", password=PASSWORD, phone_number="+15555550143")
     flow = pool.cognito().sign_in("ada", PASSWORD)
@@ -289,23 +289,23 @@ def test_the_loop_of_the_readme(signing_key: RSAKey) -> None:
 
 
 def test_the_pool_refuses_like_cognito(signing_key: RSAKey) -> None:
-    """A malformed UserCode is an InvalidParameterException, the session stays good, and the right code completes."""
+    """A malformed UserCode is an InvalidParameterException; the session stays valid, and the right code is accepted."""
     clock = ManualClock()
     pool = LocalPool(key=signing_key, clock=clock, mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
     pool.add_user("ada", PASSWORD)
     flow = pool.cognito().sign_in("ada", PASSWORD)
     flow.answer(r.AssociateSoftwareToken())
-    asked: Any = flow.challenge
-    client, session = pool.client(), asked.session.reveal()
-    right = pyotp.TOTP(asked.secret_code.reveal()).at(clock())
+    challenge: Any = flow.challenge
+    client, session = pool.client(), challenge.session.reveal()
+    right = pyotp.TOTP(challenge.secret_code.reveal()).at(clock())
     for wrong in ("12345a", "abcdef", "1 2345"):  # botocore itself refuses what is shorter
         with pytest.raises(ClientError) as caught:
             client.verify_software_token(Session=session, UserCode=wrong)
-        said = caught.value.response["Error"]
-        assert said["Code"] == "InvalidParameterException"
-        assert "failed to satisfy constraint" in said["Message"]
-        assert wrong not in said["Message"]
-        row = error_rule(said["Code"], said["Message"], "VerifySoftwareToken")
+        error = caught.value.response["Error"]
+        assert error["Code"] == "InvalidParameterException"
+        assert "failed to satisfy constraint" in error["Message"]
+        assert wrong not in error["Message"]
+        row = error_rule(error["Code"], error["Message"], "VerifySoftwareToken")
         assert (row.action, row.fault) == (RecoveryAction.TRY_AGAIN, Fault.USER)
 
     flow.answer(r.VerifySoftwareToken(right))
@@ -321,8 +321,8 @@ def test_the_pool_refuses_like_cognito(signing_key: RSAKey) -> None:
         "Value failed to satisfy constraint",
     ],
 )
-def test_cognitos_own_refusal_of_a_malformed_code(message: str) -> None:
-    """The sign-in survives it, and the person is asked again; the same words elsewhere end the attempt."""
+def test_cognitos_refusal_of_a_malformed_code(message: str) -> None:
+    """The sign-in survives it, and the user is asked again; the same message elsewhere ends the attempt."""
     refusal = {"Error": {"Code": "InvalidParameterException", "Message": message}}
     signin = standing(State.MFA_SETUP)
     signin.send(r.AssociateSoftwareToken())
@@ -341,8 +341,8 @@ def test_cognitos_own_refusal_of_a_malformed_code(message: str) -> None:
     assert other.receive(refusal) is State.FAILED
 
 
-def test_an_app_of_somebody_who_is_signed_in(signing_key: RSAKey) -> None:
-    """`totp.verify` sends no code of another form either."""
+def test_an_app_of_a_signed_in_user(signing_key: RSAKey) -> None:
+    """`totp.verify` does not send a code of another format either."""
     pool = LocalPool(key=signing_key)
     for wrong in ("", "12345", "abcdef"):
         with pytest.raises(InvalidInput):

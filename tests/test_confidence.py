@@ -1,4 +1,4 @@
-"""How sure an arrow is in a pool: no picture says more than the paths do."""
+"""How certain a transition is in a pool: no picture claims more than the paths do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from authfsm.core.history import History
 from authfsm.diagrams.exports import as_json
 from authfsm.diagrams.gallery import EXAMPLE_POOLS
 from authfsm.diagrams.model_builder import build_model
-from authfsm.notebook.picture import drawn
+from authfsm.notebook.moment import path_diagram
 from authfsm.protocol import responses as r
 from authfsm.protocol.evidence import Confidence, confidence
 from authfsm.protocol.responses import REFRESH_RESPONSES
@@ -41,7 +41,7 @@ INTO_TOKENS = [
 
 
 def pool(mfa: str, flow: str, **more: Any) -> PoolSettings:
-    """A pool of one flow whose second factor is the authenticator app."""
+    """Return a pool with one flow, whose second factor is the authenticator app."""
     plain: dict[str, Any] = {
         "mfa_configuration": mfa,
         "explicit_auth_flows": {f"ALLOW_{flow}"},
@@ -57,8 +57,8 @@ def pool(mfa: str, flow: str, **more: Any) -> PoolSettings:
 
 
 @pytest.mark.parametrize(("mfa", "flow", "device"), list(product(("OFF", "OPTIONAL", "ON"), FLOWS, (True, False))))  # fmt: skip
-def test_what_is_drawn_as_sure_is_on_a_path(mfa: str, flow: str, device: bool) -> None:  # noqa: FBT001 - a case
-    """An arrow to the tokens is sure in a pool only if a way to sign in goes along it there."""
+def test_a_certain_transition_is_on_a_path(mfa: str, flow: str, device: bool) -> None:  # noqa: FBT001 - a case
+    """A transition to the tokens is certain in a pool only if a sign-in path there has it."""
     settings = pool(mfa, flow, device_configuration=device)
     gone_along = {arrow for way in SignInPaths(settings) for arrow in way.arrows}
     sure = {
@@ -85,14 +85,14 @@ def test_what_is_drawn_as_sure_is_on_a_path(mfa: str, flow: str, device: bool) -
 
 
 def test_without_required_mfa_nothing_changes() -> None:
-    """OFF, OPTIONAL, and a mode that is not known leave every arrow as sure as the table has it."""
+    """With OFF, OPTIONAL or an unknown mode every transition is as certain as in the table."""
     for mode in ("OFF", "OPTIONAL", None):
         settings = PoolSettings(mfa_configuration=mode)
         assert [settings.confidence(a) for a in TRANSITIONS] == [confidence(a) for a in TRANSITIONS]
 
 
-def test_with_required_mfa_only_tokens_after_a_password_are_less_sure() -> None:
-    """They are contradicted; devices, passkeys, codes and the pool's functions are as sure as before."""
+def test_with_required_mfa_only_tokens_after_a_password_are_refuted() -> None:
+    """Devices, passkeys, codes and custom challenges are as certain as before."""
     settings = PoolSettings(mfa_configuration="ON")
     changed = [a for a in TRANSITIONS if settings.confidence(a) is not confidence(a)]
 
@@ -110,8 +110,8 @@ def test_with_required_mfa_only_tokens_after_a_password_are_less_sure() -> None:
         assert Transition(source, response, S.AUTHENTICATED) not in changed
 
 
-def test_of_two_pools_the_surer_counts() -> None:
-    """A picture of a difference draws as sure what is sure in one of the two."""
+def test_of_two_pools_the_more_certain_counts() -> None:
+    """A picture of a difference draws as certain what is certain in one of the two."""
     on, off = (PoolSettings(mfa_configuration=each) for each in ("ON", "OFF"))
     arrow = Transition(S.PASSWORD_VERIFIER, r.SrpClaim, S.AUTHENTICATED)
 
@@ -129,7 +129,7 @@ ON = {
 
 @pytest.mark.parametrize("settings", list(ON.values()), ids=list(ON))
 @pytest.mark.parametrize("look", [{}, {"faded": True}, {"unfolded": True}], ids=str)
-def test_no_picture_draws_it_as_sure(settings: PoolSettings, look: dict[str, bool]) -> None:
+def test_no_picture_draws_it_as_certain(settings: PoolSettings, look: dict[str, bool]) -> None:
     """Folded, faded or unfolded, as a picture or as JSON, and in the notebook."""
     model = build_model(settings=settings, **look)
     marked = {
@@ -141,11 +141,11 @@ def test_no_picture_draws_it_as_sure(settings: PoolSettings, look: dict[str, boo
     for arrow in model.arrows:
         if skips_second_factor(arrow.transition):
             assert (arrow.source, arrow.response, arrow.dest) in marked
-    told = json.loads(as_json(build_model(settings=settings, **look)))
-    for edge in told["edges"]:
+    pool_settings = json.loads(as_json(build_model(settings=settings, **look)))
+    for edge in pool_settings["edges"]:
         password = {r.SrpClaim.trigger, r.UserPasswordAuth.trigger, r.NewPassword.trigger}
         if edge["dest"] == "AUTHENTICATED" and edge["source"] in {"PASSWORD_VERIFIER", "START"}:
             for response in password & {*edge["responses"]}:
                 assert response in edge["uncertain"]
     if not look:
-        assert drawn("USER_SRP_AUTH", History(), settings).model.pools == (settings,)
+        assert path_diagram("USER_SRP_AUTH", History(), settings).model.pools == (settings,)

@@ -1,6 +1,6 @@
-"""The rules at this package's own pool, at moto_server and at cognito-local; `diagrams/conformance.md` tells no other.
+"""The conformance suite at this package's own pool, at moto_server and at cognito-local, as in `diagrams/conformance.md`.
 
-`python tests/test_conformance.py` writes that table anew.
+`python tests/test_conformance.py` writes that file again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import date, datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -29,13 +29,11 @@ from authfsm.conformance.embedded_pools import EmbeddedPoolProvider
 from authfsm.conformance.pool_providers import ApiPoolProvider
 from authfsm.conformance.pools import parse_inbox
 from authfsm.conformance.report import as_json, as_markdown
-from authfsm.conformance.rule import RuleGroup
 from authfsm.conformance.rules import RULES, select_rules
 from authfsm.conformance.rules.sign_in import UNTESTED_CHALLENGES
 from authfsm.conformance.runner import (
     Endpoint,
     EndpointResult,
-    Results,
     Unreachable,
     ensure_reachable,
     run_rules,
@@ -43,15 +41,15 @@ from authfsm.conformance.runner import (
 from authfsm.conformance.verdicts import Outcome
 from authfsm.protocol.states import CHALLENGES
 
-TABLE = Path(__file__).parents[1] / "diagrams" / "conformance.md"
+REPORT = Path(__file__).parents[1] / "diagrams" / "conformance.md"
 JS = Path(__file__).parent / "js" / "node_modules"
-MOTO = ("127.0.0.1", 5000)
-LOCAL = ("127.0.0.1", 9229)
+MOTO_URL = "http://127.0.0.1:5000"
+COGNITO_LOCAL_URL = "http://127.0.0.1:9229"
 CODE = "123456"
 
 
 def free_port() -> int:
-    """A port that nobody listens at."""
+    """Return a port on which nothing listens."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         port: int = sock.getsockname()[1]
     return port
@@ -59,7 +57,7 @@ def free_port() -> int:
 
 @contextmanager
 def running(command: list[str], port: int, **env: str) -> Iterator[str]:
-    """A server in a process of its own, once it answers; its URL."""
+    """Run a server in its own process, and yield its URL once it answers."""
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
@@ -70,28 +68,28 @@ def running(command: list[str], port: int, **env: str) -> Iterator[str]:
             env={"PATH": os.environ["PATH"], "HOME": folder, **env},
         )
         try:
-            until = time.monotonic() + 60
+            deadline = time.monotonic() + 60
             while True:
                 with suppress(Unreachable):
                     ensure_reachable(ApiClient(url))
                     break
                 assert process.poll() is None, command
-                assert time.monotonic() < until, command
-                time.sleep(0.05)  # between two looks
+                assert time.monotonic() < deadline, command
+                time.sleep(0.05)
             yield url
         finally:
             process.terminate()
             process.wait(30)
 
 
-def moto_server() -> str:
-    """Its command."""
+def moto_server_command() -> str:
+    """Return the path of moto_server; skip the test if it is not installed."""
     found = shutil.which("moto_server", path=str(Path(sys.executable).parent))
     return found or lacking("moto_server (moto[server])")
 
 
-def cognito_local() -> str:
-    """Its command."""
+def cognito_local_command() -> str:
+    """Return the path of cognito-local; skip the test if it is not installed."""
     if shutil.which("node") is None:
         lacking("node")
     command = JS / ".bin" / "cognito-local"
@@ -99,124 +97,112 @@ def cognito_local() -> str:
 
 
 @contextmanager
-def endpoints() -> Iterator[tuple[list[Endpoint], list[str]]]:
-    """All three, told of where they usually are; and where the two others really are."""
-    moto, local = moto_server(), cognito_local()
+def running_endpoints() -> Iterator[tuple[list[Endpoint], list[str]]]:
+    """Yield the three endpoints with their usual URLs, and the actual URLs of the two other servers."""
+    moto, local = moto_server_command(), cognito_local_command()
     package = json.loads((JS / "cognito-local" / "package.json").read_text(encoding="utf-8"))
-    with ExitStack() as stack:
-        ports = free_port(), free_port()
-        urls = [
-            stack.enter_context(
-                running(
-                    [moto, "-H", "127.0.0.1", "-p", str(ports[0])],
-                    ports[0],
-                    MOTO_COGNITO_IDP_USER_POOL_ENABLE_TOTP="true",
-                )
-            ),
-            stack.enter_context(
-                running([local], ports[1], PORT=str(ports[1]), HOST="127.0.0.1", CODE=CODE)
-            ),
-        ]
+    moto_port, local_port = free_port(), free_port()
+    moto_run = running(
+        [moto, "-H", "127.0.0.1", "-p", str(moto_port)],
+        moto_port,
+        MOTO_COGNITO_IDP_USER_POOL_ENABLE_TOTP="true",
+    )
+    local_run = running([local], local_port, PORT=str(local_port), HOST="127.0.0.1", CODE=CODE)
+    with moto_run as moto_url, local_run as local_url:
         yield (
             [
                 Endpoint(f"authfsm {version('authfsm')}", EmbeddedPoolProvider()),
                 Endpoint(
                     f"moto_server {version('moto')}",
-                    ApiPoolProvider(ApiClient(urls[0])),
-                    "http://{}:{}".format(*MOTO),
+                    ApiPoolProvider(ApiClient(moto_url)),
+                    MOTO_URL,
                 ),
                 Endpoint(
                     f"cognito-local {package['version']}",
-                    ApiPoolProvider(ApiClient(urls[1]), parse_inbox(f"fixed:{CODE}")),
-                    "http://{}:{}".format(*LOCAL),
+                    ApiPoolProvider(ApiClient(local_url), parse_inbox(f"fixed:{CODE}")),
+                    COGNITO_LOCAL_URL,
                     (f"--codes fixed:{CODE}",),
                 ),
             ],
-            urls,
+            [moto_url, local_url],
         )
 
 
-def told(results: Results) -> str:
-    """The table of the repository."""
-    return as_markdown(results)
+def verdict_lines(report: str) -> list[str]:
+    """Return the lines of a report that contain verdicts: table rows, and failures with their reasons."""
+    return [line for line in report.splitlines() if line.startswith(("| ", "- **", "- ·", "- ?"))]
 
 
-def verdicts_of(text: str) -> list[str]:
-    """The lines of a table that hold verdicts: rows, and what failed and why."""
-    return [line for line in text.splitlines() if line.startswith(("| ", "- **", "- ·", "- ?"))]
-
-
-def test_the_table_is_what_is_seen() -> None:
-    """All three today: the committed table has these verdicts, ours keeps every rule, and each failure of the
-    others comes again by its command alone (if the table differs: `python tests/test_conformance.py`).
+def test_the_report_is_up_to_date() -> None:
+    """A run today gives the verdicts of the report; this package's own pool passes every rule; each command in the
+    report reproduces its failure. If the report is out of date, run `python tests/test_conformance.py`.
     """
-    committed = TABLE.read_text(encoding="utf-8")
-    with endpoints() as (several, urls):
-        results = run_rules(several, RULES, day=date(2026, 1, 1))
-        names = ", ".join(column.endpoint.name for column in results.endpoints)
-        ours, *others = results.endpoints
+    report = REPORT.read_text(encoding="utf-8")
+    with running_endpoints() as (endpoints, urls):
+        results = run_rules(endpoints, RULES, day=date(2026, 1, 1))
+        names = ", ".join(each.endpoint.name for each in results.endpoints)
+        own_pool, *others = results.endpoints
 
-        assert committed.splitlines()[2].startswith(f"{names}; tested on 20")
-        assert verdicts_of(told(results)) == verdicts_of(committed)
-        assert {n: v for n, v in ours.verdicts.items() if v.outcome is not Outcome.PASSED} == {}
-        for column, url in zip(others, urls, strict=True):
-            comes_again(column, url)
-
-
-def test_no_exchange_is_shown_where_there_was_none() -> None:
-    """What the table shows of a conversation is never empty."""
-    committed = TABLE.read_text(encoding="utf-8")
-
-    assert [line for line in committed.splitlines() if line.endswith(": ``")] == []
+        assert report.splitlines()[2].startswith(f"{names}; tested on 20")
+        assert verdict_lines(as_markdown(results)) == verdict_lines(report)
+        assert own_pool.count(Outcome.PASSED) == len(RULES)
+        for result, url in zip(others, urls, strict=True):
+            check_commands(result, url)
 
 
-def comes_again(column: EndpointResult, url: str) -> None:
-    """What failed at an endpoint fails by the command that the table shows, and for the same reason."""
-    names = [name for name, each in column.verdicts.items() if each.outcome is Outcome.FAILED]
-    options = [word for each in column.endpoint.options for word in each.split()]
+def test_the_report_shows_no_empty_request_or_reply() -> None:
+    """A failure without a request has no line for it."""
+    report = REPORT.read_text(encoding="utf-8")
+
+    assert [line for line in report.splitlines() if line.endswith(": ``")] == []
+
+
+def check_commands(result: EndpointResult, url: str) -> None:
+    """The command of each failure reproduces it, with the same reason."""
+    names = [name for name, each in result.verdicts.items() if each.outcome is Outcome.FAILED]
+    options = [word for option in result.endpoint.options for word in option.split()]
     for rule in select_rules(tuple(names)):
-        where = ["authfsm", "conform", "--endpoint", str(column.endpoint.url)]
-        assert column.endpoint.command(rule) == " ".join([*where, *options, "--rule", rule.id])
+        command = ["authfsm", "conform", "--endpoint", str(result.endpoint.url)]
+        assert result.endpoint.command(rule) == " ".join([*command, *options, "--rule", rule.id])
 
+    rules = [word for name in names for word in ("--rule", name)]
     again = CliRunner().invoke(
         app,
-        ["conform", "--endpoint", url, *options, *(w for name in names for w in ("--rule", name))],
+        ["conform", "--endpoint", url, *options, *rules],
         env={"COLUMNS": "1000", "TERM": "dumb"},
     )
 
     assert again.exit_code == 1
     for name in names:
-        verdict = column.verdicts[name]
+        verdict = result.verdicts[name]
         assert f"failed: {verdict.why}" in again.stdout, name
         assert f"> {verdict.evidence.partition(' -> ')[0]}" in again.stdout, name
 
 
-# ---- the rules themselves ------------------------------------------------------------------------------
+# ---- the rules -----------------------------------------------------------------------------------------
 
 
 def test_a_rule_is_a_sentence_with_a_source() -> None:
-    """Names are unique; a claim is a sentence; a source has an address."""
+    """Ids are unique; a claim is a sentence; a source has a title and an address."""
     assert len({rule.id for rule in RULES}) == len(RULES)
     assert [rule.id for rule in RULES if not rule.claim.endswith((".", '".'))] == []
+    assert [rule.id for rule in RULES if not rule.claim[0].isupper()] == []
     assert [rule.id for rule in RULES if not rule.source.url.startswith("https://")] == []
     assert [rule.id for rule in RULES if not rule.source.title] == []
 
 
-def test_the_walks_go_through_every_challenge() -> None:
-    """Each of Cognito's challenge names is asked or answered in some walk, or is left out for a reason."""
-    walks = [rule for rule in RULES if rule.group is RuleGroup.SIGN_IN]
-    words = {word.strip(",.") for rule in walks for word in rule.claim.split()}
+def test_the_sign_in_rules_cover_every_challenge() -> None:
+    """The claim of some sign-in rule names each challenge of Cognito, unless it is listed as untested."""
+    rules = [rule for rule in RULES if rule.group == "Sign-in"]
+    words = {word.strip(",.") for rule in rules for word in rule.claim.split()}
+    untested = set(UNTESTED_CHALLENGES)
 
-    assert [
-        each for each in CHALLENGES if each.value not in words and each not in UNTESTED_CHALLENGES
-    ] == []
-    assert [
-        r.id for r in walks for each in UNTESTED_CHALLENGES if r.id.endswith(f".{each.value}")
-    ] == []
+    assert [each for each in CHALLENGES if each.value not in words and each not in untested] == []
+    assert [rule.id for rule in rules for each in untested if rule.id.endswith(each.value)] == []
 
 
-def test_rules_by_name() -> None:
-    """One by its name, many by their beginning, all by none; an unknown one is an error."""
+def test_rules_are_selected_by_their_names() -> None:
+    """One by its id, several by a prefix, all without a name; an unknown name is an error."""
     assert [rule.id for rule in select_rules(("srp.timestamp",))] == ["srp.timestamp"]
     assert {rule.id.split(".")[0] for rule in select_rules(("srp.*", "token.*"))} == {
         "srp",
@@ -227,10 +213,10 @@ def test_rules_by_name() -> None:
         select_rules(("srp.nothing",))
 
 
-def test_json_has_everything() -> None:
-    """Rules with their sources; by endpoint every verdict, its evidence, and its command."""
-    ours = Endpoint("ours", EmbeddedPoolProvider())
-    results = run_rules([ours], select_rules(("password.wrong",)), day=date(2026, 1, 1))
+def test_json_contains_rules_and_verdicts() -> None:
+    """Rules with their sources, and for each endpoint every verdict with its evidence and its command."""
+    endpoint = Endpoint("ours", EmbeddedPoolProvider())
+    results = run_rules([endpoint], select_rules(("password.wrong",)), day=date(2026, 1, 1))
 
     assert as_json(results) == {
         "date": "2026-01-01",
@@ -266,7 +252,9 @@ def test_json_has_everything() -> None:
 
 
 if __name__ == "__main__":
-    with endpoints() as (every, _):
-        today = run_rules(every, RULES, day=datetime.now(timezone.utc).date())
-    TABLE.write_text(told(today), encoding="utf-8")
-    sys.stdout.write(f"{TABLE.name} is written\n")
+    with running_endpoints() as (every_endpoint, _):
+        today = datetime.now(timezone.utc).date()
+        REPORT.write_text(
+            as_markdown(run_rules(every_endpoint, RULES, day=today)), encoding="utf-8"
+        )
+    sys.stdout.write(f"wrote {REPORT.name}\n")

@@ -1,4 +1,4 @@
-"""Descriptions of a pool: one reader; null is absent; files as tools write them; errors name the member."""
+"""Descriptions of a pool: one reader, null counts as absent, files in any encoding, and errors that name the member."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from joserfc.jwk import RSAKey
 from members_of_botocore import described, merged
-from test_local_shapes import MFA_CONFIG, USER_POOL, USER_POOL_CLIENT
+from test_local_descriptions import MFA_CONFIG, USER_POOL, USER_POOL_CLIENT
 from typer.testing import CliRunner
 
 from authfsm.base.secret import Secret
@@ -60,7 +60,7 @@ _NUMBERS = {"AuthSessionValidity": 7, "MinimumLength": 11, "PasswordHistorySize"
 
 
 def sample(model: Any, name: str = "") -> Any:  # noqa: PLR0911 - one for each kind
-    """A value with every member that the model has, each another value than the default."""
+    """Return a value with every member of the model, none with its default."""
     match model:
         case {"*": each}:
             return (
@@ -90,7 +90,7 @@ REAL["MfaConfig"].pop("ResponseMetadata")
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The path of every member, at every depth."""
+    """Return the path of every member, at every depth."""
     if isinstance(value, dict):
         for name, each in value.items():
             yield (*path, name)
@@ -101,7 +101,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def changed(whole: Shape, path: tuple[Any, ...], *, absent: bool) -> Shape:
-    """A copy with one member null, or absent."""
+    """Return a copy with one member null, or absent."""
     made = copy.deepcopy(whole)
     at: Any = made
     for name in path[:-1]:
@@ -114,7 +114,7 @@ def changed(whole: Shape, path: tuple[Any, ...], *, absent: bool) -> Shape:
 
 
 def outcome(whole: Shape, key: RSAKey) -> Any:
-    """What settings, review and pool make of descriptions, or how they refuse them."""
+    """Return the results of settings, review and pool for descriptions, or their errors."""
 
     def tried(make: Any) -> Any:
         try:
@@ -123,22 +123,25 @@ def outcome(whole: Shape, key: RSAKey) -> Any:
             return type(error), str(error)
 
     def pool() -> Any:
-        made = LocalPool.like(whole, key=key, pool_id="eu-west-1_A", client_id="c")
-        secret = made.client_secret
-        app_client = repr(made.app_client), secret is None or secret.reveal() == "s"
-        said = [
-            made.answer(name, {"UserPoolId": made.pool_id, "ClientId": "c"})
+        built = LocalPool.like(whole, key=key, pool_id="eu-west-1_A", client_id="c")
+        secret = built.client_secret
+        app_client = repr(built.app_client), secret is None or secret.reveal() == "s"
+        replies = [
+            built.answer(name, {"UserPoolId": built.pool_id, "ClientId": "c"})
             for name in ("DescribeUserPool", "DescribeUserPoolClient", "GetUserPoolMfaConfig")
         ]
-        return made.configuration, app_client, made.unsupported_settings, said
+        return built.configuration, app_client, built.unsupported_settings, replies
 
-    made = (PoolSettings, PoolDescription)
-    return [*(tried(lambda kind=kind: kind.from_descriptions(whole)) for kind in made), tried(pool)]
+    built = (PoolSettings, PoolDescription)
+    return [
+        *(tried(lambda kind=kind: kind.from_descriptions(whole)) for kind in built),
+        tried(pool),
+    ]
 
 
 @pytest.mark.parametrize("whole", [FULL, REAL], ids=["every member", "a real pool"])
 def test_one_null_member_equals_its_absence(whole: Shape, signing_key: RSAKey) -> None:
-    """For each member of each description, at every depth, in settings, review and pool."""
+    """Each member of each description, at every depth, in settings, review and pool."""
     usual = outcome(whole, signing_key)
     assert not any(isinstance(each, tuple) and isinstance(each[0], type) for each in usual)
     for path in places(whole):
@@ -147,8 +150,8 @@ def test_one_null_member_equals_its_absence(whole: Shape, signing_key: RSAKey) -
 
 
 @pytest.mark.parametrize("part", list(MODEL))
-def test_all_members_null_equal_none(part: str, signing_key: RSAKey) -> None:
-    """A description of which every member is null is one without members."""
+def test_only_null_members_equal_no_members(part: str, signing_key: RSAKey) -> None:
+    """A description whose members are all null equals one without members."""
     null = {**FULL, part: dict.fromkeys(FULL[part])}
 
     assert outcome(null, signing_key) == outcome({**FULL, part: {}}, signing_key)
@@ -156,13 +159,13 @@ def test_all_members_null_equal_none(part: str, signing_key: RSAKey) -> None:
     assert outcome(every, signing_key) == outcome({n: {} for n in FULL}, signing_key)
 
 
-def test_the_model_is_botocores() -> None:
-    """What may be in a description is what botocore knows of, and what a newer botocore knew."""
+def test_the_model_is_that_of_botocore() -> None:
+    """The model has every member of this botocore, and of a newer one."""
     assert merged(MODEL, described()) == MODEL
 
 
 def test_each_wrong_type_names_the_member() -> None:
-    """A member of another type is a BadField with the member's name, and without its value."""
+    """A member of another type raises a BadField with its name, and without its value."""
     for path in places(FULL):
         made = copy.deepcopy(FULL)
         at: Any = made
@@ -184,8 +187,8 @@ def test_each_wrong_type_names_the_member() -> None:
             PoolSettings.from_descriptions(wrong)
 
 
-def test_values_that_cannot_be_are_told() -> None:
-    """A unit that is none, a time without end, a mechanism or an attribute without a name."""
+def test_impossible_values_are_errors() -> None:
+    """An unknown unit, an endless time, a mechanism or an attribute without a name."""
     cases: list[tuple[Shape, Shape, str]] = [
         ({}, {"RefreshTokenValidity": 1, "TokenValidityUnits": {"RefreshToken": "years"}}, "RefreshToken"),
         ({}, {"RefreshTokenValidity": 10**12}, "RefreshTokenValidity"),
@@ -202,7 +205,7 @@ def test_values_that_cannot_be_are_told() -> None:
 
 
 def commanded(command: str, file: Path) -> list[str]:
-    """A command that reads a pool's settings, and writes beside them."""
+    """Return a command that reads a pool's settings, and writes files next to them."""
     written = ["-o", str(file.with_suffix(".dot"))] if command == "draw" else []
     return [command, "--settings", str(file), *written]
 
@@ -237,10 +240,10 @@ TOTP_ONLY: Shape = {**NULL_FACTORS, "MfaConfig": _TOTP}
 @pytest.mark.parametrize(
     ("written", "meant"), [(GO, OFF), (NULL_FACTORS, TOTP_ONLY)], ids=["MFA off", "TOTP only"]
 )
-def test_nulls_are_drawn_checked_listed_and_served_as_absence(
+def test_commands_treat_null_as_absent(
     written: Shape, meant: Shape, tmp_path: Path, signing_key: RSAKey
 ) -> None:
-    """A pool as the SDK for Go prints it, and one with null factors: as the pools that they are."""
+    """A pool as the SDK for Go prints it, and one with null factors."""
     one, other = (PoolSettings.from_descriptions(each) for each in (written, meant))
     file = tmp_path / "pool.json"
     file.write_text(json.dumps(written))
@@ -278,7 +281,7 @@ MERGED = {**{n: v for n, v in TOTP_ONLY.items() if n != "MfaConfig"}, **_TOTP}
     ids=["merged", "with metadata", "with the pool's own mode", "under its longer name"],
 )
 def test_all_three_in_one_mapping(whole: Shape, signing_key: RSAKey) -> None:
-    """GetUserPoolMfaConfig's members may stand beside UserPool, where replies were merged into one file."""
+    """GetUserPoolMfaConfig's members may stand next to UserPool, in one merged file."""
     settings = PoolSettings.from_descriptions(whole)
     pool = LocalPool.like(whole, key=signing_key)
 
@@ -292,7 +295,7 @@ def test_all_three_in_one_mapping(whole: Shape, signing_key: RSAKey) -> None:
 
 
 def test_a_bare_pool_may_hold_the_mfa_configuration() -> None:
-    """A UserPool merged with GetUserPoolMfaConfig's reply, without a name around it."""
+    """A UserPool merged with GetUserPoolMfaConfig's reply, without names around them."""
     bare = {**TOTP_ONLY["UserPool"], **_TOTP}
 
     settings = PoolSettings.from_descriptions(bare, TOTP_ONLY["UserPoolClient"])
@@ -301,8 +304,8 @@ def test_a_bare_pool_may_hold_the_mfa_configuration() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
-def test_a_file_may_be_in_utf_16_or_have_a_mark(encoding: str, tmp_path: Path) -> None:
-    """As PowerShell writes it; commands and the server read it."""
+def test_encodings_of_files(encoding: str, tmp_path: Path) -> None:
+    """Commands and the server read UTF-16, which PowerShell writes, and a byte order mark."""
     file = tmp_path / "pool.json"
     file.write_bytes(json.dumps(TOTP_ONLY).encode(encoding))
 
@@ -313,7 +316,7 @@ def test_a_file_may_be_in_utf_16_or_have_a_mark(encoding: str, tmp_path: Path) -
 
 
 def test_unknown_members_are_named(tmp_path: Path, signing_key: RSAKey) -> None:
-    """At every depth, by the settings, the pool and the commands; they change nothing else."""
+    """Settings, pool and commands name them at every depth; they change nothing else."""
     whole = copy.deepcopy(TOTP_ONLY)
     whole["Tomorrow"] = 1
     whole["UserPool"] |= {"Tomorrows": {"a": None}, "Policies": {"NextPolicy": {}}}
@@ -333,8 +336,8 @@ def test_unknown_members_are_named(tmp_path: Path, signing_key: RSAKey) -> None:
     pool = LocalPool.like(whole, key=signing_key)
     for name in names:
         assert any(
-            said.startswith(f"{name.removeprefix('UserPool.')}:")
-            for said in pool.unsupported_settings
+            message.startswith(f"{name.removeprefix('UserPool.')}:")
+            for message in pool.unsupported_settings
         )
     for command in ("draw", "check", "paths"):
         ran = CliRunner().invoke(app, commanded(command, file))
@@ -343,7 +346,7 @@ def test_unknown_members_are_named(tmp_path: Path, signing_key: RSAKey) -> None:
 
 
 def test_a_command_names_a_member_of_the_wrong_type(tmp_path: Path) -> None:
-    """In one line, and it fails."""
+    """It fails with one line."""
     file = tmp_path / "pool.json"
     file.write_text(json.dumps({"UserPool": {"Policies": {"SignInPolicy": []}}}))
     for command in ("draw", "check", "paths"):
@@ -353,8 +356,8 @@ def test_a_command_names_a_member_of_the_wrong_type(tmp_path: Path) -> None:
         assert "UserPool.Policies.SignInPolicy must be a structure" in " ".join(ran.output.split())
 
 
-def test_the_clients_secret_is_wrapped() -> None:
-    """The reader wraps it as it enters; neither repr nor error shows it."""
+def test_the_client_secret_is_wrapped() -> None:
+    """The reader wraps it at once; neither repr nor errors show it."""
     read = Descriptions.read({}, {"ClientSecret": "s3cret-of-the-client"})
     client: Mapping[str, Any] = read.user_pool_client or {}
 

@@ -67,7 +67,7 @@ def test_a_history_is_a_table(pool: LocalPool) -> None:
     assert set(shown) == {"text/html", "text/plain"}
     assert shown["text/plain"].splitlines() == [
         "history",
-        "     in                 given          led to                            refused",
+        "     state              response       led to                            refusal",
         "  1  START              user_srp_auth  PASSWORD_VERIFIER (first factor)",
         "  2  PASSWORD_VERIFIER  srp_claim      SMS_MFA (second factor)",
         "  3  SMS_MFA            code           SMS_MFA (second factor)           CodeMismatchException: TRY_AGAIN",
@@ -81,8 +81,8 @@ def test_what_is_asked_and_what_was_said_are_tables(pool: LocalPool) -> None:
 
     assert formatted(flow.challenge)["text/plain"].splitlines() == [
         "SMS_MFA",
-        "  asks                           Send the code from the SMS, as a second factor.",
-        "  takes                          code",
+        "  meaning                        Send the code from the SMS, as a second factor.",
+        "  accepts                        code",
         "  CODE_DELIVERY_DELIVERY_MEDIUM  SMS",
         "  CODE_DELIVERY_DESTINATION      +*******0143",
         "  USER_ID_FOR_SRP                ada",

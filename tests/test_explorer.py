@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import DisplayMixin, axe, chromium
+from browser import OpenedPage, axe, chromium
 from playwright.sync_api import Page
 
 from authfsm.diagrams.dot import drawn_edges
@@ -38,14 +38,14 @@ def html(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DisplayMixin]:
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenedPage]:
     """A browser with the page in it."""
     with chromium(tmp_path_factory.mktemp("profile")) as shown:
         yield shown
 
 
 @pytest.fixture
-def shown(browser: DisplayMixin, html: Path) -> Iterator[DisplayMixin]:
+def shown(browser: OpenedPage, html: Path) -> Iterator[OpenedPage]:
     """The page as it is when it is opened; in the end it must not have complained, nor asked anybody."""
     browser.said.clear()
     browser.asked.clear()
@@ -125,7 +125,7 @@ def random_values(seed: int) -> dict[str, SwitchValue]:
     }
 
 
-def test_the_page_rules_out_what_settings_rule_out(shown: DisplayMixin) -> None:
+def test_the_page_rules_out_what_settings_rule_out(shown: OpenedPage) -> None:
     """For some hundred pools the page's verdict on every arrow and place is `PoolSettings`' own, word for word."""
     nothing = {each.key: False for each in SWITCHES if each.field == "explicit_auth_flows"}
     pools = [random_values(seed) for seed in range(150)] + [nothing, *EXAMPLES.values()]
@@ -152,7 +152,7 @@ def test_the_page_rules_out_what_settings_rule_out(shown: DisplayMixin) -> None:
                 }
 
 
-def test_the_page_is_as_sure_as_the_settings(shown: DisplayMixin) -> None:
+def test_the_page_is_as_sure_as_the_settings(shown: OpenedPage) -> None:
     """For pools of every kind each arrow is as sure on the page as `PoolSettings` says, in its details too."""
     pools = [random_values(seed) for seed in range(20)] + list(EXAMPLES.values())
     told = shown.page.evaluate(
@@ -188,7 +188,7 @@ def test_the_page_is_as_sure_as_the_settings(shown: DisplayMixin) -> None:
     assert {*proved} <= {*unsure}
 
 
-def test_no_kind_of_self_loop_is_lost(shown: DisplayMixin) -> None:
+def test_no_kind_of_self_loop_is_lost(shown: OpenedPage) -> None:
     """Each arrow of the table has a number of its own on the page, also where two differ in their kind alone."""
     numbers = shown.page.evaluate(
         """() => {
@@ -228,7 +228,7 @@ def test_a_pool_on_the_switches_is_that_pool(settings: PoolSettings) -> None:
         )
 
 
-def test_a_switch_fades_what_it_rules_out(shown: DisplayMixin) -> None:
+def test_a_switch_fades_what_it_rules_out(shown: OpenedPage) -> None:
     """With MFA off the second factors fade, the reason is said in words, and switching back mends it."""
     told = shown.page.locator("#reasons")
     assert "Nothing" in told.inner_text()
@@ -250,7 +250,7 @@ def test_a_switch_fades_what_it_rules_out(shown: DisplayMixin) -> None:
     assert ruled(place(shown.page, "SMS_OTP"))
 
 
-def test_every_switch_moves_something(shown: DisplayMixin) -> None:
+def test_every_switch_moves_something(shown: OpenedPage) -> None:
     """Each switch, turned by hand from some pool on, changes the page's verdict."""
     bases = [{}, *EXAMPLES.values(), {"user_pool_tier": "LITE"}]
     bases.append(
@@ -279,7 +279,7 @@ def test_every_switch_moves_something(shown: DisplayMixin) -> None:
     assert unmoved == []
 
 
-def test_one_of_several_responses_on_a_line_is_struck_out(shown: DisplayMixin) -> None:
+def test_one_of_several_responses_on_a_line_is_struck_out(shown: OpenedPage) -> None:
     """A flow that is not allowed is struck out on its line, while the line's other responses stay."""
     choose(shown.page, "explicit_auth_flows:ALLOW_USER_AUTH", value=False)
     label = shown.page.locator('[data-line] text[data-response="user_srp_auth"]')
@@ -289,7 +289,7 @@ def test_one_of_several_responses_on_a_line_is_struck_out(shown: DisplayMixin) -
     assert "ruled-out" in (other.first.get_attribute("class") or "")
 
 
-def test_a_pool_of_yours_is_how_the_page_begins(browser: DisplayMixin, tmp_path: Path) -> None:
+def test_a_pool_of_yours_is_how_the_page_begins(browser: OpenedPage, tmp_path: Path) -> None:
     """Settings that are given are how the switches stand at first."""
     settings = PoolSettings(mfa_configuration="OFF", lambda_config=(), device_configuration=False)
     file = tmp_path / "mine.html"
@@ -306,7 +306,7 @@ def test_a_pool_of_yours_is_how_the_page_begins(browser: DisplayMixin, tmp_path:
 
 
 @pytest.mark.parametrize("name", [each.name for each in NODES])
-def test_a_state_tells_what_it_is(shown: DisplayMixin, name: str) -> None:
+def test_a_state_tells_what_it_is(shown: OpenedPage, name: str) -> None:
     """Chosen, a state says what it means, carries and takes, what may go wrong, where it leads; AWS's page is linked."""
     told = next(each for each in NODES if each.name == name)
     if place(shown.page, name).count():
@@ -329,7 +329,7 @@ def test_a_state_tells_what_it_is(shown: DisplayMixin, name: str) -> None:
         assert "Comes from" in text
 
 
-def test_what_sms_mfa_carries_and_takes(shown: DisplayMixin) -> None:
+def test_what_sms_mfa_carries_and_takes(shown: OpenedPage) -> None:
     """SMS_MFA by example: its parameters, its request, its evidence, its errors."""
     place(shown.page, "SMS_MFA").click()
     for summary in shown.page.locator("#details summary").all():
@@ -350,7 +350,7 @@ def test_what_sms_mfa_carries_and_takes(shown: DisplayMixin) -> None:
     assert shown.page.locator("#details .errors").count() > 5
 
 
-def test_next_states_can_be_followed(shown: DisplayMixin) -> None:
+def test_next_states_can_be_followed(shown: OpenedPage) -> None:
     """A next state is a button that leads to it, and the address names where one is."""
     place(shown.page, "PASSWORD_VERIFIER").click()
     shown.page.locator("#details .targets .go", has_text="NEW_PASSWORD_REQUIRED").first.click()
@@ -363,7 +363,7 @@ def test_next_states_can_be_followed(shown: DisplayMixin) -> None:
     shown.asked.pop()
 
 
-def test_a_state_that_is_ruled_out_says_why(shown: DisplayMixin) -> None:
+def test_a_state_that_is_ruled_out_says_why(shown: OpenedPage) -> None:
     """The reason stands in its details too, and goes with the switch."""
     shown.page.select_option("#example", "mfa_off")
     place(shown.page, "SMS_MFA").click()
@@ -390,7 +390,7 @@ def test_a_state_that_is_ruled_out_says_why(shown: DisplayMixin) -> None:
         ("passkey", "WEB_AUTHN", "WEB_AUTHN"),
     ],
 )
-def test_search(shown: DisplayMixin, words: str, name: str | None, opens: str | None) -> None:
+def test_search(shown: OpenedPage, words: str, name: str | None, opens: str | None) -> None:
     """States, responses, parameters, flows, errors and their messages are found by their names, or by words."""
     shown.page.fill("#search", words)
     found = shown.page.locator("#found button")
@@ -404,7 +404,7 @@ def test_search(shown: DisplayMixin, words: str, name: str | None, opens: str | 
         assert shown.page.input_value("#search") == ""
 
 
-def test_what_is_found_is_lit(shown: DisplayMixin) -> None:
+def test_what_is_found_is_lit(shown: OpenedPage) -> None:
     """While one seeks, the places that answer stand out."""
     shown.page.fill("#search", "DEVICE_SRP")
     assert "found" in place(shown.page, "DEVICE_SRP_AUTH").get_attribute("class")
@@ -415,7 +415,7 @@ def test_what_is_found_is_lit(shown: DisplayMixin) -> None:
 
 
 @pytest.mark.parametrize("key", ["Enter", " "])
-def test_a_focused_state_is_chosen_by_key(shown: DisplayMixin, key: str) -> None:
+def test_a_focused_state_is_chosen_by_key(shown: OpenedPage, key: str) -> None:
     """Enter and Space choose the state that has the focus; Escape goes back to it."""
     place(shown.page, "MFA_SETUP").focus()
     shown.page.keyboard.press(key)
@@ -428,7 +428,7 @@ def test_a_focused_state_is_chosen_by_key(shown: DisplayMixin, key: str) -> None
     assert shown.page.evaluate("document.activeElement.dataset.node") is not None
 
 
-def test_everything_can_be_done_by_keys(shown: DisplayMixin) -> None:
+def test_everything_can_be_done_by_keys(shown: OpenedPage) -> None:
     """Tab reaches the search, every switch and every place; / begins a search, arrows walk what is found."""
     wanted = shown.page.locator(
         "#picture [data-node], [data-switch]:not([type=radio]), #search"
@@ -455,7 +455,7 @@ def test_everything_can_be_done_by_keys(shown: DisplayMixin) -> None:
     assert "OTP" in shown.page.inner_text("#details h2")
 
 
-def test_the_picture_grows_and_shrinks(shown: DisplayMixin) -> None:
+def test_the_picture_grows_and_shrinks(shown: OpenedPage) -> None:
     """Larger, smaller and fit."""
 
     def width() -> float:
@@ -481,7 +481,7 @@ def background(page_: Page) -> str:
     return colour
 
 
-def test_light_dark_and_print(shown: DisplayMixin) -> None:
+def test_light_dark_and_print(shown: OpenedPage) -> None:
     """Dark where people prefer dark or choose it; on paper always light, without switches, all on the paper."""
     light = background(shown.page)
     shown.page.emulate_media(color_scheme="dark")
@@ -499,7 +499,7 @@ def test_light_dark_and_print(shown: DisplayMixin) -> None:
     assert "MfaConfiguration: OPTIONAL" in shown.page.inner_text("#summary")
 
 
-def test_it_prints_on_a_page(shown: DisplayMixin) -> None:
+def test_it_prints_on_a_page(shown: OpenedPage) -> None:
     """With nothing ruled out and nothing chosen, the picture and its list need two pages of A4 at most."""
     shown.page.emulate_media(media="print")
     printed = shown.page.pdf(prefer_css_page_size=True)
@@ -510,7 +510,7 @@ def test_it_prints_on_a_page(shown: DisplayMixin) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 420])
-def test_accessibility(shown: DisplayMixin, scheme: Any, width: int) -> None:
+def test_accessibility(shown: OpenedPage, scheme: Any, width: int) -> None:
     """axe-core finds nothing: at first, with a state chosen, with settings that rule out, while seeking."""
     script = axe()
     shown.page.set_viewport_size({"width": width, "height": 900})
@@ -535,7 +535,7 @@ def test_accessibility(shown: DisplayMixin, scheme: Any, width: int) -> None:
     assert found == []
 
 
-def test_a_narrow_window_has_no_sideways_scroll(shown: DisplayMixin) -> None:
+def test_a_narrow_window_has_no_sideways_scroll(shown: OpenedPage) -> None:
     """On a telephone only the picture scrolls sideways, not the page."""
     shown.page.set_viewport_size({"width": 390, "height": 800})
     place(shown.page, "SMS_MFA").click()

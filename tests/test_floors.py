@@ -277,6 +277,7 @@ def test_the_public_names_can_be_imported() -> None:
     typed = {name.rpartition(".")[2] for name in imports(tree) if name.startswith("authfsm.")}
 
     assert typed == set(authfsm.__all__)
+    assert re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", authfsm.__version__)
     assert [name for name in authfsm.__all__ if getattr(authfsm, name, None) is None] == []
     with pytest.raises(AttributeError):
         _ = authfsm.nothing

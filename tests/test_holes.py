@@ -1,7 +1,7 @@
-"""Holes that were found in other local Cognito servers: each is a test of ours, here or where it belongs.
+"""Security holes of other local Cognito servers: each has a test, here or in another file.
 
-They were read in, or run against, moto 5.2.5, cognito-local 5.3.0, ministack, floci, fakecloud and LocalStack,
-and told in the threads that are cited. `ELSEWHERE` says where the test is, for those that other files hold.
+They were found in moto 5.2.5, cognito-local 5.3.0, ministack, floci, fakecloud and LocalStack, or reported in the
+cited issues. `ELSEWHERE` names the tests in other files.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import pyotp
 import pytest
+from api_client import MISMATCH, UNKNOWN, ApiClient, refused
 from joserfc.jwk import RSAKey
-from local_talk import MISMATCH, UNKNOWN, Talk, refused
 
 from authfsm.local import LocalPool, ManualClock
 from authfsm.protocol.states import CHALLENGES
@@ -54,7 +54,7 @@ ELSEWHERE: Final = (
     ("cognito-local", "a wrong temporary password leads to the challenge", "local_passwords", "test_wrong_temporary_password"),
     ("cognito-local", "no code outstanding and none given is right", "local_sessions", "test_no_code_is_no_code"),
     ("cognito-local", "refresh tokens of a challenge's answer are useless", "local_tokens", "test_the_refresh_token_of_a_challenge_is_good"),
-    ("cognito-local", "passwords lie about in clear", "local_boto_hook", "test_no_password_is_kept"),
+    ("cognito-local", "passwords lie about in clear", "local_boto_hook", "test_no_password_is_stored"),
     ("LocalStack", "PASSWORD_VERIFIER is not for administrators (#12945)", "local_srp", "test_the_same_as_an_administrator"),
     ("LocalStack", "no MFA after SRP (#13400, #13858)", "arrows", "test_a_scenario_ends_where_it_says"),
     ("LocalStack", "no GetTokensFromRefreshToken (#12828)", "local_tokens", "test_a_new_one_each_time"),
@@ -73,14 +73,14 @@ ELSEWHERE: Final = (
     ("amazon-cognito-identity-js", "a new password skips the custom challenge (#341)", "local_custom", "test_new_password"),
     ("amplify-js", "a lock-out looks like a wrong password (#1234)", "local_passwords", "test_it_doubles_up_to_fifteen_minutes"),
     ("the lesson", "a session is rotated on each leg", "local_sessions", "test_every_leg_has_a_session_of_its_own"),
-    ("the lesson", "which refusals burn a session is said by a table", "local_boto_hook", "test_what_the_client_takes_for_alive_is"),
+    ("the lesson", "which refusals burn a session is said by a table", "local_boto_hook", "test_session_survives_where_the_policy_says_so"),
     ("the lesson", "PreventUserExistenceErrors has a salt that stays", "local_srp", "test_the_simulation_is_stable_and_fails"),
 )  # fmt: skip
 
 
 @cache
 def _tests(name: str) -> frozenset[str]:
-    """The names of the tests of a file."""
+    """Return the names of the tests in a file."""
     source = (Path(__file__).parent / f"test_{name}.py").read_text(encoding="utf-8")
     found = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef))
     return frozenset(node.name for node in found)
@@ -88,13 +88,13 @@ def _tests(name: str) -> frozenset[str]:
 
 @pytest.mark.parametrize(("whose", "hole", "file", "test"), ELSEWHERE)
 def test_a_hole_has_a_test(whose: str, hole: str, file: str, test: str) -> None:
-    """Each hole that another file is to test is tested there."""
+    """Each hole listed for another file has its test there."""
     assert test in _tests(file), f"{whose}: {hole}"
 
 
 @pytest.fixture
 def pool(signing_key: RSAKey) -> LocalPool:
-    """Ada and eve, with telephones; SMS is required."""
+    """Return a pool that requires SMS MFA, with ada and eve, who have phone numbers."""
     pool = LocalPool(mfa="ON", key=signing_key, clock=ManualClock(), mfa_methods=["SMS_MFA"])
     for name in ("ada", "eve"):
         pool.add_user(name, PASSWORD, phone_number=PHONE)
@@ -111,9 +111,9 @@ EVERYTHING: Final = {
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_other_challenge_is_answered_on_a_live_session(pool: LocalPool, name: str) -> None:
-    """Moto 5.2.5: MFA_SETUP on a fresh session brings tokens, an unknown challenge an empty reply."""
-    talk = Talk(pool)
+def test_a_session_answers_its_own_challenge_only(pool: LocalPool, name: str) -> None:
+    """Moto 5.2.5: MFA_SETUP on a new session issues tokens, and an unknown challenge gets an empty reply."""
+    talk = ApiClient(pool)
     asked = talk.password("ada", PASSWORD)
     code = pool.outbox.code_for("ada")
 
@@ -127,10 +127,10 @@ def test_no_other_challenge_is_answered_on_a_live_session(pool: LocalPool, name:
     assert "AuthenticationResult" in talk.answer(asked, "ada", SMS_MFA_CODE=code)
 
 
-def test_every_user_has_a_secret_of_their_own(signing_key: RSAKey) -> None:
-    """Moto 5.2.5: one constant TOTP secret for every user; knowing one's own code is knowing everybody's."""
+def test_every_user_has_their_own_totp_secret(signing_key: RSAKey) -> None:
+    """Moto 5.2.5: all users have one constant TOTP secret, so each user's code is valid for all."""
     pool = LocalPool(mfa="ON", key=signing_key, mfa_methods=["SOFTWARE_TOKEN_MFA"])
-    talk, secrets = Talk(pool), []
+    talk, secrets = ApiClient(pool), []
     for name in ("ada", "eve"):
         pool.add_user(name, PASSWORD)
         session = talk.password(name, PASSWORD)["Session"]
@@ -143,8 +143,8 @@ def test_every_user_has_a_secret_of_their_own(signing_key: RSAKey) -> None:
 
 
 def test_a_secret_block_is_no_session(pool: LocalPool) -> None:
-    """Moto 5.2.5: SECRET_BLOCK is the Session, and answers any challenge of anybody."""
-    talk = Talk(pool)
+    """Moto 5.2.5: SECRET_BLOCK is the Session, and answers any challenge of any user."""
+    talk = ApiClient(pool)
     block = talk.srp_a("ada")["ChallengeParameters"]["SECRET_BLOCK"]
     for name, responses in (
         ("MFA_SETUP", {}),
@@ -171,36 +171,36 @@ FORGED: Final[dict[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("operation", FORGED)
-def test_a_forged_access_token_opens_nothing(signing_key: RSAKey, operation: str) -> None:
-    """cognito-local 5.3.0: access tokens are decoded, and nobody looks at the signature."""
+def test_a_forged_access_token_is_refused(signing_key: RSAKey, operation: str) -> None:
+    """cognito-local 5.3.0: access tokens are decoded without verifying the signature."""
     pool = LocalPool(key=signing_key, mfa_methods=["SMS_MFA", "SOFTWARE_TOKEN_MFA"])
     other = LocalPool(pool_id=pool.pool_id, client_id=pool.client_id)
     for each in (pool, other):
         each.add_user("ada", PASSWORD, phone_number=PHONE)
-    forged = Talk(other).password("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
+    forged = ApiClient(other).password("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
 
     with refused("NotAuthorizedException", "Invalid Access Token"):
         getattr(pool.client(), operation)(AccessToken=forged, **FORGED[operation])
 
 
 @pytest.mark.parametrize("status", ["UNCONFIRMED", "RESET_REQUIRED"])
-def test_a_proof_confirms_nobody(signing_key: RSAKey, status: str) -> None:
+def test_a_proof_does_not_confirm_the_user(signing_key: RSAKey, status: str) -> None:
     """ministack: PASSWORD_VERIFIER sets the user CONFIRMED."""
     pool = LocalPool(key=signing_key)
     pool.add_user("ada", PASSWORD, status=status)
     for password in (PASSWORD, "Wrong-Horse-4"):
         with pytest.raises(pool.client().exceptions.ClientError):
-            Talk(pool).srp("ada", password)
+            ApiClient(pool).srp("ada", password)
 
     assert pool.user("ada").status.value == status
 
 
-def test_a_code_that_verified_the_app_verifies_no_more(signing_key: RSAKey) -> None:
-    """Ministack #1608: VerifySoftwareToken takes any code; here a right one serves once, in set-up too."""
+def test_a_code_is_valid_once_in_set_up(signing_key: RSAKey) -> None:
+    """Ministack #1608: VerifySoftwareToken accepts any code; here a right one is valid once, in set-up too."""
     clock = ManualClock()
     pool = LocalPool(mfa="ON", key=signing_key, clock=clock, mfa_methods=["SOFTWARE_TOKEN_MFA"])
     pool.add_user("ada", PASSWORD)
-    talk = Talk(pool)
+    talk = ApiClient(pool)
     begun = talk.boto.associate_software_token(Session=talk.password("ada", PASSWORD)["Session"])
     code = pyotp.TOTP(begun["SecretCode"]).at(clock())
     verified = talk.boto.verify_software_token(Session=begun["Session"], UserCode=code)
@@ -215,11 +215,11 @@ def test_a_code_that_verified_the_app_verifies_no_more(signing_key: RSAKey) -> N
 def test_secrets_are_compared_in_constant_time(
     signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fakecloud #1961: secrets are compared by ==, whose time tells how much of them is right."""
+    """Fakecloud #1961: comparing secrets by == leaks by its time how much of them is right."""
     pool = LocalPool(mfa="ON", key=signing_key, client_secret=True)
     pool.add_user("ada", PASSWORD, phone_number=PHONE, preferred_mfa="SMS_MFA")
     pool.add_user("eve", PASSWORD, totp_secret=TOTP_SECRET)
-    talk, compared = Talk(pool), []
+    talk, compared = ApiClient(pool), []
     compare = hmac.compare_digest
 
     def spy(one: Any, other: Any) -> bool:

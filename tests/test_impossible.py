@@ -1,7 +1,7 @@
-"""What cannot happen does not: no arrow of the table says so, and no pool does so, however one walks in it.
+"""Impossible transitions: the table has no arrow for them, and no pool makes them on random walks.
 
-The rows are those that the study of the protocol marks IMPOSSIBLE, and what AWS's documents exclude. Where the
-table has the arrow for the sake of CUSTOM_AUTH, it is the flow that excludes it, and the pool alone can tell.
+AWS's documents and the cited issues exclude them. Where the table has an arrow for CUSTOM_AUTH only, the flow
+excludes it, and only the pool can show that.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _not_by_functions(before: Standing) -> bool:
 
 @frozen
 class Row:
-    """An edge that cannot be.
+    """A transition that is impossible.
 
     Args:
         source: the state it would leave; None for any.
@@ -58,7 +58,7 @@ class Row:
         return f"{source}-{given}-{'-'.join(sorted(self.dests))}"
 
     def offers(self, before: Standing, arrow: Transition) -> bool:
-        """Could it have happened here?"""
+        """Was there a chance for this transition?"""
         return (
             self.source in {None, arrow.source}
             and self.response in {None, arrow.response}
@@ -112,7 +112,7 @@ OF_THE_PATH: Final = (
 
 @pytest.fixture(scope="module")
 def trail(signing_key: RSAKey) -> list[tuple[Standing, Transition]]:
-    """What many walkers went along, each in a pool of its own; all pools have functions, a few no devices."""
+    """Return the transitions of many walkers, each in its own pool; all pools have Lambda functions, few have no devices."""
     found = []
     for seed in range(WALKS):
         found += walk(seed, signing_key, range(STEPS)).trail
@@ -121,7 +121,7 @@ def trail(signing_key: RSAKey) -> list[tuple[Standing, Transition]]:
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_the_table_has_no_such_arrow(row: Row) -> None:
-    """Nobody can believe in it: our client would say that the service is at fault."""
+    """The table has no such arrow, so the client would report a fault of the service."""
     assert row.source is not None
     assert row.response is not None
     arrows = {transition_between(row.source, row.response, dest) for dest in row.dests}
@@ -130,8 +130,8 @@ def test_the_table_has_no_such_arrow(row: Row) -> None:
 
 
 @pytest.mark.parametrize("row", [*ROWS, *OF_THE_PATH], ids=str)
-def test_no_pool_does_so(row: Row, trail: list[tuple[Standing, Transition]]) -> None:
-    """It could have happened, often enough, and it never did."""
+def test_no_pool_makes_the_transition(row: Row, trail: list[tuple[Standing, Transition]]) -> None:
+    """There were chances for the transition, and the pool never made it."""
     chances = [arrow for before, arrow in trail if row.offers(before, arrow)]
 
     assert len(chances) >= 2

@@ -1,4 +1,4 @@
-"""Journeys: each is gone along exactly, by our own driver, by a plain boto3 app, in process and over HTTP."""
+"""Journeys are followed exactly by this package's driver and by a plain boto3 app, in process and over HTTP."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ EVERY_FLOW: Final = {
 
 
 def everything(mode: str) -> PoolSettings:
-    """A pool that has all there is."""
+    """Return settings that enable everything."""
     return PoolSettings(
         mfa_configuration=mode,
         explicit_auth_flows=EVERY_FLOW,
@@ -70,8 +70,10 @@ def _passkeys() -> None:
 @pytest.mark.parametrize(
     "journey", [pytest.param(each, id=f"{n}: {each}") for n, js in WITH.items() for each in js]
 )
-def test_the_gallerys_journeys_are_gone_along(journey: Journey, signing_key: RSAKey) -> None:
-    """Every journey of the gallery's pools, gone along by our own driver, takes its way and no other."""
+def test_our_driver_follows_every_journey_of_the_example_pools(
+    journey: Journey, signing_key: RSAKey
+) -> None:
+    """This package's driver follows every journey of the example pools exactly."""
     _passkeys()
     flow = journey.run(key=signing_key)
 
@@ -85,7 +87,7 @@ def test_the_gallerys_journeys_are_gone_along(journey: Journey, signing_key: RSA
 
 @pytest.mark.parametrize("mode", ["OFF", "ON"])
 def test_a_pool_with_everything(mode: str, signing_key: RSAKey) -> None:
-    """In a pool that has all there is, the journeys that cover its arrows are gone along, the doubtful ones too."""
+    """With everything enabled, the driver follows the journeys that cover all arrows, doubted ones included."""
     _passkeys()
     every = journeys(everything(mode), cover="arrows", doubted=True)
 
@@ -95,8 +97,8 @@ def test_a_pool_with_everything(mode: str, signing_key: RSAKey) -> None:
     assert len(every.arrows) >= 100
 
 
-def test_how_many_there_are() -> None:
-    """For every way there is a journey, or the reason why none; and the arrows between them are counted."""
+def test_the_number_of_journeys() -> None:
+    """For every path there is a journey or a reason why not; journeys and their arrows are counted."""
     ways = {name: SignInPaths(pool).count() for name, (pool, _) in EXAMPLE_POOLS.items()}
     again = {
         name: sum(
@@ -135,8 +137,8 @@ def test_how_many_there_are() -> None:
     }
 
 
-def test_what_is_left_out_has_a_reason() -> None:
-    """A way that no pool can be made to go is left out, and says why; none is left out in silence."""
+def test_an_omitted_path_has_a_reason() -> None:
+    """A path that no pool can follow is omitted, with the reason; no path is omitted silently."""
     for name, (pool, _) in EXAMPLE_POOLS.items():
         made, left_out = WITH[name], WITH[name].omitted
         gone = {each.path for each in made} | {each.path for each in left_out}
@@ -148,8 +150,8 @@ def test_what_is_left_out_has_a_reason() -> None:
     }
 
 
-def test_an_id_reads_like_the_way() -> None:
-    """An id says what is given and where that leads, and what is refused on the way."""
+def test_an_id_lists_the_steps() -> None:
+    """An id lists the responses, the states they lead to, and the refusals."""
     assert [str(each) for each in WITH["mfa_required"]] == [
         "user_srp_auth-PASSWORD_VERIFIER-srp_claim-SOFTWARE_TOKEN_MFA-code",
         "user_srp_auth-PASSWORD_VERIFIER-srp_claim-NEW_PASSWORD_REQUIRED-new_password-SOFTWARE_TOKEN_MFA-code",
@@ -169,7 +171,7 @@ def test_an_id_reads_like_the_way() -> None:
 
 
 class App:
-    """A sign-in as people write it with boto3 alone: USER_PASSWORD_AUTH, codes, a new password, enrolling.
+    """A sign-in written with boto3 alone: USER_PASSWORD_AUTH, codes, a new password, set-up of an app.
 
     Args:
         client: a boto3 client.
@@ -233,8 +235,8 @@ PLAIN: Final = PoolSettings.from_descriptions(
 APPS: Final = journeys(evolve(PLAIN, mfa_configuration="ON"))
 
 
-def signs_in(app: App, stage: Stage) -> None:
-    """The app is used as a person would, next_input by next_input."""
+def use(app: App, stage: Stage) -> None:
+    """Use the app as a person would, one input after the other."""
     while (next_input := stage.next_input()) is not None:
         if next_input.state is S.START:
             app.login(stage.username, stage.password.reveal())
@@ -245,17 +247,17 @@ def signs_in(app: App, stage: Stage) -> None:
 
 @pytest.mark.parametrize("journey", APPS, ids=str)
 def test_a_plain_app_in_process(journey: Journey, signing_key: RSAKey) -> None:
-    """An app that has never heard of this package is tried in every way the pool may challenge its users."""
+    """An app that does not know this package is tested with every sequence of challenges."""
     stage = journey.begin(key=signing_key)
     app = App(stage.client(), stage.pool.client_id)
 
-    signs_in(app, stage)
+    use(app, stage)
     assert "AuthenticationResult" in app.reply
 
 
 @pytest.mark.parametrize("journey", [APPS[0], APPS[-1]], ids=str)
 def test_a_plain_app_over_http(journey: Journey, signing_key: RSAKey) -> None:
-    """The same over HTTP: the app is given a URL, as any app in any language could be."""
+    """The same over HTTP: the app only gets a URL, as an app in any language would."""
     if find_spec("uvicorn") is None:
         lacking("uvicorn, which serves the pool")
     stage = journey.begin(key=signing_key)
@@ -265,18 +267,18 @@ def test_a_plain_app_over_http(journey: Journey, signing_key: RSAKey) -> None:
         ).client("cognito-idp", endpoint_url=url)
         app = App(client, stage.pool.client_id)
 
-        signs_in(app, stage)
+        use(app, stage)
     assert "AuthenticationResult" in app.reply
 
 
 def test_an_app_that_gives_up_is_caught(signing_key: RSAKey) -> None:
-    """An app that does not let its user try again fails the journey on which a code is refused."""
+    """An app that does not let its user try again fails the journey with a refused code."""
     journey = next(each for each in APPS if "code(refused)" in each.id)
     stage = journey.begin(key=signing_key)
     app = App(stage.client(), stage.pool.client_id, skips_retry=True)
 
     with pytest.raises(ClientError, match="CodeMismatchException"):
-        signs_in(app, stage)
+        use(app, stage)
     with pytest.raises(
         UnexpectedPath,
         match="step 3 should be SMS_MFA -code-> AUTHENTICATED, but was no step at all",
@@ -284,8 +286,8 @@ def test_an_app_that_gives_up_is_caught(signing_key: RSAKey) -> None:
         stage.check()
 
 
-def test_an_app_that_goes_its_own_way_is_caught(signing_key: RSAKey) -> None:
-    """A client that begins by another flow has strayed, and both ways are facts of the error."""
+def test_an_app_that_uses_another_flow_is_caught(signing_key: RSAKey) -> None:
+    """A client that begins with another flow raises an error with the expected and the actual transitions."""
     stage = WITH["passwordless"][0].begin(key=signing_key)
 
     flow = stage.cognito().start(walk=False)
@@ -302,7 +304,7 @@ def test_an_app_that_goes_its_own_way_is_caught(signing_key: RSAKey) -> None:
 
 @pytest.mark.parametrize("name", sorted(WITH))
 def test_an_app_that_does_nothing_is_caught(name: str, signing_key: RSAKey) -> None:
-    """The same next_input is handed out twice; the third time an error names it, and shows no secret."""
+    """The same input is returned twice; the third time an error names it, without its secret."""
     stage = WITH[name][0].begin(key=signing_key)
     given = [stage.next_input(), stage.next_input()]
     with pytest.raises(NothingSent) as caught:
@@ -319,7 +321,7 @@ def test_an_app_that_does_nothing_is_caught(name: str, signing_key: RSAKey) -> N
 
 
 def test_an_app_that_stops_in_the_middle_is_caught(signing_key: RSAKey) -> None:
-    """At any step; a request of the app's in between, whatever it is, lets the next_input be asked for again."""
+    """The same happens at any step; any request in between allows the input to be asked for again."""
     stage = WITH["mfa_required"][0].begin(key=signing_key)
     flow = stage.cognito().start(stage.password, walk=False)
     assert stage.next_input()
@@ -331,12 +333,12 @@ def test_an_app_that_stops_in_the_middle_is_caught(signing_key: RSAKey) -> None:
             stage.client().get_user(AccessToken="none")
     assert stage.next_input()
     assert stage.next_input()
-    with pytest.raises(NothingSent, match="Code in SOFTWARE_TOKEN_MFA"):
+    with pytest.raises(NothingSent, match="Code in SOFTWARE_TOKEN_MFA was returned twice"):
         stage.next_input()
 
 
-def test_an_app_that_asks_for_ever_is_caught(signing_key: RSAKey) -> None:
-    """Requests that are no step of the sign-in, over and over: after a hundred the next_input's error says so."""
+def test_an_app_that_makes_no_progress_is_caught(signing_key: RSAKey) -> None:
+    """After a hundred requests that are no step of the sign-in, an error says so."""
     stage = WITH["mfa_required"][0].begin(key=signing_key)
     client = stage.client()
     for _ in range(101):
@@ -352,7 +354,7 @@ def test_an_app_that_asks_for_ever_is_caught(signing_key: RSAKey) -> None:
 
 @pytest.mark.parametrize("name", GALLERY)
 def test_a_pool_like_its_descriptions(name: str, signing_key: RSAKey) -> None:
-    """From descriptions the pool is like them: journeys are gone along there, too."""
+    """A journey made from descriptions runs on a pool that is like them."""
     _passkeys()
     described_ = GALLERY[name]
     every = journeys(described_)
@@ -363,8 +365,8 @@ def test_a_pool_like_its_descriptions(name: str, signing_key: RSAKey) -> None:
         journey.run(key=signing_key)
 
 
-def test_what_descriptions_leave_out(signing_key: RSAKey) -> None:
-    """Without a relying party there are no passkeys, without a code nobody signs up; with both there are."""
+def test_journeys_depend_on_the_descriptions(signing_key: RSAKey) -> None:
+    """Without a relying party there are no passkeys, and without e-mailed codes no sign-up."""
     _passkeys()
     told = GALLERY["passwordless"]
     whole = {
@@ -384,8 +386,8 @@ def test_what_descriptions_leave_out(signing_key: RSAKey) -> None:
         journey.run(key=signing_key)
 
 
-def test_a_device_that_stands_in_or_comes_after(signing_key: RSAKey) -> None:
-    """Where it is known whether a device stands for the second factor, only those ways are journeys."""
+def test_a_device_replaces_the_second_factor_or_follows_it(signing_key: RSAKey) -> None:
+    """If ChallengeRequiredOnNewDevice is known, only the paths that it allows become journeys."""
     told = GALLERY["mfa_optional"]
     stands_in = {str(each) for each in journeys(told)}
     comes_after = journeys({**told, "UserPool": {**told["UserPool"], "DeviceConfiguration": {}}})
@@ -398,8 +400,8 @@ def test_a_device_that_stands_in_or_comes_after(signing_key: RSAKey) -> None:
     assert "ChallengeRequiredOnNewDevice is true" in {e.reason for e in journeys(told).omitted}
 
 
-def test_too_many_ways_are_refused() -> None:
-    """The whole protocol has more ways than anybody can go: that is said, with what to do."""
+def test_too_many_paths_are_refused() -> None:
+    """The whole protocol has too many paths: the error says what to do."""
     with pytest.raises(
         TooManyPaths, match="describe the pool's settings, or use cover='arrows'"
     ) as caught:
@@ -407,8 +409,8 @@ def test_too_many_ways_are_refused() -> None:
     assert caught.value.count > 10_000
 
 
-def test_fewer_that_cover_the_arrows() -> None:
-    """As few as go along every arrow between them go along as many arrows."""
+def test_few_journeys_cover_all_arrows() -> None:
+    """With cover="arrows", fewer journeys cover the same arrows."""
     all_of_them = WITH["passwordless"]
     few = journeys(EXAMPLE_POOLS["passwordless"][0], cover="arrows")
 
@@ -416,8 +418,8 @@ def test_fewer_that_cover_the_arrows() -> None:
     assert len(few) < len(all_of_them) / 2
 
 
-def test_a_cue_keeps_its_secret(signing_key: RSAKey) -> None:
-    """What is to be typed is a Secret; asked twice, a next_input is the same; stages and inputs show none."""
+def test_an_input_hides_its_secret(signing_key: RSAKey) -> None:
+    """The value of an input is a Secret; the same step returns the same input, and no repr shows the value."""
     stage = WITH["mfa_required"][0].begin(key=signing_key)
     first, second = stage.next_input(), stage.next_input()
 
@@ -433,7 +435,7 @@ def test_a_cue_keeps_its_secret(signing_key: RSAKey) -> None:
 
 
 def test_journeys_are_a_sequence() -> None:
-    """They can be counted, sliced, and gone through, the shortest way first."""
+    """Journeys can be counted, sliced and iterated over, the shortest first."""
     every = WITH["mfa_required"]
 
     assert isinstance(every, Journeys)
@@ -443,7 +445,7 @@ def test_journeys_are_a_sequence() -> None:
 
 
 def test_a_client_with_a_secret_and_users_with_addresses(signing_key: RSAKey) -> None:
-    """An app client's secret, and users who sign in with their address, change nothing."""
+    """Journeys work with a client secret and with addresses as user names."""
     told = described(
         "ON",
         "USER_AUTH",
@@ -463,7 +465,7 @@ def test_a_client_with_a_secret_and_users_with_addresses(signing_key: RSAKey) ->
 def test_a_device_forgotten_before_a_second_factor(
     signing_key: RSAKey, flow: str, *, device_stands_in: bool
 ) -> None:
-    """A device that stands in for MFA cannot be forgotten at a code of MFA: the device would have been asked for."""
+    """A device that replaces MFA cannot be forgotten at an MFA code: Cognito would have asked for the device."""
     functions = ("DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallengeResponse")
     arn = "arn:aws:lambda:eu-west-1:123456789012:function:x"
     described = {

@@ -1,4 +1,4 @@
-"""The example site is tried in every way the pool may challenge its users: each journey its pages offer."""
+"""The example site follows every journey that its pages offer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 import uvicorn
 from apps.site.app import site
 from joserfc.jwk import RSAKey
-from serving import PATIENCE, until
+from serving import TIMEOUT, wait_until
 
 from authfsm import PoolSettings
 from authfsm.core.sealing import new_key
@@ -47,7 +47,7 @@ _NOT_ITS_WAYS: Final = {r.SignedUp, r.UserAuthWithSrp, r.UserAuthWithPassword}
 
 
 def offered(journey: Journey) -> bool:
-    """Do the site's pages offer this way? They prove passwords by SRP, and leave no first factor for another."""
+    """Do the site's pages offer this path? They prove passwords by SRP, and do not switch the first factor."""
     given = {each.response for each in journey.path.arrows}
     if {r.AssociateSoftwareToken, r.SetUpEmail} <= given:
         return False  # once an app is being enrolled, its page asks for its code alone
@@ -73,7 +73,7 @@ JOURNEYS: Final = [
 
 
 class Browser:
-    """Somebody at the site, without a browser program: forms are filled in and sent, cookies kept.
+    """A visitor without a browser: it fills in forms, sends them and keeps cookies.
 
     Args:
         url: where the site is.
@@ -84,7 +84,7 @@ class Browser:
         self.http = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
         self.page = self._read("/sign-in")
 
-    def begins(self, stage: Stage, next_input: NextInput) -> None:
+    def begin(self, stage: Stage, next_input: NextInput) -> None:
         """Fill in the first page."""
         self._sends(
             "/sign-in",
@@ -93,8 +93,8 @@ class Browser:
             flow=str(next_input.response.auth_flow),
         )
 
-    def gives(self, next_input: NextInput) -> None:
-        """Fill in the page of what is asked."""
+    def submit(self, next_input: NextInput) -> None:
+        """Fill in the page of a challenge."""
         value = (
             {} if next_input.value is None else {str(next_input.field): next_input.value.reveal()}
         )
@@ -107,14 +107,14 @@ class Browser:
 
     def _read(self, path: str, form: bytes | None = None) -> str:
         request = urllib.request.Request(self.url + path, form, {"Origin": self.url})  # noqa: S310 - its own
-        with self.http.open(request, timeout=PATIENCE) as reply:
+        with self.http.open(request, timeout=TIMEOUT) as reply:
             text: str = reply.read().decode()
             return text
 
 
 @contextmanager
 def visited(stage: Stage) -> Iterator[Browser]:
-    """Somebody at the site, which is on a port of its own until the end of the block."""
+    """Serve the site on its own port until the end of the block; yield a visitor."""
     pool, flows = stage.pool, {"USER_SRP_AUTH": "Sign in", "USER_AUTH": "Without a password"}
     verifier = Verifier(pool.pool_id, pool.client_id, jwks=pool.jwks(), clock=stage.clock)
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -123,16 +123,16 @@ def visited(stage: Stage) -> Iterator[Browser]:
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()
-        until(lambda: server.started, "the site")
+        wait_until(lambda: server.started, "the site")
         try:
             yield Browser(url)
         finally:
             server.should_exit = True
-            thread.join(PATIENCE)
+            thread.join(TIMEOUT)
 
 
-def test_there_are_some() -> None:
-    """The site is tried with passwords, codes, new passwords, enrolments, passkeys, and answers given again."""
+def test_the_journeys_cover_the_pages() -> None:
+    """The journeys contain passwords, codes, new passwords, set-ups, passkeys and refused answers."""
     met = {state for each in JOURNEYS for state in each.path.states}
 
     assert len(JOURNEYS) >= 30
@@ -142,16 +142,16 @@ def test_there_are_some() -> None:
 
 
 @pytest.mark.parametrize("journey", JOURNEYS, ids=str)
-def test_the_site_goes_along(journey: Journey, signing_key: RSAKey) -> None:
-    """Whatever is asked, the site has a page for it, takes the answer, lets it be given again, and signs in."""
+def test_the_site_follows_the_journey(journey: Journey, signing_key: RSAKey) -> None:
+    """The site has a page for each challenge, accepts the answer, lets the user try again, and signs in."""
     stage = journey.begin(key=signing_key)
     with visited(stage) as browser:
         while (next_input := stage.next_input()) is not None:
             walked = len(stage.transitions)
             if next_input.state is S.START:
-                browser.begins(stage, next_input)
+                browser.begin(stage, next_input)
             else:
-                browser.gives(next_input)
+                browser.submit(next_input)
             assert len(stage.transitions) > walked, browser.page
     stage.check()
     assert "Sign out" in browser.page

@@ -24,7 +24,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from joserfc import jws, jwt
 from joserfc.jwk import RSAKey
-from serving import CLIENT_ID, POOL_ID, here
+from serving import CLIENT_ID, POOL_ID, serve_in_thread
 
 from authfsm.jwks import (
     BadSignature,
@@ -911,7 +911,7 @@ class TestFetching:
 
 def test_a_served_pool() -> None:
     """Tokens of a pool behind HTTP are verified by what it publishes there, with and without a loop."""
-    with here(users=[{"username": "ada", "password": PASSWORD}]) as web:
+    with serve_in_thread(users=[{"username": "ada", "password": PASSWORD}]) as web:
         verifier = Verifier(POOL_ID, CLIENT_ID, issuer=f"{web.url}/{POOL_ID}")
         _, _, reply = web.password("ada", PASSWORD)
         result = reply["AuthenticationResult"]

@@ -1,13 +1,13 @@
-"""Accounts in the embedded pool: signing up, confirming, writing attributes, going."""
+"""Accounts in the local pool: signing up, confirming, writing attributes, deleting."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from api_client import ApiClient, refused
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
-from local_talk import Talk, refused
 
 from authfsm.local import Contradictions, LocalPool, ManualClock, PasswordPolicy, SchemaAttribute
 
@@ -27,8 +27,8 @@ def listed(attributes: dict[str, str]) -> list[dict[str, str]]:
     return [{"Name": name, "Value": value} for name, value in attributes.items()]
 
 
-class Accounts(Talk):
-    """A conversation about an account."""
+class AccountClient(ApiClient):
+    """A client's requests about one account."""
 
     def sign_up(self, username: str, password: str | None = PASSWORD, **attributes: str) -> Any:
         """SignUp."""
@@ -63,14 +63,14 @@ class Accounts(Talk):
         )
 
     def attributes(self, token: str) -> dict[str, str]:
-        """What GetUser shows."""
+        """The attributes that GetUser shows."""
         shown = self.boto.get_user(AccessToken=token)["UserAttributes"]
         return {each["Name"]: each["Value"] for each in shown}
 
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """A clock that stands still."""
+    """A clock that only tests advance."""
     return ManualClock()
 
 
@@ -81,16 +81,16 @@ def pool(signing_key: RSAKey, clock: ManualClock) -> LocalPool:
 
 
 @pytest.fixture
-def talk(pool: LocalPool) -> Accounts:
-    """A conversation with it."""
-    return Accounts(pool)
+def talk(pool: LocalPool) -> AccountClient:
+    """A client of the pool."""
+    return AccountClient(pool)
 
 
-class TestSigningUp:
+class TestSignUp:
     """SignUp and ConfirmSignUp."""
 
-    def test_the_whole_way(self, talk: Accounts) -> None:
-        """Sign up, be sent a code, give it back, sign in; the address is verified by it."""
+    def test_sign_up_confirm_and_sign_in(self, talk: AccountClient) -> None:
+        """The confirmation code verifies the address that it went to."""
         made = talk.sign_up("ada", email="ada@example.com")
 
         assert not made["UserConfirmed"]
@@ -109,16 +109,18 @@ class TestSigningUp:
             "email_verified": "true",
         }
 
-    def test_the_number_comes_first(self, signing_key: RSAKey) -> None:
-        """Where both are verified at sign-up, the code goes to the number."""
+    def test_phone_number_has_priority(self, signing_key: RSAKey) -> None:
+        """In a pool that verifies both addresses, the code goes to the phone number."""
         pool = LocalPool(key=signing_key, auto_verified_attributes=["email", "phone_number"])
-        made = Accounts(pool).sign_up("ada", email="a@example.com", phone_number="+15551234567")
+        made = AccountClient(pool).sign_up(
+            "ada", email="a@example.com", phone_number="+15551234567"
+        )
 
         assert made["CodeDeliveryDetails"]["AttributeName"] == "phone_number"
 
-    def test_nothing_is_verified(self, signing_key: RSAKey) -> None:
-        """A pool that verifies nothing sends nothing, and sends nothing again."""
-        talk = Accounts(LocalPool(key=signing_key, auto_verified_attributes=[]))
+    def test_no_verification(self, signing_key: RSAKey) -> None:
+        """A pool that verifies no address sends no code."""
+        talk = AccountClient(LocalPool(key=signing_key, auto_verified_attributes=[]))
 
         assert "CodeDeliveryDetails" not in talk.sign_up("ada", email="ada@example.com")
         with refused(
@@ -127,19 +129,19 @@ class TestSigningUp:
             talk.resend("ada")
 
     def test_not_permitted(self, signing_key: RSAKey) -> None:
-        """Where administrators alone make users, nobody signs up."""
-        talk = Accounts(LocalPool(key=signing_key, allow_admin_create_user_only=True))
+        """With AllowAdminCreateUserOnly, SignUp is refused."""
+        talk = AccountClient(LocalPool(key=signing_key, allow_admin_create_user_only=True))
         with refused("NotAuthorizedException", "SignUp is not permitted for this user pool"):
             talk.sign_up("ada")
 
-    def test_the_name_is_taken(self, talk: Accounts) -> None:
-        """A name is taken once."""
+    def test_name_is_taken(self, talk: AccountClient) -> None:
+        """A second user of the same name is refused."""
         talk.sign_up("ada")
         with refused("UsernameExistsException", "User already exists"):
             talk.sign_up("ada")
 
-    def test_the_policy(self, talk: Accounts) -> None:
-        """The password must conform; nobody is made if it does not."""
+    def test_password_policy(self, talk: AccountClient) -> None:
+        """A password that violates the policy creates no user."""
         with refused(
             "InvalidPasswordException",
             "Password did not conform with policy: Password not long enough",
@@ -149,23 +151,23 @@ class TestSigningUp:
         assert talk.sign_up("ada")["UserSub"]
 
     @pytest.mark.parametrize("password", [None, ""])
-    def test_without_a_password(self, talk: Accounts, password: str | None) -> None:
-        """Where every first factor is a password, there must be one."""
+    def test_password_is_required(self, talk: AccountClient, password: str | None) -> None:
+        """A password is required where every first factor is a password."""
         with refused(*NO_PASSWORD):
             talk.sign_up("ada", password)
 
-    def test_the_client_secret(self, signing_key: RSAKey) -> None:
-        """A client with a secret sends its hash."""
+    def test_secret_hash(self, signing_key: RSAKey) -> None:
+        """An app client with a secret needs SecretHash."""
         pool = LocalPool(key=signing_key, client_secret="s3cret", client_id="app")
         with refused(
             "NotAuthorizedException",
             "Client app is configured with secret but SECRET_HASH was not received",
         ):
-            Accounts(pool).sign_up("ada")
+            AccountClient(pool).sign_up("ada")
 
-    def test_names_that_are_addresses(self, signing_key: RSAKey) -> None:
-        """In a pool of e-mail addresses the name is the sub, and a second account is refused."""
-        talk = Accounts(LocalPool(key=signing_key, username_attributes=["email"]))
+    def test_email_as_username(self, signing_key: RSAKey) -> None:
+        """In a pool of email addresses the internal name is the sub, and a second user of the address is refused."""
+        talk = AccountClient(LocalPool(key=signing_key, username_attributes=["email"]))
         made = talk.sign_up("ada@example.com")
         talk.confirm("ada@example.com", talk.pool.outbox.code_for("ada@example.com"))
 
@@ -176,11 +178,11 @@ class TestSigningUp:
             talk.sign_up("ada")
 
 
-class TestConfirming:
-    """Codes of a sign-up."""
+class TestConfirmSignUp:
+    """Confirmation codes."""
 
-    def test_a_wrong_code(self, talk: Accounts) -> None:
-        """A wrong code is told, and the right one still does."""
+    def test_wrong_code(self, talk: AccountClient) -> None:
+        """After a wrong code the right one is still accepted."""
         talk.sign_up("ada", email="ada@example.com")
         with refused(*MISMATCH):
             talk.confirm("ada", "000000x")
@@ -188,16 +190,16 @@ class TestConfirming:
 
         assert talk.token()
 
-    def test_its_life(self, talk: Accounts, clock: ManualClock) -> None:
-        """A code lives for 24 hours."""
+    def test_code_expires(self, talk: AccountClient, clock: ManualClock) -> None:
+        """A code is valid for 24 hours."""
         talk.sign_up("ada", email="ada@example.com")
         code = talk.pool.outbox.code_for("ada")
         clock.advance(DAY)
         with refused(*EXPIRED):
             talk.confirm("ada", code)
 
-    def test_a_second_code(self, talk: Accounts) -> None:
-        """A code that is sent again replaces the first."""
+    def test_resent_code(self, talk: AccountClient) -> None:
+        """A resent code replaces the first."""
         talk.sign_up("ada", email="ada@example.com")
         first = talk.pool.outbox.code_for("ada")
         details = talk.resend("ada")["CodeDeliveryDetails"]
@@ -209,8 +211,8 @@ class TestConfirming:
                 talk.confirm("ada", first)
         talk.confirm("ada", second)
 
-    def test_once(self, talk: Accounts) -> None:
-        """Who is confirmed is told so, whatever the code."""
+    def test_already_confirmed(self, talk: AccountClient) -> None:
+        """A confirmed user cannot be confirmed again, whatever the code."""
         talk.sign_up("ada", email="ada@example.com")
         talk.confirm("ada", talk.pool.outbox.code_for("ada"))
         with refused(
@@ -220,8 +222,8 @@ class TestConfirming:
         with refused("InvalidParameterException", "User is already confirmed."):
             talk.resend("ada")
 
-    def test_how_often(self, talk: Accounts, clock: ManualClock) -> None:
-        """Five codes and fifteen answers an hour; an hour later it goes on."""
+    def test_quotas(self, talk: AccountClient, clock: ManualClock) -> None:
+        """A user gets five codes and may send fifteen answers in an hour."""
         talk.sign_up("ada", email="ada@example.com")
         for _ in range(5):
             talk.resend("ada")
@@ -237,17 +239,17 @@ class TestConfirming:
 
         assert talk.token()
 
-    def test_nobody_counts(self, signing_key: RSAKey) -> None:
-        """A pool can be told not to count."""
-        talk = Accounts(LocalPool(key=signing_key, per_user_quotas=False))
+    def test_quotas_switched_off(self, signing_key: RSAKey) -> None:
+        """Without per_user_quotas the pool counts no calls."""
+        talk = AccountClient(LocalPool(key=signing_key, per_user_quotas=False))
         talk.sign_up("ada", email="ada@example.com")
         for _ in range(20):
             talk.resend("ada")
 
         assert len(talk.pool.outbox) == 21
 
-    def test_nobody(self, talk: Accounts, signing_key: RSAKey) -> None:
-        """Who is not there is sent a code that goes nowhere (ENABLED), or told of (LEGACY)."""
+    def test_unknown_user(self, talk: AccountClient, signing_key: RSAKey) -> None:
+        """An unknown user gets a simulated reply (ENABLED) or UserNotFoundException (LEGACY)."""
         details = talk.resend("nobody@example.com")["CodeDeliveryDetails"]
         with refused(*MISMATCH):
             talk.confirm("nobody", "123456")
@@ -256,15 +258,15 @@ class TestConfirming:
         again = [talk.resend("nobody")["CodeDeliveryDetails"] for _ in range(2)]
         assert again[0] == again[1]
         assert len(talk.pool.outbox) == 0
-        legacy = Accounts(LocalPool(key=signing_key, prevent_user_existence_errors="LEGACY"))
+        legacy = AccountClient(LocalPool(key=signing_key, prevent_user_existence_errors="LEGACY"))
         with refused(*LEGACY_NOBODY):
             legacy.resend("nobody")
         with refused(*LEGACY_NOBODY):
             legacy.confirm("nobody", "123456")
 
-    def test_an_address_that_is_an_alias(self, signing_key: RSAKey) -> None:
-        """An address that signs somebody in already is refused, or taken over by force."""
-        talk = Accounts(LocalPool(key=signing_key, aliases=["email"]))
+    def test_alias_conflict(self, signing_key: RSAKey) -> None:
+        """An alias of another user is refused, or taken over with ForceAliasCreation."""
+        talk = AccountClient(LocalPool(key=signing_key, aliases=["email"]))
         talk.pool.add_user("bea", PASSWORD, email="us@example.com")
         talk.sign_up("ada", email="us@example.com")
         code = talk.pool.outbox.code_for("ada")
@@ -275,9 +277,9 @@ class TestConfirming:
         assert talk.pool.user("us@example.com").username == "ada"
         assert talk.pool.user("bea").attributes["email_verified"] == "false"
 
-    def test_a_name_like_an_address(self, signing_key: RSAKey) -> None:
-        """Where e-mail is an alias, no name may look like one."""
-        talk = Accounts(LocalPool(key=signing_key, aliases=["email"]))
+    def test_name_in_email_format(self, signing_key: RSAKey) -> None:
+        """In a pool with email aliases, no username may look like an email address."""
+        talk = AccountClient(LocalPool(key=signing_key, aliases=["email"]))
         with refused(
             "InvalidParameterException",
             "Username cannot be of email format, since user pool is configured for email alias.",
@@ -285,17 +287,19 @@ class TestConfirming:
             talk.sign_up("ada@example.com")
 
 
-class TestSessions:
-    """The session that leads from a sign-up into a sign-in."""
+class TestSignUpSession:
+    """The session of SignUp, with which ConfirmSignUp signs the user in."""
 
     @pytest.fixture
-    def talk(self, signing_key: RSAKey, clock: ManualClock) -> Accounts:
-        """A conversation with a pool whose users need no password."""
+    def talk(self, signing_key: RSAKey, clock: ManualClock) -> AccountClient:
+        """A client of a pool whose users need no password."""
         factors = ["EMAIL_OTP", "PASSWORD"]
-        return Accounts(LocalPool(key=signing_key, clock=clock, allowed_first_auth_factors=factors))
+        return AccountClient(
+            LocalPool(key=signing_key, clock=clock, allowed_first_auth_factors=factors)
+        )
 
-    def test_the_whole_way(self, talk: Accounts) -> None:
-        """Sign up without a password, confirm, and be signed in without a challenge."""
+    def test_sign_up_without_a_password(self, talk: AccountClient) -> None:
+        """After ConfirmSignUp the session signs in without a challenge."""
         session = talk.sign_up("ada", None, email="ada@example.com")["Session"]
         code = talk.pool.outbox.code_for("ada")
         session = talk.confirm("ada", code, Session=session)["Session"]
@@ -308,14 +312,14 @@ class TestSessions:
 
         assert "AuthenticationResult" in reply
 
-    def test_only_who_asks(self, talk: Accounts) -> None:
-        """Without the session of the sign-up, the confirmation gives none."""
+    def test_without_the_session(self, talk: AccountClient) -> None:
+        """Without the session of SignUp, ConfirmSignUp issues none."""
         talk.sign_up("ada", None, email="ada@example.com")
 
         assert "Session" not in talk.confirm("ada", talk.pool.outbox.code_for("ada"))
 
-    def test_somebody_elses(self, talk: Accounts) -> None:
-        """The session of another's sign-up is none; the account is not confirmed by it."""
+    def test_session_of_another_user(self, talk: AccountClient) -> None:
+        """The session of another user's SignUp is refused, and the account stays unconfirmed."""
         session = talk.sign_up("bea", None, email="bea@example.com")["Session"]
         talk.sign_up("ada", None, email="ada@example.com")
         with refused("NotAuthorizedException", "Invalid session for the user."):
@@ -323,37 +327,37 @@ class TestSessions:
 
         assert talk.pool.user("ada").status == "UNCONFIRMED"
 
-    def test_it_answers_no_challenge(self, talk: Accounts) -> None:
-        """The session of a sign-up answers nothing that a sign-in asks."""
+    def test_it_answers_no_challenge(self, talk: AccountClient) -> None:
+        """RespondToAuthChallenge does not accept the session of SignUp."""
         session = talk.sign_up("ada", email="ada@example.com")["Session"]
         for challenge in ("EMAIL_OTP", "SELECT_CHALLENGE", "PASSWORD"):
             with refused("CodeMismatchException", "Invalid code or auth state for the user."):
                 talk.respond(challenge, session, USERNAME="ada", PASSWORD=PASSWORD)
 
 
-class TestTheSchema:
-    """What users may write into their attributes."""
+class TestSchema:
+    """The attributes that the schema and the app client allow."""
 
     @pytest.fixture
-    def talk(self, signing_key: RSAKey, clock: ManualClock) -> Accounts:
-        """A conversation with a pool that has a schema."""
+    def talk(self, signing_key: RSAKey, clock: ManualClock) -> AccountClient:
+        """A client of a pool with a schema."""
         pool = LocalPool(
             key=signing_key,
             clock=clock,
             required_attributes=["email", "name"],
             schema=[
-                SchemaAttribute("custom:team", shortest=2, longest=5),
+                SchemaAttribute("custom:team", min_length=2, max_length=5),
                 SchemaAttribute("custom:badge", mutable=False),
-                SchemaAttribute("custom:seats", "Number", least=1, greatest=9),
+                SchemaAttribute("custom:seats", "Number", min_value=1, max_value=9),
                 SchemaAttribute("custom:debt", developer_only=True),
             ],
             read_attributes=["email", "name", "custom:team"],
             write_attributes=["email", "name", "custom:team", "custom:badge", "custom:seats"],
         )
-        return Accounts(pool)
+        return AccountClient(pool)
 
-    def test_what_is_missing(self, talk: Accounts) -> None:
-        """What the schema requires is told all at once."""
+    def test_missing_attributes(self, talk: AccountClient) -> None:
+        """One error names all missing attributes."""
         with refused(
             "InvalidParameterException",
             "Attributes did not conform to the schema: email: The attribute is required\n"
@@ -364,8 +368,8 @@ class TestTheSchema:
     @pytest.mark.parametrize(
         "name", ["email_verified", "custom:debt", "nickname", "custom:unknown"]
     )
-    def test_what_the_client_may_not_write(self, talk: Accounts, name: str) -> None:
-        """Not the marks of verification, nor what WriteAttributes leaves out."""
+    def test_attributes_that_are_not_writable(self, talk: AccountClient, name: str) -> None:
+        """Users may not write the verification marks and the attributes that WriteAttributes omits."""
         with refused(*UNWRITABLE):
             talk.sign_up("ada", email="ada@example.com", **{"name": "Ada", name: "true"})
 
@@ -379,18 +383,18 @@ class TestTheSchema:
             ("custom:seats", "9" * 5000),
         ],
     )
-    def test_values(self, talk: Accounts, name: str, value: str) -> None:
-        """A value must be of its type, and within its bounds."""
+    def test_types_and_bounds(self, talk: AccountClient, name: str, value: str) -> None:
+        """A value must have its attribute's type and be within its bounds."""
         with pytest.raises(talk.boto.exceptions.InvalidParameterException, match=name):
             talk.sign_up("ada", email="ada@example.com", **{"name": "Ada", name: value[:2048]})
 
-    def test_addresses(self, talk: Accounts) -> None:
-        """An address must look like one."""
+    def test_addresses(self, talk: AccountClient) -> None:
+        """Email addresses and phone numbers must have the right format."""
         with refused("InvalidParameterException", "Invalid email address format."):
             talk.sign_up("ada", email="ada", name="Ada")
 
-    def test_what_cannot_change(self, talk: Accounts) -> None:
-        """What is not mutable is set at sign-up, and never after; not by administrators either."""
+    def test_immutable_attributes(self, talk: AccountClient) -> None:
+        """An immutable attribute can be set by SignUp only; administrators cannot change it either."""
         given = {"email": "ada@example.com", "name": "Ada", "custom:badge": "7"}
         talk.sign_up("ada", **given)
         talk.confirm("ada", talk.pool.outbox.code_for("ada"))
@@ -407,8 +411,8 @@ class TestTheSchema:
                 UserAttributes=listed({"custom:badge": "8"}),
             )
 
-    def test_what_the_client_may_read(self, talk: Accounts) -> None:
-        """ReadAttributes says what GetUser and the id token show."""
+    def test_readable_attributes(self, talk: AccountClient) -> None:
+        """GetUser and the id token contain the attributes in ReadAttributes."""
         talk.pool.add_user(
             "ada", PASSWORD, attributes={"name": "Ada", "custom:team": "red", "custom:badge": "7"}
         )
@@ -421,10 +425,10 @@ class TestTheSchema:
         assert "custom:badge" not in {**shown, **claims}
 
     def test_default_permissions(self, signing_key: RSAKey) -> None:
-        """Without ReadAttributes and WriteAttributes: the standard attributes, no custom ones."""
+        """By default app clients may read and write the standard attributes, but no custom ones."""
         pool = LocalPool(key=signing_key, schema=[SchemaAttribute("custom:team")])
         pool.add_user("ada", PASSWORD, attributes={"custom:team": "red", "name": "Ada"})
-        talk = Accounts(pool)
+        talk = AccountClient(pool)
         token = talk.token()
 
         assert "custom:team" not in talk.attributes(token)
@@ -434,16 +438,16 @@ class TestTheSchema:
 
 
 class TestAttributes:
-    """UpdateUserAttributes and the codes that verify an address."""
+    """UpdateUserAttributes, and the codes that verify an address."""
 
     @pytest.fixture
-    def token(self, talk: Accounts) -> str:
-        """The access token of a user."""
+    def token(self, talk: AccountClient) -> str:
+        """The user's access token."""
         talk.pool.add_user("ada", PASSWORD, email="ada@example.com")
         return talk.token()
 
-    def test_a_new_address(self, talk: Accounts, token: str) -> None:
-        """A new address is not verified until its code comes back."""
+    def test_new_address(self, talk: AccountClient, token: str) -> None:
+        """A new address is unverified until its code is confirmed."""
         sent = talk.update(token, email="new@example.com", nickname="Countess")
 
         assert sent["CodeDeliveryDetailsList"] == [
@@ -457,9 +461,9 @@ class TestAttributes:
         assert talk.attributes(token)["email_verified"] == "true"
         assert talk.attributes(token)["nickname"] == "Countess"
 
-    def test_the_old_one_until_then(self, signing_key: RSAKey) -> None:
-        """Where verification comes first, the old address stays until the code comes back."""
-        talk = Accounts(LocalPool(key=signing_key, verified_before_update=["email"]))
+    def test_old_address_until_verified(self, signing_key: RSAKey) -> None:
+        """With verification before update, the old address stays until the code is confirmed."""
+        talk = AccountClient(LocalPool(key=signing_key, verified_before_update=["email"]))
         talk.pool.add_user("ada", PASSWORD, email="old@example.com")
         token = talk.token()
         talk.update(token, email="new@example.com")
@@ -470,8 +474,8 @@ class TestAttributes:
         assert talk.attributes(token)["email"] == "new@example.com"
         assert talk.attributes(token)["email_verified"] == "true"
 
-    def test_a_code_for_the_address_there_is(self, talk: Accounts, token: str) -> None:
-        """GetUserAttributeVerificationCode sends a code to the address the user has."""
+    def test_code_for_the_current_address(self, talk: AccountClient, token: str) -> None:
+        """GetUserAttributeVerificationCode sends a code to the current address."""
         ask = talk.boto.get_user_attribute_verification_code
         ask(AccessToken=token, AttributeName="email")
 
@@ -480,8 +484,8 @@ class TestAttributes:
         with pytest.raises(talk.boto.exceptions.InvalidParameterException):
             ask(AccessToken=token, AttributeName="phone_number")
 
-    def test_a_code_for_another_address(self, talk: Accounts, token: str) -> None:
-        """A code verifies the address it went to, not the one that came after it."""
+    def test_code_of_an_earlier_address(self, talk: AccountClient, token: str) -> None:
+        """A code verifies only the address that it was sent to."""
         talk.update(token, email="one@example.com")
         code = talk.pool.outbox.code_for("one@example.com")
         talk.pool.user("ada").attributes["email"] = "two@example.com"
@@ -489,24 +493,24 @@ class TestAttributes:
 
         assert talk.attributes(token)["email_verified"] == "false"
 
-    def test_taking_one_away(self, talk: Accounts, token: str) -> None:
-        """A blank value takes the attribute away."""
+    def test_blank_value_removes(self, talk: AccountClient, token: str) -> None:
+        """A blank value removes the attribute."""
         talk.update(token, nickname="Countess")
         talk.update(token, nickname="")
 
         assert "nickname" not in talk.attributes(token)
 
-    def test_somebody_elses_alias(self, signing_key: RSAKey) -> None:
-        """An address that signs somebody else in is refused."""
-        talk = Accounts(LocalPool(key=signing_key, aliases=["email"]))
+    def test_alias_of_another_user(self, signing_key: RSAKey) -> None:
+        """An address that is an alias of another user is refused."""
+        talk = AccountClient(LocalPool(key=signing_key, aliases=["email"]))
         talk.pool.add_user("bea", PASSWORD, email="bea@example.com")
         talk.pool.add_user("ada", PASSWORD)
         with refused("AliasExistsException", "An account with the given email already exists."):
             talk.update(talk.token(), email="bea@example.com")
 
-    def test_an_unverified_address_is_nobodys(self, signing_key: RSAKey) -> None:
-        """Giving up an address that was never verified takes nobody's alias away."""
-        talk = Accounts(LocalPool(key=signing_key, aliases=["email"]))
+    def test_removing_an_unverified_address(self, signing_key: RSAKey) -> None:
+        """Removing an unverified address leaves another user's alias alone."""
+        talk = AccountClient(LocalPool(key=signing_key, aliases=["email"]))
         talk.pool.add_user("ada", PASSWORD, email="us@example.com", verified=False)
         talk.pool.add_user("bea", PASSWORD, email="us@example.com")
         talk.update(talk.token(), email="other@example.com")
@@ -514,11 +518,11 @@ class TestAttributes:
         assert talk.pool.user("us@example.com").username == "bea"
 
 
-class TestGoing:
+class TestDeleteUser:
     """DeleteUser."""
 
-    def test_gone(self, talk: Accounts) -> None:
-        """The user is gone for sign-in and for every token; the name is free again."""
+    def test_delete_user(self, talk: AccountClient) -> None:
+        """A deleted user cannot sign in, all tokens are invalid, and the name is free."""
         talk.pool.add_user("ada", PASSWORD)
         tokens = talk.password("ada", PASSWORD)["AuthenticationResult"]
         talk.boto.delete_user(AccessToken=tokens["AccessToken"])
@@ -533,13 +537,13 @@ class TestGoing:
         assert talk.sign_up("ada")["UserSub"]
 
 
-class TestTheFirstSignIn:
-    """Where MFA is required: the first sign-in after self sign-up, on which sources disagree."""
+class TestFirstSignInWithRequiredMfa:
+    """The first sign-in after SignUp where MFA is required; sources contradict each other."""
 
     @pytest.mark.parametrize("without", [True, False])
-    def test_both_ways(self, signing_key: RSAKey, *, without: bool) -> None:
-        """The second factor is asked for (asserted), or not until the second sign-in (documented)."""
-        talk = Accounts(
+    def test_both_behaviours(self, signing_key: RSAKey, *, without: bool) -> None:
+        """The second factor is required at once (asserted), or from the second sign-in on (documented)."""
+        talk = AccountClient(
             LocalPool(
                 key=signing_key,
                 mfa="ON",
@@ -554,10 +558,10 @@ class TestTheFirstSignIn:
         assert second["ChallengeName"] == "EMAIL_OTP"
 
 
-def test_history_begins_at_sign_up(signing_key: RSAKey) -> None:
-    """The password of the sign-up is the first that may not come back."""
+def test_history_includes_the_sign_up_password(signing_key: RSAKey) -> None:
+    """The password of SignUp may not be used again."""
     policy = PasswordPolicy(password_history_size=1)
-    talk = Accounts(LocalPool(key=signing_key, password_policy=policy))
+    talk = AccountClient(LocalPool(key=signing_key, password_policy=policy))
     talk.sign_up("ada", email="ada@example.com")
     talk.confirm("ada", talk.pool.outbox.code_for("ada"))
     change = talk.boto.change_password

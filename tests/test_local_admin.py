@@ -1,12 +1,12 @@
-"""What administrators do in the embedded pool: they make users, see them, change them and let them go."""
+"""The operations for administrators in the local pool."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from api_client import ApiClient, refused
 from joserfc.jwk import RSAKey
-from local_talk import Talk, refused
 
 from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, WebAuthnConfiguration
 
@@ -15,8 +15,8 @@ NEW = "New-Passw0rd!"
 NOBODY = ("UserNotFoundException", "User does not exist.")
 
 
-class Admin(Talk):
-    """A conversation of an administrator's."""
+class AdminClient(ApiClient):
+    """An administrator's requests."""
 
     def do(self, operation: str, username: str | None = "ada", **more: Any) -> Any:
         """An Admin* operation on a user."""
@@ -32,21 +32,21 @@ class Admin(Talk):
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """A clock that stands still."""
+    """A clock that only tests advance."""
     return ManualClock()
 
 
 @pytest.fixture
-def talk(signing_key: RSAKey, clock: ManualClock) -> Admin:
-    """A conversation with an empty pool."""
-    return Admin(LocalPool(key=signing_key, clock=clock))
+def talk(signing_key: RSAKey, clock: ManualClock) -> AdminClient:
+    """An administrator of an empty pool."""
+    return AdminClient(LocalPool(key=signing_key, clock=clock))
 
 
-class TestMaking:
+class TestAdminCreateUser:
     """AdminCreateUser."""
 
-    def test_an_invitation(self, talk: Admin) -> None:
-        """The invitation brings the temporary password, which must be changed at the first sign-in."""
+    def test_invitation(self, talk: AdminClient) -> None:
+        """The invitation contains the temporary password, which the user must change at the first sign-in."""
         made = talk.create(
             attributes={"email": "ada@example.com"}, DesiredDeliveryMediums=["EMAIL"]
         )
@@ -57,22 +57,22 @@ class TestMaking:
         assert (invitation.to, invitation.purpose) == ("ada@example.com", "AdminCreateUser")
         assert asked["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
 
-    def test_by_sms_unless_told_otherwise(self, talk: Admin) -> None:
-        """The default medium is SMS: without a number nothing is sent."""
+    def test_default_medium_is_sms(self, talk: AdminClient) -> None:
+        """Without a phone number no invitation is sent by default."""
         talk.create(attributes={"email": "ada@example.com"})
 
         assert len(talk.pool.outbox) == 0
 
-    def test_again(self, talk: Admin, clock: ManualClock) -> None:
-        """RESEND brings a new temporary password, and its days begin anew."""
+    def test_resend(self, talk: AdminClient, clock: ManualClock) -> None:
+        """RESEND sends a new temporary password, whose validity begins anew."""
         talk.create(TemporaryPassword=PASSWORD)
         clock.advance(8 * 86400)
         talk.create(MessageAction="RESEND", TemporaryPassword=NEW)
 
         assert talk.password("ada", NEW)["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
 
-    def test_again_for_nothing(self, talk: Admin) -> None:
-        """Who has signed in is not invited again."""
+    def test_resend_to_a_confirmed_user(self, talk: AdminClient) -> None:
+        """RESEND is refused for a user who has signed in."""
         talk.pool.add_user("ada", PASSWORD)
         with refused(
             "UnsupportedUserStateException",
@@ -81,15 +81,15 @@ class TestMaking:
             talk.create(MessageAction="RESEND")
 
     @pytest.mark.parametrize("factor", ["EMAIL_OTP", "SMS_OTP"])
-    def test_without_a_password(self, signing_key: RSAKey, factor: str) -> None:
-        """Where a code is a first factor, who gets no password is CONFIRMED and has none (measured)."""
+    def test_passwordless_user(self, signing_key: RSAKey, factor: str) -> None:
+        """Where a code can be the first factor, a user without a password is CONFIRMED (measured at Cognito)."""
         factors = [factor, "PASSWORD"]
-        talk = Admin(LocalPool(key=signing_key, allowed_first_auth_factors=factors))
+        talk = AdminClient(LocalPool(key=signing_key, allowed_first_auth_factors=factors))
 
         assert talk.create()["UserStatus"] == "CONFIRMED"
 
-    def test_none_to_bring(self, signing_key: RSAKey, talk: Admin) -> None:
-        """No password is made up that nobody would be told, nor beside passkeys."""
+    def test_password_cannot_be_delivered(self, signing_key: RSAKey, talk: AdminClient) -> None:
+        """The pool generates no password if no message contains it, or with passkeys."""
         required = ("InvalidParameterException", "User is required to have a password")
         with refused(*required):
             talk.create(MessageAction="SUPPRESS")
@@ -99,11 +99,11 @@ class TestMaking:
             webauthn=WebAuthnConfiguration("example.com"),
         )
         with refused(*required):
-            Admin(passkeys).create()
+            AdminClient(passkeys).create()
 
-    def test_an_alias(self, signing_key: RSAKey) -> None:
-        """A verified address that signs somebody in is refused, or taken over by force."""
-        talk = Admin(LocalPool(key=signing_key, aliases=["email"]))
+    def test_alias_conflict(self, signing_key: RSAKey) -> None:
+        """A verified alias of another user is refused, or taken over with ForceAliasCreation."""
+        talk = AdminClient(LocalPool(key=signing_key, aliases=["email"]))
         talk.pool.add_user("bea", PASSWORD, email="us@example.com")
         given = {"email": "us@example.com", "email_verified": "true"}
         with refused("AliasExistsException", "An account with the given email already exists."):
@@ -113,18 +113,18 @@ class TestMaking:
         assert talk.pool.user("us@example.com").username == "ada"
 
 
-class TestChanging:
-    """A user's state."""
+class TestUserState:
+    """Confirming, disabling, signing out, deleting, groups."""
 
     @pytest.fixture
-    def talk(self, signing_key: RSAKey, clock: ManualClock) -> Admin:
-        """A conversation with a pool that has one user."""
+    def talk(self, signing_key: RSAKey, clock: ManualClock) -> AdminClient:
+        """An administrator of a pool with one user."""
         pool = LocalPool(key=signing_key, clock=clock)
         pool.add_user("ada", PASSWORD, email="ada@example.com")
-        return Admin(pool)
+        return AdminClient(pool)
 
-    def test_confirmed(self, talk: Admin) -> None:
-        """AdminConfirmSignUp: without a code, and without verifying the address."""
+    def test_confirm_sign_up(self, talk: AdminClient) -> None:
+        """AdminConfirmSignUp needs no code and verifies no address."""
         talk.boto.sign_up(
             ClientId=talk.app.client_id,
             Username="bea",
@@ -140,8 +140,8 @@ class TestChanging:
         ):
             talk.do("admin_confirm_sign_up", "bea")
 
-    def test_disabled(self, talk: Admin) -> None:
-        """AdminDisableUser revokes the tokens; AdminEnableUser does not bring them back."""
+    def test_disable_and_enable(self, talk: AdminClient) -> None:
+        """AdminDisableUser revokes the tokens; AdminEnableUser does not restore them."""
         tokens = talk.password("ada", PASSWORD)["AuthenticationResult"]
         talk.do("admin_disable_user")
         with refused("NotAuthorizedException", "User is disabled."):
@@ -152,15 +152,15 @@ class TestChanging:
 
         assert "AuthenticationResult" in talk.password("ada", PASSWORD)
 
-    def test_signed_out(self, talk: Admin) -> None:
-        """AdminUserGlobalSignOut revokes every token."""
+    def test_global_sign_out(self, talk: AdminClient) -> None:
+        """AdminUserGlobalSignOut revokes all tokens."""
         tokens = talk.password("ada", PASSWORD)["AuthenticationResult"]
         talk.do("admin_user_global_sign_out")
         with refused("NotAuthorizedException", "Refresh Token has been revoked"):
             talk.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=tokens["RefreshToken"])
 
-    def test_deleted(self, talk: Admin) -> None:
-        """AdminDeleteUser: the sign-in that was under way ends too."""
+    def test_delete_user(self, talk: AdminClient) -> None:
+        """AdminDeleteUser also ends a sign-in under way."""
         talk.pool.user("ada").status = type(talk.pool.user("ada").status)("FORCE_CHANGE_PASSWORD")
         asked = talk.password("ada", PASSWORD)
         talk.do("admin_delete_user")
@@ -169,8 +169,8 @@ class TestChanging:
         with refused(*NOBODY):
             talk.do("admin_get_user")
 
-    def test_attributes(self, talk: Admin) -> None:
-        """AdminUpdateUserAttributes marks an address verified; else a code goes to a new one."""
+    def test_update_attributes(self, talk: AdminClient) -> None:
+        """AdminUpdateUserAttributes can mark an address as verified; otherwise a new one gets a code."""
         update = "admin_update_user_attributes"
         given = {"Name": "email", "Value": "new@example.com"}
         talk.do(update, UserAttributes=[{"Name": "email_verified", "Value": "true"}, given])
@@ -181,8 +181,8 @@ class TestChanging:
         assert talk.pool.user("ada").attributes["email_verified"] == "false"
         assert talk.pool.outbox[-1].to == "newer@example.com"
 
-    def test_groups(self, talk: Admin) -> None:
-        """Groups are shown, and left."""
+    def test_groups(self, talk: AdminClient) -> None:
+        """Users can join and leave groups."""
         talk.do("admin_add_user_to_group", GroupName="engines")
         talk.do("admin_add_user_to_group", GroupName="poets")
         talk.do("admin_remove_user_from_group", GroupName="poets")
@@ -190,8 +190,8 @@ class TestChanging:
 
         assert [each["GroupName"] for each in groups] == ["engines"]
 
-    def test_nobody(self, talk: Admin) -> None:
-        """Every one of them says that there is no such user."""
+    def test_unknown_user(self, talk: AdminClient) -> None:
+        """Every operation refuses an unknown user."""
         for operation in (
             "admin_confirm_sign_up",
             "admin_delete_user",
@@ -207,24 +207,24 @@ class TestChanging:
                 talk.do(operation, "nobody")
 
 
-class TestListing:
+class TestListUsers:
     """ListUsers."""
 
     @pytest.fixture
-    def talk(self, signing_key: RSAKey) -> Admin:
-        """A conversation with a pool of three."""
+    def talk(self, signing_key: RSAKey) -> AdminClient:
+        """An administrator of a pool with three users."""
         pool = LocalPool(key=signing_key)
         for name in ("ada", "bea", "cleo"):
             pool.add_user(name, PASSWORD, email=f"{name}@example.com", enabled=name != "bea")
-        return Admin(pool)
+        return AdminClient(pool)
 
-    def names(self, talk: Admin, **asked: Any) -> list[str]:
-        """Who is found."""
+    def names(self, talk: AdminClient, **asked: Any) -> list[str]:
+        """The names of the users that ListUsers returns."""
         found = talk.do("list_users", None, **asked)["Users"]
         return [each["Username"] for each in found]
 
-    def test_pages(self, talk: Admin) -> None:
-        """A page at a time."""
+    def test_pages(self, talk: AdminClient) -> None:
+        """ListUsers returns one page at a time."""
         pages = talk.boto.get_paginator("list_users").paginate(
             UserPoolId=talk.pool.pool_id, Limit=2
         )
@@ -242,27 +242,27 @@ class TestListing:
             ('name = "Ada"', []),
         ],
     )
-    def test_filters(self, talk: Admin, wanted: str, found: list[str]) -> None:
-        """Only those of a filter."""
+    def test_filters(self, talk: AdminClient, wanted: str, found: list[str]) -> None:
+        """A Filter selects users."""
         assert self.names(talk, Filter=wanted) == found
 
-    def test_a_filter_that_is_none(self, talk: Admin) -> None:
-        """Another language is refused."""
+    def test_invalid_filter(self, talk: AdminClient) -> None:
+        """An invalid Filter is refused."""
         with pytest.raises(talk.boto.exceptions.InvalidParameterException):
             self.names(talk, Filter="email like 'x'")
 
-    def test_some_attributes(self, talk: Admin) -> None:
-        """AttributesToGet leaves the others out."""
+    def test_attributes_to_get(self, talk: AdminClient) -> None:
+        """AttributesToGet selects attributes."""
         user = talk.do("list_users", None, AttributesToGet=["email"], Limit=1)["Users"][0]
 
         assert user["Attributes"] == [{"Name": "email", "Value": "ada@example.com"}]
 
 
 def test_devices(signing_key: RSAKey) -> None:
-    """Devices are seen, remembered, forgotten."""
+    """Administrators list, remember and forget a user's devices."""
     pool = LocalPool(key=signing_key, device=DeviceConfiguration())
     pool.add_user("ada", PASSWORD)
-    talk = Admin(pool)
+    talk = AdminClient(pool)
     tokens = talk.password("ada", PASSWORD)["AuthenticationResult"]
     key = tokens["NewDeviceMetadata"]["DeviceKey"]
     talk.boto.confirm_device(

@@ -1,4 +1,4 @@
-"""Choice-based sign-in (USER_AUTH), as conversations: what is offered, how it is chosen, what follows."""
+"""Choice-based sign-in (USER_AUTH): which factors are offered, how one is chosen, what follows."""
 
 # A test looks at one state again and again: mypy believes that it cannot have changed.
 # mypy: disable-error-code="comparison-overlap"
@@ -10,9 +10,9 @@ from typing import Any
 
 import pyotp
 import pytest
+from api_client import EXPIRED, MISMATCH, NO_DEVICE, UNKNOWN, USED, WRONG, ApiClient, refused
 from joserfc import jwt
 from joserfc.jwk import RSAKey
-from local_talk import EXPIRED, MISMATCH, NO_DEVICE, UNKNOWN, USED, WRONG, Talk, refused
 
 from authfsm.drivers.boto import Flow
 from authfsm.local import Contradictions, DeviceConfiguration, LocalPool, ManualClock
@@ -35,7 +35,7 @@ PoolOf = Callable[..., LocalPool]
 
 @pytest.fixture
 def pool_of(signing_key: RSAKey) -> PoolOf:
-    """Makes a pool that takes codes as first factor, with a clock that stands still, and ada in it."""
+    """Return a function that makes a pool with codes as first factors, a clock that the test moves, and ada."""
 
     def make(**settings: Any) -> LocalPool:
         user: dict[str, Any] = {"password": PASSWORD, "email": EMAIL, "phone_number": PHONE}
@@ -49,38 +49,40 @@ def pool_of(signing_key: RSAKey) -> PoolOf:
     return make
 
 
-def signed_in(reply: Any) -> bool:
-    """Are these tokens?"""
+def has_tokens(reply: Any) -> bool:
+    """Return whether these are tokens."""
     return "AuthenticationResult" in reply and "ChallengeName" not in reply
 
 
-def walked(flow: Flow) -> list[str]:
-    """The path of a sign-in: each trigger, and where it led."""
+def path_of(flow: Flow) -> list[str]:
+    """Return the path of a sign-in: each trigger, and where it led."""
     return [f"{step.response.trigger} -> {step.dest}" for step in flow.history]
 
 
 def wrong(code: str) -> str:
-    """Another code of as many digits."""
+    """Return another code of as many digits."""
     return f"{(int(code) + 1) % 10 ** len(code):0{len(code)}d}"
 
 
-class TestWhatIsOffered:
+class TestAvailableChallenges:
     """AvailableChallenges."""
 
     def test_without_a_preference(self, pool_of: PoolOf) -> None:
         """SELECT_CHALLENGE lists the first factors at the top level; its parameters are empty."""
-        reply = Talk(pool_of()).initiate("USER_AUTH", USERNAME="ada")
+        reply = ApiClient(pool_of()).initiate("USER_AUTH", USERNAME="ada")
 
         assert (reply["ChallengeName"], reply["ChallengeParameters"]) == ("SELECT_CHALLENGE", {})
         assert reply["AvailableChallenges"] == EVERY_OTP
         assert reply["Session"]
 
-    def test_by_default_a_password_only(self, signing_key: RSAKey) -> None:
-        """AllowedFirstAuthFactors is ["PASSWORD"] unless it is set: both its ways are there (measured)."""
+    def test_by_default_only_a_password(self, signing_key: RSAKey) -> None:
+        """AllowedFirstAuthFactors is ["PASSWORD"] by default: both its variants are offered (measured)."""
         pool = LocalPool(key=signing_key)
         pool.add_user("ada", PASSWORD, email=EMAIL)
 
-        reply = Talk(pool).initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="EMAIL_OTP")
+        reply = ApiClient(pool).initiate(
+            "USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="EMAIL_OTP"
+        )
         assert (reply["ChallengeName"], reply["AvailableChallenges"]) == (
             "SELECT_CHALLENGE",
             PASSWORDS,
@@ -110,75 +112,79 @@ class TestWhatIsOffered:
             ({"mfa": "ON", "user": {"password": None}}, PASSWORDS),
         ],
     )
-    def test_what_pool_and_user_have(
+    def test_factors_of_pool_and_user(
         self, pool_of: PoolOf, settings: dict[str, Any], offered: list[str]
     ) -> None:
-        """What the pool allows and the user has, less what MFA rules out."""
+        """The factors that the pool allows and the user has, without those that MFA rules out."""
         pool = pool_of(**settings)
 
-        assert offered == Talk(pool).initiate("USER_AUTH", USERNAME="ada")["AvailableChallenges"]
+        assert (
+            offered == ApiClient(pool).initiate("USER_AUTH", USERNAME="ada")["AvailableChallenges"]
+        )
 
     @pytest.mark.parametrize("preferred", ["SMS_OTP", "WEB_AUTHN", "SMS_MFA", "NONSENSE"])
-    def test_what_is_not_available_is_no_error(self, pool_of: PoolOf, preferred: str) -> None:
-        """A preference that is not there is answered with the choice."""
+    def test_an_unavailable_preference_is_no_error(self, pool_of: PoolOf, preferred: str) -> None:
+        """A preferred factor that is not available leads to the choice."""
         pool = pool_of(user={"phone_number": None})
-        reply = Talk(pool).initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE=preferred)
+        reply = ApiClient(pool).initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE=preferred)
 
         assert reply["ChallengeName"] == "SELECT_CHALLENGE"
         assert reply["AvailableChallenges"] == ["EMAIL_OTP", *PASSWORDS]
 
-    def test_a_preference_needs_its_secret_alone(self, pool_of: PoolOf) -> None:
-        """A password beside another preference, or beside none, is ignored."""
-        talk = Talk(pool_of())
+    def test_a_preference_needs_its_own_secret(self, pool_of: PoolOf) -> None:
+        """A password beside another preference, or without one, is ignored."""
+        api = ApiClient(pool_of())
         for more in ({}, {"PREFERRED_CHALLENGE": "NONSENSE"}):
-            reply = talk.initiate("USER_AUTH", USERNAME="ada", PASSWORD=PASSWORD, **more)
+            reply = api.initiate("USER_AUTH", USERNAME="ada", PASSWORD=PASSWORD, **more)
             assert reply["ChallengeName"] == "SELECT_CHALLENGE"
-        reply = talk.initiate(
+        reply = api.initiate(
             "USER_AUTH", USERNAME="ada", PASSWORD="x", SRP_A="y", PREFERRED_CHALLENGE="SMS_OTP"
         )
         assert reply["ChallengeName"] == "SMS_OTP"
 
-    def test_what_the_tier_leaves_out(self, pool_of: PoolOf) -> None:
-        """On LITE a passwordless preference is refused; the whole flow is, if the other page is followed."""
-        talk = Talk(pool_of(tier="LITE"))
+    def test_the_tier(self, pool_of: PoolOf) -> None:
+        """On LITE a passwordless preference is refused; by the other page the whole flow is."""
+        api = ApiClient(pool_of(tier="LITE"))
         with refused(
             "FeatureUnavailableInTierException",
             "EMAIL_OTP is not available in the user pool's feature plan.",
         ):
-            talk.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="EMAIL_OTP")
+            api.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="EMAIL_OTP")
 
         ways = Contradictions(user_auth_needs_essentials=True)
         with refused(
             "FeatureUnavailableInTierException",
             "USER_AUTH is not available in the user pool's feature plan.",
         ):
-            Talk(pool_of(tier="LITE", contradictions=ways)).initiate("USER_AUTH", USERNAME="ada")
+            ApiClient(pool_of(tier="LITE", contradictions=ways)).initiate(
+                "USER_AUTH", USERNAME="ada"
+            )
 
     def test_the_flow_must_be_enabled(self, pool_of: PoolOf) -> None:
-        """ALLOW_USER_AUTH alone brings USER_AUTH with its passwords, and nothing else."""
+        """ALLOW_USER_AUTH alone allows USER_AUTH with its passwords, and nothing else."""
         pool = pool_of(explicit_auth_flows=["ALLOW_USER_AUTH"])
-        talk = Talk(pool)
-        reply = talk.initiate(
+        api = ApiClient(pool)
+        reply = api.initiate(
             "USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="PASSWORD", PASSWORD=PASSWORD
         )
-        assert signed_in(reply)
+        assert has_tokens(reply)
         with refused(
             "InvalidParameterException", "USER_PASSWORD_AUTH flow not enabled for this client"
         ):
-            talk.password("ada", PASSWORD)
+            api.password("ada", PASSWORD)
 
-    def test_administrators_too(self, pool_of: PoolOf) -> None:
-        """AdminInitiateAuth serves the same flow."""
-        reply = Talk(pool_of()).initiate_as_admin("USER_AUTH", USERNAME="ada")
+    def test_as_an_administrator(self, pool_of: PoolOf) -> None:
+        """AdminInitiateAuth has the same flow."""
+        reply = ApiClient(pool_of()).initiate_as_admin("USER_AUTH", USERNAME="ada")
 
         assert reply["AvailableChallenges"] == EVERY_OTP
 
     def test_get_user_auth_factors(self, pool_of: PoolOf) -> None:
-        """With an access token a user sees what there is to begin with, and the MFA settings."""
+        """With an access token a user reads the available first factors and the MFA settings."""
         pool = pool_of(mfa="OPTIONAL", user={"totp_secret": pyotp.random_base32(), "mfa": []})
-        talk = Talk(pool)
-        token = talk.password("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
-        factors = talk.boto.get_user_auth_factors(AccessToken=token)
+        api = ApiClient(pool)
+        token = api.password("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
+        factors = api.boto.get_user_auth_factors(AccessToken=token)
 
         assert factors["Username"] == "ada"
         assert factors["ConfiguredUserAuthFactors"] == [
@@ -190,60 +196,67 @@ class TestWhatIsOffered:
 
 
 class TestPasswords:
-    """PASSWORD and PASSWORD_SRP, in every way they can be given."""
+    """PASSWORD and PASSWORD_SRP, in every way they can be sent."""
 
     @pytest.mark.parametrize("client_secret", [False, True])
-    def test_at_once(self, pool_of: PoolOf, client_secret: bool) -> None:  # noqa: FBT001 - a test's case
-        """A preferred password that comes with the request is checked at once."""
-        talk = Talk(pool_of(client_secret=client_secret))
+    def test_a_password_at_once(self, pool_of: PoolOf, client_secret: bool) -> None:  # noqa: FBT001 - a test's case
+        """A preferred password that is in the request is checked at once."""
+        api = ApiClient(pool_of(client_secret=client_secret))
         wish = {"USERNAME": "ada", "PREFERRED_CHALLENGE": "PASSWORD"}
 
-        assert signed_in(talk.initiate("USER_AUTH", PASSWORD=PASSWORD, **wish))
+        assert has_tokens(api.initiate("USER_AUTH", PASSWORD=PASSWORD, **wish))
         with refused(*WRONG):
-            talk.initiate("USER_AUTH", PASSWORD="Wrong-Horse-1", **wish)
+            api.initiate("USER_AUTH", PASSWORD="Wrong-Horse-1", **wish)
 
     def test_srp_at_once(self, pool_of: PoolOf) -> None:
         """A preferred PASSWORD_SRP with SRP_A leads to PASSWORD_VERIFIER, which has a session here."""
-        talk = Talk(pool_of())
-        asked = talk.initiate(
+        api = ApiClient(pool_of())
+        challenge_reply = api.initiate(
             "USER_AUTH",
             USERNAME="ada",
             PREFERRED_CHALLENGE="PASSWORD_SRP",
-            SRP_A=talk.mine.SRP_A,
+            SRP_A=api.mine.SRP_A,
         )
-        assert (asked["ChallengeName"], "Session" in asked) == ("PASSWORD_VERIFIER", True)
-        proof = talk.claim(asked, PASSWORD)
+        assert (challenge_reply["ChallengeName"], "Session" in challenge_reply) == (
+            "PASSWORD_VERIFIER",
+            True,
+        )
+        proof = api.claim(challenge_reply, PASSWORD)
         with refused("InvalidParameterException", "Missing required parameter Session"):
-            talk.respond("PASSWORD_VERIFIER", USERNAME="ada", **proof)
+            api.respond("PASSWORD_VERIFIER", USERNAME="ada", **proof)
 
-        assert signed_in(talk.answer(asked, "ada", **proof))
+        assert has_tokens(api.answer(challenge_reply, "ada", **proof))
 
-    def test_asked_for(self, pool_of: PoolOf) -> None:
-        """Preferred or chosen without its secret, PASSWORD and PASSWORD_SRP are asked for."""
-        talk = Talk(pool_of())
+    def test_without_the_secret(self, pool_of: PoolOf) -> None:
+        """Preferred or chosen without their secret, PASSWORD and PASSWORD_SRP are asked for."""
+        api = ApiClient(pool_of())
         for preferred in (True, False):
             for name in ("PASSWORD", "PASSWORD_SRP"):
                 if preferred:
-                    asked = talk.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE=name)
+                    challenge_reply = api.initiate(
+                        "USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE=name
+                    )
                 else:
-                    choice = talk.initiate("USER_AUTH", USERNAME="ada")
-                    asked = talk.answer(choice, "ada", ANSWER=name)
-                assert asked["ChallengeName"] == name
+                    choice = api.initiate("USER_AUTH", USERNAME="ada")
+                    challenge_reply = api.answer(choice, "ada", ANSWER=name)
+                assert challenge_reply["ChallengeName"] == name
                 if name == "PASSWORD":
-                    assert signed_in(talk.answer(asked, "ada", PASSWORD=PASSWORD))
+                    assert has_tokens(api.answer(challenge_reply, "ada", PASSWORD=PASSWORD))
                 else:
-                    asked = talk.answer(asked, "ada", SRP_A=talk.mine.SRP_A)
-                    assert signed_in(talk.answer(asked, "ada", **talk.claim(asked, PASSWORD)))
+                    challenge_reply = api.answer(challenge_reply, "ada", SRP_A=api.mine.SRP_A)
+                    assert has_tokens(
+                        api.answer(challenge_reply, "ada", **api.claim(challenge_reply, PASSWORD))
+                    )
 
     @pytest.mark.parametrize("direct", [False, True])
     def test_chosen_in_one_step(self, pool_of: PoolOf, direct: bool) -> None:  # noqa: FBT001 - a test's case
-        """ANSWER with the secret beside it, or the secret under the factor's own name: the driver does both."""
+        """ANSWER with the secret, or the secret with the factor's own ChallengeName: the driver does both."""
         cognito = pool_of().cognito()
         flow = cognito.start(PASSWORD)
         flow.answer(r.UserAuth("ada"))
         assert (flow.state, flow.signin.role) == (State.SELECT_CHALLENGE, Role.FIRST_FACTOR)
         flow.answer(r.Password(PASSWORD, direct=direct))
-        assert walked(flow) == ["user_auth -> SELECT_CHALLENGE", "password -> AUTHENTICATED"]
+        assert path_of(flow) == ["user_auth -> SELECT_CHALLENGE", "password -> AUTHENTICATED"]
 
         flow = cognito.start(PASSWORD)
         flow.answer(r.UserAuth("ada"))
@@ -252,18 +265,18 @@ class TestPasswords:
         flow.step()
         assert flow.state is State.AUTHENTICATED
 
-    def test_the_driver_walks(self, pool_of: PoolOf) -> None:
-        """With a password the driver prefers SRP, and needs nobody."""
+    def test_the_driver_prefers_srp(self, pool_of: PoolOf) -> None:
+        """With a password the driver prefers SRP, and needs no user input."""
         flow = pool_of().cognito().sign_in("ada", PASSWORD, flow="USER_AUTH")
 
-        assert walked(flow) == [
+        assert path_of(flow) == [
             "user_auth_with_srp -> PASSWORD_VERIFIER",
             "srp_claim -> AUTHENTICATED",
         ]
 
     @pytest.mark.parametrize("step", ["at once", "chosen", "asked for"])
     def test_what_follows_a_password(self, pool_of: PoolOf, step: str) -> None:
-        """However it was given: the temporary password first, then the second factor, then tokens."""
+        """However it was sent: the temporary password is replaced first, then the second factor, then tokens."""
         pool = pool_of(mfa="ON", mfa_methods=["EMAIL_OTP"], user={"temporary": True})
         flow = pool.cognito().start()
         if step == "at once":
@@ -282,86 +295,88 @@ class TestPasswords:
 
         assert flow.answer(r.Code(code)) is State.AUTHENTICATED
 
-    def test_a_second_factor_is_not_left(self, pool_of: PoolOf) -> None:
-        """EMAIL_OTP after a password takes its code, and no new choice of a first factor."""
-        talk = Talk(pool_of(mfa="ON", mfa_methods=["EMAIL_OTP"]))
-        asked = talk.initiate(
+    def test_a_second_factor_cannot_be_exchanged(self, pool_of: PoolOf) -> None:
+        """EMAIL_OTP after a password accepts its code, and no new choice of a first factor."""
+        api = ApiClient(pool_of(mfa="ON", mfa_methods=["EMAIL_OTP"]))
+        challenge_reply = api.initiate(
             "USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="PASSWORD", PASSWORD=PASSWORD
         )
         for name, answer in (
             ("SELECT_CHALLENGE", {"ANSWER": "PASSWORD", "PASSWORD": PASSWORD}),
             ("PASSWORD", {"PASSWORD": PASSWORD}),
-            ("PASSWORD_SRP", {"SRP_A": talk.mine.SRP_A}),
+            ("PASSWORD_SRP", {"SRP_A": api.mine.SRP_A}),
         ):
             with refused(*MISMATCH):
-                talk.respond(name, asked["Session"], USERNAME="ada", **answer)
+                api.respond(name, challenge_reply["Session"], USERNAME="ada", **answer)
 
-        code = talk.pool.outbox.code_for("ada")
-        assert signed_in(talk.answer(asked, "ada", EMAIL_OTP_CODE=code))
+        code = api.pool.outbox.code_for("ada")
+        assert has_tokens(api.answer(challenge_reply, "ada", EMAIL_OTP_CODE=code))
 
     def test_lock_out(self, pool_of: PoolOf) -> None:
-        """Wrong passwords lock out here as anywhere; the code by e-mail still signs in."""
+        """Wrong passwords lock the user out here too; the code by e-mail still signs in."""
         pool = pool_of()
-        talk = Talk(pool)
+        api = ApiClient(pool)
         for _ in range(5):
-            asked = talk.initiate("USER_AUTH", USERNAME="ada")
+            challenge_reply = api.initiate("USER_AUTH", USERNAME="ada")
             with refused(*WRONG):
-                talk.answer(asked, "ada", ANSWER="PASSWORD", PASSWORD="x")
-        asked = talk.initiate("USER_AUTH", USERNAME="ada")
+                api.answer(challenge_reply, "ada", ANSWER="PASSWORD", PASSWORD="x")
+        challenge_reply = api.initiate("USER_AUTH", USERNAME="ada")
         with refused("NotAuthorizedException", "Password attempts exceeded"):
-            talk.answer(asked, "ada", ANSWER="PASSWORD", PASSWORD=PASSWORD)
-        asked = talk.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="EMAIL_OTP")
+            api.answer(challenge_reply, "ada", ANSWER="PASSWORD", PASSWORD=PASSWORD)
+        challenge_reply = api.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="EMAIL_OTP")
 
-        assert signed_in(talk.answer(asked, "ada", EMAIL_OTP_CODE=pool.outbox.code_for("ada")))
+        assert has_tokens(
+            api.answer(challenge_reply, "ada", EMAIL_OTP_CODE=pool.outbox.code_for("ada"))
+        )
 
 
 class TestSelectChallenge:
     """SELECT_CHALLENGE itself."""
 
     @pytest.mark.parametrize("name", ["SMS_OTP", "WEB_AUTHN", "SMS_MFA", "SELECT_CHALLENGE", "x"])
-    def test_what_is_not_offered(self, pool_of: PoolOf, name: str) -> None:
-        """Another choice is refused, and the session stays good."""
-        talk = Talk(pool_of(user={"phone_number": None}))
-        asked = talk.initiate("USER_AUTH", USERNAME="ada")
+    def test_a_factor_that_is_not_offered(self, pool_of: PoolOf, name: str) -> None:
+        """Another choice is refused, and the session can be used again."""
+        api = ApiClient(pool_of(user={"phone_number": None}))
+        challenge_reply = api.initiate("USER_AUTH", USERNAME="ada")
         message = f"{name} is not one of the available challenges."
         with refused("InvalidParameterException", message):
-            talk.answer(asked, "ada", ANSWER=name, CREDENTIAL="{}")
+            api.answer(challenge_reply, "ada", ANSWER=name, CREDENTIAL="{}")
         with refused("InvalidParameterException", "Missing required parameter ANSWER"):
-            talk.answer(asked, "ada", PASSWORD=PASSWORD)
+            api.answer(challenge_reply, "ada", PASSWORD=PASSWORD)
 
-        assert signed_in(talk.answer(asked, "ada", ANSWER="PASSWORD", PASSWORD=PASSWORD))
+        assert has_tokens(api.answer(challenge_reply, "ada", ANSWER="PASSWORD", PASSWORD=PASSWORD))
 
-    def test_a_choice_is_made_once(self, pool_of: PoolOf) -> None:
-        """The session of a choice is spent by it."""
-        talk = Talk(pool_of())
-        asked = talk.initiate("USER_AUTH", USERNAME="ada")
-        talk.answer(asked, "ada", ANSWER="EMAIL_OTP")
+    def test_a_choice_uses_up_its_session(self, pool_of: PoolOf) -> None:
+        """The session of a choice is used up by it."""
+        api = ApiClient(pool_of())
+        challenge_reply = api.initiate("USER_AUTH", USERNAME="ada")
+        api.answer(challenge_reply, "ada", ANSWER="EMAIL_OTP")
         with refused(*USED):
-            talk.answer(asked, "ada", ANSWER="SMS_OTP")
+            api.answer(challenge_reply, "ada", ANSWER="SMS_OTP")
 
-    def test_another_name(self, pool_of: PoolOf) -> None:
-        """A choice is not answered by a challenge's name that has not been asked."""
-        talk = Talk(pool_of())
-        asked = talk.initiate("USER_AUTH", USERNAME="ada")
+    def test_another_challenge_name(self, pool_of: PoolOf) -> None:
+        """A ChallengeName that was not asked does not answer a choice."""
+        api = ApiClient(pool_of())
+        challenge_reply = api.initiate("USER_AUTH", USERNAME="ada")
         for name in ("EMAIL_OTP", "SMS_OTP", "WEB_AUTHN", "PASSWORD_VERIFIER", "SMS_MFA"):
             with refused(*MISMATCH):
-                talk.respond(name, asked["Session"], USERNAME="ada", EMAIL_OTP_CODE="1")
+                api.respond(name, challenge_reply["Session"], USERNAME="ada", EMAIL_OTP_CODE="1")
 
-    def test_a_stale_device_is_told_after_the_password(self, pool_of: PoolOf) -> None:
-        """A key of no device: nothing is told before the proof; after it, the same answer goes again without."""
-        talk = Talk(pool_of(device=DeviceConfiguration()))
+    def test_an_unknown_device_is_refused_after_the_password(self, pool_of: PoolOf) -> None:
+        """An unknown key is ignored before the proof, and refused after it; the same answer then works without."""
+        api = ApiClient(pool_of(device=DeviceConfiguration()))
         stale = {"DEVICE_KEY": "eu-west-1_00000000-0000-4000-8000-000000000000"}
-        asked = talk.initiate("USER_AUTH", USERNAME="ada", **stale)
+        challenge_reply = api.initiate("USER_AUTH", USERNAME="ada", **stale)
         with refused(*NO_DEVICE):
-            talk.answer(asked, "ada", ANSWER="PASSWORD", PASSWORD=PASSWORD, **stale)
-        code = talk.answer(asked, "ada", ANSWER="EMAIL_OTP", **stale)
+            api.answer(challenge_reply, "ada", ANSWER="PASSWORD", PASSWORD=PASSWORD, **stale)
+        code = api.answer(challenge_reply, "ada", ANSWER="EMAIL_OTP", **stale)
         with refused(*MISMATCH):
-            talk.answer(code, "ada", EMAIL_OTP_CODE="x", **stale)
-        right = talk.pool.outbox.code_for("ada")
+            api.answer(code, "ada", EMAIL_OTP_CODE="x", **stale)
+        right = api.pool.outbox.code_for("ada")
         with refused(*NO_DEVICE):
-            talk.answer(code, "ada", EMAIL_OTP_CODE=right, **stale)
+            api.answer(code, "ada", EMAIL_OTP_CODE=right, **stale)
 
-        assert signed_in(talk.answer(code, "ada", EMAIL_OTP_CODE=right))
+        assert has_tokens(api.answer(code, "ada", EMAIL_OTP_CODE=right))
 
     @pytest.mark.parametrize("tracked", [True, False])
     def test_devices(self, pool_of: PoolOf, tracked: bool) -> None:  # noqa: FBT001 - a test's case
@@ -377,7 +392,7 @@ class TestSelectChallenge:
 
         for flow in (first, second):
             assert flow.state is State.AUTHENTICATED
-            assert tracked == any("DEVICE_SRP_AUTH" in step for step in walked(flow))
+            assert tracked == any("DEVICE_SRP_AUTH" in step for step in path_of(flow))
 
 
 class TestCodes:
@@ -388,30 +403,32 @@ class TestCodes:
         [("EMAIL_OTP", "EMAIL", "a***@e***", EMAIL), ("SMS_OTP", "SMS", "+*******0143", PHONE)],
     )
     def test_a_code(self, pool_of: PoolOf, factor: str, medium: str, shown: str, to: str) -> None:
-        """Eight digits go to the address; parameters name no user, and what else there is stands beside."""
+        """Eight digits go to the address; parameters name no user, and the other factors are listed beside."""
         pool = pool_of()
-        talk = Talk(pool)
-        asked = talk.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE=factor)
+        api = ApiClient(pool)
+        challenge_reply = api.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE=factor)
         message = pool.outbox[-1]
 
-        assert asked["ChallengeName"] == factor
-        assert asked["ChallengeParameters"] == {
+        assert challenge_reply["ChallengeName"] == factor
+        assert challenge_reply["ChallengeParameters"] == {
             "CODE_DELIVERY_DELIVERY_MEDIUM": medium,
             "CODE_DELIVERY_DESTINATION": shown,
         }
-        assert asked["AvailableChallenges"] == EVERY_OTP
+        assert challenge_reply["AvailableChallenges"] == EVERY_OTP
         assert (message.to, len(message.code.reveal())) == (to, 8)
-        assert signed_in(talk.answer(asked, "ada", **{f"{factor}_CODE": message.code.reveal()}))
+        assert has_tokens(
+            api.answer(challenge_reply, "ada", **{f"{factor}_CODE": message.code.reveal()})
+        )
 
     def test_six_digits(self, pool_of: PoolOf) -> None:
-        """One page of the guide has six digits; a setting follows it."""
+        """One page of the guide has six digits; a setting uses them."""
         pool = pool_of(contradictions=Contradictions(first_factor_digits=6))
-        Talk(pool).initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="EMAIL_OTP")
+        ApiClient(pool).initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="EMAIL_OTP")
 
         assert len(pool.outbox.code_for("ada")) == 6
 
     def test_wrong_codes(self, pool_of: PoolOf) -> None:
-        """Six wrong codes on one session lock nobody out (measured); the driver stays and tries again."""
+        """Six wrong codes with one session lock nobody out (measured); the driver stays and tries again."""
         pool = pool_of()
         flow = pool.cognito().sign_in("ada", flow="USER_AUTH", preferred_challenge="EMAIL_OTP")
         assert (flow.state, flow.signin.role) == (State.EMAIL_OTP, Role.FIRST_FACTOR)
@@ -423,34 +440,34 @@ class TestCodes:
 
         assert flow.answer(r.Code(code)) is State.AUTHENTICATED
 
-    def test_an_older_code(self, pool_of: PoolOf) -> None:
+    def test_the_code_of_an_older_attempt(self, pool_of: PoolOf) -> None:
         """A code belongs to its own session."""
         pool = pool_of()
-        talk = Talk(pool)
-        talk.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="EMAIL_OTP")
+        api = ApiClient(pool)
+        api.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="EMAIL_OTP")
         older = pool.outbox.code_for("ada")
-        asked = talk.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="EMAIL_OTP")
+        challenge_reply = api.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="EMAIL_OTP")
         with refused(*MISMATCH):
-            talk.answer(asked, "ada", EMAIL_OTP_CODE=older)
+            api.answer(challenge_reply, "ada", EMAIL_OTP_CODE=older)
 
     def test_it_expires_and_is_used_once(self, pool_of: PoolOf) -> None:
-        """A code is good once, and as long as its session."""
+        """A code is accepted once, and as long as its session."""
         clock = ManualClock()
         pool = pool_of(clock=clock)
-        talk = Talk(pool)
-        asked = talk.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="SMS_OTP")
+        api = ApiClient(pool)
+        challenge_reply = api.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="SMS_OTP")
         code = pool.outbox.code_for("ada")
-        talk.answer(asked, "ada", SMS_OTP_CODE=code)
+        api.answer(challenge_reply, "ada", SMS_OTP_CODE=code)
         with refused(*USED):
-            talk.answer(asked, "ada", SMS_OTP_CODE=code)
-        asked = talk.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="SMS_OTP")
+            api.answer(challenge_reply, "ada", SMS_OTP_CODE=code)
+        challenge_reply = api.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="SMS_OTP")
         clock.advance(180)
         with refused(*EXPIRED):
-            talk.answer(asked, "ada", SMS_OTP_CODE=pool.outbox.code_for("ada"))
+            api.answer(challenge_reply, "ada", SMS_OTP_CODE=pool.outbox.code_for("ada"))
 
     @pytest.mark.parametrize("factor", ["EMAIL_OTP", "SMS_OTP"])
-    def test_leaving_it_for_another(self, pool_of: PoolOf, factor: str) -> None:
-        """A code that does not come is left for another first factor on the same session, in every way."""
+    def test_choosing_another_factor_instead(self, pool_of: PoolOf, factor: str) -> None:
+        """A user without the code chooses another first factor with the same session, in every way."""
         pool = pool_of()
         choices: list[tuple[r.Response, State]] = [
             (r.Select("EMAIL_OTP"), State.EMAIL_OTP),
@@ -471,12 +488,14 @@ class TestCodes:
     def test_the_right_code_confirms(self, pool_of: PoolOf) -> None:
         """An unconfirmed user signs in by code; the code verifies the address and confirms the user."""
         pool = pool_of(user={"status": "UNCONFIRMED", "verified": False}, aliases=["email"])
-        talk = Talk(pool)
-        asked = talk.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="EMAIL_OTP")
+        api = ApiClient(pool)
+        challenge_reply = api.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="EMAIL_OTP")
         with refused(*MISMATCH):
-            talk.answer(asked, "ada", EMAIL_OTP_CODE=wrong(pool.outbox.code_for("ada")))
+            api.answer(challenge_reply, "ada", EMAIL_OTP_CODE=wrong(pool.outbox.code_for("ada")))
         assert pool.user("ada").status is Status.UNCONFIRMED
-        assert signed_in(talk.answer(asked, "ada", EMAIL_OTP_CODE=pool.outbox.code_for("ada")))
+        assert has_tokens(
+            api.answer(challenge_reply, "ada", EMAIL_OTP_CODE=pool.outbox.code_for("ada"))
+        )
 
         user = pool.user(EMAIL)
         assert user.status is Status.CONFIRMED
@@ -486,12 +505,14 @@ class TestCodes:
         )
 
     def test_imported_users(self, pool_of: PoolOf) -> None:
-        """A user imported without a password signs in by code, and needs set none."""
+        """A user imported without a password signs in by code, and need not set one."""
         pool = pool_of(user={"status": "RESET_REQUIRED", "password": None})
-        talk = Talk(pool)
-        asked = talk.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="SMS_OTP")
-        assert asked["AvailableChallenges"] == ["EMAIL_OTP", "SMS_OTP"]
-        assert signed_in(talk.answer(asked, "ada", SMS_OTP_CODE=pool.outbox.code_for("ada")))
+        api = ApiClient(pool)
+        challenge_reply = api.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="SMS_OTP")
+        assert challenge_reply["AvailableChallenges"] == ["EMAIL_OTP", "SMS_OTP"]
+        assert has_tokens(
+            api.answer(challenge_reply, "ada", SMS_OTP_CODE=pool.outbox.code_for("ada"))
+        )
 
         assert pool.user("ada").status is Status.CONFIRMED
 
@@ -506,29 +527,29 @@ class TestCodes:
             ),
         ],
     )
-    def test_who_has_only_a_password(
+    def test_users_who_may_not_use_a_password(
         self, pool_of: PoolOf, status: str, code: str, message: str
     ) -> None:
-        """Where no code can be sent, they are told at once; where one can, when they choose the password."""
+        """Where no code can be sent, they are refused at once; otherwise when they choose the password."""
         pool = pool_of(user={"status": status})
         pool.add_user("bob", PASSWORD, status=status)
-        talk = Talk(pool)
+        api = ApiClient(pool)
         with refused(code, message):
-            talk.initiate("USER_AUTH", USERNAME="bob")
-        asked = talk.initiate("USER_AUTH", USERNAME="ada")
+            api.initiate("USER_AUTH", USERNAME="bob")
+        challenge_reply = api.initiate("USER_AUTH", USERNAME="ada")
         with refused(code, message):
-            talk.answer(asked, "ada", ANSWER="PASSWORD", PASSWORD=PASSWORD)
+            api.answer(challenge_reply, "ada", ANSWER="PASSWORD", PASSWORD=PASSWORD)
 
     def test_a_disabled_user(self, pool_of: PoolOf) -> None:
-        """They are told so, at the beginning or on the way."""
+        """They are refused, at the beginning or during the sign-in."""
         pool = pool_of()
-        talk = Talk(pool)
-        asked = talk.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="EMAIL_OTP")
+        api = ApiClient(pool)
+        challenge_reply = api.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="EMAIL_OTP")
         pool.user("ada").enabled = False
         with refused("NotAuthorizedException", "User is disabled."):
-            talk.answer(asked, "ada", EMAIL_OTP_CODE=pool.outbox.code_for("ada"))
+            api.answer(challenge_reply, "ada", EMAIL_OTP_CODE=pool.outbox.code_for("ada"))
         with refused("NotAuthorizedException", "User is disabled."):
-            talk.initiate("USER_AUTH", USERNAME="ada")
+            api.initiate("USER_AUTH", USERNAME="ada")
 
     @pytest.mark.parametrize(
         ("factor", "other", "code"),
@@ -543,90 +564,90 @@ class TestCodes:
             contradictions=Contradictions(mfa_after_one_time_password=True),
             user={"mfa": ["SMS_MFA", "EMAIL_OTP"]},
         )
-        talk = Talk(pool)
-        asked = talk.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE=factor)
-        asked = talk.answer(asked, "ada", **{code: pool.outbox.code_for("ada")})
-        assert (asked["ChallengeName"], len(pool.outbox.code_for("ada"))) == (other, 6)
+        api = ApiClient(pool)
+        challenge_reply = api.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE=factor)
+        challenge_reply = api.answer(challenge_reply, "ada", **{code: pool.outbox.code_for("ada")})
+        assert (challenge_reply["ChallengeName"], len(pool.outbox.code_for("ada"))) == (other, 6)
 
-        assert signed_in(
-            talk.answer(asked, "ada", **{f"{other}_CODE": pool.outbox.code_for("ada")})
+        assert has_tokens(
+            api.answer(challenge_reply, "ada", **{f"{other}_CODE": pool.outbox.code_for("ada")})
         )
 
 
 class TestUnknownUsers:
-    """Whoever is not there looks like somebody who is, until the answer."""
+    """An unknown user looks like an existing one, until the answer."""
 
-    def test_the_same_look(self, pool_of: PoolOf) -> None:
-        """A choice, a code, a password, a proof: replies have the same shape, and the same at every asking."""
+    def test_replies_look_the_same(self, pool_of: PoolOf) -> None:
+        """A choice, a code, a password, a proof: replies have the same shape, and stay the same."""
         pool = pool_of()
-        talk = Talk(pool)
+        api = ApiClient(pool)
         sent = len(pool.outbox)
         for wish in (
             {},
             {"PREFERRED_CHALLENGE": "EMAIL_OTP"},
             {"PREFERRED_CHALLENGE": "SMS_OTP"},
             {"PREFERRED_CHALLENGE": "PASSWORD"},
-            {"PREFERRED_CHALLENGE": "PASSWORD_SRP", "SRP_A": talk.mine.SRP_A},
+            {"PREFERRED_CHALLENGE": "PASSWORD_SRP", "SRP_A": api.mine.SRP_A},
         ):
-            real = talk.initiate("USER_AUTH", USERNAME="ada", **wish)
-            once, twice = (talk.initiate("USER_AUTH", USERNAME="eve", **wish) for _ in range(2))
+            real = api.initiate("USER_AUTH", USERNAME="ada", **wish)
+            once, twice = (api.initiate("USER_AUTH", USERNAME="eve", **wish) for _ in range(2))
             assert real.keys() == once.keys()
             assert real["ChallengeName"] == once["ChallengeName"]
             assert real.get("AvailableChallenges") == once.get("AvailableChallenges")
             assert len(real["Session"]) == len(once["Session"])
             assert real["ChallengeParameters"].keys() == once["ChallengeParameters"].keys()
             for key in ("CODE_DELIVERY_DESTINATION", "SALT", "USER_ID_FOR_SRP"):
-                asked = once["ChallengeParameters"]
-                assert asked.get(key) == twice["ChallengeParameters"].get(key)
+                challenge_reply = once["ChallengeParameters"]
+                assert challenge_reply.get(key) == twice["ChallengeParameters"].get(key)
 
         codes = [message for message in pool.outbox[sent:] if message.username == "eve"]
         assert codes == []
 
     @pytest.mark.parametrize("name", ["eve@example.com", "+15555550199"])
-    def test_an_address_that_was_typed(self, pool_of: PoolOf, name: str) -> None:
-        """What was typed is where the code would have gone."""
+    def test_a_submitted_address(self, pool_of: PoolOf, name: str) -> None:
+        """A simulated code is sent to the address that was submitted."""
         factor = "EMAIL_OTP" if "@" in name else "SMS_OTP"
-        talk = Talk(pool_of(username_attributes=["email", "phone_number"], user={}))
-        asked = talk.initiate("USER_AUTH", USERNAME=name, PREFERRED_CHALLENGE=factor)
-        shown = asked["ChallengeParameters"]["CODE_DELIVERY_DESTINATION"]
+        api = ApiClient(pool_of(username_attributes=["email", "phone_number"], user={}))
+        challenge_reply = api.initiate("USER_AUTH", USERNAME=name, PREFERRED_CHALLENGE=factor)
+        shown = challenge_reply["ChallengeParameters"]["CODE_DELIVERY_DESTINATION"]
 
         assert shown == ("e***@e***" if "@" in name else "+*******0199")
 
     def test_every_answer_fails(self, pool_of: PoolOf) -> None:
         """A code is a mismatch, however often; a password is wrong, in clear and by SRP."""
-        talk = Talk(pool_of())
-        asked = talk.initiate("USER_AUTH", USERNAME="eve", PREFERRED_CHALLENGE="EMAIL_OTP")
-        pending = talk.pool._core.sessions.of(asked["Session"])
+        api = ApiClient(pool_of())
+        challenge_reply = api.initiate("USER_AUTH", USERNAME="eve", PREFERRED_CHALLENGE="EMAIL_OTP")
+        pending = api.pool._core.sessions.find_by_session(challenge_reply["Session"])
         for code in ("12345678", pending.expected_answer.code.reveal()):
             with refused(*MISMATCH):
-                talk.answer(asked, "eve", EMAIL_OTP_CODE=code)
-        asked = talk.respond(
-            "SELECT_CHALLENGE", asked["Session"], USERNAME="eve", ANSWER="PASSWORD"
+                api.answer(challenge_reply, "eve", EMAIL_OTP_CODE=code)
+        challenge_reply = api.respond(
+            "SELECT_CHALLENGE", challenge_reply["Session"], USERNAME="eve", ANSWER="PASSWORD"
         )
         with refused(*WRONG):
-            talk.answer(asked, "eve", PASSWORD=PASSWORD)
-        choice = talk.initiate("USER_AUTH", USERNAME="eve")
-        proof = talk.answer(choice, "eve", ANSWER="PASSWORD_SRP", SRP_A=talk.mine.SRP_A)
+            api.answer(challenge_reply, "eve", PASSWORD=PASSWORD)
+        choice = api.initiate("USER_AUTH", USERNAME="eve")
+        proof = api.answer(choice, "eve", ANSWER="PASSWORD_SRP", SRP_A=api.mine.SRP_A)
         with refused(*WRONG):
-            talk.answer(proof, "eve", **talk.claim(proof, PASSWORD))
+            api.answer(proof, "eve", **api.claim(proof, PASSWORD))
 
     @pytest.mark.parametrize("always", [False, True])
     def test_legacy(self, pool_of: PoolOf, always: bool) -> None:  # noqa: FBT001 - a test's case
-        """With LEGACY it is said, at the beginning; or, by the same page's other words, at the password."""
+        """With LEGACY the user is refused at the beginning; or, by the same page's other words, simulated."""
         ways = Contradictions(user_auth_always_simulates_users=always)
-        talk = Talk(pool_of(prevent_user_existence_errors="LEGACY", contradictions=ways))
+        api = ApiClient(pool_of(prevent_user_existence_errors="LEGACY", contradictions=ways))
         missing = ("UserNotFoundException", "User does not exist.")
         if always:
-            asked = talk.initiate("USER_AUTH", USERNAME="eve")
+            challenge_reply = api.initiate("USER_AUTH", USERNAME="eve")
             with refused(*missing):
-                talk.answer(asked, "eve", ANSWER="PASSWORD", PASSWORD=PASSWORD)
+                api.answer(challenge_reply, "eve", ANSWER="PASSWORD", PASSWORD=PASSWORD)
         else:
             with refused(*missing):
-                talk.initiate("USER_AUTH", USERNAME="eve")
+                api.initiate("USER_AUTH", USERNAME="eve")
 
 
-class TestTheSessionOfASignUp:
-    """InitiateAuth with the session that ConfirmSignUp gave."""
+class TestSignUpSession:
+    """InitiateAuth with the session that ConfirmSignUp returned."""
 
     @pytest.fixture
     def pool(self, pool_of: PoolOf) -> LocalPool:
@@ -634,7 +655,7 @@ class TestTheSessionOfASignUp:
         return pool_of(user={"phone_number": None})
 
     def begin(self, pool: LocalPool, session: str, **parameters: str) -> Any:
-        """USER_AUTH with a session."""
+        """Begin USER_AUTH with a session."""
         return pool.client().initiate_auth(
             AuthFlow="USER_AUTH",
             ClientId=pool.client_id,
@@ -643,12 +664,12 @@ class TestTheSessionOfASignUp:
         )
 
     def test_it_signs_in(self, pool: LocalPool) -> None:
-        """The code of the sign-up counts as the first factor: tokens, and no challenge; once."""
+        """The code of the sign-up counts as the first factor: tokens without a challenge, once."""
         session = sign_up_session(pool._core, pool.app_client, pool.user("ada"))
         flow = pool.cognito().start()
         flow.answer(r.SignedUp("ada", session))
 
-        assert walked(flow) == ["signed_up -> AUTHENTICATED"]
+        assert path_of(flow) == ["signed_up -> AUTHENTICATED"]
         assert flow.tokens is not None
         claims = jwt.decode(flow.tokens.access_token.reveal(), pool._core.token_issuer.key).claims
         assert (claims["amr"], claims["acr"]) == (["email_otp"], "urn:cognito:loa:2")
@@ -656,10 +677,10 @@ class TestTheSessionOfASignUp:
             self.begin(pool, session)
 
     def test_other_parameters_are_ignored(self, pool: LocalPool) -> None:
-        """The session is the proof; a password beside it is not looked at."""
+        """The session is the proof; a password beside it is not checked."""
         session = sign_up_session(pool._core, pool.app_client, pool.user("ada"))
 
-        assert signed_in(
+        assert has_tokens(
             self.begin(pool, session, PREFERRED_CHALLENGE="PASSWORD", PASSWORD="wrong")
         )
 
@@ -677,15 +698,17 @@ class TestTheSessionOfASignUp:
             },
         ],
     )
-    def test_who_may_not_begin_with_a_code(self, pool_of: PoolOf, settings: dict[str, Any]) -> None:
-        """Where a code could not be the first factor, the choice follows."""
+    def test_users_who_cannot_begin_with_a_code(
+        self, pool_of: PoolOf, settings: dict[str, Any]
+    ) -> None:
+        """Where a code cannot be the first factor, the choice follows."""
         pool = pool_of(**settings)
         session = sign_up_session(pool._core, pool.app_client, pool.user("ada"))
 
         assert self.begin(pool, session)["ChallengeName"] == "SELECT_CHALLENGE"
 
-    def test_it_is_bound_and_mortal(self, pool_of: PoolOf) -> None:
-        """To its user, its app client and its use; and it dies with AuthSessionValidity."""
+    def test_it_is_bound_and_expires(self, pool_of: PoolOf) -> None:
+        """It is bound to its user and app client, is used once, and expires after AuthSessionValidity."""
         clock = ManualClock()
         pool = pool_of(clock=clock)
         bob = pool.add_user("bob", PASSWORD, email="bob@example.com")
@@ -695,11 +718,11 @@ class TestTheSessionOfASignUp:
         with refused(*UNKNOWN):
             self.begin(pool, sign_up_session(pool._core, other, pool.user("ada")))
         with refused(*UNKNOWN):
-            self.begin(pool, Talk(pool).initiate("USER_AUTH", USERNAME="ada")["Session"])
+            self.begin(pool, ApiClient(pool).initiate("USER_AUTH", USERNAME="ada")["Session"])
         session = sign_up_session(pool._core, pool.app_client, pool.user("ada"))
         for name in ("SIGNED_UP", "SELECT_CHALLENGE", "EMAIL_OTP", "PASSWORD"):
             with refused(*MISMATCH):
-                Talk(pool).respond(name, session, USERNAME="ada", ANSWER="EMAIL_OTP")
+                ApiClient(pool).respond(name, session, USERNAME="ada", ANSWER="EMAIL_OTP")
         clock.advance(180)
         with refused(*EXPIRED):
             self.begin(pool, session)
@@ -708,8 +731,8 @@ class TestTheSessionOfASignUp:
 @pytest.mark.parametrize(
     "factors", [["WEB_AUTHN"], ["PASSWORD", "SOFTWARE_TOKEN"], ["PASSWORD", "SMS_MFA"]]
 )
-def test_settings_that_cannot_be(signing_key: RSAKey, factors: list[str]) -> None:
-    """A passkey alone is no way in, and not everything is a first factor (documented)."""
+def test_invalid_settings(signing_key: RSAKey, factors: list[str]) -> None:
+    """A passkey cannot be the only first factor, and only some factors are first factors (documented)."""
     with pytest.raises(ValueError, match="first factor"):
         LocalPool(key=signing_key, allowed_first_auth_factors=factors)
     with pytest.raises(ValueError, match="tier"):

@@ -1,4 +1,4 @@
-"""CUSTOM_AUTH: the pool asks Define, Create and Verify as Cognito asks Lambda functions."""
+"""CUSTOM_AUTH: the pool calls Define, Create and VerifyAuthChallenge as Cognito calls Lambda functions."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 import pyotp
 import pytest
+from api_client import MISMATCH, UNKNOWN, USED, WRONG, ApiClient, refused
 from joserfc.jwk import RSAKey
-from local_talk import MISMATCH, UNKNOWN, USED, WRONG, Talk, refused
 
 from authfsm.local import Contradictions, LocalPool, ManualClock, Triggers
 from authfsm.protocol.responses import CompleteMfaSetup
@@ -18,35 +18,35 @@ PASSWORD = "correct horse battery staple"
 
 
 class Riddles:
-    """Three functions: two riddles, three tries; each event they are given is kept.
+    """Three functions: two riddles, three tries; each event they get is kept.
 
     Args:
         define: what DefineAuthChallenge answers, by what it finds in the session; two riddles, if left out.
     """
 
     def __init__(self, define: Any = None) -> None:
-        self.seen: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
         self._define = define or self._two_riddles
 
     @staticmethod
     def _two_riddles(session: list[dict[str, Any]]) -> dict[str, Any]:
-        asked = [each for each in session if each["challengeName"] == "CUSTOM_CHALLENGE"]
-        right = sum(each["challengeResult"] for each in asked)
+        challenge_reply = [each for each in session if each["challengeName"] == "CUSTOM_CHALLENGE"]
+        right = sum(each["challengeResult"] for each in challenge_reply)
         if right == 2:
             return {"issueTokens": True}
-        if len(asked) - right == 3:
+        if len(challenge_reply) - right == 3:
             return {"failAuthentication": True}
         return {"challengeName": "CUSTOM_CHALLENGE"}
 
     def define(self, event: Any) -> Any:
         """DefineAuthChallenge; returns the event."""
-        self.seen.append(event)
+        self.events.append(event)
         event["response"].update(self._define(event["request"]["session"]))
         return event
 
     def create(self, event: Any) -> None:
-        """CreateAuthChallenge; changes the event only."""
-        self.seen.append(event)
+        """CreateAuthChallenge; only changes the event."""
+        self.events.append(event)
         number = len(event["request"]["session"])
         event["response"]["publicChallengeParameters"] = {"riddle": f"number {number}"}
         event["response"]["privateChallengeParameters"] = {"answer": f"answer {number}"}
@@ -54,7 +54,7 @@ class Riddles:
 
     def verify(self, event: Any) -> Any:
         """VerifyAuthChallengeResponse."""
-        self.seen.append(event)
+        self.events.append(event)
         request = event["request"]
         right = request["challengeAnswer"] == request["privateChallengeParameters"]["answer"]
         event["response"]["answerCorrect"] = right
@@ -62,51 +62,51 @@ class Riddles:
 
     @property
     def triggers(self) -> Triggers:
-        """The three."""
+        """The three functions."""
         return Triggers(define=self.define, create=self.create, verify=self.verify)
 
 
-def a_pool(signing_key: RSAKey, riddles: Riddles, **settings: Any) -> LocalPool:
-    """A pool led by these functions, with one user."""
+def make_pool(signing_key: RSAKey, riddles: Riddles, **settings: Any) -> LocalPool:
+    """Return a pool with these functions and one user."""
     pool = LocalPool(key=signing_key, triggers=riddles.triggers, **settings)
     pool.add_user("ada", PASSWORD, email="ada@example.com", phone_number="+15550001111")
     return pool
 
 
-def begin(talk: Talk, username: str = "ada", **parameters: str) -> Any:
-    """CUSTOM_AUTH without SRP."""
-    return talk.initiate("CUSTOM_AUTH", USERNAME=username, **parameters)
+def begin(api: ApiClient, username: str = "ada", **parameters: str) -> Any:
+    """Begin CUSTOM_AUTH without SRP."""
+    return api.initiate("CUSTOM_AUTH", USERNAME=username, **parameters)
 
 
-def begin_by_srp(talk: Talk, username: str = "ada") -> Any:
-    """CUSTOM_AUTH with SRP, PASSWORD_VERIFIER answered."""
-    asked = begin(talk, username, CHALLENGE_NAME="SRP_A", SRP_A=talk.mine.SRP_A)
+def begin_by_srp(api: ApiClient, username: str = "ada") -> Any:
+    """Begin CUSTOM_AUTH with SRP, and answer PASSWORD_VERIFIER."""
+    challenge_reply = begin(api, username, CHALLENGE_NAME="SRP_A", SRP_A=api.mine.SRP_A)
 
-    assert asked["ChallengeName"] == "PASSWORD_VERIFIER"
-    return talk.answer(asked, username, **talk.claim(asked, PASSWORD))
+    assert challenge_reply["ChallengeName"] == "PASSWORD_VERIFIER"
+    return api.answer(challenge_reply, username, **api.claim(challenge_reply, PASSWORD))
 
 
 class TestWithoutSrp:
-    """The functions lead from the start."""
+    """The functions decide from the start."""
 
     def test_two_riddles(self, signing_key: RSAKey) -> None:
-        """Right, wrong, right: a wrong answer is no exception; every leg has a new session."""
+        """Right, wrong, right: a wrong answer is not an error; every challenge has a new session."""
         riddles = Riddles()
-        talk = Talk(a_pool(signing_key, riddles))
-        first = begin(talk)
+        api = ApiClient(make_pool(signing_key, riddles))
+        first = begin(api)
 
         assert first["ChallengeName"] == "CUSTOM_CHALLENGE"
         assert first["ChallengeParameters"] == {"USERNAME": "ada", "riddle": "number 0"}
 
-        second = talk.answer(first, "ada", ANSWER="answer 0")
-        third = talk.answer(second, "ada", ANSWER="nonsense")
+        second = api.answer(first, "ada", ANSWER="answer 0")
+        third = api.answer(second, "ada", ANSWER="nonsense")
 
         assert third["ChallengeParameters"]["riddle"] == "number 2"
         assert len({each["Session"] for each in (first, second, third)}) == 3
         with refused(*USED):
-            talk.answer(second, "ada", ANSWER="answer 1")
-        assert "AuthenticationResult" in talk.answer(third, "ada", ANSWER="answer 2")
-        assert riddles.seen[-1]["request"]["session"] == [
+            api.answer(second, "ada", ANSWER="answer 1")
+        assert "AuthenticationResult" in api.answer(third, "ada", ANSWER="answer 2")
+        assert riddles.events[-1]["request"]["session"] == [
             {
                 "challengeName": "CUSTOM_CHALLENGE",
                 "challengeResult": right,
@@ -115,20 +115,20 @@ class TestWithoutSrp:
             for number, right in enumerate([True, False, True])
         ]
 
-    def test_the_events_shape(self, signing_key: RSAKey) -> None:
-        """Each function sees what its Lambda twin sees."""
+    def test_the_events(self, signing_key: RSAKey) -> None:
+        """Each function gets the event that AWS documents."""
         riddles = Riddles()
-        pool = a_pool(signing_key, riddles)
-        talk = Talk(pool)
-        asked = begin(talk)
-        talk.boto.respond_to_auth_challenge(
+        pool = make_pool(signing_key, riddles)
+        api = ApiClient(pool)
+        challenge_reply = begin(api)
+        api.boto.respond_to_auth_challenge(
             ClientId=pool.client_id,
             ChallengeName="CUSTOM_CHALLENGE",
-            Session=asked["Session"],
+            Session=challenge_reply["Session"],
             ChallengeResponses={"USERNAME": "ada", "ANSWER": "x"},
             ClientMetadata={"locale": "la"},
         )
-        define, create, verify, again = riddles.seen[:4]
+        define, create, verify, again = riddles.events[:4]
 
         assert define["triggerSource"] == "DefineAuthChallenge_Authentication"
         assert define["userPoolId"] == pool.pool_id
@@ -155,95 +155,95 @@ class TestWithoutSrp:
         assert again["request"]["clientMetadata"] == {"locale": "la"}
 
     def test_fail_authentication(self, signing_key: RSAKey) -> None:
-        """To fail the authentication is NotAuthorizedException, and the end."""
-        talk = Talk(a_pool(signing_key, Riddles()))
-        asked = begin(talk)
+        """FailAuthentication is NotAuthorizedException, and ends the attempt."""
+        api = ApiClient(make_pool(signing_key, Riddles()))
+        challenge_reply = begin(api)
         for _ in range(2):
-            asked = talk.answer(asked, "ada", ANSWER="nonsense")
+            challenge_reply = api.answer(challenge_reply, "ada", ANSWER="nonsense")
         with refused(*WRONG):
-            talk.answer(asked, "ada", ANSWER="nonsense")
+            api.answer(challenge_reply, "ada", ANSWER="nonsense")
         with refused(*USED):
-            talk.answer(asked, "ada", ANSWER="answer 2")
+            api.answer(challenge_reply, "ada", ANSWER="answer 2")
 
     def test_tokens_at_once(self, signing_key: RSAKey) -> None:
-        """Tokens may be issued first thing."""
-        talk = Talk(a_pool(signing_key, Riddles(lambda _: {"issueTokens": True})))
+        """Tokens may be issued at once."""
+        api = ApiClient(make_pool(signing_key, Riddles(lambda _: {"issueTokens": True})))
 
-        assert "AuthenticationResult" in begin(talk, CHALLENGE_NAME="CUSTOM_CHALLENGE")
+        assert "AuthenticationResult" in begin(api, CHALLENGE_NAME="CUSTOM_CHALLENGE")
 
-    def test_no_answer(self, signing_key: RSAKey) -> None:
-        """ANSWER must be there; nothing is consumed."""
-        talk = Talk(a_pool(signing_key, Riddles()))
-        asked = begin(talk)
+    def test_a_missing_answer(self, signing_key: RSAKey) -> None:
+        """ANSWER is required; nothing is used up."""
+        api = ApiClient(make_pool(signing_key, Riddles()))
+        challenge_reply = begin(api)
         with refused("InvalidParameterException", "Missing required parameter ANSWER"):
-            talk.answer(asked, "ada")
+            api.answer(challenge_reply, "ada")
 
-        assert talk.answer(asked, "ada", ANSWER="x")["ChallengeName"] == "CUSTOM_CHALLENGE"
+        assert api.answer(challenge_reply, "ada", ANSWER="x")["ChallengeName"] == "CUSTOM_CHALLENGE"
 
     def test_another_users_session(self, signing_key: RSAKey) -> None:
-        """A riddle asked of ada is not answered by eve."""
-        pool = a_pool(signing_key, Riddles())
+        """A riddle for ada is not answered by eve."""
+        pool = make_pool(signing_key, Riddles())
         pool.add_user("eve")
-        talk = Talk(pool)
+        api = ApiClient(pool)
         with refused(*UNKNOWN):
-            talk.answer(begin(talk), "eve", ANSWER="answer 0")
+            api.answer(begin(api), "eve", ANSWER="answer 0")
 
 
-def test_a_function_may_sign_in_itself(signing_key: RSAKey) -> None:
-    """A trigger that uses the pool while it runs disturbs nothing."""
+def test_a_function_may_use_the_pool(signing_key: RSAKey) -> None:
+    """A function that uses the pool while it runs changes nothing in the sign-in."""
     inner: list[Any] = []
 
     def define(event: Any) -> None:
-        inner.append(Talk(pool).srp("ada", PASSWORD))
+        inner.append(ApiClient(pool).srp("ada", PASSWORD))
         event["response"]["issueTokens"] = True
 
     pool = LocalPool(key=signing_key, triggers=Triggers(define=define, create=print, verify=print))
     pool.add_user("ada", PASSWORD)
 
-    assert "AuthenticationResult" in begin(Talk(pool))
+    assert "AuthenticationResult" in begin(ApiClient(pool))
     assert "AuthenticationResult" in inner[0]
 
 
 def test_a_lock_out_is_for_passwords(signing_key: RSAKey) -> None:
-    """Who is locked out for wrong passwords may still answer riddles."""
-    talk = Talk(a_pool(signing_key, Riddles()))
+    """A user who is locked out for wrong passwords can still answer riddles."""
+    api = ApiClient(make_pool(signing_key, Riddles()))
     for _ in range(5):
         with refused(*WRONG):
-            talk.password("ada", "wrong")
+            api.password("ada", "wrong")
 
-    assert begin(talk)["ChallengeName"] == "CUSTOM_CHALLENGE"
+    assert begin(api)["ChallengeName"] == "CUSTOM_CHALLENGE"
 
 
-class TestNobody:
-    """A user who is not there."""
+class TestUnknownUser:
+    """An unknown user."""
 
-    def test_the_functions_are_told(self, signing_key: RSAKey) -> None:
-        """They see userNotFound; no answer brings tokens, whatever the functions say."""
+    def test_the_functions_see_user_not_found(self, signing_key: RSAKey) -> None:
+        """They see userNotFound; no answer returns tokens, whatever the functions decide."""
         riddles = Riddles()
-        talk = Talk(a_pool(signing_key, riddles))
-        asked = begin(talk, "nobody")
-        asked = talk.answer(asked, "nobody", ANSWER="answer 0")
+        api = ApiClient(make_pool(signing_key, riddles))
+        challenge_reply = begin(api, "nobody")
+        challenge_reply = api.answer(challenge_reply, "nobody", ANSWER="answer 0")
         with refused(*WRONG):
-            talk.answer(asked, "nobody", ANSWER="answer 1")
+            api.answer(challenge_reply, "nobody", ANSWER="answer 1")
 
-        assert {True} == {event["request"]["userNotFound"] for event in riddles.seen}
-        assert riddles.seen[0]["request"]["userAttributes"] == {}
+        assert {True} == {event["request"]["userNotFound"] for event in riddles.events}
+        assert riddles.events[0]["request"]["userAttributes"] == {}
 
     def test_legacy(self, signing_key: RSAKey) -> None:
-        """With LEGACY the functions are not asked."""
+        """With LEGACY the functions are not called."""
         riddles = Riddles()
-        pool = a_pool(signing_key, riddles, prevent_user_existence_errors="LEGACY")
+        pool = make_pool(signing_key, riddles, prevent_user_existence_errors="LEGACY")
         with refused("UserNotFoundException", "User does not exist."):
-            begin(Talk(pool), "nobody")
+            begin(ApiClient(pool), "nobody")
 
-        assert riddles.seen == []
+        assert riddles.events == []
 
 
 class TestWithSrp:
-    """CHALLENGE_NAME=SRP_A: the password first."""
+    """CHALLENGE_NAME=SRP_A: the password comes first."""
 
     def test_password_then_riddles(self, signing_key: RSAKey) -> None:
-        """PASSWORD_VERIFIER with a Session, then what DefineAuthChallenge says."""
+        """PASSWORD_VERIFIER with a Session, then what DefineAuthChallenge names."""
 
         def define(session: list[dict[str, Any]]) -> dict[str, Any]:
             names = [each["challengeName"] for each in session]
@@ -254,15 +254,15 @@ class TestWithSrp:
             return after.get(tuple(names), {"issueTokens": True})
 
         riddles = Riddles(define)
-        talk = Talk(a_pool(signing_key, riddles))
-        asked = begin_by_srp(talk)
+        api = ApiClient(make_pool(signing_key, riddles))
+        challenge_reply = begin_by_srp(api)
 
-        assert asked["ChallengeName"] == "CUSTOM_CHALLENGE"
-        assert "AuthenticationResult" in talk.answer(asked, "ada", ANSWER="answer 2")
+        assert challenge_reply["ChallengeName"] == "CUSTOM_CHALLENGE"
+        assert "AuthenticationResult" in api.answer(challenge_reply, "ada", ANSWER="answer 2")
 
     @staticmethod
     def srp_first(session: list[dict[str, Any]]) -> dict[str, Any]:
-        """SRP, then one riddle."""
+        """Return the answer to SRP, then to one riddle."""
         last = session[-1]["challengeName"]
         if last == "SRP_A":
             return {"challengeName": "PASSWORD_VERIFIER"}
@@ -272,111 +272,115 @@ class TestWithSrp:
             else {"challengeName": "CUSTOM_CHALLENGE"}
         )
 
-    def test_the_session_is_wanted(self, signing_key: RSAKey) -> None:
-        """Here the secret block alone does not do."""
-        talk = Talk(a_pool(signing_key, Riddles(self.srp_first)))
-        asked = begin(talk, CHALLENGE_NAME="SRP_A", SRP_A=talk.mine.SRP_A)
-        claim = talk.claim(asked, PASSWORD)
+    def test_the_session_is_required(self, signing_key: RSAKey) -> None:
+        """The secret block alone is not enough here."""
+        api = ApiClient(make_pool(signing_key, Riddles(self.srp_first)))
+        challenge_reply = begin(api, CHALLENGE_NAME="SRP_A", SRP_A=api.mine.SRP_A)
+        claim = api.claim(challenge_reply, PASSWORD)
         with refused("InvalidParameterException", "Missing required parameter Session"):
-            talk.respond("PASSWORD_VERIFIER", USERNAME="ada", **claim)
+            api.respond("PASSWORD_VERIFIER", USERNAME="ada", **claim)
 
-        assert talk.answer(asked, "ada", **claim)["ChallengeName"] == "CUSTOM_CHALLENGE"
+        assert api.answer(challenge_reply, "ada", **claim)["ChallengeName"] == "CUSTOM_CHALLENGE"
 
     def test_the_proof_is_checked(self, signing_key: RSAKey) -> None:
-        """Neither a wrong password nor the password as an ANSWER passes."""
-        talk = Talk(a_pool(signing_key, Riddles(self.srp_first)))
-        asked = begin(talk, CHALLENGE_NAME="SRP_A", SRP_A=talk.mine.SRP_A)
+        """Neither a wrong password nor the password as an ANSWER is accepted."""
+        api = ApiClient(make_pool(signing_key, Riddles(self.srp_first)))
+        challenge_reply = begin(api, CHALLENGE_NAME="SRP_A", SRP_A=api.mine.SRP_A)
         with refused(*MISMATCH):
-            talk.respond("CUSTOM_CHALLENGE", asked["Session"], USERNAME="ada", ANSWER=PASSWORD)
+            api.respond(
+                "CUSTOM_CHALLENGE", challenge_reply["Session"], USERNAME="ada", ANSWER=PASSWORD
+            )
         with refused(*WRONG):
-            talk.answer(asked, "ada", **talk.claim(asked, "wrong"))
+            api.answer(challenge_reply, "ada", **api.claim(challenge_reply, "wrong"))
 
     def test_mfa_comes_before_the_riddle(self, signing_key: RSAKey) -> None:
-        """Cognito asks for the MFA itself, after the password; DefineAuthChallenge sees it passed."""
+        """Cognito asks for the MFA itself, after the password; DefineAuthChallenge sees it as passed."""
         riddles = Riddles(self.srp_first)
-        pool = a_pool(signing_key, riddles, mfa="ON", mfa_methods=["SMS_MFA"])
-        talk = Talk(pool)
-        asked = begin_by_srp(talk)
+        pool = make_pool(signing_key, riddles, mfa="ON", mfa_methods=["SMS_MFA"])
+        api = ApiClient(pool)
+        challenge_reply = begin_by_srp(api)
 
-        assert asked["ChallengeName"] == "SMS_MFA"
-        asked = talk.answer(asked, "ada", SMS_MFA_CODE=pool.outbox.code_for("ada"))
-        assert asked["ChallengeName"] == "CUSTOM_CHALLENGE"
-        assert [each["challengeName"] for each in riddles.seen[-1]["request"]["session"]] == [
+        assert challenge_reply["ChallengeName"] == "SMS_MFA"
+        challenge_reply = api.answer(
+            challenge_reply, "ada", SMS_MFA_CODE=pool.outbox.code_for("ada")
+        )
+        assert challenge_reply["ChallengeName"] == "CUSTOM_CHALLENGE"
+        assert [each["challengeName"] for each in riddles.events[-1]["request"]["session"]] == [
             "SRP_A",
             "PASSWORD_VERIFIER",
             "SMS_MFA",
         ]
-        assert "AuthenticationResult" in talk.answer(asked, "ada", ANSWER="x")
+        assert "AuthenticationResult" in api.answer(challenge_reply, "ada", ANSWER="x")
 
     @pytest.mark.skipif(
         Transition(State.MFA_SETUP, CompleteMfaSetup, State.CUSTOM_CHALLENGE) not in TRANSITION_SET,
         reason="the table has no such arrow",
     )
-    def test_set_up_comes_before_the_riddle(self, signing_key: RSAKey) -> None:
-        """MFA_SETUP too comes "before any CUSTOM_CHALLENGE" (developer guide), and not in its place."""
-        pool = a_pool(
+    def test_mfa_setup_comes_before_the_riddle(self, signing_key: RSAKey) -> None:
+        """MFA_SETUP also comes "before any CUSTOM_CHALLENGE" (developer guide), and does not replace it."""
+        pool = make_pool(
             signing_key,
             Riddles(self.srp_first),
             mfa="ON",
             mfa_methods=["SOFTWARE_TOKEN_MFA"],
             clock=ManualClock(),
         )
-        talk = Talk(pool)
-        asked = begin_by_srp(talk)
+        api = ApiClient(pool)
+        challenge_reply = begin_by_srp(api)
 
-        assert asked["ChallengeName"] == "MFA_SETUP"
-        reply = talk.boto.associate_software_token(Session=asked["Session"])
-        verified = talk.boto.verify_software_token(
+        assert challenge_reply["ChallengeName"] == "MFA_SETUP"
+        reply = api.boto.associate_software_token(Session=challenge_reply["Session"])
+        verified = api.boto.verify_software_token(
             Session=reply["Session"],
             UserCode=pyotp.TOTP(reply["SecretCode"]).at(pool.clock()),
         )
-        asked = talk.respond("MFA_SETUP", verified["Session"], USERNAME="ada")
-        assert asked["ChallengeName"] == "CUSTOM_CHALLENGE"
-        assert "AuthenticationResult" in talk.answer(asked, "ada", ANSWER="x")
+        challenge_reply = api.respond("MFA_SETUP", verified["Session"], USERNAME="ada")
+        assert challenge_reply["ChallengeName"] == "CUSTOM_CHALLENGE"
+        assert "AuthenticationResult" in api.answer(challenge_reply, "ada", ANSWER="x")
 
-    def test_or_in_its_place(self, signing_key: RSAKey) -> None:
+    def test_no_riddle_after_mfa(self, signing_key: RSAKey) -> None:
         """Another report has tokens after the MFA: a setting does too."""
         contradictions = Contradictions(custom_challenge_after_mfa=False)
-        pool = a_pool(
+        pool = make_pool(
             signing_key,
             Riddles(self.srp_first),
             mfa="ON",
             mfa_methods=["SMS_MFA"],
             contradictions=contradictions,
         )
-        talk = Talk(pool)
-        asked = begin_by_srp(talk)
+        api = ApiClient(pool)
+        challenge_reply = begin_by_srp(api)
 
-        assert "AuthenticationResult" in talk.answer(
-            asked, "ada", SMS_MFA_CODE=pool.outbox.code_for("ada")
+        assert "AuthenticationResult" in api.answer(
+            challenge_reply, "ada", SMS_MFA_CODE=pool.outbox.code_for("ada")
         )
 
     @pytest.mark.parametrize("goes_on", [True, False])
     def test_new_password(self, signing_key: RSAKey, goes_on: bool) -> None:  # noqa: FBT001 - a case
         """A temporary password is replaced first; whether the riddle follows is contradicted."""
-        pool = a_pool(
+        pool = make_pool(
             signing_key,
             Riddles(self.srp_first),
             contradictions=Contradictions(custom_challenge_after_new_password=goes_on),
         )
         pool.add_user("eve", PASSWORD, temporary=True)
-        talk = Talk(pool)
-        asked = begin_by_srp(talk, "eve")
+        api = ApiClient(pool)
+        challenge_reply = begin_by_srp(api, "eve")
 
-        assert asked["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
-        reply = talk.answer(asked, "eve", NEW_PASSWORD="New-Passw0rd!")
+        assert challenge_reply["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
+        reply = api.answer(challenge_reply, "eve", NEW_PASSWORD="New-Passw0rd!")
         assert goes_on == (reply.get("ChallengeName") == "CUSTOM_CHALLENGE")
         assert goes_on != ("AuthenticationResult" in reply)
 
-    def test_nobody_is_pretended(self, signing_key: RSAKey) -> None:
-        """An unknown user gets a PASSWORD_VERIFIER that no proof passes."""
-        talk = Talk(a_pool(signing_key, Riddles(self.srp_first)))
+    def test_an_unknown_user_is_simulated(self, signing_key: RSAKey) -> None:
+        """An unknown user gets a PASSWORD_VERIFIER that no proof answers."""
+        api = ApiClient(make_pool(signing_key, Riddles(self.srp_first)))
         with refused(*WRONG):
-            begin_by_srp(talk, "nobody")
+            begin_by_srp(api, "nobody")
 
 
-class TestDeadEnds:
-    """DefineAuthChallenge names a challenge that the pool leads: the name is echoed, no answer helps."""
+class TestUnanswerableChallenges:
+    """DefineAuthChallenge names a built-in challenge: the name is echoed, and no answer is right."""
 
     @pytest.mark.parametrize(
         ("name", "responses", "expected"),
@@ -409,26 +413,26 @@ class TestDeadEnds:
         expected: tuple[str, str],
         later: bool,  # noqa: FBT001 - a case
     ) -> None:
-        """At the beginning or after a riddle, with USERNAME only and no message sent."""
+        """At the beginning or after a riddle, with USERNAME only, and no message is sent."""
         riddles = Riddles(
             lambda session: {"challengeName": "CUSTOM_CHALLENGE" if later and not session else name}
         )
-        pool = a_pool(signing_key, riddles)
-        talk = Talk(pool)
-        asked = begin(talk)
+        pool = make_pool(signing_key, riddles)
+        api = ApiClient(pool)
+        challenge_reply = begin(api)
         if later:
-            asked = talk.answer(asked, "ada", ANSWER="x")
+            challenge_reply = api.answer(challenge_reply, "ada", ANSWER="x")
 
         assert (name, {"USERNAME": "ada"}) == (
-            asked["ChallengeName"],
-            asked["ChallengeParameters"],
+            challenge_reply["ChallengeName"],
+            challenge_reply["ChallengeParameters"],
         )
         assert list(pool.outbox) == []
         with refused(*expected):
-            talk.answer(asked, "ada", **responses)
+            api.answer(challenge_reply, "ada", **responses)
 
     def test_not_after_a_password(self, signing_key: RSAKey) -> None:
-        """After PASSWORD_VERIFIER nobody has seen another name echoed: it is refused."""
+        """After PASSWORD_VERIFIER no source has seen another name echoed: it is refused."""
         riddles = Riddles(
             lambda session: {
                 "challengeName": "PASSWORD_VERIFIER" if len(session) == 1 else "WEB_AUTHN"
@@ -439,21 +443,21 @@ class TestDeadEnds:
             "Unrecognizable lambda output: DefineAuthChallenge: "
             "challengeName is not CUSTOM_CHALLENGE",
         ):
-            begin_by_srp(Talk(a_pool(signing_key, riddles)))
+            begin_by_srp(ApiClient(make_pool(signing_key, riddles)))
 
 
 class TestBrokenFunctions:
-    """What the functions do wrong is told in Cognito's words."""
+    """Errors of the functions have Cognito's messages."""
 
-    def test_none(self, signing_key: RSAKey) -> None:
-        """A pool without functions has no CUSTOM_AUTH."""
+    def test_no_functions(self, signing_key: RSAKey) -> None:
+        """A pool without functions refuses CUSTOM_AUTH."""
         pool = LocalPool(key=signing_key)
         pool.add_user("ada", PASSWORD)
         with refused(
             "InvalidParameterException",
             "Custom auth lambda trigger is not configured for the user pool.",
         ):
-            begin(Talk(pool))
+            begin(ApiClient(pool))
 
     @pytest.mark.parametrize(
         ("which", "trigger"),
@@ -463,7 +467,7 @@ class TestBrokenFunctions:
             ("verify", "VerifyAuthChallengeResponse"),
         ],
     )
-    def test_one_that_raises(
+    def test_a_function_that_raises(
         self, signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch, which: str, trigger: str
     ) -> None:
         """UserLambdaValidationException "<Trigger> failed with error <text>."; the attempt is over."""
@@ -473,20 +477,20 @@ class TestBrokenFunctions:
             raise KeyError("challengeMetaData")
 
         monkeypatch.setattr(riddles, which, broken)
-        talk = Talk(a_pool(signing_key, riddles))
+        api = ApiClient(make_pool(signing_key, riddles))
         expected = (
             "UserLambdaValidationException",
             f"{trigger} failed with error 'challengeMetaData'.",
         )
         if which != "verify":
             with refused(*expected):
-                begin(talk)
+                begin(api)
             return
-        asked = begin(talk)
+        challenge_reply = begin(api)
         with refused(*expected):
-            talk.answer(asked, "ada", ANSWER="x")
+            api.answer(challenge_reply, "ada", ANSWER="x")
         with refused(*USED):
-            talk.answer(asked, "ada", ANSWER="x")
+            api.answer(challenge_reply, "ada", ANSWER="x")
 
     @pytest.mark.parametrize(
         ("answer", "why"),
@@ -496,7 +500,7 @@ class TestBrokenFunctions:
             ({"issueTokens": "yes"}, "issueTokens is not a boolean"),
         ],
     )
-    def test_one_of_another_shape(
+    def test_an_invalid_response(
         self, signing_key: RSAKey, answer: dict[str, Any], why: str
     ) -> None:
         """InvalidLambdaResponseException."""
@@ -504,7 +508,7 @@ class TestBrokenFunctions:
             "InvalidLambdaResponseException",
             f"Unrecognizable lambda output: DefineAuthChallenge: {why}",
         ):
-            begin(Talk(a_pool(signing_key, Riddles(lambda _: answer))))
+            begin(ApiClient(make_pool(signing_key, Riddles(lambda _: answer))))
 
     @pytest.mark.parametrize(
         ("key", "value", "why"),
@@ -514,10 +518,10 @@ class TestBrokenFunctions:
             ("challengeMetadata", 1, "is not text"),
         ],
     )
-    def test_a_challenge_of_another_shape(
+    def test_an_invalid_challenge(
         self, signing_key: RSAKey, key: str, value: Any, why: str
     ) -> None:
-        """CreateAuthChallenge must give text."""
+        """CreateAuthChallenge must return text."""
         riddles = Riddles()
         broken = Triggers(
             define=riddles.define,
@@ -530,10 +534,10 @@ class TestBrokenFunctions:
             "InvalidLambdaResponseException",
             f"Unrecognizable lambda output: CreateAuthChallenge: {key} {why}",
         ):
-            begin(Talk(pool))
+            begin(ApiClient(pool))
 
-    def test_what_is_no_event(self, signing_key: RSAKey) -> None:
-        """What is returned must be an event."""
+    def test_no_event(self, signing_key: RSAKey) -> None:
+        """A function must return an event."""
         broken = Triggers(define=lambda _: "yes", create=print, verify=print)
         pool = LocalPool(key=signing_key, triggers=broken)
         pool.add_user("ada")
@@ -541,4 +545,4 @@ class TestBrokenFunctions:
             "InvalidLambdaResponseException",
             "Unrecognizable lambda output: DefineAuthChallenge: no response",
         ):
-            begin(Talk(pool))
+            begin(ApiClient(pool))

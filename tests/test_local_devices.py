@@ -1,4 +1,4 @@
-"""Devices: named, confirmed, remembered, proved by an SRP of their own; in both places of a sign-in."""
+"""Devices: issued, confirmed, remembered, and proved by their own SRP before or after the second factor."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import secrets
 from typing import Any
 
 import pytest
+from api_client import NO_DEVICE, USED, WRONG, ApiClient, refused
 from joserfc.jwk import RSAKey
-from local_talk import NO_DEVICE, USED, WRONG, Talk, refused
 from pycognito.aws_srp import AWSSRP
 
 from authfsm import srp
@@ -19,16 +19,16 @@ INSTEAD = DeviceConfiguration(challenge_required_on_new_device=True)
 AFTER = DeviceConfiguration()
 
 
-class Device:
-    """A device of the test's: it is confirmed with the tokens of a sign-in.
+class UserDevice:
+    """A device of the test: it is confirmed with the tokens of a sign-in.
 
     Args:
         talk: the conversation.
         done: the reply with the tokens.
     """
 
-    def __init__(self, talk: Talk, done: Any) -> None:
-        self.talk = talk
+    def __init__(self, api: ApiClient, done: Any) -> None:
+        self.api = api
         self.tokens = done["AuthenticationResult"]
         self.key = self.tokens["NewDeviceMetadata"]["DeviceKey"]
         self.group_key = self.tokens["NewDeviceMetadata"]["DeviceGroupKey"]
@@ -36,48 +36,54 @@ class Device:
 
     def confirm(self) -> Any:
         """ConfirmDevice."""
-        made = srp.device_verifier(self.group_key, self.key, self.password, secrets.token_bytes(16))
-        return self.talk.boto.confirm_device(
+        verifier = srp.device_verifier(
+            self.group_key, self.key, self.password, secrets.token_bytes(16)
+        )
+        return self.api.boto.confirm_device(
             AccessToken=self.tokens["AccessToken"],
             DeviceKey=self.key,
             DeviceSecretVerifierConfig={
-                "PasswordVerifier": made.password_verifier,
-                "Salt": made.salt,
+                "PasswordVerifier": verifier.password_verifier,
+                "Salt": verifier.salt,
             },
             DeviceName="laptop",
         )
 
-    def begin(self, asked: Any, username: str = "ada") -> Any:
-        """DEVICE_SRP_AUTH answered."""
-        assert asked["ChallengeName"] == "DEVICE_SRP_AUTH"
-        return self.talk.answer(asked, username, DEVICE_KEY=self.key, SRP_A=self.talk.mine.SRP_A)
+    def begin(self, challenge_reply: Any, username: str = "ada") -> Any:
+        """Answer DEVICE_SRP_AUTH."""
+        assert challenge_reply["ChallengeName"] == "DEVICE_SRP_AUTH"
+        return self.api.answer(
+            challenge_reply, username, DEVICE_KEY=self.key, SRP_A=self.api.mine.SRP_A
+        )
 
-    def prove(self, asked: Any, username: str = "ada") -> Any:
-        """DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER answered."""
-        reply = self.begin(asked, username)
+    def prove(self, challenge_reply: Any, username: str = "ada") -> Any:
+        """Answer DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER."""
+        reply = self.begin(challenge_reply, username)
 
         assert reply["ChallengeName"] == "DEVICE_PASSWORD_VERIFIER"
-        claim = self.talk.device_claim(reply, self.group_key, self.password)
-        return self.talk.answer(reply, username, **claim)
+        claim = self.api.device_claim(reply, self.group_key, self.password)
+        return self.api.answer(reply, username, **claim)
 
 
-def a_pool(signing_key: RSAKey, device: DeviceConfiguration | None, **settings: Any) -> LocalPool:
-    """A pool that remembers devices, with one user."""
+def make_pool(
+    signing_key: RSAKey, device: DeviceConfiguration | None, **settings: Any
+) -> LocalPool:
+    """Return a pool that remembers devices, with one user."""
     pool = LocalPool(key=signing_key, clock=ManualClock(), device=device, **settings)
     pool.add_user("ada", PASSWORD, phone_number="+15550001111")
     return pool
 
 
-def signed_in(talk: Talk, asked: Any) -> Any:
-    """The tokens, after the code of an SMS if one is asked for."""
-    if asked.get("ChallengeName") == "SMS_MFA":
-        return talk.answer(asked, "ada", SMS_MFA_CODE=talk.pool.outbox.code_for("ada"))
-    return asked
+def sign_in(api: ApiClient, challenge_reply: Any) -> Any:
+    """Sign in, with the code of an SMS if one is asked for, and return the tokens."""
+    if challenge_reply.get("ChallengeName") == "SMS_MFA":
+        return api.answer(challenge_reply, "ada", SMS_MFA_CODE=api.pool.outbox.code_for("ada"))
+    return challenge_reply
 
 
-def a_device(talk: Talk) -> Device:
-    """A confirmed device."""
-    device = Device(talk, signed_in(talk, talk.srp("ada", PASSWORD)))
+def confirmed_device(api: ApiClient) -> UserDevice:
+    """Return a confirmed device."""
+    device = UserDevice(api, sign_in(api, api.srp("ada", PASSWORD)))
     device.confirm()
     return device
 
@@ -88,311 +94,313 @@ class TestTheTwoPlaces:
 
     def test_without_mfa(self, signing_key: RSAKey, by: str) -> None:
         """With MFA off a remembered device is proved at every sign-in (asserted)."""
-        talk = Talk(a_pool(signing_key, AFTER))
-        device = a_device(talk)
-        asked = getattr(talk, by)("ada", PASSWORD, DEVICE_KEY=device.key)
-        done = device.prove(asked)
+        api = ApiClient(make_pool(signing_key, AFTER))
+        device = confirmed_device(api)
+        challenge_reply = getattr(api, by)("ada", PASSWORD, DEVICE_KEY=device.key)
+        done = device.prove(challenge_reply)
 
         assert "NewDeviceMetadata" not in done["AuthenticationResult"]
 
     def test_instead_of_mfa(self, signing_key: RSAKey, by: str) -> None:
-        """With ChallengeRequiredOnNewDevice it stands for the second factor, and no code is sent."""
-        pool = a_pool(signing_key, INSTEAD, mfa="ON", mfa_methods=["SMS_MFA"])
-        talk = Talk(pool)
-        device = a_device(talk)
+        """With ChallengeRequiredOnNewDevice it replaces the second factor, and no code is sent."""
+        pool = make_pool(signing_key, INSTEAD, mfa="ON", mfa_methods=["SMS_MFA"])
+        api = ApiClient(pool)
+        device = confirmed_device(api)
         sent = len(pool.outbox)
-        asked = getattr(talk, by)("ada", PASSWORD, DEVICE_KEY=device.key)
+        challenge_reply = getattr(api, by)("ada", PASSWORD, DEVICE_KEY=device.key)
 
-        assert "AuthenticationResult" in device.prove(asked)
+        assert "AuthenticationResult" in device.prove(challenge_reply)
         assert sent == len(pool.outbox)
 
     def test_after_mfa(self, signing_key: RSAKey, by: str) -> None:
-        """Without, it is proved after the second factor."""
-        talk = Talk(a_pool(signing_key, AFTER, mfa="ON", mfa_methods=["SMS_MFA"]))
-        device = a_device(talk)
-        asked = getattr(talk, by)("ada", PASSWORD, DEVICE_KEY=device.key)
+        """Without ChallengeRequiredOnNewDevice it is proved after the second factor."""
+        api = ApiClient(make_pool(signing_key, AFTER, mfa="ON", mfa_methods=["SMS_MFA"]))
+        device = confirmed_device(api)
+        challenge_reply = getattr(api, by)("ada", PASSWORD, DEVICE_KEY=device.key)
 
-        assert asked["ChallengeName"] == "SMS_MFA"
-        assert "AuthenticationResult" in device.prove(signed_in(talk, asked))
+        assert challenge_reply["ChallengeName"] == "SMS_MFA"
+        assert "AuthenticationResult" in device.prove(sign_in(api, challenge_reply))
 
-    def test_a_new_device_is_asked_for_mfa(self, signing_key: RSAKey, by: str) -> None:
-        """A sign-in that names no device has the second factor, and brings NewDeviceMetadata."""
-        talk = Talk(a_pool(signing_key, INSTEAD, mfa="ON", mfa_methods=["SMS_MFA"]))
-        a_device(talk)
-        asked = getattr(talk, by)("ada", PASSWORD)
+    def test_a_new_device_needs_mfa(self, signing_key: RSAKey, by: str) -> None:
+        """A sign-in without a device needs the second factor, and returns NewDeviceMetadata."""
+        api = ApiClient(make_pool(signing_key, INSTEAD, mfa="ON", mfa_methods=["SMS_MFA"]))
+        confirmed_device(api)
+        challenge_reply = getattr(api, by)("ada", PASSWORD)
 
-        assert asked["ChallengeName"] == "SMS_MFA"
-        assert "NewDeviceMetadata" in signed_in(talk, asked)["AuthenticationResult"]
+        assert challenge_reply["ChallengeName"] == "SMS_MFA"
+        assert "NewDeviceMetadata" in sign_in(api, challenge_reply)["AuthenticationResult"]
 
-    def test_stale_key_leaves_everything_usable(self, signing_key: RSAKey, by: str) -> None:
-        """It is told that the device does not exist; the same answer without the key goes on."""
-        talk = Talk(a_pool(signing_key, AFTER))
+    def test_an_unknown_key_keeps_the_session(self, signing_key: RSAKey, by: str) -> None:
+        """The device does not exist; the same answer without the key continues."""
+        api = ApiClient(make_pool(signing_key, AFTER))
         if by == "password":
             with refused(*NO_DEVICE):
-                talk.password("ada", PASSWORD, DEVICE_KEY="eu-west-1_stale")
+                api.password("ada", PASSWORD, DEVICE_KEY="eu-west-1_stale")
             return
-        asked = talk.srp_a("ada", DEVICE_KEY="eu-west-1_stale")
-        claim = talk.claim(asked, PASSWORD)
+        challenge_reply = api.srp_a("ada", DEVICE_KEY="eu-west-1_stale")
+        claim = api.claim(challenge_reply, PASSWORD)
         with refused(*NO_DEVICE):
-            talk.answer(asked, "ada", DEVICE_KEY="eu-west-1_stale", **claim)
+            api.answer(challenge_reply, "ada", DEVICE_KEY="eu-west-1_stale", **claim)
 
-        assert "AuthenticationResult" in talk.answer(asked, "ada", **claim)
+        assert "AuthenticationResult" in api.answer(challenge_reply, "ada", **claim)
 
-    def test_a_wrong_password_is_told_first(self, signing_key: RSAKey, by: str) -> None:
-        """Who does not know the password is not told which devices there are."""
-        talk = Talk(a_pool(signing_key, AFTER))
+    def test_a_wrong_password_comes_first(self, signing_key: RSAKey, by: str) -> None:
+        """Without the password nobody learns which devices exist."""
+        api = ApiClient(make_pool(signing_key, AFTER))
         with refused(*WRONG):
-            getattr(talk, by)("ada", "wrong", DEVICE_KEY="eu-west-1_stale")
+            getattr(api, by)("ada", "wrong", DEVICE_KEY="eu-west-1_stale")
 
 
 class TestTheProof:
-    """The device's own SRP is verified."""
+    """The device's own SRP is checked."""
 
     @pytest.fixture
-    def talk(self, signing_key: RSAKey) -> Talk:
-        """A conversation with a pool that remembers devices."""
-        return Talk(a_pool(signing_key, AFTER))
+    def api(self, signing_key: RSAKey) -> ApiClient:
+        """A client of a pool that remembers devices."""
+        return ApiClient(make_pool(signing_key, AFTER))
 
-    def test_sessions_may_be_left_out(self, talk: Talk) -> None:
+    def test_sessions_may_be_left_out(self, api: ApiClient) -> None:
         """The device and the secret block identify the attempt."""
-        device = a_device(talk)
-        talk.srp("ada", PASSWORD, DEVICE_KEY=device.key)
-        reply = talk.respond(
-            "DEVICE_SRP_AUTH", USERNAME="ada", DEVICE_KEY=device.key, SRP_A=talk.mine.SRP_A
+        device = confirmed_device(api)
+        api.srp("ada", PASSWORD, DEVICE_KEY=device.key)
+        reply = api.respond(
+            "DEVICE_SRP_AUTH", USERNAME="ada", DEVICE_KEY=device.key, SRP_A=api.mine.SRP_A
         )
-        claim = talk.device_claim(reply, device.group_key, device.password)
+        claim = api.device_claim(reply, device.group_key, device.password)
 
-        assert "AuthenticationResult" in talk.respond(
+        assert "AuthenticationResult" in api.respond(
             "DEVICE_PASSWORD_VERIFIER", USERNAME="ada", **claim
         )
         with refused(*USED):
-            talk.respond("DEVICE_PASSWORD_VERIFIER", USERNAME="ada", **claim)
+            api.respond("DEVICE_PASSWORD_VERIFIER", USERNAME="ada", **claim)
 
-    def test_without_a_password_there_is_nothing_to_prove(self, talk: Talk) -> None:
-        """DEVICE_SRP_AUTH out of nowhere begins no attempt."""
-        device = a_device(talk)
+    def test_device_srp_auth_needs_an_attempt(self, api: ApiClient) -> None:
+        """DEVICE_SRP_AUTH without a sign-in before it is refused."""
+        device = confirmed_device(api)
         with refused(*WRONG):
-            talk.respond("DEVICE_SRP_AUTH", USERNAME="ada", DEVICE_KEY=device.key, SRP_A="2")
+            api.respond("DEVICE_SRP_AUTH", USERNAME="ada", DEVICE_KEY=device.key, SRP_A="2")
 
-    def test_wrong_device_password(self, talk: Talk) -> None:
-        """A wrong proof is told in the words of a wrong password, and ends the attempt."""
-        device = a_device(talk)
+    def test_a_wrong_device_password(self, api: ApiClient) -> None:
+        """A wrong proof has the error of a wrong password, and ends the attempt."""
+        device = confirmed_device(api)
         device.password = "wrong"
         with refused(*WRONG):
-            device.prove(talk.srp("ada", PASSWORD, DEVICE_KEY=device.key))
+            device.prove(api.srp("ada", PASSWORD, DEVICE_KEY=device.key))
 
-    def test_another_device(self, talk: Talk) -> None:
-        """The device that was named is the one that is proved."""
-        device, other = a_device(talk), a_device(talk)
-        asked = talk.srp("ada", PASSWORD, DEVICE_KEY=device.key)
+    def test_another_device(self, api: ApiClient) -> None:
+        """Only the device of DEVICE_KEY is proved."""
+        device, other = confirmed_device(api), confirmed_device(api)
+        challenge_reply = api.srp("ada", PASSWORD, DEVICE_KEY=device.key)
         with refused(*NO_DEVICE):
-            talk.answer(asked, "ada", DEVICE_KEY=other.key, SRP_A=talk.mine.SRP_A)
+            api.answer(challenge_reply, "ada", DEVICE_KEY=other.key, SRP_A=api.mine.SRP_A)
 
-    def test_no_device_key(self, talk: Talk) -> None:
-        """DEVICE_SRP_AUTH without the key is told so."""
-        asked = talk.srp("ada", PASSWORD, DEVICE_KEY=a_device(talk).key)
+    def test_a_missing_device_key(self, api: ApiClient) -> None:
+        """DEVICE_SRP_AUTH without the key names it as missing."""
+        challenge_reply = api.srp("ada", PASSWORD, DEVICE_KEY=confirmed_device(api).key)
         with refused("InvalidParameterException", "Missing required parameter DEVICE_KEY"):
-            talk.answer(asked, "ada", SRP_A=talk.mine.SRP_A)
+            api.answer(challenge_reply, "ada", SRP_A=api.mine.SRP_A)
 
     @pytest.mark.parametrize("srp_a", ["00", srp.to_hex(srp.N), "1" * 100_000])
-    def test_dangerous_srp_a(self, talk: Talk, srp_a: str) -> None:
-        """SRP_A is as bounded here as anywhere."""
-        device = a_device(talk)
-        asked = talk.srp("ada", PASSWORD, DEVICE_KEY=device.key)
+    def test_dangerous_srp_a(self, api: ApiClient, srp_a: str) -> None:
+        """SRP_A has the same bounds as in USER_SRP_AUTH."""
+        device = confirmed_device(api)
+        challenge_reply = api.srp("ada", PASSWORD, DEVICE_KEY=device.key)
         with refused(
             "InvalidParameterException", "SRP_A is not the public value of an SRP client."
         ):
-            talk.answer(asked, "ada", DEVICE_KEY=device.key, SRP_A=srp_a)
+            api.answer(challenge_reply, "ada", DEVICE_KEY=device.key, SRP_A=srp_a)
 
-    def test_a_secret_block_of_the_password(self, talk: Talk) -> None:
-        """The device is not proved by the user's own proof."""
-        device = a_device(talk)
-        asked = talk.srp_a("ada", DEVICE_KEY=device.key)
-        claim = talk.claim(asked, PASSWORD)
-        reply = device.begin(talk.answer(asked, "ada", **claim))
+    def test_a_secret_block_of_the_password(self, api: ApiClient) -> None:
+        """The proof of the password does not prove the device."""
+        device = confirmed_device(api)
+        challenge_reply = api.srp_a("ada", DEVICE_KEY=device.key)
+        claim = api.claim(challenge_reply, PASSWORD)
+        reply = device.begin(api.answer(challenge_reply, "ada", **claim))
         with refused(*WRONG):
-            talk.answer(reply, "ada", DEVICE_KEY=device.key, **claim)
+            api.answer(reply, "ada", DEVICE_KEY=device.key, **claim)
 
 
 class TestRemembering:
     """ConfirmDevice, UpdateDeviceStatus, ForgetDevice."""
 
     def test_at_once(self, signing_key: RSAKey) -> None:
-        """A confirmed device is remembered, and no confirmation is necessary (asserted)."""
-        talk = Talk(a_pool(signing_key, AFTER))
-        device = Device(talk, talk.srp("ada", PASSWORD))
+        """A confirmed device is remembered, and UserConfirmationNecessary is false (asserted)."""
+        api = ApiClient(make_pool(signing_key, AFTER))
+        device = UserDevice(api, api.srp("ada", PASSWORD))
 
         assert device.confirm()["UserConfirmationNecessary"] is False
 
     def test_on_user_prompt(self, signing_key: RSAKey) -> None:
-        """With DeviceOnlyRememberedOnUserPrompt, UpdateDeviceStatus remembers it, or no more."""
+        """With DeviceOnlyRememberedOnUserPrompt, UpdateDeviceStatus remembers it, or forgets it again."""
         prompt = DeviceConfiguration(device_only_remembered_on_user_prompt=True)
-        talk = Talk(a_pool(signing_key, prompt))
-        device = Device(talk, talk.srp("ada", PASSWORD))
+        api = ApiClient(make_pool(signing_key, prompt))
+        device = UserDevice(api, api.srp("ada", PASSWORD))
         token = device.tokens["AccessToken"]
 
         assert device.confirm()["UserConfirmationNecessary"] is True
-        assert "AuthenticationResult" in talk.srp("ada", PASSWORD, DEVICE_KEY=device.key)
+        assert "AuthenticationResult" in api.srp("ada", PASSWORD, DEVICE_KEY=device.key)
 
-        talk.boto.update_device_status(
+        api.boto.update_device_status(
             AccessToken=token, DeviceKey=device.key, DeviceRememberedStatus="remembered"
         )
 
         assert "AuthenticationResult" in device.prove(
-            talk.srp("ada", PASSWORD, DEVICE_KEY=device.key)
+            api.srp("ada", PASSWORD, DEVICE_KEY=device.key)
         )
 
-        talk.boto.update_device_status(
+        api.boto.update_device_status(
             AccessToken=token, DeviceKey=device.key, DeviceRememberedStatus="not_remembered"
         )
 
-        assert "AuthenticationResult" in talk.srp("ada", PASSWORD, DEVICE_KEY=device.key)
+        assert "AuthenticationResult" in api.srp("ada", PASSWORD, DEVICE_KEY=device.key)
 
-    def test_forgotten(self, signing_key: RSAKey) -> None:
-        """A forgotten device is not one any more."""
-        talk = Talk(a_pool(signing_key, AFTER))
-        device = a_device(talk)
-        talk.boto.forget_device(AccessToken=device.tokens["AccessToken"], DeviceKey=device.key)
+    def test_forget_device(self, signing_key: RSAKey) -> None:
+        """A device does not exist after ForgetDevice."""
+        api = ApiClient(make_pool(signing_key, AFTER))
+        device = confirmed_device(api)
+        api.boto.forget_device(AccessToken=device.tokens["AccessToken"], DeviceKey=device.key)
         with refused(*NO_DEVICE):
-            talk.password("ada", PASSWORD, DEVICE_KEY=device.key)
+            api.password("ada", PASSWORD, DEVICE_KEY=device.key)
 
-    def test_seen(self, signing_key: RSAKey) -> None:
-        """GetDevice and ListDevices show the confirmed ones, page by page."""
-        talk = Talk(a_pool(signing_key, AFTER))
-        keys = [a_device(talk).key for _ in range(3)]
-        token = talk.srp("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
-        seen = talk.boto.get_device(AccessToken=token, DeviceKey=keys[0])["Device"]
-        page = talk.boto.list_devices(AccessToken=token, Limit=2)
-        rest = talk.boto.list_devices(
+    def test_get_and_list(self, signing_key: RSAKey) -> None:
+        """GetDevice and ListDevices return the confirmed ones, page by page."""
+        api = ApiClient(make_pool(signing_key, AFTER))
+        keys = [confirmed_device(api).key for _ in range(3)]
+        token = api.srp("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
+        device_type = api.boto.get_device(AccessToken=token, DeviceKey=keys[0])["Device"]
+        page = api.boto.list_devices(AccessToken=token, Limit=2)
+        rest = api.boto.list_devices(
             AccessToken=token, Limit=2, PaginationToken=page["PaginationToken"]
         )
 
-        assert {each["Name"]: each["Value"] for each in seen["DeviceAttributes"]} == {
+        assert {each["Name"]: each["Value"] for each in device_type["DeviceAttributes"]} == {
             "device_status": "valid",
             "device_name": "laptop",
             "dev:device_remembered_status": "remembered",
         }
-        assert seen["DeviceCreateDate"].timestamp() == pytest.approx(
-            talk.pool.clock().timestamp(), abs=1
+        assert device_type["DeviceCreateDate"].timestamp() == pytest.approx(
+            api.pool.clock().timestamp(), abs=1
         )
         assert keys == [each["DeviceKey"] for each in page["Devices"] + rest["Devices"]]
         assert "PaginationToken" not in rest
 
-    def test_what_cannot_be_confirmed(self, signing_key: RSAKey) -> None:
-        """A key that was not issued, one confirmed already, a verifier that is none."""
-        talk = Talk(a_pool(signing_key, AFTER))
-        device = Device(talk, talk.srp("ada", PASSWORD))
-        given = {"PasswordVerifier": "AA==", "Salt": "AA=="}
+    def test_invalid_confirmations(self, signing_key: RSAKey) -> None:
+        """A key that was not issued, one confirmed already, an invalid verifier."""
+        api = ApiClient(make_pool(signing_key, AFTER))
+        device = UserDevice(api, api.srp("ada", PASSWORD))
+        verifier_config = {"PasswordVerifier": "AA==", "Salt": "AA=="}
         token = device.tokens["AccessToken"]
         with refused("InvalidParameterException", "Invalid device key given."):
-            talk.boto.confirm_device(
-                AccessToken=token, DeviceKey="eu-west-1_other", DeviceSecretVerifierConfig=given
+            api.boto.confirm_device(
+                AccessToken=token,
+                DeviceKey="eu-west-1_other",
+                DeviceSecretVerifierConfig=verifier_config,
             )
         with refused("InvalidParameterException", "Invalid device secret verifier config."):
-            talk.boto.confirm_device(
-                AccessToken=token, DeviceKey=device.key, DeviceSecretVerifierConfig=given
+            api.boto.confirm_device(
+                AccessToken=token, DeviceKey=device.key, DeviceSecretVerifierConfig=verifier_config
             )
         device.confirm()
         with refused("DeviceKeyExistsException", "Device already exists."):
             device.confirm()
 
     def test_an_unpadded_verifier_is_refused(self, signing_key: RSAKey) -> None:
-        """Without the zero byte in front a verifier reads as negative (amplify-js #7618)."""
-        talk = Talk(a_pool(signing_key, AFTER))
-        device = Device(talk, talk.srp("ada", PASSWORD))
+        """Without the zero byte in front a verifier is negative (amplify-js #7618)."""
+        api = ApiClient(make_pool(signing_key, AFTER))
+        device = UserDevice(api, api.srp("ada", PASSWORD))
         unpadded = base64.b64encode(b"\xff" * 384).decode()
         with refused("InvalidParameterException", "Invalid device secret verifier config."):
-            talk.boto.confirm_device(
+            api.boto.confirm_device(
                 AccessToken=device.tokens["AccessToken"],
                 DeviceKey=device.key,
                 DeviceSecretVerifierConfig={"PasswordVerifier": unpadded, "Salt": "AQ=="},
             )
 
-    def test_unconfirmed_devices_do_not_pile_up(self, signing_key: RSAKey) -> None:
-        """Those that nobody confirmed are forgotten, the oldest first."""
-        pool = a_pool(signing_key, AFTER)
-        talk = Talk(pool)
-        kept = a_device(talk)
+    def test_unconfirmed_devices_are_removed(self, signing_key: RSAKey) -> None:
+        """The oldest devices that were never confirmed are removed."""
+        pool = make_pool(signing_key, AFTER)
+        api = ApiClient(pool)
+        first_device = confirmed_device(api)
         for _ in range(40):
-            talk.password("ada", PASSWORD)
+            api.password("ada", PASSWORD)
 
         assert len(pool.user("ada").devices) == 33
-        assert kept.key in pool.user("ada").devices
+        assert first_device.key in pool.user("ada").devices
 
 
 def test_a_pool_without_devices_ignores_them(signing_key: RSAKey) -> None:
-    """Without DeviceConfiguration there is no NewDeviceMetadata, and DEVICE_KEY means nothing."""
-    done = Talk(a_pool(signing_key, None)).srp("ada", PASSWORD, DEVICE_KEY="eu-west-1_x")
+    """Without DeviceConfiguration there is no NewDeviceMetadata, and DEVICE_KEY is ignored."""
+    done = ApiClient(make_pool(signing_key, None)).srp("ada", PASSWORD, DEVICE_KEY="eu-west-1_x")
 
     assert "NewDeviceMetadata" not in done["AuthenticationResult"]
 
 
 def test_refresh_needs_the_device(signing_key: RSAKey) -> None:
-    """A session that has a device is refreshed with its DEVICE_KEY only."""
-    talk = Talk(a_pool(signing_key, AFTER))
-    device = a_device(talk)
+    """A sign-in that has a device is refreshed with its DEVICE_KEY only."""
+    api = ApiClient(make_pool(signing_key, AFTER))
+    device = confirmed_device(api)
     token = device.tokens["RefreshToken"]
     with refused("NotAuthorizedException", "Invalid Refresh Token."):
-        talk.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=token)
+        api.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=token)
     with refused("NotAuthorizedException", "Invalid Refresh Token."):
-        talk.boto.get_tokens_from_refresh_token(RefreshToken=token, ClientId=talk.app.client_id)
+        api.boto.get_tokens_from_refresh_token(RefreshToken=token, ClientId=api.app.client_id)
 
-    assert "AuthenticationResult" in talk.initiate(
+    assert "AuthenticationResult" in api.initiate(
         "REFRESH_TOKEN_AUTH", REFRESH_TOKEN=token, DEVICE_KEY=device.key
     )
-    assert "AuthenticationResult" in talk.boto.get_tokens_from_refresh_token(
-        RefreshToken=token, ClientId=talk.app.client_id, DeviceKey=device.key
+    assert "AuthenticationResult" in api.boto.get_tokens_from_refresh_token(
+        RefreshToken=token, ClientId=api.app.client_id, DeviceKey=device.key
     )
 
 
-def test_under_custom_auth(signing_key: RSAKey) -> None:
-    """After issueTokens the device is proved, the password not being needed."""
+def test_custom_auth(signing_key: RSAKey) -> None:
+    """After issueTokens the device is proved, although there was no password."""
     triggers = Triggers(
         define=lambda event: event["response"].update(issueTokens=True),
         create=print,
         verify=print,
     )
-    talk = Talk(a_pool(signing_key, AFTER, triggers=triggers))
-    device = a_device(talk)
+    api = ApiClient(make_pool(signing_key, AFTER, triggers=triggers))
+    device = confirmed_device(api)
     with refused(*NO_DEVICE):
-        talk.initiate("CUSTOM_AUTH", USERNAME="ada", DEVICE_KEY="eu-west-1_stale")
-    asked = talk.initiate("CUSTOM_AUTH", USERNAME="ada", DEVICE_KEY=device.key)
+        api.initiate("CUSTOM_AUTH", USERNAME="ada", DEVICE_KEY="eu-west-1_stale")
+    challenge_reply = api.initiate("CUSTOM_AUTH", USERNAME="ada", DEVICE_KEY=device.key)
 
-    assert "AuthenticationResult" in device.prove(asked)
+    assert "AuthenticationResult" in device.prove(challenge_reply)
 
 
-def test_a_stale_key_costs_no_code(signing_key: RSAKey) -> None:
-    """The key is looked at before the code: the code is good for the same answer without it."""
-    pool = a_pool(signing_key, INSTEAD, mfa="ON", mfa_methods=["SMS_MFA"])
-    talk = Talk(pool)
-    asked = talk.password("ada", PASSWORD)
+def test_an_unknown_key_uses_up_no_code(signing_key: RSAKey) -> None:
+    """The key is checked before the code: the code is accepted with the same answer without the key."""
+    pool = make_pool(signing_key, INSTEAD, mfa="ON", mfa_methods=["SMS_MFA"])
+    api = ApiClient(pool)
+    challenge_reply = api.password("ada", PASSWORD)
     code = pool.outbox.code_for("ada")
     with refused(*NO_DEVICE):
-        talk.answer(asked, "ada", SMS_MFA_CODE=code, DEVICE_KEY="eu-west-1_stale")
+        api.answer(challenge_reply, "ada", SMS_MFA_CODE=code, DEVICE_KEY="eu-west-1_stale")
 
-    assert "AuthenticationResult" in talk.answer(asked, "ada", SMS_MFA_CODE=code)
+    assert "AuthenticationResult" in api.answer(challenge_reply, "ada", SMS_MFA_CODE=code)
 
 
-def test_a_temporary_password_on_a_known_device(signing_key: RSAKey) -> None:
-    """The new password comes first; the device does not stand for it."""
-    pool = a_pool(signing_key, INSTEAD, mfa="ON", mfa_methods=["SMS_MFA"])
-    talk = Talk(pool)
-    device = a_device(talk)
-    talk.boto.admin_set_user_password(
+def test_a_temporary_password_with_a_known_device(signing_key: RSAKey) -> None:
+    """The new password comes first; the device does not replace it."""
+    pool = make_pool(signing_key, INSTEAD, mfa="ON", mfa_methods=["SMS_MFA"])
+    api = ApiClient(pool)
+    device = confirmed_device(api)
+    api.boto.admin_set_user_password(
         UserPoolId=pool.pool_id, Username="ada", Password="Temp-Passw0rd!"
     )
-    asked = talk.srp("ada", "Temp-Passw0rd!", DEVICE_KEY=device.key)
+    challenge_reply = api.srp("ada", "Temp-Passw0rd!", DEVICE_KEY=device.key)
 
-    assert asked["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
-    asked = talk.answer(asked, "ada", NEW_PASSWORD="New-Passw0rd!")
-    assert "AuthenticationResult" in device.prove(asked)
+    assert challenge_reply["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
+    challenge_reply = api.answer(challenge_reply, "ada", NEW_PASSWORD="New-Passw0rd!")
+    assert "AuthenticationResult" in device.prove(challenge_reply)
 
 
 class TestContradictions:
-    """Where sources disagree, a setting goes the other way."""
+    """Where sources contradict each other, a setting does the other."""
 
-    def test_email_is_asked_all_the_same(self, signing_key: RSAKey) -> None:
-        """The AWS API reference lets a device stand for SMS and TOTP only."""
+    def test_email_mfa_is_not_replaced(self, signing_key: RSAKey) -> None:
+        """In the AWS API reference a device replaces SMS and TOTP only."""
         pool = LocalPool(
             key=signing_key,
             mfa="ON",
@@ -401,27 +409,27 @@ class TestContradictions:
             contradictions=Contradictions(device_replaces_email_mfa=False),
         )
         pool.add_user("ada", PASSWORD, email="ada@example.com")
-        talk = Talk(pool)
+        api = ApiClient(pool)
 
-        def coded(asked: Any) -> Any:
-            return talk.answer(asked, "ada", EMAIL_OTP_CODE=pool.outbox.code_for("ada"))
+        def coded(challenge_reply: Any) -> Any:
+            return api.answer(challenge_reply, "ada", EMAIL_OTP_CODE=pool.outbox.code_for("ada"))
 
-        device = Device(talk, coded(talk.srp("ada", PASSWORD)))
+        device = UserDevice(api, coded(api.srp("ada", PASSWORD)))
         device.confirm()
-        asked = talk.srp("ada", PASSWORD, DEVICE_KEY=device.key)
+        challenge_reply = api.srp("ada", PASSWORD, DEVICE_KEY=device.key)
 
-        assert asked["ChallengeName"] == "EMAIL_OTP"
-        assert "AuthenticationResult" in device.prove(coded(asked))
+        assert challenge_reply["ChallengeName"] == "EMAIL_OTP"
+        assert "AuthenticationResult" in device.prove(coded(challenge_reply))
 
     @pytest.mark.parametrize("tracked", [True, False])
     def test_admin_flows(self, signing_key: RSAKey, tracked: bool) -> None:  # noqa: FBT001 - a case
-        """An older developer guide has no devices in the administrators' password flows."""
-        pool = a_pool(
+        """In an older developer guide the administrators' password flows have no devices."""
+        pool = make_pool(
             signing_key,
             AFTER,
             contradictions=Contradictions(devices_tracked_in_admin_flows=tracked),
         )
-        done = Talk(pool).initiate_as_admin(
+        done = ApiClient(pool).initiate_as_admin(
             "ADMIN_USER_PASSWORD_AUTH", USERNAME="ada", PASSWORD=PASSWORD
         )
 
@@ -433,7 +441,7 @@ def test_pycognito(signing_key: RSAKey, device_configuration: DeviceConfiguratio
     """pycognito, which sends no Session in any of the three proofs, signs in with its device."""
     pool = LocalPool(key=signing_key, device=device_configuration)
     pool.add_user("ada", PASSWORD)
-    device = a_device(Talk(pool))
+    device = confirmed_device(ApiClient(pool))
     done = AWSSRP(
         "ada",
         PASSWORD,

@@ -1,4 +1,4 @@
-"""A fork of a pool is the same pool at that moment; a forked process finds the pool's locks free."""
+"""`LocalPool.fork` copies a pool; a forked process finds the pool's locks free."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from authfsm.local import LocalPool, ManualClock, Message
 PASSWORD = "Correct-Horse-1"
 
 
-def test_one_sign_in_ends_in_both(signing_key: RSAKey) -> None:
-    """Forked while a code is asked: the same code, on the same session, is good once in each."""
+def test_sign_in_continues_in_both(signing_key: RSAKey) -> None:
+    """A sign-in that was forked while it awaits a code accepts the code once in each pool."""
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key, clock=ManualClock())
     pool.add_user("ada", PASSWORD, phone_number="+15555550143")
     flow, key = pool.cognito().sign_in("ada", PASSWORD), new_key()
@@ -37,8 +37,8 @@ def test_one_sign_in_ends_in_both(signing_key: RSAKey) -> None:
         jwt.decode(tokens.access_token.reveal(), signing_key)
 
 
-def test_whoever_watches_one_does_not_watch_the_other(signing_key: RSAKey) -> None:
-    """A queue that is told of each message is no part of the pool: it cannot be copied, and need not be."""
+def test_watchers_are_not_copied(signing_key: RSAKey) -> None:
+    """A watcher of the outbox need not be copyable, and does not get the fork's messages."""
     told: Queue[Message] = Queue()
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
     pool.add_user("ada", PASSWORD, phone_number="+15555550143")
@@ -50,8 +50,8 @@ def test_whoever_watches_one_does_not_watch_the_other(signing_key: RSAKey) -> No
     assert told.qsize() == 1
 
 
-def test_what_is_done_to_one_is_not_done_to_the_other(signing_key: RSAKey) -> None:
-    """Users, failures, messages and signed-out sessions stay where they are."""
+def test_changes_are_separate(signing_key: RSAKey) -> None:
+    """Users, failures, messages and sign-outs of one pool do not affect the other."""
     pool = LocalPool(key=signing_key, clock=ManualClock())
     pool.add_user("ada", PASSWORD)
     fork = pool.fork()
@@ -85,11 +85,11 @@ def _ends_well(child: Any) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
-class TestAForkedProcess:
+class TestForkedProcess:
     FORKED = multiprocessing.get_context("fork") if hasattr(os, "fork") else None
 
     def signs_in(self, pool: LocalPool) -> Any:
-        """A process that signs in, makes a client and asks for the keys."""
+        """Fork a process that signs in, makes a client and gets the keys."""
 
         def run() -> None:
             assert pool.cognito().sign_in("ada", PASSWORD).state is State.AUTHENTICATED
@@ -97,13 +97,13 @@ class TestAForkedProcess:
 
         return self.FORKED.Process(target=run)  # type: ignore[union-attr]
 
-    @pytest.mark.parametrize("lock", ["_lock", "_making"])
-    def test_forked_while_another_thread_is_within(self, signing_key: RSAKey, lock: str) -> None:
-        """The child does not wait for a thread that it has not."""
+    @pytest.mark.parametrize("lock", ["_lock", "_key_lock"])
+    def test_lock_held_by_another_thread(self, signing_key: RSAKey, lock: str) -> None:
+        """The child does not wait for a lock of a thread that it does not have."""
         pool = LocalPool(key=signing_key)
         pool.add_user("ada", PASSWORD)
         held, done = threading.Event(), threading.Event()
-        within = pool._lock if lock == "_lock" else pool._core.token_issuer._making
+        within = pool._lock if lock == "_lock" else pool._core.token_issuer._key_lock
 
         def hold() -> None:
             with within:
@@ -120,8 +120,8 @@ class TestAForkedProcess:
             thread.join()
         assert pool.cognito().sign_in("ada", PASSWORD).state is State.AUTHENTICATED
 
-    def test_forked_by_who_is_within(self, signing_key: RSAKey) -> None:
-        """A trigger that forks leaves parent and child with a pool that works."""
+    def test_fork_in_a_trigger(self, signing_key: RSAKey) -> None:
+        """After a trigger forks, the pool works in parent and child."""
         pool = LocalPool(key=signing_key)
         pool.add_user("ada", PASSWORD)
         child = self.signs_in(pool)
@@ -130,8 +130,8 @@ class TestAForkedProcess:
 
         assert pool.cognito().sign_in("ada", PASSWORD).state is State.AUTHENTICATED
 
-    def test_forked_at_any_moment(self, signing_key: RSAKey) -> None:
-        """Ten children, forked while four threads sign in, each sign in too."""
+    def test_fork_at_any_time(self, signing_key: RSAKey) -> None:
+        """Ten children, forked while four threads sign in, sign in themselves."""
         pool = LocalPool(key=signing_key)
         for name in ("ada", "bob"):
             pool.add_user(name, PASSWORD)

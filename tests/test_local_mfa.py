@@ -1,4 +1,4 @@
-"""The second factor: which one is asked for, how it is proved, how one comes to have one."""
+"""The second factor: which one is asked for, how it is checked, and how it is set up."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import pyotp
 import pytest
+from api_client import MISMATCH, UNKNOWN, USED, WRONG, ApiClient, refused
 from joserfc.jwk import RSAKey
-from local_talk import MISMATCH, UNKNOWN, USED, WRONG, Talk, refused
 
 from authfsm.base.secret import Secret
 from authfsm.local import Contradictions, LocalPool, ManualClock, PoolConfiguration, PoolRefusal
@@ -24,31 +24,31 @@ SELECT, SETUP = State.SELECT_MFA_TYPE, State.MFA_SETUP
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """A clock that stands still."""
+    """A clock that the test moves."""
     return ManualClock()
 
 
 def totp(clock: ManualClock, secret: str = SECRET, steps: int = 0) -> str:
-    """The code of an authenticator app, some 30-second steps from now."""
+    """Return the code of an authenticator app, some 30-second steps from now."""
     return pyotp.TOTP(secret).at(int(clock().timestamp()) + 30 * steps)
 
 
 def user(**facts: Any) -> User:
-    """A user with `totp`, `phone`, `email`; factors switched on; one preferred."""
+    """Return a user who has some of `totp`, `phone`, `email`, with some factors on and one preferred."""
     clock = ManualClock()
-    made = User("ada", "sub", clock(), clock())
+    new_user = User("ada", "sub", clock(), clock())
     if facts.get("totp"):
-        made.software_token = SoftwareToken(Secret(SECRET))
+        new_user.software_token = SoftwareToken(Secret(SECRET))
     for name in ("phone_number", "email"):
         if facts.get(name):
-            made.attributes[name] = "x"
-    made.mfa_enabled = frozenset(facts.get("on", ()))
-    made.preferred_mfa = facts.get("prefers")
-    return made
+            new_user.attributes[name] = "x"
+    new_user.mfa_enabled = frozenset(facts.get("on", ()))
+    new_user.preferred_mfa = facts.get("prefers")
+    return new_user
 
 
 def pool_settings(**facts: Any) -> PoolConfiguration:
-    """A pool's settings."""
+    """Return the settings of a pool."""
     return PoolConfiguration("eu-west-1_abc", "https://issuer", **facts)
 
 
@@ -125,7 +125,7 @@ def test_the_decision_tree(
     facts: dict[str, Any],
     expected: RequiredMfa | type[PoolRefusal] | None,
 ) -> None:
-    """What is asked follows the developer guide's tree, step by step."""
+    """The required factor follows the developer guide's decision tree, step by step."""
     if expected is PoolRefusal:
         with pytest.raises(PoolRefusal):
             required_mfa(pool_settings(**settings), user(**facts))
@@ -134,8 +134,8 @@ def test_the_decision_tree(
 
 
 @pytest.mark.parametrize("impossible", ["ABC", "not base32!", "JBSWY3DP", "1" * 32])
-def test_a_secret_no_app_could_use_is_refused_at_once(signing_key: RSAKey, impossible: str) -> None:
-    """A TOTP secret that makes no codes is a ValueError that does not quote it, and no user is made."""
+def test_an_unusable_totp_secret_is_refused_at_once(signing_key: RSAKey, impossible: str) -> None:
+    """A TOTP secret that gives no codes raises ValueError, which does not quote it; no user is created."""
     pool = LocalPool(key=signing_key)
 
     with pytest.raises(ValueError, match="base32") as caught:
@@ -157,18 +157,18 @@ class TestSentCodes:
             ("EMAIL_OTP", "EMAIL", "ada@example.com", "a***@e***"),
         ],
     )
-    def test_the_code_goes_where_the_challenge_says(
+    def test_the_code_goes_to_the_address_in_the_challenge(
         self, signing_key: RSAKey, method: str, medium: str, to: str, shown: str
     ) -> None:
-        """Six digits lie in the outbox; the challenge shows the address masked."""
+        """Six digits are in the outbox; the challenge shows the address masked."""
         pool = LocalPool(key=signing_key, mfa="ON", mfa_methods=[method])
         pool.add_user("ada", PASSWORD, phone_number="+15550001111", email="ada@example.com")
-        talk = Talk(pool)
-        asked = talk.password("ada", PASSWORD)
+        api = ApiClient(pool)
+        challenge_reply = api.password("ada", PASSWORD)
         message = pool.outbox[-1]
 
-        assert method == asked["ChallengeName"]
-        assert asked["ChallengeParameters"] == {
+        assert method == challenge_reply["ChallengeName"]
+        assert challenge_reply["ChallengeParameters"] == {
             "CODE_DELIVERY_DELIVERY_MEDIUM": medium,
             "CODE_DELIVERY_DESTINATION": shown,
             "USER_ID_FOR_SRP": "ada",
@@ -181,17 +181,17 @@ class TestSentCodes:
         )
         assert len(message.code.reveal()) == 6
         assert pool.outbox.code_for(to) == message.code.reveal()
-        assert "AuthenticationResult" in talk.answer(
-            asked, "ada", **{f"{method}_CODE": message.code.reveal()}
+        assert "AuthenticationResult" in api.answer(
+            challenge_reply, "ada", **{f"{method}_CODE": message.code.reveal()}
         )
 
     def test_the_right_code_verifies_the_address(self, signing_key: RSAKey) -> None:
-        """MFA may go to an unverified number; the code then proves it (documented)."""
+        """MFA may use an unverified number; the right code then verifies it (documented)."""
         pool = LocalPool(key=signing_key, mfa="ON", aliases=["phone_number"])
         pool.add_user("ada", PASSWORD, phone_number="+15550001111", verified=False)
-        talk = Talk(pool)
-        asked = talk.password("ada", PASSWORD)
-        talk.answer(asked, "ada", SMS_MFA_CODE=pool.outbox.code_for("ada"))
+        api = ApiClient(pool)
+        challenge_reply = api.password("ada", PASSWORD)
+        api.answer(challenge_reply, "ada", SMS_MFA_CODE=pool.outbox.code_for("ada"))
 
         assert pool.user("+15550001111").attributes["phone_number_verified"] == "true"
 
@@ -207,50 +207,54 @@ class TestSoftwareToken:
         return pool
 
     @pytest.mark.parametrize("steps", [-1, 0, 1])
-    def test_one_step_either_side(self, pool: LocalPool, clock: ManualClock, steps: int) -> None:
-        """The present code is taken, and its neighbours are."""
-        talk = Talk(pool)
-        asked = talk.srp("ada", PASSWORD)
+    def test_codes_of_adjacent_steps_are_accepted(
+        self, pool: LocalPool, clock: ManualClock, steps: int
+    ) -> None:
+        """The present code is accepted, and those of the step before and after."""
+        api = ApiClient(pool)
+        challenge_reply = api.srp("ada", PASSWORD)
 
-        assert asked["ChallengeName"] == "SOFTWARE_TOKEN_MFA"
-        assert "AuthenticationResult" in talk.answer(
-            asked, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock, steps=steps)
+        assert challenge_reply["ChallengeName"] == "SOFTWARE_TOKEN_MFA"
+        assert "AuthenticationResult" in api.answer(
+            challenge_reply, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock, steps=steps)
         )
 
     @pytest.mark.parametrize("steps", [-2, 2])
-    def test_two_steps_are_too_far(self, pool: LocalPool, clock: ManualClock, steps: int) -> None:
-        """A code of a minute ago, or of a minute hence, is not."""
-        talk = Talk(pool)
-        asked = talk.password("ada", PASSWORD)
+    def test_codes_two_steps_away_are_refused(
+        self, pool: LocalPool, clock: ManualClock, steps: int
+    ) -> None:
+        """A code from a minute ago, or from a minute ahead, is refused."""
+        api = ApiClient(pool)
+        challenge_reply = api.password("ada", PASSWORD)
         near = {totp(clock, steps=each) for each in (-1, 0, 1)}
         if totp(clock, steps=steps) in near:  # pragma: no cover - one in 300,000
             return
         with refused("CodeMismatchException", "Invalid code received for user"):
-            talk.answer(asked, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock, steps=steps))
+            api.answer(challenge_reply, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock, steps=steps))
 
     def test_a_code_is_used_once(self, pool: LocalPool, clock: ManualClock) -> None:
-        """A code that signed in is spent; the next step's code, on the same session, is not."""
-        talk = Talk(pool)
-        asked = talk.password("ada", PASSWORD)
-        talk.answer(asked, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock))
-        again = talk.password("ada", PASSWORD)
+        """A code that signed in is used up; the next step's code is accepted, with the same session."""
+        api = ApiClient(pool)
+        challenge_reply = api.password("ada", PASSWORD)
+        api.answer(challenge_reply, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock))
+        again = api.password("ada", PASSWORD)
         with refused("ExpiredCodeException", "Your software token has already been used once."):
-            talk.answer(again, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock))
+            api.answer(again, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock))
         clock.advance(30)
 
-        assert "AuthenticationResult" in talk.answer(
+        assert "AuthenticationResult" in api.answer(
             again, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock)
         )
 
-    def test_it_locks_out(self, pool: LocalPool, clock: ManualClock) -> None:
-        """Five wrong codes, and the right one waits."""
-        talk = Talk(pool)
-        asked = talk.password("ada", PASSWORD)
+    def test_wrong_codes_lock_out(self, pool: LocalPool, clock: ManualClock) -> None:
+        """After five wrong codes the right code is refused until the lock-out ends."""
+        api = ApiClient(pool)
+        challenge_reply = api.password("ada", PASSWORD)
         for _ in range(5):
             with refused("CodeMismatchException", "Invalid code received for user"):
-                talk.answer(asked, "ada", SOFTWARE_TOKEN_MFA_CODE="x")
+                api.answer(challenge_reply, "ada", SOFTWARE_TOKEN_MFA_CODE="x")
         with refused("NotAuthorizedException", "Password attempts exceeded"):
-            talk.answer(asked, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock))
+            api.answer(challenge_reply, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock))
 
 
 class TestSelectMfaType:
@@ -263,54 +267,56 @@ class TestSelectMfaType:
         pool.add_user("ada", PASSWORD, totp_secret=SECRET, phone_number="+15550001111")
         return pool
 
-    def test_what_is_offered(self, pool: LocalPool) -> None:
+    def test_the_offered_factors(self, pool: LocalPool) -> None:
         """MFAS_CAN_CHOOSE is JSON in a string."""
-        asked = Talk(pool).password("ada", PASSWORD)
+        challenge_reply = ApiClient(pool).password("ada", PASSWORD)
 
-        assert asked["ChallengeName"] == "SELECT_MFA_TYPE"
-        assert json.loads(asked["ChallengeParameters"]["MFAS_CAN_CHOOSE"]) == [
+        assert challenge_reply["ChallengeName"] == "SELECT_MFA_TYPE"
+        assert json.loads(challenge_reply["ChallengeParameters"]["MFAS_CAN_CHOOSE"]) == [
             "SMS_MFA",
             "SOFTWARE_TOKEN_MFA",
         ]
 
     @pytest.mark.parametrize("chosen", ["SMS_MFA", "SOFTWARE_TOKEN_MFA"])
-    def test_what_was_chosen_is_asked(
+    def test_the_chosen_factor_is_asked_for(
         self, pool: LocalPool, clock: ManualClock, chosen: str
     ) -> None:
-        """The chosen factor is asked for, and its code brings tokens."""
-        talk = Talk(pool)
-        asked = talk.answer(talk.password("ada", PASSWORD), "ada", ANSWER=chosen)
+        """The chosen factor is asked for, and its code returns tokens."""
+        api = ApiClient(pool)
+        challenge_reply = api.answer(api.password("ada", PASSWORD), "ada", ANSWER=chosen)
         code = totp(clock) if chosen == TOTP else pool.outbox.code_for("ada")
 
-        assert chosen == asked["ChallengeName"]
-        assert "AuthenticationResult" in talk.answer(asked, "ada", **{f"{chosen}_CODE": code})
+        assert chosen == challenge_reply["ChallengeName"]
+        assert "AuthenticationResult" in api.answer(
+            challenge_reply, "ada", **{f"{chosen}_CODE": code}
+        )
 
-    def test_what_is_not_offered(self, pool: LocalPool) -> None:
-        """Another factor is refused, and the choice stays open."""
-        talk = Talk(pool)
-        asked = talk.password("ada", PASSWORD)
+    def test_a_factor_that_is_not_offered(self, pool: LocalPool) -> None:
+        """Another factor is refused, and the session can be used again."""
+        api = ApiClient(pool)
+        challenge_reply = api.password("ada", PASSWORD)
         for chosen in ("EMAIL_OTP", "NONSENSE"):
             with refused(
                 "MFAMethodNotFoundException", f"{chosen} is not one of the MFA methods offered."
             ):
-                talk.answer(asked, "ada", ANSWER=chosen)
+                api.answer(challenge_reply, "ada", ANSWER=chosen)
 
-        assert talk.answer(asked, "ada", ANSWER="SMS_MFA")["ChallengeName"] == "SMS_MFA"
+        assert api.answer(challenge_reply, "ada", ANSWER="SMS_MFA")["ChallengeName"] == "SMS_MFA"
 
     def test_a_factor_that_is_not_chosen_yet(self, pool: LocalPool, clock: ManualClock) -> None:
         """A code before the choice is a mismatch (amplify-js #13962)."""
-        talk = Talk(pool)
-        asked = talk.password("ada", PASSWORD)
+        api = ApiClient(pool)
+        challenge_reply = api.password("ada", PASSWORD)
         with refused(*MISMATCH):
-            talk.respond(
+            api.respond(
                 "SOFTWARE_TOKEN_MFA",
-                asked["Session"],
+                challenge_reply["Session"],
                 USERNAME="ada",
                 SOFTWARE_TOKEN_MFA_CODE=totp(clock),
             )
 
-    def test_the_other_spelling(self, signing_key: RSAKey) -> None:
-        """One page of the developer guide spells MFAS_CAN_SELECT: a setting does too."""
+    def test_mfas_can_select(self, signing_key: RSAKey) -> None:
+        """One page of the developer guide has MFAS_CAN_SELECT: a setting uses it."""
         pool = LocalPool(
             key=signing_key,
             mfa="ON",
@@ -318,7 +324,7 @@ class TestSelectMfaType:
         )
         pool.add_user("ada", PASSWORD, email="a@b.c", phone_number="+15550001111")
 
-        assert "MFAS_CAN_SELECT" in Talk(pool).password("ada", PASSWORD)["ChallengeParameters"]
+        assert "MFAS_CAN_SELECT" in ApiClient(pool).password("ada", PASSWORD)["ChallengeParameters"]
 
 
 class TestSetUp:
@@ -326,138 +332,138 @@ class TestSetUp:
 
     @pytest.fixture
     def pool(self, signing_key: RSAKey, clock: ManualClock) -> LocalPool:
-        """A pool that requires MFA; its user has nothing to do it with."""
+        """A pool that requires MFA; its user has no factor."""
         pool = LocalPool(key=signing_key, clock=clock, mfa="ON", mfa_methods=[TOTP, EMAIL])
         pool.add_user("ada", PASSWORD)
         return pool
 
-    def associated(self, talk: Talk) -> tuple[str, str]:
-        """The secret and session of AssociateSoftwareToken in MFA_SETUP."""
-        asked = talk.password("ada", PASSWORD)
+    def associate_token(self, api: ApiClient) -> tuple[str, str]:
+        """Return the secret and session of AssociateSoftwareToken in MFA_SETUP."""
+        challenge_reply = api.password("ada", PASSWORD)
 
-        assert asked["ChallengeName"] == "MFA_SETUP"
-        assert json.loads(asked["ChallengeParameters"]["MFAS_CAN_SETUP"]) == [
+        assert challenge_reply["ChallengeName"] == "MFA_SETUP"
+        assert json.loads(challenge_reply["ChallengeParameters"]["MFAS_CAN_SETUP"]) == [
             "SOFTWARE_TOKEN_MFA",
             "EMAIL_OTP",
         ]
-        reply = talk.boto.associate_software_token(Session=asked["Session"])
-        assert reply["Session"] != asked["Session"]
+        reply = api.boto.associate_software_token(Session=challenge_reply["Session"])
+        assert reply["Session"] != challenge_reply["Session"]
         return reply["SecretCode"], reply["Session"]
 
     def test_totp(self, pool: LocalPool, clock: ManualClock) -> None:
-        """Associate, verify, close: tokens; at the next sign-in the app is asked, its spent code not taken."""
-        talk = Talk(pool)
-        secret, session = self.associated(talk)
-        verified = talk.boto.verify_software_token(
+        """Associate, verify, answer MFA_SETUP: tokens. The next sign-in needs a code, and not the used one."""
+        api = ApiClient(pool)
+        secret, session = self.associate_token(api)
+        verified = api.boto.verify_software_token(
             Session=session, UserCode=totp(clock, secret), FriendlyDeviceName="phone"
         )
 
         assert verified["Status"] == "SUCCESS"
-        assert "AuthenticationResult" in talk.respond(
+        assert "AuthenticationResult" in api.respond(
             "MFA_SETUP", verified["Session"], USERNAME="ada"
         )
 
-        asked = talk.password("ada", PASSWORD)
+        challenge_reply = api.password("ada", PASSWORD)
 
-        assert asked["ChallengeName"] == "SOFTWARE_TOKEN_MFA"
-        assert asked["ChallengeParameters"]["FRIENDLY_DEVICE_NAME"] == "phone"
+        assert challenge_reply["ChallengeName"] == "SOFTWARE_TOKEN_MFA"
+        assert challenge_reply["ChallengeParameters"]["FRIENDLY_DEVICE_NAME"] == "phone"
         with refused("ExpiredCodeException", "Your software token has already been used once."):
-            talk.answer(asked, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock, secret))
+            api.answer(challenge_reply, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock, secret))
         clock.advance(30)
-        assert "AuthenticationResult" in talk.answer(
-            asked, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock, secret)
+        assert "AuthenticationResult" in api.answer(
+            challenge_reply, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock, secret)
         )
 
-    def test_not_closed_without_verification(self, pool: LocalPool) -> None:
-        """MFA_SETUP closed at once, or after AssociateSoftwareToken only, brings nothing."""
-        talk = Talk(pool)
+    def test_setup_needs_verification(self, pool: LocalPool) -> None:
+        """MFA_SETUP answered at once, or after AssociateSoftwareToken only, returns no tokens."""
+        api = ApiClient(pool)
         with refused(*UNKNOWN):
-            talk.answer(talk.password("ada", PASSWORD), "ada")
-        _, session = self.associated(talk)
+            api.answer(api.password("ada", PASSWORD), "ada")
+        _, session = self.associate_token(api)
         with refused(*UNKNOWN):
-            talk.respond("MFA_SETUP", session, USERNAME="ada")
+            api.respond("MFA_SETUP", session, USERNAME="ada")
 
         assert pool.user("ada").software_token is None
 
-    def test_older_sessions_are_spent(self, pool: LocalPool, clock: ManualClock) -> None:
-        """MFA_SETUP's own session does not close it once there is a newer one."""
-        talk = Talk(pool)
-        asked = talk.password("ada", PASSWORD)
-        reply = talk.boto.associate_software_token(Session=asked["Session"])
+    def test_older_sessions_are_used_up(self, pool: LocalPool, clock: ManualClock) -> None:
+        """The session of MFA_SETUP cannot answer it once there is a newer one."""
+        api = ApiClient(pool)
+        challenge_reply = api.password("ada", PASSWORD)
+        reply = api.boto.associate_software_token(Session=challenge_reply["Session"])
         with refused(*USED):
-            talk.answer(asked, "ada")
+            api.answer(challenge_reply, "ada")
         with refused(*USED):
-            talk.boto.verify_software_token(
-                Session=asked["Session"], UserCode=totp(clock, reply["SecretCode"])
+            api.boto.verify_software_token(
+                Session=challenge_reply["Session"], UserCode=totp(clock, reply["SecretCode"])
             )
 
-    def test_a_wrong_code_leaves_the_session(self, pool: LocalPool, clock: ManualClock) -> None:
-        """VerifySoftwareToken refuses, and takes the right code on the same session."""
-        talk = Talk(pool)
-        secret, session = self.associated(talk)
+    def test_a_wrong_code_keeps_the_session(self, pool: LocalPool, clock: ManualClock) -> None:
+        """VerifySoftwareToken refuses a wrong code, and accepts the right one with the same session."""
+        api = ApiClient(pool)
+        secret, session = self.associate_token(api)
         wrong = f"{(int(totp(clock, secret, 5)) + 1) % 10**6:06d}"
         with refused(
             "EnableSoftwareTokenMFAException", "Code mismatch and fail enable Software Token MFA"
         ):
-            talk.boto.verify_software_token(Session=session, UserCode=wrong)
-        reply = talk.boto.verify_software_token(Session=session, UserCode=totp(clock, secret))
+            api.boto.verify_software_token(Session=session, UserCode=wrong)
+        reply = api.boto.verify_software_token(Session=session, UserCode=totp(clock, secret))
 
         assert reply["Status"] == "SUCCESS"
 
     def test_verify_before_associate(self, pool: LocalPool) -> None:
-        """There is nothing to verify yet."""
-        talk = Talk(pool)
-        asked = talk.password("ada", PASSWORD)
+        """VerifySoftwareToken before AssociateSoftwareToken is refused."""
+        api = ApiClient(pool)
+        challenge_reply = api.password("ada", PASSWORD)
         with refused(
             "SoftwareTokenMFANotFoundException", "Software Token MFA does not exist for the user."
         ):
-            talk.boto.verify_software_token(Session=asked["Session"], UserCode="123456")
+            api.boto.verify_software_token(Session=challenge_reply["Session"], UserCode="123456")
 
     def test_a_session_of_another_challenge(self, signing_key: RSAKey) -> None:
-        """No secret is handed out on the session of an MFA that is still to be passed."""
+        """A session of an MFA challenge cannot associate a token."""
         pool = LocalPool(key=signing_key, mfa="ON")
         pool.add_user("ada", PASSWORD, phone_number="+15550001111")
-        talk = Talk(pool)
-        asked = talk.password("ada", PASSWORD)
+        api = ApiClient(pool)
+        challenge_reply = api.password("ada", PASSWORD)
         with refused(*UNKNOWN):
-            talk.boto.associate_software_token(Session=asked["Session"])
+            api.boto.associate_software_token(Session=challenge_reply["Session"])
 
     @pytest.mark.parametrize("key", ["EMAIL", "email"])
     def test_email(self, pool: LocalPool, key: str) -> None:
-        """An address as the answer, then its code: it is the user's, verified, from then on."""
-        talk = Talk(pool)
-        asked = talk.password("ada", PASSWORD)
+        """An address as the answer, then its code: the user has it from then on, verified."""
+        api = ApiClient(pool)
+        challenge_reply = api.password("ada", PASSWORD)
         with refused("InvalidParameterException", "Invalid email address format."):
-            talk.answer(asked, "ada", **{key: "nonsense"})
-        coded = talk.answer(asked, "ada", **{key: "ada@example.com"})
+            api.answer(challenge_reply, "ada", **{key: "nonsense"})
+        coded = api.answer(challenge_reply, "ada", **{key: "ada@example.com"})
 
         assert coded["ChallengeName"] == "EMAIL_OTP"
         assert "email" not in pool.user("ada").attributes
-        assert "AuthenticationResult" in talk.answer(
+        assert "AuthenticationResult" in api.answer(
             coded, "ada", EMAIL_OTP_CODE=pool.outbox.code_for("ada@example.com")
         )
         assert pool.user("ada").attributes == {
             "email": "ada@example.com",
             "email_verified": "true",
         }
-        assert talk.password("ada", PASSWORD)["ChallengeName"] == "EMAIL_OTP"
+        assert api.password("ada", PASSWORD)["ChallengeName"] == "EMAIL_OTP"
 
-    def test_email_where_it_is_set_elsewhere(self, signing_key: RSAKey) -> None:
-        """The AWS API reference knows no e-mail set-up in the sign-in: a setting does not either."""
+    def test_email_must_be_set_elsewhere(self, signing_key: RSAKey) -> None:
+        """The AWS API reference has no e-mail set-up in the sign-in: a setting refuses it."""
         pool = LocalPool(
             key=signing_key,
             mfa="ON",
             contradictions=Contradictions(email_mfa_setup_in_session=False),
         )
         pool.add_user("ada", PASSWORD)
-        talk = Talk(pool)
+        api = ApiClient(pool)
         with refused(
             "InvalidParameterException", "This MFA method cannot be set up in this sign-in."
         ):
-            talk.answer(talk.password("ada", PASSWORD), "ada", EMAIL="ada@example.com")
+            api.answer(api.password("ada", PASSWORD), "ada", EMAIL="ada@example.com")
 
-    def test_totp_asked_after_the_set_up(self, signing_key: RSAKey, clock: ManualClock) -> None:
-        """The developer guide's tree prompts for the new factor: a setting does too."""
+    def test_totp_required_after_setup(self, signing_key: RSAKey, clock: ManualClock) -> None:
+        """The developer guide's tree asks for the new factor: a setting does too."""
         pool = LocalPool(
             key=signing_key,
             clock=clock,
@@ -465,136 +471,136 @@ class TestSetUp:
             contradictions=Contradictions(totp_required_after_setup=True),
         )
         pool.add_user("ada", PASSWORD)
-        talk = Talk(pool)
-        asked = talk.password("ada", PASSWORD)
-        reply = talk.boto.associate_software_token(Session=asked["Session"])
+        api = ApiClient(pool)
+        challenge_reply = api.password("ada", PASSWORD)
+        reply = api.boto.associate_software_token(Session=challenge_reply["Session"])
         secret = reply["SecretCode"]
-        verified = talk.boto.verify_software_token(
+        verified = api.boto.verify_software_token(
             Session=reply["Session"], UserCode=totp(clock, secret)
         )
-        asked = talk.respond("MFA_SETUP", verified["Session"], USERNAME="ada")
+        challenge_reply = api.respond("MFA_SETUP", verified["Session"], USERNAME="ada")
 
-        assert asked["ChallengeName"] == "SOFTWARE_TOKEN_MFA"
-        assert "AuthenticationResult" in talk.answer(
-            asked, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock, secret, 1)
+        assert challenge_reply["ChallengeName"] == "SOFTWARE_TOKEN_MFA"
+        assert "AuthenticationResult" in api.answer(
+            challenge_reply, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock, secret, 1)
         )
 
     def test_nothing_to_set_up(self, signing_key: RSAKey) -> None:
-        """Where only SMS is enabled and there is no number, the sign-in is refused."""
+        """Where only SMS is enabled and the user has no number, the sign-in is refused."""
         pool = LocalPool(key=signing_key, mfa="ON", mfa_methods=[SMS])
         pool.add_user("ada", PASSWORD)
         with refused(
             "InvalidParameterException",
             "The user has no MFA method that this user pool could ask for.",
         ):
-            Talk(pool).password("ada", PASSWORD)
+            ApiClient(pool).password("ada", PASSWORD)
 
 
 class TestEveryPath:
-    """No path goes round the new password and the second factor."""
+    """No path avoids the new password or the second factor."""
 
     @pytest.mark.parametrize("by", ["srp", "password", "admin"])
     def test_new_password_then_mfa(self, signing_key: RSAKey, by: str) -> None:
         """The new password comes before the MFA, and does not replace it."""
         pool = LocalPool(key=signing_key, mfa="ON")
         pool.add_user("ada", PASSWORD, temporary=True, phone_number="+15550001111")
-        talk = Talk(pool)
+        api = ApiClient(pool)
         if by == "admin":
-            asked = talk.initiate_as_admin(
+            challenge_reply = api.initiate_as_admin(
                 "ADMIN_USER_PASSWORD_AUTH", USERNAME="ada", PASSWORD=PASSWORD
             )
         else:
-            asked = getattr(talk, by)("ada", PASSWORD)
+            challenge_reply = getattr(api, by)("ada", PASSWORD)
 
-        assert asked["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
-        asked = talk.answer(asked, "ada", NEW_PASSWORD="New-Passw0rd!")
-        assert asked["ChallengeName"] == "SMS_MFA"
-        assert "AuthenticationResult" in talk.answer(
-            asked, "ada", SMS_MFA_CODE=pool.outbox.code_for("ada")
+        assert challenge_reply["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
+        challenge_reply = api.answer(challenge_reply, "ada", NEW_PASSWORD="New-Passw0rd!")
+        assert challenge_reply["ChallengeName"] == "SMS_MFA"
+        assert "AuthenticationResult" in api.answer(
+            challenge_reply, "ada", SMS_MFA_CODE=pool.outbox.code_for("ada")
         )
 
     def test_a_wrong_password_sends_no_code(self, signing_key: RSAKey) -> None:
-        """Nobody's telephone rings before the password is proved."""
+        """No code is sent before the password is proved."""
         pool = LocalPool(key=signing_key, mfa="ON")
         pool.add_user("ada", PASSWORD, phone_number="+15550001111")
-        talk = Talk(pool)
+        api = ApiClient(pool)
         with refused(*WRONG):
-            talk.password("ada", "wrong")
-        talk.srp_a("ada")
+            api.password("ada", "wrong")
+        api.srp_a("ada")
 
         assert list(pool.outbox) == []
 
 
 class TestPreferences:
-    """SetUserMFAPreference and its twin, and enrolment with an access token."""
+    """SetUserMFAPreference, AdminSetUserMFAPreference, and enrolment with an access token."""
 
     def test_enrol_then_prefer(self, signing_key: RSAKey, clock: ManualClock) -> None:
-        """A verified TOTP is asked for once it is switched on, not before (issues)."""
+        """A verified TOTP is asked for once it is switched on, not before (reports of users)."""
         pool = LocalPool(key=signing_key, clock=clock, mfa="OPTIONAL")
         pool.add_user("ada", PASSWORD)
-        talk = Talk(pool)
-        token = talk.password("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
-        reply = talk.boto.associate_software_token(AccessToken=token)
+        api = ApiClient(pool)
+        token = api.password("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
+        reply = api.boto.associate_software_token(AccessToken=token)
 
         assert "Session" not in reply
         code = totp(clock, reply["SecretCode"])
-        verified = talk.boto.verify_software_token(AccessToken=token, UserCode=code)
+        verified = api.boto.verify_software_token(AccessToken=token, UserCode=code)
         assert verified["Status"] == "SUCCESS"
-        assert "AuthenticationResult" in talk.password("ada", PASSWORD)
+        assert "AuthenticationResult" in api.password("ada", PASSWORD)
 
         on = {"Enabled": True, "PreferredMfa": True}
-        talk.boto.set_user_mfa_preference(AccessToken=token, SoftwareTokenMfaSettings=on)
-        seen = talk.boto.get_user(AccessToken=token)
+        api.boto.set_user_mfa_preference(AccessToken=token, SoftwareTokenMfaSettings=on)
+        user_reply = api.boto.get_user(AccessToken=token)
 
-        assert seen["PreferredMfaSetting"] == "SOFTWARE_TOKEN_MFA"
-        assert seen["UserMFASettingList"] == ["SOFTWARE_TOKEN_MFA"]
-        assert talk.password("ada", PASSWORD)["ChallengeName"] == "SOFTWARE_TOKEN_MFA"
+        assert user_reply["PreferredMfaSetting"] == "SOFTWARE_TOKEN_MFA"
+        assert user_reply["UserMFASettingList"] == ["SOFTWARE_TOKEN_MFA"]
+        assert api.password("ada", PASSWORD)["ChallengeName"] == "SOFTWARE_TOKEN_MFA"
 
-        talk.boto.set_user_mfa_preference(
+        api.boto.set_user_mfa_preference(
             AccessToken=token, SoftwareTokenMfaSettings={"Enabled": False}
         )
 
-        assert "AuthenticationResult" in talk.password("ada", PASSWORD)
+        assert "AuthenticationResult" in api.password("ada", PASSWORD)
 
-    def test_a_new_association_leaves_the_present_one(
+    def test_a_new_association_keeps_the_present_token(
         self, signing_key: RSAKey, clock: ManualClock
     ) -> None:
-        """AssociateSoftwareToken alone neither replaces nor disables what is in use."""
+        """AssociateSoftwareToken alone neither replaces nor disables the TOTP in use."""
         pool = LocalPool(key=signing_key, clock=clock, mfa="ON")
         pool.add_user("ada", PASSWORD, totp_secret=SECRET)
-        talk = Talk(pool)
-        asked = talk.password("ada", PASSWORD)
-        done = talk.answer(asked, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock))
+        api = ApiClient(pool)
+        challenge_reply = api.password("ada", PASSWORD)
+        done = api.answer(challenge_reply, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock))
         token = done["AuthenticationResult"]["AccessToken"]
-        talk.boto.associate_software_token(AccessToken=token)
+        api.boto.associate_software_token(AccessToken=token)
         clock.advance(60)
-        asked = talk.password("ada", PASSWORD)
+        challenge_reply = api.password("ada", PASSWORD)
 
-        assert "AuthenticationResult" in talk.answer(
-            asked, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock)
+        assert "AuthenticationResult" in api.answer(
+            challenge_reply, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock)
         )
 
-    def test_nothing_to_prefer(self, signing_key: RSAKey) -> None:
-        """A factor the user has not cannot be switched on."""
+    def test_a_factor_that_the_user_does_not_have(self, signing_key: RSAKey) -> None:
+        """A factor that the user does not have cannot be switched on."""
         pool = LocalPool(key=signing_key, mfa="OPTIONAL")
         pool.add_user("ada", PASSWORD)
         with refused(
             "InvalidParameterException",
             "User does not have delivery config set to turn on SMS_MFA",
         ):
-            Talk(pool).boto.admin_set_user_mfa_preference(
+            ApiClient(pool).boto.admin_set_user_mfa_preference(
                 UserPoolId=pool.pool_id, Username="ada", SMSMfaSettings={"Enabled": True}
             )
         with pytest.raises(ValueError, match="nothing for SMS_MFA"):
             pool.add_user("eve", PASSWORD, preferred_mfa="SMS_MFA")
 
-    def test_two_are_not_preferred(self, signing_key: RSAKey) -> None:
-        """One factor is preferred at most."""
+    def test_two_preferred_factors(self, signing_key: RSAKey) -> None:
+        """At most one factor can be preferred."""
         pool = LocalPool(key=signing_key, mfa="OPTIONAL")
         pool.add_user("ada", PASSWORD, email="a@b.c", phone_number="+15550001111")
         both = {"Enabled": True, "PreferredMfa": True}
         with refused("InvalidParameterException", "Only one MFA method can be preferred."):
-            Talk(pool).boto.admin_set_user_mfa_preference(
+            ApiClient(pool).boto.admin_set_user_mfa_preference(
                 UserPoolId=pool.pool_id,
                 Username="ada",
                 SMSMfaSettings=both,

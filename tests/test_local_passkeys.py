@@ -1,4 +1,4 @@
-"""Passkeys, as conversations: registered with an access token, signed with at sign-in, really verified."""
+"""Passkeys: registered with an access token, used in a sign-in, and really verified."""
 
 # A test looks at one state again and again: mypy believes that it cannot have changed.
 # mypy: disable-error-code="comparison-overlap"
@@ -12,11 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from api_client import EXPIRED, MISMATCH, USED, ApiClient, refused
 from authenticator import Authenticator
 from fido2.utils import websafe_encode
 from joserfc import jwt
 from joserfc.jwk import RSAKey
-from local_talk import EXPIRED, MISMATCH, USED, Talk, refused
 
 from authfsm.local import Contradictions, LocalPool, ManualClock, WebAuthnConfiguration
 from authfsm.local.state.passkeys import MissingExtra
@@ -39,7 +39,7 @@ PoolOf = Callable[..., LocalPool]
 
 @pytest.fixture
 def pool_of(signing_key: RSAKey) -> PoolOf:
-    """Makes a pool that takes passkeys, with a clock that stands still, and ada in it."""
+    """Return a function that makes a pool that accepts passkeys, with a clock that the test moves, and ada."""
 
     def make(**settings: Any) -> LocalPool:
         settings.setdefault("allowed_first_auth_factors", ["PASSWORD", "EMAIL_OTP", "WEB_AUTHN"])
@@ -54,10 +54,10 @@ def pool_of(signing_key: RSAKey) -> PoolOf:
 
 
 def token(pool: LocalPool, name: str = "ada") -> str:
-    """An access token of a user's, by password."""
-    reply = Talk(pool).password(name, PASSWORD)
+    """Return an access token of a user, by password."""
+    reply = ApiClient(pool).password(name, PASSWORD)
     if reply.get("ChallengeName") == "SMS_MFA":
-        reply = Talk(pool).answer(reply, name, SMS_MFA_CODE=pool.outbox.code_for(name))
+        reply = ApiClient(pool).answer(reply, name, SMS_MFA_CODE=pool.outbox.code_for(name))
     return str(reply["AuthenticationResult"]["AccessToken"])
 
 
@@ -72,14 +72,18 @@ def register(pool: LocalPool, key: Authenticator | None = None, **otherwise: Any
 
 
 def ask(pool: LocalPool, name: str = "ada") -> tuple[Any, dict[str, Any]]:
-    """WEB_AUTHN, and what is to be signed."""
-    asked = Talk(pool).initiate("USER_AUTH", USERNAME=name, PREFERRED_CHALLENGE="WEB_AUTHN")
-    assert asked["ChallengeName"] == "WEB_AUTHN"
-    return asked, json.loads(asked["ChallengeParameters"]["CREDENTIAL_REQUEST_OPTIONS"])
+    """Return WEB_AUTHN, and the options to sign."""
+    challenge_reply = ApiClient(pool).initiate(
+        "USER_AUTH", USERNAME=name, PREFERRED_CHALLENGE="WEB_AUTHN"
+    )
+    assert challenge_reply["ChallengeName"] == "WEB_AUTHN"
+    return challenge_reply, json.loads(
+        challenge_reply["ChallengeParameters"]["CREDENTIAL_REQUEST_OPTIONS"]
+    )
 
 
 def claims(pool: LocalPool, reply: Any) -> dict[str, Any]:
-    """What the access token of a reply says."""
+    """Return the claims of a reply's access token."""
     read: dict[str, Any] = jwt.decode(
         reply["AuthenticationResult"]["AccessToken"], pool._core.token_issuer.key
     ).claims
@@ -120,8 +124,8 @@ class TestRegistration:
         }
 
     @pytest.mark.parametrize("algorithm", [-7, -257])
-    def test_it_is_listed_and_deleted(self, pool_of: PoolOf, algorithm: int) -> None:
-        """ES256 or RS256; what was registered is listed, excluded next time, and deleted once."""
+    def test_list_and_delete(self, pool_of: PoolOf, algorithm: int) -> None:
+        """ES256 or RS256; a registered passkey is listed, excluded next time, and deleted once."""
         pool = pool_of()
         register(pool, Authenticator(algorithm=algorithm, transports=("internal", "hybrid")))
         client, access = pool.client(), token(pool)
@@ -141,8 +145,8 @@ class TestRegistration:
         with refused("ResourceNotFoundException", "The user has no such passkey."):
             client.delete_web_authn_credential(**gone)
 
-    def test_twenty_at_most(self, pool_of: PoolOf) -> None:
-        """The twenty-first is refused; they are listed a page at a time."""
+    def test_at_most_twenty(self, pool_of: PoolOf) -> None:
+        """The twenty-first is refused; they are listed page by page."""
         pool = pool_of()
         for _ in range(20):
             register(pool)
@@ -166,13 +170,13 @@ class TestRegistration:
         ],
     )
     def test_what_it_refuses(self, pool_of: PoolOf, otherwise: dict[str, Any], code: str) -> None:
-        """Another challenge, origin, relying party or ceremony is refused by its own error."""
+        """Another challenge, origin, relying party or ceremony is refused with its own error."""
         pool = pool_of()
         client, access = pool.client(), token(pool)
         options = client.start_web_authn_registration(AccessToken=access)
-        made = Authenticator().create(options["CredentialCreationOptions"], **otherwise)
+        new_credential = Authenticator().create(options["CredentialCreationOptions"], **otherwise)
         with pytest.raises(client.exceptions.ClientError) as caught:
-            client.complete_web_authn_registration(AccessToken=access, Credential=made)
+            client.complete_web_authn_registration(AccessToken=access, Credential=new_credential)
 
         assert caught.value.response["Error"]["Code"] == code
         assert pool.user("ada").passkeys.by_id == {}
@@ -188,18 +192,18 @@ class TestRegistration:
             {"rawId": "AAAA"},
         ],
     )
-    def test_what_is_no_credential(self, pool_of: PoolOf, broken: dict[str, Any]) -> None:
-        """Anything else is "Credential data is not valid" (a trace has the words)."""
+    def test_invalid_credentials(self, pool_of: PoolOf, broken: dict[str, Any]) -> None:
+        """Anything else is "Credential data is not valid" (the message of a trace)."""
         pool = pool_of()
         client, access = pool.client(), token(pool)
         options = client.start_web_authn_registration(AccessToken=access)
-        made = Authenticator().create(options["CredentialCreationOptions"])
+        new_credential = Authenticator().create(options["CredentialCreationOptions"])
         with refused(*INVALID):
             client.complete_web_authn_registration(
-                AccessToken=access, Credential={**made, **broken} if broken else {}
+                AccessToken=access, Credential={**new_credential, **broken} if broken else {}
             )
 
-    def test_an_algorithm_that_cognito_does_not_take(self, pool_of: PoolOf) -> None:
+    def test_an_unsupported_algorithm(self, pool_of: PoolOf) -> None:
         """EdDSA is neither ES256 nor RS256."""
         with refused(
             "WebAuthnCredentialNotSupportedException", "The passkey is neither ES256 nor RS256."
@@ -213,14 +217,16 @@ class TestRegistration:
             register(pool, Authenticator(verifies=False))
         register(pool)
 
-    def test_it_belongs_together(self, pool_of: PoolOf) -> None:
-        """One start, one end, by the same app client and user, in time; an older start is over."""
+    def test_start_and_completion_must_match(self, pool_of: PoolOf) -> None:
+        """Each start is completed once, by the same app client and user, in time; a newer start replaces it."""
         clock = ManualClock()
         pool = pool_of(clock=clock)
         other = pool.add_client()
         pool.add_user("bob", PASSWORD)
         client, access = pool.client(), token(pool)
-        theirs = Talk(pool, other).password("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
+        theirs = ApiClient(pool, other).password("ada", PASSWORD)["AuthenticationResult"][
+            "AccessToken"
+        ]
         never = ("The registration was not started, or has expired.",)
 
         def begin() -> dict[str, Any]:
@@ -228,23 +234,23 @@ class TestRegistration:
             options: dict[str, Any] = started["CredentialCreationOptions"]
             return options
 
-        def end(made: dict[str, Any], by: str = access) -> None:
-            client.complete_web_authn_registration(AccessToken=by, Credential=made)
+        def end(new_credential: dict[str, Any], by: str = access) -> None:
+            client.complete_web_authn_registration(AccessToken=by, Credential=new_credential)
 
         older = Authenticator().create(begin())
-        made = Authenticator().create(begin())
+        new_credential = Authenticator().create(begin())
         with refused("WebAuthnChallengeNotFoundException", *never):
             end(older)
         with refused("WebAuthnChallengeNotFoundException", *never):
-            end(made, token(pool, "bob"))
+            end(new_credential, token(pool, "bob"))
         with refused(
             "WebAuthnClientMismatchException",
             "The registration was started by another app client.",
         ):
-            end(made, theirs)
-        end(made)
+            end(new_credential, theirs)
+        end(new_credential)
         with refused("WebAuthnChallengeNotFoundException", *never):
-            end(made)
+            end(new_credential)
         late = Authenticator().create(begin())
         clock.advance(180)
         with refused("WebAuthnChallengeNotFoundException", *never):
@@ -258,8 +264,10 @@ class TestRegistration:
             ({"webauthn": None}, "WebAuthnConfigurationMissingException"),
         ],
     )
-    def test_pools_without(self, pool_of: PoolOf, settings: dict[str, Any], code: str) -> None:
-        """A pool that takes no passkeys, or has no relying party, says so."""
+    def test_pools_without_passkeys(
+        self, pool_of: PoolOf, settings: dict[str, Any], code: str
+    ) -> None:
+        """A pool without passkeys, or without a relying party, refuses."""
         pool = pool_of(**settings)
         client = pool.client()
         with pytest.raises(client.exceptions.ClientError) as caught:
@@ -268,7 +276,7 @@ class TestRegistration:
         assert caught.value.response["Error"]["Code"] == code
 
     def test_without_fido2(self, pool_of: PoolOf, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Where the extra is not installed, the error says what to install."""
+        """Without the extra, the error says what to install."""
         pool = pool_of()
         access = token(pool)
         monkeypatch.setitem(sys.modules, "fido2.server", None)
@@ -283,7 +291,7 @@ class TestSigningIn:
         """CREDENTIAL_REQUEST_OPTIONS is JSON in a string, with the user's passkeys of this relying party."""
         pool = pool_of()
         key = register(pool)
-        asked, options = ask(pool)
+        challenge_reply, options = ask(pool)
 
         assert len(options.pop("challenge")) == 22
         assert options == {
@@ -294,12 +302,12 @@ class TestSigningIn:
             ],
             "userVerification": "preferred",
         }
-        assert asked["AvailableChallenges"] == ["PASSWORD_SRP", "PASSWORD", "WEB_AUTHN"]
+        assert challenge_reply["AvailableChallenges"] == ["PASSWORD_SRP", "PASSWORD", "WEB_AUTHN"]
 
     @pytest.mark.parametrize("chosen", [False, True])
     @pytest.mark.parametrize("verifies", [False, True])
     def test_the_driver(self, pool_of: PoolOf, chosen: bool, verifies: bool) -> None:  # noqa: FBT001 - a test's case
-        """Preferred or chosen, our driver reads the options and brings the passkey's answer: tokens."""
+        """Preferred or chosen, the driver reads the options and sends the passkey's answer: tokens."""
         pool = pool_of()
         key = register(pool, Authenticator(verifies=verifies))
         flow = pool.cognito().start()
@@ -325,12 +333,13 @@ class TestSigningIn:
         """A platform's passkey is swk, a roaming one hwk; either reaches level 3 by itself."""
         pool = pool_of()
         register(pool, key)
-        asked, options = ask(pool)
-        said = claims(
-            pool, Talk(pool).answer(asked, "ada", CREDENTIAL=json.dumps(key.get(options)))
+        challenge_reply, options = ask(pool)
+        access_claims = claims(
+            pool,
+            ApiClient(pool).answer(challenge_reply, "ada", CREDENTIAL=json.dumps(key.get(options))),
         )
 
-        assert (said["amr"], said["acr"]) == ([method], "urn:cognito:loa:3")
+        assert (access_claims["amr"], access_claims["acr"]) == ([method], "urn:cognito:loa:3")
 
     @pytest.mark.parametrize(
         "otherwise",
@@ -343,90 +352,94 @@ class TestSigningIn:
         ],
     )
     def test_what_it_refuses(self, pool_of: PoolOf, otherwise: dict[str, Any]) -> None:
-        """Another challenge, origin, relying party, ceremony or user: no, without a reason; and it is over."""
+        """Another challenge, origin, relying party, ceremony or user is refused without a reason; the attempt is over."""
         pool = pool_of()
         key = register(pool)
-        asked, options = ask(pool)
-        talk = Talk(pool)
+        challenge_reply, options = ask(pool)
+        api = ApiClient(pool)
         with refused(*BAD):
-            talk.answer(asked, "ada", CREDENTIAL=json.dumps(key.get(options, **otherwise)))
+            api.answer(challenge_reply, "ada", CREDENTIAL=json.dumps(key.get(options, **otherwise)))
         with refused(*USED):
-            talk.answer(asked, "ada", CREDENTIAL=json.dumps(key.get(options)))
+            api.answer(challenge_reply, "ada", CREDENTIAL=json.dumps(key.get(options)))
 
     @pytest.mark.parametrize(
         "credential",
         ["{}", "[]", "null", "x", "[" * 50_000, "9" * 70_000, '{"rawId":"AAAA","response":{}}'],
     )
-    def test_what_is_no_assertion(self, pool_of: PoolOf, credential: str) -> None:
-        """Whatever is not an AuthenticationResponseJSON is refused the same way."""
+    def test_invalid_assertions(self, pool_of: PoolOf, credential: str) -> None:
+        """Anything that is not an AuthenticationResponseJSON is refused the same way."""
         pool = pool_of()
         register(pool)
-        asked, _ = ask(pool)
+        challenge_reply, _ = ask(pool)
         with refused(*BAD):
-            Talk(pool).answer(asked, "ada", CREDENTIAL=credential)
+            ApiClient(pool).answer(challenge_reply, "ada", CREDENTIAL=credential)
 
     def test_signatures(self, pool_of: PoolOf) -> None:
-        """A changed signature is no signature; nor is another user's passkey this user's."""
+        """A changed signature is refused, and so is another user's passkey."""
         pool = pool_of()
-        key, account_of_unknown_name = register(pool), Authenticator()
+        key, other_authenticator = register(pool), Authenticator()
         pool.add_user("bob", PASSWORD)
         client, access = pool.client(), token(pool, "bob")
         options = client.start_web_authn_registration(AccessToken=access)
-        made = account_of_unknown_name.create(options["CredentialCreationOptions"])
-        client.complete_web_authn_registration(AccessToken=access, Credential=made)
-        asked, options = ask(pool)
+        new_credential = other_authenticator.create(options["CredentialCreationOptions"])
+        client.complete_web_authn_registration(AccessToken=access, Credential=new_credential)
+        challenge_reply, options = ask(pool)
         signed = key.get(options)
         signed["response"]["signature"] = websafe_encode(b"0" * 70)
         with refused(*BAD):
-            Talk(pool).answer(asked, "ada", CREDENTIAL=json.dumps(signed))
-        asked, options = ask(pool)
-        theirs = [{"type": "public-key", "id": name} for name in account_of_unknown_name.keys]
-        signed = account_of_unknown_name.get({**options, "allowCredentials": theirs})
+            ApiClient(pool).answer(challenge_reply, "ada", CREDENTIAL=json.dumps(signed))
+        challenge_reply, options = ask(pool)
+        theirs = [{"type": "public-key", "id": name} for name in other_authenticator.keys]
+        signed = other_authenticator.get({**options, "allowCredentials": theirs})
         with refused(*BAD):
-            Talk(pool).answer(asked, "ada", CREDENTIAL=json.dumps(signed))
+            ApiClient(pool).answer(challenge_reply, "ada", CREDENTIAL=json.dumps(signed))
 
-    def test_a_copy_is_noticed(self, pool_of: PoolOf) -> None:
-        """A counter that does not move on is a copy's; one that never moves is an authenticator's without."""
+    def test_a_cloned_passkey(self, pool_of: PoolOf) -> None:
+        """A counter that does not grow may be a clone's; one that is always 0 does not count."""
         pool = pool_of()
         key = register(pool)
-        talk = Talk(pool)
+        api = ApiClient(pool)
         for _ in range(2):
-            asked, options = ask(pool)
-            assert claims(pool, talk.answer(asked, "ada", CREDENTIAL=json.dumps(key.get(options))))
+            challenge_reply, options = ask(pool)
+            assert claims(
+                pool, api.answer(challenge_reply, "ada", CREDENTIAL=json.dumps(key.get(options)))
+            )
         key.count = 0
-        asked, options = ask(pool)
+        challenge_reply, options = ask(pool)
         with refused(*BAD):
-            talk.answer(asked, "ada", CREDENTIAL=json.dumps(key.get(options)))
+            api.answer(challenge_reply, "ada", CREDENTIAL=json.dumps(key.get(options)))
 
         pool = pool_of()
-        key, talk = register(pool, Authenticator(counts=False)), Talk(pool)
+        key, api = register(pool, Authenticator(counts=False)), ApiClient(pool)
         for _ in range(2):
-            asked, options = ask(pool)
-            assert claims(pool, talk.answer(asked, "ada", CREDENTIAL=json.dumps(key.get(options))))
+            challenge_reply, options = ask(pool)
+            assert claims(
+                pool, api.answer(challenge_reply, "ada", CREDENTIAL=json.dumps(key.get(options)))
+            )
 
     def test_user_verification_required(self, pool_of: PoolOf) -> None:
         """With "required" an answer without it is refused."""
         required = WebAuthnConfiguration("example.com", user_verification="required")
         pool = pool_of(webauthn=required)
         key = register(pool)
-        asked, options = ask(pool)
+        challenge_reply, options = ask(pool)
         assert options["userVerification"] == "required"
         key.verifies = False
         with refused(*BAD):
-            Talk(pool).answer(asked, "ada", CREDENTIAL=json.dumps(key.get(options)))
+            ApiClient(pool).answer(challenge_reply, "ada", CREDENTIAL=json.dumps(key.get(options)))
 
-    def test_in_time(self, pool_of: PoolOf) -> None:
-        """The challenge lives as long as its session."""
+    def test_it_expires(self, pool_of: PoolOf) -> None:
+        """The challenge expires with its session."""
         clock = ManualClock()
         pool = pool_of(clock=clock)
         key = register(pool)
-        asked, options = ask(pool)
+        challenge_reply, options = ask(pool)
         clock.advance(180)
         with refused(*EXPIRED):
-            Talk(pool).answer(asked, "ada", CREDENTIAL=json.dumps(key.get(options)))
+            ApiClient(pool).answer(challenge_reply, "ada", CREDENTIAL=json.dumps(key.get(options)))
 
-    def test_leaving_it(self, pool_of: PoolOf) -> None:
-        """A person who cancels the prompt chooses another first factor on the same session, or this one again."""
+    def test_choosing_another_factor_instead(self, pool_of: PoolOf) -> None:
+        """A user who cancels the prompt chooses another first factor with the same session, or this one again."""
         pool = pool_of(user={"email": "ada@example.com"})
         key = register(pool)
         choices: list[tuple[r.Response, State]] = [
@@ -444,7 +457,7 @@ class TestSigningIn:
                 assert flow.answer(r.Credential(json.dumps(signed))) is State.AUTHENTICATED
 
     def test_in_one_step(self, pool_of: PoolOf) -> None:
-        """ANSWER=WEB_AUTHN with CREDENTIAL needs something to sign: SELECT_CHALLENGE has it by a setting."""
+        """ANSWER=WEB_AUTHN with CREDENTIAL needs options to sign: with a setting SELECT_CHALLENGE has them."""
         ways = Contradictions(select_challenge_has_request_options=True)
         pool = pool_of(contradictions=ways)
         key = register(pool)
@@ -457,14 +470,14 @@ class TestSigningIn:
 
         pool = pool_of()
         key = register(pool)
-        talk = Talk(pool)
+        api = ApiClient(pool)
         other, options = ask(pool)
-        asked = talk.initiate("USER_AUTH", USERNAME="ada")
+        challenge_reply = api.initiate("USER_AUTH", USERNAME="ada")
         signed = json.dumps(key.get(options))
         with refused(*BAD):
-            talk.answer(asked, "ada", ANSWER="WEB_AUTHN", CREDENTIAL=signed)
+            api.answer(challenge_reply, "ada", ANSWER="WEB_AUTHN", CREDENTIAL=signed)
         # From the challenge that asked for it, it is an answer by another name.
-        reply = talk.respond(
+        reply = api.respond(
             "SELECT_CHALLENGE",
             other["Session"],
             USERNAME="ada",
@@ -473,33 +486,37 @@ class TestSigningIn:
         )
         assert "AuthenticationResult" in reply
 
-    def test_its_name_answers_nothing_else(self, pool_of: PoolOf) -> None:
-        """WEB_AUTHN is not answered by a code, nor a code by WEB_AUTHN."""
+    def test_other_challenge_names(self, pool_of: PoolOf) -> None:
+        """A code does not answer WEB_AUTHN, nor a passkey a code."""
         pool = pool_of(user={"email": "ada@example.com"})
         register(pool)
-        asked, _ = ask(pool)
+        challenge_reply, _ = ask(pool)
         with refused(*MISMATCH):
-            Talk(pool).respond("EMAIL_OTP", asked["Session"], USERNAME="ada", EMAIL_OTP_CODE="1")
+            ApiClient(pool).respond(
+                "EMAIL_OTP", challenge_reply["Session"], USERNAME="ada", EMAIL_OTP_CODE="1"
+            )
 
     def test_another_relying_party(self, pool_of: PoolOf) -> None:
-        """Passkeys of another relying party are offered no more: users register again (documented)."""
+        """Passkeys of another relying party are not offered any more: users register again (documented)."""
         pool = pool_of()
         register(pool)
         for passkey in pool.user("ada").passkeys.by_id.values():
             passkey.relying_party_id = "example.org"
-        reply = Talk(pool).initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="WEB_AUTHN")
+        reply = ApiClient(pool).initiate(
+            "USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="WEB_AUTHN"
+        )
 
         assert reply["ChallengeName"] == "SELECT_CHALLENGE"
 
     def test_unknown_users(self, pool_of: PoolOf) -> None:
-        """Whoever is not there has a passkey or has none, the same at every asking; no answer is good."""
+        """An unknown user has a passkey or has none, always the same; no answer is accepted."""
         pool = pool_of()
         key = register(pool)
-        talk = Talk(pool)
+        api = ApiClient(pool)
         names = [f"eve-{number}" for number in range(16)]
         wish = {"PREFERRED_CHALLENGE": "WEB_AUTHN"}
-        first = [talk.initiate("USER_AUTH", USERNAME=name, **wish) for name in names]
-        again = [talk.initiate("USER_AUTH", USERNAME=name, **wish) for name in names]
+        first = [api.initiate("USER_AUTH", USERNAME=name, **wish) for name in names]
+        again = [api.initiate("USER_AUTH", USERNAME=name, **wish) for name in names]
         assert [a["ChallengeName"] for a in first] == [b["ChallengeName"] for b in again]
         assert {a["ChallengeName"] for a in first} == {"WEB_AUTHN", "SELECT_CHALLENGE"}
 
@@ -510,10 +527,10 @@ class TestSigningIn:
         mine = [{"type": "public-key", "id": name} for name in key.keys]
         signed = key.get({**one, "allowCredentials": mine})
         with refused(*BAD):
-            talk.answer(first[number], names[number], CREDENTIAL=json.dumps(signed))
+            api.answer(first[number], names[number], CREDENTIAL=json.dumps(signed))
 
-    def test_the_driver_says_whose_fault(self, pool_of: PoolOf) -> None:
-        """A bad answer is the person's to begin again from."""
+    def test_the_driver_after_a_wrong_answer(self, pool_of: PoolOf) -> None:
+        """After a wrong answer the driver lets the user begin again."""
         pool = pool_of()
         register(pool)
         flow = pool.cognito().sign_in("ada", flow="USER_AUTH", preferred_challenge="WEB_AUTHN")
@@ -524,10 +541,10 @@ class TestSigningIn:
 
 
 class TestWithMfa:
-    """A passkey with user verification satisfies MFA under three conditions, and under no fewer."""
+    """A passkey with user verification satisfies MFA under three conditions, and not without one of them."""
 
     def ready(self, pool: LocalPool, *, enabled: bool = True) -> Authenticator:
-        """A passkey is registered, and switched on as MFA."""
+        """Register a passkey, and switch it on as MFA."""
         key = register(pool)
         pool.client().set_user_mfa_preference(
             AccessToken=token(pool),
@@ -537,24 +554,26 @@ class TestWithMfa:
         return key
 
     @pytest.mark.parametrize("mfa", ["ON", "OPTIONAL"])
-    def test_it_is_a_way_in(self, pool_of: PoolOf, mfa: str) -> None:
-        """Pool, user and another method: then WEB_AUTHN is offered, demands verification, brings tokens."""
+    def test_it_is_offered(self, pool_of: PoolOf, mfa: str) -> None:
+        """With pool, user and another method set, WEB_AUTHN is offered, requires verification, and returns tokens."""
         pool = pool_of(mfa=mfa, webauthn=MULTI)
         key = self.ready(pool)
-        asked, options = ask(pool)
-        assert asked["AvailableChallenges"] == ["PASSWORD_SRP", "PASSWORD", "WEB_AUTHN"]
+        challenge_reply, options = ask(pool)
+        assert challenge_reply["AvailableChallenges"] == ["PASSWORD_SRP", "PASSWORD", "WEB_AUTHN"]
         assert options["userVerification"] == "required"
         signed = json.dumps(key.get(options))
-        assert claims(pool, Talk(pool).answer(asked, "ada", CREDENTIAL=signed))["amr"] == ["swk"]
+        assert claims(pool, ApiClient(pool).answer(challenge_reply, "ada", CREDENTIAL=signed))[
+            "amr"
+        ] == ["swk"]
 
         key.verifies = False
-        asked, options = ask(pool)
+        challenge_reply, options = ask(pool)
         with refused(*BAD):
-            Talk(pool).answer(asked, "ada", CREDENTIAL=json.dumps(key.get(options)))
+            ApiClient(pool).answer(challenge_reply, "ada", CREDENTIAL=json.dumps(key.get(options)))
 
     @pytest.mark.parametrize("mfa", ["ON", "OPTIONAL"])
     @pytest.mark.parametrize("lacking", ["the user's wish", "another method", "the other page"])
-    def test_one_condition_short(self, pool_of: PoolOf, mfa: str, lacking: str) -> None:
+    def test_one_condition_missing(self, pool_of: PoolOf, mfa: str, lacking: str) -> None:
         """Without the user's setting or another method, or by the guide's older table, it is not offered."""
         ways = Contradictions(passkeys_with_mfa_required=lacking != "the other page")
         pool = pool_of(mfa=mfa, webauthn=MULTI, contradictions=ways)
@@ -563,12 +582,12 @@ class TestWithMfa:
             pool.client().set_user_mfa_preference(
                 AccessToken=token(pool), SMSMfaSettings={"Enabled": False}
             )
-        offered = Talk(pool).initiate("USER_AUTH", USERNAME="ada")["AvailableChallenges"]
+        offered = ApiClient(pool).initiate("USER_AUTH", USERNAME="ada")["AvailableChallenges"]
 
         # Without any method that is switched on, optional MFA is none, and the passkey a first factor.
         assert ("WEB_AUTHN" in offered) == (lacking == "another method" and mfa == "OPTIONAL")
 
-    def test_the_pool_must_be_set_so(self, pool_of: PoolOf) -> None:
+    def test_the_pool_must_allow_it(self, pool_of: PoolOf) -> None:
         """SINGLE_FACTOR, LITE, or no other method: the preference is refused, and nothing changes."""
         for settings, message in (
             ({}, "Passkeys can satisfy MFA only where the user pool is set so."),
@@ -585,7 +604,7 @@ class TestWithMfa:
                 )
             assert pool.user("ada").passkeys.as_mfa is False
 
-    def test_administrators(self, pool_of: PoolOf) -> None:
+    def test_as_an_administrator(self, pool_of: PoolOf) -> None:
         """AdminSetUserMFAPreference switches it on and off; other preferences leave it as it is."""
         pool = pool_of(mfa="OPTIONAL", webauthn=MULTI, user={"mfa": ["SMS_MFA"]})
         client, whom = pool.client(), {"UserPoolId": pool.pool_id, "Username": "ada"}
@@ -597,16 +616,16 @@ class TestWithMfa:
         assert pool.user("ada").passkeys.as_mfa is False
 
 
-def test_nothing_is_shown(pool_of: PoolOf, caplog: pytest.LogCaptureFixture) -> None:
-    """No challenge and no key in a repr or a log of the pool's."""
+def test_no_secret_is_shown(pool_of: PoolOf, caplog: pytest.LogCaptureFixture) -> None:
+    """No challenge and no key is in a repr or a log of the pool."""
     caplog.set_level(logging.DEBUG)
     logging.getLogger("botocore").setLevel(logging.INFO)  # its debug log shows requests
     pool = pool_of()
     key = register(pool)
-    asked, options = ask(pool)
+    challenge_reply, options = ask(pool)
     user = pool.user("ada")
-    pending = pool._core.sessions.of(asked["Session"])
-    Talk(pool).answer(asked, "ada", CREDENTIAL=json.dumps(key.get(options)))
+    pending = pool._core.sessions.find_by_session(challenge_reply["Session"])
+    ApiClient(pool).answer(challenge_reply, "ada", CREDENTIAL=json.dumps(key.get(options)))
     passkey = next(iter(user.passkeys.by_id.values()))
     shown = "".join(
         [repr(user), repr(user.passkeys), repr(pending), repr(pending.expected_answer), caplog.text]

@@ -1,13 +1,13 @@
-"""Getting back into the embedded pool: forgotten passwords, resets by administrators, changed passwords."""
+"""Passwords in the local pool: forgotten, reset by administrators, changed."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from api_client import WRONG, ApiClient, refused
 from botocore.exceptions import ClientError
 from joserfc.jwk import RSAKey
-from local_talk import WRONG, Talk, refused
 
 from authfsm.local import LocalPool, ManualClock, PasswordPolicy
 from authfsm.local.state.users import Status
@@ -25,8 +25,8 @@ NO_WAY_BACK = (
 NO_RESET = ("NotAuthorizedException", "User password cannot be reset in the current state.")
 
 
-class Recovery(Talk):
-    """A conversation about a password."""
+class RecoveryClient(ApiClient):
+    """A client's requests about a password."""
 
     def forgot(self, username: str = "ada", **more: Any) -> Any:
         """ForgotPassword."""
@@ -49,37 +49,37 @@ class Recovery(Talk):
 
     @property
     def code(self) -> str:
-        """The code that was sent last."""
+        """The last code that was sent."""
         return self.pool.outbox[-1].code.reveal()
 
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """A clock that stands still."""
+    """A clock that only tests advance."""
     return ManualClock()
 
 
 @pytest.fixture
-def talk(signing_key: RSAKey, clock: ManualClock) -> Recovery:
-    """A conversation with a pool that has one user, with both addresses."""
+def talk(signing_key: RSAKey, clock: ManualClock) -> RecoveryClient:
+    """A client of a pool with one user, who has both addresses."""
     pool = LocalPool(key=signing_key, clock=clock)
     pool.add_user("ada", PASSWORD, email="ada@example.com", phone_number="+15551234567")
-    return Recovery(pool)
+    return RecoveryClient(pool)
 
 
 @pytest.fixture
-def legacy(signing_key: RSAKey, clock: ManualClock) -> Recovery:
-    """The same, with a pool that tells who is there."""
+def legacy(signing_key: RSAKey, clock: ManualClock) -> RecoveryClient:
+    """The same with PreventUserExistenceErrors=LEGACY."""
     pool = LocalPool(key=signing_key, clock=clock, prevent_user_existence_errors="LEGACY")
     pool.add_user("ada", PASSWORD)
-    return Recovery(pool)
+    return RecoveryClient(pool)
 
 
-class TestForgotten:
+class TestForgotPassword:
     """ForgotPassword and ConfirmForgotPassword."""
 
-    def test_the_whole_way(self, talk: Recovery) -> None:
-        """A code is sent; with it a new password signs in, and the old one no more."""
+    def test_reset_and_sign_in(self, talk: RecoveryClient) -> None:
+        """With the code the user sets a new password; the old one is no longer accepted."""
         details = talk.forgot()
         talk.reset(talk.code)
 
@@ -92,23 +92,23 @@ class TestForgotten:
         with refused(*WRONG):
             talk.password("ada", PASSWORD)
 
-    def test_a_code_once(self, talk: Recovery) -> None:
-        """A code is spent by the password it brought; then it is as good as any other (see `TestStrangers`)."""
+    def test_code_is_spent(self, talk: RecoveryClient) -> None:
+        """A code can be used once."""
         talk.forgot()
         code = talk.code
         talk.reset(code)
         with refused(*MISMATCH):
             talk.reset(code)
 
-    def test_its_life(self, talk: Recovery, clock: ManualClock) -> None:
-        """It lives for one hour."""
+    def test_code_expires(self, talk: RecoveryClient, clock: ManualClock) -> None:
+        """A code is valid for one hour."""
         talk.forgot()
         clock.advance(3600)
         with refused(*EXPIRED):
             talk.reset(talk.code)
 
-    def test_a_refused_password(self, talk: Recovery) -> None:
-        """A password that does not conform leaves the code good."""
+    def test_refused_password_keeps_the_code(self, talk: RecoveryClient) -> None:
+        """The code stays valid if the new password violates the policy."""
         talk.forgot()
         with refused(
             "InvalidPasswordException",
@@ -119,13 +119,13 @@ class TestForgotten:
 
         assert "AuthenticationResult" in talk.password("ada", NEW)
 
-    def test_none_was_asked_for(self, talk: Recovery) -> None:
-        """Without a request every code is a wrong one, as a stranger's is."""
+    def test_no_code_was_sent(self, talk: RecoveryClient) -> None:
+        """Before ForgotPassword every code is wrong, as for an unknown user."""
         with refused(*MISMATCH):
             talk.reset("123456")
 
-    def test_how_often(self, talk: Recovery, clock: ManualClock) -> None:
-        """Twenty times an hour."""
+    def test_quota(self, talk: RecoveryClient, clock: ManualClock) -> None:
+        """ForgotPassword is allowed twenty times an hour."""
         for _ in range(20):
             talk.forgot()
         with refused(*TOO_OFTEN):
@@ -135,7 +135,7 @@ class TestForgotten:
         assert talk.forgot()
 
 
-class TestTheChannel:
+class TestAccountRecoverySetting:
     """AccountRecoverySetting."""
 
     @pytest.mark.parametrize(
@@ -147,38 +147,36 @@ class TestTheChannel:
             (("verified_email",), "email"),
         ],
     )
-    def test_the_most_wanted(
-        self, signing_key: RSAKey, setting: tuple[str, ...], attribute: str
-    ) -> None:
-        """The most wanted channel that is verified; without the setting, the number."""
+    def test_priority(self, signing_key: RSAKey, setting: tuple[str, ...], attribute: str) -> None:
+        """The code goes to the first verified address in the setting; without it, to the phone number."""
         pool = LocalPool(key=signing_key, account_recovery=setting)
         pool.add_user("ada", PASSWORD, email="ada@example.com", phone_number="+15551234567")
 
-        assert Recovery(pool).forgot()["AttributeName"] == attribute
+        assert RecoveryClient(pool).forgot()["AttributeName"] == attribute
 
-    def test_not_by_the_second_factor(self, signing_key: RSAKey) -> None:
-        """With the setting, the number recovers nobody who has SMS as a second factor."""
+    def test_sms_mfa_rules_out_sms(self, signing_key: RSAKey) -> None:
+        """With the setting, a user with SMS MFA cannot recover by SMS."""
         setting = ("verified_phone_number", "verified_email")
         pool = LocalPool(key=signing_key, account_recovery=setting)
         pool.add_user(
             "ada", PASSWORD, email="a@example.com", phone_number="+15551234567", mfa=["SMS_MFA"]
         )
 
-        assert Recovery(pool).forgot()["AttributeName"] == "email"
+        assert RecoveryClient(pool).forgot()["AttributeName"] == "email"
 
-    def test_administrators_only(self, signing_key: RSAKey) -> None:
-        """Where administrators alone recover accounts, nobody does it alone."""
+    def test_admin_only(self, signing_key: RSAKey) -> None:
+        """With admin_only, ForgotPassword is refused."""
         pool = LocalPool(key=signing_key, account_recovery=["admin_only"])
         pool.add_user("ada", PASSWORD, email="ada@example.com")
         with refused("NotAuthorizedException", "Contact administrator to reset password."):
-            Recovery(pool).forgot()
+            RecoveryClient(pool).forgot()
 
 
-class TestWhoIsThere:
-    """Whether ForgotPassword tells who is there."""
+class TestUserExistence:
+    """What ForgotPassword reveals about users."""
 
-    def test_nobody_looks_like_somebody(self, talk: Recovery) -> None:
-        """A user who is not there, is disabled or has no verified address: the same answer (ENABLED)."""
+    def test_enabled(self, talk: RecoveryClient) -> None:
+        """Unknown and disabled users and those without a verified address get the same simulated reply (ENABLED)."""
         talk.pool.add_user("bea", PASSWORD, email="bea@example.com", enabled=False)
         talk.pool.add_user("cleo", PASSWORD, email="cleo@example.com", verified=False)
         sent = len(talk.pool.outbox)
@@ -193,13 +191,13 @@ class TestWhoIsThere:
             with refused(*MISMATCH):
                 talk.reset("123456", username=name)
 
-    def test_the_address_typed(self, talk: Recovery) -> None:
-        """Who types an address sees that address, masked."""
+    def test_submitted_address(self, talk: RecoveryClient) -> None:
+        """For a name that is an address, the simulated reply shows it masked."""
         assert talk.forgot("nobody@example.com")["Destination"] == "n***@e***"
         assert talk.forgot("+15559876543")["Destination"] == "+*******6543"
 
-    def test_legacy(self, legacy: Recovery) -> None:
-        """LEGACY says what is the matter."""
+    def test_legacy(self, legacy: RecoveryClient) -> None:
+        """LEGACY names the reason."""
         nobody = ("UserNotFoundException", "Username/client id combination not found.")
         with refused(*nobody):
             legacy.forgot("nobody")
@@ -211,18 +209,18 @@ class TestWhoIsThere:
         with refused("NotAuthorizedException", "User is disabled."):
             legacy.forgot()
 
-    def test_a_temporary_password(self, talk: Recovery) -> None:
-        """Who has a temporary password changes that, and resets nothing."""
+    def test_temporary_password(self, talk: RecoveryClient) -> None:
+        """A user with a temporary password cannot reset it."""
         talk.pool.add_user("bea", PASSWORD, email="bea@example.com", temporary=True)
         with refused(*NO_RESET):
             talk.forgot("bea")
 
 
-class TestAdministrators:
+class TestAdminResetUserPassword:
     """AdminResetUserPassword."""
 
-    def test_the_whole_way(self, talk: Recovery) -> None:
-        """The password signs in no more, the code brings a new one."""
+    def test_reset_and_sign_in(self, talk: RecoveryClient) -> None:
+        """The old password is no longer accepted; the code sets a new one."""
         ids = {"UserPoolId": talk.pool.pool_id, "Username": "ada"}
         talk.boto.admin_reset_user_password(**ids)
         with refused("PasswordResetRequiredException", "Password reset required for the user"):
@@ -231,32 +229,32 @@ class TestAdministrators:
 
         assert "AuthenticationResult" in talk.password("ada", NEW)
 
-    def test_nowhere_to_send_it(self, legacy: Recovery) -> None:
-        """Without a verified address nothing is reset."""
+    def test_no_verified_address(self, legacy: RecoveryClient) -> None:
+        """The reset is refused for a user without a verified address."""
         with refused(*NO_WAY_BACK):
             legacy.boto.admin_reset_user_password(UserPoolId=legacy.pool.pool_id, Username="ada")
 
         assert "AuthenticationResult" in legacy.password("ada", PASSWORD)
 
 
-class TestChanging:
+class TestChangePassword:
     """ChangePassword."""
 
     @pytest.fixture
-    def token(self, talk: Recovery) -> str:
+    def token(self, talk: RecoveryClient) -> str:
         """An access token."""
         text: str = talk.password("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
         return text
 
-    def test_changed(self, talk: Recovery, token: str) -> None:
-        """The new password signs in; the token goes on."""
+    def test_change_and_sign_in(self, talk: RecoveryClient, token: str) -> None:
+        """The new password is accepted, and the access token stays valid."""
         talk.change(token, PASSWORD, NEW)
 
         assert "AuthenticationResult" in talk.password("ada", NEW)
         assert talk.boto.get_user(AccessToken=token)["Username"] == "ada"
 
-    def test_the_present_one(self, talk: Recovery, token: str) -> None:
-        """A wrong present password is refused, and counts towards the lock-out."""
+    def test_wrong_current_password(self, talk: RecoveryClient, token: str) -> None:
+        """A wrong current password is refused and counts towards the lock-out."""
         for _ in range(5):
             with refused(*WRONG):
                 talk.change(token, "wrong", NEW)
@@ -265,16 +263,16 @@ class TestChanging:
         with pytest.raises(talk.boto.exceptions.LimitExceededException):
             talk.change(token, PASSWORD, NEW)
 
-    def test_it_must_be_given(self, talk: Recovery, token: str) -> None:
-        """Who has a password gives it."""
+    def test_current_password_is_required(self, talk: RecoveryClient, token: str) -> None:
+        """A user with a password must send it."""
         with pytest.raises(talk.boto.exceptions.InvalidParameterException):
             talk.change(token, None, NEW)
 
-    def test_the_first_one(self, signing_key: RSAKey) -> None:
-        """Who has none sets their first without."""
+    def test_first_password(self, signing_key: RSAKey) -> None:
+        """A user without a password sets the first one without it."""
         pool = LocalPool(key=signing_key, allowed_first_auth_factors=["EMAIL_OTP", "PASSWORD"])
         pool.add_user("ada", email="ada@example.com")
-        talk = Recovery(pool)
+        talk = RecoveryClient(pool)
         asked = talk.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="EMAIL_OTP")
         reply = talk.answer(asked, "ada", EMAIL_OTP_CODE=talk.code)
         talk.change(reply["AuthenticationResult"]["AccessToken"], None, NEW)
@@ -282,16 +280,16 @@ class TestChanging:
         assert "AuthenticationResult" in talk.password("ada", NEW)
 
 
-class TestHistory:
+class TestPasswordHistory:
     """PasswordHistorySize."""
 
-    def test_the_last_two(self, signing_key: RSAKey, clock: ManualClock) -> None:
-        """The present password and the one before may not come back; the one before that may."""
+    def test_history_of_two(self, signing_key: RSAKey, clock: ManualClock) -> None:
+        """The current and the previous password are refused; an older one is accepted."""
         pool = LocalPool(
             key=signing_key, clock=clock, password_policy=PasswordPolicy(password_history_size=2)
         )
         pool.add_user("ada", PASSWORD, email="ada@example.com")
-        talk = Recovery(pool)
+        talk = RecoveryClient(pool)
         talk.forgot()
         talk.reset(talk.code, NEW)
         talk.forgot()
@@ -307,34 +305,36 @@ class TestHistory:
 
         assert "AuthenticationResult" in talk.password("ada", PASSWORD)
 
-    def test_at_the_first_sign_in(self, signing_key: RSAKey) -> None:
-        """The temporary password may not become the permanent one; the session survives the refusal."""
+    def test_temporary_password_is_refused(self, signing_key: RSAKey) -> None:
+        """The temporary password cannot become permanent; the session survives the refusal."""
         pool = LocalPool(key=signing_key, password_policy=PasswordPolicy(password_history_size=1))
         pool.add_user("ada", PASSWORD, temporary=True)
-        talk = Recovery(pool)
+        talk = RecoveryClient(pool)
         asked = talk.password("ada", PASSWORD)
         with refused(*USED):
             talk.answer(asked, "ada", NEW_PASSWORD=PASSWORD)
 
         assert "AuthenticationResult" in talk.answer(asked, "ada", NEW_PASSWORD=NEW)
 
-    def test_who_has_no_code_is_told_nothing(self, signing_key: RSAKey) -> None:
-        """The passwords of the past are no oracle: without the code they are as good as any."""
+    def test_history_is_not_revealed(self, signing_key: RSAKey) -> None:
+        """Without the code, a password of the history is refused like any other."""
         pool = LocalPool(key=signing_key, password_policy=PasswordPolicy(password_history_size=5))
         pool.add_user("ada", PASSWORD, email="ada@example.com")
-        talk = Recovery(pool)
+        talk = RecoveryClient(pool)
         talk.forgot()
         with refused(*MISMATCH):
             talk.reset("wrong", PASSWORD)
 
 
-class TestStrangers:
-    """Under PreventUserExistenceErrors=ENABLED only who has the right code learns that there is such a user."""
+class TestWithoutTheCode:
+    """With PreventUserExistenceErrors=ENABLED, only a right code reveals that the user exists."""
 
     STANDING = ("CONFIRMED", "UNCONFIRMED", "FORCE_CHANGE_PASSWORD", "RESET_REQUIRED", "disabled")
 
-    def answers(self, talk: Recovery, clock: ManualClock, username: str) -> list[tuple[str, str]]:
-        """What is said to whoever has no code: with any code, any password, and often."""
+    def answers(
+        self, talk: RecoveryClient, clock: ManualClock, username: str
+    ) -> list[tuple[str, str]]:
+        """The replies to a client without the code: to any code and any password, and repeatedly."""
         said = []
 
         def tried(code: str, password: str = NEW) -> None:
@@ -355,9 +355,9 @@ class TestStrangers:
     @pytest.mark.parametrize("standing", STANDING)
     @pytest.mark.parametrize("pending", [None, 0, 3601], ids=["no code", "a code", "an old code"])
     def test_confirm_forgot_password(
-        self, talk: Recovery, clock: ManualClock, standing: str, pending: int | None
+        self, talk: RecoveryClient, clock: ManualClock, standing: str, pending: int | None
     ) -> None:
-        """Whatever the user's state, and whether a code waits, is over or was never sent: a stranger's answers."""
+        """Whatever the state of user and code, the replies are those for an unknown user."""
         if pending is not None:
             talk.forgot()
             clock.advance(pending)
@@ -371,10 +371,10 @@ class TestStrangers:
     def test_confirm_sign_up(
         self, signing_key: RSAKey, clock: ManualClock, *, pending: bool
     ) -> None:
-        """The same of an account that is to be confirmed."""
+        """The same for an account that awaits confirmation."""
         auto = ["email"] if pending else []
         pool = LocalPool(key=signing_key, clock=clock, auto_verified_attributes=auto)
-        talk = Recovery(pool)
+        talk = RecoveryClient(pool)
         email = [{"Name": "email", "Value": "eve@example.com"}]
         talk.boto.sign_up(
             ClientId=pool.client_id, Username="eve", Password=PASSWORD, UserAttributes=email
@@ -392,24 +392,24 @@ class TestStrangers:
 
         assert said["eve"] == said["nobody"]
 
-    def test_how_often(self, talk: Recovery) -> None:
-        """ForgotPassword and ResendConfirmationCode are counted for names that nobody has, too."""
+    def test_quotas(self, talk: RecoveryClient) -> None:
+        """Calls are counted for unknown names, too."""
         for call, most in ((talk.forgot, 20), (self.resend(talk), 5)):
             for _ in range(most):
                 call("nobody")
             with refused(*TOO_OFTEN):
                 call("nobody")
 
-    def resend(self, talk: Recovery) -> Any:
+    def resend(self, talk: RecoveryClient) -> Any:
         """ResendConfirmationCode."""
         return lambda name: talk.boto.resend_confirmation_code(
             ClientId=talk.app.client_id, Username=name
         )
 
-    def test_only_administrators(self, signing_key: RSAKey) -> None:
-        """Where only administrators reset passwords, that is said of everybody."""
+    def test_admin_only(self, signing_key: RSAKey) -> None:
+        """With admin_only, the reply is the same for everybody."""
         pool = LocalPool(key=signing_key, account_recovery=["admin_only"])
         pool.add_user("ada", PASSWORD, email="ada@example.com")
         for name in ("ada", "nobody"):
             with refused("NotAuthorizedException", "Contact administrator to reset password."):
-                Recovery(pool).forgot(name)
+                RecoveryClient(pool).forgot(name)

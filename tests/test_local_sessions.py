@@ -1,12 +1,12 @@
-"""Sessions: opaque, bound to client, user and challenge, new on every leg, single-use, short-lived."""
+"""Sessions: opaque, bound to client, user and challenge, new for each challenge, used once, short-lived."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from api_client import EXPIRED, MISMATCH, UNKNOWN, USED, ApiClient, refused
 from joserfc.jwk import RSAKey
-from local_talk import EXPIRED, MISMATCH, UNKNOWN, USED, Talk, refused
 
 from authfsm.local import LocalPool, ManualClock
 
@@ -15,13 +15,13 @@ PASSWORD = "correct horse battery staple"
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """A clock that stands still."""
+    """A clock that the test moves."""
     return ManualClock()
 
 
 @pytest.fixture
 def pool(signing_key: RSAKey, clock: ManualClock) -> LocalPool:
-    """A pool that requires MFA by SMS; ada and eve have telephones."""
+    """A pool that requires MFA by SMS; ada and eve have phone numbers."""
     pool = LocalPool(key=signing_key, clock=clock, mfa="ON", mfa_methods=["SMS_MFA"])
     pool.add_user("ada", PASSWORD, phone_number="+15550001111")
     pool.add_user("eve", PASSWORD, phone_number="+15550002222")
@@ -29,89 +29,89 @@ def pool(signing_key: RSAKey, clock: ManualClock) -> LocalPool:
 
 
 @pytest.fixture
-def talk(pool: LocalPool) -> Talk:
-    """A conversation with the pool."""
-    return Talk(pool)
+def api(pool: LocalPool) -> ApiClient:
+    """A client of the pool."""
+    return ApiClient(pool)
 
 
 def code(pool: LocalPool, name: str = "ada") -> str:
-    """The last code sent."""
+    """Return the last code that was sent."""
     return pool.outbox.code_for(name)
 
 
 def wrong(right: str) -> str:
-    """A code that is not that one."""
+    """Return another code."""
     return f"{(int(right) + 1) % 10**6:06d}"
 
 
-def test_right_session_and_code(pool: LocalPool, talk: Talk) -> None:
-    """The session of the challenge and the code that was sent bring tokens."""
-    asked = talk.password("ada", PASSWORD)
+def test_right_session_and_code(pool: LocalPool, api: ApiClient) -> None:
+    """The session of the challenge and the code that was sent return tokens."""
+    challenge_reply = api.password("ada", PASSWORD)
 
-    assert asked["ChallengeName"] == "SMS_MFA"
-    assert 20 <= len(asked["Session"]) <= 4096
-    assert "AuthenticationResult" in talk.answer(asked, "ada", SMS_MFA_CODE=code(pool))
+    assert challenge_reply["ChallengeName"] == "SMS_MFA"
+    assert 20 <= len(challenge_reply["Session"]) <= 4096
+    assert "AuthenticationResult" in api.answer(challenge_reply, "ada", SMS_MFA_CODE=code(pool))
 
 
-def test_a_session_is_used_once(pool: LocalPool, talk: Talk) -> None:
-    """After it brought tokens it brings no more."""
-    asked = talk.password("ada", PASSWORD)
-    talk.answer(asked, "ada", SMS_MFA_CODE=code(pool))
+def test_a_session_is_used_once(pool: LocalPool, api: ApiClient) -> None:
+    """After it returned tokens it is refused."""
+    challenge_reply = api.password("ada", PASSWORD)
+    api.answer(challenge_reply, "ada", SMS_MFA_CODE=code(pool))
     with refused(*USED):
-        talk.answer(asked, "ada", SMS_MFA_CODE=code(pool))
+        api.answer(challenge_reply, "ada", SMS_MFA_CODE=code(pool))
 
 
-def test_a_made_up_session(talk: Talk) -> None:
-    """What the pool never issued is no session."""
+def test_an_invented_session(api: ApiClient) -> None:
+    """A session that the pool never issued is refused."""
     with refused(*UNKNOWN):
-        talk.respond("SMS_MFA", "x" * 64, USERNAME="ada", SMS_MFA_CODE="123456")
+        api.respond("SMS_MFA", "x" * 64, USERNAME="ada", SMS_MFA_CODE="123456")
 
 
-def test_no_session(pool: LocalPool, talk: Talk) -> None:
-    """A missing Session is named, and nothing is consumed."""
-    asked = talk.password("ada", PASSWORD)
+def test_a_missing_session(pool: LocalPool, api: ApiClient) -> None:
+    """A missing Session is named, and nothing is used up."""
+    challenge_reply = api.password("ada", PASSWORD)
     with refused("InvalidParameterException", "Missing required parameter Session"):
-        talk.respond("SMS_MFA", USERNAME="ada", SMS_MFA_CODE=code(pool))
+        api.respond("SMS_MFA", USERNAME="ada", SMS_MFA_CODE=code(pool))
 
-    assert "AuthenticationResult" in talk.answer(asked, "ada", SMS_MFA_CODE=code(pool))
+    assert "AuthenticationResult" in api.answer(challenge_reply, "ada", SMS_MFA_CODE=code(pool))
 
 
-def test_another_users_session(pool: LocalPool, talk: Talk) -> None:
-    """Ada's session signs in nobody else, and is burnt by the attempt."""
-    asked = talk.password("ada", PASSWORD)
+def test_another_users_session(pool: LocalPool, api: ApiClient) -> None:
+    """Ada's session signs in nobody else, and the attempt uses it up."""
+    challenge_reply = api.password("ada", PASSWORD)
     with refused(*UNKNOWN):
-        talk.answer(asked, "eve", SMS_MFA_CODE=code(pool))
+        api.answer(challenge_reply, "eve", SMS_MFA_CODE=code(pool))
     with refused(*USED):
-        talk.answer(asked, "ada", SMS_MFA_CODE=code(pool))
+        api.answer(challenge_reply, "ada", SMS_MFA_CODE=code(pool))
 
 
-def test_another_users_code(pool: LocalPool, talk: Talk) -> None:
-    """A code sent to eve is no code of ada's."""
-    asked = talk.password("ada", PASSWORD)
+def test_another_users_code(pool: LocalPool, api: ApiClient) -> None:
+    """A code sent to eve does not answer ada's challenge."""
+    challenge_reply = api.password("ada", PASSWORD)
     pool.outbox.code_for("ada")
-    talk.password("eve", PASSWORD)
+    api.password("eve", PASSWORD)
     assert code(pool, "ada") != code(pool, "eve")
     with refused(*MISMATCH):
-        talk.answer(asked, "ada", SMS_MFA_CODE=code(pool, "eve"))
+        api.answer(challenge_reply, "ada", SMS_MFA_CODE=code(pool, "eve"))
 
 
-def test_another_clients_session(pool: LocalPool, talk: Talk) -> None:
-    """A session of one app client is none of another's, and its owner can still use it."""
-    other = Talk(pool, pool.add_client())
-    asked = talk.password("ada", PASSWORD)
+def test_another_clients_session(pool: LocalPool, api: ApiClient) -> None:
+    """A session of another app client is refused, and its owner can still use it."""
+    other = ApiClient(pool, pool.add_client())
+    challenge_reply = api.password("ada", PASSWORD)
     with refused(*UNKNOWN):
-        other.answer(asked, "ada", SMS_MFA_CODE=code(pool))
+        other.answer(challenge_reply, "ada", SMS_MFA_CODE=code(pool))
 
-    assert "AuthenticationResult" in talk.answer(asked, "ada", SMS_MFA_CODE=code(pool))
+    assert "AuthenticationResult" in api.answer(challenge_reply, "ada", SMS_MFA_CODE=code(pool))
 
 
-def test_another_pools_session(signing_key: RSAKey, pool: LocalPool, talk: Talk) -> None:
-    """Nor is a session of one pool any of another's."""
+def test_another_pools_session(signing_key: RSAKey, pool: LocalPool, api: ApiClient) -> None:
+    """A session of another pool is refused."""
     twin = LocalPool(key=signing_key, client_id=pool.client_id, pool_id=pool.pool_id)
     twin.add_user("ada", PASSWORD)
-    asked = talk.password("ada", PASSWORD)
+    challenge_reply = api.password("ada", PASSWORD)
     with refused(*UNKNOWN):
-        Talk(twin).answer(asked, "ada", SMS_MFA_CODE=code(pool))
+        ApiClient(twin).answer(challenge_reply, "ada", SMS_MFA_CODE=code(pool))
 
 
 @pytest.mark.parametrize(
@@ -129,129 +129,129 @@ def test_another_pools_session(signing_key: RSAKey, pool: LocalPool, talk: Talk)
     ],
 )
 def test_another_challenges_session(
-    pool: LocalPool, talk: Talk, challenge: str, responses: dict[str, str]
+    pool: LocalPool, api: ApiClient, challenge: str, responses: dict[str, str]
 ) -> None:
-    """A session answers its own challenge only; another name is told as a code mismatch."""
-    asked = talk.password("ada", PASSWORD)
+    """A session answers its own challenge only; another ChallengeName is a code mismatch."""
+    challenge_reply = api.password("ada", PASSWORD)
     with refused(*MISMATCH):
-        talk.respond(challenge, asked["Session"], USERNAME="ada", **responses)
+        api.respond(challenge, challenge_reply["Session"], USERNAME="ada", **responses)
 
-    assert "AuthenticationResult" in talk.answer(asked, "ada", SMS_MFA_CODE=code(pool))
+    assert "AuthenticationResult" in api.answer(challenge_reply, "ada", SMS_MFA_CODE=code(pool))
 
 
-def test_no_code_is_no_code(pool: LocalPool, talk: Talk) -> None:
-    """An answer without a code, or with an empty one, is not right by accident."""
-    asked = talk.password("ada", PASSWORD)
+def test_a_missing_code(pool: LocalPool, api: ApiClient) -> None:
+    """An answer without a code, or with an empty one, is refused."""
+    challenge_reply = api.password("ada", PASSWORD)
     for responses in ({}, {"SMS_MFA_CODE": ""}):
         with refused("InvalidParameterException", "Missing required parameter SMS_MFA_CODE"):
-            talk.answer(asked, "ada", **responses)
+            api.answer(challenge_reply, "ada", **responses)
     for guess in ("0", "None", " ", "00000000"):
         with refused(*MISMATCH):
-            talk.answer(asked, "ada", SMS_MFA_CODE=guess)
+            api.answer(challenge_reply, "ada", SMS_MFA_CODE=guess)
 
-    assert "AuthenticationResult" in talk.answer(asked, "ada", SMS_MFA_CODE=code(pool))
+    assert "AuthenticationResult" in api.answer(challenge_reply, "ada", SMS_MFA_CODE=code(pool))
 
 
-def test_a_wrong_code_leaves_the_session(pool: LocalPool, talk: Talk) -> None:
-    """CodeMismatchException, then the right code on the same session."""
-    asked = talk.password("ada", PASSWORD)
+def test_a_wrong_code_keeps_the_session(pool: LocalPool, api: ApiClient) -> None:
+    """CodeMismatchException, then the right code with the same session."""
+    challenge_reply = api.password("ada", PASSWORD)
     with refused(*MISMATCH):
-        talk.answer(asked, "ada", SMS_MFA_CODE=wrong(code(pool)))
+        api.answer(challenge_reply, "ada", SMS_MFA_CODE=wrong(code(pool)))
 
-    assert "AuthenticationResult" in talk.answer(asked, "ada", SMS_MFA_CODE=code(pool))
+    assert "AuthenticationResult" in api.answer(challenge_reply, "ada", SMS_MFA_CODE=code(pool))
 
 
-def test_five_wrong_codes_lock_out(pool: LocalPool, talk: Talk, clock: ManualClock) -> None:
+def test_five_wrong_codes_lock_out(pool: LocalPool, api: ApiClient, clock: ManualClock) -> None:
     """MFA codes count like passwords; the lock-out ends the session."""
-    asked = talk.password("ada", PASSWORD)
+    challenge_reply = api.password("ada", PASSWORD)
     for _ in range(5):
         with refused(*MISMATCH):
-            talk.answer(asked, "ada", SMS_MFA_CODE=wrong(code(pool)))
+            api.answer(challenge_reply, "ada", SMS_MFA_CODE=wrong(code(pool)))
     with refused("NotAuthorizedException", "Password attempts exceeded"):
-        talk.answer(asked, "ada", SMS_MFA_CODE=code(pool))
+        api.answer(challenge_reply, "ada", SMS_MFA_CODE=code(pool))
     clock.advance(1)
     with refused(*USED):
-        talk.answer(asked, "ada", SMS_MFA_CODE=code(pool))
+        api.answer(challenge_reply, "ada", SMS_MFA_CODE=code(pool))
 
 
 @pytest.mark.parametrize("minutes", [3, 15])
 def test_a_session_expires(signing_key: RSAKey, clock: ManualClock, minutes: int) -> None:
-    """AuthSessionValidity: a moment before it is good, at its end it is not."""
+    """A session is accepted just before AuthSessionValidity ends, and refused at its end."""
     pool = LocalPool(key=signing_key, clock=clock, mfa="ON", auth_session_validity=minutes)
     pool.add_user("ada", PASSWORD, phone_number="+15550001111")
-    talk = Talk(pool)
-    early, late = talk.password("ada", PASSWORD), talk.password("ada", PASSWORD)
+    api = ApiClient(pool)
+    early, late = api.password("ada", PASSWORD), api.password("ada", PASSWORD)
     first = pool.outbox[-2].code.reveal()
     clock.advance(60 * minutes - 1)
 
-    assert "AuthenticationResult" in talk.answer(early, "ada", SMS_MFA_CODE=first)
+    assert "AuthenticationResult" in api.answer(early, "ada", SMS_MFA_CODE=first)
     clock.advance(1)
     with refused(*EXPIRED):
-        talk.answer(late, "ada", SMS_MFA_CODE=code(pool))
+        api.answer(late, "ada", SMS_MFA_CODE=code(pool))
 
 
-def test_validity_has_bounds() -> None:
+def test_validity_bounds() -> None:
     """AuthSessionValidity is 3 to 15 minutes."""
     for minutes in (2, 16):
         with pytest.raises(ValueError, match="3 to 15"):
             LocalPool(auth_session_validity=minutes)
 
 
-def test_every_leg_has_a_session_of_its_own(signing_key: RSAKey) -> None:
-    """The session changes at every step, and an older one is spent."""
+def test_every_challenge_has_its_own_session(signing_key: RSAKey) -> None:
+    """The session changes with every step, and an older one is used up."""
     pool = LocalPool(key=signing_key, mfa="ON")
     pool.add_user("ada", PASSWORD, email="ada@example.com", phone_number="+15550001111")
-    talk = Talk(pool)
-    choice = talk.password("ada", PASSWORD)
-    asked = talk.answer(choice, "ada", ANSWER="SMS_MFA")
+    api = ApiClient(pool)
+    choice = api.password("ada", PASSWORD)
+    challenge_reply = api.answer(choice, "ada", ANSWER="SMS_MFA")
 
-    assert choice["Session"] != asked["Session"]
+    assert choice["Session"] != challenge_reply["Session"]
     with refused(*USED):
-        talk.answer(choice, "ada", ANSWER="EMAIL_OTP")
+        api.answer(choice, "ada", ANSWER="EMAIL_OTP")
 
 
-def test_the_code_of_an_older_attempt(pool: LocalPool, talk: Talk) -> None:
+def test_the_code_of_an_older_attempt(pool: LocalPool, api: ApiClient) -> None:
     """A code belongs to its own session (measured): the newer session needs the newer code."""
-    talk.password("ada", PASSWORD)
+    api.password("ada", PASSWORD)
     older = code(pool)
-    asked = talk.password("ada", PASSWORD)
+    challenge_reply = api.password("ada", PASSWORD)
     assert older != code(pool)
     with refused(*MISMATCH):
-        talk.answer(asked, "ada", SMS_MFA_CODE=older)
+        api.answer(challenge_reply, "ada", SMS_MFA_CODE=older)
 
-    assert "AuthenticationResult" in talk.answer(asked, "ada", SMS_MFA_CODE=code(pool))
+    assert "AuthenticationResult" in api.answer(challenge_reply, "ada", SMS_MFA_CODE=code(pool))
 
 
-def test_a_user_disabled_in_between(pool: LocalPool, talk: Talk) -> None:
-    """Who is disabled while signing in gets no further."""
-    asked = talk.password("ada", PASSWORD)
+def test_a_user_disabled_during_the_sign_in(pool: LocalPool, api: ApiClient) -> None:
+    """A user who is disabled while signing in is refused."""
+    challenge_reply = api.password("ada", PASSWORD)
     pool.user("ada").enabled = False
     with refused("NotAuthorizedException", "User is disabled."):
-        talk.answer(asked, "ada", SMS_MFA_CODE=code(pool))
+        api.answer(challenge_reply, "ada", SMS_MFA_CODE=code(pool))
 
 
-def test_forgotten_sessions_take_no_room(pool: LocalPool, talk: Talk, clock: ManualClock) -> None:
-    """An hour after their end sessions are forgotten; a new one is not."""
-    stale: list[Any] = [talk.password("ada", PASSWORD) for _ in range(5)]
+def test_old_sessions_are_removed(pool: LocalPool, api: ApiClient, clock: ManualClock) -> None:
+    """An hour after their end sessions are removed; a new one is not."""
+    stale: list[Any] = [api.password("ada", PASSWORD) for _ in range(5)]
     clock.advance(3600 + 3 * 60)
-    fresh = talk.password("ada", PASSWORD)
+    fresh = api.password("ada", PASSWORD)
 
     assert len(pool._core.sessions) == 1
     with refused(*UNKNOWN):
-        talk.answer(stale[0], "ada", SMS_MFA_CODE=code(pool))
-    assert "AuthenticationResult" in talk.answer(fresh, "ada", SMS_MFA_CODE=code(pool))
+        api.answer(stale[0], "ada", SMS_MFA_CODE=code(pool))
+    assert "AuthenticationResult" in api.answer(fresh, "ada", SMS_MFA_CODE=code(pool))
 
 
-def test_a_crowd_of_used_sessions_takes_no_room(
-    pool: LocalPool, talk: Talk, monkeypatch: pytest.MonkeyPatch
+def test_many_used_sessions_are_removed(
+    pool: LocalPool, api: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However fast they come, used sessions are remembered up to a number; those that wait are all kept."""
-    monkeypatch.setattr("authfsm.local.state.sessions._MANY", 20)
+    """However fast they come, used sessions are kept up to a number; pending ones are all kept."""
+    monkeypatch.setattr("authfsm.local.state.sessions._MOST_REMEMBERED", 20)
     for _ in range(30):
-        asked = talk.password("ada", PASSWORD)
-        talk.answer(asked, "ada", SMS_MFA_CODE=code(pool))
-    waiting = [talk.password("ada", PASSWORD) for _ in range(30)]
+        challenge_reply = api.password("ada", PASSWORD)
+        api.answer(challenge_reply, "ada", SMS_MFA_CODE=code(pool))
+    waiting = [api.password("ada", PASSWORD) for _ in range(30)]
 
     assert len(pool._core.sessions) <= 20 + len(waiting)
-    assert "AuthenticationResult" in talk.answer(waiting[-1], "ada", SMS_MFA_CODE=code(pool))
+    assert "AuthenticationResult" in api.answer(waiting[-1], "ada", SMS_MFA_CODE=code(pool))
     assert all(each["Session"] in pool._core.sessions._pending for each in waiting)

@@ -1,4 +1,4 @@
-"""The embedded pool verifies SRP: every proof, every bound, every client's habits."""
+"""The embedded pool checks SRP: every proof, every bound, and what the known clients send."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
+from api_client import EXPIRED, MISMATCH, UNKNOWN, USED, WRONG, ApiClient, refused
 from joserfc.jwk import RSAKey
-from local_talk import EXPIRED, MISMATCH, UNKNOWN, USED, WRONG, Talk, refused
 from pycognito.aws_srp import AWSSRP
 
 from authfsm import srp
@@ -25,14 +25,14 @@ def pool(signing_key: RSAKey) -> LocalPool:
     return pool
 
 
-def test_right_proof_gets_tokens(pool: LocalPool) -> None:
-    """USER_SRP_AUTH asks PASSWORD_VERIFIER without a Session; the right proof brings tokens."""
-    talk = Talk(pool)
-    asked = talk.srp_a("ada")
+def test_the_right_proof_returns_tokens(pool: LocalPool) -> None:
+    """USER_SRP_AUTH asks PASSWORD_VERIFIER without a Session; the right proof returns tokens."""
+    api = ApiClient(pool)
+    challenge_reply = api.srp_a("ada")
 
-    assert asked["ChallengeName"] == "PASSWORD_VERIFIER"
-    assert "Session" not in asked
-    assert set(asked["ChallengeParameters"]) == {
+    assert challenge_reply["ChallengeName"] == "PASSWORD_VERIFIER"
+    assert "Session" not in challenge_reply
+    assert set(challenge_reply["ChallengeParameters"]) == {
         "SALT",
         "SRP_B",
         "SECRET_BLOCK",
@@ -40,7 +40,7 @@ def test_right_proof_gets_tokens(pool: LocalPool) -> None:
         "USERNAME",
     }
 
-    done = talk.answer(asked, "ada", **talk.claim(asked, PASSWORD))
+    done = api.answer(challenge_reply, "ada", **api.claim(challenge_reply, PASSWORD))
 
     assert done["ChallengeParameters"] == {}
     assert set(done["AuthenticationResult"]) == {
@@ -52,36 +52,36 @@ def test_right_proof_gets_tokens(pool: LocalPool) -> None:
     }
 
 
-def test_the_same_as_an_administrator(pool: LocalPool) -> None:
-    """AdminInitiateAuth takes USER_SRP_AUTH too."""
-    talk = Talk(pool)
-    asked = talk.initiate_as_admin("USER_SRP_AUTH", USERNAME="ada", SRP_A=talk.mine.SRP_A)
-    done = talk.boto.admin_respond_to_auth_challenge(
+def test_as_an_administrator(pool: LocalPool) -> None:
+    """AdminInitiateAuth accepts USER_SRP_AUTH too."""
+    api = ApiClient(pool)
+    challenge_reply = api.initiate_as_admin("USER_SRP_AUTH", USERNAME="ada", SRP_A=api.mine.SRP_A)
+    done = api.boto.admin_respond_to_auth_challenge(
         UserPoolId=pool.pool_id,
         ClientId=pool.client_id,
         ChallengeName="PASSWORD_VERIFIER",
-        ChallengeResponses={"USERNAME": "ada", **talk.claim(asked, PASSWORD)},
+        ChallengeResponses={"USERNAME": "ada", **api.claim(challenge_reply, PASSWORD)},
     )
 
     assert "AuthenticationResult" in done
 
 
-def test_wrong_password_is_refused(pool: LocalPool) -> None:
-    """A proof made with another password is refused, and the secret block is spent."""
-    talk = Talk(pool)
-    asked = talk.srp_a("ada")
+def test_a_wrong_password_is_refused(pool: LocalPool) -> None:
+    """A proof with another password is refused, and the secret block is used up."""
+    api = ApiClient(pool)
+    challenge_reply = api.srp_a("ada")
     with refused(*WRONG):
-        talk.answer(asked, "ada", **talk.claim(asked, "wrong"))
+        api.answer(challenge_reply, "ada", **api.claim(challenge_reply, "wrong"))
     with refused(*USED):
-        talk.answer(asked, "ada", **talk.claim(asked, PASSWORD))
+        api.answer(challenge_reply, "ada", **api.claim(challenge_reply, PASSWORD))
 
 
 @pytest.mark.parametrize("signature", ["garbage", "", "AAAA", "é" * 44])
-def test_garbage_is_no_signature(pool: LocalPool, signature: str) -> None:
-    """A signature that is not the one is refused, whatever it looks like."""
-    talk = Talk(pool)
-    asked = talk.srp_a("ada")
-    claim = {**talk.claim(asked, PASSWORD), "PASSWORD_CLAIM_SIGNATURE": signature}
+def test_invalid_signatures(pool: LocalPool, signature: str) -> None:
+    """An invalid signature is refused, whatever it looks like."""
+    api = ApiClient(pool)
+    challenge_reply = api.srp_a("ada")
+    claim = {**api.claim(challenge_reply, PASSWORD), "PASSWORD_CLAIM_SIGNATURE": signature}
     expected = (
         WRONG
         if signature
@@ -91,71 +91,77 @@ def test_garbage_is_no_signature(pool: LocalPool, signature: str) -> None:
         )
     )
     with refused(*expected):
-        talk.answer(asked, "ada", **claim)
+        api.answer(challenge_reply, "ada", **claim)
 
 
-def test_secret_block_is_used_once(pool: LocalPool) -> None:
-    """A proof that brought tokens brings none again."""
-    talk = Talk(pool)
-    asked = talk.srp_a("ada")
-    claim = talk.claim(asked, PASSWORD)
-    talk.answer(asked, "ada", **claim)
+def test_a_secret_block_is_used_once(pool: LocalPool) -> None:
+    """A proof that returned tokens is refused the second time."""
+    api = ApiClient(pool)
+    challenge_reply = api.srp_a("ada")
+    claim = api.claim(challenge_reply, PASSWORD)
+    api.answer(challenge_reply, "ada", **claim)
     with refused(*USED):
-        talk.answer(asked, "ada", **claim)
+        api.answer(challenge_reply, "ada", **claim)
 
 
 def test_another_users_name_is_refused(pool: LocalPool) -> None:
-    """A challenge begun for ada does not sign in eve."""
+    """A challenge for ada does not sign in eve."""
     pool.add_user("eve", PASSWORD)
-    talk = Talk(pool)
-    asked = talk.srp_a("ada")
+    api = ApiClient(pool)
+    challenge_reply = api.srp_a("ada")
     with refused(*UNKNOWN):
-        talk.answer(asked, "eve", **talk.claim(asked, PASSWORD))
+        api.answer(challenge_reply, "eve", **api.claim(challenge_reply, PASSWORD))
 
 
-def test_made_up_secret_block_is_refused(pool: LocalPool) -> None:
+def test_an_invented_secret_block_is_refused(pool: LocalPool) -> None:
     """A secret block that the pool did not issue is "Incorrect username or password." (measured)."""
-    talk = Talk(pool)
-    asked = talk.srp_a("ada")
-    claim = {**talk.claim(asked, PASSWORD), "PASSWORD_CLAIM_SECRET_BLOCK": "AAAA"}
+    api = ApiClient(pool)
+    challenge_reply = api.srp_a("ada")
+    claim = {**api.claim(challenge_reply, PASSWORD), "PASSWORD_CLAIM_SECRET_BLOCK": "AAAA"}
     with refused(*WRONG):
-        talk.answer(asked, "ada", **claim)
+        api.answer(challenge_reply, "ada", **claim)
 
 
-def test_one_secret_block_does_not_serve_another_challenge(pool: LocalPool) -> None:
-    """A secret block of PASSWORD_VERIFIER answers no DEVICE_PASSWORD_VERIFIER."""
-    talk = Talk(pool)
-    asked = talk.srp_a("ada")
+def test_a_secret_block_of_another_challenge(pool: LocalPool) -> None:
+    """A secret block of PASSWORD_VERIFIER does not answer DEVICE_PASSWORD_VERIFIER."""
+    api = ApiClient(pool)
+    challenge_reply = api.srp_a("ada")
     with refused(*MISMATCH):
-        talk.respond("DEVICE_PASSWORD_VERIFIER", USERNAME="ada", **talk.claim(asked, PASSWORD))
+        api.respond(
+            "DEVICE_PASSWORD_VERIFIER", USERNAME="ada", **api.claim(challenge_reply, PASSWORD)
+        )
 
 
-def test_another_apps_secret_block_is_refused(pool: LocalPool) -> None:
-    """A challenge of one app client is no challenge of another's."""
-    talk, other = Talk(pool), Talk(pool, pool.add_client())
-    asked = talk.srp_a("ada")
+def test_a_secret_block_of_another_client(pool: LocalPool) -> None:
+    """A challenge of another app client is refused."""
+    api, other = ApiClient(pool), ApiClient(pool, pool.add_client())
+    challenge_reply = api.srp_a("ada")
     with refused(*WRONG):
-        other.answer(asked, "ada", **talk.claim(asked, PASSWORD))
+        other.answer(challenge_reply, "ada", **api.claim(challenge_reply, PASSWORD))
 
-    assert "AuthenticationResult" in talk.answer(asked, "ada", **talk.claim(asked, PASSWORD))
+    assert "AuthenticationResult" in api.answer(
+        challenge_reply, "ada", **api.claim(challenge_reply, PASSWORD)
+    )
 
 
-def test_answer_must_come_within_the_sessions_life(pool: LocalPool) -> None:
-    """Three minutes after the challenge no proof is taken any more."""
-    talk = Talk(pool)
-    asked = talk.srp_a("ada")
+def test_the_proof_must_come_in_time(pool: LocalPool) -> None:
+    """Three minutes after the challenge a proof is refused."""
+    api = ApiClient(pool)
+    challenge_reply = api.srp_a("ada")
     assert isinstance(pool.clock, ManualClock)
     pool.clock.advance(180)
     with refused(*EXPIRED):
-        talk.answer(asked, "ada", **talk.claim(asked, PASSWORD))
+        api.answer(challenge_reply, "ada", **api.claim(challenge_reply, PASSWORD))
 
 
-def test_a_session_given_must_be_right(pool: LocalPool) -> None:
-    """USER_SRP_AUTH gives no Session: whichever comes with the answer is made up."""
-    talk = Talk(pool)
-    asked = talk.srp_a("ada")
+def test_a_session_must_be_right(pool: LocalPool) -> None:
+    """USER_SRP_AUTH returns no Session: an answer with any is refused."""
+    api = ApiClient(pool)
+    challenge_reply = api.srp_a("ada")
     with refused(*UNKNOWN):
-        talk.respond("PASSWORD_VERIFIER", "x" * 40, USERNAME="ada", **talk.claim(asked, PASSWORD))
+        api.respond(
+            "PASSWORD_VERIFIER", "x" * 40, USERNAME="ada", **api.claim(challenge_reply, PASSWORD)
+        )
 
 
 @pytest.mark.parametrize(
@@ -171,9 +177,9 @@ def test_a_session_given_must_be_right(pool: LocalPool) -> None:
     ],
 )
 def test_dangerous_srp_a_is_refused(pool: LocalPool, srp_a: str) -> None:
-    """SRP_A that is 0 mod N, malformed or oversized begins nothing."""
+    """SRP_A that is 0 mod N, malformed or oversized is refused."""
     with refused("InvalidParameterException", "SRP_A is not the public value of an SRP client."):
-        Talk(pool).initiate("USER_SRP_AUTH", USERNAME="ada", SRP_A=srp_a)
+        ApiClient(pool).initiate("USER_SRP_AUTH", USERNAME="ada", SRP_A=srp_a)
 
 
 @pytest.mark.parametrize(
@@ -191,20 +197,24 @@ def test_dangerous_srp_a_is_refused(pool: LocalPool, srp_a: str) -> None:
         pytest.param(lambda text: text.replace("Tue", "Wed"), WRONG, id="wrong weekday"),
     ],
 )
-def test_timestamp_is_read_as_cognito_reads_it(
+def test_timestamp_format(
     signing_key: RSAKey, spoil: Callable[[str], str], expected: tuple[str, str]
 ) -> None:
-    """What cannot be read is a wrong parameter; what Java would write otherwise is a wrong proof."""
+    """An unreadable TIMESTAMP is an invalid parameter; one that Java would write otherwise is a wrong proof."""
     clock = ManualClock(datetime(2023, 9, 5, 7, 8, 9, tzinfo=timezone.utc))
     pool = LocalPool(key=signing_key, clock=clock)
     pool.add_user("ada", PASSWORD)
-    talk = Talk(pool)
-    asked = talk.srp_a("ada")
+    api = ApiClient(pool)
+    challenge_reply = api.srp_a("ada")
     with refused(*expected):
-        talk.answer(asked, "ada", **talk.claim(asked, PASSWORD, spoil(srp.timestamp(clock()))))
+        api.answer(
+            challenge_reply,
+            "ada",
+            **api.claim(challenge_reply, PASSWORD, spoil(srp.timestamp(clock()))),
+        )
 
 
-class TestTheNameInTheAnswer:
+class TestUsernameInAnswers:
     """amazon-cognito-identity-js, pycognito and warrant-lite name the user in three ways."""
 
     @pytest.fixture
@@ -215,84 +225,91 @@ class TestTheNameInTheAnswer:
         return pool
 
     @pytest.mark.parametrize("which", ["USER_ID_FOR_SRP", "USERNAME", "typed"])
-    def test_all_three_are_taken(self, pool: LocalPool, which: str) -> None:
-        """The internal name and the alias are taken, SECRET_HASH being over whichever is sent."""
-        talk = Talk(pool)
-        asked = talk.srp_a("ada@example.com")
-        named = {"typed": "ada@example.com", **asked["ChallengeParameters"]}[which]
+    def test_all_three_are_accepted(self, pool: LocalPool, which: str) -> None:
+        """The internal name and the alias are accepted, with a SECRET_HASH over the one that is sent."""
+        api = ApiClient(pool)
+        challenge_reply = api.srp_a("ada@example.com")
+        named = {"typed": "ada@example.com", **challenge_reply["ChallengeParameters"]}[which]
 
-        assert "AuthenticationResult" in talk.answer(asked, named, **talk.claim(asked, PASSWORD))
+        assert "AuthenticationResult" in api.answer(
+            challenge_reply, named, **api.claim(challenge_reply, PASSWORD)
+        )
 
     def test_the_internal_name_is_the_sub(self, pool: LocalPool) -> None:
-        """USER_ID_FOR_SRP is a UUID, not the address: the password is proved under it."""
-        asked = Talk(pool).srp_a("ada@example.com")
+        """USER_ID_FOR_SRP is a UUID, not the address: the password is proved with it."""
+        challenge_reply = ApiClient(pool).srp_a("ada@example.com")
 
-        assert asked["ChallengeParameters"]["USER_ID_FOR_SRP"] == pool.user("ada@example.com").sub
+        assert (
+            challenge_reply["ChallengeParameters"]["USER_ID_FOR_SRP"]
+            == pool.user("ada@example.com").sub
+        )
 
-    def test_the_hash_must_fit_the_name_of_the_same_request(self, pool: LocalPool) -> None:
-        """A hash over the alias does not go with the internal name."""
-        talk = Talk(pool)
-        asked = talk.srp_a("ada@example.com")
+    def test_the_hash_must_fit_the_name_in_the_request(self, pool: LocalPool) -> None:
+        """A hash over the alias does not fit the internal name."""
+        api = ApiClient(pool)
+        challenge_reply = api.srp_a("ada@example.com")
         assert pool.client_secret is not None
         stale = srp.secret_hash("ada@example.com", pool.client_id, pool.client_secret.reveal())
-        claim = {**talk.claim(asked, PASSWORD), "SECRET_HASH": stale}
-        inner = asked["ChallengeParameters"]["USER_ID_FOR_SRP"]
+        claim = {**api.claim(challenge_reply, PASSWORD), "SECRET_HASH": stale}
+        inner = challenge_reply["ChallengeParameters"]["USER_ID_FOR_SRP"]
         with refused(
             "NotAuthorizedException",
             f"Unable to verify secret hash for client {pool.client_id}",
         ):
-            talk.answer(asked, inner, **claim)
+            api.answer(challenge_reply, inner, **claim)
 
 
-class TestNobody:
-    """A user who is not there: pretended (ENABLED) or told (LEGACY)."""
+class TestUnknownUser:
+    """An unknown user is simulated (ENABLED) or refused (LEGACY)."""
 
     def test_the_simulation_is_stable_and_fails(self, pool: LocalPool) -> None:
         """An unknown name gets a PASSWORD_VERIFIER like any other, with the same salt every time."""
-        talk = Talk(pool)
-        first, second = talk.srp_a("nobody"), talk.srp_a("nobody")
+        api = ApiClient(pool)
+        first, second = api.srp_a("nobody"), api.srp_a("nobody")
         salt, other = (each["ChallengeParameters"]["SALT"] for each in (first, second))
 
         assert salt == other
         assert first["ChallengeParameters"]["SRP_B"] != second["ChallengeParameters"]["SRP_B"]
-        assert salt != talk.srp_a("noone")["ChallengeParameters"]["SALT"]
-        assert set(first) == set(talk.srp_a("ada"))
+        assert salt != api.srp_a("noone")["ChallengeParameters"]["SALT"]
+        assert set(first) == set(api.srp_a("ada"))
         with refused(*WRONG):
-            talk.answer(first, "nobody", **talk.claim(first, PASSWORD))
+            api.answer(first, "nobody", **api.claim(first, PASSWORD))
 
-    def test_the_simulated_name_is_a_uuid_where_names_are(self, signing_key: RSAKey) -> None:
-        """In a pool with username attributes nobody's USER_ID_FOR_SRP is a stable UUID."""
-        talk = Talk(LocalPool(key=signing_key, username_attributes=["email"]))
+    def test_the_simulated_name_is_a_uuid_with_username_attributes(
+        self, signing_key: RSAKey
+    ) -> None:
+        """In a pool with username attributes an unknown user's USER_ID_FOR_SRP is a stable UUID."""
+        api = ApiClient(LocalPool(key=signing_key, username_attributes=["email"]))
         names = {
-            talk.srp_a("nobody@example.com")["ChallengeParameters"]["USER_ID_FOR_SRP"]
+            api.srp_a("nobody@example.com")["ChallengeParameters"]["USER_ID_FOR_SRP"]
             for _ in range(2)
         }
 
         assert [len(name) for name in names] == [36]
 
-    def test_legacy_says_so_at_once(self, signing_key: RSAKey) -> None:
-        """With LEGACY, InitiateAuth says that the user does not exist (measured)."""
-        talk = Talk(LocalPool(key=signing_key, prevent_user_existence_errors="LEGACY"))
+    def test_legacy_refuses_at_once(self, signing_key: RSAKey) -> None:
+        """With LEGACY, InitiateAuth returns UserNotFoundException (measured)."""
+        api = ApiClient(LocalPool(key=signing_key, prevent_user_existence_errors="LEGACY"))
         with refused("UserNotFoundException", "User does not exist."):
-            talk.srp_a("nobody")
+            api.srp_a("nobody")
 
-    def test_a_sub_is_no_name(self, pool: LocalPool) -> None:
-        """Signing in by the sub is refused where users have names (measured)."""
-        talk = Talk(pool)
-        asked = talk.srp_a(pool.user("ada").sub)
+    def test_a_sub_is_not_a_username(self, pool: LocalPool) -> None:
+        """Signing in with the sub is refused where users have names (measured)."""
+        api = ApiClient(pool)
+        challenge_reply = api.srp_a(pool.user("ada").sub)
         with refused(*WRONG):
-            talk.answer(
-                asked,
-                asked["ChallengeParameters"]["USERNAME"],
-                **talk.claim(asked, PASSWORD),
+            api.answer(
+                challenge_reply,
+                challenge_reply["ChallengeParameters"]["USERNAME"],
+                **api.claim(challenge_reply, PASSWORD),
             )
 
 
 class TestPycognito:
-    """pycognito, a client written for Cognito, is served unchanged."""
+    """pycognito, a client written for Cognito, works unchanged."""
 
-    def signed_in(self, pool: LocalPool, password: str) -> Any:
-        """A sign-in by pycognito."""
+    def sign_in(self, pool: LocalPool, password: str) -> Any:
+        """Sign in with pycognito."""
         secret = pool.client_secret.reveal() if pool.client_secret else None
         return AWSSRP(
             "ada",
@@ -304,14 +321,14 @@ class TestPycognito:
         ).authenticate_user()
 
     @pytest.mark.parametrize("client_secret", [False, True])
-    def test_right_and_wrong(self, signing_key: RSAKey, client_secret: bool) -> None:  # noqa: FBT001 - a case
-        """The right password brings tokens, a wrong one NotAuthorizedException."""
+    def test_right_and_wrong_password(self, signing_key: RSAKey, client_secret: bool) -> None:  # noqa: FBT001 - a case
+        """The right password returns tokens, a wrong one NotAuthorizedException."""
         pool = LocalPool(key=signing_key, client_secret=client_secret)
         pool.add_user("ada", PASSWORD)
 
-        assert "AuthenticationResult" in self.signed_in(pool, PASSWORD)
+        assert "AuthenticationResult" in self.sign_in(pool, PASSWORD)
         with refused(*WRONG):
-            self.signed_in(pool, "wrong")
+            self.sign_in(pool, "wrong")
 
     def test_new_password(self, signing_key: RSAKey) -> None:
         """Pycognito sends its proof along with the new password: it is ignored."""
@@ -321,4 +338,4 @@ class TestPycognito:
         done = client.set_new_password_challenge("New-Passw0rd!")
 
         assert "AuthenticationResult" in done
-        assert "AuthenticationResult" in self.signed_in(pool, "New-Passw0rd!")
+        assert "AuthenticationResult" in self.sign_in(pool, "New-Passw0rd!")

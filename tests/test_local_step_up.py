@@ -1,4 +1,4 @@
-"""Step-up by TARGET_ACR_VALUES, as conversations; and what tokens say of how strongly somebody signed in."""
+"""Step-up with TARGET_ACR_VALUES, and the `acr` and `amr` claims of tokens."""
 
 # A test looks at one state again and again: mypy believes that it cannot have changed.
 # mypy: disable-error-code="comparison-overlap"
@@ -11,10 +11,10 @@ from typing import Any
 
 import pyotp
 import pytest
+from api_client import MISMATCH, USED, ApiClient, refused
 from authenticator import Authenticator
 from joserfc import jwt
 from joserfc.jwk import RSAKey
-from local_talk import MISMATCH, USED, Talk, refused
 
 from authfsm.drivers.boto import Flow
 from authfsm.local import (
@@ -45,7 +45,7 @@ PoolOf = Callable[..., LocalPool]
 
 @pytest.fixture
 def pool_of(signing_key: RSAKey) -> PoolOf:
-    """Makes a pool with optional MFA and every first factor; ada has everything, nothing switched on."""
+    """Return a function that makes a pool with optional MFA; ada has every factor, none switched on."""
 
     def make(**settings: Any) -> LocalPool:
         user: dict[str, Any] = {"password": PASSWORD, "email": EMAIL, "phone_number": PHONE}
@@ -63,22 +63,22 @@ def pool_of(signing_key: RSAKey) -> PoolOf:
     return make
 
 
-def said(pool: LocalPool, flow: Flow, which: str = "access_token") -> dict[str, Any]:
-    """What a token of a sign-in says."""
+def claims_of(pool: LocalPool, flow: Flow, which: str = "access_token") -> dict[str, Any]:
+    """Return the claims of a sign-in's token."""
     token = getattr(flow.tokens, which)
     read: dict[str, Any] = jwt.decode(token.reveal(), pool._core.token_issuer.key).claims
     return read
 
 
-def by_password(pool: LocalPool) -> str:
-    """An access token of a sign-in with the password alone."""
+def password_token(pool: LocalPool) -> str:
+    """Return an access token of a sign-in with the password alone."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
     assert flow.tokens is not None
     return flow.tokens.access_token.reveal()
 
 
-def by_code(pool: LocalPool, factor: str = "EMAIL_OTP") -> str:
-    """An access token of a sign-in with a code alone."""
+def code_token(pool: LocalPool, factor: str = "EMAIL_OTP") -> str:
+    """Return an access token of a sign-in with a code alone."""
     flow = pool.cognito().sign_in("ada", flow="USER_AUTH", preferred_challenge=factor)
     flow.answer(r.Code(pool.outbox.code_for("ada")))
     assert flow.tokens is not None
@@ -86,31 +86,31 @@ def by_code(pool: LocalPool, factor: str = "EMAIL_OTP") -> str:
 
 
 def step_up(pool: LocalPool, *targets: str, token: str | None = None, **more: Any) -> Flow:
-    """Begin a step-up with our driver."""
+    """Begin a step-up with the driver."""
     flow = pool.cognito().start(PASSWORD)
     flow.answer(r.StepUp("ada", targets, token, **more))
     return flow
 
 
-def offered(flow: Flow) -> list[str]:
-    """AvailableChallenges."""
+def available_challenges(flow: Flow) -> list[str]:
+    """Return AvailableChallenges."""
     assert flow.challenge is not None
     return list(flow.challenge.available)
 
 
 def code_of(pool: LocalPool, flow: Flow) -> r.Code:
-    """The right code for what is asked."""
+    """Return the right code for a challenge."""
     if flow.state is State.SOFTWARE_TOKEN_MFA:
         return r.Code(pyotp.TOTP(TOTP).at(pool.clock()))
     return r.Code(pool.outbox.code_for("ada"))
 
 
 def register(pool: LocalPool) -> Authenticator:
-    """A passkey of ada's."""
-    key, client, token = Authenticator(), pool.client(), by_password(pool)
+    """Register a passkey of ada's."""
+    key, client, token = Authenticator(), pool.client(), password_token(pool)
     options = client.start_web_authn_registration(AccessToken=token)
-    made = key.create(options["CredentialCreationOptions"])
-    client.complete_web_authn_registration(AccessToken=token, Credential=made)
+    new_credential = key.create(options["CredentialCreationOptions"])
+    client.complete_web_authn_registration(AccessToken=token, Credential=new_credential)
     return key
 
 
@@ -132,7 +132,7 @@ def register(pool: LocalPool) -> Authenticator:
     ],
 )
 def test_the_table_of_levels(methods: list[str], reached: int, claim: tuple[str, ...]) -> None:
-    """The guide's table of combinations, and its amr."""
+    """The guide's table of combinations, and its `amr`."""
     assert (acr_level(methods), amr_claim(methods)) == (reached, claim)
 
 
@@ -159,15 +159,15 @@ class TestClaims:
             flow.answer(code_of(pool, flow))
 
         for which in ("access_token", "id_token"):
-            claims = said(pool, flow, which)
+            claims = claims_of(pool, flow, which)
             assert (claims["amr"], claims["acr"]) == (methods, LOA[reached])
 
-    def test_names_of_ones_own(self, pool_of: PoolOf) -> None:
+    def test_own_names(self, pool_of: PoolOf) -> None:
         """AcrConfiguration renames levels; those left out keep their names."""
         pool = pool_of(acr_values={"Level1": {"AcrValue": "urn:mine:1"}})
         flow = pool.cognito().sign_in("ada", PASSWORD)
 
-        assert said(pool, flow)["acr"] == "urn:mine:1"
+        assert claims_of(pool, flow)["acr"] == "urn:mine:1"
         assert pool.configuration.acr_values == ("urn:mine:1", *LOA[2:])
 
     @pytest.mark.parametrize(
@@ -182,13 +182,13 @@ class TestClaims:
             ["a", "b", "c"],
         ],
     )
-    def test_names_that_cannot_be(self, pool_of: PoolOf, names: Any) -> None:
-        """Each unique, defaults included; 1 to 64 characters; no spaces, quotes, backslashes (documented)."""
+    def test_invalid_names(self, pool_of: PoolOf, names: Any) -> None:
+        """Each is unique, defaults included; 1 to 64 characters; no spaces, quotes, backslashes (documented)."""
         with pytest.raises(ValueError, match="level"):
             pool_of(acr_values=names)
 
-    def test_refreshing_carries_them_over(self, pool_of: PoolOf) -> None:
-        """acr, amr and auth_time stay, with rotation and without, however long ago it was."""
+    def test_refreshing_keeps_the_claims(self, pool_of: PoolOf) -> None:
+        """acr, amr and auth_time stay, with rotation and without, however long ago the sign-in was."""
         clock = ManualClock()
         for rotation in (None, RefreshTokenRotation()):
             pool = pool_of(
@@ -196,27 +196,27 @@ class TestClaims:
             )
             flow = pool.cognito().sign_in("ada", PASSWORD)
             flow.answer(code_of(pool, flow))
-            before = said(pool, flow)
+            before = claims_of(pool, flow)
             clock.advance(1800)
             flow.answer(r.GetTokensFromRefreshToken())
-            after = said(pool, flow)
+            after = claims_of(pool, flow)
 
             assert after["iat"] == before["iat"] + 1800
             assert [after[name] for name in ("acr", "amr", "auth_time")] == [
                 before[name] for name in ("acr", "amr", "auth_time")
             ]
 
-    def test_only_when_asked(self, pool_of: PoolOf) -> None:
-        """By the page's other words they come only to those who ask for a level."""
+    def test_only_with_a_target(self, pool_of: PoolOf) -> None:
+        """By the page's other words only sign-ins with a target level have them."""
         pool = pool_of(contradictions=Contradictions(acr_only_with_target=True))
-        assert not {"acr", "amr"} & said(pool, pool.cognito().sign_in("ada", PASSWORD)).keys()
+        assert not {"acr", "amr"} & claims_of(pool, pool.cognito().sign_in("ada", PASSWORD)).keys()
         flow = step_up(pool, LOA[1])
         flow.answer(r.Password(PASSWORD))
 
-        assert said(pool, flow)["amr"] == ["pwd"]
+        assert claims_of(pool, flow)["amr"] == ["pwd"]
 
-    def test_a_device_is_no_method(self, pool_of: PoolOf) -> None:
-        """A remembered device that stands for MFA leaves the level where the password put it."""
+    def test_a_device_is_not_a_method(self, pool_of: PoolOf) -> None:
+        """A remembered device that replaces MFA leaves the level of the password."""
         pool = pool_of(
             device=DeviceConfiguration(challenge_required_on_new_device=True),
             user={"preferred_mfa": "SMS_MFA"},
@@ -226,7 +226,7 @@ class TestClaims:
         device = flow.confirm_device()
         flow = pool.cognito(device=device).sign_in("ada", PASSWORD)
 
-        assert (said(pool, flow)["amr"], said(pool, flow)["acr"]) == (["pwd"], LOA[1])
+        assert (claims_of(pool, flow)["amr"], claims_of(pool, flow)["acr"]) == (["pwd"], LOA[1])
 
 
 class TestFromScratch:
@@ -241,33 +241,36 @@ class TestFromScratch:
             (4, ["PASSWORD_SRP", "PASSWORD"]),
         ],
     )
-    def test_what_leads_there(self, pool_of: PoolOf, target: int, available: list[str]) -> None:
+    def test_the_leading_factors(self, pool_of: PoolOf, target: int, available: list[str]) -> None:
         """The first factors that a combination of the level begins with are offered."""
         pool = pool_of()
         register(pool)
         flow = step_up(pool, LOA[target])
 
-        assert (flow.state, offered(flow)) == (State.SELECT_CHALLENGE, available)
+        assert (flow.state, available_challenges(flow)) == (State.SELECT_CHALLENGE, available)
 
     @pytest.mark.parametrize(
-        ("target", "asked", "methods"),
+        ("target", "second_factor", "methods"),
         [
             (3, State.SMS_MFA, ["pwd", "sms", "mfa"]),
             (4, State.SOFTWARE_TOKEN_MFA, ["pwd", "otp", "mfa"]),
         ],
     )
     def test_a_second_factor_that_is_not_switched_on(
-        self, pool_of: PoolOf, target: int, asked: State, methods: list[str]
+        self, pool_of: PoolOf, target: int, second_factor: State, methods: list[str]
     ) -> None:
-        """The level asks for it, though the user's MFA would not."""
+        """The level needs it, though the user's MFA would not."""
         pool = pool_of(mfa_methods=["SMS_MFA", "SOFTWARE_TOKEN_MFA"])
         flow = step_up(pool, LOA[target])
-        assert flow.answer(r.Password(PASSWORD)) is asked
+        assert flow.answer(r.Password(PASSWORD)) is second_factor
         assert flow.answer(code_of(pool, flow)) is State.AUTHENTICATED
 
-        assert (said(pool, flow)["amr"], said(pool, flow)["acr"]) == (methods, LOA[target])
+        assert (claims_of(pool, flow)["amr"], claims_of(pool, flow)["acr"]) == (
+            methods,
+            LOA[target],
+        )
 
-    def test_several_will_do(self, pool_of: PoolOf) -> None:
+    def test_several_second_factors(self, pool_of: PoolOf) -> None:
         """Where SMS and e-mail both reach the level, the user chooses, or the preferred one is asked for."""
         pool = pool_of()
         flow = step_up(pool, LOA[3])
@@ -281,16 +284,16 @@ class TestFromScratch:
 
     @pytest.mark.parametrize(("factor", "method"), [("EMAIL_OTP", "email_otp"), ("SMS_OTP", "sms")])
     def test_a_code(self, pool_of: PoolOf, factor: str, method: str) -> None:
-        """Level 2 is one code."""
+        """A code reaches level 2."""
         pool = pool_of()
         flow = step_up(pool, LOA[2])
         flow.answer(r.Select(factor))
         assert flow.answer(code_of(pool, flow)) is State.AUTHENTICATED
 
-        assert (said(pool, flow)["amr"], said(pool, flow)["acr"]) == ([method], LOA[2])
+        assert (claims_of(pool, flow)["amr"], claims_of(pool, flow)["acr"]) == ([method], LOA[2])
 
     def test_a_passkey(self, pool_of: PoolOf) -> None:
-        """Level 3 is a passkey on its own."""
+        """A passkey reaches level 3."""
         pool = pool_of()
         key = register(pool)
         flow = step_up(pool, LOA[3])
@@ -300,19 +303,19 @@ class TestFromScratch:
         assert flow.answer(r.Credential(json.dumps(signed))) is State.AUTHENTICATED
 
     def test_a_preference(self, pool_of: PoolOf) -> None:
-        """PREFERRED_CHALLENGE goes along; with a password it is taken at once."""
-        talk = Talk(pool_of())
-        asked = talk.initiate(
+        """PREFERRED_CHALLENGE is used; a password with it is checked at once."""
+        api = ApiClient(pool_of())
+        challenge_reply = api.initiate(
             "USER_AUTH", USERNAME="ada", TARGET_ACR_VALUES=LOA[2], PREFERRED_CHALLENGE="SMS_OTP"
         )
-        assert asked["ChallengeName"] == "SMS_OTP"
+        assert challenge_reply["ChallengeName"] == "SMS_OTP"
         wish = {"PREFERRED_CHALLENGE": "PASSWORD", "PASSWORD": PASSWORD}
         for target, name in ((LOA[1], None), (LOA[4], "SOFTWARE_TOKEN_MFA")):
-            reply = talk.initiate("USER_AUTH", USERNAME="ada", TARGET_ACR_VALUES=target, **wish)
+            reply = api.initiate("USER_AUTH", USERNAME="ada", TARGET_ACR_VALUES=target, **wish)
             assert reply.get("ChallengeName") == name
 
-    def test_the_list_is_gone_through(self, pool_of: PoolOf) -> None:
-        """The first that can be reached is the target; unknown names are ignored; none known is an error."""
+    def test_the_list_of_targets(self, pool_of: PoolOf) -> None:
+        """The first level that can be reached is the target; unknown names are ignored; only unknown ones is an error."""
         pool = pool_of(mfa_methods=["SMS_MFA"])
         flow = step_up(pool, "urn:other", LOA[4], LOA[3], LOA[1])
         assert flow.answer(r.Password(PASSWORD)) is State.SMS_MFA
@@ -321,7 +324,7 @@ class TestFromScratch:
         with refused(
             "InvalidParameterException", "TARGET_ACR_VALUES has no level of this user pool."
         ):
-            Talk(pool).initiate("USER_AUTH", USERNAME="ada", TARGET_ACR_VALUES=" ")
+            ApiClient(pool).initiate("USER_AUTH", USERNAME="ada", TARGET_ACR_VALUES=" ")
 
     @pytest.mark.parametrize(
         ("settings", "target"),
@@ -337,36 +340,36 @@ class TestFromScratch:
         """No factors for any target is an error; no set-up is offered."""
         pool = pool_of(**settings)
         with refused(*BEYOND):
-            Talk(pool).initiate("USER_AUTH", USERNAME="ada", TARGET_ACR_VALUES=LOA[target])
+            ApiClient(pool).initiate("USER_AUTH", USERNAME="ada", TARGET_ACR_VALUES=LOA[target])
 
-    def test_a_higher_level_will_do(self, pool_of: PoolOf) -> None:
-        """Whoever has no way to the level itself goes by a higher one (inferred)."""
+    def test_a_higher_level_is_enough(self, pool_of: PoolOf) -> None:
+        """A user who cannot reach the level itself may reach a higher one (inferred)."""
         pool = pool_of(mfa_methods=["SOFTWARE_TOKEN_MFA"], allowed_first_auth_factors=["PASSWORD"])
         flow = step_up(pool, LOA[2])
         assert flow.answer(r.Password(PASSWORD)) is State.SOFTWARE_TOKEN_MFA
         flow.answer(code_of(pool, flow))
 
-        assert said(pool, flow)["acr"] == LOA[4]
+        assert claims_of(pool, flow)["acr"] == LOA[4]
 
     @pytest.mark.parametrize("mfa", ["ON", "OPTIONAL"])
-    def test_mfa_is_a_floor(self, pool_of: PoolOf, mfa: str) -> None:
-        """A lower target suppresses no MFA that is due."""
+    def test_a_target_does_not_replace_mfa(self, pool_of: PoolOf, mfa: str) -> None:
+        """A lower target does not suppress required MFA."""
         pool = pool_of(mfa=mfa, user={"preferred_mfa": "SMS_MFA"})
         flow = step_up(pool, LOA[1])
         assert flow.answer(r.Password(PASSWORD)) is State.SMS_MFA
         flow.answer(code_of(pool, flow))
 
-        assert said(pool, flow)["acr"] == LOA[3]
+        assert claims_of(pool, flow)["acr"] == LOA[3]
 
-    def test_the_temporary_password_first(self, pool_of: PoolOf) -> None:
+    def test_the_temporary_password_comes_first(self, pool_of: PoolOf) -> None:
         """A temporary password is replaced before any second factor."""
         flow = step_up(pool_of(user={"temporary": True}), LOA[4])
         assert flow.answer(r.Password(PASSWORD)) is State.NEW_PASSWORD_REQUIRED
 
         assert flow.answer(r.NewPassword("Another-Horse-2")) is State.SOFTWARE_TOKEN_MFA
 
-    def test_a_device_is_no_step(self, pool_of: PoolOf) -> None:
-        """A remembered device stands for no second factor toward a level."""
+    def test_a_device_does_not_count(self, pool_of: PoolOf) -> None:
+        """A remembered device replaces no second factor towards a level."""
         pool = pool_of(device=DeviceConfiguration(challenge_required_on_new_device=True))
         device = pool.cognito().sign_in("ada", PASSWORD).confirm_device()
         flow = pool.cognito(device=device).start(PASSWORD)
@@ -375,12 +378,12 @@ class TestFromScratch:
         assert flow.answer(r.Password(PASSWORD)) is State.SOFTWARE_TOKEN_MFA
 
     def test_unknown_users(self, pool_of: PoolOf) -> None:
-        """Whoever is not there is offered what leads to the level, and fails at the answer."""
-        talk = Talk(pool_of())
-        asked = talk.initiate("USER_AUTH", USERNAME="eve", TARGET_ACR_VALUES=LOA[4])
-        assert asked["AvailableChallenges"] == ["PASSWORD_SRP", "PASSWORD"]
+        """An unknown user is offered what leads to the level, and fails at the answer."""
+        api = ApiClient(pool_of())
+        challenge_reply = api.initiate("USER_AUTH", USERNAME="eve", TARGET_ACR_VALUES=LOA[4])
+        assert challenge_reply["AvailableChallenges"] == ["PASSWORD_SRP", "PASSWORD"]
         with refused("NotAuthorizedException", "Incorrect username or password."):
-            talk.answer(asked, "eve", ANSWER="PASSWORD", PASSWORD=PASSWORD)
+            api.answer(challenge_reply, "eve", ANSWER="PASSWORD", PASSWORD=PASSWORD)
 
 
 class TestWithAnAccessToken:
@@ -391,12 +394,12 @@ class TestWithAnAccessToken:
         """The second factor is asked for at once; new tokens have all methods, and a new auth_time."""
         clock = ManualClock()
         pool = pool_of(clock=clock, mfa_methods=["SMS_MFA", "SOFTWARE_TOKEN_MFA"])
-        old = by_password(pool)
+        old = password_token(pool)
         clock.advance(600)
         flow = step_up(pool, LOA[target], token=old)
         assert flow.state is {3: State.SMS_MFA, 4: State.SOFTWARE_TOKEN_MFA}[target]
         assert flow.answer(code_of(pool, flow)) is State.AUTHENTICATED
-        before, after = jwt.decode(old, pool._core.token_issuer.key).claims, said(pool, flow)
+        before, after = jwt.decode(old, pool._core.token_issuer.key).claims, claims_of(pool, flow)
 
         assert (after["acr"], "pwd" in after["amr"], "mfa" in after["amr"]) == (
             LOA[target],
@@ -408,10 +411,10 @@ class TestWithAnAccessToken:
         assert flow.tokens is not None
         assert flow.tokens.refresh_token is not None
 
-    def test_a_choice_of_the_second(self, pool_of: PoolOf) -> None:
-        """Several second factors will do: SELECT_MFA_TYPE at once."""
+    def test_a_choice_of_second_factors(self, pool_of: PoolOf) -> None:
+        """With several second factors SELECT_MFA_TYPE follows at once."""
         pool = pool_of()
-        flow = step_up(pool, LOA[3], token=by_password(pool))
+        flow = step_up(pool, LOA[3], token=password_token(pool))
 
         assert flow.state is State.SELECT_MFA_TYPE
         assert flow.answer(r.Select("SMS_MFA")) is State.SMS_MFA
@@ -420,71 +423,71 @@ class TestWithAnAccessToken:
         """Level 3 by a passkey alone: asked for directly where nothing else leads there, or if preferred."""
         pool = pool_of(mfa="OFF")
         key = register(pool)
-        flow = step_up(pool, LOA[3], token=by_password(pool))
+        flow = step_up(pool, LOA[3], token=password_token(pool))
         assert isinstance(flow.challenge, WebAuthn)
         signed = key.get(dict(flow.challenge.request_options))
         flow.answer(r.Credential(json.dumps(signed)))
-        assert said(pool, flow)["amr"] == ["pwd", "swk", "mfa"]
+        assert claims_of(pool, flow)["amr"] == ["pwd", "swk", "mfa"]
 
         pool = pool_of()
         register(pool)
-        wish = {"TARGET_ACR_VALUES": LOA[3], "ACCESS_TOKEN": by_password(pool)}
-        asked = Talk(pool).initiate(
+        wish = {"TARGET_ACR_VALUES": LOA[3], "ACCESS_TOKEN": password_token(pool)}
+        challenge_reply = ApiClient(pool).initiate(
             "USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="WEB_AUTHN", **wish
         )
-        assert asked["ChallengeName"] == "WEB_AUTHN"
+        assert challenge_reply["ChallengeName"] == "WEB_AUTHN"
 
     def test_from_a_code(self, pool_of: PoolOf) -> None:
-        """With a code done, the password makes level 3, and a TOTP after it level 4."""
+        """After a code, the password reaches level 3, and a TOTP after it level 4."""
         pool = pool_of()
-        flow = step_up(pool, LOA[3], token=by_code(pool))
-        assert offered(flow) == ["PASSWORD_SRP", "PASSWORD"]
+        flow = step_up(pool, LOA[3], token=code_token(pool))
+        assert available_challenges(flow) == ["PASSWORD_SRP", "PASSWORD"]
         assert flow.answer(r.Password(PASSWORD)) is State.AUTHENTICATED
-        assert said(pool, flow)["amr"] == ["pwd", "email_otp", "mfa"]
+        assert claims_of(pool, flow)["amr"] == ["pwd", "email_otp", "mfa"]
 
-        flow = step_up(pool, LOA[4], token=by_code(pool, "SMS_OTP"))
+        flow = step_up(pool, LOA[4], token=code_token(pool, "SMS_OTP"))
         assert flow.answer(r.Password(PASSWORD)) is State.SOFTWARE_TOKEN_MFA
         flow.answer(code_of(pool, flow))
-        assert said(pool, flow)["amr"] == ["pwd", "sms", "otp", "mfa"]
+        assert claims_of(pool, flow)["amr"] == ["pwd", "sms", "otp", "mfa"]
 
-    def test_again_and_again(self, pool_of: PoolOf) -> None:
-        """What one step-up reached is the next one's credit."""
+    def test_several_step_ups(self, pool_of: PoolOf) -> None:
+        """The methods of one step-up count in the next."""
         pool = pool_of(mfa_methods=["SMS_MFA", "SOFTWARE_TOKEN_MFA"])
-        flow = step_up(pool, LOA[3], token=by_password(pool))
+        flow = step_up(pool, LOA[3], token=password_token(pool))
         flow.answer(code_of(pool, flow))
         assert flow.tokens is not None
         flow = step_up(pool, LOA[4], token=flow.tokens.access_token.reveal())
         assert flow.state is State.SOFTWARE_TOKEN_MFA
         flow.answer(code_of(pool, flow))
 
-        assert said(pool, flow)["amr"] == ["pwd", "sms", "otp", "mfa"]
+        assert claims_of(pool, flow)["amr"] == ["pwd", "sms", "otp", "mfa"]
 
-    def test_already_met(self, pool_of: PoolOf) -> None:
-        """A token that meets or exceeds the level is an error: this is no refresh."""
+    def test_a_level_already_met(self, pool_of: PoolOf) -> None:
+        """A token that meets or exceeds the level is an error."""
         pool = pool_of(mfa="OFF")
         for target in ([1], [4, 1]):
             names = " ".join(LOA[number] for number in target)
             with refused(*MET):
-                Talk(pool).initiate(
+                ApiClient(pool).initiate(
                     "USER_AUTH",
                     USERNAME="ada",
                     TARGET_ACR_VALUES=names,
-                    ACCESS_TOKEN=by_password(pool),
+                    ACCESS_TOKEN=password_token(pool),
                 )
         with refused(*MET):
-            Talk(pool).initiate(
+            ApiClient(pool).initiate(
                 "USER_AUTH",
                 USERNAME="ada",
                 TARGET_ACR_VALUES=LOA[1],
-                ACCESS_TOKEN=by_code(pool),
+                ACCESS_TOKEN=code_token(pool),
             )
 
     @pytest.mark.parametrize(("age", "credited"), [(600, True), (599, False), (0, False)])
     def test_max_age(self, pool_of: PoolOf, age: int, credited: bool) -> None:  # noqa: FBT001 - a test's case
-        """A sign-in longer ago than MAX_AGE earns no credit: from scratch."""
+        """The methods of a sign-in longer ago than MAX_AGE do not count."""
         clock = ManualClock()
         pool = pool_of(clock=clock)
-        old = by_password(pool)
+        old = password_token(pool)
         clock.advance(600)
         flow = step_up(pool, LOA[4], token=old, max_age=age)
 
@@ -492,7 +495,7 @@ class TestWithAnAccessToken:
         assert flow.state is expected
 
     def test_max_age_counts_from_the_sign_in(self, pool_of: PoolOf) -> None:
-        """A refresh makes no sign-in younger; and an old enough one is asked anew for its own level."""
+        """A refresh does not change the age; a sign-in that is too old is repeated for its own level."""
         clock = ManualClock()
         pool = pool_of(clock=clock)
         flow = pool.cognito().sign_in("ada", PASSWORD)
@@ -501,30 +504,30 @@ class TestWithAnAccessToken:
         assert flow.tokens is not None
         again = step_up(pool, LOA[1], token=flow.tokens.access_token.reveal(), max_age=300)
 
-        assert offered(again) == ["PASSWORD_SRP", "PASSWORD"]
+        assert available_challenges(again) == ["PASSWORD_SRP", "PASSWORD"]
 
     @pytest.mark.parametrize("age", ["x", "-1", "1.5", "", "9" * 5000, "١"])  # noqa: RUF001 - a digit elsewhere
     def test_max_age_is_a_number(self, pool_of: PoolOf, age: str) -> None:
-        """Anything else is refused."""
+        """MAX_AGE must be a number."""
         with refused("InvalidParameterException", "MAX_AGE is not a whole number of seconds."):
-            Talk(pool_of()).initiate(
+            ApiClient(pool_of()).initiate(
                 "USER_AUTH", USERNAME="ada", TARGET_ACR_VALUES=LOA[1], MAX_AGE=age
             )
 
-    def test_a_name_of_another_time(self, pool_of: PoolOf) -> None:
-        """A level that was renamed since counts no more; its methods do."""
+    def test_a_renamed_level(self, pool_of: PoolOf) -> None:
+        """A level that was renamed since does not count; its methods do."""
         pool = pool_of()
-        token = by_password(pool)
+        token = password_token(pool)
         for family in pool._core.token_issuer:
             family.acr = "urn:former:1"
         flow = step_up(pool, LOA[4], token=token)
 
         assert flow.state is State.SOFTWARE_TOKEN_MFA
 
-    def test_a_password_to_be_changed_is_no_credit(self, pool_of: PoolOf) -> None:
-        """Once an administrator has given a temporary password, the token earns nothing."""
+    def test_a_temporary_password_does_not_count(self, pool_of: PoolOf) -> None:
+        """After an administrator has set a temporary password, the token's methods do not count."""
         pool = pool_of()
-        token = by_password(pool)
+        token = password_token(pool)
         pool.client().admin_set_user_password(
             UserPoolId=pool.pool_id, Username="ada", Password="Another-Horse-2", Permanent=False
         )
@@ -534,25 +537,25 @@ class TestWithAnAccessToken:
 
     @pytest.mark.parametrize("name", ["PASSWORD", "PASSWORD_SRP", "SMS_OTP", "NONSENSE"])
     def test_a_preference_that_leads_nowhere(self, pool_of: PoolOf, name: str) -> None:
-        """A factor that is credited, or does not lead there, is not asked for, whatever is preferred."""
+        """A factor that counts already, or does not lead there, is not asked for, whatever is preferred."""
         wish = {"PREFERRED_CHALLENGE": name, "PASSWORD": PASSWORD, "TARGET_ACR_VALUES": LOA[3]}
         for settings, expected in (({}, "SELECT_MFA_TYPE"), ({"mfa": "OFF"}, "SELECT_CHALLENGE")):
             pool = pool_of(**settings)
             register(pool)
-            talk, token = Talk(pool), by_password(pool)
-            more = {"SRP_A": talk.mine.SRP_A, "ACCESS_TOKEN": token, **wish}
-            asked = talk.initiate("USER_AUTH", USERNAME="ada", **more)
-            assert asked["ChallengeName"] == expected
+            api, token = ApiClient(pool), password_token(pool)
+            more = {"SRP_A": api.mine.SRP_A, "ACCESS_TOKEN": token, **wish}
+            challenge_reply = api.initiate("USER_AUTH", USERNAME="ada", **more)
+            assert challenge_reply["ChallengeName"] == expected
 
-    def test_what_does_not_fit(self, pool_of: PoolOf) -> None:
-        """A token without a target, of another user, expired, or none of ours."""
+    def test_invalid_parameters(self, pool_of: PoolOf) -> None:
+        """A token without a target, of another user, expired, or of another pool."""
         clock = ManualClock()
         pool = pool_of(clock=clock)
         pool.add_user("bob", PASSWORD)
-        talk, token = Talk(pool), by_password(pool)
+        api, token = ApiClient(pool), password_token(pool)
 
         def begin(name: str, **more: str) -> None:
-            talk.initiate("USER_AUTH", USERNAME=name, **more)
+            api.initiate("USER_AUTH", USERNAME=name, **more)
 
         with refused("InvalidParameterException", "ACCESS_TOKEN needs TARGET_ACR_VALUES."):
             begin("ada", ACCESS_TOKEN=token)
@@ -566,7 +569,7 @@ class TestWithAnAccessToken:
             begin("ada", ACCESS_TOKEN=token, TARGET_ACR_VALUES=LOA[4])
 
     def test_the_tier(self, pool_of: PoolOf) -> None:
-        """Step-up needs Essentials or Plus; whoever configures the pool is told so."""
+        """Step-up needs ESSENTIALS or PLUS; the error says so."""
         with pytest.raises(RefusedByConfiguration, match="FeatureUnavailableInTierException"):
             step_up(pool_of(tier="LITE"), LOA[1])
 
@@ -575,32 +578,36 @@ class TestAllOrNothing:
     """One failure ends a step-up."""
 
     def test_a_wrong_code(self, pool_of: PoolOf) -> None:
-        """A wrong code ends it, though it would not end a sign-in; no tokens come of it."""
+        """A wrong code ends it, though it would not end a sign-in; there are no tokens."""
         pool = pool_of(mfa_methods=["SMS_MFA", "SOFTWARE_TOKEN_MFA"])
-        talk, token = Talk(pool), by_password(pool)
+        api, token = ApiClient(pool), password_token(pool)
         wish = {"USERNAME": "ada", "TARGET_ACR_VALUES": LOA[3]}
-        asked = talk.initiate("USER_AUTH", ACCESS_TOKEN=token, **wish)
+        challenge_reply = api.initiate("USER_AUTH", ACCESS_TOKEN=token, **wish)
         code = pool.outbox.code_for("ada")
         with refused(*MISMATCH):
-            talk.answer(asked, "ada", SMS_MFA_CODE="x")
+            api.answer(challenge_reply, "ada", SMS_MFA_CODE="x")
         with refused(*USED):
-            talk.answer(asked, "ada", SMS_MFA_CODE=code)
+            api.answer(challenge_reply, "ada", SMS_MFA_CODE=code)
 
     def test_a_used_totp(self, pool_of: PoolOf) -> None:
-        """So does a TOTP that was used before."""
+        """A TOTP that was used before ends it too."""
         pool = pool_of()
-        talk, totp = Talk(pool), pyotp.TOTP(TOTP).at(pool.clock())
-        wish = {"USERNAME": "ada", "TARGET_ACR_VALUES": LOA[4], "ACCESS_TOKEN": by_password(pool)}
-        asked = talk.initiate("USER_AUTH", **wish)
-        talk.answer(asked, "ada", SOFTWARE_TOKEN_MFA_CODE=totp)
-        asked = talk.initiate("USER_AUTH", **wish)
+        api, totp = ApiClient(pool), pyotp.TOTP(TOTP).at(pool.clock())
+        wish = {
+            "USERNAME": "ada",
+            "TARGET_ACR_VALUES": LOA[4],
+            "ACCESS_TOKEN": password_token(pool),
+        }
+        challenge_reply = api.initiate("USER_AUTH", **wish)
+        api.answer(challenge_reply, "ada", SOFTWARE_TOKEN_MFA_CODE=totp)
+        challenge_reply = api.initiate("USER_AUTH", **wish)
         with refused("ExpiredCodeException", "Your software token has already been used once."):
-            talk.answer(asked, "ada", SOFTWARE_TOKEN_MFA_CODE=totp)
+            api.answer(challenge_reply, "ada", SOFTWARE_TOKEN_MFA_CODE=totp)
         with refused(*USED):
-            talk.answer(asked, "ada", SOFTWARE_TOKEN_MFA_CODE=totp)
+            api.answer(challenge_reply, "ada", SOFTWARE_TOKEN_MFA_CODE=totp)
 
-    def test_a_factor_that_is_gone(self, pool_of: PoolOf) -> None:
-        """Whoever loses the factor on the way does not get there."""
+    def test_a_factor_that_was_removed(self, pool_of: PoolOf) -> None:
+        """A user who loses the factor during the step-up does not reach the level."""
         pool = pool_of()
         flow = step_up(pool, LOA[4])
         pool.user("ada").software_token = None

@@ -1,4 +1,4 @@
-"""Tokens: Cognito's claims under the pool's own key; refreshed, rotated, revoked, read back."""
+"""Tokens: Cognito's claims, signed by the pool's own key; refreshed, rotated, revoked, verified."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import time
 from typing import Any
 
 import pytest
+from api_client import WRONG, ApiClient, refused
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
-from local_talk import WRONG, Talk, refused
 
 from authfsm import srp
 from authfsm.local import LocalPool, ManualClock, RefreshTokenRotation
@@ -18,7 +18,7 @@ PASSWORD = "correct horse battery staple"
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """A clock that stands still."""
+    """A clock that the test moves."""
     return ManualClock()
 
 
@@ -31,29 +31,29 @@ def pool(signing_key: RSAKey, clock: ManualClock) -> LocalPool:
 
 
 @pytest.fixture
-def talk(pool: LocalPool) -> Talk:
-    """A conversation with the pool."""
-    return Talk(pool)
+def api(pool: LocalPool) -> ApiClient:
+    """A client of the pool."""
+    return ApiClient(pool)
 
 
-def signed_in(talk: Talk) -> Any:
-    """The tokens of a sign-in."""
-    return talk.password("ada", PASSWORD)["AuthenticationResult"]
+def sign_in(api: ApiClient) -> Any:
+    """Return the tokens of a sign-in."""
+    return api.password("ada", PASSWORD)["AuthenticationResult"]
 
 
-def read(pool: LocalPool, token: str) -> dict[str, Any]:
-    """A token's claims, by the pool's JWKS."""
+def claims_of(pool: LocalPool, token: str) -> dict[str, Any]:
+    """Return a token's claims, verified with the pool's JWKS."""
     keys = KeySet.import_key_set(pool.jwks())  # type: ignore[arg-type]
     return jwt.decode(token, keys, algorithms=["RS256"]).claims
 
 
 class TestClaims:
-    """What the tokens say."""
+    """The claims of the tokens."""
 
-    def test_access_token(self, pool: LocalPool, talk: Talk, clock: ManualClock) -> None:
+    def test_access_token(self, pool: LocalPool, api: ApiClient, clock: ManualClock) -> None:
         """The access token has Cognito's claims and no others."""
         now = int(clock().timestamp())
-        claims = read(pool, signed_in(talk)["AccessToken"])
+        claims = claims_of(pool, sign_in(api)["AccessToken"])
         drawn = {claims.pop(name) for name in ("jti", "origin_jti", "event_id")}
 
         assert len(drawn) == 3
@@ -71,9 +71,9 @@ class TestClaims:
             "acr": "urn:cognito:loa:1",
         }
 
-    def test_id_token(self, pool: LocalPool, talk: Talk) -> None:
-        """The id token has the attributes too, the marks of verification as booleans."""
-        claims = read(pool, signed_in(talk)["IdToken"])
+    def test_id_token(self, pool: LocalPool, api: ApiClient) -> None:
+        """The id token has the attributes too, with *_verified as booleans."""
+        claims = claims_of(pool, sign_in(api)["IdToken"])
 
         assert claims["aud"] == pool.client_id
         assert claims["token_use"] == "id"
@@ -82,18 +82,18 @@ class TestClaims:
         assert claims["email_verified"] is True
         assert claims["custom:team"] == "engines"
 
-    def test_groups(self, pool: LocalPool, talk: Talk) -> None:
-        """Groups are in both, where there are any."""
+    def test_groups(self, pool: LocalPool, api: ApiClient) -> None:
+        """Groups are in both tokens, if there are any."""
         pool.user("ada").groups = ("admins",)
-        tokens = signed_in(talk)
+        tokens = sign_in(api)
 
         for kind in ("AccessToken", "IdToken"):
-            assert read(pool, tokens[kind])["cognito:groups"] == ["admins"]
+            assert claims_of(pool, tokens[kind])["cognito:groups"] == ["admins"]
 
-    def test_attributes_do_not_forge_claims(self, pool: LocalPool, talk: Talk) -> None:
+    def test_attributes_do_not_forge_claims(self, pool: LocalPool, api: ApiClient) -> None:
         """An attribute named like a claim does not replace it."""
         pool.user("ada").attributes.update(sub="eve", iss="eve", **{"cognito:username": "eve"})
-        claims = read(pool, signed_in(talk)["IdToken"])
+        claims = claims_of(pool, sign_in(api)["IdToken"])
 
         assert pool.user("ada").sub == claims["sub"]
         assert pool.issuer == claims["iss"]
@@ -104,18 +104,20 @@ class TestClaims:
         pool = LocalPool(key=signing_key, issuer="http://localhost:9229/x")
         pool.add_user("ada", PASSWORD)
 
-        assert read(pool, signed_in(Talk(pool))["IdToken"])["iss"] == "http://localhost:9229/x"
+        assert (
+            claims_of(pool, sign_in(ApiClient(pool))["IdToken"])["iss"] == "http://localhost:9229/x"
+        )
 
-    def test_a_key_of_its_own(self) -> None:
-        """Each pool has a key of its own, made when it is first wanted."""
+    def test_each_pool_has_its_own_key(self) -> None:
+        """Each pool has a key of its own, generated at the first use."""
         one, other = LocalPool(), LocalPool()
 
         assert one._core.token_issuer._key is None
         assert one.jwks()["keys"][0]["n"] != other.jwks()["keys"][0]["n"]
         assert "d" not in one.jwks()["keys"][0]
 
-    def test_both_tokens_of_the_first_sign_in_bear_its_one_key(self) -> None:
-        """The key is made when two tokens want it at once: it is one key, and jwks() has it."""
+    def test_both_first_tokens_have_the_same_key(self) -> None:
+        """Two tokens that need the key at once get the same key, and jwks() has it."""
         for _ in range(8):
             pool = LocalPool()
             pool.add_user("ada", password="Correct-Horse-1")
@@ -124,38 +126,38 @@ class TestClaims:
             assert tokens.id_token is not None
 
             for token in (tokens.access_token, tokens.id_token):
-                assert read(pool, token.reveal())["iss"] == pool.issuer
+                assert claims_of(pool, token.reveal())["iss"] == pool.issuer
 
 
 class TestGetUser:
-    """Access tokens are verified when they come back."""
+    """GetUser verifies access tokens."""
 
-    def test_right(self, talk: Talk) -> None:
-        """A good one shows the user."""
-        seen = talk.boto.get_user(AccessToken=signed_in(talk)["AccessToken"])
+    def test_a_valid_token(self, api: ApiClient) -> None:
+        """A valid token returns the user."""
+        user_reply = api.boto.get_user(AccessToken=sign_in(api)["AccessToken"])
 
-        assert seen["Username"] == "ada"
+        assert user_reply["Username"] == "ada"
         assert {"sub", "email", "email_verified", "custom:team"} == {
-            each["Name"] for each in seen["UserAttributes"]
+            each["Name"] for each in user_reply["UserAttributes"]
         }
 
-    def test_expired(self, talk: Talk, clock: ManualClock) -> None:
+    def test_expired(self, api: ApiClient, clock: ManualClock) -> None:
         """An hour later it has expired."""
-        token = signed_in(talk)["AccessToken"]
+        token = sign_in(api)["AccessToken"]
         clock.advance(3600)
         with refused("NotAuthorizedException", "Access Token has expired"):
-            talk.boto.get_user(AccessToken=token)
+            api.boto.get_user(AccessToken=token)
 
-    def test_what_is_no_access_token(self, pool: LocalPool, talk: Talk) -> None:
+    def test_invalid_tokens(self, pool: LocalPool, api: ApiClient) -> None:
         """An id token, a token of another key, an altered one, an unsigned one, a word."""
-        tokens = signed_in(talk)
+        tokens = sign_in(api)
         head, body, signature = tokens["AccessToken"].split(".")
         other = LocalPool(pool_id=pool.pool_id, client_id=pool.client_id)
         other.add_user("ada", PASSWORD)
         unsigned = jwt.encode({"alg": "RS256"}, {"token_use": "access"}, RSAKey.generate_key(2048))
         for token in (
             tokens["IdToken"],
-            signed_in(Talk(other))["AccessToken"],
+            sign_in(ApiClient(other))["AccessToken"],
             f"{head}.{body[:-4]}AAAA.{signature}",
             f"eyJhbGciOiJub25lIn0.{body}.",
             unsigned,
@@ -163,92 +165,96 @@ class TestGetUser:
             tokens["RefreshToken"],
         ):
             with refused("NotAuthorizedException", "Invalid Access Token"):
-                talk.boto.get_user(AccessToken=token)
+                api.boto.get_user(AccessToken=token)
 
-    def test_a_disabled_user(self, pool: LocalPool, talk: Talk) -> None:
-        """Who is disabled is told so."""
-        token = signed_in(talk)["AccessToken"]
+    def test_a_disabled_user(self, pool: LocalPool, api: ApiClient) -> None:
+        """A disabled user is refused."""
+        token = sign_in(api)["AccessToken"]
         pool.user("ada").enabled = False
         with refused("NotAuthorizedException", "User is disabled."):
-            talk.boto.get_user(AccessToken=token)
+            api.boto.get_user(AccessToken=token)
 
 
 class TestRefresh:
     """REFRESH_TOKEN_AUTH, REFRESH_TOKEN, GetTokensFromRefreshToken."""
 
     @pytest.mark.parametrize("flow", ["REFRESH_TOKEN_AUTH", "REFRESH_TOKEN"])
-    def test_new_tokens(self, pool: LocalPool, talk: Talk, clock: ManualClock, flow: str) -> None:
+    def test_new_tokens(
+        self, pool: LocalPool, api: ApiClient, clock: ManualClock, flow: str
+    ) -> None:
         """New access and id tokens, no new refresh token; auth_time and origin_jti stay."""
-        first = signed_in(talk)
+        first = sign_in(api)
         clock.advance(600)
-        again = talk.initiate(flow, REFRESH_TOKEN=first["RefreshToken"])["AuthenticationResult"]
-        old, new = read(pool, first["AccessToken"]), read(pool, again["AccessToken"])
+        again = api.initiate(flow, REFRESH_TOKEN=first["RefreshToken"])["AuthenticationResult"]
+        old, new = claims_of(pool, first["AccessToken"]), claims_of(pool, again["AccessToken"])
 
         assert "RefreshToken" not in again
         assert (old["auth_time"], old["origin_jti"]) == (new["auth_time"], new["origin_jti"])
         assert old["iat"] + 600 == new["iat"]
         assert old["jti"] != new["jti"]
 
-    def test_the_refresh_token_of_a_challenge_is_good(self, signing_key: RSAKey) -> None:
-        """Tokens that came of a challenge's answer are refreshed like any others."""
+    def test_a_refresh_token_after_a_challenge(self, signing_key: RSAKey) -> None:
+        """Tokens from the answer to a challenge are refreshed like any others."""
         pool = LocalPool(key=signing_key)
         pool.add_user("ada", PASSWORD, temporary=True)
-        talk = Talk(pool)
-        asked = talk.srp("ada", PASSWORD)
-        tokens = talk.answer(asked, "ada", NEW_PASSWORD="New-Passw0rd!")["AuthenticationResult"]
+        api = ApiClient(pool)
+        challenge_reply = api.srp("ada", PASSWORD)
+        tokens = api.answer(challenge_reply, "ada", NEW_PASSWORD="New-Passw0rd!")[
+            "AuthenticationResult"
+        ]
 
-        assert "AuthenticationResult" in talk.initiate(
+        assert "AuthenticationResult" in api.initiate(
             "REFRESH_TOKEN_AUTH", REFRESH_TOKEN=tokens["RefreshToken"]
         )
 
-    def test_as_an_administrator(self, talk: Talk) -> None:
+    def test_as_an_administrator(self, api: ApiClient) -> None:
         """AdminInitiateAuth refreshes too."""
-        token = signed_in(talk)["RefreshToken"]
+        token = sign_in(api)["RefreshToken"]
 
-        assert "AuthenticationResult" in talk.initiate_as_admin(
+        assert "AuthenticationResult" in api.initiate_as_admin(
             "REFRESH_TOKEN_AUTH", REFRESH_TOKEN=token
         )
 
-    def test_expired(self, talk: Talk, clock: ManualClock) -> None:
+    def test_expired(self, api: ApiClient, clock: ManualClock) -> None:
         """After thirty days it has expired."""
-        token = signed_in(talk)["RefreshToken"]
+        token = sign_in(api)["RefreshToken"]
         clock.advance(30 * 24 * 3600)
         with refused("NotAuthorizedException", "Refresh Token has expired"):
-            talk.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=token)
+            api.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=token)
 
-    def test_made_up_or_another_clients(self, pool: LocalPool, talk: Talk) -> None:
-        """A token of nobody's, or of another app client's, is invalid."""
-        other = Talk(pool, pool.add_client())
-        token = signed_in(talk)["RefreshToken"]
-        for who, what in ((talk, "nonsense"), (other, token)):
+    def test_invented_or_of_another_client(self, pool: LocalPool, api: ApiClient) -> None:
+        """An invented token, or one of another app client, is invalid."""
+        other = ApiClient(pool, pool.add_client())
+        token = sign_in(api)["RefreshToken"]
+        for who, what in ((api, "nonsense"), (other, token)):
             with refused("NotAuthorizedException", "Invalid Refresh Token."):
                 who.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=what)
 
     def test_secret(self, signing_key: RSAKey) -> None:
-        """The hash is over the user's real name; GetTokensFromRefreshToken wants the secret itself."""
+        """The hash is over the user's real name; GetTokensFromRefreshToken needs the secret itself."""
         pool = LocalPool(key=signing_key, client_secret=True, username_attributes=["email"])
         pool.add_user("ada@example.com", PASSWORD)
-        talk = Talk(pool)
-        token = talk.password("ada@example.com", PASSWORD)["AuthenticationResult"]["RefreshToken"]
+        api = ApiClient(pool)
+        token = api.password("ada@example.com", PASSWORD)["AuthenticationResult"]["RefreshToken"]
         assert pool.client_secret is not None
         secret = pool.client_secret.reveal()
         right = srp.secret_hash(pool.user("ada@example.com").sub, pool.client_id, secret)
         wrong = srp.secret_hash("ada@example.com", pool.client_id, secret)
 
-        assert "AuthenticationResult" in talk.initiate(
+        assert "AuthenticationResult" in api.initiate(
             "REFRESH_TOKEN_AUTH", REFRESH_TOKEN=token, SECRET_HASH=right
         )
         with refused(
             "NotAuthorizedException", f"Unable to verify secret hash for client {pool.client_id}"
         ):
-            talk.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=token, SECRET_HASH=wrong)
+            api.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=token, SECRET_HASH=wrong)
         with refused(
             "NotAuthorizedException",
             f"Client {pool.client_id} is configured with secret but "
             "ClientSecret was not received, or is wrong",
         ):
-            talk.boto.get_tokens_from_refresh_token(RefreshToken=token, ClientId=pool.client_id)
-        assert "AuthenticationResult" in talk.boto.get_tokens_from_refresh_token(
+            api.boto.get_tokens_from_refresh_token(RefreshToken=token, ClientId=pool.client_id)
+        assert "AuthenticationResult" in api.boto.get_tokens_from_refresh_token(
             RefreshToken=token, ClientId=pool.client_id, ClientSecret=secret
         )
 
@@ -268,151 +274,151 @@ class TestRotation:
         return pool
 
     @staticmethod
-    def rotated(talk: Talk, token: str) -> str:
-        """The next refresh token."""
-        reply = talk.boto.get_tokens_from_refresh_token(
-            RefreshToken=token, ClientId=talk.app.client_id
+    def rotate(api: ApiClient, token: str) -> str:
+        """Return the next refresh token."""
+        reply = api.boto.get_tokens_from_refresh_token(
+            RefreshToken=token, ClientId=api.app.client_id
         )
         return str(reply["AuthenticationResult"]["RefreshToken"])
 
-    def test_a_new_one_each_time(self, talk: Talk, clock: ManualClock) -> None:
-        """Each refresh brings the next; the old one, after the grace, is reuse; the newest lives on."""
-        first = signed_in(talk)["RefreshToken"]
-        second = self.rotated(talk, first)
+    def test_a_new_token_each_time(self, api: ApiClient, clock: ManualClock) -> None:
+        """Each refresh returns the next; the old one, after the grace period, is reuse; the newest still works."""
+        first = sign_in(api)["RefreshToken"]
+        second = self.rotate(api, first)
         clock.advance(10)
         with refused("RefreshTokenReuseException", "Refresh token reuse detected"):
-            self.rotated(talk, first)
+            self.rotate(api, first)
 
-        assert second != self.rotated(talk, second)
+        assert second != self.rotate(api, second)
 
-    def test_within_the_grace(self, talk: Talk, clock: ManualClock) -> None:
-        """A replay within the grace forks; only the newest child is refreshed on (measured)."""
-        first = signed_in(talk)["RefreshToken"]
-        second = self.rotated(talk, first)
+    def test_within_the_grace_period(self, api: ApiClient, clock: ManualClock) -> None:
+        """A token may be used again within the grace period; only its newest successor is refreshed (measured)."""
+        first = sign_in(api)["RefreshToken"]
+        second = self.rotate(api, first)
         clock.advance(9)
-        third = self.rotated(talk, first)
+        third = self.rotate(api, first)
         with refused("RefreshTokenReuseException", "Refresh token reuse detected"):
-            self.rotated(talk, second)
+            self.rotate(api, second)
 
-        assert third != self.rotated(talk, third)
+        assert third != self.rotate(api, third)
 
-    def test_the_life_is_not_prolonged(self, talk: Talk, clock: ManualClock) -> None:
-        """The next token keeps what is left of the first one's life (measured)."""
-        first = signed_in(talk)["RefreshToken"]
+    def test_rotation_does_not_prolong(self, api: ApiClient, clock: ManualClock) -> None:
+        """The next token expires when the first one would have (measured)."""
+        first = sign_in(api)["RefreshToken"]
         clock.advance(29 * 24 * 3600)
-        second = self.rotated(talk, first)
+        second = self.rotate(api, first)
         clock.advance(24 * 3600)
         with refused("NotAuthorizedException", "Refresh Token has expired"):
-            self.rotated(talk, second)
+            self.rotate(api, second)
 
-    def test_no_other_way(self, talk: Talk) -> None:
-        """With rotation InitiateAuth refreshes nothing."""
-        token = signed_in(talk)["RefreshToken"]
+    def test_no_other_operation(self, api: ApiClient) -> None:
+        """With rotation InitiateAuth refuses to refresh."""
+        token = sign_in(api)["RefreshToken"]
         with refused(
             "InvalidParameterException", "REFRESH_TOKEN_AUTH flow not enabled for this client"
         ):
-            talk.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=token)
+            api.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=token)
 
 
 class TestSigningOut:
     """RevokeToken and GlobalSignOut."""
 
-    def gone(self, talk: Talk, tokens: Any) -> None:
-        """These tokens are good for nothing."""
+    def check_revoked(self, api: ApiClient, tokens: Any) -> None:
+        """Check that these tokens are refused."""
         with refused("NotAuthorizedException", "Access Token has been revoked"):
-            talk.boto.get_user(AccessToken=tokens["AccessToken"])
+            api.boto.get_user(AccessToken=tokens["AccessToken"])
         with refused("NotAuthorizedException", "Refresh Token has been revoked"):
-            talk.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=tokens["RefreshToken"])
+            api.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=tokens["RefreshToken"])
 
-    def test_revoke(self, talk: Talk) -> None:
-        """A revoked refresh token takes its access tokens with it, and no other sign-in's."""
-        tokens, others = signed_in(talk), signed_in(talk)
-        talk.boto.revoke_token(Token=tokens["RefreshToken"], ClientId=talk.app.client_id)
-        self.gone(talk, tokens)
+    def test_revoke(self, api: ApiClient) -> None:
+        """Revoking a refresh token revokes its access tokens, and those of no other sign-in."""
+        tokens, others = sign_in(api), sign_in(api)
+        api.boto.revoke_token(Token=tokens["RefreshToken"], ClientId=api.app.client_id)
+        self.check_revoked(api, tokens)
 
-        assert talk.boto.get_user(AccessToken=others["AccessToken"])["Username"] == "ada"
+        assert api.boto.get_user(AccessToken=others["AccessToken"])["Username"] == "ada"
 
-    def test_everywhere(self, talk: Talk) -> None:
-        """GlobalSignOut ends every sign-in, and the next one is good."""
-        tokens, others = signed_in(talk), signed_in(talk)
-        talk.boto.global_sign_out(AccessToken=tokens["AccessToken"])
-        self.gone(talk, tokens)
-        self.gone(talk, others)
+    def test_global_sign_out(self, api: ApiClient) -> None:
+        """GlobalSignOut ends every sign-in, and the next one works."""
+        tokens, others = sign_in(api), sign_in(api)
+        api.boto.global_sign_out(AccessToken=tokens["AccessToken"])
+        self.check_revoked(api, tokens)
+        self.check_revoked(api, others)
 
-        assert talk.boto.get_user(AccessToken=signed_in(talk)["AccessToken"])["Username"] == "ada"
+        assert api.boto.get_user(AccessToken=sign_in(api)["AccessToken"])["Username"] == "ada"
 
-    def test_what_cannot_be_revoked(self, pool: LocalPool, talk: Talk) -> None:
-        """An access token is of the wrong type; another client's is unauthorised; nonsense is let pass."""
-        tokens = signed_in(talk)
+    def test_invalid_revocations(self, pool: LocalPool, api: ApiClient) -> None:
+        """An access token is of the wrong type; another client's is unauthorised; an unknown one is accepted."""
+        tokens = sign_in(api)
         other = pool.add_client()
         with refused("UnsupportedTokenTypeException", "Unsupported token type"):
-            talk.boto.revoke_token(Token=tokens["AccessToken"], ClientId=pool.client_id)
+            api.boto.revoke_token(Token=tokens["AccessToken"], ClientId=pool.client_id)
         with refused("UnauthorizedException", "Unauthorized"):
-            talk.boto.revoke_token(Token=tokens["RefreshToken"], ClientId=other.client_id)
-        talk.boto.revoke_token(Token="nonsense", ClientId=pool.client_id)
+            api.boto.revoke_token(Token=tokens["RefreshToken"], ClientId=other.client_id)
+        api.boto.revoke_token(Token="nonsense", ClientId=pool.client_id)
 
 
 class TestAdministrators:
     """AdminCreateUser, AdminSetUserPassword, AdminGetUser."""
 
-    def test_from_invitation_to_tokens(self, pool: LocalPool, talk: Talk) -> None:
-        """A user is made, signs in with the temporary password, and is then CONFIRMED."""
-        made = talk.boto.admin_create_user(
+    def test_from_invitation_to_tokens(self, pool: LocalPool, api: ApiClient) -> None:
+        """A user is created, signs in with the temporary password, and is then CONFIRMED."""
+        create_reply = api.boto.admin_create_user(
             UserPoolId=pool.pool_id,
             Username="eve",
             TemporaryPassword="Temp-Passw0rd!",
             UserAttributes=[{"Name": "email", "Value": "eve@example.com"}],
         )["User"]
 
-        assert made["UserStatus"] == "FORCE_CHANGE_PASSWORD"
-        asked = talk.srp("eve", "Temp-Passw0rd!")
-        talk.answer(asked, "eve", NEW_PASSWORD="New-Passw0rd!")
-        seen = talk.boto.admin_get_user(UserPoolId=pool.pool_id, Username="eve")
+        assert create_reply["UserStatus"] == "FORCE_CHANGE_PASSWORD"
+        challenge_reply = api.srp("eve", "Temp-Passw0rd!")
+        api.answer(challenge_reply, "eve", NEW_PASSWORD="New-Passw0rd!")
+        user_reply = api.boto.admin_get_user(UserPoolId=pool.pool_id, Username="eve")
         assert (
-            seen["Username"],
-            seen["UserStatus"],
-            seen["Enabled"],
+            user_reply["Username"],
+            user_reply["UserStatus"],
+            user_reply["Enabled"],
         ) == ("eve", "CONFIRMED", True)
 
-    def test_a_password_nobody_is_told(self, pool: LocalPool, talk: Talk) -> None:
-        """Without a temporary password there is one all the same, and it is not the empty one."""
-        talk.boto.admin_create_user(UserPoolId=pool.pool_id, Username="eve")
+    def test_a_generated_password(self, pool: LocalPool, api: ApiClient) -> None:
+        """Without a temporary password one is generated, and it is not the empty one."""
+        api.boto.admin_create_user(UserPoolId=pool.pool_id, Username="eve")
         with refused(*WRONG):
-            talk.srp("eve", "x")
-        talk.boto.admin_set_user_password(
+            api.srp("eve", "x")
+        api.boto.admin_set_user_password(
             UserPoolId=pool.pool_id, Username="eve", Password="New-Passw0rd!", Permanent=True
         )
 
-        assert "AuthenticationResult" in talk.srp("eve", "New-Passw0rd!")
+        assert "AuthenticationResult" in api.srp("eve", "New-Passw0rd!")
 
-    def test_refusals(self, pool: LocalPool, talk: Talk) -> None:
-        """A name that is taken, a weak password, nobody."""
+    def test_refusals(self, pool: LocalPool, api: ApiClient) -> None:
+        """A name that exists, a weak password, an unknown user."""
         with refused("UsernameExistsException", "User account already exists"):
-            talk.boto.admin_create_user(UserPoolId=pool.pool_id, Username="ada")
+            api.boto.admin_create_user(UserPoolId=pool.pool_id, Username="ada")
         with refused(
             "InvalidPasswordException",
             "Password does not conform to policy: Password not long enough",
         ):
-            talk.boto.admin_create_user(
+            api.boto.admin_create_user(
                 UserPoolId=pool.pool_id, Username="eve", TemporaryPassword="Ab1!"
             )
         with refused("UserNotFoundException", "User does not exist."):
-            talk.boto.admin_get_user(UserPoolId=pool.pool_id, Username="nobody")
+            api.boto.admin_get_user(UserPoolId=pool.pool_id, Username="nobody")
 
 
-def test_forgotten_families_take_no_room(pool: LocalPool, talk: Talk, clock: ManualClock) -> None:
-    """A day after they expired, tokens are forgotten."""
+def test_old_families_are_removed(pool: LocalPool, api: ApiClient, clock: ManualClock) -> None:
+    """A day after they expired, tokens are removed."""
     for _ in range(3):
-        signed_in(talk)
+        sign_in(api)
     clock.advance(31 * 24 * 3600)
-    signed_in(talk)
+    sign_in(api)
 
     assert len(pool._core.token_issuer._families) == 1
-    assert len(pool._core.token_issuer._refresh) == 1
+    assert len(pool._core.token_issuer._by_refresh_token) == 1
 
 
-def test_many_users_slow_nothing(signing_key: RSAKey) -> None:
-    """Finding one of 20,000 users is no search."""
+def test_many_users(signing_key: RSAKey) -> None:
+    """Finding one of 20,000 users takes no search."""
     pool = LocalPool(key=signing_key, aliases=["email"])
     for number in range(20_000):
         pool.add_user(f"user{number}", email=f"user{number}@example.com")

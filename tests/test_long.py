@@ -1,4 +1,4 @@
-"""`.ci/full` runs every script of tests/long with a seed and a bound, and fails if one of them does."""
+"""`.ci/full` runs every script of tests/long with a seed and a limit, and fails if one of them fails."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ esac
 
 
 def full(tmp_path: Path, *names: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run `.ci/full` with a stand-in for Python."""
+    """Run `.ci/full` with a substitute for Python."""
     python = tmp_path / "python"
     python.write_text(STAND_IN, encoding="utf-8")
     python.chmod(0o755)
@@ -40,8 +40,8 @@ def full(tmp_path: Path, *names: str, **environment: str) -> subprocess.Complete
     )
 
 
-def test_every_script_runs_and_one_that_fails_or_hangs_fails_the_whole(tmp_path: Path) -> None:
-    """There is one line for each script, whatever became of those before it."""
+def test_all_scripts_run_and_a_failure_fails_the_run(tmp_path: Path) -> None:
+    """Every script has a line in the output, whatever the result of those before it."""
     ran = full(tmp_path)
 
     assert ran.returncode == 1
@@ -53,8 +53,8 @@ def test_every_script_runs_and_one_that_fails_or_hangs_fails_the_whole(tmp_path:
     assert "what went wrong" in ran.stderr
 
 
-def test_scripts_that_hold_pass(tmp_path: Path) -> None:
-    """The scripts can be named, and be given a number of inputs."""
+def test_selected_scripts(tmp_path: Path) -> None:
+    """Scripts can be selected, and get a number of inputs."""
     ran = full(tmp_path, "fuzz_traces", "server", NUMBER="5")
 
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -64,8 +64,8 @@ def test_scripts_that_hold_pass(tmp_path: Path) -> None:
     ]
 
 
-def loaded(path: Path) -> ModuleType:
-    """A script of tests/long, as a module."""
+def load_script(path: Path) -> ModuleType:
+    """Load a script of tests/long as a module."""
     spec = importlib.util.spec_from_file_location(f"long_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
@@ -74,12 +74,12 @@ def loaded(path: Path) -> ModuleType:
     return module
 
 
-def test_every_script_takes_a_seed_first(
+def test_first_argument_is_the_seed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What `.ci/full` hands over is the seed, and each script says which one it had."""
+    """Every script gets the seed first, and prints it."""
     for path in SCRIPTS:
-        module = loaded(path)
+        module = load_script(path)
         monkeypatch.setattr(sys, "argv", [path.name, "77", "2"])
         if path.stem == "crowd":  # the workers over Redis are in test_stores_crowd
             monkeypatch.setattr(

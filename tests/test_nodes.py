@@ -1,4 +1,4 @@
-"""Which factor an e-mailed code is: the sign-in, a recording of it, and the table's nodes give one answer."""
+"""Which factor an e-mailed code is: the sign-in, a recording of it, and the table's nodes agree."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ TO_A_CODE = [
 
 @pytest.mark.parametrize("arrow", TO_A_CODE, ids=lambda a: f"{a.source}-{a.response.trigger}")
 def test_the_table_has_the_roles_of_all_paths(arrow: Transition) -> None:
-    """Over every flow, with and without a password, the rule gives the roles of the table's nodes and no other."""
+    """Over every flow, with and without a password, the rule gives exactly the roles of the table's nodes."""
     flows = [arrow.response.auth_flow] if arrow.response.auth_flow else FLOWS
     given = {
         email_otp_role(
@@ -52,10 +52,10 @@ def test_the_table_has_the_roles_of_all_paths(arrow: Transition) -> None:
     assert given == set(target_roles(arrow, None))
 
 
-def test_a_code_by_the_path_only() -> None:
-    """A first factor in USER_AUTH with no password so far; after a password, a choice of MFA or a set-up, MFA."""
+def test_the_path_decides_the_role() -> None:
+    """A first factor in USER_AUTH without a password so far; a second one after a password, a choice of MFA or a set-up."""
     first, second = Role.FIRST_FACTOR, Role.SECOND_FACTOR
-    told = [
+    cases = [
         (State.START, r.UserAuth, "USER_AUTH", False, first),
         (State.SELECT_CHALLENGE, r.Select, "USER_AUTH", False, first),
         (State.WEB_AUTHN, r.Select, "USER_AUTH", False, first),
@@ -73,12 +73,12 @@ def test_a_code_by_the_path_only() -> None:
         (State.OTHER_CHALLENGE, r.RawAnswer, "USER_AUTH", True, second),
     ]
 
-    for source, response, flow, proved, role in told:
+    for source, response, flow, proved, role in cases:
         assert email_otp_role(source, response, flow=flow, password_proved=proved) is role
 
 
 def paths(longest: int) -> Iterator[tuple[Transition, ...]]:
-    """Every path from START to an e-mailed code, of so many steps at most, that comes nowhere twice."""
+    """Yield every path from START to EMAIL_OTP, up to a length, that visits no state twice."""
     front: list[tuple[Transition, ...]] = [()]
     for _ in range(longest):
         onward = []
@@ -95,17 +95,17 @@ def paths(longest: int) -> Iterator[tuple[Transition, ...]]:
         front = onward
 
 
-class _Events:
-    """An event system that nothing happens in."""
+class _SilentEvents:
+    """An event system without events."""
 
     def register_last(self, *_: Any, **__: Any) -> None:
-        """Take a hook, and never call it."""
+        """Accept a hook, and never call it."""
 
 
 def test_signin_recording_and_nodes_agree() -> None:
-    """Along every path to a code, up to three steps, they give one role."""
+    """Along every path to a code, up to three steps, they give the same role."""
     sink = io.StringIO()
-    client = SimpleNamespace(meta=SimpleNamespace(events=_Events()))
+    client = SimpleNamespace(meta=SimpleNamespace(events=_SilentEvents()))
     tried = 0
     for path in paths(3):
         signin = SignIn("client", pool_id="eu-west-1_Pool")
@@ -138,7 +138,7 @@ class _Lines:
 
 
 def _step(signin: SignIn, recording: Recording, arrow: Transition, number: int) -> bool:
-    """Go along an arrow; False if this sign-in does not take it."""
+    """Make a transition; return False if this sign-in does not accept its response."""
     if arrow.response not in signin.accepts:
         return False
     given = RESPONSES[arrow.response]
@@ -153,8 +153,8 @@ def _step(signin: SignIn, recording: Recording, arrow: Transition, number: int) 
     return True
 
 
-def test_the_pictures_have_the_same_nodes() -> None:
-    """The arrows of the diagrams, with the roles of their ends, are those of the table in its roles."""
+def test_the_diagrams_have_the_same_nodes() -> None:
+    """The transitions of the diagrams, with their roles, are those of the table."""
     drawn = {
         (arrow.transition, EdgeRoles(arrow.source.role, arrow.dest.role))
         for row in TABLE_ROWS

@@ -12,9 +12,8 @@ from authfsm import Credential, RawAnswer, SetUpEmail, State
 from authfsm.base.secret import Secret
 from authfsm.core.signin import SignIn
 from authfsm.local import LocalPool, ManualClock, Triggers
-from authfsm.notebook.forms import forms, sample
 from authfsm.notebook.recording import SignInRecording
-from authfsm.notebook.view_model import view_model
+from authfsm.notebook.view_model import prompts_for, sample_response, view_model
 from authfsm.notebook.wire import MASK, masked, secrets_of
 from authfsm.protocol.errors import InvalidInput
 from authfsm.protocol.replies import CHALLENGE_OF, MfaSetup, OtherChallenge, WebAuthn
@@ -23,51 +22,51 @@ PASSWORD = "Correct-Horse-1"
 
 
 @pytest.fixture
-def tape(signing_key: RSAKey) -> SignInRecording:
-    """A tape at its beginning."""
+def recording(signing_key: RSAKey) -> SignInRecording:
+    """A recording at its beginning."""
     pool = LocalPool(key=signing_key, clock=ManualClock())
     pool.add_user("ada", PASSWORD)
     return SignInRecording(pool, "ada", PASSWORD)
 
 
-def standing(tape: SignInRecording, challenge: Any) -> SignInRecording:
-    """The tape, its sign-in standing where that challenge puts it."""
+def standing(recording: SignInRecording, challenge: Any) -> SignInRecording:
+    """The recording, its sign-in standing where that challenge puts it."""
     made = SignIn("client", pool_id="eu-west-1_AbCdEfGhI")
     made.resume(challenge.state, challenge, (), admin=False)
     made.flow, made.username = "USER_AUTH", "ada"
-    tape.flow.signin = made
-    return tape
+    recording.flow.signin = made
+    return recording
 
 
-def test_a_passkey(tape: SignInRecording) -> None:
+def test_a_passkey(recording: SignInRecording) -> None:
     """It is said why a notebook has none; what was signed elsewhere can be pasted; another factor is offered."""
     asked = WebAuthn(
         name="WEB_AUTHN", session=Secret("s"), available=("PASSWORD",), request_options={}
     )
-    standing(tape, asked)
+    standing(recording, asked)
 
-    made = {form.trigger: form for form in forms(tape.flow)}
+    made = {form.trigger: form for form in prompts_for(recording.flow)}
 
     assert list(made) == ["select", "password", "credential"]
-    assert "made for" in made["credential"].explanation
+    assert "was created" in made["credential"].explanation
     with pytest.raises(InvalidInput, match="must be JSON") as caught:
         made["credential"].answer({"credential": "{not"})
     assert caught.value.__context__ is None
     signed = json.dumps({"id": "x"})
     assert made["credential"].answer({"credential": signed}) == Credential(signed)
-    assert sample(made["credential"]) is None
+    assert sample_response(made["credential"]) is None
 
 
-def test_a_challenge_of_another_name(tape: SignInRecording) -> None:
+def test_a_challenge_of_another_name(recording: SignInRecording) -> None:
     """NAME=value, one a line; each value is a secret wherever it comes back."""
-    standing(tape, OtherChallenge(name="RIDDLE", session=Secret("s")))
-    [form] = forms(tape.flow)
+    standing(recording, OtherChallenge(name="RIDDLE", session=Secret("s")))
+    [form] = prompts_for(recording.flow)
     assert "RIDDLE" in form.explanation
 
     made = form.answer({"fields": "RIDDLE_ANSWER=a=b\n\n HINT=no\n"})
 
     assert made == RawAnswer({"RIDDLE_ANSWER": "a=b", "HINT": "no"})
-    assert tape.request_of(made).request["ChallengeResponses"] == {
+    assert recording.request_of(made).request["ChallengeResponses"] == {
         "RIDDLE_ANSWER": MASK,
         "HINT": MASK,
         "USERNAME": "ada",
@@ -77,31 +76,33 @@ def test_a_challenge_of_another_name(tape: SignInRecording) -> None:
             form.answer({"fields": junk})
 
 
-def test_an_address_as_second_factor(tape: SignInRecording) -> None:
+def test_an_address_as_second_factor(recording: SignInRecording) -> None:
     """Offered where it can be set up, beside the app; the app's secret is asked for first."""
     standing(
-        tape,
+        recording,
         MfaSetup(
             name="MFA_SETUP", session=Secret("s"), choices=("SOFTWARE_TOKEN_MFA", "EMAIL_OTP")
         ),
     )
-    app, email = forms(tape.flow)
+    app, email = prompts_for(recording.flow)
     assert (app.trigger, email.trigger) == ("associate_software_token", "set_up_email")
     assert email.answer({"email": "ada@example.com"}) == SetUpEmail("ada@example.com")
 
-    standing(tape, MfaSetup(name="MFA_SETUP", session=Secret("s"), choices=("SOFTWARE_TOKEN_MFA",)))
-    assert [form.trigger for form in forms(tape.flow)] == ["associate_software_token"]
+    standing(
+        recording, MfaSetup(name="MFA_SETUP", session=Secret("s"), choices=("SOFTWARE_TOKEN_MFA",))
+    )
+    assert [form.trigger for form in prompts_for(recording.flow)] == ["associate_software_token"]
 
 
-def test_every_challenge_that_asks_a_person_has_a_form(tape: SignInRecording) -> None:
+def test_every_challenge_that_asks_a_person_has_a_form(recording: SignInRecording) -> None:
     """And those that need a device, which nobody can type, have none."""
     parts: dict[str, Any] = {"session": Secret("s"), "salt": 1, "B": 1, "secret_block": Secret("b")}
     parts |= {"user_id_for_srp": "ada", "request_options": {}}
     without = set()
     for state, kind in CHALLENGE_OF.items():
         names = {each.name for each in kind.__attrs_attrs__}
-        standing(tape, kind(name=str(state), **{k: v for k, v in parts.items() if k in names}))
-        if not forms(tape.flow):
+        standing(recording, kind(name=str(state), **{k: v for k, v in parts.items() if k in names}))
+        if not prompts_for(recording.flow):
             without.add(state)
 
     assert without == {State.DEVICE_SRP_AUTH, State.DEVICE_PASSWORD_VERIFIER}
@@ -153,17 +154,17 @@ def test_an_answer_that_the_functions_repeat_is_masked(signing_key: RSAKey) -> N
     triggers = Triggers(define=define, create=create, verify=verify)
     pool = LocalPool(key=signing_key, clock=ManualClock(), triggers=triggers)
     pool.add_user("ada")
-    tape = SignInRecording(pool, "ada", flow="CUSTOM_AUTH")
-    tape.run()
-    [form] = forms(tape.flow)
-    tape.offer(form.answer({"answer": "a-balloon"}))
+    recording = SignInRecording(pool, "ada", flow="CUSTOM_AUTH")
+    recording.run()
+    [form] = prompts_for(recording.flow)
+    recording.offer(form.answer({"answer": "a-balloon"}))
 
-    frame = tape.step()
+    step = recording.step()
 
     assert heard == ["a-balloon"]
-    assert frame.exchanges[0].request["ChallengeResponses"]["ANSWER"] == MASK
-    assert frame.exchanges[0].reply["ChallengeParameters"]["not"] == MASK
-    assert view_model(tape, None)["facts"] == [["not", MASK]]
-    tape.offer(form.answer({"answer": "a-mast"}))
-    tape.step()
-    assert "a-balloon" not in json.dumps(view_model(tape, None))
+    assert step.exchanges[0].request["ChallengeResponses"]["ANSWER"] == MASK
+    assert step.exchanges[0].reply["ChallengeParameters"]["not"] == MASK
+    assert view_model(recording, None)["facts"] == [["not", MASK]]
+    recording.offer(form.answer({"answer": "a-mast"}))
+    recording.step()
+    assert "a-balloon" not in json.dumps(view_model(recording, None))

@@ -1,4 +1,4 @@
-"""What a challenge takes, given its own parameters; whatever it does not offer is refused before anything is sent."""
+"""A challenge limits the factors by its own parameters; what it does not offer is refused before anything is sent."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ CHOSEN: dict[str, Response] = {
 
 
 def subsets(names: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """Every set of these names."""
+    """Return all subsets of these names."""
     return list(chain.from_iterable(combinations(names, n) for n in range(len(names) + 1)))
 
 
 def at(state: State, key: str | None = None, names: tuple[str, ...] = ()) -> SignIn:
-    """A sign-in that is asked this, the names under that parameter, or as AvailableChallenges."""
+    """Return a sign-in in this state, with the names under that parameter, or as AvailableChallenges."""
     signin = SignIn("client", pool_id="eu-west-1_Pool")
     begin = r.UserAuth("ada") if key is None else r.UserPasswordAuth("ada", "a password")
     signin.send(begin)
@@ -45,7 +45,7 @@ def at(state: State, key: str | None = None, names: tuple[str, ...] = ()) -> Sig
 
 
 def refused(signin: SignIn, response: Response) -> str:
-    """The message, a response being refused; nothing changed."""
+    """Return the message with which a response is refused; nothing changes."""
     before = whole(signin)
     with pytest.raises(WrongResponse) as caught:
         signin.send(response)
@@ -55,8 +55,8 @@ def refused(signin: SignIn, response: Response) -> str:
     return str(caught.value)
 
 
-def not_offered(signin: SignIn, name: str, names: tuple[str, ...]) -> None:
-    """A choice that is not offered is the person's error, who is told the others; nothing changed."""
+def assert_not_offered(signin: SignIn, name: str, names: tuple[str, ...]) -> None:
+    """Check that a choice that is not offered is the user's error, that the error names the others, and that nothing changes."""
     before = whole(signin)
     for refuses in (signin.check, signin.send):
         with pytest.raises(InvalidInput) as caught:
@@ -68,14 +68,17 @@ def not_offered(signin: SignIn, name: str, names: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("names", subsets(SET_UP), ids=str)
-def test_what_can_be_set_up(names: tuple[str, ...]) -> None:
-    """An app is associated where MFAS_CAN_SETUP has SOFTWARE_TOKEN_MFA, an e-mail given where it has EMAIL_OTP."""
+def test_the_offered_factors_can_be_set_up(names: tuple[str, ...]) -> None:
+    """MFAS_CAN_SETUP with SOFTWARE_TOKEN_MFA offers the app, with EMAIL_OTP the e-mail address."""
     signin = at(State.MFA_SETUP, "MFAS_CAN_SETUP", names)
     app, mail = (not names or each in names for each in ("SOFTWARE_TOKEN_MFA", "EMAIL_OTP"))
 
     assert signin.accepts == (r.AssociateSoftwareToken,) * app + (r.SetUpEmail,) * mail
-    for response, taken in ((r.AssociateSoftwareToken(), app), (r.SetUpEmail("a@b.example"), mail)):
-        if taken:
+    for response, is_accepted in (
+        (r.AssociateSoftwareToken(), app),
+        (r.SetUpEmail("a@b.example"), mail),
+    ):
+        if is_accepted:
             signin.send(response)
             signin.send_failed()
         else:
@@ -84,8 +87,8 @@ def test_what_can_be_set_up(names: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("key", ["MFAS_CAN_CHOOSE", "MFAS_CAN_SELECT"])
 @pytest.mark.parametrize("names", subsets(SET_UP), ids=str)
-def test_which_second_factor_can_be_chosen(key: str, names: tuple[str, ...]) -> None:
-    """Of the second factors those can be chosen that the challenge names; where it names none, all."""
+def test_the_offered_second_factors_can_be_chosen(key: str, names: tuple[str, ...]) -> None:
+    """The challenge names the second factors; if it names none, all can be chosen."""
     signin = at(State.SELECT_MFA_TYPE, key, names)
 
     assert signin.accepts == (r.Select,)
@@ -94,11 +97,11 @@ def test_which_second_factor_can_be_chosen(key: str, names: tuple[str, ...]) -> 
             signin.send(r.Select(name))
             signin.send_failed()
         else:
-            not_offered(signin, name, names)
+            assert_not_offered(signin, name, names)
 
 
 def test_an_emailed_code_has_two_names() -> None:
-    """The API reference writes EMAIL_MFA where the enumeration has EMAIL_OTP: either stands for the other."""
+    """The API reference has EMAIL_MFA where the list of values has EMAIL_OTP: both mean the same."""
     for offered, chosen in (("EMAIL_MFA", "EMAIL_OTP"), ("EMAIL_OTP", "EMAIL_MFA")):
         at(State.SELECT_MFA_TYPE, "MFAS_CAN_CHOOSE", (offered,)).send(r.Select(chosen))
     signin = at(State.MFA_SETUP, "MFAS_CAN_SETUP", ("EMAIL_MFA",))
@@ -111,20 +114,20 @@ def test_an_emailed_code_has_two_names() -> None:
     "state", [State.SELECT_CHALLENGE, State.EMAIL_OTP, State.SMS_OTP, State.WEB_AUTHN]
 )
 @pytest.mark.parametrize("names", subsets(FIRST), ids=str)
-def test_which_first_factor_can_be_chosen(state: State, names: tuple[str, ...]) -> None:
-    """AvailableChallenges limits what is chosen, and what is chosen along with its proof; not what is asked."""
+def test_the_offered_first_factors_can_be_chosen(state: State, names: tuple[str, ...]) -> None:
+    """AvailableChallenges limits the choice of a first factor, with or without its proof, but not the present one."""
     signin = at(state, names=names)
-    withheld = {type(each) for name, each in CHOSEN.items() if names and name not in names} - (
+    not_accepted = {type(each) for name, each in CHOSEN.items() if names and name not in names} - (
         {r.Credential} if state is State.WEB_AUTHN else set()
     )
 
-    assert signin.accepts == tuple(each for each in PROTOCOL[state] if each not in withheld)
+    assert signin.accepts == tuple(each for each in PROTOCOL[state] if each not in not_accepted)
     for name in FIRST:
         if not names or name in names:
             signin.send(r.Select(name))
             signin.send_failed()
         else:
-            not_offered(signin, name, names)
+            assert_not_offered(signin, name, names)
     for each in CHOSEN.values():
-        if type(each) in withheld:
+        if type(each) in not_accepted:
             refused(signin, each)

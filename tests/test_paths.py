@@ -1,4 +1,4 @@
-"""The ways to sign in: counted exactly, listed in order, compared between two pools."""
+"""The paths to sign in: counted exactly, listed in order, compared between two pools."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OFF, OPTIONAL, REQUIRED, PASSWORDLESS, CUSTOM = (pool for pool, _ in EXAMPLE_POO
 
 
 def test_a_small_pool_is_listed_whole() -> None:
-    """Where MFA is required by an authenticator app, there are four ways to sign in."""
+    """Where MFA with an authenticator app is required, there are four paths."""
     ways = SignInPaths(REQUIRED)
 
     enrols = (
@@ -42,8 +42,8 @@ def test_a_small_pool_is_listed_whole() -> None:
     assert (ways.count(), ways.by_length) == (4, {3: 1, 4: 1, 5: 1, 6: 1})
 
 
-def test_what_is_in_doubt_is_counted_on_request() -> None:
-    """The tokens of a first sign-in without MFA are contradicted, and so are codes after a set-up."""
+def test_doubted_paths_are_counted_on_request() -> None:
+    """A first sign-in without MFA is contradicted, and so are codes after a set-up."""
     sure, all_ = SignInPaths(REQUIRED), SignInPaths(REQUIRED, doubted=True)
 
     more = [str(way) for way in all_ if way not in sure]
@@ -64,7 +64,7 @@ def test_what_is_in_doubt_is_counted_on_request() -> None:
 
 
 def test_the_whole_protocol_is_counted_without_listing_it() -> None:
-    """There are tens of thousands of ways; the shortest and the longest are found exactly."""
+    """There are tens of thousands of paths; the shortest and the longest are found exactly."""
     ways = SignInPaths()
     shortest, longest = ways.shortest(), ways.longest()
 
@@ -77,8 +77,8 @@ def test_the_whole_protocol_is_counted_without_listing_it() -> None:
 
 
 @pytest.mark.parametrize("name", EXAMPLE_POOLS)
-def test_counting_is_listing(name: str) -> None:
-    """What is counted is what is listed: by length, in order, each way once, no place twice on any."""
+def test_the_count_equals_the_list(name: str) -> None:
+    """The counts by length equal the list: in order, each path once, and no place twice on a path."""
     ways = SignInPaths(EXAMPLE_POOLS[name][0])
     listed = list(ways)
 
@@ -96,7 +96,7 @@ def test_counting_is_listing(name: str) -> None:
 
 @pytest.mark.parametrize("state", [S.DEVICE_SRP_AUTH, S.SELECT_MFA_TYPE, S.WEB_AUTHN, S.MFA_SETUP])
 def test_through_a_state(state: State) -> None:
-    """The ways through a state are those of all that come by it; counted, they are as many."""
+    """The paths through a state are those that visit it, and their count equals their list."""
     ways = SignInPaths(OPTIONAL)
     through = list(ways.through(state))
 
@@ -106,7 +106,7 @@ def test_through_a_state(state: State) -> None:
 
 
 def test_without_a_device_there_are_fewer() -> None:
-    """Whoever signs in on no remembered device comes by no device state."""
+    """Without a remembered device, no path visits a device state."""
     here, elsewhere = SignInPaths(OPTIONAL), SignInPaths(OPTIONAL, device=False)
 
     assert elsewhere.count_through(S.DEVICE_SRP_AUTH) == 0
@@ -114,7 +114,7 @@ def test_without_a_device_there_are_fewer() -> None:
 
 
 def test_a_difference_is_two_lists_of_paths() -> None:
-    """From one pool to another some ways come and some go; to the same pool, none."""
+    """Between two pools some paths are gained and some lost; between a pool and itself none."""
     change = Change(SignInPaths(OFF), SignInPaths(REQUIRED))
 
     assert [str(way) for way in change.lost()] == [
@@ -126,8 +126,8 @@ def test_a_difference_is_two_lists_of_paths() -> None:
     assert (list(same.gained()), list(same.lost())) == ([], [])
 
 
-def test_nothing_but_a_way_is_a_way() -> None:
-    """A path that stops before the tokens, or is of another pool, is none; nor is anything else."""
+def test_only_whole_paths_of_the_pool_are_contained() -> None:
+    """A path that stops before the tokens, a path of another pool and other objects are not contained."""
     way = next(iter(SignInPaths(REQUIRED)))
 
     assert way in SignInPaths(REQUIRED)
@@ -137,8 +137,8 @@ def test_nothing_but_a_way_is_a_way() -> None:
     assert "START" not in SignInPaths(REQUIRED)
 
 
-def test_a_pool_that_lets_nobody_in_has_no_way() -> None:
-    """No flow but refreshing, no way: nothing is counted, nothing is the shortest or the longest."""
+def test_a_pool_without_sign_in_has_no_paths() -> None:
+    """A pool that only allows refreshing has no paths, no shortest and no longest one."""
     none = SignInPaths(
         PoolSettings(explicit_auth_flows={"ALLOW_REFRESH_TOKEN_AUTH"}, lambda_config=())
     )
@@ -156,10 +156,10 @@ FLOWS = ["USER_SRP_AUTH", "USER_PASSWORD_AUTH", "CUSTOM_AUTH", "USER_AUTH"]
     device=st.booleans(),
     email=st.booleans(),
 )
-def test_ways_and_difference_agree_for_any_pool(
+def test_counts_and_differences_agree_for_any_settings(
     *, mfa: str, flows: set[str], device: bool, email: bool
 ) -> None:
-    """For any settings: the count is the listing's, no way has a flow that is not allowed, and changes add up."""
+    """For any settings the count equals the list, no path uses a forbidden flow, and gains and losses add up."""
     told = PoolSettings(
         mfa_configuration=mfa,
         explicit_auth_flows={f"ALLOW_{flow}" for flow in {*flows, "REFRESH_TOKEN_AUTH"}},
@@ -180,6 +180,6 @@ def test_ways_and_difference_agree_for_any_pool(
 
 
 def test_listing_is_lazy() -> None:
-    """The first few of very many come at once."""
+    """The first of very many paths are listed at once."""
     assert len(list(islice(SignInPaths(doubted=True), 5))) == 5
     assert r.RefreshTokenAuth not in {way.arrows[0].response for way in islice(SignInPaths(), 60)}

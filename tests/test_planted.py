@@ -1,6 +1,6 @@
-"""Secrets planted in whole conversations, and searched for in everything that can be seen of them.
+"""Secrets in whole sign-ins are searched for in everything that can be seen of them.
 
-boto3's own DEBUG logs show bodies and are left out: that is said in README.
+boto3's own DEBUG logs show bodies and are excluded, as README says.
 """
 
 from __future__ import annotations
@@ -31,42 +31,42 @@ HERE = Path(__file__).name
 
 
 class Watch:
-    """Knows every secret of a conversation, and looks for them in whatever it is shown."""
+    """Collects every secret of a sign-in, and searches for them in whatever is shown."""
 
     def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
         self.secrets: set[str] = {PASSWORD, NEW, ANSWER}
-        self.seen: list[Observation] = []
+        self.observed: list[Observation] = []
         self.shown: list[str] = []
         self.caplog = caplog
 
-    def hear(self, params: Mapping[str, Any], **_: Any) -> None:
-        """What goes over the wire: sessions, codes, tokens, proofs."""
+    def see_request(self, params: Mapping[str, Any], **_: Any) -> None:
+        """Collect the secrets of a request: sessions, codes, tokens, proofs."""
         self._learn(params)
 
-    def heard(self, parsed: Mapping[str, Any], **_: Any) -> None:
-        """What comes back."""
+    def see_reply(self, parsed: Mapping[str, Any], **_: Any) -> None:
+        """Collect the secrets of a reply."""
         self._learn(parsed)
 
-    def _learn(self, told: Any, name: str = "") -> None:
-        if isinstance(told, Mapping):
-            for key, value in told.items():
+    def _learn(self, contains: Any, name: str = "") -> None:
+        if isinstance(contains, Mapping):
+            for key, value in contains.items():
                 self._learn(value, key)
         elif name in {
             "Session", "AccessToken", "IdToken", "RefreshToken", "SecretCode", "PASSWORD_CLAIM_SIGNATURE",
             "SECRET_BLOCK", "PASSWORD_CLAIM_SECRET_BLOCK", "SECRET_HASH", "PasswordVerifier", "SMS_MFA_CODE",
         }:  # fmt: skip
-            self.secrets.add(str(told))
+            self.secrets.add(str(contains))
 
-    def look(self, flow: Flow) -> None:
-        """Everything that can be printed, kept or drawn of a flow as it stands."""
+    def see_flow(self, flow: Flow) -> None:
+        """Add everything that can be printed, stored or drawn of a flow."""
         signin = flow.signin
         things = [
             flow, flow.cognito, signin, flow.challenge, flow.tokens, flow.refusal, flow.device,
-            flow.history, flow.accepts, signin.session, self.seen,
+            flow.history, flow.accepts, signin.session, self.observed,
         ]  # fmt: skip
         self.shown += [f"{thing!r} {thing!s}" for thing in things]
         self.shown.append(history_to_json(flow.history))
-        self.shown.append(pickle.dumps((flow.history, self.seen)).decode("latin-1"))
+        self.shown.append(pickle.dumps((flow.history, self.observed)).decode("latin-1"))
         for thing in (flow, signin, flow.tokens, flow.challenge):
             if thing is not None:
                 try:
@@ -83,11 +83,11 @@ class Watch:
         if flow.device is not None:
             self.secrets.add(flow.device.password.reveal())
 
-    def caught(self, error: AuthfsmError) -> None:
-        """An error as text, pickled, and its traceback with the locals of every frame but this file's."""
-        told = traceback.TracebackException.from_exception(error, capture_locals=True)
+    def see_error(self, error: AuthfsmError) -> None:
+        """Add an error as text, pickled, and its traceback with the locals of every frame outside this file."""
+        contains = traceback.TracebackException.from_exception(error, capture_locals=True)
         links: list[traceback.TracebackException] = []
-        each: traceback.TracebackException | None = told
+        each: traceback.TracebackException | None = contains
         while each is not None:
             links.append(each)
             each = each.__cause__ or each.__context__
@@ -102,7 +102,7 @@ class Watch:
         self.shown.append(pickle.dumps(error).decode("latin-1"))
 
     def check(self, flow: Flow) -> None:
-        """None of the secrets is in anything that was shown, logged or drawn."""
+        """Assert that none of the secrets was shown, logged or drawn."""
         self.shown.append(diagram(history=flow.history)._repr_mimebundle_()["image/svg+xml"])
         self.shown += [
             f"{record.getMessage()} {record.__dict__!r}"
@@ -112,12 +112,12 @@ class Watch:
         everything = "\n".join(self.shown)
         assert len(self.secrets) >= 6
         assert {
-            secret for secret in self.secrets if len(secret) >= 6 and told(secret, everything)
+            secret for secret in self.secrets if len(secret) >= 6 and contains(secret, everything)
         } == set()
 
 
-def told(secret: str, text: str) -> bool:
-    """Is a secret in a text? Six digits must stand alone: identifiers, times and pictures have such in them."""
+def contains(secret: str, text: str) -> bool:
+    """Return whether a secret is in a text. Six digits must be a whole word: identifiers, times and diagrams contain such digits."""
     if secret.isdigit():
         return re.search(rf"(?<![\w.]){secret}(?!\w)", text) is not None
     return secret in text
@@ -125,29 +125,29 @@ def told(secret: str, text: str) -> bool:
 
 @pytest.fixture
 def watch(caplog: pytest.LogCaptureFixture) -> Watch:
-    """A watch, with every log at DEBUG."""
+    """Return a watch, with every logger at DEBUG."""
     caplog.set_level(logging.DEBUG)
     return Watch(caplog)
 
 
-def speaking(pool: LocalPool, watch: Watch) -> Cognito:
-    """A driver whose wire the watch listens to."""
+def watched_cognito(pool: LocalPool, watch: Watch) -> Cognito:
+    """Return a driver whose requests and replies the watch sees."""
     cognito = pool.cognito()
-    cognito.observers = (watch.seen.append, logging_observer())
+    cognito.observers = (watch.observed.append, logging_observer())
     events = cognito.client.meta.events
-    events.register("provide-client-params.cognito-idp", watch.hear)
-    events.register("after-call.cognito-idp", watch.heard)
+    events.register("provide-client-params.cognito-idp", watch.see_request)
+    events.register("after-call.cognito-idp", watch.see_reply)
     if cognito.client_secret is not None:
         watch.secrets.add(cognito.client_secret.reveal())
     return cognito
 
 
 def refused(watch: Watch, work: Callable[[], Any]) -> AuthfsmError:
-    """The error of a work that fails, looked at."""
-    with pytest.raises(AuthfsmError) as caught:
+    """Return the error of a call that fails, after the watch has seen it."""
+    with pytest.raises(AuthfsmError) as see_error:
         work()
-    watch.caught(caught.value)
-    return caught.value
+    watch.see_error(see_error.value)
+    return see_error.value
 
 
 def test_srp_and_sms_with_everything_that_goes_wrong(watch: Watch, signing_key: RSAKey) -> None:
@@ -156,14 +156,14 @@ def test_srp_and_sms_with_everything_that_goes_wrong(watch: Watch, signing_key: 
         mfa="ON", mfa_methods=["SMS_MFA"], client_secret=True, device=DeviceConfiguration(), key=signing_key
     )  # fmt: skip
     pool.add_user("ada", PASSWORD, phone_number="+15555550143")
-    cognito = speaking(pool, watch)
+    cognito = watched_cognito(pool, watch)
     watch.secrets.add("Pl4nted-Wrong-1")
     refused(watch, lambda: cognito.sign_in("ada", "Pl4nted-Wrong-1"))
     refused(watch, lambda: cognito.sign_in("ada", "Pl4nted-Wrong-1", flow="USER_PASSWORD_AUTH"))
     flow = cognito.sign_in("ada", PASSWORD, walk=False)
-    watch.look(flow)
+    watch.see_flow(flow)
     flow.step()
-    watch.look(flow)
+    watch.see_flow(flow)
     watch.secrets.add("913579")
     refused(watch, lambda: flow.answer(r.Code("913579")))
     refused(watch, lambda: flow.answer(r.Password(PASSWORD)))
@@ -178,16 +178,16 @@ def test_srp_and_sms_with_everything_that_goes_wrong(watch: Watch, signing_key: 
     error = refused(watch, lambda: flow.answer(r.Code(code)))
     assert isinstance(error, ConnectionLost)
     events.unregister("before-call.cognito-idp", unique_id="lose")
-    watch.look(flow)
+    watch.see_flow(flow)
     assert flow.answer(r.Code(code)) is State.AUTHENTICATED
-    watch.look(flow)
+    watch.see_flow(flow)
     device = flow.confirm_device("laptop")
-    watch.look(flow)
+    watch.see_flow(flow)
     assert flow.tokens is not None
     assert flow.tokens.refresh_token is not None
     cognito.refresh(flow.tokens.refresh_token, device_key=device.key)
     flow.answer(r.GlobalSignOut())
-    watch.look(flow)
+    watch.see_flow(flow)
 
     watch.check(flow)
 
@@ -196,32 +196,32 @@ def test_enrolment_and_a_new_password(watch: Watch, signing_key: RSAKey) -> None
     """NEW_PASSWORD_REQUIRED, then MFA_SETUP by TOTP with one wrong code."""
     pool = LocalPool(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], key=signing_key)
     pool.add_user("ada", PASSWORD, temporary=True)
-    cognito = speaking(pool, watch)
+    cognito = watched_cognito(pool, watch)
     flow = cognito.sign_in("ada", PASSWORD)
-    watch.look(flow)
+    watch.see_flow(flow)
     watch.secrets.add("Sh0rt-p")
     refused(watch, lambda: flow.answer(r.NewPassword("Sh0rt-p")))
     flow.answer(r.NewPassword(NEW))
-    watch.look(flow)
+    watch.see_flow(flow)
     flow.answer(r.AssociateSoftwareToken())
-    watch.look(flow)
-    asked = flow.challenge
-    assert isinstance(asked, MfaSetup)
-    assert asked.secret_code is not None
+    watch.see_flow(flow)
+    challenge = flow.challenge
+    assert isinstance(challenge, MfaSetup)
+    assert challenge.secret_code is not None
     watch.secrets.add("135791")
     refused(watch, lambda: flow.answer(r.VerifySoftwareToken("135791")))
-    code = pyotp.TOTP(asked.secret_code.reveal()).at(pool.clock())
+    code = pyotp.TOTP(challenge.secret_code.reveal()).at(pool.clock())
     watch.secrets.add(code)
     flow.answer(r.VerifySoftwareToken(code))
-    watch.look(flow)
+    watch.see_flow(flow)
     assert flow.answer(r.CompleteMfaSetup()) is State.AUTHENTICATED
-    watch.look(flow)
+    watch.see_flow(flow)
 
     watch.check(flow)
 
 
 def test_a_custom_challenge(watch: Watch, signing_key: RSAKey) -> None:
-    """A Lambda's own question, its answer wrong and right, with metadata of the client."""
+    """A Lambda trigger's own challenge with a wrong and a right answer, and ClientMetadata."""
 
     def define(event: dict[str, Any]) -> dict[str, Any]:
         passed = any(each.get("challengeResult") for each in event["request"]["session"])
@@ -241,13 +241,13 @@ def test_a_custom_challenge(watch: Watch, signing_key: RSAKey) -> None:
     triggers = Triggers(define=define, create=create, verify=verify)
     pool = LocalPool(triggers=triggers, client_secret=True, key=signing_key)
     pool.add_user("ada", PASSWORD)
-    cognito = speaking(pool, watch)
+    cognito = watched_cognito(pool, watch)
     flow = cognito.sign_in("ada", flow="CUSTOM_AUTH", client_metadata={"page": METADATA})
-    watch.look(flow)
+    watch.see_flow(flow)
     watch.secrets.add("pl4nted wrong answer")
     flow.answer(r.Answer("pl4nted wrong answer"))
-    watch.look(flow)
+    watch.see_flow(flow)
     assert flow.answer(r.Answer(ANSWER)) is State.AUTHENTICATED
-    watch.look(flow)
+    watch.see_flow(flow)
 
     watch.check(flow)

@@ -1,4 +1,4 @@
-"""The table is complete, and everything that hangs on it hangs on the same keys."""
+"""The table is complete, and the other tables have the same keys."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def reachable(source: State, response: type[Response] | None = None) -> frozense
 
 
 def test_every_challenge_name_is_a_state() -> None:
-    """The states are AWS's own enumeration of challenge names, and four words of ours."""
+    """The states are AWS's list of challenge names, and four of our own."""
     assert set(COGNITO.shape_for("ChallengeNameType").enum) == {state.value for state in CHALLENGES}
     assert set(State) - set(CHALLENGES) == set(NON_CHALLENGES)
 
 
-def test_every_flow_begins_somewhere() -> None:
-    """Each AuthFlow of AWS's enumeration is begun by some response, and by none outside START."""
+def test_every_flow_is_started_in_start() -> None:
+    """Each AuthFlow of AWS's list is started by some response in START."""
     flows = {each.auth_flow for each in PROTOCOL[State.START]} - {None}
 
     assert set(COGNITO.shape_for("AuthFlowType").enum) == flows
@@ -62,37 +62,37 @@ def test_every_flow_begins_somewhere() -> None:
 
 
 def test_every_state_has_a_row() -> None:
-    """Each state has a row, the ended one an empty row of its own."""
+    """Each state has a row; that of FAILED is empty."""
     assert set(PROTOCOL) == set(State)
     assert PROTOCOL[State.FAILED] == {}
 
 
-def test_every_response_is_taken_somewhere() -> None:
-    """No response is without a state that takes it."""
+def test_every_response_is_accepted_somewhere() -> None:
+    """Each response is accepted by some state."""
     assert {response for _, response in PAIRS} == set(RESPONSES.values())
 
 
 def test_every_state_is_reachable_and_can_end() -> None:
-    """Each state can be reached from START, and tokens can be reached from it."""
+    """Each state can be reached from START, and leads to tokens."""
     assert reachable(State.START) == set(State) - {State.FAILED}
     assert all(State.AUTHENTICATED in reachable(s) for s in State if s is not State.FAILED)
 
 
-def test_writers_hang_on_the_table() -> None:
-    """The codec of requests has the table's own keys."""
+def test_every_row_has_a_request_writer() -> None:
+    """The request writers have the table's states and responses."""
     assert set(WRITERS) == PAIRS
 
 
-def test_readers_hang_on_the_states() -> None:
-    """The codec of replies, and the challenge classes, have the challenges' own keys."""
+def test_every_challenge_has_a_parser() -> None:
+    """The parsers of challenges, and the challenge classes, have the states of challenges."""
     challenges = {*CHALLENGES, State.OTHER_CHALLENGE}
 
     assert set(READERS) == challenges
     assert set(CHALLENGE_OF) == challenges
 
 
-def test_a_device_key_goes_where_it_can_be_dropped() -> None:
-    """Wherever DEVICE_KEY is sent beside an answer, a stale one leaves the sign-in where it is."""
+def test_a_device_key_is_sent_only_where_it_can_be_dropped() -> None:
+    """Wherever an answer carries DEVICE_KEY, the sign-in survives a stale one."""
     carrying = {
         pair
         for pair, writer in WRITERS.items()
@@ -108,19 +108,19 @@ def test_a_device_key_goes_where_it_can_be_dropped() -> None:
     assert stuck == set()
 
 
-def test_needs_are_about_pairs_of_the_table() -> None:
-    """What must have happened before is asked only of responses that the table has."""
+def test_prerequisites_have_rows_of_the_table() -> None:
+    """Prerequisites are only for responses that the table has."""
     assert set(PREREQUISITES) <= PAIRS
 
 
-def test_a_choice_is_left_as_it_was_made() -> None:
-    """Leaving WEB_AUTHN, EMAIL_OTP or SMS_OTP takes what SELECT_CHALLENGE takes."""
+def test_another_first_factor_is_chosen_the_same_way() -> None:
+    """WEB_AUTHN, EMAIL_OTP and SMS_OTP accept what SELECT_CHALLENGE accepts."""
     for state in (State.WEB_AUTHN, State.EMAIL_OTP, State.SMS_OTP):
         assert set(FIRST_FACTOR_CHOICE) <= set(PROTOCOL[state])
 
 
 def test_no_new_password_after_a_second_factor() -> None:
-    """A second factor never leads to NEW_PASSWORD_REQUIRED: the new password is asked before it."""
+    """A second factor never leads to NEW_PASSWORD_REQUIRED: the new password comes before it."""
     for state in (State.SMS_MFA, State.SOFTWARE_TOKEN_MFA):
         assert State.NEW_PASSWORD_REQUIRED not in reachable(state) - reachable(
             State.CUSTOM_CHALLENGE
@@ -129,21 +129,21 @@ def test_no_new_password_after_a_second_factor() -> None:
 
 
 def test_no_custom_challenge_from_a_plain_password() -> None:
-    """USER_PASSWORD_AUTH and USER_AUTH with a password lead to no CUSTOM_CHALLENGE."""
+    """USER_PASSWORD_AUTH and USER_AUTH with a password do not lead to CUSTOM_CHALLENGE."""
     for trigger in ("user_password_auth", "user_auth_with_password"):
         assert State.CUSTOM_CHALLENGE not in destinations(State.START, RESPONSES[trigger])
 
 
 def test_evidence_is_complete() -> None:
-    """Each arrow has at least one reason to be believed, with its source."""
+    """Each transition has evidence, with a source."""
     assert [
         arrow for arrow in TRANSITIONS if not all(e.source for e in evidence(arrow) or [])
     ] == []
     assert all(evidence(arrow) for arrow in TRANSITIONS)
 
 
-def test_evidence_has_no_arrow_of_its_own() -> None:
-    """The evidence speaks of no arrow that the table does not have."""
+def test_evidence_has_only_transitions_of_the_table() -> None:
+    """The evidence has no transition that the table does not have."""
     strange = {row for row, _ in evidence_rows() if "*" not in row} - set(
         map(evidence_key, TRANSITIONS)
     )
@@ -151,8 +151,8 @@ def test_evidence_has_no_arrow_of_its_own() -> None:
     assert strange == set()
 
 
-def test_the_common_ways_are_well_known() -> None:
-    """The arrows that nearly every sign-in takes do not rest on thin evidence."""
+def test_common_transitions_are_certain() -> None:
+    """The transitions of nearly every sign-in are not uncertain."""
     common = {
         ("START", "user_srp_auth", "PASSWORD_VERIFIER"),
         ("PASSWORD_VERIFIER", "srp_claim", "AUTHENTICATED"),
@@ -187,14 +187,14 @@ OPERATIONS = [
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_every_error_of_an_operation_has_a_ruling(operation: str) -> None:
-    """Each error that AWS's model lists for the operation is in the table of actions."""
+def test_every_error_of_an_operation_has_a_rule(operation: str) -> None:
+    """Each error that AWS's model lists for the operation is in the error policy."""
     errors = {shape.name for shape in COGNITO.operation_model(operation).error_shapes}
 
     assert errors - set(ERROR_POLICY) == set()
 
 
-def test_every_ruled_error_has_a_row_for_any_message() -> None:
+def test_every_error_has_a_rule_for_any_message() -> None:
     """No message leaves an error of the table without an action."""
     assert [code for code, rules in ERROR_POLICY.items() if "" not in rules] == []
 
@@ -203,8 +203,8 @@ _FORM = "1 validation error detected: Value '12' at 'userCode' failed to satisfy
 
 
 @pytest.mark.parametrize("operation", ["", *OPERATIONS])
-def test_a_row_for_one_operation_is_for_no_other(operation: str) -> None:
-    """A row that names an operation is chosen for refusals of that operation alone; "" is none known."""
+def test_a_rule_for_one_operation_is_for_no_other(operation: str) -> None:
+    """A rule that names an operation applies only to its refusals;  is an unknown operation."""
     limited = {
         (code, part): row
         for code, rules in ERROR_POLICY.items()
@@ -223,8 +223,8 @@ def test_a_row_for_one_operation_is_for_no_other(operation: str) -> None:
     )
 
 
-def test_every_row_for_any_message_is_for_every_operation() -> None:
-    """Whatever the operation, an error of the table has a row."""
+def test_every_rule_for_any_message_is_for_every_operation() -> None:
+    """Each error of the table has a rule for every operation."""
     assert all(rules[""].operation is None for rules in ERROR_POLICY.values())
 
 
@@ -261,17 +261,17 @@ def test_every_row_for_any_message_is_for_every_operation() -> None:
         ("whatever a Lambda says", RecoveryAction.START_AGAIN, Fault.USER),
     ],
 )
-def test_not_authorized_is_sorted_by_its_message(
+def test_the_message_decides_what_not_authorized_means(
     message: str, action: RecoveryAction, fault: Fault
 ) -> None:
-    """NotAuthorizedException says a dozen things; the message tells which."""
+    """NotAuthorizedException has a dozen meanings; the message tells which."""
     row = error_rule("NotAuthorizedException", message)
 
     assert (row.action, row.fault) == (action, fault)
 
 
 def test_a_forgotten_device_is_not_a_missing_pool() -> None:
-    """ResourceNotFoundException drops the device for one message, and blames the settings for others."""
+    """ResourceNotFoundException drops the device for one message, and blames the configuration for others."""
     assert (
         error_rule("ResourceNotFoundException", "Device does not exist.").action
         is RecoveryAction.DROP_DEVICE
@@ -282,12 +282,12 @@ def test_a_forgotten_device_is_not_a_missing_pool() -> None:
     )
 
 
-def test_an_unheard_of_error_is_the_services() -> None:
-    """An error that no table knows ends the attempt, and is nobody's fault here."""
+def test_an_unknown_error_is_the_services() -> None:
+    """An error that is not in the table ends the attempt, and the service is at fault."""
     assert error_rule("TomorrowException", "?") == UNKNOWN_ERROR
     assert UNKNOWN_ERROR.fault is Fault.SERVICE
 
 
 def test_only_ended_states_cannot_fail() -> None:
-    """A refusal can end an attempt anywhere but where it has ended."""
+    """A refusal can end an attempt in every state in which it has not ended."""
     assert {s for s in State if not may_fail(s)} == {State.AUTHENTICATED, State.FAILED}

@@ -1,4 +1,4 @@
-"""The fixtures that pytest finds where this package is installed."""
+"""The pytest fixtures that this package provides."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def test_another(cognito_pool):
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """pytest in a project that knows nothing of this one."""  # noqa: D403 - its name
+    """Run pytest in a project that does not configure this package."""
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
-def test_somebody_elses_tests(tmp_path: Path) -> None:
-    """Fixtures and mark are there with no word of configuration, warnings being errors and marks strict."""
+def test_fixtures_without_configuration(tmp_path: Path) -> None:
+    """The fixtures and the mark work without configuration, with warnings as errors and strict marks."""
     (tmp_path / "test_theirs.py").write_text(THEIRS, encoding="utf-8")
     ran = run(tmp_path, "-W", "error", "--strict-markers", "-q")
 
@@ -48,8 +48,8 @@ def test_somebody_elses_tests(tmp_path: Path) -> None:
     assert "2 passed" in ran.stdout
 
 
-def test_who_does_not_ask_does_not_wait(tmp_path: Path) -> None:
-    """At pytest's start nothing of the pool's is loaded, nor boto3."""
+def test_pytest_starts_without_the_pool(tmp_path: Path) -> None:
+    """When pytest starts, neither the pool nor boto3 is loaded."""
     (tmp_path / "test_nothing.py").write_text(
         "import sys\n\n\ndef test_it():\n"
         "    assert not {'authfsm.local', 'boto3', 'joserfc', 'gmpy2', 'transitions'} & set(sys.modules)\n",
@@ -62,13 +62,13 @@ def test_who_does_not_ask_does_not_wait(tmp_path: Path) -> None:
 
 @pytest.mark.cognito(client_id="of the function")
 class TestHere:
-    """The fixtures in this very run."""
+    """The fixtures in this test run."""
 
-    def test_the_class_says(self, cognito_pool: LocalPool) -> None:
-        """A class's mark is a test's, too."""
+    def test_a_mark_on_the_class(self, cognito_pool: LocalPool) -> None:
+        """A mark on a class applies to its tests."""
         assert cognito_pool.client_id == "of the function"
 
     @pytest.mark.cognito(client_id="mine")
-    def test_the_nearest_mark_holds(self, cognito_pool: LocalPool) -> None:
-        """A test's own mark holds over its class's."""
+    def test_a_mark_on_the_test_overrides_the_class(self, cognito_pool: LocalPool) -> None:
+        """A mark on a test overrides one on its class."""
         assert cognito_pool.client_id == "mine"

@@ -113,7 +113,6 @@ NOT_SECRET: Final = {
     "authfsm.core.device.Device(key)": "DeviceKey identifies a device and proves nothing",
     "authfsm.diagrams.dot.DotStyle.text(key)": "the name of a label",
     "authfsm.diagrams.sequence.SequenceWriter.text(key)": "the name of a label",
-    "authfsm.reference.about.operations_of(code)": "an error's code",
     "authfsm.reference.about.about_error(code)": "an error's code",
     "authfsm.reference.about.PossibleError(code)": "an error's code",
     "authfsm.reference.about.AboutError(code)": "an error's code",

@@ -1,4 +1,4 @@
-"""Who may use the server: hosts, origins, credentials; over HTTP, in process, and in a real browser."""
+"""Which hosts, origins and credentials the server accepts: over HTTP, in process, and in a real browser."""
 
 from __future__ import annotations
 
@@ -18,7 +18,16 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from conftest import lacking
 from playwright.sync_api import Browser, sync_playwright
-from serving import CLIENT_ID, PASSWORD, POOL_ID, SIGNED, TARGET, Here, here, process
+from serving import (
+    CLIENT_ID,
+    PASSWORD,
+    POOL_ID,
+    SIGNED,
+    TARGET,
+    ThreadServer,
+    serve_in_process,
+    serve_in_thread,
+)
 
 from authfsm.local import LocalPool
 from authfsm.local.api.operations import OPERATIONS
@@ -43,16 +52,16 @@ PRIVATE = ["/", "/outbox", "/events", "/diagram.svg", "/sign-ins/1.svg"]
 
 
 @pytest.fixture(scope="module")
-def web() -> Iterator[Here]:
-    """A server with its defaults."""
-    with here(users=[ADA]) as served:
+def web() -> Iterator[ThreadServer]:
+    """A server with default settings."""
+    with serve_in_thread(users=[ADA]) as served:
         yield served
 
 
 def ask(
-    web: Here, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b""
+    web: ThreadServer, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b""
 ) -> tuple[int, dict[str, str], bytes]:
-    """One request with exactly these headers, `Host` among them; of a stream, the first bytes."""
+    """Send a request with exactly these headers; of a stream, return the first byte."""
     connection = http.client.HTTPConnection(web.address, timeout=10)
     try:
         connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
@@ -69,9 +78,9 @@ def ask(
 
 
 def call(
-    web: Here, operation: str, request: dict[str, Any], **headers: str
+    web: ThreadServer, operation: str, request: dict[str, Any], **headers: str
 ) -> tuple[int, dict[str, str], Any]:
-    """One operation, without credentials unless they are among the headers."""
+    """Call an operation, without credentials unless they are among the headers."""
     named = {
         "Host": web.address,
         **{name.replace("_", "-"): value for name, value in headers.items()},
@@ -81,8 +90,8 @@ def call(
     return status, got, json.loads(body)
 
 
-def password_of(web: Here) -> str | None:
-    """Which of the two passwords is ada's."""
+def password_of(web: ThreadServer) -> str | None:
+    """Return which of the two passwords ada has."""
     for each in (PASSWORD, SET_PASSWORD["Password"]):
         if web.password("ada", str(each))[0] == 200:
             return str(each)
@@ -95,8 +104,8 @@ class TestHosts:
         ["localhost", "LOCALHOST:1", "localhost.:8080", "pool.localhost", "127.0.0.1", "127.9.9.9:65535", "[::1]",
          "[::1]:9229", "[::ffff:127.0.0.1]", "localhost:"],
     )  # fmt: skip
-    def test_loopback(self, web: Here, host: str) -> None:
-        """Every name and address of loopback is answered, whatever its port."""
+    def test_loopback(self, web: ThreadServer, host: str) -> None:
+        """Every loopback name and address is accepted, with any port."""
         assert ask(web, "GET", "/health", [("Host", host)])[0] == 200
 
     @pytest.mark.parametrize(
@@ -109,20 +118,20 @@ class TestHosts:
     @pytest.mark.parametrize(
         "path", ["/", "/outbox", "/health", f"/{POOL_ID}/.well-known/jwks.json"]
     )
-    def test_others(self, web: Here, host: str, path: str) -> None:
-        """Any other is refused, whatever it asks for."""
+    def test_foreign_hosts(self, web: ThreadServer, host: str, path: str) -> None:
+        """Every other host is refused."""
         status, _, body = ask(web, "GET", path, [("Host", host)])
 
         assert (status, "message" in json.loads(body)) == (403, True)
 
-    def test_two_at_once(self, web: Here) -> None:
-        """Two Host headers are none."""
+    def test_two_host_headers(self, web: ThreadServer) -> None:
+        """Two Host headers are refused."""
         status, _, _ = ask(web, "GET", "/outbox", [("Host", "localhost"), ("Host", "evil.example")])
 
         assert status in {400, 403}
 
-    def test_the_sentence_names_the_option(self, web: Here) -> None:
-        """Who runs it as a Compose service reads, in their client's error, what to do."""
+    def test_message_names_the_option(self, web: ThreadServer) -> None:
+        """The error says how to allow the host."""
         status, headers, body = call(web, "InitiateAuth", SIGN_IN, Host="cognito:9229")
 
         assert (status, body["__type"]) == (403, "ForbiddenException")
@@ -130,15 +139,15 @@ class TestHosts:
         assert headers["x-amzn-errortype"] == "ForbiddenException:"
 
     def test_allowed(self) -> None:
-        """A name or an address that was allowed, in any case, with any port."""
-        with here(allow_host=["Cognito", "10.0.0.7", "fd00::7"]) as web:
+        """An allowed name or address is accepted in any case, with any port."""
+        with serve_in_thread(allow_host=["Cognito", "10.0.0.7", "fd00::7"]) as web:
             for host in ("cognito", "COGNITO:9229", "10.0.0.7:1", "[fd00::7]:9"):
                 assert ask(web, "GET", "/health", [("Host", host)])[0] == 200
             assert ask(web, "GET", "/health", [("Host", "cognito.example")])[0] == 403
 
     @pytest.mark.parametrize("host", ["http://cognito", "cognito:9229", "*", "a b", ""])
-    def test_written_wrongly(self, host: str) -> None:
-        """What is no host is refused at the start."""
+    def test_invalid_host(self, host: str) -> None:
+        """An invalid host in the configuration is refused."""
         with pytest.raises(ConfigError, match="a host is"):
             parse_config({"allow_host": [host]})
 
@@ -146,8 +155,10 @@ class TestHosts:
 class TestOrigins:
     ASKED = "x-amz-target,content-type,x-amz-user-agent,amz-sdk-request,amz-sdk-invocation-id"
 
-    def preflight(self, web: Here, origin: str, path: str = "/") -> tuple[int, dict[str, str]]:
-        """A preflight, as browsers send it."""
+    def preflight(
+        self, web: ThreadServer, origin: str, path: str = "/"
+    ) -> tuple[int, dict[str, str]]:
+        """Send a preflight as browsers do."""
         status, headers, _ = ask(
             web, "OPTIONS", path,
             [("Host", web.address), ("Origin", origin), ("Access-Control-Request-Method", "POST"),
@@ -158,8 +169,8 @@ class TestOrigins:
     @pytest.mark.parametrize(
         "origin", [APP, "http://127.0.0.1:5173", "https://[::1]:8443", "http://app.localhost"]
     )
-    def test_an_app_on_this_machine(self, web: Here, origin: str) -> None:
-        """Its pages may send what their SDK sends, and read the reply and its errors."""
+    def test_loopback_origins(self, web: ThreadServer, origin: str) -> None:
+        """Pages of this machine may send what AWS's SDK sends, and read replies and errors."""
         status, headers = self.preflight(web, origin)
 
         assert (status, headers["access-control-allow-origin"]) == (200, origin)
@@ -181,8 +192,8 @@ class TestOrigins:
          "http://localhost:3000/", "http://a@localhost", "https://rebind.example:9431", "", "http://localhost, null"],
     )  # fmt: skip
     @pytest.mark.parametrize("content_type", ["application/x-amz-json-1.1", "text/plain"])
-    def test_foreign_pages(self, web: Here, origin: str, content_type: str) -> None:
-        """A page of another site is refused before anything happens, preflight or none."""
+    def test_foreign_pages(self, web: ThreadServer, origin: str, content_type: str) -> None:
+        """Requests of other sites' pages are refused before they have an effect."""
         before = web.service.version
         status, headers = self.preflight(web, origin)
         assert status == 403
@@ -200,8 +211,8 @@ class TestOrigins:
 
     @pytest.mark.parametrize("origin", [APP, FOREIGN, "null"])
     @pytest.mark.parametrize("path", PRIVATE)
-    def test_codes_are_not_for_other_origins(self, web: Here, path: str, origin: str) -> None:
-        """Nobody else's page gets the page, its news, its pictures or the outbox."""
+    def test_private_paths(self, web: ThreadServer, path: str, origin: str) -> None:
+        """Other origins cannot read the page, its data, its pictures or the outbox."""
         status, headers, body = ask(web, "GET", path, [("Host", web.address), ("Origin", origin)])
 
         assert status == 403
@@ -210,8 +221,8 @@ class TestOrigins:
 
     @pytest.mark.parametrize("site", ["cross-site", "same-site"])
     @pytest.mark.parametrize("path", PRIVATE[1:])
-    def test_tags_and_links_of_other_pages(self, web: Here, path: str, site: str) -> None:
-        """An image, a script or a frame sends no Origin: the browser says in another way where it comes from."""
+    def test_requests_without_origin(self, web: ThreadServer, path: str, site: str) -> None:
+        """Images, scripts and frames of other pages send no Origin header, but Sec-Fetch-Site."""
         for mode, dest in (("no-cors", "image"), ("navigate", "iframe"), ("navigate", "document")):
             sent = [
                 ("Host", web.address),
@@ -222,8 +233,8 @@ class TestOrigins:
             assert ask(web, "GET", path, sent)[0] == 403
 
     @pytest.mark.parametrize("site", ["none", "same-origin", "cross-site"])
-    def test_a_link_to_the_page(self, web: Here, site: str) -> None:
-        """The page opens from the address bar, from itself, and from a link anywhere."""
+    def test_link_to_the_page(self, web: ThreadServer, site: str) -> None:
+        """The page opens from the address bar, from itself, and from a link on any page."""
         sent = [
             ("Host", web.address),
             ("Sec-Fetch-Site", site),
@@ -236,15 +247,17 @@ class TestOrigins:
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert headers["cross-origin-resource-policy"] == "same-origin"
 
-    def test_its_own_page(self, web: Here) -> None:
-        """The page's own origin is this one, under whichever of its names it was opened."""
+    def test_own_page(self, web: ThreadServer) -> None:
+        """The page's own origin is accepted, whichever of the server's names it uses."""
         for host in (web.address, web.address.replace("127.0.0.1", "localhost")):
             sent = [("Host", host), ("Origin", f"http://{host}"), ("Sec-Fetch-Site", "same-origin")]
             assert ask(web, "GET", "/outbox", sent)[0] == 200
 
     def test_allowed(self) -> None:
-        """`cors` names the origins, instead of loopback; default ports are implied."""
-        with here(users=[ADA], cors=["https://App.example:443", "capacitor://localhost"]) as web:
+        """`cors` names the allowed origins instead of loopback; default ports are implied."""
+        with serve_in_thread(
+            users=[ADA], cors=["https://App.example:443", "capacitor://localhost"]
+        ) as web:
             for origin in ("https://app.example", "capacitor://localhost"):
                 assert self.preflight(web, origin)[1]["access-control-allow-origin"] == origin
                 status, _, _ = ask(
@@ -254,9 +267,9 @@ class TestOrigins:
             for origin in (APP, "http://app.example", "https://app.example:444"):
                 assert self.preflight(web, origin)[0] == 403
 
-    def test_any(self) -> None:
-        """`*` is every origin, those without a name too, and still only what needs no credentials."""
-        with here(users=[ADA], cors=["*"]) as web:
+    def test_any_origin(self) -> None:
+        """`*` allows every origin, but only the operations without credentials."""
+        with serve_in_thread(users=[ADA], cors=["*"]) as web:
             for origin in (FOREIGN, "null"):
                 assert self.preflight(web, origin)[1]["access-control-allow-origin"] == "*"
                 assert call(web, "InitiateAuth", SIGN_IN, Origin=origin)[0] == 200
@@ -268,14 +281,14 @@ class TestOrigins:
     @pytest.mark.parametrize(
         "origin", ["app.example", "https://app.example/", "https://app.example/x", "null", ""]
     )
-    def test_written_wrongly(self, origin: str) -> None:
-        """What is no origin is refused at the start."""
+    def test_invalid_origin(self, origin: str) -> None:
+        """An invalid origin in the configuration is refused."""
         with pytest.raises(ConfigError, match="an origin is"):
             parse_config({"cors": [origin]})
 
     @pytest.mark.parametrize("operation", sorted(OPERATIONS))
-    def test_every_operation(self, web: Here, operation: str) -> None:
-        """A page of an allowed origin gets as far as the operation if it is public, and no further if not."""
+    def test_every_operation(self, web: ThreadServer, operation: str) -> None:
+        """A page of an allowed origin may call the public operations only."""
         status, headers, reply = call(web, operation, {"x": "x"}, Origin=APP, **SIGNED)
 
         assert headers["access-control-allow-origin"] == APP
@@ -286,8 +299,8 @@ class TestOrigins:
 
     @pytest.mark.parametrize("first", ["InitiateAuth", "ListUsers"])
     @pytest.mark.parametrize("last", ["InitiateAuth", "ListUsers"])
-    def test_two_operations_at_once(self, web: Here, first: str, last: str) -> None:
-        """Two X-Amz-Target headers name no operation: what is let in by one is not done by the other."""
+    def test_two_target_headers(self, web: ThreadServer, first: str, last: str) -> None:
+        """Two X-Amz-Target headers name no operation, neither for the rules nor for the pool."""
         targets = [("X-Amz-Target", TARGET + each) for each in (first, last)]
         status, _, body = ask(
             web,
@@ -301,8 +314,8 @@ class TestOrigins:
 
 
 class TestCredentials:
-    def test_the_list_is_cognitos(self) -> None:
-        """An operation needs no credentials here exactly where the API's model says so."""
+    def test_public_operations_as_in_the_api_model(self) -> None:
+        """An operation is public exactly if the API's model says so."""
         model = botocore.session.get_session().get_service_model("cognito-idp")
         theirs = {name: model.operation_model(name) for name in OPERATIONS}
 
@@ -315,8 +328,8 @@ class TestCredentials:
         )
 
     @pytest.mark.parametrize("operation", sorted(OPERATIONS))
-    def test_over_http(self, web: Here, operation: str) -> None:
-        """Without an Authorization header, or with an empty one, what needs credentials is refused, unread."""
+    def test_over_http(self, web: ThreadServer, operation: str) -> None:
+        """Without an Authorization header, an operation that needs credentials is refused before it is read."""
         for headers in ({}, {"Authorization": ""}):
             status, _, reply = call(web, operation, {"x": "x"}, **headers)
             assert status == 400
@@ -331,7 +344,7 @@ class TestCredentials:
         assert reply["__type"] == "InvalidParameterException"
 
     def test_in_process(self, signing_key: Any) -> None:
-        """A client without credentials signs people in, and manages nobody."""
+        """A client without credentials can sign users in, but not manage them."""
         pool = LocalPool(key=signing_key)
         pool.add_user("ada", PASSWORD)
         bare = pool.client(Config(signature_version=UNSIGNED))
@@ -352,9 +365,9 @@ class TestCredentials:
 
 
 class TestOpen:
-    def test_everything_is_as_open_as_can_be(self) -> None:
-        """Any host, any origin, no credentials; pages of others still cannot read the outbox."""
-        with here(users=[ADA], open=True) as web:
+    def test_open(self) -> None:
+        """`open` allows every host, every origin and missing credentials, but other pages cannot read the outbox."""
+        with serve_in_thread(users=[ADA], open=True) as web:
             status, headers, reply = call(
                 web, "ListUsers", {"UserPoolId": POOL_ID}, Host="cognito", Origin=FOREIGN
             )
@@ -367,32 +380,32 @@ class TestOpen:
             assert "access-control-allow-origin" not in headers
 
     @pytest.mark.parametrize(("given", "why"), [({"open": "yes"}, "open must be"), ({"cors": "*"}, "lists"), ({"allow_host": [7]}, "lists")])  # fmt: skip
-    def test_said_wrongly(self, given: dict[str, Any], why: str) -> None:
-        """A configuration that says it otherwise is refused."""
+    def test_invalid_configuration(self, given: dict[str, Any], why: str) -> None:
+        """Values of another type are refused."""
         with pytest.raises(ConfigError, match=why):
             parse_config(given)
 
 
-def test_what_the_banner_says(tmp_path: Path) -> None:
-    """Options add to the configuration; who starts it reads who may use it."""
+def test_banner(tmp_path: Path) -> None:
+    """Options add to the configuration, and the banner shows who may use the server."""
     config = {"allow_host": ["cognito"], "cors": ["https://a.example"]}
     options = ["--allow-host", "idp.test", "--cors", "https://b.example"]
-    with process(tmp_path, config, *options) as web:
+    with serve_in_process(tmp_path, config, *options) as web:
         for host in ("cognito", "idp.test:9229", "localhost"):
             assert web.ask("GET", "/health", Host=host)[0] == 200
         assert web.ask("GET", "/health", Host="b.example")[0] == 403
         assert web.end() == 0
-        said = "".join(web.said)
-    assert "localhost, 127.0.0.1, [::1], cognito, idp.test (more by --allow-host)" in said
-    assert "https://b.example may call what needs no AWS credentials" in said
-    with process(tmp_path, {}, "--open") as web:
+        printed = "".join(web.printed)
+    assert "localhost, 127.0.0.1, [::1], cognito, idp.test (more by --allow-host)" in printed
+    assert "https://b.example may call what needs no AWS credentials" in printed
+    with serve_in_process(tmp_path, {}, "--open") as web:
         assert web.ask("GET", "/health", Host="anything.example")[0] == 200
         assert web.end() == 0
-        assert "OPEN" in "".join(web.said)
+        assert "OPEN" in "".join(web.printed)
 
 
-def test_a_host_of_its_own() -> None:
-    """Another address of this machine may be named where the request came to it, and no other."""
+def test_address_of_this_machine() -> None:
+    """A request may name the address that it arrived at, and no other."""
     access = AccessRules()
 
     assert access.allows_host("192.0.2.7:9229", "192.0.2.7")
@@ -445,8 +458,8 @@ class _Page(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def elsewhere() -> Iterator[int]:
-    """A web site of this machine's, and its port."""
+def other_site() -> Iterator[int]:
+    """Serve an empty page on a port of this machine, and return the port."""
     site = ThreadingHTTPServer(("127.0.0.1", 0), _Page)
     thread = threading.Thread(target=site.serve_forever, daemon=True)
     thread.start()
@@ -460,7 +473,7 @@ def elsewhere() -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, to which two names of others' resolve to this machine, as after DNS rebinding."""
+    """Chromium, for which two foreign names resolve to this machine, as after DNS rebinding."""
     program = shutil.which("chromium") or lacking("chromium")
     rules = "MAP evil.example 127.0.0.1, MAP rebind.example 127.0.0.1"
     with sync_playwright() as play:
@@ -472,10 +485,10 @@ def browser() -> Iterator[Browser]:
 
 
 class TestInABrowser:
-    def test_a_foreign_page_gets_nothing(self, web: Here, browser: Browser) -> None:
-        """Not by fetch, with credentials or without, nor by a simple request, a form, a stream or an image."""
+    def test_foreign_page(self, web: ThreadServer, browser: Browser) -> None:
+        """A foreign page can do nothing: by fetch, simple requests, forms, streams or images."""
         web.password("ada")
-        with elsewhere() as port:
+        with other_site() as port:
             page = browser.new_page()
             page.goto(f"http://evil.example:{port}/")
             before = web.service.version
@@ -494,8 +507,8 @@ class TestInABrowser:
             page.close()
         assert password_of(web) == PASSWORD
 
-    def test_a_rebound_name_gets_nothing(self, web: Here, browser: Browser) -> None:
-        """The browser takes the server for the attacker's own site; the server does not."""
+    def test_dns_rebinding(self, web: ThreadServer, browser: Browser) -> None:
+        """A page of a rebound name can do nothing."""
         page = browser.new_page()
         port = web.address.split(":")[1]
         page.goto(f"http://rebind.example:{port}/health")
@@ -511,11 +524,9 @@ class TestInABrowser:
         page.close()
         assert password_of(web) == PASSWORD
 
-    def test_a_page_of_this_machine_gets_what_cognito_gives(
-        self, web: Here, browser: Browser
-    ) -> None:
-        """It signs in from another port, reads Cognito's errors, and manages nobody."""
-        with elsewhere() as port:
+    def test_page_of_this_machine(self, web: ThreadServer, browser: Browser) -> None:
+        """A page of another port can sign in and read errors, but not manage users."""
+        with other_site() as port:
             page = browser.new_page()
             page.goto(f"http://localhost:{port}/")
             reply = page.evaluate(_CALL, [web.url, "InitiateAuth", SIGN_IN, "unsigned"])
@@ -527,8 +538,8 @@ class TestInABrowser:
                 assert page.evaluate(_READ, [web.url, path]) == "blocked"
             page.close()
 
-    def test_its_own_page_still_works(self, web: Here, browser: Browser) -> None:
-        """The page that the server shows reads the news and the outbox."""
+    def test_own_page(self, web: ThreadServer, browser: Browser) -> None:
+        """The server's page can read its data and the outbox."""
         page = browser.new_page()
         page.goto(f"{web.url}/")
         assert page.evaluate(_READ, ["", "/outbox"]).startswith("200 ")

@@ -1,4 +1,4 @@
-"""The clients that people use sign in over HTTP: boto3, pycognito, warrant-lite, amazon-cognito-identity-js."""
+"""Widely used clients sign in over HTTP: boto3, pycognito, warrant-lite, amazon-cognito-identity-js."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ import pycognito
 import pyotp
 import pytest
 import warrant_lite
+from api_client import ApiClient
 from botocore.exceptions import ClientError
 from conftest import lacking
-from local_talk import Talk
 from pycognito.aws_srp import AWSSRP
 from pycognito.exceptions import (
     ForceChangePasswordException,
     SMSMFAChallengeException,
     SoftwareTokenMFAChallengeException,
 )
-from serving import CLIENT_ID, PASSWORD, POOL_ID, Process, process
+from serving import CLIENT_ID, PASSWORD, POOL_ID, ServerProcess, serve_in_process
 
 from authfsm import Code, Cognito, NewPassword, State, srp
 from authfsm.local import AppClient
@@ -50,21 +50,21 @@ USERS = [
 
 
 @pytest.fixture(scope="module")
-def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """A server in a process of its own, for all clients."""
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server in its own process, shared by all tests here."""
     config = {"mfa": "OPTIONAL", "device": {}, "users": USERS}
-    with process(tmp_path_factory.mktemp("server"), config) as served:
+    with serve_in_process(tmp_path_factory.mktemp("server"), config) as served:
         yield served
 
 
 def signed_in(reply: Any) -> Any:
-    """The tokens of a reply."""
+    """Return the tokens of a reply."""
     assert "AuthenticationResult" in reply, reply
     return reply["AuthenticationResult"]
 
 
 def confirm_device(boto: Any, result: Any) -> tuple[str, str, str]:
-    """Confirm the device of a sign-in by plain boto3; its key, group and password."""
+    """Confirm the device of a sign-in by boto3, and return its key, group and password."""
     device = result["NewDeviceMetadata"]
     key, group = device["DeviceKey"], device["DeviceGroupKey"]
     password = b64encode(secrets.token_bytes(40)).decode()
@@ -76,10 +76,10 @@ def confirm_device(boto: Any, result: Any) -> tuple[str, str, str]:
     return key, group, password
 
 
-class Remote:
-    """A pool as `Talk` wants it, behind a URL."""
+class RemotePool:
+    """A pool behind a URL, with the interface that `ApiClient` needs."""
 
-    def __init__(self, web: Process) -> None:
+    def __init__(self, web: ServerProcess) -> None:
         self.boto = web.boto()
         self.pool_id = POOL_ID
         self.app_client = AppClient(CLIENT_ID)
@@ -89,22 +89,22 @@ class Remote:
         return self.boto
 
     def clock(self) -> datetime:
-        """The present moment."""
+        """Return the current time."""
         return datetime.now(timezone.utc)
 
 
 class TestBoto3:
     @pytest.fixture
-    def talk(self, web: Process) -> Talk:
-        """Plain boto3, request by request."""
-        remote: Any = Remote(web)
-        return Talk(remote)
+    def talk(self, web: ServerProcess) -> ApiClient:
+        """Requests by boto3."""
+        remote: Any = RemotePool(web)
+        return ApiClient(remote)
 
-    def test_srp(self, talk: Talk) -> None:
+    def test_srp(self, talk: ApiClient) -> None:
         """The password by SRP."""
         signed_in(talk.srp("boto3-plain", PASSWORD))
 
-    def test_sms(self, talk: Talk, web: Process) -> None:
+    def test_sms(self, talk: ApiClient, web: ServerProcess) -> None:
         """A code by SMS, from the outbox."""
         asked = talk.srp("boto3-sms", PASSWORD)
         assert asked["ChallengeName"] == "SMS_MFA"
@@ -112,14 +112,14 @@ class TestBoto3:
 
         signed_in(talk.answer(asked, "boto3-sms", SMS_MFA_CODE=code))
 
-    def test_totp(self, talk: Talk) -> None:
+    def test_totp(self, talk: ApiClient) -> None:
         """A code of an authenticator app."""
         asked = talk.srp("boto3-totp", PASSWORD)
         code = pyotp.TOTP(TOTP).now()
 
         signed_in(talk.answer(asked, "boto3-totp", SOFTWARE_TOKEN_MFA_CODE=code))
 
-    def test_new_password(self, talk: Talk) -> None:
+    def test_new_password(self, talk: ApiClient) -> None:
         """A temporary password is changed."""
         asked = talk.password("boto3-new", PASSWORD)
         assert asked["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
@@ -127,7 +127,7 @@ class TestBoto3:
 
         signed_in(talk.srp("boto3-new", NEW))
 
-    def test_a_remembered_device(self, talk: Talk) -> None:
+    def test_a_remembered_device(self, talk: ApiClient) -> None:
         """A device is confirmed, then proved."""
         key, group, password = confirm_device(
             talk.boto, signed_in(talk.srp("boto3-plain", PASSWORD))
@@ -138,8 +138,8 @@ class TestBoto3:
 
         signed_in(talk.answer(more, "boto3-plain", **talk.device_claim(more, group, password)))
 
-    def test_errors_are_exceptions_of_their_class(self, web: Process) -> None:
-        """Botocore makes the exception that its model names."""
+    def test_errors_are_modelled_exceptions(self, web: ServerProcess) -> None:
+        """Botocore raises the exception that its model names."""
         boto = web.boto()
         with pytest.raises(boto.exceptions.NotAuthorizedException):
             boto.initiate_auth(
@@ -151,11 +151,11 @@ class TestBoto3:
 
 class TestThisPackagesDriver:
     @pytest.fixture
-    def cognito(self, web: Process) -> Cognito:
+    def cognito(self, web: ServerProcess) -> Cognito:
         """This package's own driver."""
         return Cognito(web.boto(), client_id=CLIENT_ID, pool_id=POOL_ID)
 
-    def test_it_walks(self, cognito: Cognito, web: Process) -> None:
+    def test_srp_and_sms(self, cognito: Cognito, web: ServerProcess) -> None:
         """SRP, then a code by SMS."""
         flow = cognito.sign_in("driver-sms", PASSWORD)
         assert not flow.done
@@ -172,9 +172,9 @@ class TestThisPackagesDriver:
 
 
 class TestPycognito:
-    """It verifies the tokens of every sign-in, with the keys that the issuer's URL leads to."""
+    """pycognito verifies the tokens of every sign-in with the keys below the issuer's URL."""
 
-    def user(self, web: Process, name: str) -> pycognito.Cognito:
+    def user(self, web: ServerProcess, name: str) -> pycognito.Cognito:
         """A pycognito user whose client talks to the server."""
         kwargs = {
             "endpoint_url": web.url,
@@ -185,7 +185,7 @@ class TestPycognito:
             POOL_ID, CLIENT_ID, username=f"pycognito-{name}", boto3_client_kwargs=kwargs
         )
 
-    def test_srp(self, web: Process) -> None:
+    def test_srp(self, web: ServerProcess) -> None:
         """The password by SRP; the tokens verify; a refresh brings new ones."""
         user = self.user(web, "plain")
         user.authenticate(PASSWORD)
@@ -194,7 +194,7 @@ class TestPycognito:
         assert user.access_claims["iss"] == f"{web.url}/{POOL_ID}"
         assert user.get_user().sub == user.id_claims["sub"]
 
-    def test_sms(self, web: Process) -> None:
+    def test_sms(self, web: ServerProcess) -> None:
         """A code by SMS."""
         user = self.user(web, "sms")
         with pytest.raises(SMSMFAChallengeException):
@@ -203,7 +203,7 @@ class TestPycognito:
 
         assert user.access_claims["username"] == "pycognito-sms"
 
-    def test_totp(self, web: Process) -> None:
+    def test_totp(self, web: ServerProcess) -> None:
         """A code of an authenticator app."""
         user = self.user(web, "totp")
         with pytest.raises(SoftwareTokenMFAChallengeException):
@@ -212,7 +212,7 @@ class TestPycognito:
 
         assert user.access_claims["username"] == "pycognito-totp"
 
-    def test_new_password(self, web: Process) -> None:
+    def test_new_password(self, web: ServerProcess) -> None:
         """A temporary password is changed."""
         user = self.user(web, "new")
         with pytest.raises(ForceChangePasswordException):
@@ -221,8 +221,8 @@ class TestPycognito:
 
         assert user.access_claims["username"] == "pycognito-new"
 
-    def test_a_remembered_device(self, web: Process) -> None:
-        """It proves a device; confirming one it does at amazonaws.com, so that boto3 does it here."""
+    def test_remembered_device(self, web: ServerProcess) -> None:
+        """Pycognito proves a device. It confirms one only at amazonaws.com; boto3 does that here."""
         boto = web.boto()
         person = {
             "username": "pycognito-plain",
@@ -244,30 +244,30 @@ class TestPycognito:
 class TestWarrantLite:
     @pytest.fixture(autouse=True)
     def no_locale(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It dies where there is no en_US.UTF-8; the names of days are English in any test's locale."""
+        """Avoid warrant-lite's locale en_US.UTF-8, which may be missing; tests use English names of days anyway."""
         monkeypatch.setattr(warrant_lite, "temp_locale", lambda _: nullcontext())
 
-    def user(self, web: Process, name: str) -> Any:
+    def user(self, web: ServerProcess, name: str) -> Any:
         """A warrant-lite user whose client talks to the server."""
         return warrant_lite.WarrantLite(
             f"warrant-{name}", PASSWORD, POOL_ID, CLIENT_ID, client=web.boto()
         )
 
-    def test_srp(self, web: Process) -> None:
-        """The password by SRP; what it does not know of is in the reply all the same."""
+    def test_srp(self, web: ServerProcess) -> None:
+        """SRP; the reply also has the members that warrant-lite ignores."""
         signed_in(self.user(web, "plain").authenticate_user())
         assert self.user(web, "sms").authenticate_user()["ChallengeName"] == "SMS_MFA"
 
-    def test_new_password(self, web: Process) -> None:
+    def test_new_password(self, web: ServerProcess) -> None:
         """A temporary password is changed."""
         signed_in(self.user(web, "new").set_new_password_challenge(NEW))
 
 
 class TestAmazonCognitoIdentityJs:
-    """Over its own HTTP client, in node."""
+    """The library's own HTTP client, in node."""
 
-    def sign_in(self, web: Process, name: str, **more: Any) -> dict[str, Any]:
-        """What the script came to."""
+    def sign_in(self, web: ServerProcess, name: str, **more: Any) -> dict[str, Any]:
+        """Run the script and return its result."""
         node = shutil.which("node") or lacking("node")
         if not (JS / "node_modules" / "amazon-cognito-identity-js").is_dir():
             lacking("amazon-cognito-identity-js (npm ci in tests/js)")
@@ -284,8 +284,8 @@ class TestAmazonCognitoIdentityJs:
         came: dict[str, Any] = json.loads(ran.stdout)
         return came
 
-    def test_srp(self, web: Process) -> None:
-        """The password by SRP; a device is confirmed by the way; a refresh."""
+    def test_srp(self, web: ServerProcess) -> None:
+        """SRP; the library confirms a device and refreshes the tokens."""
         came = self.sign_in(web, "plain")
 
         assert came["username"] == "js-plain"
@@ -296,55 +296,55 @@ class TestAmazonCognitoIdentityJs:
         ]
         assert web.boto().get_user(AccessToken=came["access"])["Username"] == "js-plain"
 
-    def test_sms(self, web: Process) -> None:
+    def test_sms(self, web: ServerProcess) -> None:
         """A code by SMS."""
         assert self.sign_in(web, "sms")["asked"] == [["SMS_MFA"]]
 
-    def test_totp(self, web: Process) -> None:
+    def test_totp(self, web: ServerProcess) -> None:
         """A code of an authenticator app."""
         came = self.sign_in(web, "totp", totp=pyotp.TOTP(TOTP).now())
 
         assert came["asked"] == [["SOFTWARE_TOKEN_MFA"]]
         assert came["username"] == "js-totp"
 
-    def test_new_password(self, web: Process) -> None:
+    def test_new_password(self, web: ServerProcess) -> None:
         """A temporary password is changed."""
         assert self.sign_in(web, "new", newPassword=NEW)["asked"] == [["NEW_PASSWORD_REQUIRED"]]
 
-    def test_a_remembered_device(self, web: Process) -> None:
-        """Signing in again, it proves the device that it confirmed the first time."""
+    def test_remembered_device(self, web: ServerProcess) -> None:
+        """The second sign-in proves the device that the first one confirmed."""
         came = self.sign_in(web, "plain", times=2)
 
         assert ["RespondToAuthChallenge", "DEVICE_SRP_AUTH"] in came["requests"]
         assert ["RespondToAuthChallenge", "DEVICE_PASSWORD_VERIFIER"] in came["requests"]
         assert came["username"] == "js-plain"
 
-    def test_a_forgotten_device(self, web: Process) -> None:
-        """Where the server has forgotten its device, it sends a null device key and is signed in."""
+    def test_forgotten_device(self, web: ServerProcess) -> None:
+        """If the server has forgotten the device, the library sends a null device key and signs in."""
         came = self.sign_in(web, "plain", times=2, forget=True)
 
         assert came.get("error") is None
         assert ["RespondToAuthChallenge", "DEVICE_KEY"] in came["nulls"]
         assert came["username"] == "js-plain"
 
-    def test_a_refresh_without_a_device(self, tmp_path: Path) -> None:
-        """Where the storage has no device, it refreshes with a null device key."""
-        with process(tmp_path, {"users": USERS}) as served:
+    def test_refresh_without_a_device(self, tmp_path: Path) -> None:
+        """Without a stored device, the library refreshes with a null device key."""
+        with serve_in_process(tmp_path, {"users": USERS}) as served:
             came = self.sign_in(served, "plain")
 
         assert came.get("error") is None
         assert came["nulls"] == [["InitiateAuth", "DEVICE_KEY"]]
         assert came["username"] == "js-plain"
 
-    def test_a_wrong_password(self, web: Process) -> None:
-        """The error's code and message are Cognito's."""
+    def test_wrong_password(self, web: ServerProcess) -> None:
+        """The error has Cognito's code and message."""
         came = self.sign_in(web, "plain", password="wrong")
 
         assert came["error"] == ["NotAuthorizedException", "Incorrect username or password."]
 
 
-def test_an_unknown_user_looks_like_a_wrong_password(web: Process) -> None:
-    """Over HTTP too."""
+def test_unknown_user_gets_the_reply_to_a_wrong_password(web: ServerProcess) -> None:
+    """Over HTTP as well."""
     with pytest.raises(ClientError, match="Incorrect username or password"):
         web.boto().initiate_auth(
             ClientId=CLIENT_ID,

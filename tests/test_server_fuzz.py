@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is Cognito's error, in bounded time, and a refusal gives nothing away and nothing up.
+"""Fuzzing: every reply is Cognito's, arrives in bounded time, and refused requests change and reveal nothing.
 
 The cases are made from botocore's model of the API: requests of every operation that is served, well formed
 but for what hypothesis did to them.
@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
 from members_of_botocore import folded
-from serving import CLIENT_ID, PASSWORD, POOL_ID, TARGET, Here, here
+from serving import CLIENT_ID, PASSWORD, POOL_ID, TARGET, ThreadServer, serve_in_thread
 
 from authfsm import srp
 from authfsm.local import DeviceConfiguration, LocalPool, PoolRefusal, Triggers
@@ -51,7 +51,7 @@ def _riddle(event: dict[str, Any]) -> None:
 
 @pytest.fixture(scope="module")
 def pool(signing_key: RSAKey) -> LocalPool:
-    """A pool with something of everything."""
+    """A pool with users, devices and sessions of many kinds."""
     made = LocalPool(
         pool_id=POOL_ID, client_id=CLIENT_ID, key=signing_key, mfa="OPTIONAL",
         device=DeviceConfiguration(), triggers=Triggers(define=_riddle, create=_riddle, verify=_riddle),
@@ -62,16 +62,16 @@ def pool(signing_key: RSAKey) -> LocalPool:
 
 
 @pytest.fixture(scope="module")
-def standing(pool: LocalPool) -> Standing:
-    """What cases may need of it."""
-    return Standing(pool)
+def standing(pool: LocalPool) -> FuzzState:
+    """The state that cases use."""
+    return FuzzState(pool)
 
 
 ACCESS, REFRESH, SESSION = "@access@", "@refresh@", "@session@"
 
 
-class Standing:
-    """What a case may need: users, good tokens of one of them, a session that waits for its code."""
+class FuzzState:
+    """Users, valid tokens of one of them, and a session that awaits its code."""
 
     def __init__(self, pool: LocalPool) -> None:
         self.pool = pool
@@ -144,7 +144,7 @@ JUNK = st.recursive(
 
 
 def of_shape(name: str, depth: int = 0) -> st.SearchStrategy[Any]:
-    """Values of a shape, mostly: one in some is of another kind."""
+    """Draw values of a shape; some have another type."""
     made = _of_shape(name, MODEL["shapes"][name], depth)
     return st.sampled_from(range(40)).flatmap(lambda n: made if n or not depth else JUNK)
 
@@ -172,21 +172,21 @@ def _of_shape(name: str, shape: dict[str, Any], depth: int) -> st.SearchStrategy
 
 @st.composite
 def requests(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
-    """An operation and a request for it."""
+    """Draw an operation and a request for it."""
     operation = draw(st.sampled_from(sorted(OPERATIONS)))
     return operation, draw(of_shape(MODEL["operations"][operation]))
 
 
 def answered(pool: LocalPool, target: str, body: bytes) -> HttpReply:
-    """One exchange, in less time than a person notices."""
+    """Send one request, and check that the reply arrives in bounded time."""
     begun = time.monotonic()
     answer = answer_http(pool.answer, target, body, "0" * 36, signed=True)
     assert time.monotonic() - begun < 2
     return answer
 
 
-def is_cognitos(answer: HttpReply) -> bool:
-    """Is it a reply, or an error in Cognito's shape?"""
+def is_cognito_reply(answer: HttpReply) -> bool:
+    """Return whether a reply or an error has Cognito's shape."""
     said = json.loads(answer.body)
     if answer.status == 200:
         return isinstance(said, dict)
@@ -202,35 +202,35 @@ def is_cognitos(answer: HttpReply) -> bool:
 
 @CASES
 @given(case=requests())
-def test_requests_gone_wrong(
-    pool: LocalPool, standing: Standing, case: tuple[str, dict[str, Any]]
+def test_malformed_requests(
+    pool: LocalPool, standing: FuzzState, case: tuple[str, dict[str, Any]]
 ) -> None:
-    """Every operation, its members missing, wrong, or of another type: a reply or Cognito's error, no fault."""
+    """Missing, wrong or ill-typed members of every operation get a reply or Cognito's error."""
     operation, request = case
     body = json.dumps(request)
     answer = answered(pool, TARGET + operation, standing.fill(body).encode())
 
-    assert is_cognitos(answer)
+    assert is_cognito_reply(answer)
     if "AuthenticationResult" in json.loads(answer.body):
         assert PASSWORD in body or REFRESH in body
 
 
 @settings(CASES, max_examples=400)
 @given(body=st.binary(max_size=200) | JUNK.map(lambda value: json.dumps(value).encode()))
-def test_bodies_of_any_kind(pool: LocalPool, body: bytes) -> None:
-    """Any bytes, any JSON."""
+def test_any_body(pool: LocalPool, body: bytes) -> None:
+    """Any bytes and any JSON get a reply."""
     for operation in ("InitiateAuth", "RespondToAuthChallenge", "AdminCreateUser"):
         answer = answered(pool, TARGET + operation, body)
-        assert (is_cognitos(answer), answer.status) == (True, 400)
+        assert (is_cognito_reply(answer), answer.status) == (True, 400)
 
 
 @settings(CASES, max_examples=200)
 @given(target=TEXT)
-def test_targets_of_any_kind(pool: LocalPool, target: str) -> None:
-    """Any target."""
+def test_any_target(pool: LocalPool, target: str) -> None:
+    """Any target gets a reply."""
     for each in (target, TARGET + target):
         answer = answered(pool, each, b"{}")
-        assert (is_cognitos(answer), answer.status) == (True, 400)
+        assert (is_cognito_reply(answer), answer.status) == (True, 400)
 
 
 @settings(CASES, max_examples=400)
@@ -238,10 +238,10 @@ def test_targets_of_any_kind(pool: LocalPool, target: str) -> None:
     responses=st.dictionaries(st.sampled_from(KEYS), VALUE, max_size=8),
     challenge=st.sampled_from(KNOWN["ChallengeNameType"]) | TEXT,
 )
-def test_a_session_never_yields_to_rubbish(
-    pool: LocalPool, standing: Standing, responses: dict[str, str], challenge: str
+def test_only_the_code_completes_a_sign_in(
+    pool: LocalPool, standing: FuzzState, responses: dict[str, str], challenge: str
 ) -> None:
-    """With a good session of SMS_MFA, nothing but the code leads to tokens."""
+    """With a valid session of SMS_MFA, only the right code leads to tokens."""
     request = {
         "ClientId": CLIENT_ID,
         "ChallengeName": challenge,
@@ -251,15 +251,15 @@ def test_a_session_never_yields_to_rubbish(
     body = standing.fill(json.dumps(request)).encode()
     answer = answered(pool, f"{TARGET}RespondToAuthChallenge", body)
 
-    assert (is_cognitos(answer), answer.status) == (True, 400)
+    assert (is_cognito_reply(answer), answer.status) == (True, 400)
 
 
-class TestNothingChanges:
-    """What is refused for its shape leaves every record as it was."""
+class TestRefusalsChangeNothing:
+    """A request that is refused for its shape changes no record."""
 
     @pytest.mark.parametrize("operation", sorted(OPERATIONS))
     def test_ill_typed(self, signing_key: RSAKey, operation: str) -> None:
-        """Every member in turn is of another type: no record is even looked at."""
+        """Every member in turn has another type."""
         pool = LocalPool(pool_id=POOL_ID, client_id=CLIENT_ID, key=signing_key)
         pool.add_user("ada", PASSWORD)
         touched: list[Any] = []
@@ -276,8 +276,8 @@ class TestNothingChanges:
 
         assert touched == []
 
-    def test_sessions_do_not_pile_up_with_names(self, pool: LocalPool) -> None:
-        """A name too long to be one is not kept."""
+    def test_long_names_are_not_stored(self, pool: LocalPool) -> None:
+        """A username that is too long is not stored."""
         before = len(pool._core.sessions)
         parameters = {"USERNAME": "x" * 100_000, "SRP_A": srp.ephemeral(b"x" * 32).SRP_A}
         request = {"ClientId": CLIENT_ID, "AuthFlow": "USER_SRP_AUTH", "AuthParameters": parameters}
@@ -287,15 +287,17 @@ class TestNothingChanges:
         assert len(pool._core.sessions) == before
 
 
-class TestOverASocket:
+class TestOverSocket:
     @pytest.fixture
-    def web(self) -> Iterator[Here]:
+    def web(self) -> Iterator[ThreadServer]:
         """A server."""
-        with here(mfa="OPTIONAL", users=[{"username": "ada", "password": PASSWORD}]) as served:
+        with serve_in_thread(
+            mfa="OPTIONAL", users=[{"username": "ada", "password": PASSWORD}]
+        ) as served:
             yield served
 
-    def test_bytes_of_any_kind(self, web: Here) -> None:
-        """Hundreds of odd bodies and targets on kept-alive connections; the server is well afterwards."""
+    def test_any_bytes(self, web: ThreadServer) -> None:
+        """Hundreds of invalid bodies and targets on kept-alive connections do not harm the server."""
         connection = http.client.HTTPConnection(web.address, timeout=30)
 
         @settings(CASES, max_examples=300)
@@ -317,17 +319,17 @@ class TestOverASocket:
 
 
 @pytest.fixture(scope="module")
-def socket_web() -> Iterator[Here]:
+def socket_web() -> Iterator[ThreadServer]:
     """A server."""
-    with here() as served:
+    with serve_in_thread() as served:
         yield served
 
 
-class TestTheHttpSurface:
+class TestHttp:
     """Methods, paths, queries, headers and bodies together; tests/long/server.py sends 100,000."""
 
-    def test_no_fault(self, signing_key: RSAKey) -> None:
-        """2,000 requests drawn from a seed: each is answered, and none by a fault of ours."""
+    def test_no_internal_error(self, signing_key: RSAKey) -> None:
+        """2,000 requests drawn from a seed cause no internal error."""
         log = StringIO()
         service = fuzzed(signing_key, log)
         statuses = asyncio.run(fuzz(create_app(service), seed=20261128, number=2000))
@@ -343,7 +345,7 @@ class TestTheHttpSurface:
     def test_members_of_another_type(
         self, signing_key: RSAKey, operation: str, value: object
     ) -> None:
-        """One member, or all, of another type: who follows the sign-ins does not stumble either."""
+        """Members of another type cause no internal error in the sign-in tracker either."""
         log = StringIO()
         service = fuzzed(signing_key, log)
         shape = MODEL["shapes"][MODEL["operations"][operation]]
@@ -361,8 +363,8 @@ class TestTheHttpSurface:
         ["/sign-ins/{}.svg", "/outbox?username={}", "/diagram.svg?theme={}", "/{}", "/events?{}"],
     )
     @pytest.mark.parametrize("value", ["9" * 6000, "%00", "%ff", "%ed%a0%80", "-1", "1.5", "%C2%B2", "../x", "1%0d%0aX:1"])  # fmt: skip
-    def test_values_in_paths(self, socket_web: Here, path: str, value: str) -> None:
-        """Whatever stands in a path or a query, over a socket: no fault."""
+    def test_values_in_paths(self, socket_web: ThreadServer, path: str, value: str) -> None:
+        """No value in a path or a query causes an internal error."""
         connection = http.client.HTTPConnection(socket_web.address, timeout=30)
         connection.putrequest("GET", path.format(value))
         connection.endheaders()
@@ -373,7 +375,7 @@ class TestTheHttpSurface:
 
 
 def fuzzed(key: RSAKey, log: StringIO) -> Service:
-    """A service for the fuzz, with something of everything, and no limits that would end it early."""
+    """A service for fuzzing, without limits that would end it early."""
     pool = LocalPool(
         pool_id=POOL_ID, client_id=CLIENT_ID, key=key, mfa="OPTIONAL", per_user_quotas=False,
         device=DeviceConfiguration(), triggers=Triggers(define=_riddle, create=_riddle, verify=_riddle),

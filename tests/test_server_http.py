@@ -1,4 +1,4 @@
-"""The server's HTTP: Cognito's protocol to the letter, discovery, CORS, limits, the page and its news."""
+"""The server's HTTP: Cognito's protocol, discovery, limits, the page and its events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
-from serving import CLIENT_ID, PASSWORD, POOL_ID, TARGET, Here, here, until
+from serving import CLIENT_ID, PASSWORD, POOL_ID, TARGET, ThreadServer, serve_in_thread, wait_until
 
 USERS = [
     {"username": "ada", "password": PASSWORD},
@@ -25,15 +25,15 @@ SMALL = {"ClientId": CLIENT_ID, "AuthFlow": "USER_PASSWORD_AUTH"}
 
 
 @pytest.fixture(scope="module")
-def web() -> Iterator[Here]:
-    """A server for this file."""
-    with here(mfa="OPTIONAL", users=USERS) as served:
+def web() -> Iterator[ThreadServer]:
+    """A server for the tests here."""
+    with serve_in_thread(mfa="OPTIONAL", users=USERS) as served:
         yield served
 
 
-class TestTheProtocol:
-    def test_a_reply(self, web: Here) -> None:
-        """Tokens come as AWS JSON 1.1, with a request id."""
+class TestProtocol:
+    def test_reply(self, web: ThreadServer) -> None:
+        """Tokens arrive as AWS JSON 1.1, with a request id."""
         status, headers, reply = web.password("ada")
 
         assert (status, headers["content-type"]) == (200, "application/x-amz-json-1.1")
@@ -45,8 +45,8 @@ class TestTheProtocol:
             "AccessToken", "IdToken", "RefreshToken", "ExpiresIn", "TokenType",
         }  # fmt: skip
 
-    def test_a_refusal(self, web: Here) -> None:
-        """An error is HTTP 400, told in the body and in the headers."""
+    def test_refusal(self, web: ThreadServer) -> None:
+        """An error is HTTP 400, with code and message in the body and the headers."""
         status, headers, reply = web.password("ada", "wrong")
 
         assert status == 400
@@ -57,8 +57,8 @@ class TestTheProtocol:
         assert headers["x-amzn-errortype"] == "NotAuthorizedException:"
         assert headers["x-amzn-errormessage"] == "Incorrect username or password."
 
-    def test_tokens_are_verified_by_what_is_discovered(self, web: Here) -> None:
-        """The issuer is the endpoint and the pool's id; from there on everything is found."""
+    def test_discovery(self, web: ThreadServer) -> None:
+        """The issuer is the pool's URL; the documents below it verify the tokens."""
         _, _, reply = web.password("ada")
         _, _, discovered = web.ask("GET", f"/{POOL_ID}/.well-known/openid-configuration")
         found = json.loads(discovered)
@@ -71,13 +71,13 @@ class TestTheProtocol:
         assert found["issuer"] == token.claims["iss"] == f"{web.url}/{POOL_ID}"
         assert path == f"/{POOL_ID}/.well-known/jwks.json"
 
-    def test_health(self, web: Here) -> None:
-        """Whoever starts it can ask whether it is there."""
+    def test_health(self, web: ThreadServer) -> None:
+        """/health tells that the server is up."""
         status, _, body = web.ask("GET", "/health")
 
         assert (status, json.loads(body)) == (200, {"status": "ok", "pool": POOL_ID})
 
-    def test_two_requests_on_one_connection(self, web: Here) -> None:
+    def test_two_requests_on_one_connection(self, web: ThreadServer) -> None:
         """Connections are kept alive, after refusals too."""
         connection = http.client.HTTPConnection(web.address, timeout=10)
         statuses = []
@@ -95,8 +95,8 @@ class TestTheProtocol:
 
 
 class TestLimits:
-    def test_ten_megabytes(self, web: Here) -> None:
-        """A body too large is refused by its declared length, before it is read."""
+    def test_ten_megabytes(self, web: ThreadServer) -> None:
+        """A body with too large a Content-Length is refused before it is read."""
         sock = socket.create_connection(("127.0.0.1", int(web.address.split(":")[1])), timeout=10)
         sock.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10485760\r\n\r\n{")
         reply = sock.recv(65536)
@@ -106,8 +106,8 @@ class TestLimits:
         assert b"RequestEntityTooLargeException" in reply
         assert b"connection: close" in reply.lower()
 
-    def test_ten_megabytes_undeclared(self, web: Here) -> None:
-        """A body that does not say how long it is, is read up to the limit."""
+    def test_ten_megabytes_undeclared(self, web: ThreadServer) -> None:
+        """A body without Content-Length is read up to the limit."""
         sock = socket.create_connection(("127.0.0.1", int(web.address.split(":")[1])), timeout=10)
         sock.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
         piece = b"10000\r\n" + b" " * 65536 + b"\r\n"
@@ -137,8 +137,10 @@ class TestLimits:
             ("GET", "/../../etc/passwd", 404),
         ],
     )
-    def test_wrong_methods_and_paths(self, web: Here, method: str, path: str, status: int) -> None:
-        """They are HTTP's own errors, in JSON."""
+    def test_wrong_methods_and_paths(
+        self, web: ThreadServer, method: str, path: str, status: int
+    ) -> None:
+        """Wrong methods and paths are HTTP errors, in JSON."""
         answered, headers, body = web.ask(method, path, b"{}" if method != "GET" else b"")
 
         assert answered == status
@@ -156,8 +158,8 @@ class TestLimits:
             (f"{TARGET}initiateauth", "UnsupportedOperationException"),
         ],
     )
-    def test_unknown_targets(self, web: Here, target: str, code: str) -> None:
-        """No operation, another service's, or one that there is not."""
+    def test_unknown_targets(self, web: ThreadServer, target: str, code: str) -> None:
+        """Targets without an operation, of another service, or with an unknown operation are refused."""
         status, headers, body = web.ask("POST", "/", b"{}", X_Amz_Target=target)
 
         assert (status, json.loads(body)["__type"]) == (400, code)
@@ -181,16 +183,16 @@ class TestLimits:
         ],
         ids=lambda body: repr(body[:12]),
     )
-    def test_garbage(self, web: Here, body: bytes) -> None:
-        """What is no JSON object in UTF-8, or nested without end, is refused, and quickly."""
+    def test_garbage(self, web: ThreadServer, body: bytes) -> None:
+        """A body that is not a JSON object in UTF-8, or is nested too deeply, is refused quickly."""
         begun = time.monotonic()
         status, _, answered = web.ask("POST", "/", body, X_Amz_Target=f"{TARGET}InitiateAuth")
 
         assert (status, json.loads(answered)["__type"]) == (400, "SerializationException")
         assert time.monotonic() - begun < 5
 
-    def test_srp_a_of_a_megabyte(self, web: Here) -> None:
-        """Its length alone refuses it: no power is taken of it."""
+    def test_srp_a_of_a_megabyte(self, web: ThreadServer) -> None:
+        """An SRP_A that is too long is refused without computing a power."""
         begun = time.monotonic()
         status, _, reply = web.call(
             "InitiateAuth",
@@ -203,9 +205,9 @@ class TestLimits:
         assert time.monotonic() - begun < 5
 
 
-class TestForPeople:
-    def news(self, web: Here, number: int = 1) -> list[dict[str, object]]:
-        """What the page is told, that many times."""
+class TestPage:
+    def news(self, web: ThreadServer, number: int = 1) -> list[dict[str, object]]:
+        """Return that many events."""
         connection = http.client.HTTPConnection(web.address, timeout=10)
         connection.request("GET", "/events")
         reply = connection.getresponse()
@@ -219,8 +221,8 @@ class TestForPeople:
         connection.close()
         return told
 
-    def test_the_page_asks_nobody_else(self, web: Here) -> None:
-        """It is one file, and its own policy forbids any other origin, and any other script."""
+    def test_page_loads_nothing_else(self, web: ThreadServer) -> None:
+        """The page is one file, and its policy forbids other origins and other scripts."""
         status, headers, body = web.ask("GET", "/")
         text = body.decode()
         policy = headers["content-security-policy"]
@@ -232,8 +234,8 @@ class TestForPeople:
         assert "unsafe-inline" not in policy
         assert policy.count("'sha256-") == 2
 
-    def test_a_sign_in_is_seen_on_its_way(self, web: Here) -> None:
-        """The news tells where it stands, what lies in the outbox, and where it ended."""
+    def test_events_show_a_sign_in(self, web: ThreadServer) -> None:
+        """The events show the state of a sign-in, the outbox, and the final state."""
         _, _, reply = web.password("sam")
         asked = self.news(web)[0]
         web.answer(reply, USERNAME="sam", SMS_MFA_CODE=web.code_for("sam"))
@@ -248,8 +250,8 @@ class TestForPeople:
         assert newest(ended) == ("sam", "AUTHENTICATED", 2)
         assert asked["userCount"] == len(USERS)
 
-    def test_news_comes_when_there_is_some(self, web: Here) -> None:
-        """An open page is told of the next operation without asking."""
+    def test_events_follow_operations(self, web: ThreadServer) -> None:
+        """An open page gets an event after the next operation."""
         connection = http.client.HTTPConnection(web.address, timeout=10)
         connection.request("GET", "/events")
         reply = connection.getresponse()
@@ -261,8 +263,8 @@ class TestForPeople:
         reply.close()
         connection.close()
 
-    def test_pictures(self, web: Here) -> None:
-        """The protocol, and the way of a sign-in, in both themes, as SVG whose places have their names."""
+    def test_pictures(self, web: ThreadServer) -> None:
+        """The protocol and the path of a sign-in are SVG pictures in both themes, with named nodes."""
         web.password("sam")
         number = self.news(web)[0]["signIns"][0]["number"]  # type: ignore[index]
         titles = []
@@ -278,8 +280,8 @@ class TestForPeople:
         for each in titles:
             assert {"SMS_MFA", "EMAIL_OTP (second factor)", "AUTHENTICATED"} <= each
 
-    def test_the_outbox(self, web: Here) -> None:
-        """A test finds the code of its user."""
+    def test_outbox(self, web: ThreadServer) -> None:
+        """A test finds its user's code in /outbox."""
         web.password("<b>ev'\"il")
         _, _, all_of_it = web.ask("GET", "/outbox")
         _, headers, hers = web.ask("GET", "/outbox?username=eve@example.com")
@@ -292,10 +294,8 @@ class TestForPeople:
         assert headers["cache-control"] == "no-store"
 
 
-def test_a_fault_of_ours_is_an_error_of_cognitos(
-    web: Here, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A fault is HTTP 500, is logged without what it said, and the server goes on."""
+def test_internal_error(web: ThreadServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug is HTTP 500, is logged without its message, and does not end the server."""
 
     def fail(*_: object) -> None:
         raise RuntimeError("the password is hunter2")
@@ -307,7 +307,7 @@ def test_a_fault_of_ours_is_an_error_of_cognitos(
     assert status == 500
     assert reply["__type"] == "InternalErrorException"
     assert headers["x-amzn-errortype"] == "InternalErrorException:"
-    until(lambda: '"internal error"' in web.log.getvalue(), "the log")
+    wait_until(lambda: '"internal error"' in web.log.getvalue(), "the log")
     assert "RuntimeError" in web.log.getvalue()
     assert "hunter2" not in web.log.getvalue()
     assert web.password("ada")[0] == 200

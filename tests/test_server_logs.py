@@ -1,4 +1,4 @@
-"""The log and what is printed: JSON lines that say what went on, and no secret ever."""
+"""The log and the output of `authfsm serve`: JSON lines without secrets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import pyotp
 import pytest
-from serving import CLIENT_ID, PASSWORD, TARGET, process, until
+from serving import CLIENT_ID, PASSWORD, TARGET, serve_in_process, wait_until
 
 TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 USERS: list[dict[str, Any]] = [
@@ -25,17 +25,17 @@ USERS: list[dict[str, Any]] = [
 
 
 def planted(value: Any) -> set[str]:
-    """Every text of a reply that is long enough to be a secret, whatever it is called."""
+    """Return every text of a reply that is long enough to be a secret."""
     if isinstance(value, str):
         return {value} if len(value) > 20 else set()
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return set().union(*map(planted, parts))
 
 
-def test_no_secret_is_written(tmp_path: Path) -> None:
-    """Passwords, codes, tokens, sessions, keys, and what strangers write, are in no line, whatever comes."""
+def test_no_secret_is_logged(tmp_path: Path) -> None:
+    """Passwords, codes, tokens, sessions, keys and text of clients are in no line."""
     secrets = {PASSWORD, TOTP, "Temporary-Planted-1", "New-Planted-Password-2"}
-    with process(
+    with serve_in_process(
         tmp_path, {"mfa": "OPTIONAL", "device": {}, "users": USERS}, "--state", str(tmp_path / "s")
     ) as web:
         passwords = {each["username"]: each["password"] for each in USERS}
@@ -70,7 +70,7 @@ def test_no_secret_is_written(tmp_path: Path) -> None:
         secrets |= {reply["Session"] for reply in replies if "Session" in reply}
         secrets |= planted(replies[-1])
         assert web.end() == 0
-    written = "".join(web.said) + "".join(web.log)
+    written = "".join(web.printed) + "".join(web.log)
 
     assert len(secrets) > 25
     assert {each for each in secrets if each in written and "LocalPool" not in each} == set()
@@ -79,9 +79,9 @@ def test_no_secret_is_written(tmp_path: Path) -> None:
     assert events["server stopped"] == 1
 
 
-def test_a_line_says_what_happened(tmp_path: Path) -> None:
-    """Operation, flow, where it led or why not, how long it took, and the request id the client was told."""
-    with process(tmp_path, {"users": USERS[:1]}) as web:
+def test_line_of_a_request(tmp_path: Path) -> None:
+    """A line has the operation, the flow, the next state or the error, the duration, and the request id."""
+    with serve_in_process(tmp_path, {"users": USERS[:1]}) as web:
         _, headers, _ = web.password("ada")
         web.password("ada", "wrong")
         web.end()
@@ -96,9 +96,9 @@ def test_a_line_says_what_happened(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_a_clean_end(tmp_path: Path, how: signal.Signals) -> None:
-    """A signal ends it with status 0, though a page is open and a connection idle."""
-    with process(tmp_path, {"users": USERS[:1]}) as web:
+def test_end_by_signal(tmp_path: Path, how: signal.Signals) -> None:
+    """A signal ends the server with status 0, even with an open page and an idle connection."""
+    with serve_in_process(tmp_path, {"users": USERS[:1]}) as web:
         opened, ended = threading.Event(), threading.Event()
 
         def watch() -> None:
@@ -123,12 +123,12 @@ def test_a_clean_end(tmp_path: Path, how: signal.Signals) -> None:
     assert [json.loads(line)["event"] for line in web.log] == ["server stopped"]
 
 
-def test_what_is_said_at_the_start(tmp_path: Path) -> None:
-    """The ids are the same at every start, and the line for boto3 can be run as it stands."""
-    with process(tmp_path, {"users": USERS[:1]}) as web:
-        until(lambda: len(web.said) >= 6, "what is said")
+def test_banner(tmp_path: Path) -> None:
+    """The ids are the same at every start, and the line for boto3 is valid code."""
+    with serve_in_process(tmp_path, {"users": USERS[:1]}) as web:
+        wait_until(lambda: len(web.printed) >= 6, "the banner")
         line = next(
-            line.split("boto3", 1)[1].strip() for line in web.said if "boto3.client" in line
+            line.split("boto3", 1)[1].strip() for line in web.printed if "boto3.client" in line
         )
         code = (
             f"import boto3; c = {line}; print(c.initiate_auth(ClientId={CLIENT_ID!r},"
@@ -145,7 +145,7 @@ def test_what_is_said_at_the_start(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "why"),
     [
-        ('{"mfa": "SOMETIMES"}', "mfa is OFF, OPTIONAL or ON"),
+        ('{"mfa": "SOMETIMES"}', "mfa must be one of OFF, OPTIONAL, ON"),
         ('{"colour": "red"}', "no setting colour; the settings are "),
         ('{"users": {}}', "users is not a list of users"),
         ('{"users": [{}]}', "user 1 has no username"),
@@ -157,8 +157,8 @@ def test_what_is_said_at_the_start(tmp_path: Path) -> None:
         ("[]", "holds no settings"),
     ],
 )  # fmt: skip
-def test_a_bad_configuration_is_one_line(tmp_path: Path, config: str, why: str) -> None:
-    """It is told in one line, with status 1 and no traceback."""
+def test_invalid_configuration(tmp_path: Path, config: str, why: str) -> None:
+    """The error is one line, the status 1, without a traceback."""
     file = tmp_path / "config.json"
     file.write_text(config, encoding="utf-8")
     ran = subprocess.run(
@@ -172,9 +172,9 @@ def test_a_bad_configuration_is_one_line(tmp_path: Path, config: str, why: str) 
     assert ran.stderr.startswith("authfsm serve: ")
 
 
-def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
-    """So is an address that cannot be had."""
-    with process(tmp_path) as web:
+def test_port_in_use(tmp_path: Path) -> None:
+    """The error is one line for an address that is in use, too."""
+    with serve_in_process(tmp_path) as web:
         port = web.address.split(":")[1]
         ran = subprocess.run(
             [sys.executable, "-m", "authfsm", "serve", "--port", port],
@@ -186,8 +186,8 @@ def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
     assert ran.stderr.count("\n") == 1
 
 
-def test_without_the_extra_it_says_what_to_install() -> None:
-    """Where its libraries are missing, the command says in one line which, and how to have them."""
+def test_missing_extra() -> None:
+    """If libraries are missing, one line says which, and how to install them."""
     code = (
         "import importlib.util as u, sys; real = u.find_spec\n"
         "u.find_spec = lambda name, *a: None if name in ('uvicorn', 'starlette') else real(name, *a)\n"
@@ -201,8 +201,8 @@ def test_without_the_extra_it_says_what_to_install() -> None:
     assert ran.stderr == "authfsm serve needs starlette, uvicorn: pip install 'authfsm[server]'\n"
 
 
-def test_a_configuration_in_toml(tmp_path: Path) -> None:
-    """TOML says the same as JSON, triggers included."""
+def test_toml(tmp_path: Path) -> None:
+    """TOML works like JSON, triggers included."""
     (tmp_path / "riddle.py").write_text(
         "def define(event): event['response'].update(challengeName='CUSTOM_CHALLENGE')\n"
         "def create(event): event['response']['publicChallengeParameters'] = {'riddle': 'what?'}\n",

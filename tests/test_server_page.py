@@ -1,4 +1,4 @@
-"""The page in a browser: what goes on is seen as it happens, by anybody, in light and in dark."""
+"""The page in a browser: it updates itself, is accessible, and has a light and a dark theme."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import DisplayMixin, axe, chromium
-from serving import PASSWORD, Here, here
+from browser import OpenedPage, axe, chromium
+from serving import PASSWORD, ThreadServer, serve_in_thread
 
 USERS: list[dict[str, Any]] = [
     {"username": "ada", "password": PASSWORD, "email": "ada@example.com"},
@@ -19,15 +19,15 @@ EVIL = USERS[2]["username"]
 
 
 @pytest.fixture
-def web() -> Iterator[Here]:
+def web() -> Iterator[ThreadServer]:
     """A server."""
-    with here(mfa="OPTIONAL", users=USERS) as served:
+    with serve_in_thread(mfa="OPTIONAL", users=USERS) as served:
         yield served
 
 
 @pytest.fixture
-def shown(web: Here, tmp_path: Path) -> Iterator[DisplayMixin]:
-    """Its page."""
+def opened(web: ThreadServer, tmp_path: Path) -> Iterator[OpenedPage]:
+    """The server's page."""
     with chromium(tmp_path) as opened:
         opened.page.goto(web.url)
         opened.page.wait_for_selector("#status.live")
@@ -37,65 +37,65 @@ def shown(web: Here, tmp_path: Path) -> Iterator[DisplayMixin]:
         assert [url for url in opened.asked if not url.startswith((web.url, "data:"))] == []
 
 
-def badge(shown: DisplayMixin, place: str) -> str | None:
-    """The number on a place of the picture."""
-    node = shown.page.locator("g.node", has=shown.page.locator(f"title:text-is('{place}')")).first
+def badge(opened: OpenedPage, place: str) -> str | None:
+    """Return the number on a node of the picture."""
+    node = opened.page.locator("g.node", has=opened.page.locator(f"title:text-is('{place}')")).first
     return node.locator("g.badge text").text_content()
 
 
-def test_it_happens_before_your_eyes(web: Here, shown: DisplayMixin) -> None:
-    """A sign-in stands at its place, moves on, and its code can be read, without a reload."""
+def test_page_updates_itself(web: ThreadServer, opened: OpenedPage) -> None:
+    """A sign-in appears at its node and moves on, and its code can be read, without a reload."""
     _, _, asked = web.password("sam")
-    shown.page.wait_for_selector("g.badge")
-    assert badge(shown, "SMS_MFA") == "1"
-    code = shown.page.locator("#outbox button.code").first.inner_text()
+    opened.page.wait_for_selector("g.badge")
+    assert badge(opened, "SMS_MFA") == "1"
+    code = opened.page.locator("#outbox button.code").first.inner_text()
     assert code == web.code_for("sam")
-    assert shown.page.locator("#running").inner_text() == "1 is running"
+    assert opened.page.locator("#running").inner_text() == "1 is running"
 
     web.answer(asked, USERNAME="sam", SMS_MFA_CODE=code)
-    shown.page.wait_for_selector("#signins .AUTHENTICATED")
-    assert shown.page.locator("g.badge").count() == 0
+    opened.page.wait_for_selector("#signins .AUTHENTICATED")
+    assert opened.page.locator("g.badge").count() == 0
 
 
-def test_a_way_is_lit(web: Here, shown: DisplayMixin) -> None:
-    """Choosing a sign-in, by the keyboard too, shows its way; choosing again shows the whole."""
+def test_path_of_a_sign_in(web: ThreadServer, opened: OpenedPage) -> None:
+    """Selecting a sign-in, also by keyboard, shows its path; the button shows the whole protocol again."""
     web.password("sam")
-    button = shown.page.locator("#signins button.who").first
+    button = opened.page.locator("#signins button.who").first
     button.focus()
-    shown.page.keyboard.press("Enter")
-    shown.page.wait_for_selector("#back:not([hidden])")
-    assert shown.page.locator("#h-picture").inner_text() == "Path of sam, sign-in 1"
+    opened.page.keyboard.press("Enter")
+    opened.page.wait_for_selector("#back:not([hidden])")
+    assert opened.page.locator("#h-picture").inner_text() == "Path of sam, sign-in 1"
     assert button.get_attribute("aria-pressed") == "true"
-    shown.page.locator("#picture text", has_text="1 ·").first.wait_for()
+    opened.page.locator("#picture text", has_text="1 ·").first.wait_for()
 
-    shown.page.locator("#back").click()
-    shown.page.wait_for_selector("g.badge")
+    opened.page.locator("#back").click()
+    opened.page.wait_for_selector("g.badge")
 
 
-def test_names_are_text(web: Here, shown: DisplayMixin) -> None:
-    """A name that looks like markup is a name."""
+def test_names_are_text(web: ThreadServer, opened: OpenedPage) -> None:
+    """A username that looks like markup is shown as text."""
     web.password(EVIL)
-    row = shown.page.locator("#signins button.who").first
+    row = opened.page.locator("#signins button.who").first
     row.wait_for()
 
     assert row.inner_text() == EVIL
-    assert shown.page.locator("img").count() == 0
+    assert opened.page.locator("img").count() == 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1600, 380])
-def test_anybody_can_use_it(web: Here, shown: DisplayMixin, scheme: Any, width: int) -> None:
-    """The accessibility checker finds nothing, whatever the theme and the width."""
-    shown.page.emulate_media(color_scheme=scheme)
-    shown.page.set_viewport_size({"width": width, "height": 900})
+def test_accessibility(web: ThreadServer, opened: OpenedPage, scheme: Any, width: int) -> None:
+    """The accessibility checker finds nothing in any theme and at any width."""
+    opened.page.emulate_media(color_scheme=scheme)
+    opened.page.set_viewport_size({"width": width, "height": 900})
     web.password("sam")
     web.password("ada")
     web.password("ada", "wrong")
-    shown.page.wait_for_selector("#signins .FAILED")
+    opened.page.wait_for_selector("#signins .FAILED")
     # Its own policy forbids strangers' scripts on the page; the checker comes in by the debugger.
-    shown.page.evaluate(axe() + ";window.axe = axe")
+    opened.page.evaluate(axe() + ";window.axe = axe")
     # The picture's own texts are the diagrams' to answer for.
-    found = shown.page.evaluate("axe.run({exclude: ['#picture svg']})")
+    found = opened.page.evaluate("axe.run({exclude: ['#picture svg']})")
     faults = [
         (each["id"], [node["html"][:90] for node in each["nodes"]]) for each in found["violations"]
     ]
@@ -103,4 +103,4 @@ def test_anybody_can_use_it(web: Here, shown: DisplayMixin, scheme: Any, width: 
     assert faults == []
     assert len(found["passes"]) > 20
     overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert shown.page.evaluate(overflow) == 0
+    assert opened.page.evaluate(overflow) == 0

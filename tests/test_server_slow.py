@@ -1,4 +1,4 @@
-"""Peers that are slow or without end: each is given up in time, and everybody else is served."""
+"""Clients that are slow or send without end: their connections are closed in time, and others are served."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from serving import PASSWORD, Here, here
+from serving import PASSWORD, ThreadServer, serve_in_thread
 from slow_clients import WAYS, many, trickle
 
 from authfsm.local.server import app, uvicorn_server
@@ -16,23 +16,23 @@ PATIENCE = 1.0
 
 
 @pytest.fixture
-def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Here]:
-    """A server that is patient for a second only."""
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadServer]:
+    """A server that waits one second for a request."""
     monkeypatch.setattr(uvicorn_server, "REQUEST_SECONDS", PATIENCE)
     monkeypatch.setattr(app, "REQUEST_SECONDS", PATIENCE)
-    with here(users=[{"username": "ada", "password": PASSWORD}]) as served:
+    with serve_in_thread(users=[{"username": "ada", "password": PASSWORD}]) as served:
         yield served
 
 
-def address(web: Here) -> tuple[str, int]:
-    """Host and port."""
+def address(web: ThreadServer) -> tuple[str, int]:
+    """Return host and port."""
     host, port = web.address.split(":")
     return host, int(port)
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_byte_now_and_then(web: Here, way: str) -> None:
-    """Wherever in a request it is that a peer is slow, it is given up; bytes do not buy it time."""
+def test_slow_client(web: ThreadServer, way: str) -> None:
+    """A slow client's connection is closed, whichever part of the request is slow; single bytes do not extend the time."""
     borne = trickle(address(web), way, pause=0.1, most=20 * PATIENCE)
 
     # The headers and the body may take that long each, and a moment to be told why.
@@ -41,8 +41,8 @@ def test_a_byte_now_and_then(web: Here, way: str) -> None:
     assert '"internal error"' not in web.log.getvalue()
 
 
-def test_sixty_at_once(web: Here) -> None:
-    """Somebody else signs in meanwhile (tests/long/server.py has six hundred)."""
+def test_sixty_slow_clients(web: ThreadServer) -> None:
+    """Another client signs in meanwhile (tests/long/server.py has six hundred)."""
 
     def sign_in() -> None:
         assert web.password("ada")[0] == 200
@@ -64,8 +64,8 @@ def test_sixty_at_once(web: Here) -> None:
     ],
     ids=["many headers", "one header", "a long path", "trailers"],
 )  # fmt: skip
-def test_headers_without_end(web: Here, begin: bytes, again: bytes) -> None:
-    """They are read up to a bound, and refused there: not 300 megabytes."""
+def test_endless_headers(web: ThreadServer, begin: bytes, again: bytes) -> None:
+    """The server reads headers up to a limit."""
     sent = 0
     with socket.create_connection(address(web), timeout=10) as sock:
         try:
@@ -81,8 +81,8 @@ def test_headers_without_end(web: Here, begin: bytes, again: bytes) -> None:
 
 
 @pytest.mark.parametrize("size", [MAX_HEAD_BYTES // 2, MAX_HEAD_BYTES + 1000])
-def test_the_bound_itself(web: Here, size: int) -> None:
-    """Headers below it are served; those above are refused by 431, in JSON."""
+def test_header_limit(web: ThreadServer, size: int) -> None:
+    """Headers below the limit are accepted; larger ones are refused with 431, in JSON."""
     with socket.create_connection(address(web), timeout=10) as sock:
         sock.sendall(
             b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"y" * size + b"\r\n\r\n"

@@ -1,4 +1,4 @@
-"""The state file: what was acknowledged is there again, whatever ended the process, and nothing else is taken."""
+"""The state file: everything that was replied survives the end of the process; other files are refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from attrs import asdict, evolve, has
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
-from serving import CLIENT_ID, PASSWORD, TARGET, Process, process, until
+from serving import CLIENT_ID, PASSWORD, TARGET, ServerProcess, serve_in_process, wait_until
 
 from authfsm import srp
 from authfsm.base.secret import revealed
@@ -44,8 +44,8 @@ USERS: list[dict[str, Any]] = [
 CONFIG: dict[str, Any] = {"mfa": "OPTIONAL", "device": {}, "users": USERS}
 
 
-class Kept:
-    """A service with its file, that can be killed and begun again."""
+class StoredPool:
+    """A service with a state file that can be killed and opened again."""
 
     def __init__(self, path: Path, config: dict[str, Any] = CONFIG) -> None:
         self.path = path
@@ -54,7 +54,7 @@ class Kept:
         self.service = self.begin()
 
     def begin(self) -> Service:
-        """Open the file again; what was in memory is gone."""
+        """Open the file again, without the state in memory."""
         if self.file is not None:
             self.file.close()
         self.file = StateFile(self.path)
@@ -66,7 +66,7 @@ class Kept:
         return self.service
 
     def call(self, operation: str, **request: Any) -> dict[str, Any]:
-        """One operation."""
+        """Call an operation."""
         answered = self.service.exchange(
             TARGET + operation, json.dumps(request).encode(), signed=True
         )
@@ -95,16 +95,16 @@ class Kept:
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Iterator[Kept]:
-    """A pool that is kept."""
-    made = Kept(tmp_path / "pool.db")
+def stored(tmp_path: Path) -> Iterator[StoredPool]:
+    """A pool with a state file."""
+    made = StoredPool(tmp_path / "pool.db")
     yield made
     assert made.file is not None
     made.file.close()
 
 
-def told(pool: LocalPool) -> Any:
-    """All that there is in a pool, to the last field, as plain values."""
+def contents(pool: LocalPool) -> Any:
+    """Return everything in a pool, to the last field, as plain values."""
     core = pool._core  # what this file is about
 
     def there(user: User | None) -> bool:
@@ -138,31 +138,32 @@ def told(pool: LocalPool) -> Any:
     return plain(parts)
 
 
-class TestNothingIsLost:
-    def test_a_session(self, kept: Kept) -> None:
-        """The code that was sent before is taken after."""
-        reply = kept.password("sam")
-        kept.begin()
-        code = kept.service.pool.outbox.code_for("sam")
+class TestRestart:
+    def test_session(self, stored: StoredPool) -> None:
+        """A code that was sent before the restart is accepted after it."""
+        reply = stored.password("sam")
+        stored.begin()
+        code = stored.service.pool.outbox.code_for("sam")
 
-        assert "AuthenticationResult" in kept.answer(reply, USERNAME="sam", SMS_MFA_CODE=code)
+        assert "AuthenticationResult" in stored.answer(reply, USERNAME="sam", SMS_MFA_CODE=code)
 
-    def test_a_spent_session_stays_spent(self, kept: Kept) -> None:
-        """A session that was used is not good again."""
-        reply = kept.password("sam")
-        code = kept.service.pool.outbox.code_for("sam")
-        kept.answer(reply, USERNAME="sam", SMS_MFA_CODE=code)
-        kept.begin()
+    def test_spent_session(self, stored: StoredPool) -> None:
+        """A session that was used stays invalid."""
+        reply = stored.password("sam")
+        code = stored.service.pool.outbox.code_for("sam")
+        stored.answer(reply, USERNAME="sam", SMS_MFA_CODE=code)
+        stored.begin()
 
         assert (
-            "only be used once" in kept.answer(reply, USERNAME="sam", SMS_MFA_CODE=code)["message"]
+            "only be used once"
+            in stored.answer(reply, USERNAME="sam", SMS_MFA_CODE=code)["message"]
         )
 
-    def test_a_proof_under_way(self, kept: Kept) -> None:
-        """SRP begun before is finished after: the pool's own half of it was kept."""
+    def test_srp_proof(self, stored: StoredPool) -> None:
+        """An SRP proof that began before the restart can be completed after it."""
         mine = srp.ephemeral(secrets.token_bytes(32))
-        reply = kept.begin_sign_in("USER_SRP_AUTH", USERNAME="ada", SRP_A=mine.SRP_A)
-        asked, pool = reply["ChallengeParameters"], kept.begin().pool
+        reply = stored.begin_sign_in("USER_SRP_AUTH", USERNAME="ada", SRP_A=mine.SRP_A)
+        asked, pool = reply["ChallengeParameters"], stored.begin().pool
         timestamp = srp.timestamp(pool.clock())
         claim = srp.claim(
             mine,
@@ -174,7 +175,7 @@ class TestNothingIsLost:
             secret_block=asked["SECRET_BLOCK"],
             timestamp=timestamp,
         )
-        ended = kept.answer(
+        ended = stored.answer(
             reply,
             USERNAME="ada",
             PASSWORD_CLAIM_SECRET_BLOCK=asked["SECRET_BLOCK"],
@@ -184,18 +185,18 @@ class TestNothingIsLost:
 
         assert "AuthenticationResult" in ended
 
-    def test_tokens(self, kept: Kept) -> None:
-        """Access tokens are verified, refresh tokens refresh, revoked ones do not; the keys are the same."""
-        one = kept.password("ada")["AuthenticationResult"]
-        other = kept.password("ada")["AuthenticationResult"]
-        kept.call("RevokeToken", Token=other["RefreshToken"], ClientId=CLIENT_ID)
-        keys = kept.service.pool.jwks()
-        kept.begin()
+    def test_tokens(self, stored: StoredPool) -> None:
+        """Access tokens are valid, refresh tokens refresh, revoked ones do not; the keys are the same."""
+        one = stored.password("ada")["AuthenticationResult"]
+        other = stored.password("ada")["AuthenticationResult"]
+        stored.call("RevokeToken", Token=other["RefreshToken"], ClientId=CLIENT_ID)
+        keys = stored.service.pool.jwks()
+        stored.begin()
 
-        assert kept.service.pool.jwks() == keys
-        assert kept.call("GetUser", AccessToken=one["AccessToken"])["Username"] == "ada"
+        assert stored.service.pool.jwks() == keys
+        assert stored.call("GetUser", AccessToken=one["AccessToken"])["Username"] == "ada"
         refreshed, revoked = (
-            kept.begin_sign_in(
+            stored.begin_sign_in(
                 "REFRESH_TOKEN_AUTH",
                 REFRESH_TOKEN=each["RefreshToken"],
                 DEVICE_KEY=each["NewDeviceMetadata"]["DeviceKey"],
@@ -206,74 +207,74 @@ class TestNothingIsLost:
         assert revoked["message"] == "Refresh Token has been revoked"
 
     def test_rotation(self, tmp_path: Path) -> None:
-        """A refresh token that was replaced stays replaced."""
+        """A refresh token that was replaced stays invalid."""
         rotating = {"users": USERS[:1], "refresh_token_rotation": {"retry_grace_period_seconds": 0}}
-        kept = Kept(tmp_path / "pool.db", rotating)
-        first = kept.password("ada")["AuthenticationResult"]["RefreshToken"]
-        second = kept.call("GetTokensFromRefreshToken", RefreshToken=first, ClientId=CLIENT_ID)
-        kept.begin()
-        again = kept.call("GetTokensFromRefreshToken", RefreshToken=first, ClientId=CLIENT_ID)
+        stored = StoredPool(tmp_path / "pool.db", rotating)
+        first = stored.password("ada")["AuthenticationResult"]["RefreshToken"]
+        second = stored.call("GetTokensFromRefreshToken", RefreshToken=first, ClientId=CLIENT_ID)
+        stored.begin()
+        again = stored.call("GetTokensFromRefreshToken", RefreshToken=first, ClientId=CLIENT_ID)
         newest = second["AuthenticationResult"]["RefreshToken"]
-        third = kept.call("GetTokensFromRefreshToken", RefreshToken=newest, ClientId=CLIENT_ID)
+        third = stored.call("GetTokensFromRefreshToken", RefreshToken=newest, ClientId=CLIENT_ID)
 
         assert again["__type"] == "RefreshTokenReuseException"
         assert "AuthenticationResult" in third
-        assert kept.file is not None
-        kept.file.close()
+        assert stored.file is not None
+        stored.file.close()
 
-    def test_devices(self, kept: Kept) -> None:
-        """A confirmed device is known again."""
-        result = kept.password("ada")["AuthenticationResult"]
+    def test_devices(self, stored: StoredPool) -> None:
+        """A confirmed device is known after the restart."""
+        result = stored.password("ada")["AuthenticationResult"]
         device = result["NewDeviceMetadata"]
-        kept.call(
+        stored.call(
             "ConfirmDevice",
             AccessToken=result["AccessToken"],
             DeviceKey=device["DeviceKey"],
             DeviceSecretVerifierConfig={"Salt": "AQ==", "PasswordVerifier": "Ag=="},
         )
-        kept.begin()
-        reply = kept.begin_sign_in(
+        stored.begin()
+        reply = stored.begin_sign_in(
             "USER_PASSWORD_AUTH", USERNAME="ada", PASSWORD=PASSWORD, DEVICE_KEY=device["DeviceKey"]
         )
 
         assert reply["ChallengeName"] == "DEVICE_SRP_AUTH"
 
-    def test_failures_are_counted_on(self, kept: Kept) -> None:
-        """A lock-out is not got rid of by a restart."""
+    def test_lock_out(self, stored: StoredPool) -> None:
+        """A lock-out survives a restart."""
         for _ in range(5):
-            kept.password("ada", "wrong")
-            kept.begin()
+            stored.password("ada", "wrong")
+            stored.begin()
 
-        assert kept.password("ada")["message"] == "Password attempts exceeded"
+        assert stored.password("ada")["message"] == "Password attempts exceeded"
 
-    def test_a_user_taken_away_stays_away(self, kept: Kept) -> None:
-        """So do the sessions that were theirs; a user of the configuration is made again, as new."""
-        pool = kept.service.pool.pool_id
-        made = kept.call(
+    def test_deleted_user(self, stored: StoredPool) -> None:
+        """A deleted user's sessions stay invalid; the configuration creates its users anew."""
+        pool = stored.service.pool.pool_id
+        made = stored.call(
             "AdminCreateUser", UserPoolId=pool, Username="gone", TemporaryPassword=PASSWORD
         )
         assert made["User"]["Username"] == "gone"
-        kept.password("gone")
-        kept.begin()
-        kept.call("AdminDeleteUser", UserPoolId=pool, Username="gone")
-        kept.begin()
+        stored.password("gone")
+        stored.begin()
+        stored.call("AdminDeleteUser", UserPoolId=pool, Username="gone")
+        stored.begin()
 
-        found = kept.call("AdminGetUser", UserPoolId=pool, Username="gone")
+        found = stored.call("AdminGetUser", UserPoolId=pool, Username="gone")
         assert found["__type"] == "UserNotFoundException"
 
-    def test_what_a_user_who_is_not_there_would_have(self, kept: Kept) -> None:
-        """The salt that is made up for a name is the same after a restart: else that would tell."""
+    def test_simulated_salt(self, stored: StoredPool) -> None:
+        """The simulated salt of an unknown name stays the same; a change would reveal that nobody has it."""
         salts = set()
         for _ in range(2):
             mine = srp.ephemeral(secrets.token_bytes(32))
-            reply = kept.begin_sign_in("USER_SRP_AUTH", USERNAME="nobody", SRP_A=mine.SRP_A)
+            reply = stored.begin_sign_in("USER_SRP_AUTH", USERNAME="nobody", SRP_A=mine.SRP_A)
             salts.add(reply["ChallengeParameters"]["SALT"])
-            kept.begin()
+            stored.begin()
 
         assert len(salts) == 1
 
-    def test_an_app_clients_secret(self, tmp_path: Path) -> None:
-        """A secret that was drawn stays; one that is named is what it is named."""
+    def test_client_secret(self, tmp_path: Path) -> None:
+        """A random secret stays; a configured one is always the configuration's."""
         path = tmp_path / "pool.db"
         drawn = []
         for config in (
@@ -281,30 +282,30 @@ class TestNothingIsLost:
             {"client_secret": True},
             {"client_secret": "named"},
         ):
-            kept = Kept(path, config)
-            secret = kept.service.pool.client_secret
+            stored = StoredPool(path, config)
+            secret = stored.service.pool.client_secret
             assert secret is not None
             drawn.append(secret.reveal())
-            assert kept.file is not None
-            kept.file.close()
+            assert stored.file is not None
+            stored.file.close()
 
         assert drawn[0] == drawn[1] != drawn[2] == "named"
 
-    def test_the_outbox_keeps_as_many_as_in_memory(self, kept: Kept) -> None:
-        """The last thousand messages, here and in the file."""
+    def test_outbox(self, stored: StoredPool) -> None:
+        """The file keeps the last thousand messages, as the outbox does."""
         for _ in range(3):
-            kept.password("sam")
-        before = list(kept.service.pool.outbox)
-        kept.begin()
+            stored.password("sam")
+        before = list(stored.service.pool.outbox)
+        stored.begin()
 
-        assert list(kept.service.pool.outbox) == before
+        assert list(stored.service.pool.outbox) == before
 
 
-class Wanderer:
-    """A client that does anything, in any order: most is refused, and a refusal changes records too."""
+class RandomClient:
+    """A client that calls operations in any order; refusals change records, too."""
 
-    def __init__(self, kept: Kept) -> None:
-        self.kept = kept
+    def __init__(self, stored: StoredPool) -> None:
+        self.stored = stored
         self.reply: dict[str, Any] = {"ChallengeName": "-", "Session": "-"}
         self.tokens: dict[str, Any] = {}
 
@@ -316,9 +317,9 @@ class Wanderer:
 
     def requests(self, user: str) -> dict[str, Callable[[], dict[str, Any]]]:
         """What it may ask for."""
-        kept, call = self.kept, self.kept.call
+        stored, call = self.stored, self.stored.call
         access, refresh = self.tokens.get("AccessToken", "-"), self.tokens.get("RefreshToken", "-")
-        admin: Any = {"UserPoolId": kept.service.pool.pool_id, "Username": user}
+        admin: Any = {"UserPoolId": stored.service.pool.pool_id, "Username": user}
         client: Any = {"ClientId": CLIENT_ID}
         device: Any = {
             "DeviceKey": self.tokens.get("NewDeviceMetadata", {}).get("DeviceKey", "-"),
@@ -326,20 +327,20 @@ class Wanderer:
         }
         chosen = {"Enabled": True, "PreferredMfa": True}
         email = [{"Name": "email", "Value": "other@example.com"}]
-        outbox = kept.service.pool.outbox
+        outbox = stored.service.pool.outbox
         code = outbox[-1].code.reveal() if len(outbox) else "-"
         key = f"{self.reply['ChallengeName']}_CODE"
         mine = srp.ephemeral(secrets.token_bytes(32)).SRP_A
         new = f"{PASSWORD}!"
         return {
-            "password": lambda: kept.password(user),
-            "wrong": lambda: kept.password(user, "wrong"),
-            "srp": lambda: kept.begin_sign_in("USER_SRP_AUTH", USERNAME=user, SRP_A=mine),
-            "choose": lambda: kept.begin_sign_in("USER_AUTH", USERNAME=user),
-            "code": lambda: kept.answer(self.reply, USERNAME=user, **{key: code}),
-            "wrong code": lambda: kept.answer(self.reply, USERNAME=user, **{key: "0"}),
-            "new password": lambda: kept.answer(self.reply, USERNAME=user, NEW_PASSWORD=new),
-            "refresh": lambda: kept.begin_sign_in("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=refresh),
+            "password": lambda: stored.password(user),
+            "wrong": lambda: stored.password(user, "wrong"),
+            "srp": lambda: stored.begin_sign_in("USER_SRP_AUTH", USERNAME=user, SRP_A=mine),
+            "choose": lambda: stored.begin_sign_in("USER_AUTH", USERNAME=user),
+            "code": lambda: stored.answer(self.reply, USERNAME=user, **{key: code}),
+            "wrong code": lambda: stored.answer(self.reply, USERNAME=user, **{key: "0"}),
+            "new password": lambda: stored.answer(self.reply, USERNAME=user, NEW_PASSWORD=new),
+            "refresh": lambda: stored.begin_sign_in("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=refresh),
             "sign out": lambda: call("GlobalSignOut", AccessToken=access),
             "revoke": lambda: call("RevokeToken", Token=refresh, **client),
             "device": lambda: call("ConfirmDevice", AccessToken=access, **device),
@@ -375,40 +376,42 @@ STEPS = st.lists(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(steps=STEPS)
-def test_the_file_is_the_pool(
+def test_file_equals_memory(
     tmp_path_factory: pytest.TempPathFactory, signing_key: RSAKey, steps: list[tuple[str, str]]
 ) -> None:
-    """After any operations, what is read back is what was in memory, to the last field of every record."""
-    kept = Kept(tmp_path_factory.mktemp("state") / "pool.db", {**CONFIG, "key": signing_key})
+    """After any operations, the records read from the file equal those in memory, to the last field."""
+    stored = StoredPool(
+        tmp_path_factory.mktemp("state") / "pool.db", {**CONFIG, "key": signing_key}
+    )
     # A user of the configuration who was deleted would be made again.
-    kept.config = {**kept.config, "users": []}
-    wanderer = Wanderer(kept)
+    stored.config = {**stored.config, "users": []}
+    wanderer = RandomClient(stored)
     for step, user in steps:
         wanderer.step(step, user)
-        before = told(kept.service.pool)
-        assert told(kept.begin().pool) == before
-    assert kept.file is not None
-    kept.file.close()
+        before = contents(stored.service.pool)
+        assert contents(stored.begin().pool) == before
+    assert stored.file is not None
+    stored.file.close()
 
 
-def test_no_part_of_a_pool_is_forgotten() -> None:
-    """Every attribute of the pool's parts is kept, made anew from the settings, or of no account."""
+def test_every_attribute_is_accounted_for() -> None:
+    """Every attribute of the pool's parts is stored, made from the settings, or not needed."""
     core = LocalPool()._core
-    kept = {
+    stored = {
         "clients", "users", "_by_name", "sessions", "_pending", "token_issuer", "_families", "_key",
         "outbox", "_messages", "seed", "elapsed",
     }  # fmt: skip
-    made_of_them = {"_by_alias", "_other", "_refresh"}
+    made_of_them = {"_by_alias", "_by_other_key", "_by_refresh_token"}
     settings_ = {
         "configuration", "_configuration", "realm", "_aliases", "_case_sensitive",
         "_username_attributes",
     }  # fmt: skip
-    of_the_process = {"clock", "_clock", "entropy", "_entropy", "_seen"}
+    of_the_process = {"clock", "_clock", "entropy", "_entropy", "_listener"}
     of_no_account = {
         "_simulated_verifier",
-        "answered",
+        "last_answered",
         "response",
-        "_making",
+        "_key_lock",
         "_unknown_name_accounts",
     }  # random; within one operation; a lock; calls for names that nobody has
 
@@ -417,24 +420,24 @@ def test_no_part_of_a_pool_is_forgotten() -> None:
         for part in (core, core.users, core.sessions, core.token_issuer, core.outbox)
         for name in vars(part)
     }
-    assert found == kept | made_of_them | settings_ | of_the_process | of_no_account
+    assert found == stored | made_of_them | settings_ | of_the_process | of_no_account
 
 
-class TestWhatIsNoStateFile:
-    def test_another_process_has_it(self, kept: Kept) -> None:
-        """Two pools cannot have one file."""
+class TestRefusedFiles:
+    def test_file_in_use(self, stored: StoredPool) -> None:
+        """Two processes cannot use one file."""
         with pytest.raises(StateFileError, match="is in use by another process"):
-            StateFile(kept.path)
+            StateFile(stored.path)
 
-    def test_only_its_owner_reads_it(self, tmp_path: Path) -> None:
-        """It is made for its owner, its log too, and a file that was open to others is shut."""
+    def test_only_the_owner_can_read(self, tmp_path: Path) -> None:
+        """The file and its log are created for their owner only, and other permissions are removed."""
         path = tmp_path / "pool.db"
         path.touch(0o644)
         path.chmod(0o644)
-        kept = Kept(path)
+        stored = StoredPool(path)
         modes = {stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()}
-        assert kept.file is not None
-        kept.file.close()
+        assert stored.file is not None
+        stored.file.close()
 
         assert modes == {0o600}
 
@@ -449,7 +452,7 @@ class TestWhatIsNoStateFile:
         ],
     )
     def test_not_a_database(self, tmp_path: Path, content: bytes, why: str) -> None:
-        """A foreign file is refused, and left as it is."""
+        """Another kind of file is refused and not changed."""
         path = tmp_path / "notes.txt"
         path.write_bytes(content)
 
@@ -458,7 +461,7 @@ class TestWhatIsNoStateFile:
         assert path.read_bytes() == content
 
     def test_another_programs_database(self, tmp_path: Path) -> None:
-        """So is another program's database."""
+        """Another program's database is refused."""
         path = tmp_path / "other.db"
         other = sqlite3.connect(path)
         other.execute("CREATE TABLE notes (text)")
@@ -467,8 +470,8 @@ class TestWhatIsNoStateFile:
         with pytest.raises(StateFileError, match="is another program's database"):
             StateFile(path)
 
-    def test_a_newer_version(self, tmp_path: Path) -> None:
-        """A file that a later version wrote is not touched."""
+    def test_other_versions(self, tmp_path: Path) -> None:
+        """A file of another version is refused."""
         path = tmp_path / "pool.db"
         later = sqlite3.connect(path)
         later.execute("CREATE TABLE records (text)")
@@ -479,49 +482,49 @@ class TestWhatIsNoStateFile:
         with pytest.raises(StateFileError, match="newer version"):
             StateFile(path)
 
-    def test_another_pools(self, tmp_path: Path) -> None:
-        """Passwords are bound to the pool's id: a file of another pool is refused."""
+    def test_file_of_another_pool(self, tmp_path: Path) -> None:
+        """Passwords are bound to the pool's id: the file of another pool is refused."""
         path = tmp_path / "pool.db"
-        kept = Kept(path)
-        assert kept.file is not None
-        kept.file.close()
+        stored = StoredPool(path)
+        assert stored.file is not None
+        stored.file.close()
 
         with pytest.raises(StateFileError, match="belongs to the pool eu-west-1_LocalPool, not to"):
-            Kept(path, {"pool_id": "eu-west-1_Other"})
+            StoredPool(path, {"pool_id": "eu-west-1_Other"})
 
     def test_damaged(self, tmp_path: Path) -> None:
-        """What cannot be read is said, and nothing of it: there are secrets in it."""
+        """The error about a damaged file contains none of its secrets."""
         path = tmp_path / "pool.db"
-        kept = Kept(path)
-        assert kept.file is not None
-        kept.file.close()
+        stored = StoredPool(path)
+        assert stored.file is not None
+        stored.file.close()
         inside = sqlite3.connect(path)
         inside.execute("UPDATE records SET body = '{\"hunter2\": 1}' WHERE kind = 'user'")
         inside.commit()
         inside.close()
 
         with pytest.raises(StateFileError, match="damaged") as caught:
-            Kept(path)
+            StoredPool(path)
         assert "hunter2" not in repr(caught.value) + str(caught.value.__cause__)
 
     @pytest.mark.parametrize("path", ["/nowhere/at/all/pool.db", "/"])
-    def test_no_place_for_a_file(self, path: str) -> None:
-        """A path where nothing can be made."""
+    def test_path_without_a_file(self, path: str) -> None:
+        """A path where no file can be created is refused."""
         with pytest.raises(StateFileError, match="cannot be opened"):
             StateFile(Path(path))
 
 
-def test_what_the_api_did_to_the_app_client_holds(kept: Kept) -> None:
-    """A change by UpdateUserPoolClient outlives a restart, until the configuration says something new."""
-    pool = {"UserPoolId": kept.service.pool.pool_id, "ClientId": CLIENT_ID}
-    other = kept.call("CreateUserPoolClient", UserPoolId=pool["UserPoolId"], ClientName="other")
-    kept.call("UpdateUserPoolClient", **pool, AuthSessionValidity=15)
-    kept.begin()
-    changed = kept.service.pool.app_client.auth_session_validity
-    kept.config = {**kept.config, "auth_session_validity": 9}
-    kept.begin()
-    configured = kept.service.pool.app_client.auth_session_validity
-    found = kept.call("ListUserPoolClients", UserPoolId=pool["UserPoolId"])["UserPoolClients"]
+def test_change_of_the_app_client_survives(stored: StoredPool) -> None:
+    """A change by UpdateUserPoolClient survives a restart, until the configuration changes."""
+    pool = {"UserPoolId": stored.service.pool.pool_id, "ClientId": CLIENT_ID}
+    other = stored.call("CreateUserPoolClient", UserPoolId=pool["UserPoolId"], ClientName="other")
+    stored.call("UpdateUserPoolClient", **pool, AuthSessionValidity=15)
+    stored.begin()
+    changed = stored.service.pool.app_client.auth_session_validity
+    stored.config = {**stored.config, "auth_session_validity": 9}
+    stored.begin()
+    configured = stored.service.pool.app_client.auth_session_validity
+    found = stored.call("ListUserPoolClients", UserPoolId=pool["UserPoolId"])["UserPoolClients"]
 
     assert (changed, configured) == (15, 9)
     assert {each["ClientId"] for each in found} == {
@@ -530,8 +533,8 @@ def test_what_the_api_did_to_the_app_client_holds(kept: Kept) -> None:
     }
 
 
-def test_a_pool_like_a_real_one() -> None:
-    """Descriptions of a real pool, and users as ListUsers shows them, make the pool."""
+def test_described_pool() -> None:
+    """Descriptions of a real pool and users in the shape of ListUsers make the pool."""
     config = parse_config(
         {
             "UserPool": {"Id": "eu-west-1_Real", "MfaConfiguration": "OPTIONAL"},
@@ -559,32 +562,32 @@ def test_a_pool_like_a_real_one() -> None:
     assert pool.user("ada").attributes["email"] == "ada@example.com"
 
 
-def test_a_configuration_does_not_overwrite(kept: Kept) -> None:
-    """A user who is there already keeps the password that was set since."""
-    pool = kept.service.pool.pool_id
-    kept.call(
+def test_existing_user_stays(stored: StoredPool) -> None:
+    """An existing user keeps the password that was set since the last start."""
+    pool = stored.service.pool.pool_id
+    stored.call(
         "AdminSetUserPassword",
         UserPoolId=pool,
         Username="ada",
         Password="Another-1!",
         Permanent=True,
     )
-    kept.begin()
+    stored.begin()
 
-    assert "AuthenticationResult" in kept.password("ada", "Another-1!")
+    assert "AuthenticationResult" in stored.password("ada", "Another-1!")
 
 
-def test_a_bad_user_is_named_but_not_told(tmp_path: Path) -> None:
-    """The password of a user that cannot be made is not in the message."""
+def test_invalid_user(tmp_path: Path) -> None:
+    """The message names an invalid user, but not the password."""
     config = {"users": [{"username": "ada", "password": "hunter2", "colour": "red"}]}
 
     with pytest.raises(ConfigError, match="user ada has no setting colour") as caught:
-        Kept(tmp_path / "pool.db", config)
+        StoredPool(tmp_path / "pool.db", config)
     assert "hunter2" not in str(caught.value)
 
 
 def _sign_in_repeatedly(
-    web: Process, user: str, got: list[dict[str, Any]], stop: threading.Event
+    web: ServerProcess, user: str, got: list[dict[str, Any]], stop: threading.Event
 ) -> None:
     while not stop.is_set():
         try:
@@ -596,15 +599,15 @@ def _sign_in_repeatedly(
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal here")
-def test_killed_in_the_middle(tmp_path: Path) -> None:
-    """Killed in the middle of a hundred sign-ins: all that was answered is there after a restart."""
+def test_kill(tmp_path: Path) -> None:
+    """After a kill during a hundred sign-ins, everything that was replied is there."""
     users = [{"username": f"u{n}", "password": PASSWORD} for n in range(8)]
     users += [{**user, "username": f"m{n}", "phone_number": f"+1555555{n:04}", "preferred_mfa": "SMS_MFA"}
               for n, user in enumerate(users)]  # fmt: skip
     config = {"mfa": "OPTIONAL", "device": {}, "users": users}
     state = str(tmp_path / "pool.db")
     got: list[dict[str, Any]] = []
-    with process(tmp_path, config, "--state", state) as web:
+    with serve_in_process(tmp_path, config, "--state", state) as web:
         admin = {"UserPoolId": "eu-west-1_LocalPool"}
         web.call("AdminCreateUser", **admin, Username="made", TemporaryPassword=PASSWORD)
         device = web.password("u0")[2]["AuthenticationResult"]
@@ -622,14 +625,14 @@ def test_killed_in_the_middle(tmp_path: Path) -> None:
         ]
         for thread in threads:
             thread.start()
-        until(lambda: len(got) >= 100, "a hundred sign-ins")
+        wait_until(lambda: len(got) >= 100, "a hundred sign-ins")
         status = web.end(signal.SIGKILL)
         stop.set()
         for thread in threads:
             thread.join()
         assert status == -signal.SIGKILL
 
-    with process(tmp_path, config, "--state", state) as web:
+    with serve_in_process(tmp_path, config, "--state", state) as web:
         found = web.call("AdminGetUser", **admin, Username="made")[2]
         assert found["UserStatus"] == "FORCE_CHANGE_PASSWORD"
         assert web.password("u0", DEVICE_KEY=key)[2]["ChallengeName"] == "DEVICE_SRP_AUTH"
@@ -662,7 +665,7 @@ def test_killed_in_the_middle(tmp_path: Path) -> None:
 # ---- a disk that is full -------------------------------------------------------------------------------
 
 
-class Full:
+class FullDisk:
     """A connection to a file on a full disk: statements of one kind fail.
 
     Args:
@@ -704,82 +707,82 @@ WRITES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-class TestAFullDisk:
+class TestFullDisk:
     @pytest.mark.parametrize("at", ["BEGIN", "INSERT", "COMMIT"])
     @pytest.mark.parametrize("operation", [*WRITES, "a wrong password", "an answer"])
-    def test_what_is_refused_did_not_happen(
+    def test_failed_write_changes_nothing(
         self, tmp_path: Path, signing_key: RSAKey, operation: str, at: str
     ) -> None:
-        """An operation that cannot be written changes neither the pool nor the file, then or later."""
+        """An operation that cannot be written changes neither the pool nor the file."""
         config = {**CONFIG, "aliases": ["email"], "key": signing_key}
-        kept = Kept(tmp_path / "pool.db", config)
-        pending = kept.password("sam")
-        before = told(kept.service.pool)
-        assert kept.file is not None
-        whole = kept.file._sql
-        kept.file._sql = Full(whole, at)  # type: ignore[assignment]  # it stands in for it
+        stored = StoredPool(tmp_path / "pool.db", config)
+        pending = stored.password("sam")
+        before = contents(stored.service.pool)
+        assert stored.file is not None
+        whole = stored.file._sql
+        stored.file._sql = FullDisk(whole, at)  # type: ignore[assignment]  # it stands in for it
 
         def refused() -> dict[str, Any]:
             if operation == "a wrong password":
-                return kept.password("ada", "wrong")
+                return stored.password("ada", "wrong")
             if operation == "an answer":
-                return kept.answer(pending, USERNAME="sam", SMS_MFA_CODE="0")
-            return kept.call(operation, **WRITES[operation])
+                return stored.answer(pending, USERNAME="sam", SMS_MFA_CODE="0")
+            return stored.call(operation, **WRITES[operation])
 
         reply = refused()
         if (operation, at) == ("AdminDeleteUser", "INSERT"):
-            kept.file.close()
+            stored.file.close()
             return  # it inserts nothing, and has happened
         assert reply["__type"] == "InternalErrorException"
         assert "disk is full" in reply["message"]
-        assert told(kept.service.pool) == before
-        kept.file._sql = whole
-        kept.call("AdminGetUser", **POOL, Username="new")
-        assert told(kept.service.pool) == before
-        assert told(kept.begin().pool) == before
+        assert contents(stored.service.pool) == before
+        stored.file._sql = whole
+        stored.call("AdminGetUser", **POOL, Username="new")
+        assert contents(stored.service.pool) == before
+        assert contents(stored.begin().pool) == before
         assert refused().get("__type") != "InternalErrorException"
-        assert told(kept.begin().pool) != before
-        assert kept.file is not None
-        kept.file.close()
+        assert contents(stored.begin().pool) != before
+        assert stored.file is not None
+        stored.file.close()
 
-    def test_users_are_found_as_before(self, tmp_path: Path, signing_key: RSAKey) -> None:
-        """Aliases, sessions and tokens work after a refused write as they did before."""
+    def test_pool_works_after_a_failed_write(self, tmp_path: Path, signing_key: RSAKey) -> None:
+        """Aliases, sessions and tokens work after a failed write."""
         config = {**CONFIG, "aliases": ["email"], "key": signing_key}
-        kept = Kept(tmp_path / "pool.db", config)
-        tokens = kept.password("ada")["AuthenticationResult"]
-        pending = kept.password("sam")
-        assert kept.file is not None
-        whole = kept.file._sql
-        kept.file._sql = Full(whole, "COMMIT")  # type: ignore[assignment]  # it stands in for it
-        kept.call("AdminDeleteUser", **POOL, Username="eve")
-        kept.call("AdminUpdateUserAttributes", **POOL, Username="eve",
+        stored = StoredPool(tmp_path / "pool.db", config)
+        tokens = stored.password("ada")["AuthenticationResult"]
+        pending = stored.password("sam")
+        assert stored.file is not None
+        whole = stored.file._sql
+        stored.file._sql = FullDisk(whole, "COMMIT")  # type: ignore[assignment]  # it stands in for it
+        stored.call("AdminDeleteUser", **POOL, Username="eve")
+        stored.call("AdminUpdateUserAttributes", **POOL, Username="eve",
                   UserAttributes=[{"Name": "email", "Value": "y@example.com"}])  # fmt: skip
-        kept.file._sql = whole
+        stored.file._sql = whole
 
-        assert kept.password("eve@example.com")["ChallengeName"] == "EMAIL_OTP"
-        assert kept.call("GetUser", AccessToken=tokens["AccessToken"])["Username"] == "ada"
-        code = kept.service.pool.outbox.code_for("sam")
-        assert "AuthenticationResult" in kept.answer(pending, USERNAME="sam", SMS_MFA_CODE=code)
-        kept.file.close()
+        assert stored.password("eve@example.com")["ChallengeName"] == "EMAIL_OTP"
+        assert stored.call("GetUser", AccessToken=tokens["AccessToken"])["Username"] == "ada"
+        code = stored.service.pool.outbox.code_for("sam")
+        assert "AuthenticationResult" in stored.answer(pending, USERNAME="sam", SMS_MFA_CODE=code)
+        stored.file.close()
 
-    def test_at_the_start(self, tmp_path: Path) -> None:
-        """A server that cannot write its first records does not start, and says why."""
+    def test_failed_write_at_the_start(self, tmp_path: Path) -> None:
+        """A server that cannot write its first records does not start."""
         file = StateFile(tmp_path / "pool.db")
         whole = file._sql
-        file._sql = Full(whole, "COMMIT")  # type: ignore[assignment]  # it stands in for it
+        file._sql = FullDisk(whole, "COMMIT")  # type: ignore[assignment]  # it stands in for it
         with pytest.raises(StateFileError, match="cannot be written: database or disk is full"):
             open_service(parse_config(CONFIG), URL, Log(StringIO()), file)
         whole.close()
 
     @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="prlimit is Linux's")
-    def test_a_real_limit(self, tmp_path: Path) -> None:
-        """The file may not grow: writes are refused, reads go on, and what was acknowledged is there."""
+    def test_file_size_limit(self, tmp_path: Path) -> None:
+        """If the file may not grow, writes are refused, reads succeed, and everything that was replied is there."""
         state = tmp_path / "pool.db"
-        with process(tmp_path, CONFIG, "--state", str(state)) as web:
+        with serve_in_process(tmp_path, CONFIG, "--state", str(state)) as web:
             token = web.password("ada")[2]["AuthenticationResult"]["AccessToken"]
             size = max(each.stat().st_size for each in tmp_path.glob("pool.db*"))
             # What is written next does not fit; the soft limit can be lifted again.
-            resource.prlimit(web.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+            resource.prlimit(web.popen.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
             created: dict[bool, list[str]] = {True: [], False: []}
             for number in range(60):
                 name = f"made{number}"
@@ -795,13 +798,13 @@ class TestAFullDisk:
             assert created[False]
             for name in created[False]:
                 assert web.call("AdminGetUser", **POOL, Username=name)[0] == 400
-            resource.prlimit(web.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+            resource.prlimit(web.popen.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
             assert (
                 web.call("AdminCreateUser", **POOL, Username="late", TemporaryPassword=PASSWORD)[0]
                 == 200
             )
             assert web.end(signal.SIGKILL) == -signal.SIGKILL
-        with process(tmp_path, CONFIG, "--state", str(state)) as web:
+        with serve_in_process(tmp_path, CONFIG, "--state", str(state)) as web:
             for name in ("late", *created[True]):
                 assert web.call("AdminGetUser", **POOL, Username=name)[0] == 200
             for name in created[False]:
@@ -809,22 +812,22 @@ class TestAFullDisk:
             assert web.end() == 0
 
 
-def test_a_clock_set_back_while_the_server_was_down(tmp_path: Path) -> None:
-    """A lock-out that is in the file lasts no longer for it."""
+def test_clock_set_back(tmp_path: Path) -> None:
+    """A stored lock-out lasts no longer if the clock was set back while the server was down."""
     clock = ManualClock()
-    kept = Kept(tmp_path / "pool.db", CONFIG)
-    kept.service.pool.clock = clock
-    kept.service.core.elapsed._clock = clock
+    stored = StoredPool(tmp_path / "pool.db", CONFIG)
+    stored.service.pool.clock = clock
+    stored.service.core.elapsed._clock = clock
     for _ in range(10):
         clock.advance(60)
-        kept.password("ada", "wrong")
-    assert kept.password("ada")["message"] == "Password attempts exceeded"
-    pool = kept.begin().pool
+        stored.password("ada", "wrong")
+    assert stored.password("ada")["message"] == "Password attempts exceeded"
+    pool = stored.begin().pool
     clock.advance(-24 * 3600)
-    kept.service.core.elapsed._clock = clock
-    assert kept.password("ada")["message"] == "Password attempts exceeded"
+    stored.service.core.elapsed._clock = clock
+    assert stored.password("ada")["message"] == "Password attempts exceeded"
     clock.advance(33)
-    assert "AuthenticationResult" in kept.password("ada")
-    assert pool is kept.service.pool
-    assert kept.file is not None
-    kept.file.close()
+    assert "AuthenticationResult" in stored.password("ada")
+    assert pool is stored.service.pool
+    assert stored.file is not None
+    stored.file.close()

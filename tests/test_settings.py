@@ -1,4 +1,4 @@
-"""A pool's settings take away what no user of it could take, each arrow with its reason, and nothing more."""
+"""The settings of a pool: they remove only what is impossible for every user, each transition with its reason."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def settings(
     methods: dict[str, Any] | None = None,
     factors: list[str] | None = None,
 ) -> PoolSettings:
-    """A pool that can do everything, but for what is said."""
+    """Return the settings of a pool that allows everything, except for the arguments."""
     policy = {"AllowedFirstAuthFactors": ALL_FACTORS if factors is None else factors}
     whole = {
         "MfaConfiguration": mfa,
@@ -85,11 +85,11 @@ def settings(
         "EmailConfiguration": {"EmailSendingAccount": "DEVELOPER"},
     }
     client = {"ExplicitAuthFlows": ALL_FLOWS if flows is None else flows}
-    told = EVERY_MFA if methods is None else methods
+    mfa_members = EVERY_MFA if methods is None else methods
     return PoolSettings.from_descriptions(
         {"UserPool": {**whole, **(pool or {})}},
         {"UserPoolClient": client},
-        {"MfaConfiguration": mfa, **told},
+        {"MfaConfiguration": mfa, **mfa_members},
     )
 
 
@@ -97,8 +97,8 @@ PLAIN: dict[str, Any] = {"LambdaConfig": {}}
 WHOLE = settings()
 
 
-def test_what_is_not_known_rules_nothing_out() -> None:
-    """Of a pool about which nothing is known every arrow is possible."""
+def test_unknown_settings_rule_nothing_out() -> None:
+    """Without any known setting every transition is possible."""
     assert PoolSettings().possible() == frozenset(TRANSITIONS)
     assert WHOLE.possible() == frozenset(TRANSITIONS)
 
@@ -143,12 +143,12 @@ REASONS: list[tuple[PoolSettings, Transition, Role | None, str]] = [
 # fmt: on
 
 
-@pytest.mark.parametrize(("told", "arrow", "role", "reason"), REASONS)
-def test_a_reason_is_a_field(
-    told: PoolSettings, arrow: Transition, role: Role | None, reason: str
+@pytest.mark.parametrize(("pool_settings", "arrow", "role", "reason"), REASONS)
+def test_a_reason_names_a_field(
+    pool_settings: PoolSettings, arrow: Transition, role: Role | None, reason: str
 ) -> None:
-    """What is ruled out has a reason: a field of AWS's, and what it says."""
-    assert told.ruled_out(arrow, role) == reason
+    """A removed transition has a reason: a field of AWS's descriptions, and its value."""
+    assert pool_settings.ruled_out(arrow, role) == reason
 
 
 @pytest.mark.parametrize("pool", [{}, PLAIN])
@@ -156,35 +156,37 @@ def test_a_reason_is_a_field(
     "source", [arrow for arrow in TRANSITIONS if arrow.dest is S.DEVICE_SRP_AUTH]
 )
 def test_no_mfa_keeps_devices(source: Transition, pool: dict[str, Any]) -> None:
-    """MfaConfiguration OFF takes no arrow to a device's challenge but those that leave a second factor."""
-    told = settings("OFF", pool=pool)
-    cut = told.unreachable(source.source)
+    """MfaConfiguration OFF keeps the device's challenges, except after a second factor."""
+    pool_settings = settings("OFF", pool=pool)
+    cut = pool_settings.unreachable(source.source)
 
-    assert told.ruled_out(source) in {None, cut, "LambdaConfig has no DefineAuthChallenge"}
-    assert told.unreachable(S.DEVICE_PASSWORD_VERIFIER) is None
+    assert pool_settings.ruled_out(source) in {None, cut, "LambdaConfig has no DefineAuthChallenge"}
+    assert pool_settings.unreachable(S.DEVICE_PASSWORD_VERIFIER) is None
 
 
 def test_optional_keeps_everything() -> None:
-    """Whether a user has a second factor is not the pool's to say: OPTIONAL takes nothing away."""
+    """The pool cannot tell whether a user has a second factor: OPTIONAL removes nothing."""
     assert settings("OPTIONAL").possible() == frozenset(TRANSITIONS)
 
 
 def test_required_keeps_tokens_after_the_password() -> None:
-    """AWS's pages disagree about the first sign-in after sign-up, so tokens may come under ON too."""
-    told = settings("ON")
+    """AWS's pages disagree about the first sign-in after sign-up, so tokens are possible under ON too."""
+    pool_settings = settings("ON")
 
-    assert told.ruled_out(Transition(S.PASSWORD_VERIFIER, SrpClaim, S.AUTHENTICATED)) is None
-    assert told.ruled_out(Transition(S.START, UserPasswordAuth, S.AUTHENTICATED)) is None
+    assert (
+        pool_settings.ruled_out(Transition(S.PASSWORD_VERIFIER, SrpClaim, S.AUTHENTICATED)) is None
+    )
+    assert pool_settings.ruled_out(Transition(S.START, UserPasswordAuth, S.AUTHENTICATED)) is None
 
 
 def test_a_passkey_may_be_both_factors() -> None:
-    """WEB_AUTHN stays under ON where user verification counts as the second factor."""
+    """WEB_AUTHN is possible under ON if user verification counts as the second factor."""
     assert settings("ON").unreachable(S.WEB_AUTHN) is None
     assert settings("OPTIONAL", methods={}).unreachable(S.WEB_AUTHN) is None
 
 
 def test_an_emailed_code_has_two_roles() -> None:
-    """Under ON an e-mailed code is a second factor only, under OFF a first factor only."""
+    """Under ON an e-mailed code is only a second factor, under OFF only a first factor."""
     required, off = settings("ON", pool=PLAIN), settings("OFF", pool=PLAIN)
     first, second = Role.FIRST_FACTOR, Role.SECOND_FACTOR
     done = Transition(S.EMAIL_OTP, Code, S.AUTHENTICATED)
@@ -200,44 +202,48 @@ def test_an_emailed_code_has_two_roles() -> None:
     )
 
 
-def test_an_arrow_of_the_other_role_is_no_arrow() -> None:
-    """What is not on the table has no verdict."""
+def test_a_transition_in_another_role_is_unknown() -> None:
+    """A transition that the table does not have raises KeyError."""
     with pytest.raises(KeyError):
         WHOLE.ruled_out(transition_between(S.EMAIL_OTP, Password, S.EMAIL_OTP), Role.FIRST_FACTOR)
     with pytest.raises(KeyError):
         WHOLE.ruled_out(Transition(S.SMS_MFA, Code, S.PASSWORD))
 
 
-def test_a_lambda_may_name_anything() -> None:
-    """With DefineAuthChallenge and ALLOW_CUSTOM_AUTH any name may be echoed, MFA or no MFA."""
-    told = settings("OFF")
+def test_a_lambda_function_may_name_any_challenge() -> None:
+    """With DefineAuthChallenge and ALLOW_CUSTOM_AUTH every challenge is possible, with or without MFA."""
+    pool_settings = settings("OFF")
     echoed = [transition_between(S.CUSTOM_CHALLENGE, Answer, dest) for dest in ANY_CHALLENGE]
 
-    assert [told.ruled_out(arrow) for arrow in echoed] == [None] * len(ANY_CHALLENGE)
-    assert told.named_only(Transition(S.CUSTOM_CHALLENGE, Answer, S.SMS_MFA))
-    assert not told.named_only(transition_between(S.CUSTOM_CHALLENGE, Answer, S.CUSTOM_CHALLENGE))
+    assert [pool_settings.ruled_out(arrow) for arrow in echoed] == [None] * len(ANY_CHALLENGE)
+    assert pool_settings.named_only(Transition(S.CUSTOM_CHALLENGE, Answer, S.SMS_MFA))
+    assert not pool_settings.named_only(
+        transition_between(S.CUSTOM_CHALLENGE, Answer, S.CUSTOM_CHALLENGE)
+    )
     assert (
-        told.ruled_out(Transition(S.START, UserPasswordAuth, S.SMS_MFA))
+        pool_settings.ruled_out(Transition(S.START, UserPasswordAuth, S.SMS_MFA))
         == "MfaConfiguration is OFF"
     )
 
 
-def test_no_lambda_no_custom_challenge() -> None:
-    """Without DefineAuthChallenge nothing leads to CUSTOM_CHALLENGE, refreshes included."""
-    told = settings(pool=PLAIN)
+def test_no_custom_challenge_without_a_lambda_function() -> None:
+    """Without DefineAuthChallenge nothing leads to CUSTOM_CHALLENGE, not even a refresh."""
+    pool_settings = settings(pool=PLAIN)
 
-    assert [a for a in told.possible() if a.dest in CUSTOM] == []
-    assert told.unreachable(S.CUSTOM_CHALLENGE) == "LambdaConfig has no DefineAuthChallenge"
+    assert [a for a in pool_settings.possible() if a.dest in CUSTOM] == []
+    assert (
+        pool_settings.unreachable(S.CUSTOM_CHALLENGE) == "LambdaConfig has no DefineAuthChallenge"
+    )
 
 
-def test_what_is_cut_off_has_the_reason_that_cut_it() -> None:
-    """A state that is not reached any more tells what stands on every way to it."""
-    told = settings(
+def test_an_unreachable_state_has_the_blocking_reasons() -> None:
+    """The reason of an unreachable state is what blocks every path to it."""
+    pool_settings = settings(
         flows=["ALLOW_USER_PASSWORD_AUTH", "ALLOW_USER_AUTH"], factors=["PASSWORD"], pool=PLAIN
     )
     without = settings(flows=["ALLOW_USER_PASSWORD_AUTH"], pool=PLAIN)
 
-    assert told.unreachable(S.PASSWORD_VERIFIER) is None
+    assert pool_settings.unreachable(S.PASSWORD_VERIFIER) is None
     assert without.unreachable(S.PASSWORD_VERIFIER) == (
         "ALLOW_USER_SRP_AUTH is not in ExplicitAuthFlows; ALLOW_USER_AUTH is not in ExplicitAuthFlows"
     )
@@ -245,12 +251,14 @@ def test_what_is_cut_off_has_the_reason_that_cut_it() -> None:
     assert without.unreachable(S.SELECT_CHALLENGE) == "ALLOW_USER_AUTH is not in ExplicitAuthFlows"
 
 
-def test_an_unset_list_of_flows_is_three() -> None:
-    """An app client without ExplicitAuthFlows may refresh, and sign in by SRP and CUSTOM_AUTH."""
-    told = PoolSettings.from_descriptions({"LambdaConfig": TRIGGERS}, {"ClientId": "x"}, None)
+def test_the_default_of_explicit_auth_flows() -> None:
+    """An app client without ExplicitAuthFlows may refresh, and sign in with SRP and CUSTOM_AUTH."""
+    pool_settings = PoolSettings.from_descriptions(
+        {"LambdaConfig": TRIGGERS}, {"ClientId": "x"}, None
+    )
     begun = {
         arrow.response
-        for arrow in told.possible()
+        for arrow in pool_settings.possible()
         if arrow.source is S.START and arrow.dest is not S.FAILED
     }
 
@@ -275,14 +283,12 @@ def test_an_unset_list_of_flows_is_three() -> None:
         ("CUSTOM_AUTH_FLOW_ONLY", {"CUSTOM_AUTH", "REFRESH_TOKEN_AUTH"}, {"USER_SRP_AUTH"}),
     ],
 )
-def test_older_values_add_to_what_was_always_on(
-    older: str, stays: set[str], goes: set[str]
-) -> None:
-    """The values without ALLOW_ add to SRP, CUSTOM_AUTH and refreshing; CUSTOM_AUTH_FLOW_ONLY bars SRP."""
-    told = settings(flows=[older])
+def test_legacy_values_add_to_the_default(older: str, stays: set[str], goes: set[str]) -> None:
+    """The values without ALLOW_ add to SRP, CUSTOM_AUTH and refreshing; CUSTOM_AUTH_FLOW_ONLY removes SRP."""
+    pool_settings = settings(flows=[older])
     begun = {
         a.response.auth_flow
-        for a in told.possible()
+        for a in pool_settings.possible()
         if a.source is S.START and a.dest is not S.FAILED
     }
 
@@ -290,70 +296,77 @@ def test_older_values_add_to_what_was_always_on(
     assert not goes & begun
 
 
-def test_rotated_tokens_are_refreshed_one_way() -> None:
+def test_rotation_leaves_one_way_to_refresh() -> None:
     """With rotation ENABLED only GetTokensFromRefreshToken refreshes."""
-    told = PoolSettings.from_descriptions({}, {"RefreshTokenRotation": {"Feature": "ENABLED"}})
+    pool_settings = PoolSettings.from_descriptions(
+        {}, {"RefreshTokenRotation": {"Feature": "ENABLED"}}
+    )
 
     assert (
-        told.ruled_out(transition_between(S.AUTHENTICATED, RefreshTokenAuth, S.AUTHENTICATED))
+        pool_settings.ruled_out(
+            transition_between(S.AUTHENTICATED, RefreshTokenAuth, S.AUTHENTICATED)
+        )
         == "RefreshTokenRotation is ENABLED"
     )
 
 
 def test_tokens_that_cannot_be_revoked() -> None:
-    """EnableTokenRevocation false takes RevokeToken."""
-    told = PoolSettings.from_descriptions({}, {"EnableTokenRevocation": False})
+    """EnableTokenRevocation false removes RevokeToken."""
+    pool_settings = PoolSettings.from_descriptions({}, {"EnableTokenRevocation": False})
 
     assert (
-        told.ruled_out(Transition(S.AUTHENTICATED, RevokeToken, S.START))
+        pool_settings.ruled_out(Transition(S.AUTHENTICATED, RevokeToken, S.START))
         == "EnableTokenRevocation is false"
     )
 
 
-def test_a_preference_that_is_not_to_be_had_is_a_choice() -> None:
-    """Where PASSWORD is no first factor, preferring it leads to SELECT_CHALLENGE, without an error."""
-    told = settings(factors=["EMAIL_OTP"])
+def test_an_unavailable_preference_leads_to_a_choice() -> None:
+    """If PASSWORD is no first factor, preferring it leads to SELECT_CHALLENGE, without an error."""
+    pool_settings = settings(factors=["EMAIL_OTP"])
 
-    assert told.ruled_out(Transition(S.START, UserAuthWithPassword, S.SELECT_CHALLENGE)) is None
     assert (
-        told.ruled_out(Transition(S.START, UserAuthWithPassword, S.AUTHENTICATED))
+        pool_settings.ruled_out(Transition(S.START, UserAuthWithPassword, S.SELECT_CHALLENGE))
+        is None
+    )
+    assert (
+        pool_settings.ruled_out(Transition(S.START, UserAuthWithPassword, S.AUTHENTICATED))
         == "AllowedFirstAuthFactors has no PASSWORD"
     )
 
 
 class Client:
-    """What a boto3 client answers."""
+    """A boto3 client with fixed replies."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, str]]] = []
 
     def describe_user_pool(self, **asked: str) -> dict[str, Any]:
-        """The pool."""
+        """Return the pool."""
         self.asked.append(("pool", asked))
         return {"UserPool": {"MfaConfiguration": "ON", "LambdaConfig": {}}}
 
     def describe_user_pool_client(self, **asked: str) -> dict[str, Any]:
-        """Its app client."""
+        """Return its app client."""
         self.asked.append(("client", asked))
         return {"UserPoolClient": {"ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH"]}}
 
     def get_user_pool_mfa_config(self, **asked: str) -> dict[str, Any]:
-        """Its second factors."""
+        """Return its second factors."""
         self.asked.append(("mfa", asked))
         return {"MfaConfiguration": "ON", "SoftwareTokenMfaConfiguration": {"Enabled": True}}
 
 
-def test_three_questions_describe_a_pool() -> None:
-    """A pool is described by three requests of any client that has them, or two without an app client."""
+def test_three_requests_describe_a_pool() -> None:
+    """Three requests of any client with these methods, or two without an app client."""
     client = Client()
-    told = PoolSettings.describe(client, "eu-west-1_A", "app")
+    pool_settings = PoolSettings.describe(client, "eu-west-1_A", "app")
 
     assert client.asked == [
         ("pool", {"UserPoolId": "eu-west-1_A"}),
         ("client", {"UserPoolId": "eu-west-1_A", "ClientId": "app"}),
         ("mfa", {"UserPoolId": "eu-west-1_A"}),
     ]
-    assert told == PoolSettings.from_descriptions(
+    assert pool_settings == PoolSettings.from_descriptions(
         {"MfaConfiguration": "ON"},
         {"ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH"]},
         {"SoftwareTokenMfaConfiguration": {"Enabled": True}},
@@ -361,9 +374,9 @@ def test_three_questions_describe_a_pool() -> None:
     assert PoolSettings.describe(Client(), "eu-west-1_A").explicit_auth_flows is None
 
 
-def test_what_aws_never_says_is_an_error() -> None:
-    """A description that is none is refused by the field's name."""
-    with pytest.raises(BadField, match="mfa_configuration is one of OFF, OPTIONAL, ON"):
+def test_an_impossible_value_is_an_error() -> None:
+    """The error names the field."""
+    with pytest.raises(BadField, match="mfa_configuration must be one of OFF, OPTIONAL, ON"):
         PoolSettings.from_descriptions({"MfaConfiguration": "MAYBE"})
 
 
@@ -386,9 +399,9 @@ OPTIONS = st.builds(
 
 
 @given(OPTIONS)
-def test_whoever_is_left_can_be_reached(told: PoolSettings) -> None:
-    """What stays possible hangs together, what goes has a reason, and an attempt may fail wherever it stands."""
-    found = reachability(told, include_lambda_named=True)
+def test_what_is_possible_is_reachable(pool_settings: PoolSettings) -> None:
+    """Possible transitions leave reachable states, removed ones have a reason, and any attempt may fail."""
+    found = reachability(pool_settings, include_lambda_named=True)
     left = [each for each, why in found.arrows.items() if why is None]
     reached = {(arrow.dest, roles.dest) for arrow, roles in left} | {(S.START, None)}
 
@@ -396,23 +409,23 @@ def test_whoever_is_left_can_be_reached(told: PoolSettings) -> None:
     assert "" not in {*found.arrows.values(), *found.nodes.values()}
     for arrow, _ in TRANSITIONS_IN_ROLES:
         if arrow.dest is S.FAILED and arrow.source is not S.EMAIL_OTP:
-            assert told.ruled_out(arrow) == told.unreachable(arrow.source)
+            assert pool_settings.ruled_out(arrow) == pool_settings.unreachable(arrow.source)
 
 
 @given(OPTIONS, OPTIONS)
-def test_a_difference_is_what_it_says(before: PoolSettings, after: PoolSettings) -> None:
-    """Gained and lost are the two ways round of one difference, and nothing is both."""
+def test_a_difference_is_symmetric(before: PoolSettings, after: PoolSettings) -> None:
+    """Gained and lost are exchanged if the settings are exchanged, and no transition is both."""
     there, back = difference(before, after), difference(after, before)
 
-    assert {(t.arrow, t.role, t.reason) for t in there.gained} == {
-        (t.arrow, t.role, t.reason) for t in back.lost
+    assert {(t.transition, t.role, t.reason) for t in there.gained} == {
+        (t.transition, t.role, t.reason) for t in back.lost
     }
     assert not {t[:2] for t in there.gained} & {t[:2] for t in there.lost}
-    assert {t.arrow for t in there.gained} >= after.possible() - before.possible()
+    assert {t.transition for t in there.gained} >= after.possible() - before.possible()
 
 
 def test_when_mfa_becomes_required() -> None:
-    """A difference says when a second factor becomes everybody's duty, and when it ceases to be."""
+    """A difference says when a second factor becomes required, and when it ceases to be."""
     there, back = difference(WHOLE, settings("ON")), difference(settings("ON"), WHOLE)
 
     assert (there.mfa_becomes_required, there.mfa_ceases_to_be_required) == (True, False)
@@ -420,9 +433,9 @@ def test_when_mfa_becomes_required() -> None:
     assert difference(WHOLE, WHOLE).gained == difference(WHOLE, WHOLE).lost == ()
 
 
-def test_an_unknown_challenge_leads_where_the_pool_does() -> None:
-    """A refresh, or a challenge of tomorrow, asks for nothing that this pool never asks for."""
-    told = settings("OFF", pool=PLAIN)
+def test_an_unknown_challenge_leads_to_the_pools_challenges() -> None:
+    """A refresh, or an unknown challenge, leads only to challenges for which the pool asks elsewhere."""
+    pool_settings = settings("OFF", pool=PLAIN)
 
     for source, response in ((S.OTHER_CHALLENGE, RawAnswer), (S.START, RefreshTokenAuth)):
         for dest in destinations(source, response):
@@ -430,14 +443,14 @@ def test_an_unknown_challenge_leads_where_the_pool_does() -> None:
             roles = {
                 each.dest for each in edge_roles(arrow)
             }  # an e-mailed code is a second factor here
-            gone = all(told.unreachable(dest, role) is not None for role in roles)
-            assert (told.ruled_out(arrow) is not None) is gone
+            gone = all(pool_settings.unreachable(dest, role) is not None for role in roles)
+            assert (pool_settings.ruled_out(arrow) is not None) is gone
 
 
-def test_an_administrators_password_may_lead_to_a_lambda() -> None:
-    """AWS's pages contradict each other about it, so it stays where there is a Lambda to lead."""
+def test_an_administrators_password_may_lead_to_a_custom_challenge() -> None:
+    """AWS's pages contradict each other, so it is possible if there is a Lambda function."""
     arrow = Transition(S.START, AdminUserPasswordAuth, S.CUSTOM_CHALLENGE)
-    told = settings(flows=["ALLOW_ADMIN_USER_PASSWORD_AUTH"])
+    pool_settings = settings(flows=["ALLOW_ADMIN_USER_PASSWORD_AUTH"])
 
-    assert told.ruled_out(arrow) is None
-    assert told.named_only(arrow)
+    assert pool_settings.ruled_out(arrow) is None
+    assert pool_settings.named_only(arrow)

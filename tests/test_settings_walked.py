@@ -1,4 +1,4 @@
-"""What a pool does, its settings do not rule out: sign-ins are walked, and each step is judged."""
+"""A pool's settings do not rule out anything that the pool does, in sign-ins of every user with every flow."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ FLOWS = (
 
 
 def define(event: Any) -> None:
-    """One custom challenge, then tokens."""
+    """Define one custom challenge, then tokens."""
     asked = event["request"]["session"]
     done = bool(asked) and asked[-1]["challengeName"] == "CUSTOM_CHALLENGE"
     event["response"] |= {"issueTokens": True} if done else {"challengeName": "CUSTOM_CHALLENGE"}
 
 
 def create(event: Any) -> None:
-    """A question."""
+    """Create a question."""
     event["response"]["publicChallengeParameters"] = {"question": "6 x 7"}
 
 
 def verify(event: Any) -> None:
-    """Whatever is answered is right."""
+    """Accept every answer."""
     event["response"]["answerCorrect"] = True
 
 
@@ -73,8 +73,8 @@ POOLS: dict[str, dict[str, Any]] = {
 }
 
 
-def given(flow: Flow, pool: LocalPool, user: str) -> r.Response | None:
-    """What somebody answers."""
+def answer_of(flow: Flow, pool: LocalPool, user: str) -> r.Response | None:
+    """Return a user's answer."""
     challenge: Any = flow.challenge
     answers: dict[State, Callable[[], r.Response | None]] = {
         State.NEW_PASSWORD_REQUIRED: lambda: r.NewPassword("Another-Horse-2"),
@@ -94,7 +94,7 @@ def given(flow: Flow, pool: LocalPool, user: str) -> r.Response | None:
 
 
 def enrolled(flow: Flow, pool: LocalPool) -> r.Response | None:
-    """The next step of enrolling an authenticator app."""
+    """Return the next step of enrolling an authenticator app."""
     challenge: Any = flow.challenge
     if "SOFTWARE_TOKEN_MFA" not in challenge.choices:
         return None
@@ -109,16 +109,16 @@ def enrolled(flow: Flow, pool: LocalPool) -> r.Response | None:
 
 
 def walks(pool: LocalPool) -> Iterator[Flow]:
-    """Every user by every flow, as far as it goes."""
+    """Yield a sign-in of every user with every flow, as far as it goes."""
     cognito = pool.cognito()
-    for (user, told), name, password in product(USERS.items(), FLOWS, (PASSWORD, None)):
+    for (user, pool_settings), name, password in product(USERS.items(), FLOWS, (PASSWORD, None)):
         if password is None and name not in {"CUSTOM_AUTH", "USER_AUTH"}:
             continue
         username = f"{user} {name} {password}"
-        pool.add_user(username, password=PASSWORD, **told)
+        pool.add_user(username, password=PASSWORD, **pool_settings)
         try:
             flow = cognito.sign_in(username, password, flow=name)
-            while not flow.done and (answer := given(flow, pool, username)):
+            while not flow.done and (answer := answer_of(flow, pool, username)):
                 flow.answer(answer)
         except (AuthfsmError, StopIteration) as error:
             flow = getattr(error, "flow", None) or flow
@@ -127,18 +127,20 @@ def walks(pool: LocalPool) -> Iterator[Flow]:
 
 @pytest.mark.parametrize("name", POOLS)
 def test_nothing_that_happens_is_ruled_out(name: str, signing_key: RSAKey) -> None:
-    """Whatever a pool does with its users, the settings that it describes itself with leave possible."""
+    """Every transition that a pool makes is possible in the settings of its own description."""
     pool = LocalPool(clock=ManualClock(), key=signing_key, **POOLS[name])
-    told = PoolSettings.describe(pool.client(), pool.pool_id, pool.client_id)
+    pool_settings = PoolSettings.describe(pool.client(), pool.pool_id, pool.client_id)
     if "triggers" in POOLS[name]:
-        told = evolve(told, lambda_config={"DefineAuthChallenge"})  # a function of ours has no ARN
+        pool_settings = evolve(
+            pool_settings, lambda_config={"DefineAuthChallenge"}
+        )  # a function of ours has no ARN
     wrong, seen = [], 0
     for flow in walks(pool):
         for step in flow.history:
             seen += 1
             role = step.role if step.dest is State.EMAIL_OTP else None
             arrow = Transition(step.source, step.response, step.dest, step.kind)
-            if why := told.ruled_out(arrow, role):
+            if why := pool_settings.ruled_out(arrow, role):
                 wrong.append((arrow, role, why))
 
     assert wrong == []

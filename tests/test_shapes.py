@@ -1,4 +1,4 @@
-"""The shapes of requests and challenges that reference and diagrams show are what the wire's codecs write and read."""
+"""The parameters of requests and challenges that reference and diagrams show are those that are written and read."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ OPTIONAL: Final[Mapping[str, Any]] = {
 }
 
 
-class Somebody(Sender):
-    """A sign-in of which these things are true."""
+class SituationSender(Sender):
+    """A sign-in in a certain situation."""
 
     def __init__(self, state: State, facts: set[str], *, admin: bool) -> None:
         self.client_id, self.pool_id, self.admin = "client", "eu-west-1_Pool", admin
@@ -59,7 +59,7 @@ class Somebody(Sender):
 
 
 def response(state: State, kind: type[Response], facts: set[str]) -> Response:
-    """A response with nothing that may be left out, or with all of it."""
+    """Return a response with none of its optional fields, or with all of them."""
     optional = {each.name: each.default for each in fields(kind) if each.default is not NOTHING}
     given = {name: {} if name in MAPS else value for name, value in optional.items()}
     if state is State.START and "refresh_token" in optional:
@@ -68,18 +68,18 @@ def response(state: State, kind: type[Response], facts: set[str]) -> Response:
         given["device_key"] = "device"
     if GIVEN in facts:
         given |= {name: OPTIONAL.get(name, "0abc") for name in optional}
-    if not takes_metadata(state, kind):
+    if not has_client_metadata(state, kind):
         given["client_metadata"] = {}
     return evolve(RESPONSES[kind], **given)
 
 
-def takes_metadata(state: State, kind: type[Response]) -> bool:
-    """Has the request of this response ClientMetadata?"""
+def has_client_metadata(state: State, kind: type[Response]) -> bool:
+    """Return whether the request of this response has ClientMetadata."""
     return any(each.name == "ClientMetadata" for each in request_shape(state, kind).parameters)
 
 
 def names(request: Mapping[str, Any]) -> set[tuple[str, str]]:
-    """The names of a request, each with the map it stands in."""
+    """Return the names of a request's parameters, each with its map."""
     found: set[tuple[str, str]] = set()
     for name, value in request.items():
         if isinstance(value, Mapping) and name != "ClientMetadata":
@@ -92,8 +92,8 @@ def names(request: Mapping[str, Any]) -> set[tuple[str, str]]:
     return found
 
 
-def holds(each: Parameter, facts: set[str], given: Response) -> bool:
-    """Is a parameter there, where these things are true?"""
+def is_present(each: Parameter, facts: set[str], given: Response) -> bool:
+    """Return whether a parameter is present in a situation."""
     key = each.name.replace("_", "").lower()
     spelled = {name.replace("_", ""): value for name, value in asdict(given).items()}
     return (
@@ -103,8 +103,8 @@ def holds(each: Parameter, facts: set[str], given: Response) -> bool:
 
 @pytest.mark.parametrize("admin", [False, True])
 @pytest.mark.parametrize(("state", "kind"), PAIRS, ids=lambda each: getattr(each, "__name__", each))
-def test_a_request(state: State, kind: type[Response], *, admin: bool) -> None:
-    """For each response in each state, whatever is true of the sign-in: the shape is what is written."""
+def test_request_shapes(state: State, kind: type[Response], *, admin: bool) -> None:
+    """For each response in each state, in every situation: the shape is what is written."""
     shown: RequestShape = request_shape(state, kind, admin=admin)
     raw = state is State.OTHER_CHALLENGE
     for chosen in product([False, True], repeat=4):
@@ -114,9 +114,9 @@ def test_a_request(state: State, kind: type[Response], *, admin: bool) -> None:
             if true
         }
         given = response(state, kind, facts)
-        made = write(state, given, Somebody(state, facts, admin=admin))
+        made = write(state, given, SituationSender(state, facts, admin=admin))
         expected = {
-            (each.within, each.name) for each in shown.parameters if holds(each, facts, given)
+            (each.within, each.name) for each in shown.parameters if is_present(each, facts, given)
         }
         if raw:
             expected = {
@@ -131,7 +131,9 @@ def test_a_request(state: State, kind: type[Response], *, admin: bool) -> None:
                 made.parameters.get("ChallengeName"),
             }
     plain = names(
-        write(state, response(state, kind, set()), Somebody(state, set(), admin=admin)).reveal()
+        write(
+            state, response(state, kind, set()), SituationSender(state, set(), admin=admin)
+        ).reveal()
     )
     always = {"ANSWER" if raw and name == "<fields>" else name for name in shown.always}
     assert always == {name for _, name in plain} - {
@@ -143,8 +145,8 @@ def test_a_request(state: State, kind: type[Response], *, admin: bool) -> None:
 
 
 @pytest.mark.parametrize("state", sorted(PARAMETERS), ids=str)
-def test_a_challenge(state: State) -> None:
-    """Each parameter that is shown is read; one that is always there cannot be missing."""
+def test_challenge_parameters(state: State) -> None:
+    """Each parameter that is shown is read; one that is always present is required."""
     for each in challenge_parameters(state):
         without = {key: value for key, value in PARAMETERS[state].items() if key != each.name}
         raw = {**challenge(state), "ChallengeParameters": without}
@@ -158,7 +160,7 @@ def test_a_challenge(state: State) -> None:
 
 
 @pytest.mark.parametrize(("state", "kind"), PAIRS, ids=lambda each: getattr(each, "__name__", each))
-def test_a_sequence(state: State, kind: type[Response]) -> None:
+def test_sequence_diagrams(state: State, kind: type[Response]) -> None:
     """A sequence diagram shows exactly what the request always carries, and under which name."""
     *_, line = SequenceWriter({})._request(state, kind)
     shown = request_shape(state, kind)

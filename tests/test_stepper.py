@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 from joserfc.jwk import RSAKey
-from jupyter_page import Page, wires
+from jupyter_page import Page, recording_comms
 
 from authfsm import Code, PoolSettings, State, UserSrpAuth
 from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, Triggers
 from authfsm.notebook import Stepper
 from authfsm.notebook.recording import MAX_STEPS
-from authfsm.notebook.view import StepperView
+from authfsm.notebook.stepper import StepperWidget
 from authfsm.protocol.errors import BadField, InvalidOperation, WrongResponse
 
 PASSWORD = "Correct-Horse-1"
@@ -27,9 +27,9 @@ PHONE = "+15555550143"
 @pytest.fixture(autouse=True)
 def listened() -> Iterator[None]:
     """Every widget speaks over a wire that keeps what it says, and is closed at the end."""
-    with wires():
+    with recording_comms():
         yield
-        StepperView.close_all()
+        StepperWidget.close_all()
 
 
 @pytest.fixture
@@ -55,30 +55,30 @@ def test_a_sign_in_is_clicked_through(pool: LocalPool) -> None:
     page = Page(Stepper(pool, "ada", PASSWORD))
 
     def seen() -> tuple[Any, ...]:
-        scene = page.scene
-        on = "".join(name[0] for name, each in scene["buttons"].items() if each["on"])
-        return scene["state"], scene["steps"], on, page.forms, bool(scene["refused"])
+        view = page.view
+        on = "".join(name[0] for name, each in view["buttons"].items() if each["enabled"])
+        return view["state"], view["steps"], on, page.forms, bool(view["refusal"])
 
     assert seen() == ("START", 0, "sr", [], False)
-    assert page.scene["buttons"]["back"]["why"] == "This is the beginning"
-    assert page.press("step") == {"settled": "step"}
+    assert page.view["buttons"]["back"]["hint"] == "This is the beginning"
+    assert page.press("step") == {"done": "step"}
     assert seen() == ("PASSWORD_VERIFIER", 1, "bsrr", [], False)
     page.press("run")
     assert seen() == ("SOFTWARE_TOKEN_MFA", 2, "br", ["code"], False)
-    assert page.scene["buttons"]["step"]["why"] == "A person is needed: answer below"
-    page.give("code", code="000000")
+    assert page.view["buttons"]["step"]["hint"] == "User input is required: answer below"
+    page.submit("code", code="000000")
     assert seen() == ("SOFTWARE_TOKEN_MFA", 3, "br", ["code"], True)
-    assert page.scene["refused"] == {
+    assert page.view["refusal"] == {
         "code": "CodeMismatchException",
-        "said": "Invalid code received for user",
+        "message": "Invalid code received for user",
         "advice": "Answer again: the session is still valid.",
         "fault": "user",
     }
     page.press("back")
     assert seen() == ("SOFTWARE_TOKEN_MFA", 2, "br", ["code"], False)
-    page.give("code", code=page.aside()["code"])
+    page.submit("code", code=page.debug_secrets()["code"])
     assert seen() == ("AUTHENTICATED", 3, "br", [], False)
-    assert page.scene["buttons"]["step"]["why"] == "The sign-in has ended"
+    assert page.view["buttons"]["step"]["hint"] == "The sign-in has ended"
     page.press("restart")
     assert seen() == ("START", 0, "sr", [], False)
 
@@ -86,58 +86,58 @@ def test_a_sign_in_is_clicked_through(pool: LocalPool) -> None:
 def test_the_picture_moves(pool: LocalPool) -> None:
     """Each step lights the line it took; back puts it out; states can be chosen; no id stands twice on a page."""
     page = Page(Stepper(pool, "ada", PASSWORD))
-    lit = [page.scene["picture"].count("var(--highlight)")]
+    lit = [page.view["picture"].count("var(--highlight)")]
 
     for button in ("step", "step", "back"):
         page.press(button)
-        lit.append(page.scene["picture"].count("var(--highlight)"))
+        lit.append(page.view["picture"].count("var(--highlight)"))
 
     assert lit[0] < lit[1] < lit[2]
     assert lit[3] == lit[1]
-    assert "2 · srp_claim" not in page.scene["picture"]
-    assert 'data-node="4" tabindex="0" role="button"' in page.scene["picture"]
-    assert " id=" not in page.scene["picture"]
+    assert "2 · srp_claim" not in page.view["picture"]
+    assert 'data-node="4" tabindex="0" role="button"' in page.view["picture"]
+    assert " id=" not in page.view["picture"]
 
 
 def test_what_a_state_is_can_be_asked(pool: LocalPool) -> None:
     """By a click on it; and a place that is not there is no answer but an error on the page."""
     page = Page(Stepper(pool, "ada", PASSWORD))
 
-    told = page.says({"do": "about", "place": 4})
-    assert told["settled"] == "about"
+    told = page.send({"do": "about", "node": 4})
+    assert told["done"] == "about"
     assert "<code>PASSWORD_VERIFIER</code>" in told["about"]
     assert "SECRET_BLOCK" in told["about"]
-    assert "wrong" in page.says({"do": "about", "place": 4000})
+    assert "error" in page.send({"do": "about", "node": 4000})
 
 
 def test_the_panels(pool: LocalPool) -> None:
     """The request about to be sent, what went and came, the history, and each way on with what it depends on."""
     page = Page(Stepper(pool, "ada", PASSWORD))
-    panels = page.scene["panels"]
+    panels = page.view["panels"]
     assert "about to be sent" in panels["wire"]
     assert "USER_SRP_AUTH" in panels["wire"]
     assert "user_srp_auth" in panels["what_if"]
     assert "admin_" not in panels["what_if"]
 
     page.press("run")
-    panels = page.scene["panels"]
+    panels = page.view["panels"]
     assert "sent with your answer" in panels["wire"]
     assert "SOFTWARE_TOKEN_MFA_CODE&quot;: &quot;••••••" in panels["wire"]
     assert "PASSWORD_CLAIM_SIGNATURE&quot;: &quot;••••••" in panels["wire"]
     assert panels["history"].count("<tr>") == 3
     assert "LambdaConfig has no DefineAuthChallenge" in panels["what_if"]
 
-    page.give("code", code="000000")
-    assert "CodeMismatchException" in page.scene["panels"]["history"]
+    page.submit("code", code="000000")
+    assert "CodeMismatchException" in page.view["panels"]["history"]
 
 
 def test_srp_is_shown_to_whoever_asks(pool: LocalPool) -> None:
     """While a proof is due, shortened, by the papers' names; as a message, and never as state."""
     page = Page(Stepper(pool, "ada", PASSWORD))
-    assert "while a proof is due" in page.says({"do": "srp"})["srp"]
+    assert "while a proof is due" in page.send({"do": "srp"})["srp"]
     page.press("step")
 
-    told = page.says({"do": "srp"})["srp"]
+    told = page.send({"do": "srp"})["srp"]
 
     for name in ("a", "A", "s", "B", "x", "u", "S", "K"):
         assert f"<var>{name}</var>" in told
@@ -152,19 +152,19 @@ def test_nothing_secret_is_ever_saved(pools: Any) -> None:
     stepper = Stepper(pool, "ada", PASSWORD)
     page = Page(stepper)
     page.press("run")
-    page.give("new_password", password="Analytical-Engine-1843", name="Ada")
-    assert page.scene["state"] == "MFA_SETUP"
-    page.give("associate_software_token")
-    told = page.aside()
-    assert told["picture"].startswith("<svg")
-    page.give("verify_software_token", code="000000", name="")
-    page.give("verify_software_token", code=told["code"], name="phone")
-    held = stepper.tape.flow.challenge
+    page.submit("new_password", password="Analytical-Engine-1843", name="Ada")
+    assert page.view["state"] == "MFA_SETUP"
+    page.submit("associate_software_token")
+    told = page.debug_secrets()
+    assert told["qr_code"].startswith("<svg")
+    page.submit("verify_software_token", code="000000", name="")
+    page.submit("verify_software_token", code=told["code"], name="phone")
+    held = stepper.recording.flow.challenge
     assert held is not None
     assert held.session is not None
     session = held.session.reveal()
-    page.give("complete_mfa_setup")
-    tokens = stepper.tape.flow.tokens
+    page.submit("complete_mfa_setup")
+    tokens = stepper.recording.flow.tokens
     assert tokens is not None
     assert tokens.id_token is not None
     assert tokens.refresh_token is not None
@@ -179,7 +179,7 @@ def test_nothing_secret_is_ever_saved(pools: Any) -> None:
         "id": tokens.id_token.reveal()[-60:],
         "refresh": tokens.refresh_token.reveal()[:40],
     }
-    assert len(page.wire.state) > 5
+    assert len(page.comm.states) > 5
     assert [name for name, secret in secrets.items() if secret in page.saved] == []
     bundle = str(stepper._repr_mimebundle_())
     assert [name for name, secret in secrets.items() if secret in bundle + repr(stepper)] == []
@@ -192,19 +192,19 @@ def test_the_temporary_password_and_the_attributes(pools: Any) -> None:
     page = Page(Stepper(pool, "ada", PASSWORD))
     page.press("run")
 
-    [form] = page.scene["forms"]
+    [form] = page.view["forms"]
     assert [(each["name"], each["kind"]) for each in form["fields"]] == [
         ("password", "secret"),
         ("name", "text"),
         ("email", "text"),
     ]
-    told = page.give("new_password", password="", name="Ada", email="a@example.com")
-    assert told["wrong"] == "NewPassword.password must not be empty"
-    assert page.scene["steps"] == 2
-    page.give("new_password", password="short", name="Ada", email="ada@example.com")
-    assert page.scene["refused"]["code"] == "InvalidPasswordException"
-    page.give("new_password", password="Engine-1843-x", name="Ada", email="a@example.com")
-    assert page.scene["state"] == "AUTHENTICATED"
+    told = page.submit("new_password", password="", name="Ada", email="a@example.com")
+    assert told["error"] == "NewPassword.password must not be empty"
+    assert page.view["steps"] == 2
+    page.submit("new_password", password="short", name="Ada", email="ada@example.com")
+    assert page.view["refusal"]["code"] == "InvalidPasswordException"
+    page.submit("new_password", password="Engine-1843-x", name="Ada", email="a@example.com")
+    assert page.view["state"] == "AUTHENTICATED"
 
 
 def test_a_choice_among_second_factors(pools: Any) -> None:
@@ -219,17 +219,17 @@ def test_a_choice_among_second_factors(pools: Any) -> None:
     )
     page = Page(Stepper(pool, "ada", PASSWORD))
     page.press("run")
-    [form] = page.scene["forms"]
+    [form] = page.view["forms"]
     assert {value for value, _ in form["fields"][0]["choices"]} == {"SMS_MFA", "SOFTWARE_TOKEN_MFA"}
 
-    page.give("select", answer="SMS_MFA")
+    page.submit("select", answer="SMS_MFA")
 
-    assert page.scene["state"] == "SMS_MFA"
-    assert "0143" in page.scene["forms"][0]["says"]
-    told = page.aside()
-    assert told["says"] == f"The pool would have sent, to {PHONE}:"
-    page.give("code", code=f" {told['code']} ")
-    assert page.scene["state"] == "AUTHENTICATED"
+    assert page.view["state"] == "SMS_MFA"
+    assert "0143" in page.view["forms"][0]["explanation"]
+    told = page.debug_secrets()
+    assert told["explanation"] == f"The pool would have sent this code to {PHONE}:"
+    page.submit("code", code=f" {told['code']} ")
+    assert page.view["state"] == "AUTHENTICATED"
 
 
 def test_a_choice_among_first_factors(pools: Any) -> None:
@@ -238,28 +238,28 @@ def test_a_choice_among_first_factors(pools: Any) -> None:
     pool.add_user("ada", PASSWORD, email="ada@example.com", phone_number=PHONE)
     page = Page(Stepper(pool, "ada", flow="USER_AUTH"))
     page.press("run")
-    assert page.scene["state"] == "SELECT_CHALLENGE"
+    assert page.view["state"] == "SELECT_CHALLENGE"
     assert page.forms == ["select", "password", "srp_a"]
 
-    page.give("select", answer="EMAIL_OTP")
-    assert page.scene["state"] == "EMAIL_OTP"
+    page.submit("select", answer="EMAIL_OTP")
+    assert page.view["state"] == "EMAIL_OTP"
     assert page.forms[:2] == ["code", "select"]
-    assert "EMAIL_OTP" not in dict(page.scene["forms"][1]["fields"][0]["choices"])
-    page.give("code", code=page.aside()["code"])
-    assert page.scene["state"] == "AUTHENTICATED"
+    assert "EMAIL_OTP" not in dict(page.view["forms"][1]["fields"][0]["choices"])
+    page.submit("code", code=page.debug_secrets()["code"])
+    assert page.view["state"] == "AUTHENTICATED"
 
     page.press("restart")
     page.press("run")
-    page.give("srp_a", password=PASSWORD)
-    assert page.scene["state"] == "PASSWORD_VERIFIER"
+    page.submit("srp_a", password=PASSWORD)
+    assert page.view["state"] == "PASSWORD_VERIFIER"
     page.press("run")
-    assert page.scene["state"] == "AUTHENTICATED"
+    assert page.view["state"] == "AUTHENTICATED"
 
     page.press("restart")
     page.press("run")
-    assert "wrong" in page.give("srp_a", password="")
-    page.give("password", password=PASSWORD)
-    assert page.scene["state"] == "AUTHENTICATED"
+    assert "error" in page.submit("srp_a", password="")
+    page.submit("password", password=PASSWORD)
+    assert page.view["state"] == "AUTHENTICATED"
     assert PASSWORD not in page.saved
 
 
@@ -300,19 +300,19 @@ def test_a_riddle(pools: Any) -> None:
     assert [
         "riddle",
         "<b>Up</b>, but never down, whatever you do, and whoever you are: what is it?",
-    ] in page.scene["facts"]
+    ] in page.view["facts"]
 
-    assert "&lt;b&gt;Up" in page.scene["panels"]["wire"]
-    assert "<b>Up" not in page.scene["panels"]["wire"]
-    panel = page.scene["panels"]["what_if"]
+    assert "&lt;b&gt;Up" in page.view["panels"]["wire"]
+    assert "<b>Up" not in page.view["panels"]["wire"]
+    panel = page.view["panels"]["what_if"]
     assert "DefineAuthChallenge.issueTokens=true" in panel
     assert "no DefineAuthChallenge" not in panel
 
-    page.give("answer", answer="a-balloon")
-    assert page.scene["state"] == "CUSTOM_CHALLENGE"
-    page.give("answer", answer="age")
+    page.submit("answer", answer="a-balloon")
+    assert page.view["state"] == "CUSTOM_CHALLENGE"
+    page.submit("answer", answer="age")
 
-    assert page.scene["state"] == "AUTHENTICATED"
+    assert page.view["state"] == "AUTHENTICATED"
     assert "a-balloon" not in page.saved
 
 
@@ -331,11 +331,11 @@ def test_a_remembered_device_walks_by_itself(pools: Any) -> None:
     page = Page(stepper)
 
     states = []
-    while page.scene["buttons"]["step"]["on"]:
+    while page.view["buttons"]["step"]["enabled"]:
         page.press("step")
-        states.append(page.scene["state"])
+        states.append(page.view["state"])
         if states[-1] == "DEVICE_PASSWORD_VERIFIER":
-            assert "<var>x</var>" in page.says({"do": "srp"})["srp"]
+            assert "<var>x</var>" in page.send({"do": "srp"})["srp"]
 
     assert states == [
         "PASSWORD_VERIFIER",
@@ -353,58 +353,58 @@ def test_other_flows_run_to_their_end(pools: Any, flow: str) -> None:
     pool = pools()
     pool.add_user("ada", PASSWORD)
     page = Page(Stepper(pool, "ada", PASSWORD, flow=flow))
-    assert page.scene["picture"]
+    assert page.view["picture"]
 
     page.press("run")
 
-    assert page.scene["state"] == "AUTHENTICATED"
+    assert page.view["state"] == "AUTHENTICATED"
     assert PASSWORD not in page.saved
 
 
 def test_the_end_of_an_attempt(pool: LocalPool) -> None:
     """A wrong password ends it: the action is said, nothing can be stepped, back and restart can."""
-    page = Page(Stepper(pool, "ada", "wrong"))
+    page = Page(Stepper(pool, "ada", "error"))
 
     page.press("run")
 
-    assert page.scene["state"] == "FAILED"
-    assert page.scene["refused"]["advice"] == "Start the sign-in again from the beginning."
-    assert {name: each["on"] for name, each in page.scene["buttons"].items()} == {
+    assert page.view["state"] == "FAILED"
+    assert page.view["refusal"]["advice"] == "Start the sign-in again from the beginning."
+    assert {name: each["enabled"] for name, each in page.view["buttons"].items()} == {
         "back": True,
         "step": False,
         "run": False,
         "restart": True,
     }
-    assert "It ends here" in page.scene["panels"]["what_if"]
+    assert "The sign-in has ended" in page.view["panels"]["what_if"]
 
 
 def test_a_real_pool_says_that_it_does_not_go_back(pool: LocalPool) -> None:
     """The button says why; what the settings leave open is told as unknown, or known where they are given."""
     page = Page(Stepper(pool.cognito(), "ada", PASSWORD))
     page.press("run")
-    back = page.scene["buttons"]["back"]
-    assert back["on"] is False
-    assert back["why"].startswith("A real pool does not go back")
-    assert "settings are not known" in page.scene["panels"]["what_if"]
-    assert page.scene["aside"] is False
-    assert "real pool" in page.says({"do": "back"})["wrong"]
-    assert page.scene["steps"] == 2
+    back = page.view["buttons"]["back"]
+    assert back["enabled"] is False
+    assert back["hint"].startswith("A real pool cannot take back")
+    assert "settings are not known" in page.view["panels"]["what_if"]
+    assert page.view["has_debug_secrets"] is False
+    assert "real pool" in page.send({"do": "back"})["error"]
+    assert page.view["steps"] == 2
 
     settings = PoolSettings.describe(pool.client(), pool.pool_id, pool.client_id)
     page = Page(Stepper(pool.cognito(), "ada", PASSWORD, settings=settings))
-    assert "own settings" in page.scene["panels"]["what_if"]
+    assert "own settings" in page.view["panels"]["what_if"]
 
 
 @pytest.mark.parametrize(
     "message",
-    [None, 7, {}, {"do": "fly"}, {"do": "about", "place": "4"}, {"do": "give"}, {"do": "give", "trigger": "x", "values": {}}],
+    [None, 7, {}, {"do": "fly"}, {"do": "about", "node": "4"}, {"do": "answer"}, {"do": "answer", "trigger": "x", "values": {}}],
 )  # fmt: skip
 def test_what_a_page_cannot_say_is_said_back_to_it(pool: LocalPool, message: Any) -> None:
     """An error on the page, and nothing changes."""
     page = Page(Stepper(pool, "ada", PASSWORD))
 
-    assert "wrong" in page.says(message)
-    assert page.scene["steps"] == 0
+    assert "error" in page.send(message)
+    assert page.view["steps"] == 0
 
 
 def test_whatever_goes_wrong_is_said_on_the_page(pool: LocalPool) -> None:
@@ -418,10 +418,10 @@ def test_whatever_goes_wrong_is_said_on_the_page(pool: LocalPool) -> None:
     cognito.client.meta.events.register("provide-client-params.cognito-idp", breaks)
     told = page.press("step")
 
-    assert told == {"wrong": "ZeroDivisionError: the floor gave way", "settled": "step"}
+    assert told == {"error": "ZeroDivisionError: the floor gave way", "done": "step"}
     cognito.client.meta.events.unregister("provide-client-params.cognito-idp", breaks)
     page.press("step")
-    assert page.scene["state"] == "PASSWORD_VERIFIER"
+    assert page.view["state"] == "PASSWORD_VERIFIER"
 
 
 def test_an_interrupted_kernel_lets_the_page_go_on(pool: LocalPool) -> None:
@@ -437,9 +437,9 @@ def test_an_interrupted_kernel_lets_the_page_go_on(pool: LocalPool) -> None:
         page.press("step")
     cognito.client.meta.events.unregister("provide-client-params.cognito-idp", interrupts)
 
-    assert page.wire.told == [{"wrong": "interrupted", "settled": "step"}]
+    assert page.comm.messages == [{"error": "interrupted", "done": "step"}]
     page.press("run")
-    assert page.scene["state"] == "SOFTWARE_TOKEN_MFA"
+    assert page.view["state"] == "SOFTWARE_TOKEN_MFA"
 
 
 def test_from_code_it_moves_as_from_the_page(pool: LocalPool) -> None:
@@ -449,7 +449,7 @@ def test_from_code_it_moves_as_from_the_page(pool: LocalPool) -> None:
     first = stepper.step()
     assert (first.state, first.error) == (State.PASSWORD_VERIFIER, None)
     assert stepper.run().state is State.SOFTWARE_TOKEN_MFA
-    with pytest.raises(InvalidOperation, match="needs a person"):
+    with pytest.raises(InvalidOperation, match="requires user input"):
         stepper.step()
     refused = stepper.answer(Code("000000"))
     assert refused.error is not None
@@ -458,12 +458,12 @@ def test_from_code_it_moves_as_from_the_page(pool: LocalPool) -> None:
     assert stepper.state is State.SOFTWARE_TOKEN_MFA
     with pytest.raises(WrongResponse):
         stepper.answer(UserSrpAuth("ada", "ff"))
-    last = stepper.answer(Code(Page(stepper).aside()["code"]))
+    last = stepper.answer(Code(Page(stepper).debug_secrets()["code"]))
     assert len(stepper.history) == len(last.history) == 3
     shown = last._repr_mimebundle_()
     assert list(shown) == ["image/svg+xml", "text/plain"]
     assert shown["text/plain"] == (
-        "ada by USER_SRP_AUTH: AUTHENTICATED after 3 steps. The tokens are here."
+        "ada by USER_SRP_AUTH: AUTHENTICATED after 3 steps. The sign-in is complete: the tokens have arrived."
     )
     assert "4a3a00" in shown["image/svg+xml"]
     assert first._repr_mimebundle_()["image/svg+xml"] != shown["image/svg+xml"]
@@ -490,16 +490,16 @@ def test_two_steppers_know_nothing_of_each_other(pool: LocalPool) -> None:
     """On one pool, and on one driver's client: each hears its own requests alone."""
     one, other = Page(Stepper(pool, "ada", PASSWORD)), Page(Stepper(pool, "ada", PASSWORD))
     one.press("run")
-    assert (one.scene["steps"], other.scene["steps"]) == (2, 0)
+    assert (one.view["steps"], other.view["steps"]) == (2, 0)
     other.press("step")
-    assert (one.scene["steps"], other.scene["steps"]) == (2, 1)
+    assert (one.view["steps"], other.view["steps"]) == (2, 1)
 
     cognito = pool.cognito()
     left, right = Page(Stepper(cognito, "ada", PASSWORD)), Page(Stepper(cognito, "ada", PASSWORD))
     left.press("run")
     right.press("step")
-    assert [len(each.exchanges) for each in left.stepper.tape.frames] == [1, 1]
-    assert [len(each.exchanges) for each in right.stepper.tape.frames] == [1]
+    assert [len(each.exchanges) for each in left.stepper.recording.steps] == [1, 1]
+    assert [len(each.exchanges) for each in right.stepper.recording.steps] == [1]
 
 
 def test_stepping_on_takes_no_more_memory(pools: Any) -> None:
@@ -513,14 +513,14 @@ def test_stepping_on_takes_no_more_memory(pools: Any) -> None:
     for _ in range(3):
         for _ in range(20):
             stepper.back()
-            page.give("answer", answer="no") if page.forms else page.press("run")
+            page.submit("answer", answer="no") if page.forms else page.press("run")
         gc.collect()
-        sizes.append(len(page.scene["panels"]["wire"]))
+        sizes.append(len(page.view["panels"]["wire"]))
         counts.append(len(gc.get_objects()))
 
     assert sizes[0] == sizes[1] == sizes[2]
     assert counts[2] - counts[1] < 500
-    assert stepper.tape.frames.maxlen == MAX_STEPS
+    assert stepper.recording.steps.maxlen == MAX_STEPS
 
 
 def test_a_source_that_is_none(pool: LocalPool) -> None:

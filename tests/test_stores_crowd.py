@@ -17,7 +17,7 @@ from typing import Any
 import workers
 from attrs import define, field
 from redis_server import RedisServer, redis_server
-from serving import PASSWORD, PATIENCE, Process, process, until
+from serving import PASSWORD, TIMEOUT, ServerProcess, serve_in_process, wait_until
 
 from authfsm.core.sealing import new_key
 
@@ -66,7 +66,7 @@ class Site:
     """
 
     redis: Any
-    pool: Process
+    pool: ServerProcess
     people: list[Person]
     counts: Counter[str] = field(factory=Counter)
     under_way: dict[int, tuple[Person, dict[str, Any]]] = field(factory=dict)
@@ -145,7 +145,7 @@ class Site:
 
 
 @contextmanager
-def worker(name: str, server: RedisServer, pool: Process, key: str) -> Iterator[Any]:
+def worker(name: str, server: RedisServer, pool: ServerProcess, key: str) -> Iterator[Any]:
     """A worker, until the end of the block."""
     running = subprocess.Popen(
         [sys.executable, workers.__file__, name, str(THREADS)],
@@ -160,7 +160,7 @@ def worker(name: str, server: RedisServer, pool: Process, key: str) -> Iterator[
         yield running
     finally:
         running.kill()
-        running.wait(PATIENCE)
+        running.wait(TIMEOUT)
 
 
 def kill_in_the_middle(site: Site, name: str, running: Any) -> int:
@@ -177,9 +177,9 @@ def kill_in_the_middle(site: Site, name: str, running: Any) -> int:
         running.send_signal(signal.SIGCONT)
         return False
 
-    until(caught, "a worker with its hands full")
+    wait_until(caught, "a worker with its hands full")
     running.send_signal(signal.SIGKILL)
-    assert running.wait(PATIENCE) == -signal.SIGKILL
+    assert running.wait(TIMEOUT) == -signal.SIGKILL
     return site.breaks(name)
 
 
@@ -204,7 +204,7 @@ def test_a_thousand_sign_ins_and_a_dead_worker(tmp_path: Path, capfd: Any) -> No
     with (
         redis_server(tmp_path) as server,
         server.client(decode_responses=True) as client,
-        process(tmp_path, config) as pool,
+        serve_in_process(tmp_path, config) as pool,
         worker("one", server, pool, key) as doomed,
         worker("two", server, pool, key),
     ):

@@ -11,7 +11,7 @@ import pytest
 from botocore.awsrequest import AWSResponse, HTTPHeaders
 from botocore.exceptions import EndpointConnectionError
 from joserfc.jwk import RSAKey
-from serving import here
+from serving import serve_in_thread
 
 from authfsm.base.secret import Secret
 from authfsm.core.enrolment import Enrolment
@@ -371,7 +371,7 @@ def test_nothing_secret_is_shown(pool_of: PoolOf) -> None:
 def test_over_http() -> None:
     """The same through a server, by a client with an endpoint of its own."""
     users = [{"username": "ada", "password": PASSWORD}]
-    with here(mfa="OPTIONAL", users=users) as web:
+    with serve_in_thread(mfa="OPTIONAL", users=users) as web:
         client = web.boto()
         _, _, reply = web.password("ada", PASSWORD)
         token = reply["AuthenticationResult"]["AccessToken"]

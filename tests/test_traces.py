@@ -1,4 +1,4 @@
-"""Trails against the table: every planted error is found and nothing else, by DuckDB and by Spark alike."""
+"""Logs checked against the protocol: exactly the planted errors are found, by DuckDB and by Spark."""
 
 from __future__ import annotations
 
@@ -11,9 +11,17 @@ from typing import Any
 
 import pytest
 import sqlglot
+from cloudtrail_logs import (
+    COMMON,
+    PLANTS,
+    Conversation,
+    conversation,
+    conversations,
+    planted,
+    write,
+)
 from conftest import lacking
 from joserfc.jwk import RSAKey
-from trails import PLANTS, USUAL, Conversation, conversation, conversations, planted, write
 
 from authfsm.protocol.states import State
 from authfsm.protocol.table import TRANSITIONS
@@ -39,58 +47,58 @@ EVENTS = 20_000
 
 
 @pytest.fixture(scope="module")
-def said(signing_key: RSAKey) -> tuple[Conversation, ...]:
-    """Every scenario's conversation."""
+def all_conversations(signing_key: RSAKey) -> tuple[Conversation, ...]:
+    """Return the conversation of every scenario."""
     return conversations(signing_key)
 
 
 @pytest.fixture(scope="module")
-def usual(signing_key: RSAKey) -> dict[str, Conversation]:
-    """The everyday ones."""
-    return {name: conversation(scenario, signing_key) for name, (_, scenario) in USUAL.items()}
+def common(signing_key: RSAKey) -> dict[str, Conversation]:
+    """Return the conversations of common sign-ins by name."""
+    return {name: conversation(scenario, signing_key) for name, (_, scenario) in COMMON.items()}
 
 
 @pytest.fixture(scope="module")
-def trail(
-    said: tuple[Conversation, ...],
-    usual: dict[str, Conversation],
+def log(
+    all_conversations: tuple[Conversation, ...],
+    common: dict[str, Conversation],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Any]:
-    """A trail with every error planted twenty times, and what was planted."""
-    path = tmp_path_factory.mktemp("trail") / "trail.jsonl"
-    made = write(path, said, usual, events=EVENTS, plants=20)
-    with Opened(path) as opened:
-        yield made, opened
+    """Return a log with every error planted twenty times, and the opened log."""
+    path = tmp_path_factory.mktemp("log") / "log.jsonl"
+    written = write(path, all_conversations, common, events=EVENTS, plants=20)
+    with Opened(path) as files:
+        yield written, files
 
 
 # ---- the table as a log sees it ---------------------------------------------------------------------------
 
 
-def test_a_log_of_steps_sees_the_table() -> None:
-    """By responses the relation has every arrow of the table, between the very states, and no other."""
-    seen = {
+def test_recorded_steps_show_every_transition() -> None:
+    """By responses, the relation has exactly the transitions of the table."""
+    shown = {
         (state_of(each.source), kind, state_of(each.dest))
         for each, (kind,) in recorded_transitions().items()
     }
 
     # A refusal that keeps the state leads nowhere that a log shows.
-    assert seen == {arrow[:3] for arrow in TRANSITIONS if arrow.kind not in REFUSAL_LOOPS}
+    assert shown == {arrow[:3] for arrow in TRANSITIONS if arrow.kind not in REFUSAL_LOOPS}
 
 
-def test_cloudtrail_sees_the_table() -> None:
-    """By names every arrow is there too, under one of the names that its request bears."""
-    seen = {
+def test_cloudtrail_shows_every_transition() -> None:
+    """By names, the relation has exactly the transitions of the table, under a name that the request has."""
+    shown = {
         (state_of(each.source), kind, state_of(each.dest))
         for each, kinds in cloudtrail_transitions().items()
         for kind in kinds
     }
 
     # A refusal that keeps the state leads nowhere that a log shows.
-    assert seen == {arrow[:3] for arrow in TRANSITIONS if arrow.kind not in REFUSAL_LOOPS}
+    assert shown == {arrow[:3] for arrow in TRANSITIONS if arrow.kind not in REFUSAL_LOOPS}
 
 
-def test_set_up_has_its_order() -> None:
-    """MFA_SETUP leads to tokens only once an app is verified."""
+def test_mfa_setup_needs_a_verified_app() -> None:
+    """MFA_SETUP leads to tokens only after an app is verified."""
     arrows = cloudtrail_transitions()
 
     assert LoggedTransition("MFA_SETUP", "MFA_SETUP", "AUTHENTICATED") not in arrows
@@ -104,8 +112,8 @@ def test_set_up_has_its_order() -> None:
     )
 
 
-def test_a_second_factor_is_not_left_for_a_first() -> None:
-    """An e-mailed code can be left for another factor where it is the first, or may be."""
+def test_only_a_first_factor_can_be_exchanged_for_another() -> None:
+    """SELECT_CHALLENGE is accepted at EMAIL_OTP only where it is, or may be, a first factor."""
     leaves = {
         each.source
         for each in cloudtrail_transitions()
@@ -115,8 +123,8 @@ def test_a_second_factor_is_not_left_for_a_first() -> None:
     assert leaves == {"EMAIL_OTP", "EMAIL_OTP (first factor)"}
 
 
-def test_what_is_forgotten_is_not_held_against_anybody() -> None:
-    """An arrow any part of which is not known is in the with_unknown_parts relation; one that is on no table is not."""
+def test_transitions_with_unknown_parts_are_known() -> None:
+    """A transition with any part unknown is in the relation, unless no transition matches it."""
     arrows = set(
         with_unknown_parts([LoggedTransition("START", "USER_SRP_AUTH", "PASSWORD_VERIFIER")])
     )
@@ -131,28 +139,28 @@ def test_what_is_forgotten_is_not_held_against_anybody() -> None:
 # ---- every planted error, and nothing else ------------------------------------------------------------------
 
 
-def test_every_planted_error_is_found_and_nothing_else(trail: Any) -> None:
-    """The illegal steps of the trail are the planted ones, by their ids; not one verdict is in doubt."""
-    made, opened = trail
-    funnel = opened.funnel(limit=10_000)
+def test_every_planted_error_is_found_and_nothing_else(log: Any) -> None:
+    """The illegal steps are exactly the planted ones, and no verdict is unknown or ambiguous."""
+    written, files = log
+    funnel = files.funnel(limit=10_000)
 
-    assert {each.id for each in funnel.illegal} == set(made.planted)
-    assert funnel.illegal_count == len(made.planted) == 20 * len(PLANTS)
+    assert {each.id for each in funnel.illegal} == set(written.planted)
+    assert funnel.illegal_count == len(written.planted) == 20 * len(PLANTS)
     assert (funnel.count(Verdict.UNKNOWN), funnel.count(Verdict.AMBIGUOUS)) == (0, 0)
-    assert funnel.sign_ins == sum(funnel.ends.values()) == made.sign_ins
-    assert opened.load().complete
-    assert opened.load().events + opened.load().others == made.events
-    assert funnel.steps + funnel.repeated == opened.load().events
+    assert funnel.sign_ins == sum(funnel.ends.values()) == written.sign_ins
+    assert files.load().complete
+    assert files.load().events + files.load().others == written.events
+    assert funnel.steps + funnel.repeated == files.load().events
 
 
-def test_the_replay_says_the_same_step_by_step(trail: Any) -> None:
-    """Replayed one by one the steps come to what the query sums up, and each illegal one says what was allowed."""
-    made, opened = trail
-    funnel = opened.funnel(limit=10_000)
+def test_the_replayed_steps_match_the_funnel(log: Any) -> None:
+    """The counts of the replayed steps are those of the funnel, and each illegal step says what is allowed."""
+    written, files = log
+    funnel = files.funnel(limit=10_000)
     steps: Counter[tuple[str, ...]] = Counter()
     wrong: dict[str, CheckedStep] = {}
     left = 0
-    for each in opened.replay():
+    for each in files.replay():
         steps[each.source, each.symbol, each.dest, str(each.verdict)] += 1
         left += each.unfinished
         if each.verdict is Verdict.ILLEGAL:
@@ -163,8 +171,8 @@ def test_the_replay_says_the_same_step_by_step(trail: Any) -> None:
         for each in funnel.transitions
     }
     assert left == funnel.unfinished
-    assert set(wrong) == set(made.planted)
-    whys = {made.planted[each.id]: each.why for each in wrong.values()}
+    assert set(wrong) == set(written.planted)
+    whys = {written.planted[each.id]: each.why for each in wrong.values()}
     assert (
         whys["the password never proved"]
         == "PASSWORD_VERIFIER takes PASSWORD_VERIFIER; not SMS_MFA"
@@ -178,18 +186,18 @@ def test_the_replay_says_the_same_step_by_step(trail: Any) -> None:
     )
 
 
-def test_the_replay_gives_what_is_asked_for(trail: Any) -> None:
-    """Only steps with one of the verdicts that are named."""
-    made, opened = trail
+def test_the_replay_can_be_limited_to_verdicts(log: Any) -> None:
+    """`replay` with verdicts yields only steps with one of them."""
+    written, files = log
 
-    assert {each.id for each in opened.replay(Verdict.ILLEGAL)} == set(made.planted)
-    assert list(opened.replay(Verdict.UNKNOWN, Verdict.AMBIGUOUS)) == []
+    assert {each.id for each in files.replay(Verdict.ILLEGAL)} == set(written.planted)
+    assert list(files.replay(Verdict.UNKNOWN, Verdict.AMBIGUOUS)) == []
 
 
-def test_shares_and_waits(trail: Any) -> None:
-    """What leaves a place adds up to all of it; a person takes longer than a program."""
-    _, opened = trail
-    funnel = opened.funnel()
+def test_shares_and_durations(log: Any) -> None:
+    """The shares of each node add up to 1; people take longer than programs."""
+    _, files = log
+    funnel = files.funnel()
     shares: Counter[str] = Counter()
     for each in funnel.transitions:
         shares[each.source] += each.share
@@ -200,10 +208,10 @@ def test_shares_and_waits(trail: Any) -> None:
     assert 2 <= waits["SMS_MFA"].median <= waits["SMS_MFA"].p95 <= 41
 
 
-def test_traffic_on_the_diagram(trail: Any) -> None:
-    """The picture bears how often each line was taken, and says where sign-ins ended."""
-    _, opened = trail
-    funnel = opened.funnel()
+def test_traffic_on_the_diagram(log: Any) -> None:
+    """The diagram shows how often each edge was taken, and where sign-ins ended."""
+    _, files = log
+    funnel = files.funnel()
     drawn = funnel.diagram()
     model = drawn.model
     times = next(
@@ -246,15 +254,15 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 @pytest.mark.filterwarnings(
     "ignore::FutureWarning:pyspark", "ignore::ResourceWarning", "ignore::DeprecationWarning:pyspark"
 )
-def test_spark_says_the_same(trail: Any, spark: Any) -> None:
-    """The same query in Spark's words, over the same file, gives the same funnel to the last figure."""
-    made, opened = trail
+def test_spark_gives_the_same_result(log: Any, spark: Any) -> None:
+    """The query in Spark's dialect over the same file gives the same funnel."""
+    written, files = log
     schema = ", ".join(f"{name} STRING" for name in COLUMNS)
-    spark.read.schema(schema).json(str(made.path)).createOrReplaceTempView("cloudtrail_logs")
+    spark.read.schema(schema).json(str(written.path)).createOrReplaceTempView("cloudtrail_logs")
     rows = spark.sql(sql("spark", "cloudtrail_logs")).collect()
-    theirs = funnel_from_rows((row.asDict() for row in rows), opened.load(), limit=10_000)
+    theirs = funnel_from_rows((row.asDict() for row in rows), files.load(), limit=10_000)
 
-    assert theirs == opened.funnel(limit=10_000)
+    assert theirs == files.funnel(limit=10_000)
 
 
 # ---- the query for others -----------------------------------------------------------------------------------
@@ -262,7 +270,7 @@ def test_spark_says_the_same(trail: Any, spark: Any) -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_the_query_is_one_statement_of_its_dialect(dialect: str) -> None:
-    """It parses again as what it is written for, reads the table that was named, and is short enough for Athena."""
+    """The query parses in its dialect, reads the named table, and is short enough for Athena."""
     written = sql(dialect, "logs.cloudtrail_logs")
     statements = sqlglot.parse(written, read=dialect)
     tables = {each.sql() for each in statements[0].find_all(sqlglot.exp.Table)}  # type: ignore[union-attr]  # there is one
@@ -273,8 +281,8 @@ def test_the_query_is_one_statement_of_its_dialect(dialect: str) -> None:
     assert len(written.encode()) < 262_144
 
 
-def test_an_engine_that_is_not_known() -> None:
-    """Another dialect is refused by name."""
+def test_an_unknown_dialect_is_an_error() -> None:
+    """The error names the dialect and the known ones."""
     with pytest.raises(UnknownDialect, match="one of duckdb, athena, spark, not 'oracle'"):
         sql("oracle")
 
@@ -284,12 +292,12 @@ def test_an_engine_that_is_not_known() -> None:
 
 @pytest.mark.parametrize("what", [what for what, *_ in PLANTS])
 def test_each_plant_is_illegal_in_one_event(
-    what: str, usual: dict[str, Conversation], tmp_path: Path
+    what: str, common: dict[str, Conversation], tmp_path: Path
 ) -> None:
-    """A planted error is one illegal step, the one that it is known by, and what follows it is legal."""
-    (told,) = (each for each in planted(usual) if each.name == what)
+    """A planted error is one illegal step, and the steps after it are legal."""
+    (dialogue,) = (each for each in planted(common) if each.name == what)
     texts = json.dumps(
-        [{**each, "eventID": f"id-{number}"} for number, each in enumerate(told.events)]
+        [{**each, "eventID": f"id-{number}"} for number, each in enumerate(dialogue.events)]
     )
     for slot, value in (
         ("@ADDRESS@", "198.18.0.1"),
@@ -303,19 +311,21 @@ def test_each_plant_is_illegal_in_one_event(
         each["eventTime"] = f"2026-03-01T10:00:{number * 3:02d}Z"
     path = tmp_path / "events.jsonl"
     path.write_text("".join(f"{json.dumps(each)}\n" for each in events), encoding="utf-8")
-    with TraceFiles(path) as opened:
-        verdicts = {each.id: each.verdict for each in opened.replay()}
+    with TraceFiles(path) as files:
+        verdicts = {each.id: each.verdict for each in files.replay()}
 
     assert [name for name, verdict in verdicts.items() if verdict is not Verdict.LEGAL] == [
-        f"id-{told.planted}"
+        f"id-{dialogue.planted}"
     ]
 
 
-def test_no_scenario_is_illegal(said: tuple[Conversation, ...], tmp_path: Path) -> None:
-    """Whatever the pool says in any scenario is legal, each scenario by itself, five seconds a step."""
+def test_no_scenario_is_illegal(
+    all_conversations: tuple[Conversation, ...], tmp_path: Path
+) -> None:
+    """Every scenario is legal by itself, with five seconds between its events."""
     lines = []
-    for number, told in enumerate(said):
-        for second, each in enumerate(told.events):
+    for number, dialogue in enumerate(all_conversations):
+        for second, each in enumerate(dialogue.events):
             text = (
                 json.dumps(each).replace("@SUB@", f"sub-{number}").replace("@ADDRESS@", f"{number}")
             )
@@ -324,9 +334,9 @@ def test_no_scenario_is_illegal(said: tuple[Conversation, ...], tmp_path: Path) 
             lines.append(json.dumps(told_event))
     path = tmp_path / "events.jsonl"
     path.write_text("\n".join(lines), encoding="utf-8")
-    with TraceFiles(path) as opened:
-        odd = [each for each in opened.replay() if each.verdict is not Verdict.LEGAL]
-        states = {state_of(each.dest) for each in opened.replay()}
+    with TraceFiles(path) as files:
+        not_legal = [each for each in files.replay() if each.verdict is not Verdict.LEGAL]
+        states = {state_of(each.dest) for each in files.replay()}
 
-    assert odd == []
+    assert not_legal == []
     assert states == set(State)

@@ -1,4 +1,4 @@
-"""What CloudTrail's events come to, event by event: what they tell, what they do not, and what is never guessed."""
+"""The steps of CloudTrail events: what they show, what stays unknown, and what is not guessed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from trails import TODAY
+from cloudtrail_logs import TODAY
 
 from authfsm.traces import TraceFiles, sql
 from authfsm.traces.cloudtrail import COLUMNS
@@ -23,9 +23,9 @@ NUMBER = iter(range(10**6))
 
 
 def event(
-    second: int, name: str, asked: Any = None, reply: Any = None, **more: Any
+    second: int, name: str, parameters: Any = None, reply: Any = None, **more: Any
 ) -> dict[str, Any]:
-    """An event at 10:00, so many seconds past it."""
+    """Return an event at so many seconds past 10:00."""
     sub = more.pop("sub", "5a1f0c9e")
     return {
         "eventID": f"event-{next(NUMBER)}",
@@ -34,7 +34,7 @@ def event(
         "eventName": name,
         "sourceIPAddress": "198.18.0.1",
         "userAgent": "agent",
-        "requestParameters": asked,
+        "requestParameters": parameters,
         "responseElements": reply,
         **({"additionalEventData": {"sub": sub}} if sub else {}),
         **more,
@@ -42,43 +42,41 @@ def event(
 
 
 def begins(second: int, reply: Any = None, **more: Any) -> dict[str, Any]:
-    """USER_SRP_AUTH."""
+    """Return an event of InitiateAuth with USER_SRP_AUTH."""
     return event(second, "InitiateAuth", SRP, reply or asks("PASSWORD_VERIFIER"), **more)
 
 
 def answers(second: int, name: str, reply: Any = None, **more: Any) -> dict[str, Any]:
-    """An answer to a challenge."""
-    asked = {
+    """Return an event that answers a challenge."""
+    parameters = {
         "challengeName": name,
         "clientId": "app",
         "session": TODAY,
         "challengeResponses": TODAY,
     }
-    return event(second, "RespondToAuthChallenge", asked, reply, **more)
+    return event(second, "RespondToAuthChallenge", parameters, reply, **more)
 
 
 def asks(name: str) -> dict[str, Any]:
-    """A reply that asks a challenge."""
+    """Return a reply with a challenge."""
     return {"challengeName": name, "challengeParameters": TODAY, "session": TODAY}
 
 
 def refuses(code: str, message: str) -> dict[str, str]:
-    """A refusal."""
+    """Return the members of a refusal."""
     return {"errorCode": code, "errorMessage": message}
 
 
 def replayed(tmp_path: Path, *events: dict[str, Any]) -> list[tuple[str, ...]]:
-    """The steps that events come to."""
+    """Return the steps of events."""
     path = tmp_path / "events.jsonl"
     path.write_text("".join(f"{json.dumps(each)}\n" for each in events), encoding="utf-8")
-    with TraceFiles(path) as opened:
-        return [
-            (each.source, each.symbol, each.dest, str(each.verdict)) for each in opened.replay()
-        ]
+    with TraceFiles(path) as files:
+        return [(each.source, each.symbol, each.dest, str(each.verdict)) for each in files.replay()]
 
 
 def test_an_srp_sign_in_within_one_second(tmp_path: Path) -> None:
-    """Events of one second are put in the protocol's order, whichever stands first."""
+    """Events of the same second are sorted in the order of the protocol."""
     steps = replayed(
         tmp_path,
         answers(0, "PASSWORD_VERIFIER", asks("SMS_MFA")),
@@ -94,7 +92,7 @@ def test_an_srp_sign_in_within_one_second(tmp_path: Path) -> None:
 
 
 def test_a_device_is_proved_within_one_second(tmp_path: Path) -> None:
-    """What programs say to each other takes no second: four steps, delivered backwards, are legal."""
+    """Programs take less than a second: four steps of one second, delivered in reverse, are legal."""
     steps = replayed(
         tmp_path,
         answers(0, "DEVICE_PASSWORD_VERIFIER", TOKENS),
@@ -112,8 +110,8 @@ def test_a_device_is_proved_within_one_second(tmp_path: Path) -> None:
     assert {step[3] for step in steps} == {"legal"}
 
 
-def test_an_order_that_cannot_be_known_is_ambiguous(tmp_path: Path) -> None:
-    """What would be illegal in the protocol's order, within one second, may have come in another."""
+def test_an_uncertain_order_is_ambiguous(tmp_path: Path) -> None:
+    """Within one second, events that are illegal in the order of the protocol may have come in another order."""
     steps = replayed(
         tmp_path,
         begins(0),
@@ -126,7 +124,7 @@ def test_an_order_that_cannot_be_known_is_ambiguous(tmp_path: Path) -> None:
 
 
 def test_a_wrong_code_is_answered_again(tmp_path: Path) -> None:
-    """The session survives CodeMismatchException and not NotAuthorizedException, as the actions have it."""
+    """The session survives CodeMismatchException but not NotAuthorizedException, as in the error policy."""
     wrong = refuses("CodeMismatchException", "Invalid code or auth state for the user.")
     late = refuses("NotAuthorizedException", "Invalid session for the user, session is expired.")
     steps = replayed(
@@ -145,8 +143,8 @@ def test_a_wrong_code_is_answered_again(tmp_path: Path) -> None:
     ]
 
 
-def test_both_redactions_say_nothing(tmp_path: Path) -> None:
-    """A redacted name is not known; what is not known is not illegal."""
+def test_both_redacted_values_are_unknown(tmp_path: Path) -> None:
+    """A redacted name is unknown, and an unknown step is not illegal."""
     for literal in ("HIDDEN_DUE_TO_SECURITY_REASONS", "HIDDEN_FOR_SECURITY_REASONS"):
         steps = replayed(
             tmp_path, begins(0, {"challengeName": literal}), answers(3, literal, asks(literal))
@@ -158,8 +156,8 @@ def test_both_redactions_say_nothing(tmp_path: Path) -> None:
         ]
 
 
-def test_a_redacted_result_is_tokens_all_the_same(tmp_path: Path) -> None:
-    """Where every leaf of the result is redacted, or is not there, that there is one tells enough."""
+def test_a_redacted_result_counts_as_tokens(tmp_path: Path) -> None:
+    """An AuthenticationResult counts as tokens even if all its values are redacted."""
     result = {"authenticationResult": {"accessToken": TODAY}}
 
     assert replayed(tmp_path, begins(0), answers(1, "PASSWORD_VERIFIER", result))[1] == (
@@ -168,7 +166,7 @@ def test_a_redacted_result_is_tokens_all_the_same(tmp_path: Path) -> None:
 
 
 def test_missing_keys(tmp_path: Path) -> None:
-    """Whatever is missing, nothing fails and nothing is illegal for that."""
+    """A missing member raises no error and makes no step illegal."""
     whole = [begins(0), answers(3, "PASSWORD_VERIFIER", TOKENS)]
     for key in ("eventID", "eventTime", "eventSource", "sourceIPAddress", "userAgent", "requestParameters",
                 "responseElements", "additionalEventData"):  # fmt: skip
@@ -179,7 +177,7 @@ def test_missing_keys(tmp_path: Path) -> None:
 
 
 def test_an_unknown_challenge_is_another_challenge(tmp_path: Path) -> None:
-    """A name that Cognito does not document is a Lambda's, and on the table where that may be; a flow is not known."""
+    """An undocumented challenge name counts as one from a Lambda trigger; an undocumented flow is unknown."""
     custom = {"authFlow": "CUSTOM_AUTH", "clientId": "app"}
     steps = replayed(
         tmp_path,
@@ -196,7 +194,7 @@ def test_an_unknown_challenge_is_another_challenge(tmp_path: Path) -> None:
 
 
 def test_two_sign_ins_at_once_are_ambiguous(tmp_path: Path) -> None:
-    """One user, one address, two sign-ins under way: what would be legal for the other is not illegal."""
+    """If a user has two sign-ins at once, a step that is legal for the other one is not illegal."""
     steps = replayed(
         tmp_path,
         event(
@@ -212,8 +210,8 @@ def test_two_sign_ins_at_once_are_ambiguous(tmp_path: Path) -> None:
     assert steps[2] == ("PASSWORD_VERIFIER", "SMS_MFA", "AUTHENTICATED", "ambiguous")
 
 
-def test_whose_user_is_not_known(tmp_path: Path) -> None:
-    """Without a sub an answer has no beginning; what no beginning makes legal is illegal all the same."""
+def test_events_without_a_user(tmp_path: Path) -> None:
+    """Without a sub, an answer has no known beginning; it is illegal if no beginning makes it legal."""
     steps = replayed(
         tmp_path,
         begins(0, sub=None),
@@ -228,9 +226,9 @@ def test_whose_user_is_not_known(tmp_path: Path) -> None:
     ]
 
 
-def test_an_app_enrolled_by_somebody_unknown(tmp_path: Path) -> None:
-    """If somebody at this address verified an app and the log does not say who, nobody is said to have jumped it."""
-    asked = {"session": TODAY}
+def test_an_authenticator_app_set_up_by_an_unknown_user(tmp_path: Path) -> None:
+    """If an unknown user at this address verified an app, nobody is reported to have skipped that."""
+    parameters = {"session": TODAY}
     steps = replayed(
         tmp_path,
         event(
@@ -240,9 +238,15 @@ def test_an_app_enrolled_by_somebody_unknown(tmp_path: Path) -> None:
             asks("MFA_SETUP"),
         ),
         event(
-            3, "AssociateSoftwareToken", asked, {"session": TODAY, "secretCode": TODAY}, sub=None
+            3,
+            "AssociateSoftwareToken",
+            parameters,
+            {"session": TODAY, "secretCode": TODAY},
+            sub=None,
         ),
-        event(20, "VerifySoftwareToken", asked, {"session": TODAY, "status": "SUCCESS"}, sub=None),
+        event(
+            20, "VerifySoftwareToken", parameters, {"session": TODAY, "status": "SUCCESS"}, sub=None
+        ),
         answers(25, "MFA_SETUP", TOKENS),
     )
 
@@ -250,8 +254,8 @@ def test_an_app_enrolled_by_somebody_unknown(tmp_path: Path) -> None:
     assert not [each for each in steps if each[-1] == "illegal"]
 
 
-def test_an_app_enrolled_with_a_token_is_no_step(tmp_path: Path) -> None:
-    """AssociateSoftwareToken with an access token stands beside the sign-in."""
+def test_setting_up_an_app_with_a_token_is_not_a_step(tmp_path: Path) -> None:
+    """AssociateSoftwareToken with an access token is not part of a sign-in."""
     steps = replayed(
         tmp_path,
         begins(0),
@@ -263,7 +267,7 @@ def test_an_app_enrolled_with_a_token_is_no_step(tmp_path: Path) -> None:
 
 
 def test_tokens_of_an_earlier_sign_in(tmp_path: Path) -> None:
-    """A device is confirmed with tokens of before, while another attempt has failed: that is no error."""
+    """Confirming a device with earlier tokens after a failed attempt is not illegal."""
     wrong = refuses("NotAuthorizedException", "Incorrect username or password.")
     steps = replayed(
         tmp_path,
@@ -282,23 +286,23 @@ def test_tokens_of_an_earlier_sign_in(tmp_path: Path) -> None:
     assert steps[-1] == (NOT_LOGGED, "ConfirmDevice", "AUTHENTICATED", "unknown")
 
 
-def test_an_answer_long_after(tmp_path: Path) -> None:
-    """No session lives longer than 15 minutes: who answers later, and is heard, goes on with something unseen."""
+def test_an_answer_after_the_session_expired(tmp_path: Path) -> None:
+    """No session is valid for more than 15 minutes: a later answer that succeeds belongs to an unknown attempt."""
     steps = replayed(tmp_path, begins(0), answers(16 * 60, "SMS_MFA", TOKENS))
 
     assert steps[1] == (NOT_LOGGED, "SMS_MFA", "AUTHENTICATED", "unknown")
 
 
-def test_delivered_twice_and_out_of_order(tmp_path: Path) -> None:
-    """CloudTrail delivers at least once, and in no order."""
+def test_events_delivered_twice_and_out_of_order(tmp_path: Path) -> None:
+    """CloudTrail delivers each event at least once, in any order."""
     first, second = begins(0), answers(30, "PASSWORD_VERIFIER", TOKENS)
     path = tmp_path / "events.jsonl"
     path.write_text(
         "".join(f"{json.dumps(each)}\n" for each in (second, first, second, first, first)),
         encoding="utf-8",
     )
-    with TraceFiles(path) as opened:
-        funnel = opened.funnel()
+    with TraceFiles(path) as files:
+        funnel = files.funnel()
 
     assert (funnel.steps, funnel.repeated, funnel.sign_ins, funnel.legal) == (2, 3, 1, True)
     assert dict(funnel.ends) == {"AUTHENTICATED": 1}
@@ -308,7 +312,7 @@ def test_delivered_twice_and_out_of_order(tmp_path: Path) -> None:
 
 
 def test_the_query_runs_as_it_is_printed(tmp_path: Path) -> None:
-    """What `--sql duckdb` prints runs in a DuckDB of anybody's, over the table that it names."""
+    """The output of `--sql duckdb` runs in any DuckDB over the table that it names."""
     path = tmp_path / "events.jsonl"
     path.write_text(f"{json.dumps(begins(0, TOKENS))}\n", encoding="utf-8")
     columns = ", ".join(f"'{name}': 'VARCHAR'" for name in COLUMNS)

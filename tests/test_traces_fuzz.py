@@ -1,4 +1,4 @@
-"""Damaged trails and histories; `tests/long/fuzz_traces.py` tries 100,000 of them."""
+"""Damaged logs and histories; `tests/long/fuzz_traces.py` tries 100,000 of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from fuzzing_traces import try_one
 
 
 @pytest.mark.parametrize("first", range(0, 1000, 250))
-def test_damaged_trails_and_histories_are_read_or_counted(first: int) -> None:
-    """No untyped exception, and no text of which nothing is counted."""
+def test_damaged_logs_and_histories_are_read_or_counted(first: int) -> None:
+    """There is no untyped exception, and something is counted for every text."""
     for seed in range(first, first + 250):
         try_one(seed)

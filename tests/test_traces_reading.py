@@ -1,4 +1,4 @@
-"""Whatever a file of a trail is like: it is read as far as it can be, what cannot be is counted, nothing crashes."""
+"""Log files of any content: they are read as far as possible, the rest is counted, and nothing crashes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -45,16 +46,16 @@ ALL = [f"event-{number}" for number in range(5)]
 
 
 def read(*paths: Path) -> tuple[InputSummary, list[str]]:
-    """What was read of files, and the ids of the steps that it came to, every one of them legal."""
-    with TraceFiles(paths) as trail:
-        told = trail.load()
-        steps = list(trail.replay())
+    """Return the summary of what was read, and the ids of the steps, all of which must be legal."""
+    with TraceFiles(paths) as files:
+        summary = files.load()
+        steps = list(files.replay())
     assert {str(each.verdict) for each in steps} <= {"legal"}
-    return told, sorted(each.id for each in steps)
+    return summary, sorted(each.id for each in steps)
 
 
 def as_athena() -> str:
-    """The same, as an Athena query's result: CSV, names in lower case, JSON as text."""
+    """Return the events as the result of an Athena query: CSV, names in lower case, JSON as text."""
     out = io.StringIO()
     rows = csv.DictWriter(out, [name.lower() for name in EVENTS[0]], quoting=csv.QUOTE_ALL)
     rows.writeheader()
@@ -66,7 +67,7 @@ def as_athena() -> str:
 
 
 def unloaded() -> str:
-    """The same, as Athena's UNLOAD writes lines: names in lower case, JSON as text."""
+    """Return the events as Athena's UNLOAD writes them: names in lower case, JSON as text."""
     return "".join(
         json.dumps(
             {k.lower(): json.dumps(v) if isinstance(v, dict) else v for k, v in each.items()}
@@ -95,16 +96,16 @@ FORMS = {
 @pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gzip"])
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_is_read(form: str, zipped: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a row's field
-    """However a trail is laid out, and whether it is compressed: the same events."""
-    path = tmp_path / ("trail.json.gz" if zipped else "trail.json")
+    """Every layout has the same events, compressed or not."""
+    path = tmp_path / ("log.json.gz" if zipped else "log.json")
     data = FORMS[form].encode()
     path.write_bytes(gzip.compress(data) if zipped else data)
 
     assert read(path) == (InputSummary(files=1, events=5), ALL)
 
 
-def test_a_name_says_nothing_of_what_is_inside(tmp_path: Path) -> None:
-    """Compression and layout are told by the content; a name that looks like a pattern is a name."""
+def test_the_file_name_does_not_decide_the_format(tmp_path: Path) -> None:
+    """Compression and layout are recognised by the content; a file name that looks like a pattern is a file name."""
     path = tmp_path / "odd [1] {name} it's *.log"
     path.write_bytes(gzip.compress(LINES.encode()))
 
@@ -112,13 +113,13 @@ def test_a_name_says_nothing_of_what_is_inside(tmp_path: Path) -> None:
 
 
 def test_files_folders_and_patterns(tmp_path: Path) -> None:
-    """A trail is given by names, by folders, by patterns; a file that is named twice is read once."""
+    """Logs can be named by files, folders and patterns; a file that is named twice is read once."""
     (tmp_path / "a" / "b").mkdir(parents=True)
     for number, each in enumerate(EVENTS):
         (tmp_path / "a" / "b" / f"{number}.json").write_text(
             json.dumps({"Records": [each]}), encoding="utf-8"
         )
-    (tmp_path / "a" / "digest.txt").write_text("not a trail", encoding="utf-8")
+    (tmp_path / "a" / "digest.txt").write_text("not a log", encoding="utf-8")
     pattern = Path(f"{tmp_path}/**/*.json")
 
     assert read(tmp_path) == read(pattern) == read(pattern, tmp_path / "a" / "b" / "0.json")
@@ -130,9 +131,9 @@ def test_files_folders_and_patterns(tmp_path: Path) -> None:
 
 
 def test_broken_lines_are_counted(tmp_path: Path) -> None:
-    """A line that is no JSON, or no object, is passed over and told; the others are read."""
-    path = tmp_path / "trail.jsonl"
-    odd = [
+    """A line that is not JSON, or not an object, is skipped and counted; the others are read."""
+    path = tmp_path / "log.jsonl"
+    damaged = [
         b"{",
         b'not json, "quoted',
         b"[1, 2]",
@@ -142,43 +143,61 @@ def test_broken_lines_are_counted(tmp_path: Path) -> None:
         b'{"a": "\xff\xfe"}',
         b"\x00\x00",
     ]
-    path.write_bytes(b"\n".join([*odd, LINES.encode()]))
-    told, ids = read(path)
+    path.write_bytes(b"\n".join([*damaged, LINES.encode()]))
+    summary, ids = read(path)
 
     assert ids == ALL
     # `{` and what follows it are one broken piece; four are JSON that is no event.
-    assert (told.events, told.broken, told.unrecognised, told.complete) == (5, 3, 4, False)
+    assert (summary.events, summary.broken, summary.unrecognised, summary.complete) == (
+        5,
+        3,
+        4,
+        False,
+    )
 
 
 @pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gzip"])
-def test_a_huge_line_is_not_kept(zipped: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a row's field
-    """An event larger than any of CloudTrail's is passed over and told."""
-    path = tmp_path / "trail.jsonl"
+def test_a_line_that_is_too_long_is_counted(zipped: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a row's field
+    """An event longer than any of CloudTrail's is skipped and counted."""
+    path = tmp_path / "log.jsonl"
     data = b'{"eventName": "' + b"x" * (MAX_EVENT_LENGTH + 10) + b'"}\n' + LINES.encode()
     path.write_bytes(gzip.compress(data, 1) if zipped else data)
-    told, ids = read(path)
+    summary, ids = read(path)
 
     assert ids == ALL
-    assert (told.too_long, told.broken) == (1, 0)
+    assert (summary.too_long, summary.broken) == (1, 0)
 
 
-def test_a_huge_event_in_a_list(tmp_path: Path) -> None:
-    """The same, in CloudTrail's own layout: on from the next event."""
+def test_a_member_of_an_archive_that_duckdb_cannot_read_is_scanned_alone(tmp_path: Path) -> None:
+    """The other members of the archive are not read again."""
+    path = tmp_path / "log.zip"
+    huge = '{"eventName": "' + "x" * (MAX_EVENT_LENGTH + 10) + '"}\n'
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("list.json", json.dumps({"Records": EVENTS[:2]}))
+        archive.writestr("lines.jsonl", LINES.partition("\n")[2].partition("\n")[2] + huge)
+    summary, ids = read(path)
+
+    assert ids == ALL
+    assert (summary.events, summary.too_long) == (5, 1)
+
+
+def test_an_event_that_is_too_long_in_a_list(tmp_path: Path) -> None:
+    """In CloudTrail's own layout, reading goes on at the next event."""
     huge = {"eventVersion": "1.10", "eventName": "x" * (MAX_EVENT_LENGTH + 10)}
-    path = tmp_path / "trail.json"
+    path = tmp_path / "log.json"
     path.write_text(
         json.dumps({"Records": [huge, *({"eventVersion": "1.10", **each} for each in EVENTS)]}),
         encoding="utf-8",
     )
-    told, ids = read(path)
+    summary, ids = read(path)
 
     assert ids == ALL
-    assert told.too_long == 1
+    assert summary.too_long == 1
 
 
 @pytest.mark.parametrize("form", ["lines", "S3"])
 def test_a_gzip_that_ends_in_the_middle(form: str, tmp_path: Path) -> None:
-    """What came before the end is read, the file is named, and other files of the same are read whole."""
+    """Complete events before the end are read, the file is named, and other files are read completely."""
     whole, cut = tmp_path / "a.json.gz", tmp_path / "b.json.gz"
     more = [
         {**EVENTS[n % 5], "eventID": f"more-{n}", "userAgent": f"{n * 2654435761 % 2**32:x}"}
@@ -192,37 +211,37 @@ def test_a_gzip_that_ends_in_the_middle(form: str, tmp_path: Path) -> None:
     packed = gzip.compress(text.encode())
     cut.write_bytes(packed[: len(packed) // 2])
     whole.write_bytes(gzip.compress(FORMS[form].encode()))
-    told, ids = read(whole, cut)
+    summary, ids = read(whole, cut)
 
-    assert told.cut_short == (cut,)
+    assert summary.cut_short == (cut,)
     assert set(ALL) < set(ids)
     assert 100 < len(ids) - len(ALL) < 3000
 
 
 def test_a_list_that_ends_in_the_middle(tmp_path: Path) -> None:
-    """The same without compression."""
-    path = tmp_path / "trail.json"
+    """Complete events before the end are read, and the file is named, also without compression."""
+    path = tmp_path / "log.json"
     path.write_text(FORMS["S3"][:-60], encoding="utf-8")
-    told, ids = read(path)
+    summary, ids = read(path)
 
     assert ids == ALL[:-1]
-    assert told.cut_short == (path,)
+    assert summary.cut_short == (path,)
 
 
-def test_a_list_that_is_broken_within(tmp_path: Path) -> None:
-    """On from the next event; the broken one is told."""
-    path = tmp_path / "trail.json"
+def test_a_broken_event_in_a_list(tmp_path: Path) -> None:
+    """The broken event is counted, and reading goes on at the next."""
+    path = tmp_path / "log.json"
     texts = [json.dumps({"eventVersion": "1.10", **each}) for each in EVENTS]
     texts[2] = texts[2].replace(":", "", 3)
     path.write_text(f'{{"Records": [{", ".join(texts)}]}}', encoding="utf-8")
-    told, ids = read(path)
+    summary, ids = read(path)
 
     assert ids == [*ALL[:2], *ALL[3:]]
-    assert told.broken == 1
+    assert summary.broken == 1
 
 
 def test_other_services_are_counted(tmp_path: Path) -> None:
-    """Events of other services, other operations of Cognito's, and managed login's are no steps."""
+    """Events of other services, other operations of Cognito and managed login are not steps."""
     others = [
         {"eventSource": "s3.amazonaws.com", "eventName": "GetObject"},
         {"eventSource": "cognito-idp.amazonaws.com", "eventName": "AdminCreateUser"},
@@ -233,23 +252,23 @@ def test_other_services_are_counted(tmp_path: Path) -> None:
         },
         {"eventSource": "evil.example.com", "eventName": "InitiateAuth"},
     ]
-    path = tmp_path / "trail.jsonl"
+    path = tmp_path / "log.jsonl"
     path.write_text(LINES + "".join(f"{json.dumps(each)}\n" for each in others), encoding="utf-8")
 
     assert read(path) == (InputSummary(files=1, events=5, others=4), ALL)
 
 
-def test_parameters_that_are_no_json(tmp_path: Path) -> None:
-    """CloudTrail Lake writes maps in a way of its own: they tell nothing, and nothing fails."""
-    path = tmp_path / "trail.jsonl"
+def test_parameters_that_are_not_json(tmp_path: Path) -> None:
+    """CloudTrail Lake writes maps in a format of its own: they are ignored."""
+    path = tmp_path / "log.jsonl"
     event = {
         **EVENTS[0],
         "requestParameters": "{authFlow=USER_AUTH}",
         "responseElements": "HIDDEN_DUE_TO_SECURITY_REASONS",
     }
     path.write_text(json.dumps(event), encoding="utf-8")
-    with TraceFiles(path) as trail:
-        (step,) = trail.replay()
+    with TraceFiles(path) as files:
+        (step,) = files.replay()
 
     assert (step.source, step.symbol, step.dest, str(step.verdict)) == (
         "START",
@@ -259,12 +278,12 @@ def test_parameters_that_are_no_json(tmp_path: Path) -> None:
     )
 
 
-def test_an_empty_file_and_a_folder_of_nothing(tmp_path: Path) -> None:
-    """An empty file comes to nothing, and is not called legal; a folder without trails is a mistake."""
+def test_an_empty_file_and_an_empty_folder(tmp_path: Path) -> None:
+    """An empty file has no steps and is not legal; a folder without log files is an error."""
     path = tmp_path / "empty.jsonl"
     path.write_bytes(b"")
-    with TraceFiles(path) as trail:
-        funnel = trail.funnel()
+    with TraceFiles(path) as files:
+        funnel = files.funnel()
 
     assert (funnel.steps, funnel.sign_ins, dict(funnel.ends), funnel.legal) == (0, 0, {}, False)
     assert funnel.to_dict()["since"] is None
@@ -273,19 +292,19 @@ def test_an_empty_file_and_a_folder_of_nothing(tmp_path: Path) -> None:
         TraceFiles(tmp_path)
 
 
-def test_a_file_that_goes_away(tmp_path: Path) -> None:
-    """A file that cannot be read any more is named."""
-    path = tmp_path / "trail.jsonl"
+def test_a_file_that_was_removed(tmp_path: Path) -> None:
+    """The error names a file that was removed before it was read."""
+    path = tmp_path / "log.jsonl"
     path.write_text(LINES, encoding="utf-8")
-    with TraceFiles(path) as trail:
+    with TraceFiles(path) as files:
         path.unlink()
-        with pytest.raises(UnreadableTraceFile, match=r"trail\.jsonl cannot be read: No such file"):
-            trail.load()
+        with pytest.raises(UnreadableTraceFile, match=r"log\.jsonl cannot be read: No such file"):
+            files.load()
 
 
 def test_memory(tmp_path: Path) -> None:
-    """No amount is refused by name; too little ends in an error that says so, and leaves nothing behind."""
-    path = tmp_path / "trail.jsonl"
+    """An invalid limit is an error; so is too little memory, and no temporary file stays."""
+    path = tmp_path / "log.jsonl"
     path.write_text(LINES, encoding="utf-8")
     room = tmp_path / "room"
     room.mkdir()
@@ -293,33 +312,35 @@ def test_memory(tmp_path: Path) -> None:
         TraceFiles(path, memory="lots", folder=room)
     with (
         pytest.raises(OutOfResources, match="ran out of memory or disk space"),
-        TraceFiles(path, memory="1MB", folder=room) as trail,
+        TraceFiles(path, memory="1MB", folder=room) as files,
     ):
-        trail.funnel()
+        files.funnel()
 
     assert list(room.iterdir()) == []
 
 
 def test_standard_output_is_not_written_to(tmp_path: Path) -> None:
-    """DuckDB shows how far it is after two seconds, on standard output, if it is let: here it counts, and is silent."""
-    path = tmp_path / "trail.jsonl"
+    """DuckDB counts its progress but does not print it, which it would do after two seconds."""
+    path = tmp_path / "log.jsonl"
     path.write_text(LINES, encoding="utf-8")
-    asked = "SELECT current_setting('enable_progress_bar'), current_setting('enable_progress_bar_print')"
-    with TraceFiles(path) as trail:
-        trail.funnel()
-        told = [each.execute(asked).fetchone() for each in (trail._connection, trail._running)]
+    settings_query = "SELECT current_setting('enable_progress_bar'), current_setting('enable_progress_bar_print')"
+    with TraceFiles(path) as files:
+        files.funnel()
+        summary = [
+            each.execute(settings_query).fetchone() for each in (files._connection, files._running)
+        ]
 
-    assert told == [(True, False), (True, False)]
+    assert summary == [(True, False), (True, False)]
 
 
 def test_reading_can_be_stopped(tmp_path: Path) -> None:
-    """What goes on in another thread ends with an error there, and is not taken for a broken file."""
-    path = tmp_path / "trail.jsonl"
+    """`stop()` raises an error in the thread that reads, which does not count as a broken file."""
+    path = tmp_path / "log.jsonl"
     path.write_text(LINES * 20_000, encoding="utf-8")
-    with TraceFiles(path) as trail, ThreadPoolExecutor(1) as worker:
-        reading = worker.submit(trail.load)
+    with TraceFiles(path) as files, ThreadPoolExecutor(1) as worker:
+        reading = worker.submit(files.load)
         while not reading.done():
-            trail.stop()
+            files.stop()
         error = reading.exception()
 
     assert isinstance(error, duckdb.InterruptException)
@@ -334,13 +355,13 @@ _HEADS = st.sampled_from([b"", b"{", b"[", b'{"Records":[', b'{"Records": [{"eve
 @settings(max_examples=150, deadline=None)
 @given(_HEADS, st.binary(max_size=400))
 def test_any_bytes_can_be_scanned(head: bytes, rest: bytes) -> None:
-    """Any text comes to lines of JSON, or to a count of what could not be read."""
-    tally = ScanCounts()
+    """Any text has lines of JSON as its result, or a count of what could not be read."""
+    counts = ScanCounts()
     text = (head + rest).decode("utf-8", "replace")
-    for _, line in scan(iter([text]), tally):
+    for _, line in scan(iter([text]), counts):
         json.loads(line)
 
-    assert not text.strip() or tally != ScanCounts()
+    assert not text.strip() or counts != ScanCounts()
 
 
 @settings(
@@ -348,11 +369,11 @@ def test_any_bytes_can_be_scanned(head: bytes, rest: bytes) -> None:
 )
 @given(_HEADS, st.binary(max_size=300))
 def test_any_bytes_can_be_traced(tmp_path: Path, head: bytes, rest: bytes) -> None:
-    """No file makes a trail fail."""
+    """No content of a file raises an error."""
     path = tmp_path / "any"
     path.write_bytes(head + rest)
-    with TraceFiles(path) as trail:
-        assert trail.funnel().input.files == 1
+    with TraceFiles(path) as files:
+        assert files.funnel().input.files == 1
 
 
 _STEP = {"sign_in": "a", "step": 1, "from": "START", "given": "user_auth", "to": "SELECT_CHALLENGE"}
@@ -374,7 +395,7 @@ _JSON = st.recursive(
     )
 )
 def test_any_values_can_be_traced(tmp_path: Path, changes: list[tuple[str, Any]]) -> None:
-    """Whatever stands where a value is expected: a verdict, and no failure."""
+    """Any JSON in place of a value gets a verdict, and raises no error."""
     events = [
         {**EVENTS[0], "eventID": str(n), key: value} for n, (key, value) in enumerate(changes)
     ]
@@ -382,8 +403,8 @@ def test_any_values_can_be_traced(tmp_path: Path, changes: list[tuple[str, Any]]
     path.write_text(
         "".join(f"{json.dumps(each)}\n" for each in [*events, *EVENTS]), encoding="utf-8"
     )
-    with TraceFiles(path) as trail:
-        funnel = trail.funnel()
+    with TraceFiles(path) as files:
+        funnel = files.funnel()
 
     # Without the name of an operation it is no event.
     read = funnel.input
@@ -397,12 +418,12 @@ def test_any_values_can_be_traced(tmp_path: Path, changes: list[tuple[str, Any]]
 )
 @given(st.lists(st.tuples(st.sampled_from(COLUMNS), _JSON), min_size=1, max_size=8))
 def test_any_steps_can_be_traced(tmp_path: Path, changes: list[tuple[str, Any]]) -> None:
-    """The same of a recorder's lines, whatever somebody has made of them."""
+    """Any JSON in a recorded step gets a verdict, and raises no error."""
     lines = [{**_STEP, "sign_in": str(n), key: value} for n, (key, value) in enumerate(changes)]
     path = tmp_path / "any"
     path.write_text("".join(f"{json.dumps(each)}\n" for each in [*lines, _STEP]), encoding="utf-8")
-    with TraceFiles(path) as trail:
-        funnel = trail.funnel()
+    with TraceFiles(path) as files:
+        funnel = files.funnel()
 
     assert funnel.input.events + funnel.input.others == len(lines) + 1
     assert sum(each.times for each in funnel.transitions) == funnel.steps

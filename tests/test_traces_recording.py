@@ -1,4 +1,4 @@
-"""Steps as they happen: the driver's by an observer, anybody's by a hook on their client; no secret in a line."""
+"""Recorded steps: those of a driver by an observer, those of any code by hooks on its client; without secrets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pycognito import AWSSRP
 from pycognito.exceptions import SMSMFAChallengeException
 from scenario_user import PASSWORD, PHONE, USER, Scenario, ScenarioUser
 from scenarios import SCENARIOS
-from serving import here
+from serving import serve_in_thread
 
 from authfsm import Code, UserError, history_from_json
 from authfsm.core.history import history_to_json
@@ -39,14 +39,14 @@ SMS = {"mfa": "ON", "mfa_methods": ["SMS_MFA"]}
 
 
 def sms_pool(signing_key: RSAKey) -> LocalPool:
-    """A pool that asks ada for a code by SMS."""
+    """Return a pool that asks ada for a code by SMS."""
     pool = LocalPool(key=signing_key, mfa="ON", mfa_methods=["SMS_MFA"])
     pool.add_user(USER, PASSWORD, phone_number=PHONE)
     return pool
 
 
-def told(text: str, *names: str) -> list[tuple[Any, ...]]:
-    """These values of each line."""
+def members(text: str, *names: str) -> list[tuple[Any, ...]]:
+    """Return these members of each line."""
     return [tuple(json.loads(line).get(name) for name in names) for line in text.splitlines()]
 
 
@@ -54,7 +54,7 @@ STEP = ("step", "from", "given", "under", "to", "error")
 
 
 def test_the_driver_is_recorded(signing_key: RSAKey, tmp_path: Path) -> None:
-    """Each step is a line as it is taken; one sign-in's lines are its history."""
+    """Each step is written when it is taken, and the lines of one sign-in are its history."""
     pool, path = sms_pool(signing_key), tmp_path / "steps.jsonl"
     with recorder(path) as observer:
         flow = pool.cognito(observers=[observer]).sign_in(USER, PASSWORD)
@@ -64,27 +64,27 @@ def test_the_driver_is_recorded(signing_key: RSAKey, tmp_path: Path) -> None:
         flow.answer(Code(pool.outbox.code_for(USER)))
     text = path.read_text(encoding="utf-8")
 
-    assert told(text, *STEP) == [
+    assert members(text, *STEP) == [
         (1, "START", "user_srp_auth", None, "PASSWORD_VERIFIER", None),
         (2, "PASSWORD_VERIFIER", "srp_claim", None, "SMS_MFA", None),
         (3, "SMS_MFA", "code", None, "SMS_MFA", "CodeMismatchException"),
         (4, "SMS_MFA", "code", None, "AUTHENTICATED", None),
     ]
-    assert len(set(told(text, "sign_in"))) == 1
+    assert len(set(members(text, "sign_in"))) == 1
     assert history_to_json(history_from_json(text)) == history_to_json(flow.history)
-    with TraceFiles(path) as trail:
-        assert {each.verdict for each in trail.replay()} == {Verdict.LEGAL}
+    with TraceFiles(path) as files:
+        assert {each.verdict for each in files.replay()} == {Verdict.LEGAL}
 
 
 def test_pycognito_is_recorded(signing_key: RSAKey) -> None:
-    """Another's sign-in is followed by its SECRET_BLOCK and its Session, from the first request to the tokens."""
+    """Pycognito's sign-in is followed by its SECRET_BLOCK and Session, from the first request to the tokens."""
     pool, out = sms_pool(signing_key), io.StringIO()
     client = pool.client()
     with record(client, out):
         theirs = AWSSRP(USER, PASSWORD, pool.pool_id, pool.client_id, client=client)
-        with pytest.raises(SMSMFAChallengeException) as asked:
+        with pytest.raises(SMSMFAChallengeException) as challenge:
             theirs.authenticate_user()
-        session = asked.value.get_tokens()["Session"]
+        session = challenge.value.get_tokens()["Session"]
         answer = {"USERNAME": USER, "SMS_MFA_CODE": pool.outbox.code_for(USER)}
         client.respond_to_auth_challenge(
             ClientId=pool.client_id,
@@ -97,18 +97,18 @@ def test_pycognito_is_recorded(signing_key: RSAKey) -> None:
     )
     text = out.getvalue()
 
-    assert told(text, *STEP) == [
+    assert members(text, *STEP) == [
         (1, "START", "user_srp_auth", None, "PASSWORD_VERIFIER", None),
         (2, "PASSWORD_VERIFIER", "srp_claim", None, "SMS_MFA", None),
         (3, "SMS_MFA", "code", None, "AUTHENTICATED", None),
     ]
-    assert len(set(told(text, "sign_in"))) == 1
+    assert len(set(members(text, "sign_in"))) == 1
     secrets = [PASSWORD, session, answer["SMS_MFA_CODE"], USER, PHONE]
     assert [each for each in secrets if each in text] == []
 
 
-def test_what_is_wrong_with_anothers_code_is_found(signing_key: RSAKey, tmp_path: Path) -> None:
-    """A challenge answered under another's name, and a session used twice, are illegal, with what was allowed."""
+def test_wrong_requests_of_other_code_are_found(signing_key: RSAKey, tmp_path: Path) -> None:
+    """An answer to another challenge and a session used twice are illegal, and the reason says what is allowed."""
     pool, path = sms_pool(signing_key), tmp_path / "steps.jsonl"
     client = pool.client()
 
@@ -122,20 +122,20 @@ def test_what_is_wrong_with_anothers_code_is_found(signing_key: RSAKey, tmp_path
         )
 
     with record(client, path):
-        asked = client.initiate_auth(
+        challenge = client.initiate_auth(
             ClientId=pool.client_id,
             AuthFlow="USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": USER, "PASSWORD": PASSWORD},
         )
-        session, code = asked["Session"], pool.outbox.code_for(USER)
+        session, code = challenge["Session"], pool.outbox.code_for(USER)
         with suppress(ClientError):
             respond("SOFTWARE_TOKEN_MFA", "SOFTWARE_TOKEN_MFA_CODE", code, session)
         respond("SMS_MFA", "SMS_MFA_CODE", code, session)
         with pytest.raises(ClientError, match="session can only be used once"):
             respond("SMS_MFA", "SMS_MFA_CODE", code, session)
-    with TraceFiles(path) as trail:
-        steps = [(each.source, each.symbol, str(each.verdict), each.why) for each in trail.replay()]
-        funnel = trail.funnel()
+    with TraceFiles(path) as files:
+        steps = [(each.source, each.symbol, str(each.verdict), each.why) for each in files.replay()]
+        funnel = files.funnel()
 
     assert steps == [
         ("START", "user_password_auth", "legal", ""),
@@ -149,11 +149,11 @@ def test_what_is_wrong_with_anothers_code_is_found(signing_key: RSAKey, tmp_path
     assert (funnel.illegal_count, funnel.sign_ins) == (2, 1)
 
 
-def test_what_began_before_has_no_beginning(signing_key: RSAKey, tmp_path: Path) -> None:
-    """A session that was handed out before the recording is one of a sign-in that is not known."""
+def test_a_sign_in_that_began_before_the_recording(signing_key: RSAKey, tmp_path: Path) -> None:
+    """A session from before the recording belongs to a sign-in with an unknown state."""
     pool, path = sms_pool(signing_key), tmp_path / "steps.jsonl"
     client = pool.client()
-    asked = client.initiate_auth(
+    challenge = client.initiate_auth(
         ClientId=pool.client_id,
         AuthFlow="USER_PASSWORD_AUTH",
         AuthParameters={"USERNAME": USER, "PASSWORD": PASSWORD},
@@ -163,22 +163,22 @@ def test_what_began_before_has_no_beginning(signing_key: RSAKey, tmp_path: Path)
         client.respond_to_auth_challenge(
             ClientId=pool.client_id,
             ChallengeName="SMS_MFA",
-            Session=asked["Session"],
+            Session=challenge["Session"],
             ChallengeResponses=responses,
         )
 
-    assert told(path.read_text(encoding="utf-8"), *STEP) == [
+    assert members(path.read_text(encoding="utf-8"), *STEP) == [
         (1, None, "code", None, "AUTHENTICATED", None)
     ]
-    with TraceFiles(path) as trail:
-        assert [(each.source, each.verdict) for each in trail.replay()] == [
+    with TraceFiles(path) as files:
+        assert [(each.source, each.verdict) for each in files.replay()] == [
             ("UNKNOWN", Verdict.UNKNOWN)
         ]
 
 
 @pytest.fixture(scope="module")
-def everything(signing_key: RSAKey) -> list[tuple[Scenario, ScenarioUser, str, str]]:
-    """Every scenario, recorded both ways: what the driver wrote down itself, and what a hook on its client saw."""
+def recordings(signing_key: RSAKey) -> list[tuple[Scenario, ScenarioUser, str, str]]:
+    """Return every scenario, recorded in two ways: the driver's history, and the lines of hooks on its client."""
     played = []
     for scenario in SCENARIOS:
         scenario_user, out = ScenarioUser(signing_key, scenario.pool, scenario.user), io.StringIO()
@@ -190,14 +190,14 @@ def everything(signing_key: RSAKey) -> list[tuple[Scenario, ScenarioUser, str, s
     return played
 
 
-def test_a_hook_sees_what_the_driver_did(
-    everything: list[tuple[Scenario, ScenarioUser, str, str]],
+def test_hooks_record_the_steps_of_the_driver(
+    recordings: list[tuple[Scenario, ScenarioUser, str, str]],
 ) -> None:
-    """In every scenario the recorded steps are those of the driver's history: from where, what, to where."""
+    """In every scenario, the recorded steps are those of the driver's history."""
     differ: list[tuple[Any, ...]] = []
     unread: list[str] = []
-    for scenario, _, own, seen in everything:
-        mine, theirs = (told(each, "from", "given", "to", "error") for each in (own, seen))
+    for scenario, _, own, recorded in recordings:
+        mine, theirs = (members(each, "from", "given", "to", "error") for each in (own, recorded))
         # A refresh begins a sign-in of its own for whoever sees requests alone.
         renewing = {"refresh_token", "refresh_token_auth", "get_tokens_from_refresh_token"}
         differ += [
@@ -216,25 +216,25 @@ def test_a_hook_sees_what_the_driver_did(
     assert differ == []
 
 
-def test_no_scenario_is_illegal_as_it_is_recorded(
-    everything: list[tuple[Scenario, ScenarioUser, str, str]], tmp_path: Path
+def test_every_recorded_scenario_is_legal(
+    recordings: list[tuple[Scenario, ScenarioUser, str, str]], tmp_path: Path
 ) -> None:
-    """Whatever the pool says to the driver in any scenario, the recording of it is legal."""
+    """The recording of every scenario is legal."""
     path = tmp_path / "steps.jsonl"
-    path.write_text("".join(seen for *_, seen in everything), encoding="utf-8")
-    with TraceFiles(path) as trail:
-        odd = [each for each in trail.replay() if each.verdict is not Verdict.LEGAL]
+    path.write_text("".join(recorded for *_, recorded in recordings), encoding="utf-8")
+    with TraceFiles(path) as files:
+        not_legal = [each for each in files.replay() if each.verdict is not Verdict.LEGAL]
 
-    assert odd == []
+    assert not_legal == []
 
 
-def test_no_secret_is_written(everything: list[tuple[Scenario, ScenarioUser, str, str]]) -> None:
-    """Neither password nor code nor session nor token of any scenario is in a line; nor is anybody's name."""
-    text = "".join(seen for *_, seen in everything)
+def test_no_secret_is_written(recordings: list[tuple[Scenario, ScenarioUser, str, str]]) -> None:
+    """No line has a password, code, session, token or user name of any scenario."""
+    text = "".join(recorded for *_, recorded in recordings)
     names = {name for line in text.splitlines() for name in json.loads(line)}
     tokens = {
         each.reveal()
-        for _, scenario_user, *_ in everything
+        for _, scenario_user, *_ in recordings
         for flow in scenario_user.flows
         if flow.tokens is not None
         for each in (flow.tokens.access_token, flow.tokens.id_token, flow.tokens.refresh_token)
@@ -242,7 +242,7 @@ def test_no_secret_is_written(everything: list[tuple[Scenario, ScenarioUser, str
     }
     codes = {
         message.code.reveal()
-        for _, scenario_user, *_ in everything
+        for _, scenario_user, *_ in recordings
         for message in scenario_user.pool.outbox
     }
     values = {str(value) for line in text.splitlines() for value in json.loads(line).values()}
@@ -264,8 +264,8 @@ def test_no_secret_is_written(everything: list[tuple[Scenario, ScenarioUser, str
     assert codes & values == set()
 
 
-def test_sign_ins_at_once_are_told_apart(signing_key: RSAKey) -> None:
-    """Threads that share a client and a recorder: whole lines, and each sign-in's own steps in their order."""
+def test_concurrent_sign_ins_are_told_apart(signing_key: RSAKey) -> None:
+    """Threads that share a client and a recorder write complete lines, and each sign-in's steps in order."""
     pool, out = sms_pool(signing_key), io.StringIO()
     client = pool.client()
 
@@ -281,7 +281,7 @@ def test_sign_ins_at_once_are_told_apart(signing_key: RSAKey) -> None:
         for each in threads:
             each.join()
     steps: dict[str, list[tuple[Any, ...]]] = {}
-    for sign_in_id, *step in told(out.getvalue(), "sign_in", *STEP):
+    for sign_in_id, *step in members(out.getvalue(), "sign_in", *STEP):
         steps.setdefault(sign_in_id, []).append(tuple(step))
 
     assert list(steps.values()) == 8 * [
@@ -293,7 +293,7 @@ def test_sign_ins_at_once_are_told_apart(signing_key: RSAKey) -> None:
 
 
 def test_aiobotocore_is_recorded() -> None:
-    """The same hooks on an asynchronous client."""
+    """The hooks work on an asynchronous client."""
     out = io.StringIO()
 
     async def signs_in(url: str) -> None:
@@ -311,17 +311,17 @@ def test_aiobotocore_is_recorded() -> None:
                         )
 
     user = {"username": USER, "password": PASSWORD, "phone_number": PHONE}
-    with here(**SMS, users=[user]) as served:
+    with serve_in_thread(**SMS, users=[user]) as served:
         asyncio.run(signs_in(served.url))
 
-    assert told(out.getvalue(), *STEP) == [
+    assert members(out.getvalue(), *STEP) == [
         (1, "START", "user_password_auth", None, "SMS_MFA", None),
         (1, "START", "user_password_auth", None, "FAILED", "NotAuthorizedException"),
     ]
 
 
 def test_a_reply_that_never_came(signing_key: RSAKey) -> None:
-    """A lost reply is a line that says so, and moves nothing."""
+    """A lost reply is a line with `lost`, and the state stays."""
     pool, out = sms_pool(signing_key), io.StringIO()
     client = pool.client()
 
@@ -334,15 +334,15 @@ def test_a_reply_that_never_came(signing_key: RSAKey) -> None:
             ClientId=pool.client_id, AuthFlow="USER_AUTH", AuthParameters={"USERNAME": USER}
         )
 
-    assert told(out.getvalue(), "step", "from", "given", "to", "lost") == [
+    assert members(out.getvalue(), "step", "from", "given", "to", "lost") == [
         (1, "START", "user_auth", "START", "EndpointConnectionError")
     ]
 
 
-def test_a_recorder_that_cannot_write_harms_nobody(
+def test_a_recorder_that_cannot_write_does_not_fail_the_sign_in(
     signing_key: RSAKey, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A full disk is logged, without a word of what was to be written, and the sign-in goes on."""
+    """An error while writing is logged without the line, and the sign-in goes on."""
 
     class Full(io.StringIO):
         def write(self, _: str) -> int:
@@ -361,8 +361,8 @@ def test_a_recorder_that_cannot_write_harms_nobody(
     assert caplog.messages == ["a step of a sign-in could not be recorded (OSError)"]
 
 
-def test_other_calls_are_let_alone(signing_key: RSAKey) -> None:
-    """What is no step of a sign-in is not written: administration, and enrolling an app with a token."""
+def test_other_calls_are_not_recorded(signing_key: RSAKey) -> None:
+    """Administration and setting up an app with a token are not steps, and are not written."""
     pool, out = LocalPool(key=signing_key), io.StringIO()
     pool.add_user(USER, PASSWORD)
     client = pool.client()

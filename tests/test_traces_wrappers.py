@@ -31,7 +31,7 @@ TOKENS: Final = {
 }
 
 
-def event(number: int, name: str, asked: Any, reply: Any, **more: Any) -> Event:
+def event(number: int, name: str, parameters: Any, reply: Any, **more: Any) -> Event:
     """An event of CloudTrail's."""
     return {
         "eventVersion": "1.10",
@@ -41,7 +41,7 @@ def event(number: int, name: str, asked: Any, reply: Any, **more: Any) -> Event:
         "eventName": name,
         "sourceIPAddress": "198.18.0.1",
         "userAgent": 'Boto3/1.43.12 md/Botocore#1.43.12 ua/2.1 os/linux, it\'s a "quoted" agent',
-        "requestParameters": {**asked, "clientId": "app"},
+        "requestParameters": {**parameters, "clientId": "app"},
         "responseElements": reply,
         "eventID": f"event-{number}",
         "additionalEventData": {"sub": "5a1f0c9e"},
@@ -243,15 +243,15 @@ def zipped(members: dict[str, bytes]) -> bytes:
 
 def found(path: Path) -> tuple[list[str], tuple[str, ...], int]:
     """The illegal events' ids, what could not be read, and how many events were found."""
-    with TraceFiles(path) as trail:
-        funnel = trail.funnel()
+    with TraceFiles(path) as files:
+        funnel = files.funnel()
     return [each.id for each in funnel.illegal], funnel.input.problems, funnel.input.events
 
 
 @pytest.mark.parametrize("wrapper", WRAPPERS)
 def test_an_illegal_step_is_found_in_every_wrapper(wrapper: str, tmp_path: Path) -> None:
-    """The step is found whatever wraps it, both events are counted once, and nothing is said not to be read."""
-    path = tmp_path / "trail"
+    """Any wrapper: the illegal step is found, both events are counted once, and nothing is reported as unreadable."""
+    path = tmp_path / "log"
     path.write_text(WRAPPERS[wrapper](ILLEGAL), encoding="utf-8", newline="")
 
     assert found(path) == (["event-1"], (), 2)
@@ -262,34 +262,34 @@ def test_an_illegal_step_is_found_in_every_wrapper(wrapper: str, tmp_path: Path)
     "wrapper",
     ["lines", "EventBridge", "S3, pretty-printed", "Athena's CSV", "lookup-events --output yaml"],
 )
-def test_an_illegal_step_is_found_in_every_package(
+def test_an_illegal_step_is_found_in_every_compression(
     wrapper: str, package: str, tmp_path: Path
 ) -> None:
     """The same in every encoding and compression, which are told by the content and not by the name."""
-    path = tmp_path / "trail.log"
+    path = tmp_path / "log.log"
     path.write_bytes(PACKAGES[package](WRAPPERS[wrapper](ILLEGAL)))
 
     assert found(path) == (["event-1"], (), 2)
 
 
-def test_wrappers_may_be_mixed(tmp_path: Path) -> None:
-    """A folder with a file of each kind, the same two events in all of them: two steps, one of them illegal."""
+def test_files_with_different_wrappers_can_be_read_together(tmp_path: Path) -> None:
+    """A folder with the same two events in a file of each wrapper has two steps, one of them illegal."""
     for number, wrapper in enumerate(WRAPPERS.values()):
         (tmp_path / f"{number}.json").write_text(wrapper(ILLEGAL), encoding="utf-8", newline="")
     result = run(str(tmp_path), "--json")
-    told = json.loads(result.stdout)
+    printed = json.loads(result.stdout)
 
     assert result.exit_code == 1
-    assert (told["problems"], told["steps"], [each["id"] for each in told["illegal"]]) == (
+    assert (printed["problems"], printed["steps"], [each["id"] for each in printed["illegal"]]) == (
         [],
         2,
         ["event-1"],
     )
-    assert told["repeated"] == 2 * len(WRAPPERS) - 2
+    assert printed["repeated"] == 2 * len(WRAPPERS) - 2
 
 
-def test_a_wrapper_larger_than_memory_allows_is_read_event_by_event(tmp_path: Path) -> None:
-    """Lists far larger than the longest event, in one line or many, with the illegal step at the end."""
+def test_a_wrapper_larger_than_an_event_is_read_event_by_event(tmp_path: Path) -> None:
+    """Lists much longer than the longest event, on one line or many, with the illegal step at the end."""
     many = [event(0, "InitiateAuth", {"authFlow": "USER_PASSWORD_AUTH"}, TOKENS, eventID=f"legal-{n}",
                   additionalEventData={"sub": f"sub-{n}"}) for n in range(4 * MAX_EVENT_LENGTH // 800)]  # fmt: skip
     for name, indent in (("one line", None), ("many lines", 1)):
@@ -308,8 +308,8 @@ def test_a_wrapper_larger_than_memory_allows_is_read_event_by_event(tmp_path: Pa
 
 
 @pytest.mark.parametrize("wrapper", ["lines", "EventBridge", "Athena's CSV"])
-def test_an_empty_error_code_is_none(wrapper: str, tmp_path: Path) -> None:
-    """An errorCode of "" is no refusal: the sign-in goes on to the second factor, legally."""
+def test_an_empty_error_code_is_not_an_error(wrapper: str, tmp_path: Path) -> None:
+    """An errorCode of "" is not a refusal: the sign-in goes on to the second factor legally."""
     events = (
         event(
             0,
@@ -321,10 +321,10 @@ def test_an_empty_error_code_is_none(wrapper: str, tmp_path: Path) -> None:
         ),
         event(1, "RespondToAuthChallenge", {"challengeName": "SMS_MFA"}, TOKENS, errorCode=""),
     )
-    path = tmp_path / "trail"
+    path = tmp_path / "log"
     path.write_text(WRAPPERS[wrapper](events), encoding="utf-8", newline="")
-    with TraceFiles(path) as trail:
-        steps = [(each.source, each.dest, each.error, str(each.verdict)) for each in trail.replay()]
+    with TraceFiles(path) as files:
+        steps = [(each.source, each.dest, each.error, str(each.verdict)) for each in files.replay()]
 
     assert steps == [
         ("START", "SMS_MFA", None, "legal"),
@@ -333,8 +333,8 @@ def test_an_empty_error_code_is_none(wrapper: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("member", ["authFlow", "challengeName", "clientId", "sub", "session"])
-def test_an_empty_member_is_an_absent_one(member: str, tmp_path: Path) -> None:
-    """An empty string anywhere in an event comes to what the event without it comes to."""
+def test_an_empty_member_counts_as_missing(member: str, tmp_path: Path) -> None:
+    """An empty string anywhere in an event has the same result as the event without it."""
     steps = []
     for value in ({member: ""}, {}):
         events = json.loads(json.dumps(ILLEGAL))
@@ -342,10 +342,10 @@ def test_an_empty_member_is_an_absent_one(member: str, tmp_path: Path) -> None:
             for part in ("requestParameters", "responseElements", "additionalEventData"):
                 if each[part].pop(member, None) is not None:
                     each[part] |= value
-        path = tmp_path / "trail"
+        path = tmp_path / "log"
         path.write_text(lines(events), encoding="utf-8")
-        with TraceFiles(path) as trail:
-            steps.append([(s.source, s.symbol, s.dest, str(s.verdict)) for s in trail.replay()])
+        with TraceFiles(path) as files:
+            steps.append([(s.source, s.symbol, s.dest, str(s.verdict)) for s in files.replay()])
 
     assert steps[0] == steps[1]
 
@@ -375,9 +375,9 @@ UNREADABLE: Final[dict[str, tuple[bytes, str]]] = {
     "an empty file": (b"", "is empty"),
     "white space": (b" \n\t\n", "is empty"),
     "an empty gzip": (gzip.compress(b""), "is empty"),
-    "a text file": (b"Dear Sir,\n\nplease find enclosed\n", "2 pieces are no JSON and could not be read, the first at "),
-    "a binary file": (bytes(range(256)) * 20, "no JSON and could not be read"),
-    "a picture": (b"\x89PNG\r\n\x1a\n" + os.urandom(2000), "no JSON and could not be read"),
+    "a text file": (b"Dear Sir,\n\nplease find enclosed\n", "2 pieces are not JSON and could not be read, the first at "),
+    "a binary file": (bytes(range(256)) * 20, "not JSON and could not be read"),
+    "a picture": (b"\x89PNG\r\n\x1a\n" + os.urandom(2000), "not JSON and could not be read"),
     "a truncated gzip": (gzip.compress(MANY.encode())[:-2000], "ends in the middle"),
     "a gzip that ends within its header": (gzip.compress(LINES.encode())[:8], "ends in the middle"),
     "a damaged gzip": (b"\x1f\x8b\x08\x00" + b"\x00" * 40, "ends in the middle"),
@@ -389,16 +389,16 @@ UNREADABLE: Final[dict[str, tuple[bytes, str]]] = {
     "a truncated line": (LINES.encode() + b'{"eventVersion": "1.10", "eventNa', "ends in the middle"),
     "a truncated CSV": (WRAPPERS["Logs Insights, CSV"](ILLEGAL)[:-40].encode(), "ends in the middle"),
     "a truncated YAML": (as_yaml(ILLEGAL)[:-90].encode(), "ends in the middle"),
-    "a broken line": (LINES.encode() + b'{"eventVersion": "1.10", oops}\n' + LINES.encode(), "1 piece is no JSON and could not be read, the first at "),
-    "a line of text among events": (LINES.encode() + b"Killed\n" + LINES.encode(), "1 piece is no JSON and could not be read, the first at "),
-    "a broken event in a string": (LINES.encode() + json.dumps({"CloudTrailEvent": '{"eventVersion": "1.1'}).encode(), "1 piece is no JSON"),
+    "a broken line": (LINES.encode() + b'{"eventVersion": "1.10", oops}\n' + LINES.encode(), "1 piece is not JSON and could not be read, the first at "),
+    "a line of text among events": (LINES.encode() + b"Killed\n" + LINES.encode(), "1 piece is not JSON and could not be read, the first at "),
+    "a broken event in a string": (LINES.encode() + json.dumps({"CloudTrailEvent": '{"eventVersion": "1.1'}).encode(), "1 piece is not JSON"),
     "a line that is too long": (LINES.encode() + b'{"eventName": "' + b"x" * (MAX_EVENT_LENGTH + 10) + b'"}\n', "longer than 2,097,152 characters"),
     "text that is too long": (LINES.encode() + b"x" * (MAX_EVENT_LENGTH + 10) + b"\n", "longer than 2,097,152 characters"),
     "a bomb in base64": (json.dumps({"data": base64.b64encode(gzip.compress(b" " * (MAX_EVENT_LENGTH + 10))).decode()}).encode(), "longer than 2,097,152 characters"),
-    "deep JSON": (b"[" * 100_000 + b"]" * 100_000, "1 piece is no JSON and could not be read"),
-    "deep objects": (b'{"a":' * 100_000, "no JSON and could not be read"),
-    "an absurd number": (LINES.encode() + b'{"eventVersion": ' + b"9" * 10_000 + b"}\n", "no JSON and could not be read"),
-    "JSON of something else": (b'{"digestS3Object": "x", "logFiles": [1]}', "1 JSON value is no event, for example an object with 'digestS3Object', 'logFiles'"),
+    "deep JSON": (b"[" * 100_000 + b"]" * 100_000, "1 piece is not JSON and could not be read"),
+    "deep objects": (b'{"a":' * 100_000, "not JSON and could not be read"),
+    "an absurd number": (LINES.encode() + b'{"eventVersion": ' + b"9" * 10_000 + b"}\n", "not JSON and could not be read"),
+    "JSON of something else": (b'{"digestS3Object": "x", "logFiles": [1]}', "1 JSON value is not an event, for example an object with 'digestS3Object', 'logFiles'"),
     "YAML of something else": (b"Parameters:\n  a: 'b'\n", "no event of a Cognito sign-in was found"),
     "a list of no events": (b'{"Records": []}', "no event of a Cognito sign-in was found"),
     "events of other services alone": (lines([OTHER, OTHER]).encode(), "no event of a Cognito sign-in was found; there are 2 of other services"),
@@ -406,20 +406,20 @@ UNREADABLE: Final[dict[str, tuple[bytes, str]]] = {
 
 
 @pytest.mark.parametrize("what", UNREADABLE)
-def test_what_cannot_be_read_is_the_first_line_and_a_failure(what: str, tmp_path: Path) -> None:
+def test_unreadable_input_is_reported_first_and_fails(what: str, tmp_path: Path) -> None:
     """The first line of the output says what could not be read; the exit status is 1; the JSON says the same."""
-    data, said = UNREADABLE[what]
-    path = tmp_path / "trail"
+    data, problem = UNREADABLE[what]
+    path = tmp_path / "log"
     path.write_bytes(data)
     result, as_json = run(str(path)), run(str(path), "--json")
 
     assert result.exit_code == 1, result.output
-    assert said in result.stdout.splitlines()[0]
+    assert problem in result.stdout.splitlines()[0]
     assert "every step is on the table" not in result.stdout
     assert as_json.exit_code == 1
-    assert any(said in each for each in json.loads(as_json.stdout)["problems"])
-    with TraceFiles(path) as trail:
-        assert not trail.funnel().legal
+    assert any(problem in each for each in json.loads(as_json.stdout)["problems"])
+    with TraceFiles(path) as files:
+        assert not files.funnel().legal
 
 
 @pytest.mark.parametrize(
@@ -432,17 +432,17 @@ def test_what_cannot_be_read_is_the_first_line_and_a_failure(what: str, tmp_path
         "a truncated YAML",
     ],
 )
-def test_what_stands_before_a_break_is_read(what: str, tmp_path: Path) -> None:
-    """The whole events before a break, and after one where that can be, are in the figures."""
-    path = tmp_path / "trail"
+def test_events_before_damage_are_read(what: str, tmp_path: Path) -> None:
+    """Complete events before damaged text are counted, and those after it where they can be found."""
+    path = tmp_path / "log"
     path.write_bytes(UNREADABLE[what][0])
 
     assert found(path)[2] >= 1
 
 
-def test_events_of_other_services_are_counted_beside_a_sign_in(tmp_path: Path) -> None:
-    """Legal events of others, as a trail of management events has, and JSON that is none, are no failure."""
-    path = tmp_path / "trail"
+def test_events_of_other_services_are_counted_separately(tmp_path: Path) -> None:
+    """Events of other services, as in a log of management events, and other JSON values are not a failure."""
+    path = tmp_path / "log"
     path.write_text(
         LINES
         + lines(
@@ -458,12 +458,12 @@ def test_events_of_other_services_are_counted_beside_a_sign_in(tmp_path: Path) -
 
     assert result.exit_code == 0, result.output
     assert "2 of other services or operations" in result.stdout
-    assert "1 JSON value is no event, for example an object with 'a' in " in result.stdout
+    assert "1 JSON value is not an event, for example an object with 'a' in " in result.stdout
 
 
-def test_a_file_that_must_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file without permission is named, with the system's reason, and the exit status is 1."""
-    path = tmp_path / "trail.json"
+def test_a_file_without_read_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the file and the system's reason, and the exit status is 1."""
+    path = tmp_path / "log.json"
     path.write_text(LINES, encoding="utf-8")
     ordinary = Path.open
 
@@ -482,11 +482,11 @@ def test_a_file_that_must_not_be_read(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_an_encrypted_archive(tmp_path: Path) -> None:
-    """It is named, and the exit status is 1."""
+    """The error names the archive, and the exit status is 1."""
     data = bytearray(zipped({"a.json": LINES.encode()}))
     data[6] |= 1
     data[data.index(b"PK\x01\x02") + 8] |= 1
-    path = tmp_path / "trail.zip"
+    path = tmp_path / "log.zip"
     path.write_bytes(data)
     result = run(str(path))
 
@@ -496,8 +496,8 @@ def test_an_encrypted_archive(tmp_path: Path) -> None:
     )
 
 
-def test_a_folder_of_nothing_to_read(tmp_path: Path) -> None:
-    """A folder in which no file has a suffix of a trail says which they are."""
+def test_a_folder_without_log_files(tmp_path: Path) -> None:
+    """If no file in a folder has a known suffix, the error lists the known suffixes."""
     (tmp_path / "notes.md").write_text("x", encoding="utf-8")
     result = run(str(tmp_path))
 
@@ -518,17 +518,17 @@ def test_a_folder_of_nothing_to_read(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("piece", [1, 10_000])
 def test_a_frame_around_nothing_is_broken(text: str, piece: int) -> None:
-    """What a tool puts around events is no event: where there is nothing else, that is said."""
-    tally = ScanCounts()
+    """The frame that a tool prints around events counts as broken if there is nothing else."""
+    counts = ScanCounts()
 
-    assert not list(scan(iter([text[n : n + piece] for n in range(0, len(text), piece)]), tally))
-    assert tally.broken == 1
+    assert not list(scan(iter([text[n : n + piece] for n in range(0, len(text), piece)]), counts))
+    assert counts.broken == 1
 
 
 def test_a_damaged_row_of_a_table_is_broken() -> None:
-    """A row with the rest of an event that has lost its beginning is counted beside the rows that are whole."""
-    tally = ScanCounts()
+    """A table row with an event that lost its beginning counts as broken; complete rows are read."""
+    counts = ScanCounts()
     damaged = '||  CloudTrailEvent  |"expiresIn":3600},"eventID":"event-1"  ||\n'
 
-    assert len(list(scan(iter([as_table(ILLEGAL) + damaged]), tally))) == len(ILLEGAL)
-    assert tally.broken == 1
+    assert len(list(scan(iter([as_table(ILLEGAL) + damaged]), counts))) == len(ILLEGAL)
+    assert counts.broken == 1

@@ -1,4 +1,4 @@
-"""Every state, every response, every outcome: those on the table move, all others raise and change nothing."""
+"""Every state, response and reply: those of the table make a transition, all others raise and change nothing."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from authfsm.protocol.table import (
 
 
 @pytest.mark.parametrize("arrow", TRANSITIONS, ids=named)
-def test_an_arrow_of_the_table_moves(arrow: Transition) -> None:
-    """Each arrow of the table is taken by the reply that leads there, and leaves one step of history."""
+def test_a_transition_of_the_table_is_made(arrow: Transition) -> None:
+    """The reply of each transition leads to its destination, and adds one step to the history."""
     signin = standing(arrow.source)
     signin.send(RESPONSES[arrow.response])
 
@@ -33,8 +33,8 @@ def test_an_arrow_of_the_table_moves(arrow: Transition) -> None:
 
 
 @pytest.mark.parametrize("source", State)
-def test_a_response_the_state_does_not_take_changes_nothing(source: State) -> None:
-    """Whatever is not in the state's row is refused before anything is sent, by an error with the facts."""
+def test_a_response_that_is_not_accepted_changes_nothing(source: State) -> None:
+    """It is refused before anything is sent, by an error with the facts."""
     for kind in set(KINDS.values()) - set(PROTOCOL[source]):
         signin = standing(source)
         before = whole(signin)
@@ -47,8 +47,8 @@ def test_a_response_the_state_does_not_take_changes_nothing(source: State) -> No
         assert whole(signin) == before
 
 
-def test_a_reply_off_the_table_changes_nothing() -> None:
-    """Whatever destination the table does not have is the service's fault, and leaves the sign-in usable."""
+def test_a_reply_that_the_table_does_not_have_changes_nothing() -> None:
+    """The service is at fault, and the sign-in can still be used."""
     tried = 0
     for source, answers in PROTOCOL.items():
         for kind in answers:

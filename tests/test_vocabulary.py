@@ -46,12 +46,12 @@ HOUSE: Final = Path(authfsm.__file__).parent
 
 @pytest.fixture(scope="module")
 def pool(signing_key: RSAKey) -> LocalPool:
-    """A pool with nobody in it."""
+    """Return a pool without users."""
     return LocalPool(key=signing_key)
 
 
 def test_links_are_written_once() -> None:
-    """AWS's documentation is linked from one module: no other has an address of it."""
+    """Only one module has addresses of AWS's documentation."""
     holding = {
         path.relative_to(HOUSE).as_posix()
         for path in HOUSE.rglob("*.py")
@@ -61,11 +61,11 @@ def test_links_are_written_once() -> None:
     assert holding == {"protocol/links.py"}
 
 
-class TestTheVocabulary:
+class TestVocabulary:
     """The lists of names are those of the table and of its responses."""
 
     def test_flows(self) -> None:
-        """Every flow begins with some response from START, and every such response names one of them."""
+        """Every flow is started by some response in START, and every such response names one of them."""
         begun = [kind.auth_flow for kind in PROTOCOL[State.START] if kind.auth_flow]
 
         assert list(FLOWS) == [*dict.fromkeys(begun)]
@@ -76,10 +76,8 @@ class TestTheVocabulary:
 
     @pytest.mark.parametrize("operation", sorted(BEGIN_OPERATIONS))
     @pytest.mark.parametrize("flow", FLOWS)
-    def test_which_operation_begins_which_flow(
-        self, pool: LocalPool, operation: str, flow: str
-    ) -> None:
-        """The pool refuses a flow of the other operation, and no other flow, with that message."""
+    def test_operations_of_flows(self, pool: LocalPool, operation: str, flow: str) -> None:
+        """The pool refuses a flow of the other operation with that message, and no other flow."""
         request = {"UserPoolId": pool.pool_id, "AuthFlow": flow}
         with pytest.raises(PoolRefusal) as caught:
             pool.answer(operation, {"ClientId": pool.client_id, **request})
@@ -87,14 +85,14 @@ class TestTheVocabulary:
 
         assert (flow not in FLOWS_OF[operation]) == elsewhere
 
-    def test_refreshes(self) -> None:
-        """A refresh is what both somebody without and somebody with tokens may send."""
+    def test_refresh_responses(self) -> None:
+        """The refresh responses are those that START and AUTHENTICATED both accept."""
         assert (
             PROTOCOL[State.START].keys() & PROTOCOL[State.AUTHENTICATED].keys() == REFRESH_RESPONSES
         )
 
-    def test_codes(self) -> None:
-        """A challenge whose answer is a code has its field, and the wire writes it there."""
+    def test_code_fields(self) -> None:
+        """Each challenge with a code has a field for it, and requests carry the code there."""
         states = {state for state in State if r.Code in PROTOCOL[state]}
 
         assert set(CODE_FIELDS) == states
@@ -103,7 +101,7 @@ class TestTheVocabulary:
             assert request["ChallengeResponses"][name] == "123456"
 
     def test_every_challenge(self) -> None:
-        """Each challenge is answered by a response that its state accepts, under its own name."""
+        """Each challenge is answered under its own name by a response that its state accepts."""
         for state in CHALLENGES:
             kinds = candidates(ANSWER, {"ChallengeName": state.value, "ChallengeResponses": HIDDEN})
             assert set(kinds) <= set(PROTOCOL[state])
@@ -112,7 +110,7 @@ class TestTheVocabulary:
         assert len(ANSWER_OPERATIONS) == 2
 
     def test_sets_of_states(self) -> None:
-        """The sets of factors are those that the table's own sets hold."""
+        """The groups of states agree with the table's groups of destinations."""
         passwords = {State.PASSWORD, State.PASSWORD_SRP}
 
         assert FIRST_FACTOR - UNKNOWN_CHALLENGE - passwords == PASSWORDLESS
@@ -120,7 +118,7 @@ class TestTheVocabulary:
         assert {*MFA_METHODS} == SECOND_FACTOR - SET_UP_STATES - {State.SELECT_MFA_TYPE}
 
     def test_sets_of_responses(self) -> None:
-        """What begins CUSTOM_AUTH, or by an administrator's operation alone, names such a flow."""
+        """The responses of CUSTOM_AUTH and of an administrator are those with such a flow."""
         begun = [kind for kind in RESPONSES.values() if kind.auth_flow]
         by_admin = {*FLOWS_OF["AdminInitiateAuth"]} - {*FLOWS_OF["InitiateAuth"]}
 
@@ -130,7 +128,7 @@ class TestTheVocabulary:
         assert {kind for kind in begun if kind.auth_flow in by_admin} == r.ADMIN_RESPONSES
 
     def test_the_commands_flows(self) -> None:
-        """`authfsm signin --flow` knows every flow with which a user signs in."""
+        """`authfsm signin --flow` accepts every flow that signs in a user."""
         assert {each.value for each in AuthFlow} == {*SIGN_IN_FLOWS}
         assert {each.value for each in FirstFactor} == {*ALLOWED_FIRST_AUTH_FACTORS, "PASSWORD_SRP"}
 
@@ -139,8 +137,8 @@ class TestTheVocabulary:
     "payload",
     ["", "e30", "W10", "IngI", "bnVsbA", "!!", "eyJ1c2VybmFtZSI6MX0", "\u00e9", "W" * 100_000],
 )
-def test_claims_that_cannot_be_read(payload: str) -> None:
-    """A token that is no JSON Web Token, or says something else than claims, has no user name."""
+def test_unreadable_claims(payload: str) -> None:
+    """A token that is no JSON Web Token, or whose payload is no map, has no user name."""
     token = Secret(f"header.{payload}.signature")
 
     assert Tokens(access_token=token).username is None

@@ -1,7 +1,7 @@
-"""Walks at random through random pools: never off the table, never a crash, never tokens past what must be proved.
+"""Random walks through random pools: no transition off the table, no crash, no tokens without the required proofs.
 
-`tests/walker.py` walks and keeps the truth; `EXCUSES` are the documented ways to tokens without a second factor.
-The walks of a run are always the same; `AUTHFSM_WALKS=5000` takes that many, new every time.
+`tests/walker.py` walks and remembers what is true; `EXCUSES` are the documented reasons for tokens without a second
+factor. Each run walks the same walks; `AUTHFSM_WALKS=5000` walks that many new ones.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ EXCUSES: Final = (
 
 
 def walk(seed: int, signing_key: RSAKey, steps: Sequence[int]) -> Walker:
-    """A walk: the seed is the pool and the people, each step's number with it what happens then.
+    """Walk with a seed for the pool and the users; each step's number seeds what happens in it.
 
     Raises:
         Violated: the pool did what it must never do.
@@ -138,7 +138,7 @@ def walk(seed: int, signing_key: RSAKey, steps: Sequence[int]) -> Walker:
 
 
 def shortened(seed: int, signing_key: RSAKey) -> Exception:
-    """What a walk fails with, all steps left out that it fails without."""
+    """Return the error of a failing walk after leaving out every step that it fails without."""
     steps = list(range(STEPS))
     found: Exception = AssertionError("it does not fail again")
     for step in [None, *reversed(range(STEPS))]:
@@ -152,7 +152,7 @@ def shortened(seed: int, signing_key: RSAKey) -> Exception:
 
 @pytest.fixture(scope="module")
 def walkers(signing_key: RSAKey) -> list[Walker]:
-    """Everybody who walked, once they have."""
+    """Return the walkers after their walks."""
     walked: list[Walker] = []
 
     @WALKS
@@ -167,13 +167,13 @@ def walkers(signing_key: RSAKey) -> list[Walker]:
     return walked
 
 
-def test_nobody_gets_past(walkers: list[Walker]) -> None:
-    """Whatever a walker does: no crash, no arrow off the table, no tokens without what must be proved."""
+def test_no_walk_breaks_the_rules(walkers: list[Walker]) -> None:
+    """No walk causes a crash, a transition off the table, or tokens without the required proofs."""
     assert walkers
 
 
-def test_the_walks_go_far(walkers: list[Walker]) -> None:
-    """They are not walks in front of a closed door: many go through, along many arrows."""
+def test_the_walks_cover_many_arrows(walkers: list[Walker]) -> None:
+    """Many walks end with tokens, along many arrows."""
     arrows = frozenset().union(*(walker.arrows for walker in walkers))
     tokens = sum(len(walker.held) for walker in walkers)
 
@@ -239,14 +239,14 @@ REAL: Final = (
 )
 
 
-def test_every_excuse_is_in_use() -> None:
-    """Each has a sign-in that needs it."""
+def test_every_excuse_has_a_scenario() -> None:
+    """Each excuse has a sign-in that needs it."""
     assert [scenario.name for scenario in REAL] == [excuse.name for excuse in EXCUSES]
 
 
 @pytest.mark.parametrize("scenario", REAL, ids=lambda scenario: scenario.name)
-def test_an_excuse_is_real(scenario: Scenario, signing_key: RSAKey) -> None:
-    """The documented exception is what the pool does, and the second factor was not proved."""
+def test_the_pool_makes_the_excused_exception(scenario: Scenario, signing_key: RSAKey) -> None:
+    """The pool issues tokens in the documented exception, and no second factor was proved."""
     scenario_user = scenario.play(signing_key)
     last = scenario_user.flow.history
 

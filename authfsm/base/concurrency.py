@@ -24,11 +24,7 @@ _FORK_TIMEOUT: Final = 1.0
 
 
 class OutOfTime(TimeoutError):
-    """A call did not finish within its time limit.
-
-    Args:
-        seconds: the limit.
-    """
+    """A call did not finish within its time limit."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"no complete answer within {seconds:g} s")
@@ -114,11 +110,7 @@ class ForksInChild(Protocol):
 
 
 def after_fork_in_child(owner: ForksInChild) -> None:
-    """Call `owner.reset_after_fork()` in every forked child, as long as `owner` exists.
-
-    Args:
-        owner: the object; only a weak reference to it is kept.
-    """
+    """Call `owner.reset_after_fork()` in every forked child, as long as `owner` exists; it is referred to weakly."""
     with _registry:
         _OWNERS.add(owner)
 

@@ -19,7 +19,7 @@ class DisplayMixin:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         """Return the representations of the value by MIME type."""
-        bundle: dict[str, str] = import_module("authfsm.notebook.value_repr").bundle(self)
+        bundle: dict[str, str] = import_module("authfsm.notebook.value_repr").mime_bundle(self)
         return bundle
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001 - IPython calls it so

@@ -128,12 +128,7 @@ class WrapsSecrets:
     def wrap_arguments(
         cls, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return the arguments of a call of this class, with the secret ones wrapped.
-
-        Args:
-            args: the positional arguments.
-            kwargs: the keyword arguments.
-        """
+        """Return the arguments of a call of this class, with the secret ones wrapped."""
         return _wrapper(getattr(cls, "__attrs_attrs__", ()))(args, kwargs)
 
 

@@ -16,7 +16,7 @@ from authfsm.protocol import links
 from authfsm.protocol import responses as r
 from authfsm.protocol.evidence import Confidence
 from authfsm.protocol.nodes import EdgeRoles
-from authfsm.protocol.states import State
+from authfsm.protocol.states import PASSWORDLESS, State
 from authfsm.protocol.table import NEW_CHALLENGE, RESTART, RETRY, SECOND_FACTOR, Role, Transition
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import passkey_allowed_with_mfa, skips_second_factor
@@ -47,38 +47,28 @@ FIRST_FACTORS: Final = frozenset({Factor.PASSWORD, Factor.CODE, Factor.PASSKEY})
 
 # fmt: off
 PROOFS: Final[Mapping[StateResponse, Factor]] = {
-    (S.START, r.UserPasswordAuth):           Factor.PASSWORD,
-    (S.START, r.AdminUserPasswordAuth):      Factor.PASSWORD,
-    (S.START, r.AdminNoSrpAuth):             Factor.PASSWORD,
-    (S.START, r.UserAuthWithPassword):       Factor.PASSWORD,
-    (S.START, r.CustomAuth):                 Factor.FUNCTIONS,
-    (S.START, r.CustomSrpAuth):              Factor.FUNCTIONS,
-    (S.START, r.SignedUp):                   Factor.SIGN_UP,
-    (S.SELECT_CHALLENGE, r.Password):        Factor.PASSWORD,
-    (S.SELECT_CHALLENGE, r.Credential):      Factor.PASSKEY,
-    (S.PASSWORD, r.Password):                Factor.PASSWORD,
-    (S.ADMIN_NO_SRP_AUTH, r.Password):       Factor.PASSWORD,
-    (S.PASSWORD_VERIFIER, r.SrpClaim):       Factor.PASSWORD,
-    (S.EMAIL_OTP, r.Code):                   Factor.CODE,       # as a second factor: SECOND
-    (S.EMAIL_OTP, r.Password):               Factor.PASSWORD,
-    (S.EMAIL_OTP, r.Credential):             Factor.PASSKEY,
-    (S.SMS_OTP, r.Code):                     Factor.CODE,
-    (S.SMS_OTP, r.Password):                 Factor.PASSWORD,
-    (S.SMS_OTP, r.Credential):               Factor.PASSKEY,
-    (S.WEB_AUTHN, r.Credential):             Factor.PASSKEY,
-    (S.WEB_AUTHN, r.Password):               Factor.PASSWORD,
-    (S.CUSTOM_CHALLENGE, r.Answer):          Factor.FUNCTIONS,
-    (S.MFA_SETUP, r.CompleteMfaSetup):       Factor.SECOND,     # only after VerifySoftwareToken
-    (S.SMS_MFA, r.Code):                     Factor.SECOND,
-    (S.SOFTWARE_TOKEN_MFA, r.Code):          Factor.SECOND,
+    **{(S.START, response): Factor.PASSWORD for response in
+       (r.UserPasswordAuth, r.AdminUserPasswordAuth, r.AdminNoSrpAuth, r.UserAuthWithPassword)},
+    **{(S.START, response): Factor.FUNCTIONS for response in r.CUSTOM_AUTH_RESPONSES},
+    (S.START, r.SignedUp):                    Factor.SIGN_UP,
+    **{(state, r.Password): Factor.PASSWORD for state in
+       (S.SELECT_CHALLENGE, S.PASSWORD, S.ADMIN_NO_SRP_AUTH, *PASSWORDLESS)},
+    **{(state, r.Credential): Factor.PASSKEY for state in (S.SELECT_CHALLENGE, *PASSWORDLESS)},
+    (S.PASSWORD_VERIFIER, r.SrpClaim):        Factor.PASSWORD,
+    (S.EMAIL_OTP, r.Code):                    Factor.CODE,      # as a second factor: SECOND
+    (S.SMS_OTP, r.Code):                      Factor.CODE,
+    (S.CUSTOM_CHALLENGE, r.Answer):           Factor.FUNCTIONS,
+    (S.MFA_SETUP, r.CompleteMfaSetup):        Factor.SECOND,    # only after VerifySoftwareToken
+    (S.SMS_MFA, r.Code):                      Factor.SECOND,
+    (S.SOFTWARE_TOKEN_MFA, r.Code):           Factor.SECOND,
     (S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim): Factor.DEVICE,
-    (S.OTHER_CHALLENGE, r.RawAnswer):        Factor.UNKNOWN,
+    (S.OTHER_CHALLENGE, r.RawAnswer):         Factor.UNKNOWN,
     # "The refresh token ... retrieves new ID and access tokens" of a session that was proved before.
     **{(state, response): Factor.REFRESH_TOKEN
        for state in (S.START, S.AUTHENTICATED) for response in r.REFRESH_RESPONSES},
 }
-"""What a response in a state proves, once the reply leads on."""
 # fmt: on
+"""What a response in a state proves, once the reply leads on."""
 
 _PROOF_NOT_CHECKED: Final = frozenset({S.FAILED, S.SELECT_CHALLENGE, S.ADMIN_NO_SRP_AUTH, S.START})
 """A reply that leads here shows that Cognito has not accepted a proof."""

@@ -269,27 +269,20 @@ def _refresh(found: Exploration) -> Iterator[Fault]:
             yield f"a refresh is answered with {move.to.name}", found.path(here).then(move)
 
 
+# fmt: off
 INVARIANTS: Final = (
-    Invariant(
-        "reachable",
-        "Every state can be reached, and every response is accepted somewhere.",
-        _reachable,
-        of_table=True,
-    ),
+    Invariant("reachable", "Every state can be reached, and every response is accepted somewhere.", _reachable,
+              of_table=True),
     Invariant("ends", "From every state, some answer leads to tokens.", _ends),
     Invariant("first-factor", "No tokens are issued without a first factor.", _first_factor),
-    Invariant(
-        "second-factor",
-        "If MFA is required, no tokens are issued without a second factor or a documented exception.",
-        _second_factor,
-    ),
+    Invariant("second-factor", "If MFA is required, no tokens are issued without a second factor or a documented"
+              " exception.", _second_factor),
     Invariant("bounded", "Every loop ends: by a lifetime, a lock-out or a single use.", _unbounded),
     Invariant("unattended", "No loop is followed without new input from the caller.", _unattended),
     Invariant("answerable", "Every challenge accepts a response that leads on.", _answerable),
-    Invariant(
-        "error-actions", "There is an action for every error.", _without_action, of_table=True
-    ),
+    Invariant("error-actions", "There is an action for every error.", _without_action, of_table=True),
     Invariant("device", "Cognito asks for a device only if there is one.", _device),
     Invariant("refresh", "A refresh is never answered with a challenge.", _refresh),
 )
+# fmt: on
 """The invariants that `check` verifies unless it is given others."""

@@ -26,7 +26,7 @@ from authfsm.conformance.api_client import ApiClient
 from authfsm.conformance.pool_providers import ApiPoolProvider, ExistingPoolProvider
 from authfsm.conformance.pools import Inbox, PoolProvider, parse_inbox
 from authfsm.conformance.report import as_json, as_markdown
-from authfsm.conformance.rule import ConformanceRule, RuleGroup
+from authfsm.conformance.rule import ConformanceRule
 from authfsm.conformance.rules import RULES, select_rules
 from authfsm.conformance.runner import (
     Endpoint,
@@ -292,10 +292,8 @@ def table(results: Results) -> Iterator[RenderableType]:
     shown.add_column("rule", no_wrap=True)
     for column in results.endpoints:
         shown.add_column(column.endpoint.name, justify="center")
-    for group in RuleGroup:
-        rules = [rule for rule in results.rules if rule.group is group]
-        if rules:
-            shown.add_row(Text(f"\n{group}", style="bold"))
+    for group, rules in results.groups.items():
+        shown.add_row(Text(f"\n{group}", style="bold"))
         for rule in rules:
             shown.add_row(
                 rule.id, *(_mark(column.verdicts[rule.id]) for column in results.endpoints)

@@ -6,6 +6,8 @@ An endpoint may reply with anything, such as HTML, an empty body or JSON of anot
 
 from __future__ import annotations
 
+import json
+import re
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -13,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import boto3
-from attrs import define, field, frozen
+from attrs import define, field
 from botocore import xform_name
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
@@ -28,175 +30,132 @@ from botocore.exceptions import (
 from botocore.httpsession import URLLib3Session
 
 from authfsm.base.concurrency import OutOfTime, call_within
-from authfsm.conformance.redaction import Redactor, error_code, error_message, parse_json
-from authfsm.conformance.verdicts import NotSupported, RecordedExchange, RuleFailed, Skipped
+from authfsm.conformance.verdicts import (
+    ApiReply,
+    RecordedExchange,
+    Skipped,
+    error_code,
+    error_message,
+)
+from authfsm.protocol.states import CHALLENGES
 
 _NO_REPLY_ERRORS: Final = (HTTPClientError, ConnectionError, OutOfTime)
-_BAD_REQUEST: Final = 400
-_SERVER_ERROR: Final = 500
-# Phrases in the errors of servers that lack an operation, flow or challenge.
-_UNSUPPORTED: Final = (
-    "not supported", "unsupported", "not implemented", "notimplemented", "not yet implemented",
-    "does not serve", "unknown operation", "unknownoperation", "enum value set",
-    "is not a valid choice",
-)  # fmt: skip
+MASK: Final = "****"
+USER_DOMAIN: Final = ".example.com"  # the end of the addresses that rules use as user names
+_LONGEST_MESSAGE: Final = 200
+_SHORTEST_SECRET: Final = 6
+_EXCERPT: Final = 60
+# Members whose values are words of Cognito's API, never secrets.
+_HARMLESS: Final = frozenset({
+    "AuthFlow", "ChallengeName", "CHALLENGE_NAME", "PREFERRED_CHALLENGE",
+    "AttributeName", "MessageAction", "Permanent", "MfaConfiguration",
+    "PreventUserExistenceErrors", "GenerateSecret", "ExplicitAuthFlows", "CODE_DELIVERY_DELIVERY_MEDIUM",
+    "requiredAttributes", "MFAS_CAN_SETUP", "MFAS_CAN_CHOOSE", "AvailableChallenges", "Status",
+    "UserConfirmationNecessary", "TokenType", "ExpiresIn",
+})  # fmt: skip
+_USERNAMES: Final = frozenset({"USERNAME", "Username"})
+_NESTED: Final = frozenset({"AuthParameters", "ChallengeResponses"})
+_OMITTED: Final = frozenset({"ClientId", "UserPoolId"})
+_GENERATED: Final = re.compile(
+    r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{20,}|(?=[A-Za-z0-9+/_=.-]*\d)[A-Za-z0-9+/_=.-]{24,}"
+)
+_CHALLENGE_NAMES: Final = frozenset({each.value for each in CHALLENGES})
 
 
-@frozen
-class ApiReply:
-    """A reply of the endpoint.
+@define
+class Redactor:
+    """Describes the requests and replies of one endpoint.
+
+    It remembers their values, and masks them in messages that quote them.
 
     Args:
-        operation: the operation that was called.
-        status: the HTTP status.
-        content: the JSON value of the body; None if it is not JSON.
-        summary: the reply in one line, without secrets.
+        labels: the label of the user to show for a user name that the endpoint generated.
     """
 
-    operation: str
-    status: int
-    content: Any = field(repr=False)
-    summary: str
+    labels: dict[str, str] = field(factory=dict, repr=False)
+    _secrets: set[str] = field(factory=set, repr=False)
 
-    @property
-    def body(self) -> Mapping[str, Any]:
-        """The JSON object of the body; empty if it is not an object."""
-        return self.content if isinstance(self.content, Mapping) else {}
+    def request(self, operation: str, members: Mapping[str, Any]) -> str:
+        """Describe a request."""
+        self._remember(members)
+        parts = [operation]
+        for name, value in members.items():
+            if name in _NESTED and isinstance(value, Mapping):
+                parts += [self._pair(key, each) for key, each in value.items()]
+            elif name not in _OMITTED:
+                parts.append(self._pair(name, value))
+        return " ".join(parts)
 
-    @property
-    def code(self) -> str | None:
-        """The code of the error; None if the reply is not an error."""
-        if (code := error_code(self.body)) is not None:
-            return code
-        return f"HTTP {self.status}" if self.status >= _BAD_REQUEST else None
+    def reply(self, status: int, body: bytes) -> str:
+        """Describe a reply."""
+        content = parse_json(body)
+        if not body.strip():
+            return f"{status}, an empty body"
+        if not isinstance(content, Mapping):
+            excerpt = repr(self.text(body[:_EXCERPT].decode("utf-8", "replace")))
+            html = b"<html" in body[:200].lower()
+            return f"{status}, no JSON object but {'HTML' if html else excerpt}"
+        self._remember({k: v for k, v in content.items() if k not in {"message", "Message"}})
+        return f"{status}{self._content(content)}"
 
-    @property
-    def message(self) -> str:
-        """The message of the error."""
-        return error_message(self.body)
+    def text(self, message: str) -> str:
+        """Mask every value in a message that was sent or received before, or that looks generated."""
+        message = " ".join(message.split())
+        for each in sorted(self._secrets, key=len, reverse=True):
+            message = message.replace(each, MASK)
+        message = _GENERATED.sub(MASK, message)
+        too_long = len(message) > _LONGEST_MESSAGE
+        return f"{message[: _LONGEST_MESSAGE - 3]}..." if too_long else message
 
-    @property
-    def challenge(self) -> str | None:
-        """The ChallengeName."""
-        name = self.body.get("ChallengeName")
-        return name if isinstance(name, str) else None
+    def _content(self, content: Mapping[str, Any]) -> str:
+        if (code := error_code(content)) is not None:
+            return f" {code}: {self.text(error_message(content))}"
+        if isinstance(result := content.get("AuthenticationResult"), Mapping):
+            tokens = sorted(key for key, value in result.items() if value is not None)
+            return f", tokens: {', '.join(tokens)}"
+        if name := content.get("ChallengeName"):
+            parameters = content.get("ChallengeParameters")
+            pairs = parameters.items() if isinstance(parameters, Mapping) else ()
+            session = [f"Session={MASK}"] if content.get("Session") else []
+            return " ".join(["", str(name), *session, *(self._pair(str(k), v) for k, v in pairs)])
+        if not content:
+            return ", an empty object"
+        return " " + " ".join(self._pair(str(key), value) for key, value in content.items())
 
-    @property
-    def session(self) -> str | None:
-        """The Session."""
-        session = self.body.get("Session")
-        return session if isinstance(session, str) else None
+    def _pair(self, name: str, value: Any) -> str:
+        if name in _USERNAMES:
+            rule_made = str(value).endswith(USER_DOMAIN)
+            label = value.partition("@")[0] if rule_made else self.labels.get(str(value), MASK)
+            return f"{name}={label}"
+        if name in _HARMLESS or (isinstance(value, str) and value in _CHALLENGE_NAMES):
+            return f"{name}={value if isinstance(value, str) else json.dumps(value)}"
+        return f"{name}={MASK if isinstance(value, str) else '...'}"
 
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The ChallengeParameters; empty if there are none."""
-        parameters = self.body.get("ChallengeParameters")
-        return parameters if isinstance(parameters, Mapping) else {}
+    def _remember(self, value: Any, name: str = "") -> None:
+        if isinstance(value, Mapping):
+            for key, each in value.items():
+                self._remember(each, str(key))
+        elif isinstance(value, list):
+            for each in value:
+                self._remember(each, name)
+        elif (
+            isinstance(value, str)
+            and name not in _HARMLESS
+            and not value.endswith(USER_DOMAIN)
+            and value not in self.labels
+            and value not in _CHALLENGE_NAMES
+            and len(value) >= _SHORTEST_SECRET
+            and not value.isalpha()
+        ):
+            self._secrets.add(value)
 
-    @property
-    def tokens(self) -> Mapping[str, Any]:
-        """The AuthenticationResult; empty if there is none."""
-        tokens = self.body.get("AuthenticationResult")
-        return tokens if isinstance(tokens, Mapping) else {}
 
-    @property
-    def unsupported(self) -> bool:
-        """Whether the endpoint says that it lacks the operation, flow or challenge."""
-        if self.code is None:
-            return False
-        error = f"{self.code} {self.message}".lower().replace("_", " ")
-        return self.status >= _SERVER_ERROR or any(phrase in error for phrase in _UNSUPPORTED)
-
-    # ---- what a rule expects ---------------------------------------------------------------------------
-
-    def ensure_supported(self) -> ApiReply:
-        """Return the reply itself.
-
-        Raises:
-            NotSupported: the endpoint lacks the operation, flow or challenge.
-        """
-        if self.unsupported:
-            raise NotSupported(self.summary)
-        return self
-
-    def expect_success(self) -> ApiReply:
-        """Return the reply, which must not be an error.
-
-        Raises:
-            NotSupported: the endpoint lacks the operation, flow or challenge.
-            RuleFailed: it is an error.
-        """
-        self.ensure_supported()
-        if self.code is not None:
-            raise RuleFailed(f"{self.operation} was refused: {self.summary}")
-        return self
-
-    def expect_tokens(self) -> ApiReply:
-        """Return the reply, which must have an access token.
-
-        Raises:
-            NotSupported: the endpoint lacks the operation, flow or challenge.
-            RuleFailed: it has none.
-        """
-        self.expect_success()
-        if not self.tokens.get("AccessToken"):
-            raise RuleFailed(f"{self.operation} returned no access token: it {self._result}")
-        return self
-
-    def expect_error(self, attempt: str, *codes: str) -> ApiReply:
-        """Return the reply, which must be an error.
-
-        Args:
-            attempt: what Cognito refuses, for the message.
-            codes: the codes that Cognito gives; any code, if left out.
-
-        Raises:
-            NotSupported: the endpoint lacks the operation, flow or challenge.
-            RuleFailed: it is not an error, or has another code.
-        """
-        self.ensure_supported()
-        if self.code is None:
-            raise RuleFailed(f"{attempt} {self._result}")
-        if codes and self.code not in codes:
-            raise RuleFailed(f"{attempt} was refused with {self.code}, not {' or '.join(codes)}")
-        return self
-
-    def expect_challenge(self, challenge: str) -> ApiReply:
-        """Return the reply, which must be this challenge.
-
-        Raises:
-            NotSupported: it is an error.
-            RuleFailed: it is another challenge, or tokens.
-        """
-        if self.code is not None:
-            raise NotSupported(self.summary)
-        if self.challenge != challenge:
-            raise RuleFailed(f"{self.operation} did not lead to {challenge}: it {self._result}")
-        return self
-
-    def setup_value(self, *path: str) -> Any:
-        """Return a value from the reply to a request that creates what a rule needs.
-
-        Args:
-            path: the names that lead to the value; without any, the whole reply.
-
-        Raises:
-            Skipped: the reply is an error, or lacks the value.
-        """
-        value: Any = self.body
-        for name in path:
-            value = value.get(name) if isinstance(value, dict) else None
-        if self.code is not None or (path and value is None):
-            raise Skipped(f"{self.operation}: {self.summary}")
-        return value
-
-    @property
-    def _result(self) -> str:
-        if self.tokens:
-            return "returned tokens"
-        if self.challenge:
-            return f"led to {self.challenge}"
-        return f"was answered with {self.summary}"
+def parse_json(text: str | bytes) -> Any:
+    """Return the JSON value of a text; None if it is not JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 @define(eq=False)
@@ -216,8 +175,7 @@ class ApiClient:
         default=("local", "local", None), repr=False
     )
     timeout: float = 10.0
-    deadline: float = field(default=float("inf"), init=False)
-    """The value of `time.monotonic()` after which no request is sent."""
+    deadline: float = field(default=float("inf"), init=False)  # by `time.monotonic()`
     exchanges: list[RecordedExchange] = field(factory=list, init=False, repr=False)
     redactor: Redactor = field(factory=Redactor, init=False, repr=False)
     last_reply: ApiReply | None = field(default=None, init=False, repr=False)
@@ -244,15 +202,7 @@ class ApiClient:
         events.register("before-send.cognito-identity-provider.*", self._on_send)
 
     def call(self, operation: str, /, **members: Any) -> ApiReply:
-        """Call an operation and return its reply, whatever it is.
-
-        Args:
-            operation: the operation, as the API spells it.
-            members: the request; members that are None are left out.
-
-        Raises:
-            Skipped: no reply came.
-        """
+        """Call an operation and return its reply, whatever it is."""
         self.last_reply = None
         method = getattr(self.boto3_client, xform_name(operation))
         try:
@@ -268,11 +218,7 @@ class ApiClient:
         return self.last_reply
 
     def get(self, url: str) -> ApiReply:
-        """Fetch a document that is not part of the API, such as the pool's JWKS.
-
-        Raises:
-            Skipped: no reply came.
-        """
+        """Fetch a document that is not part of the API, such as the pool's JWKS."""
         path = "/" + url.split("://", 1)[-1].partition("/")[2]
         label = f"GET {self.redactor.text(path)}"
         headers: Any = {}
@@ -321,11 +267,10 @@ class ApiClient:
             return call_within(min(self.timeout, remaining), self._read, request)
         except _NO_REPLY_ERRORS as error:
             self._record(label, "no reply")
-            if isinstance(error, OutOfTime):
-                raise Skipped(f"no reply came within {error.seconds:g} s") from None
-            if isinstance(error, (ReadTimeoutError, ConnectTimeoutError)):
-                raise Skipped(f"no reply came within {self.timeout:g} s") from None
-            raise Skipped(f"no reply came ({type(error).__name__})") from None
+            seconds = error.seconds if isinstance(error, OutOfTime) else self.timeout
+            late = isinstance(error, (OutOfTime, ReadTimeoutError, ConnectTimeoutError))
+            why = f"within {seconds:g} s" if late else f"({type(error).__name__})"
+            raise Skipped(f"no reply came {why}") from None
 
     def _read(self, request: AWSPreparedRequest) -> AWSResponse:
         response: AWSResponse = self._http.send(request)

@@ -30,11 +30,7 @@ _FLAG = AuthenticatorData.FLAG
 
 @define
 class VirtualPasskey:
-    """A passkey.
-
-    Args:
-        rp_id: the relying party.
-    """
+    """A passkey for a relying party."""
 
     rp_id: str
     _id: bytes = field(factory=lambda: secrets.token_bytes(16), init=False)

@@ -15,41 +15,24 @@ from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 from authfsm import srp
 from authfsm.base.secret import Secret
-from authfsm.conformance.api_client import ApiClient, ApiReply
-from authfsm.conformance.pools import (
-    ConformanceClient,
-    ConformancePool,
-)
-from authfsm.conformance.verdicts import RuleFailed, Skipped
+from authfsm.conformance.api_client import ApiClient
+from authfsm.conformance.pools import PASSWORD, ConformanceClient, ConformancePool
+from authfsm.conformance.verdicts import ApiReply, RuleFailed, Skipped
 from authfsm.core.device import Device
 from authfsm.drivers.boto import Cognito
 
-PASSWORD: Final = "Correct-Horse-1"  # noqa: S105 - of users who are created for a rule and deleted after it
-TEMPORARY_PASSWORD: Final = "Temporary-Horse-1"  # noqa: S105 - the same
-NEW_PASSWORD: Final = "Another-Horse-2"  # noqa: S105 - the same
-WRONG_PASSWORD: Final = "Wrong-Horse-4"  # noqa: S105 - the same
 _TIME_STEP: Final = 30
 
 
 @define
 class AuthenticatorApp:
-    """Generates the TOTP codes of RFC 6238.
-
-    Args:
-        secret: the SecretCode.
-        accepts_previous: whether VerifySoftwareToken accepted the code of the previous time step.
-    """
+    """Generates the TOTP codes of RFC 6238 for a SecretCode."""
 
     secret: Secret[str]
-    accepts_previous: bool = True
+    accepts_previous: bool = True  # whether VerifySoftwareToken accepted the previous code
 
-    @property
     def key(self) -> bytes:
-        """The key, which SecretCode has in base32 with or without padding.
-
-        Raises:
-            RuleFailed: SecretCode is not base32.
-        """
+        """Return the key, which SecretCode has in base32 with or without padding."""
         text = self.secret.reveal()
         try:
             return base64.b32decode(text + "=" * (-len(text) % 8), casefold=True)
@@ -58,7 +41,8 @@ class AuthenticatorApp:
 
     def code(self, offset: int = 0) -> str:
         """Return the code of the current time step, or of one that many steps later."""
-        totp = TOTP(self.key, 6, SHA1(), _TIME_STEP, enforce_key_length=False)  # noqa: S303 - RFC 6238 prescribes it
+        # pyotp refuses short keys, which some endpoints issue.
+        totp = TOTP(self.key(), 6, SHA1(), _TIME_STEP, enforce_key_length=False)  # noqa: S303 - as RFC 6238 says
         return totp.generate(int(time.time()) + offset * _TIME_STEP).decode()
 
     def wrong_code(self) -> str:
@@ -69,13 +53,7 @@ class AuthenticatorApp:
 
 @define
 class PoolUser:
-    """A user who was created for a rule.
-
-    Args:
-        username: the user name.
-        password: the current password.
-        enrolled_app: the authenticator app, if there is one.
-    """
+    """A user who was created for a rule, with the current password."""
 
     username: str
     password: Secret[str]
@@ -83,11 +61,7 @@ class PoolUser:
 
     @property
     def app(self) -> AuthenticatorApp:
-        """The authenticator app.
-
-        Raises:
-            RuleFailed: the endpoint asks for its code, and the user has none.
-        """
+        """The authenticator app."""
         if self.enrolled_app is None:
             raise RuleFailed("SOFTWARE_TOKEN_MFA came for a user without an authenticator app")
         return self.enrolled_app
@@ -95,12 +69,7 @@ class PoolUser:
 
 @frozen
 class PoolClient:
-    """Sends requests to a pool on behalf of one of its app clients.
-
-    Args:
-        pool: the pool.
-        app_client: the app client.
-    """
+    """Sends requests to a pool on behalf of one of its app clients."""
 
     pool: ConformancePool
     app_client: ConformanceClient
@@ -160,11 +129,7 @@ class PoolClient:
         )
 
     def tokens(self, user: PoolUser) -> Mapping[str, Any]:
-        """Sign in a user without a second factor, as setup, and return the AuthenticationResult.
-
-        Raises:
-            Skipped: no tokens came.
-        """
+        """Sign in a user without a second factor, as setup, and return the AuthenticationResult."""
         with self.api.setup():
             reply = self.sign_in(user)
         tokens: Mapping[str, Any] = reply.setup_value("AuthenticationResult")
@@ -175,12 +140,7 @@ class PoolClient:
         return str(self.tokens(user).get("AccessToken"))
 
     def begin_srp(self, user: PoolUser) -> SrpChallenge:
-        """Begin USER_SRP_AUTH, which leads to PASSWORD_VERIFIER.
-
-        Raises:
-            NotSupported: the endpoint refused the flow.
-            RuleFailed: it led to something else.
-        """
+        """Begin USER_SRP_AUTH, which leads to PASSWORD_VERIFIER."""
         ephemeral = srp.ephemeral(secrets.token_bytes(32))
         reply = self.initiate("USER_SRP_AUTH", USERNAME=user.username, SRP_A=ephemeral.SRP_A)
         return SrpChallenge(self, user, ephemeral, reply.expect_challenge("PASSWORD_VERIFIER"))
@@ -197,11 +157,7 @@ class PoolClient:
         )
 
     def code_for(self, user: PoolUser) -> Secret[str]:
-        """Return the last code that was sent to a user.
-
-        Raises:
-            Skipped: it cannot be read.
-        """
+        """Return the last code that was sent to a user."""
         if self.pool.inbox is None:
             raise Skipped("the codes that the endpoint sends cannot be read")
         return self.pool.inbox.code_for(user.username, self.api)
@@ -219,14 +175,7 @@ class PoolClient:
 
 @frozen
 class SrpChallenge:
-    """The challenge PASSWORD_VERIFIER of a user.
-
-    Args:
-        client: the app client that began USER_SRP_AUTH.
-        user: the user.
-        ephemeral: the key pair whose public key is SRP_A.
-        reply: the challenge.
-    """
+    """The challenge PASSWORD_VERIFIER of a user, with the key pair that SRP_A belongs to."""
 
     client: PoolClient
     user: PoolUser
@@ -241,17 +190,7 @@ class SrpChallenge:
         user: PoolUser | None = None,
         **responses: str,
     ) -> ApiReply:
-        """Answer with the proof of a password.
-
-        Args:
-            password: the password.
-            timestamp: TIMESTAMP, if not the current one.
-            user: the user to name in the answer, if another one.
-            responses: more responses, or others than the right ones.
-
-        Raises:
-            RuleFailed: the challenge cannot be read.
-        """
+        """Answer with the proof of a password."""
         parameters = self.reply.parameters
         timestamp = timestamp or srp.timestamp(datetime.now(timezone.utc))
         try:

@@ -33,12 +33,7 @@ _MFA_SETTINGS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 
 @define(eq=False)
 class ApiPoolProvider(PoolProvider):
-    """Creates pools through the endpoint's API.
-
-    Args:
-        api: the client of the endpoint.
-        inbox: where its codes can be read.
-    """
+    """Creates pools through the endpoint's API."""
 
     api: ApiClient
     inbox: Inbox | None = None
@@ -134,13 +129,12 @@ class ExistingPoolProvider(PoolProvider):
         policy = pool.get("Policies", {}).get("SignInPolicy", {})
         allowed = policy.get("AllowedFirstAuthFactors", ["PASSWORD"])
         triggers = {"DefineAuthChallenge", "PreAuthentication"} & set(pool.get("LambdaConfig", {}))
-        devices = bool(pool.get("DeviceConfiguration"))
         checks = {
             f"MfaConfiguration {requirements.mfa}": (
                 pool.get("MfaConfiguration", "OFF") == requirements.mfa
             ),
             "AllowedFirstAuthFactors": set(requirements.first_factors) <= set(allowed),
-            "DeviceConfiguration": devices == requirements.devices,
+            "DeviceConfiguration": bool(pool.get("DeviceConfiguration")) == requirements.devices,
             # The right answer to the challenge of an existing pool is unknown.
             "the suite's own custom challenge": not requirements.custom_auth,
             "no triggers that decide about sign-in": not triggers,

@@ -18,13 +18,10 @@ from authfsm.protocol.states import MFA_METHODS
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# ---- what a rule requires ------------------------------------------------------------------------------
-
 ALL_FLOWS: Final = CURRENT_VALUES
 FLOWS_BUT_USER_AUTH: Final = tuple(each for each in ALL_FLOWS if each != "ALLOW_USER_AUTH")
 RELYING_PARTY: Final = "app.example.com"
-CUSTOM_ANSWER: Final = "a river"
-"""The right answer to the custom challenge of `CUSTOM_AUTH_POOL`."""
+CUSTOM_ANSWER: Final = "a river"  # the right answer to the challenge of `CUSTOM_AUTH_POOL`
 
 
 @frozen
@@ -70,13 +67,7 @@ class ClientRequirements:
 
 @frozen
 class UserRequirements:
-    """A user.
-
-    Args:
-        temporary: whether the password is a temporary one.
-        factors: the active MFA methods, as in UserMFASettingList.
-        preferred: the preferred MFA method.
-    """
+    """A user: whether the password is temporary, the active MFA methods, and the preferred one."""
 
     temporary: bool = False
     factors: tuple[str, ...] = ()
@@ -87,6 +78,11 @@ class UserRequirements:
         """Return a user with one MFA method, which is the preferred one."""
         return cls(factors=(method,), preferred=method)
 
+
+PASSWORD: Final = "Correct-Horse-1"  # noqa: S105 - of users who are created for a rule and deleted after it
+TEMPORARY_PASSWORD: Final = "Temporary-Horse-1"  # noqa: S105 - the same
+NEW_PASSWORD: Final = "Another-Horse-2"  # noqa: S105 - the same
+WRONG_PASSWORD: Final = "Wrong-Horse-4"  # noqa: S105 - the same
 
 DEFAULT_POOL: Final = PoolRequirements()
 ALL_MFA_POOL: Final = PoolRequirements("OPTIONAL", tuple(each.value for each in MFA_METHODS))
@@ -104,21 +100,15 @@ DEFAULT_USER: Final = UserRequirements()
 TEMPORARY_USER: Final = UserRequirements(temporary=True)
 TOTP_USER: Final = UserRequirements.with_mfa("SOFTWARE_TOKEN_MFA")
 SMS_USER: Final = UserRequirements.with_mfa("SMS_MFA")
+SMS_AND_TOTP_USER: Final = UserRequirements(factors=("SMS_MFA", "SOFTWARE_TOKEN_MFA"))
 EMAIL_USER: Final = UserRequirements.with_mfa("EMAIL_OTP")
-
-
-# ---- codes that a pool sends ---------------------------------------------------------------------------
 
 
 class Inbox(Protocol):
     """Where the codes that an endpoint sends can be read."""
 
     def code_for(self, username: str, api: ApiClient) -> Secret[str]:
-        """Return the last code that was sent to a user.
-
-        Raises:
-            Skipped: none was sent.
-        """
+        """Return the last code that was sent to a user."""
 
 
 @frozen
@@ -139,11 +129,7 @@ class OutboxInbox:
 
 @frozen
 class FixedCode(WrapsSecrets):
-    """The code of a server that always sends the same one, such as cognito-local with its variable CODE.
-
-    Args:
-        code: the code.
-    """
+    """The code of a server that always sends the same one, as cognito-local does with its variable CODE."""
 
     code: Secret[str] = field(converter=secret)
 
@@ -154,11 +140,7 @@ class FixedCode(WrapsSecrets):
 
 
 def parse_inbox(option: str) -> Inbox:
-    """Return the inbox that an option names: `outbox`, or `fixed:` and the code.
-
-    Raises:
-        ValueError: it names none.
-    """
+    """Return the inbox that an option names: `outbox`, or `fixed:` and the code."""
     kind, _, code = option.partition(":")
     if option == "outbox":
         return OutboxInbox()
@@ -167,18 +149,9 @@ def parse_inbox(option: str) -> Inbox:
     raise ValueError("is neither outbox nor fixed:CODE")
 
 
-# ---- pools and app clients -----------------------------------------------------------------------------
-
-
 @frozen
 class ConformancePool:
-    """A user pool at an endpoint.
-
-    Args:
-        api: the client of its endpoint.
-        pool_id: its id.
-        inbox: where its codes can be read; None if they cannot.
-    """
+    """A user pool at an endpoint, with the inbox of its codes if they can be read."""
 
     api: ApiClient = field(repr=False)
     pool_id: str
@@ -192,12 +165,7 @@ class ConformancePool:
 
 @frozen
 class ConformanceClient:
-    """An app client of a pool.
-
-    Args:
-        client_id: its id.
-        secret: its secret.
-    """
+    """An app client of a pool."""
 
     client_id: str
     secret: Secret[str] | None = None
@@ -210,19 +178,11 @@ class PoolProvider(ABC):
     _created: dict[object, object] = field(factory=dict, init=False, repr=False)
 
     def pool(self, requirements: PoolRequirements) -> ConformancePool:
-        """Return a pool with these settings.
-
-        Raises:
-            Skipped: there is none.
-        """
+        """Return a pool with these settings."""
         return self._once(self._create_pool, requirements)
 
     def client(self, pool: ConformancePool, requirements: ClientRequirements) -> ConformanceClient:
-        """Return an app client of a pool with these settings.
-
-        Raises:
-            Skipped: there is none.
-        """
+        """Return an app client of a pool with these settings."""
         return self._once(self._create_client, pool, requirements)
 
     def register_user(self, username: str) -> None:  # noqa: B027 - most providers delete users with their pool

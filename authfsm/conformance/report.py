@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from authfsm.conformance.rule import ConformanceRule, RuleGroup
-from authfsm.conformance.rules.sign_in import SIGN_IN_METHODS, UNTESTED_CHALLENGES, USER_SITUATIONS
+from authfsm.conformance.rule import ConformanceRule
+from authfsm.conformance.rules import sign_in
 from authfsm.conformance.runner import EndpointResult, Results
 from authfsm.conformance.verdicts import Outcome, RuleSeverity
 from authfsm.protocol.states import State
@@ -39,23 +40,20 @@ _NOTES: Final = {
 
 def as_json(results: Results) -> dict[str, Any]:
     """Return the results for programs."""
-    return {
-        "date": results.day.isoformat(),
-        "rules": [_rule_as_json(rule) for rule in results.rules],
-        "endpoints": [_endpoint_as_json(each, results.rules) for each in results.endpoints],
-    }
-
-
-def _rule_as_json(rule: ConformanceRule) -> dict[str, Any]:
-    return {
-        "id": rule.id,
-        "claim": rule.claim,
-        "group": rule.group.value,
-        "severity": rule.severity.value,
-        "source": rule.source.title,
-        "url": rule.source.url,
-        "confidence": rule.source.confidence.value,
-    }
+    rules = [
+        {
+            "id": rule.id,
+            "claim": rule.claim,
+            "group": rule.group,
+            "severity": rule.severity.value,
+            "source": rule.source.title,
+            "url": rule.source.url,
+            "confidence": rule.source.confidence.value,
+        }
+        for rule in results.rules
+    ]
+    endpoints = [_endpoint_as_json(each, results.rules) for each in results.endpoints]
+    return {"date": results.day.isoformat(), "rules": rules, "endpoints": endpoints}
 
 
 def _endpoint_as_json(result: EndpointResult, rules: tuple[ConformanceRule, ...]) -> dict[str, Any]:
@@ -83,8 +81,7 @@ def as_markdown(results: Results) -> str:
         *_introduction(results),
         *_summary(results),
         *_notes(results),
-        *_sign_in(results),
-        *_other_groups(results),
+        *_groups(results),
         *_failures(results),
         *_not_tested(results),
     ]
@@ -93,32 +90,27 @@ def as_markdown(results: Results) -> str:
 
 def _introduction(results: Results) -> Iterator[str]:
     names = ", ".join(each.endpoint.name for each in results.endpoints)
-    yield "# Conformance of local Cognito servers"
-    yield ""
-    yield f"{names}; tested on {results.day.isoformat()} by `authfsm conform`."
-    yield ""
-    yield (
+    yield from _paragraphs(
+        "# Conformance of local Cognito servers",
+        f"{names}; tested on {results.day.isoformat()} by `authfsm conform`.",
         "Each rule is a sentence about Amazon Cognito, with its source. The suite tries each rule at each endpoint"
         " through boto3. All rules are about signing in; other features of the servers are not tested. Nothing was"
         " tested at AWS: the word in brackets after a source says how certain it is, in the terms of"
-        " `authfsm/protocol/evidence.csv`."
+        " `authfsm/protocol/evidence.csv`.",
     )
-    yield ""
     for outcome in Outcome:
         yield f"- {outcome.mark} {outcome}: {outcome.meaning}"
     yield ""
 
 
 def _summary(results: Results) -> Iterator[str]:
-    yield "## Summary"
-    yield ""
+    yield from _paragraphs("## Summary")
     yield from _header(["", *Outcome, "critical failures"], "---:")
     for result in results.endpoints:
         counts = [result.count(each) for each in Outcome]
         yield _row([result.endpoint.name, *counts, result.critical_failures])
     yield ""
-    yield "The severity of a failure:"
-    yield ""
+    yield from _paragraphs("The severity of a failure:")
     for severity in RuleSeverity:
         yield f"- {severity}: {severity.meaning}"
     yield ""
@@ -133,16 +125,11 @@ def _notes(results: Results) -> Iterator[str]:
         if name.startswith(server)
     ]
     if notes:
-        yield "## How to reproduce the results"
-        yield ""
-        yield from notes
-        yield ""
-        yield "The command for all of them:"
-        yield ""
-        yield "```sh"
-        yield f"authfsm conform {' '.join(_compare_options(results))} -o diagrams/conformance.md"
-        yield "```"
-        yield ""
+        yield from _paragraphs("## How to reproduce the results", "\n".join(notes))
+        command = (
+            f"authfsm conform {' '.join(_compare_options(results))} -o diagrams/conformance.md"
+        )
+        yield from _paragraphs("The command for all of them:", f"```sh\n{command}\n```")
 
 
 def _compare_options(results: Results) -> Iterator[str]:
@@ -155,46 +142,43 @@ def _compare_options(results: Results) -> Iterator[str]:
                 yield f"--codes '{endpoint.name}={value}'"
 
 
-# ---- tables of rules -----------------------------------------------------------------------------------
+def _groups(results: Results) -> Iterator[str]:
+    for group, rules in results.groups.items():
+        yield from _paragraphs(f"## {group}")
+        if group == sign_in.rule.group:
+            yield from _sign_in(results)
+        yield from _rules([rule for rule in rules if rule.id not in _MATRIX], results)
 
 
 def _sign_in(results: Results) -> Iterator[str]:
-    """A matrix for each endpoint, of the challenges and the ways to prove the password; then the other rules."""
-    rules = {rule.id: rule for rule in results.rules if rule.group is RuleGroup.SIGN_IN}
-    if not rules:
-        return
-    methods = [method.name for method in SIGN_IN_METHODS]
-    challenges = [situation.challenge for situation in USER_SITUATIONS]
-    in_matrix = {f"sign-in.{method}.{each.value}" for method in methods for each in challenges}
-    yield f"## {RuleGroup.SIGN_IN}"
-    yield ""
     yield (
         "Every challenge of Cognito, by every way that the protocol's table has on good evidence. The suite answers each"
         " challenge until tokens come, with a client that rejects replies outside of the table. Each column is a way"
         " to prove the password, each row the challenge that follows."
     )
-    for state, why in UNTESTED_CHALLENGES.items():
+    for state, why in sign_in.UNTESTED_CHALLENGES.items():
         yield f"Not tested: {state.value} ({why})."
     yield ""
     for result in results.endpoints:
-        yield f"### {result.endpoint.name}"
-        yield ""
-        yield from _header(["challenge", *(f"`{method}`" for method in methods)], ":---:")
-        for challenge in challenges:
-            marks = [_mark(result, f"sign-in.{each}.{challenge.value}") for each in methods]
+        yield from _paragraphs(f"### {result.endpoint.name}")
+        methods = [f"`{method}`" for method in sign_in.SIGN_IN_METHODS]
+        yield from _header(["challenge", *methods], ":---:")
+        for challenge in sign_in.USER_SITUATIONS:
+            marks = (_mark(result, _rule_id(each, challenge)) for each in sign_in.SIGN_IN_METHODS)
             none = challenge is State.AUTHENTICATED
             yield _row(["none: tokens" if none else f"`{challenge.value}`", *marks])
         yield ""
-    yield from _rules([rule for name, rule in rules.items() if name not in in_matrix], results)
 
 
-def _other_groups(results: Results) -> Iterator[str]:
-    for group in RuleGroup:
-        rules = [rule for rule in results.rules if rule.group is group]
-        if rules and group is not RuleGroup.SIGN_IN:
-            yield f"## {group}"
-            yield ""
-            yield from _rules(rules, results)
+def _rule_id(method: str, challenge: State) -> str:
+    return f"sign-in.{method}.{challenge.value}"
+
+
+_MATRIX: Final = {
+    _rule_id(method, challenge)
+    for method in sign_in.SIGN_IN_METHODS
+    for challenge in sign_in.USER_SITUATIONS
+}
 
 
 def _rules(rules: list[ConformanceRule], results: Results) -> Iterator[str]:
@@ -225,19 +209,16 @@ def _row(cells: Iterable[object]) -> str:
     return f"| {' | '.join(str(cell) for cell in cells)} |"
 
 
-# ---- lists of verdicts ---------------------------------------------------------------------------------
-
-
 def _failures(results: Results) -> Iterator[str]:
     for result in results.endpoints:
         verdicts = [(rule, result.verdicts[rule.id]) for rule in results.rules]
         failures = [each for each in verdicts if each[1].outcome is Outcome.FAILED]
         if not failures:
             continue
-        yield f"## Failures of {result.endpoint.name}"
-        yield ""
-        yield "The command runs the rule again and prints all requests and replies."
-        yield ""
+        yield from _paragraphs(
+            f"## Failures of {result.endpoint.name}",
+            "The command runs the rule again and prints all requests and replies.",
+        )
         for rule, verdict in failures:
             yield f"- **{rule.id}** ({verdict.severity}): {_text(verdict.why)}"
             # Without an exchange, the rule failed during the setup, which only the command prints.
@@ -257,18 +238,20 @@ def _not_tested(results: Results) -> Iterator[str]:
             if verdict.outcome in {Outcome.NOT_SUPPORTED, Outcome.SKIPPED}:
                 reasons.setdefault((verdict.outcome, verdict.why), []).append(f"`{rule.id}`")
         if reasons:
-            yield f"## Not supported by {result.endpoint.name}, or skipped"
-            yield ""
+            yield from _paragraphs(f"## Not supported by {result.endpoint.name}, or skipped")
             for (outcome, why), rule_ids in sorted(reasons.items()):
                 yield f"- {outcome.mark} `{_code(why)}`: {', '.join(rule_ids)}"
             yield ""
 
 
+def _paragraphs(*texts: str) -> Iterator[str]:
+    for text in texts:
+        yield from (text, "")
+
+
 def _text(text: str) -> str:
     """Escape what Markdown would format."""
-    for character in "|[]*":
-        text = text.replace(character, f"\\{character}")
-    return text
+    return re.sub(r"([|\[\]*])", r"\\\1", text)
 
 
 def _code(text: str) -> str:

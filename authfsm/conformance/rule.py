@@ -7,31 +7,21 @@ created is not a verdict on the rule: it raises `Skipped`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
-from typing import Final
+from typing import Final, TypeAlias
 
 from attrs import define, field, frozen
 
 from authfsm.base.secret import Secret
-from authfsm.conformance.api_client import ApiClient
-from authfsm.conformance.pool_client import (
-    PASSWORD,
-    TEMPORARY_PASSWORD,
-    AuthenticatorApp,
-    PoolClient,
-    PoolUser,
-)
+from authfsm.conformance import pools
+from authfsm.conformance.api_client import USER_DOMAIN, ApiClient
+from authfsm.conformance.pool_client import AuthenticatorApp, PoolClient, PoolUser
 from authfsm.conformance.pools import (
-    DEFAULT_CLIENT,
-    DEFAULT_POOL,
-    DEFAULT_USER,
     ClientRequirements,
     PoolProvider,
     PoolRequirements,
     UserRequirements,
 )
-from authfsm.conformance.redaction import USER_DOMAIN
-from authfsm.conformance.verdicts import NotSupported, RecordedExchange, RuleSeverity
+from authfsm.conformance.verdicts import ApiReply, NotSupported, RecordedExchange, RuleSeverity
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 
@@ -43,35 +33,39 @@ _MFA_SETTINGS: Final = {
 }
 
 
-class RuleGroup(str, Enum):
-    """The subject of a rule, in the order of the report."""
-
-    SIGN_IN = "Sign-in"
-    PROOFS = "Passwords and SRP"
-    SESSIONS = "Sessions"
-    CODES = "Codes"
-    TOKENS = "Tokens"
-    SETTINGS = "Settings of pool and app client"
-    DEVICES = "Remembered devices"
-    EXISTENCE = "Unknown users"
-    ERRORS = "Errors and replies"
-
-    __str__ = str.__str__
+RunRule: TypeAlias = "Callable[[Trial], None]"
 
 
 @frozen
 class RuleSource:
-    """Where a rule is known from.
-
-    Args:
-        title: the page, measurement or issue.
-        url: its address.
-        confidence: how certain it is.
-    """
+    """Where a rule is known from: a page, a measurement or an issue."""
 
     title: str
     url: str
     confidence: Confidence = Confidence.DOCUMENTED
+
+    @classmethod
+    def guide(cls, page: str, title: str) -> RuleSource:
+        """Return a page of the developer guide, by its address or by its name in the address."""
+        url = page if page.startswith("https://") else links.guide(page)
+        return cls(f'developer guide, "{title}"', url)
+
+    @classmethod
+    def reference(cls, name: str, confidence: Confidence = Confidence.DOCUMENTED) -> RuleSource:
+        """Return the page of an operation or a data type in the API reference."""
+        return cls(f"API reference, {name}", links.reference(name), confidence)
+
+    @classmethod
+    def rfc(cls, number: int, section: str) -> RuleSource:
+        """Return a section of an RFC. AWS's documents do not say that Cognito follows it."""
+        url = f"https://www.rfc-editor.org/rfc/rfc{number}#section-{section}"
+        return cls(f"RFC {number}, section {section}", url, Confidence.INFERRED)
+
+    @classmethod
+    def issue(cls, repository: str, number: int) -> RuleSource:
+        """Return an issue on GitHub."""
+        url = f"https://github.com/{repository}/issues/{number}"
+        return cls(f"{repository} #{number}", url, Confidence.ISSUE)
 
 
 @frozen
@@ -81,7 +75,7 @@ class ConformanceRule:
     Args:
         id: a short, stable name, such as `srp.verifies-proof`.
         claim: what Cognito does, in one sentence.
-        group: its subject.
+        group: its subject, a heading of the report.
         source: where it is known from.
         severity: how much a failure matters.
         run: tries the rule. It raises `RuleFailed`, `NotSupported` or `Skipped` unless the rule passes.
@@ -89,64 +83,46 @@ class ConformanceRule:
 
     id: str
     claim: str
-    group: RuleGroup
+    group: str
     source: RuleSource
     severity: RuleSeverity
-    run: Callable[[Trial], None] = field(repr=False, eq=False)
+    run: RunRule = field(repr=False, eq=False)
 
 
 @frozen
 class RuleCollector:
-    """Collects the rules of a group: it decorates functions whose docstrings are the claims.
+    """Collects the rules of a group: it decorates functions whose docstrings are the claims."""
 
-    Args:
-        group: the group.
-    """
-
-    group: RuleGroup
+    group: str
     rules: list[ConformanceRule] = field(factory=list)
 
     def __call__(
         self, rule_id: str, source: RuleSource, severity: RuleSeverity = RuleSeverity.MAJOR
-    ) -> Callable[[Callable[[Trial], None]], Callable[[Trial], None]]:
+    ) -> Callable[[RunRule], RunRule]:
         """Return the decorator that makes a function a rule."""
 
-        def collect(run: Callable[[Trial], None]) -> Callable[[Trial], None]:
-            claim = " ".join((run.__doc__ or "").split())
-            self.rules.append(ConformanceRule(rule_id, claim, self.group, source, severity, run))
+        def collect(run: RunRule) -> RunRule:
+            self.add(rule_id, run.__doc__ or "", source, run, severity)
             return run
 
         return collect
 
-
-# ---- sources -------------------------------------------------------------------------------------------
-
-
-def guide(url: str, title: str) -> RuleSource:
-    """Return a page of the developer guide, whose address is in `authfsm.protocol.links`."""
-    return RuleSource(f'developer guide, "{title}"', url)
-
-
-def reference(name: str, confidence: Confidence = Confidence.DOCUMENTED) -> RuleSource:
-    """Return the page of an operation or a data type in the API reference."""
-    return RuleSource(f"API reference, {name}", links.reference(name), confidence)
-
-
-def rfc(number: int, section: str) -> RuleSource:
-    """Return a section of an RFC. AWS's documents do not say that Cognito follows it."""
-    url = f"https://www.rfc-editor.org/rfc/rfc{number}#section-{section}"
-    return RuleSource(f"RFC {number}, section {section}", url, Confidence.INFERRED)
+    def add(
+        self,
+        rule_id: str,
+        claim: str,
+        source: RuleSource,
+        run: RunRule,
+        severity: RuleSeverity = RuleSeverity.MAJOR,
+    ) -> None:
+        """Add a rule."""
+        claim = " ".join(claim.split())
+        self.rules.append(ConformanceRule(rule_id, claim, self.group, source, severity, run))
 
 
-def issue(repository: str, number: int, note: str = "") -> RuleSource:
-    """Return an issue on GitHub."""
-    url = f"https://github.com/{repository}/issues/{number}"
-    return RuleSource(f"{repository} #{number}{note and f', {note}'}", url, Confidence.ISSUE)
-
-
-RESPOND: Final = reference("RespondToAuthChallenge")
-INITIATE: Final = reference("InitiateAuth")
-DEVICES_PAGE: Final = guide(links.DEVICES, "Working with user devices")
+RESPOND: Final = RuleSource.reference("RespondToAuthChallenge")
+INITIATE: Final = RuleSource.reference("InitiateAuth")
+DEVICES_PAGE: Final = RuleSource.guide(links.DEVICES, "Working with user devices")
 MINISTACK: Final = RuleSource(
     "ministackorg/ministack #1758, measured on a real pool",
     "https://github.com/ministackorg/ministack/pull/1758",
@@ -154,18 +130,9 @@ MINISTACK: Final = RuleSource(
 )
 
 
-# ---- a trial -------------------------------------------------------------------------------------------
-
-
 @define
 class Trial:
-    """One run of a rule at an endpoint.
-
-    Args:
-        pool_provider: provides pools and app clients.
-        rule_id: the rule, whose name is in the names of its users.
-        deadline: the value of `time.monotonic()` after which no request is sent.
-    """
+    """One run of a rule at an endpoint, up to a deadline of `time.monotonic()`."""
 
     pool_provider: PoolProvider
     rule_id: str
@@ -174,14 +141,10 @@ class Trial:
 
     def client(
         self,
-        pool: PoolRequirements = DEFAULT_POOL,
-        client: ClientRequirements = DEFAULT_CLIENT,
+        pool: PoolRequirements = pools.DEFAULT_POOL,
+        client: ClientRequirements = pools.DEFAULT_CLIENT,
     ) -> PoolClient:
-        """Return an app client of a pool, with these settings.
-
-        Raises:
-            Skipped: there is none.
-        """
+        """Return an app client of a pool, with these settings."""
         provided = self.pool_provider.pool(pool)
         api = provided.api
         if all(each is not api for each, _ in self._apis):
@@ -191,17 +154,28 @@ class Trial:
 
     def client_and_user(
         self,
-        pool: PoolRequirements = DEFAULT_POOL,
-        client: ClientRequirements = DEFAULT_CLIENT,
-        user: UserRequirements = DEFAULT_USER,
+        pool: PoolRequirements = pools.DEFAULT_POOL,
+        client: ClientRequirements = pools.DEFAULT_CLIENT,
+        user: UserRequirements = pools.DEFAULT_USER,
     ) -> tuple[PoolClient, PoolUser]:
-        """Return an app client of a pool, and a new user in it.
-
-        Raises:
-            Skipped: there is none.
-        """
+        """Return an app client of a pool, and a new user in it."""
         pool_client = self.client(pool, client)
         return pool_client, self.user(pool_client, user)
+
+    def client_and_checked_user(
+        self, client: ClientRequirements = pools.DEFAULT_CLIENT
+    ) -> tuple[PoolClient, PoolUser]:
+        """Return an app client and a new user, who can sign in with the right password."""
+        pool_client, user = self.client_and_user(client=client)
+        pool_client.tokens(user)
+        return pool_client, user
+
+    def new_password_challenge(
+        self, pool: PoolRequirements = pools.DEFAULT_POOL
+    ) -> tuple[PoolClient, PoolUser, ApiReply]:
+        """Sign in a user with a temporary password, which leads to NEW_PASSWORD_REQUIRED."""
+        client, user = self.client_and_user(pool, user=pools.TEMPORARY_USER)
+        return client, user, client.sign_in(user).expect_challenge("NEW_PASSWORD_REQUIRED")
 
     @property
     def exchanges(self) -> tuple[RecordedExchange, ...]:
@@ -215,14 +189,10 @@ class Trial:
     def user(
         self,
         client: PoolClient,
-        requirements: UserRequirements = DEFAULT_USER,
+        requirements: UserRequirements = pools.DEFAULT_USER,
         label: str = "ada",
     ) -> PoolUser:
-        """Create a user.
-
-        Raises:
-            Skipped: the endpoint could not create one.
-        """
+        """Create a user."""
         address = self.username(label)
         attributes = {
             "email": address,
@@ -234,35 +204,30 @@ class Trial:
             reply = client.call_with_pool_id(
                 "AdminCreateUser",
                 Username=address,
-                TemporaryPassword=TEMPORARY_PASSWORD,
+                TemporaryPassword=pools.TEMPORARY_PASSWORD,
                 MessageAction="SUPPRESS",
                 UserAttributes=[{"Name": n, "Value": v} for n, v in attributes.items()],
             )
             username = str(reply.setup_value("User", "Username"))
             self.pool_provider.register_user(address)
             client.api.redactor.labels[username] = label
-            user = PoolUser(username, Secret(TEMPORARY_PASSWORD))
+            user = PoolUser(username, Secret(pools.TEMPORARY_PASSWORD))
             if not requirements.temporary:
-                members = {"Username": username, "Password": PASSWORD, "Permanent": True}
+                members = {"Username": username, "Password": pools.PASSWORD, "Permanent": True}
                 client.call_with_pool_id("AdminSetUserPassword", **members).setup_value()
-                user.password = Secret(PASSWORD)
+                user.password = Secret(pools.PASSWORD)
             if requirements.factors:
                 _activate_factors(client, user, requirements)
         return user
 
     def signed_up_user(self, client: PoolClient) -> PoolUser:
-        """Sign a user up, who is not confirmed yet.
-
-        Raises:
-            NotSupported: the endpoint lacks SignUp.
-            RuleFailed: it was refused.
-        """
+        """Sign a user up, who is not confirmed yet."""
         username = self.username("ada")
         attributes = [{"Name": "email", "Value": username}]
-        members = {"Username": username, "Password": PASSWORD, "UserAttributes": attributes}
+        members = {"Username": username, "Password": pools.PASSWORD, "UserAttributes": attributes}
         client.call_with_client_id("SignUp", **members).expect_success()
         self.pool_provider.register_user(username)
-        return PoolUser(username, Secret(PASSWORD))
+        return PoolUser(username, Secret(pools.PASSWORD))
 
 
 def _activate_factors(client: PoolClient, user: PoolUser, requirements: UserRequirements) -> None:
@@ -282,11 +247,10 @@ def _activate_factors(client: PoolClient, user: PoolUser, requirements: UserRequ
         reply = client.call("SetUserMFAPreference", AccessToken=token, **settings)
     reply.setup_value()
     # A server that does not know a factor may accept and ignore its settings.
-    description = client.call_with_pool_id("AdminGetUser", **username).body
-    active = description.get("UserMFASettingList")
-    if isinstance(active, list) and (missing := set(requirements.factors) - set(active)):
-        names = ", ".join(sorted(missing))
-        raise NotSupported(f"{names} was activated, but AdminGetUser does not list it")
+    active = client.call_with_pool_id("AdminGetUser", **username).body.get("UserMFASettingList")
+    if isinstance(active, list) and (missing := sorted(set(requirements.factors) - set(active))):
+        why = f"{', '.join(missing)} was activated, but AdminGetUser does not list it"
+        raise NotSupported(why)
 
 
 def _enrol_app(client: PoolClient, access_token: str) -> AuthenticatorApp:

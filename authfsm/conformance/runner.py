@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from itertools import groupby
 from typing import Final
 
 from attrs import field, frozen
@@ -15,11 +16,7 @@ from authfsm.conformance.pools import PoolProvider
 from authfsm.conformance.rule import ConformanceRule, Trial
 from authfsm.conformance.verdicts import Outcome, RuleEnded, RuleFailed, RuleSeverity, RuleVerdict
 
-RULE_TIMEOUT: Final = 30.0
-"""The seconds that one rule may take."""
-
-OnVerdict = Callable[[str, ConformanceRule, RuleVerdict], None]
-"""Is called with the endpoint's name, the rule and its verdict."""
+RULE_TIMEOUT: Final = 30.0  # seconds
 
 
 @frozen
@@ -46,12 +43,7 @@ class Endpoint:
 
 @frozen
 class EndpointResult:
-    """The verdicts on all rules at an endpoint.
-
-    Args:
-        endpoint: the endpoint.
-        verdicts: the verdicts by the ids of the rules.
-    """
+    """The verdicts at an endpoint, by the ids of the rules."""
 
     endpoint: Endpoint
     verdicts: Mapping[str, RuleVerdict] = field(repr=False)
@@ -68,17 +60,17 @@ class EndpointResult:
 
 @frozen
 class Results:
-    """The results of a run.
-
-    Args:
-        rules: the rules, in order.
-        endpoints: a result for each endpoint.
-        day: the date of the run.
-    """
+    """The results of a run, for each endpoint."""
 
     rules: tuple[ConformanceRule, ...] = field(repr=False)
     endpoints: tuple[EndpointResult, ...]
     day: date
+
+    @property
+    def groups(self) -> dict[str, list[ConformanceRule]]:
+        """The rules by their groups."""
+        by_group = groupby(self.rules, key=lambda rule: rule.group)
+        return {group: list(rules) for group, rules in by_group}
 
     @property
     def all_passed(self) -> bool:
@@ -101,11 +93,7 @@ class Unreachable(Exception):
 
 
 def ensure_reachable(api: ApiClient) -> None:
-    """Check that an endpoint answers.
-
-    Raises:
-        Unreachable: it does not.
-    """
+    """Check that an endpoint answers."""
     try:
         api.get(api.url)
     except RuleEnded:
@@ -115,13 +103,7 @@ def ensure_reachable(api: ApiClient) -> None:
 def run_rule(
     rule: ConformanceRule, pool_provider: PoolProvider, seconds: float = RULE_TIMEOUT
 ) -> RuleVerdict:
-    """Run one rule at one endpoint and return the verdict, whatever the endpoint replies.
-
-    Args:
-        rule: the rule.
-        pool_provider: provides the pools of the endpoint.
-        seconds: the time limit.
-    """
+    """Run one rule at one endpoint and return the verdict, whatever the endpoint replies."""
     begin = time.monotonic()
     trial = Trial(pool_provider, rule.id, begin + seconds)
     outcome, why, severity = Outcome.PASSED, "", None
@@ -142,16 +124,11 @@ def run_rules(
     *,
     day: date,
     seconds: float = RULE_TIMEOUT,
-    on_verdict: OnVerdict = lambda *_: None,
+    on_verdict: Callable[[str, ConformanceRule, RuleVerdict], None] = lambda *_: None,
 ) -> Results:
     """Run rules at endpoints, and delete afterwards what they created there.
 
-    Args:
-        endpoints: the endpoints.
-        rules: the rules.
-        day: the date of today.
-        seconds: the time limit of each rule.
-        on_verdict: is called with each verdict, from several threads.
+    `on_verdict` is called with the endpoint's name, the rule and its verdict, from several threads.
     """
     all_rules = tuple(rules)
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from attrs import define, field
+from attrs import define
 
-from authfsm.conformance.pool_client import NEW_PASSWORD, AuthenticatorApp, PoolClient, PoolUser
-from authfsm.conformance.pools import CUSTOM_ANSWER
+from authfsm.conformance.pool_client import AuthenticatorApp, PoolClient, PoolUser
+from authfsm.conformance.pools import CUSTOM_ANSWER, NEW_PASSWORD
 from authfsm.conformance.verdicts import NotSupported, RuleFailed, RuleSeverity, Skipped
 from authfsm.drivers.boto import Flow
 from authfsm.protocol import responses as r
@@ -35,49 +35,30 @@ Begin = Callable[[PoolClient, PoolUser], Flow]
 
 @define
 class SignInRunner:
-    """Signs a user in.
-
-    Args:
-        client: the app client.
-        user: the user.
-        passkey: the passkey of the user.
-        choice: the answer where the user has a choice.
-    """
+    """Signs a user in, who makes this choice between several factors."""
 
     client: PoolClient
     user: PoolUser
     passkey: VirtualPasskey | None = None
     choice: str = "SOFTWARE_TOKEN_MFA"
-    _visited: list[State] = field(factory=list, init=False)
 
     def run(self, begin: Begin, expected: State) -> None:
-        """Sign in, and check that the expected challenge comes on the way to tokens.
-
-        Args:
-            begin: begins the sign-in.
-            expected: the challenge; AUTHENTICATED if there is none to expect.
-
-        Raises:
-            NotSupported: the endpoint lacks the flow or the challenge.
-            RuleFailed: it leaves the protocol, or refuses a right answer.
-            Skipped: the sign-in already fails without the challenge.
-        """
+        """Sign in, and check that the expected challenge comes on the way to tokens."""
         flow = self._begin(begin, expected)
-        self._visit(flow)
-        if expected not in self._visited:
+        if expected not in _visited(flow):
             if flow.state is S.AUTHENTICATED:
                 raise RuleFailed(f"tokens came instead of {expected}", RuleSeverity.CRITICAL)
             if flow.state not in _INTERMEDIATE:
                 raise RuleFailed(f"{flow.state} came instead of {expected}")
         for _ in range(_MOST_ANSWERS):
             # AWS's own pages disagree whether SOFTWARE_TOKEN_MFA follows MFA_SETUP: both are accepted.
-            after_setup = flow.state is S.SOFTWARE_TOKEN_MFA and S.MFA_SETUP in self._visited
+            after_setup = flow.state is S.SOFTWARE_TOKEN_MFA and S.MFA_SETUP in _visited(flow)
             if flow.state is S.AUTHENTICATED or after_setup:
                 break
             self._answer(flow)
         else:
             raise RuleFailed(f"no tokens came after {_MOST_ANSWERS} answers")
-        if expected not in self._visited:
+        if expected not in _visited(flow):
             raise RuleFailed(f"tokens came without {expected}", RuleSeverity.CRITICAL)
 
     def _begin(self, begin: Begin, expected: State) -> Flow:
@@ -117,10 +98,6 @@ class SignInRunner:
             raise RuleFailed(f"the right answer to {state} was refused: {why}") from None
         except AuthfsmError as error:
             raise RuleFailed(f"after the answer to {state}: {error}") from None
-        self._visit(flow)
-
-    def _visit(self, flow: Flow) -> None:
-        self._visited = [step.dest for step in flow.history]
 
     def _right_answer(self, flow: Flow) -> Response:  # noqa: PLR0911 - one line per challenge
         match flow.state:
@@ -157,3 +134,7 @@ class SignInRunner:
         if not challenge.verified:
             return r.VerifySoftwareToken(AuthenticatorApp(challenge.secret_code).code())
         return r.CompleteMfaSetup()
+
+
+def _visited(flow: Flow) -> list[State]:
+    return [step.dest for step in flow.history]

@@ -1,19 +1,29 @@
-"""The verdict on a rule at an endpoint, with the requests and replies that led to it. It contains no secrets."""
+"""Replies of an endpoint, what rules expect of them, and the verdicts on rules. Verdicts contain no secrets."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
 
 from attrs import field, frozen
 
 from authfsm.base.mixins import DescribedName
 
+_BAD_REQUEST: Final = 400
+_SERVER_ERROR: Final = 500
+# Phrases in the errors of servers that lack an operation, flow or challenge.
+_UNSUPPORTED: Final = (
+    "not supported", "unsupported", "not implemented", "notimplemented", "not yet implemented",
+    "does not serve", "unknown operation", "unknownoperation", "enum value set",
+    "is not a valid choice",
+)  # fmt: skip
+
 
 class Outcome(DescribedName):
-    """The outcome of a rule at an endpoint."""
+    """The outcome of a rule at an endpoint, with its mark in tables and its meaning."""
 
     mark: str
-    """The character that stands for it in tables."""
     meaning: str
-    """What it says about the endpoint, as a sentence."""
 
     def __init__(self, _: str, mark: str, meaning: str) -> None:
         self.mark, self.meaning = mark, meaning
@@ -23,27 +33,22 @@ class Outcome(DescribedName):
     NOT_SUPPORTED = (
         "not supported",
         "·",
-        "The endpoint replied that it lacks the operation, flow or challenge. This is not a failure.",
+        "The endpoint lacks the feature and says so. This is no failure.",
     )
-    SKIPPED = (
-        "skipped",
-        "?",
-        "The endpoint could not provide what the rule needs, so nothing is known.",
-    )
+    SKIPPED = "skipped", "?", "The endpoint could not provide what the rule needs."
 
 
 class RuleSeverity(DescribedName):
     """How much the failure of a rule matters to somebody who tests against the endpoint."""
 
     meaning: str
-    """What such a failure means, as a sentence."""
 
     def __init__(self, _: str, meaning: str) -> None:
         self.meaning = meaning
 
     CRITICAL = (
         "critical",
-        "The endpoint accepts what Cognito refuses, so a test passes that should fail.",
+        "The endpoint accepts what Cognito refuses: a test passes that should fail.",
     )
     MAJOR = "major", "A client written for Cognito gets a different reply."
     MINOR = "minor", "A detail differs, which a tolerant client ignores."
@@ -51,13 +56,7 @@ class RuleSeverity(DescribedName):
 
 @frozen
 class RecordedExchange:
-    """A request and its reply, each in one line without secrets.
-
-    Args:
-        request: the operation and its members.
-        reply: the reply.
-        is_setup: whether it only created what the rule needs, such as a pool or a user.
-    """
+    """A request and its reply, each in one line without secrets. Setup creates what a rule needs."""
 
     request: str
     reply: str
@@ -66,15 +65,7 @@ class RecordedExchange:
 
 @frozen
 class RuleVerdict:
-    """The verdict on a rule at an endpoint.
-
-    Args:
-        outcome: the outcome.
-        why: the reason for it; empty if the rule passed.
-        exchanges: all requests and replies, in order.
-        severity: the severity of the failure, if the rule failed.
-        seconds: how long the rule took.
-    """
+    """The verdict on a rule at an endpoint. If it failed, `why` says why, with the severity."""
 
     outcome: Outcome
     why: str = ""
@@ -95,11 +86,7 @@ class RuleVerdict:
 
 
 class RuleEnded(Exception):
-    """Ends a rule with another outcome than PASSED; the base of the three errors below.
-
-    Args:
-        why: the reason, without secrets.
-    """
+    """Ends a rule with another outcome than PASSED, for a reason without secrets."""
 
     outcome: Outcome
 
@@ -109,12 +96,7 @@ class RuleEnded(Exception):
 
 
 class RuleFailed(RuleEnded):
-    """The endpoint behaves differently from Cognito.
-
-    Args:
-        why: the difference, without secrets.
-        severity: how much it matters, if not as much as the rule says.
-    """
+    """The endpoint behaves differently from Cognito. The rule's severity applies, if there is no other."""
 
     outcome = Outcome.FAILED
 
@@ -133,3 +115,126 @@ class Skipped(RuleEnded):
     """The endpoint could not provide what the rule needs, or did not reply in time."""
 
     outcome = Outcome.SKIPPED
+
+
+@frozen
+class ApiReply:
+    """A reply of the endpoint: the JSON value of its body, if it is JSON, and a summary without secrets."""
+
+    operation: str
+    status: int
+    content: Any = field(repr=False)
+    summary: str
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        """The JSON object of the body; empty if it is not an object."""
+        return self.content if isinstance(self.content, Mapping) else {}
+
+    @property
+    def code(self) -> str | None:
+        """The code of the error; None if the reply is not an error."""
+        if (code := error_code(self.body)) is not None:
+            return code
+        return f"HTTP {self.status}" if self.status >= _BAD_REQUEST else None
+
+    @property
+    def message(self) -> str:
+        """The message of the error."""
+        return error_message(self.body)
+
+    @property
+    def challenge(self) -> str | None:
+        """The ChallengeName."""
+        name = self.body.get("ChallengeName")
+        return name if isinstance(name, str) else None
+
+    @property
+    def session(self) -> str | None:
+        """The Session."""
+        session = self.body.get("Session")
+        return session if isinstance(session, str) else None
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The ChallengeParameters; empty if there are none."""
+        parameters = self.body.get("ChallengeParameters")
+        return parameters if isinstance(parameters, Mapping) else {}
+
+    @property
+    def tokens(self) -> Mapping[str, Any]:
+        """The AuthenticationResult; empty if there is none."""
+        tokens = self.body.get("AuthenticationResult")
+        return tokens if isinstance(tokens, Mapping) else {}
+
+    @property
+    def unsupported(self) -> bool:
+        """Whether the endpoint says that it lacks the operation, flow or challenge."""
+        if self.code is None:
+            return False
+        error = f"{self.code} {self.message}".lower().replace("_", " ")
+        return self.status >= _SERVER_ERROR or any(phrase in error for phrase in _UNSUPPORTED)
+
+    def ensure_supported(self) -> ApiReply:
+        """Return the reply, unless the endpoint lacks the operation, flow or challenge."""
+        if self.unsupported:
+            raise NotSupported(self.summary)
+        return self
+
+    def expect_success(self) -> ApiReply:
+        """Return the reply, which must not be an error."""
+        self.ensure_supported()
+        if self.code is not None:
+            raise RuleFailed(f"{self.operation} was refused: {self.summary}")
+        return self
+
+    def expect_tokens(self) -> ApiReply:
+        """Return the reply, which must have an access token."""
+        self.expect_success()
+        if not self.tokens.get("AccessToken"):
+            raise RuleFailed(f"{self.operation} returned no access token: it {self._result}")
+        return self
+
+    def expect_error(self, attempt: str, code: str | None = None) -> None:
+        """Check that the attempt was refused, with the code if there is one."""
+        self.ensure_supported()
+        if self.code is None:
+            raise RuleFailed(f"{attempt} {self._result}")
+        if code is not None and self.code != code:
+            raise RuleFailed(f"{attempt} was refused with {self.code}, not {code}")
+
+    def expect_challenge(self, challenge: str) -> ApiReply:
+        """Return the reply, which must be this challenge."""
+        if self.code is not None:
+            raise NotSupported(self.summary)
+        if self.challenge != challenge:
+            raise RuleFailed(f"{self.operation} did not lead to {challenge}: it {self._result}")
+        return self
+
+    def setup_value(self, *path: str) -> Any:
+        """Return a value from the reply to a request that creates what a rule needs."""
+        value: Any = self.body
+        for name in path:
+            value = value.get(name) if isinstance(value, dict) else None
+        if self.code is not None or (path and value is None):
+            raise Skipped(f"{self.operation}: {self.summary}")
+        return value
+
+    @property
+    def _result(self) -> str:
+        if self.tokens:
+            return "returned tokens"
+        if self.challenge:
+            return f"led to {self.challenge}"
+        return f"was answered with {self.summary}"
+
+
+def error_code(content: Mapping[str, Any]) -> str | None:
+    """Return the code of an error reply, without its namespace; None if it is not an error."""
+    code = content.get("__type") or content.get("code")
+    return str(code).rpartition("#")[2] if code else None
+
+
+def error_message(content: Mapping[str, Any]) -> str:
+    """Return the message of an error reply."""
+    return str(content.get("message") or content.get("Message") or "")

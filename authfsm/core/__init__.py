@@ -1,1 +1,4 @@
-"""The client's logic without I/O: SRP, the wire format, the sign-in, its machine, snapshots and sealing."""
+"""The client's logic without I/O: requests, replies, the sign-in, its machine, its history, snapshots and sealing.
+
+Private: `authfsm` exports the public names. No sockets, clocks, randomness or environment.
+"""

@@ -1,9 +1,8 @@
-"""A TOTP secret on its way into an authenticator app: as a URI, and as the QR code of that URI.
+"""The TOTP secret for an authenticator app: as a URI, and as the QR code of that URI.
 
-Whoever sees the code, or the URI, can make the user's codes for ever. So nothing here draws itself: an
-`Enrolment` shows neither in its repr nor in Jupyter, and `svg()` and `terminal()` are asked for by name.
-In a notebook write `IPython.display.SVG(enrolment.svg())`, and clear that output before the file is
-saved: it holds the secret.
+Whoever sees the code or the URI can generate the user's codes for ever. So an `Enrolment` shows neither in its
+repr nor in Jupyter; only `svg()` and `terminal()` draw it. In a notebook use
+`IPython.display.SVG(enrolment.svg())`, and clear that output before you save the file: it contains the secret.
 """
 
 from __future__ import annotations
@@ -26,45 +25,45 @@ if TYPE_CHECKING:
 
 
 class NoQrCode(OperatorError):
-    """A QR code is wanted, and what makes one is not installed. The URI needs nothing."""
+    """QR codes need the package segno, which is not installed; `Enrolment.uri` does not."""
 
     def __init__(self) -> None:
         super().__init__(
-            "QR codes are made by the package segno, which is not installed: pip install 'authfsm[qr]'"
+            "QR codes need the package segno, which is not installed: pip install 'authfsm[qr]'"
         )
 
 
 def _is_usable(enrolment: Any, attribute: Attribute[Any], value: Secret[str]) -> None:
     is_text(enrolment, attribute, value)
     usable = False
-    with suppress(ValueError):  # it is told outside: pyotp's frames hold the secret
+    with suppress(ValueError):  # not raised in here: pyotp's frames contain the secret
         usable = bool(TOTP(value.reveal()).at(0))
     if not usable:
         raise BadField(type(enrolment), attribute.name, "must be base32, of at least 112 bits")
 
 
-# What an XML document cannot hold, and what no app can show: Cognito's own names have none of them.
-_UNSHOWABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
+# Characters that XML cannot contain and no app displays; names in Cognito have none of them.
+_CONTROL_CHARACTERS: Final = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
 
 
 def _is_name(enrolment: Any, attribute: Attribute[Any], value: str) -> None:
     is_text(enrolment, attribute, value)
-    if _UNSHOWABLE.search(value):
+    if _CONTROL_CHARACTERS.search(value):
         raise BadField(type(enrolment), attribute.name, "must not hold control characters")
 
 
 @frozen
 class Enrolment(WrapsSecrets):
-    """What an authenticator app must be told, once: scanned as a QR code, or typed.
+    """The data that an authenticator app needs: scanned as a QR code, or typed.
 
-    Its app makes codes of six digits, every 30 seconds, by SHA-1: RFC 6238's defaults, and Cognito's.
+    The codes have six digits, last 30 seconds and use SHA-1: the defaults of RFC 6238, and of Cognito.
 
     Args:
-        secret_code: SecretCode of AssociateSoftwareToken (base32); for people whose camera is of no
-            use, `secret_code.reveal()` is what they type.
+        secret_code: SecretCode of AssociateSoftwareToken (base32); users without a camera type
+            `secret_code.reveal()`.
         issuer: your product's name, as the app will show it.
-        account: whose codes these are, as the app will show it: a name that the person knows, and not
-            the UUID that is the user name in some pools.
+        account: the account's name, as the app will show it: a name that the user knows, not the UUID
+            that is the user name in some pools.
     """
 
     secret_code: Secret[str] = field(converter=secret, validator=_is_usable)
@@ -73,15 +72,15 @@ class Enrolment(WrapsSecrets):
 
     @classmethod
     def of(cls, challenge: MfaSetup, *, issuer: str, account: str | None = None) -> Enrolment:
-        """The enrolment that MFA_SETUP asks for, once AssociateSoftwareToken has been answered.
+        """Return the enrolment for MFA_SETUP, after AssociateSoftwareToken.
 
         Args:
             challenge: `flow.challenge`.
             issuer: your product's name.
-            account: whose codes these are; the user name, if left out.
+            account: the account's name; by default the user name.
 
         Raises:
-            BadField: the secret is not here yet; or a text is empty.
+            BadField: AssociateSoftwareToken was not answered yet; or a text is empty.
         """
         if challenge.secret_code is None:
             raise BadField(
@@ -93,35 +92,35 @@ class Enrolment(WrapsSecrets):
     def uri(self) -> Secret[str]:
         """The secret, the issuer and the account in one otpauth:// URI, percent-encoded.
 
-        Source: "Key Uri Format" of google-authenticator. It forbids a colon in the issuer and in the
-        account; user names have some all the same. Here one is written %3A: an app that tells the two
-        apart before it decodes shows it, another cuts the name there. The codes are right in both.
+        Source: "Key Uri Format" of google-authenticator. It forbids a colon in the issuer and the account,
+        but some user names contain one. Here it is written %3A: an app that splits the label before it
+        decodes it shows the colon, another one cuts the name there. The codes are right in both.
         """
         plain = TOTP(self.secret_code.reveal()).provisioning_uri(
             name=self.account, issuer_name=self.issuer
         )
-        # "The label ... should be encoded ... according to RFC 3986": to pyotp a "/" is plain text, and
-        # to an app that reads paths it is where the label ends.
+        # "The label ... should be encoded ... according to RFC 3986". pyotp does not encode "/", at which
+        # some apps end the label.
         scheme, _, rest = plain.partition("://totp/")
         label, _, query = rest.partition("?")
         return Secret(f"{scheme}://totp/{label.replace('/', '%2F')}?{query}")
 
     def svg(self, *, dark: str = "#000", light: str = "#fff", scale: float = 4) -> str:
-        """The QR code as an SVG element, to be put into a page of HTML or a file. It shows the secret.
+        """Return the QR code as an SVG element, for a file or an HTML page. It contains the secret.
 
         Args:
-            dark: the colour of its modules, as CSS has it.
-            light: the colour behind them. A code is read by its contrast, on any page.
-            scale: pixels a module.
+            dark: the CSS colour of the modules.
+            light: the CSS colour of the background; scanners need the contrast.
+            scale: pixels per module.
 
         Raises:
             NoQrCode: segno is not installed (`authfsm[qr]`).
             BadField: issuer and account are too long for a QR code.
-            ValueError: a colour is none, or the scale is not above 0.
+            ValueError: a colour is not valid, or the scale is not above 0.
         """
-        drawn = BytesIO()
+        svg = BytesIO()
         self._code().save(
-            drawn,
+            svg,
             kind="svg",
             xmldecl=False,
             nl=False,
@@ -132,25 +131,25 @@ class Enrolment(WrapsSecrets):
             lineclass=None,
             title=f"QR code for {self.account} at {self.issuer}",
         )
-        return drawn.getvalue().decode()
+        return svg.getvalue().decode()
 
     def terminal(self, *, colour: bool = True) -> str:
-        """The QR code as lines of half blocks, to be printed. It shows the secret.
+        """Return the QR code as lines of half blocks, to be printed. It contains the secret.
 
         Args:
-            colour: say white and black outright, by ANSI escapes, so that it reads the same on dark
-                and on light terminals. Without, it is right on a dark one and inverted on a light one.
+            colour: set white and black by ANSI escapes, so that it is the same on dark and light
+                terminals. Without them it is right on a dark terminal and inverted on a light one.
 
         Raises:
             NoQrCode: segno is not installed (`authfsm[qr]`).
             BadField: issuer and account are too long for a QR code.
         """
-        drawn = StringIO()
-        self._code().terminal(drawn, compact=True)
-        lines = drawn.getvalue().splitlines()
+        text = StringIO()
+        self._code().terminal(text, compact=True)
+        lines = text.getvalue().splitlines()
         if colour:
-            # Blocks are the light modules. 231 and 16 are white and black in the cube of 256 colours,
-            # which themes leave alone; they do change the first sixteen.
+            # Blocks are the light modules. 231 and 16 are white and black among the 256 colours; terminal
+            # themes change only the first sixteen.
             lines = [f"\x1b[38;5;231;48;5;16m{line}\x1b[0m" for line in lines]
         return "\n".join(lines) + "\n"
 
@@ -160,7 +159,7 @@ class Enrolment(WrapsSecrets):
         except ImportError:
             raise NoQrCode from None
         code: QRCode | None = None
-        with suppress(segno.DataOverflowError):  # it is told outside: its frames hold the URI
+        with suppress(segno.DataOverflowError):  # not raised in here: its frames contain the URI
             code = segno.make_qr(self.uri.reveal())
         if code is None:
             raise BadField(type(self), "account", "and issuer are too long for a QR code")

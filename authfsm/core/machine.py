@@ -1,14 +1,13 @@
-"""The table run by `transitions`: this is the only module that imports it.
+"""Runs the protocol's table with `transitions`; this is the only module that imports it.
 
-Two doors. `advance` moves a sign-in along the table by one shared machine, built once and lazily, that
-drives any number of weightless objects (flyweight). `build` hands out an ordinary `transitions` machine
-over the same table to people who want their own callbacks, states and triggers.
+`advance` moves a sign-in along the table. It uses one shared machine, built once and lazily, that moves any
+number of light objects. `build` returns an ordinary `transitions` machine over the same table, for people who
+want their own callbacks, states and triggers.
 
-In both the guard of an arrow is "this reply goes along it". A new challenge of the same name is a reflexive
-external transition: `transitions` leaves the state and enters it again, `on_exit_...` and `on_enter_...`
-included. The other self-loops (a retry, an acknowledgement, a restart without the device key) are internal
-transitions: the state is not left, and only the machine's own callbacks (`before_state_change`,
-`after_state_change`) are called.
+The condition of every transition is "the reply leads here". A new challenge of the same name is a reflexive
+transition: `transitions` leaves the state and enters it again, with `on_exit_...` and `on_enter_...`. The other
+self-loops (a retry, an acknowledgement, a restart without the device key) are internal transitions: the state
+is not left, and only the machine's own callbacks (`before_state_change`, `after_state_change`) are called.
 """
 
 from __future__ import annotations
@@ -38,147 +37,133 @@ from authfsm.protocol.table import (
 )
 
 Outcome: TypeAlias = "State | LoopKind | Reply | Mapping[str, Any]"
-"""Where a reply leads: as a state, a kind of self-loop, a parsed reply, or the very response of a boto3 call."""
+"""Where a reply leads: a state, a kind of self-loop, a parsed reply, or the response of a boto3 call."""
 
 
 class Driver(Protocol):
-    """What carries a response to Cognito and says where its reply leads: a `Flow`'s `carry`, or yours."""
+    """Sends a response to Cognito and returns where its reply leads: `Flow.carry`, or a function of yours."""
 
     def __call__(
         self, response: type[Response], *args: Any, **kwargs: Any
     ) -> Outcome | Awaitable[Outcome]:
-        """Send the response that these arguments make, wait for its reply, say where it leads."""
+        """Send the response that these arguments make, and return where its reply leads."""
 
 
 class Stateful(Protocol):
-    """Whatever the shared machine can move."""
+    """An object that the shared machine can move."""
 
     _state: State
 
 
 @frozen
 class LeadsTo:
-    """The guard of an arrow: this reply goes along it.
-
-    Args:
-        arrow: the arrow.
-    """
+    """The condition of an arrow of the table: the event's reply leads along it."""
 
     arrow: Transition
 
     @property
     def __name__(self) -> str:
-        """What diagrams print."""
+        """The name that diagrams of `transitions` print."""
         return f"leads_to_{self.arrow.dest}"
 
     def __call__(self, event: Any) -> bool:
-        """Does the reply of this event lead here? When merely asked (`may_...`) with no reply: it may."""
+        """Return whether the event's reply leads here; `may_...` without a reply is true."""
         return bool(getattr(event, "leads_to", self.arrow) == self.arrow)
 
 
-def _arrows(guard: Callable[[Transition], Any]) -> list[dict[str, Any]]:
+def _arrows(condition: Callable[[Transition], Any]) -> list[dict[str, Any]]:
     # A transition without a destination is what `transitions` calls internal.
     return [
         {
             "trigger": arrow.response.trigger,
             "source": arrow.source,
             "dest": arrow.dest if arrow.kind in {None, NEW_CHALLENGE} else None,
-            "conditions": guard(arrow),
+            "conditions": condition(arrow),
         }
         for arrow in TRANSITIONS
     ]
 
 
-# ---- the shared machine ------------------------------------------------------------------------------
-
-
 @cache
 def _shared() -> Machine:
-    # Never queued: a queued machine answers True without having moved.
+    # Never queued=True: a queued machine returns True before it has moved.
     return Machine(
         model=None,
         states=State,
         initial=State.START,
-        transitions=_arrows(_Kept),
-        auto_transitions=False,  # no back doors such as to_AUTHENTICATED()
+        transitions=_arrows(_IsArrow),
+        auto_transitions=False,  # no shortcuts such as to_AUTHENTICATED()
         send_event=True,
         model_attribute="_state",
     )
 
 
 @frozen
-class _Kept:
-    """The shared machine's guard: the arrow comes as the event's only argument."""
+class _IsArrow:
+    """The condition in the shared machine: the event's only argument is this arrow."""
 
     arrow: Transition
 
     def __call__(self, event: Any) -> bool:
-        given: Transition = event.args[0]
-        return given.dest is self.arrow.dest and given.kind is self.arrow.kind
+        arrow: Transition = event.args[0]
+        return arrow.dest is self.arrow.dest and arrow.kind is self.arrow.kind
 
 
 def advance(model: Stateful, arrow: Transition) -> None:
-    """Move an object along an arrow of the table.
-
-    Args:
-        model: an object whose `_state` says where it stands: the arrow's source.
-        arrow: the arrow that its reply goes along.
+    """Move an object along an arrow of the table; its `_state` is the arrow's source.
 
     Raises:
-        OffTheTable: the table has no such arrow; the object stands where it stood.
+        ProtocolViolation: the table has no such arrow; the object did not move.
     """
-    # transitions itself would return False in silence where no guard passes.
+    # transitions itself returns False silently if no condition is met.
     if arrow not in TRANSITION_SET:
         raise ProtocolViolation(arrow.source, arrow.response, arrow.dest)
     _shared().events[arrow.response.trigger].trigger(model, arrow)
 
 
-# ---- a machine of your own ---------------------------------------------------------------------------
-
-
 @frozen
-class _Hear:
-    """Before a trigger's guards are asked: get the reply, and note on the event where it leads."""
+class _GetReply:
+    """Runs before a trigger's conditions: gets the reply, and stores on the event where it leads."""
 
     driver: Driver | None
 
-    __name__ = "hear"
+    __name__ = "get_reply"
 
     def __call__(self, event: Any) -> Awaitable[None] | None:
         response = RESPONSES.get(event.event.name)
         source = event.state.value
         if response is None or not isinstance(source, State) or response not in PROTOCOL[source]:
-            return None  # somebody's own trigger, or one of ours in a state of theirs
-        # `may_...` asks with an event of its own making: a question must not send anything.
-        asked = event.machine.events.get(event.event.name) is not event.event
+            return None  # a trigger or a state that the application added
+        # `may_...` makes an event of its own: it must not send anything.
+        is_question = event.machine.events.get(event.event.name) is not event.event
         if self.driver is None:
-            if event.args or not asked:
-                self._note(event, response, event.args[0] if event.args else None)
+            if event.args or not is_question:
+                self._store(event, response, event.args[0] if event.args else None)
             return None
-        if asked:
+        if is_question:
             return None
         try:
             outcome = self.driver(response, *event.args, **event.kwargs)
         except AuthfsmError as error:
-            self._note_error(event, response, error)
+            self._store_error(event, response, error)
             return None
         if inspect.isawaitable(outcome):
             return self._await(event, response, outcome)
-        self._note(event, response, outcome)
+        self._store(event, response, outcome)
         return None
 
     async def _await(
         self, event: Any, response: type[Response], outcome: Awaitable[Outcome]
     ) -> None:
         try:
-            heard = await outcome
+            result = await outcome
         except AuthfsmError as error:
-            self._note_error(event, response, error)
+            self._store_error(event, response, error)
         else:
-            self._note(event, response, heard)
+            self._store(event, response, result)
 
     @staticmethod
-    def _note(event: Any, response: type[Response], outcome: Outcome | None) -> None:
+    def _store(event: Any, response: type[Response], outcome: Outcome | None) -> None:
         source = event.state.value
         if isinstance(outcome, Mapping):
             outcome = read(outcome, response, state=source)
@@ -189,7 +174,9 @@ class _Hear:
         elif isinstance(outcome, LoopKind):
             leads_to = Transition(source, response, source, outcome)
         elif isinstance(outcome, State):
-            leads_to = Transition(source, response, outcome, _usual(source, response, outcome))
+            leads_to = Transition(
+                source, response, outcome, _default_kind(source, response, outcome)
+            )
         else:
             raise TypeError(
                 f"{event.event.name}() takes its reply: a State, a LoopKind, a Reply, or a boto3 response,"
@@ -200,8 +187,8 @@ class _Hear:
         event.leads_to = leads_to
 
     @staticmethod
-    def _note_error(event: Any, response: type[Response], error: AuthfsmError) -> None:
-        """A refusal moves the machine as it moved the driver's sign-in, and is raised after the move."""
+    def _store_error(event: Any, response: type[Response], error: AuthfsmError) -> None:
+        """Let a refusal move the machine as it moved the driver's sign-in; it is raised after the move."""
         source = event.state.value
         arrow = (
             transition_for_reply(source, response, error.refusal)
@@ -214,8 +201,8 @@ class _Hear:
         event.refused = error
 
 
-def _usual(source: State, response: type[Response], dest: State) -> LoopKind | None:
-    """The kind of a self-loop of which only the state is given: a new challenge, where one may come."""
+def _default_kind(source: State, response: type[Response], dest: State) -> LoopKind | None:
+    """Return the kind of a self-loop for which only the state is known: a new challenge, if one may come."""
     if dest is not source:
         return None
     kinds = loop_kinds(source, PROTOCOL[source][response])
@@ -234,42 +221,38 @@ def build(
     machine_cls: type[Machine] = Machine,
     **options: Any,
 ) -> Machine:
-    """An ordinary `transitions` machine over the protocol's table, for people who embed the machine itself.
+    """Return an ordinary `transitions` machine over the protocol's table.
 
-    Everything in `transitions`' users' guide applies: `on_enter_SMS_MFA` and the other callbacks, `may_code`,
-    `get_triggers`, your own states and triggers, pickling. States are `authfsm.State` members, triggers
-    are the responses' names (`user_srp_auth`, `srp_claim`, `code`).
+    Everything in the users' guide of `transitions` applies: `on_enter_SMS_MFA` and the other callbacks,
+    `may_code`, `get_triggers`, your own states and triggers, pickling. States are members of
+    `authfsm.State`, triggers are the responses' names (`user_srp_auth`, `srp_claim`, `code`).
 
     Args:
-        model: the object (or list of objects) that gets the triggers; left out, the machine itself.
-        driver: what carries the conversation; `model.code("123456")` then sends the code, hears the reply
-            and moves. `Flow.carry` is one; with AsyncMachine it may return an awaitable. Left out, a
-            trigger takes its reply, or the state it leads to: `model.code(State.AUTHENTICATED)`. The state
-            it stands in means a new challenge, where one may come; `model.code(LoopKind.RETRY)` names the
-            kind of self-loop.
+        model: the object (or list of objects) that gets the triggers; by default the machine itself.
+        driver: sends responses; `model.code("123456")` then sends the code, gets the reply and moves.
+            `Flow.carry` is one; with AsyncMachine it may return an awaitable. Without a driver, a trigger
+            takes its reply, or the state it leads to: `model.code(State.AUTHENTICATED)`. The current state
+            means a new challenge, if one may come; `model.code(LoopKind.RETRY)` names the self-loop.
         machine_cls: Machine, GraphMachine, AsyncMachine, or a class of yours.
-        **options: whatever else `transitions.Machine` takes; `prepare_event`, `after_state_change` and
-            `transitions` are added to.
-
-    Returns:
-        The machine.
+        **options: other arguments of `transitions.Machine`; those for `prepare_event`,
+            `after_state_change`, `states` and `transitions` are added to the protocol's.
 
     Raises:
-        ValueError: `send_event=False`: the guards read the event. A HierarchicalMachine: its separator
-            is in the challenges' names.
+        ValueError: `send_event=False`: the conditions read the event. A HierarchicalMachine: challenge
+            names contain its separator.
 
-    The triggers raise, beside what `transitions` raises: OffTheTable for a reply that the table does not
-    have; with a driver, the driver's own errors, after the machine has moved where the sign-in moved.
+    Besides the errors of `transitions`, triggers raise ProtocolViolation for a reply that the table does not
+    have, and the driver's errors, after the machine has moved where the sign-in moved.
     """
     if any(base.__name__ == "HierarchicalMachine" for base in machine_cls.__mro__):
         raise ValueError('a HierarchicalMachine takes the "_" in challenge names for nesting')
     if options.pop("send_event", True) is not True:
-        raise ValueError("the machine needs send_event=True: its guards read the event")
+        raise ValueError("the machine needs send_event=True: its conditions read the event")
     prepare = options.pop("prepare_event", None) or []
     after = options.pop("after_state_change", None) or []
     own = options.pop("transitions", None) or []
     more = options.pop("states", None) or []
-    hear: Any = _Hear(driver)
+    get_reply: Any = _GetReply(driver)
     machine = machine_cls(
         model=None,
         states=[*State, *more],
@@ -277,7 +260,7 @@ def build(
         initial=options.pop("initial", State.START),
         auto_transitions=options.pop("auto_transitions", False),
         send_event=True,
-        prepare_event=[hear, *(prepare if isinstance(prepare, list) else [prepare])],
+        prepare_event=[get_reply, *(prepare if isinstance(prepare, list) else [prepare])],
         after_state_change=[*(after if isinstance(after, list) else [after]), _raise_refusal],
         **options,
     )
@@ -291,12 +274,12 @@ def build(
 
 
 def _trigger(event: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
-    """`transitions.Event.trigger`; the frames of `transitions` see passwords and codes wrapped."""
+    """As `transitions.Event.trigger`, but with passwords and codes wrapped before its frames hold them."""
     args, kwargs = wrap_call(RESPONSES[event.name], args, kwargs)
     return type(event).trigger(event, model, *args, **kwargs)
 
 
 def _get_trigger(machine: Any, model: Any, trigger_name: str, *args: Any, **kwargs: Any) -> Any:
-    """`transitions.Machine._get_trigger`, which is `model.trigger(...)`; likewise."""
+    """As `transitions.Machine._get_trigger`, which is `model.trigger(...)`; wraps in the same way."""
     args, kwargs = wrap_call(RESPONSES.get(trigger_name), args, kwargs)
     return type(machine)._get_trigger(machine, model, trigger_name, *args, **kwargs)  # noqa: SLF001 - the same

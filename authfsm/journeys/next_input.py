@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from attrs import NOTHING, fields, frozen
 
 from authfsm.base.secret import Secret
@@ -12,11 +10,6 @@ from authfsm.protocol.forms import SRP_RESPONSES
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Transition
-
-MAX_REPEATS: Final = 2
-"""How often an input is returned without a request in between: to look at it, and to enter it."""
-MAX_REQUESTS: Final = 100
-"""How many requests one step may take; a page that polls sends a few."""
 
 
 @frozen
@@ -37,6 +30,9 @@ class NextInput:
     value: Secret[str] | None
     wrong: bool
     leads_to: State
+
+    def __str__(self) -> str:
+        return f"{self.response.__name__} in {self.state}"
 
     @property
     def field(self) -> str | None:
@@ -69,9 +65,7 @@ class UnexpectedPath(CallerError, AssertionError):
         )
         due, got = _shown(expected[step : step + 1]), _shown(actual[step : step + 1])
         super().__init__(f"{journey}: step {step + 1} should be {due}, but was {got}")
-        self.journey = journey
-        self.expected = expected
-        self.actual = actual
+        self.journey, self.expected, self.actual = journey, expected, actual
 
 
 def _shown(arrows: tuple[Transition, ...]) -> str:
@@ -89,12 +83,11 @@ class NothingSent(CallerError, AssertionError):
 
     def __init__(self, journey: str, next_input: NextInput) -> None:
         super().__init__(
-            f"{journey}: {next_input.response.__name__} in {next_input.state} was returned {MAX_REPEATS} times,"
-            " and the app has sent the pool no request since. Check that the app enters what `next_input()` returns"
-            " and that its client uses this pool (`stage.client()`, or the endpoint of `stage.serve()`)."
+            f"{journey}: {next_input} was returned twice, and the app has sent the pool no request"
+            " since. Check that the app enters what `next_input()` returns and that its client uses this pool"
+            " (`stage.client()`, or the endpoint of `stage.serve()`)."
         )
-        self.journey = journey
-        self.next_input = next_input
+        self.journey, self.next_input = journey, next_input
 
 
 class NoProgress(CallerError, AssertionError):
@@ -108,9 +101,7 @@ class NoProgress(CallerError, AssertionError):
 
     def __init__(self, journey: str, next_input: NextInput, requests: int) -> None:
         super().__init__(
-            f"{journey}: {next_input.response.__name__} in {next_input.state} is still due after {requests}"
-            " requests that were no step of the sign-in. Check which request the app repeats."
+            f"{journey}: {next_input} is still due after {requests} requests that were no step of the sign-in."
+            " Check which request the app repeats."
         )
-        self.journey = journey
-        self.next_input = next_input
-        self.requests = requests
+        self.journey, self.next_input, self.requests = journey, next_input, requests

@@ -8,19 +8,31 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from authfsm.base.secret import Secret
+from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
 from authfsm.protocol.validators import frozen_mapping
 
 USERNAME: Final = "ada"
 PASSWORD: Final = Secret("Correct-Horse-1")
-NEW_PASSWORD: Final = Secret("Another-Horse-2")
-WEAK_PASSWORD: Final = Secret("weak")  # shorter than any password policy allows
 PHONE: Final = "+15555550143"
 EMAIL: Final = "ada@example.com"
-INVALID_EMAIL: Final = "ada@nowhere"  # HTML forms and the client accept it, Cognito does not
 TOTP: Final = Secret("JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
 RIGHT_ANSWER: Final = Secret("42")
-WRONG_ANSWER: Final = Secret("41")
+
+VALUES: Final[Mapping[type[r.Response], tuple[Secret[str], Secret[str]]]] = {
+    **dict.fromkeys(
+        (
+            r.UserSrpAuth, r.UserPasswordAuth, r.AdminUserPasswordAuth, r.CustomSrpAuth,
+            r.UserAuthWithPassword, r.UserAuthWithSrp, r.Password, r.SrpA, r.SrpClaim,
+        ),
+        (PASSWORD, PASSWORD),
+    ),
+    r.Answer: (RIGHT_ANSWER, Secret("41")),
+    r.NewPassword: (Secret("Another-Horse-2"), Secret("weak")),
+    # HTML forms and the client accept the wrong address, Cognito does not.
+    r.SetUpEmail: (Secret(EMAIL), Secret("ada@nowhere")),
+}  # fmt: skip
+"""The right and the wrong value of a response."""
 
 _MFA_SETTINGS: Final = {
     State.SMS_MFA: "SMSMfaSettings",

@@ -13,27 +13,8 @@ from authfsm.base.secret import Secret
 from authfsm.checks import Move, Path
 from authfsm.core.device import Device
 from authfsm.journeys.embedded_pool import ObservedPool, ScriptedTriggers, ShiftedClock, serve
-from authfsm.journeys.next_input import (
-    MAX_REPEATS,
-    MAX_REQUESTS,
-    NextInput,
-    NoProgress,
-    NothingSent,
-    UnexpectedPath,
-)
-from authfsm.journeys.plan import (
-    EMAIL,
-    INVALID_EMAIL,
-    NEW_PASSWORD,
-    PASSWORD,
-    PHONE,
-    RIGHT_ANSWER,
-    TOTP,
-    USERNAME,
-    WEAK_PASSWORD,
-    WRONG_ANSWER,
-    Plan,
-)
+from authfsm.journeys.next_input import NextInput, NoProgress, NothingSent, UnexpectedPath
+from authfsm.journeys.plan import EMAIL, PASSWORD, PHONE, TOTP, USERNAME, VALUES, Plan
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import Refused
 from authfsm.protocol.states import State
@@ -46,19 +27,10 @@ if TYPE_CHECKING:
     from authfsm.protocol.replies import Tokens
 
 _TOTP_PERIOD: Final = 30
-_VALUES: Final[Mapping[type[r.Response], tuple[Secret[str], Secret[str]]]] = {
-    **dict.fromkeys(
-        (
-            r.UserSrpAuth, r.UserPasswordAuth, r.AdminUserPasswordAuth, r.CustomSrpAuth,
-            r.UserAuthWithPassword, r.UserAuthWithSrp, r.Password, r.SrpA, r.SrpClaim,
-        ),
-        (PASSWORD, PASSWORD),
-    ),
-    r.Answer: (RIGHT_ANSWER, WRONG_ANSWER),
-    r.NewPassword: (NEW_PASSWORD, WEAK_PASSWORD),
-    r.SetUpEmail: (Secret(EMAIL), Secret(INVALID_EMAIL)),
-}  # fmt: skip
-"""The right and the wrong value of a response."""
+_MAX_REPEATS: Final = 2
+"""How often an input is returned without a request in between: to look at it, and to enter it."""
+_MAX_REQUESTS: Final = 100
+"""How many requests one step may take; a page that polls sends a few."""
 
 
 def is_wrong(move: Move) -> bool:
@@ -187,15 +159,15 @@ class Stage:
             self._due = step, requests
         last, times = self._returned
         self._returned = requests, times + 1 if requests == last else 1
-        if self._returned[1] > MAX_REPEATS:
+        if self._returned[1] > _MAX_REPEATS:
             raise NothingSent(self.journey, next_input)
-        if requests - self._due[1] > MAX_REQUESTS:
+        if requests - self._due[1] > _MAX_REQUESTS:
             raise NoProgress(self.journey, next_input, requests - self._due[1])
 
     def _value(self, arrow: Transition, leads_to: State, *, wrong: bool) -> Secret[str] | None:
         response = arrow.response
-        if response in _VALUES:
-            return _VALUES[response][wrong]
+        if response in VALUES:
+            return VALUES[response][wrong]
         if response in {r.Code, r.VerifySoftwareToken}:
             sent = response is r.Code and arrow.source is not State.SOFTWARE_TOKEN_MFA
             code = self.pool.outbox[-1].code if sent else self._app_code()

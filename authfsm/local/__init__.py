@@ -7,20 +7,20 @@ and says what Cognito says; its `client()` is a real boto3 client whose requests
 from authfsm.local.api.operations import GateError
 from authfsm.local.api.pool import LocalPool
 from authfsm.local.config.clock import Clock, ManualClock, utc_now
+from authfsm.local.config.contradictions import Contradictions
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import (
     COGNITO_DEFAULT_FLOWS,
     EVERY_FLOW,
     AppClient,
-    Contradictions,
     DeviceConfiguration,
     PasswordPolicy,
     PoolConfiguration,
     RefreshTokenRotation,
-    SchemaAttribute,
     Triggers,
     WebAuthnConfiguration,
 )
+from authfsm.local.config.schema import SchemaAttribute
 from authfsm.local.state.codes import Message, Outbox, Purpose
 from authfsm.local.state.users import User
 

@@ -1,8 +1,9 @@
-"""Step through a sign-in in Jupyter: the diagram with the path lit, each request and reply, a form for each challenge.
+"""Step through a sign-in in Jupyter: its path on the diagram, each request and reply, a form for each challenge.
 
     from authfsm.notebook import Stepper
 
-It needs `pip install "authfsm[notebook]"`, and says so where that is missing.
+It needs `pip install "authfsm[notebook]"`. The names in `__all__` are public; the modules are private. What
+belongs here: how values look in a notebook, and the stepper: a recorder, what its page shows, and the widget.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Moment", "NoWidgets", "Stepper"]
 
-_WHERE = {"Moment": "authfsm.notebook.moment", "Stepper": "authfsm.notebook.stepper"}
+_EXPORTS = {"Moment": "authfsm.notebook.moment", "Stepper": "authfsm.notebook.stepper"}
 
 
 class NoWidgets(OperatorError, ImportError):
-    """A stepper is wanted, and what draws it in a notebook is not installed.
+    """A package that the stepper needs is not installed.
 
     Args:
-        missing: the package that is missing.
+        missing: the package.
     """
 
     def __init__(self, missing: str) -> None:
@@ -36,10 +37,10 @@ class NoWidgets(OperatorError, ImportError):
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
+    if name not in _EXPORTS:
         raise AttributeError(f"module 'authfsm.notebook' has no attribute {name!r}")
     try:
-        value = getattr(import_module(_WHERE[name]), name)
+        value = getattr(import_module(_EXPORTS[name]), name)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing not in {"anywidget", "ipywidgets", "traitlets", "IPython"}:

@@ -1,101 +1,141 @@
-"""What an embedded pool would have sent, what an authenticator app would show, what SRP reckons: for one look.
+"""Secrets that the page shows on request: the code that would be right, and the values of an SRP proof.
 
-These are secrets. They are told to whoever looks at the page, at the moment it is asked for, and go into no
-widget's state: a notebook that is saved does not have them.
+They are sent to the page as messages and are part of no widget's state, so that a saved notebook does not
+contain them.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Final
 
 from attrs import frozen
 from pyotp import TOTP
 
+from authfsm import srp
 from authfsm.base.secret import Secret
 from authfsm.core.enrolment import Enrolment
+from authfsm.drivers.base_flow import BaseFlow
 from authfsm.notebook.recording import SignInRecording
 from authfsm.protocol import replies
 from authfsm.protocol.errors import AuthfsmError
 
+_ISSUER: Final = "authfsm"
+_SHOWN_DIGITS: Final = 8
+
 
 @frozen
-class Aside:
-    """What is told for one look.
+class DebugSecrets:
+    """What helps a person to answer the present challenge.
 
     Args:
-        says: where the code comes from.
+        explanation: where the code comes from.
         code: the code that would be right now.
-        picture: the QR code of an authenticator app's secret, as SVG.
-        key: that secret, to be typed.
+        qr_code: an authenticator app's secret as a QR code, in SVG.
+        key: that secret as text.
     """
 
-    says: str = ""
+    explanation: str = ""
     code: Secret[str] | None = None
-    picture: Secret[str] | None = None
+    qr_code: Secret[str] | None = None
     key: Secret[str] | None = None
 
-    def told(self) -> dict[str, Any]:
-        """It in clear, for the message to the page."""
-        return {
-            "says": self.says,
-            "code": self.code and self.code.reveal(),
-            "picture": self.picture and self.picture.reveal(),
-            "key": self.key and self.key.reveal(),
-        }
+    def reveal(self) -> dict[str, str]:
+        """Return it in plain text, for the message to the page."""
+        secrets = {"code": self.code, "qr_code": self.qr_code, "key": self.key}
+        revealed = {name: each.reveal() for name, each in secrets.items() if each is not None}
+        return {"explanation": self.explanation, **revealed}
 
 
-NOTHING = Aside()
+def debug_secrets(recording: SignInRecording) -> DebugSecrets | None:
+    """Return what helps with the present challenge; None where nothing is known."""
+    match recording.flow.challenge:
+        case replies.SmsMfa() | replies.SmsOtp() | replies.EmailOtp() as challenge:
+            messages = [] if recording.pool is None else list(recording.pool.outbox)
+            if messages and (last := messages[-1]).purpose == challenge.state:
+                return DebugSecrets(f"The pool would have sent this code to {last.to}:", last.code)
+        case replies.SoftwareTokenMfa():
+            if secret := _authenticator_secret(recording):
+                return DebugSecrets(_APP, _totp(secret, recording))
+        case replies.MfaSetup(secret_code=Secret() as secret, verified=False) as challenge:
+            try:
+                enrolment = Enrolment.of(challenge, issuer=_ISSUER, account=recording.username)
+                qr_code = Secret(enrolment.svg(scale=3))
+            except (
+                AuthfsmError
+            ):  # segno is not installed, or the key is invalid: show only the text
+                qr_code = None
+            return DebugSecrets(_APP, _totp(secret, recording), qr_code, secret)
+    return None
 
 
-def aside(tape: SignInRecording, issuer: str) -> Aside:
-    """What helps with the present challenge; nothing where nothing is known.
+_APP: Final = "The authenticator app would show:"
+
+
+def _authenticator_secret(recording: SignInRecording) -> Secret[str] | None:
+    if recording.pool is None:
+        return None
+    try:
+        user = recording.pool.user(recording.flow.signin.username or recording.username)
+    except LookupError:
+        return None
+    return None if user.software_token is None else user.software_token.secret
+
+
+def _totp(secret: Secret[str], recording: SignInRecording) -> Secret[str]:
+    return Secret(TOTP(secret.reveal()).at(recording.cognito.clock()))
+
+
+# ---- SRP --------------------------------------------------------------------------------------
+
+
+@frozen
+class SrpValue:
+    """A value of an SRP proof.
 
     Args:
-        tape: the sign-in.
-        issuer: as an authenticator app will show it.
+        name: its name in the SRP papers.
+        formula: how it is computed.
+        shortened: both ends of its hexadecimal digits, and its length.
     """
-    match tape.flow.challenge:
-        case replies.SmsMfa() | replies.SmsOtp() | replies.EmailOtp():
-            return _sent(tape)
-        case replies.SoftwareTokenMfa():
-            return _app(tape)
-        case replies.MfaSetup() as asked if asked.secret_code is not None and not asked.verified:
-            return _enrolment(tape, asked, issuer)
+
+    name: str
+    formula: str
+    shortened: str
+
+
+def srp_values(flow: BaseFlow) -> tuple[SrpValue, ...]:
+    """Return the values of the proof in PASSWORD_VERIFIER or DEVICE_PASSWORD_VERIFIER; none in other states.
+
+    They are computed again from what the flow holds. a, x and S are secrets.
+    """
+    challenge, pair = flow.challenge, flow._ephemeral  # noqa: SLF001 - same package
+    match challenge:
+        case replies.PasswordVerifier() if flow.signin.pool_id is not None:
+            realm, name = srp.pool_name(flow.signin.pool_id), challenge.user_id_for_srp
+            password = flow._password  # noqa: SLF001 - same package
+        case replies.DevicePasswordVerifier() if flow.device is not None:
+            realm, name, password = flow.device.group_key, flow.device.key, flow.device.password
         case _:
-            return NOTHING
+            return ()
+    if pair is None or password is None:
+        return ()
+    x = Secret(srp.private_key(realm, name, password, challenge.salt))
+    u = srp.scrambler(pair.A, challenge.B)
+    S = srp.shared_secret(pair, challenge.B, x)  # noqa: N806 - the papers call it S
+    key = srp.derived_key(S, u)
+    return (
+        _srp_value("a", "32 random bytes, kept by the client", pair.a.reveal()),
+        _srp_value("A", "g^a mod N, sent as SRP_A", pair.A),
+        _srp_value("s", "SALT of the challenge", challenge.salt),
+        _srp_value("B", "k v + g^b mod N, SRP_B of the challenge", challenge.B),
+        _srp_value("x", 'H(padHex(s) | H(realm | name | ":" | password))', x.reveal()),
+        _srp_value("u", "H(padHex(A) | padHex(B))", u),
+        _srp_value("S", "(B - k g^x)^(a + u x) mod N", S),
+        SrpValue("K", "HKDF-SHA256(S, salt u), the signing key", f"{key.hex()[:_SHOWN_DIGITS]}…"),
+    )
 
 
-def _sent(tape: SignInRecording) -> Aside:
-    if tape.pool is None or not len(tape.pool.outbox):
-        return NOTHING
-    asked, last = tape.flow.challenge, tape.pool.outbox[-1]
-    if asked is None or last.purpose != asked.state:
-        return NOTHING
-    return Aside(f"The pool would have sent, to {last.to}:", last.code)
-
-
-def _app(tape: SignInRecording) -> Aside:
-    if tape.pool is None:
-        return NOTHING
-    try:
-        token = tape.pool.user(tape.flow.signin.username or tape.username).software_token
-    except LookupError:
-        return NOTHING
-    if token is None:
-        return NOTHING
-    return Aside("The authenticator app would show:", _totp(token.secret, tape))
-
-
-def _enrolment(tape: SignInRecording, asked: replies.MfaSetup, issuer: str) -> Aside:
-    secret = asked.secret_code
-    assert secret is not None  # noqa: S101 - the caller has looked
-    try:
-        drawn = Enrolment.of(asked, issuer=issuer, account=tape.username)
-        picture = Secret(drawn.svg(scale=3))
-    except AuthfsmError:  # no segno, or a key that is none: the text is left
-        picture = None
-    return Aside("The authenticator app would show:", _totp(secret, tape), picture, secret)
-
-
-def _totp(secret: Secret[str], tape: SignInRecording) -> Secret[str]:
-    return Secret(TOTP(secret.reveal()).at(tape.cognito.clock()))
+def _srp_value(name: str, formula: str, number: int) -> SrpValue:
+    digits = f"{number:x}"
+    ends = f"{digits[:_SHOWN_DIGITS]}…{digits[-_SHOWN_DIGITS:]}"
+    return SrpValue(name, formula, f"{ends} ({number.bit_length()} bits)")

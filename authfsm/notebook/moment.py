@@ -1,35 +1,38 @@
-"""One moment of a sign-in on a tape, to be looked at later: the picture, and where it stood. No secrets.
-
-It needs no widgets: GitHub, nbviewer and nbconvert show it as they show any picture.
-"""
+"""A moment of a recorded sign-in, as a picture that needs no widgets, and its diagram inside the widget."""
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from authfsm.core.history import History
-from authfsm.notebook.picture import drawn
+from authfsm.diagrams import AUTO, Diagram, NoEngine, UnknownFlow, diagram
+from authfsm.diagrams.page_svg import page_svg
 from authfsm.notebook.recording import SignInRecording
 from authfsm.notebook.wire import WireExchange
 from authfsm.protocol.errors import AuthfsmError
 from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
 
+_CROPPED_MARGIN: Final = 14  # points on each side, of 21.6
+
 
 @frozen
 class Moment:
-    """Where a sign-in stood. It shows itself as the picture of its path.
+    """The state of a sign-in at one moment; a notebook shows it as the diagram of its path.
+
+    It contains no secrets, and GitHub, nbviewer and nbconvert show it as they show any picture.
 
     Args:
-        state: its state.
+        state: the state.
         history: the steps so far.
-        exchanges: what the last step sent and heard, as it may be shown.
-        error: how the last step was refused, if it was.
+        exchanges: the requests and replies of the last step, secrets masked.
+        error: the error of the last step, if it was refused.
         username: who signs in.
         flow: the AuthFlow.
-        settings: the pool's, if they are known.
+        settings: the pool's settings, if they are known.
     """
 
     state: State
@@ -41,34 +44,52 @@ class Moment:
     settings: PoolSettings | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, tape: SignInRecording, settings: PoolSettings | None) -> Moment:
-        """The present moment of a tape.
-
-        Args:
-            tape: the tape.
-            settings: the pool's, if they are known.
-        """
-        last = tape.frames[-1] if tape.frames else None
+    def of(cls, recording: SignInRecording, settings: PoolSettings | None) -> Moment:
+        """Return the present moment of a recorded sign-in."""
+        last = recording.steps[-1] if recording.steps else None
         return cls(
-            state=tape.flow.state,
-            history=tape.flow.history,
+            state=recording.flow.state,
+            history=recording.flow.history,
             exchanges=last.exchanges if last else (),
             error=last.error if last else None,
-            username=tape.username,
-            flow=tape.auth_flow,
+            username=recording.username,
+            flow=recording.auth_flow,
             settings=settings,
         )
 
     def __str__(self) -> str:
         steps = f"{len(self.history)} step{'' if len(self.history) == 1 else 's'}"
-        stands = f"{self.username} by {self.flow}: {self.state} after {steps}."
-        lines = [f"{stands} {self.state.meaning}"]
-        if self.error is not None:
-            lines.append(f"Refused: {self.error}")
-        return "\n".join(lines)
+        position = f"{self.username} by {self.flow}: {self.state} after {steps}."
+        refusal = "" if self.error is None else f"\nRefused: {self.error}"
+        return f"{position} {self.state.meaning}{refusal}"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        """The picture, where an engine is, and where it stands in words."""
-        svg = drawn(self.flow, self.history, self.settings)._repr_svg_()
-        shown = {"text/plain": str(self)}
-        return shown if svg is None else {"image/svg+xml": svg, **shown}
+        svg = path_diagram(self.flow, self.history, self.settings)._repr_svg_()
+        text = {"text/plain": str(self)}
+        return text if svg is None else {"image/svg+xml": svg, **text}
+
+
+def path_diagram(flow: str, history: History, settings: PoolSettings | None) -> Diagram:
+    """Return the diagram of a flow with the path so far, without what the pool's settings rule out."""
+    try:
+        drawn = diagram(flow=flow, history=history, settings=settings, theme=AUTO)
+    except UnknownFlow:
+        drawn = diagram(history=history, settings=settings, theme=AUTO)
+    # The panels beside it say what may come next, so it needs no notes.
+    return evolve(drawn, model=evolve(drawn.model, omitted=(), notes=()))
+
+
+def widget_svg(drawn: Diagram) -> str | None:
+    """Return a diagram as part of the widget; None where no layout engine is installed."""
+    try:
+        text, _ = page_svg(drawn)
+    except NoEngine:
+        return None
+    text = re.sub(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', _cropped, text, count=1)
+    # A page may have several steppers, but each id only once.
+    return text.replace('id="picture" ', "", 1).replace('id="graph0" ', "", 1)
+
+
+def _cropped(found: re.Match[str]) -> str:
+    width, height = (float(found[n]) - 2 * _CROPPED_MARGIN for n in (1, 2))
+    return f'viewBox="{_CROPPED_MARGIN} {_CROPPED_MARGIN} {width:.2f} {height:.2f}"'

@@ -1,194 +1,243 @@
-"""What stands under the diagram, as HTML: the wire, the history, what may come next, what is known of a state.
+"""The panels below the diagram, as HTML: requests and replies, history, what may come next, SRP, a state.
 
-Every text is escaped, and none of them is a secret.
+All text is escaped, and no panel but that of SRP shows secrets.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from typing import Any, Final
 
+from attrs import evolve, frozen
+
 from authfsm.core.history import History
-from authfsm.notebook.arithmetic import SrpValue
-from authfsm.notebook.next_steps import NextStep
+from authfsm.core.signin import SignIn
+from authfsm.local import LocalPool
+from authfsm.notebook.debug_secrets import SrpValue
 from authfsm.notebook.recording import RecordedStep, SignInRecording
 from authfsm.notebook.wire import WireExchange
 from authfsm.protocol.nodes import Node
+from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
+from authfsm.protocol.table import Transition
 from authfsm.reference import about_state
+from authfsm.reference.about import targets
+from authfsm.settings import PoolSettings
 
-SEEN: Final = 12
-"""Steps whose exchanges are shown, the newest first."""
-
-
-def wire(tape: SignInRecording, due: WireExchange | None, when: str) -> str:
-    """The request about to be sent, and what was sent and heard, the newest first.
-
-    Args:
-        tape: the sign-in.
-        due: the request about to be sent, if it is known.
-        when: when it would be.
-    """
-    parts = []
-    if due is not None:
-        parts.append(_exchange(when, due.operation, [("request", due.request)], "due"))
-    frames = list(tape.frames)
-    for frame in reversed(frames[-SEEN:]):
-        parts += _told(frame, latest=frame is frames[-1])
-    if len(frames) > SEEN:
-        parts.append(f"<p class=quiet>and {len(frames) - SEEN} steps before.</p>")
-    return "".join(parts) or "<p class=quiet>Nothing was sent yet.</p>"
-
-
-def _told(frame: RecordedStep, *, latest: bool) -> Iterable[str]:
-    number, kind = frame.number, "latest" if latest else ""
-    if not frame.exchanges:
-        why = escape(str(frame.error)) if frame.error else "no request was made"
-        yield f"<p><b>step {number}</b>: {why}</p>"
-    for each in reversed(frame.exchanges):
-        sides = [("request", each.request)]
-        sides.append(("reply", each.reply or {"": "none came"}))
-        yield _exchange(f"step {number}", each.operation, sides, kind)
-
-
-def _exchange(
-    title: str, operation: str, sides: list[tuple[str, Mapping[str, Any]]], kind: str
-) -> str:
-    told = "".join(
-        f"<div><h4>{name}</h4><pre>{escape(json.dumps(said, indent=2, ensure_ascii=False, default=str))}</pre></div>"
-        for name, said in sides
-    )
-    shown = " open" if kind else ""
-    return (
-        f'<details class="exchange {kind}"{shown}><summary><b>{escape(title)}</b> '
-        f"<code>{escape(operation)}</code></summary><div class=sides>{told}</div></details>"
-    )
-
-
-def history(steps: History) -> str:
-    """The steps, as a table.
-
-    Args:
-        steps: the history.
-    """
-    rows = []
-    for step in steps:
-        role = f" <span class=quiet>{escape(step.role)}</span>" if step.role else ""
-        refused = (
-            f"<b class=warning>{escape(step.error)}</b> {escape(step.action.advice)}"
-            if step.error and step.action
-            else ""
-        )
-        at = f"{step.at:%H:%M:%S}" if step.at else ""
-        rows.append(
-            f"<tr><td>{step.number}</td><td>{at}</td><td><code>{step.source}</code></td>"
-            f"<td><code>{step.response.trigger}</code></td><td><code>{step.dest}</code>{role}</td><td>{refused}</td></tr>"
-        )
-    if not rows:
-        return "<p class=quiet>No step was taken yet.</p>"
-    return _table(("step", "at", "in", "given", "led to", "refused"), rows)
-
-
-def what_if(seen: Iterable[NextStep], *, settings_known: bool) -> str:
-    """Where it may go from here, and what each way depends on; last what this pool rules out.
-
-    Args:
-        seen: the destinations.
-        settings_known: were the pool's settings asked?
-    """
-    ways = sorted(seen, key=lambda each: each.ruled_out is not None)
-    if not ways:
-        return "<p class=quiet>It ends here.</p>"
-    rows = [_way(each) for each in ways if not each.named_only]
-    named: dict[str, list[str]] = {}
-    for each in ways:
-        if each.named_only:
-            named.setdefault(each.response.trigger, []).append(each.name)
-    rows += [
-        f"<tr class=named><td><code>{trigger}</code></td><td colspan=2>only where a Lambda function names it: "
-        f"{', '.join(f'<code>{escape(name)}</code>' for name in names)}</td></tr>"
-        for trigger, names in named.items()
-    ]
-    note = (
-        "By this pool's own settings."
-        if settings_known
-        else "The pool's settings are not known here: give the stepper settings=PoolSettings.describe(...)."
-    )
-    return f"<p class=quiet>{escape(note)}</p>" + _table(
-        ("given", "may lead to", "where any of these holds"), rows
-    )
-
-
-def _way(seen: NextStep) -> str:
-    """A destination's row."""
-    whens = "".join(f"<li>{escape(when)}</li>" for when in seen.when)
-    depends = f"<ul>{whens}</ul>" if whens else "<span class=quiet>always possible</span>"
-    kind = ""
-    if seen.ruled_out is not None:
-        kind, depends = " class=ruled", f"<b>not with this pool:</b> {escape(seen.ruled_out)}"
-    return (
-        f"<tr{kind}><td><code>{seen.response.trigger}</code></td>"
-        f"<td><code>{escape(seen.name)}</code></td><td>{depends}</td></tr>"
-    )
-
-
-def srp(known: Iterable[SrpValue]) -> str:
-    """SRP's values, shortened.
-
-    Args:
-        known: them.
-    """
-    rows = [
-        f"<tr><td><var>{escape(each.name)}</var></td><td><code>{escape(each.shortened)}</code></td>"
-        f"<td>{escape(each.formula)}</td></tr>"
-        for each in known
-    ]
-    if not rows:
-        return (
-            "<p class=quiet>They are here while a proof is due: in PASSWORD_VERIFIER and "
-            "DEVICE_PASSWORD_VERIFIER, before the step.</p>"
-        )
-    return _table(("name", "value", "how it comes about"), rows)
-
-
-def about(place: Node) -> str:
-    """What is known of a state.
-
-    Args:
-        place: the state, with its role.
-    """
-    known = about_state(place.state, place.role)
-    parts = [f"<h3><code>{escape(known.name)}</code></h3><p>{escape(place.state.meaning)}</p>"]
-    if known.limits:
-        parts.append(_listed("Not reached where", known.limits))
-    if known.carries:
-        parts.append(
-            _listed(
-                "Carries",
-                [
-                    f"{each.name}: {each.about or each.value or ''}".rstrip(": ")
-                    for each in known.carries
-                ],
-            )
-        )
-    for each in known.takes:
-        ways = ", ".join(way.name for way in each.targets if way.to is not State.FAILED)
-        parts.append(
-            f"<p><b>takes</b> <code>{each.response.trigger}</code>"
-            f"{escape(f' ({each.needs})') if each.needs else ''}, which leads to {escape(ways) or 'nowhere'}.</p>"
-        )
-    sources = dict.fromkeys(each.name for each in known.sources)
-    if sources:
-        parts.append(f"<p><b>comes from</b> {escape(', '.join(sources))}.</p>")
-    return "".join(parts)
-
-
-def _listed(title: str, told: Iterable[str]) -> str:
-    return f"<p><b>{escape(title)}</b></p><ul>{''.join(f'<li>{escape(each)}</li>' for each in told)}</ul>"
+_SHOWN_STEPS: Final = 12
 
 
 def _table(head: Iterable[str], rows: Iterable[str]) -> str:
     heads = "".join(f"<th scope=col>{escape(each)}</th>" for each in head)
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _list(title: str, items: Iterable[str]) -> str:
+    return f"<p><b>{escape(title)}</b></p><ul>{''.join(f'<li>{escape(each)}</li>' for each in items)}</ul>"
+
+
+def _codes(names: Iterable[str]) -> str:
+    return ", ".join(f"<code>{escape(name)}</code>" for name in names)
+
+
+def wire(recording: SignInRecording, due: WireExchange | None, when: str) -> str:
+    """Return the request that is sent next, if it is known, and those sent so far, the newest first."""
+    parts = []
+    if due is not None:
+        parts.append(_exchange(when, due.operation, [("request", due.request)], "due"))
+    steps = list(recording.steps)
+    for step in reversed(steps[-_SHOWN_STEPS:]):
+        parts += _exchanges(step, "latest" if step is steps[-1] else "")
+    if len(steps) > _SHOWN_STEPS:
+        parts.append(f"<p class=quiet>and {len(steps) - _SHOWN_STEPS} earlier steps.</p>")
+    return "".join(parts) or "<p class=quiet>Nothing was sent yet.</p>"
+
+
+def _exchanges(step: RecordedStep, kind: str) -> Iterator[str]:
+    if not step.exchanges:
+        reason = escape(str(step.error)) if step.error else "no request was made"
+        yield f"<p><b>step {step.number}</b>: {reason}</p>"
+    for each in reversed(step.exchanges):
+        reply = each.reply or {"": "no reply"}
+        messages = [("request", each.request), ("reply", reply)]
+        yield _exchange(f"step {step.number}", each.operation, messages, kind)
+
+
+def _exchange(
+    title: str, operation: str, messages: list[tuple[str, Mapping[str, Any]]], kind: str
+) -> str:
+    texts = [
+        (name, escape(json.dumps(members, indent=2, ensure_ascii=False, default=str)))
+        for name, members in messages
+    ]
+    columns = "".join(f"<div><h4>{name}</h4><pre>{text}</pre></div>" for name, text in texts)
+    return (
+        f'<details class="exchange {kind}"{" open" if kind else ""}><summary><b>{escape(title)}</b> '
+        f"<code>{escape(operation)}</code></summary><div class=sides>{columns}</div></details>"
+    )
+
+
+def history(steps: History) -> str:
+    """Return the steps as a table."""
+    rows = []
+    for step in steps:
+        role = f" <span class=quiet>{escape(step.role)}</span>" if step.role else ""
+        refusal = ""
+        if step.error and step.action:
+            refusal = f"<b class=warning>{escape(step.error)}</b> {escape(step.action.advice)}"
+        time = f"{step.at:%H:%M:%S}" if step.at else ""
+        rows.append(
+            f"<tr><td>{step.number}</td><td>{time}</td><td><code>{step.source}</code></td>"
+            f"<td><code>{step.response.trigger}</code></td><td><code>{step.dest}</code>{role}</td>"
+            f"<td>{refusal}</td></tr>"
+        )
+    if not rows:
+        return "<p class=quiet>No step was taken yet.</p>"
+    return _table(("step", "at", "state", "response", "led to", "refusal"), rows)
+
+
+# ---- what may come next -----------------------------------------------------------------------
+
+
+@frozen
+class NextStep:
+    """A state that the sign-in may reach by its next step.
+
+    Args:
+        response: the class of the response.
+        dest: the state.
+        name: the state's name, with the role of an e-mailed code.
+        conditions: what it depends on; one of these conditions is enough.
+        ruled_out: why this pool never leads there; None if it may.
+        lambda_only: whether it leads there only because a Lambda function may name any challenge.
+    """
+
+    response: type[Response]
+    dest: State
+    name: str
+    conditions: tuple[str, ...]
+    ruled_out: str | None
+    lambda_only: bool
+
+
+def next_steps(
+    signin: SignIn, settings: PoolSettings | None = None, response: Response | None = None
+) -> Iterator[NextStep]:
+    """Yield the states that may come next, without FAILED, in the table's order.
+
+    Args:
+        signin: the sign-in.
+        settings: the pool's settings, if they are known.
+        response: the response that is sent next; None for any that the state accepts.
+    """
+    role = signin.role if signin.state is State.EMAIL_OTP else None
+    for accepted in signin.accepts if response is None else (type(response),):
+        for target in targets(signin.state, accepted, role):
+            if target.to is State.FAILED:
+                continue
+            arrow = Transition(signin.state, accepted, target.to, target.kind)
+            arrow_role = target.role or role
+            yield NextStep(
+                accepted,
+                target.to,
+                target.name,
+                tuple(dict.fromkeys(each.when for each in target.known if each.when)),
+                None if settings is None else settings.ruled_out(arrow, arrow_role),
+                settings is not None and settings.named_only(arrow, arrow_role),
+            )
+
+
+def settings_of(pool: LocalPool) -> PoolSettings:
+    """Return the settings of a local pool, with its Lambda functions, which a description would name by ARN."""
+    settings = PoolSettings.describe(pool.client(), pool.pool_id, pool.client_id)
+    triggers = pool.configuration.triggers
+    present = [
+        name
+        for name, attribute in _TRIGGER_NAMES.items()
+        if getattr(triggers, attribute, None) is not None
+    ]
+    return evolve(settings, lambda_config=frozenset({*(settings.lambda_config or ()), *present}))
+
+
+_TRIGGER_NAMES: Final = {
+    "DefineAuthChallenge": "define",
+    "CreateAuthChallenge": "create",
+    "VerifyAuthChallengeResponse": "verify",
+}
+
+
+def what_if(steps: Iterable[NextStep], *, settings_known: bool) -> str:
+    """Return what may come next as a table, what the pool rules out last."""
+    ordered = sorted(steps, key=lambda each: each.ruled_out is not None)
+    if not ordered:
+        return "<p class=quiet>The sign-in has ended.</p>"
+    rows = [_next_row(each) for each in ordered if not each.lambda_only]
+    by_lambda: dict[str, list[str]] = {}
+    for each in ordered:
+        if each.lambda_only:
+            by_lambda.setdefault(each.response.trigger, []).append(each.name)
+    rows += [
+        f"<tr><td><code>{trigger}</code></td>"
+        f"<td colspan=2>only if a Lambda function names it: {_codes(names)}</td></tr>"
+        for trigger, names in by_lambda.items()
+    ]
+    note = (
+        "Under this pool's own settings."
+        if settings_known
+        else "The pool's settings are not known here: create the stepper with settings=PoolSettings.describe(...)."
+    )
+    head = ("response", "may lead to", "if one of these holds")
+    return f"<p class=quiet>{escape(note)}</p>{_table(head, rows)}"
+
+
+def _next_row(step: NextStep) -> str:
+    conditions = "".join(f"<li>{escape(each)}</li>" for each in step.conditions)
+    text = f"<ul>{conditions}</ul>" if conditions else "<span class=quiet>always possible</span>"
+    kind = ""
+    if step.ruled_out is not None:
+        kind, text = ' class="ruled-out"', f"<b>not in this pool:</b> {escape(step.ruled_out)}"
+    return (
+        f"<tr{kind}><td><code>{step.response.trigger}</code></td>"
+        f"<td><code>{escape(step.name)}</code></td><td>{text}</td></tr>"
+    )
+
+
+# ---- on request -------------------------------------------------------------------------------
+
+
+def srp(values: Iterable[SrpValue]) -> str:
+    """Return SRP's values as a table."""
+    rows = [
+        f"<tr><td><var>{escape(each.name)}</var></td><td><code>{escape(each.shortened)}</code></td>"
+        f"<td>{escape(each.formula)}</td></tr>"
+        for each in values
+    ]
+    if not rows:
+        return (
+            "<p class=quiet>SRP's values exist while a proof is due: in PASSWORD_VERIFIER and "
+            "DEVICE_PASSWORD_VERIFIER, before the step.</p>"
+        )
+    return _table(("name", "value", "formula"), rows)
+
+
+def about(node: Node) -> str:
+    """Return the facts about a state."""
+    facts = about_state(node.state, node.role)
+    parts = [f"<h3><code>{escape(facts.name)}</code></h3><p>{escape(node.state.meaning)}</p>"]
+    if facts.limits:
+        parts.append(_list("Not reached where", facts.limits))
+    if facts.carries:
+        texts = (f"{each.name}: {each.about or each.value or ''}" for each in facts.carries)
+        parts.append(_list("Carries", (text.rstrip(": ") for text in texts)))
+    for accepted in facts.takes:
+        names = ", ".join(each.name for each in accepted.targets if each.to is not State.FAILED)
+        parts.append(
+            f"<p><b>accepts</b> <code>{accepted.response.trigger}</code>"
+            f"{escape(f' ({accepted.needs})') if accepted.needs else ''},"
+            f" which leads to {escape(names) or 'no other state'}.</p>"
+        )
+    if sources := dict.fromkeys(each.name for each in facts.sources):
+        parts.append(f"<p><b>comes from</b> {escape(', '.join(sources))}.</p>")
+    return "".join(parts)

@@ -1,8 +1,7 @@
-"""A sign-in on a tape: one step forward, on to where a person is needed, back, and again from its start.
+"""Records one sign-in step by step: forward, on to where user input is required, back, and from the start.
 
-No widgets here. On an embedded pool, going back is true: each step is taken on a fork of the pool as it was
-before, so that what was undone there is undone. A real pool does not go back, and that is said. A tape has
-an end: of a long one the last steps are kept.
+It needs no widgets. With a local pool, going back is real: before each step the pool is forked, and the fork
+is used again. A real pool cannot go back. Only the last steps of a long sign-in are kept.
 """
 
 from __future__ import annotations
@@ -23,27 +22,22 @@ from authfsm.notebook.wire import WireExchange, masked, record_exchanges, secret
 from authfsm.protocol.errors import AuthfsmError, BadField, InvalidOperation
 from authfsm.protocol.responses import Response
 
-_FOR_LONG: Final = timedelta(days=365)
 MAX_STEPS: Final = 100
-"""Steps that can be taken back, and pools that are held for it."""
-
-_NO_WAY_BACK: Final = (
-    "a real pool does not go back: what Cognito has heard it has heard; restart instead"
-)
-_NO_MORE: Final = f"the last {MAX_STEPS} steps can be taken back, and no more; restart instead"
+"""The number of steps that are kept and can be taken back."""
+_SESSION_LIFETIME: Final = timedelta(days=365)  # longer than anybody studies one step
 
 
 @frozen
 class RecordedStep:
-    """Where the tape stood before a step, and what that step brought.
+    """A step, and where the sign-in stood before it.
 
     Args:
-        number: the step's, as in the history.
+        number: its number in the history.
         sealed: the sign-in before the step.
-        pool: a fork of the pool before the step; None for a real one.
-        exchanges: what went over the wire.
-        error: how the step was refused, if it was.
-        hidden: the secrets that its request held: what its reply tells may be shown without them.
+        pool: a fork of the pool before the step; None with a real pool.
+        exchanges: its requests and replies.
+        error: the error, if the step was refused.
+        secrets: the secrets of its request, which later replies may repeat.
     """
 
     number: int
@@ -51,24 +45,11 @@ class RecordedStep:
     pool: LocalPool | None
     exchanges: tuple[WireExchange, ...] = ()
     error: AuthfsmError | None = None
-    hidden: tuple[Secret[str], ...] = ()
+    secrets: tuple[Secret[str], ...] = ()
 
 
 class SignInRecording:
-    """One sign-in, step by step.
-
-    Args:
-        source: an embedded pool, or the driver of a real one.
-        username: who signs in.
-        password: the password, where the flow wants one.
-        flow: the AuthFlow.
-        preferred_challenge: PREFERRED_CHALLENGE, for USER_AUTH.
-        device: a remembered device.
-        client_metadata: for the pool's Lambda triggers.
-
-    Raises:
-        BadField: the source is neither.
-    """
+    """One sign-in, recorded step by step; the arguments are those of `Stepper`."""
 
     def __init__(
         self,
@@ -91,143 +72,126 @@ class SignInRecording:
         self._key = new_key()
         self._source = source
         self.pool: LocalPool | None = None
-        self.frames: deque[RecordedStep] = deque(maxlen=MAX_STEPS)
-        self._begin(source)
+        self.steps: deque[RecordedStep] = deque(maxlen=MAX_STEPS)
+        self.restart()
 
-    def _begin(self, source: LocalPool | Cognito) -> None:
-        if not isinstance(source, (LocalPool, Cognito)):
-            raise BadField(
-                type(self),
-                "source",
-                f"must be a LocalPool or a Cognito, not {type(source).__name__}",
-            )
+    def restart(self) -> None:
+        """Begin again: on the local pool as it was given, or once more with the real one."""
+        source = self._source
         if isinstance(source, LocalPool):
-            # The first fork is the tape's own: the pool that was given stays as it is.
-            self.pool = source.fork()
-            self.cognito = self.pool.cognito(session_lifetime=_FOR_LONG)
-        else:
+            self.pool = source.fork()  # the pool that was given does not change
+            self.cognito = self.pool.cognito(session_lifetime=_SESSION_LIFETIME)
+        elif isinstance(source, Cognito):
             self.cognito = source
+        else:
+            must = f"must be a LocalPool or a Cognito, not {type(source).__name__}"
+            raise BadField(type(self), "source", must)
         self.flow: Flow = self.cognito.start(
             self._password, device=self._device, client_metadata=self._client_metadata, walk=False
         )
-        self.frames.clear()
+        self.steps.clear()
         self._pending: Response | None = None
-
-    # ---- what comes next ---------------------------------------------------------------------------
 
     @property
     def pending(self) -> Response | None:
-        """The response that `step` gives: what needs no person, or what was offered; None where one is needed."""
+        """The response that `step` sends: an automatic or an offered one; None where user input is required."""
         if self._pending is None and not self.flow.done:
             self._pending = (
-                self.flow.initial_response(self.auth_flow, self.username, self.preferred_challenge)
-                if not self.flow.history
-                else self.flow.next_response()
+                self.flow.next_response()
+                if self.flow.history
+                else self.flow.initial_response(
+                    self.auth_flow, self.username, self.preferred_challenge
+                )
             )
         return self._pending
 
     def offer(self, response: Response) -> None:
-        """Make ready what a person answers: `preview` shows it, `step` gives it.
+        """Make a person's answer the pending response.
 
         Raises:
-            WrongResponse, BadField: this state does not take it; nothing changed.
+            WrongResponse, BadField: this state does not accept it; nothing changed.
         """
         self.request_of(response)
         self._pending = response
 
     @property
     def preview(self) -> WireExchange | None:
-        """The request that `step` would send, as it may be shown."""
+        """The request that `step` would send, secrets masked."""
         return None if self.pending is None else self.request_of(self.pending)
 
     def request_of(self, response: Response) -> WireExchange:
-        """The request that would carry a response, as it may be shown; nothing is sent.
+        """Return the request that would carry a response, secrets masked; nothing is sent.
 
         Raises:
-            WrongResponse, BadField: this state does not take it.
+            WrongResponse, BadField: this state does not accept it.
         """
-        request = self.flow.signin.send(response)
-        self.flow.signin.send_failed()  # it was only to be looked at
-        return WireExchange(request.operation, masked(request.parameters))
-
-    def _hidden(self, response: Response) -> frozenset[str]:
-        """The secrets of the request that carries it, in clear: what is heard is shown without them."""
         request = self.flow.signin.send(response)
         self.flow.signin.send_failed()
-        return secrets_of(request.parameters)
-
-    # ---- moving -------------------------------------------------------------------------------------
+        return WireExchange(request.operation, masked(request.parameters))
 
     def step(self) -> RecordedStep:
-        """Give what is pending, and hear the reply.
-
-        A refusal is no exception here: the frame has it.
+        """Send the pending response and record the reply; a refusal raises nothing.
 
         Raises:
-            InvalidOperation: a person is needed, or the sign-in has ended.
+            InvalidOperation: user input is required, or the sign-in has ended.
         """
-        given = self.pending
-        if given is None:
+        response = self.pending
+        if response is None:
             raise InvalidOperation(
-                f"{self.flow.state} needs a person: offer a response", state=self.flow.state
+                f"{self.flow.state} requires user input: offer a response", state=self.flow.state
             )
         number, sealed = len(self.flow.history) + 1, self.flow.seal(self._key)
         fork = None if self.pool is None else self.pool.fork()
-        hidden = self._hidden(given)
-        self._pending, refused = None, None
-        with record_exchanges(self.cognito.client, hidden) as heard:
+        request = self.flow.signin.send(response)
+        self.flow.signin.send_failed()
+        secrets = secrets_of(request.parameters)
+        self._pending, refusal = None, None
+        with record_exchanges(self.cognito.client, secrets) as exchanges:
             try:
-                self.flow.answer(given)
+                self.flow.answer(response)
             except AuthfsmError as error:
-                refused = _alone(error)
-        kept = tuple(map(Secret, hidden))
-        frame = RecordedStep(number, sealed, fork, tuple(heard), refused, kept)
-        self.frames.append(frame)
-        return frame
+                refusal = _without_frames(error)
+        wrapped = tuple(map(Secret, secrets))
+        self.steps.append(RecordedStep(number, sealed, fork, tuple(exchanges), refusal, wrapped))
+        return self.steps[-1]
 
     def run(self) -> int:
-        """Step on until a person is needed, a step is refused, or the sign-in has ended.
-
-        Returns:
-            How many steps that were.
-        """
-        taken = 0
+        """Step until user input is required, a step is refused, or the sign-in has ended; return the number of steps."""
+        count = 0
         while self.pending is not None:
-            taken += 1
+            count += 1
             if self.step().error is not None:
                 break
-        return taken
+        return count
 
     @property
-    def no_way_back(self) -> str | None:
-        """Why the tape does not go back; None where it does."""
+    def why_no_back(self) -> str | None:
+        """Why `back` is impossible; None where it is possible."""
         if self.pool is None:
-            return _NO_WAY_BACK
-        if self.frames:
+            return "a real pool cannot take back what it received: restart instead"
+        if self.steps:
             return None
-        return _NO_MORE if self.flow.history else "this is the beginning"
+        if self.flow.history:
+            return f"only the last {MAX_STEPS} steps can be taken back: restart instead"
+        return "this is the beginning"
 
     def back(self) -> None:
-        """One step back, to the pool and the sign-in as they were.
+        """Take one step back, to the pool and the sign-in as they were.
 
         Raises:
-            InvalidOperation: there is no way back; the message says why.
+            InvalidOperation: that is impossible; the message says why.
         """
-        if (why := self.no_way_back) is not None:
-            raise InvalidOperation(why, state=self.flow.state)
-        frame = self.frames.pop()
-        assert frame.pool is not None  # noqa: S101 - a tape with a way back has one in each frame
-        self.pool = frame.pool
-        self.cognito = self.pool.cognito(session_lifetime=_FOR_LONG)
-        self.flow = self.cognito.resume(frame.sealed, self._key)
+        if (reason := self.why_no_back) is not None:
+            raise InvalidOperation(reason, state=self.flow.state)
+        step = self.steps.pop()
+        assert step.pool is not None  # noqa: S101 - `why_no_back` has checked
+        self.pool = step.pool
+        self.cognito = self.pool.cognito(session_lifetime=_SESSION_LIFETIME)
+        self.flow = self.cognito.resume(step.sealed, self._key)
         self._pending = None
 
-    def restart(self) -> None:
-        """From the beginning: on the pool as it was given, or once more with a real one."""
-        self._begin(self._source)
 
-
-def _alone(error: AuthfsmError) -> AuthfsmError:
-    """The error without the frames it came through, which hold clients and secrets: it is kept for long."""
+def _without_frames(error: AuthfsmError) -> AuthfsmError:
+    """Remove what an error refers to, since its frames hold clients and secrets, and it is kept for long."""
     error.flow = error.__context__ = error.__cause__ = None
     return error.with_traceback(None)

@@ -1,56 +1,74 @@
-"""`Stepper`: one sign-in on a page, that a person moves forward and back.
-
-It is the tape, what is shown of it, and what the page's buttons do. Whatever goes wrong is said on the page.
-"""
+"""`Stepper`: one sign-in on a page of a notebook, which a person steps forward and back."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
+
+import anywidget
+import traitlets
 
 from authfsm.base.secret import Secret, secret
 from authfsm.core.device import Device
 from authfsm.core.history import History
+from authfsm.diagrams import DARK, LIGHT
+from authfsm.diagrams.page_svg import css_variables
 from authfsm.drivers.boto import Cognito
 from authfsm.local import LocalPool
 from authfsm.notebook import panels
-from authfsm.notebook.arithmetic import srp_values
-from authfsm.notebook.debug_secrets import aside
-from authfsm.notebook.forms import forms, response
+from authfsm.notebook.debug_secrets import debug_secrets, srp_values
 from authfsm.notebook.moment import Moment
-from authfsm.notebook.next_steps import settings_of
-from authfsm.notebook.picture import place
+from authfsm.notebook.panels import settings_of
 from authfsm.notebook.recording import SignInRecording
-from authfsm.notebook.view import StepperView
-from authfsm.notebook.view_model import view_model
+from authfsm.notebook.view_model import prompts_for, view_model
 from authfsm.protocol.errors import AuthfsmError, InvalidOperation
+from authfsm.protocol.nodes import NODES
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
 
+_FOLDER: Final = Path(__file__).parent
+_COLOURS: Final = (
+    f".authfsm-stepper {{ {css_variables(LIGHT)} }}\n"
+    f".authfsm-stepper.dark {{ {css_variables(DARK)} }}\n"
+)
+
+
+class StepperWidget(anywidget.AnyWidget):
+    """The widget on the page.
+
+    A notebook saves its view model, which contains no secrets. User input and secrets that the page shows on
+    request are messages, which are not saved.
+    """
+
+    _esm = (_FOLDER / "stepper.js").read_text(encoding="utf-8")
+    _css = _COLOURS + (_FOLDER / "stepper.css").read_text(encoding="utf-8")
+    view_model = traitlets.Dict().tag(sync=True)
+
 
 class Stepper:
-    """A sign-in to step through in Jupyter: the last expression of a cell, and it shows itself.
+    """A sign-in to step through in Jupyter; as the last expression of a cell it displays itself.
 
-    On the page: the diagram with the path lit, buttons, a form for the present challenge, what goes over the
-    wire, SRP's values, the history, and what may come next. From code: `step`, `run`, `back`, `restart` and
-    `answer` do the same, with or without a page, and give the moment they led to, which is a picture.
+    The page has the diagram with the path so far, buttons, a form for the present challenge, requests and
+    replies, SRP's values, the history, and what may come next. `step`, `run`, `back`, `restart` and `answer`
+    do the same from code, and return the `Moment` they led to.
 
-    An embedded pool is stepped on forks of it, and stays as it was given.
+    A local pool is stepped on forks of it, and does not change.
 
     Args:
-        source: an embedded pool, or the driver of a real one.
+        source: a local pool, or the driver of a real one.
         username: who signs in.
-        password: the password, where the flow wants one.
+        password: the password, if the flow needs one.
         flow: the AuthFlow.
         preferred_challenge: PREFERRED_CHALLENGE, for USER_AUTH.
         device: a remembered device.
         client_metadata: for the pool's Lambda triggers.
-        settings: the pool's, for what may come next; an embedded pool is asked.
+        settings: the pool's settings, for what may come next; those of a local pool are known.
 
     Raises:
         BadField: the source is neither.
-        ValueError: there is no such flow, or it lacks its password.
+        ValueError: there is no such flow, or it needs a password.
     """
 
     def __init__(
@@ -66,7 +84,7 @@ class Stepper:
         settings: PoolSettings | None = None,
     ) -> None:
         password = secret(password)
-        self.tape = SignInRecording(
+        self.recording = SignInRecording(
             source,
             username,
             password,
@@ -78,122 +96,121 @@ class Stepper:
         if settings is None and isinstance(source, LocalPool):
             settings = settings_of(source)
         self.settings = settings
-        self.widget = StepperView(view_model=view_model(self.tape, settings))
-        self.widget.on_msg(self._asked)
-
-    # ---- where it stands -----------------------------------------------------------------------------
+        self.widget = StepperWidget(view_model=view_model(self.recording, settings))
+        self.widget.on_msg(self._on_message)
 
     @property
     def state(self) -> State:
-        """Where the sign-in stands."""
-        return self.tape.flow.state
+        """The present state."""
+        return self.recording.flow.state
 
     @property
     def history(self) -> History:
         """Every step so far."""
-        return self.tape.flow.history
+        return self.recording.flow.history
 
     @property
     def moment(self) -> Moment:
         """The present moment, which is a picture."""
-        return Moment.of(self.tape, self.settings)
+        return Moment.of(self.recording, self.settings)
 
     def __repr__(self) -> str:
         return f"<Stepper {self.moment}>"
 
-    # ---- moving --------------------------------------------------------------------------------------
-
     def step(self) -> Moment:
-        """Take the step that needs no person, or give what was offered. A refusal is no exception: the moment has it.
+        """Send the automatic or offered response. A refusal raises nothing: the moment has its error.
 
         Raises:
-            InvalidOperation: a person is needed, or the sign-in has ended.
+            InvalidOperation: user input is required, or the sign-in has ended.
         """
-        self.tape.step()
-        return self._redrawn()
+        self.recording.step()
+        return self._update()
 
     def run(self) -> Moment:
-        """Step on until a person is needed, a step is refused, or the sign-in has ended."""
-        self.tape.run()
-        return self._redrawn()
+        """Step until user input is required, a step is refused, or the sign-in has ended."""
+        self.recording.run()
+        return self._update()
 
     def answer(self, response: Response) -> Moment:
-        """Give what a person answers. A refusal is no exception: the moment has it.
+        """Send a person's answer. A refusal raises nothing: the moment has its error.
 
         Args:
-            response: the response.
+            response: the answer.
 
         Raises:
-            WrongResponse, BadField: this state does not take it; nothing changed.
+            WrongResponse, BadField: this state does not accept it; nothing changed.
         """
-        self.tape.offer(response)
+        self.recording.offer(response)
         return self.step()
 
     def back(self) -> Moment:
-        """One step back.
+        """Take one step back.
 
         Raises:
-            InvalidOperation: there is no way back; the message says why.
+            InvalidOperation: that is impossible; the message says why.
         """
-        self.tape.back()
-        return self._redrawn()
+        self.recording.back()
+        return self._update()
 
     def restart(self) -> Moment:
-        """From the beginning."""
-        self.tape.restart()
-        return self._redrawn()
+        """Begin again."""
+        self.recording.restart()
+        return self._update()
 
     def close(self) -> None:
-        """Take it off every page; what it holds is let go."""
+        """Remove it from every page, and free what it holds."""
         self.widget.close()
 
-    # ---- the page ------------------------------------------------------------------------------------
-
-    def _redrawn(self) -> Moment:
-        self.widget.view_model = view_model(self.tape, self.settings)
+    def _update(self) -> Moment:
+        self.widget.view_model = view_model(self.recording, self.settings)
         return self.moment
 
-    def _asked(self, _: StepperView, asked: Any, __: Any) -> None:
-        """A message from the page: done, and said to be done, whatever happens."""
-        told: dict[str, Any] = {"wrong": "interrupted"}
+    def _on_message(self, _: StepperWidget, message: Any, __: Any) -> None:
+        """Do what the page asks, and reply whatever happens: also after an interrupt of the kernel."""
+        reply: dict[str, Any] = {"error": "interrupted"}
         try:
-            told = self._done(asked)
+            reply = self._do(message)
         except AuthfsmError as error:
-            told = {"wrong": str(error)}
-        except Exception as error:  # noqa: BLE001 - whatever it is, the page must say so: nobody reads a kernel's log
-            told = {"wrong": f"{type(error).__name__}: {error}"}
-        finally:  # an interrupted kernel, too, lets the page go on
-            settled = asked.get("do") if isinstance(asked, dict) else None
-            self.widget.tell(**told, settled=settled)
+            reply = {"error": str(error)}
+        except Exception as error:  # noqa: BLE001 - the page must say it, since nobody reads a kernel's log
+            reply = {"error": f"{type(error).__name__}: {error}"}
+        finally:
+            done = message.get("do") if isinstance(message, dict) else None
+            self.widget.send({**reply, "done": done})
 
-    def _done(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        match asked:
+    def _do(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        recording = self.recording
+        match message:
             case {"do": "step" | "run" | "back" | "restart" as move}:
                 getattr(self, move)()
-            case {"do": "give", "trigger": trigger, "values": dict(given)}:
-                chosen = [each for each in forms(self.tape.flow) if each.trigger == trigger]
-                if not chosen:
+            case {"do": "answer", "trigger": trigger, "values": dict(values)}:
+                for prompt in prompts_for(recording.flow):
+                    if prompt.trigger == trigger:
+                        arguments = prompt.arguments(values)
+                        self.answer(recording.flow.make_response(prompt.response, **arguments))
+                        break
+                else:
                     raise InvalidOperation(
-                        f"{self.state} does not ask for {trigger}", state=self.state
+                        f"{self.state} has no form for {trigger}", state=self.state
                     )
-                self.answer(response(self.tape.flow, chosen[0], given))
-            case {"do": "aside"}:
-                return {"aside": aside(self.tape, "authfsm").told()}
+            case {"do": "debug_secrets"}:
+                found = debug_secrets(recording)
+                return {"debug_secrets": found and found.reveal()}
             case {"do": "srp"}:
-                return {"srp": panels.srp(srp_values(self.tape.flow))}
-            case {"do": "about", "place": int(number)} if (found := place(number)) is not None:
-                return {"about": panels.about(found)}
+                return {"srp": panels.srp(srp_values(recording.flow))}
+            case {"do": "about", "node": int(number)} if 0 <= number < len(NODES):
+                return {"about": panels.about(NODES[number])}
             case _:
                 raise InvalidOperation(
-                    "the page asks for what the stepper does not do", state=self.state
+                    "the stepper does not know this message of its page", state=self.state
                 )
         return {}
 
     def _repr_mimebundle_(self, **_: Any) -> Any:
-        """The widget; and, where no widget can be, the picture of the moment."""
-        shown = self.widget._repr_mimebundle_()
-        still = self.moment._repr_mimebundle_()
-        if shown is None:
-            return still
-        live, metadata = shown
-        return {**live, **still}, metadata
+        """Return the widget, and the picture of the moment for front ends without widgets."""
+        widget = self.widget._repr_mimebundle_()
+        picture = self.moment._repr_mimebundle_()
+        if widget is None:
+            return picture
+        bundle, metadata = widget
+        return {**bundle, **picture}, metadata

@@ -1,140 +1,148 @@
-"""How each value looks in a notebook: a sign-in as the path it walked, a history and a challenge as tables.
+"""How each value looks in a notebook: a sign-in as the path it took, a history and a challenge as tables.
 
-Text for terminals, SVG or HTML for the rest; no file is written, no secret is shown, and the colours are
-the notebook's own, light or dark.
+Text for terminals, SVG or HTML in the notebook's own colours for the rest; no secret is shown.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import singledispatch
+from html import escape
+from itertools import zip_longest
+from typing import Final, TypeAlias
 
-from authfsm.core.history import History, Step
+from authfsm.core.history import History
 from authfsm.core.signin import SignIn
 from authfsm.diagrams import AUTO, Diagram, diagram
 from authfsm.drivers.base_flow import BaseFlow
 from authfsm.local import LocalPool
-from authfsm.notebook.value_tables import Rows, html_table, text_table
 from authfsm.protocol.replies import Challenge, Refusal, Tokens
 from authfsm.protocol.table import PROTOCOL
 from authfsm.settings import PoolSettings
 
-Bundle = dict[str, str]
-"""Texts by MIME type."""
+Rows: TypeAlias = list[tuple[str, ...]]
+
+_HIDDEN: Final = {"SECRET_BLOCK", "CREDENTIAL_REQUEST_OPTIONS"}  # secret, or too long to read
+_LONGEST: Final = 60
+_TABLE: Final = "border-collapse:collapse;color:inherit;background:none"
+_CELL: Final = "text-align:left;padding:2px 12px 2px 0;border:0;vertical-align:top;background:none"
 
 
 @singledispatch
-def mime_bundle(value: object) -> Bundle:
-    """What a front end may choose from to show a value.
-
-    Args:
-        value: whatever is to be shown; its repr, if nothing better is known.
-    """
+def mime_bundle(value: object) -> dict[str, str]:
+    """Return texts and pictures of a value by MIME type; its repr, if nothing better is known."""
     return {"text/plain": repr(value)}
 
 
 @mime_bundle.register
-def _(history: History) -> Bundle:
-    rows = [_step(step) for step in history]
-    return _tabled("history", [("", "in", "given", "led to", "refused")], rows)
-
-
-def _step(step: Step) -> tuple[str, ...]:
-    role = f" ({step.role})" if step.role else ""
-    refused = f"{step.error}: {step.action}" if step.error else ""
-    return (str(step.number), step.source, step.response.trigger, f"{step.dest}{role}", refused)
+def _(history: History) -> dict[str, str]:
+    rows: Rows = []
+    for step in history:
+        role = f" ({step.role})" if step.role else ""
+        refusal = f"{step.error}: {step.action}" if step.error else ""
+        number, dest = str(step.number), f"{step.dest}{role}"
+        rows.append((number, step.source, step.response.trigger, dest, refusal))
+    return _table("history", rows, head=("", "state", "response", "led to", "refusal"))
 
 
 @mime_bundle.register(SignIn)
 @mime_bundle.register(BaseFlow)
-def _(walked: SignIn | BaseFlow) -> Bundle:
-    told = "\n".join([repr(walked), *_path(walked)])
-    return _drawn(diagram(history=walked.history, theme=AUTO), told)
-
-
-def _drawn(picture: Diagram, told: str) -> Bundle:
-    """The picture, where an engine is, and the text."""
-    svg = picture._repr_svg_()
-    return {"text/plain": told} if svg is None else {"image/svg+xml": svg, "text/plain": told}
-
-
-def _path(walked: SignIn | BaseFlow) -> list[str]:
-    if not walked.history:
-        return []
-    names = [walked.history[0].source, *(step.dest for step in walked.history)]
-    return [
-        " > ".join(
-            name for name, before in zip(names, ["", *names], strict=False) if name != before
-        )
-    ]
+def _(signin: SignIn | BaseFlow) -> dict[str, str]:
+    text = repr(signin)
+    if signin.history:
+        states = [signin.history[0].source, *(step.dest for step in signin.history)]
+        pairs = zip(states, ["", *states], strict=False)
+        text += "\n" + " > ".join(state for state, before in pairs if state != before)
+    return _picture(diagram(history=signin.history, theme=AUTO), text)
 
 
 @mime_bundle.register
-def _(asked: Challenge) -> Bundle:
-    takes = ", ".join(sorted(response.trigger for response in PROTOCOL[asked.state]))
-    rows: Rows = [("asks", asked.state.meaning), ("takes", takes)]
-    rows += [
-        (name, _short(value)) for name, value in asked.parameters.items() if name not in _HIDDEN
-    ]
-    if asked.available:
-        rows.append(("AvailableChallenges", ", ".join(asked.available)))
-    return _tabled(asked.name, [], rows)
+def _(challenge: Challenge) -> dict[str, str]:
+    accepts = ", ".join(sorted(response.trigger for response in PROTOCOL[challenge.state]))
+    rows: Rows = [("meaning", challenge.state.meaning), ("accepts", accepts)]
+    for name, value in challenge.parameters.items():
+        if name not in _HIDDEN:
+            is_long = len(value) > _LONGEST
+            beginning = f"{value[: _LONGEST - 20]}... ({len(value)} characters)"
+            rows.append((name, beginning if is_long else value))
+    if challenge.available:
+        rows.append(("AvailableChallenges", ", ".join(challenge.available)))
+    return _table(challenge.name, rows)
 
 
 @mime_bundle.register
-def _(tokens: Tokens) -> Bundle:
-    there = [name for name in ("access", "id", "refresh") if getattr(tokens, f"{name}_token")]
-    rows: Rows = [("tokens", ", ".join(there)), ("user", tokens.username or "not told")]
+def _(tokens: Tokens) -> dict[str, str]:
+    return _table("AUTHENTICATED", token_rows(tokens))
+
+
+def token_rows(tokens: Tokens) -> Rows:
+    """Return facts about tokens, without the tokens."""
+    present = [name for name in ("access", "id", "refresh") if getattr(tokens, f"{name}_token")]
+    rows: Rows = [("tokens", ", ".join(present)), ("user", tokens.username or "unknown")]
     if tokens.expires_at is not None:
         rows.append(("access until", f"{tokens.expires_at:%Y-%m-%d %H:%M:%S %Z}"))
     if tokens.new_device is not None:
         rows.append(("new device", tokens.new_device.device_key))
-    return _tabled("AUTHENTICATED", [], rows)
+    return rows
 
 
 @mime_bundle.register
-def _(refusal: Refusal) -> Bundle:
-    rows: Rows = [
-        ("said", refusal.message),
-        ("fault", refusal.fault),
-        ("do", refusal.action.advice),
-    ]
-    return _tabled(refusal.code, [], rows)
-
-
-@mime_bundle.register
-def _(settings: PoolSettings) -> Bundle:
-    return _drawn(diagram(settings=settings, theme=AUTO), repr(settings))
-
-
-@mime_bundle.register
-def _(pool: LocalPool) -> Bundle:
-    made = pool.configuration
-    messages = len(list(pool.outbox))
-    rows: Rows = [
-        ("client", pool.client_id),
-        ("MFA", f"{made.mfa}: {', '.join(made.mfa_methods)}" if made.mfa != "OFF" else "OFF"),
-        ("flows", ", ".join(sorted(pool.app_client.explicit_auth_flows))),
-        ("users", str(len(pool._core.users))),  # noqa: SLF001 - a pool of our own house
-        ("outbox", f"{messages} message{'' if messages == 1 else 's'}"),
-    ]
-    return _tabled(pool.pool_id, [], rows)
-
-
-# Secrets, or so long that nobody reads them.
-_HIDDEN = {"SECRET_BLOCK", "CREDENTIAL_REQUEST_OPTIONS"}
-_LONGEST = 60
-
-
-def _short(value: str) -> str:
-    return (
-        value
-        if len(value) <= _LONGEST
-        else f"{value[: _LONGEST - 20]}... ({len(value)} characters)"
+def _(refusal: Refusal) -> dict[str, str]:
+    action = refusal.action.advice
+    return _table(
+        refusal.code, [("message", refusal.message), ("fault", refusal.fault), ("action", action)]
     )
 
 
-def _tabled(title: str, head: Rows, rows: Rows) -> Bundle:
+@mime_bundle.register
+def _(settings: PoolSettings) -> dict[str, str]:
+    return _picture(diagram(settings=settings, theme=AUTO), repr(settings))
+
+
+@mime_bundle.register
+def _(pool: LocalPool) -> dict[str, str]:
+    mfa = pool.configuration.mfa
+    methods = "" if mfa == "OFF" else f": {', '.join(pool.configuration.mfa_methods)}"
+    messages = len(list(pool.outbox))
+    rows: Rows = [
+        ("client", pool.client_id),
+        ("MFA", f"{mfa}{methods}"),
+        ("flows", ", ".join(sorted(pool.app_client.explicit_auth_flows))),
+        ("users", str(len(pool._core.users))),  # noqa: SLF001 - same package
+        ("outbox", f"{messages} message{'' if messages == 1 else 's'}"),
+    ]
+    return _table(pool.pool_id, rows)
+
+
+def _picture(drawn: Diagram, text: str) -> dict[str, str]:
+    """Return a diagram and a text; only the text where no layout engine is installed."""
+    svg = drawn._repr_svg_()
+    return {"text/plain": text} if svg is None else {"image/svg+xml": svg, "text/plain": text}
+
+
+def _table(title: str, rows: Rows, head: tuple[str, ...] = ()) -> dict[str, str]:
+    """Return a table in HTML and in plain text; without a head, each row begins with its name."""
+    caption = (
+        f'<caption style="text-align:left;font-weight:bold;color:inherit">{escape(title)}</caption>'
+    )
+    html = [_html_row(head, ["th"] * len(head))] if head else []
+    html += [_html_row(row, ["td" if head else "th"] + ["td"] * (len(row) - 1)) for row in rows]
+    lines = [head, *rows] if head else rows
+    widths = [max(map(len, column)) for column in zip_longest(*lines, fillvalue="")]
+    text = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=False)).rstrip()
+        for line in lines
+    ]
     return {
-        "text/html": html_table(title, head, rows),
-        "text/plain": text_table(title, head, rows),
+        "text/html": f'<table style="{_TABLE}">{caption}{"".join(html)}</table>',
+        "text/plain": "\n".join([title, *(f"  {line}" for line in text)]),
     }
+
+
+def _html_row(cells: Sequence[str], tags: Sequence[str]) -> str:
+    scope = " scope=row" if "td" in tags else ""
+    texts = [
+        f'<{tag} style="{_CELL}"{scope if tag == "th" else ""}>{escape(cell)}</{tag}>'
+        for cell, tag in zip(cells, tags, strict=True)
+    ]
+    return f"<tr>{''.join(texts)}</tr>"

@@ -1,87 +1,115 @@
-"""The scene: all that the page shows of one moment, as plain values. No secret is in it, for it is saved with the notebook."""
+"""The view model: all that the page shows of one moment, as plain values without secrets, saved with the notebook."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
+from attrs import evolve
+
 from authfsm.diagrams.vertices import group_of
+from authfsm.drivers.boto import Flow
 from authfsm.notebook import panels
-from authfsm.notebook.debug_secrets import NOTHING, aside
-from authfsm.notebook.forms import forms, sample
-from authfsm.notebook.next_steps import next_steps
-from authfsm.notebook.picture import drawn, within
+from authfsm.notebook.debug_secrets import debug_secrets
+from authfsm.notebook.moment import path_diagram, widget_svg
 from authfsm.notebook.recording import SignInRecording
+from authfsm.notebook.value_repr import token_rows
 from authfsm.notebook.wire import WireExchange, masked
 from authfsm.protocol.errors import AuthfsmError
-from authfsm.protocol.forms import Prompt
+from authfsm.protocol.forms import SRP_RESPONSES, Prompt
 from authfsm.protocol.nodes import node_of
+from authfsm.protocol.prompts import form_for
+from authfsm.protocol.responses import Response, SrpA
 from authfsm.reference.request_shapes import parse_docstring
 from authfsm.settings import PoolSettings
 
 
-def view_model(tape: SignInRecording, settings: PoolSettings | None) -> dict[str, Any]:
-    """All that is shown of a tape's present moment.
+def view_model(recording: SignInRecording, settings: PoolSettings | None) -> dict[str, Any]:
+    """Return all that the page shows of the present moment; `stepper.js` draws it.
 
     Args:
-        tape: the tape.
-        settings: the pool's, if they are known.
+        recording: the sign-in.
+        settings: the pool's settings, if they are known.
     """
-    flow, pending = tape.flow, tape.pending
-    asked = () if pending is not None else forms(flow)
-    due, when = _due(tape, asked)
+    flow, pending = recording.flow, recording.pending
+    asked = () if pending is not None else prompts_for(flow)
+    due, when = _due(recording, asked)
+    steps = panels.next_steps(flow.signin, settings, pending)
     return {
-        "who": tape.username,
-        "flow": tape.auth_flow,
+        "username": recording.username,
+        "flow": recording.auth_flow,
         "state": flow.state.value,
         "group": group_of(node_of(flow.state, flow.signin.role)).value,
         "meaning": flow.state.meaning,
         "steps": len(flow.history),
-        "refused": _refused(tape),
-        "next": _next(tape),
-        "facts": _facts(tape),
-        "buttons": _buttons(tape, asked),
+        "refusal": _refusal(recording),
+        "next": _next(recording),
+        "facts": _facts(recording),
+        "buttons": _buttons(recording, asked),
         "forms": [_form(each) for each in asked],
-        "aside": aside(tape, "authfsm") is not NOTHING,
-        "picture": within(drawn(tape.auth_flow, flow.history, settings)),
+        "has_debug_secrets": debug_secrets(recording) is not None,
+        "picture": widget_svg(path_diagram(recording.auth_flow, flow.history, settings)),
         "panels": {
-            "wire": panels.wire(tape, due, when),
+            "wire": panels.wire(recording, due, when),
             "history": panels.history(flow.history),
-            "what_if": panels.what_if(
-                next_steps(flow.signin, settings, pending), settings_known=settings is not None
-            ),
+            "what_if": panels.what_if(steps, settings_known=settings is not None),
         },
     }
 
 
-def _next(tape: SignInRecording) -> dict[str, str] | None:
-    """The step that needs no person, in words."""
-    pending, preview = tape.pending, tape.preview
+def prompts_for(flow: Flow) -> tuple[Prompt, ...]:
+    """Return the prompts of the present challenge, those that a person can answer first."""
+    if flow.challenge is None:
+        return ()
+    found = []
+    for prompt in form_for(flow.challenge, flow.signin.role).prompts:
+        if prompt.response in flow.accepts:
+            has_password = prompt.response is SrpA and flow._password is not None  # noqa: SLF001 - same package
+            found.append(evolve(prompt, fields=()) if has_password else prompt)
+    return tuple(sorted(found, key=lambda each: not each.by_person))
+
+
+def sample_response(prompt: Prompt) -> Response | None:
+    """Return an example of an answer, to show its request; None where that needs a proof or a passkey."""
+    if prompt.response in SRP_RESPONSES or not prompt.by_person:
+        return None
+    examples = {"code": "000000", "email": "name@example.com"}
+    return prompt.answer(
+        {
+            each.name: each.choices[0][0] if each.choices else examples.get(each.kind, "NAME=value")
+            for each in prompt.fields
+        }
+    )
+
+
+def _next(recording: SignInRecording) -> dict[str, str] | None:
+    """Return the step that needs no user input."""
+    pending, preview = recording.pending, recording.preview
     if pending is None or preview is None:
         return None
     about = parse_docstring(type(pending)).summary
     return {"trigger": pending.trigger, "operation": preview.operation, "about": about}
 
 
-def _due(tape: SignInRecording, asked: tuple[Prompt, ...]) -> tuple[WireExchange | None, str]:
-    """The request about to be sent, and when."""
-    if tape.preview is not None:
-        return tape.preview, "about to be sent"
+def _due(recording: SignInRecording, asked: tuple[Prompt, ...]) -> tuple[WireExchange | None, str]:
+    """Return the request that is sent next, and when."""
+    if (preview := recording.preview) is not None:
+        return preview, "about to be sent"
     try:
-        like = sample(asked[0]) if asked else None
-        return (None if like is None else tape.request_of(like)), "sent with your answer"
+        sample = sample_response(asked[0]) if asked else None
+        request = None if sample is None else recording.request_of(sample)
     except AuthfsmError:
         return None, ""
+    return request, "sent with your answer"
 
 
-_WIDGETS: Final = {
+_INPUTS: Final = {
     "code": "code",
     "choice": "choice",
     "password": "secret",
     "lines": "lines",
     "credential": "lines",
 }
-"""What `stepper.js` makes of a kind of field; a line of text of any other."""
+"""The inputs that `stepper.js` knows, by kind of field; other fields are lines of text."""
 
 
 def _form(prompt: Prompt) -> dict[str, Any]:
@@ -89,92 +117,60 @@ def _form(prompt: Prompt) -> dict[str, Any]:
         {
             "name": each.name,
             "label": each.label,
-            "kind": _WIDGETS.get(each.kind, "text"),
+            "kind": _INPUTS.get(each.kind, "text"),
             "choices": [list(choice) for choice in each.choices],
-            "needed": each.required,
+            "required": each.required,
         }
         for each in prompt.fields
     ]
     return {
-        "says": prompt.explanation,
+        "explanation": prompt.explanation,
         "button": prompt.label,
         "trigger": prompt.trigger,
         "fields": fields,
     }
 
 
-def _buttons(tape: SignInRecording, asked: tuple[Prompt, ...]) -> dict[str, dict[str, Any]]:
-    """Each button: can it be pressed, and what it would do, or why not."""
-    flow, pending = tape.flow, tape.pending
+def _buttons(recording: SignInRecording, asked: tuple[Prompt, ...]) -> dict[str, dict[str, Any]]:
+    """Return for each button whether it is enabled, and what it does or why it is not."""
+    flow, pending = recording.flow, recording.pending
     if pending is not None:
-        step = {"on": True, "why": f"Give {pending.trigger}, and hear the reply"}
-        run = {"on": True, "why": "Step on until a person is needed"}
+        step = _button(f"Send {pending.trigger}, and show the reply")
+        run = _button("Step until user input is required")
     else:
-        why = "The sign-in has ended" if flow.done else "A person is needed"
-        why += ": answer below" if asked else ""
-        step = run = {"on": False, "why": why}
-    no_way = tape.no_way_back
-    begun = bool(flow.history or tape.frames)
-    return {
-        "back": {
-            "on": no_way is None,
-            "why": "One step back" if no_way is None else _begun(no_way),
-        },
-        "step": step,
-        "run": run,
-        "restart": {"on": begun, "why": "From the beginning" if begun else "This is the beginning"},
-    }
+        reason = "The sign-in has ended" if flow.done else "User input is required"
+        reason += ": answer below" if asked else ""
+        step = run = _button(reason, enabled=False)
+    why_no_back = recording.why_no_back
+    if why_no_back is None:
+        back = _button("Take one step back")
+    else:
+        back = _button(why_no_back[:1].upper() + why_no_back[1:], enabled=False)
+    has_begun = bool(flow.history or recording.steps)
+    restart = _button("Begin again" if has_begun else "This is the beginning", enabled=has_begun)
+    return {"back": back, "step": step, "run": run, "restart": restart}
 
 
-def _begun(words: str) -> str:
-    return words[:1].upper() + words[1:]
+def _button(hint: str, *, enabled: bool = True) -> dict[str, Any]:
+    return {"enabled": enabled, "hint": hint}
 
 
-def _refused(tape: SignInRecording) -> dict[str, str] | None:
-    """How the last step was refused, and what to do."""
-    error = tape.frames[-1].error if tape.frames else None
+def _refusal(recording: SignInRecording) -> dict[str, str] | None:
+    """Return why the last step was refused, and what to do."""
+    error = recording.steps[-1].error if recording.steps else None
     if error is None:
         return None
     refusal = getattr(error, "refusal", None)
     return {
         "code": refusal.code if refusal else type(error).__name__,
-        "said": refusal.message if refusal else str(error),
+        "message": refusal.message if refusal else str(error),
         "advice": error.action.advice if error.action else "",
         "fault": str(error.fault),
     }
 
 
-def _facts(tape: SignInRecording) -> list[list[str]]:
-    """What the challenge, or the tokens, tell beside what is asked."""
-    flow = tape.flow
-    if (tokens := flow.tokens) is not None:
-        there = [name for name in ("access", "id", "refresh") if getattr(tokens, f"{name}_token")]
-        facts = [["tokens", ", ".join(there)], ["user", tokens.username or "not told"]]
-        if tokens.expires_at is not None:
-            facts.append(["access until", f"{tokens.expires_at:%Y-%m-%d %H:%M:%S %Z}"])
-        if tokens.new_device is not None:
-            facts.append(["new device", tokens.new_device.device_key])
-        return facts
-    if flow.challenge is None:
-        return []
-    # A Lambda function may repeat in public what it was answered.
-    hidden = frozenset(each.reveal() for frame in tape.frames for each in frame.hidden)
-    told: Mapping[str, Any] = masked(flow.challenge.parameters, "", hidden, _LONGEST)
-    facts = [
-        [name, str(value)]
-        for name, value in told.items()
-        if name not in _UNTOLD and value not in {"", tape.username}
-    ]
-    if flow.challenge.available:
-        facts.append(["AvailableChallenges", ", ".join(flow.challenge.available)])
-    return facts
-
-
-_LONGEST: Final = 600
-"""Characters of a fact that are shown: enough for a question."""
-
-# Long and of no use to a reader, or told by the form; the wire has them all.
-_UNTOLD = {
+_LONGEST_FACT: Final = 600  # characters, enough for a question
+_NOT_FACTS: Final = {
     "SALT",
     "SRP_B",
     "SECRET_BLOCK",
@@ -182,3 +178,24 @@ _UNTOLD = {
     "userAttributes",
     "requiredAttributes",
 }
+"""Parameters that are long and useless to a reader, or part of the form; the panel of requests has all."""
+
+
+def _facts(recording: SignInRecording) -> list[list[str]]:
+    """Return the public parameters of the challenge, or facts about the tokens."""
+    flow = recording.flow
+    if flow.tokens is not None:
+        return [list(row) for row in token_rows(flow.tokens)]
+    if flow.challenge is None:
+        return []
+    # A Lambda function may repeat an answer in public.
+    secrets = frozenset(each.reveal() for step in recording.steps for each in step.secrets)
+    parameters: dict[str, Any] = masked(flow.challenge.parameters, "", secrets, _LONGEST_FACT)
+    facts = [
+        [name, str(value)]
+        for name, value in parameters.items()
+        if name not in _NOT_FACTS and value not in {"", recording.username}
+    ]
+    if flow.challenge.available:
+        facts.append(["AvailableChallenges", ", ".join(flow.challenge.available)])
+    return facts

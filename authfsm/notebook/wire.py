@@ -1,6 +1,6 @@
-"""What went over the wire, as it may be shown: the requests and replies of one client, their secrets masked.
+"""The requests and replies of one client as the page may show them: secrets masked, long values shortened.
 
-It listens to botocore's own events, so that it shows what was sent and not what was meant.
+It listens to botocore's events, and so shows what was really sent.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from authfsm.protocol.states import STATE_BY_NAME
 
 MASK: Final = "••••••"
 
-# Every member, of requests, replies and their maps, that whoever looks over a shoulder must not read.
 SECRET_MEMBERS: Final = frozenset(
     {
         "Session", "AccessToken", "IdToken", "RefreshToken", "Token", "SecretCode", "UserCode", "ClientSecret",
@@ -25,19 +24,20 @@ SECRET_MEMBERS: Final = frozenset(
         "PASSWORD_CLAIM_SIGNATURE", "PASSWORD_CLAIM_SECRET_BLOCK", "SECRET_BLOCK",
     }
 )  # fmt: skip
+"""Every member of requests, replies and their maps that is secret."""
 
-LONGEST: Final = 40
-"""Characters of a value that are shown; of a longer one both ends, and how long it is."""
+_LONGEST: Final = 40  # characters of a value; of a longer one both ends are shown
+_SHORTEST_PART: Final = 4  # characters; a shorter secret is in many texts by chance
 
 
 @frozen
 class WireExchange:
-    """One request and its reply, as they may be shown.
+    """A request and its reply, secrets masked.
 
     Args:
-        operation: as `InitiateAuth`.
-        request: its members, masked and shortened.
-        reply: the reply's, the same; empty where none came.
+        operation: the operation, such as `InitiateAuth`.
+        request: the members of the request.
+        reply: the members of the reply; empty if none came.
     """
 
     operation: str
@@ -46,86 +46,70 @@ class WireExchange:
 
 
 def masked(
-    told: Any, name: str = "", hidden: frozenset[str] = frozenset(), longest: int = LONGEST
+    value: Any, name: str = "", secrets: frozenset[str] = frozenset(), longest: int = _LONGEST
 ) -> Any:
-    """A request or a reply as it may be shown.
+    """Return a request, a reply or a value in it as it may be shown.
 
     Args:
-        told: its members.
-        name: the member this is, if it is one.
-        hidden: texts that are secret wherever they stand.
-        longest: characters of a value that are shown.
+        value: the value.
+        name: the member whose value it is.
+        secrets: texts that are secret in every member.
+        longest: the number of characters that are shown of a value.
     """
-    if isinstance(told, Secret):
+    if isinstance(value, Secret):
         return MASK
-    if isinstance(told, Mapping):
-        return {
-            k: masked(v, k, hidden, longest) for k, v in told.items() if k != "ResponseMetadata"
-        }
-    if isinstance(told, (list, tuple)):
-        return [masked(each, "", hidden, longest) for each in told]
-    # An ANSWER may be a choice, which is the protocol's own word and nobody's secret.
-    chosen = name == "ANSWER" and told in STATE_BY_NAME
-    if told and not chosen and (name in SECRET_MEMBERS or _holds(told, hidden)):
+    if isinstance(value, Mapping):
+        members = {key: each for key, each in value.items() if key != "ResponseMetadata"}
+        return {key: masked(each, key, secrets, longest) for key, each in members.items()}
+    if isinstance(value, (list, tuple)):
+        return [masked(each, "", secrets, longest) for each in value]
+    # An ANSWER may be the choice of a challenge, which is no secret.
+    is_choice = name == "ANSWER" and value in STATE_BY_NAME
+    if value and not is_choice and (name in SECRET_MEMBERS or _contains_secret(value, secrets)):
         return MASK
-    if isinstance(told, str) and len(told) > longest:
-        return f"{told[:16]}…{told[-8:]} ({len(told)} characters)"
-    return told
+    if isinstance(value, str) and len(value) > longest:
+        return f"{value[:16]}…{value[-8:]} ({len(value)} characters)"
+    return value
 
 
-_TELLING: Final = 4
-"""Characters of a secret from which on it is looked for inside other texts: a shorter one is in many by chance."""
-
-
-def _holds(told: Any, hidden: frozenset[str]) -> bool:
-    return isinstance(told, str) and any(
-        each == told or (len(each) >= _TELLING and each in told) for each in hidden
+def _contains_secret(value: Any, secrets: frozenset[str]) -> bool:
+    return isinstance(value, str) and any(
+        each == value or (len(each) >= _SHORTEST_PART and each in value) for each in secrets
     )
 
 
-def secrets_of(told: Any) -> frozenset[str]:
-    """Every secret text in a request, in clear.
-
-    Args:
-        told: its members.
-    """
-    if isinstance(told, Secret):
-        plain = told.reveal()
+def secrets_of(request: Any) -> frozenset[str]:
+    """Return every secret text in a request, in plain text."""
+    if isinstance(request, Secret):
+        plain = request.reveal()
         return frozenset({plain}) if isinstance(plain, str) and plain else frozenset()
-    inner = told.values() if isinstance(told, Mapping) else told
-    if isinstance(inner, (str, bytes)) or not isinstance(inner, Iterable):
+    values = request.values() if isinstance(request, Mapping) else request
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         return frozenset()
-    return frozenset().union(*map(secrets_of, inner))
+    return frozenset().union(*map(secrets_of, values))
 
 
 @contextmanager
-def record_exchanges(
-    client: Any, hidden: frozenset[str] = frozenset()
-) -> Iterator[list[WireExchange]]:
-    """Listen to one boto3 client for a while.
+def record_exchanges(client: Any, secrets: frozenset[str]) -> Iterator[list[WireExchange]]:
+    """Record what one boto3 client sends and receives while the context is open."""
+    exchanges: list[WireExchange] = []
 
-    Args:
-        client: the client.
-        hidden: texts that are secret wherever they stand.
+    def on_request(params: Mapping[str, Any], model: Any, **_: Any) -> None:
+        exchanges.append(WireExchange(model.name, masked(params, "", secrets)))
 
-    Yields:
-        What is heard, in its order.
-    """
-    heard: list[WireExchange] = []
+    def on_reply(parsed: Mapping[str, Any], **_: Any) -> None:
+        if exchanges:
+            exchanges[-1] = evolve(exchanges[-1], reply=masked(parsed, "", secrets))
 
-    def sent(params: Mapping[str, Any], model: Any, **_: Any) -> None:
-        heard.append(WireExchange(model.name, masked(params, "", hidden)))
-
-    def came(parsed: Mapping[str, Any], **_: Any) -> None:
-        if heard:
-            heard[-1] = evolve(heard[-1], reply=masked(parsed, "", hidden))
-
-    events, mine = client.meta.events, f"authfsm-{id(heard)}"
-    listeners = {"provide-client-params.cognito-idp": sent, "after-call.cognito-idp": came}
-    for event, listener in listeners.items():
-        events.register(event, listener, unique_id=f"{mine}-{event}")
+    events, unique = client.meta.events, f"authfsm-{id(exchanges)}"
+    handlers = {
+        "provide-client-params.cognito-idp": on_request,
+        "after-call.cognito-idp": on_reply,
+    }
+    for event, handler in handlers.items():
+        events.register(event, handler, unique_id=f"{unique}-{event}")
     try:
-        yield heard
+        yield exchanges
     finally:
-        for event, listener in listeners.items():
-            events.unregister(event, listener, unique_id=f"{mine}-{event}")
+        for event, handler in handlers.items():
+            events.unregister(event, handler, unique_id=f"{unique}-{event}")

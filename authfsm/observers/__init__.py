@@ -1,7 +1,7 @@
-"""Whoever wants to know of each step as it is taken: an observer is a callable, given to a `Cognito`.
+"""Observers are called after each step of each sign-in; pass them to `Cognito(..., observers=[...])`.
 
-An observation holds no secret and nothing that changes, so that it can be logged, counted, traced or kept.
-An observer cannot stop a sign-in: what it raises is logged and the step goes on.
+An observation contains no secret and never changes, so it can be logged, counted, traced or kept. An observer
+cannot stop a sign-in: its exceptions are logged, and the step continues. `observers.otel` makes OpenTelemetry spans.
 """
 
 from __future__ import annotations
@@ -14,20 +14,22 @@ from attrs import frozen
 
 from authfsm.core.history import Step
 
+__all__ = ["LOGGER", "Observation", "Observer", "logging_observer", "notify"]
+
 LOGGER: Final = logging.getLogger("authfsm")
 
 
 @frozen
 class Observation:
-    """One step of one sign-in, seen from outside.
+    """One step of one sign-in, as observers see it.
 
     Args:
-        sign_in: tells one sign-in from another; the same in every process that carries it on. Not the user.
-        step: what was given and where its reply led, with the action if it was a refusal.
-        seconds: from the request's leaving to its reply; in a thread, with the wait for a free one.
-        flow: the AuthFlow that began this.
-        lost: the class of the error, where no reply came or none that could be read; `step` then says
-            what was tried, is not in the history, and its number comes again.
+        sign_in: identifies the sign-in, the same in every process that continues it; not the user.
+        step: the step: the response, where its reply led, and the action if it was a refusal.
+        seconds: from sending the request to its reply; in a thread, with the wait for a free one.
+        flow: the AuthFlow that began the sign-in.
+        lost: the name of the error class if no reply came, or one that cannot be read. `step` is then what
+            was tried; it is not in the history, and the next step has the same number.
     """
 
     sign_in: str
@@ -38,15 +40,15 @@ class Observation:
 
 
 Observer: TypeAlias = Callable[[Observation], None]
-"""Is told of each step, in the thread or event loop that took it: it must not take long."""
+"""Is called after each step, in the thread or event loop that took it: it must return quickly."""
 
 
 def notify(observers: Iterable[Observer], observation: Observation) -> None:
-    """Tell each observer, whatever the one before made of it.
+    """Call each observer; an exception of one does not keep the others from being called.
 
     Args:
-        observers: who is told, in this order.
-        observation: what there is to tell.
+        observers: the observers, in this order.
+        observation: the step.
     """
     for observer in observers:
         try:
@@ -56,27 +58,26 @@ def notify(observers: Iterable[Observer], observation: Observation) -> None:
 
 
 def logging_observer(logger: logging.Logger = LOGGER, level: int = logging.INFO) -> Observer:
-    """An observer that logs a line for each step, its facts as `extra` (`record.authfsm`).
+    """Return an observer that logs one line for each step, with the observation as `record.authfsm`.
 
     Args:
-        logger: where to; `authfsm`'s own.
-        level: of a step that moves on; a refusal and a lost reply are warnings.
+        logger: the logger; by default `authfsm`.
+        level: the level of a step that moves on; a refusal and a lost reply are warnings.
     """
 
-    def observer(seen: Observation) -> None:
-        step = seen.step
-        trouble = seen.lost or step.error
-        told = f" ({trouble}: {step.action})" if trouble else ""
+    def observer(observation: Observation) -> None:
+        step = observation.step
+        problem = observation.lost or step.error
         logger.log(
-            logging.WARNING if trouble else level,
+            logging.WARNING if problem else level,
             "sign-in %s: %s, %s -> %s%s in %.0f ms",
-            seen.sign_in,
+            observation.sign_in,
             step.source,
             step.response.trigger,
             step.dest,
-            told,
-            seen.seconds * 1e3,
-            extra={"authfsm": seen},
+            f" ({problem}: {step.action})" if problem else "",
+            observation.seconds * 1e3,
+            extra={"authfsm": observation},
         )
 
     return observer

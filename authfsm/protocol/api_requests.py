@@ -143,10 +143,6 @@ def candidates(operation: str, request: Mapping[str, Any]) -> tuple[type[Respons
 def names_for(state: State, response: type[Response]) -> tuple[str, ...]:
     """Return the names under which a request can carry a response from a state, the usual one first.
 
-    Args:
-        state: the state of the sign-in.
-        response: a response that the state accepts.
-
     Returns:
         The `AuthFlow`, the `ChallengeName`s or the operation, whichever a request of this kind has.
     """

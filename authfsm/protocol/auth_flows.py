@@ -120,11 +120,7 @@ LEGACY_VALUES: Final = tuple(_LEGACY)
 
 
 def current_values(values: Iterable[str]) -> frozenset[str]:
-    """Return the current `ExplicitAuthFlows` values that mean the same.
-
-    Args:
-        values: the app client's `ExplicitAuthFlows`, legacy or current. Unknown names are kept.
-    """
+    """Return the current `ExplicitAuthFlows` values that mean the same."""
     names = frozenset(values)
     legacy = names & _LEGACY.keys()
     if not legacy:
@@ -134,21 +130,12 @@ def current_values(values: Iterable[str]) -> frozenset[str]:
 
 
 def is_flow_allowed(values: Iterable[str], auth_flow: str) -> bool:
-    """Return whether an app client allows a flow.
-
-    Args:
-        values: the app client's `ExplicitAuthFlows`.
-        auth_flow: an `AuthFlow`; an unknown one is not allowed.
-    """
+    """Return whether an app client allows a flow."""
     return REQUIRED_VALUE.get(auth_flow) in current_values(values)
 
 
 def mixed_values_error(values: Iterable[str]) -> str | None:
-    """Return why Cognito refuses to mix legacy and current values; None if they are not mixed.
-
-    Args:
-        values: the app client's `ExplicitAuthFlows`.
-    """
+    """Return why Cognito refuses to mix legacy and current values; None if they are not mixed."""
     names = frozenset(values)
     legacy, others = names & _LEGACY.keys(), names - _LEGACY.keys()
     if not legacy or not others:

@@ -12,20 +12,12 @@ REFERENCE: Final = "https://docs.aws.amazon.com/cognito-user-identity-pools/late
 
 
 def guide(page: str) -> str:
-    """Return the address of a page of the developer guide.
-
-    Args:
-        page: its name without ".html".
-    """
+    """Return the address of a page of the developer guide by its name, without ".html"."""
     return f"{GUIDE}{page}.html"
 
 
 def reference(name: str) -> str:
-    """Return the address of the API reference's page on an operation or a data type.
-
-    Args:
-        name: as `InitiateAuth` or `UserPoolClientType`.
-    """
+    """Return the address of the API reference's page about an operation or a data type, for example `InitiateAuth`."""
     return f"{REFERENCE}API_{name}.html"
 
 

@@ -45,12 +45,7 @@ class Node(NamedTuple):
 
 
 def node_of(state: State, role: Role | None) -> Node:
-    """Return the node of a state.
-
-    Args:
-        state: the state.
-        role: which factor it is, if that is known; EMAIL_OTP without a role counts as a second factor.
-    """
+    """Return the node of a state; EMAIL_OTP without a known role counts as a second factor."""
     return Node(state, role or Role.SECOND_FACTOR) if state is State.EMAIL_OTP else Node(state)
 
 
@@ -67,11 +62,6 @@ def proves_password(source: State, response: type[Response], dest: State) -> boo
 
     A refusal does not, nor a transition that stays in its state. Neither does SELECT_CHALLENGE, the reply to a
     preferred password that is not available, nor ADMIN_NO_SRP_AUTH, the reply to a missing password.
-
-    Args:
-        source: the state that the transition leaves.
-        response: the class of the response.
-        dest: the state to which the reply led.
     """
     carries_proof = response.proves_password or (
         response is SrpClaim and source is State.PASSWORD_VERIFIER
@@ -148,13 +138,7 @@ def email_otp_role(
 def target_roles(
     transition: Transition, source: Role | None, dests: Destinations | None = None
 ) -> tuple[Role | None, ...]:
-    """Return the roles that the destination of a transition may have, for any path that led to it.
-
-    Args:
-        transition: the transition.
-        source: the role of its source.
-        dests: the destinations of its row; None for those of `PROTOCOL`.
-    """
+    """Return the roles that the destination of a transition may have, for any path to it, in a row with these destinations."""
     if transition.dest is not State.EMAIL_OTP:
         return (None,)
     if transition.kind not in {None, NEW_CHALLENGE}:
@@ -182,12 +166,7 @@ def _email_otp_roles(
 
 
 class EdgeRoles(NamedTuple):
-    """The roles of the two states of a transition; None for a state other than EMAIL_OTP.
-
-    Args:
-        source: the role of the state that it leaves.
-        dest: the role of the state to which it leads.
-    """
+    """The roles of the two states of a transition; None for a state other than EMAIL_OTP."""
 
     source: Role | None
     dest: Role | None

@@ -85,10 +85,6 @@ def why_not_offered(challenge: replies.Challenge | None, kind: type[Response]) -
     """Return why a challenge does not accept a response that its state accepts; None if it does.
 
     `check_answer` checks the factor that a `Select` chooses.
-
-    Args:
-        challenge: the challenge.
-        kind: the class of the response.
     """
     if isinstance(challenge, replies.MfaSetup):
         factor = _SETUP_FACTOR_OF_RESPONSE.get(kind)
@@ -103,10 +99,6 @@ def why_not_offered(challenge: replies.Challenge | None, kind: type[Response]) -
 
 def check_answer(challenge: replies.Challenge | None, response: Response) -> None:
     """Check a response against the challenge that it answers.
-
-    Args:
-        challenge: the challenge; None at START.
-        response: the response.
 
     Raises:
         InvalidInput: a code does not have the format of this challenge's codes, or a choice is not offered.

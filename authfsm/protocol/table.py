@@ -168,12 +168,7 @@ def may_fail(source: State) -> bool:
 
 
 def loop_kinds(source: State, dests: Destinations) -> tuple[LoopKind, ...]:
-    """Return the kinds of the transitions of one row that stay in its state, in the order of `LoopKind`.
-
-    Args:
-        source: the row's state.
-        dests: the row's destinations, as in `PROTOCOL`.
-    """
+    """Return the kinds of the transitions of one row that stay in its state, in the order of `LoopKind`."""
     again = NEW_CHALLENGE if source in dests else None
     return tuple(kind for kind in LoopKind if kind is again or kind in dests)
 
@@ -181,13 +176,7 @@ def loop_kinds(source: State, dests: Destinations) -> tuple[LoopKind, ...]:
 def row_transitions(
     source: State, response: type[Response], dests: Destinations
 ) -> Iterator[Transition]:
-    """Yield the transitions of one row, including the one to FAILED, in the order of `State` and `LoopKind`.
-
-    Args:
-        source: the row's state.
-        response: the row's response.
-        dests: the row's destinations, as in `PROTOCOL`.
-    """
+    """Yield the transitions of one row, including the one to FAILED, in the order of `State` and `LoopKind`."""
     for dest in State:
         if dest is source:
             yield from (Transition(source, response, source, k) for k in loop_kinds(source, dests))
@@ -310,14 +299,7 @@ def loop_kind(
 def transition_between(
     source: State, response: type[Response], dest: State, action: RecoveryAction | None = None
 ) -> Transition:
-    """Return the transition between two states, which need not be in the table.
-
-    Args:
-        source: the state that it leaves.
-        response: the class of the response.
-        dest: the state to which the reply led.
-        action: the refusal's action; None if the reply was no refusal.
-    """
+    """Return the transition between two states, which need not be in the table."""
     kind = loop_kind(source, response, action) if dest is source else None
     return Transition(source, response, dest, kind)
 

@@ -93,11 +93,6 @@ def is_typed_if_given(response: Any, attribute: Attribute[Any], value: object) -
 def check_typed(response: type, name: str, value: object) -> None:
     """Check text that a user has typed.
 
-    Args:
-        response: the class of the response that it is for.
-        name: the field's name.
-        value: the text.
-
     Raises:
         BadField: the value is not text, which is the program's error.
         InvalidInput: it is empty, or UTF-8 cannot encode it.
@@ -226,9 +221,6 @@ def normalize_code(code: str) -> str:
     Users read codes in groups ("123 456", "123-456") and type them with the digits of their script. Whitespace,
     hyphens and dashes (Unicode category Pd, and the minus sign) and invisible format characters (Cf) are removed;
     decimal digits of any script (Nd) become ASCII digits. All other characters stay.
-
-    Args:
-        code: the code as it was typed or pasted.
     """
     if code.isascii() and code.isdigit():
         return code
@@ -261,13 +253,6 @@ def check_code(
     response: type, name: str, code: Secret[str], rule: CodeFormat, state: State | None = None
 ) -> None:
     """Check a normalized code.
-
-    Args:
-        response: the class of the response that it is for.
-        name: the field's name.
-        code: the code.
-        rule: the format of its kind.
-        state: the state of the sign-in, if it is known.
 
     Raises:
         BadField: the value is not text, which is the program's error.

@@ -1,47 +1,15 @@
-"""What is known of a name: a state, a response, a flow, an error; gathered from the tables, for readers.
+"""Private: what is known about a name (a state, a response, a flow, an error), gathered from the tables for readers.
 
-Nothing is known here that another room does not know already: parameters are read off the codecs and
-classes, ways off the table with their evidence, errors off the actions, limits off the settings.
+Nothing is declared here: parameters come from the code that reads and writes requests, transitions from the table and
+its evidence, errors from the error policy, and limits from the rules of settings.
 """
 
-from authfsm.reference.about import (
-    AboutError,
-    AboutFlow,
-    AboutResponse,
-    AboutState,
-    AcceptedResponse,
-    Effect,
-    Known,
-    PossibleError,
-    Target,
-    about_error,
-    about_flow,
-    about_response,
-    about_state,
-    operations_of,
-)
-from authfsm.reference.limits import limits_of_response, limits_of_state
+from authfsm.reference.about import about_error, about_flow, about_response, about_state
 from authfsm.reference.lookup import About, as_dict, find, known_names, similar_names
-from authfsm.reference.request_shapes import (
-    Parameter,
-    RequestShape,
-    challenge_parameters,
-    request_shape,
-)
+from authfsm.reference.request_shapes import challenge_parameters, request_shape
 
 __all__ = [
     "About",
-    "AboutError",
-    "AboutFlow",
-    "AboutResponse",
-    "AboutState",
-    "AcceptedResponse",
-    "Effect",
-    "Known",
-    "Parameter",
-    "PossibleError",
-    "RequestShape",
-    "Target",
     "about_error",
     "about_flow",
     "about_response",
@@ -50,9 +18,6 @@ __all__ = [
     "challenge_parameters",
     "find",
     "known_names",
-    "limits_of_response",
-    "limits_of_state",
-    "operations_of",
     "request_shape",
     "similar_names",
 ]

@@ -1,4 +1,7 @@
-"""A state: what it means, what its challenge carries, what it takes, and where that leads, how surely."""
+"""What is known about a state, a response, a flow or an error: `about_state`, `about_response`, `about_flow`, `about_error`.
+
+Everything is read from the tables: the protocol, its evidence, the error policy and the rules of settings.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,8 @@ from attrs import fields, frozen
 
 from authfsm.core.wire_replies import WITHOUT_SESSION
 from authfsm.protocol.auth_flows import SIGN_IN_OPERATIONS
-from authfsm.protocol.error_policy import (
-    ERROR_POLICY,
-    LISTED_OPERATIONS,
-    ErrorRule,
-    Fault,
-    RecoveryAction,
-    error_rule,
-)
-from authfsm.protocol.evidence import Confidence, confidence, evidence
+from authfsm.protocol.error_policy import ERROR_POLICY, LISTED_OPERATIONS, ErrorRule, error_rule
+from authfsm.protocol.evidence import Confidence, Evidence, confidence, evidence
 from authfsm.protocol.nodes import TRANSITIONS_IN_ROLES, Node, accepts
 from authfsm.protocol.replies import Refusal
 from authfsm.protocol.responses import Response
@@ -29,10 +25,8 @@ from authfsm.protocol.table import (
     PROTOCOL,
     LoopKind,
     Role,
-    Transition,
     transition_for_reply,
 )
-from authfsm.reference.limits import limits_of_response, limits_of_state
 from authfsm.reference.request_shapes import (
     Parameter,
     RequestShape,
@@ -40,39 +34,28 @@ from authfsm.reference.request_shapes import (
     parse_docstring,
     request_shape,
 )
+from authfsm.settings.reach import limits_of_node, limits_of_response
 
-
-class Known(NamedTuple):
-    """One thing that is known of an arrow.
-
-    Args:
-        confidence: how surely.
-        when: the condition under which the arrow is taken.
-        source: where this is known from.
-    """
-
-    confidence: Confidence
-    when: str
-    source: str
+# ---- states ------------------------------------------------------------------------------------------------
 
 
 @frozen
 class Target:
-    """Where a response may lead.
+    """A state to which a response may lead.
 
     Args:
         to: the state.
-        role: which factor the code is there, for EMAIL_OTP.
-        kind: what it is, where it stays in its state; None where it leaves it.
-        confidence: how surely.
-        known: what is known of it.
+        role: which factor it is, for EMAIL_OTP.
+        kind: the kind of a transition that stays in its state; None for any other.
+        confidence: how certain the transition is.
+        known: its evidence.
     """
 
     to: State
     role: Role | None
     kind: LoopKind | None
     confidence: Confidence
-    known: tuple[Known, ...]
+    known: tuple[Evidence, ...]
 
     @property
     def name(self) -> str:
@@ -82,13 +65,13 @@ class Target:
 
 @frozen
 class AcceptedResponse:
-    """A response that a state takes.
+    """A response that a state accepts.
 
     Args:
         response: its class.
-        needs: what must have happened before; "" for nothing.
+        needs: when it is not accepted; "" if it always is.
         request: the request that carries it.
-        ways: where it may lead.
+        targets: the states to which it may lead.
     """
 
     response: type[Response]
@@ -98,15 +81,7 @@ class AcceptedResponse:
 
 
 class Source(NamedTuple):
-    """A way into a state.
-
-    Args:
-        state: where it leaves.
-        role: which factor the code is there.
-        response: the class of the response that is given.
-        kind: the kind of self-loop, where it stays in its state; None otherwise.
-        confidence: how surely it leads here.
-    """
+    """A transition into a state."""
 
     state: State
     role: Role | None
@@ -121,18 +96,35 @@ class Source(NamedTuple):
 
 
 @frozen
+class PossibleError:
+    """An error that Cognito may return in a state.
+
+    Args:
+        code: the error's code.
+        part: the part of its message that selects the rule; "" for any other message.
+        rule: what to do, and who is at fault.
+        leads: the state after it.
+    """
+
+    code: str
+    part: str
+    rule: ErrorRule
+    leads: State
+
+
+@frozen
 class AboutState:
-    """What is known of a state.
+    """What is known about a state.
 
     Args:
         state: the state.
-        role: which factor it is, where only one of EMAIL_OTP's roles is meant.
-        carries: its challenge's parameters.
-        session: does the challenge come with a Session?
-        takes: the responses it takes.
-        sources: what leads there.
-        errors: the errors that may be met there, each with what it does.
-        limits: the settings that rule it out.
+        role: which factor it is, if only one role of EMAIL_OTP is meant.
+        carries: the parameters of its challenge.
+        session: whether the challenge comes with a Session.
+        takes: the responses that it accepts.
+        sources: the transitions into it.
+        errors: the errors that Cognito may return there.
+        limits: the settings under which no user reaches it.
     """
 
     state: State
@@ -146,19 +138,13 @@ class AboutState:
 
     @property
     def name(self) -> str:
-        """Its name, with its role."""
+        """The state's name, with its role."""
         return Node(self.state, self.role).name
 
 
 def about_state(state: State, role: Role | None = None) -> AboutState:
-    """What is known of a state.
-
-    Args:
-        state: the state.
-        role: which factor it is, for EMAIL_OTP; None is either.
-    """
-    takes = tuple(_takes(state, role))
-    operations = frozenset(each.request.operation for each in takes)
+    """Return what is known about a state, for EMAIL_OTP in one role or, without one, in both."""
+    takes = tuple(_accepted_responses(state, role))
     return AboutState(
         state=state,
         role=role,
@@ -166,225 +152,121 @@ def about_state(state: State, role: Role | None = None) -> AboutState:
         session=state not in WITHOUT_SESSION,
         takes=takes,
         sources=tuple(dict.fromkeys(_sources(state, role))),
-        errors=tuple(met(state, tuple(PROTOCOL[state]), operations)),
+        errors=tuple(_possible_errors(state, {each.request.operation for each in takes})),
         limits=tuple(_limits(state, role)),
     )
 
 
-def _limits(state: State, role: Role | None) -> Iterator[str]:
-    if role or state is not State.EMAIL_OTP:
-        yield from limits_of_state(state, role)
-        return
-    for each in Role:
-        yield from (f"as {each}: {why}" for why in limits_of_state(state, each))
+def targets(state: State, response: type[Response], role: Role | None = None) -> Iterator[Target]:
+    """Yield the states to which a response may lead, FAILED last."""
+    transitions = {
+        (transition.dest, roles.dest, transition.kind): transition
+        for transition, roles in TRANSITIONS_IN_ROLES
+        if (transition.source, transition.response) == (state, response)
+        and role in {None, roles.source}
+    }
+    for (dest, dest_role, kind), transition in transitions.items():
+        yield Target(dest, dest_role, kind, confidence(transition), evidence(transition))
 
 
-def _takes(state: State, role: Role | None) -> Iterator[AcceptedResponse]:
+def _accepted_responses(state: State, role: Role | None) -> Iterator[AcceptedResponse]:
     for response in PROTOCOL[state]:
         if role is None or accepts(state, role, response):
             need = PREREQUISITES.get((state, response))
-            # Whoever names the role knows already what the role decides.
+            # Where the role is given, EMAIL_OTP needs nothing else.
             needs = "" if need is None or (role and state is State.EMAIL_OTP) else f"not {need}"
             request = request_shape(state, response)
             yield AcceptedResponse(response, needs, request, tuple(targets(state, response, role)))
 
 
-def targets(state: State, response: type[Response], role: Role | None = None) -> Iterator[Target]:
-    """Where a response to a state may lead, failure last.
-
-    Args:
-        state: the state.
-        response: the response's class.
-        role: which factor it is, for EMAIL_OTP; None is either.
-    """
-    met: dict[tuple[State, Role | None, LoopKind | None], Transition] = {}
-    for arrow, ends in TRANSITIONS_IN_ROLES:
-        if (arrow.source, arrow.response) == (state, response) and role in {None, ends.source}:
-            met.setdefault((arrow.dest, ends.dest, arrow.kind), arrow)
-    for (dest, factor, kind), arrow in met.items():
-        known = tuple(Known(each.confidence, each.when, each.source) for each in evidence(arrow))
-        yield Target(dest, factor, kind, confidence(arrow), known)
-
-
 def _sources(state: State, role: Role | None) -> Iterator[Source]:
     if state is State.FAILED:
-        return  # from everywhere
-    for arrow, ends in TRANSITIONS_IN_ROLES:
-        if arrow.dest is state and role in {None, ends.dest}:
-            yield Source(arrow.source, ends.source, arrow.response, arrow.kind, confidence(arrow))
+        return  # every state leads there
+    for transition, roles in TRANSITIONS_IN_ROLES:
+        source, response, dest, kind = transition
+        if dest is state and role in {None, roles.dest}:
+            yield Source(source, roles.source, response, kind, confidence(transition))
 
 
-def operations_of(code: str) -> frozenset[str]:
-    """The operations that AWS lists an error for."""
-    return LISTED_OPERATIONS.get(code, SIGN_IN_OPERATIONS)
+def _possible_errors(state: State, operations: set[str]) -> Iterator[PossibleError]:
+    """Yield the errors that AWS lists for the operations of a state."""
+    for code, listed in LISTED_OPERATIONS.items():
+        for part, rule in ERROR_POLICY[code].items():
+            if operations & listed and rule.operation in {None, *operations}:
+                refusal = Refusal(code, part, action=rule.action, fault=rule.fault)
+                transitions = [
+                    transition_for_reply(state, each, refusal) for each in PROTOCOL[state]
+                ]
+                stays = any(each is None or each.dest is state for each in transitions)
+                yield PossibleError(code, part, rule, state if stays else State.FAILED)
 
 
-@frozen
-class PossibleError:
-    """An error that may be met in a state.
-
-    Args:
-        code: its code.
-        part: the part of its message that tells; "" for any other message.
-        row: what to do, and whose fault it is.
-        leads: where the sign-in stands then.
-    """
-
-    code: str
-    part: str
-    row: ErrorRule
-    leads: State
+def _limits(state: State, role: Role | None) -> Iterator[str]:
+    if role or state is not State.EMAIL_OTP:
+        yield from limits_of_node(Node(state, role))
+        return
+    for each in Role:
+        yield from (f"as {each}: {why}" for why in limits_of_node(Node(state, each)))
 
 
-def met(
-    state: State, responses: Iterable[type[Response]], operations: frozenset[str]
-) -> Iterator[PossibleError]:
-    """The errors that AWS lists for what a state sends, each with where it leads from there.
-
-    Args:
-        state: the state.
-        responses: the responses it takes.
-        operations: the operations that carry them.
-    """
-    given = tuple(responses)
-    for code, operations_listed in LISTED_OPERATIONS.items():
-        if operations & operations_listed:
-            for part, row in ERROR_POLICY[code].items():
-                if row.operation not in {None, *operations}:
-                    continue
-                refusal = Refusal(code, part, action=row.action, fault=row.fault)
-                led = [transition_for_reply(state, each, refusal) or state for each in given]
-                yield PossibleError(code, part, row, state if state in led else State.FAILED)
-
-
-@frozen
-class Effect:
-    """What an error says by one of its messages.
-
-    Args:
-        part: the part of the message that tells; "" for any other message.
-        action: what to do next.
-        fault: whose fault it is.
-        source: where this is known from.
-    """
-
-    part: str
-    action: RecoveryAction
-    fault: Fault
-    source: str
-
-
-@frozen
-class AboutError:
-    """What is known of an error.
-
-    Args:
-        code: its code.
-        effects: what it says, message by message.
-        operations: the operations that AWS lists it for.
-        common: is it one that any operation of AWS's may give?
-        message: the message that was asked about, if one was.
-        said: which of its effects that message has.
-    """
-
-    code: str
-    effects: tuple[Effect, ...]
-    operations: tuple[str, ...]
-    common: bool
-    message: str = ""
-    said: Effect | None = None
-
-    @property
-    def name(self) -> str:
-        """Its code."""
-        return self.code
-
-
-def about_error(code: str, message: str = "") -> AboutError:
-    """What is known of an error.
-
-    Args:
-        code: its code.
-        message: its message.
-
-    Raises:
-        KeyError: no such error is ruled.
-    """
-    effects = {part: _effect(part, row) for part, row in ERROR_POLICY[code].items()}
-    row = error_rule(code, message, operation_named(message))
-    said = next(each for part, each in effects.items() if ERROR_POLICY[code][part] is row)
-    return AboutError(
-        code=code,
-        effects=tuple(effects.values()),
-        operations=tuple(sorted(operations_of(code))),
-        common=code not in LISTED_OPERATIONS,
-        message=message,
-        said=said if message else None,
-    )
-
-
-def operation_named(text: str) -> str:
-    """The operation that botocore's text of a ClientError names; "" where it names none."""
-    named = re.search(r"when calling the (\w+) operation", text)
-    return named[1] if named else ""
-
-
-def _effect(part: str, row: ErrorRule) -> Effect:
-    return Effect(part, row.action, row.fault, row.source)
+# ---- responses ---------------------------------------------------------------------------------------------
 
 
 @frozen
 class AboutResponse:
-    """What is known of a response.
+    """What is known about a response.
 
     Args:
         response: its class.
-        meaning: what it is.
-        flow: the `AuthFlow` that it begins; None for what answers a challenge.
-        fields: what it holds: names, and what they are.
-        taken: the states that take it, each with its request and where it leads.
-        limits: the settings that rule it out.
+        meaning: what it does.
+        flow: the `AuthFlow` that it starts; None if it answers a challenge.
+        fields: the names and descriptions of its fields.
+        accepted: the states that accept it, each with its request and targets.
+        limits: the settings under which it is always refused.
     """
 
     response: type[Response]
     meaning: str
     flow: str | None
     fields: tuple[tuple[str, str], ...]
-    taken: tuple[tuple[State, AcceptedResponse], ...]
+    accepted: tuple[tuple[State, AcceptedResponse], ...]
     limits: tuple[str, ...]
 
     @property
     def name(self) -> str:
-        """Its trigger."""
+        """The response's trigger."""
         return self.response.trigger
 
 
 def about_response(response: type[Response]) -> AboutResponse:
-    """What is known of a response."""
-    said = parse_docstring(response)
+    """Return what is known about a response."""
+    doc = parse_docstring(response)
     return AboutResponse(
         response=response,
-        meaning=said.summary,
+        meaning=doc.summary,
         flow=response.auth_flow,
-        fields=tuple((each.name, said.fields[each.name]) for each in fields(response)),
-        taken=tuple(
+        fields=tuple((each.name, doc.fields[each.name]) for each in fields(response)),
+        accepted=tuple(
             (state, each)
-            for state, answers in PROTOCOL.items()
-            if response in answers
-            for each in about_state(state).takes
+            for state, row in PROTOCOL.items()
+            if response in row
+            for each in _accepted_responses(state, None)
             if each.response is response
         ),
         limits=limits_of_response(response),
     )
 
 
+# ---- flows -------------------------------------------------------------------------------------------------
+
+
 @frozen
 class AboutFlow:
-    """What is known of a flow.
+    """What is known about a flow.
 
     Args:
         name: its `AuthFlow`.
-        begins: the responses that begin it.
+        begins: the responses that start it.
         reaches: the challenges that may come in it.
         limits: the settings that rule it out.
     """
@@ -396,42 +278,85 @@ class AboutFlow:
 
 
 def about_flow(name: str) -> AboutFlow:
-    """What is known of a flow.
+    """Return what is known about a flow.
 
     Raises:
         KeyError: there is no such flow.
     """
-    begins = [each for each in PROTOCOL[State.START] if each.auth_flow == name]
-    if not begins:
+    starts = [each for each in PROTOCOL[State.START] if each.auth_flow == name]
+    if not starts:
         raise KeyError(name)
-    found = _reached(begins, name)
-    limits = [limits_of_response(each) for each in begins]
+    reached = _reached(starts, name)
+    limits = [limits_of_response(each) for each in starts]
     return AboutFlow(
         name=name,
-        begins=tuple(about_response(each) for each in begins),
-        reaches=tuple(state for state in CHALLENGES if state in found),
+        begins=tuple(about_response(each) for each in starts),
+        reaches=tuple(state for state in CHALLENGES if state in reached),
         limits=tuple(why for why in limits[0] if all(why in each for each in limits)),
     )
 
 
-"""What comes after these is another matter: another sign-in, a challenge that nobody knows, tokens."""
-
-
-def _reached(begins: Iterable[type[Response]], flow: str) -> frozenset[State]:
-    # Lambda functions lead under CUSTOM_AUTH, and in this flow alone.
-    led = frozenset() if flow == "CUSTOM_AUTH" else CUSTOM
+def _reached(starts: Iterable[type[Response]], flow: str) -> frozenset[State]:
+    # Only in CUSTOM_AUTH do the pool's Lambda functions choose the challenges.
+    excluded = frozenset() if flow == "CUSTOM_AUTH" else CUSTOM
     found: set[Node] = set()
     front = {
-        Node(a.dest, each.dest)
-        for a, each in TRANSITIONS_IN_ROLES
-        if a.source is State.START and a.response in begins
+        Node(transition.dest, roles.dest)
+        for transition, roles in TRANSITIONS_IN_ROLES
+        if transition.source is State.START and transition.response in starts
     }
     while front:
         found |= front
-        onward = {node for node in front if node.state not in NON_CHALLENGES | led}
+        challenges = {node for node in front if node.state not in NON_CHALLENGES | excluded}
         front = {
-            Node(arrow.dest, each.dest)
-            for arrow, each in TRANSITIONS_IN_ROLES
-            if Node(arrow.source, each.source) in onward and arrow.dest not in led
+            Node(transition.dest, roles.dest)
+            for transition, roles in TRANSITIONS_IN_ROLES
+            if Node(transition.source, roles.source) in challenges
+            and transition.dest not in excluded
         } - found
-    return frozenset(node.state for node in found) - led
+    return frozenset(node.state for node in found) - excluded
+
+
+# ---- errors ------------------------------------------------------------------------------------------------
+
+
+@frozen
+class AboutError:
+    """What is known about an error.
+
+    Args:
+        code: its code.
+        rules: the rule for each part of the message; the part "" is for any other message.
+        operations: the operations for which AWS lists it.
+        common: whether any operation of AWS may return it.
+        part: the part whose rule applies to the message in question; None if there is no message.
+    """
+
+    code: str
+    rules: tuple[tuple[str, ErrorRule], ...]
+    operations: tuple[str, ...]
+    common: bool
+    part: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The error's code."""
+        return self.code
+
+
+def about_error(code: str, message: str = "") -> AboutError:
+    """Return what is known about an error.
+
+    Raises:
+        KeyError: the error policy has no such error.
+    """
+    operation = re.search(r"when calling the (\w+) operation", message)
+    applied = error_rule(code, message, operation[1] if operation else "")
+    parts = [part for part, rule in ERROR_POLICY[code].items() if rule is applied]
+    return AboutError(
+        code=code,
+        rules=tuple(ERROR_POLICY[code].items()),
+        operations=tuple(sorted(LISTED_OPERATIONS.get(code, SIGN_IN_OPERATIONS))),
+        common=code not in LISTED_OPERATIONS,
+        part=parts[0] if message else None,
+    )

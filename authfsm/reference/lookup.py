@@ -1,4 +1,4 @@
-"""Everything that has a name, found by it: states, responses, flows, errors, and what an error says."""
+"""Finding what is known about a name or an error's message: `find`; and as plain values: `as_dict`."""
 
 from __future__ import annotations
 
@@ -20,14 +20,12 @@ from authfsm.reference.about import (
     AboutResponse,
     AboutState,
     AcceptedResponse,
-    PossibleError,
-    Target,
     about_error,
     about_flow,
     about_response,
     about_state,
 )
-from authfsm.reference.request_shapes import Parameter, RequestShape, parse_docstring
+from authfsm.reference.request_shapes import Parameter, parse_docstring
 
 About = AboutState | AboutResponse | AboutFlow | AboutError
 
@@ -45,69 +43,86 @@ def _named() -> Iterator[tuple[str, Callable[[], About]]]:
 
 
 def known_names() -> tuple[str, ...]:
-    """Every name that something is known of."""
+    """Return every name about which something is known."""
     return tuple(dict.fromkeys(name for name, _ in _named()))
 
 
 def find(text: str) -> tuple[About, ...]:
-    """What is known of a name, or of an error's message; nothing, if nothing is.
+    """Return what is known about a name or an error's message; empty if nothing is.
 
-    A name may mean several things: `ADMIN_NO_SRP_AUTH` is a flow and a challenge. Written as it is
-    spelt it means that alone; written otherwise, whatever is spelt so but for case.
+    A name may mean several things: `ADMIN_NO_SRP_AUTH` is a flow and a challenge. An exact match wins over one that
+    differs in case, and that one over a match without separators.
 
     Args:
         text: the name, or the message as it came.
     """
     text = text.strip()
     every = tuple(_named())
-    spellings: tuple[Callable[[str], str], ...] = (str, str.casefold, _bare)
-    for same in spellings:
-        found = [about for name, about in every if same(name) == same(text)]
+    spellings: tuple[Callable[[str], str], ...] = (str, str.casefold, _simplified)
+    for spelling in spellings:
+        found = [about for name, about in every if spelling(name) == spelling(text)]
         if found:
             return tuple(dict.fromkeys(about() for about in found))
     return _errors(text)
 
 
-def _bare(text: str) -> str:
-    """A name without what people leave out or write otherwise."""
-    return re.sub("[^a-z0-9]|exception$", "", text.casefold())
+def _simplified(name: str) -> str:
+    """Return a name without case, separators and the suffix "Exception"."""
+    return re.sub("[^a-z0-9]|exception$", "", name.casefold())
 
 
 def _errors(text: str) -> tuple[AboutError, ...]:
-    """The errors that a message may be of."""
-    named = [code for code in ERROR_POLICY if re.search(rf"\b{code}\b", text)]
-    if named:
-        return tuple(about_error(code, text) for code in named)
-    said = [
+    """Return the errors that a text names, otherwise those that have such a message."""
+    codes = [code for code in ERROR_POLICY if re.search(rf"\b{code}\b", text)] or [
         code
-        for code, rows in ERROR_POLICY.items()
+        for code, rules in ERROR_POLICY.items()
         if any(
-            error_rule(code, text, row.operation or "") is row for part, row in rows.items() if part
+            error_rule(code, text, rule.operation or "") is rule
+            for part, rule in rules.items()
+            if part
         )
     ]
-    return tuple(about_error(code, text) for code in said)
+    return tuple(about_error(code, text) for code in codes)
 
 
 def similar_names(text: str, count: int = 5) -> tuple[str, ...]:
-    """The names that come nearest to one that nothing is known of."""
-    wanted = _bare(text)
-    spelt: dict[str, str] = {}
+    """Return the known names that are most similar to an unknown one."""
+    simplified = _simplified(text)
+    names: dict[str, str] = {}
     for name in known_names():
-        spelt.setdefault(_bare(name), name)
-    holding = [bare for bare in spelt if wanted and wanted in bare]
-    close = difflib.get_close_matches(wanted, spelt, n=count, cutoff=0.5)
-    return tuple(spelt[bare] for bare in dict.fromkeys((*close, *holding)))[:count]
+        names.setdefault(_simplified(name), name)
+    containing = [each for each in names if simplified and simplified in each]
+    close = difflib.get_close_matches(simplified, names, n=count, cutoff=0.5)
+    return tuple(names[each] for each in dict.fromkeys((*close, *containing)))[:count]
+
+
+# ---- as plain values ---------------------------------------------------------------------------------------
 
 
 def as_dict(about: About) -> dict[str, Any]:
-    """What is known of a name, in plain values; `kind` says what it is the name of."""
+    """Return what is known about a name as dicts, lists and text, for JSON; `kind` says what the name is."""
     match about:
         case AboutState():
             return _state(about)
         case AboutResponse():
-            return _response(about)
+            return {
+                "kind": "response",
+                "name": about.name,
+                "class": about.response.__name__,
+                "meaning": about.meaning,
+                "flow": about.flow,
+                "fields": dict(about.fields),
+                "taken_by": [{"state": str(s), **_accepted(each)} for s, each in about.accepted],
+                "ruled_out_by": list(about.limits),
+            }
         case AboutFlow():
-            return _flow(about)
+            return {
+                "kind": "flow",
+                "name": about.name,
+                "begun_by": [as_dict(each) for each in about.begins],
+                "reaches": [str(each) for each in about.reaches],
+                "ruled_out_by": list(about.limits),
+            }
         case AboutError():
             return _error(about)
 
@@ -119,7 +134,7 @@ def _state(about: AboutState) -> dict[str, Any]:
         "meaning": about.state.meaning,
         "carries": [_parameter(each) for each in about.carries],
         "session": about.session,
-        "takes": [_taken(each) for each in about.takes],
+        "takes": [_accepted(each) for each in about.takes],
         "from": [
             {
                 "state": each.name,
@@ -129,72 +144,46 @@ def _state(about: AboutState) -> dict[str, Any]:
             }
             for each in about.sources
         ],
-        "errors": [_met(each) for each in about.errors],
+        "errors": [
+            {
+                "code": each.code,
+                "message": each.part,
+                "action": str(each.rule.action),
+                "leads_to": str(each.leads),
+            }
+            for each in about.errors
+        ],
         "ruled_out_by": list(about.limits),
     }
 
 
-def _response(about: AboutResponse) -> dict[str, Any]:
-    return {
-        "kind": "response",
-        "name": about.name,
-        "class": about.response.__name__,
-        "meaning": about.meaning,
-        "flow": about.flow,
-        "fields": dict(about.fields),
-        "taken_by": [{"state": str(state), **_taken(each)} for state, each in about.taken],
-        "ruled_out_by": list(about.limits),
-    }
-
-
-def _flow(about: AboutFlow) -> dict[str, Any]:
-    return {
-        "kind": "flow",
-        "name": about.name,
-        "begun_by": [as_dict(each) for each in about.begins],
-        "reaches": [str(each) for each in about.reaches],
-        "ruled_out_by": list(about.limits),
-    }
-
-
-def _error(about: AboutError) -> dict[str, Any]:
-    every = [
-        {
-            "message": each.part,
-            "action": str(each.action),
-            "advice": each.action.advice,
-            "session_survives": each.action.survives,
-            "fault": str(each.fault),
-            "source": each.source,
-        }
-        for each in about.effects
-    ]
-    return {
-        "kind": "error",
-        "name": about.name,
-        "actions": every,
-        "operations": list(about.operations),
-        "common": about.common,
-        **({"this": every[about.effects.index(about.said)]} if about.said else {}),
-    }
-
-
-def _taken(each: AcceptedResponse) -> dict[str, Any]:
+def _accepted(each: AcceptedResponse) -> dict[str, Any]:
     return {
         "given": each.response.trigger,
         "class": each.response.__name__,
         "meaning": parse_docstring(each.response).summary,
         "needs": each.needs,
-        "request": _shape(each.request),
-        "leads_to": [_way(way) for way in each.targets],
-    }
-
-
-def _shape(shape: RequestShape) -> dict[str, Any]:
-    return {
-        "operation": shape.operation,
-        "page": shape.page,
-        "parameters": [_parameter(each) for each in shape.parameters],
+        "request": {
+            "operation": each.request.operation,
+            "page": each.request.page,
+            "parameters": [_parameter(parameter) for parameter in each.request.parameters],
+        },
+        "leads_to": [
+            {
+                "state": target.name,
+                **({"kind": str(target.kind)} if target.kind else {}),
+                "confidence": str(target.confidence),
+                "evidence": [
+                    {
+                        "confidence": str(known.confidence),
+                        "when": known.when,
+                        "source": known.source,
+                    }
+                    for known in target.known
+                ],
+            }
+            for target in each.targets
+        ],
     }
 
 
@@ -202,19 +191,23 @@ def _parameter(each: Parameter) -> dict[str, str]:
     return {name: value for name, value in asdict(each).items() if value or name == "name"}
 
 
-def _way(way: Target) -> dict[str, Any]:
-    known = [
-        {"confidence": str(each.confidence), "when": each.when, "source": each.source}
-        for each in way.known
-    ]
-    kind = {"kind": str(way.kind)} if way.kind else {}
-    return {"state": way.name, **kind, "confidence": str(way.confidence), "evidence": known}
-
-
-def _met(each: PossibleError) -> dict[str, str]:
+def _error(about: AboutError) -> dict[str, Any]:
+    rules = {
+        part: {
+            "message": part,
+            "action": str(rule.action),
+            "advice": rule.action.advice,
+            "session_survives": rule.action.survives,
+            "fault": str(rule.fault),
+            "source": rule.source,
+        }
+        for part, rule in about.rules
+    }
     return {
-        "code": each.code,
-        "message": each.part,
-        "action": str(each.row.action),
-        "leads_to": str(each.leads),
+        "kind": "error",
+        "name": about.name,
+        "actions": list(rules.values()),
+        "operations": list(about.operations),
+        "common": about.common,
+        **({} if about.part is None else {"this": rules[about.part]}),
     }

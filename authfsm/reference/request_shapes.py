@@ -1,8 +1,8 @@
-"""What a challenge carries and what a request takes, asked of the codecs themselves.
+"""The parameters of each challenge and of each request, read from the code that parses and writes them.
 
-The reader of a challenge is given an empty one, and says what it looks for and what it misses. The
-writer of a request is given placeholders, with and without a client secret, a device and what may be
-left out: what comes and goes tells when each parameter is sent.
+The parser of a challenge runs with empty parameters, which record the names that it reads and misses. The writer of a
+request runs with placeholders, with and without a client secret, a device and optional fields: the differences tell
+when each parameter is sent.
 """
 
 from __future__ import annotations
@@ -28,9 +28,6 @@ from authfsm.protocol.states import DEVICE_STATES, State
 
 _NAMING: Final = ("AuthFlow", "ChallengeName")
 _IDS: Final = ("ClientId", "UserPoolId")
-_BOTH: Final = "abcd"  # hexadecimal and base64 alike
-_ODD: Final = {"code": "000000", "email": "<e-mail@address>"}
-
 
 OTHER_SPELLING: Final = "where it is spelled so"
 """`Parameter.when` of a name that is read only where the usual one is missing."""
@@ -41,10 +38,10 @@ class Parameter:
     """One parameter of a challenge or of a request.
 
     Args:
-        name: as Cognito spells it.
-        within: the map it stands in, as `AuthParameters`; "" for the request itself.
-        when: when it is there; "" for always.
-        value: what it says, where it always says the same.
+        name: its name in the API.
+        within: the map that has it, for example `AuthParameters`; "" for the request itself.
+        when: when it is present; "" for always.
+        value: its value, if that is always the same.
         about: what it is.
     """
 
@@ -57,112 +54,146 @@ class Parameter:
 
 @frozen
 class RequestShape:
-    """One request.
-
-    Args:
-        operation: as `InitiateAuth`.
-        parameters: its parameters.
-    """
+    """The operation and parameters of a request."""
 
     operation: str
     parameters: tuple[Parameter, ...]
 
     @property
     def page(self) -> str:
-        """AWS's page about the operation."""
+        """The address of AWS's page about the operation."""
         return links.reference(self.operation)
 
     @property
     def under(self) -> str:
-        """The flow or the challenge that it names, where it always names the same; "" otherwise."""
-        named = (each.value for each in self.parameters if each.name in _NAMING)
-        return next(named, "")
+        """The flow or the challenge that it names, if that is always the same; "" otherwise."""
+        return next((each.value for each in self.parameters if each.name in _NAMING), "")
 
     @property
     def always(self) -> tuple[str, ...]:
-        """What it always carries beside the ids and that name: the maps' members first."""
-        challenge_parameters = [
-            each for each in self.parameters if not each.when and each.name not in {*_NAMING, *_IDS}
-        ]
-        return tuple(
-            each.name for each in sorted(challenge_parameters, key=lambda each: not each.within)
-        )
+        """The parameters that are always present, except ids and the flow or challenge; members of maps first."""
+        others = {*_NAMING, *_IDS}
+        present = [each for each in self.parameters if not each.when and each.name not in others]
+        return tuple(each.name for each in sorted(present, key=lambda each: not each.within))
 
 
-# ---- challenges -----------------------------------------------------------------------------------------
+# ---- docstrings --------------------------------------------------------------------------------------------
 
 
-class _Empty(dict[str, str]):
-    """Parameters with nothing in them but what is missed, that write down what was looked for."""
+class Docstring(NamedTuple):
+    """The parts of a class's docstring."""
+
+    summary: str
+    fields: dict[str, str]
+
+
+def parse_docstring(kind: type) -> Docstring:
+    """Return the parts of a class's docstring, with the fields that its base classes describe."""
+    found: dict[str, str] = {}
+    for each in kind.__mro__:
+        found = {**_documented_fields(each), **found}
+    summary = inspect.cleandoc(kind.__doc__ or "").split("\n\n")[0]
+    return Docstring(" ".join(summary.split()), found)
+
+
+def _documented_fields(kind: type) -> dict[str, str]:
+    _, _, block = inspect.cleandoc(kind.__dict__.get("__doc__") or "").partition("Args:\n")
+    found: dict[str, str] = {}
+    name = ""
+    for line in block.split("\n\n")[0].splitlines():
+        start = re.match(r" {4}(\w+): (.*)", line)
+        if start:
+            name = start[1]
+        if name:
+            found[name] = f"{found.get(name, '')} {start[2] if start else line.strip()}".strip()
+    return found
+
+
+def _described(name: str, descriptions: Mapping[str, str]) -> str:
+    """Return the description that starts with a parameter's name, otherwise one that has it; without the name."""
+    texts = descriptions.values()
+    own = [text for text in texts if text.startswith(name)] or [t for t in texts if name in t]
+    return re.sub(rf"^`?{re.escape(name.strip('`'))}`?[:,.]? *", "", own[0]) if own else ""
+
+
+# ---- challenges --------------------------------------------------------------------------------------------
+
+_HEX_AND_BASE64: Final = "abcd"
+
+
+class _RecordingParameters(dict[str, str]):
+    """Challenge parameters that record the names that are read."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: dict[str, None] = {}
+        self.read: dict[str, None] = {}
 
     def get(self, key: str, default: Any = None) -> Any:
-        self.asked[key] = None
+        self.read[key] = None
         return super().get(key, default)
 
 
 @cache
 def challenge_parameters(state: State) -> tuple[Parameter, ...]:
-    """The challenge parameters that are read in a state, those it cannot do without first."""
+    """Return the parameters of a state's challenge, the required ones first."""
     if state not in READERS:
         return ()
-    given = _Empty()
+    required = _RecordingParameters()
     while True:
         try:
-            READERS[state](given)
+            READERS[state](required)
             break
-        except MalformedReply as lacking:
-            name = str(lacking).removesuffix(" is missing").rpartition(" ")[2]
-            if name not in given.asked or name in given:
+        except MalformedReply as error:
+            name = error.why.removesuffix(" is missing").rpartition(" ")[2]
+            if name not in required.read or name in required:
                 raise
-            given[name] = _BOTH
-    said, first = (
-        parse_docstring(CHALLENGE_OF[state]).fields,
-        _first_choices(state, tuple(given.asked)),
-    )
+            required[name] = _HEX_AND_BASE64
+    descriptions = parse_docstring(CHALLENGE_OF[state]).fields
+    usual = _usual_spellings(state, tuple(required.read))
     return tuple(
         Parameter(
             name,
             "ChallengeParameters",
-            "" if name in given else "not always" if name in first else OTHER_SPELLING,
+            "" if name in required else "not always" if name in usual else OTHER_SPELLING,
             "",
-            _of(name, said),
+            _described(name, descriptions),
         )
-        for name in sorted(given.asked, key=lambda name: name not in given)
+        for name in sorted(required.read, key=lambda name: name not in required)
     )
 
 
-def _first_choices(state: State, names: Iterable[str]) -> set[str]:
-    """The parameters that are read where all are there: not the other spellings of one of them."""
+def _usual_spellings(state: State, names: Iterable[str]) -> set[str]:
+    """Return the names that are read if all are present, and so are not the other spelling of one of them."""
     found: set[str] = set()
-    for value in (_BOTH, '["x"]', '{"x": "y"}'):  # each is read as far as it makes sense
-        given = _Empty()
-        given.update(dict.fromkeys(names, value))
+    for value in (
+        _HEX_AND_BASE64,
+        '["x"]',
+        '{"x": "y"}',
+    ):  # a reader stops at a value it cannot parse
+        parameters = _RecordingParameters()
+        parameters.update(dict.fromkeys(names, value))
         with suppress(MalformedReply):
-            READERS[state](given)
-        found |= given.asked.keys()
+            READERS[state](parameters)
+        found |= parameters.read.keys()
     return found
 
 
-def _of(name: str, said: Mapping[str, str]) -> str:
-    own = [text for text in said.values() if text.startswith(name)]
-    text = next(iter(own or [text for text in said.values() if name in text]), "")
-    return re.sub(rf"^`?{re.escape(name.strip('`'))}`?[:,.]? *", "", text)
-
-
-# ---- requests -------------------------------------------------------------------------------------------
-
+# ---- requests ----------------------------------------------------------------------------------------------
 
 _MAPS: Final = ("AuthParameters", "ChallengeResponses", "DeviceSecretVerifierConfig")
 _SESSION: Final = Secret("<session>")
+_CLIENT_SECRET: Final = Secret("<client secret>")
+_DEVICE: Final = Device("<device key>", "<device group key>", Secret("<device password>"))
+_TOKENS: Final = Tokens(
+    access_token=Secret("<access token>"), refresh_token=Secret("<refresh token>")
+)
+_VALUES: Final = {"code": "000000", "email": "<e-mail@address>"}
+"""Placeholders of the fields that accept only certain texts."""
 
 
 @define(slots=False)
-class _Probe(Sender):
-    """A sign-in that has everything it may need, but for what is said."""
+class _PlaceholderSender(Sender):
+    """A sign-in with placeholders, without the client secret, device and tokens that are not passed."""
 
     client_secret: Secret[str] | None = None
     device: Device | None = None
@@ -175,19 +206,12 @@ class _Probe(Sender):
     challenge_name: str | None = "<challenge name>"
 
 
-_SECRET: Final = Secret("<client secret>")
-_DEVICE: Final = Device("<device key>", "<device group key>", Secret("<device password>"))
-_TOKENS: Final = Tokens(
-    access_token=Secret("<access token>"),
-    refresh_token=Secret("<refresh token>"),
-)
-
-_GLOSSARY: Final[Mapping[str, str]] = {
+_DESCRIPTIONS: Final[Mapping[str, str]] = {
     "ClientId": "the app client.",
     "UserPoolId": "the user pool.",
-    "Session": "the newest, passed back as it came.",
-    "USERNAME": "the user's name; of a challenge that told it, USER_ID_FOR_SRP.",
-    "SECRET_HASH": "HMAC-SHA256 of that name and the client id, keyed with the client's secret.",
+    "Session": "the newest one, unchanged.",
+    "USERNAME": "the user's name; USER_ID_FOR_SRP of a challenge that had it.",
+    "SECRET_HASH": "HMAC-SHA256 of that name and the client id, with the client's secret as key.",
     "ClientSecret": "the app client's secret.",
     "DEVICE_KEY": "the device's key.",
     "NEW_PASSWORD": "the new password.",
@@ -200,57 +224,56 @@ _GLOSSARY: Final[Mapping[str, str]] = {
     "AccessToken": "the access token.",
     "Token": "the refresh token.",
     "DeviceRememberedStatus": "remembered, or not_remembered.",
-    "CHALLENGE_NAME": "the proof that goes first.",
+    "CHALLENGE_NAME": "the proof that comes first.",
 }
-"""What requests hold that is no field of a response, or is called otherwise there."""
+"""The parameters that are no field of a response, or have another name there."""
 
 
 def request_shape(state: State, response: type[Response], *, admin: bool = False) -> RequestShape:
     """Return the request that carries a response in a state.
 
     Args:
-        state: where the sign-in stands.
+        state: the state of the sign-in.
         response: the response's class.
-        admin: is an administrator signing somebody in?
+        admin: whether an administrator signs in the user.
 
     Raises:
-        KeyError: the state does not take this response.
+        KeyError: the state does not accept this response.
     """
-    tokens = _TOKENS if state is State.AUTHENTICATED else None
-    session = None if state in WITHOUT_SESSION else _SESSION
-    # Only a remembered device is asked to prove itself.
-    known = _Probe(
+    sender = _PlaceholderSender(
         admin=admin,
-        tokens=tokens,
-        session=session,
+        tokens=_TOKENS if state is State.AUTHENTICATED else None,
+        session=None if state in WITHOUT_SESSION else _SESSION,
+        # Only a remembered device is asked to prove itself.
         device=_DEVICE if state in DEVICE_STATES else None,
     )
-    plain = _written(state, response, known, whole=False)
-    found = dict(_flat(plain, response))
-    for when, sender, whole in (
-        ("where the challenge brought one", evolve(known, session=_SESSION), False),
-        ("where the app client has a secret", evolve(known, client_secret=_SECRET), False),
-        ("on a remembered device", evolve(known, device=_DEVICE), False),
-        ("if given", known, True),
+    shortest = _write(state, response, sender, complete=False)
+    found = dict(_parameters(shortest, response))
+    for when, other, complete in (
+        ("where the challenge brought one", evolve(sender, session=_SESSION), False),
+        ("where the app client has a secret", evolve(sender, client_secret=_CLIENT_SECRET), False),
+        ("on a remembered device", evolve(sender, device=_DEVICE), False),
+        ("if given", sender, True),
     ):
-        for key, each in _flat(_written(state, response, sender, whole=whole), response):
+        request = _write(state, response, other, complete=complete)
+        for key, each in _parameters(request, response):
             found.setdefault(key, evolve(each, when=when))
     order = sorted(found, key=lambda key: ("", *_MAPS).index(key[0]))
-    return RequestShape(plain.operation, tuple(found[key] for key in order))
+    return RequestShape(shortest.operation, tuple(found[key] for key in order))
 
 
-def _written(state: State, response: type[Response], sender: Sender, *, whole: bool) -> Request:
-    """What the writer makes of as little as it takes, or of as much."""
+def _write(state: State, response: type[Response], sender: Sender, *, complete: bool) -> Request:
+    """Return the request with all optional fields, or with as few as its writer accepts."""
     optional = [each.name for each in fields(response) if each.default is not NOTHING]
-    if whole:
-        return WRITERS[state, response](_given(response, optional), sender)
+    if complete:
+        return WRITERS[state, response](_with_placeholders(response, optional), sender)
     for names in ([], *([name] for name in optional)):
         with suppress(BadField):
-            return WRITERS[state, response](_given(response, names), sender)
+            return WRITERS[state, response](_with_placeholders(response, names), sender)
     raise KeyError((state, response))  # pragma: no cover -- no response needs two of them
 
 
-def _given(response: type[Response], optional: list[str]) -> Response:
+def _with_placeholders(response: type[Response], optional: list[str]) -> Response:
     values = {
         each.name: _placeholder(each)
         for each in fields(response)
@@ -258,8 +281,8 @@ def _given(response: type[Response], optional: list[str]) -> Response:
     }
     try:
         return response(**values)
-    except BadField as odd:  # digits, an address or hexadecimal is asked for
-        return response(**{**values, odd.field: _ODD.get(odd.field, _BOTH)})
+    except BadField as error:  # it accepts only digits, an address or hexadecimal
+        return response(**{**values, error.field: _VALUES.get(error.field, _HEX_AND_BASE64)})
 
 
 def _placeholder(attribute: Attribute[Any]) -> Any:
@@ -273,57 +296,24 @@ def _placeholder(attribute: Attribute[Any]) -> Any:
     return 0 if "int" in kind else f"<{name}>"
 
 
-def _flat(
+def _parameters(
     request: Request, response: type[Response]
 ) -> Iterator[tuple[tuple[str, str], Parameter]]:
-    said = parse_docstring(response).fields
+    """Yield the parameters of a request by their map and name."""
+    descriptions = parse_docstring(response).fields
     for name, value in request.reveal().items():
-        within, found = (name, value) if name in _MAPS else ("", {name: value})
-        for inner, each in found.items():
-            yield (within, inner), _parameter(inner, within, each, said)
+        within, members = (name, value) if name in _MAPS else ("", {name: value})
+        for inner, each in members.items():
+            yield (within, inner), _parameter(inner, within, each, descriptions)
 
 
-def _parameter(name: str, within: str, value: Any, said: Mapping[str, str]) -> Parameter:
-    placeholder = value in {_BOTH, *_ODD.values()} if isinstance(value, str) else True
-    known = "" if placeholder or "<" in value else value
+def _parameter(name: str, within: str, value: Any, descriptions: Mapping[str, str]) -> Parameter:
+    varies = not isinstance(value, str) or "<" in value
+    varies = varies or value in {_HEX_AND_BASE64, *_VALUES.values()}
     if name in {"SECRET_HASH", "MAX_AGE", "DeviceRememberedStatus"}:
-        known = ""
+        varies = True
+    fixed = "" if varies else value
     name = "userAttributes.<name>" if name.startswith("userAttributes.") else name
-    spelt = {key.replace("_", "").lower(): text for key, text in said.items()}
-    own = spelt.get(name.replace("_", "").lower(), "") or _of(f"`{name}`", said)
-    about = own or ("" if known else _GLOSSARY.get(name, ""))
-    return Parameter(name, within, "", known, about)
-
-
-class Doc(NamedTuple):
-    """A docstring.
-
-    Args:
-        summary: its first paragraph.
-        fields: what it says of each field.
-    """
-
-    summary: str
-    fields: dict[str, str]
-
-
-def parse_docstring(kind: type) -> Doc:
-    """What a class says of itself, and what its bases say of the fields it has from them."""
-    fields: dict[str, str] = {}
-    for each in kind.__mro__:
-        fields = {**_fields(each), **fields}
-    summary = inspect.cleandoc(kind.__doc__ or "").split("\n\n")[0]
-    return Doc(" ".join(summary.split()), fields)
-
-
-def _fields(kind: type) -> dict[str, str]:
-    _, _, block = inspect.cleandoc(kind.__dict__.get("__doc__") or "").partition("Args:\n")
-    found: dict[str, str] = {}
-    name = ""
-    for line in block.split("\n\n")[0].splitlines():
-        begun = re.match(r" {4}(\w+): (.*)", line)
-        if begun:
-            name = begun[1]
-        if name:
-            found[name] = f"{found.get(name, '')} {begun[2] if begun else line.strip()}".strip()
-    return found
+    by_name = {key.replace("_", "").lower(): text for key, text in descriptions.items()}
+    own = by_name.get(name.replace("_", "").lower(), "") or _described(f"`{name}`", descriptions)
+    return Parameter(name, within, "", fixed, own or ("" if fixed else _DESCRIPTIONS.get(name, "")))

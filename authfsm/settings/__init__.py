@@ -1,10 +1,12 @@
-"""What a user pool's own settings leave of the protocol, and why not the rest.
+"""Public: what the settings of a user pool and its app client leave of the protocol, and why the rest is impossible.
 
-Settings only ever take arrows away, and only such as no user could take (`authfsm.settings.rules`).
-Each arrow that is gone has a reason in AWS's own words: a field, and what it says.
+Settings only remove transitions, and only those that are impossible for every user. Each removed transition has a
+reason: the field of AWS's description, and its value. Only the names in `__all__` are public; all modules are private.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from attrs import frozen
 
@@ -14,7 +16,7 @@ from authfsm.protocol.nodes import Node, edge_roles
 from authfsm.protocol.states import State
 from authfsm.protocol.table import TRANSITIONS, Role, Transition
 from authfsm.settings.reach import (
-    ChangedArrow,
+    ChangedTransition,
     Difference,
     confidence_in_pool,
     difference,
@@ -22,71 +24,79 @@ from authfsm.settings.reach import (
 )
 from authfsm.settings.sign_in_settings import SignInSettings
 
-__all__ = ["ChangedArrow", "Difference", "PoolSettings", "SignInSettings", "difference"]
+__all__ = ["ChangedTransition", "Difference", "PoolSettings", "SignInSettings", "difference"]
 
 
 @frozen(kw_only=True, cache_hash=True)
 class PoolSettings(SignInSettings, DisplayMixin):
-    """What a pool and its app client make of the protocol."""
+    """The settings of a pool and its app client, and what they rule out of the protocol."""
 
-    def ruled_out(self, arrow: Transition, role: Role | None = None) -> str | None:
-        """Why an arrow cannot be taken by anybody; None if it can.
+    def ruled_out(self, transition: Transition, role: Role | None = None) -> str | None:
+        """Return why a transition is impossible for every user; None if it is possible.
 
         Args:
-            arrow: an arrow of the table.
-            role: which factor the e-mailed code is that it leads to, or else leaves; None is any.
+            transition: a transition of the table.
+            role: which factor EMAIL_OTP is, where it leads there or leaves there; None for either.
 
         Raises:
-            KeyError: the arrow is not on the table, or not in this role.
+            KeyError: the table does not have the transition, or not in this role.
         """
-        return self._verdict(arrow, role, include_lambda_named=True)
+        return self._reason(transition, role, include_lambda_named=True)
 
-    def named_only(self, arrow: Transition, role: Role | None = None) -> bool:
-        """Is an arrow possible for the one reason that a Lambda function may name any challenge?
+    def named_only(self, transition: Transition, role: Role | None = None) -> bool:
+        """Return whether a transition is possible only because a Lambda function may name any challenge.
 
         Args:
-            arrow: an arrow of the table.
+            transition: a transition of the table.
             role: as for `ruled_out`.
 
         Raises:
-            KeyError: the arrow is not on the table, or not in this role.
+            KeyError: the table does not have the transition, or not in this role.
         """
-        plain = self._verdict(arrow, role, include_lambda_named=False)
-        return plain is not None and self.ruled_out(arrow, role) is None
+        reason = self._reason(transition, role, include_lambda_named=False)
+        return reason is not None and self.ruled_out(transition, role) is None
 
-    def _verdict(
-        self, arrow: Transition, role: Role | None, *, include_lambda_named: bool
+    def _reason(
+        self, transition: Transition, role: Role | None, *, include_lambda_named: bool
     ) -> str | None:
         found = reachability(self, include_lambda_named=include_lambda_named).arrows
-        both = edge_roles(arrow)
-        told = [found[arrow, each] for each in both if role in {None, each.role} or not each.role]
-        if not told:
-            raise KeyError((arrow, role))
-        return None if None in told else "; ".join(dict.fromkeys(why for why in told if why))
+        reasons = [
+            found[transition, roles]
+            for roles in edge_roles(transition)
+            if role in {None, roles.role} or not roles.role
+        ]
+        if not reasons:
+            raise KeyError((transition, role))
+        return _joined(reasons)
 
     def unreachable(self, state: State, role: Role | None = None) -> str | None:
-        """Why nobody comes to a state; None if somebody may.
+        """Return why no user reaches a state; None if some user can.
 
         Args:
             state: the state.
-            role: which factor it is there, for EMAIL_OTP; None is any.
+            role: which factor it is, for EMAIL_OTP; None for either.
         """
         cut = reachability(self, include_lambda_named=True).nodes
         roles = ((role,) if role else tuple(Role)) if state is State.EMAIL_OTP else (None,)
-        told = [cut.get(Node(state, each)) for each in roles]
-        return None if None in told else "; ".join(dict.fromkeys(why for why in told if why))
+        return _joined([cut.get(Node(state, each)) for each in roles])
 
-    def confidence(self, arrow: Transition) -> Confidence:
-        """Return how surely an arrow is known in this pool.
+    def confidence(self, transition: Transition) -> Confidence:
+        """Return how certain a transition is in this pool.
 
         Args:
-            arrow: an arrow of the table.
+            transition: a transition of the table.
 
         Raises:
-            KeyError: the arrow is not on the table.
+            KeyError: the transition is not in the table.
         """
-        return confidence_in_pool(self, arrow)
+        return confidence_in_pool(self, transition)
 
     def possible(self) -> frozenset[Transition]:
-        """The arrows that somebody may take."""
-        return frozenset(arrow for arrow in TRANSITIONS if self.ruled_out(arrow) is None)
+        """Return the transitions that are possible for some user."""
+        return frozenset(each for each in TRANSITIONS if self.ruled_out(each) is None)
+
+
+def _joined(reasons: Iterable[str | None]) -> str | None:
+    """Return the different reasons as one; None if one of them is None."""
+    different = dict.fromkeys(reasons)
+    return None if None in different else "; ".join(why for why in different if why)

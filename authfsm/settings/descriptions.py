@@ -1,9 +1,9 @@
 """Reading descriptions of a pool: DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig.
 
-The one reader for settings, review, local pool, journeys and commands. A null member equals an absent one at
-every depth, as SDKs that print every member write null for what is not set (Go, Java). What a member must be is in
-`descriptions.json`, which `tests/members_of_botocore.py` makes from botocore's model; the members of CreateUserPool
-and CreateUserPoolClient are read too. Members that the model does not have are kept, and named in `unknown`.
+Settings, review, local pool, journeys and commands all read them here. A null member counts as absent at every depth:
+the SDKs for Go and Java print null for every member that is not set. The types of the members are in
+`descriptions.json`, which `tests/members_of_botocore.py` makes from botocore's model; it has the members of
+CreateUserPool and CreateUserPoolClient too. Members that it does not have are kept, and listed in `unknown`.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from authfsm.base.secret import Secret, secret
 from authfsm.protocol.errors import BadField
 
 Structure = Mapping[str, Any]
-"""A structure of the API, as botocore gives it."""
+"""A structure of the API, as botocore returns it."""
 
-# What SDKs add to a reply: botocore, the SDK for Go, the SDK for JavaScript.
+# Members that SDKs add to a reply: botocore, the SDK for Go, the SDK for JavaScript.
 _METADATA: Final = frozenset({"ResponseMetadata", "ResultMetadata", "$metadata"})
 _MFA_NAMES: Final = ("MfaConfig", "UserPoolMfaConfig")
 _PARTS: Final = frozenset({"UserPool", "UserPoolClient", *_MFA_NAMES})
@@ -40,9 +40,9 @@ TOKEN_VALIDITIES: Final = {
     "IdTokenValidity": ("IdToken", "hours", 1),
     "RefreshTokenValidity": ("RefreshToken", "days", 30),
 }
-"""How long tokens live: the member, the member with its unit, the unit where that is absent, the default."""
+"""The members with the lifetimes of tokens."""
 _DEEPEST: Final = 32
-"""Levels that a member may be nested which no model describes; what AWS nests deepest has six."""
+"""The allowed levels of nesting in a member that the model does not have; AWS itself has at most six."""
 _UNITS: Final = frozenset({"seconds", "minutes", "hours", "days"})
 
 
@@ -52,35 +52,27 @@ def _model() -> Any:
 
 
 def select_descriptions(whole: Structure) -> dict[str, Any]:
-    """Return what in a mapping belongs to descriptions: replies by name, and GetUserPoolMfaConfig's members.
-
-    Args:
-        whole: a mapping that may hold other things.
-    """
+    """Return the parts of a mapping that belong to descriptions: replies by name, and GetUserPoolMfaConfig's members."""
     names = _PARTS | _model()["MfaConfig"].keys()
     return {name: each for name, each in whole.items() if name in names}
 
 
 def without_metadata(whole: Structure) -> dict[str, Any]:
-    """Return a mapping without what SDKs add to a reply.
-
-    Args:
-        whole: the mapping.
-    """
+    """Return a mapping without the members that SDKs add to a reply."""
     return {name: each for name, each in whole.items() if name not in _METADATA}
 
 
 @frozen
 class Descriptions:
-    """What a pool's descriptions say, checked, without null members and without the metadata of replies.
+    """The descriptions of a pool: checked, without null members and without the metadata of replies.
 
-    Moments are seconds since 1970 where they came as `datetime`, and as they came otherwise.
+    Times that came as `datetime` are seconds since 1970; other times are as they came.
 
     Args:
         user_pool: UserPool.
-        user_pool_client: UserPoolClient, its ClientSecret wrapped; None where it was not given.
-        mfa_config: GetUserPoolMfaConfig's reply; None where it was not given.
-        unknown: the members that the API does not have, each as `UserPool.Policies.Tomorrow`.
+        user_pool_client: UserPoolClient, its ClientSecret wrapped; None if it is missing.
+        mfa_config: GetUserPoolMfaConfig's reply; None if it is missing.
+        unknown: the members that the model does not have, for example `UserPool.Policies.Tomorrow`.
     """
 
     user_pool: Structure = field(repr=False)
@@ -98,20 +90,20 @@ class Descriptions:
         """Read descriptions that were fetched, or saved, before.
 
         Args:
-            user_pool: the reply of DescribeUserPool, or the UserPool in it. It may hold the other two as well: as
-                UserPoolClient and MfaConfig, or GetUserPoolMfaConfig's members beside UserPool.
+            user_pool: the reply of DescribeUserPool, or the UserPool in it. It may have the other two as well: as
+                UserPoolClient and MfaConfig, or as GetUserPoolMfaConfig's members next to UserPool.
             user_pool_client: the reply of DescribeUserPoolClient, or the UserPoolClient in it.
             mfa_config: the reply of GetUserPoolMfaConfig.
 
         Raises:
-            BadField: a member is of another type than AWS's; the message names it.
+            BadField: a member has another type than in the API; the message names it.
         """
         parts = _parts(user_pool)
         if user_pool_client is not None:
             parts["UserPoolClient"] = user_pool_client
         if mfa_config is not None:
             parts["MfaConfig"] = mfa_config
-        # Each part may be the whole reply that brought it, in a merged mapping too.
+        # Each part may be the whole reply, in a merged mapping too.
         unknown: list[str] = []
         read = {
             name: _read(_model()[name], _unwrapped(part, name), name, unknown)
@@ -132,18 +124,18 @@ class Descriptions:
         }
         return {name: part for name, part in every.items() if part is not None}
 
-    # ---- rules of the API about what is absent, or said twice -----------------------------------------------
+    # ---- rules of the API about absent and repeated members -------------------------------------------------
 
     @property
     def mfa(self) -> str:
-        """MfaConfiguration: GetUserPoolMfaConfig's, else DescribeUserPool's, else OFF."""
+        """MfaConfiguration: of GetUserPoolMfaConfig, otherwise of DescribeUserPool, otherwise OFF."""
         known = (self.mfa_config or {}).get("MfaConfiguration")
         mode: str = known or self.user_pool.get("MfaConfiguration", "OFF")
         return mode
 
     @property
     def second_factors(self) -> frozenset[str] | None:
-        """The challenges of the second factors that are enabled; None where GetUserPoolMfaConfig is not known."""
+        """The challenges of the enabled second factors; None if GetUserPoolMfaConfig's reply is missing."""
         mfa = self.mfa_config
         if mfa is None:
             return None
@@ -156,13 +148,13 @@ class Descriptions:
 
     @property
     def first_factors(self) -> tuple[str, ...]:
-        """AllowedFirstAuthFactors; PASSWORD alone where it is not set, or is empty (measured)."""
+        """AllowedFirstAuthFactors; only PASSWORD if it is not set or empty (measured)."""
         policy = self.user_pool.get("Policies", {}).get("SignInPolicy", {})
         return tuple(policy.get("AllowedFirstAuthFactors") or ("PASSWORD",))
 
     @property
     def recovery(self) -> tuple[str, ...]:
-        """AccountRecoverySetting's mechanisms, the most wanted first; empty where it is not set.
+        """AccountRecoverySetting's mechanisms, the preferred one first; empty if it is not set.
 
         Raises:
             BadField: a mechanism has no Name.
@@ -175,45 +167,38 @@ class Descriptions:
 
     @property
     def user_existence_errors(self) -> str:
-        """PreventUserExistenceErrors; LEGACY where it is not set (AWS API reference, CreateUserPoolClient)."""
-        said: str = (self.user_pool_client or {}).get("PreventUserExistenceErrors", "LEGACY")
-        return said
+        """PreventUserExistenceErrors; LEGACY if it is not set (AWS API reference, CreateUserPoolClient)."""
+        value: str = (self.user_pool_client or {}).get("PreventUserExistenceErrors", "LEGACY")
+        return value
 
     @property
     def auth_session_validity(self) -> timedelta:
-        """AuthSessionValidity; three minutes where it is not set (AWS API reference, UserPoolClientType).
+        """AuthSessionValidity; three minutes if it is not set (AWS API reference, UserPoolClientType).
 
         Raises:
-            BadField: it is longer than any clock knows.
+            BadField: it is out of range.
         """
         minutes = (self.user_pool_client or {}).get("AuthSessionValidity") or 3
-        return _lasting("AuthSessionValidity", "minutes", minutes)
+        return _timedelta("AuthSessionValidity", "minutes", minutes)
 
     def validity(self, name: str) -> timedelta:
-        """Return how long a token lives.
-
-        Args:
-            name: AccessTokenValidity, IdTokenValidity or RefreshTokenValidity.
+        """Return the lifetime of a token.
 
         Raises:
-            BadField: the unit is none, or the time is longer than any clock knows.
+            BadField: the unit is unknown, or the time is out of range.
         """
         return token_validity(self.user_pool_client or {}, name)
 
 
 def token_validity(client: Structure, name: str) -> timedelta:
-    """Return how long a token lives, from a UserPoolClient.
+    """Return the lifetime of a token in a UserPoolClient.
 
     "The default time unit for RefreshTokenValidity in an API request is days. You can't set RefreshTokenValidity to
     0. If you do, Amazon Cognito overrides the value with the default value of 30 days." -- AWS API reference,
-    UserPoolClientType; the others' unit is hours, their default one hour.
-
-    Args:
-        client: UserPoolClient, as `Descriptions` has it.
-        name: AccessTokenValidity, IdTokenValidity or RefreshTokenValidity.
+    UserPoolClientType; the unit of the other two is hours, their default one hour.
 
     Raises:
-        BadField: the unit is none, or the time is longer than any clock knows.
+        BadField: the unit is unknown, or the time is out of range.
     """
     member, unit, default = TOKEN_VALIDITIES[name]
     number = client.get(name)
@@ -225,10 +210,10 @@ def token_validity(client: Structure, name: str) -> timedelta:
             f"UserPoolClient.TokenValidityUnits.{member}",
             f"must be one of {', '.join(sorted(_UNITS))}",
         )
-    return _lasting(name, unit, number)
+    return _timedelta(name, unit, number)
 
 
-def _lasting(name: str, unit: str, number: int) -> timedelta:
+def _timedelta(name: str, unit: str, number: int) -> timedelta:
     try:
         return timedelta(**{unit: number})
     except OverflowError:
@@ -238,13 +223,10 @@ def _lasting(name: str, unit: str, number: int) -> timedelta:
 def decode_text(raw: bytes) -> str:
     """Return the text of a file in UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
 
-    Windows PowerShell writes UTF-16 where it redirects a command's output.
-
-    Args:
-        raw: the file's bytes.
+    Windows PowerShell writes UTF-16 when it redirects the output of a command.
 
     Raises:
-        UnicodeDecodeError: they are none of these.
+        UnicodeDecodeError: they have another encoding.
     """
     return raw.decode(json.detect_encoding(raw))
 
@@ -253,26 +235,26 @@ def _wrong(path: str, why: str) -> BadField:
     return BadField(Descriptions, path, why)
 
 
-def _structure(given: Any, path: str) -> Structure:
+def _structure(value: Any, path: str) -> Structure:
     """Return a structure without null members and without the metadata of replies."""
-    if not isinstance(given, Mapping):
-        raise _wrong(path, f"must be a structure, and is of type {type(given).__name__}")
-    if not all(isinstance(name, str) for name in given):
+    if not isinstance(value, Mapping):
+        raise _wrong(path, f"must be a structure, and is of type {type(value).__name__}")
+    if not all(isinstance(name, str) for name in value):
         raise _wrong(path, "has a member whose name is not text")
-    return {n: each for n, each in given.items() if each is not None and n not in _METADATA}
+    return {n: each for n, each in value.items() if each is not None and n not in _METADATA}
 
 
-def _unwrapped(given: Any, name: str) -> Any:
-    """Return a part, whether it came bare or in the reply that brought it."""
-    return _structure(given, name).get(name, given)
+def _unwrapped(value: Any, name: str) -> Any:
+    """Return a part, which may be inside its reply."""
+    return _structure(value, name).get(name, value)
 
 
-def _parts(given: Any) -> dict[str, Any]:
-    """Return UserPool, and what else came in the same mapping, by name."""
-    whole = _structure(given, "UserPool")
+def _parts(value: Any) -> dict[str, Any]:
+    """Return UserPool and the other parts of the same mapping by name."""
+    whole = _structure(value, "UserPool")
     mfa_members = _model()["MfaConfig"].keys()
-    is_bare = _PARTS.isdisjoint(given)
-    if is_bare:  # MfaConfiguration is the UserPool's own
+    is_bare = _PARTS.isdisjoint(value)
+    if is_bare:  # MfaConfiguration belongs to UserPool
         mfa_members = mfa_members - _model()["UserPool"].keys()
     mfa = {name: each for name, each in whole.items() if name in mfa_members}
     rest = {n: each for n, each in whole.items() if n not in mfa_members and n not in _MFA_NAMES}
@@ -283,32 +265,32 @@ def _parts(given: Any) -> dict[str, Any]:
     return parts
 
 
-def _read(model: Any, given: Any, path: str, unknown: list[str]) -> Any:
-    """Return a value without null members, its types checked by the model."""
+def _read(model: Any, value: Any, path: str, unknown: list[str]) -> Any:
+    """Return a value without null members, after checking its types against the model."""
     if isinstance(model, list):
-        if not isinstance(given, (list, tuple)):
-            raise _wrong(path, f"must be a list, and is of type {type(given).__name__}")
-        present = [each for each in given if each is not None]
+        if not isinstance(value, (list, tuple)):
+            raise _wrong(path, f"must be a list, and is of type {type(value).__name__}")
+        present = [each for each in value if each is not None]
         return [_read(model[0], each, f"{path}.{n}", unknown) for n, each in enumerate(present, 1)]
     if isinstance(model, dict):
         read = {}
-        for name, each in _structure(given, path).items():
+        for name, each in _structure(value, path).items():
             inner = model.get(name, model.get("*"))
             if inner is None:
                 unknown.append(f"{path}.{name}")
             at = f"{path}.{name}"
             read[name] = _plain(each, at) if inner is None else _read(inner, each, at, unknown)
         return read
-    if path == "UserPoolClient.ClientSecret" and isinstance(given, (str, Secret)):
-        return secret(given)
-    # True is an int to Python, and no integer to the API.
-    if not isinstance(given, _PYTHON[model]) or (isinstance(given, bool) and model != "boolean"):
-        raise _wrong(path, f"must be of type {model}, and is of type {type(given).__name__}")
-    return _plain(given, path)
+    if path == "UserPoolClient.ClientSecret" and isinstance(value, (str, Secret)):
+        return secret(value)
+    # In Python True is an int, in the API it is no integer.
+    if not isinstance(value, _PYTHON[model]) or (isinstance(value, bool) and model != "boolean"):
+        raise _wrong(path, f"must be of type {model}, and is of type {type(value).__name__}")
+    return _plain(value, path)
 
 
 def _plain(value: Any, path: str, levels: int = _DEEPEST) -> Any:
-    """Return a value that no model describes, without null members; moments become seconds since 1970."""
+    """Return a value that the model does not have, without null members; a datetime becomes seconds since 1970."""
     if isinstance(value, datetime):
         try:
             return value.timestamp()

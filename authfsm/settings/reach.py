@@ -1,17 +1,19 @@
-"""What can still be reached where rules forbid some arrows, and what cut off the rest."""
+"""Which states and transitions settings leave reachable, and what rules out the others."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache, lru_cache
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from attrs import frozen
 
+from authfsm.protocol.auth_flows import ALLOWED_FIRST_AUTH_FACTORS, CURRENT_VALUES
 from authfsm.protocol.evidence import Confidence, confidence
 from authfsm.protocol.nodes import TRANSITIONS_IN_ROLES, EdgeRoles, Node
+from authfsm.protocol.responses import Response
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import ANY_CHALLENGE, PROTOCOL, Role, Transition
 from authfsm.settings.rules import (
@@ -27,42 +29,34 @@ TransitionInRoles = tuple[Transition, EdgeRoles]
 
 START: Final = Node(State.START)
 
-# What an open row leads to by itself. A page of AWS's names the device among what a refresh may ask for.
-_BY_ITSELF: Final = frozenset(State) - frozenset(CHALLENGES) | {State.DEVICE_SRP_AUTH}
+# A refresh may lead to these although the pool does not ask for them elsewhere. A page of AWS names the device.
+_OWN_DESTINATIONS: Final = frozenset(State) - frozenset(CHALLENGES) | {State.DEVICE_SRP_AUTH}
 
 
 class Reachability(NamedTuple):
-    """What a description leaves of the table.
+    """What settings leave of the table.
 
     Args:
-        arrows: why each arrow, in each role, cannot be taken; None if it can.
-        nodes: why each state, in each role, cannot be reached; those that can are not there.
+        arrows: why each transition, in each pair of roles, is impossible; None if it is possible.
+        nodes: why each unreachable state, in each role, is unreachable.
     """
 
     arrows: Mapping[TransitionInRoles, Reason]
     nodes: Mapping[Node, str]
 
 
-def _ends(each: TransitionInRoles) -> tuple[Node, Node]:
-    arrow, roles = each
-    return Node(arrow.source, roles.source), Node(arrow.dest, roles.dest)
+def _nodes(each: TransitionInRoles) -> tuple[Node, Node]:
+    transition, roles = each
+    return Node(transition.source, roles.source), Node(transition.dest, roles.dest)
 
 
 def leads_nowhere_new(each: TransitionInRoles) -> bool:
-    """Return whether an arrow leads only to what the pool asks for otherwise, and so to nothing by itself.
-
-    Args:
-        each: an arrow in its roles.
-    """
-    return each[0].response in ANY_CHALLENGE_RESPONSES and each[0].dest not in _BY_ITSELF
+    """Return whether a transition leads only to challenges for which the pool asks elsewhere."""
+    return each[0].response in ANY_CHALLENGE_RESPONSES and each[0].dest not in _OWN_DESTINATIONS
 
 
 def is_specific(each: TransitionInRoles) -> bool:
-    """Return whether an arrow is one of the protocol's own, and not of a row that may lead anywhere.
-
-    Args:
-        each: an arrow in its roles.
-    """
+    """Return whether a transition belongs to a row that does not lead to every challenge."""
     return not PROTOCOL[each[0].source][each[0].response] >= ANY_CHALLENGE
 
 
@@ -70,68 +64,33 @@ _INTO: Final[defaultdict[Node, list[TransitionInRoles]]] = defaultdict(list)
 _OUT_OF: Final[defaultdict[Node, list[TransitionInRoles]]] = defaultdict(list)
 for _each in TRANSITIONS_IN_ROLES:
     if not leads_nowhere_new(_each):
-        _INTO[_ends(_each)[1]].append(_each)
-        _OUT_OF[_ends(_each)[0]].append(_each)
+        _INTO[_nodes(_each)[1]].append(_each)
+        _OUT_OF[_nodes(_each)[0]].append(_each)
 
 
 @lru_cache(maxsize=256)
-def reachability(told: SignInSettings, *, include_lambda_named: bool) -> Reachability:
-    """What a description leaves of the table.
+def reachability(settings: SignInSettings, *, include_lambda_named: bool) -> Reachability:
+    """Return what settings leave of the table.
 
     Args:
-        told: the description.
-        include_lambda_named: count what a Lambda function may name as possible.
+        settings: the settings.
+        include_lambda_named: whether a challenge is possible because a Lambda function may name it.
     """
     why = {
-        each: why_forbidden(told, *each, include_lambda_named=include_lambda_named)
+        each: why_forbidden(settings, *each, include_lambda_named=include_lambda_named)
         for each in TRANSITIONS_IN_ROLES
     }
     reached = _reached(why)
     cut = {
-        node: _cut_off(told, node, why, reached)
-        for node in dict.fromkeys(end for each in TRANSITIONS_IN_ROLES for end in _ends(each))
+        node: _why_unreachable(settings, node, why, reached)
+        for node in dict.fromkeys(node for each in TRANSITIONS_IN_ROLES for node in _nodes(each))
         if node not in reached
     }
-    for each, because in why.items():
-        source, dest = _ends(each)
-        if because is None:
+    for each, reason in why.items():
+        source, dest = _nodes(each)
+        if reason is None:
             why[each] = cut.get(source) or (cut.get(dest) if leads_nowhere_new(each) else None)
     return Reachability(MappingProxyType(why), MappingProxyType(cut))
-
-
-def confidence_in_pool(told: SignInSettings, arrow: Transition) -> Confidence:
-    """Return how surely an arrow is known in a pool with these settings.
-
-    Where MFA is required, no evidence for tokens straight after a password holds: its condition is that no MFA is
-    due. AWS's developer guide says that a first sign-in is exempt ("Adding MFA": "The first time that a new user
-    signs in to your app, Amazon Cognito issues tokens, even if your user pool requires MFA"); tests that run against
-    AWS say that it is not (moto, test_user_authentication_flow_mfa_on; amplify-swift,
-    TOTPSetupWhenUnauthenticatedTests; amplify-android, EmailMFATests; amplify-flutter, mfa_sms_email_required_test).
-    So the arrow is refuted there. A remembered device and a passkey with user verification stand for the
-    second factor, and their arrows are as sure as elsewhere.
-
-    Args:
-        told: the description.
-        arrow: an arrow of the table.
-
-    Raises:
-        KeyError: the arrow is not on the table.
-    """
-    known = confidence(arrow)
-    if told.mfa_configuration == "ON" and skips_second_factor(arrow) and not known.is_uncertain:
-        return Confidence.REFUTED
-    return known
-
-
-def best_confidence(arrow: Transition, pools: Iterable[SignInSettings]) -> Confidence:
-    """Return how surely an arrow is known: in the pool where it is known best, or without settings.
-
-    Args:
-        arrow: an arrow of the table.
-        pools: the settings of pools.
-    """
-    known = [confidence_in_pool(pool, arrow) for pool in pools] or [confidence(arrow)]
-    return min(known, key=list(Confidence).index)
 
 
 def _reached(why: Mapping[TransitionInRoles, Reason]) -> frozenset[Node]:
@@ -139,99 +98,196 @@ def _reached(why: Mapping[TransitionInRoles, Reason]) -> frozenset[Node]:
     while front:
         reached |= front
         leaving = (each for node in front for each in _OUT_OF[node])
-        front = {_ends(each)[1] for each in leaving if why[each] is None} - reached
+        front = {_nodes(each)[1] for each in leaving if why[each] is None} - reached
     return frozenset(reached)
 
 
-def _cut_off(
-    told: SignInSettings,
+def _why_unreachable(
+    settings: SignInSettings,
     node: Node,
     why: Mapping[TransitionInRoles, Reason],
     reached: frozenset[Node],
 ) -> str:
-    """What keeps a state from being reached: its own rule, or else what stands on every way to it."""
-    own = next((because for rule in CHALLENGE_RULES.get(node, ()) if (because := rule(told))), None)
-    return own or "; ".join(dict.fromkeys(_causes(node, why, reached)))
+    """Return the rule that forbids a state, otherwise the reasons that block every path to it."""
+    rules = CHALLENGE_RULES.get(node, ())
+    own = next((reason for rule in rules if (reason := rule(settings))), None)
+    return own or "; ".join(dict.fromkeys(_blocking_reasons(node, why, reached)))
 
 
-def _causes(
+def _blocking_reasons(
     node: Node, why: Mapping[TransitionInRoles, Reason], reached: frozenset[Node]
 ) -> Iterator[str]:
-    """Why the arrows are forbidden that lead out of what is reached, on the way to a state."""
-    seen, front = {node}, [node]
+    """Yield why the transitions are forbidden that lead from the reachable states towards a state."""
+    visited, front = {node}, [node]
     while front:
-        # What a Lambda function may name it may name anywhere: the protocol's own ways tell more.
+        # A Lambda function may name a challenge anywhere: the reasons of specific transitions say more.
         into = _INTO[front.pop(0)]
-        usual = [each for each in into if is_specific(each)]
-        for each in usual or into:
-            source = _ends(each)[0]
+        for each in [each for each in into if is_specific(each)] or into:
+            source = _nodes(each)[0]
             if source in reached:
                 yield why[each] or ""
-            elif source not in seen:
-                seen.add(source)
+            elif source not in visited:
+                visited.add(source)
                 front.append(source)
 
 
-class ChangedArrow(NamedTuple):
-    """An arrow that one of two descriptions rules out.
+# ---- how certain a transition is in a pool ----------------------------------------------------------------
+
+
+def confidence_in_pool(settings: SignInSettings, transition: Transition) -> Confidence:
+    """Return how certain a transition is in a pool with these settings.
+
+    Where MFA is required, no evidence for tokens straight after a password holds: its condition is that no MFA is
+    due. AWS's developer guide says that a first sign-in is exempt ("Adding MFA": "The first time that a new user
+    signs in to your app, Amazon Cognito issues tokens, even if your user pool requires MFA"); tests that run against
+    AWS say that it is not (moto, test_user_authentication_flow_mfa_on; amplify-swift,
+    TOTPSetupWhenUnauthenticatedTests; amplify-android, EmailMFATests; amplify-flutter, mfa_sms_email_required_test).
+    So the transition is refuted there. A remembered device and a passkey with user verification replace the second
+    factor, and their transitions are as certain as elsewhere.
+
+    Raises:
+        KeyError: the transition is not in the table.
+    """
+    known = confidence(transition)
+    is_required = settings.mfa_configuration == "ON"
+    if is_required and skips_second_factor(transition) and not known.is_uncertain:
+        return Confidence.REFUTED
+    return known
+
+
+def best_confidence(transition: Transition, pools: Iterable[SignInSettings]) -> Confidence:
+    """Return how certain a transition is in the pool where it is most certain, or without settings if there is no pool."""
+    known = [confidence_in_pool(pool, transition) for pool in pools] or [confidence(transition)]
+    return min(known, key=list(Confidence).index)
+
+
+# ---- the difference between two pools ---------------------------------------------------------------------
+
+
+class ChangedTransition(NamedTuple):
+    """A transition that one of two settings rules out.
 
     Args:
-        arrow: the arrow.
-        role: the role of the e-mailed code it leads to, or else leaves; None where there is none.
-        reason: what rules it out there.
+        transition: the transition.
+        role: which factor EMAIL_OTP is, where it leads there or leaves there; None otherwise.
+        reason: why it is ruled out.
     """
 
-    arrow: Transition
+    transition: Transition
     role: Role | None
     reason: str
 
 
 @frozen
 class Difference:
-    """What one description has and another has not.
+    """The difference between two settings.
 
     Args:
-        gained: what the second makes possible, with what ruled it out in the first.
-        lost: what the second rules out, with its reason.
+        gained: the transitions that only the second settings allow, with the reason in the first.
+        lost: the transitions that only the first settings allow, with the reason in the second.
         mfa_before: MfaConfiguration in the first.
-        mfa_after: the same in the second.
+        mfa_after: MfaConfiguration in the second.
     """
 
-    gained: tuple[ChangedArrow, ...]
-    lost: tuple[ChangedArrow, ...]
+    gained: tuple[ChangedTransition, ...]
+    lost: tuple[ChangedTransition, ...]
     mfa_before: str | None
     mfa_after: str | None
 
     @property
     def mfa_becomes_required(self) -> bool:
-        """Does a second factor become everybody's duty?"""
+        """Whether only the second settings require a second factor."""
         return self.mfa_after == "ON" != self.mfa_before
 
     @property
     def mfa_ceases_to_be_required(self) -> bool:
-        """Does it cease to be?"""
+        """Whether only the first settings require a second factor."""
         return self.mfa_before == "ON" != self.mfa_after
 
 
 def difference(before: SignInSettings, after: SignInSettings) -> Difference:
-    """What turns on and off from one description to another.
+    """Return which transitions a change of settings makes possible and impossible.
 
     Args:
-        before: the first.
-        after: the second.
+        before: the settings before the change.
+        after: the settings after it.
     """
-    old, new = (
-        reachability(before, include_lambda_named=True).arrows,
-        reachability(after, include_lambda_named=True).arrows,
+    old = reachability(before, include_lambda_named=True).arrows
+    new = reachability(after, include_lambda_named=True).arrows
+
+    def only_in(
+        allowing: Mapping[TransitionInRoles, Reason], other: Mapping[TransitionInRoles, Reason]
+    ) -> tuple[ChangedTransition, ...]:
+        return tuple(
+            ChangedTransition(transition, roles.role, why)
+            for (transition, roles), why in other.items()
+            if why and not allowing[transition, roles]
+        )
+
+    return Difference(
+        only_in(new, old), only_in(old, new), before.mfa_configuration, after.mfa_configuration
     )
-    gained = [
-        ChangedArrow(each[0], each[1].role, why)
-        for each, why in old.items()
-        if why and not new[each]
-    ]
-    lost = [
-        ChangedArrow(each[0], each[1].role, why)
-        for each, why in new.items()
-        if why and not old[each]
-    ]
-    return Difference(tuple(gained), tuple(lost), before.mfa_configuration, after.mfa_configuration)
+
+
+# ---- the single settings that rule something out ----------------------------------------------------------
+
+
+def _single_settings() -> Iterator[dict[str, Any]]:
+    """Yield settings of which one is known (or two that work together): what is unknown rules nothing out."""
+    yield {"mfa_configuration": "OFF"}
+    yield {"mfa_configuration": "ON"}
+    yield {"sms_mfa": False}
+    yield {"software_token_mfa": False}
+    yield {"email_mfa": False}
+    yield {"mfa_configuration": "ON", "web_authn_factor": "SINGLE_FACTOR"}
+    for name in ALLOWED_FIRST_AUTH_FACTORS:
+        yield {"allowed_first_auth_factors": set(ALLOWED_FIRST_AUTH_FACTORS) - {name}}
+    yield {"device_configuration": False}
+    yield {"user_pool_tier": "LITE"}
+    yield {"email_sending_account": "COGNITO_DEFAULT"}
+    for name in CURRENT_VALUES:
+        yield {"explicit_auth_flows": set(CURRENT_VALUES) - {name}}
+    yield {"enable_token_revocation": False}
+    yield {"refresh_token_rotation": "ENABLED"}
+
+
+def _limits(why: Callable[[Reachability], Reason]) -> tuple[str, ...]:
+    """Return the reasons of all single settings.
+
+    Where a Lambda function chooses the challenges it may name any, so most things are ruled out only without one;
+    what needs a Lambda function is ruled out by that alone.
+    """
+
+    def reason(**settings: Any) -> Reason:
+        return why(reachability(SignInSettings(**settings), include_lambda_named=True))
+
+    without = reason(lambda_config=())
+    each_alone = [reason(**settings) for settings in _single_settings()]
+    each_without = [reason(**settings, lambda_config=()) for settings in _single_settings()]
+    reasons = [without, *each_alone] if without else [*each_alone, *each_without]
+    return tuple(dict.fromkeys(each for each in reasons if each))
+
+
+@cache
+def limits_of_node(node: Node) -> tuple[str, ...]:
+    """Return the settings under which no user reaches a state, except where a Lambda function names it."""
+    return _limits(lambda found: found.nodes.get(node))
+
+
+def limits_of_response(response: type[Response]) -> tuple[str, ...]:
+    """Return the settings under which a response is always refused."""
+    rows: dict[Transition, list[TransitionInRoles]] = {}
+    for each in TRANSITIONS_IN_ROLES:
+        if each[0].response is response and each[0].dest is not State.FAILED:
+            rows.setdefault(each[0], []).append(each)
+
+    def why(found: Reachability) -> Reason:
+        reasons = []
+        for row in rows.values():
+            causes = dict.fromkeys(found.arrows[each] for each in row)
+            if None in causes:
+                return None
+            reasons.append("; ".join(each for each in causes if each))
+        return Counter(reasons).most_common(1)[0][0]
+
+    return _limits(why)

@@ -1,10 +1,9 @@
-"""What a description rules out, and why: rules of responses, and rules of destinations.
+"""What the settings of a pool and its app client rule out, and why: rules for responses and rules for challenges.
 
-Every rule is sound: it removes what *no* user of such a pool could meet. What hangs on the user (a
-phone number, a preference, a remembered device) and what AWS's pages contradict each other about
-stays. So OPTIONAL keeps every MFA challenge, OFF keeps the device's, ON keeps tokens straight after
-the password, AccountRecoverySetting and ChallengeRequiredOnNewDevice remove nothing, and an attempt
-may fail wherever it may stand: a refusal is what comes of a request that the pool does not take.
+A rule removes only what is impossible for every user of such a pool. What depends on the user (a phone number, a
+preference, a remembered device), and what sources contradict each other about, stays. So OPTIONAL keeps every MFA
+challenge, OFF keeps the device's, ON keeps tokens right after the password, and AccountRecoverySetting and
+ChallengeRequiredOnNewDevice remove nothing. Refusals stay too: a request that the pool does not accept is refused.
 """
 
 from __future__ import annotations
@@ -12,37 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from authfsm.protocol import responses as r
 from authfsm.protocol.auth_flows import REQUIRED_VALUE
-from authfsm.protocol.nodes import EdgeRoles, Node
-from authfsm.protocol.responses import (
-    AdminNoSrpAuth,
-    AdminUserPasswordAuth,
-    AssociateSoftwareToken,
-    CompleteMfaSetup,
-    ConfirmDevice,
-    Credential,
-    CustomAuth,
-    CustomSrpAuth,
-    NewPassword,
-    Password,
-    RawAnswer,
-    RefreshToken,
-    RefreshTokenAuth,
-    Response,
-    RevokeToken,
-    SetUpEmail,
-    SignedUp,
-    SrpA,
-    SrpClaim,
-    StepUp,
-    UpdateDeviceStatus,
-    UserAuth,
-    UserAuthWithPassword,
-    UserAuthWithSrp,
-    UserPasswordAuth,
-    UserSrpAuth,
-    VerifySoftwareToken,
-)  # fmt: skip
+from authfsm.protocol.nodes import EdgeRoles, Node, proves_password
+from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import (
     CUSTOM,
@@ -56,6 +28,7 @@ from authfsm.protocol.table import (
 from authfsm.settings.sign_in_settings import SignInSettings
 
 Reason = str | None
+"""Why something is impossible; None if it is possible."""
 Rule = Callable[[SignInSettings], Reason]
 
 MULTI_FACTOR_PASSKEY: Final = "MULTI_FACTOR_WITH_USER_VERIFICATION"
@@ -64,253 +37,258 @@ _ON: Final = "MfaConfiguration is ON"
 _LITE: Final = "UserPoolTier is LITE"
 
 
-# ---- what the app client may do -----------------------------------------------------------------------
+# ---- rules about the app client ---------------------------------------------------------------------------
 
 
-def allowed(auth_flow: str) -> Rule:
-    """Return the rule that ExplicitAuthFlows must allow a flow.
+def flow_allowed(auth_flow: str) -> Rule:
+    """Return the rule that ExplicitAuthFlows must allow a flow."""
 
-    Args:
-        auth_flow: the AuthFlow.
-    """
-
-    def rule(told: SignInSettings) -> Reason:
-        if told.allows(auth_flow):
+    def rule(settings: SignInSettings) -> Reason:
+        if settings.allows(auth_flow):
             return None
         return f"{REQUIRED_VALUE[auth_flow]} is not in ExplicitAuthFlows"
 
     return rule
 
 
-def triggered(told: SignInSettings) -> Reason:
-    """Is there a Lambda function that leads?"""
-    names = told.lambda_config
+_USER_AUTH: Final = flow_allowed("USER_AUTH")
+_ADMIN: Final = flow_allowed("ADMIN_USER_PASSWORD_AUTH")
+_CUSTOM_AUTH: Final = flow_allowed("CUSTOM_AUTH")
+
+
+def define_auth_challenge_set(settings: SignInSettings) -> Reason:
+    """Require a DefineAuthChallenge function, which chooses the challenges of CUSTOM_AUTH."""
+    names = settings.lambda_config
     absent = names is not None and "DefineAuthChallenge" not in names
     return "LambdaConfig has no DefineAuthChallenge" if absent else None
 
 
-def unrotated(told: SignInSettings) -> Reason:
-    """Are refresh tokens left as they are?"""
-    feature = told.refresh_token_rotation
+def rotation_off(settings: SignInSettings) -> Reason:
+    """Require that refresh tokens are not rotated."""
+    feature = settings.refresh_token_rotation
     return "RefreshTokenRotation is ENABLED" if feature == "ENABLED" else None
 
 
-def revocable(told: SignInSettings) -> Reason:
-    """Can tokens be revoked?"""
-    return "EnableTokenRevocation is false" if told.enable_token_revocation is False else None
+def revocation_on(settings: SignInSettings) -> Reason:
+    """Require that tokens can be revoked."""
+    return "EnableTokenRevocation is false" if settings.enable_token_revocation is False else None
 
 
-# ---- first factors --------------------------------------------------------------------------------------
+# ---- rules about first factors ----------------------------------------------------------------------------
 
 
-def factor(name: str) -> Rule:
-    """Is a first factor to be had?"""
+def first_factor_allowed(name: str) -> Rule:
+    """Return the rule that AllowedFirstAuthFactors must have a factor, for example EMAIL_OTP."""
 
-    def rule(told: SignInSettings) -> Reason:
-        names = told.allowed_first_auth_factors
+    def rule(settings: SignInSettings) -> Reason:
+        names = settings.allowed_first_auth_factors
         if names is not None and name not in names:
             return f"AllowedFirstAuthFactors has no {name}"
-        # Whether USER_AUTH as such needs a higher tier, AWS's pages disagree; these do.
-        return _LITE if name != "PASSWORD" and told.user_pool_tier == "LITE" else None
+        # AWS's pages contradict each other about the tier of USER_AUTH itself, but not about these factors.
+        return _LITE if name != "PASSWORD" and settings.user_pool_tier == "LITE" else None
 
     return rule
 
 
-def single(told: SignInSettings) -> Reason:
-    """May the first factor be the only one, and so a one-time password?"""
+def otp_only_allowed(settings: SignInSettings) -> Reason:
+    """Require that a one-time password may be the only factor."""
     # "users who sign in with a one-time password (OTP) first factor can't add an MFA factor to their
     # session" -- AWS developer guide, "Adding MFA"
-    return _ON if told.mfa_configuration == "ON" else None
+    return _ON if settings.mfa_configuration == "ON" else None
 
 
-def passkey_allowed_with_mfa(told: SignInSettings) -> Reason:
-    """May a passkey stand where MFA is required?"""
-    if told.mfa_configuration != "ON" or told.web_authn_factor in {None, MULTI_FACTOR_PASSKEY}:
+def passkey_allowed_with_mfa(settings: SignInSettings) -> Reason:
+    """Require that a passkey satisfies the MFA requirement, if there is one."""
+    if settings.mfa_configuration != "ON" or settings.web_authn_factor in {
+        None,
+        MULTI_FACTOR_PASSKEY,
+    }:
         return None
     return f"{_ON} and FactorConfiguration is not {MULTI_FACTOR_PASSKEY}"
 
 
-# ---- second factors -------------------------------------------------------------------------------------
+def post_signup_tokens_allowed(settings: SignInSettings) -> Reason:
+    """Require one-time passwords, without which a sign-up is not followed by tokens at once."""
+    email_otp = first_factor_allowed("EMAIL_OTP")(settings)
+    return email_otp and first_factor_allowed("SMS_OTP")(settings)
 
 
-def mfa(told: SignInSettings) -> Reason:
-    """May a second factor be asked for?"""
-    return _OFF if told.mfa_configuration == "OFF" else None
+def step_up_available(settings: SignInSettings) -> Reason:
+    """Require a tier that supports step-up authentication."""
+    return _LITE if settings.user_pool_tier == "LITE" else None
 
 
-def sms(told: SignInSettings) -> Reason:
-    """May it be a code by SMS?"""
-    return "SmsMfaConfiguration is not set" if told.sms_mfa is False else None
+# ---- rules about second factors and devices ---------------------------------------------------------------
 
 
-def totp(told: SignInSettings) -> Reason:
-    """May it be an authenticator app's code?"""
-    off = told.software_token_mfa is False
-    return "SoftwareTokenMfaConfiguration is not enabled" if off else None
+def mfa_on(settings: SignInSettings) -> Reason:
+    """Require that the pool may ask for a second factor."""
+    return _OFF if settings.mfa_configuration == "OFF" else None
 
 
-def email(told: SignInSettings) -> Reason:
-    """May it be an e-mailed code?"""
-    if told.email_mfa is False:
+def sms_mfa_on(settings: SignInSettings) -> Reason:
+    """Require that the second factor may be a code by SMS."""
+    return "SmsMfaConfiguration is not set" if settings.sms_mfa is False else None
+
+
+def totp_mfa_on(settings: SignInSettings) -> Reason:
+    """Require that the second factor may be an authenticator app."""
+    is_off = settings.software_token_mfa is False
+    return "SoftwareTokenMfaConfiguration is not enabled" if is_off else None
+
+
+def email_mfa_on(settings: SignInSettings) -> Reason:
+    """Require that the second factor may be a code by e-mail."""
+    if settings.email_mfa is False:
         return "EmailMfaConfiguration is not set"
-    if told.user_pool_tier == "LITE" and told.advanced_security_mode in {None, "OFF"}:
+    if settings.user_pool_tier == "LITE" and settings.advanced_security_mode in {None, "OFF"}:
         return _LITE
     # "the user pool must be configured to use the Amazon SES email-sending configuration instead of
-    # the default" -- AWS developer guide, "Email MFA"; a function may send instead.
-    sends = told.lambda_config is None or "CustomEmailSender" in told.lambda_config
-    if told.email_sending_account == "COGNITO_DEFAULT" and not sends:
+    # the default" -- AWS developer guide, "Email MFA". A CustomEmailSender function may send instead.
+    has_sender = settings.lambda_config is None or "CustomEmailSender" in settings.lambda_config
+    if settings.email_sending_account == "COGNITO_DEFAULT" and not has_sender:
         return "EmailSendingAccount is COGNITO_DEFAULT"
     return None
 
 
-METHODS: Final[Mapping[State, Rule]] = {
-    State.SMS_MFA: sms,
-    State.EMAIL_OTP: email,
-    State.SOFTWARE_TOKEN_MFA: totp,
+_SECOND_FACTOR_RULES: Final[Mapping[State, Rule]] = {
+    State.SMS_MFA: sms_mfa_on,
+    State.EMAIL_OTP: email_mfa_on,
+    State.SOFTWARE_TOKEN_MFA: totp_mfa_on,
 }
-"""The second factors, each with what it needs."""
 
 
-def enabled_second_factors(told: SignInSettings) -> list[State]:
-    """The second factors that the pool may ask for."""
-    return [method for method, rule in METHODS.items() if rule(told) is None]
+def enabled_second_factors(settings: SignInSettings) -> list[State]:
+    """Return the challenges of the second factors that the pool may ask for."""
+    return [state for state, rule in _SECOND_FACTOR_RULES.items() if rule(settings) is None]
 
 
-def some(told: SignInSettings) -> Reason:
-    """Is there a second factor at all?"""
-    return None if enabled_second_factors(told) else "no second factor is enabled"
+def has_second_factor(settings: SignInSettings) -> Reason:
+    """Require at least one second factor."""
+    return None if enabled_second_factors(settings) else "no second factor is enabled"
 
 
-def several(told: SignInSettings) -> Reason:
-    """Is there a second factor to choose?"""
-    methods = enabled_second_factors(told)
-    return f"{methods[0]} is the only second factor enabled" if len(methods) == 1 else some(told)
+def has_multiple_factors(settings: SignInSettings) -> Reason:
+    """Require at least two second factors, so that there is a choice."""
+    states = enabled_second_factors(settings)
+    if len(states) == 1:
+        return f"{states[0]} is the only second factor enabled"
+    return has_second_factor(settings)
 
 
-_PROVES_PASSWORD: Final = frozenset(
-    {(State.PASSWORD_VERIFIER, SrpClaim), (State.NEW_PASSWORD_REQUIRED, NewPassword)}
-)
+def skips_second_factor(transition: Transition) -> bool:
+    """Return whether a transition leads from the proof of a password straight to the tokens."""
+    source, response, dest, _ = transition
+    proved = response is r.NewPassword or proves_password(source, response, dest)
+    return proved and dest is State.AUTHENTICATED
 
 
-def skips_second_factor(arrow: Transition) -> bool:
-    """Return whether an arrow leads from the proof of a password straight to the tokens.
-
-    Args:
-        arrow: an arrow.
-    """
-    source, response, dest = arrow.source, arrow.response, arrow.dest
-    proves = response.proves_password or (source, response) in _PROVES_PASSWORD
-    return proves and dest is State.AUTHENTICATED
+def devices_remembered(settings: SignInSettings) -> Reason:
+    """Require that the pool remembers devices."""
+    return "DeviceConfiguration is not set" if settings.device_configuration is False else None
 
 
-def devices(told: SignInSettings) -> Reason:
-    """Does the pool remember devices?"""
-    return "DeviceConfiguration is not set" if told.device_configuration is False else None
+# ---- the tables of rules ----------------------------------------------------------------------------------
 
-
-# ---- the two tables of rules --------------------------------------------------------------------------
-
-_CHOICE: Final = allowed("USER_AUTH")
-_ADMIN: Final = allowed("ADMIN_USER_PASSWORD_AUTH")
-_LAMBDA: Final = allowed("CUSTOM_AUTH")
-_REFRESH: Final = (allowed("REFRESH_TOKEN_AUTH"), unrotated)
-
-
-def acceptable(told: SignInSettings) -> Reason:
-    """Can an AUTHENTICATED come straight after sign-up? One-time passwords must be allowed."""
-    email_otp, sms_otp = factor("EMAIL_OTP")(told), factor("SMS_OTP")(told)
-    return email_otp and sms_otp
-
+_REFRESH: Final = (flow_allowed("REFRESH_TOKEN_AUTH"), rotation_off)
+_PASSWORD: Final = (first_factor_allowed("PASSWORD"),)
+_PASSKEY: Final = (first_factor_allowed("WEB_AUTHN"), passkey_allowed_with_mfa)
 
 # fmt: off
 RESPONSE_RULES: Final[Mapping[type[Response], tuple[Rule, ...]]] = {
-    UserSrpAuth:            (allowed("USER_SRP_AUTH"),),
-    UserPasswordAuth:       (allowed("USER_PASSWORD_AUTH"),),
-    AdminUserPasswordAuth:  (_ADMIN,),
-    AdminNoSrpAuth:         (_ADMIN,),
-    CustomAuth:             (_LAMBDA, triggered),
-    CustomSrpAuth:          (_LAMBDA, triggered),
-    UserAuth:               (_CHOICE,),
-    UserAuthWithPassword:   (_CHOICE,),
-    UserAuthWithSrp:        (_CHOICE,),
-    StepUp:                 (_CHOICE, lambda told: _LITE if told.user_pool_tier == "LITE" else None),
-    SignedUp:               (_CHOICE,),
-    RefreshTokenAuth:       _REFRESH,
-    RefreshToken:           _REFRESH,
-    RevokeToken:            (revocable,),
-    ConfirmDevice:          (devices,),
-    UpdateDeviceStatus:     (devices,),
-    AssociateSoftwareToken: (totp,),
-    VerifySoftwareToken:    (totp,),
-    CompleteMfaSetup:       (totp,),
-    SetUpEmail:             (email,),
+    r.UserSrpAuth:            (flow_allowed("USER_SRP_AUTH"),),
+    r.UserPasswordAuth:       (flow_allowed("USER_PASSWORD_AUTH"),),
+    r.AdminUserPasswordAuth:  (_ADMIN,),
+    r.AdminNoSrpAuth:         (_ADMIN,),
+    r.CustomAuth:             (_CUSTOM_AUTH, define_auth_challenge_set),
+    r.CustomSrpAuth:          (_CUSTOM_AUTH, define_auth_challenge_set),
+    r.UserAuth:               (_USER_AUTH,),
+    r.UserAuthWithPassword:   (_USER_AUTH,),
+    r.UserAuthWithSrp:        (_USER_AUTH,),
+    r.StepUp:                 (_USER_AUTH, step_up_available),
+    r.SignedUp:               (_USER_AUTH,),
+    r.RefreshTokenAuth:       _REFRESH,
+    r.RefreshToken:           _REFRESH,
+    r.RevokeToken:            (revocation_on,),
+    r.ConfirmDevice:          (devices_remembered,),
+    r.UpdateDeviceStatus:     (devices_remembered,),
+    r.AssociateSoftwareToken: (totp_mfa_on,),
+    r.VerifySoftwareToken:    (totp_mfa_on,),
+    r.CompleteMfaSetup:       (totp_mfa_on,),
+    r.SetUpEmail:             (email_mfa_on,),
 }
-"""What a response needs, wherever it is given."""
+"""The rules of each response, in every state."""
 
 FIRST_FACTOR_RULES: Final[Mapping[type[Response], tuple[Rule, ...]]] = {
-    UserAuthWithPassword: (factor("PASSWORD"),),
-    UserAuthWithSrp:      (factor("PASSWORD"),),
-    Password:             (factor("PASSWORD"),),
-    SrpA:                 (factor("PASSWORD"),),
-    Credential:           (factor("WEB_AUTHN"), passkey_allowed_with_mfa),
+    r.UserAuthWithPassword: _PASSWORD,
+    r.UserAuthWithSrp:      _PASSWORD,
+    r.Password:             _PASSWORD,
+    r.SrpA:                 _PASSWORD,
+    r.Credential:           _PASSKEY,
 }
-"""What a first factor needs that is chosen along with its proof; without it the choice comes back."""
+"""The rules of the responses that choose a first factor and prove it at once; otherwise SELECT_CHALLENGE comes again."""
 
 CHALLENGE_RULES: Final[Mapping[Node, tuple[Rule, ...]]] = {
-    Node(State.PASSWORD):           (factor("PASSWORD"),),
-    Node(State.PASSWORD_SRP):       (factor("PASSWORD"),),
-    Node(State.EMAIL_OTP, Role.FIRST_FACTOR): (factor("EMAIL_OTP"), single),
-    Node(State.SMS_OTP):            (factor("SMS_OTP"), single),
-    Node(State.WEB_AUTHN):          (factor("WEB_AUTHN"), passkey_allowed_with_mfa),
-    Node(State.CUSTOM_CHALLENGE):   (triggered, _LAMBDA),
-    Node(State.MFA_SETUP):          (mfa, some),
-    Node(State.SELECT_MFA_TYPE):    (mfa, several),
-    Node(State.SMS_MFA):            (mfa, sms),
-    Node(State.EMAIL_OTP, Role.SECOND_FACTOR): (mfa, email),
-    Node(State.SOFTWARE_TOKEN_MFA): (mfa, totp),
-    Node(State.DEVICE_SRP_AUTH):    (devices,),
-    Node(State.DEVICE_PASSWORD_VERIFIER): (devices,),
+    Node(State.PASSWORD):           _PASSWORD,
+    Node(State.PASSWORD_SRP):       _PASSWORD,
+    Node(State.EMAIL_OTP, Role.FIRST_FACTOR): (first_factor_allowed("EMAIL_OTP"), otp_only_allowed),
+    Node(State.SMS_OTP):            (first_factor_allowed("SMS_OTP"), otp_only_allowed),
+    Node(State.WEB_AUTHN):          _PASSKEY,
+    Node(State.CUSTOM_CHALLENGE):   (define_auth_challenge_set, _CUSTOM_AUTH),
+    Node(State.MFA_SETUP):          (mfa_on, has_second_factor),
+    Node(State.SELECT_MFA_TYPE):    (mfa_on, has_multiple_factors),
+    Node(State.SMS_MFA):            (mfa_on, sms_mfa_on),
+    Node(State.EMAIL_OTP, Role.SECOND_FACTOR): (mfa_on, email_mfa_on),
+    Node(State.SOFTWARE_TOKEN_MFA): (mfa_on, totp_mfa_on),
+    Node(State.DEVICE_SRP_AUTH):    (devices_remembered,),
+    Node(State.DEVICE_PASSWORD_VERIFIER): (devices_remembered,),
 }
-"""What a challenge needs, whatever led to it."""
+"""The rules of each challenge, whatever led to it."""
 # fmt: on
 
-CHOSEN_FROM: Final = (
+_FIRST_FACTOR_CHOICE_STATES: Final = (
     frozenset({State.START, State.SELECT_CHALLENGE}) | FIRST_FACTOR - UNKNOWN_CHALLENGE
 )
-"""Where a first factor is chosen."""
 
-ANY_CHALLENGE_RESPONSES: Final = frozenset({RefreshTokenAuth, RefreshToken, RawAnswer})
-"""Responses that are said, or feared, to lead to any challenge: to any that this pool asks for otherwise."""
+ANY_CHALLENGE_RESPONSES: Final = frozenset({r.RefreshTokenAuth, r.RefreshToken, r.RawAnswer})
+"""The responses that may lead to any challenge for which the pool asks elsewhere."""
 
 
-def led(told: SignInSettings, arrow: Transition) -> bool:
-    """May a Lambda function decide where this leads? Then it may name any challenge, and Cognito echoes it."""
-    dests = PROTOCOL[arrow.source][arrow.response]
-    if arrow.response in ANY_CHALLENGE_RESPONSES or not dests & CUSTOM or triggered(told):
+def lambda_may_choose(settings: SignInSettings, transition: Transition) -> bool:
+    """Return whether a Lambda function may choose the next challenge: any name, which Cognito repeats."""
+    dests = PROTOCOL[transition.source][transition.response]
+    if transition.response in ANY_CHALLENGE_RESPONSES or not dests & CUSTOM:
         return False
-    # That it runs after an administrator's password flow too is contradicted, and so stays possible.
-    return _LAMBDA(told) is None or _ADMIN(told) is None
+    if define_auth_challenge_set(settings):
+        return False
+    # Sources contradict each other about whether it also runs after an administrator's password flow.
+    return _CUSTOM_AUTH(settings) is None or _ADMIN(settings) is None
 
 
 def why_forbidden(
-    told: SignInSettings, arrow: Transition, ends: EdgeRoles, *, include_lambda_named: bool
+    settings: SignInSettings,
+    transition: Transition,
+    roles: EdgeRoles,
+    *,
+    include_lambda_named: bool,
 ) -> Reason:
-    """Why an arrow cannot be taken, its source being reached; None if it can.
+    """Return why a transition is impossible although its source is reached; None if it is possible.
 
     Args:
-        told: the description.
-        arrow: the arrow.
-        ends: the roles of its ends.
-        include_lambda_named: count what a Lambda function may name as possible.
+        settings: the settings.
+        transition: the transition.
+        roles: the roles of its two states.
+        include_lambda_named: whether a challenge is possible because a Lambda function may name it.
     """
-    source, response, dest, kind = arrow
+    source, response, dest, kind = transition
     if dest is State.FAILED:
         return None
     rules = RESPONSE_RULES.get(response, ())
-    if source in CHOSEN_FROM and dest is not State.SELECT_CHALLENGE and kind is not RESTART:
+    chooses = source in _FIRST_FACTOR_CHOICE_STATES and dest is not State.SELECT_CHALLENGE
+    if chooses and kind is not RESTART:
         rules += FIRST_FACTOR_RULES.get(response, ())
-    if response is SignedUp and dest is State.AUTHENTICATED:
-        rules += (single, acceptable)
-    if not (include_lambda_named and led(told, arrow)):
-        rules += CHALLENGE_RULES.get(Node(dest, ends.dest), ())
-    return next((why for rule in rules if (why := rule(told))), None)
+    if response is r.SignedUp and dest is State.AUTHENTICATED:
+        rules += (otp_only_allowed, post_signup_tokens_allowed)
+    if not (include_lambda_named and lambda_may_choose(settings, transition)):
+        rules += CHALLENGE_RULES.get(Node(dest, roles.dest), ())
+    return next((why for rule in rules if (why := rule(settings))), None)

@@ -1,8 +1,7 @@
-"""What AWS tells of a pool and its app client, under AWS's own names in snake_case.
+"""The settings of a pool and its app client that matter for a sign-in, under AWS's names in snake_case.
 
-Only what takes part in a sign-in is read. A description that was not given leaves its fields None,
-"not known", and what is not known rules nothing out; a field that a description leaves out has the
-value that AWS gives it.
+A setting of a description that was not given is None, "not known", and rules nothing out. A setting that a
+description leaves out has AWS's default.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from authfsm.protocol.auth_flows import DEFAULT_VALUES, is_flow_allowed, mixed_v
 from authfsm.protocol.errors import BadField
 from authfsm.settings.descriptions import Descriptions
 
-Described = TypeVar("Described", bound="SignInSettings")
+Settings = TypeVar("Settings", bound="SignInSettings")
 Names = frozenset[str] | None
 
 
@@ -25,7 +24,7 @@ def _names(names: Iterable[str] | None) -> Names:
 
 
 def _auth_flows(names: Iterable[str] | None) -> Names:
-    """Return ExplicitAuthFlows; an app client with an empty list has the default of one without any."""
+    """Return ExplicitAuthFlows; an empty list means the default."""
     return None if names is None else frozenset(names) or DEFAULT_VALUES
 
 
@@ -33,40 +32,40 @@ def _sorted(names: Names) -> str:
     return "None" if names is None else repr(sorted(names))
 
 
-def _among(*names: str) -> Any:
+def _one_of(*names: str) -> Any:
     def check(owner: Any, attribute: Attribute[Any], value: Any) -> None:
         if value is not None and value not in names:
-            raise BadField(type(owner), attribute.name, f"is one of {', '.join(names)}")
+            raise BadField(type(owner), attribute.name, f"must be one of {', '.join(names)}")
 
     return check
 
 
 @frozen(kw_only=True, cache_hash=True)
 class SignInSettings:
-    """What DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig say.
+    """The settings in the replies of DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig.
 
     Args:
         mfa_configuration: OFF, OPTIONAL or ON.
-        sms_mfa: is SmsMfaConfiguration set?
-        software_token_mfa: is SoftwareTokenMfaConfiguration.Enabled true?
-        email_mfa: is EmailMfaConfiguration set?
+        sms_mfa: whether SmsMfaConfiguration is set.
+        software_token_mfa: whether SoftwareTokenMfaConfiguration.Enabled is true.
+        email_mfa: whether EmailMfaConfiguration is set.
         web_authn_factor: WebAuthnConfiguration.FactorConfiguration.
         allowed_first_auth_factors: Policies.SignInPolicy.AllowedFirstAuthFactors.
-        device_configuration: is DeviceConfiguration set?
-        lambda_config: the triggers that LambdaConfig names.
+        device_configuration: whether DeviceConfiguration is set.
+        lambda_config: the triggers in LambdaConfig.
         user_pool_tier: LITE, ESSENTIALS or PLUS.
         advanced_security_mode: UserPoolAddOns.AdvancedSecurityMode.
         email_sending_account: EmailConfiguration.EmailSendingAccount.
         explicit_auth_flows: the app client's ExplicitAuthFlows.
         enable_token_revocation: the app client's EnableTokenRevocation.
         refresh_token_rotation: the app client's RefreshTokenRotation.Feature.
-        unknown_members: the members of the descriptions that the API is not known to have, and that were not read.
+        unknown_members: the members of the descriptions that this version does not know, and did not read.
 
     Raises:
-        BadField: a field is what AWS never says.
+        BadField: a setting has a value that AWS does not have.
     """
 
-    mfa_configuration: str | None = field(default=None, validator=_among("OFF", "OPTIONAL", "ON"))
+    mfa_configuration: str | None = field(default=None, validator=_one_of("OFF", "OPTIONAL", "ON"))
     sms_mfa: bool | None = None
     software_token_mfa: bool | None = None
     email_mfa: bool | None = None
@@ -84,11 +83,11 @@ class SignInSettings:
 
     @explicit_auth_flows.validator
     def _one_kind_of_values(self, _: Attribute[Names], value: Names) -> None:
-        if value is not None and (wrong := mixed_values_error(value)):
-            raise BadField(type(self), "explicit_auth_flows", wrong)
+        if value is not None and (why := mixed_values_error(value)):
+            raise BadField(type(self), "explicit_auth_flows", why)
 
     def allows(self, auth_flow: str) -> bool:
-        """Return whether the app client allows an AuthFlow; what is not known is allowed.
+        """Return whether the app client allows a flow; True if its flows are not known.
 
         Args:
             auth_flow: the AuthFlow.
@@ -98,74 +97,78 @@ class SignInSettings:
 
     @classmethod
     def from_descriptions(  # noqa: PYI019 -- typing has no Self in Python 3.10
-        cls: type[Described],
+        cls: type[Settings],
         user_pool: Mapping[str, Any],
         user_pool_client: Mapping[str, Any] | None = None,
         mfa_config: Mapping[str, Any] | None = None,
-    ) -> Described:
-        """What descriptions say that were fetched, or saved, before.
+    ) -> Settings:
+        """Return the settings in descriptions that were fetched, or saved, before.
 
         Args:
-            user_pool: the reply of DescribeUserPool, or the UserPool in it; it may hold the other two as well
+            user_pool: the reply of DescribeUserPool, or the UserPool in it; it may have the other two as well
                 (`authfsm.settings.descriptions`).
-            user_pool_client: the reply of DescribeUserPoolClient, or the UserPoolClient in it; None
-                leaves open what the app client may do.
-            mfa_config: the reply of GetUserPoolMfaConfig; None leaves open which second factors are on.
+            user_pool_client: the reply of DescribeUserPoolClient, or the UserPoolClient in it; without it the
+                app client's settings are not known.
+            mfa_config: the reply of GetUserPoolMfaConfig; without it the enabled second factors are not known.
 
         Raises:
-            BadField: a member is of another type than AWS's, or says what AWS never says.
+            BadField: a member has another type, or a value that AWS does not have.
         """
         return cls.from_read(Descriptions.read(user_pool, user_pool_client, mfa_config))
 
     @classmethod
-    def from_read(cls: type[Described], told: Descriptions) -> Described:  # noqa: PYI019 -- the same
-        """What descriptions say that have been read.
+    def from_read(cls: type[Settings], read: Descriptions) -> Settings:  # noqa: PYI019 -- the same
+        """Return the settings in descriptions that `Descriptions.read` returned.
 
         Args:
-            told: the descriptions.
+            read: the descriptions.
 
         Raises:
-            BadField: a field is what AWS never says.
+            BadField: a setting has a value that AWS does not have.
         """
-        pool, client, mfa = told.user_pool, told.user_pool_client, told.mfa_config
-        said: dict[str, Any] = {
-            "mfa_configuration": told.mfa,
-            "allowed_first_auth_factors": told.first_factors,
+        pool, client, mfa = read.user_pool, read.user_pool_client, read.mfa_config
+        settings: dict[str, Any] = {
+            "mfa_configuration": read.mfa,
+            "allowed_first_auth_factors": read.first_factors,
             "device_configuration": "DeviceConfiguration" in pool,
             "lambda_config": [name for name, each in pool.get("LambdaConfig", {}).items() if each],
             "user_pool_tier": pool.get("UserPoolTier"),
             "advanced_security_mode": pool.get("UserPoolAddOns", {}).get("AdvancedSecurityMode"),
             "email_sending_account": pool.get("EmailConfiguration", {}).get("EmailSendingAccount"),
-            "unknown_members": told.unknown,
+            "unknown_members": read.unknown,
         }
         if client is not None:
-            said["explicit_auth_flows"] = client.get("ExplicitAuthFlows", ())
-            said["enable_token_revocation"] = client.get("EnableTokenRevocation")
             rotation = client.get("RefreshTokenRotation", {})
-            said["refresh_token_rotation"] = rotation.get("Feature", "DISABLED")
-        if mfa is not None and told.second_factors is not None:
+            settings |= {
+                "explicit_auth_flows": client.get("ExplicitAuthFlows", ()),
+                "enable_token_revocation": client.get("EnableTokenRevocation"),
+                "refresh_token_rotation": rotation.get("Feature", "DISABLED"),
+            }
+        if mfa is not None and read.second_factors is not None:
             passkeys = mfa.get("WebAuthnConfiguration", {})
-            said["sms_mfa"] = "SMS_MFA" in told.second_factors
-            said["software_token_mfa"] = "SOFTWARE_TOKEN_MFA" in told.second_factors
-            said["email_mfa"] = "EMAIL_OTP" in told.second_factors
-            said["web_authn_factor"] = passkeys.get("FactorConfiguration", "SINGLE_FACTOR")
-        return cls(**said)
+            settings |= {
+                "sms_mfa": "SMS_MFA" in read.second_factors,
+                "software_token_mfa": "SOFTWARE_TOKEN_MFA" in read.second_factors,
+                "email_mfa": "EMAIL_OTP" in read.second_factors,
+                "web_authn_factor": passkeys.get("FactorConfiguration", "SINGLE_FACTOR"),
+            }
+        return cls(**settings)
 
     @classmethod
     def describe(  # noqa: PYI019 -- the same
-        cls: type[Described], client: Any, pool_id: str, client_id: str | None = None
-    ) -> Described:
-        """What AWS says now.
+        cls: type[Settings], client: Any, pool_id: str, client_id: str | None = None
+    ) -> Settings:
+        """Fetch the descriptions from AWS, and return their settings.
 
-        It asks for cognito-idp:DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig.
+        This needs cognito-idp:DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig.
 
         Args:
             client: a boto3 `cognito-idp` client, or anything with its methods.
             pool_id: the user pool's id.
-            client_id: the app client's id; None leaves open what it may do.
+            client_id: the app client's id; without it the app client's settings are not known.
 
         Raises:
-            BadField: a field is what AWS never says.
+            BadField: a setting has a value that AWS does not have.
         """
         return cls.from_descriptions(*fetch_descriptions(client, pool_id, client_id))
 
@@ -173,12 +176,12 @@ class SignInSettings:
 def fetch_descriptions(
     client: Any, pool_id: str, client_id: str | None = None
 ) -> tuple[Mapping[str, Any], Mapping[str, Any] | None, Mapping[str, Any]]:
-    """What DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig return now.
+    """Return the replies of DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig.
 
     Args:
         client: a boto3 `cognito-idp` client, or anything with its methods.
         pool_id: the user pool's id.
-        client_id: the app client's id; nothing is asked of it, if left out.
+        client_id: the app client's id; None to skip DescribeUserPoolClient.
     """
     pool = client.describe_user_pool(UserPoolId=pool_id)
     app = client_id and client.describe_user_pool_client(UserPoolId=pool_id, ClientId=client_id)

@@ -66,11 +66,11 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "address": ("sourceIPAddress",),
     "agent": ("userAgent",),
     "flow": ("requestParameters", "authFlow"),
-    "answered": ("requestParameters", "challengeName"),
+    "challenge": ("requestParameters", "challengeName"),
     "client": ("requestParameters", "clientId"),
     "in_session": ("requestParameters", "session"),
     "with_token": ("requestParameters", "accessToken"),
-    "asked": ("responseElements", "challengeName"),
+    "next_challenge": ("responseElements", "challengeName"),
     "tokens": ("responseElements", "authenticationResult"),
     "status": ("responseElements", "status"),
     "sub": ("additionalEventData", "sub"),
@@ -95,12 +95,9 @@ def _literals(values: Iterable[str]) -> str:
 
 
 def field_values(member: Callable[[tuple[str, ...]], str]) -> Mapping[str, str]:
-    """Return the SQL of each value of an event, by its name in `FIELDS`.
+    """Return the SQL of each value in `FIELDS`; `member` returns the SQL of an event's member by its path.
 
     An empty string always counts as missing: some exports write an empty errorCode if there was no error.
-
-    Args:
-        member: returns the SQL of an event's member as text, from its path.
     """
     values: dict[str, str] = {}
     for name, path in FIELDS.items():
@@ -184,25 +181,24 @@ clients AS (
 
 
 def exchanges(*, stored: bool = False) -> str:
-    """Return the common table expressions that make exchanges of the relation `events_read`.
+    """Return the common table expressions that make exchanges of `events_read`, which may be `stored` as a table.
 
-    Args:
-        stored: whether `events_read` is a table. An engine that reads events from elsewhere must read them only
-            once; reading a table several times takes less time than sorting all of it.
+    Reading a stored table several times takes less time than sorting all of it. Without one, an engine must read
+    the events only once.
     """
     flows = sorted({kind.auth_flow for kind in PROTOCOL[State.START] if kind.auth_flow})
     names = ", ".join(name for name in FIELDS if name != "with_token")
     with_token = f"operation IN ('{_ASSOCIATE}', '{_VERIFY}') AND with_token AND NOT in_session"
     deduplicated = _DEDUPLICATED_STORED if stored else _DEDUPLICATED
     return f"""{deduplicated.format(names=names, with_token=with_token).strip()}, with_symbol AS {"MATERIALIZED " if stored else ""}(
-    SELECT id, moment, message, address, agent, client, in_session, sub, operation, copies, tokens, asked, flow,
+    SELECT id, moment, message, address, agent, client, in_session, sub, operation, copies, tokens, next_challenge, flow,
         CASE WHEN operation = '{_VERIFY}' AND status = 'ERROR' THEN 'EnableSoftwareTokenMFAException' ELSE error END AS error,
         operation IN ({_literals(_BEGIN)}, '{_RENEW}') AS opens,
         operation IN ({_literals(_AFTER_OPERATIONS)}) AS after_sign_in,
         operation IN ('{_ASSOCIATE}', '{_VERIFY}') AND (sub IS NULL OR NOT in_session) AS orphan,
         CASE
             WHEN operation IN ({_literals(_BEGIN)}) THEN CASE WHEN flow IN ({_literals(flows)}) THEN flow ELSE '{NOT_LOGGED}' END
-            WHEN operation IN ({_literals(_ANSWER)}) THEN CASE WHEN answered IS NULL THEN '{NOT_LOGGED}' ELSE {_challenge_state("answered")} END
+            WHEN operation IN ({_literals(_ANSWER)}) THEN CASE WHEN challenge IS NULL THEN '{NOT_LOGGED}' ELSE {_challenge_state("challenge")} END
             ELSE operation END AS symbol
     FROM deduplicated
 ), {(_WITH_APP_STORED if stored else _WITH_APP).strip()}, ranked_events AS (
@@ -237,8 +233,8 @@ def _reply_node() -> str:
     return (
         f"CASE WHEN operation = '{_ASSOCIATE}' THEN '{APP_ASSOCIATED}'"
         f" WHEN operation = '{_VERIFY}' THEN '{APP_VERIFIED}'{''.join(after)}"
-        f" WHEN asked = '{State.EMAIL_OTP}' THEN {_email_node()}"
-        f" WHEN asked IS NOT NULL THEN {_challenge_state('asked')}"
+        f" WHEN next_challenge = '{State.EMAIL_OTP}' THEN {_email_node()}"
+        f" WHEN next_challenge IS NOT NULL THEN {_challenge_state('next_challenge')}"
         f" WHEN tokens THEN '{State.AUTHENTICATED}' ELSE '{NOT_LOGGED}' END"
     )
 
@@ -290,6 +286,6 @@ def _rank() -> str:
     ranks[State.OTHER_CHALLENGE.value] = ranks[State.CUSTOM_CHALLENGE.value]
     cases = " ".join(f"WHEN symbol = '{symbol}' THEN {rank}" for symbol, rank in ranks.items())
     return (
-        f"CASE WHEN opens AND (error IS NOT NULL OR asked IS NULL) THEN 0 WHEN opens THEN 2 {cases}"
+        f"CASE WHEN opens AND (error IS NOT NULL OR next_challenge IS NULL) THEN 0 WHEN opens THEN 2 {cases}"
         f" ELSE {10 * len(State)} END + CASE WHEN error IS NULL THEN 1 ELSE 0 END"
     )

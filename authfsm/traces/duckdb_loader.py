@@ -29,12 +29,7 @@ _ROWS: Final = 1000
 
 
 class Loader:
-    """Loads files into the tables of a database.
-
-    Args:
-        connection: the database.
-        folder: for temporary files.
-    """
+    """Loads files into the tables of a database, with a folder for temporary files."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         self._connection = connection
@@ -102,30 +97,35 @@ class Loader:
 
     def _flush(self, batch: _Batch) -> None:
         if batch.plain:
-            self._insert_or_scan(batch.kind, batch.plain, batch.plain)
+            sources = [(path, str(path)) for path in batch.plain]
+            self._insert_or_scan(batch.kind, batch.plain, sources)
         if batch.copied:
             self._insert_or_scan(batch.kind, [batch.path], batch.copied)
         batch.clear()
 
-    def _insert_or_scan(self, kind: str, files: Sequence[Path], paths: Sequence[Path]) -> None:
-        """Have DuckDB read files; if it fails, read each source of `paths` alone, and scan the one that fails."""
+    def _insert_or_scan(
+        self, kind: str, files: Sequence[Path], sources: Sequence[tuple[Path, str]]
+    ) -> None:
+        """Have DuckDB read files; if that fails, read each of their sources alone, and scan the one that fails."""
         try:
             self._insert(kind, files)
         except (duckdb.InterruptException, duckdb.OutOfMemoryException):
             raise
         except duckdb.Error:
-            retry = _Batch(kind, self._folder / "again")
-            for path in dict.fromkeys(paths):
-                with open_sources(path) as sources:
-                    for source in sources:
-                        if len(paths) == 1:
+            names, retry = set(sources), _Batch(kind, self._folder / "again")
+            for path in dict.fromkeys(path for path, _ in sources):
+                with open_sources(path) as opened:
+                    for source in opened:
+                        if (path, source.name) not in names:
+                            continue
+                        if len(names) == 1:
                             self._scan(path, source)
                         else:
                             retry.add_source(path, source)
-                            self._insert_or_scan(kind, [retry.path], [path])
+                            self._insert_or_scan(kind, [retry.path], [(path, source.name)])
                             retry.clear()
         else:
-            self._scan_remaining_lines(kind, paths[0])
+            self._scan_remaining_lines(kind, sources[0][0])
 
     def _scan_remaining_lines(self, kind: str, path: Path) -> None:
         """Scan the lines in which DuckDB found no event."""
@@ -210,7 +210,7 @@ class _Batch:
         self.kind = kind
         self.path = path
         self.plain: list[Path] = []
-        self.copied: list[Path] = []
+        self.copied: list[tuple[Path, str]] = []  # with the names of the sources
         self.size = 0
         self._file: IO[bytes] | None = None
 
@@ -223,7 +223,7 @@ class _Batch:
 
     def add_source(self, path: Path, source: TraceSource) -> None:
         """Copy the lines of a source; if it is cut short, without the last."""
-        self.copied.append(path)
+        self.copied.append((path, source.name))
         rest = b""
         for piece in source.pieces():
             lines, end, rest = (rest + piece).rpartition(b"\n")

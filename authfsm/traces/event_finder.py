@@ -51,18 +51,11 @@ _MAX_DOTS: Final = 3
 
 @define
 class FoundRecords:
-    """The events and steps that were found in one value.
-
-    Args:
-        events: CloudTrail events as lines of JSON, with the members in `authfsm.traces.cloudtrail.FIELDS`.
-        steps: recorded steps as lines of JSON.
-        broken: strings that begin like an event and are not JSON.
-        too_long: strings and events longer than `MAX_EVENT_LENGTH`.
-    """
+    """The events and steps that were found in one value, as lines of JSON."""
 
     events: list[bytes] = field(factory=list)
     steps: list[bytes] = field(factory=list)
-    broken: int = 0
+    broken: int = 0  # strings that begin like an event and are not JSON
     too_long: int = 0
 
     def __bool__(self) -> bool:
@@ -85,12 +78,7 @@ class FoundRecords:
 
 
 def find_records(value: Any, within: int = 0) -> FoundRecords:
-    """Return the events and steps in a parsed JSON value.
-
-    Args:
-        value: the value.
-        within: the number of rows and carrier records around it that may be events themselves.
-    """
+    """Return the events and steps in a parsed JSON value, which is `within` so many carrier records."""
     found = FoundRecords()
     # Depth first, in the order of the text.
     waiting: list[tuple[Any, int, int]] = [(value, 0, 0)]

@@ -65,13 +65,13 @@ class InputSummary:
         """What could not be read, in sentences; also that there is no event of a sign-in."""
         found = [f"{path} is empty" for path in self.empty]
         found += [
-            f"{path} ends in the middle: only what was before that was read"
+            f"{path} ends in the middle: only the part before that was read"
             for path in self.cut_short
         ]
         if self.broken:
             first = f", the first at {self.broken_example}" if self.broken_example else ""
             pieces = _number(self.broken, "piece is", "pieces are")
-            found.append(f"{pieces} no JSON and could not be read{first}")
+            found.append(f"{pieces} not JSON and could not be read{first}")
         if self.too_long:
             pieces = _number(self.too_long, "piece is", "pieces are")
             found.append(
@@ -90,8 +90,10 @@ class InputSummary:
         """How many JSON values are not events, with an example; empty if there are none."""
         if not self.unrecognised:
             return ""
-        values = _number(self.unrecognised, "JSON value is", "JSON values are")
-        return f"{values} no event, for example {self.unrecognised_example}"
+        values = _number(
+            self.unrecognised, "JSON value is not an event", "JSON values are not events"
+        )
+        return f"{values}, for example {self.unrecognised_example}"
 
     @property
     def complete(self) -> bool:

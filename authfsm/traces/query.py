@@ -238,12 +238,7 @@ def query(*, table: str = "events", validity: int = VALIDITY, funnel: bool = Tru
 
 @cache
 def preparation(kinds: tuple[str, ...], validity: int = VALIDITY) -> tuple[str, ...]:
-    """Return the statements to run once, in order, before `prepared_query`.
-
-    Args:
-        kinds: which of DuckDB's tables have rows: "cloudtrail" for `events_read`, "steps" for `steps`.
-        validity: AuthSessionValidity in minutes.
-    """
+    """Return the statements to run once, in order, before `prepared_query`, for these kinds of input."""
     exchanges = {"cloudtrail": cloudtrail.exchanges(stored=True), "steps": _FROM_STEPS}
     transitions = dict.fromkeys(cloudtrail_transitions())
     all_exchanges = (f"SELECT {_COLUMNS} FROM from_{kind}" for kind in kinds)  # noqa: S608 - our own words

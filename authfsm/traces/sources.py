@@ -99,21 +99,13 @@ def find_files(names: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
 
 @define
 class TraceSource:
-    """A stream of bytes that is being read: a file, or a member of an archive.
-
-    Args:
-        name: what messages call it.
-        stream: the decompressed bytes.
-        head: the first bytes, which have been read from the stream already.
-        compressed: whether it was decompressed.
-        cut_short: whether the compressed data ends early or is damaged.
-    """
+    """A stream of bytes that is being read: a file, or a member of an archive."""
 
     name: str
     stream: IO[bytes] = field(repr=False)
-    head: bytes = field(default=b"", repr=False)
+    head: bytes = field(default=b"", repr=False)  # the first bytes, already read from the stream
     compressed: bool = False
-    cut_short: bool = False
+    cut_short: bool = False  # the compressed data ends early or is damaged
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the bytes, as far as they can be read."""

@@ -53,27 +53,15 @@ _OVERLAP: Final = 240
 
 @define
 class ScanCounts:
-    """What was found in a source, and what could not be read.
-
-    Args:
-        events: CloudTrail events.
-        steps: recorded steps.
-        broken: pieces that are not JSON.
-        too_long: pieces longer than `MAX_EVENT_LENGTH`.
-        unrecognised: JSON values that hold neither events nor steps.
-        empty: JSON values that hold nothing, for example an empty list of events.
-        cut_short: whether the source ends in the middle of a value.
-        broken_example: where the first broken piece begins.
-        unrecognised_example: what kind of value the first unrecognised one is.
-    """
+    """How much was found in a source, and how much could not be read."""
 
     events: int = 0
     steps: int = 0
     broken: int = 0
     too_long: int = 0
-    unrecognised: int = 0
-    empty: int = 0
-    cut_short: bool = False
+    unrecognised: int = 0  # JSON values that hold neither events nor steps
+    empty: int = 0  # values that hold nothing, for example an empty list of events
+    cut_short: bool = False  # the source ends in the middle of a value
     broken_example: str = ""
     unrecognised_example: str = ""
 
@@ -103,12 +91,7 @@ class ScanCounts:
 
 
 def scan(pieces: Iterator[str], counts: ScanCounts) -> Iterator[tuple[str, bytes]]:
-    """Yield the events ("cloudtrail") and steps ("steps") in a text as lines of JSON.
-
-    Args:
-        pieces: the text.
-        counts: receives the counts of what was found and what could not be read.
-    """
+    """Yield the events ("cloudtrail") and steps ("steps") in a text as lines of JSON, and count them."""
     head = ""
     for piece in pieces:
         head += piece

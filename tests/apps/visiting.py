@@ -20,7 +20,7 @@ from browser import ARGUMENTS
 from conftest import lacking
 from joserfc.jwk import RSAKey
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-from serving import PATIENCE, until
+from serving import TIMEOUT, wait_until
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from urllib3 import HTTPResponse
 
@@ -198,14 +198,14 @@ def visit(browser: Browser, key: RSAKey, **settings: Any) -> Iterator[Visit]:
         server = uvicorn.Server(watched)
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()
-        until(lambda: server.started, "the site")
+        wait_until(lambda: server.started, "the site")
         visited = Visit(url, pool, clock, wire, steps, browser, shown=shown)
         try:
             yield visited
             visited.leave()
         finally:
             server.should_exit = True
-            thread.join(PATIENCE)
+            thread.join(TIMEOUT)
 
 
 # ---- what people do ------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from rows import Row, show
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from scenario_user_async import aio_client
-from serving import CLIENT_ID, PASSWORD, POOL_ID, Process, process
+from serving import CLIENT_ID, PASSWORD, POOL_ID, ServerProcess, serve_in_process
 
 from authfsm.drivers.aio import AsyncCognito
 from authfsm.drivers.boto import Cognito
@@ -53,7 +53,7 @@ async def at_once(sign_in: Callable[[], Awaitable[Any]]) -> None:
     await asyncio.gather(*(sign_in() for _ in range(SIGN_INS)))
 
 
-async def round_of(web: Process) -> dict[str, tuple[float, float]]:
+async def round_of(web: ServerProcess) -> dict[str, tuple[float, float]]:
     """One of each, as seconds taken and seconds held up; a round runs all of them, so drift hits all alike."""
     sync = web.boto()
     loop = asyncio.get_running_loop()
@@ -81,7 +81,7 @@ def rows() -> list[Row]:
     """Every measure."""
     with tempfile.TemporaryDirectory() as folder:
         users = [{"username": "ada", "password": PASSWORD}]
-        with process(Path(folder), {"users": users}) as web:
+        with serve_in_process(Path(folder), {"users": users}) as web:
             asyncio.run(round_of(web))  # warm-up
             seen = [asyncio.run(round_of(web)) for _ in range(ROUNDS)]
 

@@ -74,7 +74,7 @@ def measured(name: str, store: Store, flow: Flow, request: float) -> Iterator[Ro
 def rows() -> list[Row]:
     """Every measure."""
     found: list[Row] = []
-    with serving.here(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], users=[USER]) as web:
+    with serving.serve_in_thread(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], users=[USER]) as web:
         cognito = Cognito(web.boto(), client_id=serving.CLIENT_ID, pool_id=serving.POOL_ID)
         flow = cognito.sign_in("ada", serving.PASSWORD)
 

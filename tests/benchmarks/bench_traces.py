@@ -1,6 +1,6 @@
-"""A trail of a million events, made of the embedded pool's traffic: read, replayed and summed up in bounded memory.
+"""A log of a million events from the local pool: read, checked and counted in bounded memory.
 
-It runs in a process of its own, whose peak memory is told. `python tests/benchmarks/bench_traces.py --spark`
+It runs in a process of its own, which prints its peak memory. `python tests/benchmarks/bench_traces.py --spark`
 runs the same query on a local Spark too, and compares the answers.
 """
 
@@ -16,9 +16,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from cloudtrail_logs import COMMON, WrittenLog, conversation, conversations, write
 from joserfc.jwk import RSAKey
 from rows import Row, show
-from trails import USUAL, Trail, conversation, conversations, write
 
 EVENTS = 1_250_000
 PLANTS = 100
@@ -65,36 +65,36 @@ print(json.dumps({"took": time.perf_counter() - begun, "plain": plain}))
 """
 
 
-def made(folder: Path) -> Trail:
-    """The trail."""
+def write_log(folder: Path) -> WrittenLog:
+    """Return the log to read."""
     key = RSAKey.generate_key(2048, private=True)
-    usual = {name: conversation(scenario, key) for name, (_, scenario) in USUAL.items()}
+    usual = {name: conversation(scenario, key) for name, (_, scenario) in COMMON.items()}
     return write(folder / "trail.jsonl", conversations(key), usual, events=EVENTS, plants=PLANTS)
 
 
-def ran(code: str, *args: str) -> dict[str, object]:
-    """What a process of its own says."""
+def run(code: str, *args: str) -> dict[str, object]:
+    """Return what a separate process prints."""
     done = subprocess.run(
         [sys.executable, "-c", code, *args], check=True, stdout=subprocess.PIPE, text=True
     )
-    told: dict[str, object] = json.loads(done.stdout)
-    return told
+    output: dict[str, object] = json.loads(done.stdout)
+    return output
 
 
 def rows(*, spark: bool = False) -> Iterator[Row]:
-    """Every row."""
+    """Yield every row of the results."""
     with tempfile.TemporaryDirectory() as folder:
         begun = time.perf_counter()
-        trail = made(Path(folder))
+        trail = write_log(Path(folder))
         wrote = time.perf_counter() - begun
         size = trail.path.stat().st_size / 2**20
-        told = ran(TRACE, str(trail.path), "550MB")
-        plain = told["plain"]
+        output = run(TRACE, str(trail.path), "550MB")
+        plain = output["plain"]
         assert isinstance(plain, dict)
         found = {each["id"] for each in plain["illegal"]}
         planted = set(trail.planted)
         took, cpu, read, memory = (
-            float(str(told[name])) for name in ("took", "cpu", "read", "memory")
+            float(str(output[name])) for name in ("took", "cpu", "read", "memory")
         )
         figures = (
             f"{trail.events:,} events, {trail.sign_ins:,} sign-ins, {size:,.0f} MiB, written in {wrote:.0f} s;"
@@ -126,7 +126,7 @@ def rows(*, spark: bool = False) -> Iterator[Row]:
             f"{len(found):,} found, {len(planted):,} planted",
         )
         if spark:
-            theirs = ran(SPARK, str(trail.path))
+            theirs = run(SPARK, str(trail.path))
             other = theirs["plain"]
             assert isinstance(other, dict)
             plain.pop("read")

@@ -1,4 +1,4 @@
-"""Crowds at the stores: many threads on one ticket, and two workers over Redis, one of which is killed: `crowd.py SEED [NUMBER]`."""
+"""Many clients at the stores: threads on one ticket, and two workers over Redis, one of which is killed: `crowd.py SEED [NUMBER]`."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ TICKETS, THREADS = 60, 8
 PASSWORD = "Correct-Horse-1"
 
 
-def on_one_ticket(store: Any, tickets: int, rng: random.Random, key: RSAKey) -> Counter[str]:
-    """Eight threads at once on each of so many tickets: what each was told."""
+def share_one_ticket(store: Any, tickets: int, rng: random.Random, key: RSAKey) -> Counter[str]:
+    """Let eight threads at once use each ticket, and return the result of each."""
     pool = LocalPool(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], key=key)
     pending = PendingSignIns(pool.cognito(), store, new_key())
     told: Counter[str] = Counter()
@@ -68,26 +68,26 @@ def on_one_ticket(store: Any, tickets: int, rng: random.Random, key: RSAKey) -> 
     return told
 
 
-class _Shown:
-    """Stands in for pytest's `capfd`."""
+class _CaptureDisabled:
+    """Replaces pytest's `capfd`."""
 
     def disabled(self) -> Any:
-        """Nothing is captured here."""
+        """Do nothing: nothing is captured here."""
         return nullcontext()
 
 
 def main() -> int:
-    """Run, and say what came of it."""
+    """Run the tests, and print the results."""
     seed = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     tickets = int(sys.argv[2]) if len(sys.argv) > 2 else TICKETS
     rng, key = random.Random(seed), RSAKey.generate_key(2048, private=True)  # noqa: S311 - a seed repeats its values
     with tempfile.TemporaryDirectory() as folder:
-        memory = on_one_ticket(MemoryStore(), tickets, rng, key)
+        memory = share_one_ticket(MemoryStore(), tickets, rng, key)
         with redis_server(Path(folder)) as server, redis.Redis(port=server.port) as client:
-            shared = on_one_ticket(RedisStore(client), tickets, rng, key)
+            shared = share_one_ticket(RedisStore(client), tickets, rng, key)
         workers = Path(folder) / "workers"
         workers.mkdir()
-        test_stores_crowd.test_a_thousand_sign_ins_and_a_dead_worker(workers, _Shown())
+        test_stores_crowd.test_a_thousand_sign_ins_and_a_dead_worker(workers, _CaptureDisabled())
     sys.stdout.write(
         f"seed {seed}: {tickets} x {THREADS} threads, memory {dict(memory)}, Redis {dict(shared)};"
         f" {test_stores_crowd.PEOPLE} sign-ins at two workers, one killed: each has its tokens once\n"

@@ -1,7 +1,7 @@
-"""A hundred thousand damaged trails and histories: no untyped exception, none that passes unread: `fuzz_traces.py SEED [NUMBER]`.
+"""Reads 100,000 damaged logs and histories: `fuzz_traces.py SEED [NUMBER]`.
 
-Each input has a seed of its own, counted from SEED. The seed of each that fails goes to standard error, with
-its exception.
+No input may raise an untyped exception or be silently skipped. Each input has a seed of its own, counted from
+SEED. The seed of each that fails is printed to standard error with its exception.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ INPUTS = 100_000
 
 
 def main() -> int:
-    """Run, and say what came of it."""
+    """Run, and print the result."""
     seed = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     inputs = int(sys.argv[2]) if len(sys.argv) > 2 else INPUTS
     begun, failed = time.monotonic(), 0

@@ -1,4 +1,4 @@
-"""The local server's long trials: fuzzed requests, kill -9 under load, slow clients. Too long for the suite.
+"""Long tests of the local server: fuzzing, kill -9 under load, slow clients.
 
     python tests/long/server.py SEED [NUMBER]          all three
     python tests/long/server.py fuzz SEED [NUMBER]     100,000 requests, if no number is given
@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from http_inputs import fuzz
 from joserfc.jwk import RSAKey
-from serving import CLIENT_ID, PASSWORD, POOL_ID, Process, process, until
+from serving import CLIENT_ID, PASSWORD, POOL_ID, ServerProcess, serve_in_process, wait_until
 from slow_clients import many
 from test_server_fuzz import fuzzed
 
@@ -35,7 +35,7 @@ from authfsm.local.server.app import create_app
 
 
 def fuzz_http(seed: int, number: int = 100_000) -> dict[str, Any]:
-    """Requests drawn from a seed: none is answered by a fault of ours."""
+    """Requests drawn from a seed cause no internal error."""
     log = StringIO()
     service = fuzzed(RSAKey.generate_key(2048), log)
     statuses: dict[int, int] = {}
@@ -50,7 +50,7 @@ def fuzz_http(seed: int, number: int = 100_000) -> dict[str, Any]:
 
 
 def killed(seed: int, number: int = 30) -> dict[str, Any]:
-    """Killed under load, again and again, on one state file: all that was acknowledged is there."""
+    """Kill the server under load, repeatedly, on one state file: everything that was replied is there."""
     chance = random.Random(seed)  # noqa: S311 - the same moments for the same seed
     users = [{"username": f"u{n}", "password": PASSWORD} for n in range(8)]
     config = {"users": users}
@@ -60,7 +60,7 @@ def killed(seed: int, number: int = 30) -> dict[str, Any]:
         folder = Path(name)
         state = ("--state", str(folder / "pool.db"))
         for round_ in range(number):
-            with process(folder, config, *state) as web:
+            with serve_in_process(folder, config, *state) as web:
                 _check(web, chance.sample(tokens, min(40, len(tokens))), made)
                 stop = threading.Event()
                 threads = [
@@ -72,20 +72,24 @@ def killed(seed: int, number: int = 30) -> dict[str, Any]:
                 for thread in threads:
                     thread.start()
                 wanted = len(tokens) + 10
-                until(lambda: len(tokens) >= wanted, "sign-ins")  # noqa: B023 - called here only
+                wait_until(lambda: len(tokens) >= wanted, "sign-ins")  # noqa: B023 - called here only
                 time.sleep(chance.random())  # to be killed at any moment
                 assert web.end(signal.SIGKILL) == -signal.SIGKILL
                 stop.set()
                 for thread in threads:
                     thread.join()
-        with process(folder, config, *state) as web:
+        with serve_in_process(folder, config, *state) as web:
             _check(web, tokens, made)
             assert web.end() == 0
     return {"kills": number, "sign-ins": len(tokens), "users made": len(made), "lost": 0}
 
 
 def _load(
-    web: Process, who: tuple[str, int], tokens: list[str], made: list[str], stop: threading.Event
+    web: ServerProcess,
+    who: tuple[str, int],
+    tokens: list[str],
+    made: list[str],
+    stop: threading.Event,
 ) -> None:
     name, number = who
     count = 0
@@ -107,7 +111,7 @@ def _load(
             return  # it was killed
 
 
-def _check(web: Process, tokens: list[str], made: list[str]) -> None:
+def _check(web: ServerProcess, tokens: list[str], made: list[str]) -> None:
     for token in tokens:
         status, _, reply = web.call(
             "InitiateAuth",
@@ -122,10 +126,12 @@ def _check(web: Process, tokens: list[str], made: list[str]) -> None:
 
 
 def slow(_: int, number: int = 600) -> dict[str, Any]:
-    """Clients that send a byte every half second: each is given up, and others are served meanwhile."""
+    """Slow clients' connections are closed, and others are served meanwhile."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        process(Path(folder), {"users": [{"username": "ada", "password": PASSWORD}]}) as web,
+        serve_in_process(
+            Path(folder), {"users": [{"username": "ada", "password": PASSWORD}]}
+        ) as web,
     ):
         host, port = web.address.split(":")
 
@@ -150,7 +156,7 @@ TRIALS: dict[str, Any] = {"fuzz": fuzz_http, "kill": killed, "slow": slow}
 
 
 def main() -> int:
-    """Run one trial or all, and print the figures."""
+    """Run one test or all, and print the figures."""
     arguments = sys.argv[1:]
     names = [arguments.pop(0)] if arguments and arguments[0] in TRIALS else list(TRIALS)
     numbers = [int(each) for each in arguments] or [1]

@@ -5,36 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 from authfsm.conformance.rule import ConformanceRule
-from authfsm.conformance.rules.codes import CODES
-from authfsm.conformance.rules.errors import ERRORS
-from authfsm.conformance.rules.proofs import DEVICES, PROOFS
-from authfsm.conformance.rules.sessions import SESSIONS
-from authfsm.conformance.rules.settings import EXISTENCE, SETTINGS
-from authfsm.conformance.rules.sign_in import SIGN_IN
-from authfsm.conformance.rules.tokens import TOKENS
+from authfsm.conformance.rules import codes, errors, proofs, requests, sign_in, tokens
 
-RULES: Final[tuple[ConformanceRule, ...]] = (
-    *SIGN_IN,
-    *PROOFS,
-    *SESSIONS,
-    *CODES,
-    *TOKENS,
-    *SETTINGS,
-    *DEVICES,
-    *EXISTENCE,
-    *ERRORS,
-)
+_COLLECTORS: Final = (
+    sign_in.rule, proofs.rule, requests.rule, codes.rule, tokens.rule,
+    requests.client_rule, proofs.device_rule, errors.existence_rule, errors.rule,
+)  # fmt: skip
+RULES: Final = tuple(rule for collector in _COLLECTORS for rule in collector.rules)
 
 
 def select_rules(names: tuple[str, ...]) -> tuple[ConformanceRule, ...]:
-    """Return the rules with these names; all rules, if there are no names.
-
-    Args:
-        names: ids of rules; a name with `*` at its end stands for all ids that begin like it.
-
-    Raises:
-        LookupError: a name matches no rule.
-    """
+    """Return the rules with these names; all rules, if there are no names."""
     if not names:
         return RULES
     for name in names:

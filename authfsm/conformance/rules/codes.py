@@ -2,44 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from typing import Final
 
 from authfsm.base.secret import Secret
-from authfsm.conformance.api_client import ApiReply
-from authfsm.conformance.pool_client import NEW_PASSWORD, AuthenticatorApp, PoolClient, PoolUser
-from authfsm.conformance.pools import (
-    SMS_OR_TOTP_POOL,
-    SMS_USER,
-    TEMPORARY_USER,
-    TOTP_REQUIRED_POOL,
-    TOTP_USER,
-)
-from authfsm.conformance.rule import (
-    RESPOND,
-    RuleCollector,
-    RuleGroup,
-    RuleSource,
-    Trial,
-    issue,
-    reference,
-    rfc,
-)
-from authfsm.conformance.verdicts import NotSupported, RuleFailed, RuleSeverity
+from authfsm.conformance import pools
+from authfsm.conformance.api_client import parse_json
+from authfsm.conformance.pool_client import AuthenticatorApp, PoolClient, PoolUser
+from authfsm.conformance.rule import RESPOND, RuleCollector, RuleSource, Trial
+from authfsm.conformance.verdicts import ApiReply, NotSupported, RuleFailed, RuleSeverity
 from authfsm.protocol.evidence import Confidence
 
-rule: Final = RuleCollector(RuleGroup.CODES)
-CODES: Final = rule.rules
+rule: Final = RuleCollector("Codes")
 
 CRITICAL, MINOR = RuleSeverity.CRITICAL, RuleSeverity.MINOR
 _KEY_BITS: Final = 128  # RFC 4226, section 4, R6
 
-# ---- authenticator apps --------------------------------------------------------------------------------
-
 
 def _challenge(trial: Trial) -> tuple[PoolClient, PoolUser, ApiReply]:
     """Sign in a user with an authenticator app, which leads to SOFTWARE_TOKEN_MFA."""
-    client, user = trial.client_and_user(SMS_OR_TOTP_POOL, user=TOTP_USER)
+    client, user = trial.client_and_user(pools.SMS_OR_TOTP_POOL, user=pools.TOTP_USER)
     return client, user, client.sign_in(user).expect_challenge("SOFTWARE_TOKEN_MFA")
 
 
@@ -73,15 +54,15 @@ def _second_use(trial: Trial) -> None:
     reply.expect_error("a code that was used before")
 
 
-@rule("totp.adjacent-step", rfc(6238, "5.2"), MINOR)
+@rule("totp.adjacent-step", RuleSource.rfc(6238, "5.2"), MINOR)
 def _previous_step(trial: Trial) -> None:
     """Cognito accepts the code of the previous time step, because clocks differ."""
-    _, user = trial.client_and_user(SMS_OR_TOTP_POOL, user=TOTP_USER)
+    _, user = trial.client_and_user(pools.SMS_OR_TOTP_POOL, user=pools.TOTP_USER)
     if not user.app.accepts_previous:
         raise RuleFailed("VerifySoftwareToken refused the code of the previous time step")
 
 
-@rule("totp.secret-of-their-own", rfc(4226, "4"), CRITICAL)
+@rule("totp.secret-of-their-own", RuleSource.rfc(4226, "4"), CRITICAL)
 def _own_secret(trial: Trial) -> None:
     """AssociateSoftwareToken returns a different SecretCode for each user."""
     first, second = _secret_codes(trial)
@@ -89,16 +70,16 @@ def _own_secret(trial: Trial) -> None:
         raise RuleFailed("two users received the same SecretCode")
 
 
-@rule("totp.secret-128-bits", rfc(4226, "4"), MINOR)
+@rule("totp.secret-128-bits", RuleSource.rfc(4226, "4"), MINOR)
 def _secret_length(trial: Trial) -> None:
     """SecretCode has at least 128 bits."""
-    bits = min(len(AuthenticatorApp(Secret(code)).key) * 8 for code in _secret_codes(trial))
+    bits = min(len(AuthenticatorApp(Secret(code)).key()) * 8 for code in _secret_codes(trial))
     if bits < _KEY_BITS:
         raise RuleFailed(f"SecretCode has {bits} bits")
 
 
 def _secret_codes(trial: Trial) -> list[str]:
-    client = trial.client(SMS_OR_TOTP_POOL)
+    client = trial.client(pools.SMS_OR_TOTP_POOL)
     return [_associate(client, trial.user(client, label=label))[1] for label in ("ada", "eve")]
 
 
@@ -109,10 +90,10 @@ def _associate(client: PoolClient, user: PoolUser) -> tuple[str, str]:
     return token, str(reply.body.get("SecretCode"))
 
 
-@rule("totp.verified-by-a-right-code", reference("VerifySoftwareToken"), CRITICAL)
+@rule("totp.verified-by-a-right-code", RuleSource.reference("VerifySoftwareToken"), CRITICAL)
 def _wrong_code_of_new_app(trial: Trial) -> None:
     """VerifySoftwareToken refuses a wrong code."""
-    client, user = trial.client_and_user(SMS_OR_TOTP_POOL)
+    client, user = trial.client_and_user(pools.SMS_OR_TOTP_POOL)
     token, secret_code = _associate(client, user)
     code = AuthenticatorApp(Secret(secret_code)).wrong_code()
     reply = client.call("VerifySoftwareToken", AccessToken=token, UserCode=code)
@@ -120,7 +101,7 @@ def _wrong_code_of_new_app(trial: Trial) -> None:
         reply.expect_error("a wrong code")
 
 
-@rule("mfa-setup.needs-a-verified-app", issue("aws-amplify/amplify-js", 6461), CRITICAL)
+@rule("mfa-setup.needs-a-verified-app", RuleSource.issue("aws-amplify/amplify-js", 6461), CRITICAL)
 def _setup_without_app(trial: Trial) -> None:
     """Cognito refuses an answer to MFA_SETUP before VerifySoftwareToken accepted a code."""
     client, user, setup = _mfa_setup(trial)
@@ -133,25 +114,17 @@ def _setup_parameters(trial: Trial) -> None:
     methods = _mfa_setup(trial)[2].parameters.get("MFAS_CAN_SETUP")
     if not isinstance(methods, str):
         raise RuleFailed("MFAS_CAN_SETUP is not a string")
-    try:
-        parsed = json.loads(methods)
-    except (ValueError, RecursionError):
-        raise RuleFailed("MFAS_CAN_SETUP is not JSON") from None
-    if not isinstance(parsed, list):
-        raise RuleFailed("MFAS_CAN_SETUP is not an array")
+    if not isinstance(parse_json(methods), list):
+        raise RuleFailed("MFAS_CAN_SETUP is not a JSON array")
 
 
 def _mfa_setup(trial: Trial) -> tuple[PoolClient, PoolUser, ApiReply]:
     """Sign in a user who must set up a second factor, which leads to MFA_SETUP."""
-    client, user = trial.client_and_user(TOTP_REQUIRED_POOL, user=TEMPORARY_USER)
-    challenge = client.sign_in(user).expect_challenge("NEW_PASSWORD_REQUIRED")
-    reply = client.answer(challenge, user, NEW_PASSWORD=NEW_PASSWORD)
+    client, user, challenge = trial.new_password_challenge(pools.TOTP_REQUIRED_POOL)
+    reply = client.answer(challenge, user, NEW_PASSWORD=pools.NEW_PASSWORD)
     if reply.challenge != "MFA_SETUP":  # a rule of its own reports that
         raise NotSupported(f"MFA_SETUP did not come: {reply.summary}")
     return client, user, reply
-
-
-# ---- codes that are sent -------------------------------------------------------------------------------
 
 
 def _wrong_code(client: PoolClient, user: PoolUser) -> str:
@@ -165,7 +138,7 @@ def _wrong_code(client: PoolClient, user: PoolUser) -> str:
 @rule("sms.wrong", RESPOND, CRITICAL)
 def _wrong_sms_code(trial: Trial) -> None:
     """Cognito refuses a wrong code for SMS_MFA."""
-    client, user = trial.client_and_user(SMS_OR_TOTP_POOL, user=SMS_USER)
+    client, user = trial.client_and_user(pools.SMS_OR_TOTP_POOL, user=pools.SMS_USER)
     challenge = client.sign_in(user).expect_challenge("SMS_MFA")
     reply = client.answer(challenge, user, SMS_MFA_CODE=_wrong_code(client, user))
     reply.expect_error("a wrong code")
@@ -182,7 +155,7 @@ def _wrong_sms_code(trial: Trial) -> None:
 )
 def _delivery(trial: Trial) -> None:
     """SMS_MFA names the delivery medium, and the destination in masked form."""
-    client, user = trial.client_and_user(SMS_OR_TOTP_POOL, user=SMS_USER)
+    client, user = trial.client_and_user(pools.SMS_OR_TOTP_POOL, user=pools.SMS_USER)
     parameters = client.sign_in(user).expect_challenge("SMS_MFA").parameters
     if parameters.get("CODE_DELIVERY_DELIVERY_MEDIUM") != "SMS":
         raise RuleFailed("CODE_DELIVERY_DELIVERY_MEDIUM is not SMS")
@@ -196,7 +169,7 @@ def _confirm_sign_up(client: PoolClient, user: PoolUser, code: str) -> ApiReply:
     return client.call_with_client_id("ConfirmSignUp", **members)
 
 
-@rule("sign-up.wrong-code", reference("ConfirmSignUp"), CRITICAL)
+@rule("sign-up.wrong-code", RuleSource.reference("ConfirmSignUp"), CRITICAL)
 def _wrong_sign_up_code(trial: Trial) -> None:
     """ConfirmSignUp refuses a wrong code."""
     client = trial.client()
@@ -204,7 +177,7 @@ def _wrong_sign_up_code(trial: Trial) -> None:
     _confirm_sign_up(client, user, _wrong_code(client, user)).expect_error("a wrong code")
 
 
-@rule("sign-up.right-code", reference("ConfirmSignUp"))
+@rule("sign-up.right-code", RuleSource.reference("ConfirmSignUp"))
 def _right_sign_up_code(trial: Trial) -> None:
     """ConfirmSignUp with the code that was sent confirms the user, who can sign in then."""
     client = trial.client()
@@ -221,21 +194,21 @@ def _forgot_password(trial: Trial) -> tuple[PoolClient, PoolUser]:
 
 
 def _reset_password(client: PoolClient, user: PoolUser, code: str) -> ApiReply:
-    members = {"Username": user.username, "ConfirmationCode": code, "Password": NEW_PASSWORD}
+    members = {"Username": user.username, "ConfirmationCode": code, "Password": pools.NEW_PASSWORD}
     return client.call_with_client_id("ConfirmForgotPassword", **members)
 
 
-@rule("forgot-password.wrong-code", reference("ConfirmForgotPassword"), CRITICAL)
+@rule("forgot-password.wrong-code", RuleSource.reference("ConfirmForgotPassword"), CRITICAL)
 def _wrong_reset_code(trial: Trial) -> None:
     """ConfirmForgotPassword refuses a wrong code."""
     client, user = _forgot_password(trial)
     _reset_password(client, user, _wrong_code(client, user)).expect_error("a wrong code")
 
 
-@rule("forgot-password.right-code", reference("ConfirmForgotPassword"))
+@rule("forgot-password.right-code", RuleSource.reference("ConfirmForgotPassword"))
 def _right_reset_code(trial: Trial) -> None:
     """ConfirmForgotPassword with the code that was sent sets the new password."""
     client, user = _forgot_password(trial)
     _reset_password(client, user, client.code_for(user).reveal()).expect_success()
     client.sign_in(user).expect_error("the old password")
-    client.sign_in(user, NEW_PASSWORD).expect_tokens()
+    client.sign_in(user, pools.NEW_PASSWORD).expect_tokens()

@@ -1,50 +1,39 @@
-"""Rules about errors and replies: the codes and messages that clients depend on, and the shape of replies."""
+"""Rules about errors and the shape of replies, and about what replies tell of unknown users."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from authfsm.conformance.api_client import ApiReply
-from authfsm.conformance.pool_client import NEW_PASSWORD, WRONG_PASSWORD
-from authfsm.conformance.pools import TEMPORARY_USER
-from authfsm.conformance.rule import (
-    INITIATE,
-    MINISTACK,
-    RESPOND,
-    RuleCollector,
-    RuleGroup,
-    RuleSource,
-    Trial,
-    guide,
-    issue,
-    reference,
-)
+from authfsm.conformance import pools
+from authfsm.conformance.pool_client import PoolClient
+from authfsm.conformance.rule import INITIATE, MINISTACK, RESPOND, RuleCollector, RuleSource, Trial
 from authfsm.conformance.rules.codes import answer_wrong_totp
-from authfsm.conformance.rules.sessions import SESSION_ISSUE
-from authfsm.conformance.rules.settings import client_without
-from authfsm.conformance.verdicts import RuleFailed, RuleSeverity, Skipped
+from authfsm.conformance.rules.requests import SESSION_ISSUE, client_without
+from authfsm.conformance.verdicts import ApiReply, RuleFailed, RuleSeverity, Skipped
 from authfsm.protocol import links
 
-rule: Final = RuleCollector(RuleGroup.ERRORS)
-ERRORS: Final = rule.rules
+rule: Final = RuleCollector("Errors and replies")
+existence_rule: Final = RuleCollector("Unknown users")
 
 CRITICAL, MINOR = RuleSeverity.CRITICAL, RuleSeverity.MINOR
+_EXISTENCE: Final = RuleSource.guide(
+    links.USER_EXISTENCE_ERRORS, "Managing user existence error responses"
+)
+_LEGACY: Final = pools.ClientRequirements(pools.FLOWS_BUT_USER_AUTH, existence="LEGACY")
 _BAD_REQUEST: Final = 400
 _WRONG_PASSWORD_MESSAGE: Final = "Incorrect username or password."  # noqa: S105 - Cognito's message
 
-# ---- errors --------------------------------------------------------------------------------------------
-
 
 def _wrong_password_reply(trial: Trial) -> ApiReply:
-    client, user = trial.client_and_user()
-    client.tokens(user)
-    return client.sign_in(user, WRONG_PASSWORD)
+    client, user = trial.client_and_checked_user()
+    return client.sign_in(user, pools.WRONG_PASSWORD)
 
 
-@rule("error.shape", issue("aws/aws-sdk-cpp", 1789))
+@rule("error.shape", RuleSource.issue("aws/aws-sdk-cpp", 1789))
 def _shape(trial: Trial) -> None:
     """An error has the HTTP status 400, and the members __type and message."""
-    reply = _wrong_password_reply(trial).expect_error("a wrong password")
+    reply = _wrong_password_reply(trial)
+    reply.expect_error("a wrong password")
     if reply.status != _BAD_REQUEST:
         raise RuleFailed(f"the error has the HTTP status {reply.status}")
     if "__type" not in reply.body or not reply.message:
@@ -60,12 +49,12 @@ def _wrong_password(trial: Trial) -> None:
         raise RuleFailed(f'the message is not "{_WRONG_PASSWORD_MESSAGE}"')
 
 
-@rule("error.wrong-password-by-administrator", reference("AdminInitiateAuth"))
+@rule("error.wrong-password-by-administrator", RuleSource.reference("AdminInitiateAuth"))
 def _wrong_password_as_admin(trial: Trial) -> None:
     """Cognito refuses a wrong password in ADMIN_USER_PASSWORD_AUTH with NotAuthorizedException."""
     client, user = trial.client_and_user()
     client.sign_in_as_admin(user).expect_tokens()
-    reply = client.sign_in_as_admin(user, WRONG_PASSWORD)
+    reply = client.sign_in_as_admin(user, pools.WRONG_PASSWORD)
     reply.expect_error("a wrong password", "NotAuthorizedException")
 
 
@@ -78,16 +67,15 @@ def _wrong_code(trial: Trial) -> None:
 @rule("error.used-session", SESSION_ISSUE)
 def _used_session(trial: Trial) -> None:
     """Cognito refuses a used Session with NotAuthorizedException."""
-    client, user = trial.client_and_user(user=TEMPORARY_USER)
-    challenge = client.sign_in(user).expect_challenge("NEW_PASSWORD_REQUIRED")
-    client.answer(challenge, user, NEW_PASSWORD=NEW_PASSWORD).expect_success()
-    reply = client.answer(challenge, user, NEW_PASSWORD=NEW_PASSWORD)
+    client, user, challenge = trial.new_password_challenge()
+    client.answer(challenge, user, NEW_PASSWORD=pools.NEW_PASSWORD).expect_success()
+    reply = client.answer(challenge, user, NEW_PASSWORD=pools.NEW_PASSWORD)
     if reply.code is None:
         raise Skipped("session.once fails, so there is no error to check")
     reply.expect_error("a Session that already led to tokens", "NotAuthorizedException")
 
 
-@rule("error.flow-not-enabled", issue("floci-io/floci", 3974))
+@rule("error.flow-not-enabled", RuleSource.issue("floci-io/floci", 3974))
 def _flow_not_allowed(trial: Trial) -> None:
     """Cognito refuses a flow that the app client does not allow with InvalidParameterException."""
     client = client_without(trial, "USER_PASSWORD_AUTH")
@@ -100,13 +88,12 @@ def _flow_not_allowed(trial: Trial) -> None:
 @rule("error.unknown-client", INITIATE)
 def _unknown_client(trial: Trial) -> None:
     """Cognito refuses an unknown app client with ResourceNotFoundException."""
-    client, user = trial.client_and_user()
-    client.tokens(user)
+    client, user = trial.client_and_checked_user()
     reply = client.call(
         "InitiateAuth",
         ClientId="1234567890abcdefghijklmnop",
         AuthFlow="USER_PASSWORD_AUTH",
-        AuthParameters={"USERNAME": user.username, "PASSWORD": WRONG_PASSWORD},
+        AuthParameters={"USERNAME": user.username, "PASSWORD": pools.WRONG_PASSWORD},
     )
     reply.expect_error("an unknown app client", "ResourceNotFoundException")
 
@@ -121,34 +108,29 @@ def _unconfirmed(trial: Trial) -> None:
 
 def _sign_in_after(trial: Trial, operation: str) -> ApiReply:
     """Sign in a user after an administrator's operation on that user."""
-    client, user = trial.client_and_user()
-    client.tokens(user)
+    client, user = trial.client_and_checked_user()
     client.call_with_pool_id(operation, Username=user.username).expect_success()
     return client.sign_in(user)
 
 
-@rule("error.disabled", reference("AdminDisableUser"), CRITICAL)
+@rule("error.disabled", RuleSource.reference("AdminDisableUser"), CRITICAL)
 def _disabled(trial: Trial) -> None:
     """Cognito refuses a disabled user with NotAuthorizedException."""
     reply = _sign_in_after(trial, "AdminDisableUser")
     reply.expect_error("a disabled user", "NotAuthorizedException")
 
 
-@rule("error.reset-required", reference("AdminResetUserPassword"), CRITICAL)
+@rule("error.reset-required", RuleSource.reference("AdminResetUserPassword"), CRITICAL)
 def _reset_required(trial: Trial) -> None:
     """After AdminResetUserPassword, Cognito refuses the password with PasswordResetRequiredException."""
     reply = _sign_in_after(trial, "AdminResetUserPassword")
     reply.expect_error("the password after its reset", "PasswordResetRequiredException")
 
 
-# ---- the shape of replies ------------------------------------------------------------------------------
-
-
 @rule("reply.unknown-flow", INITIATE, CRITICAL)
 def _unknown_flow(trial: Trial) -> None:
     """Cognito refuses an unknown AuthFlow."""
-    client, user = trial.client_and_user()
-    client.tokens(user)
+    client, user = trial.client_and_checked_user()
     reply = client.initiate("TOMORROWS_AUTH", USERNAME=user.username)
     if reply.code is None:  # any error is right, including that the flow is not supported
         reply.expect_error("an unknown flow")
@@ -162,22 +144,24 @@ def _expect_challenge_tokens_or_error(reply: ApiReply, request: str) -> None:
 @rule("reply.one-of-three", INITIATE)
 def _initiate_reply(trial: Trial) -> None:
     """InitiateAuth replies with a challenge, tokens or an error, even to CUSTOM_AUTH in a pool without triggers."""
-    client, user = trial.client_and_user()
-    client.tokens(user)
+    client, user = trial.client_and_checked_user()
     for flow in ("CUSTOM_AUTH", "USER_AUTH"):
         _expect_challenge_tokens_or_error(client.initiate(flow, USERNAME=user.username), flow)
 
 
-@rule("reply.unknown-challenge", issue("aws-amplify/amplify-js", 9734))
+@rule("reply.unknown-challenge", RuleSource.issue("aws-amplify/amplify-js", 9734))
 def _respond_reply(trial: Trial) -> None:
     """RespondToAuthChallenge replies with a challenge, tokens or an error, even to the name of another challenge."""
-    client, user = trial.client_and_user(user=TEMPORARY_USER)
-    session = client.sign_in(user).expect_challenge("NEW_PASSWORD_REQUIRED").session
-    reply = client.respond("EMAIL_OTP", session, user, EMAIL_OTP_CODE="12345678")
+    client, user, challenge = trial.new_password_challenge()
+    reply = client.respond("EMAIL_OTP", challenge.session, user, EMAIL_OTP_CODE="12345678")
     _expect_challenge_tokens_or_error(reply, "EMAIL_OTP with the Session of another challenge")
 
 
-@rule("reply.tokens-alone", guide(links.AUTHENTICATION_FLOWS, "Authentication flows"), MINOR)
+@rule(
+    "reply.tokens-alone",
+    RuleSource.guide(links.AUTHENTICATION_FLOWS, "Authentication flows"),
+    MINOR,
+)
 def _tokens_without_challenge(trial: Trial) -> None:
     """A reply with tokens has no ChallengeName."""
     client, user = trial.client_and_user()
@@ -193,8 +177,65 @@ def _tokens_without_challenge(trial: Trial) -> None:
 )
 def _new_password_parameters(trial: Trial) -> None:
     """NEW_PASSWORD_REQUIRED has userAttributes and requiredAttributes, both JSON in strings."""
-    client, user = trial.client_and_user(user=TEMPORARY_USER)
-    parameters = client.sign_in(user).expect_challenge("NEW_PASSWORD_REQUIRED").parameters
+    parameters = trial.new_password_challenge()[2].parameters
     for name in ("userAttributes", "requiredAttributes"):
         if not isinstance(parameters.get(name), str):
             raise RuleFailed(f"{name} is missing, or not a string")
+
+
+def _wrong_password_error(client: PoolClient, username: str) -> tuple[str | None, str]:
+    reply = client.initiate("USER_PASSWORD_AUTH", USERNAME=username, PASSWORD=pools.WRONG_PASSWORD)
+    reply.expect_error("a wrong password")
+    return reply.code, reply.message
+
+
+@existence_rule("existence.password", _EXISTENCE)
+def _unknown_in_password_flow(trial: Trial) -> None:
+    """With PreventUserExistenceErrors ENABLED, USER_PASSWORD_AUTH gives the same error for an unknown user as for
+    a wrong password.
+    """
+    client, user = trial.client_and_checked_user()
+    unknown = trial.username("nobody")
+    if _wrong_password_error(client, user.username) != _wrong_password_error(client, unknown):
+        raise RuleFailed("the errors for an unknown user and for a wrong password differ")
+
+
+@existence_rule("existence.srp", _EXISTENCE)
+def _unknown_in_srp(trial: Trial) -> None:
+    """With PreventUserExistenceErrors ENABLED, USER_SRP_AUTH for an unknown user leads to PASSWORD_VERIFIER with the
+    same SALT each time, or to NotAuthorizedException.
+    """
+    client, user = trial.client_and_user()
+    client.begin_srp(user)
+    # The summary of AWS's page says error, its body says challenge: both are accepted.
+    salts: set[str] = set()
+    for _ in range(2):
+        reply = client.initiate("USER_SRP_AUTH", USERNAME=trial.username("nobody"), SRP_A="2")
+        salt = reply.parameters.get("SALT")
+        is_error = reply.code == "NotAuthorizedException" and bool(reply.body)
+        if not is_error and (reply.code is not None or not salt):
+            raise RuleFailed(f"an unknown user was answered with {reply.summary}")
+        salts.add(str(salt))
+    if len(salts) != 1:
+        raise RuleFailed("the second sign-in of an unknown user has another SALT")
+
+
+@existence_rule("existence.forgot-password", _EXISTENCE)
+def _unknown_in_forgot_password(trial: Trial) -> None:
+    """With PreventUserExistenceErrors ENABLED, ForgotPassword for an unknown user replies as if a code was sent."""
+    client, user = trial.client_and_user()
+    reply = client.call_with_client_id("ForgotPassword", Username=user.username).expect_success()
+    if not reply.body.get("CodeDeliveryDetails"):
+        raise RuleFailed(f"ForgotPassword was answered with {reply.summary}")
+    reply = client.call_with_client_id("ForgotPassword", Username=trial.username("nobody"))
+    if not reply.body.get("CodeDeliveryDetails"):
+        raise RuleFailed(f"an unknown user was answered with {reply.summary}")
+
+
+@existence_rule("existence.legacy", _EXISTENCE)
+def _legacy(trial: Trial) -> None:
+    """With PreventUserExistenceErrors LEGACY, Cognito refuses an unknown user with UserNotFoundException."""
+    client, _ = trial.client_and_checked_user(client=_LEGACY)
+    username = trial.username("nobody")
+    reply = client.initiate("USER_PASSWORD_AUTH", USERNAME=username, PASSWORD=pools.WRONG_PASSWORD)
+    reply.expect_error("an unknown user", "UserNotFoundException")

@@ -6,41 +6,14 @@ A combination is a rule if the table has that transition on better evidence than
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from attrs import frozen
-
-from authfsm.base.secret import Secret
+from authfsm.conformance import pools
 from authfsm.conformance.pool_client import PoolClient, PoolUser
-from authfsm.conformance.pools import (
-    ALL_MFA_POOL,
-    CUSTOM_AUTH_POOL,
-    DEFAULT_POOL,
-    DEFAULT_USER,
-    DEVICE_POOL,
-    EMAIL_USER,
-    RELYING_PARTY,
-    SMS_OR_TOTP_POOL,
-    SMS_USER,
-    TEMPORARY_USER,
-    TOTP_REQUIRED_POOL,
-    TOTP_USER,
-    USER_AUTH_POOL,
-    PoolRequirements,
-    UserRequirements,
-)
-from authfsm.conformance.rule import (
-    DEVICES_PAGE,
-    ConformanceRule,
-    RuleCollector,
-    RuleGroup,
-    RuleSource,
-    Trial,
-    guide,
-)
+from authfsm.conformance.pools import PoolRequirements, UserRequirements
+from authfsm.conformance.rule import DEVICES_PAGE, RuleCollector, RuleSource, RunRule, Trial
 from authfsm.conformance.sign_in_runner import Begin, SignInRunner
-from authfsm.conformance.verdicts import NotSupported, RuleSeverity, Skipped
+from authfsm.conformance.verdicts import NotSupported, Skipped
 from authfsm.drivers.boto import Flow
 from authfsm.protocol import links
 from authfsm.protocol import responses as r
@@ -55,13 +28,49 @@ if TYPE_CHECKING:
 
 S = State
 
-rule: Final = RuleCollector(RuleGroup.SIGN_IN)
-SIGN_IN: Final = rule.rules
+rule: Final = RuleCollector("Sign-in")
 
-_FLOWS_PAGE: Final = guide(links.AUTHENTICATION_FLOWS, "Authentication flows")
-_CUSTOM_PAGE: Final = guide(
+_FLOWS_PAGE: Final = RuleSource.guide(links.AUTHENTICATION_FLOWS, "Authentication flows")
+_CUSTOM_PAGE: Final = RuleSource.guide(
     links.CUSTOM_CHALLENGES, "Custom authentication challenge Lambda triggers"
 )
+
+SIGN_IN_METHODS: Final[dict[str, tuple[State, type[Response]]]] = {
+    "USER_SRP_AUTH": (S.PASSWORD_VERIFIER, r.SrpClaim),
+    "USER_PASSWORD_AUTH": (S.START, r.UserPasswordAuth),
+    "ADMIN_USER_PASSWORD_AUTH": (S.START, r.AdminUserPasswordAuth),
+    "ADMIN_NO_SRP_AUTH": (S.START, r.AdminNoSrpAuth),
+    "USER_AUTH.PASSWORD": (S.START, r.UserAuthWithPassword),
+    "USER_AUTH.PASSWORD_SRP": (S.PASSWORD_VERIFIER, r.SrpClaim),
+}
+"""The ways to prove the password: an AuthFlow, with its PREFERRED_CHALLENGE if there is one, and the state and the
+response in which the proof is given.
+"""
+
+USER_SITUATIONS: Final[dict[State, tuple[PoolRequirements, UserRequirements, str]]] = {
+    S.AUTHENTICATED: (pools.DEFAULT_POOL, pools.DEFAULT_USER, "a user without MFA"),
+    S.NEW_PASSWORD_REQUIRED: (
+        pools.DEFAULT_POOL,
+        pools.TEMPORARY_USER,
+        "a user with a temporary password",
+    ),
+    S.SMS_MFA: (pools.ALL_MFA_POOL, pools.SMS_USER, "a user with SMS MFA"),
+    S.EMAIL_OTP: (pools.ALL_MFA_POOL, pools.EMAIL_USER, "a user with e-mail MFA"),
+    S.SOFTWARE_TOKEN_MFA: (pools.SMS_OR_TOTP_POOL, pools.TOTP_USER, "a user with TOTP MFA"),
+    S.SELECT_MFA_TYPE: (
+        pools.SMS_OR_TOTP_POOL,
+        pools.SMS_AND_TOTP_USER,
+        "a user with two MFA methods, neither of them preferred,",
+    ),
+    S.MFA_SETUP: (
+        pools.TOTP_REQUIRED_POOL,
+        pools.DEFAULT_USER,
+        "a user without MFA, in a pool that requires it,",
+    ),
+}
+"""The challenge that follows the proof of the password, and the pool and the user who receives it. AUTHENTICATED
+stands for tokens.
+"""
 
 UNTESTED_CHALLENGES: Final = {
     S.ADMIN_NO_SRP_AUTH: "AWS's own pages contradict each other about this challenge, and no trace is known",
@@ -75,172 +84,41 @@ def _source(transition: Transition, operation: str) -> RuleSource:
     return RuleSource(best.source, links.reference(operation), best.confidence)
 
 
-def _begin(flow: str, preferred: str | None = None) -> Begin:
+def _begin(flow: str, preferred: str = "", *, password: bool = True) -> Begin:
+    """Return a function that begins a sign-in, with or without the password."""
     return lambda client, user: client.cognito(admin=flow.startswith("ADMIN_")).sign_in(
-        user.username, user.password, flow=flow, preferred_challenge=preferred
+        user.username,
+        user.password if password else None,
+        flow=flow,
+        preferred_challenge=preferred or None,
     )
 
 
-# ---- after the password --------------------------------------------------------------------------------
+def _expect(
+    challenge: State,
+    begin: Begin,
+    pool: PoolRequirements,
+    user: UserRequirements = pools.DEFAULT_USER,
+    *,
+    flow: str | None = None,
+    choice: str = "SOFTWARE_TOKEN_MFA",
+) -> RunRule:
+    """Return a function that signs a user in and expects a challenge.
 
-
-@frozen
-class SignInMethod:
-    """A way to prove the password.
-
-    Args:
-        flow: the AuthFlow.
-        source: the state in which the proof is given.
-        response: the response that gives it.
-        preferred: PREFERRED_CHALLENGE.
+    Before a pool is created for it, a flow that few endpoints support is tried in the default pool.
     """
 
-    flow: str
-    source: State
-    response: type[Response]
-    preferred: str | None = None
-
-    @property
-    def name(self) -> str:
-        """The flow, with the preferred challenge if there is one."""
-        return f"{self.flow}.{self.preferred}" if self.preferred else self.flow
-
-
-@frozen
-class UserSituation:
-    """A user, and the challenge that follows the proof of the password.
-
-    Args:
-        challenge: the challenge; AUTHENTICATED if tokens come.
-        pool: the pool.
-        user: the user.
-        description: the user in words.
-    """
-
-    challenge: State
-    pool: PoolRequirements
-    user: UserRequirements
-    description: str
-
-
-SIGN_IN_METHODS: Final = (
-    SignInMethod("USER_SRP_AUTH", S.PASSWORD_VERIFIER, r.SrpClaim),
-    SignInMethod("USER_PASSWORD_AUTH", S.START, r.UserPasswordAuth),
-    SignInMethod("ADMIN_USER_PASSWORD_AUTH", S.START, r.AdminUserPasswordAuth),
-    SignInMethod("ADMIN_NO_SRP_AUTH", S.START, r.AdminNoSrpAuth),
-    SignInMethod("USER_AUTH", S.START, r.UserAuthWithPassword, "PASSWORD"),
-    SignInMethod("USER_AUTH", S.PASSWORD_VERIFIER, r.SrpClaim, "PASSWORD_SRP"),
-)
-_TWO_METHODS: Final = UserRequirements(factors=("SMS_MFA", "SOFTWARE_TOKEN_MFA"))
-USER_SITUATIONS: Final = tuple(
-    UserSituation(*fields)
-    for fields in (
-        (S.AUTHENTICATED, DEFAULT_POOL, DEFAULT_USER, "without a second factor"),
-        (S.NEW_PASSWORD_REQUIRED, DEFAULT_POOL, TEMPORARY_USER, "with a temporary password"),
-        (S.SMS_MFA, ALL_MFA_POOL, SMS_USER, "whose second factor is SMS"),
-        (S.EMAIL_OTP, ALL_MFA_POOL, EMAIL_USER, "whose second factor is e-mail"),
-        (
-            S.SOFTWARE_TOKEN_MFA,
-            SMS_OR_TOTP_POOL,
-            TOTP_USER,
-            "whose second factor is an authenticator app",
-        ),
-        (
-            S.SELECT_MFA_TYPE,
-            SMS_OR_TOTP_POOL,
-            _TWO_METHODS,
-            "with two second factors, neither of them preferred,",
-        ),
-        (
-            S.MFA_SETUP,
-            TOTP_REQUIRED_POOL,
-            DEFAULT_USER,
-            "without a second factor, in a pool that requires one,",
-        ),
-    )
-)
-
-
-def _password_rules() -> Iterator[ConformanceRule]:
-    for method in SIGN_IN_METHODS:
-        for situation in USER_SITUATIONS:
-            challenge = situation.challenge
-            transition = Transition(method.source, method.response, challenge)
-            if transition not in TRANSITION_SET or confidence(transition).is_uncertain:
-                continue
-            admin = method.flow.startswith("ADMIN_")
-            operation = "AdminInitiateAuth" if admin else "InitiateAuth"
-            yield ConformanceRule(
-                f"sign-in.{method.name}.{challenge.value}",
-                f"In {method.flow}, {_preferring(method.preferred)}a user {situation.description} "
-                + _receives(challenge),
-                RuleGroup.SIGN_IN,
-                _source(transition, operation),
-                RuleSeverity.MAJOR,
-                _run_with_password(method, situation),
-            )
-
-
-def _receives(challenge: State) -> str:
-    if challenge is S.AUTHENTICATED:
-        return "receives tokens."
-    return f"receives {challenge.value}, and tokens for the right answer."
-
-
-def _preferring(challenge: str | None) -> str:
-    return f"with {challenge} as PREFERRED_CHALLENGE, " if challenge else ""
-
-
-def _run_with_password(method: SignInMethod, situation: UserSituation) -> Callable[[Trial], None]:
     def run(trial: Trial) -> None:
-        client, user = trial.client_and_user(situation.pool, user=situation.user)
-        begin = _begin(method.flow, method.preferred)
-        SignInRunner(client, user).run(begin, situation.challenge)
+        if flow is not None:
+            _ensure_supported(trial, flow)
+        client, pool_user = trial.client_and_user(pool, user=user)
+        passkey = _registered_passkey(client, pool_user) if challenge is S.WEB_AUTHN else None
+        SignInRunner(client, pool_user, passkey, choice).run(begin, challenge)
 
     return run
 
 
-SIGN_IN.extend(_password_rules())
-
-
-# ---- USER_AUTH without a password ----------------------------------------------------------------------
-
-
-def _user_auth_rules() -> Iterator[ConformanceRule]:
-    for challenge, choice in (
-        (S.SELECT_CHALLENGE, "EMAIL_OTP"),
-        (S.EMAIL_OTP, "EMAIL_OTP"),
-        (S.SMS_OTP, "SMS_OTP"),
-        (S.WEB_AUTHN, "WEB_AUTHN"),
-    ):
-        preferred = None if challenge is S.SELECT_CHALLENGE else choice
-        yield ConformanceRule(
-            f"sign-in.USER_AUTH.{challenge.value}",
-            f"In USER_AUTH, {_preferring(preferred)}a user {_receives(challenge)}",
-            RuleGroup.SIGN_IN,
-            _source(Transition(S.START, r.UserAuth, challenge), "InitiateAuth"),
-            RuleSeverity.MAJOR,
-            _run_user_auth(challenge, choice, preferred),
-        )
-
-
-def _run_user_auth(challenge: State, choice: str, preferred: str | None) -> Callable[[Trial], None]:
-    def begin(client: PoolClient, user: PoolUser) -> Flow:
-        return client.cognito().sign_in(
-            user.username, flow="USER_AUTH", preferred_challenge=preferred
-        )
-
-    def run(trial: Trial) -> None:
-        _ensure_flow_supported(trial, "USER_AUTH")
-        client, user = trial.client_and_user(USER_AUTH_POOL)
-        passkey = _registered_passkey(client, user) if challenge is S.WEB_AUTHN else None
-        SignInRunner(client, user, passkey, choice).run(begin, challenge)
-
-    return run
-
-
-def _ensure_flow_supported(trial: Trial, flow: str) -> None:
-    """Try a flow in the default pool, before a pool of its own is created."""
+def _ensure_supported(trial: Trial, flow: str) -> None:
     client = trial.client()
     user = trial.user(client, label="nobody-asked")
     reply = client.initiate(flow, USERNAME=user.username).ensure_supported()
@@ -255,98 +133,126 @@ def _registered_passkey(client: PoolClient, user: PoolUser) -> VirtualPasskey:
         raise Skipped("passkeys need fido2: pip install 'authfsm[passkeys]'") from None
     token = {"AccessToken": client.access_token(user)}
     start = client.call("StartWebAuthnRegistration", **token).ensure_supported()
-    passkey = VirtualPasskey(RELYING_PARTY)
+    passkey = VirtualPasskey(pools.RELYING_PARTY)
     with client.api.setup():
         credential = passkey.create(start.setup_value("CredentialCreationOptions"))
         client.call("CompleteWebAuthnRegistration", **token, Credential=credential).setup_value()
     return passkey
 
 
-SIGN_IN.extend(_user_auth_rules())
+def _claim(flow: str, preferred: str, user: str, challenge: State) -> str:
+    preference = f"with {preferred} as PREFERRED_CHALLENGE, " if preferred else ""
+    if challenge is S.AUTHENTICATED:
+        return f"In {flow}, {preference}{user} receives tokens."
+    return f"In {flow}, {preference}{user} receives {challenge.value}, and tokens for the right answer."
 
 
-# ---- other sequences of challenges ---------------------------------------------------------------------
+def _add_rules_after_password() -> None:
+    for method, (source, response) in SIGN_IN_METHODS.items():
+        flow, _, preferred = method.partition(".")
+        operation = "AdminInitiateAuth" if flow.startswith("ADMIN_") else "InitiateAuth"
+        for challenge, (pool, user, description) in USER_SITUATIONS.items():
+            transition = Transition(source, response, challenge)
+            if transition in TRANSITION_SET and not confidence(transition).is_uncertain:
+                rule.add(
+                    f"sign-in.{method}.{challenge.value}",
+                    _claim(flow, preferred, description, challenge),
+                    _source(transition, operation),
+                    _expect(challenge, _begin(flow, preferred), pool, user),
+                )
 
 
-@rule(
+_add_rules_after_password()
+
+
+def _add_user_auth_rule(challenge: State, preferred: str = "", choice: str = "EMAIL_OTP") -> None:
+    begin = _begin("USER_AUTH", preferred, password=False)
+    rule.add(
+        f"sign-in.USER_AUTH.{challenge.value}",
+        _claim("USER_AUTH", preferred, "a user", challenge),
+        _source(Transition(S.START, r.UserAuth, challenge), "InitiateAuth"),
+        _expect(challenge, begin, pools.USER_AUTH_POOL, flow="USER_AUTH", choice=choice),
+    )
+
+
+_add_user_auth_rule(S.SELECT_CHALLENGE)
+for _factor in (S.EMAIL_OTP, S.SMS_OTP, S.WEB_AUTHN):
+    _add_user_auth_rule(_factor, _factor.value, _factor.value)
+
+rule.add(
     "sign-in.NEW_PASSWORD_REQUIRED.MFA_SETUP",
+    "In a pool that requires MFA, a user without it receives MFA_SETUP after NEW_PASSWORD_REQUIRED.",
     _source(
         Transition(S.NEW_PASSWORD_REQUIRED, r.NewPassword, S.MFA_SETUP), "RespondToAuthChallenge"
     ),
+    _expect(
+        S.MFA_SETUP,
+        _begin("USER_PASSWORD_AUTH"),
+        pools.TOTP_REQUIRED_POOL,
+        pools.TEMPORARY_USER,
+    ),
 )
-def _mfa_setup_after_new_password(trial: Trial) -> None:
-    """In a pool that requires a second factor, a user without one receives MFA_SETUP after
-    NEW_PASSWORD_REQUIRED.
-    """
-    client, user = trial.client_and_user(TOTP_REQUIRED_POOL, user=TEMPORARY_USER)
-    SignInRunner(client, user).run(_begin("USER_PASSWORD_AUTH"), S.MFA_SETUP)
 
 
-@rule("sign-in.SELECT_CHALLENGE.PASSWORD", _FLOWS_PAGE)
-def _password_in_place_of_choice(trial: Trial) -> None:
-    """SELECT_CHALLENGE can be answered with the ChallengeName PASSWORD and the same Session."""
-    _run_select_challenge(
-        trial, lambda flow, user: flow.answer(r.Password(user.password, direct=True))
-    )
-
-
-@rule("sign-in.SELECT_CHALLENGE.PASSWORD_SRP", _FLOWS_PAGE)
-def _srp_in_place_of_choice(trial: Trial) -> None:
-    """SELECT_CHALLENGE can be answered with the ChallengeName PASSWORD_SRP and the same Session."""
-    _run_select_challenge(
-        trial, lambda flow, _: flow.answer(flow.make_response(r.SrpA, direct=True))
-    )
-
-
-def _run_select_challenge(trial: Trial, answer: Callable[[Flow, PoolUser], object]) -> None:
+def _add_select_challenge_rule(name: str) -> None:
     def begin(client: PoolClient, user: PoolUser) -> Flow:
         flow = client.cognito().start(user.password)
         flow.answer(r.UserAuth(user.username))
         if flow.state is not S.SELECT_CHALLENGE:
             raise NotSupported(f"{flow.state} came instead of SELECT_CHALLENGE")
-        answer(flow, user)
+        if name == "PASSWORD":
+            flow.answer(r.Password(user.password, direct=True))
+        else:
+            flow.answer(flow.make_response(r.SrpA, direct=True))
         return flow
 
-    _ensure_flow_supported(trial, "USER_AUTH")
-    client, user = trial.client_and_user(USER_AUTH_POOL)
-    SignInRunner(client, user).run(begin, S.SELECT_CHALLENGE)
+    rule.add(
+        f"sign-in.SELECT_CHALLENGE.{name}",
+        f"SELECT_CHALLENGE can be answered with the ChallengeName {name} and the same Session.",
+        _FLOWS_PAGE,
+        _expect(S.SELECT_CHALLENGE, begin, pools.USER_AUTH_POOL, flow="USER_AUTH"),
+    )
 
 
-@rule("sign-in.CUSTOM_AUTH.CUSTOM_CHALLENGE", _CUSTOM_PAGE)
-def _custom_challenge(trial: Trial) -> None:
-    """In CUSTOM_AUTH, the pool's Lambda functions issue CUSTOM_CHALLENGE, and the right answer leads to tokens."""
-    _run_custom_auth(trial, lambda _: None)
+_add_select_challenge_rule("PASSWORD")
+_add_select_challenge_rule("PASSWORD_SRP")
 
 
-@rule("sign-in.CUSTOM_AUTH.PASSWORD_VERIFIER", _CUSTOM_PAGE)
-def _custom_challenge_after_srp(trial: Trial) -> None:
-    """In CUSTOM_AUTH with SRP_A, PASSWORD_VERIFIER comes first and CUSTOM_CHALLENGE after it."""
-    _run_custom_auth(trial, lambda user: user.password)
+def _custom_auth(*, password: bool) -> RunRule:
+    begin = _begin("CUSTOM_AUTH", password=password)
+    return _expect(S.CUSTOM_CHALLENGE, begin, pools.CUSTOM_AUTH_POOL, flow="CUSTOM_AUTH")
 
 
-def _run_custom_auth(trial: Trial, password: Callable[[PoolUser], Secret[str] | None]) -> None:
-    def begin(client: PoolClient, user: PoolUser) -> Flow:
-        return client.cognito().sign_in(user.username, password(user), flow="CUSTOM_AUTH")
+rule.add(
+    "sign-in.CUSTOM_AUTH.CUSTOM_CHALLENGE",
+    "In CUSTOM_AUTH, the pool's Lambda functions issue CUSTOM_CHALLENGE, and the right answer leads to tokens.",
+    _CUSTOM_PAGE,
+    _custom_auth(password=False),
+)
+rule.add(
+    "sign-in.CUSTOM_AUTH.PASSWORD_VERIFIER",
+    "In CUSTOM_AUTH with SRP_A, PASSWORD_VERIFIER comes first and CUSTOM_CHALLENGE after it.",
+    _CUSTOM_PAGE,
+    _custom_auth(password=True),
+)
 
-    _ensure_flow_supported(trial, "CUSTOM_AUTH")
-    client, user = trial.client_and_user(CUSTOM_AUTH_POOL)
-    SignInRunner(client, user).run(begin, S.CUSTOM_CHALLENGE)
+
+def _begin_on_device(client: PoolClient, user: PoolUser) -> Flow:
+    """Sign in, confirm the new device, and sign in again on it."""
+    flow = client.cognito().sign_in(user.username, user.password)
+    try:
+        device = flow.confirm_device("test")
+    except InvalidOperation:
+        raise NotSupported("tokens came without NewDeviceMetadata") from None
+    except AuthfsmError as error:
+        reply = client.api.last_reply
+        raise NotSupported(reply.summary if reply else str(error)) from None
+    return client.cognito(device=device).sign_in(user.username, user.password)
 
 
-@rule("sign-in.USER_SRP_AUTH.DEVICE_SRP_AUTH", DEVICES_PAGE)
-def _remembered_device(trial: Trial) -> None:
-    """A remembered device receives DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER, and tokens for the right proof."""
-
-    def begin(client: PoolClient, user: PoolUser) -> Flow:
-        flow = client.cognito().sign_in(user.username, user.password)
-        try:
-            device = flow.confirm_device("test")
-        except InvalidOperation:
-            raise NotSupported("tokens came without NewDeviceMetadata") from None
-        except AuthfsmError as error:
-            reply = client.api.last_reply
-            raise NotSupported(reply.summary if reply else str(error)) from None
-        return client.cognito(device=device).sign_in(user.username, user.password)
-
-    client, user = trial.client_and_user(DEVICE_POOL)
-    SignInRunner(client, user).run(begin, S.DEVICE_PASSWORD_VERIFIER)
+rule.add(
+    "sign-in.USER_SRP_AUTH.DEVICE_SRP_AUTH",
+    "A remembered device receives DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER, and tokens for the right proof.",
+    DEVICES_PAGE,
+    _expect(S.DEVICE_PASSWORD_VERIFIER, _begin_on_device, pools.DEVICE_POOL),
+)

@@ -10,62 +10,40 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
 
-from authfsm.conformance.api_client import ApiReply
-from authfsm.conformance.pool_client import NEW_PASSWORD, PoolClient
-from authfsm.conformance.pools import (
-    ALL_MFA_POOL,
-    DEFAULT_POOL,
-    OTHER_CLIENT,
-    TEMPORARY_USER,
-    ClientRequirements,
-)
-from authfsm.conformance.rule import (
-    INITIATE,
-    RuleCollector,
-    RuleGroup,
-    Trial,
-    guide,
-    reference,
-    rfc,
-)
-from authfsm.conformance.verdicts import NotSupported, RuleFailed, RuleSeverity, Skipped
+from authfsm.conformance import pools
+from authfsm.conformance.pool_client import PoolClient
+from authfsm.conformance.rule import INITIATE, RuleCollector, RuleSource, Trial
+from authfsm.conformance.verdicts import ApiReply, NotSupported, RuleFailed, RuleSeverity, Skipped
 from authfsm.protocol import links
 
-rule: Final = RuleCollector(RuleGroup.TOKENS)
-TOKENS: Final = rule.rules
+rule: Final = RuleCollector("Tokens")
 
 CRITICAL, MINOR = RuleSeverity.CRITICAL, RuleSeverity.MINOR
-_JWT_PAGE: Final = guide(
-    links.guide("amazon-cognito-user-pools-using-tokens-verifying-a-jwt"),
-    "Verifying JSON web tokens",
+_JWT_PAGE: Final = RuleSource.guide(
+    "amazon-cognito-user-pools-using-tokens-verifying-a-jwt", "Verifying JSON web tokens"
 )
-_ACCESS_PAGE: Final = guide(
-    links.guide("amazon-cognito-user-pools-using-the-access-token"),
-    "Understanding the access token",
+_ACCESS_PAGE: Final = RuleSource.guide(
+    "amazon-cognito-user-pools-using-the-access-token", "Understanding the access token"
 )
-_ID_PAGE: Final = guide(
-    links.guide("amazon-cognito-user-pools-using-the-id-token"),
-    "Understanding the identity (ID) token",
+_ID_PAGE: Final = RuleSource.guide(
+    "amazon-cognito-user-pools-using-the-id-token", "Understanding the identity (ID) token"
 )
-_REFRESH_PAGE: Final = guide(links.REFRESH_TOKENS, "Refresh tokens")
-_REVOCATION_PAGE: Final = guide(
+_REFRESH_PAGE: Final = RuleSource.guide(links.REFRESH_TOKENS, "Refresh tokens")
+_REVOCATION_PAGE: Final = RuleSource.guide(
     links.TOKEN_REVOCATION, "Ending user sessions with token revocation"
 )
-_SIGN_OUT: Final = reference("GlobalSignOut")
+_SIGN_OUT: Final = RuleSource.reference("GlobalSignOut")
 
 
 def _tokens(
-    trial: Trial, client: ClientRequirements | None = None
+    trial: Trial, client: pools.ClientRequirements = pools.DEFAULT_CLIENT
 ) -> tuple[PoolClient, dict[str, str]]:
     """Sign in a new user, and return the AuthenticationResult with all values as text."""
-    pool_client = trial.client(client=client) if client else trial.client()
-    reply = pool_client.sign_in(trial.user(pool_client)).expect_success()
+    pool_client, user = trial.client_and_user(client=client)
+    reply = pool_client.sign_in(user).expect_success()
     if not reply.tokens:
         raise NotSupported(reply.summary)
     return pool_client, {name: str(value) for name, value in reply.tokens.items()}
-
-
-# ---- signatures and claims -----------------------------------------------------------------------------
 
 
 def _key_set(client: PoolClient) -> KeySet:
@@ -112,7 +90,7 @@ def _signature(trial: Trial) -> None:
 @rule("token.key-of-the-pool", _JWT_PAGE)
 def _keys_of_pool(trial: Trial) -> None:
     """Each user pool signs with its own keys."""
-    clients = [trial.client(pool) for pool in (DEFAULT_POOL, ALL_MFA_POOL)]
+    clients = [trial.client(pool) for pool in (pools.DEFAULT_POOL, pools.ALL_MFA_POOL)]
     first, second = ({key.thumbprint() for key in _key_set(each).keys} for each in clients)
     if first & second:
         raise RuleFailed("two pools have the same key")
@@ -145,7 +123,7 @@ def _id_token_attributes(trial: Trial) -> None:
     _expect_claims(_claims(client, tokens, "IdToken"), "email email_verified")
 
 
-@rule("token.result-members", reference("AuthenticationResultType"), MINOR)
+@rule("token.result-members", RuleSource.reference("AuthenticationResultType"), MINOR)
 def _result(trial: Trial) -> None:
     """AuthenticationResult has ExpiresIn in seconds, and the TokenType Bearer."""
     client, user = trial.client_and_user()
@@ -156,7 +134,7 @@ def _result(trial: Trial) -> None:
         raise RuleFailed("TokenType is not Bearer")
 
 
-@rule("token.forged", reference("GetUser"), CRITICAL)
+@rule("token.forged", RuleSource.reference("GetUser"), CRITICAL)
 def _forged_token(trial: Trial) -> None:
     """GetUser refuses an access token that another key signed."""
     client, tokens = _tokens(trial)
@@ -167,9 +145,6 @@ def _forged_token(trial: Trial) -> None:
         raise Skipped(failed.why) from None
     forged = jwt.encode({"alg": "RS256", "kid": "forged"}, claims, RSAKey.generate_key(2048))
     client.call("GetUser", AccessToken=forged).expect_error("a forged access token")
-
-
-# ---- refresh -------------------------------------------------------------------------------------------
 
 
 def _refresh(
@@ -210,9 +185,8 @@ def _refresh_flow_synonym(trial: Trial) -> None:
 @rule("refresh.after-a-challenge", _REFRESH_PAGE)
 def _refresh_after_challenge(trial: Trial) -> None:
     """Cognito also accepts the refresh token of a sign-in in which a challenge was answered."""
-    client, user = trial.client_and_user(user=TEMPORARY_USER)
-    challenge = client.sign_in(user).expect_challenge("NEW_PASSWORD_REQUIRED")
-    reply = client.answer(challenge, user, NEW_PASSWORD=NEW_PASSWORD).expect_success()
+    client, user, challenge = trial.new_password_challenge()
+    reply = client.answer(challenge, user, NEW_PASSWORD=pools.NEW_PASSWORD).expect_success()
     _refresh(client, reply.tokens).expect_success()
 
 
@@ -225,15 +199,15 @@ def _unissued(trial: Trial) -> None:
     reply.expect_error("a made-up refresh token", "NotAuthorizedException")
 
 
-@rule("refresh.binds-client", rfc(6749, "10.4"), CRITICAL)
+@rule("refresh.binds-client", RuleSource.rfc(6749, "10.4"), CRITICAL)
 def _refresh_by_other_client(trial: Trial) -> None:
     """Cognito refuses a refresh token that was issued to another app client."""
     _, tokens = _tokens(trial)
-    other = trial.client(client=OTHER_CLIENT)
+    other = trial.client(client=pools.OTHER_CLIENT)
     _refresh(other, tokens).expect_error("a refresh token of another app client")
 
 
-@rule("refresh.GetTokensFromRefreshToken", reference("GetTokensFromRefreshToken"))
+@rule("refresh.GetTokensFromRefreshToken", RuleSource.reference("GetTokensFromRefreshToken"))
 def _refresh_operation(trial: Trial) -> None:
     """GetTokensFromRefreshToken returns a new access and ID token."""
     _expect_both_tokens(_refresh_by_operation(*_tokens(trial)))
@@ -244,15 +218,12 @@ def _rotation(trial: Trial) -> None:
     """With RefreshTokenRotation, a refresh returns a new refresh token, and Cognito refuses the old one after the
     grace period.
     """
-    client, tokens = _tokens(trial, ClientRequirements(rotation=True))
+    client, tokens = _tokens(trial, pools.ClientRequirements(rotation=True))
     new = _refresh_by_operation(client, tokens).expect_success().tokens.get("RefreshToken")
     if not new or new == tokens.get("RefreshToken"):
         raise RuleFailed("no new RefreshToken came")
     time.sleep(0.01)  # the grace period is 0 s, but a clock may count in milliseconds
     _refresh_by_operation(client, tokens).expect_error("the old refresh token")
-
-
-# ---- revocation ----------------------------------------------------------------------------------------
 
 
 def _revoke(trial: Trial) -> tuple[PoolClient, dict[str, str]]:

@@ -46,7 +46,7 @@ def associate_software_token(pool: Core, request: Request) -> Reply:
     if "Session" in request:
         pending, progress = _pending_setup(pool, request)
         progress = evolve(progress, token=token, verified=False)
-        pending = pool.sessions.move(pending, pending.challenge, progress)
+        pending = pool.sessions.reissue(pending, progress)
         return {**reply, "Session": pending.session}
     _bearer(pool, request).pending_token = token
     return reply
@@ -64,7 +64,7 @@ def verify_software_token(pool: Core, request: Request) -> Reply:
         # MFA_SETUP also enables the factor.
         user.mfa_enabled |= {State.SOFTWARE_TOKEN_MFA}
         progress = evolve(progress, verified=True)
-        pending = pool.sessions.move(pending, pending.challenge, progress)
+        pending = pool.sessions.reissue(pending, progress)
         return {"Status": "SUCCESS", "Session": pending.session}
     user = _bearer(pool, request)
     _verify_token(pool, user, user.pending_token, request)
@@ -93,7 +93,7 @@ def _bearer(pool: Core, request: Request) -> User:
 
 def _pending_setup(pool: Core, request: Request) -> tuple[PendingChallenge, MfaSetupProgress]:
     """Return the MFA_SETUP challenge of a Session; the operations name no app client."""
-    pending = pool.sessions.of(request["Session"])
+    pending = pool.sessions.find_by_session(request["Session"])
     progress = pending.expected_answer
     if not isinstance(progress, MfaSetupProgress):
         raise PoolRefusal(error_templates.SESSION_UNKNOWN)
@@ -102,7 +102,7 @@ def _pending_setup(pool: Core, request: Request) -> tuple[PendingChallenge, MfaS
         raise PoolRefusal(error_templates.SESSION_OF_ANOTHER_USER)
     if not user.enabled:
         raise PoolRefusal(error_templates.DISABLED)
-    pool.sessions.check_current(pending)
+    pool.sessions.check_not_ended(pending)
     if State.SOFTWARE_TOKEN_MFA not in progress.factors:
         raise PoolRefusal(error_templates.MFA_SETUP_NOT_OFFERED)
     return pending, progress

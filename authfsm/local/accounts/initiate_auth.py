@@ -25,8 +25,7 @@ from authfsm.local.signin.triggers import (
 )
 from authfsm.local.state.core import Core, Reply, Request, check_secret_hash, required_parameter
 from authfsm.local.state.sessions import Attempt
-from authfsm.local.state.token_claims import ClaimOverrides
-from authfsm.local.state.token_issuer import TokenFamily
+from authfsm.local.state.token_claims import ClaimOverrides, TokenFamily
 from authfsm.local.state.users import User
 from authfsm.protocol.states import State
 
@@ -162,7 +161,7 @@ def _custom_auth(pool: Core, request: FlowRequest) -> Reply:
     "CHALLENGE_NAME: SRP_A" begins with SRP; without it, or with CUSTOM_CHALLENGE, the functions begin. For
     a simulated user they get request.userNotFound.
     """
-    custom.triggers(pool)
+    custom.check_supported(pool)
     with_srp = request.parameters.get("CHALLENGE_NAME") == "SRP_A"
     srp_a = required_parameter(request.parameters, "SRP_A") if with_srp else None
     attempt = _attempt(pool, request)

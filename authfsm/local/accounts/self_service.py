@@ -83,7 +83,7 @@ def _check_resettable(user: User) -> None:
 
 def _send_reset_code(pool: Core, user: User, attribute: str) -> dict[str, str]:
     return verification.send_code(
-        pool, user, Purpose.FORGOT_PASSWORD, attribute, wanted_for=verification.RESET
+        pool, user, Purpose.FORGOT_PASSWORD, attribute, code_key=verification.RESET
     )
 
 
@@ -191,7 +191,7 @@ def _write_attributes(pool: Core, user: User, given: Mapping[str, str]) -> list[
     attributes.write(pool, user, {n: v for n, v in given.items() if n not in later})
     purpose = Purpose.UPDATE_USER_ATTRIBUTE
     return [
-        verification.send_code(pool, user, purpose, name, wanted_for=name, address=given[name])
+        verification.send_code(pool, user, purpose, name, code_key=name, address=given[name])
         for name in to_verify
     ]
 
@@ -205,7 +205,7 @@ def get_user_attribute_verification_code(pool: Core, user: User, request: Reques
     if name not in _ADDRESSES or not address:
         raise PoolRefusal(error_templates.NOTHING_TO_VERIFY, name=name)
     purpose = Purpose.VERIFY_USER_ATTRIBUTE
-    details = verification.send_code(pool, user, purpose, name, wanted_for=name, address=address)
+    details = verification.send_code(pool, user, purpose, name, code_key=name, address=address)
     return {"CodeDeliveryDetails": details}
 
 
@@ -220,7 +220,7 @@ def verify_user_attribute(pool: Core, user: User, request: Request) -> Reply:
         raise PoolRefusal(error_templates.ALIAS_TAKEN, name=name)
     verification.discard_code(user, name)
     if name in pool.configuration.verified_before_update:
-        pool.users.change(user, name, pending.address)
+        pool.users.set_attribute(user, name, pending.address)
     verification.mark_verified(pool, user, pending)
     user.modified = pool.clock()
     return {}

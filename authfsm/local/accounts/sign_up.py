@@ -136,7 +136,7 @@ def _await_confirmation(pool: Core, client: AppClient, user: User) -> Reply:
     reply: Reply = {}
     if attribute := verification.confirmation_attribute(pool, user):
         reply["CodeDeliveryDetails"] = verification.send_code(
-            pool, user, Purpose.SIGN_UP, attribute, wanted_for=verification.SIGN_UP
+            pool, user, Purpose.SIGN_UP, attribute, code_key=verification.SIGN_UP
         )
     if allows_no_password(pool):
         # A recorded reply of a pool without passwordless sign-in has no Session.
@@ -181,7 +181,7 @@ def confirm_sign_up(pool: Core, request: Request) -> Reply:
         raise PoolRefusal(error_templates.ALIAS_TAKEN, name=pending.attribute)
     verification.mark_verified(pool, user, pending)
     if force:
-        pool.users.take_over(user)
+        pool.users.take_over_aliases(user)
     verification.discard_code(user, verification.SIGN_UP)
     has_session = request.get("Session") is not None
     if has_session:
@@ -206,7 +206,7 @@ def _use_sign_up_session(pool: Core, client: AppClient, user: User, session: str
         is_sign_up = isinstance(pending.expected_answer, AwaitsConfirmSignUp)
         if not is_sign_up or pending.attempt.user is not user:
             raise PoolRefusal(error_templates.SESSION_OF_ANOTHER_USER)
-        pool.sessions.check_current(pending)
+        pool.sessions.check_not_ended(pending)
 
 
 def resend_confirmation_code(pool: Core, request: Request) -> Reply:
@@ -225,7 +225,7 @@ def resend_confirmation_code(pool: Core, request: Request) -> Reply:
     if attribute is None:
         raise PoolRefusal(error_templates.AUTO_VERIFICATION_OFF)
     details = verification.send_code(
-        pool, user, Purpose.RESEND_CODE, attribute, wanted_for=verification.SIGN_UP
+        pool, user, Purpose.RESEND_CODE, attribute, code_key=verification.SIGN_UP
     )
     return {"CodeDeliveryDetails": details}
 
@@ -268,42 +268,40 @@ def _migrate(
     password: Secret[str] | None = None,
     metadata: Metadata = None,
 ) -> User | None:
-    function = triggers.configured_triggers(pool).user_migration
-    if function is None:
-        return None
     response_members = (
         "userAttributes", "finalUserStatus", "messageAction", "desiredDeliveryMediums",
         "forceAliasCreation", "enableSMSMFA",
     )  # fmt: skip
     response = triggers.call(
         pool,
-        function,
+        "user_migration",
         source,
         user_name=name,
         client=client,
-        asked=members,
-        blank=dict.fromkeys(response_members),
+        request=members,
+        response=dict.fromkeys(response_members),
         metadata=metadata,
     )
-    given = triggers.text_map_field(source, response, "userAttributes")
+    if response is None:
+        return None
+    given = response.text_map("userAttributes")
     if not given:
         # "This field is required." AWS's example omits it for an unknown user, too. Cognito's error then is
         # "Exception migrating user in app client <id>" (one report, which does not name its class); here the
         # user stays unknown.
         return None
-    status = response.get("finalUserStatus")
+    status = response.members.get("finalUserStatus")
     if status not in {None, "CONFIRMED", "RESET_REQUIRED"}:
-        why = "finalUserStatus is neither CONFIRMED nor RESET_REQUIRED"
-        raise triggers.invalid_response(source, why)
+        raise response.invalid("finalUserStatus is neither CONFIRMED nor RESET_REQUIRED")
     # A user who signs in with an alias gets their name from "username".
     user = unsaved_user(pool, given.pop("username", name), given)
     user.attributes.pop("sub", None)
-    pool.users.add(user, force=triggers.bool_field(source, response, "forceAliasCreation"))
+    pool.users.add(user, force=response.flag("forceAliasCreation"))
     if password is not None:
         # "Amazon Cognito doesn't enforce the password strength policy ... during migration"
         passwords.set_password(pool, user, password, temporary=False)
     # ForgotPassword follows: the user will set a new password.
     user.status = Status.RESET_REQUIRED if password is None else Status(status or "CONFIRMED")
-    if triggers.bool_field(source, response, "enableSMSMFA"):
+    if response.flag("enableSMSMFA"):
         user.mfa_enabled = frozenset({State.SMS_MFA})
     return user

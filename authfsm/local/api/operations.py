@@ -150,13 +150,13 @@ def answer(pool: Core, operation: str, request: Mapping[str, Any]) -> Reply:
             raise PoolRefusal(error_templates.NULL_MEMBER, name=f"{name[0].lower()}{name[1:]}")
     response = classify(operation, members)
     # A trigger may itself sign a user in: restore the challenge that the outer request answers.
-    outer, pool.sessions.answered = pool.sessions.answered, None
+    outer, pool.sessions.last_answered = pool.sessions.last_answered, None
     try:
         reply = found.function(pool, members)
-        answered = pool.sessions.answered
+        answered = pool.sessions.last_answered
         check_arrow(response, reply, answered.challenge if answered else None)
     finally:
-        pool.sessions.answered = outer
+        pool.sessions.last_answered = outer
         pool.response = response
     return reply
 

@@ -16,21 +16,16 @@ from authfsm.base.concurrency import ForkSafeLock
 from authfsm.base.mixins import DisplayMixin
 from authfsm.base.secret import Secret, secret, secret_values
 from authfsm.local.accounts import enrolment, sign_up
+from authfsm.local.api import pool_operations
 from authfsm.local.api.aws_json import HttpReply, answer_http
 from authfsm.local.api.operations import answer
-from authfsm.local.api.pool_operations import (
-    check_setting_names,
-    new_client_id,
-    new_client_secret,
-)
 from authfsm.local.config import unsupported
 from authfsm.local.config.clock import Clock, utc_now
+from authfsm.local.config.contradictions import Contradictions
 from authfsm.local.config.descriptions import merged_settings
 from authfsm.local.config.pool_configuration import (
     EVERY_FLOW,
-    MFA_METHODS,
     AppClient,
-    Contradictions,
     DeviceConfiguration,
     PasswordPolicy,
     PoolConfiguration,
@@ -42,6 +37,7 @@ from authfsm.local.state.codes import Entropy, Outbox, checked_totp_secret, rand
 from authfsm.local.state.core import Core
 from authfsm.local.state.token_issuer import TokenIssuer
 from authfsm.local.state.users import SoftwareToken, Status, User
+from authfsm.protocol.states import MFA_METHODS
 from authfsm.settings.descriptions import Descriptions
 
 if TYPE_CHECKING:
@@ -117,13 +113,13 @@ class LocalPool(DisplayMixin):
         **settings: Any,
     ) -> None:
         client_secret = secret_values(client_secret)
-        check_setting_names(settings, PoolConfiguration, AppClient)
+        pool_operations.check_setting_names(settings, PoolConfiguration, AppClient)
         client_settings = {name: settings.pop(name) for name in _CLIENT_SETTINGS & set(settings)}
         pool_id = pool_id or f"{region}_{random_text(entropy, 9, _POOL_ID_ALPHABET)}"
-        host = f"https://cognito-idp.{pool_id.partition('_')[0]}.amazonaws.com"
+        region = pool_id.partition("_")[0]
         self.configuration: Final = PoolConfiguration(
             pool_id=pool_id,
-            issuer=issuer or f"{host}/{pool_id}",
+            issuer=issuer or f"https://cognito-idp.{region}.amazonaws.com/{pool_id}",
             mfa=mfa,
             mfa_methods=mfa_methods,
             device=device,
@@ -137,10 +133,16 @@ class LocalPool(DisplayMixin):
             contradictions=contradictions or Contradictions(),
             **settings,
         )
+        self.pool_id: Final = pool_id
+        """The pool's id."""
+        self.region: Final = region
+        """The AWS region in the pool's id."""
+        self.issuer: Final = self.configuration.issuer
+        """The `iss` of the pool's tokens."""
         self.clock, self._entropy, self._lock = clock, entropy, ForkSafeLock()
         token_issuer = TokenIssuer(self.configuration, clock, entropy, key)
         self._core = Core(self.configuration, token_issuer, clock, entropy)
-        self._client_id = self.add_client(
+        self.client_id: Final = self.add_client(
             client_id=client_id,
             client_secret=client_secret,
             explicit_auth_flows=explicit_auth_flows,
@@ -149,6 +151,7 @@ class LocalPool(DisplayMixin):
             refresh_token_rotation=refresh_token_rotation,
             **client_settings,
         ).client_id
+        """The id of the app client that was created with the pool."""
 
     @classmethod
     def like(
@@ -189,33 +192,13 @@ class LocalPool(DisplayMixin):
         return f"LocalPool({self.pool_id}, {len(self._core.users)} users)"
 
     @property
-    def pool_id(self) -> str:
-        """The pool's id."""
-        return self.configuration.pool_id
-
-    @property
-    def region(self) -> str:
-        """The AWS region in the pool's id."""
-        return self.configuration.region
-
-    @property
-    def issuer(self) -> str:
-        """The `iss` of the pool's tokens."""
-        return self.configuration.issuer
-
-    @property
     def app_client(self) -> AppClient:
         """The app client that was created with the pool."""
-        return self._core.clients[self._client_id]
-
-    @property
-    def client_id(self) -> str:
-        """The id of this app client."""
-        return self._client_id
+        return self._core.clients[self.client_id]
 
     @property
     def client_secret(self) -> Secret[str] | None:
-        """The secret of this app client, if it has one."""
+        """The secret of that app client, if it has one."""
         return self.app_client.client_secret
 
     @property
@@ -242,12 +225,11 @@ class LocalPool(DisplayMixin):
             TypeError: there is no such setting.
         """
         client_secret = secret_values(client_secret)
-        check_setting_names(settings, AppClient)
+        pool_operations.check_setting_names(settings, AppClient)
         if client_secret is True:
-            client_secret = new_client_secret(self._entropy)
-        client = AppClient(
-            client_id or new_client_id(self._entropy), secret(client_secret or None), **settings
-        )
+            client_secret = pool_operations.new_client_secret(self._entropy)
+        client_id = client_id or pool_operations.new_client_id(self._entropy)
+        client = AppClient(client_id, secret(client_secret or None), **settings)
         with self._lock:
             self._core.clients[client.client_id] = client
         return client
@@ -296,8 +278,8 @@ class LocalPool(DisplayMixin):
         other_status = Status(status) if status else None
         addresses = {"email": email, "phone_number": phone_number}
         own = {name: value for name, value in addresses.items() if value is not None}
+        own.update(attributes or {})
         with self._lock:
-            own.update(attributes or {})
             user = sign_up.add_confirmed_user(self._core, username, own, verified=verified)
             if password is not None:
                 passwords.set_password(self._core, user, password, temporary=temporary)
@@ -323,10 +305,7 @@ class LocalPool(DisplayMixin):
 
         Args:
             operation: as `InitiateAuth`.
-            request: its members, named as in the API.
-
-        Returns:
-            The reply, with members named as in the API; times are seconds since 1970.
+            request: its members, named as in the API. So are the reply's; times are seconds since 1970.
 
         Raises:
             PoolRefusal: the pool refuses, with Cognito's error code and message.
@@ -380,7 +359,7 @@ class LocalPool(DisplayMixin):
             shared = (self.configuration, self.clock, self._entropy, core.token_issuer.key)
             memo: dict[int, Any] = {id(each): each for each in (*shared, *core.clients.values())}
             # A watcher is not copied: it may be a queue or a socket.
-            memo[id(core.outbox._seen)] = None  # noqa: SLF001 - same package
+            memo[id(core.outbox._listener)] = None  # noqa: SLF001 - same package
             fork = copy.copy(self)
             fork._core = copy.deepcopy(core, memo)  # noqa: SLF001 - same class
             fork._lock = ForkSafeLock()  # noqa: SLF001 - same class

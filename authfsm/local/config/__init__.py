@@ -1,1 +1,4 @@
-"""What a local pool is set up with: settings, app clients, contradictions, error texts, request members."""
+"""The settings of a local pool, its clock and its errors, and the descriptions and requests of Cognito's API.
+
+Private, but for what `authfsm.local` exports.
+"""

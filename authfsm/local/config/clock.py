@@ -1,11 +1,8 @@
-"""Only this module reads the time; everything else in the pool is handed a clock.
+"""Clocks: the only module of the pool that reads the time. All others get a clock as an argument.
 
-A clock is any callable that returns an aware `datetime`. `utc_now` is the real one; `ManualClock`
-stands still until it is told to move, so that a test of an expiry never sleeps.
-
-Moments that others read (a token's `iat`, a user's creation date) are the clock's. Lengths of time (a
-session's life, a lock-out) are measured by a `SteadyClock` over it, so that they do not grow when the clock
-is set back.
+A clock is any callable that returns an aware `datetime`. Moments that others read (a token's `iat`, a user's
+creation date) are the pool's clock's. Lengths of time (the lifetime of a session, a lock-out) are measured
+by a `SteadyClock` over it, so that they do not grow when the clock is set back.
 """
 
 from __future__ import annotations
@@ -14,31 +11,31 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 
 Clock = Callable[[], datetime]
-"""Returns the present moment, aware of its time zone."""
+"""Returns the present moment, with its time zone."""
 
 
 def utc_now() -> datetime:
-    """The present moment, UTC."""
+    """Return the present moment in UTC."""
     return datetime.now(timezone.utc)
 
 
 class ManualClock:
-    """A clock that stands still until it is moved.
+    """A clock that moves only by `advance`, so that a test of an expiry need not sleep.
 
     Args:
-        now: where it begins, an aware datetime; the real present moment if left out, so that third
-            parties who read their own clock (to check a token's expiry, say) still agree with it.
+        now: where it begins, an aware datetime. The default is the real present moment, so that libraries
+            that read their own clock (to check the expiry of a token) agree with it.
     """
 
     __slots__ = ("_now",)
 
     def __init__(self, now: datetime | None = None) -> None:
         if now is not None and now.tzinfo is None:
-            raise ValueError("a ManualClock begins at an aware datetime")
+            raise ValueError("a ManualClock needs an aware datetime: give it a time zone")
         self._now = now or utc_now()
 
     def __call__(self) -> datetime:
-        """The moment it stands at."""
+        """Return its present moment."""
         return self._now
 
     def advance(self, seconds: float) -> datetime:
@@ -58,10 +55,10 @@ class ManualClock:
 
 
 class SteadyClock:
-    """The time of a clock, except that it never goes back: for measuring lengths of time.
+    """A clock that never goes back, for measuring lengths of time.
 
-    When the clock is set back, this one goes on from the latest moment that it has read. What passed
-    between that moment and the setting is not counted.
+    When the clock it follows is set back, it continues from the latest moment that it has read. The time
+    between that moment and the change is not counted.
 
     Args:
         clock: the clock that it follows.
@@ -75,7 +72,7 @@ class SteadyClock:
         self._latest: datetime | None = None
 
     def __call__(self) -> datetime:
-        """The present moment; never before one that was read earlier."""
+        """Return the present moment, which is never before an earlier one."""
         now = self._clock() + self._ahead
         if self._latest is not None and now < self._latest:
             self._ahead += self._latest - now
@@ -84,5 +81,5 @@ class SteadyClock:
         return now
 
     def resume(self, latest: datetime) -> None:
-        """Go on from a moment that was read in an earlier process, if the clock is behind it now."""
+        """Continue from a moment that an earlier process has read, if the clock is behind it now."""
         self._latest = latest if self._latest is None else max(latest, self._latest)

@@ -1,4 +1,9 @@
-"""Reading and writing the shapes in which Cognito describes a user pool."""
+"""Reads and writes Cognito's descriptions of a pool: UserPool, UserPoolClient, GetUserPoolMfaConfig.
+
+UserPool is in the responses of DescribeUserPool and CreateUserPool, UserPoolClient in those of the same
+operations for app clients. What has no setting here is kept and returned as it came, and listed in
+`LocalPool.unsupported_settings`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +13,6 @@ from typing import Any, Final
 from attrs import evolve
 
 from authfsm.local.config.pool_configuration import (
-    MFA_METHODS,
     AppClient,
     DeviceConfiguration,
     PasswordPolicy,
@@ -19,136 +23,164 @@ from authfsm.local.config.pool_configuration import (
 )
 from authfsm.local.config.schema import SchemaAttribute
 from authfsm.protocol.errors import BadField
-from authfsm.protocol.states import State
-from authfsm.settings.descriptions import TOKEN_VALIDITIES, Descriptions, Structure, token_validity
+from authfsm.protocol.states import MFA_METHODS, State
+from authfsm.settings.descriptions import (
+    TOKEN_VALIDITIES,
+    Descriptions,
+    Structure,
+    token_validity,
+)
 
-# Reading the shapes in which Cognito describes a pool: what they set here, and what cannot be honoured.
-SCHEMA_FIELDS: Final = {
-    "shortest": ("StringAttributeConstraints", "MinLength"),
-    "longest": ("StringAttributeConstraints", "MaxLength"),
-    "least": ("NumberAttributeConstraints", "MinValue"),
-    "greatest": ("NumberAttributeConstraints", "MaxValue"),
+_ACCOUNT: Final = "000000000000"
+_SECRET_MEMBERS: Final = {"ClientSecret", "GenerateSecret"}
+_UNITS: Final = (("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
+
+# The fields of this package's classes, and Cognito's members with their default.
+_POLICY_MEMBERS: Final[dict[str, tuple[str, Any]]] = {
+    "minimum_length": ("MinimumLength", 8),
+    "require_uppercase": ("RequireUppercase", False),
+    "require_lowercase": ("RequireLowercase", False),
+    "require_numbers": ("RequireNumbers", False),
+    "require_symbols": ("RequireSymbols", False),
+    "password_history_size": ("PasswordHistorySize", 0),
 }
-
-_SECRET: Final = {"ClientSecret", "GenerateSecret"}
-
-VALIDITY_FIELDS: Final = {
+_CONSTRAINTS: Final = {
+    "min_length": ("StringAttributeConstraints", "MinLength"),
+    "max_length": ("StringAttributeConstraints", "MaxLength"),
+    "min_value": ("NumberAttributeConstraints", "MinValue"),
+    "max_value": ("NumberAttributeConstraints", "MaxValue"),
+}
+_VALIDITY_FIELDS: Final = {
     "AccessTokenValidity": "access_token_validity",
     "IdTokenValidity": "id_token_validity",
     "RefreshTokenValidity": "refresh_token_validity",
 }
 
 
-# ---- the pool -----------------------------------------------------------------------------------
+# ---- reading ------------------------------------------------------------------------------------
 
 
-def pool_settings(told: Descriptions) -> dict[str, Any]:
-    """The fields of `PoolConfiguration` that descriptions say.
-
-    Args:
-        told: the descriptions.
-
-    Raises:
-        BadField: a member is what the API never says.
-    """
-    pool, mfa = told.user_pool, told.mfa_config
-    policies, admin = pool.get("Policies", {}), pool.get("AdminCreateUserConfig", {})
+def pool_settings(descriptions: Descriptions) -> dict[str, Any]:
+    """Return the fields of `PoolConfiguration` that descriptions set."""
+    pool, mfa = descriptions.user_pool, descriptions.mfa_config
+    admin = pool.get("AdminCreateUserConfig", {})
     updates = pool.get("UserAttributeUpdateSettings", {})
+    factors = descriptions.second_factors
+    schema = pool.get("SchemaAttributes", pool.get("Schema", ()))
     settings = {
         "name": pool.get("Name", pool.get("PoolName", "local")),
-        "mfa": told.mfa,
-        # Where nobody asked which are enabled: all that the pool could have. `unsupported_settings` says so.
-        "mfa_methods": MFA_METHODS if told.second_factors is None else told.second_factors,
-        "device": _device(pool.get("DeviceConfiguration")),
+        "mfa": descriptions.mfa,
+        # Without GetUserPoolMfaConfig: all that the pool could have. `unsupported_settings` says so.
+        "mfa_methods": MFA_METHODS if factors is None else factors,
+        "device": _read_device(pool.get("DeviceConfiguration")),
         "aliases": pool.get("AliasAttributes", ()),
         "username_attributes": pool.get("UsernameAttributes", ()),
         # "Absent field: case-sensitive" (measured).
         "case_sensitive": pool.get("UsernameConfiguration", {}).get("CaseSensitive", True),
-        "schema": [
-            _read_attribute(e) for e in pool.get("SchemaAttributes", pool.get("Schema", ()))
-        ],
-        "account_recovery": told.recovery,
-        "password_policy": _read_policy(policies.get("PasswordPolicy"), admin),
-        "allowed_first_auth_factors": told.first_factors,
+        "schema": [_read_attribute(each) for each in schema],
+        "account_recovery": descriptions.recovery,
+        "password_policy": _read_policy(pool.get("Policies", {}).get("PasswordPolicy"), admin),
+        "allowed_first_auth_factors": descriptions.first_factors,
         "tier": pool.get("UserPoolTier", "ESSENTIALS"),
-        "webauthn": _webauthn((mfa or {}).get("WebAuthnConfiguration")),
+        "webauthn": _read_webauthn((mfa or {}).get("WebAuthnConfiguration")),
         "acr_values": pool.get("AcrConfiguration", {}),
         "auto_verified_attributes": pool.get("AutoVerifiedAttributes", ()),
         "verified_before_update": updates.get("AttributesRequireVerificationBeforeUpdate", ()),
         "allow_admin_create_user_only": admin.get("AllowAdminCreateUserOnly", False),
-        "pool_description": {"UserPool": pool, "MfaConfig": mfa, "unknown": list(told.unknown)},
+        "pool_description": {
+            "UserPool": pool,
+            "MfaConfig": mfa,
+            "unknown": list(descriptions.unknown),
+        },
     }
     return {**settings, "pool_id": pool["Id"]} if "Id" in pool else settings
 
 
-def with_described_version(triggers: Triggers, pool: Structure) -> Triggers:
-    """The functions, PreTokenGeneration's event in the version that LambdaConfig says, if they say none."""
+def _with_described_version(triggers: Triggers, pool: Structure) -> Triggers:
+    """Return the functions, with the LambdaVersion of PreTokenGenerationConfig if they have none."""
     config = pool.get("LambdaConfig", {}).get("PreTokenGenerationConfig", {})
     version = triggers.pre_token_generation_version or config.get("LambdaVersion")
     return evolve(triggers, pre_token_generation_version=version)
 
 
-def _device(shape: Structure | None) -> DeviceConfiguration | None:
-    if shape is None:
+def _read_device(device: Structure | None) -> DeviceConfiguration | None:
+    if device is None:
         return None
     return DeviceConfiguration(
-        shape.get("ChallengeRequiredOnNewDevice", False),
-        shape.get("DeviceOnlyRememberedOnUserPrompt", False),
+        device.get("ChallengeRequiredOnNewDevice", False),
+        device.get("DeviceOnlyRememberedOnUserPrompt", False),
     )
 
 
-def _read_policy(shape: Structure | None, admin: Structure) -> PasswordPolicy:
+def _read_policy(policy: Structure | None, admin: Structure) -> PasswordPolicy:
     # "Defaults to 7. If you submit a value of 0, Amazon Cognito treats it as a null value"; the older
-    # UnusedAccountValidityDays is what there is where the newer was never set (AWS API reference).
-    days = (shape or {}).get("TemporaryPasswordValidityDays") or 0
+    # UnusedAccountValidityDays applies where the newer member was never set (AWS API reference).
+    days = (policy or {}).get("TemporaryPasswordValidityDays") or 0
     days = days or admin.get("UnusedAccountValidityDays") or 7
-    if shape is None:
-        return PasswordPolicy(temporary_password_validity_days=days)
-    return PasswordPolicy(
-        minimum_length=shape.get("MinimumLength", 8),
-        require_uppercase=shape.get("RequireUppercase", False),
-        require_lowercase=shape.get("RequireLowercase", False),
-        require_numbers=shape.get("RequireNumbers", False),
-        require_symbols=shape.get("RequireSymbols", False),
-        temporary_password_validity_days=days,
-        password_history_size=shape.get("PasswordHistorySize", 0),
-    )
-
-
-def _read_attribute(shape: Structure) -> SchemaAttribute:
-    if "Name" not in shape:
-        raise BadField(Descriptions, "UserPool.SchemaAttributes", "has an attribute without Name")
-    limits = {
-        field: _number(found, f"{group}.{member}")
-        for field, (group, member) in SCHEMA_FIELDS.items()
-        if (found := shape.get(group, {}).get(member)) is not None
+    members = {} if policy is None else _POLICY_MEMBERS
+    values = {
+        name: (policy or {}).get(member, default) for name, (member, default) in members.items()
     }
+    return PasswordPolicy(temporary_password_validity_days=days, **values)
+
+
+def _read_attribute(attribute: Structure) -> SchemaAttribute:
+    path = "UserPool.SchemaAttributes"
+    if "Name" not in attribute:
+        raise BadField(Descriptions, path, "has an attribute without Name")
+    limits = {}
+    for name, (group, member) in _CONSTRAINTS.items():
+        text = attribute.get(group, {}).get(member)
+        try:
+            limits[name] = None if text is None else int(text)
+        except ValueError:
+            raise BadField(
+                Descriptions, f"{path}.{group}.{member}", "must be the digits of a number"
+            ) from None
     return SchemaAttribute(
-        shape["Name"],
-        shape.get("AttributeDataType", "String"),
-        mutable=shape.get("Mutable", True),
-        required=shape.get("Required", False),
-        developer_only=shape.get("DeveloperOnlyAttribute", False),
+        attribute["Name"],
+        attribute.get("AttributeDataType", "String"),
+        mutable=attribute.get("Mutable", True),
+        required=attribute.get("Required", False),
+        developer_only=attribute.get("DeveloperOnlyAttribute", False),
         **limits,
     )
 
 
-def _number(found: str, path: str) -> int:
-    try:
-        return int(found)
-    except ValueError:
-        whole = f"UserPool.SchemaAttributes.{path}"
-        raise BadField(Descriptions, whole, "must be the digits of a number") from None
-
-
-def _webauthn(shape: Structure | None) -> WebAuthnConfiguration | None:
-    if not shape or "RelyingPartyId" not in shape:
+def _read_webauthn(config: Structure | None) -> WebAuthnConfiguration | None:
+    if not config or "RelyingPartyId" not in config:
         return None
     return WebAuthnConfiguration(
-        shape["RelyingPartyId"],
-        shape.get("UserVerification", "preferred"),
-        shape.get("FactorConfiguration", "SINGLE_FACTOR"),
+        config["RelyingPartyId"],
+        config.get("UserVerification", "preferred"),
+        config.get("FactorConfiguration", "SINGLE_FACTOR"),
     )
+
+
+def client_settings(client: Structure) -> dict[str, Any]:
+    """Return the fields of `AppClient` that a UserPoolClient (without null members) sets."""
+    rotation = client.get("RefreshTokenRotation", {})
+    grace = rotation.get("RetryGracePeriodSeconds", 0)
+    enabled = rotation.get("Feature") == "ENABLED"
+    settings = {
+        "client_secret": client.get("ClientSecret", False),
+        "client_name": client.get("ClientName", "local"),
+        "explicit_auth_flows": client.get("ExplicitAuthFlows", ()),
+        "auth_session_validity": client.get("AuthSessionValidity", 3),
+        "prevent_user_existence_errors": client.get("PreventUserExistenceErrors", "LEGACY"),
+        "refresh_token_rotation": RefreshTokenRotation(grace) if enabled else None,
+        "read_attributes": client.get("ReadAttributes"),
+        "write_attributes": client.get("WriteAttributes"),
+        "enable_token_revocation": client.get("EnableTokenRevocation", True),
+        **{
+            name: int(token_validity(client, member).total_seconds())
+            for member, name in _VALIDITY_FIELDS.items()
+        },
+        "client_description": {
+            name: each for name, each in client.items() if name not in _SECRET_MEMBERS
+        },
+    }
+    return {**settings, "client_id": client["ClientId"]} if "ClientId" in client else settings
 
 
 def merged_settings(read: Descriptions, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,75 +188,29 @@ def merged_settings(read: Descriptions, settings: Mapping[str, Any]) -> dict[str
     client = client_settings(read.user_pool_client or {})
     merged = {**pool_settings(read), **client, **settings}
     if isinstance(triggers := settings.get("triggers"), Triggers):
-        merged["triggers"] = with_described_version(triggers, read.user_pool)
+        merged["triggers"] = _with_described_version(triggers, read.user_pool)
     return merged
 
 
-# ---- the app client -----------------------------------------------------------------------------
-
-
-def client_settings(client: Structure) -> dict[str, Any]:
-    """The fields of `AppClient` that a UserPoolClient says.
-
-    Args:
-        client: UserPoolClient without null members, as `Descriptions` and requests have it.
-
-    Raises:
-        BadField: a member is what the API never says.
-    """
-    rotation = client.get("RefreshTokenRotation", {})
-    settings = {
-        "client_secret": client.get("ClientSecret", False),
-        "client_name": client.get("ClientName", "local"),
-        "explicit_auth_flows": client.get("ExplicitAuthFlows", ()),
-        "auth_session_validity": client.get("AuthSessionValidity", 3),
-        "prevent_user_existence_errors": client.get("PreventUserExistenceErrors", "LEGACY"),
-        "refresh_token_rotation": (
-            RefreshTokenRotation(rotation.get("RetryGracePeriodSeconds", 0))
-            if rotation.get("Feature") == "ENABLED"
-            else None
-        ),
-        "read_attributes": client.get("ReadAttributes"),
-        "write_attributes": client.get("WriteAttributes"),
-        "enable_token_revocation": client.get("EnableTokenRevocation", True),
-        **{
-            ours: int(token_validity(client, name).total_seconds())
-            for name, ours in VALIDITY_FIELDS.items()
-        },
-        "client_description": {name: each for name, each in client.items() if name not in _SECRET},
-    }
-    return {**settings, "client_id": client["ClientId"]} if "ClientId" in client else settings
-
-
-# Writing the shapes in which Cognito describes a pool: UserPool, UserPoolClient, GetUserPoolMfaConfig.
-_ACCOUNT: Final = "000000000000"
-_ROLE: Final = f"arn:aws:iam::{_ACCOUNT}:role/local"
-_UNITS: Final = (("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
+# ---- writing ------------------------------------------------------------------------------------
 
 
 def user_pool(configuration: PoolConfiguration, users: int) -> dict[str, Any]:
-    """UserPool.
-
-    Args:
-        configuration: the pool's settings.
-        users: how many there are.
-    """
+    """Return the UserPool of a pool with so many users."""
     before = configuration.pool_description.get("UserPool") or {}
     device, pool_id = configuration.device, configuration.pool_id
-    policies = before.get("Policies", {})
-    ours: dict[str, Any] = {
+    first_factors = list(configuration.allowed_first_auth_factors)
+    members: dict[str, Any] = {
         "Id": pool_id,
         "Arn": f"arn:aws:cognito-idp:{configuration.region}:{_ACCOUNT}:userpool/{pool_id}",
         "Name": configuration.name,
         "Policies": {
-            **policies,
-            "PasswordPolicy": _policy(configuration),
-            "SignInPolicy": {
-                "AllowedFirstAuthFactors": list(configuration.allowed_first_auth_factors)
-            },
+            **before.get("Policies", {}),
+            "PasswordPolicy": _write_policy(configuration.password_policy),
+            "SignInPolicy": {"AllowedFirstAuthFactors": first_factors},
         },
         "MfaConfiguration": configuration.mfa,
-        "SchemaAttributes": [_attribute(each) for each in configuration.attributes.all.values()],
+        "SchemaAttributes": [_write_attribute(e) for e in configuration.attributes.all.values()],
         "AutoVerifiedAttributes": list(configuration.auto_verified_attributes),
         "AliasAttributes": list(configuration.aliases),
         "UsernameAttributes": list(configuration.username_attributes),
@@ -255,71 +241,65 @@ def user_pool(configuration: PoolConfiguration, users: int) -> dict[str, Any]:
         },
     }
     # Cognito leaves out what is empty.
-    present = {name: value for name, value in ours.items() if value not in (None, (), [])}
+    present = {name: value for name, value in members.items() if value not in (None, (), [])}
     if "Arn" in before:
         present["Arn"] = before["Arn"]
-    kept = {name: value for name, value in before.items() if name not in ours}
-    return {**kept, **present, "EstimatedNumberOfUsers": users}
+    return {**_without(before, members), **present, "EstimatedNumberOfUsers": users}
 
 
-def _policy(configuration: PoolConfiguration) -> dict[str, Any]:
-    policy = configuration.password_policy
-    described = {
-        "MinimumLength": policy.minimum_length,
-        "RequireUppercase": policy.require_uppercase,
-        "RequireLowercase": policy.require_lowercase,
-        "RequireNumbers": policy.require_numbers,
-        "RequireSymbols": policy.require_symbols,
-        "TemporaryPasswordValidityDays": policy.temporary_password_validity_days,
-    }
-    if policy.password_history_size:
-        described["PasswordHistorySize"] = policy.password_history_size
-    return described
+def _without(before: Structure, names: Any) -> dict[str, Any]:
+    return {name: value for name, value in before.items() if name not in names}
 
 
-def _attribute(attribute: SchemaAttribute) -> dict[str, Any]:
-    described: dict[str, Any] = {
+def _write_policy(policy: PasswordPolicy) -> dict[str, Any]:
+    values = {member: getattr(policy, name) for name, (member, _) in _POLICY_MEMBERS.items()}
+    if not policy.password_history_size:
+        del values["PasswordHistorySize"]
+    return {**values, "TemporaryPasswordValidityDays": policy.temporary_password_validity_days}
+
+
+def _write_attribute(attribute: SchemaAttribute) -> dict[str, Any]:
+    members: dict[str, Any] = {
         "Name": attribute.name,
         "AttributeDataType": attribute.data_type,
         "DeveloperOnlyAttribute": attribute.developer_only,
         "Mutable": attribute.mutable,
         "Required": attribute.required,
     }
-    for field, (group, member) in SCHEMA_FIELDS.items():
-        if (limit := getattr(attribute, field)) is not None:
-            described.setdefault(group, {})[member] = str(limit)
-    return described
+    for name, (group, member) in _CONSTRAINTS.items():
+        if (limit := getattr(attribute, name)) is not None:
+            members.setdefault(group, {})[member] = str(limit)
+    return members
 
 
 def mfa_config(configuration: PoolConfiguration) -> dict[str, Any]:
-    """GetUserPoolMfaConfig's response."""
+    """Return GetUserPoolMfaConfig's response."""
     before = configuration.pool_description.get("MfaConfig") or {}
     methods, webauthn = configuration.mfa_methods, configuration.webauthn
-    described: dict[str, Any] = {
+    members: dict[str, Any] = {
         "SoftwareTokenMfaConfiguration": {"Enabled": State.SOFTWARE_TOKEN_MFA in methods},
         "MfaConfiguration": configuration.mfa,
     }
     if State.SMS_MFA in methods:
-        described["SmsMfaConfiguration"] = before.get(
-            "SmsMfaConfiguration", {"SmsConfiguration": {"SnsCallerArn": _ROLE}}
-        )
+        role = {"SmsConfiguration": {"SnsCallerArn": f"arn:aws:iam::{_ACCOUNT}:role/local"}}
+        members["SmsMfaConfiguration"] = before.get("SmsMfaConfiguration", role)
     if State.EMAIL_OTP in methods:
-        described["EmailMfaConfiguration"] = before.get("EmailMfaConfiguration", {})
+        members["EmailMfaConfiguration"] = before.get("EmailMfaConfiguration", {})
     if webauthn is not None:
-        described["WebAuthnConfiguration"] = {
+        members["WebAuthnConfiguration"] = {
             "RelyingPartyId": webauthn.relying_party_id,
             "UserVerification": webauthn.user_verification,
             "FactorConfiguration": webauthn.factor_configuration,
         }
-    known = {*described, "SmsMfaConfiguration", "EmailMfaConfiguration", "WebAuthnConfiguration"}
-    return {**{name: each for name, each in before.items() if name not in known}, **described}
+    optional = ("SmsMfaConfiguration", "EmailMfaConfiguration", "WebAuthnConfiguration")
+    return {**_without(before, {*members, *optional}), **members}
 
 
 def user_pool_client(configuration: PoolConfiguration, client: AppClient) -> dict[str, Any]:
-    """UserPoolClient."""
-    before = client.client_description
-    rotation, secret = client.refresh_token_rotation, client.client_secret
-    ours: dict[str, Any] = {
+    """Return the UserPoolClient of an app client."""
+    before, rotation = client.client_description, client.refresh_token_rotation
+    secret = client.client_secret
+    members: dict[str, Any] = {
         "UserPoolId": configuration.pool_id,
         "ClientName": client.client_name,
         "ClientId": client.client_id,
@@ -335,28 +315,28 @@ def user_pool_client(configuration: PoolConfiguration, client: AppClient) -> dic
             "Feature": "ENABLED",
             "RetryGracePeriodSeconds": rotation.retry_grace_period_seconds,
         },
-        **_validities(client, before),
+        **_write_validities(client, before),
     }
-    present = {name: value for name, value in ours.items() if value is not None}
-    known = set(ours)
+    present = {name: value for name, value in members.items() if value is not None}
+    known = set(members)
     if rotation is None and before.get("RefreshTokenRotation", {}).get("Feature") != "ENABLED":
         known.remove("RefreshTokenRotation")
-    return {**{name: each for name, each in before.items() if name not in known}, **present}
+    return {**_without(before, known), **present}
 
 
 def _sorted(names: frozenset[str] | None) -> list[str] | None:
     return None if names is None else sorted(names)
 
 
-def _validities(client: AppClient, before: Mapping[str, Any]) -> dict[str, Any]:
-    described: dict[str, Any] = {"TokenValidityUnits": {}}
+def _write_validities(client: AppClient, before: Mapping[str, Any]) -> dict[str, Any]:
+    members: dict[str, Any] = {"TokenValidityUnits": {}}
     for name, (member, default_unit, _) in TOKEN_VALIDITIES.items():
-        seconds = getattr(client, VALIDITY_FIELDS[name])
+        seconds = getattr(client, _VALIDITY_FIELDS[name])
         if name in before and token_validity(before, name).total_seconds() == seconds:
             number = before[name]
             unit = before.get("TokenValidityUnits", {}).get(member, default_unit)
         else:
             unit, size = next(each for each in _UNITS if seconds % each[1] == 0)
             number = seconds // size
-        described[name], described["TokenValidityUnits"][member] = number, unit
-    return described
+        members[name], members["TokenValidityUnits"][member] = number, unit
+    return members

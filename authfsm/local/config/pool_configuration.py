@@ -1,4 +1,8 @@
-"""The settings of a user pool and of its app clients, named after Cognito's own in snake_case."""
+"""The settings of a user pool and of its app clients, as frozen values.
+
+A field is named after Cognito's (CreateUserPool, CreateUserPoolClient) in snake_case, and means the same.
+Defaults are Cognito's unless the field says otherwise.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +25,36 @@ from authfsm.protocol.auth_flows import (
 )
 from authfsm.protocol.states import MFA_METHODS, State
 
-# What an app client is told to be: a plain frozen value, in the words of CreateUserPoolClient.
 COGNITO_DEFAULT_FLOWS: Final = DEFAULT_VALUES
-"""What an app client may do whose ExplicitAuthFlows is not set (AWS API reference)."""
+"""The ExplicitAuthFlows of an app client that sets none (AWS API reference)."""
 
 EVERY_FLOW: Final = frozenset(CURRENT_VALUES)
-"""Every flow this pool serves."""
+"""Every value of ExplicitAuthFlows that this pool supports, without the older values."""
 
 KNOWN_FLOWS: Final = EVERY_FLOW | frozenset(LEGACY_VALUES)
-"""What ExplicitAuthFlows may hold here."""
+"""Every value of ExplicitAuthFlows that this pool supports."""
+
+ACR_VALUES: Final = tuple(f"urn:cognito:loa:{level}" for level in (1, 2, 3, 4))
+"""The names of the four levels, where AcrConfiguration gives no others."""
+
+_LONGEST_ACR_VALUE: Final = 64
+
+Event = dict[str, Any]
+"""The event of a Lambda trigger, in the shape that AWS documents."""
+
+Trigger = Callable[[Event], Any]
+"""A Lambda function as a plain callable: it changes the event it gets, or returns it."""
+
+
+def _one_of(*allowed: str) -> Callable[[Any, Attribute[Any], Any], None]:
+    def check(_: Any, attribute: Attribute[Any], value: Any) -> None:
+        if value not in allowed:
+            raise ValueError(f"{attribute.name} must be one of {', '.join(allowed)}")
+
+    return check
+
+
+# ---- the app client -----------------------------------------------------------------------------
 
 
 @frozen
@@ -37,7 +62,7 @@ class RefreshTokenRotation:
     """Each refresh brings a new refresh token (UserPoolClient.RefreshTokenRotation, ENABLED).
 
     Args:
-        retry_grace_period_seconds: how long the replaced one still works, 0 to 60.
+        retry_grace_period_seconds: how long the replaced token is still accepted, 0 to 60.
     """
 
     retry_grace_period_seconds: int = 0
@@ -52,29 +77,31 @@ class AppClient:
     """An app client of the pool.
 
     Args:
-        client_id: its id.
+        client_id: ClientId.
         client_secret: its secret, if it has one; SECRET_HASH is then required.
         explicit_auth_flows: ExplicitAuthFlows; empty means Cognito's default of three.
-        auth_session_validity: how long a session lives, minutes, 3 to 15.
-        prevent_user_existence_errors: ENABLED or LEGACY. ENABLED here, as in the console; the API's
-            own default is LEGACY.
-        access_token_validity: seconds.
-        id_token_validity: seconds.
-        refresh_token_validity: seconds.
-        refresh_token_rotation: rotation, or None.
+        auth_session_validity: the lifetime of a session in minutes, 3 to 15.
+        prevent_user_existence_errors: ENABLED or LEGACY. The default is ENABLED, as in the console; the
+            API's own default is LEGACY.
+        access_token_validity: in seconds.
+        id_token_validity: in seconds.
+        refresh_token_validity: in seconds.
+        refresh_token_rotation: RefreshTokenRotation, or None.
         client_name: ClientName.
         read_attributes: ReadAttributes; None means the standard ones.
         write_attributes: WriteAttributes; None means the standard ones.
-        enable_token_revocation: EnableTokenRevocation: tokens have `origin_jti`, and can be revoked.
-        client_described: what DescribeUserPoolClient said of the app client that this one is like: what has no
-            field here is given back from there.
+        enable_token_revocation: EnableTokenRevocation: tokens have `origin_jti` and can be revoked.
+        client_description: the DescribeUserPoolClient response of the app client that this one is like;
+            members without a field here are returned from it.
     """
 
     client_id: str
     client_secret: Secret[str] | None = None
     explicit_auth_flows: frozenset[str] = field(default=EVERY_FLOW, converter=_flows)
     auth_session_validity: int = field(default=3)
-    prevent_user_existence_errors: Literal["ENABLED", "LEGACY"] = field(default="ENABLED")
+    prevent_user_existence_errors: Literal["ENABLED", "LEGACY"] = field(
+        default="ENABLED", validator=_one_of("ENABLED", "LEGACY")
+    )
     access_token_validity: int = 3600
     id_token_validity: int = 3600
     refresh_token_validity: int = 30 * 24 * 3600
@@ -87,22 +114,17 @@ class AppClient:
 
     @explicit_auth_flows.validator
     def _known_flows(self, _: Attribute[Any], value: frozenset[str]) -> None:
-        # A real app client may allow what is not served here: that is kept, and allows nothing.
-        unknown = value - KNOWN_FLOWS - {*self.client_description.get("ExplicitAuthFlows", ())}
-        if unknown:
+        # A real app client may allow flows that are not supported here: they are kept, and allow nothing.
+        described = self.client_description.get("ExplicitAuthFlows", ())
+        if unknown := value - KNOWN_FLOWS - {*described}:
             raise ValueError(f"not among ExplicitAuthFlows: {', '.join(sorted(unknown))}")
-        if wrong := mixed_values_error(value):
-            raise ValueError(f"explicit_auth_flows {wrong}")
+        if error := mixed_values_error(value):
+            raise ValueError(f"explicit_auth_flows {error}")
 
     @auth_session_validity.validator
     def _three_to_fifteen(self, _: Attribute[int], value: int) -> None:
         if not 3 <= value <= 15:  # noqa: PLR2004 - AuthSessionValidity's own bounds
-            raise ValueError("auth_session_validity is 3 to 15 minutes")
-
-    @prevent_user_existence_errors.validator
-    def _enabled_or_legacy(self, _: Attribute[str], value: str) -> None:
-        if value not in {"ENABLED", "LEGACY"}:
-            raise ValueError("prevent_user_existence_errors is ENABLED or LEGACY")
+            raise ValueError("auth_session_validity must be 3 to 15 minutes")
 
     @property
     def hides_user_existence(self) -> bool:
@@ -110,7 +132,7 @@ class AppClient:
         return self.prevent_user_existence_errors == "ENABLED"
 
     def allows(self, auth_flow: str) -> bool:
-        """Return whether an AuthFlow is among what this client's ExplicitAuthFlows allow.
+        """Return whether ExplicitAuthFlows allow an AuthFlow.
 
         Args:
             auth_flow: the AuthFlow.
@@ -118,12 +140,7 @@ class AppClient:
         return is_flow_allowed(self.explicit_auth_flows, auth_flow)
 
 
-# The pool's Lambda functions, as plain callables: what `triggers` calls.
-Event = dict[str, Any]
-"""The event of a Lambda trigger, in the shape AWS documents."""
-
-Trigger = Callable[[Event], Any]
-"""A trigger: changes the event it is given, or returns it, as a Lambda function would."""
+# ---- the parts of a pool's settings ---------------------------------------------------------------
 
 
 @frozen
@@ -144,8 +161,8 @@ class Triggers:
         pre_token_generation: PreTokenGeneration; sets response.claimsOverrideDetails, or in versions 2 and
             3 response.claimsAndScopeOverrideDetails.
         user_migration: UserMigration; sets response.userAttributes for a user the pool does not know yet.
-        pre_token_generation_version: the event it gets (PreTokenGenerationConfig.LambdaVersion); V1_0 if
-            left out. From V2_0 on it may change the access token too.
+        pre_token_generation_version: PreTokenGenerationConfig.LambdaVersion; V1_0 if left out. From V2_0
+            on it may change the access token too.
     """
 
     define: Trigger | None = None
@@ -160,105 +177,25 @@ class Triggers:
     pre_token_generation_version: Literal["V1_0", "V2_0", "V3_0"] | None = None
 
 
-# What a pool lets its users begin with, and how it names what they reach: plain frozen values.
-TIERS: Final = ("LITE", "ESSENTIALS", "PLUS")
-"""UserPoolTier."""
-
-ACR_VALUES: Final = tuple(f"urn:cognito:loa:{level}" for level in (1, 2, 3, 4))
-"""The names of the four levels, where AcrConfiguration gives no others."""
-
-_LONGEST_ACR: Final = 64
-
-
 @frozen
 class WebAuthnConfiguration:
-    """How the pool takes passkeys (GetUserPoolMfaConfig, WebAuthnConfiguration).
+    """How the pool accepts passkeys (GetUserPoolMfaConfig, WebAuthnConfiguration).
 
     Args:
         relying_party_id: RelyingPartyId: the domain that passkeys belong to.
         user_verification: UserVerification: "required", or "preferred" (the default, documented).
         factor_configuration: FactorConfiguration: with MULTI_FACTOR_WITH_USER_VERIFICATION a passkey
-            "with user verification satisfies MFA requirements", of users who want it so.
+            "with user verification satisfies MFA requirements", for users who have switched that on.
     """
 
     relying_party_id: str
-    user_verification: Literal["required", "preferred"] = field(default="preferred")
-    factor_configuration: Literal["SINGLE_FACTOR", "MULTI_FACTOR_WITH_USER_VERIFICATION"] = field(
-        default="SINGLE_FACTOR"
+    user_verification: Literal["required", "preferred"] = field(
+        default="preferred", validator=_one_of("required", "preferred")
     )
-
-    @user_verification.validator
-    def _known_verification(self, _: Attribute[str], value: str) -> None:
-        if value not in {"required", "preferred"}:
-            raise ValueError("user_verification is required or preferred")
-
-    @factor_configuration.validator
-    def _known_factor(self, _: Attribute[str], value: str) -> None:
-        if value not in {"SINGLE_FACTOR", "MULTI_FACTOR_WITH_USER_VERIFICATION"}:
-            raise ValueError(
-                "factor_configuration is SINGLE_FACTOR or MULTI_FACTOR_WITH_USER_VERIFICATION"
-            )
-
-
-def first_factors(names: Iterable[str]) -> tuple[str, ...]:
-    """AllowedFirstAuthFactors, in the order of `ALLOWED_FIRST_AUTH_FACTORS`; Cognito's default, if empty.
-
-    Raises:
-        ValueError: one cannot be there, or WEB_AUTHN is there alone.
-    """
-    chosen = set(names) or {"PASSWORD"}  # "PASSWORD" alone: measured
-    if unknown := chosen - set(ALLOWED_FIRST_AUTH_FACTORS):
-        raise ValueError(f"not first factors: {', '.join(sorted(unknown))}")
-    if chosen == {"WEB_AUTHN"}:
-        # "The WEB_AUTHN option for passkey authentication must be accompanied by at least one other
-        # option" -- developer guide, "Authentication flows"
-        raise ValueError("WEB_AUTHN needs another first factor beside it")
-    return tuple(name for name in ALLOWED_FIRST_AUTH_FACTORS if name in chosen)
-
-
-def acr_values(names: Iterable[str] | Mapping[str, Any]) -> tuple[str, ...]:
-    """The names of the four levels.
-
-    Args:
-        names: all four, or AcrConfiguration as the API has it: `{"Level2": {"AcrValue": "..."}}`, where
-            levels that are left out keep their defaults.
-
-    Raises:
-        ValueError: "Each AcrValue must be unique across all four levels ... 1 to 64 characters ...
-            can't contain spaces, double quotation marks, or backslashes" (developer guide).
-    """
-    if isinstance(names, Mapping):
-        given = {key: value["AcrValue"] for key, value in names.items() if "AcrValue" in value}
-        if unknown := set(given) - {f"Level{number}" for number in (1, 2, 3, 4)}:
-            raise ValueError(f"not levels: {', '.join(sorted(unknown))}")
-        named = tuple(given.get(f"Level{n}", default) for n, default in enumerate(ACR_VALUES, 1))
-    else:
-        named = tuple(names)
-    if len(named) != len(ACR_VALUES) or len(set(named)) != len(named):
-        raise ValueError("there are four levels, each with a name of its own")
-    for name in named:
-        if not 1 <= len(name) <= _LONGEST_ACR or set(name) & set(' "\\'):
-            raise ValueError(f"{name!r} cannot name a level")
-    return named
-
-
-# What a pool and an app client are told to be: plain frozen values, in Cognito's words.
-__all__ = [
-    "COGNITO_DEFAULT_FLOWS",
-    "EVERY_FLOW",
-    "MFA_METHODS",
-    "AppClient",
-    "Contradictions",
-    "DeviceConfiguration",
-    "Event",
-    "PasswordPolicy",
-    "PoolConfiguration",
-    "RefreshTokenRotation",
-    "SchemaAttribute",
-    "Trigger",
-    "Triggers",
-    "WebAuthnConfiguration",
-]
+    factor_configuration: Literal["SINGLE_FACTOR", "MULTI_FACTOR_WITH_USER_VERIFICATION"] = field(
+        default="SINGLE_FACTOR",
+        validator=_one_of("SINGLE_FACTOR", "MULTI_FACTOR_WITH_USER_VERIFICATION"),
+    )
 
 
 @frozen
@@ -266,10 +203,10 @@ class DeviceConfiguration:
     """How the pool remembers devices; a pool without one does not (UserPool.DeviceConfiguration).
 
     Args:
-        challenge_required_on_new_device: a remembered device stands for the second factor. Otherwise
-            the second factor is asked for all the same, and the device is proved after it.
-        device_only_remembered_on_user_prompt: a confirmed device is remembered only once
-            UpdateDeviceStatus says so; otherwise at once.
+        challenge_required_on_new_device: a remembered device replaces the second factor. Otherwise the
+            second factor is asked for as well, and the device is proved after it.
+        device_only_remembered_on_user_prompt: a confirmed device is remembered only after
+            UpdateDeviceStatus; otherwise at once.
     """
 
     challenge_required_on_new_device: bool = False
@@ -278,9 +215,9 @@ class DeviceConfiguration:
 
 @frozen
 class PasswordPolicy:
-    """What a new password must have (UserPool.Policies.PasswordPolicy).
+    """The requirements on a new password (UserPool.Policies.PasswordPolicy).
 
-    `password_history_size` is how many of a user's earlier passwords may not come back.
+    `password_history_size` is the number of earlier passwords that a user cannot set again.
     """
 
     minimum_length: int = 8
@@ -291,82 +228,114 @@ class PasswordPolicy:
     temporary_password_validity_days: int = 7
     password_history_size: int = 0
 
-    def fault(self, password: str) -> str | None:
-        """What a password lacks, in Cognito's words; None if it will do."""
-        wanted = (
-            (len(password) >= self.minimum_length, "Password not long enough"),
-            (
-                not self.require_uppercase or any(c.isupper() for c in password),
-                "Password must have uppercase characters",
-            ),
-            (
-                not self.require_lowercase or any(c.islower() for c in password),
-                "Password must have lowercase characters",
-            ),
-            (
-                not self.require_numbers or any(c.isdigit() for c in password),
-                "Password must have numeric characters",
-            ),
-            (
-                not self.require_symbols or any(not c.isalnum() for c in password),
-                "Password must have symbol characters",
-            ),
-        )
-        return next((why for fine, why in wanted if not fine), None)
+    def violation(self, password: str) -> str | None:
+        """Return the first requirement that a password misses, in Cognito's words; None if none.
+
+        Args:
+            password: the password.
+        """
+        if len(password) < self.minimum_length:
+            return "Password not long enough"
+        for required, present, kind in (
+            (self.require_uppercase, any(c.isupper() for c in password), "uppercase"),
+            (self.require_lowercase, any(c.islower() for c in password), "lowercase"),
+            (self.require_numbers, any(c.isdigit() for c in password), "numeric"),
+            (self.require_symbols, any(not c.isalnum() for c in password), "symbol"),
+        ):
+            if required and not present:
+                return f"Password must have {kind} characters"
+        return None
 
 
-def _names(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(names)
+def _first_factors(names: Iterable[str]) -> tuple[str, ...]:
+    chosen = set(names) or {"PASSWORD"}  # That "PASSWORD" is the default was measured.
+    if unknown := chosen - set(ALLOWED_FIRST_AUTH_FACTORS):
+        raise ValueError(f"not first factors: {', '.join(sorted(unknown))}")
+    if chosen == {"WEB_AUTHN"}:
+        # "The WEB_AUTHN option for passkey authentication must be accompanied by at least one other
+        # option" -- developer guide, "Authentication flows"
+        raise ValueError("WEB_AUTHN needs another first factor beside it")
+    return tuple(name for name in ALLOWED_FIRST_AUTH_FACTORS if name in chosen)
 
 
-def _methods(names: Iterable[str]) -> tuple[State, ...]:
+def _acr_values(names: Iterable[str] | Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the four levels, from all four or from an AcrConfiguration.
+
+    "Each AcrValue must be unique across all four levels ... 1 to 64 characters ... can't contain spaces,
+    double quotation marks, or backslashes" (developer guide). Levels that are left out keep their defaults.
+    """
+    if isinstance(names, Mapping):
+        named = {key: value["AcrValue"] for key, value in names.items() if "AcrValue" in value}
+        if unknown := set(named) - {f"Level{number}" for number in (1, 2, 3, 4)}:
+            raise ValueError(f"not levels: {', '.join(sorted(unknown))}")
+        values = tuple(named.get(f"Level{n}", default) for n, default in enumerate(ACR_VALUES, 1))
+    else:
+        values = tuple(names)
+    if len(values) != len(ACR_VALUES) or len(set(values)) != len(values):
+        raise ValueError("each of the four levels needs a name of its own")
+    for name in values:
+        if not 1 <= len(name) <= _LONGEST_ACR_VALUE or set(name) & set(' "\\'):
+            raise ValueError(f"{name!r} cannot be the name of a level")
+    return values
+
+
+def _mfa_methods(names: Iterable[str]) -> tuple[State, ...]:
     chosen = set(names)
     if unknown := chosen - set(MFA_METHODS):
         raise ValueError(f"not MFA methods: {', '.join(sorted(unknown))}")
     return tuple(method for method in MFA_METHODS if method in chosen)
 
 
+def _names(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(names)
+
+
+# ---- the pool -------------------------------------------------------------------------------------
+
+
 @frozen
 class PoolConfiguration:
-    """A user pool's settings.
+    """The settings of a user pool.
 
     Args:
         pool_id: `<region>_<letters and digits>`.
-        issuer: the `iss` of the tokens; AWS's own verifiers take only Cognito's.
+        issuer: the `iss` of the tokens; AWS's own verifiers accept only Cognito's.
         mfa: MfaConfiguration.
         mfa_methods: the second factors that are enabled.
         device: DeviceConfiguration, or None.
         triggers: the pool's Lambda functions, or None.
-        aliases: AliasAttributes: what else a user may sign in with, once verified.
-        username_attributes: UsernameAttributes: what users sign in with *instead* of a username; the
+        aliases: AliasAttributes: with which a user may also sign in, once they are verified.
+        username_attributes: UsernameAttributes: with which users sign in *instead* of a username; the
             internal username is then the sub, a UUID.
         case_sensitive: UsernameConfiguration.CaseSensitive; absent means sensitive.
-        required_attributes: attributes a user must have, beside those that `schema` says are Required.
-        account_recovery: AccountRecoverySetting, most wanted first, of `verified_email` and
-            `verified_phone_number`, or `admin_only`. A channel that recovers the account is not a second
-            factor. Empty means that there is no such setting: the number, then the address, recovers the
-            account ("the legacy behavior ... where SMS is preferred through email": AWS API reference).
-        password_policy: what new passwords must have.
-        allowed_first_auth_factors: AllowedFirstAuthFactors: what USER_AUTH may begin with.
+        required_attributes: attributes a user must have, beside those that `schema` marks as Required.
+        account_recovery: AccountRecoverySetting by priority: `verified_email` and `verified_phone_number`,
+            or `admin_only`. A channel that recovers the account is not a second factor. Empty means no
+            such setting: the number, then the address, recovers the account ("the legacy behavior ...
+            where SMS is preferred through email": AWS API reference).
+        password_policy: the requirements on new passwords.
+        allowed_first_auth_factors: AllowedFirstAuthFactors: the first factors of USER_AUTH.
         tier: UserPoolTier; passwordless factors and step-up need ESSENTIALS or PLUS.
         webauthn: WebAuthnConfiguration; None for a pool without a relying party.
-        acr_values: the names of the levels 1 to 4 (AcrConfiguration).
-        contradictions: which way to go where sources disagree.
+        acr_values: the names of the levels 1 to 4, or an AcrConfiguration.
+        contradictions: what the pool does where sources contradict each other.
         name: Name.
-        schema: SchemaAttributes: the custom ones, and standard ones that are not as usual.
-        auto_verified_attributes: AutoVerifiedAttributes: where a code goes at sign-up. The address here, as
-            the console proposes; the API's own default is nothing.
+        schema: SchemaAttributes: custom attributes, and standard ones with unusual settings.
+        auto_verified_attributes: AutoVerifiedAttributes: where a code is sent at sign-up. The default is
+            `email`, as in the console; the API's own default is nothing.
         verified_before_update: UserAttributeUpdateSettings.AttributesRequireVerificationBeforeUpdate.
-        allow_admin_create_user_only: AdminCreateUserConfig.AllowAdminCreateUserOnly: nobody signs up.
-        per_user_quotas: are the calls counted that Cognito allows a user only so often an hour?
-        pool_described: what DescribeUserPool and GetUserPoolMfaConfig said of the pool that this one is like:
-            what has no field here is given back from there.
+        allow_admin_create_user_only: AdminCreateUserConfig.AllowAdminCreateUserOnly: SignUp is refused.
+        per_user_quotas: whether Cognito's hourly quotas per user apply.
+        pool_description: the DescribeUserPool and GetUserPoolMfaConfig responses of the pool that this one
+            is like; members without a field here are returned from them.
     """
 
     pool_id: str
     issuer: str
-    mfa: Literal["OFF", "OPTIONAL", "ON"] = field(default="OFF")
-    mfa_methods: tuple[State, ...] = field(default=MFA_METHODS, converter=_methods)
+    mfa: Literal["OFF", "OPTIONAL", "ON"] = field(
+        default="OFF", validator=_one_of("OFF", "OPTIONAL", "ON")
+    )
+    mfa_methods: tuple[State, ...] = field(default=MFA_METHODS, converter=_mfa_methods)
     device: DeviceConfiguration | None = None
     triggers: Triggers | None = None
     aliases: tuple[str, ...] = field(default=(), converter=_names)
@@ -376,11 +345,11 @@ class PoolConfiguration:
     account_recovery: tuple[str, ...] = field(default=(), converter=_names)
     password_policy: PasswordPolicy = PasswordPolicy()
     allowed_first_auth_factors: tuple[str, ...] = field(
-        default=("PASSWORD",), converter=first_factors
+        default=("PASSWORD",), converter=_first_factors
     )
-    tier: str = field(default="ESSENTIALS")
+    tier: str = field(default="ESSENTIALS", validator=_one_of("LITE", "ESSENTIALS", "PLUS"))
     webauthn: WebAuthnConfiguration | None = None
-    acr_values: tuple[str, ...] = field(default=ACR_VALUES, converter=acr_values)
+    acr_values: tuple[str, ...] = field(default=ACR_VALUES, converter=_acr_values)
     contradictions: Contradictions = field(factory=Contradictions)
     name: str = "local"
     schema: tuple[SchemaAttribute, ...] = field(default=(), converter=tuple, eq=False)
@@ -397,20 +366,10 @@ class PoolConfiguration:
         ),
     )
 
-    @mfa.validator
-    def _known_mfa(self, _: Attribute[str], value: str) -> None:
-        if value not in {"OFF", "OPTIONAL", "ON"}:
-            raise ValueError("mfa is OFF, OPTIONAL or ON")
-
-    @tier.validator
-    def _known_tier(self, _: Attribute[str], value: str) -> None:
-        if value not in TIERS:
-            raise ValueError(f"tier is one of {', '.join(TIERS)}")
-
     @mfa_methods.validator
-    def _known_methods(self, _: Attribute[Any], value: tuple[State, ...]) -> None:
+    def _has_method_if_required(self, _: Attribute[Any], value: tuple[State, ...]) -> None:
         if self.mfa == "ON" and not value:
-            raise ValueError("a pool that requires MFA needs a method")
+            raise ValueError("a pool that requires MFA needs at least one of mfa_methods")
 
     @property
     def region(self) -> str:

@@ -1,8 +1,8 @@
-"""What a request must be made of, before any operation looks at it: members, types, lengths.
+"""Checks the members of a request before any operation reads it: names, types, lengths, bounds.
 
-botocore sees to that for its callers; over HTTP anybody may send anything. `members.json` is botocore's own
-model of the API, folded (tests/members_of_botocore.py makes it, a test compares them). Only upper bounds
-are held: what a value must look like is each operation's to say.
+botocore does this for its callers; over HTTP anybody can send anything. `members.json` is botocore's model of
+the API in short (tests/members_of_botocore.py generates it, a test compares them). Patterns are not
+checked: each operation checks what a value must look like.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "boolean": (bool,),
     "timestamp": (int, float),
 }
-# What the model has no bound for, as it goes by a map: a name is kept while a sign-in runs.
-_LONGEST: Final = {"USERNAME": 128}
+# The model has no bound for what is in a map. The pool keeps a USERNAME while a sign-in is pending.
+_MAX_LENGTHS_IN_MAPS: Final = {"USERNAME": 128}
 
 
 @cache
@@ -38,78 +38,76 @@ def _model() -> Any:
 
 
 def is_known(operation: str) -> bool:
-    """Has the API such an operation?"""
+    """Return whether the API has an operation."""
     return operation in _model()["operations"]
 
 
 def read(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a request without the members that the API does not know, and without what is null at any depth.
+    """Return a request without members that are unknown to the API, and without null at any depth.
 
-    Raises:
-        PoolRefusal: a member is missing or too long (InvalidParameterException), or is of another type
-            (SerializationException).
+    A member that is missing or too long is refused with InvalidParameterException, one of another type with
+    SerializationException.
     """
-    shape = _model()["operations"][operation]
-    read: dict[str, Any] = _read(shape, request, "")
-    return read
+    members: dict[str, Any] = _read(_model()["operations"][operation], request, "")
+    return members
 
 
-def _read(shape: str, given: object, path: str) -> Any:
-    known = _model()["shapes"][shape]
-    kind: str = known["type"]
-    # True is an int to Python, and no integer to the API.
+def _read(shape_name: str, given: object, path: str) -> Any:
+    shape = _model()["shapes"][shape_name]
+    kind: str = shape["type"]
+    # True is an int in Python, and not an integer of the API.
     if not isinstance(given, _TYPES[kind]) or (isinstance(given, bool) and kind != "boolean"):
         raise PoolRefusal(error_templates.WRONG_TYPE, name=path or "The request")
     value: Any = given
     if kind == "structure":
-        return _read_structure(known, value, path)
-    _check_bounds(known, value, path)
+        return _read_structure(shape, value, path)
+    _check_bounds(shape, value, path)
     if kind == "list":
-        item: str = known["member"]
+        item: str = shape["member"]
         return [_read(item, each, f"{path}.{n}.member") for n, each in enumerate(value, 1)]
     if kind == "map":
-        return _read_map(known, value, path)
+        return _read_map(shape, value, path)
     return value
 
 
-def _read_map(known: Any, value: Mapping[str, Any], path: str) -> dict[str, Any]:
-    # Public clients read tokens after sending null in AuthParameters and ChallengeResponses:
-    # amazon-cognito-identity-js sends "DEVICE_KEY": null with each refresh from a browser without a device.
+def _read_map(shape: Any, value: Mapping[str, Any], path: str) -> dict[str, Any]:
+    # Clients send null in AuthParameters and ChallengeResponses and get tokens: amazon-cognito-identity-js
+    # sends "DEVICE_KEY": null with each refresh from a browser without a device.
     present = {key: each for key, each in value.items() if each is not None}
     for key, each in present.items():
-        _read(known["key"], key, path)
-        _read(known["value"], each, path)
-        _check_length(each, _LONGEST.get(key), f"{path}.{key}")
+        _read(shape["key"], key, path)
+        _read(shape["value"], each, path)
+        _check_length(each, _MAX_LENGTHS_IN_MAPS.get(key), f"{path}.{key}")
     return present
 
 
-def _read_structure(known: Any, value: Mapping[str, Any], path: str) -> dict[str, Any]:
-    within = f"{path}." if path else ""
-    read = {
-        name: _read(known["members"][name], each, f"{within}{_lower(name)}")
+def _read_structure(shape: Any, value: Mapping[str, Any], path: str) -> dict[str, Any]:
+    prefix = f"{path}." if path else ""
+    members = {
+        name: _read(shape["members"][name], each, f"{prefix}{_lower(name)}")
         for name, each in value.items()
-        if each is not None and name in known["members"]
+        if each is not None and name in shape["members"]
     }
-    for name in known["required"]:
-        if name not in read:
-            raise PoolRefusal(error_templates.NULL_MEMBER, name=f"{within}{_lower(name)}")
-    return read
+    for name in shape["required"]:
+        if name not in members:
+            raise PoolRefusal(error_templates.NULL_MEMBER, name=f"{prefix}{_lower(name)}")
+    return members
 
 
-def _check_bounds(known: Any, value: Any, path: str) -> None:
+def _check_bounds(shape: Any, value: Any, path: str) -> None:
     if not isinstance(value, (int, float)):
-        _check_length(value, known.get("max"), path)
+        _check_length(value, shape.get("max"), path)
         return
-    for bound, beyond in (("min", "greater"), ("max", "less")):
-        limit = known.get(bound, value)
-        if (value < limit) if bound == "min" else (value > limit):
-            raise PoolRefusal(
-                error_templates.OUT_OF_BOUNDS,
-                value=str(value),
-                name=path,
-                beyond=beyond,
-                limit=str(limit),
-            )
+    lowest, highest = shape.get("min", value), shape.get("max", value)
+    if not lowest <= value <= highest:
+        beyond, limit = ("greater", lowest) if value < lowest else ("less", highest)
+        raise PoolRefusal(
+            error_templates.OUT_OF_BOUNDS,
+            value=str(value),
+            name=path,
+            beyond=beyond,
+            limit=str(limit),
+        )
 
 
 def _check_length(value: Any, most: int | None, path: str) -> None:

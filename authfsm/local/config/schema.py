@@ -1,7 +1,4 @@
-"""The attributes a user may have: Cognito's standard ones, the pool's own, and who may read and write them.
-
-Pure rules on settings: nothing here looks at a user or raises a refusal; `attributes` does.
-"""
+"""The schema of user attributes: Cognito's standard ones, the pool's own, and who may read and write them."""
 
 from __future__ import annotations
 
@@ -14,6 +11,7 @@ from attrs import evolve, frozen
 DataType = Literal["String", "Number", "DateTime", "Boolean"]
 
 _NUMBER: Final = re.compile(r"[+-]?\d+")
+_LONGEST_NUMBER: Final = 40
 
 
 @frozen
@@ -23,13 +21,13 @@ class SchemaAttribute:
     Args:
         name: `email`, `custom:team`.
         data_type: AttributeDataType.
-        mutable: may it change once it has a value?
-        required: must a user have it?
-        developer_only: DeveloperOnlyAttribute: administrators alone may write it.
-        shortest: StringAttributeConstraints.MinLength.
-        longest: StringAttributeConstraints.MaxLength.
-        least: NumberAttributeConstraints.MinValue.
-        greatest: NumberAttributeConstraints.MaxValue.
+        mutable: whether it may change once it has a value.
+        required: whether a user must have it.
+        developer_only: DeveloperOnlyAttribute: only administrators may write it.
+        min_length: StringAttributeConstraints.MinLength.
+        max_length: StringAttributeConstraints.MaxLength.
+        min_value: NumberAttributeConstraints.MinValue.
+        max_value: NumberAttributeConstraints.MaxValue.
     """
 
     name: str
@@ -37,85 +35,79 @@ class SchemaAttribute:
     mutable: bool = True
     required: bool = False
     developer_only: bool = False
-    shortest: int | None = None
-    longest: int | None = None
-    least: int | None = None
-    greatest: int | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    min_value: int | None = None
+    max_value: int | None = None
 
-    def fault(self, value: str) -> str | None:
-        """What is wrong with a value; None if it will do. The words are ours: Cognito's are not known."""
+    def violation(self, value: str) -> str | None:
+        """Return why a value is not valid; None if it is. Cognito's own words for this are not known.
+
+        Args:
+            value: the value.
+        """
         if self.data_type == "Number":
             if not _NUMBER.fullmatch(value):
                 return "The value is not a number"
-            # Longer than this no bound is: an integer of a million digits is not computed.
-            within = len(value) <= 40 and _between(int(value), self.least, self.greatest)  # noqa: PLR2004
-            return None if within else "The number is out of range"
+            # A bound has fewer digits, and an integer of a million digits would take long to compute.
+            if len(value) <= _LONGEST_NUMBER and _within(
+                int(value), self.min_value, self.max_value
+            ):
+                return None
+            return "The number is out of range"
         if self.data_type == "Boolean":
             return None if value in {"true", "false"} else "The value is not true or false"
-        if not _between(len(value), self.shortest, self.longest):
+        if not _within(len(value), self.min_length, self.max_length):
             return "The value is too short or too long"
         return None
 
 
-def _between(number: int, least: int | None, greatest: int | None) -> bool:
-    return (least is None or number >= least) and (greatest is None or number <= greatest)
+def _within(number: int, lowest: int | None, highest: int | None) -> bool:
+    return (lowest is None or number >= lowest) and (highest is None or number <= highest)
 
 
-def _standard() -> Iterable[SchemaAttribute]:
-    yield SchemaAttribute("sub", mutable=False, required=True, shortest=1, longest=2048)
-    for name in (
-        "address",
-        "email",
-        "family_name",
-        "gender",
-        "given_name",
-        "locale",
-        "middle_name",
-        "name",
-        "nickname",
-        "phone_number",
-        "picture",
-        "preferred_username",
-        "profile",
-        "website",
-        "zoneinfo",
-    ):
-        yield SchemaAttribute(name, shortest=0, longest=2048)
-    yield SchemaAttribute("birthdate", shortest=10, longest=10)
-    yield SchemaAttribute("email_verified", "Boolean")
-    yield SchemaAttribute("phone_number_verified", "Boolean")
-    yield SchemaAttribute("updated_at", "Number", least=0)
+_STANDARD_TEXTS: Final = (
+    "address", "email", "family_name", "gender", "given_name", "locale", "middle_name", "name",
+    "nickname", "phone_number", "picture", "preferred_username", "profile", "website", "zoneinfo",
+)  # fmt: skip
 
-
-STANDARD_ATTRIBUTES: Final = {each.name: each for each in _standard()}
-"""The standard attributes, as every DescribeUserPool lists them."""
+STANDARD_ATTRIBUTES: Final = {
+    each.name: each
+    for each in (
+        SchemaAttribute("sub", mutable=False, required=True, min_length=1, max_length=2048),
+        *(SchemaAttribute(name, min_length=0, max_length=2048) for name in _STANDARD_TEXTS),
+        SchemaAttribute("birthdate", min_length=10, max_length=10),
+        SchemaAttribute("email_verified", "Boolean"),
+        SchemaAttribute("phone_number_verified", "Boolean"),
+        SchemaAttribute("updated_at", "Number", min_value=0),
+    )
+}
+"""The standard attributes, as DescribeUserPool lists them for every pool."""
 
 VERIFIED_MARKS: Final = frozenset({"email_verified", "phone_number_verified"})
-"""What says whether an address is verified: the pool writes it, and administrators."""
+"""Whether an address is verified: only the pool and administrators write these."""
 
 
 class Schema:
-    """The attributes that users of a pool may have. Two are equal that say the same of every attribute.
+    """The attributes that users of a pool may have. Two schemas are equal if all their attributes are.
 
     Args:
-        given: SchemaAttributes: the pool's own, and standard ones that are not as usual.
-        required: more attributes that are required.
+        attributes: the pool's own attributes, and standard ones with unusual settings.
+        required: names of more attributes that are required.
     """
 
-    def __init__(self, given: Iterable[SchemaAttribute], required: Collection[str]) -> None:
-        found = {**STANDARD_ATTRIBUTES, **{each.name: each for each in given}}
+    def __init__(self, attributes: Iterable[SchemaAttribute], required: Collection[str]) -> None:
+        found = {**STANDARD_ATTRIBUTES, **{each.name: each for each in attributes}}
         if unknown := set(required) - set(found):
-            raise ValueError(f"required, but not in the schema: {', '.join(sorted(unknown))}")
+            names = ", ".join(sorted(unknown))
+            raise ValueError(f"required_attributes has names that are not in the schema: {names}")
         self.all: dict[str, SchemaAttribute] = {
             name: evolve(each, required=True) if name in required else each
             for name, each in found.items()
         }
-        asked = [name for name, each in self.all.items() if each.required and name != "sub"]
-        self.required: tuple[str, ...] = (
-            *required,
-            *sorted(name for name in asked if name not in required),
-        )
-        """The attributes a user must have, but for the sub, which the pool gives."""
+        marked = {name for name, each in self.all.items() if each.required and name != "sub"}
+        self.required: tuple[str, ...] = (*required, *sorted(marked - set(required)))
+        """The attributes that a user must have, without the sub, which the pool sets."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Schema) and self.all == other.all
@@ -124,11 +116,11 @@ class Schema:
         return hash(frozenset(self.all))
 
     def find(self, name: str) -> SchemaAttribute | None:
-        """An attribute; None if the pool has none of that name."""
+        """Return an attribute; None if the schema does not have it."""
         return self.all.get(name)
 
     def may_read(self, name: str, read_attributes: Collection[str] | None) -> bool:
-        """May an app client read an attribute?
+        """Return whether an app client with these ReadAttributes may read an attribute.
 
         "When you don't specify the ReadAttributes for your app client, your app can read the values of
         email_verified, phone_number_verified, and the standard attributes" -- AWS API reference
@@ -136,12 +128,12 @@ class Schema:
         if name == "sub":
             return True
         if read_attributes is None:
-            # What the schema does not know came in by hand, so that a test need declare nothing to see it.
+            # `add_user` accepts attributes that the schema does not have: a test need not declare them.
             return name in STANDARD_ATTRIBUTES or name not in self.all
         return name in read_attributes
 
     def may_write(self, name: str, write_attributes: Collection[str] | None) -> bool:
-        """May an app client write an attribute?
+        """Return whether an app client with these WriteAttributes may write an attribute.
 
         "When you don't specify the WriteAttributes for your app client, your app can write the values of the
         Standard attributes of your user pool" -- AWS API reference
@@ -149,6 +141,4 @@ class Schema:
         found = self.find(name)
         if name in VERIFIED_MARKS or name == "sub" or (found is not None and found.developer_only):
             return False
-        if write_attributes is None:
-            return name in STANDARD_ATTRIBUTES
-        return name in write_attributes
+        return name in (STANDARD_ATTRIBUTES if write_attributes is None else write_attributes)

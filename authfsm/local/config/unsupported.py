@@ -1,95 +1,63 @@
-"""What a description says that the pool cannot honour: each with its reason, none in silence."""
+"""Lists the settings of a description that the pool does not support, each with its reason."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Final
 
 from authfsm.local.config.pool_configuration import KNOWN_FLOWS, Triggers
 from authfsm.settings.descriptions import Structure
 
-_TEXTS: Final = "messages have no text here: the outbox has the codes"
-_SENDING: Final = "nothing is sent: messages lie in the outbox"
-_MANAGED: Final = "there is no managed login and no OAuth endpoint"
+_UNKNOWN: Final = "this version of authfsm does not know it"
+_NO_TEXTS: Final = "messages have no text: read the codes in the outbox"
+_NOT_SENT: Final = "messages are not sent: read them in the outbox"
+_NO_LOGIN_PAGES: Final = "there are no managed login pages and no OAuth endpoints"
 
-# Members that have a setting here, that are facts about the real pool, or that change nothing in a sign-in.
-_HONOURED_POOL: Final = {
-    "AccountRecoverySetting",
-    "AcrConfiguration",
-    "AdminCreateUserConfig",
-    "AliasAttributes",
-    "Arn",
-    "AutoVerifiedAttributes",
-    "CreationDate",
-    "DeletionProtection",
-    "DeviceConfiguration",
-    "EstimatedNumberOfUsers",
-    "Id",
-    "LambdaConfig",
-    "LastModifiedDate",
-    "MfaConfiguration",
-    "Name",
-    "Policies",
-    "PoolName",
-    "Schema",
-    "SchemaAttributes",
-    "Status",
-    "UserAttributeUpdateSettings",
-    "UserPoolAddOns",
-    "UserPoolTags",
-    "UserPoolTier",
-    "UsernameAttributes",
-    "UsernameConfiguration",
+# Members that have a setting here, that describe the real pool, or that change nothing in a sign-in.
+_SUPPORTED_IN_POOL: Final = {
+    "AccountRecoverySetting", "AcrConfiguration", "AdminCreateUserConfig", "AliasAttributes", "Arn",
+    "AutoVerifiedAttributes", "CreationDate", "DeletionProtection", "DeviceConfiguration",
+    "EstimatedNumberOfUsers", "Id", "LambdaConfig", "LastModifiedDate", "MfaConfiguration", "Name",
+    "Policies", "PoolName", "Schema", "SchemaAttributes", "Status", "UserAttributeUpdateSettings",
+    "UserPoolAddOns", "UserPoolTags", "UserPoolTier", "UsernameAttributes", "UsernameConfiguration",
+}  # fmt: skip
+_SUPPORTED_IN_CLIENT: Final = {
+    "AccessTokenValidity", "AuthSessionValidity", "ClientId", "ClientName", "ClientSecret",
+    "ClientType", "CreationDate", "EnableTokenRevocation", "ExplicitAuthFlows", "GenerateSecret",
+    "IdTokenValidity", "LastModifiedDate", "PreventUserExistenceErrors", "ReadAttributes",
+    "RefreshTokenRotation", "RefreshTokenValidity", "SupportedIdentityProviders",
+    "TokenValidityUnits", "UserPoolId", "WriteAttributes",
+}  # fmt: skip
+
+_REASONS_IN_POOL: Final = {
+    "CustomDomain": _NO_LOGIN_PAGES,
+    "DcrConfiguration": _NO_LOGIN_PAGES,
+    "Domain": _NO_LOGIN_PAGES,
+    "EmailConfiguration": _NOT_SENT,
+    "EmailConfigurationFailure": _NOT_SENT,
+    "EmailVerificationMessage": _NO_TEXTS,
+    "EmailVerificationSubject": _NO_TEXTS,
+    "IssuerConfiguration": "set `issuer` for the issuer of the tokens",
+    "KeyConfiguration": "set `key` for the signing key",
+    "SmsAuthenticationMessage": _NO_TEXTS,
+    "SmsConfiguration": _NOT_SENT,
+    "SmsConfigurationFailure": _NOT_SENT,
+    "SmsVerificationMessage": _NO_TEXTS,
+    "VerificationMessageTemplate": _NO_TEXTS,
 }
-_POOL: Final = {
-    "CustomDomain": _MANAGED,
-    "DcrConfiguration": _MANAGED,
-    "Domain": _MANAGED,
-    "EmailConfiguration": _SENDING,
-    "EmailConfigurationFailure": _SENDING,
-    "EmailVerificationMessage": _TEXTS,
-    "EmailVerificationSubject": _TEXTS,
-    "IssuerConfiguration": "the issuer of the tokens is the pool's own setting, `issuer`",
-    "KeyConfiguration": "the signing key is the pool's own, `key`",
-    "SmsAuthenticationMessage": _TEXTS,
-    "SmsConfiguration": _SENDING,
-    "SmsConfigurationFailure": _SENDING,
-    "SmsVerificationMessage": _TEXTS,
-    "VerificationMessageTemplate": _TEXTS,
+_REASONS_IN_CLIENT: Final = {
+    "AllowedOAuthFlows": _NO_LOGIN_PAGES,
+    "AllowedOAuthFlowsUserPoolClient": _NO_LOGIN_PAGES,
+    "AllowedOAuthScopes": _NO_LOGIN_PAGES,
+    "AnalyticsConfiguration": "nothing is reported to Amazon Pinpoint",
+    "CallbackURLs": _NO_LOGIN_PAGES,
+    "ClientSecretArn": "the secret is in AWS Secrets Manager: set `client_secret`",
+    "DefaultRedirectURI": _NO_LOGIN_PAGES,
+    "EnablePropagateAdditionalUserContextData": "there is no threat protection that would use it",
+    "LogoutURLs": _NO_LOGIN_PAGES,
 }
-_HONOURED_CLIENT: Final = {
-    "AccessTokenValidity",
-    "AuthSessionValidity",
-    "ClientId",
-    "ClientName",
-    "ClientSecret",
-    "ClientType",
-    "CreationDate",
-    "EnableTokenRevocation",
-    "ExplicitAuthFlows",
-    "GenerateSecret",
-    "IdTokenValidity",
-    "LastModifiedDate",
-    "PreventUserExistenceErrors",
-    "ReadAttributes",
-    "RefreshTokenRotation",
-    "RefreshTokenValidity",
-    "TokenValidityUnits",
-    "UserPoolId",
-    "WriteAttributes",
-}
-_CLIENT: Final = {
-    "AllowedOAuthFlows": _MANAGED,
-    "AllowedOAuthFlowsUserPoolClient": _MANAGED,
-    "AllowedOAuthScopes": _MANAGED,
-    "AnalyticsConfiguration": "nothing is told to Amazon Pinpoint",
-    "CallbackURLs": _MANAGED,
-    "ClientSecretArn": "AWS Secrets Manager holds the secret: give `client_secret`",
-    "DefaultRedirectURI": _MANAGED,
-    "EnablePropagateAdditionalUserContextData": "there is no threat protection to tell",
-    "LogoutURLs": _MANAGED,
-}
-_TRIGGERS: Final = {
+
+_TRIGGER_FIELDS: Final = {
     "CreateAuthChallenge": "create",
     "DefineAuthChallenge": "define",
     "PostAuthentication": "post_authentication",
@@ -106,57 +74,50 @@ _TRIGGERS: Final = {
 def unsupported_in_pool(
     pool: Structure, mfa: Structure | None, triggers: Triggers | None
 ) -> Iterator[str]:
-    """What a UserPool says in vain.
-
-    Args:
-        pool: UserPool, bare.
-        mfa: GetUserPoolMfaConfig's response; None where nobody asked.
-        triggers: the functions that stand for those of LambdaConfig.
-    """
-    yield from _members(pool, _HONOURED_POOL, _POOL)
+    """Yield the unsupported settings of a UserPool; `mfa` is GetUserPoolMfaConfig's response, if known."""
+    yield from _unsupported(pool, _SUPPORTED_IN_POOL, _REASONS_IN_POOL)
     for name in sorted(pool.get("LambdaConfig", {})):
-        ours = _TRIGGERS.get(name)
-        if ours is None:
-            yield f"LambdaConfig.{name}: {_SENDING if 'Federation' not in name else _MANAGED}"
-        elif getattr(triggers, ours, None) is None:
-            yield f"LambdaConfig.{name}: no Lambda function is called; give Triggers({ours}=...)"
+        field = _TRIGGER_FIELDS.get(name)
+        if field is None:
+            yield f"LambdaConfig.{name}: {_NO_LOGIN_PAGES if 'Federation' in name else _NOT_SENT}"
+        elif getattr(triggers, field, None) is None:
+            yield f"LambdaConfig.{name}: no Lambda function is called; give Triggers({field}=...)"
     addons = pool.get("UserPoolAddOns", {})
-    if addons.get("AdvancedSecurityMode", "OFF") != "OFF" or (
-        addons.get("AdvancedSecurityAdditionalFlows")
-    ):
-        yield "UserPoolAddOns: there is no threat protection: no sign-in is risky here"
+    mode = addons.get("AdvancedSecurityMode", "OFF")
+    if mode != "OFF" or addons.get("AdvancedSecurityAdditionalFlows"):
+        yield "UserPoolAddOns: there is no threat protection: no sign-in counts as risky"
     if pool.get("AdminCreateUserConfig", {}).get("InviteMessageTemplate"):
-        yield f"AdminCreateUserConfig.InviteMessageTemplate: {_TEXTS}"
+        yield f"AdminCreateUserConfig.InviteMessageTemplate: {_NO_TEXTS}"
     if mfa is None and pool.get("MfaConfiguration", "OFF") != "OFF":
-        yield "MfaConfiguration: which factors are enabled GetUserPoolMfaConfig says: all are taken"
+        yield (
+            "MfaConfiguration: all second factors are enabled, because only GetUserPoolMfaConfig "
+            "tells which are"
+        )
 
 
 def unsupported_in_client(client: Structure) -> Iterator[str]:
-    """What a UserPoolClient says in vain."""
-    yield from _members(client, _HONOURED_CLIENT | {"SupportedIdentityProviders"}, _CLIENT)
+    """Yield the unsupported settings of a UserPoolClient."""
+    yield from _unsupported(client, _SUPPORTED_IN_CLIENT, _REASONS_IN_CLIENT)
     others = [e for e in client.get("SupportedIdentityProviders", ()) if e != "COGNITO"]
     if others:
         yield f"SupportedIdentityProviders: {', '.join(others)}: there is no federation"
     for flow in client.get("ExplicitAuthFlows", ()):
         if flow not in KNOWN_FLOWS:
-            yield f"ExplicitAuthFlows: {flow}: no such flow is served"
+            yield f"ExplicitAuthFlows: {flow}: this flow is not supported"
 
 
-def unknown_members(unknown: Iterable[str], said: Iterable[str]) -> Iterator[str]:
-    """The members that the API does not have, beside those that have been said.
-
-    Args:
-        unknown: their paths, as `Descriptions.unknown` has them.
-        said: what has been said.
-    """
-    before = {each.partition(":")[0] for each in said}
+def unknown_members(unknown: Iterable[str], listed: Iterable[str]) -> Iterator[str]:
+    """Yield the members that the API does not have and that are not listed as unsupported already."""
+    before = {each.partition(":")[0] for each in listed}
     for path in unknown:
         name = path.removeprefix("UserPool.").removeprefix("UserPoolClient.")
         if name not in before:
-            yield f"{name}: not known here"
+            yield f"{name}: {_UNKNOWN}"
 
 
-def _members(shape: Structure, honoured: set[str], reasons: dict[str, Any]) -> Iterator[str]:
-    for name in sorted(shape):
-        if name not in honoured and shape[name] not in (None, False, "", [], {}):
-            yield f"{name}: {reasons.get(name, 'not known here')}"
+def _unsupported(
+    members: Structure, supported: Collection[str], reasons: Mapping[str, str]
+) -> Iterator[str]:
+    for name in sorted(members):
+        if name not in supported and members[name] not in (None, False, "", [], {}):
+            yield f"{name}: {reasons.get(name, _UNKNOWN)}"

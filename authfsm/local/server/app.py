@@ -224,7 +224,7 @@ async def _http_error(_: Request, error: Exception) -> Response:
 
 
 async def _read_body(declared: str, receive: Receive) -> bytes:
-    if declared.isdigit() and int(declared[:20]) > MAX_BODY_BYTES:
+    if declared.isdecimal() and int(declared[:20]) > MAX_BODY_BYTES:
         raise _BodyTooLarge
     body, more = b"", True
     while more:

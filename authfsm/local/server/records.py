@@ -27,7 +27,7 @@ from authfsm.local.server.state_file import RecordRow, StateFile
 from authfsm.local.state.codes import Message
 from authfsm.local.state.core import Core
 from authfsm.local.state.sessions import PendingChallenge
-from authfsm.local.state.token_issuer import TokenFamily
+from authfsm.local.state.token_claims import TokenFamily
 from authfsm.local.state.users import User
 
 _CLASS: Final = "!"
@@ -181,7 +181,7 @@ class RecordType:
     """A type of record: its class, its key, whether the pool still has a record, and how to put it back."""
 
     record_class: type
-    key: Callable[[Any], str]
+    key_field: str
     exists: Callable[[Core, Any], bool]
     restore: Callable[[Core, Any], None]
 
@@ -191,30 +191,30 @@ def _restore_client(core: Core, client: AppClient) -> None:
 
 
 # In the order of reading: users and app clients come before the records that refer to them.
-_RECORD_TYPES: Final[dict[str, RecordType]] = {
+_RECORD_TYPES: Final = {
     "client": RecordType(
         AppClient,
-        key=lambda client: str(client.client_id),
-        exists=lambda core, client: core.clients.get(client.client_id) is client,
-        restore=_restore_client,
+        "client_id",
+        lambda core, client: core.clients.get(client.client_id) is client,
+        _restore_client,
     ),
     "user": RecordType(
         User,
-        key=lambda user: str(user.username),
-        exists=lambda core, user: core.users.named(user.username) is user,
-        restore=lambda core, user: core.users.restore(user),
+        "username",
+        lambda core, user: core.users.named(user.username) is user,
+        lambda core, user: core.users.restore(user),
     ),
     "pending_challenge": RecordType(
         PendingChallenge,
-        key=lambda pending: str(pending.session),
-        exists=lambda core, pending: pending in core.sessions,
-        restore=lambda core, pending: core.sessions.restore(pending),
+        "session",
+        lambda core, pending: pending in core.sessions,
+        lambda core, pending: core.sessions.restore(pending),
     ),
     "token_family": RecordType(
         TokenFamily,
-        key=lambda family: str(family.origin_jti),
-        exists=lambda core, family: family in core.token_issuer,
-        restore=lambda core, family: core.token_issuer.restore(family),
+        "origin_jti",
+        lambda core, family: family in core.token_issuer,
+        lambda core, family: core.token_issuer.restore(family),
     ),
 }
 _KINDS: Final = {each.record_class: name for name, each in _RECORD_TYPES.items()}
@@ -284,4 +284,8 @@ class RecordStore:
         name = _KINDS[type(record)]
         record_type = _RECORD_TYPES[name]
         exists = record_type.exists(self._core, record)
-        yield name, record_type.key(record), self.text_of(record) if exists else None
+        yield (
+            name,
+            str(getattr(record, record_type.key_field)),
+            self.text_of(record) if exists else None,
+        )

@@ -114,7 +114,7 @@ class SignInTracker:
             sign_in = self._begin(request, new)
         dest, error = _outcome_state(response, outcome, old)
         role = sign_in.steps[-1].role if sign_in.steps else None
-        if old is not None and old.spent:
+        if old is not None and old.used:
             del self._by_session[old.session]
         if new is not None:
             sign_in.expires = new.expires
@@ -161,7 +161,7 @@ def _outcome_state(
     """Return the state that an operation led to, and the error code of a refusal."""
     challenge = old.challenge if old else None
     if isinstance(outcome, PoolRefusal):
-        survives = old is not None and not old.spent and outcome.survives
+        survives = old is not None and not old.used and outcome.survives
         state = State.FAILED
         if challenge is not None and survives:
             state = State.__members__.get(challenge, State.OTHER_CHALLENGE)

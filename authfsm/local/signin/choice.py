@@ -1,4 +1,13 @@
-"""Choice-based sign-in (USER_AUTH)."""
+"""Choice-based sign-in (USER_AUTH): which first factors a user has, and how the chosen one is asked for.
+
+A preferred factor that is available is asked for at once. Otherwise SELECT_CHALLENGE follows, with
+AvailableChallenges; that is not an error (AWS API reference; measured). Until a first factor is proved, an
+unknown user looks like an existing one (PreventUserExistenceErrors=ENABLED).
+
+"Passwordless authentication flows aren't compatible with required multi-factor authentication (MFA) in your
+user pool. If MFA is optional in your user pool, users who have activated MFA can't sign in with a
+passwordless first factor" -- developer guide, "Authentication flows". A passkey that satisfies MFA can.
+"""
 
 from __future__ import annotations
 
@@ -11,314 +20,271 @@ from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient, PoolConfiguration
-from authfsm.local.signin import code_answers, devices, passwords, required_factors
-from authfsm.local.signin.steps import (
-    ChallengeAnswer,
-    issue_challenge,
-    issue_password_verifier,
-    next_challenge,
-)
+from authfsm.local.signin import code_answers, devices, passwords, required_factors, steps
+from authfsm.local.signin.code_answers import FirstFactorCode
+from authfsm.local.signin.steps import ChallengeAnswer, next_challenge
 from authfsm.local.signin.triggers import Metadata
 from authfsm.local.state import passkeys
 from authfsm.local.state.core import Core, Reply, required_parameter
 from authfsm.local.state.passkeys import PasskeyChallenge
-from authfsm.local.state.sessions import Attempt, PendingChallenge
+from authfsm.local.state.sessions import Attempt
 from authfsm.local.state.users import Status, User
 from authfsm.protocol.states import PASSWORDLESS, State
 
-# Which first factors there are to choose from: what the pool allows and the user has, or seems to have.
-FIRST_FACTOR_ORDER: Final = (
-    # Of a guide's example and of a measured reply ("PASSWORD_SRP","PASSWORD"); no source has them all.
+SIGNED_UP: Final = "SIGNED_UP"
+"""The challenge name of a ConfirmSignUp session; no ChallengeName is like it, so no answer fits it."""
+
+_FACTOR_ORDER: Final = (
+    # From an example of the developer guide and a measured reply; no source lists them all.
     State.EMAIL_OTP,
     State.SMS_OTP,
     State.PASSWORD_SRP,
     State.PASSWORD,
     State.WEB_AUTHN,
 )
-PASSWORD_FACTORS: Final = (State.PASSWORD_SRP, State.PASSWORD)
-"""PASSWORD in AllowedFirstAuthFactors "includes both the plain-password and SRP" variants."""
+# PASSWORD in AllowedFirstAuthFactors "includes both the plain-password and SRP" variants.
+_PASSWORD_FACTORS: Final = (State.PASSWORD_SRP, State.PASSWORD)
+
+# ---- the first factors of a user ------------------------------------------------------------------
 
 
 def available_first_factors(pool: PoolConfiguration, user: User) -> tuple[State, ...]:
-    """The first factors of a user: what the pool allows and the user has."""
+    """Return the first factors that the pool allows and the user has."""
     allowed = _allowed(pool)
     found: set[State] = set()
     if user.credential is not None:
-        found.update(allowed & set(PASSWORD_FACTORS))
+        found.update(allowed & set(_PASSWORD_FACTORS))
     # Measured: a user with a temporary password who asked for EMAIL_OTP was offered passwords.
     if user.status is not Status.FORCE_CHANGE_PASSWORD:
         found.update(factor for factor in allowed & PASSWORDLESS if _has(pool, user, factor))
-    # Whoever has nothing is offered what fails: a password.
-    return _ordered(found or PASSWORD_FACTORS)
+    # A user without any factor is offered passwords, which fail.
+    return _in_order(found or _PASSWORD_FACTORS)
 
 
 def _allowed(pool: PoolConfiguration) -> set[State]:
-    """What the pool's settings allow to anybody."""
     names = set(pool.allowed_first_auth_factors)
     allowed = {factor for factor in PASSWORDLESS if factor in names}
     if pool.tier == "LITE":
         allowed.clear()
-    # "Passwordless authentication flows aren't compatible with required MFA" (developer guide), but for
-    # passkeys that satisfy it.
     if pool.mfa == "ON":
         allowed &= {State.WEB_AUTHN}
-    return allowed | (set(PASSWORD_FACTORS) if "PASSWORD" in names else set())
+    return allowed | (set(_PASSWORD_FACTORS) if "PASSWORD" in names else set())
 
 
 def _has(pool: PoolConfiguration, user: User, factor: State) -> bool:
-    active = {each for each in required_factors.factors_of(pool, user) if each in user.mfa_enabled}
+    active = required_factors.active_factors(pool, user)
     if factor is State.WEB_AUTHN:
         if pool.webauthn is None or not user.passkeys.of(pool.webauthn.relying_party_id):
             return False
-        return satisfies_mfa(pool, user) if active or pool.mfa == "ON" else True
-    address = "email" if factor is State.EMAIL_OTP else "phone_number"
-    if address not in user.attributes:
+        return passkey_satisfies_mfa(pool, user) if active or pool.mfa == "ON" else True
+    attribute = "email" if factor is State.EMAIL_OTP else "phone_number"
+    if attribute not in user.attributes:
         return False
-    # "If MFA is optional ..., users who have activated MFA can't sign in with a passwordless first
-    # factor" -- developer guide, "Authentication flows"
     other = State.SMS_MFA if factor is State.EMAIL_OTP else State.EMAIL_OTP
-    followed = pool.contradictions.mfa_after_one_time_password and other in active
-    return not active or followed
+    return not active or (pool.contradictions.mfa_after_one_time_password and other in active)
 
 
-def satisfies_mfa(pool: PoolConfiguration, user: User) -> bool:
-    """Does a passkey with user verification satisfy this user's MFA?
+def passkey_satisfies_mfa(pool: PoolConfiguration, user: User) -> bool:
+    """Return whether a passkey with user verification satisfies this user's MFA.
 
-    Three conditions (AWS API reference, WebAuthnMfaSettingsType): the pool's FactorConfiguration, the
-    user's WebAuthnMfaSettings, and "at least one other MFA method ... activated".
+    The conditions are those of WebAuthnMfaSettingsType (AWS API reference): the pool's FactorConfiguration,
+    the user's WebAuthnMfaSettings, and "at least one other MFA method ... activated".
     """
-    multi = "MULTI_FACTOR_WITH_USER_VERIFICATION"
     return (
         pool.contradictions.passkeys_with_mfa_required
         and pool.webauthn is not None
-        and pool.webauthn.factor_configuration == multi
+        and pool.webauthn.factor_configuration == "MULTI_FACTOR_WITH_USER_VERIFICATION"
         and user.passkeys.as_mfa
-        and any(each in user.mfa_enabled for each in required_factors.factors_of(pool, user))
+        and bool(required_factors.active_factors(pool, user))
     )
 
 
-def simulated_first_factors(pool: Core, typed: str) -> tuple[State, ...]:
-    """The first factors of a user who is not there, the same at every asking.
+def _simulated_first_factors(pool: Core, submitted_name: str) -> tuple[State, ...]:
+    """Return the first factors of an unknown user, always the same for a name.
 
-    "a random selection from the challenge types allowed for the user pool" -- developer guide,
-    "Managing user existence error responses". An unknown user who asks for EMAIL_OTP gets it (measured);
-    a passkey, which few users have, is there for every other name.
+    "a random selection from the challenge types allowed for the user pool" -- developer guide, "Managing
+    user existence error responses". An unknown user who asks for EMAIL_OTP gets it (measured); every
+    other unknown user has a passkey, because few real users have one.
     """
     allowed = _allowed(pool.configuration)
     if (
         pool.configuration.webauthn is None
         or pool.configuration.mfa == "ON"
-        or pool.mark("passkey", typed)[0] % 2
+        or pool.stable_bytes("passkey", submitted_name)[0] % 2
     ):
         allowed -= {State.WEB_AUTHN}
-    return _ordered(allowed or PASSWORD_FACTORS)
+    return _in_order(allowed or _PASSWORD_FACTORS)
 
 
-def _ordered(factors: Iterable[State]) -> tuple[State, ...]:
+def _in_order(factors: Iterable[State]) -> tuple[State, ...]:
     factors = set(factors)
-    return tuple(factor for factor in FIRST_FACTOR_ORDER if factor in factors)
+    return tuple(factor for factor in _FACTOR_ORDER if factor in factors)
 
 
-# Choice-based sign-in: which first factors a user has, and how the chosen one is asked for (USER_AUTH).
-SIGNED_UP: Final = "SIGNED_UP"
-"""What a session of ConfirmSignUp is bound to; no challenge has this name, so none is answered with it."""
-
-_MILLISECONDS: Final = 60_000
-
-
-# ---- the beginning ----------------------------------------------------------------------------------
+# ---- InitiateAuth -----------------------------------------------------------------------------------
 
 
 def begin(
     pool: Core, attempt: Attempt, parameters: Mapping[str, str], session: str | None
 ) -> Reply:
-    """USER_AUTH: by what is preferred, by choice, toward a level, or with the session of a sign-up.
-
-    Args:
-        pool: the pool.
-        attempt: the attempt; its user is None where the pool pretends.
-        parameters: AuthParameters.
-        session: Session.
-    """
+    """USER_AUTH: with a preferred factor, by choice, towards a level, or with a ConfirmSignUp session."""
     user, configuration = attempt.user, pool.configuration
     if configuration.tier == "LITE" and configuration.contradictions.user_auth_needs_essentials:
         raise PoolRefusal(error_templates.NOT_IN_TIER, feature="USER_AUTH")
     if user is not None and not user.enabled:
         raise PoolRefusal(error_templates.DISABLED)
-    offered = (
+    factors = (
         available_first_factors(configuration, user)
         if user
-        else simulated_first_factors(pool, attempt.submitted_name)
+        else _simulated_first_factors(pool, attempt.submitted_name)
     )
-    attempt = evolve(attempt, first_factors=offered)
+    attempt = evolve(attempt, first_factors=factors)
     if session is not None:
-        return _signed_up(pool, attempt, session)
-    if user is not None and not set(offered) & PASSWORDLESS:
-        # Inferred: UNCONFIRMED and RESET_REQUIRED are told at once where only a password is left.
-        user.ensure_can_sign_in(hide_imported=_hides(attempt.client))
+        return _begin_after_sign_up(pool, attempt, session)
+    if user is not None and not set(factors) & PASSWORDLESS:
+        # Inferred: UNCONFIRMED and RESET_REQUIRED are errors at once where only a password is left.
+        user.ensure_can_sign_in(hide_imported=attempt.client.hides_user_existence)
     if parameters.get("ACCESS_TOKEN") or parameters.get("TARGET_ACR_VALUES"):
         attempt = required_factors.with_target_level(pool, attempt, parameters)
         if not attempt.first_factors:
             return next_challenge(pool, attempt)
-    return _first(pool, attempt, parameters)
+    return _issue_first(pool, attempt, parameters)
 
 
-def _first(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> Reply:
+def _issue_first(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> Reply:
     preferred = parameters.get("PREFERRED_CHALLENGE") or None
     if preferred in PASSWORDLESS and pool.configuration.tier == "LITE":
         raise PoolRefusal(error_templates.NOT_IN_TIER, feature=preferred)
     attempt = devices.with_known_device_key(pool, attempt, parameters.get("DEVICE_KEY"))
     if preferred in attempt.first_factors:
-        return issue_first_factor(pool, attempt, State[preferred], parameters)
+        return _issue_factor(pool, attempt, State[preferred], parameters)
     if attempt.target_level and preferred is None and len(attempt.first_factors) == 1:
         # "prompts only for factors that aren't already listed"; by which challenge is not documented.
-        return issue_first_factor(pool, attempt, attempt.first_factors[0], parameters)
-    parameters, signing = {}, None
+        return _issue_factor(pool, attempt, attempt.first_factors[0], parameters)
     ways = pool.configuration.contradictions
     if State.WEB_AUTHN in attempt.first_factors and ways.select_challenge_has_request_options:
-        parameters, signing = _request(pool, attempt)
-    return _asked(pool, attempt, State.SELECT_CHALLENGE, parameters, signing)
-
-
-def _hides(client: AppClient) -> bool:
-    return client.prevent_user_existence_errors == "ENABLED"
-
-
-# ---- the session of a sign-up -------------------------------------------------------------------------
+        return _issue(pool, attempt, State.SELECT_CHALLENGE, *_passkey_request(pool, attempt))
+    return _issue(pool, attempt, State.SELECT_CHALLENGE, {})
 
 
 def sign_up_session(pool: Core, client: AppClient, user: User) -> str:
-    """The session that ConfirmSignUp gives: with it the confirmed user signs in without a challenge.
-
-    Args:
-        pool: the pool.
-        client: the app client of ConfirmSignUp.
-        user: who has just been confirmed.
-    """
+    """Return a session for ConfirmSignUp's reply, with which the user signs in without a challenge."""
     attempt = Attempt(client, "USER_AUTH", user, user.username, user.username, pool.clock())
     return pool.sessions.open(attempt, SIGNED_UP, None).session
 
 
-def _signed_up(pool: Core, attempt: Attempt, session: str) -> Reply:
-    """InitiateAuth with that session: tokens at once, if the user may begin with a code of that kind.
+def _begin_after_sign_up(pool: Core, attempt: Attempt, session: str) -> Reply:
+    """Return tokens at once, if the user's first factor may be a code to an address that is verified.
 
     "Amazon Cognito ignores the AuthParameters when you pass a valid session code"; the user must be
     "eligible for the OTP authentication method" -- developer guide, "Authentication flows"
     """
-    pending: PendingChallenge = pool.sessions.find(attempt.client, session)
+    pending = pool.sessions.find(attempt.client, session)
     if pending.challenge != SIGNED_UP or pending.attempt.user is not attempt.user:
         raise PoolRefusal(error_templates.SESSION_UNKNOWN)
-    pool.sessions.check_current(pending)
-    pending.spent = True
-    verified = {
-        State.EMAIL_OTP: "email_verified",
-        State.SMS_OTP: "phone_number_verified",
-    }
+    pool.sessions.check_not_ended(pending)
+    pending.used = True
     user = attempt.existing_user
-    for factor, mark in verified.items():
-        free = required_factors.mfa_after_code(pool.configuration, user, factor) is None
-        if factor in attempt.first_factors and free and user.attributes.get(mark) == "true":
+    for factor, attribute in ((State.EMAIL_OTP, "email"), (State.SMS_OTP, "phone_number")):
+        needs_mfa = required_factors.mfa_after_code(pool.configuration, user, factor)
+        verified = user.attributes.get(f"{attribute}_verified") == "true"
+        if factor in attempt.first_factors and not needs_mfa and verified:
             return next_challenge(pool, code_answers.with_first_factor(attempt, factor))
-    return _first(pool, attempt, {})
+    return _issue_first(pool, attempt, {})
 
 
-# ---- how each is asked for ----------------------------------------------------------------------------
+# ---- the challenges -----------------------------------------------------------------------------------
 
 
-def issue_first_factor(
+def _issue_factor(
     pool: Core,
     attempt: Attempt,
     factor: State,
-    given: Mapping[str, str],
+    parameters: Mapping[str, str],
     metadata: Metadata = None,
 ) -> Reply:
-    """Ask for a first factor that was chosen, or check it if it is there already.
-
-    Args:
-        pool: the pool.
-        attempt: the attempt.
-        factor: one of those offered.
-        given: AuthParameters or ChallengeResponses.
-        metadata: ClientMetadata.
-    """
-    if factor is State.PASSWORD and given.get("PASSWORD"):
-        return sign_in_with_password(pool, attempt, given, metadata)
-    attempt = devices.with_known_device_key(pool, attempt, given.get("DEVICE_KEY"))
-    if factor is State.PASSWORD_SRP and given.get("SRP_A"):
-        proof = passwords.begin_srp(pool, attempt, given["SRP_A"])
-        return issue_password_verifier(pool, attempt, proof)
+    """Ask for a first factor, or check it if AuthParameters or ChallengeResponses have it already."""
+    if factor is State.PASSWORD and parameters.get("PASSWORD"):
+        return sign_in_with_password(pool, attempt, parameters, metadata)
+    attempt = devices.with_known_device_key(pool, attempt, parameters.get("DEVICE_KEY"))
+    if factor is State.PASSWORD_SRP and parameters.get("SRP_A"):
+        proof = passwords.begin_srp(pool, attempt, parameters["SRP_A"])
+        return steps.issue_password_verifier(pool, attempt, proof)
     if factor is State.WEB_AUTHN:
-        return _asked(pool, attempt, factor, *_request(pool, attempt))
+        return _issue(pool, attempt, factor, *_passkey_request(pool, attempt))
     if factor in PASSWORDLESS:
-        return _asked(pool, attempt, factor, *code_answers.send_first_code(pool, attempt, factor))
-    # PASSWORD and PASSWORD_SRP as received names: in the enumeration, and in no trace.
-    return _asked(pool, attempt, factor, {})
+        return _issue(pool, attempt, factor, *code_answers.send_first_code(pool, attempt, factor))
+    # PASSWORD and PASSWORD_SRP as ChallengeName: in the API's enumeration, and in no trace.
+    return _issue(pool, attempt, factor, {})
 
 
-def _asked(
+def _issue(
     pool: Core,
     attempt: Attempt,
     challenge: State,
     parameters: Mapping[str, str],
-    expected_answer: code_answers.FirstFactorCode | PasskeyChallenge | None = None,
+    expected_answer: FirstFactorCode | PasskeyChallenge | None = None,
 ) -> Reply:
-    reply = issue_challenge(pool, attempt, challenge, parameters, expected_answer)
+    reply = steps.issue_challenge(pool, attempt, challenge, parameters, expected_answer)
     # Also beside a first factor that is asked for directly (AWS API reference, InitiateAuth, examples).
     reply["AvailableChallenges"] = [factor.value for factor in attempt.first_factors]
     return reply
 
 
-def _request(pool: Core, attempt: Attempt) -> tuple[dict[str, str], PasskeyChallenge]:
-    """What a passkey is to sign, and CREDENTIAL_REQUEST_OPTIONS."""
+def _passkey_request(pool: Core, attempt: Attempt) -> tuple[dict[str, str], PasskeyChallenge]:
     settings, user = pool.configuration.webauthn, attempt.user
     if settings is None:
         raise PoolRefusal(error_templates.NO_RELYING_PARTY)
-    # Where MFA is required a passkey is there to satisfy it, whatever was switched off meanwhile.
-    as_mfa = user is not None and satisfies_mfa(pool.configuration, user)
+    # Where MFA is required the passkey has to satisfy it, even if the user has switched that off since.
+    as_mfa = user is not None and passkey_satisfies_mfa(pool.configuration, user)
     required = as_mfa or pool.configuration.mfa == "ON"
-    verification = "required" if required else settings.user_verification
-    challenge = pool.entropy(passkeys.CHALLENGE_BYTES)
-    signing = PasskeyChallenge(challenge, settings.relying_party_id, verification)
+    challenge = PasskeyChallenge(
+        pool.entropy(passkeys.CHALLENGE_BYTES),
+        settings.relying_party_id,
+        "required" if required else settings.user_verification,
+    )
     if user is not None:
         allowed = passkeys.allowed_credentials(user, settings.relying_party_id)
     else:
-        name = passkeys.base64url(pool.mark("credential", attempt.submitted_name))
+        name = passkeys.base64url(pool.stable_bytes("credential", attempt.submitted_name))
         allowed = [{"type": "public-key", "id": name, "transports": ["internal"]}]
-    timeout = attempt.client.auth_session_validity * _MILLISECONDS
-    options = passkeys.request_options(signing, allowed, timeout)
-    return {"CREDENTIAL_REQUEST_OPTIONS": options}, signing
+    timeout = attempt.client.auth_session_validity * 60_000
+    options = passkeys.request_options(challenge, allowed, timeout)
+    return {"CREDENTIAL_REQUEST_OPTIONS": options}, challenge
 
 
 # ---- the answers --------------------------------------------------------------------------------------
 
 
 def select_challenge(pool: Core, answer: ChallengeAnswer) -> Reply:
-    """SELECT_CHALLENGE, and any first factor left for another: the choice, in one step or in two."""
-    chosen = _choosable(answer, required_parameter(answer.responses, "ANSWER"))
-    if chosen is State.WEB_AUTHN and answer.responses.get("CREDENTIAL"):
+    """SELECT_CHALLENGE, also instead of a first factor that was asked for; perhaps with the factor."""
+    factor = _choosable(answer, required_parameter(answer.responses, "ANSWER"))
+    if factor is State.WEB_AUTHN and answer.responses.get("CREDENTIAL"):
         return web_authn(pool, answer)
-    return issue_first_factor(pool, answer.attempt, chosen, answer.responses, answer.metadata)
+    return _issue_factor(pool, answer.attempt, factor, answer.responses, answer.metadata)
 
 
 def password(pool: Core, answer: ChallengeAnswer) -> Reply:
-    """PASSWORD under its own name, where it was asked for or may be chosen."""
-    factor = _choosable(answer, State.PASSWORD)
-    required_parameter(answer.responses, "PASSWORD")
-    return issue_first_factor(pool, answer.attempt, factor, answer.responses, answer.metadata)
+    """PASSWORD as ChallengeName, where it was asked for or can be chosen."""
+    return _choose(pool, answer, State.PASSWORD, "PASSWORD")
 
 
 def password_srp(pool: Core, answer: ChallengeAnswer) -> Reply:
-    """PASSWORD_SRP under its own name: the same."""
-    factor = _choosable(answer, State.PASSWORD_SRP)
-    required_parameter(answer.responses, "SRP_A")
-    return issue_first_factor(pool, answer.attempt, factor, answer.responses, answer.metadata)
+    """PASSWORD_SRP as ChallengeName, where it was asked for or can be chosen."""
+    return _choose(pool, answer, State.PASSWORD_SRP, "SRP_A")
+
+
+def _choose(pool: Core, answer: ChallengeAnswer, factor: State, parameter: str) -> Reply:
+    _choosable(answer, factor)
+    required_parameter(answer.responses, parameter)
+    return _issue_factor(pool, answer.attempt, factor, answer.responses, answer.metadata)
 
 
 def _choosable(answer: ChallengeAnswer, name: str) -> State:
-    if answer.pending.challenge == State.EMAIL_OTP and not isinstance(
-        answer.pending.expected_answer, code_answers.FirstFactorCode
-    ):
-        # As a second factor it is not left.
+    pending = answer.pending
+    is_first = isinstance(pending.expected_answer, FirstFactorCode)
+    if pending.challenge == State.EMAIL_OTP and not is_first:
+        # A second factor cannot be exchanged for a first one.
         raise PoolRefusal(error_templates.CODE_MISMATCH)
     if name not in answer.attempt.first_factors:
         raise PoolRefusal(error_templates.CHALLENGE_NOT_AVAILABLE, answer=name)
@@ -326,15 +292,13 @@ def _choosable(answer: ChallengeAnswer, name: str) -> State:
 
 
 def web_authn(pool: Core, answer: ChallengeAnswer) -> Reply:
-    """WEB_AUTHN: what the passkey signed. Nothing follows: it is a first factor without a second, or both."""
-    credential, signing = (
-        required_parameter(answer.responses, "CREDENTIAL"),
-        answer.pending.expected_answer,
-    )
-    user, attempt = answer.attempt.user, answer.attempt
-    if user is None or not isinstance(signing, PasskeyChallenge):
+    """WEB_AUTHN: no second factor follows, because the passkey is the only factor or satisfies MFA."""
+    credential = required_parameter(answer.responses, "CREDENTIAL")
+    challenge, attempt = answer.pending.expected_answer, answer.attempt
+    user = attempt.user
+    if user is None or not isinstance(challenge, PasskeyChallenge):
         raise PoolRefusal(error_templates.PASSKEY_REFUSED)
-    passkey = passkeys.verify_assertion(signing, user, credential)
+    passkey = passkeys.verify_assertion(challenge, user, credential)
     attempt = evolve(attempt, methods=(*attempt.methods, passkey.method), second_factor_passed=True)
     if user.status is Status.RESET_REQUIRED and user.credential is None:
         user.status = Status.CONFIRMED
@@ -342,10 +306,10 @@ def web_authn(pool: Core, answer: ChallengeAnswer) -> Reply:
 
 
 def sign_in_with_password(
-    pool: Core, attempt: Attempt, given: Mapping[str, str], metadata: Metadata
+    pool: Core, attempt: Attempt, parameters: Mapping[str, str], metadata: Metadata
 ) -> Reply:
-    """The password in clear, of a sign-in that began without it; only after it are devices told of."""
-    clear = Secret(required_parameter(given, "PASSWORD"))
+    """Check the PASSWORD of AuthParameters or ChallengeResponses, then its DEVICE_KEY, and go on."""
+    clear = Secret(required_parameter(parameters, "PASSWORD"))
     passwords.check_password(pool, attempt.client, attempt.user, attempt.submitted_name, clear)
-    attempt = devices.with_device_key(pool, attempt, given.get("DEVICE_KEY"))
+    attempt = devices.with_device_key(pool, attempt, parameters.get("DEVICE_KEY"))
     return next_challenge(pool, evolve(attempt, password_proved=True), metadata)

@@ -1,4 +1,10 @@
-"""Answers with a code."""
+"""Answers with a code: a second factor, its set-up, or a one-time password as the first factor.
+
+Wrong codes of a second factor count towards the lock-out. Wrong one-time passwords do not (measured: six in
+a row); they have eight digits, and the right one confirms: "your user pool marks the user's unverified email
+address or phone number attribute as verified. The user status also changed from UNCONFIRMED to CONFIRMED"
+-- developer guide, "Authentication flows".
+"""
 
 from __future__ import annotations
 
@@ -7,58 +13,44 @@ from attrs import evolve, frozen
 from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.signin import custom, devices
-from authfsm.local.signin.steps import (
-    ChallengeAnswer,
-    MfaChoice,
-    SecondFactorCode,
-    issue_factor_challenge,
-    next_challenge,
-)
-from authfsm.local.state import token_claims
-from authfsm.local.state.codes import (
-    Message,
-    codes_match,
-    delivery_address,
-    masked_address,
-    new_code,
-    spend_totp,
-)
+from authfsm.local.signin import custom, devices, steps
+from authfsm.local.signin.steps import ChallengeAnswer, next_challenge
+from authfsm.local.state import codes
+from authfsm.local.state.attributes import EMAIL
 from authfsm.local.state.core import Core, Reply, required_parameter
 from authfsm.local.state.sessions import Attempt
 from authfsm.local.state.token_claims import AMR_METHODS
 from authfsm.local.state.users import Status
 from authfsm.protocol.states import State
 
+# ---- second factors -----------------------------------------------------------------------------
 
-# Answers with a second factor: which one, and its code. Wrong codes count towards the lock-out.
+
 def select_mfa_type(pool: Core, answer: ChallengeAnswer) -> Reply:
-    """SELECT_MFA_TYPE: one of those offered."""
-    choice: MfaChoice = answer.pending.expected_answer
-    chosen = required_parameter(answer.responses, "ANSWER")
-    if chosen not in choice.factors:
-        raise PoolRefusal(error_templates.MFA_METHOD_NOT_OFFERED, answer=chosen)
-    return issue_factor_challenge(pool, answer.attempt, answer.user, State[chosen])
+    """SELECT_MFA_TYPE."""
+    choice: steps.MfaChoice = answer.pending.expected_answer
+    factor = required_parameter(answer.responses, "ANSWER")
+    if factor not in choice.factors:
+        raise PoolRefusal(error_templates.MFA_METHOD_NOT_OFFERED, answer=factor)
+    return steps.issue_factor_challenge(pool, answer.attempt, answer.user, State[factor])
 
 
-def sent_code(pool: Core, answer: ChallengeAnswer) -> Reply:
-    """SMS_MFA and EMAIL_OTP: the right code also verifies the address it went to (developer guide)."""
-    sent: SecondFactorCode = answer.pending.expected_answer
+def second_factor_code(pool: Core, answer: ChallengeAnswer) -> Reply:
+    """SMS_MFA and EMAIL_OTP: the right code also verifies its address (developer guide)."""
+    expected: steps.SecondFactorCode = answer.pending.expected_answer
     user, factor = answer.user, State[answer.pending.challenge]
     code = required_parameter(answer.responses, f"{factor}_CODE")
     user.lock_out.check(pool.elapsed())
-    if not codes_match(sent.code, code):
+    if not codes.codes_match(expected.code, code):
         user.lock_out.record_failure(pool.elapsed())
         raise PoolRefusal(error_templates.CODE_MISMATCH)
-    if sent.enrols:
-        if pool.users.is_taken(sent.attribute, sent.address, user):
+    if expected.enrols:
+        if pool.users.is_taken(expected.attribute, expected.address, user):
             raise PoolRefusal(error_templates.ALIAS_TAKEN, name="email")
-        pool.users.change(user, sent.attribute, sent.address)
+        pool.users.set_attribute(user, expected.attribute, expected.address)
         user.mfa_enabled |= {factor}
-    if user.attributes.get(sent.attribute) == sent.address:
-        user.attributes[f"{sent.attribute}_verified"] = "true"
-        pool.users.index(user)
-    attempt = second_factor_passed(pool, answer.attempt, factor)
+    pool.users.mark_verified(user, expected.attribute, expected.address)
+    attempt = _with_second_factor(pool, answer.attempt, factor)
     return next_challenge(pool, attempt, answer.metadata)
 
 
@@ -68,15 +60,41 @@ def software_token(pool: Core, answer: ChallengeAnswer) -> Reply:
     user.lock_out.check(pool.elapsed())
     if user.software_token is None:
         raise PoolRefusal(error_templates.TOTP_NOT_SET_UP)
-    if not spend_totp(user.software_token, code, pool.clock()):
+    if not codes.spend_totp(user.software_token, code, pool.clock()):
         user.lock_out.record_failure(pool.elapsed())
         raise PoolRefusal(error_templates.TOTP_MISMATCH)
-    attempt = second_factor_passed(pool, answer.attempt, State.SOFTWARE_TOKEN_MFA)
+    attempt = _with_second_factor(pool, answer.attempt, State.SOFTWARE_TOKEN_MFA)
     return next_challenge(pool, attempt, answer.metadata)
 
 
-def second_factor_passed(pool: Core, attempt: Attempt, challenge: State) -> Attempt:
-    """The attempt with its second factor passed, and noted for DefineAuthChallenge in CUSTOM_AUTH."""
+def mfa_setup(pool: Core, answer: ChallengeAnswer) -> Reply:
+    """MFA_SETUP: after VerifySoftwareToken has accepted a code, or with an e-mail address.
+
+    The key of the address is `EMAIL` in every client and `email` in the developer guide.
+    """
+    progress: steps.MfaSetupProgress = answer.pending.expected_answer
+    ways = pool.configuration.contradictions
+    address = answer.responses.get("EMAIL") or answer.responses.get("email")
+    if address:
+        if State.EMAIL_OTP not in progress.factors or not ways.email_mfa_setup_in_session:
+            raise PoolRefusal(error_templates.MFA_SETUP_NOT_OFFERED)
+        if not EMAIL.fullmatch(address):
+            raise PoolRefusal(error_templates.BAD_EMAIL)
+        if pool.users.is_taken("email", address, answer.user):
+            raise PoolRefusal(error_templates.ALIAS_TAKEN, name="email")
+        return steps.issue_factor_challenge(
+            pool, answer.attempt, answer.user, State.EMAIL_OTP, address
+        )
+    if not progress.verified:
+        raise PoolRefusal(error_templates.MFA_SETUP_UNFINISHED)
+    if ways.totp_required_after_setup:
+        factor = State.SOFTWARE_TOKEN_MFA
+        return steps.issue_factor_challenge(pool, answer.attempt, answer.user, factor)
+    attempt = _with_second_factor(pool, answer.attempt, State.MFA_SETUP)
+    return next_challenge(pool, attempt, answer.metadata)
+
+
+def _with_second_factor(pool: Core, attempt: Attempt, challenge: State) -> Attempt:
     methods = (*attempt.methods, AMR_METHODS[challenge])
     attempt = evolve(attempt, second_factor_passed=True, methods=methods)
     if attempt.flow != "CUSTOM_AUTH":
@@ -86,15 +104,12 @@ def second_factor_passed(pool: Core, attempt: Attempt, challenge: State) -> Atte
     return evolve(attempt, rounds=(*attempt.rounds, custom.passed_round(challenge)))
 
 
-# One-time passwords as a first factor: a code of eight digits, by e-mail or SMS (EMAIL_OTP, SMS_OTP).
+# ---- one-time passwords as first factor -----------------------------------------------------------
+
+
 @frozen
 class FirstFactorCode:
-    """A code that is a first factor.
-
-    Args:
-        code: the code; of a user who is not there, one that nobody was sent.
-        address: where it went.
-    """
+    """A one-time password, and the address it was sent to; an unknown user's is sent nowhere."""
 
     code: Secret[str]
     address: str
@@ -103,55 +118,52 @@ class FirstFactorCode:
 def send_first_code(
     pool: Core, attempt: Attempt, factor: State
 ) -> tuple[dict[str, str], FirstFactorCode]:
-    """Send the code of EMAIL_OTP or SMS_OTP.
+    """Send the code of EMAIL_OTP or SMS_OTP; return ChallengeParameters and what is expected back.
 
-    Returns:
-        ChallengeParameters, which have no user name here (AWS API reference, an example), and what the
-        answer is checked against.
+    The parameters have no user name (an example of the AWS API reference).
     """
-    code = new_code(pool.entropy, pool.configuration.contradictions.first_factor_digits)
+    code = codes.new_code(pool.entropy, pool.configuration.contradictions.first_factor_digits)
     if attempt.user is not None:
-        medium, address = delivery_address(attempt.user, factor)
-        pool.outbox.put(Message(attempt.username, address, medium, factor, code, pool.clock()))
+        medium, address = codes.delivery_address(attempt.user, factor)
+        pool.outbox.put(
+            codes.Message(attempt.username, address, medium, factor, code, pool.clock())
+        )
     else:
-        medium, address = _pretended(pool, attempt.submitted_name, factor)
+        medium, address = _simulated_address(pool, attempt.submitted_name, factor)
     parameters = {
         "CODE_DELIVERY_DELIVERY_MEDIUM": medium,
-        "CODE_DELIVERY_DESTINATION": masked_address(medium, address),
+        "CODE_DELIVERY_DESTINATION": codes.masked_address(medium, address),
     }
     return parameters, FirstFactorCode(code, address)
 
 
-def _pretended(pool: Core, typed: str, factor: State) -> tuple[str, str]:
-    """An address for a user who is not there, the same at every asking: what was typed, where it is one."""
-    mark = pool.mark(factor, typed)
+def _simulated_address(pool: Core, submitted_name: str, factor: State) -> tuple[str, str]:
+    """Return the address of an unknown user, always the same: the submitted name if it is an address."""
+    random = pool.stable_bytes(factor, submitted_name)
     if factor is State.SMS_OTP:
-        made = f"+1555555{int.from_bytes(mark, 'big') % 10**4:04d}"
-        return "SMS", typed if typed.startswith("+") else made
-    made = f"{chr(97 + mark[0] % 26)}@{chr(97 + mark[1] % 26)}"
-    return "EMAIL", typed if "@" in typed else made
+        number = f"+1555555{int.from_bytes(random, 'big') % 10**4:04d}"
+        return "SMS", submitted_name if submitted_name.startswith("+") else number
+    email = f"{chr(97 + random[0] % 26)}@{chr(97 + random[1] % 26)}"
+    return "EMAIL", submitted_name if "@" in submitted_name else email
 
 
 def email_otp(pool: Core, answer: ChallengeAnswer) -> Reply:
-    """EMAIL_OTP: one name with two roles; what was sent tells which."""
-    return (
-        first_code if isinstance(answer.pending.expected_answer, FirstFactorCode) else sent_code
-    )(pool, answer)
+    """EMAIL_OTP, as the first or as the second factor."""
+    is_first = isinstance(answer.pending.expected_answer, FirstFactorCode)
+    return (first_code if is_first else second_factor_code)(pool, answer)
 
 
 def first_code(pool: Core, answer: ChallengeAnswer) -> Reply:
-    """EMAIL_OTP and SMS_OTP as first factor: the code."""
-    sent: FirstFactorCode = answer.pending.expected_answer
+    """EMAIL_OTP and SMS_OTP as first factor."""
+    expected: FirstFactorCode = answer.pending.expected_answer
     factor, user = State[answer.pending.challenge], answer.attempt.user
     code = required_parameter(answer.responses, f"{factor}_CODE")
-    if not codes_match(sent.code, code) or user is None:
+    if not codes.codes_match(expected.code, code) or user is None:
         raise PoolRefusal(error_templates.CODE_MISMATCH)
-    # After the code: who has none is told nothing of devices. The same code can be given again.
+    # After the code: only who has it learns which devices exist. The same code can be sent again.
     attempt = devices.with_device_key(pool, answer.attempt, answer.responses.get("DEVICE_KEY"))
-    address = "email" if factor is State.EMAIL_OTP else "phone_number"
-    if user.attributes.get(address) == sent.address:
-        user.attributes[f"{address}_verified"] = "true"
-        pool.users.index(user)
+    attribute = "email" if factor is State.EMAIL_OTP else "phone_number"
+    pool.users.mark_verified(user, attribute, expected.address)
     imported = user.status is Status.RESET_REQUIRED and user.credential is None
     if user.status is Status.UNCONFIRMED or imported:
         # Imported users "aren't required to set a password before sign-in" (developer guide).
@@ -160,5 +172,5 @@ def first_code(pool: Core, answer: ChallengeAnswer) -> Reply:
 
 
 def with_first_factor(attempt: Attempt, factor: State) -> Attempt:
-    """The attempt, with a code as its first factor."""
-    return evolve(attempt, methods=(*attempt.methods, token_claims.AMR_METHODS[factor]))
+    """Return the attempt with a code as its first factor."""
+    return evolve(attempt, methods=(*attempt.methods, AMR_METHODS[factor]))

@@ -1,7 +1,7 @@
-"""Remembered devices: how the pool names them, comes to trust them, and when they are proved.
+"""Remembered devices: how the pool issues their keys, confirms them, and asks for their proof.
 
-A sign-in without DEVICE_KEY brings NewDeviceMetadata; ConfirmDevice gives the device an SRP verifier of its
-own; from then on, or from UpdateDeviceStatus on, DEVICE_KEY leads to DEVICE_SRP_AUTH.
+A sign-in without DEVICE_KEY returns NewDeviceMetadata; ConfirmDevice gives the device an SRP verifier of its
+own; after it, or after UpdateDeviceStatus, DEVICE_KEY leads to DEVICE_SRP_AUTH.
 -- developer guide, "Working with user devices in your user pool"
 """
 
@@ -16,27 +16,23 @@ from authfsm import srp
 from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.state import token_claims
 from authfsm.local.state.core import Core, Reply, Request, paginate
 from authfsm.local.state.sessions import Attempt
 from authfsm.local.state.srp_proofs import PasswordRecord
+from authfsm.local.state.token_claims import PASSKEY_METHODS
 from authfsm.local.state.users import DeviceRecord, User
 from authfsm.protocol.states import State
 
-_UNCONFIRMED_KEPT: Final = 32
+_MOST_UNCONFIRMED: Final = 32
 
 
-def attempt_key(client_id: str, name: str, device_key: str) -> str:
-    """The second key of a DEVICE_SRP_AUTH leg: the answer to it may have no session."""
+def device_srp_key(client_id: str, name: str, device_key: str) -> str:
+    """Return the second key of a DEVICE_SRP_AUTH challenge, whose answer may have no session."""
     return f"device:{client_id}:{name}:{device_key}"
 
 
 def confirmed_device(user: User, key: str) -> DeviceRecord:
-    """A confirmed device of a user's.
-
-    Raises:
-        PoolRefusal: ResourceNotFoundException "Device does not exist."
-    """
+    """Return a confirmed device of a user; refuse with "Device does not exist." without one."""
     device = user.devices.get(key)
     if device is None or device.credential is None:
         raise PoolRefusal(error_templates.NO_SUCH_DEVICE)
@@ -44,20 +40,20 @@ def confirmed_device(user: User, key: str) -> DeviceRecord:
 
 
 def with_device_key(pool: Core, attempt: Attempt, key: str | None) -> Attempt:
-    """The attempt, with the DEVICE_KEY of a request; a pool that tracks no devices ignores it.
+    """Return the attempt with the DEVICE_KEY of a request, which a pool without device tracking ignores.
 
-    Raises:
-        PoolRefusal: the user has no such device; the session survives, for the same answer without it.
+    An unknown device is refused; the session survives, for the same answer without the key.
     """
-    if not key or attempt.user is None or not _tracked(pool, attempt):
+    if not key or attempt.user is None or not _is_tracking(pool, attempt):
         return attempt
     return evolve(attempt, device_key=confirmed_device(attempt.user, key).key)
 
 
 def with_known_device_key(pool: Core, attempt: Attempt, key: str | None) -> Attempt:
-    """The same, for who has proved nothing yet: they are not told which devices there are.
+    """Return the attempt with the DEVICE_KEY of a user who has proved nothing yet, if it is known.
 
-    A stale key is dropped here, and refused when the answer that proves the user names it again.
+    An unknown key is ignored here, so that nobody learns which devices exist. The answer that proves the
+    user has the key again, and is refused then.
     """
     try:
         return with_device_key(pool, attempt, key)
@@ -66,23 +62,23 @@ def with_known_device_key(pool: Core, attempt: Attempt, key: str | None) -> Atte
 
 
 def device_to_prove(pool: Core, attempt: Attempt) -> DeviceRecord | None:
-    """The remembered device that this attempt has still to prove, if there is one.
+    """Return the remembered device that this attempt has still to prove; None if there is none.
 
     "A confirmed but not remembered device ... proceeds with non-device sign-in" (developer guide).
     """
-    if attempt.device_proved or attempt.user is None or not _tracked(pool, attempt):
+    if attempt.device_proved or attempt.user is None or not _is_tracking(pool, attempt):
         return None
-    if token_claims.PASSKEY_METHODS & set(attempt.methods):  # Nothing follows a passkey.
+    if PASSKEY_METHODS & set(attempt.methods):  # Nothing follows a passkey.
         return None
     device = attempt.user.devices.get(attempt.device_key or "")
     return device if device is not None and device.remembered else None
 
 
 def replaces_second_factor(pool: Core, challenge: State) -> bool:
-    """Will a remembered device stand for this second factor?
+    """Return whether a remembered device replaces this second factor.
 
-    Only where the pool challenges new devices; and not for MFA_SETUP: a user without a factor has still to
-    enrol one (inferred).
+    It does only where the pool challenges new devices, and not for MFA_SETUP: a user without a factor has
+    to set one up first (inferred).
     """
     configuration = pool.configuration
     if configuration.device is None or challenge is State.MFA_SETUP:
@@ -92,7 +88,7 @@ def replaces_second_factor(pool: Core, challenge: State) -> bool:
     return configuration.device.challenge_required_on_new_device
 
 
-def _tracked(pool: Core, attempt: Attempt) -> bool:
+def _is_tracking(pool: Core, attempt: Attempt) -> bool:
     if pool.configuration.device is None:
         return False
     ways = pool.configuration.contradictions
@@ -102,17 +98,17 @@ def _tracked(pool: Core, attempt: Attempt) -> bool:
 
 
 def new_device_metadata(pool: Core, attempt: Attempt, user: User) -> dict[str, str] | None:
-    """NewDeviceMetadata for a sign-in that named no device; None where there is none to give."""
+    """Return NewDeviceMetadata for a sign-in without a device; None if the reply has none."""
     now = pool.clock()
     if attempt.device_key is not None:
-        if named := user.devices.get(attempt.device_key):
-            named.last_authenticated = now
+        if device := user.devices.get(attempt.device_key):
+            device.last_authenticated = now
         return None
-    if not _tracked(pool, attempt):
+    if not _is_tracking(pool, attempt):
         return None
-    # Devices that nobody confirmed are forgotten, the oldest first.
-    waiting = [key for key, device in user.devices.items() if device.credential is None]
-    for key in waiting[: max(0, len(waiting) - _UNCONFIRMED_KEPT + 1)]:
+    # The oldest devices that were never confirmed are removed.
+    unconfirmed = [key for key, device in user.devices.items() if device.credential is None]
+    for key in unconfirmed[: max(0, len(unconfirmed) - _MOST_UNCONFIRMED + 1)]:
         del user.devices[key]
     key = f"{pool.configuration.region}_{pool.token_issuer.uuid()}"
     group_key = f"-{urlsafe_b64encode(pool.entropy(6)).decode()}"
@@ -124,16 +120,16 @@ def new_device_metadata(pool: Core, attempt: Attempt, user: User) -> dict[str, s
 
 
 def confirm(pool: Core, user: User, request: Request) -> Reply:
-    """ConfirmDevice: with the access token of this sign-in or an earlier one (asserted)."""
+    """ConfirmDevice, with the access token of this sign-in or an earlier one (asserted)."""
     device = user.devices.get(request["DeviceKey"])
     configuration = pool.configuration.device
     if device is None or configuration is None:
         raise PoolRefusal(error_templates.BAD_DEVICE_KEY)
     if device.credential is not None:
         raise PoolRefusal(error_templates.DEVICE_CONFIRMED)
-    given = request.get("DeviceSecretVerifierConfig") or {}
+    config = request.get("DeviceSecretVerifierConfig") or {}
     try:
-        v, salt = srp.from_device_config(given.get("PasswordVerifier", ""), given.get("Salt", ""))
+        v, salt = srp.from_device_config(config.get("PasswordVerifier", ""), config.get("Salt", ""))
     except srp.SrpRefused:
         raise PoolRefusal(error_templates.BAD_DEVICE_VERIFIER) from None
     device.credential = PasswordRecord(salt, Secret(v))
@@ -166,7 +162,7 @@ def get(_: Core, user: User, request: Request) -> Reply:
 
 
 def list_all(_: Core, user: User, request: Request) -> Reply:
-    """ListDevices and AdminListDevices: the confirmed devices, all on one page or `Limit` at a time."""
+    """ListDevices and AdminListDevices: the confirmed devices, 60 on a page or `Limit`."""
     confirmed = {each.key: each for each in user.devices.values() if each.credential}
     page, token = paginate(confirmed, request.get("PaginationToken"), request.get("Limit", 60))
     reply: Reply = {"Devices": [device_for_api(device) for device in page]}
@@ -174,9 +170,9 @@ def list_all(_: Core, user: User, request: Request) -> Reply:
 
 
 def device_for_api(device: DeviceRecord) -> dict[str, Any]:
-    """A device, as the API shows it."""
+    """Return a DeviceType."""
     remembered = "remembered" if device.remembered else "not_remembered"
-    device_for_api: dict[str, Any] = {
+    result: dict[str, Any] = {
         "DeviceKey": device.key,
         "DeviceAttributes": [
             {"Name": "device_status", "Value": "valid"},
@@ -187,5 +183,5 @@ def device_for_api(device: DeviceRecord) -> dict[str, Any]:
         "DeviceLastModifiedDate": device.modified.timestamp(),
     }
     if device.last_authenticated is not None:
-        device_for_api["DeviceLastAuthenticatedDate"] = device.last_authenticated.timestamp()
-    return device_for_api
+        result["DeviceLastAuthenticatedDate"] = device.last_authenticated.timestamp()
+    return result

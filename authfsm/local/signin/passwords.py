@@ -1,7 +1,7 @@
-"""Proving and setting passwords: whoever comes by a password comes by here, in clear or by SRP.
+"""Checking and setting passwords, in clear or by SRP.
 
-Asked in this order: may this user sign in at all (`User.ensure_can_sign_in`), are they locked out, is the password
-right, is it too old. A user who is not there costs the same work as one who is.
+The checks come in this order: may this user sign in, is the user locked out, is the password right, has a
+temporary password expired. For an unknown user the same work is done as for one who exists.
 """
 
 from __future__ import annotations
@@ -21,83 +21,67 @@ from authfsm.local.state.srp_proofs import PasswordRecord, SrpProof
 from authfsm.local.state.users import Status, User
 
 
-def ensure_can_sign_in(pool: Core, client: AppClient, user: User) -> None:
-    """May this user try?
-
-    Raises:
-        PoolRefusal: disabled, unconfirmed, to be reset, or locked out.
-    """
-    user.ensure_can_sign_in(hide_imported=client.prevent_user_existence_errors == "ENABLED")
+def _ensure_can_sign_in(pool: Core, client: AppClient, user: User) -> None:
+    user.ensure_can_sign_in(hide_imported=client.hides_user_existence)
     user.lock_out.check(pool.elapsed())
 
 
 def check_password(
-    pool: Core, client: AppClient, user: User | None, typed: str, password: Secret[str]
+    pool: Core, client: AppClient, user: User | None, submitted_name: str, password: Secret[str]
 ) -> User:
-    """Check a password given in clear.
-
-    Raises:
-        PoolRefusal: it is wrong, or the user may not sign in.
-    """
+    """Return the user, if the password is right and the user may sign in."""
     if user is None:
-        if client.prevent_user_existence_errors == "LEGACY":
+        if not client.hides_user_existence:
             raise PoolRefusal(error_templates.NO_SUCH_USER)
-        _fits(pool, pool.simulated_credential(typed), typed, password)
+        simulated = pool.simulated_credential(submitted_name)
+        _matches(pool, simulated, submitted_name, password)
         raise PoolRefusal(error_templates.WRONG_PASSWORD)
-    ensure_can_sign_in(pool, client, user)
-    credential = user.credential or pool.simulated_credential(typed)
-    _settle(pool, user, right=_fits(pool, credential, user.username, password))
+    _ensure_can_sign_in(pool, client, user)
+    credential = user.credential or pool.simulated_credential(submitted_name)
+    right = _matches(pool, credential, user.username, password)
+    _record_check(pool, user, right=right)
     return user
 
 
 def begin_srp(pool: Core, attempt: Attempt, srp_a: str) -> SrpProof:
-    """Begin a proof by SRP. A user without a password proves nothing, and is not told apart."""
+    """Begin an SRP exchange; for an unknown user, or one without a password, with a simulated one."""
     credential = attempt.user.credential if attempt.user is not None else None
     credential = credential or pool.simulated_credential(attempt.submitted_name)
     return srp_proofs.begin_proof(pool.realm, attempt.username, credential, srp_a, pool.entropy)
 
 
-def _fits(pool: Core, credential: PasswordRecord, name: str, password: Secret[str]) -> bool:
+def _matches(pool: Core, credential: PasswordRecord, name: str, password: Secret[str]) -> bool:
     try:
         return credential.matches(pool.realm, name, password)
-    except srp.SrpRefused:  # Text that UTF-8 cannot write is nobody's password.
+    except srp.SrpRefused:  # text that cannot be encoded in UTF-8
         return False
 
 
 def check_srp_claim(
-    pool: Core, client: AppClient, user: User | None, proof: SrpProof, answers: Mapping[str, str]
+    pool: Core, client: AppClient, user: User | None, proof: SrpProof, responses: Mapping[str, str]
 ) -> User:
-    """Check a claim of SRP.
-
-    Raises:
-        PoolRefusal: it is wrong, or the user may not sign in.
-    """
+    """Return the user, if the answer proves the password and the user may sign in."""
     if user is None:
-        proof.is_proved_by(answers)
+        proof.is_proved_by(responses)
         raise PoolRefusal(error_templates.WRONG_PASSWORD)
-    ensure_can_sign_in(pool, client, user)
-    _settle(pool, user, right=proof.is_proved_by(answers))
+    _ensure_can_sign_in(pool, client, user)
+    _record_check(pool, user, right=proof.is_proved_by(responses))
     return user
 
 
-def _settle(pool: Core, user: User, *, right: bool) -> None:
+def _record_check(pool: Core, user: User, *, right: bool) -> None:
     if not right or user.credential is None:
         user.lock_out.record_failure(pool.elapsed())
         raise PoolRefusal(error_templates.WRONG_PASSWORD)
-    policy = pool.configuration.password_policy
-    days = timedelta(days=policy.temporary_password_validity_days)
-    temporary = user.status is Status.FORCE_CHANGE_PASSWORD and user.password_set is not None
-    if temporary and user.password_set is not None and pool.elapsed() >= user.password_set + days:
-        raise PoolRefusal(error_templates.TEMPORARY_EXPIRED)
+    if user.status is Status.FORCE_CHANGE_PASSWORD and user.password_set is not None:
+        days = pool.configuration.password_policy.temporary_password_validity_days
+        if pool.elapsed() >= user.password_set + timedelta(days=days):
+            raise PoolRefusal(error_templates.TEMPORARY_EXPIRED)
 
 
 def check_current_password(pool: Core, user: User, password: Secret[str]) -> None:
-    """Check the password of a user who is signed in, to change it; a wrong one counts towards the lock-out.
-
-    Raises:
-        PoolRefusal: it is wrong.
-    """
-    if user.credential is None or not _fits(pool, user.credential, user.username, password):
+    """Refuse a wrong PreviousPassword of ChangePassword, and count it towards the lock-out."""
+    if user.credential is None or not _matches(pool, user.credential, user.username, password):
         user.lock_out.record_failure(pool.elapsed())
         raise PoolRefusal(error_templates.WRONG_PASSWORD)
 
@@ -105,61 +89,43 @@ def check_current_password(pool: Core, user: User, password: Secret[str]) -> Non
 def check_policy(
     pool: Core,
     password: Secret[str],
-    saying: error_templates.ErrorTemplate = error_templates.PASSWORD_POLICY,
+    template: error_templates.ErrorTemplate = error_templates.PASSWORD_POLICY,
 ) -> None:
-    """Does a new password conform to the policy?
-
-    Args:
-        pool: the pool.
-        password: the new password.
-        saying: how a refusal is worded.
-
-    Raises:
-        PoolRefusal: InvalidPasswordException, with what it lacks.
-    """
-    why = pool.configuration.password_policy.fault(password.reveal())
+    """Refuse a new password that violates the policy, with InvalidPasswordException."""
+    why = pool.configuration.password_policy.violation(password.reveal())
     if why is not None:
-        raise PoolRefusal(saying, why=why)
+        raise PoolRefusal(template, why=why)
 
 
 def check_history(pool: Core, user: User, password: Secret[str]) -> None:
-    """Has this user not had this password before? Asked once they have proved who they are.
+    """Refuse a new password that this user had before, with PasswordHistoryPolicyViolationException.
 
     "Users can't set a password that matches any of n previous passwords, where n is the value of
-    PasswordHistorySize" -- AWS API reference. That the present one is the first of them is inferred.
-
-    Raises:
-        PoolRefusal: PasswordHistoryPolicyViolationException.
+    PasswordHistorySize" -- AWS API reference. That the current one is the first of them is inferred.
     """
-    had = (
-        (user.credential, *user.previous_credentials)
-        if user.credential is not None
-        else user.previous_credentials
-    )
-    for credential in had[: pool.configuration.password_policy.password_history_size]:
-        if credential is not None and _fits(pool, credential, user.username, password):
+    current = () if user.credential is None else (user.credential,)
+    size = pool.configuration.password_policy.password_history_size
+    for credential in (*current, *user.previous_credentials)[:size]:
+        if _matches(pool, credential, user.username, password):
             raise PoolRefusal(error_templates.PASSWORD_REUSED)
 
 
 def set_password(pool: Core, user: User, password: Secret[str], *, temporary: bool) -> None:
-    """Give a user a password: its salt and verifier are kept, itself is not."""
-    kept = pool.configuration.password_policy.password_history_size
+    """Give a user a password: its salt and verifier are stored, the password is not."""
+    size = pool.configuration.password_policy.password_history_size
     try:
-        made = PasswordRecord.of(pool.realm, user.username, password, pool.entropy(16))
+        credential = PasswordRecord.of(pool.realm, user.username, password, pool.entropy(16))
     except srp.SrpRefused:
         raise PoolRefusal(error_templates.PASSWORD_POLICY, why="Password is not text") from None
     if user.credential is not None:
-        user.previous_credentials = (user.credential, *user.previous_credentials)[:kept]
-    user.credential = made
+        user.previous_credentials = (user.credential, *user.previous_credentials)[:size]
+    user.credential = credential
     user.password_set, user.modified = pool.elapsed(), pool.clock()
     end_sessions(pool, user)
     user.status = Status.FORCE_CHANGE_PASSWORD if temporary else Status.CONFIRMED
 
 
 def end_sessions(pool: Core, user: User) -> None:
-    """End the sign-ins of a user that are under way: what they have proved does not count any more.
-
-    Sources are silent on it; `Contradictions.sessions_survive_password_change` is the other way.
-    """
+    """End the pending sign-ins of a user, unless `Contradictions.sessions_survive_password_change`."""
     if not pool.configuration.contradictions.sessions_survive_password_change:
         user.session_generation += 1

@@ -1,8 +1,8 @@
-"""What comes next: the one place that decides which challenge follows, whatever flow it is and however far.
+"""What follows in a sign-in: the one place that decides the next challenge, whatever the flow.
 
-`next_challenge` reads nothing but the facts of the attempt, so that no path can go round a temporary password or a
-second factor. The order: the new password, the second factor (unless a remembered device will stand for
-it), the pool's own functions, the device, the tokens.
+`next_challenge` reads nothing but the facts of the attempt, so that no path avoids a temporary password or a
+second factor. The order is: the new password, the second factor (unless a remembered device replaces it),
+the custom challenges, the device, the tokens.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.signin import custom, devices, required_factors
+from authfsm.local.signin.required_factors import RequiredMfa
 from authfsm.local.signin.triggers import Metadata, run_token_triggers
 from authfsm.local.state import token_claims
 from authfsm.local.state.codes import Message, delivery_address, masked_address, new_code
@@ -29,13 +30,13 @@ from authfsm.protocol.states import State
 
 @frozen
 class SecondFactorCode:
-    """A code that was sent.
+    """A code that was sent for a second factor.
 
     Args:
         code: the code.
-        attribute: whose address it went to: `phone_number` or `email`.
-        address: the address, which the right code verifies.
-        enrols: the right code makes this factor the user's.
+        attribute: `phone_number` or `email`.
+        address: where it was sent; the right code verifies this address.
+        enrols: whether the right code sets up this factor for the user.
     """
 
     code: Secret[str]
@@ -46,23 +47,19 @@ class SecondFactorCode:
 
 @frozen
 class MfaChoice:
-    """A choice of a second factor.
-
-    Args:
-        factors: what there is to choose from.
-    """
+    """The second factors that SELECT_MFA_TYPE offers."""
 
     factors: tuple[State, ...]
 
 
 @frozen
 class MfaSetupProgress:
-    """The set-up of a second factor, and how far it has come.
+    """The progress of MFA_SETUP.
 
     Args:
-        factors: what can be set up.
-        token: the software token, once associated.
-        verified: has VerifySoftwareToken accepted a code of it?
+        factors: the factors that can be set up.
+        token: the software token, once AssociateSoftwareToken has issued it.
+        verified: whether VerifySoftwareToken has accepted a code of it.
     """
 
     factors: tuple[State, ...]
@@ -72,12 +69,13 @@ class MfaSetupProgress:
 
 @frozen
 class ChallengeAnswer:
-    """An answer to a challenge, its session found good.
+    """An answer to a challenge, after its session was found valid.
 
     Args:
-        leg: the challenge's leg.
-        attempt: the leg's attempt, with the DEVICE_KEY of this answer.
-        responses: ChallengeResponses; what a challenge does not use is ignored, as pycognito sends some.
+        pending: the challenge.
+        attempt: its attempt, with the DEVICE_KEY of this answer.
+        responses: ChallengeResponses; keys that a challenge does not use are ignored, because pycognito
+            sends some.
         metadata: ClientMetadata.
     """
 
@@ -88,7 +86,7 @@ class ChallengeAnswer:
 
     @property
     def user(self) -> User:
-        """Whose answer it is."""
+        """The user who answers."""
         return self.attempt.existing_user
 
 
@@ -103,17 +101,10 @@ def issue_challenge(
     session_required: bool = True,
     include_session: bool = True,
 ) -> Reply:
-    """Ask a challenge.
+    """Return a challenge, and keep what its answer will be checked against.
 
-    Args:
-        pool: the pool.
-        attempt: the attempt so far.
-        challenge: its name on the wire.
-        parameters: ChallengeParameters.
-        expected_answer: what the answer is checked against.
-        other_key: another way than the session to find this leg by.
-        session_required: must the answer have the session all the same?
-        include_session: has the reply one?
+    `other_key` is a second key, beside the session, that identifies the challenge; with `session_required` the
+    answer needs the session even so.
     """
     pending = pool.sessions.open(
         attempt,
@@ -131,66 +122,55 @@ def issue_challenge(
 def next_challenge(
     pool: Core, attempt: Attempt, metadata: Metadata = None, proof: SrpProof | None = None
 ) -> Reply:
-    """What follows now: a challenge, or the tokens.
+    """Return the challenge that follows, or the tokens.
 
-    Args:
-        pool: the pool.
-        attempt: the attempt so far.
-        metadata: ClientMetadata, for the triggers.
-        proof: a proof of the password, begun but not asked for yet (CUSTOM_AUTH with SRP).
-
-    Raises:
-        PoolRefusal: no second factor is possible, or a trigger ended the attempt.
+    `proof` is an SRP exchange whose PASSWORD_VERIFIER was not issued yet (CUSTOM_AUTH with SRP).
     """
     user, device = attempt.user, devices.device_to_prove(pool, attempt)
-    if (
-        attempt.awaits_first_factor
-    ):  # Choosing is `choice`'s business; nothing follows before a proof.
+    if attempt.awaits_first_factor:
         raise PoolRefusal(error_templates.WRONG_PASSWORD)
     if attempt.password_proved and user is not None:
         if user.status is Status.FORCE_CHANGE_PASSWORD:
             if attempt.second_factor_passed or attempt.device_proved:
-                # It became temporary meanwhile; "the new password is asked before the MFA", never after.
+                # The password became temporary after it was proved. Cognito asks for a new password
+                # before the second factor, never after it.
                 raise PoolRefusal(error_templates.WRONG_PASSWORD)
-            return _ask_new_password(pool, attempt, user)
-        # MFA goes with the password: "MFA is not supported in passwordless custom flows"
-        # (amplify-js #12887). Nor is a temporary password known to matter there.
-        due = required_factors.second_factor(pool.configuration, attempt, user)
-        # A device is no method of `amr`: toward a level it stands for nothing.
-        vouched = (device is not None or attempt.device_proved) and not attempt.target_level
-        if due is not None and not (
-            vouched and devices.replaces_second_factor(pool, due.challenge)
-        ):
-            return _ask_second_factor(pool, attempt, user, due)
-    elif user is not None and (due := _after_code(pool, attempt, user)) is not None:
-        return _ask_second_factor(pool, attempt, user, due)
+            return _issue_new_password(pool, attempt, user)
+        # MFA follows a password only: "MFA is not supported in passwordless custom flows"
+        # (amplify-js #12887). No source says that a temporary password matters there.
+        mfa = required_factors.required_second_factor(pool.configuration, attempt, user)
+        # A device is not a method of `amr`, so it does not count towards a level.
+        trusted = (device is not None or attempt.device_proved) and not attempt.target_level
+        if mfa and not (trusted and devices.replaces_second_factor(pool, mfa.challenge)):
+            return _issue_second_factor(pool, attempt, user, mfa)
+    elif user is not None and (mfa := _mfa_after_code(pool, attempt, user)):
+        return _issue_second_factor(pool, attempt, user, mfa)
     if attempt.flow == "CUSTOM_AUTH" and not attempt.custom_passed:
-        named = custom.define(pool, attempt, metadata)
-        if named is not None:
-            return _ask_named(pool, attempt, named, metadata, proof)
+        name = custom.define_challenge(pool, attempt, metadata)
+        if name is not None:
+            return _issue_custom(pool, attempt, name, metadata, proof)
         attempt = evolve(attempt, custom_passed=True)
     if device is not None:
-        return _ask_device(pool, attempt, device)
-    return _grant(pool, attempt, metadata)
+        return _issue_device_srp_auth(pool, attempt, device)
+    return _issue_tokens(pool, attempt, metadata)
 
 
-def _after_code(pool: Core, attempt: Attempt, user: User) -> required_factors.RequiredMfa | None:
-    """The second factor after a code as first one: none, unless the other document is followed."""
+def _mfa_after_code(pool: Core, attempt: Attempt, user: User) -> RequiredMfa | None:
     follows = pool.configuration.contradictions.mfa_after_one_time_password
-    channel = {"email_otp": State.EMAIL_OTP, "sms": State.SMS_OTP}.get("".join(attempt.methods))
-    if not follows or channel is None or attempt.second_factor_passed:
+    factor = {"email_otp": State.EMAIL_OTP, "sms": State.SMS_OTP}.get("".join(attempt.methods))
+    if not follows or factor is None or attempt.second_factor_passed:
         return None
-    return required_factors.mfa_after_code(pool.configuration, user, channel)
+    return required_factors.mfa_after_code(pool.configuration, user, factor)
 
 
 def issue_password_verifier(pool: Core, attempt: Attempt, proof: SrpProof) -> Reply:
-    """PASSWORD_VERIFIER: the secret block identifies it in USER_SRP_AUTH, whose reply has no Session."""
+    """Return PASSWORD_VERIFIER, which has no Session in USER_SRP_AUTH: the secret block identifies it."""
     parameters = {
         **proof.parameters(),
         "USERNAME": attempt.username,
         "USER_ID_FOR_SRP": attempt.username,
     }
-    alone = attempt.flow == "USER_SRP_AUTH"
+    with_session = attempt.flow != "USER_SRP_AUTH"
     return issue_challenge(
         pool,
         attempt,
@@ -198,22 +178,17 @@ def issue_password_verifier(pool: Core, attempt: Attempt, proof: SrpProof) -> Re
         parameters,
         proof,
         other_key=secret_block_key(proof.secret_block.reveal()),
-        session_required=not alone,
-        include_session=not alone,
+        session_required=with_session,
+        include_session=with_session,
     )
 
 
 def issue_factor_challenge(
     pool: Core, attempt: Attempt, user: User, factor: State, new_address: str | None = None
 ) -> Reply:
-    """Ask for the code of a second factor, and send it.
+    """Return SMS_MFA, EMAIL_OTP or SOFTWARE_TOKEN_MFA, and send its code.
 
-    Args:
-        pool: the pool.
-        attempt: the attempt so far.
-        user: its user.
-        factor: SMS_MFA, EMAIL_OTP or SOFTWARE_TOKEN_MFA.
-        new_address: an e-mail address that is being set up.
+    A new address is an e-mail address that MFA_SETUP is setting up.
     """
     if factor is State.SOFTWARE_TOKEN_MFA:
         token = user.software_token
@@ -230,26 +205,25 @@ def issue_factor_challenge(
         "CODE_DELIVERY_DESTINATION": masked_address(medium, address),
         "USER_ID_FOR_SRP": attempt.username,
     }
-    sent = SecondFactorCode(code, attribute, address, enrols=new_address is not None)
-    return issue_challenge(pool, attempt, factor, parameters, sent)
+    expected = SecondFactorCode(code, attribute, address, enrols=new_address is not None)
+    return issue_challenge(pool, attempt, factor, parameters, expected)
 
 
-def _ask_second_factor(
-    pool: Core, attempt: Attempt, user: User, due: required_factors.RequiredMfa
-) -> Reply:
-    if due.challenge is State.SELECT_MFA_TYPE:
-        key = pool.configuration.contradictions.mfas_parameter
-        parameters = {key: _listed(due.factors), "USER_ID_FOR_SRP": attempt.username}
-        return issue_challenge(pool, attempt, due.challenge, parameters, MfaChoice(due.factors))
-    if due.challenge is State.MFA_SETUP:
-        parameters = {"MFAS_CAN_SETUP": _listed(due.factors), "USER_ID_FOR_SRP": attempt.username}
-        return issue_challenge(
-            pool, attempt, due.challenge, parameters, MfaSetupProgress(due.factors)
-        )
-    return issue_factor_challenge(pool, attempt, user, due.challenge)
+def _issue_second_factor(pool: Core, attempt: Attempt, user: User, mfa: RequiredMfa) -> Reply:
+    factors = json.dumps([factor.value for factor in mfa.factors])
+    parameters = {"USER_ID_FOR_SRP": attempt.username}
+    if mfa.challenge is State.SELECT_MFA_TYPE:
+        parameters[pool.configuration.contradictions.mfas_parameter] = factors
+        expected = MfaChoice(mfa.factors)
+        return issue_challenge(pool, attempt, mfa.challenge, parameters, expected)
+    if mfa.challenge is State.MFA_SETUP:
+        parameters["MFAS_CAN_SETUP"] = factors
+        progress = MfaSetupProgress(mfa.factors)
+        return issue_challenge(pool, attempt, mfa.challenge, parameters, progress)
+    return issue_factor_challenge(pool, attempt, user, mfa.challenge)
 
 
-def _ask_new_password(pool: Core, attempt: Attempt, user: User) -> Reply:
+def _issue_new_password(pool: Core, attempt: Attempt, user: User) -> Reply:
     missing = [n for n in pool.configuration.attributes.required if n not in user.attributes]
     parameters = {
         "requiredAttributes": json.dumps([f"userAttributes.{name}" for name in missing]),
@@ -259,40 +233,37 @@ def _ask_new_password(pool: Core, attempt: Attempt, user: User) -> Reply:
     return issue_challenge(pool, attempt, State.NEW_PASSWORD_REQUIRED, parameters)
 
 
-def _ask_named(
-    pool: Core, attempt: Attempt, named: str, metadata: Metadata, proof: SrpProof | None
+def _issue_custom(
+    pool: Core, attempt: Attempt, name: str, metadata: Metadata, proof: SrpProof | None
 ) -> Reply:
-    if named == State.PASSWORD_VERIFIER and proof is not None:
+    if name == State.PASSWORD_VERIFIER and proof is not None:
         return issue_password_verifier(pool, attempt, proof)
-    if named == State.CUSTOM_CHALLENGE:
-        public, challenge = custom.create(pool, attempt, metadata)
-        # In a trace USERNAME is there (amplify-js #12887), in another it is not (#4888).
-        return issue_challenge(
-            pool, attempt, named, {"USERNAME": attempt.username, **public}, challenge
-        )
-    # "ChallengeParameters {USERNAME} only and no message sent": amplify-js PR #566, a trace.
-    return issue_challenge(
-        pool, attempt, named, {"USERNAME": attempt.username}, custom.UnanswerableChallenge()
-    )
+    # USERNAME is in one trace (amplify-js #12887) and not in another (amplify-js #4888).
+    parameters = {"USERNAME": attempt.username}
+    if name == State.CUSTOM_CHALLENGE:
+        public, expected = custom.create_challenge(pool, attempt, metadata)
+        return issue_challenge(pool, attempt, name, {**parameters, **public}, expected)
+    # "ChallengeParameters {USERNAME} only and no message sent": a trace in amplify-js PR #566.
+    return issue_challenge(pool, attempt, name, parameters, custom.UnanswerableChallenge())
 
 
-def _ask_device(pool: Core, attempt: Attempt, device: DeviceRecord) -> Reply:
-    # A client's tests read USERNAME here; DEVICE_KEY is a guess.
+def _issue_device_srp_auth(pool: Core, attempt: Attempt, device: DeviceRecord) -> Reply:
+    # A client's tests read USERNAME here; that DEVICE_KEY is there too is inferred.
     parameters = {"USERNAME": attempt.username, "DEVICE_KEY": device.key}
-    key = devices.attempt_key(attempt.client.client_id, attempt.username, device.key)
+    key = devices.device_srp_key(attempt.client.client_id, attempt.username, device.key)
     return issue_challenge(
         pool, attempt, State.DEVICE_SRP_AUTH, parameters, other_key=key, session_required=False
     )
 
 
-def _grant(pool: Core, attempt: Attempt, metadata: Metadata) -> Reply:
+def _issue_tokens(pool: Core, attempt: Attempt, metadata: Metadata) -> Reply:
     user = attempt.existing_user
     user.lock_out.record_success()
     user.account.never_signed_in = False
     new = devices.new_device_metadata(pool, attempt, user)
     device_key = new["DeviceKey"] if new else attempt.device_key
-    told = attempt.target_level or not pool.configuration.contradictions.acr_only_with_target
-    amr = token_claims.amr_claim(attempt.amr) if told else ()
+    has_acr = attempt.target_level or not pool.configuration.contradictions.acr_only_with_target
+    amr = token_claims.amr_claim(attempt.amr) if has_acr else ()
     overrides = run_token_triggers(pool, attempt, metadata, new_device=new is not None)
     result = pool.token_issuer.issue(
         user, attempt.client, attempt.started_at, device_key, amr=amr, overrides=overrides
@@ -300,7 +271,3 @@ def _grant(pool: Core, attempt: Attempt, metadata: Metadata) -> Reply:
     if new:
         result["NewDeviceMetadata"] = new
     return {"AuthenticationResult": result, "ChallengeParameters": {}}
-
-
-def _listed(factors: tuple[State, ...]) -> str:
-    return json.dumps([factor.value for factor in factors])

@@ -1,4 +1,12 @@
-"""Calling the pool's Lambda functions."""
+"""Calls the pool's Lambda functions, with the events that AWS documents, and reads their responses.
+
+"Amazon Cognito passes event information to your Lambda function. The function then returns the same event
+object back to Amazon Cognito with any changes in the response." -- developer guide, "Customizing user pool
+workflows with Lambda triggers"
+
+An exception of a function becomes UserLambdaValidationException, a response in another shape
+InvalidLambdaResponseException. The functions of CUSTOM_AUTH are called in `custom`.
+"""
 
 from __future__ import annotations
 
@@ -10,56 +18,97 @@ from attrs import frozen
 
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.config.pool_configuration import AppClient, Event, Trigger, Triggers
+from authfsm.local.config.pool_configuration import AppClient, Event
 from authfsm.local.state.core import Core
 from authfsm.local.state.sessions import Attempt
 from authfsm.local.state.token_claims import NO_OVERRIDES, ClaimOverrides, TokenChanges
 from authfsm.local.state.users import User
 from authfsm.protocol.states import State
 
-# Calling the pool's Lambda functions, in the shape of the Lambda events.
 Metadata = Mapping[str, str] | None
-"""ClientMetadata, where Cognito hands it on."""
+"""ClientMetadata, where Cognito passes it to a function."""
 
-_NO_CLIENT: Final = "CLIENT_ID_NOT_APPLICABLE"
+NEW_TOKENS: Final = "TokenGeneration_Authentication"
+AFTER_NEW_PASSWORD: Final = "TokenGeneration_NewPasswordChallenge"  # noqa: S105 - a triggerSource
+AFTER_DEVICE: Final = "TokenGeneration_AuthenticateDevice"
+REFRESHED: Final = "TokenGeneration_RefreshTokens"
 
 
-def configured_triggers(pool: Core) -> Triggers:
-    """The pool's functions."""
-    return pool.configuration.triggers or Triggers()
+@frozen
+class TriggerResponse:
+    """The response of a function's event, or a map in it.
+
+    Its methods return a member, or refuse a member of another type with InvalidLambdaResponseException.
+    """
+
+    source: str
+    members: Mapping[str, Any]
+
+    def invalid(self, why: str) -> PoolRefusal:
+        """Return InvalidLambdaResponseException, with a reason."""
+        name = trigger_name(self.source)
+        return PoolRefusal(error_templates.TRIGGER_RESPONSE_INVALID, trigger=name, why=why)
+
+    def flag(self, key: str) -> bool:
+        """Return a boolean; False if it is absent."""
+        value = self.members.get(key)
+        if value is not None and not isinstance(value, bool):
+            raise self.invalid(f"{key} is not a boolean")
+        return bool(value)
+
+    def text(self, key: str) -> str | None:
+        """Return a text; None if it is absent."""
+        value = self.members.get(key)
+        if value is not None and not isinstance(value, str):
+            raise self.invalid(f"{key} is not text")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...] | None:
+        """Return a list of texts; None if it is absent."""
+        value = self.members.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, (list, tuple)) or not all(isinstance(e, str) for e in value):
+            raise self.invalid(f"{key} is not a list of texts")
+        return tuple(value)
+
+    def nested(self, key: str) -> TriggerResponse:
+        """Return a map; empty if it is absent."""
+        value = self.members.get(key)
+        if value is not None and not isinstance(value, Mapping):
+            raise self.invalid(f"{key} is not a map")
+        return TriggerResponse(self.source, value or {})
+
+    def text_map(self, key: str) -> dict[str, str]:
+        """Return a map of text to text; empty if it is absent."""
+        value = {} if self.members.get(key) is None else self.members[key]
+        if not isinstance(value, Mapping) or not all(
+            isinstance(part, str) for pair in value.items() for part in pair
+        ):
+            raise self.invalid(f"{key} does not map text to text")
+        return dict(value)
 
 
 def call(
     pool: Core,
-    function: Trigger,
+    field: str,
     source: str,
     *,
     user_name: str,
     client: AppClient | None,
-    asked: Mapping[str, Any],
-    blank: Mapping[str, Any],
+    request: Mapping[str, Any],
+    response: Mapping[str, Any] | None = None,
     metadata: Metadata = None,
     version: str = "1",
-) -> Mapping[str, Any]:
-    """Call a function.
+) -> TriggerResponse | None:
+    """Call the function in a field of `Triggers`, and return its response; None without a function.
 
-    Args:
-        pool: the pool.
-        function: the function.
-        source: triggerSource.
-        user_name: userName.
-        client: the app client; None for an administrator's request.
-        asked: the event's request.
-        blank: the event's response, before the function.
-        metadata: request.clientMetadata.
-        version: the event's version.
-
-    Returns:
-        The event's response, after it.
-
-    Raises:
-        PoolRefusal: UserLambdaValidationException, InvalidLambdaResponseException.
+    The event has this request and, before the call, this response. Without an app client it is an
+    administrator's. Raises UserLambdaValidationException or InvalidLambdaResponseException as `PoolRefusal`.
     """
+    function = getattr(pool.configuration.triggers, field, None)
+    if function is None:
+        return None
     event: Event = {
         "version": version,
         "region": pool.configuration.region,
@@ -67,102 +116,45 @@ def call(
         "userName": user_name,
         "callerContext": {
             "awsSdkVersion": "authfsm-local",
-            "clientId": client.client_id if client is not None else _NO_CLIENT,
+            "clientId": client.client_id if client is not None else "CLIENT_ID_NOT_APPLICABLE",
         },
         "triggerSource": source,
-        "request": deepcopy(dict(asked)),
-        "response": deepcopy(dict(blank)),
+        "request": deepcopy(dict(request)),
+        "response": deepcopy(dict(response or {})),
     }
     if metadata:
         event["request"]["clientMetadata"] = dict(metadata)
-    name = trigger_name(source)
     try:
         returned = function(event)
     except Exception as error:
-        # "CreateAuthChallenge failed with error 'challengeMetaData'." -- as seen in issues
-        raise PoolRefusal(error_templates.TRIGGER_FAILED, trigger=name, text=str(error)) from error
-    answered = event if returned is None else returned
-    if not isinstance(answered, Mapping) or not isinstance(answered.get("response"), Mapping):
-        raise PoolRefusal(error_templates.TRIGGER_RESPONSE_INVALID, trigger=name, why="no response")
-    found: Mapping[str, Any] = answered["response"]
-    return found
+        # "CreateAuthChallenge failed with error 'challengeMetaData'." -- reports of users
+        name, text = trigger_name(source), str(error)
+        raise PoolRefusal(error_templates.TRIGGER_FAILED, trigger=name, text=text) from error
+    result = event if returned is None else returned
+    if not isinstance(result, Mapping) or not isinstance(result.get("response"), Mapping):
+        raise TriggerResponse(source, {}).invalid("no response")
+    return TriggerResponse(source, result["response"])
 
 
 def trigger_name(source: str) -> str:
-    """The trigger's name, by which LambdaConfig and the errors call it."""
+    """Return the trigger's name in LambdaConfig and in errors."""
     first = source.partition("_")[0]
     return "PreTokenGeneration" if first == "TokenGeneration" else first
 
 
 def user_attributes(user: User | None) -> dict[str, str]:
-    """request.userAttributes; empty for nobody."""
+    """Return request.userAttributes; empty for an unknown user."""
     if user is None:
         return {}
     return {**user.all_attributes(), "cognito:user_status": user.status.value}
 
 
-# ---- the parts of a response --------------------------------------------------------------------
-
-
-def invalid_response(source: str, why: str) -> PoolRefusal:
-    """The refusal of a response in another shape: InvalidLambdaResponseException."""
-    return PoolRefusal(
-        error_templates.TRIGGER_RESPONSE_INVALID, trigger=trigger_name(source), why=why
-    )
-
-
-def bool_field(source: str, response: Mapping[str, Any], key: str) -> bool:
-    """A boolean; False if it is left out."""
-    value = response.get(key)
-    if value is not None and not isinstance(value, bool):
-        raise invalid_response(source, f"{key} is not a boolean")
-    return bool(value)
-
-
-def text_map_field(source: str, response: Mapping[str, Any], key: str) -> dict[str, str]:
-    """A map of text to text; empty if it is left out."""
-    value = response.get(key)
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping) or not all(
-        isinstance(part, str) for pair in value.items() for part in pair
-    ):
-        raise invalid_response(source, f"{key} does not map text to text")
-    return dict(value)
-
-
-def map_field(source: str, response: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """A map; empty if it is left out."""
-    value = response.get(key)
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise invalid_response(source, f"{key} is no map")
-    return value
-
-
-def text_list_field(source: str, response: Mapping[str, Any], key: str) -> tuple[str, ...] | None:
-    """A list of texts; None if it is left out."""
-    value = response.get(key)
-    if value is None:
-        return None
-    if not isinstance(value, (list, tuple)) or not all(isinstance(each, str) for each in value):
-        raise invalid_response(source, f"{key} is no list of texts")
-    return tuple(value)
-
-
-# ---- at sign-up ---------------------------------------------------------------------------------
+# ---- sign-up ------------------------------------------------------------------------------------
 
 
 @frozen
 class SignUpDecision:
-    """What PreSignUp made of a sign-up.
-
-    Args:
-        confirm: autoConfirmUser.
-        verify_email: autoVerifyEmail.
-        verify_phone: autoVerifyPhone.
-    """
+    """What PreSignUp decided: autoConfirmUser, autoVerifyEmail and autoVerifyPhone."""
 
     confirm: bool = False
     verify_email: bool = False
@@ -178,122 +170,96 @@ def pre_sign_up(
     validation: Mapping[str, str],
     metadata: Metadata,
 ) -> SignUpDecision:
-    """Have PreSignUp look at a user who is not in the pool yet."""
-    function = configured_triggers(pool).pre_sign_up
-    if function is None:
-        return SignUpDecision()
+    """Ask PreSignUp about a user who is not in the pool yet."""
+    attributes = dict(user.attributes)
     response = call(
         pool,
-        function,
+        "pre_sign_up",
         source,
         user_name=user.username,
         client=client,
-        asked={"userAttributes": dict(user.attributes), "validationData": dict(validation) or None},
-        blank={"autoConfirmUser": False, "autoVerifyEmail": False, "autoVerifyPhone": False},
+        request={"userAttributes": attributes, "validationData": dict(validation) or None},
+        response={"autoConfirmUser": False, "autoVerifyEmail": False, "autoVerifyPhone": False},
         metadata=metadata,
     )
-    confirm = bool_field(source, response, "autoConfirmUser")
-    email = bool_field(source, response, "autoVerifyEmail")
-    phone = bool_field(source, response, "autoVerifyPhone")
+    if response is None:
+        return SignUpDecision()
+    confirm = response.flag("autoConfirmUser")
+    email, phone = response.flag("autoVerifyEmail"), response.flag("autoVerifyPhone")
     # "If you set autoVerifyEmail to true, the user must have an email" -- developer guide, "Pre sign-up
-    # Lambda trigger". The error it gives is not known.
-    lacking = [n for n, on in (("email", email), ("phone_number", phone)) if on]
-    if missing := [name for name in lacking if name not in user.attributes]:
-        raise invalid_response(source, f"the user has no {missing[0]} to verify")
+    # Lambda trigger". Which error Cognito returns otherwise is not known.
+    for name, verify in (("email", email), ("phone_number", phone)):
+        if verify and name not in user.attributes:
+            raise response.invalid(f"the user has no {name} to verify")
     return SignUpDecision(confirm, email, phone)
 
 
 def post_confirmation(
     pool: Core, source: str, client: AppClient | None, user: User, metadata: Metadata
 ) -> None:
-    """Tell PostConfirmation of a user who is confirmed, or who has reset their password."""
-    function = configured_triggers(pool).post_confirmation
-    if function is not None:
-        call(
-            pool,
-            function,
-            source,
-            user_name=user.username,
-            client=client,
-            asked={"userAttributes": user_attributes(user)},
-            blank={},
-            metadata=metadata,
-        )
+    """Call PostConfirmation for a user who was confirmed, or who has reset the password."""
+    call(
+        pool,
+        "post_confirmation",
+        source,
+        user_name=user.username,
+        client=client,
+        request={"userAttributes": user_attributes(user)},
+        metadata=metadata,
+    )
 
 
-# The functions that a sign-in calls on its way: PreAuthentication, PostAuthentication, PreTokenGeneration.
-_PRE: Final = "PreAuthentication_Authentication"
-_POST: Final = "PostAuthentication_Authentication"
-
-NEW_TOKENS: Final = "TokenGeneration_Authentication"
-AFTER_NEW_PASSWORD: Final = "TokenGeneration_NewPasswordChallenge"  # noqa: S105 - AWS's words
-AFTER_DEVICE: Final = "TokenGeneration_AuthenticateDevice"
-REFRESHED: Final = "TokenGeneration_RefreshTokens"
+# ---- sign-in ------------------------------------------------------------------------------------
 
 
 def pre_authentication(
     pool: Core, client: AppClient, user: User | None, name: str, metadata: Metadata
 ) -> None:
-    """Have PreAuthentication refuse a sign-in, or not.
+    """Call PreAuthentication, which may refuse the sign-in by raising.
 
-    Its ClientMetadata is InitiateAuth's, which comes as validationData: "The ClientMetadata value is passed
-    as input to the functions for only ... pre signup, pre authentication, user migration" (AWS API
-    reference). So it runs there, before the password is looked at, also for a user who will be refused.
-    A user who is not there is told by userNotFound, which "is populated when PreventUserExistenceErrors is
-    set to ENABLED" (developer guide).
+    InitiateAuth's ClientMetadata reaches it as validationData: "The ClientMetadata value is passed as input
+    to the functions for only ... pre signup, pre authentication, user migration" (AWS API reference). So
+    it runs in InitiateAuth, before the password is checked, also for a user who will be refused. An unknown
+    user has userNotFound, which "is populated when PreventUserExistenceErrors is set to ENABLED"
+    (developer guide).
     """
-    function = configured_triggers(pool).pre_authentication
-    if function is None:
-        return
     call(
         pool,
-        function,
-        _PRE,
+        "pre_authentication",
+        "PreAuthentication_Authentication",
         user_name=name,
         client=client,
-        asked={
+        request={
             "userAttributes": user_attributes(user),
             "validationData": dict(metadata) if metadata else None,
             "userNotFound": user is None,
         },
-        blank={},
-    )
-
-
-def post_authentication(
-    pool: Core, client: AppClient, user: User, metadata: Metadata, *, new_device: bool
-) -> None:
-    """Tell PostAuthentication of a sign-in that is about to succeed; it may still refuse."""
-    function = configured_triggers(pool).post_authentication
-    if function is None:
-        return
-    call(
-        pool,
-        function,
-        _POST,
-        user_name=user.username,
-        client=client,
-        asked={"userAttributes": user_attributes(user), "newDeviceUsed": new_device},
-        blank={},
-        metadata=metadata,
     )
 
 
 def run_token_triggers(
     pool: Core, attempt: Attempt, metadata: Metadata, *, new_device: bool
 ) -> ClaimOverrides:
-    """What a sign-in calls when nothing but the tokens is left: either function may still refuse.
+    """Call PostAuthentication and PreTokenGeneration before tokens are issued; both may refuse.
 
-    "If the user signs in for the first time ... with a new device" -- what newDeviceUsed says, is taken
-    here to be that the pool is about to give NewDeviceMetadata.
+    newDeviceUsed is true if the reply has NewDeviceMetadata (inferred from "If the user signs in for the
+    first time ... with a new device", developer guide).
     """
     client, user = attempt.client, attempt.existing_user
-    post_authentication(pool, client, user, metadata, new_device=new_device)
-    answered = pool.sessions.answered
+    call(
+        pool,
+        "post_authentication",
+        "PostAuthentication_Authentication",
+        user_name=user.username,
+        client=client,
+        request={"userAttributes": user_attributes(user), "newDeviceUsed": new_device},
+        metadata=metadata,
+    )
+    last = pool.sessions.last_answered
     source = NEW_TOKENS
     if attempt.device_proved:
         source = AFTER_DEVICE
-    elif answered is not None and answered.challenge == State.NEW_PASSWORD_REQUIRED:
+    elif last is not None and last.challenge == State.NEW_PASSWORD_REQUIRED:
         source = AFTER_NEW_PASSWORD
     return pre_token_generation(pool, client, user, source, metadata)
 
@@ -301,64 +267,56 @@ def run_token_triggers(
 def pre_token_generation(
     pool: Core, client: AppClient, user: User, source: str, metadata: Metadata
 ) -> ClaimOverrides:
-    """Ask PreTokenGeneration what the tokens should say."""
-    function = configured_triggers(pool).pre_token_generation
-    if function is None:
-        return NO_OVERRIDES
-    version = configured_triggers(pool).pre_token_generation_version or "V1_0"
+    """Return the changes that PreTokenGeneration makes to the claims."""
+    version = getattr(pool.configuration.triggers, "pre_token_generation_version", None) or "V1_0"
     groups = {
         "groupsToOverride": list(user.groups),
         "iamRolesToOverride": [],
         "preferredRole": None,
     }
-    asked: dict[str, Any] = {
+    request: dict[str, Any] = {
         "userAttributes": user_attributes(user),
         "groupConfiguration": groups,
     }
-    details = "claimsOverrideDetails" if version == "V1_0" else "claimsAndScopeOverrideDetails"
+    key = "claimsOverrideDetails"
     if version != "V1_0":
-        asked["scopes"] = ["aws.cognito.signin.user.admin"]
+        key, request["scopes"] = "claimsAndScopeOverrideDetails", ["aws.cognito.signin.user.admin"]
     response = call(
         pool,
-        function,
+        "pre_token_generation",
         source,
         user_name=user.username,
         client=client,
-        asked=asked,
-        blank={details: None},
+        request=request,
+        response={key: None},
         metadata=metadata,
         version=version[1],
     )
-    return _overrides(source, map_field(source, response, details), only_id=version == "V1_0")
-
-
-def _overrides(source: str, details: Mapping[str, Any], *, only_id: bool) -> ClaimOverrides:
-    override = map_field(source, details, "groupOverrideDetails")
-    preferred = override.get("preferredRole")
-    if preferred is not None and not isinstance(preferred, str):
-        raise invalid_response(source, "preferredRole is not text")
-    if only_id:
+    if response is None:
+        return NO_OVERRIDES
+    details = response.nested(key)
+    overrides = details.nested("groupOverrideDetails")
+    if version == "V1_0":
         # In a V1_0 response claims are text: an array is "Unrecognizable lambda output" (reports of users).
-        add: Mapping[str, Any] = text_map_field(source, details, "claimsToAddOrOverride")
-        suppress = text_list_field(source, details, "claimsToSuppress") or ()
-        id_token, access_token = TokenChanges(add, suppress), TokenChanges()
+        add = details.text_map("claimsToAddOrOverride")
+        id_token = TokenChanges(add, details.texts("claimsToSuppress") or ())
+        access_token = TokenChanges()
     else:
-        id_token = _changes(source, details, "idTokenGeneration")
-        access_token = _changes(source, details, "accessTokenGeneration")
+        id_token = _token_changes(details.nested("idTokenGeneration"))
+        access_token = _token_changes(details.nested("accessTokenGeneration"))
     return ClaimOverrides(
         id_token,
         access_token,
-        text_list_field(source, override, "groupsToOverride"),
-        text_list_field(source, override, "iamRolesToOverride"),
-        preferred,
+        overrides.texts("groupsToOverride"),
+        overrides.texts("iamRolesToOverride"),
+        overrides.text("preferredRole"),
     )
 
 
-def _changes(source: str, details: Mapping[str, Any], key: str) -> TokenChanges:
-    given = map_field(source, details, key)
+def _token_changes(changes: TriggerResponse) -> TokenChanges:
     return TokenChanges(
-        map_field(source, given, "claimsToAddOrOverride"),
-        text_list_field(source, given, "claimsToSuppress") or (),
-        text_list_field(source, given, "scopesToAdd") or (),
-        text_list_field(source, given, "scopesToSuppress") or (),
+        changes.nested("claimsToAddOrOverride").members,
+        changes.texts("claimsToSuppress") or (),
+        changes.texts("scopesToAdd") or (),
+        changes.texts("scopesToSuppress") or (),
     )

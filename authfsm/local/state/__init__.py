@@ -1,1 +1,4 @@
-"""What a local pool keeps: users, sessions, codes, token families and the rules that change them."""
+"""The records of a local pool (users, sessions, codes, tokens) and the rules that change them.
+
+Private, but for what `authfsm.local` exports.
+"""

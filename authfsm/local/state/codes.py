@@ -1,4 +1,4 @@
-"""Codes: those the pool sends (into its outbox, nowhere else) and those an authenticator app makes."""
+"""Codes: those that the pool sends, into its outbox only, and those of an authenticator app."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ Entropy = Callable[[int], bytes]
 """Returns that many random bytes."""
 
 _DIGITS: Final = 6
-_STEP: Final = 30
-_KEPT: Final = 1000
+_STEP_SECONDS: Final = 30
+_OUTBOX_SIZE: Final = 1000
 
 
 class Purpose(str, Enum):
-    """What a message is for that belongs to no sign-in, in the words of the CustomMessage trigger's sources."""
+    """The purpose of a message outside of sign-ins, named as in the CustomMessage trigger's sources."""
 
     SIGN_UP = "SignUp"
     RESEND_CODE = "ResendCode"
-    FORGOT_PASSWORD = "ForgotPassword"  # noqa: S105 - Cognito's word, no password
+    FORGOT_PASSWORD = "ForgotPassword"  # noqa: S105 - not a password
     UPDATE_USER_ATTRIBUTE = "UpdateUserAttribute"
     VERIFY_USER_ATTRIBUTE = "VerifyUserAttribute"
     ADMIN_CREATE_USER = "AdminCreateUser"
@@ -43,15 +43,15 @@ class Purpose(str, Enum):
 
 @frozen
 class Message:
-    """A message the pool would have sent.
+    """A message that Cognito would have sent.
 
     Args:
         username: the user's internal name.
         to: the address, in full.
         medium: SMS or EMAIL.
-        purpose: the challenge that asks for the code; or a `Purpose`, outside a sign-in.
-        code: the code; of an invitation, the temporary password.
-        at: when.
+        purpose: the challenge that asks for the code; a `Purpose` outside of sign-ins.
+        code: the code; in an invitation, the temporary password.
+        at: when it was sent.
     """
 
     username: str
@@ -63,11 +63,11 @@ class Message:
 
 
 class Outbox(Sequence[Message]):
-    """The messages the pool would have sent, the oldest first; the last thousand are kept."""
+    """The messages that Cognito would have sent, oldest first; the last thousand are kept."""
 
     def __init__(self) -> None:
-        self._messages: deque[Message] = deque(maxlen=_KEPT)
-        self._seen: RecordListener | None = None
+        self._messages: deque[Message] = deque(maxlen=_OUTBOX_SIZE)
+        self._listener: RecordListener | None = None
 
     def __len__(self) -> int:
         return len(self._messages)
@@ -86,21 +86,21 @@ class Outbox(Sequence[Message]):
         return f"Outbox({list(self._messages)!r})"
 
     def put(self, message: Message) -> None:
-        """Send a message."""
+        """Add a message."""
         self._messages.append(message)
-        if self._seen is not None:
-            self._seen(message)
+        if self._listener is not None:
+            self._listener(message)
 
     def clear_all(self) -> None:
-        """Forget all, and tell nobody."""
+        """Remove all messages without a report."""
         self._messages.clear()
 
-    def watch(self, seen: RecordListener) -> None:
-        """Tell of each message that is sent, from now on."""
-        self._seen = seen
+    def watch(self, listener: RecordListener) -> None:
+        """Report each message that is sent from now on."""
+        self._listener = listener
 
     def code_for(self, name: str) -> str:
-        """The last code sent to a user, in clear.
+        """Return the last code that was sent to a user, in clear.
 
         Args:
             name: the user's internal name, or the address the code was sent to.
@@ -111,96 +111,87 @@ class Outbox(Sequence[Message]):
         for message in reversed(self._messages):
             if name in (message.username, message.to):
                 return message.code.reveal()
-        raise LookupError(f"no code was sent to {name}")
+        raise LookupError(
+            f"no code was sent to {name}: give the internal username, or an address in full"
+        )
 
 
 def random_text(entropy: Entropy, length: int, alphabet: str) -> str:
-    """Random characters of an alphabet."""
-    # 256 is no multiple of 62 or 36: the bias is slight, and what is drawn has entropy to spare.
+    """Return random characters of an alphabet."""
+    # 256 is not a multiple of 62 or 36: the bias is slight, and these texts have more entropy than needed.
     return "".join(alphabet[byte % len(alphabet)] for byte in entropy(length))
 
 
 def new_code(entropy: Entropy, digits: int = _DIGITS) -> Secret[str]:
-    """Random digits: six, or as many as asked for."""
-    # 64 bits over a hundred million: the bias is below 2^-37.
+    """Return a random code of digits."""
+    # 64 random bits for at most a hundred million codes: the bias is below 2^-37.
     return Secret(f"{int.from_bytes(entropy(8), 'big') % 10**digits:0{digits}d}")
 
 
+def codes_match(expected: Secret[str], code: str) -> bool:
+    """Return whether a code is the expected one; compares in constant time."""
+    return _equal(expected.reveal(), code)
+
+
+def _equal(expected: str, text: str) -> bool:
+    return hmac.compare_digest(expected.encode(), text.encode("utf-8", "replace"))
+
+
 def new_totp_secret(entropy: Entropy) -> Secret[str]:
-    """A secret for an authenticator app, 160 random bits in base32 (RFC 4226, 4, R6)."""
+    """Return a secret for an authenticator app: 160 random bits in base32 (RFC 4226, 4, R6)."""
     return Secret(b32encode(entropy(20)).decode())
 
 
 def checked_totp_secret(totp_secret: Secret[str]) -> Secret[str]:
-    """The secret of an authenticator app, if one could make codes with it.
+    """Return the secret of an authenticator app.
 
     Raises:
-        ValueError: it is not base32, or has fewer than 112 bits: pyotp makes no codes of such a one.
+        ValueError: it is not base32, or has fewer than 112 bits, from which pyotp computes no codes.
     """
-    works = True
+    valid = True
     try:
         pyotp.TOTP(totp_secret.reveal()).at(0)
-    except ValueError:  # binascii's own is one
-        works = False
-    if not works:
-        # Outside the handler: pyotp's frames, and the secret in them, are let go.
-        raise ValueError("an authenticator app's secret is base32 text of at least 112 bits")
+    except ValueError:  # binascii.Error is one
+        valid = False
+    if not valid:
+        # Raised outside of the handler, so that no traceback has pyotp's frames with the secret.
+        raise ValueError("a TOTP secret must be base32 text of at least 112 bits")
     return totp_secret
 
 
-def codes_match(one: Secret[str], other: str) -> bool:
-    """Compare a code with the one given, in constant time."""
-    return hmac.compare_digest(one.reveal().encode(), other.encode("utf-8", "replace"))
-
-
-def totp_step(token: SoftwareToken, code: str, now: datetime) -> int | None:
-    """The 30-second step whose TOTP this is: the present one, or a neighbour (RFC 6238, 5.2).
+def spend_totp(token: SoftwareToken, code: str, now: datetime) -> bool:
+    """Return whether a TOTP is right, of this 30-second step or a neighbour (RFC 6238, 5.2), and spend it.
 
     Raises:
-        PoolRefusal: ExpiredCodeException: the code has been used. "The verifier MUST NOT accept the
+        PoolRefusal: ExpiredCodeException: the code was used before. "The verifier MUST NOT accept the
             second attempt of the OTP after the successful validation" -- RFC 6238, 5.2
     """
-    totp = pyotp.TOTP(token.secret.reveal(), digits=_DIGITS, interval=_STEP)
-    present = int(now.timestamp()) // _STEP
-    found = [
+    totp = pyotp.TOTP(token.secret.reveal(), digits=_DIGITS, interval=_STEP_SECONDS)
+    present = int(now.timestamp()) // _STEP_SECONDS
+    steps = [
         step
         for step in (present - 1, present, present + 1)
-        if hmac.compare_digest(totp.generate_otp(step).encode(), code.encode("utf-8", "replace"))
+        if _equal(totp.generate_otp(step), code)
     ]
-    if not found:
-        return None
-    if all(step in token.used for step in found):
-        raise PoolRefusal(error_templates.TOTP_USED)
-    return next(step for step in found if step not in token.used)
-
-
-def spend_totp(token: SoftwareToken, code: str, now: datetime) -> bool:
-    """Check a TOTP and, if it is right, spend it.
-
-    Raises:
-        PoolRefusal: it was spent before.
-    """
-    step = totp_step(token, code, now)
-    if step is None:
+    unused = [step for step in steps if step not in token.used]
+    if not unused:
+        if steps:
+            raise PoolRefusal(error_templates.TOTP_USED)
         return False
-    # What is older than a neighbour is refused for its age.
-    token.used = frozenset(used for used in token.used if used >= step - 2) | {step}
+    # Older steps than a neighbour need no record: their codes have expired.
+    token.used = frozenset(used for used in token.used if used >= unused[0] - 2) | {unused[0]}
     return True
 
 
 def delivery_address(user: User, factor: State) -> tuple[str, str]:
-    """Where the code of a factor goes.
-
-    Returns:
-        The medium and the address.
-    """
+    """Return the medium and the address for the code of a factor."""
     if factor in {State.SMS_MFA, State.SMS_OTP}:
         return "SMS", user.attributes["phone_number"]
     return "EMAIL", user.attributes["email"]
 
 
 def masked_address(medium: str, to: str) -> str:
-    """An address as Cognito shows it: `+********1234`, `t***@e***`."""
+    """Return an address as Cognito shows it: `+********1234`, `t***@e***`."""
     if medium == "SMS":
         return f"+{'*' * max(len(to) - 5, 0)}{to[-4:]}"
     name, _, domain = to.partition("@")

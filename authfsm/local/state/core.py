@@ -1,4 +1,8 @@
-"""The parts of a pool."""
+"""The parts of a pool, and the directory that finds its users by name or alias.
+
+`Core` is what every step of a sign-in may read. It has no socket, clock or randomness of its own: they are
+arguments.
+"""
 
 from __future__ import annotations
 
@@ -22,27 +26,28 @@ from authfsm.local.state.token_issuer import TokenIssuer
 from authfsm.local.state.users import Account, User
 from authfsm.protocol.responses import Response
 
+Item = TypeVar("Item")
 
-# How users are found: by name or alias, in one step however many there are.
+_MOST_UNKNOWN_NAMES: Final = 10_000
+
+Request = Mapping[str, Any]
+"""An operation's request, as the API spells it."""
+
+Reply = dict[str, Any]
+"""An operation's reply, as the API spells it."""
+
+
 class Directory:
-    """The pool's users, found by name or alias.
+    """The pool's users, found by name or alias in one step, however many there are.
 
     Args:
-        case_sensitive: UsernameConfiguration.CaseSensitive.
-        aliases: the attributes that are aliases once verified.
-        username_attributes: the attributes that users sign in with instead of a name.
+        configuration: the pool's settings: case sensitivity, aliases and username attributes.
     """
 
-    def __init__(
-        self,
-        *,
-        case_sensitive: bool,
-        aliases: tuple[str, ...],
-        username_attributes: tuple[str, ...],
-    ) -> None:
-        self._case_sensitive = case_sensitive
-        self._aliases = aliases
-        self._username_attributes = username_attributes
+    def __init__(self, configuration: PoolConfiguration) -> None:
+        self._case_sensitive = configuration.case_sensitive
+        self._aliases = configuration.aliases
+        self._username_attributes = configuration.username_attributes
         self._by_name: dict[str, User] = {}
         self._by_alias: dict[str, User] = {}
 
@@ -52,64 +57,72 @@ class Directory:
     def __iter__(self) -> Iterator[User]:
         return iter(self._by_name.values())
 
-    def watch(self, seen: RecordListener) -> None:
-        """Tell of each user that is found, added or taken out, from now on."""
-        self._by_name = ChangeTrackingDict(seen, self._by_name)
-        self._by_alias = ChangeTrackingDict(seen, self._by_alias)
+    def watch(self, listener: RecordListener) -> None:
+        """Report each user that is found, added or removed from now on."""
+        self._by_name = ChangeTrackingDict(listener, self._by_name)
+        self._by_alias = ChangeTrackingDict(listener, self._by_alias)
+
+    def clear_all(self) -> None:
+        """Remove all without a report."""
+        dict.clear(self._by_name)
+        dict.clear(self._by_alias)
 
     def _key(self, name: str) -> str:
         return name if self._case_sensitive else name.casefold()
 
     def find(self, name: str) -> User | None:
-        """The user of a name or alias."""
+        """Return the user of a name or alias."""
         key = self._key(name)
         return self._by_name.get(key) or self._by_alias.get(key)
 
     def named(self, name: str) -> User | None:
-        """The user of an internal name; no alias."""
+        """Return the user of an internal name; aliases do not count."""
         return self._by_name.get(self._key(name))
 
     def add(self, user: User, *, force: bool = False) -> None:
-        """Take in a new user.
-
-        Args:
-            user: the user.
-            force: their aliases are theirs from now on, whoever had them.
-
-        Raises:
-            PoolRefusal: UsernameExistsException.
-        """
+        """Add a new user; with `force` their aliases are taken from the users who have them."""
         aliases = () if force else self._aliases_of(user)
         if self.find(user.username) or any(self.find(alias) for alias in aliases):
             raise PoolRefusal(error_templates.USER_EXISTS)
         if force:
-            self.take_over(user)
+            self.take_over_aliases(user)
         self.restore(user)
 
-    def clear_all(self) -> None:
-        """Forget all, and tell nobody."""
-        dict.clear(self._by_name)  # `Watched` would tell of each record
-        dict.clear(self._by_alias)
-
     def restore(self, user: User) -> None:
-        """Take in a user who was here before; the oldest first."""
+        """Put back a user; the oldest first."""
         self._by_name[self._key(user.username)] = user
         self.index(user)
 
     def index(self, user: User) -> None:
-        """Find a user by the aliases their attributes make, from now on."""
+        """Make a user found by the aliases that their attributes are now."""
         for alias in self._aliases_of(user):
             self._by_alias.setdefault(self._key(alias), user)
 
+    def remove(self, user: User) -> None:
+        """Remove a user, and mark the record as deleted for those who still have it."""
+        user.deleted = True
+        self._by_name.pop(self._key(user.username))
+        for alias in user.attributes.values():
+            self._forget_alias(user, alias)
+
+    # ---- attributes that are aliases ----------------------------------------------------------
+
     def is_taken(self, attribute: str, value: str, user: User) -> bool:
-        """Would this attribute's value sign in somebody else?"""
+        """Return whether a value of this attribute signs in another user."""
         if attribute not in (*self._aliases, *self._username_attributes):
             return False
         other = self.find(value)
         return other is not None and other is not user
 
-    def change(self, user: User, attribute: str, value: str) -> None:
-        """Set an attribute; the old value signs in no more, a new address is not verified."""
+    def conflict(self, user: User) -> str | None:
+        """Return an attribute of a user whose value signs in another user; None if there is none."""
+        names = (*self._aliases, *self._username_attributes)
+        aliases = set(self._aliases_of(user))
+        own = [name for name in names if user.attributes.get(name) in aliases]
+        return next((n for n in own if self.is_taken(n, user.attributes[n], user)), None)
+
+    def set_attribute(self, user: User, attribute: str, value: str) -> None:
+        """Set an attribute; its old value does not sign in any more, a new address is not verified."""
         old = user.attributes.get(attribute)
         if old is not None and old != value:
             self._forget_alias(user, old)
@@ -118,22 +131,21 @@ class Directory:
             user.attributes[f"{attribute}_verified"] = "false"
         self.index(user)
 
-    def remove(self, user: User) -> None:
-        """Take a user out, for good: whatever still knows of them sees that they are deleted."""
-        user.deleted = True
-        self._by_name.pop(self._key(user.username))
-        for alias in user.attributes.values():
-            self._forget_alias(user, alias)
+    def remove_attribute(self, user: User, attribute: str) -> None:
+        """Remove an attribute, its verified mark and its alias."""
+        old = user.attributes.pop(attribute, None)
+        user.attributes.pop(f"{attribute}_verified", None)
+        if old is not None:
+            self._forget_alias(user, old)
 
-    def conflict(self, user: User) -> str | None:
-        """The attribute of a user's whose value signs in somebody else; None if there is none."""
-        names = (*self._aliases, *self._username_attributes)
-        aliases = set(self._aliases_of(user))
-        mine = [name for name in names if user.attributes.get(name) in aliases]
-        return next((n for n in mine if self.is_taken(n, user.attributes[n], user)), None)
+    def mark_verified(self, user: User, attribute: str, address: str) -> None:
+        """Mark an address as verified, if it is still the user's."""
+        if user.attributes.get(attribute) == address:
+            user.attributes[f"{attribute}_verified"] = "true"
+            self.index(user)
 
-    def take_over(self, user: User) -> None:
-        """Give a user the aliases their attributes make, whoever had them (ForceAliasCreation)."""
+    def take_over_aliases(self, user: User) -> None:
+        """Give a user the aliases of their attributes, even those of other users (ForceAliasCreation)."""
         for alias in self._aliases_of(user):
             key = self._key(alias)
             before = self._by_alias.get(key)
@@ -144,15 +156,8 @@ class Directory:
                         before.attributes[f"{name}_verified"] = "false"
             self._by_alias[key] = user
 
-    def clear(self, user: User, attribute: str) -> None:
-        """Take an attribute away, and what it signed in by."""
-        old = user.attributes.pop(attribute, None)
-        user.attributes.pop(f"{attribute}_verified", None)
-        if old is not None:
-            self._forget_alias(user, old)
-
     def _forget_alias(self, user: User, alias: str) -> None:
-        # An address that was never verified may be somebody else's alias.
+        # An address that was never verified may be another user's alias.
         if self._by_alias.get(self._key(alias)) is user:
             self._by_alias.pop(self._key(alias))
 
@@ -169,24 +174,12 @@ class Directory:
                 yield value
 
 
-# The pool's parts, gathered: what every step of a sign-in may look at. It decides nothing itself.
-_STRANGERS: Final = 10_000
-
-Item = TypeVar("Item")
-
-Request = Mapping[str, Any]
-"""An operation's request, as the API spells it."""
-
-Reply = dict[str, Any]
-"""An operation's reply, as the API spells it."""
-
-
 class Core:
-    """A user pool's parts.
+    """The parts of a user pool.
 
     Args:
         configuration: the pool's settings.
-        mint: its tokens.
+        token_issuer: its tokens.
         clock: returns the present moment.
         entropy: returns that many random bytes.
     """
@@ -205,27 +198,23 @@ class Core:
         self.entropy = entropy
         self.realm = srp.pool_name(configuration.pool_id)
         self.clients: dict[str, AppClient] = {}
-        self.users = Directory(
-            case_sensitive=configuration.case_sensitive,
-            aliases=configuration.aliases,
-            username_attributes=configuration.username_attributes,
-        )
+        self.users = Directory(configuration)
         self.sessions = Sessions(self.elapsed, entropy)
         self.outbox = Outbox()
         self.response: type[Response] | None = None
-        """The response that the last request carried; None if it was malformed or no step of a sign-in."""
+        """The response of the last request; None if it was malformed or not a step of a sign-in."""
         self.seed = Secret(entropy(32))
         self._simulated_verifier: Secret[int] | None = None
         self._unknown_name_accounts: dict[str, Account] = {}
 
-    def watch(self, seen: RecordListener) -> None:
-        """Tell of each record that is touched, from now on: users, legs, families, messages, app clients."""
-        self.clients = ChangeTrackingDict(seen, self.clients)
+    def watch(self, listener: RecordListener) -> None:
+        """Report each touched record: users, challenges, token families, messages, app clients."""
+        self.clients = ChangeTrackingDict(listener, self.clients)
         for part in (self.users, self.sessions, self.token_issuer, self.outbox):
-            part.watch(seen)
+            part.watch(listener)
 
     def clear_all(self) -> None:
-        """Forget all records, and tell nobody: they are about to be put back."""
+        """Remove all records without a report, before they are put back."""
         dict.clear(self.clients)
         for part in (self.users, self.sessions, self.token_issuer, self.outbox):
             part.clear_all()
@@ -233,86 +222,66 @@ class Core:
     # ---- lookups ------------------------------------------------------------------------------
 
     def client(self, request: Request) -> AppClient:
-        """The app client that a request names.
-
-        Raises:
-            PoolRefusal: ResourceNotFoundException.
-        """
+        """Return the app client of a request; refuse with ResourceNotFoundException without one."""
         client = self.clients.get(request["ClientId"])
         if client is None:
             raise PoolRefusal(error_templates.NO_SUCH_CLIENT, client=request["ClientId"])
         return client
 
     def check_pool(self, request: Request) -> None:
-        """Does an administrator's request name this pool?
-
-        Raises:
-            PoolRefusal: ResourceNotFoundException.
-        """
+        """Refuse an administrator's request for another pool, with ResourceNotFoundException."""
         if request["UserPoolId"] != self.configuration.pool_id:
             raise PoolRefusal(error_templates.NO_SUCH_POOL, pool=request["UserPoolId"])
 
     def bearer(self, request: Request) -> User:
-        """The user of the AccessToken in a request.
-
-        Raises:
-            PoolRefusal: NotAuthorizedException.
-        """
+        """Return the user of a request's AccessToken; refuse with NotAuthorizedException without one."""
         return self.token_issuer.bearer(request["AccessToken"]).user
 
     def named(self, request: Request) -> User:
-        """The user that an administrator's request names.
-
-        Raises:
-            PoolRefusal: ResourceNotFoundException, UserNotFoundException.
-        """
+        """Return the user of an administrator's request."""
         self.check_pool(request)
         user = self.users.find(request["Username"])
         if user is None:
             raise PoolRefusal(error_templates.NO_SUCH_USER)
         return user
 
-    # ---- nobody ---------------------------------------------------------------------------------
+    # ---- simulated users ------------------------------------------------------------------------
 
-    def simulated_username(self, typed: str) -> str:
-        """The internal name that a user who is not there would have: the same at every asking.
+    def simulated_username(self, submitted_name: str) -> str:
+        """Return the internal name of an unknown user, always the same for a name.
 
         "a simulated response ... with a salt and an internal user ID in UUID format"
         -- developer guide, "Managing user existence error responses"
         """
         if not self.configuration.username_attributes:
-            return typed
-        return str(UUID(bytes=self.mark("name", typed), version=4))
+            return submitted_name
+        return str(UUID(bytes=self.stable_bytes("name", submitted_name), version=4))
 
-    def simulated_credential(self, typed: str) -> PasswordRecord:
-        """The credential of a user who is not there: a salt that is the same at every asking."""
+    def simulated_credential(self, submitted_name: str) -> PasswordRecord:
+        """Return the password record of an unknown user, with a salt that is always the same."""
         if self._simulated_verifier is None:
-            # One for all: no proof is ever accepted of it, and its own cost would tell.
+            # One for all unknown users, because computing one takes a time that would reveal them.
             self._simulated_verifier = Secret(srp.verifier(int.from_bytes(self.entropy(32), "big")))
-        salt = int.from_bytes(self.mark("salt", typed), "big")
+        salt = int.from_bytes(self.stable_bytes("salt", submitted_name), "big")
         return PasswordRecord(salt, self._simulated_verifier)
 
-    def account_of_unknown_name(self, typed: str) -> Account:
-        """The account that counts the calls for a name nobody has, so that limits do not tell who is there."""
-        key = typed if self.configuration.case_sensitive else typed.casefold()
+    def account_of_unknown_name(self, submitted_name: str) -> Account:
+        """Return the account that counts calls for an unknown name, so that quotas do not reveal users."""
+        key = submitted_name if self.configuration.case_sensitive else submitted_name.casefold()
         account = self._unknown_name_accounts.pop(key, None) or Account()
         self._unknown_name_accounts[key] = account
-        if len(self._unknown_name_accounts) > _STRANGERS:
+        if len(self._unknown_name_accounts) > _MOST_UNKNOWN_NAMES:
             del self._unknown_name_accounts[next(iter(self._unknown_name_accounts))]
         return account
 
-    def mark(self, what: str, typed: str) -> bytes:
-        """Sixteen bytes that are the same for a name at every asking."""
-        message = f"{what}:{typed}".encode("utf-8", "surrogatepass")
+    def stable_bytes(self, purpose: str, submitted_name: str) -> bytes:
+        """Return sixteen bytes that look random and are always the same for a purpose and a name."""
+        message = f"{purpose}:{submitted_name}".encode("utf-8", "surrogatepass")
         return hmac.new(self.seed.reveal(), message, hashlib.sha256).digest()[:16]
 
 
 def required_parameter(parameters: Mapping[str, str], name: str) -> str:
-    """A parameter that must be there.
-
-    Raises:
-        PoolRefusal: InvalidParameterException "Missing required parameter <name>".
-    """
+    """Return a parameter; refuse with "Missing required parameter <name>" without it."""
     value = parameters.get(name)
     if not value:
         raise PoolRefusal(error_templates.MISSING_PARAMETER, name=name)
@@ -320,30 +289,23 @@ def required_parameter(parameters: Mapping[str, str], name: str) -> str:
 
 
 def check_secret_hash(client: AppClient, username: str, parameters: Mapping[str, str]) -> None:
-    """Does SECRET_HASH fit the USERNAME of the very request? Asked of clients that have a secret.
-
-    Raises:
-        PoolRefusal: NotAuthorizedException; nothing was looked at yet, so the session survives.
-    """
+    """Check that SECRET_HASH fits the request's USERNAME, for an app client that has a secret."""
     if client.client_secret is None:
         return
-    given = parameters.get("SECRET_HASH")
-    if not given:
+    secret_hash = parameters.get("SECRET_HASH")
+    if not secret_hash:
         raise PoolRefusal(error_templates.SECRET_HASH_MISSING, client=client.client_id)
-    ours = srp.secret_hash(username, client.client_id, client.client_secret.reveal())
-    if not hmac.compare_digest(ours.encode(), given.encode("utf-8", "replace")):
+    expected = srp.secret_hash(username, client.client_id, client.client_secret.reveal())
+    if not hmac.compare_digest(expected.encode(), secret_hash.encode("utf-8", "replace")):
         raise PoolRefusal(error_templates.SECRET_HASH_WRONG, client=client.client_id)
 
 
 def paginate(
     items: Mapping[str, Item], token: str | None, size: int
 ) -> tuple[list[Item], str | None]:
-    """Return a page of items and the token of the next page: the key of its first item; None after the last.
+    """Return a page of items, and the token of the next page: the key of its first item.
 
-    Args:
-        items: the items of all pages.
-        token: the token of this page; the first page without a token, or if its item was deleted.
-        size: the number of items on a page, at least one.
+    Without a token, or if its item was deleted, it is the first page; the last page has no token.
     """
     keys = list(items)
     start = keys.index(token) if token in keys else 0

@@ -1,7 +1,7 @@
-"""Passkeys: what an authenticator is asked to sign, and whether what it signed is good.
+"""Passkeys: the options that an authenticator signs, and the verification of what it signed.
 
-The ceremonies are verified by `fido2`, as W3C Web Authentication (7.1 and 7.2) has it; it comes with the
-extra `authfsm[passkeys]` and is imported when it is first wanted. What it stumbles over is no passkey.
+The ceremonies are verified by `fido2`, as W3C Web Authentication specifies (7.1 and 7.2). It comes with the
+extra `authfsm[passkeys]` and is imported at the first use.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ ALGORITHMS: Final = (-7, -257)
 """ES256 and RS256: "Amazon Cognito recognizes passkeys created using either" (developer guide)."""
 
 CHALLENGE_BYTES: Final = 16
-"""As long as the challenge of a trace is (aws-sdk-net #4386)."""
+"""As in a trace (aws-sdk-net #4386)."""
 
 _LONGEST_CREDENTIAL: Final = 65_536
 
 
 class MissingExtra(ImportError):
-    """A passkey is to be verified, and `fido2` is not installed."""
+    """A passkey has to be verified, and `fido2` is not installed."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -46,12 +46,12 @@ class MissingExtra(ImportError):
 
 @frozen
 class PasskeyChallenge:
-    """What a WEB_AUTHN answer is checked against.
+    """What an answer to WEB_AUTHN is checked against.
 
     Args:
-        challenge: what is to be signed.
-        relying_party_id: for whom.
-        verification: is user verification "required", or "preferred"?
+        challenge: the bytes to sign.
+        relying_party_id: the relying party to sign for.
+        verification: whether user verification is "required" or "preferred".
     """
 
     challenge: bytes = field(repr=False)
@@ -60,23 +60,26 @@ class PasskeyChallenge:
 
 
 def base64url(raw: bytes) -> str:
-    """Bytes as base64url without padding, as the JSON of Web Authentication has them."""
+    """Return bytes as base64url without padding, as in the JSON of Web Authentication."""
     return urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def relying_party_server(relying_party_id: str) -> Fido2Server:
-    """The verifier of a relying party.
-
-    Raises:
-        MissingExtra: `fido2` is not installed.
-    """
+    """Return the verifier of a relying party; raise `MissingExtra` if `fido2` is not installed."""
     try:
         from fido2.server import Fido2Server  # noqa: PLC0415 - an extra
         from fido2.webauthn import PublicKeyCredentialRpEntity  # noqa: PLC0415 - the same
     except ImportError:
         raise MissingExtra from None
-    entity = PublicKeyCredentialRpEntity(name=relying_party_id, id=relying_party_id)
-    return Fido2Server(entity)
+    return Fido2Server(PublicKeyCredentialRpEntity(name=relying_party_id, id=relying_party_id))
+
+
+def allowed_credentials(user: User, relying_party_id: str) -> list[dict[str, Any]]:
+    """Return the allowCredentials, or the excludeCredentials, of a user."""
+    return [
+        {"type": "public-key", "id": each.credential_id, "transports": list(each.transports)}
+        for each in user.passkeys.of(relying_party_id)
+    ]
 
 
 # ---- registration -------------------------------------------------------------------------------
@@ -85,16 +88,10 @@ def relying_party_server(relying_party_id: str) -> Fido2Server:
 def creation_options(
     settings: WebAuthnConfiguration, user: User, registration: PasskeyRegistration, timeout: int
 ) -> dict[str, Any]:
-    """CredentialCreationOptions: PublicKeyCredentialCreationOptionsJSON.
-
-    Args:
-        settings: the pool's.
-        user: who registers.
-        registration: the one that begins.
-        timeout: milliseconds.
-    """
+    """Return CredentialCreationOptions (PublicKeyCredentialCreationOptionsJSON); timeout in ms."""
+    relying_party = settings.relying_party_id
     return {
-        "rp": {"id": settings.relying_party_id, "name": settings.relying_party_id},
+        "rp": {"id": relying_party, "name": relying_party},
         "user": {
             "id": base64url(user.sub.encode()),
             "name": user.username,
@@ -103,9 +100,7 @@ def creation_options(
         "challenge": base64url(registration.challenge),
         "pubKeyCredParams": [{"type": "public-key", "alg": number} for number in ALGORITHMS],
         "timeout": timeout,
-        "excludeCredentials": [
-            _credential_descriptor(each) for each in user.passkeys.of(settings.relying_party_id)
-        ],
+        "excludeCredentials": allowed_credentials(user, relying_party),
         # "Passkeys are discoverable" -- developer guide
         "authenticatorSelection": {
             "requireResidentKey": True,
@@ -122,31 +117,21 @@ def verify_registration(
     verification: str,
     now: datetime,
 ) -> Passkey:
-    """The passkey of a RegistrationResponseJSON, verified.
-
-    Args:
-        registration: the one it completes.
-        credential: RegistrationResponseJSON.
-        verification: is user verification "required", or "preferred"?
-        now: the present moment.
-
-    Raises:
-        PoolRefusal: with the WebAuthn* error that fits, or InvalidParameterException.
-        MissingExtra: `fido2` is not installed.
-    """
+    """Return the passkey of a RegistrationResponseJSON, or refuse with the WebAuthn* error that fits."""
     relying_party = relying_party_server(registration.relying_party_id)
     from fido2.webauthn import RegistrationResponse  # noqa: PLC0415 - an extra
 
     try:
         parsed = RegistrationResponse.from_dict(credential)
         _check_registration(registration, parsed)
-        state = {"challenge": base64url(registration.challenge), "user_verification": verification}
+        challenge = base64url(registration.challenge)
+        state = {"challenge": challenge, "user_verification": verification}
         auth_data = relying_party.register_complete(state, parsed)
         data = cast("AttestedCredentialData", auth_data.credential_data)
         transports = [str(each) for each in credential["response"].get("transports") or ()]
     except PoolRefusal:
         raise
-    except Exception:  # noqa: BLE001 - whatever it was, it is no credential
+    except Exception:  # noqa: BLE001 - whatever the error is, the credential is not valid
         raise PoolRefusal(error_templates.BAD_CREDENTIAL) from None
     if data.public_key.ALGORITHM not in ALGORITHMS:
         raise PoolRefusal(error_templates.UNSUPPORTED_CREDENTIAL)
@@ -163,7 +148,7 @@ def verify_registration(
 
 
 def _check_registration(registration: PasskeyRegistration, parsed: RegistrationResponse) -> None:
-    """The refusals that have an error of their own; the rest is `fido2`'s."""
+    """Check what has an error of its own in the API; `fido2` checks the rest."""
     from fido2.rpid import verify_rp_id  # noqa: PLC0415 - an extra
 
     client_data = parsed.response.client_data
@@ -179,54 +164,35 @@ def _check_registration(registration: PasskeyRegistration, parsed: RegistrationR
 # ---- signing in ---------------------------------------------------------------------------------
 
 
-def request_options(signing: PasskeyChallenge, passkeys: list[dict[str, Any]], timeout: int) -> str:
-    """CREDENTIAL_REQUEST_OPTIONS: PublicKeyCredentialRequestOptionsJSON, as text.
-
-    Args:
-        signing: what is to be signed.
-        passkeys: allowCredentials.
-        timeout: milliseconds.
-    """
+def request_options(
+    challenge: PasskeyChallenge, credentials: list[dict[str, Any]], timeout: int
+) -> str:
+    """Return CREDENTIAL_REQUEST_OPTIONS: PublicKeyCredentialRequestOptionsJSON; timeout in ms."""
     return json.dumps(
         {
-            "challenge": base64url(signing.challenge),
+            "challenge": base64url(challenge.challenge),
             "timeout": timeout,
-            "rpId": signing.relying_party_id,
-            "allowCredentials": passkeys,
-            "userVerification": signing.verification,
+            "rpId": challenge.relying_party_id,
+            "allowCredentials": credentials,
+            "userVerification": challenge.verification,
         }
     )
 
 
-def allowed_credentials(user: User, relying_party_id: str) -> list[dict[str, Any]]:
-    """AllowCredentials of a user."""
-    return [_credential_descriptor(each) for each in user.passkeys.of(relying_party_id)]
+def verify_assertion(challenge: PasskeyChallenge, user: User, credential: str) -> Passkey:
+    """Return the passkey that signed an AuthenticationResponseJSON, and update its counter.
 
-
-def _credential_descriptor(passkey: Passkey) -> dict[str, Any]:
-    return {
-        "type": "public-key",
-        "id": passkey.credential_id,
-        "transports": list(passkey.transports),
-    }
-
-
-def verify_assertion(signing: PasskeyChallenge, user: User, credential: str) -> Passkey:
-    """The passkey that made an AuthenticationResponseJSON, verified; its counter moves on.
-
-    Raises:
-        PoolRefusal: it is not good, whatever the reason: no reason is told.
-        MissingExtra: `fido2` is not installed.
+    A response that is not valid is refused with the same error for all reasons.
     """
-    relying_party = relying_party_server(signing.relying_party_id)
+    relying_party = relying_party_server(challenge.relying_party_id)
     try:
-        return _verify_assertion(relying_party, signing, user, credential)
-    except Exception:  # noqa: BLE001 - whatever it was, it is no assertion
+        return _verify_assertion(relying_party, challenge, user, credential)
+    except Exception:  # noqa: BLE001 - whatever the error is, the assertion is not valid
         raise PoolRefusal(error_templates.PASSKEY_REFUSED) from None
 
 
 def _verify_assertion(
-    relying_party: Fido2Server, signing: PasskeyChallenge, user: User, credential: str
+    relying_party: Fido2Server, challenge: PasskeyChallenge, user: User, credential: str
 ) -> Passkey:
     from fido2.webauthn import (  # noqa: PLC0415 - an extra
         AttestedCredentialData,
@@ -234,24 +200,27 @@ def _verify_assertion(
     )
 
     if len(credential) > _LONGEST_CREDENTIAL:
-        raise ValueError("too long")
+        raise ValueError("the credential is too long")
     parsed = AuthenticationResponse.from_dict(cast("dict[str, Any]", json.loads(credential)))
     passkey = user.passkeys.by_id[base64url(parsed.raw_id)]
-    if passkey.relying_party_id != signing.relying_party_id:
-        raise ValueError("another relying party's")
+    if passkey.relying_party_id != challenge.relying_party_id:
+        raise ValueError("the passkey belongs to another relying party")
     # "If response.userHandle is present, verify that the user identified by this value is the owner of
     # the public key credential" -- W3C Web Authentication, 7.2, step 6
     handle = parsed.response.user_handle
     if handle and handle != user.sub.encode():
-        raise ValueError("another user's")
-    state = {"challenge": base64url(signing.challenge), "user_verification": signing.verification}
+        raise ValueError("the passkey belongs to another user")
+    state = {
+        "challenge": base64url(challenge.challenge),
+        "user_verification": challenge.verification,
+    }
     data = AttestedCredentialData(passkey.public_key)
     relying_party.authenticate_complete(state, [data], parsed)
     # "less than or equal to the stored signCount value: this is a signal, but not proof, that the
-    # authenticator may be cloned" (step 22); 0 and 0 is an authenticator that does not count. What Cognito
-    # does about it is not known.
+    # authenticator may be cloned" (step 22). A counter that stays 0 does not count. What Cognito does is
+    # not known.
     count = parsed.response.authenticator_data.counter
     if (count or passkey.sign_count) and count <= passkey.sign_count:
-        raise ValueError("perhaps a copy")
+        raise ValueError("the passkey may have been cloned")
     passkey.sign_count = count
     return passkey

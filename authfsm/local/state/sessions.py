@@ -1,8 +1,8 @@
-"""Sessions: opaque, bound to app client, user and challenge, new on every leg, single-use, short-lived.
+"""Sessions: opaque, bound to app client, user and challenge, new for each challenge, short-lived, used once.
 
-A `PendingChallenge` is one challenge of one attempt, waiting for its answer. Its session is the key to it; where
-Cognito gives or wants no session, the secret block (or the device) is a second key to the same leg. A leg
-is spent by the answer that moves on, and by a refusal that does not survive (`refusals`).
+A `PendingChallenge` is one challenge of one sign-in attempt, until it is answered. Its session is the key to
+it; where clients send no session, the secret block or the device is a second key to it. It is used up by the
+answer that moves on, and by a refusal that the session does not survive (`ErrorTemplate.survives`).
 """
 
 from __future__ import annotations
@@ -23,33 +23,33 @@ from authfsm.local.state.token_claims import PASSWORD_METHOD
 from authfsm.local.state.users import User
 from authfsm.protocol.states import State
 
-# That a session was used, or has expired, is told for an hour, and of so many at most.
-_REMEMBERED: Final = timedelta(hours=1)
-_MANY: Final = 10_000
+# Used and expired sessions are remembered for their own error messages: so long, and so many.
+_REMEMBERED_FOR: Final = timedelta(hours=1)
+_MOST_REMEMBERED: Final = 10_000
 _PROOF_FAILED: Final = {"CodeMismatchException", "ExpiredCodeException"}
 
 
 @frozen
 class Attempt:
-    """How far a sign-in has come: the facts that decide what is asked next.
+    """A sign-in attempt: the facts that decide what follows.
 
     Args:
         client: the app client that began it.
         flow: its AuthFlow.
-        user: who signs in; None where nobody is and the pool pretends (PreventUserExistenceErrors).
-        username: the internal name; for nobody, the one pretended.
+        user: the user; None if unknown and the pool simulates one (PreventUserExistenceErrors).
+        username: the internal name, which is simulated for an unknown user.
         submitted_name: the USERNAME that began it, perhaps an alias.
-        started_at: when, for `auth_time`.
-        device_key: the DEVICE_KEY last sent, if the user has that device.
-        password_proved: by SRP or in clear.
-        second_factor_passed: a second factor, or a set-up that counts as one.
-        custom_passed: DefineAuthChallenge has issued tokens, or is out of it.
-        device_proved: the device has proved itself.
-        rounds: what DefineAuthChallenge sees in event.request.session.
+        started_at: when it began, for `auth_time`.
+        device_key: the last DEVICE_KEY, if the user has that device.
+        password_proved: whether the password was proved, by SRP or in clear.
+        second_factor_passed: whether a second factor, or a set-up that counts as one, was passed.
+        custom_passed: whether DefineAuthChallenge has issued tokens, or is not asked any more.
+        device_proved: whether the device was proved.
+        rounds: event.request.session of DefineAuthChallenge.
         first_factors: the first factors to choose from (USER_AUTH).
-        methods: what was proved beside the password, in the words of `amr`; an access token's credit
-            is among it.
-        target_level: the level that a step-up is to reach; 0 for none.
+        methods: the methods proved beside the password, in the names of `amr`, with those of the access
+            token of a step-up.
+        target_level: the level that a step-up has to reach; 0 without a step-up.
     """
 
     client: AppClient
@@ -70,17 +70,17 @@ class Attempt:
 
     @property
     def amr(self) -> tuple[str, ...]:
-        """All that was proved, in the words of `amr`."""
+        """All proved methods, in the names of `amr`."""
         return (PASSWORD_METHOD, *self.methods) if self.password_proved else self.methods
 
     @property
     def awaits_first_factor(self) -> bool:
-        """Is a first factor still being chosen, or proved? Then nothing may be told of the user."""
+        """Whether USER_AUTH has no proved first factor yet, so that replies must not reveal the user."""
         return self.flow == "USER_AUTH" and not self.amr
 
     @property
     def existing_user(self) -> User:
-        """The user, where the attempt has come too far for there to be none."""
+        """The user, after a proof that only an existing user can give."""
         if self.user is None:
             raise PoolRefusal(error_templates.WRONG_PASSWORD)
         return self.user
@@ -88,18 +88,18 @@ class Attempt:
 
 @define(eq=False)
 class PendingChallenge:
-    """One challenge of an attempt, waiting for its answer.
+    """One challenge of an attempt, until it is answered.
 
     Args:
         attempt: the attempt so far.
-        challenge: the challenge's name, as on the wire.
+        challenge: ChallengeName.
         expected_answer: what the answer is checked against.
         session: the session.
-        expires: when it dies.
+        expires: when it expires.
         other_key: the second key, if there is one.
-        session_wanted: the second key alone will not do.
-        spent: has it been used?
-        sign_ins_ended: the user's count of that name when the leg was opened.
+        session_required: whether the second key is not enough.
+        used: whether it was used up.
+        session_generation: that of the user when the challenge was issued.
     """
 
     attempt: Attempt
@@ -109,25 +109,25 @@ class PendingChallenge:
     expires: datetime
     other_key: str | None = field(default=None, repr=False)
     session_required: bool = False
-    spent: bool = False
+    used: bool = False
     session_generation: int = 0
 
 
 class Sessions:
-    """The legs that wait for an answer, and for a while those that do no more.
+    """The pending challenges, and for a while those that were answered or have expired.
 
     Args:
         clock: measures lengths of time (`clock.SteadyClock`).
-        entropy: the pool's.
+        entropy: returns that many random bytes.
     """
 
     def __init__(self, clock: Callable[[], datetime], entropy: Callable[[int], bytes]) -> None:
         self._clock = clock
         self._entropy = entropy
         self._pending: dict[str, PendingChallenge] = {}
-        self._other: dict[str, PendingChallenge] = {}
-        self.answered: PendingChallenge | None = None
-        """The leg that was last answered, for the gate."""
+        self._by_other_key: dict[str, PendingChallenge] = {}
+        self.last_answered: PendingChallenge | None = None
+        """The challenge that was answered last, for the gate."""
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -138,23 +138,21 @@ class Sessions:
     def __contains__(self, pending: PendingChallenge) -> bool:
         return pending.session in self._pending
 
-    def watch(self, seen: RecordListener) -> None:
-        """Tell of each leg that is found, opened or forgotten, from now on."""
-        self._pending, self._other = (
-            ChangeTrackingDict(seen, self._pending),
-            ChangeTrackingDict(seen, self._other),
-        )
+    def watch(self, listener: RecordListener) -> None:
+        """Report each challenge that is found, issued or removed from now on."""
+        self._pending = ChangeTrackingDict(listener, self._pending)
+        self._by_other_key = ChangeTrackingDict(listener, self._by_other_key)
 
     def clear_all(self) -> None:
-        """Forget all, and tell nobody."""
-        dict.clear(self._pending)  # `Watched` would tell of each record
-        dict.clear(self._other)
+        """Remove all without a report."""
+        dict.clear(self._pending)
+        dict.clear(self._by_other_key)
 
     def restore(self, pending: PendingChallenge) -> None:
-        """Take in a leg that was open before; the oldest first."""
+        """Put back a challenge; the oldest first."""
         self._pending[pending.session] = pending
         if pending.other_key is not None:
-            self._other[pending.other_key] = pending
+            self._by_other_key[pending.other_key] = pending
 
     def open(
         self,
@@ -165,70 +163,59 @@ class Sessions:
         other_key: str | None = None,
         session_required: bool = False,
     ) -> PendingChallenge:
-        """A new leg, under a new session."""
+        """Return a new pending challenge, with a new session."""
         now = self._clock()
-        self._forget(now)
-        expires = now + timedelta(minutes=attempt.client.auth_session_validity)
-        session = urlsafe_b64encode(self._entropy(48)).decode()
+        self._remove_old(now)
         pending = PendingChallenge(
-            attempt, challenge, expected_answer, session, expires, other_key, session_required
-        )
-        pending.session_generation = (
-            attempt.user.session_generation if attempt.user is not None else 0
+            attempt,
+            challenge,
+            expected_answer,
+            urlsafe_b64encode(self._entropy(48)).decode(),
+            now + timedelta(minutes=attempt.client.auth_session_validity),
+            other_key,
+            session_required,
+            session_generation=attempt.user.session_generation if attempt.user is not None else 0,
         )
         self.restore(pending)
         return pending
 
-    def move(
-        self, pending: PendingChallenge, challenge: str, expected_answer: Any
-    ) -> PendingChallenge:
-        """The same attempt, on a new leg: the old session is spent."""
-        pending.spent, self.answered = True, pending
-        return self.open(pending.attempt, challenge, expected_answer)
+    def reissue(self, pending: PendingChallenge, expected_answer: Any) -> PendingChallenge:
+        """Return the same challenge with a new session; the old session is used up."""
+        pending.used, self.last_answered = True, pending
+        return self.open(pending.attempt, pending.challenge, expected_answer)
 
     def find(
         self, client: AppClient, session: str | None, other_key: str | None = None
     ) -> PendingChallenge:
-        """The leg of a session; or, where none is given, of the other key.
-
-        Raises:
-            PoolRefusal: there is none, it is another client's, it is spent, or it has expired.
-        """
+        """Return the challenge of a session or, without a session, of the second key; refuse if it is not usable."""
         if session is not None:
             pending = self._pending.get(session)
         else:
-            pending = self._other.get(other_key) if other_key is not None else None
+            pending = self._by_other_key.get(other_key) if other_key is not None else None
             if pending is not None and pending.session_required:
                 raise PoolRefusal(error_templates.MISSING_PARAMETER, name="Session")
         if pending is None or pending.attempt.client.client_id != client.client_id:
             raise PoolRefusal(error_templates.SESSION_UNKNOWN)
-        return self._waiting(pending)
+        return self._usable(pending)
 
-    def of(self, session: str) -> PendingChallenge:
-        """The leg of a session, for the operations that name no app client.
-
-        Raises:
-            PoolRefusal: there is none, it is spent, or it has expired.
-        """
+    def find_by_session(self, session: str) -> PendingChallenge:
+        """Return the challenge of a session, for the operations that name no app client."""
         pending = self._pending.get(session)
         if pending is None:
             raise PoolRefusal(error_templates.SESSION_UNKNOWN)
-        return self._waiting(pending)
+        return self._usable(pending)
 
-    def _waiting(self, pending: PendingChallenge) -> PendingChallenge:
-        if pending.spent:
+    def _usable(self, pending: PendingChallenge) -> PendingChallenge:
+        if pending.used:
             raise PoolRefusal(error_templates.SESSION_SPENT)
         if self._clock() >= pending.expires:
             raise PoolRefusal(error_templates.SESSION_EXPIRED)
         return pending
 
-    def check_current(self, pending: PendingChallenge) -> None:
-        """Check that the user's sign-ins were not ended since the leg was opened (`passwords.end_sessions`).
+    def check_not_ended(self, pending: PendingChallenge) -> None:
+        """Refuse a session of before the user's sessions were ended (`passwords.end_sessions`).
 
-        Asked after what is said of the user: who is disabled, or must reset the password, is told so.
-
-        Raises:
-            PoolRefusal: they were.
+        This comes after the errors about the user, who may be disabled or have to reset the password.
         """
         user = pending.attempt.user
         if user is not None and user.session_generation != pending.session_generation:
@@ -236,26 +223,27 @@ class Sessions:
 
     @contextmanager
     def answering(self, pending: PendingChallenge) -> Iterator[None]:
-        """Spend the leg, unless the answer is refused in a way that the session survives."""
-        self.answered = pending
+        """Use up the session, unless the answer is refused in a way that the session survives."""
+        self.last_answered = pending
         try:
             yield
         except PoolRefusal as refusal:
             # "Step-up authentication is all-or-nothing ... fails any challenge, the step-up attempt
             # fails entirely" -- developer guide, "Step-up authentication with the USER_AUTH flow"
             failed = bool(pending.attempt.target_level) and refusal.code in _PROOF_FAILED
-            pending.spent = failed or not refusal.survives
+            pending.used = failed or not refusal.survives
             raise
-        pending.spent = True
+        pending.used = True
 
-    def _forget(self, now: datetime) -> None:
-        # In the order of opening, so that the oldest come first; their lives differ by minutes only.
+    def _remove_old(self, now: datetime) -> None:
+        # In the order of issue, so that the oldest come first; their lifetimes differ by minutes only.
         while self._pending:
             session, pending = next(iter(self._pending.items()))
-            over = pending.spent or now >= pending.expires
-            remembered = now - pending.expires < _REMEMBERED
-            if remembered and not (over and len(self._pending) > _MANY):
+            over = pending.used or now >= pending.expires
+            remembered = now - pending.expires < _REMEMBERED_FOR
+            if remembered and not (over and len(self._pending) > _MOST_REMEMBERED):
                 return
             del self._pending[session]
-            if pending.other_key is not None and self._other.get(pending.other_key) is pending:
-                del self._other[pending.other_key]
+            key = pending.other_key
+            if key is not None and self._by_other_key.get(key) is pending:
+                del self._by_other_key[key]

@@ -112,11 +112,7 @@ class SrpProof:
         }
 
     def is_proved_by(self, responses: Mapping[str, str]) -> bool:
-        """Return whether the PASSWORD_CLAIM_* fields and TIMESTAMP of an answer prove the password.
-
-        Raises:
-            PoolRefusal: InvalidParameterException: the TIMESTAMP cannot be read.
-        """
+        """Return whether the PASSWORD_CLAIM_* fields and TIMESTAMP of an answer prove the password."""
         timestamp = responses["TIMESTAMP"]
         try:
             moment = srp.parse_timestamp(timestamp)
@@ -140,9 +136,7 @@ def begin_proof(
 ) -> SrpProof:
     """Return a new SRP exchange, with a fresh key pair and a fresh secret block.
 
-    Raises:
-        PoolRefusal: InvalidParameterException: SRP_A is no public value. "If A % N == 0 ... abort"
-            -- RFC 5054, 2.5.4
+    An SRP_A that is no public value is refused. "If A % N == 0 ... abort" -- RFC 5054, 2.5.4
     """
     if len(srp_a) > _MAX_SRP_A_LENGTH:
         raise PoolRefusal(error_templates.BAD_SRP_A)

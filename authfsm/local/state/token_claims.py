@@ -1,4 +1,8 @@
-"""The claims of tokens."""
+"""The claims of tokens: `amr` and `acr`, the rest, and what PreTokenGeneration changes in them.
+
+`amr` lists the methods that were completed, `acr` names "the highest authentication level that the user's
+completed factors fully satisfy" -- developer guide, "Authentication levels with ACR and AMR claims".
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,8 @@ from authfsm.local.config.pool_configuration import AppClient, PoolConfiguration
 from authfsm.local.state.users import User
 from authfsm.protocol.states import State
 
-# How strongly somebody has signed in: the four fixed levels, and the claims that tell of them.
+# ---- amr and acr ----------------------------------------------------------------------------------
+
 PASSWORD_METHOD: Final = "pwd"  # noqa: S105 - the method's name
 PASSKEY_METHODS: Final = frozenset({"swk", "hwk"})
 """A passkey of a platform (software-bound key), and of a roaming authenticator (hardware-bound key)."""
@@ -24,14 +29,12 @@ AMR_METHODS: Final = {
     State.SMS_MFA: "sms",
     State.EMAIL_OTP: "email_otp",
     State.SOFTWARE_TOKEN_MFA: "otp",
-    State.MFA_SETUP: "otp",  # its end is a verified TOTP: VerifySoftwareToken has taken a code of it
+    State.MFA_SETUP: "otp",  # It ends with a code that VerifySoftwareToken has accepted.
 }
-"""What `amr` calls the method of each challenge; a passkey's is its own."""
-
-CODES: Final = frozenset({"sms", "email_otp"})
+"""The `amr` method of each challenge; that of a passkey is `Passkey.method`."""
 
 ACR_COMBINATIONS: Final = (
-    # (level, the methods that satisfy it); "passkey" stands for either sort
+    # (level, the methods that satisfy it); "passkey" stands for both methods of a passkey
     (1, frozenset({PASSWORD_METHOD})),
     (2, frozenset({"email_otp"})),
     (2, frozenset({"sms"})),
@@ -44,48 +47,47 @@ ACR_COMBINATIONS: Final = (
 
 
 def merge_passkeys(methods: Iterable[str]) -> frozenset[str]:
-    """The methods, a passkey of either sort being "passkey"."""
+    """Return the methods, with "passkey" for both methods of a passkey."""
     return frozenset("passkey" if method in PASSKEY_METHODS else method for method in methods)
 
 
 def acr_level(methods: Iterable[str]) -> int:
-    """The highest level that these methods satisfy; 0 for none, as after a custom challenge."""
-    done = merge_passkeys(methods)
-    return max((number for number, needed in ACR_COMBINATIONS if needed <= done), default=0)
+    """Return the highest level that these methods satisfy; 0 for none, as after a custom challenge."""
+    proved = merge_passkeys(methods)
+    return max((number for number, needed in ACR_COMBINATIONS if needed <= proved), default=0)
 
 
 def amr_claim(methods: Collection[str]) -> tuple[str, ...]:
-    """The `amr` claim: "mfa" is "added when the user completes two or more distinct factors"."""
-    listed = tuple(dict.fromkeys(methods))
-    return (*listed, "mfa") if len(listed) > 1 else listed
+    """Return `amr`: "mfa" is "added when the user completes two or more distinct factors"."""
+    distinct = tuple(dict.fromkeys(methods))
+    return (*distinct, "mfa") if len(distinct) > 1 else distinct
 
 
 def acr_claim(methods: Iterable[str], names: Sequence[str]) -> str | None:
-    """The `acr` claim: the name of the level reached; None for none."""
-    reached = acr_level(methods)
-    return names[reached - 1] if reached else None
+    """Return `acr`, the name of the level reached; None for none."""
+    level = acr_level(methods)
+    return names[level - 1] if level else None
 
 
-# What comes of one sign-in, and the claims of its tokens.
-_SCOPE: Final = "aws.cognito.signin.user.admin"
+# ---- the claims of a sign-in ----------------------------------------------------------------------
 
 
 @define(eq=False)
 class TokenFamily:
-    """What came of one sign-in.
+    """The tokens that one sign-in and its refreshes have issued.
 
     Args:
-        user: whose it is.
-        client: the app client it was issued to.
-        origin_jti: what its tokens have in common.
+        user: the user.
+        client: the app client.
+        origin_jti: the claim that they share.
         auth_time: when the user signed in.
-        device_key: the device it is bound to: a refresh must name it.
-        sign_outs: how often the user had signed out everywhere when it began.
-        expires: when its refresh tokens die; rotation does not prolong it (measured).
-        refresh_tokens: all that were issued, the newest last.
-        replaced: when the newest of the time gave way to the next.
+        device_key: the device that a refresh must name; None for none.
+        sign_outs: the user's count of GlobalSignOut at the sign-in.
+        expires: when its refresh tokens expire; rotation does not prolong it (measured).
+        refresh_tokens: all refresh tokens, newest last.
+        replaced: when a refresh token was replaced by a newer one.
         amr: the methods that were proved.
-        acr: the name of the level that they reached, at the time.
+        acr: the name, at that time, of the level that they reached.
     """
 
     user: User
@@ -102,44 +104,39 @@ class TokenFamily:
     acr: str | None = None
 
     @property
-    def alive(self) -> bool:
-        """Has it not been revoked, by RevokeToken or GlobalSignOut?"""
+    def is_active(self) -> bool:
+        """Whether it was not revoked, by RevokeToken or GlobalSignOut."""
         return not self.revoked and self.sign_outs == self.user.sign_outs
 
 
 def compose_claims(
     configuration: PoolConfiguration, family: TokenFamily, iat: int, uuid: Callable[[], str]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The claims of an access token and of an id token.
-
-    Args:
-        configuration: the pool's.
-        family: the sign-in they come of.
-        iat: the present moment.
-        uuid: makes a UUID.
-    """
+    """Return the claims of an access token and of an id token."""
     user, client = family.user, family.client
     revocable = client.enable_token_revocation
     common: dict[str, Any] = {
         "sub": user.sub,
         "iss": configuration.issuer,
         # Without EnableTokenRevocation there is no origin_jti (developer guide, "Ending user sessions");
-        # the pool then knows its tokens again by their event.
+        # the pool then recognises its tokens by their event.
         **({"origin_jti": family.origin_jti} if revocable else {}),
         "event_id": uuid() if revocable else family.origin_jti,
         "auth_time": int(family.auth_time.timestamp()),
         "iat": iat,
     }
     # "The values carry over without modification" when tokens are refreshed (developer guide).
-    told = {"amr": list(family.amr), "acr": family.acr}
-    common.update({name: value for name, value in told.items() if value})
+    if family.amr:
+        common["amr"] = list(family.amr)
+    if family.acr:
+        common["acr"] = family.acr
     if user.groups:
         common["cognito:groups"] = list(user.groups)
     access = {
         **common,
         "client_id": client.client_id,
         "token_use": "access",
-        "scope": _SCOPE,
+        "scope": "aws.cognito.signin.user.admin",
         "exp": iat + client.access_token_validity,
         "jti": uuid(),
         "username": user.username,
@@ -148,7 +145,7 @@ def compose_claims(
         access["device_key"] = family.device_key
     identity = {
         **{
-            name: _claim(name, value)
+            name: value == "true" if name.endswith("_verified") else value
             for name, value in user.attributes.items()
             if configuration.attributes.may_read(name, client.read_attributes)
         },
@@ -162,59 +159,40 @@ def compose_claims(
     return access, identity
 
 
-def _claim(name: str, value: str) -> str | bool:
-    return value == "true" if name.endswith("_verified") else value
+# ---- PreTokenGeneration ---------------------------------------------------------------------------
 
-
-# What PreTokenGeneration changes in the claims of the two tokens, and what it cannot.
 # "Excluded claims and scopes" -- developer guide, "Pre token generation Lambda trigger". That a change to one
-# of them is passed over, and is no error, is inferred.
+# of them is ignored, and is not an error, is inferred.
 _EXCLUDED: Final = frozenset(
     {
-        "acr",
-        "amr",
-        "at_hash",
-        "auth_time",
-        "azp",
-        "exp",
-        "iat",
-        "identities",
-        "iss",
-        "jti",
-        "nbf",
-        "nonce",
-        "origin_jti",
-        "sub",
-        "token_use",
+        "acr", "amr", "at_hash", "auth_time", "azp", "exp", "iat", "identities", "iss", "jti", "nbf",
+        "nonce", "origin_jti", "sub", "token_use",
     }
-)
+)  # fmt: skip
 _EXCLUDED_IN_ID: Final = _EXCLUDED | {"aud"}
 _EXCLUDED_IN_ACCESS: Final = _EXCLUDED | {
-    "client_id",
-    "device_key",
-    "event_id",
-    "scope",
-    "username",
-    "version",
-}
-_RESERVED: Final = ("cognito:", "dev:")
+    "client_id", "device_key", "event_id", "scope", "username", "version",
+}  # fmt: skip
+_RESERVED_PREFIXES: Final = ("cognito:", "dev:")
 
 
 @frozen
 class TokenChanges:
-    """The changes to one token.
-
-    Args:
-        add: claimsToAddOrOverride.
-        suppress: claimsToSuppress.
-        add_scopes: scopesToAdd.
-        suppress_scopes: scopesToSuppress.
-    """
+    """The changes to one token: claimsToAddOrOverride, claimsToSuppress, scopesToAdd, scopesToSuppress."""
 
     add: Mapping[str, Any] = field(factory=dict)
     suppress: tuple[str, ...] = ()
     add_scopes: tuple[str, ...] = ()
     suppress_scopes: tuple[str, ...] = ()
+
+    def apply(self, claims: dict[str, Any], excluded: frozenset[str]) -> dict[str, Any]:
+        """Return the claims with these changes, except to those that cannot be changed."""
+
+        def changeable(name: str) -> bool:
+            return name not in excluded and not name.startswith(_RESERVED_PREFIXES)
+
+        rest = {n: v for n, v in claims.items() if n not in self.suppress or not changeable(n)}
+        return {**rest, **{name: value for name, value in self.add.items() if changeable(name)}}
 
 
 @frozen
@@ -222,9 +200,9 @@ class ClaimOverrides:
     """The changes to both tokens of a sign-in.
 
     Args:
-        id_token: to the id token.
-        access_token: to the access token; in a V1_0 event there are none.
-        groups: groupsToOverride; None leaves them as they are.
+        id_token: those of the id token.
+        access_token: those of the access token; none in a V1_0 event.
+        groups: groupsToOverride; None leaves the groups as they are.
         roles: iamRolesToOverride.
         preferred_role: preferredRole.
     """
@@ -235,38 +213,27 @@ class ClaimOverrides:
     roles: tuple[str, ...] | None = None
     preferred_role: str | None = None
 
-    def on_id(self, claims: Mapping[str, Any]) -> dict[str, Any]:
-        """The claims of the id token, changed."""
-        grouped = self._grouped(claims)
+    def apply_to_id(self, claims: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the claims of the id token, with the changes."""
+        changed = self._with_groups(claims)
         if self.roles is not None:
-            grouped["cognito:roles"] = list(self.roles)
+            changed["cognito:roles"] = list(self.roles)
         if self.preferred_role is not None:
-            grouped["cognito:preferred_role"] = self.preferred_role
-        return _changed(grouped, self.id_token, _EXCLUDED_IN_ID)
+            changed["cognito:preferred_role"] = self.preferred_role
+        return self.id_token.apply(changed, _EXCLUDED_IN_ID)
 
-    def on_access(self, claims: Mapping[str, Any]) -> dict[str, Any]:
-        """The claims of the access token, changed."""
-        changed = _changed(self._grouped(claims), self.access_token, _EXCLUDED_IN_ACCESS)
+    def apply_to_access(self, claims: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the claims of the access token, with the changes."""
+        changed = self.access_token.apply(self._with_groups(claims), _EXCLUDED_IN_ACCESS)
         scopes = [s for s in changed["scope"].split() if s not in self.access_token.suppress_scopes]
         new = [s for s in self.access_token.add_scopes if s not in scopes]
         return {**changed, "scope": " ".join([*scopes, *new])}
 
-    def _grouped(self, claims: Mapping[str, Any]) -> dict[str, Any]:
+    def _with_groups(self, claims: Mapping[str, Any]) -> dict[str, Any]:
         if self.groups is None:
             return dict(claims)
         rest = {name: value for name, value in claims.items() if name != "cognito:groups"}
         return {**rest, "cognito:groups": list(self.groups)} if self.groups else rest
 
 
-def _changed(
-    claims: dict[str, Any], changes: TokenChanges, excluded: frozenset[str]
-) -> dict[str, Any]:
-    def free(name: str) -> bool:
-        return name not in excluded and not name.startswith(_RESERVED)
-
-    kept = {n: v for n, v in claims.items() if n not in changes.suppress or not free(n)}
-    return {**kept, **{name: value for name, value in changes.add.items() if free(name)}}
-
-
 NO_OVERRIDES: Final = ClaimOverrides()
-"""What a pool without PreTokenGeneration does."""

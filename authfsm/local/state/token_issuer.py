@@ -1,7 +1,7 @@
-"""Tokens: RS256 under a key of the pool's own, with Cognito's claims; what came of one sign-in is a family.
+"""Issues tokens with Cognito's claims, signed with RS256 by the pool's own key, and verifies them.
 
-An access or id token is a JWT that anybody can verify by `TokenIssuer.jwks`; a refresh token is opaque and known
-to the pool alone. All tokens of one sign-in, refreshed or not, share an `origin_jti`, and are revoked
+Access and id tokens are JWTs that anybody can verify with `TokenIssuer.jwks`; a refresh token is opaque and
+only the pool knows it. All tokens of one sign-in, refreshed or not, share an `origin_jti` and are revoked
 together.
 """
 
@@ -24,36 +24,29 @@ from authfsm.local.config import error_templates
 from authfsm.local.config.clock import SteadyClock
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient, PoolConfiguration
+from authfsm.local.state import token_claims
 from authfsm.local.state.change_tracking import ChangeTrackingDict, RecordListener
-from authfsm.local.state.token_claims import (
-    NO_OVERRIDES,
-    ClaimOverrides,
-    TokenFamily,
-    acr_claim,
-    compose_claims,
-)
+from authfsm.local.state.token_claims import ClaimOverrides, TokenFamily
 from authfsm.local.state.users import User
 
-__all__ = ["TokenFamily", "TokenIssuer"]
-
 _KEY_BITS: Final = 2048
-_GRACE: Final = timedelta(days=1)
+_KEPT_AFTER_EXPIRY: Final = timedelta(days=1)
 
 
 @cache
-def _helper(_process: int) -> ThreadPoolExecutor:
-    """Threads for the other half of a work; a process that was forked has none of its parent's."""
+def _signing_threads(_process: int) -> ThreadPoolExecutor:
+    """Return threads for the second signature; a forked process needs its own."""
     return ThreadPoolExecutor(4, thread_name_prefix="signing")
 
 
 class TokenIssuer:
-    """Issues tokens, reads them back, and forgets them.
+    """Issues, refreshes, verifies and revokes the tokens of a pool.
 
     Args:
         configuration: the pool's.
         clock: the pool's.
         entropy: the pool's.
-        key: the signing key; a new RSA-2048 key, made when it is first wanted, if left out.
+        key: the signing key; if left out, a new RSA-2048 key is generated at the first use.
     """
 
     def __init__(
@@ -69,9 +62,9 @@ class TokenIssuer:
         """Measures lengths of time, for the whole pool."""
         self._entropy = entropy
         self._key = key
-        self._making = ForkSafeLock()
+        self._key_lock = ForkSafeLock()
         self._families: dict[str, TokenFamily] = {}
-        self._refresh: dict[str, TokenFamily] = {}
+        self._by_refresh_token: dict[str, TokenFamily] = {}
 
     def __iter__(self) -> Iterator[TokenFamily]:
         return iter(self._families.values())
@@ -79,45 +72,43 @@ class TokenIssuer:
     def __contains__(self, family: TokenFamily) -> bool:
         return family.origin_jti in self._families
 
-    def watch(self, seen: RecordListener) -> None:
-        """Tell of each family that is found, begun or forgotten, from now on."""
-        self._families, self._refresh = (
-            ChangeTrackingDict(seen, self._families),
-            ChangeTrackingDict(seen, self._refresh),
-        )
+    def watch(self, listener: RecordListener) -> None:
+        """Report each token family that is found, begun or removed from now on."""
+        self._families = ChangeTrackingDict(listener, self._families)
+        self._by_refresh_token = ChangeTrackingDict(listener, self._by_refresh_token)
 
     def clear_all(self) -> None:
-        """Forget all, and tell nobody."""
-        dict.clear(self._families)  # `Watched` would tell of each record
-        dict.clear(self._refresh)
+        """Remove all without a report."""
+        dict.clear(self._families)
+        dict.clear(self._by_refresh_token)
 
     def restore(self, family: TokenFamily) -> None:
-        """Take in what came of an earlier sign-in; the oldest first."""
+        """Put back a token family; the oldest first."""
         self._families[family.origin_jti] = family
         for token in family.refresh_tokens:
-            self._refresh[token] = family
+            self._by_refresh_token[token] = family
 
     @property
     def key(self) -> RSAKey:
         """The signing key, with its `kid`."""
-        # Two tokens are signed at once: both must wait for the one key, and none make another.
-        with self._making:
+        # Two threads sign at once: both wait for one key, and neither generates another.
+        with self._key_lock:
             if self._key is None:
                 self._key = RSAKey.generate_key(_KEY_BITS, private=True)
             self._key.ensure_kid()
             return self._key
 
     def jwks(self) -> dict[str, Any]:
-        """The public key as a JSON Web Key Set (RFC 7517), as at `/.well-known/jwks.json`."""
+        """Return the public key as a JSON Web Key Set (RFC 7517), as at `/.well-known/jwks.json`."""
         public = self.key.as_dict(private=False)
         return {"keys": [{**public, "alg": "RS256", "use": "sig"}]}
 
     def uuid(self) -> str:
-        """A random UUID."""
+        """Return a random UUID."""
         # RFC 9562, 5.4: the version in the high bits of octet 6, the variant in those of octet 8.
-        drawn = bytearray(self._entropy(16))
-        drawn[6], drawn[8] = drawn[6] & 0x0F | 0x40, drawn[8] & 0x3F | 0x80
-        text = drawn.hex()
+        octets = bytearray(self._entropy(16))
+        octets[6], octets[8] = octets[6] & 0x0F | 0x40, octets[8] & 0x3F | 0x80
+        text = octets.hex()
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     # ---- issuing ------------------------------------------------------------------------------
@@ -130,42 +121,42 @@ class TokenIssuer:
         device_key: str | None,
         *,
         amr: tuple[str, ...] = (),
-        overrides: ClaimOverrides = NO_OVERRIDES,
+        overrides: ClaimOverrides = token_claims.NO_OVERRIDES,
     ) -> dict[str, Any]:
-        """The tokens of a sign-in that has succeeded: AuthenticationResult."""
+        """Return the AuthenticationResult of a sign-in."""
         now = self.elapsed()
-        self._forget(now)
+        self._remove_old(now)
         expires = now + timedelta(seconds=client.refresh_token_validity)
         family = TokenFamily(
             user, client, self.uuid(), auth_time, device_key, user.sign_outs, expires
         )
-        family.amr, family.acr = amr, acr_claim(amr, self._configuration.acr_values)
+        family.amr, family.acr = amr, token_claims.acr_claim(amr, self._configuration.acr_values)
         self._families[family.origin_jti] = family
         return {
             **self._access_and_id(family, overrides),
-            "RefreshToken": self._new_refresh(family),
+            "RefreshToken": self._new_refresh_token(family),
         }
 
-    def _new_refresh(self, family: TokenFamily) -> str:
+    def _new_refresh_token(self, family: TokenFamily) -> str:
         token = urlsafe_b64encode(self._entropy(96)).decode()
         family.refresh_tokens.append(token)
-        self._refresh[token] = family
+        self._by_refresh_token[token] = family
         return token
 
     def _access_and_id(self, family: TokenFamily, overrides: ClaimOverrides) -> dict[str, Any]:
         iat = int(self._clock().timestamp())
-        access, identity = compose_claims(self._configuration, family, iat, self.uuid)
-        access, identity = overrides.on_access(access), overrides.on_id(identity)
-        # A signature is most of the work of a sign-in, and other threads run on while it is made.
-        other = _helper(os.getpid()).submit(self._signed, identity)
+        access, identity = token_claims.compose_claims(self._configuration, family, iat, self.uuid)
+        access, identity = overrides.apply_to_access(access), overrides.apply_to_id(identity)
+        # Signatures are most of the work of a sign-in: the two are made in parallel.
+        id_token = _signing_threads(os.getpid()).submit(self._sign, identity)
         return {
-            "AccessToken": self._signed(access),
-            "IdToken": other.result(),
+            "AccessToken": self._sign(access),
+            "IdToken": id_token.result(),
             "ExpiresIn": family.client.access_token_validity,
             "TokenType": "Bearer",
         }
 
-    def _signed(self, claims: dict[str, Any]) -> str:
+    def _sign(self, claims: dict[str, Any]) -> str:
         key = self.key
         # Cognito's own header has these two and no `typ`.
         return jwt.encode({"kid": key.kid, "alg": "RS256"}, claims, key, default_type=None)
@@ -173,19 +164,15 @@ class TokenIssuer:
     # ---- refreshing -----------------------------------------------------------------------------
 
     def family_of(self, refresh_token: str, client: AppClient) -> TokenFamily:
-        """The family of a refresh token that is good for this app client.
-
-        Raises:
-            PoolRefusal: NotAuthorizedException, with the reason.
-        """
-        family = self._refresh.get(refresh_token)
+        """Return the family of a refresh token that this app client may use."""
+        family = self._by_refresh_token.get(refresh_token)
         if family is None or family.client.client_id != client.client_id:
             raise PoolRefusal(error_templates.INVALID_REFRESH_TOKEN)
-        if not family.alive:
+        if not family.is_active:
             raise PoolRefusal(error_templates.REFRESH_REVOKED)
         if self.elapsed() >= family.expires:
             raise PoolRefusal(error_templates.REFRESH_EXPIRED)
-        _check_there(family.user)
+        _check_user(family.user)
         return family
 
     def refresh(
@@ -193,97 +180,83 @@ class TokenIssuer:
         refresh_token: str,
         client: AppClient,
         device_key: str | None,
-        shaping: Callable[[TokenFamily], ClaimOverrides],
+        overrides_for: Callable[[TokenFamily], ClaimOverrides],
     ) -> dict[str, Any]:
-        """New tokens for a refresh token: AuthenticationResult.
+        """Return the AuthenticationResult of a refresh; with rotation it has a new refresh token.
 
-        A session that has a device is refreshed with its DEVICE_KEY only, else "Invalid Refresh Token."
-        (aws-sdk-java-v2 #3418, aws-sdk-cpp #851). With rotation the reply has a new refresh token.
-
-        Args:
-            refresh_token: the refresh token.
-            client: the app client that shows it.
-            device_key: DEVICE_KEY.
-            shaping: what PreTokenGeneration has to say, asked once the token is found good.
-
-        Raises:
-            PoolRefusal: NotAuthorizedException, with the reason; RefreshTokenReuseException.
+        A sign-in with a device is refreshed with its DEVICE_KEY only, else "Invalid Refresh Token."
+        (aws-sdk-java-v2 #3418, aws-sdk-cpp #851). `overrides_for` returns the changes of PreTokenGeneration;
+        it is called once the token was found valid.
         """
         family = self.family_of(refresh_token, client)
         if family.device_key is not None and device_key != family.device_key:
             raise PoolRefusal(error_templates.INVALID_REFRESH_TOKEN)
         rotation = client.refresh_token_rotation
         if rotation is None:
-            return self._access_and_id(family, shaping(family))
+            return self._access_and_id(family, overrides_for(family))
         replaced, now = family.replaced.get(refresh_token), self.elapsed()
+
         if family.refresh_tokens[-1] != refresh_token:
-            # Measured: a replay within the grace period forks, and only the newest child can be
-            # refreshed on; a later one is reuse, but "the newest token still works".
+            # Measured: a token may be used again within the grace period, and only its newest successor
+            # can be refreshed; later it is reuse, but "the newest token still works".
             grace = timedelta(seconds=rotation.retry_grace_period_seconds)
             if replaced is None or now - replaced >= grace:
                 raise PoolRefusal(error_templates.REFRESH_REUSED)
-        result = self._access_and_id(family, shaping(family))
+        result = self._access_and_id(family, overrides_for(family))
         if family.refresh_tokens[-1] == refresh_token:
             family.replaced[refresh_token] = now
-        return {**result, "RefreshToken": self._new_refresh(family)}
+        return {**result, "RefreshToken": self._new_refresh_token(family)}
 
     def revoke(self, token: str, client: AppClient) -> None:
-        """Revoke a refresh token and all that came of its sign-in (RevokeToken).
-
-        Raises:
-            PoolRefusal: UnsupportedTokenTypeException for an access or id token;
-                UnauthorizedException for another client's.
-        """
-        family = self._refresh.get(token)
+        """Revoke a refresh token and all tokens of its sign-in (RevokeToken)."""
+        family = self._by_refresh_token.get(token)
         if family is None:
             if token.count(".") == 2:  # noqa: PLR2004 - a JWT has three parts
                 raise PoolRefusal(error_templates.NOT_A_REFRESH_TOKEN)
-            # What Cognito says to a token it does not know is not known. "invalid tokens do not cause
-            # an error response" -- RFC 7009, 2.2
+            # What Cognito answers here is not known. "invalid tokens do not cause an error response"
+            # -- RFC 7009, 2.2
             return
         if family.client.client_id != client.client_id:
             raise PoolRefusal(error_templates.TOKEN_OF_ANOTHER_CLIENT)
         family.revoked = True
 
-    # ---- reading --------------------------------------------------------------------------------
+    # ---- verifying ------------------------------------------------------------------------------
 
     def bearer(self, access_token: str) -> TokenFamily:
-        """The sign-in that an access token came of, the token being verified.
-
-        Raises:
-            PoolRefusal: NotAuthorizedException: it is not ours, has expired, or is revoked.
-        """
+        """Return the family of an access token, if it is this pool's, has not expired and is not revoked."""
         try:
             token = jwt.decode(access_token, self.key, algorithms=["RS256"])
-        except (JoseError, ValueError, TypeError, RecursionError):  # whatever the header is made of
+        except (JoseError, ValueError, TypeError, RecursionError):  # whatever the header contains
             raise PoolRefusal(error_templates.INVALID_ACCESS_TOKEN) from None
-        # No extension is understood here, and an empty list is none: "Producers MUST NOT use the empty
-        # list" -- RFC 7515, 4.1.11
-        if "crit" in token.header:
-            raise PoolRefusal(error_templates.INVALID_ACCESS_TOKEN)
         claims = token.claims
-        if claims.get("token_use") != "access" or claims.get("iss") != self._configuration.issuer:
+        if (
+            # No extension is supported, and an empty list is not allowed: "Producers MUST NOT use the
+            # empty list" -- RFC 7515, 4.1.11
+            "crit" in token.header
+            or claims.get("token_use") != "access"
+            or claims.get("iss") != self._configuration.issuer
+        ):
             raise PoolRefusal(error_templates.INVALID_ACCESS_TOKEN)
         if self._clock().timestamp() >= claims["exp"]:
             raise PoolRefusal(error_templates.ACCESS_EXPIRED)
         family = self._families.get(claims.get("origin_jti") or claims["event_id"])
-        if family is None or not family.alive:
+        if family is None or not family.is_active:
             raise PoolRefusal(error_templates.ACCESS_REVOKED)
-        _check_there(family.user)
+        _check_user(family.user)
         return family
 
-    def _forget(self, now: datetime) -> None:
-        # In the order of issue; a day more than they live, so that an expired one is still told so.
+    def _remove_old(self, now: datetime) -> None:
+        # In the order of issue. Expired tokens are kept for a day, for the error that says so.
         while self._families:
             origin_jti, family = next(iter(self._families.items()))
-            if now - family.expires < _GRACE:
+            if now - family.expires < _KEPT_AFTER_EXPIRY:
                 return
             del self._families[origin_jti]
             for token in family.refresh_tokens:
-                del self._refresh[token]
+                del self._by_refresh_token[token]
 
 
-def _check_there(user: User) -> None:
+def _check_user(user: User) -> None:
     if user.deleted:
         raise PoolRefusal(error_templates.NO_SUCH_USER)
     if not user.enabled:

@@ -252,13 +252,10 @@ class User:
     def ensure_can_sign_in(self, *, hide_imported: bool) -> None:
         """Refuse a user who is disabled, unconfirmed or must reset the password.
 
-        This comes before the password is checked: so measured for UserNotConfirmedException. In which
-        order Cognito checks the three is not known.
-
-        Args:
-            hide_imported: answer "Incorrect username or password." for a user imported from a CSV file
-                who has no password yet, as Cognito does with PreventUserExistenceErrors=ENABLED
-                (developer guide).
+        This comes before the password is checked: so measured for UserNotConfirmedException. In which order
+        Cognito checks the three is not known. With `hide_imported` a user imported from a CSV file, who has no
+        password yet, gets "Incorrect username or password.", as with PreventUserExistenceErrors=ENABLED
+        (developer guide).
         """
         if not self.enabled:
             raise PoolRefusal(error_templates.DISABLED)

@@ -1,7 +1,7 @@
-"""Codes that belong to no sign-in: they confirm an account, bring it back, or verify an address.
+"""Verification codes, outside of sign-ins: they confirm an account, reset a password or verify an address.
 
-A code is checked against the one that was sent last for the same thing; it dies with its life, and is spent
-by the first right answer. How often a user may ask and answer is counted, for the hour behind.
+A code is checked against the one that was sent last for the same purpose. It expires, and the first right
+answer uses it up. Cognito's hourly quotas per user are counted here too.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ RESET: Final = "reset"
 
 # "Sign-up confirmation code validity period: 24 hours. User attribute verification code validity period:
 # 24 hours. Forgot password code validity period: 1 hour" -- developer guide, "Quotas in Amazon Cognito"
-_DAY: Final = timedelta(hours=24)
-_HOUR: Final = timedelta(hours=1)
+_CODE_LIFETIME: Final = timedelta(hours=24)
+_RESET_CODE_LIFETIME: Final = timedelta(hours=1)
 
-# "Maximum number of ... requests per user per hour" -- the same. For the two of a forgotten password it is
-# "5-20", by the risk that Cognito sees; what it sees is not known, so that here there is none.
+# "Maximum number of ... requests per user per hour" -- the same page. For the two operations of a forgotten
+# password it is "5-20", by a risk that Cognito estimates in a way that is not known: here it is 20.
 _PER_HOUR: Final = {
     "ConfirmForgotPassword": 20,
     "ForgotPassword": 20,
@@ -36,29 +36,20 @@ _PER_HOUR: Final = {
 }
 
 
-def count_call(pool: Core, user: User | None, operation: str, typed: str = "") -> None:
-    """Count a call of an operation that a user may call only so often.
+def count_call(pool: Core, user: User | None, operation: str, submitted_name: str = "") -> None:
+    """Count a call of an operation that has an hourly quota per user, or refuse it.
 
-    Args:
-        pool: the pool.
-        user: the user; None for a name that nobody has, whose calls count alike.
-        operation: as `ForgotPassword`.
-        typed: that name.
-
-    Raises:
-        PoolRefusal: LimitExceededException.
+    The calls for an unknown name (no user) count alike.
     """
     if not pool.configuration.per_user_quotas:
         return
-    now, account = (
-        pool.elapsed(),
-        pool.account_of_unknown_name(typed) if user is None else user.account,
-    )
-    lately = [at for at in account.calls.get(operation, ()) if now - at < _HOUR]
+    account = user.account if user else pool.account_of_unknown_name(submitted_name)
+    now, hour = pool.elapsed(), timedelta(hours=1)
+    recent = [at for at in account.calls.get(operation, ()) if now - at < hour]
     # That a refused call does not count is inferred.
-    if len(lately) >= _PER_HOUR[operation]:
+    if len(recent) >= _PER_HOUR[operation]:
         raise PoolRefusal(error_templates.LIMIT_EXCEEDED)
-    account.calls[operation] = (*lately, now)
+    account.calls[operation] = (*recent, now)
 
 
 def send_code(
@@ -67,36 +58,24 @@ def send_code(
     purpose: Purpose,
     attribute: str,
     *,
-    wanted_for: str,
+    code_key: str,
     address: str | None = None,
 ) -> dict[str, str]:
-    """Send a code.
+    """Send a code, perhaps to an address that the user does not have yet; return CodeDeliveryDetails.
 
-    Args:
-        pool: the pool.
-        user: who gets it.
-        purpose: what the message says it is for.
-        attribute: `email` or `phone_number`.
-        wanted_for: `SIGN_UP`, `RESET`, or the attribute to verify.
-        address: another address than the user has.
-
-    Returns:
-        CodeDeliveryDetails.
+    The code key is `SIGN_UP`, `RESET`, or the attribute to verify.
     """
     address = address or user.attributes[attribute]
     code = new_code(pool.entropy)
-    life = _HOUR if wanted_for == RESET else _DAY
-    user.account.codes[wanted_for] = VerificationCode(
-        code, attribute, address, pool.elapsed() + life
-    )
-    details = delivery_details(attribute, address)
+    expires = pool.elapsed() + (_RESET_CODE_LIFETIME if code_key == RESET else _CODE_LIFETIME)
+    user.account.codes[code_key] = VerificationCode(code, attribute, address, expires)
+    details = _delivery_details(attribute, address)
     medium = details["DeliveryMedium"]
     pool.outbox.put(Message(user.username, address, medium, purpose, code, pool.clock()))
     return details
 
 
-def delivery_details(attribute: str, address: str) -> dict[str, str]:
-    """CodeDeliveryDetails of an address."""
+def _delivery_details(attribute: str, address: str) -> dict[str, str]:
     medium = "SMS" if attribute == "phone_number" else "EMAIL"
     return {
         "Destination": masked_address(medium, address),
@@ -106,70 +85,59 @@ def delivery_details(attribute: str, address: str) -> dict[str, str]:
 
 
 def check_code(
-    pool: Core, user: User, wanted_for: str, code: str, *, hidden: bool = False
+    pool: Core, user: User, code_key: str, code: str, *, hidden: bool = False
 ) -> VerificationCode:
-    """Check a code; it is not spent yet.
+    """Return the code that was sent, if this is the right one; it is not used up yet.
 
-    Args:
-        pool: the pool.
-        user: who was sent it.
-        wanted_for: `SIGN_UP`, `RESET`, or the attribute to verify.
-        code: the code that came back.
-        hidden: whether only who has the right code may learn that there is such a user
-            (PreventUserExistenceErrors=ENABLED): all others get CodeMismatchException, as for a user
-            who is not there.
-
-    Raises:
-        PoolRefusal: CodeMismatchException; ExpiredCodeException also where none was sent, unless hidden.
+    With `hidden` only the right code may reveal that the user exists (PreventUserExistenceErrors=ENABLED):
+    all others get CodeMismatchException, as for an unknown user.
     """
-    pending = user.account.codes.get(wanted_for)
-    right = pending is not None and codes_match(pending.code, code)
+    sent = user.account.codes.get(code_key)
+    right = sent is not None and codes_match(sent.code, code)
     if hidden and not right:
         raise PoolRefusal(error_templates.VERIFICATION_CODE_MISMATCH)
-    if pending is None or pool.elapsed() >= pending.expires:
+    if sent is None or pool.elapsed() >= sent.expires:
         raise PoolRefusal(error_templates.VERIFICATION_CODE_EXPIRED)
     if not right:
         raise PoolRefusal(error_templates.VERIFICATION_CODE_MISMATCH)
-    return pending
+    return sent
 
 
-def discard_code(user: User, wanted_for: str) -> None:
-    """Forget a code."""
-    user.account.codes.pop(wanted_for, None)
+def discard_code(user: User, code_key: str) -> None:
+    """Remove a code that was used, or is not needed any more."""
+    user.account.codes.pop(code_key, None)
 
 
-def mark_verified(pool: Core, user: User, pending: VerificationCode) -> None:
-    """Take the address that a code went to for verified, if it is still the user's."""
-    if user.attributes.get(pending.attribute) == pending.address:
-        user.attributes[f"{pending.attribute}_verified"] = "true"
-        pool.users.index(user)
+def mark_verified(pool: Core, user: User, code: VerificationCode) -> None:
+    """Mark the address that a code was sent to as verified, if it is still the user's."""
+    pool.users.mark_verified(user, code.attribute, code.address)
 
 
 def confirmation_attribute(pool: Core, user: User) -> str | None:
-    """The attribute that a sign-up is confirmed by; None if there is none.
+    """Return the attribute whose verification confirms a sign-up; None if there is none.
 
     "If your user pool requires verification of both, it sends a code to the phone number" (developer guide,
     "Verifying contact information at sign-up").
     """
-    asked = pool.configuration.auto_verified_attributes
-    ways = [n for n in ("phone_number", "email") if n in asked and user.attributes.get(n)]
-    return ways[0] if ways else None
+    required = pool.configuration.auto_verified_attributes
+    names = (n for n in ("phone_number", "email") if n in required and user.attributes.get(n))
+    return next(names, None)
 
 
-def simulated_delivery(pool: Core, typed: str) -> dict[str, Any]:
-    """CodeDeliveryDetails of a user who is not there: the same at every asking.
+def simulated_delivery(pool: Core, submitted_name: str) -> dict[str, Any]:
+    """Return CodeDeliveryDetails for an unknown user, always the same for a name.
 
     "The simulated delivery medium is determined by the input username format and verification settings of
     the user pool" -- developer guide, "Managing user existence error responses"
     """
-    asked = pool.configuration.auto_verified_attributes
-    number = typed.startswith("+") or ("email" not in asked and "phone_number" in asked)
-    mark = pool.mark("delivery", typed)
-    if "@" in typed or typed.startswith("+"):
-        return delivery_details("phone_number" if number else "email", typed)
-    if number:
-        return delivery_details(
-            "phone_number", f"+1555{int.from_bytes(mark[:4], 'big') % 10**7:07d}"
-        )
-    letters = [chr(ord("a") + byte % 26) for byte in mark[:2]]
-    return delivery_details("email", f"{letters[0]}@{letters[1]}")
+    attributes = pool.configuration.auto_verified_attributes
+    is_number = submitted_name.startswith("+")
+    by_sms = is_number or ("email" not in attributes and "phone_number" in attributes)
+    if is_number or "@" in submitted_name:
+        return _delivery_details("phone_number" if by_sms else "email", submitted_name)
+    random = pool.stable_bytes("delivery", submitted_name)
+    if by_sms:
+        number = int.from_bytes(random[:4], "big") % 10**7
+        return _delivery_details("phone_number", f"+1555{number:07d}")
+    letters = [chr(ord("a") + byte % 26) for byte in random[:2]]
+    return _delivery_details("email", f"{letters[0]}@{letters[1]}")

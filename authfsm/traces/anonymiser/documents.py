@@ -69,13 +69,13 @@ def rewrite(text: str, anonymiser: ValueAnonymiser) -> str:
             return rewrite_json(text, anonymiser)
         if start == '"' or surely_broken or _closing_bracket(text, text.index(start)) is None:
             raise UnreadableDocument(
-                f"it begins like JSON but {problem}: give the whole of it, or cut it where a value ends"
+                f"it begins like JSON but {problem}: give the whole text, or cut it where a value ends"
             )
     result = _rewrite_mixed(text, anonymiser)
     if not anonymiser.recognized:
         raise UnreadableDocument(
-            "nothing in it is known as Cognito's: give JSON, JSON lines, HTTP messages with their headers, a HAR"
-            " file, a log of botocore's, or an object as Python or JavaScript prints it"
+            "it has nothing that is known as Cognito's: give JSON, JSON lines, HTTP messages with their headers, a HAR"
+            " file, a botocore log, or an object as Python or JavaScript prints it"
         )
     return result
 
@@ -99,7 +99,7 @@ def _json_problem(text: str) -> tuple[str, bool]:
             )
             # A broken line among good ones is not an object printed by another language.
             surely = position > 0 and text.startswith('{"', position)
-            return f"is none from line {line}, column {column} on", surely
+            return f"is not JSON from line {line}, column {column} on", surely
         if not isinstance(value, (dict, list, str)):
             return f"has a bare {type(value).__name__} among its values", False
     return "", False
@@ -110,21 +110,13 @@ def _json_problem(text: str) -> tuple[str, bool]:
 
 @define
 class _Frame:
-    """An open bracket, and the key of the next value in it.
-
-    Args:
-        mark: the bracket.
-        key: the key of the next value; "" before it is read.
-        outer_key: the key of the whole object or list.
-        name: the value of the key Name, which names the value of the key Value.
-        is_custom: whether it is within a map with keys of the customer's own.
-    """
+    """An open bracket, and the key of the next value in it."""
 
     mark: str
-    key: str
-    outer_key: str = ""
-    name: str = ""
-    is_custom: bool = False
+    key: str  # "" before it is read
+    outer_key: str = ""  # the key of the whole object or list
+    name: str = ""  # the value of the key Name, which names the value of the key Value
+    is_custom: bool = False  # within a map with keys of the customer's own
 
     @property
     def value_key(self) -> str:
@@ -288,11 +280,11 @@ def _rewrite_csv(text: str, anonymiser: ValueAnonymiser) -> str:
     try:
         columns, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     except csv.Error:
-        raise UnreadableDocument("it begins like CSV but is none: give the whole of it") from None
+        raise UnreadableDocument("it begins like CSV but is not CSV: give the whole text") from None
     writer.writerow(map(anonymiser.key, columns))
     for row in rows:
         if len(row) != len(columns):
-            raise UnreadableDocument("its rows have not the columns that its first line names")
+            raise UnreadableDocument("a row does not have the columns of the first line")
         writer.writerow(_rewrite_cell(*each, anonymiser) for each in zip(columns, row, strict=True))
     return out.getvalue()
 
@@ -326,7 +318,7 @@ def _rewrite_mixed(text: str, anonymiser: ValueAnonymiser) -> str:
             if found is None and line_starts and text[position] == "{":
                 line = text.count("\n", 0, position) + 1
                 raise UnreadableDocument(
-                    f"what begins in line {line} ends in the middle: give the whole of it"
+                    f"the object that begins in line {line} ends in the middle: give the whole text"
                 )
             rewritten, position = found or (text[position], position + 1)
             parts.append(rewritten)

@@ -53,11 +53,7 @@ _EPOCHS: Final = (
 
 
 class Placeholders:
-    """Makes placeholders and remembers them.
-
-    Args:
-        avoid: texts that no placeholder may equal, in lower case: the values that are replaced.
-    """
+    """Makes placeholders, none of them a text in `avoid`, and remembers them."""
 
     def __init__(self, avoid: frozenset[str] = frozenset()) -> None:
         self._avoid = avoid
@@ -73,13 +69,7 @@ class Placeholders:
         return self._by_value.get(value)
 
     def make(self, kind: str, value: str, template: Sequence[str]) -> str:
-        """Return the placeholder of a value, a new one if it has none.
-
-        Args:
-            kind: the kind of value, for the summary.
-            value: the value.
-            template: for each character, the characters from which it is chosen.
-        """
+        """Return the placeholder of a value; a template has for each character those that may replace it."""
         if (known := self._by_value.get(value)) is not None:
             return known
         self.originals.add(value)

@@ -100,13 +100,7 @@ _TEMPLATES: Final = tuple(
 
 
 class ValueAnonymiser(ShapeAnonymiser):
-    """Replaces values by key and shape, and counts what it did.
-
-    Args:
-        rewrite: rewrites JSON with an anonymiser and the key of the JSON (`documents.rewrite_json`).
-        keep: words that stay anywhere, for values that AWS has added.
-        avoid: texts that no placeholder may equal, in lower case.
-    """
+    """Replaces values by key and shape, except the words in `keep`, and counts what it did."""
 
     def __init__(
         self,

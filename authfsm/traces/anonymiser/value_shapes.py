@@ -78,11 +78,7 @@ def is_name_and_value(text: str) -> bool:
 
 
 class ShapeAnonymiser(ABC):
-    """Replaces values by their shape; the subclass knows about keys.
-
-    Args:
-        avoid: texts that no placeholder may equal, in lower case.
-    """
+    """Replaces values by their shape; the subclass knows about keys."""
 
     def __init__(self, avoid: frozenset[str]) -> None:
         self.placeholders = Placeholders(avoid)

@@ -1,4 +1,4 @@
-"""Lengths of time when the clock is set back, and sign-ins that end with the password they proved."""
+"""Expiries when the clock is set back, and pending sign-ins when the password changes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from api_client import EXPIRED, ApiClient, refused
 from botocore.exceptions import ClientError
 from joserfc import jws, jwt
 from joserfc.jwk import RSAKey
-from local_talk import EXPIRED, Talk, refused
 
 from authfsm.local import Contradictions, LocalPool, ManualClock, RefreshTokenRotation
 from authfsm.local.config.clock import SteadyClock
@@ -21,8 +21,8 @@ DAY = 24 * 3600
 PHONE = "+15555550143"
 
 
-class World(Talk):
-    """A pool with one user who has a second factor, and a clock that stands still."""
+class World(ApiClient):
+    """A pool with one user who has a second factor, and a clock that the test moves."""
 
     def __init__(self, key: RSAKey, **settings: Any) -> None:
         self.clock = ManualClock(datetime(2026, 5, 5, tzinfo=timezone.utc))
@@ -41,8 +41,8 @@ class World(Talk):
         return self.answer(reply, "ada", SMS_MFA_CODE=self.pool.outbox.code_for("ada"))
 
 
-def fails(do: Callable[[], Any]) -> str | None:
-    """The code of the error that something is refused with, or None."""
+def error_of(do: Callable[[], Any]) -> str | None:
+    """Return the code of the error that an action is refused with, or None."""
     try:
         do()
     except ClientError as error:
@@ -52,20 +52,20 @@ def fails(do: Callable[[], Any]) -> str | None:
 
 # What begins, what may then be done while it lasts, and how many seconds it lasts.
 def lock_out(world: World) -> tuple[Callable[[], Any], float]:
-    """Ten wrong passwords lock a user out for 32 seconds; it is over when the right one is taken."""
+    """Ten wrong passwords lock a user out for 32 seconds; then the right one is accepted."""
     for _ in range(10):
         world.clock.advance(60)
-        fails(lambda: world.password("bob", "wrong"))
+        error_of(lambda: world.password("bob", "wrong"))
 
     def locked() -> None:
-        if fails(world.tokens) is None:
+        if error_of(world.tokens) is None:
             raise ClientError({"Error": {"Code": "over"}}, "")
 
     return locked, 32
 
 
 def session(world: World) -> tuple[Callable[[], Any], float]:
-    """A session waits for its code for three minutes."""
+    """A session accepts its code for three minutes."""
     reply = world.password("ada", PASSWORD)
 
     def waits() -> None:
@@ -82,7 +82,7 @@ def session(world: World) -> tuple[Callable[[], Any], float]:
 
 
 def reset_code(world: World) -> tuple[Callable[[], Any], float]:
-    """A code for a forgotten password, for an hour."""
+    """A code for a forgotten password is accepted for an hour."""
     client_id = world.pool.client_id
     world.boto.forgot_password(ClientId=client_id, Username="bob")
     code = world.pool.outbox.code_for("bob")
@@ -115,7 +115,7 @@ def quota(world: World) -> tuple[Callable[[], Any], float]:
         call()
 
     def refused_still() -> None:
-        if fails(call) != "LimitExceededException":
+        if error_of(call) != "LimitExceededException":
             raise ClientError({"Error": {"Code": "over"}}, "")
 
     return refused_still, 3600
@@ -135,7 +135,7 @@ def grace(world: World) -> tuple[Callable[[], Any], float]:
 
 
 def refresh_token(world: World) -> tuple[Callable[[], Any], float]:
-    """A refresh token, for an hour here."""
+    """A refresh token works for an hour here."""
     token = world.tokens()["RefreshToken"]
     return lambda: world.boto.initiate_auth(
         ClientId=world.pool.client_id,
@@ -145,7 +145,7 @@ def refresh_token(world: World) -> tuple[Callable[[], Any], float]:
 
 
 def temporary_password(world: World) -> tuple[Callable[[], Any], float]:
-    """A temporary password, for seven days."""
+    """A temporary password works for seven days."""
     return lambda: world.password("new", PASSWORD), 7 * DAY
 
 
@@ -162,8 +162,8 @@ LENGTHS: dict[Callable[[World], tuple[Callable[[], Any], float]], dict[str, Any]
 
 @pytest.mark.parametrize("length", LENGTHS, ids=lambda each: each.__name__)
 @pytest.mark.parametrize("back", [0, 60, DAY, 400 * DAY], ids=lambda each: f"{each}s back")
-def test_nothing_lasts_longer(signing_key: RSAKey, length: Any, back: int) -> None:
-    """When the clock is set back, what was under way lasts no longer than it would have, and no shorter."""
+def test_a_clock_set_back_changes_no_expiry(signing_key: RSAKey, length: Any, back: int) -> None:
+    """When the clock is set back, nothing lasts longer than it would have, and nothing shorter."""
     from authfsm.local import PasswordPolicy  # noqa: PLC0415 - made of what the table says
 
     settings = dict(LENGTHS[length])
@@ -172,15 +172,15 @@ def test_nothing_lasts_longer(signing_key: RSAKey, length: Any, back: int) -> No
     world = World(signing_key, **settings)
     lasts, seconds = length(world)
     world.clock.advance(-back)
-    assert fails(lasts) is None
+    assert error_of(lasts) is None
     world.clock.advance(seconds - 1)
-    assert fails(lasts) is None
+    assert error_of(lasts) is None
     world.clock.advance(2)
-    assert fails(lasts) is not None
+    assert error_of(lasts) is not None
 
 
 def test_a_steady_clock() -> None:
-    """It follows its clock, goes on where the clock goes back, and from a moment of an earlier process."""
+    """It follows its clock, continues when the clock goes back, and from a moment of an earlier process."""
     clock = ManualClock(datetime(2026, 5, 5, tzinfo=timezone.utc))
     steady = SteadyClock(clock)
     begun = steady()
@@ -242,7 +242,7 @@ CHANGES = (by_administrator, temporary_by_administrator, by_recovery, by_user, d
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda each: each.__name__)
 def test_a_pending_session_ends(signing_key: RSAKey, change: Callable[[World], None]) -> None:
-    """A code that waits is refused after the password changed, though it is the right one."""
+    """A pending code is refused after the password changed, though it is the right one."""
     world = World(signing_key)
     reply = world.password("ada", PASSWORD)
     code = world.pool.outbox.code_for("ada")
@@ -258,8 +258,10 @@ def test_a_pending_session_ends(signing_key: RSAKey, change: Callable[[World], N
     [each for each in CHANGES if each is not temporary_by_administrator],
     ids=lambda each: each.__name__,
 )
-def test_or_outlives_it(signing_key: RSAKey, change: Callable[[World], None]) -> None:
-    """The setting has it the other way."""
+def test_a_pending_session_survives_with_the_setting(
+    signing_key: RSAKey, change: Callable[[World], None]
+) -> None:
+    """With the setting it is accepted."""
     world = World(signing_key, contradictions=Contradictions(sessions_survive_password_change=True))
     reply = world.password("ada", PASSWORD)
     code = world.pool.outbox.code_for("ada")
@@ -272,22 +274,23 @@ def test_or_outlives_it(signing_key: RSAKey, change: Callable[[World], None]) ->
 @pytest.mark.parametrize(
     "how", ["admin_delete_user", "admin_disable_user", "admin_reset_user_password"]
 )
-def test_who_is_gone_sets_up_nothing(signing_key: RSAKey, how: str) -> None:
-    """A session of MFA_SETUP, too, is over for who is deleted, disabled or must reset the password."""
+def test_mfa_setup_ends_with_the_user(signing_key: RSAKey, how: str) -> None:
+    """A session of MFA_SETUP, too, is over for a user who is deleted, disabled or must reset the password."""
     strict = LocalPool(key=signing_key, mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
     strict.add_user("ada", PASSWORD, email="ada@example.com")
-    talk = Talk(strict)
-    reply = talk.password("ada", PASSWORD)
-    getattr(talk.boto, how)(UserPoolId=strict.pool_id, Username="ada")
+    api = ApiClient(strict)
+    reply = api.password("ada", PASSWORD)
+    getattr(api.boto, how)(UserPoolId=strict.pool_id, Username="ada")
     if how != "admin_reset_user_password":
         assert (
-            fails(lambda: talk.boto.associate_software_token(Session=reply["Session"])) is not None
+            error_of(lambda: api.boto.associate_software_token(Session=reply["Session"]))
+            is not None
         )
-    assert fails(lambda: talk.answer(reply, "ada")) is not None
+    assert error_of(lambda: api.answer(reply, "ada")) is not None
 
 
 def test_a_new_password_in_the_sign_in_itself(signing_key: RSAKey) -> None:
-    """NEW_PASSWORD_REQUIRED goes on; another sign-in that was under way does not."""
+    """NEW_PASSWORD_REQUIRED continues; another pending sign-in does not."""
     world = World(signing_key)
     mine, other = world.password("new", PASSWORD), world.password("new", PASSWORD)
 
@@ -297,8 +300,8 @@ def test_a_new_password_in_the_sign_in_itself(signing_key: RSAKey) -> None:
 
 
 @pytest.mark.parametrize("crit", [[], ["exp"], [7], {}, "", None], ids=repr)
-def test_no_critical_extension(signing_key: RSAKey, crit: Any) -> None:
-    """The pool takes no token whose header has `crit`, signed by its own key or not (RFC 7515, 4.1.11)."""
+def test_critical_extensions_are_refused(signing_key: RSAKey, crit: Any) -> None:
+    """A token whose header has `crit` is refused, even if signed by the pool's own key (RFC 7515, 4.1.11)."""
     world = World(signing_key)
     token = world.tokens()["AccessToken"]
     claims = jwt.decode(token, signing_key).claims

@@ -1,6 +1,6 @@
-"""A small, independent Cognito client for the tests of the embedded pool: one method, one request.
+"""A small, independent Cognito client for the tests of the embedded pool: each method sends one request.
 
-It shares `authfsm.srp` with the pool; that arithmetic is pinned elsewhere, by outside vectors.
+It shares `authfsm.srp` with the pool; independent vectors test that arithmetic elsewhere.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NO_DEVICE = ("ResourceNotFoundException", "Device does not exist.")
 
 @contextmanager
 def refused(code: str, message: str) -> Iterator[None]:
-    """The request inside is refused with exactly this code and message."""
+    """Check that the request inside is refused with exactly this code and message."""
     with pytest.raises(ClientError) as caught:
         yield
     error = caught.value.response["Error"]
@@ -37,8 +37,8 @@ def refused(code: str, message: str) -> Iterator[None]:
     assert (code, message) == (error["Code"], error["Message"])
 
 
-class Talk:
-    """A conversation with a pool.
+class ApiClient:
+    """Sends requests to a pool through boto3, for one app client.
 
     Args:
         pool: the pool.
@@ -51,13 +51,17 @@ class Talk:
         self.boto = pool.client()
         self.mine = srp.ephemeral(secrets.token_bytes(32))
 
-    def _with_hash(self, given: dict[str, str]) -> dict[str, str]:
-        if self.app.client_secret is None or "SECRET_HASH" in given or "USERNAME" not in given:
-            return given
+    def _with_hash(self, parameters: dict[str, str]) -> dict[str, str]:
+        if (
+            self.app.client_secret is None
+            or "SECRET_HASH" in parameters
+            or "USERNAME" not in parameters
+        ):
+            return parameters
         secret = self.app.client_secret.reveal()
         return {
-            **given,
-            "SECRET_HASH": srp.secret_hash(given["USERNAME"], self.app.client_id, secret),
+            **parameters,
+            "SECRET_HASH": srp.secret_hash(parameters["USERNAME"], self.app.client_id, secret),
         }
 
     def initiate(self, flow: str, **parameters: str) -> Any:
@@ -104,25 +108,27 @@ class Talk:
         )
 
     def claim(self, reply: Any, password: str, timestamp: str | None = None) -> dict[str, str]:
-        """What proves the password, for a PASSWORD_VERIFIER."""
-        asked = reply["ChallengeParameters"]
+        """Return the responses that prove the password to PASSWORD_VERIFIER."""
+        challenge_reply = reply["ChallengeParameters"]
         return self._claim(
-            asked,
+            challenge_reply,
             srp.pool_name(self.pool.pool_id),
-            asked["USER_ID_FOR_SRP"],
+            challenge_reply["USER_ID_FOR_SRP"],
             password,
             timestamp,
         )
 
     def device_claim(self, reply: Any, group_key: str, password: str) -> dict[str, str]:
-        """What proves the device, for a DEVICE_PASSWORD_VERIFIER."""
-        asked = reply["ChallengeParameters"]
-        proof = self._claim(asked, group_key, asked["DEVICE_KEY"], password, None)
-        return {**proof, "DEVICE_KEY": asked["DEVICE_KEY"]}
+        """Return the responses that prove the device to DEVICE_PASSWORD_VERIFIER."""
+        challenge_reply = reply["ChallengeParameters"]
+        proof = self._claim(
+            challenge_reply, group_key, challenge_reply["DEVICE_KEY"], password, None
+        )
+        return {**proof, "DEVICE_KEY": challenge_reply["DEVICE_KEY"]}
 
     def _claim(
         self,
-        asked: Any,
+        challenge_reply: Any,
         realm: str,
         name: str,
         password: str,
@@ -130,22 +136,22 @@ class Talk:
     ) -> dict[str, str]:
         timestamp = timestamp or srp.timestamp(self.pool.clock())
         return {
-            "PASSWORD_CLAIM_SECRET_BLOCK": asked["SECRET_BLOCK"],
+            "PASSWORD_CLAIM_SECRET_BLOCK": challenge_reply["SECRET_BLOCK"],
             "PASSWORD_CLAIM_SIGNATURE": srp.claim(
                 self.mine,
                 realm=realm,
                 name=name,
                 password=password,
-                salt=srp.from_hex(asked["SALT"], "SALT"),
-                B=srp.from_hex(asked["SRP_B"], "SRP_B"),
-                secret_block=asked["SECRET_BLOCK"],
+                salt=srp.from_hex(challenge_reply["SALT"], "SALT"),
+                B=srp.from_hex(challenge_reply["SRP_B"], "SRP_B"),
+                secret_block=challenge_reply["SECRET_BLOCK"],
                 timestamp=timestamp,
             ),
             "TIMESTAMP": timestamp,
         }
 
     def srp(self, username: str, password: str, **parameters: str) -> Any:
-        """USER_SRP_AUTH with its PASSWORD_VERIFIER answered."""
+        """USER_SRP_AUTH, with PASSWORD_VERIFIER answered."""
         reply = self.srp_a(username, **parameters)
         return self.answer(
             reply,

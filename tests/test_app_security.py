@@ -1,4 +1,4 @@
-"""The example site against those who mean it harm: its cookies, its forms, its headers, its pages."""
+"""The example site against attacks: cookies, forms, headers, pages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from apps.visiting import (
     press,
 )
 from playwright.sync_api import Page
-from serving import Web
+from serving import ServerClient
 from starlette.responses import Response
 
 from authfsm.core.sealing import new_key
@@ -32,7 +32,7 @@ ENDED = "Your sign-in has ended: it took too long, or was answered already. Star
 
 @pytest.fixture
 def page(v: Visit) -> Page:
-    """Ada, who is asked for the code that was sent to her."""
+    """A page that asks ada for the code that was sent to her."""
     page = v.person()
     begin(page, "ada")
     assert here(page) == ("Enter the code", None)
@@ -44,8 +44,8 @@ def page(v: Visit) -> Page:
 
 
 @pytest.mark.parametrize("how", ["changed", "gone", "another site's"])
-def test_a_cookie_that_is_not_ours(visit_of: VisitOf, v: Visit, page: Page, how: str) -> None:
-    """A sign-in that was changed, or is another pool's, is not taken up: start again."""
+def test_foreign_cookie(visit_of: VisitOf, v: Visit, page: Page, how: str) -> None:
+    """A sign-in that was tampered with or belongs to another pool is discarded."""
     (cookie,) = [each for each in page.context.cookies() if each["name"] == "signin-0"]
     value = cookie["value"]
     if how == "another site's":
@@ -66,8 +66,8 @@ def test_a_cookie_that_is_not_ours(visit_of: VisitOf, v: Visit, page: Page, how:
 
 
 @pytest.mark.parametrize("over", ["begun", "notice", "session", "refresh"])
-def test_a_cookie_copied_over_another(v: Visit, page: Page, over: str) -> None:
-    """One key seals them all, and none passes for another: it is as if it were not there."""
+def test_swapped_cookies(v: Visit, page: Page, over: str) -> None:
+    """A cookie that was copied over another is ignored."""
     (cookie,) = [each for each in page.context.cookies() if each["name"] == "signin-0"]
     page.context.clear_cookies(name=f"{over}-0")
     page.context.add_cookies([{"name": f"{over}-0", "value": cookie["value"], "url": v.url}])
@@ -78,8 +78,8 @@ def test_a_cookie_copied_over_another(v: Visit, page: Page, over: str) -> None:
         assert (reply.status, here(page)) == (200, (heading, None))
 
 
-def test_a_seal_longer_than_a_cookie(visit_of: VisitOf) -> None:
-    """A challenge that no cookie holds goes into several, and a shorter one after it is read alone."""
+def test_long_seal(visit_of: VisitOf) -> None:
+    """A seal that is too long for one cookie is split into several; a shorter one after it is read alone."""
     riddle = {"question": "What do you see?", "picture": "x" * 6_000}
 
     def define(event: Any, _: Any = None) -> Any:
@@ -113,8 +113,8 @@ def test_a_seal_longer_than_a_cookie(visit_of: VisitOf) -> None:
     assert here(page) == ("Welcome, eve", None)
 
 
-def test_cookies_are_shut(v: Visit, page: Page) -> None:
-    """No script and no other site sees a cookie; over HTTPS they are Secure, and this very host's."""
+def test_cookie_attributes(v: Visit, page: Page) -> None:
+    """No script and no other site can read a cookie; over HTTPS they are Secure and bound to the host."""
     cookies = page.context.cookies()
     assert {(each["httpOnly"], each["sameSite"], each["path"]) for each in cookies} == {
         (True, "Lax", "/")
@@ -141,18 +141,18 @@ def test_cookies_are_shut(v: Visit, page: Page) -> None:
 
 @pytest.mark.parametrize("origin", [None, "null", "http://localhost:1", "https://evil.example"])
 def test_forms_of_other_sites(v: Visit, page: Page, origin: str | None) -> None:
-    """A form that is not this site's own does nothing."""
+    """A form of another site has no effect."""
     more = {} if origin is None else {"Origin": origin}
     for path in ("/sign-in", "/challenge", "/passkeys", "/sign-out"):
-        status, _, _ = Web(v.url).ask("POST", path, b"username=ada", **more)
+        status, _, _ = ServerClient(v.url).ask("POST", path, b"username=ada", **more)
         assert (path, status) == (path, 403)
     assert v.path() == []
     assert page.url == f"{v.url}/challenge"
 
 
-def test_what_is_no_form(v: Visit) -> None:
-    """A body that is too large, or whose size is not said, is not read; methods are few."""
-    web, own = Web(v.url), {"Origin": v.url}
+def test_invalid_bodies(v: Visit) -> None:
+    """A body that is too large or has no declared size is not read; other methods are refused."""
+    web, own = ServerClient(v.url), {"Origin": v.url}
 
     assert web.ask("POST", "/sign-in", b"x" * 65_537, **own)[0] == 413
     assert web.ask("PUT", "/sign-in", b"x", **own)[0] == 405
@@ -166,8 +166,8 @@ def test_what_is_no_form(v: Visit) -> None:
 
 
 def test_headers(v: Visit) -> None:
-    """Pages stay out of caches and frames, and run no scripts but the site's own."""
-    _, headers, body = Web(v.url).ask("GET", "/sign-in")
+    """Pages are not cached or framed, and run only the site's scripts."""
+    _, headers, body = ServerClient(v.url).ask("GET", "/sign-in")
 
     assert headers["cache-control"] == "no-store"
     assert headers["x-content-type-options"] == "nosniff"
@@ -181,7 +181,7 @@ def test_headers(v: Visit) -> None:
 
 
 def test_names_are_text(v: Visit) -> None:
-    """A name that looks like markup is a name."""
+    """A name that looks like markup is shown as text."""
     name = "<img src=x onerror=alert(1)>\"'"
     v.pool.add_user(name, PASSWORD, email="x@example.com")
     page = v.person()
@@ -193,8 +193,8 @@ def test_names_are_text(v: Visit) -> None:
     assert page.locator("main img").count() == 0
 
 
-def test_a_passkeys_answer_that_is_none(v: Visit) -> None:
-    """What a page's script would never send ends the attempt, and not the site."""
+def test_invalid_passkey_answer(v: Visit) -> None:
+    """An answer that the page's script would never send ends the attempt, but not the site."""
     v.pool.user("eve").attributes.pop("email")
     page = v.person()
     authenticator(page)
@@ -218,8 +218,8 @@ def test_a_passkeys_answer_that_is_none(v: Visit) -> None:
     )
 
 
-def test_a_challenge_of_tomorrow(visit_of: VisitOf) -> None:
-    """A challenge that nobody here knows has a page too: it says so, and leads back."""
+def test_unknown_challenge(visit_of: VisitOf) -> None:
+    """An unknown challenge has a page, which says so and leads back."""
 
     def define(event: Any, _: Any = None) -> Any:
         event["response"] |= {"challengeName": "TELEPATHY", "issueTokens": False}

@@ -1,4 +1,4 @@
-"""What an administrator, or the user, changes in the middle of a sign-in: nobody gets past by it."""
+"""Changes by an administrator or the user during a sign-in: they never let anybody in."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ PERMANENT: Final = administrator("set_user_password", Password=PASSWORD, Permane
 RESET: Final = administrator("reset_user_password")
 
 
-def refused(scenario_user: ScenarioUser, move: Move) -> str:
-    """The error that a move is refused with; the attempt is over."""
+def error_of(scenario_user: ScenarioUser, move: Move) -> str:
+    """Return the code of the error that a move is refused with; check that the attempt is over."""
     with pytest.raises(Refused) as caught:
         move(scenario_user)
 
@@ -74,10 +74,10 @@ PROVED: Final = (
     [(temporary_password, "NotAuthorizedException"), (RESET, "PasswordResetRequiredException")],
     ids=["temporary", "reset"],
 )
-def test_the_password_is_no_more(
+def test_a_changed_password(
     signing_key: RSAKey, proved: Scenario, happens: Move, code: str
 ) -> None:
-    """A password that became temporary, or must be reset, after it was proved brings no tokens.
+    """A password that became temporary, or must be reset, after it was proved returns no tokens.
 
     Nor is the new password asked for then: it comes before any MFA, never after.
     """
@@ -86,22 +86,22 @@ def test_the_password_is_no_more(
     for move in (*moves, happens):
         move(scenario_user)
 
-    assert refused(scenario_user, last) == code
+    assert error_of(scenario_user, last) == code
 
 
 def test_a_new_password_does_not_undo_a_reset(signing_key: RSAKey) -> None:
-    """NEW_PASSWORD_REQUIRED was asked before the administrator reset the password: it is too late to answer."""
+    """NEW_PASSWORD_REQUIRED was asked before the administrator reset the password: its answer is refused."""
     scenario_user = ScenarioUser(signing_key, {}, EMAIL)
     for move in (temporary_password, SIGNS_IN, PERMANENT, RESET):
         move(scenario_user)
 
-    code = refused(scenario_user, gives(r.NewPassword, NEW_PASSWORD))
+    code = error_of(scenario_user, gives(r.NewPassword, NEW_PASSWORD))
 
     assert code == "PasswordResetRequiredException"
 
 
-def test_a_passkey_offered_for_mfa_verifies_its_user(signing_key: RSAKey) -> None:
-    """Offered to satisfy required MFA, the preference then switched off: without user verification it does nothing."""
+def test_a_passkey_for_mfa_verifies_its_user(signing_key: RSAKey) -> None:
+    """Offered for required MFA, the preference then switched off: without user verification it is refused."""
     multi = evolve(RELYING_PARTY, factor_configuration="MULTI_FACTOR_WITH_USER_VERIFICATION")
     pool = {**EVERYTHING, "webauthn": multi, "mfa": "ON"}
     scenario_user = ScenarioUser(signing_key, pool, {"phone_number": PHONE})
@@ -116,4 +116,4 @@ def test_a_passkey_offered_for_mfa_verifies_its_user(signing_key: RSAKey) -> Non
         move(scenario_user)
     scenario_user.passkeys.verifies = False
 
-    refused(scenario_user, gives(r.Credential, signature))
+    error_of(scenario_user, gives(r.Credential, signature))

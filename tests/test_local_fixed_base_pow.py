@@ -1,4 +1,4 @@
-"""The pool's own g^x is the g^x of everybody else."""
+"""The pool's table-based g^x equals Python's own power."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from authfsm.local.state import srp_proofs
 @example(32)
 @example(2**256 - 1)
 @example(2**255)
-def test_it_is_pythons_own_power(x: int) -> None:
-    """By pow, which knows nothing of tables."""
+def test_it_equals_pow(x: int) -> None:
+    """It equals pow."""
     assert srp_proofs.fixed_base_pow(x) == pow(srp.g, x, srp.N)
 
 
 @pytest.mark.parametrize("x", [-1, 2**256])
-def test_what_is_no_such_number(x: int) -> None:
-    """A hash has 256 bits, and no sign."""
+def test_invalid_exponents(x: int) -> None:
+    """A negative number, or one of more than 256 bits, is refused."""
     with pytest.raises(ValueError, match="256 bits"):
         srp_proofs.fixed_base_pow(x)

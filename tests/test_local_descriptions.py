@@ -1,4 +1,4 @@
-"""The embedded pool takes and gives the shapes in which Cognito describes a pool."""
+"""The embedded pool reads and writes Cognito's descriptions of a pool."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
+from api_client import ApiClient, refused
 from joserfc.jwk import RSAKey
-from local_talk import Talk, refused
 
 from authfsm.local import (
     Contradictions,
@@ -123,8 +123,8 @@ MFA_CONFIG: dict[str, Any] = {
 }
 
 
-def described(pool: LocalPool) -> tuple[Any, Any, Any]:
-    """What the three operations say, through boto3."""
+def descriptions_of(pool: LocalPool) -> tuple[Any, Any, Any]:
+    """Return what the three operations return, through boto3."""
     client, ids = pool.client(), {"UserPoolId": pool.pool_id}
     return (
         client.describe_user_pool(**ids),
@@ -141,7 +141,7 @@ class TestLike:
         """A pool like the one described above."""
         return LocalPool.like(USER_POOL, USER_POOL_CLIENT, MFA_CONFIG, key=signing_key)
 
-    def test_what_the_pool_is(self, pool: LocalPool) -> None:
+    def test_the_settings_of_the_pool(self, pool: LocalPool) -> None:
         """Every member that has a setting here becomes that setting."""
         settings = pool.configuration
 
@@ -166,13 +166,13 @@ class TestLike:
         assert settings.verified_before_update == ("email",)
         assert settings.attributes.required == ("email",)
         assert settings.attributes.find("custom:seats") == SchemaAttribute(
-            "custom:seats", "Number", least=1, greatest=9
+            "custom:seats", "Number", min_value=1, max_value=9
         )
         assert settings.allow_admin_create_user_only
         assert not settings.case_sensitive
 
-    def test_what_the_app_client_is(self, pool: LocalPool) -> None:
-        """The app client too; token lives come in seconds, whatever their units were."""
+    def test_the_settings_of_the_app_client(self, pool: LocalPool) -> None:
+        """Those of the app client too; token validities become seconds, whatever their units."""
         app = pool.app_client
 
         assert (app.client_id, app.client_name) == ("1example23456789", "web")
@@ -188,14 +188,16 @@ class TestLike:
         assert app.read_attributes == frozenset({"email", "custom:seats"})
         assert (app.write_attributes, app.auth_session_validity) == (None, 5)
 
-    def test_it_describes_itself_so(self, pool: LocalPool) -> None:
-        """What it was described as, it says of itself: members it knows nothing about included."""
-        user_pool, client, mfa = described(pool)
+    def test_it_describes_itself_the_same(self, pool: LocalPool) -> None:
+        """It returns its description, unknown members included."""
+        user_pool, client, mfa = descriptions_of(pool)
 
-        said = user_pool["UserPool"]
+        description = user_pool["UserPool"]
         same = set(USER_POOL) - {"SchemaAttributes", "AccountRecoverySetting"}
-        assert {name: said[name] for name in same} == {name: USER_POOL[name] for name in same}
-        assert {each["Name"]: each for each in said["SchemaAttributes"]}["custom:seats"] == (
+        assert {name: description[name] for name in same} == {
+            name: USER_POOL[name] for name in same
+        }
+        assert {each["Name"]: each for each in description["SchemaAttributes"]}["custom:seats"] == (
             USER_POOL["SchemaAttributes"][1]
         )
         assert client["UserPoolClient"] == {
@@ -209,9 +211,9 @@ class TestLike:
             "FactorConfiguration": "SINGLE_FACTOR",
         }
 
-    def test_what_it_cannot_be_it_says(self, pool: LocalPool) -> None:
-        """Each with its reason; nothing is dropped in silence."""
-        assert [said.partition(":")[0] for said in pool.unsupported_settings] == [
+    def test_unsupported_settings(self, pool: LocalPool) -> None:
+        """Each is listed with its reason; nothing is dropped silently."""
+        assert [description.partition(":")[0] for description in pool.unsupported_settings] == [
             "EmailConfiguration",
             "VerificationMessageTemplate",
             "LambdaConfig.CustomMessage",
@@ -222,17 +224,19 @@ class TestLike:
             "SupportedIdentityProviders",
         ]
 
-    def test_what_nobody_knows_yet(self, signing_key: RSAKey) -> None:
-        """A member of tomorrow is kept, given back by the pool's settings, and said."""
+    def test_unknown_members(self, signing_key: RSAKey) -> None:
+        """A member that is new in the API is kept, returned, and listed."""
         pool = LocalPool.like({"TomorrowsSetting": {"On": True}}, {}, {}, key=signing_key)
 
-        assert pool.unsupported_settings == ("TomorrowsSetting: not known here",)
+        assert pool.unsupported_settings == (
+            "TomorrowsSetting: this version of authfsm does not know it",
+        )
         assert pool.answer("DescribeUserPool", {"UserPoolId": pool.pool_id})["UserPool"][
             "TomorrowsSetting"
         ] == {"On": True}
 
-    def test_triggers_stand_for_lambda_functions(self, signing_key: RSAKey) -> None:
-        """A function that is given is honoured, and gets the event in the version described."""
+    def test_triggers_replace_lambda_functions(self, signing_key: RSAKey) -> None:
+        """A function is called, with the event in the version described."""
         pool = LocalPool.like(
             USER_POOL,
             {"ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH"]},
@@ -242,23 +246,28 @@ class TestLike:
         )
         versions: list[str] = []
         pool.add_user("ada", PASSWORD)
-        Talk(pool).password("ada", PASSWORD)
+        ApiClient(pool).password("ada", PASSWORD)
 
         assert versions == ["2"]
-        assert not any("PreTokenGeneration" in said for said in pool.unsupported_settings)
+        assert not any(
+            "PreTokenGeneration" in description for description in pool.unsupported_settings
+        )
 
-    def test_flows_of_tomorrow(self, signing_key: RSAKey) -> None:
-        """An ExplicitAuthFlows value that is not served is said, and given back."""
+    def test_unknown_flows(self, signing_key: RSAKey) -> None:
+        """An ExplicitAuthFlows value that is not supported is listed, and returned."""
         flows = ["ALLOW_TOKEN_EXCHANGE_DELEGATION", "ALLOW_USER_SRP_AUTH"]
         pool = LocalPool.like(USER_POOL, {"ExplicitAuthFlows": flows}, MFA_CONFIG, key=signing_key)
 
         assert pool.app_client.allows("USER_SRP_AUTH")
         assert not pool.app_client.allows("CUSTOM_AUTH")
-        assert any("ALLOW_TOKEN_EXCHANGE_DELEGATION" in said for said in pool.unsupported_settings)
-        assert described(pool)[1]["UserPoolClient"]["ExplicitAuthFlows"] == flows
+        assert any(
+            "ALLOW_TOKEN_EXCHANGE_DELEGATION" in description
+            for description in pool.unsupported_settings
+        )
+        assert descriptions_of(pool)[1]["UserPoolClient"]["ExplicitAuthFlows"] == flows
 
-    def test_bare_defaults_are_the_apis(self, signing_key: RSAKey) -> None:
-        """What a description leaves out is what the API says it is then."""
+    def test_the_defaults_are_the_apis(self, signing_key: RSAKey) -> None:
+        """What a description leaves out has the API's default."""
         pool = LocalPool.like({}, {}, {}, key=signing_key)
 
         assert pool.configuration.mfa == "OFF"
@@ -270,22 +279,24 @@ class TestLike:
         assert pool.unsupported_settings == ()
 
     def test_without_the_mfa_configuration(self, signing_key: RSAKey) -> None:
-        """Which second factors are enabled is then not known: all are taken, and that is said."""
+        """Which second factors are enabled is then unknown: all are, and that is listed."""
         pool = LocalPool.like(USER_POOL, USER_POOL_CLIENT, key=signing_key)
 
         assert len(pool.configuration.mfa_methods) == 3
-        assert any("GetUserPoolMfaConfig" in said for said in pool.unsupported_settings)
+        assert any(
+            "GetUserPoolMfaConfig" in description for description in pool.unsupported_settings
+        )
 
-    def test_a_description_that_contradicts_itself(self) -> None:
-        """Older and newer flows do not mix; it is refused, in words."""
+    def test_a_contradictory_description(self) -> None:
+        """Older and newer flows do not mix; the error says so."""
         mixed = {"ExplicitAuthFlows": ["USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH"]}
         with pytest.raises(
             ValueError, match="legacy values USER_PASSWORD_AUTH next to ALLOW_USER_SRP_AUTH"
         ):
             LocalPool.like({}, mixed, {})
 
-    def test_what_is_said_beside_it_wins(self, signing_key: RSAKey) -> None:
-        """Anything may be said otherwise: that is what a test is for."""
+    def test_arguments_override_the_description(self, signing_key: RSAKey) -> None:
+        """Any setting may be changed beside the description, as tests need."""
         pool = LocalPool.like(USER_POOL, USER_POOL_CLIENT, MFA_CONFIG, key=signing_key, mfa="ON")
 
         assert pool.configuration.mfa == "ON"
@@ -315,8 +326,8 @@ POOLS: dict[str, dict[str, Any]] = {
         "acr_values": ["one", "two", "three", "four"],
         "name": "everything",
         "schema": [
-            SchemaAttribute("custom:team", shortest=1, longest=8, mutable=False),
-            SchemaAttribute("custom:seats", "Number", least=0, greatest=99),
+            SchemaAttribute("custom:team", min_length=1, max_length=8, mutable=False),
+            SchemaAttribute("custom:seats", "Number", min_value=0, max_value=99),
         ],
         "auto_verified_attributes": ["email", "phone_number"],
         "verified_before_update": ["email"],
@@ -338,23 +349,23 @@ POOLS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("settings", POOLS.values(), ids=POOLS)
-class TestThereAndBack:
-    """Whatever a pool is set to be, its description makes the same pool."""
+class TestRoundTrip:
+    """The description of a pool makes the same pool, whatever its settings."""
 
     def test_equal_settings(self, settings: dict[str, Any], signing_key: RSAKey) -> None:
         """The settings are equal, and so is the description of the second pool."""
         first = LocalPool(key=signing_key, **settings)
-        second = LocalPool.like(*described(first), key=signing_key)
+        second = LocalPool.like(*descriptions_of(first), key=signing_key)
 
         assert second.configuration == first.configuration
         assert second.app_client == first.app_client
-        once, twice = described(first), described(second)
+        once, twice = descriptions_of(first), descriptions_of(second)
         for one, two in zip(once, twice, strict=True):
             assert {**one, "ResponseMetadata": None} == {**two, "ResponseMetadata": None}
 
 
 class TestAppClients:
-    """App clients by the API."""
+    """App clients through the API."""
 
     @pytest.fixture
     def pool(self, signing_key: RSAKey) -> LocalPool:
@@ -363,9 +374,9 @@ class TestAppClients:
         pool.add_user("ada", PASSWORD)
         return pool
 
-    def test_one_more(self, pool: LocalPool) -> None:
-        """CreateUserPoolClient: the user signs in by it; its secret is wanted."""
-        made = pool.client().create_user_pool_client(
+    def test_create(self, pool: LocalPool) -> None:
+        """CreateUserPoolClient: the user signs in with it; its secret is required."""
+        client_reply = pool.client().create_user_pool_client(
             UserPoolId=pool.pool_id,
             ClientName="second",
             GenerateSecret=True,
@@ -373,21 +384,21 @@ class TestAppClients:
             AccessTokenValidity=10,
             TokenValidityUnits={"AccessToken": "minutes"},
         )["UserPoolClient"]
-        asked = {
+        challenge_reply = {
             "AuthFlow": "USER_PASSWORD_AUTH",
-            "ClientId": made["ClientId"],
+            "ClientId": client_reply["ClientId"],
             "AuthParameters": {"USERNAME": "ada", "PASSWORD": PASSWORD},
         }
 
         with refused(
             "NotAuthorizedException",
-            f"Client {made['ClientId']} is configured with secret but SECRET_HASH was not received",
+            f"Client {client_reply['ClientId']} is configured with secret but SECRET_HASH was not received",
         ):
-            pool.client().initiate_auth(**asked)
-        assert made["AccessTokenValidity"] == 10
-        assert len(made["ClientSecret"]) > 40
+            pool.client().initiate_auth(**challenge_reply)
+        assert client_reply["AccessTokenValidity"] == 10
+        assert len(client_reply["ClientSecret"]) > 40
 
-    def test_changed(self, pool: LocalPool) -> None:
+    def test_update(self, pool: LocalPool) -> None:
         """UpdateUserPoolClient: what is left out becomes the default again."""
         client = pool.client()
         client.update_user_pool_client(
@@ -398,23 +409,23 @@ class TestAppClients:
         with refused(
             "InvalidParameterException", "USER_PASSWORD_AUTH flow not enabled for this client"
         ):
-            Talk(pool).password("ada", PASSWORD)
+            ApiClient(pool).password("ada", PASSWORD)
 
         assert pool.app_client.prevent_user_existence_errors == "LEGACY"
-        assert "AuthenticationResult" in Talk(pool).srp("ada", PASSWORD)
+        assert "AuthenticationResult" in ApiClient(pool).srp("ada", PASSWORD)
 
-    def test_taken_away(self, pool: LocalPool) -> None:
-        """DeleteUserPoolClient: nobody signs in by it any more."""
+    def test_delete(self, pool: LocalPool) -> None:
+        """DeleteUserPoolClient: nobody signs in with it any more."""
         other = pool.add_client()
         pool.client().delete_user_pool_client(UserPoolId=pool.pool_id, ClientId=other.client_id)
 
         with refused(
             "ResourceNotFoundException", f"User pool client {other.client_id} does not exist."
         ):
-            Talk(pool, other).password("ada", PASSWORD)
+            ApiClient(pool, other).password("ada", PASSWORD)
 
-    def test_all_of_them(self, pool: LocalPool) -> None:
-        """ListUserPoolClients: a page at a time."""
+    def test_list(self, pool: LocalPool) -> None:
+        """ListUserPoolClients: page by page."""
         pool.add_client(client_name="second")
         pages = pool.client().get_paginator("list_user_pool_clients")
         found = pages.paginate(UserPoolId=pool.pool_id, MaxResults=1)
@@ -425,7 +436,7 @@ class TestAppClients:
         ]
 
     def test_flows_that_do_not_mix(self, pool: LocalPool) -> None:
-        """Legacy values of ExplicitAuthFlows next to current ones are refused."""
+        """Older values of ExplicitAuthFlows beside current ones are refused."""
         with refused(
             "InvalidParameterException",
             "explicit_auth_flows has the legacy values USER_PASSWORD_AUTH next to ALLOW_USER_SRP_AUTH: Cognito"
@@ -438,8 +449,8 @@ class TestAppClients:
             )
 
 
-def test_contradictions_are_no_description(signing_key: RSAKey) -> None:
-    """Which of two documents is followed is said beside the descriptions, for they do not say it."""
+def test_contradictions_are_not_described(signing_key: RSAKey) -> None:
+    """Contradictions are set beside the descriptions, which do not have them."""
     ways = Contradictions(mfas_parameter="MFAS_CAN_SELECT")
     pool = LocalPool.like(USER_POOL, USER_POOL_CLIENT, MFA_CONFIG, contradictions=ways)
 

@@ -1,4 +1,4 @@
-"""The example site for anybody: whatever their eyes, their screen or their hands, and by one command."""
+"""The example site is accessible, works on small screens, and starts with one command."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from apps.visiting import (
 )
 from browser import axe
 from playwright.sync_api import Page
-from serving import Web, until
+from serving import ServerClient, wait_until
 
 pytest_plugins = ["apps.fixtures"]
 VisitOf = Callable[..., Visit]
@@ -32,7 +32,7 @@ SITE = Path(__file__).parent / "apps" / "site"
 
 
 def faults(page: Page) -> list[Any]:
-    """What the accessibility checker finds on a page, in light and in dark, and by how much it is too wide."""
+    """Return the accessibility checker's findings on a page, in light and dark, and by how much it is too wide."""
     page.evaluate(axe() + ";window.axe = axe")
     found = []
     for scheme, rules in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):
@@ -48,8 +48,8 @@ def faults(page: Page) -> list[Any]:
     return found
 
 
-def test_anybody_can_use_it(visit_of: VisitOf) -> None:
-    """The accessibility checker finds nothing on any page, in light and in dark, and all fit a telephone."""
+def test_accessibility(visit_of: VisitOf) -> None:
+    """All pages pass the accessibility checker in light and dark, and fit a telephone."""
     v, seen = visit_of(), []
     page = v.person(viewport={"width": 320, "height": 700})
 
@@ -102,8 +102,8 @@ def test_anybody_can_use_it(visit_of: VisitOf) -> None:
 # ---- the command -----------------------------------------------------------------------------------------
 
 
-def test_one_command_runs_it(unused_port: int) -> None:
-    """`python tests/apps/site --local` prints where it is and who may sign in, and serves."""
+def test_start_command(unused_port: int) -> None:
+    """`python tests/apps/site --local` prints its URL and its users, and serves."""
     command = [sys.executable, str(SITE), "--local", "--port", str(unused_port)]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     said: list[str] = []
@@ -113,10 +113,10 @@ def test_one_command_runs_it(unused_port: int) -> None:
             said.append(line)
             if "printed below" in line:
                 break
-        web = Web(f"http://localhost:{unused_port}")
+        web = ServerClient(f"http://localhost:{unused_port}")
         assert f"  {web.url}\n" in said
         assert f"The password of all is {PASSWORD}; after it comes\n" in said
-        until(lambda: served(web), "the site")
+        wait_until(lambda: served(web), "the site")
         form = f"username=ada&password={PASSWORD}&flow=USER_SRP_AUTH".encode()
         kind = {"Content_Type": "application/x-www-form-urlencoded", "Origin": web.url}
         _, headers, _ = web.ask("POST", "/sign-in", form, **kind)
@@ -129,8 +129,8 @@ def test_one_command_runs_it(unused_port: int) -> None:
             running.stdout.close()
 
 
-def served(web: Web) -> bool:
-    """Is the first page there?"""
+def served(web: ServerClient) -> bool:
+    """Return whether the first page is served."""
     try:
         return web.ask("GET", "/sign-in")[0] == 200
     except OSError:
@@ -139,6 +139,6 @@ def served(web: Web) -> bool:
 
 @pytest.fixture
 def unused_port() -> int:
-    """A port that nobody listens on."""
+    """Return a free port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return int(taken.getsockname()[1])

@@ -1,8 +1,8 @@
-"""CloudTrail-like trails, made of real conversations with the embedded pool: multiplied, mixed, with errors planted.
+"""Writes logs like CloudTrail's from real exchanges with the local pool: multiplied, mixed, with planted errors.
 
-Every exchange is what a real client and the pool said to each other; only then is it put into CloudTrail's
-shape, with its redactions. An error is planted by taking away, repeating or rewording events of such a
-conversation, and is known by the id of the one event that is illegal.
+Each event is an exchange of a real client with the pool, written as CloudTrail writes it, with its redactions. An
+error is planted by removing, repeating or changing events of such a conversation, and is known by the id of the
+one illegal event.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ _SECRET: Final = {
 
 @frozen
 class Exchange:
-    """One request to the pool, and what it said.
+    """One request to the pool and its reply.
 
     Args:
-        operation: as `InitiateAuth`.
-        request: its members.
-        reply: the reply's members; none of a refusal.
-        refused: the refusal's code and message.
-        known: does the pool know a user whom the request is about?
+        operation: the name of the operation.
+        request: the members of the request.
+        reply: the members of the reply; None for a refusal.
+        refused: the code and message of a refusal.
+        known: whether the pool has the user of the request.
         at: seconds since the conversation began, by the pool's clock.
     """
 
@@ -78,12 +78,12 @@ class Exchange:
 
 @frozen
 class Conversation:
-    """What was said in one scenario, as events of CloudTrail's, with the seconds at which they came.
+    """The events of one scenario as CloudTrail logs them, and their times in seconds.
 
     Args:
-        name: the scenario's.
-        events: in their order; ids, users, addresses and times are still to be filled in.
-        at: the seconds of each, by the pool's clock.
+        name: the name of the scenario.
+        events: the events in order, with slots for ids, users, addresses and times.
+        at: the time of each, by the pool's clock.
         planted: the number of the event that is illegal, if an error is planted.
     """
 
@@ -94,34 +94,34 @@ class Conversation:
 
     @property
     def sign_ins(self) -> int:
-        """How many attempts begin in it."""
+        """The number of attempts that begin."""
         return sum(
             each["eventName"] in {"InitiateAuth", "AdminInitiateAuth", "GetTokensFromRefreshToken"}
             for each in self.events
         )
 
 
-def listened(scenario_user: ScenarioUser) -> list[Exchange]:
-    """Whatever is said to a scenario_user's pool from now on."""
-    heard: list[Exchange] = []
-    pool, begun = scenario_user.pool, scenario_user.clock()
+def record_exchanges(scenario_user: ScenarioUser) -> list[Exchange]:
+    """Return a list that receives all exchanges with the pool from now on."""
+    exchanges: list[Exchange] = []
+    pool, begin = scenario_user.pool, scenario_user.clock()
     answer = pool.answer
 
-    def listening(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    def recording_answer(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         fields = {**request.get("AuthParameters", {}), **request.get("ChallengeResponses", {})}
         name = fields.get("USERNAME", request.get("Username", "ada"))
-        at = (scenario_user.clock() - begun).total_seconds()
+        at = (scenario_user.clock() - begin).total_seconds()
         try:
             reply = answer(operation, request)
         except PoolRefusal as refusal:
             code, known = (refusal.code, refusal.message), _known(scenario_user, name)
-            heard.append(Exchange(operation, request, None, code, known, at))
+            exchanges.append(Exchange(operation, request, None, code, known, at))
             raise
-        heard.append(Exchange(operation, request, reply, None, _known(scenario_user, name), at))
+        exchanges.append(Exchange(operation, request, reply, None, _known(scenario_user, name), at))
         return reply
 
-    pool.answer = listening  # type: ignore[method-assign]  # a person at the keyhole: all that is said is as it was
-    return heard
+    pool.answer = recording_answer  # type: ignore[method-assign]  # the pool answers as before
+    return exchanges
 
 
 def _known(scenario_user: ScenarioUser, name: str) -> bool:
@@ -133,13 +133,15 @@ def _known(scenario_user: ScenarioUser, name: str) -> bool:
 
 
 def conversation(scenario: Scenario, signing_key: RSAKey) -> Conversation:
-    """A scenario, played, as events."""
+    """Play a scenario, and return its events."""
     scenario_user = ScenarioUser(signing_key, scenario.pool, scenario.user)
-    heard = listened(scenario_user)
+    exchanges = record_exchanges(scenario_user)
     for move in scenario.moves:
         move(scenario_user)
     return Conversation(
-        scenario.name, tuple(event(each) for each in heard), tuple(each.at for each in heard)
+        scenario.name,
+        tuple(event(each) for each in exchanges),
+        tuple(each.at for each in exchanges),
     )
 
 
@@ -156,32 +158,32 @@ def _lower(name: str) -> str:
 
 
 def _logged(members: Mapping[str, Any]) -> Event:
-    """Members as CloudTrail spells them, what is secret redacted: leaf by leaf of a result, whole elsewhere."""
-    told: Event = {}
+    """Return members as CloudTrail names them, with secrets redacted: each value of a result, whole maps elsewhere."""
+    dialogue: Event = {}
     for name, value in members.items():
         key = _lower(name)
         if key in _SECRET:
-            told[key] = TODAY
+            dialogue[key] = TODAY
         elif isinstance(value, Mapping):
-            told[key] = _logged(value)
+            dialogue[key] = _logged(value)
         elif not isinstance(value, (bytes, datetime)):
-            told[key] = value
-    return told
+            dialogue[key] = value
+    return dialogue
 
 
-def event(said: Exchange) -> Event:
-    """An exchange as CloudTrail logs it."""
-    told: Event = {
+def event(exchange: Exchange) -> Event:
+    """Return an exchange as CloudTrail logs it."""
+    dialogue: Event = {
         "eventVersion": "1.10",
         "userIdentity": {"type": "Unknown", "principalId": "Anonymous"},
         "eventTime": "@TIME@",
         "eventSource": "cognito-idp.amazonaws.com",
-        "eventName": said.operation,
+        "eventName": exchange.operation,
         "awsRegion": "eu-west-1",
         "sourceIPAddress": "@ADDRESS@",
         "userAgent": "@AGENT@",
-        "requestParameters": _logged(said.request),
-        "responseElements": None if said.reply is None else _response(said),
+        "requestParameters": _logged(exchange.request),
+        "responseElements": None if exchange.reply is None else _response(exchange),
         "requestID": "@REQUEST@",
         "eventID": "@ID@",
         "readOnly": False,
@@ -190,23 +192,25 @@ def event(said: Exchange) -> Event:
         "recipientAccountId": "123456789012",
         "eventCategory": "Management",
     }
-    if said.known:
-        told["additionalEventData"] = {"sub": "@SUB@"}
-    if said.refused is not None:
-        told["errorCode"], told["errorMessage"] = said.refused
-    return told
+    if exchange.known:
+        dialogue["additionalEventData"] = {"sub": "@SUB@"}
+    if exchange.refused is not None:
+        dialogue["errorCode"], dialogue["errorMessage"] = exchange.refused
+    return dialogue
 
 
-def _response(said: Exchange) -> Event | None:
-    told = _logged({k: v for k, v in (said.reply or {}).items() if k != "AvailableChallenges"})
-    return told or None
+def _response(exchange: Exchange) -> Event | None:
+    dialogue = _logged(
+        {k: v for k, v in (exchange.reply or {}).items() if k != "AvailableChallenges"}
+    )
+    return dialogue or None
 
 
 # ---- what most people do -----------------------------------------------------------------------------------
 
 _WITH: Final = {"pool": {"mfa": "OPTIONAL"}, "user": FACTORS}
 _SRP: Final = (begins(r.UserSrpAuth, USER), goes_on)
-USUAL: Final[Mapping[str, tuple[int, Scenario]]] = {
+COMMON: Final[Mapping[str, tuple[int, Scenario]]] = {
     # name: how many in a hundred, and what happens
     each.name: (share, each)
     for share, each in (
@@ -250,18 +254,18 @@ def _with_tokens(event: Event) -> None:
 
 
 def _at(events: Sequence[Event], asks: str) -> int:
-    """Where a challenge is asked for."""
+    """Return the position of the event with this challenge."""
     return next(n for n, each in enumerate(events) if _asks(each) == asks)
 
 
 def _jumped(events: list[Event]) -> int:
-    """MFA_SETUP is answered, and no app was ever associated or verified."""
+    """MFA_SETUP is answered although no app was associated or verified."""
     events[:] = [each for each in events if "SoftwareToken" not in each["eventName"]]
     return _at(events, "MFA_SETUP") + 1
 
 
 def _not_asked(events: list[Event]) -> int:
-    """SOFTWARE_TOKEN_MFA was asked for, SMS_MFA is answered."""
+    """The challenge is SOFTWARE_TOKEN_MFA, but SMS_MFA is answered."""
     number = _at(events, "SMS_MFA")
     events[number]["responseElements"]["challengeName"] = "SOFTWARE_TOKEN_MFA"
     return number + 1
@@ -275,13 +279,13 @@ def _no_factor(events: list[Event]) -> int:
 
 
 def _again(events: list[Event]) -> int:
-    """The last answer, whose session was used, serves once more."""
+    """The last answer is sent again with its used session."""
     events.append(copy.deepcopy(events[-1]))
     return len(events) - 1
 
 
 def _off_the_table(events: list[Event]) -> int:
-    """A new password is asked for after the second factor."""
+    """NEW_PASSWORD_REQUIRED comes after the second factor."""
     events[-1]["responseElements"] = {
         "challengeName": "NEW_PASSWORD_REQUIRED",
         "session": TODAY,
@@ -291,21 +295,21 @@ def _off_the_table(events: list[Event]) -> int:
 
 
 def _no_proof(events: list[Event]) -> int:
-    """PASSWORD_VERIFIER was asked for, the second factor is answered."""
+    """The challenge is PASSWORD_VERIFIER, but the second factor is answered."""
     number = next(n for n, each in enumerate(events) if _named(each) == "PASSWORD_VERIFIER")
     del events[number]
     return number
 
 
 def _half_a_device(events: list[Event]) -> int:
-    """The device's proof is ended before it was begun."""
+    """DEVICE_PASSWORD_VERIFIER is answered without DEVICE_SRP_AUTH."""
     number = next(n for n, each in enumerate(events) if _named(each) == "DEVICE_SRP_AUTH")
     del events[number]
     return number
 
 
 def _after_the_end(events: list[Event]) -> int:
-    """The attempt had failed, and goes on to tokens."""
+    """The attempt failed, but goes on to tokens."""
     events.append(copy.deepcopy(events[-1]))
     wrong = events[-2]
     wrong["responseElements"] = None
@@ -315,7 +319,7 @@ def _after_the_end(events: list[Event]) -> int:
 
 
 def _left_second(events: list[Event]) -> int:
-    """An e-mailed second factor is left for another first one."""
+    """SELECT_CHALLENGE is sent at EMAIL_OTP as a second factor."""
     events[-1]["requestParameters"]["challengeName"] = "SELECT_CHALLENGE"
     return len(events) - 1
 
@@ -334,13 +338,13 @@ PLANTS: Final[tuple[tuple[str, str, Callable[[list[Event]], int]], ...]] = (
 )
 
 
-def planted(usual: Mapping[str, Conversation]) -> tuple[Conversation, ...]:
-    """A conversation for each planted error."""
+def planted(common: Mapping[str, Conversation]) -> tuple[Conversation, ...]:
+    """Return a conversation for each planted error."""
     found = []
     for what, where, how in PLANTS:
         events = [
             copy.deepcopy(each)
-            for each in usual[where].events
+            for each in common[where].events
             if not each["eventName"].startswith("AdminSet")
         ]
         number = how(events)
@@ -348,20 +352,20 @@ def planted(usual: Mapping[str, Conversation]) -> tuple[Conversation, ...]:
     return tuple(found)
 
 
-# ---- many of them ----------------------------------------------------------------------------------------
+# ---- large logs ----------------------------------------------------------------------------------------
 
 
 _SLOTS: Final = ("@TIME@", "@ADDRESS@", "@AGENT@", "@REQUEST@", "@ID@", "@SUB@")
 
 
 @frozen
-class Printed:
-    """An event as text, cut where something is to be filled in.
+class EventText:
+    """An event as text, split where values are filled in.
 
     Args:
-        pieces: the text between.
-        slots: what goes there, by its number in `_SLOTS`.
-        wait: at least and at most so many seconds after the event before.
+        pieces: the texts between the slots.
+        slots: the slots by their numbers in `_SLOTS`.
+        wait: the least and the most seconds after the event before.
     """
 
     pieces: tuple[str, ...]
@@ -369,33 +373,36 @@ class Printed:
     wait: tuple[float, float]
 
     @classmethod
-    def of(cls, event: Event, wait: tuple[float, float]) -> Printed:
-        """An event, printed."""
+    def of(cls, event: Event, wait: tuple[float, float]) -> EventText:
+        """Return an event as text, split at its slots."""
         text = json.dumps(event, separators=(",", ":"))
         found = sorted((text.index(slot), n) for n, slot in enumerate(_SLOTS) if slot in text)
-        pieces, begun = [], 0
+        pieces, begin = [], 0
         for where, n in found:
-            pieces.append(text[begun:where])
-            begun = where + len(_SLOTS[n])
-        return cls((*pieces, text[begun:]), tuple(n for _, n in found), wait)
+            pieces.append(text[begin:where])
+            begin = where + len(_SLOTS[n])
+        return cls((*pieces, text[begin:]), tuple(n for _, n in found), wait)
 
     def filled(self, values: Sequence[str]) -> str:
-        """The event with these in its slots."""
+        """Return the event with these values in its slots."""
         parts = [self.pieces[0]]
         for slot, piece in zip(self.slots, self.pieces[1:], strict=True):
             parts += (values[slot], piece)
         return "".join(parts)
 
 
-def printed(told: Conversation) -> tuple[Printed, ...]:
-    """A conversation's events, printed: what a program sends follows at once, what a person says does not."""
+def event_texts(dialogue: Conversation) -> tuple[EventText, ...]:
+    """Return the events of a conversation as texts: a program's follow at once, a person's later."""
     found, before = [], 0.0
-    for number, (each, at) in enumerate(zip(told.events, told.at, strict=True)):
+    for number, (each, at) in enumerate(zip(dialogue.events, dialogue.at, strict=True)):
         gone, before = at - before, at
         wait = (0.05, 0.4) if _by_a_program(each) else (2.5, 40.0)
-        if told.planted is not None and number in {told.planted, told.planted + 1}:
-            wait = (2.5, 40.0)  # CloudTrail's seconds must tell what came first
-        found.append(Printed.of(each, (gone, gone + 1) if gone > 60 else wait))
+        if dialogue.planted is not None and number in {
+            dialogue.planted,
+            dialogue.planted + 1,
+        }:
+            wait = (2.5, 40.0)  # whole seconds must show the order
+        found.append(EventText.of(each, (gone, gone + 1) if gone > 60 else wait))
     return tuple(found)
 
 
@@ -404,16 +411,16 @@ def _by_a_program(event: Event) -> bool:
 
 
 @frozen
-class Trail:
-    """What was written.
+class WrittenLog:
+    """A log that was written.
 
     Args:
-        path: where.
-        events: how many lines, everything counted.
-        sign_ins: how many attempts began.
+        path: the file.
+        events: the number of lines.
+        sign_ins: the number of attempts that begin.
         planted: the ids of the illegal events, with what is wrong.
-        repeated: how many events stand there twice.
-        others: how many events are none of a sign-in.
+        repeated: how many events it has twice.
+        others: how many events are not part of a sign-in.
     """
 
     path: Path
@@ -425,17 +432,17 @@ class Trail:
 
 
 @define
-class _Press:
-    """What prints conversations, each time with fresh ids, users, addresses and times.
+class _Writer:
+    """Writes conversations, each time with new ids, users, addresses and times.
 
     Args:
-        chance: waits, users and what is delivered twice.
-        held: lines that are not written yet.
+        chance: chooses waiting times, users and repeated events.
+        waiting: lines that are not written yet.
     """
 
     chance: random.Random
-    begun: float = datetime(2026, 3, 1, tzinfo=timezone.utc).timestamp()
-    held: list[str] = field(factory=list)
+    begin: float = datetime(2026, 3, 1, tzinfo=timezone.utc).timestamp()
+    waiting: list[str] = field(factory=list)
     done: int = 0
     written: int = 0
     sign_ins: int = 0
@@ -443,73 +450,75 @@ class _Press:
     others: int = 0
     planted: dict[str, str] = field(factory=dict)
 
-    def print(self, told: Conversation, events: Sequence[Printed]) -> None:
-        """A conversation, once more."""
+    def print(self, dialogue: Conversation, events: Sequence[EventText]) -> None:
+        """Add the events of a conversation once more."""
         chance, done = self.chance, self.done
-        self.begun += chance.random() * 0.2
-        now, fresh = self.begun, str(UUID(int=chance.getrandbits(128), version=4))
+        self.begin += chance.random() * 0.2
+        now, fresh = self.begin, str(UUID(int=chance.getrandbits(128), version=4))
         address = f"198.{18 + (done >> 16) % 2}.{done >> 8 & 255}.{done & 255}"
         for number, each in enumerate(events):
             now += chance.uniform(*each.wait)
             name = f"{done:08x}-{number:04x}-4000-8000-000000000001"
             values = (_time(now), address, AGENTS[done % len(AGENTS)], name[::-1], name, fresh)
             line = each.filled(values)
-            self.held.append(line.replace(TODAY, ONCE) if done % 5 == 0 else line)
+            self.waiting.append(line.replace(TODAY, ONCE) if done % 5 == 0 else line)
             if chance.random() < 0.01:
-                self.held.append(self.held[-1])
+                self.waiting.append(self.waiting[-1])
                 self.repeated += 1
-            if number == told.planted:
-                self.planted[name] = told.name
+            if number == dialogue.planted:
+                self.planted[name] = dialogue.name
         if done % 50 == 0:
             other = {"eventSource": "s3.amazonaws.com", "eventName": "GetObject", "eventID": fresh}
-            self.held.append(json.dumps(other))
+            self.waiting.append(json.dumps(other))
             self.others += 1
-        self.sign_ins += told.sign_ins
+        self.sign_ins += dialogue.sign_ins
         self.done += 1
 
-    def spill(self, file: TextIO) -> None:
-        """Write what is held, in no order."""
-        self.chance.shuffle(self.held)
-        file.write("".join(f"{line}\n" for line in self.held))
-        self.written += len(self.held)
-        self.held.clear()
+    def flush(self, file: TextIO) -> None:
+        """Write the waiting lines, shuffled."""
+        self.chance.shuffle(self.waiting)
+        file.write("".join(f"{line}\n" for line in self.waiting))
+        self.written += len(self.waiting)
+        self.waiting.clear()
 
 
 def write(
     path: Path,
-    told: Iterable[Conversation],
-    usual: Mapping[str, Conversation],
+    dialogues: Iterable[Conversation],
+    common: Mapping[str, Conversation],
     *,
     events: int,
     plants: int,
-) -> Trail:
-    """Write a trail: JSON lines, in no order within a few minutes, some of them twice.
+) -> WrittenLog:
+    """Write a log: JSON lines, unordered within a few minutes, some of them twice.
 
     Args:
-        path: where.
-        told: every scenario's conversation.
-        usual: the everyday ones, by name.
-        events: how many events at least.
-        plants: how many errors of each kind.
+        path: the file.
+        dialogues: the conversation of every scenario.
+        common: the common conversations by name.
+        events: the least number of events.
+        plants: the number of errors of each kind.
     """
-    press = _Press(random.Random(1))  # noqa: S311 - the same trail each time
-    everything = [(each, printed(each)) for each in told]
-    kinds = [(each, printed(each)) for each in usual.values()]
-    shares = [USUAL[name][0] for name in usual]
-    wrong = [(each, printed(each)) for each in planted(usual)] * plants
+    writer = _Writer(random.Random(1))  # noqa: S311 - the same trail each time
+    everything = [(each, event_texts(each)) for each in dialogues]
+    kinds = [(each, event_texts(each)) for each in common.values()]
+    shares = [COMMON[name][0] for name in common]
+    wrong = [(each, event_texts(each)) for each in planted(common)] * plants
     every = max(events // 2 // max(len(wrong), 1), 1)
     with path.open("w", encoding="utf-8") as file:
-        while wrong or press.written + len(press.held) < events:
-            if wrong and press.done % every == every - 1:
-                press.print(*wrong.pop())
-            elif press.chance.random() < 0.1:
-                press.print(*everything[press.done % len(everything)])
+        while wrong or writer.written + len(writer.waiting) < events:
+            if wrong and writer.done % every == every - 1:
+                writer.print(*wrong.pop())
+            elif writer.chance.random() < 0.1:
+                writer.print(*everything[writer.done % len(everything)])
             else:
-                press.print(*press.chance.choices(kinds, shares)[0])
-            if len(press.held) > 5000:
-                press.spill(file)
-        press.spill(file)
-    return Trail(path, press.written, press.sign_ins, press.planted, press.repeated, press.others)
+                writer.print(*writer.chance.choices(kinds, shares)[0])
+            if len(writer.waiting) > 5000:
+                writer.flush(file)
+        writer.flush(file)
+    return WrittenLog(
+        path, writer.written, writer.sign_ins, writer.planted, writer.repeated, writer.others
+    )
 
 
 _DAYS: dict[int, str] = {}

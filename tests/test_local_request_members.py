@@ -1,4 +1,4 @@
-"""What requests are made of: the pool's folded model is botocore's own, and it lets nothing else past."""
+"""Request members: the pool's model equals botocore's, and nothing else is accepted."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from authfsm.local.config import request_members
 OURS = json.loads(files("authfsm.local.config").joinpath("members.json").read_bytes())
 
 
-def test_the_model_says_nothing_that_botocore_contradicts() -> None:
-    """Other versions of botocore know more, or less; what both know is the same, and both know what is served."""
+def test_the_model_agrees_with_botocore() -> None:
+    """Other versions of botocore have more members, or fewer; what both have is the same."""
     theirs = folded()
 
     def common(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
@@ -35,8 +35,8 @@ def test_the_model_says_nothing_that_botocore_contradicts() -> None:
         assert common(members, others) == common(others, members)
 
 
-def test_every_operation_served_is_in_the_model() -> None:
-    """What the pool serves, the API has."""
+def test_every_supported_operation_is_in_the_model() -> None:
+    """The API has every operation that the pool supports."""
     assert [name for name in OPERATIONS if not request_members.is_known(name)] == []
 
 
@@ -60,10 +60,8 @@ LONG = "1 validation error detected: Value at '{}' failed to satisfy constraint:
         ("ListDevices", {"AccessToken": "t", "Limit": True}, "SerializationException", "limit is not"),
     ],
 )  # fmt: skip
-def test_what_is_missing_or_of_another_type(
-    operation: str, request_: dict[str, Any], code: str, message: str
-) -> None:
-    """Missing, null, too long, out of bounds or of another type, at any depth: Cognito's refusal says where."""
+def test_invalid_members(operation: str, request_: dict[str, Any], code: str, message: str) -> None:
+    """Missing, null, too long, out of bounds or of another type, at any depth: the error says where."""
     pool = LocalPool()
 
     with pytest.raises(PoolRefusal) as caught:
@@ -73,8 +71,8 @@ def test_what_is_missing_or_of_another_type(
     assert caught.value.message.startswith(message)
 
 
-def test_what_the_api_does_not_know_is_ignored() -> None:
-    """A member that is unknown or null is as good as absent."""
+def test_unknown_members_are_ignored() -> None:
+    """A member that is unknown or null is like an absent one."""
     read = request_members.read(
         "InitiateAuth",
         {"ClientId": "c", "AuthFlow": "f", "Session": None, "Tomorrow": {"deep": [1]}},
@@ -89,7 +87,7 @@ SAMPLES: dict[str, Any] = {
 
 
 def _sample(shape: str, above: frozenset[str] = frozenset()) -> Any:
-    """A value of a shape with every member that it may have."""
+    """Return a value of a shape with every member that it may have."""
     known = OURS["shapes"][shape]
     match known["type"]:
         case "structure":
@@ -105,7 +103,7 @@ def _sample(shape: str, above: frozenset[str] = frozenset()) -> Any:
 
 
 def _nulled(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Pairs of copies of a value: one member null, at any depth, and the same member absent."""
+    """Yield pairs of copies of a value: one member null, at any depth, and the same member absent."""
     if isinstance(value, dict):
         for name, each in value.items():
             yield {**value, name: None}, {n: e for n, e in value.items() if n != name}
@@ -124,8 +122,8 @@ def _outcome(operation: str, request: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("operation", sorted(OPERATIONS))
-def test_null_is_absent_in_every_member_of_every_request(operation: str) -> None:
-    """One member null at any depth, maps included, is read, or refused, as if it were not there."""
+def test_null_is_like_absent_in_every_request(operation: str) -> None:
+    """One member null at any depth, maps included, is read, or refused, as if it were absent."""
     full = _sample(OURS["operations"][operation])
 
     assert request_members.read(operation, full) == full
