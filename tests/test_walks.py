@@ -1,7 +1,7 @@
 """Random walks through random pools: no transition off the table, no crash, no tokens without the required proofs.
 
-`tests/walker.py` walks, with the oracle of `tests/oracle.py`; `EXCUSES` are the documented reasons for tokens without a second
-factor. Each run walks the same walks; `AUTHFSM_WALKS=5000` walks that many new ones.
+`tests/walker.py` walks, and `tests/oracle.py` knows what each answer proves; `EXCUSES` are the documented reasons for
+tokens without a second factor. Each run walks the same walks; `AUTHFSM_WALKS=5000` walks that many new ones.
 """
 
 from __future__ import annotations
