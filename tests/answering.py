@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final
 
 from attrs import evolve, frozen
-from truth import CHOICES, Standing, signature
+from oracle import CHOICES, OpenChallenge, signature
 from worlds import MFA, PASSWORDS, STALE_KEY, Choose, World
 
 from authfsm import srp
@@ -38,7 +38,7 @@ class Sent:
 
 
 Given = dict[str, str]
-Maker = Callable[[Any, Choose[Any], Standing], Given]
+Maker = Callable[[Any, Choose[Any], OpenChallenge], Given]
 
 
 class Answering(World):
@@ -46,65 +46,65 @@ class Answering(World):
 
     # ---- rightly ----------------------------------------------------------------------------------------
 
-    def _right(self, choose: Choose[Any], standing: Standing) -> Sent:
+    def _right(self, choose: Choose[Any], open_challenge: OpenChallenge) -> Sent:
         """The answer that is right, as far as there is one."""
-        asked, name = standing.asked, standing.name
-        username = asked.get("USER_ID_FOR_SRP") or asked.get("USERNAME") or standing.typed
+        asked, name = open_challenge.parameters, open_challenge.name
+        username = asked.get("USER_ID_FOR_SRP") or asked.get("USERNAME") or open_challenge.typed
         responses = {"USERNAME": username}
         if name == "MFA_SETUP":
-            return self._sets_up(choose, standing, responses)
+            return self._sets_up(choose, open_challenge, responses)
         if name in self.MAKERS:
-            responses |= self.MAKERS[name](self, choose, standing)
+            responses |= self.MAKERS[name](self, choose, open_challenge)
         challenge = name
         if name in CHOICES and (name == "SELECT_CHALLENGE" or choose([False, False, False, True])):
-            challenge = self._other_choice(choose, standing, responses)
+            challenge = self._other_choice(choose, open_challenge, responses)
         admin = name == "ADMIN_NO_SRP_AUTH"
         operation = "admin_respond_to_auth_challenge" if admin else "respond_to_auth_challenge"
-        return Sent(operation, challenge, standing.session, standing.client, responses)
+        return Sent(operation, challenge, open_challenge.session, open_challenge.client, responses)
 
-    def _code(self, _: Choose[Any], standing: Standing) -> Given:
-        return {f"{standing.name}_CODE": standing.code or "000000"}
+    def _code(self, _: Choose[Any], open_challenge: OpenChallenge) -> Given:
+        return {f"{open_challenge.name}_CODE": open_challenge.code or "000000"}
 
-    def _app_code(self, _: Choose[Any], standing: Standing) -> Given:
-        person = standing.person
+    def _app_code(self, _: Choose[Any], open_challenge: OpenChallenge) -> Given:
+        person = open_challenge.person
         return {"SOFTWARE_TOKEN_MFA_CODE": self._totp(person.totp if person else None)}
 
-    def _clear(self, _: Choose[Any], standing: Standing) -> Given:
-        return {"PASSWORD": self._password(standing.person)}
+    def _clear(self, _: Choose[Any], open_challenge: OpenChallenge) -> Given:
+        return {"PASSWORD": self._password(open_challenge.person)}
 
-    def _fresh(self, _: Choose[Any], standing: Standing) -> Given:
-        standing.ephemeral = self._ephemeral()
-        return {"SRP_A": standing.ephemeral.SRP_A}
+    def _fresh(self, _: Choose[Any], open_challenge: OpenChallenge) -> Given:
+        open_challenge.ephemeral = self._ephemeral()
+        return {"SRP_A": open_challenge.ephemeral.SRP_A}
 
-    def _device(self, choose: Choose[Any], standing: Standing) -> Given:
-        key = standing.asked.get("DEVICE_KEY", STALE_KEY)
-        return {"DEVICE_KEY": key, **self._fresh(choose, standing)}
+    def _device(self, choose: Choose[Any], open_challenge: OpenChallenge) -> Given:
+        key = open_challenge.parameters.get("DEVICE_KEY", STALE_KEY)
+        return {"DEVICE_KEY": key, **self._fresh(choose, open_challenge)}
 
-    def _claim(self, _: Choose[Any], standing: Standing) -> Given:
+    def _claim(self, _: Choose[Any], open_challenge: OpenChallenge) -> Given:
         timestamp = srp.timestamp(self.clock())
-        signed = signature(standing, self.realm, timestamp)
+        signed = signature(open_challenge, self.realm, timestamp)
         given = {
-            "PASSWORD_CLAIM_SECRET_BLOCK": standing.asked.get("SECRET_BLOCK", "AAAA"),
+            "PASSWORD_CLAIM_SECRET_BLOCK": open_challenge.parameters.get("SECRET_BLOCK", "AAAA"),
             "PASSWORD_CLAIM_SIGNATURE": signed or base64.b64encode(bytes(32)).decode(),
             "TIMESTAMP": timestamp,
         }
-        if standing.name == "DEVICE_PASSWORD_VERIFIER":
-            given["DEVICE_KEY"] = standing.asked.get("DEVICE_KEY", STALE_KEY)
+        if open_challenge.name == "DEVICE_PASSWORD_VERIFIER":
+            given["DEVICE_KEY"] = open_challenge.parameters.get("DEVICE_KEY", STALE_KEY)
         return given
 
-    def _renewed(self, choose: Choose[Any], _: Standing) -> Given:
+    def _renewed(self, choose: Choose[Any], _: OpenChallenge) -> Given:
         return {"NEW_PASSWORD": choose([*PASSWORDS, "weak"])}
 
-    def _second(self, choose: Choose[Any], standing: Standing) -> Given:
-        asked = standing.asked
+    def _second(self, choose: Choose[Any], open_challenge: OpenChallenge) -> Given:
+        asked = open_challenge.parameters
         offered = asked.get("MFAS_CAN_CHOOSE") or asked.get("MFAS_CAN_SELECT") or "[]"
         return {"ANSWER": choose([*json.loads(offered) * 2, *MFA])}
 
-    def _riddle(self, choose: Choose[Any], _: Standing) -> Given:
+    def _riddle(self, choose: Choose[Any], _: OpenChallenge) -> Given:
         return {"ANSWER": choose(["42", "42", "41"])}
 
-    def _passkey(self, choose: Choose[Any], standing: Standing) -> Given:
-        return {"CREDENTIAL": self._signed(choose, standing)}
+    def _passkey(self, choose: Choose[Any], open_challenge: OpenChallenge) -> Given:
+        return {"CREDENTIAL": self._signed(choose, open_challenge)}
 
     MAKERS: ClassVar[Mapping[str, Maker]] = {
         "SMS_MFA": _code,
@@ -124,44 +124,53 @@ class Answering(World):
     }
 
     def _other_choice(
-        self, choose: Choose[Any], standing: Standing, responses: dict[str, str]
+        self, choose: Choose[Any], open_challenge: OpenChallenge, responses: dict[str, str]
     ) -> str:
-        offered = list(standing.reply.get("AvailableChallenges", ())) or ["PASSWORD"]
+        offered = list(open_challenge.reply.get("AvailableChallenges", ())) or ["PASSWORD"]
         responses["ANSWER"] = chosen = choose([*offered, "PASSWORD", "EMAIL_OTP", "WEB_AUTHN"])
         if chosen == "PASSWORD" and choose([True, False]):
-            responses["PASSWORD"] = self._password(standing.person)
+            responses["PASSWORD"] = self._password(open_challenge.person)
             return str(choose(["SELECT_CHALLENGE", "PASSWORD"]))
         if chosen == "PASSWORD_SRP" and choose([True, False]):
-            standing.ephemeral = self._ephemeral()
-            responses["SRP_A"] = standing.ephemeral.SRP_A
+            open_challenge.ephemeral = self._ephemeral()
+            responses["SRP_A"] = open_challenge.ephemeral.SRP_A
             return str(choose(["SELECT_CHALLENGE", "PASSWORD_SRP"]))
         if chosen == "WEB_AUTHN" and choose([True, False]):
-            responses["CREDENTIAL"] = self._signed(choose, standing)
+            responses["CREDENTIAL"] = self._signed(choose, open_challenge)
         return "SELECT_CHALLENGE"
 
-    def _sets_up(self, choose: Choose[Any], standing: Standing, responses: dict[str, str]) -> Sent:
+    def _sets_up(
+        self, choose: Choose[Any], open_challenge: OpenChallenge, responses: dict[str, str]
+    ) -> Sent:
         operation, responses = "respond_to_auth_challenge", dict(responses)
-        if "enrolled" in standing.proved:
+        if "enrolled" in open_challenge.proved:
             pass
-        elif standing.secret is not None:
-            operation, responses["UserCode"] = "verify_software_token", self._totp(standing.secret)
-        elif "EMAIL_OTP" in standing.asked.get("MFAS_CAN_SETUP", "") and choose([True, False]):
-            name = standing.person.name if standing.person else "nobody"
+        elif open_challenge.secret is not None:
+            operation, responses["UserCode"] = (
+                "verify_software_token",
+                self._totp(open_challenge.secret),
+            )
+        elif "EMAIL_OTP" in open_challenge.parameters.get("MFAS_CAN_SETUP", "") and choose(
+            [True, False]
+        ):
+            name = open_challenge.person.name if open_challenge.person else "nobody"
             addresses = [f"{name}@elsewhere.example", "ada@example.com", "no address"]
             responses[choose(["EMAIL", "email"])] = choose(addresses)
         else:
             operation = "associate_software_token"
-        return Sent(operation, "MFA_SETUP", standing.session, standing.client, responses)
+        return Sent(
+            operation, "MFA_SETUP", open_challenge.session, open_challenge.client, responses
+        )
 
-    def _signed(self, choose: Choose[Any], standing: Standing) -> str:
+    def _signed(self, choose: Choose[Any], open_challenge: OpenChallenge) -> str:
         """What the person's passkey signs for a challenge, where there is one; it may not verify its user."""
-        options = standing.asked.get("CREDENTIAL_REQUEST_OPTIONS")
-        provider = self.passkeys.get(standing.person.name) if standing.person else None
+        options = open_challenge.parameters.get("CREDENTIAL_REQUEST_OPTIONS")
+        provider = self.passkeys.get(open_challenge.person.name) if open_challenge.person else None
         if options is None or provider is None:
             return "{}"
         provider.verifies = choose([True, True, False])
         signed = json.dumps(provider.get(options))
-        standing.signed[signed] = provider.verifies
+        open_challenge.signed[signed] = provider.verifies
         return signed
 
     # ---- wrongly ----------------------------------------------------------------------------------------
@@ -189,13 +198,13 @@ class Answering(World):
 
     def _mixed(self, choose: Choose[Any], sent: Sent) -> Sent:
         """What another sign-in's answer would have is put here."""
-        other = self._right(choose, choose(self.standings[-10:])).responses
+        other = self._right(choose, choose(self.open_challenges[-10:])).responses
         shared = {key: other[key] for key in set(other) & set(sent.responses) - {"USERNAME"}}
         return evolve(sent, responses={**sent.responses, **shared})
 
     def _stolen(self, choose: Choose[Any], sent: Sent) -> Sent:
         """The session is another's, made up, or left out."""
-        others = [each.session for each in self.standings[-10:] if each.session]
+        others = [each.session for each in self.open_challenges[-10:] if each.session]
         return evolve(sent, session=choose([*others, NO_SESSION, None]))
 
     def _impersonated(self, choose: Choose[Any], sent: Sent) -> Sent:
@@ -204,7 +213,7 @@ class Answering(World):
 
     def _renamed(self, choose: Choose[Any], sent: Sent) -> Sent:
         """Another challenge is answered than the one that was asked."""
-        other = self._right(choose, choose(self.standings[-10:]))
+        other = self._right(choose, choose(self.open_challenges[-10:]))
         name = choose([other.challenge, *(each.value for each in CHALLENGES)])
         responses = {**other.responses, "USERNAME": sent.responses["USERNAME"]}
         operation = "respond_to_auth_challenge"

@@ -49,7 +49,7 @@ class ApiClient:
         self.pool = pool
         self.app = app or pool.app_client
         self.boto = pool.client()
-        self.mine = srp.ephemeral(secrets.token_bytes(32))
+        self.ephemeral = srp.ephemeral(secrets.token_bytes(32))
 
     def _with_hash(self, parameters: dict[str, str]) -> dict[str, str]:
         if (
@@ -104,7 +104,7 @@ class ApiClient:
     def srp_a(self, username: str, **parameters: str) -> Any:
         """USER_SRP_AUTH, up to PASSWORD_VERIFIER."""
         return self.initiate(
-            "USER_SRP_AUTH", USERNAME=username, SRP_A=self.mine.SRP_A, **parameters
+            "USER_SRP_AUTH", USERNAME=username, SRP_A=self.ephemeral.SRP_A, **parameters
         )
 
     def claim(self, reply: Any, password: str, timestamp: str | None = None) -> dict[str, str]:
@@ -138,7 +138,7 @@ class ApiClient:
         return {
             "PASSWORD_CLAIM_SECRET_BLOCK": challenge_reply["SECRET_BLOCK"],
             "PASSWORD_CLAIM_SIGNATURE": srp.claim(
-                self.mine,
+                self.ephemeral,
                 realm=realm,
                 name=name,
                 password=password,

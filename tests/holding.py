@@ -12,7 +12,7 @@ from answering import Answering
 from attrs import frozen
 from authenticator import Authenticator
 from joserfc.jwk import RSAKey
-from truth import Device, Family, Held, Person, Reply, Standing, Words
+from oracle import Device, HeldTokens, KnownUser, OpenChallenge, Proofs, Reply, TokenFamily
 from worlds import MFA, STALE_KEY, Choose
 
 from authfsm import srp
@@ -44,7 +44,7 @@ class Excuse:
 
     name: str
     source: str
-    holds: Callable[[Holding, Standing], bool]
+    holds: Callable[[Holding, OpenChallenge], bool]
 
 
 class Holding(Answering):
@@ -63,7 +63,7 @@ class Holding(Answering):
 
     # ---- should there be any? ------------------------------------------------------------------------------
 
-    def second_factor_wanted(self, person: Person) -> bool:
+    def second_factor_wanted(self, person: KnownUser) -> bool:
         """Is somebody to be asked for a second factor, as pool and user are set?"""
         configuration = self.pool.configuration
         active = {
@@ -71,7 +71,7 @@ class Holding(Answering):
         }
         return configuration.mfa == "ON" or (configuration.mfa == "OPTIONAL" and bool(active))
 
-    def _granted(self, before: Standing, result: Reply) -> None:
+    def _granted(self, before: OpenChallenge, result: Reply) -> None:
         """There are tokens: was everything proved that must be?"""
         person, proved = before.person, before.proved
         if person is None:
@@ -102,14 +102,14 @@ class Holding(Answering):
         person.newcomer = False
         new, device = result.get("NewDeviceMetadata"), before.device
         key = new["DeviceKey"] if new else None
-        family = Family(person, before.client, self.clock(), proved, key)
+        family = TokenFamily(person, before.client, self.clock(), proved, key)
         if device is not None and "device" in proved:
             family.device_key = device.key
         self.held.append(
-            Held(family, result["AccessToken"], result["RefreshToken"], self.clock(), new)
+            HeldTokens(family, result["AccessToken"], result["RefreshToken"], self.clock(), new)
         )
 
-    def _excused(self, before: Standing) -> bool:
+    def _excused(self, before: OpenChallenge) -> bool:
         found = [each.name for each in self.excuses if each.holds(self, before)]
         self.excused.update(found[:1])
         return bool(found)
@@ -167,7 +167,7 @@ class Holding(Answering):
         for fault, found in faults.items():
             if found:
                 raise self._never(fault)
-        start = Standing(family.person, client, how, "", "START", {}, now)
+        start = OpenChallenge(family.person, client, how, "", "START", {}, now)
         self._along(start, REFRESHES[how], State.AUTHENTICATED)
         result = reply["AuthenticationResult"]
         if self._claims(result["AccessToken"])["username"] != family.person.name:
@@ -175,7 +175,7 @@ class Holding(Answering):
         new = result.get("RefreshToken", held.refresh)
         if new != held.refresh:
             family.replaced.setdefault(held.refresh, now)
-        self.held.append(Held(family, result["AccessToken"], new, now))
+        self.held.append(HeldTokens(family, result["AccessToken"], new, now))
 
     def uses_tokens(self, choose: Choose[Any]) -> None:
         """With an access token: a device, a passkey, a preference; signing out."""
@@ -186,7 +186,7 @@ class Holding(Answering):
                 self._signs_out, self._looks)  # fmt: skip
         choose(uses)(choose, held)
 
-    def _accepted(self, held: Held, reply: Reply | None) -> bool:
+    def _accepted(self, held: HeldTokens, reply: Reply | None) -> bool:
         if reply is None:
             return False
         if held.family.over:
@@ -195,12 +195,12 @@ class Holding(Answering):
             raise self._never("an access token outlived its time")
         return True
 
-    def _looks(self, _: Choose[Any], held: Held) -> None:
+    def _looks(self, _: Choose[Any], held: HeldTokens) -> None:
         reply = self._call("get_user", AccessToken=held.access)
         if self._accepted(held, reply) and reply and reply["Username"] != held.family.person.name:
             raise self._never("somebody else was shown")
 
-    def _confirms(self, choose: Choose[Any], held: Held) -> None:
+    def _confirms(self, choose: Choose[Any], held: HeldTokens) -> None:
         person = held.family.person
         new = choose([held, held, *self.held[-6:]]).new_device
         if new is None:
@@ -224,7 +224,7 @@ class Holding(Answering):
             self._call("update_device_status", AccessToken=held.access, DeviceKey=device.key,
                        DeviceRememberedStatus=status)  # fmt: skip
 
-    def _registers(self, choose: Choose[Any], held: Held) -> None:
+    def _registers(self, choose: Choose[Any], held: HeldTokens) -> None:
         begun = self._call("start_web_authn_registration", AccessToken=held.access)
         if not self._accepted(held, begun) or begun is None:
             return
@@ -242,7 +242,7 @@ class Holding(Answering):
             ):
                 held.family.person.passkeys_for_mfa = True
 
-    def _prefers(self, choose: Choose[Any], held: Held) -> None:
+    def _prefers(self, choose: Choose[Any], held: HeldTokens) -> None:
         settings = self._preference(choose)
         reply = self._call("set_user_mfa_preference", AccessToken=held.access, **settings)
         if self._accepted(held, reply):
@@ -253,7 +253,7 @@ class Holding(Answering):
         on = choose([True, True, False])
         return {key: {"Enabled": on}}
 
-    def _preferred(self, person: Person, settings: Mapping[str, Mapping[str, bool]]) -> None:
+    def _preferred(self, person: KnownUser, settings: Mapping[str, Mapping[str, bool]]) -> None:
         for key, value in settings.items():
             if key == "WebAuthnMfaSettings":
                 person.passkeys_for_mfa = value["Enabled"]
@@ -262,7 +262,7 @@ class Holding(Answering):
             else:
                 person.switched_on.discard(PREFERENCES[key])
 
-    def _signs_out(self, choose: Choose[Any], held: Held) -> None:
+    def _signs_out(self, choose: Choose[Any], held: HeldTokens) -> None:
         family = held.family
         if choose([True, False, False]):
             if self._call("global_sign_out", AccessToken=held.access) is not None:
@@ -279,7 +279,7 @@ class Holding(Answering):
         family.over |= reply is not None
 
 
-def _level(proved: Words) -> int:
+def _level(proved: Proofs) -> int:
     """The level that methods reach: the table of the guide, "ACR levels and satisfying factor combinations"."""
     code = bool(proved & {"sms", "email_otp"})
     if {"pwd", "otp"} <= proved:

@@ -233,7 +233,7 @@ class FuzzRequests:
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 
-async def answered(application: Application, asked: FuzzRequest) -> tuple[int, bytes]:
+async def send_request(application: Application, asked: FuzzRequest) -> tuple[int, bytes]:
     """Return the status and body of the reply to a request; of a stream, the first piece.
 
     Raises:
@@ -279,7 +279,7 @@ async def fuzz(application: Application, seed: int, number: int) -> dict[int, in
     for count in range(number):
         asked = inputs.request()
         try:
-            status, body = await answered(application, asked)
+            status, body = await send_request(application, asked)
         except Exception as error:
             raise AssertionError(f"seed {seed}, request {count}: {asked}") from error
         # 503 is that no engine draws pictures here.

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 
 HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: AWSCognitoIdentityProviderService.InitiateAuth\r\n"
-WAYS: dict[str, tuple[bytes, bytes]] = {
-    # how it begins, and what comes again and again, a byte at a time
+SLOW_REQUESTS: dict[str, tuple[bytes, bytes]] = {
+    # the beginning, and what follows repeatedly, one byte at a time
     "says nothing": (b"", b""),
     "a request line without end": (b"", b"GET /aaaaaaaa"),
     "headers without end": (HEAD, b"X-Header: y\r\n"),
@@ -30,19 +30,16 @@ WAYS: dict[str, tuple[bytes, bytes]] = {
 }
 
 
-def trickle(address: tuple[str, int], way: str, pause: float, most: float) -> float:
+def send_slowly(address: tuple[str, int], name: str, pause: float, most: float) -> float:
     """Send one byte at a time until the server closes the connection, and return the seconds until then.
 
     Args:
         address: the server's.
-        way: one of `WAYS`.
+        name: one of `SLOW_REQUESTS`.
         pause: seconds between two bytes.
-        most: seconds after which this client gives up itself.
-
-    Returns:
-        The seconds that it was borne.
+        most: seconds after which the client closes the connection itself.
     """
-    begin, again = WAYS[way]
+    begin, again = SLOW_REQUESTS[name]
     begun = time.monotonic()
     with socket.create_connection(address, timeout=10) as sock:
         sock.settimeout(pause)
@@ -54,12 +51,12 @@ def trickle(address: tuple[str, int], way: str, pause: float, most: float) -> fl
             try:
                 if byte:
                     sock.sendall(byte)
-                while sock.recv(65536):  # until there is no more for now, or the end
+                while sock.recv(65536):  # until no more arrives for now, or the connection ends
                     pass
                 break
             except TimeoutError:
                 continue
-            except OSError:  # it was closed on the other side
+            except OSError:  # the server closed the connection
                 break
     return time.monotonic() - begun
 
@@ -69,7 +66,7 @@ def _endless(again: bytes) -> Iterator[bytes]:
         yield from (bytes([each]) for each in again) if again else (b"",)
 
 
-def many(
+def run_slow_clients(
     address: tuple[str, int], number: int, pause: float, most: float, serve: Callable[[], None]
 ) -> tuple[list[float], list[float]]:
     """Run many slow clients, and measure other requests meanwhile.
@@ -78,19 +75,19 @@ def many(
         address: the server's.
         number: how many clients.
         pause: seconds between two of their bytes.
-        most: seconds after which a client gives up itself.
-        serve: a request of somebody else's, which raises if it is not served.
+        most: seconds after which a client closes its connection itself.
+        serve: sends a request of another client, and raises if it is refused.
 
     Returns:
-        How long each slow client was borne, and how long each other request took, in seconds.
+        The seconds until each slow connection was closed, and the duration of each other request.
     """
-    borne: list[float] = []
-    ways = list(WAYS)
+    durations: list[float] = []
+    names = list(SLOW_REQUESTS)
 
-    def run(way: str) -> None:
-        borne.append(trickle(address, way, pause, most))
+    def run(name: str) -> None:
+        durations.append(send_slowly(address, name, pause, most))
 
-    threads = [threading.Thread(target=run, args=(ways[n % len(ways)],)) for n in range(number)]
+    threads = [threading.Thread(target=run, args=(names[n % len(names)],)) for n in range(number)]
     for thread in threads:
         thread.start()
     took = []
@@ -98,5 +95,5 @@ def many(
         begun = time.monotonic()
         serve()
         took.append(time.monotonic() - begun)
-        time.sleep(0.05)  # somebody else, from time to time
-    return borne, took
+        time.sleep(0.05)
+    return durations, took

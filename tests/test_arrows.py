@@ -15,7 +15,7 @@ from joserfc.jwk import RSAKey
 from samples import named
 from scenario_user import Scenario
 from scenarios import SCENARIOS
-from unreachable import UNREACHABLE, Rule
+from unreachable import UNREACHABLE, Unreachable
 
 from authfsm.protocol.table import TRANSITIONS, Transition
 
@@ -53,7 +53,7 @@ def produced(signing_key: RSAKey) -> Arrows:
 def excused() -> Mapping[Transition, tuple[str, ...]]:
     """The reasons there are for each arrow that has any."""
     found = {
-        arrow: tuple(rule.reason for rule in UNREACHABLE if rule.speaks_of(arrow))
+        arrow: tuple(rule.reason for rule in UNREACHABLE if rule.applies_to(arrow))
         for arrow in TRANSITIONS
     }
     return {arrow: reasons for arrow, reasons in found.items() if reasons}
@@ -78,9 +78,9 @@ def test_no_reason_is_belied(produced: Arrows) -> None:
 
 
 @pytest.mark.parametrize("rule", UNREACHABLE, ids=lambda rule: rule.reason[:40])
-def test_no_reason_is_idle(rule: Rule) -> None:
+def test_no_reason_is_idle(rule: Unreachable) -> None:
     """Every reason speaks of some arrow."""
-    assert any(rule.speaks_of(arrow) for arrow in TRANSITIONS)
+    assert any(rule.applies_to(arrow) for arrow in TRANSITIONS)
 
 
 def test_nothing_is_still_to_do(produced: Arrows) -> None:
@@ -101,7 +101,7 @@ def test_the_list_is_printed(produced: Arrows) -> None:
         f"{len(produced)} of {len(TRANSITIONS)} arrows, by {len(SCENARIOS)} scenarios. Not produced:"
     ]
     for rule in UNREACHABLE:
-        about = [named(arrow) for arrow in TRANSITIONS if rule.speaks_of(arrow)]
+        about = [named(arrow) for arrow in TRANSITIONS if rule.applies_to(arrow)]
         lines += ["", f"{len(about)}. {rule.reason}", *(f"    {name}" for name in about)]
     sys.stdout.write("\n".join([*lines, ""]))
 

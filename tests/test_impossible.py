@@ -12,8 +12,8 @@ from typing import Final
 import pytest
 from attrs import frozen
 from joserfc.jwk import RSAKey
+from oracle import OpenChallenge
 from test_walks import STEPS, walk
-from truth import Standing
 
 from authfsm.protocol import responses as r
 from authfsm.protocol.responses import Response
@@ -26,11 +26,11 @@ S = State
 WALKS: Final = 100
 
 
-def _anywhere(_: Standing) -> bool:
+def _anywhere(_: OpenChallenge) -> bool:
     return True
 
 
-def _not_by_functions(before: Standing) -> bool:
+def _not_by_functions(before: OpenChallenge) -> bool:
     return before.flow != "CUSTOM_AUTH"
 
 
@@ -50,14 +50,14 @@ class Row:
     response: type[Response] | None
     dests: frozenset[State]
     why: str
-    excluded: Callable[[Standing], bool] = _not_by_functions
+    excluded: Callable[[OpenChallenge], bool] = _not_by_functions
 
     def __str__(self) -> str:
         source, response = self.source or "anywhere", self.response
         given = response.__name__ if response else "anything"
         return f"{source}-{given}-{'-'.join(sorted(self.dests))}"
 
-    def offers(self, before: Standing, arrow: Transition) -> bool:
+    def offers(self, before: OpenChallenge, arrow: Transition) -> bool:
         """Was there a chance for this transition?"""
         return (
             self.source in {None, arrow.source}
@@ -111,7 +111,7 @@ OF_THE_PATH: Final = (
 
 
 @pytest.fixture(scope="module")
-def trail(signing_key: RSAKey) -> list[tuple[Standing, Transition]]:
+def trail(signing_key: RSAKey) -> list[tuple[OpenChallenge, Transition]]:
     """Return the transitions of many walkers, each in its own pool; all pools have Lambda functions, few have no devices."""
     found = []
     for seed in range(WALKS):
@@ -130,7 +130,9 @@ def test_the_table_has_no_such_arrow(row: Row) -> None:
 
 
 @pytest.mark.parametrize("row", [*ROWS, *OF_THE_PATH], ids=str)
-def test_no_pool_makes_the_transition(row: Row, trail: list[tuple[Standing, Transition]]) -> None:
+def test_no_pool_makes_the_transition(
+    row: Row, trail: list[tuple[OpenChallenge, Transition]]
+) -> None:
     """There were chances for the transition, and the pool never made it."""
     chances = [arrow for before, arrow in trail if row.offers(before, arrow)]
 

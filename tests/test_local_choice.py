@@ -94,7 +94,7 @@ class TestAvailableChallenges:
             ({"user": {"email": None}}, ["SMS_OTP", *PASSWORDS]),
             ({"user": {"phone_number": None}}, ["EMAIL_OTP", *PASSWORDS]),
             ({"user": {"password": None}}, ["EMAIL_OTP", "SMS_OTP"]),
-            # Measured: whoever has a temporary password is offered passwords.
+            # Measured: a user with a temporary password is offered passwords.
             ({"user": {"temporary": True}}, PASSWORDS),
             ({"allowed_first_auth_factors": ["EMAIL_OTP"]}, ["EMAIL_OTP"]),
             ({"tier": "LITE"}, PASSWORDS),
@@ -215,7 +215,7 @@ class TestPasswords:
             "USER_AUTH",
             USERNAME="ada",
             PREFERRED_CHALLENGE="PASSWORD_SRP",
-            SRP_A=api.mine.SRP_A,
+            SRP_A=api.ephemeral.SRP_A,
         )
         assert (challenge_reply["ChallengeName"], "Session" in challenge_reply) == (
             "PASSWORD_VERIFIER",
@@ -243,7 +243,7 @@ class TestPasswords:
                 if name == "PASSWORD":
                     assert has_tokens(api.answer(challenge_reply, "ada", PASSWORD=PASSWORD))
                 else:
-                    challenge_reply = api.answer(challenge_reply, "ada", SRP_A=api.mine.SRP_A)
+                    challenge_reply = api.answer(challenge_reply, "ada", SRP_A=api.ephemeral.SRP_A)
                     assert has_tokens(
                         api.answer(challenge_reply, "ada", **api.claim(challenge_reply, PASSWORD))
                     )
@@ -304,7 +304,7 @@ class TestPasswords:
         for name, answer in (
             ("SELECT_CHALLENGE", {"ANSWER": "PASSWORD", "PASSWORD": PASSWORD}),
             ("PASSWORD", {"PASSWORD": PASSWORD}),
-            ("PASSWORD_SRP", {"SRP_A": api.mine.SRP_A}),
+            ("PASSWORD_SRP", {"SRP_A": api.ephemeral.SRP_A}),
         ):
             with refused(*MISMATCH):
                 api.respond(name, challenge_reply["Session"], USERNAME="ada", **answer)
@@ -587,7 +587,7 @@ class TestUnknownUsers:
             {"PREFERRED_CHALLENGE": "EMAIL_OTP"},
             {"PREFERRED_CHALLENGE": "SMS_OTP"},
             {"PREFERRED_CHALLENGE": "PASSWORD"},
-            {"PREFERRED_CHALLENGE": "PASSWORD_SRP", "SRP_A": api.mine.SRP_A},
+            {"PREFERRED_CHALLENGE": "PASSWORD_SRP", "SRP_A": api.ephemeral.SRP_A},
         ):
             real = api.initiate("USER_AUTH", USERNAME="ada", **wish)
             once, twice = (api.initiate("USER_AUTH", USERNAME="eve", **wish) for _ in range(2))
@@ -627,7 +627,7 @@ class TestUnknownUsers:
         with refused(*WRONG):
             api.answer(challenge_reply, "eve", PASSWORD=PASSWORD)
         choice = api.initiate("USER_AUTH", USERNAME="eve")
-        proof = api.answer(choice, "eve", ANSWER="PASSWORD_SRP", SRP_A=api.mine.SRP_A)
+        proof = api.answer(choice, "eve", ANSWER="PASSWORD_SRP", SRP_A=api.ephemeral.SRP_A)
         with refused(*WRONG):
             api.answer(proof, "eve", **api.claim(proof, PASSWORD))
 

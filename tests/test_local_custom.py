@@ -80,7 +80,7 @@ def begin(api: ApiClient, username: str = "ada", **parameters: str) -> Any:
 
 def begin_by_srp(api: ApiClient, username: str = "ada") -> Any:
     """Begin CUSTOM_AUTH with SRP, and answer PASSWORD_VERIFIER."""
-    challenge_reply = begin(api, username, CHALLENGE_NAME="SRP_A", SRP_A=api.mine.SRP_A)
+    challenge_reply = begin(api, username, CHALLENGE_NAME="SRP_A", SRP_A=api.ephemeral.SRP_A)
 
     assert challenge_reply["ChallengeName"] == "PASSWORD_VERIFIER"
     return api.answer(challenge_reply, username, **api.claim(challenge_reply, PASSWORD))
@@ -275,7 +275,7 @@ class TestWithSrp:
     def test_the_session_is_required(self, signing_key: RSAKey) -> None:
         """The secret block alone is not enough here."""
         api = ApiClient(make_pool(signing_key, Riddles(self.srp_first)))
-        challenge_reply = begin(api, CHALLENGE_NAME="SRP_A", SRP_A=api.mine.SRP_A)
+        challenge_reply = begin(api, CHALLENGE_NAME="SRP_A", SRP_A=api.ephemeral.SRP_A)
         claim = api.claim(challenge_reply, PASSWORD)
         with refused("InvalidParameterException", "Missing required parameter Session"):
             api.respond("PASSWORD_VERIFIER", USERNAME="ada", **claim)
@@ -285,7 +285,7 @@ class TestWithSrp:
     def test_the_proof_is_checked(self, signing_key: RSAKey) -> None:
         """Neither a wrong password nor the password as an ANSWER is accepted."""
         api = ApiClient(make_pool(signing_key, Riddles(self.srp_first)))
-        challenge_reply = begin(api, CHALLENGE_NAME="SRP_A", SRP_A=api.mine.SRP_A)
+        challenge_reply = begin(api, CHALLENGE_NAME="SRP_A", SRP_A=api.ephemeral.SRP_A)
         with refused(*MISMATCH):
             api.respond(
                 "CUSTOM_CHALLENGE", challenge_reply["Session"], USERNAME="ada", ANSWER=PASSWORD

@@ -53,7 +53,7 @@ class UserDevice:
         """Answer DEVICE_SRP_AUTH."""
         assert challenge_reply["ChallengeName"] == "DEVICE_SRP_AUTH"
         return self.api.answer(
-            challenge_reply, username, DEVICE_KEY=self.key, SRP_A=self.api.mine.SRP_A
+            challenge_reply, username, DEVICE_KEY=self.key, SRP_A=self.api.ephemeral.SRP_A
         )
 
     def prove(self, challenge_reply: Any, username: str = "ada") -> Any:
@@ -164,7 +164,7 @@ class TestTheProof:
         device = confirmed_device(api)
         api.srp("ada", PASSWORD, DEVICE_KEY=device.key)
         reply = api.respond(
-            "DEVICE_SRP_AUTH", USERNAME="ada", DEVICE_KEY=device.key, SRP_A=api.mine.SRP_A
+            "DEVICE_SRP_AUTH", USERNAME="ada", DEVICE_KEY=device.key, SRP_A=api.ephemeral.SRP_A
         )
         claim = api.device_claim(reply, device.group_key, device.password)
 
@@ -192,13 +192,13 @@ class TestTheProof:
         device, other = confirmed_device(api), confirmed_device(api)
         challenge_reply = api.srp("ada", PASSWORD, DEVICE_KEY=device.key)
         with refused(*NO_DEVICE):
-            api.answer(challenge_reply, "ada", DEVICE_KEY=other.key, SRP_A=api.mine.SRP_A)
+            api.answer(challenge_reply, "ada", DEVICE_KEY=other.key, SRP_A=api.ephemeral.SRP_A)
 
     def test_a_missing_device_key(self, api: ApiClient) -> None:
         """DEVICE_SRP_AUTH without the key names it as missing."""
         challenge_reply = api.srp("ada", PASSWORD, DEVICE_KEY=confirmed_device(api).key)
         with refused("InvalidParameterException", "Missing required parameter DEVICE_KEY"):
-            api.answer(challenge_reply, "ada", SRP_A=api.mine.SRP_A)
+            api.answer(challenge_reply, "ada", SRP_A=api.ephemeral.SRP_A)
 
     @pytest.mark.parametrize("srp_a", ["00", srp.to_hex(srp.N), "1" * 100_000])
     def test_dangerous_srp_a(self, api: ApiClient, srp_a: str) -> None:

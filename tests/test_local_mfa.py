@@ -591,7 +591,7 @@ class TestPreferences:
             ApiClient(pool).boto.admin_set_user_mfa_preference(
                 UserPoolId=pool.pool_id, Username="ada", SMSMfaSettings={"Enabled": True}
             )
-        with pytest.raises(ValueError, match="nothing for SMS_MFA"):
+        with pytest.raises(ValueError, match="no address or secret for SMS_MFA"):
             pool.add_user("eve", PASSWORD, preferred_mfa="SMS_MFA")
 
     def test_two_preferred_factors(self, signing_key: RSAKey) -> None:

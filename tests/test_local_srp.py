@@ -55,7 +55,9 @@ def test_the_right_proof_returns_tokens(pool: LocalPool) -> None:
 def test_as_an_administrator(pool: LocalPool) -> None:
     """AdminInitiateAuth accepts USER_SRP_AUTH too."""
     api = ApiClient(pool)
-    challenge_reply = api.initiate_as_admin("USER_SRP_AUTH", USERNAME="ada", SRP_A=api.mine.SRP_A)
+    challenge_reply = api.initiate_as_admin(
+        "USER_SRP_AUTH", USERNAME="ada", SRP_A=api.ephemeral.SRP_A
+    )
     done = api.boto.admin_respond_to_auth_challenge(
         UserPoolId=pool.pool_id,
         ClientId=pool.client_id,

@@ -543,7 +543,7 @@ class TestWithAnAccessToken:
             pool = pool_of(**settings)
             register(pool)
             api, token = ApiClient(pool), password_token(pool)
-            more = {"SRP_A": api.mine.SRP_A, "ACCESS_TOKEN": token, **wish}
+            more = {"SRP_A": api.ephemeral.SRP_A, "ACCESS_TOKEN": token, **wish}
             challenge_reply = api.initiate("USER_AUTH", USERNAME="ada", **more)
             assert challenge_reply["ChallengeName"] == expected
 

@@ -134,7 +134,7 @@ class TestBoto3:
         )
         asked = talk.srp("boto3-plain", PASSWORD, DEVICE_KEY=key)
         assert asked["ChallengeName"] == "DEVICE_SRP_AUTH"
-        more = talk.answer(asked, "boto3-plain", SRP_A=talk.mine.SRP_A, DEVICE_KEY=key)
+        more = talk.answer(asked, "boto3-plain", SRP_A=talk.ephemeral.SRP_A, DEVICE_KEY=key)
 
         signed_in(talk.answer(more, "boto3-plain", **talk.device_claim(more, group, password)))
 

@@ -68,7 +68,7 @@ def test_two_hundred_concurrent_clients(tmp_path: Path) -> None:
                 signed_in.append(
                     (name, claims(result["AccessToken"]), claims(result["IdToken"]), told)
                 )
-        except Exception as error:  # noqa: BLE001 - told below, by the main thread
+        except Exception as error:  # noqa: BLE001 - the main thread reports it
             errors.append((name, error))
         finally:
             connection.close()

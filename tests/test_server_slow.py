@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from serving import PASSWORD, ThreadServer, serve_in_thread
-from slow_clients import WAYS, many, trickle
+from slow_clients import SLOW_REQUESTS, run_slow_clients, send_slowly
 
 from authfsm.local.server import app, uvicorn_server
 from authfsm.local.server.uvicorn_server import MAX_HEAD_BYTES
@@ -30,13 +30,13 @@ def address(web: ThreadServer) -> tuple[str, int]:
     return host, int(port)
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_slow_client(web: ThreadServer, way: str) -> None:
+@pytest.mark.parametrize("name", SLOW_REQUESTS)
+def test_slow_client(web: ThreadServer, name: str) -> None:
     """A slow client's connection is closed, whichever part of the request is slow; single bytes do not extend the time."""
-    borne = trickle(address(web), way, pause=0.1, most=20 * PATIENCE)
+    durations = send_slowly(address(web), name, pause=0.1, most=20 * PATIENCE)
 
-    # The headers and the body may take that long each, and a moment to be told why.
-    assert 0.5 * PATIENCE < borne < 10 * PATIENCE
+    # The headers and the body may each take that long; then the client reads the error.
+    assert 0.5 * PATIENCE < durations < 10 * PATIENCE
     assert web.password("ada")[0] == 200
     assert '"internal error"' not in web.log.getvalue()
 
@@ -47,10 +47,10 @@ def test_sixty_slow_clients(web: ThreadServer) -> None:
     def sign_in() -> None:
         assert web.password("ada")[0] == 200
 
-    borne, took = many(address(web), 60, 0.1, 20 * PATIENCE, sign_in)
+    durations, took = run_slow_clients(address(web), 60, 0.1, 20 * PATIENCE, sign_in)
 
-    assert len(borne) == 60
-    assert max(borne) < 15 * PATIENCE
+    assert len(durations) == 60
+    assert max(durations) < 15 * PATIENCE
     assert len(took) > 3
 
 

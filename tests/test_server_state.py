@@ -413,7 +413,7 @@ def test_every_attribute_is_accounted_for() -> None:
         "response",
         "_key_lock",
         "_unknown_name_accounts",
-    }  # random; within one operation; a lock; calls for names that nobody has
+    }  # random; within one operation; a lock; calls for unknown names
 
     found = {
         name
@@ -470,16 +470,17 @@ class TestRefusedFiles:
         with pytest.raises(StateFileError, match="is another program's database"):
             StateFile(path)
 
-    def test_other_versions(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(("version", "why"), [(99, "newer version"), (1, "older version")])
+    def test_other_versions(self, tmp_path: Path, version: int, why: str) -> None:
         """A file of another version is refused."""
         path = tmp_path / "pool.db"
-        later = sqlite3.connect(path)
-        later.execute("CREATE TABLE records (text)")
-        later.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        later.execute("PRAGMA user_version = 99")
-        later.close()
+        other = sqlite3.connect(path)
+        other.execute("CREATE TABLE records (text)")
+        other.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        other.execute(f"PRAGMA user_version = {version}")
+        other.close()
 
-        with pytest.raises(StateFileError, match="newer version"):
+        with pytest.raises(StateFileError, match=why):
             StateFile(path)
 
     def test_file_of_another_pool(self, tmp_path: Path) -> None:
@@ -560,6 +561,19 @@ def test_described_pool() -> None:
     assert pool.configuration.mfa_methods == (State.SOFTWARE_TOKEN_MFA,)
     assert pool.user("ada").status == "FORCE_CHANGE_PASSWORD"
     assert pool.user("ada").attributes["email"] == "ada@example.com"
+
+
+def test_described_event_version() -> None:
+    """The description's LambdaVersion holds for a trigger of the configuration."""
+    trigger = {"LambdaVersion": "V2_0", "LambdaArn": "arn:aws:lambda:eu-west-1:0:function:f"}
+    config = parse_config(
+        {
+            "UserPool": {"LambdaConfig": {"PreTokenGenerationConfig": trigger}},
+            "triggers": {"pre_token_generation": "json:loads"},
+        }
+    )
+
+    assert config.settings["triggers"].pre_token_generation_version == "V2_0"
 
 
 def test_existing_user_stays(stored: StoredPool) -> None:
@@ -720,7 +734,7 @@ class TestFullDisk:
         before = contents(stored.service.pool)
         assert stored.file is not None
         whole = stored.file._sql
-        stored.file._sql = FullDisk(whole, at)  # type: ignore[assignment]  # it stands in for it
+        stored.file._sql = FullDisk(whole, at)  # type: ignore[assignment]  # a substitute with the methods that are used
 
         def refused() -> dict[str, Any]:
             if operation == "a wrong password":
@@ -753,7 +767,7 @@ class TestFullDisk:
         pending = stored.password("sam")
         assert stored.file is not None
         whole = stored.file._sql
-        stored.file._sql = FullDisk(whole, "COMMIT")  # type: ignore[assignment]  # it stands in for it
+        stored.file._sql = FullDisk(whole, "COMMIT")  # type: ignore[assignment]  # a substitute with the methods that are used
         stored.call("AdminDeleteUser", **POOL, Username="eve")
         stored.call("AdminUpdateUserAttributes", **POOL, Username="eve",
                   UserAttributes=[{"Name": "email", "Value": "y@example.com"}])  # fmt: skip
@@ -769,7 +783,7 @@ class TestFullDisk:
         """A server that cannot write its first records does not start."""
         file = StateFile(tmp_path / "pool.db")
         whole = file._sql
-        file._sql = FullDisk(whole, "COMMIT")  # type: ignore[assignment]  # it stands in for it
+        file._sql = FullDisk(whole, "COMMIT")  # type: ignore[assignment]  # a substitute with the methods that are used
         with pytest.raises(StateFileError, match="cannot be written: database or disk is full"):
             open_service(parse_config(CONFIG), URL, Log(StringIO()), file)
         whole.close()

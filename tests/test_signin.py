@@ -908,7 +908,7 @@ def test_metadata_that_an_operation_does_not_take_is_not_dropped_in_silence() ->
 
 
 def test_a_plain_yes_to_something_else_is_off_the_table() -> None:
-    """A parsed Done where a challenge or tokens must come changes nothing."""
+    """A parsed Acknowledgement where a challenge or tokens must come changes nothing."""
     signin = standing(State.SMS_MFA)
     before = whole(signin)
     signin.send(r.Code("123456"))

@@ -1,7 +1,7 @@
 """Random walks through random pools: no transition off the table, no crash, no tokens without the required proofs.
 
-`tests/walker.py` walks and remembers what is true; `EXCUSES` are the documented reasons for tokens without a second
-factor. Each run walks the same walks; `AUTHFSM_WALKS=5000` walks that many new ones.
+`tests/walker.py` walks, and `tests/oracle.py` knows what each answer proves; `EXCUSES` are the documented reasons for
+tokens without a second factor. Each run walks the same walks; `AUTHFSM_WALKS=5000` walks that many new ones.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from holding import Excuse, Holding
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
+from oracle import KnownUser, OpenChallenge
 from scenario_user import (
     NEWCOMER,
     PASSWORD,
@@ -32,7 +33,6 @@ from scenario_user import (
 )
 from scenarios_of_choice import EVERYTHING, RELYING_PARTY
 from situations import FACTORS, SWITCHED_ON, led
-from truth import Person, Standing
 from walker import Walker
 
 from authfsm.local import Contradictions, DeviceConfiguration
@@ -53,14 +53,14 @@ WALKS: Final = settings(
 )
 
 
-def _remembered_device(walker: Holding, before: Standing) -> bool:
+def _remembered_device(walker: Holding, before: OpenChallenge) -> bool:
     configured = walker.pool.configuration.device
     return "device" in before.proved and bool(
         configured and configured.challenge_required_on_new_device
     )
 
 
-def _passkey(walker: Holding, before: Standing) -> bool:
+def _passkey(walker: Holding, before: OpenChallenge) -> bool:
     configuration = walker.pool.configuration
     multi = "MULTI_FACTOR_WITH_USER_VERIFICATION"
     return (
@@ -70,17 +70,17 @@ def _passkey(walker: Holding, before: Standing) -> bool:
     )
 
 
-def _passwordless(walker: Holding, before: Standing) -> bool:
+def _passwordless(walker: Holding, before: OpenChallenge) -> bool:
     optional = walker.pool.configuration.mfa == "OPTIONAL"
     return optional and "first" in before.proved and "pwd" not in before.proved
 
 
-def _functions_alone(_: Holding, before: Standing) -> bool:
+def _functions_alone(_: Holding, before: OpenChallenge) -> bool:
     return before.flow == "CUSTOM_AUTH" and "pwd" not in before.proved
 
 
-def _newcomer(walker: Holding, before: Standing) -> bool:
-    person: Person | None = before.person
+def _newcomer(walker: Holding, before: OpenChallenge) -> bool:
+    person: KnownUser | None = before.person
     ways = walker.pool.configuration.contradictions
     return ways.first_sign_in_without_mfa and person is not None and person.newcomer
 

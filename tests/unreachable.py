@@ -1,7 +1,7 @@
-"""The arrows of the table that no pool produces, each with the reason: a fact about Cognito, and its source.
+"""The transitions of the table that the local pool cannot produce, each with the reason and its source.
 
-A rule speaks of a set of arrows. A rule that any scenario belies, or that speaks of no arrow, fails
-`tests/test_arrows.py`.
+A reason applies to a set of transitions. `tests/test_arrows.py` fails if a scenario produces one of them, or if a
+reason applies to no transition.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ S = State
 
 
 @frozen
-class Rule:
-    """Why no pool produces some arrows.
+class Unreachable:
+    """Why the pool produces none of some transitions.
 
     Args:
-        reason: a fact about Cognito, and where it is known from.
-        speaks_of: is it about this arrow?
+        reason: a fact about Cognito, and its source.
+        applies_to: whether the reason applies to a transition.
     """
 
     reason: str
-    speaks_of: Callable[[Transition], bool] = field(repr=False)
+    applies_to: Callable[[Transition], bool] = field(repr=False)
 
 
 _REFRESHES: Final = {r.RefreshTokenAuth, r.RefreshToken}
@@ -41,9 +41,9 @@ def _refresh(arrow: Transition) -> bool:
     return arrow.response in _REFRESHES and arrow.dest not in {S.AUTHENTICATED, S.FAILED}
 
 
-def _tomorrow(arrow: Transition) -> bool:
-    named_by_nobody = arrow.response not in _BY_FUNCTIONS and not _refresh(arrow)
-    return arrow.dest is S.OTHER_CHALLENGE and arrow.source is not arrow.dest and named_by_nobody
+def _unknown_challenge(arrow: Transition) -> bool:
+    issued_by_cognito = arrow.response not in _BY_FUNCTIONS and not _refresh(arrow)
+    return arrow.dest is S.OTHER_CHALLENGE and arrow.source is not arrow.dest and issued_by_cognito
 
 
 def _nothing_to_prove(arrow: Transition) -> bool:
@@ -51,7 +51,7 @@ def _nothing_to_prove(arrow: Transition) -> bool:
     return arrow.response in _BY_FUNCTIONS and arrow.dest in _PROOFS and not with_srp_a
 
 
-_LATE: Final = {
+_AFTER_FIRST_FACTOR: Final = {
     S.CUSTOM_CHALLENGE,
     S.NEW_PASSWORD_REQUIRED,
     S.MFA_SETUP,
@@ -60,82 +60,81 @@ _LATE: Final = {
 }
 
 UNREACHABLE: Final = (
-    Rule(
-        "A device that is not known is found out at the first request that names it, so that it would have to be "
-        "forgotten between two later requests of one sign-in. Clients drop its key there too (amplify-js, "
-        "retryOnResourceNotFoundException); no scenario forgets a device on its way.",
-        lambda arrow: arrow.kind is RESTART and arrow.source in _LATE,
+    Unreachable(
+        "An unknown device is detected at the first request with its key, so it would have to be forgotten between "
+        "two later requests of one sign-in. Clients drop its key there too (amplify-js, "
+        "retryOnResourceNotFoundException); no scenario forgets a device during a sign-in.",
+        lambda arrow: arrow.kind is RESTART and arrow.source in _AFTER_FIRST_FACTOR,
     ),
-    Rule(
-        "No name outside the sixteen of ChallengeNameType (botocore's service model) is issued today; under "
-        "CUSTOM_AUTH alone a function's own name is echoed (amplify-js #1291). The arrow is for the day after.",
-        _tomorrow,
+    Unreachable(
+        "Today Cognito issues only the sixteen names of ChallengeNameType (botocore's service model); only in "
+        "CUSTOM_AUTH it repeats another name from a function (amplify-js #1291). The transition is for later names.",
+        _unknown_challenge,
     ),
-    Rule(
-        "A challenge that a function named itself is a dead end: no answer to it leads on (amplify-js #1291, "
-        "#12887, PR #566; amplify-flutter #4890). What lies behind a name of tomorrow, nobody knows.",
+    Unreachable(
+        "No answer leads on from a challenge that a function named itself (amplify-js #1291, #12887, PR #566; "
+        "amplify-flutter #4890). What follows a challenge that Cognito adds later is unknown.",
         lambda arrow: arrow.source is S.OTHER_CHALLENGE and arrow.dest is not S.FAILED,
     ),
-    Rule(
-        "Contradicted: two pages of the developer guide (refresh tokens; working with user devices) let a refresh be "
-        "challenged; no trace and no client ever saw one.",
+    Unreachable(
+        "Contradictory: two pages of the developer guide (refresh tokens; working with user devices) say that a "
+        "refresh may lead to a challenge; no known trace or client has one.",
         _refresh,
     ),
-    Rule(
-        "A proof by SRP that a function named without SRP_A comes with ChallengeParameters {USERNAME} alone "
-        "(trace, amplify-js PR #566): no SALT, no SRP_B, nothing to prove. The reply is malformed to every client.",
+    Unreachable(
+        "If a function names an SRP challenge without SRP_A, its ChallengeParameters have only USERNAME (trace, "
+        "amplify-js PR #566). Without SALT and SRP_B the reply is malformed to every client.",
         _nothing_to_prove,
     ),
-    Rule(
-        "Contradicted: that DefineAuthChallenge runs after an administrator's password flow is told by its list of "
-        "names alone (guide of 2023); the same guide has custom challenges in CUSTOM_AUTH only. No trace.",
+    Unreachable(
+        "Contradictory: only a list of names says that DefineAuthChallenge runs after an administrator's password "
+        "flow (guide of 2023); the same guide has custom challenges in CUSTOM_AUTH only. No trace is known.",
         lambda arrow: (
             arrow.response in {r.AdminUserPasswordAuth, r.AdminNoSrpAuth}
             and arrow.dest is S.CUSTOM_CHALLENGE
         ),
     ),
-    Rule(
-        "Contradicted: a device in the functions' list of names (guide of 2023) against 'the final challenge' "
-        "(guide, working with user devices). No trace of a custom challenge after the device.",
+    Unreachable(
+        "Contradictory: the list of names for functions has the device (guide of 2023), but the device is 'the final "
+        "challenge' (guide, working with user devices). No trace of a custom challenge after the device is known.",
         lambda arrow: (
             arrow.source is S.DEVICE_PASSWORD_VERIFIER and arrow.dest is S.CUSTOM_CHALLENGE
         ),
     ),
-    Rule(
-        "Contradicted: several factors set up in one go is step 8.1 of a guide's page; MFA_SETUP's answer holds one "
-        "(AWS API reference, every client).",
+    Unreachable(
+        "Contradictory: step 8.1 of a page of the guide sets up several factors at once, but an answer to MFA_SETUP "
+        "has one (AWS API reference, every client).",
         lambda arrow: arrow.response is r.SetUpEmail and arrow.dest is S.SELECT_MFA_TYPE,
     ),
-    Rule(
-        "With SRP_A the first reply tells nothing of the user: 'Device does not exist.' was met in the answer to "
-        "PASSWORD_VERIFIER only (amplify-js retries the InitiateAuth of CUSTOM_AUTH without SRP, not this one).",
+    Unreachable(
+        "With SRP_A the first reply reveals nothing about the user: 'Device does not exist.' is known only as reply "
+        "to PASSWORD_VERIFIER (amplify-js retries InitiateAuth for CUSTOM_AUTH without SRP, and not here).",
         lambda arrow: arrow.response is r.CustomSrpAuth and arrow.dest is S.START,
     ),
-    Rule(
-        "A proof by SRP needs SRP_A, and UserAuth gives none. That an unknown user is answered with it all the same is "
-        "one reading of the guide ('a random selection', user existence errors); measured: asked for EMAIL_OTP, "
-        "an unknown user gets EMAIL_OTP (run book of a spike on one-time passwords).",
+    Unreachable(
+        "An SRP proof needs SRP_A, which UserAuth does not send. The guide can be read so that an unknown user "
+        "receives this challenge nevertheless ('a random selection', user existence errors).",
         lambda arrow: arrow.response is r.UserAuth and arrow.dest is S.PASSWORD_VERIFIER,
     ),
-    Rule(
-        "amplify-android drops a stale DEVICE_KEY and tries again here as everywhere; no trace shows 'Device does not "
-        "exist.' before a first factor is proved (it would tell that there is such a user), nor after a passkey.",
+    Unreachable(
+        "amplify-android drops a stale DEVICE_KEY and tries again here as everywhere; no known trace has 'Device does "
+        "not exist.' before a first factor is proved (it would reveal that the user exists), or after a passkey.",
         lambda arrow: (
             arrow.source is S.SELECT_CHALLENGE
             and arrow.response in {r.Select, r.SrpA, r.Credential}
             and arrow.dest is S.SELECT_CHALLENGE
         ),
     ),
-    Rule(
-        "Where MFA is required no one-time password is offered as first factor (guide, authentication flows: 'aren't "
-        "compatible with required MFA'), and nobody who is not required to has to set one up.",
+    Unreachable(
+        "If MFA is required, Cognito offers no one-time password as first factor (guide, authentication flows: 'aren't "
+        "compatible with required MFA'); if it is not required, no user must set it up.",
         lambda arrow: (
             arrow.source in _ONE_TIME and arrow.response is r.Password and arrow.dest is S.MFA_SETUP
         ),
     ),
-    Rule(
-        "A passkey signs a challenge of Cognito's (W3C Web Authentication), and none comes with a one-time password "
-        "(AWS API reference, examples).",
+    Unreachable(
+        "A passkey signs a challenge of the server (W3C Web Authentication), and a one-time password challenge has "
+        "none (AWS API reference, examples).",
         lambda arrow: (
             arrow.source in _ONE_TIME
             and arrow.response is r.Credential

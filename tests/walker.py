@@ -1,8 +1,7 @@
-"""A client that does anything at all at an embedded pool: right and wrong, stale, stolen and mixed up.
+"""A client that sends anything at an embedded pool: right and wrong, stale, stolen and mixed-up answers.
 
-It keeps the truth (`tests/truth.py`) beside the pool and holds against it whatever the pool does: a reply
-that leads on in `_led_on`, tokens in `_granted`. What it does is public: it speaks through a real boto3
-client, and reads codes where people would.
+It compares all that the pool does with the oracle in `tests/oracle.py`: replies that lead on in `_led_on`, tokens in
+`_granted`. It uses only the public API: a real boto3 client, and the codes that users receive.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Any, Final
 from answering import Sent
 from attrs import evolve
 from holding import Holding
-from truth import CHOICES, NOTHING, Person, Reply, Standing, Words, judged
+from oracle import CHOICES, NO_PROOF, KnownUser, OpenChallenge, Proofs, Reply, proofs_of
 from worlds import PASSWORDS, STALE_KEY, Choose
 
 from authfsm.protocol import responses as r
@@ -39,7 +38,9 @@ class Walker(Holding):
         person, client, flow = self._whose(typed), choose(self.clients), choose(SIGN_IN_FLOWS)
         admin = flow.startswith("ADMIN") or (flow != "USER_PASSWORD_AUTH" and choose([False, True]))
         mine = self._ephemeral()
-        start = Standing(person, client, flow, typed, "START", {}, self.clock(), ephemeral=mine)
+        start = OpenChallenge(
+            person, client, flow, typed, "START", {}, self.clock(), ephemeral=mine
+        )
         given, more = self._opening(choose, start)
         begun = {"AuthFlow": flow, "AuthParameters": given, **more}
         kind = classify("InitiateAuth", begun) or Response
@@ -58,7 +59,7 @@ class Walker(Holding):
             return
         chosen = reply.get("ChallengeName") == "SELECT_CHALLENGE"
         if kind is r.SignedUp and chosen:
-            start.proved = NOTHING  # the session was not taken, and a factor is still wanted
+            start.proved = NO_PROOF  # the session was not taken, and a factor is still wanted
         if "PASSWORD" in given and not chosen:
             if person is None or given["PASSWORD"] != person.password:
                 raise self._never("a wrong password led on")
@@ -69,7 +70,7 @@ class Walker(Holding):
         return self.people[-1].typed
 
     def _opening(
-        self, choose: Choose[Any], start: Standing
+        self, choose: Choose[Any], start: OpenChallenge
     ) -> tuple[dict[str, str], dict[str, Any]]:
         """What a flow begins with: AuthParameters, and what else the request has."""
         flow = start.flow
@@ -88,7 +89,7 @@ class Walker(Holding):
     def _chooses(
         self,
         choose: Choose[Any],
-        start: Standing,
+        start: OpenChallenge,
         password: dict[str, str],
         srp_a: dict[str, str],
     ) -> tuple[dict[str, str], dict[str, Any]]:
@@ -113,7 +114,7 @@ class Walker(Holding):
             return {**given, **self._steps_up(choose, start)}, {}
         return given, {}
 
-    def _steps_up(self, choose: Choose[Any], start: Standing) -> dict[str, str]:
+    def _steps_up(self, choose: Choose[Any], start: OpenChallenge) -> dict[str, str]:
         levels = choose([[level] for level in LEVELS] + [["nowhere", *reversed(LEVELS)]])
         given = {"TARGET_ACR_VALUES": " ".join(levels)}
         start.target = min(LEVELS.get(level, 4) for level in levels)
@@ -129,7 +130,7 @@ class Walker(Holding):
             start.proved = held.family.proved
         return given
 
-    def _some_key(self, choose: Choose[Any], person: Person | None) -> str | None:
+    def _some_key(self, choose: Choose[Any], person: KnownUser | None) -> str | None:
         if self.pool.configuration.device is None:
             return None
         own = [each.key for each in person.devices] if person else []
@@ -139,18 +140,18 @@ class Walker(Holding):
 
     def signs_in(self, choose: Choose[Any]) -> None:
         """A sign-in begins and goes on as far as it goes, with slips; with tokens in hand a device is kept."""
-        known, tokens = len(self.standings), len(self.held)
+        known, tokens = len(self.open_challenges), len(self.held)
         self.begins(choose)
         for _ in range(_LONGEST):
-            if len(self.standings) == known or len(self.held) > tokens:
+            if len(self.open_challenges) == known or len(self.held) > tokens:
                 break
-            standing, known = self.standings[-1], len(self.standings)
+            open_challenge, known = self.open_challenges[-1], len(self.open_challenges)
             if choose([True, False]):
-                self._slips(choose, standing)
-            if standing.person is not None and choose([True, *[False] * 9]):
-                self._meddles(choose, standing.person)
-            if not standing.spent:
-                self._sends(self._right(choose, standing))
+                self._slips(choose, open_challenge)
+            if open_challenge.person is not None and choose([True, *[False] * 9]):
+                self._meddles(choose, open_challenge.person)
+            if not open_challenge.spent:
+                self._sends(self._right(choose, open_challenge))
         if len(self.held) > tokens:
             choose([self._confirms, self._confirms, self._registers])(choose, self.held[-1])
 
@@ -158,23 +159,23 @@ class Walker(Holding):
 
     def answers(self, choose: Choose[Any]) -> None:
         """The right answer to a challenge that is still open, if there is one."""
-        open_ones = [each for each in self.standings[-6:] if not each.spent]
+        open_ones = [each for each in self.open_challenges[-6:] if not each.spent]
         if open_ones:
-            standing = choose(open_ones[::-1])
-            self._sends(self._right(choose, standing))
+            open_challenge = choose(open_ones[::-1])
+            self._sends(self._right(choose, open_challenge))
 
     def errs(self, choose: Choose[Any]) -> None:
         """An answer that is not right to a challenge that may be long over."""
-        if self.standings:
-            self._slips(choose, choose(self.standings[-10:]))
+        if self.open_challenges:
+            self._slips(choose, choose(self.open_challenges[-10:]))
 
-    def _slips(self, choose: Choose[Any], standing: Standing) -> None:
+    def _slips(self, choose: Choose[Any], open_challenge: OpenChallenge) -> None:
         """An answer with something about it that is not right: old, mixed up, stolen, garbage."""
         spoils = [self._garbage, self._garbage, self._hasty, self._hasty, self._mixed, self._stolen,
                   self._impersonated, self._renamed, self._of_other_client,
                   self._on_other_device, self._unchanged]  # fmt: skip
         spoil = choose(spoils)
-        self._sends(spoil(choose, self._right(choose, standing)))
+        self._sends(spoil(choose, self._right(choose, open_challenge)))
 
     def _sends(self, sent: Sent) -> None:
         outbox, now = len(self.pool.outbox), self.clock()
@@ -197,34 +198,42 @@ class Walker(Holding):
         hit = self._hit(sent)
         if reply is None:
             if hit is not None and hit.person is not None and self._was_taken(hit, sent, now):
-                self._changes(hit, hit.person, sent, self._proves(hit, sent, now) or NOTHING, now)
+                self._changes(hit, hit.person, sent, self._proves(hit, sent, now) or NO_PROOF, now)
         elif hit is None:
             raise self._never("a session that was never given led on")
         else:
             self._led_on(hit, sent, reply, now, outbox)
 
-    def _hit(self, sent: Sent) -> Standing | None:
+    def _hit(self, sent: Sent) -> OpenChallenge | None:
         """Whose leg an answer is for: by its session, by its secret block, or by its device."""
         if sent.session is not None:
-            return next((each for each in self.standings if each.session == sent.session), None)
+            return next(
+                (each for each in self.open_challenges if each.session == sent.session), None
+            )
         block = sent.responses.get("PASSWORD_CLAIM_SECRET_BLOCK")
         if sent.challenge in {"PASSWORD_VERIFIER", "DEVICE_PASSWORD_VERIFIER"}:
-            blocks = (each for each in self.standings if each.asked.get("SECRET_BLOCK") == block)
+            blocks = (
+                each
+                for each in self.open_challenges
+                if each.parameters.get("SECRET_BLOCK") == block
+            )
             return next(blocks, None)
         if sent.challenge != "DEVICE_SRP_AUTH":
             return None
         person, key = self._whose(sent.responses["USERNAME"]), sent.responses.get("DEVICE_KEY")
         legs = (
             each
-            for each in reversed(self.standings)
+            for each in reversed(self.open_challenges)
             if each.name == "DEVICE_SRP_AUTH" and each.person is person
-            and each.asked.get("DEVICE_KEY") == key and each.client is sent.client
+            and each.parameters.get("DEVICE_KEY") == key and each.client is sent.client
         )  # fmt: skip
         return next(legs, None)
 
     # ---- what becomes of it -----------------------------------------------------------------------------
 
-    def _led_on(self, hit: Standing, sent: Sent, reply: Reply, now: datetime, outbox: int) -> None:
+    def _led_on(
+        self, hit: OpenChallenge, sent: Sent, reply: Reply, now: datetime, outbox: int
+    ) -> None:
         """An answer was taken: might it be?"""
         kind = self._check(hit, sent, now)
         proved = self._proves(hit, sent, now)
@@ -240,14 +249,14 @@ class Walker(Holding):
             self._along(hit, kind, State.MFA_SETUP)
             secret = reply.get("SecretCode", hit.secret)
             session = {**hit.reply, "Session": reply["Session"]}
-            self.standings.append(evolve(after, secret=secret, reply=session, spent=False))
+            self.open_challenges.append(evolve(after, secret=secret, reply=session, spent=False))
             return
         chosen = sent.responses.get("ANSWER")
         if hit.name == "SELECT_MFA_TYPE" and reply.get("ChallengeName") != chosen:
             raise self._never(f"{chosen} was chosen, and something else came")
         self._heard(after, kind, reply, outbox)
 
-    def _check(self, hit: Standing, sent: Sent, now: datetime) -> type[Response]:
+    def _check(self, hit: OpenChallenge, sent: Sent, now: datetime) -> type[Response]:
         """The leg may be answered at all, by this client, under this name, now."""
         by_session = sent.operation.endswith("software_token")
         life = timedelta(minutes=hit.client.auth_session_validity)
@@ -268,7 +277,7 @@ class Walker(Holding):
                 raise self._never(fault)
         return self._kind(sent)
 
-    def _is(self, hit: Standing, username: str) -> bool:
+    def _is(self, hit: OpenChallenge, username: str) -> bool:
         if hit.person is None:
             return self._whose(username) is None
         return self._whose(username) is hit.person
@@ -278,22 +287,22 @@ class Walker(Holding):
         answer = {"ChallengeName": sent.challenge, "ChallengeResponses": sent.responses}
         return classify(operation, {**answer, "Session": sent.session}) or Response
 
-    def _proves(self, hit: Standing, sent: Sent, now: datetime) -> Words | None:
+    def _proves(self, hit: OpenChallenge, sent: Sent, now: datetime) -> Proofs | None:
         """What an answer truly proves; None if it is not right."""
         if sent.operation == "associate_software_token":
-            return NOTHING
+            return NO_PROOF
         if sent.operation == "verify_software_token":
             return self._enrolled(hit, sent.responses.get("UserCode", ""), now)
-        return judged(hit, sent.challenge, sent.responses, self.realm, now)
+        return proofs_of(hit, sent.challenge, sent.responses, self.realm, now)
 
-    def _enrolled(self, hit: Standing, code: str, now: datetime) -> Words | None:
+    def _enrolled(self, hit: OpenChallenge, code: str, now: datetime) -> Proofs | None:
         person = hit.person
         if person is None or hit.secret is None:
             return None
         right = bool(person.steps_of(hit.secret, code, now))
         return frozenset({"enrolled", "otp", "second"}) if right else None
 
-    def _was_taken(self, hit: Standing, sent: Sent, now: datetime) -> bool:
+    def _was_taken(self, hit: OpenChallenge, sent: Sent, now: datetime) -> bool:
         """The answer was right, and what came after it failed: a function of the pool's, or the choice of MFA."""
         code, message = self.refused
         afterwards = "Lambda" in code or message.startswith(("Incorrect", "The user has no MFA"))
@@ -309,7 +318,7 @@ class Walker(Holding):
         return True
 
     def _changes(
-        self, hit: Standing, person: Person, sent: Sent, proved: Words, now: datetime
+        self, hit: OpenChallenge, person: KnownUser, sent: Sent, proved: Proofs, now: datetime
     ) -> None:
         """What is true from now on, since this answer was taken."""
         code = sent.responses.get("UserCode") or sent.responses.get("SOFTWARE_TOKEN_MFA_CODE")
@@ -329,7 +338,9 @@ class Walker(Holding):
         if "new password" in proved:
             person.password, person.temporary = sent.responses["NEW_PASSWORD"], False
 
-    def _heard(self, before: Standing, kind: type[Response], reply: Reply, outbox: int) -> None:
+    def _heard(
+        self, before: OpenChallenge, kind: type[Response], reply: Reply, outbox: int
+    ) -> None:
         """A reply that leads on from `before`: a challenge is remembered, tokens are looked at."""
         proved = before.proved | ({"issued"} if self.told == "TOKENS" else set())
         if "AuthenticationResult" in reply:
@@ -342,7 +353,7 @@ class Walker(Holding):
         real = name == "CUSTOM_CHALLENGE" or (name == "PASSWORD_VERIFIER" and "SALT" in asked)
         sent = self.pool.outbox[-1].code.reveal() if len(self.pool.outbox) > outbox else None
         keys = {each.key: each for each in person.devices} if person else {}
-        self.standings.append(
+        self.open_challenges.append(
             evolve(
                 before,
                 name=name,
@@ -365,7 +376,7 @@ class Walker(Holding):
         """An administrator changes a user: password, preference, in or out."""
         self._meddles(choose, choose(self.people))
 
-    def _meddles(self, choose: Choose[Any], person: Person) -> None:
+    def _meddles(self, choose: Choose[Any], person: KnownUser) -> None:
         who = {"UserPoolId": self.pool.pool_id, "Username": person.name}
         match choose(
             [
@@ -414,7 +425,7 @@ class Walker(Holding):
         )
         if begun is None:
             return
-        person = Person(
+        person = KnownUser(
             name, (name,), PASSWORDS[0], status="UNCONFIRMED", has={"email"}, newcomer=True
         )
         self.people.append(person)

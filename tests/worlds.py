@@ -13,7 +13,7 @@ import pyotp
 from authenticator import Authenticator
 from botocore.exceptions import ClientError, ParamValidationError
 from joserfc.jwk import RSAKey
-from truth import Held, Person, Reply, Standing
+from oracle import HeldTokens, KnownUser, OpenChallenge, Reply
 
 from authfsm import srp
 from authfsm.local import (
@@ -53,13 +53,13 @@ class World:
 
     def __init__(self, seed: int, signing_key: RSAKey) -> None:
         self.random = random.Random(seed)  # noqa: S311 - a seed repeats its values, on purpose
-        self.trail: list[tuple[Standing, Transition]] = []
+        self.trail: list[tuple[OpenChallenge, Transition]] = []
         self.log: list[str] = [f"seed {seed}"]
         self.clock = ManualClock(datetime(2026, 1, 1, tzinfo=timezone.utc))
         self.told: str | None = None
         self.refused = "", ""
-        self.standings: list[Standing] = []
-        self.held: list[Held] = []
+        self.open_challenges: list[OpenChallenge] = []
+        self.held: list[HeldTokens] = []
         self.pool = self._pool(signing_key)
         self.realm = srp.pool_name(self.pool.pool_id)
         self.boto = self.pool.client()
@@ -124,7 +124,7 @@ class World:
             key=signing_key, clock=self.clock, entropy=self.random.randbytes, **settings
         )
 
-    def _person(self, name: str) -> Person:
+    def _person(self, name: str) -> KnownUser:
         some, odds = self._some, self._odds
         address: dict[str, Any] = {
             "email": f"{name}@example.com" if odds(0.5) else None,
@@ -153,7 +153,7 @@ class World:
         aliases = [address[key] for key in self.pool.configuration.aliases if verified]
         typed = (name, *(alias for alias in aliases if alias))
         self.log.append(f"{name}: {has} {switched_on} {status} {temporary}")
-        return Person(
+        return KnownUser(
             user.username,
             typed,
             password,
@@ -217,7 +217,7 @@ class World:
         self.log.append(f"    {reply.get('ChallengeName', 'yes')}")
         return reply
 
-    def _along(self, before: Standing, kind: type[Response], dest: State) -> None:
+    def _along(self, before: OpenChallenge, kind: type[Response], dest: State) -> None:
         """A reply led from here to there: is there such an arrow?"""
         source = State.START
         if before.name != "START":
@@ -239,14 +239,14 @@ class World:
         made = srp.secret_hash(given["USERNAME"], client.client_id, client.client_secret.reveal())
         return {**given, "SECRET_HASH": made}
 
-    def _whose(self, typed: str) -> Person | None:
+    def _whose(self, typed: str) -> KnownUser | None:
         same = (lambda name: name) if self.pool.configuration.case_sensitive else str.casefold
         return next(
             (each for each in self.people if same(typed) in {same(name) for name in each.typed}),
             None,
         )
 
-    def _password(self, person: Person | None) -> str:
+    def _password(self, person: KnownUser | None) -> str:
         return (person.password if person else None) or PASSWORDS[0]
 
     def _totp(self, secret: str | None) -> str:

@@ -162,11 +162,8 @@ def parse_json(text: str | bytes) -> Any:
 class ApiClient:
     """Sends requests to one endpoint and records them with their replies.
 
-    Args:
-        url: the endpoint.
-        region: the region for signing requests.
-        credentials: access key, secret key and session token; None for those of the environment.
-        timeout: the seconds that a reply may take.
+    The credentials are access key, secret key and session token; None stands for those of the environment.
+    A reply may take `timeout` seconds.
     """
 
     url: str

@@ -139,11 +139,11 @@ class PoolClient:
         """Sign in a user without a second factor, as setup, and return the access token."""
         return str(self.tokens(user).get("AccessToken"))
 
-    def begin_srp(self, user: PoolUser) -> SrpChallenge:
+    def begin_srp(self, user: PoolUser) -> SrpSignIn:
         """Begin USER_SRP_AUTH, which leads to PASSWORD_VERIFIER."""
         ephemeral = srp.ephemeral(secrets.token_bytes(32))
         reply = self.initiate("USER_SRP_AUTH", USERNAME=user.username, SRP_A=ephemeral.SRP_A)
-        return SrpChallenge(self, user, ephemeral, reply.expect_challenge("PASSWORD_VERIFIER"))
+        return SrpSignIn(self, user, ephemeral, reply.expect_challenge("PASSWORD_VERIFIER"))
 
     def cognito(self, *, admin: bool = False, device: Device | None = None) -> Cognito:
         """Return this package's own client, which follows the protocol."""
@@ -174,8 +174,8 @@ class PoolClient:
 
 
 @frozen
-class SrpChallenge:
-    """The challenge PASSWORD_VERIFIER of a user, with the key pair that SRP_A belongs to."""
+class SrpSignIn:
+    """A sign-in by SRP that led to PASSWORD_VERIFIER, with the key pair that SRP_A belongs to."""
 
     client: PoolClient
     user: PoolUser

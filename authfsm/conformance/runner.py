@@ -21,13 +21,9 @@ RULE_TIMEOUT: Final = 30.0  # seconds
 
 @frozen
 class Endpoint:
-    """An endpoint to test.
+    """An endpoint to test: this package's own pool, if it has no URL.
 
-    Args:
-        name: its name, with its version if that is known.
-        pool_provider: provides its pools.
-        url: its URL; None for this package's own pool.
-        options: more options of the command that tests it, such as `--codes outbox`.
+    The options are those of the command that tests it, such as `--codes outbox`.
     """
 
     name: str

@@ -350,8 +350,8 @@ class Refused(AuthfsmError):
     @property
     def retry_after(self) -> float | None:
         """Seconds to wait before trying again: as the service says, otherwise the shortest useful delay."""
-        said = self.refusal.retry_after
-        return super().retry_after if said is None else said
+        delay = self.refusal.retry_after
+        return super().retry_after if delay is None else delay
 
 
 class RefusedCaller(Refused, CallerError):

@@ -125,15 +125,15 @@ class Prompt:
                 found[each.name] = value.reveal() if is_plain else value
         return found
 
-    def _check(self, asked: Field, value: Secret[str]) -> None:
-        check_typed(self.response, asked.name, value)
-        if asked.kind == "choice":
-            names = [name for name, _ in asked.choices]
-            check_choice(self.response, asked.name, value.reveal(), names)
-        if asked.kind == "credential" and not _is_json(value):
-            raise InvalidInput(self.response, asked.name, "must be JSON")
-        if asked.kind == "lines" and _pairs(value) is None:
-            raise InvalidInput(self.response, asked.name, "must be NAME=value, one a line")
+    def _check(self, item: Field, value: Secret[str]) -> None:
+        check_typed(self.response, item.name, value)
+        if item.kind == "choice":
+            names = [name for name, _ in item.choices]
+            check_choice(self.response, item.name, value.reveal(), names)
+        if item.kind == "credential" and not _is_json(value):
+            raise InvalidInput(self.response, item.name, "must be JSON")
+        if item.kind == "lines" and _pairs(value) is None:
+            raise InvalidInput(self.response, item.name, "must be NAME=value, one a line")
 
     def answer(self, values: Mapping[str, str | Secret[str]]) -> Response:
         """Return the response with these values; only a driver can make those of `SRP_RESPONSES`.

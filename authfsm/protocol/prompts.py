@@ -1,6 +1,6 @@
 """The form of each challenge: `form_for(challenge, role)`.
 
-The terminal, the notebook, the example site and the tests use these forms: what a user is asked, its labels, choices
+The terminal, the notebook, the example site and the tests use these forms: what a user is challenge, its labels, choices
 and formats are written here only. `check_answer` checks a response against its challenge before it is sent.
 """
 
@@ -173,18 +173,20 @@ def form_for(challenge: replies.Challenge, role: Role | None = None) -> Form:
     return Form(challenge.state, role, title, tuple(_prompts(challenge, role)), public)
 
 
-def _prompts(asked: replies.Challenge, role: Role | None) -> Iterator[Prompt]:  # noqa: C901, PLR0912 - one case a challenge
-    match asked:
+def _prompts(challenge: replies.Challenge, role: Role | None) -> Iterator[Prompt]:  # noqa: C901, PLR0912 - one case a challenge
+    match challenge:
         case replies.CodeChallenge():
-            yield _sent_code(asked)
-            is_first_factor = asked.state is S.SMS_OTP or role is Role.FIRST_FACTOR
-            if asked.state is not S.SMS_MFA and is_first_factor:
-                yield from _first_factors(asked)
+            yield _sent_code(challenge)
+            is_first_factor = challenge.state is S.SMS_OTP or role is Role.FIRST_FACTOR
+            if challenge.state is not S.SMS_MFA and is_first_factor:
+                yield from _first_factors(challenge)
         case replies.SoftwareTokenMfa(friendly_device_name=name):
             app = name or "your authenticator app"
             question = f"Code of the authenticator app {name or ''}".strip()
             explanation = f"Open {app} and type the code it shows."
-            yield Prompt(r.Code, "Continue", explanation, (_code(asked.state, r.Code, question),))
+            yield Prompt(
+                r.Code, "Continue", explanation, (_code(challenge.state, r.Code, question),)
+            )
         case replies.PasswordChallenge() | replies.AdminPasswordChallenge():
             yield _password(r.Password, "The password is sent in plain text, over TLS.")
         case replies.PasswordSrpChallenge():
@@ -192,7 +194,7 @@ def _prompts(asked: replies.Challenge, role: Role | None) -> Iterator[Prompt]:  
         case replies.PasswordVerifier():
             yield _password(r.SrpClaim, _SRP_EXPLANATION)
         case replies.SelectChallenge():
-            yield from _first_factors(asked)
+            yield from _first_factors(challenge)
         case replies.WebAuthn():
             yield Prompt(
                 r.Credential,
@@ -201,26 +203,26 @@ def _prompts(asked: replies.Challenge, role: Role | None) -> Iterator[Prompt]:  
                 (Field("credential", "AuthenticationResponseJSON", "credential"),),
                 S.WEB_AUTHN,
             )
-            yield from _first_factors(asked)
+            yield from _first_factors(challenge)
         case replies.SelectMfaType():
-            yield _select("Choose a second factor.", _choices(asked))
+            yield _select("Choose a second factor.", _choices(challenge))
         case replies.NewPasswordRequired():
-            yield _new_password(asked)
+            yield _new_password(challenge)
         case replies.MfaSetup():
-            yield from _set_up(asked)
+            yield from _set_up(challenge)
         case replies.CustomChallenge():
             answer = Field("answer", "Answer", "text")
             yield Prompt(r.Answer, "Answer", "Answer the question of the user pool.", (answer,))
         case replies.OtherChallenge():
             lines = Field("fields", "ChallengeResponses, as NAME=value, one a line", "lines")
-            explanation = f"This version does not know the challenge {asked.name}."
+            explanation = f"This version does not know the challenge {challenge.name}."
             yield Prompt(r.RawAnswer, "Answer", explanation, (lines,))
 
 
-def _choices(asked: replies.Challenge) -> tuple[str, ...]:
+def _choices(challenge: replies.Challenge) -> tuple[str, ...]:
     """Return the factors to choose from: those that the challenge offers, otherwise those of the table."""
-    dests = PROTOCOL[asked.state].get(r.Select, frozenset())
-    return offered_factors(asked) or tuple(each for each in FACTOR_LABELS if each in dests)
+    dests = PROTOCOL[challenge.state].get(r.Select, frozenset())
+    return offered_factors(challenge) or tuple(each for each in FACTOR_LABELS if each in dests)
 
 
 def _code(state: State, response: type[Response], question: str) -> Field:
@@ -234,11 +236,11 @@ def _code(state: State, response: type[Response], question: str) -> Field:
     )
 
 
-def _sent_code(asked: replies.CodeChallenge) -> Prompt:
-    medium = asked.medium or _USUAL_MEDIUM.get(asked.state, "")
-    to = f"to {asked.destination}" if asked.destination else ""
+def _sent_code(challenge: replies.CodeChallenge) -> Prompt:
+    medium = challenge.medium or _USUAL_MEDIUM.get(challenge.state, "")
+    to = f"to {challenge.destination}" if challenge.destination else ""
     how = " ".join(part for part in (_MEDIUM.get(medium, medium), to) if part)
-    code = _code(asked.state, r.Code, f"Code sent {how}")
+    code = _code(challenge.state, r.Code, f"Code sent {how}")
     return Prompt(r.Code, "Continue", f"A code was sent {how}.", (code,))
 
 
@@ -253,11 +255,11 @@ def _select(explanation: str, names: tuple[str, ...]) -> Prompt:
     return Prompt(r.Select, "Choose", explanation, (choice,))
 
 
-def _first_factors(asked: replies.Challenge) -> Iterator[Prompt]:
+def _first_factors(challenge: replies.Challenge) -> Iterator[Prompt]:
     """Yield the prompts that choose a first factor other than the present one."""
-    others = tuple(name for name in _choices(asked) if name != asked.state)
+    others = tuple(name for name in _choices(challenge) if name != challenge.state)
     if others:
-        article = "a" if asked.state is S.SELECT_CHALLENGE else "another"
+        article = "a" if challenge.state is S.SELECT_CHALLENGE else "another"
         yield _select(f"Choose {article} first factor.", others)
     if S.PASSWORD in others:
         yield _password(
@@ -267,10 +269,12 @@ def _first_factors(asked: replies.Challenge) -> Iterator[Prompt]:
         yield _password(r.SrpA, _SRP_EXPLANATION, S.PASSWORD_SRP)
 
 
-def _new_password(asked: replies.NewPasswordRequired) -> Prompt:
+def _new_password(challenge: replies.NewPasswordRequired) -> Prompt:
     password = Field("password", "New password", "password", autocomplete="new-password")
     # "you can't modify a required attribute that already has a value" -- AWS API reference
-    missing = [each for each in asked.required_attributes if not asked.user_attributes.get(each)]
+    missing = [
+        each for each in challenge.required_attributes if not challenge.user_attributes.get(each)
+    ]
     return Prompt(
         r.NewPassword,
         "Continue",
@@ -285,26 +289,26 @@ def _attribute(name: str) -> Field:
     return Field(name, label, kind, autocomplete=complete, within="attributes")
 
 
-def _set_up(asked: replies.MfaSetup) -> Iterator[Prompt]:
+def _set_up(challenge: replies.MfaSetup) -> Iterator[Prompt]:
     """Yield the prompts for the next step of the set-up."""
-    if asked.verified:
+    if challenge.verified:
         yield Prompt(r.CompleteMfaSetup, "Continue", "The authenticator app is enrolled.")
         return
-    if asked.secret_code is not None:
-        code = _code(asked.state, r.VerifySoftwareToken, "Code that the app shows now")
+    if challenge.secret_code is not None:
+        code = _code(challenge.state, r.VerifySoftwareToken, "Code that the app shows now")
         name = Field("friendly_device_name", "A name for the app", "text", required=False)
         explanation = "Scan the QR code with an authenticator app, then type the code it shows."
         factor = S.SOFTWARE_TOKEN_MFA
         yield Prompt(r.VerifySoftwareToken, "Continue", explanation, (code, name), factor)
         return
-    if why_not_offered(asked, r.AssociateSoftwareToken) is None:
+    if why_not_offered(challenge, r.AssociateSoftwareToken) is None:
         yield Prompt(
             r.AssociateSoftwareToken,
             "Use an authenticator app",
             "A second factor must be set up: an authenticator app.",
             factor=S.SOFTWARE_TOKEN_MFA,
         )
-    if why_not_offered(asked, r.SetUpEmail) is None:
+    if why_not_offered(challenge, r.SetUpEmail) is None:
         question = "E-mail address for the codes"
         email = Field("email", "E-mail address", "email", question=question, autocomplete="email")
         explanation = "A second factor must be set up: an e-mail address."

@@ -76,9 +76,9 @@ class PoolSettings(SignInSettings, DisplayMixin):
             state: the state.
             role: which factor it is, for EMAIL_OTP; None for either.
         """
-        cut = reachability(self, include_lambda_named=True).nodes
+        unreachable = reachability(self, include_lambda_named=True).nodes
         roles = ((role,) if role else tuple(Role)) if state is State.EMAIL_OTP else (None,)
-        return _joined([cut.get(Node(state, each)) for each in roles])
+        return _joined([unreachable.get(Node(state, each)) for each in roles])
 
     def confidence(self, transition: Transition) -> Confidence:
         """Return how certain a transition is in this pool.

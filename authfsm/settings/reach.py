@@ -81,7 +81,7 @@ def reachability(settings: SignInSettings, *, include_lambda_named: bool) -> Rea
         for each in TRANSITIONS_IN_ROLES
     }
     reached = _reached(why)
-    cut = {
+    unreachable = {
         node: _why_unreachable(settings, node, why, reached)
         for node in dict.fromkeys(node for each in TRANSITIONS_IN_ROLES for node in _nodes(each))
         if node not in reached
@@ -89,8 +89,10 @@ def reachability(settings: SignInSettings, *, include_lambda_named: bool) -> Rea
     for each, reason in why.items():
         source, dest = _nodes(each)
         if reason is None:
-            why[each] = cut.get(source) or (cut.get(dest) if leads_nowhere_new(each) else None)
-    return Reachability(MappingProxyType(why), MappingProxyType(cut))
+            why[each] = unreachable.get(source) or (
+                unreachable.get(dest) if leads_nowhere_new(each) else None
+            )
+    return Reachability(MappingProxyType(why), MappingProxyType(unreachable))
 
 
 def _reached(why: Mapping[TransitionInRoles, Reason]) -> frozenset[Node]:

@@ -100,10 +100,10 @@ def find_records(value: Any, within: int = 0) -> FoundRecords:
 
 def _parse_object(each: dict[str, Any], found: FoundRecords, within: int) -> tuple[Any, ...]:
     """Add an object that is a record, and return no values; of another, return the values to search."""
-    nested_search = within < _MAX_STRINGS
+    may_search = within < _MAX_STRINGS
     message = each.get("@message")
     if (
-        nested_search
+        may_search
         and isinstance(message, str)
         and found.take_over(find_records(message, within + 1))
     ):
@@ -116,7 +116,7 @@ def _parse_object(each: dict[str, Any], found: FoundRecords, within: int) -> tup
     if (event := _event(each)) is None:
         return tuple(each.values())
     carrier = str(event.get("eventSource", "")).startswith("aws:")
-    if nested_search and carrier and found.take_over(find_records(list(each.values()), within + 1)):
+    if may_search and carrier and found.take_over(find_records(list(each.values()), within + 1)):
         return ()  # Lambda's record of a stream or a topic, which carries the events
     found.add(found.events, event)
     return ()

@@ -139,13 +139,8 @@ def _items(value: Any) -> Iterable[Any]:
             if isinstance(value[name], list) and value[name]:
                 rest = {key: each for key, each in value.items() if key != name}
                 return [*value[name], *([rest] if find_records(rest) else [])]
-    if (
-        isinstance(value, list)
-        and value
-        and isinstance(value[0], dict | list)
-        and insights_row(value) is None
-    ):
-        return value
+    if isinstance(value, list) and value and isinstance(value[0], dict | list):
+        return value if insights_row(value) is None else [value]
     return [value]
 
 

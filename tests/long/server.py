@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from http_inputs import fuzz
 from joserfc.jwk import RSAKey
 from serving import CLIENT_ID, PASSWORD, POOL_ID, ServerProcess, serve_in_process, wait_until
-from slow_clients import many
+from slow_clients import run_slow_clients
 from test_server_fuzz import fuzzed
 
 from authfsm.local.server.app import create_app
@@ -138,7 +138,7 @@ def slow(_: int, number: int = 600) -> dict[str, Any]:
         def sign_in() -> None:
             assert web.password("ada")[0] == 200
 
-        borne, took = many((host, int(port)), number, 0.5, 120, sign_in)
+        borne, took = run_slow_clients((host, int(port)), number, 0.5, 120, sign_in)
         assert web.end() == 0
     assert len(borne) == number
     assert max(borne) < 100

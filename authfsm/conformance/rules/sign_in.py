@@ -43,9 +43,7 @@ SIGN_IN_METHODS: Final[dict[str, tuple[State, type[Response]]]] = {
     "USER_AUTH.PASSWORD": (S.START, r.UserAuthWithPassword),
     "USER_AUTH.PASSWORD_SRP": (S.PASSWORD_VERIFIER, r.SrpClaim),
 }
-"""The ways to prove the password: an AuthFlow, with its PREFERRED_CHALLENGE if there is one, and the state and the
-response in which the proof is given.
-"""
+"""The ways to prove the password (AuthFlow and PREFERRED_CHALLENGE), and the state and the response that do it."""
 
 USER_SITUATIONS: Final[dict[State, tuple[PoolRequirements, UserRequirements, str]]] = {
     S.AUTHENTICATED: (pools.DEFAULT_POOL, pools.DEFAULT_USER, "a user without MFA"),
@@ -68,9 +66,7 @@ USER_SITUATIONS: Final[dict[State, tuple[PoolRequirements, UserRequirements, str
         "a user without MFA, in a pool that requires it,",
     ),
 }
-"""The challenge that follows the proof of the password, and the pool and the user who receives it. AUTHENTICATED
-stands for tokens.
-"""
+"""The challenges after the proof of the password, and who receives them. AUTHENTICATED stands for tokens."""
 
 UNTESTED_CHALLENGES: Final = {
     S.ADMIN_NO_SRP_AUTH: "AWS's own pages contradict each other about this challenge, and no trace is known",

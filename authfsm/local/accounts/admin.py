@@ -42,16 +42,16 @@ def create_user(pool: Core, request: Request) -> Reply:
     pool.check_pool(request)
     if request.get("MessageAction") == "RESEND":
         return _resend_invitation(pool, request)
-    given = attributes.from_request(request.get("UserAttributes", ()))
+    values = attributes.from_request(request.get("UserAttributes", ()))
     password = _temporary_password(pool, request)
-    user = sign_up.unsaved_user(pool, request["Username"], given)
+    user = sign_up.unsaved_user(pool, request["Username"], values)
     sign_up.check_new_attributes(pool, user)
     user.attributes.pop("sub", None)
     if pool.users.find(request["Username"]) is not None:
         raise PoolRefusal(error_templates.USER_EXISTS)
-    taken = pool.users.conflict(user)
-    if taken and not request.get("ForceAliasCreation"):
-        raise PoolRefusal(error_templates.ALIAS_TAKEN, name=taken)
+    conflict = pool.users.conflict(user)
+    if conflict and not request.get("ForceAliasCreation"):
+        raise PoolRefusal(error_templates.ALIAS_TAKEN, name=conflict)
     # Its response has no effect: the user is confirmed already.
     triggers.pre_sign_up(
         pool,
@@ -61,7 +61,7 @@ def create_user(pool: Core, request: Request) -> Reply:
         validation=attributes.from_request(request.get("ValidationData", ())),
         metadata=request.get("ClientMetadata"),
     )
-    pool.users.add(user, force=bool(taken))
+    pool.users.add(user, force=bool(conflict))
     user.status = Status.CONFIRMED
     if password is not None:
         passwords.set_password(pool, user, password, temporary=True)
@@ -70,8 +70,8 @@ def create_user(pool: Core, request: Request) -> Reply:
 
 
 def _temporary_password(pool: Core, request: Request) -> Secret[str] | None:
-    if given := request.get("TemporaryPassword"):
-        password = Secret(given)
+    if text := request.get("TemporaryPassword"):
+        password = Secret(text)
         passwords.check_policy(pool, password)
         return password
     if sign_up.allows_no_password(pool):

@@ -114,12 +114,12 @@ def _pending_setup(pool: Core, request: Request) -> tuple[PendingChallenge, MfaS
 def set_mfa_preference(pool: Core, user: User, request: Request) -> Reply:
     """SetUserMFAPreference and AdminSetUserMFAPreference."""
     enabled, preferred = set(user.mfa_enabled), user.preferred_mfa
-    given = {factor: request[key] for key, factor in _MFA_MEMBERS.items() if key in request}
-    if sum(bool(each.get("PreferredMfa")) for each in given.values()) > 1:
+    requested = {factor: request[key] for key, factor in _MFA_MEMBERS.items() if key in request}
+    if sum(bool(each.get("PreferredMfa")) for each in requested.values()) > 1:
         # Cognito's text is unknown.
         why = "Only one MFA method can be preferred."
         raise PoolRefusal(error_templates.INVALID_PARAMETER, why=why)
-    for factor, settings in given.items():
+    for factor, settings in requested.items():
         # "Enabled: false" with "PreferredMfa: true": the preference needs the factor.
         prefers = bool(settings.get("PreferredMfa"))
         enables = prefers or bool(settings.get("Enabled"))

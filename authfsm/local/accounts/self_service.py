@@ -163,35 +163,35 @@ def get_user(pool: Core, request: Request) -> Reply:
 def update_user_attributes(pool: Core, request: Request) -> Reply:
     """UpdateUserAttributes: sends a code to a new address if the pool verifies such addresses."""
     family = pool.token_issuer.bearer(request["AccessToken"])
-    given = attributes.from_request(request["UserAttributes"])
-    attributes.check_writable(pool, family.client, given)
-    attributes.check(pool, given, family.user)
-    return {"CodeDeliveryDetailsList": _write_attributes(pool, family.user, given)}
+    values = attributes.from_request(request["UserAttributes"])
+    attributes.check_writable(pool, family.client, values)
+    attributes.check(pool, values, family.user)
+    return {"CodeDeliveryDetailsList": _write_attributes(pool, family.user, values)}
 
 
 def admin_update_user_attributes(pool: Core, user: User, request: Request) -> Reply:
     """AdminUpdateUserAttributes: may also mark an address as verified."""
-    given = attributes.from_request(request["UserAttributes"])
-    attributes.check(pool, given, user)
-    _write_attributes(pool, user, given)
+    values = attributes.from_request(request["UserAttributes"])
+    attributes.check(pool, values, user)
+    _write_attributes(pool, user, values)
     return {}
 
 
-def _write_attributes(pool: Core, user: User, given: Mapping[str, str]) -> list[dict[str, str]]:
+def _write_attributes(pool: Core, user: User, values: Mapping[str, str]) -> list[dict[str, str]]:
     settings = pool.configuration
-    changed = [n for n in _ADDRESSES if given.get(n) and given[n] != user.attributes.get(n)]
+    changed = [n for n in _ADDRESSES if values.get(n) and values[n] != user.attributes.get(n)]
     to_verify = [
         name
         for name in changed
-        if name in settings.auto_verified_attributes and given.get(f"{name}_verified") != "true"
+        if name in settings.auto_verified_attributes and values.get(f"{name}_verified") != "true"
     ]
     # "If your user pool requires verification before Amazon Cognito updates the attribute value, this
     # operation" (VerifyUserAttribute) "updates the affected attribute to its pending value"
     later = [name for name in to_verify if name in settings.verified_before_update]
-    attributes.write(pool, user, {n: v for n, v in given.items() if n not in later})
+    attributes.write(pool, user, {n: v for n, v in values.items() if n not in later})
     purpose = Purpose.UPDATE_USER_ATTRIBUTE
     return [
-        verification.send_code(pool, user, purpose, name, code_key=name, address=given[name])
+        verification.send_code(pool, user, purpose, name, code_key=name, address=values[name])
         for name in to_verify
     ]
 

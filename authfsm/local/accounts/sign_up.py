@@ -36,8 +36,8 @@ class AwaitsConfirmSignUp:
 def client_of(pool: Core, request: Request) -> AppClient:
     """Return the app client of a request with a Username, after checking its SecretHash."""
     client = pool.client(request)
-    given = {"SECRET_HASH": request["SecretHash"]} if "SecretHash" in request else {}
-    check_secret_hash(client, request["Username"], given)
+    parameters = {"SECRET_HASH": request["SecretHash"]} if "SecretHash" in request else {}
+    check_secret_hash(client, request["Username"], parameters)
     return client
 
 
@@ -46,13 +46,13 @@ def allows_no_password(pool: Core) -> bool:
     return bool({"EMAIL_OTP", "SMS_OTP"} & set(pool.configuration.allowed_first_auth_factors))
 
 
-def unsaved_user(pool: Core, username: str, given: Mapping[str, str]) -> User:
+def unsaved_user(pool: Core, username: str, values: Mapping[str, str]) -> User:
     """Return a new user with these attributes, who is not in the pool yet.
 
     In a pool whose users sign in with an attribute, `username` is its value, and the internal name is the sub.
     """
     sub, now = pool.token_issuer.uuid(), pool.clock()
-    name, own = username, dict(given)
+    name, own = username, dict(values)
     if required := pool.configuration.username_attributes:
         name = sub
         kind = "email" if "@" in username else "phone_number"
@@ -70,10 +70,10 @@ def unsaved_user(pool: Core, username: str, given: Mapping[str, str]) -> User:
 
 
 def add_confirmed_user(
-    pool: Core, username: str, given: Mapping[str, str], *, verified: bool
+    pool: Core, username: str, values: Mapping[str, str], *, verified: bool
 ) -> User:
     """Add a user without checking the schema; `verified` holds for addresses without a mark of their own."""
-    user = unsaved_user(pool, username, given)
+    user = unsaved_user(pool, username, values)
     user.status = Status.CONFIRMED
     for name in ("email", "phone_number"):
         if verified and name in user.attributes:
@@ -97,9 +97,9 @@ def sign_up(pool: Core, request: Request) -> Reply:
         passwords.check_policy(pool, password, error_templates.SIGN_UP_PASSWORD_POLICY)
     elif not allows_no_password(pool):
         raise PoolRefusal(error_templates.NO_PASSWORD)
-    given = attributes.from_request(request.get("UserAttributes", ()))
-    attributes.check_writable(pool, client, given)
-    user = unsaved_user(pool, request["Username"], given)
+    values = attributes.from_request(request.get("UserAttributes", ()))
+    attributes.check_writable(pool, client, values)
+    user = unsaved_user(pool, request["Username"], values)
     check_new_attributes(pool, user)
     attributes.check_required(pool, user.attributes)
     _check_name_is_free(pool, request["Username"])
@@ -118,8 +118,8 @@ def sign_up(pool: Core, request: Request) -> Reply:
     ):
         if attribute in user.attributes:
             user.attributes[f"{attribute}_verified"] = "true" if is_verified else "false"
-    if taken := pool.users.conflict(user):
-        raise PoolRefusal(error_templates.ALIAS_TAKEN, name=taken)
+    if conflict := pool.users.conflict(user):
+        raise PoolRefusal(error_templates.ALIAS_TAKEN, name=conflict)
     pool.users.add(user)
     user.account.never_signed_in = True
     if password is not None:
@@ -284,8 +284,8 @@ def _migrate(
     )
     if response is None:
         return None
-    given = response.text_map("userAttributes")
-    if not given:
+    values = response.text_map("userAttributes")
+    if not values:
         # "This field is required." AWS's example omits it for an unknown user, too. Cognito's error then is
         # "Exception migrating user in app client <id>" (one report, which does not name its class); here the
         # user stays unknown.
@@ -294,7 +294,7 @@ def _migrate(
     if status not in {None, "CONFIRMED", "RESET_REQUIRED"}:
         raise response.invalid("finalUserStatus is neither CONFIRMED nor RESET_REQUIRED")
     # A user who signs in with an alias gets their name from "username".
-    user = unsaved_user(pool, given.pop("username", name), given)
+    user = unsaved_user(pool, values.pop("username", name), values)
     user.attributes.pop("sub", None)
     pool.users.add(user, force=response.flag("forceAliasCreation"))
     if password is not None:

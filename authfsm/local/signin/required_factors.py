@@ -38,12 +38,7 @@ _LONGEST_MAX_AGE: Final = 10
 
 @frozen
 class RequiredMfa:
-    """The second factor that a sign-in needs.
-
-    Args:
-        challenge: a factor, SELECT_MFA_TYPE or MFA_SETUP.
-        factors: the factors to choose from, or to set up.
-    """
+    """The second factor that a sign-in needs, or SELECT_MFA_TYPE or MFA_SETUP with their factors."""
 
     challenge: State
     factors: tuple[State, ...] = ()

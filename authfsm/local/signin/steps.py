@@ -30,14 +30,7 @@ from authfsm.protocol.states import State
 
 @frozen
 class SecondFactorCode:
-    """A code that was sent for a second factor.
-
-    Args:
-        code: the code.
-        attribute: `phone_number` or `email`.
-        address: where it was sent; the right code verifies this address.
-        enrols: whether the right code sets up this factor for the user.
-    """
+    """A code that was sent for a second factor; if it enrols, the right code sets the factor up."""
 
     code: Secret[str]
     attribute: str
@@ -54,13 +47,7 @@ class MfaChoice:
 
 @frozen
 class MfaSetupProgress:
-    """The progress of MFA_SETUP.
-
-    Args:
-        factors: the factors that can be set up.
-        token: the software token, once AssociateSoftwareToken has issued it.
-        verified: whether VerifySoftwareToken has accepted a code of it.
-    """
+    """The factors that MFA_SETUP offers, the token of AssociateSoftwareToken, and whether a code verified it."""
 
     factors: tuple[State, ...]
     token: SoftwareToken | None = None
@@ -71,12 +58,8 @@ class MfaSetupProgress:
 class ChallengeAnswer:
     """An answer to a challenge, after its session was found valid.
 
-    Args:
-        pending: the challenge.
-        attempt: its attempt, with the DEVICE_KEY of this answer.
-        responses: ChallengeResponses; keys that a challenge does not use are ignored, because pycognito
-            sends some.
-        metadata: ClientMetadata.
+    The attempt has the DEVICE_KEY of this answer. Responses that a challenge does not use are ignored, because
+    pycognito sends some.
     """
 
     pending: PendingChallenge

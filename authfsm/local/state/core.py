@@ -38,11 +38,7 @@ Reply = dict[str, Any]
 
 
 class Directory:
-    """The pool's users, found by name or alias in one step, however many there are.
-
-    Args:
-        configuration: the pool's settings: case sensitivity, aliases and username attributes.
-    """
+    """The pool's users, found by name or alias in one step, however many there are."""
 
     def __init__(self, configuration: PoolConfiguration) -> None:
         self._case_sensitive = configuration.case_sensitive
@@ -175,14 +171,7 @@ class Directory:
 
 
 class Core:
-    """The parts of a user pool.
-
-    Args:
-        configuration: the pool's settings.
-        token_issuer: its tokens.
-        clock: returns the present moment.
-        entropy: returns that many random bytes.
-    """
+    """The parts of a user pool."""
 
     def __init__(
         self,

@@ -46,13 +46,7 @@ class MissingExtra(ImportError):
 
 @frozen
 class PasskeyChallenge:
-    """What an answer to WEB_AUTHN is checked against.
-
-    Args:
-        challenge: the bytes to sign.
-        relying_party_id: the relying party to sign for.
-        verification: whether user verification is "required" or "preferred".
-    """
+    """What an answer to WEB_AUTHN is checked against; user verification is "required" or "preferred"."""
 
     challenge: bytes = field(repr=False)
     relying_party_id: str

@@ -114,12 +114,7 @@ class PendingChallenge:
 
 
 class Sessions:
-    """The pending challenges, and for a while those that were answered or have expired.
-
-    Args:
-        clock: measures lengths of time (`clock.SteadyClock`).
-        entropy: returns that many random bytes.
-    """
+    """The pending challenges, and for a while those that were answered or have expired."""
 
     def __init__(self, clock: Callable[[], datetime], entropy: Callable[[int], bytes]) -> None:
         self._clock = clock

@@ -87,13 +87,8 @@ class PasswordRecord:
 class SrpProof:
     """An SRP exchange after SRP_B was sent: what the client's claim is checked against.
 
-    Args:
-        realm: the pool's name, or DeviceGroupKey.
-        name: USER_ID_FOR_SRP, or DEVICE_KEY.
-        credential: the salt and verifier.
-        A: the client's public value.
-        server: the pool's key pair.
-        secret_block: base64, as it was sent.
+    Realm and name are the pool's name and USER_ID_FOR_SRP, or DeviceGroupKey and DEVICE_KEY; A is the client's
+    public value, `server` the pool's key pair.
     """
 
     realm: str

@@ -197,15 +197,7 @@ class TokenChanges:
 
 @frozen
 class ClaimOverrides:
-    """The changes to both tokens of a sign-in.
-
-    Args:
-        id_token: those of the id token.
-        access_token: those of the access token; none in a V1_0 event.
-        groups: groupsToOverride; None leaves the groups as they are.
-        roles: iamRolesToOverride.
-        preferred_role: preferredRole.
-    """
+    """The changes to both tokens of a sign-in; without `groups` (groupsToOverride) the groups stay."""
 
     id_token: TokenChanges = TokenChanges()
     access_token: TokenChanges = TokenChanges()

@@ -42,11 +42,7 @@ def _signing_threads(_process: int) -> ThreadPoolExecutor:
 class TokenIssuer:
     """Issues, refreshes, verifies and revokes the tokens of a pool.
 
-    Args:
-        configuration: the pool's.
-        clock: the pool's.
-        entropy: the pool's.
-        key: the signing key; if left out, a new RSA-2048 key is generated at the first use.
+    Without a key it generates an RSA-2048 key at the first use.
     """
 
     def __init__(

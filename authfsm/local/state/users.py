@@ -31,14 +31,7 @@ class Status(str, Enum):
 
 @frozen
 class VerificationCode:
-    """A code that was sent and has not come back yet; the right code verifies that address only.
-
-    Args:
-        code: the code.
-        attribute: `email` or `phone_number`: the attribute whose value it was sent to.
-        address: where it was sent.
-        expires: when it expires.
-    """
+    """A code that was sent to the value of an attribute; the right code verifies that address only."""
 
     code: Secret[str]
     attribute: str
@@ -50,10 +43,8 @@ class VerificationCode:
 class Account:
     """The state of a user's account outside of sign-ins.
 
-    Args:
-        codes: the verification codes not yet used, by `sign-up`, `reset`, or the attribute to verify.
-        calls: when the operations were called for which Cognito has a quota per user and hour.
-        never_signed_in: whether the user signed up and has not signed in since.
+    The codes are kept by `sign-up`, `reset`, or the attribute to verify; the calls are those of the operations
+    that have a quota per user and hour.
     """
 
     codes: dict[str, VerificationCode] = field(factory=dict, repr=False)
@@ -101,14 +92,10 @@ class LockOut:
 
 @define(eq=False)
 class DeviceRecord:
-    """A device of a user, or one that ConfirmDevice may still confirm.
+    """A device of a user.
 
-    Args:
-        key: DeviceKey.
-        group_key: DeviceGroupKey: the realm of the device's own SRP.
-        created: when the pool issued its key.
-        credential: the SRP verifier from ConfirmDevice; None until then.
-        remembered: whether a sign-in asks for the device's proof.
+    Until ConfirmDevice it has no credential, which is the verifier of its own SRP, with `group_key` as realm.
+    A sign-in asks for the proof of a remembered device.
     """
 
     key: str
@@ -125,15 +112,8 @@ class DeviceRecord:
 class Passkey:
     """A passkey that a user has registered; its private key stays in the authenticator.
 
-    Args:
-        credential_id: base64url.
-        public_key: AttestedCredentialData (W3C Web Authentication, 6.5.2): the COSE key, with its id.
-        relying_party_id: the domain it belongs to; if the pool's changes, it is not accepted any more.
-        created: when it was registered.
-        attachment: `platform`, `cross-platform`, or None where the authenticator did not say.
-        transports: `internal`, `usb`, ...
-        sign_count: the authenticator's signature counter at the last use.
-        name: FriendlyCredentialName.
+    `credential_id` is base64url, `public_key` is AttestedCredentialData (W3C Web Authentication, 6.5.2). The
+    attachment is `platform`, `cross-platform`, or None where the authenticator did not say.
     """
 
     credential_id: str
@@ -155,14 +135,7 @@ class Passkey:
 
 @frozen
 class PasskeyRegistration:
-    """StartWebAuthnRegistration, to be completed by the same app client before it expires.
-
-    Args:
-        challenge: the bytes that the authenticator has to sign.
-        client_id: the app client of the access token.
-        relying_party_id: the pool's relying party at the start.
-        expires: when it expires.
-    """
+    """StartWebAuthnRegistration, to be completed by the same app client before it expires."""
 
     challenge: bytes = field(repr=False)
     client_id: str
@@ -172,13 +145,7 @@ class PasskeyRegistration:
 
 @define(eq=False)
 class UserPasskeys:
-    """The passkeys of a user.
-
-    Args:
-        by_id: by credential id.
-        registration: the registration that was started last.
-        as_mfa: WebAuthnMfaSettings.Enabled: with user verification they satisfy MFA.
-    """
+    """The passkeys of a user by credential id, the last registration, and WebAuthnMfaSettings.Enabled (`as_mfa`)."""
 
     by_id: dict[str, Passkey] = field(factory=dict)
     registration: PasskeyRegistration | None = None

@@ -7,8 +7,8 @@ from typing import Final
 from authfsm.conformance import pools
 from authfsm.conformance.pool_client import PoolClient
 from authfsm.conformance.rule import INITIATE, MINISTACK, RESPOND, RuleCollector, RuleSource, Trial
-from authfsm.conformance.rules.codes import answer_wrong_totp
-from authfsm.conformance.rules.requests import SESSION_ISSUE, client_without
+from authfsm.conformance.rules.one_time_codes import answer_wrong_totp
+from authfsm.conformance.rules.request_checks import SESSION_ISSUE, client_without
 from authfsm.conformance.verdicts import ApiReply, RuleFailed, RuleSeverity, Skipped
 from authfsm.protocol import links
 
