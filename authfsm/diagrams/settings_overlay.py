@@ -112,22 +112,22 @@ class PoolOverlay(SettingsOverlay):
         self._with_lambda = _PoolVerdicts(settings, include_lambda_named=True)
         self._drawn = _PoolVerdicts(settings, include_lambda_named)
 
-    def _availability(self, drawn: _Reason, with_lambda: _Reason) -> Availability:
-        if drawn is None:
-            return AVAILABLE
+    def _ruled_out(self, reason: str, with_lambda: _Reason) -> Availability:
         if self._faded:
-            return Availability(SettingsEffect.FADED, drawn)
+            return Availability(SettingsEffect.FADED, reason)
         by_lambda = with_lambda is None
         effect = SettingsEffect.LAMBDA_ONLY if by_lambda else SettingsEffect.RULED_OUT
-        return Availability(effect, drawn)
+        return Availability(effect, reason)
 
     def arrow(self, arrow: Arrow) -> Availability:
         """Return the effect on an arrow."""
-        return self._availability(self._drawn.arrow(arrow), self._with_lambda.arrow(arrow))
+        reason = self._drawn.arrow(arrow)
+        return self._ruled_out(reason, self._with_lambda.arrow(arrow)) if reason else AVAILABLE
 
     def node(self, node: Node) -> Availability:
         """Return the effect on a node."""
-        return self._availability(self._drawn.node(node), self._with_lambda.node(node))
+        reason = self._drawn.node(node)
+        return self._ruled_out(reason, self._with_lambda.node(node)) if reason else AVAILABLE
 
     def notes(self) -> Iterator[str]:
         """Yield what the settings rule out, by reason."""

@@ -10,7 +10,7 @@ from enum import Enum
 from functools import cache
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from authfsm.protocol import links
 from authfsm.protocol.nodes import NODES, Node
@@ -107,10 +107,11 @@ class Arrow:
     response: type[Response]
     dest: Node
     kind: LoopKind | None = None
+    transition: Transition = field(init=False, eq=False, repr=False)
+    """The table's arrow, which does not tell the roles of EMAIL_OTP apart."""
 
-    @property
-    def transition(self) -> Transition:
-        """The table's arrow, which does not tell the roles of EMAIL_OTP apart."""
+    @transition.default
+    def _transition(self) -> Transition:
         return Transition(self.source.state, self.response, self.dest.state, self.kind)
 
 
