@@ -1,4 +1,4 @@
-"""What a picture says is what the table says: no arrow more, and none less than it owns to."""
+"""A diagram shows the table's arrows, except those it says it omits."""
 
 from __future__ import annotations
 
@@ -38,14 +38,17 @@ DRAFTS = {
     **{f"{flow}, unfolded": build_model(flow=flow, unfolded=True) for flow in FLOWS},
     **{state: build_model(state=state) for state in State},
     **{f"{state}, unfolded": build_model(state=state, unfolded=True) for state in State},
-    **{f"pool {name}": build_model(settings=told) for name, (told, _) in EXAMPLE_POOLS.items()},
     **{
-        f"{name}, faded": build_model(settings=told, faded=True)
-        for name, (told, _) in EXAMPLE_POOLS.items()
+        f"pool {name}": build_model(settings=settings)
+        for name, (settings, _) in EXAMPLE_POOLS.items()
     },
     **{
-        f"{name}, unfolded": build_model(settings=told, unfolded=True)
-        for name, (told, _) in EXAMPLE_POOLS.items()
+        f"{name}, faded": build_model(settings=settings, faded=True)
+        for name, (settings, _) in EXAMPLE_POOLS.items()
+    },
+    **{
+        f"{name}, unfolded": build_model(settings=settings, unfolded=True)
+        for name, (settings, _) in EXAMPLE_POOLS.items()
     },
     **{
         f"from {one} to {other}": build_model(
@@ -56,19 +59,19 @@ DRAFTS = {
 }
 
 
-def left_out(model: DiagramModel) -> dict[OmissionReason, frozenset[Arrow]]:
-    """The arrows that a picture leaves out, by reason."""
+def omitted_arrows(model: DiagramModel) -> dict[OmissionReason, frozenset[Arrow]]:
+    """Return the arrows that a diagram omits, by reason."""
     return {each.reason: each.arrows for each in model.omitted}
 
 
-def test_places_are_the_table() -> None:
-    """The arrows between places are the table's, e-mailed codes told apart by their role."""
+def test_arrows_between_nodes_are_the_table() -> None:
+    """The arrows between nodes are the table's, with the roles of EMAIL_OTP settings apart."""
     assert set(TRANSITIONS) == {arrow.transition for arrow in EVERY}
 
 
 @pytest.mark.parametrize("name", DRAFTS)
-def test_drawn_and_left_out_are_the_table(name: str) -> None:
-    """Following a picture's lines, through its junctions, gives the table without what it says it leaves out."""
+def test_drawn_and_omitted_arrows_are_the_table(name: str) -> None:
+    """The arrows that a diagram shows, through its junctions, are the table's without those it omits."""
     model = DRAFTS[name]
     left = frozenset(arrow for each in model.omitted for arrow in each.arrows)
 
@@ -87,7 +90,7 @@ def test_unfolded_omits_only_refuted_arrows() -> None:
 
 
 def test_the_whole_has_every_challenge() -> None:
-    """No challenge is missing from the folded whole, which fits one screen: at most 60 lines."""
+    """The folded diagram of the whole protocol has every challenge, and at most 60 edges."""
     model = DRAFTS["whole"]
     drawn = {node.state for node in model.nodes if isinstance(node, Node)}
 
@@ -96,8 +99,8 @@ def test_the_whole_has_every_challenge() -> None:
     assert sum(edge.kind is not EdgeKind.ACKNOWLEDGEMENT for edge in model.edges) <= 60
 
 
-def test_an_emailed_code_is_drawn_twice() -> None:
-    """EMAIL_OTP has a place among the first factors and one among the second; no other state has two."""
+def test_email_otp_has_two_nodes() -> None:
+    """EMAIL_OTP has a node among the first factors and one among the second; no other state has two."""
     doubled = [a.state for a, b in combinations(NODES, 2) if a.state == b.state]
 
     assert doubled == [State.EMAIL_OTP]
@@ -106,7 +109,7 @@ def test_an_emailed_code_is_drawn_twice() -> None:
 
 
 def test_the_set_of_destinations_tells_the_role() -> None:
-    """Among first factors an e-mailed code is a first one, after a password a second one, in a step-up either."""
+    """EMAIL_OTP is a first factor among first factors, a second one after a password, and either in a step-up."""
     chosen = Transition(State.SELECT_CHALLENGE, Select, State.EMAIL_OTP)
     proved = Transition(State.PASSWORD_VERIFIER, SrpClaim, State.EMAIL_OTP)
     stepped = Transition(State.START, StepUp, State.EMAIL_OTP)
@@ -116,7 +119,7 @@ def test_the_set_of_destinations_tells_the_role() -> None:
 
 
 def test_a_second_factor_is_not_chosen_again() -> None:
-    """An e-mailed code that is a second factor takes the code alone: another first factor is out of the question."""
+    """EMAIL_OTP as a second factor accepts only the code, and no choice of another first factor."""
     second = Node(State.EMAIL_OTP, Role.SECOND_FACTOR)
 
     assert {Code} == {arrow.response for arrow in EVERY if arrow.source == second}
@@ -131,7 +134,7 @@ def test_junctions_are_sets_of_the_table() -> None:
 
 
 def test_a_fold_is_exact() -> None:
-    """Folding loses no destination and adds none, and a set that lacks one member is not folded."""
+    """Folding neither loses nor adds a destination, and a set that lacks one member is not folded."""
     password = JUNCTIONS[0]
     short = password.members - {Node(State.SMS_MFA)}
 
@@ -144,8 +147,8 @@ def test_a_fold_is_exact() -> None:
 
 
 def test_each_reason_has_its_own_arrows() -> None:
-    """Failures, unknown challenges, a Lambda's include_lambda_named, second choices, tokens and thin arrows go for what they are."""
-    left = left_out(DRAFTS["whole"])
+    """Each reason for an omission has the arrows that it describes."""
+    left = omitted_arrows(DRAFTS["whole"])
     again = {(arrow.source.state, arrow.response) for arrow in left[OmissionReason.ANOTHER_FACTOR]}
 
     assert set(OmissionReason) - {
@@ -157,8 +160,8 @@ def test_each_reason_has_its_own_arrows() -> None:
     assert {State.FAILED} == {arrow.dest.state for arrow in left[OmissionReason.FAILURE]}
 
 
-def test_thin_arrows_are_drawn_where_nothing_else_is() -> None:
-    """What is only inferred or contradicted is marked, and drawn where no surer arrow leads."""
+def test_uncertain_arrows_are_drawn_where_no_other_leads() -> None:
+    """An inferred or contradicted arrow is marked, and drawn where no surer arrow leads."""
     thin = {
         (edge.source.name, response)
         for edge in DRAFTS["whole"].edges
@@ -171,7 +174,7 @@ def test_thin_arrows_are_drawn_where_nothing_else_is() -> None:
 
 
 def test_a_flow_begins_with_its_own_responses() -> None:
-    """A flow's picture holds what it can reach: under USER_SRP_AUTH no choice, and no Lambda's challenge."""
+    """A flow's diagram has only what the flow reaches: USER_SRP_AUTH has no choice and no custom challenge."""
     model = build_model(flow="USER_SRP_AUTH")
     drawn = {node.state for node in model.nodes if isinstance(node, Node)}
     begun = {r for edge in model.edges if edge.source == Node(State.START) for r in edge.responses}
@@ -181,7 +184,7 @@ def test_a_flow_begins_with_its_own_responses() -> None:
     assert {State.PASSWORD_VERIFIER, State.SELECT_MFA_TYPE, State.AUTHENTICATED} <= drawn
 
 
-def test_a_lambda_leads_in_its_own_flow() -> None:
+def test_custom_challenge_belongs_to_custom_auth() -> None:
     """CUSTOM_CHALLENGE is drawn under CUSTOM_AUTH, and in no other flow."""
     custom = Node(State.CUSTOM_CHALLENGE)
 
@@ -189,7 +192,7 @@ def test_a_lambda_leads_in_its_own_flow() -> None:
 
 
 def test_failures_on_request() -> None:
-    """With failures, every place that may fail has one line to FAILED."""
+    """With failures=True, every node that can fail has one edge to FAILED."""
     edges = [edge for edge in DRAFTS["failures"].edges if edge.kind is EdgeKind.FAILURE]
     places = {node for node in DRAFTS["whole"].nodes if isinstance(node, Node)}
 
@@ -198,8 +201,8 @@ def test_failures_on_request() -> None:
     assert len({edge.source for edge in edges}) == len(edges)
 
 
-def test_a_step_within_a_place_is_no_retry() -> None:
-    """AssociateSoftwareToken leads nowhere but to MFA_SETUP: a step, not a refusal."""
+def test_an_acknowledgement_is_no_retry() -> None:
+    """AssociateSoftwareToken leads only to MFA_SETUP: an acknowledgement, not a refusal."""
     kinds = {
         edge.kind: [each.trigger for each in edge.responses]
         for edge in DRAFTS["whole"].edges
@@ -213,7 +216,7 @@ def test_a_step_within_a_place_is_no_retry() -> None:
 
 
 def test_a_choice_is_made_at_one_point() -> None:
-    """Choosing a first factor and being asked for one meet in one junction."""
+    """The choice of a first factor and the challenges of START meet in one junction."""
     model = DRAFTS["whole"]
     (first,) = (each for each in JUNCTIONS if each.name == "first factor asked")
     into = {
@@ -225,12 +228,12 @@ def test_a_choice_is_made_at_one_point() -> None:
 
 
 def test_an_unknown_flow_is_named() -> None:
-    """A flow that is none is an error that lists those that are."""
+    """An unknown flow raises an error that lists the flows."""
     with pytest.raises(UnknownFlow, match=r"no flow is named 'SRP'; .*USER_SRP_AUTH"):
         diagram(flow="SRP")
 
 
-def test_drawing_alone_imports_graphviz() -> None:
+def test_only_drawing_imports_graphviz() -> None:
     """Importing the diagrams, computing one and writing it as DOT does not import graphviz; drawing does."""
     program = (
         "import sys, authfsm.diagrams as d; str(d.diagram()); assert 'graphviz' not in sys.modules;"

@@ -1,4 +1,4 @@
-"""What is drawn can be read by everybody, is the same everywhere, and is what the repository keeps."""
+"""Drawings are readable, are the same on every machine, and the committed ones are up to date."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from authfsm.diagrams.vertices import documentation_link
 from authfsm.protocol.nodes import NODES
 from authfsm.protocol.states import CHALLENGES
 
-KEPT = Path(__file__).parent.parent / "diagrams"
+GALLERY = Path(__file__).parent.parent / "diagrams"
 SVG = "{http://www.w3.org/2000/svg}"
 HREF = "{http://www.w3.org/1999/xlink}"
 
@@ -38,39 +38,39 @@ def svg() -> ET.Element:
     return ET.fromstring(diagram().svg())  # noqa: S314 -- we wrote it
 
 
-def test_the_gallery_is_what_the_table_says() -> None:
-    """The committed pictures are those the code draws; `python -m authfsm.diagrams.gallery diagrams` mends."""
+def test_the_gallery_is_up_to_date() -> None:
+    """The committed pictures are up to date; `python -m authfsm.diagrams.gallery diagrams` regenerates them."""
     drawn = gallery.files()
     if not Path(render.engine()).stem.startswith("graphviz-pure"):
         drawn = {name: text for name, text in drawn.items() if not name.endswith(".svg")}
 
-    assert drawn == {name: (KEPT / name).read_text(encoding="utf-8") for name in drawn}
-    pictures = {path.name for path in KEPT.iterdir() if path.suffix != ".md"}
+    assert drawn == {name: (GALLERY / name).read_text(encoding="utf-8") for name in drawn}
+    pictures = {path.name for path in GALLERY.iterdir() if path.suffix != ".md"}
     assert {name for name in gallery.files() if not name.endswith(".md")} == pictures
 
 
 def test_drawing_is_repeatable() -> None:
-    """The same table is the same bytes."""
+    """Drawing twice gives the same bytes."""
     assert str(diagram()) == str(diagram())
     assert diagram().svg() == diagram().svg()
 
 
 def test_text_is_text(svg: ET.Element) -> None:
-    """Every challenge, and every way in, can be searched for and read aloud."""
+    """The names of challenges, triggers and junctions are text, which can be searched and read aloud."""
     texts = {"".join(each.itertext()).strip() for each in svg.iter(f"{SVG}text")}
 
     assert set(CHALLENGES) <= texts
     assert {"user_srp_auth", "password proved", "AUTHENTICATED"} <= texts
 
 
-def test_places_tell_what_they_mean_and_link_to_aws(svg: ET.Element) -> None:
-    """Each place has its state's meaning as tooltip and a page of AWS's documentation as link."""
+def test_nodes_have_tooltips_and_links(svg: ET.Element) -> None:
+    """Each node has its state's meaning as tooltip, and a link to AWS's documentation."""
     links = {each.get(f"{HREF}title"): each.get(f"{HREF}href") for each in svg.iter(f"{SVG}a")}
-    drawn = [place for place in NODES if place.state in CHALLENGES]
+    drawn = [node for node in NODES if node.state in CHALLENGES]
 
-    for place in drawn:
-        assert documentation_link(place) == links[f"{place.name}: {place.state.meaning}"]
-        assert documentation_link(place).startswith("https://docs.aws.amazon.com/cognito")
+    for node in drawn:
+        assert documentation_link(node) == links[f"{node.name}: {node.state.meaning}"]
+        assert documentation_link(node).startswith("https://docs.aws.amazon.com/cognito")
 
 
 def test_it_fits_one_screen(svg: ET.Element) -> None:
@@ -81,14 +81,14 @@ def test_it_fits_one_screen(svg: ET.Element) -> None:
     assert height <= 920
 
 
-def test_fonts_are_everybodys(svg: ET.Element) -> None:
-    """No text asks for a font that a system may lack without a second choice."""
+def test_fonts_have_fallbacks(svg: ET.Element) -> None:
+    """Every text names fallback fonts."""
     assert {render._FONTS} == {each.get("font-family") for each in svg.iter(f"{SVG}text")}
 
 
 @pytest.mark.parametrize("name", THEMES)
 def test_groups_differ_without_colour(name: str) -> None:
-    """In black and white a group is told by its outline."""
+    """Without colour, groups differ by their outlines."""
     groups = THEMES[name].groups
     outlines = {(paint.shape, paint.style, paint.peripheries) for paint in groups.values()}
 
@@ -97,7 +97,7 @@ def test_groups_differ_without_colour(name: str) -> None:
 
 
 def test_paper_needs_no_colour() -> None:
-    """For print every fill is white, outlines are black, and the legend tells what outlines mean."""
+    """In the print theme fills are white, outlines are black, and the legend explains the outlines."""
     source = str(diagram(theme=PRINT))
 
     assert {
@@ -110,7 +110,7 @@ def test_paper_needs_no_colour() -> None:
 
 
 def test_one_file_is_light_and_dark() -> None:
-    """The adaptive theme is the light one, with a rule for each of its colours where dark is preferred."""
+    """The adaptive theme is the light one, with a CSS rule for each of its colours for readers who prefer dark."""
     light, auto = diagram().svg(), diagram(theme=AUTO).svg()
     style = auto[auto.index("<style>") : auto.index("</style>") + len("</style>\n")]
     used = {colour for colour in LIGHT.colours().values() if f'"{colour}"' in light}
@@ -156,7 +156,7 @@ def test_text_has_contrast(name: str) -> None:
 
 
 def test_labels_replace_texts() -> None:
-    """People put their own words on states, triggers, junctions and captions."""
+    """The argument `labels` replaces names of states, triggers, junctions and sentences of the caption."""
     words = {
         "SMS_MFA": "Code per SMS",
         "code": "<Code & mehr>",
@@ -180,7 +180,7 @@ def test_a_file_is_what_its_suffix_says(suffix: str, tmp_path: Path) -> None:
 
 
 def test_another_suffix_is_an_error(tmp_path: Path) -> None:
-    """A suffix that nobody draws is named, and nothing is written."""
+    """An unknown suffix raises an error that names it, and nothing is written."""
     with pytest.raises(UnknownSuffix, match=r"not as '\.gif'"):
         diagram().save(tmp_path / "protocol.gif")
 
@@ -188,7 +188,7 @@ def test_another_suffix_is_an_error(tmp_path: Path) -> None:
 
 
 def test_without_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With no program to draw, DOT and the notebook's text remain, and the error says what to install."""
+    """Without a layout engine, DOT and the notebook's text work, and the error says what to install."""
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     whole = diagram()
 
@@ -199,14 +199,14 @@ def test_without_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_notebook_shows_it() -> None:
-    """Jupyter gets SVG, PNG and text, without IPython being imported here."""
+    """Jupyter gets SVG, PNG and text, and IPython is not imported."""
     bundle = diagram(flow="USER_SRP_AUTH")._repr_mimebundle_(include=None, exclude=None)
 
     assert {"image/svg+xml", "image/png", "text/plain"} == set(bundle)
 
 
-def test_the_captions_are_of_this_picture() -> None:
-    """A note stands under a picture only where something was left out for that reason."""
+def test_captions_describe_this_diagram() -> None:
+    """The caption has a note only where something was omitted for that reason."""
     refresh, custom = str(diagram(flow="REFRESH_TOKEN_AUTH")), str(diagram(flow="CUSTOM_AUTH"))
 
     assert "a Lambda may name" not in refresh
@@ -215,14 +215,14 @@ def test_the_captions_are_of_this_picture() -> None:
 
 
 def test_dot_is_plain_to_read() -> None:
-    """A node's own attributes say what is special about it; the usual ones are said once."""
+    """DOT states common attributes once, and each node only its own."""
     line = next(x for x in str(diagram()).splitlines() if x.strip().startswith("SMS_OTP ["))
 
     assert {"URL", "class", "tooltip"} == set(re.findall(r"(\w+)=", line))
 
 
 def test_drawing_is_quick() -> None:
-    """The whole protocol takes a few milliseconds as DOT and a blink as SVG, a busy machine allowed for."""
+    """The whole protocol takes few milliseconds as DOT and a fraction of a second as SVG, even on a busy machine."""
     str(diagram())
     began = time.perf_counter()
     source = str(diagram())

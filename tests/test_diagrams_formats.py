@@ -1,4 +1,4 @@
-"""Every format is read by those it is for: Mermaid, XState, SCXML's readers, PDF's, and people."""
+"""Every format is accepted by its own readers: Mermaid, XState, SCXML interpreters, PDF readers, and people."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ PICTURES: dict[str, Diagram] = {
 }
 
 
-def node(script: str, package: str, given: Any) -> Any:
-    """What a script of ours says in node."""
+def run_in_node(script: str, package: str, given: Any) -> Any:
+    """Run a script of ours in Node.js, and return what it prints."""
     program = shutil.which("node") or lacking("node")
     if not (JS / "node_modules" / package).is_dir():
         lacking(f"{package} (npm ci in tests/js)")
@@ -81,14 +81,16 @@ def node(script: str, package: str, given: Any) -> Any:
     return json.loads(done.stdout)
 
 
-def test_mermaid_takes_every_picture() -> None:
-    """Mermaid's own parser takes each state diagram and each sequence, odd labels included."""
+def test_mermaid_accepts_every_diagram() -> None:
+    """Mermaid's own parser accepts each state diagram and each sequence, odd labels included."""
     texts = {name: format(drawn, "mermaid") for name, drawn in PICTURES.items()}
     texts |= {f"{flow} as a sequence": str(sequence(flow=flow)) for flow in FLOWS}
     texts["a walk as a sequence"] = str(sequence(history=WALK, labels=ODD | {"Person": "A; B"}))
 
     assert {
-        name: error for name, error in node("read_mermaid.mjs", "mermaid", texts).items() if error
+        name: error
+        for name, error in run_in_node("read_mermaid.mjs", "mermaid", texts).items()
+        if error
     } == {}
 
 
@@ -103,48 +105,48 @@ EVENTS: list[dict[str, str]] = [
 SECOND_FACTOR = "EMAIL_OTP_second_factor"
 
 
-def test_xstate_runs_every_picture() -> None:
-    """XState makes a machine of each picture, and walks it as the sign-in did: replies choose the way."""
+def test_xstate_runs_every_diagram() -> None:
+    """XState makes a machine of each diagram, and follows a recorded sign-in: replies decide the path."""
     given: dict[str, Any] = {
         name: {"machine": json.loads(format(drawn, "xstate")), "events": []}
         for name, drawn in PICTURES.items()
     }
     given["whole"]["events"] = given["unfolded"]["events"] = EVENTS
-    walked = node("run_xstate.mjs", "xstate", given)
+    visited = run_in_node("run_xstate.mjs", "xstate", given)
 
-    assert walked["whole"] == [
+    assert visited["whole"] == [
         "PASSWORD_VERIFIER",
         SECOND_FACTOR,
         SECOND_FACTOR,
         "AUTHENTICATED",
         "done",
     ]
-    assert walked["unfolded"] == [
+    assert visited["unfolded"] == [
         "PASSWORD_VERIFIER",
         SECOND_FACTOR,
         SECOND_FACTOR,
         "AUTHENTICATED",
         "active",
     ]
-    assert walked.keys() == PICTURES.keys()
+    assert visited.keys() == PICTURES.keys()
 
 
-def test_scxml_runs_every_picture() -> None:
-    """An interpreter of SCXML that is not ours takes each picture, and walks it as the sign-in did."""
+def test_scxml_runs_every_diagram() -> None:
+    """A third-party SCXML interpreter runs each diagram, and follows a recorded sign-in."""
     given: dict[str, Any] = {
         name: {"text": format(drawn, "scxml"), "events": []} for name, drawn in PICTURES.items()
     }
     given["whole"]["events"] = given["unfolded"]["events"] = EVENTS
-    walked = node("run_scxml.mjs", "@scion-scxml/scxml", given)
+    visited = run_in_node("run_scxml.mjs", "@scion-scxml/scxml", given)
 
     way = ["START", "PASSWORD_VERIFIER", SECOND_FACTOR, SECOND_FACTOR, "AUTHENTICATED"]
-    assert walked["whole"] == walked["unfolded"] == way
-    assert walked.keys() == PICTURES.keys()
+    assert visited["whole"] == visited["unfolded"] == way
+    assert visited.keys() == PICTURES.keys()
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_a_statechart_has_the_arrows_of_its_picture(name: str) -> None:
-    """SCXML and XState have one transition for each arrow that can be followed, and every target is a state."""
+def test_a_statechart_has_the_arrows_of_its_diagram(name: str) -> None:
+    """SCXML and XState have one transition for each arrow of the diagram, and every target is a state."""
     drawn = PICTURES[name]
     root = ET.fromstring(format(drawn, "scxml").encode())  # noqa: S314 -- we wrote it
     states = {each.get("id"): each for each in root if each.tag in {f"{XML}state", f"{XML}final"}}
@@ -153,23 +155,23 @@ def test_a_statechart_has_the_arrows_of_its_picture(name: str) -> None:
         for identity, state in states.items()
         for each in state.iter(f"{XML}transition")
     }
-    held = [arrow for leaving in arrows_by_source(drawn.model).values() for arrow in leaving]
+    all_arrows = [arrow for leaving in arrows_by_source(drawn.model).values() for arrow in leaving]
     machine = json.loads(format(drawn, "xstate"))
 
     assert root.tag == f"{XML}scxml"
     assert root.get("version") == "1.0"
     assert {root.get("initial"), *(target for _, _, target, _ in transitions)} <= states.keys()
-    assert len(transitions) == len(held)
+    assert len(transitions) == len(all_arrows)
     assert not any(len(state) for state in states.values() if state.tag == f"{XML}final")
     assert machine["initial"] == root.get("initial")
     assert machine["states"].keys() == states.keys()
-    assert len(held) == sum(
+    assert len(all_arrows) == sum(
         len(steps) for state in machine["states"].values() for steps in state.get("on", {}).values()
     )
 
 
-def test_a_statechart_leaves_away_what_is_ruled_out() -> None:
-    """A pool's statechart is the same, whether its picture fades what is ruled out or leaves it away."""
+def test_a_statechart_omits_what_is_ruled_out() -> None:
+    """A pool's statechart omits what is ruled out, even if the diagram shows it faded."""
     faded = format(diagram(settings=OFF, faded=True), "scxml")
 
     assert "SMS_MFA" not in faded
@@ -177,24 +179,24 @@ def test_a_statechart_leaves_away_what_is_ruled_out() -> None:
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_json_tells_all_that_is_drawn(name: str) -> None:
-    """The JSON of a picture has its nodes and lines by name, with what is left out and why."""
+def test_json_has_all_that_is_drawn(name: str) -> None:
+    """The JSON has the nodes and edges by name, and what is omitted and why."""
     drawn = PICTURES[name]
-    told = json.loads(format(drawn, "json"))
+    plain = json.loads(format(drawn, "json"))
 
-    assert told["format"] == "authfsm-diagram/1"
-    assert [each["name"] for each in told["nodes"]] == [each.name for each in drawn.model.nodes]
-    assert [(e["source"], e["dest"]) for e in told["edges"]] == [
+    assert plain["format"] == "authfsm-diagram/1"
+    assert [each["name"] for each in plain["nodes"]] == [each.name for each in drawn.model.nodes]
+    assert [(e["source"], e["dest"]) for e in plain["edges"]] == [
         (e.source.name, e.dest.name) for e in drawn.model.edges
     ]
-    assert {each["reason"] for each in told["omitted"]} == {
+    assert {each["reason"] for each in plain["omitted"]} == {
         each.reason.value for each in drawn.model.omitted
     }
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_markdown_has_a_row_for_each_line(name: str) -> None:
-    """The Markdown of a picture is a table, a row for each of its lines."""
+def test_markdown_has_a_row_for_each_edge(name: str) -> None:
+    """The Markdown is a table with a row for each edge."""
     drawn = PICTURES[name]
     rows = [line for line in format(drawn, "markdown").splitlines() if line.startswith("| ")]
 
@@ -202,8 +204,8 @@ def test_markdown_has_a_row_for_each_line(name: str) -> None:
     assert {row.count("|") for row in rows} == {4}
 
 
-def test_mermaid_says_what_lines_cannot_show() -> None:
-    """In Mermaid a sign stands before what is ruled out, turned on or off; steps and counts are told."""
+def test_mermaid_marks_effects_steps_and_counts() -> None:
+    """In Mermaid a sign stands before what is ruled out, gained or lost; steps and counts are shown."""
     faded, difference = (format(PICTURES[name], "mermaid") for name in ("faded", "difference"))
     walk, traffic = (format(PICTURES[name], "mermaid") for name in ("a walk", "traffic"))
 
@@ -214,7 +216,7 @@ def test_mermaid_says_what_lines_cannot_show() -> None:
 
 
 def test_mermaid_ends_where_sign_ins_end() -> None:
-    """Where something leads to START, it is a state of its own: Mermaid's dot would be read as the end."""
+    """Where an edge leads to START, it is a node of its own, since Mermaid's dot would look like an end."""
     whole, srp = (format(PICTURES[name], "mermaid") for name in ("unfolded", "USER_SRP_AUTH"))
 
     assert "    [*] --> START\n" in whole
@@ -224,7 +226,7 @@ def test_mermaid_ends_where_sign_ins_end() -> None:
 
 
 def test_every_suffix_saves(tmp_path: Path) -> None:
-    """A file is what the end of its name says, `.xstate.json` and `.json` told apart."""
+    """The suffix decides the format, `.xstate.json` and `.json` plain apart."""
     drawn = diagram(flow="REFRESH_TOKEN_AUTH")
     starts = {
         ".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF-", ".dot": b"digraph", ".gv": b"digraph",
@@ -248,13 +250,13 @@ def test_every_format_has_a_name() -> None:
 
 
 def test_pdf_without_a_system_package() -> None:
-    """The extra `pdf` writes PDF of any picture, in any theme."""
+    """The extra `pdf` writes PDF of any diagram, in any theme."""
     assert diagram().pdf().startswith(b"%PDF-")
     assert diagram(theme=DARK, history=WALK).pdf().startswith(b"%PDF-")
 
 
 def test_pdf_without_anything(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nothing writes PDF, one line says what to install."""
+    """Where nothing writes PDF, the error says in one line what to install."""
     monkeypatch.setattr(render, "find_spec", lambda _: None)
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
 
@@ -264,7 +266,7 @@ def test_pdf_without_anything(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_texts_need_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without any program to draw, every text but SVG is there, and the error names them."""
+    """Without a layout engine every text format but SVG works, and the error names them."""
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
 
     assert all(format(diagram(), name) for name in FORMATS if name != "svg")
@@ -275,7 +277,7 @@ def test_texts_need_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_engine_is_used_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`engine="dot"` asks for a system's Graphviz and for nothing else."""
+    """`engine="dot"` uses a system's Graphviz and nothing else."""
     asked: list[str] = []
     monkeypatch.setattr(shutil, "which", lambda name, **_: asked.append(name))
 
@@ -284,8 +286,8 @@ def test_an_engine_is_used_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> No
     assert set(asked) == {"dot"}
 
 
-def test_a_sequence_has_the_names_of_the_wire() -> None:
-    """A flow's sequence tells operations, challenges and parameters as Cognito spells them."""
+def test_a_sequence_has_cognitos_names() -> None:
+    """A flow's sequence has operations, challenges and parameters as Cognito spells them."""
     text = str(sequence(flow="USER_SRP_AUTH"))
 
     assert "App->>Cognito: InitiateAuth (USER_SRP_AUTH)<br/>USERNAME, SRP_A" in text
@@ -305,7 +307,7 @@ def test_a_sequence_opens_and_closes() -> None:
 
 
 def test_a_pools_sequence_is_shorter() -> None:
-    """With a pool's settings a sequence leaves away what they rule out."""
+    """With a pool's settings a sequence omits what they rule out."""
     text = str(sequence(flow="USER_SRP_AUTH", settings=OFF))
 
     assert "NEW_PASSWORD_REQUIRED" in text
@@ -313,8 +315,8 @@ def test_a_pools_sequence_is_shorter() -> None:
     assert "DEVICE_SRP_AUTH" not in text
 
 
-def test_a_walk_as_a_sequence() -> None:
-    """A sign-in's sequence has each step's number, and each refusal as a message that does not arrive."""
+def test_a_history_as_a_sequence() -> None:
+    """A recorded sign-in's sequence has each step's number, and each refusal as a lost message."""
     text = str(sequence(history=WALK))
 
     assert "1 · InitiateAuth (USER_SRP_AUTH)" in text
@@ -333,10 +335,10 @@ def test_a_sequence_is_saved(tmp_path: Path) -> None:
     assert "text/vnd.mermaid" in drawn._repr_mimebundle_()
 
 
-def test_shades_are_told_in_json() -> None:
+def test_json_has_the_effect_of_settings() -> None:
     """What settings rule out has its reason in the JSON."""
-    told = json.loads(format(PICTURES["faded"], "json"))
-    sms = next(each for each in told["nodes"] if each["name"] == "SMS_MFA")
+    plain = json.loads(format(PICTURES["faded"], "json"))
+    sms = next(each for each in plain["nodes"] if each["name"] == "SMS_MFA")
 
     assert (sms["settings"], sms["reason"]) == (
         str(SettingsEffect.FADED),

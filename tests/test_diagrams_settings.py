@@ -1,4 +1,4 @@
-"""A pool's picture shows what is left of the protocol, and says why not the rest; so does a difference."""
+"""A pool's diagram shows what its settings allow, and says why the rest is missing; so does a difference."""
 
 from __future__ import annotations
 
@@ -36,43 +36,43 @@ OFF, REQUIRED, CUSTOM = (EXAMPLE_POOLS[name][0] for name in ("mfa_off", "mfa_req
 EVERY = frozenset(arrow for row in TABLE_ROWS for arrow in row)
 
 
-def places(model: DiagramModel) -> set[str]:
-    """The names of the places that are drawn."""
+def node_names(model: DiagramModel) -> set[str]:
+    """Return the names of the nodes."""
     return {node.name for node in model.nodes if isinstance(node, Node)}
 
 
-def accounted(model: DiagramModel) -> bool:
-    """Are what is drawn and what is left out the whole table?"""
+def is_complete(model: DiagramModel) -> bool:
+    """Return whether drawn and omitted arrows are together the whole table."""
     left = frozenset(arrow for each in model.omitted for arrow in each.arrows)
     return model.arrows == EVERY - left
 
 
 @given(OPTIONS)
 @settings(deadline=None, max_examples=40)
-def test_a_pools_picture_holds_what_the_pool_can_do(told: PoolSettings) -> None:
-    """Whatever the settings: nothing is drawn that they rule out, and nothing is lost unsaid."""
-    model = build_model(settings=told)
+def test_a_pools_diagram_has_nothing_ruled_out(pool: PoolSettings) -> None:
+    """For any settings: the diagram has nothing that they rule out, and accounts for every arrow."""
+    model = build_model(settings=pool)
 
     assert all(
-        told.ruled_out(a.transition, a.dest.role or a.source.role) is None for a in model.arrows
+        pool.ruled_out(a.transition, a.dest.role or a.source.role) is None for a in model.arrows
     )
-    assert accounted(model)
+    assert is_complete(model)
     assert dot(model, LIGHT, {})
 
 
 @given(OPTIONS)
 @settings(deadline=None, max_examples=40)
-def test_a_faded_picture_fades_what_is_ruled_out(told: PoolSettings) -> None:
-    """Whatever the settings: the faded places are those that nobody comes to, each with its reason."""
-    model = build_model(settings=told, faded=True)
-    cut = reachability(told, include_lambda_named=False).nodes
+def test_a_faded_diagram_fades_what_is_ruled_out(pool: PoolSettings) -> None:
+    """For any settings: the faded nodes are the unreachable ones, each with its reason."""
+    model = build_model(settings=pool, faded=True)
+    cut = reachability(pool, include_lambda_named=False).nodes
     faded = {
         (node.state, node.role): model.availability(node).reason
         for node in model.nodes
         if isinstance(node, Node) and model.availability(node).effect is SettingsEffect.FADED
     }
 
-    assert accounted(model)
+    assert is_complete(model)
     assert faded == {
         (p.state, p.role): cut[p] for p in model.nodes if isinstance(p, Node) and p in cut
     }
@@ -81,7 +81,7 @@ def test_a_faded_picture_fades_what_is_ruled_out(told: PoolSettings) -> None:
 @given(OPTIONS, OPTIONS)
 @settings(deadline=None, max_examples=40)
 def test_a_difference_draws_both(before: PoolSettings, after: PoolSettings) -> None:
-    """Whatever two settings: what turns on is green where the second alone has it, and the other way round."""
+    """For any two settings: what the second alone allows is gained, and the other way round lost."""
     there, back = (build_model(difference=pair) for pair in ((before, after), (after, before)))
     turned = {
         SettingsEffect.GAINED: SettingsEffect.LOST,
@@ -89,22 +89,27 @@ def test_a_difference_draws_both(before: PoolSettings, after: PoolSettings) -> N
         SettingsEffect.AVAILABLE: SettingsEffect.AVAILABLE,
     }
 
-    assert accounted(there)
-    assert places(there) == places(back)
+    assert is_complete(there)
+    assert node_names(there) == node_names(back)
     for node in there.nodes:
         if isinstance(node, Node):
             assert back.availability(node).effect is turned[there.availability(node).effect]
 
 
 def test_a_pool_without_mfa_is_small() -> None:
-    """A pool with MFA off and no devices has a password, a temporary one, and tokens."""
+    """A pool with MFA off and no devices has a password, a temporary password, and tokens."""
     model = diagram(settings=OFF).model
 
-    assert places(model) == {"START", "PASSWORD_VERIFIER", "NEW_PASSWORD_REQUIRED", "AUTHENTICATED"}
+    assert node_names(model) == {
+        "START",
+        "PASSWORD_VERIFIER",
+        "NEW_PASSWORD_REQUIRED",
+        "AUTHENTICATED",
+    }
 
 
-def test_a_picture_says_why_not() -> None:
-    """Under a pool's picture stands each reason, with all that it takes."""
+def test_the_caption_says_what_is_ruled_out() -> None:
+    """The caption has each reason with all that it rules out."""
     source = " ".join(str(diagram(settings=OFF)).replace('<br align="left"/>', " ").split())
 
     assert "DeviceConfiguration is not set: no DEVICE_SRP_AUTH, DEVICE_PASSWORD_VERIFIER." in source
@@ -112,8 +117,8 @@ def test_a_picture_says_why_not() -> None:
     assert "MfaConfiguration is OFF: no EMAIL_OTP (second factor), MFA_SETUP," in source
 
 
-def test_a_faded_place_tells_its_reason() -> None:
-    """What is faded has the setting that rules it out in its tooltip, and a dashed outline."""
+def test_a_faded_node_has_its_reason() -> None:
+    """A faded node has a dashed outline, and the setting that rules it out in its tooltip."""
     source = str(diagram(settings=OFF, faded=True))
     line = next(each for each in source.splitlines() if each.strip().startswith("SMS_MFA ["))
 
@@ -121,16 +126,16 @@ def test_a_faded_place_tells_its_reason() -> None:
     assert "dashed" in line
 
 
-def test_a_faded_picture_lies_as_the_whole() -> None:
-    """Fading moves nothing: nodes and lines are the whole protocol's, in its order."""
+def test_fading_moves_nothing() -> None:
+    """A faded diagram has the nodes and edges of the whole protocol, in its order."""
     faded, whole = diagram(settings=OFF, faded=True).model, diagram().model
 
     assert faded.nodes == whole.nodes
     assert [(e.source, e.dest) for e in faded.edges] == [(e.source, e.dest) for e in whole.edges]
 
 
-def test_what_one_line_keeps_and_fades() -> None:
-    """Where a line keeps one response and loses another, the lost one is struck out."""
+def test_a_ruled_out_response_of_an_edge_is_struck_out() -> None:
+    """Where settings allow one response of an edge and rule out another, that one is struck out."""
     model = diagram(settings=OFF, faded=True).model
     line = next(
         e for e in model.edges if e.dest == Node(S.PASSWORD_VERIFIER) and UserSrpAuth in e.responses
@@ -140,15 +145,15 @@ def test_what_one_line_keeps_and_fades() -> None:
     assert "<s>custom_srp_auth</s>" in str(diagram(settings=OFF, faded=True))
 
 
-def test_a_lambdas_whims_are_said_not_drawn() -> None:
-    """A custom pool's picture has no MFA, though a Lambda may name it; unfolded, it has."""
-    assert "SMS_MFA" not in places(diagram(settings=CUSTOM).model)
-    assert "SMS_MFA" in places(diagram(settings=CUSTOM, unfolded=True).model)
+def test_what_only_a_lambda_may_name_is_not_drawn() -> None:
+    """A custom pool's diagram has no MFA, though a Lambda may name it; unfolded, it has."""
+    assert "SMS_MFA" not in node_names(diagram(settings=CUSTOM).model)
+    assert "SMS_MFA" in node_names(diagram(settings=CUSTOM, unfolded=True).model)
     assert "a Lambda may name any challenge" in str(diagram(settings=CUSTOM))
 
 
-def test_a_difference_is_told_without_colour() -> None:
-    """What turns on is thick and has a plus, what turns off is dotted and has a minus; MFA's turn is said."""
+def test_a_difference_shows_without_colour() -> None:
+    """What is gained is thick with a plus, what is lost is dotted with a minus; a change of required MFA is stated."""
     there, back = str(diagram(difference=(OFF, REQUIRED))), str(diagram(difference=(REQUIRED, OFF)))
 
     assert "+ SOFTWARE_TOKEN_MFA" in there
@@ -160,29 +165,29 @@ def test_a_difference_is_told_without_colour() -> None:
 
 
 def test_a_difference_of_nothing() -> None:
-    """Between a pool and itself nothing turns."""
+    """Between a pool and itself nothing changes."""
     model = diagram(difference=(OFF, OFF)).model
 
     assert {edge.availability.effect for edge in model.edges} == {SettingsEffect.AVAILABLE}
-    assert places(model) == places(diagram(settings=OFF).model)
+    assert node_names(model) == node_names(diagram(settings=OFF).model)
 
 
 @pytest.mark.parametrize("state", State)
-def test_a_states_picture_is_its_neighbourhood(state: State) -> None:
-    """A state's picture has what comes straight before and after it, and no other arrow."""
+def test_a_states_diagram_has_its_neighbours(state: State) -> None:
+    """A state's diagram has only the arrows to it and from it."""
     model = diagram(state=state).model
 
     assert all(state in {arrow.source.state, arrow.dest.state} for arrow in model.arrows)
-    assert {place.state for place in model.focus} == {state}
+    assert {node.state for node in model.focus} == {state}
 
 
 def test_an_unknown_state_is_named() -> None:
-    """A state that is none is an error that lists those that are."""
+    """An unknown state raises an error that lists the states."""
     with pytest.raises(UnknownState, match=r"no state is named 'SMS'; .*SMS_MFA"):
         diagram(state="SMS")
 
 
-def test_a_picture_is_of_one_thing() -> None:
+def test_conflicting_options() -> None:
     """Settings and a difference exclude each other, and so do a history and traffic."""
     with pytest.raises(ConflictingOptions):
         diagram(settings=OFF, difference=(OFF, REQUIRED))
@@ -190,8 +195,8 @@ def test_a_picture_is_of_one_thing() -> None:
         diagram(history=[], traffic=[])
 
 
-def test_rulings_say_what_to_do() -> None:
-    """With actions, FAILED tells what to do next, with the error codes that bring it there."""
+def test_failed_says_what_to_do() -> None:
+    """With actions=True, FAILED says what to do next, with the error codes that lead there."""
     source = str(diagram(flow="USER_SRP_AUTH", actions=True))
 
     for action in RecoveryAction:
@@ -228,8 +233,8 @@ NEW = (
 )
 
 
-def test_a_walk_tells_its_times() -> None:
-    """A walk's steps have the time since the first, where the driver wrote times down."""
+def test_a_history_shows_its_times() -> None:
+    """Recorded steps show the time since the first, if they have times."""
     source = str(diagram(history=RIGHT))
 
     assert "2 · srp_claim  1.2 s" in source
@@ -238,7 +243,7 @@ def test_a_walk_tells_its_times() -> None:
 
 
 def test_traffic_is_counted() -> None:
-    """Many sign-ins on one picture: each line has its count, retries and refusals included, and its width."""
+    """With the histories of many sign-ins, each edge has its count and width, retries and refusals included."""
     drawn: Diagram = diagram(traffic=[RIGHT] * 30 + [NEW] * 10, flow="USER_SRP_AUTH")
     counts = {
         (e.source.name, e.dest.name, e.kind): e.total.times for e in drawn.model.edges if e.counts
@@ -254,17 +259,17 @@ def test_traffic_is_counted() -> None:
     assert "penwidth=6.0" in source
 
 
-def test_no_traffic_is_a_picture() -> None:
-    """With no sign-ins to count, the picture is faded, and says so."""
+def test_no_traffic_can_be_drawn() -> None:
+    """Without sign-ins to count, the diagram is faded, and says so."""
     drawn = diagram(traffic=[])
 
     assert drawn.model.sign_ins == 0
     assert drawn.svg()
 
 
-def test_a_pools_walk() -> None:
-    """A history is drawn on a pool's own picture, a step included that its settings rule out."""
+def test_a_history_on_a_pools_diagram() -> None:
+    """A pool's diagram shows a recorded step even if the settings rule it out."""
     drawn = diagram(settings=OFF, history=RIGHT)
 
-    assert "SMS_MFA" in places(drawn.model)
+    assert "SMS_MFA" in node_names(drawn.model)
     assert drawn.svg()

@@ -1,4 +1,4 @@
-"""A walk is drawn as it was walked: every step on its line, in its order, to where it stands."""
+"""A recorded sign-in is drawn as it happened: every step on its edges, in its order, to the current state."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WRONG = "CodeMismatchException"
 
 
 def steps(*walked: tuple[State, type[Response], State, Role | None, str | None]) -> list[Step]:
-    """A history."""
+    """Return a history."""
     return [
         Step(number=number, source=source, response=response, dest=dest, role=role, error=error)
         for number, (source, response, dest, role, error) in enumerate(walked, start=1)
@@ -47,8 +47,8 @@ SRP = steps(
 )
 
 
-def taken(model: DiagramModel, number: int) -> list[tuple[str, str]]:
-    """The lines that a step took."""
+def edges_of(model: DiagramModel, number: int) -> list[tuple[str, str]]:
+    """Return the edges that a step followed."""
     return [
         (edge.source.name, edge.dest.name)
         for edge in model.edges
@@ -56,21 +56,21 @@ def taken(model: DiagramModel, number: int) -> list[tuple[str, str]]:
     ]
 
 
-def test_a_walk_passes_through_junctions() -> None:
-    """A step lights every line on its way, the junctions' own included."""
+def test_a_step_passes_through_junctions() -> None:
+    """A step highlights every edge on its path, also those from junctions."""
     model = diagram(history=SRP).model
 
-    assert taken(model, 1) == [("START", "PASSWORD_VERIFIER")]
+    assert edges_of(model, 1) == [("START", "PASSWORD_VERIFIER")]
     assert {
         ("PASSWORD_VERIFIER", "password proved"),
         ("password proved", "permanent password proved"),
         ("permanent password proved", "second factor asked"),
         ("second factor asked", "SELECT_MFA_TYPE"),
-    } == set(taken(model, 2))
+    } == set(edges_of(model, 2))
 
 
-def test_a_walk_stands_somewhere() -> None:
-    """The place where a walk stands is known, and what it touched; the rest is to be faded."""
+def test_a_history_has_a_current_node() -> None:
+    """The model knows the current node and the nodes that the history touched."""
     model = diagram(history=SRP).model
     touched = {node.state for node in model.highlighted if isinstance(node, Node)}
 
@@ -78,8 +78,8 @@ def test_a_walk_stands_somewhere() -> None:
     assert {step.source for step in SRP} | {State.DEVICE_SRP_AUTH} == touched
 
 
-def test_a_walk_that_has_not_begun_stands_at_the_start() -> None:
-    """No steps yet: nothing is lit but START."""
+def test_an_empty_history_is_at_start() -> None:
+    """Without steps only START is highlighted."""
     model = diagram(history=[]).model
 
     assert Node(State.START) == model.current
@@ -87,7 +87,7 @@ def test_a_walk_that_has_not_begun_stands_at_the_start() -> None:
 
 
 def test_a_wrong_answer_is_a_loop_with_its_code() -> None:
-    """A refused code is numbered in its place, with Cognito's code, in the colour of a warning."""
+    """A refused code is numbered in its node, with Cognito's error code, in the colour of a warning."""
     model = diagram(history=SRP).model
     loop = next(e for e in model.edges if e.source == e.dest == Node(State.SOFTWARE_TOKEN_MFA))
     source = str(diagram(history=SRP))
@@ -96,18 +96,18 @@ def test_a_wrong_answer_is_a_loop_with_its_code() -> None:
     assert f'<font color="{LIGHT.warning}">4 · {WRONG}</font>' in source
 
 
-def test_a_refused_password_stays_where_it_is() -> None:
-    """A new password that is refused has a loop of its own: it did not get as far as the junction."""
+def test_a_refused_password_is_a_loop() -> None:
+    """A refused new password has a loop of its own, and does not reach the junction."""
     history = steps(
         (State.START, UserPasswordAuth, State.NEW_PASSWORD_REQUIRED, None, None),
         (State.NEW_PASSWORD_REQUIRED, NewPassword, State.NEW_PASSWORD_REQUIRED, None, "Invalid"),
     )
 
-    assert taken(diagram(history=history).model, 2) == [("NEW_PASSWORD_REQUIRED",) * 2]
+    assert edges_of(diagram(history=history).model, 2) == [("NEW_PASSWORD_REQUIRED",) * 2]
 
 
-def test_an_emailed_code_is_lit_in_its_role() -> None:
-    """The step's role tells which of the two EMAIL_OTP was walked to, and the next step leaves from there."""
+def test_email_otp_is_highlighted_in_its_role() -> None:
+    """The step's role decides which EMAIL_OTP it led to, and the next step leaves that one."""
     history = steps(
         (State.START, UserAuth, State.EMAIL_OTP, Role.FIRST_FACTOR, None),
         (State.EMAIL_OTP, Password, State.EMAIL_OTP, Role.SECOND_FACTOR, None),
@@ -118,27 +118,27 @@ def test_an_emailed_code_is_lit_in_its_role() -> None:
     assert {
         ("START", "first factor asked"),
         ("first factor asked", "EMAIL_OTP (first factor)"),
-    } == set(taken(model, 1))
-    assert taken(model, 2) == [("EMAIL_OTP (first factor)", "EMAIL_OTP (second factor)")]
-    assert taken(model, 3)[0][0] == "EMAIL_OTP (second factor)"
+    } == set(edges_of(model, 1))
+    assert edges_of(model, 2) == [("EMAIL_OTP (first factor)", "EMAIL_OTP (second factor)")]
+    assert edges_of(model, 3)[0][0] == "EMAIL_OTP (second factor)"
 
 
-def test_what_was_left_out_is_drawn_when_walked() -> None:
-    """A challenge of tomorrow, and the end of an attempt, get their places and lines."""
+def test_omitted_arrows_are_drawn_when_followed() -> None:
+    """A recorded unknown challenge, or a failure, gets its node and edge."""
     history = steps(
         (State.START, UserAuth, State.OTHER_CHALLENGE, None, None),
         (State.OTHER_CHALLENGE, RawAnswer, State.FAILED, None, "NotAuthorizedException"),
     )
     drawn = diagram(history=history)
 
-    assert taken(drawn.model, 1) == [("START", "OTHER_CHALLENGE")]
-    assert taken(drawn.model, 2) == [("OTHER_CHALLENGE", "FAILED")]
+    assert edges_of(drawn.model, 1) == [("START", "OTHER_CHALLENGE")]
+    assert edges_of(drawn.model, 2) == [("OTHER_CHALLENGE", "FAILED")]
     assert "2 · NotAuthorizedException" in str(drawn)
 
 
 @st.composite
-def walks(draw: st.DrawFn) -> list[Step]:
-    """Any walk on the table."""
+def histories(draw: st.DrawFn) -> list[Step]:
+    """Generate any history on the table."""
     here, walked = State.START, list[Step]()
     for number in range(1, draw(st.integers(1, 12)) + 1):
         onward = [arrow for arrow in TRANSITIONS if arrow.source is here]
@@ -152,31 +152,31 @@ def walks(draw: st.DrawFn) -> list[Step]:
     return walked
 
 
-def chained(edges: list[Edge]) -> bool:
-    """Do lines lead one into the next, through junctions alone?"""
+def is_chain(edges: list[Edge]) -> bool:
+    """Return whether edges form a path through junctions only."""
     starts = [edge for edge in edges if isinstance(edge.source, Node)]
     inner = [edge.source for edge in edges if isinstance(edge.source, Junction)]
     ends = [edge.dest for edge in edges if isinstance(edge.dest, Junction)]
     return len(starts) == 1 and sorted(map(repr, inner)) == sorted(map(repr, ends))
 
 
-@given(walks(), st.booleans())
+@given(histories(), st.booleans())
 @settings(deadline=None)  # a machine may be busy
-def test_every_walk_can_be_drawn(history: list[Step], unfolded: bool) -> None:  # noqa: FBT001 -- hypothesis gives it
-    """Whatever is walked on the table: each step takes one way, of lines that lead one into the next."""
+def test_every_history_can_be_drawn(history: list[Step], unfolded: bool) -> None:  # noqa: FBT001 -- hypothesis gives it
+    """For any history on the table: each step follows one path of connected edges."""
     drawn: Diagram = diagram(history=history, unfolded=unfolded)
 
     for step in history:
         way = [e for e in drawn.model.edges if step.number in {mark.number for mark in e.steps}]
-        assert chained(way)
+        assert is_chain(way)
         assert [step.source] == [e.source.state for e in way if isinstance(e.source, Node)]
         assert [step.dest] == [e.dest.state for e in way if isinstance(e.dest, Node)]
     numbers = {int(found) for found in re.findall(r">\s*(\d+) · ", str(drawn))}
     assert numbers == {step.number for step in history}
 
 
-def test_a_picture_asks_little_of_a_step() -> None:
-    """Anything with a step's number, source, response, dest, role, error, kind and time can be drawn."""
+def test_what_a_step_must_have() -> None:
+    """Anything with number, source, response, dest, role, error, kind and time can be drawn."""
     asked = {name for name in vars(HistoryStep) if not name.startswith("_")}
 
     assert asked == {"number", "source", "response", "dest", "role", "error", "kind", "at"}
@@ -184,8 +184,8 @@ def test_a_picture_asks_little_of_a_step() -> None:
     assert isinstance(Step.kind, property)
 
 
-def test_traffic_has_its_shares_and_one_line_to_each_failure() -> None:
-    """Each line bears its share of all that left where it leaves; failures of several flows are one line."""
+def test_traffic_has_shares_and_one_edge_to_failed() -> None:
+    """Each edge has its share of the steps that left its node; failures of several flows are one edge."""
     began, failed = State.START, State.FAILED
     ways = [
         (r.UserSrpAuth, State.PASSWORD_VERIFIER), (r.UserSrpAuth, State.PASSWORD_VERIFIER),

@@ -1,4 +1,4 @@
-"""Each value shows itself in a notebook: a picture or a table, text beside it, no secret, no file."""
+"""Each value displays itself in a notebook: a picture or a table, text beside it, no secret, no file."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def pool(signing_key: RSAKey) -> LocalPool:
 
 
 def formatted(value: Any) -> dict[str, str]:
-    """What IPython itself would send to a front end."""
+    """Return what IPython sends to a front end."""
     shell: Any = InteractiveShell.instance()
     told: dict[str, str] = shell.display_formatter.format(value)[0]
     return told
 
 
-def test_a_flow_shows_the_path_it_walked(pool: LocalPool) -> None:
-    """As SVG with the present state on it; as text, the path in a line."""
+def test_a_flow_shows_its_path(pool: LocalPool) -> None:
+    """A flow is an SVG with its present state, and its path as text."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
 
     shown = formatted(flow)
@@ -46,7 +46,7 @@ def test_a_flow_shows_the_path_it_walked(pool: LocalPool) -> None:
 
 
 def test_a_sign_in_that_has_not_begun_shows_itself(pool: LocalPool) -> None:
-    """The whole protocol, and no path."""
+    """A sign-in without steps is the whole protocol, without a path."""
     shown = formatted(pool.cognito().start())
 
     assert shown["text/plain"] == "<Flow: START after 0 steps>"
@@ -61,7 +61,7 @@ def _flow(pool: LocalPool) -> Flow:
 
 
 def test_a_history_is_a_table(pool: LocalPool) -> None:
-    """A line a step; a refusal with what to do next."""
+    """A history is a table with a row for each step; a refusal has its action."""
     shown = formatted(_flow(pool).history)
 
     assert set(shown) == {"text/html", "text/plain"}
@@ -75,8 +75,8 @@ def test_a_history_is_a_table(pool: LocalPool) -> None:
     assert shown["text/html"].count("<tr>") == 4
 
 
-def test_what_is_asked_and_what_was_said_are_tables(pool: LocalPool) -> None:
-    """A challenge with its parameters and what it takes; a refusal with its action; tokens without themselves."""
+def test_challenges_refusals_and_tokens_are_tables(pool: LocalPool) -> None:
+    """A challenge with its parameters, a refusal with its action, tokens without their values."""
     flow = _flow(pool)
 
     assert formatted(flow.challenge)["text/plain"].splitlines() == [
@@ -98,7 +98,7 @@ def test_what_is_asked_and_what_was_said_are_tables(pool: LocalPool) -> None:
 
 
 def test_a_pool_and_its_settings_show_themselves(pool: LocalPool) -> None:
-    """The pool as a table, its settings as the diagram of what it can do."""
+    """A pool is a table, its settings are the diagram of what they allow."""
     client = pool.client()
     settings = PoolSettings.describe(client, pool.pool_id, pool.client_id)
 
@@ -108,7 +108,7 @@ def test_a_pool_and_its_settings_show_themselves(pool: LocalPool) -> None:
     )
 
 
-def test_what_a_service_says_is_escaped(pool: LocalPool) -> None:
+def test_replies_are_escaped(pool: LocalPool) -> None:
     """A name that is HTML stays text."""
     pool.add_user("<b>ada", PASSWORD, phone_number="+15555550144")
     flow = pool.cognito().sign_in("<b>ada", PASSWORD)

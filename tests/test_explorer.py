@@ -1,4 +1,4 @@
-"""The page to explore, in a browser: clicks, switches, search, keys; what it rules out is what settings do."""
+"""The explorer in a browser: clicks, switches, search, keys; what it rules out is what the settings rule out."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenedPage]:
 
 @pytest.fixture
 def shown(browser: OpenedPage, html: Path) -> Iterator[OpenedPage]:
-    """The page as it is when it is opened; in the end it must not have complained, nor asked anybody."""
+    """Open the page; at the end, the console must be empty and nothing else requested."""
     browser.said.clear()
     browser.asked.clear()
     browser.page.set_viewport_size({"width": 1440, "height": 900})
@@ -58,18 +58,18 @@ def shown(browser: OpenedPage, html: Path) -> Iterator[OpenedPage]:
     assert [url for url in browser.asked if url not in {"about:blank", "data:,"}] == [html.as_uri()]
 
 
-def place(page_: Page, name: str) -> Any:
-    """A place of the picture."""
+def node_element(page_: Page, name: str) -> Any:
+    """Return a node of the picture."""
     number = [each.name for each in NODES].index(name)
     return page_.locator(f'#picture [data-node="{number}"]')
 
 
-def ruled(locator: Any) -> bool:
-    """Is it faded?"""
+def is_ruled_out(locator: Any) -> bool:
+    """Return whether an element is faded."""
     return "ruled-out" in locator.get_attribute("class").split()
 
 
-def choose(page_: Page, key: str, value: SwitchValue) -> None:
+def set_switch(page_: Page, key: str, value: SwitchValue) -> None:
     """Set one switch, as a person does."""
     if isinstance(value, bool):
         page_.set_checked(f'[name="{key}"]', value)
@@ -83,7 +83,7 @@ def choose(page_: Page, key: str, value: SwitchValue) -> None:
 
 
 def test_the_page_is_one_file(html: Path) -> None:
-    """Nothing in it is fetched from anywhere: links aside, it names no other address."""
+    """The page loads nothing: apart from links, it names no other address."""
     text = html.read_text(encoding="utf-8")
 
     assert "src=" not in text.split('id="data"')[0]
@@ -94,8 +94,8 @@ def test_the_page_is_one_file(html: Path) -> None:
     assert len(text) < 500_000
 
 
-def test_each_line_is_the_one_it_says_it_is() -> None:
-    """The lines' numbers on the page are those of the model's lines, and every place drawn is a button."""
+def test_lines_and_nodes_are_numbered() -> None:
+    """The numbers of the page's lines are those of the model's edges, and every drawn node is a button."""
     drawn = diagram()
     svg, edges = page_svg(drawn)
 
@@ -116,7 +116,7 @@ def test_each_line_is_the_one_it_says_it_is() -> None:
 
 
 def random_values(seed: int) -> dict[str, SwitchValue]:
-    """Some position of the switches; a few switches moved, or many."""
+    """Return a random position of the switches, with few or many of them changed."""
     rng = random.Random(seed)  # noqa: S311 -- a seed repeats its values, on purpose
     share = rng.choice((0.1, 0.3, 0.6))
     return {
@@ -126,7 +126,7 @@ def random_values(seed: int) -> dict[str, SwitchValue]:
 
 
 def test_the_page_rules_out_what_settings_rule_out(shown: OpenedPage) -> None:
-    """For some hundred pools the page's verdict on every arrow and place is `PoolSettings`' own, word for word."""
+    """For 150 random pools and the examples, the page gives `PoolSettings`' own verdict on every arrow and node."""
     nothing = {each.key: False for each in SWITCHES if each.field == "explicit_auth_flows"}
     pools = [random_values(seed) for seed in range(150)] + [nothing, *EXAMPLES.values()]
     told = shown.page.evaluate(
@@ -152,8 +152,8 @@ def test_the_page_rules_out_what_settings_rule_out(shown: OpenedPage) -> None:
                 }
 
 
-def test_the_page_is_as_sure_as_the_settings(shown: OpenedPage) -> None:
-    """For pools of every kind each arrow is as sure on the page as `PoolSettings` says, in its details too."""
+def test_the_page_has_the_settings_confidence(shown: OpenedPage) -> None:
+    """For pools of every kind, the page gives the confidence of each arrow that `PoolSettings` gives."""
     pools = [random_values(seed) for seed in range(20)] + list(EXAMPLES.values())
     told = shown.page.evaluate(
         "pools => pools.map(values => { explorer.set(values); return explorer.confidences(); })",
@@ -164,16 +164,16 @@ def test_the_page_is_as_sure_as_the_settings(shown: OpenedPage) -> None:
         assert said == [str(settings.confidence(arrow)) for arrow, _ in TRANSITIONS_IN_ROLES]
 
     shown.page.evaluate("values => explorer.set(values)", {})
-    choose(shown.page, "mfa_configuration", "ON")
-    choose(shown.page, "device_configuration", value=False)
-    place(shown.page, "PASSWORD_VERIFIER").click()
+    set_switch(shown.page, "mfa_configuration", "ON")
+    set_switch(shown.page, "device_configuration", value=False)
+    node_element(shown.page, "PASSWORD_VERIFIER").click()
     ways = shown.page.locator(
         "#details li", has=shown.page.locator("button:text-is('AUTHENTICATED')")
     )
     assert "contradictory" in ways.first.inner_text()
     lines_ = shown.page.evaluate("data.lines.map(line => line.to && line.through)")
     tokens = [n for n, each in enumerate(NODES) if each.state is State.AUTHENTICATED]
-    unsure = shown.page.locator("[data-line].uncertain").evaluate_all(
+    uncertain = shown.page.locator("[data-line].uncertain").evaluate_all(
         "nodes => nodes.map(node => Number(node.dataset.line))"
     )
     to_tokens = [
@@ -185,11 +185,11 @@ def test_the_page_is_as_sure_as_the_settings(shown: OpenedPage) -> None:
     _, edges = page_svg(drawn)
     proved = [n for n in to_tokens if edges[n].source.name == "permanent password proved"]
     assert proved
-    assert {*proved} <= {*unsure}
+    assert {*proved} <= {*uncertain}
 
 
 def test_no_kind_of_self_loop_is_lost(shown: OpenedPage) -> None:
-    """Each arrow of the table has a number of its own on the page, also where two differ in their kind alone."""
+    """Each arrow of the table has a number of its own on the page, also where two differ only in their kind."""
     numbers = shown.page.evaluate(
         """() => {
             const index = Object.fromEntries(data.nodes.map((each, n) => [each.name, n]));
@@ -200,8 +200,8 @@ def test_no_kind_of_self_loop_is_lost(shown: OpenedPage) -> None:
     assert sorted(numbers) == list(range(len(TRANSITIONS_IN_ROLES)))
 
 
-def test_settings_and_switches_are_one_thing() -> None:
-    """Any position of the switches is settings that are that very position; older names of flows are understood."""
+def test_switches_and_settings_convert_both_ways() -> None:
+    """Any position of the switches converts to settings and back; older names of flows are understood."""
     flows = [each.key for each in SWITCHES if each.field == "explicit_auth_flows"]
     for seed in range(50):
         values = random_values(seed)
@@ -218,8 +218,8 @@ def test_settings_and_switches_are_one_thing() -> None:
 @pytest.mark.parametrize(
     "settings", [each for each, _ in EXAMPLE_POOLS.values()], ids=list(EXAMPLE_POOLS)
 )
-def test_a_pool_on_the_switches_is_that_pool(settings: PoolSettings) -> None:
-    """What a pool rules out, and why, is the same once it stands on the page's switches."""
+def test_a_pool_on_the_switches_has_its_verdicts(settings: PoolSettings) -> None:
+    """The switches of a pool rule out what the pool rules out, for the same reasons."""
     moved = settings_of(values_of(settings))
 
     for include_lambda_named in (True, False):
@@ -229,29 +229,29 @@ def test_a_pool_on_the_switches_is_that_pool(settings: PoolSettings) -> None:
 
 
 def test_a_switch_fades_what_it_rules_out(shown: OpenedPage) -> None:
-    """With MFA off the second factors fade, the reason is said in words, and switching back mends it."""
+    """With MFA off the second factors fade, the reason is shown, and switching back undoes it."""
     told = shown.page.locator("#reasons")
     assert "Nothing" in told.inner_text()
-    assert not ruled(place(shown.page, "SMS_MFA"))
-    choose(shown.page, "lambda_config:DefineAuthChallenge", value=False)
-    choose(shown.page, "mfa_configuration", "OFF")
+    assert not is_ruled_out(node_element(shown.page, "SMS_MFA"))
+    set_switch(shown.page, "lambda_config:DefineAuthChallenge", value=False)
+    set_switch(shown.page, "mfa_configuration", "OFF")
 
     for name in ("SMS_MFA", "SOFTWARE_TOKEN_MFA", "MFA_SETUP", "EMAIL_OTP (second factor)"):
-        assert ruled(place(shown.page, name))
-        assert MFA_OFF in place(shown.page, name).get_attribute("aria-label")
-    assert not ruled(place(shown.page, "EMAIL_OTP (first factor)"))
-    assert not ruled(place(shown.page, "DEVICE_SRP_AUTH"))
-    assert ruled(shown.page.locator('[data-junction="second factor asked"]'))
+        assert is_ruled_out(node_element(shown.page, name))
+        assert MFA_OFF in node_element(shown.page, name).get_attribute("aria-label")
+    assert not is_ruled_out(node_element(shown.page, "EMAIL_OTP (first factor)"))
+    assert not is_ruled_out(node_element(shown.page, "DEVICE_SRP_AUTH"))
+    assert is_ruled_out(shown.page.locator('[data-junction="second factor asked"]'))
     assert f"{MFA_OFF}: EMAIL_OTP (second factor)" in told.inner_text()
     assert "states ruled out" in shown.page.inner_text("#ruled-out-count")
 
-    choose(shown.page, "mfa_configuration", "ON")
-    assert not ruled(place(shown.page, "SMS_MFA"))
-    assert ruled(place(shown.page, "SMS_OTP"))
+    set_switch(shown.page, "mfa_configuration", "ON")
+    assert not is_ruled_out(node_element(shown.page, "SMS_MFA"))
+    assert is_ruled_out(node_element(shown.page, "SMS_OTP"))
 
 
-def test_every_switch_moves_something(shown: OpenedPage) -> None:
-    """Each switch, turned by hand from some pool on, changes the page's verdict."""
+def test_every_switch_has_an_effect(shown: OpenedPage) -> None:
+    """Each switch changes the verdicts, from some position of the others."""
     bases = [{}, *EXAMPLES.values(), {"user_pool_tier": "LITE"}]
     bases.append(
         {"email_sending_account": "COGNITO_DEFAULT", "lambda_config:CustomEmailSender": False}
@@ -269,7 +269,7 @@ def test_every_switch_moves_something(shown: OpenedPage) -> None:
             before = shown.page.evaluate("JSON.stringify(explorer.verdicts())")
             values = [v for v in each.values if v != base.get(each.key, each.values[0])]
             for value in values:
-                choose(shown.page, each.key, value)
+                set_switch(shown.page, each.key, value)
                 moved = moved or before != shown.page.evaluate(
                     "JSON.stringify(explorer.verdicts())"
                 )
@@ -280,8 +280,8 @@ def test_every_switch_moves_something(shown: OpenedPage) -> None:
 
 
 def test_one_of_several_responses_on_a_line_is_struck_out(shown: OpenedPage) -> None:
-    """A flow that is not allowed is struck out on its line, while the line's other responses stay."""
-    choose(shown.page, "explicit_auth_flows:ALLOW_USER_AUTH", value=False)
+    """A flow that is not allowed is struck out on its line, and the line's other responses stay."""
+    set_switch(shown.page, "explicit_auth_flows:ALLOW_USER_AUTH", value=False)
     label = shown.page.locator('[data-line] text[data-response="user_srp_auth"]')
     other = shown.page.locator('[data-line]:not(.ruled-out) text[data-response="user_auth"]')
 
@@ -289,8 +289,8 @@ def test_one_of_several_responses_on_a_line_is_struck_out(shown: OpenedPage) -> 
     assert "ruled-out" in (other.first.get_attribute("class") or "")
 
 
-def test_a_pool_of_yours_is_how_the_page_begins(browser: OpenedPage, tmp_path: Path) -> None:
-    """Settings that are given are how the switches stand at first."""
+def test_the_page_begins_with_given_settings(browser: OpenedPage, tmp_path: Path) -> None:
+    """The switches begin at the position of the settings that were given."""
     settings = PoolSettings(mfa_configuration="OFF", lambda_config=(), device_configuration=False)
     file = tmp_path / "mine.html"
     file.write_text(page(settings), encoding="utf-8")
@@ -299,18 +299,18 @@ def test_a_pool_of_yours_is_how_the_page_begins(browser: OpenedPage, tmp_path: P
     assert browser.page.is_checked('[name="mfa_configuration"][value="OFF"]')
     assert not browser.page.is_checked('[name="device_configuration"]')
     assert browser.page.is_checked('[name="sms_mfa"]')
-    assert ruled(place(browser.page, "DEVICE_SRP_AUTH"))
+    assert is_ruled_out(node_element(browser.page, "DEVICE_SRP_AUTH"))
 
 
 # ---- places ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", [each.name for each in NODES])
-def test_a_state_tells_what_it_is(shown: OpenedPage, name: str) -> None:
-    """Chosen, a state says what it means, carries and takes, what may go wrong, where it leads; AWS's page is linked."""
+def test_details_of_a_state(shown: OpenedPage, name: str) -> None:
+    """The details say what a state means, carries and accepts, where it leads, its errors, with AWS's page."""
     told = next(each for each in NODES if each.name == name)
-    if place(shown.page, name).count():
-        place(shown.page, name).click()
+    if node_element(shown.page, name).count():
+        node_element(shown.page, name).click()
     else:
         shown.page.fill("#search", name)
         shown.page.click(f"#found button:has-text('{name}')")
@@ -329,9 +329,9 @@ def test_a_state_tells_what_it_is(shown: OpenedPage, name: str) -> None:
         assert "Comes from" in text
 
 
-def test_what_sms_mfa_carries_and_takes(shown: OpenedPage) -> None:
-    """SMS_MFA by example: its parameters, its request, its evidence, its errors."""
-    place(shown.page, "SMS_MFA").click()
+def test_details_of_sms_mfa(shown: OpenedPage) -> None:
+    """SMS_MFA as an example: its parameters, its request, its evidence, its errors."""
+    node_element(shown.page, "SMS_MFA").click()
     for summary in shown.page.locator("#details summary").all():
         if summary.evaluate("each => !each.parentElement.open"):
             summary.click()
@@ -351,22 +351,22 @@ def test_what_sms_mfa_carries_and_takes(shown: OpenedPage) -> None:
 
 
 def test_next_states_can_be_followed(shown: OpenedPage) -> None:
-    """A next state is a button that leads to it, and the address names where one is."""
-    place(shown.page, "PASSWORD_VERIFIER").click()
+    """A next state is a button that opens it, and the address has the state's name."""
+    node_element(shown.page, "PASSWORD_VERIFIER").click()
     shown.page.locator("#details .targets .go", has_text="NEW_PASSWORD_REQUIRED").first.click()
 
     assert shown.page.inner_text("#details h2") == "NEW_PASSWORD_REQUIRED"
     assert shown.page.url.endswith("#NEW_PASSWORD_REQUIRED")
-    assert "selected" in place(shown.page, "NEW_PASSWORD_REQUIRED").get_attribute("class")
+    assert "selected" in node_element(shown.page, "NEW_PASSWORD_REQUIRED").get_attribute("class")
     shown.page.reload()
     assert shown.page.inner_text("#details h2") == "NEW_PASSWORD_REQUIRED"
     shown.asked.pop()
 
 
 def test_a_state_that_is_ruled_out_says_why(shown: OpenedPage) -> None:
-    """The reason stands in its details too, and goes with the switch."""
+    """The details have the reason, as long as the switch rules the state out."""
     shown.page.select_option("#example", "mfa_off")
-    place(shown.page, "SMS_MFA").click()
+    node_element(shown.page, "SMS_MFA").click()
     assert f"Ruled out: {MFA_OFF}" in shown.page.inner_text("#details")
 
     shown.page.select_option("#example", "everything")
@@ -404,24 +404,24 @@ def test_search(shown: OpenedPage, words: str, name: str | None, opens: str | No
         assert shown.page.input_value("#search") == ""
 
 
-def test_what_is_found_is_lit(shown: OpenedPage) -> None:
-    """While one seeks, the places that answer stand out."""
+def test_found_states_stand_out(shown: OpenedPage) -> None:
+    """During a search the states that match stand out."""
     shown.page.fill("#search", "DEVICE_SRP")
-    assert "found" in place(shown.page, "DEVICE_SRP_AUTH").get_attribute("class")
-    assert "found" not in place(shown.page, "SMS_MFA").get_attribute("class")
+    assert "found" in node_element(shown.page, "DEVICE_SRP_AUTH").get_attribute("class")
+    assert "found" not in node_element(shown.page, "SMS_MFA").get_attribute("class")
 
     shown.page.keyboard.press("Escape")
-    assert "found" not in place(shown.page, "DEVICE_SRP_AUTH").get_attribute("class")
+    assert "found" not in node_element(shown.page, "DEVICE_SRP_AUTH").get_attribute("class")
 
 
 @pytest.mark.parametrize("key", ["Enter", " "])
-def test_a_focused_state_is_chosen_by_key(shown: OpenedPage, key: str) -> None:
-    """Enter and Space choose the state that has the focus; Escape goes back to it."""
-    place(shown.page, "MFA_SETUP").focus()
+def test_a_focused_state_opens_by_key(shown: OpenedPage, key: str) -> None:
+    """Enter and Space open the focused state; Escape goes back to it."""
+    node_element(shown.page, "MFA_SETUP").focus()
     shown.page.keyboard.press(key)
     assert shown.page.inner_text("#details h2") == "MFA_SETUP"
     assert shown.page.evaluate("document.activeElement.id") == "details"
-    assert place(shown.page, "MFA_SETUP").get_attribute("aria-pressed") == "true"
+    assert node_element(shown.page, "MFA_SETUP").get_attribute("aria-pressed") == "true"
 
     shown.page.keyboard.press("Escape")
     assert shown.page.inner_text("#details h2") == "Choose a state"
@@ -429,7 +429,7 @@ def test_a_focused_state_is_chosen_by_key(shown: OpenedPage, key: str) -> None:
 
 
 def test_everything_can_be_done_by_keys(shown: OpenedPage) -> None:
-    """Tab reaches the search, every switch and every place; / begins a search, arrows walk what is found."""
+    """Tab reaches the search, every switch and every node; / begins a search, arrows move in what is found."""
     wanted = shown.page.locator(
         "#picture [data-node], [data-switch]:not([type=radio]), #search"
     ).count()
@@ -441,7 +441,7 @@ def test_everything_can_be_done_by_keys(shown: OpenedPage) -> None:
                 "(each => each.dataset.node ? 'place ' + each.dataset.node : each.name || each.id)(document.activeElement)"
             )
         )
-    places = {f"place {n}" for n, each in enumerate(NODES) if place(shown.page, each.name).count()}
+    places = {f"place {n}" for n, each in enumerate(NODES) if node_element(shown.page, each.name).count()}
     assert places <= met
     assert {each.key for each in SWITCHES} | {"search", "example", "theme"} <= met
 
@@ -482,7 +482,7 @@ def background(page_: Page) -> str:
 
 
 def test_light_dark_and_print(shown: OpenedPage) -> None:
-    """Dark where people prefer dark or choose it; on paper always light, without switches, all on the paper."""
+    """Dark where the reader prefers or chooses it; in print always light, without switches, with their positions."""
     light = background(shown.page)
     shown.page.emulate_media(color_scheme="dark")
     dark = background(shown.page)
@@ -500,7 +500,7 @@ def test_light_dark_and_print(shown: OpenedPage) -> None:
 
 
 def test_it_prints_on_a_page(shown: OpenedPage) -> None:
-    """With nothing ruled out and nothing chosen, the picture and its list need two pages of A4 at most."""
+    """With nothing ruled out or opened, the picture and its list print on at most two A4 pages."""
     shown.page.emulate_media(media="print")
     printed = shown.page.pdf(prefer_css_page_size=True)
 
@@ -511,7 +511,7 @@ def test_it_prints_on_a_page(shown: OpenedPage) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 420])
 def test_accessibility(shown: OpenedPage, scheme: Any, width: int) -> None:
-    """axe-core finds nothing: at first, with a state chosen, with settings that rule out, while seeking."""
+    """axe-core finds nothing: at first, with a state open, with settings that rule out, during a search."""
     script = axe()
     shown.page.set_viewport_size({"width": width, "height": 900})
     shown.page.emulate_media(color_scheme=scheme)
@@ -519,7 +519,7 @@ def test_accessibility(shown: OpenedPage, scheme: Any, width: int) -> None:
     found = []
     for act in (
         lambda: None,
-        lambda: place(shown.page, "SMS_MFA").click(),
+        lambda: node_element(shown.page, "SMS_MFA").click(),
         lambda: shown.page.select_option("#example", "mfa_off"),
         lambda: shown.page.fill("#search", "code"),
     ):
@@ -536,15 +536,15 @@ def test_accessibility(shown: OpenedPage, scheme: Any, width: int) -> None:
 
 
 def test_a_narrow_window_has_no_sideways_scroll(shown: OpenedPage) -> None:
-    """On a telephone only the picture scrolls sideways, not the page."""
+    """On a phone only the picture scrolls sideways, not the page."""
     shown.page.set_viewport_size({"width": 390, "height": 800})
-    place(shown.page, "SMS_MFA").click()
+    node_element(shown.page, "SMS_MFA").click()
 
     assert shown.page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_the_data_are_not_code(html: Path) -> None:
-    """Whatever a source or a message says, the data end where their element ends."""
+    """The data cannot end their script element."""
     text = html.read_text(encoding="utf-8")
     data = text.split('<script type="application/json" id="data">')[1].split("</script>")[0]
 

@@ -23,14 +23,14 @@ PASSWORD = "Correct-Horse-1"
 
 @pytest.fixture
 def recording(signing_key: RSAKey) -> SignInRecording:
-    """A recording at its beginning."""
+    """Return a recording without steps."""
     pool = LocalPool(key=signing_key, clock=ManualClock())
     pool.add_user("ada", PASSWORD)
     return SignInRecording(pool, "ada", PASSWORD)
 
 
-def standing(recording: SignInRecording, challenge: Any) -> SignInRecording:
-    """The recording, its sign-in standing where that challenge puts it."""
+def at_challenge(recording: SignInRecording, challenge: Any) -> SignInRecording:
+    """Return the recording with its sign-in at a challenge."""
     made = SignIn("client", pool_id="eu-west-1_AbCdEfGhI")
     made.resume(challenge.state, challenge, (), admin=False)
     made.flow, made.username = "USER_AUTH", "ada"
@@ -39,11 +39,11 @@ def standing(recording: SignInRecording, challenge: Any) -> SignInRecording:
 
 
 def test_a_passkey(recording: SignInRecording) -> None:
-    """It is said why a notebook has none; what was signed elsewhere can be pasted; another factor is offered."""
+    """The form says why a notebook has no passkey; a credential can be pasted; other factors are offered."""
     asked = WebAuthn(
         name="WEB_AUTHN", session=Secret("s"), available=("PASSWORD",), request_options={}
     )
-    standing(recording, asked)
+    at_challenge(recording, asked)
 
     made = {form.trigger: form for form in prompts_for(recording.flow)}
 
@@ -58,8 +58,8 @@ def test_a_passkey(recording: SignInRecording) -> None:
 
 
 def test_a_challenge_of_another_name(recording: SignInRecording) -> None:
-    """NAME=value, one a line; each value is a secret wherever it comes back."""
-    standing(recording, OtherChallenge(name="RIDDLE", session=Secret("s")))
+    """Its form takes NAME=value, one a line, and masks each value."""
+    at_challenge(recording, OtherChallenge(name="RIDDLE", session=Secret("s")))
     [form] = prompts_for(recording.flow)
     assert "RIDDLE" in form.explanation
 
@@ -77,8 +77,8 @@ def test_a_challenge_of_another_name(recording: SignInRecording) -> None:
 
 
 def test_an_address_as_second_factor(recording: SignInRecording) -> None:
-    """Offered where it can be set up, beside the app; the app's secret is asked for first."""
-    standing(
+    """E-mail is offered where it can be set up, after the authenticator app."""
+    at_challenge(
         recording,
         MfaSetup(
             name="MFA_SETUP", session=Secret("s"), choices=("SOFTWARE_TOKEN_MFA", "EMAIL_OTP")
@@ -88,28 +88,30 @@ def test_an_address_as_second_factor(recording: SignInRecording) -> None:
     assert (app.trigger, email.trigger) == ("associate_software_token", "set_up_email")
     assert email.answer({"email": "ada@example.com"}) == SetUpEmail("ada@example.com")
 
-    standing(
+    at_challenge(
         recording, MfaSetup(name="MFA_SETUP", session=Secret("s"), choices=("SOFTWARE_TOKEN_MFA",))
     )
     assert [form.trigger for form in prompts_for(recording.flow)] == ["associate_software_token"]
 
 
 def test_every_challenge_that_asks_a_person_has_a_form(recording: SignInRecording) -> None:
-    """And those that need a device, which nobody can type, have none."""
+    """Only the device's challenges, which a person cannot answer, have no form."""
     parts: dict[str, Any] = {"session": Secret("s"), "salt": 1, "B": 1, "secret_block": Secret("b")}
     parts |= {"user_id_for_srp": "ada", "request_options": {}}
     without = set()
     for state, kind in CHALLENGE_OF.items():
         names = {each.name for each in kind.__attrs_attrs__}
-        standing(recording, kind(name=str(state), **{k: v for k, v in parts.items() if k in names}))
+        at_challenge(
+            recording, kind(name=str(state), **{k: v for k, v in parts.items() if k in names})
+        )
         if not prompts_for(recording.flow):
             without.add(state)
 
     assert without == {State.DEVICE_SRP_AUTH, State.DEVICE_PASSWORD_VERIFIER}
 
 
-def test_what_is_secret_is_masked_wherever_it_stands() -> None:
-    """A member of a known name, a text that holds a secret of the request; a choice is no secret."""
+def test_secrets_are_masked() -> None:
+    """Secret members and texts that contain a secret of the request are masked; a choice is not."""
     hidden = secrets_of({"a": Secret("hunter2"), "b": [{"c": Secret("no")}], "d": Secret(5)})
     assert hidden == {"hunter2", "no"}
     told = {
@@ -133,7 +135,7 @@ def test_what_is_secret_is_masked_wherever_it_stands() -> None:
 
 
 def test_an_answer_that_the_functions_repeat_is_masked(signing_key: RSAKey) -> None:
-    """A Lambda function that makes the person's answer public does not put it on the page."""
+    """An answer that a Lambda function repeats in public is masked on the page."""
     heard: list[str] = []
 
     def define(event: Any) -> Any:

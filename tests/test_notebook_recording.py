@@ -1,4 +1,4 @@
-"""A sign-in on a recording goes forward, back and again; what is shown of the wire hides its secrets."""
+"""A recorded sign-in goes forward, back and again; requests and replies are shown without their secrets."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ def pool(signing_key: RSAKey) -> LocalPool:
     return made
 
 
-def stands(recording: SignInRecording) -> tuple[State, int, int]:
-    """Where a recording stands."""
+def position(recording: SignInRecording) -> tuple[State, int, int]:
+    """Return the state of a recording, and the numbers of kept and of all steps."""
     return recording.flow.state, len(recording.steps), len(recording.flow.history)
 
 
 def test_forward_to_the_tokens(pool: LocalPool) -> None:
-    """What needs no person is stepped or run through; the code is offered, previewed and given."""
+    """Automatic steps are stepped or run; the code is offered, previewed and sent."""
     recording = SignInRecording(pool, "ada", PASSWORD)
-    assert stands(recording) == (State.START, 0, 0)
+    assert position(recording) == (State.START, 0, 0)
     assert recording.preview is not None
     assert recording.preview.operation == "InitiateAuth"
     assert recording.preview.request["AuthParameters"]["USERNAME"] == "ada"
 
     first = recording.step()
-    assert stands(recording) == (State.PASSWORD_VERIFIER, 1, 1)
+    assert position(recording) == (State.PASSWORD_VERIFIER, 1, 1)
     assert first.exchanges[0].request == recording.steps[0].exchanges[0].request
     assert first.exchanges[0].reply["ChallengeParameters"]["SECRET_BLOCK"] == MASK
 
     assert recording.run() == 1
-    assert stands(recording) == (State.SMS_MFA, 2, 2)
+    assert position(recording) == (State.SMS_MFA, 2, 2)
     assert recording.preview is None
     with pytest.raises(InvalidOperation, match="requires user input"):
         recording.step()
@@ -57,13 +57,13 @@ def test_forward_to_the_tokens(pool: LocalPool) -> None:
         "SMS_MFA_CODE": MASK,
     }
     last = recording.step()
-    assert stands(recording) == (State.AUTHENTICATED, 3, 3)
+    assert position(recording) == (State.AUTHENTICATED, 3, 3)
     assert last.exchanges[0].reply["AuthenticationResult"]["AccessToken"] == MASK
     assert len(pool.outbox) == 0
 
 
-def test_what_was_previewed_is_what_is_sent(pool: LocalPool) -> None:
-    """The key pair is not drawn anew between the look and the step."""
+def test_the_preview_is_what_is_sent(pool: LocalPool) -> None:
+    """The request that is sent has the key pair of the preview."""
     recording = SignInRecording(pool, "ada", PASSWORD)
 
     seen = recording.preview
@@ -74,7 +74,7 @@ def test_what_was_previewed_is_what_is_sent(pool: LocalPool) -> None:
 
 
 def test_back_undoes_what_was_done(pool: LocalPool) -> None:
-    """A code that was spent is good again; a wrong one was never given."""
+    """After going back, a used code is valid again, and a wrong one was never sent."""
     recording = SignInRecording(pool, "ada", PASSWORD)
     recording.run()
     assert recording.pool is not None
@@ -82,41 +82,41 @@ def test_back_undoes_what_was_done(pool: LocalPool) -> None:
     recording.offer(Code("000000"))
     refused = recording.step()
     assert refused.error is not None
-    assert stands(recording) == (State.SMS_MFA, 3, 3)
+    assert position(recording) == (State.SMS_MFA, 3, 3)
 
     recording.back()
-    assert stands(recording) == (State.SMS_MFA, 2, 2)
+    assert position(recording) == (State.SMS_MFA, 2, 2)
     recording.offer(Code(code))
     recording.step()
-    assert stands(recording) == (State.AUTHENTICATED, 3, 3)
+    assert position(recording) == (State.AUTHENTICATED, 3, 3)
     recording.back()
     recording.offer(Code(code))
     recording.step()
-    assert stands(recording) == (State.AUTHENTICATED, 3, 3)
+    assert position(recording) == (State.AUTHENTICATED, 3, 3)
 
 
 def test_back_to_the_beginning_and_forth(pool: LocalPool) -> None:
-    """Every step can be taken back, and taken again."""
+    """Every step can be taken back and taken again."""
     recording = SignInRecording(pool, "ada", PASSWORD)
     for _ in range(2):
         recording.run()
-        assert stands(recording) == (State.SMS_MFA, 2, 2)
+        assert position(recording) == (State.SMS_MFA, 2, 2)
         recording.back()
         recording.back()
-        assert stands(recording) == (State.START, 0, 0)
+        assert position(recording) == (State.START, 0, 0)
     with pytest.raises(InvalidOperation, match="the beginning"):
         recording.back()
 
 
 def asks_for_ever(event: Any) -> Any:
-    """The three functions of a pool that takes every answer for wrong."""
+    """The three Lambda functions of a pool that refuses every answer."""
     event["response"] |= {"issueTokens": False, "failAuthentication": False, "answerCorrect": False}
     event["response"] |= {"challengeName": "CUSTOM_CHALLENGE"}
     return event
 
 
-def test_a_long_tape_has_an_end(signing_key: RSAKey) -> None:
-    """As many steps as are kept can be taken back; then it is said why no more."""
+def test_only_the_last_steps_are_kept(signing_key: RSAKey) -> None:
+    """Only the kept steps can be taken back; then the error says why."""
     triggers = Triggers(define=asks_for_ever, create=asks_for_ever, verify=asks_for_ever)
     pool = LocalPool(triggers=triggers, key=signing_key, clock=ManualClock())
     pool.add_user("ada")
@@ -125,18 +125,18 @@ def test_a_long_tape_has_an_end(signing_key: RSAKey) -> None:
     for _ in range(MAX_STEPS):
         recording.offer(Answer("a balloon"))
         recording.step()
-    assert stands(recording) == (State.CUSTOM_CHALLENGE, MAX_STEPS, MAX_STEPS + 1)
+    assert position(recording) == (State.CUSTOM_CHALLENGE, MAX_STEPS, MAX_STEPS + 1)
 
     for _ in range(MAX_STEPS):
         recording.back()
 
-    assert stands(recording) == (State.CUSTOM_CHALLENGE, 0, 1)
+    assert position(recording) == (State.CUSTOM_CHALLENGE, 0, 1)
     with pytest.raises(InvalidOperation, match=f"only the last {MAX_STEPS} steps"):
         recording.back()
 
 
 def test_restart_begins_on_the_pool_as_it_was(pool: LocalPool) -> None:
-    """Whatever was done on the recording is not done to the pool that was given."""
+    """The recording does not change the pool that was given."""
     recording = SignInRecording(pool, "ada", PASSWORD)
     recording.run()
     for _ in range(5):
@@ -146,37 +146,37 @@ def test_restart_begins_on_the_pool_as_it_was(pool: LocalPool) -> None:
     recording.restart()
     recording.run()
 
-    assert stands(recording) == (State.SMS_MFA, 2, 2)
+    assert position(recording) == (State.SMS_MFA, 2, 2)
     assert recording.pool is not None
     recording.offer(Code(recording.pool.outbox.code_for("ada")))
     assert recording.step().error is None
 
 
-def test_a_real_pool_does_not_go_back(pool: LocalPool) -> None:
-    """A driver may lead anywhere: it is said, and nothing changes."""
+def test_a_real_pool_cannot_go_back(pool: LocalPool) -> None:
+    """With a driver, going back is an error, and nothing changes."""
     recording = SignInRecording(pool.cognito(), "ada", PASSWORD)
     recording.run()
 
     assert recording.why_no_back is not None
     with pytest.raises(InvalidOperation, match="real pool"):
         recording.back()
-    assert stands(recording) == (State.SMS_MFA, 2, 2)
+    assert position(recording) == (State.SMS_MFA, 2, 2)
     recording.restart()
-    assert stands(recording) == (State.START, 0, 0)
+    assert position(recording) == (State.START, 0, 0)
 
 
-def test_what_is_not_taken_is_not_offered(pool: LocalPool) -> None:
-    """A typed error, and the recording stands where it stood."""
+def test_an_unaccepted_response_cannot_be_offered(pool: LocalPool) -> None:
+    """It is a typed error, and the recording does not change."""
     recording = SignInRecording(pool, "ada", PASSWORD)
     recording.run()
 
     with pytest.raises(WrongResponse):
         recording.offer(NewPassword("x"))
-    assert (recording.pending, *stands(recording)) == (None, State.SMS_MFA, 2, 2)
+    assert (recording.pending, *position(recording)) == (None, State.SMS_MFA, 2, 2)
 
 
 def test_the_values_of_a_proof(pool: LocalPool) -> None:
-    """All of them while a proof is due, by the papers' names; none before, none after."""
+    """While a proof is due, all its values by the papers' names; none before, none after."""
     recording = SignInRecording(pool, "ada", PASSWORD)
     assert srp_values(recording.flow) == ()
     recording.step()
@@ -194,7 +194,7 @@ def test_the_values_of_a_proof(pool: LocalPool) -> None:
     assert srp_values(recording.flow) == ()
 
 
-def test_the_outlook_says_what_each_way_depends_on(pool: LocalPool) -> None:
+def test_next_steps_have_conditions(pool: LocalPool) -> None:
     """From PASSWORD_VERIFIER this pool leads to SMS_MFA, and never to SELECT_MFA_TYPE, with the reason."""
     recording = SignInRecording(pool, "ada", PASSWORD)
     recording.step()
@@ -208,8 +208,8 @@ def test_the_outlook_says_what_each_way_depends_on(pool: LocalPool) -> None:
     assert State.FAILED not in seen
 
 
-def test_the_outlook_tells_an_e_mailed_codes_roles_apart(signing_key: RSAKey) -> None:
-    """As a first factor it is allowed here, as a second it is not: each has its own verdict."""
+def test_next_steps_distinguish_the_roles_of_email_otp(signing_key: RSAKey) -> None:
+    """EMAIL_OTP is allowed as a first factor here and not as a second: each has its own verdict."""
     pool = LocalPool(
         allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP"], key=signing_key, clock=ManualClock()
     )
@@ -227,8 +227,8 @@ def test_the_outlook_tells_an_e_mailed_codes_roles_apart(signing_key: RSAKey) ->
     assert seen["password", "EMAIL_OTP (second factor)"] is not None
 
 
-def test_the_outlook_knows_what_only_a_function_names(signing_key: RSAKey) -> None:
-    """An embedded pool's functions are known; what only they may name is told from what follows by itself."""
+def test_next_steps_that_only_a_lambda_names(signing_key: RSAKey) -> None:
+    """What only a local pool's Lambda functions may name is marked as such."""
     triggers = Triggers(define=asks_for_ever, create=asks_for_ever, verify=asks_for_ever)
     pool = LocalPool(triggers=triggers, key=signing_key, clock=ManualClock())
     pool.add_user("ada")

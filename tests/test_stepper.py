@@ -1,4 +1,4 @@
-"""The stepper without a browser: what its page shows and does, in every challenge, and what is never saved."""
+"""The stepper without a browser: what its page shows and does in every challenge, and what is never saved."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ PHONE = "+15555550143"
 
 
 @pytest.fixture(autouse=True)
-def listened() -> Iterator[None]:
-    """Every widget speaks over a wire that keeps what it says, and is closed at the end."""
+def recorded() -> Iterator[None]:
+    """Every widget uses a comm that records, and is closed at the end."""
     with recording_comms():
         yield
         StepperWidget.close_all()
@@ -34,7 +34,7 @@ def listened() -> Iterator[None]:
 
 @pytest.fixture
 def pools(signing_key: RSAKey) -> Any:
-    """Makes pools."""
+    """Create pools."""
 
     def made(**settings: Any) -> LocalPool:
         return LocalPool(key=signing_key, clock=ManualClock(), **settings)
@@ -51,7 +51,7 @@ def pool(pools: Any) -> LocalPool:
 
 
 def test_a_sign_in_is_clicked_through(pool: LocalPool) -> None:
-    """Step, run on, a wrong code, back, the right code: at each moment the page shows where it stands."""
+    """Step, run, a wrong code, back, the right code: at each moment the page shows the state."""
     page = Page(Stepper(pool, "ada", PASSWORD))
 
     def seen() -> tuple[Any, ...]:
@@ -84,7 +84,7 @@ def test_a_sign_in_is_clicked_through(pool: LocalPool) -> None:
 
 
 def test_the_picture_moves(pool: LocalPool) -> None:
-    """Each step lights the line it took; back puts it out; states can be chosen; no id stands twice on a page."""
+    """Each step highlights its edges, back removes that; states are buttons; no id occurs twice on a page."""
     page = Page(Stepper(pool, "ada", PASSWORD))
     lit = [page.view["picture"].count("var(--highlight)")]
 
@@ -99,8 +99,8 @@ def test_the_picture_moves(pool: LocalPool) -> None:
     assert " id=" not in page.view["picture"]
 
 
-def test_what_a_state_is_can_be_asked(pool: LocalPool) -> None:
-    """By a click on it; and a place that is not there is no answer but an error on the page."""
+def test_facts_about_a_state(pool: LocalPool) -> None:
+    """A click on a node shows the facts about it; an unknown node is an error on the page."""
     page = Page(Stepper(pool, "ada", PASSWORD))
 
     told = page.send({"do": "about", "node": 4})
@@ -111,7 +111,7 @@ def test_what_a_state_is_can_be_asked(pool: LocalPool) -> None:
 
 
 def test_the_panels(pool: LocalPool) -> None:
-    """The request about to be sent, what went and came, the history, and each way on with what it depends on."""
+    """The next request, those sent so far, the history, and what may come next with its conditions."""
     page = Page(Stepper(pool, "ada", PASSWORD))
     panels = page.view["panels"]
     assert "about to be sent" in panels["wire"]
@@ -131,8 +131,8 @@ def test_the_panels(pool: LocalPool) -> None:
     assert "CodeMismatchException" in page.view["panels"]["history"]
 
 
-def test_srp_is_shown_to_whoever_asks(pool: LocalPool) -> None:
-    """While a proof is due, shortened, by the papers' names; as a message, and never as state."""
+def test_srp_values_on_request(pool: LocalPool) -> None:
+    """While a proof is due, its values are shown shortened, as a message and never as state."""
     page = Page(Stepper(pool, "ada", PASSWORD))
     assert "while a proof is due" in page.send({"do": "srp"})["srp"]
     page.press("step")
@@ -146,7 +146,7 @@ def test_srp_is_shown_to_whoever_asks(pool: LocalPool) -> None:
 
 
 def test_nothing_secret_is_ever_saved(pools: Any) -> None:
-    """Passwords, codes, keys, tokens, sessions: in messages where they must be, in no state at any moment."""
+    """Passwords, codes, keys, tokens and sessions are in messages where necessary, and in no state."""
     pool = pools(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], required_attributes=["name"])
     pool.add_user("ada", PASSWORD, temporary=True)
     stepper = Stepper(pool, "ada", PASSWORD)
@@ -208,7 +208,7 @@ def test_the_temporary_password_and_the_attributes(pools: Any) -> None:
 
 
 def test_a_choice_among_second_factors(pools: Any) -> None:
-    """As it was offered; and what the pool would have sent is told."""
+    """The choices are those that Cognito offered, and the page can show the code that the pool would have sent."""
     pool = pools(mfa="OPTIONAL")
     pool.add_user(
         "ada",
@@ -233,7 +233,7 @@ def test_a_choice_among_second_factors(pools: Any) -> None:
 
 
 def test_a_choice_among_first_factors(pools: Any) -> None:
-    """At SELECT_CHALLENGE and after it: another factor, the password at once, or its proof."""
+    """At SELECT_CHALLENGE and after it: another factor, the password, or its proof."""
     pool = pools(allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP", "SMS_OTP"])
     pool.add_user("ada", PASSWORD, email="ada@example.com", phone_number=PHONE)
     page = Page(Stepper(pool, "ada", flow="USER_AUTH"))
@@ -264,7 +264,7 @@ def test_a_choice_among_first_factors(pools: Any) -> None:
 
 
 def riddle() -> Triggers:
-    """Functions that ask a riddle, and one that fails where it is told to."""
+    """Return Lambda functions that ask a riddle; one of them can fail."""
 
     def define(event: Any) -> Any:
         passed = (
@@ -292,7 +292,7 @@ def riddle() -> Triggers:
 
 
 def test_a_riddle(pools: Any) -> None:
-    """What the functions made public is shown; the answer is neither shown nor saved."""
+    """The public parameters are shown; the answer is neither shown nor saved."""
     pool = pools(triggers=riddle())
     pool.add_user("ada")
     page = Page(Stepper(pool, "ada", flow="CUSTOM_AUTH"))
@@ -316,8 +316,8 @@ def test_a_riddle(pools: Any) -> None:
     assert "a-balloon" not in page.saved
 
 
-def test_a_remembered_device_walks_by_itself(pools: Any) -> None:
-    """DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER need nobody; its values can be seen, too."""
+def test_a_remembered_device_needs_no_input(pools: Any) -> None:
+    """DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER need no user input; their SRP values can be shown."""
     pool = pools(
         mfa="ON",
         mfa_methods=["SMS_MFA"],
@@ -349,7 +349,7 @@ def test_a_remembered_device_walks_by_itself(pools: Any) -> None:
     "flow", ["USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH", "USER_AUTH"]
 )
 def test_other_flows_run_to_their_end(pools: Any, flow: str) -> None:
-    """With nothing but a password; and it is in no state."""
+    """Flows that need only a password run to tokens, and the password is in no state."""
     pool = pools()
     pool.add_user("ada", PASSWORD)
     page = Page(Stepper(pool, "ada", PASSWORD, flow=flow))
@@ -362,7 +362,7 @@ def test_other_flows_run_to_their_end(pools: Any, flow: str) -> None:
 
 
 def test_the_end_of_an_attempt(pool: LocalPool) -> None:
-    """A wrong password ends it: the action is said, nothing can be stepped, back and restart can."""
+    """A wrong password ends the attempt: the advice is shown, step is disabled, back and restart are not."""
     page = Page(Stepper(pool, "ada", "error"))
 
     page.press("run")
@@ -378,8 +378,8 @@ def test_the_end_of_an_attempt(pool: LocalPool) -> None:
     assert "The sign-in has ended" in page.view["panels"]["what_if"]
 
 
-def test_a_real_pool_says_that_it_does_not_go_back(pool: LocalPool) -> None:
-    """The button says why; what the settings leave open is told as unknown, or known where they are given."""
+def test_a_real_pool_cannot_go_back(pool: LocalPool) -> None:
+    """The button says why; without settings, what may come next says that they are unknown."""
     page = Page(Stepper(pool.cognito(), "ada", PASSWORD))
     page.press("run")
     back = page.view["buttons"]["back"]
@@ -399,16 +399,16 @@ def test_a_real_pool_says_that_it_does_not_go_back(pool: LocalPool) -> None:
     "message",
     [None, 7, {}, {"do": "fly"}, {"do": "about", "node": "4"}, {"do": "answer"}, {"do": "answer", "trigger": "x", "values": {}}],
 )  # fmt: skip
-def test_what_a_page_cannot_say_is_said_back_to_it(pool: LocalPool, message: Any) -> None:
-    """An error on the page, and nothing changes."""
+def test_invalid_messages(pool: LocalPool, message: Any) -> None:
+    """An invalid message is an error on the page, and nothing changes."""
     page = Page(Stepper(pool, "ada", PASSWORD))
 
     assert "error" in page.send(message)
     assert page.view["steps"] == 0
 
 
-def test_whatever_goes_wrong_is_said_on_the_page(pool: LocalPool) -> None:
-    """An exception of another's code, here a driver's client that breaks, is not lost in a log."""
+def test_any_exception_is_shown_on_the_page(pool: LocalPool) -> None:
+    """An exception of other code, here a broken client, is shown on the page."""
     cognito = pool.cognito()
     page = Page(Stepper(cognito, "ada", PASSWORD))
 
@@ -424,8 +424,8 @@ def test_whatever_goes_wrong_is_said_on_the_page(pool: LocalPool) -> None:
     assert page.view["state"] == "PASSWORD_VERIFIER"
 
 
-def test_an_interrupted_kernel_lets_the_page_go_on(pool: LocalPool) -> None:
-    """The interrupt goes its way, and the page does not wait for ever."""
+def test_an_interrupt_releases_the_page(pool: LocalPool) -> None:
+    """An interrupt passes through, and the page does not wait for ever."""
     cognito = pool.cognito()
     page = Page(Stepper(cognito, "ada", PASSWORD))
 
@@ -442,8 +442,8 @@ def test_an_interrupted_kernel_lets_the_page_go_on(pool: LocalPool) -> None:
     assert page.view["state"] == "SOFTWARE_TOKEN_MFA"
 
 
-def test_from_code_it_moves_as_from_the_page(pool: LocalPool) -> None:
-    """Each call gives the moment it led to, which is a picture that needs no widgets."""
+def test_stepping_from_code(pool: LocalPool) -> None:
+    """Each call returns the moment it led to, which is a picture that needs no widgets."""
     stepper = Stepper(pool, "ada", PASSWORD)
 
     first = stepper.step()
@@ -470,8 +470,8 @@ def test_from_code_it_moves_as_from_the_page(pool: LocalPool) -> None:
     assert stepper.restart().state is State.START
 
 
-def test_where_no_widget_is_drawn_there_is_a_picture(pool: LocalPool) -> None:
-    """Beside the widget stand the picture of the moment, and where it stands in words."""
+def test_a_picture_for_front_ends_without_widgets(pool: LocalPool) -> None:
+    """The bundle has the picture of the moment and a text beside the widget."""
     stepper = Stepper(pool, "ada", PASSWORD)
     stepper.run()
 
@@ -486,8 +486,8 @@ def test_where_no_widget_is_drawn_there_is_a_picture(pool: LocalPool) -> None:
     assert "SOFTWARE_TOKEN_MFA after 2 steps" in shown["text/plain"]
 
 
-def test_two_steppers_know_nothing_of_each_other(pool: LocalPool) -> None:
-    """On one pool, and on one driver's client: each hears its own requests alone."""
+def test_two_steppers_are_independent(pool: LocalPool) -> None:
+    """On one pool, or on one driver's client, each records only its own requests."""
     one, other = Page(Stepper(pool, "ada", PASSWORD)), Page(Stepper(pool, "ada", PASSWORD))
     one.press("run")
     assert (one.view["steps"], other.view["steps"]) == (2, 0)
@@ -502,8 +502,8 @@ def test_two_steppers_know_nothing_of_each_other(pool: LocalPool) -> None:
     assert [len(each.exchanges) for each in right.stepper.recording.steps] == [1]
 
 
-def test_stepping_on_takes_no_more_memory(pools: Any) -> None:
-    """After many wrong codes as many frames are held as are kept, and the wire shows the last of them."""
+def test_memory_is_bounded(pools: Any) -> None:
+    """After many wrong codes only the last steps are held, and the panel shows the last of them."""
     pool = pools(triggers=riddle())
     pool.add_user("ada")
     stepper = Stepper(pool, "ada", flow="CUSTOM_AUTH")
@@ -523,8 +523,8 @@ def test_stepping_on_takes_no_more_memory(pools: Any) -> None:
     assert stepper.recording.steps.maxlen == MAX_STEPS
 
 
-def test_a_source_that_is_none(pool: LocalPool) -> None:
-    """Is a typed error, and so is a flow without its password."""
+def test_an_invalid_source(pool: LocalPool) -> None:
+    """A source of another type is a typed error, and so is a flow without its password."""
     with pytest.raises(BadField, match="must be a LocalPool or a Cognito, not str"):
         Stepper("eu-west-1_AbCdEfGhI", "ada", PASSWORD)  # type: ignore[arg-type]  # on purpose
     with pytest.raises(ValueError, match="needs the password"):
@@ -532,7 +532,7 @@ def test_a_source_that_is_none(pool: LocalPool) -> None:
 
 
 def test_it_says_what_to_install() -> None:
-    """Without ipywidgets and anywidget the import is an error of ours that says what to do."""
+    """Without anywidget the import error says what to install."""
     code = """
 import sys
 sys.modules["anywidget"] = None
@@ -551,7 +551,7 @@ except OperatorError as error:
 
 
 def test_the_import_is_light() -> None:
-    """`authfsm.notebook` itself loads no widgets."""
+    """`authfsm.notebook` itself imports no widgets."""
     code = "import authfsm.notebook, sys; print({'ipywidgets', 'anywidget', 'IPython'} & set(sys.modules))"
     seen = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
 
