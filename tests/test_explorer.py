@@ -441,7 +441,9 @@ def test_everything_can_be_done_by_keys(shown: OpenedPage) -> None:
                 "(each => each.dataset.node ? 'place ' + each.dataset.node : each.name || each.id)(document.activeElement)"
             )
         )
-    places = {f"place {n}" for n, each in enumerate(NODES) if node_element(shown.page, each.name).count()}
+    places = {
+        f"place {n}" for n, each in enumerate(NODES) if node_element(shown.page, each.name).count()
+    }
     assert places <= met
     assert {each.key for each in SWITCHES} | {"search", "example", "theme"} <= met
 
