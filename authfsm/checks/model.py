@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from authfsm.checks.factors import (
     NEXT_BY_FUNCTIONS,
@@ -262,8 +262,7 @@ class Model:
             before = NOTHING  # what a refresh or an unknown challenge leads to begins again
         by_admin = self.doubted and response in r.ADMIN_RESPONSES
         acknowledged = kind is ACKNOWLEDGEMENT
-        return evolve(
-            before,
+        return ProofState(
             factors=before.factors | proved_by(self.table.proofs, before, arrow, ends),
             lambda_may_choose=before.lambda_may_choose
             or response in r.CUSTOM_AUTH_RESPONSES

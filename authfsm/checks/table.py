@@ -75,7 +75,7 @@ _ENDS_SIGN_IN: Final = frozenset(RecoveryAction) - {
 BOUNDS: Final = (
     Bound(
         "AuthSessionValidity", "3 to 15 minutes; a refused answer does not prolong the session",
-        "NotAuthorizedException", "session is expired", _ENDS_SIGN_IN, "measured; AWS API reference, UserPoolClientType",
+        "NotAuthorizedException", "session is expired", _ENDS_SIGN_IN, "AWS API reference, UserPoolClientType",
         lambda arrow: arrow.kind is RETRY or (arrow.kind is ACKNOWLEDGEMENT and arrow.source is S.MFA_SETUP)),
     Bound(
         "device key", "once: the client does not send again a key that Cognito has forgotten",
@@ -99,7 +99,7 @@ BOUNDS: Final = (
         lambda arrow: arrow.source is S.DEVICE_PASSWORD_VERIFIER),
     Bound(
         "session of an unknown challenge", "each answer uses up its session",
-        "NotAuthorizedException", "session can only be used once", _ENDS_SIGN_IN, "measured for the known challenges",
+        "NotAuthorizedException", "session can only be used once", _ENDS_SIGN_IN, "inferred from the known challenges",
         lambda arrow: arrow.source is S.OTHER_CHALLENGE),
     Bound(
         "RefreshTokenValidity", "60 minutes to 10 years, 30 days by default",
