@@ -285,4 +285,4 @@ INVARIANTS: Final = (
     Invariant("refresh", "A refresh is never answered with a challenge.", _refresh),
 )
 # fmt: on
-"""The invariants that `check` verifies unless it is given others."""
+"""The invariants that `check` verifies by default."""

@@ -188,8 +188,8 @@ class Table:
 
     def without_need(self, source: State, response: type[r.Response]) -> Table:
         """Return the table in which a response needs nothing before it."""
-        kept = {each: need for each, need in self.needs.items() if each != (source, response)}
-        return evolve(self, needs=kept)
+        others = {each: need for each, need in self.needs.items() if each != (source, response)}
+        return evolve(self, needs=others)
 
     def without_action(self, code: str, part: str = "") -> Table:
         """Return the table without the action for an error, or for one of its messages."""

@@ -110,13 +110,13 @@ class Journey:
             **pool,
         }
         if self.descriptions is None:
-            made = ObservedPool(**{**pool_arguments(self.settings, self.plan), **arguments})
+            embedded = ObservedPool(**{**pool_arguments(self.settings, self.plan), **arguments})
         else:
             if Descriptions.read(self.descriptions).user_pool_client is None:
                 # Nothing is known of the app client: it allows every flow.
                 arguments = {"explicit_auth_flows": EVERY_FLOW, **arguments}
-            made = cast("ObservedPool", ObservedPool.like(self.descriptions, **arguments))
-        return Stage(self.id, self.path, self.plan, pool=made, functions=functions, clock=clock)
+            embedded = cast("ObservedPool", ObservedPool.like(self.descriptions, **arguments))
+        return Stage(self.id, self.path, self.plan, pool=embedded, functions=functions, clock=clock)
 
     def run(self, **pool: Any) -> Flow:
         """Follow the path with this package's own driver.
@@ -223,12 +223,12 @@ def _arrows_in_roles(path: Path) -> set[object]:
 
 def _uncovered(omitted: list[OmittedPath], covered: set[object]) -> list[OmittedPath]:
     """Return the omitted paths with an arrow that neither a journey nor an earlier one of them has."""
-    kept = []
+    uncovered = []
     for each in omitted:
         if not _arrows_in_roles(each.path) <= covered:
             covered |= _arrows_in_roles(each.path)
-            kept.append(each)
-    return kept
+            uncovered.append(each)
+    return uncovered
 
 
 def _facts(settings: PoolSettings | Mapping[str, Any]) -> PoolFacts:

@@ -219,8 +219,10 @@ def _with_second_factor(path: Path, pool: PoolFacts, plan: Plan, *, passwordless
 
 def _without_second_factor(path: Path, pool: PoolFacts, plan: Plan) -> Plan:
     """If MFA is required, enable a factor that the device or the passkey replaces."""
-    given = {a.response for a in path.arrows}
-    by_functions = path.arrows[0].response in r.CUSTOM_AUTH_RESPONSES and r.SrpClaim not in given
+    responses = {a.response for a in path.arrows}
+    by_functions = (
+        path.arrows[0].response in r.CUSTOM_AUTH_RESPONSES and r.SrpClaim not in responses
+    )
     if not pool.mfa_required or by_functions:
         return plan
     usable = (
