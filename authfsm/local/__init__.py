@@ -1,7 +1,7 @@
-"""The embedded user pool: Amazon Cognito's sign-in inside this process, really verified.
+"""A local Cognito user pool: `LocalPool` signs users in inside this process, and verifies what Cognito verifies.
 
-`LocalPool` is the pool. It checks what Cognito checks (SRP proofs, passwords, codes, sessions, devices)
-and says what Cognito says; its `client()` is a real boto3 client whose requests never leave.
+It checks SRP proofs, passwords, codes, sessions and devices, and replies with Cognito's replies and errors. Its
+`client()` is a real boto3 client whose requests do not leave the process.
 """
 
 from authfsm.local.api.operations import GateError
