@@ -396,8 +396,8 @@ def test_banner(tmp_path: Path) -> None:
         assert web.ask("GET", "/health", Host="b.example")[0] == 403
         assert web.end() == 0
         printed = "".join(web.printed)
-    assert "localhost, 127.0.0.1, [::1], cognito, idp.test (more by --allow-host)" in printed
-    assert "https://b.example may call what needs no AWS credentials" in printed
+    assert "localhost, 127.0.0.1, [::1], cognito, idp.test (--allow-host allows more)" in printed
+    assert "https://b.example: pages may call operations that need no AWS credentials" in printed
     with serve_in_process(tmp_path, {}, "--open") as web:
         assert web.ask("GET", "/health", Host="anything.example")[0] == 200
         assert web.end() == 0

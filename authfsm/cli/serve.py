@@ -100,7 +100,7 @@ def _access(
 def _access_lines(access: AccessRules) -> list[str]:
     if access.open:
         return [
-            "  OPEN        every host, pages of every origin, and requests without credentials (--open):",
+            "  OPEN        every host and every origin is allowed, without credentials (--open):",
             "              any web page that you visit can manage this pool's users",
         ]
     names = ", ".join(("localhost", "127.0.0.1", "[::1]", *access.hosts))
@@ -108,9 +108,9 @@ def _access_lines(access: AccessRules) -> list[str]:
     if access.origins is not None and ANY_ORIGIN in access.origins:
         origins = "any origin"
     return [
-        f"  hosts       {names} (more by --allow-host)",
-        f"  pages of    {origins} may call what needs no AWS credentials (others by --cors)",
-        "  signed      operations for administrators need credentials, as at AWS; any will do",
+        f"  hosts       {names} (--allow-host allows more)",
+        f"  origins     {origins}: pages may call operations that need no AWS credentials (--cors)",
+        "  signed      operations for administrators need AWS credentials; any will do",
     ]
 
 
@@ -121,8 +121,8 @@ def _announce(pool: LocalPool, url: str, state: Path | None, access: AccessRules
         f"Serving the user pool {pool.pool_id} at {url}",
         f"  app client  {pool.client_id}{' (with a secret)' if pool.client_secret else ''}",
         f"  issuer      {pool.issuer}",
-        f"  state       {state or 'in memory, gone when the server ends'}",
-        f"  to watch    {url}/",
+        f"  state       {state or 'in memory, lost when the server ends'}",
+        f"  page        {url}/ shows sign-ins, codes and users",
         *_access_lines(access),
         f"  boto3       boto3.client({boto3})",
     ]
