@@ -131,7 +131,7 @@ def test_rotation_brings_a_new_refresh_token_each_time(pool_of: PoolOf, signs_in
     assert flow.refresh().refresh_token not in seen
 
 
-def test_the_older_flow_sends_device_and_secret_hash_by_itself(
+def test_refresh_token_auth_sends_device_and_secret_hash(
     pool_of: PoolOf, signs_in: SignsIn
 ) -> None:
     """REFRESH_TOKEN_AUTH: DEVICE_KEY of the confirmed device, SECRET_HASH over the real name, not the alias."""
@@ -149,7 +149,7 @@ def test_the_older_flow_sends_device_and_secret_hash_by_itself(
 
 
 def test_by_an_alias_the_secret_hash_is_over_the_name(pool_of: PoolOf) -> None:
-    """Who signed in by an alias is refreshed under the real name, which the tokens tell."""
+    """After a sign-in by an alias the refresh uses the real name, from the tokens."""
     pool = pool_of(client_secret=True, aliases=["email"])
     pool.add_user("grace", PASSWORD, email="grace@example.com")
     for flow_name in ("USER_SRP_AUTH", "USER_PASSWORD_AUTH"):
@@ -160,8 +160,8 @@ def test_by_an_alias_the_secret_hash_is_over_the_name(pool_of: PoolOf) -> None:
         assert flow.signin.username == "grace"
 
 
-def test_a_refresh_that_is_refused_takes_nothing_away(pool_of: PoolOf, signs_in: SignsIn) -> None:
-    """A revoked refresh token: nobody's fault, start again; what there is stays in the flow."""
+def test_a_refused_refresh_keeps_the_tokens(pool_of: PoolOf, signs_in: SignsIn) -> None:
+    """A revoked refresh token: nobody's fault, START_AGAIN; the flow keeps its tokens."""
     pool = pool_of()
     flow = signs_in(pool)
     tokens = held(flow)
@@ -174,8 +174,8 @@ def test_a_refresh_that_is_refused_takes_nothing_away(pool_of: PoolOf, signs_in:
     assert (flow.state, flow.tokens) == (State.AUTHENTICATED, tokens)
 
 
-def test_a_refresh_wants_tokens(pool_of: PoolOf) -> None:
-    """In a flow that has just started there is no refresh token: BadField; nor can it be kept fresh: InvalidOperation."""
+def test_a_refresh_needs_tokens(pool_of: PoolOf) -> None:
+    """In a flow that has just started there is no refresh token: BadField; fresh_tokens raises InvalidOperation."""
     flow = pool_of().cognito().start()
 
     with pytest.raises(BadField, match="refresh_token"):
@@ -189,7 +189,7 @@ def test_a_refresh_wants_tokens(pool_of: PoolOf) -> None:
 
 
 def test_tokens_are_refreshed_before_they_expire(pool_of: PoolOf, signs_in: SignsIn) -> None:
-    """fresh_tokens() sends nothing while they last, and refreshes within a minute of their end."""
+    """fresh_tokens() sends nothing while they are valid, and refreshes within a minute of their expiry."""
     pool = pool_of()
     clock: Any = pool.clock
     flow = signs_in(pool)
@@ -212,8 +212,8 @@ def test_tokens_are_refreshed_before_they_expire(pool_of: PoolOf, signs_in: Sign
     assert len(requests) == 2
 
 
-def test_who_comes_while_a_refresh_is_under_way_has_the_present_tokens(pool_of: PoolOf) -> None:
-    """Many requests at once: one refreshes, the others go on with what still lasts; what does not must wait."""
+def test_during_a_refresh_the_present_tokens_are_returned(pool_of: PoolOf) -> None:
+    """Many requests at once: one refreshes, the others get the present tokens if they are still valid, else WAIT."""
     pool = pool_of()
     clock: Any = pool.clock
 
@@ -240,7 +240,7 @@ def test_who_comes_while_a_refresh_is_under_way_has_the_present_tokens(pool_of: 
 
 
 def test_signing_out_here_leaves_other_sessions(pool_of: PoolOf, signs_in: SignsIn) -> None:
-    """RevokeToken ends this session alone; the flow is at START again and holds nothing."""
+    """RevokeToken ends this session alone; the flow is in START again and holds nothing."""
     pool = pool_of(client_secret=True)
     here, there = signs_in(pool), signs_in(pool)
     token = held(here).refresh_token
@@ -259,7 +259,7 @@ def test_signing_out_here_leaves_other_sessions(pool_of: PoolOf, signs_in: Signs
 
 
 def test_signing_out_everywhere(pool_of: PoolOf, signs_in: SignsIn) -> None:
-    """GlobalSignOut ends every session of the user's; who still has an access token cannot use it here."""
+    """GlobalSignOut ends every session of the user's; the access tokens cannot be used here any more."""
     pool = pool_of()
     here, there = signs_in(pool), signs_in(pool)
     requests = sent(here)
@@ -275,7 +275,7 @@ def test_signing_out_everywhere(pool_of: PoolOf, signs_in: SignsIn) -> None:
 
 
 def test_the_same_flow_can_sign_in_again(pool_of: PoolOf, signs_in: SignsIn) -> None:
-    """After signing out the flow takes START's responses, and its history goes on."""
+    """After signing out the flow accepts START's responses, and its history continues."""
     flow = signs_in(pool_of())
     flow.sign_out()
 
@@ -290,12 +290,12 @@ def test_the_same_flow_can_sign_in_again(pool_of: PoolOf, signs_in: SignsIn) -> 
 
 
 @pytest.mark.parametrize("heard", [True, False])
-def test_a_confirmation_that_was_lost_is_made_again(
+def test_a_lost_confirmation_can_be_repeated(
     pool_of: PoolOf,
     signs_in: SignsIn,
     heard: bool,  # noqa: FBT001 - a test's case
 ) -> None:
-    """No reply to ConfirmDevice, whether it was heard or not: once more, and the device is the one Cognito knows."""
+    """No reply to ConfirmDevice, whether it was evaluated or not: repeated, it confirms the same device."""
     pool = pool_of(device=DeviceConfiguration(device_only_remembered_on_user_prompt=True))
     flow = signs_in(pool)
     events = flow.cognito.client.meta.events
@@ -320,7 +320,7 @@ def test_a_confirmation_that_was_lost_is_made_again(
 def test_a_device_that_is_confirmed_is_not_confirmed_twice(
     pool_of: PoolOf, signs_in: SignsIn
 ) -> None:
-    """Without a lost reply, "already exists" is what it says."""
+    """Without a lost reply, "already exists" is an error."""
     flow = signs_in(pool_of(device=DeviceConfiguration()))
     device = flow.confirm_device()
 
@@ -363,7 +363,7 @@ def throttled(headers: dict[str, str], status: int = 400) -> Any:
 def test_throttling_says_how_long(
     pool_of: PoolOf, signs_in: SignsIn, headers: dict[str, str], seconds: float
 ) -> None:
-    """Retry-After where it came, and a second where it did not or is no number; then the same goes through."""
+    """Retry-After if it came, and a second if it did not or is no number; then the same answer succeeds."""
     pool = pool_of()
     flow = signs_in(pool)
     answers, events = throttled(headers), flow.cognito.client.meta.events
@@ -379,8 +379,8 @@ def test_throttling_says_how_long(
     assert flow.refresh() == flow.tokens
 
 
-def test_a_lock_out_says_how_long_at_least(pool_of: PoolOf) -> None:
-    """After five wrong passwords: a second at the least, and it doubles; that much later it may go through."""
+def test_a_lockout_has_a_minimum_delay(pool_of: PoolOf) -> None:
+    """After five wrong passwords: at least a second, and it doubles; after that time the answer may succeed."""
     pool = pool_of()
     clock: Any = pool.clock
     for _ in range(5):
@@ -395,8 +395,8 @@ def test_a_lock_out_says_how_long_at_least(pool_of: PoolOf) -> None:
     assert pool.cognito().sign_in("ada", PASSWORD).state is State.AUTHENTICATED
 
 
-def test_a_lost_connection_says_to_wait(pool_of: PoolOf) -> None:
-    """One second; and what waiting does not help says None."""
+def test_a_lost_connection_has_a_delay(pool_of: PoolOf) -> None:
+    """One second; retry_after is None if waiting does not help."""
     error: AuthfsmError = ConnectionLost("EndpointConnectionError", state=State.START)
     assert error.retry_after == 1.0
 

@@ -156,7 +156,7 @@ def one_power() -> float:
     return min(took)
 
 
-def test_arithmetic_and_calls_leave_the_loop_free(without_mfa: LocalPool) -> None:
+def test_computations_and_calls_do_not_block_the_loop(without_mfa: LocalPool) -> None:
     """Fifty sign-ins at once: no gap between two ticks is as long as half of their fifty SRP_A.
 
     The watchdog is shown to bite: with the same arithmetic done on the loop the gap is above the bound.
@@ -174,8 +174,8 @@ def test_arithmetic_and_calls_leave_the_loop_free(without_mfa: LocalPool) -> Non
     assert asyncio.run(gap(None)) < bound
 
 
-def test_arithmetic_leaves_the_loop_free_over_http(web: ThreadServer) -> None:
-    """Over aiobotocore, too, no arithmetic is done in the loop's thread: any thread but that one."""
+def test_computations_do_not_block_the_loop_over_http(web: ThreadServer) -> None:
+    """Over aiobotocore too, every SRP computation runs in another thread than the loop's."""
     threads: set[str] = set()
     loops: set[str] = set()
 
@@ -202,8 +202,8 @@ def test_arithmetic_leaves_the_loop_free_over_http(web: ThreadServer) -> None:
     assert {name.rpartition("_")[0] for name in threads} == {"authfsm"}
 
 
-def test_the_context_goes_along_into_the_threads(pool: LocalPool) -> None:
-    """What a request's context holds can be seen by the boto3 hooks of whoever traces or logs."""
+def test_threads_run_in_the_callers_context(pool: LocalPool) -> None:
+    """boto3 hooks that trace or log see the context of the request."""
     request: ContextVar[str] = ContextVar("request", default="none")
     seen: set[str] = set()
     cognito = on(pool)
@@ -295,8 +295,8 @@ def facts(flow: AsyncFlow) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("nth", range(1, 4))
-def test_a_sign_in_broken_off_at_any_await_begins_again(pool: LocalPool, nth: int) -> None:
-    """SRP_A, its request, the proof: cancelled at each, the flow stands where it stood and goes on from there."""
+def test_a_sign_in_cancelled_at_any_await_can_continue(pool: LocalPool, nth: int) -> None:
+    """SRP_A, its request, the proof: cancelled at each, the flow is unchanged and continues from there."""
     seen: list[Observation] = []
 
     async def talk() -> None:
@@ -328,10 +328,10 @@ def test_a_sign_in_broken_off_at_any_await_begins_again(pool: LocalPool, nth: in
 
 @pytest.mark.parametrize("waited", ["the arithmetic", "the reply"])
 @pytest.mark.parametrize("steps", range(5))
-def test_what_a_cancelled_thread_finds_later_changes_nothing(
+def test_the_result_of_a_cancelled_thread_changes_nothing(
     pool: LocalPool, steps: int, waited: str
 ) -> None:
-    """Each step by SRP of a sign-in on a known device, and the confirmation of one, cancelled at either await.
+    """Each SRP step of a sign-in on a known device, and its confirmation, cancelled at either await.
 
     A thread cannot be stopped: what it finds afterwards leaves the flow as it is. The calls are kept
     back and then lost, so that the pool has not heard them; the flow goes on to its end.
@@ -374,8 +374,8 @@ def test_what_a_cancelled_thread_finds_later_changes_nothing(
     asyncio.run(talk())
 
 
-def test_an_answer_broken_off_over_http_is_given_again(web: ThreadServer) -> None:
-    """A code cancelled at each of aiobotocore's awaits, however many: the state, the session and the guard are as before."""
+def test_an_answer_cancelled_over_http_can_be_repeated(web: ThreadServer) -> None:
+    """A code cancelled at each of aiobotocore's awaits: state, session and lock are as before."""
 
     async def talk() -> int:
         seen: list[Observation] = []
@@ -400,8 +400,8 @@ def test_an_answer_broken_off_over_http_is_given_again(web: ThreadServer) -> Non
     assert asyncio.run(talk()) >= 3
 
 
-def test_a_proof_broken_off_over_http(web: ThreadServer) -> None:
-    """A sign-in cancelled at each await over HTTP stands in START or at the proof; where the proof was heard, it says so."""
+def test_a_proof_cancelled_over_http(web: ThreadServer) -> None:
+    """A sign-in cancelled at each await over HTTP is in START or at the proof; a proof that was evaluated is refused."""
 
     async def talk() -> set[State]:
         stood = set()
@@ -428,7 +428,7 @@ def test_a_proof_broken_off_over_http(web: ThreadServer) -> None:
 
 
 def test_a_timeout_leaves_the_sign_in_usable(pool: LocalPool) -> None:
-    """asyncio.wait_for over an answer that takes too long: TimeoutError, and the same answer later."""
+    """asyncio.wait_for over an answer that takes too long: TimeoutError, and the same answer succeeds later."""
 
     async def talk() -> None:
         cognito = on(pool)
@@ -447,8 +447,8 @@ def test_a_timeout_leaves_the_sign_in_usable(pool: LocalPool) -> None:
     asyncio.run(talk())
 
 
-def test_giving_up_while_a_reply_is_awaited(pool: LocalPool) -> None:
-    """flow.cancel() in the middle of an answer: its reply finds nobody, and there is nothing left to be answered."""
+def test_cancel_while_a_reply_is_awaited(pool: LocalPool) -> None:
+    """flow.cancel() in the middle of an answer: the reply is ignored, and nothing can be answered."""
 
     async def talk() -> None:
         cognito = on(pool)
@@ -469,8 +469,8 @@ def test_giving_up_while_a_reply_is_awaited(pool: LocalPool) -> None:
 # ---- one answer at a time -------------------------------------------------------------------------------
 
 
-def test_two_answers_at_once_are_one_answer(pool: LocalPool) -> None:
-    """The second is told to wait, and nothing of it is sent; the first goes on undisturbed."""
+def test_a_concurrent_answer_gets_wait(pool: LocalPool) -> None:
+    """The second answer gets the action WAIT, and nothing of it is sent; the first one continues."""
 
     async def talk() -> None:
         cognito = on(pool)
@@ -489,7 +489,7 @@ def test_two_answers_at_once_are_one_answer(pool: LocalPool) -> None:
 
 
 def test_two_hundred_sign_ins_at_once(web: ThreadServer) -> None:
-    """Two hundred people on one client and one loop: everybody gets tokens of their own."""
+    """Two hundred users on one client and one loop: each gets their own tokens."""
 
     async def one(cognito: AsyncCognito, name: str) -> str | None:
         flow = await cognito.sign_in(name, PASSWORD)
@@ -510,7 +510,7 @@ def test_two_hundred_sign_ins_at_once(web: ThreadServer) -> None:
 
 
 def test_a_lost_connection_leaves_the_sign_in_usable(web: ThreadServer) -> None:
-    """Over HTTP: ConnectionLost with the action WAIT, told to observers, and the same answer goes through later."""
+    """Over HTTP: ConnectionLost with the action WAIT, observers are notified, and the same answer succeeds later."""
     seen: list[Observation] = []
 
     async def talk() -> None:
@@ -538,8 +538,8 @@ def test_a_lost_connection_leaves_the_sign_in_usable(web: ThreadServer) -> None:
     ]  # fmt: skip
 
 
-def test_nobody_is_there() -> None:
-    """An address at which nobody listens: ConnectionLost, with the flow to go on with."""
+def test_nothing_listens() -> None:
+    """Nothing listens at the address: ConnectionLost, with the flow to continue with."""
 
     async def talk() -> None:
         async with aio_client("http://127.0.0.1:9", connect_timeout=2) as client:
@@ -553,7 +553,7 @@ def test_nobody_is_there() -> None:
 
 
 def test_refusals_are_the_same(web: ThreadServer) -> None:
-    """A wrong password is a RefusedUser that ended the attempt, a wrong client id the caller's or the pool's matter."""
+    """A wrong password is a RefusedUser that ends the attempt, a wrong client id is the caller's or the operator's fault."""
 
     async def talk() -> None:
         async with reached(web) as cognito:
@@ -570,7 +570,7 @@ def test_refusals_are_the_same(web: ThreadServer) -> None:
 
 
 def test_a_client_that_is_not_one_yet() -> None:
-    """What create_client gives before `async with` is told from a client, and an async client from a sync one."""
+    """The context manager of create_client, an async client and a sync one are distinguished."""
 
     async def talk() -> None:
         not_yet = aio_client("http://127.0.0.1:9")
@@ -593,8 +593,8 @@ def test_a_client_that_is_not_one_yet() -> None:
 # ---- the rest of the interface --------------------------------------------------------------------------
 
 
-def test_a_sealed_sign_in_hops_between_the_drivers(pool: LocalPool) -> None:
-    """Begun awaited, answered wrongly by the sync driver, rightly by the async one; and the proof's exponent goes along."""
+def test_a_sealed_sign_in_moves_between_the_drivers(pool: LocalPool) -> None:
+    """Begun by the async driver, answered wrongly by the sync one, rightly by the async one; with the proof's exponent."""
     key = new_key()
 
     async def begins() -> str:
@@ -632,8 +632,8 @@ def test_a_sealed_sign_in_hops_between_the_drivers(pool: LocalPool) -> None:
 
 
 @pytest.mark.parametrize(("sync", "awaited"), [(Flow, AsyncFlow), (Cognito, AsyncCognito)])
-def test_what_one_driver_has_the_other_has(sync: type, awaited: type) -> None:
-    """The same names, taking the same arguments in the same order."""
+def test_both_drivers_have_the_same_methods(sync: type, awaited: type) -> None:
+    """The same names, with the same arguments in the same order."""
 
     def taken(kind: type) -> dict[str, list[tuple[str, Any, Any]]]:
         every = inspect.getmembers(kind, inspect.isfunction)
@@ -649,8 +649,8 @@ def test_what_one_driver_has_the_other_has(sync: type, awaited: type) -> None:
     assert taken(awaited) == taken(sync)
 
 
-def test_what_is_made_ready_is_given(pool: LocalPool) -> None:
-    """An opening, and a password that comes late, are filled in beside the loop, and then given."""
+def test_prepared_responses_can_be_sent(pool: LocalPool) -> None:
+    """An initial response, and a late password, are completed off the loop and then sent."""
 
     async def talk() -> None:
         flow = on(pool).start(PASSWORD)
@@ -666,8 +666,8 @@ def test_what_is_made_ready_is_given(pool: LocalPool) -> None:
     asyncio.run(talk())
 
 
-def test_giving_up_during_the_arithmetic_keeps_nothing(pool: LocalPool) -> None:
-    """What comes of it finds nobody: no exponent, no password, nothing sent."""
+def test_cancel_during_a_computation_keeps_nothing(pool: LocalPool) -> None:
+    """Its result is dropped: no exponent, no password, nothing sent."""
 
     async def talk() -> None:
         flow = on(pool).start(PASSWORD)
@@ -684,7 +684,7 @@ def test_giving_up_during_the_arithmetic_keeps_nothing(pool: LocalPool) -> None:
 
 
 def test_every_method_of_a_flow(pool: LocalPool) -> None:
-    """Step by step, with what the next step would give; started again; a device confirmed; refreshed; signed out."""
+    """Step by step with next_response; restarted; a device confirmed; refreshed; signed out."""
 
     async def talk() -> None:
         cognito = on(pool)
@@ -715,7 +715,7 @@ def test_every_method_of_a_flow(pool: LocalPool) -> None:
     asyncio.run(talk())
 
 
-def test_an_async_machine_with_a_driver_behind_it(pool: LocalPool) -> None:
+def test_an_async_machine_with_a_driver(pool: LocalPool) -> None:
     """build(machine_cls=AsyncMachine, driver=flow.carry): the triggers of a transitions machine are awaited."""
 
     async def talk() -> None:
@@ -741,8 +741,8 @@ def test_one_object_serves_many_loops(pool: LocalPool) -> None:
     assert states == [State.SMS_MFA] * 3
 
 
-def test_a_spent_answer_is_refused_as_spent(web: ThreadServer) -> None:
-    """A code that was heard, its reply lost: given again it is refused by "session can only be used once"."""
+def test_a_repeated_answer_is_refused_as_used(web: ThreadServer) -> None:
+    """A code that was evaluated, its reply lost: repeated, it is refused by "session can only be used once"."""
 
     async def talk() -> None:
         async with aio_client(web.url) as client:

@@ -72,8 +72,8 @@ def walked(flow: Flow) -> list[str]:
     return [f"{step.response.trigger} -> {step.dest}" for step in flow.history]
 
 
-def test_srp_walks_on_by_itself(pool_of: PoolOf) -> None:
-    """USER_SRP_AUTH and its proof need no person: sign_in() comes back with tokens."""
+def test_srp_sign_in_needs_no_further_input(pool_of: PoolOf) -> None:
+    """USER_SRP_AUTH and its proof need no user input: sign_in() returns with tokens."""
     flow = pool_of().cognito().sign_in("ada", PASSWORD)
 
     assert flow.done
@@ -102,8 +102,8 @@ def test_every_password_flow(pool_of: PoolOf, flow_name: str, client_secret: boo
     assert flow.state is State.AUTHENTICATED
 
 
-def test_a_wrong_password_is_the_persons_fault(pool_of: PoolOf) -> None:
-    """A wrong password, by proof or in clear, is a RefusedUser that says to start again."""
+def test_a_wrong_password_is_the_users_fault(pool_of: PoolOf) -> None:
+    """A wrong password, by SRP or in clear, is a RefusedUser with the action START_AGAIN."""
     for flow_name in ("USER_SRP_AUTH", "USER_PASSWORD_AUTH"):
         with pytest.raises(RefusedUser) as caught:
             pool_of().cognito().sign_in("ada", "Wrong-Horse-1", flow=flow_name)
@@ -118,7 +118,7 @@ def test_a_wrong_password_is_the_persons_fault(pool_of: PoolOf) -> None:
 
 
 def test_step_by_step(pool_of: PoolOf) -> None:
-    """With walk=False each step is taken when it is asked for, and seen before."""
+    """With walk=False each step is taken by a call of its own, and its response can be inspected before."""
     flow = pool_of().cognito().sign_in("ada", PASSWORD, walk=False)
     assert flow.state is State.PASSWORD_VERIFIER
     assert isinstance(flow.next_response(), r.SrpClaim)
@@ -129,7 +129,7 @@ def test_step_by_step(pool_of: PoolOf) -> None:
 
 
 def test_a_wrong_code_then_the_right_one(pool_of: PoolOf) -> None:
-    """A wrong code costs nothing but another try, on the same session."""
+    """After a wrong code another one can be sent on the same session."""
     pool = pool_of(mfa="ON", mfa_methods=["SMS_MFA"], user={"phone_number": PHONE})
     flow = pool.cognito().sign_in("ada", PASSWORD)
     assert isinstance(flow.challenge, SmsMfa)
@@ -147,8 +147,8 @@ def test_a_wrong_code_then_the_right_one(pool_of: PoolOf) -> None:
     assert flow.state is State.AUTHENTICATED
 
 
-def test_totp_is_enrolled_on_the_way_and_asked_for_the_next_time(pool_of: PoolOf) -> None:
-    """MFA_SETUP by an authenticator app; the next sign-in asks for its code, and takes each code once."""
+def test_totp_is_enrolled_during_sign_in_and_required_at_the_next(pool_of: PoolOf) -> None:
+    """MFA_SETUP with an authenticator app; the next sign-in asks for its code, and accepts each code once."""
     clock = ManualClock()
     pool = pool_of(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], clock=clock)
     flow = pool.cognito().sign_in("ada", PASSWORD)
@@ -172,8 +172,8 @@ def test_totp_is_enrolled_on_the_way_and_asked_for_the_next_time(pool_of: PoolOf
     assert flow.answer(r.Code(app.at(clock()))) is State.AUTHENTICATED
 
 
-def test_email_is_enrolled_on_the_way(pool_of: PoolOf) -> None:
-    """MFA_SETUP by an e-mail address asks for the code sent there, as a second factor."""
+def test_email_is_enrolled_during_sign_in(pool_of: PoolOf) -> None:
+    """MFA_SETUP with an e-mail address asks for the code sent there, as a second factor."""
     pool = pool_of(mfa="ON", mfa_methods=["EMAIL_OTP", "SOFTWARE_TOKEN_MFA"])
     flow = pool.cognito().sign_in("ada", PASSWORD)
     assert flow.state is State.MFA_SETUP
@@ -228,8 +228,8 @@ def test_a_new_password_comes_before_the_second_factor(pool_of: PoolOf) -> None:
 
 
 @pytest.mark.parametrize("instead", [True, False])
-def test_a_device_stands_for_the_code_or_comes_after_it(pool_of: PoolOf, instead: bool) -> None:  # noqa: FBT001 - a test's case
-    """A remembered device is proved instead of MFA, or after it: the pool's setting decides."""
+def test_a_device_replaces_the_code_or_follows_it(pool_of: PoolOf, instead: bool) -> None:  # noqa: FBT001 - a test's case
+    """A remembered device is proved instead of MFA or after it, depending on the pool's setting."""
     pool = pool_of(
         mfa="ON",
         mfa_methods=["SMS_MFA"],
@@ -252,7 +252,7 @@ def test_a_device_stands_for_the_code_or_comes_after_it(pool_of: PoolOf, instead
 
 
 def test_a_device_without_any_mfa(pool_of: PoolOf) -> None:
-    """With MFA off a remembered device is proved at every sign-in; remembered by asking, where the pool wants that."""
+    """With MFA off a remembered device is proved at every sign-in; the user confirms it if the pool requires that."""
     pool = pool_of(device=DeviceConfiguration(device_only_remembered_on_user_prompt=True))
     device = pool.cognito().sign_in("ada", PASSWORD).confirm_device()
 
@@ -269,7 +269,7 @@ def test_a_device_without_any_mfa(pool_of: PoolOf) -> None:
 
 
 def test_a_wrong_device_password_is_refused(pool_of: PoolOf) -> None:
-    """The device's proof is verified, not believed."""
+    """The device's proof is verified."""
     pool = pool_of(device=DeviceConfiguration())
     device = pool.cognito().sign_in("ada", PASSWORD).confirm_device()
     forged = Device(device.key, device.group_key, "not the device's password")
@@ -278,8 +278,8 @@ def test_a_wrong_device_password_is_refused(pool_of: PoolOf) -> None:
         pool.cognito(device=forged).sign_in("ada", PASSWORD)
 
 
-def test_a_forgotten_device_costs_nothing_but_the_device(pool_of: PoolOf) -> None:
-    """Cognito has forgotten the device: the same proof goes again without it, and the sign-in goes on."""
+def test_a_forgotten_device_does_not_end_the_sign_in(pool_of: PoolOf) -> None:
+    """Cognito has forgotten the device: the same proof is sent again without it, and the sign-in continues."""
     pool = pool_of(device=DeviceConfiguration())
     stranger = Device(
         f"{pool.region}_00000000-0000-4000-8000-000000000000", "-group", "a device password"
@@ -358,7 +358,7 @@ def test_a_custom_challenge_with_and_without_srp_first(pool_of: PoolOf) -> None:
     ]
 
 
-def test_a_custom_challenge_ends_when_the_lambda_says_so(pool_of: PoolOf) -> None:
+def test_a_custom_challenge_ends_when_the_lambda_fails_it(pool_of: PoolOf) -> None:
     """FailAuthentication ends the attempt."""
     flow = pool_of(triggers=riddles(tries=1)).cognito().sign_in("ada", flow="CUSTOM_AUTH")
 
@@ -373,7 +373,7 @@ def test_a_custom_challenge_ends_when_the_lambda_says_so(pool_of: PoolOf) -> Non
 
 
 def test_a_lambda_may_name_any_challenge(pool_of: PoolOf) -> None:
-    """A challenge that only the Lambda knows is a state, answered raw; the sign-in is not lost."""
+    """A challenge name that only the Lambda function knows becomes OTHER_CHALLENGE, answered raw."""
     names = iter(["PLEASE_WAIT", "CUSTOM_CHALLENGE"])
     triggers = riddles()
 
@@ -394,8 +394,8 @@ def test_a_lambda_may_name_any_challenge(pool_of: PoolOf) -> None:
     assert flow.accepts == (r.RawAnswer,)
 
 
-def test_an_expired_session_is_times_fault(pool_of: PoolOf) -> None:
-    """After AuthSessionValidity the answer is refused: start again, nobody's fault."""
+def test_an_expired_session_is_nobodys_fault(pool_of: PoolOf) -> None:
+    """After AuthSessionValidity the answer is refused with Fault.TIME and START_AGAIN."""
     clock = ManualClock()
     pool = pool_of(mfa="ON", mfa_methods=["SMS_MFA"], user={"phone_number": PHONE}, clock=clock)
     flow = pool.cognito().sign_in("ada", PASSWORD)
@@ -408,8 +408,8 @@ def test_an_expired_session_is_times_fault(pool_of: PoolOf) -> None:
     assert (caught.value.action, flow.state) == (RecoveryAction.START_AGAIN, State.FAILED)
 
 
-def test_lock_out_is_told_from_a_wrong_password(pool_of: PoolOf) -> None:
-    """After five failures the same error code means something else, and the action says so."""
+def test_a_lockout_differs_from_a_wrong_password(pool_of: PoolOf) -> None:
+    """After five failures the same error code has another action."""
     pool = pool_of()
     for _ in range(5):
         with pytest.raises(RefusedUser):
@@ -421,8 +421,8 @@ def test_lock_out_is_told_from_a_wrong_password(pool_of: PoolOf) -> None:
     assert caught.value.action is RecoveryAction.WAIT_OUT
 
 
-def test_a_flow_that_is_not_enabled_is_the_configurations_fault(pool_of: PoolOf) -> None:
-    """USER_PASSWORD_AUTH on a client that does not allow it: mend the app client."""
+def test_a_flow_that_is_not_enabled_is_the_operators_fault(pool_of: PoolOf) -> None:
+    """USER_PASSWORD_AUTH on a client that does not allow it: FIX_CONFIGURATION."""
     cognito = pool_of(explicit_auth_flows=["ALLOW_USER_SRP_AUTH"]).cognito()
 
     with pytest.raises(RefusedByConfiguration) as caught:
@@ -432,13 +432,13 @@ def test_a_flow_that_is_not_enabled_is_the_configurations_fault(pool_of: PoolOf)
 
 
 def test_a_missing_client_secret_is_the_callers_fault(pool_of: PoolOf) -> None:
-    """A client with a secret, spoken to without one: the caller's settings must be mended."""
+    """A request without the client's secret: FIX_CONFIGURATION."""
     with pytest.raises(RefusedCaller, match="SECRET_HASH"):
         pool_of(client_secret=True).cognito(client_secret=None).sign_in("ada", PASSWORD)
 
 
 def test_sign_in_by_alias(pool_of: PoolOf) -> None:
-    """With an alias the proof is made with the real name, and the real name goes into what follows."""
+    """With an alias the proof is computed with the real name, and later requests contain the real name."""
     for settings in ({"aliases": ["email"]}, {"aliases": ["email"], "client_secret": True}):
         pool = pool_of(mfa="ON", mfa_methods=["EMAIL_OTP"], user={"email": EMAIL}, **settings)
         flow = pool.cognito().sign_in(EMAIL, PASSWORD)
@@ -468,8 +468,8 @@ def test_refresh_and_sign_out(pool_of: PoolOf) -> None:
             cognito.refresh(token)
 
 
-def test_the_machine_with_a_driver_behind_it(pool_of: PoolOf) -> None:
-    """build(driver=flow.carry): the triggers of an ordinary transitions machine carry the conversation."""
+def test_the_machine_with_a_driver(pool_of: PoolOf) -> None:
+    """build(driver=flow.carry): the triggers of an ordinary transitions machine send the responses."""
     pool = pool_of(mfa="ON", mfa_methods=["SMS_MFA"], user={"phone_number": PHONE})
     flow = pool.cognito().start(walk=False)
     machine: Any = build(driver=flow.carry)
@@ -486,8 +486,8 @@ def test_the_machine_with_a_driver_behind_it(pool_of: PoolOf) -> None:
     assert machine.state is flow.state is State.AUTHENTICATED
 
 
-def test_what_the_state_does_not_take_is_never_sent(pool_of: PoolOf) -> None:
-    """WrongResponse and InvalidInput come before any request."""
+def test_a_response_that_is_not_accepted_is_never_sent(pool_of: PoolOf) -> None:
+    """WrongResponse and InvalidInput are raised before any request."""
     pool = pool_of(mfa="ON", mfa_methods=["SMS_MFA"], user={"phone_number": PHONE})
     client = pool.client()
     sent: list[Any] = []
@@ -507,7 +507,7 @@ def test_what_the_state_does_not_take_is_never_sent(pool_of: PoolOf) -> None:
 
 
 def test_a_lost_connection_leaves_the_sign_in_usable(pool_of: PoolOf) -> None:
-    """No reply: a ConnectionLost that says to wait, and the same answer goes through later."""
+    """No reply: ConnectionLost with the action WAIT, and the same answer succeeds later."""
     pool = pool_of(mfa="ON", mfa_methods=["SMS_MFA"], user={"phone_number": PHONE})
     client = pool.client()
     flow = Cognito(
@@ -531,8 +531,8 @@ def test_a_lost_connection_leaves_the_sign_in_usable(pool_of: PoolOf) -> None:
     assert flow.answer(code) is State.AUTHENTICATED
 
 
-def test_a_nonsensical_reply_leaves_the_sign_in_usable(pool_of: PoolOf) -> None:
-    """A reply that cannot be read: a MalformedReply, and the same answer goes through later."""
+def test_a_malformed_reply_leaves_the_sign_in_usable(pool_of: PoolOf) -> None:
+    """A reply that cannot be read: MalformedReply, and the same answer succeeds later."""
     pool = pool_of(mfa="ON", mfa_methods=["SMS_MFA"], user={"phone_number": PHONE})
     client = pool.client()
     flow = Cognito(
@@ -557,7 +557,7 @@ def test_a_nonsensical_reply_leaves_the_sign_in_usable(pool_of: PoolOf) -> None:
 
 
 def test_any_boto3_client_will_do() -> None:
-    """Unsigned, with an endpoint of its own and no credentials: unreachable is ConnectionLost; Admin* wants credentials."""
+    """Unsigned, with its own endpoint and without credentials: unreachable is ConnectionLost; Admin* needs credentials."""
     session = boto3.Session()
     unsigned = session.client(
         "cognito-idp",
@@ -597,7 +597,7 @@ def kept(error: BaseException | None) -> str:
 
 
 def test_a_parameter_that_botocore_refuses_is_named_not_quoted(pool_of: PoolOf) -> None:
-    """Botocore's own validation prints values: only the parameter's name is told, and its error is let go."""
+    """Botocore's own validation prints values: the error has only the parameter's name, and botocore's error is freed."""
     pool = pool_of(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
     flow = pool.cognito().sign_in("ada", PASSWORD)
     assert flow.challenge is not None
@@ -611,8 +611,8 @@ def test_a_parameter_that_botocore_refuses_is_named_not_quoted(pool_of: PoolOf) 
     assert flow.state is State.MFA_SETUP
 
 
-def test_a_lost_connection_drags_no_secret_along(pool_of: PoolOf) -> None:
-    """The client library's error, whose frames hold the request, does not hang on ours."""
+def test_a_lost_connection_keeps_no_secret(pool_of: PoolOf) -> None:
+    """The client library's error, whose frames contain the request, is not attached to ours."""
     pool = pool_of()
     client = pool.client()
 
@@ -642,7 +642,7 @@ def test_a_lost_connection_drags_no_secret_along(pool_of: PoolOf) -> None:
     ],
 )
 def test_a_body_that_botocore_cannot_parse(pool_of: PoolOf, status: int, body: bytes) -> None:
-    """Whatever bytes come back: a typed error that says the service's fault, nothing of the body, nothing changed."""
+    """For any bytes in the reply: a typed error of the service, without the body, and an unchanged sign-in."""
     pool = pool_of(mfa="ON", mfa_methods=["SMS_MFA"], user={"phone_number": PHONE})
     client = pool.client()
     flow = Cognito(
@@ -678,7 +678,7 @@ class Raw(BytesIO):
 
 
 def test_a_device_is_kept_if_only_remembering_it_fails(pool_of: PoolOf) -> None:
-    """ConfirmDevice went through, UpdateDeviceStatus did not: the device is there, and can be remembered later."""
+    """ConfirmDevice succeeded and UpdateDeviceStatus failed: the device is there, and can be remembered later."""
     pool = pool_of(device=DeviceConfiguration(device_only_remembered_on_user_prompt=True))
     client = pool.client()
     cognito = Cognito(client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock)
@@ -700,7 +700,7 @@ def test_a_device_is_kept_if_only_remembering_it_fails(pool_of: PoolOf) -> None:
     assert walked(again)[1] == "srp_claim -> DEVICE_SRP_AUTH"
 
 
-def test_an_error_in_the_middle_of_sign_in_hands_the_flow_over(pool_of: PoolOf) -> None:
+def test_an_error_in_the_middle_of_sign_in_has_the_flow(pool_of: PoolOf) -> None:
     """Throttled at the proof: the error has the flow, and one more step signs in."""
     pool = pool_of()
     client = pool.client()
@@ -733,7 +733,7 @@ def test_a_session_with_a_new_device_can_be_refreshed(pool_of: PoolOf) -> None:
 
 
 def test_a_password_may_come_late(pool_of: PoolOf) -> None:
-    """A proof by SRP that was begun without the password is ended with it."""
+    """An SRP proof that was begun without the password is completed with it."""
     flow = pool_of().cognito().start(walk=False)
     flow.carry(r.UserSrpAuth, "ada")
     assert flow.next_response() is None
@@ -742,7 +742,7 @@ def test_a_password_may_come_late(pool_of: PoolOf) -> None:
 
 
 def test_a_pool_id_is_checked_before_anything_is_sent(pool_of: PoolOf) -> None:
-    """A malformed pool id is refused at once, a missing one where a proof will need it."""
+    """A malformed pool id is refused at once, a missing one as soon as a proof will need it."""
     client = pool_of().client()
     with pytest.raises(ValueError, match="pool"):
         Cognito(client, client_id="client", pool_id="nonsense")
@@ -750,8 +750,8 @@ def test_a_pool_id_is_checked_before_anything_is_sent(pool_of: PoolOf) -> None:
         Cognito(client, client_id="client").sign_in("ada", PASSWORD)
 
 
-def test_a_flow_lacking_its_password_is_said_so(pool_of: PoolOf) -> None:
-    """A password flow without a password, or a flow of no known name, is a ValueError before anything is sent."""
+def test_a_flow_without_its_password_is_refused(pool_of: PoolOf) -> None:
+    """A password flow without a password, or an unknown flow, is a ValueError before anything is sent."""
     cognito = pool_of().cognito()
     for flow_name in ("USER_SRP_AUTH", "USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH"):
         with pytest.raises(ValueError, match="needs the password"):
@@ -772,15 +772,15 @@ def test_the_password_is_kept_no_longer_than_needed(pool_of: PoolOf) -> None:
 
 
 def test_a_device_without_new_device_metadata_cannot_be_confirmed(pool_of: PoolOf) -> None:
-    """A pool that remembers no devices gives no NewDeviceMetadata: confirm_device says so."""
+    """A pool that remembers no devices sends no NewDeviceMetadata: confirm_device raises InvalidOperation."""
     flow = pool_of().cognito().sign_in("ada", PASSWORD)
 
     with pytest.raises(InvalidOperation, match="no new device"):
         flow.confirm_device()
 
 
-def test_the_history_tells_when(pool_of: PoolOf) -> None:
-    """Each step bears the driver's time."""
+def test_the_history_has_times(pool_of: PoolOf) -> None:
+    """Each step has the driver's time."""
     clock = ManualClock()
     pool = pool_of(clock=clock)
 

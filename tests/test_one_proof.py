@@ -115,7 +115,7 @@ SERVICES: dict[str, tuple[str, Device | None, Callable[[], Hostile]]] = {
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("kind", [Cognito, AsyncCognito])
 def test_a_service_that_asks_again_gets_one_proof(service: str, kind: Any) -> None:
-    """One proof of the password and one of the device, each by an SRP_A of its own; then it is off the table."""
+    """One proof of the password and one of the device, each for its own SRP_A; then ProtocolViolation or ProofRefused."""
     flow, device, made = SERVICES[service]
     hostile = made()
     cognito = kind(hostile, client_id="c", pool_id=POOL, device=device)
@@ -150,7 +150,7 @@ def prove(signin: SignIn, pair: srp.Ephemeral = MINE) -> r.SrpClaim:
 
 @pytest.mark.parametrize("state", PROOFS)
 def test_a_challenges_proof_may_be_sent_again(state: State) -> None:
-    """Throttled, or its reply lost: the same challenge gets the same proof, as often as need be."""
+    """Throttled, or its reply lost: the same challenge gets the same proof, as often as necessary."""
     signin = at_proof(state)
     first = prove(signin)
     signin.send(first)
@@ -167,7 +167,7 @@ def test_a_challenges_proof_may_be_sent_again(state: State) -> None:
     "other", [{"SRP_B": "beef"}, {"SALT": "beef"}, {"SECRET_BLOCK": "b3RoZXI="}, {}], ids=str
 )
 def test_another_challenge_gets_no_proof(state: State, other: dict[str, str]) -> None:
-    """By way of a custom challenge a second challenge is on the table; without an SRP_A it gets no proof."""
+    """After a custom challenge the table allows a second challenge; without a new SRP_A it gets no proof."""
     signin = at_proof(state)
     signin.send(prove(signin))
     signin.receive(challenge(State.CUSTOM_CHALLENGE))
@@ -181,8 +181,8 @@ def test_another_challenge_gets_no_proof(state: State, other: dict[str, str]) ->
 
 
 @pytest.mark.parametrize("state", PROOFS)
-def test_a_spent_ephemeral_is_not_sent_again(state: State) -> None:
-    """An SRP_A that a challenge has answered is refused before anything is sent; a new one is taken."""
+def test_a_used_ephemeral_is_not_sent_again(state: State) -> None:
+    """An SRP_A that a challenge has replied to is refused before anything is sent; a new one is accepted."""
     signin = at_proof(state)
     signin.send(prove(signin))
     signin.receive(challenge(State.CUSTOM_CHALLENGE))
@@ -201,8 +201,8 @@ def test_a_spent_ephemeral_is_not_sent_again(state: State) -> None:
 
 
 @pytest.mark.parametrize("state", PROOFS)
-def test_a_sealed_sign_in_remembers(state: State) -> None:
-    """What was sealed at its proof can prove that challenge, and no other by the same ephemeral."""
+def test_a_sealed_sign_in_knows_its_challenge(state: State) -> None:
+    """A sign-in that was sealed at its proof can prove that challenge, and no other with the same ephemeral."""
     key, signin = new_key(), at_proof(state)
     waits = seal(Snapshot("id", signin), key, NOON)
 
@@ -239,14 +239,14 @@ def longest() -> int:
     return max(map(steps, onward))
 
 
-def test_the_bound_holds_every_way_of_the_table() -> None:
-    """No way of automatic steps is as long as the bound, and none comes round: the table is not cut short."""
+def test_no_path_exceeds_the_limit_of_automatic_steps() -> None:
+    """No path of automatic steps is as long as the limit, and none is a cycle."""
     assert longest() <= flow_steps.MAX_AUTOMATIC_STEPS
 
 
 @pytest.mark.parametrize("kind", [Cognito, AsyncCognito])
 def test_steps_without_new_input_are_bounded(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bound is a flow's own: steps in a row beyond it are a typed error, whatever the table allows."""
+    """More consecutive steps than the limit raise TooManySteps, whatever the table allows."""
     monkeypatch.setattr(flow_steps, "MAX_AUTOMATIC_STEPS", 1)
     hostile = SERVICES["password, then device"][2]()
     cognito = kind(hostile, client_id="c", pool_id=POOL, device=DEVICE)

@@ -140,8 +140,8 @@ def served(wire: Wire) -> Iterator[Wire]:
 # ---- the table ---------------------------------------------------------------------------------------
 
 
-def test_every_response_is_ruled_on() -> None:
-    """Each has a verdict and a reason, and the request that is written carries it."""
+def test_every_response_has_a_repetition_rule() -> None:
+    """Each has a rule and a reason, and the request has the flag."""
     assert set(RESPONSE_REPETITION) == set(RESPONSES.values()) == {kind for _, kind in WRITERS}
     assert all(each.why for each in (*RESPONSE_REPETITION.values(), *OPERATION_REPETITION.values()))
     assert {kind for kind, each in RESPONSE_REPETITION.items() if each.harmless} == {
@@ -151,15 +151,15 @@ def test_every_response_is_ruled_on() -> None:
 
 
 def test_a_requests_method_is_botos() -> None:
-    """As botocore itself spells it, for every operation that there is."""
+    """As botocore itself spells it, for every operation."""
     model = botocore_session().get_service_model("cognito-idp")
     wrong = [name for name in model.operation_names if Request(name, {}).method != xform_name(name)]
     assert [name for name in wrong if name in OPERATION_REPETITION] == []
     assert wrong == []
 
 
-def test_whatever_botocore_repeats_is_known() -> None:
-    """Every code and status of its retry modes: none of them may bring a second request."""
+def test_every_retry_of_botocore_is_known() -> None:
+    """Every code and status of its retry modes: none of them may cause a second request."""
     throttled: Any = standard.ThrottledRetryableChecker
     transient: Any = standard.TransientRetryableChecker
     legacy = botocore_session().get_data("_retry")["definitions"]
@@ -185,7 +185,7 @@ def test_whatever_botocore_repeats_is_known() -> None:
 @pytest.mark.parametrize("how", ["drop", 500, 502, 503, 504, 429, 400])
 @pytest.mark.parametrize("mode", MODES)
 def test_an_answer_is_sent_once(wire: Wire, mode: str, how: str | int) -> None:
-    """Cognito has acted and the reply is lost: one request, a typed error, and the sign-in stands."""
+    """Cognito has evaluated it and the reply is lost: one request, a typed error, an unchanged sign-in."""
     flow = wire.cognito(wire.client(mode)).sign_in("ada", PASSWORD)
     wire.received.clear()
     wire.spoil["RespondToAuthChallenge"] = how
@@ -200,7 +200,7 @@ def test_an_answer_is_sent_once(wire: Wire, mode: str, how: str | int) -> None:
     assert caught.value.state is flow.state is State.SMS_MFA
 
 
-def test_the_environment_does_not_decide(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_does_not_matter(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     """AWS_MAX_ATTEMPTS and AWS_RETRY_MODE, and no configuration at all."""
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "7")
     monkeypatch.setenv("AWS_RETRY_MODE", "standard")
@@ -246,8 +246,8 @@ ONCE: dict[str, tuple[str, Given]] = {
 
 
 @pytest.mark.parametrize("name", ONCE)
-def test_what_spends_something_is_sent_once(wire: Wire, name: str) -> None:
-    """Beginnings that count or send, refreshes, enrolments: one request each."""
+def test_requests_with_effects_are_sent_once(wire: Wire, name: str) -> None:
+    """First requests that count or send, refreshes, enrolments: one request each."""
     operation, give = ONCE[name]
     flow = wire.cognito(wire.client("standard")).sign_in("bob", PASSWORD)
     wire.received.clear()
@@ -259,7 +259,7 @@ def test_what_spends_something_is_sent_once(wire: Wire, name: str) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_what_is_harmless_is_repeated(wire: Wire, mode: str) -> None:
+def test_harmless_requests_are_repeated(wire: Wire, mode: str) -> None:
     """SRP_A and RevokeToken: as often as the client's configuration says."""
     cognito = wire.cognito(wire.client(mode, attempts=3))
     flow = cognito.sign_in("bob", PASSWORD)
@@ -296,8 +296,8 @@ def test_the_clients_other_calls_are_its_own(wire: Wire) -> None:
     assert client.meta.config.retries == {"mode": "standard", "total_max_attempts": 3}
 
 
-def test_what_never_left_may_be_tried_again() -> None:
-    """Nobody listens: botocore may look again, for nothing was sent; the error is a ConnectionLost."""
+def test_unsent_requests_may_be_repeated() -> None:
+    """Nothing listens: botocore may try again, since nothing was sent; the error is a ConnectionLost."""
     client = boto3.client(
         "cognito-idp",
         region_name="eu-west-1",
@@ -348,8 +348,8 @@ def test_the_async_drivers_too(wire: Wire) -> None:
     assert asyncio.run(conversation()) == [ConnectionLost, 2] * 4
 
 
-def test_a_recording_hears_a_refusal_that_is_not_retried(wire: Wire, tmp_path: Any) -> None:
-    """A refusal of throttling is a refusal in the steps recorded, and no lost reply."""
+def test_a_recording_has_a_refusal_that_is_not_retried(wire: Wire, tmp_path: Any) -> None:
+    """Throttling is recorded as a refusal, not as a lost reply."""
     client = wire.client("standard")
     with record(client, tmp_path / "steps.jsonl"):
         flow = wire.cognito(client).sign_in("ada", PASSWORD)

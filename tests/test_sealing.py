@@ -73,8 +73,8 @@ def whole(flow: Flow) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def test_a_sign_in_goes_on_in_another_process(pool: LocalPool) -> None:
-    """SMS_MFA is asked here and answered there, a wrong code and another hop between."""
+def test_a_sign_in_continues_in_another_process(pool: LocalPool) -> None:
+    """SMS_MFA is asked in one process and answered in another, with a wrong code and another move between."""
     key = new_key()
     flow = pool.cognito().sign_in("ada", PASSWORD)
     assert flow.state is State.SMS_MFA
@@ -135,10 +135,10 @@ STANDS: list[Callable[[LocalPool], Flow]] = [
 
 
 @pytest.mark.parametrize("stand", STANDS, ids=lambda each: each.__name__.strip("_"))
-def test_nothing_is_lost_and_the_form_keeps_its_schema(
+def test_nothing_is_lost_and_the_json_fits_its_schema(
     pool: LocalPool, stand: Callable[[LocalPool], Flow]
 ) -> None:
-    """Wherever it waits, the resumed sign-in is the same in all it holds."""
+    """In every state that can wait, the resumed sign-in is the same in every attribute."""
     key = new_key()
     flow = stand(pool)
 
@@ -148,8 +148,8 @@ def test_nothing_is_lost_and_the_form_keeps_its_schema(
     assert whole(resumed) == whole(flow)
 
 
-def test_a_proof_is_made_by_whoever_resumes(pool: LocalPool) -> None:
-    """SRP_A was sent here; the exponent and the password go along, and the proof is made there."""
+def test_the_resuming_process_makes_the_proof(pool: LocalPool) -> None:
+    """SRP_A was sent in one process; another makes the proof, with the exponent and the password from the seal."""
     key = new_key()
     flow = elsewhere(pool, _at_the_verifier(pool).seal(key), key)
 
@@ -167,7 +167,7 @@ def test_password_and_exponent_are_gone_once_they_are_proved(pool: LocalPool) ->
     assert PASSWORD not in json.dumps(form(flow))
 
 
-def test_what_waits_for_a_person_fits_a_cookie(pool: LocalPool) -> None:
+def test_a_sign_in_that_waits_for_a_user_fits_a_cookie(pool: LocalPool) -> None:
     """With a Session of 1,000 characters, as Cognito's are; a proof that is due does not fit."""
     key, sizes = new_key(), {}
     for stand in STANDS:
@@ -182,7 +182,7 @@ def test_what_waits_for_a_person_fits_a_cookie(pool: LocalPool) -> None:
 
 
 def test_10_000_flipped_bits_are_10_000_refusals(pool: LocalPool) -> None:
-    """Whatever one bit is changed, the text is refused, and the refusal says nothing of what is inside."""
+    """A text with any one bit changed is refused, and the error shows nothing of its content."""
     key, rng = new_key(), random.Random(20260101)  # noqa: S311 - a seed repeats its choices, on purpose
     flow = pool.cognito().sign_in("ada", PASSWORD)
     cognito, refused = flow.cognito, 0
@@ -204,14 +204,14 @@ def test_10_000_flipped_bits_are_10_000_refusals(pool: LocalPool) -> None:
     ["", "a", "gAAAA", "é", "gAAAAA" * 50_000, b"\xff\xfe", "{}", "\0", None, 7],
     ids=lambda text: repr(text)[:8],
 )
-def test_what_is_no_seal_is_refused(pool: LocalPool, text: Any) -> None:
-    """Whatever a browser may bring back, nothing at all included."""
+def test_a_text_that_is_no_seal_is_refused(pool: LocalPool, text: Any) -> None:
+    """For everything that a browser may send, nothing at all included."""
     with pytest.raises(SealBroken):
         pool.cognito().resume(text, new_key())
 
 
 def test_keys_are_rotated(pool: LocalPool) -> None:
-    """The first of several keys seals, all of them open; one that is retired opens no more."""
+    """The first of several keys seals, all of them unseal; a retired key unseals nothing."""
     old, new = new_key(), new_key()
     flow = pool.cognito().sign_in("ada", PASSWORD)
     before, after = flow.seal(old), flow.seal([new, old])
@@ -223,8 +223,8 @@ def test_keys_are_rotated(pool: LocalPool) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "short", b"x" * 44, [], None, 7, ["short"]], ids=repr)
-def test_what_is_no_key_is_said(pool: LocalPool, key: Any) -> None:
-    """A key that cannot be is the program's fault, on either way."""
+def test_an_invalid_key_is_refused(pool: LocalPool, key: Any) -> None:
+    """An invalid key raises BadKey, for sealing and unsealing."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
 
     with pytest.raises(BadKey):
@@ -234,7 +234,7 @@ def test_what_is_no_key_is_said(pool: LocalPool, key: Any) -> None:
 
 
 def test_it_expires_with_the_session(pool: LocalPool) -> None:
-    """One second before AuthSessionValidity it is good, at that second it is late."""
+    """One second before AuthSessionValidity it is valid, at that second it has expired."""
     key = new_key()
     sealed = pool.cognito().sign_in("ada", PASSWORD).seal(key)
 
@@ -251,7 +251,7 @@ def test_it_expires_with_the_session(pool: LocalPool) -> None:
 
 
 def test_a_longer_session_waits_longer(signing_key: RSAKey) -> None:
-    """An embedded pool's driver knows its app client's AuthSessionValidity."""
+    """The driver of a local pool knows its app client's AuthSessionValidity."""
     clock, key = ManualClock(), new_key()
     pool = LocalPool(
         auth_session_validity=15, mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key, clock=clock
@@ -268,8 +268,8 @@ def test_a_longer_session_waits_longer(signing_key: RSAKey) -> None:
     assert flow.answer(r.Code(pool.outbox.code_for("ada"))) is State.AUTHENTICATED
 
 
-def test_another_clients_is_foreign(pool: LocalPool, signing_key: RSAKey) -> None:
-    """Pool and client are bound in: the same key does not make them one."""
+def test_another_clients_seal_is_refused(pool: LocalPool, signing_key: RSAKey) -> None:
+    """Pool and client are part of the seal: the same key is not enough."""
     key = new_key()
     sealed = pool.cognito().sign_in("ada", PASSWORD).seal(key)
     other = LocalPool(key=signing_key)
@@ -278,8 +278,8 @@ def test_another_clients_is_foreign(pool: LocalPool, signing_key: RSAKey) -> Non
         elsewhere(other, sealed, key)
 
 
-def test_a_later_form_is_said_to_be_later(pool: LocalPool) -> None:
-    """A node that was not yet upgraded says so, and does not guess."""
+def test_a_newer_version_is_named(pool: LocalPool) -> None:
+    """A seal of a newer version raises SealTooNew."""
     key = new_key()
     flow = pool.cognito().sign_in("ada", PASSWORD)
     later = json.dumps({**form(flow), "authfsm": 2, "state": "WHO_KNOWS"}).encode()
@@ -297,7 +297,7 @@ def test_a_later_form_is_said_to_be_later(pool: LocalPool) -> None:
     ],
     ids=repr,
 )  # fmt: skip
-def test_an_honest_seal_over_nonsense_is_broken(pool: LocalPool, change: dict[str, Any]) -> None:
+def test_a_valid_seal_of_nonsense_is_broken(pool: LocalPool, change: dict[str, Any]) -> None:
     """Whatever another program sealed with the same key: a typed error, never a crash."""
     key = new_key()
     flow = pool.cognito().sign_in("ada", PASSWORD)
@@ -331,10 +331,10 @@ def oddities(told: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("stand", STANDS, ids=lambda each: each.__name__.strip("_"))
-def test_an_honest_seal_over_odd_things_is_broken_or_works(
+def test_a_valid_seal_of_odd_values_is_broken_or_works(
     pool: LocalPool, stand: Callable[[LocalPool], Flow]
 ) -> None:
-    """It is refused when it is taken up; what is taken up can be shown, sealed again and gone on with."""
+    """It is refused when it is unsealed, or it can be displayed, sealed again and continued."""
     key, flow = new_key(), stand(pool)
     lock, refused = Fernet(key.reveal()), 0
     for told in oddities(form(flow)):
@@ -353,16 +353,16 @@ def test_an_honest_seal_over_odd_things_is_broken_or_works(
     assert refused > 300
 
 
-def test_half_an_emoji_goes_along(pool: LocalPool) -> None:
-    """A trigger's JSON may hold what strict UTF-8 cannot write: it is carried, and shown in no error."""
+def test_a_lone_surrogate_survives_sealing(pool: LocalPool) -> None:
+    """A trigger's JSON may contain what strict UTF-8 cannot encode: it is sealed, and shown in no error."""
     odd = {"page": "\ud83d", "\udc00": "日本\0"}
     key, flow = new_key(), pool.cognito().start(PASSWORD, client_metadata=odd)
 
     assert elsewhere(pool, flow.seal(key), key)._client_metadata == odd
 
 
-def test_what_is_sealed_can_be_opened(pool: LocalPool) -> None:
-    """A long one too; what is longer than can be opened is not sealed."""
+def test_a_text_that_was_sealed_can_be_unsealed(pool: LocalPool) -> None:
+    """A long one too; a text too long to unseal is not sealed."""
     key = new_key()
     long = pool.cognito().start(client_metadata={"page": "x" * 150_000})
     longer = pool.cognito().start(client_metadata={"page": "x" * 200_000})
@@ -373,8 +373,8 @@ def test_what_is_sealed_can_be_opened(pool: LocalPool) -> None:
 
 
 @pytest.mark.parametrize("version", [0, -1, True, 1.0, "1", None], ids=repr)
-def test_a_form_that_never_was_is_broken(pool: LocalPool, version: Any) -> None:
-    """It is not said to be a later one."""
+def test_an_invalid_version_is_broken(pool: LocalPool, version: Any) -> None:
+    """It does not count as a newer version."""
     key = new_key()
     flow = pool.cognito().sign_in("ada", PASSWORD)
     told = json.dumps({**form(flow), "authfsm": version}).encode()
@@ -391,8 +391,8 @@ def test_another_purpose_of_the_same_key_is_broken(pool: LocalPool) -> None:
             pool.cognito().resume(Fernet(key.reveal()).encrypt(text), key)
 
 
-def test_what_has_ended_is_not_sealed(pool: LocalPool) -> None:
-    """Tokens are kept as tokens; a failure has nothing to go on with."""
+def test_a_sign_in_that_has_ended_is_not_sealed(pool: LocalPool) -> None:
+    """Tokens are stored as tokens; a failed sign-in cannot continue."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
     flow.answer(r.Code(pool.outbox.code_for("ada")))
 
@@ -400,8 +400,8 @@ def test_what_has_ended_is_not_sealed(pool: LocalPool) -> None:
         flow.seal(new_key())
 
 
-def test_what_awaits_its_reply_is_not_sealed(pool: LocalPool) -> None:
-    """Somebody else might answer the same session meanwhile."""
+def test_a_sign_in_that_awaits_a_reply_is_not_sealed(pool: LocalPool) -> None:
+    """Another process might answer the same session meanwhile."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
     flow.signin.send(r.Code("123456"))
 
@@ -410,8 +410,8 @@ def test_what_awaits_its_reply_is_not_sealed(pool: LocalPool) -> None:
     assert caught.value.action is RecoveryAction.WAIT
 
 
-def test_a_sign_in_that_has_begun_becomes_no_other(pool: LocalPool) -> None:
-    """A snapshot is taken up by a new sign-in alone."""
+def test_a_sign_in_that_has_begun_cannot_resume_another(pool: LocalPool) -> None:
+    """Only a new sign-in can resume a snapshot."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
     told = snapshot_to_json(flow._snapshot(), flow._clock())
 
@@ -421,7 +421,7 @@ def test_a_sign_in_that_has_begun_becomes_no_other(pool: LocalPool) -> None:
 
 
 def test_a_seal_answered_twice_is_refused_by_the_session(pool: LocalPool) -> None:
-    """A text is no more than its session: the second answer finds it spent, and says to start again."""
+    """A text is good for one answer, as its session is: the second one is refused with START_AGAIN."""
     key = new_key()
     sealed = pool.cognito().sign_in("ada", PASSWORD).seal(key)
     code = r.Code(pool.outbox.code_for("ada"))
@@ -432,8 +432,8 @@ def test_a_seal_answered_twice_is_refused_by_the_session(pool: LocalPool) -> Non
     assert caught.value.action is RecoveryAction.START_AGAIN
 
 
-def test_the_device_and_the_metadata_go_along(signing_key: RSAKey) -> None:
-    """A remembered device proves itself after the hop."""
+def test_the_device_and_the_metadata_are_sealed(signing_key: RSAKey) -> None:
+    """A remembered device is proved after the sign-in was resumed."""
     pool = LocalPool(key=signing_key, device=DeviceConfiguration())
     pool.add_user("ada", PASSWORD)
     first = pool.cognito().sign_in("ada", PASSWORD)
@@ -454,8 +454,8 @@ def test_the_device_and_the_metadata_go_along(signing_key: RSAKey) -> None:
 # ---- one at a time, giving up, starting again ------------------------------------------------------------
 
 
-def test_two_answers_at_once_are_one_answer(pool: LocalPool) -> None:
-    """Whoever comes second while the first is under way is told to wait, and nothing is spent."""
+def test_a_concurrent_answer_gets_wait(pool: LocalPool) -> None:
+    """A second answer while the first is in progress gets the action WAIT, and nothing is spent."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
     code = r.Code(pool.outbox.code_for("ada"))
     told: list[InvalidOperation] = []
@@ -472,7 +472,7 @@ def test_two_answers_at_once_are_one_answer(pool: LocalPool) -> None:
 
 
 def test_a_cancelled_sign_in_holds_nothing(pool: LocalPool) -> None:
-    """Given up: FAILED, no session, no password; the history stays as it was; no answer is taken."""
+    """Cancelled: FAILED, no session, no password; the history stays; no answer is accepted."""
     flow = _at_the_verifier(pool)
     before = flow.history
 
@@ -487,7 +487,7 @@ def test_a_cancelled_sign_in_holds_nothing(pool: LocalPool) -> None:
 
 
 def test_tokens_are_not_cancelled(pool: LocalPool) -> None:
-    """What has succeeded stays."""
+    """A sign-in that has succeeded stays as it is."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
     flow.answer(r.Code(pool.outbox.code_for("ada")))
     tokens = flow.tokens
@@ -497,8 +497,8 @@ def test_tokens_are_not_cancelled(pool: LocalPool) -> None:
     assert (flow.state, flow.tokens) == (State.AUTHENTICATED, tokens)
 
 
-def test_a_reply_after_the_cancelling_finds_nobody(pool: LocalPool) -> None:
-    """Cancelled while its answer is under way: the reply moves nothing."""
+def test_a_reply_after_cancel_is_ignored(pool: LocalPool) -> None:
+    """Cancelled while its answer is in progress: the reply changes nothing."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
     flow.cognito.client.meta.events.register(
         "before-call.cognito-idp", lambda **_: flow.cancel(), unique_id="cancel"
@@ -509,8 +509,8 @@ def test_a_reply_after_the_cancelling_finds_nobody(pool: LocalPool) -> None:
     assert (flow.state, flow.tokens) == (State.FAILED, None)
 
 
-def test_a_reply_is_heard_whole_or_by_nobody(pool: LocalPool) -> None:
-    """Cancelled by another thread in the very middle of a move: the move is made first, and nothing is left of it."""
+def test_a_reply_is_processed_completely_or_not_at_all(pool: LocalPool) -> None:
+    """Cancelled by another thread in the middle of a reply: the reply is processed first, then everything is dropped."""
     flow = pool.cognito().sign_in("ada", PASSWORD, walk=False)
     threads: list[threading.Thread] = []
 
@@ -536,8 +536,8 @@ def test_a_reply_is_heard_whole_or_by_nobody(pool: LocalPool) -> None:
     assert (flow._password, flow._exponent, flow._pair) == (None, None, None)
 
 
-def test_starting_again_is_the_same_sign_in_anew(pool: LocalPool) -> None:
-    """The same user and flow; the old one is given up; a password that is gone must be given."""
+def test_restart_begins_the_same_sign_in_again(pool: LocalPool) -> None:
+    """The same user and flow; the old one is abandoned; a password that was dropped must be passed again."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
 
     again = flow.restart(PASSWORD)
@@ -548,8 +548,8 @@ def test_starting_again_is_the_same_sign_in_anew(pool: LocalPool) -> None:
         again.restart()
 
 
-def test_a_first_request_that_was_refused_begins_again(signing_key: RSAKey) -> None:
-    """Nothing had moved, and who it was is known all the same; a password that is at hand is used again."""
+def test_a_refused_first_request_can_be_restarted(signing_key: RSAKey) -> None:
+    """The user and the flow are known though nothing has changed; a password that is still there is used again."""
     pool = LocalPool(key=signing_key)
     with pytest.raises(authfsm.UserError) as caught:
         pool.cognito().sign_in("ada", PASSWORD, flow="USER_PASSWORD_AUTH")
@@ -559,8 +559,8 @@ def test_a_first_request_that_was_refused_begins_again(signing_key: RSAKey) -> N
     assert caught.value.flow.restart(PASSWORD).state is State.AUTHENTICATED
 
 
-def test_a_first_request_that_was_lost_begins_again_elsewhere(signing_key: RSAKey) -> None:
-    """Who it was, and by which flow, goes along in the seal, until the sign-in itself knows."""
+def test_a_lost_first_request_can_be_restarted_elsewhere(signing_key: RSAKey) -> None:
+    """The user and the flow are in the seal until the sign-in itself has them."""
     pool = LocalPool(key=signing_key)
     pool.add_user("ada", PASSWORD)
     flow, key = pool.cognito().start(PASSWORD), new_key()
@@ -584,8 +584,8 @@ def _with_a_code(signing_key: RSAKey) -> LocalPool:
     return made
 
 
-def test_what_cannot_begin_again_is_not_given_up(pool: LocalPool) -> None:
-    """The flow wants the password, which is gone: it is said, and the code can still be given."""
+def test_a_failed_restart_does_not_abandon_the_sign_in(pool: LocalPool) -> None:
+    """The flow needs the password, which was dropped: ValueError, and the code can still be sent."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
 
     with pytest.raises(ValueError, match="needs the password"):
@@ -594,7 +594,7 @@ def test_what_cannot_begin_again_is_not_given_up(pool: LocalPool) -> None:
 
 
 def test_a_device_that_was_forgotten_is_not_tried_again(signing_key: RSAKey) -> None:
-    """Cognito forgot it in the attempt before: the next one bears no device, though the application has one."""
+    """Cognito forgot it in the attempt before: the next one has no device, though the application has one."""
     pool = LocalPool(key=signing_key, device=DeviceConfiguration())
     pool.add_user("ada", PASSWORD)
     stale = authfsm.Device("eu-west-1_00000000-0000-4000-8000-000000000000", "-stale", "none")
@@ -606,8 +606,8 @@ def test_a_device_that_was_forgotten_is_not_tried_again(signing_key: RSAKey) -> 
     assert [step.error for step in again.history if step.error] == []
 
 
-def test_the_middle_is_no_place_to_begin(pool: LocalPool) -> None:
-    """A beginning where the proof is due is refused and changes nothing: that proof is still made."""
+def test_begin_is_refused_in_the_middle(pool: LocalPool) -> None:
+    """Beginning while the proof is due is refused and changes nothing: the proof can still be made."""
     flow = _at_the_verifier(pool)
     before = whole(flow)
 
@@ -625,8 +625,8 @@ def test_the_middle_is_no_place_to_begin(pool: LocalPool) -> None:
     assert flow.step() is State.SMS_MFA
 
 
-def test_a_password_given_where_none_is_asked_is_not_kept(pool: LocalPool) -> None:
-    """Neither held nor sealed."""
+def test_an_unexpected_password_is_not_stored(pool: LocalPool) -> None:
+    """It is neither held nor sealed."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
 
     with pytest.raises(WrongResponse):
@@ -639,8 +639,8 @@ def test_a_password_given_where_none_is_asked_is_not_kept(pool: LocalPool) -> No
 @pytest.mark.parametrize(
     "flow", ["USER_SRP_AUTH", "USER_AUTH", "CUSTOM_AUTH", "USER_PASSWORD_AUTH"]
 )
-def test_a_password_that_cannot_be_is_not_sent(pool: LocalPool, flow: str, password: Any) -> None:
-    """A proof of it would count as a wrong password, or fail half-way: nothing leaves, in any flow."""
+def test_an_invalid_password_is_not_sent(pool: LocalPool, flow: str, password: Any) -> None:
+    """A proof of it would count as a wrong password, or fail half-way: nothing is sent, in any flow."""
     with pytest.raises(BadField) as caught:
         pool.cognito().sign_in("ada", password, flow=flow)
 
@@ -662,8 +662,8 @@ def test_a_refused_code_that_renews_the_session_renews_its_time(pool: LocalPool)
     assert whole(flow.cognito.resume(flow.seal(key), key)) == whole(flow)
 
 
-def test_what_has_signed_out_has_no_session_to_expire(pool: LocalPool) -> None:
-    """START again: as good an hour later as at once."""
+def test_after_sign_out_no_session_expires(pool: LocalPool) -> None:
+    """In START again: as good an hour later as at once."""
     key, flow = new_key(), pool.cognito().sign_in("ada", PASSWORD)
     flow.answer(r.Code(pool.outbox.code_for("ada")))
     flow.sign_out()
@@ -673,8 +673,8 @@ def test_what_has_signed_out_has_no_session_to_expire(pool: LocalPool) -> None:
     assert whole(elsewhere(pool, flow.seal(key), key)) == whole(flow)
 
 
-def test_a_refresh_under_way_is_not_cancelled(pool: LocalPool) -> None:
-    """Where tokens rotate, its reply is the only one that brings them."""
+def test_a_refresh_in_progress_is_not_cancelled(pool: LocalPool) -> None:
+    """If tokens rotate, only its reply brings them."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
     flow.answer(r.Code(pool.outbox.code_for("ada")))
     before = flow.tokens
@@ -686,7 +686,7 @@ def test_a_refresh_under_way_is_not_cancelled(pool: LocalPool) -> None:
     assert flow.tokens != before
 
 
-def test_what_has_not_begun_does_not_begin_again(pool: LocalPool) -> None:
+def test_a_sign_in_that_has_not_begun_cannot_restart(pool: LocalPool) -> None:
     """There is no user to begin with."""
     with pytest.raises(InvalidOperation):
         pool.cognito().start(PASSWORD).restart()

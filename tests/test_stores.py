@@ -139,7 +139,7 @@ def opened(request: pytest.FixtureRequest) -> Opened:
 
 
 def test_a_text_is_for_one_taker(opened: Opened) -> None:
-    """Taken once; to others it is taken, until it is put back or dropped; then it is not there."""
+    """Taken once; others get TAKEN until it is put back or dropped; then there is nothing."""
 
     async def conversation() -> list[str | None]:
         async with opened() as store:
@@ -171,8 +171,8 @@ def test_a_text_is_for_one_taker(opened: Opened) -> None:
     ]  # fmt: skip
 
 
-def test_of_many_takers_one_gets_it(opened: Opened) -> None:
-    """Forty ask at the same time, five times over."""
+def test_exactly_one_of_many_takers_gets_it(opened: Opened) -> None:
+    """Forty take at the same time, five times over."""
 
     async def rush(store: AsyncStore, name: str) -> list[str | None]:
         await store.put(name, "text", 30)
@@ -185,8 +185,8 @@ def test_of_many_takers_one_gets_it(opened: Opened) -> None:
     assert asyncio.run(rushes()) == [[*[TAKEN] * (TAKERS - 1), "text"]] * 5
 
 
-def test_what_is_kept_expires(opened: Opened) -> None:
-    """A text goes when its time is up, and so does the mark that it is taken."""
+def test_texts_and_marks_expire(opened: Opened) -> None:
+    """A text expires, and so does the mark that it is taken."""
 
     async def conversation() -> list[str | None]:
         async with opened() as store:
@@ -203,8 +203,8 @@ def test_what_is_kept_expires(opened: Opened) -> None:
 # ---- memory --------------------------------------------------------------------------------------------
 
 
-def test_memory_keeps_as_much_as_it_may() -> None:
-    """When it is full, what would expire first makes room; what was put again counts once."""
+def test_memory_is_bounded() -> None:
+    """If it is full, the text that would expire first is deleted; a text that was put again counts once."""
     now = [0.0]
     store = MemoryStore(3, clock=lambda: now[0])
     for name, seconds in (("a", 30), ("b", 10), ("c", 20), ("b", 40)):
@@ -217,8 +217,8 @@ def test_memory_keeps_as_much_as_it_may() -> None:
         MemoryStore(0)
 
 
-def test_memory_lets_go_without_being_asked_for_it() -> None:
-    """Neither ten thousand that nobody ever takes nor ten thousand that are soon dropped leave a trace."""
+def test_memory_deletes_expired_texts() -> None:
+    """Neither ten thousand texts that are never taken nor ten thousand that are soon dropped stay."""
     now = [0.0]
     store = MemoryStore(clock=lambda: now[0])
     for number in range(10_000):
@@ -252,8 +252,8 @@ class Paused(BaseWrapper):
         return deleted
 
 
-def test_a_slow_taker_gets_nothing_that_was_put_since() -> None:
-    """One reads and is held up; another takes, answers and puts back: the first has come too late."""
+def test_a_slow_taker_gets_no_newer_text() -> None:
+    """One reads and is delayed; another takes, answers and puts back: the first one gets nothing."""
 
     async def conversation() -> list[str | None]:
         theirs = TheirMemory()
@@ -297,8 +297,8 @@ class OfOnesOwn:
         (lambda: PrefixKeysWrapper(NullStore(), "site"), "key_value.aio.stores.null.store.NullStore"),
     ],
 )  # fmt: skip
-def test_a_store_that_nobody_vouches_for_is_refused(made: Callable[[], Any], named: str) -> None:
-    """Also beneath a wrapper, and with its class named; whoever vouches for it may use it."""
+def test_a_store_that_is_not_in_the_list_is_refused(made: Callable[[], Any], named: str) -> None:
+    """Also beneath a wrapper, and with its class named; takes_once=True accepts it."""
     with pytest.raises(UnsupportedStore) as caught:
         KeyValueStore(made())
 
@@ -308,8 +308,8 @@ def test_a_store_that_nobody_vouches_for_is_refused(made: Callable[[], Any], nam
     assert KeyValueStore(made(), takes_once=True).collection == "authfsm"
 
 
-def test_the_stores_vouched_for_are_the_librarys() -> None:
-    """Each row of the table is a module of py-key-value-aio."""
+def test_the_listed_stores_exist() -> None:
+    """Each row of TAKES_ONCE is a module of py-key-value-aio."""
     assert [name for name in TAKES_ONCE if find_spec(f"key_value.aio.{name}") is None] == []
 
 
@@ -350,8 +350,8 @@ def test_two_workers_over_dynamodb(a_dynamodb: str, signing_key: RSAKey) -> None
     assert {each[1] for each in heard} <= {"START_AGAIN", "WAIT"}
 
 
-def test_redis_keys_can_be_told_apart(tmp_path: Path) -> None:
-    """The prefix is in front of every key, and each key has its time to live."""
+def test_redis_keys_have_the_prefix_and_expire(tmp_path: Path) -> None:
+    """The prefix is in front of every key, and each key has a time to live."""
     with redis_server(tmp_path) as running, running.client(decode_responses=True) as client:
         RedisStore(client, prefix="site:").put("a", "text", 1.5)
         RedisStore(client).put("a", "text", 0.0001)

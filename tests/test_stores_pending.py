@@ -99,8 +99,8 @@ GONE = (SealNotFound, RecoveryAction.START_AGAIN)
 WAIT = (InvalidOperation, RecoveryAction.WAIT)
 
 
-def test_a_sign_in_waits_and_goes_on_in_another_worker(place: Place) -> None:
-    """A wrong code here, the right one there, one ticket; after the tokens it is worth nothing."""
+def test_a_sign_in_continues_in_another_worker(place: Place) -> None:
+    """A wrong code in one worker, the right one in another, one ticket; after the tokens it is worthless."""
     ticket = place.pending.put(place.sign_in())
     assert (len(ticket), len(place.store)) == (43, 1)
 
@@ -116,8 +116,8 @@ def test_a_sign_in_waits_and_goes_on_in_another_worker(place: Place) -> None:
     assert (refused(place.pending, ticket), len(place.store)) == (GONE, 0)
 
 
-def test_a_second_click_is_told_to_wait(place: Place) -> None:
-    """While one worker answers, another says so, and neither loses the sign-in."""
+def test_a_concurrent_request_for_a_ticket_gets_wait(place: Place) -> None:
+    """While one worker answers, another gets the action WAIT, and neither loses the sign-in."""
     ticket = place.pending.put(place.sign_in())
 
     with place.pending.turn(ticket) as flow:
@@ -128,8 +128,8 @@ def test_a_second_click_is_told_to_wait(place: Place) -> None:
     assert flow.state is State.AUTHENTICATED
 
 
-def test_a_look_costs_nothing(place: Place) -> None:
-    """A page that only shows what is asked takes a turn and gives it back."""
+def test_a_turn_without_an_answer_changes_nothing(place: Place) -> None:
+    """A page that only displays the challenge takes a turn and puts the sign-in back."""
     ticket = place.pending.put(place.sign_in())
     for _ in range(3):
         with place.pending.turn(ticket) as flow:
@@ -140,7 +140,7 @@ def test_a_look_costs_nothing(place: Place) -> None:
 
 
 def test_a_worker_that_dies_in_its_turn(place: Place) -> None:
-    """Others wait until its turn is up, to the millisecond, however often they ask; then they start again."""
+    """Others get WAIT until the turn has timed out, to the millisecond, however often they ask; then they start again."""
     ticket = place.pending.put(place.sign_in())
     place.store.take(name_of(ticket), 30)  # and is never heard of again
 
@@ -157,8 +157,8 @@ def test_a_worker_that_dies_in_its_turn(place: Place) -> None:
 
 
 @pytest.mark.parametrize("late", [False, True])
-def test_a_sign_in_waits_as_long_as_its_session_lives(place: Place, *, late: bool) -> None:
-    """Three minutes from when Cognito asked: not from when it was put, and not from its last turn."""
+def test_a_sign_in_waits_for_the_session_lifetime(place: Place, *, late: bool) -> None:
+    """Three minutes from Cognito's challenge, not from when it was put, and not from its last turn."""
     flow = place.sign_in()
     place.clock.advance(100)
     ticket = place.pending.put(flow)
@@ -174,8 +174,8 @@ def test_a_sign_in_waits_as_long_as_its_session_lives(place: Place, *, late: boo
             assert flow.answer(place.code) is State.AUTHENTICATED
 
 
-def test_what_is_too_late_is_not_kept(place: Place) -> None:
-    """Neither a sign-in that is put too late nor one whose session expires in a turn."""
+def test_an_expired_sign_in_is_not_stored(place: Place) -> None:
+    """Neither one that is put too late nor one whose session expires in a turn."""
     flow = place.sign_in()
     ticket = place.pending.put(flow)
     with place.pending.turn(ticket):
@@ -188,8 +188,8 @@ def test_what_is_too_late_is_not_kept(place: Place) -> None:
         place.pending.put(flow)
 
 
-def test_what_is_over_is_not_put_back(place: Place) -> None:
-    """Cancelled or started again in its turn, or dropped outside of one, a sign-in is gone."""
+def test_a_sign_in_that_has_ended_is_not_put_back(place: Place) -> None:
+    """Cancelled or restarted in its turn, or dropped outside of one, a sign-in is gone."""
     first, second, third = (place.pending.put(place.sign_in()) for _ in range(3))
     with place.pending.turn(first) as flow:
         flow.cancel()
@@ -205,8 +205,8 @@ def test_what_is_over_is_not_put_back(place: Place) -> None:
 @pytest.mark.parametrize(
     "sent", ["", "x", "..", "\0", "\ud800", "a" * 100_000, "authfsm:*", "Ω", None]
 )
-def test_whatever_a_browser_sends_is_not_there(place: Place, sent: str | None) -> None:
-    """No cookie's text does more than not being found."""
+def test_an_invalid_ticket_is_not_found(place: Place, sent: str | None) -> None:
+    """No text of a cookie does more than not being found."""
     ticket = place.pending.put(place.sign_in())
     assert refused(place.pending, sent) == GONE
     place.pending.drop(sent)
@@ -217,8 +217,8 @@ def test_whatever_a_browser_sends_is_not_there(place: Place, sent: str | None) -
         assert flow.state is State.SMS_MFA
 
 
-def test_whoever_reads_the_store_learns_nothing(place: Place) -> None:
-    """Neither a ticket nor anything of the sign-in is in it, nor in what is shown of these objects."""
+def test_the_store_reveals_nothing(place: Place) -> None:
+    """Neither a ticket nor anything of the sign-in is in the store, nor in the repr of these objects."""
     flow = place.pool.cognito().sign_in("ada", PASSWORD, walk=False)  # its password is still needed
     ticket = place.pending.put(flow)
     kept = str(place.store._texts)
@@ -232,7 +232,7 @@ def test_whoever_reads_the_store_learns_nothing(place: Place) -> None:
 
 
 def test_keys_can_be_rotated(place: Place) -> None:
-    """A worker with the new key and the old one takes it up; one with neither says so, and it is over."""
+    """A worker with the new key and the old one resumes it; one with neither raises SealBroken, and it is dropped."""
     ticket, other = place.pending.put(place.sign_in()), place.pending.put(place.sign_in())
 
     rotated = place.elsewhere(key=iter([new_key(), *place.pending._key]))
@@ -247,16 +247,16 @@ def test_keys_can_be_rotated(place: Place) -> None:
     assert (refused(rotated, ticket), refused(place.pending, other)) == (GONE, GONE)
 
 
-def test_settings_that_cannot_be(place: Place) -> None:
-    """A key that is none, a turn of no time."""
+def test_invalid_settings_are_refused(place: Place) -> None:
+    """An invalid key, a turn lifetime of zero."""
     with pytest.raises(BadKey):
         place.elsewhere(key="no key").put(place.sign_in())
     with pytest.raises(ValueError, match="turn_lifetime must be more than 0"):
         place.elsewhere(turn_lifetime=timedelta(0))
 
 
-def test_a_store_that_fails_costs_nobody_the_tokens(place: Place, tmp_path: Path) -> None:
-    """Redis dies in a turn: whoever has tokens by then has them; a sign-in that waits cannot be put back."""
+def test_a_failing_store_does_not_lose_tokens(place: Place, tmp_path: Path) -> None:
+    """Redis dies in a turn: tokens that were issued are not lost; a sign-in that waits cannot be put back."""
     with redis_server(tmp_path) as server, server.client() as client:
         pending = PendingSignIns(place.pool.cognito(), RedisStore(client), new_key())
         answered, code = pending.put(place.sign_in()), place.code
@@ -289,7 +289,7 @@ def over_the_loop(place: Place, store: AsyncStore) -> AsyncPendingSignIns[AsyncF
 
 
 def test_the_same_on_an_event_loop(place: Place) -> None:
-    """Put, a wrong code, a second click, the right code; a ticket of one face is good at the other."""
+    """Put, a wrong code, a concurrent request, the right code; sync and async classes accept each other's tickets."""
 
     async def conversation() -> list[str]:
         pending = over_the_loop(place, AsyncMemoryStore(place.store))
@@ -332,7 +332,7 @@ async def begun(pending: AsyncPendingSignIns[AsyncFlow]) -> AsyncFlow:
 
 @pytest.mark.parametrize("calls", range(6))
 def test_a_browser_that_hangs_up_at_once_loses_nothing(place: Place, calls: int) -> None:
-    """A turn that is cancelled while its sign-in is being taken, however far that is, gives it back."""
+    """A turn that is cancelled while its sign-in is being taken, at any point, puts it back."""
 
     class Far(AsyncMemoryStore):
         async def take(self, name: str, seconds: float) -> str | None:

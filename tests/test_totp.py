@@ -135,10 +135,10 @@ def test_an_app_is_enrolled_and_asked_for_at_the_next_sign_in(
         ({"email": "ada@example.com"}, "Countess", "Countess"),
     ],
 )
-def test_whose_codes(
+def test_the_account_name(
     pool_of: PoolOf, attributes: dict[str, str], account: str | None, shown: str
 ) -> None:
-    """The app shows the account that it is told, else the e-mail address, else the user name."""
+    """The app shows the account that was passed, else the e-mail address, else the user name."""
     pool = pool_of(**attributes)
 
     enrolment = totp.associate(pool.client(), signed_in(pool), issuer="Example", account=account)
@@ -146,8 +146,8 @@ def test_whose_codes(
     assert enrolment.account == shown
 
 
-def test_an_app_in_use_is_not_replaced_in_silence(pool_of: PoolOf, clock: ManualClock) -> None:
-    """A user with an app keeps it, unless the caller says otherwise; then the new one takes its place."""
+def test_an_app_in_use_is_not_replaced_silently(pool_of: PoolOf, clock: ManualClock) -> None:
+    """A user with an app keeps it unless replace=True; then the new one replaces it."""
     pool = pool_of(totp_secret=SECRET)
     old, client = pyotp.TOTP(SECRET), pool.client()
     token = signed_in(pool, old.at(clock()))
@@ -172,7 +172,7 @@ def test_an_app_in_use_is_not_replaced_in_silence(pool_of: PoolOf, clock: Manual
 
 
 def test_a_wrong_code_then_the_right_one(pool_of: PoolOf, clock: ManualClock) -> None:
-    """A wrong code is the person's, and costs nothing but another try."""
+    """A wrong code is the user's fault, and another may follow."""
     pool = pool_of()
     client, token = pool.client(), signed_in(pool)
     app = scanned(totp.associate(client, token, issuer="Example"))
@@ -199,7 +199,7 @@ def test_beside_another_factor(
     preferred: bool,  # noqa: FBT001 - a test's case
     after: str,
 ) -> None:
-    """SMS stays on; which of the two is asked for first is the caller's to say."""
+    """SMS stays on; the caller chooses which of the two is asked for first."""
     pool = pool_of(phone_number=PHONE, preferred_mfa=SMS)
     flow = asked(pool)
     assert flow.state is State.SMS_MFA
@@ -216,7 +216,7 @@ def test_beside_another_factor(
 
 
 def test_a_pool_without_totp(pool_of: PoolOf) -> None:
-    """Where the pool has no TOTP, its operator is told, by the same class as anywhere."""
+    """If the pool has no TOTP, the operator is at fault, by the same class as anywhere."""
     pool = pool_of(mfa_methods=[SMS])
 
     with pytest.raises(RefusedByConfiguration) as caught:
@@ -238,8 +238,8 @@ def test_out_of_order(pool_of: PoolOf) -> None:
     assert factors(pool, token) == ([], None)
 
 
-def test_tokens_that_are_no_good(pool_of: PoolOf, clock: ManualClock) -> None:
-    """An expired token is nobody's fault, one that was made up the caller's."""
+def test_invalid_tokens(pool_of: PoolOf, clock: ManualClock) -> None:
+    """An expired token is nobody's fault, an invented one the caller's."""
     pool = pool_of()
     client, token = pool.client(), signed_in(pool)
 
@@ -258,7 +258,7 @@ def test_tokens_that_are_no_good(pool_of: PoolOf, clock: ManualClock) -> None:
 def test_names_are_checked_before_anything_is_sent(
     pool_of: PoolOf, names: dict[str, Any], field: str
 ) -> None:
-    """A name that cannot be costs nobody a secret; nor is an empty code sent."""
+    """An invalid name does not replace a secret; an empty code is not sent."""
     pool = pool_of()
     client, token = pool.client(), signed_in(pool)
 
@@ -275,7 +275,7 @@ def test_names_are_checked_before_anything_is_sent(
 
 
 def test_a_connection_lost_half_way(pool_of: PoolOf, clock: ManualClock) -> None:
-    """The app is verified, and switching it on is lost: that alone is done again."""
+    """The app is verified, and the request to switch it on is lost: only that one is repeated."""
     pool = pool_of()
     token = signed_in(pool)
 
@@ -311,8 +311,8 @@ def test_the_status_error_is_a_refusal(pool_of: PoolOf) -> None:
     assert factors(pool, token) == ([], None)
 
 
-def test_a_bug_of_the_callers_is_let_through(pool_of: PoolOf) -> None:
-    """What is no failure of the client library's is not dressed up as one."""
+def test_other_exceptions_pass_unchanged(pool_of: PoolOf) -> None:
+    """An exception that is no failure of the client library is not translated."""
     pool = pool_of()
 
     def bug(**_: Any) -> None:
@@ -323,7 +323,7 @@ def test_a_bug_of_the_callers_is_let_through(pool_of: PoolOf) -> None:
 
 
 def test_nothing_secret_is_shown(pool_of: PoolOf) -> None:
-    """A message that quotes the request is blotted; frames and tracebacks have neither token nor code."""
+    """A message that quotes the request is masked; frames and tracebacks contain neither token nor code."""
     pool = pool_of()
     token = signed_in(pool)
     code = "971843"
