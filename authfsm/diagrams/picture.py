@@ -24,42 +24,34 @@ from authfsm.protocol.validators import frozen_str_mapping
 from authfsm.settings import PoolSettings
 
 
-class UnknownFlow(CallerError, ValueError):
-    """There is no flow of that name.
+class _UnknownName(CallerError, ValueError):
+    """There is nothing of that name; `name` is the name that was given."""
 
-    Args:
-        flow: the name that was given.
-        flows: the names of the flows.
-    """
-
-    def __init__(self, flow: str, flows: Iterable[str]) -> None:
-        super().__init__(f"no flow is named {flow!r}; the flows are {', '.join(flows)}")
-        self.name = flow
-
-
-class UnknownState(CallerError, ValueError):
-    """There is no state of that name.
-
-    Args:
-        name: the name that was given.
-    """
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"no state is named {name!r}; the states are {', '.join(State)}")
-        self.name = name
-
-
-class UnknownFormat(CallerError, ValueError):
-    """A diagram has no such format.
-
-    Args:
-        name: the name that was given.
-        names: the names of the formats.
-    """
+    kind: str
 
     def __init__(self, name: str, names: Iterable[str]) -> None:
-        super().__init__(f"no format is named {name!r}; the formats are {', '.join(names)}")
+        super().__init__(
+            f"no {self.kind} is named {name!r}; the {self.kind}s are {', '.join(names)}"
+        )
         self.name = name
+
+
+class UnknownFlow(_UnknownName):
+    """There is no flow of that name; the message lists the flows."""
+
+    kind = "flow"
+
+
+class UnknownState(_UnknownName):
+    """There is no state of that name; the message lists the states."""
+
+    kind = "state"
+
+
+class UnknownFormat(_UnknownName):
+    """A diagram has no format of that name; the message lists the formats."""
+
+    kind = "format"
 
 
 class UnknownSuffix(CallerError, ValueError):
@@ -254,7 +246,7 @@ def diagram(
     if flow is not None and flow not in FLOWS:
         raise UnknownFlow(flow, FLOWS)
     if state is not None and state not in State.__members__:
-        raise UnknownState(state)
+        raise UnknownState(state, State)
     if settings is not None and difference is not None:
         raise ConflictingOptions("settings", "difference")
     if history is not None and traffic is not None:
