@@ -116,7 +116,7 @@ USAGE_ERRORS = {
     ("--compare", "a=ours", "--codes", "b=outbox"): "--codes names 'b', which is not a --compare column",
     ("--compare", "a=ours", "--codes", "pigeon"): "--codes 'pigeon' is neither outbox nor fixed:CODE",
     ("-o", "table.pdf"): "table.pdf is neither .md nor .json",
-    ("--endpoint", "http://127.0.0.1:1"): "nobody answers at http://127.0.0.1:1",
+    ("--endpoint", "http://127.0.0.1:1"): "http://127.0.0.1:1 does not answer: start it, or correct the URL",
     ("--endpoint", "http://127.0.0.1:1", "--profile", "nobody-has-this"): (
         "--profile nobody-has-this: The config profile (nobody-has-this) could not be found"
     ),

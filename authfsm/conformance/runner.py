@@ -93,7 +93,7 @@ def ensure_reachable(api: ApiClient) -> None:
     try:
         api.get(api.url)
     except RuleEnded:
-        raise Unreachable(f"nobody answers at {api.url}") from None
+        raise Unreachable(f"{api.url} does not answer: start it, or correct the URL") from None
 
 
 def run_rule(

@@ -39,7 +39,7 @@ class Outcome(DescribedName):
 
 
 class RuleSeverity(DescribedName):
-    """How much the failure of a rule matters to somebody who tests against the endpoint."""
+    """How much the failure of a rule matters to a test that uses the endpoint."""
 
     meaning: str
 
@@ -65,7 +65,7 @@ class RecordedExchange:
 
 @frozen
 class RuleVerdict:
-    """The verdict on a rule at an endpoint. If it failed, `why` says why, with the severity."""
+    """The verdict on a rule at an endpoint. `why` is the reason, and a failure has a severity."""
 
     outcome: Outcome
     why: str = ""

@@ -1,6 +1,6 @@
 """Rules about whole sign-ins, from the first request to the tokens.
 
-Most are made from the protocol's table: each way to prove the password, combined with each challenge that may follow.
+Most are derived from the protocol's table: each way to prove the password, combined with each challenge that may follow.
 A combination is a rule if the table has that transition on better evidence than an inference or a contradiction.
 """
 
