@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any, Final
+from typing import Any
 
 from attrs import evolve, field, frozen
 
@@ -15,8 +14,6 @@ from authfsm.notebook.wire import WireExchange
 from authfsm.protocol.errors import AuthfsmError
 from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
-
-_CROPPED_MARGIN: Final = 14  # points on each side, of 21.6
 
 
 @frozen
@@ -85,11 +82,5 @@ def widget_svg(drawn: Diagram) -> str | None:
         text, _ = page_svg(drawn)
     except NoEngine:
         return None
-    text = re.sub(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', _cropped, text, count=1)
     # A page may have several steppers, but each id only once.
     return text.replace('id="picture" ', "", 1).replace('id="graph0" ', "", 1)
-
-
-def _cropped(found: re.Match[str]) -> str:
-    width, height = (float(found[n]) - 2 * _CROPPED_MARGIN for n in (1, 2))
-    return f'viewBox="{_CROPPED_MARGIN} {_CROPPED_MARGIN} {width:.2f} {height:.2f}"'
