@@ -88,8 +88,8 @@ PEERS: dict[str, Peer] = {
 
 
 @pytest.mark.parametrize("name", PEERS)
-def test_keys_are_given_up_in_time(name: str) -> None:
-    """Headers, bodies, chunks and errors that never end; and no thread is left that reads from them."""
+def test_a_slow_key_server_is_abandoned_in_time(name: str) -> None:
+    """Headers, bodies, chunks and errors that never end; and no thread that reads from them stays."""
     begun, before = time.monotonic(), set(threading.enumerate())
     with peer(PEERS[name]) as (url, _):
         with pytest.raises(
@@ -115,7 +115,7 @@ def test_keys_are_given_up_in_time(name: str) -> None:
     ],
     ids=["a huge header", "many headers", "a huge body", "a huge chunk", "no HTTP"],
 )
-def test_what_is_too_large_is_refused(said: bytes, error: type[Exception]) -> None:
+def test_a_document_that_is_too_large_is_refused(said: bytes, error: type[Exception]) -> None:
     """At once, without waiting for the end of the time."""
     begun = time.monotonic()
     with peer(lambda talking: talking.sendall(said)) as (url, _), pytest.raises(error) as caught:
@@ -143,7 +143,7 @@ def test_a_call_that_hangs_does_not_keep_the_process() -> None:
 
 
 def test_a_call_in_time_is_a_plain_call() -> None:
-    """What it returns is returned, what it raises is raised; one that is late is an OutOfTime."""
+    """Its result is returned, its error is raised; a late call is an OutOfTime."""
     assert call_within(5, pow, 2, 10) == 1024
     with pytest.raises(ZeroDivisionError):
         call_within(5, divmod, 1, 0)
@@ -207,7 +207,7 @@ def test_a_worker_forked_while_keys_are_fetched_fetches_for_itself() -> None:
 
 @pytest.mark.parametrize("held_for", [0.2, 60])
 def test_a_worker_forked_while_the_pool_answers_answers_too(held_for: float) -> None:
-    """The fork waits for a pool or a store that is busy for a moment; one that is busy for long is let be."""
+    """The fork waits for a pool or a store that is busy for a moment, but not for one that is busy for long."""
     program = f"""
         import os, threading, time
         from authfsm.local import LocalPool
@@ -234,7 +234,7 @@ def test_a_worker_forked_while_the_pool_answers_answers_too(held_for: float) -> 
     assert forked(program) == "7\n"
 
 
-def test_a_fork_lets_go_of_its_locks() -> None:
+def test_a_fork_releases_its_locks() -> None:
     """Parent and child can both use a lock after it, and the child's is not the parent's."""
     program = """
         import os
@@ -259,7 +259,7 @@ def test_a_fork_lets_go_of_its_locks() -> None:
 
 
 def test_a_lock_is_reentrant() -> None:
-    """A pool that is asked by a function of its own answers."""
+    """A pool whose Lambda function calls it answers."""
     lock = ForkSafeLock()
     with lock, lock:
         pass
@@ -270,7 +270,7 @@ def test_a_lock_is_reentrant() -> None:
 
 @pytest.mark.parametrize("name", PEERS)
 def test_signin_gives_up_in_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The driver of `authfsm signin` on an endpoint that drips: a ConnectionLost that says why, in time."""
+    """The driver of `authfsm signin` on an endpoint that sends slowly: a ConnectionLost with the reason, in time."""
     monkeypatch.setattr(connection, "WHOLE_TIMEOUT", SECONDS)
     with peer(PEERS[name]) as (url, _):
         cognito = connection.PoolConnection("c", "eu-west-1_AbCdEfGhI", endpoint=url).cognito()
@@ -288,7 +288,7 @@ def test_signin_gives_up_in_time(name: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("name", PEERS)
 def test_conform_gives_up_in_time(name: str) -> None:
-    """A rule on an endpoint that drips has its time and no more, in what it sends and in what it fetches."""
+    """A rule on an endpoint that sends slowly has its time and no more, for requests and for documents."""
     with peer(PEERS[name]) as (url, _):
         talk = ApiClient(url, timeout=SECONDS)
         asked: list[Callable[[], object]] = [

@@ -119,7 +119,7 @@ def told(uri: str) -> tuple[str, str, str, str]:
 
 @pytest.mark.parametrize(("issuer", "account"), NAMES)
 def test_odd_names(issuer: str, account: str) -> None:
-    """Colons, spaces, slashes, question marks and any script come out of the QR code as they went in."""
+    """Colons, spaces, slashes, question marks and any script are the same in the scanned QR code."""
     enrolment = Enrolment(SECRET, issuer, account)
     uri = enrolment.uri.reveal()
 
@@ -132,7 +132,7 @@ def test_odd_names(issuer: str, account: str) -> None:
 @settings(deadline=None, max_examples=60)  # the largest codes take segno half a second
 @given(issuer=NAME, account=NAME)
 def test_any_names(issuer: str, account: str) -> None:
-    """The same for whatever text there is."""
+    """The same for any text."""
     enrolment = Enrolment(SECRET, issuer, account)
 
     assert told(enrolment.uri.reveal()) == (SECRET, issuer, issuer, account)
@@ -140,7 +140,7 @@ def test_any_names(issuer: str, account: str) -> None:
 
 
 def test_the_usual_uri() -> None:
-    """Google's "Key Uri Format", to the letter."""
+    """Google's "Key Uri Format", exactly."""
     assert Enrolment(SECRET, "Example Corp", "ada@example.com").uri == Secret(
         "otpauth://totp/Example%20Corp:ada%40example.com"
         "?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Example%20Corp"
@@ -148,7 +148,7 @@ def test_the_usual_uri() -> None:
 
 
 def test_dark_and_light_terminals() -> None:
-    """With colours it reads on any terminal; without, on a dark one, and on a light one inverted."""
+    """With colours it can be scanned on any terminal; without, on a dark one, and inverted on a light one."""
     enrolment = Enrolment(SECRET, "Example", "ada")
     uri = enrolment.uri.reveal()
     dark, light = (
@@ -169,7 +169,7 @@ def test_dark_and_light_terminals() -> None:
 
 
 def test_an_svg_for_a_page() -> None:
-    """It has a size, its own ground, a title for those who cannot see it, and no secret in clear."""
+    """It has a size, a background, a title for screen readers, and no secret in clear."""
     enrolment = Enrolment(SECRET, "<Example>", "ada")
     svg = enrolment.svg(dark="navy", light="#fed", scale=2.5)
     root = ET.fromstring(svg)  # noqa: S314 - the same
@@ -187,8 +187,8 @@ def test_an_svg_for_a_page() -> None:
             enrolment.svg(**wrong)
 
 
-def test_nothing_draws_itself() -> None:
-    """Neither a repr, nor Jupyter, nor a pickle shows the secret or its code: drawing is asked for by name."""
+def test_only_named_methods_draw() -> None:
+    """Neither a repr, nor Jupyter, nor a pickle shows the secret or its code."""
     enrolment = Enrolment(SECRET, "Example", "ada")
 
     assert (
@@ -222,8 +222,8 @@ def test_nothing_draws_itself() -> None:
         ((SECRET, "Example\uffff", "ada"), "issuer"),
     ],
 )
-def test_what_cannot_be(fields: Any, field: str) -> None:
-    """A field that cannot be is named, and its value is not."""
+def test_invalid_fields(fields: Any, field: str) -> None:
+    """The error names an invalid field, but not its value."""
     with pytest.raises(BadField) as caught:
         Enrolment(*fields)
 
@@ -235,7 +235,7 @@ def test_what_cannot_be(fields: Any, field: str) -> None:
 
 
 def test_names_that_are_too_long() -> None:
-    """What no QR code can hold is refused, and the URI is there all the same."""
+    """Names too long for a QR code are refused; the URI still works."""
     enrolment = Enrolment(SECRET, "Example", "株" * 400)
 
     for draw in (enrolment.svg, enrolment.terminal):
@@ -246,7 +246,7 @@ def test_names_that_are_too_long() -> None:
 
 
 def test_without_segno(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the extra the URI is made all the same, and whoever wants a picture is told what to install."""
+    """Without the extra the URI still works, and drawing says what to install."""
     monkeypatch.setitem(sys.modules, "segno", None)
     enrolment = Enrolment(SECRET, "Example", "ada")
 
@@ -257,8 +257,8 @@ def test_without_segno(monkeypatch: pytest.MonkeyPatch) -> None:
         assert isinstance(caught.value, OperatorError)
 
 
-def test_a_person_scans_it_on_the_way_in(signing_key: RSAKey) -> None:
-    """MFA_SETUP: the code is scanned, the app's codes are taken, and so is the next sign-in's."""
+def test_a_user_scans_it_during_sign_in(signing_key: RSAKey) -> None:
+    """MFA_SETUP: the code is scanned, the app's codes are accepted, and so are those of the next sign-in."""
     clock = ManualClock()
     pool = LocalPool(key=signing_key, clock=clock, mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
     pool.add_user("ada", password=PASSWORD)

@@ -27,8 +27,8 @@ def walked() -> tuple[Step, ...]:
     return flow.history
 
 
-def test_what_is_written_is_read(walked: tuple[Step, ...]) -> None:
-    """There and back it is the same history, times and refusals included."""
+def test_a_history_survives_writing_and_reading(walked: tuple[Step, ...]) -> None:
+    """Times and refusals included."""
     text = history_to_json(walked)
 
     assert history_from_json(text) == walked
@@ -47,8 +47,8 @@ def test_no_secret_is_written(walked: tuple[Step, ...]) -> None:
     }  # fmt: skip
 
 
-def test_many_are_strung_together(walked: tuple[Step, ...]) -> None:
-    """Each step 1 begins another; one alone is asked for in vain."""
+def test_histories_can_be_concatenated(walked: tuple[Step, ...]) -> None:
+    """Each step 1 begins another; `history_from_json` refuses several."""
     text = history_to_json(walked) + "\n" + history_to_json(walked[:1])
 
     assert histories_from_json(text) == (walked, walked[:1])
@@ -58,7 +58,7 @@ def test_many_are_strung_together(walked: tuple[Step, ...]) -> None:
         history_from_json(text)
 
 
-def test_a_time_is_read_as_it_was() -> None:
+def test_times_keep_their_zone() -> None:
     """With its zone."""
     line = '{"step": 1, "from": "START", "given": "user_auth", "to": "SELECT_CHALLENGE", "at": "2026-11-23T01:02:03+00:00"}'
 
@@ -90,8 +90,8 @@ GOOD = {"step": 1, "from": "START", "given": "user_srp_auth", "to": "PASSWORD_VE
         (json.dumps({**GOOD, "to": "SMS_MFA"}), "is not on the protocol table"),
     ],
 )
-def test_what_is_no_history(line: str, why: str) -> None:
-    """It is refused by its line, and says what is wrong with it."""
+def test_an_invalid_history(line: str, why: str) -> None:
+    """It is refused with the line's number and the reason."""
     with pytest.raises(BadHistory, match=why) as refused:
         history_from_json(line)
 

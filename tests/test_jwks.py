@@ -174,7 +174,7 @@ def other_key() -> RSAKey:
 
 class TestWhatIsGood:
     def test_an_access_token(self, pool: LocalPool, tokens: Tokens, verifier: Verifier) -> None:
-        """Everything that a back end asks of an access token is an attribute."""
+        """All that a back end needs of an access token is an attribute."""
         raw = claims_of(tokens.access_token.reveal())
 
         assert verifier.verify(tokens.access_token) == Claims(
@@ -215,7 +215,7 @@ class TestWhatIsGood:
             claims.raw["email"] = "eve@example.com"  # type: ignore[index]  # that is the claim
 
     def test_a_machines_token(self, verifier: Verifier, signing_key: RSAKey) -> None:
-        """A token of client credentials has no user, and the client for a subject."""
+        """A token of client credentials has no user, and the client as its subject."""
         claims = {**ACCESS, "sub": CLIENT, "scope": "orders/read"}
         del claims["username"]
 
@@ -235,8 +235,10 @@ class TestWhatIsGood:
 
         assert verifier.verify(tokens.access_token).client_id == CLIENT
 
-    def test_a_header_with_more_in_it(self, verifier: Verifier, signing_key: RSAKey) -> None:
-        """A header parameter that nobody knows is ignored (RFC 7515, 4)."""
+    def test_unknown_header_parameters_are_ignored(
+        self, verifier: Verifier, signing_key: RSAKey
+    ) -> None:
+        """RFC 7515, 4."""
         assert verifier.verify(signed(signing_key, ACCESS, typ="JWT", later="x")).username == "ada"
 
     def test_a_revoked_token_verifies_until_it_expires(
@@ -284,7 +286,7 @@ class TestWhatIsForged:
 
     @given(text=st.text() | st.text(alphabet="eyJ0.-_A", max_size=200))
     def test_any_text(self, text: str) -> None:
-        """Whatever is given for a token, the answer is a typed refusal."""
+        """For any text, the result is a typed refusal."""
         with pytest.raises(MalformedToken):
             Verifier(POOL, CLIENT, fetch=Shelf(OSError())).verify(text)
 
@@ -317,17 +319,17 @@ class TestWhatIsForged:
             verifier.verify(f"{header}.e30.AAAA")
 
     @pytest.mark.parametrize("token", [None, b"e30.e30.AAAA", 7, ["e30.e30.AAAA"]])
-    def test_what_is_no_text(self, verifier: Verifier, token: Any) -> None:
-        """A token is text: a header that was not sent is refused like one that was made up."""
+    def test_a_token_that_is_not_text(self, verifier: Verifier, token: Any) -> None:
+        """A header that was not sent is refused as an invented one is."""
         with pytest.raises(MalformedToken):
             verifier.verify(token)
 
     @pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
     @pytest.mark.parametrize("as_text", ["pem", "modulus"])
-    def test_the_public_key_is_no_password(
+    def test_a_token_signed_with_the_public_key_as_secret(
         self, verifier: Verifier, signing_key: RSAKey, algorithm: str, as_text: str
     ) -> None:
-        """A token signed by HMAC, with the public key for its secret, is refused (RFC 8725, 2.1)."""
+        """A token signed by HMAC, with the public key as its secret, is refused (RFC 8725, 2.1)."""
         public = (
             signing_key.as_pem(private=False)
             if as_text == "pem"
@@ -345,7 +347,7 @@ class TestWhatIsForged:
 
     @pytest.mark.parametrize("name", ["none", "None", "NONE", "nOnE", "", "RS256 ", "rs256"])
     def test_unsigned(self, verifier: Verifier, signing_key: RSAKey, name: str) -> None:
-        """No spelling of `none` is taken for an algorithm."""
+        """No spelling of `none` counts as an algorithm."""
         signing_key.ensure_kid()
         header = json.dumps({"alg": name, "kid": signing_key.kid}).encode()
         token = b".".join([part_of(header), part_of(json.dumps(ACCESS).encode()), b""]).decode()
@@ -357,7 +359,7 @@ class TestWhatIsForged:
     def test_another_algorithm_of_the_right_key(
         self, verifier: Verifier, signing_key: RSAKey, algorithm: str
     ) -> None:
-        """RS256 alone: what else the right key might sign is refused too."""
+        """Only RS256: other signatures of the right key are refused too."""
         token = jwt.encode(
             {"kid": signing_key.kid, "alg": algorithm}, dict(ACCESS), signing_key, [algorithm]
         )
@@ -365,10 +367,10 @@ class TestWhatIsForged:
         with pytest.raises(MalformedToken, match="RS256"):
             verifier.verify(token)
 
-    def test_a_key_of_their_own(
+    def test_a_foreign_key(
         self, verifier: Verifier, signing_key: RSAKey, other_key: RSAKey
     ) -> None:
-        """Another's key is refused: under its own name, under the pool's, and brought along."""
+        """Another key is refused: under its own name, under the pool's, and inside the token."""
         signing_key.ensure_kid()
         other_key.ensure_kid()
         brought = other_key.as_dict(private=False)
@@ -387,10 +389,10 @@ class TestWhatIsForged:
             verifier.verify(jwt.encode(header, dict(ACCESS), other_key, registry=registry))
 
     @pytest.mark.parametrize("crit", [["exp"], ["b64"], [], [7], {}, "", None, "exp"], ids=repr)
-    def test_a_critical_header_that_is_not_understood(
+    def test_an_unsupported_critical_header(
         self, verifier: Verifier, signing_key: RSAKey, crit: Any
     ) -> None:
-        """`crit` asks for what is not done here: refused, though the right key signed it (RFC 7515, 4.1.11)."""
+        """`crit` requires an unsupported extension: refused, though the right key signed it (RFC 7515, 4.1.11)."""
         registry = jws.JWSRegistry(algorithms=["RS256"], strict_check_header=False)
         registry.check_header = lambda header: None  # type: ignore[method-assign]  # it is forging
         signing_key.ensure_kid()
@@ -420,7 +422,7 @@ class TestWhatIsNotForHere:
             assert caught.value.client_id == CLIENT
 
     def test_the_other_use(self, verifier: Verifier, tokens: Tokens) -> None:
-        """An id token opens no API; an access token says nothing about a person to an app."""
+        """An ID token is refused for an API, an access token where an ID token is required."""
         assert tokens.id_token is not None
         for token, use, found in (
             (tokens.id_token, "access", "id"),
@@ -437,7 +439,7 @@ class TestWhatIsNotForHere:
     def test_it_expires_on_the_second(
         self, pool: LocalPool, clock: ManualClock, signing_key: RSAKey, leeway: float
     ) -> None:
-        """A token is good up to `exp` and the leeway, and not at that very moment any more."""
+        """A token is valid up to `exp` and the leeway, and not at that very second any more."""
         verifier = Verifier(POOL, CLIENT, jwks=pool.jwks(), clock=clock, leeway=leeway)
         token = signed(signing_key, ACCESS)
         clock.advance(300 + leeway - 0.000_001)
@@ -450,10 +452,10 @@ class TestWhatIsNotForHere:
         assert isinstance(caught.value, TimeError)
 
     @pytest.mark.parametrize("claim", ["iat", "nbf"])
-    def test_a_slow_clock_is_forgiven(
+    def test_a_slow_clock_is_tolerated(
         self, verifier: Verifier, clock: ManualClock, signing_key: RSAKey, claim: str
     ) -> None:
-        """A token from ten seconds ahead is good, and from later is not yet (pycognito #225)."""
+        """A token from ten seconds ahead is valid, and from later is not yet (pycognito #225)."""
         noon = int(NOON.timestamp())
         for ahead, good in ((10, True), (11, False), (3600, False)):
             token = signed(signing_key, {**ACCESS, claim: noon + ahead, "exp": noon + 7200})
@@ -486,10 +488,10 @@ class TestWhatIsNotForHere:
             ({"scope": ["openid"]}, "scope is list, not text"),
         ],
     )
-    def test_misshapen_claims(
+    def test_malformed_claims(
         self, verifier: Verifier, signing_key: RSAKey, claims: dict[str, Any], why: str
     ) -> None:
-        """A signature does not excuse a claim that cannot be read."""
+        """A valid signature does not excuse a claim that cannot be read."""
         merged = {k: v for k, v in {**ACCESS, **claims}.items() if v is not None}
         with pytest.raises(MalformedToken) as caught:
             verifier.verify(signed(signing_key, merged))
@@ -497,7 +499,7 @@ class TestWhatIsNotForHere:
         assert caught.value.why == why
 
     def test_claims_that_are_no_object(self, verifier: Verifier, signing_key: RSAKey) -> None:
-        """A payload that is signed and is no JSON object is refused."""
+        """A payload that is signed and is not a JSON object is refused."""
         signing_key.ensure_kid()
         for payload in (b"", b"[]", b"null", b"\xff", b"[" * 5000):
             token = jws.serialize_compact(
@@ -571,7 +573,7 @@ def verifier_at(shelf: Shelf, ticks: Ticks, clock: ManualClock, **more: Any) -> 
 
 
 class TestKeys:
-    def test_they_are_fetched_once_and_not_before_they_are_wanted(
+    def test_keys_are_fetched_once_and_lazily(
         self, signing_key: RSAKey, clock: ManualClock
     ) -> None:
         """Making a verifier fetches nothing; its first token does, and the next thousand do not."""
@@ -585,7 +587,7 @@ class TestKeys:
         assert shelf.asked == [KEYS_AT]
 
     def test_rotation(self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock) -> None:
-        """A key that is new is found by one more fetch; one that is gone is forgotten by it."""
+        """A new key is found by one more fetch, which also forgets a key that is gone."""
         shelf, ticks = Shelf(published(signing_key)), Ticks()
         verifier = verifier_at(shelf, ticks, clock)
         old, new = signed(signing_key, ACCESS), signed(other_key, ACCESS)
@@ -606,10 +608,10 @@ class TestKeys:
         assert caught.value.known is False
         assert len(shelf.asked) == 3
 
-    def test_a_storm_of_forged_names(
+    def test_many_forged_key_names(
         self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock
     ) -> None:
-        """A thousand unknown keys in a minute make seven requests, and disturb no good token."""
+        """A thousand unknown keys in a minute make seven requests, and good tokens verify meanwhile."""
         shelf, ticks = Shelf(published(signing_key)), Ticks()
         verifier = verifier_at(shelf, ticks, clock)
         forged, good = signed(other_key, ACCESS), signed(signing_key, ACCESS)
@@ -624,10 +626,10 @@ class TestKeys:
 
         assert len(shelf.asked) == 7
 
-    def test_a_failed_fetch_takes_nothing_away(
+    def test_a_failed_fetch_keeps_the_known_keys(
         self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock
     ) -> None:
-        """Known keys verify on; of an unknown one nothing can be said; and then it can."""
+        """Known keys still verify; an unknown one raises KeysUnreachable, until a fetch succeeds."""
         shelf, ticks = Shelf(OSError("no route")), Ticks()
         verifier = verifier_at(shelf, ticks, clock)
         old, new = signed(signing_key, ACCESS), signed(other_key, ACCESS)
@@ -654,19 +656,19 @@ class TestKeys:
         "document",
         [b"", b"{", b"[]", b"{}", b'{"keys": {}}', b'{"keys": []}', b"\xff\xfe", b"[" * 100_000],
     )
-    def test_what_is_no_key_set(
+    def test_an_invalid_key_set(
         self, signing_key: RSAKey, clock: ManualClock, document: bytes
     ) -> None:
-        """A document that is none is a failed fetch."""
+        """It counts as a failed fetch."""
         verifier = verifier_at(Shelf(document), Ticks(), clock)
         with pytest.raises(KeysUnreachable):
             verifier.verify(signed(signing_key, ACCESS))
 
     @pytest.mark.filterwarnings("ignore:Key size should be")  # that is the claim
-    def test_only_keys_that_are_for_this(
+    def test_unusable_keys_are_ignored(
         self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock
     ) -> None:
-        """Keys of another kind, use or algorithm, and weak or broken ones, are passed over (RFC 7517, 5)."""
+        """Keys of another kind, use or algorithm, and weak or broken ones, are ignored (RFC 7517, 5)."""
         signing_key.ensure_kid()
         public = {**signing_key.as_dict(private=False), "use": "sig", "alg": "RS256"}
         weak = RSAKey.generate_key(1024, private=True)
@@ -719,10 +721,10 @@ class TestKeys:
         assert found == ["ada", "refused"] * 8
         assert len(shelf.asked) == 1
 
-    def test_a_known_key_waits_for_nobody(
+    def test_a_known_key_is_used_at_once(
         self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock
     ) -> None:
-        """While keys are being fetched for another, what is known is verified at once."""
+        """While keys are fetched for another token, a known key verifies at once."""
         shelf, ticks = Shelf(published(signing_key)), Ticks()
         verifier = verifier_at(shelf, ticks, clock)
         good, forged = signed(signing_key, ACCESS), signed(other_key, ACCESS)
@@ -743,7 +745,7 @@ class TestAsync:
     def test_tasks_share_one_fetch_off_the_loop(
         self, signing_key: RSAKey, clock: ManualClock
     ) -> None:
-        """Fifty tasks make one request; the loop runs on meanwhile; one that is cancelled harms no other."""
+        """Fifty tasks make one request; the loop is not blocked; one that is cancelled does not affect the others."""
         shelf = Shelf(published(signing_key), slow=0.3)
         verifier = verifier_at(shelf, Ticks(), clock)
         token = signed(signing_key, ACCESS)
@@ -765,10 +767,10 @@ class TestAsync:
         assert len(shelf.asked) == 1
         assert beats > 5
 
-    def test_it_refuses_alike(
+    def test_both_methods_refuse_the_same(
         self, verifier: Verifier, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock
     ) -> None:
-        """The same refusals, with and without a loop; one that gives up leaves nothing hanging."""
+        """The same errors, with and without a loop; a caller that stops waiting leaves nothing behind."""
 
         async def refused(token: str, use: Any = "access") -> type[Exception]:
             try:
@@ -796,8 +798,8 @@ class TestAsync:
 
 
 class TestMaking:
-    def test_cognitos_own_address(self) -> None:
-        """The issuer is made of the pool's id; China's regions have a suffix of their own."""
+    def test_cognitos_own_issuer(self) -> None:
+        """The issuer is made from the pool's id; China's regions have another domain."""
         verifier = Verifier("us-gov-west-1_AbC", "x")
 
         assert (
@@ -826,13 +828,13 @@ class TestMaking:
             ({"jwks": {"keys": []}}, "no key"),
         ],
     )
-    def test_what_cannot_be(self, wrong: dict[str, Any], why: str) -> None:
+    def test_invalid_arguments_are_refused(self, wrong: dict[str, Any], why: str) -> None:
         """A verifier that could accept nothing, or would trust anybody, is not made."""
         with pytest.raises(ValueError, match=why):
             Verifier(**{"pool_id": POOL, "client_id": CLIENT, **wrong})
 
-    def test_told_otherwise(self, signing_key: RSAKey, clock: ManualClock) -> None:
-        """With a fetch of one's own, keys may come as one pleases: within a private network, say."""
+    def test_an_own_fetch_may_use_any_url(self, signing_key: RSAKey, clock: ManualClock) -> None:
+        """With its own fetch, an application may use plain HTTP, in a private network for example."""
         shelf = Shelf(published(signing_key))
         issuer = "http://cognito:9229/eu-west-1_Local"
         verifier = Verifier(POOL, CLIENT, issuer=issuer, fetch=shelf, clock=clock)
@@ -883,7 +885,7 @@ def site() -> Iterator[str]:
 
 class TestFetching:
     def test_one_document(self) -> None:
-        """A document comes; one that is missing, moved, too large or too slow does not."""
+        """A document is returned; one that is missing, moved, too large or too slow is an error."""
         with site() as url:
             assert fetch_https(f"{url}/good") == b"good"
             assert fetch_https(f"{url}/most") == b"x" * 65_536
@@ -903,14 +905,14 @@ class TestFetching:
     @pytest.mark.parametrize(
         "url", ["http://example.com/", "file:///etc/passwd", "ftp://localhost/", "https:///x", "x"]
     )
-    def test_not_in_the_open(self, url: str) -> None:
-        """Neither HTTP off this machine, nor files."""
+    def test_plain_http_is_refused(self, url: str) -> None:
+        """Neither HTTP to other machines, nor files."""
         with pytest.raises(ValueError, match="https"):
             fetch_https(url)
 
 
 def test_a_served_pool() -> None:
-    """Tokens of a pool behind HTTP are verified by what it publishes there, with and without a loop."""
+    """Tokens of a pool behind HTTP are verified by the keys it publishes, with and without an event loop."""
     with serve_in_thread(users=[{"username": "ada", "password": PASSWORD}]) as web:
         verifier = Verifier(POOL_ID, CLIENT_ID, issuer=f"{web.url}/{POOL_ID}")
         _, _, reply = web.password("ada", PASSWORD)

@@ -51,7 +51,7 @@ def embedded(**options: Any) -> tuple[Any, Machine]:
 
 
 def test_triggers_take_the_state_they_lead_to() -> None:
-    """Without a driver a trigger takes its outcome, moves, answers True and calls the callbacks."""
+    """Without a driver a trigger takes its outcome, moves, returns True and calls the callbacks."""
     page, _ = embedded()
 
     assert page.user_srp_auth(State.PASSWORD_VERIFIER) is True
@@ -79,7 +79,7 @@ def test_triggers_take_the_reply_itself() -> None:
 
 
 def test_a_reply_off_the_table_raises() -> None:
-    """Where transitions would answer False in silence, the machine raises and stays."""
+    """Where transitions would return False silently, the machine raises an error and stays."""
     page, _ = embedded()
 
     with pytest.raises(ProtocolViolation):
@@ -95,7 +95,7 @@ def test_a_reply_off_the_table_raises() -> None:
 
 
 def test_a_trigger_out_of_place_is_transitions_own_error() -> None:
-    """A response that the state does not take is transitions' MachineError, as in any machine."""
+    """A response that the state does not accept is a MachineError of transitions, as in any machine."""
     page, _ = embedded()
 
     with pytest.raises(MachineError):
@@ -104,7 +104,7 @@ def test_a_trigger_out_of_place_is_transitions_own_error() -> None:
 
 
 def test_may_asks_without_moving() -> None:
-    """may_... answers whether the state takes the response, or whether that outcome is on the table."""
+    """may_... returns whether the state accepts the response, or whether that outcome is on the table."""
     page, _ = embedded()
 
     assert page.may_user_srp_auth() is True
@@ -114,7 +114,7 @@ def test_may_asks_without_moving() -> None:
 
 
 def test_get_triggers_reads_the_table() -> None:
-    """get_triggers names exactly the row's responses, for every state: no back doors."""
+    """get_triggers returns exactly the row's responses, for every state: no shortcuts."""
     machine = build()
 
     for state, answers in PROTOCOL.items():
@@ -145,7 +145,7 @@ def test_it_has_the_tables_arrows_and_no_other() -> None:
 
 
 def test_own_states_and_triggers() -> None:
-    """Somebody's own states and triggers stand beside the protocol's, before and after it."""
+    """An application's own states and triggers work beside the protocol's, before and after it."""
     page, machine = embedded(states=["TERMS"])
     machine.add_transition("show_terms", State.AUTHENTICATED, "TERMS")
     machine.add_transition(
@@ -162,7 +162,7 @@ def test_own_states_and_triggers() -> None:
 
 
 def test_own_callbacks_are_kept_beside_the_machines() -> None:
-    """prepare_event, after_state_change and transitions that are given come along with ours."""
+    """prepare_event, after_state_change and transitions that are passed are added to the protocol's."""
     seen: list[str] = []
     page, _ = embedded(
         prepare_event=lambda event: seen.append("prepare"),
@@ -178,7 +178,7 @@ def test_own_callbacks_are_kept_beside_the_machines() -> None:
 
 
 def test_it_pickles() -> None:
-    """A machine and its model survive pickling where they stand, and go on."""
+    """A machine and its model survive pickling in their state, and continue."""
     machine = build()
     machine.user_srp_auth(State.PASSWORD_VERIFIER)
 
@@ -213,7 +213,7 @@ def test_a_graph_machine_draws_itself() -> None:
 
 
 def test_send_event_is_needed() -> None:
-    """send_event=False would blind the guards: refused, in words."""
+    """send_event=False is refused: the conditions need the event."""
     with pytest.raises(ValueError, match="send_event"):
         build(send_event=False)
 
@@ -240,8 +240,8 @@ LOCKED = refusal("NotAuthorizedException", "Password attempts exceeded")
 BUSY = refusal("TooManyRequestsException")
 
 
-def test_a_drivers_triggers_carry_the_conversation() -> None:
-    """With a driver a trigger sends once, hears where the reply leads, and moves there."""
+def test_a_drivers_triggers_send_and_move() -> None:
+    """With a driver a trigger sends once, gets the reply, and moves where it leads."""
     driver = Scripted(State.PASSWORD_VERIFIER, challenge(State.SMS_MFA), TOKENS)
     page, _ = embedded(driver=driver)
 
@@ -258,7 +258,7 @@ def test_a_drivers_triggers_carry_the_conversation() -> None:
 
 
 def test_may_never_sends() -> None:
-    """With a driver, asking may_... sends nothing."""
+    """With a driver, may_... sends nothing."""
     driver = Scripted()
     page, _ = embedded(driver=driver)
 
@@ -268,7 +268,7 @@ def test_may_never_sends() -> None:
 
 
 def test_a_drivers_refusal_moves_then_raises() -> None:
-    """A wrong code stays and raises; a lock-out fails and raises; throttling raises and moves nothing."""
+    """A wrong code stays and raises; a lockout fails and raises; throttling raises and moves nothing."""
     driver = Scripted(
         State.SMS_MFA,
         refused(MISMATCH, state=State.SMS_MFA),
@@ -336,7 +336,7 @@ def test_an_async_machine_with_an_async_driver() -> None:
 
 
 def test_the_shared_machine_moves_any_object() -> None:
-    """advance() moves whatever has a _state, registers nothing on it, and refuses what is off the table."""
+    """advance() moves any object with a _state, registers nothing on it, and refuses what is not on the table."""
 
     class Weightless:
         __slots__ = ("_state",)
@@ -359,8 +359,8 @@ def test_trigger_names_are_snake_case_responses() -> None:
     assert RESPONSES["get_tokens_from_refresh_token"] is r.GetTokensFromRefreshToken
 
 
-def test_what_moves_nothing_runs_no_callback() -> None:
-    """Throttled, lost, out of turn: the sign-in stands where it stood, and so does the machine."""
+def test_a_reply_that_changes_nothing_runs_no_callback() -> None:
+    """Throttled, lost, not accepted: the sign-in is unchanged, and so is the machine."""
     page, _ = embedded(
         driver=Scripted(
             State.SMS_MFA,
@@ -380,8 +380,8 @@ def test_what_moves_nothing_runs_no_callback() -> None:
     assert page.entered == ["START -> SMS_MFA"]
 
 
-def test_our_trigger_names_are_free_in_states_of_theirs() -> None:
-    """A trigger of our name from a state of somebody's own is their business."""
+def test_the_protocols_trigger_names_are_free_in_other_states() -> None:
+    """A trigger of the protocol's name from an application's own state is the application's."""
     page, machine = embedded(states=["TERMS"])
     machine.add_transition("show_terms", State.AUTHENTICATED, "TERMS")
     machine.add_transition("code", "TERMS", State.AUTHENTICATED)
@@ -393,8 +393,8 @@ def test_our_trigger_names_are_free_in_states_of_theirs() -> None:
     assert page.state is State.AUTHENTICATED
 
 
-def test_a_hierarchical_machine_is_refused_in_words() -> None:
-    """HierarchicalMachine takes "_" for nesting: said, not stumbled over."""
+def test_a_hierarchical_machine_is_refused() -> None:
+    """HierarchicalMachine uses "_" for nesting: the error says so."""
     with pytest.raises(ValueError, match="nesting"):
         build(machine_cls=HierarchicalMachine)
 

@@ -36,8 +36,8 @@ def pool(signing_key: RSAKey) -> LocalPool:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-def test_every_step_is_told_once_and_in_order(scenario: Scenario, signing_key: RSAKey) -> None:
-    """What observers hear of each sign-in is its history; what was lost or unreadable is told as that, and is not in it."""
+def test_every_step_is_observed_once_and_in_order(scenario: Scenario, signing_key: RSAKey) -> None:
+    """The observed steps of each sign-in are its history; lost and unreadable replies are marked, and not in it."""
     seen: list[Observation] = []
     scenario_user = ScenarioUser(signing_key, scenario.pool, scenario.user)
     scenario_user.cognito.observers = (seen.append,)
@@ -61,8 +61,8 @@ def lost(**_: object) -> None:
     raise EndpointConnectionError(endpoint_url="https://nowhere.example")
 
 
-def test_a_lost_step_is_told_as_lost(pool: LocalPool) -> None:
-    """Of a code whose reply did not come: what was tried, where it stands yet, the error's class; its number comes again."""
+def test_a_lost_step_is_marked(pool: LocalPool) -> None:
+    """For a code whose reply did not come: the response, the state, the error's class; its number is used again."""
     seen: list[Observation] = []
     cognito = pool.cognito(observers=[seen.append])
     flow = cognito.sign_in("ada", PASSWORD)
@@ -91,8 +91,8 @@ def test_a_lost_step_is_told_as_lost(pool: LocalPool) -> None:
     assert (told.lost, told.step) == (None, flow.history[2])
 
 
-def test_a_sealed_sign_in_is_told_under_one_name(pool: LocalPool) -> None:
-    """Processes that carry it on in turn tell the same `sign_in`, with the numbers going on."""
+def test_a_sealed_sign_in_keeps_its_id(pool: LocalPool) -> None:
+    """Processes that continue it have the same `sign_in`, and the numbers continue."""
     seen: list[Observation] = []
     key = new_key()
     flow = pool.cognito(observers=[seen.append]).sign_in("ada", PASSWORD)
@@ -107,7 +107,7 @@ def test_a_sealed_sign_in_is_told_under_one_name(pool: LocalPool) -> None:
 def test_an_observer_that_raises_breaks_nothing(
     pool: LocalPool, caplog: pytest.LogCaptureFixture, driver: str
 ) -> None:
-    """It is logged, the sign-in goes on, and the next observer is told all the same."""
+    """Its error is logged, the sign-in continues, and the next observer is called all the same."""
     seen: list[Observation] = []
 
     def falls_over(_: Observation) -> None:
@@ -129,7 +129,7 @@ def test_an_observer_that_raises_breaks_nothing(
 
 
 def test_a_log_line_for_each_step(pool: LocalPool, caplog: pytest.LogCaptureFixture) -> None:
-    """Moves at INFO, refusals and lost replies as warnings; the facts are the record's."""
+    """Moves at INFO, refusals and lost replies as warnings; the observation is in the record."""
     cognito = pool.cognito(observers=[logging_observer()])
     with caplog.at_level(logging.INFO, "authfsm"):
         flow = cognito.sign_in("ada", PASSWORD)
@@ -163,7 +163,7 @@ def words(told: Any) -> set[str]:
 def test_no_secret_reaches_an_observer(
     pool: LocalPool, caplog: pytest.LogCaptureFixture, driver: str
 ) -> None:
-    """Nothing that went over the wire in a whole conversation, nor the password or the name, is in what is told or logged."""
+    """Nothing that was sent or received in a whole sign-in, nor the password or the name, is observed or logged."""
     seen: list[Observation] = []
     wire: set[str] = {PASSWORD, "ada"}
     client = pool.client()

@@ -177,7 +177,7 @@ def test_a_span_for_each_step(
 def test_a_lost_reply_is_an_error(
     pool: LocalPool, provider: TracerProvider, kept: InMemorySpanExporter
 ) -> None:
-    """`error.type` is this package's class, and the state is where it stands yet."""
+    """`error.type` is this package's class, and the state is the unchanged one."""
     cognito = pool.cognito(observers=[spans(provider)])
 
     def lost(**_: object) -> None:
@@ -196,10 +196,10 @@ def test_a_lost_reply_is_an_error(
     assert attributes["authfsm.state.from"] == attributes["authfsm.state.to"] == "START"
 
 
-def test_a_cancelled_step_is_an_error_without_a_ruling(
+def test_a_cancelled_step_is_an_error_without_an_action(
     provider: TracerProvider, kept: InMemorySpanExporter
 ) -> None:
-    """What was broken off has nothing to advise."""
+    """A cancelled step has no recovery action."""
     at = datetime(2026, 1, 1, tzinfo=timezone.utc)
     step = Step(number=1, source=State.START, response=r.UserSrpAuth, dest=State.START, at=at)
 

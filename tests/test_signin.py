@@ -147,8 +147,8 @@ def test_srp_then_sms() -> None:
     )  # fmt: skip
 
 
-def test_totp_enrolment_hands_the_session_over() -> None:
-    """Associate, verify and the closing answer are one request each, each with the newest session."""
+def test_totp_enrolment_uses_the_newest_session() -> None:
+    """Associate, verify and complete are one request each, each with the newest session."""
     signin = standing(State.START)
     signin.send(r.UserPasswordAuth("ada", "a password"))
     signin.receive(challenge(State.MFA_SETUP))
@@ -210,7 +210,7 @@ def test_the_secret_hash_follows_the_username() -> None:
 
 @pytest.mark.parametrize("direct", [False, True])
 def test_a_choice_can_be_answered_under_the_factors_own_name(direct: bool) -> None:  # noqa: FBT001 - a test's case
-    """SELECT_CHALLENGE is answered as itself, or as PASSWORD and PASSWORD_SRP: Cognito takes both."""
+    """SELECT_CHALLENGE is answered by its name, or as PASSWORD and PASSWORD_SRP: Cognito accepts both."""
     sent = []
     for response in (r.Password("a password", direct=direct), r.SrpA("beef", direct=direct)):
         request = standing(State.SELECT_CHALLENGE).send(response).reveal()
@@ -231,7 +231,7 @@ def test_a_choice_can_be_answered_under_the_factors_own_name(direct: bool) -> No
         ]
 
 
-def test_a_first_factor_is_left_by_a_new_choice() -> None:
+def test_another_first_factor_can_be_chosen() -> None:
     """From WEB_AUTHN, EMAIL_OTP and SMS_OTP another first factor can be chosen on the same session."""
     for state in (State.WEB_AUTHN, State.EMAIL_OTP, State.SMS_OTP):
         signin = standing(state)
@@ -305,7 +305,7 @@ EMAIL = challenge(State.EMAIL_OTP)
         ),
     ],
 )
-def test_the_path_tells_the_two_email_otps_apart(
+def test_the_role_of_email_otp_depends_on_the_path(
     role: Role, steps: list[tuple[r.Response, dict[str, Any]]]
 ) -> None:
     """EMAIL_OTP is a first factor until a password has been proved, or a second factor chosen."""
@@ -315,8 +315,8 @@ def test_the_path_tells_the_two_email_otps_apart(
     assert (r.Select in signin.accepts) is (role is Role.FIRST_FACTOR)
 
 
-def test_challenges_are_parsed_and_keep_what_is_unknown() -> None:
-    """Parameters become typed facts; keys that nobody knows stay."""
+def test_challenges_are_parsed_and_keep_unknown_keys() -> None:
+    """Parameters become typed attributes; unknown keys stay."""
     more = {"ChallengeParameters": {**PARAMETERS[State.NEW_PASSWORD_REQUIRED], "TOMORROW": "yes"}}
     for state, kind, facts in (
         (
@@ -414,8 +414,8 @@ def test_a_custom_challenge_shows_its_public_parameters() -> None:
     assert signin.username == "a-sub"
 
 
-def test_client_metadata_goes_along() -> None:
-    """ClientMetadata for the pool's triggers is sent where the operation takes it."""
+def test_client_metadata_is_sent() -> None:
+    """ClientMetadata for the pool's triggers is sent if the operation accepts it."""
     signin = standing(State.START)
 
     request = signin.send(r.CustomAuth("ada", client_metadata={"locale": "en"})).reveal()
@@ -442,8 +442,8 @@ def test_admin_operations_name_the_pool() -> None:
         SignIn("client", admin=True).send(r.UserSrpAuth("ada", "beef"))
 
 
-def test_a_stale_device_is_dropped_and_the_same_answer_goes_again() -> None:
-    """ResourceNotFoundException "Device does not exist." costs the device, not the sign-in."""
+def test_a_forgotten_device_is_dropped_and_the_answer_repeated() -> None:
+    """ResourceNotFoundException "Device does not exist." drops the device, not the sign-in."""
     signin = SignIn("client", device=Device("a device key", "a group", "a device password"))
     opening = r.UserPasswordAuth("ada", "a password")
     assert signin.send(opening).reveal()["AuthParameters"]["DEVICE_KEY"] == "a device key"
@@ -456,8 +456,8 @@ def test_a_stale_device_is_dropped_and_the_same_answer_goes_again() -> None:
     assert signin.receive(TOKENS) is State.AUTHENTICATED
 
 
-def test_tokens_in_hand() -> None:
-    """ConfirmDevice, refresh and sign-out go from AUTHENTICATED; what a refresh leaves out stays."""
+def test_operations_after_the_sign_in() -> None:
+    """ConfirmDevice, refresh and sign-out are possible in AUTHENTICATED; what a refresh leaves out stays."""
     signin = standing(State.START)
     signin.client_secret = Secret("a client secret")
     signin.send(r.UserPasswordAuth("ada", "a password"))
@@ -509,7 +509,7 @@ def test_tokens_in_hand() -> None:
     assert signin.tokens is None
 
 
-def test_a_lost_reply_leaves_the_sign_in_where_it_stood() -> None:
+def test_a_lost_reply_leaves_the_sign_in_unchanged() -> None:
     """After send_failed() the same answer, or another, can be sent."""
     signin = standing(State.SMS_MFA)
     before = whole(signin)
@@ -524,7 +524,7 @@ def test_a_lost_reply_leaves_the_sign_in_where_it_stood() -> None:
     assert signin.receive(TOKENS) is State.AUTHENTICATED
 
 
-def test_a_reply_that_nobody_awaits_is_refused() -> None:
+def test_a_reply_that_is_not_awaited_is_refused() -> None:
     """receive() without send() changes nothing."""
     signin = standing(State.SMS_MFA)
     before = whole(signin)
@@ -538,8 +538,8 @@ def test_a_reply_that_nobody_awaits_is_refused() -> None:
     "code", ["TooManyRequestsException", "InternalErrorException", "ThrottlingException"]
 )
 @pytest.mark.parametrize("state", [s for s in State if s is not State.FAILED])
-def test_throttling_moves_nothing(state: State, code: str) -> None:
-    """Throttled before evaluation: the state and its session are as good as before, everywhere."""
+def test_throttling_changes_nothing(state: State, code: str) -> None:
+    """Throttled before evaluation: the state and its session stay valid, in every state."""
     for kind in PROTOCOL[state]:
         signin = standing(state)
         session = signin.session
@@ -662,7 +662,7 @@ MALFORMED: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", MALFORMED)
 def test_a_malformed_reply_changes_nothing(name: str) -> None:
-    """What cannot be read is the service's fault, said without its value, and the sign-in stays usable."""
+    """A reply that cannot be read is an error of the service, without its value, and the sign-in stays usable."""
     signin = SignIn("client", pool_id="eu-west-1_Pool")
     before = whole(signin)
     signin.send(r.CustomSrpAuth("ada", "beef"))
@@ -682,7 +682,7 @@ def test_a_malformed_reply_changes_nothing(name: str) -> None:
     "raw", [{}, {"SecretCode": "x"}, {"Session": "x"}, {"SecretCode": 5, "Session": "x"}]
 )
 def test_a_malformed_association_changes_nothing(raw: dict[str, Any]) -> None:
-    """AssociateSoftwareToken and VerifySoftwareToken want their parts too."""
+    """AssociateSoftwareToken and VerifySoftwareToken have required members too."""
     for kind in (r.AssociateSoftwareToken, r.VerifySoftwareToken):
         signin = standing(State.MFA_SETUP)
         before = whole(signin)
@@ -720,7 +720,7 @@ PARAMETER_MAPS = st.dictionaries(
     raw=st.dictionaries(st.sampled_from(KEYS), JSON | NAMES | PARAMETER_MAPS, max_size=5) | JSON,
 )
 def test_no_reply_crashes_a_sign_in(kind: type[r.Response], raw: Any) -> None:
-    """Whatever comes back, the sign-in moves along the table, or raises a typed error and stays."""
+    """For any reply, the sign-in follows the table, or raises a typed error and stays."""
     for state, answers in PROTOCOL.items():
         if kind not in answers:
             continue
@@ -738,8 +738,8 @@ def test_no_reply_crashes_a_sign_in(kind: type[r.Response], raw: Any) -> None:
 
 
 @given(data=st.data())
-def test_random_walks_stay_on_the_table(data: st.DataObject) -> None:
-    """From START, any response the state accepts with any reply its row allows: never stuck, never off."""
+def test_random_paths_stay_on_the_table(data: st.DataObject) -> None:
+    """From START, any response that the state accepts with any reply its row allows: never stuck, never off the table."""
     signin = SignIn("client", pool_id="eu-west-1_Pool")
     for count in range(1, 12):
         accepts = sorted(signin.accepts, key=lambda each: each.trigger)
@@ -764,7 +764,7 @@ def test_random_walks_stay_on_the_table(data: st.DataObject) -> None:
     assert signin.state is State.FAILED
 
 
-def test_prove_wants_a_proof_to_be_asked_for() -> None:
+def test_prove_needs_a_challenge_for_a_proof() -> None:
     """prove() elsewhere is a WrongResponse; without password, pool or device, a ValueError."""
     pair = srp.ephemeral(bytes(range(32)))
     with pytest.raises(WrongResponse):
@@ -775,7 +775,7 @@ def test_prove_wants_a_proof_to_be_asked_for() -> None:
         standing(State.DEVICE_PASSWORD_VERIFIER).prove(pair, NOON)
 
 
-def test_something_missing_for_the_request_is_named() -> None:
+def test_a_missing_value_is_named() -> None:
     """A refresh without a token, or without the name its SECRET_HASH needs, is a BadField."""
     for response, field in (
         (r.RefreshTokenAuth(), "refresh_token"),
@@ -797,8 +797,8 @@ def test_beside_samples_are_complete() -> None:
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_a_gateways_failure_moves_nothing(status: int) -> None:
-    """A 5xx without a code of Cognito's is the weather: wait, and the same answer goes through."""
+def test_a_gateways_failure_changes_nothing(status: int) -> None:
+    """A 5xx without a code of Cognito's is transient: WAIT, and the same answer succeeds."""
     signin = standing(State.SMS_MFA)
     signin.send(r.Code("123456"))
 
@@ -813,8 +813,8 @@ def test_a_gateways_failure_moves_nothing(status: int) -> None:
     assert signin.receive(TOKENS) is State.AUTHENTICATED
 
 
-def test_a_refusal_that_ends_the_attempt_does_not_say_answer_again() -> None:
-    """Where a state has no way to answer again, the action says to start again."""
+def test_a_refusal_that_ends_the_attempt_says_start_again() -> None:
+    """If a state has no response that could be repeated, the action is START_AGAIN."""
     for state, response, refused in (
         (
             State.PASSWORD_SRP,
@@ -835,8 +835,8 @@ def test_a_refusal_that_ends_the_attempt_does_not_say_answer_again() -> None:
         assert signin.refusal.action is signin.history[-1].action is RecoveryAction.START_AGAIN
 
 
-def test_a_challenge_asked_once_more_is_the_same_challenge() -> None:
-    """EMAIL_OTP chosen again keeps its role; a PASSWORD_VERIFIER after a proof is off the table."""
+def test_a_repeated_challenge_keeps_its_role() -> None:
+    """EMAIL_OTP chosen again keeps its role; a PASSWORD_VERIFIER after a proof is a ProtocolViolation."""
     signin = email_otp_after((r.UserAuth("ada", "EMAIL_OTP"), EMAIL))
     signin.send(r.Select("EMAIL_OTP"))
     signin.receive(EMAIL)
@@ -854,7 +854,7 @@ def test_a_challenge_asked_once_more_is_the_same_challenge() -> None:
 
 
 def test_a_refresh_hashes_the_real_name() -> None:
-    """Tokens that came without any challenge tell the real name; a refresh's SECRET_HASH is over it."""
+    """Tokens that came without any challenge contain the real name; a refresh's SECRET_HASH is over it."""
     payload = (
         base64.urlsafe_b64encode(json.dumps({"username": "a-sub"}).encode()).decode().rstrip("=")
     )
@@ -878,7 +878,7 @@ def test_a_refresh_hashes_the_real_name() -> None:
     token=st.text() | st.binary().map(lambda raw: f"e30.{base64.urlsafe_b64encode(raw).decode()}.x")
 )
 def test_an_unreadable_token_is_no_name(token: str) -> None:
-    """Whatever an access token is, reading its user's name crashes nothing."""
+    """Reading the user name of any access token never crashes."""
     name = Tokens(access_token=Secret(token)).username
 
     assert name is None or isinstance(name, str)
@@ -901,13 +901,13 @@ def test_a_refresh_names_the_device_that_came_with_the_tokens() -> None:
     assert other["DeviceKey"] == "another device"
 
 
-def test_metadata_that_an_operation_does_not_take_is_not_dropped_in_silence() -> None:
-    """ClientMetadata beside AssociateSoftwareToken is a BadField: Cognito has no place for it."""
+def test_unaccepted_metadata_is_not_dropped_silently() -> None:
+    """ClientMetadata with AssociateSoftwareToken is a BadField: Cognito does not accept it there."""
     with pytest.raises(BadField, match="AssociateSoftwareToken"):
         standing(State.MFA_SETUP).send(r.AssociateSoftwareToken(client_metadata={"a": "b"}))
 
 
-def test_a_plain_yes_to_something_else_is_off_the_table() -> None:
+def test_an_acknowledgement_without_a_challenge_is_a_violation() -> None:
     """A parsed Acknowledgement where a challenge or tokens must come changes nothing."""
     signin = standing(State.SMS_MFA)
     before = whole(signin)

@@ -346,7 +346,7 @@ def test_any_script(realm: str, name: str, password: str, salt: int) -> None:
     assert not srp.verify(key, realm, name, BLOCK, STAMP, signed(password + "x"))
 
 
-def test_verify_refuses_what_was_not_signed() -> None:
+def test_verify_refuses_other_signatures() -> None:
     """A signature over another name, block or timestamp, or none at all, is not verified."""
     key = bytes(16)
     good = srp.sign(key, "AbC", USER, BLOCK, STAMP)
@@ -389,7 +389,7 @@ def test_either_back_end_of_srp() -> None:
 
 @pytest.mark.usefixtures("back_end")
 def test_switches_of_srp_change_nothing() -> None:
-    """What another user of srp in the same process has switched on is not felt here."""
+    """The global settings of the srp package, changed by another user in the same process, have no effect here."""
     before = both(random.Random(6), "pa:ss")
     for module in BACK_ENDS:
         module.rfc5054_enable(enable=True)
@@ -414,7 +414,7 @@ def test_threads() -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
 def test_memory_is_freed() -> None:
-    """500 key pairs of each side leave nothing behind in C; srp's Verifier would leave 2.6 MB."""
+    """500 key pairs of each side leave no memory in C; srp's Verifier would leave 2.6 MB."""
 
     def resident() -> int:
         return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * os.sysconf(
@@ -491,7 +491,7 @@ BAD_HEX = [
 
 @pytest.mark.parametrize("text", BAD_HEX, ids=range(len(BAD_HEX)))
 def test_strict_hex(text: str) -> None:
-    """Only hexadecimal digits are taken, and not too many of them; the refusal does not show them."""
+    """Only hexadecimal digits are accepted, and not too many of them; the error does not show them."""
     with pytest.raises(SrpRefused) as caught:
         srp.from_hex(text, "SALT")
     assert caught.value.value == "SALT"
@@ -529,7 +529,7 @@ def test_strict_secret_block(block: str) -> None:
 
 
 def test_lone_surrogates_are_refused_without_showing_the_text() -> None:
-    """A text UTF-8 cannot write is refused; nothing that hangs on the exception carries it."""
+    """A text that UTF-8 cannot encode is refused; nothing that hangs on the exception contains it."""
     texts = {"realm": "AbC", "name": USER, "password": "pa:ss"}
     for name in texts:
         with pytest.raises(SrpRefused) as caught:
@@ -542,7 +542,7 @@ def test_lone_surrogates_are_refused_without_showing_the_text() -> None:
 
 
 def test_refusals_survive_copying() -> None:
-    """A refusal can be copied (and so pickled): it is made of its facts."""
+    """An SrpRefused can be copied and pickled."""
     refused = copy.copy(SrpRefused("u", "is zero"))
     assert (refused.value, str(refused)) == ("u", "u is zero")
 
@@ -573,7 +573,7 @@ def encoded(n: int, length: int) -> str:
 
 
 def test_device_verifier_is_padded() -> None:
-    """Where a top bit is set a zero byte goes in front; where the salt is short, none."""
+    """If a top bit is set a zero byte goes in front; if the salt is short, none."""
     for salt in (b"\xff" * 16, b"\x7f" * 16, bytes(15) + b"\x80", bytes(16)):
         ours = srp.device_verifier(GROUP, DEVICE, "pa:ss", salt)
         number = int.from_bytes(salt, "big")
@@ -597,7 +597,7 @@ def test_device_verifier_is_padded() -> None:
         ("AQ==", encoded(2**4000, 600), "Salt"),
     ],
 )
-def test_device_verifiers_that_are_none(v: str, salt: str, value: str) -> None:
+def test_invalid_device_verifiers(v: str, salt: str, value: str) -> None:
     """A DeviceSecretVerifierConfig that Java would misread, or that proves nothing, is refused."""
     with pytest.raises(SrpRefused) as caught:
         srp.from_device_config(v, salt)
@@ -638,8 +638,8 @@ def test_timestamp_does_not_pad_the_day() -> None:
     )
 
 
-def test_naive_moments_are_refused() -> None:
-    """Which moment a naive datetime is, nobody knows."""
+def test_naive_datetimes_are_refused() -> None:
+    """Without a time zone, the time is unknown."""
     with pytest.raises(ValueError, match="time zone"):
         srp.timestamp(datetime(2023, 9, 5))  # noqa: DTZ001 - what is refused
 
@@ -666,7 +666,7 @@ def german(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("german")
 def test_timestamp_in_another_locale() -> None:
-    """Where strftime speaks German, a timestamp is still written and read in English."""
+    """In a German locale, a timestamp is still written and read in English."""
     moment = datetime(2023, 10, 3, 7, 8, 9, tzinfo=timezone.utc)
     assert moment.strftime("%a %b") == "Di Okt"
     assert srp.timestamp(moment) == "Tue Oct 3 07:08:09 UTC 2023"
@@ -674,8 +674,8 @@ def test_timestamp_in_another_locale() -> None:
 
 
 @pytest.mark.parametrize("text", [STAMP.replace(" 5 ", " 05 "), STAMP.replace("Tue", "Wed")])
-def test_timestamps_that_are_read_but_not_ours(text: str) -> None:
-    """A padded day and a wrong weekday name a moment, but another text than it gives."""
+def test_timestamps_that_are_read_but_not_canonical(text: str) -> None:
+    """A padded day and a wrong weekday can be read, but are written differently."""
     moment = srp.parse_timestamp(text)
     assert datetime(2023, 9, 5, 7, 8, 9, tzinfo=timezone.utc) == moment
     assert STAMP == srp.timestamp(moment) != text
@@ -704,8 +704,8 @@ def test_timestamps_that_are_read_but_not_ours(text: str) -> None:
         "Wed Feb 29 07:08:09 UTC 2023",
     ],
 )
-def test_timestamps_that_are_none(text: str) -> None:
-    """What names no moment is refused, in the service's own words."""
+def test_invalid_timestamps(text: str) -> None:
+    """They are refused with Cognito's own message."""
     with pytest.raises(
         TimestampFormat, match="format should be EEE MMM d HH:mm:ss z yyyy in english"
     ):

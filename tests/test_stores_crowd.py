@@ -184,7 +184,7 @@ def kill_in_the_middle(site: Site, name: str, running: Any) -> int:
 
 
 def test_a_thousand_sign_ins_and_a_dead_worker(tmp_path: Path, capfd: Any) -> None:
-    """All wait at once; a fifth mistype, some click twice, a worker dies in the middle; all finish, once each."""
+    """All wait at once; a fifth mistype, some click twice, a worker dies in the middle; all finish, each once."""
     people = [
         Person(f"u{n}", mistypes=n % WRONG_FIRST == 0, two_clicks=n % TWO_CLICKS == 0)
         for n in range(PEOPLE)

@@ -75,7 +75,7 @@ class Told(RuleBasedStateMachine):
 
 
 def test_any_order_of_calls() -> None:
-    """Hypothesis looks for one in which the store and the facts differ."""
+    """Hypothesis looks for an order in which the store differs from the model."""
     run_state_machine_as_test(
         Told, settings=settings(max_examples=100, stateful_step_count=40, deadline=None)
     )
@@ -99,7 +99,7 @@ NAME = Slow("name")
     st.lists(st.lists(st.sampled_from(["take", "put", "drop"]), max_size=8), min_size=2, max_size=4)
 )
 def test_any_threads_at_once(programs: list[list[str]]) -> None:
-    """Whatever several threads do to one name at the same time, no text is had by two of them."""
+    """For any concurrent calls with one name, no text is returned to two threads."""
     store = MemoryStore()
     together = threading.Barrier(len(programs))
     had: list[str] = []

@@ -80,10 +80,8 @@ def a_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 # ---- a text is bound to its ticket -------------------------------------------------------------------
 
 
-def test_two_texts_that_are_swapped_in_redis_do_not_open(
-    place: Place, a_redis: RedisServer
-) -> None:
-    """Eve cannot have her ticket show Ada's sign-in: neither opens, and both start again."""
+def test_texts_swapped_in_redis_are_refused(place: Place, a_redis: RedisServer) -> None:
+    """Eve's ticket cannot get Ada's sign-in: neither text unseals, and both users start again."""
     with a_redis.client() as client:
         pending = place.over(RedisStore(client))
         tickets = [pending.put(place.sign_in(name)) for name in ("ada", "eve")]
@@ -99,10 +97,8 @@ def test_two_texts_that_are_swapped_in_redis_do_not_open(
 
 
 @pytest.mark.parametrize("bytes_", [b"\xff\xfe", "gAAAA\xe9".encode(), b"5", b"\x00"])
-def test_bytes_that_nobody_sealed_do_not_open(
-    place: Place, a_redis: RedisServer, bytes_: bytes
-) -> None:
-    """Whatever bytes are put in a text's place, its person starts again, by either client."""
+def test_foreign_bytes_are_refused(place: Place, a_redis: RedisServer, bytes_: bytes) -> None:
+    """For any bytes in a text's place, its user starts again, with either client."""
     with a_redis.client() as client:
         pending = place.over(RedisStore(client))
         ticket = pending.put(place.sign_in())
@@ -128,8 +124,8 @@ def test_bytes_that_nobody_sealed_do_not_open(
         asyncio.run(turn())
 
 
-def test_two_texts_that_are_swapped_in_memory_do_not_open(place: Place) -> None:
-    """The same of a store in this process."""
+def test_texts_swapped_in_memory_are_refused(place: Place) -> None:
+    """The same for a store in this process."""
     store = MemoryStore()
     pending = place.over(store)
     tickets = [pending.put(place.sign_in(name)) for name in ("ada", "eve")]
@@ -141,8 +137,8 @@ def test_two_texts_that_are_swapped_in_memory_do_not_open(place: Place) -> None:
 
 
 @pytest.mark.parametrize("kind", ["async memory", "key-value"])
-def test_two_texts_that_are_swapped_do_not_open_on_a_loop(place: Place, kind: str) -> None:
-    """The same of the async twin, over each kind of store."""
+def test_texts_swapped_are_refused_on_an_event_loop(place: Place, kind: str) -> None:
+    """The same for the async class, over each kind of store."""
 
     async def conversation() -> int:
         store: Any = AsyncMemoryStore() if kind == "async memory" else KeyValueStore(TheirMemory())
@@ -168,8 +164,8 @@ def test_two_texts_that_are_swapped_do_not_open_on_a_loop(place: Place, kind: st
     assert asyncio.run(conversation()) == 2
 
 
-def test_a_cookies_text_is_not_a_stores(place: Place) -> None:
-    """A sign-in that was sealed for a cookie does not open in a store, and the other way about."""
+def test_a_text_for_a_cookie_does_not_fit_a_store(place: Place) -> None:
+    """A sign-in that was sealed for a cookie does not unseal from a store, and the other way round."""
     store, flow = MemoryStore(), place.sign_in()
     pending = place.over(store)
     ticket = pending.put(flow)
@@ -181,8 +177,8 @@ def test_a_cookies_text_is_not_a_stores(place: Place) -> None:
         pass
 
 
-def test_an_older_text_of_the_same_ticket_is_what_it_was(place: Place) -> None:
-    """It opens, for it is that person's; Cognito refuses the session that was answered since."""
+def test_an_older_text_of_the_same_ticket_is_harmless(place: Place) -> None:
+    """It unseals, for it is that user's; Cognito refuses the session that was answered since."""
     store = MemoryStore()
     pending = place.over(store)
     ticket = pending.put(place.sign_in())
@@ -197,7 +193,7 @@ def test_an_older_text_of_the_same_ticket_is_what_it_was(place: Place) -> None:
 
 
 def test_keys_for_a_ticket() -> None:
-    """Each ticket and each key has its own; what is no key is a BadKey."""
+    """Each ticket and each key has its own; an invalid key is a BadKey."""
     key, other = new_key(), new_key()
     one, two = Secret("one"), Secret("two")
     assert keys_for(key, one) == keys_for(key.reveal(), one) == keys_for(key.reveal().encode(), one)
@@ -211,7 +207,7 @@ def test_keys_for_a_ticket() -> None:
 
 @pytest.mark.parametrize("sent", [b"x" * 43, 5, 1.5, ["x"], {"x": 1}, object()])
 def test_a_ticket_that_is_no_text(place: Place, sent: Any) -> None:
-    """Bytes of a cookie that nobody decoded, and whatever else: an error that names it."""
+    """Undecoded bytes of a cookie, and other types: an error that names the type."""
     pending = place.over(MemoryStore())
     with pytest.raises(BadField, match=r"PendingSignIns.ticket must be text or None, not "):
         pending.drop(sent)
@@ -238,7 +234,7 @@ def of_redis(url: str, **more: Any) -> redis.Redis:
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_redis_that_is_down(call: str) -> None:
-    """Typed, the service's fault, to be tried again; with the library's own retries or without."""
+    """StoreUnavailable with WAIT; with the library's own retries or without."""
     with pytest.raises(StoreUnavailable, match=r"ConnectionError|no answer within") as caught:
         CALLS[call](RedisStore(of_redis("x:9"), timeout=2))
     assert isinstance(caught.value, ServiceError)
@@ -264,7 +260,7 @@ HANGS = {
 @pytest.mark.parametrize("hangs", HANGS)
 @pytest.mark.parametrize("call", CALLS)
 def test_a_redis_that_hangs(call: str, hangs: str, timeouts: dict[str, Any]) -> None:
-    """Given up in time, with the library's timeouts and with none; the application's client is as it was."""
+    """Abandoned in time, with the library's timeouts and with none; the application's client is unchanged."""
     with peer(HANGS[hangs]) as (url, _), of_redis(url, **timeouts) as client:
         store = RedisStore(client, timeout=SECONDS)
         begun = time.monotonic()
@@ -305,7 +301,7 @@ def test_a_redis_that_hangs_on_a_loop(call: str, hangs: str) -> None:
 
 @pytest.mark.parametrize("call", ["take"])
 def test_an_error_of_redis_quotes_nothing(a_redis: RedisServer, call: str) -> None:
-    """Redis quotes the command in some errors: only the error's kind is passed on."""
+    """Redis quotes the command in some errors: only the kind of the error is passed on."""
     with a_redis.client() as client:
         client.delete("authfsm:name")
         client.rpush("authfsm:name", "not a text")
@@ -323,7 +319,7 @@ def test_an_error_of_redis_quotes_nothing(a_redis: RedisServer, call: str) -> No
 def test_a_client_without_a_timeout_works(
     place: Place, a_redis: RedisServer, timeouts: dict[str, Any], *, blocking: bool
 ) -> None:
-    """The store's own connections are the application's otherwise: pool, database, decoding."""
+    """The store's own connections have the application's settings otherwise: pool, database, decoding."""
     kind = redis.BlockingConnectionPool if blocking else redis.ConnectionPool
     pool = kind(port=a_redis.port, db=3, decode_responses=True, **timeouts)
     with redis.Redis(connection_pool=pool) as client:
@@ -335,8 +331,8 @@ def test_a_client_without_a_timeout_works(
         assert not client.exists(f"p:{name_of(ticket)}")
 
 
-def test_a_timeout_is_more_than_no_time() -> None:
-    """Of no time and less nothing comes back."""
+def test_a_timeout_must_be_positive() -> None:
+    """Zero, negative and NaN are refused."""
     for wrong in (0, -1, float("nan")):
         with pytest.raises(ValueError, match="timeout"):
             RedisStore(redis.Redis(), timeout=wrong)
