@@ -108,7 +108,7 @@ class Visit:
             self.page.screenshot(path=self.looks / f"{name}.png")
 
     def press(self, button: str) -> None:
-        """Press one of the tape's buttons."""
+        """Press one of the stepper's buttons."""
         self.stepper.locator(f"button.{button}").click()
 
     def open(self, tab: str) -> None:
@@ -222,7 +222,7 @@ def test_a_sign_in_by_clicks(lab: Lab, tmp_path: Path) -> None:
     assert violations == []
     planted = {**visit.planted, **other.planted, "password": PASSWORD, "key": TOTP}
     assert len(planted["new key"]) >= 32
-    assert '"who": "bob"' in json.dumps(whole)
+    assert '"username": "bob"' in json.dumps(whole)
     for text in (json.dumps(half, ensure_ascii=False), json.dumps(whole, ensure_ascii=False)):
         assert "SOFTWARE_TOKEN_MFA" in text
         assert [name for name, secret in planted.items() if secret in text] == []
