@@ -77,7 +77,7 @@ DISABLED = ErrorTemplate(_NOT_AUTHORIZED, "User is disabled.")  # reports of use
 NO_MFA_POSSIBLE = ErrorTemplate(_INVALID_PARAMETER, "The user has no MFA method that this user pool could ask for.")
 
 # ---- the session --------------------------------------------------------------------------------
-SESSION_SPENT = ErrorTemplate(_NOT_AUTHORIZED, "Invalid session for the user, session can only be used once.")  # measured
+SESSION_USED = ErrorTemplate(_NOT_AUTHORIZED, "Invalid session for the user, session can only be used once.")  # measured
 SESSION_EXPIRED = ErrorTemplate(_NOT_AUTHORIZED, "Invalid session for the user, session is expired.")  # measured
 # Reports of users. The session is another client's or does not exist; the owner's stays valid.
 SESSION_UNKNOWN = ErrorTemplate(_NOT_AUTHORIZED, "Invalid session for the user.", survives=True)
@@ -101,7 +101,7 @@ TOTP_NOT_ENABLED = ErrorTemplate("SoftwareTokenMFANotFoundException", "Software 
 # The API lists this code and InvalidParameterException; no source says which one it is.
 MFA_METHOD_NOT_OFFERED = ErrorTemplate("MFAMethodNotFoundException", "{answer} is not one of the MFA methods offered.", survives=True)
 CANNOT_PREFER = ErrorTemplate(_INVALID_PARAMETER, "User does not have delivery config set to turn on {factor}")
-# The next texts are ours.
+# The texts of the next three are not known from Cognito.
 BAD_EMAIL = ErrorTemplate(_INVALID_PARAMETER, "Invalid email address format.", survives=True)
 ALIAS_TAKEN = ErrorTemplate("AliasExistsException", "An account with the given {name} already exists.", survives=True)
 MFA_SETUP_NOT_OFFERED = ErrorTemplate(_INVALID_PARAMETER, "This MFA method cannot be set up in this sign-in.", survives=True)

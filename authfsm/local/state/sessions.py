@@ -202,7 +202,7 @@ class Sessions:
 
     def _usable(self, pending: PendingChallenge) -> PendingChallenge:
         if pending.used:
-            raise PoolRefusal(error_templates.SESSION_SPENT)
+            raise PoolRefusal(error_templates.SESSION_USED)
         if self._clock() >= pending.expires:
             raise PoolRefusal(error_templates.SESSION_EXPIRED)
         return pending
