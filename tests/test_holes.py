@@ -72,7 +72,7 @@ ELSEWHERE: Final = (
     ("fakecloud", "sessions are bound to no client (#1961)", "local_sessions", "test_another_clients_session"),
     ("amazon-cognito-identity-js", "a new password skips the custom challenge (#341)", "local_custom", "test_new_password"),
     ("amplify-js", "a lock-out looks like a wrong password (#1234)", "local_passwords", "test_the_time_doubles_up_to_fifteen_minutes"),
-    ("the lesson", "a session is rotated on each leg", "local_sessions", "test_every_challenge_has_its_own_session"),
+    ("the lesson", "each challenge has a new session", "local_sessions", "test_every_challenge_has_its_own_session"),
     ("the lesson", "which refusals burn a session is said by a table", "local_boto_hook", "test_session_survives_where_the_policy_says_so"),
     ("the lesson", "PreventUserExistenceErrors has a salt that stays", "local_srp", "test_the_simulation_is_stable_and_fails"),
 )  # fmt: skip
