@@ -1,13 +1,12 @@
-"""The exit codes of `authfsm signin`: one for each different next action of a user or a script."""
+"""The exit codes of `authfsm signin`: one for each different next action of a user or a script.
+
+This module imports nothing of the protocol, so that `--help` stays fast.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final
-
-from authfsm.protocol.error_policy import Fault, RecoveryAction
-from authfsm.protocol.errors import AuthfsmError
 
 
 class ExitStatus(IntEnum):
@@ -60,25 +59,3 @@ class SignInEnded(Exception):
         self.hint = hint
         self.advice = advice
         self.todo = todo
-
-
-_BY_ACTION: Final[Mapping[RecoveryAction, ExitStatus]] = {
-    RecoveryAction.RESET_PASSWORD: ExitStatus.RESET_PASSWORD,
-    RecoveryAction.CONFIRM_USER: ExitStatus.CONFIRM_USER,
-    RecoveryAction.WAIT_OUT: ExitStatus.TOO_LATE,
-    RecoveryAction.FIX_CONFIGURATION: ExitStatus.MISCONFIGURED,
-}
-_BY_FAULT: Final[Mapping[Fault, ExitStatus]] = {
-    Fault.USER: ExitStatus.REFUSED,
-    Fault.TIME: ExitStatus.TOO_LATE,
-    Fault.SERVICE: ExitStatus.NO_ANSWER,
-    Fault.OPERATOR: ExitStatus.MISCONFIGURED,
-    # The user does not control the request: the settings of this command are wrong.
-    Fault.CALLER: ExitStatus.MISCONFIGURED,
-}
-
-
-def exit_of(error: AuthfsmError) -> ExitStatus:
-    """Return the exit code of an error that ends the sign-in: by its action, otherwise by its fault."""
-    by_action = None if error.action is None else _BY_ACTION.get(error.action)
-    return _BY_FAULT[error.fault] if by_action is None else by_action

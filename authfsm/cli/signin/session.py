@@ -8,7 +8,7 @@ taken without asking.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from shlex import quote
 from typing import Final
 
@@ -16,7 +16,7 @@ from attrs import frozen
 
 from authfsm.base.secret import Secret
 from authfsm.cli.signin.answers import AnswerPrompter, OtherFactor, StartAgain
-from authfsm.cli.signin.exits import ExitStatus, SignInEnded, exit_of
+from authfsm.cli.signin.exits import ExitStatus, SignInEnded
 from authfsm.cli.signin.screen import Screen, why
 from authfsm.cli.signin.secret_storage import RememberedDevices
 from authfsm.cli.signin.user_input import InputEnded, UserInput, confirms
@@ -41,6 +41,28 @@ _WAITS: Final = (1.0, 2.0, 4.0)
 _LONGEST_WAIT: Final = 300.0
 _WITH_PASSWORD: Final = {State.PASSWORD.value, State.PASSWORD_SRP.value}
 _OVER: Final = {RecoveryAction.START_AGAIN, RecoveryAction.WAIT_OUT}
+
+
+_BY_ACTION: Final[Mapping[RecoveryAction, ExitStatus]] = {
+    RecoveryAction.RESET_PASSWORD: ExitStatus.RESET_PASSWORD,
+    RecoveryAction.CONFIRM_USER: ExitStatus.CONFIRM_USER,
+    RecoveryAction.WAIT_OUT: ExitStatus.TOO_LATE,
+    RecoveryAction.FIX_CONFIGURATION: ExitStatus.MISCONFIGURED,
+}
+_BY_FAULT: Final[Mapping[Fault, ExitStatus]] = {
+    Fault.USER: ExitStatus.REFUSED,
+    Fault.TIME: ExitStatus.TOO_LATE,
+    Fault.SERVICE: ExitStatus.NO_ANSWER,
+    Fault.OPERATOR: ExitStatus.MISCONFIGURED,
+    # The user does not control the request: the settings of this command are wrong.
+    Fault.CALLER: ExitStatus.MISCONFIGURED,
+}
+
+
+def exit_of(error: AuthfsmError) -> ExitStatus:
+    """Return the exit code of an error that ends the sign-in: by its action, otherwise by its fault."""
+    by_action = None if error.action is None else _BY_ACTION.get(error.action)
+    return _BY_FAULT[error.fault] if by_action is None else by_action
 
 
 @frozen
