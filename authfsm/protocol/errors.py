@@ -218,13 +218,7 @@ class NotSent(_Explained, CallerError):
 
 
 class ProtocolViolation(ServiceError):
-    """The reply leads to a state that the protocol's table does not allow here; nothing changed.
-
-    Args:
-        state: the state of the sign-in, which is unchanged.
-        response: the class of the response that was sent.
-        leads_to: the state that the reply names.
-    """
+    """The reply leads to a state (`leads_to`) that the protocol's table does not allow here; nothing changed."""
 
     def __init__(self, state: State, response: type, leads_to: State) -> None:
         super().__init__(
@@ -252,12 +246,7 @@ class ProofRefused(ServiceError):
 
 
 class TooManySteps(ServiceError):
-    """The service asked for more consecutive steps without user input than a sign-in can need: start again.
-
-    Args:
-        state: the state of the sign-in.
-        limit: the number of steps that were made.
-    """
+    """The service asked for more consecutive steps without user input (`limit`) than a sign-in can need: start again."""
 
     def __init__(self, state: State, limit: int) -> None:
         super().__init__(
