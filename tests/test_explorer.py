@@ -170,7 +170,7 @@ def test_the_page_has_the_settings_confidence(shown: OpenedPage) -> None:
     ways = shown.page.locator(
         "#details li", has=shown.page.locator("button:text-is('AUTHENTICATED')")
     )
-    assert "contradictory" in ways.first.inner_text()
+    assert "refuted" in ways.first.inner_text()
     lines_ = shown.page.evaluate("data.lines.map(line => line.to && line.through)")
     tokens = [n for n, each in enumerate(NODES) if each.state is State.AUTHENTICATED]
     uncertain = shown.page.locator("[data-line].uncertain").evaluate_all(
