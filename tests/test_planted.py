@@ -71,7 +71,7 @@ class Watch:
             if thing is not None:
                 try:
                     self.shown.append(pickle.dumps(thing).decode("latin-1"))
-                except TypeError as refused:
+                except (TypeError, pickle.PicklingError) as refused:
                     self.shown.append(str(refused))
         if not flow.done:
             key = new_key()
