@@ -175,6 +175,17 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
     TopologicalSorter(graph).prepare()  # raises CycleError, which names the cycle
 
 
+def test_no_class_name_is_defined_twice() -> None:
+    """One name means one type in the whole package."""
+    places: dict[str, list[str]] = {}
+    for module, tree in modules().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(module)
+
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
 def test_dynamic_imports_are_declared() -> None:
     """A module that imports another by a string is in `DYNAMIC_IMPORTS`, or exports lazily what is its own."""
     found = {
