@@ -183,7 +183,8 @@ class SignInSession:
             if suggested:
                 return suggested
             raise SignInEnded(
-                ExitStatus.MISUSED, "Without a terminal, --username (or AUTHFSM_USERNAME) is required."
+                ExitStatus.MISUSED,
+                "Without a terminal, --username (or AUTHFSM_USERNAME) is required.",
             )
         username = self._user.line("User name", default=suggested)
         while not username:
