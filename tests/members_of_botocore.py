@@ -1,6 +1,7 @@
 """What botocore's model of the API says of requests, folded for the local pool, and of descriptions.
 
-`python tests/members_of_botocore.py` writes authfsm/local/config/members.json and authfsm/settings/descriptions.json anew.
+`python tests/members_of_botocore.py` writes authfsm/local/config/members.json and authfsm/settings/descriptions.json
+again. What the files have and this botocore has not is kept, so that an older botocore takes nothing away.
 """
 
 from __future__ import annotations
@@ -98,5 +99,7 @@ if __name__ == "__main__":
     DESCRIPTIONS.write_text(
         json.dumps(merged(known, described()), indent=1) + "\n", encoding="utf-8"
     )
-    text = json.dumps(folded(), separators=(",", ":"))
+    every = merged(json.loads(FILE.read_bytes()), folded())
+    requests = {part: dict(sorted(content.items())) for part, content in every.items()}
+    text = json.dumps(requests, separators=(",", ":"))
     FILE.write_text(text.replace('},"', '},\n"') + "\n", encoding="utf-8")
