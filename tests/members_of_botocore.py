@@ -34,6 +34,12 @@ def folded() -> dict[str, Any]:
     return {"operations": operations, "shapes": dict(sorted(shapes.items()))}
 
 
+def known() -> dict[str, Any]:
+    """What the pool knows: this botocore's operations and shapes, and those of newer ones."""
+    read: dict[str, Any] = json.loads(FILE.read_bytes())
+    return read
+
+
 def _fold(shape: Any, shapes: dict[str, Any]) -> None:
     if shape.name in shapes:
         return
@@ -95,11 +101,9 @@ def _nested(shape: Any) -> Any:
 
 
 if __name__ == "__main__":
-    known = json.loads(DESCRIPTIONS.read_text(encoding="utf-8"))
-    DESCRIPTIONS.write_text(
-        json.dumps(merged(known, described()), indent=1) + "\n", encoding="utf-8"
-    )
-    every = merged(json.loads(FILE.read_bytes()), folded())
+    old = json.loads(DESCRIPTIONS.read_text(encoding="utf-8"))
+    DESCRIPTIONS.write_text(json.dumps(merged(old, described()), indent=1) + "\n", encoding="utf-8")
+    every = merged(known(), folded())
     requests = {part: dict(sorted(content.items())) for part, content in every.items()}
     text = json.dumps(requests, separators=(",", ":"))
     FILE.write_text(text.replace('},"', '},\n"') + "\n", encoding="utf-8")
