@@ -418,9 +418,9 @@ def test_every_attribute_is_accounted_for() -> None:
     core = LocalPool()._core
     stored = {
         "clients", "users", "_by_name", "sessions", "_pending", "token_issuer", "_families", "_key",
-        "outbox", "_messages", "seed", "elapsed",
+        "outbox", "_messages", "seed", "elapsed", "session_configurations",
     }  # fmt: skip
-    made_of_them = {"_by_alias", "_by_other_key", "_by_refresh_token"}
+    made_of_them = {"_by_alias", "_by_other_key", "_by_refresh_token", "_with_session"}
     settings_ = {
         "configuration", "_configuration", "realm", "_aliases", "_case_sensitive",
         "_username_attributes",
