@@ -5,8 +5,13 @@ from __future__ import annotations
 import os
 from typing import NoReturn
 
+import botocore
 import pytest
 from joserfc.jwk import RSAKey
+
+# tests/newest needs operations that an older botocore does not know; `.ci/run` runs it with the newest.
+if tuple(int(part) for part in botocore.__version__.split(".")[:3]) < (1, 44, 8):
+    collect_ignore = ["newest"]
 
 
 @pytest.fixture(scope="session")

@@ -13,14 +13,14 @@ from random import Random
 from typing import Any, Final, TypeVar
 
 from attrs import field, frozen
-from members_of_botocore import folded
+from members_of_botocore import known
 from serving import CLIENT_ID, PASSWORD, POOL_ID, SIGNED, TARGET
 
 from authfsm.local.api.operations import OPERATIONS
 
 T = TypeVar("T")
 
-MODEL: Final = folded()
+MODEL: Final = known()
 KEYS: Final = (
     "USERNAME", "PASSWORD", "SRP_A", "SECRET_HASH", "DEVICE_KEY", "REFRESH_TOKEN", "CHALLENGE_NAME", "ANSWER",
     "SMS_MFA_CODE", "EMAIL_OTP_CODE", "SOFTWARE_TOKEN_MFA_CODE", "NEW_PASSWORD", "TIMESTAMP", "CREDENTIAL",

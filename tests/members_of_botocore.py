@@ -1,6 +1,7 @@
 """What botocore's model of the API says of requests, folded for the local pool, and of descriptions.
 
-`python tests/members_of_botocore.py` writes authfsm/local/config/members.json and authfsm/settings/descriptions.json anew.
+`python tests/members_of_botocore.py` writes authfsm/local/config/members.json and authfsm/settings/descriptions.json
+again. What the files have and this botocore has not is kept, so that an older botocore takes nothing away.
 """
 
 from __future__ import annotations
@@ -31,6 +32,12 @@ def folded() -> dict[str, Any]:
         operations[name] = shape.name
         _fold(shape, shapes)
     return {"operations": operations, "shapes": dict(sorted(shapes.items()))}
+
+
+def known() -> dict[str, Any]:
+    """What the pool knows: this botocore's operations and shapes, and those of newer ones."""
+    read: dict[str, Any] = json.loads(FILE.read_bytes())
+    return read
 
 
 def _fold(shape: Any, shapes: dict[str, Any]) -> None:
@@ -94,9 +101,9 @@ def _nested(shape: Any) -> Any:
 
 
 if __name__ == "__main__":
-    known = json.loads(DESCRIPTIONS.read_text(encoding="utf-8"))
-    DESCRIPTIONS.write_text(
-        json.dumps(merged(known, described()), indent=1) + "\n", encoding="utf-8"
-    )
-    text = json.dumps(folded(), separators=(",", ":"))
+    old = json.loads(DESCRIPTIONS.read_text(encoding="utf-8"))
+    DESCRIPTIONS.write_text(json.dumps(merged(old, described()), indent=1) + "\n", encoding="utf-8")
+    every = merged(known(), folded())
+    requests = {part: dict(sorted(content.items())) for part, content in every.items()}
+    text = json.dumps(requests, separators=(",", ":"))
     FILE.write_text(text.replace('},"', '},\n"') + "\n", encoding="utf-8")

@@ -85,6 +85,39 @@ def wrong(code: str) -> r.Code:
     return r.Code(f"{(int(code) + 1) % 10**6:06d}")
 
 
+@pytest.mark.parametrize("kind", ["plain", "async", "lambda"])
+def test_a_rotated_client_secret(pool: LocalPool, kind: str) -> None:
+    """A function as client_secret, async or not, is called before each request, outside of the loop's thread."""
+    current = ["one"]
+    threads = set()
+
+    def plain() -> str:
+        threads.add(threading.current_thread())
+        return current[0]
+
+    async def awaited() -> str:
+        return current[0]
+
+    async def run() -> None:
+        functions: dict[str, Any] = {"plain": plain, "async": awaited, "lambda": lambda: awaited()}  # noqa: PLW0108 - no coroutine function
+        cognito = AsyncCognito(
+            pool.client(),
+            client_id=pool.client_id,
+            pool_id=pool.pool_id,
+            client_secret=functions[kind],
+        )
+        pool.add_client(client_id=pool.client_id, client_secret="one")
+        flow, key = await cognito.sign_in("ada", PASSWORD), new_key()
+        pool.add_client(client_id=pool.client_id, client_secret="two")
+        current[0] = "two"
+        flow = cognito.resume(flow.seal(key), key)
+        assert await flow.answer(r.Code(pool.outbox.code_for("ada"))) is State.AUTHENTICATED
+        assert "two" not in repr(vars(flow.cognito))
+
+    asyncio.run(run())
+    assert threading.current_thread() not in threads
+
+
 # ---- the loop is not blocked ----------------------------------------------------------------------------
 
 

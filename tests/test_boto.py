@@ -21,9 +21,10 @@ from botocore.config import Config
 from botocore.exceptions import EndpointConnectionError, NoCredentialsError
 from joserfc.jwk import RSAKey
 
-from authfsm.base.secret import Secret
+from authfsm.base.secret import Secret, secret
 from authfsm.core.device import Device
 from authfsm.core.machine import build
+from authfsm.core.sealing import new_key
 from authfsm.drivers.boto import Cognito, Flow
 from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, Triggers
 from authfsm.protocol import responses as r
@@ -435,6 +436,71 @@ def test_a_missing_client_secret_is_the_callers_fault(pool_of: PoolOf) -> None:
     """A request without the client's secret: FIX_CONFIGURATION."""
     with pytest.raises(RefusedCaller, match="SECRET_HASH"):
         pool_of(client_secret=True).cognito(client_secret=None).sign_in("ada", PASSWORD)
+
+
+def rotate(pool: LocalPool, client_secret: str) -> None:
+    """Give the pool's app client another secret."""
+    pool.add_client(client_id=pool.client_id, client_secret=client_secret)
+
+
+def test_a_rotated_client_secret(pool_of: PoolOf) -> None:
+    """A function as client_secret is called before each request, also of a sign-in that was sealed."""
+    pool = pool_of(mfa="ON", mfa_methods=["EMAIL_OTP"], user={"email": EMAIL}, client_secret="one")
+    current: list[Any] = ["one"]
+    calls: list[Any] = []
+
+    def client_secret() -> Any:
+        calls.append(current[0])
+        return current[0]
+
+    cognito, key = pool.cognito(client_secret=client_secret), new_key()
+    flow = cognito.sign_in("ada", PASSWORD)
+    assert calls == ["one"] * len(flow.history)
+    for new in ("two", Secret("three")):
+        rotate(pool, secret(new).reveal())
+        current[0] = new
+        sealed = flow.seal(key)
+        flow = cognito.resume(sealed, key)
+        with pytest.raises(RefusedUser):
+            flow.answer(r.Code("000000"))
+    flow.answer(r.Code(pool.outbox.code_for("ada")))
+    rotate(pool, "four" * 6)
+    current[0] = "four" * 6
+    assert flow.refresh().access_token
+    flow.sign_out()
+
+    assert calls[-2:] == ["four" * 6] * 2
+    assert "four" not in repr(flow.signin) + repr(vars(flow))
+
+
+def test_a_client_secret_that_is_not_found(pool_of: PoolOf) -> None:
+    """Nothing is sent if the function raises or returns no secret, and the answer can be given again."""
+    pool = pool_of(client_secret="one")
+    found: list[Any] = [None]
+
+    def client_secret() -> Any:
+        return found[0] if found else found[1]
+
+    cognito = pool.cognito(client_secret=client_secret)
+    for value in (None, "", 7, Secret("")):
+        found[0] = value
+        with pytest.raises(NotSent, match="returned no secret") as caught:
+            cognito.sign_in("ada", PASSWORD)
+    found.clear()
+    with pytest.raises(NotSent, match="client_secret raised IndexError") as caught:
+        cognito.sign_in("ada", PASSWORD)
+    flow: Any = caught.value.flow
+    assert flow.state is State.START
+    assert isinstance(caught.value.__cause__, IndexError)
+    found.append("one")
+    flow.begin("USER_SRP_AUTH", "ada")
+    assert flow.done
+
+    async def awaited() -> str:
+        return "one"
+
+    with pytest.raises(TypeError, match="AsyncCognito"):
+        pool.cognito(client_secret=awaited)
 
 
 def test_sign_in_by_alias(pool_of: PoolOf) -> None:

@@ -8,6 +8,7 @@ nothing. Where `made` is true, only keys and types are known, and the values wer
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -28,6 +29,7 @@ from authfsm.core.wire_replies import read
 from authfsm.local import LocalPool
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import Fault, RecoveryAction
+from authfsm.protocol.evidence import Confidence, evidence_rows
 from authfsm.protocol.replies import Acknowledgement, Refusal
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import TRANSITION_SET, LoopKind, Role, transition_for_reply
@@ -67,6 +69,19 @@ def test_the_kinds_of_captures() -> None:
     for row in ROWS:
         assert ("payload" in row) == (row["genuine"] != "mock"), row["source"]
         assert row["genuine"] != "mock" or "from" not in row
+
+
+def test_cited_captures_lead_where_the_evidence_says() -> None:
+    """A capture that `evidence.csv` cites for a measured transition shows this transition; no mock is cited."""
+    for (state, response, dest, _), known in evidence_rows():
+        for numbers in re.findall(r"captured\.jsonl, lines? ([\d, and]*\d)", known.source):
+            lines = [ROWS[int(number) - 1] for number in re.findall(r"\d+", numbers)]
+            assert all(row["genuine"] != "mock" for row in lines), known.source
+            if known.confidence is Confidence.MEASURED:
+                assert all(row["from"] == state and row["to"] == dest for row in lines), (
+                    known.source
+                )
+                assert all(row["given"] == response for row in lines), known.source
 
 
 # ---- replies ----------------------------------------------------------------------------------------

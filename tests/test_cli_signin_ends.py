@@ -172,6 +172,25 @@ def test_an_administrator(flow: str) -> None:
 # ---- called wrongly ----------------------------------------------------------------------------------------
 
 
+def test_the_first_line_of_a_pipe_is_never_the_user_name() -> None:
+    """Without --username nothing is sent, and the password, the first line, is not shown."""
+    with serve_in_thread(users=[ADA]) as pool:
+        options = [each for each in at(pool.url) if each not in {"--username", "ada"}]
+        seen = ran(*options, lines=f"{PASSWORD}\n{PASSWORD}\n")
+
+    assert (seen.code, seen.out) == (ExitStatus.MISUSED, "")
+    assert "--username (or AUTHFSM_USERNAME) is required" in seen.err
+    assert PASSWORD not in seen.err
+
+
+def test_the_user_of_an_example_is_known_to_a_pipe() -> None:
+    """With --local the first line is the password of the example's user."""
+    seen = ran("--local", "password", "--password-stdin", "--json", lines="Correct-Horse-1\n")
+
+    assert seen.code == ExitStatus.SIGNED_IN, seen.err
+    assert tokens_of(seen.out)
+
+
 def test_nothing_is_asked_of_a_pipe() -> None:
     """Without a terminal, and without --password-stdin, no password is read: it says what to do, with 2."""
     with serve_in_thread(users=[ADA]) as pool:

@@ -39,7 +39,7 @@ def svg() -> ET.Element:
 
 
 def test_the_gallery_is_up_to_date() -> None:
-    """The committed pictures are up to date; `python -m authfsm.diagrams.gallery diagrams` regenerates them."""
+    """The committed pictures are up to date; `authfsm draw --gallery diagrams` regenerates them."""
     drawn = gallery.files()
     if not Path(render.engine()).stem.startswith("graphviz-pure"):
         drawn = {name: text for name, text in drawn.items() if not name.endswith(".svg")}

@@ -1,4 +1,4 @@
-"""The order of the package: a module imports only from floors below it, and each library in few places."""
+"""The layers of the package: a module imports only from lower layers, and each library in few places."""
 
 from __future__ import annotations
 

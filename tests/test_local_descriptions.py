@@ -14,6 +14,7 @@ from authfsm.local import (
     DeviceConfiguration,
     LocalPool,
     PasswordPolicy,
+    PoolRefusal,
     RefreshTokenRotation,
     SchemaAttribute,
     Triggers,
@@ -362,6 +363,47 @@ class TestRoundTrip:
         once, twice = descriptions_of(first), descriptions_of(second)
         for one, two in zip(once, twice, strict=True):
             assert {**one, "ResponseMetadata": None} == {**two, "ResponseMetadata": None}
+
+
+class TestSecretInSecretsManager:
+    """An app client that is described with ClientSecretArn instead of ClientSecret."""
+
+    ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret/web-AbCdEf"
+
+    def pool(self, key: RSAKey, **settings: Any) -> LocalPool:
+        """Return a pool like the described one, with ada in it."""
+        client = {n: each for n, each in USER_POOL_CLIENT.items() if n != "ClientSecret"}
+        client["ClientSecretArn"] = self.ARN
+        pool = LocalPool.like(USER_POOL, client, MFA_CONFIG, key=key, **settings)
+        pool.add_user("ada", PASSWORD)
+        return pool
+
+    @pytest.mark.parametrize("given", [None, "the-secret-of-the-client"])
+    def test_secret_hash_is_required(self, signing_key: RSAKey, given: str | None) -> None:
+        """The pool makes a secret of its own, unless one is given; requests need its SECRET_HASH."""
+        pool = self.pool(signing_key, **({} if given is None else {"client_secret": given}))
+        request = {
+            "AuthFlow": "USER_PASSWORD_AUTH",
+            "ClientId": pool.client_id,
+            "AuthParameters": {"USERNAME": "ada", "PASSWORD": PASSWORD},
+        }
+
+        with pytest.raises(PoolRefusal, match="SECRET_HASH was not received"):
+            pool.answer("InitiateAuth", request)
+        assert pool.client_secret is not None
+        assert given in {None, pool.client_secret.reveal()}
+        assert pool.cognito().sign_in("ada", PASSWORD).tokens is not None
+
+    def test_description(self, signing_key: RSAKey) -> None:
+        """The ARN is described, also after an update, and not listed as unsupported."""
+        pool = self.pool(signing_key)
+        ids = {"UserPoolId": pool.pool_id, "ClientId": pool.client_id}
+
+        assert [each for each in pool.unsupported_settings if "Secret" in each] == []
+        for operation in ("DescribeUserPoolClient", "UpdateUserPoolClient"):
+            described = pool.answer(operation, ids)["UserPoolClient"]
+            assert described["ClientSecretArn"] == self.ARN
+            assert "ClientSecret" not in described
 
 
 class TestAppClients:

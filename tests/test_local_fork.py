@@ -67,7 +67,7 @@ def test_changes_are_separate(signing_key: RSAKey) -> None:
     with pytest.raises(Exception, match="attempts exceeded"):
         fork.cognito().sign_in("ada", PASSWORD)
     assert (repr(pool), repr(fork)) == (
-        f"LocalPool({pool.pool_id}, 1 users)",
+        f"LocalPool({pool.pool_id}, 1 user)",
         f"LocalPool({pool.pool_id}, 2 users)",
     )
 

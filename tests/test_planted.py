@@ -137,8 +137,8 @@ def watched_cognito(pool: LocalPool, watch: Watch) -> Cognito:
     events = cognito.client.meta.events
     events.register("provide-client-params.cognito-idp", watch.see_request)
     events.register("after-call.cognito-idp", watch.see_reply)
-    if cognito.client_secret is not None:
-        watch.secrets.add(cognito.client_secret.reveal())
+    if pool.client_secret is not None:
+        watch.secrets.add(pool.client_secret.reveal())
     return cognito
 
 

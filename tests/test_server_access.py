@@ -315,11 +315,12 @@ class TestOrigins:
 
 class TestCredentials:
     def test_public_operations_as_in_the_api_model(self) -> None:
-        """An operation is public exactly if the API's model says so."""
+        """An operation is public exactly if the API's model says so; an older botocore lacks some."""
         model = botocore.session.get_session().get_service_model("cognito-idp")
-        theirs = {name: model.operation_model(name) for name in OPERATIONS}
+        shared = sorted(OPERATIONS.keys() & set(model.operation_names))
+        theirs = {name: model.operation_model(name) for name in shared}
 
-        assert {name for name, each in OPERATIONS.items() if each.public} == {
+        assert {name for name in shared if OPERATIONS[name].public} == {
             name for name, each in theirs.items() if each.auth_type == "none"
         }
         assert all(

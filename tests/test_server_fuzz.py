@@ -20,7 +20,7 @@ from http_inputs import fuzz
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
-from members_of_botocore import folded
+from members_of_botocore import known
 from serving import CLIENT_ID, PASSWORD, POOL_ID, TARGET, ThreadServer, serve_in_thread
 
 from authfsm import srp
@@ -30,7 +30,7 @@ from authfsm.local.api.operations import OPERATIONS
 from authfsm.local.server.app import create_app
 from authfsm.local.server.service import Log, Service
 
-MODEL = folded()
+MODEL = known()
 CASES = settings(
     max_examples=1500,
     deadline=None,

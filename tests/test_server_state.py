@@ -132,6 +132,7 @@ def contents(pool: LocalPool) -> Any:
         "families": [family for family in core.token_issuer if there(family.user)],
         "outbox": list(core.outbox),
         "clients": core.clients,
+        "session configurations": core.session_configurations,
         "seed": core.seed,
         "key": core.token_issuer.key.as_dict(private=True),
     }
@@ -139,6 +140,24 @@ def contents(pool: LocalPool) -> Any:
 
 
 class TestRestart:
+    def test_user_sessions(self, stored: StoredPool) -> None:
+        """The session configuration and the sessions of users are as before the restart."""
+        pool = {"UserPoolId": stored.service.pool.pool_id}
+        stored.call(
+            "SetUserPoolSessionConfiguration",
+            **pool,
+            UserSessionTracking="ENABLED",
+            TokenSession={"MaxPerUser": 2},
+        )
+        tokens = [stored.password("ada")["AuthenticationResult"] for _ in range(2)]
+        listed = stored.call("ListUserSessions", AccessToken=tokens[0]["AccessToken"])
+        stored.begin()
+
+        assert stored.call("ListUserSessions", AccessToken=tokens[0]["AccessToken"]) == listed
+        assert len(listed["Sessions"]) == 2
+        stored.password("ada")
+        assert len(stored.call("AdminListUserSessions", **pool, Username="ada")["Sessions"]) == 2
+
     def test_session(self, stored: StoredPool) -> None:
         """A code that was sent before the restart is accepted after it."""
         reply = stored.password("sam")
@@ -399,9 +418,9 @@ def test_every_attribute_is_accounted_for() -> None:
     core = LocalPool()._core
     stored = {
         "clients", "users", "_by_name", "sessions", "_pending", "token_issuer", "_families", "_key",
-        "outbox", "_messages", "seed", "elapsed",
+        "outbox", "_messages", "seed", "elapsed", "session_configurations",
     }  # fmt: skip
-    made_of_them = {"_by_alias", "_by_other_key", "_by_refresh_token"}
+    made_of_them = {"_by_alias", "_by_other_key", "_by_refresh_token", "_with_session"}
     settings_ = {
         "configuration", "_configuration", "realm", "_aliases", "_case_sensitive",
         "_username_attributes",

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, NoReturn, TypeVar, overload
 
 T = TypeVar("T", str, bytes, int)
+ProviderT = TypeVar("ProviderT", bound=Callable[[], object])
 
 MASK: Final = "Secret(****)"
 
@@ -91,13 +92,16 @@ def secret(value: str | Secret[str] | None) -> Secret[str] | None: ...
 def secret(value: bytes | Secret[bytes]) -> Secret[bytes]: ...
 @overload
 def secret(value: int | Secret[int]) -> Secret[int]: ...
+@overload
+def secret(value: str | Secret[str] | ProviderT | None) -> Secret[str] | ProviderT | None: ...
 def secret(value: Any) -> Any:
-    """Wrap a value as a `Secret`; return None, a bool or a `Secret` unchanged.
+    """Wrap a value as a `Secret`; return None, a bool, a `Secret` or a function unchanged.
 
     A public function that takes a secret calls this in its first statement and rebinds the parameter, so that no
     frame of a traceback shows the plain value. It never raises.
     """
-    return value if value is None or isinstance(value, (Secret, bool)) else Secret(value)
+    unchanged = value is None or isinstance(value, (Secret, bool)) or callable(value)
+    return value if unchanged else Secret(value)
 
 
 def secret_values(value: Any) -> Any:

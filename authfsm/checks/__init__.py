@@ -1,4 +1,4 @@
-"""Checks of the protocol's table, which is a value.
+"""Checks of the protocol's table and of a pool's settings: invariants, paths to sign in, security findings.
 
 `check` verifies invariants of a table, with or without a pool's settings; `SignInPaths` lists and counts the paths
 to sign in; `review` reports what a security reviewer would change about a pool.

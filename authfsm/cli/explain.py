@@ -40,24 +40,26 @@ _KINDS: Final = {
 
 def facts(about: About) -> Facts:
     """What is known of a name, with AWS's page about it."""
-    told = as_dict(about)
-    return {**told, "page": _page(told)}
+    described = as_dict(about)
+    return {**described, "page": _page(described)}
 
 
-def _page(told: Facts) -> str:
-    if told["kind"] == "state":
+def _page(described: Facts) -> str:
+    if described["kind"] == "state":
         return next(
-            documentation_link(each) for each in NODES if told["name"] in {each.name, each.state}
+            documentation_link(each)
+            for each in NODES
+            if described["name"] in {each.name, each.state}
         )
-    if told["kind"] == "error":
-        main = ("RespondToAuthChallenge", *told["operations"])
-        operation = next(each for each in main if each in told["operations"])
+    if described["kind"] == "error":
+        main = ("RespondToAuthChallenge", *described["operations"])
+        operation = next(each for each in main if each in described["operations"])
         return (
             links.COMMON_ERRORS
-            if told["common"]
+            if described["common"]
             else f"{links.reference(operation)}#API_{operation}_Errors"
         )
-    begun = told["begun_by"][0] if told["kind"] == "flow" else told
+    begun = described["begun_by"][0] if described["kind"] == "flow" else described
     return str(begun["taken_by"][0]["request"]["page"])
 
 
@@ -77,8 +79,8 @@ def explain(name: str, *, as_json: bool, console: Console | None = None) -> bool
     if as_json:
         console.out(json.dumps(found, indent=2, ensure_ascii=False), highlight=False)
         return bool(found)
-    for told in found:
-        console.print(*_told(told), sep="\n")
+    for described in found:
+        console.print(*_rendered(described), sep="\n")
     return bool(found)
 
 
@@ -92,23 +94,23 @@ def unknown(name: str) -> str:
 # ---- the parts ------------------------------------------------------------------------------------------
 
 
-def _told(told: Facts) -> Iterator[RenderableType]:
-    title = Text(f"\n{told['name']}", style="bold")
-    title.append(f"  {_KINDS[told['kind']]}", style="not bold dim")
+def _rendered(described: Facts) -> Iterator[RenderableType]:
+    title = Text(f"\n{described['name']}", style="bold")
+    title.append(f"  {_KINDS[described['kind']]}", style="not bold dim")
     yield title
-    if meaning := told.get("meaning"):
+    if meaning := described.get("meaning"):
         yield Text(meaning)
-    yield _url(told["page"])
-    match told["kind"]:
+    yield _url(described["page"])
+    match described["kind"]:
         case "state":
-            yield from _state(told)
+            yield from _state(described)
         case "response":
-            yield from _response(told)
+            yield from _response(described)
         case "flow":
-            yield from _flow(told)
+            yield from _flow(described)
         case _:
-            yield from _error(told)
-    if limits := told.get("ruled_out_by"):
+            yield from _error(described)
+    if limits := described.get("ruled_out_by"):
         yield _head("Ruled out where")
         yield from (_in(Text(f"- {each}")) for each in limits)
     yield Text()
@@ -133,25 +135,25 @@ def _grid(*styles: str) -> Table:
     return table
 
 
-def _state(told: Facts) -> Iterator[RenderableType]:
-    if told["carries"]:
+def _state(described: Facts) -> Iterator[RenderableType]:
+    if described["carries"]:
         yield _head("Carries", "ChallengeParameters")
-        yield _in(_parameters(told["carries"]))
-    for each in told["takes"]:
+        yield _in(_parameters(described["carries"]))
+    for each in described["takes"]:
         yield from _taken(each, f"Takes {each['given']}", each["class"])
-    if not told["takes"]:
+    if not described["takes"]:
         yield _head("Takes nothing", "it ends here")
-    if told["from"]:
+    if described["from"]:
         yield _head("Comes from")
         ways = _grid("", "dim")
         by: dict[str, list[str]] = {}
-        for way in told["from"]:
+        for way in described["from"]:
             by.setdefault(way["state"], []).append(way["given"] + _mark(way["confidence"]))
         for state, given in by.items():
             ways.add_row(state, ", ".join(dict.fromkeys(given)))
         yield _in(ways)
-    if told["errors"]:
-        yield from _errors(told)
+    if described["errors"]:
+        yield from _errors(described)
 
 
 def _taken(each: Facts, title: str, beside: str) -> Iterator[RenderableType]:
@@ -199,14 +201,14 @@ def _ways(every: Iterable[Facts]) -> Table:
     return table
 
 
-def _errors(told: Facts) -> Iterator[RenderableType]:
+def _errors(described: Facts) -> Iterator[RenderableType]:
     yield _head("Errors", "that AWS lists for what is sent from here")
     groups: dict[tuple[str, str], dict[str, list[str]]] = {}
-    for each in told["errors"]:
+    for each in described["errors"]:
         group = groups.setdefault((each["action"], each["leads_to"]), {})
         group.setdefault(each["code"], []).append(each["message"])
     table = _grid("", "", "dim")
-    here = told["name"].partition(" ")[0]
+    here = described["name"].partition(" ")[0]
     for (action, leads), codes in sorted(groups.items(), key=lambda group: group[0][1] != here):
         stays = leads == here
         where = Text("stays" if stays else leads, style="green" if stays else "red")
@@ -219,47 +221,47 @@ def _said(code: str, parts: list[str]) -> str:
     return f"{code} ({', '.join(named)})" if named else code
 
 
-def _response(told: Facts) -> Iterator[RenderableType]:
-    flow = f"begins {told['flow']}" if told["flow"] else ""
-    yield _head(f"authfsm.{told['class']}", flow)
+def _response(described: Facts) -> Iterator[RenderableType]:
+    flow = f"begins {described['flow']}" if described["flow"] else ""
+    yield _head(f"authfsm.{described['class']}", flow)
     table = _grid("", "dim")
-    for name, about in told["fields"].items():
+    for name, about in described["fields"].items():
         table.add_row(name, about)
     yield _in(table)
-    for each in told["taken_by"]:
+    for each in described["taken_by"]:
         yield from _taken(each, f"In {each['state']}", "")
 
 
-def _flow(told: Facts) -> Iterator[RenderableType]:
+def _flow(described: Facts) -> Iterator[RenderableType]:
     yield _head("Begun by")
-    for begun in told["begun_by"]:
+    for begun in described["begun_by"]:
         yield _in(Text.assemble((begun["name"], "bold"), f"  {begun['meaning']}"))
         for each in begun["taken_by"]:
             if each["state"] == "START":
                 yield _in(_parameters(each["request"]["parameters"]), 4)
                 yield _in(_ways(each["leads_to"]), 4)
     yield _head("Reaches")
-    yield _in(Text(", ".join(told["reaches"])))
+    yield _in(Text(", ".join(described["reaches"])))
 
 
-def _error(told: Facts) -> Iterator[RenderableType]:
-    if this := told.get("this"):
+def _error(described: Facts) -> Iterator[RenderableType]:
+    if this := described.get("this"):
         yield _head(f"{this['action']}: {this['advice']}", f"fault: {this['fault']}")
         yield _in(Text(this["source"], style="dim"))
-        if others := len(told["actions"]) - 1:
-            more = f"it says {others} other things as well: authfsm explain {told['name']}"
+        if others := len(described["actions"]) - 1:
+            more = f"it says {others} other things as well: authfsm explain {described['name']}"
             yield _in(Text(more, style="dim"))
         return
     yield _head("By what the message says")
     table = _grid("", "bold", "", "dim")
-    for each in told["actions"]:
+    for each in described["actions"]:
         said = f'"{each["message"]}"' if each["message"] else "anything else"
-        lone = len(told["actions"]) == 1
+        lone = len(described["actions"]) == 1
         session = "session survives" if each["session_survives"] else ""
         facts = ", ".join(filter(None, [f"fault: {each['fault']}", session]))
         about = Text.assemble(each["advice"], (f"\n{facts}", "dim"))
         table.add_row("any message" if lone else said, each["action"], about, each["source"])
     yield _in(table)
     yield _head("Given by")
-    given = "any operation of AWS's" if told["common"] else ", ".join(told["operations"])
+    given = "any operation of AWS's" if described["common"] else ", ".join(described["operations"])
     yield _in(Text(given))

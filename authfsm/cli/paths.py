@@ -75,7 +75,7 @@ def paths(
 ) -> None:
     """List and count the paths to sign in: of the whole protocol, or of one user pool.
 
-    A path leads from START to the tokens, visits no place twice, and contains no refusal.
+    A path leads from START to the tokens, without a loop and without a refusal.
     """
     from authfsm.cli import paths_output  # noqa: PLC0415 - imported only when it runs: --help stays fast
 

@@ -1,7 +1,7 @@
 """The gallery: the pictures that the repository keeps, of all flows and of a few example pools.
 
-`python -m authfsm.diagrams.gallery diagrams` writes them, with the same bytes on every machine; a test
-fails when they are not up to date.
+`authfsm draw --gallery diagrams` writes them, with the same bytes on every machine; a test fails when they
+are not up to date.
 """
 
 from __future__ import annotations
@@ -105,8 +105,8 @@ def files() -> dict[str, str]:
 def _readme(every: Iterator[tuple[str, str]]) -> Iterator[str]:
     yield "# The protocol in pictures"
     yield ""
-    yield "Computed from `authfsm/protocol/table.py` by `python -m authfsm.diagrams.gallery diagrams`."
-    yield "The caption of each picture says what it leaves out. Open a picture by itself: hover over a state"
+    yield "Computed from `authfsm/protocol/table.py` by `authfsm draw --gallery diagrams`."
+    yield "The caption of each picture says what it omits. Open a picture in its own tab: hover over a state"
     yield "to see what it means, and click it for AWS's page. Pictures are dark if your browser prefers dark."
     yield "`protocol.dot` is the source of the first."
     for name, about in every:

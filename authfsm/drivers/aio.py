@@ -22,6 +22,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextvars import copy_context
 from datetime import timedelta
+from inspect import isawaitable
 from typing import Any, ClassVar
 
 from authfsm.base.secret import Secret, secret
@@ -29,7 +30,7 @@ from authfsm.core.device import Device
 from authfsm.core.signin import SignIn
 from authfsm.core.wire_requests import Request
 from authfsm.drivers.base_flow import BaseCognito
-from authfsm.drivers.flow_steps import ONE_MINUTE, CpuTask, FlowSteps, Steps, T, Task
+from authfsm.drivers.flow_steps import ONE_MINUTE, FlowSteps, Steps, T, Task, wrap_text
 from authfsm.drivers.transport import send_request, send_request_async
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import RecoveryAction
@@ -43,7 +44,8 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
     """A user pool and one of its app clients, reached from an event loop.
 
     Args: as `Cognito`, but `client` is an aiobotocore `cognito-idp` client, within its `async with`, or any
-    boto3 one. Observers are called in the loop's thread.
+    boto3 one; a function as `client_secret` is called in a thread, and may be an async one. Observers are called
+    in the loop's thread.
 
     Raises:
         ValueError: `pool_id` is not the id of a user pool.
@@ -209,6 +211,7 @@ class AsyncFlow(FlowSteps):
                 return value
 
     async def _perform(self, task: Task) -> Any:
-        if isinstance(task, CpuTask):
-            return await self.cognito._in_thread(task)  # noqa: SLF001 - same module
-        return await self.cognito._send(task, self.state)  # noqa: SLF001 - same module
+        if isinstance(task, Request):
+            return await self.cognito._send(task, self.state)  # noqa: SLF001 - same module
+        result = await self.cognito._in_thread(task)  # noqa: SLF001 - same module
+        return wrap_text(await result) if isawaitable(result) else result

@@ -8,12 +8,12 @@ answer at a time; a concurrent one gets the action WAIT.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from inspect import iscoroutinefunction
 from threading import Lock, RLock
-from typing import Any, ClassVar, Final, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeAlias, TypeVar
 
 from authfsm import srp
 from authfsm.base.mixins import DisplayMixin
@@ -33,6 +33,9 @@ from authfsm.protocol.states import State
 
 ClientT = TypeVar("ClientT")
 FlowT = TypeVar("FlowT", bound="BaseFlow")
+
+SecretProvider: TypeAlias = Callable[[], str | Secret[str] | Awaitable[str | Secret[str]]]
+"""Returns the app client's present secret, or for `AsyncCognito` perhaps an awaitable of it."""
 
 _MAY_NEED_PASSWORD: Final = frozenset(
     {State.START, State.SELECT_CHALLENGE, State.PASSWORD_SRP, State.PASSWORD_VERIFIER}
@@ -72,7 +75,7 @@ class BaseCognito(Generic[ClientT, FlowT]):
         *,
         client_id: str,
         pool_id: str | None = None,
-        client_secret: str | Secret[str] | None = None,
+        client_secret: str | Secret[str] | SecretProvider | None = None,
         device: Device | None = None,
         admin: bool = False,
         clock: Callable[[], datetime] = _utc_now,
@@ -86,10 +89,12 @@ class BaseCognito(Generic[ClientT, FlowT]):
         self._client_is_async = is_async(client)
         if self._client_is_async and not self._ACCEPTS_ASYNC:
             raise TypeError("the methods of this client are awaited: use AsyncCognito")
+        if iscoroutinefunction(client_secret) and not self._ACCEPTS_ASYNC:
+            raise TypeError("this client_secret is awaited: use AsyncCognito")
         self.client = client
         self.client_id = client_id
         self.pool_id = pool_id
-        self.client_secret = client_secret
+        self.client_secret: Secret[str] | SecretProvider | None = client_secret
         self.device = device
         self.admin = admin
         self.clock = clock
@@ -145,10 +150,11 @@ class BaseCognito(Generic[ClientT, FlowT]):
         return flow
 
     def _new_signin(self, device: Device | None) -> SignIn:
+        known = self.client_secret
         return SignIn(
             self.client_id,
             pool_id=self.pool_id,
-            client_secret=self.client_secret,
+            client_secret=None if callable(known) else known,
             device=device or self.device,
             admin=self.admin,
         )

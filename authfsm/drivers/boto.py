@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from authfsm.base.secret import Secret, secret
 from authfsm.core.device import Device
 from authfsm.core.signin import SignIn
+from authfsm.core.wire_requests import Request
 from authfsm.drivers.base_flow import BaseCognito
-from authfsm.drivers.flow_steps import ONE_MINUTE, CpuTask, FlowSteps, Steps, T
+from authfsm.drivers.flow_steps import ONE_MINUTE, FlowSteps, Steps, T
 from authfsm.drivers.transport import send_request
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import RecoveryAction
@@ -34,7 +35,8 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
         client: any boto3 `cognito-idp` client; an unsigned one will do, unless `admin`.
         client_id: the app client's id.
         pool_id: the user pool's id (`eu-west-1_AbCdEfGhI`); SRP and `admin` need it.
-        client_secret: the app client's secret, if it has one.
+        client_secret: the app client's secret, if it has one; or a function that returns it and is called
+            before each request, so that a secret that AWS Secrets Manager rotates can be used.
         device: the remembered device to sign in on.
         admin: use the administrators' operations; the client's credentials must allow them.
         clock: returns the current time, with a time zone; by default in UTC.
@@ -319,11 +321,11 @@ class Flow(FlowSteps):
                 while True:
                     try:
                         result = (
-                            task()
-                            if isinstance(task, CpuTask)
-                            else send_request(
+                            send_request(
                                 getattr(self.cognito.client, task.method), task, self.state
                             )
+                            if isinstance(task, Request)
+                            else task()
                         )
                     except BaseException as error:  # noqa: BLE001, PERF203 - the generator decides
                         task = steps.throw(error)

@@ -1,8 +1,8 @@
 """The steps of a sign-in, after a sign-in too, as generators: both drivers run these, so this is the only copy.
 
 A generator yields a task, gets its result or its exception, and in the end returns the outcome. A task is
-a `Request` to send to Cognito, or a `CpuTask` that takes milliseconds. `boto` performs a task at once;
-`aio` awaits the request, or runs the CPU task in a thread. The sign-in changes only between two tasks, so
+a `Request` to send to Cognito, a `CpuTask` that takes milliseconds, or a `SecretTask` that calls the
+application. `boto` performs a task at once; `aio` awaits the request, or runs the task in a thread. The sign-in changes only between two tasks, so
 a generator that is abandoned leaves the sign-in as it was.
 """
 
@@ -21,13 +21,14 @@ from authfsm import srp
 from authfsm.base.secret import Secret, secret
 from authfsm.core.device import PASSWORD_BYTES, SALT_BYTES, Device
 from authfsm.core.wire_requests import Request
-from authfsm.drivers.base_flow import BaseFlow, key_pair
+from authfsm.drivers.base_flow import BaseFlow, SecretProvider, key_pair
 from authfsm.protocol import responses as r
 from authfsm.protocol.auth_flows import PASSWORD_FLOWS
 from authfsm.protocol.errors import (
     AuthfsmError,
     InvalidOperation,
     MalformedReply,
+    NotSent,
     Refused,
     TooManySteps,
     refused,
@@ -64,7 +65,27 @@ class CpuTask(Generic[T]):
         return self.function(*self.args)
 
 
-Task: TypeAlias = Request | CpuTask[Any]
+@frozen
+class SecretTask:
+    """Gets the app client's secret from the application, which may take as long as a request.
+
+    Args:
+        provider: the application's function.
+    """
+
+    provider: SecretProvider
+
+    def __call__(self) -> Any:
+        """Return what the function returns; a text as a `Secret`."""
+        return wrap_text(self.provider())
+
+
+def wrap_text(value: Any) -> Any:
+    """Return a text as a `Secret`, and anything else unchanged."""
+    return Secret(value) if isinstance(value, str) else value
+
+
+Task: TypeAlias = Request | CpuTask[Any] | SecretTask
 Steps: TypeAlias = Generator[Task, Any, T]
 """A generator that yields tasks, is sent their results, and returns a T."""
 
@@ -312,11 +333,26 @@ class FlowSteps(BaseFlow):
             raise refused(self.refusal, state=self.state)
         return reply
 
-    def _send(self, response: Response) -> Steps[Mapping[str, Any]]:
-        source = self.state
+    def _update_client_secret(self) -> Steps[None]:
+        provider = self.cognito.client_secret
+        if not callable(provider):
+            return
         try:
+            found: Any = yield SecretTask(provider)
+        except Exception as error:
+            why = f"client_secret raised {type(error).__name__}"
+            raise NotSent(why, state=self.state) from error
+        if not isinstance(found, Secret) or not found:
+            why = f"client_secret returned no secret, but a value of type {type(found).__name__}"
+            raise NotSent(why, state=self.state)
+        self.signin.client_secret = found
+
+    def _send(self, response: Response) -> Steps[Mapping[str, Any]]:
+        try:
+            yield from self._update_client_secret()
+            source = self.state
             request = self.signin.send(response)
-        except AuthfsmError:
+        except BaseException:
             if self.done:  # cancelled while the response was computed
                 self._drop_unneeded_secrets()
             raise

@@ -101,7 +101,7 @@ ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
         "Refresh Token has":               ErrorRule(_R.START_AGAIN, _F.TIME,     "issues: has expired, has been revoked"),
         "Access Token has":                ErrorRule(_R.START_AGAIN, _F.TIME,     "issues: has expired, has been revoked"),
         "Invalid Access Token":            ErrorRule(_R.START_AGAIN, _F.CALLER,   "issues"),
-        "Invalid device key given":        ErrorRule(_R.GIVE_UP,     _F.CALLER,   "a client of a live pool: the MFA answer contained an alias"),
+        "Invalid device key given":        ErrorRule(_R.GIVE_UP,     _F.CALLER,   "issues (amplify-js #2087, aws-aspnet-cognito-identity-provider #206): the MFA answer contained an alias"),
         "":                                ErrorRule(_R.START_AGAIN, _F.USER,     "AWS API reference; failAuthentication has no fixed message"),
     },
     "CodeMismatchException": {

@@ -1,7 +1,7 @@
 """The form of each challenge: `form_for(challenge, role)`.
 
-The terminal, the notebook, the example site and the tests use these forms: what a user is challenge, its labels, choices
-and formats are written here only. `check_answer` checks a response against its challenge before it is sent.
+The terminal, the notebook, the example site and the tests use these forms: the questions, labels, choices and formats
+are written only here. `check_answer` checks a response against its challenge before it is sent.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ stores that several workers share. To keep nothing on the server, put `flow.seal
 
 from __future__ import annotations
 
+from authfsm.protocol.errors import StoreUnavailable
 from authfsm.stores.pending import AsyncPendingSignIns, PendingSignIns
 from authfsm.stores.store import TAKEN, AsyncMemoryStore, AsyncStore, MemoryStore, Store
 
@@ -22,4 +23,5 @@ __all__ = [
     "MemoryStore",
     "PendingSignIns",
     "Store",
+    "StoreUnavailable",
 ]

@@ -1,6 +1,6 @@
 """`authfsm signin --local`: a pool in this process with a user made for it, one for each challenge.
 
-What such a pool would send, and what the user's authenticator app would show, is told on the screen:
+What such a pool would send, and what the user's authenticator app would show, is printed on the screen:
 there is nobody else to send it to.
 """
 
@@ -162,7 +162,7 @@ DEMO_POOLS: Final[Mapping[str, DemoPool]] = {
         "the pool's own functions ask a riddle", _custom, flow="CUSTOM_AUTH",
         hints={"the answer": "age"},
     ),
-    "passkey": DemoPool("a passkey, which a terminal has not", _passkey, flow="USER_AUTH"),
+    "passkey": DemoPool("a passkey, which a terminal cannot use", _passkey, flow="USER_AUTH"),
     "device": DemoPool("this device is remembered, and stands for the code", _device, twice=True),
     "password": DemoPool("nothing but a password", _password),
     "reset": DemoPool("an administrator reset the password", _standing("RESET_REQUIRED")),
@@ -177,7 +177,7 @@ class OutboxPrinter:
 
     Args:
         pool: the pool.
-        screen: where it is told.
+        screen: where it is printed.
     """
 
     def __init__(self, pool: LocalPool, screen: Screen) -> None:
@@ -214,11 +214,11 @@ def introduce(name: str, pool: LocalPool, screen: Screen) -> None:
     demo = DEMO_POOLS[name]
     screen.facts(
         {
-            "pool": f"{pool.pool_id}, in this process alone",
-            "tried here": demo.about,
+            "pool": f"{pool.pool_id}, in this process only",
+            "example": demo.about,
             "user": ADA,
             "password": PASSWORD,
             **demo.hints,
         },
-        title=f"A pool of your own: {name}",
+        title=f"Example pool: {name}",
     )

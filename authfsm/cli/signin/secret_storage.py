@@ -33,7 +33,7 @@ class SecretStorage(Protocol):
 
 
 class KeyringStorage:
-    """The system's keyring, by the package `keyring` and whichever backend it finds or is told to take.
+    """The system's keyring, by the package `keyring` and whichever backend it finds or is configured to use.
 
     Raises:
         Ended: it is not installed, or there is no keyring on this machine.

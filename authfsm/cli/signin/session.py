@@ -154,10 +154,7 @@ class SignInSession:
 
     def _attempt(self) -> Flow:
         start, answers = self._start, self._answers
-        username = self._username or self._user.line("User name", default=start.suggested)
-        while not username:
-            username = self._user.line("User name")
-        self._username = username
+        username = self._username = self._username or self._ask_username()
         device = None if start.remember is False else self._devices.of(username)
         flow = self._flow = self._cognito.start(
             answers.secret(f"Password of {username}") if self._takes_password() else None,
@@ -178,6 +175,21 @@ class SignInSession:
             self._screen.note("Cognito no longer knows this device; its local record was deleted.")
         self._offer_to_remember(flow, username)
         return flow
+
+    def _ask_username(self) -> str:
+        """Ask for the user name; a pipe's first line is the password, so it is not read for this."""
+        suggested = self._start.suggested
+        if not self._user.present:
+            if suggested:
+                return suggested
+            raise SignInEnded(
+                ExitStatus.MISUSED,
+                "Without a terminal, --username (or AUTHFSM_USERNAME) is required.",
+            )
+        username = self._user.line("User name", default=suggested)
+        while not username:
+            username = self._user.line("User name")
+        return username
 
     def _takes_password(self) -> bool:
         flow, preferred = self._start.flow, self._preferred

@@ -13,6 +13,7 @@ from authfsm.base.secret import Secret
 from authfsm.local.accounts import enrolment
 from authfsm.local.accounts.initiate_auth import check_client_secret
 from authfsm.local.accounts.sign_up import client_of, migrate_at_forgot_password
+from authfsm.local.accounts.user_sessions import check_associated_sessions
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.signin import passwords, triggers
@@ -239,6 +240,7 @@ def revoke_token(pool: Core, request: Request) -> Reply:
     """RevokeToken: a refresh token, and the access tokens of its sign-in."""
     client = pool.client(request)
     check_client_secret(client, request)
+    check_associated_sessions(request)
     if not client.enable_token_revocation:
         raise PoolRefusal(error_templates.NOT_REVOCABLE)
     pool.token_issuer.revoke(request["Token"], client)

@@ -12,7 +12,14 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from authfsm.local.accounts import admin, enrolment, initiate_auth, self_service, sign_up
+from authfsm.local.accounts import (
+    admin,
+    enrolment,
+    initiate_auth,
+    self_service,
+    sign_up,
+    user_sessions,
+)
 from authfsm.local.api import pool_operations
 from authfsm.local.config import error_templates, request_members
 from authfsm.local.config.error_templates import PoolRefusal
@@ -95,6 +102,8 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "DeleteWebAuthnCredential":    Operation(_by_token(enrolment.delete_web_authn_credential), ("AccessToken", "CredentialId"), public=True),
     "RevokeToken":                 Operation(self_service.revoke_token, ("Token", "ClientId"), public=True),
     "GlobalSignOut":               Operation(_by_token(self_service.global_sign_out), ("AccessToken",), public=True),
+    "ListUserSessions":            Operation(user_sessions.list_user_sessions, ("AccessToken",), public=True),
+    "RevokeUserSession":           Operation(user_sessions.revoke_user_session, ("AccessToken", "SessionId"), public=True),
     # For administrators.
     "AdminCreateUser":             Operation(admin.create_user, ("UserPoolId", "Username")),
     "AdminGetUser":                Operation(_by_name(admin.get_user), ("UserPoolId", "Username")),
@@ -112,6 +121,12 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "AdminGetDevice":              Operation(_by_name(devices.get), ("UserPoolId", "Username", "DeviceKey")),
     "AdminForgetDevice":           Operation(_by_name(devices.forget), ("UserPoolId", "Username", "DeviceKey")),
     "AdminUpdateDeviceStatus":     Operation(_by_name(devices.update_status), ("UserPoolId", "Username", "DeviceKey")),
+    "AdminListUserSessions":       Operation(_by_name(user_sessions.admin_list_user_sessions), ("UserPoolId", "Username")),
+    "AdminRevokeUserSession":      Operation(_by_name(user_sessions.admin_revoke_user_session), ("UserPoolId", "Username", "SessionId")),
+    "GetUserPoolSessionConfiguration": Operation(user_sessions.get_user_pool_session_configuration, ("UserPoolId",)),
+    "SetUserPoolSessionConfiguration": Operation(user_sessions.set_user_pool_session_configuration, ("UserPoolId", "UserSessionTracking", "TokenSession")),
+    "GetUserPoolClientSessionConfiguration": Operation(user_sessions.get_user_pool_client_session_configuration, ("UserPoolId", "ClientId")),
+    "SetUserPoolClientSessionConfiguration": Operation(user_sessions.set_user_pool_client_session_configuration, ("UserPoolId", "ClientId", "SSOSession")),
     "DescribeUserPool":            Operation(pool_operations.describe_user_pool, ("UserPoolId",)),
     "GetUserPoolMfaConfig":        Operation(pool_operations.get_user_pool_mfa_config, ("UserPoolId",)),
     "DescribeUserPoolClient":      Operation(pool_operations.describe_user_pool_client, ("UserPoolId", "ClientId")),

@@ -189,7 +189,8 @@ class LocalPool(DisplayMixin):
         return (*known, *unsupported.unknown_members(described.get("unknown", ()), known))
 
     def __repr__(self) -> str:
-        return f"LocalPool({self.pool_id}, {len(self._core.users)} users)"
+        users = len(self._core.users)
+        return f"LocalPool({self.pool_id}, {users} user{'' if users == 1 else 's'})"
 
     @property
     def app_client(self) -> AppClient:

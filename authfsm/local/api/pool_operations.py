@@ -83,13 +83,19 @@ def update_user_pool_client(pool: Core, request: Request) -> Reply:
     """
     pool.check_pool(request)
     client = pool.client(request)
-    return _set_client(pool, {"ClientName": client.client_name, **request}, client.client_secret)
+    kept: dict[str, Any] = {"ClientName": client.client_name}
+    if arn := client.client_description.get("ClientSecretArn"):
+        kept["ClientSecretArn"] = arn
+    return _set_client(pool, {**kept, **request}, client.client_secret)
 
 
 def delete_user_pool_client(pool: Core, request: Request) -> Reply:
     """DeleteUserPoolClient."""
     pool.check_pool(request)
-    del pool.clients[pool.client(request).client_id]
+    client_id = pool.client(request).client_id
+    del pool.clients[client_id]
+    if client_id in pool.session_configurations:
+        del pool.session_configurations[client_id]
     return {}
 
 

@@ -163,7 +163,8 @@ def client_settings(client: Structure) -> dict[str, Any]:
     grace = rotation.get("RetryGracePeriodSeconds", 0)
     enabled = rotation.get("Feature") == "ENABLED"
     settings = {
-        "client_secret": client.get("ClientSecret", False),
+        # A secret that AWS Secrets Manager holds is not described: the pool then makes one of its own.
+        "client_secret": client.get("ClientSecret") or bool(client.get("ClientSecretArn")),
         "client_name": client.get("ClientName", "local"),
         "explicit_auth_flows": client.get("ExplicitAuthFlows", ()),
         "auth_session_validity": client.get("AuthSessionValidity", 3),
@@ -298,7 +299,8 @@ def mfa_config(configuration: PoolConfiguration) -> dict[str, Any]:
 def user_pool_client(configuration: PoolConfiguration, client: AppClient) -> dict[str, Any]:
     """Return the UserPoolClient of an app client."""
     before, rotation = client.client_description, client.refresh_token_rotation
-    secret = client.client_secret
+    # "ClientSecretArn instead of ClientSecret" -- AWS API reference, UserPoolClientType
+    secret = None if before.get("ClientSecretArn") else client.client_secret
     members: dict[str, Any] = {
         "UserPoolId": configuration.pool_id,
         "ClientName": client.client_name,

@@ -152,6 +152,10 @@ ACCESS_EXPIRED = ErrorTemplate(_NOT_AUTHORIZED, "Access Token has expired")
 ACCESS_REVOKED = ErrorTemplate(_NOT_AUTHORIZED, "Access Token has been revoked")
 NOT_A_REFRESH_TOKEN = ErrorTemplate("UnsupportedTokenTypeException", "Unsupported token type")
 TOKEN_OF_ANOTHER_CLIENT = ErrorTemplate("UnauthorizedException", "Unauthorized")  # the API lists it for RevokeToken; the text is ours
+# Session tracking: the API lists the codes; that they mean these cases is inferred, and the texts are ours.
+NO_SESSION_TRACKING = ErrorTemplate("OperationNotEnabledException", "Session tracking is not enabled for the user pool.")
+NO_SUCH_SESSION = ErrorTemplate(_NOT_FOUND, "The user has no such session.")
+SESSION_IS_CURRENT = ErrorTemplate(_INVALID_PARAMETER, "The session that the access token belongs to cannot be revoked.")
 
 # ---- the app client and the request -------------------------------------------------------------
 NO_SUCH_CLIENT = ErrorTemplate(_NOT_FOUND, "User pool client {client} does not exist.", survives=True)
@@ -167,6 +171,7 @@ NULL_MEMBER = ErrorTemplate(_INVALID_PARAMETER, "1 validation error detected: Va
 TOO_LONG = ErrorTemplate(_INVALID_PARAMETER, "1 validation error detected: Value at '{name}' failed to satisfy constraint: Member must have length less than or equal to {limit}", survives=True)
 # amplify-swift's tests against AWS have the code, and that the session survives; the pattern is botocore's.
 USER_CODE_NOT_DIGITS = ErrorTemplate(_INVALID_PARAMETER, "1 validation error detected: Value at 'userCode' failed to satisfy constraint: Member must satisfy regular expression pattern: [0-9]+", survives=True)
+NOT_IN_ENUM = ErrorTemplate(_INVALID_PARAMETER, "1 validation error detected: Value at '{name}' failed to satisfy constraint: Member must satisfy enum value set: [{values}]", survives=True)
 OUT_OF_BOUNDS = ErrorTemplate(_INVALID_PARAMETER, "1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: Member must have value {beyond} than or equal to {limit}", survives=True)
 WRONG_TYPE = ErrorTemplate("SerializationException", "{name} is not of the type that the API gives it.", survives=True)
 MISSING_PARAMETER = ErrorTemplate(_INVALID_PARAMETER, "Missing required parameter {name}", survives=True)

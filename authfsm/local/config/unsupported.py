@@ -23,7 +23,7 @@ _SUPPORTED_IN_POOL: Final = {
 }  # fmt: skip
 _SUPPORTED_IN_CLIENT: Final = {
     "AccessTokenValidity", "AuthSessionValidity", "ClientId", "ClientName", "ClientSecret",
-    "ClientType", "CreationDate", "EnableTokenRevocation", "ExplicitAuthFlows", "GenerateSecret",
+    "ClientSecretArn", "ClientType", "CreationDate", "EnableTokenRevocation", "ExplicitAuthFlows", "GenerateSecret",
     "IdTokenValidity", "LastModifiedDate", "PreventUserExistenceErrors", "ReadAttributes",
     "RefreshTokenRotation", "RefreshTokenValidity", "SupportedIdentityProviders",
     "TokenValidityUnits", "UserPoolId", "WriteAttributes",
@@ -51,10 +51,10 @@ _REASONS_IN_CLIENT: Final = {
     "AllowedOAuthScopes": _NO_LOGIN_PAGES,
     "AnalyticsConfiguration": "nothing is reported to Amazon Pinpoint",
     "CallbackURLs": _NO_LOGIN_PAGES,
-    "ClientSecretArn": "the secret is in AWS Secrets Manager: set `client_secret`",
     "DefaultRedirectURI": _NO_LOGIN_PAGES,
     "EnablePropagateAdditionalUserContextData": "there is no threat protection that would use it",
     "LogoutURLs": _NO_LOGIN_PAGES,
+    "PublishSecretsInAWSSecretsManager": "the secret is not in AWS Secrets Manager: read `client_secret`",
 }
 
 _TRIGGER_FIELDS: Final = {

@@ -25,7 +25,7 @@ from authfsm.base.secret import Secret
 from authfsm.local.config.pool_configuration import AppClient
 from authfsm.local.server.state_file import RecordRow, StateFile
 from authfsm.local.state.codes import Message
-from authfsm.local.state.core import Core
+from authfsm.local.state.core import Core, SessionConfiguration
 from authfsm.local.state.sessions import PendingChallenge
 from authfsm.local.state.token_claims import TokenFamily
 from authfsm.local.state.users import User
@@ -190,6 +190,10 @@ def _restore_client(core: Core, client: AppClient) -> None:
     core.clients[client.client_id] = client
 
 
+def _restore_session_configuration(core: Core, configuration: SessionConfiguration) -> None:
+    core.session_configurations[configuration.key] = configuration
+
+
 # In the order of reading: users and app clients come before the records that refer to them.
 _RECORD_TYPES: Final = {
     "client": RecordType(
@@ -215,6 +219,12 @@ _RECORD_TYPES: Final = {
         "origin_jti",
         lambda core, family: family in core.token_issuer,
         lambda core, family: core.token_issuer.restore(family),
+    ),
+    "session_configuration": RecordType(
+        SessionConfiguration,
+        "key",
+        lambda core, each: core.session_configurations.get(each.key) is each,
+        _restore_session_configuration,
     ),
 }
 _KINDS: Final = {each.record_class: name for name, each in _RECORD_TYPES.items()}

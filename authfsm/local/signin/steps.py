@@ -249,7 +249,13 @@ def _issue_tokens(pool: Core, attempt: Attempt, metadata: Metadata) -> Reply:
     amr = token_claims.amr_claim(attempt.amr) if has_acr else ()
     overrides = run_token_triggers(pool, attempt, metadata, new_device=new is not None)
     result = pool.token_issuer.issue(
-        user, attempt.client, attempt.started_at, device_key, amr=amr, overrides=overrides
+        user,
+        attempt.client,
+        attempt.started_at,
+        device_key,
+        amr=amr,
+        overrides=overrides,
+        max_sessions=pool.max_sessions_per_user,
     )
     if new:
         result["NewDeviceMetadata"] = new

@@ -13,6 +13,8 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
+from attrs import frozen
+
 from authfsm import srp
 from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
@@ -35,6 +37,22 @@ Request = Mapping[str, Any]
 
 Reply = dict[str, Any]
 """An operation's reply, as the API spells it."""
+
+
+_SESSION_DEFAULT: Final = {"UserSessionTracking": "DISABLED", "TokenSession": {"MaxPerUser": 20}}
+
+
+@frozen
+class SessionConfiguration:
+    """What SetUserPoolSessionConfiguration or SetUserPoolClientSessionConfiguration has set.
+
+    Args:
+        key: the id of the pool or of the app client.
+        settings: the settings, as the API spells them.
+    """
+
+    key: str
+    settings: Mapping[str, Any]
 
 
 class Directory:
@@ -187,6 +205,7 @@ class Core:
         self.entropy = entropy
         self.realm = srp.pool_name(configuration.pool_id)
         self.clients: dict[str, AppClient] = {}
+        self.session_configurations: dict[str, SessionConfiguration] = {}
         self.users = Directory(configuration)
         self.sessions = Sessions(self.elapsed, entropy)
         self.outbox = Outbox()
@@ -199,12 +218,14 @@ class Core:
     def watch(self, listener: RecordListener) -> None:
         """Report each touched record: users, challenges, token families, messages, app clients."""
         self.clients = ChangeTrackingDict(listener, self.clients)
+        self.session_configurations = ChangeTrackingDict(listener, self.session_configurations)
         for part in (self.users, self.sessions, self.token_issuer, self.outbox):
             part.watch(listener)
 
     def clear_all(self) -> None:
         """Remove all records without a report, before they are put back."""
         dict.clear(self.clients)
+        dict.clear(self.session_configurations)
         for part in (self.users, self.sessions, self.token_issuer, self.outbox):
             part.clear_all()
 
@@ -233,6 +254,19 @@ class Core:
         if user is None:
             raise PoolRefusal(error_templates.NO_SUCH_USER)
         return user
+
+    @property
+    def session_settings(self) -> Mapping[str, Any]:
+        """The pool's session configuration, as the API spells it; by default nothing is tracked."""
+        found = self.session_configurations.get(self.configuration.pool_id)
+        return _SESSION_DEFAULT if found is None else found.settings
+
+    @property
+    def max_sessions_per_user(self) -> int | None:
+        """TokenSession.MaxPerUser; None if the pool does not track sessions."""
+        settings = self.session_settings
+        enabled = settings["UserSessionTracking"] == "ENABLED"
+        return settings["TokenSession"]["MaxPerUser"] if enabled else None
 
     # ---- simulated users ------------------------------------------------------------------------
 

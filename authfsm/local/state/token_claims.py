@@ -73,6 +73,21 @@ def acr_claim(methods: Iterable[str], names: Sequence[str]) -> str | None:
 
 
 @define(eq=False)
+class TokenSession:
+    """The session of a sign-in, in a pool that tracks sessions (UserSessionTracking).
+
+    Args:
+        session_id: SessionId.
+        created: when the user signed in.
+        last_active: when tokens were issued last.
+    """
+
+    session_id: str
+    created: datetime
+    last_active: datetime
+
+
+@define(eq=False)
 class TokenFamily:
     """The tokens that one sign-in and its refreshes have issued.
 
@@ -88,6 +103,7 @@ class TokenFamily:
         replaced: when a refresh token was replaced by a newer one.
         amr: the methods that were proved.
         acr: the name, at that time, of the level that they reached.
+        session: its session; None if the pool tracked none.
     """
 
     user: User
@@ -102,6 +118,7 @@ class TokenFamily:
     revoked: bool = False
     amr: tuple[str, ...] = ()
     acr: str | None = None
+    session: TokenSession | None = None
 
     @property
     def is_active(self) -> bool:

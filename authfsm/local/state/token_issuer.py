@@ -8,6 +8,7 @@ together.
 from __future__ import annotations
 
 import os
+import string
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,11 +27,13 @@ from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient, PoolConfiguration
 from authfsm.local.state import token_claims
 from authfsm.local.state.change_tracking import ChangeTrackingDict, RecordListener
-from authfsm.local.state.token_claims import ClaimOverrides, TokenFamily
+from authfsm.local.state.codes import random_text
+from authfsm.local.state.token_claims import ClaimOverrides, TokenFamily, TokenSession
 from authfsm.local.state.users import User
 
 _KEY_BITS: Final = 2048
 _KEPT_AFTER_EXPIRY: Final = timedelta(days=1)
+_SESSION_ALPHABET: Final = string.ascii_lowercase + string.digits
 
 
 @cache
@@ -61,6 +64,8 @@ class TokenIssuer:
         self._key_lock = ForkSafeLock()
         self._families: dict[str, TokenFamily] = {}
         self._by_refresh_token: dict[str, TokenFamily] = {}
+        # The families that have a session, of each user by name.
+        self._with_session: dict[str, list[TokenFamily]] = {}
 
     def __iter__(self) -> Iterator[TokenFamily]:
         return iter(self._families.values())
@@ -77,12 +82,15 @@ class TokenIssuer:
         """Remove all without a report."""
         dict.clear(self._families)
         dict.clear(self._by_refresh_token)
+        self._with_session.clear()
 
     def restore(self, family: TokenFamily) -> None:
         """Put back a token family; the oldest first."""
         self._families[family.origin_jti] = family
         for token in family.refresh_tokens:
             self._by_refresh_token[token] = family
+        if family.session is not None:
+            self._with_session.setdefault(family.user.username, []).append(family)
 
     @property
     def key(self) -> RSAKey:
@@ -118,8 +126,12 @@ class TokenIssuer:
         *,
         amr: tuple[str, ...] = (),
         overrides: ClaimOverrides = token_claims.NO_OVERRIDES,
+        max_sessions: int | None = None,
     ) -> dict[str, Any]:
-        """Return the AuthenticationResult of a sign-in."""
+        """Return the AuthenticationResult of a sign-in.
+
+        `max_sessions` is the most sessions that a user may have; None if the pool tracks no sessions.
+        """
         now = self.elapsed()
         self._remove_old(now)
         expires = now + timedelta(seconds=client.refresh_token_validity)
@@ -127,7 +139,11 @@ class TokenIssuer:
             user, client, self.uuid(), auth_time, device_key, user.sign_outs, expires
         )
         family.amr, family.acr = amr, token_claims.acr_claim(amr, self._configuration.acr_values)
-        self._families[family.origin_jti] = family
+        if max_sessions is not None:
+            self._end_least_recently_used(user, max_sessions - 1)
+            session_id = f"tkn{random_text(self._entropy, 25, _SESSION_ALPHABET)}"
+            family.session = TokenSession(session_id, now, now)
+        self.restore(family)
         return {
             **self._access_and_id(family, overrides),
             "RefreshToken": self._new_refresh_token(family),
@@ -143,6 +159,8 @@ class TokenIssuer:
         iat = int(self._clock().timestamp())
         access, identity = token_claims.compose_claims(self._configuration, family, iat, self.uuid)
         access, identity = overrides.apply_to_access(access), overrides.apply_to_id(identity)
+        if family.session is not None:
+            family.session.last_active = self.elapsed()
         # Signatures are most of the work of a sign-in: the two are made in parallel.
         id_token = _signing_threads(os.getpid()).submit(self._sign, identity)
         return {
@@ -216,6 +234,30 @@ class TokenIssuer:
             raise PoolRefusal(error_templates.TOKEN_OF_ANOTHER_CLIENT)
         family.revoked = True
 
+    # ---- sessions -------------------------------------------------------------------------------
+
+    def sessions_of(self, user: User) -> list[tuple[TokenSession, TokenFamily]]:
+        """Return the active sessions of a user with their families, the oldest first."""
+        now = self.elapsed()
+        active = [
+            each
+            for each in self._with_session.get(user.username, ())
+            if each.user is user and each.is_active and now < each.expires
+        ]
+        self._with_session[user.username] = active
+        return [(each.session, each) for each in active if each.session is not None]
+
+    def end_session(self, family: TokenFamily) -> None:
+        """End the session of a family: revoke all its tokens."""
+        self._families[family.origin_jti].revoked = True  # the lookup reports the change
+
+    def _end_least_recently_used(self, user: User, remaining: int) -> None:
+        # "the next successful authentication automatically evicts that user's least recently used
+        # token session before it creates the new session" -- AWS API reference, MaxPerUser
+        sessions = sorted(self.sessions_of(user), key=lambda each: each[0].last_active)
+        for _, family in sessions[: max(len(sessions) - remaining, 0)]:
+            self.end_session(family)
+
     # ---- verifying ------------------------------------------------------------------------------
 
     def bearer(self, access_token: str) -> TokenFamily:
@@ -250,6 +292,9 @@ class TokenIssuer:
             del self._families[origin_jti]
             for token in family.refresh_tokens:
                 del self._by_refresh_token[token]
+            others = self._with_session.get(family.user.username, [])
+            if family in others:
+                others.remove(family)
 
 
 def _check_user(user: User) -> None:

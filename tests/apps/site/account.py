@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from apps.site import words
 from apps.site.pages import Pages
-from authfsm import Cognito, Tokens
+from authfsm import Cognito, Secret, Tokens
 from authfsm.jwks import Claims, KeysUnreachable, TokenRefused, Verifier
 
 log = logging.getLogger("site")
@@ -88,7 +88,7 @@ class Account:
         """Have Cognito revoke the tokens, and keep them no longer. The device stays remembered."""
         token = self.jar.facts(request, "refresh").get("token")
         secret = self.cognito.client_secret
-        more: Any = {"ClientSecret": secret.reveal()} if secret else {}
+        more: Any = {"ClientSecret": secret.reveal()} if isinstance(secret, Secret) else {}
         try:
             if token is not None:
                 client_id = self.cognito.client_id
