@@ -118,11 +118,13 @@ class ApiClient:
             timestamp,
         )
 
-    def device_claim(self, reply: Any, group_key: str, password: str) -> dict[str, str]:
+    def device_claim(
+        self, reply: Any, group_key: str, password: str, timestamp: str | None = None
+    ) -> dict[str, str]:
         """Return the responses that prove the device to DEVICE_PASSWORD_VERIFIER."""
         challenge_reply = reply["ChallengeParameters"]
         proof = self._claim(
-            challenge_reply, group_key, challenge_reply["DEVICE_KEY"], password, None
+            challenge_reply, group_key, challenge_reply["DEVICE_KEY"], password, timestamp
         )
         return {**proof, "DEVICE_KEY": challenge_reply["DEVICE_KEY"]}
 

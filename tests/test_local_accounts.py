@@ -312,12 +312,6 @@ class TestSignUpSession:
 
         assert "AuthenticationResult" in reply
 
-    def test_without_the_session(self, talk: AccountClient) -> None:
-        """Without the session of SignUp, ConfirmSignUp issues none."""
-        talk.sign_up("ada", None, email="ada@example.com")
-
-        assert "Session" not in talk.confirm("ada", talk.pool.outbox.code_for("ada"))
-
     def test_session_of_another_user(self, talk: AccountClient) -> None:
         """The session of another user's SignUp is refused, and the account stays unconfirmed."""
         session = talk.sign_up("bea", None, email="bea@example.com")["Session"]

@@ -257,6 +257,12 @@ def test_every_rule_for_any_message_is_for_every_operation() -> None:
             Fault.CALLER,
         ),
         ("Invalid Refresh Token.", RecoveryAction.START_AGAIN, Fault.TIME),
+        ("Invalid Refresh Token", RecoveryAction.START_AGAIN, Fault.TIME),
+        (
+            "Invalid session due to a mismatched auth flow",
+            RecoveryAction.START_AGAIN,
+            Fault.CALLER,
+        ),
         ("Refresh Token has been revoked", RecoveryAction.START_AGAIN, Fault.TIME),
         ("whatever a Lambda says", RecoveryAction.START_AGAIN, Fault.USER),
     ],

@@ -48,7 +48,10 @@ def associate_software_token(pool: Core, request: Request) -> Reply:
         progress = evolve(progress, token=token, verified=False)
         pending = pool.sessions.reissue(pending, progress)
         return {**reply, "Session": pending.session}
-    _bearer(pool, request).pending_token = token
+    user = _bearer(pool, request)
+    user.pending_token = token
+    if not pool.configuration.contradictions.software_token_works_until_replaced:
+        user.software_token = None
     return reply
 
 

@@ -158,22 +158,23 @@ def _admin_no_srp_auth(pool: Core, request: FlowRequest) -> Reply:
 def _custom_auth(pool: Core, request: FlowRequest) -> Reply:
     """CUSTOM_AUTH: the pool's Lambda functions choose the challenges, perhaps after the password by SRP.
 
-    "CHALLENGE_NAME: SRP_A" begins with SRP; without it, or with CUSTOM_CHALLENGE, the functions begin. For
-    a simulated user they get request.userNotFound.
+    "CHALLENGE_NAME: SRP_A" begins with SRP; without it, or with CUSTOM_CHALLENGE, the functions begin. SRP_A
+    may be missing if DefineAuthChallenge then names CUSTOM_CHALLENGE (a recorded reply). For a simulated user
+    the functions get request.userNotFound.
     """
     custom.check_supported(pool)
     with_srp = request.parameters.get("CHALLENGE_NAME") == "SRP_A"
-    srp_a = required_parameter(request.parameters, "SRP_A") if with_srp else None
+    srp_a = request.parameters.get("SRP_A")
     attempt = _attempt(pool, request)
     _require_user(request.client, attempt.user)
     if attempt.user is not None:
         # Wrong passwords lock out only sign-ins with a password (developer guide).
         attempt.user.ensure_can_sign_in(hide_imported=request.client.hides_user_existence)
-    if srp_a is None:
+    if not with_srp:
         return next_challenge(pool, _with_device(pool, attempt, request))
     _pre_authentication(pool, request, attempt)
     attempt = _with_known_device(pool, attempt, request)
-    proof = passwords.begin_srp(pool, attempt, srp_a)
+    proof = passwords.begin_srp(pool, attempt, srp_a) if srp_a else None
     attempt = evolve(attempt, rounds=(custom.passed_round("SRP_A"),))
     return next_challenge(pool, attempt, proof=proof)
 

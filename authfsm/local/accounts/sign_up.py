@@ -162,7 +162,7 @@ def confirm(pool: Core, client: AppClient | None, user: User, metadata: Metadata
 
 
 def confirm_sign_up(pool: Core, request: Request) -> Reply:
-    """ConfirmSignUp: after SignUp with a session, the reply has a session that signs in."""
+    """ConfirmSignUp: in a pool with passwordless sign-in the reply has a session that signs in, once."""
     client, name = client_of(pool, request), request["Username"]
     user, hidden = pool.users.find(name), client.hides_user_existence
     if user is None and not hidden:
@@ -187,8 +187,10 @@ def confirm_sign_up(pool: Core, request: Request) -> Reply:
     if has_session:
         _use_sign_up_session(pool, client, user, request["Session"])
     confirm(pool, client, user, request.get("ClientMetadata"))
-    session = choice.sign_up_session(pool, client, user) if has_session else None
-    return {"Session": session} if session is not None else {}
+    always = pool.configuration.contradictions.confirm_sign_up_always_has_session
+    if has_session or (always and allows_no_password(pool)):
+        return {"Session": choice.sign_up_session(pool, client, user)}
+    return {}
 
 
 def check_unconfirmed(user: User) -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Literal
 
-from attrs import frozen
+from attrs import field, frozen
+
+
+def _to_timedelta(value: float | timedelta | None) -> timedelta | None:
+    """Return a number of seconds, as a configuration file has it, as a timedelta."""
+    return timedelta(seconds=value) if isinstance(value, (int, float)) else value
 
 
 @frozen
@@ -60,6 +66,29 @@ class Contradictions:
         sessions_survive_password_change: pending sign-ins when a new password is set, or the user is
             disabled and enabled again. No source says what happens. False: they end, which is safer.
             True: they go on.
+        device_replaces_mfa_enabled_later: a remembered device that no sign-in with a second factor used yet,
+            because the user had no MFA. False: the second factor is required once, then the device replaces
+            it again (amplify-js #4174, #8977). True: the device replaces it at once (developer guide, which
+            makes no exception).
+        software_token_works_until_replaced: the authenticator in use, after AssociateSoftwareToken. True: it
+            works until VerifySoftwareToken accepts the new one ("disassociates an existing software token
+            when you verify the new token"). False: it is removed at once ("If you don't verify ..., the user
+            can then authenticate with user name and password credentials alone"; both on one page of the AWS
+            API reference, AssociateSoftwareToken).
+        confirm_sign_up_always_has_session: in a pool with one-time passwords as first factor. True:
+            ConfirmSignUp always replies with a Session for USER_AUTH (amplify-js relies on it for autoSignIn
+            and sends no Session; amplify-js #13666). False: only if the request has the Session of SignUp
+            (AWS API reference).
+        timestamp_tolerance: how far the TIMESTAMP of an SRP claim may be from the pool's time; a number is
+            of seconds. None: any time is accepted, as no AWS page sets a limit. A user reports that sign-in
+            fails from five minutes on (amazon-cognito-auth-js #199).
+        custom_challenge_in_admin_flows: after the password of ADMIN_USER_PASSWORD_AUTH and
+            ADMIN_NO_SRP_AUTH. False: DefineAuthChallenge does not run (developer guide, "Custom
+            authentication challenge Lambda triggers"). True: it runs, and sees ADMIN_NO_SRP_AUTH (developer
+            guide, "Define auth challenge Lambda trigger").
+        custom_challenge_after_device: in CUSTOM_AUTH, after the proof of a device. False: the reply has
+            tokens (tests of amplify-flutter). True: DefineAuthChallenge runs again, and sees
+            DEVICE_PASSWORD_VERIFIER (developer guide, "Define auth challenge Lambda trigger").
     """
 
     totp_required_after_setup: bool = False
@@ -81,3 +110,9 @@ class Contradictions:
     select_challenge_has_request_options: bool = False
     acr_only_with_target: bool = False
     sessions_survive_password_change: bool = False
+    device_replaces_mfa_enabled_later: bool = False
+    software_token_works_until_replaced: bool = True
+    confirm_sign_up_always_has_session: bool = True
+    timestamp_tolerance: timedelta | None = field(default=None, converter=_to_timedelta)
+    custom_challenge_in_admin_flows: bool = False
+    custom_challenge_after_device: bool = False

@@ -60,6 +60,7 @@ TEMPORARY_EXPIRED = ErrorTemplate(_NOT_AUTHORIZED, "Temporary password has expir
 # Measured. No source says whether the secret block survives: it does not.
 BAD_TIMESTAMP = ErrorTemplate(_INVALID_PARAMETER, "TIMESTAMP format should be EEE MMM d HH:mm:ss z yyyy in english.")
 # The code is inferred, the text is ours.
+SRP_A_NOT_HEX = ErrorTemplate(_INVALID_PARAMETER, "1 validation error detected: Value at 'a' failed to satisfy constraint: Member must satisfy regular expression pattern: ^[0-9a-fA-F]+$")  # recorded; Cognito shows the value too
 BAD_SRP_A = ErrorTemplate(_INVALID_PARAMETER, "SRP_A is not the public value of an SRP client.")
 # The API lists the exception; that the session survives is inferred.
 PASSWORD_POLICY = ErrorTemplate("InvalidPasswordException", "Password does not conform to policy: {why}", survives=True)

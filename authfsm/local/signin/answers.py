@@ -221,9 +221,14 @@ def _device_password_verifier(pool: Core, answer: ChallengeAnswer) -> Reply:
         raise PoolRefusal(error_templates.NO_SUCH_DEVICE)
     devices.confirmed_device(answer.user, proof.name)
     # Reports of users: a wrong device signature has the same message as a wrong password.
-    if not proof.is_proved_by(answer.responses):
+    if not passwords.proves(pool, proof, answer.responses):
         raise PoolRefusal(error_templates.WRONG_PASSWORD)
-    return next_challenge(pool, evolve(answer.attempt, device_proved=True), answer.metadata)
+    attempt = evolve(answer.attempt, device_proved=True)
+    again = pool.configuration.contradictions.custom_challenge_after_device
+    if again and attempt.flow == "CUSTOM_AUTH":
+        rounds = (*attempt.rounds, custom.passed_round(State.DEVICE_PASSWORD_VERIFIER))
+        attempt = evolve(attempt, rounds=rounds, custom_passed=False)
+    return next_challenge(pool, attempt, answer.metadata)
 
 
 _CHOICES: Final[dict[str, Handler]] = {

@@ -40,6 +40,19 @@ def check_supported(pool: Core) -> None:
         raise PoolRefusal(error_templates.NO_CUSTOM_AUTH_TRIGGER)
 
 
+def runs_triggers(pool: Core, attempt: Attempt) -> bool:
+    """Return whether DefineAuthChallenge decides what follows the password and the second factor."""
+    if attempt.flow == "CUSTOM_AUTH":
+        return True
+    functions = pool.configuration.triggers
+    return (
+        pool.configuration.contradictions.custom_challenge_in_admin_flows
+        and attempt.flow.startswith("ADMIN_")
+        and functions is not None
+        and functions.define is not None
+    )
+
+
 def define_challenge(pool: Core, attempt: Attempt, metadata: Metadata) -> str | None:
     """Return the challenge that DefineAuthChallenge names; None if it issues tokens."""
     request = {"session": _session(attempt)}
@@ -54,7 +67,7 @@ def define_challenge(pool: Core, attempt: Attempt, metadata: Metadata) -> str | 
         raise response.invalid("no challengeName")
     # Cognito echoes any name (amplify-js PR #566, #1291) where it asks for a first or a next challenge.
     # After a password or an MFA no source has seen another than CUSTOM_CHALLENGE.
-    last = attempt.rounds[-1]["challengeName"] if attempt.rounds else None
+    last = request["session"][-1]["challengeName"] if request["session"] else None
     if challenge != State.CUSTOM_CHALLENGE and last not in {None, "SRP_A", State.CUSTOM_CHALLENGE}:
         raise response.invalid("challengeName is not CUSTOM_CHALLENGE")
     return challenge
@@ -96,7 +109,8 @@ def passed_round(challenge: str) -> dict[str, Any]:
 
 
 def _session(attempt: Attempt) -> list[dict[str, Any]]:
-    return [dict(each) for each in attempt.rounds]
+    password = [passed_round("ADMIN_NO_SRP_AUTH")] if attempt.flow.startswith("ADMIN_") else []
+    return [*password, *map(dict, attempt.rounds)]
 
 
 _FIELDS: Final = {
@@ -115,7 +129,7 @@ def _call(  # noqa: PLR0917 - the parts of one event
     metadata: Metadata,
 ) -> TriggerResponse:
     user = attempt.user
-    facts = {"userAttributes": triggers.user_attributes(user), "userNotFound": user is None}
+    facts = triggers.user_facts(attempt.client, user)
     response = triggers.call(
         pool,
         _FIELDS[name],

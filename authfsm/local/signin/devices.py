@@ -74,16 +74,20 @@ def device_to_prove(pool: Core, attempt: Attempt) -> DeviceRecord | None:
     return device if device is not None and device.remembered else None
 
 
-def replaces_second_factor(pool: Core, challenge: State) -> bool:
+def replaces_second_factor(pool: Core, attempt: Attempt, challenge: State) -> bool:
     """Return whether a remembered device replaces this second factor.
 
-    It does only where the pool challenges new devices, and not for MFA_SETUP: a user without a factor has
-    to set one up first (inferred).
+    It does only where the pool challenges new devices, after one sign-in with a second factor, and not for
+    MFA_SETUP: a user without a factor has to set one up first (inferred).
     """
     configuration = pool.configuration
     if configuration.device is None or challenge is State.MFA_SETUP:
         return False
-    if challenge is State.EMAIL_OTP and not configuration.contradictions.device_replaces_email_mfa:
+    ways = configuration.contradictions
+    if challenge is State.EMAIL_OTP and not ways.device_replaces_email_mfa:
+        return False
+    device = attempt.existing_user.devices.get(attempt.device_key or "")
+    if device is None or not (device.mfa_passed or ways.device_replaces_mfa_enabled_later):
         return False
     return configuration.device.challenge_required_on_new_device
 

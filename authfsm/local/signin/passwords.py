@@ -62,11 +62,17 @@ def check_srp_claim(
 ) -> User:
     """Return the user, if the answer proves the password and the user may sign in."""
     if user is None:
-        proof.is_proved_by(responses)
+        proves(pool, proof, responses)
         raise PoolRefusal(error_templates.WRONG_PASSWORD)
     _ensure_can_sign_in(pool, client, user)
-    _record_check(pool, user, right=proof.is_proved_by(responses))
+    _record_check(pool, user, right=proves(pool, proof, responses))
     return user
+
+
+def proves(pool: Core, proof: SrpProof, responses: Mapping[str, str]) -> bool:
+    """Return whether an answer proves an SRP exchange, within the pool's tolerance for its TIMESTAMP."""
+    tolerance = pool.configuration.contradictions.timestamp_tolerance
+    return proof.is_proved_by(responses, pool.clock(), tolerance)
 
 
 def _record_check(pool: Core, user: User, *, right: bool) -> None:

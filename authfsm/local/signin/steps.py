@@ -124,11 +124,11 @@ def next_challenge(
         mfa = required_factors.required_second_factor(pool.configuration, attempt, user)
         # A device is not a method of `amr`, so it does not count towards a level.
         trusted = (device is not None or attempt.device_proved) and not attempt.target_level
-        if mfa and not (trusted and devices.replaces_second_factor(pool, mfa.challenge)):
+        if mfa and not (trusted and devices.replaces_second_factor(pool, attempt, mfa.challenge)):
             return _issue_second_factor(pool, attempt, user, mfa)
     elif user is not None and (mfa := _mfa_after_code(pool, attempt, user)):
         return _issue_second_factor(pool, attempt, user, mfa)
-    if attempt.flow == "CUSTOM_AUTH" and not attempt.custom_passed:
+    if custom.runs_triggers(pool, attempt) and not attempt.custom_passed:
         name = custom.define_challenge(pool, attempt, metadata)
         if name is not None:
             return _issue_custom(pool, attempt, name, metadata, proof)
@@ -221,11 +221,15 @@ def _issue_custom(
 ) -> Reply:
     if name == State.PASSWORD_VERIFIER and proof is not None:
         return issue_password_verifier(pool, attempt, proof)
-    # USERNAME is in one trace (amplify-js #12887) and not in another (amplify-js #4888).
+    last = attempt.rounds[-1]["challengeName"] if attempt.rounds else None
+    if name == State.PASSWORD_VERIFIER and last == "SRP_A":
+        raise PoolRefusal(error_templates.MISSING_PARAMETER, name="SRP_A")
     parameters = {"USERNAME": attempt.username}
     if name == State.CUSTOM_CHALLENGE:
         public, expected = custom.create_challenge(pool, attempt, metadata)
-        return issue_challenge(pool, attempt, name, {**parameters, **public}, expected)
+        # The first reply has USERNAME (amplify-js #12887), later ones have not (amplify-js #4888).
+        public = {**parameters, **public} if last in {None, "SRP_A"} else public
+        return issue_challenge(pool, attempt, name, public, expected)
     # "ChallengeParameters {USERNAME} only and no message sent": a trace in amplify-js PR #566.
     return issue_challenge(pool, attempt, name, parameters, custom.UnanswerableChallenge())
 
@@ -245,6 +249,8 @@ def _issue_tokens(pool: Core, attempt: Attempt, metadata: Metadata) -> Reply:
     user.account.never_signed_in = False
     new = devices.new_device_metadata(pool, attempt, user)
     device_key = new["DeviceKey"] if new else attempt.device_key
+    if attempt.second_factor_passed and (device := user.devices.get(device_key or "")):
+        device.mfa_passed = True
     has_acr = attempt.target_level or not pool.configuration.contradictions.acr_only_with_target
     amr = token_claims.amr_claim(attempt.amr) if has_acr else ()
     overrides = run_token_triggers(pool, attempt, metadata, new_device=new is not None)

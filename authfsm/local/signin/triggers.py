@@ -149,6 +149,17 @@ def user_attributes(user: User | None) -> dict[str, str]:
     return {**user.all_attributes(), "cognito:user_status": user.status.value}
 
 
+def user_facts(client: AppClient, user: User | None) -> dict[str, Any]:
+    """Return request.userAttributes, and request.userNotFound with PreventUserExistenceErrors=ENABLED.
+
+    userNotFound "is populated when PreventUserExistenceErrors is set to ENABLED" (developer guide).
+    """
+    attributes = user_attributes(user)
+    if not client.hides_user_existence:
+        return {"userAttributes": attributes}
+    return {"userAttributes": attributes, "userNotFound": user is None}
+
+
 # ---- sign-up ------------------------------------------------------------------------------------
 
 
@@ -219,9 +230,7 @@ def pre_authentication(
 
     InitiateAuth's ClientMetadata reaches it as validationData: "The ClientMetadata value is passed as input
     to the functions for only ... pre signup, pre authentication, user migration" (AWS API reference). So
-    it runs in InitiateAuth, before the password is checked, also for a user who will be refused. An unknown
-    user has userNotFound, which "is populated when PreventUserExistenceErrors is set to ENABLED"
-    (developer guide).
+    it runs in InitiateAuth, before the password is checked, also for a user who will be refused.
     """
     call(
         pool,
@@ -230,9 +239,8 @@ def pre_authentication(
         user_name=name,
         client=client,
         request={
-            "userAttributes": user_attributes(user),
+            **user_facts(client, user),
             "validationData": dict(metadata) if metadata else None,
-            "userNotFound": user is None,
         },
     )
 

@@ -8,8 +8,10 @@ password cannot be computed.
 from __future__ import annotations
 
 import hmac
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 # A public value of the 3072-bit group has 768 hexadecimal digits; one zero byte of padding is accepted.
 # Longer input is rejected unread, so that the work of a refusal does not grow with the input.
 _MAX_SRP_A_LENGTH: Final = 770
+
+_HEX: Final = re.compile("[0-9a-fA-F]+")
 
 _WINDOW: Final = 8
 _ROWS: Final = 256 // _WINDOW
@@ -106,16 +110,19 @@ class SrpProof:
             "SECRET_BLOCK": self.secret_block.reveal(),
         }
 
-    def is_proved_by(self, responses: Mapping[str, str]) -> bool:
-        """Return whether the PASSWORD_CLAIM_* fields and TIMESTAMP of an answer prove the password."""
+    def is_proved_by(
+        self, responses: Mapping[str, str], now: datetime, tolerance: timedelta | None
+    ) -> bool:
+        """Return whether the PASSWORD_CLAIM_* fields and TIMESTAMP of an answer prove the password.
+
+        TIMESTAMP may be at most `tolerance` from `now`, or any time if it is None.
+        """
         timestamp = responses["TIMESTAMP"]
         try:
             moment = srp.parse_timestamp(timestamp)
         except srp.TimestampFormat:
             raise PoolRefusal(error_templates.BAD_TIMESTAMP) from None
-        # Measured: a zero-padded day or a wrong weekday is "Incorrect username or password." The moment
-        # itself is not compared with the clock: no source says that Cognito does, and the session limits
-        # how long a claim is accepted.
+        # Measured: a zero-padded day or a wrong weekday is "Incorrect username or password."
         well_formed = srp.timestamp(moment) == timestamp
         block = self.secret_block.reveal()
         sent_block = responses["PASSWORD_CLAIM_SECRET_BLOCK"].encode("utf-8", "replace")
@@ -123,7 +130,8 @@ class SrpProof:
         key = srp.server_key(self.server, self.A, self.credential.verifier.reveal())
         signature = responses["PASSWORD_CLAIM_SIGNATURE"]
         signed = srp.verify(key, self.realm, self.name, b64decode(block), timestamp, signature)
-        return well_formed and same_block and signed
+        in_time = tolerance is None or abs(now - moment) <= tolerance
+        return well_formed and same_block and signed and in_time
 
 
 def begin_proof(
@@ -135,6 +143,8 @@ def begin_proof(
     """
     if len(srp_a) > _MAX_SRP_A_LENGTH:
         raise PoolRefusal(error_templates.BAD_SRP_A)
+    if not _HEX.fullmatch(srp_a):
+        raise PoolRefusal(error_templates.SRP_A_NOT_HEX)
     try:
         A = srp.from_hex(srp_a, "SRP_A")  # noqa: N806 - RFC 5054's name
         server = srp.server_ephemeral(credential.verifier.reveal(), A, entropy(32))

@@ -95,7 +95,8 @@ class DeviceRecord:
     """A device of a user.
 
     Until ConfirmDevice it has no credential, which is the verifier of its own SRP, with `group_key` as realm.
-    A sign-in asks for the proof of a remembered device.
+    A sign-in asks for the proof of a remembered device. `mfa_passed` is whether a sign-in with it passed a second
+    factor.
     """
 
     key: str
@@ -105,6 +106,7 @@ class DeviceRecord:
     name: str = ""
     credential: PasswordRecord | None = None
     remembered: bool = False
+    mfa_passed: bool = False
     last_authenticated: datetime | None = None
 
 
