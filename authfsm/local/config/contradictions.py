@@ -66,10 +66,9 @@ class Contradictions:
         sessions_survive_password_change: pending sign-ins when a new password is set, or the user is
             disabled and enabled again. No source says what happens. False: they end, which is safer.
             True: they go on.
-        device_replaces_mfa_enabled_later: a remembered device that no sign-in with a second factor used yet,
-            because the user had no MFA. False: the second factor is required once, then the device replaces
-            it again (amplify-js #4174, #8977). True: the device replaces it at once (developer guide, which
-            makes no exception).
+        device_replaces_mfa_enabled_later: a device that was remembered before the user had MFA. False: the
+            second factor is required once, then the device replaces it again (amplify-js #4174, #8977).
+            True: the device replaces it at once (developer guide, which makes no exception).
         software_token_works_until_replaced: the authenticator in use, after AssociateSoftwareToken. True: it
             works until VerifySoftwareToken accepts the new one ("disassociates an existing software token
             when you verify the new token"). False: it is removed at once ("If you don't verify ..., the user

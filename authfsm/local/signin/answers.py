@@ -154,7 +154,9 @@ def _password_verifier(pool: Core, answer: ChallengeAnswer) -> Reply:
 
 
 def _admin_no_srp_auth(pool: Core, answer: ChallengeAnswer) -> Reply:
-    return choice.sign_in_with_password(pool, answer.attempt, answer.responses, None)
+    # No source shows a custom challenge after this one, even with `custom_challenge_in_admin_flows`.
+    attempt = evolve(answer.attempt, custom_passed=True)
+    return choice.sign_in_with_password(pool, attempt, answer.responses, None)
 
 
 def _new_password(pool: Core, answer: ChallengeAnswer) -> Reply:

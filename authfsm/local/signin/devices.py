@@ -77,8 +77,8 @@ def device_to_prove(pool: Core, attempt: Attempt) -> DeviceRecord | None:
 def replaces_second_factor(pool: Core, attempt: Attempt, challenge: State) -> bool:
     """Return whether a remembered device replaces this second factor.
 
-    It does only where the pool challenges new devices, after one sign-in with a second factor, and not for
-    MFA_SETUP: a user without a factor has to set one up first (inferred).
+    It does only where the pool challenges new devices, and not for MFA_SETUP: a user without a factor has
+    to set one up first (inferred). A device older than the user's MFA needs the second factor once.
     """
     configuration = pool.configuration
     if configuration.device is None or challenge is State.MFA_SETUP:
@@ -87,7 +87,7 @@ def replaces_second_factor(pool: Core, attempt: Attempt, challenge: State) -> bo
     if challenge is State.EMAIL_OTP and not ways.device_replaces_email_mfa:
         return False
     device = attempt.existing_user.devices.get(attempt.device_key or "")
-    if device is None or not (device.mfa_passed or ways.device_replaces_mfa_enabled_later):
+    if device is None or not (device.after_mfa or ways.device_replaces_mfa_enabled_later):
         return False
     return configuration.device.challenge_required_on_new_device
 

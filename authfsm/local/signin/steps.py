@@ -249,8 +249,11 @@ def _issue_tokens(pool: Core, attempt: Attempt, metadata: Metadata) -> Reply:
     user.account.never_signed_in = False
     new = devices.new_device_metadata(pool, attempt, user)
     device_key = new["DeviceKey"] if new else attempt.device_key
-    if attempt.second_factor_passed and (device := user.devices.get(device_key or "")):
-        device.mfa_passed = True
+    configuration = pool.configuration
+    has_mfa = configuration.mfa == "ON" or required_factors.active_factors(configuration, user)
+    device = user.devices.get(device_key or "")
+    if device is not None and (attempt.second_factor_passed or (new and has_mfa)):
+        device.after_mfa = True
     has_acr = attempt.target_level or not pool.configuration.contradictions.acr_only_with_target
     amr = token_claims.amr_claim(attempt.amr) if has_acr else ()
     overrides = run_token_triggers(pool, attempt, metadata, new_device=new is not None)

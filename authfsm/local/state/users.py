@@ -95,8 +95,8 @@ class DeviceRecord:
     """A device of a user.
 
     Until ConfirmDevice it has no credential, which is the verifier of its own SRP, with `group_key` as realm.
-    A sign-in asks for the proof of a remembered device. `mfa_passed` is whether a sign-in with it passed a second
-    factor.
+    A sign-in asks for the proof of a remembered device. `after_mfa` is whether the user had MFA when it
+    was created, or passed a second factor with it since.
     """
 
     key: str
@@ -106,7 +106,7 @@ class DeviceRecord:
     name: str = ""
     credential: PasswordRecord | None = None
     remembered: bool = False
-    mfa_passed: bool = False
+    after_mfa: bool = False
     last_authenticated: datetime | None = None
 
 
