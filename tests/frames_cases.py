@@ -282,7 +282,7 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
     """The function, how it fails, and the call."""
     core, stores = "authfsm.core.signin.SignIn", "authfsm.stores.pending"
     yield (
-        f"{core}.__init__",
+        "authfsm.core.signin_state.SignInState.__init__",
         "an unknown keyword",
         lambda: SignIn("c", client_secret=KEY, nothing=1),
     )
