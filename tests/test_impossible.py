@@ -31,7 +31,8 @@ def _anywhere(_: OpenChallenge) -> bool:
 
 
 def _not_by_functions(before: OpenChallenge) -> bool:
-    return before.flow != "CUSTOM_AUTH"
+    """Return whether no Lambda function chooses: in no flow but CUSTOM_AUTH, nor, as sources differ, an administrator's."""
+    return before.flow != "CUSTOM_AUTH" and not str(before.flow).startswith("ADMIN_")
 
 
 @frozen
