@@ -283,10 +283,10 @@ def _joined(text: str) -> str:
 
 
 def test_a_challenge_of_an_unknown_name() -> None:
-    """Its name is said, its fields are asked for, and the refusal offers to start again."""
+    """The command names it, asks for its fields, and offers to start again after the refusal."""
     with sitting("--local", "other") as person:
         person.types("User name", "")
-        person.child.expect("CAPTCHA_CHALLENGE is a challenge that this version does not know")
+        person.child.expect("know the challenge CAPTCHA_CHALLENGE")
         person.types("Field of the answer", "")
         person.types("ANSWER", "42")
         person.types("Another field", "")
