@@ -90,6 +90,21 @@ def test_findings_of_the_gallery(saved: Mapping[str, Path]) -> None:
     assert "9 findings: 2 high, 5 medium, 1 low, 1 note." in told["wrong"].stdout
 
 
+@pytest.mark.parametrize("form", ["text", "json", "sarif"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_settings_in_any_unicode_encoding(
+    encoding: str, form: str, saved: Mapping[str, Path], tmp_path: Path
+) -> None:
+    """Windows PowerShell writes UTF-16: such a file has the findings of the same text in UTF-8, in each format."""
+    text = saved["mfa_off"].read_text(encoding="utf-8")
+    file = tmp_path / saved["mfa_off"].name
+    file.write_bytes(text.encode(encoding))
+    result = run("check", "--settings", file, "--format", form)
+
+    assert result.exit_code == 1
+    assert "mfa-off" in result.stdout
+
+
 @pytest.mark.parametrize(
     ("name", "fail_on", "code"),
     [

@@ -86,7 +86,7 @@ def test_a_legal_log(legal: Path) -> None:
         "from response to times share",
         "START USER_PASSWORD_AUTH SMS_MFA 1 100.0%",
         "SMS_MFA SMS_MFA AUTHENTICATED 1 100.0%",
-        "every step is on the table",
+        "every step is legal",
     ]
 
 

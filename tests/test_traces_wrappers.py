@@ -415,7 +415,7 @@ def test_unreadable_input_is_reported_first_and_fails(what: str, tmp_path: Path)
 
     assert result.exit_code == 1, result.output
     assert problem in result.stdout.splitlines()[0]
-    assert "every step is on the table" not in result.stdout
+    assert "every step is legal" not in result.stdout
     assert as_json.exit_code == 1
     assert any(problem in each for each in json.loads(as_json.stdout)["problems"])
     with TraceFiles(path) as files:

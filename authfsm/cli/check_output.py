@@ -31,6 +31,7 @@ from authfsm.cli.pool_descriptions import Descriptions, PoolOptions
 from authfsm.diagrams import NoEngine
 from authfsm.protocol import links
 from authfsm.protocol.errors import BadField
+from authfsm.settings.descriptions import decode_text
 
 FORMS: Final = ("text", "json", "sarif")
 _NEVER: Final = "never"
@@ -113,7 +114,7 @@ def _fails(finding: Finding, fail_on: str) -> bool:
 def _origin(options: CheckOptions) -> Origin:
     if options.settings is None:
         return Origin(options.pool or "authfsm.protocol.table.PROTOCOL")
-    text = options.settings.read_text(encoding="utf-8")
+    text = decode_text(options.settings.read_bytes())
     return Origin(options.settings.stem, str(options.settings), text)
 
 
@@ -128,10 +129,10 @@ def _print(
         Console(file=into, highlight=False, width=120).print(*lines, sep="\n")
         text = into.getvalue()
     else:
-        told: Any = (
+        document: Any = (
             sarif(found, origin) if options.form == "sarif" else [as_json(each) for each in found]
         )
-        text = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     if options.output is None:
         sys.stdout.write(text)
         return

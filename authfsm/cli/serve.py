@@ -35,7 +35,7 @@ def serve(
     cors: Sequence[str] = (),
     is_open: bool = False,
 ) -> None:
-    """Serve until told to stop.
+    """Serve until the process is stopped.
 
     Args:
         host: where to listen.

@@ -32,7 +32,7 @@ class StoryStage(Protocol):
 
 @frozen
 class Story:
-    """One sign-in to be told.
+    """One sign-in of the demo.
 
     Args:
         name: for the picture's file.

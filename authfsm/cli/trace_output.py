@@ -177,10 +177,10 @@ def report_parts(funnel: Funnel) -> Iterator[RenderableType]:
     if funnel.illegal_count:
         yield Text(f"illegal steps: {funnel.illegal_count:,}", style="bold red")
     elif funnel.legal:
-        yield Text("every step is on the table", style="bold green")
+        yield Text("every step is legal", style="bold green")
     else:
         yield Text(
-            "every step that could be read is on the table, but not everything could be read",
+            "every step that could be read is legal, but not everything could be read",
             style="bold red",
         )
 

@@ -183,16 +183,16 @@ class OutboxPrinter:
     def __init__(self, pool: LocalPool, screen: Screen) -> None:
         self._pool = pool
         self._screen = screen
-        self._told = 0
+        self._printed = 0
 
     def print_messages(self, flow: Flow) -> None:
         """Tell what has come since the last time."""
-        for message in self._pool.outbox[self._told :]:
+        for message in self._pool.outbox[self._printed :]:
             by = "an SMS" if message.medium == "SMS" else "an e-mail"
             self._screen.mail(
                 f"The pool would have sent {by} to {message.to}: {message.code.reveal()}"
             )
-        self._told = len(self._pool.outbox)
+        self._printed = len(self._pool.outbox)
         app: Secret[str] | None = None
         if isinstance(flow.challenge, MfaSetup):
             app = flow.challenge.secret_code
