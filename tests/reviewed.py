@@ -60,7 +60,7 @@ GALLERY: Final[Mapping[str, Told]] = {
     ),
     "custom": described("OFF", "CUSTOM_AUTH", pool={"LambdaConfig": TRIGGERS}),
 }
-"""The pools of `authfsm.diagrams.gallery`, told in full."""
+"""The full descriptions of the pools of `authfsm.diagrams.gallery`."""
 
 EVERYTHING_WRONG: Final = described(
     "ON",

@@ -470,6 +470,16 @@ def test_what_is_kept_is_checked() -> None:
     assert readme.read_text(encoding="utf-8") == text
 
 
+def test_a_readme_that_is_not_utf_8_fails_the_check(copy: Path) -> None:
+    """The check of a gallery beside such a README fails with one line that names the file."""
+    (copy / "README.md").write_bytes(b"\xff\xfe bad")
+    for args in (("--check",), ("--gallery", "diagrams")):
+        result = draw(*args)
+
+        assert result.exit_code == 1
+        assert "README.md cannot be read: it is not UTF-8" in result.stderr
+
+
 def test_a_changed_row_of_the_table_is_noticed(copy: Path) -> None:
     """With a row of `authfsm/protocol/table.py` changed the check exits with 1 and names pictures and the table."""
     shutil.copytree(

@@ -80,9 +80,16 @@ def _compare(folder: Path) -> None:
 
 
 def _has_table(readme: Path) -> bool:
-    return (
-        readme.is_file() and readme_table.with_table(readme.read_text(encoding="utf-8")) is not None
-    )
+    return readme.is_file() and readme_table.with_table(_read(readme)) is not None
+
+
+def _read(readme: Path) -> str:
+    try:
+        return readme.read_text(encoding="utf-8")
+    except OSError as error:
+        raise Failed(f"{readme} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Failed(f"{readme} cannot be read: it is not UTF-8") from None
 
 
 def _differing(folder: Path) -> Iterator[str]:
@@ -99,6 +106,6 @@ def _differing(folder: Path) -> Iterator[str]:
     yield from (f"not drawn: {folder / name}" for name in sorted(present - set(drawn)))
     readme = folder.resolve().parent / "README.md"
     if _has_table(readme):
-        text = readme.read_text(encoding="utf-8")
+        text = _read(readme)
         if readme_table.with_table(text) != text:
             yield f"differs: {readme} (its table)"

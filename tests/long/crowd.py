@@ -33,7 +33,7 @@ def share_one_ticket(store: Any, tickets: int, rng: random.Random, key: RSAKey) 
     """Let eight threads at once use each ticket, and return the result of each."""
     pool = LocalPool(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], key=key)
     pending = PendingSignIns(pool.cognito(), store, new_key())
-    told: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
     for number in range(tickets):
         name = f"u{number}"
         pool.add_user(name, PASSWORD, phone_number=f"+1555{number:07}", mfa=["SMS_MFA"])
@@ -55,7 +55,7 @@ def share_one_ticket(store: Any, tickets: int, rng: random.Random, key: RSAKey) 
                 with pending.turn(ticket) as flow:
                     issued.append(str(flow.answer(Code(code))))
             except (InvalidOperation, SealNotFound) as error:
-                told[str(error.action)] += 1
+                outcomes[str(error.action)] += 1
 
         threads = [threading.Thread(target=answer, args=(wait,)) for wait in waits]
         for each in threads:
@@ -63,9 +63,9 @@ def share_one_ticket(store: Any, tickets: int, rng: random.Random, key: RSAKey) 
         for each in threads:
             each.join(60)
         assert issued == ["AUTHENTICATED"], (number, issued)
-        told["AUTHENTICATED"] += 1
-    assert told.total() == tickets * THREADS, told
-    return told
+        outcomes["AUTHENTICATED"] += 1
+    assert outcomes.total() == tickets * THREADS, outcomes
+    return outcomes
 
 
 class _CaptureDisabled:

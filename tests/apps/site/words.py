@@ -1,4 +1,4 @@
-"""What a person is told when something went wrong: `error.action` decides, and no word of it is a secret."""
+"""The messages of errors for the user: `error.action` selects the message, and none contains a secret."""
 
 from __future__ import annotations
 
