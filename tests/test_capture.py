@@ -711,6 +711,15 @@ def test_unknown_values_are_reported_and_can_be_kept() -> None:
     assert anonymise(text, keep=["RETINA_SCAN"]).text == text
 
 
+def test_a_csv_never_lowers_the_limit_of_the_process() -> None:
+    """A short CSV leaves `csv.field_size_limit`, which belongs to the whole process, as it was; a long cell is read."""
+    limit = csv.field_size_limit()
+    anonymise("eventname,more\n1,2\n")
+    assert csv.field_size_limit() == limit
+    long = anonymise(f"eventname,more\nInitiateAuth,{'x' * (limit + 1)}\n").text
+    assert len(long) > limit
+
+
 def test_a_csv_of_athena_keeps_its_columns() -> None:
     """The columns, the flow and the type of identity stay; a row with other columns is an error."""
     anonymised = list(csv.DictReader(io.StringIO(anonymise(athena(Plants(1))).text)))

@@ -393,6 +393,7 @@ UNREADABLE: Final[dict[str, tuple[bytes, str]]] = {
     "a line of text among events": (LINES.encode() + b"Killed\n" + LINES.encode(), "1 piece is not JSON and could not be read, the first at "),
     "a broken event in a string": (LINES.encode() + json.dumps({"CloudTrailEvent": '{"eventVersion": "1.1'}).encode(), "1 piece is not JSON"),
     "a line that is too long": (LINES.encode() + b'{"eventName": "' + b"x" * (MAX_EVENT_LENGTH + 10) + b'"}\n', "longer than 2,097,152 characters"),
+    "a cell that is too long": (as_csv([{"eventname": "InitiateAuth", "more": "x" * (MAX_EVENT_LENGTH + 10)}]).encode(), "longer than 2,097,152 characters"),
     "text that is too long": (LINES.encode() + b"x" * (MAX_EVENT_LENGTH + 10) + b"\n", "longer than 2,097,152 characters"),
     "a bomb in base64": (json.dumps({"data": base64.b64encode(gzip.compress(b" " * (MAX_EVENT_LENGTH + 10))).decode()}).encode(), "longer than 2,097,152 characters"),
     "deep JSON": (b"[" * 100_000 + b"]" * 100_000, "1 piece is not JSON and could not be read"),

@@ -305,7 +305,8 @@ class _Gap:
 
 def _csv_rows(pieces: Iterator[str], delimiter: str, counts: ScanCounts) -> Iterator[Any]:
     """Yield the rows of a CSV with a header line as objects."""
-    csv.field_size_limit(MAX_EVENT_LENGTH)
+    # The limit belongs to the whole process, so it is only ever raised; the rows are measured below as well.
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_EVENT_LENGTH))
     reader = csv.DictReader(_csv_lines(pieces, counts), delimiter=delimiter)
     is_empty = True
     while True:
@@ -321,9 +322,11 @@ def _csv_rows(pieces: Iterator[str], delimiter: str, counts: ScanCounts) -> Iter
             counts.empty += is_empty
             return
         is_empty = False
-        yield nest_dotted_names(
-            {name: value for name, value in row.items() if name and isinstance(value, str)}
-        )
+        cells = {name: value for name, value in row.items() if name and isinstance(value, str)}
+        if any(len(value) > MAX_EVENT_LENGTH for value in cells.values()):
+            counts.too_long += 1
+        else:
+            yield nest_dotted_names(cells)
 
 
 def _csv_lines(pieces: Iterable[str], counts: ScanCounts) -> Iterator[str]:

@@ -276,7 +276,8 @@ def _rewrite_csv(text: str, anonymiser: ValueAnonymiser) -> str:
     """Return the result of an Athena query over CloudTrail events, anonymised cell by cell, each quoted."""
     out = io.StringIO()
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    csv.field_size_limit(max(len(text), 1))
+    # The limit belongs to the whole process, so it is only ever raised.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     try:
         columns, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     except csv.Error:
