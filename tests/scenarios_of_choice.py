@@ -71,7 +71,7 @@ def _before(factor: State) -> tuple[Move, ...]:
 
 def _key(scenario_user: ScenarioUser) -> str | None:
     device = scenario_user.device
-    return None if device in {None, STALE} else device.key
+    return None if device in {None, STALE} else device.device_key
 
 
 _bearing_key: Final = beside("RespondToAuthChallenge", DEVICE_KEY=_key)

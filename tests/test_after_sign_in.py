@@ -145,7 +145,7 @@ def test_refresh_token_auth_sends_device_and_secret_hash(
     assert [each["AuthFlow"] for each in requests] == ["REFRESH_TOKEN_AUTH"]
     given = requests[0]["AuthParameters"]
     assert given.keys() == {"REFRESH_TOKEN", "SECRET_HASH", "DEVICE_KEY"}
-    assert given["DEVICE_KEY"] == device.key
+    assert given["DEVICE_KEY"] == device.device_key
 
 
 def test_by_an_alias_the_secret_hash_is_over_the_name(pool_of: PoolOf) -> None:

@@ -740,7 +740,7 @@ def test_every_method_of_a_flow(pool: LocalPool) -> None:
         assert known.tokens is not None
         token = known.tokens.refresh_token
         assert token is not None
-        fresh = await cognito.refresh(token, device_key=device.key)
+        fresh = await cognito.refresh(token, device_key=device.device_key)
         assert fresh.access_token != known.tokens.access_token
         await known.sign_out()
         assert (known.state, known.tokens) == (State.START, None)

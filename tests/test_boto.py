@@ -273,7 +273,7 @@ def test_a_wrong_device_password_is_refused(pool_of: PoolOf) -> None:
     """The device's proof is verified."""
     pool = pool_of(device=DeviceConfiguration())
     device = pool.cognito().sign_in("ada", PASSWORD).confirm_device()
-    forged = Device(device.key, device.group_key, "not the device's password")
+    forged = Device(device.device_key, device.device_group_key, "not the device's password")
 
     with pytest.raises(RefusedUser, match="Incorrect username or password"):
         pool.cognito(device=forged).sign_in("ada", PASSWORD)

@@ -33,7 +33,7 @@ from authfsm.protocol.table import RESTART, TRANSITIONS, is_automatic
 
 NOON = datetime(2026, 11, 5, 12, 0, 0, tzinfo=timezone.utc)
 POOL = "eu-west-1_AbCdEfGhI"
-DEVICE = Device(key="eu-west-1_device", group_key="-group", password="a device's password")
+DEVICE = Device("eu-west-1_device", "-group", password="a device's password")
 MINE, OTHER = srp.ephemeral(b"\x01" * 32), srp.ephemeral(b"\x02" * 32)
 PROOFS = {State.PASSWORD_VERIFIER: "password", State.DEVICE_PASSWORD_VERIFIER: "device"}
 

@@ -185,7 +185,7 @@ def test_srp_and_sms_with_everything_that_goes_wrong(watch: Watch, signing_key: 
     watch.see_flow(flow)
     assert flow.tokens is not None
     assert flow.tokens.refresh_token is not None
-    cognito.refresh(flow.tokens.refresh_token, device_key=device.key)
+    cognito.refresh(flow.tokens.refresh_token, device_key=device.device_key)
     flow.answer(r.GlobalSignOut())
     watch.see_flow(flow)
 

@@ -309,7 +309,7 @@ def test_a_valid_seal_of_nonsense_is_broken(pool: LocalPool, change: dict[str, A
 
 ODD: list[Any] = [
     None, True, -1, 0, 7, 1e400, "", "x", "-5", "0", "f" * 65, "\ud800", "9999", "2026-01-01T00:00:00",
-    [], [7], [None], [["START"]], {}, {"x": 7}, {"x": None}, {"key": "k", "group_key": "g", "password": 7},
+    [], [7], [None], [["START"]], {}, {"x": 7}, {"x": None}, {"device_key": "k", "device_group_key": "g", "password": 7},
 ]  # fmt: skip
 """What may stand where something else belongs."""
 

@@ -110,7 +110,6 @@ NOT_SECRET: Final = {
     "authfsm.checks.table.Table.without_action(code)": "an error's code",
     "authfsm.checks.table.Table.with_action(code)": "an error's code",
     "authfsm.checks.table.Bound(code)": "an error's code",
-    "authfsm.core.device.Device(key)": "DeviceKey identifies a device and proves nothing",
     "authfsm.diagrams.dot.DotStyle.text(key)": "the name of a label",
     "authfsm.diagrams.sequence.SequenceWriter.text(key)": "the name of a label",
     "authfsm.reference.about.about_error(code)": "an error's code",

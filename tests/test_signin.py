@@ -471,7 +471,7 @@ def test_operations_after_the_sign_in() -> None:
     device, confirm = Device.new(signin.tokens.new_device, bytes(56), "laptop")
     request = signin.send(confirm)
     assert request.operation == "ConfirmDevice"
-    assert request.reveal()["DeviceKey"] == device.key == "device"
+    assert request.reveal()["DeviceKey"] == device.device_key == "device"
     assert signin.receive({"UserConfirmationNecessary": True}) is State.AUTHENTICATED
 
     signin.device = device

@@ -24,13 +24,13 @@ class Device(WrapsSecrets):
     """The identity of a remembered device: keep it safely, and pass it to the next sign-in.
 
     Args:
-        key: DeviceKey.
-        group_key: DeviceGroupKey.
+        device_key: DeviceKey.
+        device_group_key: DeviceGroupKey.
         password: the device's own password, which no user ever sees.
     """
 
-    key: str = field(validator=is_text)
-    group_key: str = field(validator=is_text)
+    device_key: str = field(validator=is_text)
+    device_group_key: str = field(validator=is_text)
     password: Secret[str] = field(converter=secret, validator=is_text)
 
     @classmethod
@@ -54,10 +54,10 @@ class Device(WrapsSecrets):
         password = Secret(base64.b64encode(entropy[:PASSWORD_BYTES]).decode())
         device = cls(metadata.device_key, metadata.device_group_key, password)
         proof = srp.device_verifier(
-            device.group_key, device.key, password, entropy[PASSWORD_BYTES:]
+            device.device_group_key, device.device_key, password, entropy[PASSWORD_BYTES:]
         )
         return device, ConfirmDevice(
-            proof.password_verifier, proof.salt, device_key=device.key, device_name=name
+            proof.password_verifier, proof.salt, device_key=device.device_key, device_name=name
         )
 
 
@@ -89,7 +89,7 @@ class SrpIdentity:
         """Return the identity for DEVICE_PASSWORD_VERIFIER; raise ValueError if there is no device."""
         if device is None:
             raise ValueError("a proof of the device needs the device")
-        return cls(device.group_key, device.key, device.password)
+        return cls(device.device_group_key, device.device_key, device.password)
 
     def prove(self, challenge: SrpChallenge, ephemeral: srp.Ephemeral, now: datetime) -> SrpClaim:
         """Return the proof for a challenge."""

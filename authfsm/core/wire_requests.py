@@ -162,7 +162,7 @@ def _identity(sender: Sender, username: str | None, device: Device | None) -> Fi
     return _present(
         USERNAME=username,
         SECRET_HASH=_secret_hash(sender, username),
-        DEVICE_KEY=device and device.key,
+        DEVICE_KEY=device and device.device_key,
     )
 
 
@@ -273,7 +273,7 @@ def _session_device(response: Any, sender: Sender) -> str | None:
     if response.device_key is not None:
         return cast("str", response.device_key)
     if sender.device is not None:
-        return sender.device.key
+        return sender.device.device_key
     new = sender.tokens.new_device if sender.tokens and response.refresh_token is None else None
     return new.device_key if new else None
 
@@ -319,7 +319,11 @@ def _access_token(sender: Sender) -> Secret[str]:
 
 def _device_key(response: Any, sender: Sender) -> str:
     new = sender.tokens.new_device if sender.tokens else None
-    key = response.device_key or (new and new.device_key) or (sender.device and sender.device.key)
+    key = (
+        response.device_key
+        or (new and new.device_key)
+        or (sender.device and sender.device.device_key)
+    )
     if not key:
         raise _missing(response, "device_key", "the tokens came without NewDeviceMetadata")
     return cast("str", key)

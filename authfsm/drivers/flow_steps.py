@@ -193,7 +193,8 @@ class FlowSteps(BaseFlow):
         if new_device is None:
             raise InvalidOperation("there is no new device to confirm", state=self.state)
         repeated = (
-            self._unconfirmed is not None and self._unconfirmed[0].key == new_device.device_key
+            self._unconfirmed is not None
+            and self._unconfirmed[0].device_key == new_device.device_key
         )
         if self._unconfirmed is None or not repeated:
             # Kept until it is confirmed: if the reply is lost, Cognito may have stored this password.
@@ -212,7 +213,9 @@ class FlowSteps(BaseFlow):
         # "UserConfirmationNecessary: when true, your user must confirm that they want to remember
         # the device" -- AWS API reference, ConfirmDevice; UpdateDeviceStatus does so.
         if facts.get("UserConfirmationNecessary"):
-            yield from self._exchange(r.UpdateDeviceStatus(remembered=True, device_key=device.key))
+            yield from self._exchange(
+                r.UpdateDeviceStatus(remembered=True, device_key=device.device_key)
+            )
         return device
 
     def _refresh_steps(

@@ -216,7 +216,7 @@ class Stage:
         if action.expire_password:
             self._expire_password()
         if action.forget_device and self.device is not None:
-            self._administer("AdminForgetDevice", DeviceKey=self.device.key)
+            self._administer("AdminForgetDevice", DeviceKey=self.device.device_key)
 
     def _administer(self, operation: str, **members: Any) -> None:
         user = {"UserPoolId": self.pool.pool_id, "Username": self.username}

@@ -114,7 +114,11 @@ def srp_values(flow: BaseFlow) -> tuple[SrpValue, ...]:
             realm, name = srp.pool_name(flow.signin.pool_id), challenge.user_id_for_srp
             password = flow._password  # noqa: SLF001 - same package
         case replies.DevicePasswordVerifier() if flow.device is not None:
-            realm, name, password = flow.device.group_key, flow.device.key, flow.device.password
+            realm, name, password = (
+                flow.device.device_group_key,
+                flow.device.device_key,
+                flow.device.password,
+            )
         case _:
             return ()
     if pair is None or password is None:

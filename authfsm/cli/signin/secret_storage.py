@@ -207,8 +207,8 @@ class RememberedDevices:
             Where, for people.
         """
         said = {
-            "DeviceKey": device.key,
-            "DeviceGroupKey": device.group_key,
+            "DeviceKey": device.device_key,
+            "DeviceGroupKey": device.device_group_key,
             "DevicePassword": device.password.reveal(),
         }
         return self.storage.put(self.service, _account(username), Secret(json.dumps(said)))

@@ -126,7 +126,7 @@ def summary(flow: Flow) -> dict[str, str]:
         "scopes": access.get("scope"),
         "expires": _expiry(tokens),
         "tokens": ", ".join(name for name, token in there if token is not None),
-        "device": flow.device and f"{flow.device.key}, remembered",
+        "device": flow.device and f"{flow.device.device_key}, remembered",
     }
     return {name: str(value) for name, value in text.items() if value}
 

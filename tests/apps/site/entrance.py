@@ -135,7 +135,7 @@ class Entrance:
         except AuthfsmError as error:  # signed in all the same
             log.warning("%s", error)
             return
-        kept = {"key": device.key, "group_key": device.group_key}
+        kept = {"device_key": device.device_key, "device_group_key": device.device_group_key}
         kept["password"] = device.password.reveal()
         self.jar.seal(reply, device_of(begun), kept, YEAR)
 
