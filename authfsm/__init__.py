@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from authfsm.core.history import history_from_json as history_from_json
     from authfsm.core.history import history_to_json as history_to_json
     from authfsm.core.machine import build as build
+    from authfsm.core.machine import build_account as build_account
     from authfsm.core.sealing import new_key as new_key
     from authfsm.core.signin import SignIn as SignIn
     from authfsm.core.wire_requests import Request as Request
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
     from authfsm.jwks import Verifier as Verifier
     from authfsm.observers import Observation as Observation
     from authfsm.observers import Observer as Observer
+    from authfsm.protocol.account_table import ACCOUNT_LIFE as ACCOUNT_LIFE
+    from authfsm.protocol.account_table import AccountOperation as AccountOperation
+    from authfsm.protocol.account_table import AccountTransition as AccountTransition
+    from authfsm.protocol.account_table import UserStatus as UserStatus
     from authfsm.protocol.error_policy import Fault as Fault
     from authfsm.protocol.error_policy import RecoveryAction as RecoveryAction
     from authfsm.protocol.errors import AuthfsmError as AuthfsmError
@@ -139,7 +144,8 @@ _EXPORTS = {
     ),
     "core.history": "History Step histories_from_json history_from_json history_to_json",
     "jwks": "Claims KeysUnreachable TokenRefused Verifier",
-    "core.machine": "build",
+    "core.machine": "build build_account",
+    "protocol.account_table": "ACCOUNT_LIFE AccountOperation AccountTransition UserStatus",
     "observers": "Observation Observer",
     "protocol.table": "PROTOCOL TRANSITIONS LoopKind Role Transition",
     "protocol.replies": (

@@ -21,6 +21,13 @@ from attrs import frozen
 from transitions import Machine
 
 from authfsm.core.wire_replies import read
+from authfsm.protocol.account_table import (
+    ACCOUNT_LIFE,
+    ACCOUNT_TRANSITIONS,
+    AccountOperation,
+    AccountTransition,
+    UserStatus,
+)
 from authfsm.protocol.errors import AuthfsmError, ProtocolViolation, Refused, refused
 from authfsm.protocol.replies import Refusal, Reply
 from authfsm.protocol.responses import RESPONSES, Response, wrap_call
@@ -283,3 +290,70 @@ def _get_trigger(machine: Any, model: Any, trigger_name: str, *args: Any, **kwar
     """As `transitions.Machine._get_trigger`, which is `model.trigger(...)`; wraps in the same way."""
     args, kwargs = wrap_call(RESPONSES.get(trigger_name), args, kwargs)
     return type(machine)._get_trigger(machine, model, trigger_name, *args, **kwargs)  # noqa: SLF001 - the same
+
+
+# ---- the life of an account ------------------------------------------------------------------------------
+
+
+@frozen
+class _LeadsToStatus:
+    """The condition of a transition of an account's life: its status is the one that the trigger was called with."""
+
+    transition: AccountTransition
+
+    @property
+    def __name__(self) -> str:
+        """The name that diagrams of `transitions` print."""
+        return f"leads_to_{self.transition.dest}"
+
+    def __call__(self, event: Any) -> bool:
+        """Return whether the operation leads here; without a status, it has only this one, or `may_...` asks."""
+        is_question = event.machine.events.get(event.event.name) is not event.event
+        if event.args or not is_question:
+            return bool(_status_after(event) is self.transition.dest)
+        return True
+
+
+def _status_after(event: Any) -> UserStatus:
+    source, operation = event.state.value, AccountOperation[event.event.name.upper()]
+    dests = ACCOUNT_LIFE[source][operation]
+    found = [each for each in dests if each in event.args] if event.args else list(dests)
+    if len(found) != 1:
+        raise ValueError(
+            f"{operation} leads from {source} to one of {', '.join(sorted(dests))}:"
+            f" call {event.event.name}() with that UserStatus"
+        )
+    return found[0]
+
+
+def build_account(
+    model: Any = Machine.self_literal, machine_cls: type[Machine] = Machine, **options: Any
+) -> Machine:
+    """Return an ordinary `transitions` machine over the life of an account (`ACCOUNT_LIFE`).
+
+    States are members of `authfsm.UserStatus`; triggers are Cognito's operations (`confirm_sign_up`,
+    `admin_reset_user_password`). A trigger takes the status to which the operation led, and needs none if there is
+    only one. An operation that stays in its status is a reflexive transition.
+
+    Args:
+        model: the object (or list of objects) that gets the triggers; by default the machine itself.
+        machine_cls: Machine, GraphMachine, AsyncMachine, or a class of yours.
+        **options: other arguments of `transitions.Machine`; by default `initial` is NO_ACCOUNT.
+
+    Raises:
+        ValueError: from a trigger: the operation does not lead to this status. MachineError of `transitions`: the
+            status does not allow the operation.
+    """
+    arrows = [
+        {
+            "trigger": each.operation.trigger,
+            "source": each.source,
+            "dest": each.dest,
+            "conditions": _LeadsToStatus(each),
+        }
+        for each in ACCOUNT_TRANSITIONS
+    ]
+    defaults = {"initial": UserStatus.NO_ACCOUNT, "auto_transitions": False}
+    return machine_cls(
+        model, states=UserStatus, transitions=arrows, send_event=True, **{**defaults, **options}
+    )

@@ -1,0 +1,160 @@
+"""The life of an account: the table is complete, has evidence, and a machine runs along it and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import product
+from typing import Any
+
+import botocore.session
+import pytest
+from transitions import MachineError
+from transitions.extensions.asyncio import AsyncMachine
+
+from authfsm import AccountOperation, RecoveryAction, UserStatus, build_account
+from authfsm.protocol.account_evidence import account_evidence, account_evidence_rows
+from authfsm.protocol.account_table import (
+    ACCOUNT_LIFE,
+    ACCOUNT_TRANSITIONS,
+    RECOVERIES,
+    SIMULATED_OPERATIONS,
+    UNUSED_STATUSES,
+    Actor,
+    account_operation,
+)
+from authfsm.protocol.responses import Code, NewPassword
+
+COGNITO: Any = botocore.session.get_session().get_service_model("cognito-idp")
+U, O = UserStatus, AccountOperation  # noqa: E741 - as in the table
+
+
+def test_the_statuses_are_cognitos() -> None:
+    """The statuses are AWS's list of UserStatus values, and no account."""
+    assert set(COGNITO.shape_for("UserStatusType").enum) == set(UserStatus) - {U.NO_ACCOUNT}
+    assert set(ACCOUNT_LIFE) == set(UserStatus)
+
+
+def test_the_operations_are_cognitos() -> None:
+    """Each operation is carried by one of the API, is accepted somewhere, and one of AWS's admin operations is an admin's."""
+    assert {each.page for each in O} <= set(COGNITO.operation_names)
+    assert {operation for row in ACCOUNT_LIFE.values() for operation in row} == set(O)
+    admin = {each for each in O if each.page.startswith("Admin") or each is O.IMPORT_USER}
+    assert {each for each in O if each.actor is Actor.ADMINISTRATOR} == admin
+
+
+def test_every_operation_with_a_password_or_status_is_in_the_table() -> None:
+    """Each operation of the API whose request has a password, or that creates, confirms or deletes a user, is in the table."""
+
+    def concerns_status(name: str) -> bool:
+        members = COGNITO.operation_model(name).input_shape.members
+        return any("Password" in each for each in members) or any(
+            word in name for word in ("SignUp", "DeleteUser", "CreateUser", "ForgotPassword")
+        )
+
+    others = ("UserPool", "Attributes", "UserImportJob")
+    of_the_api = {
+        name
+        for name in COGNITO.operation_names
+        if concerns_status(name) and not any(word in name for word in others)
+    }
+
+    assert of_the_api <= {each.page for each in O}
+    assert {each.page for each in O} - of_the_api == {
+        "AdminResetUserPassword", "CreateIdentityProvider", "InitiateAuth", "ResendConfirmationCode",
+        "RespondToAuthChallenge", "StartUserImportJob",
+    }  # fmt: skip
+
+
+def test_evidence_is_complete() -> None:
+    """Each transition has evidence with a source, and the evidence has no other transition."""
+    keys = {tuple(part.name for part in each) for each in ACCOUNT_TRANSITIONS}
+
+    assert {key for key, _ in account_evidence_rows()} == keys
+    assert all(found.source for each in ACCOUNT_TRANSITIONS for found in account_evidence(each))
+
+
+def test_the_common_ways_are_certain() -> None:
+    """Every status in use is reached by a transition that is not uncertain, and left by one."""
+    sure = [t for t in ACCOUNT_TRANSITIONS if not account_evidence(t)[0].confidence.is_uncertain]
+
+    assert {each.dest for each in sure} == set(UserStatus) - UNUSED_STATUSES
+    assert {each.source for each in sure} == set(UserStatus) - UNUSED_STATUSES
+
+
+def test_every_status_can_end_and_most_can_sign_in() -> None:
+    """Each account can be deleted; from each in use, users and administrators reach CONFIRMED."""
+    assert all(O.ADMIN_DELETE_USER in ACCOUNT_LIFE[each] for each in U if each is not U.NO_ACCOUNT)
+    for status in set(UserStatus) - UNUSED_STATUSES:
+        assert any(U.CONFIRMED in dests for dests in ACCOUNT_LIFE[status].values()), status
+
+
+def test_recovery_actions_lead_into_the_table() -> None:
+    """The actions that name an operation of an account lead to a status that accepts it, and on to CONFIRMED."""
+    named = {
+        each
+        for each in RecoveryAction
+        if "ForgotPassword" in each.advice or "ConfirmSignUp" in each.advice
+    }
+
+    assert set(RECOVERIES) == named
+    for action, (status, operation) in RECOVERIES.items():
+        assert operation in ACCOUNT_LIFE[status]
+        assert operation.value in action.advice
+
+
+@pytest.fixture(scope="module")
+def machine() -> Any:
+    """One machine for all cases."""
+    return build_account()
+
+
+@pytest.mark.parametrize(("status", "operation"), list(product(UserStatus, O)))
+def test_the_machine_is_the_table(
+    machine: Any, status: UserStatus, operation: AccountOperation
+) -> None:
+    """A status accepts an operation, and it leads where the table says: nothing else."""
+    dests = ACCOUNT_LIFE[status].get(operation, frozenset())
+    call = getattr(machine, operation.trigger)
+    for dest in UserStatus:
+        machine.set_state(status)
+        if not dests:
+            with pytest.raises(MachineError):
+                call(dest)
+        elif dest in dests:
+            assert call(dest)
+            assert machine.state is dest
+        else:
+            with pytest.raises(ValueError, match=f"{operation} leads from {status} to one of"):
+                call(dest)
+            assert machine.state is status
+    machine.set_state(status)
+    assert getattr(machine, f"may_{operation.trigger}")() == bool(dests)
+
+
+def test_the_machine_can_be_async() -> None:
+    """`AsyncMachine` runs the same table; an operation with one destination needs no status."""
+    machine: Any = build_account(machine_cls=AsyncMachine)
+
+    async def confirm() -> None:
+        await machine.sign_up(U.UNCONFIRMED)
+        await machine.confirm_sign_up()
+
+    asyncio.run(confirm())
+
+    assert machine.state is U.CONFIRMED
+
+
+def test_requests_are_operations() -> None:
+    """Each operation but those of another service is found from its request; the others concern no status."""
+    assert {account_operation(each.value) for each in O} >= {
+        each for each in O if each.actor in {Actor.USER, Actor.SIGNED_IN_USER}
+    }
+    assert account_operation("AdminSetUserPassword") is O.ADMIN_SET_TEMPORARY_PASSWORD
+    assert (
+        account_operation("AdminSetUserPassword", permanent=True) is O.ADMIN_SET_PERMANENT_PASSWORD
+    )
+    assert account_operation("RespondToAuthChallenge", response=NewPassword) is O.NEW_PASSWORD
+    assert account_operation("RespondToAuthChallenge", response=Code) is O.FIRST_FACTOR_CODE
+    assert account_operation("InitiateAuth") is O.MIGRATE_USER
+    assert account_operation("GetUser") is None
+    assert {each.value for each in SIMULATED_OPERATIONS} <= set(COGNITO.operation_names)
