@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from authfsm.protocol.account_table import UserStatus as UserStatus
     from authfsm.protocol.error_policy import Fault as Fault
     from authfsm.protocol.error_policy import RecoveryAction as RecoveryAction
+    from authfsm.protocol.error_sentences import ERROR_SENTENCES as ERROR_SENTENCES
     from authfsm.protocol.errors import AuthfsmError as AuthfsmError
     from authfsm.protocol.errors import BadField as BadField
     from authfsm.protocol.errors import CallerError as CallerError
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
     from authfsm.protocol.replies import SoftwareTokenMfa as SoftwareTokenMfa
     from authfsm.protocol.replies import Tokens as Tokens
     from authfsm.protocol.replies import WebAuthn as WebAuthn
+    from authfsm.protocol.response_parsing import response as response
     from authfsm.protocol.responses import AdminNoSrpAuth as AdminNoSrpAuth
     from authfsm.protocol.responses import AdminUserPasswordAuth as AdminUserPasswordAuth
     from authfsm.protocol.responses import Answer as Answer
@@ -142,6 +144,8 @@ _EXPORTS = {
         "OperatorError InvalidOperation ProofRefused ProtocolViolation Refused SealBroken SealError SealExpired SealWrongClient SealNotFound "
         "SealTooNew ServiceError TimeError TooManySteps UserError WrongResponse"
     ),
+    "protocol.error_sentences": "ERROR_SENTENCES",
+    "protocol.response_parsing": "response",
     "core.history": "History Step histories_from_json history_from_json history_to_json",
     "jwks": "Claims KeysUnreachable TokenRefused Verifier",
     "core.machine": "build build_account",

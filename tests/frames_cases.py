@@ -534,6 +534,17 @@ def others() -> Iterator[Case]:
     for function, how, run in (*rows(), *srp_rows()):
         yield Case(f"{function.rpartition('.')[2]}: {how} ({function})", (function,), run)
 
+    for name, bad in BAD_TEXT.items():
+        yield Case(
+            f"response: {name}",
+            ("authfsm.protocol.response_parsing.response",),
+            lambda bad=bad: authfsm.response("new_password", password=bad(PASSWORD)),
+            authfsm.InvalidInput,
+        )
+    yield Case(
+        "response: an unknown field", (), lambda: authfsm.response("password", passwd=PASSWORD)
+    )
+
     class Model:
         """A model of somebody's."""
 

@@ -43,7 +43,10 @@ _BEGIN, _END = "<!-- floors -->\n", "<!-- /floors -->\n"
 
 FLOOR = {part: number for number, parts in enumerate(FLOORS) for part in parts}
 
-DYNAMIC_IMPORTS = {("base/mixins", "authfsm.notebook.value_repr")}
+DYNAMIC_IMPORTS = {
+    ("base/mixins", "authfsm.notebook.value_repr"),
+    ("protocol/replies", "authfsm.protocol.prompts"),
+}
 """Imports by a string, against the order of the floors: a value's HTML is loaded when a notebook asks for it."""
 
 LIBRARIES = {

@@ -18,7 +18,8 @@ from joserfc.jwk import RSAKey
 from rich.console import Console
 from samples import standing
 
-from authfsm import Flow, InvalidInput
+import authfsm
+from authfsm import Flow, InvalidInput, WrongResponse
 from authfsm.base.secret import Secret
 from authfsm.cli.signin.answers import AnswerPrompter, StartAgain
 from authfsm.cli.signin.exits import SignInEnded
@@ -147,15 +148,80 @@ def test_an_empty_field_is_named(challenge: Any, role: Role | None) -> None:
 
 @by_challenge
 def test_a_form_is_data(challenge: Any, role: Role | None) -> None:
-    """A form can be written as JSON, and has no secret of the challenge."""
+    """`challenge.form()` is JSON with the prompts of the specification, and has no secret of the challenge."""
+    form = challenge.form(role)
+    written = json.dumps(form)
+    asks = form_for(challenge, role)
 
-    def plain(_: Any, __: Any, value: Any) -> Any:
-        return str(value) if isinstance(value, type) else value
-
-    written = json.dumps(attrs.asdict(form_for(challenge, role), value_serializer=plain))
-
+    assert json.loads(written) == form
     assert SECRET not in written
     assert challenge.session is None or challenge.session.reveal() not in written
+    assert (form["challenge"], form["title"]) == (challenge.state.value, asks.title)
+    assert {
+        each["response"]: [one["name"] for one in each["fields"]] for each in form["prompts"]
+    } == {trigger: [each.name for each in fields] for trigger, fields in fields_of(asks).items()}
+    for shown, field in zip(
+        (each for one in form["prompts"] for each in one["fields"]),
+        (each for one in asks.prompts for each in one.fields),
+        strict=True,
+    ):
+        assert shown["question"]
+        assert [(each["value"], each["label"]) for each in shown["choices"]] == list(field.choices)
+        assert all(shown[name] == getattr(field, name) for name in HTML)
+        assert ("request_options" in shown) is (field.kind == "credential")
+
+
+HTML = ("label", "kind", "required", "pattern", "autocomplete", "inputmode")
+
+
+@by_challenge
+def test_a_browsers_values_make_the_response(challenge: Any, role: Role | None) -> None:
+    """`response` makes of the values of each prompt what the prompt makes; errors name a missing or unknown field."""
+    for prompt in form_for(challenge, role).prompts:
+        typed = values(prompt)
+        assert authfsm.response(prompt.trigger, **typed) == prompt.answer(typed)
+        for each in prompt.fields:
+            for empty in ("", None):
+                if each.required and not (each.within and empty is None):
+                    with pytest.raises(InvalidInput) as caught:
+                        authfsm.response(prompt.trigger, **{**typed, each.name: empty})
+                    assert (caught.value.field, caught.value.http_status) == (each.name, 422)
+                else:
+                    authfsm.response(prompt.trigger, **{**typed, each.name: empty})
+            with pytest.raises(InvalidInput, match="must be text, not int") as caught:
+                authfsm.response(prompt.trigger, **{**typed, each.name: 5})  # type: ignore[arg-type]
+            assert caught.value.field == each.name
+        if prompt.response is not r.NewPassword:
+            with pytest.raises(InvalidInput, match="is not a field of") as caught:
+                authfsm.response(prompt.trigger, **typed, direct="x")
+            assert caught.value.field == "direct"
+
+
+@pytest.mark.parametrize("name", ["user_srp_auth", "revoke_token", "", None, ["code"]])
+def test_no_form_has_this_response(name: Any) -> None:
+    """A name that no form has, those of the responses that start or end a sign-in too, is an error of the user's."""
+    with pytest.raises(InvalidInput, match="must be one of code") as caught:
+        authfsm.response(name, code="123456")
+    assert caught.value.field == "response"
+
+
+@pytest.mark.parametrize("state", [S.SELECT_CHALLENGE, S.PASSWORD_SRP])
+def test_a_password_from_a_browser_is_proved(signing_key: RSAKey, state: State) -> None:
+    """The password for `srp_a` signs in by SRP, and is not sent."""
+    pool = LocalPool(key=signing_key, allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP"])
+    pool.add_user("ada", "Correct-Horse-1", email="ada@example.com")
+    preferred = None if state is S.SELECT_CHALLENGE else "PASSWORD_SRP"
+    flow = pool.cognito().sign_in("ada", flow="USER_AUTH", preferred_challenge=preferred)
+    form = flow.form()
+    assert form is not None
+    assert "srp_a" in {each["response"] for each in form["prompts"]}
+
+    flow.answer(authfsm.response("srp_a", password="Correct-Horse-1"))
+
+    assert [each.response for each in flow.history][-2:] == [r.SrpA, r.SrpClaim]
+    assert flow.state is S.AUTHENTICATED
+    with pytest.raises(WrongResponse):
+        flow.answer(authfsm.response("srp_a", password="Correct-Horse-1"))
 
 
 # ---- by the challenge's parameters ----------------------------------------------------------------------------

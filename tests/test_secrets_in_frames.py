@@ -118,6 +118,7 @@ NOT_SECRET: Final = {
     "authfsm.protocol.validators.normalize_code(code)": "called between a Secret's reveal and the next Secret; raises nothing",
     "authfsm.protocol.validators.CodeFormat.fits(code)": "the same",
     "authfsm.protocol.error_policy.error_rule(code)": "an error's code",
+    "authfsm.protocol.error_sentences.sentence_of_code(code)": "an error's code",
     "authfsm.protocol.replies.Refusal(code)": "an error's code",
     "authfsm.protocol.responses.Select(answer)": "the name of the choice that is made",
     "authfsm.core.wire_replies.refusal(code)": "an error's code",

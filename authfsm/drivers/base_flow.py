@@ -245,6 +245,13 @@ class BaseFlow(DisplayMixin):
         """The remembered device: the one passed in, or confirmed here; None once Cognito has forgotten it."""
         return self.signin.device
 
+    def form(self) -> dict[str, Any] | None:
+        """Return the form of the current challenge (`Challenge.form`), as the factor that it is here.
+
+        None if there is no challenge.
+        """
+        return None if self.challenge is None else self.challenge.form(self.signin.role)
+
     def tokens_valid_for(self, duration: timedelta) -> bool:
         """Return whether the tokens are valid for that long; true if their lifetime is unknown.
 

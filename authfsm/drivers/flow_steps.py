@@ -33,6 +33,7 @@ from authfsm.protocol.errors import (
     TooManySteps,
     refused,
 )
+from authfsm.protocol.forms import PasswordProof
 from authfsm.protocol.replies import Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import DEVICE_STATES, State
@@ -137,6 +138,9 @@ class FlowSteps(BaseFlow):
 
     def _answer_steps(self, response: Response) -> Steps[State]:
         """Send a response, then whatever needs no user input."""
+        if isinstance(response, PasswordProof):
+            kind, password = response.response, response.password
+            response = yield from self._make_response_steps(kind, password=password)
         yield from self._exchange(response)
         count = 0
         while self.walk and (following := (yield from self._next_response_steps())) is not None:

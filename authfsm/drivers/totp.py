@@ -28,6 +28,7 @@ from authfsm.drivers.base_flow import is_async
 from authfsm.drivers.transport import send_request
 from authfsm.protocol import responses as r
 from authfsm.protocol.api_requests import OPERATION_REPETITION
+from authfsm.protocol.error_sentences import OTHER_STEP
 from authfsm.protocol.errors import CallerError, MalformedReply, refused
 from authfsm.protocol.replies import Acknowledgement, Refusal
 from authfsm.protocol.states import State
@@ -44,6 +45,8 @@ class AlreadyEnrolled(CallerError):
     Args:
         username: the user's name.
     """
+
+    _presented = OTHER_STEP
 
     def __init__(self, username: str) -> None:
         super().__init__(

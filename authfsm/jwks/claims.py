@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from attrs import field, frozen
 
+from authfsm.protocol.error_sentences import NOT_SIGNED_IN, UNAVAILABLE
 from authfsm.protocol.errors import AuthfsmError, CallerError, ServiceError, TimeError
 
 T = TypeVar("T")
@@ -139,6 +140,8 @@ def _required(
 class TokenRefused(AuthfsmError):
     """The token is not accepted; the concrete class says why."""
 
+    _presented = NOT_SIGNED_IN
+
 
 class MalformedToken(TokenRefused, CallerError):
     """It is not a JWT of Cognito's: not three parts, not RS256, or a claim is missing or has the wrong type.
@@ -239,6 +242,8 @@ class KeysUnreachable(ServiceError):
         url: the URL of the keys.
         why: how the last fetch failed.
     """
+
+    _presented = UNAVAILABLE
 
     def __init__(self, url: str, why: str) -> None:
         super().__init__(f"the keys at {url} could not be fetched ({why})")

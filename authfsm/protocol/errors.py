@@ -15,10 +15,15 @@ No message contains a secret.
 from __future__ import annotations
 
 import copyreg
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Final, Protocol
 
 from authfsm.protocol.error_policy import Fault, RecoveryAction
+from authfsm.protocol.error_sentences import (
+    OTHER_STEP,
+    sentence_of_code,
+    status_and_sentence,
+)
 from authfsm.protocol.replies import Refusal
 from authfsm.protocol.states import State
 
@@ -55,6 +60,8 @@ class AuthfsmError(Exception):
     """
 
     fault: Fault = Fault.CALLER
+    _presented: ClassVar[tuple[int, str] | None] = None
+    """HTTP status and sentence of a class whose recovery action and fault do not decide them."""
 
     def __init__(
         self, message: str, *, state: State | None = None, action: RecoveryAction | None = None
@@ -83,6 +90,32 @@ class AuthfsmError(Exception):
     def survives(self) -> bool:
         """Return whether the sign-in can still be answered."""
         return self.state not in {None, State.FAILED}
+
+    @property
+    def http_status(self) -> int:
+        """The status of an HTTP reply that reports this error (RFC 9110, RFC 6585).
+
+        401 start again, 403 not allowed, 409 the sign-in is at another step, 422 wrong input: answer again, 429 wait,
+        503 the service is unavailable, 502 it failed, 500 the program or the configuration is wrong.
+        """
+        return self._presentation[0]
+
+    @property
+    def _presentation(self) -> tuple[int, str]:
+        presented = self._presented if self.action is None else None
+        return presented or status_and_sentence(self.action, self.fault)
+
+    def for_person(self, translations: Mapping[str, str] | None = None) -> str:
+        """Return what to show the user: a sentence or two without codes, names of operations or secrets.
+
+        Args:
+            translations: translations of `authfsm.ERROR_SENTENCES`, by the sentence; one that is missing stays English.
+        """
+        return _translated(self._presentation[1], translations)
+
+
+def _translated(sentence: str, translations: Mapping[str, str] | None) -> str:
+    return (translations or {}).get(sentence, sentence)
 
 
 class CallerError(AuthfsmError):
@@ -167,9 +200,20 @@ class InvalidInput(UserError, BadField):
         state: State | None = None,
     ) -> None:
         super().__init__(response, field, why)
-        self.advice = advice or f"The {field.replace('_', ' ')} {why}."
+        self._template = advice or f"The {{field}} {why}."
         self.state = state
         self.action = RecoveryAction.TRY_AGAIN
+
+    @property
+    def advice(self) -> str:
+        """What a valid answer is, in a sentence for the user: `for_person` without translations."""
+        return self.for_person()
+
+    def for_person(self, translations: Mapping[str, str] | None = None) -> str:
+        """As `AuthfsmError.for_person`; the field's name (`friendly device name`) is translated too."""
+        name = self.field.removeprefix("custom:").replace("_", " ")
+        sentence = _translated(self._template, translations)
+        return sentence.replace("{field}", _translated(name, translations))
 
     @property
     def survives(self) -> bool:
@@ -187,6 +231,8 @@ class WrongResponse(CallerError):
         why: the reason, if the state accepts the response in general, but not yet or not in this challenge.
     """
 
+    _presented = OTHER_STEP
+
     def __init__(
         self, state: State, response: type, accepts: Iterable[type], why: str | None = None
     ) -> None:
@@ -202,6 +248,8 @@ class WrongResponse(CallerError):
 
 class InvalidOperation(CallerError):
     """The call is not possible now: an earlier response still awaits its reply, or no request awaits this reply."""
+
+    _presented = OTHER_STEP
 
 
 class NotSent(_Explained, CallerError):
@@ -335,6 +383,11 @@ class Refused(AuthfsmError):
             action=refusal.action,
         )
         self.refusal = refusal
+
+    def for_person(self, translations: Mapping[str, str] | None = None) -> str:
+        """As `AuthfsmError.for_person`, by Cognito's code and message."""
+        by_code = sentence_of_code(self.refusal.code, self.refusal.message)
+        return _translated(by_code or self._presentation[1], translations)
 
     @property
     def retry_after(self) -> float | None:

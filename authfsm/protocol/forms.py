@@ -13,11 +13,12 @@ from attrs import field, fields_dict, frozen
 
 from authfsm.base.secret import Secret, secret
 from authfsm.protocol import responses as r
+from authfsm.protocol.error_sentences import NOT_OFFERED
 from authfsm.protocol.errors import InvalidInput
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
-from authfsm.protocol.validators import CodeFormat, check_typed
+from authfsm.protocol.validators import CodeFormat, check_typed, is_typed
 
 FieldKind = Literal[
     "code", "password", "text", "email", "tel", "date", "choice", "lines", "credential"
@@ -42,6 +43,8 @@ class Field:
         format: for a `code`, its format.
         autocomplete: the value of HTML's `autocomplete`.
         within: the argument that holds it, if that is a mapping (`attributes`).
+        request_options: for a `credential`, what `navigator.credentials.get` takes
+            (PublicKeyCredentialRequestOptionsJSON).
     """
 
     name: str
@@ -53,6 +56,7 @@ class Field:
     format: CodeFormat | None = field(kw_only=True, default=None)
     autocomplete: str = field(kw_only=True, default="off")
     within: str | None = field(kw_only=True, default=None)
+    request_options: Mapping[str, Any] | None = field(kw_only=True, default=None, repr=False)
 
     @property
     def secret(self) -> bool:
@@ -68,6 +72,36 @@ class Field:
     def pattern(self) -> str | None:
         """The value of HTML's `pattern`; None if any text is valid."""
         return None if self.format is None else self.format.pattern
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the field as JSON-able values."""
+        found = {
+            "name": self.name,
+            "label": self.label,
+            "question": self.question or self.label,
+            "kind": self.kind,
+            "required": self.required,
+            "choices": [{"value": value, "label": label} for value, label in self.choices],
+            "pattern": self.pattern,
+            "autocomplete": self.autocomplete,
+            "inputmode": self.inputmode,
+        }
+        if self.request_options is not None:
+            found["request_options"] = dict(self.request_options)
+        return found
+
+
+@frozen
+class PasswordProof(Response):
+    """A password that a flow proves by SRP: `flow.answer` turns it into the response of this class.
+
+    Args:
+        response: SrpA or SrpClaim.
+        password: the password.
+    """
+
+    response: type[Response]
+    password: Secret[str] = field(converter=secret, validator=is_typed)
 
 
 @frozen
@@ -136,13 +170,26 @@ class Prompt:
             raise InvalidInput(self.response, item.name, "must be NAME=value, one a line")
 
     def answer(self, values: Mapping[str, str | Secret[str]]) -> Response:
-        """Return the response with these values; only a driver can make those of `SRP_RESPONSES`.
+        """Return the response with these values; a `PasswordProof` for those of `SRP_RESPONSES`.
 
         Raises:
             InvalidInput: as for `arguments`, and if a code or an address has the wrong format.
         """
         values = _wrapped(values)
-        return self.response(**self.arguments(values))
+        arguments = self.arguments(values)
+        if self.response in SRP_RESPONSES:
+            return PasswordProof(self.response, **arguments)
+        return self.response(**arguments)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the prompt as JSON-able values."""
+        return {
+            "response": self.trigger,
+            "label": self.label,
+            "explanation": self.explanation,
+            "factor": self.factor,
+            "fields": [each.to_json() for each in self.fields],
+        }
 
 
 @frozen
@@ -163,6 +210,16 @@ class Form:
     prompts: tuple[Prompt, ...]
     facts: Mapping[str, str] = field(factory=dict, repr=False)
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the form as JSON-able values (`Challenge.form`)."""
+        return {
+            "challenge": self.state.value,
+            "role": None if self.role is None else self.role.value,
+            "title": self.title,
+            "facts": dict(self.facts),
+            "prompts": [each.to_json() for each in self.prompts],
+        }
+
 
 def check_choice(
     response: type[Response],
@@ -177,9 +234,8 @@ def check_choice(
         InvalidInput: it is not; the error names those that are.
     """
     if choice not in names:
-        among = ", ".join(map(str, names))
-        advice = f"This can be chosen: {among}."
-        raise InvalidInput(response, name, f"must be one of {among}", advice, state=state)
+        why = f"must be one of {', '.join(map(str, names))}"
+        raise InvalidInput(response, name, why, NOT_OFFERED, state=state)
 
 
 def _wrapped(values: Mapping[str, str | Secret[str]]) -> dict[str, Secret[str]]:

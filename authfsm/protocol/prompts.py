@@ -200,7 +200,14 @@ def _prompts(challenge: replies.Challenge, role: Role | None) -> Iterator[Prompt
                 r.Credential,
                 "Use the passkey",
                 "A passkey signs for the web site for which it was created: the browser asks for it there.",
-                (Field("credential", "AuthenticationResponseJSON", "credential"),),
+                (
+                    Field(
+                        "credential",
+                        "AuthenticationResponseJSON",
+                        "credential",
+                        request_options=challenge.request_options,
+                    ),
+                ),
                 S.WEB_AUTHN,
             )
             yield from _first_factors(challenge)

@@ -10,6 +10,7 @@ import base64
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from importlib import import_module
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, TypeAlias, get_args
 
@@ -53,6 +54,27 @@ class Challenge(Reply):
     def username(self) -> str | None:
         """The user name for the next answers: USER_ID_FOR_SRP, otherwise USERNAME, otherwise None."""
         return self.parameters.get("USER_ID_FOR_SRP") or self.parameters.get("USERNAME") or None
+
+    def form(self, role: str | None = None) -> dict[str, Any]:
+        """Return the form that asks a person for the answer, as JSON-able values without secrets.
+
+        `authfsm.response(prompt["response"], **values)` makes the response of what the person typed.
+
+        Args:
+            role: the `authfsm.Role` of EMAIL_OTP: as a first factor the form also offers the others. `flow.form()`
+                passes it.
+
+        Returns:
+            `challenge` (the state), `role`, `title`, `facts` (the public parameters of a custom challenge), and
+            `prompts`, the ways to answer: each with `response` (its name), `label` (of a button), `explanation`,
+            `factor` (that it uses, if there is a choice) and `fields`: `name`, `label`, `question` (a longer label),
+            `kind` (code, password, text, email, tel, date, choice, lines, credential), `required`, `choices` (`value`,
+            `label`), and HTML's `pattern`, `autocomplete` and `inputmode`; for a passkey `request_options`, for
+            `navigator.credentials.get`.
+        """
+        prompts = import_module("authfsm.protocol.prompts")  # which imports this module
+        form: dict[str, Any] = prompts.form_for(self, role).to_json()
+        return form
 
 
 @frozen(kw_only=True)

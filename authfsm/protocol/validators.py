@@ -11,6 +11,7 @@ from typing import Any, Final
 from attrs import Attribute, frozen
 
 from authfsm.base.secret import Secret, secret
+from authfsm.protocol.error_sentences import DIGITS_ONLY, EMAIL_EXAMPLE, SIX_DIGITS
 from authfsm.protocol.errors import BadField, InvalidInput
 from authfsm.protocol.states import State
 
@@ -116,7 +117,7 @@ def is_email(response: Any, attribute: Attribute[Any], value: str) -> None:
             type(response),
             attribute.name,
             "must be an e-mail address",
-            "An e-mail address looks like name@example.com.",
+            EMAIL_EXAMPLE,
         )
 
 
@@ -196,7 +197,7 @@ class CodeFormat:
 TOTP_CODE: Final = CodeFormat(
     lengths=(6,),
     exact=True,
-    advice="A code of the authenticator app is six digits.",
+    advice=SIX_DIGITS,
     source="RFC 6238 with Cognito's number of digits; botocore, VerifySoftwareToken.UserCode: length 6, [0-9]+",
 )
 """The code of an authenticator app."""
@@ -204,7 +205,7 @@ TOTP_CODE: Final = CodeFormat(
 MESSAGE_CODE: Final = CodeFormat(
     lengths=(6, 8),
     exact=False,
-    advice="A code has only digits.",
+    advice=DIGITS_ONLY,
     source=(
         "measured: 8 digits for a first factor by e-mail, as in the API reference's example; the developer"
         " guide says 6. No page gives a rule, so another length is sent all the same."

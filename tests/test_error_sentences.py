@@ -1,0 +1,175 @@
+"""Errors for people and for HTTP: each class and each row of the error policy has a sentence and a status."""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+import re
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+import authfsm
+from authfsm import AuthfsmError, Fault, InvalidInput, InvalidOperation, RecoveryAction, State
+from authfsm.protocol import responses as r
+from authfsm.protocol.error_policy import ERROR_POLICY
+from authfsm.protocol.error_sentences import _BY_CODE
+from authfsm.protocol.errors import refused
+from authfsm.protocol.replies import Refusal
+
+STATUSES = {401, 403, 409, 422, 429, 500, 502, 503}
+
+
+def error_classes() -> list[type[AuthfsmError]]:
+    """Return every error class of the package, its bases too."""
+    for module in pkgutil.walk_packages(authfsm.__path__, "authfsm."):
+        if not module.name.endswith("__main__"):
+            import_module(module.name)
+    found: list[type[AuthfsmError]] = [AuthfsmError]
+    for each in found:
+        found += [kind for kind in each.__subclasses__() if kind not in found]
+    return found
+
+
+def values_of(kind: type[AuthfsmError]) -> dict[str, Any]:
+    """Return a value for each required parameter of an error class."""
+    good = {
+        "state": State.SMS_MFA, "response": r.Code, "accepts": [r.Code], "leads_to": State.START,
+        "refusal": refusal_of("CodeMismatchException", ""),
+    }  # fmt: skip
+    return {
+        name: good.get(name, f"a {name}")
+        for name, each in inspect.signature(kind).parameters.items()
+        if each.default is each.empty and each.kind is not each.VAR_KEYWORD
+    }
+
+
+def refusal_of(code: str, part: str) -> Refusal:
+    """Return the refusal with this code and part of the message."""
+    rule = ERROR_POLICY[code][part]
+    return Refusal(code, part, action=rule.action, fault=rule.fault)
+
+
+def check(error: AuthfsmError) -> None:
+    """Check the sentence and the status of an error."""
+    sentence = error.for_person()
+    assert error.http_status in STATUSES, error
+    assert re.fullmatch(r"[A-Z].+\.", sentence), sentence
+    assert not re.search(r"[A-Z]{2,}_|Exception|\(|_|\[", sentence), sentence
+    assert sentence in authfsm.ERROR_SENTENCES or isinstance(error, InvalidInput), sentence
+
+
+def every_error() -> Iterator[AuthfsmError]:
+    """Return an error of each class, and one for each row of the error policy."""
+    for kind in error_classes():
+        error = kind.__new__(kind)
+        try:
+            kind.__init__(error, **values_of(kind))
+        except (
+            TypeError,
+            AttributeError,
+        ):  # an argument of another type: its message does not matter here
+            AuthfsmError.__init__(error, "-")
+        yield error
+    for code, parts in ERROR_POLICY.items():
+        yield from (refused(refusal_of(code, part), state=State.SMS_MFA) for part in parts)
+
+
+def test_every_error_has_a_sentence_and_a_status() -> None:
+    """Each class and each row: no code, no name of a state, and an entry of ERROR_SENTENCES; a status of the list."""
+    for error in every_error():
+        check(error)
+
+
+def test_statuses_follow_action_and_fault() -> None:
+    """What a client does next is decided by the status alone."""
+    expected = {
+        ("CodeMismatchException", ""): 422,
+        ("NotAuthorizedException", "Incorrect username or password"): 401,
+        ("NotAuthorizedException", "session is expired"): 401,
+        ("NotAuthorizedException", "Password attempts exceeded"): 429,
+        ("NotAuthorizedException", "User is disabled"): 403,
+        ("NotAuthorizedException", "SECRET_HASH was not received"): 500,
+        ("PasswordResetRequiredException", ""): 403,
+        ("UserNotConfirmedException", ""): 403,
+        ("TooManyRequestsException", ""): 429,
+        ("InternalErrorException", ""): 503,
+        ("UserLambdaValidationException", ""): 502,
+    }
+    assert {
+        row: refused(refusal_of(*row), state=State.SMS_MFA).http_status for row in expected
+    } == expected
+    by_class = {
+        each: getattr(authfsm, each)._presented
+        for each in ("WrongResponse", "InvalidOperation", "TokenRefused", "KeysUnreachable")
+    }
+    assert [status for status, _ in by_class.values()] == [409, 409, 401, 503]
+
+
+def test_unknown_user_and_wrong_password_read_alike() -> None:
+    """The sentence does not say whether the user exists."""
+    rows = [
+        ("UserNotFoundException", ""),
+        ("NotAuthorizedException", "Incorrect username or password"),
+    ]
+    assert len({refused(refusal_of(*row), state=State.FAILED).for_person() for row in rows}) == 1
+
+
+def test_every_code_with_a_sentence_is_in_the_policy() -> None:
+    """A sentence for an error that Cognito does not have would never be read."""
+    assert set(_BY_CODE) <= set(ERROR_POLICY)
+
+
+INVALID_INPUT: dict[str, Callable[[], object]] = {
+    "The password must not be empty.": lambda: authfsm.response("password"),
+    "The password must be text that UTF-8 can encode.": lambda: r.Password("\ud800"),
+    "The credential must be JSON.": lambda: authfsm.response("credential", credential="{"),
+    "The fields must be NAME=value, one a line.": lambda: authfsm.response(
+        "raw_answer", fields="x"
+    ),
+    "A code has only digits.": lambda: r.Code("x"),
+    "A code of the authenticator app is six digits.": lambda: r.VerifySoftwareToken("1"),
+    "An e-mail address looks like name@example.com.": lambda: r.SetUpEmail("x"),
+    "Choose one of the offered possibilities.": lambda: authfsm.response("telepathy"),
+    "That is not right. Check what you typed, and try again.": lambda: authfsm.response(
+        "code", x="y"
+    ),
+}
+"""Input that is not sent, by what the person reads."""
+
+
+def test_every_sentence_is_translated() -> None:
+    """A dictionary of ERROR_SENTENCES translates each error, with the field's name; and each of its keys is used."""
+    errors = [*every_error(), InvalidOperation("-", action=RecoveryAction.WAIT)]
+    for code, parts in _BY_CODE.items():
+        errors += [
+            refused(
+                Refusal(code, f"{part}, so", action=RecoveryAction.GIVE_UP, fault=Fault.USER),
+                state=State.FAILED,
+            )
+            for part in parts
+        ]
+    for sentence, run in INVALID_INPUT.items():
+        with pytest.raises(InvalidInput) as caught:
+            run()
+        assert caught.value.for_person() == caught.value.advice == sentence
+        errors.append(caught.value)
+    translations = {each: f"DE {each}" for each in authfsm.ERROR_SENTENCES} | {
+        "password": "Kennwort"
+    }
+
+    found = {error.for_person(translations) for error in errors}
+
+    assert "DE The Kennwort must not be empty." in found
+    assert {each for each in found if not each.startswith("DE ")} == {"The a field a why."}
+    fixed = {each for each in authfsm.ERROR_SENTENCES if "{field}" not in each}
+    assert {f"DE {each}" for each in fixed} <= found
+
+
+def test_actions_and_faults_are_complete() -> None:
+    """Every combination has a status, so that a new row of the policy cannot be without one."""
+    for action in RecoveryAction:
+        for fault in Fault:
+            check(refused(Refusal("X", "", action=action, fault=fault), state=State.SMS_MFA))
