@@ -79,9 +79,9 @@ class TestClient:
     def test_operation_that_is_not_served(self, pool: LocalPool) -> None:
         """The error names an operation that the pool does not serve."""
         with refused(
-            "UnsupportedOperationException", "The local user pool does not serve ListGroups."
+            "UnsupportedOperationException", "The local Cognito does not serve ListUserImportJobs."
         ):
-            pool.client().list_groups(UserPoolId=pool.pool_id)
+            pool.client().list_user_import_jobs(UserPoolId=pool.pool_id, MaxResults=1)
 
     def test_nothing_global_changes(self, pool: LocalPool, monkeypatch: pytest.MonkeyPatch) -> None:
         """Other clients are not affected, and the environment has no effect."""
@@ -159,7 +159,7 @@ class TestRawRequests:
             ("GetUser", b"{}", "InvalidParameterException"),
             ("GetDevice", b'{"DeviceKey":"a_1"}', "InvalidParameterException"),
             ("AssociateSoftwareToken", b"{}", "InvalidParameterException"),
-            ("Nonsense", b"{}", "UnsupportedOperationException"),
+            ("Nonsense", b"{}", "UnknownOperationException"),
         ],
     )
     def test_invalid_requests(

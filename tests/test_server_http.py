@@ -153,9 +153,9 @@ class TestLimits:
             ("", "UnknownOperationException"),
             ("InitiateAuth", "UnknownOperationException"),
             ("AmazonSSM.InitiateAuth", "UnknownOperationException"),
-            (TARGET, "UnsupportedOperationException"),
-            (f"{TARGET}Nothing", "UnsupportedOperationException"),
-            (f"{TARGET}initiateauth", "UnsupportedOperationException"),
+            (TARGET, "UnknownOperationException"),
+            (f"{TARGET}Nothing", "UnknownOperationException"),
+            (f"{TARGET}initiateauth", "UnknownOperationException"),
         ],
     )
     def test_unknown_targets(self, web: ThreadServer, target: str, code: str) -> None:

@@ -6,6 +6,7 @@ It checks SRP proofs, passwords, codes, sessions and devices, and replies with C
 
 from authfsm.local.api.operations import GateError
 from authfsm.local.api.pool import LocalPool
+from authfsm.local.api.region import LocalCognito
 from authfsm.local.config.clock import Clock, ManualClock, utc_now
 from authfsm.local.config.contradictions import Contradictions
 from authfsm.local.config.error_templates import PoolRefusal
@@ -32,6 +33,7 @@ __all__ = [
     "Contradictions",
     "DeviceConfiguration",
     "GateError",
+    "LocalCognito",
     "LocalPool",
     "ManualClock",
     "Message",

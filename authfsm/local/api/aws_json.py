@@ -6,6 +6,7 @@ It opens no socket and does not know botocore; the server and the boto3 hook bot
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NoReturn
 
@@ -19,6 +20,7 @@ TARGET_PREFIX: Final = "AWSCognitoIdentityProviderService."
 """X-Amz-Target is this and the operation's name."""
 
 _CONTENT_TYPE: Final = "application/x-amz-json-1.1"
+_SCOPE: Final = re.compile(r"Credential=[^/,]*/\d+/([\w-]+)/")
 
 
 @frozen
@@ -52,6 +54,12 @@ def answer_http(
         return error_reply(refusal.code, refusal.message, request_id)
     headers = {"Content-Type": _CONTENT_TYPE, "x-amzn-RequestId": request_id}
     return HttpReply(200, headers, json.dumps(reply).encode())
+
+
+def signing_region(authorization: str) -> str | None:
+    """Return the region of the credential scope in an Authorization header of AWS Signature Version 4."""
+    found = _SCOPE.search(authorization)
+    return found[1] if found else None
 
 
 def error_reply(code: str, message: str, request_id: str, *, status: int = 400) -> HttpReply:

@@ -24,8 +24,8 @@ _DUMMY_CREDENTIAL: Final = "local"
 _session_lock: Final = ForkSafeLock()  # boto3's guide: clients are thread-safe, sessions are not
 
 
-Answer = Callable[[str, bytes, bool], HttpReply]
-"""Answers a request with this X-Amz-Target and body, signed or not."""
+Answer = Callable[[str, bytes, str], HttpReply]
+"""Answers a request with this X-Amz-Target, body and Authorization header (empty if it has none)."""
 
 
 class _Body:
@@ -71,11 +71,16 @@ def _session(region: str) -> boto3.session.Session:
 
 
 def _respond(answer: Answer, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
-    target, body = request.headers["X-Amz-Target"], request.body
-    if isinstance(target, bytes):
-        target = target.decode()
+    target, authorization = (
+        _text(request.headers.get(e)) for e in ("X-Amz-Target", "Authorization")
+    )
+    body = request.body
     if not isinstance(body, bytes):
         raise TypeError("botocore serialises AWS JSON as bytes")
-    reply = answer(target, body, bool(request.headers.get("Authorization")))
+    reply = answer(target, body, authorization)
     headers: Any = dict(reply.headers)
     return AWSResponse(request.url, reply.status, headers, _Body(reply.body))
+
+
+def _text(header: str | bytes | None) -> str:
+    return header.decode() if isinstance(header, bytes) else header or ""

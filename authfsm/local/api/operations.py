@@ -134,6 +134,9 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "CreateUserPoolClient":        Operation(pool_operations.create_user_pool_client, ("UserPoolId", "ClientName")),
     "UpdateUserPoolClient":        Operation(pool_operations.update_user_pool_client, ("UserPoolId", "ClientId")),
     "DeleteUserPoolClient":        Operation(pool_operations.delete_user_pool_client, ("UserPoolId", "ClientId")),
+    "UpdateUserPool":              Operation(pool_operations.update_user_pool, ("UserPoolId",)),
+    "SetUserPoolMfaConfig":        Operation(pool_operations.set_user_pool_mfa_config, ("UserPoolId",)),
+    "AddCustomAttributes":         Operation(pool_operations.add_custom_attributes, ("UserPoolId", "CustomAttributes")),
     "ListUsers":                   Operation(admin.list_users, ("UserPoolId",)),
     "AdminSetUserMFAPreference":   Operation(_by_name(enrolment.set_mfa_preference), ("UserPoolId", "Username")),
     "AdminSetUserPassword":        Operation(_by_name(admin.set_user_password), ("UserPoolId", "Username", "Password")),
@@ -144,8 +147,16 @@ OPERATIONS: Final[dict[str, Operation]] = {
 def check_credentials(operation: str, *, signed: bool) -> None:
     """Refuse an unsigned request for an operation that needs AWS credentials; any credentials will do."""
     found = OPERATIONS.get(operation)
-    if found is not None and not found.public and not signed:
+    public = found.public if found is not None else not request_members.is_known(operation)
+    if not public and not signed:
         raise PoolRefusal(error_templates.REQUEST_UNSIGNED)
+
+
+def read_members(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members of a request, after checking them; refuse an operation that the API does not have."""
+    if not request_members.is_known(operation):
+        raise PoolRefusal(error_templates.UNKNOWN_OPERATION)
+    return request_members.read(operation, request)
 
 
 def answer(pool: Core, operation: str, request: Mapping[str, Any]) -> Reply:
@@ -156,10 +167,15 @@ def answer(pool: Core, operation: str, request: Mapping[str, Any]) -> Reply:
         GateError: the pool has a bug.
     """
     pool.response = None
+    return answer_members(pool, operation, read_members(operation, request))
+
+
+def answer_members(pool: Core, operation: str, members: dict[str, Any]) -> Reply:
+    """Answer a request whose members `read_members` has returned; it raises what `answer` does."""
+    pool.response = None
     found = OPERATIONS.get(operation)
     if found is None:
         raise PoolRefusal(error_templates.OPERATION_NOT_SERVED, operation=operation)
-    members = request_members.read(operation, request)
     for name in found.required:
         if name not in members:
             raise PoolRefusal(error_templates.NULL_MEMBER, name=f"{name[0].lower()}{name[1:]}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import secrets
-import string
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -33,7 +32,7 @@ from authfsm.local.config.pool_configuration import (
     Triggers,
 )
 from authfsm.local.signin import passwords
-from authfsm.local.state.codes import Entropy, Outbox, checked_totp_secret, random_text
+from authfsm.local.state.codes import Entropy, Outbox, checked_totp_secret
 from authfsm.local.state.core import Core
 from authfsm.local.state.token_issuer import TokenIssuer
 from authfsm.local.state.users import SoftwareToken, Status, User
@@ -43,7 +42,6 @@ from authfsm.settings.descriptions import Descriptions
 if TYPE_CHECKING:
     from authfsm.drivers.boto import Cognito
 
-_POOL_ID_ALPHABET: Final = string.ascii_letters + string.digits
 _CLIENT_SETTINGS: Final = frozenset(each.name for each in fields(AppClient))
 
 
@@ -115,11 +113,10 @@ class LocalPool(DisplayMixin):
         client_secret = secret_values(client_secret)
         pool_operations.check_setting_names(settings, PoolConfiguration, AppClient)
         client_settings = {name: settings.pop(name) for name in _CLIENT_SETTINGS & set(settings)}
-        pool_id = pool_id or f"{region}_{random_text(entropy, 9, _POOL_ID_ALPHABET)}"
-        region = pool_id.partition("_")[0]
-        self.configuration: Final = PoolConfiguration(
+        pool_id = pool_id or pool_operations.new_pool_id(region, entropy)
+        configuration = PoolConfiguration(
             pool_id=pool_id,
-            issuer=issuer or f"https://cognito-idp.{region}.amazonaws.com/{pool_id}",
+            issuer=issuer or pool_operations.cognito_issuer(pool_id),
             mfa=mfa,
             mfa_methods=mfa_methods,
             device=device,
@@ -133,16 +130,8 @@ class LocalPool(DisplayMixin):
             contradictions=contradictions or Contradictions(),
             **settings,
         )
-        self.pool_id: Final = pool_id
-        """The pool's id."""
-        self.region: Final = region
-        """The AWS region in the pool's id."""
-        self.issuer: Final = self.configuration.issuer
-        """The `iss` of the pool's tokens."""
-        self.clock, self._entropy, self._lock = clock, entropy, ForkSafeLock()
-        token_issuer = TokenIssuer(self.configuration, clock, entropy, key)
-        self._core = Core(self.configuration, token_issuer, clock, entropy)
-        self.client_id: Final = self.add_client(
+        self._start(configuration, clock, entropy, key)
+        self._client_id = self.add_client(
             client_id=client_id,
             client_secret=client_secret,
             explicit_auth_flows=explicit_auth_flows,
@@ -151,7 +140,14 @@ class LocalPool(DisplayMixin):
             refresh_token_rotation=refresh_token_rotation,
             **client_settings,
         ).client_id
-        """The id of the app client that was created with the pool."""
+
+    def _start(
+        self, configuration: PoolConfiguration, clock: Clock, entropy: Entropy, key: RSAKey | None
+    ) -> None:
+        self.clock, self._entropy, self._lock = clock, entropy, ForkSafeLock()
+        token_issuer = TokenIssuer(configuration, clock, entropy, key)
+        self._core = Core(configuration, token_issuer, clock, entropy)
+        self._client_id = ""  # until there is one that was created with the pool
 
     @classmethod
     def like(
@@ -178,6 +174,38 @@ class LocalPool(DisplayMixin):
         return cls(**merged_settings(read, settings))
 
     @property
+    def configuration(self) -> PoolConfiguration:
+        """The pool's settings."""
+        return self._core.configuration
+
+    @property
+    def pool_id(self) -> str:
+        """The pool's id."""
+        return self.configuration.pool_id
+
+    @property
+    def region(self) -> str:
+        """The AWS region in the pool's id."""
+        return self.configuration.region
+
+    @property
+    def issuer(self) -> str:
+        """The `iss` of the pool's tokens."""
+        return self.configuration.issuer
+
+    @property
+    def client_id(self) -> str:
+        """The id of the app client that was created with the pool; otherwise of its first one.
+
+        Raises:
+            LookupError: the pool has no app client.
+        """
+        client_id = self._client_id or next(iter(self._core.clients), "")
+        if not client_id:
+            raise LookupError(f"the pool {self.pool_id} has no app client; call add_client")
+        return client_id
+
+    @property
     def unsupported_settings(self) -> tuple[str, ...]:
         """The settings in the descriptions that this pool does not support, with reasons."""
         described = self.configuration.pool_description
@@ -194,7 +222,7 @@ class LocalPool(DisplayMixin):
 
     @property
     def app_client(self) -> AppClient:
-        """The app client that was created with the pool."""
+        """The app client of `client_id`."""
         return self._core.clients[self.client_id]
 
     @property
@@ -324,7 +352,8 @@ class LocalPool(DisplayMixin):
         """
         from authfsm.local.api.boto_hook import boto_client  # noqa: PLC0415 - boto3 takes 0.3 s to load
 
-        def answer_request(target: str, body: bytes, signed: bool) -> HttpReply:  # noqa: FBT001 - Answer's
+        def answer_request(target: str, body: bytes, authorization: str) -> HttpReply:
+            signed = bool(authorization)
             return answer_http(self.answer, target, body, self.request_id(), signed=signed)
 
         return boto_client(answer_request, self.region, config)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from attrs import fields
 
 from authfsm.base.secret import Secret
-from authfsm.local.config import descriptions, error_templates
+from authfsm.local.config import descriptions, error_templates, pool_requests
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient
 from authfsm.local.state.codes import Entropy, random_text
 from authfsm.local.state.core import Core, Reply, Request, paginate
 
 _CLIENT_ALPHABET: Final = string.ascii_lowercase + string.digits
+_POOL_ID_ALPHABET: Final = string.ascii_letters + string.digits
 _MAX_PAGE: Final = 60
 
 
@@ -25,6 +26,16 @@ def check_setting_names(settings: dict[str, Any], *classes: type) -> None:
     if unknown := sorted(set(settings) - known):
         settings.clear()  # a traceback with the frames' variables would show the values
         raise TypeError(f"there is no setting {', '.join(unknown)}")
+
+
+def new_pool_id(region: str, entropy: Entropy) -> str:
+    """Return a random pool id."""
+    return f"{region}_{random_text(entropy, 9, _POOL_ID_ALPHABET)}"
+
+
+def cognito_issuer(pool_id: str) -> str:
+    """Return the issuer that Cognito gives a pool."""
+    return f"https://cognito-idp.{pool_id.partition('_')[0]}.amazonaws.com/{pool_id}"
 
 
 def new_client_id(entropy: Entropy) -> str:
@@ -47,6 +58,41 @@ def get_user_pool_mfa_config(pool: Core, request: Request) -> Reply:
     """GetUserPoolMfaConfig."""
     pool.check_pool(request)
     return descriptions.mfa_config(pool.configuration)
+
+
+def _configure(pool: Core, change: Callable[..., dict[str, Any]], request: Request) -> None:
+    description = change(pool.configuration, request, pool.clock())
+    pool.configure(pool_requests.configured(pool.configuration, description))
+
+
+def update_user_pool(pool: Core, request: Request) -> Reply:
+    """UpdateUserPool."""
+    pool.check_pool(request)
+    _configure(pool, pool_requests.updated, request)
+    return {}
+
+
+def set_user_pool_mfa_config(pool: Core, request: Request) -> Reply:
+    """SetUserPoolMfaConfig."""
+    pool.check_pool(request)
+    _configure(pool, pool_requests.with_mfa_config, request)
+    return descriptions.mfa_config(pool.configuration)
+
+
+def add_custom_attributes(pool: Core, request: Request) -> Reply:
+    """AddCustomAttributes."""
+    pool.check_pool(request)
+    _configure(pool, pool_requests.with_custom_attributes, request)
+    return {}
+
+
+def check_deletable(pool: Core, request: Request) -> None:
+    """Refuse to delete a pool that is not there, or whose deletion protection is active."""
+    pool.check_pool(request)
+    described = descriptions.user_pool(pool.configuration, 0)
+    if described.get("DeletionProtection") == "ACTIVE":
+        why = "The user pool cannot be deleted because deletion protection is activated. Deletion protection must be inactivated first."
+        raise PoolRefusal(error_templates.INVALID_PARAMETER, why=why)
 
 
 def describe_user_pool_client(pool: Core, request: Request) -> Reply:
@@ -74,7 +120,8 @@ def create_user_pool_client(pool: Core, request: Request) -> Reply:
     secret = Secret(request["ClientSecret"]) if "ClientSecret" in request else None
     if request.get("GenerateSecret"):
         secret = new_client_secret(pool.entropy)
-    return _set_client(pool, {**request, "ClientId": new_client_id(pool.entropy)}, secret)
+    own = {"ClientId": new_client_id(pool.entropy), "CreationDate": pool.clock().timestamp()}
+    return _set_client(pool, {**request, **own}, secret)
 
 
 def update_user_pool_client(pool: Core, request: Request) -> Reply:
@@ -83,9 +130,9 @@ def update_user_pool_client(pool: Core, request: Request) -> Reply:
     """
     pool.check_pool(request)
     client = pool.client(request)
-    kept: dict[str, Any] = {"ClientName": client.client_name}
-    if arn := client.client_description.get("ClientSecretArn"):
-        kept["ClientSecretArn"] = arn
+    before = client.client_description
+    kept = {name: before[name] for name in ("ClientSecretArn", "CreationDate") if name in before}
+    kept["ClientName"] = client.client_name
     return _set_client(pool, {**kept, **request}, client.client_secret)
 
 
@@ -103,7 +150,8 @@ def _set_client(
     pool: Core, described: Mapping[str, Any], client_secret: Secret[str] | None
 ) -> Reply:
     try:
-        settings = descriptions.client_settings(described)
+        dated = {**described, "LastModifiedDate": pool.clock().timestamp()}
+        settings = descriptions.client_settings(dated)
         client = AppClient(**{**settings, "client_secret": client_secret})
     except (ValueError, TypeError, OverflowError) as error:
         raise PoolRefusal(error_templates.INVALID_PARAMETER, why=str(error)) from None

@@ -31,7 +31,7 @@ from authfsm.settings.descriptions import (
     token_validity,
 )
 
-_ACCOUNT: Final = "000000000000"
+_ACCOUNT: Final = "123456789012"
 _SECRET_MEMBERS: Final = {"ClientSecret", "GenerateSecret"}
 _UNITS: Final = (("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
 
@@ -277,10 +277,10 @@ def mfa_config(configuration: PoolConfiguration) -> dict[str, Any]:
     """Return GetUserPoolMfaConfig's response."""
     before = configuration.pool_description.get("MfaConfig") or {}
     methods, webauthn = configuration.mfa_methods, configuration.webauthn
-    members: dict[str, Any] = {
-        "SoftwareTokenMfaConfiguration": {"Enabled": State.SOFTWARE_TOKEN_MFA in methods},
-        "MfaConfiguration": configuration.mfa,
-    }
+    members: dict[str, Any] = {"MfaConfiguration": configuration.mfa}
+    enabled = State.SOFTWARE_TOKEN_MFA in methods
+    if enabled or "SoftwareTokenMfaConfiguration" in before:
+        members["SoftwareTokenMfaConfiguration"] = {"Enabled": enabled}
     if State.SMS_MFA in methods:
         role = {"SmsConfiguration": {"SnsCallerArn": f"arn:aws:iam::{_ACCOUNT}:role/local"}}
         members["SmsMfaConfiguration"] = before.get("SmsMfaConfiguration", role)

@@ -179,9 +179,9 @@ MISSING_PARAMETER = ErrorTemplate(_INVALID_PARAMETER, "Missing required paramete
 NO_SUCH_CHALLENGE = ErrorTemplate(_INVALID_PARAMETER, "{name} is not a challenge that this operation answers.", survives=True)
 INVALID_PARAMETER = ErrorTemplate(_INVALID_PARAMETER, "{why}")
 USER_EXISTS = ErrorTemplate("UsernameExistsException", "User account already exists")
-UNKNOWN_OPERATION = ErrorTemplate("UnknownOperationException", "The request names no operation.", survives=True)  # the text is ours
+UNKNOWN_OPERATION = ErrorTemplate("UnknownOperationException", "The API has no such operation.", survives=True)  # the text is ours
 REQUEST_UNSIGNED = ErrorTemplate("MissingAuthenticationTokenException", "Missing Authentication Token", survives=True)
-OPERATION_NOT_SERVED = ErrorTemplate("UnsupportedOperationException", "The local user pool does not serve {operation}.", survives=True)
+OPERATION_NOT_SERVED = ErrorTemplate("UnsupportedOperationException", "The local Cognito does not serve {operation}.", survives=True)
 
 # ---- accounts: these requests have no session ---------------------------------------------------
 # The texts are those that clients translate (Amplify's dictionaries, error tables of applications).

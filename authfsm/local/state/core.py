@@ -215,6 +215,10 @@ class Core:
         self._simulated_verifier: Secret[int] | None = None
         self._unknown_name_accounts: dict[str, Account] = {}
 
+    def configure(self, configuration: PoolConfiguration) -> None:
+        """Change the settings; sign-ins under way continue with the new ones."""
+        self.configuration = self.token_issuer.configuration = configuration
+
     def watch(self, listener: RecordListener) -> None:
         """Report each touched record: users, challenges, token families, messages, app clients."""
         self.clients = ChangeTrackingDict(listener, self.clients)

@@ -133,6 +133,10 @@ class Sessions:
     def __contains__(self, pending: PendingChallenge) -> bool:
         return pending.session in self._pending
 
+    def has(self, session: str) -> bool:
+        """Return whether a session is known, without a report."""
+        return session in self._pending
+
     def watch(self, listener: RecordListener) -> None:
         """Report each challenge that is found, issued or removed from now on."""
         self._pending = ChangeTrackingDict(listener, self._pending)

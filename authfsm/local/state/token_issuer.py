@@ -55,7 +55,7 @@ class TokenIssuer:
         entropy: Callable[[int], bytes],
         key: RSAKey | None = None,
     ) -> None:
-        self._configuration = configuration
+        self.configuration = configuration
         self._clock = clock
         self.elapsed = SteadyClock(clock)
         """Measures lengths of time, for the whole pool."""
@@ -138,7 +138,7 @@ class TokenIssuer:
         family = TokenFamily(
             user, client, self.uuid(), auth_time, device_key, user.sign_outs, expires
         )
-        family.amr, family.acr = amr, token_claims.acr_claim(amr, self._configuration.acr_values)
+        family.amr, family.acr = amr, token_claims.acr_claim(amr, self.configuration.acr_values)
         if max_sessions is not None:
             self._end_least_recently_used(user, max_sessions - 1)
             session_id = f"tkn{random_text(self._entropy, 25, _SESSION_ALPHABET)}"
@@ -157,7 +157,7 @@ class TokenIssuer:
 
     def _access_and_id(self, family: TokenFamily, overrides: ClaimOverrides) -> dict[str, Any]:
         iat = int(self._clock().timestamp())
-        access, identity = token_claims.compose_claims(self._configuration, family, iat, self.uuid)
+        access, identity = token_claims.compose_claims(self.configuration, family, iat, self.uuid)
         access, identity = overrides.apply_to_access(access), overrides.apply_to_id(identity)
         if family.session is not None:
             family.session.last_active = self.elapsed()
@@ -272,7 +272,7 @@ class TokenIssuer:
             # empty list" -- RFC 7515, 4.1.11
             "crit" in token.header
             or claims.get("token_use") != "access"
-            or claims.get("iss") != self._configuration.issuer
+            or claims.get("iss") != self.configuration.issuer
         ):
             raise PoolRefusal(error_templates.INVALID_ACCESS_TOKEN)
         if self._clock().timestamp() >= claims["exp"]:

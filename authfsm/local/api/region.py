@@ -1,0 +1,276 @@
+"""`LocalCognito`: the user pools of a region inside this process, as one Cognito endpoint serves them."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from base64 import urlsafe_b64decode
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from attrs import evolve
+
+from authfsm.base.concurrency import ForkSafeLock
+from authfsm.base.mixins import DisplayMixin
+from authfsm.local.api import operations, pool_operations
+from authfsm.local.api.aws_json import HttpReply, answer_http, signing_region
+from authfsm.local.api.pool import LocalPool
+from authfsm.local.config import error_templates, pool_requests
+from authfsm.local.config.clock import Clock, utc_now
+from authfsm.local.config.error_templates import PoolRefusal
+from authfsm.local.config.pool_configuration import PoolConfiguration
+from authfsm.local.state.codes import Entropy
+from authfsm.local.state.core import Core, Reply, Request, paginate
+
+
+class LocalCognito(DisplayMixin):
+    """Amazon Cognito inside this process: user pools that set-up code creates through a real boto3 client.
+
+    `LocalPool` is one pool, with its app client. Messages are in each pool's `outbox`. All pools share a lock.
+
+    Args:
+        region: the AWS region of `client()`, and of pools that are created without one.
+        issuer: what precedes a pool's id in the `iss` of its tokens, without the slash; by default Cognito's URL.
+        clock: returns the current time; by default the real one (`ManualClock` for tests).
+        entropy: returns that many random bytes.
+        settings: fields of `PoolConfiguration` that the API lacks, for every pool that it creates: `triggers`,
+            `contradictions`, `per_user_quotas`.
+
+    Raises:
+        TypeError: there is no such setting.
+    """
+
+    def __init__(
+        self,
+        *,
+        region: str = "eu-west-1",
+        issuer: str | None = None,
+        clock: Clock = utc_now,
+        entropy: Entropy = secrets.token_bytes,
+        **settings: Any,
+    ) -> None:
+        pool_operations.check_setting_names(settings, PoolConfiguration)
+        self.region: Final = region
+        """The AWS region of its clients."""
+        self.clock, self._entropy, self._lock = clock, entropy, ForkSafeLock()
+        self._issuer, self._settings = issuer, settings
+        self._pools: dict[str, LocalPool] = {}
+        self._pool_by_client: dict[str, LocalPool] = {}
+        # Answers requests that name no pool here: it has neither users nor app clients.
+        self._nowhere = self._empty_pool(f"{region}_nowhere", {})
+
+    def __repr__(self) -> str:
+        count = len(self._pools)
+        return f"LocalCognito({self.region}, {count} pool{'' if count == 1 else 's'})"
+
+    @property
+    def pools(self) -> Mapping[str, LocalPool]:
+        """The pools by id, the oldest first."""
+        return MappingProxyType(self._pools)
+
+    def pool(self, **settings: Any) -> LocalPool:
+        """Add a pool with an app client, and return it.
+
+        Args:
+            settings: arguments of `LocalPool`.
+
+        Raises:
+            ValueError: a setting has an invalid value, or the region has a pool with this id.
+            TypeError: there is no such setting.
+        """
+        return self._add_made(LocalPool, settings)
+
+    def like(
+        self,
+        user_pool: Mapping[str, Any],
+        user_pool_client: Mapping[str, Any] | None = None,
+        mfa_config: Mapping[str, Any] | None = None,
+        **settings: Any,
+    ) -> LocalPool:
+        """Add a pool with a real pool's settings, and return it.
+
+        Args:
+            user_pool: as for `LocalPool.like`; so are the others.
+            user_pool_client: see there.
+            mfa_config: see there.
+            settings: see there.
+
+        Raises:
+            BadField: a member has another type than in the API; the message names it.
+            ValueError: the descriptions contradict themselves, or the region has a pool with this id.
+        """
+        make = lambda **more: LocalPool.like(user_pool, user_pool_client, mfa_config, **more)  # noqa: E731
+        return self._add_made(make, settings)
+
+    def _add_made(self, make: Callable[..., LocalPool], settings: dict[str, Any]) -> LocalPool:
+        shared = {"region": self.region, "clock": self.clock, "entropy": self._entropy}
+        pool = make(**{**shared, **self._settings, **settings})
+        if self._issuer is not None and "issuer" not in settings:
+            core = pool._core  # noqa: SLF001 - same package
+            core.configure(evolve(pool.configuration, issuer=f"{self._issuer}/{pool.pool_id}"))
+        self.add(pool)
+        return pool
+
+    def add(self, pool: LocalPool) -> None:
+        """Add a pool that was made elsewhere; from now on it shares the region's lock.
+
+        Args:
+            pool: the pool.
+
+        Raises:
+            ValueError: the region has a pool with this id.
+        """
+        with self._lock:
+            if pool.pool_id in self._pools:
+                raise ValueError(f"there is a pool {pool.pool_id} already")
+            pool._lock = self._lock  # noqa: SLF001 - same package
+            self._pools[pool.pool_id] = pool
+
+    # ---- requests -----------------------------------------------------------------------------
+
+    def client(self, config: Any = None, *, region: str | None = None) -> Any:
+        """Return a real boto3 cognito-idp client whose requests are answered here, without a network.
+
+        Args:
+            config: a `botocore.config.Config`, as for `LocalPool.client`.
+            region: its AWS region, in which it creates pools; by default the one of this object.
+        """
+        from authfsm.local.api.boto_hook import boto_client  # noqa: PLC0415 - boto3 takes 0.3 s to load
+
+        return boto_client(self.exchange, region or self.region, config)
+
+    def exchange(self, target: str, body: bytes, authorization: str) -> HttpReply:
+        """Answer an HTTP request, as boto3 sends it.
+
+        Args:
+            target: the header X-Amz-Target.
+            body: the body, JSON.
+            authorization: the header Authorization; empty if there is none.
+        """
+
+        def answer(operation: str, request: Mapping[str, Any]) -> Reply:
+            return self.answer(operation, request, signing_region(authorization))
+
+        return answer_http(answer, target, body, self.request_id(), signed=bool(authorization))
+
+    def request_id(self) -> str:
+        """Return a UUID for a response's `x-amzn-RequestId`."""
+        return self._nowhere.request_id()
+
+    def answer(
+        self, operation: str, request: Mapping[str, Any], region: str | None = None
+    ) -> dict[str, Any]:
+        """Answer a request of the API.
+
+        Args:
+            operation: as `CreateUserPool`.
+            request: its members, named as in the API. So are the reply's; times are seconds since 1970.
+            region: the caller's AWS region, if it is not the region of this object.
+
+        Raises:
+            PoolRefusal: Cognito's error code and message.
+        """
+        with self._lock:
+            members = operations.read_members(operation, request)
+            found = REGION_OPERATIONS.get(operation)
+            if found is not None:
+                return found(self, members, region or self.region)
+            core = self.pool_of(members)._core  # noqa: SLF001 - same package
+            return operations.answer_members(core, operation, members)
+
+    def pool_of(self, members: Mapping[str, Any]) -> LocalPool:
+        """Return the pool that a request is about; an empty one refuses requests about none.
+
+        Args:
+            members: the request's members.
+        """
+        if (pool_id := members.get("UserPoolId")) is not None:
+            found = self._pools.get(pool_id)
+        elif (client_id := members.get("ClientId")) is not None:
+            found = self._pool_by_client.get(client_id)
+            if found is None or client_id not in found._core.clients:  # noqa: SLF001 - same package
+                found = self._first(lambda core: client_id in core.clients)
+                if found is not None:
+                    self._pool_by_client[client_id] = found
+        elif (token := members.get("AccessToken")) is not None:
+            issuer = _issuer_of(token)
+            found = self._pools.get(issuer.rpartition("/")[2])
+            if found is None or found.issuer != issuer:
+                found = self._first(lambda core: core.configuration.issuer == issuer)
+            if found is None:
+                raise PoolRefusal(error_templates.INVALID_ACCESS_TOKEN)
+        elif (arn := members.get("ResourceArn")) is not None:
+            found = self._pools.get(arn.rpartition("/")[2])
+        else:
+            session = members.get("Session", "")
+            found = self._first(lambda core: core.sessions.has(session))
+        return found or self._nowhere
+
+    def _first(self, matches: Callable[[Core], bool]) -> LocalPool | None:
+        # The newest first: the pool of a test is the newest one.
+        return next((e for e in reversed(self._pools.values()) if matches(e._core)), None)  # noqa: SLF001 - same package
+
+    # ---- operations of the region -------------------------------------------------------------
+
+    def create_pool(self, request: Request, region: str) -> LocalPool:
+        """Add a pool, without an app client, for a request of CreateUserPool; refuse as Cognito does."""
+        pool_id = pool_operations.new_pool_id(region, self._entropy)
+        pool = self._empty_pool(pool_id, pool_requests.created(request, self.clock()))
+        self.add(pool)
+        return pool
+
+    def _empty_pool(self, pool_id: str, description: Mapping[str, Any]) -> LocalPool:
+        issuer = f"{self._issuer}/{pool_id}" if self._issuer else None
+        issuer = issuer or pool_operations.cognito_issuer(pool_id)
+        configuration = PoolConfiguration(pool_id, issuer, **self._settings)
+        configuration = pool_requests.configured(configuration, description)
+        pool = LocalPool.__new__(LocalPool)  # without the app client that __init__ adds
+        pool._start(configuration, self.clock, self._entropy, None)  # noqa: SLF001 - same package
+        return pool
+
+    def remove(self, pool_id: str) -> None:
+        """Remove a pool.
+
+        Args:
+            pool_id: its id.
+        """
+        with self._lock:
+            del self._pools[pool_id]
+
+
+def _issuer_of(token: str) -> str:
+    """Return the `iss` of a JWT that is not verified yet; empty if it has none."""
+    try:
+        payload = token.split(".")[1]
+        issuer = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["iss"]
+    except (IndexError, ValueError, KeyError, TypeError, RecursionError):
+        return ""
+    return issuer if isinstance(issuer, str) else ""
+
+
+def _create_user_pool(cognito: LocalCognito, request: Request, region: str) -> Reply:
+    pool = cognito.create_pool(request, region)
+    return pool.answer("DescribeUserPool", {"UserPoolId": pool.pool_id})
+
+
+def _delete_user_pool(cognito: LocalCognito, request: Request, _: str) -> Reply:
+    pool = cognito.pool_of(request)
+    pool_operations.check_deletable(pool._core, request)  # noqa: SLF001 - same package
+    cognito.remove(pool.pool_id)
+    return {}
+
+
+def _list_user_pools(cognito: LocalCognito, request: Request, region: str) -> Reply:
+    own = {key: each for key, each in cognito.pools.items() if each.region == region}
+    page, token = paginate(own, request.get("NextToken"), request["MaxResults"])
+    pools = [pool_requests.summary(each.configuration) for each in page]
+    return {"UserPools": pools} if token is None else {"UserPools": pools, "NextToken": token}
+
+
+REGION_OPERATIONS: Final[dict[str, Callable[[LocalCognito, Request, str], Reply]]] = {
+    "CreateUserPool": _create_user_pool,
+    "DeleteUserPool": _delete_user_pool,
+    "ListUserPools": _list_user_pools,
+}
+"""The operations that are not about one pool."""

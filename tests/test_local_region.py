@@ -1,0 +1,96 @@
+"""A region of pools: requests reach the pool that they are about, and pools are created, changed and deleted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from authfsm.local import LocalCognito, PoolRefusal
+
+PASSWORD = "Correct-Horse-1"
+
+
+def a_pool_with_ada(cognito: LocalCognito, boto: Any) -> tuple[str, str]:
+    """Create a pool, an app client and a user as set-up scripts do, and return the two ids."""
+    pool_id = boto.create_user_pool(PoolName="app")["UserPool"]["Id"]
+    assert pool_id in cognito.pools
+    flows = ["ALLOW_USER_PASSWORD_AUTH"]
+    client = boto.create_user_pool_client(
+        UserPoolId=pool_id, ClientName="web", ExplicitAuthFlows=flows
+    )
+    user = {"UserPoolId": pool_id, "Username": "ada"}
+    boto.admin_create_user(**user, MessageAction="SUPPRESS", TemporaryPassword=PASSWORD)
+    boto.admin_set_user_password(**user, Password=PASSWORD, Permanent=True)
+    return pool_id, client["UserPoolClient"]["ClientId"]
+
+
+def test_requests_reach_their_pool() -> None:
+    """A ClientId, an access token and a session lead to the pool that they belong to, among others."""
+    cognito = LocalCognito()
+    boto = cognito.client()
+    pools = [a_pool_with_ada(cognito, boto) for _ in range(3)]
+    for pool_id, client_id in pools:
+        parameters = {"USERNAME": "ada", "PASSWORD": PASSWORD}
+        sign_in = {"ClientId": client_id, "AuthFlow": "USER_PASSWORD_AUTH"}
+        tokens = boto.initiate_auth(**sign_in, AuthParameters=parameters)["AuthenticationResult"]
+        attributes = boto.get_user(AccessToken=tokens["AccessToken"])["UserAttributes"]
+        assert {"Name": "sub", "Value": cognito.pools[pool_id].user("ada").sub} in attributes
+        boto.set_user_pool_mfa_config(
+            UserPoolId=pool_id,
+            MfaConfiguration="ON",
+            SoftwareTokenMfaConfiguration={"Enabled": True},
+        )
+        setup = boto.initiate_auth(**sign_in, AuthParameters=parameters)
+        assert setup["ChallengeName"] == "MFA_SETUP"
+        assert boto.associate_software_token(Session=setup["Session"])["SecretCode"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "members", "code"),
+    [
+        ("DescribeUserPool", {"UserPoolId": "eu-west-1_none"}, "ResourceNotFoundException"),
+        ("InitiateAuth", {"ClientId": "none", "AuthFlow": "USER_AUTH"}, "ResourceNotFoundException"),
+        ("GetUser", {"AccessToken": "a.b.c"}, "NotAuthorizedException"),
+        ("AssociateSoftwareToken", {"Session": "s" * 20}, "NotAuthorizedException"),
+        ("ListUserImportJobs", {"UserPoolId": "eu-west-1_none", "MaxResults": 1}, "UnsupportedOperationException"),
+        ("Nonsense", {}, "UnknownOperationException"),
+    ],
+)  # fmt: skip
+def test_requests_about_no_pool(operation: str, members: dict[str, Any], code: str) -> None:
+    """A request about a pool, client, token or session that is not there is refused as at Cognito."""
+    with pytest.raises(PoolRefusal) as caught:
+        LocalCognito().answer(operation, members)
+
+    assert caught.value.code == code
+
+
+def test_pools_of_the_library_and_of_the_api() -> None:
+    """`pool()` and `like()` add pools with an app client; each region lists its own pools."""
+    cognito = LocalCognito(region="us-west-2", issuer="http://localhost:9229")
+    made = cognito.pool(mfa="OPTIONAL")
+    described = cognito.client().describe_user_pool(UserPoolId=made.pool_id)
+    copy = cognito.like({**described["UserPool"], "Id": "us-west-2_copy"})
+    elsewhere = cognito.client(region="eu-central-1")
+    created = elsewhere.create_user_pool(PoolName="there")["UserPool"]["Id"]
+
+    assert [*cognito.pools] == [made.pool_id, "us-west-2_copy", created]
+    assert copy.configuration.mfa == "OPTIONAL"
+    assert created.startswith("eu-central-1_")
+    assert cognito.pools[created].issuer == f"http://localhost:9229/{created}"
+    listed = elsewhere.list_user_pools(MaxResults=60)["UserPools"]
+    assert [each["Id"] for each in listed] == [created]
+    with pytest.raises(ValueError, match="already"):
+        cognito.pool(pool_id=made.pool_id)
+
+
+def test_deletion_protection() -> None:
+    """A pool whose deletion protection is active is not deleted until UpdateUserPool deactivates it."""
+    cognito = LocalCognito()
+    boto = cognito.client()
+    pool = boto.create_user_pool(PoolName="kept", DeletionProtection="ACTIVE")["UserPool"]
+    with pytest.raises(boto.exceptions.InvalidParameterException, match="deletion protection"):
+        boto.delete_user_pool(UserPoolId=pool["Id"])
+    boto.update_user_pool(UserPoolId=pool["Id"], DeletionProtection="INACTIVE")
+    boto.delete_user_pool(UserPoolId=pool["Id"])
+    assert not cognito.pools
