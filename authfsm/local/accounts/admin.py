@@ -11,9 +11,10 @@ from authfsm.base.secret import Secret
 from authfsm.local.accounts import enrolment, sign_up
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.signin import passwords, triggers
-from authfsm.local.state import attributes, verification
-from authfsm.local.state.codes import Message, Purpose
+from authfsm.local.signin import messages, passwords, triggers, verification
+from authfsm.local.signin.messages import Delivery
+from authfsm.local.state import attributes
+from authfsm.local.state.codes import Purpose
 from authfsm.local.state.core import Core, Reply, Request, paginate
 from authfsm.local.state.users import Status, User
 
@@ -95,9 +96,9 @@ def _send_invitation(pool: Core, user: User, password: Secret[str], request: Req
     for medium, attribute in (("SMS", "phone_number"), ("EMAIL", "email")):
         address = user.attributes.get(attribute)
         if medium in media and address:
-            purpose = Purpose.ADMIN_CREATE_USER
-            message = Message(user.username, address, medium, purpose, password, pool.clock())
-            pool.outbox.put(message)
+            purpose, metadata = Purpose.ADMIN_CREATE_USER, request.get("ClientMetadata")
+            delivery = Delivery(user, address, medium, purpose, password, None, metadata)
+            messages.send(pool, delivery)
 
 
 def _resend_invitation(pool: Core, request: Request) -> Reply:

@@ -16,8 +16,9 @@ from authfsm.local.accounts.sign_up import client_of, migrate_at_forgot_password
 from authfsm.local.accounts.user_sessions import check_associated_sessions
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.signin import passwords, triggers
-from authfsm.local.state import attributes, verification
+from authfsm.local.config.pool_configuration import AppClient
+from authfsm.local.signin import passwords, triggers, verification
+from authfsm.local.state import attributes
 from authfsm.local.state.codes import Purpose
 from authfsm.local.state.core import Core, Reply, Request
 from authfsm.local.state.users import Status, User
@@ -74,7 +75,7 @@ def forgot_password(pool: Core, request: Request) -> Reply:
     if attribute is None:
         raise PoolRefusal(error_templates.NO_RECOVERY_ADDRESS)
     _check_resettable(user)
-    return {"CodeDeliveryDetails": _send_reset_code(pool, user, attribute)}
+    return {"CodeDeliveryDetails": _send_reset_code(pool, user, attribute, client, request)}
 
 
 def _check_resettable(user: User) -> None:
@@ -82,9 +83,12 @@ def _check_resettable(user: User) -> None:
         raise PoolRefusal(error_templates.RESET_NOT_POSSIBLE)
 
 
-def _send_reset_code(pool: Core, user: User, attribute: str) -> dict[str, str]:
+def _send_reset_code(
+    pool: Core, user: User, attribute: str, client: AppClient | None, request: Request
+) -> dict[str, str]:
+    metadata, purpose = request.get("ClientMetadata"), Purpose.FORGOT_PASSWORD
     return verification.send_code(
-        pool, user, Purpose.FORGOT_PASSWORD, attribute, code_key=verification.RESET
+        pool, user, purpose, attribute, client, metadata, code_key=verification.RESET
     )
 
 
@@ -120,14 +124,14 @@ def confirm_forgot_password(pool: Core, request: Request) -> Reply:
     return {}
 
 
-def reset_user_password(pool: Core, user: User, _: Request) -> Reply:
+def reset_user_password(pool: Core, user: User, request: Request) -> Reply:
     """AdminResetUserPassword: disables the password, and sends a code as ForgotPassword does."""
     _check_resettable(user)
     attribute = recovery_attribute(pool, user)
     if attribute is None:
         raise PoolRefusal(error_templates.NO_RECOVERY_ADDRESS)
     user.status, user.modified = Status.RESET_REQUIRED, pool.clock()
-    _send_reset_code(pool, user, attribute)
+    _send_reset_code(pool, user, attribute, None, request)
     return {}
 
 
@@ -167,19 +171,22 @@ def update_user_attributes(pool: Core, request: Request) -> Reply:
     values = attributes.from_request(request["UserAttributes"])
     attributes.check_writable(pool, family.client, values)
     attributes.check(pool, values, family.user)
-    return {"CodeDeliveryDetailsList": _write_attributes(pool, family.user, values)}
+    details = _write_attributes(pool, family.user, values, family.client, request)
+    return {"CodeDeliveryDetailsList": details}
 
 
 def admin_update_user_attributes(pool: Core, user: User, request: Request) -> Reply:
     """AdminUpdateUserAttributes: may also mark an address as verified."""
     values = attributes.from_request(request["UserAttributes"])
     attributes.check(pool, values, user)
-    _write_attributes(pool, user, values)
+    _write_attributes(pool, user, values, None, request)
     return {}
 
 
-def _write_attributes(pool: Core, user: User, values: Mapping[str, str]) -> list[dict[str, str]]:
-    settings = pool.configuration
+def _write_attributes(
+    pool: Core, user: User, values: Mapping[str, str], client: AppClient | None, request: Request
+) -> list[dict[str, str]]:
+    settings, metadata = pool.configuration, request.get("ClientMetadata")
     changed = [n for n in _ADDRESSES if values.get(n) and values[n] != user.attributes.get(n)]
     to_verify = [
         name
@@ -192,21 +199,26 @@ def _write_attributes(pool: Core, user: User, values: Mapping[str, str]) -> list
     attributes.write(pool, user, {n: v for n, v in values.items() if n not in later})
     purpose = Purpose.UPDATE_USER_ATTRIBUTE
     return [
-        verification.send_code(pool, user, purpose, name, code_key=name, address=values[name])
+        verification.send_code(
+            pool, user, purpose, name, client, metadata, code_key=name, address=values[name]
+        )
         for name in to_verify
     ]
 
 
-def get_user_attribute_verification_code(pool: Core, user: User, request: Request) -> Reply:
+def get_user_attribute_verification_code(pool: Core, request: Request) -> Reply:
     """GetUserAttributeVerificationCode: sends a code to the current address, or to one that waits for its code."""
-    name = request["AttributeName"]
+    family, name = pool.token_issuer.bearer(request["AccessToken"]), request["AttributeName"]
+    user, metadata = family.user, request.get("ClientMetadata")
     verification.count_call(pool, user, "GetUserAttributeVerificationCode")
     pending = user.account.codes.get(name)
     address = pending.address if pending is not None else user.attributes.get(name)
     if name not in _ADDRESSES or not address:
         raise PoolRefusal(error_templates.NOTHING_TO_VERIFY, name=name)
     purpose = Purpose.VERIFY_USER_ATTRIBUTE
-    details = verification.send_code(pool, user, purpose, name, code_key=name, address=address)
+    details = verification.send_code(
+        pool, user, purpose, name, family.client, metadata, code_key=name, address=address
+    )
     return {"CodeDeliveryDetails": details}
 
 

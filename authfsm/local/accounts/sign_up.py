@@ -15,9 +15,9 @@ from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient
-from authfsm.local.signin import choice, passwords, triggers
+from authfsm.local.signin import choice, passwords, triggers, verification
 from authfsm.local.signin.triggers import Metadata
-from authfsm.local.state import attributes, verification
+from authfsm.local.state import attributes
 from authfsm.local.state.codes import Purpose
 from authfsm.local.state.core import Core, Reply, Request, check_secret_hash
 from authfsm.local.state.sessions import Attempt
@@ -128,15 +128,16 @@ def sign_up(pool: Core, request: Request) -> Reply:
     if decision.confirm:
         confirm(pool, client, user, metadata)
         return {"UserConfirmed": True, "UserSub": user.sub}
-    return {"UserConfirmed": False, "UserSub": user.sub, **_await_confirmation(pool, client, user)}
+    reply = _await_confirmation(pool, client, user, metadata)
+    return {"UserConfirmed": False, "UserSub": user.sub, **reply}
 
 
-def _await_confirmation(pool: Core, client: AppClient, user: User) -> Reply:
+def _await_confirmation(pool: Core, client: AppClient, user: User, metadata: Metadata) -> Reply:
     """Send the code for ConfirmSignUp, and open its session in a pool with passwordless sign-in."""
     reply: Reply = {}
     if attribute := verification.confirmation_attribute(pool, user):
         reply["CodeDeliveryDetails"] = verification.send_code(
-            pool, user, Purpose.SIGN_UP, attribute, code_key=verification.SIGN_UP
+            pool, user, Purpose.SIGN_UP, attribute, client, metadata, code_key=verification.SIGN_UP
         )
     if allows_no_password(pool):
         # A recorded reply of a pool without passwordless sign-in has no Session.
@@ -226,8 +227,9 @@ def resend_confirmation_code(pool: Core, request: Request) -> Reply:
     attribute = verification.confirmation_attribute(pool, user)
     if attribute is None:
         raise PoolRefusal(error_templates.AUTO_VERIFICATION_OFF)
+    metadata, key = request.get("ClientMetadata"), verification.SIGN_UP
     details = verification.send_code(
-        pool, user, Purpose.RESEND_CODE, attribute, code_key=verification.SIGN_UP
+        pool, user, Purpose.RESEND_CODE, attribute, client, metadata, code_key=key
     )
     return {"CodeDeliveryDetails": details}
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from attrs import evolve
 
+from authfsm.local.config.lambda_functions import ACCOUNT
 from authfsm.local.config.pool_configuration import (
     AppClient,
     DeviceConfiguration,
@@ -31,7 +32,6 @@ from authfsm.settings.descriptions import (
     token_validity,
 )
 
-_ACCOUNT: Final = "123456789012"
 _SECRET_MEMBERS: Final = {"ClientSecret", "GenerateSecret"}
 _UNITS: Final = (("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
 
@@ -203,7 +203,7 @@ def user_pool(configuration: PoolConfiguration, users: int) -> dict[str, Any]:
     first_factors = list(configuration.allowed_first_auth_factors)
     members: dict[str, Any] = {
         "Id": pool_id,
-        "Arn": f"arn:aws:cognito-idp:{configuration.region}:{_ACCOUNT}:userpool/{pool_id}",
+        "Arn": f"arn:aws:cognito-idp:{configuration.region}:{ACCOUNT}:userpool/{pool_id}",
         "Name": configuration.name,
         "Policies": {
             **before.get("Policies", {}),
@@ -282,7 +282,7 @@ def mfa_config(configuration: PoolConfiguration) -> dict[str, Any]:
     if enabled or "SoftwareTokenMfaConfiguration" in before:
         members["SoftwareTokenMfaConfiguration"] = {"Enabled": enabled}
     if State.SMS_MFA in methods:
-        role = {"SmsConfiguration": {"SnsCallerArn": f"arn:aws:iam::{_ACCOUNT}:role/local"}}
+        role = {"SmsConfiguration": {"SnsCallerArn": f"arn:aws:iam::{ACCOUNT}:role/local"}}
         members["SmsMfaConfiguration"] = before.get("SmsMfaConfiguration", role)
     if State.EMAIL_OTP in methods:
         members["EmailMfaConfiguration"] = before.get("EmailMfaConfiguration", {})

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Literal
 
-from attrs import Attribute, Factory, field, frozen
+from attrs import Attribute, Factory, field, fields, frozen
 from attrs.converters import optional
 
 from authfsm.base.secret import Secret
 from authfsm.local.config.contradictions import Contradictions
+from authfsm.local.config.lambda_functions import Trigger, to_function
 from authfsm.local.config.schema import Schema, SchemaAttribute
 from authfsm.protocol.auth_flows import (
     ALLOWED_FIRST_AUTH_FACTORS,
@@ -38,12 +39,6 @@ ACR_VALUES: Final = tuple(f"urn:cognito:loa:{level}" for level in (1, 2, 3, 4))
 """The names of the four levels, where AcrConfiguration gives no others."""
 
 _LONGEST_ACR_VALUE: Final = 64
-
-Event = dict[str, Any]
-"""The event of a Lambda trigger, in the shape that AWS documents."""
-
-Trigger = Callable[[Event], Any]
-"""A Lambda function as a plain callable: it changes the event it gets, or returns it."""
 
 
 def _one_of(*allowed: str) -> Callable[[Any, Attribute[Any], Any], None]:
@@ -145,7 +140,9 @@ class AppClient:
 
 @frozen
 class Triggers:
-    """The pool's Lambda functions, as plain callables on the Lambda event. All are optional.
+    """The pool's Lambda functions. All are optional.
+
+    Each is a function of (event) or (event, context), perhaps async, or its name as "module:function".
 
     Args:
         define: DefineAuthChallenge; reads request.session, sets response.challengeName, issueTokens
@@ -161,8 +158,15 @@ class Triggers:
         pre_token_generation: PreTokenGeneration; sets response.claimsOverrideDetails, or in versions 2 and
             3 response.claimsAndScopeOverrideDetails.
         user_migration: UserMigration; sets response.userAttributes for a user the pool does not know yet.
+        custom_message: CustomMessage; sets response.smsMessage, emailMessage, emailSubject, which the outbox has.
+        custom_email_sender: CustomEmailSender; request.code is not encrypted, but the code in base64.
+        custom_sms_sender: CustomSMSSender, the same for text messages.
         pre_token_generation_version: PreTokenGenerationConfig.LambdaVersion; V1_0 if left out. From V2_0
             on it may change the access token too.
+
+    Raises:
+        TypeError: a function accepts neither (event) nor (event, context).
+        ValueError: there is no such "module:function".
     """
 
     define: Trigger | None = None
@@ -174,7 +178,17 @@ class Triggers:
     post_authentication: Trigger | None = None
     pre_token_generation: Trigger | None = None
     user_migration: Trigger | None = None
+    custom_message: Trigger | None = None
+    custom_email_sender: Trigger | None = None
+    custom_sms_sender: Trigger | None = None
     pre_token_generation_version: Literal["V1_0", "V2_0", "V3_0"] | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Import the functions that are named, and check the signatures of all."""
+        for each in fields(type(self)):
+            value = getattr(self, each.name)
+            if value is not None and each.name != "pre_token_generation_version":
+                object.__setattr__(self, each.name, to_function(each.name, value))
 
 
 @frozen

@@ -59,6 +59,9 @@ _REASONS_IN_CLIENT: Final = {
 
 _TRIGGER_FIELDS: Final = {
     "CreateAuthChallenge": "create",
+    "CustomEmailSender": "custom_email_sender",
+    "CustomMessage": "custom_message",
+    "CustomSMSSender": "custom_sms_sender",
     "DefineAuthChallenge": "define",
     "PostAuthentication": "post_authentication",
     "PostConfirmation": "post_confirmation",

@@ -12,11 +12,10 @@ DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig. Settings besi
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -211,23 +210,7 @@ def _structured(name: str, kind: type, value: Any) -> Any:
     parts = fields_dict(kind)
     if not isinstance(value, dict) or set(value) - set(parts):
         raise ConfigError(f"{name} must be made of {', '.join(parts)}")
-    if kind is Triggers:
-        value = {part: _function(f"{name}.{part}", each) for part, each in value.items()}
     try:
         return kind(**value)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{name}: {error}") from None
-
-
-def _function(name: str, value: Any) -> Callable[..., Any]:
-    module, colon, function = value.partition(":") if isinstance(value, str) else ("", "", "")
-    if not colon:
-        raise ConfigError(f'{name} is not "module:function"')
-    try:
-        found: Any = getattr(importlib.import_module(module), function, None)
-    except ImportError as error:
-        raise ConfigError(f"{name} cannot be imported: {error}") from None
-    if not callable(found):
-        raise ConfigError(f"{name}: {module} has no function {function}")
-    called: Callable[..., Any] = found
-    return called

@@ -108,6 +108,7 @@ def _message(message: Message) -> dict[str, Any]:
         "purpose": str(message.purpose),
         "code": message.code.reveal(),
         "at": message.at.isoformat(),
+        **({"subject": message.subject, "text": message.text.reveal()} if message.text else {}),
     }
 
 

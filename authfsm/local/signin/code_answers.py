@@ -13,7 +13,8 @@ from attrs import evolve, frozen
 from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.signin import custom, devices, steps
+from authfsm.local.signin import custom, devices, messages, steps
+from authfsm.local.signin.messages import Delivery
 from authfsm.local.signin.steps import ChallengeAnswer, next_challenge
 from authfsm.local.state import codes
 from authfsm.local.state.attributes import EMAIL
@@ -124,10 +125,9 @@ def send_first_code(
     """
     code = codes.new_code(pool.entropy, pool.configuration.contradictions.first_factor_digits)
     if attempt.user is not None:
-        medium, address = codes.delivery_address(attempt.user, factor)
-        pool.outbox.put(
-            codes.Message(attempt.username, address, medium, factor, code, pool.clock())
-        )
+        user, client = attempt.user, attempt.client
+        medium, address = codes.delivery_address(user, factor)
+        messages.send(pool, Delivery(user, address, medium, factor, code, client))
     else:
         medium, address = _simulated_address(pool, attempt.submitted_name, factor)
     parameters = {

@@ -16,11 +16,12 @@ from attrs import evolve, frozen
 from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.signin import custom, devices, required_factors
+from authfsm.local.signin import custom, devices, messages, required_factors
+from authfsm.local.signin.messages import Delivery
 from authfsm.local.signin.required_factors import RequiredMfa
 from authfsm.local.signin.triggers import Metadata, run_token_triggers
 from authfsm.local.state import token_claims
-from authfsm.local.state.codes import Message, delivery_address, masked_address, new_code
+from authfsm.local.state.codes import delivery_address, masked_address, new_code
 from authfsm.local.state.core import Core, Reply
 from authfsm.local.state.sessions import Attempt, PendingChallenge
 from authfsm.local.state.srp_proofs import SrpProof, secret_block_key
@@ -181,7 +182,7 @@ def issue_factor_challenge(
         return issue_challenge(pool, attempt, factor, parameters)
     medium, address = ("EMAIL", new_address) if new_address else delivery_address(user, factor)
     code = new_code(pool.entropy)
-    pool.outbox.put(Message(user.username, address, medium, factor, code, pool.clock()))
+    messages.send(pool, Delivery(user, address, medium, factor, code, attempt.client))
     attribute = "phone_number" if medium == "SMS" else "email"
     parameters = {
         "CODE_DELIVERY_DELIVERY_MEDIUM": medium,

@@ -18,7 +18,13 @@ from attrs import frozen
 
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.config.pool_configuration import AppClient, Event
+from authfsm.local.config.lambda_functions import (
+    Event,
+    LambdaContext,
+    call_function,
+    function_name,
+)
+from authfsm.local.config.pool_configuration import AppClient
 from authfsm.local.state.core import Core
 from authfsm.local.state.sessions import Attempt
 from authfsm.local.state.token_claims import NO_OVERRIDES, ClaimOverrides, TokenChanges
@@ -124,12 +130,18 @@ def call(
     }
     if metadata:
         event["request"]["clientMetadata"] = dict(metadata)
+    context = LambdaContext(
+        pool.token_issuer.uuid(), function_name(function), pool.configuration.region
+    )
     try:
-        returned = function(event)
+        returned = call_function(function, event, context)
     except Exception as error:
         # "CreateAuthChallenge failed with error 'challengeMetaData'." -- reports of users
         name, text = trigger_name(source), str(error)
         raise PoolRefusal(error_templates.TRIGGER_FAILED, trigger=name, text=text) from error
+    if field.endswith("_sender"):
+        # "Amazon Cognito doesn't expect any additional return information" (developer guide)
+        return TriggerResponse(source, {})
     result = event if returned is None else returned
     if not isinstance(result, Mapping) or not isinstance(result.get("response"), Mapping):
         raise TriggerResponse(source, {}).invalid("no response")

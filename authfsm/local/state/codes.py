@@ -52,6 +52,8 @@ class Message:
         purpose: the challenge that asks for the code; a `Purpose` outside of sign-ins.
         code: the code; in an invitation, the temporary password.
         at: when it was sent.
+        subject: the subject that CustomMessage gave it; None if Cognito's own.
+        text: the text that CustomMessage gave it, with the code; None if Cognito's own.
     """
 
     username: str
@@ -60,6 +62,8 @@ class Message:
     purpose: str
     code: Secret[str]
     at: datetime
+    subject: str | None = None
+    text: Secret[str] | None = None
 
 
 class Outbox(Sequence[Message]):

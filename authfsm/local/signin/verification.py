@@ -11,7 +11,11 @@ from typing import Any, Final
 
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.state.codes import Message, Purpose, codes_match, masked_address, new_code
+from authfsm.local.config.pool_configuration import AppClient
+from authfsm.local.signin import messages
+from authfsm.local.signin.messages import Delivery
+from authfsm.local.signin.triggers import Metadata
+from authfsm.local.state.codes import Purpose, codes_match, masked_address, new_code
 from authfsm.local.state.core import Core
 from authfsm.local.state.users import User, VerificationCode
 
@@ -52,11 +56,13 @@ def count_call(pool: Core, user: User | None, operation: str, submitted_name: st
     account.calls[operation] = (*recent, now)
 
 
-def send_code(
+def send_code(  # noqa: PLR0917 - the parts of one message
     pool: Core,
     user: User,
     purpose: Purpose,
     attribute: str,
+    client: AppClient | None,
+    metadata: Metadata,
     *,
     code_key: str,
     address: str | None = None,
@@ -71,7 +77,7 @@ def send_code(
     user.account.codes[code_key] = VerificationCode(code, attribute, address, expires)
     details = _delivery_details(attribute, address)
     medium = details["DeliveryMedium"]
-    pool.outbox.put(Message(user.username, address, medium, purpose, code, pool.clock()))
+    messages.send(pool, Delivery(user, address, medium, purpose, code, client, metadata))
     return details
 
 

@@ -1,0 +1,155 @@
+"""Lambda functions as plain Python: which ones `Triggers` accepts, and how one is called.
+
+"When Lambda invokes your function handler, the Lambda runtime passes two arguments to the function handler":
+the event and the context -- AWS Lambda developer guide, "Define Lambda function handler in Python". Here the
+context may be left out, and the function may be async.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from authfsm.base.concurrency import call_within
+
+Event = dict[str, Any]
+"""The event of a Lambda trigger, in the shape that AWS documents."""
+
+Trigger = Callable[..., Any] | str
+"""A function of (event) or (event, context), perhaps async, or "module:function"; it changes the event or returns it."""
+
+ACCOUNT: Final = "123456789012"
+"""The AWS account in all ARNs."""
+
+# "When called, your Lambda function must respond within 5 seconds." -- Amazon Cognito developer guide,
+# "Customizing user pool workflows with Lambda triggers"
+_SECONDS: Final = 5.0
+
+
+@frozen
+class LambdaContext:
+    """The context that a Lambda function gets (AWS Lambda developer guide, "context object in Python").
+
+    Args:
+        aws_request_id: a UUID.
+        function_name: the name of the Python function.
+        region: the pool's AWS region.
+    """
+
+    aws_request_id: str
+    function_name: str
+    region: str
+    function_version: str = "$LATEST"
+    memory_limit_in_mb: int = 128
+    identity: Any = None
+    client_context: Any = None
+    _begun: float = field(factory=time.monotonic, repr=False)
+
+    @property
+    def invoked_function_arn(self) -> str:
+        """The function's ARN."""
+        return f"arn:aws:lambda:{self.region}:{ACCOUNT}:function:{self.function_name}"
+
+    @property
+    def log_group_name(self) -> str:
+        """The name of the log group in CloudWatch; nothing is logged there."""
+        return f"/aws/lambda/{self.function_name}"
+
+    @property
+    def log_stream_name(self) -> str:
+        """The name of the log stream in CloudWatch."""
+        return f"[{self.function_version}]{self.aws_request_id}"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return what is left of the five seconds that Cognito waits, in milliseconds."""
+        return max(round(1000 * (_SECONDS - (time.monotonic() - self._begun))), 0)
+
+
+def to_function(name: str, given: Any) -> Callable[..., Any]:
+    """Return a function that was given as itself or as "module:function".
+
+    Args:
+        name: the name of the trigger, for messages.
+        given: the function or its name.
+
+    Raises:
+        TypeError: it is no function, or one that accepts neither (event) nor (event, context).
+        ValueError: there is no such function.
+    """
+    function: Callable[..., Any] | None = None if isinstance(given, str) else given
+    if isinstance(given, str):
+        module, _, attribute = given.partition(":")
+        if not module or not attribute:
+            raise ValueError(f'{name} is not "module:function" but {given!r}')
+        try:
+            function = getattr(importlib.import_module(module), attribute, None)
+        except ImportError as error:
+            raise ValueError(f"{name} cannot be imported: {error}") from error
+        if function is None:
+            raise ValueError(f"{name}: {module} has no function {attribute}")
+    if not callable(function):
+        raise TypeError(f'{name} is not "module:function" or a function, but {given!r}')
+    if not _argument_count(function):
+        raise TypeError(
+            f"{name} must accept (event) or (event, context), not {inspect.signature(function)}: "
+            "give a function like a Lambda handler"
+        )
+    return function
+
+
+def _argument_count(function: Callable[..., Any]) -> int:
+    """Return how many of event and context a function is called with; 0 if it accepts neither.
+
+    A second parameter with a default other than None is the function's own: `lambda event, name="ada": ...`.
+    """
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # written in C, without a signature
+        return 1
+    for count in (2, 1):
+        with suppress(TypeError):
+            last = [*signature.bind(*[None] * count).arguments][-1]
+            default = signature.parameters[last].default
+            if count == 1 or default is None or default is inspect.Parameter.empty:
+                return count
+    return 0
+
+
+def call_function(function: Callable[..., Any], event: Event, context: LambdaContext) -> Any:
+    """Call a function with an event, and with the context if it accepts one; return its result.
+
+    An async function runs in an event loop of its own. If the calling thread already runs a loop, that is in
+    another thread, and then the function must not use the pool that waits for it: it has five seconds.
+    """
+    result = function(*(event, context)[: _argument_count(function)])
+    if not inspect.isawaitable(result):
+        return result
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return _finish(result)
+    return call_within(_SECONDS, _finish, result)
+
+
+def _finish(result: Awaitable[Any]) -> Any:
+    async def awaited() -> Any:
+        return await result
+
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(awaited())
+    finally:
+        loop.close()
+
+
+def function_name(function: Callable[..., Any]) -> str:
+    """Return the name of a function, or of the class of an object that can be called."""
+    name: str = getattr(function, "__name__", type(function).__name__)
+    return name

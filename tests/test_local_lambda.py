@@ -1,0 +1,292 @@
+"""`Triggers` takes real Lambda handlers, and sends the events that AWS documents to all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import sys
+from base64 import b64decode
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import Mock
+
+import aws_lambda_powertools.utilities.data_classes.cognito_user_pool_event as powertools
+import pytest
+from api_client import ApiClient, refused
+from attrs import fields
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.data_classes.common import DictWrapper
+from joserfc.jwk import RSAKey
+
+from authfsm.local import LocalPool, Triggers
+
+PASSWORD = "Correct-h0rse"
+NOTE = {"note": "from the app"}
+Event = dict[str, Any]
+TRIGGERS = [each.name for each in fields(Triggers) if each.name != "pre_token_generation_version"]
+
+
+def one(event: Event) -> Event:
+    """Accept the event only, as a test's own function may."""
+    return event
+
+
+class Handler:
+    """A handler with state; keeps the context."""
+
+    def __call__(self, event: Event, context: Any) -> Event:
+        """Run as a Lambda function."""
+        self.context = context
+        return event
+
+
+async def later(event: Event, context: Any) -> Event:
+    """Run as an async function that awaits something."""
+    await asyncio.sleep(0)
+    event["response"]["autoConfirmUser"] = context.function_name == "later"
+    return event
+
+
+def sign_up(pool: LocalPool, name: str = "bea") -> Any:
+    """SignUp."""
+    attributes = [{"Name": "email", "Value": f"{name}@example.com"}]
+    return pool.client().sign_up(
+        ClientId=pool.client_id,
+        Username=name,
+        Password=PASSWORD,
+        UserAttributes=attributes,
+        ClientMetadata=NOTE,
+    )
+
+
+class TestHandlers:
+    """Which functions `Triggers` accepts, and how each is called."""
+
+    @pytest.mark.parametrize(
+        "function",
+        [
+            one,
+            Handler(),
+            Handler().__call__,
+            later,
+            functools.partial(later),
+            lambda event, context=None: event,
+            lambda event, *rest: event if rest else 7,
+            lambda event, text="mine": event if text == "mine" else 7,
+            Mock(side_effect=lambda event, context: event),
+            "test_local_lambda:later",
+        ],
+        ids=str,
+    )
+    def test_accepted(self, signing_key: RSAKey, function: Any) -> None:
+        """One or two arguments, async or not, bound, partial, with defaults, or a name."""
+        pool = LocalPool(key=signing_key, triggers=Triggers(pre_sign_up=function))
+
+        assert "UserSub" in sign_up(pool)
+
+    @pytest.mark.parametrize("name", TRIGGERS)
+    @pytest.mark.parametrize(
+        ("function", "error"),
+        [
+            (lambda: None, TypeError),
+            (lambda a, b, c: None, TypeError),
+            (lambda *, event: None, TypeError),
+            (7, TypeError),
+            ("nowhere:handler", ValueError),
+            ("sys:nothing", ValueError),
+            ("sys:byteorder", TypeError),
+            ("app.handler", ValueError),
+        ],
+    )
+    def test_refused(self, name: str, function: Any, error: type[Exception]) -> None:
+        """Each trigger refuses a wrong signature or name when it is given, and the message names it."""
+        with pytest.raises(error, match=name):
+            Triggers(**{name: function})
+
+    def test_the_context(self, signing_key: RSAKey) -> None:
+        """The context has what handlers read, each with its type; Powertools' Logger takes it."""
+        handler = Handler()
+        pool = LocalPool(key=signing_key, triggers=Triggers(pre_sign_up=handler))
+        sign_up(pool)
+        context = handler.context
+
+        assert 0 < context.get_remaining_time_in_millis() <= 5000
+        assert context.function_name == "Handler"
+        assert context.invoked_function_arn.endswith(":function:Handler")
+        assert context.log_group_name == "/aws/lambda/Handler"
+        assert context.aws_request_id in context.log_stream_name
+        Logger(service="test", stream=sys.stderr).inject_lambda_context(handler)({}, context)
+
+    def test_async_beside_a_running_loop(self, signing_key: RSAKey) -> None:
+        """An async function also works where the calling thread runs an event loop."""
+        pool = LocalPool(key=signing_key, triggers=Triggers(pre_sign_up=later))
+
+        async def app() -> Any:
+            return sign_up(pool)
+
+        assert asyncio.run(app())["UserConfirmed"] is True
+
+
+# ---- messages -----------------------------------------------------------------------------------
+
+
+def texts(event: Event) -> Event:
+    """Answer CustomMessage."""
+    code, name = event["request"]["codeParameter"], event["request"]["usernameParameter"]
+    event["response"].update(
+        smsMessage=f"sms {code}", emailMessage=f"{name} mail {code}", emailSubject="Hello"
+    )
+    return event
+
+
+def test_custom_message(signing_key: RSAKey) -> None:
+    """The outbox has CustomMessage's words with the code in them; an invitation has the user name as well."""
+    pool = LocalPool(key=signing_key, triggers=Triggers(custom_message=texts))
+    sign_up(pool)
+    pool.client().admin_create_user(
+        UserPoolId=pool.pool_id,
+        Username="cleo",
+        UserAttributes=[{"Name": "email", "Value": "cleo@example.com"}],
+        DesiredDeliveryMediums=["EMAIL"],
+    )
+    code, invitation = pool.outbox[-2:]
+
+    assert code.text is not None
+    assert invitation.text is not None
+    assert (code.subject, code.text.reveal()) == ("Hello", f"None mail {code.code.reveal()}")
+    assert invitation.text.reveal() == f"cleo mail {invitation.code.reveal()}"
+
+
+def test_custom_message_without_the_code(signing_key: RSAKey) -> None:
+    """A text without the code's placeholder is InvalidLambdaResponseException."""
+
+    def forgets(event: Event) -> None:
+        event["response"]["emailMessage"] = "Welcome!"
+
+    pool = LocalPool(key=signing_key, triggers=Triggers(custom_message=forgets))
+    why = "Unrecognizable lambda output: CustomMessage: emailMessage does not contain {####}"
+    with refused("InvalidLambdaResponseException", why):
+        sign_up(pool)
+
+
+def test_custom_senders(signing_key: RSAKey) -> None:
+    """A sender gets the code in base64 and may return anything; CustomMessage is not called beside it."""
+    events: list[Event] = []
+
+    def sender(event: Event, _: Any = None) -> dict[str, int]:
+        events.append(event)
+        return {"statusCode": 200}
+
+    pool = LocalPool(
+        key=signing_key,
+        mfa="ON",
+        mfa_methods=["SMS_MFA"],
+        triggers=Triggers(
+            custom_email_sender=sender,
+            custom_sms_sender=sender,
+            custom_message=lambda event: pytest.fail("was called"),
+        ),
+    )
+    sign_up(pool)
+    pool.add_user("ada", PASSWORD, phone_number="+15555550143")
+    ApiClient(pool).password("ada", PASSWORD)
+
+    sources = ["CustomEmailSender_SignUp", "CustomSMSSender_Authentication"]
+    assert [event["triggerSource"] for event in events] == sources
+    codes = [b64decode(event["request"]["code"]).decode() for event in events]
+    assert codes == [each.code.reveal() for each in pool.outbox]
+    assert events[0]["request"]["clientMetadata"] == NOTE
+
+
+# ---- AWS Lambda Powertools ------------------------------------------------------------------------
+
+CLASSES: dict[str, Callable[[Event], DictWrapper]] = {
+    "PreSignUp": powertools.PreSignUpTriggerEvent,
+    "PostConfirmation": powertools.PostConfirmationTriggerEvent,
+    "UserMigration": powertools.UserMigrationTriggerEvent,
+    "CustomMessage": powertools.CustomMessageTriggerEvent,
+    "PreAuthentication": powertools.PreAuthenticationTriggerEvent,
+    "PostAuthentication": powertools.PostAuthenticationTriggerEvent,
+    "TokenGeneration": powertools.PreTokenGenerationTriggerEvent,
+    "TokenGeneration2": powertools.PreTokenGenerationV2TriggerEvent,
+    "DefineAuthChallenge": powertools.DefineAuthChallengeTriggerEvent,
+    "CreateAuthChallenge": powertools.CreateAuthChallengeTriggerEvent,
+    "VerifyAuthChallengeResponse": powertools.VerifyAuthChallengeResponseTriggerEvent,
+    "CustomEmailSender": powertools.CustomEmailSenderTriggerEvent,
+    "CustomSMSSender": powertools.CustomSMSSenderTriggerEvent,
+}
+_WRITE_ONLY = {"response"}  # its properties are tried by `respond`, which sets them
+
+
+def read_all(value: Any) -> None:
+    """Read each property of an event and of what is in it; one that is missing raises."""
+    for part in value if isinstance(value, list) else [value]:
+        for name in dir(type(part)) if isinstance(part, DictWrapper) else ():
+            if isinstance(getattr(type(part), name), property) and name not in _WRITE_ONLY:
+                read_all(getattr(part, name))
+
+
+def respond(event: Any) -> None:
+    """Answer an event through the setters of its response, as handlers with Powertools do."""
+    source = event.trigger_source.partition("_")[0]
+    response: Any = getattr(event, "response", None)
+    if source == "PreSignUp":
+        response.auto_verify_email = "email" in event.request.user_attributes
+    elif source == "UserMigration":
+        response.user_attributes = {"email": "old@example.com", "email_verified": "true"}
+        response.final_user_status = "CONFIRMED"
+    elif source == "CustomMessage":
+        response.email_message = f"Your code is {event.request.code_parameter}"
+    elif source == "TokenGeneration" and event.version == "1":
+        response.claims_override_details.claims_to_add_or_override = {"team": "engines"}
+    elif source == "TokenGeneration":
+        details = response.claims_scope_override_details
+        details.access_token_generation.claims_to_add_or_override = {"team": "engines"}
+    elif source == "DefineAuthChallenge":
+        passed = any(each.challenge_result for each in event.request.session)
+        response.challenge_name = None if passed else "CUSTOM_CHALLENGE"
+        response.issue_tokens, response.fail_authentication = passed, False
+    elif source == "CreateAuthChallenge":
+        response.public_challenge_parameters = {"question": "1+1"}
+        response.private_challenge_parameters = {"answer": "2"}
+        response.challenge_metadata = "sum"
+    elif source == "VerifyAuthChallengeResponse":
+        answers = event.request.private_challenge_parameters, event.request.challenge_answer
+        response.answer_correct = answers[0]["answer"] == answers[1]
+
+
+@pytest.mark.parametrize("version", ["V1_0", "V2_0"])
+@pytest.mark.parametrize("sender", [False, True])
+def test_powertools_parses_every_event(signing_key: RSAKey, version: Any, *, sender: bool) -> None:
+    """Every property of AWS Lambda Powertools' class can be read from each trigger's event."""
+    seen: set[str] = set()
+
+    def handler(event: Event, _: Any) -> Event:
+        source = event["triggerSource"].partition("_")[0]
+        seen.add(source)
+        newer = source == "TokenGeneration" and version != "V1_0"
+        parsed = CLASSES[f"{source}2" if newer else source](event)
+        read_all(parsed)
+        respond(parsed)
+        return event
+
+    names = [name for name in TRIGGERS if sender or not name.endswith("_sender")]
+    triggers = Triggers(**dict.fromkeys(names, handler), pre_token_generation_version=version)
+    pool = LocalPool(key=signing_key, triggers=triggers, mfa="OPTIONAL")
+    api = ApiClient(pool)
+    sign_up(pool)
+    confirmation = {"ClientId": pool.client_id, "Username": "bea"}
+    api.boto.confirm_sign_up(**confirmation, ConfirmationCode=pool.outbox.code_for("bea"))
+    api.boto.admin_create_user(UserPoolId=pool.pool_id, Username="cleo")
+    pool.add_user("ada", PASSWORD, mfa=["SMS_MFA"], phone_number="+15555550143")
+    api.srp("ada", PASSWORD)
+    tokens = api.password("old", PASSWORD)["AuthenticationResult"]
+    api.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=tokens["RefreshToken"])
+    asked = api.initiate("CUSTOM_AUTH", USERNAME="bea")
+    for answer in ("3", "2"):
+        asked = api.answer(asked, "bea", ANSWER=answer)
+
+    assert "AuthenticationResult" in asked
+    senders = {"CustomEmailSender", "CustomSMSSender"}
+    unseen = {"CustomMessage"} if sender else senders
+    assert seen == {name for name in CLASSES if name != "TokenGeneration2"} - unseen
