@@ -253,7 +253,7 @@ def test_which_ways(saved: Mapping[str, Path]) -> None:
     assert len(way) == 10
     assert len(run(*optional, "--limit", 0).stdout.splitlines()) == 52 + 2
     assert "58093 paths" in run("paths", "--limit", 1).stdout
-    assert "no way" not in run(*optional, "--doubted", "--no-device", "--limit", 1).stdout
+    assert "no way" not in run(*optional, "--contradictory", "--no-device", "--limit", 1).stdout
 
 
 def test_what_changes(saved: Mapping[str, Path]) -> None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from io import StringIO
 from typing import Any
 
 import botocore.session
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
 from authfsm.cli import app
-from authfsm.cli.explain import explain
 from authfsm.core.wire_replies import READERS
 from authfsm.protocol.auth_flows import FLOWS, SIGN_IN_OPERATIONS
 from authfsm.protocol.error_policy import ERROR_POLICY, LISTED_OPERATIONS
@@ -27,9 +24,9 @@ WIDE = 400
 
 def told(name: str) -> str:
     """What is told of a name, on a terminal wide enough."""
-    file = StringIO()
-    assert explain(name, as_json=False, console=Console(file=file, width=WIDE))
-    return file.getvalue()
+    result = CliRunner().invoke(app, ["explain", name], env={"COLUMNS": str(WIDE)})
+    assert result.exit_code == 0
+    return result.stdout
 
 
 def facts(name: str) -> list[dict[str, Any]]:
@@ -235,10 +232,10 @@ def test_an_unknown_name() -> None:
     assert "PASSWORD" in similar_names("pasword")
 
 
-def test_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints() -> None:
     """On a terminal of eighty columns no line is longer than it but for addresses."""
-    assert explain("MFA_SETUP", as_json=False)
-    lines = capsys.readouterr().out.splitlines()
+    result = CliRunner().invoke(app, ["explain", "MFA_SETUP"], env={"COLUMNS": "80"})
+    lines = result.stdout.splitlines()
 
     assert any("associate_software_token" in line for line in lines)
     assert [line for line in lines if len(line) > 80 and "https://" not in line] == []

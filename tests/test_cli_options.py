@@ -7,19 +7,17 @@ import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib import import_module
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 from test_traces_wrappers import ILLEGAL
-from typer.main import get_command
 from typer.testing import CliRunner
 
-from authfsm.cli import app
-from authfsm.cli.draw_output import _PICTURE
-from authfsm.cli.exit_status import Failed
+from authfsm.cli import COMMANDS, app, load_command
+from authfsm.cli.command import Failed
+from authfsm.cli.draw import PICTURE_OPTIONS
 
 VALUES = {
     "form": ("--format", "svg"), "flow": ("--flow", "USER_SRP_AUTH"), "state": ("--state", "SMS_MFA"),
@@ -42,7 +40,7 @@ def run(*args: str) -> Any:
 
 def test_every_option_of_a_picture_has_a_row() -> None:
     """The rows below are all of the options that say what a picture shows."""
-    assert VALUES.keys() == set(_PICTURE)
+    assert VALUES.keys() == set(PICTURE_OPTIONS)
 
 
 @pytest.mark.parametrize("name", VALUES)
@@ -164,7 +162,7 @@ CHANGES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "demo": {"out": ((), ("--out", "w")), "pause": ((), ("--pause", "1"))},
     "draw": {
         **{name: ((*SHORT, *before), given) for name, (before, given) in OF_A_POOL.items()},
-        "folder": (("--check",), ("d",)), "output": (("--state", "SMS_MFA"), ("-o", "x.dot")), "format_": (("-o", "-"), ("-f", "dot")),
+        "folder": (("--check",), ("d",)), "output": (("--state", "SMS_MFA"), ("-o", "x.dot")), "form": (("-o", "-"), ("-f", "dot")),
         "flow": (SHORT, ("--flow", "USER_SRP_AUTH")), "state": (SHORT, ("--state", "SMS_MFA")), "failures": (SHORT, ("--failures",)),
         "actions": (SHORT, ("--actions",)), "unfolded": (SHORT, ("--unfolded",)), "history": (SHORT, ("--history", "h.jsonl")),
         "traffic": (SHORT, ("--traffic", "h.jsonl")), "sequence": (("--flow", "USER_SRP_AUTH", "-o", "-"), ("--sequence",)),
@@ -176,7 +174,7 @@ CHANGES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "explain": {"name": ((), ("SMS_MFA",)), "json": (("SMS_MFA",), ("--json",))},
     "paths": {
         **OF_A_POOL, "diff": ((), ("--diff", "a.json", "b.json")), "through": ((), ("--through", "SMS_MFA")),
-        "shortest": ((), ("--shortest",)), "longest": ((), ("--longest",)), "doubted": ((), ("--doubted",)),
+        "shortest": ((), ("--shortest",)), "longest": ((), ("--longest",)), "contradictory": ((), ("--contradictory",)),
         "no_device": ((), ("--no-device",)), "limit": ((), ("--limit", "1")), "json": (("--settings", "a.json"), ("--json",)),
     },
     "serve": {
@@ -219,8 +217,7 @@ REFUSED = (
 
 def parameters() -> set[tuple[str, str]]:
     """Every command with every option and argument that it declares."""
-    commands = get_command(app).commands  # type: ignore[attr-defined]  # the app is a group
-    return {(name, str(each.name)) for name, command in commands.items() for each in command.params}
+    return {(name, str(each.name)) for name in COMMANDS for each in load_command(name).params}
 
 
 @pytest.fixture
@@ -235,11 +232,10 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return 0
 
     for module, name, stub in (
-        ("pool_descriptions", "fetch", printed), ("conform_output", "_run", printed), ("conform_output", "ensure_reachable", lambda _: None),
-        ("demo", "run", said), ("serve", "serve", said), ("signin.command", "run", said),
+        ("pool_descriptions", "fetch", printed), ("conform", "_run", printed), ("conform", "ensure_reachable", lambda _: None),
+        ("demo", "Demo.run", said), ("serve", "Serve.run", said), ("signin", "Signin._sign_in", lambda self, _: said(self)),
     ):  # fmt: skip
-        # The package has functions of the modules' names.
-        monkeypatch.setattr(import_module(f"authfsm.cli.{module}"), name, stub)
+        monkeypatch.setattr(f"authfsm.cli.{module}.{name}", stub)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.json").write_text('{"UserPool": {"MfaConfiguration": "OFF"}}')
     (tmp_path / "b.json").write_text('{"UserPool": {"MfaConfiguration": "ON"}}')
@@ -259,6 +255,12 @@ def done(folder: Path, *args: str) -> tuple[object, ...]:
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     new = sorted(set(folder.rglob("*")) - before)
     return result.exit_code, result.stdout, result.stderr, tuple(str(each) for each in new)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_repeats_their_help(name: str) -> None:
+    """What `authfsm --help` says of a command is the first sentence of its own help."""
+    assert load_command(name).help.splitlines()[0] == COMMANDS[name]
 
 
 def test_every_option_has_a_row() -> None:

@@ -13,15 +13,14 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from authfsm.cli import app
-from authfsm.cli.demo import run
-from authfsm.cli.stories import NEW_PASSWORD, PASSWORD, STORIES
+from authfsm.cli.demo import NEW_PASSWORD, PASSWORD, STORIES, play_stories
 
 
 def test_every_story_ends_with_tokens_and_a_picture(tmp_path: Path) -> None:
     """Five sign-ins finish; each leaves an SVG that is well-formed and names the states it walked."""
     console = Console(file=StringIO(), width=80)
 
-    assert run(tmp_path, console=console) is True
+    assert play_stories(tmp_path, console=console) is True
 
     told = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
     assert told.count("✓ tokens") == len(STORIES) == 5
@@ -36,7 +35,7 @@ def test_every_story_ends_with_tokens_and_a_picture(tmp_path: Path) -> None:
 def test_the_stories_show_their_steps(tmp_path: Path) -> None:
     """A wrong code, a weak password, a device and a riddle are all seen on the screen."""
     console = Console(file=StringIO(), width=80)
-    run(tmp_path, console=console)
+    play_stories(tmp_path, console=console)
     told = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
 
     for seen in (
@@ -53,7 +52,7 @@ def test_the_stories_show_their_steps(tmp_path: Path) -> None:
 def test_no_secret_is_told_or_drawn(tmp_path: Path) -> None:
     """Neither the terminal nor a picture shows a password."""
     console = Console(file=StringIO(), width=120)
-    run(tmp_path, console=console)
+    play_stories(tmp_path, console=console)
     told = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
     drawn = "".join(path.read_text(encoding="utf-8") for path in tmp_path.iterdir())
 
@@ -70,9 +69,7 @@ def test_the_command_says_whether_it_worked(tmp_path: Path) -> None:
 
 def test_a_story_that_fails_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A refused sign-in is told in red, the others go on, and the command exits with 1."""
-    monkeypatch.setattr(
-        "authfsm.cli.stories.PASSWORD", "wrong"
-    )  # the users are made with it as well
+    monkeypatch.setattr("authfsm.cli.demo.PASSWORD", "wrong")  # the users are made with it as well
     monkeypatch.setattr("authfsm.local.LocalPool.add_user", lambda *_, **__: None)
 
     result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path)])

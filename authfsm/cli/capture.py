@@ -1,7 +1,4 @@
-"""`authfsm capture`: anonymise a captured reply, request, error, description, event or log for publication.
-
-Exit status: 0, the anonymised text was written; 1, a file could not be read or written; 2, usage error.
-"""
+"""`authfsm capture`: anonymise a captured reply, request, error, description, event or log for publication."""
 
 from __future__ import annotations
 
@@ -9,73 +6,64 @@ import gzip
 import sys
 import zlib
 from pathlib import Path
-from typing import Annotated, Final
+from typing import ClassVar, Final
 
-import typer
+from attrs import frozen
 
-from authfsm.cli.exit_status import USAGE_ERROR, Failed, end
-
-EPILOG: Final = "Exit status: 0 success; 1 the file could not be read or written; 2 usage error."
+from authfsm.cli.command import USAGE_ERROR, Failed, argument, option, print_message
+from authfsm.traces.anonymiser import UnreadableDocument, anonymise
 
 _LARGEST: Final = 64 * 1024 * 1024
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
-def capture(
-    *,
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="FILE",
-            help="JSON, JSON lines, HTTP messages with headers, a HAR file, Athena's CSV, a botocore log, or an object as"
-            " Python or JavaScript prints it; - is standard input.",
-            show_default=False,
-        ),
-    ],
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", dir_okay=False, help="Write to this file instead of standard output."
-        ),
-    ] = None,
-    keep: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Do not replace this word, for example the name of a new challenge. Repeatable."
-        ),
-    ] = None,
-) -> None:
+@frozen(kw_only=True)
+class Capture:
     """Anonymise captured Cognito traffic: personal data and secrets become placeholders of the same length.
 
     Replaces names, ids, addresses, tokens, secrets and unknown texts, the same value always with the same
     placeholder, and keeps Cognito's own words. Shifts all times so that the first is 2020-01-01.
     """
-    from authfsm.traces.anonymiser import UnreadableDocument, anonymise  # noqa: PLC0415 - only this command needs it
 
-    try:
-        _check_other(name, output)
-        made = anonymise(_read(name), keep=keep or ())
-        if output is None:
-            sys.stdout.buffer.write(made.text.encode())
-            sys.stdout.flush()
-        else:
-            output.write_text(made.text, encoding="utf-8", newline="")
-    except UnreadableDocument as error:
-        end("capture", Failed(f"{name} cannot be read: {error}"))
-    except OSError as error:
-        end(
-            "capture", Failed(f"{error.filename or name}: {error.strerror or type(error).__name__}")
-        )
-    except Failed as failed:
-        end("capture", failed)
-    counts = ", ".join(f"{count} {kind}" for kind, count in sorted(made.replaced.items()))
-    typer.echo(f"Replaced (different values): {counts or 'nothing'}.", err=True)
-    for key in sorted(made.unknown):
-        typer.echo(
-            f"{key} had an unknown value, which was replaced: if AWS documents this value, keep it with --keep.",
-            err=True,
-        )
-    typer.echo("Read the result before you publish it.", err=True)
+    epilog: ClassVar = (
+        "Exit status: 0 success; 1 the file could not be read or written; 2 usage error."
+    )
+
+    name: str = argument(
+        "JSON, JSON lines, HTTP messages with headers, a HAR file, Athena's CSV, a botocore log, or an object as"
+        " Python or JavaScript prints it; - is standard input.",
+        metavar="FILE",
+    )
+    output: Path | None = option(
+        "Write to this file instead of standard output.", "--output", "-o", dir_okay=False
+    )
+    keep: list[str] | None = option(
+        "Do not replace this word, for example the name of a new challenge. Repeatable."
+    )
+
+    def run(self) -> int:
+        """Write the anonymised text, and report what was replaced."""
+        try:
+            _check_other(self.name, self.output)
+            made = anonymise(_read(self.name), keep=self.keep or ())
+            if self.output is None:
+                sys.stdout.buffer.write(made.text.encode())
+                sys.stdout.flush()
+            else:
+                self.output.write_text(made.text, encoding="utf-8", newline="")
+        except UnreadableDocument as error:
+            raise Failed(f"{self.name} cannot be read: {error}") from None
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            raise Failed(f"{error.filename or self.name}: {why}") from None
+        counts = ", ".join(f"{count} {kind}" for kind, count in sorted(made.replaced.items()))
+        print_message(f"Replaced (different values): {counts or 'nothing'}.")
+        for key in sorted(made.unknown):
+            print_message(
+                f"{key} had an unknown value, which was replaced: if AWS documents this value, keep it with --keep."
+            )
+        print_message("Read the result before you publish it.")
+        return 0
 
 
 def _check_other(name: str, output: Path | None) -> None:

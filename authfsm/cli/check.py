@@ -1,83 +1,206 @@
-"""`authfsm check`: the options of the command; `authfsm.cli.check_output` runs it.
-
-Exit status: 0, no finding of severity `--fail-on` or higher; 1, there is one, or the check could not run;
-2, usage error.
-"""
+"""`authfsm check`: check the protocol or a pool's settings, and print the findings as text, JSON or SARIF."""
 
 from __future__ import annotations
 
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from io import StringIO
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Any, ClassVar, Final
 
-import typer
+from attrs import frozen
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.text import Text
 
-from authfsm.cli.exit_status import Failed, end
-from authfsm.cli.options import Client, EndpointUrl, Pool, Profile, Region, Settings
+from authfsm import checks
+from authfsm.checks import INVARIANTS, Invariant, Violation, explore, factor_exceptions, review
+from authfsm.checks.findings import Finding, Origin, Severity, as_json, sarif
+from authfsm.cli.command import FAILED, Failed, option, print_message, refuse_unknown, writing
+from authfsm.cli.pool_descriptions import Descriptions, PoolOptions
+from authfsm.diagrams import NoEngine
+from authfsm.protocol import links
+from authfsm.protocol.errors import BadField
+from authfsm.settings.descriptions import decode_text
 
-_HOW: Final = "Output"
-
-EPILOG: Final = (
-    "Exit status: 0 no finding of severity --fail-on or higher; 1 at least one; 2 usage error."
-)
+FORMS: Final = ("text", "json", "sarif")
+_NEVER: Final = "never"
+_output: Final = partial(option, panel="Output")
 
 
-def check(
-    *,
-    settings: Settings = None,
-    pool: Pool = None,
-    client: Client = None,
-    profile: Profile = None,
-    region: Region = None,
-    endpoint_url: EndpointUrl = None,
-    form: Annotated[
-        str,
-        typer.Option(
-            "--format", "-f", help="Output format: text, json or sarif.", rich_help_panel=_HOW
-        ),
-    ] = "text",
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            dir_okay=False,
-            help="Write to this file instead of standard output.",
-            rich_help_panel=_HOW,
-        ),
-    ] = None,
-    fail_on: Annotated[
-        str,
-        typer.Option(
-            help="The lowest severity that fails the check: high, medium, low, note; or never.",
-            rich_help_panel=_HOW,
-        ),
-    ] = "medium",
-    diagram: Annotated[
-        Path | None,
-        typer.Option(
-            file_okay=False,
-            help="Folder for a picture of each finding's path.",
-            rich_help_panel=_HOW,
-        ),
-    ] = None,
-) -> None:
+@frozen(kw_only=True)
+class Check(PoolOptions):
     """Check the invariants of the protocol, or review the security of a user pool's settings.
 
     Without a pool: checks that every state is reachable, that no path issues tokens without a proof and that
     every loop is bounded. With a pool: checks the same for the paths that its settings allow, and reports
     security findings, each with its path, its source and its remediation.
     """
-    from authfsm.cli import check_output  # noqa: PLC0415 - imported only when it runs: --help stays fast
 
-    try:
-        passed = check_output.check(
-            check_output.CheckOptions(
-                settings=settings, pool=pool, client=client, profile=profile, region=region,
-                endpoint_url=endpoint_url, form=form, output=output, fail_on=fail_on,
-                diagram=diagram,
+    epilog: ClassVar = (
+        "Exit status: 0 no finding of severity --fail-on or higher; 1 at least one; 2 usage error."
+    )
+
+    form: str = _output("Output format: text, json or sarif.", "--format", "-f", default="text")
+    output: Path | None = _output(
+        "Write to this file instead of standard output.", "--output", "-o", dir_okay=False
+    )
+    fail_on: str = _output(
+        "The lowest severity that fails the check: high, medium, low, note; or never.",
+        default="medium",
+    )
+    diagram: Path | None = _output("Folder for a picture of each finding's path.", file_okay=False)
+
+    def run(self) -> int:
+        """Print or write the findings; fail if one is as severe as --fail-on, or more."""
+        self.refuse_conflicts()
+        refuse_unknown("format", self.form, FORMS)
+        refuse_unknown("fail-on", self.fail_on, (*map(str, Severity), _NEVER))
+        descriptions = self.described()
+        if descriptions is None:
+            violations = checks.check()
+            found: Sequence[Finding] = tuple(_finding(each) for each in violations)
+            lines = [*_invariants(INVARIANTS, violations), _explored()]
+        else:
+            found = _reviewed(descriptions)
+            lines = [*_findings(found), _summary(found)]
+        self._print(found, lines)
+        if self.diagram is not None:
+            _draw(self.diagram, found)
+        return FAILED if any(map(self._fails, found)) else 0
+
+    def _fails(self, finding: Finding) -> bool:
+        return self.fail_on != _NEVER and finding.severity.rank <= Severity(self.fail_on).rank
+
+    def _print(self, found: Sequence[Finding], lines: list[RenderableType]) -> None:
+        if self.form == "text" and self.output is None:
+            Console(highlight=False).print(*lines, sep="\n")
+            return
+        if self.form == "text":
+            into = StringIO()
+            Console(file=into, highlight=False, width=120).print(*lines, sep="\n")
+            text = into.getvalue()
+        else:
+            document: Any = (
+                sarif(found, self._origin())
+                if self.form == "sarif"
+                else [as_json(each) for each in found]
             )
-        )  # fmt: skip
-    except Failed as failed:
-        end("check", failed)
-    if not passed:
-        raise typer.Exit(1)
+            text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+        if self.output is None:
+            sys.stdout.write(text)
+            return
+        with writing(self.output):
+            self.output.write_text(text, encoding="utf-8")
+        print_message(f"wrote {self.output}")
+
+    def _origin(self) -> Origin:
+        if self.settings is None:
+            return Origin(self.pool or "authfsm.protocol.table.PROTOCOL")
+        text = decode_text(self.settings.read_bytes())
+        return Origin(self.settings.stem, str(self.settings), text)
+
+
+def _reviewed(descriptions: Descriptions) -> tuple[Finding, ...]:
+    try:
+        return review(descriptions)
+    except BadField as error:
+        raise Failed(f"the pool's description cannot be read: {error}") from None
+
+
+def _finding(broken: Violation) -> Finding:
+    invariant = broken.invariant
+    return Finding(
+        invariant.name,
+        Severity.HIGH,
+        invariant.statement,
+        broken.why,
+        broken.path,
+        links.AUTHENTICATION_FLOWS,
+        (),
+    )
+
+
+def _explored() -> str:
+    found = explore(checks.Model())
+    moves = sum(len(each) for each in found.moves.values())
+    return f"\n{len(found.before)} positions and {moves} transitions between them were checked."
+
+
+def _draw(folder: Path, found: Sequence[Finding]) -> None:
+    drawn = Counter[str]()
+    try:
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            for each in found:
+                drawn[each.id] += 1
+                again = f"-{drawn[each.id]}" if drawn[each.id] > 1 else ""
+                path = each.diagram().save(folder / f"{each.id}{again}.svg")
+                print_message(f"drew {path}")
+    except NoEngine as error:
+        raise Failed(str(error)) from None
+
+
+_COLOURS: Final = {
+    Severity.HIGH: "bold red",
+    Severity.MEDIUM: "yellow",
+    Severity.LOW: "cyan",
+    Severity.NOTE: "dim",
+}
+
+
+def path_line(path: checks.Path) -> Text:
+    """Return a path in one line: its states, with the responses dimmed between them."""
+    text = Text("START")
+    for move in path:
+        text.append(f" -{move.arrow.response.trigger}-> ", style="dim")
+        text.append(move.to.name)
+    return text
+
+
+def _invariants(
+    every: Iterable[Invariant], broken: Sequence[Violation]
+) -> Iterator[RenderableType]:
+    """Yield each invariant with its violation and its documented exceptions."""
+    by_name = {each.invariant.name: each for each in broken}
+    for each in every:
+        fault = by_name.get(each.name)
+        mark = Text("broken ", style="bold red") if fault else Text("holds  ", style="green")
+        yield Text.assemble(mark, (each.name, "bold"))
+        yield _in(Text(each.statement, style="dim"))
+        if fault:
+            yield _in(Text(fault.why))
+            yield _in(path_line(fault.path))
+        for reason, path in factor_exceptions() if each.name == "second-factor" else ():
+            yield _in(Text.assemble("but for ", (reason.name, "bold"), f" ({reason.confidence}):"))
+            yield _in(path_line(path))
+
+
+def _findings(every: Sequence[Finding]) -> Iterator[RenderableType]:
+    """Yield each finding: severity, title, reason, path, remediation and source."""
+    for each in every:
+        severity = (f"{each.severity:7}", _COLOURS[each.severity])
+        yield Text.assemble("\n", severity, (each.id, "bold"))
+        yield _in(Text(each.title))
+        yield _in(Text(each.why, style="dim"))
+        yield _in(path_line(each.path))
+        for remediation in each.remediations:
+            yield _in(Text.assemble(("fix  ", "green"), str(remediation)))
+        # Not broken, so that it can be clicked on.
+        yield Text(f"       {each.source}", style="dim", no_wrap=True, overflow="ignore")
+
+
+def _in(text: Text) -> Padding:
+    return Padding(text, (0, 0, 0, 7))
+
+
+def _summary(every: Sequence[Finding]) -> Text:
+    """Return the number of findings of each severity."""
+    if not every:
+        return Text("No findings.", style="green")
+    counts = ((severity, sum(each.severity is severity for each in every)) for severity in Severity)
+    listed = ", ".join(f"{count} {severity}" for severity, count in counts if count)
+    return Text(f"\n{len(every)} finding{'s' * (len(every) > 1)}: {listed}.")

@@ -1,124 +1,375 @@
-"""`authfsm conform`: the options of the command; `authfsm.cli.conform_output` runs it.
-
-Exit status: 0, rules ran and none failed; 1, a rule failed, or none could run at an endpoint; 2, usage error,
-or the endpoint does not answer.
-"""
+"""`authfsm conform`: run the conformance suite with a progress bar, and print or write the results."""
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from datetime import datetime, timezone
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Final
+from threading import Lock
+from typing import ClassVar, Final
 
-import typer
+import attrs
+import boto3
+from attrs import frozen
+from botocore.exceptions import BotoCoreError
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+from rich.text import Text
 
-from authfsm.cli.exit_status import FAILED, Failed, end
-
-_WHERE, _WHICH, _TOLD = "Endpoint", "Rules", "Output"
-
-EPILOG: Final = (
-    "Exit status: 0 no rule failed (an unsupported feature is not a failure); 1 a rule failed, or none could run;"
-    " 2 usage error, or the endpoint does not answer."
+from authfsm.cli.command import (
+    FAILED,
+    USAGE_ERROR,
+    Failed,
+    missing,
+    option,
+    refuse_exclusive,
+    writing,
 )
+from authfsm.conformance.api_client import ApiClient
+from authfsm.conformance.pool_providers import ApiPoolProvider, ExistingPoolProvider
+from authfsm.conformance.pools import Inbox, PoolProvider, parse_inbox
+from authfsm.conformance.report import as_json, as_markdown
+from authfsm.conformance.rule import ConformanceRule
+from authfsm.conformance.rules import RULES, select_rules
+from authfsm.conformance.runner import (
+    Endpoint,
+    EndpointResult,
+    Results,
+    Unreachable,
+    ensure_reachable,
+    run_rules,
+)
+from authfsm.conformance.verdicts import Outcome, RuleVerdict
+
+EMBEDDED: Final = "ours"
+_SUFFIXES: Final = (".md", ".json")
+_LOCAL: Final = ("local", "local", None)
+_STDOUT: Final = Path("-")
+
+_endpoint: Final = partial(option, panel="Endpoint")
+_rules: Final = partial(option, panel="Rules")
 
 
-def conform(
-    *,
-    endpoint: Annotated[
-        str | None,
-        typer.Option(
-            help="The endpoint's URL; by default this package's embedded pool.",
-            rich_help_panel=_WHERE,
-        ),
-    ] = None,
-    compare: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=URL",
-            help="Add a column to the comparison table; NAME=ours is this package's embedded pool. Repeatable.",
-            rich_help_panel=_WHERE,
-        ),
-    ] = None,
-    pool_id: Annotated[
-        str | None,
-        typer.Option(
-            help="An existing user pool; by default pools are created through the API.",
-            rich_help_panel=_WHERE,
-        ),
-    ] = None,
-    client_id: Annotated[
-        str | None,
-        typer.Option(
-            help="An existing app client of the pool; by default app clients are created through the API.",
-            rich_help_panel=_WHERE,
-        ),
-    ] = None,
-    codes: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[NAME=]HOW",
-            help="How to read the codes that the endpoint sends: outbox (its GET /outbox), or fixed:CODE. Repeatable with NAME=.",
-            rich_help_panel=_WHERE,
-        ),
-    ] = None,
-    region: Annotated[
-        str | None, typer.Option(help="The region for signing requests.", rich_help_panel=_WHERE)
-    ] = None,
-    profile: Annotated[
-        str | None,
-        typer.Option(
-            help="The AWS profile for signing requests; by default dummy credentials are used.",
-            rich_help_panel=_WHERE,
-        ),
-    ] = None,
-    rule: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Run only this rule and print its requests and replies; srp.* selects all rules with this prefix. Repeatable.",
-            rich_help_panel=_WHICH,
-        ),
-    ] = None,
-    list_: Annotated[
-        bool,
-        typer.Option(
-            "--list",
-            help="List the rules and their sources, and run nothing.",
-            rich_help_panel=_WHICH,
-        ),
-    ] = False,
-    timeout: Annotated[
-        float,
-        typer.Option(
-            min=1, max=600, help="Timeout of one rule, in seconds.", rich_help_panel=_WHICH
-        ),
-    ] = 30.0,
-    output: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--output",
-            "-o",
-            allow_dash=True,
-            help="Write the results to this file; the suffix sets the format (.md or .json). - prints JSON to standard output. Repeatable.",
-            rich_help_panel=_TOLD,
-        ),
-    ] = None,
-) -> None:
+@frozen(kw_only=True)
+class Conform:
     """Run the Cognito conformance suite against an endpoint.
 
     The suite creates the pools, app clients and users that it needs through Cognito's API, and deletes them at
     the end. Against AWS it creates user pools in your account.
     """
-    from authfsm.cli import conform_output  # noqa: PLC0415 - imported only when it runs: --help stays fast
 
+    epilog: ClassVar = (
+        "Exit status: 0 no rule failed (an unsupported feature is not a failure); 1 a rule failed, or none could run;"
+        " 2 usage error, or the endpoint does not answer."
+    )
+
+    endpoint: str | None = _endpoint("The endpoint's URL; by default this package's embedded pool.")
+    compare: list[str] | None = _endpoint(
+        "Add a column to the comparison table; NAME=ours is this package's embedded pool. Repeatable.",
+        metavar="NAME=URL",
+    )
+    pool_id: str | None = _endpoint(
+        "An existing user pool; by default pools are created through the API."
+    )
+    client_id: str | None = _endpoint(
+        "An existing app client of the pool; by default app clients are created through the API."
+    )
+    codes: list[str] | None = _endpoint(
+        "How to read the codes that the endpoint sends: outbox (its GET /outbox), or fixed:CODE. Repeatable with NAME=.",
+        metavar="[NAME=]HOW",
+    )
+    region: str | None = _endpoint("The region for signing requests.")
+    profile: str | None = _endpoint(
+        "The AWS profile for signing requests; by default dummy credentials are used."
+    )
+    rule: list[str] | None = _rules(
+        "Run only this rule and print its requests and replies; srp.* selects all rules with this prefix. Repeatable."
+    )
+    list_: bool = _rules(
+        "List the rules and their sources, and run nothing.", "--list", default=False
+    )
+    timeout: float = _rules("Timeout of one rule, in seconds.", default=30.0, min=1, max=600)
+    output: list[Path] | None = option(
+        "Write the results to this file; the suffix sets the format (.md or .json). - prints JSON to standard output."
+        " Repeatable.",
+        "--output",
+        "-o",
+        allow_dash=True,
+        panel="Output",
+    )
+
+    def run(self) -> int:
+        """Run the rules against the endpoints, or list them; fail if a rule failed or none could run at one."""
+        rules = self._selected()
+        if self.list_:
+            self._refuse_unused()
+            Console(highlight=False).print(rules_with_sources(rules))
+            return 0
+        outputs = self.output or []
+        for path in outputs:
+            if path != _STDOUT and path.suffix not in _SUFFIXES:
+                raise Failed(f"{path} is neither .md nor .json", USAGE_ERROR)
+        results = _run(self._endpoints(), rules, self.timeout)
+        _write(results, outputs)
+        if _STDOUT not in outputs:
+            console = Console(highlight=False)
+            for each in rule_reports(results) if self.rule else table(results):
+                console.print(each, soft_wrap=isinstance(each, Text))
+        for column in results.endpoints:
+            if column.endpoint.name in results.endpoints_without_result:
+                why = (each.why for each in column.verdicts.values() if each.why)
+                raise Failed(
+                    f"no rule could run at {column.endpoint.name}: check that it is a Cognito endpoint."
+                    f" The first rule reports: {next(why, 'no rule was run')}"
+                )
+        return 0 if results.all_passed else FAILED
+
+    def _refuse_unused(self) -> None:
+        for each in attrs.fields(Conform):
+            if each.name not in {"rule", "list_", "timeout"} and getattr(self, each.name):
+                name = each.name.replace("_", "-")
+                raise Failed(f"--{name} has no effect with --list: no rule runs", USAGE_ERROR)
+
+    def _selected(self) -> tuple[ConformanceRule, ...]:
+        try:
+            return select_rules(tuple(self.rule or ()))
+        except LookupError as error:
+            raise Failed(
+                f"unknown rule {error.args[0]}: authfsm conform --list lists all {len(RULES)} rules",
+                USAGE_ERROR,
+            ) from None
+
+    def _endpoints(self) -> list[Endpoint]:
+        refuse_exclusive(self, ("endpoint", "compare"))
+        if (self.pool_id or self.client_id) and not self.endpoint:
+            raise Failed("--pool-id and --client-id require --endpoint", USAGE_ERROR)
+        if self.client_id and not self.pool_id:
+            raise Failed("--client-id requires --pool-id", USAGE_ERROR)
+        columns = self._columns()
+        inboxes = self._inboxes([name for name, _ in columns])
+        endpoints = []
+        for name, url in columns:
+            if url is None:
+                endpoints.append(Endpoint(name, _embedded()))
+                continue
+            inbox, how = inboxes.get(name, (None, None))
+            repeated = [f"--codes {how}"] if how else []
+            repeated += [
+                f"--{each.replace('_', '-')} {value}"
+                for each in ("pool_id", "client_id", "region", "profile")
+                if (value := getattr(self, each))
+            ]
+            endpoints.append(Endpoint(name, self._pool_provider(url, inbox), url, tuple(repeated)))
+        return endpoints
+
+    def _columns(self) -> list[tuple[str, str | None]]:
+        if self.endpoint:
+            return [(self.endpoint, _url(self.endpoint))]
+        if not self.compare:
+            return [(f"authfsm {version('authfsm')}", None)]
+        columns: list[tuple[str, str | None]] = []
+        for each in self.compare:
+            name, equals, url = each.partition("=")
+            if not name or not equals:
+                raise Failed(f"--compare {each!r} is not NAME=URL", USAGE_ERROR)
+            columns.append((name, None if url == EMBEDDED else _url(url)))
+        if len({name for name, _ in columns}) < len(columns):
+            raise Failed("two --compare columns have the same name", USAGE_ERROR)
+        return columns
+
+    def _inboxes(self, names: list[str]) -> dict[str, tuple[Inbox, str]]:
+        found = {}
+        for each in self.codes or ():
+            name, equals, how = each.partition("=")
+            if not equals:
+                name, how = names[0], each
+                if len(names) > 1:
+                    raise Failed(f"--codes {each!r} names no column: use NAME={each}", USAGE_ERROR)
+            if name not in names:
+                raise Failed(
+                    f"--codes names {name!r}, which is not a --compare column", USAGE_ERROR
+                )
+            try:
+                found[name] = parse_inbox(how), how
+            except ValueError as error:
+                raise Failed(f"--codes {each!r} {error}", USAGE_ERROR) from None
+        return found
+
+    def _pool_provider(self, url: str, inbox: Inbox | None) -> PoolProvider:
+        region = self.region
+        if region is None and self.pool_id and "-" in self.pool_id:
+            region = self.pool_id.partition("_")[0]
+        api = ApiClient(url, region or "us-east-1", _credentials(self.profile))
+        try:
+            ensure_reachable(api)
+        except Unreachable as error:
+            raise Failed(str(error), USAGE_ERROR) from None
+        if self.pool_id:
+            return ExistingPoolProvider(api, self.pool_id, self.client_id, inbox)
+        return ApiPoolProvider(api, inbox)
+
+
+def _url(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise Failed(f"{url!r} is not an http or https URL", USAGE_ERROR)
+    return url.rstrip("/")
+
+
+def _embedded() -> PoolProvider:
+    if why := missing("server"):
+        raise Failed(f"the embedded pool's server {why}", USAGE_ERROR)
+    from authfsm.conformance.embedded_pools import EmbeddedPoolProvider  # noqa: PLC0415 - what it needs is an extra
+
+    return EmbeddedPoolProvider()
+
+
+def _credentials(profile: str | None) -> tuple[str, str, str | None]:
+    if profile is None:
+        return _LOCAL
     try:
-        options = conform_output.ConformOptions(
-            endpoint=endpoint, compare=compare or [], pool_id=pool_id, client_id=client_id,
-            codes=codes or [], region=region, profile=profile, rules=tuple(rule or ()),
-            timeout=timeout, outputs=output or [],
-        )  # fmt: skip
-        all_passed = (
-            conform_output.list_rules(options) if list_ else conform_output.conform(options)
+        found = boto3.session.Session(profile_name=profile).get_credentials()
+    except BotoCoreError as error:
+        raise Failed(f"--profile {profile}: {error}", USAGE_ERROR) from None
+    if found is None:
+        raise Failed(f"--profile {profile} has no credentials", USAGE_ERROR)
+    keys = found.get_frozen_credentials()
+    if not keys.access_key or not keys.secret_key:
+        raise Failed(f"--profile {profile} has no credentials", USAGE_ERROR)
+    return keys.access_key, keys.secret_key, keys.token
+
+
+# ---- the run and its output -------------------------------------------------------------------
+
+
+def _run(endpoints: list[Endpoint], rules: tuple[ConformanceRule, ...], timeout: float) -> Results:
+    console = Console(stderr=True)
+    with ExitStack() as stack:
+        bars: dict[str, TaskID] = {}
+        progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rule]}", style="dim"),
+            console=console,
+            transient=True,
         )
-    except Failed as failed:
-        end("conform", failed)
-    if not all_passed:
-        raise typer.Exit(FAILED)
+        if console.is_terminal:
+            stack.enter_context(progress)
+            bars = {e.name: progress.add_task(e.name, total=len(rules), rule="") for e in endpoints}
+        lock = Lock()
+
+        def on_verdict(name: str, rule: ConformanceRule, verdict: RuleVerdict) -> None:
+            with lock:
+                if name in bars:
+                    progress.update(bars[name], advance=1, rule=f"{verdict.outcome.mark} {rule.id}")
+
+        day = datetime.now(timezone.utc).date()
+        return run_rules(endpoints, rules, day=day, seconds=timeout, on_verdict=on_verdict)
+
+
+def _write(results: Results, outputs: Sequence[Path]) -> None:
+    for path in outputs:
+        if path.suffix == ".md":
+            text = as_markdown(results)
+        else:
+            text = json.dumps(as_json(results), indent=2, ensure_ascii=False) + "\n"
+        if path == _STDOUT:
+            sys.stdout.write(text)
+        else:
+            with writing(path, USAGE_ERROR):
+                path.write_text(text, encoding="utf-8")
+
+
+_COLOURS: Final = {
+    Outcome.PASSED: "green",
+    Outcome.FAILED: "bold red",
+    Outcome.NOT_SUPPORTED: "dim",
+    Outcome.SKIPPED: "yellow",
+}
+
+
+def rules_with_sources(rules: tuple[ConformanceRule, ...]) -> RenderableType:
+    """Return the rules with their claims and sources."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for rule in rules:
+        source = f"{rule.source.title} ({rule.source.confidence})\n{rule.source.url}"
+        grid.add_row(rule.id, Text.assemble(rule.claim, "\n", (source, "dim")))
+    return grid
+
+
+def table(results: Results) -> Iterator[RenderableType]:
+    """Yield the comparison table, the failures of each endpoint and the counts."""
+    shown = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
+    shown.add_column("rule", no_wrap=True)
+    for column in results.endpoints:
+        shown.add_column(column.endpoint.name, justify="center")
+    for group, rules in results.groups.items():
+        shown.add_row(Text(f"\n{group}", style="bold"))
+        for rule in rules:
+            shown.add_row(
+                rule.id, *(_mark(column.verdicts[rule.id]) for column in results.endpoints)
+            )
+    yield shown
+    for column in results.endpoints:
+        yield from _failed(results, column)
+    yield Text()
+    for column in results.endpoints:
+        yield _counts(column)
+    yield Text(", ".join(f"{each.mark} {each}" for each in Outcome), style="dim")
+
+
+def _in(line: Text, by: int) -> Text:
+    """Indent a line; it is never wrapped, so that a command can be copied."""
+    return Text(" " * by).append_text(line)
+
+
+def _mark(verdict: RuleVerdict) -> Text:
+    return Text(verdict.outcome.mark, style=_COLOURS[verdict.outcome])
+
+
+def _counts(column: EndpointResult) -> Text:
+    counts = ", ".join(f"{column.count(each)} {each}" for each in Outcome)
+    return Text.assemble((column.endpoint.name, "bold"), f": {counts}")
+
+
+def _failed(results: Results, column: EndpointResult) -> Iterator[RenderableType]:
+    failed = [rule for rule in results.rules if column.verdicts[rule.id].outcome is Outcome.FAILED]
+    if failed:
+        yield Text(f"\nFailed at {column.endpoint.name}", style="bold")
+    for rule in failed:
+        verdict = column.verdicts[rule.id]
+        yield Text.assemble((rule.id, "red"), f" ({verdict.severity})  {verdict.why}")
+        yield _in(Text(column.endpoint.command(rule), style="dim"), 2)
+
+
+def rule_reports(results: Results) -> Iterator[RenderableType]:
+    """Yield each rule with the requests and replies that decided its outcome."""
+    for rule in results.rules:
+        yield Text.assemble((rule.id, "bold"), f"  {rule.claim}")
+        source = f"{rule.source.title} ({rule.source.confidence})  {rule.source.url}"
+        yield _in(Text(source, style="dim"), 2)
+        for column in results.endpoints:
+            yield from _rule_report(column, rule)
+
+
+def _rule_report(column: EndpointResult, rule: ConformanceRule) -> Iterator[RenderableType]:
+    verdict = column.verdicts[rule.id]
+    outcome = Text.assemble(
+        f"{column.endpoint.name}: ", (verdict.outcome.value, _COLOURS[verdict.outcome])
+    )
+    if verdict.why:
+        outcome.append(f": {verdict.why}")
+    yield _in(outcome, 2)
+    for exchange in verdict.exchanges:
+        style = "dim" if exchange.is_setup else ""
+        yield _in(Text(f"> {exchange.request}", style=style), 4)
+        yield _in(Text(f"< {exchange.reply}", style=style), 4)
+    yield Text()

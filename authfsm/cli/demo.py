@@ -1,21 +1,26 @@
-"""`authfsm demo`: the stories played in the terminal, each step shown as it happens, each path drawn."""
+"""`authfsm demo`: five sign-ins to embedded pools, each step shown as it happens, each path drawn."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, ClassVar
 
+import pyotp
+from attrs import frozen
 from rich.console import Console
 from rich.live import Live
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from authfsm.cli.stories import ADA, STORIES, Story
+from authfsm.cli.command import FAILED, option
 from authfsm.core.history import Step
 from authfsm.diagrams import NoEngine, diagram
 from authfsm.drivers.boto import Cognito, Flow
+from authfsm.local import DeviceConfiguration, LocalPool, Triggers
+from authfsm.protocol import responses as r
 from authfsm.protocol.errors import AuthfsmError, Refused
 from authfsm.protocol.replies import (
     Challenge,
@@ -27,6 +32,32 @@ from authfsm.protocol.replies import (
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
+
+ADA = "ada"
+PASSWORD = "Correct-Horse-Battery-Staple-1"  # noqa: S105 - of a user who lives for a second
+NEW_PASSWORD = "Analytical-Engine-1843"  # noqa: S105 - the same
+PHONE = "+15555550143"
+RIDDLE = "Up, but never down: what is it?"
+
+
+@frozen(kw_only=True)
+class Demo:
+    """Sign five users in to an embedded user pool, and draw the path of each sign-in.
+
+    Needs no AWS account, network or system package: the pool runs in this process and verifies every proof.
+    """
+
+    epilog: ClassVar = (
+        "Exit status: 0 every sign-in ended with tokens; 1 one did not; 2 usage error."
+    )
+
+    out: Path = option("Folder for the pictures of the paths.", default=Path("walks"))
+    pause: float = option("Seconds to wait after each step.", default=0.0, min=0, max=10)
+
+    def run(self) -> int:
+        """Play every story; fail if one did not end with tokens and a picture."""
+        return 0 if play_stories(self.out, self.pause) else FAILED
+
 
 _COLOURS = {
     State.AUTHENTICATED: "bold green",
@@ -44,7 +75,7 @@ def _colour(state: State, role: Role | None) -> str:
 
 
 def _said(asked: Challenge | None) -> str:  # noqa: PLR0911 - one line a challenge
-    """What the challenge tells a person, in a few words."""
+    """Return the facts of a challenge in a few words."""
     match asked:
         case CodeChallenge(medium=str(medium), destination=str(destination)):
             return f"{medium} to {destination}"
@@ -63,13 +94,7 @@ def _said(asked: Challenge | None) -> str:  # noqa: PLR0911 - one line a challen
 
 
 class DemoStage:
-    """Plays one story in the terminal.
-
-    Args:
-        table: the table of steps.
-        pause: seconds to wait after each step.
-        redraw: shows the table as it is now.
-    """
+    """Plays a story: gives its responses, and adds each step to a table that `redraw` shows."""
 
     def __init__(self, table: Table, pause: float, redraw: Callable[[], None]) -> None:
         self._table = table
@@ -78,14 +103,14 @@ class DemoStage:
         self.took = 0.0
 
     def begin(self, cognito: Cognito, password: str | None, opening: str) -> Flow:
-        """Begin with this AuthFlow, and walk on while no person is needed."""
+        """Begin with this AuthFlow, and take the steps that need no user."""
         flow = cognito.start(password, walk=False)
         self._show(flow, lambda: flow.answer(flow.initial_response(opening, ADA)), "begins")
         self._walk_on(flow)
         return flow
 
     def give(self, flow: Flow, response: Response, words: str) -> None:
-        """Give a response, and walk on while no person is needed."""
+        """Give a response, and take the steps that need no user."""
         self._show(flow, lambda: flow.answer(response), words)
         self._walk_on(flow)
 
@@ -120,6 +145,137 @@ class DemoStage:
         self._table.add_row(str(step.number), given, "→", state, f"{took * 1000:.0f} ms")
 
 
+# ---- the stories ---------------------------------------------------------------------------
+
+
+@frozen
+class Story:
+    """One sign-in of the demo."""
+
+    name: str
+    """The name of its picture, without the suffix."""
+
+    title: str
+    about: str
+    play: Callable[[DemoStage], Flow]
+
+
+def _totp_enrolment(stage: DemoStage) -> Flow:
+    pool = LocalPool(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
+    pool.add_user(ADA, password=PASSWORD)
+    flow = stage.begin(pool.cognito(), PASSWORD, "USER_SRP_AUTH")
+    stage.give(flow, r.AssociateSoftwareToken(), "asks for the app's secret")
+    asked = flow.challenge
+    assert isinstance(asked, MfaSetup)  # noqa: S101 - for the type checker: the table says so
+    assert asked.secret_code is not None  # noqa: S101 - the same
+    app = pyotp.TOTP(asked.secret_code.reveal())
+    code = app.at(pool.clock())
+    stage.give(flow, r.VerifySoftwareToken(code, "phone"), "types the app's code")
+    stage.give(flow, r.CompleteMfaSetup(), "goes on")
+    return flow
+
+
+def _temporary_password(stage: DemoStage) -> Flow:
+    pool = LocalPool(required_attributes=["name"])
+    pool.add_user(ADA, password=PASSWORD, temporary=True)
+    flow = stage.begin(pool.cognito(), PASSWORD, "USER_SRP_AUTH")
+    stage.give(flow, r.NewPassword("short", {"name": "Ada"}), "picks a weak password")
+    stage.give(flow, r.NewPassword(NEW_PASSWORD, {"name": "Ada"}), "a good one, and her name")
+    return flow
+
+
+def _sms_with_a_wrong_code(stage: DemoStage) -> Flow:
+    pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"])
+    pool.add_user(ADA, password=PASSWORD, phone_number=PHONE)
+    flow = stage.begin(pool.cognito(), PASSWORD, "USER_SRP_AUTH")
+    right = pool.outbox.code_for(ADA)
+    wrong = f"{(int(right) + 1) % 1_000_000:06d}"
+    stage.give(flow, r.Code(wrong), "mistypes the code")
+    stage.give(flow, r.Code(right), "types the code of the SMS")
+    return flow
+
+
+def _remembered_device(stage: DemoStage) -> Flow:
+    pool = LocalPool(
+        mfa="ON",
+        mfa_methods=["SMS_MFA"],
+        device=DeviceConfiguration(challenge_required_on_new_device=True),
+    )
+    pool.add_user(ADA, password=PASSWORD, phone_number=PHONE)
+    # The day before: an SMS code, and the device is made known.
+    before = pool.cognito().sign_in(ADA, PASSWORD)
+    before.answer(r.Code(pool.outbox.code_for(ADA)))
+    device = before.confirm_device("laptop")
+    # Today the device stands for the code.
+    return stage.begin(pool.cognito(device=device), PASSWORD, "USER_SRP_AUTH")
+
+
+def _custom_challenge(stage: DemoStage) -> Flow:
+    def define(event: dict[str, Any]) -> dict[str, Any]:
+        answered = event["request"]["session"]
+        passed = bool(answered) and answered[-1]["challengeResult"]
+        event["response"] |= {
+            "issueTokens": passed,
+            "failAuthentication": not passed and len(answered) >= 3,  # noqa: PLR2004 - three tries
+            "challengeName": "CUSTOM_CHALLENGE",
+        }
+        return event
+
+    def create(event: dict[str, Any]) -> dict[str, Any]:
+        event["response"]["publicChallengeParameters"] = {"riddle": RIDDLE}
+        event["response"]["privateChallengeParameters"] = {"answer": "age"}
+        return event
+
+    def verify(event: dict[str, Any]) -> dict[str, Any]:
+        right = event["request"]["privateChallengeParameters"]["answer"]
+        event["response"]["answerCorrect"] = event["request"]["challengeAnswer"] == right
+        return event
+
+    pool = LocalPool(triggers=Triggers(define=define, create=create, verify=verify))
+    pool.add_user(ADA)
+    flow = stage.begin(pool.cognito(), None, "CUSTOM_AUTH")
+    stage.give(flow, r.Answer("a balloon"), "guesses wrong")
+    stage.give(flow, r.Answer("age"), "guesses right")
+    return flow
+
+
+STORIES = (
+    Story(
+        "1-totp-enrolment",
+        "A second factor, enrolled on the way",
+        "The pool requires MFA and ada has none: she proves her password by SRP and enrols an authenticator app.",
+        _totp_enrolment,
+    ),
+    Story(
+        "2-temporary-password",
+        "A temporary password",
+        "An administrator made ada's account: she proves the temporary password and replaces it.",
+        _temporary_password,
+    ),
+    Story(
+        "3-sms-wrong-code",
+        "A code by SMS, mistyped once",
+        "A wrong code costs nothing but another try: the session stays good.",
+        _sms_with_a_wrong_code,
+    ),
+    Story(
+        "4-remembered-device",
+        "A remembered device",
+        "The laptop proves itself by SRP, and stands for the second factor.",
+        _remembered_device,
+    ),
+    Story(
+        "5-custom-challenge",
+        "A challenge of the pool's own",
+        "Three Lambda functions lead the conversation: a riddle, and a second chance.",
+        _custom_challenge,
+    ),
+)
+
+
+# ---- playing them --------------------------------------------------------------------------
+
+
 def _table() -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1), show_header=False)
     table.add_column(justify="right", style="dim", width=2)
@@ -143,7 +299,7 @@ def _play(story: Story, console: Console, pause: float) -> tuple[Flow, float]:
         console.print(table)
 
 
-def _tell(story: Story, console: Console, out: Path, pause: float) -> bool:
+def _play_and_draw(story: Story, console: Console, out: Path, pause: float) -> bool:
     console.print(Rule(Text(f"{story.title} ", style="bold"), align="left", style="dim"))
     console.print(Text(story.about, style="dim"), "")
     picture = out / f"{story.name}.svg"
@@ -164,21 +320,12 @@ def _tell(story: Story, console: Console, out: Path, pause: float) -> bool:
     return done
 
 
-def run(out: Path, *, pause: float = 0.0, console: Console | None = None) -> bool:
-    """Play every story.
-
-    Args:
-        out: where the pictures go; made if it is not there.
-        pause: seconds to wait after each step.
-        console: where to print; the terminal, if left out.
-
-    Returns:
-        Did every story end with tokens and a picture?
-    """
+def play_stories(out: Path, pause: float = 0.0, console: Console | None = None) -> bool:
+    """Play every story on a console (the terminal by default), and return whether all ended with tokens."""
     console = console or Console(highlight=False)
     out.mkdir(parents=True, exist_ok=True)
     console.print()
-    finished = [_tell(story, console, out, pause) for story in STORIES]
+    finished = [_play_and_draw(story, console, out, pause) for story in STORIES]
     style = "bold green" if all(finished) else "bold red"
     console.print(
         Text(f"{sum(finished)} of {len(finished)} sign-ins finished", style=style),

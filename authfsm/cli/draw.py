@@ -1,195 +1,374 @@
-"""`authfsm draw`: the options of the command; `authfsm.cli.draw_output` runs it.
-
-Exit status: 0, success, or the gallery is up to date; 1, failure, or the gallery is out of date; 2, usage
-error.
-"""
+"""`authfsm draw`: draw the protocol, a pool or recorded sign-ins, as pictures, sequences, pages and data."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from subprocess import CalledProcessError
+from typing import ClassVar, Final, TypeVar
 
-import typer
+import attrs
+from attrs import frozen
 
-from authfsm.cli.exit_status import Failed, end
-from authfsm.cli.options import PANEL, Client, EndpointUrl, Pool, Profile, Region, Settings
+from authfsm.cli import pool_descriptions
+from authfsm.cli.command import (
+    USAGE_ERROR,
+    Failed,
+    argument,
+    option,
+    print_message,
+    refuse_exclusive,
+    refuse_unknown,
+    writing,
+)
+from authfsm.cli.pool_descriptions import PoolOptions, pool_option
+from authfsm.core.history import histories_from_json, history_from_json
+from authfsm.diagrams import (
+    FORMATS,
+    SEQUENCE_SUFFIXES,
+    SUFFIXES,
+    THEMES,
+    Diagram,
+    NoEngine,
+    NoPdf,
+    diagram,
+    gallery,
+    readme_table,
+    sequence,
+)
+from authfsm.protocol.errors import CallerError
+from authfsm.settings import PoolSettings
 
-_FILE: Final = {"dir_okay": False}
-_WHAT, _HOW, _KEPT = "Content", "Output", "Generated files of this repository"
+Read = TypeVar("Read")
 
-EPILOG: Final = "Exit status: 0 success, or the gallery is up to date; 1 failure, or the gallery is out of date; 2 usage error."
+_BINARY: Final[dict[str, Callable[[Diagram], bytes]]] = {"png": Diagram.png, "pdf": Diagram.pdf}
+
+PICTURE_OPTIONS: Final = (
+    "form", "flow", "state", "failures", "actions", "unfolded", "history", "traffic", "diff", "faded", "theme",
+)  # fmt: skip
+"""The options that decide what a picture shows or how it looks."""
+
+_NAMES: Final = {"form": "format"}
+_STDOUT: Final = Path("-")
+
+_REQUIRED: Final = {
+    "faded": ("pool", "settings"),
+    "save_settings": ("pool", "settings"),
+    "sequence": ("flow", "history"),
+}
+"""The options that an option requires, at least one of them."""
+
+_content: Final = partial(option, panel="Content")
+_output: Final = partial(option, panel="Output")
+_generated: Final = partial(option, panel="Generated files of this repository")
 
 
-def draw(
-    *,
-    folder: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="[DIR]",
-            help="With --check: the gallery's folder; ./diagrams by default.",
-            show_default=False,
-        ),
-    ] = None,
-    output: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--output",
-            "-o",
-            allow_dash=True,
-            help="Write to this file; the suffix sets the format: .svg .png .pdf .dot .mmd .md .scxml .xstate.json .json. - is standard output. Repeatable.",
-            rich_help_panel=_HOW,
-        ),
-    ] = None,
-    format_: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            "-f",
-            help="Output format: svg, png, pdf, dot, mermaid, markdown, scxml, xstate or json; by default the one of the suffix.",
-            rich_help_panel=_HOW,
-        ),
-    ] = None,
-    flow: Annotated[
-        str | None,
-        typer.Option(
-            help="Only the states that this flow can reach, for example USER_SRP_AUTH.",
-            rich_help_panel=_WHAT,
-        ),
-    ] = None,
-    state: Annotated[
-        str | None,
-        typer.Option(
-            help="Only this state and its neighbours, for example SMS_MFA.", rich_help_panel=_WHAT
-        ),
-    ] = None,
-    failures: Annotated[
-        bool,
-        typer.Option(
-            "--failures", help="Also draw the refusals that end an attempt.", rich_help_panel=_WHAT
-        ),
-    ] = False,
-    actions: Annotated[
-        bool,
-        typer.Option(
-            "--actions",
-            help="As --failures, with what to do after each refusal.",
-            rich_help_panel=_WHAT,
-        ),
-    ] = False,
-    unfolded: Annotated[
-        bool,
-        typer.Option(
-            "--unfolded",
-            help="Draw every transition separately instead of merging similar ones.",
-            rich_help_panel=_WHAT,
-        ),
-    ] = False,
-    history: Annotated[
-        Path | None,
-        typer.Option(
-            **_FILE,
-            help="Draw the path of one recorded sign-in: JSON lines, as written by history_to_json.",
-            rich_help_panel=_WHAT,
-        ),
-    ] = None,
-    traffic: Annotated[
-        Path | None,
-        typer.Option(
-            **_FILE,
-            help="Draw how often each transition was taken: the JSON lines of many sign-ins, concatenated.",
-            rich_help_panel=_WHAT,
-        ),
-    ] = None,
-    sequence: Annotated[
-        bool,
-        typer.Option(
-            "--sequence",
-            help="Write a Mermaid sequence diagram of user, app and Cognito.",
-            rich_help_panel=_WHAT,
-        ),
-    ] = False,
-    html: Annotated[
-        Path | None,
-        typer.Option(
-            **_FILE, help="Write an interactive page as one HTML file.", rich_help_panel=_WHAT
-        ),
-    ] = None,
-    pool: Pool = None,
-    client: Client = None,
-    profile: Profile = None,
-    region: Region = None,
-    endpoint_url: EndpointUrl = None,
-    settings: Settings = None,
-    save_settings: Annotated[
-        Path | None,
-        typer.Option(
-            **_FILE,
-            help="Save the pool's description to this file, without secrets.",
-            rich_help_panel=PANEL,
-        ),
-    ] = None,
-    diff: Annotated[
-        tuple[Path, Path] | None,
-        typer.Option(
-            metavar="A B",
-            help="Compare two saved descriptions: show what B enables and disables.",
-            rich_help_panel=PANEL,
-        ),
-    ] = None,
-    faded: Annotated[
-        bool,
-        typer.Option(
-            "--faded",
-            help="Also show what the pool's settings exclude, in a faded colour.",
-            rich_help_panel=PANEL,
-        ),
-    ] = False,
-    theme: Annotated[
-        str | None,
-        typer.Option(help="Colour theme: light, dark, print or auto.", rich_help_panel=_HOW),
-    ] = None,
-    engine: Annotated[
-        str | None,
-        typer.Option(
-            help="Layout engine: graphviz-pure, or the installed Graphviz (dot).",
-            rich_help_panel=_HOW,
-        ),
-    ] = None,
-    check: Annotated[
-        bool,
-        typer.Option(
-            "--check",
-            help="Check that the gallery (./diagrams or DIR) and the table in the README.md next to it are up to date.",
-            rich_help_panel=_KEPT,
-        ),
-    ] = False,
-    gallery: Annotated[
-        Path | None,
-        typer.Option(
-            file_okay=False,
-            help="Regenerate the gallery in this folder, and the table in the README.md next to it.",
-            rich_help_panel=_KEPT,
-        ),
-    ] = None,
-) -> None:
+@frozen(kw_only=True)
+class Draw(PoolOptions):
     """Draw the protocol, one flow, one state, the paths of a user pool, or the path of a recorded sign-in.
 
     Without options it draws the whole protocol to protocol.svg. Graphviz need not be installed.
     """
-    from authfsm.cli import draw_output  # noqa: PLC0415 - imported only when it runs: --help stays fast
-    from authfsm.cli import gallery as gallery_files  # noqa: PLC0415 - imported only when it runs: --help stays fast
 
-    try:
-        options = draw_output.DrawOptions(
-            folder=folder, outputs=output or [], form=format_, flow=flow, state=state,
-            failures=failures, actions=actions, unfolded=unfolded, history=history,
-            traffic=traffic, sequence=sequence, html=html, pool=pool, client=client,
-            profile=profile, region=region, endpoint_url=endpoint_url, settings=settings,
-            save_settings=save_settings, diff=diff, faded=faded, theme=theme, engine=engine,
-        )  # fmt: skip
-        if check or gallery is not None:
-            gallery_files.update_or_check(options, gallery, check=check)
+    epilog: ClassVar = (
+        "Exit status: 0 success, or the gallery is up to date; 1 failure, or the gallery is out of date;"
+        " 2 usage error."
+    )
+
+    folder: Path | None = argument(
+        "With --check: the gallery's folder; ./diagrams by default.", default=None, metavar="[DIR]"
+    )
+    output: list[Path] | None = _output(
+        "Write to this file; the suffix sets the format: .svg .png .pdf .dot .mmd .md .scxml .xstate.json .json."
+        " - is standard output. Repeatable.",
+        "--output",
+        "-o",
+        allow_dash=True,
+    )
+    form: str | None = _output(
+        "Output format: svg, png, pdf, dot, mermaid, markdown, scxml, xstate or json; by default the one of the"
+        " suffix.",
+        "--format",
+        "-f",
+    )
+    flow: str | None = _content(
+        "Only the states that this flow can reach, for example USER_SRP_AUTH."
+    )
+    state: str | None = _content("Only this state and its neighbours, for example SMS_MFA.")
+    failures: bool = _content(
+        "Also draw the refusals that end an attempt.", "--failures", default=False
+    )
+    actions: bool = _content(
+        "As --failures, with what to do after each refusal.", "--actions", default=False
+    )
+    unfolded: bool = _content(
+        "Draw every transition separately instead of merging similar ones.",
+        "--unfolded",
+        default=False,
+    )
+    history: Path | None = _content(
+        "Draw the path of one recorded sign-in: JSON lines, as written by history_to_json.",
+        dir_okay=False,
+    )
+    traffic: Path | None = _content(
+        "Draw how often each transition was taken: the JSON lines of many sign-ins, concatenated.",
+        dir_okay=False,
+    )
+    sequence: bool = _content(
+        "Write a Mermaid sequence diagram of user, app and Cognito.", "--sequence", default=False
+    )
+    html: Path | None = _content("Write an interactive page as one HTML file.", dir_okay=False)
+    save_settings: Path | None = pool_option(
+        "Save the pool's description to this file, without secrets.", dir_okay=False
+    )
+    diff: tuple[Path, Path] | None = pool_option(
+        "Compare two saved descriptions: show what B enables and disables.", metavar="A B"
+    )
+    faded: bool = pool_option(
+        "Also show what the pool's settings exclude, in a faded colour.", "--faded", default=False
+    )
+    theme: str | None = _output("Colour theme: light, dark, print or auto.")
+    engine: str | None = _output("Layout engine: graphviz-pure, or the installed Graphviz (dot).")
+    check: bool = _generated(
+        "Check that the gallery (./diagrams or DIR) and the table in the README.md next to it are up to date.",
+        "--check",
+        default=False,
+    )
+    gallery: Path | None = _generated(
+        "Regenerate the gallery in this folder, and the table in the README.md next to it.",
+        file_okay=False,
+    )
+
+    def run(self) -> int:
+        """Draw the pictures, pages and descriptions that the options ask for, or the gallery."""
+        if self.check or self.gallery is not None:
+            self._update_or_check_gallery()
+            return 0
+        if wrong := next(self._wrong(), None):
+            raise Failed(wrong, USAGE_ERROR)
+        descriptions = self.described()
+        if descriptions and self.save_settings:
+            pool_descriptions.save(self.save_settings, descriptions)
+            print_message(f"saved {self.save_settings}")
+        settings = pool_descriptions.settings(descriptions) if descriptions else None
+        if self.html:
+            from authfsm.diagrams import explorer  # noqa: PLC0415 - only a page needs it
+
+            _write(self.html, partial(explorer.page, settings, self.engine))
+        only_a_page = self.html and not self.output
+        asks_for_picture = {*PICTURE_OPTIONS, "sequence"} & set(self._given())
+        only_saved = self.save_settings and not self.output and not asks_for_picture
+        if not only_a_page and not only_saved:
+            (self._draw_sequence if self.sequence else self._draw_pictures)(settings)
+        return 0
+
+    def _wrong(self) -> Iterator[str]:
+        if self.folder:
+            yield f"{self.folder} requires --check; to write a picture, use -o FILE"
+        self.refuse_conflicts()
+        refuse_exclusive(self, ("pool", "diff"), ("settings", "diff"), ("history", "traffic"))
+        for name, needed in _REQUIRED.items():
+            if getattr(self, name) and not any(getattr(self, each) for each in needed):
+                yield f"{_flag(name)} requires {' or '.join(map(_flag, needed))}"
+        yield from self._without_effect()
+        refuse_unknown("format", self.form, (*filter(None, FORMATS), *_BINARY))
+        refuse_unknown("theme", self.theme, THEMES)
+
+    def _without_effect(self) -> Iterator[str]:
+        """Yield an error for each option that would have no effect."""
+        if self.html and not self.output:
+            mode = "--html, whose page always shows the whole pool; add -o FILE for a picture"
+            unused = {*PICTURE_OPTIONS, "sequence"}
+        elif self.sequence:
+            mode = "--sequence, which writes text"
+            unused = {*PICTURE_OPTIONS, "engine"} - {"flow", "history"}
         else:
-            draw_output.draw(options)
-    except Failed as failed:
-        end("draw", failed)
+            return
+        for name in self._given():
+            if name in unused:
+                yield f"{_flag(name)} has no effect with {mode}"
+
+    def _given(self) -> list[str]:
+        return [each.name for each in attrs.fields(Draw) if getattr(self, each.name)]
+
+    def _update_or_check_gallery(self) -> None:
+        """Write the gallery, check it, or both."""
+        mode = "--check" if self.check else "--gallery"
+        for name in self._given():
+            if name not in {"folder", "check", "gallery"}:
+                why = f"{_flag(name)} has no effect with {mode}: the gallery is always the same"
+                raise Failed(why, USAGE_ERROR)
+        if self.folder and not self.check:
+            why = f"{self.folder} requires --check; --gallery names its own folder"
+            raise Failed(why, USAGE_ERROR)
+        if self.folder and self.gallery:
+            why = f"--check and --gallery together check {self.gallery}: omit {self.folder}"
+            raise Failed(why, USAGE_ERROR)
+        if self.gallery is not None:
+            _write_gallery(self.gallery)
+        if self.check:
+            _check_gallery(self.gallery or self.folder or Path("diagrams"))
+
+    # ---- pictures ---------------------------------------------------------------------------------
+
+    def _default(self, suffix: str) -> list[Path]:
+        """Return the file that is written if no option names one."""
+        about = {"difference": self.diff, "walk": self.history, "traffic": self.traffic}
+        pool = "pool" if self.pool or self.settings else "protocol"
+        name = next((name for name, given in about.items() if given), pool)
+        return [Path((self.flow or self.state or name).lower() + suffix)]
+
+    def _draw_sequence(self, settings: PoolSettings | None) -> None:
+        """Write a sequence diagram of user, app and Cognito, as Mermaid or as Markdown with Mermaid in it."""
+        history = _read(self.history, history_from_json)
+        try:
+            drawn = sequence(flow=self.flow, settings=settings, history=history)
+        except CallerError as error:
+            raise Failed(str(error), USAGE_ERROR) from None
+        for output in self.output or self._default(".mmd"):
+            if output == _STDOUT:
+                sys.stdout.write(str(drawn))
+            elif output.suffix.lower() in SEQUENCE_SUFFIXES:
+                _write(output, partial(drawn.save, output))
+            else:
+                known = ", ".join(SEQUENCE_SUFFIXES)
+                raise Failed(f"a sequence is written to {known}, not {output}", USAGE_ERROR)
+
+    def _draw_pictures(self, settings: PoolSettings | None) -> None:
+        try:
+            drawn = diagram(
+                flow=self.flow,
+                state=self.state and self.state.upper(),
+                settings=settings,
+                faded=self.faded,
+                difference=self.diff and (_settings(self.diff[0]), _settings(self.diff[1])),
+                history=_read(self.history, history_from_json),
+                traffic=_read(self.traffic, histories_from_json),
+                unfolded=self.unfolded,
+                failures=self.failures,
+                actions=self.actions,
+                engine=self.engine,
+                theme=THEMES[self.theme or "light"],
+            )
+        except CallerError as error:
+            raise Failed(str(error), USAGE_ERROR) from None
+        for output in self.output or self._default(".svg"):
+            if output == _STDOUT:
+                with drawing():
+                    sys.stdout.buffer.write(_formatted(drawn, self.form or "svg"))
+                sys.stdout.flush()
+            elif self.form:
+                _write(output, partial(_formatted, drawn, self.form))
+            elif output.name.lower().endswith(tuple(SUFFIXES)):
+                _write(output, partial(drawn.save, output))
+            else:
+                why = f"{output} must end in one of {', '.join(SUFFIXES)}; or give its format with --format"
+                raise Failed(why, USAGE_ERROR)
+
+
+def _flag(name: str) -> str:
+    return f"--{_NAMES.get(name, name).replace('_', '-')}"
+
+
+def _settings(path: Path) -> PoolSettings:
+    return pool_descriptions.settings(pool_descriptions.read(path))
+
+
+def _formatted(drawn: Diagram, form: str) -> bytes:
+    return _BINARY[form](drawn) if form in _BINARY else format(drawn, form).encode()
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Raise `Failed` if no layout engine is installed, or if it fails."""
+    try:
+        yield
+    except (NoEngine, NoPdf) as error:
+        raise Failed(str(error)) from None
+    except CalledProcessError as error:
+        raise Failed(f"the layout engine failed: {error}") from None
+
+
+def _write(path: Path, make: Callable[[], bytes | str | Path]) -> None:
+    with writing(path), drawing():
+        content = make()
+        if not isinstance(content, Path):
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+    print_message(f"drew {path}")
+
+
+def _read(path: Path | None, parse: Callable[[str], Read]) -> Read | None:
+    if path is None:
+        return None
+    try:
+        text = path.read_text(encoding="utf-8")
+        if not text.strip():
+            raise Failed(f"{path} is empty: there is no sign-in to draw")
+        return parse(text)
+    except OSError as error:
+        raise Failed(f"{path} cannot be read: {error.strerror}") from None
+    except (CallerError, UnicodeDecodeError) as error:
+        raise Failed(f"{path}: {error}") from None
+
+
+# ---- the gallery and the README's table ------------------------------------------------------------
+
+
+def _write_gallery(folder: Path) -> None:
+    """Write the gallery and the table of the README beside it."""
+    with writing(folder), drawing():
+        folder.mkdir(parents=True, exist_ok=True)
+        changed = gallery.write(folder)
+        readme = folder.resolve().parent / "README.md"
+        if _has_table(readme) and readme_table.update_readme(readme):
+            changed.append(readme)
+    for each in changed:
+        print_message(f"wrote {each}")
+    print_message(f"{folder} is up to date")
+
+
+def _check_gallery(folder: Path) -> None:
+    """Fail if the gallery or the README's table is out of date."""
+    regenerate = f"authfsm draw --gallery {folder}"
+    if not folder.is_dir():
+        raise Failed(f"{folder} is not a folder; create the gallery with {regenerate}")
+    if differing := list(_differing(folder)):
+        for line in differing:
+            print_message(line)
+        raise Failed(f"{len(differing)} out of date: regenerate with {regenerate}")
+    print_message(f"{folder} is up to date")
+
+
+def _differing(folder: Path) -> Iterator[str]:
+    with drawing():
+        drawn = gallery.files()
+    # Other documents may lie beside the pictures.
+    kinds = {Path(name).suffix for name in drawn} - {".md"}
+    present = {each.name for each in folder.iterdir() if each.suffix in kinds or each.name in drawn}
+    for name, text in drawn.items():
+        if name not in present:
+            yield f"missing: {folder / name}"
+        elif (folder / name).read_bytes() != text.encode():
+            yield f"differs: {folder / name}"
+    yield from (f"not drawn: {folder / name}" for name in sorted(present - set(drawn)))
+    readme = folder.resolve().parent / "README.md"
+    if _has_table(readme):
+        text = _read_readme(readme)
+        if readme_table.with_table(text) != text:
+            yield f"differs: {readme} (its table)"
+
+
+def _has_table(readme: Path) -> bool:
+    return readme.is_file() and readme_table.with_table(_read_readme(readme)) is not None
+
+
+def _read_readme(readme: Path) -> str:
+    try:
+        return readme.read_text(encoding="utf-8")
+    except OSError as error:
+        raise Failed(f"{readme} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Failed(f"{readme} cannot be read: it is not UTF-8") from None

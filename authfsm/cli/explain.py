@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
+from attrs import frozen
 from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from authfsm.cli.command import Failed, argument, option
 from authfsm.diagrams.readme_table import CONFIDENCE_MARKS
 from authfsm.diagrams.vertices import documentation_link
 from authfsm.protocol import links
@@ -39,7 +41,7 @@ _KINDS: Final = {
 
 
 def facts(about: About) -> Facts:
-    """What is known of a name, with AWS's page about it."""
+    """Return what is known of a name, with AWS's page about it."""
     described = as_dict(about)
     return {**described, "page": _page(described)}
 
@@ -63,32 +65,34 @@ def _page(described: Facts) -> str:
     return str(begun["taken_by"][0]["request"]["page"])
 
 
-def explain(name: str, *, as_json: bool, console: Console | None = None) -> bool:
-    """Tell what is known of a name.
+@frozen(kw_only=True)
+class Explain:
+    """Explain a state, a response, a flow, an error code or an error message, with the certainty of each fact.
 
-    Args:
-        name: the name, or an error's text.
-        as_json: as JSON, for programs.
-        console: where to print; the terminal, if left out.
-
-    Returns:
-        Is anything known?
+    Shows its parameters, the accepted responses, the next states, what to do, and the AWS page about it.
     """
-    console = console or Console(highlight=False)
-    found = [facts(each) for each in find(name)]
-    if as_json:
-        console.out(json.dumps(found, indent=2, ensure_ascii=False), highlight=False)
-        return bool(found)
-    for described in found:
-        console.print(*_rendered(described), sep="\n")
-    return bool(found)
 
+    epilog: ClassVar = "Exit status: 0 success; 1 unknown name; 2 usage error."
 
-def unknown(name: str) -> str:
-    """What to say of a name that nothing is known of."""
-    near = similar_names(name)
-    hint = f"; is it {', '.join(near)}?" if near else "; try a state, for example SMS_MFA"
-    return f"{name!r} is unknown{hint}"
+    name: str = argument(
+        "For example SMS_MFA, code, USER_SRP_AUTH, CodeMismatchException, or the text of an error message."
+    )
+    json: bool = option("Print JSON.", "--json", default=False)
+
+    def run(self) -> int:
+        """Print what is known of the name; fail if nothing is."""
+        console = Console(highlight=False)
+        found = [facts(each) for each in find(self.name)]
+        if self.json:
+            console.out(json.dumps(found, indent=2, ensure_ascii=False), highlight=False)
+        else:
+            for described in found:
+                console.print(*_rendered(described), sep="\n")
+        if not found:
+            near = similar_names(self.name)
+            hint = f"is it {', '.join(near)}?" if near else "try a state, for example SMS_MFA"
+            raise Failed(f"{self.name!r} is unknown; {hint}")
+        return 0
 
 
 # ---- the parts ------------------------------------------------------------------------------------------

@@ -1,91 +1,135 @@
-"""`authfsm paths`: the options of the command; `authfsm.cli.paths_output` runs it.
-
-Exit status: 0, success; 1, failure; 2, usage error.
-"""
+"""`authfsm paths`: list and count the paths to sign in, and compare those of two pools."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Any, ClassVar, Final
 
-import typer
+from attrs import frozen
+from rich.console import Console
+from rich.text import Text
 
-from authfsm.cli.exit_status import Failed, end
-from authfsm.cli.options import PANEL, Client, EndpointUrl, Json, Pool, Profile, Region, Settings
+from authfsm import checks
+from authfsm.checks import Change, SignInPaths
+from authfsm.checks.findings import steps_of
+from authfsm.cli import pool_descriptions
+from authfsm.cli.check import path_line
+from authfsm.cli.command import USAGE_ERROR, Failed, option, refuse_exclusive
+from authfsm.cli.pool_descriptions import PoolOptions, pool_option
+from authfsm.protocol.states import State
 
-_WHICH, _HOW = "Selection", "Output"
+_LIMIT: Final = 20
+_selection: Final = partial(option, panel="Selection")
 
-EPILOG: Final = "Exit status: 0 success; 1 failure; 2 usage error."
 
-
-def paths(
-    *,
-    settings: Settings = None,
-    pool: Pool = None,
-    client: Client = None,
-    profile: Profile = None,
-    region: Region = None,
-    endpoint_url: EndpointUrl = None,
-    diff: Annotated[
-        tuple[Path, Path] | None,
-        typer.Option(
-            metavar="A B",
-            help="Compare two saved descriptions: list the paths that B adds and removes.",
-            rich_help_panel=PANEL,
-        ),
-    ] = None,
-    through: Annotated[
-        str | None,
-        typer.Option(
-            help="Only paths through this state, for example SMS_MFA.", rich_help_panel=_WHICH
-        ),
-    ] = None,
-    shortest: Annotated[
-        bool, typer.Option("--shortest", help="Only one shortest path.", rich_help_panel=_WHICH)
-    ] = False,
-    longest: Annotated[
-        bool,
-        typer.Option(
-            "--longest",
-            help="Only one longest path that visits no state twice.",
-            rich_help_panel=_WHICH,
-        ),
-    ] = False,
-    doubted: Annotated[
-        bool,
-        typer.Option(
-            "--doubted",
-            help="Include transitions about which the sources contradict each other.",
-            rich_help_panel=_WHICH,
-        ),
-    ] = False,
-    no_device: Annotated[
-        bool,
-        typer.Option(
-            "--no-device",
-            help="Only paths on a device that the pool does not remember.",
-            rich_help_panel=_WHICH,
-        ),
-    ] = False,
-    limit: Annotated[
-        int,
-        typer.Option(min=0, help="The number of paths to list; 0 lists all.", rich_help_panel=_HOW),
-    ] = 20,
-    json: Json = False,
-) -> None:
+@frozen(kw_only=True)
+class Paths(PoolOptions):
     """List and count the paths to sign in: of the whole protocol, or of one user pool.
 
     A path leads from START to the tokens, without a loop and without a refusal.
     """
-    from authfsm.cli import paths_output  # noqa: PLC0415 - imported only when it runs: --help stays fast
 
-    try:
-        paths_output.list_paths(
-            paths_output.PathsOptions(
-                settings=settings, pool=pool, client=client, profile=profile, region=region,
-                endpoint_url=endpoint_url, diff=diff, through=through, shortest=shortest,
-                longest=longest, doubted=doubted, device=not no_device, limit=limit, as_json=json,
+    epilog: ClassVar = "Exit status: 0 success; 1 failure; 2 usage error."
+
+    diff: tuple[Path, Path] | None = pool_option(
+        "Compare two saved descriptions: list the paths that B adds and removes.", metavar="A B"
+    )
+    through: str | None = _selection("Only paths through this state, for example SMS_MFA.")
+    shortest: bool = _selection("Only one shortest path.", "--shortest", default=False)
+    longest: bool = _selection(
+        "Only one longest path that visits no state twice.", "--longest", default=False
+    )
+    contradictory: bool = _selection(
+        "Include transitions about which the sources contradict each other.",
+        "--contradictory",
+        default=False,
+    )
+    no_device: bool = _selection(
+        "Only paths on a device that the pool does not remember.", "--no-device", default=False
+    )
+    limit: int = option(
+        "The number of paths to list; 0 lists all.", default=_LIMIT, min=0, panel="Output"
+    )
+    json: bool = option("Print JSON.", "--json", default=False)
+
+    def run(self) -> int:
+        """Print the paths, or the paths that a change of settings adds and removes."""
+        refuse_exclusive(
+            self,
+            ("pool", "diff"),
+            ("settings", "diff"),
+            ("shortest", "longest"),
+            ("shortest", "diff"),
+            ("longest", "diff"),
+        )
+        self.refuse_conflicts()
+        one = "shortest" if self.shortest else "longest" if self.longest else None
+        if self.limit != _LIMIT and one:
+            raise Failed(f"--limit has no effect with --{one}, which lists one path", USAGE_ERROR)
+        if self.limit not in {0, _LIMIT} and self.diff and self.json:
+            raise Failed(
+                "--limit has no effect with --diff and --json, which have every path", USAGE_ERROR
             )
-        )  # fmt: skip
-    except Failed as failed:
-        end("paths", failed)
+        if self.through and self.through.upper() not in State.__members__:
+            raise Failed(
+                f"unknown state {self.through}: choose one of {', '.join(State.__members__)}",
+                USAGE_ERROR,
+            )
+        (self._print_change if self.diff else self._print_paths)()
+        return 0
+
+    def _paths(self, descriptions: pool_descriptions.Descriptions | None) -> SignInPaths:
+        settings = pool_descriptions.settings(descriptions) if descriptions else None
+        return SignInPaths(settings, device=not self.no_device, doubted=self.contradictory)
+
+    def _print_paths(self) -> None:
+        paths = self._paths(self.described())
+        through = State[self.through.upper()] if self.through else None
+        count = paths.count() if through is None else paths.count_through(through)
+        every: Iterable[checks.Path] = paths if through is None else paths.through(through)
+        if self.shortest:
+            every = islice(every, 1)
+        if self.longest:
+            every = filter(
+                None, [paths.longest() if through is None else max(every, key=len, default=None)]
+            )
+        listed = list(islice(every, self.limit or None))
+        if self.json:
+            _print_json(
+                {"count": count, "by_length": paths.by_length, "paths": list(map(steps_of, listed))}
+            )
+            return
+        console = Console(highlight=False, soft_wrap=True)
+        for path in listed:
+            console.print(path_line(path))
+        named = f" through {through}" if through else ""
+        summary = f"\n{count} path{'s' * (count != 1)} to sign in{named}"
+        rest = count - len(listed)
+        one = self.shortest or self.longest
+        console.print(
+            Text(summary + (f"; --limit 0 lists {rest} more." if rest and not one else "."))
+        )
+
+    def _print_change(self) -> None:
+        before, after = (self._paths(pool_descriptions.read(path)) for path in self.diff or ())
+        change, through = Change(before, after), self.through and State[self.through.upper()]
+        gained, lost = (
+            [way for way in ways if not through or through in way.states]
+            for ways in (change.gained(), change.lost())
+        )
+        if self.json:
+            _print_json({"gained": list(map(steps_of, gained)), "lost": list(map(steps_of, lost))})
+            return
+        console = Console(highlight=False, soft_wrap=True)
+        for mark, style, ways in (("+ ", "green", gained), ("- ", "red", lost)):
+            for way in islice(ways, self.limit or None):
+                console.print(Text.assemble((mark, style), path_line(way)))
+        console.print(Text(f"\n{len(gained)} gained, {len(lost)} lost."))
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    Console().out(json.dumps(document, indent=2), highlight=False)

@@ -1,16 +1,22 @@
-"""A pool's descriptions: fetched from AWS or read from a file, and saved without the app client's secret."""
+"""The options that name a pool, and its descriptions: fetched from AWS, read from a file, or saved to one."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import typer
 from attrs import frozen
 
-from authfsm.cli.exit_status import Failed
+from authfsm.cli.command import (
+    USAGE_ERROR,
+    Failed,
+    option,
+    print_message,
+    refuse_exclusive,
+    writing,
+)
 from authfsm.protocol.errors import BadField
 from authfsm.settings import PoolSettings
 from authfsm.settings import descriptions as reader
@@ -38,31 +44,33 @@ Descriptions = dict[str, Any]
 _OF_A_POOL: Final = frozenset({"UserPool", "Id", "MfaConfiguration"})
 
 
+pool_option: Final = partial(option, panel="Your user pool")
+
+
 @frozen(kw_only=True)
 class PoolOptions:
-    """The values of the options in `authfsm.cli.options`; the base of several commands' options."""
+    """The options that name a pool; the base of several commands."""
 
-    settings: Path | None
-    pool: str | None
-    client: str | None
-    profile: str | None
-    region: str | None
-    endpoint_url: str | None
+    settings: Path | None = pool_option(
+        "A saved pool description, as written by authfsm draw --save-settings.", dir_okay=False
+    )
+    pool: str | None = pool_option(
+        "The user pool's id, for example eu-west-1_AbCdEfGhI; its settings are read from AWS."
+    )
+    client: str | None = pool_option("The id of the pool's app client.")
+    profile: str | None = pool_option("The AWS profile whose credentials are used.")
+    region: str | None = pool_option("The pool's region; by default the one in its id.")
+    endpoint_url: str | None = pool_option("Use this endpoint URL instead of AWS's.")
 
-    def conflicts(self) -> Iterator[str]:
-        """Yield an error for each pair of options that cannot be used together."""
-        if self.pool and self.settings:
-            yield "--pool and --settings exclude each other"
+    def refuse_conflicts(self) -> None:
+        """Raise `Failed` if two of these options cannot be used together."""
+        refuse_exclusive(self, ("pool", "settings"))
         for name in ("client", "profile", "region", "endpoint_url"):
             if getattr(self, name) and not self.pool:
-                yield f"--{name.replace('_', '-')} requires --pool"
+                raise Failed(f"--{name.replace('_', '-')} requires --pool", USAGE_ERROR)
 
     def described(self) -> Descriptions | None:
-        """Return the pool's descriptions from AWS or from a file; None if no option names a pool.
-
-        Raises:
-            Failed: they cannot be fetched or read.
-        """
+        """Return the pool's descriptions from AWS or from a file; None if no option names a pool."""
         if self.pool:
             return fetch(self.pool, self.client, self.profile, self.region, self.endpoint_url)
         return read(self.settings) if self.settings else None
@@ -71,20 +79,9 @@ class PoolOptions:
 def fetch(
     pool_id: str, client_id: str | None, profile: str | None, region: str | None, url: str | None
 ) -> Descriptions:
-    """Fetch a pool's descriptions from AWS, in the form that `--settings` reads.
-
-    Args:
-        pool_id: the user pool's id.
-        client_id: the app client's id; None describes no app client.
-        profile: the AWS profile to use.
-        region: the pool's region; by default the one in its id.
-        url: an endpoint URL instead of AWS's.
-
-    Raises:
-        Failed: AWS refuses, or cannot be reached; the message says what to do.
-    """
-    import boto3  # noqa: PLC0415 - imported only when it runs: --help stays fast
-    from botocore.exceptions import (  # noqa: PLC0415 - imported only when it runs: --help stays fast
+    """Fetch a pool's descriptions from AWS, in the form that `--settings` reads."""
+    import boto3  # noqa: PLC0415 - slow, and not needed to read a file
+    from botocore.exceptions import (  # noqa: PLC0415 - the same
         BotoCoreError,
         ClientError,
         NoCredentialsError,
@@ -128,13 +125,7 @@ def _refused(error: Any, pool_id: str, client_id: str | None) -> str:
 
 
 def read(path: Path) -> Descriptions:
-    """Read descriptions from a file: what `save` wrote, the reply of a Describe* operation, or several merged.
-
-    Members that are not known are named on the standard error.
-
-    Raises:
-        Failed: the file can't be read, or holds no description.
-    """
+    """Read descriptions from a file: what `save` wrote, the reply of a Describe* operation, or several merged."""
     try:
         content = json.loads(decode_text(path.read_bytes()))
     except OSError as error:
@@ -158,33 +149,23 @@ def _checked(descriptions: Descriptions, where: str) -> Descriptions:
         raise Failed(f"{where}: the pool's description cannot be read: {error}") from None
     if found.unknown:
         names = ", ".join(found.unknown)
-        typer.echo(f"{where}: unknown members are ignored: {names}", err=True)
+        print_message(f"{where}: unknown members are ignored: {names}")
     return dict(found.parts())
 
 
 def save(path: Path, descriptions: Descriptions) -> None:
-    """Write descriptions to a file, without the app client's secret and response metadata.
-
-    Raises:
-        Failed: the file can't be written.
-    """
+    """Write descriptions to a file, without the app client's secret and response metadata."""
     content = {
         name: {k: v for k, v in part.items() if k not in {"ClientSecret", "ResponseMetadata"}}
         for name, part in descriptions.items()
         if name in {"UserPool", "UserPoolClient", "MfaConfig"}
     }
-    try:
+    with writing(path):
         path.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise Failed(f"{path} cannot be written: {error.strerror}") from None
 
 
 def settings(descriptions: Descriptions) -> PoolSettings:
-    """Return the settings that descriptions give.
-
-    Raises:
-        Failed: a member has a value that AWS never gives.
-    """
+    """Return the settings that descriptions give."""
     try:
         return PoolSettings.from_descriptions(descriptions)
     except BadField as error:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import ClassVar
 
-from attrs import evolve
+from attrs import evolve, frozen
 
+from authfsm.cli.command import Failed, option
 from authfsm.local.api.pool import LocalPool
 from authfsm.local.server.access import (
     ANY_ORIGIN,
@@ -24,77 +24,81 @@ from authfsm.local.server.service import Log, open_service
 from authfsm.local.server.state_file import StateFile, StateFileError
 
 
-def serve(
-    host: str,
-    port: int,
-    *,
-    state: Path | None,
-    config: Path | None,
-    issuer: str | None,
-    allow_host: Sequence[str] = (),
-    cors: Sequence[str] = (),
-    is_open: bool = False,
-) -> None:
-    """Serve until the process is stopped.
+@frozen(kw_only=True)
+class Serve:
+    """Serve a user pool over Cognito's HTTP protocol, with a page that shows its users and sign-ins.
 
-    Args:
-        host: where to listen.
-        port: where to listen; 0 for any that is free.
-        state: the state file.
-        config: the configuration.
-        issuer: the tokens' issuer; the server's own URL, if left out.
-        allow_host: hosts that requests may name, beside those of loopback and `host`.
-        cors: origins whose pages may call the operations without credentials, instead of loopback ones.
-        is_open: take every host, every origin, and requests without credentials.
+    Any Cognito client in any language can use it: set its endpoint to the server's URL. Administrators'
+    operations need an Authorization header, as at AWS; the server accepts any credentials.
     """
-    log = Log(sys.stderr)
-    file = sock = None
-    try:
-        options = read_config(config) if config else ServerConfig()
-        access = _access(options.access, host, allow_host, cors, is_open=is_open)
-        options = evolve(options, access=access)
-        sock = listen(host, port)
-        file = StateFile(state) if state else None
-        url = url_of(host, sock)
-        service = open_service(options, url, log, file, issuer)
-    except (ConfigError, ListenError, StateFileError) as refused:
-        for each in (sock, file):
-            if each is not None:
-                each.close()
-        fail(str(refused))
-    if not is_loopback(sock):
-        log.write("open to the network", level="warning", host=host)
-    from authfsm.local.server.uvicorn_server import run  # noqa: PLC0415 - while a key is being made
 
-    try:
-        run(service, sock, lambda: _announce(service.pool, url, state, access))
-    finally:
-        if file is not None:
-            file.close()
+    epilog: ClassVar = None
 
+    host: str = option(
+        "Address to listen on; the default accepts connections from this machine only.",
+        default="127.0.0.1",
+    )
+    port: int = option("Port to listen on; 0 takes any free port.", default=9229, min=0, max=65535)
+    state: Path | None = option(
+        "Keep the pool in this file; it is created if it does not exist.", dir_okay=False
+    )
+    config: Path | None = option(
+        "File with the pool's settings and users: JSON, or TOML (.toml).", dir_okay=False
+    )
+    issuer: str | None = option(
+        "The issuer (iss) of the tokens; by default the server's URL and the pool's id."
+    )
+    allow_host: list[str] | None = option(
+        "Also accept requests to this host name, for example a Compose service; loopback names and --host are always"
+        " accepted. Repeatable.",
+        metavar="NAME",
+    )
+    cors: list[str] | None = option(
+        "Allow web pages of this origin, for example https://app.example ('*' for any), to call the operations"
+        " that need no AWS credentials. Replaces the default, loopback origins. Repeatable.",
+        metavar="ORIGIN",
+    )
+    is_open: bool = option(
+        "Accept every host, web pages of every origin, and requests without credentials. Any web page that"
+        " you visit can then manage the pool's users.",
+        "--open",
+        default=False,
+    )
 
-def fail(why: str) -> NoReturn:
-    """Say why not, in one line, and end."""
-    sys.stderr.write(f"authfsm serve: {' '.join(why.split())}\n")
-    raise SystemExit(1)
+    def run(self) -> int:
+        """Serve until the process is stopped."""
+        log = Log(sys.stderr)
+        file = sock = None
+        try:
+            options = read_config(self.config) if self.config else ServerConfig()
+            access = self._access(options.access)
+            sock = listen(self.host, self.port)
+            file = StateFile(self.state) if self.state else None
+            url = url_of(self.host, sock)
+            service = open_service(evolve(options, access=access), url, log, file, self.issuer)
+        except (ConfigError, ListenError, StateFileError) as refused:
+            for each in (sock, file):
+                if each is not None:
+                    each.close()
+            raise Failed(str(refused)) from None
+        if not is_loopback(sock):
+            log.write("open to the network", level="warning", host=self.host)
+        from authfsm.local.server.uvicorn_server import run  # noqa: PLC0415 - while a key is being made
 
+        try:
+            run(service, sock, lambda: _announce(service.pool, url, self.state, access))
+        finally:
+            if file is not None:
+                file.close()
+        return 0
 
-def _access(
-    configured: AccessRules,
-    host: str,
-    allow_host: Sequence[str],
-    cors: Sequence[str],
-    *,
-    is_open: bool,
-) -> AccessRules:
-    """Who may use the server: what the configuration allows, and what the options add to it.
-
-    Raises:
-        ConfigError: a host or an origin is not written as one.
-    """
-    own = () if host in {"", "0.0.0.0", "::"} or is_loopback_name(host) else (host,)  # noqa: S104 - compared only
-    hosts = (*own, *configured.hosts, *allow_host)
-    return access_rules(hosts, cors or configured.origins, is_open=is_open or configured.open)
+    def _access(self, configured: AccessRules) -> AccessRules:
+        """Return who may use the server: what the configuration allows, and what the options add to it."""
+        wildcard = self.host in {"", "0.0.0.0", "::"}  # noqa: S104 - compared only
+        own = () if wildcard or is_loopback_name(self.host) else (self.host,)
+        hosts = (*own, *configured.hosts, *(self.allow_host or ()))
+        origins = self.cors or configured.origins
+        return access_rules(hosts, origins, is_open=self.is_open or configured.open)
 
 
 def _access_lines(access: AccessRules) -> list[str]:

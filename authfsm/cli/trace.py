@@ -1,112 +1,286 @@
-"""`authfsm trace`: the options of the command; `authfsm.cli.trace_output` runs it.
-
-Exit status: 0, everything was read and every step is legal; 1, an illegal step was found, something could
-not be read, or the input has no sign-in events; 2, usage error.
-"""
+"""`authfsm trace`: read recorded sign-ins with a progress bar, check them and print the results."""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+import json
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Any, ClassVar, Final
 
-import typer
+import attrs
+from attrs import frozen
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
 
-from authfsm.cli.exit_status import USAGE_ERROR, Failed, end
-from authfsm.cli.options import Json
+from authfsm.cli.command import (
+    FAILED,
+    USAGE_ERROR,
+    Failed,
+    argument,
+    option,
+    print_message,
+    writing,
+)
+from authfsm.cli.draw import drawing
+from authfsm.diagrams import SUFFIXES
+from authfsm.traces import (
+    Funnel,
+    InvalidMemoryLimit,
+    OutOfResources,
+    TraceFiles,
+    UnknownDialect,
+    UnreadableTraceFile,
+    Verdict,
+    sql,
+)
 
-EPILOG: Final = "Exit status: 0 everything was read and every step is legal; 1 an illegal step, or something could not be read; 2 usage error."
-
-_NEEDED: Final = ("duckdb", "sqlglot")
-_TABLE, _LIMIT, _MEMORY = "cloudtrail_logs", 20, "550MB"
-
-
-def _refuse_unused(
-    printed: bool,  # noqa: FBT001 - the one positional argument
-    *,
-    json: bool,
-    diagram: Path | None,
-    limit: int,
-    memory: str,
-    table: str,
-) -> None:
-    """Refuse an option that has no effect with, or without, --sql."""
-    if not printed:
-        if table != _TABLE:
-            raise Failed("--table requires --sql: files have no table name", USAGE_ERROR)
-        return
-    given = {
-        "json": json, "diagram": diagram is not None, "limit": limit != _LIMIT, "memory": memory != _MEMORY,
-    }  # fmt: skip
-    if name := next((name for name, there in given.items() if there), None):
-        why = f"--{name} has no effect with --sql, which prints the query and reads nothing"
-        raise Failed(why, USAGE_ERROR)
+_EVERY: Final = 0.1
+_TABLE: Final = re.compile(r'[A-Za-z_"][\w".-]*')
+_COLOURS: Final = {
+    Verdict.LEGAL: "green",
+    Verdict.ILLEGAL: "red",
+    Verdict.UNKNOWN: "dim",
+    Verdict.AMBIGUOUS: "yellow",
+}
 
 
-def trace(
-    *,
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[FILE|DIR|GLOB]...",
-            help="CloudTrail events in any container format (S3, EventBridge, CloudWatch Logs, Logs Insights, lookup-events, Athena), or steps written by authfsm.traces.recorder.",
-            show_default=False,
-        ),
-    ] = None,
-    json: Json = False,
-    diagram: Annotated[
-        Path | None,
-        typer.Option(
-            dir_okay=False,
-            help="Draw how often each transition was taken. The suffix sets the format: .svg, .png, .md ...",
-        ),
-    ] = None,
-    sql: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DIALECT",
-            help="Print the query in this SQL dialect (athena, spark or duckdb) and read nothing.",
-        ),
-    ] = None,
-    table: Annotated[
-        str, typer.Option(help="With --sql: the name of the table of CloudTrail events.")
-    ] = _TABLE,
-    limit: Annotated[
-        int, typer.Option(min=0, help="The number of illegal steps to show; all are counted.")
-    ] = _LIMIT,
-    validity: Annotated[
-        int, typer.Option(min=3, max=15, help="AuthSessionValidity of the app clients, in minutes.")
-    ] = 15,
-    memory: Annotated[
-        str, typer.Option(help="The memory limit of DuckDB, which writes the rest to disk.")
-    ] = _MEMORY,
-) -> None:
+@frozen(kw_only=True)
+class Trace:
     """Check recorded sign-ins against the protocol: illegal steps, where sign-ins end, how long steps take.
 
     Reads trails larger than memory. CloudTrail does not say which events belong to one sign-in: events are
     grouped by sub, app client, IP address and user agent. What CloudTrail does not record is shown as unknown.
     """
-    if missing := [name for name in _NEEDED if find_spec(name) is None]:
-        why = f"it needs {', '.join(missing)}: pip install 'authfsm[trace]'"
-        end("trace", Failed(why))
-    from authfsm.cli import trace_output  # noqa: PLC0415 - imported only when it runs: --help stays fast
 
+    epilog: ClassVar = (
+        "Exit status: 0 everything was read and every step is legal; 1 an illegal step, or something could not be"
+        " read; 2 usage error."
+    )
+
+    names: list[str] | None = argument(
+        "CloudTrail events in any container format (S3, EventBridge, CloudWatch Logs, Logs Insights, lookup-events,"
+        " Athena), or steps written by authfsm.traces.recorder.",
+        default=None,
+        metavar="[FILE|DIR|GLOB]...",
+    )
+    json: bool = option("Print JSON.", "--json", default=False)
+    diagram: Path | None = option(
+        "Draw how often each transition was taken. The suffix sets the format: .svg, .png, .md ...",
+        dir_okay=False,
+    )
+    sql: str | None = option(
+        "Print the query in this SQL dialect (athena, spark or duckdb) and read nothing.",
+        metavar="DIALECT",
+    )
+    table: str = option(
+        "With --sql: the name of the table of CloudTrail events.", default="cloudtrail_logs"
+    )
+    limit: int = option("The number of illegal steps to show; all are counted.", default=20, min=0)
+    validity: int = option(
+        "AuthSessionValidity of the app clients, in minutes.", default=15, min=3, max=15
+    )
+    memory: str = option(
+        "The memory limit of DuckDB, which writes the rest to disk.", default="550MB"
+    )
+
+    def run(self) -> int:
+        """Print the results, or the query for another engine; fail unless everything is legal and readable."""
+        if self.sql is not None:
+            self._print_query(self.sql)
+            return 0
+        if self._changed("table"):
+            raise Failed("--table requires --sql: files have no table name", USAGE_ERROR)
+        if not self.names:
+            raise Failed("no input: give files, folders or a pattern", USAGE_ERROR)
+        if self.diagram is not None and not self.diagram.name.lower().endswith(tuple(SUFFIXES)):
+            raise Failed(f"{self.diagram} must end in one of {', '.join(SUFFIXES)}", USAGE_ERROR)
+        try:
+            funnel = _funnel(self.names, self.limit, self.validity, self.memory)
+        except InvalidMemoryLimit as error:
+            raise Failed(str(error), USAGE_ERROR) from None
+        except (UnreadableTraceFile, OutOfResources) as error:
+            raise Failed(str(error)) from None
+        if self.json:
+            sys.stdout.write(json.dumps(funnel.to_dict(), indent=2) + "\n")
+        else:
+            console = Console(highlight=False)
+            for part in report_parts(funnel):
+                console.print(part)
+        if self.diagram is not None:
+            with writing(self.diagram), drawing():
+                funnel.diagram().save(self.diagram)
+            print_message(f"drew {self.diagram}")
+        return 0 if funnel.legal else FAILED
+
+    def _print_query(self, dialect: str) -> None:
+        for name in ("json", "diagram", "limit", "memory"):
+            if self._changed(name):
+                why = f"--{name} has no effect with --sql, which prints the query and reads nothing"
+                raise Failed(why, USAGE_ERROR)
+        if self.names:
+            raise Failed("--sql prints the query and reads nothing: omit the files", USAGE_ERROR)
+        if not _TABLE.fullmatch(self.table):
+            why = f"--table must be a table's name, for example cloudtrail_logs, not {self.table!r}"
+            raise Failed(why, USAGE_ERROR)
+        try:
+            sys.stdout.write(sql(dialect, self.table, validity=self.validity) + "\n")
+        except UnknownDialect as error:
+            raise Failed(str(error), USAGE_ERROR) from None
+
+    def _changed(self, name: str) -> bool:
+        return bool(getattr(self, name) != getattr(attrs.fields(Trace), name).default)
+
+
+def _funnel(names: Sequence[str], limit: int, validity: int, memory: str) -> Funnel:
+    """Return the results, with a progress bar while they are computed."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+    )
+    with (
+        TraceFiles(names, validity=validity, memory=memory) as trail,
+        Progress(*columns, console=Console(stderr=True), transient=True) as bar,
+        ThreadPoolExecutor(1) as worker,
+    ):
+        task = bar.add_task(
+            f"Reading {len(trail.paths):,} files, {trail.size / 1e6:,.0f} MB", total=trail.size
+        )
+        try:
+            loading = worker.submit(trail.load)
+            while not _is_finished(loading):
+                bar.update(task, completed=min(trail.bytes_read, trail.size))
+            loading.result()
+            bar.update(task, completed=trail.size)
+            judging = worker.submit(trail.funnel, limit)
+            bar.add_task("Replaying against the table", total=None)
+            while not _is_finished(judging):
+                bar.refresh()
+            return judging.result()
+        except KeyboardInterrupt:
+            trail.stop()  # otherwise leaving the block waits for the worker
+            raise
+
+
+def _is_finished(work: Future[Any]) -> bool:
     try:
-        _refuse_unused(
-            sql is not None, json=json, diagram=diagram, limit=limit, memory=memory, table=table
+        work.exception(timeout=_EVERY)
+    except NotYet:
+        return False
+    return True
+
+
+# ---- output ------------------------------------------------------------------------------------------
+
+
+def report_parts(funnel: Funnel) -> Iterator[RenderableType]:
+    """Yield the parts of the report: problems, counts, ends, durations, transitions and illegal steps."""
+    for problem in funnel.input.problems:
+        yield Text(problem, style="bold red")
+    yield from _counts(funnel)
+    if funnel.ends:
+        yield _ends(funnel)
+    if funnel.durations:
+        yield _durations(funnel)
+    if funnel.transitions:
+        yield _transitions(funnel)
+    if funnel.illegal:
+        yield _illegal(funnel)
+    if funnel.illegal_count:
+        yield Text(f"illegal steps: {funnel.illegal_count:,}", style="bold red")
+    elif funnel.legal:
+        yield Text("every step is legal", style="bold green")
+    else:
+        yield Text(
+            "every step that could be read is legal, but not everything could be read",
+            style="bold red",
         )
-        if sql is not None:
-            trace_output.show_query(names or [], sql, table, validity)
-            return
-        legal = trace_output.trace(
-            names or [],
-            as_json=json,
-            diagram=diagram,
-            limit=limit,
-            validity=validity,
-            memory=memory,
+
+
+def _counts(funnel: Funnel) -> Iterator[RenderableType]:
+    read = funnel.input
+    when = f", {funnel.since} to {funnel.until} UTC" if funnel.since else ""
+    yield Text(
+        f"sign-ins: {funnel.sign_ins:,}, unfinished: {funnel.unfinished:,}, steps: {funnel.steps:,}{when}",
+        style="bold",
+    )
+    beside = {
+        "of other services or operations": read.others,
+        "delivered again": funnel.repeated,
+        **{str(each): funnel.count(each) for each in (Verdict.UNKNOWN, Verdict.AMBIGUOUS)},
+    }
+    if said := [f"{n:,} {what}" for what, n in beside.items() if n]:
+        yield Text(f"events: {', '.join(said)}", style="dim")
+    if read.events and read.unrecognised:
+        yield Text(read.not_events, style="yellow")
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for column in columns:
+        numeric = column in {"sign-ins", "times", "share", "median s", "p95 s"}
+        table.add_column(
+            column, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold"
         )
-    except Failed as failed:
-        end("trace", failed)
-    if not legal:
-        raise typer.Exit(1)
+    return table
+
+
+def _ends(funnel: Funnel) -> Table:
+    table, total = (
+        _table("Where sign-ins ended", "place", "sign-ins", "share"),
+        sum(funnel.ends.values()),
+    )
+    for place, times in funnel.ends.items():
+        table.add_row(place, f"{times:,}", f"{times / total:.1%}")
+    return table
+
+
+def _durations(funnel: Funnel) -> Table:
+    table = _table("How long each step took", "in", "times", "median s", "p95 s")
+    for each in funnel.durations:
+        table.add_row(each.node, f"{each.times:,}", f"{each.median:g}", f"{each.p95:g}")
+    return table
+
+
+def _transitions(funnel: Funnel) -> Table:
+    table = _table(
+        "Every transition that was taken", "from", "response", "to", "times", "share", ""
+    )
+    before = ""
+    for each in funnel.transitions:
+        verdict = "" if each.verdict is Verdict.LEGAL else str(each.verdict)
+        shown = "" if each.source == before else each.source
+        times = f"{each.times:,}"
+        table.add_row(
+            shown,
+            each.symbol,
+            each.dest,
+            times,
+            f"{each.share:.1%}",
+            Text(verdict, _COLOURS[each.verdict]),
+        )
+        before = each.source
+    return table
+
+
+def _illegal(funnel: Funnel) -> Table:
+    more = (
+        f", the first {len(funnel.illegal):,}" if funnel.illegal_count > len(funnel.illegal) else ""
+    )
+    table = _table(
+        f"Illegal steps: {funnel.illegal_count:,}{more}",
+        "at",
+        "event",
+        "what the protocol allows there",
+    )
+    for each in funnel.illegal:
+        refused = f" (refused: {each.error})" if each.error else ""
+        table.add_row(str(each.at or ""), each.id, each.why + refused)
+    return table

@@ -1,21 +1,44 @@
-"""`authfsm signin`: the options of the command; the other modules of this package implement it.
+"""`authfsm signin`: sign in to a pool from a terminal, and print or store the tokens.
 
 No option takes a secret: every process of the machine can read argv, and the shell keeps it in its history.
-Secrets are typed at a prompt, or read from the environment or from standard input.
+Secrets are typed at a prompt, or read from the environment or from standard input. Ctrl-C, SIGTERM and SIGHUP
+end the command at any time: the attempt is abandoned, the terminal is restored, and no partial output is printed.
 """
 
 from __future__ import annotations
 
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import Enum
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from types import FrameType
+from typing import ClassVar, Final, NoReturn
 
 import typer
+from attrs import field, frozen
 
-from authfsm.cli.exit_status import USAGE_ERROR, Failed, end
-from authfsm.cli.signin.exits import EPILOG as EPILOG
+from authfsm.cli.command import USAGE_ERROR, Failed, argument, option
+from authfsm.cli.signin.answers import AnswerPrompter
+from authfsm.cli.signin.connection import PoolConnection, from_environment
+from authfsm.cli.signin.exits import EPILOG, ExitStatus, SignInEnded
+from authfsm.cli.signin.screen import Screen
+from authfsm.cli.signin.secret_storage import (
+    FileStorage,
+    KeyringStorage,
+    MemoryStorage,
+    RememberedDevices,
+    SecretStorage,
+)
+from authfsm.cli.signin.session import SignInSession, SignInStart
+from authfsm.cli.signin.token_output import TokenOutput, print_tokens
+from authfsm.cli.signin.user_input import TerminalInput, UserInput, user_input_for
 
-_POOL, _HOW, _TOKENS, _TRY = "User pool", "Sign-in", "Tokens", "Without a user pool"
+_pool: Final = partial(option, panel="User pool")
+_sign_in: Final = partial(option, panel="Sign-in")
+_tokens: Final = partial(option, panel="Tokens")
 
 
 class AuthFlow(str, Enum):
@@ -39,171 +62,257 @@ class FirstFactor(str, Enum):
     WEB_AUTHN = "WEB_AUTHN"
 
 
-def _unused(context: typer.Context, *, local: bool, json: bool, show_tokens: bool) -> str:
-    """What is wrong where an option was given that would do nothing.
-
-    Variables of the environment may stay set for other pools.
-    """
-    if show_tokens and not json:
-        return "--show-tokens has no effect without --json: tokens are printed only with that"
-    for name in ("client_id", "pool_id", "region", "endpoint", "profile") if local else ():
-        source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            return f"--{name.replace('_', '-')} has no effect with --local, which has a pool of its own"
-    return ""
+class Terminated(BaseException):
+    """A signal that ends the process."""
 
 
-def command(
-    context: typer.Context,
-    *,
-    demo: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[TRIAL]",
-            help="The example to run with --local: sms, totp, setup, new-password, email, choice, mfa-choice, custom, passkey, device, password, reset, unconfirmed or other.",
-            show_default=False,
-        ),
-    ] = None,
-    client_id: Annotated[
-        str | None,
-        typer.Option(
-            "--client-id", "--client", envvar="AUTHFSM_CLIENT_ID", help="The app client's id.",
-            rich_help_panel=_POOL,
-        ),
-    ] = None,
-    pool_id: Annotated[
-        str | None,
-        typer.Option(
-            "--pool-id", "--pool", envvar="AUTHFSM_POOL_ID",
-            help="The user pool's id, for example eu-west-1_AbCdEfGhI.", rich_help_panel=_POOL,
-        ),
-    ] = None,
-    region: Annotated[
-        str | None,
-        typer.Option(
-            envvar="AUTHFSM_REGION", help="The pool's region; by default the one in its id.",
-            rich_help_panel=_POOL,
-        ),
-    ] = None,
-    endpoint: Annotated[
-        str | None,
-        typer.Option(
-            "--endpoint", "--endpoint-url", envvar="AUTHFSM_ENDPOINT",
-            help="Use this endpoint URL instead of AWS's, for example http://127.0.0.1:9229.", rich_help_panel=_POOL,
-        ),
-    ] = None,
-    profile: Annotated[
-        str | None,
-        typer.Option(help="The AWS profile; --admin signs requests with its credentials.", rich_help_panel=_POOL),
-    ] = None,
-    admin: Annotated[
-        bool,
-        typer.Option(
-            "--admin", help="Use the Admin* operations, with AWS credentials.",
-            rich_help_panel=_POOL,
-        ),
-    ] = False,
-    username: Annotated[
-        str | None,
-        typer.Option(
-            "--username", "-u", envvar="AUTHFSM_USERNAME",
-            help="The user name or an alias; prompted for if omitted.", rich_help_panel=_HOW,
-        ),
-    ] = None,
-    flow: Annotated[
-        AuthFlow | None,
-        typer.Option(
-            envvar="AUTHFSM_FLOW", metavar="FLOW",
-            help="The AuthFlow: USER_SRP_AUTH (the default), USER_PASSWORD_AUTH, USER_AUTH, CUSTOM_AUTH, ADMIN_USER_PASSWORD_AUTH or ADMIN_NO_SRP_AUTH.",
-            rich_help_panel=_HOW,
-        ),
-    ] = None,
-    preferred: Annotated[
-        FirstFactor | None,
-        typer.Option(
-            envvar="AUTHFSM_PREFERRED", metavar="FACTOR",
-            help="The preferred first factor of USER_AUTH: PASSWORD_SRP, PASSWORD, EMAIL_OTP, SMS_OTP or WEB_AUTHN.",
-            rich_help_panel=_HOW,
-        ),
-    ] = None,
-    password_first: Annotated[
-        bool,
-        typer.Option(
-            "--password-first", help="With CUSTOM_AUTH: prove the password (SRP) before the custom challenges.",
-            rich_help_panel=_HOW,
-        ),
-    ] = False,
-    password_stdin: Annotated[
-        bool,
-        typer.Option(
-            "--password-stdin",
-            help="Read the password from the first line of standard input, and each further answer from the next line.",
-            rich_help_panel=_HOW,
-        ),
-    ] = False,
-    remember: Annotated[
-        bool | None,
-        typer.Option(
-            "--remember/--no-remember",
-            help="Whether to remember this device, if the pool supports it; prompted for if omitted.",
-            rich_help_panel=_HOW, show_default=False,
-        ),
-    ] = None,
-    json: Annotated[
-        bool,
-        typer.Option(
-            "--json", help="Print the tokens as JSON to standard output, and nothing else.",
-            rich_help_panel=_TOKENS,
-        ),
-    ] = False,
-    show_tokens: Annotated[
-        bool,
-        typer.Option(
-            "--show-tokens", help="Allow --json to print the tokens to a terminal.", rich_help_panel=_TOKENS
-        ),
-    ] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", help="Write the tokens to a file that only its owner can read.",
-            rich_help_panel=_TOKENS,
-        ),
-    ] = None,
-    keyring: Annotated[
-        bool,
-        typer.Option(
-            "--keyring", help="Store the tokens and the device in the system's keyring.",
-            rich_help_panel=_TOKENS,
-        ),
-    ] = False,
-    local: Annotated[
-        bool,
-        typer.Option(
-            "--local", help="Sign in to an example pool that runs in this process.",
-            rich_help_panel=_TRY,
-        ),
-    ] = False,
-) -> None:  # fmt: skip
+@frozen(kw_only=True)
+class Signin:
     """Sign in to a user pool from this terminal, with a prompt for each challenge.
 
     To try it without an AWS account: authfsm signin --local. Passwords and secrets are typed at a hidden prompt,
     or read from AUTHFSM_PASSWORD, AUTHFSM_CLIENT_SECRET or --password-stdin. No option takes a secret.
     """
-    if unused := _unused(context, local=local, json=json, show_tokens=show_tokens):
-        end("signin", Failed(unused, USAGE_ERROR))
-    from authfsm.cli.signin.command import SignInOptions, run  # noqa: PLC0415 - only who signs in waits for it
 
-    raise typer.Exit(
-        run(
-            SignInOptions(
-                client_id=client_id, pool_id=pool_id, region=region, endpoint=endpoint,
-                profile=profile, admin=admin, username=username, flow=flow and flow.value,
-                preferred=preferred and preferred.value, password_first=password_first,
-                password_stdin=password_stdin, remember=remember, printed=json,
-                show_tokens=show_tokens, output=output, keyring=keyring, local=local, demo=demo,
+    epilog: ClassVar = EPILOG
+
+    context: typer.Context = field(repr=False)
+    demo: str | None = argument(
+        "The example to run with --local: sms, totp, setup, new-password, email, choice, mfa-choice, custom, passkey,"
+        " device, password, reset, unconfirmed or other.",
+        default=None,
+        metavar="[TRIAL]",
+    )
+    client_id: str | None = _pool(
+        "The app client's id.", "--client-id", "--client", envvar="AUTHFSM_CLIENT_ID"
+    )
+    pool_id: str | None = _pool(
+        "The user pool's id, for example eu-west-1_AbCdEfGhI.",
+        "--pool-id",
+        "--pool",
+        envvar="AUTHFSM_POOL_ID",
+    )
+    region: str | None = _pool(
+        "The pool's region; by default the one in its id.", envvar="AUTHFSM_REGION"
+    )
+    endpoint: str | None = _pool(
+        "Use this endpoint URL instead of AWS's, for example http://127.0.0.1:9229.",
+        "--endpoint",
+        "--endpoint-url",
+        envvar="AUTHFSM_ENDPOINT",
+    )
+    profile: str | None = _pool("The AWS profile; --admin signs requests with its credentials.")
+    admin: bool = _pool(
+        "Use the Admin* operations, with AWS credentials.", "--admin", default=False
+    )
+    username: str | None = _sign_in(
+        "The user name or an alias; prompted for if omitted.",
+        "--username",
+        "-u",
+        envvar="AUTHFSM_USERNAME",
+    )
+    flow: AuthFlow | None = _sign_in(
+        "The AuthFlow: USER_SRP_AUTH (the default), USER_PASSWORD_AUTH, USER_AUTH, CUSTOM_AUTH,"
+        " ADMIN_USER_PASSWORD_AUTH or ADMIN_NO_SRP_AUTH.",
+        envvar="AUTHFSM_FLOW",
+        metavar="FLOW",
+    )
+    preferred: FirstFactor | None = _sign_in(
+        "The preferred first factor of USER_AUTH: PASSWORD_SRP, PASSWORD, EMAIL_OTP, SMS_OTP or WEB_AUTHN.",
+        envvar="AUTHFSM_PREFERRED",
+        metavar="FACTOR",
+    )
+    password_first: bool = _sign_in(
+        "With CUSTOM_AUTH: prove the password (SRP) before the custom challenges.",
+        "--password-first",
+        default=False,
+    )
+    password_stdin: bool = _sign_in(
+        "Read the password from the first line of standard input, and each further answer from the next line.",
+        "--password-stdin",
+        default=False,
+    )
+    remember: bool | None = _sign_in(
+        "Whether to remember this device, if the pool supports it; prompted for if omitted.",
+        "--remember/--no-remember",
+        show_default=False,
+    )
+    json: bool = _tokens(
+        "Print the tokens as JSON to standard output, and nothing else.", "--json", default=False
+    )
+    show_tokens: bool = _tokens(
+        "Allow --json to print the tokens to a terminal.", "--show-tokens", default=False
+    )
+    output: Path | None = _tokens(
+        "Write the tokens to a file that only its owner can read.", "--output", "-o"
+    )
+    keyring: bool = _tokens(
+        "Store the tokens and the device in the system's keyring.", "--keyring", default=False
+    )
+    local: bool = option(
+        "Sign in to an example pool that runs in this process.",
+        "--local",
+        default=False,
+        panel="Without a user pool",
+    )
+
+    def run(self) -> int:
+        """Sign in, and print or store the tokens."""
+        self._refuse_unused()
+        screen = Screen()
+        try:
+            with _ended_by_signals():
+                self._sign_in(screen)
+        except KeyboardInterrupt:
+            ended = SignInEnded(ExitStatus.INTERRUPTED, "Cancelled.")
+        except Terminated:
+            ended = SignInEnded(ExitStatus.TERMINATED, "Ended by a signal.")
+        except SignInEnded as error:
+            ended = error
+        else:
+            return ExitStatus.SIGNED_IN
+        if ended.code in {ExitStatus.INTERRUPTED, ExitStatus.TERMINATED}:
+            screen.blank()
+        screen.over(ended.why, ended.hint, ended.advice, ended.todo)
+        return ended.code
+
+    def _refuse_unused(self) -> None:
+        """Refuse an option that has no effect; variables of the environment may stay set for other pools."""
+        if self.show_tokens and not self.json:
+            why = "--show-tokens has no effect without --json: tokens are printed only with that"
+            raise Failed(why, USAGE_ERROR)
+        for name in ("client_id", "pool_id", "region", "endpoint", "profile"):
+            source = self.context.get_parameter_source(name)
+            if self.local and source is not None and source.name == "COMMANDLINE":
+                flag = f"--{name.replace('_', '-')}"
+                why = f"{flag} has no effect with --local, which has a pool of its own"
+                raise Failed(why, USAGE_ERROR)
+
+    def _sign_in(self, screen: Screen) -> None:
+        user = user_input_for(screen, lines=self.password_stdin)
+        if self.demo is not None and not self.local:
+            raise SignInEnded(
+                ExitStatus.MISUSED,
+                f"{self.demo} requires --local: authfsm signin --local {self.demo}",
             )
+        storage = KeyringStorage() if self.keyring else None
+        token_output = TokenOutput(
+            printed=self.json, in_the_open=self.show_tokens, file=self.output, keyring=storage
         )
-    )  # fmt: skip
+        token_output.check()
+        if self.local:
+            self._sign_in_locally(screen, user, token_output)
+        else:
+            self._sign_in_to_cognito(screen, user, token_output, storage)
+
+    def _start(self, flow: str = "USER_SRP_AUTH", suggested: str = "") -> SignInStart:
+        start = SignInStart(
+            flow=self.flow.value if self.flow else "USER_AUTH" if self.preferred else flow,
+            preferred=self.preferred and self.preferred.value,
+            username=self.username,
+            suggested=suggested,
+            password=None if self.password_stdin else from_environment("AUTHFSM_PASSWORD"),
+            password_first=self.password_first,
+            remember=self.remember,
+        )
+        if start.preferred and start.flow != "USER_AUTH":
+            why = f"--preferred requires USER_AUTH, not {start.flow}."
+            raise SignInEnded(ExitStatus.MISUSED, why)
+        if start.password_first and start.flow != "CUSTOM_AUTH":
+            raise SignInEnded(ExitStatus.MISUSED, "--password-first requires --flow CUSTOM_AUTH.")
+        return start
+
+    def _sign_in_to_cognito(
+        self,
+        screen: Screen,
+        user: UserInput,
+        token_output: TokenOutput,
+        storage: SecretStorage | None,
+    ) -> None:
+        start = self._start()
+        pool = self._connection(start, user)
+        cognito = pool.cognito()
+        screen.plain(f"{pool.pool_id or pool.region}, app client {pool.client_id}")
+        storage = storage or FileStorage(Path(typer.get_app_dir("authfsm")) / "devices")
+        flow = SignInSession(
+            cognito,
+            start,
+            answers=AnswerPrompter(screen, user, pool.pool_id or "Cognito"),
+            user=user,
+            screen=screen,
+            devices=RememberedDevices(storage, pool.service),
+        ).run()
+        print_tokens(screen, flow, token_output.keep(flow, pool.service))
+
+    def _connection(self, start: SignInStart, user: UserInput) -> PoolConnection:
+        client_id, pool_id = self.client_id, self.pool_id
+        proves = start.flow in {"USER_SRP_AUTH", "USER_AUTH"} or start.flow.startswith("ADMIN_")
+        admin = self.admin or start.flow.startswith("ADMIN_")
+        if not pool_id and (proves or admin or start.password_first or not self.region):
+            pool_id = _required(user, "User pool id", "--pool-id", "AUTHFSM_POOL_ID")
+        return PoolConnection(
+            client_id=client_id
+            or _required(user, "App client id", "--client-id", "AUTHFSM_CLIENT_ID"),
+            pool_id=pool_id,
+            region=self.region,
+            endpoint=self.endpoint,
+            profile=self.profile,
+            admin=admin,
+        )
+
+    def _sign_in_locally(self, screen: Screen, user: UserInput, token_output: TokenOutput) -> None:
+        from authfsm.cli.signin import local_demo  # noqa: PLC0415 - slow: only --local needs a pool
+
+        name = self.demo or next(iter(local_demo.DEMO_POOLS))
+        if name not in local_demo.DEMO_POOLS:
+            known = ", ".join(local_demo.DEMO_POOLS)
+            raise SignInEnded(ExitStatus.MISUSED, f"unknown example {name}: choose one of {known}.")
+        demo = local_demo.DEMO_POOLS[name]
+        start = self._start(demo.flow, suggested=local_demo.suggested())
+        pool = demo.make()
+        devices = RememberedDevices(MemoryStorage(), f"authfsm:{pool.pool_id}/{pool.client_id}")
+        local_demo.introduce(name, pool, screen)
+        session = SignInSession(
+            pool.cognito(admin=self.admin),
+            start,
+            answers=AnswerPrompter(screen, user, "authfsm"),
+            user=user,
+            screen=screen,
+            devices=devices,
+            on_pool_messages=local_demo.OutboxPrinter(pool, screen).print_messages,
+        )
+        flow = session.run()
+        if demo.twice and flow.device is not None:
+            screen.note("Signing in again from the remembered device: no code is needed.")
+            flow = session.run()
+        print_tokens(screen, flow, token_output.keep(flow, devices.service))
 
 
-__all__: Final = ["EPILOG", "command"]
+def _required(user: UserInput, question: str, flag: str, variable: str) -> str:
+    """Ask for a value that no option gave, if there is a terminal to ask at."""
+    typed = user.line(question) if isinstance(user, TerminalInput) else ""
+    if not typed:
+        raise SignInEnded(
+            ExitStatus.MISUSED,
+            f"{flag} (or {variable}) is required. To try the command without a user pool: authfsm signin --local.",
+        )
+    return typed
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Turn SIGTERM and SIGHUP into exceptions, as Ctrl-C is, so that the terminal's echo is restored."""
+
+    def end(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - a handler's arguments
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread receives signals
+        return
+    signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {each: signal.signal(each, end) for each in signals}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -1,0 +1,125 @@
+"""What all commands share: their options are the fields of a class, and a failure is one line and an exit status."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from inspect import Parameter, Signature
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Final, Protocol
+
+import attrs
+import typer
+from typer.main import get_command
+
+FAILED: Final = 1
+"""The exit status of a failure, or of a check that found something."""
+
+USAGE_ERROR: Final = 2
+"""The exit status of a usage error."""
+
+EXTRAS: Final = {"server": ("cattrs", "starlette", "uvicorn"), "trace": ("duckdb", "sqlglot")}
+"""What the extras of this package install that a command cannot do without."""
+
+_TYPER: Final = "typer"
+
+
+class Failed(Exception):
+    """A command failed.
+
+    Args:
+        why: what was wrong, and what to do about it.
+        code: the exit status.
+    """
+
+    def __init__(self, why: str, code: int = FAILED) -> None:
+        super().__init__(why)
+        self.why = " ".join(why.split())
+        self.code = code
+
+
+class Command(Protocol):
+    """A command: an attrs class whose fields are its options and whose docstring is its help."""
+
+    epilog: ClassVar[str | None]
+    """The last line of `--help`: the exit statuses."""
+
+    def run(self) -> int:
+        """Run the command, and return its exit status. `Failed` is printed in one line."""
+
+
+def option(
+    text: str, *names: str, default: Any = None, panel: str | None = None, **more: Any
+) -> Any:
+    """Return the field of an option, with its text for `--help`; `more` is for `typer.Option`."""
+    declared = typer.Option(*names, help=text, rich_help_panel=panel, **more)
+    return attrs.field(default=default, metadata={_TYPER: declared})
+
+
+def argument(text: str, *, default: Any = attrs.NOTHING, **more: Any) -> Any:
+    """Return the field of a positional argument; `more` is for `typer.Argument`."""
+    declared = typer.Argument(help=text, show_default=False, **more)
+    return attrs.field(default=default, metadata={_TYPER: declared})
+
+
+def typer_command(name: str, options: type[Command]) -> Any:
+    """Return Typer's command for a class of options."""
+
+    def call(**values: Any) -> None:
+        try:
+            status = options(**values).run()
+        except Failed as failed:
+            print_message(f"authfsm {name}: {failed.why}")
+            status = failed.code
+        raise typer.Exit(status)
+
+    call.__doc__ = options.__doc__
+    fields = attrs.fields(attrs.resolve_types(options))  # type: ignore[arg-type, type-var]  # an attrs class
+    vars(call)["__signature__"] = Signature([_parameter(each) for each in fields])
+    app = typer.Typer(add_completion=False)
+    app.command(name, epilog=options.epilog)(call)
+    return get_command(app)
+
+
+def _parameter(field: attrs.Attribute[Any]) -> Parameter:
+    declared = field.metadata.get(_TYPER)
+    return Parameter(
+        field.name,
+        Parameter.KEYWORD_ONLY,
+        default=Parameter.empty if field.default is attrs.NOTHING else field.default,
+        annotation=Annotated[field.type, declared] if declared else field.type,
+    )
+
+
+def missing(extra: str) -> str | None:
+    """Return which modules of an extra are missing and how to install them; None if none is."""
+    names = [name for name in EXTRAS[extra] if find_spec(name) is None]
+    return f"needs {', '.join(names)}: pip install 'authfsm[{extra}]'" if names else None
+
+
+def print_message(message: str) -> None:
+    """Print a message on standard error, because standard output may be a picture or JSON."""
+    typer.echo(message, err=True)
+
+
+@contextmanager
+def writing(path: Path, code: int = FAILED) -> Iterator[None]:
+    """Raise `Failed` if the file or folder cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise Failed(f"{path} cannot be written: {error.strerror}", code) from None
+
+
+def refuse_unknown(name: str, given: str | None, known: Collection[str]) -> None:
+    """Raise `Failed` if an option has a value that is not one of the known ones."""
+    if given is not None and given not in known:
+        raise Failed(f"--{name} must be one of {', '.join(known)}, not {given!r}", USAGE_ERROR)
+
+
+def refuse_exclusive(options: object, *pairs: tuple[str, str]) -> None:
+    """Raise `Failed` if both options of a pair are given."""
+    for one, other in pairs:
+        if getattr(options, one) and getattr(options, other):
+            raise Failed(f"--{one} and --{other} exclude each other", USAGE_ERROR)
