@@ -13,8 +13,8 @@ import pyotp
 from attrs import frozen
 
 from authfsm.base.secret import Secret
+from authfsm.cli.demo import ADA, NEW_PASSWORD, PHONE, RIDDLE
 from authfsm.cli.signin.screen import Screen
-from authfsm.cli.stories import ADA, NEW_PASSWORD, PHONE, RIDDLE
 from authfsm.drivers.boto import Flow
 from authfsm.local import DeviceConfiguration, LocalPool, Triggers
 from authfsm.local.config.pool_configuration import WebAuthnConfiguration
