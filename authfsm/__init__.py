@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from authfsm.core.signin import SignIn as SignIn
     from authfsm.core.wire_requests import Request as Request
     from authfsm.diagrams import diagram as diagram
+    from authfsm.drivers.account import AsyncCognitoAccount as AsyncCognitoAccount
+    from authfsm.drivers.account import CognitoAccount as CognitoAccount
     from authfsm.drivers.aio import AsyncCognito as AsyncCognito
     from authfsm.drivers.aio import AsyncFlow as AsyncFlow
     from authfsm.drivers.boto import Cognito as Cognito
@@ -36,6 +38,10 @@ if TYPE_CHECKING:
     from authfsm.jwks import Verifier as Verifier
     from authfsm.observers import Observation as Observation
     from authfsm.observers import Observer as Observer
+    from authfsm.protocol.account_requests import CodeDelivery as CodeDelivery
+    from authfsm.protocol.account_requests import Confirmed as Confirmed
+    from authfsm.protocol.account_requests import NewAccount as NewAccount
+    from authfsm.protocol.account_requests import UserProfile as UserProfile
     from authfsm.protocol.account_table import ACCOUNT_LIFE as ACCOUNT_LIFE
     from authfsm.protocol.account_table import AccountOperation as AccountOperation
     from authfsm.protocol.account_table import AccountTransition as AccountTransition
@@ -149,6 +155,8 @@ _EXPORTS = {
     "core.history": "History Step histories_from_json history_from_json history_to_json",
     "jwks": "Claims KeysUnreachable TokenRefused Verifier",
     "core.machine": "build build_account",
+    "drivers.account": "AsyncCognitoAccount CognitoAccount",
+    "protocol.account_requests": "CodeDelivery Confirmed NewAccount UserProfile",
     "protocol.account_table": "ACCOUNT_LIFE AccountOperation AccountTransition UserStatus",
     "observers": "Observation Observer",
     "protocol.table": "PROTOCOL TRANSITIONS LoopKind Role Transition",

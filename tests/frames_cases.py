@@ -254,6 +254,19 @@ def drivers() -> Iterator[Case]:
                 (),
                 lambda c: c.start().make_response(r.UserSrpAuth, "ada", PASSWORD.encode()),
             ),
+            "account.sign_up": ((), lambda c: c.account.sign_up("ada", PASSWORD)),
+            "account.sign_up, too much": (
+                (),
+                lambda c: c.account.sign_up("ada", PASSWORD, x=TOKEN),
+            ),
+            "account.change_password": (
+                (),
+                lambda c: c.account.change_password(TOKEN, PASSWORD, PASSWORD),
+            ),
+            "account.confirm_forgot_password": (
+                (),
+                lambda c: c.account.confirm_forgot_password("ada", CODE, PASSWORD + "\ud800"),
+            ),
             "Flow, too much": (
                 (),
                 lambda c: type(c.start())(

@@ -369,7 +369,7 @@ def test_the_end_of_an_attempt(pool: LocalPool) -> None:
     page.press("run")
 
     assert page.view["state"] == "FAILED"
-    assert page.view["refusal"]["advice"] == "Start the sign-in again from the beginning."
+    assert page.view["refusal"]["advice"] == "Start again from the beginning."
     assert {name: each["enabled"] for name, each in page.view["buttons"].items()} == {
         "back": True,
         "step": False,

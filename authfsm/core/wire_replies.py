@@ -266,7 +266,7 @@ def _verified(raw: Mapping[str, Any], setup: MfaSetup) -> Reply:
     return attrs.evolve(setup, session=_required_secret(raw, "Session"), verified=True)
 
 
-def _done(raw: Mapping[str, Any], _: MfaSetup) -> Acknowledgement:
+def _done(raw: Mapping[str, Any], _: MfaSetup | None) -> Acknowledgement:
     facts = {k: _shallow(v, str(k)) for k, v in raw.items() if k != "ResponseMetadata"}
     return Acknowledgement(facts=MappingProxyType(facts))
 
@@ -307,7 +307,7 @@ def mask_secrets(refusal: Refusal, values: Iterable[object]) -> Refusal:
 _TRANSIENT_STATUSES: Final = frozenset({429, *range(500, 600)})
 
 
-def _error(raw: Mapping[str, Any], response: type[Response]) -> Refusal | None:
+def _error(raw: Mapping[str, Any], operation: str) -> Refusal | None:
     """Return the refusal in a boto3 error (`{"Error": {"Code", "Message"}}`) or a JSON body (`__type`)."""
     if isinstance(error := raw.get("Error"), Mapping):
         code, message = error.get("Code"), error.get("Message")
@@ -324,7 +324,7 @@ def _error(raw: Mapping[str, Any], response: type[Response]) -> Refusal | None:
         code.rpartition("#")[2],
         message if isinstance(message, str) else "",
         request_id if isinstance(request_id, str) else None,
-        response.__name__,
+        operation,
     )
     found = attrs.evolve(found, retry_after=_retry_after(metadata.get("HTTPHeaders")))
     if found.code not in ERROR_POLICY and isinstance(status, int) and status in _TRANSIENT_STATUSES:
@@ -367,10 +367,25 @@ def read(
         raise
 
 
+def read_other(raw: Any, operation: str) -> Acknowledgement | Refusal:
+    """Return the reply to an operation that is no step of a sign-in.
+
+    Args:
+        raw: as for `read`.
+        operation: the operation's name, as `GetUser`.
+
+    Raises:
+        MalformedReply: as for `read`.
+    """
+    if not isinstance(raw, Mapping):
+        raise MalformedReply(f"it is {type(raw).__name__}, not a map")
+    return _error(raw, operation) or _done(raw, None)
+
+
 def _read(raw: Any, response: type[Response], answered: Challenge | None) -> Reply:
     if not isinstance(raw, Mapping):
         raise MalformedReply(f"it is {type(raw).__name__}, not a map")
-    if (error := _error(raw, response)) is not None:
+    if (error := _error(raw, response.__name__)) is not None:
         return error
     if (reader := _OTHER_READERS.get(response)) is not None:
         setup = answered if isinstance(answered, MfaSetup) else MfaSetup(name="MFA_SETUP")

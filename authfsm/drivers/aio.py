@@ -29,10 +29,12 @@ from authfsm.base.secret import Secret, secret
 from authfsm.core.device import Device
 from authfsm.core.signin import SignIn
 from authfsm.core.wire_requests import Request
+from authfsm.drivers.account import AsyncCognitoAccount
 from authfsm.drivers.base_flow import BaseCognito
 from authfsm.drivers.flow_steps import ONE_MINUTE, FlowSteps, Steps, T, Task, wrap_text
 from authfsm.drivers.transport import send_request, send_request_async
 from authfsm.protocol import responses as r
+from authfsm.protocol.account_requests import Confirmed
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import InvalidOperation
 from authfsm.protocol.replies import Tokens
@@ -57,7 +59,7 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
 
     async def sign_in(
         self,
-        username: str,
+        username: str | Confirmed,
         password: str | Secret[str] | None = None,
         *,
         flow: str = "USER_SRP_AUTH",
@@ -86,6 +88,11 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
             refresh_token, username=username, device_key=device_key, rotating=rotating
         )
 
+    @property
+    def account(self) -> AsyncCognitoAccount:
+        """As `Cognito.account`; its methods are awaited."""
+        return AsyncCognitoAccount(self)
+
     def _new_flow(
         self,
         signin: SignIn,
@@ -107,11 +114,29 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
         run = copy_context().run
         return await asyncio.get_running_loop().run_in_executor(self._threads, run, function, *args)
 
-    async def _send(self, request: Request, state: State) -> Mapping[str, Any]:
-        call = getattr(self.client, request.method)
-        if self._client_is_async:
-            return await send_request_async(call, request, state)
-        return await self._in_thread(send_request, call, request, state)
+    async def _run(self, steps: Steps[T], state: Callable[[], State | None]) -> T:
+        """Perform the tasks of a generator, off the event loop."""
+        try:
+            task = next(steps)
+            while True:
+                try:
+                    result = await self._perform(task, state())
+                except BaseException as error:  # noqa: BLE001, PERF203 - cancellation too: the generator decides
+                    task = steps.throw(error)
+                else:
+                    task = steps.send(result)
+        except StopIteration as end:
+            value: T = end.value
+            return value
+
+    async def _perform(self, task: Task, state: State | None) -> Any:
+        if isinstance(task, Request):
+            call = getattr(self.client, task.method)
+            if self._client_is_async:
+                return await send_request_async(call, task, state)
+            return await self._in_thread(send_request, call, task, state)
+        result = await self._in_thread(task)
+        return wrap_text(await result) if isawaitable(result) else result
 
 
 class AsyncFlow(FlowSteps):
@@ -120,7 +145,7 @@ class AsyncFlow(FlowSteps):
     cognito: AsyncCognito
 
     async def begin(
-        self, flow: str, username: str, preferred_challenge: str | None = None
+        self, flow: str, username: str | Confirmed, preferred_challenge: str | None = None
     ) -> State:
         """As `Flow.begin`."""
         return await self._run(self._begin_steps(flow, username, preferred_challenge))
@@ -195,23 +220,6 @@ class AsyncFlow(FlowSteps):
         return await self._run(self._make_response_steps(response, *args, **kwargs))
 
     async def _run(self, steps: Steps[T]) -> T:
-        """Perform the tasks of a generator, off the event loop."""
+        """Perform the tasks of a generator, one generator at a time."""
         with self._exclusive():
-            try:
-                task = next(steps)
-                while True:
-                    try:
-                        result = await self._perform(task)
-                    except BaseException as error:  # noqa: BLE001, PERF203 - cancellation too: the generator decides
-                        task = steps.throw(error)
-                    else:
-                        task = steps.send(result)
-            except StopIteration as end:
-                value: T = end.value
-                return value
-
-    async def _perform(self, task: Task) -> Any:
-        if isinstance(task, Request):
-            return await self.cognito._send(task, self.state)  # noqa: SLF001 - same module
-        result = await self.cognito._in_thread(task)  # noqa: SLF001 - same module
-        return wrap_text(await result) if isawaitable(result) else result
+            return await self.cognito._run(steps, lambda: self.state)  # noqa: SLF001 - same module

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,12 @@ from authfsm.base.secret import Secret, secret
 from authfsm.core.device import Device
 from authfsm.core.signin import SignIn
 from authfsm.core.wire_requests import Request
+from authfsm.drivers.account import CognitoAccount
 from authfsm.drivers.base_flow import BaseCognito
 from authfsm.drivers.flow_steps import ONE_MINUTE, FlowSteps, Steps, T
 from authfsm.drivers.transport import send_request
 from authfsm.protocol import responses as r
+from authfsm.protocol.account_requests import Confirmed
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import InvalidOperation
 from authfsm.protocol.replies import Tokens
@@ -51,7 +53,7 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
 
     def sign_in(
         self,
-        username: str,
+        username: str | Confirmed,
         password: str | Secret[str] | None = None,
         *,
         flow: str = "USER_SRP_AUTH",
@@ -63,7 +65,8 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
         """Begin a sign-in, and run it until user input is required or the tokens are issued.
 
         Args:
-            username: a user name or an alias.
+            username: a user name or an alias; or the account that `account.confirm_sign_up` or
+                `account.confirm_forgot_password` confirmed, which may sign in by its Session alone.
             password: the password, if the flow needs one.
             flow: the AuthFlow. With a password, CUSTOM_AUTH proves it by SRP first, and so does USER_AUTH
                 unless another challenge is preferred.
@@ -109,6 +112,11 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
             refresh_token, username=username, device_key=device_key, rotating=rotating
         )
 
+    @property
+    def account(self) -> CognitoAccount:
+        """The operations of users on their own accounts: sign-up, forgotten password, attributes, deletion."""
+        return CognitoAccount(self)
+
     def _new_flow(
         self,
         signin: SignIn,
@@ -119,18 +127,39 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
     ) -> Flow:
         return Flow(self, signin, password, client_metadata=client_metadata, walk=walk)
 
+    def _run(self, steps: Steps[T], state: Callable[[], State | None]) -> T:
+        """Perform the tasks of a generator, here and now."""
+        try:
+            task = next(steps)
+            while True:
+                try:
+                    result = (
+                        send_request(getattr(self.client, task.method), task, state())
+                        if isinstance(task, Request)
+                        else task()
+                    )
+                except BaseException as error:  # noqa: BLE001, PERF203 - the generator decides
+                    task = steps.throw(error)
+                else:
+                    task = steps.send(result)
+        except StopIteration as end:
+            value: T = end.value
+            return value
+
 
 class Flow(FlowSteps):
     """One sign-in through a boto3 client: `answer` its `challenge` until it is `done`."""
 
     cognito: Cognito
 
-    def begin(self, flow: str, username: str, preferred_challenge: str | None = None) -> State:
+    def begin(
+        self, flow: str, username: str | Confirmed, preferred_challenge: str | None = None
+    ) -> State:
         """Send the response that begins a flow; `Cognito.sign_in` is `start` and this.
 
         Args:
             flow: the AuthFlow.
-            username: a user name or an alias.
+            username: a user name or an alias, or a confirmed account.
             preferred_challenge: PREFERRED_CHALLENGE, for USER_AUTH.
 
         Raises:
@@ -314,23 +343,6 @@ class Flow(FlowSteps):
         return self._run(self._make_response_steps(response, *args, **kwargs))
 
     def _run(self, steps: Steps[T]) -> T:
-        """Perform the tasks of a generator, here and now."""
+        """Perform the tasks of a generator, one generator at a time."""
         with self._exclusive():
-            try:
-                task = next(steps)
-                while True:
-                    try:
-                        result = (
-                            send_request(
-                                getattr(self.cognito.client, task.method), task, self.state
-                            )
-                            if isinstance(task, Request)
-                            else task()
-                        )
-                    except BaseException as error:  # noqa: BLE001, PERF203 - the generator decides
-                        task = steps.throw(error)
-                    else:
-                        task = steps.send(result)
-            except StopIteration as end:
-                value: T = end.value
-                return value
+            return self.cognito._run(steps, lambda: self.state)  # noqa: SLF001 - same module

@@ -23,6 +23,7 @@ from authfsm.core.device import PASSWORD_BYTES, SALT_BYTES, Device
 from authfsm.core.wire_requests import Request
 from authfsm.drivers.base_flow import BaseFlow, SecretProvider, key_pair
 from authfsm.protocol import responses as r
+from authfsm.protocol.account_requests import Confirmed
 from authfsm.protocol.auth_flows import PASSWORD_FLOWS
 from authfsm.protocol.errors import (
     AuthfsmError,
@@ -96,6 +97,23 @@ def _compute(function: Callable[..., T], *args: Any) -> Steps[T]:
     return result
 
 
+def client_secret_steps(
+    provider: Secret[str] | SecretProvider | None, state: State | None
+) -> Steps[Secret[str] | None]:
+    """Return the app client's present secret; call the application's function, if it is one."""
+    if not callable(provider):
+        return provider
+    try:
+        found: Any = yield SecretTask(provider)
+    except Exception as error:
+        why = f"client_secret raised {type(error).__name__}"
+        raise NotSent(why, state=state) from error
+    if not isinstance(found, Secret) or not found:
+        why = f"client_secret returned no secret, but a value of type {type(found).__name__}"
+        raise NotSent(why, state=state)
+    return found
+
+
 _BY_SRP: Final[dict[str, type[Response]]] = {
     "USER_SRP_AUTH": r.UserSrpAuth,
     "CUSTOM_AUTH": r.CustomSrpAuth,
@@ -150,9 +168,12 @@ class FlowSteps(BaseFlow):
             count += 1
         return self.state
 
-    def _begin_steps(self, flow: str, username: str, preferred: str | None) -> Steps[State]:
+    def _begin_steps(self, flow: str, user: str | Confirmed, preferred: str | None) -> Steps[State]:
+        username = user.username if isinstance(user, Confirmed) else user
+        response: Response | None = user.response if isinstance(user, Confirmed) else None
         try:
-            response = yield from self._initial_response_steps(flow, username, preferred)
+            if response is None:
+                response = yield from self._initial_response_steps(flow, username, preferred)
             self.preferred_challenge, self._first_request = preferred, (username, flow)
             return (yield from self._answer_steps(response))
         except AuthfsmError as error:
@@ -340,23 +361,11 @@ class FlowSteps(BaseFlow):
             raise refused(self.refusal, state=self.state)
         return reply
 
-    def _update_client_secret(self) -> Steps[None]:
-        provider = self.cognito.client_secret
-        if not callable(provider):
-            return
-        try:
-            found: Any = yield SecretTask(provider)
-        except Exception as error:
-            why = f"client_secret raised {type(error).__name__}"
-            raise NotSent(why, state=self.state) from error
-        if not isinstance(found, Secret) or not found:
-            why = f"client_secret returned no secret, but a value of type {type(found).__name__}"
-            raise NotSent(why, state=self.state)
-        self.signin.client_secret = found
-
     def _send(self, response: Response) -> Steps[Mapping[str, Any]]:
         try:
-            yield from self._update_client_secret()
+            provider = self.cognito.client_secret
+            if callable(provider):
+                self.signin.client_secret = yield from client_secret_steps(provider, self.state)
             source = self.state
             request = self.signin.send(response)
         except BaseException:

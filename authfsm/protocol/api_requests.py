@@ -278,10 +278,24 @@ RESPONSE_REPETITION: Final[Mapping[type[Response], Repetition]] = {
 }
 """For each response, whether its request may be sent again."""
 
+_CODE_IS_USED_UP: Final = Repetition(
+    harmless=False, why="a code is accepted once, and a wrong one counts"
+)
+
 OPERATION_REPETITION: Final[Mapping[str, Repetition]] = {
+    "SignUp": Repetition(harmless=False, why="the second one finds the name taken"),
+    "ConfirmSignUp": _CODE_IS_USED_UP,
+    "ResendConfirmationCode": _SENDS_CODE,
+    "ForgotPassword": _SENDS_CODE,
+    "ConfirmForgotPassword": _CODE_IS_USED_UP,
+    "ChangePassword": Repetition(harmless=False, why="the previous password is then a wrong one"),
     "GetUser": Repetition(harmless=True, why="it only reads"),
+    "UpdateUserAttributes": _SENDS_CODE,
+    "GetUserAttributeVerificationCode": _SENDS_CODE,
+    "VerifyUserAttribute": _CODE_IS_USED_UP,
+    "DeleteUser": Repetition(harmless=False, why="the second one finds no user"),
     "AssociateSoftwareToken": RESPONSE_REPETITION[r.AssociateSoftwareToken],
     "VerifySoftwareToken": RESPONSE_REPETITION[r.VerifySoftwareToken],
     "SetUserMFAPreference": Repetition(harmless=True, why="it sets a value"),
 }
-"""The same for requests with an access token, which are not part of a sign-in."""
+"""The same for requests that are not part of a sign-in."""

@@ -46,7 +46,7 @@ class RecoveryAction(DescribedName):
 
     # The session does not survive: the attempt is over.
     WAIT_OUT = "WAIT_OUT", "Too many failed attempts: wait until the lockout ends (1 second to 15 minutes), then start again."
-    START_AGAIN = "START_AGAIN", "Start the sign-in again from the beginning."
+    START_AGAIN = "START_AGAIN", "Start again from the beginning."
     RESET_PASSWORD = "RESET_PASSWORD", "Reset the password (ForgotPassword), then start again."
     CONFIRM_USER = "CONFIRM_USER", "Confirm the user (ConfirmSignUp), then start again."
     FIX_CONFIGURATION = "FIX_CONFIGURATION", "Fix the configuration of the user pool, the app client or the caller, then start again."

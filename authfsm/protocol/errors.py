@@ -373,10 +373,10 @@ class Refused(AuthfsmError):
 
     Args:
         refusal: Cognito's code and message, and what to do next.
-        state: the state of the sign-in now.
+        state: the state of the sign-in now; None if there is no sign-in.
     """
 
-    def __init__(self, refusal: Refusal, *, state: State) -> None:
+    def __init__(self, refusal: Refusal, *, state: State | None) -> None:
         super().__init__(
             f"{refusal.code}: {refusal.message} [{refusal.action.advice}]",
             state=state,
@@ -428,11 +428,11 @@ _REFUSED: Final = {
 }
 
 
-def refused(refusal: Refusal, *, state: State) -> Refused:
+def refused(refusal: Refusal, *, state: State | None) -> Refused:
     """Return the exception for a refusal, of the class of its fault.
 
     Args:
         refusal: Cognito's refusal.
-        state: the state of the sign-in now.
+        state: the state of the sign-in now; None if there is no sign-in.
     """
     return _REFUSED[refusal.fault](refusal, state=state)

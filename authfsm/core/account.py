@@ -1,0 +1,165 @@
+"""Writes the requests about accounts in Cognito's spelling, and reads their replies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, cast
+
+import attrs
+
+from authfsm import srp
+from authfsm.base.secret import Secret
+from authfsm.core.wire_replies import mask_secrets, read_other
+from authfsm.core.wire_requests import Request
+from authfsm.protocol import account_requests as a
+from authfsm.protocol.account_errors import account_error_rule
+from authfsm.protocol.account_requests import AccountRequest, ReplyT
+from authfsm.protocol.api_requests import OPERATION_REPETITION
+from authfsm.protocol.errors import MalformedReply
+from authfsm.protocol.replies import Acknowledgement, Refusal
+
+Facts = Mapping[str, Any]
+
+
+def write_account_request(
+    request: AccountRequest[Any], client_id: str, client_secret: Secret[str] | None
+) -> Request:
+    """Return the request of the API, with SECRET_HASH if the app client has a secret.
+
+    Args:
+        request: the request.
+        client_id: the app client's id.
+        client_secret: the app client's secret, if it has one.
+    """
+    operation = type(request).__name__
+    parameters: dict[str, Any] = {}
+    for name in attrs.fields_dict(type(request)):
+        value = getattr(request, name)
+        if value is None or value is False or (isinstance(value, Mapping) and not value):
+            continue
+        if isinstance(value, Mapping):
+            value = dict(value)
+            if name != "client_metadata":  # personal data, and so wrapped
+                value = [{"Name": key, "Value": Secret(each)} for key, each in value.items()]
+        parameters[a.member_of(request, name)] = value
+    username = parameters.get("Username")
+    if username is not None:
+        parameters["ClientId"] = client_id
+        if client_secret is not None:
+            hashed = srp.secret_hash(username, client_id, client_secret)
+            parameters["SecretHash"] = Secret(hashed)
+    return Request(operation, parameters, OPERATION_REPETITION[operation].harmless)
+
+
+def read_account_reply(sent: Request, raw: Mapping[str, Any]) -> Acknowledgement | Refusal:
+    """Return the reply to a request, with its secrets wrapped or masked.
+
+    Args:
+        sent: the request that was sent.
+        raw: the response of the boto3 call, or of its ClientError.
+
+    Raises:
+        MalformedReply: it is not a reply of Cognito's.
+    """
+    reply = read_other(raw, sent.operation)
+    if isinstance(reply, Refusal):
+        if rule := account_error_rule(reply.code, reply.message):
+            reply = attrs.evolve(reply, action=rule.action, fault=rule.fault)
+        return mask_secrets(reply, sent.parameters.values())
+    if isinstance(session := reply.facts.get("Session"), str):
+        reply = attrs.evolve(reply, facts={**reply.facts, "Session": Secret(session)})
+    return reply
+
+
+def account_value(request: AccountRequest[ReplyT], reply: Acknowledgement) -> ReplyT:
+    """Return what a reply says.
+
+    Args:
+        request: the request.
+        reply: the reply, from `read_account_reply`.
+
+    Raises:
+        MalformedReply: a member is missing or has another type.
+    """
+    return cast("ReplyT", _READERS[type(request)](request, reply.facts))
+
+
+# ---- the replies -------------------------------------------------------------------------------------------
+
+
+def _text(facts: Facts, name: str) -> str:
+    value = facts.get(name)
+    if not isinstance(value, str) or not value:
+        raise MalformedReply(f"{name} is missing")
+    return value
+
+
+def _session(facts: Facts) -> Secret[str] | None:
+    return facts.get("Session") or None
+
+
+def _delivery(details: Any) -> a.CodeDelivery:
+    if not isinstance(details, Mapping):
+        raise MalformedReply("CodeDeliveryDetails is not a map")
+    names = ("Destination", "DeliveryMedium", "AttributeName")
+    return a.CodeDelivery(*(_text(details, each) if details.get(each) else None for each in names))
+
+
+def _sent_code(_: Any, facts: Facts) -> a.CodeDelivery:
+    return _delivery(facts.get("CodeDeliveryDetails"))
+
+
+def _new_account(request: a.SignUp, facts: Facts) -> a.NewAccount:
+    details = facts.get("CodeDeliveryDetails")
+    return a.NewAccount(
+        username=request.username,
+        user_sub=_text(facts, "UserSub"),
+        confirmed=facts.get("UserConfirmed") is True,
+        delivery=_delivery(details) if details else None,
+        session=_session(facts),
+    )
+
+
+def _profile(_: Any, facts: Facts) -> a.UserProfile:
+    attributes, factors = facts.get("UserAttributes", ()), facts.get("UserMFASettingList", ())
+    if not isinstance(attributes, (list, tuple)) or not isinstance(factors, (list, tuple)):
+        raise MalformedReply("UserAttributes or UserMFASettingList is not a list")
+    if not all(isinstance(each, Mapping) and "Name" in each for each in attributes):
+        raise MalformedReply("UserAttributes holds something without a Name")
+    return a.UserProfile(
+        username=_text(facts, "Username"),
+        attributes={str(each["Name"]): str(each.get("Value", "")) for each in attributes},
+        mfa=tuple(map(str, factors)),
+        preferred_mfa=facts.get("PreferredMfaSetting"),
+    )
+
+
+def _deliveries(_: Any, facts: Facts) -> tuple[a.CodeDelivery, ...]:
+    details = facts.get("CodeDeliveryDetailsList") or ()
+    if not isinstance(details, (list, tuple)):
+        raise MalformedReply("CodeDeliveryDetailsList is not a list")
+    return tuple(map(_delivery, details))
+
+
+def _nothing(_: Any, __: Facts) -> None:
+    return None
+
+
+def _confirmed(request: Any, facts: Facts) -> a.Confirmed:
+    return a.Confirmed(request.username, _session(facts))
+
+
+_READERS: Final[Mapping[type[AccountRequest[Any]], Callable[[Any, Facts], Any]]] = {
+    a.SignUp: _new_account,
+    a.ConfirmSignUp: _confirmed,
+    a.ResendConfirmationCode: _sent_code,
+    a.ForgotPassword: _sent_code,
+    a.ConfirmForgotPassword: _confirmed,
+    a.ChangePassword: _nothing,
+    a.GetUser: _profile,
+    a.UpdateUserAttributes: _deliveries,
+    a.GetUserAttributeVerificationCode: _sent_code,
+    a.VerifyUserAttribute: _nothing,
+    a.DeleteUser: _nothing,
+}
+"""The readers of the replies."""

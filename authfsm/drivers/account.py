@@ -1,0 +1,109 @@
+"""The operations of users on their own accounts: `cognito.account`, and its twin whose methods are awaited.
+
+    new = cognito.account.sign_up("ada", password, attributes={"email": "ada@example.com"})
+    code = input(f"code sent to {new.delivery.destination}: ")
+    confirmed = cognito.account.confirm_sign_up("ada", code, session=new.session)
+    flow = cognito.sign_in(confirmed, password)
+
+The arguments of a method are the fields of its request, in `authfsm.protocol.account_requests`. Every method raises
+Refused (the class says who is at fault, `error.action` what to do next), InvalidInput and BadField (nothing was sent),
+ConnectionLost, NotSent and MalformedReply. There is no session that survives: after TRY_AGAIN call the method again,
+after START_AGAIN request a new code or sign in. After a lost reply Cognito may have acted all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from inspect import signature
+from typing import Any, Concatenate, ParamSpec
+
+from authfsm.core.account import account_value, read_account_reply, write_account_request
+from authfsm.drivers.flow_steps import Steps, client_secret_steps
+from authfsm.protocol import account_requests as a
+from authfsm.protocol.account_requests import AccountRequest, ReplyT
+from authfsm.protocol.errors import refused
+from authfsm.protocol.replies import Refusal
+
+Fields = ParamSpec("Fields")
+
+
+class _Account:
+    """What both twins share: the driver that sends their requests."""
+
+    def __init__(self, cognito: Any) -> None:
+        self._cognito = cognito
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._cognito!r}>"
+
+    def _send(self, request: AccountRequest[ReplyT]) -> Any:
+        """Return what the request's reply says; from `AsyncCognito`, an awaitable of it."""
+        return self._cognito._run(self._steps(request), lambda: None)  # noqa: SLF001 - same package
+
+    def _steps(self, request: AccountRequest[ReplyT]) -> Steps[ReplyT]:
+        cognito = self._cognito
+        client_secret = yield from client_secret_steps(cognito.client_secret, None)
+        sent = write_account_request(request, cognito.client_id, client_secret)
+        reply = read_account_reply(sent, (yield sent))
+        if isinstance(reply, Refusal):
+            raise refused(reply, state=None)
+        return account_value(request, reply)
+
+
+def _method(
+    request: Callable[Fields, AccountRequest[ReplyT]],
+) -> Callable[Concatenate[_Account, Fields], ReplyT]:
+    """Return the method that sends a request; its arguments are those of the request's class."""
+    kind: Any = request
+
+    def call(self: _Account, /, *args: Any, **kwargs: Any) -> Any:
+        args, kwargs = kind.wrap_arguments(args, kwargs)
+        return self._send(kind(*args, **kwargs))
+
+    call.__doc__, call.__name__ = kind.__doc__, kind.__name__
+    parameters = signature(kind).parameters
+    first = next(iter(signature(call).parameters.values()))
+    call.__signature__ = signature(call).replace(  # type: ignore[attr-defined] # what `help` shows
+        parameters=[first, *parameters.values()]
+    )
+    return call
+
+
+def _awaited(
+    request: Callable[Fields, AccountRequest[ReplyT]],
+) -> Callable[Concatenate[_Account, Fields], Awaitable[ReplyT]]:
+    """As `_method`, for `AsyncCognito`."""
+    method: Any = _method(request)
+    return method  # type: ignore[no-any-return] # the driver's `_run` is a coroutine function
+
+
+class CognitoAccount(_Account):
+    """The operations of users on their own accounts, through `Cognito`."""
+
+    sign_up = _method(a.SignUp)
+    confirm_sign_up = _method(a.ConfirmSignUp)
+    resend_confirmation_code = _method(a.ResendConfirmationCode)
+    forgot_password = _method(a.ForgotPassword)
+    confirm_forgot_password = _method(a.ConfirmForgotPassword)
+    change_password = _method(a.ChangePassword)
+    get_user = _method(a.GetUser)
+    update_attributes = _method(a.UpdateUserAttributes)
+    send_attribute_code = _method(a.GetUserAttributeVerificationCode)
+    verify_attribute = _method(a.VerifyUserAttribute)
+    delete_user = _method(a.DeleteUser)
+
+
+class AsyncCognitoAccount(_Account):
+    """The same through `AsyncCognito`: the methods are awaited."""
+
+    sign_up = _awaited(a.SignUp)
+    confirm_sign_up = _awaited(a.ConfirmSignUp)
+    resend_confirmation_code = _awaited(a.ResendConfirmationCode)
+    forgot_password = _awaited(a.ForgotPassword)
+    confirm_forgot_password = _awaited(a.ConfirmForgotPassword)
+    change_password = _awaited(a.ChangePassword)
+    get_user = _awaited(a.GetUser)
+    update_attributes = _awaited(a.UpdateUserAttributes)
+    send_attribute_code = _awaited(a.GetUserAttributeVerificationCode)
+    verify_attribute = _awaited(a.VerifyUserAttribute)
+    delete_user = _awaited(a.DeleteUser)

@@ -1,0 +1,309 @@
+"""The requests of users about their accounts, and what their replies say: frozen values with checked fields.
+
+A request has the name of its operation. Its fields are the operation's members in lower case, but where a shorter
+name is unambiguous (`_MEMBERS`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Generic, TypeVar
+
+from attrs import field, frozen
+
+from authfsm.base.mixins import DisplayMixin
+from authfsm.base.secret import Secret, WrapsSecrets, secret
+from authfsm.protocol.responses import SignedUp
+from authfsm.protocol.validators import (
+    are_texts,
+    frozen_mapping,
+    frozen_str_mapping,
+    is_bool,
+    is_code,
+    is_name,
+    is_text,
+    is_text_if_given,
+    is_typed,
+    is_typed_if_given,
+    to_code,
+)
+
+ReplyT = TypeVar("ReplyT")
+
+# ---- what the replies say ----------------------------------------------------------------------------------
+
+
+@frozen
+class CodeDelivery(DisplayMixin):
+    """Where Cognito sent a code (CodeDeliveryDetails).
+
+    Args:
+        destination: the address, masked: `a***@e***`.
+        medium: EMAIL or SMS.
+        attribute: the attribute that has the address, as `email`.
+    """
+
+    destination: str | None = None
+    medium: str | None = None
+    attribute: str | None = None
+
+
+@frozen
+class NewAccount(DisplayMixin):
+    """An account that was just signed up.
+
+    Args:
+        username: the user's name.
+        user_sub: the `sub` that Cognito gave the user.
+        confirmed: whether it needs no confirmation, because a PreSignUp trigger confirmed it.
+        delivery: where the code for the confirmation was sent; None if none was.
+        session: the Session for ConfirmSignUp, where the pool allows passwordless sign-in.
+    """
+
+    username: str
+    user_sub: str
+    confirmed: bool
+    delivery: CodeDelivery | None = None
+    session: Secret[str] | None = None
+
+
+@frozen
+class Confirmed(DisplayMixin):
+    """A confirmed account, whose sign-in can start: `cognito.sign_in(confirmed, password)`.
+
+    Args:
+        username: the user's name.
+        session: the Session of ConfirmSignUp's reply, which signs in without a challenge, once.
+    """
+
+    username: str
+    session: Secret[str] | None = None
+
+    @property
+    def response(self) -> SignedUp | None:
+        """The response that starts the sign-in without a password; None if Cognito gave no Session."""
+        return None if self.session is None else SignedUp(self.username, self.session)
+
+
+@frozen
+class UserProfile(DisplayMixin):
+    """What GetUser says of the user of an access token.
+
+    Args:
+        username: the user's name.
+        attributes: the attributes that the app client may read.
+        mfa: UserMFASettingList: the second factors that are switched on.
+        preferred_mfa: PreferredMfaSetting.
+    """
+
+    username: str
+    attributes: Mapping[str, str] = field(factory=dict, converter=frozen_mapping, repr=False)
+    mfa: tuple[str, ...] = ()
+    preferred_mfa: str | None = None
+
+
+# ---- the requests ------------------------------------------------------------------------------------------
+
+
+def _text(value: str | Secret[str]) -> Secret[str]:
+    value = secret(value)
+    return value  # noqa: RET504 - wrapped in the first statement
+
+
+def _text_if_given(value: str | Secret[str] | None) -> Secret[str] | None:
+    value = secret(value)
+    return value  # noqa: RET504 - wrapped in the first statement
+
+
+@frozen
+class AccountRequest(WrapsSecrets, Generic[ReplyT]):
+    """The base class of the requests; its parameter is the class of what the reply says."""
+
+
+@frozen
+class _UserRequest(AccountRequest[ReplyT]):
+    """The base class of the requests without a token: they carry the app client and SECRET_HASH."""
+
+    username: str = field(validator=is_name)
+    client_metadata: Mapping[str, str] = field(
+        factory=dict, kw_only=True, converter=frozen_str_mapping, validator=are_texts, repr=False
+    )
+
+
+@frozen
+class _TokenRequest(AccountRequest[ReplyT]):
+    """The base class of the requests of users who are signed in."""
+
+    access_token: Secret[str] = field(converter=_text, validator=is_text)
+
+
+@frozen
+class SignUp(_UserRequest[NewAccount]):
+    """Create an account, and send a code to confirm it.
+
+    If Cognito cannot send the code (LimitExceededException, CodeDeliveryFailureException), the account exists all the
+    same: request the code later.
+
+    Args:
+        username: the name; in a pool whose users sign in with an address, the address.
+        password: the password; None for a user who signs in without one.
+        attributes: the attributes by name, such as `email`.
+        validation_data: for the PreSignUp trigger; not stored.
+        client_metadata: for the pool's Lambda triggers.
+    """
+
+    password: Secret[str] | None = field(
+        default=None, converter=_text_if_given, validator=is_typed_if_given
+    )
+    attributes: Mapping[str, str] = field(
+        factory=dict, kw_only=True, converter=frozen_str_mapping, validator=are_texts, repr=False
+    )
+    validation_data: Mapping[str, str] = field(
+        factory=dict, kw_only=True, converter=frozen_str_mapping, validator=are_texts, repr=False
+    )
+
+
+@frozen
+class ConfirmSignUp(_UserRequest[Confirmed]):
+    """Confirm an account by the code that was sent to the user.
+
+    Args:
+        username: the user's name or an alias.
+        code: the code.
+        session: the Session of SignUp: the confirmation then leads to a sign-in without a challenge.
+        force_alias_creation: take over the address if it is another user's alias.
+        client_metadata: for the pool's Lambda triggers.
+    """
+
+    code: Secret[str] = field(converter=to_code, validator=is_code)
+    session: Secret[str] | None = field(
+        default=None, converter=_text_if_given, validator=is_text_if_given, kw_only=True
+    )
+    force_alias_creation: bool = field(default=False, validator=is_bool, kw_only=True)
+
+
+@frozen
+class ResendConfirmationCode(_UserRequest[CodeDelivery]):
+    """Send another code to confirm the account; the one before is no longer valid.
+
+    Args:
+        username: the user's name or an alias.
+        client_metadata: for the pool's Lambda triggers.
+    """
+
+
+@frozen
+class ForgotPassword(_UserRequest[CodeDelivery]):
+    """Send a code to set a new password with; where the app client hides who exists, the reply may be simulated.
+
+    Args:
+        username: the user's name or an alias.
+        client_metadata: for the pool's Lambda triggers.
+    """
+
+
+@frozen
+class ConfirmForgotPassword(_UserRequest[Confirmed]):
+    """Set a new password by the code, with which the user then signs in.
+
+    Args:
+        username: the user's name or an alias.
+        code: the code.
+        password: the new password.
+        client_metadata: for the pool's Lambda triggers.
+    """
+
+    code: Secret[str] = field(converter=to_code, validator=is_code)
+    password: Secret[str] = field(converter=_text, validator=is_typed)
+
+
+@frozen
+class ChangePassword(_TokenRequest[None]):
+    """Replace the password of a user who is signed in.
+
+    Args:
+        access_token: the user's token, with the scope `aws.cognito.signin.user.admin`.
+        previous_password: the current password; None for a user without one.
+        proposed_password: the new one.
+    """
+
+    previous_password: Secret[str] | None = field(
+        converter=_text_if_given, validator=is_typed_if_given
+    )
+    proposed_password: Secret[str] = field(converter=_text, validator=is_typed)
+
+
+@frozen
+class GetUser(_TokenRequest[UserProfile]):
+    """Read the attributes and second factors of the user of a token.
+
+    Args:
+        access_token: the user's token, with the scope `aws.cognito.signin.user.admin`.
+    """
+
+
+@frozen
+class UpdateUserAttributes(_TokenRequest[tuple[CodeDelivery, ...]]):
+    """Write attributes; the reply says where codes were sent to verify new addresses.
+
+    Args:
+        access_token: the user's token, with the scope `aws.cognito.signin.user.admin`.
+        attributes: the values by name; an empty text removes the attribute.
+        client_metadata: for the pool's Lambda triggers.
+    """
+
+    attributes: Mapping[str, str] = field(
+        converter=frozen_str_mapping, validator=are_texts, repr=False
+    )
+    client_metadata: Mapping[str, str] = field(
+        factory=dict, kw_only=True, converter=frozen_str_mapping, validator=are_texts, repr=False
+    )
+
+
+@frozen
+class GetUserAttributeVerificationCode(_TokenRequest[CodeDelivery]):
+    """Send a code to verify an address with.
+
+    Args:
+        access_token: the user's token, with the scope `aws.cognito.signin.user.admin`.
+        attribute: `email` or `phone_number`.
+        client_metadata: for the pool's Lambda triggers.
+    """
+
+    attribute: str = field(validator=is_text)
+    client_metadata: Mapping[str, str] = field(
+        factory=dict, kw_only=True, converter=frozen_str_mapping, validator=are_texts, repr=False
+    )
+
+
+@frozen
+class VerifyUserAttribute(_TokenRequest[None]):
+    """Verify an address by the code that was sent to it.
+
+    Args:
+        access_token: the user's token, with the scope `aws.cognito.signin.user.admin`.
+        attribute: `email` or `phone_number`.
+        code: the code.
+    """
+
+    attribute: str = field(validator=is_text)
+    code: Secret[str] = field(converter=to_code, validator=is_code)
+
+
+@frozen
+class DeleteUser(_TokenRequest[None]):
+    """Delete the account of the user of a token; it cannot be restored.
+
+    Args:
+        access_token: the user's token, with the scope `aws.cognito.signin.user.admin`.
+    """
+
+
+_MEMBERS: Final = {"attributes": "UserAttributes", "attribute": "AttributeName"}
+
+
+def member_of(request: AccountRequest[Any], name: str) -> str:
+    """Return the member of the API that a field of a request is, as `ConfirmationCode`."""
+    if name == "code" and isinstance(request, _UserRequest):
+        return "ConfirmationCode"
+    return _MEMBERS.get(name) or "".join(part.capitalize() for part in name.split("_"))

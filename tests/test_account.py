@@ -1,0 +1,336 @@
+"""`cognito.account`, by both drivers, against a pool: sign-up to deletion, errors, and over into a sign-in."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import botocore.session
+import pytest
+from joserfc.jwk import RSAKey
+
+from authfsm import (
+    AsyncCognito,
+    BadField,
+    Cognito,
+    Confirmed,
+    InvalidInput,
+    MalformedReply,
+    NotSent,
+    RecoveryAction,
+    Refused,
+    Secret,
+    State,
+    UserError,
+)
+from authfsm.drivers.account import AsyncCognitoAccount, CognitoAccount
+from authfsm.local import LocalPool, Triggers
+from authfsm.protocol.account_errors import ACCOUNT_ERROR_POLICY
+from authfsm.protocol.account_requests import AccountRequest, member_of
+from authfsm.protocol.error_policy import ERROR_POLICY, Fault
+
+COGNITO: Any = botocore.session.get_session().get_service_model("cognito-idp")
+PASSWORD, NEW = "Correct-h0rse", "New-Passw0rd!"
+EMAIL = "ada@example.com"
+METHODS = {
+    name: getattr(CognitoAccount, name) for name in vars(CognitoAccount) if not name.startswith("_")
+}
+
+
+class Driven:
+    """One driver's `account` and `sign_in`, called without await."""
+
+    def __init__(self, kind: type[Any], pool: LocalPool, **settings: Any) -> None:
+        known: dict[str, Any] = {"client_secret": pool.client_secret, **settings}
+        self.pool = pool
+        self.cognito = kind(pool.client(), client_id=pool.client_id, pool_id=pool.pool_id, **known)
+
+    def sign_in(self, *args: Any, **kwargs: Any) -> Any:
+        """As the driver's."""
+        return _waited(lambda: self.cognito.sign_in(*args, **kwargs))
+
+    def token(self, *args: Any) -> Any:
+        """The access token of a sign-in."""
+        return self.sign_in(*args).tokens.access_token
+
+    def code(self) -> str:
+        """The code of the last message."""
+        return str(self.pool.outbox[-1].code.reveal())
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return lambda *args, **kwargs: _waited(
+            lambda: getattr(self.cognito.account, name)(*args, **kwargs)
+        )
+
+
+def _waited(call: Callable[[], Any]) -> Any:
+    async def run() -> Any:
+        found = call()
+        return await found if inspect.isawaitable(found) else found
+
+    return asyncio.run(run())
+
+
+Make = Callable[..., Driven]
+
+
+@pytest.fixture(params=[Cognito, AsyncCognito], ids=["sync", "async"])
+def make(request: pytest.FixtureRequest, signing_key: RSAKey) -> Make:
+    """Make one driver of each kind, with a pool of these settings."""
+
+    def make_one(driver: Any = None, **settings: Any) -> Driven:
+        pool = LocalPool(key=signing_key, auto_verified_attributes=["email"], **settings)
+        return Driven(request.param, pool, **(driver or {}))
+
+    return make_one
+
+
+def refusal(call: Callable[[], Any]) -> Refused:
+    """The refusal that a call raises."""
+    with pytest.raises(Refused) as raised:
+        call()
+    assert raised.value.state is None
+    assert not raised.value.survives
+    return raised.value
+
+
+def test_from_sign_up_to_deletion(make: Make) -> None:
+    """A new account: unconfirmed, another code, a wrong code, confirmed, signed in, changed, deleted."""
+    account = make(client_secret=True)
+    new = account.sign_up("ada", PASSWORD, attributes={"email": EMAIL})
+    assert (new.confirmed, new.session) == (False, None)
+    assert (new.delivery.medium, new.delivery.attribute) == ("EMAIL", "email")
+    with pytest.raises(UserError) as unconfirmed:
+        account.sign_in("ada", PASSWORD)
+    assert unconfirmed.value.action is RecoveryAction.CONFIRM_USER
+
+    first = account.code()
+    assert account.resend_confirmation_code("ada").destination == new.delivery.destination
+    if first != account.code():
+        assert (
+            refusal(lambda: account.confirm_sign_up("ada", first)).action
+            is RecoveryAction.TRY_AGAIN
+        )
+    confirmed = account.confirm_sign_up("ada", f"{account.code()[:3]} {account.code()[3:]}")
+    assert confirmed == Confirmed("ada")
+    assert confirmed.response is None
+    assert (
+        refusal(lambda: account.confirm_sign_up("ada", first)).action is RecoveryAction.START_AGAIN
+    )
+    token = account.sign_in(confirmed, PASSWORD).tokens.access_token
+
+    wrong = refusal(lambda: account.change_password(token, NEW, PASSWORD))
+    assert (wrong.action, wrong.fault) == (RecoveryAction.TRY_AGAIN, Fault.USER)
+    account.change_password(token, PASSWORD, NEW)
+    token = account.token("ada", NEW)
+    account.delete_user(token)
+    with pytest.raises(UserError):
+        account.sign_in("ada", NEW)
+
+
+def test_confirmation_leads_to_a_sign_in_without_a_challenge(make: Make) -> None:
+    """Where codes are first factors, SignUp's Session and ConfirmSignUp's lead to tokens: no password, no code."""
+    account = make(allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP"])
+    new = account.sign_up("ada", attributes={"email": EMAIL})
+    confirmed = account.confirm_sign_up(new.username, account.code(), session=new.session)
+
+    flow = account.sign_in(confirmed)
+
+    assert flow.state is State.AUTHENTICATED
+    assert [step.source for step in flow.history] == [State.START]
+    assert flow.history[0].response.__name__ == "SignedUp"
+    sent = len(account.pool.outbox)
+    assert (
+        account.sign_in("ada", flow="USER_AUTH", preferred_challenge="EMAIL_OTP").state
+        is State.EMAIL_OTP
+    )
+    assert len(account.pool.outbox) == sent + 1
+    with pytest.raises(Refused) as used:  # the Session is good for one sign-in
+        account.sign_in(confirmed)
+    assert used.value.flow is not None
+
+
+def test_a_forgotten_password_and_then_the_sign_in(make: Make) -> None:
+    """A sign-in that says RESET_PASSWORD goes over into ForgotPassword, and from there into a sign-in."""
+    account = make()
+    account.pool.add_user("ada", PASSWORD, email=EMAIL, status="RESET_REQUIRED")
+    with pytest.raises(Refused) as required:
+        account.sign_in("ada", PASSWORD)
+    assert required.value.action is RecoveryAction.RESET_PASSWORD
+
+    assert account.forgot_password("ada").attribute == "email"
+    short = refusal(lambda: account.confirm_forgot_password("ada", account.code(), "short"))
+    assert short.action is RecoveryAction.TRY_AGAIN
+    confirmed = account.confirm_forgot_password("ada", account.code(), NEW)
+
+    assert account.sign_in(confirmed, NEW).state is State.AUTHENTICATED
+    assert account.pool.user("ada").status == "CONFIRMED"
+    with pytest.raises(ValueError, match="needs the password"):
+        account.sign_in(confirmed)
+
+
+def test_attributes_and_their_verification(make: Make) -> None:
+    """A new address is written, its code comes by itself or by request, and verifies it."""
+    account = make()
+    account.pool.add_user("ada", PASSWORD, email=EMAIL, attributes={"name": "Ada"})
+    token = account.token("ada", PASSWORD)
+
+    (delivery,) = account.update_attributes(token, {"email": "new@example.com", "name": ""})
+    profile = account.get_user(token)
+    assert profile.attributes["email_verified"] == "false"
+    assert "name" not in profile.attributes
+    assert (profile.username, profile.mfa, profile.preferred_mfa) == ("ada", (), None)
+    assert "new@example.com" not in repr(profile)
+    assert account.send_attribute_code(token, "email") == delivery
+    account.verify_attribute(token, "email", account.code())
+
+    assert account.get_user(token).attributes["email_verified"] == "true"
+
+
+def test_a_secret_that_is_a_function(make: Make) -> None:
+    """The app client's secret is asked for before each request; without one, nothing is sent."""
+    known: list[Any] = []
+    account = make(client_secret=True, driver={"client_secret": lambda: known[-1]})
+    known += [account.pool.client_secret]
+    account.sign_up("ada", PASSWORD)
+    known += [None]
+
+    with pytest.raises(NotSent, match="returned no secret"):
+        account.sign_up("eve", PASSWORD)
+    known += [Secret("wrong")]
+    assert refusal(lambda: account.forgot_password("ada")).fault is Fault.CALLER
+
+
+def test_triggers_confirm_and_get_metadata(make: Make) -> None:
+    """An account that a PreSignUp function confirms is confirmed; the function gets both kinds of data."""
+    events: list[Any] = []
+
+    def pre_sign_up(event: Any) -> Any:
+        events.append(event["request"])
+        event["response"]["autoConfirmUser"] = True
+        return event
+
+    account = make(triggers=Triggers(pre_sign_up=pre_sign_up))
+    new = account.sign_up("ada", PASSWORD, validation_data={"a": "1"}, client_metadata={"b": "2"})
+
+    assert (new.confirmed, new.delivery) == (True, None)
+    assert events[0]["validationData"] == {"a": "1"}
+    assert events[0]["clientMetadata"] == {"b": "2"}
+
+
+@pytest.mark.parametrize(
+    ("prepare", "call", "action", "fault"),
+    [
+        ({}, lambda a: a.sign_up("ada", PASSWORD), "TRY_AGAIN", Fault.USER),
+        ({}, lambda a: a.sign_up("eve", "short"), "TRY_AGAIN", Fault.USER),
+        ({}, lambda a: a.forgot_password("nobody"), "TRY_AGAIN", Fault.USER),
+        ({"temporary": True}, lambda a: a.forgot_password("ada"), "GIVE_UP", Fault.OPERATOR),
+        ({"verified": False}, lambda a: a.forgot_password("ada"), "GIVE_UP", Fault.OPERATOR),
+        ({}, lambda a: a.resend_confirmation_code("ada"), "START_AGAIN", Fault.USER),
+        ({}, lambda a: a.confirm_forgot_password("ada", "123456", NEW), "START_AGAIN", Fault.TIME),
+        ({}, lambda a: a.get_user("nothing"), "START_AGAIN", Fault.CALLER),
+    ],
+)  # fmt: skip
+def test_errors_say_what_to_do(
+    make: Make, prepare: Any, call: Callable[[Any], Any], action: str, fault: Fault
+) -> None:
+    """Each refusal has an action that helps with an account, and who is at fault."""
+    account = make(prevent_user_existence_errors="LEGACY")
+    account.pool.add_user("ada", PASSWORD, email=EMAIL, **prepare)
+
+    error = refusal(lambda: call(account))
+
+    assert (error.action, error.fault) == (RecoveryAction[action], fault)
+
+
+REQUESTS: list[type[AccountRequest[Any]]] = [
+    kind
+    for base in AccountRequest.__subclasses__()
+    for kind in base.__subclasses__()
+    if not kind.__name__.startswith("_")
+]
+BY_NAME = {kind.__name__: kind for kind in REQUESTS}
+
+
+def test_the_methods_are_the_requests() -> None:
+    """Both twins have a method for each request, with its arguments and its documentation."""
+    assert {each.__name__ for each in METHODS.values()} == set(BY_NAME)
+    assert METHODS.keys() == {
+        name for name in vars(AsyncCognitoAccount) if not name.startswith("_")
+    }
+    for method in METHODS.values():
+        kind = BY_NAME[method.__name__]
+        assert list(inspect.signature(method).parameters)[1:] == list(
+            inspect.signature(kind).parameters
+        )
+        documented = inspect.getdoc(method) or ""
+        assert all(f"{name}: " in documented for name in inspect.signature(kind).parameters)
+
+
+@pytest.mark.parametrize("name", sorted(BY_NAME))
+def test_every_error_and_member_is_known(name: str) -> None:
+    """Each error that AWS lists for the operation has a rule, and each field is one of its members."""
+    operation, kind = COGNITO.operation_model(name), BY_NAME[name]
+    fields = inspect.signature(kind).parameters
+
+    assert {each.name for each in operation.error_shapes} <= {*ACCOUNT_ERROR_POLICY, *ERROR_POLICY}
+    made = object.__new__(kind)
+    assert {member_of(made, each) for each in fields} <= set(operation.input_shape.members)
+    required = set(operation.input_shape.required_members) - {"ClientId"}
+    assert required <= {member_of(made, each) for each in fields}
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "field"),
+    [
+        (lambda a: a.sign_up(" "), InvalidInput, "username"),
+        (lambda a: a.sign_up("ada", ""), InvalidInput, "password"),
+        (lambda a: a.sign_up("ada", PASSWORD, attributes={"email": 5}), BadField, "attributes"),
+        (lambda a: a.sign_up("ada", PASSWORD, attributes=["email"]), BadField, "attributes"),
+        (lambda a: a.confirm_sign_up("ada", "letters"), InvalidInput, "code"),
+        (lambda a: a.confirm_sign_up("ada", "123456", force_alias_creation="no"), BadField, "force_alias_creation"),
+        (lambda a: a.change_password("t", PASSWORD, ""), InvalidInput, "proposed_password"),
+        (lambda a: a.get_user(None), BadField, "access_token"),
+        (lambda a: a.verify_attribute("t", "", "123456"), BadField, "attribute"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_not_sent(
+    make: Make, call: Callable[[Any], Any], error: type[BadField], field: str
+) -> None:
+    """What cannot be right raises a typed error that names the field, and reaches no client."""
+    account = make()
+    account.cognito.client = None
+
+    with pytest.raises(error) as raised:
+        call(account)
+    assert raised.value.field == field
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [None, [], {}, {"UserSub": 5}, {"UserSub": "s", "CodeDeliveryDetails": 5}, {"Username": "x", "UserAttributes": [5]},
+     {"Username": "x", "UserMFASettingList": 5}, {"CodeDeliveryDetailsList": 5}, {"CodeDeliveryDetails": {"Destination": 5}}],
+    ids=str,
+)  # fmt: skip
+def test_a_reply_that_is_none_is_an_error(reply: Any) -> None:
+    """Whatever a server replies, each method returns a value or raises MalformedReply."""
+    arguments = {
+        "username": "ada", "code": "123456", "password": PASSWORD, "access_token": "t", "attribute": "email",
+        "attributes": {"name": "Ada"}, "previous_password": PASSWORD, "proposed_password": NEW,
+    }  # fmt: skip
+    client = SimpleNamespace(initiate_auth=None, meta=None)
+    cognito = Cognito(client, client_id="c")  # type: ignore[arg-type] # no client of botocore's
+    for name, method in METHODS.items():
+        sent = method.__name__
+        boto_name = botocore.xform_name(sent)
+        setattr(client, boto_name, lambda **_: reply)
+        known = inspect.signature(method).parameters
+        given = {key: value for key, value in arguments.items() if key in known}
+        try:
+            getattr(cognito.account, name)(**given)
+        except MalformedReply:
+            continue
+        assert isinstance(reply, dict), name
