@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from authfsm.base.secret import Secret as Secret
     from authfsm.core.device import Device as Device
+    from authfsm.core.encryption import new_key as new_key
     from authfsm.core.enrolment import Enrolment as Enrolment
     from authfsm.core.history import History as History
     from authfsm.core.history import Step as Step
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from authfsm.core.history import history_to_json as history_to_json
     from authfsm.core.machine import build as build
     from authfsm.core.machine import build_account as build_account
-    from authfsm.core.sealing import new_key as new_key
     from authfsm.core.signin import SignIn as SignIn
     from authfsm.core.wire_requests import Request as Request
     from authfsm.diagrams import diagram as diagram
@@ -174,7 +174,7 @@ _EXPORTS = {
         "VerifySoftwareToken"
     ),
     "protocol.error_policy": "Fault RecoveryAction",
-    "core.sealing": "new_key",
+    "core.encryption": "new_key",
     "base.secret": "Secret",
     "settings": "PoolSettings",
     "core.signin": "SignIn",

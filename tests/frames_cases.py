@@ -17,12 +17,15 @@ from botocore.config import Config
 import authfsm
 from authfsm import AsyncCognito, Cognito, PendingSignIns, new_key, srp
 from authfsm.base.secret import Secret
-from authfsm.core.sealing import keys_for, seal, unseal
+from authfsm.core.device import Device
+from authfsm.core.encryption import decrypt, encrypt, keys_for
+from authfsm.core.sealing import seal, seal_tokens, unseal, unseal_tokens
 from authfsm.core.signin import SignIn
 from authfsm.drivers import totp
 from authfsm.jwks import Verifier
 from authfsm.local import LocalPool
 from authfsm.protocol import responses as r
+from authfsm.protocol.replies import Tokens
 from authfsm.stores import AsyncMemoryStore, AsyncPendingSignIns, MemoryStore
 from authfsm.stores.pending import name_of
 
@@ -236,6 +239,12 @@ def drivers() -> Iterator[Case]:
                 (f"{BASE}.resume",),
                 lambda c: c.resume("gAAAA" * 9, planted(new_key().reveal())),
             ),
+            "resume_tokens": ((f"{BASE}.resume_tokens",), lambda c: c.resume_tokens(None, KEY)),
+            "sign_out": (
+                (f"{cognito}.sign_out",),
+                lambda c: c.sign_out(TOKEN, everywhere=True, device_key="a device"),
+            ),
+            "sign_out, no text": ((), lambda c: c.sign_out(TOKEN.encode())),
             "Flow.refresh": ((f"{flow}.refresh",), lambda c: c.start().refresh(TOKEN)),
             "Flow.restart": ((f"{flow}.restart",), lambda c: c.start().restart(PASSWORD)),
             "Flow.carry": (
@@ -350,7 +359,7 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
             ),
         )
     yield f"{stores}.name_of", "bytes", lambda: name_of(Secret(KEY.encode()))
-    yield "authfsm.core.sealing.keys_for", "no key", lambda: keys_for(KEY, Secret(TOKEN))
+    yield "authfsm.core.encryption.keys_for", "no key", lambda: keys_for(KEY, Secret(TOKEN))
     yield (
         "authfsm.drivers.totp.associate",
         "nothing listens",
@@ -443,6 +452,27 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
             "an unknown keyword",
             lambda name=name: notebook(name)(pool(), "ada", PASSWORD, nothing=1),
         )
+
+
+def seal_rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
+    """The same for the seals of tokens and devices."""
+    encryption, tokens = "authfsm.core.encryption", Tokens(access_token=Secret(TOKEN))
+    device, kept = "authfsm.core.device.Device", Device("key", "group", PASSWORD)
+    calls: dict[str, Callable[[Any], Any]] = {
+        f"{encryption}.encrypt": lambda key: encrypt(Secret(TOKEN), key),
+        f"{encryption}.decrypt": lambda key: decrypt("gAAAA", key),
+        "authfsm.core.sealing.seal_tokens": lambda key: seal_tokens(tokens, key),
+        "authfsm.core.sealing.unseal_tokens": lambda key: unseal_tokens(
+            "gAAAA", key, pool_id=None, client_id="c"
+        ),
+        "authfsm.protocol.replies.Tokens.seal": tokens.seal,
+        f"{device}.unseal": lambda key: Device.unseal(kept.seal(new_key()), key),
+    }
+    for name, call in calls.items():
+        for how, key in (("no key", KEY), ("another key", planted(new_key().reveal()))):
+            if how == "no key" or not name.endswith("encrypt"):
+                yield name, how, partial(call, key)
+    yield f"{device}.seal", "no key", lambda: kept.seal(KEY)
 
 
 def srp_rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
@@ -544,7 +574,7 @@ def notebook(name: str) -> Any:
 
 def others() -> Iterator[Case]:
     """The rows as cases, and the triggers of a machine that a driver carries."""
-    for function, how, run in (*rows(), *srp_rows()):
+    for function, how, run in (*rows(), *seal_rows(), *srp_rows()):
         yield Case(f"{function.rpartition('.')[2]}: {how} ({function})", (function,), run)
 
     for name, bad in BAD_TEXT.items():

@@ -24,8 +24,8 @@ from serving import CLIENT_ID, PASSWORD, POOL_ID, ThreadServer, serve_in_thread
 from transitions.extensions.asyncio import AsyncMachine
 
 from authfsm import State, srp
+from authfsm.core.encryption import new_key
 from authfsm.core.machine import build
-from authfsm.core.sealing import new_key
 from authfsm.drivers import totp
 from authfsm.drivers.aio import AsyncCognito, AsyncFlow
 from authfsm.drivers.boto import Cognito, Flow

@@ -22,7 +22,7 @@ from playwright.sync_api import Page
 from serving import ServerClient
 from starlette.responses import Response
 
-from authfsm.core.sealing import new_key
+from authfsm.core.encryption import new_key
 from authfsm.local import Triggers
 
 pytest_plugins = ["apps.fixtures"]

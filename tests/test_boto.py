@@ -23,8 +23,8 @@ from joserfc.jwk import RSAKey
 
 from authfsm.base.secret import Secret, secret
 from authfsm.core.device import Device
+from authfsm.core.encryption import new_key
 from authfsm.core.machine import build
-from authfsm.core.sealing import new_key
 from authfsm.drivers.boto import Cognito, Flow
 from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, Triggers
 from authfsm.protocol import responses as r

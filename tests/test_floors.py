@@ -46,8 +46,10 @@ FLOOR = {part: number for number, parts in enumerate(FLOORS) for part in parts}
 DYNAMIC_IMPORTS = {
     ("base/mixins", "authfsm.notebook.value_repr"),
     ("protocol/replies", "authfsm.protocol.prompts"),
+    ("protocol/replies", "authfsm.core.sealing"),
 }
-"""Imports by a string, against the order of the floors: a value's HTML is loaded when a notebook asks for it."""
+"""Imports by a string, against the order of the floors: a value's HTML is loaded when a notebook asks for it, a form
+and a seal when a program calls `Challenge.form` or `Tokens.seal`."""
 
 LIBRARIES = {
     "transitions": {"core/machine"},
@@ -57,7 +59,7 @@ LIBRARIES = {
     "IPython": {"notebook"},
     "ipywidgets": {"notebook"},
     "joserfc": {"local", "pytest_plugin", "jwks", "conformance"},
-    "cryptography": {"core/sealing", "conformance"},
+    "cryptography": {"core/encryption", "conformance"},
     "segno": {"core/enrolment"},
     "redis": {"stores/redis"},
     "key_value": {"stores/key_value"},

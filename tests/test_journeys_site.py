@@ -18,7 +18,7 @@ from joserfc.jwk import RSAKey
 from serving import TIMEOUT, wait_until
 
 from authfsm import PoolSettings
-from authfsm.core.sealing import new_key
+from authfsm.core.encryption import new_key
 from authfsm.journeys import Journey, NextInput, Stage, journeys
 from authfsm.jwks import Verifier
 from authfsm.protocol import responses as r

@@ -16,7 +16,7 @@ from scenario_user_async import on, played
 from scenarios import SCENARIOS
 
 from authfsm import State
-from authfsm.core.sealing import new_key
+from authfsm.core.encryption import new_key
 from authfsm.drivers.boto import Cognito
 from authfsm.local import LocalPool, ManualClock
 from authfsm.observers import Observation, logging_observer

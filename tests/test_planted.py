@@ -19,7 +19,7 @@ from botocore.exceptions import EndpointConnectionError
 from joserfc.jwk import RSAKey
 
 from authfsm import Cognito, Flow, State, diagram, history_to_json
-from authfsm.core.sealing import new_key
+from authfsm.core.encryption import new_key
 from authfsm.local import DeviceConfiguration, LocalPool, Triggers
 from authfsm.observers import Observation, logging_observer
 from authfsm.protocol import responses as r

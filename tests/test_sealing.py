@@ -20,7 +20,7 @@ from joserfc.jwk import RSAKey
 
 import authfsm
 from authfsm import Flow, RecoveryAction, State
-from authfsm.core.sealing import BadKey, TooLongToSeal, new_key
+from authfsm.core.encryption import BadKey, TooLongToSeal, new_key
 from authfsm.core.snapshot import snapshot_from_json, snapshot_to_json
 from authfsm.local import DeviceConfiguration, LocalPool
 from authfsm.local.config.clock import ManualClock

@@ -16,6 +16,8 @@ from samples import RESPONSES, challenge, standing
 from authfsm.base.secret import MASK, Secret, revealed, secret
 from authfsm.core.device import Device
 from authfsm.core.signin import SignIn
+from authfsm.core.wire_replies import mask_secrets
+from authfsm.core.wire_replies import refusal as wire_refusal
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import AuthfsmError, BadField, InvalidOperation, WrongResponse, refused
 from authfsm.protocol.states import State
@@ -159,6 +161,23 @@ def test_a_service_that_echoes_a_secret_is_blotted() -> None:
 
     assert signin.refusal is not None
     assert signin.refusal.message == f"code {MASK} in session {MASK} is wrong"
+
+
+@pytest.mark.parametrize(
+    ("secret", "message", "shown"),
+    [
+        ("e", "Invalid code e received.", f"Invalid code {MASK} received."),
+        ("!", "Invalid code (!)", f"Invalid code ({MASK})"),
+        ("abcd", "xabcdx", f"x{MASK}x"),
+    ],
+)
+def test_a_short_secret_is_masked_where_it_stands_alone(
+    secret: str, message: str, shown: str
+) -> None:
+    """Fewer than four characters are not masked inside of words: "Invalid code" stays legible."""
+    refusal = mask_secrets(wire_refusal("CodeMismatchException", message), [Secret(secret)])
+
+    assert refusal.message == shown
 
 
 def errors() -> list[AuthfsmError]:

@@ -24,7 +24,7 @@ from moto.server import ThreadedMotoServer
 from redis_server import RedisServer, redis_server
 
 from authfsm import Code
-from authfsm.core.sealing import new_key
+from authfsm.core.encryption import new_key
 from authfsm.drivers.aio import AsyncCognito, AsyncFlow
 from authfsm.local import LocalPool
 from authfsm.protocol.errors import InvalidOperation, SealNotFound

@@ -19,7 +19,7 @@ from attrs import define, field
 from redis_server import RedisServer, redis_server
 from serving import PASSWORD, TIMEOUT, ServerProcess, serve_in_process, wait_until
 
-from authfsm.core.sealing import new_key
+from authfsm.core.encryption import new_key
 
 PEOPLE = 1000
 THREADS = 8

@@ -19,7 +19,7 @@ from test_bounds import PEERS, dripping, peer
 
 from authfsm import Code, Flow, State
 from authfsm.base.secret import Secret
-from authfsm.core.sealing import BadKey, keys_for, new_key
+from authfsm.core.encryption import BadKey, keys_for, new_key
 from authfsm.drivers.aio import AsyncCognito
 from authfsm.local import LocalPool
 from authfsm.protocol.error_policy import Fault, RecoveryAction

@@ -13,7 +13,8 @@ from joserfc.jwk import RSAKey
 from redis_server import redis_server
 
 from authfsm import Code, Flow, RecoveryAction, State, UserError
-from authfsm.core.sealing import BadKey, new_key, wrapped_keys
+from authfsm.base.secret import wrapped_keys
+from authfsm.core.encryption import BadKey, new_key
 from authfsm.drivers.aio import AsyncCognito, AsyncFlow
 from authfsm.local import LocalPool
 from authfsm.local.config.clock import ManualClock

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import functools
 import hmac
-from collections.abc import Callable, Mapping
-from typing import Any, Final, Generic, NoReturn, TypeVar, overload
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Generic, NoReturn, TypeAlias, TypeVar, overload
 
 T = TypeVar("T", str, bytes, int)
 ProviderT = TypeVar("ProviderT", bound=Callable[[], object])
@@ -109,6 +109,25 @@ def secret_values(value: Any) -> Any:
     if not isinstance(value, (Secret, str)) and isinstance(value, Mapping):
         return {key: secret(item) for key, item in value.items()}
     return secret(value)
+
+
+AnySecret: TypeAlias = "Secret[str] | Secret[bytes]"
+AnyKey: TypeAlias = "str | bytes | Secret[str] | Secret[bytes]"
+Key: TypeAlias = "AnyKey | Iterable[AnyKey]"
+"""A sealing key of `authfsm.new_key`, or several: the first seals, all unseal."""
+
+
+def wrapped_keys(key: Key) -> tuple[AnySecret, ...]:
+    """Return the keys, each wrapped in `Secret`: code that holds or passes keys uses this form.
+
+    Nothing is raised here: what is no key is refused where it is used (`BadKey`).
+
+    Args:
+        key: the key, or several.
+    """
+    several = isinstance(key, Iterable) and not isinstance(key, (str, bytes))
+    keys: Any = key if several else (key,)
+    return tuple(secret(each) for each in keys)
 
 
 class WrapsSecrets:

@@ -6,10 +6,11 @@ import base64
 from datetime import datetime
 from typing import Final
 
-from attrs import field, frozen
+from attrs import asdict, field, frozen
 
 from authfsm import srp
-from authfsm.base.secret import Secret, WrapsSecrets, secret
+from authfsm.base.secret import Key, Secret, WrapsSecrets, secret, wrapped_keys
+from authfsm.core.encryption import decrypt, encrypt, form_from_json, form_to_json
 from authfsm.protocol.replies import NewDevice, PasswordVerifier, SrpChallenge
 from authfsm.protocol.responses import ConfirmDevice, SrpClaim
 from authfsm.protocol.validators import is_text
@@ -59,6 +60,35 @@ class Device(WrapsSecrets):
         return device, ConfirmDevice(
             proof.password_verifier, proof.salt, device_key=device.device_key, device_name=name
         )
+
+    def seal(self, key: Key) -> str:
+        """Return the device as a text that only a holder of the key can read or change, to keep for years.
+
+        Args:
+            key: the key of `authfsm.new_key`, or several: the first seals.
+
+        Raises:
+            BadKey: the key is not valid.
+        """
+        key = wrapped_keys(key)
+        return encrypt(form_to_json({"device": asdict(self)}), key)
+
+    @classmethod
+    def unseal(cls, sealed: str | bytes | None, key: Key) -> Device:
+        """Return the device that `seal` sealed.
+
+        Args:
+            sealed: the sealed text; None if there is none.
+            key: the key, or several: all unseal.
+
+        Raises:
+            SealBroken: tampered with, sealed with another key, missing, or not a device.
+            SealTooNew: a newer version of this package sealed it.
+            BadKey: the key is not valid.
+        """
+        key = wrapped_keys(key)
+        text = decrypt(sealed, key, "sealed device")
+        return form_from_json(text, lambda form: cls(**form["device"]), kind="a device", owner={})
 
 
 @frozen

@@ -1,104 +1,27 @@
-"""Seals a pending sign-in into a text for a cookie or a store: encrypted, authenticated, with a timestamp.
+"""Seals a pending sign-in, or the tokens of a finished one, into a text for a cookie, a store or a file.
 
-Sealing uses Fernet (AES-128-CBC and HMAC-SHA256, from the `cryptography` package) under the application's
-key. If there are several keys, the first seals and all unseal, so that keys can be rotated. Only this module
-of the core imports `cryptography`. There is no clock.
+`authfsm.core.encryption` encrypts under the application's key. Each seal is bound to its user pool and app client.
 """
 
 from __future__ import annotations
 
-import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from hashlib import sha256
-from typing import Final, TypeAlias
+from typing import Any, Final
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+import attrs
 
-from authfsm.base.secret import Secret, secret
+from authfsm.base.secret import Key, Secret, wrapped_keys
+from authfsm.core.encryption import decrypt, encrypt, form_from_json, form_to_json
 from authfsm.core.signin import SignIn
 from authfsm.core.snapshot import Snapshot, snapshot_from_json, snapshot_to_json
-from authfsm.protocol.errors import CallerError, SealBroken, SealExpired
-
-AnySecret: TypeAlias = "Secret[str] | Secret[bytes]"
-AnyKey: TypeAlias = "str | bytes | Secret[str] | Secret[bytes]"
-Key: TypeAlias = "AnyKey | Iterable[AnyKey]"
-"""One key from `new_key`, or several: the first seals, all unseal."""
-
-LARGEST: Final = 1 << 18
-"""The longest sealed text, in characters: about a hundred times the length of a usual one."""
+from authfsm.protocol.errors import BadField, SealExpired
+from authfsm.protocol.replies import NewDevice, Tokens, unverified_claims
 
 SESSION_LIFETIME: Final = timedelta(minutes=3)
 """The lifetime of Cognito's session, unless the app client sets another one."""
 # "AuthSessionValidity ... the duration, in minutes, of the session token created by Amazon Cognito for each
 # API request in an authentication flow ... Default: 3" -- AWS API reference, CreateUserPoolClient.
-
-
-class BadKey(CallerError, ValueError):
-    """The value is not a valid sealing key: 32 bytes in URL-safe base64. `new_key` makes one."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the key is not valid: a key is 32 bytes in URL-safe base64; authfsm.new_key() makes one"
-        )
-
-
-class TooLongToSeal(CallerError, ValueError):
-    """The sign-in is too large to seal: its metadata, history or challenge parameters are too long."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            f"the sign-in is too large to seal: the text would have more than {LARGEST} characters"
-        )
-
-
-def new_key() -> Secret[str]:
-    """Return a new random key; store `new_key().reveal()` with the application's other secrets."""
-    return Secret(Fernet.generate_key().decode())
-
-
-def wrapped_keys(key: Key) -> tuple[AnySecret, ...]:
-    """Return the keys, each wrapped in `Secret`: code that holds or passes keys uses this form.
-
-    Args:
-        key: the key, or several.
-
-    Raises:
-        BadKey: the value is neither text, bytes nor an iterable of them.
-    """
-    if isinstance(key, (str, bytes, Secret)):
-        return (secret(key),)
-    with suppress(TypeError):
-        return tuple(secret(each) for each in key)
-    raise BadKey
-
-
-def keys_for(key: Key, ticket: Secret[str]) -> tuple[Secret[str], ...]:
-    """Return the keys that seal and unseal the sign-in of one ticket only.
-
-    Each is the HMAC-SHA256 of the ticket under the application's key. A text that was sealed for one ticket
-    cannot be unsealed with another ticket, or without one.
-
-    Args:
-        key: the application's key, or several.
-        ticket: the ticket.
-
-    Raises:
-        BadKey: the key is not valid.
-    """
-    key = wrapped_keys(key)
-    with suppress(TypeError, ValueError, AttributeError):
-        return tuple([_derived(each, ticket) for each in key])
-    raise BadKey
-
-
-def _derived(key: AnySecret, ticket: Secret[str]) -> Secret[str]:
-    Fernet(key.reveal())  # raises ValueError if it is not a key
-    mac = hmac.new(urlsafe_b64decode(key.reveal()), b"authfsm sealed for the ticket ", sha256)
-    mac.update(ticket.reveal().encode("utf-8", "surrogatepass"))
-    return Secret(urlsafe_b64encode(mac.digest()).decode())
 
 
 def seal(snapshot: Snapshot, key: Key, now: datetime) -> str:
@@ -115,17 +38,7 @@ def seal(snapshot: Snapshot, key: Key, now: datetime) -> str:
         BadKey: the key is not valid.
     """
     key = wrapped_keys(key)
-    fernet = _fernet(
-        key
-    )  # first: an invalid key must not raise in a frame that holds other secrets
-    form = snapshot_to_json(snapshot, now)
-    # JSON from a Lambda trigger may contain a lone surrogate, which strict UTF-8 cannot encode.
-    sealed = fernet.encrypt_at_time(
-        form.reveal().encode("utf-8", "surrogatepass"), int(now.timestamp())
-    ).decode()
-    if len(sealed) > LARGEST:
-        raise TooLongToSeal
-    return sealed
+    return encrypt(snapshot_to_json(snapshot, now), key, now)
 
 
 def unseal(
@@ -153,10 +66,7 @@ def unseal(
         BadKey: the key is not valid.
     """
     key = wrapped_keys(key)
-    form = _decrypted(sealed, _fernet(key))
-    if form is None:
-        raise SealBroken("it was tampered with, or sealed with another key")
-    snapshot = snapshot_from_json(form, into=into)
+    snapshot = snapshot_from_json(decrypt(sealed, key), into=into)
     since = into.session_received_at
     if since is None or now - since >= session_lifetime:
         into.abandon()
@@ -164,20 +74,66 @@ def unseal(
     return snapshot
 
 
-def _decrypted(sealed: str | bytes | None, fernet: MultiFernet) -> Secret[str] | None:
-    if not isinstance(sealed, (str, bytes)) or len(sealed) > LARGEST:
-        return None
-    try:
-        token = sealed.encode("ascii") if isinstance(sealed, str) else sealed
-        # Base64 has unused bits at its end that the HMAC does not cover: accept only the canonical text.
-        if urlsafe_b64encode(urlsafe_b64decode(token)) != token:
-            return None
-        return Secret(fernet.decrypt(token).decode("utf-8", "surrogatepass"))
-    except (InvalidToken, ValueError):
-        return None
+# ---- tokens --------------------------------------------------------------------------------------------
+
+_TOKEN_TYPES: Final = {
+    "access_token": str, "id_token": str, "refresh_token": str, "expires_in": int, "token_type": str,
+    "new_device": dict, "at": str, "device_key": str,
+}  # fmt: skip
+"""The members of `tokens`, with the types of their JSON values; all but the first may be missing."""
 
 
-def _fernet(keys: tuple[AnySecret, ...]) -> MultiFernet:
-    with suppress(TypeError, ValueError, AttributeError):
-        return MultiFernet([Fernet(each.reveal()) for each in keys])
-    raise BadKey
+def seal_tokens(tokens: Tokens, key: Key) -> str:
+    """Return tokens as a sealed text: `Tokens.seal`.
+
+    Args:
+        tokens: the tokens.
+        key: the key, or several: the first seals.
+
+    Raises:
+        BadField: the access token names no pool and client that the seal could be bound to.
+        BadKey: the key is not valid.
+    """
+    key = wrapped_keys(key)
+    claims = unverified_claims(tokens.access_token)
+    client, issuer = claims.get("client_id"), claims.get("iss")
+    if not (isinstance(client, str) and isinstance(issuer, str)):
+        raise BadField(Tokens, "access_token", "has no client_id and iss to bind the seal to")
+    fields = {name: value for name, value in attrs.asdict(tokens).items() if value is not None}
+    if tokens.at is not None:
+        fields["at"] = tokens.at.isoformat()
+    form = {"pool": issuer.rpartition("/")[2], "client": client, "tokens": fields}
+    return encrypt(form_to_json(form), key, tokens.at)
+
+
+def unseal_tokens(
+    sealed: str | bytes | None, key: Key, *, pool_id: str | None, client_id: str
+) -> Tokens:
+    """Return the tokens in a sealed text.
+
+    Args:
+        sealed: what `seal_tokens` made; None if there is none.
+        key: the key, or several: all unseal.
+        pool_id: the pool that issued them; None to accept the client's whatever its pool.
+        client_id: the app client that they were issued to.
+
+    Raises:
+        As `unseal`, but SealExpired: when Cognito refuses the refresh token, the refresh says so.
+    """
+    key = wrapped_keys(key)
+    owner = {"client": client_id, **({} if pool_id is None else {"pool": pool_id})}
+    kind = "the tokens of a sign-in"
+    return form_from_json(decrypt(sealed, key), _tokens, kind=kind, owner=owner)
+
+
+def _tokens(form: Mapping[str, Any]) -> Tokens:
+    fields = dict(form["tokens"])
+    if not all(type(value) is _TOKEN_TYPES[name] for name, value in fields.items()):
+        raise ValueError
+    at, new_device = fields.pop("at", None), fields.pop("new_device", None)
+    secrets = {name: Secret(value) for name, value in fields.items() if name.endswith("_token")}
+    return Tokens(
+        **{**fields, **secrets},
+        at=None if at is None else datetime.fromisoformat(at),
+        new_device=new_device and NewDevice(**new_device),
+    )

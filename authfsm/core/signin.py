@@ -16,7 +16,7 @@ import attrs
 
 from authfsm import srp
 from authfsm.base.secret import Secret, secret
-from authfsm.core.device import SrpIdentity
+from authfsm.core.device import Device, SrpIdentity
 from authfsm.core.history import Step
 from authfsm.core.machine import advance
 from authfsm.core.signin_state import SignInState
@@ -252,7 +252,7 @@ class SignIn(SignInState):
         self.challenge = self.role = None
         if isinstance(reply, Tokens):
             reply = attrs.evolve(reply, at=at)
-            self.tokens = reply if self.tokens is None else _merged(self.tokens, reply)
+            self.tokens = _completed(reply, response, self.tokens, self.device)
             # A refresh's SECRET_HASH is over the real name, not over the alias that the user typed.
             self.username = reply.username or self.username
         elif self._state is State.START:  # signed out
@@ -280,11 +280,19 @@ def _fingerprint(public: int) -> str:
     return hashlib.sha256(srp.padded(public)).hexdigest()[:32]
 
 
-def _merged(old: Tokens, new: Tokens) -> Tokens:
-    """Return the tokens after a refresh: what the reply leaves out stays the same."""
+def _completed(
+    new: Tokens, response: Response, old: Tokens | None, device: Device | None
+) -> Tokens:
+    """Return new tokens with what the reply leaves out: as the response gave it, otherwise as it was."""
+    given: Secret[str] | None = getattr(response, "refresh_token", None)
+    if old is not None and given is not None and given != old.refresh_token:
+        old = None  # the tokens of another sign-in
+    old = old or new
+    device_key: str | None = new.device_key or getattr(response, "device_key", None)
     return attrs.evolve(
         new,
-        refresh_token=new.refresh_token or old.refresh_token,
+        refresh_token=new.refresh_token or given or old.refresh_token,
         id_token=new.id_token or old.id_token,
         new_device=new.new_device or old.new_device,
+        device_key=device_key or old.device_key or (device.device_key if device else None),
     )

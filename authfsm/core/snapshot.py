@@ -7,7 +7,6 @@ is not in it. A challenge is stored as it came, and parsed again.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,28 +16,17 @@ from typing import Any, Final
 import attrs
 from attrs import frozen
 
-from authfsm.base.secret import Secret, revealed
+from authfsm.base.secret import Secret
 from authfsm.core.device import Device
+from authfsm.core.encryption import form_from_json, form_to_json
 from authfsm.core.history import Step, step_from_dict, step_to_dict
 from authfsm.core.signin import SignIn
 from authfsm.core.wire_replies import challenge
 from authfsm.protocol.error_policy import RecoveryAction
-from authfsm.protocol.errors import (
-    AuthfsmError,
-    InvalidOperation,
-    SealBroken,
-    SealError,
-    SealTooNew,
-    SealWrongClient,
-)
+from authfsm.protocol.errors import InvalidOperation
 from authfsm.protocol.replies import AnyChallenge, MfaSetup, SrpChallenge
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
-
-VERSION: Final = 1
-"""The version of the JSON that this module writes. It reads every version up to this one."""
-
-_NOT_A_SNAPSHOT: Final = "it is not a snapshot of a sign-in"
 
 _TYPES: Final = {
     "id": str, "admin": bool, "flow": str, "username": str, "proved": bool, "at": str, "password": str,
@@ -99,7 +87,6 @@ def snapshot_to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
             action=RecoveryAction.WAIT,
         )
     form = {
-        "authfsm": VERSION,
         "id": snapshot.sign_in_id,
         "pool": signin.pool_id,
         "client": signin.client_id,
@@ -123,8 +110,7 @@ def snapshot_to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
         "begun": list(snapshot.first_request or ()) if signin.state is State.START else None,
         "steps": [_step_to_row(step) for step in signin.history],
     }
-    present = {name: value for name, value in form.items() if value not in (None, {}, [])}
-    return Secret(json.dumps(revealed(present), separators=(",", ":"), ensure_ascii=False))
+    return form_to_json(form)
 
 
 def snapshot_from_json(text: Secret[str], *, into: SignIn) -> Snapshot:
@@ -139,31 +125,12 @@ def snapshot_from_json(text: Secret[str], *, into: SignIn) -> Snapshot:
         SealTooNew: a newer version of this package wrote it.
         SealBroken: it is not a snapshot.
     """
-    error: SealError | None
-    try:
-        form = json.loads(text.reveal())
-        error = _unreadable(form, into)
-        if error is None:
-            return _read(form, into)
-    except (AuthfsmError, AttributeError, KeyError, TypeError, ValueError, RecursionError):
-        error = SealBroken(_NOT_A_SNAPSHOT)
-    # Raised outside the handler, and without the form, so that no frame of the error shows its secrets.
-    form = None
-    raise error
-
-
-def _unreadable(form: Mapping[str, Any], into: SignIn) -> SealError | None:
-    """Return why a form is not for this sign-in, or not of a version that can be read."""
-    version = form["authfsm"]
-    if type(version) is not int or version < 1:
-        return SealBroken(_NOT_A_SNAPSHOT)
-    if version > VERSION:
-        return SealTooNew(
-            f"its format version is {version}, and this version of authfsm reads versions up to {VERSION}"
-        )
-    if (form.get("pool"), form.get("client")) != (into.pool_id, into.client_id):
-        return SealWrongClient("it belongs to another user pool or app client")
-    return None
+    return form_from_json(
+        text,
+        lambda form: _read(form, into),
+        kind="a snapshot of a sign-in",
+        owner={"pool": into.pool_id, "client": into.client_id},
+    )
 
 
 def _read(form: Mapping[str, Any], into: SignIn) -> Snapshot:

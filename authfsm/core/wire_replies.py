@@ -293,13 +293,18 @@ def refusal(
     return Refusal(code, message, action=row.action, fault=row.fault, request_id=request_id)
 
 
+_SHORTEST_MASKED_INSIDE: Final = 4
+
+
 def mask_secrets(refusal: Refusal, values: Iterable[object]) -> Refusal:
     """Return a refusal whose message does not show the secrets among these values of the request."""
     message = refusal.message
     for value in values:
         for each in value.values() if isinstance(value, Mapping) else (value,):
             if isinstance(each, Secret) and (plain := each.reveal()):
-                message = message.replace(plain, MASK)
+                # A short one is masked where it stands alone, and not inside of a word.
+                alone = r"(?<!\w){}(?!\w)" if len(plain) < _SHORTEST_MASKED_INSIDE else "{}"
+                message = re.sub(alone.format(re.escape(plain)), MASK, message)
     return attrs.evolve(refusal, message=message)
 
 

@@ -268,14 +268,17 @@ def _refresh_token(response: Any, sender: Sender) -> Secret[str]:
     return token
 
 
-def _session_device(response: Any, sender: Sender) -> str | None:
-    """Return the key of the refreshed session's device; it may be a new one, confirmed or not."""
-    if response.device_key is not None:
-        return cast("str", response.device_key)
-    if sender.device is not None:
-        return sender.device.device_key
-    new = sender.tokens.new_device if sender.tokens and response.refresh_token is None else None
-    return new.device_key if new else None
+def session_device_key(response: Any, sender: Sender) -> str | None:
+    """Return the device key that a refresh names: its own, else that of the tokens, else the remembered device's.
+
+    Args:
+        response: one of `REFRESH_RESPONSES`.
+        sender: the sign-in.
+    """
+    tokens, device = sender.tokens, sender.device
+    own = tokens is not None and response.refresh_token in (None, tokens.refresh_token)
+    key: str | None = response.device_key or (tokens.device_key if tokens and own else None)
+    return key or (device.device_key if device else None)
 
 
 def _refresh(response: r.RefreshTokenAuth, sender: Sender) -> Request:
@@ -289,7 +292,7 @@ def _refresh(response: r.RefreshTokenAuth, sender: Sender) -> Request:
         "AuthParameters": _present(
             REFRESH_TOKEN=token,
             SECRET_HASH=_secret_hash(sender, username),
-            DEVICE_KEY=_session_device(response, sender),
+            DEVICE_KEY=session_device_key(response, sender),
         ),
     }
     return _request("InitiateAuth", response, sender, parameters, admin=sender.admin)
@@ -300,7 +303,7 @@ def _get_tokens(response: r.GetTokensFromRefreshToken, sender: Sender) -> Fields
         "RefreshToken": _refresh_token(response, sender),
         "ClientId": sender.client_id,
         "ClientSecret": sender.client_secret,
-        "DeviceKey": _session_device(response, sender),
+        "DeviceKey": session_device_key(response, sender),
         "ClientMetadata": dict(response.client_metadata) or None,
     }
 
@@ -318,7 +321,8 @@ def _access_token(sender: Sender) -> Secret[str]:
 
 
 def _device_key(response: Any, sender: Sender) -> str:
-    new = sender.tokens.new_device if sender.tokens else None
+    tokens = sender.tokens
+    new = tokens and (tokens.new_device or tokens)
     key = (
         response.device_key
         or (new and new.device_key)

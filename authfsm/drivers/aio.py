@@ -93,6 +93,23 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
         """As `Cognito.account`; its methods are awaited."""
         return AsyncCognitoAccount(self)
 
+    async def sign_out(
+        self,
+        refresh_token: str | Secret[str],
+        everywhere: bool = False,  # noqa: FBT001, FBT002 - as Cognito.sign_out
+        *,
+        device_key: str | None = None,
+    ) -> None:
+        """As `Cognito.sign_out`."""
+        refresh_token = secret(refresh_token)
+        flow = self.start()
+        await flow._run(flow._sign_out_steps(refresh_token, device_key, everywhere=everywhere))  # noqa: SLF001 - same module
+
+    async def confirm_device(self, tokens: Tokens, name: str | None = None) -> Device:
+        """As `Cognito.confirm_device`."""
+        flow = self.start()
+        return await flow._run(flow._confirm_device_of(tokens, name))  # noqa: SLF001 - same module
+
     def _new_flow(
         self,
         signin: SignIn,
@@ -190,7 +207,7 @@ class AsyncFlow(FlowSteps):
 
     async def fresh_tokens(self, within: timedelta = ONE_MINUTE) -> Tokens:
         """As `Flow.fresh_tokens`."""
-        tokens = self._current_tokens()
+        tokens = self.signed_in()
         if self.tokens_valid_for(within):
             return tokens
         try:
@@ -202,7 +219,7 @@ class AsyncFlow(FlowSteps):
 
     async def sign_out(self, *, everywhere: bool = False) -> None:
         """As `Flow.sign_out`."""
-        await self._run(self._answer_steps(r.GlobalSignOut() if everywhere else r.RevokeToken()))
+        await self._run(self._sign_out_steps(everywhere=everywhere))
 
     async def next_response(self) -> Response | None:
         """As `Flow.next_response`."""

@@ -17,10 +17,10 @@ from typing import Any, ClassVar, Final, Generic, TypeAlias, TypeVar
 
 from authfsm import srp
 from authfsm.base.mixins import DisplayMixin
-from authfsm.base.secret import Secret, secret
+from authfsm.base.secret import Key, Secret, secret, wrapped_keys
 from authfsm.core.device import Device
 from authfsm.core.history import History, Step
-from authfsm.core.sealing import SESSION_LIFETIME, Key, seal, unseal, wrapped_keys
+from authfsm.core.sealing import SESSION_LIFETIME, seal, unseal, unseal_tokens
 from authfsm.core.signin import SignIn
 from authfsm.core.snapshot import Snapshot
 from authfsm.observers import Observation, Observer, notify
@@ -149,6 +149,23 @@ class BaseCognito(Generic[ClientT, FlowT]):
         flow._restore(snapshot)  # noqa: SLF001 - same module
         return flow
 
+    def resume_tokens(self, sealed: str | bytes | None, key: Key) -> FlowT:
+        """Return an authenticated flow with the tokens that `Tokens.seal` sealed. Not awaited.
+
+        Args:
+            sealed: the sealed text; None if there is none.
+            key: the key, or several: all unseal.
+
+        Raises:
+            SealError: as for `resume`, but SealExpired: if Cognito refuses the refresh token, the refresh says so.
+            BadKey: the key is not valid.
+        """
+        key = wrapped_keys(key)
+        tokens = unseal_tokens(sealed, key, pool_id=self.pool_id, client_id=self.client_id)
+        flow = self.start()
+        flow._take_over(tokens)  # noqa: SLF001 - same module
+        return flow
+
     def _new_signin(self, device: Device | None) -> SignIn:
         known = self.client_secret
         return SignIn(
@@ -251,6 +268,18 @@ class BaseFlow(DisplayMixin):
         None if there is no challenge.
         """
         return None if self.challenge is None else self.challenge.form(self.signin.role)
+
+    def signed_in(self) -> Tokens:
+        """Return the tokens of a sign-in that is complete.
+
+        Raises:
+            InvalidOperation: the sign-in is in another state than AUTHENTICATED; the error names it.
+        """
+        if self.tokens is None or self.state is not State.AUTHENTICATED:
+            waits = self.challenge is not None
+            todo = "answer the challenge" if waits else "sign in first, or begin a new sign-in"
+            raise InvalidOperation(f"there are no tokens in {self.state}: {todo}", state=self.state)
+        return self.tokens
 
     def tokens_valid_for(self, duration: timedelta) -> bool:
         """Return whether the tokens are valid for that long; true if their lifetime is unknown.
@@ -362,10 +391,10 @@ class BaseFlow(DisplayMixin):
         flow = self.signin.flow
         notify(self._observers, Observation(self.sign_in_id, step, seconds, flow, lost))
 
-    def _current_tokens(self) -> Tokens:
-        if self.tokens is None:
-            raise InvalidOperation("there are no tokens: sign in first", state=self.state)
-        return self.tokens
+    def _take_over(self, tokens: Tokens) -> None:
+        """Become the flow of tokens that were issued before."""
+        self.signin.resume(State.AUTHENTICATED, None, (), admin=self.signin.admin)
+        self.signin.tokens, self.signin.username = tokens, tokens.username
 
     def _drop_unneeded_secrets(self) -> None:
         self._password, self._exponent = self._needed_password, self._needed_exponent

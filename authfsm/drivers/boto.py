@@ -117,6 +117,42 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
         """The operations of users on their own accounts: sign-up, forgotten password, attributes, deletion."""
         return CognitoAccount(self)
 
+    def sign_out(
+        self,
+        refresh_token: str | Secret[str],
+        everywhere: bool = False,  # noqa: FBT001, FBT002 - the agreed signature
+        *,
+        device_key: str | None = None,
+    ) -> None:
+        """End the session of a refresh token by RevokeToken, or all of the user's sessions.
+
+        Args:
+            refresh_token: the refresh token.
+            everywhere: end all of the user's sessions: a refresh, then GlobalSignOut with its access token.
+            device_key: DeviceKey of that session's device, for the refresh.
+
+        Raises:
+            Refused, ConnectionLost, NotSent: as for `Flow.sign_out`, and for `refresh`.
+        """
+        refresh_token = secret(refresh_token)
+        flow = self.start()
+        flow._run(flow._sign_out_steps(refresh_token, device_key, everywhere=everywhere))  # noqa: SLF001 - same module
+
+    def confirm_device(self, tokens: Tokens, name: str | None = None) -> Device:
+        """Confirm the new device of these tokens, as `Flow.confirm_device` does: after the sign-in, at any time.
+
+        Args:
+            tokens: with NewDeviceMetadata, and an access token that is still valid.
+            name: a name that the user recognises.
+
+        Raises:
+            InvalidOperation: the tokens came without NewDeviceMetadata.
+            Refused, ConnectionLost, NotSent: as for `Flow.confirm_device`; to try again, call
+                `error.flow.confirm_device(name)`: it is the same device.
+        """
+        flow = self.start()
+        return flow._run(flow._confirm_device_of(tokens, name))  # noqa: SLF001 - same module
+
     def _new_flow(
         self,
         signin: SignIn,
@@ -279,7 +315,7 @@ class Flow(FlowSteps):
         Raises:
             As `refresh`; InvalidOperation: there are no tokens.
         """
-        tokens = self._current_tokens()
+        tokens = self.signed_in()
         if self.tokens_valid_for(within):
             return tokens
         try:
@@ -302,7 +338,7 @@ class Flow(FlowSteps):
             BadField: there is no refresh token to revoke; `everywhere` needs none.
             Refused, ConnectionLost, NotSent: as for `answer`; the tokens stay.
         """
-        self._run(self._answer_steps(r.GlobalSignOut() if everywhere else r.RevokeToken()))
+        self._run(self._sign_out_steps(everywhere=everywhere))
 
     def next_response(self) -> Response | None:
         """Return the response to the current challenge, ready to send; None if it needs user input."""

@@ -20,7 +20,7 @@ from typing_extensions import Self
 from authfsm import srp
 from authfsm.base.secret import Secret, secret
 from authfsm.core.device import PASSWORD_BYTES, SALT_BYTES, Device
-from authfsm.core.wire_requests import Request
+from authfsm.core.wire_requests import Request, session_device_key
 from authfsm.drivers.base_flow import BaseFlow, SecretProvider, key_pair
 from authfsm.protocol import responses as r
 from authfsm.protocol.account_requests import Confirmed
@@ -35,7 +35,7 @@ from authfsm.protocol.errors import (
     refused,
 )
 from authfsm.protocol.forms import PasswordProof
-from authfsm.protocol.replies import Tokens
+from authfsm.protocol.replies import Refusal, Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import DEVICE_STATES, State
 from authfsm.protocol.table import AUTOMATIC, RESTART
@@ -45,6 +45,14 @@ T = TypeVar("T")
 
 ONE_MINUTE: Final = timedelta(minutes=1)
 """How long fresh tokens are valid at least, by default."""
+
+# aws-sdk-java-v2 #3418, aws-sdk-cpp #851, amplify-js #2962: this is also Cognito's answer to a refresh of a
+# session with a device that does not name the device.
+_INVALID_REFRESH_TOKEN: Final = "Invalid Refresh Token"  # noqa: S105 - a message
+_NAME_DEVICE: Final = "If the pool tracks devices, pass device_key: the device_key claim of an access token of that session."
+_SHARE_TOKENS: Final = (
+    "If another worker has refreshed these tokens, share them: authfsm.stores.SharedTokens."
+)
 
 MAX_AUTOMATIC_STEPS: Final = 8
 """How many consecutive steps a flow takes without new input; no path of the table needs more than four."""
@@ -212,6 +220,29 @@ class FlowSteps(BaseFlow):
 
     # ---- after the sign-in -----------------------------------------------------------------------------
 
+    def _sign_out_steps(
+        self,
+        refresh_token: Secret[str] | None = None,
+        device_key: str | None = None,
+        *,
+        everywhere: bool,
+    ) -> Steps[None]:
+        """RevokeToken, or GlobalSignOut; a refresh token of another sign-in is taken into a new flow."""
+        if refresh_token is not None and everywhere:  # GlobalSignOut needs an access token
+            yield from self._refresh_steps(refresh_token, None, device_key, rotating=True)
+        elif refresh_token is not None:  # RevokeToken needs none
+            self._take_over(Tokens(access_token=Secret(""), refresh_token=refresh_token))
+        yield from self._answer_steps(r.GlobalSignOut() if everywhere else r.RevokeToken())
+
+    def _confirm_device_of(self, tokens: Tokens, name: str | None) -> Steps[Device]:
+        """Confirm the new device of tokens without a flow; an error has the flow, to try again with."""
+        self._take_over(tokens)
+        try:
+            return (yield from self._confirm_device_steps(name))
+        except AuthfsmError as error:
+            error.flow = self
+            raise
+
     def _confirm_device_steps(self, name: str | None) -> Steps[Device]:
         """ConfirmDevice, and UpdateDeviceStatus if the pool lets users decide."""
         new_device = self.tokens.new_device if self.tokens else None
@@ -358,8 +389,17 @@ class FlowSteps(BaseFlow):
             reply = yield from self._send(response)
         self._drop_unneeded_secrets()
         if self.refusal is not None:
-            raise refused(self.refusal, state=self.state)
+            raise refused(self.refusal, state=self.state, hint=self._hint(response, self.refusal))
         return reply
+
+    def _hint(self, response: Response, refusal: Refusal) -> str | None:
+        """Return what to try after the refusal of a refresh."""
+        if type(response) not in r.REFRESH_RESPONSES:
+            return None
+        if refusal.code == "RefreshTokenReuseException":
+            return _SHARE_TOKENS
+        unnamed = session_device_key(response, self.signin) is None
+        return _NAME_DEVICE if unnamed and _INVALID_REFRESH_TOKEN in refusal.message else None
 
     def _send(self, response: Response) -> Steps[Mapping[str, Any]]:
         try:

@@ -204,7 +204,10 @@ class WrongUse(TokenRefused, CallerError):
     """
 
     def __init__(self, expected: str, found: str) -> None:
-        super().__init__(f"the token's token_use is {found!r}, and {expected!r} is required")
+        super().__init__(
+            f"the token's token_use is {found!r}, and {expected!r} is required:"
+            f' if you mean this kind, call verify(token, use="{found}")'
+        )
         self.expected = expected
         self.found = found
 

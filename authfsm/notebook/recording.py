@@ -15,7 +15,7 @@ from attrs import frozen
 
 from authfsm.base.secret import Secret, secret
 from authfsm.core.device import Device
-from authfsm.core.sealing import new_key
+from authfsm.core.encryption import new_key
 from authfsm.drivers.boto import Cognito, Flow
 from authfsm.local import LocalPool
 from authfsm.notebook.wire import WireExchange, masked, record_exchanges, secrets_of

@@ -327,9 +327,9 @@ class ConnectionLost(_Explained, ServiceError):
 
 
 class SealError(_Explained):
-    """A sealed or stored sign-in cannot be resumed; the concrete class says why. The user starts again."""
+    """What was sealed or stored cannot be used; the concrete class says why. The user starts again."""
 
-    _sentence = "the sign-in cannot be resumed: {}; start again"
+    _sentence = "what was sealed cannot be used: {}; start again"
     _action = RecoveryAction.START_AGAIN
 
 
@@ -374,15 +374,17 @@ class Refused(AuthfsmError):
     Args:
         refusal: Cognito's code and message, and what to do next.
         state: the state of the sign-in now; None if there is no sign-in.
+        hint: what to try, if this request makes a certain cause likely.
     """
 
-    def __init__(self, refusal: Refusal, *, state: State | None) -> None:
+    def __init__(self, refusal: Refusal, *, state: State | None, hint: str | None = None) -> None:
         super().__init__(
-            f"{refusal.code}: {refusal.message} [{refusal.action.advice}]",
+            f"{refusal.code}: {refusal.message} [{refusal.action.advice}{f' {hint}' if hint else ''}]",
             state=state,
             action=refusal.action,
         )
         self.refusal = refusal
+        self.hint = hint
 
     def for_person(self, translations: Mapping[str, str] | None = None) -> str:
         """As `AuthfsmError.for_person`, by Cognito's code and message."""
@@ -428,11 +430,12 @@ _REFUSED: Final = {
 }
 
 
-def refused(refusal: Refusal, *, state: State | None) -> Refused:
+def refused(refusal: Refusal, *, state: State | None, hint: str | None = None) -> Refused:
     """Return the exception for a refusal, of the class of its fault.
 
     Args:
         refusal: Cognito's refusal.
         state: the state of the sign-in now; None if there is no sign-in.
+        hint: what to try, if this request makes a certain cause likely.
     """
-    return _REFUSED[refusal.fault](refusal, state=state)
+    return _REFUSED[refusal.fault](refusal, state=state, hint=hint)

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Final, TypeAlias, get_args
 from attrs import field, frozen
 
 from authfsm.base.mixins import DisplayMixin
-from authfsm.base.secret import Secret
+from authfsm.base.secret import Key, Secret, wrapped_keys
 from authfsm.protocol.error_policy import Fault, RecoveryAction
 from authfsm.protocol.states import State
 
@@ -302,11 +302,13 @@ class Tokens(Reply):
     Args:
         access_token: AccessToken, a JWT.
         id_token: IdToken, a JWT.
-        refresh_token: RefreshToken; None after a refresh without rotation, when the old one stays valid.
+        refresh_token: RefreshToken; after a refresh without a new one, the one that was used: it stays valid.
         expires_in: seconds until the access token expires.
         token_type: `Bearer`.
         new_device: NewDeviceMetadata, if the pool tracks devices and the request had no device key.
         at: the time of arrival, if the driver has set it.
+        device_key: DeviceKey of the session's device, which a refresh has to name; by default the access
+            token's `device_key`, else that of `new_device`.
     """
 
     state: ClassVar[State] = State.AUTHENTICATED
@@ -317,6 +319,12 @@ class Tokens(Reply):
     token_type: str | None = None
     new_device: NewDevice | None = None
     at: datetime | None = None
+    device_key: str | None = field()
+
+    @device_key.default
+    def _session_device_key(self) -> str | None:
+        key = self._claim("device_key")
+        return key or (self.new_device.device_key if self.new_device else None)
 
     @property
     def expires_at(self) -> datetime | None:
@@ -331,8 +339,28 @@ class Tokens(Reply):
 
         The token is not verified here: the name is only sent back to the service that it came from.
         """
-        name = unverified_claims(self.access_token).get("username")
-        return name if isinstance(name, str) and name else None
+        return self._claim("username")
+
+    def seal(self, key: Key) -> str:
+        """Return the tokens as a text that only a holder of the key can read or change, to keep anywhere.
+
+        `Cognito.resume_tokens` makes a flow of it. With Cognito's three tokens it takes about 6,000 characters,
+        more than one cookie holds. It is bound to the pool and the app client, and has no time limit of its own.
+
+        Args:
+            key: the key of `authfsm.new_key`, or several: the first seals.
+
+        Raises:
+            BadField: the access token names no pool and client that the seal could be bound to.
+            BadKey: the key is not valid.
+        """
+        key = wrapped_keys(key)
+        sealed: str = import_module("authfsm.core.sealing").seal_tokens(self, key)
+        return sealed
+
+    def _claim(self, name: str) -> str | None:
+        value = unverified_claims(self.access_token).get(name)
+        return value if isinstance(value, str) and value else None
 
 
 def unverified_claims(token: Secret[str]) -> Mapping[str, Any]:

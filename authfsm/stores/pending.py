@@ -20,8 +20,8 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from authfsm.base.secret import Secret, secret
-from authfsm.core.sealing import Key, keys_for, wrapped_keys
+from authfsm.base.secret import Key, Secret, secret, wrapped_keys
+from authfsm.core.encryption import keys_for
 from authfsm.drivers.base_flow import BaseFlow
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import BadField, InvalidOperation, SealError, SealExpired, SealNotFound

@@ -28,7 +28,7 @@ from apps.site import local
 from apps.site.__main__ import ONE_TRY
 from apps.site.app import FLOWS, site
 from authfsm import Cognito
-from authfsm.core.sealing import new_key
+from authfsm.core.encryption import new_key
 from authfsm.jwks import Verifier
 from authfsm.local import LocalPool, ManualClock, PoolRefusal
 from authfsm.local.api.aws_json import answer_http

@@ -22,7 +22,7 @@ from redis_server import redis_server
 from rows import Row, show
 
 from authfsm import Cognito, Flow
-from authfsm.core.sealing import new_key
+from authfsm.core.encryption import new_key
 from authfsm.stores import MemoryStore, PendingSignIns, Store
 from authfsm.stores.redis import RedisStore
 

@@ -19,7 +19,7 @@ from joserfc.jwk import RSAKey
 from redis_server import redis_server
 
 from authfsm import Code
-from authfsm.core.sealing import new_key
+from authfsm.core.encryption import new_key
 from authfsm.local import LocalPool
 from authfsm.protocol.errors import InvalidOperation, SealNotFound
 from authfsm.stores import MemoryStore, PendingSignIns

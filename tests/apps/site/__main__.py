@@ -1,7 +1,7 @@
 """Runs the site: `python tests/apps/site --local`, or against a pool of yours by the environment.
 
 COGNITO_POOL_ID, COGNITO_CLIENT_ID and, if there is one, COGNITO_CLIENT_SECRET name the pool; SITE_KEY is
-what `authfsm.core.sealing.new_key()` made, and SITE_ORIGIN where people find the site.
+what `authfsm.core.encryption.new_key()` made, and SITE_ORIGIN where people find the site.
 Passkeys want HTTPS there, and the pool's relying party to be that host. COGNITO_SESSION_MINUTES is the app
 client's AuthSessionValidity, if it is not 3.
 """
@@ -26,7 +26,7 @@ if not __package__:  # started as a folder: `apps` is found from there
 from apps.site import local
 from apps.site.app import FLOWS, site
 from authfsm import Cognito, Secret
-from authfsm.core.sealing import new_key
+from authfsm.core.encryption import new_key
 from authfsm.jwks import Verifier
 
 # A reply that was lost is the person's to ask for again: botocore, sending once more by itself, would

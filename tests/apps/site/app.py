@@ -40,7 +40,7 @@ def site(
     Args:
         cognito: the user pool and its app client.
         verifier: of that pool's tokens.
-        key: of `authfsm.core.sealing.new_key`; seals every cookie. Processes that share it share the site.
+        key: of `authfsm.core.encryption.new_key`; seals every cookie. Processes that share it share the site.
         origin: where the site is, as `https://example.com`.
         flows: the ways to begin.
         name: what the site is called.

@@ -24,7 +24,7 @@ class Jar:
     """The site's cookies.
 
     Args:
-        key: of `authfsm.core.sealing.new_key`.
+        key: of `authfsm.core.encryption.new_key`.
         secure: does the site run over HTTPS?
     """
 

@@ -1,0 +1,319 @@
+"""Programs that start from tokens that were kept: a refresh token, a device, sealed tokens; by either driver."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+from collections.abc import Callable, Iterator
+from itertools import product
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from joserfc.jwk import RSAKey
+
+from authfsm import AsyncCognito, Device, Secret, State, Verifier, new_key
+from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, RefreshTokenRotation
+from authfsm.protocol import responses as r
+from authfsm.protocol.errors import (
+    BadField,
+    ConnectionLost,
+    InvalidOperation,
+    Refused,
+    SealBroken,
+    SealError,
+    SealTooNew,
+    SealWrongClient,
+)
+from authfsm.protocol.replies import Tokens, unverified_claims
+
+PASSWORD = "Correct-Horse-1"
+LIFETIME = 300
+ROTATIONS = {
+    "no rotation": None,
+    "rotation": RefreshTokenRotation(0),
+    "rotation with grace": RefreshTokenRotation(10),
+}
+
+Do = Callable[[Any], Any]
+
+
+@pytest.fixture(params=["sync", "async"])
+def driver(request: pytest.FixtureRequest) -> Iterator[tuple[Callable[[LocalPool], Any], Do]]:
+    """What makes a Cognito of a pool, and what gives the value of a call: awaited by the async driver."""
+    loop = asyncio.new_event_loop()
+
+    def do(value: Any) -> Any:
+        return loop.run_until_complete(value) if inspect.isawaitable(value) else value
+
+    def awaited(pool: LocalPool) -> Any:
+        named: dict[str, Any] = {
+            "client_id": pool.client_id,
+            "pool_id": pool.pool_id,
+            "clock": pool.clock,
+        }
+        return AsyncCognito(pool.client(), client_secret=pool.client_secret, **named)
+
+    yield (awaited if request.param == "async" else LocalPool.cognito), do
+    loop.close()
+
+
+@pytest.fixture
+def pool_of(signing_key: RSAKey) -> Callable[..., LocalPool]:
+    """Makes a pool with a clock that stands still, and ada in it."""
+
+    def make(**settings: Any) -> LocalPool:
+        settings = {"access_token_validity": LIFETIME, **settings}
+        pool = LocalPool(clock=ManualClock(), key=signing_key, **settings)
+        pool.add_user("ada", PASSWORD)
+        return pool
+
+    return make
+
+
+PoolOf = Callable[..., LocalPool]
+Driver = tuple[Callable[[LocalPool], Any], Do]
+
+
+def tracking(*, on: bool = True) -> DeviceConfiguration | None:
+    """The settings of a pool that tracks devices, or does not."""
+    return DeviceConfiguration(challenge_required_on_new_device=True) if on else None
+
+
+def later(pool: LocalPool, seconds: float) -> None:
+    """Let time pass."""
+    assert isinstance(pool.clock, ManualClock)
+    pool.clock.advance(seconds)
+
+
+def signed_in(pool: LocalPool) -> Tokens:
+    """Ada's tokens."""
+    return pool.cognito().sign_in("ada", PASSWORD).signed_in()
+
+
+STARTS = ["a refresh token", "sealed tokens"]
+
+
+@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("case", list(product(ROTATIONS, (False, True), (0, 1))), ids=str)
+def test_a_program_lives_on_from_what_was_stored(
+    pool_of: PoolOf, driver: Driver, start: str, case: tuple[str, bool, int]
+) -> None:
+    """With and without rotation, devices and earlier refreshes: through five expiries, each time one request."""
+    (cognito_of, do), (rotation, devices, earlier) = driver, case
+    pool = pool_of(refresh_token_rotation=ROTATIONS[rotation], device=tracking(on=devices))
+    key, first = new_key(), pool.cognito().sign_in("ada", PASSWORD)
+    for _ in range(earlier):
+        later(pool, LIFETIME)
+        first.fresh_tokens()
+    stored, cognito = first.signed_in(), cognito_of(pool)
+    assert stored.refresh_token is not None
+    device_key = unverified_claims(stored.access_token).get("device_key")
+    assert (device_key is not None) is devices
+
+    if start == "sealed tokens":
+        flow = cognito.resume_tokens(stored.seal(key), key)
+        assert flow.signed_in() == stored
+    else:
+        flow = cognito.start()
+        do(flow.refresh(stored.refresh_token.reveal(), device_key=device_key))
+    given = [flow.signed_in().access_token]
+    for _ in range(5):
+        later(pool, LIFETIME)
+        given.append(do(flow.fresh_tokens()).access_token)
+
+    assert len(set(given)) == 6
+    tokens = flow.signed_in()
+    assert (tokens.device_key, flow.state) == (device_key, State.AUTHENTICATED)
+    assert (tokens.refresh_token == stored.refresh_token) is (ROTATIONS[rotation] is None)
+    assert len(flow.history) == (5 if start == "sealed tokens" else 6)
+
+
+def test_the_device_key_is_kept_though_the_token_lacks_the_claim() -> None:
+    """Where no access token names the device, the key that was given to the refresh stays; a newer one replaces it."""
+    result = {"AccessToken": "opaque", "ExpiresIn": 300}
+    signin = pool_signin()
+    signin.send(r.GetTokensFromRefreshToken("stored", "a device"))
+    signin.receive({"AuthenticationResult": result})
+    request = signin.send(r.GetTokensFromRefreshToken()).reveal()
+    assert (request["RefreshToken"], request["DeviceKey"]) == ("stored", "a device")
+
+    signin.receive({"AuthenticationResult": {**result, "RefreshToken": "newer"}})
+    signin.send(r.RefreshTokenAuth("another user's", device_key="another device"))
+    signin.receive({"AuthenticationResult": result})
+    parameters = signin.send(r.RefreshTokenAuth()).reveal()["AuthParameters"]
+    assert parameters == {"REFRESH_TOKEN": "another user's", "DEVICE_KEY": "another device"}
+
+
+def pool_signin() -> Any:
+    """A sign-in that has not begun."""
+    from authfsm import SignIn  # noqa: PLC0415 - only here
+
+    return SignIn("client")
+
+
+def test_a_refusal_says_that_the_device_key_may_be_missing(pool_of: PoolOf, driver: Driver) -> None:
+    """Without a device key the error names the parameter and the claim; with one, or revoked, it does not."""
+    cognito_of, do = driver
+    pool = pool_of(device=tracking(), refresh_token_rotation=RefreshTokenRotation(0))
+    tokens, cognito = signed_in(pool), cognito_of(pool)
+    refresh_token = tokens.refresh_token
+
+    with pytest.raises(Refused, match="pass device_key: the device_key claim") as caught:
+        do(cognito.refresh(refresh_token))
+    assert caught.value.hint is not None
+    with pytest.raises(Refused, match="Invalid Refresh Token") as caught:
+        do(cognito.refresh(refresh_token, device_key="another"))
+    assert caught.value.hint is None
+
+    do(cognito.refresh(refresh_token, device_key=tokens.device_key))
+    with pytest.raises(Refused, match=r"authfsm\.stores\.SharedTokens"):
+        do(cognito.refresh(refresh_token, device_key=tokens.device_key))
+
+
+# ---- without a flow -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rotation", ROTATIONS)
+@pytest.mark.parametrize("which", ["this session", "all sessions"])
+def test_a_session_is_ended_with_its_refresh_token_alone(
+    pool_of: PoolOf, driver: Driver, rotation: str, which: str
+) -> None:
+    """RevokeToken ends one session, without a device key; `everywhere` ends the user's others too."""
+    (cognito_of, do), everywhere = driver, which == "all sessions"
+    pool = pool_of(
+        refresh_token_rotation=ROTATIONS[rotation], device=tracking(), client_secret=True
+    )
+    one, other = signed_in(pool), signed_in(pool)
+    cognito = cognito_of(pool)
+    given = {"device_key": one.device_key} if everywhere else {}
+
+    do(cognito.sign_out(one.refresh_token, everywhere, **given))
+
+    with pytest.raises(Refused, match="revoked"):
+        do(cognito.refresh(one.refresh_token, device_key=one.device_key))
+    if everywhere:
+        with pytest.raises(Refused, match="revoked"):
+            do(cognito.refresh(other.refresh_token, device_key=other.device_key))
+    else:
+        do(cognito.refresh(other.refresh_token, device_key=other.device_key))
+
+
+def test_a_device_is_confirmed_after_the_sign_in(pool_of: PoolOf, driver: Driver) -> None:
+    """From tokens that were sealed; if the reply is lost, the error's flow confirms the same device."""
+    cognito_of, do = driver
+    pool, key = pool_of(device=tracking()), new_key()
+    sealed, cognito = signed_in(pool).seal(key), cognito_of(pool)
+    tokens = cognito.resume_tokens(sealed, key).signed_in()
+
+    lost = [True]
+
+    def lose(**_: Any) -> Any:
+        if lost.pop() if lost else False:
+            raise ConnectionError
+
+    cognito.client.meta.events.register("after-call.*.ConfirmDevice", lose)
+    with pytest.raises(ConnectionLost) as caught:
+        do(cognito.confirm_device(tokens, "laptop"))
+    flow: Any = caught.value.flow
+    device = do(flow.confirm_device("laptop"))
+
+    kept = Device.unseal(device.seal(key), key)
+    assert kept == device
+    assert device.device_key == tokens.device_key
+    again = pool.cognito().sign_in("ada", PASSWORD, device=kept)
+    assert r.SrpA in [step.response for step in again.history]  # it proved itself
+    with pytest.raises(InvalidOperation, match="no new device"):
+        do(cognito.confirm_device(again.signed_in()))
+
+
+def test_signed_in_returns_tokens_or_says_what_is_missing(pool_of: PoolOf) -> None:
+    """Not begun, waiting for a challenge, signed in, signed out: the error names the state."""
+    pool = pool_of(mfa="ON", mfa_methods=["SMS_MFA"])
+    pool.add_user("eve", PASSWORD, phone_number="+15555550143")
+    cognito = pool.cognito()
+
+    with pytest.raises(InvalidOperation, match="START: sign in first"):
+        cognito.start().signed_in()
+    flow = cognito.sign_in("eve", PASSWORD)
+    with pytest.raises(InvalidOperation, match="SMS_MFA: answer the challenge"):
+        flow.signed_in()
+    flow.answer(r.Code(pool.outbox.code_for("eve")))
+    assert flow.signed_in() is flow.tokens
+    flow.sign_out()
+    with pytest.raises(InvalidOperation, match="START"):
+        flow.signed_in()
+
+
+# ---- seals ----------------------------------------------------------------------------------------------
+
+
+def test_a_seal_is_of_one_kind_pool_client_and_version(pool_of: PoolOf) -> None:
+    """A seal of tokens, of a device and of a sign-in are not each other; foreign, newer, empty: each its error."""
+    pool, key = pool_of(device=tracking()), new_key()
+    cognito, tokens = pool.cognito(), signed_in(pool)
+    device = cognito.confirm_device(tokens)
+    sealed = {
+        cognito.resume_tokens: tokens.seal(key),
+        Device.unseal: device.seal(key),
+        cognito.resume: cognito.start().seal(key),
+    }
+    for unseal, own in product(sealed, sealed):
+        if unseal == own:
+            unseal(sealed[own], key)
+        else:
+            with pytest.raises(SealError):
+                unseal(sealed[own], key)
+    for unseal, text in sealed.items():
+        with pytest.raises(SealBroken, match="there is no s"):
+            unseal(None, key)
+        with pytest.raises(SealBroken, match="tampered with, or sealed with another key"):
+            unseal(text, new_key())
+        form = json.loads(Fernet(key.reveal()).decrypt(text))
+        newer = Fernet(key.reveal()).encrypt(json.dumps({**form, "authfsm": 2}).encode())
+        with pytest.raises(SealTooNew):
+            unseal(newer, key)
+
+    with pytest.raises(SealWrongClient):
+        pool_of().cognito().resume_tokens(tokens.seal(key), key)
+    with pytest.raises(BadField, match="client_id"):
+        Tokens(access_token=Secret("opaque")).seal(key)
+
+
+ODD: list[Any] = [None, 7, "", "noon", [], {"device_key": 7}]
+
+
+def test_a_seal_of_nonsense_is_broken(pool_of: PoolOf) -> None:
+    """Whatever another program sealed with the same key: a typed error, or tokens of the right types."""
+    pool, key = pool_of(device=tracking()), Fernet.generate_key()
+    tokens, cognito = signed_in(pool), pool.cognito()
+    form = json.loads(Fernet(key).decrypt(tokens.seal(key)))
+    device = json.loads(Fernet(key).decrypt(cognito.confirm_device(tokens).seal(key)))
+    wrong = 0
+    for whole, member, unseal in (
+        (form, "tokens", cognito.resume_tokens),
+        (device, "device", Device.unseal),
+    ):
+        forms = [{**whole, member: {**whole[member], n: v}} for n in whole[member] for v in ODD]
+        for each in (*forms, *({**whole, member: value} for value in ODD), {}, [], 7):
+            try:
+                unseal(Fernet(key).encrypt(json.dumps(each).encode()), key)
+            except SealBroken:
+                wrong += 1
+    assert wrong >= 50
+
+
+# ---- errors -------------------------------------------------------------------------------------------
+
+
+def test_an_id_token_is_told_how_to_be_verified(pool_of: PoolOf) -> None:
+    """The error of the wrong use names the argument that is right."""
+    pool = pool_of()
+    tokens = signed_in(pool)
+    verifier = Verifier(pool.pool_id, pool.client_id, jwks=pool.jwks(), clock=pool.clock)
+    assert tokens.id_token is not None
+
+    with pytest.raises(Exception, match='use="id"'):
+        verifier.verify(tokens.id_token)
+    assert verifier.verify(tokens.id_token, use="id").token_use == "id"
