@@ -1,6 +1,7 @@
 """Pytest fixtures for your tests, available wherever this package is installed.
 
-`cognito_pool` is an embedded user pool, new for each test; `cognito_client` is a real boto3 client for it.
+`cognito` is a region without pools, new for each test; `cognito_client` is a real boto3 client for it, and
+`cognito_pool` a user pool in it, with an app client.
 `@pytest.mark.cognito(mfa="ON", ...)` sets the pool's settings, which are the arguments of `LocalPool`. A mark on a
 test overrides one on its class, which overrides one on its module.
 
@@ -16,7 +17,7 @@ import pytest
 if TYPE_CHECKING:
     from joserfc.jwk import RSAKey
 
-    from authfsm.local import LocalPool
+    from authfsm.local import LocalCognito, LocalPool
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -36,17 +37,23 @@ def cognito_signing_key() -> RSAKey:
 
 
 @pytest.fixture
-def cognito_pool(request: pytest.FixtureRequest, cognito_signing_key: RSAKey) -> LocalPool:
-    """An Amazon Cognito user pool in this process, new for each test."""
-    from authfsm.local import LocalPool  # noqa: PLC0415 - loaded only for a pool
+def cognito(cognito_signing_key: RSAKey) -> LocalCognito:
+    """Amazon Cognito in this process, for set-up code that creates its own pools; new for each test."""
+    from authfsm.local import LocalCognito  # noqa: PLC0415 - loaded only for a pool
 
-    settings: dict[str, Any] = {"key": cognito_signing_key}
-    for mark in reversed(list(request.node.iter_markers("cognito"))):
-        settings |= mark.kwargs
-    return LocalPool(**settings)
+    return LocalCognito(key=cognito_signing_key)
 
 
 @pytest.fixture
-def cognito_client(cognito_pool: LocalPool) -> Any:
-    """A real boto3 cognito-idp client that `cognito_pool` answers; no request leaves the process."""
-    return cognito_pool.client()
+def cognito_pool(request: pytest.FixtureRequest, cognito: LocalCognito) -> LocalPool:
+    """An Amazon Cognito user pool in this process, new for each test."""
+    settings: dict[str, Any] = {}
+    for mark in reversed(list(request.node.iter_markers("cognito"))):
+        settings |= mark.kwargs
+    return cognito.pool(**settings)
+
+
+@pytest.fixture
+def cognito_client(cognito: LocalCognito) -> Any:
+    """A real boto3 cognito-idp client for all pools of `cognito`; no request leaves the process."""
+    return cognito.client()

@@ -25,6 +25,11 @@ def test_a_pool(cognito_pool, cognito_client):
     assert "AuthenticationResult" in reply
 
 
+def test_a_region(cognito, cognito_client):
+    pool_id = cognito_client.create_user_pool(PoolName="app")["UserPool"]["Id"]
+    assert [*cognito.pools] == [pool_id]
+
+
 @pytest.mark.cognito(mfa="ON", mfa_methods=["SMS_MFA"])
 def test_another(cognito_pool):
     assert (cognito_pool.client_id, cognito_pool.configuration.mfa) == ("ours", "ON")
@@ -45,7 +50,7 @@ def test_fixtures_without_configuration(tmp_path: Path) -> None:
     ran = run(tmp_path, "-W", "error", "--strict-markers", "-q")
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "2 passed" in ran.stdout
+    assert "3 passed" in ran.stdout
 
 
 def test_pytest_starts_without_the_pool(tmp_path: Path) -> None:

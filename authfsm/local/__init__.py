@@ -22,6 +22,7 @@ from authfsm.local.config.pool_configuration import (
     WebAuthnConfiguration,
 )
 from authfsm.local.config.schema import SchemaAttribute
+from authfsm.local.mock import mock_cognito
 from authfsm.local.state.codes import Message, Outbox, Purpose
 from authfsm.local.state.users import User
 
@@ -47,5 +48,6 @@ __all__ = [
     "Triggers",
     "User",
     "WebAuthnConfiguration",
+    "mock_cognito",
     "utc_now",
 ]

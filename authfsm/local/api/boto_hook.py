@@ -1,24 +1,31 @@
 """The boto3 client of a local pool: a real client whose requests do not leave the process.
 
 botocore emits `before-send` when a request is ready to be sent, and uses a handler's return value as the
-response. So botocore itself validates, serialises and parses, and code written for boto3 works unchanged. The
-handler is registered on this one client; nothing global changes.
+response. So botocore itself validates, serialises and parses, and code written for boto3 works unchanged.
+`boto_client` registers the handler on one client; `answer_all` answers every client of the process.
 """
 
 from __future__ import annotations
 
+import copy
 import os
+import re
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import Any, Final
+from weakref import WeakSet
 
 import boto3.session
+import botocore.endpoint
 import botocore.session
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.exceptions import NoCredentialsError
 
 from authfsm.base.concurrency import ForkSafeLock
 from authfsm.local.api.aws_json import HttpReply
 
+_ENDPOINT: Final[Any] = botocore.endpoint.Endpoint
+_HOST: Final = re.compile(r"https://cognito-idp(-fips)?\.([\w-]+)\.(amazonaws\.com|api\.aws)")
 _EVENT: Final = "before-send.cognito-identity-provider"
 _DUMMY_CREDENTIAL: Final = "local"
 _session_lock: Final = ForkSafeLock()  # boto3's guide: clients are thread-safe, sessions are not
@@ -48,6 +55,7 @@ def boto_client(answer: Answer, region: str, config: Any = None) -> Any:
         client = _session(region).client("cognito-idp", config=config)
     events: Any = client.meta.events  # boto3-stubs types no handler with a return value
     events.register(_EVENT, partial(_respond, answer))
+    _hooked.add(events)
     return client
 
 
@@ -84,3 +92,56 @@ def _respond(answer: Answer, request: AWSPreparedRequest, **_: Any) -> AWSRespon
 
 def _text(header: str | bytes | None) -> str:
     return header.decode() if isinstance(header, bytes) else header or ""
+
+
+# ---- all clients of the process -----------------------------------------------------------------
+
+_hooked: Final[WeakSet[Any]] = WeakSet()  # the events of the clients that `boto_client` made
+_answers: Final[list[Answer]] = []
+_original: Any = None
+
+
+def answer_all(answer: Answer) -> None:
+    """Answer the requests of all boto3 cognito-idp clients to AWS, those made before too.
+
+    Clients of `boto_client` and clients with an endpoint_url of their own are left alone, as is what another
+    library, such as moto, has registered for other services. The last one that was given answers.
+    """
+    global _original
+    if not _answers:
+        _original, _ENDPOINT.make_request = _ENDPOINT.make_request, _make_request
+    _answers.append(answer)
+
+
+def stop_answering(answer: Answer) -> None:
+    """End what `answer_all` began."""
+    _answers.remove(answer)
+    if not _answers:
+        _ENDPOINT.make_request = _original
+
+
+def _make_request(endpoint: Any, operation: Any, request: Any) -> Any:
+    found = _HOST.match(endpoint.host)
+    events = endpoint._event_emitter  # noqa: SLF001 - botocore has no other way to a client that exists
+    if found and events not in _hooked:
+        endpoint = copy.copy(endpoint)
+        endpoint._event_emitter = _LocalEvents(events, _answers[-1], found[2])  # noqa: SLF001 - see above
+    return _original(endpoint, operation, request)
+
+
+class _LocalEvents:
+    """The events of a client, except that its requests are answered here, and need no credentials."""
+
+    def __init__(self, events: Any, answer: Answer, region: str) -> None:
+        self._events, self._answer, self._region = events, answer, region
+
+    def emit(self, name: str, **facts: Any) -> Any:
+        """Emit an event, and return what its handlers return."""
+        if name.startswith("before-send."):
+            return [(None, _respond(self._answer, facts["request"]))]
+        try:
+            return self._events.emit(name, **facts)
+        except NoCredentialsError:
+            scope = f"{_DUMMY_CREDENTIAL}/20000101/{self._region}/cognito-idp/aws4_request"
+            facts["request"].headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential={scope}"
+            return []

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from attrs import evolve
+from joserfc.jwk import RSAKey
 
 from authfsm.base.concurrency import ForkSafeLock
 from authfsm.base.mixins import DisplayMixin
@@ -34,6 +35,7 @@ class LocalCognito(DisplayMixin):
         issuer: what precedes a pool's id in the `iss` of its tokens, without the slash; by default Cognito's URL.
         clock: returns the current time; by default the real one (`ManualClock` for tests).
         entropy: returns that many random bytes.
+        key: the RSA key that signs the tokens of all pools; by default each pool makes its own.
         settings: fields of `PoolConfiguration` that the API lacks, for every pool that it creates: `triggers`,
             `contradictions`, `per_user_quotas`.
 
@@ -48,13 +50,14 @@ class LocalCognito(DisplayMixin):
         issuer: str | None = None,
         clock: Clock = utc_now,
         entropy: Entropy = secrets.token_bytes,
+        key: RSAKey | None = None,
         **settings: Any,
     ) -> None:
         pool_operations.check_setting_names(settings, PoolConfiguration)
         self.region: Final = region
         """The AWS region of its clients."""
         self.clock, self._entropy, self._lock = clock, entropy, ForkSafeLock()
-        self._issuer, self._settings = issuer, settings
+        self._issuer, self._key, self._settings = issuer, key, settings
         self._pools: dict[str, LocalPool] = {}
         self._pool_by_client: dict[str, LocalPool] = {}
         # Answers requests that name no pool here: it has neither users nor app clients.
@@ -104,7 +107,12 @@ class LocalCognito(DisplayMixin):
         return self._add_made(make, settings)
 
     def _add_made(self, make: Callable[..., LocalPool], settings: dict[str, Any]) -> LocalPool:
-        shared = {"region": self.region, "clock": self.clock, "entropy": self._entropy}
+        shared = {
+            "region": self.region,
+            "clock": self.clock,
+            "entropy": self._entropy,
+            "key": self._key,
+        }
         pool = make(**{**shared, **self._settings, **settings})
         if self._issuer is not None and "issuer" not in settings:
             core = pool._core  # noqa: SLF001 - same package
@@ -226,7 +234,7 @@ class LocalCognito(DisplayMixin):
         configuration = PoolConfiguration(pool_id, issuer, **self._settings)
         configuration = pool_requests.configured(configuration, description)
         pool = LocalPool.__new__(LocalPool)  # without the app client that __init__ adds
-        pool._start(configuration, self.clock, self._entropy, None)  # noqa: SLF001 - same package
+        pool._start(configuration, self.clock, self._entropy, self._key)  # noqa: SLF001 - same package
         return pool
 
     def remove(self, pool_id: str) -> None:

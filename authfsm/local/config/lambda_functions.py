@@ -7,7 +7,6 @@ context may be left out, and the function may be async.
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import inspect
 import time
@@ -131,6 +130,8 @@ def call_function(function: Callable[..., Any], event: Event, context: LambdaCon
     result = function(*(event, context)[: _argument_count(function)])
     if not inspect.isawaitable(result):
         return result
+    import asyncio  # noqa: PLC0415 - takes 40 ms to load, and few functions are async
+
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -141,6 +142,8 @@ def call_function(function: Callable[..., Any], event: Event, context: LambdaCon
 def _finish(result: Awaitable[Any]) -> Any:
     async def awaited() -> Any:
         return await result
+
+    import asyncio  # noqa: PLC0415 - see above
 
     loop = asyncio.new_event_loop()
     try:

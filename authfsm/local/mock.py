@@ -1,0 +1,198 @@
+"""`mock_cognito`: boto3's cognito-idp clients reach a local region instead of AWS, for a test or a block of code.
+
+For suites that were written for moto: `from authfsm.local import mock_cognito as mock_aws`. Where moto accepts
+any password or code, this Cognito verifies it: codes are in `pool.outbox`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+from collections.abc import Callable
+from contextlib import ExitStack
+from importlib.util import find_spec
+from io import BytesIO
+from types import TracebackType
+from typing import Any, Final, TypeVar, overload
+from urllib.request import OpenerDirector
+from urllib.response import addinfourl
+
+from joserfc.jwk import RSAKey
+
+from authfsm.local.api.region import LocalCognito
+
+Target = TypeVar("Target", bound=Callable[..., Any])
+
+_JWKS: Final = "/.well-known/jwks.json"
+
+
+@functools.cache
+def _signing_key() -> RSAKey:
+    """Return one key for all pools, since generating a key takes longer than most tests."""
+    return RSAKey.generate_key(2048, private=True)
+
+
+class CognitoMock:
+    """What `mock_cognito` returns: a context manager and a decorator, with `start` and `stop`.
+
+    Each use has a new region without pools; uses may be nested. Its pools share a signing key.
+    """
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self._settings = settings
+        self._running: list[tuple[LocalCognito, ExitStack]] = []
+
+    @property
+    def cognito(self) -> LocalCognito:
+        """The region that answers now.
+
+        Raises:
+            RuntimeError: the mock is not in use.
+        """
+        if not self._running:
+            raise RuntimeError("mock_cognito() is not in use here: start it, or enter it by `with`")
+        return self._running[-1][0]
+
+    def start(self) -> LocalCognito:
+        """Begin, and return the new region; `stop` ends it."""
+        from authfsm.local.api import boto_hook  # noqa: PLC0415 - boto3 takes 0.3 s to load
+
+        cognito, stack = LocalCognito(**{"key": _signing_key(), **self._settings}), ExitStack()
+        boto_hook.answer_all(cognito.exchange)
+        stack.callback(boto_hook.stop_answering, cognito.exchange)
+        _serve_keys(cognito, stack)
+        self._running.append((cognito, stack))
+        return cognito
+
+    def stop(self) -> None:
+        """End what `start` began last."""
+        _, stack = self._running.pop()
+        stack.close()
+
+    def __enter__(self) -> LocalCognito:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def __call__(self, target: Target) -> Target:
+        """Use the mock for each call of a function, sync or async, or for each test of a class.
+
+        A region lasts from a test's `setUp` or `setup_method` to its `tearDown` or `teardown_method`.
+        """
+        own: Any = target
+        if not isinstance(target, type):
+            decorated: Target = self._decorated(own)
+            return decorated
+        if hasattr(own, "countTestCases"):  # unittest.TestCase, without importing it
+            own.run = self._decorated(own.run)
+            return target
+        before, after = getattr(own, "setup_method", None), getattr(own, "teardown_method", None)
+
+        def setup_method(test: Any, method: Any = None) -> None:
+            self.start()
+            with ExitStack() as stack:
+                stack.callback(self.stop)
+                _call(before, test, method)
+                stack.pop_all()
+
+        def teardown_method(test: Any, method: Any = None) -> None:
+            with ExitStack() as stack:
+                stack.callback(self.stop)
+                _call(after, test, method)
+
+        own.setup_method, own.teardown_method = setup_method, teardown_method
+        return target
+
+    def _decorated(self, function: Any) -> Any:
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def call_async(*args: Any, **kwargs: Any) -> Any:
+                with self:
+                    return await function(*args, **kwargs)
+
+            return call_async
+
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return function(*args, **kwargs)
+
+        return call
+
+
+def _call(function: Any, test: Any, method: Any) -> None:
+    """Call a class's own setup_method or teardown_method, which need not have the argument `method`."""
+    if function is not None:
+        function(*(test, method)[: len(inspect.signature(function).parameters)])
+
+
+@overload
+def mock_cognito(target: Target, /) -> Target: ...
+@overload
+def mock_cognito(**settings: Any) -> CognitoMock: ...
+def mock_cognito(target: Any = None, /, **settings: Any) -> Any:
+    """Make all boto3 cognito-idp clients reach a new local region, those made before too.
+
+    `with mock_cognito() as cognito:`, `@mock_cognito()` or `@mock_cognito` above a function or a test class, or
+    `start()` and `stop()`. Other services, and clients with an `endpoint_url`, are untouched; it works inside
+    and outside of `moto.mock_aws`. urllib, requests and httpx get the pools' JSON Web Key Sets from it as well.
+
+    Args:
+        target: the function or class, where the decorator has no parentheses.
+        settings: arguments of `LocalCognito`.
+
+    Raises:
+        TypeError: there is no such setting.
+    """
+    mock = CognitoMock(settings)
+    return mock if target is None else mock(target)
+
+
+# ---- keys over HTTP -----------------------------------------------------------------------------
+
+
+def _serve_keys(cognito: LocalCognito, stack: ExitStack) -> None:
+    """Answer requests for the JSON Web Key Sets of the region's pools."""
+
+    def keys(url: str) -> bytes | None:
+        issuer = url.removesuffix(_JWKS)
+        pool = cognito.pools.get(issuer.rpartition("/")[2]) if issuer != url else None
+        return None if pool is None else json.dumps(pool.jwks()).encode()
+
+    def answer(owner: Any, name: str, reply: Callable[[Any, str, bytes], Any]) -> None:
+        original = getattr(owner, name)
+
+        def send(sender: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+            url = str(getattr(request, "url", getattr(request, "full_url", request)))
+            found = keys(url)
+            if found is None:
+                return original(sender, request, *args, **kwargs)
+            return reply(request, url, found)
+
+        setattr(owner, name, send)
+        stack.callback(setattr, owner, name, original)
+
+    answer(OpenerDirector, "open", lambda _, url, body: addinfourl(BytesIO(body), {}, url, 200))  # type: ignore[arg-type]
+    if find_spec("requests"):
+        import requests  # noqa: PLC0415 - only if it is installed
+
+        def response(request: Any, url: str, body: bytes) -> Any:
+            found = requests.Response()
+            found.status_code, found.url, found.request = 200, url, request
+            found.raw = BytesIO(body)
+            return found
+
+        answer(requests.Session, "send", response)
+    if find_spec("httpx"):
+        import httpx  # noqa: PLC0415 - only if it is installed
+
+        reply = lambda request, _, body: httpx.Response(200, content=body, request=request)  # noqa: E731
+        answer(httpx.HTTPTransport, "handle_request", reply)

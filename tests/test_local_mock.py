@@ -1,0 +1,337 @@
+"""`mock_cognito` puts a local region in the place of AWS, for suites as people write them for moto."""
+
+from __future__ import annotations
+
+import os
+import unittest
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import httpx
+import jwt
+import moto
+import pytest
+import requests
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from fastapi import Depends, FastAPI, HTTPException
+from fastapi.security import HTTPBearer
+from fastapi.testclient import TestClient
+from joserfc.jwk import RSAKey
+
+from authfsm.local import LocalPool
+from authfsm.local import (
+    mock_cognito as mock_aws,  # the import that changes: `from moto import mock_aws`
+)
+
+PASSWORD = "Correct-Horse-1"
+REGION = "us-east-1"
+BEFORE = boto3.client("cognito-idp", region_name=REGION)
+"""A client as modules of applications make it, long before any test."""
+
+
+@pytest.fixture(autouse=True)
+def no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no AWS credentials, and no files with some."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+
+
+def make_pool(boto: Any, **settings: Any) -> str:
+    """Create a pool."""
+    pool_id: str = boto.create_user_pool(PoolName="app", **settings)["UserPool"]["Id"]
+    return pool_id
+
+
+# ---- what it reaches ------------------------------------------------------------------------------
+
+
+def test_clients_made_inside_and_before() -> None:
+    """Both reach the region that `with` gives, without credentials; the pool is in the client's AWS region."""
+    with mock_aws() as cognito:
+        inside = boto3.client("cognito-idp", region_name="eu-central-1")
+        made = [make_pool(inside), make_pool(BEFORE)]
+        unsigned = boto3.client("cognito-idp", REGION, config=Config(signature_version=UNSIGNED))
+        with pytest.raises(ClientError, match="MissingAuthenticationToken"):
+            make_pool(unsigned)
+
+    assert list(cognito.pools) == made
+    assert [each.region for each in cognito.pools.values()] == ["eu-central-1", REGION]
+
+
+def test_what_it_leaves_alone(signing_key: RSAKey) -> None:
+    """Other pools' own clients, clients with an endpoint of their own, and other services are untouched."""
+    pool = LocalPool(key=signing_key)
+    with mock_aws() as cognito:
+        assert (
+            pool.client().describe_user_pool(UserPoolId=pool.pool_id)["UserPool"]["Name"] == "local"
+        )
+        elsewhere = boto3.client(
+            "cognito-idp", REGION, endpoint_url="http://127.0.0.1:9", aws_access_key_id="a",
+            aws_secret_access_key="b", config=Config(retries={"total_max_attempts": 1}),
+        )  # fmt: skip
+        with pytest.raises(Exception, match="Could not connect"):
+            elsewhere.list_user_pools(MaxResults=1)
+        with pytest.raises(Exception, match="Unable to locate credentials"):
+            boto3.client("sqs", REGION).list_queues()
+    assert not cognito.pools
+
+
+@pytest.mark.parametrize("inner", [moto.mock_aws, mock_aws])
+def test_beside_moto(inner: Any) -> None:
+    """In either order: Cognito is here, with its own keys; the other services are moto's."""
+    outer = mock_aws if inner is moto.mock_aws else moto.mock_aws
+    with outer(), inner():
+        boto3.client("sqs", REGION).create_queue(QueueName="jobs")
+        pool_id = make_pool(boto3.client("cognito-idp", REGION))
+        with pytest.raises(ClientError, match="UserNotFound"):
+            BEFORE.admin_get_user(UserPoolId=pool_id, Username="none")
+        url = f"https://cognito-idp.{REGION}.amazonaws.com/{pool_id}/.well-known/jwks.json"
+        keys = requests.get(url, timeout=1).json()
+        assert keys == httpx.get(url).json()
+        assert jwt.PyJWKClient(url).get_signing_keys()[0].key_id == keys["keys"][0]["kid"]
+
+
+def test_uses_are_separate_and_nest() -> None:
+    """Each use begins without pools; an inner one hides the outer, which is there again after it."""
+    mock = mock_aws()
+    with pytest.raises(RuntimeError, match="not in use"):
+        _ = mock.cognito
+    with mock as outer:
+        make_pool(BEFORE)
+        with mock as inner:
+            assert mock.cognito is inner
+            assert BEFORE.list_user_pools(MaxResults=9)["UserPools"] == []
+        assert [each["Id"] for each in BEFORE.list_user_pools(MaxResults=9)["UserPools"]] == [
+            *outer.pools
+        ]
+
+
+def test_an_unknown_setting() -> None:
+    """A setting that LocalCognito lacks is a TypeError, and the mock is not in use."""
+    with pytest.raises(TypeError, match="config"):
+        mock_aws(config={}).start()
+
+
+# ---- the forms of use -----------------------------------------------------------------------------
+
+
+def count() -> int:
+    """Return how many pools there are after one more was created."""
+    make_pool(BEFORE)
+    return len(BEFORE.list_user_pools(MaxResults=60)["UserPools"])
+
+
+@mock_aws
+def bare() -> int:
+    """Without parentheses."""
+    return count()
+
+
+@mock_aws()
+def called() -> int:
+    """With parentheses."""
+    return count()
+
+
+@mock_aws
+async def asynchronous() -> int:
+    """Decorate an async function."""
+    return count()
+
+
+def test_decorated_functions() -> None:
+    """Each call has a new region, which ends with the call."""
+    coroutine = asynchronous()
+    with pytest.raises(StopIteration) as ended:
+        coroutine.send(None)
+
+    assert [bare(), bare(), called(), ended.value.value] == [1, 1, 1, 1]
+
+
+@mock_aws
+class TestWithSetupMethod:
+    """A class of pytest's."""
+
+    def setup_method(self) -> None:
+        """Create a pool."""
+        make_pool(BEFORE)
+
+    @pytest.mark.parametrize("_", range(2))
+    def test_one_region_for_set_up_and_test(self, _: int) -> None:
+        """The pool of setup_method is there, and none of another test."""
+        assert count() == 2
+
+
+@mock_aws
+class TestCaseOfUnittest(unittest.TestCase):
+    """A class of unittest's."""
+
+    def setUp(self) -> None:
+        """Create a pool."""
+        make_pool(BEFORE)
+
+    def test_one_region_for_set_up_and_test(self) -> None:
+        """The pool of setUp is there."""
+        assert count() == 2
+
+    def test_another(self) -> None:
+        """It has a region of its own."""
+        assert count() == 2
+
+
+# ---- a FastAPI application's suite ------------------------------------------------------------------
+
+
+def fastapi_app(pool_id: str, client_id: str) -> FastAPI:
+    """Return an application that signs users in, and verifies their tokens with the pool's keys."""
+    app, idp = FastAPI(), boto3.client("cognito-idp", region_name=REGION)
+    issuer = f"https://cognito-idp.{REGION}.amazonaws.com/{pool_id}"
+    keys = jwt.PyJWKClient(f"{issuer}/.well-known/jwks.json")
+
+    def current_user(bearer: Any = Depends(HTTPBearer())) -> Any:  # noqa: B008 - FastAPI's way
+        try:
+            key = keys.get_signing_key_from_jwt(bearer.credentials).key
+            return jwt.decode(bearer.credentials, key, ["RS256"], issuer=issuer)
+        except jwt.PyJWTError as error:
+            raise HTTPException(401) from error
+
+    @app.post("/login")
+    def login(username: str, password: str) -> Any:
+        try:
+            reply = idp.initiate_auth(
+                ClientId=client_id, AuthFlow="USER_PASSWORD_AUTH",
+                AuthParameters={"USERNAME": username, "PASSWORD": password},
+            )  # fmt: skip
+        except idp.exceptions.NotAuthorizedException as error:
+            raise HTTPException(401) from error
+        return reply["AuthenticationResult"]
+
+    @app.get("/me")
+    def me(user: Any = Depends(current_user)) -> Any:  # noqa: B008, FAST002 - a local name
+        return {"name": user["username"], "groups": user.get("cognito:groups", [])}
+
+    return app
+
+
+class TestFastApi:
+    @pytest.fixture
+    def app(self) -> Iterator[TestClient]:
+        """The application over a pool with one user."""
+        with mock_aws():
+            idp = boto3.client("cognito-idp", region_name=REGION)
+            pool_id = make_pool(idp)
+            client = idp.create_user_pool_client(
+                UserPoolId=pool_id, ClientName="web", ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH"]
+            )
+            user: Any = {"UserPoolId": pool_id, "Username": "ada"}
+            idp.admin_create_user(**user, MessageAction="SUPPRESS", TemporaryPassword=PASSWORD)
+            idp.admin_set_user_password(**user, Password=PASSWORD, Permanent=True)
+            yield TestClient(fastapi_app(pool_id, client["UserPoolClient"]["ClientId"]))
+
+    def test_sign_in(self, app: TestClient) -> None:
+        """The right password gets tokens that open the page."""
+        tokens = app.post("/login", params={"username": "ada", "password": PASSWORD}).json()
+        header = {"Authorization": f"Bearer {tokens['AccessToken']}"}
+
+        assert app.get("/me", headers=header).json() == {"name": "ada", "groups": []}
+
+    def test_wrong_password(self, app: TestClient) -> None:
+        """A wrong password and a changed token are 401."""
+        assert (
+            app.post("/login", params={"username": "ada", "password": "wrong"}).status_code == 401
+        )
+        assert app.get("/me", headers={"Authorization": "Bearer a.b.c"}).status_code == 401
+
+
+# ---- a Lambda function's suite ------------------------------------------------------------------------
+
+
+def handler(event: dict[str, Any], _: Any) -> dict[str, Any]:
+    """Invite a user and queue a job, as a Lambda function behind an API does."""
+    idp, sqs = boto3.client("cognito-idp", REGION), boto3.client("sqs", REGION)
+    try:
+        user = idp.admin_create_user(
+            UserPoolId=event["pool"], Username=event["email"], DesiredDeliveryMediums=["EMAIL"],
+            UserAttributes=[{"Name": "email", "Value": event["email"]}],
+        )["User"]  # fmt: skip
+    except idp.exceptions.UsernameExistsException:
+        return {"statusCode": 409}
+    sqs.send_message(QueueUrl=event["queue"], MessageBody=user["Username"])
+    return {"statusCode": 201, "status": user["UserStatus"]}
+
+
+@moto.mock_aws
+@mock_aws
+class TestLambda:
+    def setup_method(self) -> None:
+        """Create the pool here, and the queue at moto."""
+        self.sqs = boto3.client("sqs", REGION)
+        self.event = {
+            "pool": make_pool(boto3.client("cognito-idp", REGION), UsernameAttributes=["email"]),
+            "queue": self.sqs.create_queue(QueueName="jobs")["QueueUrl"],
+            "email": "ada@example.com",
+        }
+
+    def test_invites(self) -> None:
+        """The user must change the password, and the job is queued."""
+        assert handler(self.event, None) == {"statusCode": 201, "status": "FORCE_CHANGE_PASSWORD"}
+        assert len(self.sqs.receive_message(QueueUrl=self.event["queue"])["Messages"]) == 1
+
+    def test_invites_once(self) -> None:
+        """The second invitation is a conflict."""
+        handler(self.event, None)
+
+        assert handler(self.event, None) == {"statusCode": 409}
+
+
+# ---- a set-up like Terraform's ------------------------------------------------------------------------
+
+
+def apply(idp: Any, state: dict[str, str]) -> dict[str, str]:
+    """Create what is missing, and update what is there: a pool, its MFA, an app client."""
+    settings: dict[str, Any] = {
+        "Policies": {"PasswordPolicy": {"MinimumLength": 12}},
+        "AutoVerifiedAttributes": ["email"],
+    }
+    if "pool" not in state:
+        state["pool"] = make_pool(idp, **settings)
+    idp.update_user_pool(UserPoolId=state["pool"], **settings)
+    idp.set_user_pool_mfa_config(
+        UserPoolId=state["pool"], MfaConfiguration="OPTIONAL",
+        SoftwareTokenMfaConfiguration={"Enabled": True},
+    )  # fmt: skip
+    client = {"UserPoolId": state["pool"], "ClientName": "web", "TokenValidityUnits": {"IdToken": "hours"},
+              "IdTokenValidity": 2, "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH"]}  # fmt: skip
+    if "client" in state:
+        idp.update_user_pool_client(**client, ClientId=state["client"])
+    else:
+        made = idp.create_user_pool_client(**client, GenerateSecret=True)
+        state["client"] = made["UserPoolClient"]["ClientId"]
+    return state
+
+
+@mock_aws()
+def test_set_up_twice() -> None:
+    """A second run changes nothing, and what was set up reads back as it was written."""
+    idp = boto3.client("cognito-idp", region_name=REGION)
+    state = apply(idp, {})
+    describe = {"UserPoolId": state["pool"], "ClientId": state["client"]}
+    before = idp.describe_user_pool_client(**describe)["UserPoolClient"]
+    assert apply(idp, state) == state
+    after = idp.describe_user_pool_client(**describe)["UserPoolClient"]
+    pool = idp.describe_user_pool(UserPoolId=state["pool"])["UserPool"]
+
+    assert before["ClientSecret"] == after["ClientSecret"]
+    assert (after["IdTokenValidity"], after["TokenValidityUnits"]["IdToken"]) == (2, "hours")
+    assert (pool["MfaConfiguration"], pool["Policies"]["PasswordPolicy"]["MinimumLength"]) == (
+        "OPTIONAL",
+        12,
+    )
+    idp.delete_user_pool(UserPoolId=state["pool"])
+    assert idp.list_user_pools(MaxResults=9)["UserPools"] == []
