@@ -21,7 +21,6 @@ from authfsm.checks import INVARIANTS, Invariant, Violation, explore, factor_exc
 from authfsm.checks.findings import Finding, Origin, Severity, as_json, sarif
 from authfsm.cli.command import FAILED, Failed, option, print_message, refuse_unknown, writing
 from authfsm.cli.pool_descriptions import Descriptions, PoolOptions
-from authfsm.diagrams import NoEngine
 from authfsm.protocol import links
 from authfsm.protocol.errors import BadField
 from authfsm.settings.descriptions import decode_text
@@ -131,6 +130,8 @@ def _explored() -> str:
 
 
 def _draw(folder: Path, found: Sequence[Finding]) -> None:
+    from authfsm.diagrams import NoEngine  # noqa: PLC0415 - slow, and only --diagram draws
+
     drawn = Counter[str]()
     try:
         with writing(folder):

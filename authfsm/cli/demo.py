@@ -210,7 +210,9 @@ def _remembered_device(stage: DemoStage) -> Flow:
     return stage.begin(pool.cognito(device=device), PASSWORD, "USER_SRP_AUTH")
 
 
-def _custom_challenge(stage: DemoStage) -> Flow:
+def riddle_triggers() -> Triggers:
+    """Return functions that ask a riddle, at most three times."""
+
     def define(event: dict[str, Any]) -> dict[str, Any]:
         answered = event["request"]["session"]
         passed = bool(answered) and answered[-1]["challengeResult"]
@@ -231,7 +233,11 @@ def _custom_challenge(stage: DemoStage) -> Flow:
         event["response"]["answerCorrect"] = event["request"]["challengeAnswer"] == right
         return event
 
-    pool = LocalPool(triggers=Triggers(define=define, create=create, verify=verify))
+    return Triggers(define=define, create=create, verify=verify)
+
+
+def _custom_challenge(stage: DemoStage) -> Flow:
+    pool = LocalPool(triggers=riddle_triggers())
     pool.add_user(ADA)
     flow = stage.begin(pool.cognito(), None, "CUSTOM_AUTH")
     stage.give(flow, r.Answer("a balloon"), "guesses wrong")

@@ -34,11 +34,7 @@ _NOTES: Final = {
 
 
 class StartAgain(Exception):
-    """The user wants to start the sign-in again, or must.
-
-    Args:
-        preferred: the first factor to prefer then.
-    """
+    """The sign-in starts again, perhaps with another preferred first factor."""
 
     def __init__(self, preferred: str | None = None) -> None:
         super().__init__()
@@ -46,13 +42,7 @@ class StartAgain(Exception):
 
 
 class AnswerPrompter:
-    """Asks the user for the answer to each challenge.
-
-    Args:
-        screen: shows the prompts.
-        user: the source of the answers.
-        issuer: the name of the pool in an authenticator app.
-    """
+    """Asks the user for the answers; `issuer` names the pool in an authenticator app."""
 
     def __init__(self, screen: Screen, user: UserInput, issuer: str) -> None:
         self._screen = screen
@@ -64,15 +54,7 @@ class AnswerPrompter:
         """A password that is already known; it is used once."""
 
     def to(self, flow: Flow) -> Response:
-        """Return the response to the current challenge.
-
-        Args:
-            flow: the sign-in; nothing is sent.
-
-        Raises:
-            StartAgain: the user wants to start again, or must.
-            SignInEnded: the user gives up, or a terminal cannot answer the challenge.
-        """
+        """Return the response to the current challenge, or raise StartAgain or SignInEnded."""
         asked, prompts = flow.challenge, self._prompts(flow)
         if asked is None or not prompts:
             # DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER, where no device was named; a factor of no kind we know.

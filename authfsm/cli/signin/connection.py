@@ -29,16 +29,7 @@ WHOLE_TIMEOUT: Final = CONNECT_TIMEOUT + READ_TIMEOUT
 
 @frozen
 class PoolConnection:
-    """Where a pool is, and how it is reached.
-
-    Args:
-        client_id: the app client's id.
-        pool_id: the user pool's id.
-        region: its region; its id says it, where it is known.
-        endpoint: another endpoint than AWS's.
-        profile: the AWS profile.
-        admin: with the credentials of an administrator.
-    """
+    """Where a pool is; `admin` signs requests with the profile's credentials."""
 
     client_id: str
     pool_id: str | None = None
@@ -49,15 +40,11 @@ class PoolConnection:
 
     @property
     def service(self) -> str:
-        """Pool and app client, as the name of a service."""
+        """The name of pool and app client in the storage of secrets."""
         return f"authfsm:{self.pool_id or self.region or 'pool'}/{self.client_id}"
 
     def cognito(self) -> Cognito:
-        """The driver on a client for it.
-
-        Raises:
-            Ended: what was given does not make one.
-        """
+        """Return the driver on a boto3 client, or raise SignInEnded."""
         region = self.region or (self.pool_id or "").partition("_")[0] or None
         # One attempt a request: what was lost is sent again by the person who asks for it, and not unseen.
         config = Config(
@@ -81,14 +68,7 @@ class PoolConnection:
 
 
 class _InTime:
-    """A boto3 client whose calls end in time.
-
-    botocore's `read_timeout` bounds each `recv`: an endpoint that sends a byte now and then would keep the
-    person waiting for ever.
-
-    Args:
-        client: the client.
-    """
+    """A boto3 client whose calls have a total timeout: `read_timeout` limits only each `recv`."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -101,26 +81,17 @@ class _InTime:
 
 
 class _Method:
-    """A method of a client. `__self__` is the client, as it is of a bound method.
-
-    Args:
-        client: the client.
-        method: its method.
-    """
+    """A method of a client, whose `__self__` is the client, as it is of a bound method."""
 
     def __init__(self, client: Any, method: Callable[..., Any]) -> None:
         self.__self__ = client
         self._method = method
 
     def __call__(self, **parameters: Any) -> Any:
-        """Call it.
-
-        Raises:
-            OutOfTime: no complete reply came in time; the driver makes it a ConnectionLost.
-        """
+        """Call the method; raises OutOfTime, from which the driver makes a ConnectionLost."""
         return call_within(WHOLE_TIMEOUT, partial(self._method, **parameters))
 
 
 def from_environment(name: str) -> Secret[str] | None:
-    """A secret of the environment; None where there is none."""
+    """Return a secret from an environment variable; None if it is not set."""
     return Secret(os.environ[name]) if os.environ.get(name) else None

@@ -1,7 +1,6 @@
-"""`authfsm signin --local`: a pool in this process with a user made for it, one for each challenge.
+"""`authfsm signin --local`: an example pool in this process with its user, one for each challenge.
 
-What such a pool would send, and what the user's authenticator app would show, is printed on the screen:
-there is nobody else to send it to.
+What such a pool would send, and what the user's authenticator app would show, is printed.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import pyotp
 from attrs import frozen
 
 from authfsm.base.secret import Secret
-from authfsm.cli.demo import ADA, NEW_PASSWORD, PHONE, RIDDLE
+from authfsm.cli.demo import ADA, NEW_PASSWORD, PHONE, riddle_triggers
 from authfsm.cli.signin.screen import Screen
 from authfsm.drivers.boto import Flow
 from authfsm.local import DeviceConfiguration, LocalPool, Triggers
@@ -29,15 +28,7 @@ RELYING_PARTY: Final = "app.example.com"
 
 @frozen
 class DemoPool:
-    """One pool to try.
-
-    Args:
-        about: what happens in it.
-        make: makes it, with its user.
-        flow: the AuthFlow that shows it.
-        hints: what the person should know, beside name and password.
-        twice: sign in once more, where a device was remembered.
-    """
+    """An example pool; `twice` signs in once more, from the device that was remembered."""
 
     about: str
     make: Callable[[], LocalPool]
@@ -106,27 +97,7 @@ def _passkey() -> LocalPool:
 
 
 def _custom() -> LocalPool:
-    def define(event: dict[str, Any]) -> dict[str, Any]:
-        answered = event["request"]["session"]
-        passed = bool(answered) and answered[-1]["challengeResult"]
-        event["response"] |= {
-            "issueTokens": passed,
-            "failAuthentication": not passed and len(answered) >= 3,  # noqa: PLR2004 - three tries
-            "challengeName": State.CUSTOM_CHALLENGE.value,
-        }
-        return event
-
-    def create(event: dict[str, Any]) -> dict[str, Any]:
-        event["response"]["publicChallengeParameters"] = {"riddle": RIDDLE}
-        event["response"]["privateChallengeParameters"] = {"answer": "age"}
-        return event
-
-    def verify(event: dict[str, Any]) -> dict[str, Any]:
-        right = event["request"]["privateChallengeParameters"]["answer"]
-        event["response"]["answerCorrect"] = event["request"]["challengeAnswer"] == right
-        return event
-
-    return _with(LocalPool(triggers=Triggers(define=define, create=create, verify=verify)))
+    return _with(LocalPool(triggers=riddle_triggers()))
 
 
 def _other() -> LocalPool:
@@ -173,12 +144,7 @@ DEMO_POOLS: Final[Mapping[str, DemoPool]] = {
 
 
 class OutboxPrinter:
-    """What goes on around the sign-in: the pool's messages, and the user's authenticator app.
-
-    Args:
-        pool: the pool.
-        screen: where it is printed.
-    """
+    """Prints the pool's messages, and the codes of the user's authenticator app."""
 
     def __init__(self, pool: LocalPool, screen: Screen) -> None:
         self._pool = pool
@@ -186,7 +152,7 @@ class OutboxPrinter:
         self._printed = 0
 
     def print_messages(self, flow: Flow) -> None:
-        """Tell what has come since the last time."""
+        """Print what has come since the last call."""
         for message in self._pool.outbox[self._printed :]:
             by = "an SMS" if message.medium == "SMS" else "an e-mail"
             self._screen.mail(
@@ -205,12 +171,12 @@ class OutboxPrinter:
 
 
 def suggested() -> str:
-    """The user's name: what is taken if nothing is typed."""
+    """Return the user name that is used if none is typed."""
     return ADA
 
 
 def introduce(name: str, pool: LocalPool, screen: Screen) -> None:
-    """Tell the story: which pool, which user, which password."""
+    """Print which pool this is, its user and the password."""
     demo = DEMO_POOLS[name]
     screen.facts(
         {

@@ -1,7 +1,7 @@
-"""What a person sees of a sign-in: all of it on standard error, and none of it a secret.
+"""The output of `authfsm signin` for people: on standard error, and without secrets.
 
-Standard output is kept for the tokens, if they are asked for. Whatever comes from outside (parameters,
-destinations, messages) is shown without its control characters: a pool must not steer a terminal.
+Standard output is for the tokens. What comes from outside (parameters, destinations, messages) is shown without
+its control characters, so that a pool cannot control the terminal.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partialmethod
 from itertools import groupby
 from typing import Final
 
@@ -27,7 +28,7 @@ from authfsm.protocol.table import Role
 
 _WIDEST: Final = 88
 _SIGNS: Final[Mapping[str, tuple[str, str]]] = {
-    # what it says: (its sign, its sign where there is only ASCII)
+    # each with its sign where there is only ASCII
     "ask": ("?", "?"),
     "good": ("✓", "*"),
     "bad": ("✗", "x"),
@@ -54,19 +55,19 @@ _STATES: Final = {
 
 
 def shown(text: str) -> str:
-    """A text from outside as it can be shown: whatever could steer a terminal is a question mark."""
+    """Return a text from outside without the characters that could control the terminal."""
     return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def path(history: Iterable[Step], times: str = "x") -> list[str]:
-    """The states a sign-in has walked, START first; one that was asked again, once and how often."""
+    """Return the states of a sign-in, START first; repetitions of a state are counted."""
     walked = [State.START, *(step.dest for step in history)]
     runs = [(state.value, len(list(same))) for state, same in groupby(walked)]
     return [name if count == 1 else f"{name} {times}{count}" for name, count in runs]
 
 
 def why(error: AuthfsmError) -> tuple[str, str]:
-    """Why something was refused or went wrong: in words, and Cognito's code or the library's."""
+    """Return why something failed: a sentence, and Cognito's code or the library's."""
     match error:
         case Refused():
             return error.refusal.message or "Cognito refused the request.", error.refusal.code
@@ -79,11 +80,7 @@ def why(error: AuthfsmError) -> tuple[str, str]:
 
 
 class Screen:
-    """The terminal's standard error, as a sign-in writes on it.
-
-    Args:
-        console: where to write; standard error, if left out.
-    """
+    """Writes to the terminal: on standard error, unless another console is given."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(
@@ -93,19 +90,19 @@ class Screen:
 
     @property
     def coloured(self) -> bool:
-        """May there be colours? Not where NO_COLOR is set (no-color.org)."""
+        """Whether there may be colours: not if NO_COLOR is set (no-color.org)."""
         return self.console.color_system is not None and not self.console.no_color
 
     @property
     def draws(self) -> bool:
-        """Can this terminal show more than ASCII?"""
+        """Whether this terminal can show more than ASCII."""
         return not self._plain
 
     def sign(self, name: str) -> str:
-        """A sign, as this terminal can show it."""
+        """Return a sign, as this terminal can show it."""
         return _SIGNS[name][self._plain]
 
-    def _said(self, name: str, text: str, hint: str = "") -> None:
+    def _print(self, name: str, text: str, hint: str = "") -> None:
         grid = Table.grid(padding=(0, 1))
         grid.add_column(width=1)
         grid.add_column(overflow="fold")
@@ -115,32 +112,21 @@ class Screen:
         grid.add_row(Text(self.sign(name), style=f"bold {_COLOURS[name]}"), words)
         self.console.print(grid)
 
-    def good(self, text: str, hint: str = "") -> None:
-        """Something went well."""
-        self._said("good", text, hint)
-
-    def bad(self, text: str, hint: str = "") -> None:
-        """Something went wrong."""
-        self._said("bad", text, hint)
-
-    def note(self, text: str, hint: str = "") -> None:
-        """Something to know."""
-        self._said("note", text, hint)
-
-    def mail(self, text: str, hint: str = "") -> None:
-        """A message that an embedded pool would have sent."""
-        self._said("mail", text, hint)
+    good = partialmethod(_print, "good")
+    bad = partialmethod(_print, "bad")
+    note = partialmethod(_print, "note")
+    mail = partialmethod(_print, "mail")
 
     def plain(self, text: str) -> None:
-        """A line that is neither."""
+        """Print a line without a sign."""
         self.console.print(Padding(Text(shown(text), style="dim"), (0, 0, 0, 2)))
 
     def blank(self) -> None:
-        """An empty line."""
+        """Print an empty line."""
         self.console.print()
 
     def prompt(self, question: str, hint: str = "") -> None:
-        """A question; what is typed follows it on the same line."""
+        """Print a question; what is typed follows it on the same line."""
         asked = Text.assemble((f"{self.sign('ask')} ", "bold cyan"), (shown(question), "bold"))
         if hint:
             asked.append(f" ({shown(hint)})", style="dim")
@@ -148,7 +134,7 @@ class Screen:
         self.console.print(asked, end="", soft_wrap=True)
 
     def choices(self, words: Iterable[tuple[str, str]]) -> None:
-        """What can be chosen, numbered from 1: each in plain words, with Cognito's name for it."""
+        """Print numbered choices: each in plain words, with Cognito's name for it."""
         grid = Table.grid(padding=(0, 1))
         grid.add_column(justify="right", style="bold cyan", width=3)
         grid.add_column(overflow="fold")
@@ -158,7 +144,7 @@ class Screen:
         self.console.print(grid)
 
     def facts(self, facts: Mapping[str, str], title: str = "") -> None:
-        """Names and what they stand for; in a frame, if it has a title."""
+        """Print names and values; in a frame, if there is a title."""
         grid = Table.grid(padding=(0, 2))
         grid.add_column(style="dim", no_wrap=True)
         grid.add_column(overflow="fold")
@@ -180,7 +166,7 @@ class Screen:
         )
 
     def stands(self, history: tuple[Step, ...]) -> None:
-        """Where the sign-in stands, and how it came there."""
+        """Print the path of the sign-in to its current state."""
         names = path(history, self.sign("times"))
         last = history[-1] if history else None
         colour = _STATES.get(last.dest, _second(last)) if last else "bold cyan"
@@ -191,11 +177,11 @@ class Screen:
         self.console.print(Text.assemble(walked, (names[-1], f"not dim {colour}")))
 
     def refused(self, error: AuthfsmError) -> None:
-        """Why something was refused, in Cognito's words, and its code."""
+        """Print why something was refused: Cognito's message and code."""
         self.bad(*why(error))
 
     def over(self, why: str, hint: str = "", advice: str = "", todo: str = "") -> None:
-        """It is over: why, what to do next, and the command line that does it, on one line to be copied."""
+        """Print why the sign-in ended, what to do next, and the command line for it on one line."""
         if why:
             self.bad(why, hint)
         if advice:
@@ -205,7 +191,7 @@ class Screen:
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
-        """Show that something is under way, for as long as it is."""
+        """Show a spinner while the block runs."""
         if not self.console.is_terminal or self.console.is_dumb_terminal:
             yield
             return
@@ -214,7 +200,7 @@ class Screen:
             yield
 
     def drawn(self, picture: str) -> None:
-        """A picture of half blocks, as it is: of our own making alone."""
+        """Print a picture of half blocks unchanged."""
         lines = len(picture.splitlines())
         # Two lines of its quiet zone may scroll away; the prompt takes one.
         if self.console.is_terminal and lines - 1 > self.console.height:

@@ -20,24 +20,20 @@ from authfsm.protocol.errors import BadField
 
 
 class SecretStorage(Protocol):
-    """Where secrets are kept, each under a service's name and an account's."""
+    """A place for secrets, each under the names of a service and an account."""
 
     def get(self, service: str, account: str) -> Secret[str] | None:
-        """What is kept there; None if there is nothing."""
+        """Return a secret; None if there is none."""
 
     def put(self, service: str, account: str, kept: Secret[str]) -> str:
-        """Keep it, in place of what was there; returns where, for people."""
+        """Store a secret in place of an older one, and return where, for people."""
 
     def drop(self, service: str, account: str) -> None:
-        """Keep it no longer."""
+        """Delete a secret."""
 
 
 class KeyringStorage:
-    """The system's keyring, by the package `keyring` and whichever backend it finds or is configured to use.
-
-    Raises:
-        Ended: it is not installed, or there is no keyring on this machine.
-    """
+    """The system's keyring, through the package `keyring`; without either it raises SignInEnded."""
 
     def __init__(self) -> None:
         if find_spec("keyring") is None:
@@ -57,19 +53,19 @@ class KeyringStorage:
             )
 
     def get(self, service: str, account: str) -> Secret[str] | None:
-        """What the keyring has."""
+        """Return a secret from the keyring."""
         with self._said("read"):
             found: str | None = self._keyring.get_password(service, account)
             return None if found is None else Secret(found)
 
     def put(self, service: str, account: str, kept: Secret[str]) -> str:
-        """Keep it in the keyring."""
+        """Store a secret in the keyring."""
         with self._said("written"):
             self._keyring.set_password(service, account, kept.reveal())
         return f"keyring, service {service}, account {account}"
 
     def drop(self, service: str, account: str) -> None:
-        """Take it out of the keyring."""
+        """Delete a secret from the keyring."""
         with contextlib.suppress(self._failed):
             self._keyring.delete_password(service, account)
 
@@ -87,11 +83,7 @@ class KeyringStorage:
 
 
 class FileStorage:
-    """A folder of files with mode 0600, in a folder with mode 0700.
-
-    Args:
-        folder: where.
-    """
+    """A folder with mode 0700, of files with mode 0600."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -102,14 +94,14 @@ class FileStorage:
         return self._folder / f"{digest[:32]}.json"
 
     def get(self, service: str, account: str) -> Secret[str] | None:
-        """What the file says."""
+        """Return the content of a file."""
         try:
             return Secret(self._file(service, account).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError):
             return None
 
     def put(self, service: str, account: str, kept: Secret[str]) -> str:
-        """Write the file."""
+        """Write a file."""
         file = self._file(service, account)
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -119,37 +111,33 @@ class FileStorage:
         return str(file)
 
     def drop(self, service: str, account: str) -> None:
-        """Take the file away."""
+        """Delete a file."""
         with contextlib.suppress(OSError):
             self._file(service, account).unlink()
 
 
 class MemoryStorage:
-    """For as long as this process lives."""
+    """Storage that ends with this process."""
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str], Secret[str]] = {}
 
     def get(self, service: str, account: str) -> Secret[str] | None:
-        """What was put."""
+        """Return a secret."""
         return self._kept.get((service, account))
 
     def put(self, service: str, account: str, kept: Secret[str]) -> str:
-        """Keep it."""
+        """Store a secret."""
         self._kept[service, account] = kept
         return "memory, until the pool is gone"
 
     def drop(self, service: str, account: str) -> None:
-        """Forget it."""
+        """Delete a secret."""
         self._kept.pop((service, account), None)
 
 
 def write(file: Path, kept: Secret[str]) -> None:
-    """Write a file that only its owner can read: all of it, or nothing.
-
-    Raises:
-        Ended: it could not be written; what was there is as it was.
-    """
+    """Write a file that only its owner can read: all of it, or raise SignInEnded."""
     beside = ""
     try:
         # mkstemp makes it with mode 0600 from the start.
@@ -167,7 +155,7 @@ def write(file: Path, kept: Secret[str]) -> None:
 
 
 def unwritable(file: Path, error: OSError) -> SignInEnded:
-    """What to say where a file cannot be written."""
+    """Return the error for a file that cannot be written."""
     return SignInEnded(
         ExitStatus.MISUSED, f"{file} cannot be written: {error.strerror or type(error).__name__}"
     )
@@ -175,22 +163,13 @@ def unwritable(file: Path, error: OSError) -> SignInEnded:
 
 @frozen
 class RememberedDevices:
-    """The devices of one app client's users on this machine.
-
-    Args:
-        storage: where they are kept.
-        service: names the pool and the app client.
-    """
+    """The remembered devices of users; `service` names the pool and its app client."""
 
     storage: SecretStorage
     service: str
 
     def of(self, username: str) -> Device | None:
-        """The device of a user; None if none is kept, or what is kept is none.
-
-        Args:
-            username: the name that is typed.
-        """
+        """Return the device of a user; None if none is stored or it cannot be read."""
         kept = self.storage.get(self.service, _account(username))
         if kept is None:
             return None
@@ -201,11 +180,7 @@ class RememberedDevices:
             return None
 
     def keep(self, username: str, device: Device) -> str:
-        """Keep a device.
-
-        Returns:
-            Where, for people.
-        """
+        """Store a device, and return where, for people."""
         said = {
             "DeviceKey": device.device_key,
             "DeviceGroupKey": device.device_group_key,
@@ -214,7 +189,7 @@ class RememberedDevices:
         return self.storage.put(self.service, _account(username), Secret(json.dumps(said)))
 
     def drop(self, username: str) -> None:
-        """Forget the device of a user."""
+        """Delete the device of a user."""
         self.storage.drop(self.service, _account(username))
 
 

@@ -67,17 +67,7 @@ def exit_of(error: AuthfsmError) -> ExitStatus:
 
 @frozen
 class SignInStart:
-    """How the sign-in begins.
-
-    Args:
-        flow: the AuthFlow.
-        preferred: PREFERRED_CHALLENGE, for USER_AUTH.
-        username: the user's name, if it is known; it is asked for otherwise.
-        suggested: what is taken for it if nothing is typed.
-        password: the password, if it is known.
-        password_first: CUSTOM_AUTH proves a password before anything else.
-        remember: is this device to be remembered? None asks.
-    """
+    """How the sign-in begins: `suggested` is the default user name, `remember` None asks."""
 
     flow: str = "USER_SRP_AUTH"
     preferred: str | None = None
@@ -89,18 +79,7 @@ class SignInStart:
 
 
 class SignInSession:
-    """Signs one user in.
-
-    Args:
-        cognito: the pool and its app client.
-        start: how it begins.
-        answers: asks for the answers.
-        user: the source of the input.
-        screen: the output.
-        devices: the remembered devices of this machine.
-        on_pool_messages: shows what an embedded pool would have sent; called before each prompt.
-        sleep: waits that many seconds.
-    """
+    """Signs one user in; `on_pool_messages` is called before each prompt."""
 
     def __init__(
         self,
@@ -130,11 +109,7 @@ class SignInSession:
         answers.password = start.password
 
     def run(self) -> Flow:
-        """Go on until the tokens are here.
-
-        Raises:
-            Ended: they will not come; its exit code says why.
-        """
+        """Return the flow once it has tokens; SignInEnded tells why it will have none."""
         while True:
             try:
                 return self._attempt()
@@ -146,7 +121,7 @@ class SignInSession:
                 self._let_go()
 
     def _let_go(self) -> None:
-        """Whatever happened: an attempt without tokens keeps no password and no session."""
+        """Erase the password and the session of an attempt without tokens."""
         if self._flow is not None and self._flow.tokens is None:
             self._flow.cancel()
 
@@ -218,7 +193,7 @@ class SignInSession:
             raise self._ended(self._last) from None
 
     def _give(self, flow: Flow, response: Response) -> None:
-        """Send it; what was throttled or lost is sent again, after a while."""
+        """Send a response; send it again after a wait if it was throttled or lost."""
         for least in (*_WAITS, None):
             try:
                 with self._screen.waiting(f"{response.trigger.replace('_', ' ')}: asking Cognito"):
@@ -257,7 +232,7 @@ class SignInSession:
     # ---- when it is over -------------------------------------------------------------------------------
 
     def _over(self, error: AuthfsmError) -> None:
-        """Return to begin anew; raise what ends the command."""
+        """Return to begin a new attempt, or raise what ends the command."""
         flow, user = self._flow, self._user
         self._tries += 1
         if user.present and self._wants_secret(error):
@@ -283,7 +258,7 @@ class SignInSession:
                 self._sleep(error.retry_after)
 
     def _is_wrong_password(self, error: AuthfsmError, flow: Flow | None) -> bool:
-        """Is it the password that was wrong, so that another can be asked for at once?"""
+        """Return whether the password was wrong, so that another can be asked for at once."""
         return (
             error.fault is Fault.USER
             and flow is not None
@@ -292,7 +267,7 @@ class SignInSession:
         )
 
     def _wants_secret(self, error: AuthfsmError) -> bool:
-        """Does the app client have a secret, and nobody has said so?"""
+        """Return whether the app client has a secret that was not given."""
         return (
             isinstance(error, Refused)
             and self._cognito.client_secret is None

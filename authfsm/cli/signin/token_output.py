@@ -25,14 +25,7 @@ from authfsm.protocol.replies import Tokens, unverified_claims
 
 @frozen
 class TokenOutput:
-    """Where the tokens go.
-
-    Args:
-        printed: print them on standard output as JSON.
-        in_the_open: print them even to a terminal.
-        file: write them to this file.
-        keyring: keep them in this storage.
-    """
+    """Where the tokens go; `in_the_open` prints them even to a terminal."""
 
     printed: bool = False
     in_the_open: bool = False
@@ -40,11 +33,7 @@ class TokenOutput:
     keyring: SecretStorage | None = None
 
     def check(self) -> None:
-        """Check that the output will work.
-
-        Raises:
-            SignInEnded: it will not; the message says why.
-        """
+        """Raise SignInEnded if the output would fail, before the user types a password."""
         if self.printed and sys.stdout.isatty() and not self.in_the_open:
             raise SignInEnded(
                 ExitStatus.MISUSED,
@@ -59,15 +48,7 @@ class TokenOutput:
                 raise unwritable(self.file, PermissionError(13, "Permission denied"))
 
     def keep(self, flow: Flow, service: str) -> list[str]:
-        """Do it.
-
-        Args:
-            flow: a sign-in that has tokens.
-            service: the keyring's name for pool and app client.
-
-        Returns:
-            What was done, for people.
-        """
+        """Print and store the tokens of a sign-in, and return what was done, for people."""
         assert flow.tokens is not None  # noqa: S101 - for the type checker: AUTHENTICATED has them
         text = Secret(json.dumps(as_json(flow.tokens), indent=2) + "\n")
         done = []
@@ -92,7 +73,7 @@ class TokenOutput:
 
 
 def as_json(tokens: Tokens) -> dict[str, Any]:
-    """Tokens in Cognito's own words, as AuthenticationResult has them; and when the access token expires."""
+    """Return tokens with the names of AuthenticationResult, and when the access token expires."""
     text = {
         "AccessToken": tokens.access_token.reveal(),
         "IdToken": tokens.id_token and tokens.id_token.reveal(),
@@ -105,10 +86,7 @@ def as_json(tokens: Tokens) -> dict[str, Any]:
 
 
 def summary(flow: Flow) -> dict[str, str]:
-    """Who signed in, until when, and what they may do; no token.
-
-    The claims are read as they came, straight from Cognito: nobody has verified them.
-    """
+    """Return who signed in, until when, and what they may do. The claims are not verified."""
     tokens = flow.tokens
     assert tokens is not None  # noqa: S101 - for the type checker: AUTHENTICATED has them
     access = unverified_claims(tokens.access_token)
@@ -154,7 +132,7 @@ def _local(at: datetime) -> str:
 
 
 def print_tokens(screen: Screen, flow: Flow, done: list[str]) -> None:
-    """Show the summary."""
+    """Print the summary, and where the tokens went."""
     who = (flow.tokens.username if flow.tokens else None) or flow.signin.username or ""
     screen.stands(flow.history)
     screen.good(f"Signed in as {who}")

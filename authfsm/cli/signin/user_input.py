@@ -15,24 +15,20 @@ from authfsm.cli.signin.screen import Screen
 
 
 class UserInput(Protocol):
-    """Who answers."""
+    """A source of answers."""
 
     present: bool
     """Can something be asked that needs no answer, or asked again?"""
 
     def line(self, question: str, *, default: str = "", hint: str = "") -> str:
-        """A line, its ends stripped; the default, if it is empty."""
+        """Return a line without the spaces around it; the default, if it is empty."""
 
     def hidden(self, question: str, *, hint: str = "") -> Secret[str]:
-        """A line that is not shown, as it is."""
+        """Return a line that is not echoed, unchanged."""
 
 
 class TerminalInput:
-    """A person at the terminal.
-
-    Args:
-        screen: where questions are shown.
-    """
+    """Reads from a person at the terminal; Ctrl-D raises SignInEnded."""
 
     present = True
 
@@ -40,11 +36,7 @@ class TerminalInput:
         self._screen = screen
 
     def line(self, question: str, *, default: str = "", hint: str = "") -> str:
-        """Ask for a line that may be seen.
-
-        Raises:
-            Ended: the person left (Ctrl-D).
-        """
+        """Ask for a line that may be seen."""
         while True:
             self._screen.prompt(question, hint or default)
             try:
@@ -59,11 +51,7 @@ class TerminalInput:
             self._screen.bad("The input is not text in this terminal's encoding.")
 
     def hidden(self, question: str, *, hint: str = "") -> Secret[str]:
-        """Ask for a line that must not be seen; an empty one is asked for again.
-
-        Raises:
-            Ended: the person left (Ctrl-D), or this terminal cannot hide what is typed.
-        """
+        """Ask for a line that must not be seen; an empty one is asked for again."""
         while True:
             self._screen.prompt(question, hint)
             typed = self._unseen()
@@ -90,11 +78,7 @@ class TerminalInput:
 
 
 class PipedInput:
-    """The lines of standard input: the password first, then what is asked, in its order.
-
-    Args:
-        lines: where they come from.
-    """
+    """Reads the lines of standard input: the password first, then each answer in its order."""
 
     present = False
 
@@ -108,34 +92,30 @@ class PipedInput:
         return line.rstrip("\r\n")
 
     def line(self, question: str, *, default: str = "", hint: str = "") -> str:  # noqa: ARG002 - shown to nobody
-        """The next line."""
+        """Return the next line."""
         return self._next(question).strip() or default
 
     def hidden(self, question: str, *, hint: str = "") -> Secret[str]:  # noqa: ARG002 - shown to nobody
-        """The next line, as it is."""
+        """Return the next line, unchanged."""
         return Secret(self._next(question))
 
 
 class NoInput:
-    """Nobody: there is no terminal, and standard input was not said to hold answers."""
+    """No source of answers: there is no terminal, and standard input was not named as one."""
 
     present = False
 
     def line(self, question: str, *, default: str = "", hint: str = "") -> str:  # noqa: ARG002 - there is nobody
-        """Nobody answers."""
+        """Raise InputEnded."""
         raise InputEnded(question)
 
     def hidden(self, question: str, *, hint: str = "") -> Secret[str]:  # noqa: ARG002 - there is nobody
-        """Nobody answers."""
+        """Raise InputEnded."""
         raise InputEnded(question)
 
 
 class InputEnded(SignInEnded):
-    """Something is asked, and there is nobody to ask.
-
-    Args:
-        question: what is asked.
-    """
+    """A question for which there is no answer."""
 
     def __init__(self, question: str) -> None:
         super().__init__(
@@ -147,12 +127,7 @@ class InputEnded(SignInEnded):
 
 
 def user_input_for(screen: Screen, *, lines: bool) -> UserInput:
-    """Who answers in this process.
-
-    Args:
-        screen: where questions are shown.
-        lines: do the lines of standard input answer?
-    """
+    """Return the source of answers of this process; `lines` reads them from standard input."""
     if lines:
         return PipedInput(sys.stdin)
     if sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty():
@@ -165,7 +140,7 @@ NO: Final = ("n", "no")
 
 
 def confirms(user: UserInput, question: str, *, default: bool) -> bool:
-    """Yes or no; what is the default where nobody can be asked."""
+    """Ask yes or no; the default, if nobody can be asked."""
     if not user.present:
         return default
     while True:
@@ -179,17 +154,7 @@ def confirms(user: UserInput, question: str, *, default: bool) -> bool:
 def choose(
     user: UserInput, screen: Screen, question: str, choices: Sequence[tuple[str, str]]
 ) -> str:
-    """One of several, by its number or by its name.
-
-    Args:
-        user: who chooses.
-        screen: where the choices are shown.
-        question: what is to be chosen.
-        choices: each in plain words, with its name; shown in this order.
-
-    Returns:
-        The name.
-    """
+    """Ask for one of several choices (plain words, name) by number or name, and return its name."""
     by_answer = {str(number): name for number, (_, name) in enumerate(choices, 1)}
     by_answer |= {name.lower(): name for _, name in choices}
     while True:
