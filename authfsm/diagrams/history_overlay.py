@@ -74,11 +74,7 @@ class WalkSegment:
 
 
 class HistoryWalker:
-    """Finds the edges that steps follow on a diagram, and adds those it lacks.
-
-    Args:
-        model: the diagram.
-    """
+    """Finds the edges that steps follow on a diagram, and adds those it lacks."""
 
     def __init__(self, model: DiagramModel) -> None:
         self.edges = list(model.edges)

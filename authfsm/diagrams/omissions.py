@@ -85,13 +85,7 @@ def is_refuted(arrow: Arrow, pools: tuple[PoolSettings, ...] = ()) -> bool:
 def omission_reason(
     arrow: Arrow, *, flow: str | None = None, failures: bool = False
 ) -> OmissionReason | None:
-    """Return why a folded diagram leaves an arrow out; None if it draws it.
-
-    Args:
-        arrow: the arrow.
-        flow: the flow that the diagram shows.
-        failures: whether it draws where an attempt ends.
-    """
+    """Return why a folded diagram of a flow leaves an arrow out; None if it draws it."""
     source, response, dest, _ = arrow.transition
     if State.OTHER_CHALLENGE in {source, dest}:
         return OmissionReason.UNKNOWN

@@ -49,11 +49,7 @@ _TOKENS: Final = ("AccessToken", "IdToken", "RefreshToken")
 
 @frozen
 class SequenceDiagram:
-    """A sequence diagram. `str(diagram)` is Mermaid; JupyterLab displays it directly.
-
-    Args:
-        lines: the lines of Mermaid.
-    """
+    """A sequence diagram. `str(diagram)` is Mermaid; JupyterLab displays it directly."""
 
     lines: tuple[str, ...]
 
@@ -114,11 +110,7 @@ def sequence(
 
 
 class FlowOrder:
-    """The order of a flow's nodes: which of them a sign-in always passes, may pass, or chooses from.
-
-    Args:
-        model: the flow's diagram.
-    """
+    """The nodes of a flow: which a sign-in always passes, may pass, or chooses from."""
 
     def __init__(self, model: DiagramModel) -> None:
         self._dests: dict[Node, set[Node]] = {}

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attrs import field, frozen
-
 from authfsm.diagrams.model import AVAILABLE, Availability, SettingsEffect
 from authfsm.diagrams.vertices import Arrow
 from authfsm.protocol.nodes import NODES, EdgeRoles, Node
@@ -40,39 +38,25 @@ class SettingsOverlay:
         yield from ()
 
 
-@frozen
-class _PoolVerdicts:
-    """The reasons why one pool's settings rule things out; None where they allow them."""
+def _arrow_reason(found: Reachability, arrow: Arrow) -> _Reason:
+    return found.arrows[arrow.transition, EdgeRoles(arrow.source.role, arrow.dest.role)]
 
-    settings: PoolSettings
-    include_lambda_named: bool
-    _verdicts: Reachability = field(init=False, eq=False, repr=False)
 
-    @_verdicts.default
-    def _find_verdicts(self) -> Reachability:
-        return reachability(self.settings, include_lambda_named=self.include_lambda_named)
+def _first_response_reason(settings: PoolSettings, response: type[Response]) -> _Reason:
+    """Return why no sign-in can begin with a response."""
+    reasons = [
+        settings.ruled_out(each)
+        for each in row_transitions(State.START, response, PROTOCOL[State.START][response])
+        if each.kind is None and each.dest is not State.FAILED
+    ]
+    return None if None in reasons else reasons[0]
 
-    def arrow(self, arrow: Arrow) -> _Reason:
-        roles = EdgeRoles(arrow.source.role, arrow.dest.role)
-        return self._verdicts.arrows[arrow.transition, roles]
 
-    def node(self, node: Node) -> _Reason:
-        return self._verdicts.nodes.get(node)
-
-    def first_response(self, response: type[Response]) -> _Reason:
-        """Return why no sign-in can begin with a response."""
-        reasons = [
-            self.settings.ruled_out(each)
-            for each in row_transitions(State.START, response, PROTOCOL[State.START][response])
-            if each.kind is None and each.dest is not State.FAILED
-        ]
-        return None if None in reasons else reasons[0]
-
-    def by_name(self) -> dict[str, str]:
-        """Return the first responses and the nodes that are ruled out, each with the reason."""
-        reasons = {each.trigger: self.first_response(each) for each in PROTOCOL[State.START]}
-        reasons |= {node.name: self.node(node) for node in NODES}
-        return {name: reason for name, reason in reasons.items() if reason}
+def _reasons_by_name(settings: PoolSettings, found: Reachability) -> dict[str, str]:
+    """Return the first responses and the nodes that are ruled out, each with the reason."""
+    reasons = {e.trigger: _first_response_reason(settings, e) for e in PROTOCOL[State.START]}
+    reasons |= {node.name: found.nodes.get(node) for node in NODES}
+    return {name: reason for name, reason in reasons.items() if reason}
 
 
 def _by_reason(reasons: dict[str, str]) -> dict[str, list[str]]:
@@ -98,21 +82,17 @@ def _sentences(reasons: dict[str, str]) -> Iterator[str]:
 
 
 class PoolOverlay(SettingsOverlay):
-    """The effect of one pool's settings.
-
-    Args:
-        settings: the pool's settings.
-        faded: whether to show what they rule out, faded.
-        include_lambda_named: whether what a Lambda function may name counts as possible.
-    """
+    """The effect of one pool's settings: what they rule out is omitted or faded."""
 
     def __init__(self, settings: PoolSettings, *, faded: bool, include_lambda_named: bool) -> None:
         self.pools = (settings,)
         self._faded = faded
-        self._with_lambda = _PoolVerdicts(settings, include_lambda_named=True)
-        self._drawn = _PoolVerdicts(settings, include_lambda_named)
+        self._with_lambda = reachability(settings, include_lambda_named=True)
+        self._drawn = reachability(settings, include_lambda_named=include_lambda_named)
 
-    def _ruled_out(self, reason: str, with_lambda: _Reason) -> Availability:
+    def _effect(self, reason: _Reason, with_lambda: _Reason) -> Availability:
+        if reason is None:
+            return AVAILABLE
         if self._faded:
             return Availability(SettingsEffect.FADED, reason)
         by_lambda = with_lambda is None
@@ -121,40 +101,35 @@ class PoolOverlay(SettingsOverlay):
 
     def arrow(self, arrow: Arrow) -> Availability:
         """Return the effect on an arrow."""
-        reason = self._drawn.arrow(arrow)
-        return self._ruled_out(reason, self._with_lambda.arrow(arrow)) if reason else AVAILABLE
+        return self._effect(
+            _arrow_reason(self._drawn, arrow), _arrow_reason(self._with_lambda, arrow)
+        )
 
     def node(self, node: Node) -> Availability:
         """Return the effect on a node."""
-        reason = self._drawn.node(node)
-        return self._ruled_out(reason, self._with_lambda.node(node)) if reason else AVAILABLE
+        return self._effect(self._drawn.nodes.get(node), self._with_lambda.nodes.get(node))
 
     def notes(self) -> Iterator[str]:
         """Yield what the settings rule out, by reason."""
         if self._faded:
             yield "Faded, or struck out: ruled out by the pool's settings."
-        yield from _sentences(self._drawn.by_name())
+        yield from _sentences(_reasons_by_name(self.pools[0], self._drawn))
 
 
 class DifferenceOverlay(SettingsOverlay):
-    """The changes from one pool's settings to another's.
-
-    Args:
-        before: the first pool's settings.
-        after: the second's.
-        include_lambda_named: whether what a Lambda function may name counts as possible.
-    """
+    """The changes from one pool's settings to another's."""
 
     def __init__(
         self, before: PoolSettings, after: PoolSettings, *, include_lambda_named: bool
     ) -> None:
         self.pools = (before, after)
-        self._before = _PoolVerdicts(before, include_lambda_named)
-        self._after = _PoolVerdicts(after, include_lambda_named)
-        self._with_lambda = [_PoolVerdicts(each, include_lambda_named=True) for each in self.pools]
+        self._before, self._after = (
+            reachability(each, include_lambda_named=include_lambda_named) for each in self.pools
+        )
+        self._with_lambda = [reachability(each, include_lambda_named=True) for each in self.pools]
 
     @staticmethod
-    def _availability(before: _Reason, after: _Reason) -> Availability:
+    def _effect(before: _Reason, after: _Reason) -> Availability:
         if before and after:
             return Availability(SettingsEffect.RULED_OUT, after)
         if before:
@@ -163,24 +138,25 @@ class DifferenceOverlay(SettingsOverlay):
 
     def arrow(self, arrow: Arrow) -> Availability:
         """Return whether an arrow becomes possible or impossible."""
-        found = self._availability(self._before.arrow(arrow), self._after.arrow(arrow))
-        if found.effect is SettingsEffect.RULED_OUT and not all(
-            each.arrow(arrow) for each in self._with_lambda
-        ):
+        found = self._effect(_arrow_reason(self._before, arrow), _arrow_reason(self._after, arrow))
+        by_lambda = not all(_arrow_reason(each, arrow) for each in self._with_lambda)
+        if found.effect is SettingsEffect.RULED_OUT and by_lambda:
             return Availability(SettingsEffect.LAMBDA_ONLY, found.reason)
         return found
 
     def node(self, node: Node) -> Availability:
         """Return whether a node becomes reachable or unreachable."""
-        return self._availability(self._before.node(node), self._after.node(node))
+        return self._effect(self._before.nodes.get(node), self._after.nodes.get(node))
 
     def notes(self) -> Iterator[str]:
         """Yield what becomes possible and impossible, by reason, and whether MFA becomes required."""
-        before, after = (each.mfa_configuration for each in self.pools)
-        if "ON" in {before, after} and before != after:
-            yield f"MFA {'becomes' if after == 'ON' else 'ceases to be'} required."
+        before, after = self.pools
+        modes = before.mfa_configuration, after.mfa_configuration
+        if "ON" in modes and modes[0] != modes[1]:
+            yield f"MFA {'becomes' if modes[1] == 'ON' else 'ceases to be'} required."
         yield "Thick and +: becomes possible. Dotted and \u2212: becomes impossible."
-        old, new = self._before.by_name(), self._after.by_name()
+        old = _reasons_by_name(before, self._before)
+        new = _reasons_by_name(after, self._after)
         gained = {name: reason for name, reason in old.items() if name not in new}
         lost = {name: reason for name, reason in new.items() if name not in old}
         for reason, names in _by_reason(gained).items():

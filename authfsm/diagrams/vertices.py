@@ -148,13 +148,7 @@ JUNCTIONS: Final = (
 def fold(
     dests: Iterable[Node], junctions: Iterable[Junction], inside: Junction | None = None
 ) -> tuple[Vertex, ...]:
-    """Return the junctions and nodes that together are exactly these destinations.
-
-    Args:
-        dests: the destinations of a row of the table.
-        junctions: the junctions to use, larger ones before those they contain.
-        inside: use only junctions that are smaller than this one.
-    """
+    """Return the junctions, perhaps only those inside one, and nodes that make up destinations."""
     whole = frozenset(dests)
     rest = whole
     folded: list[Vertex] = []

@@ -25,14 +25,7 @@ _SHOWN_DIGITS: Final = 8
 
 @frozen
 class DebugSecrets:
-    """What helps a person to answer the present challenge.
-
-    Args:
-        explanation: where the code comes from.
-        code: the code that would be right now.
-        qr_code: an authenticator app's secret as a QR code, in SVG.
-        key: that secret as text.
-    """
+    """What helps to answer a challenge: the right code, or an authenticator app's secret."""
 
     explanation: str = ""
     code: Secret[str] | None = None
@@ -60,9 +53,7 @@ def debug_secrets(recording: SignInRecording) -> DebugSecrets | None:
             try:
                 enrolment = Enrolment.of(challenge, issuer=_ISSUER, account=recording.username)
                 qr_code = Secret(enrolment.svg(scale=3))
-            except (
-                AuthfsmError
-            ):  # segno is not installed, or the key is invalid: show only the text
+            except AuthfsmError:  # segno is not installed, or the key is invalid: show the text
                 qr_code = None
             return DebugSecrets(_APP, _totp(secret, recording), qr_code, secret)
     return None
@@ -90,13 +81,7 @@ def _totp(secret: Secret[str], recording: SignInRecording) -> Secret[str]:
 
 @frozen
 class SrpValue:
-    """A value of an SRP proof.
-
-    Args:
-        name: its name in the SRP papers.
-        formula: how it is computed.
-        shortened: both ends of its hexadecimal digits, and its length.
-    """
+    """A value of an SRP proof: its name in the papers, its formula, and its first and last digits."""
 
     name: str
     formula: str
@@ -104,10 +89,7 @@ class SrpValue:
 
 
 def srp_values(flow: BaseFlow) -> tuple[SrpValue, ...]:
-    """Return the values of the proof in PASSWORD_VERIFIER or DEVICE_PASSWORD_VERIFIER; none in other states.
-
-    They are computed again from what the flow holds. a, x and S are secrets.
-    """
+    """Return the values of the proof that is due, computed from what the flow holds."""
     challenge, pair = flow.challenge, flow._ephemeral  # noqa: SLF001 - same package
     match challenge:
         case replies.PasswordVerifier() if flow.signin.pool_id is not None:

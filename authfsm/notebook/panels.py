@@ -103,16 +103,7 @@ def history(steps: History) -> str:
 
 @frozen
 class NextStep:
-    """A state that the sign-in may reach by its next step.
-
-    Args:
-        response: the class of the response.
-        dest: the state.
-        name: the state's name, with the role of an e-mailed code.
-        conditions: what it depends on; one of these conditions is enough.
-        ruled_out: why this pool never leads there; None if it may.
-        lambda_only: whether it leads there only because a Lambda function may name any challenge.
-    """
+    """A state that the next step may lead to: on which conditions, or why it never does."""
 
     response: type[Response]
     dest: State
@@ -125,13 +116,7 @@ class NextStep:
 def next_steps(
     signin: SignIn, settings: PoolSettings | None = None, response: Response | None = None
 ) -> Iterator[NextStep]:
-    """Yield the states that may come next, without FAILED, in the table's order.
-
-    Args:
-        signin: the sign-in.
-        settings: the pool's settings, if they are known.
-        response: the response that is sent next; None for any that the state accepts.
-    """
+    """Yield the states that may come next, perhaps by one response; without FAILED."""
     role = signin.role if signin.state is State.EMAIL_OTP else None
     for accepted in signin.accepts if response is None else (type(response),):
         for target in targets(signin.state, accepted, role):

@@ -29,16 +29,7 @@ _SESSION_LIFETIME: Final = timedelta(days=365)  # longer than anybody studies on
 
 @frozen
 class RecordedStep:
-    """A step, and where the sign-in stood before it.
-
-    Args:
-        number: its number in the history.
-        sealed: the sign-in before the step.
-        pool: a fork of the pool before the step; None with a real pool.
-        exchanges: its requests and replies.
-        error: the error, if the step was refused.
-        secrets: the secrets of its request, which later replies may repeat.
-    """
+    """A step, the sealed sign-in and a fork of the pool before it, and its secrets."""
 
     number: int
     sealed: str
@@ -106,11 +97,7 @@ class SignInRecording:
         return self._pending
 
     def offer(self, response: Response) -> None:
-        """Make a person's answer the pending response.
-
-        Raises:
-            WrongResponse, BadField: this state does not accept it; nothing changed.
-        """
+        """Make a person's answer the pending response, or raise WrongResponse or BadField."""
         self.request_of(response)
         self._pending = response
 
@@ -120,21 +107,13 @@ class SignInRecording:
         return None if self.pending is None else self.request_of(self.pending)
 
     def request_of(self, response: Response) -> WireExchange:
-        """Return the request that would carry a response, secrets masked; nothing is sent.
-
-        Raises:
-            WrongResponse, BadField: this state does not accept it.
-        """
+        """Return the request that would carry a response, secrets masked; nothing is sent."""
         request = self.flow.signin.send(response)
         self.flow.signin.send_failed()
         return WireExchange(request.operation, masked(request.parameters))
 
     def step(self) -> RecordedStep:
-        """Send the pending response and record the reply; a refusal raises nothing.
-
-        Raises:
-            InvalidOperation: user input is required, or the sign-in has ended.
-        """
+        """Send the pending response and record the reply; without one, raise InvalidOperation."""
         response = self.pending
         if response is None:
             raise InvalidOperation(
@@ -176,11 +155,7 @@ class SignInRecording:
         return "this is the beginning"
 
     def back(self) -> None:
-        """Take one step back, to the pool and the sign-in as they were.
-
-        Raises:
-            InvalidOperation: that is impossible; the message says why.
-        """
+        """Go back to the sign-in and the pool before the last step, or raise InvalidOperation."""
         if (reason := self.why_no_back) is not None:
             raise InvalidOperation(reason, state=self.flow.state)
         step = self.steps.pop()

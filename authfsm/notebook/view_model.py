@@ -24,12 +24,7 @@ from authfsm.settings import PoolSettings
 
 
 def view_model(recording: SignInRecording, settings: PoolSettings | None) -> dict[str, Any]:
-    """Return all that the page shows of the present moment; `stepper.js` draws it.
-
-    Args:
-        recording: the sign-in.
-        settings: the pool's settings, if they are known.
-    """
+    """Return all that the page shows of the present moment; `stepper.js` draws it."""
     flow, pending = recording.flow, recording.pending
     asked = () if pending is not None else prompts_for(flow)
     due, when = _due(recording, asked)

@@ -32,13 +32,7 @@ _SHORTEST_PART: Final = 4  # characters; a shorter secret is in many texts by ch
 
 @frozen
 class WireExchange:
-    """A request and its reply, secrets masked.
-
-    Args:
-        operation: the operation, such as `InitiateAuth`.
-        request: the members of the request.
-        reply: the members of the reply; empty if none came.
-    """
+    """A request and its reply, secrets masked; the reply is empty if none came."""
 
     operation: str
     request: Mapping[str, Any]
@@ -48,14 +42,7 @@ class WireExchange:
 def masked(
     value: Any, name: str = "", secrets: frozenset[str] = frozenset(), longest: int = _LONGEST
 ) -> Any:
-    """Return a request, a reply or a value in it as it may be shown.
-
-    Args:
-        value: the value.
-        name: the member whose value it is.
-        secrets: texts that are secret in every member.
-        longest: the number of characters that are shown of a value.
-    """
+    """Return a request, a reply, or a value of a member as it may be shown."""
     if isinstance(value, Secret):
         return MASK
     if isinstance(value, Mapping):

@@ -41,15 +41,7 @@ _ARROW_NUMBERS: Final = {each: number for number, each in enumerate(TRANSITIONS_
 
 
 def page(settings: PoolSettings | None = None, engine: str | None = None) -> str:
-    """Return the page as HTML.
-
-    Args:
-        settings: the first position of its switches; None allows all.
-        engine: the layout engine of the picture.
-
-    Raises:
-        NoEngine: no layout engine is installed.
-    """
+    """Return the page as HTML; its switches begin at a pool's settings. Raises NoEngine."""
     drawn = diagram(engine=engine)
     picture, edges = page_svg(drawn)
     junctions = [node for node in drawn.model.nodes if isinstance(node, Junction)]

@@ -33,15 +33,9 @@ SwitchValues = Mapping[str, SwitchValue]
 
 @frozen
 class Switch:
-    """A switch of the page.
+    """A switch of the page: a field of `PoolSettings`, or a `member` of one that lists names.
 
-    Args:
-        field: the field of `PoolSettings`.
-        member: the name that the field lists or not; None for a field with one value.
-        values: its values; the first rules nothing out.
-        label: the text on it.
-        group: the heading it stands below.
-        help: a few words about it.
+    The first of its values rules nothing out.
     """
 
     field: str
