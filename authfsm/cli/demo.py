@@ -74,7 +74,7 @@ def _colour(state: State, role: Role | None) -> str:
     return _COLOURS.get(state, "dark_orange3" if role is Role.SECOND_FACTOR else "cyan")
 
 
-def _said(asked: Challenge | None) -> str:  # noqa: PLR0911 - one line a challenge
+def _facts(asked: Challenge | None) -> str:  # noqa: PLR0911 - one line a challenge
     """Return the facts of a challenge in a few words."""
     match asked:
         case CodeChallenge(medium=str(medium), destination=str(destination)):
@@ -129,19 +129,19 @@ class DemoStage:
             error = refused
         took = time.perf_counter() - began
         self.took += took
-        self._row(flow.history[-1], words, _said(flow.challenge), error, took)
+        self._row(flow.history[-1], words, _facts(flow.challenge), error, took)
         self._redraw()
-        time.sleep(self._pause)  # so that people can follow; none where nobody looks
+        time.sleep(self._pause)  # so that people can follow; not in a file or a pipe
 
-    def _row(self, step: Step, words: str, said: str, error: Refused | None, took: float) -> None:
+    def _row(self, step: Step, words: str, facts: str, error: Refused | None, took: float) -> None:
         given = Text(step.response.trigger)
         if words:
             given.append(f"\n{words}", style="dim italic")
         state = Text(step.dest, style=_colour(step.dest, step.role))
         if error is not None:
             state.append(f"\nretry: {error.refusal.code}", style="red")
-        elif said:
-            state.append(f"\n{said}", style="dim")
+        elif facts:
+            state.append(f"\n{facts}", style="dim")
         self._table.add_row(str(step.number), given, "→", state, f"{took * 1000:.0f} ms")
 
 
@@ -206,7 +206,7 @@ def _remembered_device(stage: DemoStage) -> Flow:
     before = pool.cognito().sign_in(ADA, PASSWORD)
     before.answer(r.Code(pool.outbox.code_for(ADA)))
     device = before.confirm_device("laptop")
-    # Today the device stands for the code.
+    # Today the device replaces the code.
     return stage.begin(pool.cognito(device=device), PASSWORD, "USER_SRP_AUTH")
 
 
@@ -261,19 +261,19 @@ STORIES = (
     Story(
         "3-sms-wrong-code",
         "A code by SMS, mistyped once",
-        "A wrong code costs nothing but another try: the session stays good.",
+        "A wrong code may be followed by another: the session stays valid.",
         _sms_with_a_wrong_code,
     ),
     Story(
         "4-remembered-device",
         "A remembered device",
-        "The laptop proves itself by SRP, and stands for the second factor.",
+        "The laptop proves itself by SRP, and replaces the second factor.",
         _remembered_device,
     ),
     Story(
         "5-custom-challenge",
         "A challenge of the pool's own",
-        "Three Lambda functions lead the conversation: a riddle, and a second chance.",
+        "Three Lambda functions issue the challenges: a riddle, and after a wrong answer the same again.",
         _custom_challenge,
     ),
 )

@@ -181,10 +181,10 @@ def _parameters(every: Iterable[Facts]) -> Table:
             if each.get("within", "") not in {"", "ChallengeParameters"}
             else ""
         )
-        said = [f"= {each['value']}" if "value" in each else "", each.get("about", "")]
+        texts = [f"= {each['value']}" if "value" in each else "", each.get("about", "")]
         when = f"({each['when']})" if each.get("when") else ""
         table.add_row(
-            Text.assemble((within, "dim"), each["name"]), " ".join(filter(None, [*said, when]))
+            Text.assemble((within, "dim"), each["name"]), " ".join(filter(None, [*texts, when]))
         )
     return table
 
@@ -259,12 +259,12 @@ def _error(described: Facts) -> Iterator[RenderableType]:
     yield _head("By what the message says")
     table = _grid("", "bold", "", "dim")
     for each in described["actions"]:
-        said = f'"{each["message"]}"' if each["message"] else "anything else"
+        message = f'"{each["message"]}"' if each["message"] else "anything else"
         lone = len(described["actions"]) == 1
         session = "session survives" if each["session_survives"] else ""
         facts = ", ".join(filter(None, [f"fault: {each['fault']}", session]))
         about = Text.assemble(each["advice"], (f"\n{facts}", "dim"))
-        table.add_row("any message" if lone else said, each["action"], about, each["source"])
+        table.add_row("any message" if lone else message, each["action"], about, each["source"])
     yield _in(table)
     yield _head("Given by")
     given = "any operation of AWS's" if described["common"] else ", ".join(described["operations"])

@@ -216,8 +216,8 @@ def _counts(funnel: Funnel) -> Iterator[RenderableType]:
         "delivered again": funnel.repeated,
         **{str(each): funnel.count(each) for each in (Verdict.UNKNOWN, Verdict.AMBIGUOUS)},
     }
-    if said := [f"{n:,} {what}" for what, n in beside.items() if n]:
-        yield Text(f"events: {', '.join(said)}", style="dim")
+    if counts := [f"{n:,} {what}" for what, n in beside.items() if n]:
+        yield Text(f"events: {', '.join(counts)}", style="dim")
     if read.events and read.unrecognised:
         yield Text(read.not_events, style="yellow")
 

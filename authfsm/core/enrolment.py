@@ -1,6 +1,6 @@
 """The TOTP secret for an authenticator app: as a URI, and as the QR code of that URI.
 
-Whoever sees the code or the URI can generate the user's codes for ever. So an `Enrolment` shows neither in its
+Whoever sees the code or the URI can generate the user's codes from then on. So an `Enrolment` shows neither in its
 repr nor in Jupyter; only `svg()` and `terminal()` draw it. In a notebook use
 `IPython.display.SVG(enrolment.svg())`, and clear that output before you save the file: it contains the secret.
 """

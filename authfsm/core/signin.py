@@ -133,7 +133,7 @@ class SignIn(SignInState):
         """
         response = self._awaiting
         if response is None:
-            raise InvalidOperation("a reply came that nobody awaits", state=self._state)
+            raise InvalidOperation("a reply came without a request", state=self._state)
         self._awaiting = None
         kind, source = type(response), self._state
         parsed = (

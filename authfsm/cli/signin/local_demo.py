@@ -90,7 +90,7 @@ def _passkey() -> LocalPool:
         webauthn=WebAuthnConfiguration(RELYING_PARTY),
     )
     _with(pool, email=EMAIL)
-    # Registered in a browser that is elsewhere: nobody here has its key.
+    # Registered in a browser elsewhere: its key is not on this machine.
     key = Passkey("YWRh", b"", RELYING_PARTY, pool.clock(), "platform", ("internal",))
     pool.user(ADA).passkeys.by_id[key.credential_id] = key
     return pool
@@ -134,7 +134,7 @@ DEMO_POOLS: Final[Mapping[str, DemoPool]] = {
         hints={"the answer": "age"},
     ),
     "passkey": DemoPool("a passkey, which a terminal cannot use", _passkey, flow="USER_AUTH"),
-    "device": DemoPool("this device is remembered, and stands for the code", _device, twice=True),
+    "device": DemoPool("this device is remembered, and replaces the code", _device, twice=True),
     "password": DemoPool("nothing but a password", _password),
     "reset": DemoPool("an administrator reset the password", _standing("RESET_REQUIRED")),
     "unconfirmed": DemoPool("the user was never confirmed", _standing("UNCONFIRMED")),

@@ -54,13 +54,13 @@ class KeyringStorage:
 
     def get(self, service: str, account: str) -> Secret[str] | None:
         """Return a secret from the keyring."""
-        with self._said("read"):
+        with self._failing("read"):
             found: str | None = self._keyring.get_password(service, account)
             return None if found is None else Secret(found)
 
     def put(self, service: str, account: str, kept: Secret[str]) -> str:
         """Store a secret in the keyring."""
-        with self._said("written"):
+        with self._failing("written"):
             self._keyring.set_password(service, account, kept.reveal())
         return f"keyring, service {service}, account {account}"
 
@@ -70,7 +70,7 @@ class KeyringStorage:
             self._keyring.delete_password(service, account)
 
     @contextlib.contextmanager
-    def _said(self, how: str) -> Any:
+    def _failing(self, how: str) -> Any:
         failed = ""
         try:
             yield
@@ -174,19 +174,19 @@ class RememberedDevices:
         if kept is None:
             return None
         try:
-            said = json.loads(kept.reveal())
-            return Device(said["DeviceKey"], said["DeviceGroupKey"], said["DevicePassword"])
+            fields = json.loads(kept.reveal())
+            return Device(fields["DeviceKey"], fields["DeviceGroupKey"], fields["DevicePassword"])
         except (BadField, KeyError, TypeError, ValueError, RecursionError):
             return None
 
     def keep(self, username: str, device: Device) -> str:
         """Store a device, and return where, for people."""
-        said = {
+        fields = {
             "DeviceKey": device.device_key,
             "DeviceGroupKey": device.device_group_key,
             "DevicePassword": device.password.reveal(),
         }
-        return self.storage.put(self.service, _account(username), Secret(json.dumps(said)))
+        return self.storage.put(self.service, _account(username), Secret(json.dumps(fields)))
 
     def drop(self, username: str) -> None:
         """Delete the device of a user."""

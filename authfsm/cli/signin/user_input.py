@@ -91,11 +91,11 @@ class PipedInput:
             raise InputEnded(question)
         return line.rstrip("\r\n")
 
-    def line(self, question: str, *, default: str = "", hint: str = "") -> str:  # noqa: ARG002 - shown to nobody
+    def line(self, question: str, *, default: str = "", hint: str = "") -> str:  # noqa: ARG002 - the protocol's
         """Return the next line."""
         return self._next(question).strip() or default
 
-    def hidden(self, question: str, *, hint: str = "") -> Secret[str]:  # noqa: ARG002 - shown to nobody
+    def hidden(self, question: str, *, hint: str = "") -> Secret[str]:  # noqa: ARG002 - the protocol's
         """Return the next line, unchanged."""
         return Secret(self._next(question))
 
@@ -105,11 +105,11 @@ class NoInput:
 
     present = False
 
-    def line(self, question: str, *, default: str = "", hint: str = "") -> str:  # noqa: ARG002 - there is nobody
+    def line(self, question: str, *, default: str = "", hint: str = "") -> str:  # noqa: ARG002 - the protocol's
         """Raise InputEnded."""
         raise InputEnded(question)
 
-    def hidden(self, question: str, *, hint: str = "") -> Secret[str]:  # noqa: ARG002 - there is nobody
+    def hidden(self, question: str, *, hint: str = "") -> Secret[str]:  # noqa: ARG002 - the protocol's
         """Raise InputEnded."""
         raise InputEnded(question)
 

@@ -1,7 +1,7 @@
 """Runs the application on uvicorn: bounded requests, and a clean end at SIGTERM and SIGINT.
 
 With httptools, uvicorn bounds neither the duration nor the size of a request: a client that sends one byte
-now and then keeps its connection for ever, and headers may be of any length.
+now and then keeps its connection indefinitely, and headers may be of any length.
 """
 
 from __future__ import annotations
