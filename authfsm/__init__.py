@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from authfsm.core.history import history_to_json as history_to_json
     from authfsm.core.machine import build as build
     from authfsm.core.machine import build_account as build_account
+    from authfsm.core.machine import set_driver as set_driver
     from authfsm.core.signin import SignIn as SignIn
+    from authfsm.core.trigger_calls import UnsuitableModel as UnsuitableModel
+    from authfsm.core.triggers import AsyncTriggers as AsyncTriggers
+    from authfsm.core.triggers import Triggers as Triggers
     from authfsm.core.wire_requests import Request as Request
     from authfsm.diagrams import diagram as diagram
     from authfsm.drivers.account import AsyncCognitoAccount as AsyncCognitoAccount
@@ -154,9 +158,11 @@ _EXPORTS = {
     "protocol.response_parsing": "response",
     "core.history": "History Step histories_from_json history_from_json history_to_json",
     "jwks": "Claims KeysUnreachable TokenRefused Verifier",
-    "core.machine": "build build_account",
     "drivers.account": "AsyncCognitoAccount CognitoAccount",
     "protocol.account_requests": "CodeDelivery Confirmed NewAccount UserProfile",
+    "core.machine": "build build_account set_driver",
+    "core.trigger_calls": "UnsuitableModel",
+    "core.triggers": "AsyncTriggers Triggers",
     "protocol.account_table": "ACCOUNT_LIFE AccountOperation AccountTransition UserStatus",
     "observers": "Observation Observer",
     "protocol.table": "PROTOCOL TRANSITIONS LoopKind Role Transition",

@@ -596,6 +596,25 @@ def others() -> Iterator[Case]:
         authfsm.build(model, driver=pool().cognito().start().carry)
         return call(model)
 
+    def without_driver(call: Callable[[Any], Any]) -> Any:
+        model: Any = Model()
+        authfsm.build(model, initial=authfsm.State.SMS_MFA)
+        return call(model)
+
+    tokens = {"AuthenticationResult": {"AccessToken": TOKEN}}
+    for name, call in {
+        "an answer": lambda model: model.code(CODE),
+        "an answer by name": lambda model: model.trigger("code", CODE),
+        "an answer to another state": lambda model: model.password(PASSWORD),
+        "a reply to another state": lambda model: model.password(tokens),
+        "a reply that is malformed": lambda model: model.code(
+            {**tokens, "Session": 5, "ChallengeName": "SMS_MFA"}
+        ),
+        "a reply off the table": lambda model: model.code(
+            {"ChallengeName": "PASSWORD", "Session": TOKEN}
+        ),
+    }.items():
+        yield Case(f"build without a driver: {name}", (), partial(without_driver, call))
     yield Case(
         "build: a trigger is refused",
         (),

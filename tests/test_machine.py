@@ -10,17 +10,22 @@ import pickle
 from typing import Any, cast
 
 import pytest
+from joserfc.jwk import RSAKey
 from samples import TOKENS, challenge, error
 from transitions import Machine, MachineError
 from transitions.extensions import GraphMachine, HierarchicalMachine
 from transitions.extensions.asyncio import AsyncMachine
 
 from authfsm.base.secret import Secret
-from authfsm.core.machine import LeadsTo, advance, build
+from authfsm.core.encryption import new_key
+from authfsm.core.machine import LeadsTo, advance, build, set_driver
+from authfsm.core.trigger_calls import UnsuitableModel
 from authfsm.core.wire_replies import refusal
+from authfsm.local import LocalPool
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import (
     ConnectionLost,
+    InvalidOperation,
     ProtocolViolation,
     RefusedForNow,
     RefusedUser,
@@ -187,6 +192,99 @@ def test_it_pickles() -> None:
     assert again.state is State.PASSWORD_VERIFIER
     again.srp_claim(State.AUTHENTICATED)
     assert (again.state, machine.state) == (State.AUTHENTICATED, State.PASSWORD_VERIFIER)
+
+
+def test_a_machine_is_pickled_without_its_driver(signing_key: RSAKey) -> None:
+    """The driver, which holds a client and secrets, stays behind; without it nothing is sent, and it can be given back."""
+    pool = LocalPool(key=signing_key, mfa="ON", mfa_methods=["SMS_MFA"])
+    pool.add_user("ada", "Correct-Horse-1", phone_number="+15555550143")
+    flow = pool.cognito().sign_in("ada", "Correct-Horse-1")
+    key = new_key()
+    page, _ = embedded(driver=flow.carry, initial=flow.state)
+    kept = pickle.dumps(page)
+    assert b"Correct-Horse" not in kept
+    again = pickle.loads(kept)  # noqa: S301 - our own
+
+    with pytest.raises(InvalidOperation, match="set_driver"):
+        again.code("000000")
+    assert again.state is State.SMS_MFA
+    set_driver(again.code.args[0].machine, pool.cognito().resume(flow.seal(key), key).carry)
+    again.code(pool.outbox.code_for("ada"))
+
+    assert (again.state, page.state) == (State.AUTHENTICATED, State.SMS_MFA)
+
+
+class Account:
+    """A user as an application stores it: its columns have the names of triggers."""
+
+    def __init__(self) -> None:
+        self.password = "a hash"
+        self.code: str | None = None
+
+
+def test_a_name_of_the_models_own_raises() -> None:
+    """Each trigger that would be skipped is named, also one that is None; nothing was set; prefix= avoids it."""
+    account: Any = Account()
+    with pytest.raises(
+        UnsuitableModel, match=r"Account has code, password already.*prefix"
+    ) as caught:
+        build(account)
+    assert isinstance(caught.value, ValueError)
+    assert vars(account) == {"password": "a hash", "code": None}
+
+    machine = build(
+        account, prefix="auth_", states=["TERMS"], transitions=[["agree", "TERMS", State.START]]
+    )
+    account.auth_user_password_auth(State.SMS_MFA)
+    assert account.may_auth_code() is True
+    account.trigger("auth_code", State.AUTHENTICATED)
+
+    assert (account.state, account.password, account.code) == (State.AUTHENTICATED, "a hash", None)
+    assert not hasattr(account, "user_password_auth")
+    with pytest.raises(UnsuitableModel, match="auth_code"):
+        build(account, prefix="auth_")  # it would move with the first machine
+    machine.remove_model(account)
+    machine.add_model(account)  # it has this machine's own triggers
+    other: Any = Account()
+    other.agree = True
+    with pytest.raises(UnsuitableModel, match="agree"):
+        machine.add_model(other)
+
+
+def test_a_prefix_with_a_driver() -> None:
+    """The driver gets the response of a trigger with a prefix, and secrets are wrapped all the same."""
+    driver = Scripted(State.SMS_MFA, TOKENS)
+    page, _ = embedded(driver=driver, prefix="auth_")
+
+    page.auth_user_password_auth("ada", "a password")
+    page.trigger("auth_code", "123456")
+
+    assert driver.given == [
+        ("user_password_auth", ("ada", Secret("a password"))),
+        ("code", (Secret("123456"),)),
+    ]
+    assert page.state is State.AUTHENTICATED
+
+
+def test_a_slotted_model_is_told_what_to_do() -> None:
+    """Triggers cannot be set on it; both ways that the error names work."""
+
+    class Slotted:
+        __slots__ = ("state",)
+
+    class Open:
+        __slots__ = ("__dict__", "state")
+
+    slotted: Any = Slotted()
+    with pytest.raises(UnsuitableModel, match=r"__dict__.*build\(None\)"):
+        build(slotted)
+    slotted.state = State.SMS_MFA
+    build(None).events["code"].trigger(slotted, State.AUTHENTICATED)
+    opened: Any = Open()
+    build(opened)
+    opened.user_auth(State.EMAIL_OTP)
+
+    assert (slotted.state, opened.state) == (State.AUTHENTICATED, State.EMAIL_OTP)
 
 
 def test_one_machine_drives_many_models() -> None:

@@ -49,6 +49,7 @@ def test_a_challenge_left_out_is_found(checker: str, tmp_path: Path) -> None:
     program = tmp_path / "usage.py"
     text = USAGE.read_text("utf-8")
     wrong = text.replace(" | authfsm.EmailOtp()", "").replace('Code("123456")', "Code(123456)")
+    wrong = wrong.replace("page.code(State.AUTHENTICATED)", "page.cody(State.AUTHENTICATED)")
     assert wrong.count("EmailOtp") == text.count("EmailOtp") - 1
     program.write_text(wrong, "utf-8")
 
@@ -56,4 +57,5 @@ def test_a_challenge_left_out_is_found(checker: str, tmp_path: Path) -> None:
 
     assert code == 1
     assert "EmailOtp" in told
+    assert '"cody"' in told
     assert '"int"' in told or "Literal[123456]" in told

@@ -7,6 +7,7 @@ checkers say which challenge is left out.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import boto3
 from typing_extensions import assert_never, assert_type
@@ -78,10 +79,11 @@ def embedded() -> Tokens | None:
     assert_type(flow.history[0], Step)
     while not flow.done:
         try:
-            match flow.state:
-                case State.SMS_MFA | State.SOFTWARE_TOKEN_MFA:
+            match flow.challenge:
+                case authfsm.SmsMfa(destination=destination):
+                    assert_type(destination, str | None)
                     assert_type(flow.answer(Code("123456")), State)
-                case State.NEW_PASSWORD_REQUIRED:
+                case authfsm.NewPasswordRequired():
                     flow.answer(NewPassword("newer", attributes={"name": "Ada"}))
                 case _:
                     return None
@@ -112,3 +114,37 @@ def sans_io(reply: dict[str, object]) -> State:
     signin = SignIn("client", pool_id="eu-west-1_AbCdEfGhI")
     assert_type(signin.send(authfsm.UserPasswordAuth("ada", "password")), Request)
     return signin.receive(reply)
+
+
+class Page(authfsm.Triggers):
+    """A model of one's own: its triggers have signatures."""
+
+
+class AsyncPage(authfsm.AsyncTriggers):
+    """The same, awaited."""
+
+
+async def embedded_machine(flow: Flow) -> None:
+    """The triggers take the response's fields, the response, or where the reply leads."""
+    page = Page()
+    machine = authfsm.build(page, driver=flow.carry, states=["TERMS"])
+    authfsm.set_driver(machine, flow.carry)
+    assert_type(page.user_srp_auth("ada", "password"), bool)
+    assert_type(page.srp_claim(), bool)
+    assert_type(page.new_password("newer", {"name": "Ada"}), bool)
+    assert_type(page.code("123456"), bool)
+    page.code(State.AUTHENTICATED)
+    assert_type(page.may_code(), bool)
+    assert_type(await AsyncPage().code("123456"), bool)
+    assert_type(await AsyncPage().may_code(), bool)
+
+
+def forms(flow: Flow) -> None:
+    """A challenge as a form, and an error in words."""
+    form = flow.form()
+    assert_type(form, dict[str, Any] | None)
+    try:
+        flow.answer(authfsm.response("code", code="123456"))
+    except AuthfsmError as error:
+        assert_type(error.for_person({"": ""}), str)
+        assert_type(error.http_status, int)

@@ -12,15 +12,21 @@ is not left, and only the machine's own callbacks (`before_state_change`, `after
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from functools import cache, partial
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, cast
 
 from attrs import frozen
 from transitions import Machine
 
-from authfsm.core.wire_replies import read
+from authfsm.core.trigger_calls import (
+    Driver,
+    GetReply,
+    add_model,
+    call_trigger,
+    raise_refusal,
+    with_secrets,
+)
 from authfsm.protocol.account_table import (
     ACCOUNT_LIFE,
     ACCOUNT_TRANSITIONS,
@@ -28,32 +34,14 @@ from authfsm.protocol.account_table import (
     AccountTransition,
     UserStatus,
 )
-from authfsm.protocol.errors import AuthfsmError, ProtocolViolation, Refused, refused
-from authfsm.protocol.replies import Refusal, Reply
-from authfsm.protocol.responses import RESPONSES, Response, wrap_call
+from authfsm.protocol.errors import ProtocolViolation
 from authfsm.protocol.states import State
 from authfsm.protocol.table import (
     NEW_CHALLENGE,
-    PROTOCOL,
     TRANSITION_SET,
     TRANSITIONS,
-    LoopKind,
     Transition,
-    loop_kinds,
-    transition_for_reply,
 )
-
-Outcome: TypeAlias = "State | LoopKind | Reply | Mapping[str, Any]"
-"""Where a reply leads: a state, a kind of self-loop, a parsed reply, or the response of a boto3 call."""
-
-
-class Driver(Protocol):
-    """Sends a response to Cognito and returns where its reply leads: `Flow.carry`, or a function of yours."""
-
-    def __call__(
-        self, response: type[Response], *args: Any, **kwargs: Any
-    ) -> Outcome | Awaitable[Outcome]:
-        """Send the response that these arguments make, and return where its reply leads."""
 
 
 class Stateful(Protocol):
@@ -78,11 +66,11 @@ class LeadsTo:
         return bool(getattr(event, "leads_to", self.arrow) == self.arrow)
 
 
-def _arrows(condition: Callable[[Transition], Any]) -> list[dict[str, Any]]:
+def _arrows(condition: Callable[[Transition], Any], prefix: str = "") -> list[dict[str, Any]]:
     # A transition without a destination is what `transitions` calls internal.
     return [
         {
-            "trigger": arrow.response.trigger,
+            "trigger": prefix + arrow.response.trigger,
             "source": arrow.source,
             "dest": arrow.dest if arrow.kind in {None, NEW_CHALLENGE} else None,
             "conditions": condition(arrow),
@@ -128,104 +116,12 @@ def advance(model: Stateful, arrow: Transition) -> None:
     _shared().events[arrow.response.trigger].trigger(model, arrow)
 
 
-@frozen
-class _GetReply:
-    """Runs before a trigger's conditions: gets the reply, and stores on the event where it leads."""
-
-    driver: Driver | None
-
-    __name__ = "get_reply"
-
-    def __call__(self, event: Any) -> Awaitable[None] | None:
-        response = RESPONSES.get(event.event.name)
-        source = event.state.value
-        if response is None or not isinstance(source, State) or response not in PROTOCOL[source]:
-            return None  # a trigger or a state that the application added
-        # `may_...` makes an event of its own: it must not send anything.
-        is_question = event.machine.events.get(event.event.name) is not event.event
-        if self.driver is None:
-            if event.args or not is_question:
-                self._store(event, response, event.args[0] if event.args else None)
-            return None
-        if is_question:
-            return None
-        try:
-            outcome = self.driver(response, *event.args, **event.kwargs)
-        except AuthfsmError as error:
-            self._store_error(event, response, error)
-            return None
-        if inspect.isawaitable(outcome):
-            return self._await(event, response, outcome)
-        self._store(event, response, outcome)
-        return None
-
-    async def _await(
-        self, event: Any, response: type[Response], outcome: Awaitable[Outcome]
-    ) -> None:
-        try:
-            result = await outcome
-        except AuthfsmError as error:
-            self._store_error(event, response, error)
-        else:
-            self._store(event, response, result)
-
-    @staticmethod
-    def _store(event: Any, response: type[Response], outcome: Outcome | None) -> None:
-        source = event.state.value
-        if isinstance(outcome, Mapping):
-            outcome = read(outcome, response, state=source)
-        if isinstance(outcome, Reply):
-            leads_to = transition_for_reply(source, response, outcome)
-            if leads_to is None and isinstance(outcome, Refusal):
-                raise refused(outcome, state=source)
-        elif isinstance(outcome, LoopKind):
-            leads_to = Transition(source, response, source, outcome)
-        elif isinstance(outcome, State):
-            leads_to = Transition(
-                source, response, outcome, _default_kind(source, response, outcome)
-            )
-        else:
-            raise TypeError(
-                f"{event.event.name}() takes its reply: a State, a LoopKind, a Reply, or a boto3 response,"
-                f" not {type(outcome).__name__}"
-            )
-        if leads_to not in TRANSITION_SET:
-            raise ProtocolViolation(source, response, leads_to.dest if leads_to else source)
-        event.leads_to = leads_to
-
-    @staticmethod
-    def _store_error(event: Any, response: type[Response], error: AuthfsmError) -> None:
-        """Let a refusal move the machine as it moved the driver's sign-in; it is raised after the move."""
-        source = event.state.value
-        arrow = (
-            transition_for_reply(source, response, error.refusal)
-            if isinstance(error, Refused)
-            else None
-        )
-        if arrow is None or arrow.dest is not error.state or arrow not in TRANSITION_SET:
-            raise error
-        event.leads_to = arrow
-        event.refused = error
-
-
-def _default_kind(source: State, response: type[Response], dest: State) -> LoopKind | None:
-    """Return the kind of a self-loop for which only the state is known: a new challenge, if one may come."""
-    if dest is not source:
-        return None
-    kinds = loop_kinds(source, PROTOCOL[source][response])
-    return NEW_CHALLENGE if NEW_CHALLENGE in kinds else next(iter(kinds), None)
-
-
-def _raise_refusal(event: Any) -> None:
-    error = getattr(event, "refused", None)
-    if error is not None:
-        raise error
-
-
 def build(
     model: Any = Machine.self_literal,
     driver: Driver | None = None,
     machine_cls: type[Machine] = Machine,
+    *,
+    prefix: str = "",
     **options: Any,
 ) -> Machine:
     """Return an ordinary `transitions` machine over the protocol's table.
@@ -233,18 +129,28 @@ def build(
     Everything in the users' guide of `transitions` applies: `on_enter_SMS_MFA` and the other callbacks,
     `may_code`, `get_triggers`, your own states and triggers, pickling. States are members of
     `authfsm.State`, triggers are the responses' names (`user_srp_auth`, `srp_claim`, `code`).
+    `class Model(authfsm.Triggers)` tells type checkers about them.
 
     Args:
         model: the object (or list of objects) that gets the triggers; by default the machine itself.
         driver: sends responses; `model.code("123456")` then sends the code, gets the reply and moves.
-            `Flow.carry` is one; with AsyncMachine it may return an awaitable. Without a driver, a trigger
-            takes its reply, or the state it leads to: `model.code(State.AUTHENTICATED)`. The current state
-            means a new challenge, if one may come; `model.code(LoopKind.RETRY)` names the self-loop.
+            `Flow.carry` is one, and takes one step at a time: `model.user_srp_auth("ada", "password")`, then
+            `model.srp_claim()`. Of a flow that has begun, pass `initial=flow.state` too. With AsyncMachine a driver
+            may return an awaitable. Without a driver, a trigger takes its reply, or the state it leads to:
+            `model.code(State.AUTHENTICATED)`. The current state means a new challenge, if one may come;
+            `model.code(LoopKind.RETRY)` names the self-loop. Pickling drops the driver: `set_driver` gives it back.
         machine_cls: Machine, GraphMachine, AsyncMachine, or a class of yours.
+        prefix: what each trigger's name begins with, for a model that has a `code` or `password` of its own:
+            with "auth_" they are `auth_code` and `may_auth_code`.
         **options: other arguments of `transitions.Machine`; those for `prepare_event`,
             `after_state_change`, `states` and `transitions` are added to the protocol's.
 
+    A wrong code leaves the state as it is: neither `on_exit_SMS_MFA` nor `on_enter_SMS_MFA` is called, only
+    `before_state_change` and `after_state_change`; with a driver the trigger then raises UserError. A new challenge of
+    the same name leaves the state and enters it again. A refusal that ends the sign-in enters FAILED before it is raised.
+
     Raises:
+        UnsuitableModel: the model has an attribute with a trigger's name already, or has `__slots__`.
         ValueError: `send_event=False`: the conditions read the event. A HierarchicalMachine: challenge
             names contain its separator.
 
@@ -259,37 +165,38 @@ def build(
     after = options.pop("after_state_change", None) or []
     own = options.pop("transitions", None) or []
     more = options.pop("states", None) or []
-    get_reply: Any = _GetReply(driver)
-    machine = machine_cls(
+    get_reply: Any = GetReply(driver, prefix)
+    machine: Any = machine_cls(
         model=None,
         states=[*State, *more],
-        transitions=[*own, *_arrows(LeadsTo)],
+        transitions=[*own, *_arrows(LeadsTo, prefix)],
         initial=options.pop("initial", State.START),
         auto_transitions=options.pop("auto_transitions", False),
         send_event=True,
         prepare_event=[get_reply, *(prepare if isinstance(prepare, list) else [prepare])],
-        after_state_change=[*(after if isinstance(after, list) else [after]), _raise_refusal],
+        after_state_change=[*(after if isinstance(after, list) else [after]), raise_refusal],
         **options,
     )
-    if driver is not None:  # before the model gets its triggers
-        machine._get_trigger = partial(_get_trigger, machine)  # type: ignore[method-assign]  # noqa: SLF001 - `model.trigger` is made of it
-        for name in RESPONSES.keys() & machine.events.keys():
-            event = machine.events[name]
-            event.trigger = partial(_trigger, event)  # type: ignore[method-assign] # for this event alone
+    # For this machine alone, and before the model gets its triggers, which are made of these.
+    for name in ("_get_trigger", "_can_trigger"):
+        setattr(machine, name, partial(with_secrets, machine, get_reply, name))
+    for event in machine.events.values():
+        event.trigger = partial(call_trigger, event, get_reply)
+    machine.add_model = partial(add_model, machine)
     machine.add_model(model)
-    return machine
+    return cast("Machine", machine)
 
 
-def _trigger(event: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
-    """As `transitions.Event.trigger`, but with passwords and codes wrapped before its frames hold them."""
-    args, kwargs = wrap_call(RESPONSES[event.name], args, kwargs)
-    return type(event).trigger(event, model, *args, **kwargs)
+def set_driver(machine: Machine, driver: Driver) -> None:
+    """Give a machine of `build` a driver: after unpickling, which drops it, or for another sign-in.
 
-
-def _get_trigger(machine: Any, model: Any, trigger_name: str, *args: Any, **kwargs: Any) -> Any:
-    """As `transitions.Machine._get_trigger`, which is `model.trigger(...)`; wraps in the same way."""
-    args, kwargs = wrap_call(RESPONSES.get(trigger_name), args, kwargs)
-    return type(machine)._get_trigger(machine, model, trigger_name, *args, **kwargs)  # noqa: SLF001 - the same
+    Args:
+        machine: the machine.
+        driver: as for `build`; `cognito.resume(sealed, key).carry` continues a sign-in that was sealed beside it.
+    """
+    for each in machine.prepare_event:
+        if isinstance(each, GetReply):
+            each.driver = driver
 
 
 # ---- the life of an account ------------------------------------------------------------------------------

@@ -1,0 +1,253 @@
+"""The triggers of a machine of `build`: they wrap secrets, get the reply from the driver, and find where it leads.
+
+They call methods of `transitions`, which only `authfsm.core.machine` imports.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+
+from authfsm.base.secret import Secret
+from authfsm.core.wire_replies import read
+from authfsm.protocol.errors import (
+    AuthfsmError,
+    CallerError,
+    InvalidOperation,
+    MalformedReply,
+    ProtocolViolation,
+    Refused,
+    refused,
+)
+from authfsm.protocol.replies import Refusal, Reply
+from authfsm.protocol.responses import RESPONSES, Response, wrap_call
+from authfsm.protocol.states import State
+from authfsm.protocol.table import (
+    NEW_CHALLENGE,
+    PROTOCOL,
+    TRANSITION_SET,
+    LoopKind,
+    Transition,
+    loop_kinds,
+    transition_for_reply,
+)
+
+if TYPE_CHECKING:
+    from authfsm.core.triggers import Outcome
+
+_OUTCOMES: Final = (State, LoopKind, Reply, Mapping)
+
+
+class Driver(Protocol):
+    """Sends a response to Cognito and returns where its reply leads: `Flow.carry`, or a function of yours."""
+
+    def __call__(
+        self, response: type[Response], *args: Any, **kwargs: Any
+    ) -> Outcome | Awaitable[Outcome]:
+        """Send the response that these arguments make, and return where its reply leads."""
+
+
+def _no_driver(_: type[Response], *__: Any, **___: Any) -> Outcome:
+    raise InvalidOperation(
+        "this machine was copied or unpickled, and has no driver: call authfsm.set_driver(machine, flow.carry)"
+    )
+
+
+class GetReply:
+    """Runs before a trigger's conditions: gets the reply, and stores on the event where it leads."""
+
+    __name__ = "get_reply"
+
+    def __init__(self, driver: Driver | None, prefix: str) -> None:
+        self.driver = driver
+        self.prefix = prefix
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state without the driver, which holds a client and secrets."""
+        return {**vars(self), "driver": None if self.driver is None else _no_driver}
+
+    def response(self, trigger: str) -> type[Response] | None:
+        """Return the response class of a trigger; None if the application added the trigger."""
+        return (
+            RESPONSES.get(trigger[len(self.prefix) :]) if trigger.startswith(self.prefix) else None
+        )
+
+    def wrapped(
+        self, trigger: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return a trigger's arguments with the secrets wrapped, before the frames of `transitions` hold them."""
+        response = self.response(trigger)
+        is_outcome = self.driver is None and isinstance((*args, None)[0], _OUTCOMES)
+        if response is None or is_outcome:
+            return tuple(map(_opaque, args)), kwargs
+        return wrap_call(response, args, kwargs)
+
+    def __call__(self, event: Any) -> Awaitable[None] | None:
+        """Get the reply, and store on the event where it leads."""
+        response = self.response(event.event.name)
+        source = event.state.value
+        if response is None or not isinstance(source, State) or response not in PROTOCOL[source]:
+            return None  # a trigger or a state that the application added
+        # `may_...` makes an event of its own: it must not send anything.
+        is_question = event.machine.events.get(event.event.name) is not event.event
+        if self.driver is None:
+            if event.args or not is_question:
+                self._store(event, response, event.args[0] if event.args else None)
+            return None
+        if is_question:
+            return None
+        try:
+            outcome = _opaque(self.driver(response, *event.args, **event.kwargs))
+        except AuthfsmError as error:
+            self._store_error(event, response, error)
+            return None
+        if inspect.isawaitable(outcome):
+            return self._await(event, response, outcome)
+        self._store(event, response, outcome)
+        return None
+
+    async def _await(
+        self, event: Any, response: type[Response], outcome: Awaitable[Outcome]
+    ) -> None:
+        try:
+            result = _opaque(await outcome)
+        except AuthfsmError as error:
+            self._store_error(event, response, error)
+        else:
+            self._store(event, response, result)
+
+    @staticmethod
+    def _store(event: Any, response: type[Response], outcome: Any) -> None:
+        source = event.state.value
+        if isinstance(outcome, Secret) and isinstance(outcome.reveal(), Mapping):
+            outcome = _read(outcome, response, source)
+        if isinstance(outcome, Reply):
+            leads_to = transition_for_reply(source, response, outcome)
+            if leads_to is None and isinstance(outcome, Refusal):
+                raise refused(outcome, state=source)
+        elif isinstance(outcome, LoopKind):
+            leads_to = Transition(source, response, source, outcome)
+        elif isinstance(outcome, State):
+            leads_to = Transition(
+                source, response, outcome, _default_kind(source, response, outcome)
+            )
+        else:
+            kind = type(outcome.reveal() if isinstance(outcome, Secret) else outcome).__name__
+            raise TypeError(
+                f"{event.event.name}() takes its reply: a State, a LoopKind, a Reply, or a boto3 response, not {kind};"
+                " to send an answer, pass a driver to build()"
+            )
+        if leads_to not in TRANSITION_SET:
+            raise ProtocolViolation(source, response, leads_to.dest if leads_to else source)
+        event.leads_to = leads_to
+
+    @staticmethod
+    def _store_error(event: Any, response: type[Response], error: AuthfsmError) -> None:
+        """Let a refusal move the machine as it moved the driver's sign-in; it is raised after the move."""
+        source = event.state.value
+        arrow = (
+            transition_for_reply(source, response, error.refusal)
+            if isinstance(error, Refused)
+            else None
+        )
+        if arrow is None or arrow.dest is not error.state or arrow not in TRANSITION_SET:
+            raise error
+        event.leads_to = arrow
+        event.refused = error
+
+
+def _opaque(value: Any) -> Any:
+    """Return a boto3 response, which has sessions and tokens, as a `Secret`; anything else as it is."""
+    return Secret(cast("Any", value)) if isinstance(value, Mapping) else value
+
+
+def _read(reply: Secret[Any], response: type[Response], source: State) -> Reply:
+    """Return the parsed reply; no frame of an error holds it."""
+    try:
+        return read(reply.reveal(), response, state=source)
+    except MalformedReply as error:
+        malformed = MalformedReply(error.why, state=source)
+    raise malformed
+
+
+def _default_kind(source: State, response: type[Response], dest: State) -> LoopKind | None:
+    """Return the kind of a self-loop for which only the state is known: a new challenge, if one may come."""
+    if dest is not source:
+        return None
+    kinds = loop_kinds(source, PROTOCOL[source][response])
+    return NEW_CHALLENGE if NEW_CHALLENGE in kinds else next(iter(kinds), None)
+
+
+def raise_refusal(event: Any) -> None:
+    """Raise the driver's refusal that moved the machine; runs after the move."""
+    error = getattr(event, "refused", None)
+    if error is not None:
+        raise error
+
+
+class UnsuitableModel(CallerError, ValueError):
+    """A model cannot have the triggers; it was not changed.
+
+    Args:
+        model: the model's class.
+        why: what is wrong, and what to do.
+    """
+
+    def __init__(self, model: type, why: str) -> None:
+        super().__init__(f"{model.__name__} {why}")
+        self.model = model
+        self.why = why
+
+
+def add_model(machine: Any, model: Any, *args: Any, **kwargs: Any) -> None:
+    """As `transitions.Machine.add_model`, but raises where that would skip a trigger."""
+    names = {name for each in machine.events for name in (each, f"may_{each}")}
+    for each in model if isinstance(model, (list, tuple)) else [model]:
+        if each is None or each is machine.self_literal or machine.model_override:
+            continue
+        if not hasattr(each, "__dict__"):
+            raise UnsuitableModel(
+                type(each),
+                'cannot get triggers, because it has __slots__: add "__dict__" to them,'
+                ' or call build(None).events["code"].trigger(model, ...)',
+            )
+        taken = [
+            name
+            for name in sorted({"trigger", "may_trigger"} | names)
+            if hasattr(each, name) and not _is_of(machine, getattr(each, name))
+        ]
+        if taken:
+            raise UnsuitableModel(
+                type(each),
+                f"has {', '.join(taken)} already, so it cannot get the triggers of that name: rename them, or pass"
+                f' prefix: with build(..., prefix="auth_") the trigger code is auth_code',
+            )
+    type(machine).add_model(machine, model, *args, **kwargs)
+
+
+def _is_of(machine: Any, value: Any) -> bool:
+    """Return whether a value is a trigger that this machine has made, for a model that is added again."""
+    made = value.args[:1] if isinstance(value, partial) else ()
+    return any(each is machine or getattr(each, "machine", None) is machine for each in made)
+
+
+def call_trigger(event: Any, get_reply: GetReply, model: Any, *args: Any, **kwargs: Any) -> Any:
+    """As `transitions.Event.trigger`, but with passwords and codes wrapped before its frames hold them."""
+    args, kwargs = get_reply.wrapped(event.name, args, kwargs)
+    return type(event).trigger(event, model, *args, **kwargs)
+
+
+def with_secrets(
+    machine: Any,
+    get_reply: GetReply,
+    method: str,
+    model: Any,
+    trigger: str,
+    *args: Any,
+    **kwargs: Any,
+) -> Any:
+    """As this method of `transitions.Machine`, behind `model.trigger` and `model.may_...`; wraps in the same way."""
+    args, kwargs = get_reply.wrapped(trigger, args, kwargs)
+    return getattr(type(machine), method)(machine, model, trigger, *args, **kwargs)

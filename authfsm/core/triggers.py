@@ -1,0 +1,120 @@
+"""The signatures of the triggers that `authfsm.build` adds to a model, for type checkers: `Triggers`.
+
+`python tests/test_triggers.py` regenerates the list of triggers from the response classes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from typing import Any, Protocol, TypeAlias, overload
+
+    from typing_extensions import ParamSpec, TypeVar
+
+    from authfsm.base.secret import Secret
+    from authfsm.protocol import responses as r
+    from authfsm.protocol.replies import Reply
+    from authfsm.protocol.states import State
+    from authfsm.protocol.table import LoopKind
+
+    Outcome: TypeAlias = State | LoopKind | Reply | Mapping[str, Any]
+
+    P = ParamSpec("P")
+    R_co = TypeVar("R_co", covariant=True)
+
+    class _Bound(Protocol[P, R_co]):
+        @overload
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+        @overload
+        def __call__(self, outcome: Outcome, /) -> R_co: ...
+
+    class _BoundQuestion(Protocol[P, R_co]):
+        @overload
+        def __call__(self) -> R_co: ...
+        @overload
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+        @overload
+        def __call__(self, outcome: Outcome, /) -> R_co: ...
+
+    class _Trigger(Protocol[P]):
+        @overload
+        def __get__(self, model: AsyncTriggers, owner: Any) -> _Bound[P, Awaitable[bool]]: ...
+        @overload
+        def __get__(self, model: ModelTriggers, owner: Any) -> _Bound[P, bool]: ...
+
+    class _Question(Protocol[P]):
+        @overload
+        def __get__(
+            self, model: AsyncTriggers, owner: Any
+        ) -> _BoundQuestion[P, Awaitable[bool]]: ...
+        @overload
+        def __get__(self, model: ModelTriggers, owner: Any) -> _BoundQuestion[P, bool]: ...
+
+    def _pair(_: Callable[P, Any]) -> tuple[_Trigger[P], _Question[P]]: ...
+
+    class _ByPassword(Protocol):
+        @staticmethod
+        def start(
+            username: str,
+            password: str | Secret[str] | None = None,
+            *,
+            client_metadata: Mapping[str, str] = ...,
+        ) -> None: ...
+        @staticmethod
+        def proof(*, password: str | Secret[str] | None = None) -> None: ...
+
+
+class ModelTriggers:
+    """A base class for models of `build`: type checkers know `model.code("123456")` and `model.may_code()`.
+
+    It adds nothing to the model; without a driver, a trigger takes the reply or the state it leads to. For
+    `build(prefix=...)` the names differ, and this class does not apply.
+    """
+
+    if TYPE_CHECKING:
+        state: State | str
+        trigger: Callable[..., Any]
+        may_trigger: Callable[..., Any]
+        # fmt: off
+        user_srp_auth, may_user_srp_auth = _pair(_ByPassword.start)
+        user_password_auth, may_user_password_auth = _pair(r.UserPasswordAuth)
+        admin_user_password_auth, may_admin_user_password_auth = _pair(r.AdminUserPasswordAuth)
+        admin_no_srp_auth, may_admin_no_srp_auth = _pair(r.AdminNoSrpAuth)
+        custom_auth, may_custom_auth = _pair(r.CustomAuth)
+        custom_srp_auth, may_custom_srp_auth = _pair(_ByPassword.start)
+        user_auth, may_user_auth = _pair(r.UserAuth)
+        user_auth_with_password, may_user_auth_with_password = _pair(r.UserAuthWithPassword)
+        user_auth_with_srp, may_user_auth_with_srp = _pair(_ByPassword.start)
+        step_up, may_step_up = _pair(r.StepUp)
+        signed_up, may_signed_up = _pair(r.SignedUp)
+        refresh_token_auth, may_refresh_token_auth = _pair(r.RefreshTokenAuth)
+        refresh_token, may_refresh_token = _pair(r.RefreshToken)
+        get_tokens_from_refresh_token, may_get_tokens_from_refresh_token = _pair(r.GetTokensFromRefreshToken)
+        select, may_select = _pair(r.Select)
+        password, may_password = _pair(r.Password)
+        srp_a, may_srp_a = _pair(_ByPassword.proof)
+        srp_claim, may_srp_claim = _pair(_ByPassword.proof)
+        code, may_code = _pair(r.Code)
+        credential, may_credential = _pair(r.Credential)
+        answer, may_answer = _pair(r.Answer)
+        raw_answer, may_raw_answer = _pair(r.RawAnswer)
+        new_password, may_new_password = _pair(r.NewPassword)
+        associate_software_token, may_associate_software_token = _pair(r.AssociateSoftwareToken)
+        verify_software_token, may_verify_software_token = _pair(r.VerifySoftwareToken)
+        complete_mfa_setup, may_complete_mfa_setup = _pair(r.CompleteMfaSetup)
+        set_up_email, may_set_up_email = _pair(r.SetUpEmail)
+        confirm_device, may_confirm_device = _pair(r.ConfirmDevice)
+        update_device_status, may_update_device_status = _pair(r.UpdateDeviceStatus)
+        revoke_token, may_revoke_token = _pair(r.RevokeToken)
+        global_sign_out, may_global_sign_out = _pair(r.GlobalSignOut)
+        # fmt: on
+
+
+class AsyncTriggers(ModelTriggers):
+    """The same for an AsyncMachine: each trigger is awaited."""
+
+
+Triggers = ModelTriggers
+"""The public name; `authfsm.local.Triggers` are the Lambda functions of a local pool."""
