@@ -157,6 +157,7 @@ def change_password(pool: Core, user: User, request: Request) -> Reply:
 def get_user(pool: Core, request: Request) -> Reply:
     """GetUser: the attributes that the app client may read."""
     family = pool.token_issuer.bearer(request["AccessToken"])
+    family.user.ensure_confirmed()
     readable = attributes.readable_by(pool, family.client, family.user)
     return {
         "Username": family.user.username,
@@ -168,6 +169,7 @@ def get_user(pool: Core, request: Request) -> Reply:
 def update_user_attributes(pool: Core, request: Request) -> Reply:
     """UpdateUserAttributes: sends a code to a new address if the pool verifies such addresses."""
     family = pool.token_issuer.bearer(request["AccessToken"])
+    family.user.ensure_confirmed()
     values = attributes.from_request(request["UserAttributes"])
     attributes.check_writable(pool, family.client, values)
     attributes.check(pool, values, family.user)

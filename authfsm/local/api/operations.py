@@ -21,6 +21,7 @@ from authfsm.local.accounts import (
     user_sessions,
 )
 from authfsm.local.api import pool_operations
+from authfsm.local.api.account_gate import GateError, checked_status
 from authfsm.local.config import error_templates, request_members
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.signin import answers, devices
@@ -183,7 +184,8 @@ def answer_members(pool: Core, operation: str, members: dict[str, Any]) -> Reply
     # A trigger may itself sign a user in: restore the challenge that the outer request answers.
     outer, pool.sessions.last_answered = pool.sessions.last_answered, None
     try:
-        reply = found.function(pool, members)
+        with checked_status(pool, operation, members, response):
+            reply = found.function(pool, members)
         answered = pool.sessions.last_answered
         check_arrow(response, reply, answered.challenge if answered else None)
     finally:
@@ -193,21 +195,6 @@ def answer_members(pool: Core, operation: str, members: dict[str, Any]) -> Reply
 
 
 # ---- the gate -----------------------------------------------------------------------------------
-
-
-class GateError(AssertionError):
-    """The pool's reply has no arrow in the protocol's table; a bug of the pool, never of the caller.
-
-    Args:
-        arrow: the missing arrow.
-    """
-
-    def __init__(self, arrow: Transition) -> None:
-        super().__init__(
-            f"the pool leads from {arrow.source} by {arrow.response.__name__} to {arrow.dest}, "
-            "and the protocol's table has no such arrow"
-        )
-        self.arrow = arrow
 
 
 def arrow_of(

@@ -211,6 +211,8 @@ class Core:
         self.outbox = Outbox()
         self.response: type[Response] | None = None
         """The response of the last request; None if it was malformed or not a step of a sign-in."""
+        self.requests = 0
+        """The number of requests that were answered or refused, those of triggers included."""
         self.seed = Secret(entropy(32))
         self._simulated_verifier: Secret[int] | None = None
         self._unknown_name_accounts: dict[str, Account] = {}
@@ -249,7 +251,9 @@ class Core:
 
     def bearer(self, request: Request) -> User:
         """Return the user of a request's AccessToken; refuse with NotAuthorizedException without one."""
-        return self.token_issuer.bearer(request["AccessToken"]).user
+        user = self.token_issuer.bearer(request["AccessToken"]).user
+        user.ensure_confirmed()
+        return user
 
     def named(self, request: Request) -> User:
         """Return the user of an administrator's request."""

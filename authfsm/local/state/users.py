@@ -228,9 +228,17 @@ class User:
         """
         if not self.enabled:
             raise PoolRefusal(error_templates.DISABLED)
+        imported = self.status is Status.RESET_REQUIRED and self.credential is None
+        if hide_imported and imported:
+            raise PoolRefusal(error_templates.WRONG_PASSWORD)
+        self.ensure_confirmed()
+
+    def ensure_confirmed(self) -> None:
+        """Refuse an unconfirmed user, or one who must reset the password.
+
+        The API lists both errors for the operations with an access token, such as GetUser and ChangePassword.
+        """
         if self.status is Status.UNCONFIRMED:
             raise PoolRefusal(error_templates.NOT_CONFIRMED)
         if self.status is Status.RESET_REQUIRED:
-            if hide_imported and self.credential is None:
-                raise PoolRefusal(error_templates.WRONG_PASSWORD)
             raise PoolRefusal(error_templates.RESET_REQUIRED)

@@ -1,0 +1,94 @@
+"""The gate for accounts: no request moves a user's status but along the table of an account's life.
+
+The pool sets the status by rules of its own and reads the table nowhere else, so that a missing transition reveals a
+bug: in the pool or in the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, Final
+
+from authfsm.local.config.error_templates import PoolRefusal
+from authfsm.local.state.core import Core
+from authfsm.local.state.users import User
+from authfsm.protocol.account_table import (
+    ACCOUNT_TRANSITIONS,
+    SIMULATED_OPERATIONS,
+    AccountOperation,
+    AccountTransition,
+    Actor,
+    UserStatus,
+    account_operation,
+)
+from authfsm.protocol.responses import Response
+from authfsm.protocol.table import Transition
+
+_TRANSITIONS: Final = frozenset(ACCOUNT_TRANSITIONS)
+
+
+class GateError(AssertionError):
+    """What the pool did is not in a table of the protocol; a bug of the pool, never of the caller.
+
+    Args:
+        arrow: the missing transition, of a sign-in or of an account's life.
+    """
+
+    def __init__(self, arrow: Transition | AccountTransition) -> None:
+        source, trigger, dest = arrow[:3]
+        name = trigger if isinstance(trigger, str) else trigger.__name__
+        super().__init__(
+            f"the pool leads from {source} by {name} to {dest}, "
+            "and the protocol's table has no such transition"
+        )
+        self.arrow = arrow
+
+
+@contextmanager
+def checked_status(
+    pool: Core, operation: str, members: Mapping[str, Any], response: type[Response] | None
+) -> Iterator[None]:
+    """Raise GateError if the block, which answers or refuses a request, moves its user off the table.
+
+    What a Lambda trigger changes by requests of its own is checked in those.
+    """
+    permanent = bool(members.get("Permanent"))
+    found = account_operation(operation, permanent=permanent, response=response)
+    user, number = _user_of(pool, members, found), pool.requests
+    before, refused = _status(user), True
+    try:
+        yield
+        refused = False
+    finally:
+        after = _status(user or _user_of(pool, members, found))
+        may_stay = refused or found in SIMULATED_OPERATIONS or _may_leave_the_status(found)
+        if found and number == pool.requests and not (after is before and may_stay):
+            arrow = AccountTransition(before, found, after)
+            if arrow not in _TRANSITIONS:
+                raise GateError(arrow)
+        pool.requests += 1
+
+
+def _may_leave_the_status(operation: AccountOperation | None) -> bool:
+    return operation is None or operation.actor is Actor.SIGN_IN
+
+
+def _status(user: User | None) -> UserStatus:
+    if user is None or user.deleted:
+        return UserStatus.NO_ACCOUNT
+    return UserStatus[user.status.name]
+
+
+def _user_of(
+    pool: Core, members: Mapping[str, Any], operation: AccountOperation | None
+) -> User | None:
+    if operation is None:
+        return None
+    if operation.actor is Actor.SIGNED_IN_USER:
+        with suppress(PoolRefusal):
+            return pool.token_issuer.bearer(members.get("AccessToken", "")).user
+        return None
+    parameters = members.get("AuthParameters") or members.get("ChallengeResponses") or {}
+    name = members.get("Username") or parameters.get("USERNAME")
+    return pool.users.find(name) if name else None
