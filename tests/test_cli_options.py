@@ -22,6 +22,7 @@ from authfsm.cli.draw import PICTURE_OPTIONS
 VALUES = {
     "form": ("--format", "svg"), "flow": ("--flow", "USER_SRP_AUTH"), "state": ("--state", "SMS_MFA"),
     "failures": ("--failures",), "actions": ("--actions",), "unfolded": ("--unfolded",),
+    "overview": ("--overview",), "label": ("--label", "SMS_MFA=Code"),
     "history": ("--history", "h.jsonl"), "traffic": ("--traffic", "h.jsonl"), "diff": ("--diff", "a.json", "b.json"),
     "faded": ("--faded", "--settings", "a.json"), "theme": ("--theme", "dark"),
 }  # fmt: skip
@@ -164,7 +165,7 @@ CHANGES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         **{name: ((*SHORT, *before), given) for name, (before, given) in OF_A_POOL.items()},
         "folder": (("--check",), ("d",)), "output": (("--state", "SMS_MFA"), ("-o", "x.dot")), "form": (("-o", "-"), ("-f", "dot")),
         "flow": (SHORT, ("--flow", "USER_SRP_AUTH")), "state": (SHORT, ("--state", "SMS_MFA")), "failures": (SHORT, ("--failures",)),
-        "actions": (SHORT, ("--actions",)), "unfolded": (SHORT, ("--unfolded",)), "history": (SHORT, ("--history", "h.jsonl")),
+        "actions": (SHORT, ("--actions",)), "unfolded": (SHORT, ("--unfolded",)), "overview": (SHORT, ("--overview",)), "label": (SHORT, ("--label", "SMS_MFA=Code")), "history": (SHORT, ("--history", "h.jsonl")),
         "traffic": (SHORT, ("--traffic", "h.jsonl")), "sequence": (("--flow", "USER_SRP_AUTH", "-o", "-"), ("--sequence",)),
         "html": (SHORT, ("--html", "x.html")), "save_settings": ((*SHORT, "--settings", "a.json"), ("--save-settings", "s.json")),
         "diff": (SHORT, ("--diff", "a.json", "b.json")), "faded": ((*SHORT, "--settings", "a.json"), ("--faded",)),

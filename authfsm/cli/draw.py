@@ -32,6 +32,7 @@ from authfsm.diagrams import (
     SUFFIXES,
     THEMES,
     Diagram,
+    MissingFont,
     NoEngine,
     NoPdf,
     diagram,
@@ -47,7 +48,8 @@ Read = TypeVar("Read")
 _BINARY: Final[dict[str, Callable[[Diagram], bytes]]] = {"png": Diagram.png, "pdf": Diagram.pdf}
 
 PICTURE_OPTIONS: Final = (
-    "form", "flow", "state", "failures", "actions", "unfolded", "history", "traffic", "diff", "faded", "theme",
+    "form", "flow", "state", "failures", "actions", "unfolded", "overview", "label", "history", "traffic", "diff",
+    "faded", "theme",
 )  # fmt: skip
 """The options that decide what a picture shows or how it looks."""
 
@@ -108,6 +110,14 @@ class Draw(PoolOptions):
         "Draw every transition separately instead of merging similar ones.",
         "--unfolded",
         default=False,
+    )
+    overview: bool = _content(
+        "Leave out the names of responses, so that the whole can be read on one page.",
+        "--overview",
+        default=False,
+    )
+    label: list[str] | None = _content(
+        "Another text for a state, response, junction or sentence. Repeatable.", metavar="NAME=TEXT"
     )
     history: Path | None = _content(
         "Draw the path of one recorded sign-in: JSON lines, as written by history_to_json.",
@@ -173,6 +183,9 @@ class Draw(PoolOptions):
         for name, needed in _REQUIRED.items():
             if getattr(self, name) and not any(getattr(self, each) for each in needed):
                 yield f"{_flag(name)} requires {' or '.join(map(_flag, needed))}"
+        for each in self.label or []:
+            if "=" not in each:
+                yield f"--label must be NAME=TEXT, not {each!r}"
         yield from self._without_effect()
         refuse_unknown("format", self.form, (*filter(None, FORMATS), *_BINARY))
         refuse_unknown("theme", self.theme, THEMES)
@@ -250,6 +263,8 @@ class Draw(PoolOptions):
                 unfolded=self.unfolded,
                 failures=self.failures,
                 actions=self.actions,
+                overview=self.overview,
+                labels=dict(each.split("=", 1) for each in self.label or []),
                 engine=self.engine,
                 theme=THEMES[self.theme or "light"],
             )
@@ -286,7 +301,7 @@ def drawing() -> Iterator[None]:
     """Raise `Failed` if no layout engine is installed, or if it fails."""
     try:
         yield
-    except (NoEngine, NoPdf) as error:
+    except (MissingFont, NoEngine, NoPdf) as error:
         raise Failed(str(error)) from None
     except CalledProcessError as error:
         raise Failed(f"the layout engine failed: {error}") from None

@@ -21,11 +21,12 @@ from authfsm.diagrams.picture import (
     Diagram,
     UnknownFlow,
     UnknownFormat,
+    UnknownLabel,
     UnknownState,
     UnknownSuffix,
     diagram,
 )
-from authfsm.diagrams.render import NoEngine, NoPdf
+from authfsm.diagrams.render import MissingFont, NoEngine, NoPdf
 from authfsm.diagrams.sequence import SEQUENCE_SUFFIXES, SequenceDiagram, sequence
 from authfsm.diagrams.themes import AUTO, DARK, LIGHT, PRINT, THEMES, Paint, Theme
 from authfsm.diagrams.vertices import StateGroup
@@ -48,6 +49,7 @@ __all__ = [
     "EdgeKind",
     "EdgeStep",
     "HistoryStep",
+    "MissingFont",
     "NoEngine",
     "NoPdf",
     "Node",
@@ -59,6 +61,7 @@ __all__ = [
     "Theme",
     "UnknownFlow",
     "UnknownFormat",
+    "UnknownLabel",
     "UnknownState",
     "UnknownSuffix",
     "diagram",

@@ -15,6 +15,7 @@ from authfsm.diagrams.dot_labels import advice, caption
 from authfsm.diagrams.model import DiagramModel, Edge, EdgeKind, EdgeStep, SettingsEffect
 from authfsm.diagrams.themes import Paint, Theme
 from authfsm.diagrams.vertices import (
+    START,
     Junction,
     StateGroup,
     Vertex,
@@ -22,16 +23,22 @@ from authfsm.diagrams.vertices import (
     group_of,
 )
 from authfsm.protocol.nodes import Node
-from authfsm.protocol.responses import Response, SetUpEmail
+from authfsm.protocol.responses import Response, SetUpEmail, SrpClaim
 from authfsm.protocol.states import State
 
 Attributes = dict[str, str]
 
 FONT: Final = "Helvetica"  # the layout engines know its metrics
+# Points. With these the widest picture, the whole protocol, has no label under 9 px where GitHub shows it, in
+# a column of 838 px.
+_NAME_SIZE, _LABEL_SIZE = "13", 12
+_CUSTOM_CHALLENGE: Final = Node(State.CUSTOM_CHALLENGE)
+_MANY_SOURCES: Final = 5  # the neighbours of a state with more are drawn in columns
+_MANY_NEIGHBOURS: Final = 20
 _NBSP: Final = "\N{NO-BREAK SPACE}"
 _INDENT: Final = _NBSP * 2  # keeps a label off its edge
 _BOLD_ROOM: Final = _NBSP * 5  # bold text is wider than the engines measure it
-_ROOM: Final[Mapping[type[Response], str]] = {SetUpEmail: _NBSP * 6}
+_ROOM: Final[Mapping[type[Response], str]] = dict.fromkeys((SetUpEmail, SrpClaim), _NBSP * 6)
 """Room behind a label through which the layout would otherwise draw another edge."""
 _NARROWEST, _WIDEST = 0.8, 6.0  # points: an edge that few sign-ins followed, and one that all did
 _SIGNS: Final = {SettingsEffect.GAINED: "+ ", SettingsEffect.LOST: "\u2212 "}
@@ -158,22 +165,34 @@ class DotStyle:
         theme, paint = self.theme, self.theme.groups[StateGroup.FIRST_FACTOR]
         faded = self.model.has_highlights
         graph = {
-            "rankdir": "TB", "bgcolor": theme.background, "pad": "0.1", "nodesep": "0.22",
-            "ranksep": "0.2", "splines": "spline", "fontname": FONT, "fontsize": "9",
-            "fontcolor": theme.muted, "labelloc": "b", "labeljust": "l", "tooltip": " ",
-            "label": caption(self.model, theme, self.labels),
+            "rankdir": "LR" if self._in_columns else "TB", "bgcolor": theme.background, "pad": "0.1",
+            "nodesep": "0.12", "ranksep": "0.22", "splines": "spline", "fontname": FONT,
+            "fontsize": self.label_size, "fontcolor": theme.muted, "labelloc": "b", "labeljust": "l",
+            "tooltip": " ", "label": caption(self.model, theme, self.labels),
         }  # fmt: skip
         node = {
-            "fontname": FONT, "fontsize": "11", "height": "0.3", "margin": "0.13,0.05",
+            "fontname": FONT, "fontsize": _NAME_SIZE, "height": "0.3", "margin": "0.13,0.05",
             "penwidth": "1.2", "target": "_blank", "fontcolor": theme.text, "peripheries": "1",
             "shape": paint.shape, "style": _style(paint), "fillcolor": paint.fill, "color": paint.line,
         }  # fmt: skip
         edge = {
-            "fontname": FONT, "fontsize": "9", "arrowsize": "0.65", "penwidth": "1",
+            "fontname": FONT, "fontsize": self.label_size, "arrowsize": "0.65", "penwidth": "1",
             "color": theme.faded if faded else theme.line,
             "fontcolor": theme.muted if faded else theme.label,
         }  # fmt: skip
         return graph, node, edge
+
+    @property
+    def _in_columns(self) -> bool:
+        focus = self.model.focus
+        sources = {edge.source for edge in self.model.edges if edge.dest in focus} - focus
+        return len(sources) > _MANY_SOURCES or START in focus
+
+    @property
+    def label_size(self) -> str:
+        """The size of labels in points: larger where a state has many neighbours and its picture is wide."""
+        is_wide = bool(self.model.focus) and len(self.model.nodes) > _MANY_NEIGHBOURS
+        return str(_LABEL_SIZE + is_wide)
 
     def text(self, key: str) -> str:
         """Return the text for a name."""
@@ -235,7 +254,7 @@ class DotStyle:
             return name
         is_bold = node == self.model.current or node in self.model.focus
         title = f"<b>{name}</b>" if is_bold else name
-        return f'<{title}<br/><font point-size="9">{"<br/>".join(rows)}</font>>'
+        return f'<{title}<br/><font point-size="{self.label_size}">{"<br/>".join(rows)}</font>>'
 
     def junction(self, junction: Junction) -> Attributes:
         """Return the attributes of a junction: a small dark pill."""
@@ -250,7 +269,7 @@ class DotStyle:
             "fillcolor": colour,
             "color": colour,
             "fontcolor": theme.background,
-            "fontsize": "9",
+            "fontsize": self.label_size,
             "height": "0.22",
             "margin": "0.12,0.03",
             "tooltip": f"{name}: the reply says which of these is next",
@@ -280,6 +299,8 @@ class DotStyle:
             }
         if edge.source != edge.dest or at_start:  # other self-loops are listed in their node
             indent = _INDENT if self.model.sign_ins is None else _INDENT * 2
+            if (SrpClaim, _CUSTOM_CHALLENGE) in {(each, edge.dest) for each in edge.responses}:
+                indent = _INDENT * 4  # the layout draws another edge close to it
             rows = [f'{row}<br align="left"/>' for row in self._rows(edge, indent)]
             found |= {"label": f"<{''.join(rows)}>"} if rows else {}
         if edge.responses:
@@ -319,11 +340,17 @@ class DotStyle:
         for step in edge.steps:
             if step.error or step.response in edge.responses:
                 colour = theme.warning if step.error else theme.highlight
-                yield _bold(indent + self._step(step), colour) + _BOLD_ROOM
+                yield (
+                    _bold(indent + self._step(step), colour)
+                    + _BOLD_ROOM
+                    + _ROOM.get(step.response, "")
+                )
         refused = edge.kind is EdgeKind.FAILURE or edge.kind.is_refusal
         if edge.counts and (refused or not edge.responses):
             yield _bold(f"{indent}{edge.total}", theme.warning if refused else theme.highlight)
         if refused:
+            return
+        if self.model.overview:
             return
         again = f" ({edge.kind})" if edge.kind is EdgeKind.NEW_CHALLENGE else ""
         sign = _SIGNS.get(edge.availability.effect, "")

@@ -15,10 +15,14 @@ from authfsm.diagrams.vertices import StateGroup, group_of
 from authfsm.protocol.error_policy import ERROR_POLICY, RecoveryAction
 from authfsm.protocol.nodes import Node
 
-_ONE_COLUMN: Final = 3  # more notes stand in two columns
-_LONGEST_ROW: Final = 96  # characters
-_CHARACTER_WIDTH: Final = 4.3  # points, on average
-_CODES_IN_A_ROW: Final = 3
+_ONE_COLUMN: Final = 3  # more notes stand in two columns, where the drawing is as wide as these
+_NARROW, _WIDE = 9, 20  # nodes: a drawing of fewer is narrow, one of more is wide
+_LONGEST_ROW, _LONGEST_NARROW_ROW, _LONGEST_WIDE_ROW = 64, 76, 86  # characters
+_NARROW_SIZE: Final = "10"  # points: the caption of a narrow drawing, which is never made smaller
+_CHARACTER_WIDTH: Final = 5.7  # points, on average
+_CODES_IN_A_ROW: Final = 2
+_LONGEST_ADVICE: Final = 34  # characters in a row
+_BOLD_ROOM: Final = "&#160;" * 5  # bold text is wider than the engines measure it
 _BREAK: Final = '<br align="left"/>'
 _LEGEND: Final = (
     StateGroup.FIRST_FACTOR,
@@ -28,7 +32,7 @@ _LEGEND: Final = (
 )
 _OUTLINES: Final = {"rounded": "Rounded", "note": "Folded corner", "component": "Plugs"}
 
-_LOOPS: Final = {
+LOOP_SENTENCES: Final = {
     EdgeKind.RETRY: "Loop with a filled head: the answer was refused, and another may be sent.",
     EdgeKind.RESTART: "Loop with an empty head: the same answer is sent again, without an unknown device key.",
     EdgeKind.NEW_CHALLENGE: "Loop marked (new challenge): Cognito issued another challenge of the same name.",
@@ -36,17 +40,23 @@ _LOOPS: Final = {
 }
 
 
+UNCERTAIN: Final = "\u2020 and dashed: known only by inference, or contradicted by another source."
+OVERVIEW: Final = "Not drawn: the names of the responses; each flow's own diagram has them."
+
+
 def notes(model: DiagramModel) -> Iterator[str]:
     """Yield the sentences of the caption."""
     yield from model.notes
+    if model.overview:
+        yield OVERVIEW
     if model.has_history:
         yield "Numbered: the recorded steps. Filled and framed: the current state."
     if model.sign_ins is not None:
         yield f"Width and numbers: how often, in {model.sign_ins:,} sign-ins."
     kinds = {edge.kind for edge in model.edges}
-    yield from (sentence for kind, sentence in _LOOPS.items() if kind in kinds)
+    yield from (sentence for kind, sentence in LOOP_SENTENCES.items() if kind in kinds)
     if any(edge.uncertain for edge in model.edges):
-        yield "\u2020 and dashed: known only by inference, or contradicted by another source."
+        yield UNCERTAIN
     for each in model.omitted:
         if not (each.reason is OmissionReason.SETTINGS and model.notes):  # the notes say more
             yield each.reason.caption
@@ -60,9 +70,13 @@ def caption(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> str
     if legend and len({theme.groups[each].fill for each in _LEGEND}) == 1:
         sentences.insert(0, _outline_legend(legend))
         legend = []
-    texts = [_wrapped(labels.get(each, each)) for each in sentences]
+    narrow = len(model.nodes) < _NARROW
+    longest = _LONGEST_WIDE_ROW if len(model.nodes) > _WIDE else _LONGEST_ROW
+    longest = _LONGEST_NARROW_ROW if narrow else longest
+    texts = [_wrapped(labels.get(each, each), longest) for each in sentences]
     # The legend takes the place of a note in the left column.
-    half = len(texts) if len(texts) <= _ONE_COLUMN else (len(texts) + (not legend)) // 2
+    one_column = len(texts) <= _ONE_COLUMN or narrow
+    half = len(texts) if one_column else (len(texts) + (not legend)) // 2
     left, right = _column(texts[:half]), _column(texts[half:], rows=2 if legend else 1)
     gap = f'<td rowspan="{2 if legend else 1}">&#160;&#160;&#160;</td>'
     rows = f"<tr>{left}{gap}{right}</tr>" if texts else ""
@@ -71,9 +85,10 @@ def caption(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> str
         swatches = _swatches(legend, theme, int(_CHARACTER_WIDTH * widest))
         rows = f'<tr><td align="left">{swatches}</td>{gap}{right}</tr><tr>{left}</tr>'
     space = '<tr><td height="10" colspan="3"></td></tr>'
-    return (
-        f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{space}{rows}</table>>'
-    )
+    title = escape(model.title)
+    title = f'<tr><td align="left" colspan="3"><b>{title}</b>{_BOLD_ROOM}</td></tr>'
+    table = f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{space}{title}{rows}</table>'
+    return f'<<font point-size="{_NARROW_SIZE}">{table}</font>>' if narrow else f"<{table}>"
 
 
 def _swatches(legend: list[tuple[Paint, str]], theme: Theme, width: int) -> str:
@@ -97,13 +112,13 @@ def _outline_legend(legend: list[tuple[Paint, str]]) -> str:
 
 
 def _column(texts: list[str], rows: int = 1) -> str:
-    lines = _BREAK.join([*texts, ""])
+    lines = "".join(texts)
     return f'<td rowspan="{rows}" align="left" valign="top" balign="left">{lines}</td>'
 
 
 @lru_cache(maxsize=256)
-def _wrapped(note: str) -> str:
-    return _BREAK.join(escape(row) for row in wrap(note, _LONGEST_ROW))
+def _wrapped(text: str, longest: int) -> str:
+    return _BREAK.join([*map(escape, wrap(text, longest)), ""])
 
 
 def codes(action: RecoveryAction) -> tuple[str, ...]:
@@ -121,14 +136,13 @@ def advice(name: str, theme: Theme, labels: Mapping[str, str]) -> str:
     for action in RecoveryAction:
         if action.survives:
             continue
-        text = escape(labels.get(action.advice, action.advice))
+        text = _wrapped(labels.get(action.advice, action.advice), _LONGEST_ADVICE)
         every = codes(action)
         starts = range(0, len(every), _CODES_IN_A_ROW)
         parts = [", ".join(every[at : at + _CODES_IN_A_ROW]) for at in starts]
         rows.append(
-            '<tr><td align="left" valign="top" balign="left"><font point-size="9">'
-            f"{text}</font></td>"
-            f'<td align="left" balign="left"><font point-size="8" color="{theme.muted}">'
+            f'<tr><td align="left" valign="top" balign="left"><font point-size="12">{text}</font></td>'
+            f'<td align="left" balign="left"><font point-size="12" color="{theme.muted}">'
             f"{_BREAK.join([*parts, ''])}</font></td></tr>"
         )
     return (

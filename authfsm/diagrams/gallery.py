@@ -12,10 +12,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from attrs import evolve
+
+from authfsm.core.history import Step
 from authfsm.diagrams.picture import Diagram, diagram
 from authfsm.diagrams.sequence import sequence
 from authfsm.diagrams.themes import AUTO
 from authfsm.protocol.auth_flows import FLOWS
+from authfsm.protocol.error_policy import RecoveryAction
+from authfsm.protocol.responses import Code, SrpClaim, UserSrpAuth
+from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
 
 _SRP: Final = ("ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH")
@@ -70,9 +76,31 @@ _FLOW_SENTENCES: Final = {
 }
 
 
+_SHORT_CAPTION: Final = "Not drawn: what this pool's settings rule out; see the other pictures."
+_SIGN_IN: Final = (
+    Step(1, State.START, UserSrpAuth, State.PASSWORD_VERIFIER),
+    Step(2, State.PASSWORD_VERIFIER, SrpClaim, State.SOFTWARE_TOKEN_MFA),
+    Step(
+        *(3, State.SOFTWARE_TOKEN_MFA, Code, State.SOFTWARE_TOKEN_MFA),
+        action=RecoveryAction.TRY_AGAIN,
+        error="CodeMismatchException",
+    ),
+    Step(4, State.SOFTWARE_TOKEN_MFA, Code, State.AUTHENTICATED),
+)
+
+
 def pictures() -> Iterator[tuple[str, Diagram, str]]:
     """Yield each picture with the name of its file and a sentence about it."""
-    about = "The whole protocol: every flow, from the first request to tokens."
+    about = "One sign-in, step by step: the password by SRP, a mistyped code, the right code."
+    settings = EXAMPLE_POOLS["mfa_required"][0]
+    drawn = diagram(settings=settings, history=_SIGN_IN, theme=AUTO)
+    model = evolve(drawn.model, notes=(_SHORT_CAPTION,), omitted=())
+    yield "sign_in", evolve(drawn, model=model), about
+    about = "The whole protocol at a glance: every flow, from the first request to tokens."
+    yield "overview", diagram(overview=True, theme=AUTO), about
+    about = (
+        "The whole protocol, with the response that each line needs; open it in a tab of its own."
+    )
     yield "protocol", diagram(theme=AUTO), about
     for flow in FLOWS:
         about = f"`{flow}`: {_FLOW_SENTENCES[flow]}"
@@ -82,7 +110,7 @@ def pictures() -> Iterator[tuple[str, Diagram, str]]:
         yield f"pool_{name}", diagram(settings=settings, theme=AUTO), about
     off, required = (EXAMPLE_POOLS[name][0] for name in ("mfa_off", "mfa_required"))
     about = "The whole protocol, with what MFA off rules out faded."
-    yield "pool_mfa_off_faded", diagram(settings=off, faded=True, theme=AUTO), about
+    yield "pool_mfa_off_faded", diagram(settings=off, faded=True, overview=True, theme=AUTO), about
     about = "What becomes possible when MFA becomes required."
     yield "pool_mfa_off_to_required", diagram(difference=(off, required), theme=AUTO), about
     about = "Where a sign-in by SRP can fail, and what to do then."
@@ -96,7 +124,7 @@ def files() -> dict[str, str]:
         NoEngine: no layout engine is installed.
     """
     every = list(pictures())
-    found = {f"{name}.svg": drawn.svg() for name, drawn, _ in every}
+    found = {f"{name}.svg": drawn.svg(animated=drawn.model.has_history) for name, drawn, _ in every}
     found["protocol.dot"] = str(diagram())
     found["README.md"] = "\n".join(_readme((name, about) for name, _, about in every))
     return dict(sorted(found.items()))
@@ -108,14 +136,17 @@ def _readme(every: Iterator[tuple[str, str]]) -> Iterator[str]:
     yield "Computed from `authfsm/protocol/table.py` by `authfsm draw --gallery diagrams`."
     yield "The caption of each picture says what it omits. Open a picture in its own tab: hover over a state"
     yield "to see what it means, and click it for AWS's page. Pictures are dark if your browser prefers dark."
-    yield "`protocol.dot` is the source of the first."
+    yield "`protocol.dot` is the source of the second."
     for name, about in every:
         yield ""
         yield f"## {name}"
         yield ""
         yield about
         yield ""
-        yield f"[![{about.replace('`', '')}]({name}.svg)]({name}.svg)"
+        if name == "protocol":  # it cannot be read at the width of this page
+            yield f"[{name}.svg]({name}.svg)"
+        else:
+            yield f"[![{about.replace('`', '')}]({name}.svg)]({name}.svg)"
     yield ""
     yield "## The messages of a sign-in"
     yield ""

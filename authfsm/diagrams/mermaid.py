@@ -43,6 +43,8 @@ def _lines(model: DiagramModel, labels: Mapping[str, str]) -> Iterator[str]:
     # A node that something leads to cannot be Mermaid's dot, which would be read as an end.
     start_is_node = any(edge.dest == START for edge in model.edges)
     yield "stateDiagram-v2"
+    yield f"    accTitle: {mermaid_text(model.title)}"
+    yield f"    accDescr: {mermaid_text(f'{len(model.nodes)} states and {len(model.edges)} lines')}"
     yield "    direction TB"
     if start_is_node:
         yield "    [*] --> START"

@@ -188,6 +188,7 @@ class DiagramModel:
         sign_ins: the number of sign-ins that are counted on it; None if none are.
         actions: whether it says what to do after a failure.
         notes: further sentences for the caption.
+        overview: whether the drawing leaves out the names of responses.
         pools: the settings of the pool, or of the two pools, that it shows.
     """
 
@@ -202,7 +203,21 @@ class DiagramModel:
     sign_ins: int | None = None
     actions: bool = False
     notes: tuple[str, ...] = ()
+    overview: bool = False
     pools: tuple[PoolSettings, ...] = field(default=(), repr=False)
+
+    @property
+    def title(self) -> str:
+        """What the diagram shows, in a few words."""
+        subject = {1: "what one pool's settings allow", 2: "two pools compared"}.get(
+            len(self.pools)
+        )
+        parts = [self.flow or subject or ("" if self.focus else "all flows")]
+        parts += sorted({f"the states next to {node.state}" for node in self.focus})
+        parts += [subject] if self.flow and subject else []
+        parts += ["a recorded sign-in"] if self.has_history else []
+        parts += [] if self.sign_ins is None else [f"the paths of {self.sign_ins:,} sign-ins"]
+        return f"Amazon Cognito sign-in: {', '.join(filter(None, parts))}"
 
     @property
     def has_highlights(self) -> bool:

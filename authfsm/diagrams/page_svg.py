@@ -102,4 +102,5 @@ def _trigger(found: re.Match[str], triggers: set[str]) -> str:
         return found[0]
     indent = _SPACE_WIDTH * (len(found[2]) - len(found[2].lstrip()))
     position = re.sub(r' x="([\d.]+)"', lambda x: f' x="{float(x[1]) + indent}"', found[1])
+    position = re.sub(r' textLength="[^"]*" lengthAdjust="[^"]*"', "", position)
     return f'<text data-response="{trigger}"{position}>{words}<'

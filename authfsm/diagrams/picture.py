@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from difflib import get_close_matches
+from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from authfsm.diagrams import render
+from authfsm.diagrams.animation import animate
 from authfsm.diagrams.dot import dot
+from authfsm.diagrams.dot_labels import LOOP_SENTENCES, OVERVIEW, UNCERTAIN, notes
 from authfsm.diagrams.exports import as_json, markdown, scxml, xstate
 from authfsm.diagrams.history_overlay import HistoryStep, add_history, add_traffic
 from authfsm.diagrams.mermaid import mermaid
 from authfsm.diagrams.model import DiagramModel
 from authfsm.diagrams.model_builder import build_model
+from authfsm.diagrams.omissions import OmissionReason
 from authfsm.diagrams.themes import LIGHT, Theme, adaptive
+from authfsm.diagrams.vertices import JUNCTIONS, StateGroup
 from authfsm.protocol.auth_flows import FLOWS
+from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import CallerError
+from authfsm.protocol.responses import RESPONSES
 from authfsm.protocol.states import State
 from authfsm.protocol.validators import frozen_str_mapping
 from authfsm.settings import PoolSettings
@@ -52,6 +63,16 @@ class UnknownFormat(_UnknownName):
     """A diagram has no format of that name; the message lists the formats."""
 
     kind = "format"
+
+
+class UnknownLabel(CallerError, ValueError):
+    """A label is for a text that is in no diagram; `name` is that text, and the message names the closest."""
+
+    def __init__(self, name: str, names: Iterable[str]) -> None:
+        closest = get_close_matches(name, names, 1, 0.5)
+        hint = f"; the closest is {closest[0]!r}" if closest else ""
+        super().__init__(f"no name or sentence of a diagram is {name!r}, so it has no label{hint}")
+        self.name = name
 
 
 class UnknownSuffix(CallerError, ValueError):
@@ -105,13 +126,20 @@ class Diagram:
             raise UnknownFormat(spec, filter(None, FORMATS))
         return FORMATS[spec](self)
 
-    def svg(self) -> str:
+    def svg(self, *, animated: bool = False) -> str:
         """Return the diagram as SVG, with real text, tooltips, and links to AWS's pages.
+
+        Args:
+            animated: let the steps of a recorded sign-in appear one after another; without a history
+                there are none.
 
         Raises:
             NoEngine: no layout engine is installed.
         """
-        return adaptive(render.svg(str(self), self.engine), self.theme)
+        drawn = render.svg(str(self), self.engine)
+        if animated:
+            drawn = animate(drawn, self.model)
+        return _described(adaptive(drawn, self.theme), self.model)
 
     def png(self, dpi: int = 144) -> bytes:
         """Return the diagram as PNG.
@@ -131,7 +159,7 @@ class Diagram:
             NoPdf: nothing that writes PDF is installed.
             NoEngine: no layout engine is installed.
         """
-        return render.pdf(str(self), self.engine)
+        return render.pdf(str(self), self.engine, self.model.title)
 
     def save(self, path: str | Path) -> Path:
         """Write the diagram to a file, in the format of the file's suffix in `SUFFIXES`.
@@ -155,9 +183,9 @@ class Diagram:
         return file
 
     def _repr_svg_(self) -> str | None:
-        """Return the SVG no wider than the page; None where no layout engine is installed."""
+        """Return the SVG no wider than a notebook's cell; None where no layout engine is installed."""
         try:
-            return self.svg().replace("<svg ", '<svg style="max-width:100%;height:auto" ', 1)
+            return _SIZE.sub(_no_wider, self.svg(), count=1)
         except render.NoEngine:
             return None
 
@@ -167,9 +195,36 @@ class Diagram:
             return {"text/plain": str(self)}
         return {
             "image/svg+xml": drawn,
-            "image/png": b64encode(self.png()).decode(),
             "text/plain": str(self),
+            **self._png_item(),
         }
+
+    def _png_item(self) -> dict[str, str]:
+        with suppress(render.MissingFont):
+            return {"image/png": b64encode(self.png()).decode()}
+        return {}
+
+
+# JupyterLab shows an SVG as an image of its natural size, and a cell is about 930 px wide.
+_CELL_WIDTH: Final = 675  # points
+_SIZE: Final = re.compile(r'width="([\d.]+)pt" height="([\d.]+)pt"')
+
+
+def _no_wider(found: re.Match[str]) -> str:
+    width, height = map(float, found.groups())
+    scale = min(1, _CELL_WIDTH / width)
+    return f'style="max-width:100%;height:auto" width="{width * scale:g}pt" height="{height * scale:g}pt"'
+
+
+def _described(svg: str, model: DiagramModel) -> str:
+    """Return an SVG with a title and a description, for those who do not see it."""
+    about = f"{len(model.nodes)} states and junctions, {len(model.edges)} lines. {' '.join(notes(model))}"
+    head = f"<title>{escape(model.title)}</title>\n<desc>{escape(about)}</desc>\n"
+    inside = svg.index(">", svg.index("<svg")) + 1
+    opened = svg[:inside].replace(
+        "<svg ", f'<svg role="img" aria-label="{escape(model.title)}" ', 1
+    )
+    return f"{opened}\n{head}{svg[inside:].lstrip()}"
 
 
 FORMATS: Final[Mapping[str, Callable[[Diagram], str]]] = {
@@ -205,6 +260,20 @@ SUFFIXES: Final[Mapping[str, Callable[[Diagram], bytes]]] = {
 """The formats of `diagram.save(path)`, by suffix."""
 
 
+@cache
+def _label_names() -> frozenset[str]:
+    """Return every text of a diagram that a label can replace, without what only some settings say."""
+    sentences = {each.caption for each in OmissionReason} | {
+        *LOOP_SENTENCES.values(),
+        UNCERTAIN,
+        OVERVIEW,
+    }
+    advice = {action.advice for action in RecoveryAction}
+    junctions = {each.name for each in JUNCTIONS}
+    names = {*State, *RESPONSES, *StateGroup, *junctions, *sentences, *advice}
+    return frozenset(map(str, names))
+
+
 def diagram(
     *,
     flow: str | None = None,
@@ -217,6 +286,7 @@ def diagram(
     unfolded: bool = False,
     failures: bool = False,
     actions: bool = False,
+    overview: bool = False,
     theme: Theme = LIGHT,
     labels: Mapping[str, str] | None = None,
     engine: str | None = None,
@@ -234,6 +304,7 @@ def diagram(
         unfolded: draw each arrow by itself, and all that the other arguments do not leave out.
         failures: draw where an attempt ends.
         actions: draw that, and what to do then.
+        overview: leave the names of responses out of the drawing, so that the whole can be read on a page.
         theme: how it looks.
         labels: other texts for names of states, triggers, junctions and groups, and for sentences of the caption.
         engine: the layout engine: "graphviz-pure", which is a dependency, or a system's "dot".
@@ -241,6 +312,7 @@ def diagram(
     Raises:
         UnknownFlow: there is no such flow.
         UnknownState: there is no such state.
+        UnknownLabel: a label is for a text that is in no diagram.
         ConflictingOptions: two of these arguments exclude each other.
     """
     if flow is not None and flow not in FLOWS:
@@ -261,6 +333,11 @@ def diagram(
         faded=faded,
         difference=difference,
     )
+    model = evolve(model, overview=overview)
+    known = _label_names() | set(notes(model))
+    for name in labels or {}:
+        if name not in known:
+            raise UnknownLabel(name, known)
     if history is not None:
         model = add_history(model, history)
     if traffic is not None:
