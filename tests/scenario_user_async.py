@@ -50,10 +50,12 @@ class Stage(Service):
 
     playing: LocalPool
 
-    def exchange(self, target: str, body: bytes, signed: bool = False) -> HttpReply:  # noqa: FBT001, FBT002 - as it is there
+    def exchange(self, target: str, body: bytes, authorization: str = "") -> HttpReply:
         """Answer a request."""
         request_id = self.playing.request_id()
-        return answer_http(self.playing.answer, target, body, request_id, signed=signed)
+        return answer_http(
+            self.playing.answer, target, body, request_id, signed=bool(authorization)
+        )
 
 
 @contextmanager

@@ -182,7 +182,11 @@ class TestUserState:
         assert talk.pool.outbox[-1].to == "newer@example.com"
 
     def test_groups(self, talk: AdminClient) -> None:
-        """Users can join and leave groups."""
+        """Users can join and leave groups; one that is not there is "Group not found."."""
+        for name in ("engines", "poets"):
+            talk.do("create_group", None, GroupName=name)
+        with refused("ResourceNotFoundException", "Group not found."):
+            talk.do("admin_add_user_to_group", GroupName="painters")
         talk.do("admin_add_user_to_group", GroupName="engines")
         talk.do("admin_add_user_to_group", GroupName="poets")
         talk.do("admin_remove_user_from_group", GroupName="poets")

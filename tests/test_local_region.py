@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from base64 import urlsafe_b64decode
 from typing import Any
 
 import pytest
@@ -94,3 +96,92 @@ def test_deletion_protection() -> None:
     boto.update_user_pool(UserPoolId=pool["Id"], DeletionProtection="INACTIVE")
     boto.delete_user_pool(UserPoolId=pool["Id"])
     assert not cognito.pools
+
+
+ROLE = "arn:aws:iam::123456789012:role/{}"
+
+
+@pytest.mark.parametrize(
+    ("groups", "roles", "preferred"),
+    [
+        ({"a": {}, "b": {}}, None, None),
+        ({"a": {"RoleArn": ROLE.format("a")}}, ["a"], "a"),
+        ({"a": {"RoleArn": ROLE.format("a"), "Precedence": 2}, "b": {"RoleArn": ROLE.format("b"), "Precedence": 1}}, ["a", "b"], "b"),
+        ({"a": {"RoleArn": ROLE.format("a"), "Precedence": 1}, "b": {"RoleArn": ROLE.format("b"), "Precedence": 1}}, ["a", "b"], None),
+        ({"a": {"RoleArn": ROLE.format("a"), "Precedence": 1}, "b": {"RoleArn": ROLE.format("a"), "Precedence": 1}}, ["a"], "a"),
+        ({"a": {"RoleArn": ROLE.format("a")}, "b": {"RoleArn": ROLE.format("b"), "Precedence": 9}}, ["a", "b"], "b"),
+    ],
+)  # fmt: skip
+def test_roles_of_groups(
+    groups: dict[str, dict[str, Any]], roles: list[str] | None, preferred: str | None
+) -> None:
+    """The id token has the roles of the user's groups, and prefers the role of the lowest Precedence."""
+    cognito = LocalCognito()
+    boto = cognito.client()
+    pool_id, client_id = a_pool_with_ada(cognito, boto)
+    for name, more in groups.items():
+        boto.create_group(UserPoolId=pool_id, GroupName=name, **more)
+        boto.admin_add_user_to_group(UserPoolId=pool_id, Username="ada", GroupName=name)
+    tokens = boto.initiate_auth(
+        ClientId=client_id,
+        AuthFlow="USER_PASSWORD_AUTH",
+        AuthParameters={"USERNAME": "ada", "PASSWORD": PASSWORD},
+    )["AuthenticationResult"]
+    payload = tokens["IdToken"].split(".")[1]
+    claims = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+
+    assert claims["cognito:groups"] == [*groups]
+    assert claims.get("cognito:roles") == (roles and [ROLE.format(each) for each in roles])
+    assert claims.get("cognito:preferred_role") == (preferred and ROLE.format(preferred))
+
+
+# One call of each kind of record: create, find, list, update and delete.
+RECORDS: list[tuple[str, str, dict[str, Any], dict[str, Any], str]] = [
+    ("Group", "GroupName", {"Description": "d"}, {"Precedence": 3}, "Groups"),
+    ("IdentityProvider", "ProviderName", {"ProviderType": "Google", "ProviderDetails": {"client_id": "c"}}, {"IdpIdentifiers": ["i"]}, "Providers"),
+    ("ResourceServer", "Identifier", {"Name": "n"}, {"Name": "m"}, "ResourceServers"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "key", "given", "changed", "listed"), RECORDS)
+def test_records(
+    kind: str, key: str, given: dict[str, Any], changed: dict[str, Any], listed: str
+) -> None:
+    """A record is created once, found, listed page by page, changed and deleted."""
+    cognito = LocalCognito()
+    pool = {"UserPoolId": cognito.pool().pool_id}
+    size = {"Limit" if kind == "Group" else "MaxResults": 2}
+    find = f"{'Get' if kind == 'Group' else 'Describe'}{kind}"
+    for name in ("one", "two", "three"):
+        cognito.answer(f"Create{kind}", {**pool, key: name, **given})
+    with pytest.raises(PoolRefusal, match="exists"):
+        cognito.answer(f"Create{kind}", {**pool, key: "one", **given})
+    cognito.answer(f"Update{kind}", {**pool, key: "two", **changed})
+    found = cognito.answer(find, {**pool, key: "two"})[kind]
+    first = cognito.answer(f"List{kind}s", {**pool, **size})
+    last = cognito.answer(f"List{kind}s", {**pool, **size, "NextToken": first["NextToken"]})
+    cognito.answer(f"Delete{kind}", {**pool, key: "one"})
+
+    assert found.items() >= {**pool, key: "two", **given, **changed}.items()
+    names = [each[key] for each in (*first[listed], *last[listed])]
+    assert names == ["one", "two", "three"]
+    assert "NextToken" not in last
+    for operation in (find, f"Delete{kind}"):
+        with pytest.raises(PoolRefusal, match="ResourceNotFoundException"):
+            cognito.answer(operation, {**pool, key: "one"})
+
+
+def test_domains() -> None:
+    """A domain is found without its pool, is in the pool's description, and is {} when it was deleted."""
+    cognito = LocalCognito()
+    pool = {"UserPoolId": cognito.pool().pool_id}
+    assert "CloudFrontDomain" not in cognito.answer("CreateUserPoolDomain", {**pool, "Domain": "d"})
+    described = cognito.answer("DescribeUserPoolDomain", {"Domain": "d"})["DomainDescription"]
+    assert (described["UserPoolId"], described["Status"]) == (pool["UserPoolId"], "ACTIVE")
+    assert cognito.answer("DescribeUserPool", pool)["UserPool"]["Domain"] == "d"
+    with pytest.raises(PoolRefusal, match="associated with another user pool"):
+        cognito.answer(
+            "CreateUserPoolDomain", {"UserPoolId": cognito.pool().pool_id, "Domain": "d"}
+        )
+    cognito.answer("DeleteUserPoolDomain", {**pool, "Domain": "d"})
+    assert cognito.answer("DescribeUserPoolDomain", {"Domain": "d"}) == {"DomainDescription": {}}

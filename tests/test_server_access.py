@@ -310,7 +310,7 @@ class TestOrigins:
             json.dumps({"UserPoolId": POOL_ID, **SIGN_IN}).encode(),
         )
 
-        assert (status, json.loads(body)["__type"]) == (400, "UnsupportedOperationException")
+        assert (status, json.loads(body)["__type"]) == (400, "UnknownOperationException")
 
 
 class TestCredentials:

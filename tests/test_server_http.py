@@ -301,7 +301,7 @@ def test_internal_error(web: ThreadServer, monkeypatch: pytest.MonkeyPatch) -> N
         raise RuntimeError("the password is hunter2")
 
     with monkeypatch.context() as patched:
-        patched.setattr(web.service.pool, "answer", fail)
+        patched.setattr(web.service.pool, "answer_members", fail)
         status, headers, reply = web.password("ada")
 
     assert status == 500

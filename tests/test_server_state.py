@@ -24,6 +24,7 @@ from serving import CLIENT_ID, PASSWORD, TARGET, ServerProcess, serve_in_process
 from authfsm import srp
 from authfsm.base.secret import revealed
 from authfsm.local import LocalPool, ManualClock
+from authfsm.local.config.descriptions import described
 from authfsm.local.server.config import ConfigError, parse_config
 from authfsm.local.server.service import Log, Service, open_service
 from authfsm.local.server.state_file import APPLICATION_ID, StateFile, StateFileError
@@ -67,9 +68,7 @@ class StoredPool:
 
     def call(self, operation: str, **request: Any) -> dict[str, Any]:
         """Call an operation."""
-        answered = self.service.exchange(
-            TARGET + operation, json.dumps(request).encode(), signed=True
-        )
+        answered = self.service.exchange(TARGET + operation, json.dumps(request).encode(), "AWS4")
         reply: dict[str, Any] = json.loads(answered.body)
         return reply
 
@@ -133,6 +132,8 @@ def contents(pool: LocalPool) -> Any:
         "outbox": list(core.outbox),
         "clients": core.clients,
         "session configurations": core.session_configurations,
+        "records": core.records.of_kind("group"),
+        "settings": described(core.configuration),
         "seed": core.seed,
         "key": core.token_issuer.key.as_dict(private=True),
     }
@@ -372,6 +373,14 @@ class RandomClient:
             "passkey": lambda: call("StartWebAuthnRegistration", AccessToken=access),
             "sign up": lambda: call("SignUp", **client, Username=f"{user}2", Password=PASSWORD),
             "forgot": lambda: call("ForgotPassword", **client, Username=user),
+            "group": lambda: call("CreateGroup", **POOL, GroupName=user, Precedence=1),
+            "join": lambda: call("AdminAddUserToGroup", **admin, GroupName=user),
+            "ungroup": lambda: call("DeleteGroup", **POOL, GroupName=user),
+            "custom": lambda: call(
+                "AddCustomAttributes",
+                **POOL,
+                CustomAttributes=[{"Name": user, "AttributeDataType": "String"}],
+            ),
             "attributes": lambda: call(
                 "UpdateUserAttributes", AccessToken=access, UserAttributes=email
             ),
@@ -383,7 +392,7 @@ STEPS = st.lists(
         st.sampled_from(
             ["password", "wrong", "srp", "choose", "code", "wrong code", "new password", "refresh",
              "sign out", "revoke", "device", "create", "delete", "disable", "enable", "prefer",
-             "associate", "passkey", "sign up", "forgot", "attributes"],
+             "associate", "passkey", "sign up", "forgot", "attributes", "group", "join", "ungroup", "custom"],
         ),
         st.sampled_from([user["username"] for user in USERS]),
     ),
@@ -418,11 +427,11 @@ def test_every_attribute_is_accounted_for() -> None:
     core = LocalPool()._core
     stored = {
         "clients", "users", "_by_name", "sessions", "_pending", "token_issuer", "_families", "_key",
-        "outbox", "_messages", "seed", "elapsed", "session_configurations",
+        "outbox", "_messages", "seed", "elapsed", "session_configurations", "records",
     }  # fmt: skip
     made_of_them = {"_by_alias", "_by_other_key", "_by_refresh_token", "_with_session"}
     settings_ = {
-        "configuration", "_configuration", "realm", "_aliases", "_case_sensitive",
+        "configuration", "realm", "_aliases", "_case_sensitive",
         "_username_attributes",
     }  # fmt: skip
     of_the_process = {"clock", "_clock", "entropy", "_entropy", "_listener"}
@@ -736,6 +745,8 @@ WRITES: dict[str, dict[str, Any]] = {
     "UpdateUserPoolClient": {**POOL, "ClientId": CLIENT_ID, "ClientName": "other"},
     "CreateUserPoolClient": {**POOL, "ClientName": "more"},
     "ForgotPassword": {"ClientId": CLIENT_ID, "Username": "ada"},
+    "UpdateUserPool": {**POOL, "PoolName": "other"},
+    "CreateGroup": {**POOL, "GroupName": "admins"},
     "SignUp": {"ClientId": CLIENT_ID, "Username": "self", "Password": PASSWORD},
 }  # fmt: skip
 
@@ -863,4 +874,44 @@ def test_clock_set_back(tmp_path: Path) -> None:
     assert "AuthenticationResult" in stored.password("ada")
     assert pool is stored.service.pool
     assert stored.file is not None
+    stored.file.close()
+
+
+def test_pools_of_the_api_survive(tmp_path: Path) -> None:
+    """A hundred pools, their users, app clients, groups, tokens and settings are in one state file."""
+    stored = StoredPool(tmp_path / "pool.db")
+    pools = [stored.call("CreateUserPool", PoolName=f"p{n}")["UserPool"]["Id"] for n in range(100)]
+    for pool_id in pools:
+        stored.call("CreateGroup", UserPoolId=pool_id, GroupName="admins")
+        user = {"UserPoolId": pool_id, "Username": "ada"}
+        stored.call("AdminCreateUser", **user, TemporaryPassword=PASSWORD)
+        stored.call("AdminAddUserToGroup", **user, GroupName="admins")
+    chosen = {"UserPoolId": pools[7], "PoolName": "renamed", "DeletionProtection": "ACTIVE"}
+    stored.call("UpdateUserPool", **chosen)
+    flows = ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+    stored.call("AdminSetUserPassword", UserPoolId=pools[7], Username="ada", Password=PASSWORD, Permanent=True)  # fmt: skip
+    made = stored.call("CreateUserPoolClient", UserPoolId=pools[7], ClientName="web", ExplicitAuthFlows=flows)  # fmt: skip
+    client_id = made["UserPoolClient"]["ClientId"]
+    parameters = {"USERNAME": "ada", "PASSWORD": PASSWORD}
+    tokens = stored.call("InitiateAuth", ClientId=client_id, AuthFlow="USER_PASSWORD_AUTH", AuthParameters=parameters)["AuthenticationResult"]  # fmt: skip
+    stored.call("DeleteUserPool", UserPoolId=pools[8])
+    assert "deletion protection" in stored.call("DeleteUserPool", UserPoolId=pools[7])["message"]
+    cognito = stored.service.cognito
+    before = {key: contents(each) for key, each in cognito.pools.items() if key in pools[5:10]}
+
+    again = stored.begin().cognito
+
+    assert [*again.pools] == [stored.service.pool.pool_id, *pools[:8], *pools[9:]]
+    described_ = stored.call("DescribeUserPool", UserPoolId=pools[7])["UserPool"]
+    assert (described_["Name"], described_["EstimatedNumberOfUsers"]) == ("renamed", 1)
+    assert stored.call("GetUser", AccessToken=tokens["AccessToken"])["Username"] == "ada"
+    assert contents(again.pools[pools[7]]) == before[pools[7]]
+    assert again.pools[pools[9]].user("ada").groups == ("admins",)
+    assert stored.file is not None
+    whole = stored.file._sql
+    stored.file._sql = FullDisk(whole, "COMMIT")  # type: ignore[assignment]  # a substitute with the methods that are used
+    for operation, members in (("CreateUserPool", {"PoolName": "x"}), ("DeleteUserPool", {"UserPoolId": pools[0]})):  # fmt: skip
+        assert stored.call(operation, **members)["__type"] == "InternalErrorException"
+    stored.file._sql = whole
+    assert [*again.pools] == [stored.service.pool.pool_id, *pools[:8], *pools[9:]]
     stored.file.close()

@@ -48,12 +48,12 @@ class ObservedPool(LocalPool):
         """Report each transition from now on."""
         self._observer, self._state = observer, State.START
 
-    def answer(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    def answer_members(self, operation: str, members: dict[str, Any]) -> dict[str, Any]:
         """Answer a request of the API and report the transition."""
         with self._lock:
             self.requests += 1
             try:
-                reply = super().answer(operation, request)
+                reply = super().answer_members(operation, members)
             except PoolRefusal as refusal:
                 self._report(operation, {}, refusal)
                 raise

@@ -1,4 +1,4 @@
-"""The operations on users that only administrators have: create, list, disable, groups."""
+"""The operations on users that only administrators have: create, list, disable."""
 
 from __future__ import annotations
 
@@ -206,23 +206,3 @@ def enable_user(pool: Core, user: User, _: Request) -> Reply:
         passwords.end_sessions(pool, user)
     user.enabled, user.modified = True, pool.clock()
     return {}
-
-
-def add_user_to_group(_: Core, user: User, request: Request) -> Reply:
-    """AdminAddUserToGroup: every group name exists, because the pool has no operations on groups."""
-    name = request["GroupName"]
-    user.groups = (*(group for group in user.groups if group != name), name)
-    return {}
-
-
-def remove_user_from_group(_: Core, user: User, request: Request) -> Reply:
-    """AdminRemoveUserFromGroup."""
-    name = request["GroupName"]
-    user.groups = tuple(group for group in user.groups if group != name)
-    return {}
-
-
-def list_groups_for_user(pool: Core, user: User, _: Request) -> Reply:
-    """AdminListGroupsForUser."""
-    pool_id = pool.configuration.pool_id
-    return {"Groups": [{"GroupName": name, "UserPoolId": pool_id} for name in user.groups]}

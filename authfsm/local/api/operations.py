@@ -15,7 +15,9 @@ from attrs import frozen
 from authfsm.local.accounts import (
     admin,
     enrolment,
+    groups,
     initiate_auth,
+    records,
     self_service,
     sign_up,
     user_sessions,
@@ -115,9 +117,9 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "AdminDisableUser":            Operation(_by_name(admin.disable_user), ("UserPoolId", "Username")),
     "AdminEnableUser":             Operation(_by_name(admin.enable_user), ("UserPoolId", "Username")),
     "AdminUserGlobalSignOut":      Operation(_by_name(self_service.global_sign_out), ("UserPoolId", "Username")),
-    "AdminAddUserToGroup":         Operation(_by_name(admin.add_user_to_group), ("UserPoolId", "Username", "GroupName")),
-    "AdminRemoveUserFromGroup":    Operation(_by_name(admin.remove_user_from_group), ("UserPoolId", "Username", "GroupName")),
-    "AdminListGroupsForUser":      Operation(_by_name(admin.list_groups_for_user), ("UserPoolId", "Username")),
+    "AdminAddUserToGroup":         Operation(_by_name(groups.add_user_to_group), ("UserPoolId", "Username", "GroupName")),
+    "AdminRemoveUserFromGroup":    Operation(_by_name(groups.remove_user_from_group), ("UserPoolId", "Username", "GroupName")),
+    "AdminListGroupsForUser":      Operation(_by_name(groups.list_groups_for_user), ("UserPoolId", "Username")),
     "AdminListDevices":            Operation(_by_name(devices.list_all), ("UserPoolId", "Username")),
     "AdminGetDevice":              Operation(_by_name(devices.get), ("UserPoolId", "Username", "DeviceKey")),
     "AdminForgetDevice":           Operation(_by_name(devices.forget), ("UserPoolId", "Username", "DeviceKey")),
@@ -135,6 +137,9 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "CreateUserPoolClient":        Operation(pool_operations.create_user_pool_client, ("UserPoolId", "ClientName")),
     "UpdateUserPoolClient":        Operation(pool_operations.update_user_pool_client, ("UserPoolId", "ClientId")),
     "DeleteUserPoolClient":        Operation(pool_operations.delete_user_pool_client, ("UserPoolId", "ClientId")),
+    "DeleteGroup":                 Operation(groups.delete_group, ("UserPoolId", "GroupName")),
+    "ListUsersInGroup":            Operation(groups.list_users_in_group, ("UserPoolId", "GroupName")),
+    **{name: Operation(function, ()) for name, function in records.FUNCTIONS.items()},
     "UpdateUserPool":              Operation(pool_operations.update_user_pool, ("UserPoolId",)),
     "SetUserPoolMfaConfig":        Operation(pool_operations.set_user_pool_mfa_config, ("UserPoolId",)),
     "AddCustomAttributes":         Operation(pool_operations.add_custom_attributes, ("UserPoolId", "CustomAttributes")),
@@ -145,11 +150,15 @@ OPERATIONS: Final[dict[str, Operation]] = {
 # fmt: on
 
 
+def needs_credentials(operation: str) -> bool:
+    """Return whether the API has this operation and only signed requests may call it."""
+    found = OPERATIONS.get(operation)
+    return request_members.is_known(operation) if found is None else not found.public
+
+
 def check_credentials(operation: str, *, signed: bool) -> None:
     """Refuse an unsigned request for an operation that needs AWS credentials; any credentials will do."""
-    found = OPERATIONS.get(operation)
-    public = found.public if found is not None else not request_members.is_known(operation)
-    if not public and not signed:
+    if not signed and needs_credentials(operation):
         raise PoolRefusal(error_templates.REQUEST_UNSIGNED)
 
 
@@ -160,19 +169,13 @@ def read_members(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
     return request_members.read(operation, request)
 
 
-def answer(pool: Core, operation: str, request: Mapping[str, Any]) -> Reply:
-    """Answer a request.
+def answer(pool: Core, operation: str, members: dict[str, Any]) -> Reply:
+    """Answer a request whose members `read_members` has returned.
 
     Raises:
         PoolRefusal: Cognito's error.
         GateError: the pool has a bug.
     """
-    pool.response = None
-    return answer_members(pool, operation, read_members(operation, request))
-
-
-def answer_members(pool: Core, operation: str, members: dict[str, Any]) -> Reply:
-    """Answer a request whose members `read_members` has returned; it raises what `answer` does."""
     pool.response = None
     found = OPERATIONS.get(operation)
     if found is None:

@@ -15,9 +15,10 @@ from authfsm.base.concurrency import ForkSafeLock
 from authfsm.base.mixins import DisplayMixin
 from authfsm.base.secret import Secret, secret, secret_values
 from authfsm.local.accounts import enrolment, sign_up
+from authfsm.local.accounts.groups import add_missing
 from authfsm.local.api import pool_operations
 from authfsm.local.api.aws_json import HttpReply, answer_http
-from authfsm.local.api.operations import answer
+from authfsm.local.api.operations import answer, read_members
 from authfsm.local.config import unsupported
 from authfsm.local.config.clock import Clock, utc_now
 from authfsm.local.config.contradictions import Contradictions
@@ -292,7 +293,7 @@ class LocalPool(DisplayMixin):
             temporary: whether the user must change the password at the next sign-in (FORCE_CHANGE_PASSWORD).
             status: another UserStatus.
             enabled: whether the user may sign in.
-            groups: `cognito:groups`.
+            groups: `cognito:groups`; groups that the pool lacks are added.
             totp_secret: the verified secret of an authenticator app (base32).
             mfa: UserMFASettingList; by default TOTP, if there is a secret, and `preferred_mfa`.
             preferred_mfa: PreferredMfaSetting.
@@ -314,6 +315,7 @@ class LocalPool(DisplayMixin):
                 passwords.set_password(self._core, user, password, temporary=temporary)
             user.status = other_status or user.status
             user.enabled, user.groups = enabled, tuple(groups)
+            add_missing(self._core, user.groups)
             user.software_token = token
             enrolment.set_initial_mfa(user, mfa, preferred_mfa)
         return user
@@ -339,8 +341,18 @@ class LocalPool(DisplayMixin):
         Raises:
             PoolRefusal: the pool refuses, with Cognito's error code and message.
         """
+        self._core.response = None
+        return self.answer_members(operation, read_members(operation, request))
+
+    def answer_members(self, operation: str, members: dict[str, Any]) -> dict[str, Any]:
+        """Answer a request whose members were checked already, as `answer` does.
+
+        Args:
+            operation: as `InitiateAuth`.
+            members: what `read_members` has returned.
+        """
         with self._lock:
-            return answer(self._core, operation, request)
+            return answer(self._core, operation, members)
 
     def client(self, config: Any = None) -> Any:
         """Return a real boto3 cognito-idp client whose requests this pool answers, without a network.

@@ -9,6 +9,7 @@ from typing import Any, Final
 from attrs import fields
 
 from authfsm.base.secret import Secret
+from authfsm.local.accounts.records import DOMAINS
 from authfsm.local.config import descriptions, error_templates, pool_requests
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient
@@ -51,7 +52,11 @@ def new_client_secret(entropy: Entropy) -> Secret[str]:
 def describe_user_pool(pool: Core, request: Request) -> Reply:
     """DescribeUserPool."""
     pool.check_pool(request)
-    return {"UserPool": descriptions.user_pool(pool.configuration, len(pool.users))}
+    described = descriptions.user_pool(pool.configuration, len(pool.users))
+    for record in pool.records.of_kind(DOMAINS.name).values():
+        custom = "CustomDomainConfig" in record.members
+        described["CustomDomain" if custom else "Domain"] = record.name
+    return {"UserPool": described}
 
 
 def get_user_pool_mfa_config(pool: Core, request: Request) -> Reply:

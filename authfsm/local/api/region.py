@@ -14,6 +14,7 @@ from joserfc.jwk import RSAKey
 
 from authfsm.base.concurrency import ForkSafeLock
 from authfsm.base.mixins import DisplayMixin
+from authfsm.local.accounts import records
 from authfsm.local.api import operations, pool_operations
 from authfsm.local.api.aws_json import HttpReply, answer_http, signing_region
 from authfsm.local.api.pool import LocalPool
@@ -184,8 +185,18 @@ class LocalCognito(DisplayMixin):
             found = REGION_OPERATIONS.get(operation)
             if found is not None:
                 return found(self, members, region or self.region)
-            core = self.pool_of(members)._core  # noqa: SLF001 - same package
-            return operations.answer_members(core, operation, members)
+            self.check(operation, members)
+            return self.pool_of(members).answer_members(operation, members)
+
+    def check(self, operation: str, members: Mapping[str, Any]) -> None:
+        """Refuse what one pool cannot know: a second pool with the same domain.
+
+        Args:
+            operation: the operation.
+            members: the request's members.
+        """
+        if operation == "CreateUserPoolDomain" and _pool_of_domain(self, members["Domain"]):
+            raise PoolRefusal(error_templates.DOMAIN_EXISTS)
 
     def pool_of(self, members: Mapping[str, Any]) -> LocalPool:
         """Return the pool that a request is about; an empty one refuses requests about none.
@@ -224,27 +235,40 @@ class LocalCognito(DisplayMixin):
     def create_pool(self, request: Request, region: str) -> LocalPool:
         """Add a pool, without an app client, for a request of CreateUserPool; refuse as Cognito does."""
         pool_id = pool_operations.new_pool_id(region, self._entropy)
-        pool = self._empty_pool(pool_id, pool_requests.created(request, self.clock()))
+        return self.restore(pool_id, pool_requests.created(request, self.clock()))
+
+    def restore(
+        self, pool_id: str, description: Mapping[str, Any], key: RSAKey | None = None
+    ) -> LocalPool:
+        """Add a pool, without an app client, that a request of CreateUserPool once made.
+
+        Args:
+            pool_id: its id.
+            description: UserPool and MfaConfig.
+            key: its signing key, if it has one.
+        """
+        pool = self._empty_pool(pool_id, description, key)
         self.add(pool)
         return pool
 
-    def _empty_pool(self, pool_id: str, description: Mapping[str, Any]) -> LocalPool:
+    def _empty_pool(
+        self, pool_id: str, description: Mapping[str, Any], key: RSAKey | None = None
+    ) -> LocalPool:
         issuer = f"{self._issuer}/{pool_id}" if self._issuer else None
         issuer = issuer or pool_operations.cognito_issuer(pool_id)
         configuration = PoolConfiguration(pool_id, issuer, **self._settings)
         configuration = pool_requests.configured(configuration, description)
         pool = LocalPool.__new__(LocalPool)  # without the app client that __init__ adds
-        pool._start(configuration, self.clock, self._entropy, self._key)  # noqa: SLF001 - same package
+        pool._start(configuration, self.clock, self._entropy, key or self._key)  # noqa: SLF001 - same package
         return pool
 
-    def remove(self, pool_id: str) -> None:
-        """Remove a pool.
+    def replace_pools(self, pools: Mapping[str, LocalPool]) -> None:
+        """Have these pools, and no others.
 
         Args:
-            pool_id: its id.
+            pools: the pools by id.
         """
-        with self._lock:
-            del self._pools[pool_id]
+        self._pools = dict(pools)
 
 
 def _issuer_of(token: str) -> str:
@@ -265,7 +289,7 @@ def _create_user_pool(cognito: LocalCognito, request: Request, region: str) -> R
 def _delete_user_pool(cognito: LocalCognito, request: Request, _: str) -> Reply:
     pool = cognito.pool_of(request)
     pool_operations.check_deletable(pool._core, request)  # noqa: SLF001 - same package
-    cognito.remove(pool.pool_id)
+    cognito.replace_pools({k: each for k, each in cognito.pools.items() if each is not pool})
     return {}
 
 
@@ -276,9 +300,23 @@ def _list_user_pools(cognito: LocalCognito, request: Request, region: str) -> Re
     return {"UserPools": pools} if token is None else {"UserPools": pools, "NextToken": token}
 
 
+def _pool_of_domain(cognito: LocalCognito, domain: str) -> LocalPool | None:
+    cores = ((each, each._core) for each in cognito.pools.values())  # noqa: SLF001 - same package
+    kind = records.DOMAINS.name
+    return next((pool for pool, core in cores if core.records.find(kind, domain)), None)
+
+
+def _describe_user_pool_domain(cognito: LocalCognito, request: Request, _: str) -> Reply:
+    pool = _pool_of_domain(cognito, request["Domain"])
+    # A domain that is not there is described as {} (moto's tests, and reports of users).
+    found = {} if pool is None else records.describe_domain(pool._core, request["Domain"])  # noqa: SLF001 - same package
+    return {"DomainDescription": found}
+
+
 REGION_OPERATIONS: Final[dict[str, Callable[[LocalCognito, Request, str], Reply]]] = {
     "CreateUserPool": _create_user_pool,
     "DeleteUserPool": _delete_user_pool,
+    "DescribeUserPoolDomain": _describe_user_pool_domain,
     "ListUserPools": _list_user_pools,
 }
 """The operations that are not about one pool."""

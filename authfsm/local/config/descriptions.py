@@ -248,6 +248,11 @@ def user_pool(configuration: PoolConfiguration, users: int) -> dict[str, Any]:
     return {**_without(before, members), **present, "EstimatedNumberOfUsers": users}
 
 
+def described(configuration: PoolConfiguration) -> dict[str, Any]:
+    """Return the description of a pool: UserPool and MfaConfig."""
+    return {"UserPool": user_pool(configuration, 0), "MfaConfig": mfa_config(configuration)}
+
+
 def _without(before: Structure, names: Any) -> dict[str, Any]:
     return {name: value for name, value in before.items() if name not in names}
 

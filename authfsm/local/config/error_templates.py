@@ -210,6 +210,17 @@ RESEND_NOT_POSSIBLE = ErrorTemplate("UnsupportedUserStateException", "Resend not
 NOT_REVOCABLE = ErrorTemplate("UnsupportedOperationException", "Token revocation is not enabled for this client.")  # the text is ours
 BAD_FILTER = ErrorTemplate(_INVALID_PARAMETER, "Error while parsing filter.")  # the text is ours
 
+# ---- records: the codes are the API's --------------------------------------------------------------
+GROUP_EXISTS = ErrorTemplate("GroupExistsException", "A group with the name already exists.")  # reports of users
+NO_SUCH_GROUP = ErrorTemplate(_NOT_FOUND, "Group not found.")  # reports of users
+PROVIDER_EXISTS = ErrorTemplate("DuplicateProviderException", "A provider with the name {name} already exists in this user pool.")  # the text is ours
+NO_SUCH_PROVIDER = ErrorTemplate(_NOT_FOUND, "Identity provider {name} does not exist.")  # reports of users
+RESOURCE_SERVER_EXISTS = ErrorTemplate(_INVALID_PARAMETER, "{name} already exists in user pool {pool}.")  # moto's tests
+NO_SUCH_RESOURCE_SERVER = ErrorTemplate(_NOT_FOUND, "Resource server {name} does not exist.")  # the text is ours
+DOMAIN_EXISTS = ErrorTemplate(_INVALID_PARAMETER, "Domain already associated with another user pool.")  # reports of users
+NO_SUCH_DOMAIN = ErrorTemplate(_INVALID_PARAMETER, "No such domain or user pool exists.")  # reports of users
+NO_SUCH_RESOURCE = ErrorTemplate(_NOT_FOUND, "Requested resource not found.")  # the text is ours
+
 # ---- the triggers: the sign-in ends -------------------------------------------------------------
 TRIGGER_FAILED = ErrorTemplate("UserLambdaValidationException", "{trigger} failed with error {text}.")
 TRIGGER_RESPONSE_INVALID = ErrorTemplate("InvalidLambdaResponseException", "Unrecognizable lambda output: {trigger}: {why}")

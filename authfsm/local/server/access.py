@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from authfsm.local.api.aws_json import TARGET_PREFIX
-from authfsm.local.api.operations import OPERATIONS
+from authfsm.local.api.operations import needs_credentials
 
 ANY_ORIGIN: Final = "*"
 
@@ -168,12 +168,12 @@ class AccessRules:
 class AccessMiddleware:
     """The ASGI middleware that refuses requests that the rules do not allow.
 
-    Pages of an allowed origin may GET `shared_paths`. `on_refusal` gets the reason: host, origin or operation.
+    Pages of an allowed origin may GET the paths that match `shared_paths`. `on_refusal` gets the reason: host, origin or operation.
     """
 
     rules: AccessRules
     app: ASGIApp
-    shared_paths: frozenset[str]
+    shared_paths: re.Pattern[str]
     on_refusal: Callable[[str], None]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -205,7 +205,7 @@ class AccessMiddleware:
     def _decide_cross_origin(self, scope: Scope, headers: Headers) -> Response | dict[str, str]:
         """Decide about a request that a page of another origin sent, or a link on it."""
         method, path, is_open = scope["method"], scope["path"], self.rules.open
-        shared = path == "/" or path in self.shared_paths
+        shared = path == "/" or self.shared_paths.fullmatch(path) is not None
         if is_open and not shared:
             return {}  # without CORS headers the page cannot read the reply
         if "origin" not in headers:
@@ -223,8 +223,7 @@ class AccessMiddleware:
         if is_preflight:
             return Response(headers={**cors, **_preflight_headers(headers)})
         name = _joined(headers, "x-amz-target").removeprefix(TARGET_PREFIX)
-        operation = OPERATIONS.get(name)
-        if operation is not None and not operation.public and not is_open:
+        if needs_credentials(name) and not is_open:
             refusal = self._refusal(scope, "operation", _operation_refused(name))
             refusal.headers.update(cors)
             return refusal

@@ -1,4 +1,4 @@
-"""The ASGI application: Cognito's protocol, its discovery documents, and a page for developers.
+"""The ASGI application: Cognito's protocol, the pools' discovery documents, and a page for developers.
 
 POST /                                       Cognito's JSON protocol
 GET  /<pool id>/.well-known/jwks.json        the keys that verify its tokens
@@ -7,7 +7,7 @@ GET  /                                       the page, with /events, /diagram.sv
 GET  /outbox                                 the codes that Cognito would have sent
 GET  /health
 
-The pool works in one thread of its own, so that the event loop never waits. `access` decides which requests
+The pools work in one thread of their own, so that the event loop never waits. `access` decides which requests
 get here.
 """
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -31,6 +32,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from authfsm.local.api.aws_json import error_reply
+from authfsm.local.api.pool import LocalPool
 from authfsm.local.server import page
 from authfsm.local.server.access import AccessMiddleware
 from authfsm.local.server.service import Service
@@ -45,6 +47,8 @@ _POLL_SECONDS: Final = 0.15  # between two checks for changes
 _POLLS_PER_HEARTBEAT: Final = 100
 _MAX_NUMBER_DIGITS: Final = 9
 
+_SHARED: Final = re.compile(r"/health|/[^/]+/\.well-known/(jwks\.json|openid-configuration)")
+
 T = TypeVar("T")
 
 
@@ -52,7 +56,6 @@ def create_app(service: Service, is_closing: Callable[[], bool] = lambda: False)
     """Return the ASGI application of a pool; open event streams end when `is_closing` returns true."""
     thread = ThreadPoolExecutor(1, thread_name_prefix="pool")
     endpoints = _Endpoints(service, is_closing, thread)
-    well_known = f"/{service.pool.pool_id}/.well-known"
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -62,8 +65,8 @@ def create_app(service: Service, is_closing: Callable[[], bool] = lambda: False)
     routes = Starlette(
         routes=[
             Route("/", endpoints.page, methods=["GET"]),
-            Route(f"{well_known}/jwks.json", endpoints.jwks),
-            Route(f"{well_known}/openid-configuration", endpoints.openid_configuration),
+            Route("/{pool}/.well-known/jwks.json", endpoints.jwks),
+            Route("/{pool}/.well-known/openid-configuration", endpoints.openid_configuration),
             Route("/health", endpoints.health),
             Route("/outbox", endpoints.outbox),
             Route("/events", endpoints.events),
@@ -84,8 +87,7 @@ def create_app(service: Service, is_closing: Callable[[], bool] = lambda: False)
     def log_refusal(reason: str) -> None:
         service.log.write("request refused", level="warning", reason=reason)
 
-    shared = {"/health", f"{well_known}/jwks.json", f"{well_known}/openid-configuration"}
-    return AccessMiddleware(service.access, app, frozenset(shared), log_refusal)
+    return AccessMiddleware(service.access, app, _SHARED, log_refusal)
 
 
 class _BodyTooLarge(Exception):
@@ -127,8 +129,8 @@ class _Endpoints:
         else:
             # Repeated headers are joined, as in `access`, so that both see the same operation.
             target = ", ".join(headers.getlist("x-amz-target"))
-            signed = bool(headers.get("authorization"))
-            reply = await self.run(self.service.exchange, target, body, signed)
+            authorization = headers.get("authorization", "")
+            reply = await self.run(self.service.exchange, target, body, authorization)
             response = Response(reply.body, reply.status, reply.headers)
         await response(scope, receive, send)
 
@@ -139,13 +141,21 @@ class _Endpoints:
         # The connection closes because the rest of the body stays unread.
         return Response(reply.body, status, {**reply.headers, "Connection": "close"})
 
-    async def jwks(self, _: Request) -> Response:
-        """The keys that verify the pool's tokens."""
-        return JSONResponse(await self.run(self.service.pool.jwks))
+    async def jwks(self, request: Request) -> Response:
+        """The keys that verify the tokens of a pool."""
+        pool = self._pool_of(request)
+        return JSONResponse(await self.run(self.service.jwks, pool))
 
-    async def openid_configuration(self, _: Request) -> Response:
-        """The OpenID Connect discovery document."""
-        issuer = self.service.pool.issuer
+    def _pool_of(self, request: Request) -> LocalPool:
+        pool_id = request.path_params["pool"]
+        pool = self.service.cognito.pools.get(pool_id)
+        if pool is None:
+            raise HTTPException(404, f"There is no user pool {pool_id[:60]}.")
+        return pool
+
+    async def openid_configuration(self, request: Request) -> Response:
+        """The OpenID Connect discovery document of a pool."""
+        issuer = self._pool_of(request).issuer
         return JSONResponse(
             {
                 "issuer": issuer,

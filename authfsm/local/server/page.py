@@ -5,19 +5,22 @@ from __future__ import annotations
 import hashlib
 import re
 from base64 import b64encode
+from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 from importlib.resources import files
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final
 
 from authfsm.local.server.service import Service
 from authfsm.local.server.sign_in_tracker import TrackedSignIn, TrackedStep
 from authfsm.local.state.codes import Message
+from authfsm.local.state.core import Core
 from authfsm.local.state.users import User
 from authfsm.protocol.nodes import node_of
 from authfsm.protocol.states import State
 
 _MAX_ROWS: Final = 100
+_MAX_POOLS: Final = 8
 
 
 class PictureUnavailable(Exception):
@@ -63,14 +66,17 @@ def headers() -> dict[str, str]:
 def page_data(service: Service) -> dict[str, Any]:
     """Return what the page shows: at most a hundred rows of each table, however large the pool is."""
     with service.locked():
-        pool, core = service.pool, service.core
-        now = core.elapsed()
+        pools = [*service.cognito.pools.values()]
+        cores = [each._core for each in pools]  # noqa: SLF001 - same package
+        now = service.core.elapsed()
+        newest = sorted(_messages(cores), key=lambda each: each.at, reverse=True)
         return {
-            "pool": pool.pool_id,
-            "client": pool.client_id,
-            "users": [_user(user) for user in islice(core.users, _MAX_ROWS)],
-            "userCount": len(core.users),
-            "outbox": [_message(each) for each in islice(reversed(core.outbox), _MAX_ROWS)],
+            "pool": ", ".join(each.pool_id for each in pools[:_MAX_POOLS]) or "none",
+            "poolCount": len(pools),
+            "client": pools[0].client_id if pools and cores[0].clients else "none",
+            "users": [_user(user) for user in islice(chain(*(e.users for e in cores)), _MAX_ROWS)],
+            "userCount": sum(len(each.users) for each in cores),
+            "outbox": [_message(each) for each in newest[:_MAX_ROWS]],
             "signIns": [
                 {**_sign_in(each), "live": each.expires is not None and now < each.expires}
                 for each in islice(service.tracker, _MAX_ROWS)
@@ -81,11 +87,13 @@ def page_data(service: Service) -> dict[str, Any]:
 def outbox_data(service: Service, name: str | None) -> list[dict[str, Any]]:
     """Return the messages in the outbox, the oldest first; only those of a username or address, if given."""
     with service.locked():
-        return [
-            _message(each)
-            for each in service.core.outbox
-            if name is None or name in (each.username, each.to)
-        ]
+        cores = [each._core for each in service.cognito.pools.values()]  # noqa: SLF001 - same package
+        found = [e for e in _messages(cores) if name is None or name in (e.username, e.to)]
+        return [_message(each) for each in sorted(found, key=lambda each: each.at)]
+
+
+def _messages(cores: Iterable[Core]) -> Iterator[Message]:
+    return chain.from_iterable(each.outbox for each in cores)
 
 
 def _user(user: User) -> dict[str, Any]:

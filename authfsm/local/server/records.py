@@ -22,10 +22,12 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 from cattrs.preconf.json import make_converter
 
 from authfsm.base.secret import Secret
+from authfsm.local.config import descriptions
 from authfsm.local.config.pool_configuration import AppClient
 from authfsm.local.server.state_file import RecordRow, StateFile
 from authfsm.local.state.codes import Message
 from authfsm.local.state.core import Core, SessionConfiguration
+from authfsm.local.state.records import Record
 from authfsm.local.state.sessions import PendingChallenge
 from authfsm.local.state.token_claims import TokenFamily
 from authfsm.local.state.users import User
@@ -220,6 +222,12 @@ _RECORD_TYPES: Final = {
         lambda core, family: family in core.token_issuer,
         lambda core, family: core.token_issuer.restore(family),
     ),
+    "record": RecordType(
+        Record,
+        "key",
+        lambda core, record: core.records.has(record),
+        lambda core, record: core.records.restore(record),
+    ),
     "session_configuration": RecordType(
         SessionConfiguration,
         "key",
@@ -230,8 +238,16 @@ _RECORD_TYPES: Final = {
 _KINDS: Final = {each.record_class: name for name, each in _RECORD_TYPES.items()}
 _MESSAGE: Final = "message"
 FACT: Final = "fact"
-"""The kind of the single values: the pool's id and key, and the time of the last write (`_LATEST`)."""
+"""The kind of the single values: the pool's description, key and seed, and the time of the last write (`_LATEST`)."""
+KEY: Final = "key"
+DESCRIPTION: Final = "description"
+_SEED: Final = "seed"
 _LATEST: Final = "latest"
+
+
+def facts_of(file: StateFile, pool_id: str) -> dict[str, str]:
+    """Return the single values that a file has of a pool."""
+    return dict(file.read(pool_id, FACT))
 
 
 class RecordStore:
@@ -240,6 +256,9 @@ class RecordStore:
     def __init__(self, core: Core, file: StateFile) -> None:
         self._core = core
         self._file = file
+        self._pool_id = core.configuration.pool_id
+        self._written = core.configuration
+        self._key_written = False
         # A lambda, because change tracking later replaces the dictionary.
         find_client = lambda key: core.clients.get(key)  # noqa: E731, PLW0108
         self._serializer = RecordSerializer(core.users.named, find_client)
@@ -251,22 +270,27 @@ class RecordStore:
 
     def load(self, except_client: str | None = None) -> None:
         """Put the file's records into the pool, except an app client that stays as the pool has it."""
-        if latest := dict(self._file.read(FACT)).get(_LATEST):
+        facts = facts_of(self._file, self._pool_id)
+        if latest := facts.get(_LATEST):
             self._core.elapsed.resume(datetime.fromisoformat(latest))
+        if seed := facts.get(_SEED):
+            self._core.seed = Secret(bytes.fromhex(seed))
+        self._key_written = KEY in facts
         for name, record_type in _RECORD_TYPES.items():
-            for key, body in self._file.read(name):
+            for key, body in self._file.read(self._pool_id, name):
                 if (name, key) == ("client", except_client):
                     continue
                 with suppress(MissingReference):  # its user or app client was deleted
                     record: Any = self._serializer.from_text(body, record_type.record_class)
                     record_type.restore(self._core, record)
-        for key, body in self._file.read(_MESSAGE):
+        for key, body in self._file.read(self._pool_id, _MESSAGE):
             self._core.outbox.put(self._serializer.from_text(body, Message))
             self._last_message = int(key)
 
     def reload(self) -> None:
         """Discard the changes that could not be written: make the pool equal to the file again."""
         self._core.clear_all()
+        self._core.configure(self._written)
         self._last_message = 0
         self.load()
 
@@ -279,9 +303,40 @@ class RecordStore:
             if user is not None:
                 records[id(user)] = user
         rows = [row for record in records.values() for row in self._rows(record)]
+        rows.extend((FACT, name, text) for name, text in self._changed_facts().items())
         if rows:
             now = self._core.elapsed().isoformat()
-            self._file.write(rows, if_changed=[(FACT, _LATEST, now)])
+            self._file.write(self._pool_id, rows, if_changed=[(FACT, _LATEST, now)])
+            self._written = self._core.configuration
+            self._key_written = self._core.token_issuer.has_key
+
+    def of_pool(self, core: Core) -> RecordStore:
+        """Return a store for another pool in the same file."""
+        return RecordStore(core, self._file)
+
+    def delete_pool(self, pool_id: str) -> None:
+        """Delete all records of a pool."""
+        self._file.delete(pool_id)
+
+    def save_all(self, **facts: str) -> None:
+        """Write a pool that may be new in the file, with its app clients and these facts."""
+        core = self._core
+        own = {_SEED: core.seed.reveal().hex(), DESCRIPTION: self._description(), **facts}
+        rows = [*(row for each in core.clients.values() for row in self._rows(each))]
+        self._file.write(self._pool_id, [*((FACT, n, e) for n, e in own.items()), *rows])
+        self.save(())
+
+    def _changed_facts(self) -> dict[str, str]:
+        core = self._core
+        facts = {}
+        if core.configuration is not self._written:
+            facts[DESCRIPTION] = self._description()
+        if core.token_issuer.has_key and not self._key_written:
+            facts[KEY] = json.dumps(core.token_issuer.key.as_dict(private=True))
+        return facts
+
+    def _description(self) -> str:
+        return json.dumps(descriptions.described(self._core.configuration))
 
     def _rows(self, record: Any) -> Iterable[RecordRow]:
         if isinstance(record, Message):

@@ -1,9 +1,10 @@
-"""The pool as the server runs it: each operation is saved to the state file, tracked and logged.
+"""The region as the server runs it: each operation is saved to the state file, tracked and logged.
 
-`open_service` makes the pool from its configuration and its state file. The settings come from the
+`open_service` makes the first pool from its configuration and its state file. The settings come from the
 configuration at every start; a change to an app client through the API holds until the configuration changes.
 The file supplies the rest: the signing key, the app client's secret if the configuration names none, the
-users, and their sign-ins. Users of the configuration who exist already stay as they are.
+users, their sign-ins, and the pools that the API has created. Users of the configuration who exist already stay
+as they are.
 """
 
 from __future__ import annotations
@@ -18,13 +19,17 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from attrs import field, frozen
 from joserfc.jwk import RSAKey
 
-from authfsm.base.secret import Secret
-from authfsm.local.api.aws_json import HttpReply, answer_http, error_reply
-from authfsm.local.api.operations import OPERATIONS
+from authfsm.local.api.aws_json import HttpReply, answer_http, error_reply, signing_region
+from authfsm.local.api.operations import read_members
 from authfsm.local.api.pool import LocalPool
+from authfsm.local.api.region import REGION_OPERATIONS, LocalCognito
+from authfsm.local.config import descriptions
 from authfsm.local.config.error_templates import PoolRefusal
+from authfsm.local.config.pool_requests import configured
+from authfsm.local.config.request_members import is_known
 from authfsm.local.server.access import AccessRules
 from authfsm.local.server.config import CLIENT_ID, POOL_ID, ServerConfig
 from authfsm.local.server.sign_in_tracker import SignInTracker
@@ -35,6 +40,8 @@ from authfsm.protocol.states import State
 if TYPE_CHECKING:
     from authfsm.local.server.records import RecordStore
 
+_SHARED: Final = frozenset({"contradictions", "per_user_quotas"})
+"""The settings of the configuration that hold for pools of the API too."""
 _UVICORN_LOGGERS: Final = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
 
 
@@ -92,8 +99,32 @@ class _UvicornHandler(logging.Handler):
             self._log.write("uvicorn", level=record.levelname.lower(), message=str(record.msg))
 
 
+@frozen
+class _ServedPool:
+    """A pool with the records that the operation under way has touched, and where they are stored."""
+
+    pool: LocalPool
+    store: RecordStore | None
+    changed: list[Any] = field(factory=list)
+
+    def save(self) -> None:
+        """Write the changed records, or undo the changes and raise StateFileError."""
+        try:
+            if self.store is not None:
+                try:
+                    self.store.save(self.changed)
+                except StateFileError:
+                    self.store.reload()
+                    raise
+        finally:
+            self.changed.clear()
+
+
 class Service:
-    """A pool that a server runs; without a store, in memory only."""
+    """A region of pools that a server runs; without a state file, in memory only.
+
+    `pool` is the one that was made at the start.
+    """
 
     def __init__(
         self,
@@ -101,28 +132,41 @@ class Service:
         log: Log,
         store: RecordStore | None = None,
         access: AccessRules | None = None,
+        cognito: LocalCognito | None = None,
     ) -> None:
         self.pool = pool
+        self.cognito = cognito or LocalCognito(region=pool.region, clock=pool.clock)
         self.access = access or AccessRules()
         self.core = pool._core  # noqa: SLF001 - same package
         self.log = log
-        self.tracker = SignInTracker(self.core)
+        self.tracker = SignInTracker()
         self.version = 0
         """Grows with every operation, so that the page notices changes."""
-        self._store = store
-        self._changed: list[Any] = []
-        self.core.watch(self._changed.append)
+        self._served: dict[str, _ServedPool] = {}
+        self.cognito.add(pool)
+        self.add(pool, store)
 
-    def exchange(self, target: str, body: bytes, signed: bool = False) -> HttpReply:  # noqa: FBT001, FBT002 - passed through an executor
-        """Answer a request in Cognito's protocol. This blocks: call it outside the event loop."""
+    def add(self, pool: LocalPool, store: RecordStore | None) -> None:
+        """Serve a pool of the region, whose records are in a store."""
+        served = self._served[pool.pool_id] = _ServedPool(pool, store)
+        pool._core.watch(served.changed.append)  # noqa: SLF001 - same package
+
+    def exchange(self, target: str, body: bytes, authorization: str = "") -> HttpReply:
+        """Answer a request in Cognito's protocol. This blocks: call it outside the event loop.
+
+        Args:
+            target: the header X-Amz-Target.
+            body: the request's body.
+            authorization: the header Authorization; empty if there is none.
+        """
         started, request_id = time.perf_counter(), self.pool.request_id()
         details: dict[str, Any] = {}
 
         def answer(operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
-            return self._answer(operation, request, details)
+            return self._answer(operation, request, authorization, details)
 
         try:
-            signed = signed or self.access.open
+            signed = bool(authorization) or self.access.open
             reply = answer_http(answer, target, body, request_id, signed=signed)
         except StateFileError as error:
             self.log.write(
@@ -143,41 +187,80 @@ class Service:
         return reply
 
     def _answer(
-        self, operation: str, request: Mapping[str, Any], details: dict[str, Any]
+        self,
+        operation: str,
+        request: Mapping[str, Any],
+        authorization: str,
+        details: dict[str, Any],
     ) -> Mapping[str, Any]:
-        details["operation"] = operation if operation in OPERATIONS else None
+        details["operation"] = operation if is_known(operation) else None
         outcome: Mapping[str, Any] | PoolRefusal
         with self.locked():
+            members = read_members(operation, request)
+            if operation in REGION_OPERATIONS:
+                return self._answer_region(operation, members, authorization)
+            self.cognito.check(operation, members)
+            pool = self.cognito.pool_of(members)
+            served = self._served.get(pool.pool_id)
             try:
-                outcome = self.pool.answer(operation, request)
+                outcome = pool.answer_members(operation, members)
             except PoolRefusal as refusal:
                 outcome = refusal
             finally:
                 # Refusals too: they change records (the count of failures).
-                changed = tuple(self._changed)
-                self.save()
-            self.tracker.record(operation, request, outcome, changed)
+                changed = tuple(served.changed) if served else ()
+                if served:
+                    self._save(served)
+            self.tracker.record(pool._core, operation, request, outcome, changed)  # noqa: SLF001 - same package
         details.update(_log_details(request, outcome))
         if isinstance(outcome, PoolRefusal):
             raise outcome
         return outcome
 
-    def save(self) -> None:
-        """Write the changed records before the reply is sent, or undo the changes and raise StateFileError."""
+    def _answer_region(
+        self, operation: str, members: Mapping[str, Any], authorization: str
+    ) -> Mapping[str, Any]:
+        """Answer an operation that may create or delete pools; undo that if it cannot be written."""
+        before = dict(self.cognito.pools)
+        store = self._served[self.pool.pool_id].store
+        reply = self.cognito.answer(operation, members, signing_region(authorization))
+        after = dict(self.cognito.pools)
         try:
-            if self._store is not None:
-                try:
-                    self._store.save(self._changed)
-                except StateFileError:
-                    self._store.reload()
-                    raise
+            for pool_id in after.keys() - before.keys():
+                new = store and store.of_pool(after[pool_id]._core)  # noqa: SLF001 - same package
+                if new:
+                    new.save_all()
+                self.add(after[pool_id], new)
+            for pool_id in before.keys() - after.keys():
+                if store is not None:
+                    store.delete_pool(pool_id)
+        except StateFileError:
+            self.cognito.replace_pools(before)
+            raise
         finally:
-            self._changed.clear()
             self.version += 1
+        return reply
+
+    def _save(self, served: _ServedPool) -> None:
+        try:
+            served.save()
+        finally:
+            self.version += 1
+
+    def save(self) -> None:
+        """Write what has changed in the first pool before the reply is sent, or undo it and raise StateFileError."""
+        self._save(self._served[self.pool.pool_id])
+
+    def jwks(self, pool: LocalPool) -> dict[str, Any]:
+        """Return the public key of a pool, which is made and saved if it has none yet."""
+        keys = pool.jwks()
+        with self.locked():
+            self._served[pool.pool_id].save()
+        return keys
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other threads from changing the pool."""
+        """Keep other threads from changing the pools."""
         with self.pool._lock:  # noqa: SLF001 - same package
             yield
 
@@ -222,58 +305,70 @@ def open_service(
     pool_id = str(config.settings.get("pool_id") or POOL_ID)
     issuer = issuer or config.settings.get("issuer") or f"{url}/{pool_id}"
     settings: dict[str, Any] = {"pool_id": pool_id, "issuer": issuer}
-    if file is None:
-        service = Service(config.pool(**settings), log, access=config.access)
-        config.add_users(service.pool)
-        service.save()
-        # The first sign-in needs the signing key: make it while the server starts.
-        threading.Thread(target=service.pool.jwks, daemon=True).start()
-        return service
+    shared = {name: config.settings[name] for name in _SHARED & config.settings.keys()}
+    cognito = LocalCognito(region=pool_id.partition("_")[0], issuer=url, **shared)
     try:
-        return _open_from_file(config, settings, log, file)
-    except (LookupError, ValueError):  # UnreadableRecord is a ValueError
+        if file is None:
+            service = Service(config.pool(**settings), log, None, config.access, cognito)
+        else:
+            service = _open_from_file(config, settings, log, file, cognito)
+    except (LookupError, ValueError, PoolRefusal):  # UnreadableRecord is a ValueError
+        if file is None:
+            raise
         raise StateFileError(file.path, "cannot be read: it is damaged") from None
-
-
-def _open_from_file(
-    config: ServerConfig, settings: dict[str, Any], log: Log, file: StateFile
-) -> Service:
-    from authfsm.local.server.records import FACT, RecordStore  # noqa: PLC0415 - cattrs loads slowly
-
-    facts = dict(file.read(FACT))
-    if "pool_id" in facts:
-        if facts["pool_id"] != settings["pool_id"]:
-            why = f"belongs to the pool {facts['pool_id']}, not to {settings['pool_id']}"
-            raise StateFileError(file.path, why)
-        settings["key"] = RSAKey.import_key(json.loads(facts["key"]))
-    settings["client_secret"] = _client_secret(config, file)
-    pool = config.pool(**settings)
-    core = pool._core  # noqa: SLF001 - same package
-    if "pool_id" in facts:
-        core.seed = Secret(bytes.fromhex(facts["seed"]))
-    store = RecordStore(core, file)
-    # The file's app client holds while the configuration says the same as at the last start.
-    configured = store.text_of(pool.app_client)
-    store.load(except_client=None if facts.get("configured") == configured else pool.client_id)
-    service = Service(pool, log, store, config.access)
-    config.add_users(pool)
-    store.save(tuple(core.clients.values()))
+    config.add_users(service.pool)
     service.save()
-    facts = {
-        "pool_id": pool.pool_id,
-        "key": json.dumps(core.token_issuer.key.as_dict(private=True)),
-        "seed": core.seed.reveal().hex(),
-        "configured": configured,
-    }
-    file.write((FACT, name, value) for name, value in facts.items())
+    # The first sign-in needs the signing key: make it while the server starts.
+    threading.Thread(target=lambda: service.core.token_issuer.key, daemon=True).start()
     return service
 
 
-def _client_secret(config: ServerConfig, file: StateFile) -> bool | str:
+def _open_from_file(
+    config: ServerConfig,
+    settings: dict[str, Any],
+    log: Log,
+    file: StateFile,
+    cognito: LocalCognito,
+) -> Service:
+    from authfsm.local.server.records import DESCRIPTION, KEY, RecordStore, facts_of  # noqa: PLC0415 - cattrs loads slowly
+
+    pool_id, known = settings["pool_id"], file.pools()
+    if known and known[0] != pool_id:
+        raise StateFileError(file.path, f"belongs to the pool {known[0]}, not to {pool_id}")
+    facts = facts_of(file, pool_id)
+    if KEY in facts:
+        settings["key"] = _read_key(facts[KEY])
+    settings["client_secret"] = _client_secret(config, file, pool_id)
+    pool = config.pool(**settings)
+    core = pool._core  # noqa: SLF001 - same package
+    # The file's description and app client hold while the configuration says the same as at the last start.
+    described = json.dumps(descriptions.described(pool.configuration))
+    if facts.get("described") == described != facts[DESCRIPTION]:
+        core.configure(configured(pool.configuration, json.loads(facts[DESCRIPTION])))
+    store = RecordStore(core, file)
+    client = store.text_of(pool.app_client)
+    store.load(except_client=None if facts.get("configured") == client else pool.client_id)
+    service = Service(pool, log, store, config.access, cognito)
+    store.save_all(configured=client, described=described)
+    for each in known[1:]:
+        facts = facts_of(file, each)
+        key = _read_key(facts[KEY]) if KEY in facts else None
+        other = cognito.restore(each, json.loads(facts[DESCRIPTION]), key)
+        store = RecordStore(other._core, file)  # noqa: SLF001 - same package
+        store.load()
+        service.add(other, store)
+    return service
+
+
+def _read_key(text: str) -> RSAKey:
+    return RSAKey.import_key(json.loads(text))
+
+
+def _client_secret(config: ServerConfig, file: StateFile, pool_id: str) -> bool | str:
     """Return the app client's secret: the configuration's, or the random one of an earlier start."""
     secret = config.settings.get("client_secret", False)
     if secret is not True:
         return secret or False
     client_id = str(config.settings.get("client_id") or CLIENT_ID)
-    body = dict(file.read("client")).get(client_id)
+    body = dict(file.read(pool_id, "client")).get(client_id)
     return (json.loads(body)["client_secret"] if body else None) or True

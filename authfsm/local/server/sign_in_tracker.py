@@ -70,10 +70,9 @@ class TrackedSignIn:
 
 
 class SignInTracker:
-    """Tracks a pool's latest two hundred sign-ins; iterating yields them, the newest first."""
+    """Tracks the latest two hundred sign-ins at all pools; iterating yields them, the newest first."""
 
-    def __init__(self, core: Core) -> None:
-        self._core = core
+    def __init__(self) -> None:
         self._by_session: dict[str, TrackedSignIn] = {}
         self._by_number: OrderedDict[int, TrackedSignIn] = OrderedDict()
         self._count = 0
@@ -87,19 +86,18 @@ class SignInTracker:
 
     def record(
         self,
+        core: Core,
         operation: str,
         request: Mapping[str, Any],
         outcome: Mapping[str, Any] | PoolRefusal,
         changed: Iterable[Any],
     ) -> None:
-        """Add the step of an operation to its sign-in; begin a sign-in if the operation does."""
-        response = self._core.response
+        """Add the step of a pool's operation to its sign-in; begin a sign-in if the operation does."""
+        response = core.response
         if response is None or response in REFRESH_RESPONSES:
             return  # not part of a sign-in
         challenges = [
-            each
-            for each in changed
-            if isinstance(each, PendingChallenge) and each in self._core.sessions
+            each for each in changed if isinstance(each, PendingChallenge) and each in core.sessions
         ]
         known = {each.session: each for each in challenges if each.session in self._by_session}
         new = next((each for each in challenges if each.session not in known), None)
@@ -135,7 +133,7 @@ class SignInTracker:
                 role=role if dest is State.EMAIL_OTP else None,
                 error=error,
                 kind=_loop_kind(sign_in.state, response, dest, error),
-                at=self._core.clock(),
+                at=core.clock(),
             )
             sign_in.steps.append(step)
 

@@ -1,4 +1,4 @@
-"""The SQLite file with a pool's state: an operation's changes are in it before its reply is sent.
+"""The SQLite file with the state of all pools: an operation's changes are in it before its reply is sent.
 
 After each operation the records that it changed are written in one transaction. So a process that is killed
 loses nothing that it replied to, and never leaves half an operation; a write that fails (a full disk) leaves
@@ -20,27 +20,28 @@ from pathlib import Path
 from typing import Final
 
 APPLICATION_ID: Final = 0x61757468  # "auth"
-VERSION: Final = 2
+VERSION: Final = 3
 """Raise this when a class or a field that a record contains is renamed, moved or given another meaning."""
 
 _SCHEMA: Final = """
 CREATE TABLE records (
     number INTEGER PRIMARY KEY,  -- the order of creation
+    pool TEXT NOT NULL,
     kind TEXT NOT NULL,
     key TEXT NOT NULL,
     body TEXT NOT NULL,
-    UNIQUE (kind, key)
+    UNIQUE (pool, kind, key)
 );
 """
 _WRITE: Final = (
-    "INSERT INTO records (kind, key, body) VALUES (?, ?, ?)"
-    " ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body WHERE body IS NOT excluded.body"
+    "INSERT INTO records (pool, kind, key, body) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (pool, kind, key) DO UPDATE SET body = excluded.body WHERE body IS NOT excluded.body"
 )
-_DELETE: Final = "DELETE FROM records WHERE kind = ? AND key = ?"
+_DELETE: Final = "DELETE FROM records WHERE pool = ? AND kind = ? AND key = ?"
 
 
 RecordRow = tuple[str, str, str | None]
-"""A record's kind, its key among the records of this kind, and its text; None deletes the record."""
+"""A record's kind, its key among the pool's records of this kind, and its text; None deletes the record."""
 
 
 class StateFileError(Exception):
@@ -107,16 +108,29 @@ class StateFile:
         """Close the file and release its lock."""
         self._sql.close()
 
-    def read(self, kind: str) -> Iterator[tuple[str, str]]:
+    def pools(self) -> list[str]:
+        """Return the ids of the pools that have records, the oldest first."""
+        query = "SELECT pool FROM records GROUP BY pool ORDER BY min(number)"
+        return [pool for (pool,) in self._sql.execute(query)]
+
+    def read(self, pool: str, kind: str) -> Iterator[tuple[str, str]]:
         """Yield the keys and texts of all records of a kind, the oldest first."""
-        query = "SELECT key, body FROM records WHERE kind = ? ORDER BY number"
-        with closing(self._sql.execute(query, (kind,))) as rows:
+        query = "SELECT key, body FROM records WHERE pool = ? AND kind = ? ORDER BY number"
+        with closing(self._sql.execute(query, (pool, kind))) as rows:
             yield from rows
 
-    def write(self, rows: Iterable[RecordRow], if_changed: Iterable[RecordRow] = ()) -> None:
-        """Write records, all or none.
+    def delete(self, pool: str) -> None:
+        """Delete all records of a pool, or raise StateFileError."""
+        with self._transaction() as sql:
+            sql.execute("DELETE FROM records WHERE pool = ?", (pool,))
+
+    def write(
+        self, pool: str, rows: Iterable[RecordRow], if_changed: Iterable[RecordRow] = ()
+    ) -> None:
+        """Write records of a pool, all or none.
 
         Args:
+            pool: the pool's id.
             rows: the records.
             if_changed: more records, written only if one of `rows` has changed. Otherwise nothing is written,
                 so that operations that only read succeed while the disk is full.
@@ -126,9 +140,9 @@ class StateFile:
         """
         with self._transaction() as sql:
             before = sql.total_changes
-            _execute(sql, rows)
+            _execute(sql, pool, rows)
             if sql.total_changes != before:
-                _execute(sql, if_changed)
+                _execute(sql, pool, if_changed)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -143,12 +157,12 @@ class StateFile:
                 self._sql.execute("ROLLBACK")
 
 
-def _execute(sql: sqlite3.Connection, rows: Iterable[RecordRow]) -> None:
+def _execute(sql: sqlite3.Connection, pool: str, rows: Iterable[RecordRow]) -> None:
     for kind, key, body in rows:
         if body is None:
-            sql.execute(_DELETE, (kind, key))
+            sql.execute(_DELETE, (pool, kind, key))
         else:
-            sql.execute(_WRITE, (kind, key, body))
+            sql.execute(_WRITE, (pool, kind, key, body))
 
 
 def _create_private(path: Path) -> None:

@@ -22,6 +22,7 @@ from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient, PoolConfiguration
 from authfsm.local.state.change_tracking import ChangeTrackingDict, RecordListener
 from authfsm.local.state.codes import Entropy, Outbox
+from authfsm.local.state.records import Records
 from authfsm.local.state.sessions import Sessions
 from authfsm.local.state.srp_proofs import PasswordRecord
 from authfsm.local.state.token_issuer import TokenIssuer
@@ -209,6 +210,7 @@ class Core:
         self.users = Directory(configuration)
         self.sessions = Sessions(self.elapsed, entropy)
         self.outbox = Outbox()
+        self.records = token_issuer.records = Records()
         self.response: type[Response] | None = None
         """The response of the last request; None if it was malformed or not a step of a sign-in."""
         self.requests = 0
@@ -225,14 +227,14 @@ class Core:
         """Report each touched record: users, challenges, token families, messages, app clients."""
         self.clients = ChangeTrackingDict(listener, self.clients)
         self.session_configurations = ChangeTrackingDict(listener, self.session_configurations)
-        for part in (self.users, self.sessions, self.token_issuer, self.outbox):
+        for part in (self.users, self.sessions, self.token_issuer, self.outbox, self.records):
             part.watch(listener)
 
     def clear_all(self) -> None:
         """Remove all records without a report, before they are put back."""
         dict.clear(self.clients)
         dict.clear(self.session_configurations)
-        for part in (self.users, self.sessions, self.token_issuer, self.outbox):
+        for part in (self.users, self.sessions, self.token_issuer, self.outbox, self.records):
             part.clear_all()
 
     # ---- lookups ------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Any, Final
 from attrs import define, field, frozen
 
 from authfsm.local.config.pool_configuration import AppClient, PoolConfiguration
+from authfsm.local.state.records import Record
 from authfsm.local.state.users import User
 from authfsm.protocol.states import State
 
@@ -68,6 +69,8 @@ def acr_claim(methods: Iterable[str], names: Sequence[str]) -> str | None:
     level = acr_level(methods)
     return names[level - 1] if level else None
 
+
+_NO_PRECEDENCE: Final = 2**31  # "The default Precedence value is null": it comes last
 
 # ---- the claims of a sign-in ----------------------------------------------------------------------
 
@@ -174,6 +177,22 @@ def compose_claims(
         "jti": uuid(),
     }
     return access, identity
+
+
+def role_claims(groups: Iterable[Record]) -> dict[str, Any]:
+    """Return `cognito:roles` and `cognito:preferred_role` of a user's groups.
+
+    "Groups with lower Precedence values take precedence ... If two groups with the same Precedence have the
+    same role ARN, that role is used in the cognito:preferred_role claim ... If the two groups have different
+    role ARNs, the cognito:preferred_role claim isn't set" -- AWS API reference, GroupType
+    """
+    roles = [each.members for each in groups if "RoleArn" in each.members]
+    if not roles:
+        return {}
+    ranks = [each.get("Precedence", _NO_PRECEDENCE) for each in roles]
+    first = {e["RoleArn"] for e, rank in zip(roles, ranks, strict=True) if rank == min(ranks)}
+    claims: dict[str, Any] = {"cognito:roles": list(dict.fromkeys(e["RoleArn"] for e in roles))}
+    return {**claims, "cognito:preferred_role": first.pop()} if len(first) == 1 else claims
 
 
 # ---- PreTokenGeneration ---------------------------------------------------------------------------

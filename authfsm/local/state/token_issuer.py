@@ -28,6 +28,7 @@ from authfsm.local.config.pool_configuration import AppClient, PoolConfiguration
 from authfsm.local.state import token_claims
 from authfsm.local.state.change_tracking import ChangeTrackingDict, RecordListener
 from authfsm.local.state.codes import random_text
+from authfsm.local.state.records import Records
 from authfsm.local.state.token_claims import ClaimOverrides, TokenFamily, TokenSession
 from authfsm.local.state.users import User
 
@@ -60,6 +61,8 @@ class TokenIssuer:
         self.elapsed = SteadyClock(clock)
         """Measures lengths of time, for the whole pool."""
         self._entropy = entropy
+        self.records = Records()
+        """The pool's records; `Core` sets them."""
         self._key = key
         self._key_lock = ForkSafeLock()
         self._families: dict[str, TokenFamily] = {}
@@ -101,6 +104,11 @@ class TokenIssuer:
                 self._key = RSAKey.generate_key(_KEY_BITS, private=True)
             self._key.ensure_kid()
             return self._key
+
+    @property
+    def has_key(self) -> bool:
+        """Whether the signing key was given, or was made at its first use."""
+        return self._key is not None
 
     def jwks(self) -> dict[str, Any]:
         """Return the public key as a JSON Web Key Set (RFC 7517), as at `/.well-known/jwks.json`."""
@@ -158,6 +166,8 @@ class TokenIssuer:
     def _access_and_id(self, family: TokenFamily, overrides: ClaimOverrides) -> dict[str, Any]:
         iat = int(self._clock().timestamp())
         access, identity = token_claims.compose_claims(self.configuration, family, iat, self.uuid)
+        if family.user.groups:
+            identity.update(token_claims.role_claims(self.records.groups_of(family.user)))
         access, identity = overrides.apply_to_access(access), overrides.apply_to_id(identity)
         if family.session is not None:
             family.session.last_active = self.elapsed()
