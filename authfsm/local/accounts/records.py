@@ -12,8 +12,8 @@ from typing import Any, Final
 from attrs import frozen
 
 from authfsm.local.config import error_templates
-from authfsm.local.config.descriptions import ACCOUNT
 from authfsm.local.config.error_templates import ErrorTemplate, PoolRefusal
+from authfsm.local.config.lambda_functions import ACCOUNT
 from authfsm.local.state.core import Core, Reply, Request, paginate
 from authfsm.local.state.records import GROUP, Record
 
