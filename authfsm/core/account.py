@@ -24,13 +24,7 @@ Facts = Mapping[str, Any]
 def write_account_request(
     request: AccountRequest[Any], client_id: str, client_secret: Secret[str] | None
 ) -> Request:
-    """Return the request of the API, with SECRET_HASH if the app client has a secret.
-
-    Args:
-        request: the request.
-        client_id: the app client's id.
-        client_secret: the app client's secret, if it has one.
-    """
+    """Return the request of the API, with SECRET_HASH if the app client has a secret."""
     operation = type(request).__name__
     parameters: dict[str, Any] = {}
     for name in attrs.fields_dict(type(request)):
@@ -54,10 +48,6 @@ def write_account_request(
 def read_account_reply(sent: Request, raw: Mapping[str, Any]) -> Acknowledgement | Refusal:
     """Return the reply to a request, with its secrets wrapped or masked.
 
-    Args:
-        sent: the request that was sent.
-        raw: the response of the boto3 call, or of its ClientError.
-
     Raises:
         MalformedReply: it is not a reply of Cognito's.
     """
@@ -73,10 +63,6 @@ def read_account_reply(sent: Request, raw: Mapping[str, Any]) -> Acknowledgement
 
 def account_value(request: AccountRequest[ReplyT], reply: Acknowledgement) -> ReplyT:
     """Return what a reply says.
-
-    Args:
-        request: the request.
-        reply: the reply, from `read_account_reply`.
 
     Raises:
         MalformedReply: a member is missing or has another type.

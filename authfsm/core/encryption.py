@@ -66,10 +66,6 @@ def keys_for(key: Key, ticket: Secret[str]) -> tuple[Secret[str], ...]:
     Each is the HMAC-SHA256 of the ticket under the application's key. A text that was sealed for one ticket
     cannot be unsealed with another ticket, or without one.
 
-    Args:
-        key: the application's key, or several.
-        ticket: the ticket.
-
     Raises:
         BadKey: the key is not valid.
     """
@@ -92,8 +88,7 @@ def _derived(key: AnySecret, ticket: Secret[str]) -> Secret[str]:
 def form_to_json(form: Mapping[str, Any]) -> Secret[str]:
     """Return a form as JSON with its version, its secrets in clear: to be sealed, and not shown.
 
-    Args:
-        form: JSON values and `Secret`s; a member that is None or empty is left out.
+    Members that are None or empty are left out.
     """
     present = {name: value for name, value in form.items() if value not in (None, {}, [])}
     form = {"authfsm": VERSION, **present}
@@ -108,12 +103,6 @@ def form_from_json(
     owner: Mapping[str, str | None],
 ) -> T:
     """Return what a function builds of a form.
-
-    Args:
-        text: what `form_to_json` wrote.
-        build: makes the value; any of the usual errors means that the form is not of this kind.
-        kind: what the form should be, for errors.
-        owner: members that the form must have with just these values: its pool and client.
 
     Raises:
         SealWrongClient: it belongs to another pool or client.
@@ -152,11 +141,6 @@ def _unreadable(
 def encrypt(text: Secret[str], key: Key, at: datetime | None = None) -> str:
     """Return a text that only a holder of the key can read or change: letters, digits, `-_=`.
 
-    Args:
-        text: what `form_to_json` wrote.
-        key: the key, or several: the first seals.
-        at: the time to write into the seal, which nothing checks.
-
     Raises:
         TooLongToSeal: the text would be longer than `LARGEST`.
         BadKey: the key is not valid.
@@ -173,11 +157,6 @@ def encrypt(text: Secret[str], key: Key, at: datetime | None = None) -> str:
 
 def decrypt(sealed: str | bytes | None, key: Key, kind: str = "sign-in to resume") -> Secret[str]:
     """Return the JSON text in a seal.
-
-    Args:
-        sealed: what `encrypt` made; None if there is none.
-        key: the key, or several: all unseal.
-        kind: what is missing if there is none, for the error.
 
     Raises:
         SealBroken: the text was tampered with, none of these keys sealed it, or there is no text.

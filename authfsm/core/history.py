@@ -139,10 +139,6 @@ def step_to_dict(step: Step) -> dict[str, Any]:
 def step_from_dict(number: int, fields: Mapping[str, Any]) -> Step:
     """Return the step that `step_to_dict` wrote.
 
-    Args:
-        number: the number of the step.
-        fields: the other fields.
-
     Raises:
         KeyError: a state, the response or the action is missing or unknown.
         TypeError, ValueError: another field is not valid.

@@ -27,11 +27,6 @@ SESSION_LIFETIME: Final = timedelta(minutes=3)
 def seal(snapshot: Snapshot, key: Key, now: datetime) -> str:
     """Return a snapshot as a text that only a holder of the key can read or change: letters, digits, `-_=`.
 
-    Args:
-        snapshot: the snapshot to seal.
-        key: the key, or several: the first seals.
-        now: the current time, with a time zone.
-
     Raises:
         InvalidOperation: the sign-in has ended, or awaits a reply.
         TooLongToSeal: the text would be longer than `LARGEST`.
@@ -50,13 +45,6 @@ def unseal(
     session_lifetime: timedelta = SESSION_LIFETIME,
 ) -> Snapshot:
     """Return the snapshot that a sealed text contains.
-
-    Args:
-        sealed: the text that `seal` made; None if the browser sent none.
-        key: the key, or several: all unseal.
-        now: the current time, with a time zone.
-        into: a new sign-in of the pool and client that resume it; it becomes the pending sign-in.
-        session_lifetime: AuthSessionValidity.
 
     Raises:
         SealBroken: the text was tampered with, none of these keys sealed it, or there is no text.
@@ -86,10 +74,6 @@ _TOKEN_TYPES: Final = {
 def seal_tokens(tokens: Tokens, key: Key) -> str:
     """Return tokens as a sealed text: `Tokens.seal`.
 
-    Args:
-        tokens: the tokens.
-        key: the key, or several: the first seals.
-
     Raises:
         BadField: the access token names no pool and client that the seal could be bound to.
         BadKey: the key is not valid.
@@ -110,12 +94,6 @@ def unseal_tokens(
     sealed: str | bytes | None, key: Key, *, pool_id: str | None, client_id: str
 ) -> Tokens:
     """Return the tokens in a sealed text.
-
-    Args:
-        sealed: what `seal_tokens` made; None if there is none.
-        key: the key, or several: all unseal.
-        pool_id: the pool that issued them; None to accept the client's whatever its pool.
-        client_id: the app client that they were issued to.
 
     Raises:
         As `unseal`, but SealExpired: when Cognito refuses the refresh token, the refresh says so.

@@ -136,12 +136,6 @@ class SignInState(Sender, DisplayMixin):
     ) -> None:
         """Take over another sign-in's state; `authfsm.core.snapshot` then sets the other attributes.
 
-        Args:
-            state: its state.
-            challenge: its challenge.
-            steps: its history.
-            admin: whether it used the administrators' operations.
-
         Raises:
             InvalidOperation: this sign-in has already begun.
         """

@@ -70,10 +70,6 @@ class Snapshot:
 def snapshot_to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
     """Return a snapshot as JSON of the schema `snapshot.schema.json`.
 
-    Args:
-        snapshot: the snapshot.
-        now: the current time, for a sign-in that has not begun.
-
     Raises:
         InvalidOperation: the sign-in has ended, or awaits a reply, so that it cannot continue elsewhere.
     """
@@ -115,10 +111,6 @@ def snapshot_to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
 
 def snapshot_from_json(text: Secret[str], *, into: SignIn) -> Snapshot:
     """Return the snapshot in a JSON text.
-
-    Args:
-        text: what `snapshot_to_json` wrote.
-        into: a new sign-in of the pool and client that resume it; it becomes the pending sign-in.
 
     Raises:
         SealWrongClient: it belongs to another pool or client; nothing changed.

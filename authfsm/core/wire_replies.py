@@ -196,10 +196,6 @@ READERS: Final[Mapping[S, Callable[[Parameters], Fields]]] = {
 def challenge(name: str, raw: Mapping[str, Any]) -> AnyChallenge:
     """Return the challenge of this name, its parameters parsed.
 
-    Args:
-        name: `ChallengeName`, a known or an unknown one.
-        raw: what came with it: `Session`, `ChallengeParameters`, `AvailableChallenges`.
-
     Raises:
         MalformedReply: it cannot be read.
     """
@@ -356,12 +352,6 @@ def read(
 ) -> Reply:
     """Return one reply, parsed.
 
-    Args:
-        raw: the response of a boto3 call, the `response` of its ClientError, or the JSON body from HTTP.
-        response: the class of the response that was sent.
-        state: the state of the sign-in, for errors.
-        challenge: the challenge that was answered; the replies within MFA_SETUP update it.
-
     Raises:
         MalformedReply: it is not a reply of Cognito's; the message names the part, never its value.
     """
@@ -374,10 +364,6 @@ def read(
 
 def read_other(raw: Any, operation: str) -> Acknowledgement | Refusal:
     """Return the reply to an operation that is no step of a sign-in.
-
-    Args:
-        raw: as for `read`.
-        operation: the operation's name, as `GetUser`.
 
     Raises:
         MalformedReply: as for `read`.

@@ -269,12 +269,7 @@ def _refresh_token(response: Any, sender: Sender) -> Secret[str]:
 
 
 def session_device_key(response: Any, sender: Sender) -> str | None:
-    """Return the device key that a refresh names: its own, else that of the tokens, else the remembered device's.
-
-    Args:
-        response: one of `REFRESH_RESPONSES`.
-        sender: the sign-in.
-    """
+    """Return the device key that a refresh names: its own, else that of the tokens, else the remembered device's."""
     tokens, device = sender.tokens, sender.device
     own = tokens is not None and response.refresh_token in (None, tokens.refresh_token)
     key: str | None = response.device_key or (tokens.device_key if tokens and own else None)
@@ -420,11 +415,6 @@ WRITERS: Final[Mapping[tuple[S, type[Response]], RequestWriter]] = {
 
 def write(state: S, response: Response, sender: Sender) -> Request:
     """Return the request for a response.
-
-    Args:
-        state: the state of the sign-in.
-        response: the response.
-        sender: the sign-in.
 
     Raises:
         KeyError: the state does not accept this response.

@@ -43,11 +43,6 @@ def send_request(
 ) -> Mapping[str, Any]:
     """Return the reply to a request; a refusal is a reply too.
 
-    Args:
-        call: the client's method.
-        request: the request.
-        state: the state of the sign-in, for errors.
-
     Raises:
         ConnectionLost, NotSent, MalformedReply: no reply came, the request was not sent, or botocore
             could not parse the reply.

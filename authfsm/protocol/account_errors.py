@@ -38,12 +38,7 @@ ACCOUNT_ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
 
 
 def account_error_rule(code: str, message: str) -> ErrorRule | None:
-    """Return what to do about an error of a request about an account; None if it is as in a sign-in.
-
-    Args:
-        code: the error's code.
-        message: the error's message, unchanged.
-    """
+    """Return what to do about an error of a request about an account; None if it is as in a sign-in."""
     own = ACCOUNT_ERROR_POLICY.get(code, {})
     found = [part for part in own if part.lower() in message.lower()]
     return own[max(found, key=len)] if found else None

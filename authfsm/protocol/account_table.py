@@ -216,16 +216,7 @@ _BY_RESPONSE: Final[Mapping[type[Response] | None, AccountOperation]] = {
 def account_operation(
     name: str, *, permanent: bool = False, response: type[Response] | None = None
 ) -> AccountOperation | None:
-    """Return the operation of an account's life that a request of the API is.
-
-    Args:
-        name: the name of the API's operation, as `SignUp`.
-        permanent: its `Permanent`, which only AdminSetUserPassword has.
-        response: the response that the request carries, if it is a step of a sign-in.
-
-    Returns:
-        The operation; None if it leaves every status as it is.
-    """
+    """Return the operation of an account's life that a request is; None if it leaves every status as it is."""
     if name == "AdminSetUserPassword":
         return O.ADMIN_SET_PERMANENT_PASSWORD if permanent else O.ADMIN_SET_TEMPORARY_PASSWORD
     if name in BEGIN_OPERATIONS | ANSWER_OPERATIONS:

@@ -94,14 +94,9 @@ AFTER_SIGN_IN_RESPONSES: Final = PROTOCOL[S.AUTHENTICATED].keys() - PROTOCOL[S.S
 
 
 def classify(operation: str, request: Mapping[str, Any]) -> type[Response] | None:
-    """Return the class of the response that a request carries.
+    """Return the class of the response that a request carries; None if it is no step of a sign-in.
 
-    Args:
-        operation: the operation's name, for example `InitiateAuth`.
-        request: its parameters in the API's spelling, not redacted. They need not be well formed.
-
-    Returns:
-        The class; None if the request is no step of a sign-in, or names no flow or challenge.
+    The request need not be well formed, but must not be redacted.
     """
     rules = _rules(operation, request)
     if len(rules) == 1:  # most flows and challenges: the parameters need not be read
@@ -113,13 +108,7 @@ def classify(operation: str, request: Mapping[str, Any]) -> type[Response] | Non
 def candidates(operation: str, request: Mapping[str, Any]) -> tuple[type[Response], ...]:
     """Return the classes of the responses that a request may carry, if a log has redacted parts of it.
 
-    Args:
-        operation: the operation's name, for example `InitiateAuth`.
-        request: its parameters in the API's spelling. A value or a whole map that CloudTrail has redacted
-            (`REDACTED_VALUES`) may have been anything, or nothing.
-
-    Returns:
-        The classes in the rules' order: one if the rest of the request decides, none if `classify` returns None.
+    What CloudTrail has redacted (`REDACTED_VALUES`) may have been anything, or nothing.
     """
     fields = _fields(operation, request)
     is_map_redacted = any(
@@ -141,11 +130,7 @@ def candidates(operation: str, request: Mapping[str, Any]) -> tuple[type[Respons
 
 
 def names_for(state: State, response: type[Response]) -> tuple[str, ...]:
-    """Return the names under which a request can carry a response from a state, the usual one first.
-
-    Returns:
-        The `AuthFlow`, the `ChallengeName`s or the operation, whichever a request of this kind has.
-    """
+    """Return the names under which a request can carry a response from a state, the usual one first."""
     if response.auth_flow is not None:
         return (response.auth_flow,)
     if response.__name__ in OTHER_OPERATIONS:

@@ -214,15 +214,9 @@ UNKNOWN_ERROR: Final = ErrorRule(
 
 
 def error_rule(code: str, message: str = "", operation: str = "") -> ErrorRule:
-    """Return what to do about an error, and who is at fault.
+    """Return the rule with the longest matching part of the message; `UNKNOWN_ERROR` for an unknown code.
 
-    Args:
-        code: the error's code, for example `NotAuthorizedException`.
-        message: the error's message, unchanged.
-        operation: the refused operation; "" if it is unknown, and then rows for one operation do not match.
-
-    Returns:
-        The row with the longest matching part of the message; `UNKNOWN_ERROR` for a code that is not in the table.
+    Without an operation, rules for one operation do not match.
     """
     rules = ERROR_POLICY.get(code)
     if rules is None:

@@ -431,11 +431,5 @@ _REFUSED: Final = {
 
 
 def refused(refusal: Refusal, *, state: State | None, hint: str | None = None) -> Refused:
-    """Return the exception for a refusal, of the class of its fault.
-
-    Args:
-        refusal: Cognito's refusal.
-        state: the state of the sign-in now; None if there is no sign-in.
-        hint: what to try, if this request makes a certain cause likely.
-    """
+    """Return the exception for a refusal, of the class of its fault."""
     return _REFUSED[refusal.fault](refusal, state=state, hint=hint)

@@ -97,13 +97,8 @@ def challenge_role(
 ) -> Role | None:
     """Return which factor a challenge is; None if it is neither.
 
-    Args:
-        source: the state before the challenge.
-        response: the class of the response to which the challenge is the reply.
-        dest: the challenge's state.
-        flow: the `AuthFlow` of the sign-in.
-        password_proved: whether a password has been proved so far, with this response.
-        credited: whether the response carries an access token, whose factors count.
+    `password_proved` counts a proof by this response; `credited` means that it carries an access token, whose
+    factors count.
     """
     if dest is not State.EMAIL_OTP:
         return _ROLE_OF_STATE.get(dest)

@@ -154,12 +154,9 @@ _TITLES: Final[Mapping[State, str]] = {
 
 
 def form_for(challenge: replies.Challenge, role: Role | None = None) -> Form:
-    """Return the form of a challenge.
+    """Return the form of a challenge, perhaps in a role.
 
-    Args:
-        challenge: the challenge, with its parameters.
-        role: which factor it is (`SignIn.role`). Instead of a code by e-mail that is a first factor, the user can
-            choose another first factor.
+    Instead of a code by e-mail that is a first factor, the user can choose another first factor.
     """
     title, public = _TITLES[challenge.state], {}
     match challenge:

@@ -364,10 +364,9 @@ class Tokens(Reply):
 
 
 def unverified_claims(token: Secret[str]) -> Mapping[str, Any]:
-    """Return the claims of a JSON Web Token (RFC 7519) without verifying it; none if it cannot be read.
+    """Return the claims of a JSON Web Token (RFC 7519); none if it cannot be read.
 
-    Args:
-        token: the token in compact form. Do not base a decision on the claims: `authfsm.jwks` verifies tokens.
+    They are not verified, which `authfsm.jwks` does: do not base a decision on them.
     """
     try:
         payload = token.reveal().split(".")[1]

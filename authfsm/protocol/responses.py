@@ -472,13 +472,7 @@ SRP_START_RESPONSES: Final[frozenset[type[Response]]] = frozenset(
 def wrap_call(
     response: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the arguments from which a driver makes a response, with the secret ones wrapped.
-
-    Args:
-        response: the response's class; for anything else every argument is wrapped.
-        args: the positional arguments; for a class of `SRP_START_RESPONSES` the second one is the password.
-        kwargs: the keyword arguments.
-    """
+    """Return the arguments of a response with the secret ones wrapped; all of them for an unknown class."""
     if not (isinstance(response, type) and issubclass(response, Response)):
         return WrapsSecrets.wrap_arguments(args, kwargs)
     if len(args) == 1 and isinstance(args[0], Response):

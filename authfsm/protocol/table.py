@@ -279,16 +279,7 @@ LOOP_KIND_OF_ACTION: Final[Mapping[RecoveryAction, LoopKind]] = {
 def loop_kind(
     source: State, response: type[Response], action: RecoveryAction | None = None
 ) -> LoopKind | None:
-    """Return the kind of a transition that stays in its state.
-
-    Args:
-        source: the state.
-        response: the class of the response.
-        action: the refusal's action; None if the reply is no refusal.
-
-    Returns:
-        The kind; None if the table has no such transition, or the reply makes none (WAIT).
-    """
+    """Return the kind of a transition that stays in its state; None if the reply makes none (WAIT)."""
     kinds = loop_kinds(source, PROTOCOL[source].get(response, frozenset()))
     if action is not None:
         kind = LOOP_KIND_OF_ACTION.get(action)
@@ -307,16 +298,9 @@ def transition_between(
 def transition_for_reply(
     source: State, response: type[Response], reply: Reply
 ) -> Transition | None:
-    """Return the transition that a reply makes.
+    """Return the transition that a reply makes, which need not be in the table.
 
-    Args:
-        source: the state of the sign-in.
-        response: the class of the response that was sent.
-        reply: the reply.
-
-    Returns:
-        The transition, which need not be in the table; None if the reply makes none: the request was throttled
-        before it was evaluated, or was refused after the sign-in had ended.
+    None if it makes none: the request was throttled before it was evaluated, or refused after the sign-in had ended.
 
     Raises:
         ProtocolViolation: the reply is an acknowledgement, and the response has more than one destination.
