@@ -46,44 +46,6 @@ def _mfa(*methods: str, **settings: Any) -> LocalPool:
     return LocalPool(mfa="ON", mfa_methods=methods, **settings)
 
 
-def _password() -> LocalPool:
-    return _with(LocalPool())
-
-
-def _sms() -> LocalPool:
-    return _with(_mfa("SMS_MFA"), phone_number=PHONE)
-
-
-def _email() -> LocalPool:
-    return _with(_mfa("EMAIL_OTP"), email=EMAIL)
-
-
-def _totp() -> LocalPool:
-    return _with(_mfa("SOFTWARE_TOKEN_MFA"), totp_secret=pyotp.random_base32())
-
-
-def _set_up() -> LocalPool:
-    return _with(_mfa("SOFTWARE_TOKEN_MFA"))
-
-
-def _either() -> LocalPool:
-    return _with(
-        _mfa("SMS_MFA", "SOFTWARE_TOKEN_MFA"),
-        phone_number=PHONE,
-        totp_secret=pyotp.random_base32(),
-        mfa=["SMS_MFA", "SOFTWARE_TOKEN_MFA"],
-    )
-
-
-def _new_password() -> LocalPool:
-    return _with(LocalPool(required_attributes=["name"]), temporary=True)
-
-
-def _choice() -> LocalPool:
-    factors = ["PASSWORD", "EMAIL_OTP", "SMS_OTP"]
-    return _with(LocalPool(allowed_first_auth_factors=factors), email=EMAIL, phone_number=PHONE)
-
-
 def _passkey() -> LocalPool:
     pool = LocalPool(
         allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP", "WEB_AUTHN"],
@@ -96,10 +58,6 @@ def _passkey() -> LocalPool:
     return pool
 
 
-def _custom() -> LocalPool:
-    return _with(LocalPool(triggers=riddle_triggers()))
-
-
 def _other() -> LocalPool:
     def define(event: dict[str, Any]) -> dict[str, Any]:
         event["response"]["challengeName"] = "CAPTCHA_CHALLENGE"
@@ -108,38 +66,69 @@ def _other() -> LocalPool:
     return _with(LocalPool(triggers=Triggers(define=define)))
 
 
-def _device() -> LocalPool:
-    device = DeviceConfiguration(
-        challenge_required_on_new_device=True, device_only_remembered_on_user_prompt=True
-    )
-    return _with(_mfa("SMS_MFA", device=device), phone_number=PHONE)
-
-
-def _standing(status: str) -> Callable[[], LocalPool]:
-    return lambda: _with(LocalPool(), status=status)
-
+_ASKING: Final = DeviceConfiguration(
+    challenge_required_on_new_device=True, device_only_remembered_on_user_prompt=True
+)
 
 DEMO_POOLS: Final[Mapping[str, DemoPool]] = {
-    "sms": DemoPool("the password, then a code by SMS", _sms),
-    "totp": DemoPool("the password, then a code of the authenticator app", _totp),
-    "setup": DemoPool("an authenticator app is enrolled on the way", _set_up),
-    "new-password": DemoPool(
-        "a temporary password is replaced", _new_password, hints={"a good new one": NEW_PASSWORD}
+    "sms": DemoPool(
+        "the password, then a code by SMS", lambda: _with(_mfa("SMS_MFA"), phone_number=PHONE)
     ),
-    "email": DemoPool("the password, then a code by e-mail", _email),
-    "choice": DemoPool("the first factor is chosen", _choice, flow="USER_AUTH"),
-    "mfa-choice": DemoPool("the second factor is chosen", _either),
+    "totp": DemoPool(
+        "the password, then a code of the authenticator app",
+        lambda: _with(_mfa("SOFTWARE_TOKEN_MFA"), totp_secret=pyotp.random_base32()),
+    ),
+    "setup": DemoPool(
+        "an authenticator app is enrolled on the way", lambda: _with(_mfa("SOFTWARE_TOKEN_MFA"))
+    ),
+    "new-password": DemoPool(
+        "a temporary password is replaced",
+        lambda: _with(LocalPool(required_attributes=["name"]), temporary=True),
+        hints={"a good new one": NEW_PASSWORD},
+    ),
+    "email": DemoPool(
+        "the password, then a code by e-mail", lambda: _with(_mfa("EMAIL_OTP"), email=EMAIL)
+    ),
+    "choice": DemoPool(
+        "the first factor is chosen",
+        lambda: _with(
+            LocalPool(allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP", "SMS_OTP"]),
+            email=EMAIL,
+            phone_number=PHONE,
+        ),
+        flow="USER_AUTH",
+    ),
+    "mfa-choice": DemoPool(
+        "the second factor is chosen",
+        lambda: _with(
+            _mfa("SMS_MFA", "SOFTWARE_TOKEN_MFA"),
+            phone_number=PHONE,
+            totp_secret=pyotp.random_base32(),
+            mfa=["SMS_MFA", "SOFTWARE_TOKEN_MFA"],
+        ),
+    ),
     "custom": DemoPool(
-        "the pool's own functions ask a riddle", _custom, flow="CUSTOM_AUTH",
+        "the pool's own functions ask a riddle",
+        lambda: _with(LocalPool(triggers=riddle_triggers())),
+        flow="CUSTOM_AUTH",
         hints={"the answer": "age"},
     ),
     "passkey": DemoPool("a passkey, which a terminal cannot use", _passkey, flow="USER_AUTH"),
-    "device": DemoPool("this device is remembered, and replaces the code", _device, twice=True),
-    "password": DemoPool("nothing but a password", _password),
-    "reset": DemoPool("an administrator reset the password", _standing("RESET_REQUIRED")),
-    "unconfirmed": DemoPool("the user was never confirmed", _standing("UNCONFIRMED")),
+    "device": DemoPool(
+        "this device is remembered, and replaces the code",
+        lambda: _with(_mfa("SMS_MFA", device=_ASKING), phone_number=PHONE),
+        twice=True,
+    ),
+    "password": DemoPool("nothing but a password", lambda: _with(LocalPool())),
+    "reset": DemoPool(
+        "an administrator reset the password",
+        lambda: _with(LocalPool(), status="RESET_REQUIRED"),
+    ),
+    "unconfirmed": DemoPool(
+        "the user was never confirmed", lambda: _with(LocalPool(), status="UNCONFIRMED")
+    ),
     "other": DemoPool("a challenge of an unknown name: a dead end", _other, flow="CUSTOM_AUTH"),
-}  # fmt: skip
+}
 """Every pool that can be tried, by its name; the first is the usual one."""
 
 
