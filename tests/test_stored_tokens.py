@@ -6,14 +6,17 @@ import asyncio
 import inspect
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from itertools import product
 from typing import Any
 
+import boto3
 import pytest
 from cryptography.fernet import Fernet
 from joserfc.jwk import RSAKey
 
-from authfsm import AsyncCognito, Device, Secret, State, Verifier, new_key
+from authfsm import AsyncCognito, Device, RecoveryAction, Secret, State, Verifier, new_key
 from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, RefreshTokenRotation
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import (
@@ -23,10 +26,20 @@ from authfsm.protocol.errors import (
     Refused,
     SealBroken,
     SealError,
+    SealNotFound,
     SealTooNew,
     SealWrongClient,
 )
 from authfsm.protocol.replies import Tokens, unverified_claims
+from authfsm.stores import (
+    AsyncMemoryStore,
+    AsyncPendingSignIns,
+    AsyncSharedTokens,
+    MemoryStore,
+    PendingSignIns,
+    SharedTokens,
+    WrongStore,
+)
 
 PASSWORD = "Correct-Horse-1"
 LIFETIME = 300
@@ -317,3 +330,119 @@ def test_an_id_token_is_told_how_to_be_verified(pool_of: PoolOf) -> None:
     with pytest.raises(Exception, match='use="id"'):
         verifier.verify(tokens.id_token)
     assert verifier.verify(tokens.id_token, use="id").token_use == "id"
+
+
+# ---- tokens that workers share --------------------------------------------------------------------------
+
+
+def test_ten_workers_refresh_once(pool_of: PoolOf) -> None:
+    """Threads over one store: at each of three expiries one request for all, and nobody loses the session."""
+    pool, store, key = (
+        pool_of(refresh_token_rotation=RefreshTokenRotation(0)),
+        MemoryStore(),
+        new_key(),
+    )
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+    ticket = SharedTokens(pool.cognito(), store, key).put(flow)
+    workers = [SharedTokens(pool.cognito(), store, key) for _ in range(10)]
+    refreshes: list[Any] = []
+    for each in workers:
+        events = each.cognito.client.meta.events  # type: ignore[attr-defined] # a Cognito
+        events.register("before-call.*.GetTokensFromRefreshToken", lambda **_: refreshes.append(1))
+
+    with ThreadPoolExecutor(len(workers)) as threads:
+        for expiry in range(1, 4):
+            later(pool, LIFETIME)
+            found = list(threads.map(lambda each: each.fresh_tokens(ticket), workers))
+            assert len({each.access_token for each in found}) == 1
+            assert len(refreshes) == expiry
+
+    with workers[0].turn(ticket) as flow:
+        flow.sign_out()
+    with pytest.raises(SealNotFound):
+        workers[1].fresh_tokens(ticket)
+
+
+def test_ten_tasks_refresh_once(pool_of: PoolOf) -> None:
+    """The same on an event loop."""
+    pool = pool_of(refresh_token_rotation=RefreshTokenRotation(0), device=tracking())
+    cognito = AsyncCognito(
+        pool.client(), client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock
+    )
+    shared = AsyncSharedTokens(cognito, AsyncMemoryStore(), new_key())
+
+    async def run() -> None:
+        flow = await cognito.sign_in("ada", PASSWORD)
+        ticket = await shared.put(flow)
+        for _ in range(3):
+            later(pool, LIFETIME)
+            found = await asyncio.gather(*(shared.fresh_tokens(ticket) for _ in range(10)))
+            assert len({each.access_token for each in found}) == 1
+        async with shared.turn(ticket) as flow:
+            assert len(flow.history) == 0
+            await flow.sign_out()
+        with pytest.raises(SealNotFound):
+            await shared.fresh_tokens(ticket)
+
+    asyncio.run(run())
+
+
+def test_a_turn_that_lasts_is_waited_for_and_not_for_ever(pool_of: PoolOf) -> None:
+    """While another worker has its turn, WAIT is raised once a turn's lifetime is over; other errors at once."""
+    pool, seconds = pool_of(), [0.0]
+    store = MemoryStore(clock=lambda: seconds[0])
+    shared = SharedTokens(
+        pool.cognito(), store, new_key(), turn_lifetime=timedelta(milliseconds=100)
+    )
+    with pytest.raises(InvalidOperation, match="START"):
+        shared.put(pool.cognito().start())
+    ticket = shared.put(pool.cognito().sign_in("ada", PASSWORD))
+
+    with shared.turn(ticket), pytest.raises(InvalidOperation) as caught:
+        shared.fresh_tokens(ticket)
+    assert caught.value.action is RecoveryAction.WAIT
+    assert shared.fresh_tokens(ticket).refresh_token is not None
+    seconds[0] += timedelta(days=30).total_seconds()
+    with pytest.raises(SealNotFound):
+        shared.fresh_tokens(ticket)
+
+
+@pytest.mark.parametrize("kind", [PendingSignIns, SharedTokens])
+def test_a_store_of_the_wrong_kind_is_named(pool_of: PoolOf, kind: Any) -> None:
+    """A sync store for an event loop, and an async one for threads: a typed error that says what to use."""
+    pool, key = pool_of(), new_key()
+    wrong: Any = AsyncMemoryStore()
+    with pytest.raises(WrongStore, match="AsyncMemoryStore are awaited"):
+        kind(pool.cognito(), wrong, key)
+
+    awaited: Any = {PendingSignIns: AsyncPendingSignIns, SharedTokens: AsyncSharedTokens}[kind]
+    pending = awaited(pool.cognito(), MemoryStore(), key)
+
+    async def used(method: str) -> None:
+        if method == "turn":
+            async with pending.turn("ticket"):
+                pass
+        else:
+            first = pool.cognito().start() if kind is PendingSignIns else pool.cognito()
+            await getattr(pending, method)(first if method == "put" else "ticket")
+
+    for method in ("put", "turn", "drop") if kind is PendingSignIns else ("turn", "drop"):
+        with pytest.raises(WrongStore, match="MemoryStore are not awaited"):
+            asyncio.run(used(method))
+
+
+def test_a_verifier_is_made_of_a_cognito(pool_of: PoolOf, driver: Driver) -> None:
+    """For a pool at AWS, in this process and served, with the driver's clock: one call."""
+    cognito_of, _ = driver
+    pool = pool_of()
+    tokens, cognito = signed_in(pool), cognito_of(pool)
+    assert Verifier.of(cognito, jwks=pool.jwks()).verify(tokens.access_token).username == "ada"
+    assert Verifier.of(cognito).issuer == pool.issuer
+
+    client = boto3.client("cognito-idp", "eu-west-1", endpoint_url="http://127.0.0.1:9229/")
+    served = type(cognito)(client, client_id="client", pool_id=pool.pool_id)
+    assert Verifier.of(served).keys.url == (
+        f"http://127.0.0.1:9229/{pool.pool_id}/.well-known/jwks.json"
+    )
+    with pytest.raises(ValueError, match="pool_id is required"):
+        Verifier.of(type(cognito)(client, client_id="client"))

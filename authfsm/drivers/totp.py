@@ -4,6 +4,9 @@
     print(enrolment.terminal())  # the user scans it, and reads a code from the app
     totp.verify(client, tokens.access_token, input("code: "))
 
+From an event loop, await `associate_async`, `verify_async` and `switch_on_async`: with an aiobotocore client, or with
+a plain one, whose calls then run in threads.
+
 A user who must enrol before there are tokens (MFA_SETUP) does so in the sign-in, by AssociateSoftwareToken,
 VerifySoftwareToken and CompleteMfaSetup.
 
@@ -15,8 +18,9 @@ first, and replaces an app that is in use only with `replace=True`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+import asyncio
+from collections.abc import Generator, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import attrs
 
@@ -25,7 +29,7 @@ from authfsm.core.enrolment import Enrolment
 from authfsm.core.wire_replies import mask_secrets, read
 from authfsm.core.wire_requests import Request
 from authfsm.drivers.base_flow import is_async
-from authfsm.drivers.transport import send_request
+from authfsm.drivers.transport import send_request, send_request_async
 from authfsm.protocol import responses as r
 from authfsm.protocol.api_requests import OPERATION_REPETITION
 from authfsm.protocol.error_sentences import OTHER_STEP
@@ -35,6 +39,10 @@ from authfsm.protocol.states import State
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
+
+T = TypeVar("T")
+Requests: TypeAlias = Generator[Request, Any, T]
+"""A generator that yields requests, is sent their replies, and returns a T: for both kinds of clients."""
 
 _STATE = State.AUTHENTICATED  # of every error: a refusal here takes no tokens away
 
@@ -79,13 +87,33 @@ def associate(
         Refused: Cognito refused; the class says who is at fault.
         ConnectionLost, NotSent, MalformedReply: no reply came, nothing was sent, the reply is not valid.
         BadField: `issuer` or `account` is empty; nothing was sent.
-        TypeError: an async client. From an event loop, use a plain one in a thread (`asyncio.to_thread`).
+        TypeError: an async client, which `associate_async` takes.
     """
     access_token = secret(access_token)
-    _check_not_async(client)
+    return _run(client, _associate_steps(access_token, issuer, account, replace=replace))
+
+
+async def associate_async(
+    client: Any,
+    access_token: str | Secret[str],
+    *,
+    issuer: str,
+    account: str | None = None,
+    replace: bool = False,
+) -> Enrolment:
+    """As `associate`."""
+    access_token = secret(access_token)
+    return await _run_async(
+        client, _associate_steps(access_token, issuer, account, replace=replace)
+    )
+
+
+def _associate_steps(
+    access_token: Secret[str], issuer: str, account: str | None, *, replace: bool
+) -> Requests[Enrolment]:
     # The names are checked first: afterwards the old secret may be gone.
     enrolment = Enrolment("A" * 32, issuer, account or "account")
-    user = _call(client, "GetUser", {"AccessToken": access_token})
+    user = yield from _call("GetUser", {"AccessToken": access_token})
     username = _text(user, "Username")
     if not replace and State.SOFTWARE_TOKEN_MFA.value in user.get("UserMFASettingList", ()):
         raise AlreadyEnrolled(username)
@@ -93,7 +121,10 @@ def associate(
     enrolment = attrs.evolve(enrolment, account=account or attributes.get("email") or username)
     # The reply has no name of its own here: a traceback's frames must not show it.
     secret_code = Secret(
-        _text(_call(client, "AssociateSoftwareToken", {"AccessToken": access_token}), "SecretCode")
+        _text(
+            (yield from _call("AssociateSoftwareToken", {"AccessToken": access_token})),
+            "SecretCode",
+        )
     )
     return attrs.evolve(enrolment, secret_code=secret_code)
 
@@ -126,19 +157,38 @@ def verify(
     """
     access_token = secret(access_token)
     code = secret(code)
-    _check_not_async(client)
+    _run(client, _verify_steps(access_token, code, device_name, preferred=preferred))
+
+
+async def verify_async(
+    client: Any,
+    access_token: str | Secret[str],
+    code: str | Secret[str],
+    *,
+    device_name: str | None = None,
+    preferred: bool = True,
+) -> None:
+    """As `verify`."""
+    access_token = secret(access_token)
+    code = secret(code)
+    await _run_async(client, _verify_steps(access_token, code, device_name, preferred=preferred))
+
+
+def _verify_steps(
+    access_token: Secret[str], code: Secret[str], device_name: str | None, *, preferred: bool
+) -> Requests[None]:
     response = r.VerifySoftwareToken(code, device_name)
     del code  # `response` has it in its valid form
     parameters: dict[str, Any] = {"AccessToken": access_token, "UserCode": response.code}
     if response.friendly_device_name is not None:
         parameters["FriendlyDeviceName"] = response.friendly_device_name
-    facts = _call(client, "VerifySoftwareToken", parameters)
+    facts = yield from _call("VerifySoftwareToken", parameters)
     if facts.get("Status") != "SUCCESS":
         # As in MFA_SETUP, where the status ERROR is a refusal.
         reply = read(facts, r.VerifySoftwareToken, state=_STATE)
         assert isinstance(reply, Refusal)  # noqa: S101 - its status is ERROR
         raise refused(reply, state=_STATE)
-    switch_on(client, access_token, preferred=preferred)
+    yield from _switch_on_steps(access_token, preferred=preferred)
 
 
 def switch_on(
@@ -160,41 +210,67 @@ def switch_on(
         TypeError: as for `associate`.
     """
     access_token = secret(access_token)
-    _check_not_async(client)
+    _run(client, _switch_on_steps(access_token, preferred=preferred))
+
+
+async def switch_on_async(
+    client: Any, access_token: str | Secret[str], *, preferred: bool = True
+) -> None:
+    """As `switch_on`."""
+    access_token = secret(access_token)
+    await _run_async(client, _switch_on_steps(access_token, preferred=preferred))
+
+
+def _switch_on_steps(access_token: Secret[str], *, preferred: bool) -> Requests[None]:
     # "Only one factor can be set as preferred" -- AWS API reference, SetUserMFAPreference. That the other
     # one stops being preferred is inferred, and is what the local Cognito does.
     settings = {"Enabled": True, "PreferredMfa": preferred}
-    _call(
-        client,
+    yield from _call(
         "SetUserMFAPreference",
         {"AccessToken": access_token, "SoftwareTokenMfaSettings": settings},
     )
 
 
-def _check_not_async(client: Any) -> None:
+def _run(client: Any, steps: Requests[T]) -> T:
     if is_async(client):
         raise TypeError(
-            "the methods of this client are awaited: pass a plain boto3 client, in a thread"
+            "the methods of this client are awaited: use the function whose name ends in _async"
         )
+    try:
+        request = next(steps)
+        while True:
+            # No frame keeps the reply, which may contain secrets.
+            request = steps.send(send_request(getattr(client, request.method), request, _STATE))
+    except StopIteration as end:
+        value: T = end.value
+        return value
 
 
-def _call(client: Any, operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+async def _run_async(client: Any, steps: Requests[T]) -> T:
+    send: Any = (
+        send_request_async
+        if is_async(client)
+        else lambda *args: asyncio.to_thread(send_request, *args)
+    )
+    try:
+        request = next(steps)
+        while True:
+            request = steps.send(await send(getattr(client, request.method), request, _STATE))
+    except StopIteration as end:
+        value: T = end.value
+        return value
+
+
+def _call(operation: str, parameters: Mapping[str, Any]) -> Requests[Mapping[str, Any]]:
     """Return the reply to one request; raise an error if it is a refusal."""
-    reply = _reply(client, operation, parameters)
+    request = Request(operation, parameters, OPERATION_REPETITION[operation].harmless)
+    # These replies, and refusals, have the same form as those to GlobalSignOut.
+    reply = read((yield request), r.GlobalSignOut, state=_STATE)
+    assert isinstance(reply, (Refusal, Acknowledgement))  # noqa: S101 - GlobalSignOut has no other reply
     if isinstance(reply, Refusal):
         reply = mask_secrets(reply, parameters.values())
         raise refused(reply, state=_STATE)
     return reply.facts
-
-
-def _reply(client: Any, operation: str, parameters: Mapping[str, Any]) -> Refusal | Acknowledgement:
-    # A function of its own: the frame of an error must not show the reply, which may quote secrets.
-    request = Request(operation, parameters, OPERATION_REPETITION[operation].harmless)
-    raw = send_request(getattr(client, request.method), request, _STATE)
-    # These replies, and refusals, have the same form as those to GlobalSignOut.
-    reply = read(raw, r.GlobalSignOut, state=_STATE)
-    assert isinstance(reply, (Refusal, Acknowledgement))  # noqa: S101 - GlobalSignOut has no other reply
-    return reply
 
 
 def _text(reply: Mapping[str, Any], name: str) -> str:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
+from urllib.parse import urlsplit
 
 from joserfc import jws
 from joserfc.errors import JoseError
@@ -50,6 +51,18 @@ MAX_AGE: Final = 24 * 3600.0
 
 # "Unrecognized Header Parameters ... MUST be ignored" (RFC 7515, 4), unless `crit` names them.
 _RS256: Final = JWSRegistry(algorithms=["RS256"], strict_check_header=False)
+
+
+_AWS_HOSTS: Final = (".amazonaws.com", ".amazonaws.com.cn")
+
+
+class ReachesPool(Protocol):
+    """What `Verifier.of` needs of `Cognito` or `AsyncCognito`."""
+
+    client: Any
+    client_id: str
+    pool_id: str | None
+    clock: Callable[[], datetime]
 
 
 class Verifier:
@@ -108,6 +121,35 @@ class Verifier:
                 f"the JWKS URL must use https or a loopback address, not {self.issuer}"
             )
         self.keys = Keys(url, fetch or fetch_https, interval=interval, max_age=max_age, ticks=ticks)
+
+    @classmethod
+    def of(
+        cls,
+        cognito: ReachesPool,
+        *,
+        issuer: str | None = None,
+        jwks: Mapping[str, Any] | None = None,
+    ) -> Verifier:
+        """Return the verifier of the pool and client of a `Cognito` or `AsyncCognito`, with its clock.
+
+        A pool that is served elsewhere than at AWS (`authfsm serve`) is the issuer below its own URL.
+
+        Args:
+            cognito: where its client's endpoint is, there are the keys.
+            issuer: `iss` of the tokens, if it is another one.
+            jwks: the keys of a pool in this process: `pool.jwks()`.
+
+        Raises:
+            ValueError: as for `Verifier`; or `cognito` has no pool_id.
+        """
+        if cognito.pool_id is None:
+            raise ValueError("pool_id is required: pass it to Cognito")
+        url = str(cognito.client.meta.endpoint_url).rstrip("/")
+        if issuer is None and not (urlsplit(url).hostname or "").endswith(_AWS_HOSTS):
+            issuer = f"{url}/{cognito.pool_id}"
+        return cls(
+            cognito.pool_id, cognito.client_id, issuer=issuer, jwks=jwks, clock=cognito.clock
+        )
 
     def __repr__(self) -> str:
         return f"<Verifier of {self.issuer} for {', '.join(sorted(self.client_ids))}>"

@@ -7,21 +7,33 @@
 
 `authfsm.stores.redis` (extra `authfsm[redis]`) and `authfsm.stores.key_value` (extra `authfsm[stores]`) have
 stores that several workers share. To keep nothing on the server, put `flow.seal(key)` into the cookie.
+`SharedTokens` keeps the tokens of users who are signed in, and refreshes them once for all workers.
 """
 
 from __future__ import annotations
 
 from authfsm.protocol.errors import StoreUnavailable
 from authfsm.stores.pending import AsyncPendingSignIns, PendingSignIns
-from authfsm.stores.store import TAKEN, AsyncMemoryStore, AsyncStore, MemoryStore, Store
+from authfsm.stores.shared_tokens import AsyncSharedTokens, SharedTokens
+from authfsm.stores.store import (
+    TAKEN,
+    AsyncMemoryStore,
+    AsyncStore,
+    MemoryStore,
+    Store,
+    WrongStore,
+)
 
 __all__ = [
     "TAKEN",
     "AsyncMemoryStore",
     "AsyncPendingSignIns",
+    "AsyncSharedTokens",
     "AsyncStore",
     "MemoryStore",
     "PendingSignIns",
+    "SharedTokens",
     "Store",
     "StoreUnavailable",
+    "WrongStore",
 ]

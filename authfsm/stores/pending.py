@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import asyncio
 from base64 import urlsafe_b64encode
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime, timedelta
 from hashlib import sha256
+from inspect import isawaitable, iscoroutinefunction
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from authfsm.base.secret import Key, Secret, secret, wrapped_keys
@@ -25,7 +26,7 @@ from authfsm.core.encryption import keys_for
 from authfsm.drivers.base_flow import BaseFlow
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import BadField, InvalidOperation, SealError, SealExpired, SealNotFound
-from authfsm.stores.store import TAKEN, AsyncStore, Store
+from authfsm.stores.store import TAKEN, AsyncStore, Store, WrongStore
 
 TURN_LIFETIME: Final = timedelta(seconds=30)
 """How long a turn may last before its worker counts as dead."""
@@ -47,9 +48,12 @@ class ResumesFlows(Protocol[FlowT_co]):
     def resume(self, sealed: str | bytes | None, key: Key) -> FlowT_co:
         """As `Cognito.resume`."""
 
+    def resume_tokens(self, sealed: str | bytes | None, key: Key) -> FlowT_co:
+        """As `Cognito.resume_tokens`."""
 
-class _BasePending(Generic[FlowT]):
-    """All but the calls of the store."""
+
+class StoredFlows(Generic[FlowT]):
+    """Flows in a store, each for the holder of its ticket: all but the calls of the store."""
 
     def __init__(self, cognito: ResumesFlows[FlowT], key: Key, turn_lifetime: timedelta) -> None:
         key = wrapped_keys(key)
@@ -87,7 +91,7 @@ class _BasePending(Generic[FlowT]):
 
     def _seal(self, flow: FlowT, ticket: Secret[str]) -> tuple[str, float]:
         """Return the sealed sign-in, and how many seconds it may wait."""
-        sealed, left = flow.seal(keys_for(self._key, ticket)), self._seconds_left(flow)
+        sealed, left = self._sealed(flow, keys_for(self._key, ticket)), self._seconds_left(flow)
         if left <= 0:
             raise SealExpired("its Cognito session has expired")
         return sealed, left
@@ -102,10 +106,18 @@ class _BasePending(Generic[FlowT]):
                 "another request is answering this sign-in: wait until it is done",
                 action=RecoveryAction.WAIT,
             )
-        return self.cognito.resume(sealed, keys_for(self._key, ticket))
+        return self._unsealed(sealed, keys_for(self._key, ticket))
+
+    def _sealed(self, flow: FlowT, key: Key) -> str:
+        key = wrapped_keys(key)
+        return flow.seal(key)
+
+    def _unsealed(self, sealed: str, key: Key) -> FlowT:
+        key = wrapped_keys(key)
+        return self.cognito.resume(sealed, key)
 
 
-class PendingSignIns(_BasePending[FlowT]):
+class PendingSignIns(StoredFlows[FlowT]):
     """Sign-ins that wait in a store, each for the browser that has its ticket.
 
     The ticket is as valuable as the browser's part in this sign-in: put it into a cookie that is `Secure`,
@@ -118,6 +130,9 @@ class PendingSignIns(_BasePending[FlowT]):
         key: the key of `authfsm.new_key`, or several: the first seals, all unseal.
         turn_lifetime: how long a turn may last before its worker counts as dead. Later requests start again;
             a turn that lasts even longer still ends normally.
+
+    Raises:
+        WrongStore: the methods of the store are awaited.
     """
 
     def __init__(
@@ -130,6 +145,8 @@ class PendingSignIns(_BasePending[FlowT]):
     ) -> None:
         key = wrapped_keys(key)
         super().__init__(cognito, key, turn_lifetime)
+        if iscoroutinefunction(store.take):
+            raise WrongStore(type(store), awaited=True)
         self.store = store
 
     def put(self, flow: FlowT) -> str:
@@ -198,7 +215,7 @@ class PendingSignIns(_BasePending[FlowT]):
             self.store.put(name, *self._seal(flow, ticket))
 
 
-class AsyncPendingSignIns(_BasePending[FlowT]):
+class AsyncPendingSignIns(StoredFlows[FlowT]):
     """`PendingSignIns`, for an event loop: over an `AsyncStore`, for an `AsyncCognito`.
 
     Args:
@@ -222,9 +239,9 @@ class AsyncPendingSignIns(_BasePending[FlowT]):
         self._tasks: set[asyncio.Future[Any]] = set()
 
     async def put(self, flow: FlowT) -> str:
-        """As `PendingSignIns.put`."""
+        """As `PendingSignIns.put`; WrongStore: the methods of the store are not awaited."""
         ticket = self._new_ticket()
-        await self.store.put(name_of(ticket), *self._seal(flow, ticket))
+        await self._awaited(self.store.put(name_of(ticket), *self._seal(flow, ticket)))
         return ticket.reveal()
 
     @asynccontextmanager
@@ -250,7 +267,12 @@ class AsyncPendingSignIns(_BasePending[FlowT]):
         """As `PendingSignIns.drop`."""
         ticket = secret(ticket)
         ticket = self._ticket(ticket)
-        await self.store.drop(name_of(ticket))
+        await self._awaited(self.store.drop(name_of(ticket)))
+
+    async def _awaited(self, result: Awaitable[T]) -> T:
+        if not isawaitable(result):
+            raise WrongStore(type(self.store), awaited=False)
+        return await result
 
     def _task(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.ensure_future(work)
@@ -259,7 +281,7 @@ class AsyncPendingSignIns(_BasePending[FlowT]):
         return task
 
     async def _begin(self, name: str, ticket: Secret[str]) -> FlowT:
-        sealed = await self.store.take(name, self.turn_lifetime.total_seconds())
+        sealed = await self._awaited(self.store.take(name, self.turn_lifetime.total_seconds()))
         try:
             return self._resume(sealed, ticket)
         except SealError:

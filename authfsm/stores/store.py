@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol, TypeVar
 
 from authfsm.base.concurrency import ForkSafeLock, OutOfTime, call_within
-from authfsm.protocol.errors import StoreUnavailable
+from authfsm.protocol.errors import CallerError, StoreUnavailable
 
 T = TypeVar("T")
 
@@ -64,6 +64,25 @@ class AsyncStore(Protocol):
 
     async def drop(self, name: str) -> None:
         """As `Store.drop`."""
+
+
+class WrongStore(CallerError, TypeError):
+    """The store's methods are awaited where they must not be, or are not where they must be.
+
+    Args:
+        store: the store's class.
+        awaited: whether its methods are awaited.
+    """
+
+    def __init__(self, store: type, *, awaited: bool) -> None:
+        todo = (
+            "use the Async class of what you are making, with an AsyncCognito"
+            if awaited
+            else "use an AsyncStore such as AsyncMemoryStore or AsyncRedisStore, or the class without Async"
+        )
+        not_ = "" if awaited else "not "
+        super().__init__(f"the methods of {store.__name__} are {not_}awaited: {todo}")
+        self.store = store
 
 
 # ---- in memory -----------------------------------------------------------------------------------------
