@@ -26,8 +26,14 @@ from authfsm.jwks import Verifier
 from authfsm.local import LocalPool
 from authfsm.protocol import responses as r
 from authfsm.protocol.replies import Tokens
-from authfsm.stores import AsyncMemoryStore, AsyncPendingSignIns, MemoryStore
-from authfsm.stores.pending import name_of
+from authfsm.stores import (
+    AsyncMemoryStore,
+    AsyncPendingSignIns,
+    AsyncSharedTokens,
+    MemoryStore,
+    SharedTokens,
+)
+from authfsm.stores.pending import StoredFlows, name_of
 
 PASSWORD: Final = "Pl4nted-Passw0rd!"
 CODE: Final = "918273"
@@ -345,6 +351,21 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
                 pool().cognito(), store(), KEY, turn_lifetime=timedelta(0)
             ),
         )
+        shared: Any = AsyncSharedTokens if name else SharedTokens
+        yield (
+            f"authfsm.stores.shared_tokens.{name}SharedTokens.__init__",
+            "no time",
+            lambda shared=shared, store=store: shared(
+                pool().cognito(), store(), KEY, turn_lifetime=timedelta(0)
+            ),
+        )
+        yield (
+            f"authfsm.stores.shared_tokens.{name}SharedTokens.fresh_tokens",
+            "nothing is stored",
+            lambda shared=shared, store=store: awaited(
+                lambda: shared(pool().cognito(), store(), new_key()).fresh_tokens(TOKEN)
+            ),
+        )
         for method in ("turn", "drop"):
             yield (
                 f"{stores}.{name}PendingSignIns.{method}",
@@ -360,36 +381,24 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
         )
     yield f"{stores}.name_of", "bytes", lambda: name_of(Secret(KEY.encode()))
     yield "authfsm.core.encryption.keys_for", "no key", lambda: keys_for(KEY, Secret(TOKEN))
-    yield (
-        "authfsm.drivers.totp.associate",
-        "nothing listens",
-        lambda: totp.associate(client(dead=True), TOKEN, issuer="Example"),
-    )
-    yield (
-        "authfsm.drivers.totp.associate",
-        "refused",
-        lambda: totp.associate(pool().client(), TOKEN, issuer="Example"),
-    )
-    yield (
-        "authfsm.drivers.totp.verify",
-        "nothing listens",
-        lambda: totp.verify(client(dead=True), TOKEN, CODE),
-    )
-    yield (
-        "authfsm.drivers.totp.verify",
-        "refused",
-        lambda: totp.verify(pool().client(), TOKEN, CODE),
-    )
-    yield (
-        "authfsm.drivers.totp.verify",
-        "a bad code",
-        lambda: totp.verify(pool().client(), TOKEN, CODE + "x"),
-    )
-    yield (
-        "authfsm.drivers.totp.switch_on",
-        "refused",
-        lambda: totp.switch_on(pool().client(), TOKEN),
-    )
+    for suffix in ("", "_async"):
+        calls: dict[str, Callable[[Any, str, Any], Any]] = {
+            "associate": lambda made, _, call: call(made, TOKEN, issuer="Example"),
+            "verify": lambda made, more, call: call(made, TOKEN, CODE + more),
+            "switch_on": lambda made, _, call: call(made, TOKEN),
+        }
+        for name, call in calls.items():
+            function = getattr(totp, name + suffix)
+            for how, made, more in (
+                ("nothing listens", lambda: client(dead=True), ""),
+                ("refused", lambda: pool().client(), ""),
+                ("a bad code", lambda: pool().client(), "x"),
+            ):
+                yield (
+                    f"authfsm.drivers.totp.{name}{suffix}",
+                    how,
+                    partial(awaited, partial(tried, call, made, more, function)),
+                )
     verifier = Verifier(POOL_ID, "cid", fetch=lambda *_: b"{}")
     for token in (TOKEN, f"{TOKEN}.{TOKEN}.{TOKEN}", 5, TOKEN.encode()):
         kind = type(token).__name__ + ("" if token != TOKEN else ", no JWT")
@@ -534,6 +543,11 @@ def claimed(**changes: Any) -> str:
     )
 
 
+def tried(call: Any, made: Callable[[], Any], more: str, function: Any) -> Any:
+    """Call a function of totp's with a new client."""
+    return call(made(), more, function)
+
+
 def resumed_elsewhere(*, late: bool = False) -> Any:
     """A sealed sign-in that is in order, taken up by another app client or too late."""
     flow, key = waiting(), new_key()
@@ -637,6 +651,7 @@ BASES: Final = {
         client(), client_id="c", client_secret=KEY, pool_id="no pool's id"
     ),
     "authfsm.drivers.base_flow.BaseFlow.__init__": lambda: proving_base("base_flow", "BaseFlow"),
+    "authfsm.stores.pending.StoredFlows.__init__": lambda: StoredFlows(None, KEY, timedelta(0)),
     "authfsm.protocol.validators.to_code": lambda: r.Code(CODE + "x"),
 }
 

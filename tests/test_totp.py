@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -58,6 +59,16 @@ def pool_of(signing_key: RSAKey, clock: ManualClock) -> Callable[..., LocalPool]
 
 
 PoolOf = Callable[..., LocalPool]
+
+
+@pytest.fixture(params=["sync", "async"], autouse=True)
+def _twin(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test calls the functions, and then their async twins on a loop of their own."""
+    if request.param == "sync":
+        return
+    for name in ("associate", "verify", "switch_on"):
+        twin = getattr(totp, f"{name}_async")
+        monkeypatch.setattr(totp, name, lambda *a, twin=twin, **k: asyncio.run(twin(*a, **k)))
 
 
 def signed_in(pool: LocalPool, code: str | None = None) -> Secret[str]:
