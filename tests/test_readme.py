@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from authfsm.cli import COMMANDS, load_command
 from authfsm.local import LocalPool
 from authfsm.protocol.states import State
 
+MAP = Path(__file__).parent.parent / "authfsm" / "README.md"
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 
@@ -47,7 +49,7 @@ def test_the_sign_in_signs_in(
     assert told["flow"].state is State.AUTHENTICATED
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) == 4
-    assert "CodeMismatchException" in printed[-1]
+    assert printed[-1] == "That code is not right. Check it, and try again."
     assert next(typed, "all were read") == "all were read"
 
 
@@ -67,6 +69,68 @@ def run(block: str, /, **given: Any) -> dict[str, Any]:
 def test_the_pool_answers() -> None:
     """The code of the embedded pool runs as it stands."""
     assert run(code_with("LocalPool(mfa="), Code=Code)["flow"].state is State.AUTHENTICATED
+
+
+def test_a_machine_with_states_of_ones_own(
+    signing_key: RSAKey, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The code of the custom machine signs in step by step, calls on_enter and goes on to its own state."""
+    pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
+    pool.add_user("ada", "Correct-Horse-1", phone_number="+15555550143")
+    code = code_with("class Page(Triggers)").replace("page.code(code)", "page.code(code())")
+    given = {
+        "cognito": pool.cognito(),
+        "password": "Correct-Horse-1",
+        "code": lambda: pool.outbox.code_for("ada"),
+    }
+
+    page = run(code, **given)["page"]
+    page.show_terms()
+
+    assert capsys.readouterr().out == "a code was sent\n"
+    assert page.state == "TERMS"
+
+
+PUBLIC = re.findall(
+    r"`(?:authfsm\.)?([a-z_.]+?)`",
+    re.search(r"^Public are the names.*$", MAP.read_text("utf-8"), re.MULTILINE)[0],  # type: ignore[index]
+)
+
+
+def test_everything_public_can_be_imported() -> None:
+    """Each import and each dotted name of the package in README, the map and the notebooks is there, and public."""
+    books = (Path(__file__).parent.parent / "notebooks").glob("**/*.ipynb")
+    cells = [cell for book in books for cell in json.loads(book.read_text("utf-8"))["cells"]]
+    text = "\n".join([README, *("".join(cell["source"]) for cell in cells)])
+    imported = re.findall(r"from (authfsm[\w.]*) import (?:\(([^)]*)\)|([\w, ]+))", text)
+    dotted = re.findall(r"(?<![\w/.\[])(authfsm(?:\.[a-z_]+)*)\.(\w+)", text)
+    names = {
+        (module, name.split()[0])
+        for module, *found in imported
+        for name in "".join(found).split(",")
+        if name.strip()
+    }
+    files = {"README", "toml", "db", "json", "svg"}
+
+    wrong = [
+        each
+        for each in sorted(names | {each for each in dotted if each[1] not in files})
+        if not is_there(*each)
+    ]
+    assert len(names) > 20
+    assert wrong == []
+    assert {"checks", "journeys", "local", "stores.redis"} <= set(PUBLIC)
+    assert [each for each in PUBLIC if each != "authfsm" and not is_there("authfsm", each)] == []
+
+
+def is_there(module: str, name: str) -> bool:
+    """Return whether a module has this name, or a module of this name."""
+    try:
+        return hasattr(import_module(module), name) or bool(import_module(f"{module}.{name}"))
+    except ImportError:
+        owner, _, attribute = f"{module}.{name}".rpartition(".")
+        head, _, last = owner.rpartition(".")
+        return bool(head) and hasattr(getattr(import_module(head), last, None), attribute)
 
 
 class _Codes:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 from conftest import lacking
@@ -40,6 +42,41 @@ def test_programs_that_use_it_are_well_typed(checker: str, tmp_path: Path) -> No
     program = tmp_path / "usage.py"
     program.write_text(USAGE.read_text("utf-8"), "utf-8")
 
+    assert checked(checker, program)[0] == 0, checked(checker, program)[1]
+
+
+PRELUDE = """
+from typing import Any
+import pytest
+from authfsm import Code, Cognito, PoolSettings, Secret
+
+class MyApp:
+    def __init__(self, client: Any, client_id: str) -> None: ...
+    def submit(self, entry: object) -> None: ...
+"""
+"""What README's blocks use of their surroundings, beside the parameters of `BLOCK`."""
+
+BLOCK = (
+    "def block_{}(cognito: Cognito, password: str, code: str, key: Secret[str], redis: Any, token: str,"
+    " client: Any, settings: PoolSettings) -> None:\n"
+)
+
+
+@pytest.mark.parametrize("checker", ["mypy", "pyright"])
+def test_readmes_examples_are_well_typed(checker: str, tmp_path: Path) -> None:
+    """Each python block of README passes both checkers as it stands."""
+    readme = USAGE.parent.parent.joinpath("README.md").read_text("utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
+    program = tmp_path / "readme.py"
+    program.write_text(
+        PRELUDE
+        + "".join(
+            BLOCK.format(number) + indent(block, "    ") for number, block in enumerate(blocks)
+        ),
+        "utf-8",
+    )
+
+    assert len(blocks) >= 7
     assert checked(checker, program)[0] == 0, checked(checker, program)[1]
 
 
