@@ -7,7 +7,12 @@ from typing import NoReturn
 
 import botocore
 import pytest
+from hypothesis import settings
 from joserfc.jwk import RSAKey
+
+# How long an example takes depends on what else the machine does; no test claims a time.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 # tests/newest needs operations that an older botocore does not know; `.ci/run` runs it with the newest.
 if tuple(int(part) for part in botocore.__version__.split(".")[:3]) < (1, 44, 8):
