@@ -13,7 +13,7 @@ import pyotp
 import pytest
 from joserfc.jwk import RSAKey
 
-from authfsm import Code
+from authfsm import Code, MemoryStore, new_key
 from authfsm.cli import COMMANDS, load_command
 from authfsm.local import LocalPool
 from authfsm.protocol.states import State
@@ -159,6 +159,20 @@ def test_what_waits_goes_on(signing_key: RSAKey) -> None:
     stored = run(f"from authfsm import MemoryStore\n{kept}", key=sealed["key"], **given)
 
     assert [told["flow"].state for told in (sealed, stored)] == [State.AUTHENTICATED] * 2
+
+
+def test_stored_tokens_go_on(signing_key: RSAKey) -> None:
+    """Sealed, resumed, shared: each step has fresh tokens."""
+    pool = LocalPool(key=signing_key)
+    pool.add_user("ada", "Correct-Horse-1")
+    cognito = pool.cognito()
+    flow = cognito.sign_in("ada", "Correct-Horse-1")
+
+    told = run(
+        code_with("SharedTokens("), cognito=cognito, flow=flow, key=new_key(), store=MemoryStore()
+    )
+
+    assert told["shared"].fresh_tokens(told["ticket"]) == flow.tokens
 
 
 def test_tokens_are_verified_and_an_app_enrolled(

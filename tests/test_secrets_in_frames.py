@@ -59,7 +59,8 @@ def functions() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef, b
 def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[tuple[str, str]]:
     """Each parameter that has an annotation, with the annotation's text."""
     given = function.args
-    for each in (*given.posonlyargs, *given.args, *given.kwonlyargs):
+    keywords = (given.kwarg,) if given.kwarg else ()
+    for each in (*given.posonlyargs, *given.args, *given.kwonlyargs, *keywords):
         if each.annotation is not None:
             yield each.arg, ast.unparse(each.annotation).strip("'\"")
 

@@ -100,7 +100,8 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
         Args:
             refresh_token: the refresh token.
             username: the user's real name, if the app client has a secret and `rotating` is False.
-            device_key: DeviceKey of that session's device, instead of this object's own device.
+            device_key: where the pool tracks devices, DeviceKey of that session's device (`tokens.device_key`, or
+                `device_key` of an access token's claims); by default that of this object's own device.
             rotating: use GetTokensFromRefreshToken, which supports rotation, instead of REFRESH_TOKEN_AUTH.
 
         Raises:
@@ -288,7 +289,7 @@ class Flow(FlowSteps):
         Args:
             refresh_token: another refresh token, in a flow that has just started.
             username: the user's real name, if the app client has a secret and `rotating` is False.
-            device_key: DeviceKey of that session's device.
+            device_key: DeviceKey of that session's device, for another refresh token; both are kept.
             rotating: use GetTokensFromRefreshToken, which supports rotation; REFRESH_TOKEN_AUTH does not
                 work for an app client with RefreshTokenRotation.
 
