@@ -25,8 +25,7 @@ from typer.testing import CliRunner
 
 from authfsm.cli import app
 from authfsm.conformance.api_client import ApiClient
-from authfsm.conformance.embedded_pools import EmbeddedPoolProvider
-from authfsm.conformance.pool_providers import ApiPoolProvider
+from authfsm.conformance.pool_providers import ApiPoolProvider, EmbeddedPoolProvider
 from authfsm.conformance.pools import parse_inbox
 from authfsm.conformance.report import as_json, as_markdown
 from authfsm.conformance.rules import RULES, select_rules

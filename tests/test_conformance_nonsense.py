@@ -14,7 +14,7 @@ import pytest
 
 from authfsm.conformance.api_client import ApiClient
 from authfsm.conformance.pool_providers import ApiPoolProvider
-from authfsm.conformance.pools import NEW_PASSWORD, PASSWORD, TEMPORARY_PASSWORD, FixedCode
+from authfsm.conformance.pools import NEW_PASSWORD, PASSWORD, TEMPORARY_PASSWORD, parse_inbox
 from authfsm.conformance.rules import RULES, select_rules
 from authfsm.conformance.runner import Unreachable, ensure_reachable, run_rule
 from authfsm.conformance.verdicts import Outcome, RuleSeverity
@@ -108,7 +108,7 @@ NONSENSE: dict[str, Callable[[str], Reply]] = {
 def test_no_rule_passes_at_a_server_that_replies_nonsense(kind: str) -> None:
     """Every rule has a verdict, and none passes."""
     with server(NONSENSE[kind]) as url:
-        provider = ApiPoolProvider(ApiClient(url), FixedCode("123456"))
+        provider = ApiPoolProvider(ApiClient(url), parse_inbox("fixed:123456"))
         verdicts = {rule.id: run_rule(rule, provider) for rule in RULES}
         provider.cleanup()
 
@@ -118,7 +118,7 @@ def test_no_rule_passes_at_a_server_that_replies_nonsense(kind: str) -> None:
 def test_no_critical_rule_passes_at_a_server_that_signs_everybody_in() -> None:
     """Critical rules fail at a server that returns tokens for every request."""
     with server(lambda _: json_reply(200, {"AuthenticationResult": TOKENS})) as url:
-        provider = ApiPoolProvider(ApiClient(url), FixedCode("123456"))
+        provider = ApiPoolProvider(ApiClient(url), parse_inbox("fixed:123456"))
         verdicts = [
             run_rule(rule, provider) for rule in RULES if rule.severity is RuleSeverity.CRITICAL
         ]

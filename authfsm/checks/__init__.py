@@ -8,38 +8,21 @@ Public: the names in `__all__`. Private: everything else in the modules of this 
 
 from authfsm.checks.factors import Factor, FactorException, ProofState
 from authfsm.checks.findings import Finding, Remediation, Severity
-from authfsm.checks.invariants import INVARIANTS, Invariant
+from authfsm.checks.invariants import (
+    INVARIANTS,
+    Invariant,
+    Violation,
+    check,
+    factor_exceptions,
+    path_invariant,
+)
 from authfsm.checks.model import Exploration, Model, Move, Path, Position, explore
 from authfsm.checks.review import RULES, PoolDescription, Rule, review
 from authfsm.checks.sign_in_paths import Change, SignInPaths
 from authfsm.checks.table import TABLE, Table
-from authfsm.checks.violations import Violation, check, factor_exceptions, path_invariant
 
 __all__ = [
-    "INVARIANTS",
-    "RULES",
-    "TABLE",
-    "Change",
-    "Exploration",
-    "Factor",
-    "FactorException",
-    "Finding",
-    "Invariant",
-    "Model",
-    "Move",
-    "Path",
-    "PoolDescription",
-    "Position",
-    "ProofState",
-    "Remediation",
-    "Rule",
-    "Severity",
-    "SignInPaths",
-    "Table",
-    "Violation",
-    "check",
-    "explore",
-    "factor_exceptions",
-    "path_invariant",
-    "review",
-]
+    "INVARIANTS", "RULES", "TABLE", "Change", "Exploration", "Factor", "FactorException", "Finding", "Invariant",
+    "Model", "Move", "Path", "PoolDescription", "Position", "ProofState", "Remediation", "Rule", "Severity",
+    "SignInPaths", "Table", "Violation", "check", "explore", "factor_exceptions", "path_invariant", "review",
+]  # fmt: skip

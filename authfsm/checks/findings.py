@@ -1,9 +1,8 @@
 """Findings of a security review, and their output as JSON and as SARIF 2.1.0 for pipelines.
 
-SARIF is the OASIS Static Analysis Results Interchange Format. A finding is a `result` and its path is the `codeFlow`;
-its remediation is part of the message and of the properties. A result has a logical location, the pool and its
-field, and the line of that field in the saved description. GitHub's code scanning requires a file: without one,
-the file has the name of the pool.
+SARIF is the OASIS Static Analysis Results Interchange Format. A finding is a `result` and its path the `codeFlow`. A
+result has a logical location (the pool and its field) and the line of that field in the saved description. GitHub's
+code scanning requires a file: without one, the file has the name of the pool.
 """
 
 from __future__ import annotations
@@ -86,8 +85,6 @@ class Finding(HasPath):
     remediations: tuple[Remediation, ...]
 
 
-# ---- JSON and SARIF ---------------------------------------------------------------------------------------
-
 _SCHEMA: Final = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
@@ -102,17 +99,11 @@ _LEVELS: Final = {
 
 @frozen
 class Origin:
-    """What was reviewed.
+    """What was reviewed."""
 
-    Args:
-        name: the pool's id, or another name.
-        uri: the path of the saved description, if there is one.
-        text: the content of that file.
-    """
-
-    name: str
-    uri: str | None = None
-    text: str = ""
+    name: str  # the pool's id, or another name
+    uri: str | None = None  # the path of the saved description, if there is one
+    text: str = ""  # the content of that file
 
     @property
     def artifact(self) -> dict[str, str]:
@@ -136,17 +127,13 @@ class Origin:
 def as_json(finding: Finding) -> dict[str, Any]:
     """Return a finding as plain values, for `json.dumps`."""
     return {
-        "id": finding.id,
-        "severity": str(finding.severity),
-        "title": finding.title,
-        "why": finding.why,
-        "source": finding.source,
-        "path": steps_of(finding.path),
+        "id": finding.id, "severity": str(finding.severity), "title": finding.title, "why": finding.why,
+        "source": finding.source, "path": steps_of(finding.path),
         "remediations": [
             {"operation": each.operation, "settings": dict(each.settings)}
             for each in finding.remediations
         ],
-    }
+    }  # fmt: skip
 
 
 def steps_of(path: Path) -> list[dict[str, str]]:
@@ -166,11 +153,9 @@ def sarif(findings: Iterable[Finding], origin: Origin) -> dict[str, Any]:
     every = tuple(findings)
     rules = {each.id: each for each in every}
     driver = {
-        "name": "authfsm",
-        "semanticVersion": version("authfsm"),
-        "informationUri": links.GUIDE,
+        "name": "authfsm", "semanticVersion": version("authfsm"), "informationUri": links.GUIDE,
         "rules": [_sarif_rule(each) for each in rules.values()],
-    }
+    }  # fmt: skip
     results = [_result(each, list(rules).index(each.id), origin) for each in every]
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
@@ -179,14 +164,12 @@ def sarif(findings: Iterable[Finding], origin: Origin) -> dict[str, Any]:
 def _sarif_rule(finding: Finding) -> dict[str, Any]:
     level, score = _LEVELS[finding.severity]
     return {
-        "id": finding.id,
-        "shortDescription": {"text": finding.title},
-        "fullDescription": {"text": finding.title},
-        "helpUri": finding.source,
+        "id": finding.id, "shortDescription": {"text": finding.title},
+        "fullDescription": {"text": finding.title}, "helpUri": finding.source,
         "help": {"text": f"{finding.title} {finding.source}"},
         "defaultConfiguration": {"level": level},
         "properties": {"tags": ["security"], "security-severity": score, "precision": "high"},
-    }
+    }  # fmt: skip
 
 
 def _result(finding: Finding, rule_index: int, origin: Origin) -> dict[str, Any]:
@@ -201,26 +184,21 @@ def _result(finding: Finding, rule_index: int, origin: Origin) -> dict[str, Any]
     flow = [{"location": _location(origin, field, text)} for text in steps]
     fingerprint = sha256(f"{origin.name}/{finding.id}/{finding.why}".encode()).hexdigest()[:16]
     return {
-        "ruleId": finding.id,
-        "ruleIndex": rule_index,
-        "level": _LEVELS[finding.severity][0],
-        "message": {"text": message},
-        "locations": [_location(origin, field)],
+        "ruleId": finding.id, "ruleIndex": rule_index, "level": _LEVELS[finding.severity][0],
+        "message": {"text": message}, "locations": [_location(origin, field)],
         "codeFlows": [{"threadFlows": [{"locations": flow}]}],
         # GitHub identifies a finding by this one, whatever line it moves to.
         "partialFingerprints": {"primaryLocationLineHash": f"{fingerprint}:1"},
         "properties": as_json(finding),
-    }
+    }  # fmt: skip
 
 
 def _location(origin: Origin, field: str, text: str = "") -> dict[str, Any]:
     name = f"{origin.name}/{field}" if field else origin.name
     member = {"name": field or origin.name, "fullyQualifiedName": name, "kind": "member"}
+    region = {"startLine": origin.line(field)}
     return {
         "logicalLocations": [member],
-        "physicalLocation": {
-            "artifactLocation": origin.artifact,
-            "region": {"startLine": origin.line(field)},
-        },
+        "physicalLocation": {"artifactLocation": origin.artifact, "region": region},
         **({"message": {"text": text}} if text else {}),
     }

@@ -1,12 +1,13 @@
-"""The invariants: what must be true of every table, and of what a pool's settings leave of it.
+"""The invariants, which must be true of every table and of what a pool's settings leave of it, and their `check`.
 
 An invariant of your own is an `Invariant`; `path_invariant` makes one of a predicate over paths.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
+from itertools import islice
 from typing import Final
 
 from attrs import evolve, field, frozen
@@ -16,9 +17,21 @@ from authfsm.checks.factors import (
     FIRST_FACTORS,
     SECOND_FACTOR_EXCEPTIONS,
     Factor,
+    FactorException,
     exception_for,
 )
-from authfsm.checks.model import AT_START, Exploration, Move, Path, Position, explore
+from authfsm.checks.model import (
+    AT_START,
+    Exploration,
+    HasPath,
+    Model,
+    Move,
+    Path,
+    Position,
+    explore,
+)
+from authfsm.checks.sign_in_paths import walks
+from authfsm.checks.table import TABLE, Table
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import DEVICE_STATES, END_STATES, NON_CHALLENGES, State
@@ -48,9 +61,6 @@ class Invariant:
     of_table: bool = False
 
 
-# ---- reaching states, and going on from them ----------------------------------------------------------------
-
-
 def _is_usual(here: Position, move: Move) -> bool:
     """Is this a step of the protocol itself, and not one of those that may lead anywhere?"""
     unknown = S.OTHER_CHALLENGE in {here.state, move.to.state}
@@ -67,7 +77,8 @@ def _reachable(found: Exploration) -> Iterator[Fault]:
         new = {move.to for move in found.moves[here] if _is_usual(here, move)} - reached
         reached |= new
         queue += new
-    states = {each.state for each in reached} | ({S.OTHER_CHALLENGE} & _states(found))
+    states = {each.state for each in reached}
+    states |= {S.OTHER_CHALLENGE} & {each.state for each in found.before}
     nodes = {each.node for each in reached}
     for state in table.states:
         if state not in states:
@@ -88,10 +99,6 @@ def _reachable(found: Exploration) -> Iterator[Fault]:
             if (state, response) not in accepted and state in states:
                 nearest = next(each for each in found.before if each.state is state)
                 yield f"{state} never accepts {response.trigger}", found.path(nearest)
-
-
-def _states(found: Exploration) -> set[State]:
-    return {each.state for each in found.before}
 
 
 def _ends(found: Exploration) -> Iterator[Fault]:
@@ -222,9 +229,6 @@ def _loop(here: Position, free: Mapping[Position, list[Move]]) -> tuple[Move, ..
     return ()
 
 
-# ---- errors, devices, refreshing ----------------------------------------------------------------------------
-
-
 def _without_action(found: Exploration) -> Iterator[Fault]:
     """The errors that an operation may return and for which the table has no action."""
     table = found.model.table
@@ -286,3 +290,108 @@ INVARIANTS: Final = (
 )
 # fmt: on
 """The invariants that `check` verifies by default."""
+
+
+# ---- checking ---------------------------------------------------------------------------------------------
+
+
+@frozen
+class Violation(HasPath):
+    """An invariant that a protocol violates.
+
+    Args:
+        invariant: the invariant.
+        why: what is wrong.
+        path: a shortest path that shows it.
+    """
+
+    invariant: Invariant
+    why: str
+    path: Path
+
+    def __str__(self) -> str:
+        return f"{self.invariant.name}: {self.why}\n    {self.path}"
+
+
+def check(
+    table: Table = TABLE,
+    *,
+    settings: PoolSettings | None = None,
+    invariants: Iterable[Invariant] = INVARIANTS,
+    every: bool = False,
+) -> tuple[Violation, ...]:
+    """Return the invariants that a protocol violates.
+
+    Args:
+        table: the protocol; this package's by default.
+        settings: a pool's settings: the check leaves out what they rule out, and the invariants of whole tables.
+        invariants: the invariants to check; the built-in ones by default.
+        every: return every fault, and not only one with a shortest path for each invariant.
+    """
+    found = explore(Model(table, settings))
+    return tuple(
+        Violation(each, why, path)
+        for each in invariants
+        if settings is None or not each.of_table
+        for why, path in islice(
+            sorted(each.faults(found), key=lambda fault: len(fault[1])), None if every else 1
+        )
+    )
+
+
+def factor_exceptions(
+    table: Table = TABLE, *, settings: PoolSettings | None = None
+) -> tuple[tuple[FactorException, Path], ...]:
+    """Return what replaces a second factor where MFA is required, each with a shortest path that relies on it.
+
+    Args:
+        table: the protocol; this package's by default.
+        settings: the settings of a pool that requires MFA; for others there are none.
+    """
+    settings = PoolSettings(mfa_configuration="ON") if settings is None else settings
+    if settings.mfa_configuration != "ON":
+        return ()
+    paths: dict[FactorException, Path] = {}
+    for doubted in (True, False):  # paths along certain arrows replace those along doubted ones
+        paths |= _exceptions(Model(table, settings, doubted=doubted))
+    return tuple((each, paths[each]) for each in SECOND_FACTOR_EXCEPTIONS if each in paths)
+
+
+def _exceptions(model: Model) -> dict[FactorException, Path]:
+    found = explore(model)
+    nearest: dict[FactorException, Path] = {}
+    for here, move in found.along():
+        proved = move.to.proved
+        # After an unknown challenge, other factors show nothing about other exceptions.
+        conclusive = Factor.SECOND not in proved.factors and (
+            Factor.UNKNOWN not in proved.factors or len(proved.factors) == 1
+        )
+        if move.to.state is State.AUTHENTICATED is not here.state and conclusive:
+            reason = exception_for(SECOND_FACTOR_EXCEPTIONS, proved, move.arrow, model.settings)
+            path = found.path(here).then(move)
+            if reason is not None and len(path) < len(nearest.get(reason, (*path, move))):
+                nearest[reason] = path
+    return nearest
+
+
+def path_invariant(
+    name: str, statement: str, holds: Callable[[Path], bool], *, longest: int = 6, why: str = ""
+) -> Invariant:
+    """Return a custom invariant: a predicate that must be true of every path.
+
+    The check applies it to every path from START that visits no position twice, after each step, the shortest
+    paths first.
+
+    Args:
+        name: its name.
+        statement: what must be true, in a sentence.
+        holds: is it true of this path?
+        longest: the number of steps after which the check stops.
+        why: the message of a violation; made from the statement by default.
+    """
+
+    def faults(found: Exploration) -> Iterator[Fault]:
+        broken = (path for path in walks(found, longest=longest) if not holds(path))
+        yield from ((why or f"not true: {statement}", path) for path in islice(broken, 1))
+
+    return Invariant(name, statement, faults)

@@ -75,8 +75,6 @@ class SignInPaths:
         factory=dict, init=False, repr=False
     )
 
-    # ---- the graph --------------------------------------------------------------------------------------
-
     @cached_property
     def _model(self) -> Model:
         options = {"device": self.device, "doubted": self.doubted, "include_lambda_named": False}
@@ -124,8 +122,6 @@ class SignInPaths:
                 grown = grown or len(places) > size
         return {here: frozenset(places) for here, places in reachable.items()}
 
-    # ---- counting ---------------------------------------------------------------------------------------
-
     def _counts(self, here: Position, visited: frozenset[Place]) -> Counts:
         """Return the number of ways to the tokens by their steps, after visiting some places."""
         if here.state is S.AUTHENTICATED:
@@ -153,8 +149,6 @@ class SignInPaths:
     def count(self) -> int:
         """Return the number of paths."""
         return sum(self.by_length.values())
-
-    # ---- listing ----------------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Path]:
         """Return every path, the shortest first; those of one length in the table's order."""

@@ -39,25 +39,15 @@ Rows = Mapping[State, Mapping[type[r.Response], frozenset[Destination]]]
 
 @frozen
 class Bound:
-    """What ends a loop: an error that Cognito returns sooner or later, and whose action ends the sign-in.
-
-    Args:
-        name: its name.
-        limit: how long, or how often.
-        code: the error that ends the loop.
-        part: the part of the error's message that identifies it.
-        actions: the recovery actions of this error that end the loop.
-        source: where this is documented.
-        applies_to: does it end a loop with this arrow?
-    """
+    """What ends a loop: an error that Cognito returns sooner or later, and whose action ends the sign-in."""
 
     name: str
-    limit: str
-    code: str
-    part: str
-    actions: frozenset[RecoveryAction]
-    source: str
-    applies_to: Callable[[Transition], bool] = field(repr=False)
+    limit: str  # how long, or how often
+    code: str  # the error that ends the loop
+    part: str  # the part of the error's message that identifies it
+    actions: frozenset[RecoveryAction]  # those of this error that end the loop
+    source: str  # where this is documented
+    applies_to: Callable[[Transition], bool] = field(repr=False)  # does it end a loop with this?
 
     def holds(self, actions: Mapping[str, Mapping[str, ErrorRule]]) -> bool:
         """Return whether these actions include one that ends the loop."""
@@ -65,11 +55,8 @@ class Bound:
         return row is not None and row.action in self.actions
 
 
-_ENDS_SIGN_IN: Final = frozenset(RecoveryAction) - {
-    RecoveryAction.TRY_AGAIN,
-    RecoveryAction.DROP_DEVICE,
-    RecoveryAction.WAIT,
-}
+_GOES_ON: Final = {RecoveryAction.TRY_AGAIN, RecoveryAction.DROP_DEVICE, RecoveryAction.WAIT}
+_ENDS_SIGN_IN: Final = frozenset(RecoveryAction) - _GOES_ON
 
 # fmt: off
 BOUNDS: Final = (
@@ -161,8 +148,6 @@ class Table:
         dests = self.rows[arrow.source][arrow.response]
         yield from (EdgeRoles(source, role) for role in target_roles(arrow, source, dests))
 
-    # ---- tables with one difference ---------------------------------------------------------------------
-
     def _with_row(
         self, source: State, row: Mapping[type[r.Response], frozenset[Destination]]
     ) -> Table:
@@ -218,12 +203,6 @@ def _doubted() -> Iterator[Transition]:
 
 
 TABLE: Final = Table(
-    rows=PROTOCOL,
-    needs=PREREQUISITES,
-    proofs=PROOFS,
-    actions=ERROR_POLICY,
-    errors=LISTED_OPERATIONS,
-    bounds=BOUNDS,
-    doubted=frozenset(_doubted()),
+    PROTOCOL, PREREQUISITES, PROOFS, ERROR_POLICY, LISTED_OPERATIONS, BOUNDS, frozenset(_doubted())
 )
 """The protocol of this package."""

@@ -32,7 +32,11 @@ from authfsm.cli.command import (
     writing,
 )
 from authfsm.conformance.api_client import ApiClient
-from authfsm.conformance.pool_providers import ApiPoolProvider, ExistingPoolProvider
+from authfsm.conformance.pool_providers import (
+    ApiPoolProvider,
+    EmbeddedPoolProvider,
+    ExistingPoolProvider,
+)
 from authfsm.conformance.pools import Inbox, PoolProvider, parse_inbox
 from authfsm.conformance.report import as_json, as_markdown
 from authfsm.conformance.rule import ConformanceRule
@@ -224,8 +228,6 @@ def _url(url: str) -> str:
 def _embedded() -> PoolProvider:
     if why := missing("server"):
         raise Failed(f"the embedded pool's server {why}", USAGE_ERROR)
-    from authfsm.conformance.embedded_pools import EmbeddedPoolProvider  # noqa: PLC0415 - what it needs is an extra
-
     return EmbeddedPoolProvider()
 
 

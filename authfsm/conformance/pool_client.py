@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, Final
 
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
@@ -51,22 +51,6 @@ class AuthenticatorApp:
         return next(each for n in range(100) if (each := f"{n:06}") not in near)
 
 
-@define
-class PoolUser:
-    """A user who was created for a rule, with the current password."""
-
-    username: str
-    password: Secret[str]
-    enrolled_app: AuthenticatorApp | None = None
-
-    @property
-    def app(self) -> AuthenticatorApp:
-        """The authenticator app."""
-        if self.enrolled_app is None:
-            raise RuleFailed("SOFTWARE_TOKEN_MFA came for a user without an authenticator app")
-        return self.enrolled_app
-
-
 @frozen
 class PoolClient:
     """Sends requests to a pool on behalf of one of its app clients."""
@@ -93,57 +77,8 @@ class PoolClient:
 
     def initiate(self, flow: str, **parameters: str) -> ApiReply:
         """Call InitiateAuth."""
-        return self.call_with_client_id(
-            "InitiateAuth", AuthFlow=flow, AuthParameters=self._with_secret_hash(parameters)
-        )
-
-    def respond(
-        self, challenge: str, session: str | None, user: PoolUser, **responses: str
-    ) -> ApiReply:
-        """Call RespondToAuthChallenge."""
-        return self.call_with_client_id(
-            "RespondToAuthChallenge",
-            ChallengeName=challenge,
-            Session=session,
-            ChallengeResponses=self._with_secret_hash({"USERNAME": user.username, **responses}),
-        )
-
-    def answer(self, challenge: ApiReply, user: PoolUser, **responses: str) -> ApiReply:
-        """Answer a challenge with its own name and Session."""
-        return self.respond(str(challenge.challenge), challenge.session, user, **responses)
-
-    def sign_in(self, user: PoolUser, password: str | None = None, **parameters: str) -> ApiReply:
-        """Call InitiateAuth with USER_PASSWORD_AUTH and the user's password, or another one."""
-        password = user.password.reveal() if password is None else password
-        names = {"USERNAME": user.username, "PASSWORD": password, **parameters}
-        return self.initiate("USER_PASSWORD_AUTH", **names)
-
-    def sign_in_as_admin(self, user: PoolUser, password: str = PASSWORD) -> ApiReply:
-        """Call AdminInitiateAuth with ADMIN_USER_PASSWORD_AUTH."""
-        parameters = {"USERNAME": user.username, "PASSWORD": password}
-        return self.call_with_pool_id(
-            "AdminInitiateAuth",
-            ClientId=self.app_client.client_id,
-            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
-            AuthParameters=self._with_secret_hash(parameters),
-        )
-
-    def tokens(self, user: PoolUser) -> Mapping[str, Any]:
-        """Sign in a user without a second factor, as setup, and return the AuthenticationResult."""
-        with self.api.setup():
-            reply = self.sign_in(user)
-        tokens: Mapping[str, Any] = reply.setup_value("AuthenticationResult")
-        return tokens
-
-    def access_token(self, user: PoolUser) -> str:
-        """Sign in a user without a second factor, as setup, and return the access token."""
-        return str(self.tokens(user).get("AccessToken"))
-
-    def begin_srp(self, user: PoolUser) -> SrpSignIn:
-        """Begin USER_SRP_AUTH, which leads to PASSWORD_VERIFIER."""
-        ephemeral = srp.ephemeral(secrets.token_bytes(32))
-        reply = self.initiate("USER_SRP_AUTH", USERNAME=user.username, SRP_A=ephemeral.SRP_A)
-        return SrpSignIn(self, user, ephemeral, reply.expect_challenge("PASSWORD_VERIFIER"))
+        members = self.with_secret_hash(parameters)
+        return self.call_with_client_id("InitiateAuth", AuthFlow=flow, AuthParameters=members)
 
     def cognito(self, *, admin: bool = False, device: Device | None = None) -> Cognito:
         """Return this package's own client, which follows the protocol."""
@@ -156,13 +91,7 @@ class PoolClient:
             device=device,
         )
 
-    def code_for(self, user: PoolUser) -> Secret[str]:
-        """Return the last code that was sent to a user."""
-        if self.pool.inbox is None:
-            raise Skipped("the codes that the endpoint sends cannot be read")
-        return self.pool.inbox.code_for(user.username, self.api)
-
-    def _with_secret_hash(self, members: Mapping[str, str]) -> dict[str, str]:
+    def with_secret_hash(self, members: Mapping[str, str]) -> dict[str, str]:
         """Add SECRET_HASH if the app client has a secret. An empty one of the rule's means none."""
         result = dict(members)
         secret = self.app_client.secret
@@ -173,14 +102,99 @@ class PoolClient:
         return {name: value for name, value in result.items() if value or name != "SECRET_HASH"}
 
 
-@frozen
-class SrpSignIn:
-    """A sign-in by SRP that led to PASSWORD_VERIFIER, with the key pair that SRP_A belongs to."""
+@define
+class PoolUser:
+    """A user who was created for a rule and signs in through an app client, with the current password."""
 
     client: PoolClient
+    username: str
+    password: Secret[str]
+    enrolled_app: AuthenticatorApp | None = None
+
+    @property
+    def app(self) -> AuthenticatorApp:
+        """The authenticator app."""
+        if self.enrolled_app is None:
+            raise RuleFailed("SOFTWARE_TOKEN_MFA came for a user without an authenticator app")
+        return self.enrolled_app
+
+    def through(self, client: PoolClient) -> PoolUser:
+        """Return the user at another app client."""
+        return evolve(self, client=client)
+
+    def sign_in(self, password: str | None = None, **parameters: str) -> ApiReply:
+        """Call InitiateAuth with USER_PASSWORD_AUTH and the user's password, or another one."""
+        password = self.password.reveal() if password is None else password
+        names = {"USERNAME": self.username, "PASSWORD": password, **parameters}
+        return self.client.initiate("USER_PASSWORD_AUTH", **names)
+
+    def sign_in_as_admin(self, password: str = PASSWORD) -> ApiReply:
+        """Call AdminInitiateAuth with ADMIN_USER_PASSWORD_AUTH."""
+        parameters = {"USERNAME": self.username, "PASSWORD": password}
+        return self.client.call_with_pool_id(
+            "AdminInitiateAuth",
+            ClientId=self.client.app_client.client_id,
+            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+            AuthParameters=self.client.with_secret_hash(parameters),
+        )
+
+    def access_token(self) -> str:
+        """Sign in without a second factor, as setup, and return the access token."""
+        with self.client.api.setup():
+            reply = self.sign_in()
+        return str(reply.setup_value("AuthenticationResult").get("AccessToken"))
+
+    def challenge(self, name: str) -> IssuedChallenge:
+        """Sign in with the password, which leads to this challenge."""
+        return IssuedChallenge(self, self.sign_in().expect_challenge(name))
+
+    def begin_srp(self) -> SrpSignIn:
+        """Begin USER_SRP_AUTH, which leads to PASSWORD_VERIFIER."""
+        ephemeral = srp.ephemeral(secrets.token_bytes(32))
+        reply = self.initiate_srp(ephemeral.SRP_A).expect_challenge("PASSWORD_VERIFIER")
+        return SrpSignIn(self, reply, ephemeral)
+
+    def initiate_srp(self, public_key: str, **more: str) -> ApiReply:
+        """Call InitiateAuth with USER_SRP_AUTH and this SRP_A."""
+        names = {"USERNAME": self.username, "SRP_A": public_key, **more}
+        return self.client.initiate("USER_SRP_AUTH", **names)
+
+    def respond(self, challenge: str, session: str | None, **responses: str) -> ApiReply:
+        """Call RespondToAuthChallenge."""
+        members = self.client.with_secret_hash({"USERNAME": self.username, **responses})
+        return self.client.call_with_client_id(
+            "RespondToAuthChallenge",
+            ChallengeName=challenge,
+            Session=session,
+            ChallengeResponses=members,
+        )
+
+    def code(self) -> Secret[str]:
+        """Return the last code that was sent to the user."""
+        pool = self.client.pool
+        if pool.inbox is None:
+            raise Skipped("the codes that the endpoint sends cannot be read")
+        return pool.inbox(self.username, pool.api)
+
+
+@frozen
+class IssuedChallenge:
+    """A challenge that was issued to a user."""
+
     user: PoolUser
-    ephemeral: srp.Ephemeral
     reply: ApiReply
+
+    def answer(self, user: PoolUser | None = None, **responses: str) -> ApiReply:
+        """Answer with its own name and Session, in the name of its user or of another one."""
+        name = str(self.reply.challenge)
+        return (user or self.user).respond(name, self.reply.session, **responses)
+
+
+@frozen
+class SrpSignIn(IssuedChallenge):
+    """A sign-in by SRP that led to PASSWORD_VERIFIER, with the key pair that SRP_A belongs to."""
+
+    ephemeral: srp.Ephemeral
 
     def prove(
         self,
@@ -197,7 +211,7 @@ class SrpSignIn:
             # Padding is added because a block without it is a failure of another rule.
             block = base64.b64decode(parameters["SECRET_BLOCK"] + "==")
             name = parameters["USER_ID_FOR_SRP"]
-            pool = srp.pool_name(self.client.pool.pool_id)
+            pool = srp.pool_name(self.user.client.pool.pool_id)
             x = srp.private_key(pool, name, password, srp.from_hex(parameters["SALT"], "SALT"))
             key = srp.client_key(self.ephemeral, srp.from_hex(parameters["SRP_B"], "SRP_B"), x)
         except (KeyError, TypeError, ValueError) as error:
@@ -207,4 +221,4 @@ class SrpSignIn:
             "PASSWORD_CLAIM_SECRET_BLOCK": parameters["SECRET_BLOCK"],
             "TIMESTAMP": timestamp,
         }
-        return self.client.answer(self.reply, user or self.user, **{**proof, **responses})
+        return self.answer(user, **{**proof, **responses})

@@ -1,8 +1,11 @@
-"""Pool providers for any endpoint: one creates pools through the API, the other uses a pool that exists already."""
+"""Pool providers: this package's own pools, pools that are created through an API, or a pool that exists already."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Mapping
 from contextlib import suppress
+from io import StringIO
 from typing import Any, Final
 
 from attrs import define, evolve, field
@@ -10,6 +13,7 @@ from attrs import define, evolve, field
 from authfsm.base.secret import Secret
 from authfsm.conformance.api_client import ApiClient
 from authfsm.conformance.pools import (
+    CUSTOM_ANSWER,
     RELYING_PARTY,
     ClientRequirements,
     ConformanceClient,
@@ -17,9 +21,18 @@ from authfsm.conformance.pools import (
     Inbox,
     PoolProvider,
     PoolRequirements,
+    code_in_outbox,
     create_client,
 )
 from authfsm.conformance.verdicts import Skipped
+from authfsm.local.config.pool_configuration import (
+    DeviceConfiguration,
+    Triggers,
+    WebAuthnConfiguration,
+)
+
+_HOST: Final = "127.0.0.1"
+_SERVER_TIMEOUT: Final = 30.0
 
 _MFA_SETTINGS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "SOFTWARE_TOKEN_MFA": ("SoftwareTokenMfaConfiguration", {"Enabled": True}),
@@ -29,6 +42,82 @@ _MFA_SETTINGS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     ),
     "EMAIL_OTP": ("EmailMfaConfiguration", {"Message": "{####}", "Subject": "A code"}),
 }
+
+
+@define(eq=False)
+class EmbeddedPoolProvider(PoolProvider):
+    """Creates pools of `authfsm.local`, each with its own server."""
+
+    _servers: list[tuple[Any, threading.Thread]] = field(factory=list, init=False)
+
+    def cleanup(self) -> None:
+        """Stop the servers."""
+        for server, _ in self._servers:
+            server.should_exit = True
+        for _, thread in self._servers:
+            thread.join(_SERVER_TIMEOUT)
+        self._servers.clear()
+
+    def _create_pool(self, requirements: PoolRequirements) -> ConformancePool:
+        from authfsm.local.server.access import listen, url_of  # noqa: PLC0415 - an extra
+        from authfsm.local.server.config import ServerConfig  # noqa: PLC0415 - the same
+        from authfsm.local.server.service import Log, open_service  # noqa: PLC0415 - the same
+        from authfsm.local.server.uvicorn_server import PoolServer  # noqa: PLC0415 - the same
+
+        sock = listen(_HOST, 0)
+        url = url_of(_HOST, sock)
+        pool_id = f"eu-west-1_Conform{len(self._servers)}"
+        config = ServerConfig({"pool_id": pool_id, **_embedded_settings(requirements)})
+        ready = threading.Event()
+        server = PoolServer(open_service(config, url, Log(StringIO())), ready.set)
+        thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
+        thread.start()
+        self._servers.append((server, thread))
+        if not ready.wait(_SERVER_TIMEOUT):
+            raise Skipped("the embedded pool's server did not start")
+        return ConformancePool(ApiClient(url, "eu-west-1"), pool_id, code_in_outbox)
+
+
+def _embedded_settings(requirements: PoolRequirements) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        "mfa": requirements.mfa,
+        "mfa_methods": requirements.methods,
+        "allowed_first_auth_factors": requirements.first_factors,
+        "account_recovery": (requirements.recovery,),
+        "device": DeviceConfiguration() if requirements.devices else None,
+    }
+    if "WEB_AUTHN" in requirements.first_factors:
+        settings["webauthn"] = WebAuthnConfiguration(RELYING_PARTY)
+    if requirements.custom_auth:
+        settings["triggers"] = Triggers(define=_define, create=_create, verify=_verify)
+    return settings
+
+
+def _define(event: dict[str, Any]) -> None:
+    """Issue one CUSTOM_CHALLENGE with one attempt, after the SRP proof if the client sent SRP_A."""
+    answered: list[Mapping[str, Any]] = event["request"]["session"]
+    names = [each["challengeName"] for each in answered]
+    response = event["response"]
+    response["issueTokens"] = response["failAuthentication"] = False
+    if names[-1:] == ["SRP_A"]:
+        response["challengeName"] = "PASSWORD_VERIFIER"
+    elif "CUSTOM_CHALLENGE" not in names:
+        response["challengeName"] = "CUSTOM_CHALLENGE"
+    elif answered[-1]["challengeResult"]:
+        response["issueTokens"] = True
+    else:
+        response["failAuthentication"] = True
+
+
+def _create(event: dict[str, Any]) -> None:
+    event["response"]["publicChallengeParameters"] = {"question": "What runs, and has no legs?"}
+    event["response"]["privateChallengeParameters"] = {"answer": CUSTOM_ANSWER}
+
+
+def _verify(event: dict[str, Any]) -> None:
+    request = event["request"]
+    expected = request["privateChallengeParameters"]["answer"]
+    event["response"]["answerCorrect"] = request["challengeAnswer"] == expected
 
 
 @define(eq=False)
@@ -91,18 +180,11 @@ def _mfa_request(requirements: PoolRequirements) -> dict[str, Any]:
 
 @define(eq=False)
 class ExistingPoolProvider(PoolProvider):
-    """Provides one existing pool, for the rules whose requirements it meets.
-
-    Args:
-        api: the client of the endpoint.
-        pool_id: the id of the pool.
-        client_id: the id of an existing app client; if left out, app clients are created through the API.
-        inbox: where the pool's codes can be read.
-    """
+    """Provides one existing pool, for the rules whose requirements it meets."""
 
     api: ApiClient
     pool_id: str
-    client_id: str | None = None
+    client_id: str | None = None  # if left out, app clients are created through the API
     inbox: Inbox | None = None
     _usernames: list[str] = field(factory=list, init=False)
     _client_ids: list[str] = field(factory=list, init=False)

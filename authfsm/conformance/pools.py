@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal, ParamSpec, Protocol, TypeVar
+from typing import Any, Final, Literal, ParamSpec, TypeAlias, TypeVar
 from urllib.parse import quote
 
 from attrs import define, field, frozen
 
-from authfsm.base.secret import Secret, WrapsSecrets, secret
+from authfsm.base.secret import Secret
 from authfsm.conformance.api_client import ApiClient
 from authfsm.conformance.verdicts import RuleEnded, Skipped
 from authfsm.protocol.auth_flows import ALLOWED_FIRST_AUTH_FACTORS, CURRENT_VALUES
@@ -26,21 +26,13 @@ CUSTOM_ANSWER: Final = "a river"  # the right answer to the challenge of `CUSTOM
 
 @frozen
 class PoolRequirements:
-    """The settings of a user pool, in Cognito's terms. Rules with the same requirements share a pool.
-
-    Args:
-        mfa: MfaConfiguration.
-        methods: the MFA methods that are enabled.
-        devices: whether devices are remembered without asking the user.
-        first_factors: AllowedFirstAuthFactors.
-        custom_auth: whether Lambda functions issue a CUSTOM_CHALLENGE, with `CUSTOM_ANSWER` as its answer.
-    """
+    """The settings of a user pool, in Cognito's terms. Rules with the same requirements share a pool."""
 
     mfa: Literal["OFF", "OPTIONAL", "ON"] = "OFF"
-    methods: tuple[str, ...] = ()
-    devices: bool = False
+    methods: tuple[str, ...] = ()  # the MFA methods that are enabled
+    devices: bool = False  # are devices remembered without asking the user?
     first_factors: tuple[str, ...] = ("PASSWORD",)
-    custom_auth: bool = False
+    custom_auth: bool = False  # do Lambda functions issue a CUSTOM_CHALLENGE?
 
     @property
     def recovery(self) -> str:
@@ -50,19 +42,12 @@ class PoolRequirements:
 
 @frozen
 class ClientRequirements:
-    """The settings of an app client, in Cognito's terms.
+    """The settings of an app client, in Cognito's terms."""
 
-    Args:
-        flows: ExplicitAuthFlows.
-        secret: GenerateSecret.
-        existence: PreventUserExistenceErrors.
-        rotation: whether RefreshTokenRotation is on, without a grace period.
-    """
-
-    flows: tuple[str, ...] = ALL_FLOWS
-    secret: bool = False
-    existence: Literal["ENABLED", "LEGACY"] = "ENABLED"
-    rotation: bool = False
+    flows: tuple[str, ...] = ALL_FLOWS  # ExplicitAuthFlows
+    secret: bool = False  # GenerateSecret
+    existence: Literal["ENABLED", "LEGACY"] = "ENABLED"  # PreventUserExistenceErrors
+    rotation: bool = False  # RefreshTokenRotation, without a grace period
 
 
 @frozen
@@ -104,48 +89,29 @@ SMS_AND_TOTP_USER: Final = UserRequirements(factors=("SMS_MFA", "SOFTWARE_TOKEN_
 EMAIL_USER: Final = UserRequirements.with_mfa("EMAIL_OTP")
 
 
-class Inbox(Protocol):
-    """Where the codes that an endpoint sends can be read."""
-
-    def code_for(self, username: str, api: ApiClient) -> Secret[str]:
-        """Return the last code that was sent to a user."""
+Inbox: TypeAlias = Callable[[str, ApiClient], Secret[str]]
+"""Returns the last code that an endpoint sent to a user."""
 
 
-@frozen
-class OutboxInbox:
-    """Reads codes from the endpoint's own `GET /outbox?username=`, as `authfsm serve` has it."""
-
-    def code_for(self, username: str, api: ApiClient) -> Secret[str]:
-        """Return the last code that was sent to a user."""
-        with api.setup():
-            reply = api.get(f"{api.url}/outbox?username={quote(username)}")
-        messages = reply.body.get("messages")
-        last = messages[-1] if isinstance(messages, list) and messages else {}
-        code = last.get("code") if isinstance(last, Mapping) else None
-        if not isinstance(code, str):
-            raise Skipped("the endpoint sent no code")
-        return Secret(code)
-
-
-@frozen
-class FixedCode(WrapsSecrets):
-    """The code of a server that always sends the same one, as cognito-local does with its variable CODE."""
-
-    code: Secret[str] = field(converter=secret)
-
-    def code_for(self, username: str, api: ApiClient) -> Secret[str]:
-        """Return the code."""
-        del username, api
-        return self.code
+def code_in_outbox(username: str, api: ApiClient) -> Secret[str]:
+    """Read a code from the endpoint's own `GET /outbox?username=`, as `authfsm serve` has it."""
+    with api.setup():
+        messages = api.get(f"{api.url}/outbox?username={quote(username)}").body.get("messages")
+    last = messages[-1] if isinstance(messages, list) and messages else {}
+    code = last.get("code") if isinstance(last, Mapping) else None
+    if not isinstance(code, str):
+        raise Skipped("the endpoint sent no code")
+    return Secret(code)
 
 
 def parse_inbox(option: str) -> Inbox:
-    """Return the inbox that an option names: `outbox`, or `fixed:` and the code."""
+    """Return the inbox that an option names: `outbox`, or `fixed:` and the code that a server always sends."""
     kind, _, code = option.partition(":")
     if option == "outbox":
-        return OutboxInbox()
+        return code_in_outbox
     if kind == "fixed" and code:
-        return FixedCode(code)
+        fixed = Secret(code)
+        return lambda *_: fixed
     raise ValueError("is neither outbox nor fixed:CODE")
 
 

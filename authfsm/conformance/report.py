@@ -42,31 +42,26 @@ def as_json(results: Results) -> dict[str, Any]:
     """Return the results for programs."""
     rules = [
         {
-            "id": rule.id,
-            "claim": rule.claim,
-            "group": rule.group,
-            "severity": rule.severity.value,
-            "source": rule.source.title,
-            "url": rule.source.url,
+            "id": rule.id, "claim": rule.claim, "group": rule.group, "severity": rule.severity.value,
+            "source": rule.source.title, "url": rule.source.url,
             "confidence": rule.source.confidence.value,
         }
         for rule in results.rules
-    ]
+    ]  # fmt: skip
     endpoints = [_endpoint_as_json(each, results.rules) for each in results.endpoints]
     return {"date": results.day.isoformat(), "rules": rules, "endpoints": endpoints}
 
 
 def _endpoint_as_json(result: EndpointResult, rules: tuple[ConformanceRule, ...]) -> dict[str, Any]:
-    verdicts = {}
-    for rule in rules:
-        verdict = result.verdicts[rule.id]
-        verdicts[rule.id] = {
-            "outcome": verdict.outcome.value,
-            "why": verdict.why,
+    verdicts = {
+        rule.id: {
+            "outcome": verdict.outcome.value, "why": verdict.why,
             "severity": verdict.severity.value if verdict.severity else None,
-            "evidence": verdict.evidence,
-            "command": result.endpoint.command(rule),
+            "evidence": verdict.evidence, "command": result.endpoint.command(rule),
         }
+        for rule in rules
+        for verdict in (result.verdicts[rule.id],)
+    }  # fmt: skip
     return {
         "name": result.endpoint.name,
         "url": result.endpoint.url,
@@ -77,15 +72,8 @@ def _endpoint_as_json(result: EndpointResult, rules: tuple[ConformanceRule, ...]
 
 def as_markdown(results: Results) -> str:
     """Return the results for people."""
-    lines = [
-        *_introduction(results),
-        *_summary(results),
-        *_notes(results),
-        *_groups(results),
-        *_failures(results),
-        *_not_tested(results),
-    ]
-    return "\n".join(lines).rstrip() + "\n"
+    parts = (_introduction, _summary, _notes, _groups, _failures, _not_tested)
+    return "\n".join(line for part in parts for line in part(results)).rstrip() + "\n"
 
 
 def _introduction(results: Results) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """A rule: a sentence about Cognito with its source, and a function that tries it at an endpoint in a `Trial`.
 
-A trial provides app clients, and users whom the endpoint's API creates for the rule alone. A failure while they are
-created is not a verdict on the rule: it raises `Skipped`.
+A failure while a trial creates app clients and users is not a verdict on the rule: it raises `Skipped`.
 """
 
 from __future__ import annotations
@@ -14,14 +13,19 @@ from attrs import define, field, frozen
 from authfsm.base.secret import Secret
 from authfsm.conformance import pools
 from authfsm.conformance.api_client import USER_DOMAIN, ApiClient
-from authfsm.conformance.pool_client import AuthenticatorApp, PoolClient, PoolUser
+from authfsm.conformance.pool_client import (
+    AuthenticatorApp,
+    IssuedChallenge,
+    PoolClient,
+    PoolUser,
+)
 from authfsm.conformance.pools import (
     ClientRequirements,
     PoolProvider,
     PoolRequirements,
     UserRequirements,
 )
-from authfsm.conformance.verdicts import ApiReply, NotSupported, RecordedExchange, RuleSeverity
+from authfsm.conformance.verdicts import NotSupported, RecordedExchange, RuleSeverity
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 
@@ -32,8 +36,8 @@ _MFA_SETTINGS: Final = {
     "EMAIL_OTP": "EmailMfaSettings",
 }
 
-
 RunRule: TypeAlias = "Callable[[Trial], None]"
+CRITICAL, MAJOR, MINOR = RuleSeverity.CRITICAL, RuleSeverity.MAJOR, RuleSeverity.MINOR
 
 
 @frozen
@@ -70,20 +74,14 @@ class RuleSource:
 
 @frozen
 class ConformanceRule:
-    """A rule.
+    """A sentence about Cognito, and the function that tries it.
 
-    Args:
-        id: a short, stable name, such as `srp.verifies-proof`.
-        claim: what Cognito does, in one sentence.
-        group: its subject, a heading of the report.
-        source: where it is known from.
-        severity: how much a failure matters.
-        run: tries the rule. It raises `RuleFailed`, `NotSupported` or `Skipped` unless the rule passes.
+    `run` raises `RuleFailed`, `NotSupported` or `Skipped` unless the rule passes.
     """
 
-    id: str
-    claim: str
-    group: str
+    id: str  # a short, stable name, such as `srp.verifies-proof`
+    claim: str  # what Cognito does, in one sentence
+    group: str  # its subject, a heading of the report
     source: RuleSource
     severity: RuleSeverity
     run: RunRule = field(repr=False, eq=False)
@@ -91,29 +89,24 @@ class ConformanceRule:
 
 @frozen
 class RuleCollector:
-    """Collects the rules of a group: it decorates functions whose docstrings are the claims."""
+    """Collects the rules of a group, in the order of the report."""
 
     group: str
     rules: list[ConformanceRule] = field(factory=list)
 
     def __call__(
-        self, rule_id: str, source: RuleSource, severity: RuleSeverity = RuleSeverity.MAJOR
+        self, rule_id: str, source: RuleSource, severity: RuleSeverity = MAJOR
     ) -> Callable[[RunRule], RunRule]:
-        """Return the decorator that makes a function a rule."""
+        """Return the decorator that makes a function a rule; its docstring is the claim."""
 
         def collect(run: RunRule) -> RunRule:
-            self.add(rule_id, run.__doc__ or "", source, run, severity)
+            self.add(rule_id, source, severity, run.__doc__ or "", run)
             return run
 
         return collect
 
     def add(
-        self,
-        rule_id: str,
-        claim: str,
-        source: RuleSource,
-        run: RunRule,
-        severity: RuleSeverity = RuleSeverity.MAJOR,
+        self, rule_id: str, source: RuleSource, severity: RuleSeverity, claim: str, run: RunRule
     ) -> None:
         """Add a rule."""
         claim = " ".join(claim.split())
@@ -152,89 +145,83 @@ class Trial:
         api.deadline = self.deadline
         return PoolClient(provided, self.pool_provider.client(provided, client))
 
-    def client_and_user(
-        self,
-        pool: PoolRequirements = pools.DEFAULT_POOL,
-        client: ClientRequirements = pools.DEFAULT_CLIENT,
-        user: UserRequirements = pools.DEFAULT_USER,
-    ) -> tuple[PoolClient, PoolUser]:
-        """Return an app client of a pool, and a new user in it."""
-        pool_client = self.client(pool, client)
-        return pool_client, self.user(pool_client, user)
-
-    def client_and_checked_user(
-        self, client: ClientRequirements = pools.DEFAULT_CLIENT
-    ) -> tuple[PoolClient, PoolUser]:
-        """Return an app client and a new user, who can sign in with the right password."""
-        pool_client, user = self.client_and_user(client=client)
-        pool_client.tokens(user)
-        return pool_client, user
-
-    def new_password_challenge(
-        self, pool: PoolRequirements = pools.DEFAULT_POOL
-    ) -> tuple[PoolClient, PoolUser, ApiReply]:
-        """Sign in a user with a temporary password, which leads to NEW_PASSWORD_REQUIRED."""
-        client, user = self.client_and_user(pool, user=pools.TEMPORARY_USER)
-        return client, user, client.sign_in(user).expect_challenge("NEW_PASSWORD_REQUIRED")
-
     @property
     def exchanges(self) -> tuple[RecordedExchange, ...]:
         """All requests since the rule began, with their replies."""
         return tuple(each for api, first in self._apis for each in api.exchanges[first:])
 
-    def username(self, label: str) -> str:
+    def username(self, label: str = "nobody") -> str:
         """Return a user name for this rule alone: an address, which every pool accepts."""
         return f"{label}@{self.rule_id.lower().replace('_', '-')}{USER_DOMAIN}"
 
     def user(
         self,
-        client: PoolClient,
-        requirements: UserRequirements = pools.DEFAULT_USER,
+        pool: PoolRequirements = pools.DEFAULT_POOL,
+        user: UserRequirements = pools.DEFAULT_USER,
+        *,
+        client: ClientRequirements = pools.DEFAULT_CLIENT,
         label: str = "ada",
     ) -> PoolUser:
         """Create a user."""
-        address = self.username(label)
+        pool_client, address = self.client(pool, client), self.username(label)
         attributes = {
             "email": address,
             "email_verified": "true",
             "phone_number": _PHONE,
             "phone_number_verified": "true",
         }
-        with client.api.setup():
-            reply = client.call_with_pool_id(
+        with pool_client.api.setup():
+            reply = pool_client.call_with_pool_id(
                 "AdminCreateUser",
                 Username=address,
                 TemporaryPassword=pools.TEMPORARY_PASSWORD,
                 MessageAction="SUPPRESS",
                 UserAttributes=[{"Name": n, "Value": v} for n, v in attributes.items()],
             )
-            username = str(reply.setup_value("User", "Username"))
+            name = str(reply.setup_value("User", "Username"))
             self.pool_provider.register_user(address)
-            client.api.redactor.labels[username] = label
-            user = PoolUser(username, Secret(pools.TEMPORARY_PASSWORD))
-            if not requirements.temporary:
-                members = {"Username": username, "Password": pools.PASSWORD, "Permanent": True}
-                client.call_with_pool_id("AdminSetUserPassword", **members).setup_value()
-                user.password = Secret(pools.PASSWORD)
-            if requirements.factors:
-                _activate_factors(client, user, requirements)
+            pool_client.api.redactor.labels[name] = label
+            created = PoolUser(pool_client, name, Secret(pools.TEMPORARY_PASSWORD))
+            if not user.temporary:
+                members = {"Username": name, "Password": pools.PASSWORD, "Permanent": True}
+                pool_client.call_with_pool_id("AdminSetUserPassword", **members).setup_value()
+                created.password = Secret(pools.PASSWORD)
+            if user.factors:
+                _activate_factors(created, user)
+        return created
+
+    def checked_user(self, client: ClientRequirements = pools.DEFAULT_CLIENT) -> PoolUser:
+        """Create a user, who can sign in with the right password."""
+        user = self.user(client=client)
+        user.access_token()
         return user
 
-    def signed_up_user(self, client: PoolClient) -> PoolUser:
+    def new_password_challenge(
+        self, pool: PoolRequirements = pools.DEFAULT_POOL
+    ) -> IssuedChallenge:
+        """Sign in a user with a temporary password, which leads to NEW_PASSWORD_REQUIRED."""
+        return self.user(pool, pools.TEMPORARY_USER).challenge("NEW_PASSWORD_REQUIRED")
+
+    def totp_challenge(self) -> IssuedChallenge:
+        """Sign in a user with an authenticator app, which leads to SOFTWARE_TOKEN_MFA."""
+        user = self.user(pools.SMS_OR_TOTP_POOL, pools.TOTP_USER)
+        return user.challenge("SOFTWARE_TOKEN_MFA")
+
+    def signed_up_user(self) -> PoolUser:
         """Sign a user up, who is not confirmed yet."""
-        username = self.username("ada")
+        client, username = self.client(), self.username("ada")
         attributes = [{"Name": "email", "Value": username}]
         members = {"Username": username, "Password": pools.PASSWORD, "UserAttributes": attributes}
         client.call_with_client_id("SignUp", **members).expect_success()
         self.pool_provider.register_user(username)
-        return PoolUser(username, Secret(pools.PASSWORD))
+        return PoolUser(client, username, Secret(pools.PASSWORD))
 
 
-def _activate_factors(client: PoolClient, user: PoolUser, requirements: UserRequirements) -> None:
+def _activate_factors(user: PoolUser, requirements: UserRequirements) -> None:
     """Enrol and activate the second factors of a user."""
-    token: str | None = None
+    client, token = user.client, None
     if "SOFTWARE_TOKEN_MFA" in requirements.factors:
-        token = client.access_token(user)
+        token = user.access_token()
         user.enrolled_app = _enrol_app(client, token)
     settings = {
         _MFA_SETTINGS[each]: {"Enabled": True, "PreferredMfa": each == requirements.preferred}
@@ -243,7 +230,7 @@ def _activate_factors(client: PoolClient, user: PoolUser, requirements: UserRequ
     username = {"Username": user.username}
     reply = client.call_with_pool_id("AdminSetUserMFAPreference", **username, **settings)
     if reply.unsupported:
-        token = token or client.access_token(user)
+        token = token or user.access_token()
         reply = client.call("SetUserMFAPreference", AccessToken=token, **settings)
     reply.setup_value()
     # A server that does not know a factor may accept and ignore its settings.

@@ -28,14 +28,12 @@ class Outcome(DescribedName):
     def __init__(self, _: str, mark: str, meaning: str) -> None:
         self.mark, self.meaning = mark, meaning
 
+    # fmt: off
     PASSED = "passed", "✓", "The endpoint behaves as the rule says."
     FAILED = "failed", "✗", "The endpoint behaves differently."
-    NOT_SUPPORTED = (
-        "not supported",
-        "·",
-        "The endpoint lacks the feature and says so. This is no failure.",
-    )
+    NOT_SUPPORTED = "not supported", "·", "The endpoint lacks the feature and says so. This is no failure."
     SKIPPED = "skipped", "?", "The endpoint could not provide what the rule needs."
+    # fmt: on
 
 
 class RuleSeverity(DescribedName):
@@ -46,10 +44,7 @@ class RuleSeverity(DescribedName):
     def __init__(self, _: str, meaning: str) -> None:
         self.meaning = meaning
 
-    CRITICAL = (
-        "critical",
-        "The endpoint accepts what Cognito refuses: a test passes that should fail.",
-    )
+    CRITICAL = "critical", "The endpoint accepts what Cognito refuses: a test passes that should fail."  # fmt: skip
     MAJOR = "major", "A client written for Cognito gets a different reply."
     MINOR = "minor", "A detail differs, which a tolerant client ignores."
 
@@ -143,29 +138,31 @@ class ApiReply:
         """The message of the error."""
         return error_message(self.body)
 
+    def _text(self, name: str) -> str | None:
+        return value if isinstance(value := self.body.get(name), str) else None
+
+    def _mapping(self, name: str) -> Mapping[str, Any]:
+        return value if isinstance(value := self.body.get(name), Mapping) else {}
+
     @property
     def challenge(self) -> str | None:
         """The ChallengeName."""
-        name = self.body.get("ChallengeName")
-        return name if isinstance(name, str) else None
+        return self._text("ChallengeName")
 
     @property
     def session(self) -> str | None:
         """The Session."""
-        session = self.body.get("Session")
-        return session if isinstance(session, str) else None
+        return self._text("Session")
 
     @property
     def parameters(self) -> Mapping[str, Any]:
         """The ChallengeParameters; empty if there are none."""
-        parameters = self.body.get("ChallengeParameters")
-        return parameters if isinstance(parameters, Mapping) else {}
+        return self._mapping("ChallengeParameters")
 
     @property
     def tokens(self) -> Mapping[str, Any]:
         """The AuthenticationResult; empty if there is none."""
-        tokens = self.body.get("AuthenticationResult")
-        return tokens if isinstance(tokens, Mapping) else {}
+        return self._mapping("AuthenticationResult")
 
     @property
     def unsupported(self) -> bool:

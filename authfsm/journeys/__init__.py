@@ -12,22 +12,18 @@ Public: the names in `__all__`. Private: everything else in the modules of this 
 """
 
 from authfsm.journeys.journey import Journey, Journeys, OmittedPath, TooManyPaths, journeys
-from authfsm.journeys.next_input import NextInput, NoProgress, NothingSent, UnexpectedPath
-from authfsm.journeys.plan import BetweenSteps, Person, Plan
+from authfsm.journeys.plan import (
+    BetweenSteps,
+    NextInput,
+    NoProgress,
+    NothingSent,
+    Person,
+    Plan,
+    UnexpectedPath,
+)
 from authfsm.journeys.stage import Stage
 
 __all__ = [
-    "BetweenSteps",
-    "Journey",
-    "Journeys",
-    "NextInput",
-    "NoProgress",
-    "NothingSent",
-    "OmittedPath",
-    "Person",
-    "Plan",
-    "Stage",
-    "TooManyPaths",
-    "UnexpectedPath",
-    "journeys",
-]
+    "BetweenSteps", "Journey", "Journeys", "NextInput", "NoProgress", "NothingSent", "OmittedPath", "Person", "Plan",
+    "Stage", "TooManyPaths", "UnexpectedPath", "journeys",
+]  # fmt: skip

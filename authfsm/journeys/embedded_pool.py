@@ -102,18 +102,16 @@ class ShiftedClock:
 
 
 class ScriptedTriggers:
-    """Lambda functions that follow a script; before the sign-in they let everybody through.
+    """Lambda functions that follow a script: the state after each step. Before the sign-in they let everybody through.
 
     The right answer to a custom challenge is `RIGHT_ANSWER`.
-
-    Args:
-        script: the state after each step of the sign-in.
     """
 
     def __init__(self, script: tuple[State, ...]) -> None:
         self._script = script
-        self.step: int | None = None
-        """The number of the current step, from 0; None before the sign-in."""
+        self.step: int | None = (
+            None  # the number of the current step, from 0; None before the sign-in
+        )
 
     @property
     def triggers(self) -> Triggers:
@@ -124,16 +122,15 @@ class ScriptedTriggers:
         scripted = self.step is not None and self.step < len(self._script)
         state = self._script[self.step or 0] if scripted else State.AUTHENTICATED
         issues_tokens = state in {State.AUTHENTICATED, State.DEVICE_SRP_AUTH}
-        event["response"] |= (
-            {"issueTokens": True} if issues_tokens else {"challengeName": state.value}
-        )
+        named = {"challengeName": state.value}
+        event["response"] |= {"issueTokens": True} if issues_tokens else named
 
     def _create(self, event: Any) -> None:
         event["response"]["publicChallengeParameters"] = {"question": "6 times 7"}
 
     def _verify(self, event: Any) -> None:
-        is_right = event["request"]["challengeAnswer"] == RIGHT_ANSWER.reveal()
-        event["response"]["answerCorrect"] = is_right
+        answer = event["request"]["challengeAnswer"]
+        event["response"]["answerCorrect"] = answer == RIGHT_ANSWER.reveal()
 
 
 def pool_arguments(settings: PoolSettings, plan: Plan) -> dict[str, Any]:

@@ -1,15 +1,18 @@
-"""What a journey requires: its user, and what an administrator changes between its steps."""
+"""What a journey requires (its user, changes between its steps) and asks for next, and the errors of apps that stray."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import NOTHING, field, fields, frozen
 
 from authfsm.base.secret import Secret
 from authfsm.protocol import responses as r
+from authfsm.protocol.errors import CallerError
+from authfsm.protocol.forms import SRP_RESPONSES
 from authfsm.protocol.states import State
+from authfsm.protocol.table import Transition
 from authfsm.protocol.validators import frozen_mapping
 
 USERNAME: Final = "ada"
@@ -75,13 +78,11 @@ class Person:
     def fields(self) -> dict[str, Any]:
         """The arguments of `LocalPool.add_user`."""
         return {
-            "password": PASSWORD if self.password else None,
-            "email": EMAIL if self.email else None,
-            "phone_number": PHONE if self.phone else None,
-            "totp_secret": TOTP if self.app else None,
+            "password": PASSWORD if self.password else None, "email": EMAIL if self.email else None,
+            "phone_number": PHONE if self.phone else None, "totp_secret": TOTP if self.app else None,
             "mfa": [each.value for each in self.mfa],
             "preferred_mfa": self.preferred and self.preferred.value,
-        }
+        }  # fmt: skip
 
 
 @frozen
@@ -100,11 +101,8 @@ class BetweenSteps:
 
     def preference(self) -> dict[str, Any]:
         """Return the parameters of AdminSetUserMFAPreference."""
-        preferred = len(self.enable_mfa) == 1
-        return {
-            _MFA_SETTINGS[each]: {"Enabled": True, "PreferredMfa": preferred}
-            for each in self.enable_mfa
-        }
+        enabled = {"Enabled": True, "PreferredMfa": len(self.enable_mfa) == 1}
+        return {_MFA_SETTINGS[each]: enabled for each in self.enable_mfa}
 
 
 @frozen
@@ -124,3 +122,98 @@ class Plan:
     script: tuple[State, ...] = ()
     between_steps: Mapping[int, BetweenSteps] = field(factory=dict, converter=frozen_mapping)
     contradictions: tuple[str, ...] = ()
+
+
+@frozen
+class NextInput:
+    """What the user enters next.
+
+    Args:
+        state: the state of the sign-in; START to begin it.
+        response: the class of the response.
+        value: what the user types, chooses or signs: a password, a code, the name of a choice, a credential;
+            None if nothing is needed.
+        wrong: is the value wrong on purpose? The right one follows.
+        leads_to: the state after the reply.
+    """
+
+    state: State
+    response: type[r.Response]
+    value: Secret[str] | None
+    wrong: bool
+    leads_to: State
+
+    def __str__(self) -> str:
+        return f"{self.response.__name__} in {self.state}"
+
+    @property
+    def field(self) -> str | None:
+        """The form field that takes the value; None if nothing is asked for."""
+        if self.response in SRP_RESPONSES:
+            return "password"
+        return next((each.name for each in fields(self.response) if each.default is NOTHING), None)
+
+    @property
+    def automatic(self) -> bool:
+        """Does the client do this step without the user, as part of an SRP proof?"""
+        return self.response in SRP_RESPONSES
+
+
+class UnexpectedPath(CallerError, AssertionError):
+    """A sign-in did not follow the path of its journey.
+
+    Args:
+        journey: the journey's id.
+        expected: the journey's transitions.
+        actual: the transitions that happened.
+    """
+
+    def __init__(
+        self, journey: str, expected: tuple[Transition, ...], actual: tuple[Transition, ...]
+    ) -> None:
+        step = next(
+            (n for n, (a, b) in enumerate(zip(expected, actual, strict=False)) if a != b),
+            min(len(expected), len(actual)),
+        )
+        due, got = _shown(expected[step : step + 1]), _shown(actual[step : step + 1])
+        super().__init__(f"{journey}: step {step + 1} should be {due}, but was {got}")
+        self.journey, self.expected, self.actual = journey, expected, actual
+
+
+def _shown(arrows: tuple[Transition, ...]) -> str:
+    named = (f"{a.source} -{a.response.trigger}-> {a.dest}" for a in arrows)
+    return next(named, "no step at all")
+
+
+class NothingSent(CallerError, AssertionError):
+    """The app asked for the same input a third time and sent no request in between.
+
+    Args:
+        journey: the journey's id.
+        next_input: the input; its value is not in the message.
+    """
+
+    def __init__(self, journey: str, next_input: NextInput) -> None:
+        super().__init__(
+            f"{journey}: {next_input} was returned twice, and the app has sent the pool no request"
+            " since. Check that the app enters what `next_input()` returns and that its client uses this pool"
+            " (`stage.client()`, or the endpoint of `stage.serve()`)."
+        )
+        self.journey, self.next_input = journey, next_input
+
+
+class NoProgress(CallerError, AssertionError):
+    """The app has sent many requests, and none was a step of the sign-in.
+
+    Args:
+        journey: the journey's id.
+        next_input: the input that is due.
+        requests: the number of requests.
+    """
+
+    def __init__(self, journey: str, next_input: NextInput, requests: int) -> None:
+        super().__init__(
+            f"{journey}: {next_input} is still due after {requests} requests that were no step of the sign-in."
+            " Check which request the app repeats."
+        )
+        self.journey, self.next_input, self.requests = journey, next_input, requests

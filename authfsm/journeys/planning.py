@@ -69,23 +69,14 @@ class ImpossiblePath(Exception):
 
 @frozen
 class PoolFacts:
-    """What is known of a pool.
-
-    Args:
-        settings: its settings.
-        device_stands_in: ChallengeRequiredOnNewDevice; None if it is not known.
-        recovery: the mechanisms of AccountRecoverySetting.
-        address_as_username: Do users sign in with an address instead of a name (UsernameAttributes)?
-        relying_party: is there a relying party for passkeys?
-        sign_up_by_email: Can users sign up themselves and receive a code by e-mail?
-    """
+    """What is known of a pool."""
 
     settings: PoolSettings
-    device_stands_in: bool | None = None
-    recovery: tuple[str, ...] = ()
-    address_as_username: bool = False
-    relying_party: bool = True
-    sign_up_by_email: bool = True
+    device_stands_in: bool | None = None  # ChallengeRequiredOnNewDevice; None if it is not known
+    recovery: tuple[str, ...] = ()  # the mechanisms of AccountRecoverySetting
+    address_as_username: bool = False  # do users sign in with an address (UsernameAttributes)?
+    relying_party: bool = True  # is there a relying party for passkeys?
+    sign_up_by_email: bool = True  # can users sign up themselves and receive a code by e-mail?
 
     @property
     def mfa_required(self) -> bool:
@@ -108,7 +99,7 @@ def plan_for(path: Path, pool: PoolFacts) -> Plan:
 
 
 def _second_factors(path: Path) -> tuple[tuple[int, State], ...]:
-    """The second factors, their choice or set-up that a path asks for, each after a number of steps."""
+    """Return the second factors, their choice or set-up that a path asks for, each after a number of steps."""
     states = {S.SELECT_MFA_TYPE, S.MFA_SETUP, S.SMS_MFA, S.SOFTWARE_TOKEN_MFA}
     return tuple(
         (step, move.to.state)
@@ -122,9 +113,6 @@ def _at(plan: Plan, steps: int, **action: Any) -> Plan:
     """Return the plan with one more action after a number of steps."""
     before = plan.between_steps.get(steps, BetweenSteps())
     return evolve(plan, between_steps={**plan.between_steps, steps: evolve(before, **action)})
-
-
-# ---- a user who exists --------------------------------------------------------------------------------------
 
 
 def _for_existing_user(path: Path, pool: PoolFacts) -> Plan:
@@ -279,11 +267,8 @@ def _with_device(path: Path, pool: PoolFacts, plan: Plan) -> Plan:
     device, asked = path.states.index(S.DEVICE_SRP_AUTH), _second_factors(path)
     stands_in = not asked or asked[0][0] > device
     if pool.device_stands_in not in {None, stands_in}:
-        raise ImpossiblePath(
-            _CHALLENGES_DEVICES
-            if pool.device_stands_in
-            else "ChallengeRequiredOnNewDevice is false"
-        )
+        asks = "true" if pool.device_stands_in else "false"
+        raise ImpossiblePath(f"ChallengeRequiredOnNewDevice is {asks}")
     return evolve(plan, device_stands_in=stands_in)
 
 
@@ -294,9 +279,6 @@ def _with_passkey_as_mfa(plan: Plan, pool: PoolFacts) -> Plan:
     if pool.settings.web_authn_factor not in {None, MULTI_FACTOR_PASSKEY}:
         raise ImpossiblePath(f"FactorConfiguration is not {MULTI_FACTOR_PASSKEY}")
     return evolve(plan, person=evolve(plan.person, passkey_as_mfa=True))
-
-
-# ---- a user who signs up first ------------------------------------------------------------------------------
 
 
 def _for_newcomer(path: Path, pool: PoolFacts) -> Plan:

@@ -13,8 +13,19 @@ from authfsm.base.secret import Secret
 from authfsm.checks import Move, Path
 from authfsm.core.device import Device
 from authfsm.journeys.embedded_pool import ObservedPool, ScriptedTriggers, ShiftedClock, serve
-from authfsm.journeys.next_input import NextInput, NoProgress, NothingSent, UnexpectedPath
-from authfsm.journeys.plan import EMAIL, PASSWORD, PHONE, TOTP, USERNAME, VALUES, Plan
+from authfsm.journeys.plan import (
+    EMAIL,
+    PASSWORD,
+    PHONE,
+    TOTP,
+    USERNAME,
+    VALUES,
+    NextInput,
+    NoProgress,
+    NothingSent,
+    Plan,
+    UnexpectedPath,
+)
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import Refused
 from authfsm.protocol.states import State
@@ -27,6 +38,7 @@ if TYPE_CHECKING:
     from authfsm.protocol.replies import Tokens
 
 _TOTP_PERIOD: Final = 30
+_EMAIL_ATTRIBUTES: Final = [{"Name": "email", "Value": EMAIL}]
 _MAX_REPEATS: Final = 2
 """How often an input is returned without a request in between: to look at it, and to enter it."""
 _MAX_REQUESTS: Final = 100
@@ -89,8 +101,6 @@ class Stage:
     def __repr__(self) -> str:
         return f"<Stage of {self.journey}, after {len(self._transitions)} steps>"
 
-    # ---- reaching the pool ------------------------------------------------------------------------------
-
     def client(self) -> Any:
         """Return a real boto3 client that the pool answers; no request leaves the process."""
         return self.pool.client()
@@ -112,8 +122,6 @@ class Stage:
         """
         with serve(self.pool) as url:
             yield url
-
-    # ---- the path ---------------------------------------------------------------------------------------
 
     @property
     def transitions(self) -> tuple[Transition, ...]:
@@ -258,10 +266,8 @@ class Stage:
         user: dict[str, Any] = {"ClientId": app.client_id, "Username": self.username}
         if app.client_secret is not None:
             user["SecretHash"] = secret_hash(self.username, app.client_id, app.client_secret)
-        attributes = [{"Name": "email", "Value": EMAIL}]
-        reply = self.pool.answer(
-            "SignUp", {**user, "Password": PASSWORD.reveal(), "UserAttributes": attributes}
-        )
+        members = {"Password": PASSWORD.reveal(), "UserAttributes": _EMAIL_ATTRIBUTES}
+        reply = self.pool.answer("SignUp", {**user, **members})
         session = {"Session": reply["Session"]} if "Session" in reply else {}
         code = self.pool.outbox[-1].code.reveal()
         reply = self.pool.answer("ConfirmSignUp", {**user, "ConfirmationCode": code, **session})
@@ -280,9 +286,7 @@ def _wrong_code(code: Secret[str]) -> Secret[str]:
     return Secret(f"{(int(digits) + 1) % 10 ** len(digits):0{len(digits)}d}")
 
 
-_TAKE_ONLY_A_NAME: Final = frozenset(
-    {r.UserSrpAuth, r.CustomSrpAuth, r.CustomAuth, r.UserAuthWithSrp}
-)
+_TAKE_ONLY_A_NAME: Final = {r.UserSrpAuth, r.CustomSrpAuth, r.CustomAuth, r.UserAuthWithSrp}
 
 
 def drive(stage: Stage) -> Flow:
@@ -303,9 +307,7 @@ def drive(stage: Stage) -> Flow:
 
 def _submit(flow: Flow, username: str, entry: NextInput) -> None:
     value = [] if entry.value is None or entry.automatic else [entry.value.reveal()]
-    if entry.state is not State.START:
-        flow.carry(entry.response, *value)
-    elif entry.response in _TAKE_ONLY_A_NAME:
-        flow.carry(entry.response, username)
-    else:
-        flow.carry(entry.response, username, *value)
+    if entry.response in _TAKE_ONLY_A_NAME:
+        value = []
+    name = [username] if entry.state is State.START else []
+    flow.carry(entry.response, *name, *value)

@@ -1,7 +1,4 @@
-"""What is known about a state, a response, a flow or an error: `about_state`, `about_response`, `about_flow`, `about_error`.
-
-Everything is read from the tables: the protocol, its evidence, the error policy and the rules of settings.
-"""
+"""What is known about a state, a response, a flow or an error, read from the tables."""
 
 from __future__ import annotations
 
@@ -36,24 +33,14 @@ from authfsm.reference.request_shapes import (
 )
 from authfsm.settings.reach import limits_of_node, limits_of_response
 
-# ---- states ------------------------------------------------------------------------------------------------
-
 
 @frozen
 class Target:
-    """A state to which a response may lead.
-
-    Args:
-        to: the state.
-        role: which factor it is, for EMAIL_OTP.
-        kind: the kind of a transition that stays in its state; None for any other.
-        confidence: how certain the transition is.
-        known: its evidence.
-    """
+    """A state to which a response may lead."""
 
     to: State
-    role: Role | None
-    kind: LoopKind | None
+    role: Role | None  # which factor it is, for EMAIL_OTP
+    kind: LoopKind | None  # of a transition that stays in its state
     confidence: Confidence
     known: tuple[Evidence, ...]
 
@@ -65,17 +52,10 @@ class Target:
 
 @frozen
 class AcceptedResponse:
-    """A response that a state accepts.
-
-    Args:
-        response: its class.
-        needs: when it is not accepted; "" if it always is.
-        request: the request that carries it.
-        targets: the states to which it may lead.
-    """
+    """A response that a state accepts, and the request that carries it."""
 
     response: type[Response]
-    needs: str
+    needs: str  # when it is not accepted; "" if it always is
     request: RequestShape
     targets: tuple[Target, ...]
 
@@ -97,44 +77,26 @@ class Source(NamedTuple):
 
 @frozen
 class PossibleError:
-    """An error that Cognito may return in a state.
-
-    Args:
-        code: the error's code.
-        part: the part of its message that selects the rule; "" for any other message.
-        rule: what to do, and who is at fault.
-        leads: the state after it.
-    """
+    """An error that Cognito may return in a state."""
 
     code: str
-    part: str
+    part: str  # the part of its message that selects the rule; "" for any other message
     rule: ErrorRule
-    leads: State
+    leads: State  # the state after it
 
 
 @frozen
 class AboutState:
-    """What is known about a state.
-
-    Args:
-        state: the state.
-        role: which factor it is, if only one role of EMAIL_OTP is meant.
-        carries: the parameters of its challenge.
-        session: whether the challenge comes with a Session.
-        takes: the responses that it accepts.
-        sources: the transitions into it.
-        errors: the errors that Cognito may return there.
-        limits: the settings under which no user reaches it.
-    """
+    """What is known about a state."""
 
     state: State
-    role: Role | None
-    carries: tuple[Parameter, ...]
-    session: bool
+    role: Role | None  # which factor it is, if only one role of EMAIL_OTP is meant
+    carries: tuple[Parameter, ...]  # of its challenge
+    session: bool  # does the challenge come with a Session?
     takes: tuple[AcceptedResponse, ...]
     sources: tuple[Source, ...]
     errors: tuple[PossibleError, ...]
-    limits: tuple[str, ...]
+    limits: tuple[str, ...]  # the settings under which no user reaches it
 
     @property
     def name(self) -> str:
@@ -194,10 +156,8 @@ def _possible_errors(state: State, operations: set[str]) -> Iterator[PossibleErr
         for part, rule in ERROR_POLICY[code].items():
             if operations & listed and rule.operation in {None, *operations}:
                 refusal = Refusal(code, part, action=rule.action, fault=rule.fault)
-                transitions = [
-                    transition_for_reply(state, each, refusal) for each in PROTOCOL[state]
-                ]
-                stays = any(each is None or each.dest is state for each in transitions)
+                after = [transition_for_reply(state, each, refusal) for each in PROTOCOL[state]]
+                stays = any(each is None or each.dest is state for each in after)
                 yield PossibleError(code, part, rule, state if stays else State.FAILED)
 
 
@@ -209,28 +169,16 @@ def _limits(state: State, role: Role | None) -> Iterator[str]:
         yield from (f"as {each}: {why}" for why in limits_of_node(Node(state, each)))
 
 
-# ---- responses ---------------------------------------------------------------------------------------------
-
-
 @frozen
 class AboutResponse:
-    """What is known about a response.
-
-    Args:
-        response: its class.
-        meaning: what it does.
-        flow: the `AuthFlow` that it starts; None if it answers a challenge.
-        fields: the names and descriptions of its fields.
-        accepted: the states that accept it, each with its request and targets.
-        limits: the settings under which it is always refused.
-    """
+    """What is known about a response."""
 
     response: type[Response]
     meaning: str
-    flow: str | None
-    fields: tuple[tuple[str, str], ...]
-    accepted: tuple[tuple[State, AcceptedResponse], ...]
-    limits: tuple[str, ...]
+    flow: str | None  # the `AuthFlow` that it starts; None if it answers a challenge
+    fields: tuple[tuple[str, str], ...]  # names and descriptions
+    accepted: tuple[tuple[State, AcceptedResponse], ...]  # the states that accept it
+    limits: tuple[str, ...]  # the settings under which it is always refused
 
     @property
     def name(self) -> str:
@@ -257,32 +205,18 @@ def about_response(response: type[Response]) -> AboutResponse:
     )
 
 
-# ---- flows -------------------------------------------------------------------------------------------------
-
-
 @frozen
 class AboutFlow:
-    """What is known about a flow.
+    """What is known about a flow."""
 
-    Args:
-        name: its `AuthFlow`.
-        begins: the responses that start it.
-        reaches: the challenges that may come in it.
-        limits: the settings that rule it out.
-    """
-
-    name: str
-    begins: tuple[AboutResponse, ...]
-    reaches: tuple[State, ...]
-    limits: tuple[str, ...]
+    name: str  # its `AuthFlow`
+    begins: tuple[AboutResponse, ...]  # the responses that start it
+    reaches: tuple[State, ...]  # the challenges that may come in it
+    limits: tuple[str, ...]  # the settings that rule it out
 
 
 def about_flow(name: str) -> AboutFlow:
-    """Return what is known about a flow.
-
-    Raises:
-        KeyError: there is no such flow.
-    """
+    """Return what is known about a flow; an unknown one raises KeyError."""
     starts = [each for each in PROTOCOL[State.START] if each.auth_flow == name]
     if not starts:
         raise KeyError(name)
@@ -299,44 +233,33 @@ def about_flow(name: str) -> AboutFlow:
 def _reached(starts: Iterable[type[Response]], flow: str) -> frozenset[State]:
     # Only in CUSTOM_AUTH do the pool's Lambda functions choose the challenges.
     excluded = frozenset() if flow == "CUSTOM_AUTH" else CUSTOM
+    moves = [
+        (Node(transition.source, roles.source), Node(transition.dest, roles.dest), transition)
+        for transition, roles in TRANSITIONS_IN_ROLES
+    ]
     found: set[Node] = set()
     front = {
-        Node(transition.dest, roles.dest)
-        for transition, roles in TRANSITIONS_IN_ROLES
-        if transition.source is State.START and transition.response in starts
+        dest
+        for source, dest, transition in moves
+        if source.state is State.START and transition.response in starts
     }
     while front:
         found |= front
         challenges = {node for node in front if node.state not in NON_CHALLENGES | excluded}
-        front = {
-            Node(transition.dest, roles.dest)
-            for transition, roles in TRANSITIONS_IN_ROLES
-            if Node(transition.source, roles.source) in challenges
-            and transition.dest not in excluded
-        } - found
+        following = {dest for source, dest, _ in moves if source in challenges}
+        front = {node for node in following - found if node.state not in excluded}
     return frozenset(node.state for node in found) - excluded
-
-
-# ---- errors ------------------------------------------------------------------------------------------------
 
 
 @frozen
 class AboutError:
-    """What is known about an error.
-
-    Args:
-        code: its code.
-        rules: the rule for each part of the message; the part "" is for any other message.
-        operations: the operations for which AWS lists it.
-        common: whether any operation of AWS may return it.
-        part: the part whose rule applies to the message in question; None if there is no message.
-    """
+    """What is known about an error."""
 
     code: str
-    rules: tuple[tuple[str, ErrorRule], ...]
-    operations: tuple[str, ...]
-    common: bool
-    part: str | None = None
+    rules: tuple[tuple[str, ErrorRule], ...]  # by part of the message; "" is any other message
+    operations: tuple[str, ...]  # for which AWS lists it
+    common: bool  # may any operation of AWS return it?
+    part: str | None = None  # whose rule applies to the message in question, if there is one
 
     @property
     def name(self) -> str:
@@ -345,11 +268,7 @@ class AboutError:
 
 
 def about_error(code: str, message: str = "") -> AboutError:
-    """Return what is known about an error.
-
-    Raises:
-        KeyError: the error policy has no such error.
-    """
+    """Return what is known about an error; an unknown one raises KeyError."""
     operation = re.search(r"when calling the (\w+) operation", message)
     applied = error_rule(code, message, operation[1] if operation else "")
     parts = [part for part, rule in ERROR_POLICY[code].items() if rule is applied]

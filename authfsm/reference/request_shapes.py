@@ -35,21 +35,13 @@ OTHER_SPELLING: Final = "where it is spelled so"
 
 @frozen
 class Parameter:
-    """One parameter of a challenge or of a request.
+    """One parameter of a challenge or of a request."""
 
-    Args:
-        name: its name in the API.
-        within: the map that has it, for example `AuthParameters`; "" for the request itself.
-        when: when it is present; "" for always.
-        value: its value, if that is always the same.
-        about: what it is.
-    """
-
-    name: str
-    within: str = ""
-    when: str = ""
-    value: str = ""
-    about: str = ""
+    name: str  # in the API
+    within: str = ""  # the map that has it, for example `AuthParameters`; "" for the request itself
+    when: str = ""  # when it is present; "" for always
+    value: str = ""  # if that is always the same
+    about: str = ""  # what it is
 
 
 @frozen
@@ -75,9 +67,6 @@ class RequestShape:
         others = {*_NAMING, *_IDS}
         present = [each for each in self.parameters if not each.when and each.name not in others]
         return tuple(each.name for each in sorted(present, key=lambda each: not each.within))
-
-
-# ---- docstrings --------------------------------------------------------------------------------------------
 
 
 class Docstring(NamedTuple):
@@ -115,8 +104,6 @@ def _described(name: str, descriptions: Mapping[str, str]) -> str:
     own = [text for text in texts if text.startswith(name)] or [t for t in texts if name in t]
     return re.sub(rf"^`?{re.escape(name.strip('`'))}`?[:,.]? *", "", own[0]) if own else ""
 
-
-# ---- challenges --------------------------------------------------------------------------------------------
 
 _HEX_AND_BASE64: Final = "abcd"
 
@@ -165,11 +152,8 @@ def challenge_parameters(state: State) -> tuple[Parameter, ...]:
 def _usual_spellings(state: State, names: Iterable[str]) -> set[str]:
     """Return the names that are read if all are present, and so are not the other spelling of one of them."""
     found: set[str] = set()
-    for value in (
-        _HEX_AND_BASE64,
-        '["x"]',
-        '{"x": "y"}',
-    ):  # a reader stops at a value it cannot parse
+    # A reader stops at a value that it cannot parse.
+    for value in (_HEX_AND_BASE64, '["x"]', '{"x": "y"}'):
         parameters = _RecordingParameters()
         parameters.update(dict.fromkeys(names, value))
         with suppress(MalformedReply):
@@ -206,7 +190,11 @@ class _PlaceholderSender(Sender):
     challenge_name: str | None = "<challenge name>"
 
 
+# The parameters that are no field of a response, or have another name there.
 _DESCRIPTIONS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(
+        ("EMAIL_OTP_CODE", "SMS_OTP_CODE", "SMS_MFA_CODE", "SOFTWARE_TOKEN_MFA_CODE"), "the code."
+    ),
     "ClientId": "the app client.",
     "UserPoolId": "the user pool.",
     "Session": "the newest one, unchanged.",
@@ -216,30 +204,16 @@ _DESCRIPTIONS: Final[Mapping[str, str]] = {
     "DEVICE_KEY": "the device's key.",
     "NEW_PASSWORD": "the new password.",
     "userAttributes.<name>": "a required attribute.",
-    "EMAIL_OTP_CODE": "the code.",
-    "SMS_OTP_CODE": "the code.",
-    "SMS_MFA_CODE": "the code.",
-    "SOFTWARE_TOKEN_MFA_CODE": "the code.",
     "UserCode": "the app's six digits.",
     "AccessToken": "the access token.",
     "Token": "the refresh token.",
     "DeviceRememberedStatus": "remembered, or not_remembered.",
     "CHALLENGE_NAME": "the proof that comes first.",
 }
-"""The parameters that are no field of a response, or have another name there."""
 
 
 def request_shape(state: State, response: type[Response], *, admin: bool = False) -> RequestShape:
-    """Return the request that carries a response in a state.
-
-    Args:
-        state: the state of the sign-in.
-        response: the response's class.
-        admin: whether an administrator signs in the user.
-
-    Raises:
-        KeyError: the state does not accept this response.
-    """
+    """Return the request that carries a response in a state; one that it does not accept raises KeyError."""
     sender = _PlaceholderSender(
         admin=admin,
         tokens=_TOKENS if state is State.AUTHENTICATED else None,
@@ -308,10 +282,12 @@ def _parameters(
 
 
 def _parameter(name: str, within: str, value: Any, descriptions: Mapping[str, str]) -> Parameter:
-    varies = not isinstance(value, str) or "<" in value
-    varies = varies or value in {_HEX_AND_BASE64, *_VALUES.values()}
-    if name in {"SECRET_HASH", "MAX_AGE", "DeviceRememberedStatus"}:
-        varies = True
+    varies = (
+        not isinstance(value, str)
+        or "<" in value
+        or value in {_HEX_AND_BASE64, *_VALUES.values()}
+        or name in {"SECRET_HASH", "MAX_AGE", "DeviceRememberedStatus"}
+    )
     fixed = "" if varies else value
     name = "userAttributes.<name>" if name.startswith("userAttributes.") else name
     by_name = {key.replace("_", "").lower(): text for key, text in descriptions.items()}

@@ -67,18 +67,12 @@ class Descriptions:
     """The descriptions of a pool: checked, without null members and without the metadata of replies.
 
     Times that came as `datetime` are seconds since 1970; other times are as they came.
-
-    Args:
-        user_pool: UserPool.
-        user_pool_client: UserPoolClient, its ClientSecret wrapped; None if it is missing.
-        mfa_config: GetUserPoolMfaConfig's reply; None if it is missing.
-        unknown: the members that the model does not have, for example `UserPool.Policies.Tomorrow`.
     """
 
     user_pool: Structure = field(repr=False)
-    user_pool_client: Structure | None = field(default=None, repr=False)
-    mfa_config: Structure | None = field(default=None, repr=False)
-    unknown: tuple[str, ...] = ()
+    user_pool_client: Structure | None = field(default=None, repr=False)  # ClientSecret is wrapped
+    mfa_config: Structure | None = field(default=None, repr=False)  # GetUserPoolMfaConfig's reply
+    unknown: tuple[str, ...] = ()  # members that the model lacks: `UserPool.Policies.Tomorrow`
 
     @classmethod
     def read(
@@ -87,23 +81,13 @@ class Descriptions:
         user_pool_client: Structure | None = None,
         mfa_config: Structure | None = None,
     ) -> Descriptions:
-        """Read descriptions that were fetched, or saved, before.
+        """Read descriptions that were fetched, or saved, before: each a whole reply, or the structure in it.
 
-        Args:
-            user_pool: the reply of DescribeUserPool, or the UserPool in it. It may have the other two as well: as
-                UserPoolClient and MfaConfig, or as GetUserPoolMfaConfig's members next to UserPool.
-            user_pool_client: the reply of DescribeUserPoolClient, or the UserPoolClient in it.
-            mfa_config: the reply of GetUserPoolMfaConfig.
-
-        Raises:
-            BadField: a member has another type than in the API; the message names it.
+        `user_pool` may have the other two as well: as UserPoolClient and MfaConfig, or as GetUserPoolMfaConfig's
+        members next to UserPool. A member of another type than in the API raises BadField, which names it.
         """
-        parts = _parts(user_pool)
-        if user_pool_client is not None:
-            parts["UserPoolClient"] = user_pool_client
-        if mfa_config is not None:
-            parts["MfaConfig"] = mfa_config
-        # Each part may be the whole reply, in a merged mapping too.
+        more = {"UserPoolClient": user_pool_client, "MfaConfig": mfa_config}
+        parts = _parts(user_pool) | {name: part for name, part in more.items() if part is not None}
         unknown: list[str] = []
         read = {
             name: _read(_model()[name], _unwrapped(part, name), name, unknown)
@@ -117,12 +101,9 @@ class Descriptions:
 
     def parts(self) -> dict[str, Structure]:
         """Return the descriptions by name, as `read` takes them in one mapping."""
-        every = {
-            "UserPool": self.user_pool,
-            "UserPoolClient": self.user_pool_client,
-            "MfaConfig": self.mfa_config,
-        }
-        return {name: part for name, part in every.items() if part is not None}
+        structures = (self.user_pool, self.user_pool_client, self.mfa_config)
+        every = zip(("UserPool", "UserPoolClient", "MfaConfig"), structures, strict=True)
+        return {name: part for name, part in every if part is not None}
 
     # ---- rules of the API about absent and repeated members -------------------------------------------------
 
@@ -182,11 +163,7 @@ class Descriptions:
         return _timedelta("AuthSessionValidity", "minutes", minutes)
 
     def validity(self, name: str) -> timedelta:
-        """Return the lifetime of a token.
-
-        Raises:
-            BadField: the unit is unknown, or the time is out of range.
-        """
+        """Return the lifetime of a token, as `token_validity` does."""
         return token_validity(self.user_pool_client or {}, name)
 
 
@@ -206,10 +183,8 @@ def token_validity(client: Structure, name: str) -> timedelta:
         return timedelta(**{unit: default})
     unit = client.get("TokenValidityUnits", {}).get(member, unit)
     if unit not in _UNITS:
-        raise _wrong(
-            f"UserPoolClient.TokenValidityUnits.{member}",
-            f"must be one of {', '.join(sorted(_UNITS))}",
-        )
+        why = f"must be one of {', '.join(sorted(_UNITS))}"
+        raise _wrong(f"UserPoolClient.TokenValidityUnits.{member}", why)
     return _timedelta(name, unit, number)
 
 
@@ -276,9 +251,9 @@ def _read(model: Any, value: Any, path: str, unknown: list[str]) -> Any:
         read = {}
         for name, each in _structure(value, path).items():
             inner = model.get(name, model.get("*"))
-            if inner is None:
-                unknown.append(f"{path}.{name}")
             at = f"{path}.{name}"
+            if inner is None:
+                unknown.append(at)
             read[name] = _plain(each, at) if inner is None else _read(inner, each, at, unknown)
         return read
     if path == "UserPoolClient.ClientSecret" and isinstance(value, (str, Secret)):

@@ -34,15 +34,10 @@ _OWN_DESTINATIONS: Final = frozenset(State) - frozenset(CHALLENGES) | {State.DEV
 
 
 class Reachability(NamedTuple):
-    """What settings leave of the table.
+    """What settings leave of the table, and why the rest is impossible."""
 
-    Args:
-        arrows: why each transition, in each pair of roles, is impossible; None if it is possible.
-        nodes: why each unreachable state, in each role, is unreachable.
-    """
-
-    arrows: Mapping[TransitionInRoles, Reason]
-    nodes: Mapping[Node, str]
+    arrows: Mapping[TransitionInRoles, Reason]  # every transition in each pair of roles
+    nodes: Mapping[Node, str]  # the unreachable states, in each role
 
 
 def _nodes(each: TransitionInRoles) -> tuple[Node, Node]:
@@ -70,12 +65,7 @@ for _each in TRANSITIONS_IN_ROLES:
 
 @lru_cache(maxsize=256)
 def reachability(settings: SignInSettings, *, include_lambda_named: bool) -> Reachability:
-    """Return what settings leave of the table.
-
-    Args:
-        settings: the settings.
-        include_lambda_named: whether a challenge is possible because a Lambda function may name it.
-    """
+    """Return what settings leave of the table, also because a Lambda function may name any challenge."""
     why = {
         each: why_forbidden(settings, *each, include_lambda_named=include_lambda_named)
         for each in TRANSITIONS_IN_ROLES
@@ -236,11 +226,8 @@ def difference(before: SignInSettings, after: SignInSettings) -> Difference:
 
 def _single_settings() -> Iterator[dict[str, Any]]:
     """Yield settings of which one is known (or two that work together): what is unknown rules nothing out."""
-    yield {"mfa_configuration": "OFF"}
-    yield {"mfa_configuration": "ON"}
-    yield {"sms_mfa": False}
-    yield {"software_token_mfa": False}
-    yield {"email_mfa": False}
+    yield from ({"mfa_configuration": mode} for mode in ("OFF", "ON"))
+    yield from ({name: False} for name in ("sms_mfa", "software_token_mfa", "email_mfa"))
     yield {"mfa_configuration": "ON", "web_authn_factor": "SINGLE_FACTOR"}
     for name in ALLOWED_FIRST_AUTH_FACTORS:
         yield {"allowed_first_auth_factors": set(ALLOWED_FIRST_AUTH_FACTORS) - {name}}

@@ -32,9 +32,13 @@ Reason = str | None
 Rule = Callable[[SignInSettings], Reason]
 
 MULTI_FACTOR_PASSKEY: Final = "MULTI_FACTOR_WITH_USER_VERIFICATION"
-_OFF: Final = "MfaConfiguration is OFF"
 _ON: Final = "MfaConfiguration is ON"
 _LITE: Final = "UserPoolTier is LITE"
+
+
+def _require(met: Callable[[SignInSettings], bool], why: str) -> Rule:
+    """Return the rule that a condition must be met, with the reason if it is not."""
+    return lambda settings: None if met(settings) else why
 
 
 # ---- rules about the app client ---------------------------------------------------------------------------
@@ -42,13 +46,8 @@ _LITE: Final = "UserPoolTier is LITE"
 
 def flow_allowed(auth_flow: str) -> Rule:
     """Return the rule that ExplicitAuthFlows must allow a flow."""
-
-    def rule(settings: SignInSettings) -> Reason:
-        if settings.allows(auth_flow):
-            return None
-        return f"{REQUIRED_VALUE[auth_flow]} is not in ExplicitAuthFlows"
-
-    return rule
+    why = f"{REQUIRED_VALUE[auth_flow]} is not in ExplicitAuthFlows"
+    return _require(lambda settings: settings.allows(auth_flow), why)
 
 
 _USER_AUTH: Final = flow_allowed("USER_AUTH")
@@ -63,16 +62,14 @@ def define_auth_challenge_set(settings: SignInSettings) -> Reason:
     return "LambdaConfig has no DefineAuthChallenge" if absent else None
 
 
-def rotation_off(settings: SignInSettings) -> Reason:
-    """Require that refresh tokens are not rotated."""
-    feature = settings.refresh_token_rotation
-    return "RefreshTokenRotation is ENABLED" if feature == "ENABLED" else None
-
-
-def revocation_on(settings: SignInSettings) -> Reason:
-    """Require that tokens can be revoked."""
-    return "EnableTokenRevocation is false" if settings.enable_token_revocation is False else None
-
+_ROTATION_OFF: Final = _require(
+    lambda settings: settings.refresh_token_rotation != "ENABLED",  # noqa: S105 - a setting
+    "RefreshTokenRotation is ENABLED",
+)
+_REVOCATION_ON: Final = _require(
+    lambda settings: settings.enable_token_revocation is not False,
+    "EnableTokenRevocation is false",
+)
 
 # ---- rules about first factors ----------------------------------------------------------------------------
 
@@ -85,24 +82,21 @@ def first_factor_allowed(name: str) -> Rule:
         if names is not None and name not in names:
             return f"AllowedFirstAuthFactors has no {name}"
         # AWS's pages contradict each other about the tier of USER_AUTH itself, but not about these factors.
-        return _LITE if name != "PASSWORD" and settings.user_pool_tier == "LITE" else None
+        return None if name == "PASSWORD" else _NOT_LITE(settings)
 
     return rule
 
 
-def otp_only_allowed(settings: SignInSettings) -> Reason:
-    """Require that a one-time password may be the only factor."""
-    # "users who sign in with a one-time password (OTP) first factor can't add an MFA factor to their
-    # session" -- AWS developer guide, "Adding MFA"
-    return _ON if settings.mfa_configuration == "ON" else None
+_NOT_LITE: Final = _require(lambda settings: settings.user_pool_tier != "LITE", _LITE)
+# "users who sign in with a one-time password (OTP) first factor can't add an MFA factor to their
+# session" -- AWS developer guide, "Adding MFA"
+_OTP_ALONE: Final = _require(lambda settings: settings.mfa_configuration != "ON", _ON)
 
 
 def passkey_allowed_with_mfa(settings: SignInSettings) -> Reason:
     """Require that a passkey satisfies the MFA requirement, if there is one."""
-    if settings.mfa_configuration != "ON" or settings.web_authn_factor in {
-        None,
-        MULTI_FACTOR_PASSKEY,
-    }:
+    satisfies_mfa = settings.web_authn_factor in {None, MULTI_FACTOR_PASSKEY}
+    if settings.mfa_configuration != "ON" or satisfies_mfa:
         return None
     return f"{_ON} and FactorConfiguration is not {MULTI_FACTOR_PASSKEY}"
 
@@ -113,28 +107,21 @@ def post_signup_tokens_allowed(settings: SignInSettings) -> Reason:
     return email_otp and first_factor_allowed("SMS_OTP")(settings)
 
 
-def step_up_available(settings: SignInSettings) -> Reason:
-    """Require a tier that supports step-up authentication."""
-    return _LITE if settings.user_pool_tier == "LITE" else None
-
-
 # ---- rules about second factors and devices ---------------------------------------------------------------
 
-
-def mfa_on(settings: SignInSettings) -> Reason:
-    """Require that the pool may ask for a second factor."""
-    return _OFF if settings.mfa_configuration == "OFF" else None
-
-
-def sms_mfa_on(settings: SignInSettings) -> Reason:
-    """Require that the second factor may be a code by SMS."""
-    return "SmsMfaConfiguration is not set" if settings.sms_mfa is False else None
-
-
-def totp_mfa_on(settings: SignInSettings) -> Reason:
-    """Require that the second factor may be an authenticator app."""
-    is_off = settings.software_token_mfa is False
-    return "SoftwareTokenMfaConfiguration is not enabled" if is_off else None
+_MFA_ON: Final = _require(
+    lambda settings: settings.mfa_configuration != "OFF", "MfaConfiguration is OFF"
+)
+_SMS_MFA_ON: Final = _require(
+    lambda settings: settings.sms_mfa is not False, "SmsMfaConfiguration is not set"
+)
+_TOTP_MFA_ON: Final = _require(
+    lambda settings: settings.software_token_mfa is not False,
+    "SoftwareTokenMfaConfiguration is not enabled",
+)
+_DEVICES_REMEMBERED: Final = _require(
+    lambda settings: settings.device_configuration is not False, "DeviceConfiguration is not set"
+)
 
 
 def email_mfa_on(settings: SignInSettings) -> Reason:
@@ -152,9 +139,9 @@ def email_mfa_on(settings: SignInSettings) -> Reason:
 
 
 _SECOND_FACTOR_RULES: Final[Mapping[State, Rule]] = {
-    State.SMS_MFA: sms_mfa_on,
+    State.SMS_MFA: _SMS_MFA_ON,
     State.EMAIL_OTP: email_mfa_on,
-    State.SOFTWARE_TOKEN_MFA: totp_mfa_on,
+    State.SOFTWARE_TOKEN_MFA: _TOTP_MFA_ON,
 }
 
 
@@ -183,14 +170,9 @@ def skips_second_factor(transition: Transition) -> bool:
     return proved and dest is State.AUTHENTICATED
 
 
-def devices_remembered(settings: SignInSettings) -> Reason:
-    """Require that the pool remembers devices."""
-    return "DeviceConfiguration is not set" if settings.device_configuration is False else None
-
-
 # ---- the tables of rules ----------------------------------------------------------------------------------
 
-_REFRESH: Final = (flow_allowed("REFRESH_TOKEN_AUTH"), rotation_off)
+_REFRESH: Final = (flow_allowed("REFRESH_TOKEN_AUTH"), _ROTATION_OFF)
 _PASSWORD: Final = (first_factor_allowed("PASSWORD"),)
 _PASSKEY: Final = (first_factor_allowed("WEB_AUTHN"), passkey_allowed_with_mfa)
 
@@ -205,16 +187,16 @@ RESPONSE_RULES: Final[Mapping[type[Response], tuple[Rule, ...]]] = {
     r.UserAuth:               (_USER_AUTH,),
     r.UserAuthWithPassword:   (_USER_AUTH,),
     r.UserAuthWithSrp:        (_USER_AUTH,),
-    r.StepUp:                 (_USER_AUTH, step_up_available),
+    r.StepUp:                 (_USER_AUTH, _NOT_LITE),
     r.SignedUp:               (_USER_AUTH,),
     r.RefreshTokenAuth:       _REFRESH,
     r.RefreshToken:           _REFRESH,
-    r.RevokeToken:            (revocation_on,),
-    r.ConfirmDevice:          (devices_remembered,),
-    r.UpdateDeviceStatus:     (devices_remembered,),
-    r.AssociateSoftwareToken: (totp_mfa_on,),
-    r.VerifySoftwareToken:    (totp_mfa_on,),
-    r.CompleteMfaSetup:       (totp_mfa_on,),
+    r.RevokeToken:            (_REVOCATION_ON,),
+    r.ConfirmDevice:          (_DEVICES_REMEMBERED,),
+    r.UpdateDeviceStatus:     (_DEVICES_REMEMBERED,),
+    r.AssociateSoftwareToken: (_TOTP_MFA_ON,),
+    r.VerifySoftwareToken:    (_TOTP_MFA_ON,),
+    r.CompleteMfaSetup:       (_TOTP_MFA_ON,),
     r.SetUpEmail:             (email_mfa_on,),
 }
 """The rules of each response, in every state."""
@@ -231,17 +213,17 @@ FIRST_FACTOR_RULES: Final[Mapping[type[Response], tuple[Rule, ...]]] = {
 CHALLENGE_RULES: Final[Mapping[Node, tuple[Rule, ...]]] = {
     Node(State.PASSWORD):           _PASSWORD,
     Node(State.PASSWORD_SRP):       _PASSWORD,
-    Node(State.EMAIL_OTP, Role.FIRST_FACTOR): (first_factor_allowed("EMAIL_OTP"), otp_only_allowed),
-    Node(State.SMS_OTP):            (first_factor_allowed("SMS_OTP"), otp_only_allowed),
+    Node(State.EMAIL_OTP, Role.FIRST_FACTOR): (first_factor_allowed("EMAIL_OTP"), _OTP_ALONE),
+    Node(State.SMS_OTP):            (first_factor_allowed("SMS_OTP"), _OTP_ALONE),
     Node(State.WEB_AUTHN):          _PASSKEY,
     Node(State.CUSTOM_CHALLENGE):   (define_auth_challenge_set, _CUSTOM_AUTH),
-    Node(State.MFA_SETUP):          (mfa_on, has_second_factor),
-    Node(State.SELECT_MFA_TYPE):    (mfa_on, has_multiple_factors),
-    Node(State.SMS_MFA):            (mfa_on, sms_mfa_on),
-    Node(State.EMAIL_OTP, Role.SECOND_FACTOR): (mfa_on, email_mfa_on),
-    Node(State.SOFTWARE_TOKEN_MFA): (mfa_on, totp_mfa_on),
-    Node(State.DEVICE_SRP_AUTH):    (devices_remembered,),
-    Node(State.DEVICE_PASSWORD_VERIFIER): (devices_remembered,),
+    Node(State.MFA_SETUP):          (_MFA_ON, has_second_factor),
+    Node(State.SELECT_MFA_TYPE):    (_MFA_ON, has_multiple_factors),
+    Node(State.SMS_MFA):            (_MFA_ON, _SMS_MFA_ON),
+    Node(State.EMAIL_OTP, Role.SECOND_FACTOR): (_MFA_ON, email_mfa_on),
+    Node(State.SOFTWARE_TOKEN_MFA): (_MFA_ON, _TOTP_MFA_ON),
+    Node(State.DEVICE_SRP_AUTH):    (_DEVICES_REMEMBERED,),
+    Node(State.DEVICE_PASSWORD_VERIFIER): (_DEVICES_REMEMBERED,),
 }
 """The rules of each challenge, whatever led to it."""
 # fmt: on
@@ -274,11 +256,7 @@ def why_forbidden(
 ) -> Reason:
     """Return why a transition is impossible although its source is reached; None if it is possible.
 
-    Args:
-        settings: the settings.
-        transition: the transition.
-        roles: the roles of its two states.
-        include_lambda_named: whether a challenge is possible because a Lambda function may name it.
+    With `include_lambda_named`, a challenge is possible because a Lambda function may name it.
     """
     source, response, dest, kind = transition
     if dest is State.FAILED:
@@ -288,7 +266,7 @@ def why_forbidden(
     if chooses and kind is not RESTART:
         rules += FIRST_FACTOR_RULES.get(response, ())
     if response is r.SignedUp and dest is State.AUTHENTICATED:
-        rules += (otp_only_allowed, post_signup_tokens_allowed)
+        rules += (_OTP_ALONE, post_signup_tokens_allowed)
     if not (include_lambda_named and lambda_may_choose(settings, transition)):
         rules += CHALLENGE_RULES.get(Node(dest, roles.dest), ())
     return next((why for rule in rules if (why := rule(settings))), None)

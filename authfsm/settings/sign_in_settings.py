@@ -120,9 +120,6 @@ class SignInSettings:
     def from_read(cls: type[Settings], read: Descriptions) -> Settings:  # noqa: PYI019 -- the same
         """Return the settings in descriptions that `Descriptions.read` returned.
 
-        Args:
-            read: the descriptions.
-
         Raises:
             BadField: a setting has a value that AWS does not have.
         """
@@ -176,13 +173,7 @@ class SignInSettings:
 def fetch_descriptions(
     client: Any, pool_id: str, client_id: str | None = None
 ) -> tuple[Mapping[str, Any], Mapping[str, Any] | None, Mapping[str, Any]]:
-    """Return the replies of DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig.
-
-    Args:
-        client: a boto3 `cognito-idp` client, or anything with its methods.
-        pool_id: the user pool's id.
-        client_id: the app client's id; None to skip DescribeUserPoolClient.
-    """
+    """Return the replies of DescribeUserPool, DescribeUserPoolClient (not without its id) and GetUserPoolMfaConfig."""
     pool = client.describe_user_pool(UserPoolId=pool_id)
     app = client_id and client.describe_user_pool_client(UserPoolId=pool_id, ClientId=client_id)
     return pool, app or None, client.get_user_pool_mfa_config(UserPoolId=pool_id)

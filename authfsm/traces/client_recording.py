@@ -11,7 +11,6 @@ and the key is lost when the recording ends. If a sign-in began before the recor
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import logging
 import secrets
@@ -128,8 +127,6 @@ class Recording:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    # ---- botocore's hooks ---------------------------------------------------------------------------
-
     def _before_request(self, params: Any, model: Any, context: Any, **_: Any) -> None:
         with _errors_logged():
             if model.name in SIGN_IN_OPERATIONS and isinstance(params, Mapping):
@@ -152,8 +149,6 @@ class Recording:
             if (pending := _pop_pending(context)) is not None:
                 self._write(pending, pending.progress, lost=type(exception).__name__)
 
-    # ---- requests and replies -----------------------------------------------------------------------
-
     def _read_request(self, name: str, params: Mapping[str, Any]) -> _PendingRequest | None:
         sent_at = time.monotonic()
         response = classify(name, params)
@@ -167,10 +162,8 @@ class Recording:
             fields, under = _mapping(params, "ChallengeResponses"), str(params.get("ChallengeName"))
             user = self._user_hash(params, fields)
             # A device's answers may omit the Session: they belong to the user's last sign-in.
-            keys = (
-                self._hashes(params.get("Session"), fields.get("PASSWORD_CLAIM_SECRET_BLOCK"))
-                or user
-            )
+            block = fields.get("PASSWORD_CLAIM_SECRET_BLOCK")
+            keys = self._hashes(params.get("Session"), block) or user
             progress = self._find_progress(keys)
             state = progress.state
             unexpected = state is not None and not _accepts(state, response, under)
@@ -203,33 +196,22 @@ class Recording:
 
     def _write(self, pending: _PendingRequest, after: _Progress, **more: Any) -> None:
         before = pending.progress
-        self._recorder.write(
-            {
-                "sign_in": before.sign_in,
-                "step": before.number + 1,
-                "from": before.state and str(before.state),
-                "given": pending.response and pending.response.trigger,
-                "under": pending.under,
-                "to": after.state and str(after.state),
-                "role": after.role and str(after.role),
-                **more,
-                "at": self._clock().isoformat(),
-                "seconds": time.monotonic() - pending.sent_at,
-            }
-        )
-
-    # ---- which sign-in a request belongs to -----------------------------------------------------------
+        step = {
+            "sign_in": before.sign_in, "step": before.number + 1,
+            "from": before.state and str(before.state),
+            "given": pending.response and pending.response.trigger, "under": pending.under,
+            "to": after.state and str(after.state), "role": after.role and str(after.role), **more,
+            "at": self._clock().isoformat(), "seconds": time.monotonic() - pending.sent_at,
+        }  # fmt: skip
+        self._recorder.write(step)
 
     def _store_progress(
         self, pending: _PendingRequest, progress: _Progress, parsed: Mapping[str, Any]
     ) -> None:
         result = _mapping(parsed, "AuthenticationResult")
-        new_keys = self._hashes(
-            parsed.get("Session"),
-            _mapping(parsed, "ChallengeParameters").get("SECRET_BLOCK"),
-            result.get("AccessToken"),
-            result.get("RefreshToken"),
-        )
+        block = _mapping(parsed, "ChallengeParameters").get("SECRET_BLOCK")
+        tokens = result.get("AccessToken"), result.get("RefreshToken")
+        new_keys = self._hashes(parsed.get("Session"), block, *tokens)
         with self._lock:
             # The old keys too: a Session that is sent twice belongs to a sign-in that has moved on.
             for key in (*pending.keys, *pending.user, *new_keys):
@@ -247,13 +229,8 @@ class Recording:
         return self._hashes(f"{params.get('ClientId')} {fields.get('USERNAME')}")
 
     def _hashes(self, *values: object) -> tuple[str, ...]:
-        return tuple(
-            hmac.new(
-                self._hash_key, each.encode("utf-8", "surrogatepass"), hashlib.sha256
-            ).hexdigest()
-            for each in values
-            if isinstance(each, str) and each
-        )
+        texts = (each.encode("utf-8", "surrogatepass") for each in values if isinstance(each, str))
+        return tuple(hmac.digest(self._hash_key, each, "sha256").hex() for each in texts if each)
 
 
 @contextmanager

@@ -13,18 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from authfsm.protocol import responses as r
 from authfsm.protocol.api_requests import REDACTED_VALUES
 from authfsm.protocol.auth_flows import ANSWER_OPERATIONS, BEGIN_OPERATIONS
 from authfsm.protocol.error_policy import ERROR_POLICY, ErrorRule
-from authfsm.protocol.responses import (
-    AssociateSoftwareToken,
-    ConfirmDevice,
-    GetTokensFromRefreshToken,
-    GlobalSignOut,
-    RevokeToken,
-    UpdateDeviceStatus,
-    VerifySoftwareToken,
-)
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import PROTOCOL, destinations
 from authfsm.traces.log_symbols import (
@@ -46,10 +38,10 @@ COLUMNS: Final = (
 """The members of an event that are read. Athena's table for CloudTrail has them as columns in lower case."""
 
 # The operation of each response that has one of its own.
-_ASSOCIATE, _VERIFY, _RENEW = (
-    each.__name__ for each in (AssociateSoftwareToken, VerifySoftwareToken, GetTokensFromRefreshToken)
-)  # fmt: skip
-_AFTER_SIGN_IN: Final = (ConfirmDevice, UpdateDeviceStatus, RevokeToken, GlobalSignOut)
+_ASSOCIATE: Final = r.AssociateSoftwareToken.__name__
+_VERIFY: Final = r.VerifySoftwareToken.__name__
+_RENEW: Final = r.GetTokensFromRefreshToken.__name__
+_AFTER_SIGN_IN: Final = (r.ConfirmDevice, r.UpdateDeviceStatus, r.RevokeToken, r.GlobalSignOut)
 _AFTER_OPERATIONS: Final = tuple(each.__name__ for each in _AFTER_SIGN_IN)
 _BEGIN: Final = tuple(sorted(BEGIN_OPERATIONS))
 _ANSWER: Final = tuple(sorted(ANSWER_OPERATIONS))

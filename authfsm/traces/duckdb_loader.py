@@ -189,18 +189,13 @@ class Loader:
         )
         for table in _TABLES.values():
             self._connection.execute(f"DELETE FROM {table} WHERE row_status <> 'read'")  # noqa: S608 - our own words
+        counts = self._counts
         return InputSummary(
-            files=files,
-            events=rows.get("read", 0),
-            others=rows.get("other", 0),
-            unrecognised=self._counts.unrecognised,
-            unrecognised_example=self._counts.unrecognised_example,
-            broken=self._counts.broken,
-            broken_example=self._counts.broken_example,
-            too_long=self._counts.too_long,
-            cut_short=tuple(self._cut_short),
-            empty=tuple(self._empty),
-        )
+            files=files, events=rows.get("read", 0), others=rows.get("other", 0),
+            unrecognised=counts.unrecognised, unrecognised_example=counts.unrecognised_example,
+            broken=counts.broken, broken_example=counts.broken_example, too_long=counts.too_long,
+            cut_short=tuple(self._cut_short), empty=tuple(self._empty),
+        )  # fmt: skip
 
 
 class _Batch:
@@ -266,8 +261,6 @@ def _scan_lines(
             yield from scan(iter([line]), counts)
         rows = cursor.fetchmany(_ROWS)
 
-
-# ---- SQL -----------------------------------------------------------------------------------------------
 
 _TABLES: Final = {"cloudtrail": "events_read", "steps": "steps"}
 

@@ -100,13 +100,9 @@ def find_records(value: Any, within: int = 0) -> FoundRecords:
 
 def _parse_object(each: dict[str, Any], found: FoundRecords, within: int) -> tuple[Any, ...]:
     """Add an object that is a record, and return no values; of another, return the values to search."""
-    may_search = within < _MAX_STRINGS
-    message = each.get("@message")
-    if (
-        may_search
-        and isinstance(message, str)
-        and found.take_over(find_records(message, within + 1))
-    ):
+    may_search, message = within < _MAX_STRINGS, each.get("@message")
+    has_message = may_search and isinstance(message, str)
+    if has_message and found.take_over(find_records(message, within + 1)):
         return ()  # the other columns of this Logs Insights row are parts of the same event
     if is_step(each):
         found.add(found.steps, {name: _scalar(each.get(name)) for name in COLUMNS})

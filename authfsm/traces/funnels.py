@@ -64,25 +64,20 @@ class InputSummary:
     def problems(self) -> tuple[str, ...]:
         """What could not be read, in sentences; also that there is no event of a sign-in."""
         found = [f"{path} is empty" for path in self.empty]
-        found += [
-            f"{path} ends in the middle: only the part before that was read"
-            for path in self.cut_short
-        ]
+        rest = "ends in the middle: only the part before that was read"
+        found += [f"{path} {rest}" for path in self.cut_short]
         if self.broken:
             first = f", the first at {self.broken_example}" if self.broken_example else ""
             pieces = _number(self.broken, "piece is", "pieces are")
             found.append(f"{pieces} not JSON and could not be read{first}")
         if self.too_long:
             pieces = _number(self.too_long, "piece is", "pieces are")
-            found.append(
-                f"{pieces} longer than {MAX_EVENT_LENGTH:,} characters and could not be read"
-            )
+            limit = f"{MAX_EVENT_LENGTH:,} characters"
+            found.append(f"{pieces} longer than {limit} and could not be read")
         if self.files and not self.events:
             others = f"; there are {self.others:,} of other services or operations"
-            found.append(
-                f"no event of a Cognito sign-in was found{others if self.others else ''}"
-                f"{f'; {self.not_events}' if self.unrecognised else ''}"
-            )
+            none = f"no event of a Cognito sign-in was found{others if self.others else ''}"
+            found.append("; ".join(filter(None, (none, self.not_events))))
         return tuple(found)
 
     @property
@@ -90,10 +85,8 @@ class InputSummary:
         """How many JSON values are not events, with an example; empty if there are none."""
         if not self.unrecognised:
             return ""
-        values = _number(
-            self.unrecognised, "JSON value is not an event", "JSON values are not events"
-        )
-        return f"{values}, for example {self.unrecognised_example}"
+        one, many = "JSON value is not an event", "JSON values are not events"
+        return f"{_number(self.unrecognised, one, many)}, for example {self.unrecognised_example}"
 
     @property
     def complete(self) -> bool:
@@ -248,8 +241,6 @@ def _path_as_text(_instance: object, _attribute: object, value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-# ---- the diagram -----------------------------------------------------------------------------------------
-
 _LISTED: Final = 6
 
 
@@ -264,19 +255,17 @@ def with_traffic(model: DiagramModel, funnel: Funnel) -> DiagramModel:
         response, *others = each.responses
         if others:
             several[each.symbol] = None
-        refusal: dict[str, Any] = {"error": "refused", "action": RecoveryAction.TRY_AGAIN}
-        always_refused = each.refused == each.times
-        step = Step(
-            1, source, response, dest, role_of(each.dest), **(refusal if always_refused else {})
-        )
+        refusal: dict[str, Any] = {}
+        if each.refused == each.times:
+            refusal = {"error": "refused", "action": RecoveryAction.TRY_AGAIN}
+        step = Step(1, source, response, dest, role_of(each.dest), **refusal)
         for segment in walker.walk([step]):
             for number in segment.path:
                 counts[number, response] += each.times
+    by_edge = [{r: n for (at, r), n in counts.items() if at == e} for e in range(len(walker.edges))]
     edges = tuple(
-        evolve(
-            edge, counts=_edge_counts(edge, {r: n for (at, r), n in counts.items() if at == number})
-        )
-        for number, edge in enumerate(walker.edges)
+        evolve(edge, counts=_edge_counts(edge, own))
+        for edge, own in zip(walker.edges, by_edge, strict=True)
     )
     notes = [*model.notes, *_notes(funnel)]
     if several:

@@ -77,9 +77,8 @@ def state_of(node: str) -> State | None:
 
 def role_of(node: str) -> Role | None:
     """Return which factor an e-mailed code is at a node, where the node says it."""
-    return {EMAIL_FIRST_FACTOR: Role.FIRST_FACTOR, EMAIL_SECOND_FACTOR: Role.SECOND_FACTOR}.get(
-        node
-    )
+    roles = {EMAIL_FIRST_FACTOR: Role.FIRST_FACTOR, EMAIL_SECOND_FACTOR: Role.SECOND_FACTOR}
+    return roles.get(node)
 
 
 def sort_key(node: str) -> tuple[int, str]:
@@ -94,8 +93,7 @@ def cloudtrail_transitions(
 ) -> Mapping[LoggedTransition, tuple[type[Response], ...]]:
     """Return every transition as CloudTrail shows it, each with the responses that it may be of.
 
-    Args:
-        refusals: include the refusals that keep a sign-in in its state.
+    With `refusals`, also those that keep a sign-in in its state.
     """
     found: dict[LoggedTransition, tuple[type[Response], ...]] = {}
     for transition in TRANSITIONS:
@@ -123,15 +121,8 @@ def recorded_transitions() -> Mapping[LoggedTransition, tuple[type[Response], ..
 
 def with_unknown_parts(transitions: Iterable[LoggedTransition]) -> tuple[LoggedTransition, ...]:
     """Return the transitions, and each with any of its parts `NOT_LOGGED`, sorted."""
-    return tuple(
-        sorted(
-            {
-                LoggedTransition(*parts)
-                for each in transitions
-                for parts in product(*((part, NOT_LOGGED) for part in each))
-            }
-        )
-    )
+    found = (product(*((part, NOT_LOGGED) for part in each)) for each in transitions)
+    return tuple(sorted({LoggedTransition(*parts) for every in found for parts in every}))
 
 
 def _as_logged(transition: Transition, symbols: Iterable[str]) -> Iterator[LoggedTransition]:
@@ -230,9 +221,8 @@ class CheckedStep:
             return self.verdict.meaning
         if dests := ", ".join(self.allowed_dests):
             return f"from {self.source}, {self.symbol} leads to {dests}; not to {self.dest}"
-        return (
-            f"{self.source} takes {', '.join(self.allowed_symbols) or 'nothing'}; not {self.symbol}"
-        )
+        accepted = ", ".join(self.allowed_symbols) or "nothing"
+        return f"{self.source} takes {accepted}; not {self.symbol}"
 
     def _allowed(self) -> list[LoggedTransition]:
         transitions = recorded_transitions() if self.symbol.islower() else cloudtrail_transitions()

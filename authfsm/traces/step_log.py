@@ -53,14 +53,8 @@ class Recorder:
     def __call__(self, observation: Observation) -> None:
         """Write an observed step: a recorder is an observer (`Cognito(observers=[recorder])`)."""
         step = json.loads(history_to_json([observation.step]))
-        self.write(
-            {
-                "sign_in": observation.sign_in,
-                **step,
-                "lost": observation.lost,
-                "seconds": observation.seconds,
-            }
-        )
+        more = {"lost": observation.lost, "seconds": observation.seconds}
+        self.write({"sign_in": observation.sign_in, **step, **more})
 
     def write(self, members: Mapping[str, Any]) -> None:
         """Write a line with these members, except those that are None."""

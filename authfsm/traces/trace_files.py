@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final
 
 import duckdb
@@ -184,12 +183,7 @@ class TraceFiles:
     def __enter__(self) -> TraceFiles:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
@@ -250,21 +244,13 @@ def funnel_from_rows(
         ends=dict(sorted(ends.items(), key=lambda each: (-each[1], each[0]))),
         transitions=tuple(
             TransitionCount(
-                source,
-                symbol,
-                dest,
-                Verdict[verdict.upper()],
-                times,
-                refused,
-                times / by_source[source],
+                source, symbol, dest, Verdict[verdict.upper()], n, refused, n / by_source[source]
             )
-            for (source, symbol, dest, verdict), (times, refused) in sorted(
+            for (source, symbol, dest, verdict), (n, refused) in sorted(
                 counts.items(), key=lambda each: (sort_key(each[0][0]), -each[1][0], each[0])
             )
-        ),
-        durations=tuple(
-            _duration(each, durations[each]) for each in sorted(durations, key=sort_key)
-        ),
+        ),  # fmt: skip
+        durations=tuple(_duration(at, durations[at]) for at in sorted(durations, key=sort_key)),
         illegal=tuple(_earliest(illegal, limit)),
         illegal_count=sum(
             times for (*_, verdict), (times, _) in counts.items() if verdict == Verdict.ILLEGAL

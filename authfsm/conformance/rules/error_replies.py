@@ -5,17 +5,25 @@ from __future__ import annotations
 from typing import Final
 
 from authfsm.conformance import pools
-from authfsm.conformance.pool_client import PoolClient
-from authfsm.conformance.rule import INITIATE, MINISTACK, RESPOND, RuleCollector, RuleSource, Trial
+from authfsm.conformance.pool_client import PoolUser
+from authfsm.conformance.rule import (
+    CRITICAL,
+    INITIATE,
+    MINISTACK,
+    MINOR,
+    RESPOND,
+    RuleCollector,
+    RuleSource,
+    Trial,
+)
 from authfsm.conformance.rules.one_time_codes import answer_wrong_totp
 from authfsm.conformance.rules.request_checks import SESSION_ISSUE, client_without
-from authfsm.conformance.verdicts import ApiReply, RuleFailed, RuleSeverity, Skipped
+from authfsm.conformance.verdicts import ApiReply, RuleFailed, Skipped
 from authfsm.protocol import links
 
 rule: Final = RuleCollector("Errors and replies")
 existence_rule: Final = RuleCollector("Unknown users")
 
-CRITICAL, MINOR = RuleSeverity.CRITICAL, RuleSeverity.MINOR
 _EXISTENCE: Final = RuleSource.guide(
     links.USER_EXISTENCE_ERRORS, "Managing user existence error responses"
 )
@@ -24,15 +32,10 @@ _BAD_REQUEST: Final = 400
 _WRONG_PASSWORD_MESSAGE: Final = "Incorrect username or password."  # noqa: S105 - Cognito's message
 
 
-def _wrong_password_reply(trial: Trial) -> ApiReply:
-    client, user = trial.client_and_checked_user()
-    return client.sign_in(user, pools.WRONG_PASSWORD)
-
-
 @rule("error.shape", RuleSource.issue("aws/aws-sdk-cpp", 1789))
 def _shape(trial: Trial) -> None:
     """An error has the HTTP status 400, and the members __type and message."""
-    reply = _wrong_password_reply(trial)
+    reply = trial.checked_user().sign_in(pools.WRONG_PASSWORD)
     reply.expect_error("a wrong password")
     if reply.status != _BAD_REQUEST:
         raise RuleFailed(f"the error has the HTTP status {reply.status}")
@@ -43,7 +46,7 @@ def _shape(trial: Trial) -> None:
 @rule("error.wrong-password", MINISTACK)
 def _wrong_password(trial: Trial) -> None:
     """Cognito refuses a wrong password with NotAuthorizedException "Incorrect username or password."."""
-    reply = _wrong_password_reply(trial)
+    reply = trial.checked_user().sign_in(pools.WRONG_PASSWORD)
     reply.expect_error("a wrong password", "NotAuthorizedException")
     if reply.message != _WRONG_PASSWORD_MESSAGE:
         raise RuleFailed(f'the message is not "{_WRONG_PASSWORD_MESSAGE}"')
@@ -52,9 +55,9 @@ def _wrong_password(trial: Trial) -> None:
 @rule("error.wrong-password-by-administrator", RuleSource.reference("AdminInitiateAuth"))
 def _wrong_password_as_admin(trial: Trial) -> None:
     """Cognito refuses a wrong password in ADMIN_USER_PASSWORD_AUTH with NotAuthorizedException."""
-    client, user = trial.client_and_user()
-    client.sign_in_as_admin(user).expect_tokens()
-    reply = client.sign_in_as_admin(user, pools.WRONG_PASSWORD)
+    user = trial.user()
+    user.sign_in_as_admin().expect_tokens()
+    reply = user.sign_in_as_admin(pools.WRONG_PASSWORD)
     reply.expect_error("a wrong password", "NotAuthorizedException")
 
 
@@ -67,9 +70,9 @@ def _wrong_code(trial: Trial) -> None:
 @rule("error.used-session", SESSION_ISSUE)
 def _used_session(trial: Trial) -> None:
     """Cognito refuses a used Session with NotAuthorizedException."""
-    client, user, challenge = trial.new_password_challenge()
-    client.answer(challenge, user, NEW_PASSWORD=pools.NEW_PASSWORD).expect_success()
-    reply = client.answer(challenge, user, NEW_PASSWORD=pools.NEW_PASSWORD)
+    challenge = trial.new_password_challenge()
+    challenge.answer(NEW_PASSWORD=pools.NEW_PASSWORD).expect_success()
+    reply = challenge.answer(NEW_PASSWORD=pools.NEW_PASSWORD)
     if reply.code is None:
         raise Skipped("session.once fails, so there is no error to check")
     reply.expect_error("a Session that already led to tokens", "NotAuthorizedException")
@@ -78,8 +81,8 @@ def _used_session(trial: Trial) -> None:
 @rule("error.flow-not-enabled", RuleSource.issue("floci-io/floci", 3974))
 def _flow_not_allowed(trial: Trial) -> None:
     """Cognito refuses a flow that the app client does not allow with InvalidParameterException."""
-    client = client_without(trial, "USER_PASSWORD_AUTH")
-    reply = client.sign_in(trial.user(client))
+    user = trial.user(client=client_without("USER_PASSWORD_AUTH"))
+    reply = user.sign_in()
     if reply.code is None:
         raise Skipped("flows.USER_PASSWORD_AUTH fails, so there is no error to check")
     reply.expect_error("a flow that is not allowed", "InvalidParameterException")
@@ -88,8 +91,8 @@ def _flow_not_allowed(trial: Trial) -> None:
 @rule("error.unknown-client", INITIATE)
 def _unknown_client(trial: Trial) -> None:
     """Cognito refuses an unknown app client with ResourceNotFoundException."""
-    client, user = trial.client_and_checked_user()
-    reply = client.call(
+    user = trial.checked_user()
+    reply = user.client.call(
         "InitiateAuth",
         ClientId="1234567890abcdefghijklmnop",
         AuthFlow="USER_PASSWORD_AUTH",
@@ -101,16 +104,15 @@ def _unknown_client(trial: Trial) -> None:
 @rule("error.unconfirmed", MINISTACK)
 def _unconfirmed(trial: Trial) -> None:
     """Cognito refuses a user who signed up and is not confirmed with UserNotConfirmedException."""
-    client = trial.client()
-    reply = client.sign_in(trial.signed_up_user(client))
+    reply = trial.signed_up_user().sign_in()
     reply.expect_error("an unconfirmed user", "UserNotConfirmedException")
 
 
 def _sign_in_after(trial: Trial, operation: str) -> ApiReply:
     """Sign in a user after an administrator's operation on that user."""
-    client, user = trial.client_and_checked_user()
-    client.call_with_pool_id(operation, Username=user.username).expect_success()
-    return client.sign_in(user)
+    user = trial.checked_user()
+    user.client.call_with_pool_id(operation, Username=user.username).expect_success()
+    return user.sign_in()
 
 
 @rule("error.disabled", RuleSource.reference("AdminDisableUser"), CRITICAL)
@@ -130,8 +132,8 @@ def _reset_required(trial: Trial) -> None:
 @rule("reply.unknown-flow", INITIATE, CRITICAL)
 def _unknown_flow(trial: Trial) -> None:
     """Cognito refuses an unknown AuthFlow."""
-    client, user = trial.client_and_checked_user()
-    reply = client.initiate("TOMORROWS_AUTH", USERNAME=user.username)
+    user = trial.checked_user()
+    reply = user.client.initiate("TOMORROWS_AUTH", USERNAME=user.username)
     if reply.code is None:  # any error is right, including that the flow is not supported
         reply.expect_error("an unknown flow")
 
@@ -144,16 +146,18 @@ def _expect_challenge_tokens_or_error(reply: ApiReply, request: str) -> None:
 @rule("reply.one-of-three", INITIATE)
 def _initiate_reply(trial: Trial) -> None:
     """InitiateAuth replies with a challenge, tokens or an error, even to CUSTOM_AUTH in a pool without triggers."""
-    client, user = trial.client_and_checked_user()
+    user = trial.checked_user()
     for flow in ("CUSTOM_AUTH", "USER_AUTH"):
-        _expect_challenge_tokens_or_error(client.initiate(flow, USERNAME=user.username), flow)
+        reply = user.client.initiate(flow, USERNAME=user.username)
+        _expect_challenge_tokens_or_error(reply, flow)
 
 
 @rule("reply.unknown-challenge", RuleSource.issue("aws-amplify/amplify-js", 9734))
 def _respond_reply(trial: Trial) -> None:
     """RespondToAuthChallenge replies with a challenge, tokens or an error, even to the name of another challenge."""
-    client, user, challenge = trial.new_password_challenge()
-    reply = client.respond("EMAIL_OTP", challenge.session, user, EMAIL_OTP_CODE="12345678")
+    challenge = trial.new_password_challenge()
+    session = challenge.reply.session
+    reply = challenge.user.respond("EMAIL_OTP", session, EMAIL_OTP_CODE="12345678")
     _expect_challenge_tokens_or_error(reply, "EMAIL_OTP with the Session of another challenge")
 
 
@@ -164,8 +168,7 @@ def _respond_reply(trial: Trial) -> None:
 )
 def _tokens_without_challenge(trial: Trial) -> None:
     """A reply with tokens has no ChallengeName."""
-    client, user = trial.client_and_user()
-    reply = client.sign_in(user).expect_tokens()
+    reply = trial.user().sign_in().expect_tokens()
     if reply.challenge is not None:
         raise RuleFailed(f"tokens came with {reply.challenge}")
 
@@ -177,16 +180,15 @@ def _tokens_without_challenge(trial: Trial) -> None:
 )
 def _new_password_parameters(trial: Trial) -> None:
     """NEW_PASSWORD_REQUIRED has userAttributes and requiredAttributes, both JSON in strings."""
-    parameters = trial.new_password_challenge()[2].parameters
+    parameters = trial.new_password_challenge().reply.parameters
     for name in ("userAttributes", "requiredAttributes"):
         if not isinstance(parameters.get(name), str):
             raise RuleFailed(f"{name} is missing, or not a string")
 
 
-def _wrong_password_error(client: PoolClient, username: str) -> tuple[str | None, str]:
-    reply = client.initiate("USER_PASSWORD_AUTH", USERNAME=username, PASSWORD=pools.WRONG_PASSWORD)
-    reply.expect_error("a wrong password")
-    return reply.code, reply.message
+def _nobody(trial: Trial, user: PoolUser) -> PoolUser:
+    """Return a user who does not exist, at the app client of one who does."""
+    return PoolUser(user.client, trial.username("nobody"), user.password)
 
 
 @existence_rule("existence.password", _EXISTENCE)
@@ -194,9 +196,13 @@ def _unknown_in_password_flow(trial: Trial) -> None:
     """With PreventUserExistenceErrors ENABLED, USER_PASSWORD_AUTH gives the same error for an unknown user as for
     a wrong password.
     """
-    client, user = trial.client_and_checked_user()
-    unknown = trial.username("nobody")
-    if _wrong_password_error(client, user.username) != _wrong_password_error(client, unknown):
+    user = trial.checked_user()
+    errors = set[tuple[str | None, str]]()
+    for each in (user, _nobody(trial, user)):
+        reply = each.sign_in(pools.WRONG_PASSWORD)
+        reply.expect_error("a wrong password")
+        errors.add((reply.code, reply.message))
+    if len(errors) != 1:
         raise RuleFailed("the errors for an unknown user and for a wrong password differ")
 
 
@@ -205,12 +211,12 @@ def _unknown_in_srp(trial: Trial) -> None:
     """With PreventUserExistenceErrors ENABLED, USER_SRP_AUTH for an unknown user leads to PASSWORD_VERIFIER with the
     same SALT each time, or to NotAuthorizedException.
     """
-    client, user = trial.client_and_user()
-    client.begin_srp(user)
+    user = trial.user()
+    user.begin_srp()
     # The summary of AWS's page says error, its body says challenge: both are accepted.
     salts: set[str] = set()
     for _ in range(2):
-        reply = client.initiate("USER_SRP_AUTH", USERNAME=trial.username("nobody"), SRP_A="2")
+        reply = _nobody(trial, user).initiate_srp("2")
         salt = reply.parameters.get("SALT")
         is_error = reply.code == "NotAuthorizedException" and bool(reply.body)
         if not is_error and (reply.code is not None or not salt):
@@ -223,11 +229,12 @@ def _unknown_in_srp(trial: Trial) -> None:
 @existence_rule("existence.forgot-password", _EXISTENCE)
 def _unknown_in_forgot_password(trial: Trial) -> None:
     """With PreventUserExistenceErrors ENABLED, ForgotPassword for an unknown user replies as if a code was sent."""
-    client, user = trial.client_and_user()
-    reply = client.call_with_client_id("ForgotPassword", Username=user.username).expect_success()
+    user = trial.user()
+    call = user.client.call_with_client_id
+    reply = call("ForgotPassword", Username=user.username).expect_success()
     if not reply.body.get("CodeDeliveryDetails"):
         raise RuleFailed(f"ForgotPassword was answered with {reply.summary}")
-    reply = client.call_with_client_id("ForgotPassword", Username=trial.username("nobody"))
+    reply = call("ForgotPassword", Username=trial.username("nobody"))
     if not reply.body.get("CodeDeliveryDetails"):
         raise RuleFailed(f"an unknown user was answered with {reply.summary}")
 
@@ -235,7 +242,5 @@ def _unknown_in_forgot_password(trial: Trial) -> None:
 @existence_rule("existence.legacy", _EXISTENCE)
 def _legacy(trial: Trial) -> None:
     """With PreventUserExistenceErrors LEGACY, Cognito refuses an unknown user with UserNotFoundException."""
-    client, _ = trial.client_and_checked_user(client=_LEGACY)
-    username = trial.username("nobody")
-    reply = client.initiate("USER_PASSWORD_AUTH", USERNAME=username, PASSWORD=pools.WRONG_PASSWORD)
+    reply = _nobody(trial, trial.checked_user(_LEGACY)).sign_in(pools.WRONG_PASSWORD)
     reply.expect_error("an unknown user", "UserNotFoundException")

@@ -7,27 +7,20 @@ from typing import Final
 from authfsm.base.secret import Secret
 from authfsm.conformance import pools
 from authfsm.conformance.api_client import parse_json
-from authfsm.conformance.pool_client import AuthenticatorApp, PoolClient, PoolUser
-from authfsm.conformance.rule import RESPOND, RuleCollector, RuleSource, Trial
-from authfsm.conformance.verdicts import ApiReply, NotSupported, RuleFailed, RuleSeverity
+from authfsm.conformance.pool_client import AuthenticatorApp, IssuedChallenge, PoolUser
+from authfsm.conformance.rule import CRITICAL, MINOR, RESPOND, RuleCollector, RuleSource, Trial
+from authfsm.conformance.verdicts import ApiReply, NotSupported, RuleFailed
 from authfsm.protocol.evidence import Confidence
 
 rule: Final = RuleCollector("Codes")
 
-CRITICAL, MINOR = RuleSeverity.CRITICAL, RuleSeverity.MINOR
 _KEY_BITS: Final = 128  # RFC 4226, section 4, R6
-
-
-def _challenge(trial: Trial) -> tuple[PoolClient, PoolUser, ApiReply]:
-    """Sign in a user with an authenticator app, which leads to SOFTWARE_TOKEN_MFA."""
-    client, user = trial.client_and_user(pools.SMS_OR_TOTP_POOL, user=pools.TOTP_USER)
-    return client, user, client.sign_in(user).expect_challenge("SOFTWARE_TOKEN_MFA")
 
 
 def answer_wrong_totp(trial: Trial) -> ApiReply:
     """Answer SOFTWARE_TOKEN_MFA with a wrong code."""
-    client, user, challenge = _challenge(trial)
-    return client.answer(challenge, user, SOFTWARE_TOKEN_MFA_CODE=user.app.wrong_code())
+    challenge = trial.totp_challenge()
+    return challenge.answer(SOFTWARE_TOKEN_MFA_CODE=challenge.user.app.wrong_code())
 
 
 @rule("totp.wrong", RESPOND, CRITICAL)
@@ -46,19 +39,18 @@ def _wrong_totp(trial: Trial) -> None:
 )
 def _second_use(trial: Trial) -> None:
     """Cognito refuses a code of an authenticator app that was used before."""
-    client, user, challenge = _challenge(trial)
-    code = user.app.code()
-    client.answer(challenge, user, SOFTWARE_TOKEN_MFA_CODE=code).expect_tokens()
-    challenge = client.sign_in(user).expect_challenge("SOFTWARE_TOKEN_MFA")
-    reply = client.answer(challenge, user, SOFTWARE_TOKEN_MFA_CODE=code)
+    challenge = trial.totp_challenge()
+    code = challenge.user.app.code()
+    challenge.answer(SOFTWARE_TOKEN_MFA_CODE=code).expect_tokens()
+    challenge = challenge.user.challenge("SOFTWARE_TOKEN_MFA")
+    reply = challenge.answer(SOFTWARE_TOKEN_MFA_CODE=code)
     reply.expect_error("a code that was used before")
 
 
 @rule("totp.adjacent-step", RuleSource.rfc(6238, "5.2"), MINOR)
 def _previous_step(trial: Trial) -> None:
     """Cognito accepts the code of the previous time step, because clocks differ."""
-    _, user = trial.client_and_user(pools.SMS_OR_TOTP_POOL, user=pools.TOTP_USER)
-    if not user.app.accepts_previous:
+    if not trial.user(pools.SMS_OR_TOTP_POOL, pools.TOTP_USER).app.accepts_previous:
         raise RuleFailed("VerifySoftwareToken refused the code of the previous time step")
 
 
@@ -79,24 +71,24 @@ def _secret_length(trial: Trial) -> None:
 
 
 def _secret_codes(trial: Trial) -> list[str]:
-    client = trial.client(pools.SMS_OR_TOTP_POOL)
-    return [_associate(client, trial.user(client, label=label))[1] for label in ("ada", "eve")]
+    users = (trial.user(pools.SMS_OR_TOTP_POOL, label=label) for label in ("ada", "eve"))
+    return [_associate(user)[1] for user in users]
 
 
-def _associate(client: PoolClient, user: PoolUser) -> tuple[str, str]:
+def _associate(user: PoolUser) -> tuple[str, str]:
     """Return the access token of a user, and the SecretCode."""
-    token = client.access_token(user)
-    reply = client.call("AssociateSoftwareToken", AccessToken=token).expect_success()
+    token = user.access_token()
+    reply = user.client.call("AssociateSoftwareToken", AccessToken=token).expect_success()
     return token, str(reply.body.get("SecretCode"))
 
 
 @rule("totp.verified-by-a-right-code", RuleSource.reference("VerifySoftwareToken"), CRITICAL)
 def _wrong_code_of_new_app(trial: Trial) -> None:
     """VerifySoftwareToken refuses a wrong code."""
-    client, user = trial.client_and_user(pools.SMS_OR_TOTP_POOL)
-    token, secret_code = _associate(client, user)
+    user = trial.user(pools.SMS_OR_TOTP_POOL)
+    token, secret_code = _associate(user)
     code = AuthenticatorApp(Secret(secret_code)).wrong_code()
-    reply = client.call("VerifySoftwareToken", AccessToken=token, UserCode=code)
+    reply = user.client.call("VerifySoftwareToken", AccessToken=token, UserCode=code)
     if reply.body.get("Status") != "ERROR":
         reply.expect_error("a wrong code")
 
@@ -104,44 +96,43 @@ def _wrong_code_of_new_app(trial: Trial) -> None:
 @rule("mfa-setup.needs-a-verified-app", RuleSource.issue("aws-amplify/amplify-js", 6461), CRITICAL)
 def _setup_without_app(trial: Trial) -> None:
     """Cognito refuses an answer to MFA_SETUP before VerifySoftwareToken accepted a code."""
-    client, user, setup = _mfa_setup(trial)
-    client.answer(setup, user).expect_error("MFA_SETUP without an authenticator app")
+    _mfa_setup(trial).answer().expect_error("MFA_SETUP without an authenticator app")
 
 
 @rule("mfa-setup.is-json", RESPOND)
 def _setup_parameters(trial: Trial) -> None:
     """MFAS_CAN_SETUP is a JSON array in a string, because all ChallengeParameters are strings."""
-    methods = _mfa_setup(trial)[2].parameters.get("MFAS_CAN_SETUP")
+    methods = _mfa_setup(trial).reply.parameters.get("MFAS_CAN_SETUP")
     if not isinstance(methods, str):
         raise RuleFailed("MFAS_CAN_SETUP is not a string")
     if not isinstance(parse_json(methods), list):
         raise RuleFailed("MFAS_CAN_SETUP is not a JSON array")
 
 
-def _mfa_setup(trial: Trial) -> tuple[PoolClient, PoolUser, ApiReply]:
+def _mfa_setup(trial: Trial) -> IssuedChallenge:
     """Sign in a user who must set up a second factor, which leads to MFA_SETUP."""
-    client, user, challenge = trial.new_password_challenge(pools.TOTP_REQUIRED_POOL)
-    reply = client.answer(challenge, user, NEW_PASSWORD=pools.NEW_PASSWORD)
+    challenge = trial.new_password_challenge(pools.TOTP_REQUIRED_POOL)
+    reply = challenge.answer(NEW_PASSWORD=pools.NEW_PASSWORD)
     if reply.challenge != "MFA_SETUP":  # a rule of its own reports that
         raise NotSupported(f"MFA_SETUP did not come: {reply.summary}")
-    return client, user, reply
+    return IssuedChallenge(challenge.user, reply)
 
 
-def _wrong_code(client: PoolClient, user: PoolUser) -> str:
+def _wrong_code(user: PoolUser) -> str:
     """Return a code that was not sent; if it cannot be read, one that is wrong but for one time in a million."""
     code, other = "000000", "999999"
-    if client.pool.inbox and client.code_for(user).reveal() == code:
-        return other
-    return code
+    return other if user.client.pool.inbox and user.code().reveal() == code else code
+
+
+def _sms_challenge(trial: Trial) -> IssuedChallenge:
+    return trial.user(pools.SMS_OR_TOTP_POOL, pools.SMS_USER).challenge("SMS_MFA")
 
 
 @rule("sms.wrong", RESPOND, CRITICAL)
 def _wrong_sms_code(trial: Trial) -> None:
     """Cognito refuses a wrong code for SMS_MFA."""
-    client, user = trial.client_and_user(pools.SMS_OR_TOTP_POOL, user=pools.SMS_USER)
-    challenge = client.sign_in(user).expect_challenge("SMS_MFA")
-    reply = client.answer(challenge, user, SMS_MFA_CODE=_wrong_code(client, user))
-    reply.expect_error("a wrong code")
+    challenge = _sms_challenge(trial)
+    challenge.answer(SMS_MFA_CODE=_wrong_code(challenge.user)).expect_error("a wrong code")
 
 
 @rule(
@@ -155,8 +146,7 @@ def _wrong_sms_code(trial: Trial) -> None:
 )
 def _delivery(trial: Trial) -> None:
     """SMS_MFA names the delivery medium, and the destination in masked form."""
-    client, user = trial.client_and_user(pools.SMS_OR_TOTP_POOL, user=pools.SMS_USER)
-    parameters = client.sign_in(user).expect_challenge("SMS_MFA").parameters
+    parameters = _sms_challenge(trial).reply.parameters
     if parameters.get("CODE_DELIVERY_DELIVERY_MEDIUM") != "SMS":
         raise RuleFailed("CODE_DELIVERY_DELIVERY_MEDIUM is not SMS")
     destination = parameters.get("CODE_DELIVERY_DESTINATION")
@@ -164,51 +154,48 @@ def _delivery(trial: Trial) -> None:
         raise RuleFailed("CODE_DELIVERY_DESTINATION is not a masked number")
 
 
-def _confirm_sign_up(client: PoolClient, user: PoolUser, code: str) -> ApiReply:
-    members = {"Username": user.username, "ConfirmationCode": code}
-    return client.call_with_client_id("ConfirmSignUp", **members)
+def _confirm(user: PoolUser, operation: str, code: str, **more: str) -> ApiReply:
+    members = {"Username": user.username, "ConfirmationCode": code, **more}
+    return user.client.call_with_client_id(operation, **members)
 
 
 @rule("sign-up.wrong-code", RuleSource.reference("ConfirmSignUp"), CRITICAL)
 def _wrong_sign_up_code(trial: Trial) -> None:
     """ConfirmSignUp refuses a wrong code."""
-    client = trial.client()
-    user = trial.signed_up_user(client)
-    _confirm_sign_up(client, user, _wrong_code(client, user)).expect_error("a wrong code")
+    user = trial.signed_up_user()
+    _confirm(user, "ConfirmSignUp", _wrong_code(user)).expect_error("a wrong code")
 
 
 @rule("sign-up.right-code", RuleSource.reference("ConfirmSignUp"))
 def _right_sign_up_code(trial: Trial) -> None:
     """ConfirmSignUp with the code that was sent confirms the user, who can sign in then."""
-    client = trial.client()
-    user = trial.signed_up_user(client)
-    client.sign_in(user).expect_error("an unconfirmed user", "UserNotConfirmedException")
-    _confirm_sign_up(client, user, client.code_for(user).reveal()).expect_success()
-    client.sign_in(user).expect_tokens()
+    user = trial.signed_up_user()
+    user.sign_in().expect_error("an unconfirmed user", "UserNotConfirmedException")
+    _confirm(user, "ConfirmSignUp", user.code().reveal()).expect_success()
+    user.sign_in().expect_tokens()
 
 
-def _forgot_password(trial: Trial) -> tuple[PoolClient, PoolUser]:
-    client, user = trial.client_and_user()
-    client.call_with_client_id("ForgotPassword", Username=user.username).expect_success()
-    return client, user
+def _forgot_password(trial: Trial) -> PoolUser:
+    user = trial.user()
+    user.client.call_with_client_id("ForgotPassword", Username=user.username).expect_success()
+    return user
 
 
-def _reset_password(client: PoolClient, user: PoolUser, code: str) -> ApiReply:
-    members = {"Username": user.username, "ConfirmationCode": code, "Password": pools.NEW_PASSWORD}
-    return client.call_with_client_id("ConfirmForgotPassword", **members)
+def _reset_password(user: PoolUser, code: str) -> ApiReply:
+    return _confirm(user, "ConfirmForgotPassword", code, Password=pools.NEW_PASSWORD)
 
 
 @rule("forgot-password.wrong-code", RuleSource.reference("ConfirmForgotPassword"), CRITICAL)
 def _wrong_reset_code(trial: Trial) -> None:
     """ConfirmForgotPassword refuses a wrong code."""
-    client, user = _forgot_password(trial)
-    _reset_password(client, user, _wrong_code(client, user)).expect_error("a wrong code")
+    user = _forgot_password(trial)
+    _reset_password(user, _wrong_code(user)).expect_error("a wrong code")
 
 
 @rule("forgot-password.right-code", RuleSource.reference("ConfirmForgotPassword"))
 def _right_reset_code(trial: Trial) -> None:
     """ConfirmForgotPassword with the code that was sent sets the new password."""
-    client, user = _forgot_password(trial)
-    _reset_password(client, user, client.code_for(user).reveal()).expect_success()
-    client.sign_in(user).expect_error("the old password")
-    client.sign_in(user, pools.NEW_PASSWORD).expect_tokens()
+    user = _forgot_password(trial)
+    _reset_password(user, user.code().reveal()).expect_success()
+    user.sign_in().expect_error("the old password")
+    user.sign_in(pools.NEW_PASSWORD).expect_tokens()

@@ -2,23 +2,41 @@
 
 Most are derived from the protocol's table: each way to prove the password, combined with each challenge that may follow.
 A combination is a rule if the table has that transition on better evidence than an inference or a contradiction.
+This package's own client, which follows the protocol, runs each sign-in (`SignInRunner`) and answers each challenge. The
+rule fails if a reply is not in the table, if a right answer is refused, or if tokens come too early.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from attrs import define
+
 from authfsm.conformance import pools
-from authfsm.conformance.pool_client import PoolClient, PoolUser
+from authfsm.conformance.pool_client import AuthenticatorApp, PoolUser
 from authfsm.conformance.pools import PoolRequirements, UserRequirements
-from authfsm.conformance.rule import DEVICES_PAGE, RuleCollector, RuleSource, RunRule, Trial
-from authfsm.conformance.sign_in_runner import Begin, SignInRunner
-from authfsm.conformance.verdicts import NotSupported, Skipped
+from authfsm.conformance.rule import (
+    DEVICES_PAGE,
+    MAJOR,
+    RuleCollector,
+    RuleSource,
+    RunRule,
+    Trial,
+)
+from authfsm.conformance.verdicts import NotSupported, RuleFailed, RuleSeverity, Skipped
 from authfsm.drivers.boto import Flow
 from authfsm.protocol import links
 from authfsm.protocol import responses as r
-from authfsm.protocol.errors import AuthfsmError, InvalidOperation
+from authfsm.protocol.errors import (
+    AuthfsmError,
+    ConnectionLost,
+    InvalidOperation,
+    ProtocolViolation,
+    Refused,
+)
 from authfsm.protocol.evidence import confidence, evidence
+from authfsm.protocol.replies import MfaSetup, WebAuthn
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import TRANSITION_SET, Transition
@@ -74,6 +92,121 @@ UNTESTED_CHALLENGES: Final = {
 """The challenges that no rule expects, and why."""
 
 
+_MOST_ANSWERS: Final = 12
+# Challenges after which the expected one may still come.
+_INTERMEDIATE: Final = {
+    S.SELECT_CHALLENGE, S.SELECT_MFA_TYPE, S.CUSTOM_CHALLENGE, S.NEW_PASSWORD_REQUIRED,
+}  # fmt: skip
+Begin = Callable[[PoolUser], Flow]
+"""Begins a sign-in and runs it until user input is required."""
+
+
+@define
+class SignInRunner:
+    """Signs a user in, who makes this choice between several factors."""
+
+    user: PoolUser
+    passkey: VirtualPasskey | None = None
+    choice: str = "SOFTWARE_TOKEN_MFA"
+
+    def run(self, begin: Begin, expected: State) -> None:
+        """Sign in, and check that the expected challenge comes on the way to tokens."""
+        flow = self._begin(begin, expected)
+        if expected not in _visited(flow):
+            if flow.state is S.AUTHENTICATED:
+                raise RuleFailed(f"tokens came instead of {expected}", RuleSeverity.CRITICAL)
+            if flow.state not in _INTERMEDIATE:
+                raise RuleFailed(f"{flow.state} came instead of {expected}")
+        for _ in range(_MOST_ANSWERS):
+            # AWS's own pages disagree whether SOFTWARE_TOKEN_MFA follows MFA_SETUP: both are accepted.
+            after_setup = flow.state is S.SOFTWARE_TOKEN_MFA and S.MFA_SETUP in _visited(flow)
+            if flow.state is S.AUTHENTICATED or after_setup:
+                break
+            self._answer(flow)
+        else:
+            raise RuleFailed(f"no tokens came after {_MOST_ANSWERS} answers")
+        if expected not in _visited(flow):
+            raise RuleFailed(f"tokens came without {expected}", RuleSeverity.CRITICAL)
+
+    def _begin(self, begin: Begin, expected: State) -> Flow:
+        try:
+            return begin(self.user)
+        except ProtocolViolation as error:
+            ended: Exception = RuleFailed(str(error))
+        except AuthfsmError as error:
+            ended = self._begin_error(error)
+        if isinstance(ended, RuleFailed) and expected is not S.AUTHENTICATED:
+            # The rule that expects no challenge reports this failure; it is not reported twice.
+            raise Skipped(f"the sign-in fails at an earlier step: {ended.why}")
+        raise ended
+
+    def _begin_error(self, error: AuthfsmError) -> Exception:
+        reply = self.user.client.api.last_reply
+        if isinstance(error, ConnectionLost) or reply is None:
+            return Skipped(str(error))
+        if isinstance(error, Refused):
+            responded = reply.operation.endswith("RespondToAuthChallenge")
+            if responded and not reply.unsupported:
+                return RuleFailed(f"the right proof was refused: {reply.summary}")
+            return NotSupported(reply.summary)
+        return RuleFailed(str(error)) if reply.body else NotSupported(reply.summary)
+
+    def _answer(self, flow: Flow) -> None:
+        state = flow.state
+        try:
+            flow.answer(self._right_answer(flow))
+        except Skipped as skipped:
+            raise Skipped(f"{state} came; {skipped.why}") from None
+        except Refused as refused:
+            reply = self.user.client.api.last_reply
+            if reply is not None:
+                reply.ensure_supported()
+            why = reply.summary if reply else str(refused)
+            raise RuleFailed(f"the right answer to {state} was refused: {why}") from None
+        except AuthfsmError as error:
+            raise RuleFailed(f"after the answer to {state}: {error}") from None
+
+    def _right_answer(self, flow: Flow) -> Response:  # noqa: PLR0911 - one line per challenge
+        match flow.state:
+            case S.NEW_PASSWORD_REQUIRED:
+                return r.NewPassword(pools.NEW_PASSWORD)
+            case S.SELECT_CHALLENGE | S.SELECT_MFA_TYPE:
+                return r.Select(self.choice)
+            case S.PASSWORD:
+                return r.Password(self.user.password)
+            case S.SMS_MFA | S.SMS_OTP | S.EMAIL_OTP:
+                return r.Code(self.user.code())
+            case S.SOFTWARE_TOKEN_MFA:
+                return r.Code(self.user.app.code())
+            case S.CUSTOM_CHALLENGE:
+                return r.Answer(pools.CUSTOM_ANSWER)
+            case S.WEB_AUTHN:
+                return self._signature(flow)
+            case S.MFA_SETUP:
+                return self._app_setup(flow)
+            case state:
+                raise Skipped(f"the suite has no answer to {state}")
+
+    def _signature(self, flow: Flow) -> Response:
+        challenge = flow.challenge
+        if self.passkey is None or not isinstance(challenge, WebAuthn):
+            raise RuleFailed("WEB_AUTHN came for a user without a passkey")
+        options = challenge.parameters["CREDENTIAL_REQUEST_OPTIONS"]
+        return r.Credential(self.passkey.sign(options))
+
+    def _app_setup(self, flow: Flow) -> Response:
+        challenge = flow.challenge
+        if not isinstance(challenge, MfaSetup) or challenge.secret_code is None:
+            return r.AssociateSoftwareToken()
+        if not challenge.verified:
+            return r.VerifySoftwareToken(AuthenticatorApp(challenge.secret_code).code())
+        return r.CompleteMfaSetup()
+
+
+def _visited(flow: Flow) -> list[State]:
+    return [step.dest for step in flow.history]
+
+
 def _source(transition: Transition, operation: str) -> RuleSource:
     """Return the best evidence of a transition, with the address of the operation's page."""
     best = evidence(transition)[0]
@@ -82,7 +215,7 @@ def _source(transition: Transition, operation: str) -> RuleSource:
 
 def _begin(flow: str, preferred: str = "", *, password: bool = True) -> Begin:
     """Return a function that begins a sign-in, with or without the password."""
-    return lambda client, user: client.cognito(admin=flow.startswith("ADMIN_")).sign_in(
+    return lambda user: user.client.cognito(admin=flow.startswith("ADMIN_")).sign_in(
         user.username,
         user.password if password else None,
         flow=flow,
@@ -106,34 +239,33 @@ def _expect(
 
     def run(trial: Trial) -> None:
         if flow is not None:
-            _ensure_supported(trial, flow)
-        client, pool_user = trial.client_and_user(pool, user=user)
-        passkey = _registered_passkey(client, pool_user) if challenge is S.WEB_AUTHN else None
-        SignInRunner(client, pool_user, passkey, choice).run(begin, challenge)
+            asked = trial.user(label="nobody-asked")
+            reply = asked.client.initiate(flow, USERNAME=asked.username).ensure_supported()
+            if not reply.body:
+                raise NotSupported(reply.summary)
+        pool_user = trial.user(pool, user)
+        passkey = _registered_passkey(pool_user) if challenge is S.WEB_AUTHN else None
+        SignInRunner(pool_user, passkey, choice).run(begin, challenge)
 
     return run
 
 
-def _ensure_supported(trial: Trial, flow: str) -> None:
-    client = trial.client()
-    user = trial.user(client, label="nobody-asked")
-    reply = client.initiate(flow, USERNAME=user.username).ensure_supported()
-    if not reply.body:
-        raise NotSupported(reply.summary)
-
-
-def _registered_passkey(client: PoolClient, user: PoolUser) -> VirtualPasskey:
+def _registered_passkey(user: PoolUser) -> VirtualPasskey:
     try:
         from authfsm.conformance.passkey import VirtualPasskey  # noqa: PLC0415 - its library is an extra
     except ImportError:
         raise Skipped("passkeys need fido2: pip install 'authfsm[passkeys]'") from None
-    token = {"AccessToken": client.access_token(user)}
+    client, token = user.client, {"AccessToken": user.access_token()}
     start = client.call("StartWebAuthnRegistration", **token).ensure_supported()
     passkey = VirtualPasskey(pools.RELYING_PARTY)
     with client.api.setup():
         credential = passkey.create(start.setup_value("CredentialCreationOptions"))
         client.call("CompleteWebAuthnRegistration", **token, Credential=credential).setup_value()
     return passkey
+
+
+def _add(rule_id: str, source: RuleSource, claim: str, run: RunRule) -> None:
+    rule.add(f"sign-in.{rule_id}", source, MAJOR, claim, run)
 
 
 def _claim(flow: str, preferred: str, user: str, challenge: State) -> str:
@@ -150,37 +282,61 @@ def _add_rules_after_password() -> None:
         for challenge, (pool, user, description) in USER_SITUATIONS.items():
             transition = Transition(source, response, challenge)
             if transition in TRANSITION_SET and not confidence(transition).is_uncertain:
-                rule.add(
-                    f"sign-in.{method}.{challenge.value}",
-                    _claim(flow, preferred, description, challenge),
+                _add(
+                    f"{method}.{challenge.value}",
                     _source(transition, operation),
+                    _claim(flow, preferred, description, challenge),
                     _expect(challenge, _begin(flow, preferred), pool, user),
                 )
 
 
+def _add_user_auth_rules() -> None:
+    for challenge in (S.SELECT_CHALLENGE, S.EMAIL_OTP, S.SMS_OTP, S.WEB_AUTHN):
+        preferred = "" if challenge is S.SELECT_CHALLENGE else challenge.value
+        begin, choice = _begin("USER_AUTH", preferred, password=False), preferred or "EMAIL_OTP"
+        _add(
+            f"USER_AUTH.{challenge.value}",
+            _source(Transition(S.START, r.UserAuth, challenge), "InitiateAuth"),
+            _claim("USER_AUTH", preferred, "a user", challenge),
+            _expect(challenge, begin, pools.USER_AUTH_POOL, flow="USER_AUTH", choice=choice),
+        )
+
+
+def _begin_with_choice(*, srp: bool) -> Begin:
+    def begin(user: PoolUser) -> Flow:
+        flow = user.client.cognito().start(user.password)
+        flow.answer(r.UserAuth(user.username))
+        if flow.state is not S.SELECT_CHALLENGE:
+            raise NotSupported(f"{flow.state} came instead of SELECT_CHALLENGE")
+        password = r.Password(user.password, direct=True)
+        flow.answer(flow.make_response(r.SrpA, direct=True) if srp else password)
+        return flow
+
+    return begin
+
+
+def _begin_on_device(user: PoolUser) -> Flow:
+    """Sign in, confirm the new device, and sign in again on it."""
+    cognito = user.client.cognito
+    flow = cognito().sign_in(user.username, user.password)
+    try:
+        device = flow.confirm_device("test")
+    except InvalidOperation:
+        raise NotSupported("tokens came without NewDeviceMetadata") from None
+    except AuthfsmError as error:
+        reply = user.client.api.last_reply
+        raise NotSupported(reply.summary if reply else str(error)) from None
+    return cognito(device=device).sign_in(user.username, user.password)
+
+
 _add_rules_after_password()
-
-
-def _add_user_auth_rule(challenge: State, preferred: str = "", choice: str = "EMAIL_OTP") -> None:
-    begin = _begin("USER_AUTH", preferred, password=False)
-    rule.add(
-        f"sign-in.USER_AUTH.{challenge.value}",
-        _claim("USER_AUTH", preferred, "a user", challenge),
-        _source(Transition(S.START, r.UserAuth, challenge), "InitiateAuth"),
-        _expect(challenge, begin, pools.USER_AUTH_POOL, flow="USER_AUTH", choice=choice),
-    )
-
-
-_add_user_auth_rule(S.SELECT_CHALLENGE)
-for _factor in (S.EMAIL_OTP, S.SMS_OTP, S.WEB_AUTHN):
-    _add_user_auth_rule(_factor, _factor.value, _factor.value)
-
-rule.add(
-    "sign-in.NEW_PASSWORD_REQUIRED.MFA_SETUP",
-    "In a pool that requires MFA, a user without it receives MFA_SETUP after NEW_PASSWORD_REQUIRED.",
+_add_user_auth_rules()
+_add(
+    "NEW_PASSWORD_REQUIRED.MFA_SETUP",
     _source(
         Transition(S.NEW_PASSWORD_REQUIRED, r.NewPassword, S.MFA_SETUP), "RespondToAuthChallenge"
     ),
+    "In a pool that requires MFA, a user without it receives MFA_SETUP after NEW_PASSWORD_REQUIRED.",
     _expect(
         S.MFA_SETUP,
         _begin("USER_PASSWORD_AUTH"),
@@ -188,67 +344,36 @@ rule.add(
         pools.TEMPORARY_USER,
     ),
 )
-
-
-def _add_select_challenge_rule(name: str) -> None:
-    def begin(client: PoolClient, user: PoolUser) -> Flow:
-        flow = client.cognito().start(user.password)
-        flow.answer(r.UserAuth(user.username))
-        if flow.state is not S.SELECT_CHALLENGE:
-            raise NotSupported(f"{flow.state} came instead of SELECT_CHALLENGE")
-        if name == "PASSWORD":
-            flow.answer(r.Password(user.password, direct=True))
-        else:
-            flow.answer(flow.make_response(r.SrpA, direct=True))
-        return flow
-
-    rule.add(
-        f"sign-in.SELECT_CHALLENGE.{name}",
-        f"SELECT_CHALLENGE can be answered with the ChallengeName {name} and the same Session.",
+for _name, _begins in (
+    ("PASSWORD", _begin_with_choice(srp=False)),
+    ("PASSWORD_SRP", _begin_with_choice(srp=True)),
+):
+    _add(
+        f"SELECT_CHALLENGE.{_name}",
         _FLOWS_PAGE,
-        _expect(S.SELECT_CHALLENGE, begin, pools.USER_AUTH_POOL, flow="USER_AUTH"),
+        f"SELECT_CHALLENGE can be answered with the ChallengeName {_name} and the same Session.",
+        _expect(S.SELECT_CHALLENGE, _begins, pools.USER_AUTH_POOL, flow="USER_AUTH"),
     )
-
-
-_add_select_challenge_rule("PASSWORD")
-_add_select_challenge_rule("PASSWORD_SRP")
-
-
-def _custom_auth(*, password: bool) -> RunRule:
-    begin = _begin("CUSTOM_AUTH", password=password)
-    return _expect(S.CUSTOM_CHALLENGE, begin, pools.CUSTOM_AUTH_POOL, flow="CUSTOM_AUTH")
-
-
-rule.add(
-    "sign-in.CUSTOM_AUTH.CUSTOM_CHALLENGE",
-    "In CUSTOM_AUTH, the pool's Lambda functions issue CUSTOM_CHALLENGE, and the right answer leads to tokens.",
-    _CUSTOM_PAGE,
-    _custom_auth(password=False),
-)
-rule.add(
-    "sign-in.CUSTOM_AUTH.PASSWORD_VERIFIER",
-    "In CUSTOM_AUTH with SRP_A, PASSWORD_VERIFIER comes first and CUSTOM_CHALLENGE after it.",
-    _CUSTOM_PAGE,
-    _custom_auth(password=True),
-)
-
-
-def _begin_on_device(client: PoolClient, user: PoolUser) -> Flow:
-    """Sign in, confirm the new device, and sign in again on it."""
-    flow = client.cognito().sign_in(user.username, user.password)
-    try:
-        device = flow.confirm_device("test")
-    except InvalidOperation:
-        raise NotSupported("tokens came without NewDeviceMetadata") from None
-    except AuthfsmError as error:
-        reply = client.api.last_reply
-        raise NotSupported(reply.summary if reply else str(error)) from None
-    return client.cognito(device=device).sign_in(user.username, user.password)
-
-
-rule.add(
-    "sign-in.USER_SRP_AUTH.DEVICE_SRP_AUTH",
-    "A remembered device receives DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER, and tokens for the right proof.",
+for _name, _happens in (
+    (
+        "CUSTOM_CHALLENGE",
+        "In CUSTOM_AUTH, the pool's Lambda functions issue CUSTOM_CHALLENGE, and the right answer leads to tokens.",
+    ),
+    (
+        "PASSWORD_VERIFIER",
+        "In CUSTOM_AUTH with SRP_A, PASSWORD_VERIFIER comes first and CUSTOM_CHALLENGE after it.",
+    ),
+):
+    _begins = _begin("CUSTOM_AUTH", password=_name == "PASSWORD_VERIFIER")
+    _add(
+        f"CUSTOM_AUTH.{_name}",
+        _CUSTOM_PAGE,
+        _happens,
+        _expect(S.CUSTOM_CHALLENGE, _begins, pools.CUSTOM_AUTH_POOL, flow="CUSTOM_AUTH"),
+    )
+_add(
+    "USER_SRP_AUTH.DEVICE_SRP_AUTH",
     DEVICES_PAGE,
+    "A remembered device receives DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER, and tokens for the right proof.",
     _expect(S.DEVICE_PASSWORD_VERIFIER, _begin_on_device, pools.DEVICE_POOL),
 )

@@ -12,13 +12,12 @@ from joserfc.jwk import KeySet, RSAKey
 
 from authfsm.conformance import pools
 from authfsm.conformance.pool_client import PoolClient
-from authfsm.conformance.rule import INITIATE, RuleCollector, RuleSource, Trial
-from authfsm.conformance.verdicts import ApiReply, NotSupported, RuleFailed, RuleSeverity, Skipped
+from authfsm.conformance.rule import CRITICAL, INITIATE, MINOR, RuleCollector, RuleSource, Trial
+from authfsm.conformance.verdicts import ApiReply, NotSupported, RuleFailed, Skipped
 from authfsm.protocol import links
 
 rule: Final = RuleCollector("Tokens")
 
-CRITICAL, MINOR = RuleSeverity.CRITICAL, RuleSeverity.MINOR
 _JWT_PAGE: Final = RuleSource.guide(
     "amazon-cognito-user-pools-using-tokens-verifying-a-jwt", "Verifying JSON web tokens"
 )
@@ -39,11 +38,11 @@ def _tokens(
     trial: Trial, client: pools.ClientRequirements = pools.DEFAULT_CLIENT
 ) -> tuple[PoolClient, dict[str, str]]:
     """Sign in a new user, and return the AuthenticationResult with all values as text."""
-    pool_client, user = trial.client_and_user(client=client)
-    reply = pool_client.sign_in(user).expect_success()
+    user = trial.user(client=client)
+    reply = user.sign_in().expect_success()
     if not reply.tokens:
         raise NotSupported(reply.summary)
-    return pool_client, {name: str(value) for name, value in reply.tokens.items()}
+    return user.client, {name: str(value) for name, value in reply.tokens.items()}
 
 
 def _key_set(client: PoolClient) -> KeySet:
@@ -72,7 +71,13 @@ def _expect_claims(claims: Mapping[str, Any], names: str, **values: str) -> None
         raise RuleFailed(f"wrong claims: {', '.join(wrong)}")
 
 
-def _expect_issuer_and_times(client: PoolClient, claims: Mapping[str, Any]) -> None:
+def _expect_token(trial: Trial, token: str, use: str, client_claim: str, names: str) -> None:
+    """Check the claims of a token, which has an issuer and times too."""
+    client, tokens = _tokens(trial)
+    claims = _claims(client, tokens, token)
+    values = {"token_use": use, client_claim: client.app_client.client_id}
+    names = f"sub iss token_use auth_time exp iat {client_claim} {names}"
+    _expect_claims(claims, names, **values)
     if not str(claims["iss"]).endswith(f"/{client.pool.pool_id}"):
         raise RuleFailed("iss does not end with the pool's id")
     if not claims["iat"] < claims["exp"]:
@@ -99,21 +104,13 @@ def _keys_of_pool(trial: Trial) -> None:
 @rule("token.access-claims", _ACCESS_PAGE)
 def _access_token_claims(trial: Trial) -> None:
     """The access token has the claims for its issuer, user, app client, use and times."""
-    client, tokens = _tokens(trial)
-    claims = _claims(client, tokens, "AccessToken")
-    names = "sub iss client_id token_use scope auth_time exp iat jti username"
-    _expect_claims(claims, names, token_use="access", client_id=client.app_client.client_id)  # noqa: S106 - a claim
-    _expect_issuer_and_times(client, claims)
+    _expect_token(trial, "AccessToken", "access", "client_id", "scope jti username")
 
 
 @rule("token.id-claims", _ID_PAGE)
 def _id_token_claims(trial: Trial) -> None:
     """The ID token has the claims for its issuer, user, audience, use and times."""
-    client, tokens = _tokens(trial)
-    claims = _claims(client, tokens, "IdToken")
-    names = "sub iss aud token_use auth_time exp iat cognito:username"
-    _expect_claims(claims, names, token_use="id", aud=client.app_client.client_id)  # noqa: S106 - a claim
-    _expect_issuer_and_times(client, claims)
+    _expect_token(trial, "IdToken", "id", "aud", "cognito:username")
 
 
 @rule("token.id-attributes", _ID_PAGE)
@@ -126,8 +123,7 @@ def _id_token_attributes(trial: Trial) -> None:
 @rule("token.result-members", RuleSource.reference("AuthenticationResultType"), MINOR)
 def _result(trial: Trial) -> None:
     """AuthenticationResult has ExpiresIn in seconds, and the TokenType Bearer."""
-    client, user = trial.client_and_user()
-    tokens = client.sign_in(user).expect_tokens().tokens
+    tokens = trial.user().sign_in().expect_tokens().tokens
     if not isinstance(tokens.get("ExpiresIn"), int):
         raise RuleFailed("ExpiresIn is missing")
     if tokens.get("TokenType") != "Bearer":
@@ -138,7 +134,7 @@ def _result(trial: Trial) -> None:
 def _forged_token(trial: Trial) -> None:
     """GetUser refuses an access token that another key signed."""
     client, tokens = _tokens(trial)
-    client.call("GetUser", AccessToken=tokens.get("AccessToken")).expect_success()
+    _get_user(client, tokens).expect_success()
     try:
         claims = _claims(client, tokens, "AccessToken")
     except RuleFailed as failed:
@@ -185,9 +181,9 @@ def _refresh_flow_synonym(trial: Trial) -> None:
 @rule("refresh.after-a-challenge", _REFRESH_PAGE)
 def _refresh_after_challenge(trial: Trial) -> None:
     """Cognito also accepts the refresh token of a sign-in in which a challenge was answered."""
-    client, user, challenge = trial.new_password_challenge()
-    reply = client.answer(challenge, user, NEW_PASSWORD=pools.NEW_PASSWORD).expect_success()
-    _refresh(client, reply.tokens).expect_success()
+    challenge = trial.new_password_challenge()
+    reply = challenge.answer(NEW_PASSWORD=pools.NEW_PASSWORD).expect_success()
+    _refresh(challenge.user.client, reply.tokens).expect_success()
 
 
 @rule("refresh.made-up", INITIATE, CRITICAL)

@@ -46,10 +46,8 @@ TIME: Final = re.compile(
     rf"|{_HTTP.pattern.replace('(', '(?:')}|{_JAVA.pattern.replace('(', '(?:')})"
 )
 """A time within running text."""
-_EPOCHS: Final = (
-    (10**9, 10**10, 1),
-    (10**12, 10**13, 1000),
-)  # seconds and milliseconds: from, to, per second
+# Seconds and milliseconds: from, to, per second.
+_EPOCHS: Final = ((10**9, 10**10, 1), (10**12, 10**13, 1000))
 
 
 class Placeholders:
@@ -115,8 +113,6 @@ class Placeholders:
         self.kinds[kind] += 1
         return placeholder
 
-    # ---- times --------------------------------------------------------------------------------------
-
     def _shifted(self, moment: datetime) -> datetime:
         if self._shift is None:
             self._shift = FIRST_TIME - moment
@@ -178,9 +174,6 @@ def _fill(template: Sequence[str], number: int) -> str:
         number, which = divmod(number, len(choices))
         filled.append(choices[which])
     return "".join(reversed(filled))
-
-
-# ---- templates --------------------------------------------------------------------------------------
 
 
 def like_text(text: str) -> list[str]:

@@ -80,21 +80,13 @@ def _template_pattern(template: str) -> re.Pattern[str]:
     return re.compile("(.+?)".join(map(re.escape, parts)) + r"(?:\.?)", re.DOTALL)
 
 
+_POOL_MESSAGES: Final = [
+    each.message for each in vars(error_templates).values() if isinstance(each, ErrorTemplate)
+]
 # Whole messages, the longest first, with a group for each variable part. A template with little text is useless.
 _TEMPLATES: Final = tuple(
     _template_pattern(each)
-    for each in sorted(
-        (
-            *(
-                each.message
-                for each in vars(error_templates).values()
-                if isinstance(each, ErrorTemplate)
-            ),
-            *_MESSAGES,
-        ),
-        key=len,
-        reverse=True,
-    )
+    for each in sorted((*_POOL_MESSAGES, *_MESSAGES), key=len, reverse=True)
     if len(re.sub(r"\{\w+\}", "", each)) >= _MIN_TEMPLATE
 )
 
@@ -117,8 +109,6 @@ class ValueAnonymiser(ShapeAnonymiser):
     def rewrite(self, text: str, key: str = "") -> str:
         """Return JSON with its keys and values replaced; `key` is the key of the JSON."""
         return self._rewrite(text, self, key)
-
-    # ---- by key -------------------------------------------------------------------------------------
 
     def key(self, name: str) -> str:
         """Return a key: known names stay."""

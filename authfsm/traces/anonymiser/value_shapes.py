@@ -133,8 +133,6 @@ class ShapeAnonymiser(ABC):
             template = [p.LOWER] * len(text)
         return self.placeholders.make("names and other texts", text, template)
 
-    # ---- JSON and tokens ----------------------------------------------------------------------------
-
     def _json(self, text: str) -> str | None:
         return self.rewrite(text) if is_json(text) else None
 
@@ -192,8 +190,6 @@ class ShapeAnonymiser(ABC):
 
     def _of_alphabet(self, kind: str, text: str, alphabet: str) -> str:
         return self.placeholders.make(kind, text, p.of_alphabet(text, alphabet))
-
-    # ---- URLs and forms -----------------------------------------------------------------------------
 
     def _url(self, text: str) -> str | None:
         found = _URL.fullmatch(text)
@@ -269,8 +265,6 @@ class ShapeAnonymiser(ABC):
         if letters < 2:  # noqa: PLR2004 - too short for an unused placeholder
             return None
         return self.placeholders.make("host names", text, [*[p.LOWER] * letters, *suffix])
-
-    # ---- names, numbers and addresses ---------------------------------------------------------------
 
     def _arn(self, text: str) -> str | None:
         found = _ARN.fullmatch(text)
