@@ -249,7 +249,7 @@ def funnel_from_rows(
             for (source, symbol, dest, verdict), (n, refused) in sorted(
                 counts.items(), key=lambda each: (sort_key(each[0][0]), -each[1][0], each[0])
             )
-        ),  # fmt: skip
+        ),
         durations=tuple(_duration(at, durations[at]) for at in sorted(durations, key=sort_key)),
         illegal=tuple(_earliest(illegal, limit)),
         illegal_count=sum(
