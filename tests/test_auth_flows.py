@@ -98,9 +98,9 @@ def test_every_part_allows_the_same_flows(values: Values, signing_key: RSAKey) -
     pool = LocalPool.like({}, {"ExplicitAuthFlows": list(values)}, {}, key=signing_key)
     expected = {flow for flow, value in REQUIRED_VALUE.items() if value in current_values(values)}
     plain = PoolSettings(explicit_auth_flows=values, **_SETTINGS)
-    ways = {way.arrows[0].response.auth_flow for way in SignInPaths(plain)}
+    ways = {way.transitions[0].response.auth_flow for way in SignInPaths(plain)}
     planned = journeys(plain)
-    begun = {each.path.arrows[0].response.auth_flow: each for each in planned}
+    begun = {each.path.transitions[0].response.auth_flow: each for each in planned}
 
     assert allowed_by_settings(settings) == expected
     assert allowed_by_settings(plain) == expected

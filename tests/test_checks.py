@@ -50,7 +50,7 @@ class OneTap(Response):
 
 def one_tap(table: Table) -> Table:
     """Return the table with a sign-in without any proof."""
-    return table.with_arrow(S.START, OneTap, S.AUTHENTICATED)
+    return table.with_transition(S.START, OneTap, S.AUTHENTICATED)
 
 
 def _only_by(table: Table, dest: State, responses: set[type[Response]]) -> Table:
@@ -64,8 +64,8 @@ def _only_by(table: Table, dest: State, responses: set[type[Response]]) -> Table
 
 BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
     # what is wrong: how, the invariant meant for it, what it says, its path
-    "an arrow from START to AUTHENTICATED": (
-        lambda t: t.with_arrow(S.START, r.UserSrpAuth, S.AUTHENTICATED),
+    "an transition from START to AUTHENTICATED": (
+        lambda t: t.with_transition(S.START, r.UserSrpAuth, S.AUTHENTICATED),
         "first-factor",
         "tokens are issued, and no first factor was proved",
         "START -user_srp_auth-> AUTHENTICATED",
@@ -78,7 +78,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
     ),
     # cognito-local asked for the new password before it looked at the old one.
     "the new password before the old one is proved": (
-        lambda t: t.with_arrow(S.START, r.UserAuth, S.NEW_PASSWORD_REQUIRED),
+        lambda t: t.with_transition(S.START, r.UserAuth, S.NEW_PASSWORD_REQUIRED),
         "first-factor",
         "tokens are issued, and no first factor was proved",
         "START -user_auth-> NEW_PASSWORD_REQUIRED -new_password-> AUTHENTICATED",
@@ -91,7 +91,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         "START -user_password_auth-> MFA_SETUP -complete_mfa_setup-> AUTHENTICATED",
     ),
     "the choice of a second factor for the factor": (
-        lambda t: t.with_arrow(S.SELECT_MFA_TYPE, r.Select, S.AUTHENTICATED),
+        lambda t: t.with_transition(S.SELECT_MFA_TYPE, r.Select, S.AUTHENTICATED),
         "second-factor",
         "MFA is required: tokens are issued, and no second factor was proved",
         "START -user_password_auth-> SELECT_MFA_TYPE -select-> AUTHENTICATED",
@@ -109,7 +109,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> FAILED",
     ),
     "a dead end": (
-        lambda t: t.without_arrow(
+        lambda t: t.without_transition(
             S.SMS_MFA,
             r.Code,
             S.AUTHENTICATED,
@@ -140,7 +140,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         "START",
     ),
     "a second factor that can be chosen again and again": (
-        lambda t: t.with_arrow(S.SMS_MFA, r.Select, S.SELECT_MFA_TYPE),
+        lambda t: t.with_transition(S.SMS_MFA, r.Select, S.SELECT_MFA_TYPE),
         "bounded",
         "SELECT_MFA_TYPE can be repeated without end",
         "START -user_password_auth-> SELECT_MFA_TYPE -select-> SMS_MFA -select-> SELECT_MFA_TYPE",
@@ -162,7 +162,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         "START -user_password_auth-> AUTHENTICATED -revoke_token-> START",
     ),
     "a device's proof asked of whoever has none": (
-        lambda t: t.with_arrow(S.PASSWORD_VERIFIER, r.SrpClaim, S.DEVICE_PASSWORD_VERIFIER),
+        lambda t: t.with_transition(S.PASSWORD_VERIFIER, r.SrpClaim, S.DEVICE_PASSWORD_VERIFIER),
         "device",
         "DEVICE_PASSWORD_VERIFIER is asked for without a device",
         "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> DEVICE_PASSWORD_VERIFIER",
@@ -183,7 +183,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         "START -user_password_auth-> MFA_SETUP",
     ),
     "a code that leads only to what nobody knows": (
-        lambda t: t.without_arrow(
+        lambda t: t.without_transition(
             S.SMS_MFA, r.Code, S.AUTHENTICATED, S.DEVICE_SRP_AUTH, S.CUSTOM_CHALLENGE
         ),
         "ends",
@@ -191,21 +191,21 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         "START -user_password_auth-> SMS_MFA",
     ),
     "a code that leads only to a device, for whoever has none": (
-        lambda t: t.without_arrow(S.SMS_MFA, r.Code, S.AUTHENTICATED, S.CUSTOM_CHALLENGE),
+        lambda t: t.without_transition(S.SMS_MFA, r.Code, S.AUTHENTICATED, S.CUSTOM_CHALLENGE),
         "ends",
         "from SMS_MFA no answer leads to tokens",
         "START -user_password_auth-> SMS_MFA",
     ),
     "a code that leads only back to the beginning": (
-        lambda t: t.without_arrow(
+        lambda t: t.without_transition(
             S.SOFTWARE_TOKEN_MFA, r.Code, S.AUTHENTICATED, S.DEVICE_SRP_AUTH, S.CUSTOM_CHALLENGE
-        ).with_arrow(S.SOFTWARE_TOKEN_MFA, r.Code, S.START),
+        ).with_transition(S.SOFTWARE_TOKEN_MFA, r.Code, S.START),
         "ends",
         "from SOFTWARE_TOKEN_MFA no answer leads to tokens",
         "START -user_password_auth-> SOFTWARE_TOKEN_MFA",
     ),
     "a custom challenge where no function leads": (
-        lambda t: t.with_arrow(S.START, r.UserSrpAuth, S.CUSTOM_CHALLENGE),
+        lambda t: t.with_transition(S.START, r.UserSrpAuth, S.CUSTOM_CHALLENGE),
         "first-factor",
         "tokens are issued, and no first factor was proved",
         "START -user_srp_auth-> CUSTOM_CHALLENGE -answer-> AUTHENTICATED",
@@ -217,19 +217,19 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         "START -user_password_auth-> EMAIL_OTP (second factor) -credential-> AUTHENTICATED",
     ),
     "a device that need not prove itself": (
-        lambda t: t.with_arrow(S.DEVICE_SRP_AUTH, r.SrpA, S.AUTHENTICATED),
+        lambda t: t.with_transition(S.DEVICE_SRP_AUTH, r.SrpA, S.AUTHENTICATED),
         "second-factor",
         "MFA is required: tokens are issued, and no second factor was proved",
         "START -user_password_auth-> DEVICE_SRP_AUTH -srp_a-> AUTHENTICATED",
     ),
     "MFA set up by a secret that no code was given for": (
-        lambda t: t.with_arrow(S.MFA_SETUP, r.AssociateSoftwareToken, S.AUTHENTICATED),
+        lambda t: t.with_transition(S.MFA_SETUP, r.AssociateSoftwareToken, S.AUTHENTICATED),
         "second-factor",
         "MFA is required: tokens are issued, and no second factor was proved",
         "START -user_password_auth-> MFA_SETUP -associate_software_token-> AUTHENTICATED",
     ),
     "passwords that can be guessed again and again": (
-        lambda t: t.with_arrow(S.SMS_OTP, r.Password, S.SMS_OTP),
+        lambda t: t.with_transition(S.SMS_OTP, r.Password, S.SMS_OTP),
         "bounded",
         "SMS_OTP can be repeated without end",
         "START -custom_auth-> SMS_OTP -password-> SMS_OTP",
@@ -241,19 +241,21 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         "START -user_srp_auth-> OTHER_CHALLENGE -raw_answer-> OTHER_CHALLENGE",
     ),
     "a proof that the service can ask for again": (
-        lambda t: t.with_arrow(S.PASSWORD_VERIFIER, r.SrpClaim, S.PASSWORD_VERIFIER),
+        lambda t: t.with_transition(S.PASSWORD_VERIFIER, r.SrpClaim, S.PASSWORD_VERIFIER),
         "unattended",
         "PASSWORD_VERIFIER can be repeated without new input from the caller",
         "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> PASSWORD_VERIFIER",
     ),
     "a device's proof that the service can ask for again": (
-        lambda t: t.with_arrow(S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim, S.DEVICE_PASSWORD_VERIFIER),
+        lambda t: t.with_transition(
+            S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim, S.DEVICE_PASSWORD_VERIFIER
+        ),
         "unattended",
         "DEVICE_PASSWORD_VERIFIER can be repeated without new input from the caller",
         "START -custom_auth-> DEVICE_PASSWORD_VERIFIER -srp_claim-> DEVICE_PASSWORD_VERIFIER",
     ),
     "a proof that begins anew by itself": (
-        lambda t: t.with_arrow(S.PASSWORD_VERIFIER, r.SrpClaim, S.PASSWORD_SRP),
+        lambda t: t.with_transition(S.PASSWORD_VERIFIER, r.SrpClaim, S.PASSWORD_SRP),
         "unattended",
         "PASSWORD_SRP can be repeated without new input from the caller",
         (
@@ -262,7 +264,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         ),
     ),
     "a challenge for a refresh": (
-        lambda t: t.with_arrow(S.START, r.GetTokensFromRefreshToken, S.SMS_MFA),
+        lambda t: t.with_transition(S.START, r.GetTokensFromRefreshToken, S.SMS_MFA),
         "refresh",
         "a refresh is answered with SMS_MFA",
         "START -get_tokens_from_refresh_token-> SMS_MFA",
@@ -299,7 +301,7 @@ def test_a_changed_copy_leaves_the_table_unchanged() -> None:
 
 
 def test_a_violation_is_printed_and_drawn() -> None:
-    """A violation is printed as text and drawn, even along an arrow that the protocol lacks."""
+    """A violation is printed as text and drawn, even along an transition that the protocol lacks."""
     (first,) = check(
         one_tap(TABLE), invariants=[each for each in INVARIANTS if each.name == "first-factor"]
     )
@@ -312,11 +314,13 @@ def test_a_violation_is_printed_and_drawn() -> None:
 
 
 def test_with_mfa_required_only_exceptions_lead_to_tokens_without_it() -> None:
-    """Every exception explains some path, except those that no arrow of the table leads to."""
+    """Every exception explains some path, except those that no transition of the table leads to."""
     found = explore(Model(settings=PoolSettings(mfa_configuration="ON")))
     reasons = {
         next(
-            each.name for each in SECOND_FACTOR_EXCEPTIONS if each.holds(move.to.proved, move.arrow)
+            each.name
+            for each in SECOND_FACTOR_EXCEPTIONS
+            if each.holds(move.to.proved, move.transition)
         )
         for here, move in found.along()
         if move.to.state is S.AUTHENTICATED is not here.state
@@ -332,7 +336,7 @@ def test_with_mfa_required_only_exceptions_lead_to_tokens_without_it() -> None:
         "unknown challenge",
     }
     # Of the others: a step-up asks for the second factor, a sign-up's session is of no use where MFA is
-    # required (`authfsm.settings.rules`), and a federated user takes no arrow of the table.
+    # required (`authfsm.settings.rules`), and a federated user takes no transition of the table.
     assert {each.name for each in SECOND_FACTOR_EXCEPTIONS} - reasons == {
         "access token",
         "sign-up",
@@ -415,7 +419,7 @@ def test_a_custom_invariant() -> None:
     """A custom predicate over paths is checked like the built-in invariants."""
 
     def no_clear_password(path: Path) -> bool:
-        return r.UserPasswordAuth not in {arrow.response for arrow in path.arrows}
+        return r.UserPasswordAuth not in {transition.response for transition in path.transitions}
 
     law = path_invariant("no-clear-password", "No password travels in clear.", no_clear_password)
     srp_only = PoolSettings(explicit_auth_flows={"ALLOW_USER_SRP_AUTH"})

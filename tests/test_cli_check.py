@@ -51,7 +51,7 @@ def test_the_table_is_checked() -> None:
 
 def test_a_broken_table_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An invariant that is broken is told with its path, drawn, and ends with 1."""
-    broken = TABLE.with_arrow(State.START, UserSrpAuth, State.AUTHENTICATED)
+    broken = TABLE.with_transition(State.START, UserSrpAuth, State.AUTHENTICATED)
     (fault,) = [each for each in checks.check(broken) if each.invariant.name == "first-factor"]
     monkeypatch.setattr(checks, "check", lambda: (fault,))
 

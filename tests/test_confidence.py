@@ -60,7 +60,7 @@ def pool(mfa: str, flow: str, **more: Any) -> PoolSettings:
 def test_a_certain_transition_is_on_a_path(mfa: str, flow: str, device: bool) -> None:  # noqa: FBT001 - a case
     """A transition to the tokens is certain in a pool only if a sign-in path there has it."""
     settings = pool(mfa, flow, device_configuration=device)
-    gone_along = {arrow for way in SignInPaths(settings) for arrow in way.arrows}
+    gone_along = {arrow for way in SignInPaths(settings) for arrow in way.transitions}
     sure = {
         arrow
         for arrow in INTO_TOKENS

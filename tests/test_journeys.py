@@ -80,25 +80,25 @@ def test_our_driver_follows_every_journey_of_the_example_pools(
     walked = tuple(
         Transition(step.source, step.response, step.dest, step.kind) for step in flow.history
     )
-    assert walked == journey.path.arrows
+    assert walked == journey.path.transitions
     assert flow.state is S.AUTHENTICATED
     assert flow.tokens is not None
 
 
 @pytest.mark.parametrize("mode", ["OFF", "ON"])
 def test_a_pool_with_everything(mode: str, signing_key: RSAKey) -> None:
-    """With everything enabled, the driver follows the journeys that cover all arrows, doubted ones included."""
+    """With everything enabled, the driver follows the journeys that cover all transitions, contradictory ones included."""
     _passkeys()
-    every = journeys(everything(mode), cover="arrows", doubted=True)
+    every = journeys(everything(mode), cover="transitions", contradictory=True)
 
     for journey in every:
         journey.run(key=signing_key)
     assert len({journey.id for journey in every}) == len(every)
-    assert len(every.arrows) >= 100
+    assert len(every.transitions) >= 100
 
 
 def test_the_number_of_journeys() -> None:
-    """For every path there is a journey or a reason why not; journeys and their arrows are counted."""
+    """For every path there is a journey or a reason why not; journeys and their transitions are counted."""
     ways = {name: SignInPaths(pool).count() for name, (pool, _) in EXAMPLE_POOLS.items()}
     again = {
         name: sum(
@@ -128,7 +128,7 @@ def test_the_number_of_journeys() -> None:
         "passwordless": 102,  # choosing the passkey again is a new challenge, and no refusal
         "custom": 7,
     }
-    assert {name: len(js.arrows) for name, js in WITH.items()} == {
+    assert {name: len(js.transitions) for name, js in WITH.items()} == {
         "mfa_off": 5,
         "mfa_optional": 31,
         "mfa_required": 13,
@@ -309,7 +309,7 @@ def test_an_app_that_does_nothing_is_caught(name: str, signing_key: RSAKey) -> N
     given = [stage.next_input(), stage.next_input()]
     with pytest.raises(NothingSent) as caught:
         stage.next_input()
-    first = stage.path.arrows[0]
+    first = stage.path.transitions[0]
     assert (caught.value.next_input.state, caught.value.next_input.response) == (
         first.source,
         first.response,
@@ -380,7 +380,7 @@ def test_journeys_depend_on_the_descriptions(signing_key: RSAKey) -> None:
         "WebAuthnConfiguration has no RelyingPartyId",
         "users of this pool do not sign up with a code by e-mail",
     } <= reasons
-    every = journeys(whole, cover="arrows")
+    every = journeys(whole, cover="transitions")
     assert {"user_auth-WEB_AUTHN-credential", "signed_up"} <= {str(each) for each in every}
     for journey in every:
         journey.run(key=signing_key)
@@ -403,18 +403,18 @@ def test_a_device_replaces_the_second_factor_or_follows_it(signing_key: RSAKey) 
 def test_too_many_paths_are_refused() -> None:
     """The whole protocol has too many paths: the error says what to do."""
     with pytest.raises(
-        TooManyPaths, match="describe the pool's settings, or use cover='arrows'"
+        TooManyPaths, match="describe the pool's settings, or use cover='transitions'"
     ) as caught:
         journeys(PoolSettings())
     assert caught.value.count > 10_000
 
 
-def test_few_journeys_cover_all_arrows() -> None:
-    """With cover="arrows", fewer journeys cover the same arrows."""
+def test_few_journeys_cover_all_transitions() -> None:
+    """With cover="transitions", fewer journeys cover the same transitions."""
     all_of_them = WITH["passwordless"]
-    few = journeys(EXAMPLE_POOLS["passwordless"][0], cover="arrows")
+    few = journeys(EXAMPLE_POOLS["passwordless"][0], cover="transitions")
 
-    assert few.arrows == all_of_them.arrows
+    assert few.transitions == all_of_them.transitions
     assert len(few) < len(all_of_them) / 2
 
 

@@ -48,14 +48,14 @@ _NOT_ITS_WAYS: Final = {r.SignedUp, r.UserAuthWithSrp, r.UserAuthWithPassword}
 
 def offered(journey: Journey) -> bool:
     """Do the site's pages offer this path? They prove passwords by SRP, and do not switch the first factor."""
-    given = {each.response for each in journey.path.arrows}
+    given = {each.response for each in journey.path.transitions}
     if {r.AssociateSoftwareToken, r.SetUpEmail} <= given:
         return False  # once an app is being enrolled, its page asks for its code alone
-    return not given & _NOT_ITS_WAYS and all(map(_offered, journey.path.arrows))
+    return not given & _NOT_ITS_WAYS and all(map(_offered, journey.path.transitions))
 
 
-def _offered(arrow: Transition) -> bool:
-    source, response, dest, _ = arrow
+def _offered(transition: Transition) -> bool:
+    source, response, dest, _ = transition
     if source is S.START:
         return response is r.UserSrpAuth or dest is S.SELECT_CHALLENGE
     if source is S.SELECT_CHALLENGE:

@@ -42,9 +42,9 @@ def test_a_small_pool_is_listed_whole() -> None:
     assert (ways.count(), ways.by_length) == (4, {3: 1, 4: 1, 5: 1, 6: 1})
 
 
-def test_doubted_paths_are_counted_on_request() -> None:
-    """A first sign-in without MFA is contradicted, and so are codes after a set-up."""
-    sure, all_ = SignInPaths(REQUIRED), SignInPaths(REQUIRED, doubted=True)
+def test_contradictory_paths_are_counted_on_request() -> None:
+    """A first sign-in without MFA is contradictory, and so are codes after a set-up."""
+    sure, all_ = SignInPaths(REQUIRED), SignInPaths(REQUIRED, contradictory=True)
 
     more = [str(way) for way in all_ if way not in sure]
     assert more == [
@@ -91,7 +91,9 @@ def test_the_count_equals_the_list(name: str) -> None:
         assert len(places) == len(set(places)), way
         assert way.end.state is S.AUTHENTICATED
         assert way in ways
-        assert all(EXAMPLE_POOLS[name][0].ruled_out(arrow) is None for arrow in way.arrows)
+        assert all(
+            EXAMPLE_POOLS[name][0].ruled_out(transition) is None for transition in way.transitions
+        )
 
 
 @pytest.mark.parametrize("state", [S.DEVICE_SRP_AUTH, S.SELECT_MFA_TYPE, S.WEB_AUTHN, S.MFA_SETUP])
@@ -173,7 +175,7 @@ def test_counts_and_differences_agree_for_any_settings(
     listed, old = list(ways), list(before)
 
     assert len(listed) == ways.count()
-    assert {way.arrows[0].response.auth_flow for way in listed} <= {*flows}
+    assert {way.transitions[0].response.auth_flow for way in listed} <= {*flows}
     change = Change(before, ways)
     gained, lost = list(change.gained()), list(change.lost())
     assert len(old) + len(gained) - len(lost) == len(listed)
@@ -181,5 +183,7 @@ def test_counts_and_differences_agree_for_any_settings(
 
 def test_listing_is_lazy() -> None:
     """The first of very many paths are listed at once."""
-    assert len(list(islice(SignInPaths(doubted=True), 5))) == 5
-    assert r.RefreshTokenAuth not in {way.arrows[0].response for way in islice(SignInPaths(), 60)}
+    assert len(list(islice(SignInPaths(contradictory=True), 5))) == 5
+    assert r.RefreshTokenAuth not in {
+        way.transitions[0].response for way in islice(SignInPaths(), 60)
+    }

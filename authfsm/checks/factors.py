@@ -107,10 +107,13 @@ NOTHING: Final = ProofState()
 
 
 def proved_by(
-    proofs: Mapping[StateResponse, Factor], before: ProofState, arrow: Transition, ends: EdgeRoles
+    proofs: Mapping[StateResponse, Factor],
+    before: ProofState,
+    transition: Transition,
+    ends: EdgeRoles,
 ) -> frozenset[Factor]:
-    """Return what following an arrow proves, after what was proved before."""
-    source, response, dest, kind = arrow
+    """Return what following an transition proves, after what was proved before."""
+    source, response, dest, kind = transition
     factor = proofs.get((source, response))
     if response is r.StepUp and asks_second_factor(dest, ends.dest):
         # "credit for the factors in its amr": the first factor is credited if the second one is asked for.
@@ -131,7 +134,7 @@ def proved_by(
 
 
 def asks_second_factor(dest: State, role: Role | None) -> bool:
-    """Does this state ask for a second factor or its set-up?"""
+    """Return whether a state asks for a second factor or its set-up."""
     return dest in _SECOND_FACTOR_STATES or (dest is S.EMAIL_OTP and role is Role.SECOND_FACTOR)
 
 
@@ -147,7 +150,7 @@ class FactorException:
         why: the reason, in a sentence.
         confidence: how certain it is.
         source: where it is documented.
-        holds: does it explain this arrow to the tokens, with what was proved on the way and by the arrow?
+        holds: does it explain this transition to the tokens, with what was proved on the way and by the transition?
         applies: does it apply to a pool with these settings?
     """
 
@@ -203,11 +206,11 @@ SECOND_FACTOR_EXCEPTIONS: Final = (
         "pool requires MFA': the code of the sign-up was the second factor. Captured sign-ins and the tests of moto, "
         "amplify-swift, amplify-flutter and amplify-android, which run against real pools, refute it.",
         Confidence.REFUTED, links.MFA,
-        lambda proved, arrow: skips_second_factor(arrow) and _no_second_factor(Factor.PASSWORD, proved)),
+        lambda proved, transition: skips_second_factor(transition) and _no_second_factor(Factor.PASSWORD, proved)),
     FactorException(
         "federated user",
         "'In the case of federated users, Amazon Cognito delegates all authentication processes to the IdP and "
-        "doesn't offer them additional authentication factors.' No arrow of the table leads there.",
+        "doesn't offer them additional authentication factors.' No transition of the table leads there.",
         Confidence.DOCUMENTED, links.MFA, lambda _, __: False),
     *FIRST_FACTOR_EXCEPTIONS,
 )
@@ -221,13 +224,13 @@ SECOND_FACTOR_EXCEPTIONS: Final = (
 def exception_for(
     exceptions: Iterable[FactorException],
     proved: ProofState,
-    arrow: Transition,
+    transition: Transition,
     settings: PoolSettings | None = None,
 ) -> FactorException | None:
-    """Return the exception that explains an arrow to the tokens; None if there is none."""
+    """Return the exception that explains an transition to the tokens; None if there is none."""
     found = (
         each
         for each in exceptions
-        if (settings is None or each.applies(settings)) and each.holds(proved, arrow)
+        if (settings is None or each.applies(settings)) and each.holds(proved, transition)
     )
-    return next(found, None) if arrow.dest is State.AUTHENTICATED else None
+    return next(found, None) if transition.dest is State.AUTHENTICATED else None

@@ -142,7 +142,7 @@ def steps_of(path: Path) -> list[dict[str, str]]:
         {"from": str(source), "given": response.trigger, "to": str(dest)}
         | ({"role": str(move.to.role)} if move.to.role else {})
         for move in path
-        for source, response, dest, _ in (move.arrow,)
+        for source, response, dest, _ in (move.transition,)
     ]
 
 
@@ -180,7 +180,7 @@ def _result(finding: Finding, rule_index: int, origin: Origin) -> dict[str, Any]
     fields = [name for each in finding.remediations for name in each.settings]
     field = next(iter(fields), "").partition(".")[0]
     steps = ["START"]
-    steps += [f"{m.arrow.response.trigger} leads to {m.to.name}" for m in finding.path]
+    steps += [f"{m.transition.response.trigger} leads to {m.to.name}" for m in finding.path]
     flow = [{"location": _location(origin, field, text)} for text in steps]
     fingerprint = sha256(f"{origin.name}/{finding.id}/{finding.why}".encode()).hexdigest()[:16]
     return {

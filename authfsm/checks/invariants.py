@@ -62,15 +62,17 @@ class Invariant:
 
 
 def _is_usual(here: Position, move: Move) -> bool:
-    """Is this a step of the protocol itself, and not one of those that may lead anywhere?"""
+    """Return whether this is a step of the protocol itself, and not one of those that may lead anywhere."""
     unknown = S.OTHER_CHALLENGE in {here.state, move.to.state}
     return not (
-        unknown or move.to.proved.lambda_named or move.arrow.response in ANY_CHALLENGE_RESPONSES
+        unknown
+        or move.to.proved.lambda_named
+        or move.transition.response in ANY_CHALLENGE_RESPONSES
     )
 
 
 def _reachable(found: Exploration) -> Iterator[Fault]:
-    """The states, roles and responses that the protocol's own steps do not reach."""
+    """Yield the states, roles and responses that the protocol's own steps do not reach."""
     table = found.model.table
     reached, queue = {AT_START}, [AT_START]
     for here in queue:  # which grows
@@ -84,16 +86,16 @@ def _reachable(found: Exploration) -> Iterator[Fault]:
         if state not in states:
             yield f"no path leads to {state}", Path()
     in_roles = (
-        Node(arrow.dest, ends.dest)
+        Node(transition.dest, ends.dest)
         for state in table.states
-        for arrow in table.arrows(state)
-        for ends in table.ends(arrow, None)
+        for transition in table.transitions(state)
+        for ends in table.ends(transition, None)
         if ends.dest
     )
     for node in dict.fromkeys(in_roles):
         if node.state in states and node not in nodes:
             yield f"no path leads to {node.name}", Path()
-    accepted = {(move.arrow.source, move.arrow.response) for _, move in found.along()}
+    accepted = {(move.transition.source, move.transition.response) for _, move in found.along()}
     for state in table.states:
         for response in table.rows.get(state, {}):
             if (state, response) not in accepted and state in states:
@@ -102,12 +104,12 @@ def _reachable(found: Exploration) -> Iterator[Fault]:
 
 
 def _ends(found: Exploration) -> Iterator[Fault]:
-    """The positions from which no answer leads to tokens: also without a device and without doubted arrows.
+    """Yield the positions from which no answer leads to tokens: also without a device and without contradictory transitions.
 
     An unknown challenge, or a new sign-in, does not count as a way to the tokens.
     """
     names = set[str]()
-    for each in (explore(evolve(found.model, device=False, doubted=False)), found):
+    for each in (explore(evolve(found.model, device=False, contradictory=False)), found):
         for at in _dead_ends(each):
             if at.name not in names:
                 names.add(at.name)
@@ -131,7 +133,7 @@ def _dead_ends(found: Exploration) -> Iterator[Position]:
 
 
 def _answerable(found: Exploration) -> Iterator[Fault]:
-    """The challenges that accept no response which leads on, to a known challenge or to tokens."""
+    """Yield the challenges that accept no response which leads on, to a known challenge or to tokens."""
     challenges = frozenset(State) - {*NON_CHALLENGES} | {S.OTHER_CHALLENGE}
     names = set[str]()
     for here, moves in found.moves.items():
@@ -147,7 +149,7 @@ def _answerable(found: Exploration) -> Iterator[Fault]:
 
 
 def _to_tokens(found: Exploration) -> Iterator[Path]:
-    """A shortest path for each arrow to the tokens, from each position."""
+    """Yield a shortest path for each transition to the tokens, from each position."""
     for here, move in found.along():
         if move.to.state is S.AUTHENTICATED and here.state is not S.AUTHENTICATED:
             yield found.path(here).then(move)
@@ -157,7 +159,7 @@ def _first_factor(found: Exploration) -> Iterator[Fault]:
     for path in _to_tokens(found):
         proved = path.proved
         if not proved.factors & FIRST_FACTORS and not exception_for(
-            FIRST_FACTOR_EXCEPTIONS, proved, path.arrows[-1]
+            FIRST_FACTOR_EXCEPTIONS, proved, path.transitions[-1]
         ):
             yield "tokens are issued, and no first factor was proved", path
 
@@ -171,9 +173,9 @@ def _second_factor(found: Exploration) -> Iterator[Fault]:
         return
     settings = found.model.settings
     for path in _to_tokens(found):
-        proved, arrow = path.proved, path.arrows[-1]
+        proved, transition = path.proved, path.transitions[-1]
         if Factor.SECOND not in proved.factors and not exception_for(
-            SECOND_FACTOR_EXCEPTIONS, proved, arrow, settings
+            SECOND_FACTOR_EXCEPTIONS, proved, transition, settings
         ):
             yield "MFA is required: tokens are issued, and no second factor was proved", path
 
@@ -182,24 +184,26 @@ def _second_factor(found: Exploration) -> Iterator[Fault]:
 
 
 def _unbounded(found: Exploration) -> Iterator[Fault]:
-    """The loops that no bound ends, each with a shortest path into it and once round."""
+    """Return the loops that no bound ends, each with a shortest path into it and once round."""
     table = found.model.table
     bounds = [each for each in table.bounds if each.holds(table.actions)]
     free = {
-        here: [move for move in moves if not any(each.applies_to(move.arrow) for each in bounds)]
+        here: [
+            move for move in moves if not any(each.applies_to(move.transition) for each in bounds)
+        ]
         for here, moves in found.moves.items()
     }
     return _loops(found, free, "can be repeated without end")
 
 
 def _unattended(found: Exploration) -> Iterator[Fault]:
-    """The loops that a driver follows without new input from its caller.
+    """Return the loops that a driver follows without new input from its caller.
 
     A faulty server could keep a driver in such a loop for ever. A restart without the device key is none: the
     client drops the key and does not send it again.
     """
     free = {
-        here: [m for m in moves if is_automatic(m.arrow) and m.arrow.kind is not RESTART]
+        here: [m for m in moves if is_automatic(m.transition) and m.transition.kind is not RESTART]
         for here, moves in found.moves.items()
     }
     return _loops(found, free, "can be repeated without new input from the caller")
@@ -230,11 +234,11 @@ def _loop(here: Position, free: Mapping[Position, list[Move]]) -> tuple[Move, ..
 
 
 def _without_action(found: Exploration) -> Iterator[Fault]:
-    """The errors that an operation may return and for which the table has no action."""
+    """Yield the errors that an operation may return and for which the table has no action."""
     table = found.model.table
     nearest: dict[str, Path] = {}
     for here, move in found.along():
-        operation = _operations().get((move.arrow.source, move.arrow.response))
+        operation = _operations().get((move.transition.source, move.transition.response))
         refused = move.to.state is S.FAILED or here.state is S.AUTHENTICATED
         if refused and operation and operation not in nearest:
             nearest[operation] = found.path(here).then(move)
@@ -254,8 +258,8 @@ def _operations() -> Mapping[tuple[State, type[Response]], str]:
 
 
 def _device(found: Exploration) -> Iterator[Fault]:
-    """The device challenges without a device, unless a Lambda function names them or a challenge is unknown."""
-    without_device = explore(evolve(found.model, device=False, doubted=False))
+    """Yield the device challenges without a device, unless a Lambda function names them or a challenge is unknown."""
+    without_device = explore(evolve(found.model, device=False, contradictory=False))
     states = set[State]()
     for at in without_device.before:
         explained = at.proved.lambda_named or Factor.UNKNOWN in at.proved.factors
@@ -265,11 +269,11 @@ def _device(found: Exploration) -> Iterator[Fault]:
 
 
 def _refresh(found: Exploration) -> Iterator[Fault]:
-    """The challenges after a refresh, except where sources contradict each other."""
+    """Yield the challenges after a refresh, except where sources contradict each other."""
     for here, move in found.along():
         challenge = move.to.state not in END_STATES | {S.START}
-        refreshes = "refresh" in move.arrow.response.trigger
-        if refreshes and challenge and move.arrow not in found.model.table.doubted:
+        refreshes = "refresh" in move.transition.response.trigger
+        if refreshes and challenge and move.transition not in found.model.table.contradictory:
             yield f"a refresh is answered with {move.to.name}", found.path(here).then(move)
 
 
@@ -352,8 +356,8 @@ def factor_exceptions(
     if settings.mfa_configuration != "ON":
         return ()
     paths: dict[FactorException, Path] = {}
-    for doubted in (True, False):  # paths along certain arrows replace those along doubted ones
-        paths |= _exceptions(Model(table, settings, doubted=doubted))
+    for contradictory in (True, False):  # paths along certain transitions replace the others
+        paths |= _exceptions(Model(table, settings, contradictory=contradictory))
     return tuple((each, paths[each]) for each in SECOND_FACTOR_EXCEPTIONS if each in paths)
 
 
@@ -367,7 +371,9 @@ def _exceptions(model: Model) -> dict[FactorException, Path]:
             Factor.UNKNOWN not in proved.factors or len(proved.factors) == 1
         )
         if move.to.state is State.AUTHENTICATED is not here.state and conclusive:
-            reason = exception_for(SECOND_FACTOR_EXCEPTIONS, proved, move.arrow, model.settings)
+            reason = exception_for(
+                SECOND_FACTOR_EXCEPTIONS, proved, move.transition, model.settings
+            )
             path = found.path(here).then(move)
             if reason is not None and len(path) < len(nearest.get(reason, (*path, move))):
                 nearest[reason] = path

@@ -1,6 +1,6 @@
 """What is checked, as a graph: positions, the moves between them, and paths.
 
-A position is a state, its role, and what the user has proved on the way (`ProofState`). Its moves are the arrows of
+A position is a state, its role, and what the user has proved on the way (`ProofState`). Its moves are the transitions of
 the table without those that the settings or the earlier steps rule out. There are a few hundred positions.
 `explore` visits all of them, the nearest first, so the first path to a position is a shortest one.
 """
@@ -86,17 +86,17 @@ class Move:
     """One step of a path.
 
     Args:
-        arrow: the arrow that it follows.
+        transition: the transition that it follows.
         to: the position after it.
     """
 
-    arrow: Transition
+    transition: Transition
     to: Position
 
 
 @frozen
 class Path:
-    """Steps along the arrows of a table, from START.
+    """Steps along the transitions of a table, from START.
 
     Args:
         moves: the steps in order.
@@ -111,7 +111,7 @@ class Path:
         return iter(self.moves)
 
     def __str__(self) -> str:
-        steps = (f" -{move.arrow.response.trigger}-> {move.to.name}" for move in self.moves)
+        steps = (f" -{move.transition.response.trigger}-> {move.to.name}" for move in self.moves)
         return "".join([str(State.START), *steps])
 
     def then(self, move: Move) -> Path:
@@ -134,9 +134,9 @@ class Path:
         return (State.START, *(move.to.state for move in self.moves))
 
     @property
-    def arrows(self) -> tuple[Transition, ...]:
-        """The arrows of the path."""
-        return tuple(move.arrow for move in self.moves)
+    def transitions(self) -> tuple[Transition, ...]:
+        """The transitions of the path."""
+        return tuple(move.transition for move in self.moves)
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -151,7 +151,7 @@ class Path:
                 action=_ACTIONS.get(kind) if kind else None,
             )
             for number, move in enumerate(self.moves, 1)
-            for source, response, dest, kind in (move.arrow,)
+            for source, response, dest, kind in (move.transition,)
         )
 
     def diagram(self, **options: Any) -> Diagram:
@@ -181,7 +181,7 @@ class HasPath:
 
 
 _Edge = tuple[Transition, EdgeRoles, bool]
-"""An arrow, its roles, and whether it exists only because a Lambda function may name any challenge."""
+"""An transition, its roles, and whether it exists only because a Lambda function may name any challenge."""
 
 
 @frozen
@@ -192,14 +192,14 @@ class Model:
         table: the table.
         settings: the pool's settings; None rules nothing out.
         device: does the sign-in send the key of a device that the pool remembers?
-        doubted: include arrows about which sources contradict each other?
+        contradictory: include transitions about which sources contradict each other?
         include_lambda_named: include challenges that a Lambda function names on its own?
     """
 
     table: Table = TABLE
     settings: PoolSettings | None = None
     device: bool = True
-    doubted: bool = True
+    contradictory: bool = True
     include_lambda_named: bool = True
     _edges: dict[Node, list[_Edge]] = field(factory=dict, init=False, repr=False, eq=False)
 
@@ -207,29 +207,31 @@ class Model:
         """Return every move from a position, in the table's order."""
         if here.node not in self._edges:
             self._edges[here.node] = list(self._edges_of(here.node))
-        for arrow, ends, lambda_only in self._edges[here.node]:
+        for transition, ends, lambda_only in self._edges[here.node]:
             # Only in CUSTOM_AUTH do Lambda functions name challenges.
-            lambda_named = _is_lambda_named(arrow) or (
+            lambda_named = _is_lambda_named(transition) or (
                 lambda_only and here.proved.lambda_may_choose
             )
-            if (lambda_only and not lambda_named) or not self._possible_after(arrow, here):
+            if (lambda_only and not lambda_named) or not self._possible_after(transition, here):
                 continue
             if self.include_lambda_named or not lambda_named:
-                proved = self._proved_after(arrow, ends, here.proved, lambda_named=lambda_named)
-                yield Move(arrow, Position(Node(arrow.dest, ends.dest), proved))
+                proved = self._proved_after(
+                    transition, ends, here.proved, lambda_named=lambda_named
+                )
+                yield Move(transition, Position(Node(transition.dest, ends.dest), proved))
 
     def _edges_of(self, node: Node) -> Iterator[_Edge]:
-        for arrow in self.table.arrows(node.state):
-            if self.doubted or arrow not in self.table.doubted:
-                for ends in self.table.ends(arrow, node.role):
-                    lambda_only = _is_lambda_only(self.settings, arrow, ends)
+        for transition in self.table.transitions(node.state):
+            if self.contradictory or transition not in self.table.contradictory:
+                for ends in self.table.ends(transition, node.role):
+                    lambda_only = _is_lambda_only(self.settings, transition, ends)
                     if lambda_only is not None:
-                        yield arrow, ends, lambda_only
+                        yield transition, ends, lambda_only
 
-    def _possible_after(self, arrow: Transition, here: Position) -> bool:
-        """Do the earlier steps allow this arrow?"""
-        proved, dest = here.proved, arrow.dest
-        need = self.table.needs.get((arrow.source, arrow.response))
+    def _possible_after(self, transition: Transition, here: Position) -> bool:
+        """Return whether the earlier steps allow a transition."""
+        proved, dest = here.proved, transition.dest
+        need = self.table.needs.get((transition.source, transition.response))
         unmet = (
             (need is Prerequisite.FIRST_FACTOR and here.role is Role.SECOND_FACTOR)
             or (need is Prerequisite.ASSOCIATED and not proved.associated)
@@ -238,19 +240,19 @@ class Model:
         if unmet:
             return False
         if proved.lambda_named:  # no answer to such a challenge leads on
-            return dest is State.FAILED or arrow.kind is not None
-        if dest is State.CUSTOM_CHALLENGE and arrow.source is not State.START:
-            # "Custom challenges ... in CUSTOM_AUTH"; after an administrator's password: contradicted.
-            return proved.lambda_may_choose or arrow.response in ANY_CHALLENGE_RESPONSES
+            return dest is State.FAILED or transition.kind is not None
+        if dest is State.CUSTOM_CHALLENGE and transition.source is not State.START:
+            # "Custom challenges ... in CUSTOM_AUTH"; after an administrator's password: contradictory.
+            return proved.lambda_may_choose or transition.response in ANY_CHALLENGE_RESPONSES
         if dest is State.DEVICE_SRP_AUTH:
             # "when DEVICE_KEY was sent" -- AWS developer guide, "Working with user devices"; and once.
             return self.device and Factor.DEVICE not in proved.factors
         return True
 
     def _proved_after(
-        self, arrow: Transition, ends: EdgeRoles, before: ProofState, *, lambda_named: bool
+        self, transition: Transition, ends: EdgeRoles, before: ProofState, *, lambda_named: bool
     ) -> ProofState:
-        source, response, dest, kind = arrow
+        source, response, dest, kind = transition
         if dest in {State.START, State.FAILED}:
             return NOTHING
         # A refusal proves nothing. Once the tokens are issued, an acknowledgement proves nothing new.
@@ -260,10 +262,10 @@ class Model:
             return _LAMBDA_NAMED
         if source in {State.AUTHENTICATED, State.OTHER_CHALLENGE}:
             before = NOTHING  # what a refresh or an unknown challenge leads to begins again
-        by_admin = self.doubted and response in r.ADMIN_RESPONSES
+        by_admin = self.contradictory and response in r.ADMIN_RESPONSES
         acknowledged = kind is ACKNOWLEDGEMENT
         return ProofState(
-            factors=before.factors | proved_by(self.table.proofs, before, arrow, ends),
+            factors=before.factors | proved_by(self.table.proofs, before, transition, ends),
             lambda_may_choose=before.lambda_may_choose
             or response in r.CUSTOM_AUTH_RESPONSES
             or by_admin,
@@ -280,31 +282,31 @@ _NAMED_BY_LAMBDA: Final = frozenset({*CHALLENGES, State.OTHER_CHALLENGE}) - {
 }
 
 
-def _is_lambda_named(arrow: Transition) -> bool:
-    """Does this arrow lead to a challenge that a Lambda function names on its own?"""
-    _, response, dest, kind = arrow
+def _is_lambda_named(transition: Transition) -> bool:
+    """Return whether a transition leads to a challenge that a Lambda function names on its own."""
+    _, response, dest, kind = transition
     by_function = response in NEXT_BY_FUNCTIONS and kind is None and dest in _NAMED_BY_LAMBDA
     return by_function and (response, dest) != (r.CustomSrpAuth, State.PASSWORD_VERIFIER)
 
 
 def _is_lambda_only(
-    settings: PoolSettings | None, arrow: Transition, ends: EdgeRoles
+    settings: PoolSettings | None, transition: Transition, ends: EdgeRoles
 ) -> bool | None:
-    """Do the settings allow this arrow only where a Lambda function names it? None if they never do."""
-    source, response, dest, _ = arrow
+    """Return whether settings allow a transition only where a Lambda function names it; None if they never do."""
+    source, response, dest, _ = transition
     if settings is None:
         return False
-    if response in ANY_CHALLENGE_RESPONSES and arrow in TRANSITION_SET:
+    if response in ANY_CHALLENGE_RESPONSES and transition in TRANSITION_SET:
         # It leads to whatever else this pool asks for.
-        arrows = reachability(settings, include_lambda_named=True).arrows
-        return None if arrows.get((arrow, ends)) else False
+        transitions = reachability(settings, include_lambda_named=True).arrows
+        return None if transitions.get((transition, ends)) else False
     if response not in PROTOCOL.get(source, {}):
         # A row of a custom table: the settings may rule out its response or its destination.
         rules = (*RESPONSE_RULES.get(response, ()), *CHALLENGE_RULES.get(Node(dest, ends.dest), ()))
         return None if any(rule(settings) for rule in rules) else False
-    if not why_forbidden(settings, arrow, ends, include_lambda_named=False):
+    if not why_forbidden(settings, transition, ends, include_lambda_named=False):
         return False
-    return None if why_forbidden(settings, arrow, ends, include_lambda_named=True) else True
+    return None if why_forbidden(settings, transition, ends, include_lambda_named=True) else True
 
 
 @frozen(eq=False)

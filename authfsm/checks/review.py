@@ -158,7 +158,9 @@ def _without_flow(pool: PoolDescription, auth_flow: str) -> Remediation:
 def _clear_beside_srp(pool: PoolDescription) -> Iterator[Found]:
     values, clear = pool.settings.explicit_auth_flows, "USER_PASSWORD_AUTH"
     if values and all(is_flow_allowed(values, each) for each in (clear, "USER_SRP_AUTH")):
-        path = example_path(pool.settings, lambda p: p.arrows[0].response is r.UserPasswordAuth)
+        path = example_path(
+            pool.settings, lambda p: p.transitions[0].response is r.UserPasswordAuth
+        )
         names = sorted({clear, REQUIRED_VALUE[clear]} & values)
         why = f"ExplicitAuthFlows has {', '.join(names)}"
         yield from _found(path, why, _without_flow(pool, clear))

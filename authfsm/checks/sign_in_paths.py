@@ -43,9 +43,9 @@ def walks(found: Exploration, *, longest: int) -> Iterator[Path]:
         visited = {AT_START, *(move.to for move in path)}
         moves = found.moves.get(path.end, ())
         # Cognito always refuses what the settings do not allow: that is no path of the pool.
-        accepted = {move.arrow.response for move in moves if move.to.state is not S.FAILED}
+        accepted = {move.transition.response for move in moves if move.to.state is not S.FAILED}
         for move in moves:
-            if move.to not in visited and move.arrow.response in accepted:
+            if move.to not in visited and move.transition.response in accepted:
                 longer = path.then(move)
                 yield longer
                 if len(longer) < longest:
@@ -62,13 +62,13 @@ class SignInPaths:
         settings: the pool's settings; None rules nothing out.
         table: the protocol; this package's by default.
         device: include paths on a device that the pool remembers?
-        doubted: include arrows about which sources contradict each other?
+        contradictory: include transitions about which sources contradict each other?
     """
 
     settings: PoolSettings | None = None
     table: Table = field(default=TABLE, kw_only=True)
     device: bool = field(default=True, kw_only=True)
-    doubted: bool = field(default=False, kw_only=True)
+    contradictory: bool = field(default=False, kw_only=True)
     _avoided: frozenset[State] = field(default=frozenset(), init=False)
     _known_moves: dict[Position, tuple[Move, ...]] = field(factory=dict, init=False, repr=False)
     _known_counts: dict[tuple[Position, frozenset[Place]], Counts] = field(
@@ -77,8 +77,8 @@ class SignInPaths:
 
     @cached_property
     def _model(self) -> Model:
-        options = {"device": self.device, "doubted": self.doubted, "include_lambda_named": False}
-        return Model(self.table, self.settings, **options)
+        options = {"device": self.device, "contradictory": self.contradictory}
+        return Model(self.table, self.settings, include_lambda_named=False, **options)
 
     def _moves(self, here: Position) -> tuple[Move, ...]:
         if here.state is S.AUTHENTICATED:
@@ -88,20 +88,20 @@ class SignInPaths:
                 move
                 for move in self._model.moves(here)
                 if move.to.state not in _NOT_ON_PATHS | self._avoided
-                if move.arrow.response not in REFRESH_RESPONSES
+                if move.transition.response not in REFRESH_RESPONSES
                 if place(move.to) != place(here)
                 if self._allowed(move)
             )
         return self._known_moves[here]
 
     def _allowed(self, move: Move) -> bool:
-        """Without a second factor where MFA is required, tokens need an exception that is not contradicted."""
+        """Return whether a move to tokens has the second factor that is required, or a certain exception from it."""
         required = self.settings is not None and self.settings.mfa_configuration == "ON"
         proved = move.to.proved
         if not required or move.to.state is not S.AUTHENTICATED or Factor.SECOND in proved.factors:
             return True
-        reason = exception_for(SECOND_FACTOR_EXCEPTIONS, proved, move.arrow)
-        return reason is not None and (self.doubted or not reason.confidence.is_uncertain)
+        reason = exception_for(SECOND_FACTOR_EXCEPTIONS, proved, move.transition)
+        return reason is not None and (self.contradictory or not reason.confidence.is_uncertain)
 
     @cached_property
     def _reachable(self) -> dict[Position, frozenset[Place]]:
@@ -189,13 +189,13 @@ class SignInPaths:
     def count_through(self, state: State) -> int:
         """Return the number of paths through a state: all, less those that avoid it."""
         others = SignInPaths(
-            self.settings, table=self.table, device=self.device, doubted=self.doubted
+            self.settings, table=self.table, device=self.device, contradictory=self.contradictory
         )
         others._avoided = frozenset({state})
         return self.count() - others.count()
 
     def __contains__(self, path: object) -> bool:
-        """Is this path a path here too, whatever it proves elsewhere?"""
+        """Return whether a path is a path here too, whatever it proves elsewhere."""
         if not isinstance(path, Path) or not path.moves:
             return False
         here, visited = AT_START, {place(AT_START)}
@@ -203,7 +203,7 @@ class SignInPaths:
             same = (
                 move
                 for move in self._moves(here)
-                if (move.arrow, place(move.to)) == (step.arrow, place(step.to))
+                if (move.transition, place(move.to)) == (step.transition, place(step.to))
             )
             move = next(same, None)
             if move is None or place(move.to) in visited:
@@ -238,14 +238,14 @@ class Change:
 
 
 @lru_cache(maxsize=16)
-def _paths(settings: PoolSettings, *, doubted: bool) -> SignInPaths:
-    return SignInPaths(settings, doubted=doubted)
+def _paths(settings: PoolSettings, *, contradictory: bool) -> SignInPaths:
+    return SignInPaths(settings, contradictory=contradictory)
 
 
 def example_path(settings: PoolSettings, shows: Callable[[Path], bool]) -> Path | None:
-    """Return a shortest path to sign in that shows something, along arrows that are not doubted if possible."""
-    for doubted in (False, True):
-        found = (path for path in _paths(settings, doubted=doubted) if shows(path))
+    """Return a shortest path to sign in that shows something, if possible without contradictory transitions."""
+    for contradictory in (False, True):
+        found = (path for path in _paths(settings, contradictory=contradictory) if shows(path))
         if (first := next(found, None)) is not None:
             return first
     return None
@@ -257,8 +257,8 @@ def path_to_refusal(settings: PoolSettings, *, password_proved: bool) -> Path | 
     for here, move in found.along():
         if move.to.state is not S.FAILED or here.proved.factors:
             continue
-        response = move.arrow.response
-        others = [m.to for m in found.moves[here] if m.arrow.response is response]
+        response = move.transition.response
+        others = [m.to for m in found.moves[here] if m.transition.response is response]
         proves = any(Factor.PASSWORD in to.proved.factors for to in others)
         begins = here == AT_START and response.auth_flow is not None
         accepted = any(to.state is not S.FAILED for to in others)
@@ -282,6 +282,8 @@ def path_to_refresh(settings: PoolSettings) -> Path | None:
         return None
     moves = Model(settings=settings, include_lambda_named=False).moves(path.end)
     again = (
-        m for m in moves if m.arrow.response in REFRESH_RESPONSES and m.to.state is S.AUTHENTICATED
+        m
+        for m in moves
+        if m.transition.response in REFRESH_RESPONSES and m.to.state is S.AUTHENTICATED
     )
     return next((path.then(move) for move in again), path)

@@ -1,6 +1,6 @@
 """The protocol as a value for the checks: this package's table, or one of your own.
 
-A `Table` holds all that the checks read: the arrows, what a response needs and proves, what ends a loop, and
+A `Table` holds all that the checks read: the transitions, what a response needs and proves, what ends a loop, and
 what to do about each error.
 """
 
@@ -63,47 +63,47 @@ BOUNDS: Final = (
     Bound(
         "AuthSessionValidity", "3 to 15 minutes; a refused answer does not prolong the session",
         "NotAuthorizedException", "session is expired", _ENDS_SIGN_IN, "AWS API reference, UserPoolClientType",
-        lambda arrow: arrow.kind is RETRY or (arrow.kind is ACKNOWLEDGEMENT and arrow.source is S.MFA_SETUP)),
+        lambda transition: transition.kind is RETRY or (transition.kind is ACKNOWLEDGEMENT and transition.source is S.MFA_SETUP)),
     Bound(
         "device key", "once: the client does not send again a key that Cognito has forgotten",
         "ResourceNotFoundException", "Device does not exist", frozenset({RecoveryAction.DROP_DEVICE}),
         "amplify-js retryOnResourceNotFoundException, amplify-swift retryRespondPasswordVerifier",
-        lambda arrow: arrow.kind is RESTART),
+        lambda transition: transition.kind is RESTART),
     Bound(
         "DefineAuthChallenge", "as many rounds as the Lambda function allows: it receives the list of all rounds",
         "NotAuthorizedException", "", _ENDS_SIGN_IN,
         "AWS developer guide, Define auth challenge Lambda trigger: failAuthentication",
-        lambda arrow: arrow.source is S.CUSTOM_CHALLENGE),
+        lambda transition: transition.source is S.CUSTOM_CHALLENGE),
     Bound(
         "request rate", "RespondToAuthChallenge may be sent at three times the rate of UserAuthentication",
         "TooManyRequestsException", "", frozenset({RecoveryAction.WAIT, RecoveryAction.WAIT_OUT}),
         "AWS developer guide, Quotas in Amazon Cognito",
-        lambda arrow: arrow.response is r.Select and {arrow.source, arrow.dest} <= FIRST_FACTOR),
+        lambda transition: transition.response is r.Select and {transition.source, transition.dest} <= FIRST_FACTOR),
     Bound(
         "device proof", "once: Cognito does not ask again for a device that was proved",
         "NotAuthorizedException", "session can only be used once", _ENDS_SIGN_IN,
         "AWS developer guide, Working with user devices: 'the final challenge'",
-        lambda arrow: arrow.source is S.DEVICE_PASSWORD_VERIFIER),
+        lambda transition: transition.source is S.DEVICE_PASSWORD_VERIFIER),
     Bound(
         "session of an unknown challenge", "each answer uses up its session",
         "NotAuthorizedException", "session can only be used once", _ENDS_SIGN_IN, "inferred from the known challenges",
-        lambda arrow: arrow.source is S.OTHER_CHALLENGE),
+        lambda transition: transition.source is S.OTHER_CHALLENGE),
     Bound(
         "RefreshTokenValidity", "60 minutes to 10 years, 30 days by default",
         "NotAuthorizedException", "Refresh Token has", _ENDS_SIGN_IN, "AWS API reference, UserPoolClientType",
-        lambda arrow: arrow.response in r.REFRESH_RESPONSES),
+        lambda transition: transition.response in r.REFRESH_RESPONSES),
     Bound(
         "AccessTokenValidity", "5 minutes to a day, one hour by default; operations on a device require an access token",
         "NotAuthorizedException", "Access Token has", _ENDS_SIGN_IN, "AWS API reference, UserPoolClientType, ConfirmDevice",
-        lambda arrow: arrow.response in {r.ConfirmDevice, r.UpdateDeviceStatus}),
+        lambda transition: transition.response in {r.ConfirmDevice, r.UpdateDeviceStatus}),
     Bound(
         "lock-out", "2^(n-5) seconds after n failures from the fifth on, up to about 15 minutes, for each new sign-in",
         "NotAuthorizedException", "Password attempts exceeded", frozenset({RecoveryAction.WAIT_OUT}),
         "AWS developer guide, Authentication: lockout behavior for failed sign-in attempts",
-        lambda arrow: arrow.response in {r.RevokeToken, r.GlobalSignOut} and arrow.dest is S.START),
+        lambda transition: transition.response in {r.RevokeToken, r.GlobalSignOut} and transition.dest is S.START),
 )
 # fmt: on
-"""What ends loops, and the arrows that each bound applies to."""
+"""What ends loops, and the transitions that each bound applies to."""
 
 
 def _read_only(rows: Rows) -> Rows:
@@ -121,7 +121,7 @@ class Table:
         actions: what to do about each error, by its code and a part of its message.
         errors: the operations that may return each error.
         bounds: what ends loops.
-        doubted: the arrows about which sources contradict each other, and those that are refuted.
+        contradictory: the transitions about which sources contradict each other, and those that are refuted.
     """
 
     rows: Rows = field(converter=_read_only)
@@ -130,7 +130,7 @@ class Table:
     actions: Mapping[str, Mapping[str, ErrorRule]] = field(converter=frozen_mapping)
     errors: Mapping[str, frozenset[str]] = field(converter=frozen_mapping)
     bounds: tuple[Bound, ...] = ()
-    doubted: frozenset[Transition] = frozenset()
+    contradictory: frozenset[Transition] = frozenset()
 
     @property
     def states(self) -> tuple[State, ...]:
@@ -138,28 +138,30 @@ class Table:
         named = {dest for row in self.rows.values() for dests in row.values() for dest in dests}
         return tuple(state for state in State if state in named or state in self.rows)
 
-    def arrows(self, source: State) -> Iterator[Transition]:
-        """Return the arrows from a state, loops and the arrow to FAILED included."""
+    def transitions(self, source: State) -> Iterator[Transition]:
+        """Return the transitions from a state, loops and the transition to FAILED included."""
         for response, dests in self.rows.get(source, {}).items():
             yield from row_transitions(source, response, dests)
 
-    def ends(self, arrow: Transition, source: Role | None) -> Iterator[EdgeRoles]:
-        """Return the roles that the two ends of an arrow may have, for one role of its source."""
-        dests = self.rows[arrow.source][arrow.response]
-        yield from (EdgeRoles(source, role) for role in target_roles(arrow, source, dests))
+    def ends(self, transition: Transition, source: Role | None) -> Iterator[EdgeRoles]:
+        """Return the roles that the two ends of an transition may have, for one role of its source."""
+        dests = self.rows[transition.source][transition.response]
+        yield from (EdgeRoles(source, role) for role in target_roles(transition, source, dests))
 
     def _with_row(
         self, source: State, row: Mapping[type[r.Response], frozenset[Destination]]
     ) -> Table:
         return evolve(self, rows={**self.rows, source: row})
 
-    def with_arrow(self, source: State, response: type[r.Response], *dests: Destination) -> Table:
+    def with_transition(
+        self, source: State, response: type[r.Response], *dests: Destination
+    ) -> Table:
         """Return the table with more destinations; the state itself stands for a new challenge."""
         row = self.rows.get(source, {})
         added = row.get(response, frozenset()) | frozenset(dests)
         return self._with_row(source, {**row, response: added})
 
-    def without_arrow(
+    def without_transition(
         self, source: State, response: type[r.Response], *dests: Destination
     ) -> Table:
         """Return the table without these destinations; a response without any is removed."""
@@ -188,21 +190,27 @@ class Table:
         return evolve(self, actions={**self.actions, code: rows})
 
 
-def _doubted() -> Iterator[Transition]:
-    """The contradicted and refuted arrows, and OTHER_CHALLENGE of a row if all its known challenges are."""
+def _contradictory() -> Iterator[Transition]:
+    """The contradictory and refuted transitions, and OTHER_CHALLENGE of a row if all its known challenges are."""
     for source, row in PROTOCOL.items():
         for response, dests in row.items():
             known = {
-                arrow: confidence(arrow) in {Confidence.CONTRADICTORY, Confidence.REFUTED}
-                for arrow in row_transitions(source, response, dests)
-                if arrow.dest in CHALLENGES
+                transition: confidence(transition) in {Confidence.CONTRADICTORY, Confidence.REFUTED}
+                for transition in row_transitions(source, response, dests)
+                if transition.dest in CHALLENGES
             }
-            yield from (arrow for arrow in known if known[arrow])
+            yield from (transition for transition in known if known[transition])
             if known and all(known.values()) and State.OTHER_CHALLENGE in dests:
                 yield Transition(source, response, State.OTHER_CHALLENGE)
 
 
 TABLE: Final = Table(
-    PROTOCOL, PREREQUISITES, PROOFS, ERROR_POLICY, LISTED_OPERATIONS, BOUNDS, frozenset(_doubted())
+    PROTOCOL,
+    PREREQUISITES,
+    PROOFS,
+    ERROR_POLICY,
+    LISTED_OPERATIONS,
+    BOUNDS,
+    frozenset(_contradictory()),
 )
 """The protocol of this package."""

@@ -157,7 +157,7 @@ def path_line(path: checks.Path) -> Text:
     """Return a path in one line: its states, with the responses dimmed between them."""
     text = Text("START")
     for move in path:
-        text.append(f" -{move.arrow.response.trigger}-> ", style="dim")
+        text.append(f" -{move.transition.response.trigger}-> ", style="dim")
         text.append(move.to.name)
     return text
 

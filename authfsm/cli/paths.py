@@ -84,7 +84,7 @@ class Paths(PoolOptions):
 
     def _paths(self, descriptions: pool_descriptions.Descriptions | None) -> SignInPaths:
         settings = pool_descriptions.settings(descriptions) if descriptions else None
-        return SignInPaths(settings, device=not self.no_device, doubted=self.contradictory)
+        return SignInPaths(settings, device=not self.no_device, contradictory=self.contradictory)
 
     def _print_paths(self) -> None:
         paths = self._paths(self.described())

@@ -218,7 +218,7 @@ def _failures(results: Results) -> Iterator[str]:
 
 
 def _not_tested(results: Results) -> Iterator[str]:
-    """The rules that are not supported or were skipped, grouped by the reason."""
+    """Yield the rules that are not supported or were skipped, grouped by the reason."""
     for result in results.endpoints:
         reasons: dict[tuple[Outcome, str], list[str]] = {}
         for rule in results.rules:

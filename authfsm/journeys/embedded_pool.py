@@ -70,12 +70,12 @@ class ObservedPool(LocalPool):
         if refusal is not None:
             row = error_rule(refusal.code, refusal.message, operation)
             refused = Refusal(refusal.code, refusal.message, action=row.action, fault=row.fault)
-            arrow = transition_for_reply(source, response, refused)
+            transition = transition_for_reply(source, response, refused)
         else:
-            arrow = transition_between(source, response, _next_state(source, reply))
-        if arrow is not None and arrow.source is not State.AUTHENTICATED:
-            self._state = State.START if arrow.dest is State.FAILED else arrow.dest
-            self._observer(arrow, reply)
+            transition = transition_between(source, response, _next_state(source, reply))
+        if transition is not None and transition.source is not State.AUTHENTICATED:
+            self._state = State.START if transition.dest is State.FAILED else transition.dest
+            self._observer(transition, reply)
 
 
 def _next_state(source: State, reply: Mapping[str, Any]) -> State:

@@ -48,7 +48,7 @@ class TooManyPaths(CallerError, ValueError):
     def __init__(self, count: int) -> None:
         super().__init__(
             f"there are {count} paths to sign in, and at most {MAX_PATHS} become journeys:"
-            " describe the pool's settings, or use cover='arrows'"
+            " describe the pool's settings, or use cover='transitions'"
         )
         self.count = count
 
@@ -79,7 +79,7 @@ class Journey:
 
     def _steps(self) -> Iterator[str]:
         for step, move in enumerate(self.path):
-            yield f"{'' if step == 0 else '-'}{move.arrow.response.trigger}"
+            yield f"{'' if step == 0 else '-'}{move.transition.response.trigger}"
             if self.refused(step):
                 yield "(refused)"
             elif self.stale(step):
@@ -93,7 +93,7 @@ class Journey:
 
     def stale(self, step: int) -> bool:
         """Return whether the pool refuses a step, counted from 0, because it has forgotten the device."""
-        return self.path.moves[step].arrow.kind is RESTART
+        return self.path.moves[step].transition.kind is RESTART
 
     def begin(self, **pool: Any) -> Stage:
         """Create the embedded pool and its user.
@@ -170,24 +170,26 @@ class Journeys(Sequence[Journey]):
         return self.every[index]
 
     @property
-    def arrows(self) -> frozenset[Transition]:
-        """Every arrow of some journey."""
-        return frozenset(arrow for journey in self.every for arrow in journey.path.arrows)
+    def transitions(self) -> frozenset[Transition]:
+        """Every transition of some journey."""
+        return frozenset(
+            transition for journey in self.every for transition in journey.path.transitions
+        )
 
 
 def journeys(
     settings: PoolSettings | Mapping[str, Any],
     *,
-    cover: Literal["paths", "arrows"] = "paths",
-    doubted: bool = False,
+    cover: Literal["paths", "transitions"] = "paths",
+    contradictory: bool = False,
 ) -> Journeys:
     """Return every sequence of challenges that Cognito may issue to an app's users, ready for tests.
 
     Args:
         settings: the pool's settings; or its descriptions, as `{"UserPool": ..., "UserPoolClient": ...,
             "MfaConfig": ...}`: then the embedded pool is like them in all that it supports.
-        cover: "paths" makes a journey of each path; "arrows" makes only enough to follow every arrow once.
-        doubted: include arrows about which the sources contradict each other.
+        cover: "paths" makes a journey of each path; "transitions" makes only enough to follow every transition once.
+        contradictory: include transitions about which the sources contradict each other.
 
     Raises:
         TooManyPaths: There are too many paths for one journey each.
@@ -195,38 +197,38 @@ def journeys(
     """
     descriptions = None if isinstance(settings, PoolSettings) else settings
     pool = _facts(settings)
-    paths = SignInPaths(pool.settings, doubted=doubted)
+    paths = SignInPaths(pool.settings, contradictory=contradictory)
     if cover == "paths" and paths.count() > MAX_PATHS:
         raise TooManyPaths(paths.count())
     every: list[Journey] = []
     omitted: list[OmittedPath] = []
     covered: set[object] = set()
     for path in paths:
-        if cover == "arrows" and _arrows_in_roles(path) <= covered:
+        if cover == "transitions" and _transitions_in_roles(path) <= covered:
             continue
         try:
             every.append(Journey(path, plan_for(path, pool), pool.settings, descriptions))
-            covered |= _arrows_in_roles(path)
+            covered |= _transitions_in_roles(path)
         except ImpossiblePath as error:
             omitted.append(OmittedPath(path, str(error)))
-    model = Model(settings=pool.settings, doubted=doubted, include_lambda_named=False)
+    model = Model(settings=pool.settings, contradictory=contradictory, include_lambda_named=False)
     every += _with_refused_answers(every, pool, model, omitted)
-    if cover == "arrows":
-        covered = {each for journey in every for each in _arrows_in_roles(journey.path)}
+    if cover == "transitions":
+        covered = {each for journey in every for each in _transitions_in_roles(journey.path)}
         omitted = _uncovered(omitted, covered)
     return Journeys(tuple(every), tuple(omitted))
 
 
-def _arrows_in_roles(path: Path) -> set[object]:
-    return {(move.arrow, move.to.role) for move in path}
+def _transitions_in_roles(path: Path) -> set[object]:
+    return {(move.transition, move.to.role) for move in path}
 
 
 def _uncovered(omitted: list[OmittedPath], covered: set[object]) -> list[OmittedPath]:
-    """Return the omitted paths with an arrow that neither a journey nor an earlier one of them has."""
+    """Return the omitted paths with an transition that neither a journey nor an earlier one of them has."""
     uncovered = []
     for each in omitted:
-        if not _arrows_in_roles(each.path) <= covered:
-            covered |= _arrows_in_roles(each.path)
+        if not _transitions_in_roles(each.path) <= covered:
+            covered |= _transitions_in_roles(each.path)
             uncovered.append(each)
     return uncovered
 
@@ -261,7 +263,7 @@ def _with_refused_answers(
         moves = journey.path.moves
         for step, move in enumerate(moves):
             for refused in _refusals(model, here, move):
-                key = refused.arrow, refused.to.role
+                key = refused.transition, refused.to.role
                 if key in found:
                     continue
                 path = Path((*moves[:step], refused, *moves[step:]))
@@ -275,8 +277,8 @@ def _with_refused_answers(
 
 
 def _refusals(model: Model, here: Position, move: Move) -> Iterator[Move]:
-    """The moves by which this answer is refused first."""
+    """Yield the moves by which this answer is refused first."""
     for each in model.moves(here):
-        same = each.arrow.response is move.arrow.response
-        if same and each.to == here and each.arrow.kind is not ACKNOWLEDGEMENT:
+        same = each.transition.response is move.transition.response
+        if same and each.to == here and each.transition.kind is not ACKNOWLEDGEMENT:
             yield each

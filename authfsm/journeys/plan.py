@@ -155,7 +155,7 @@ class NextInput:
 
     @property
     def automatic(self) -> bool:
-        """Does the client do this step without the user, as part of an SRP proof?"""
+        """Whether the client does this step without the user, as part of an SRP proof."""
         return self.response in SRP_RESPONSES
 
 
@@ -180,8 +180,8 @@ class UnexpectedPath(CallerError, AssertionError):
         self.journey, self.expected, self.actual = journey, expected, actual
 
 
-def _shown(arrows: tuple[Transition, ...]) -> str:
-    named = (f"{a.source} -{a.response.trigger}-> {a.dest}" for a in arrows)
+def _shown(transitions: tuple[Transition, ...]) -> str:
+    named = (f"{a.source} -{a.response.trigger}-> {a.dest}" for a in transitions)
     return next(named, "no step at all")
 
 

@@ -49,15 +49,15 @@ IMPOSSIBLE: Final[Mapping[tuple[State, type[r.Response], State | None], str]] = 
     (S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim, S.CUSTOM_CHALLENGE): "no source shows a custom challenge after a device",
 }
 # fmt: on
-"""The arrows that no pool follows, or not with this client, each with the reason; None is any destination."""
+"""The transitions that no pool follows, or not with this client, each with the reason; None is any destination."""
 
 CONTRADICTIONS: Final[Mapping[str, Callable[[Path], bool]]] = {
     "admin_no_srp_auth_challenges": lambda path: S.ADMIN_NO_SRP_AUTH in path.states,
     "totp_required_after_setup": lambda path: (
-        Transition(S.MFA_SETUP, r.CompleteMfaSetup, S.SOFTWARE_TOKEN_MFA) in path.arrows
+        Transition(S.MFA_SETUP, r.CompleteMfaSetup, S.SOFTWARE_TOKEN_MFA) in path.transitions
     ),
     "select_challenge_has_request_options": lambda path: any(
-        a.source is S.SELECT_CHALLENGE and a.response is r.Credential for a in path.arrows
+        a.source is S.SELECT_CHALLENGE and a.response is r.Credential for a in path.transitions
     ),
 }
 """The fields of `authfsm.local.Contradictions`, each with the paths that require it."""
@@ -80,19 +80,19 @@ class PoolFacts:
 
     @property
     def mfa_required(self) -> bool:
-        """Is MfaConfiguration ON?"""
+        """Whether MfaConfiguration is ON."""
         return self.settings.mfa_configuration == "ON"
 
 
 def plan_for(path: Path, pool: PoolFacts) -> Plan:
     """Return what a path requires, or raise ImpossiblePath."""
-    if path.arrows[0].response in r.ADMIN_RESPONSES and S.CUSTOM_CHALLENGE in path.states:
+    if path.transitions[0].response in r.ADMIN_RESPONSES and S.CUSTOM_CHALLENGE in path.states:
         raise ImpossiblePath("no source shows a custom challenge after an administrator's flow")
-    for source, response, dest, _ in path.arrows:
+    for source, response, dest, _ in path.transitions:
         for key in ((source, response, dest), (source, response, None)):
             if key in IMPOSSIBLE:
                 raise ImpossiblePath(IMPOSSIBLE[key])
-    signs_up = path.arrows[0].response is r.SignedUp
+    signs_up = path.transitions[0].response is r.SignedUp
     plan = _for_newcomer(path, pool) if signs_up else _for_existing_user(path, pool)
     contradictions = tuple(name for name, requires in CONTRADICTIONS.items() if requires(path))
     return evolve(plan, script=path.states[1:], contradictions=contradictions)
@@ -105,7 +105,7 @@ def _second_factors(path: Path) -> tuple[tuple[int, State], ...]:
         (step, move.to.state)
         for step, move in enumerate(path, start=1)
         if move.to.state in states or move.to.role is Role.SECOND_FACTOR
-        if move.arrow.kind in {None, NEW_CHALLENGE}
+        if move.transition.kind in {None, NEW_CHALLENGE}
     )
 
 
@@ -122,7 +122,9 @@ def _for_existing_user(path: Path, pool: PoolFacts) -> Plan:
         if move.to.state in PASSWORDLESS and move.to.role is not Role.SECOND_FACTOR
     }
     device_forgotten = _device_forgotten_at(path, pool)
-    passkey = S.WEB_AUTHN in first_factors or any(a.response is r.Credential for a in path.arrows)
+    passkey = S.WEB_AUTHN in first_factors or any(
+        a.response is r.Credential for a in path.transitions
+    )
     if passkey and not pool.relying_party:
         raise ImpossiblePath("WebAuthnConfiguration has no RelyingPartyId")
     person = Person(
@@ -142,13 +144,15 @@ def _for_existing_user(path: Path, pool: PoolFacts) -> Plan:
 
 
 def _has_password(path: Path) -> bool:
-    """Has the user a password? None who prefers one is offered a choice instead."""
+    """Return whether the user has a password. Nobody who prefers one is offered a choice instead."""
     by_password = {r.UserAuthWithPassword, r.UserAuthWithSrp}
-    if not any(a.response in by_password and a.dest is S.SELECT_CHALLENGE for a in path.arrows):
+    if not any(
+        a.response in by_password and a.dest is S.SELECT_CHALLENGE for a in path.transitions
+    ):
         return True
-    if path.arrows[0].kind is RESTART:
+    if path.transitions[0].kind is RESTART:
         raise ImpossiblePath(_NO_DEVICES_YET)
-    if any(each.response in {r.Password, r.SrpA} for each in path.arrows[1:]):
+    if any(each.response in {r.Password, r.SrpA} for each in path.transitions[1:]):
         raise ImpossiblePath("a user without a password cannot prove one afterwards")
     if {S.PASSWORD, S.PASSWORD_SRP} & {*path.states}:
         raise ImpossiblePath("a user without a password cannot choose it afterwards")
@@ -156,8 +160,8 @@ def _has_password(path: Path) -> bool:
 
 
 def _device_forgotten_at(path: Path, pool: PoolFacts) -> int | None:
-    """After how many steps the pool forgets the device; None if it does not."""
-    step = next((n for n, a in enumerate(path.arrows) if a.kind is RESTART), None)
+    """Return after how many steps the pool forgets the device; None if it does not."""
+    step = next((n for n, a in enumerate(path.transitions) if a.kind is RESTART), None)
     if step is None:
         return None
     if pool.settings.device_configuration is False:
@@ -207,9 +211,9 @@ def _with_second_factor(path: Path, pool: PoolFacts, plan: Plan, *, passwordless
 
 def _without_second_factor(path: Path, pool: PoolFacts, plan: Plan) -> Plan:
     """If MFA is required, enable a factor that the device or the passkey replaces."""
-    responses = {a.response for a in path.arrows}
+    responses = {a.response for a in path.transitions}
     by_functions = (
-        path.arrows[0].response in r.CUSTOM_AUTH_RESPONSES and r.SrpClaim not in responses
+        path.transitions[0].response in r.CUSTOM_AUTH_RESPONSES and r.SrpClaim not in responses
     )
     if not pool.mfa_required or by_functions:
         return plan
@@ -219,7 +223,7 @@ def _without_second_factor(path: Path, pool: PoolFacts, plan: Plan) -> Plan:
         if each not in RECOVERY_MECHANISMS or pool.recovery != (RECOVERY_MECHANISMS[each],)
     )
     factor = next(usable, None)
-    by_passkey = path.arrows[-1].response is r.Credential
+    by_passkey = path.transitions[-1].response is r.Credential
     if factor is None or not (S.DEVICE_SRP_AUTH in path.states or by_passkey):
         raise ImpossiblePath("where MFA is required, only a first sign-in brings tokens without it")
     return evolve(plan, person=_with_factors(plan.person, (factor,), factor))
@@ -246,7 +250,7 @@ def _check_set_up(path: Path, pool: PoolFacts, *, passwordless: bool) -> None:
         raise ImpossiblePath("a user without a second factor signs in with the password only")
     if pool.address_as_username and S.EMAIL_OTP in enabled_second_factors(pool.settings):
         raise ImpossiblePath("users who sign in with an address have a second factor")
-    by_email = any(a.response is r.SetUpEmail for a in path.arrows)
+    by_email = any(a.response is r.SetUpEmail for a in path.transitions)
     if by_email and "verified_email" in pool.recovery:
         raise ImpossiblePath(_NOT_FOR_RECOVERY)
 
@@ -273,7 +277,7 @@ def _with_device(path: Path, pool: PoolFacts, plan: Plan) -> Plan:
 
 
 def _with_passkey_as_mfa(plan: Plan, pool: PoolFacts) -> Plan:
-    """The passkey of a user with MFA must satisfy it."""
+    """Have the passkey of a user with MFA satisfy it."""
     if not plan.person.passkey or not plan.person.mfa:
         return plan
     if pool.settings.web_authn_factor not in {None, MULTI_FACTOR_PASSKEY}:
@@ -287,7 +291,7 @@ def _for_newcomer(path: Path, pool: PoolFacts) -> Plan:
     plan = Plan(Person(email=True, newcomer=True))
     factors = pool.settings.allowed_first_auth_factors
     email_allowed = factors is None or "EMAIL_OTP" in factors
-    if path.arrows[0].dest is S.AUTHENTICATED:
+    if path.transitions[0].dest is S.AUTHENTICATED:
         if not email_allowed:
             raise ImpossiblePath("the sign-up's code came by e-mail, and EMAIL_OTP is not allowed")
         return plan

@@ -46,9 +46,9 @@ _MAX_REQUESTS: Final = 100
 
 
 def is_wrong(move: Move) -> bool:
-    """Is the answer of this step wrong on purpose?"""
+    """Return whether the answer of a step is wrong on purpose."""
     # A wrong answer to a custom challenge is not refused: the challenge is issued again.
-    kind, response = move.arrow.kind, move.arrow.response
+    kind, response = move.transition.kind, move.transition.response
     return kind is RETRY or (kind is NEW_CHALLENGE and response is r.Answer)
 
 
@@ -107,7 +107,7 @@ class Stage:
 
     def cognito(self, **settings: Any) -> Cognito:
         """Return this package's own driver for the pool."""
-        settings.setdefault("admin", self.path.arrows[0].response in r.ADMIN_RESPONSES)
+        settings.setdefault("admin", self.path.transitions[0].response in r.ADMIN_RESPONSES)
         return self.pool.cognito(**settings)
 
     @contextmanager
@@ -134,8 +134,8 @@ class Stage:
         Raises:
             UnexpectedPath: It did not.
         """
-        if self.transitions != self.path.arrows:
-            raise UnexpectedPath(self.journey, self.path.arrows, self.transitions)
+        if self.transitions != self.path.transitions:
+            raise UnexpectedPath(self.journey, self.path.transitions, self.transitions)
 
     def next_input(self) -> NextInput | None:
         """Return what the user enters next; None once the tokens are issued.
@@ -145,17 +145,17 @@ class Stage:
             NothingSent: the app asks a third time and has sent no request in between.
             NoProgress: the app has sent many requests, and none was a step.
         """
-        arrows, step = self.path.arrows, len(self._transitions)
-        if arrows[:step] != self.transitions:
-            raise UnexpectedPath(self.journey, arrows, self.transitions)
-        if step == len(arrows):
+        transitions, step = self.path.transitions, len(self._transitions)
+        if transitions[:step] != self.transitions:
+            raise UnexpectedPath(self.journey, transitions, self.transitions)
+        if step == len(transitions):
             return None
-        source, response, dest, kind = arrows[step]
+        source, response, dest, kind = transitions[step]
         wrong = is_wrong(self.path.moves[step])
         if step not in self._values:
             # After a restart without the device key the same input is sent again.
-            leads_to = arrows[min(step + (kind is RESTART), len(arrows) - 1)].dest
-            self._values[step] = self._value(arrows[step], leads_to, wrong=wrong)
+            leads_to = transitions[min(step + (kind is RESTART), len(transitions) - 1)].dest
+            self._values[step] = self._value(transitions[step], leads_to, wrong=wrong)
         found = NextInput(source, response, self._values[step], wrong, dest)
         self._check_progress(step, found)
         return found
@@ -172,12 +172,12 @@ class Stage:
         if requests - self._due[1] > _MAX_REQUESTS:
             raise NoProgress(self.journey, next_input, requests - self._due[1])
 
-    def _value(self, arrow: Transition, leads_to: State, *, wrong: bool) -> Secret[str] | None:
-        response = arrow.response
+    def _value(self, transition: Transition, leads_to: State, *, wrong: bool) -> Secret[str] | None:
+        response = transition.response
         if response in VALUES:
             return VALUES[response][wrong]
         if response in {r.Code, r.VerifySoftwareToken}:
-            sent = response is r.Code and arrow.source is not State.SOFTWARE_TOKEN_MFA
+            sent = response is r.Code and transition.source is not State.SOFTWARE_TOKEN_MFA
             code = self.pool.outbox[-1].code if sent else self._app_code()
             return _wrong_code(code) if wrong else code
         found: Secret[str] | None = None
@@ -193,7 +193,7 @@ class Stage:
         return found
 
     def _app_code(self) -> Secret[str]:
-        """The authenticator app's next code: Cognito accepts each code once."""
+        """Return the authenticator app's next code: Cognito accepts each code once."""
         associated = self._reply_members.get("SecretCode")
         secret = TOTP if associated is None else Secret(associated)
         self.clock.advance(_TOTP_PERIOD)
@@ -208,8 +208,8 @@ class Stage:
 
     # ---- what happens in the pool -----------------------------------------------------------------------
 
-    def _on_transition(self, arrow: Transition, reply: Mapping[str, Any]) -> None:
-        self._transitions.append(arrow)
+    def _on_transition(self, transition: Transition, reply: Mapping[str, Any]) -> None:
+        self._transitions.append(transition)
         self._functions.step = len(self._transitions)
         self._reply_members |= {**reply.get("ChallengeParameters", {}), **reply}
         self._act_between_steps(len(self._transitions))
@@ -300,7 +300,7 @@ def drive(stage: Stage) -> Flow:
             if len(stage.transitions) == steps:
                 raise
         if len(stage.transitions) == steps:
-            raise UnexpectedPath(stage.journey, stage.path.arrows, stage.transitions)
+            raise UnexpectedPath(stage.journey, stage.path.transitions, stage.transitions)
     stage.check()
     return flow
 

@@ -179,7 +179,7 @@ class ShapeAnonymiser(ABC):
         return self._json_part(text) or self._base64(text)
 
     def _base64(self, text: str) -> str | None:
-        """A session or another value in base64; None for what may also be a name."""
+        """Return a session or another value in base64, replaced; None for what may also be a name."""
         if text.startswith(_SESSION_START):
             rest = p.of_alphabet(text[len(_SESSION_START) :], p.BASE64)
             return self.placeholders.make("sessions", text, [*_SESSION_START, *rest])
@@ -297,7 +297,7 @@ class ShapeAnonymiser(ABC):
         return self.placeholders.make("UUIDs", text, template)
 
     def _regional(self, text: str) -> str | None:
-        """The id of a pool, a device or an identity: the region stays."""
+        """Return the id of a pool, a device or an identity, replaced except for its region."""
         found = _REGIONAL.fullmatch(text)
         if found is None or not re.fullmatch(r"[\w-]+", found.group(3), re.ASCII):
             return None
