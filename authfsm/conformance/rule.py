@@ -13,12 +13,7 @@ from attrs import define, field, frozen
 from authfsm.base.secret import Secret
 from authfsm.conformance import pools
 from authfsm.conformance.api_client import USER_DOMAIN, ApiClient
-from authfsm.conformance.pool_client import (
-    AuthenticatorApp,
-    IssuedChallenge,
-    PoolClient,
-    PoolUser,
-)
+from authfsm.conformance.pool_client import AuthenticatorApp, IssuedChallenge, PoolClient, PoolUser
 from authfsm.conformance.pools import (
     ClientRequirements,
     PoolProvider,

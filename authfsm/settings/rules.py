@@ -67,8 +67,7 @@ _ROTATION_OFF: Final = _require(
     "RefreshTokenRotation is ENABLED",
 )
 _REVOCATION_ON: Final = _require(
-    lambda settings: settings.enable_token_revocation is not False,
-    "EnableTokenRevocation is false",
+    lambda settings: settings.enable_token_revocation is not False, "EnableTokenRevocation is false"
 )
 
 # ---- rules about first factors ----------------------------------------------------------------------------

@@ -16,14 +16,7 @@ from attrs import define
 from authfsm.conformance import pools
 from authfsm.conformance.pool_client import AuthenticatorApp, PoolUser
 from authfsm.conformance.pools import PoolRequirements, UserRequirements
-from authfsm.conformance.rule import (
-    DEVICES_PAGE,
-    MAJOR,
-    RuleCollector,
-    RuleSource,
-    RunRule,
-    Trial,
-)
+from authfsm.conformance.rule import DEVICES_PAGE, MAJOR, RuleCollector, RuleSource, RunRule, Trial
 from authfsm.conformance.verdicts import NotSupported, RuleFailed, RuleSeverity, Skipped
 from authfsm.drivers.boto import Flow
 from authfsm.protocol import links
@@ -87,7 +80,7 @@ USER_SITUATIONS: Final[dict[State, tuple[PoolRequirements, UserRequirements, str
 """The challenges after the proof of the password, and who receives them. AUTHENTICATED stands for tokens."""
 
 UNTESTED_CHALLENGES: Final = {
-    S.ADMIN_NO_SRP_AUTH: "AWS's own pages contradict each other about this challenge, and no trace is known",
+    S.ADMIN_NO_SRP_AUTH: "AWS's own pages contradict each other about this challenge, and no trace is known"
 }
 """The challenges that no rule expects, and why."""
 
@@ -338,10 +331,7 @@ _add(
     ),
     "In a pool that requires MFA, a user without it receives MFA_SETUP after NEW_PASSWORD_REQUIRED.",
     _expect(
-        S.MFA_SETUP,
-        _begin("USER_PASSWORD_AUTH"),
-        pools.TOTP_REQUIRED_POOL,
-        pools.TEMPORARY_USER,
+        S.MFA_SETUP, _begin("USER_PASSWORD_AUTH"), pools.TOTP_REQUIRED_POOL, pools.TEMPORARY_USER
     ),
 )
 for _name, _begins in (
