@@ -23,6 +23,7 @@ from authfsm.checks.factors import (
 from authfsm.checks.table import TABLE, Table
 from authfsm.core.history import Step
 from authfsm.protocol import responses as r
+from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.nodes import EdgeRoles, Node
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import (
@@ -32,6 +33,7 @@ from authfsm.protocol.table import (
     RESTART,
     RETRY,
     TRANSITION_SET,
+    LoopKind,
     Prerequisite,
     Role,
     Transition,
@@ -78,7 +80,9 @@ class Position:
 
 
 AT_START: Final = Position(Node(State.START))
-_ACTIONS: Final = {kind: action for action, kind in LOOP_KIND_OF_ACTION.items()}
+_ACTIONS: Final[dict[LoopKind | None, RecoveryAction]] = {
+    kind: action for action, kind in LOOP_KIND_OF_ACTION.items()
+}
 
 
 @frozen
@@ -139,17 +143,15 @@ class Path:
         return tuple(move.transition for move in self.moves)
 
     @property
+    def responses(self) -> tuple[type[r.Response], ...]:
+        """The responses of the path."""
+        return tuple(move.transition.response for move in self.moves)
+
+    @property
     def steps(self) -> tuple[Step, ...]:
         """The path as the history of a sign-in, for `authfsm.diagram(history=...)`."""
         return tuple(
-            Step(
-                number,
-                source,
-                response,
-                dest,
-                role=move.to.role,
-                action=_ACTIONS.get(kind) if kind else None,
-            )
+            Step(number, source, response, dest, role=move.to.role, action=_ACTIONS.get(kind))
             for number, move in enumerate(self.moves, 1)
             for source, response, dest, kind in (move.transition,)
         )
@@ -209,9 +211,8 @@ class Model:
             self._edges[here.node] = list(self._edges_of(here.node))
         for transition, ends, lambda_only in self._edges[here.node]:
             # Only in CUSTOM_AUTH do Lambda functions name challenges.
-            lambda_named = _is_lambda_named(transition) or (
-                lambda_only and here.proved.lambda_may_choose
-            )
+            chosen = lambda_only and here.proved.lambda_may_choose
+            lambda_named = chosen or _is_lambda_named(transition)
             if (lambda_only and not lambda_named) or not self._possible_after(transition, here):
                 continue
             if self.include_lambda_named or not lambda_named:
@@ -264,11 +265,10 @@ class Model:
             before = NOTHING  # what a refresh or an unknown challenge leads to begins again
         by_admin = self.contradictory and response in r.ADMIN_RESPONSES
         acknowledged = kind is ACKNOWLEDGEMENT
+        custom = response in r.CUSTOM_AUTH_RESPONSES
         return ProofState(
             factors=before.factors | proved_by(self.table.proofs, before, transition, ends),
-            lambda_may_choose=before.lambda_may_choose
-            or response in r.CUSTOM_AUTH_RESPONSES
-            or by_admin,
+            lambda_may_choose=before.lambda_may_choose or custom or by_admin,
             second_factor_asked=before.second_factor_asked or asks_second_factor(dest, ends.dest),
             associated=acknowledged and (before.associated or response is r.AssociateSoftwareToken),
             verified=acknowledged and response is r.VerifySoftwareToken and before.associated,

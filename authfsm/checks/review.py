@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from authfsm.checks.factors import Factor
 from authfsm.checks.findings import Finding, Remediation, Severity
@@ -82,12 +82,11 @@ class PoolDescription:
             BadField: a member has a value that AWS does not return.
         """
         read = Descriptions.read(user_pool, user_pool_client, mfa_config)
-        settings = PoolSettings.from_read(read)
+        pool = cls(settings=PoolSettings.from_read(read), account_recovery=read.recovery)
         if read.user_pool_client is None:
-            return cls(settings=settings, account_recovery=read.recovery)
-        return cls(
-            settings=settings,
-            account_recovery=read.recovery,
+            return pool
+        return evolve(
+            pool,
             prevent_user_existence_errors=read.user_existence_errors,
             auth_session_validity=read.auth_session_validity,
             refresh_token_validity=read.validity("RefreshTokenValidity"),
@@ -141,6 +140,10 @@ def _mfa(**settings: Any) -> Remediation:
     return Remediation("SetUserPoolMfaConfig", settings)
 
 
+def _pool(field: str, value: Any) -> Remediation:
+    return Remediation("UpdateUserPool", {field: value})
+
+
 # ---- flows ------------------------------------------------------------------------------------------------
 
 
@@ -158,9 +161,7 @@ def _without_flow(pool: PoolDescription, auth_flow: str) -> Remediation:
 def _clear_beside_srp(pool: PoolDescription) -> Iterator[Found]:
     values, clear = pool.settings.explicit_auth_flows, "USER_PASSWORD_AUTH"
     if values and all(is_flow_allowed(values, each) for each in (clear, "USER_SRP_AUTH")):
-        path = example_path(
-            pool.settings, lambda p: p.transitions[0].response is r.UserPasswordAuth
-        )
+        path = example_path(pool.settings, lambda p: p.responses[0] is r.UserPasswordAuth)
         names = sorted({clear, REQUIRED_VALUE[clear]} & values)
         why = f"ExplicitAuthFlows has {', '.join(names)}"
         yield from _found(path, why, _without_flow(pool, clear))
@@ -233,9 +234,7 @@ def _recovery_is_factor(pool: PoolDescription) -> Iterator[Found]:
     asks = pool.settings.mfa_configuration in {"ON", "OPTIONAL"}
     if factor is not None and asks and RECOVERY_MECHANISMS.get(factor) == primary:
         others = [each for each in RECOVERY_MECHANISMS.values() if each != primary]
-        recover = Remediation(
-            "UpdateUserPool", {_RECOVERY: [{"Priority": 1, "Name": each} for each in others]}
-        )
+        recover = _pool(_RECOVERY, [{"Priority": 1, "Name": each} for each in others])
         why = f"the only second factor is {factor}, and the account is recovered by {primary} first"
         path = path_to_refusal(pool.settings, password_proved=True)
         yield from _found(path, why, _mfa(**_ENABLE_APP), recover)
@@ -250,10 +249,9 @@ def _recovery_and_factor(pool: PoolDescription) -> Iterator[Found]:
     # multi-factor authentication (MFA) activated. ... In the absence of this setting, Amazon Cognito uses the
     # legacy behavior ... where SMS is preferred" -- AWS API reference, UserPoolType
     if pool.account_recovery == () and _only_factor(pool) is S.SMS_MFA:
-        by_email = {_RECOVERY: [{"Priority": 1, "Name": "verified_email"}]}
+        by_email = _pool(_RECOVERY, [{"Priority": 1, "Name": "verified_email"}])
         why = "the only second factor is SMS_MFA, and AccountRecoverySetting is not set"
-        fixes = (Remediation("UpdateUserPool", by_email), _mfa(**_APP_FOR_SMS))
-        yield from _found(_through(pool, S.SMS_MFA), why, *fixes)
+        yield from _found(_through(pool, S.SMS_MFA), why, by_email, _mfa(**_APP_FOR_SMS))
 
 
 def _text_messages(pool: PoolDescription) -> Iterator[Found]:
@@ -262,7 +260,7 @@ def _text_messages(pool: PoolDescription) -> Iterator[Found]:
         yield from _found(path, "SmsMfaConfiguration is set", _mfa(**_APP_FOR_SMS))
     first = pool.settings.allowed_first_auth_factors or frozenset()
     if "SMS_OTP" in first:
-        fix = Remediation("UpdateUserPool", {_FIRST_FACTORS: sorted(first - {"SMS_OTP"})})
+        fix = _pool(_FIRST_FACTORS, sorted(first - {"SMS_OTP"}))
         yield from _found(_through(pool, S.SMS_OTP), "AllowedFirstAuthFactors has SMS_OTP", fix)
 
 

@@ -219,9 +219,8 @@ class ApiClient:
         path = "/" + url.split("://", 1)[-1].partition("/")[2]
         label = f"GET {self.redactor.text(path)}"
         headers: Any = {}
-        response = self._send(
-            label, AWSPreparedRequest("GET", url, headers, b"", stream_output=False)
-        )
+        request = AWSPreparedRequest("GET", url, headers, b"", stream_output=False)
+        response = self._send(label, request)
         summary = f"{response.status_code}, {len(response.content)} bytes"
         self._record(label, summary)
         return ApiReply("GET", response.status_code, parse_json(response.content), summary)

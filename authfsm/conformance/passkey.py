@@ -47,10 +47,9 @@ class VirtualPasskey:
         attested = AttestedCredentialData.create(Aaguid.NONE, self._id, public_key)
         flags = _FLAG.UP | _FLAG.UV | _FLAG.AT
         data = AuthenticatorData.create(self._rp_id_hash(), flags, 0, attested)
+        client_data = self._client_data("webauthn.create", options["challenge"])
         return self._credential(
-            clientDataJSON=websafe_encode(
-                self._client_data("webauthn.create", options["challenge"])
-            ),
+            clientDataJSON=websafe_encode(client_data),
             attestationObject=websafe_encode(AttestationObject.create("none", data, {})),
             transports=["internal"],
         )
@@ -79,10 +78,6 @@ class VirtualPasskey:
     def _credential(self, **response: Any) -> dict[str, Any]:
         credential_id = websafe_encode(self._id)
         return {
-            "id": credential_id,
-            "rawId": credential_id,
-            "type": "public-key",
-            "authenticatorAttachment": "platform",
-            "clientExtensionResults": {},
-            "response": response,
-        }
+            "id": credential_id, "rawId": credential_id, "type": "public-key",
+            "authenticatorAttachment": "platform", "clientExtensionResults": {}, "response": response,
+        }  # fmt: skip

@@ -114,9 +114,8 @@ def _notes(results: Results) -> Iterator[str]:
     ]
     if notes:
         yield from _paragraphs("## How to reproduce the results", "\n".join(notes))
-        command = (
-            f"authfsm conform {' '.join(_compare_options(results))} -o diagrams/conformance.md"
-        )
+        options = " ".join(_compare_options(results))
+        command = f"authfsm conform {options} -o diagrams/conformance.md"
         yield from _paragraphs("The command for all of them:", f"```sh\n{command}\n```")
 
 

@@ -109,9 +109,7 @@ class ScriptedTriggers:
 
     def __init__(self, script: tuple[State, ...]) -> None:
         self._script = script
-        self.step: int | None = (
-            None  # the number of the current step, from 0; None before the sign-in
-        )
+        self.step: int | None = None  # from 0; None before the sign-in
 
     @property
     def triggers(self) -> Triggers:

@@ -86,13 +86,13 @@ class PoolFacts:
 
 def plan_for(path: Path, pool: PoolFacts) -> Plan:
     """Return what a path requires, or raise ImpossiblePath."""
-    if path.transitions[0].response in r.ADMIN_RESPONSES and S.CUSTOM_CHALLENGE in path.states:
+    if path.responses[0] in r.ADMIN_RESPONSES and S.CUSTOM_CHALLENGE in path.states:
         raise ImpossiblePath("no source shows a custom challenge after an administrator's flow")
     for source, response, dest, _ in path.transitions:
         for key in ((source, response, dest), (source, response, None)):
             if key in IMPOSSIBLE:
                 raise ImpossiblePath(IMPOSSIBLE[key])
-    signs_up = path.transitions[0].response is r.SignedUp
+    signs_up = path.responses[0] is r.SignedUp
     plan = _for_newcomer(path, pool) if signs_up else _for_existing_user(path, pool)
     contradictions = tuple(name for name, requires in CONTRADICTIONS.items() if requires(path))
     return evolve(plan, script=path.states[1:], contradictions=contradictions)
@@ -122,9 +122,7 @@ def _for_existing_user(path: Path, pool: PoolFacts) -> Plan:
         if move.to.state in PASSWORDLESS and move.to.role is not Role.SECOND_FACTOR
     }
     device_forgotten = _device_forgotten_at(path, pool)
-    passkey = S.WEB_AUTHN in first_factors or any(
-        a.response is r.Credential for a in path.transitions
-    )
+    passkey = S.WEB_AUTHN in first_factors or r.Credential in path.responses
     if passkey and not pool.relying_party:
         raise ImpossiblePath("WebAuthnConfiguration has no RelyingPartyId")
     person = Person(
@@ -152,7 +150,7 @@ def _has_password(path: Path) -> bool:
         return True
     if path.transitions[0].kind is RESTART:
         raise ImpossiblePath(_NO_DEVICES_YET)
-    if any(each.response in {r.Password, r.SrpA} for each in path.transitions[1:]):
+    if {r.Password, r.SrpA} & {*path.responses[1:]}:
         raise ImpossiblePath("a user without a password cannot prove one afterwards")
     if {S.PASSWORD, S.PASSWORD_SRP} & {*path.states}:
         raise ImpossiblePath("a user without a password cannot choose it afterwards")
@@ -188,12 +186,11 @@ def _with_second_factor(path: Path, pool: PoolFacts, plan: Plan, *, passwordless
     if S.MFA_SETUP in states:
         _check_set_up(path, pool, passwordless=passwordless)
         return plan
-    factors = tuple(
-        enabled_second_factors(pool.settings) if S.SELECT_MFA_TYPE in states else states[:1]
-    )
+    chooses = S.SELECT_MFA_TYPE in states
+    factors = tuple(enabled_second_factors(pool.settings) if chooses else states[:1])
     if len(factors) == 1 and pool.recovery == (RECOVERY_MECHANISMS.get(factors[0]),):
         raise ImpossiblePath(_NOT_FOR_RECOVERY)
-    if S.SELECT_MFA_TYPE in states and S.SOFTWARE_TOKEN_MFA not in factors and pool.recovery:
+    if chooses and S.SOFTWARE_TOKEN_MFA not in factors and pool.recovery:
         raise ImpossiblePath(f"{_NOT_FOR_RECOVERY}: nothing is left to choose")
     after_device = device is not None and device < asked[0][0]
     if (passwordless or after_device) and not pool.mfa_required:
@@ -211,10 +208,8 @@ def _with_second_factor(path: Path, pool: PoolFacts, plan: Plan, *, passwordless
 
 def _without_second_factor(path: Path, pool: PoolFacts, plan: Plan) -> Plan:
     """If MFA is required, enable a factor that the device or the passkey replaces."""
-    responses = {a.response for a in path.transitions}
-    by_functions = (
-        path.transitions[0].response in r.CUSTOM_AUTH_RESPONSES and r.SrpClaim not in responses
-    )
+    begins_custom = path.responses[0] in r.CUSTOM_AUTH_RESPONSES
+    by_functions = begins_custom and r.SrpClaim not in path.responses
     if not pool.mfa_required or by_functions:
         return plan
     usable = (
@@ -223,7 +218,7 @@ def _without_second_factor(path: Path, pool: PoolFacts, plan: Plan) -> Plan:
         if each not in RECOVERY_MECHANISMS or pool.recovery != (RECOVERY_MECHANISMS[each],)
     )
     factor = next(usable, None)
-    by_passkey = path.transitions[-1].response is r.Credential
+    by_passkey = path.responses[-1] is r.Credential
     if factor is None or not (S.DEVICE_SRP_AUTH in path.states or by_passkey):
         raise ImpossiblePath("where MFA is required, only a first sign-in brings tokens without it")
     return evolve(plan, person=_with_factors(plan.person, (factor,), factor))
@@ -250,8 +245,7 @@ def _check_set_up(path: Path, pool: PoolFacts, *, passwordless: bool) -> None:
         raise ImpossiblePath("a user without a second factor signs in with the password only")
     if pool.address_as_username and S.EMAIL_OTP in enabled_second_factors(pool.settings):
         raise ImpossiblePath("users who sign in with an address have a second factor")
-    by_email = any(a.response is r.SetUpEmail for a in path.transitions)
-    if by_email and "verified_email" in pool.recovery:
+    if r.SetUpEmail in path.responses and "verified_email" in pool.recovery:
         raise ImpossiblePath(_NOT_FOR_RECOVERY)
 
 

@@ -107,7 +107,7 @@ class Stage:
 
     def cognito(self, **settings: Any) -> Cognito:
         """Return this package's own driver for the pool."""
-        settings.setdefault("admin", self.path.transitions[0].response in r.ADMIN_RESPONSES)
+        settings.setdefault("admin", self.path.responses[0] in r.ADMIN_RESPONSES)
         return self.pool.cognito(**settings)
 
     @contextmanager

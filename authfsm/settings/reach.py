@@ -79,9 +79,8 @@ def reachability(settings: SignInSettings, *, include_lambda_named: bool) -> Rea
     for each, reason in why.items():
         source, dest = _nodes(each)
         if reason is None:
-            why[each] = unreachable.get(source) or (
-                unreachable.get(dest) if leads_nowhere_new(each) else None
-            )
+            then = unreachable.get(dest) if leads_nowhere_new(each) else None
+            why[each] = unreachable.get(source) or then
     return Reachability(MappingProxyType(why), MappingProxyType(unreachable))
 
 

@@ -208,9 +208,8 @@ class CheckedStep:
     @property
     def allowed_dests(self) -> tuple[str, ...]:
         """The nodes to which the protocol lets this response lead; none if the node does not take it."""
-        return tuple(
-            dict.fromkeys(each.dest for each in self._allowed() if each.symbol == self.symbol)
-        )
+        same = (each for each in self._allowed() if each.symbol == self.symbol)
+        return tuple(dict.fromkeys(each.dest for each in same))
 
     @property
     def why(self) -> str:

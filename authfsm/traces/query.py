@@ -210,10 +210,8 @@ WITH checked AS (
 
 
 def _relation(transitions: Iterable[LoggedTransition]) -> str:
-    rows = ",\n    ".join(
-        "(" + ", ".join(f"'{part}'" for part in each) + ")"
-        for each in with_unknown_parts(transitions)
-    )
+    parts = (", ".join(f"'{part}'" for part in each) for each in with_unknown_parts(transitions))
+    rows = ",\n    ".join(f"({each})" for each in parts)
     return (
         f"transitions AS (SELECT * FROM (VALUES\n    {rows}\n) AS protocol(source, symbol, dest))"  # noqa: S608 - our own words
     )

@@ -194,18 +194,16 @@ class _FromStart(io.RawIOBase):
 def _members(path: Path, name: str, stream: IO[bytes], layers: int) -> Iterator[TraceSource]:
     """Yield the members of a ZIP archive, whose directory stands at its end."""
     if not stream.seekable() or layers:
-        raise UnreadableTraceFile(
-            path, f"{name} has a ZIP archive within another compression: unpack it"
-        )
+        why = f"{name} has a ZIP archive within another compression: unpack it"
+        raise UnreadableTraceFile(path, why)
     try:
         with zipfile.ZipFile(stream) as archive:
             for each in archive.infolist():
                 if each.is_dir():
                     continue
                 if each.flag_bits & 1:
-                    raise UnreadableTraceFile(
-                        path, f"{each.filename!r} in the archive is encrypted"
-                    )
+                    why = f"{each.filename!r} in the archive is encrypted"
+                    raise UnreadableTraceFile(path, why)
                 with archive.open(each) as member:
                     yield from _sources(path, f"{name}!{each.filename}", member, layers + 1)
     except (*_DAMAGED, RuntimeError):

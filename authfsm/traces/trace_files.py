@@ -236,6 +236,7 @@ def funnel_from_rows(
                 ends[row["ended"]] += times
         else:
             total = row
+    in_order = sorted(counts.items(), key=lambda each: (sort_key(each[0][0]), -each[1][0], each[0]))
     return Funnel(
         input=summary or InputSummary(),
         steps=int(total["times"] or 0),
@@ -243,18 +244,12 @@ def funnel_from_rows(
         sign_ins=int(total["sign_ins"] or 0),
         ends=dict(sorted(ends.items(), key=lambda each: (-each[1], each[0]))),
         transitions=tuple(
-            TransitionCount(
-                source, symbol, dest, Verdict[verdict.upper()], n, refused, n / by_source[source]
-            )
-            for (source, symbol, dest, verdict), (n, refused) in sorted(
-                counts.items(), key=lambda each: (sort_key(each[0][0]), -each[1][0], each[0])
-            )
+            TransitionCount(at, symbol, to, Verdict[verdict.upper()], n, refused, n / by_source[at])
+            for (at, symbol, to, verdict), (n, refused) in in_order
         ),
         durations=tuple(_duration(at, durations[at]) for at in sorted(durations, key=sort_key)),
         illegal=tuple(_earliest(illegal, limit)),
-        illegal_count=sum(
-            times for (*_, verdict), (times, _) in counts.items() if verdict == Verdict.ILLEGAL
-        ),
+        illegal_count=sum(n for (*_, verdict), (n, _) in in_order if verdict == Verdict.ILLEGAL),
         since=total["first_at"],
         until=total["last_at"],
     )

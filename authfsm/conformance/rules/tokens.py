@@ -58,9 +58,8 @@ def _claims(client: PoolClient, tokens: Mapping[str, str], name: str) -> dict[st
     try:
         token = jwt.decode(tokens.get(name, ""), _key_set(client), algorithms=["RS256"])
     except (JoseError, ValueError) as error:
-        raise RuleFailed(
-            f"{name} is not signed by the keys at .well-known/jwks.json ({type(error).__name__})"
-        ) from None
+        why = f"{name} is not signed by the keys at .well-known/jwks.json"
+        raise RuleFailed(f"{why} ({type(error).__name__})") from None
     return dict(token.claims)
 
 

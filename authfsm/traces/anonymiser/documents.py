@@ -51,12 +51,8 @@ class UnreadableDocument(CallerError, ValueError):
 def rewrite(text: str, anonymiser: ValueAnonymiser) -> str:
     """Return a whole text, anonymised.
 
-    Args:
-        text: JSON values; an object printed by Python or JavaScript; HTTP messages; Athena's CSV; a log.
-        anonymiser: replaces the values.
-
-    Raises:
-        UnreadableDocument: the text is empty, ends in the middle, or has nothing of Cognito in it.
+    It may be JSON values, an object printed by Python or JavaScript, HTTP messages, Athena's CSV or a log. If it is
+    empty, ends in the middle or has nothing of Cognito in it, this raises UnreadableDocument.
     """
     if not text.strip():
         raise UnreadableDocument("it is empty")
@@ -93,10 +89,8 @@ def _json_problem(text: str) -> tuple[str, bool]:
             return "is nested too deeply", True
         except ValueError as error:
             failed_at = getattr(error, "pos", 0)
-            line, column = (
-                text.count("\n", 0, failed_at) + 1,
-                failed_at - text.rfind("\n", 0, failed_at),
-            )
+            line = text.count("\n", 0, failed_at) + 1
+            column = failed_at - text.rfind("\n", 0, failed_at)
             # A broken line among good ones is not an object printed by another language.
             surely = position > 0 and text.startswith('{"', position)
             return f"is not JSON from line {line}, column {column} on", surely
@@ -269,9 +263,6 @@ def _closing_bracket(text: str, start: int) -> int | None:
     return None
 
 
-# ---- CSV -----------------------------------------------------------------------------------------------
-
-
 def _rewrite_csv(text: str, anonymiser: ValueAnonymiser) -> str:
     """Return the result of an Athena query over CloudTrail events, anonymised cell by cell, each quoted."""
     out = io.StringIO()
@@ -312,15 +303,12 @@ def _rewrite_mixed(text: str, anonymiser: ValueAnonymiser) -> str:
             parts.append(rewritten)
             position += length
         elif text[position] in "{[":
-            found = (
-                _rewrite_object(text, position, anonymiser) if unclosed < _MAX_UNCLOSED else None
-            )
+            may_close = unclosed < _MAX_UNCLOSED
+            found = _rewrite_object(text, position, anonymiser) if may_close else None
             unclosed += found is None
             if found is None and line_starts and text[position] == "{":
-                line = text.count("\n", 0, position) + 1
-                raise UnreadableDocument(
-                    f"the object that begins in line {line} ends in the middle: give the whole text"
-                )
+                begins = f"the object that begins in line {text.count(chr(10), 0, position) + 1}"
+                raise UnreadableDocument(f"{begins} ends in the middle: give the whole text")
             rewritten, position = found or (text[position], position + 1)
             parts.append(rewritten)
         elif line_starts and (quoted := _QUOTED.match(text, position)) is not None:
@@ -357,10 +345,8 @@ def _rewrite_http(line: str, anonymiser: ValueAnonymiser) -> tuple[str, int] | N
             return f"{mark or ''}{method} {target}{version or ''}{ending}", len(line)
     if found := _STATUS.fullmatch(line):
         mark, version, code, reason = found.groups()
-        if reason is None:
-            reason = ""
-        else:
-            reason = " " + (reason if reason in v.REASONS else anonymiser.prose(reason))
+        kept = reason is None or reason in v.REASONS
+        reason = "" if reason is None else f" {reason if kept else anonymiser.prose(reason)}"
         ending = "\r" if line.endswith("\r") else ""
         return f"{mark or ''}{version} {code}{reason}{ending}", len(line)
     if found := _HEADER.fullmatch(line):

@@ -78,12 +78,8 @@ class Placeholders:
         for _ in range(tries):
             placeholder = _fill(template, self._next[bucket])
             self._next[bucket] += 1
-            folded = placeholder.lower()
-            if (
-                placeholder not in self._used
-                and folded != value.lower()
-                and folded not in self._avoid
-            ):
+            is_other = placeholder.lower() != value.lower() and placeholder not in self._used
+            if is_other and placeholder.lower() not in self._avoid:
                 return self.keep(kind, value, placeholder)
         # Too short for an unused one: any but the value itself.
         others = (_fill(template, n) for n in range(tries))
@@ -97,11 +93,8 @@ class Placeholders:
         for _ in range(_MAX_TRIES):
             placeholder = text(self._next[(kind,)])
             self._next[(kind,)] += 1
-            if (
-                placeholder not in self._used
-                and placeholder != value
-                and placeholder not in self._avoid
-            ):
+            is_other = placeholder != value and placeholder not in self._used
+            if is_other and placeholder not in self._avoid:
                 break
         return self.keep(kind, value, placeholder)
 
@@ -136,9 +129,8 @@ class Placeholders:
         return None
 
     def _iso(self, found: re.Match[str]) -> str:
-        year, dash, month, day, between, hour, colon, minute, second, point, fraction, zone = (
-            found.groups()
-        )
+        parts = found.groups()
+        year, dash, month, day, between, hour, colon, minute, second, point, fraction, zone = parts
         moment = _moment(year, month, day, hour, minute, second)
         moment += timedelta(microseconds=int((fraction or "0")[:6].ljust(6, "0")))
         offset = timedelta(0)
