@@ -23,13 +23,9 @@ from authfsm.conformance.pools import (
 from authfsm.conformance.verdicts import NotSupported, RecordedExchange, RuleSeverity
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
+from authfsm.protocol.states import MFA_SETTINGS, State
 
 _PHONE: Final = "+15555550143"  # of the numbers that are reserved for fiction
-_MFA_SETTINGS: Final = {
-    "SMS_MFA": "SMSMfaSettings",
-    "SOFTWARE_TOKEN_MFA": "SoftwareTokenMfaSettings",
-    "EMAIL_OTP": "EmailMfaSettings",
-}
 
 RunRule: TypeAlias = "Callable[[Trial], None]"
 CRITICAL, MAJOR, MINOR = RuleSeverity.CRITICAL, RuleSeverity.MAJOR, RuleSeverity.MINOR
@@ -219,7 +215,7 @@ def _activate_factors(user: PoolUser, requirements: UserRequirements) -> None:
         token = user.access_token()
         user.enrolled_app = _enrol_app(client, token)
     settings = {
-        _MFA_SETTINGS[each]: {"Enabled": True, "PreferredMfa": each == requirements.preferred}
+        MFA_SETTINGS[State[each]]: {"Enabled": True, "PreferredMfa": each == requirements.preferred}
         for each in requirements.factors
     }
     username = {"Username": user.username}

@@ -11,7 +11,7 @@ from authfsm.base.secret import Secret
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import CallerError
 from authfsm.protocol.forms import SRP_RESPONSES
-from authfsm.protocol.states import State
+from authfsm.protocol.states import MFA_SETTINGS, State
 from authfsm.protocol.table import Transition
 from authfsm.protocol.validators import frozen_mapping
 
@@ -36,12 +36,6 @@ VALUES: Final[Mapping[type[r.Response], tuple[Secret[str], Secret[str]]]] = {
     r.SetUpEmail: (Secret(EMAIL), Secret("ada@nowhere")),
 }  # fmt: skip
 """The right and the wrong value of a response."""
-
-_MFA_SETTINGS: Final = {
-    State.SMS_MFA: "SMSMfaSettings",
-    State.SOFTWARE_TOKEN_MFA: "SoftwareTokenMfaSettings",
-    State.EMAIL_OTP: "EmailMfaSettings",
-}
 
 
 @frozen
@@ -102,7 +96,7 @@ class BetweenSteps:
     def preference(self) -> dict[str, Any]:
         """Return the parameters of AdminSetUserMFAPreference."""
         enabled = {"Enabled": True, "PreferredMfa": len(self.enable_mfa) == 1}
-        return {_MFA_SETTINGS[each]: enabled for each in self.enable_mfa}
+        return {MFA_SETTINGS[each]: enabled for each in self.enable_mfa}
 
 
 @frozen

@@ -91,6 +91,15 @@ CODE_FIELDS: Final[Mapping[State, str]] = MappingProxyType(
 )
 """The member of `ChallengeResponses` that carries the code (AWS API reference, RespondToAuthChallenge)."""
 
+MFA_SETTINGS: Final[Mapping[State, str]] = MappingProxyType(
+    {
+        State.SMS_MFA: "SMSMfaSettings",
+        State.SOFTWARE_TOKEN_MFA: "SoftwareTokenMfaSettings",
+        State.EMAIL_OTP: "EmailMfaSettings",
+    }
+)
+"""The member of SetUserMFAPreference that enables and prefers a second factor."""
+
 RECOVERY_MECHANISMS: Final[Mapping[State, str]] = MappingProxyType(
     {State.SMS_MFA: "verified_phone_number", State.EMAIL_OTP: "verified_email"}
 )

@@ -24,13 +24,8 @@ from authfsm.local.state.codes import new_totp_secret, spend_totp
 from authfsm.local.state.core import Core, Reply, Request, paginate
 from authfsm.local.state.sessions import PendingChallenge
 from authfsm.local.state.users import Passkey, PasskeyRegistration, SoftwareToken, User
-from authfsm.protocol.states import MFA_METHODS, State
+from authfsm.protocol.states import MFA_METHODS, MFA_SETTINGS, State
 
-_MFA_MEMBERS: Final = {
-    "SMSMfaSettings": State.SMS_MFA,
-    "SoftwareTokenMfaSettings": State.SOFTWARE_TOKEN_MFA,
-    "EmailMfaSettings": State.EMAIL_OTP,
-}
 _MAX_PASSKEYS: Final = 20  # "Each user can register up to 20 passkeys" (developer guide)
 
 
@@ -117,7 +112,7 @@ def _pending_setup(pool: Core, request: Request) -> tuple[PendingChallenge, MfaS
 def set_mfa_preference(pool: Core, user: User, request: Request) -> Reply:
     """SetUserMFAPreference and AdminSetUserMFAPreference."""
     enabled, preferred = set(user.mfa_enabled), user.preferred_mfa
-    requested = {factor: request[key] for key, factor in _MFA_MEMBERS.items() if key in request}
+    requested = {factor: request[key] for factor, key in MFA_SETTINGS.items() if key in request}
     if sum(bool(each.get("PreferredMfa")) for each in requested.values()) > 1:
         # Cognito's text is unknown.
         why = "Only one MFA method can be preferred."
