@@ -75,7 +75,7 @@ class Page:
     @property
     def forms(self) -> list[str]:
         """The triggers of the forms."""
-        return [each["trigger"] for each in self.view["forms"]]
+        return [each["response"] for each in self.view["forms"]]
 
     @property
     def saved(self) -> str:

@@ -26,7 +26,7 @@ from authfsm.cli.signin.exits import SignInEnded
 from authfsm.cli.signin.screen import Screen
 from authfsm.journeys import NextInput
 from authfsm.local import LocalPool
-from authfsm.notebook.view_model import _form, prompts_for
+from authfsm.notebook.view_model import prompts_for
 from authfsm.protocol import replies
 from authfsm.protocol import responses as r
 from authfsm.protocol.forms import SRP_RESPONSES, Field, Form, Prompt
@@ -331,9 +331,7 @@ def fields_of(asks: Form) -> dict[str, list[Field]]:
 @by_challenge
 def test_the_notebook_shows_these_fields(flow: Flow, challenge: Any, role: Role | None) -> None:
     """Each prompt is a form of the page, with these fields in this order."""
-    shown_forms = {
-        each["trigger"]: each for each in map(_form, prompts_for(at(flow, challenge, role)))
-    }
+    shown_forms = {each.trigger: each.to_json() for each in prompts_for(at(flow, challenge, role))}
     expected = fields_of(form_for(challenge, role))
 
     assert {
@@ -341,8 +339,8 @@ def test_the_notebook_shows_these_fields(flow: Flow, challenge: Any, role: Role 
     } == {name: [each.name for each in fields] for name, fields in expected.items()}
     for name, fields in expected.items():
         for shown, each in zip(shown_forms[name]["fields"], fields, strict=True):
-            assert (shown["kind"] == "secret") is each.secret
-            assert [tuple(one) for one in shown["choices"]] == list(each.choices)
+            assert (shown["kind"] == "password") is each.secret
+            assert [(one["value"], one["label"]) for one in shown["choices"]] == list(each.choices)
 
 
 @by_challenge

@@ -195,9 +195,9 @@ def test_the_temporary_password_and_the_attributes(pools: Any) -> None:
 
     [form] = page.view["forms"]
     assert [(each["name"], each["kind"]) for each in form["fields"]] == [
-        ("password", "secret"),
+        ("password", "password"),
         ("name", "text"),
-        ("email", "text"),
+        ("email", "email"),
     ]
     told = page.submit("new_password", password="", name="Ada", email="a@example.com")
     assert told["error"] == "NewPassword.password must not be empty"
@@ -221,7 +221,10 @@ def test_a_choice_among_second_factors(pools: Any) -> None:
     page = Page(Stepper(pool, "ada", PASSWORD))
     page.press("run")
     [form] = page.view["forms"]
-    assert {value for value, _ in form["fields"][0]["choices"]} == {"SMS_MFA", "SOFTWARE_TOKEN_MFA"}
+    assert {each["value"] for each in form["fields"][0]["choices"]} == {
+        "SMS_MFA",
+        "SOFTWARE_TOKEN_MFA",
+    }
 
     page.submit("select", answer="SMS_MFA")
 
@@ -245,7 +248,8 @@ def test_a_choice_among_first_factors(pools: Any) -> None:
     page.submit("select", answer="EMAIL_OTP")
     assert page.view["state"] == "EMAIL_OTP"
     assert page.forms[:2] == ["code", "select"]
-    assert "EMAIL_OTP" not in dict(page.view["forms"][1]["fields"][0]["choices"])
+    choices = page.view["forms"][1]["fields"][0]["choices"]
+    assert "EMAIL_OTP" not in {each["value"] for each in choices}
     page.submit("code", code=page.debug_secrets()["code"])
     assert page.view["state"] == "AUTHENTICATED"
 

@@ -100,11 +100,11 @@ function render({ model, el }) {
   function input(field, inputId) {
     const common = { name: field.name, id: inputId, required: field.required, autocomplete: "off", spellcheck: "false" };
     if (field.kind === "choice")
-      return h("div", { class: "choices", role: "radiogroup", "aria-label": field.label }, field.choices.map(([value, meaning], n) =>
-        h("label", {}, h("input", { type: "radio", name: field.name, value, checked: n === 0 }), h("code", {}, value), meaning === value ? "" : h("span", { class: "quiet" }, meaning))));
-    if (field.kind === "lines") return h("textarea", { ...common, rows: 3 });
+      return h("div", { class: "choices", role: "radiogroup", "aria-label": field.label }, field.choices.map(({ value, label }, n) =>
+        h("label", {}, h("input", { type: "radio", name: field.name, value, checked: n === 0 }), h("code", {}, value), label === value ? "" : h("span", { class: "quiet" }, label))));
+    if (field.kind === "lines" || field.kind === "credential") return h("textarea", { ...common, rows: 3 });
     if (field.kind === "code") return h("input", { ...common, type: "text", inputmode: "numeric", size: 10, class: "code" });
-    const isSecret = field.kind === "secret";
+    const isSecret = field.kind === "password";
     return h("input", { ...common, type: isSecret ? "password" : "text", autocomplete: isSecret ? "new-password" : "off", size: 24 });
   }
 
@@ -116,10 +116,10 @@ function render({ model, el }) {
     });
     const submit = (event) => {
       event.preventDefault();
-      sendMove({ do: "answer", trigger: prompt.trigger, values: Object.fromEntries(new FormData(event.target)) });
+      sendMove({ do: "answer", trigger: prompt.response, values: Object.fromEntries(new FormData(event.target)) });
     };
-    return h("form", { class: `form ${number ? "other" : "first"}`, "data-trigger": prompt.trigger, onsubmit: submit },
-      h("p", {}, prompt.explanation), h("div", { class: "fields" }, rows, h("button", { type: "submit", class: number ? "" : "primary" }, prompt.button)));
+    return h("form", { class: `form ${number ? "other" : "first"}`, "data-trigger": prompt.response, onsubmit: submit },
+      h("p", {}, prompt.explanation), h("div", { class: "fields" }, rows, h("button", { type: "submit", class: number ? "" : "primary" }, prompt.label)));
   }
 
   const secretsBox = h("div", { class: "debug-secrets" });

@@ -40,7 +40,7 @@ def view_model(recording: SignInRecording, settings: PoolSettings | None) -> dic
         "next": _next(recording),
         "facts": _facts(recording),
         "buttons": _buttons(recording, asked),
-        "forms": [_form(each) for each in asked],
+        "forms": [each.to_json() for each in asked],
         "has_debug_secrets": debug_secrets(recording) is not None,
         "picture": widget_svg(path_diagram(recording.auth_flow, flow.history, settings)),
         "panels": {
@@ -95,35 +95,6 @@ def _due(recording: SignInRecording, asked: tuple[Prompt, ...]) -> tuple[WireExc
     except AuthfsmError:
         return None, ""
     return request, "sent with your answer"
-
-
-_INPUTS: Final = {
-    "code": "code",
-    "choice": "choice",
-    "password": "secret",
-    "lines": "lines",
-    "credential": "lines",
-}
-"""The inputs that `stepper.js` knows, by kind of field; other fields are lines of text."""
-
-
-def _form(prompt: Prompt) -> dict[str, Any]:
-    fields = [
-        {
-            "name": each.name,
-            "label": each.label,
-            "kind": _INPUTS.get(each.kind, "text"),
-            "choices": [list(choice) for choice in each.choices],
-            "required": each.required,
-        }
-        for each in prompt.fields
-    ]
-    return {
-        "explanation": prompt.explanation,
-        "button": prompt.label,
-        "trigger": prompt.trigger,
-        "fields": fields,
-    }
 
 
 def _buttons(recording: SignInRecording, asked: tuple[Prompt, ...]) -> dict[str, dict[str, Any]]:
