@@ -18,12 +18,7 @@ _HIDDEN: Final = 0.12  # the opacity of what has not happened yet
 
 
 def animate(svg: str, model: DiagramModel) -> str:
-    """Return an SVG of a recorded sign-in whose steps appear one after another, again and again.
-
-    Args:
-        svg: the drawing, as Graphviz orders and numbers its groups.
-        model: its model, which has the history.
-    """
+    """Return the SVG of a recorded sign-in whose steps appear one after another, repeatedly."""
     edges = [edge for edge, _ in drawn_edges(model)]
     first = [min((step.number for step in edge.steps), default=0) for edge in edges]
     arrivals: dict[Vertex, int] = {}

@@ -71,13 +71,7 @@ def _statement(subject: str, attributes: Attributes, defaults: Attributes | None
 
 
 def dot(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> str:
-    """Return a diagram as DOT.
-
-    Args:
-        model: the diagram.
-        theme: how it looks.
-        labels: other texts for names of nodes, triggers, junctions and sentences of the caption.
-    """
+    """Return a diagram as DOT; `labels` replaces names, triggers and sentences of the caption."""
     return "\n".join((*_statements(model, DotStyle(model, theme, labels)), ""))
 
 

@@ -6,7 +6,6 @@ are not up to date.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -118,11 +117,7 @@ def pictures() -> Iterator[tuple[str, Diagram, str]]:
 
 
 def files() -> dict[str, str]:
-    """Return the text of every file of the gallery, by its name.
-
-    Raises:
-        NoEngine: no layout engine is installed.
-    """
+    """Return the text of every file of the gallery, by its name; raises NoEngine."""
     every = list(pictures())
     found = {f"{name}.svg": drawn.svg(animated=drawn.model.has_history) for name, drawn, _ in every}
     found["protocol.dot"] = str(diagram())
@@ -158,11 +153,7 @@ def _readme(every: Iterator[tuple[str, str]]) -> Iterator[str]:
 
 
 def write(folder: str | Path) -> list[Path]:
-    """Write the gallery to a folder, and return the files that changed.
-
-    Raises:
-        NoEngine: no layout engine is installed.
-    """
+    """Write the gallery to a folder, and return the files that changed; raises NoEngine."""
     changed = []
     for name, text in files().items():
         file = Path(folder) / name
@@ -170,8 +161,3 @@ def write(folder: str | Path) -> list[Path]:
             file.write_bytes(text.encode())
             changed.append(file)
     return changed
-
-
-if __name__ == "__main__":
-    for each in write(sys.argv[1]):
-        sys.stdout.write(f"{each}\n")

@@ -44,14 +44,7 @@ def css_variables(theme: Theme) -> str:
 
 
 def page_svg(drawn: Diagram) -> tuple[str, list[Edge]]:
-    """Return a diagram as SVG for a page, and its edges in the order of their numbers.
-
-    Args:
-        drawn: the diagram.
-
-    Raises:
-        NoEngine: no layout engine is installed.
-    """
+    """Return a diagram as SVG for a page, and its edges in the order of their numbers."""
     text = evolve(drawn, theme=_PLACEHOLDER_THEME).svg()
     text = text[text.index("<svg") :]
     text = re.sub(r"<g id=\"a_[^\"]*\"><a [^>]*>\n?|</a>\n</g>\n?", "", text)

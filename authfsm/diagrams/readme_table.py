@@ -161,11 +161,7 @@ def with_table(text: str) -> str | None:
 
 
 def update_readme(path: str | Path) -> bool:
-    """Write the table between its markers in a file, and return whether that changed anything.
-
-    Raises:
-        NoTableMarkers: the file has no markers.
-    """
+    """Write the table between its markers in a file (else NoTableMarkers); return whether it changed."""
     file = Path(path)
     old = file.read_text(encoding="utf-8")
     new = with_table(old)

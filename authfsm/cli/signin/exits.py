@@ -1,7 +1,4 @@
-"""The exit codes of `authfsm signin`: one for each different next action of a user or a script.
-
-This module imports nothing of the protocol, so that `--help` stays fast.
-"""
+"""The exit codes of `authfsm signin`: one for each different next action of a user or a script."""
 
 from __future__ import annotations
 
@@ -40,14 +37,9 @@ EPILOG: Final = f"Exit status: {'; '.join(f'{each.value} {each.meaning}' for eac
 
 
 class SignInEnded(Exception):
-    """The sign-in has ended without tokens.
+    """The sign-in has ended without tokens; `why` is empty if it was already printed.
 
-    Args:
-        code: the exit code.
-        why: the message, without secrets; empty if it was already printed.
-        hint: Cognito's error code.
-        advice: what to do next.
-        todo: the command line that does it.
+    `hint` is Cognito's error code, `advice` what to do next, and `todo` a command line that does it.
     """
 
     def __init__(

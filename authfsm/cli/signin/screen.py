@@ -6,6 +6,7 @@ its control characters, so that a pool cannot control the terminal.
 
 from __future__ import annotations
 
+import select
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,12 +21,16 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from authfsm.cli.signin.keyboard import input_discarded
 from authfsm.core.history import Step
 from authfsm.protocol.errors import AuthfsmError, ConnectionLost, InvalidInput, Refused
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
 
+if sys.platform != "win32":
+    import termios
+
+_POLL_SECONDS: Final = 0.2
+_LOCAL_MODES: Final = 3  # the place of the local modes in what termios returns
 _WIDEST: Final = 88
 _SIGNS: Final[Mapping[str, tuple[str, str]]] = {
     # each with its sign where there is only ASCII
@@ -213,3 +218,31 @@ class Screen:
 
 def _second(step: Step) -> str:
     return "bold dark_orange3" if step.role is Role.SECOND_FACTOR else "bold cyan"
+
+
+# ---- the keyboard ------------------------------------------------------------------------------
+
+
+def read_line() -> str:
+    """Return a line of standard input with its line end; an empty string at the end of the input."""
+    # A signal that arrives just before a read starts does not interrupt that read: Ctrl-C would take effect only
+    # with the next key. So the read starts only when there is input.
+    while sys.platform != "win32" and not select.select([sys.stdin], [], [], _POLL_SECONDS)[0]:
+        pass
+    return sys.stdin.readline()
+
+
+@contextmanager
+def input_discarded() -> Iterator[None]:
+    """Do not echo what is typed in the meantime, and discard it: it may be a password."""
+    if sys.platform == "win32" or sys.stdin is None or not sys.stdin.isatty():
+        yield
+        return
+    before = termios.tcgetattr(sys.stdin)
+    silent = [*before]
+    silent[_LOCAL_MODES] &= ~termios.ECHO
+    try:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, silent)
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSAFLUSH, before)

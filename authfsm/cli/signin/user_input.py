@@ -10,8 +10,7 @@ from typing import Final, Protocol, TextIO
 
 from authfsm.base.secret import Secret
 from authfsm.cli.signin.exits import ExitStatus, SignInEnded
-from authfsm.cli.signin.keyboard import read_line
-from authfsm.cli.signin.screen import Screen
+from authfsm.cli.signin.screen import Screen, read_line
 
 
 class UserInput(Protocol):
