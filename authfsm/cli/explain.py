@@ -37,6 +37,8 @@ _KINDS: Final = {
     "response": "a response",
     "flow": "a flow (AuthFlow)",
     "error": "an error",
+    "account status": "a status of an account (UserStatus)",
+    "account operation": "an operation of an account's life",
 }
 
 
@@ -47,6 +49,8 @@ def facts(about: About) -> Facts:
 
 
 def _page(described: Facts) -> str:
+    if "transitions" in described:
+        return str(described["page"])
     if described["kind"] == "state":
         return next(
             documentation_link(each)
@@ -112,6 +116,8 @@ def _rendered(described: Facts) -> Iterator[RenderableType]:
             yield from _response(described)
         case "flow":
             yield from _flow(described)
+        case "account status" | "account operation":
+            yield _in(_account(described["transitions"]))
         case _:
             yield from _error(described)
     if limits := described.get("ruled_out_by"):
@@ -234,6 +240,16 @@ def _response(described: Facts) -> Iterator[RenderableType]:
     yield _in(table)
     for each in described["taken_by"]:
         yield from _taken(each, f"In {each['state']}", "")
+
+
+def _account(every: Iterable[Facts]) -> Table:
+    table = _grid("", "bold", "", "", "dim")
+    for each in every:
+        known = each["evidence"][0]
+        sure = Text(known["confidence"], style=_COLOURS[known["confidence"]])
+        why = " - ".join(filter(None, [known["when"], known["source"]]))
+        table.add_row(each["status"], each["operation"], f"to {each['leads_to']}", sure, why)
+    return table
 
 
 def _flow(described: Facts) -> Iterator[RenderableType]:

@@ -4,6 +4,7 @@ The names in `__all__` are public; the modules are private. What belongs here: t
 built from the table, settings and recorded sign-ins, and a module for each format.
 """
 
+from authfsm.diagrams.account import AccountDiagram
 from authfsm.diagrams.history_overlay import HistoryStep
 from authfsm.diagrams.model import (
     Availability,
@@ -41,6 +42,7 @@ __all__ = [
     "SEQUENCE_SUFFIXES",
     "SUFFIXES",
     "THEMES",
+    "AccountDiagram",
     "Availability",
     "ConflictingOptions",
     "Diagram",

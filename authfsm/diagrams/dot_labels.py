@@ -12,7 +12,9 @@ from authfsm.diagrams.model import DiagramModel, EdgeKind
 from authfsm.diagrams.omissions import OmissionReason
 from authfsm.diagrams.themes import Paint, Theme
 from authfsm.diagrams.vertices import StateGroup, group_of
+from authfsm.protocol.account_table import RECOVERIES
 from authfsm.protocol.error_policy import ERROR_POLICY, RecoveryAction
+from authfsm.protocol.links import reference
 from authfsm.protocol.nodes import Node
 
 _ONE_COLUMN: Final = 3  # more notes stand in two columns, where the drawing is as wide as these
@@ -130,6 +132,11 @@ def codes(action: RecoveryAction) -> tuple[str, ...]:
     )
 
 
+def account_link(action: RecoveryAction) -> str:
+    """Return AWS's page about the operation of an account's life to which an action leads."""
+    return reference(RECOVERIES[action][1].page)
+
+
 def advice(name: str, theme: Theme, labels: Mapping[str, str]) -> str:
     """Return the label of FAILED: what to do next, each action with its error codes."""
     rows = []
@@ -140,8 +147,9 @@ def advice(name: str, theme: Theme, labels: Mapping[str, str]) -> str:
         every = codes(action)
         starts = range(0, len(every), _CODES_IN_A_ROW)
         parts = [", ".join(every[at : at + _CODES_IN_A_ROW]) for at in starts]
+        link = f' href="{account_link(action)}" target="_blank"' if action in RECOVERIES else ""
         rows.append(
-            f'<tr><td align="left" valign="top" balign="left"><font point-size="12">{text}</font></td>'
+            f'<tr><td align="left" valign="top" balign="left"{link}><font point-size="12">{text}</font></td>'
             f'<td align="left" balign="left"><font point-size="12" color="{theme.muted}">'
             f"{_BREAK.join([*parts, ''])}</font></td></tr>"
         )

@@ -14,9 +14,12 @@ from typing import Any, Final
 from attrs import evolve
 
 from authfsm.core.history import Step
+from authfsm.diagrams.account import AccountDiagram
+from authfsm.diagrams.dot_labels import account_link
 from authfsm.diagrams.picture import Diagram, diagram
 from authfsm.diagrams.sequence import sequence
 from authfsm.diagrams.themes import AUTO
+from authfsm.protocol.account_table import RECOVERIES
 from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.responses import Code, SrpClaim, UserSrpAuth
@@ -86,6 +89,7 @@ _SIGN_IN: Final = (
     ),
     Step(4, State.SOFTWARE_TOKEN_MFA, Code, State.AUTHENTICATED),
 )
+_ACCOUNT: Final = "The life of an account: sign-up, confirmation, forgotten password. Two failures of a sign-in lead here."
 
 
 def pictures() -> Iterator[tuple[str, Diagram, str]]:
@@ -120,8 +124,13 @@ def files() -> dict[str, str]:
     """Return the text of every file of the gallery, by its name; raises NoEngine."""
     every = list(pictures())
     found = {f"{name}.svg": drawn.svg(animated=drawn.model.has_history) for name, drawn, _ in every}
+    found["account.svg"] = AccountDiagram(AUTO).svg()
+    for action in RECOVERIES:  # beside each other, the pictures link to each other
+        page = f'"{account_link(action)}"'
+        found["failures.svg"] = found["failures.svg"].replace(page, '"account.svg"')
     found["protocol.dot"] = str(diagram())
-    found["README.md"] = "\n".join(_readme((name, about) for name, _, about in every))
+    named = [*((name, about) for name, _, about in every), ("account", _ACCOUNT)]
+    found["README.md"] = "\n".join(_readme(iter(named)))
     return dict(sorted(found.items()))
 
 

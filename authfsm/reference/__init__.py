@@ -14,6 +14,7 @@ from typing import Any
 
 from attrs import asdict
 
+from authfsm.protocol.account_table import AccountOperation, UserStatus
 from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.error_policy import ERROR_POLICY, error_rule
 from authfsm.protocol.responses import RESPONSES
@@ -31,6 +32,12 @@ from authfsm.reference.about import (
     about_response,
     about_state,
 )
+from authfsm.reference.about_account import (
+    AboutAccount,
+    about_account,
+    account_as_dict,
+    account_names,
+)
 from authfsm.reference.request_shapes import (
     Parameter,
     challenge_parameters,
@@ -43,7 +50,7 @@ __all__ = [
     "find", "known_names", "request_shape", "similar_names",
 ]  # fmt: skip
 
-About = AboutState | AboutResponse | AboutFlow | AboutError
+About = AboutState | AboutResponse | AboutFlow | AboutError | AboutAccount
 
 
 def _named() -> Iterator[tuple[str, Callable[[], About]]]:
@@ -56,6 +63,9 @@ def _named() -> Iterator[tuple[str, Callable[[], About]]]:
         yield flow, partial(about_flow, flow)
     for code in ERROR_POLICY:
         yield code, partial(about_error, code)
+    for subject in (*UserStatus, *AccountOperation):
+        for name in account_names(subject):
+            yield name, partial(about_account, subject)
 
 
 def known_names() -> tuple[str, ...]:
@@ -129,6 +139,8 @@ def as_dict(about: About) -> dict[str, Any]:
             }  # fmt: skip
         case AboutError():
             return _error(about)
+        case AboutAccount():
+            return account_as_dict(about)
 
 
 def _state(about: AboutState) -> dict[str, Any]:

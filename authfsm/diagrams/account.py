@@ -1,0 +1,120 @@
+"""The life of an account as a picture: its statuses, and the operations that lead from one to another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from typing import Any, Final
+
+from attrs import frozen
+
+from authfsm.diagrams import render
+from authfsm.diagrams.dot import FONT, quoted
+from authfsm.diagrams.themes import LIGHT, Theme, adaptive
+from authfsm.diagrams.vertices import StateGroup
+from authfsm.protocol import links
+from authfsm.protocol.account_evidence import account_evidence
+from authfsm.protocol.account_table import (
+    ACCOUNT_TRANSITIONS,
+    UNUSED_STATUSES,
+    AccountOperation,
+    AccountTransition,
+    UserStatus,
+)
+
+_DELETIONS: Final = frozenset({AccountOperation.DELETE_USER, AccountOperation.ADMIN_DELETE_USER})
+_GROUPS: Final = {
+    UserStatus.NO_ACCOUNT: StateGroup.BEGIN,
+    UserStatus.CONFIRMED: StateGroup.END,
+    UserStatus.EXTERNAL_PROVIDER: StateGroup.OUTSIDE,
+}
+_MARK: Final = " \u2020"
+_CAPTION: Final = (
+    "Not drawn: AdminDeleteUser and DeleteUser, which lead to NO_ACCOUNT.",
+    f"Not drawn: {', '.join(sorted(UNUSED_STATUSES))}, which Cognito no longer uses.",
+    "Operations listed in a status leave it as it is.",
+    "\u2020 and dashed: known only by inference, or contradicted by another source.",
+)
+
+
+@frozen
+class AccountDiagram:
+    """The picture of an account's life. `str(diagram)` is DOT; Jupyter displays it directly.
+
+    Args:
+        theme: how it looks.
+        engine: the layout engine; None for the first that is installed.
+    """
+
+    theme: Theme = LIGHT
+    engine: str | None = None
+
+    def __str__(self) -> str:
+        return "\n".join((*self._statements(), ""))
+
+    def svg(self) -> str:
+        """Return the diagram as SVG, with tooltips and links to AWS's pages.
+
+        Raises:
+            NoEngine: no layout engine is installed.
+        """
+        return adaptive(render.svg(str(self), self.engine), self.theme)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        try:
+            return {"image/svg+xml": self.svg(), "text/plain": str(self)}
+        except render.NoEngine:
+            return {"text/plain": str(self)}
+
+    def _statements(self) -> Iterator[str]:
+        theme = self.theme
+        caption = "".join(f'{escape(each)}<br align="left"/>' for each in _CAPTION)
+        yield "digraph account {"
+        yield _statement(
+            "graph", rankdir="TB", bgcolor=theme.background, pad="0.1", nodesep="0.3", ranksep="0.35",
+            fontname=FONT, fontsize="9", fontcolor=theme.muted, labelloc="b", labeljust="l", tooltip=" ",
+            label=f"<<br/>{caption}>",
+        )  # fmt: skip
+        yield _statement("node", fontname=FONT, fontsize="11", height="0.3", fontcolor=theme.text)
+        yield _statement(
+            "edge", fontname=FONT, fontsize="9", arrowsize="0.65", color=theme.line, fontcolor=theme.label
+        )  # fmt: skip
+        edges: dict[tuple[UserStatus, UserStatus], list[AccountTransition]] = {}
+        for each in ACCOUNT_TRANSITIONS:
+            if each.operation not in _DELETIONS and each.source not in UNUSED_STATUSES:
+                edges.setdefault((each.source, each.dest), []).append(each)
+        for status in UserStatus:
+            if status not in UNUSED_STATUSES:
+                yield self._node(status, edges.pop((status, status), []))
+        for every in edges.values():
+            yield self._edge(every)
+        yield "}"
+
+    def _node(self, status: UserStatus, stays: list[AccountTransition]) -> str:
+        group = _GROUPS.get(status, StateGroup.SET_UP)
+        paint = self.theme.groups[group]
+        rows = [f'<br/><font point-size="9">{escape(row)}</font>' for row in _rows(stays)]
+        return _statement(
+            status.name, label=f"<{status.name}{''.join(rows)}>", tooltip=f"{status}: {status.meaning}", target="_blank",
+            URL=links.reference("UserType"), shape="box", style="rounded,filled",
+            fillcolor=self.theme.background if group is StateGroup.BEGIN else paint.fill, color=paint.line,
+        )  # fmt: skip
+
+    def _edge(self, every: list[AccountTransition]) -> str:
+        label = "".join(f'&#160;{escape(row)}<br align="left"/>' for row in _rows(every))
+        dashed = {"style": "dashed"} if all(map(_is_uncertain, every)) else {}
+        ends = f"{every[0].source.name} -> {every[0].dest.name}"
+        return _statement(ends, label=f"<{label}>", tooltip=ends, **dashed)
+
+
+def _is_uncertain(transition: AccountTransition) -> bool:
+    return account_evidence(transition)[0].confidence.is_uncertain
+
+
+def _rows(every: list[AccountTransition]) -> list[str]:
+    return [f"{each.operation}{_MARK * _is_uncertain(each)}" for each in every]
+
+
+def _statement(subject: str, **attributes: str) -> str:
+    pairs = " ".join(f"{name}={quoted(value)}" for name, value in attributes.items())
+    return f"\t{subject} [{pairs}]"
