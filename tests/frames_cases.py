@@ -353,13 +353,6 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
         )
         shared: Any = AsyncSharedTokens if name else SharedTokens
         yield (
-            f"authfsm.stores.shared_tokens.{name}SharedTokens.__init__",
-            "no time",
-            lambda shared=shared, store=store: shared(
-                pool().cognito(), store(), KEY, turn_lifetime=timedelta(0)
-            ),
-        )
-        yield (
             f"authfsm.stores.shared_tokens.{name}SharedTokens.fresh_tokens",
             "nothing is stored",
             lambda shared=shared, store=store: awaited(

@@ -86,10 +86,7 @@ def _derived(key: AnySecret, ticket: Secret[str]) -> Secret[str]:
 
 
 def form_to_json(form: Mapping[str, Any]) -> Secret[str]:
-    """Return a form as JSON with its version, its secrets in clear: to be sealed, and not shown.
-
-    Members that are None or empty are left out.
-    """
+    """Return a form as JSON, its secrets in clear: with its version, without members that are None or empty."""
     present = {name: value for name, value in form.items() if value not in (None, {}, [])}
     form = {"authfsm": VERSION, **present}
     return Secret(json.dumps(revealed(form), separators=(",", ":"), ensure_ascii=False))
@@ -102,13 +99,7 @@ def form_from_json(
     kind: str,
     owner: Mapping[str, str | None],
 ) -> T:
-    """Return what a function builds of a form.
-
-    Raises:
-        SealWrongClient: it belongs to another pool or client.
-        SealTooNew: a newer version of this package wrote it.
-        SealBroken: it is of another kind.
-    """
+    """Return what `build` makes of a form of this kind, whose members in `owner` have just these values."""
     error: SealError | None
     try:
         form = json.loads(text.reveal())

@@ -25,13 +25,7 @@ SESSION_LIFETIME: Final = timedelta(minutes=3)
 
 
 def seal(snapshot: Snapshot, key: Key, now: datetime) -> str:
-    """Return a snapshot as a text that only a holder of the key can read or change: letters, digits, `-_=`.
-
-    Raises:
-        InvalidOperation: the sign-in has ended, or awaits a reply.
-        TooLongToSeal: the text would be longer than `LARGEST`.
-        BadKey: the key is not valid.
-    """
+    """Return a snapshot as a text that only a holder of the key can read or change: `Flow.seal`."""
     key = wrapped_keys(key)
     return encrypt(snapshot_to_json(snapshot, now), key, now)
 
@@ -44,15 +38,7 @@ def unseal(
     into: SignIn,
     session_lifetime: timedelta = SESSION_LIFETIME,
 ) -> Snapshot:
-    """Return the snapshot that a sealed text contains.
-
-    Raises:
-        SealBroken: the text was tampered with, none of these keys sealed it, or there is no text.
-        SealExpired: the Cognito session in it has expired.
-        SealWrongClient: it belongs to another pool or client.
-        SealTooNew: a newer version of this package sealed it.
-        BadKey: the key is not valid.
-    """
+    """Return the snapshot that a sealed text contains: `Cognito.resume`. It becomes the pending sign-in `into`."""
     key = wrapped_keys(key)
     snapshot = snapshot_from_json(decrypt(sealed, key), into=into)
     since = into.session_received_at

@@ -46,8 +46,7 @@ T = TypeVar("T")
 ONE_MINUTE: Final = timedelta(minutes=1)
 """How long fresh tokens are valid at least, by default."""
 
-# aws-sdk-java-v2 #3418, aws-sdk-cpp #851, amplify-js #2962: this is also Cognito's answer to a refresh of a
-# session with a device that does not name the device.
+# Also Cognito's answer if the session has a device and the refresh does not name it: aws-sdk-java-v2 #3418.
 _INVALID_REFRESH_TOKEN: Final = "Invalid Refresh Token"  # noqa: S105 - a message
 _NAME_DEVICE: Final = "If the pool tracks devices, pass device_key: the device_key claim of an access token of that session."
 _SHARE_TOKENS: Final = (
@@ -60,12 +59,7 @@ MAX_AUTOMATIC_STEPS: Final = 8
 
 @frozen
 class CpuTask(Generic[T]):
-    """An SRP computation: milliseconds, in which Python's global lock is released.
-
-    Args:
-        function: a function without side effects.
-        args: its arguments.
-    """
+    """An SRP computation, without side effects: milliseconds, in which Python's global lock is released."""
 
     function: Callable[..., T]
     args: tuple[Any, ...] = field(repr=False)
@@ -77,11 +71,7 @@ class CpuTask(Generic[T]):
 
 @frozen
 class SecretTask:
-    """Gets the app client's secret from the application, which may take as long as a request.
-
-    Args:
-        provider: the application's function.
-    """
+    """Gets the app client's secret from the application, which may take as long as a request."""
 
     provider: SecretProvider
 

@@ -132,10 +132,8 @@ class Verifier:
     ) -> Verifier:
         """Return the verifier of the pool and client of a `Cognito` or `AsyncCognito`, with its clock.
 
-        A pool that is served elsewhere than at AWS (`authfsm serve`) is the issuer below its own URL.
-
         Args:
-            cognito: where its client's endpoint is, there are the keys.
+            cognito: if its endpoint is not AWS's (`authfsm serve`), the issuer and the keys are there.
             issuer: `iss` of the tokens, if it is another one.
             jwks: the keys of a pool in this process: `pool.jwks()`.
 
@@ -147,9 +145,8 @@ class Verifier:
         url = str(cognito.client.meta.endpoint_url).rstrip("/")
         if issuer is None and not (urlsplit(url).hostname or "").endswith(_AWS_HOSTS):
             issuer = f"{url}/{cognito.pool_id}"
-        return cls(
-            cognito.pool_id, cognito.client_id, issuer=issuer, jwks=jwks, clock=cognito.clock
-        )
+        named: Any = {"issuer": issuer, "jwks": jwks, "clock": cognito.clock}
+        return cls(cognito.pool_id, cognito.client_id, **named)
 
     def __repr__(self) -> str:
         return f"<Verifier of {self.issuer} for {', '.join(sorted(self.client_ids))}>"

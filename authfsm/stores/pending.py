@@ -108,12 +108,10 @@ class StoredFlows(Generic[FlowT]):
             )
         return self._unsealed(sealed, keys_for(self._key, ticket))
 
-    def _sealed(self, flow: FlowT, key: Key) -> str:
-        key = wrapped_keys(key)
+    def _sealed(self, flow: FlowT, key: tuple[Secret[str], ...]) -> str:
         return flow.seal(key)
 
-    def _unsealed(self, sealed: str, key: Key) -> FlowT:
-        key = wrapped_keys(key)
+    def _unsealed(self, sealed: str, key: tuple[Secret[str], ...]) -> FlowT:
         return self.cognito.resume(sealed, key)
 
 

@@ -13,27 +13,16 @@ from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
-from authfsm.base.secret import Key, Secret, secret, wrapped_keys
+from authfsm.base.secret import Secret, secret
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import InvalidOperation
 from authfsm.protocol.replies import Tokens
 from authfsm.protocol.states import State
-from authfsm.stores.pending import (
-    TURN_LIFETIME,
-    AsyncPendingSignIns,
-    FlowT,
-    PendingSignIns,
-    ResumesFlows,
-    StoredFlows,
-)
-from authfsm.stores.store import AsyncStore, Store
+from authfsm.stores.pending import AsyncPendingSignIns, FlowT, PendingSignIns, StoredFlows
 
 if TYPE_CHECKING:
-    from authfsm.drivers.aio import AsyncFlow
-    from authfsm.drivers.boto import Flow
-
-LIFETIME: Final = timedelta(days=30)
-"""RefreshTokenValidity's default (AWS API reference, CreateUserPoolClient)."""
+    from authfsm.drivers.aio import AsyncFlow  # noqa: F401 - in quotes below
+    from authfsm.drivers.boto import Flow  # noqa: F401 - in quotes below
 
 _MINUTE: Final = timedelta(minutes=1)
 _PAUSE: Final = 0.05
@@ -43,7 +32,8 @@ _PAUSE: Final = 0.05
 class _StoredTokens(StoredFlows[FlowT]):
     """Stores the tokens of a flow, instead of a flow that waits for an answer."""
 
-    lifetime: timedelta
+    lifetime = timedelta(days=30)
+    """How long the store keeps tokens that nobody asks for: RefreshTokenValidity, whose default this is."""
 
     def _seconds_left(self, flow: FlowT) -> float:  # noqa: ARG002 - all tokens are kept as long
         return self.lifetime.total_seconds()
@@ -51,12 +41,10 @@ class _StoredTokens(StoredFlows[FlowT]):
     def _ended(self, flow: FlowT) -> bool:
         return flow.state is not State.AUTHENTICATED
 
-    def _sealed(self, flow: FlowT, key: Key) -> str:
-        key = wrapped_keys(key)
+    def _sealed(self, flow: FlowT, key: tuple[Secret[str], ...]) -> str:
         return flow.signed_in().seal(key)
 
-    def _unsealed(self, sealed: str, key: Key) -> FlowT:
-        key = wrapped_keys(key)
+    def _unsealed(self, sealed: str, key: tuple[Secret[str], ...]) -> FlowT:
         return self.cognito.resume_tokens(sealed, key)
 
     def _wait(self, error: InvalidOperation, attempt: int) -> None:
@@ -75,32 +63,9 @@ class SharedTokens(_StoredTokens["Flow"], PendingSignIns["Flow"]):
         with shared.turn(ticket) as flow:     # to sign out, or to confirm the device
             flow.sign_out()
 
-    `put`, `turn` and `drop` are those of `PendingSignIns`, and so is what the store can see and do.
-
-    Args:
-        cognito: the pool and its client.
-        store: the store.
-        key: the key of `authfsm.new_key`, or several: the first seals, all unseal.
-        lifetime: how long tokens are kept that nobody asks for: RefreshTokenValidity.
-        turn_lifetime: how long a turn may last before its worker counts as dead; the tokens are then lost, because
-            nobody can know whether the refresh token was spent, and the user signs in again.
-
-    Raises:
-        WrongStore: the methods of the store are awaited.
+    The arguments, `put`, `turn` and `drop` are those of `PendingSignIns`, and so is what the store can see and do. If
+    a worker dies in its turn, the tokens are lost, since the refresh token may be spent: the user signs in again.
     """
-
-    def __init__(
-        self,
-        cognito: ResumesFlows[Flow],
-        store: Store,
-        key: Key,
-        *,
-        lifetime: timedelta = LIFETIME,
-        turn_lifetime: timedelta = TURN_LIFETIME,
-    ) -> None:
-        key = wrapped_keys(key)
-        super().__init__(cognito, store, key, turn_lifetime=turn_lifetime)
-        self.lifetime = lifetime
 
     def fresh_tokens(self, ticket: str | Secret[str] | None, within: timedelta = _MINUTE) -> Tokens:
         """Return the tokens, refreshed first if the access token would expire within that time.
@@ -128,23 +93,7 @@ class SharedTokens(_StoredTokens["Flow"], PendingSignIns["Flow"]):
 
 
 class AsyncSharedTokens(_StoredTokens["AsyncFlow"], AsyncPendingSignIns["AsyncFlow"]):
-    """`SharedTokens`, for an event loop: over an `AsyncStore`, for an `AsyncCognito`.
-
-    Args: as `SharedTokens`.
-    """
-
-    def __init__(
-        self,
-        cognito: ResumesFlows[AsyncFlow],
-        store: AsyncStore,
-        key: Key,
-        *,
-        lifetime: timedelta = LIFETIME,
-        turn_lifetime: timedelta = TURN_LIFETIME,
-    ) -> None:
-        key = wrapped_keys(key)
-        super().__init__(cognito, store, key, turn_lifetime=turn_lifetime)
-        self.lifetime = lifetime
+    """`SharedTokens`, for an event loop: over an `AsyncStore`, for an `AsyncCognito`."""
 
     async def fresh_tokens(
         self, ticket: str | Secret[str] | None, within: timedelta = _MINUTE

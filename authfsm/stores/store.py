@@ -67,22 +67,16 @@ class AsyncStore(Protocol):
 
 
 class WrongStore(CallerError, TypeError):
-    """The store's methods are awaited where they must not be, or are not where they must be.
-
-    Args:
-        store: the store's class.
-        awaited: whether its methods are awaited.
-    """
+    """The store's methods are awaited where they must not be, or are not where they must be."""
 
     def __init__(self, store: type, *, awaited: bool) -> None:
-        todo = (
-            "use the Async class of what you are making, with an AsyncCognito"
-            if awaited
-            else "use an AsyncStore such as AsyncMemoryStore or AsyncRedisStore, or the class without Async"
-        )
+        todo = "use AsyncPendingSignIns or AsyncSharedTokens, with an AsyncCognito"
+        if not awaited:
+            todo = (
+                "use an AsyncStore (AsyncMemoryStore, AsyncRedisStore), or the class without Async"
+            )
         not_ = "" if awaited else "not "
         super().__init__(f"the methods of {store.__name__} are {not_}awaited: {todo}")
-        self.store = store
 
 
 # ---- in memory -----------------------------------------------------------------------------------------
