@@ -58,9 +58,9 @@ def _fold(shape: Any, shapes: dict[str, Any]) -> None:
         inner = [shape.key, shape.value]
     else:
         inner = []
-    for bound in ("min", "max"):
-        if bound in shape.metadata and (bound == "max" or shape.type_name in {"integer", "long"}):
-            made[bound] = shape.metadata[bound]
+    for constraint in ("min", "max", "pattern", "enum", "sensitive"):
+        if constraint in shape.metadata:
+            made[constraint] = shape.metadata[constraint]
     for each in inner:
         _fold(each, shapes)
 

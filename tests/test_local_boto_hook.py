@@ -79,7 +79,7 @@ class TestClient:
     def test_operation_that_is_not_served(self, pool: LocalPool) -> None:
         """The error names an operation that the pool does not serve."""
         with refused(
-            "UnsupportedOperationException", "The local Cognito does not serve ListUserImportJobs."
+            "UnsupportedOperationException", "The local Cognito does not serve ListUserImportJobs: "
         ):
             pool.client().list_user_import_jobs(UserPoolId=pool.pool_id, MaxResults=1)
 

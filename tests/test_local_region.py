@@ -185,3 +185,35 @@ def test_domains() -> None:
         )
     cognito.answer("DeleteUserPoolDomain", {**pool, "Domain": "d"})
     assert cognito.answer("DescribeUserPoolDomain", {"Domain": "d"}) == {"DomainDescription": {}}
+
+
+def test_tags() -> None:
+    """Tags are given at the creation, added and removed; another ARN is no resource."""
+    boto = LocalCognito().client()
+    arn = boto.create_user_pool(PoolName="tagged", UserPoolTags={"a": "1"})["UserPool"]["Arn"]
+    boto.tag_resource(ResourceArn=arn, Tags={"b": "2"})
+    boto.untag_resource(ResourceArn=arn, TagKeys=["a"])
+    assert boto.list_tags_for_resource(ResourceArn=arn)["Tags"] == {"b": "2"}
+    with pytest.raises(boto.exceptions.ResourceNotFoundException):
+        boto.list_tags_for_resource(ResourceArn=f"{arn}x")
+
+
+@pytest.mark.parametrize(
+    ("operation", "members", "message"),
+    [
+        ("CreateUserPool", {"PoolName": "a/b"}, r"1 validation error detected: Value 'a/b' at 'poolName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\w\s+=,.@-]+"),
+        ("CreateUserPool", {"PoolName": "a/b", "MfaConfiguration": "MAYBE"}, "2 validation errors detected: Value 'a/b' at 'poolName' "),
+        ("CreateUserPool", {"PoolName": "p", "MfaConfiguration": "MAYBE"}, "1 validation error detected: Value 'MAYBE' at 'mfaConfiguration' failed to satisfy constraint: Member must satisfy enum value set: [OFF, ON, OPTIONAL]"),
+        ("CreateUserPool", {"PoolName": ""}, "2 validation errors detected: Value '' at 'poolName' failed to satisfy constraint: Member must have length greater than or equal to 1; "),
+        ("CreateUserPool", {"PoolName": "p", "Schema": [{"Name": "level", "AttributeDataType": "Text"}]}, "1 validation error detected: Value 'Text' at 'schema.1.member.attributeDataType' "),
+        ("CreateUserPoolClient", {"UserPoolId": "p", "ClientName": "c", "ClientSecret": "short"}, "2 validation errors detected: Value 'p' at 'userPoolId' "),
+    ],
+)  # fmt: skip
+def test_constraints(operation: str, members: dict[str, Any], message: str) -> None:
+    """Patterns, enumerations and lengths are refused in Cognito's words, all of them in one message."""
+    with pytest.raises(PoolRefusal) as caught:
+        LocalCognito().answer(operation, members)
+
+    assert caught.value.code == "InvalidParameterException"
+    assert caught.value.message.startswith(message)
+    assert "short" not in caught.value.message

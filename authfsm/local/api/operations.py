@@ -22,7 +22,7 @@ from authfsm.local.accounts import (
     sign_up,
     user_sessions,
 )
-from authfsm.local.api import pool_operations
+from authfsm.local.api import not_served, pool_operations
 from authfsm.local.api.account_gate import GateError, checked_status
 from authfsm.local.config import error_templates, request_members
 from authfsm.local.config.error_templates import PoolRefusal
@@ -142,12 +142,21 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **{name: Operation(function, ()) for name, function in records.FUNCTIONS.items()},
     "UpdateUserPool":              Operation(pool_operations.update_user_pool, ("UserPoolId",)),
     "SetUserPoolMfaConfig":        Operation(pool_operations.set_user_pool_mfa_config, ("UserPoolId",)),
+    "TagResource":                 Operation(pool_operations.tag_resource, ("ResourceArn", "Tags")),
+    "UntagResource":               Operation(pool_operations.untag_resource, ("ResourceArn", "TagKeys")),
+    "ListTagsForResource":         Operation(pool_operations.list_tags_for_resource, ("ResourceArn",)),
     "AddCustomAttributes":         Operation(pool_operations.add_custom_attributes, ("UserPoolId", "CustomAttributes")),
     "ListUsers":                   Operation(admin.list_users, ("UserPoolId",)),
     "AdminSetUserMFAPreference":   Operation(_by_name(enrolment.set_mfa_preference), ("UserPoolId", "Username")),
     "AdminSetUserPassword":        Operation(_by_name(admin.set_user_password), ("UserPoolId", "Username", "Password")),
 }
 # fmt: on
+
+
+REGION_OPERATION_NAMES: Final = frozenset(
+    {"CreateUserPool", "DeleteUserPool", "DescribeUserPoolDomain", "ListUserPools"}
+)
+"""The operations that are not about one pool; `region` answers them."""
 
 
 def needs_credentials(operation: str) -> bool:
@@ -163,10 +172,15 @@ def check_credentials(operation: str, *, signed: bool) -> None:
 
 
 def read_members(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the members of a request, after checking them; refuse an operation that the API does not have."""
-    if not request_members.is_known(operation):
-        raise PoolRefusal(error_templates.UNKNOWN_OPERATION)
-    return request_members.read(operation, request)
+    """Return the members of a request, after checking them; refuse an operation that is not served."""
+    if operation not in OPERATIONS and operation not in REGION_OPERATION_NAMES:
+        if not request_members.is_known(operation):
+            raise PoolRefusal(error_templates.UNKNOWN_OPERATION)
+        why = not_served.reason(operation)
+        raise PoolRefusal(error_templates.OPERATION_NOT_SERVED, operation=operation, why=why)
+    members = request_members.read(operation, request)
+    request_members.check_constraints(operation, members)
+    return members
 
 
 def answer(pool: Core, operation: str, members: dict[str, Any]) -> Reply:
@@ -179,7 +193,8 @@ def answer(pool: Core, operation: str, members: dict[str, Any]) -> Reply:
     pool.response = None
     found = OPERATIONS.get(operation)
     if found is None:
-        raise PoolRefusal(error_templates.OPERATION_NOT_SERVED, operation=operation)
+        why = "a single pool has no others beside it; use LocalCognito"
+        raise PoolRefusal(error_templates.OPERATION_NOT_SERVED, operation=operation, why=why)
     for name in found.required:
         if name not in members:
             raise PoolRefusal(error_templates.NULL_MEMBER, name=f"{name[0].lower()}{name[1:]}")

@@ -91,6 +91,36 @@ def add_custom_attributes(pool: Core, request: Request) -> Reply:
     return {}
 
 
+def _tags(pool: Core, request: Request) -> dict[str, str]:
+    described = descriptions.user_pool(pool.configuration, 0)
+    if request["ResourceArn"] != described["Arn"]:
+        raise PoolRefusal(error_templates.NO_SUCH_RESOURCE)
+    tags: dict[str, str] = described.get("UserPoolTags", {})
+    return tags
+
+
+def _set_tags(pool: Core, tags: Mapping[str, str]) -> Reply:
+    description = pool_requests.tagged(pool.configuration, tags)
+    pool.configure(pool_requests.configured(pool.configuration, description))
+    return {}
+
+
+def tag_resource(pool: Core, request: Request) -> Reply:
+    """TagResource."""
+    return _set_tags(pool, {**_tags(pool, request), **request["Tags"]})
+
+
+def untag_resource(pool: Core, request: Request) -> Reply:
+    """UntagResource."""
+    gone = request["TagKeys"]
+    return _set_tags(pool, {n: e for n, e in _tags(pool, request).items() if n not in gone})
+
+
+def list_tags_for_resource(pool: Core, request: Request) -> Reply:
+    """ListTagsForResource."""
+    return {"Tags": _tags(pool, request)}
+
+
 def check_deletable(pool: Core, request: Request) -> None:
     """Refuse to delete a pool that is not there, or whose deletion protection is active."""
     pool.check_pool(request)

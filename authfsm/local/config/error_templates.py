@@ -173,6 +173,7 @@ TOO_LONG = ErrorTemplate(_INVALID_PARAMETER, "1 validation error detected: Value
 # amplify-swift's tests against AWS have the code, and that the session survives; the pattern is botocore's.
 USER_CODE_NOT_DIGITS = ErrorTemplate(_INVALID_PARAMETER, "1 validation error detected: Value at 'userCode' failed to satisfy constraint: Member must satisfy regular expression pattern: [0-9]+", survives=True)
 NOT_IN_ENUM = ErrorTemplate(_INVALID_PARAMETER, "1 validation error detected: Value at '{name}' failed to satisfy constraint: Member must satisfy enum value set: [{values}]", survives=True)
+CONSTRAINTS_VIOLATED = ErrorTemplate(_INVALID_PARAMETER, "{number} detected: {violations}", survives=True)
 OUT_OF_BOUNDS = ErrorTemplate(_INVALID_PARAMETER, "1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: Member must have value {beyond} than or equal to {limit}", survives=True)
 WRONG_TYPE = ErrorTemplate("SerializationException", "{name} is not of the type that the API gives it.", survives=True)
 MISSING_PARAMETER = ErrorTemplate(_INVALID_PARAMETER, "Missing required parameter {name}", survives=True)
@@ -181,7 +182,7 @@ INVALID_PARAMETER = ErrorTemplate(_INVALID_PARAMETER, "{why}")
 USER_EXISTS = ErrorTemplate("UsernameExistsException", "User account already exists")
 UNKNOWN_OPERATION = ErrorTemplate("UnknownOperationException", "The API has no such operation.", survives=True)  # the text is ours
 REQUEST_UNSIGNED = ErrorTemplate("MissingAuthenticationTokenException", "Missing Authentication Token", survives=True)
-OPERATION_NOT_SERVED = ErrorTemplate("UnsupportedOperationException", "The local Cognito does not serve {operation}.", survives=True)
+OPERATION_NOT_SERVED = ErrorTemplate("UnsupportedOperationException", "The local Cognito does not serve {operation}: {why}.", survives=True)
 
 # ---- accounts: these requests have no session ---------------------------------------------------
 # The texts are those that clients translate (Amplify's dictionaries, error tables of applications).

@@ -179,6 +179,12 @@ def with_custom_attributes(
     return {"UserPool": members, "MfaConfig": descriptions.mfa_config(configuration)}
 
 
+def tagged(configuration: PoolConfiguration, tags: Mapping[str, str]) -> dict[str, Any]:
+    """Return the description of a pool with these tags."""
+    described = descriptions.described(configuration)
+    return {**described, "UserPool": {**described["UserPool"], "UserPoolTags": dict(tags)}}
+
+
 # ---- second factors -------------------------------------------------------------------------------
 
 

@@ -1,14 +1,15 @@
 """Checks the members of a request before any operation reads it: names, types, lengths, bounds.
 
 botocore does this for its callers; over HTTP anybody can send anything. `members.json` is botocore's model of
-the API in short (tests/members_of_botocore.py generates it, a test compares them). Patterns are not
-checked: each operation checks what a value must look like.
+the API in short (tests/members_of_botocore.py generates it, a test compares them). Patterns and enumerations
+are checked for the operations that are not about a user (`check_constraints`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -31,10 +32,19 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
 # The model has no bound for what is in a map. The pool keeps a USERNAME while a sign-in is pending.
 _MAX_LENGTHS_IN_MAPS: Final = {"USERNAME": 128}
 
+_OF_USERS: Final = frozenset(
+    {"Username", "AccessToken", "AuthFlow", "Session", "Token", "RefreshToken"}
+)
+
 
 @cache
 def _model() -> Any:
     return json.loads(files(__package__).joinpath("members.json").read_bytes())
+
+
+def operation_names() -> tuple[str, ...]:
+    """Return the names of the API's operations, in alphabetical order."""
+    return tuple(sorted(_model()["operations"]))
 
 
 def is_known(operation: str) -> bool:
@@ -50,6 +60,61 @@ def read(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
     """
     members: dict[str, Any] = _read(_model()["operations"][operation], request, "")
     return members
+
+
+def check_constraints(operation: str, members: Mapping[str, Any]) -> None:
+    """Refuse values that break a constraint of the API's model: all of them in one message, as Cognito does.
+
+    For operations that are not about a user: those check what a value must look like themselves, because Cognito's
+    answers to them are known. ARNs are not checked: a local set-up has no real roles, functions and certificates.
+    """
+    name = _model()["operations"][operation]
+    if _OF_USERS.isdisjoint(_model()["shapes"][name]["members"]):
+        found = list(_violations(name, members, ""))
+        if found:
+            number = "1 validation error" if len(found) == 1 else f"{len(found)} validation errors"
+            template = error_templates.CONSTRAINTS_VIOLATED
+            raise PoolRefusal(template, number=number, violations="; ".join(found))
+
+
+def _violations(shape_name: str, value: Any, path: str) -> Iterator[str]:
+    shape = _model()["shapes"][shape_name]
+    kind = shape["type"]
+    prefix = f"{path}." if path else ""
+    if kind == "structure":
+        for name, each in value.items():
+            yield from _violations(shape["members"][name], each, f"{prefix}{_lower(name)}")
+        return
+    if kind in {"string", "list", "map"} and len(value) < shape.get("min", 0):
+        constraint = f"Member must have length greater than or equal to {shape['min']}"
+        yield _violation(shape, value, path, constraint)
+    if kind == "list":
+        for number, each in enumerate(value, 1):
+            yield from _violations(shape["member"], each, f"{prefix}{number}.member")
+    if kind == "string" and "enum" in shape and value not in shape["enum"]:
+        allowed = f"[{', '.join(shape['enum'])}]"
+        yield _violation(shape, value, path, f"Member must satisfy enum value set: {allowed}")
+    pattern = shape.get("pattern", "")
+    if kind == "string" and pattern and "arn:" not in pattern and not _matches(pattern, value):
+        constraint = f"Member must satisfy regular expression pattern: {pattern}"
+        yield _violation(shape, value, path, constraint)
+
+
+def _violation(shape: Any, value: Any, path: str, constraint: str) -> str:
+    text = f"[{', '.join(map(str, value))}]" if isinstance(value, (list, tuple)) else str(value)
+    shown = "Value" if shape.get("sensitive") else f"Value '{text}'"
+    return f"{shown} at '{path}' failed to satisfy constraint: {constraint}"
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    # Python has no classes of Unicode categories: these five are all characters but spaces and controls.
+    plain = pattern.replace(r"\p{L}\p{M}\p{S}\p{N}\p{P}", r"\S").replace(r"\p{Z}", r"\s")
+    return re.compile(plain)
+
+
+def _matches(pattern: str, value: str) -> bool:
+    return _compiled(pattern).fullmatch(value) is not None
 
 
 def _read(shape_name: str, given: object, path: str) -> Any:
