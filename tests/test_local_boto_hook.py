@@ -79,7 +79,8 @@ class TestClient:
     def test_operation_that_is_not_served(self, pool: LocalPool) -> None:
         """The error names an operation that the pool does not serve."""
         with refused(
-            "UnsupportedOperationException", "The local Cognito does not serve ListUserImportJobs: "
+            "UnsupportedOperationException",
+            "The local Cognito does not serve ListUserImportJobs: add users with AdminCreateUser, or in the configuration file.",
         ):
             pool.client().list_user_import_jobs(UserPoolId=pool.pool_id, MaxResults=1)
 
@@ -206,6 +207,8 @@ class TestRefusals:
     """The pool's refusals agree with the client's error policy."""
 
     BESIDE: ClassVar = {
+        "DuplicateProviderException",
+        "GroupExistsException",
         "SerializationException",  # garbage
         "UnknownOperationException",  # no target
         "UnsupportedUserStateException",  # an administrator's invitation
