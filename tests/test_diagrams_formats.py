@@ -14,10 +14,12 @@ import pytest
 from conftest import lacking
 
 from authfsm.core.history import Step
+from authfsm.core.machine import build
 from authfsm.diagrams import (
     DARK,
     FORMATS,
     SUFFIXES,
+    ConflictingOptions,
     Diagram,
     Node,
     NoEngine,
@@ -344,3 +346,28 @@ def test_json_has_the_effect_of_settings() -> None:
         str(SettingsEffect.FADED),
         "MfaConfiguration is OFF",
     )
+
+
+def test_a_machines_own_states_are_drawn() -> None:
+    """`diagram(machine)` has the application's states and transitions beside all of the protocol's."""
+    machine = build(
+        states=["TERMS"],
+        transitions=[
+            ["show_terms", State.AUTHENTICATED, "TERMS"],
+            ["agree", "TERMS", State.AUTHENTICATED],
+            ["skip_code", State.EMAIL_OTP, State.FAILED],
+            ["give_up", "*", State.FAILED],
+        ],
+    )
+    drawn = diagram(machine)
+    added = set(str(drawn).splitlines()) - set(str(diagram()).splitlines())
+
+    assert len(added) == 8  # TERMS, any state and FAILED; five arrows: EMAIL_OTP has two roles
+    assert 'AUTHENTICATED -> TERMS [label="\xa0\xa0show_terms"' in str(drawn)
+    assert '"any state" -> FAILED' in str(drawn)
+    assert "TERMS --> AUTHENTICATED : agree" in format(drawn, "mermaid")
+    assert ">TERMS<" in drawn.svg()
+    assert ">show_terms<" in drawn.svg().replace("\xa0", "").replace("&#160;", "")
+    with pytest.raises(ConflictingOptions, match="the format scxml"):
+        format(drawn, "scxml")
+    assert str(diagram(build())) == str(diagram())

@@ -95,6 +95,14 @@ def _statements(model: DiagramModel, style: DotStyle) -> Iterator[str]:
         attributes = style.edge(edge) | ({"dir": "both"} if both_ways else {})
         ends = f"{quoted(edge.source.name)} -> {quoted(edge.dest.name)}"
         yield _statement(ends, attributes, edge_defaults)
+    for name in model.own_names():
+        yield _statement(quoted(name), {**style.own, "class": "own", "tooltip": name})
+    for own in model.own_transitions:
+        label = {"label": _INDENT + own.trigger, "class": "own", "tooltip": own.trigger}
+        yield from (
+            _statement(f"{quoted(source)} -> {quoted(dest)}", {**style.own_edge, **label})
+            for source, dest in own.ends()
+        )
     yield "}"
 
 
@@ -187,6 +195,22 @@ class DotStyle:
         """The size of labels in points: larger where a state has many neighbours and its picture is wide."""
         is_wide = bool(self.model.focus) and len(self.model.nodes) > _MANY_NEIGHBOURS
         return str(_LABEL_SIZE + is_wide)
+
+    @property
+    def own(self) -> Attributes:
+        """The attributes of an application's own state."""
+        theme = self.theme
+        return {
+            "shape": "box",
+            "style": "filled",
+            "fillcolor": theme.background,
+            "color": theme.text,
+        }
+
+    @property
+    def own_edge(self) -> Attributes:
+        """The attributes of an application's own transition."""
+        return {"color": self.theme.text, "fontcolor": self.theme.text, "arrowhead": "vee"}
 
     def text(self, key: str) -> str:
         """Return the text for a name."""

@@ -69,6 +69,17 @@ def _lines(model: DiagramModel, labels: Mapping[str, str]) -> Iterator[str]:
     for node in model.nodes:
         if isinstance(node, Node) and node.state in END_STATES and node not in sources:
             yield f"    {identifier(node.name)} --> [*]"
+    yield from _own_lines(model, start="START" if start_is_node else "[*]")
+
+
+def _own_lines(model: DiagramModel, start: str) -> Iterator[str]:
+    """Yield the states and transitions that an application added."""
+    for name in model.own_names():
+        yield f'    state "{mermaid_text(name)}" as {identifier(name)}'
+    for own in model.own_transitions:
+        for begin, end in own.ends():
+            origin = start if begin == START.name else identifier(begin)
+            yield f"    {origin} --> {identifier(end)} : {mermaid_text(own.trigger)}"
 
 
 def _rows(edge: Edge, labels: Mapping[str, str]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from typing import Final
 from attrs import field, frozen
 
 from authfsm.diagrams.omissions import OmissionReason
+from authfsm.diagrams.own_states import OwnTransition
 from authfsm.diagrams.vertices import Arrow, Junction, Vertex, group_of
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import Response
@@ -190,6 +191,8 @@ class DiagramModel:
         notes: further sentences for the caption.
         overview: whether the drawing leaves out the names of responses.
         pools: the settings of the pool, or of the two pools, that it shows.
+        own_states: the states that an application added to its machine.
+        own_transitions: the transitions that it added.
     """
 
     nodes: tuple[Vertex, ...]
@@ -205,6 +208,8 @@ class DiagramModel:
     notes: tuple[str, ...] = ()
     overview: bool = False
     pools: tuple[PoolSettings, ...] = field(default=(), repr=False)
+    own_states: tuple[str, ...] = ()
+    own_transitions: tuple[OwnTransition, ...] = ()
 
     @property
     def title(self) -> str:
@@ -234,6 +239,12 @@ class DiagramModel:
         followed = (edge for edge in self.edges if edge.steps or edge.counts)
         ends = {end for edge in followed for end in (edge.source, edge.dest)}
         return frozenset(ends | ({self.current} if self.current else set()))
+
+    def own_names(self) -> tuple[str, ...]:
+        """Return the names that the application's states and transitions add to the nodes."""
+        known = {each.name for each in self.nodes}
+        ends = [name for each in self.own_transitions for pair in each.ends() for name in pair]
+        return tuple(each for each in dict.fromkeys((*self.own_states, *ends)) if each not in known)
 
     def same_rank(self) -> Iterator[tuple[Vertex, ...]]:
         """Yield nodes that are drawn side by side.

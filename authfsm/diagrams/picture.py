@@ -24,6 +24,7 @@ from authfsm.diagrams.mermaid import mermaid
 from authfsm.diagrams.model import DiagramModel
 from authfsm.diagrams.model_builder import build_model
 from authfsm.diagrams.omissions import OmissionReason
+from authfsm.diagrams.own_states import own_states, own_transitions
 from authfsm.diagrams.themes import LIGHT, Theme, adaptive
 from authfsm.diagrams.vertices import JUNCTIONS, StateGroup
 from authfsm.protocol.auth_flows import FLOWS
@@ -124,6 +125,8 @@ class Diagram:
     def __format__(self, spec: str) -> str:
         if spec not in FORMATS:
             raise UnknownFormat(spec, filter(None, FORMATS))
+        if (self.model.own_states or self.model.own_transitions) and spec in _PROTOCOL_ONLY:
+            raise ConflictingOptions("a machine", f"the format {spec}")
         return FORMATS[spec](self)
 
     def svg(self, *, animated: bool = False) -> str:
@@ -239,6 +242,9 @@ FORMATS: Final[Mapping[str, Callable[[Diagram], str]]] = {
 }
 """The formats of `format(diagram, name)`."""
 
+_PROTOCOL_ONLY: Final = frozenset({"markdown", "scxml", "xstate", "json"})
+"""The formats without the states that an application added."""
+
 
 def _encoded(name: str) -> Callable[[Diagram], bytes]:
     return lambda drawn: format(drawn, name).encode()
@@ -275,6 +281,8 @@ def _label_names() -> frozenset[str]:
 
 
 def diagram(
+    machine: Any = None,
+    /,
     *,
     flow: str | None = None,
     state: State | str | None = None,
@@ -294,6 +302,7 @@ def diagram(
     """Draw the protocol, or a part of it.
 
     Args:
+        machine: a machine of `authfsm.build`, whose own states and transitions are drawn beside the protocol's.
         flow: an `AuthFlow`, such as "USER_SRP_AUTH": only what it reaches.
         state: a state: only what comes directly before and after it.
         settings: a pool's settings: what they rule out is left out, and the caption says why.
@@ -334,6 +343,9 @@ def diagram(
         difference=difference,
     )
     model = evolve(model, overview=overview)
+    if machine is not None:
+        own = own_states(machine), own_transitions(machine)
+        model = evolve(model, own_states=own[0], own_transitions=own[1])
     known = _label_names() | set(notes(model))
     for name in labels or {}:
         if name not in known:
