@@ -231,7 +231,7 @@ def test_called_wrongly(options: list[str], told: str) -> None:
 @pytest.mark.parametrize(
     ("user", "lines", "code", "told"),
     [
-        ({}, "Wrong-Horse-9", ExitStatus.REFUSED, "Incorrect username or password"),
+        ({}, "Wrong-Horse-9", ExitStatus.REFUSED, "The user name or the password is wrong."),
         ({"status": "RESET_REQUIRED"}, PASSWORD, ExitStatus.RESET_PASSWORD, "forgot-password"),
         ({"status": "UNCONFIRMED"}, PASSWORD, ExitStatus.CONFIRM_USER, "confirm-sign-up"),
         ({"enabled": False}, PASSWORD, ExitStatus.MISCONFIGURED, "User is disabled"),
@@ -332,8 +332,8 @@ def test_too_many_requests_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> No
         with throttled(pool.url, 99) as url:
             bad = ran(*at(url), lines=PASSWORD)
 
-    assert (good.code, good.err.count("Slow down Retrying in")) == (ExitStatus.SIGNED_IN, 2)
-    assert (bad.code, bad.err.count("Slow down Retrying in")) == (ExitStatus.TOO_LATE, 3)
+    assert (good.code, good.err.count("then try again. Retrying in")) == (ExitStatus.SIGNED_IN, 2)
+    assert (bad.code, bad.err.count("then try again. Retrying in")) == (ExitStatus.TOO_LATE, 3)
 
 
 @pytest.mark.parametrize(
@@ -414,7 +414,7 @@ def test_an_expired_session() -> None:
     code, seen = walk(pool, Slow(StringIO(f"{PASSWORD}\n000000\n")), SignInStart(username="ada"))
 
     assert code is ExitStatus.TOO_LATE
-    assert "session is expired" in seen
+    assert "The sign-in has taken too long. Start again." in seen
 
 
 def test_a_lock_out() -> None:
@@ -427,7 +427,7 @@ def test_a_lock_out() -> None:
     code, seen = walk(pool, PipedInput(StringIO(PASSWORD)), SignInStart(username="ada"))
 
     assert code is ExitStatus.TOO_LATE
-    assert "Password attempts exceeded" in seen
+    assert "Too many attempts have failed." in seen
 
 
 def test_a_pool_does_not_steer_the_terminal() -> None:

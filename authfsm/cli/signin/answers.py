@@ -28,7 +28,6 @@ _AGAIN, _LEAVE, _HERE = "again", "leave", "here"
 _SECOND: Final = {State.SELECT_MFA_TYPE, State.MFA_SETUP}
 _NOTES: Final = {
     State.WEB_AUTHN: "Cognito asks for a passkey, which a terminal does not have: use a browser.",
-    State.NEW_PASSWORD_REQUIRED: "The password is temporary: choose a new one.",
     State.MFA_SETUP: "A second factor must be set up: the pool requires one.",
 }
 
@@ -92,7 +91,7 @@ class AnswerPrompter:
 
     def _introduce(self, flow: Flow, first: Prompt) -> None:
         asked = flow.challenge
-        if first.response is r.RawAnswer:
+        if first.response in {r.RawAnswer, r.NewPassword}:
             self._screen.note(first.explanation)
         elif isinstance(asked, MfaSetup) and asked.secret_code is not None:
             if not asked.verified and self._shown != asked.secret_code:
@@ -139,7 +138,7 @@ class AnswerPrompter:
                 value = flow.make_response(prompt.response, **prompt.arguments(values))
                 check_answer(flow.challenge, value)
             except InvalidInput as error:
-                self._screen.bad(error.advice)
+                self._screen.bad(error.for_person())
             else:
                 return value
 

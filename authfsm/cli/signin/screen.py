@@ -22,6 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from authfsm.core.history import Step
+from authfsm.protocol.error_policy import Fault
 from authfsm.protocol.errors import AuthfsmError, ConnectionLost, InvalidInput, Refused
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
@@ -59,6 +60,9 @@ _STATES: Final = {
 }
 
 
+_USERS_OWN: Final = {Fault.USER, Fault.TIME}
+
+
 def shown(text: str) -> str:
     """Return a text from outside without the characters that could control the terminal."""
     return "".join(each if each.isprintable() else "?" for each in text)
@@ -72,14 +76,17 @@ def path(history: Iterable[Step], times: str = "x") -> list[str]:
 
 
 def why(error: AuthfsmError) -> tuple[str, str]:
-    """Return why something failed: a sentence, and Cognito's code or the library's."""
+    """Return why something failed, in a sentence, and Cognito's code or the library's.
+
+    Of the configuration, and of Lambda functions, Cognito's own message says more than the sentence for a user.
+    """
     match error:
+        case Refused() if error.fault in _USERS_OWN or not error.refusal.message:
+            return error.for_person(), error.refusal.code
         case Refused():
-            return error.refusal.message or "Cognito refused the request.", error.refusal.code
-        case ConnectionLost():
-            return "No reply came.", error.why
-        case InvalidInput():
-            return error.advice, ""
+            return error.refusal.message, error.refusal.code
+        case ConnectionLost() | InvalidInput():
+            return error.for_person(), error.why if isinstance(error, ConnectionLost) else ""
         case _:
             return str(error), ""
 

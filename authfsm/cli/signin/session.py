@@ -25,7 +25,6 @@ from authfsm.protocol.auth_flows import PASSWORD_FLOWS
 from authfsm.protocol.error_policy import Fault, RecoveryAction
 from authfsm.protocol.errors import (
     AuthfsmError,
-    ConnectionLost,
     InvalidInput,
     Refused,
     WrongResponse,
@@ -249,8 +248,6 @@ class SignInSession:
             if self._start.username is None and _code(error) == "UserNotFoundException":
                 self._username = None
             return
-        if error.action is RecoveryAction.WAIT_OUT:
-            self._screen.note(RecoveryAction.WAIT_OUT.advice)
         if not confirms(user, "Start again", default=error.action is RecoveryAction.START_AGAIN):
             raise SignInEnded(exit_of(error))
         if error.retry_after:
@@ -276,9 +273,7 @@ class SignInSession:
 
     def _ended(self, error: AuthfsmError) -> SignInEnded:
         code, (reason, hint) = exit_of(error), why(error)
-        advice = error.action.advice if error.action else ""
-        if isinstance(error, (ConnectionLost, InvalidInput)):
-            advice = ""  # it was sent again, more than once; or the reason says what is right
+        advice = error.action.advice if error.action and reason != error.for_person() else ""
         if self._wants_secret(error):
             advice = "This app client has a secret: set AUTHFSM_CLIENT_SECRET."
         return SignInEnded(
