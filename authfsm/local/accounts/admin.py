@@ -19,6 +19,12 @@ from authfsm.local.state.core import Core, Reply, Request, paginate
 from authfsm.local.state.users import Status, User
 
 _MAX_PAGE: Final = 60
+# "You can only search for the following standard attributes ... Custom attributes are not searchable."
+# -- AWS API reference, ListUsers
+_SEARCHABLE: Final = (
+    "username", "email", "phone_number", "name", "given_name", "family_name", "preferred_username",
+    "cognito:user_status", "status", "sub",
+)  # fmt: skip
 _FILTER: Final = re.compile(r'\s*([\w:]+)\s*(\^?=)\s*"((?:[^"\\]|\\.)*)"\s*')
 _PASSWORD_ALPHABETS: Final = (
     string.ascii_uppercase,
@@ -157,20 +163,26 @@ def list_users(pool: Core, request: Request) -> Reply:
     page, token = paginate(found, request.get("PaginationToken"), size)
     users = [user_members(user, "Attributes") for user in page]
     if (names := request.get("AttributesToGet")) is not None:
+        if any(pool.configuration.attributes.find(name) is None for name in names):
+            raise PoolRefusal(error_templates.UNKNOWN_ATTRIBUTES)
         for each in users:
             each["Attributes"] = [a for a in each["Attributes"] if a["Name"] in names]
     return {"Users": users} if token is None else {"Users": users, "PaginationToken": token}
 
 
 def _parse_filter(text: str | None) -> Callable[[User], bool]:
-    """Return the predicate of a Filter: `name = "value"`, or `name ^= "prefix"`."""
+    """Return the predicate of a Filter: `name = "value"`, or `name ^= "prefix"`; cognito:user_status in any case."""
     if not text:
         return lambda _: True
     match = _FILTER.fullmatch(text)
     if match is None:
         raise PoolRefusal(error_templates.BAD_FILTER)
     name, is_prefix = match[1], match[2] == "^="
+    if name not in _SEARCHABLE:
+        raise PoolRefusal(error_templates.NOT_SEARCHABLE, name=name)
     expected = re.sub(r"\\(.)", r"\1", match[3])
+    if name == "cognito:user_status":
+        expected = expected.upper()
 
     def matches(user: User) -> bool:
         value = _filtered_value(user, name)

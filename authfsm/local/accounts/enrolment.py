@@ -23,7 +23,13 @@ from authfsm.local.state import passkeys
 from authfsm.local.state.codes import new_totp_secret, spend_totp
 from authfsm.local.state.core import Core, Reply, Request, paginate
 from authfsm.local.state.sessions import PendingChallenge
-from authfsm.local.state.users import Passkey, PasskeyRegistration, SoftwareToken, User
+from authfsm.local.state.users import (
+    Passkey,
+    PasskeyRegistration,
+    SoftwareToken,
+    Status,
+    User,
+)
 from authfsm.protocol.states import MFA_METHODS, MFA_SETTINGS, State
 
 _MAX_PASSKEYS: Final = 20  # "Each user can register up to 20 passkeys" (developer guide)
@@ -133,6 +139,29 @@ def set_mfa_preference(pool: Core, user: User, request: Request) -> Reply:
         _check_passkey_mfa(pool, enabled)
     user.mfa_enabled, user.preferred_mfa = frozenset(enabled), preferred
     user.passkeys.as_mfa, user.modified = as_mfa, pool.clock()
+    return {}
+
+
+def set_user_settings(pool: Core, user: User, request: Request) -> Reply:
+    """SetUserSettings and AdminSetUserSettings: "You can use it to configure only SMS MFA"; no options end it."""
+    for number, option in enumerate(request["MFAOptions"], 1):
+        for member, only in (("DeliveryMedium", "SMS"), ("AttributeName", "phone_number")):
+            if option.get(member) != only:
+                name = f"mFAOptions.{number}.member.{member[0].lower()}{member[1:]}"
+                raise PoolRefusal(error_templates.NOT_IN_ENUM, name=name, values=only)
+    settings = {"SMSMfaSettings": {"Enabled": bool(request["MFAOptions"])}}
+    return set_mfa_preference(pool, user, settings)
+
+
+def delete_software_token(pool: Core, user: User, _: Request) -> Reply:
+    """AdminDeleteSoftwareToken: the user "can register a new TOTP factor" (AWS API reference)."""
+    if user.status is Status.UNCONFIRMED:  # the API lists the exception
+        raise PoolRefusal(error_templates.NOT_CONFIRMED)
+    user.software_token = user.pending_token = None
+    user.mfa_enabled -= {State.SOFTWARE_TOKEN_MFA}
+    if user.preferred_mfa is State.SOFTWARE_TOKEN_MFA:
+        user.preferred_mfa = None
+    user.modified = pool.clock()
     return {}
 
 
@@ -265,7 +294,7 @@ def _passkey_members(passkey: Passkey) -> dict[str, Any]:
 
 
 def get_user_auth_factors(pool: Core, user: User, _: Request) -> Reply:
-    """GetUserAuthFactors: the available first factors, and the MFA settings."""
+    """GetUserAuthFactors and AdminGetUserAuthFactors: the available first factors, and the MFA settings."""
     available = choice.available_first_factors(pool.configuration, user)
     # In AuthFactorType, PASSWORD means both password factors, and "SOFTWARE_TOKEN can only be used as an MFA
     # factor" -- AWS API reference

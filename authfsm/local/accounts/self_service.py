@@ -208,6 +208,29 @@ def _write_attributes(
     ]
 
 
+def delete_user_attributes(pool: Core, request: Request) -> Reply:
+    """DeleteUserAttributes: those that the app client may write; one that the user lacks is no error."""
+    family, names = pool.token_issuer.bearer(request["AccessToken"]), request["UserAttributeNames"]
+    attributes.check_writable(pool, family.client, dict.fromkeys(names, ""))
+    return admin_delete_user_attributes(pool, family.user, request)
+
+
+def admin_delete_user_attributes(pool: Core, user: User, request: Request) -> Reply:
+    """AdminDeleteUserAttributes: a verified address loses its mark as well."""
+    names, schema = request["UserAttributeNames"], pool.configuration.attributes
+    if unknown := [name for name in names if schema.find(name) is None]:
+        why = "\n".join(f"user.{n}: Attribute does not exist in the schema." for n in unknown)
+        raise PoolRefusal(error_templates.NO_SUCH_ATTRIBUTES, why=why)
+    for name in names:
+        # Users sign in with these, or must have them.
+        if name in (*schema.required, *pool.configuration.username_attributes):
+            raise PoolRefusal(error_templates.ATTRIBUTE_REQUIRED, name=name)
+    values = dict.fromkeys(names, "")
+    attributes.check(pool, values, user)
+    attributes.write(pool, user, values)
+    return {}
+
+
 def get_user_attribute_verification_code(pool: Core, request: Request) -> Reply:
     """GetUserAttributeVerificationCode: sends a code to the current address, or to one that waits for its code."""
     family, name = pool.token_issuer.bearer(request["AccessToken"]), request["AttributeName"]

@@ -14,6 +14,7 @@ from attrs import frozen
 
 from authfsm.local.accounts import (
     admin,
+    auth_events,
     enrolment,
     groups,
     initiate_auth,
@@ -93,11 +94,13 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "ListDevices":                 Operation(_by_token(devices.list_all), ("AccessToken",), public=True),
     "GetUser":                     Operation(self_service.get_user, ("AccessToken",), public=True),
     "UpdateUserAttributes":        Operation(self_service.update_user_attributes, ("UserAttributes", "AccessToken"), public=True),
+    "DeleteUserAttributes":        Operation(self_service.delete_user_attributes, ("UserAttributeNames", "AccessToken"), public=True),
     "GetUserAttributeVerificationCode": Operation(self_service.get_user_attribute_verification_code, ("AccessToken", "AttributeName"), public=True),
     "VerifyUserAttribute":         Operation(_by_token(self_service.verify_user_attribute), ("AccessToken", "AttributeName", "Code"), public=True),
     "ChangePassword":              Operation(_by_token(self_service.change_password), ("ProposedPassword", "AccessToken"), public=True),
     "DeleteUser":                  Operation(_by_token(self_service.delete_user), ("AccessToken",), public=True),
     "SetUserMFAPreference":        Operation(_by_token(enrolment.set_mfa_preference), ("AccessToken",), public=True),
+    "SetUserSettings":             Operation(_by_token(enrolment.set_user_settings), ("AccessToken", "MFAOptions"), public=True),
     "GetUserAuthFactors":          Operation(_by_token(enrolment.get_user_auth_factors), ("AccessToken",), public=True),
     "StartWebAuthnRegistration":   Operation(enrolment.start_web_authn_registration, ("AccessToken",), public=True),
     "CompleteWebAuthnRegistration": Operation(enrolment.complete_web_authn_registration, ("AccessToken", "Credential"), public=True),
@@ -112,6 +115,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "AdminGetUser":                Operation(_by_name(admin.get_user), ("UserPoolId", "Username")),
     "AdminConfirmSignUp":          Operation(_by_name(admin.confirm_user), ("UserPoolId", "Username")),
     "AdminUpdateUserAttributes":   Operation(_by_name(self_service.admin_update_user_attributes), ("UserPoolId", "Username", "UserAttributes")),
+    "AdminDeleteUserAttributes":   Operation(_by_name(self_service.admin_delete_user_attributes), ("UserPoolId", "Username", "UserAttributeNames")),
     "AdminResetUserPassword":      Operation(_by_name(self_service.reset_user_password), ("UserPoolId", "Username")),
     "AdminDeleteUser":             Operation(_by_name(self_service.delete_user), ("UserPoolId", "Username")),
     "AdminDisableUser":            Operation(_by_name(admin.disable_user), ("UserPoolId", "Username")),
@@ -147,6 +151,10 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "ListTagsForResource":         Operation(pool_operations.list_tags_for_resource, ("ResourceArn",)),
     "AddCustomAttributes":         Operation(pool_operations.add_custom_attributes, ("UserPoolId", "CustomAttributes")),
     "ListUsers":                   Operation(admin.list_users, ("UserPoolId",)),
+    "AdminSetUserSettings":        Operation(_by_name(enrolment.set_user_settings), ("UserPoolId", "Username", "MFAOptions")),
+    "AdminGetUserAuthFactors":     Operation(_by_name(enrolment.get_user_auth_factors), ("UserPoolId", "Username")),
+    "AdminDeleteSoftwareToken":    Operation(_by_name(enrolment.delete_software_token), ("UserPoolId", "Username")),
+    "AdminListUserAuthEvents":     Operation(_by_name(auth_events.list_auth_events), ("UserPoolId", "Username")),
     "AdminSetUserMFAPreference":   Operation(_by_name(enrolment.set_mfa_preference), ("UserPoolId", "Username")),
     "AdminSetUserPassword":        Operation(_by_name(admin.set_user_password), ("UserPoolId", "Username", "Password")),
 }
@@ -202,10 +210,18 @@ def answer(pool: Core, operation: str, members: dict[str, Any]) -> Reply:
     # A trigger may itself sign a user in: restore the challenge that the outer request answers.
     outer, pool.sessions.last_answered = pool.sessions.last_answered, None
     try:
+<<<<<<< HEAD
         with checked_status(pool, operation, members, response):
             reply = found.function(pool, members)
+=======
+        reply = found.function(pool, members)
+        auth_events.record(pool, operation, members, reply, None)
+>>>>>>> bd88f76 (local: more operations on users, events, searchable filters; codes by any name; DefineAuthChallenge may name a second factor)
         answered = pool.sessions.last_answered
         check_arrow(response, reply, answered.challenge if answered else None)
+    except PoolRefusal as refusal:
+        auth_events.record(pool, operation, members, None, refusal)
+        raise
     finally:
         pool.sessions.last_answered = outer
         pool.response = response

@@ -88,6 +88,9 @@ class Contradictions:
         custom_challenge_after_device: in CUSTOM_AUTH, after the proof of a device. False: the reply has
             tokens (tests of amplify-flutter). True: DefineAuthChallenge runs again, and sees
             DEVICE_PASSWORD_VERIFIER (developer guide, "Define auth challenge Lambda trigger").
+        custom_auth_may_name_mfa: DefineAuthChallenge names SMS_MFA, EMAIL_OTP or SOFTWARE_TOKEN_MFA after
+            PASSWORD_VERIFIER. No source shows the outcome (amplify-js #4157 asks for it). False: the output is
+            refused, as any name but CUSTOM_CHALLENGE. True: the second factor is asked for.
     """
 
     totp_required_after_setup: bool = False
@@ -115,3 +118,4 @@ class Contradictions:
     timestamp_tolerance: timedelta | None = field(default=None, converter=_to_timedelta)
     custom_challenge_in_admin_flows: bool = False
     custom_challenge_after_device: bool = False
+    custom_auth_may_name_mfa: bool = False

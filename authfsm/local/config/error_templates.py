@@ -204,12 +204,17 @@ ONLY_ADMINS_RESET = ErrorTemplate(_NOT_AUTHORIZED, "Contact administrator to res
 PASSWORD_REUSED = ErrorTemplate("PasswordHistoryPolicyViolationException", "Password has been used before.", survives=True)  # the text is ours
 PREVIOUS_PASSWORD = ErrorTemplate(_INVALID_PARAMETER, "PreviousPassword is required for a user who has a password.")  # the text is ours
 NOT_IN_SCHEMA = ErrorTemplate(_INVALID_PARAMETER, "Attributes did not conform to the schema: {why}", survives=True)
+NO_SUCH_ATTRIBUTES = ErrorTemplate(_INVALID_PARAMETER, "Invalid user attributes: {why}\n")  # moto's text
+ATTRIBUTE_REQUIRED = ErrorTemplate(_INVALID_PARAMETER, "user.{name}: A required attribute cannot be deleted.")  # the text is ours
+UNKNOWN_ATTRIBUTES = ErrorTemplate(_INVALID_PARAMETER, "One or more requested attributes do not exist.")
 NOT_MUTABLE = ErrorTemplate(_INVALID_PARAMETER, "user.{name}: Attribute cannot be updated.", survives=True)
 BAD_PHONE = ErrorTemplate(_INVALID_PARAMETER, "Invalid phone number format.", survives=True)
 NOTHING_TO_VERIFY = ErrorTemplate(_INVALID_PARAMETER, "The user has no {name} to verify.")  # the text is ours
 RESEND_NOT_POSSIBLE = ErrorTemplate("UnsupportedUserStateException", "Resend not possible. {username} status is not FORCE_CHANGE_PASSWORD")
+NO_THREAT_PROTECTION = ErrorTemplate("UserPoolAddOnNotEnabledException", "Threat protection is not enabled for the user pool.")  # the text is ours
 NOT_REVOCABLE = ErrorTemplate("UnsupportedOperationException", "Token revocation is not enabled for this client.")  # the text is ours
-BAD_FILTER = ErrorTemplate(_INVALID_PARAMETER, "Error while parsing filter.")  # the text is ours
+BAD_FILTER = ErrorTemplate(_INVALID_PARAMETER, "Error while parsing filter.")  # aws-sdk-php #1088
+NOT_SEARCHABLE = ErrorTemplate(_INVALID_PARAMETER, "Invalid search attribute: {name}")  # moto's text
 
 # ---- records: the codes are the API's --------------------------------------------------------------
 GROUP_EXISTS = ErrorTemplate("GroupExistsException", "A group with the name already exists.")  # reports of users

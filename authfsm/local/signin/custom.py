@@ -18,7 +18,7 @@ from authfsm.local.signin import triggers
 from authfsm.local.signin.triggers import Metadata, TriggerResponse
 from authfsm.local.state.core import Core
 from authfsm.local.state.sessions import Attempt
-from authfsm.protocol.states import State
+from authfsm.protocol.states import MFA_METHODS, State
 
 
 @frozen
@@ -68,6 +68,9 @@ def define_challenge(pool: Core, attempt: Attempt, metadata: Metadata) -> str | 
     # Cognito echoes any name (amplify-js PR #566, #1291) where it asks for a first or a next challenge.
     # After a password or an MFA no source has seen another than CUSTOM_CHALLENGE.
     last = request["session"][-1]["challengeName"] if request["session"] else None
+    may_name_mfa = pool.configuration.contradictions.custom_auth_may_name_mfa
+    if may_name_mfa and challenge in MFA_METHODS and last == State.PASSWORD_VERIFIER:
+        return challenge
     if challenge != State.CUSTOM_CHALLENGE and last not in {None, "SRP_A", State.CUSTOM_CHALLENGE}:
         raise response.invalid("challengeName is not CUSTOM_CHALLENGE")
     return challenge

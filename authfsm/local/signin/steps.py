@@ -26,7 +26,7 @@ from authfsm.local.state.core import Core, Reply
 from authfsm.local.state.sessions import Attempt, PendingChallenge
 from authfsm.local.state.srp_proofs import SrpProof, secret_block_key
 from authfsm.local.state.users import DeviceRecord, SoftwareToken, Status, User
-from authfsm.protocol.states import State
+from authfsm.protocol.states import MFA_METHODS, State
 
 
 @frozen
@@ -225,6 +225,10 @@ def _issue_custom(
     last = attempt.rounds[-1]["challengeName"] if attempt.rounds else None
     if name == State.PASSWORD_VERIFIER and last == "SRP_A":
         raise PoolRefusal(error_templates.MISSING_PARAMETER, name="SRP_A")
+    if name in MFA_METHODS and last == State.PASSWORD_VERIFIER:
+        if not required_factors.has_factor(attempt.existing_user, State[name]):
+            raise PoolRefusal(error_templates.NO_MFA_POSSIBLE)
+        return issue_factor_challenge(pool, attempt, attempt.existing_user, State[name])
     parameters = {"USERNAME": attempt.username}
     if name == State.CUSTOM_CHALLENGE:
         public, expected = custom.create_challenge(pool, attempt, metadata)

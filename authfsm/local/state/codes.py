@@ -67,9 +67,14 @@ class Message:
 
 
 class Outbox(Sequence[Message]):
-    """The messages that Cognito would have sent, oldest first; the last thousand are kept."""
+    """The messages that Cognito would have sent, oldest first; the last thousand are kept.
 
-    def __init__(self) -> None:
+    Args:
+        find: returns the user of a name or alias.
+    """
+
+    def __init__(self, find: Callable[[str], User | None]) -> None:
+        self._find = find
         self._messages: deque[Message] = deque(maxlen=_OUTBOX_SIZE)
         self._listener: RecordListener | None = None
 
@@ -103,21 +108,31 @@ class Outbox(Sequence[Message]):
         """Report each message that is sent from now on."""
         self._listener = listener
 
+    def sent_to(self, name: str) -> list[Message]:
+        """Return the messages to a user or an address, the oldest first.
+
+        Args:
+            name: a name that the user signs in with, or the address of a message.
+        """
+        user = self._find(name)
+        names = {name} if user is None else {name, user.username}
+        return [each for each in self._messages if names & {each.username, each.to}]
+
     def code_for(self, name: str) -> str:
         """Return the last code that was sent to a user, in clear.
 
         Args:
-            name: the user's internal name, or the address the code was sent to.
+            name: a name that the user signs in with, or the address the code was sent to.
 
         Raises:
             LookupError: none was sent.
         """
-        for message in reversed(self._messages):
-            if name in (message.username, message.to):
-                return message.code.reveal()
-        raise LookupError(
-            f"no code was sent to {name}: give the internal username, or an address in full"
-        )
+        messages = self.sent_to(name)
+        if not messages:
+            raise LookupError(
+                f"no code was sent to {name}: give a name that the user signs in with, or an address in full"
+            )
+        return messages[-1].code.reveal()
 
 
 def random_text(entropy: Entropy, length: int, alphabet: str) -> str:

@@ -209,7 +209,7 @@ class Core:
         self.session_configurations: dict[str, SessionConfiguration] = {}
         self.users = Directory(configuration)
         self.sessions = Sessions(self.elapsed, entropy)
-        self.outbox = Outbox()
+        self.outbox = Outbox(self.users.find)
         self.records = token_issuer.records = Records()
         self.response: type[Response] | None = None
         """The response of the last request; None if it was malformed or not a step of a sign-in."""

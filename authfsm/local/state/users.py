@@ -40,16 +40,29 @@ class VerificationCode:
 
 
 @define(eq=False)
+class AuthEvent:
+    """What a user did, as AdminListUserAuthEvents has it: EventType is `kind`, EventResponse is `response`."""
+
+    event_id: str
+    kind: str
+    created: datetime
+    response: str
+    challenges: tuple[tuple[str, str], ...] = ()
+    ip_address: str = ""
+
+
+@define(eq=False)
 class Account:
     """The state of a user's account outside of sign-ins.
 
     The codes are kept by `sign-up`, `reset`, or the attribute to verify; the calls are those of the operations
-    that have a quota per user and hour.
+    that have a quota per user and hour. Events are kept in a pool with threat protection only.
     """
 
     codes: dict[str, VerificationCode] = field(factory=dict, repr=False)
     calls: dict[str, tuple[datetime, ...]] = field(factory=dict, repr=False)
     never_signed_in: bool = False
+    events: list[AuthEvent] = field(factory=list, repr=False)
 
 
 @define

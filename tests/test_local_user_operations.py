@@ -1,0 +1,286 @@
+"""Operations on users: attributes, settings, factors, lists and events, with Cognito's checks and errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyotp
+import pytest
+from api_client import MISMATCH, WRONG, ApiClient, refused
+from joserfc.jwk import RSAKey
+
+from authfsm import Code
+from authfsm.local import Contradictions, LocalPool, SchemaAttribute, Triggers
+
+PASSWORD = "Correct-h0rse"
+TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+PHONE = "+15555550143"
+SMS = {"DeliveryMedium": "SMS", "AttributeName": "phone_number"}
+SCHEMA = (SchemaAttribute("custom:team"), SchemaAttribute("custom:once", mutable=False))
+
+
+@pytest.fixture
+def api(signing_key: RSAKey) -> ApiClient:
+    """A pool with ada, who has all addresses and an authenticator app."""
+    pool = LocalPool(
+        key=signing_key, mfa="OPTIONAL", schema=SCHEMA, required_attributes=["email"], tier="PLUS"
+    )
+    own = {"nickname": "Countess", "custom:team": "engines", "custom:once": "set"}
+    pool.add_user(
+        "ada", PASSWORD, email="ada@example.com", phone_number=PHONE, attributes=own,
+        totp_secret=TOTP, mfa=(),
+    )  # fmt: skip
+    return ApiClient(pool)
+
+
+def token(api: ApiClient) -> str:
+    """Sign ada in."""
+    found: str = api.password("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
+    return found
+
+
+def admin(api: ApiClient, operation: str, **members: Any) -> Any:
+    """Call an administrator's operation on ada."""
+    return getattr(api.boto, operation)(UserPoolId=api.pool.pool_id, Username="ada", **members)
+
+
+class TestDeleteUserAttributes:
+    """DeleteUserAttributes and AdminDeleteUserAttributes."""
+
+    def test_as_user(self, api: ApiClient) -> None:
+        """What the user has goes, an address with its verified mark; what they lack is no error."""
+        names = ["nickname", "phone_number", "family_name"]
+        api.boto.delete_user_attributes(AccessToken=token(api), UserAttributeNames=names)
+
+        left = {"email", "email_verified", "custom:team", "custom:once"}
+        assert set(api.pool.user("ada").attributes) == left
+
+    def test_as_administrator(self, api: ApiClient) -> None:
+        """An administrator also deletes what no app client may write."""
+        with refused(
+            "NotAuthorizedException", "A client attempted to write unauthorized attribute"
+        ):
+            api.boto.delete_user_attributes(
+                AccessToken=token(api), UserAttributeNames=["custom:team"]
+            )
+        admin(api, "admin_delete_user_attributes", UserAttributeNames=["custom:team"])
+
+        assert "custom:team" not in api.pool.user("ada").attributes
+
+    @pytest.mark.parametrize(
+        ("name", "message"),
+        [
+            ("email", "user.email: A required attribute cannot be deleted."),
+            ("sub", "user.sub: Attribute cannot be updated."),
+            ("custom:once", "user.custom:once: Attribute cannot be updated."),
+            ("custom:none", "Invalid user attributes: user.custom:none: Attribute does not exist in the schema.\n"),
+        ],
+    )  # fmt: skip
+    def test_refused(self, api: ApiClient, name: str, message: str) -> None:
+        """A required, an immutable and an unknown attribute are refused, and nothing is deleted."""
+        before = dict(api.pool.user("ada").attributes)
+        with refused("InvalidParameterException", message):
+            admin(api, "admin_delete_user_attributes", UserAttributeNames=["nickname", name])
+
+        assert api.pool.user("ada").attributes == before
+
+
+class TestFactors:
+    """SetUserSettings, AdminDeleteSoftwareToken, AdminGetUserAuthFactors."""
+
+    @pytest.mark.parametrize("as_admin", [False, True])
+    def test_settings(self, api: ApiClient, *, as_admin: bool) -> None:
+        """MFAOptions switch SMS MFA on, and an empty list switches it off."""
+        access = token(api)
+
+        def set_options(options: list[dict[str, str]]) -> Any:
+            if as_admin:
+                admin(api, "admin_set_user_settings", MFAOptions=options)
+            else:
+                api.boto.set_user_settings(AccessToken=access, MFAOptions=options)
+            return admin(api, "admin_get_user").get("UserMFASettingList")
+
+        assert set_options([SMS]) == ["SMS_MFA"]
+        assert set_options([]) is None
+
+    def test_settings_refused(self, api: ApiClient) -> None:
+        """Only SMS to a phone number that the user has."""
+        wrong = "1 validation error detected: Value at 'mFAOptions.1.member.deliveryMedium' failed to satisfy constraint: Member must satisfy enum value set: [SMS]"
+        with refused("InvalidParameterException", wrong):
+            admin(api, "admin_set_user_settings", MFAOptions=[{**SMS, "DeliveryMedium": "EMAIL"}])
+        admin(api, "admin_delete_user_attributes", UserAttributeNames=["phone_number"])
+        message = "User does not have delivery config set to turn on SMS_MFA"
+        with refused("InvalidParameterException", message):
+            admin(api, "admin_set_user_settings", MFAOptions=[SMS])
+
+    def test_delete_software_token(self, api: ApiClient) -> None:
+        """The authenticator app is gone as a factor, also from a sign-in under way; a new one can be set up."""
+        preference = {"Enabled": True, "PreferredMfa": True}
+        admin(api, "admin_set_user_mfa_preference", SoftwareTokenMfaSettings=preference)
+        asked = api.password("ada", PASSWORD)
+        factors = admin(api, "admin_get_user_auth_factors")
+        assert factors["ConfiguredUserAuthFactors"] == ["PASSWORD", "SOFTWARE_TOKEN"]
+        assert factors["PreferredMfaSetting"] == "SOFTWARE_TOKEN_MFA"
+        admin(api, "admin_delete_software_token")
+
+        why = "Software Token MFA does not exist for the user."
+        with refused("SoftwareTokenMFANotFoundException", why):
+            api.answer(asked, "ada", SOFTWARE_TOKEN_MFA_CODE=pyotp.TOTP(TOTP).now())
+        assert admin(api, "admin_get_user_auth_factors")["ConfiguredUserAuthFactors"] == [
+            "PASSWORD"
+        ]
+        assert "UserMFASettingList" not in admin(api, "admin_get_user")
+        assert api.boto.associate_software_token(AccessToken=token(api))["SecretCode"]
+
+
+class TestListUsers:
+    """ListUsers."""
+
+    @pytest.fixture
+    def crowd(self, api: ApiClient) -> ApiClient:
+        """Add users u0 to u4 beside ada."""
+        for number in range(5):
+            api.pool.add_user(f"u{number}", email=f"u{number}@example.org")
+        return api
+
+    @pytest.mark.parametrize(
+        ("text", "found"),
+        [
+            ('username = "ada"', ["ada"]),
+            ('username="ADA"', []),
+            ('email ^= "u"', ["u0", "u1", "u2", "u3", "u4"]),
+            ('email = "u3@example.org"', ["u3"]),
+            ('cognito:user_status = "confirmed"', ["ada", "u0", "u1", "u2", "u3", "u4"]),
+            ('status = "Disabled"', []),
+            (f'phone_number = "{PHONE}"', ["ada"]),
+            ('given_name = "a \\"quoted\\" name"', []),
+            ("", ["ada", "u0", "u1", "u2", "u3", "u4"]),
+        ],
+    )
+    def test_filters(self, crowd: ApiClient, text: str, found: list[str]) -> None:
+        """An exact value or a prefix, over all pages of two."""
+        pages = crowd.boto.get_paginator("list_users").paginate(
+            UserPoolId=crowd.pool.pool_id, Filter=text, PaginationConfig={"PageSize": 2}
+        )
+
+        assert [user["Username"] for page in pages for user in page["Users"]] == found
+
+    @pytest.mark.parametrize(
+        ("members", "message"),
+        [
+            ({"Filter": "ada"}, "Error while parsing filter."),
+            ({"Filter": 'username > "a"'}, "Error while parsing filter."),
+            ({"Filter": 'custom:team = "a"'}, "Invalid search attribute: custom:team"),
+            (
+                {"AttributesToGet": ["custom:none"]},
+                "One or more requested attributes do not exist.",
+            ),
+        ],
+    )
+    def test_refused(self, api: ApiClient, members: Any, message: str) -> None:
+        """What is no filter, cannot be searched for, or does not exist."""
+        with refused("InvalidParameterException", message):
+            api.boto.list_users(UserPoolId=api.pool.pool_id, **members)
+
+
+class TestAuthEvents:
+    """AdminListUserAuthEvents."""
+
+    def test_what_happened(self, api: ApiClient) -> None:
+        """A sign-in is one event with its challenges, whatever becomes of it; refreshes are none."""
+        with refused(*WRONG):
+            api.password("ada", "wrong")
+        admin(api, "admin_set_user_mfa_preference", SMSMfaSettings={"Enabled": True})
+        asked = api.srp("ada", PASSWORD)
+        with refused(*MISMATCH):
+            api.answer(asked, "ada", SMS_MFA_CODE="wrong")
+        reply = api.answer(asked, "ada", SMS_MFA_CODE=api.pool.outbox.code_for("ada"))
+        tokens = reply["AuthenticationResult"]
+        api.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=tokens["RefreshToken"])
+        api.boto.forgot_password(ClientId=api.app.client_id, Username="ada")
+        api.password("ada", PASSWORD)
+
+        first = admin(api, "admin_list_user_auth_events", MaxResults=3)
+        rest = admin(api, "admin_list_user_auth_events", NextToken=first["NextToken"])
+        events = [*first["AuthEvents"], *rest["AuthEvents"]]
+        assert [
+            (
+                each["EventType"],
+                each["EventResponse"],
+                [(e["ChallengeName"], e["ChallengeResponse"]) for e in each["ChallengeResponses"]],
+            )
+            for each in events
+        ] == [
+            ("SignIn", "InProgress", [("Password", "Success")]),
+            ("ForgotPassword", "Pass", []),
+            ("SignIn", "Pass", [("Password", "Success"), ("Mfa", "Failure"), ("Mfa", "Success")]),
+            ("SignIn", "Fail", [("Password", "Failure")]),
+        ]
+        assert "NextToken" not in rest
+
+    def test_without_threat_protection(self, signing_key: RSAKey) -> None:
+        """A pool without threat protection has no events."""
+        pool = LocalPool(key=signing_key)
+        pool.add_user("ada", PASSWORD)
+        message = "Threat protection is not enabled for the user pool."
+        with refused("UserPoolAddOnNotEnabledException", message):
+            admin(ApiClient(pool), "admin_list_user_auth_events")
+
+
+# ---- codes ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["ada", "ADA@example.com", PHONE, "countess"])
+def test_a_code_by_any_name(signing_key: RSAKey, name: str) -> None:
+    """The outbox finds a code by each name that signs the user in, in a stepper's copy of the pool as well."""
+    pool = LocalPool(
+        key=signing_key, mfa="ON", mfa_methods=["SMS_MFA"], case_sensitive=False,
+        aliases=["email", "phone_number", "preferred_username"],
+    )  # fmt: skip
+    nickname = {"preferred_username": "countess"}
+    pool.add_user("ada", PASSWORD, email="ada@example.com", phone_number=PHONE, attributes=nickname)
+    flow = pool.cognito().sign_in(name, PASSWORD)
+    flow.answer(Code(pool.outbox.code_for(name)))
+
+    assert flow.tokens is not None
+    fork = pool.fork()
+    fork.cognito().sign_in(name, PASSWORD)
+    assert fork.outbox.code_for(name) == fork.outbox[-1].code.reveal()
+    assert len(pool.outbox) == 1
+
+
+def test_no_code() -> None:
+    """Without a message to the name, the error says what to give."""
+    with pytest.raises(LookupError, match="no code was sent to eve: give a name"):
+        LocalPool().outbox.code_for("eve")
+
+
+# ---- a second factor that DefineAuthChallenge names -------------------------------------------------
+
+
+def define(event: dict[str, Any]) -> None:
+    """Name PASSWORD_VERIFIER, then SMS_MFA, then issue tokens."""
+    done = [each["challengeName"] for each in event["request"]["session"]]
+    following = {"SRP_A": "PASSWORD_VERIFIER", "PASSWORD_VERIFIER": "SMS_MFA"}.get(done[-1])
+    event["response"].update(challengeName=following, issueTokens=following is None)
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_define_auth_challenge_names_sms_mfa(signing_key: RSAKey, *, named: bool) -> None:
+    """By default the name is refused; with the setting, the code is sent, and tokens follow it."""
+    ways = Contradictions(custom_auth_may_name_mfa=named)
+    pool = LocalPool(key=signing_key, triggers=Triggers(define=define), contradictions=ways)
+    pool.add_user("ada", PASSWORD, phone_number=PHONE)
+    api = ApiClient(pool)
+    asked = api.initiate(
+        "CUSTOM_AUTH", USERNAME="ada", CHALLENGE_NAME="SRP_A", SRP_A=api.ephemeral.SRP_A
+    )
+    claim = api.claim(asked, PASSWORD)
+    if not named:
+        with pytest.raises(api.boto.exceptions.InvalidLambdaResponseException):
+            api.answer(asked, "ada", **claim)
+        return
+    asked = api.answer(asked, "ada", **claim)
+    assert asked["ChallengeName"] == "SMS_MFA"
+    reply = api.answer(asked, "ada", SMS_MFA_CODE=pool.outbox.code_for("ada"))
+    assert "AuthenticationResult" in reply
