@@ -263,26 +263,32 @@ class TestWarrantLite:
         signed_in(self.user(web, "new").set_new_password_challenge(NEW))
 
 
+def in_node(web: ServerProcess, package: str, script: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Run a script of `tests/js` with the server's address, and return its result."""
+    node = shutil.which("node") or lacking("node")
+    if not (JS / "node_modules" / package).is_dir():
+        lacking(f"{package} (npm ci in tests/js)")
+    pool = {"url": web.url, "pool": POOL_ID, "client": CLIENT_ID}
+    ran = subprocess.run(
+        [node, str(JS / script)],
+        input=json.dumps({**pool, **given}),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    came: dict[str, Any] = json.loads(ran.stdout)
+    return came
+
+
 class TestAmazonCognitoIdentityJs:
     """The library's own HTTP client, in node."""
 
     def sign_in(self, web: ServerProcess, name: str, **more: Any) -> dict[str, Any]:
         """Run the script and return its result."""
-        node = shutil.which("node") or lacking("node")
-        if not (JS / "node_modules" / "amazon-cognito-identity-js").is_dir():
-            lacking("amazon-cognito-identity-js (npm ci in tests/js)")
-        given = {"url": web.url, "pool": POOL_ID, "client": CLIENT_ID, "username": f"js-{name}", "password": PASSWORD, **more}  # fmt: skip
-        ran = subprocess.run(
-            [node, str(JS / "sign_in.mjs")],
-            input=json.dumps(given),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert ran.returncode == 0, ran.stderr
-        came: dict[str, Any] = json.loads(ran.stdout)
-        return came
+        given = {"username": f"js-{name}", "password": PASSWORD, **more}
+        return in_node(web, "amazon-cognito-identity-js", "sign_in.mjs", given)
 
     def test_srp(self, web: ServerProcess) -> None:
         """SRP; the library confirms a device and refreshes the tokens."""
@@ -336,11 +342,37 @@ class TestAmazonCognitoIdentityJs:
         assert came["nulls"] == [["InitiateAuth", "DEVICE_KEY"]]
         assert came["username"] == "js-plain"
 
+    def test_delete_attributes(self, web: ServerProcess) -> None:
+        """The library's deleteAttributes deletes an attribute of the user who is signed in."""
+        nickname = [{"Name": "nickname", "Value": "Countess"}]
+        user = {"UserPoolId": POOL_ID, "Username": "js-plain"}
+        web.boto().admin_update_user_attributes(**user, UserAttributes=nickname)
+        came = self.sign_in(web, "plain", deleteAttributes=["nickname"])
+        left = web.boto().admin_get_user(**user)["UserAttributes"]
+
+        assert came.get("error") is None
+        assert nickname[0] not in left
+
     def test_wrong_password(self, web: ServerProcess) -> None:
         """The error has Cognito's code and message."""
         came = self.sign_in(web, "plain", password="wrong")
 
         assert came["error"] == ["NotAuthorizedException", "Incorrect username or password."]
+
+
+def test_amplify_signs_in_after_one_code(tmp_path: Path) -> None:
+    """aws-amplify: signUp, one code, autoSignIn without another one, deleteUserAttributes."""
+    config = {"allowed_first_auth_factors": ["PASSWORD", "EMAIL_OTP"]}
+    who = {"username": "cleo", "email": "cleo@example.com"}
+    with serve_in_process(tmp_path, config) as served:
+        came = in_node(served, "@aws-amplify/auth", "amplify.mjs", who)
+
+    assert came == {
+        "steps": ["CONFIRM_SIGN_UP", "COMPLETE_AUTO_SIGN_IN"],
+        "isSignedIn": True,
+        "codes": 1,
+        "attributes": ["email", "email_verified", "sub"],
+    }
 
 
 def test_unknown_user_gets_the_reply_to_a_wrong_password(web: ServerProcess) -> None:

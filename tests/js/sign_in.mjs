@@ -1,6 +1,6 @@
 // Signs in with amazon-cognito-identity-js. Standard input: what to do, as JSON; standard output: what came of it.
 //
-// {url, pool, client, username, password, newPassword?, totp?, times, forget?}: sign in so often with one storage,
+// {url, pool, client, username, password, newPassword?, totp?, times, forget?, deleteAttributes?}: sign in so often with one storage,
 // and answer whatever is asked: SMS codes from the server's outbox, TOTP from `totp`, a new password from
 // `newPassword`. With `forget` the server forgets the device between two sign-ins, and the storage does not.
 
@@ -75,6 +75,8 @@ try {
     last = await signIn();
     asked.push(last.asked);
   }
+  if (given.deleteAttributes)
+    await new Promise((resolve, reject) => last.user.deleteAttributes(given.deleteAttributes, (error, done) => error ? reject(error) : resolve(done)));
   const renewed = await refreshed(last);
   process.stdout.write(JSON.stringify({
     asked, requests, nulls,
