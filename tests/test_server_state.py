@@ -434,7 +434,7 @@ def test_every_attribute_is_accounted_for() -> None:
         "configuration", "realm", "_aliases", "_case_sensitive",
         "_username_attributes",
     }  # fmt: skip
-    of_the_process = {"clock", "_clock", "entropy", "_entropy", "_listener"}
+    of_the_process = {"clock", "_clock", "entropy", "_entropy", "_listener", "_find"}
     of_no_account = {
         "_simulated_verifier",
         "last_answered",

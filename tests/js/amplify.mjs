@@ -22,7 +22,8 @@ const outbox = async () => (await (await fetch(`${given.url}/outbox?username=${u
 const confirmed = await auth.confirmSignUp({ username, confirmationCode: (await outbox()).at(-1).code });
 const { isSignedIn } = await auth.autoSignIn();
 await auth.deleteUserAttributes({ userAttributeKeys: ["nickname"] });
-process.stdout.write(JSON.stringify({
+const came = {
   steps: [nextStep.signUpStep, confirmed.nextStep.signUpStep], isSignedIn,
   codes: (await outbox()).length, attributes: Object.keys(await auth.fetchUserAttributes()).sort(),
-}));
+};
+process.stdout.write(JSON.stringify(came), () => process.exit()); // the library's timers are still running

@@ -210,13 +210,9 @@ def answer(pool: Core, operation: str, members: dict[str, Any]) -> Reply:
     # A trigger may itself sign a user in: restore the challenge that the outer request answers.
     outer, pool.sessions.last_answered = pool.sessions.last_answered, None
     try:
-<<<<<<< HEAD
         with checked_status(pool, operation, members, response):
             reply = found.function(pool, members)
-=======
-        reply = found.function(pool, members)
         auth_events.record(pool, operation, members, reply, None)
->>>>>>> bd88f76 (local: more operations on users, events, searchable filters; codes by any name; DefineAuthChallenge may name a second factor)
         answered = pool.sessions.last_answered
         check_arrow(response, reply, answered.challenge if answered else None)
     except PoolRefusal as refusal:

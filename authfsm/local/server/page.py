@@ -85,10 +85,11 @@ def page_data(service: Service) -> dict[str, Any]:
 
 
 def outbox_data(service: Service, name: str | None) -> list[dict[str, Any]]:
-    """Return the messages in the outbox, the oldest first; only those of a username or address, if given."""
+    """Return the messages in the outbox, the oldest first; only those to a user or an address, if given."""
     with service.locked():
         cores = [each._core for each in service.cognito.pools.values()]  # noqa: SLF001 - same package
-        found = [e for e in _messages(cores) if name is None or name in (e.username, e.to)]
+        outboxes = (each.outbox if name is None else each.outbox.sent_to(name) for each in cores)
+        found = chain.from_iterable(outboxes)
         return [_message(each) for each in sorted(found, key=lambda each: each.at)]
 
 
