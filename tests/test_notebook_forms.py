@@ -12,9 +12,8 @@ from authfsm import Credential, RawAnswer, SetUpEmail, State
 from authfsm.base.secret import Secret
 from authfsm.core.signin import SignIn
 from authfsm.local import LocalPool, ManualClock, Triggers
-from authfsm.notebook.recording import SignInRecording
+from authfsm.notebook.recording import MASK, SignInRecording, masked, secrets_of
 from authfsm.notebook.view_model import prompts_for, sample_response, view_model
-from authfsm.notebook.wire import MASK, masked, secrets_of
 from authfsm.protocol.errors import InvalidInput
 from authfsm.protocol.replies import CHALLENGE_OF, MfaSetup, OtherChallenge, WebAuthn
 

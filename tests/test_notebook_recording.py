@@ -11,8 +11,7 @@ from authfsm import Answer, Code, NewPassword, PoolSettings, State
 from authfsm.local import LocalPool, ManualClock, Triggers
 from authfsm.notebook.debug_secrets import srp_values
 from authfsm.notebook.panels import next_steps, settings_of
-from authfsm.notebook.recording import MAX_STEPS, SignInRecording
-from authfsm.notebook.wire import MASK
+from authfsm.notebook.recording import MASK, MAX_STEPS, SignInRecording
 from authfsm.protocol.errors import InvalidOperation, WrongResponse
 
 PASSWORD = "Correct-Horse-1"

@@ -9,8 +9,7 @@ from attrs import evolve, field, frozen
 from authfsm.core.history import History
 from authfsm.diagrams import AUTO, Diagram, NoEngine, UnknownFlow, diagram
 from authfsm.diagrams.page_svg import page_svg
-from authfsm.notebook.recording import SignInRecording
-from authfsm.notebook.wire import WireExchange
+from authfsm.notebook.recording import SignInRecording, WireExchange
 from authfsm.protocol.errors import AuthfsmError
 from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings

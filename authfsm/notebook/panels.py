@@ -16,8 +16,7 @@ from authfsm.core.history import History
 from authfsm.core.signin import SignIn
 from authfsm.local import LocalPool
 from authfsm.notebook.debug_secrets import SrpValue
-from authfsm.notebook.recording import RecordedStep, SignInRecording
-from authfsm.notebook.wire import WireExchange
+from authfsm.notebook.recording import RecordedStep, SignInRecording, WireExchange
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State

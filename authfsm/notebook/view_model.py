@@ -11,9 +11,8 @@ from authfsm.drivers.boto import Flow
 from authfsm.notebook import panels
 from authfsm.notebook.debug_secrets import debug_secrets
 from authfsm.notebook.moment import path_diagram, widget_svg
-from authfsm.notebook.recording import SignInRecording
+from authfsm.notebook.recording import SignInRecording, WireExchange, masked
 from authfsm.notebook.value_repr import token_rows
-from authfsm.notebook.wire import WireExchange, masked
 from authfsm.protocol.errors import AuthfsmError
 from authfsm.protocol.forms import SRP_RESPONSES, Prompt
 from authfsm.protocol.nodes import node_of

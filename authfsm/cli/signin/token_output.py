@@ -115,13 +115,7 @@ def _expiry(tokens: Tokens) -> str | None:
         return None
     minutes = max(round(seconds / 60), 1)
     hours, minutes = divmod(minutes, 60)
-    span = (
-        f"{hours} h {minutes} min"
-        if hours and minutes
-        else f"{hours} h"
-        if hours
-        else f"{minutes} min"
-    )
+    span = " ".join(f"{n} {unit}" for n, unit in ((hours, "h"), (minutes, "min")) if n)
     return f"in {span}, at {_local(at)}"
 
 
