@@ -64,7 +64,7 @@ def _only_by(table: Table, dest: State, responses: set[type[Response]]) -> Table
 
 BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
     # what is wrong: how, the invariant meant for it, what it says, its path
-    "an transition from START to AUTHENTICATED": (
+    "a transition from START to AUTHENTICATED": (
         lambda t: t.with_transition(S.START, r.UserSrpAuth, S.AUTHENTICATED),
         "first-factor",
         "tokens are issued, and no first factor was proved",
@@ -301,7 +301,7 @@ def test_a_changed_copy_leaves_the_table_unchanged() -> None:
 
 
 def test_a_violation_is_printed_and_drawn() -> None:
-    """A violation is printed as text and drawn, even along an transition that the protocol lacks."""
+    """A violation is printed as text and drawn, even along a transition that the protocol lacks."""
     (first,) = check(
         one_tap(TABLE), invariants=[each for each in INVARIANTS if each.name == "first-factor"]
     )

@@ -22,7 +22,8 @@ from authfsm.checks.sign_in_paths import Change, SignInPaths
 from authfsm.checks.table import TABLE, Table
 
 __all__ = [
-    "INVARIANTS", "RULES", "TABLE", "Change", "Exploration", "Factor", "FactorException", "Finding", "Invariant",
-    "Model", "Move", "Path", "PoolDescription", "Position", "ProofState", "Remediation", "Rule", "Severity",
-    "SignInPaths", "Table", "Violation", "check", "explore", "factor_exceptions", "path_invariant", "review",
+    "INVARIANTS", "RULES", "TABLE", "Change", "Exploration", "Factor", "FactorException", "Finding",
+    "Invariant", "Model", "Move", "Path", "PoolDescription", "Position", "ProofState", "Remediation",
+    "Rule", "Severity", "SignInPaths", "Table", "Violation", "check", "explore", "factor_exceptions",
+    "path_invariant", "review",
 ]  # fmt: skip

@@ -112,7 +112,7 @@ def proved_by(
     transition: Transition,
     ends: EdgeRoles,
 ) -> frozenset[Factor]:
-    """Return what following an transition proves, after what was proved before."""
+    """Return what following a transition proves, after what was proved before."""
     source, response, dest, kind = transition
     factor = proofs.get((source, response))
     if response is r.StepUp and asks_second_factor(dest, ends.dest):
@@ -150,7 +150,7 @@ class FactorException:
         why: the reason, in a sentence.
         confidence: how certain it is.
         source: where it is documented.
-        holds: does it explain this transition to the tokens, with what was proved on the way and by the transition?
+        holds: does it explain this transition to the tokens, with what was proved on the way and by it?
         applies: does it apply to a pool with these settings?
     """
 
@@ -206,7 +206,7 @@ SECOND_FACTOR_EXCEPTIONS: Final = (
         "pool requires MFA': the code of the sign-up was the second factor. Captured sign-ins and the tests of moto, "
         "amplify-swift, amplify-flutter and amplify-android, which run against real pools, refute it.",
         Confidence.REFUTED, links.MFA,
-        lambda proved, transition: skips_second_factor(transition) and _no_second_factor(Factor.PASSWORD, proved)),
+        lambda proved, t: skips_second_factor(t) and _no_second_factor(Factor.PASSWORD, proved)),
     FactorException(
         "federated user",
         "'In the case of federated users, Amazon Cognito delegates all authentication processes to the IdP and "
@@ -227,7 +227,7 @@ def exception_for(
     transition: Transition,
     settings: PoolSettings | None = None,
 ) -> FactorException | None:
-    """Return the exception that explains an transition to the tokens; None if there is none."""
+    """Return the exception that explains a transition to the tokens; None if there is none."""
     found = (
         each
         for each in exceptions

@@ -127,8 +127,8 @@ class Origin:
 def as_json(finding: Finding) -> dict[str, Any]:
     """Return a finding as plain values, for `json.dumps`."""
     return {
-        "id": finding.id, "severity": str(finding.severity), "title": finding.title, "why": finding.why,
-        "source": finding.source, "path": steps_of(finding.path),
+        "id": finding.id, "severity": str(finding.severity), "title": finding.title,
+        "why": finding.why, "source": finding.source, "path": steps_of(finding.path),
         "remediations": [
             {"operation": each.operation, "settings": dict(each.settings)}
             for each in finding.remediations

@@ -104,7 +104,7 @@ def _reachable(found: Exploration) -> Iterator[Fault]:
 
 
 def _ends(found: Exploration) -> Iterator[Fault]:
-    """Yield the positions from which no answer leads to tokens: also without a device and without contradictory transitions.
+    """Yield the positions from which no answer leads to tokens: also without a device and contradictory transitions.
 
     An unknown challenge, or a new sign-in, does not count as a way to the tokens.
     """

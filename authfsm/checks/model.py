@@ -183,7 +183,7 @@ class HasPath:
 
 
 _Edge = tuple[Transition, EdgeRoles, bool]
-"""An transition, its roles, and whether it exists only because a Lambda function may name any challenge."""
+"""A transition, its roles, and whether it exists only because a Lambda function may name any challenge."""
 
 
 @frozen

@@ -63,44 +63,44 @@ BOUNDS: Final = (
     Bound(
         "AuthSessionValidity", "3 to 15 minutes; a refused answer does not prolong the session",
         "NotAuthorizedException", "session is expired", _ENDS_SIGN_IN, "AWS API reference, UserPoolClientType",
-        lambda transition: transition.kind is RETRY or (transition.kind is ACKNOWLEDGEMENT and transition.source is S.MFA_SETUP)),
+        lambda t: t.kind is RETRY or (t.kind is ACKNOWLEDGEMENT and t.source is S.MFA_SETUP)),
     Bound(
         "device key", "once: the client does not send again a key that Cognito has forgotten",
         "ResourceNotFoundException", "Device does not exist", frozenset({RecoveryAction.DROP_DEVICE}),
         "amplify-js retryOnResourceNotFoundException, amplify-swift retryRespondPasswordVerifier",
-        lambda transition: transition.kind is RESTART),
+        lambda t: t.kind is RESTART),
     Bound(
         "DefineAuthChallenge", "as many rounds as the Lambda function allows: it receives the list of all rounds",
         "NotAuthorizedException", "", _ENDS_SIGN_IN,
         "AWS developer guide, Define auth challenge Lambda trigger: failAuthentication",
-        lambda transition: transition.source is S.CUSTOM_CHALLENGE),
+        lambda t: t.source is S.CUSTOM_CHALLENGE),
     Bound(
         "request rate", "RespondToAuthChallenge may be sent at three times the rate of UserAuthentication",
         "TooManyRequestsException", "", frozenset({RecoveryAction.WAIT, RecoveryAction.WAIT_OUT}),
         "AWS developer guide, Quotas in Amazon Cognito",
-        lambda transition: transition.response is r.Select and {transition.source, transition.dest} <= FIRST_FACTOR),
+        lambda t: t.response is r.Select and {t.source, t.dest} <= FIRST_FACTOR),
     Bound(
         "device proof", "once: Cognito does not ask again for a device that was proved",
         "NotAuthorizedException", "session can only be used once", _ENDS_SIGN_IN,
         "AWS developer guide, Working with user devices: 'the final challenge'",
-        lambda transition: transition.source is S.DEVICE_PASSWORD_VERIFIER),
+        lambda t: t.source is S.DEVICE_PASSWORD_VERIFIER),
     Bound(
         "session of an unknown challenge", "each answer uses up its session",
         "NotAuthorizedException", "session can only be used once", _ENDS_SIGN_IN, "inferred from the known challenges",
-        lambda transition: transition.source is S.OTHER_CHALLENGE),
+        lambda t: t.source is S.OTHER_CHALLENGE),
     Bound(
         "RefreshTokenValidity", "60 minutes to 10 years, 30 days by default",
         "NotAuthorizedException", "Refresh Token has", _ENDS_SIGN_IN, "AWS API reference, UserPoolClientType",
-        lambda transition: transition.response in r.REFRESH_RESPONSES),
+        lambda t: t.response in r.REFRESH_RESPONSES),
     Bound(
         "AccessTokenValidity", "5 minutes to a day, one hour by default; operations on a device require an access token",
         "NotAuthorizedException", "Access Token has", _ENDS_SIGN_IN, "AWS API reference, UserPoolClientType, ConfirmDevice",
-        lambda transition: transition.response in {r.ConfirmDevice, r.UpdateDeviceStatus}),
+        lambda t: t.response in {r.ConfirmDevice, r.UpdateDeviceStatus}),
     Bound(
         "lock-out", "2^(n-5) seconds after n failures from the fifth on, up to about 15 minutes, for each new sign-in",
         "NotAuthorizedException", "Password attempts exceeded", frozenset({RecoveryAction.WAIT_OUT}),
         "AWS developer guide, Authentication: lockout behavior for failed sign-in attempts",
-        lambda transition: transition.response in {r.RevokeToken, r.GlobalSignOut} and transition.dest is S.START),
+        lambda t: t.response in {r.RevokeToken, r.GlobalSignOut} and t.dest is S.START),
 )
 # fmt: on
 """What ends loops, and the transitions that each bound applies to."""
@@ -144,7 +144,7 @@ class Table:
             yield from row_transitions(source, response, dests)
 
     def ends(self, transition: Transition, source: Role | None) -> Iterator[EdgeRoles]:
-        """Return the roles that the two ends of an transition may have, for one role of its source."""
+        """Return the roles that the two ends of a transition may have, for one role of its source."""
         dests = self.rows[transition.source][transition.response]
         yield from (EdgeRoles(source, role) for role in target_roles(transition, source, dests))
 

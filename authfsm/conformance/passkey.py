@@ -78,6 +78,6 @@ class VirtualPasskey:
     def _credential(self, **response: Any) -> dict[str, Any]:
         credential_id = websafe_encode(self._id)
         return {
-            "id": credential_id, "rawId": credential_id, "type": "public-key",
-            "authenticatorAttachment": "platform", "clientExtensionResults": {}, "response": response,
+            "id": credential_id, "rawId": credential_id, "type": "public-key", "response": response,
+            "authenticatorAttachment": "platform", "clientExtensionResults": {},
         }  # fmt: skip

@@ -42,8 +42,8 @@ def as_json(results: Results) -> dict[str, Any]:
     """Return the results for programs."""
     rules = [
         {
-            "id": rule.id, "claim": rule.claim, "group": rule.group, "severity": rule.severity.value,
-            "source": rule.source.title, "url": rule.source.url,
+            "id": rule.id, "claim": rule.claim, "group": rule.group,
+            "severity": rule.severity.value, "source": rule.source.title, "url": rule.source.url,
             "confidence": rule.source.confidence.value,
         }
         for rule in results.rules

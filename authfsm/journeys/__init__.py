@@ -24,6 +24,6 @@ from authfsm.journeys.plan import (
 from authfsm.journeys.stage import Stage
 
 __all__ = [
-    "BetweenSteps", "Journey", "Journeys", "NextInput", "NoProgress", "NothingSent", "OmittedPath", "Person", "Plan",
-    "Stage", "TooManyPaths", "UnexpectedPath", "journeys",
+    "BetweenSteps", "Journey", "Journeys", "NextInput", "NoProgress", "NothingSent", "OmittedPath",
+    "Person", "Plan", "Stage", "TooManyPaths", "UnexpectedPath", "journeys",
 ]  # fmt: skip

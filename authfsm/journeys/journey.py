@@ -224,7 +224,7 @@ def _transitions_in_roles(path: Path) -> set[object]:
 
 
 def _uncovered(omitted: list[OmittedPath], covered: set[object]) -> list[OmittedPath]:
-    """Return the omitted paths with an transition that neither a journey nor an earlier one of them has."""
+    """Return the omitted paths with a transition that neither a journey nor an earlier one of them has."""
     uncovered = []
     for each in omitted:
         if not _transitions_in_roles(each.path) <= covered:

@@ -72,11 +72,13 @@ class Person:
     def fields(self) -> dict[str, Any]:
         """The arguments of `LocalPool.add_user`."""
         return {
-            "password": PASSWORD if self.password else None, "email": EMAIL if self.email else None,
-            "phone_number": PHONE if self.phone else None, "totp_secret": TOTP if self.app else None,
+            "password": PASSWORD if self.password else None,
+            "email": EMAIL if self.email else None,
+            "phone_number": PHONE if self.phone else None,
+            "totp_secret": TOTP if self.app else None,
             "mfa": [each.value for each in self.mfa],
             "preferred_mfa": self.preferred and self.preferred.value,
-        }  # fmt: skip
+        }
 
 
 @frozen

@@ -46,8 +46,8 @@ from authfsm.reference.request_shapes import (
 )
 
 __all__ = [
-    "About", "about_error", "about_flow", "about_response", "about_state", "as_dict", "challenge_parameters",
-    "find", "known_names", "request_shape", "similar_names",
+    "About", "about_error", "about_flow", "about_response", "about_state", "as_dict",
+    "challenge_parameters", "find", "known_names", "request_shape", "similar_names",
 ]  # fmt: skip
 
 About = AboutState | AboutResponse | AboutFlow | AboutError | AboutAccount
@@ -134,8 +134,10 @@ def as_dict(about: About) -> dict[str, Any]:
             }  # fmt: skip
         case AboutFlow():
             return {
-                "kind": "flow", "name": about.name, "begun_by": [as_dict(each) for each in about.begins],
-                "reaches": [str(each) for each in about.reaches], "ruled_out_by": list(about.limits),
+                "kind": "flow", "name": about.name,
+                "begun_by": [as_dict(each) for each in about.begins],
+                "reaches": [str(each) for each in about.reaches],
+                "ruled_out_by": list(about.limits),
             }  # fmt: skip
         case AboutError():
             return _error(about)
@@ -180,8 +182,8 @@ def _accepted(each: AcceptedResponse) -> dict[str, Any]:
             {
                 "state": target.name, **_certainty(target),
                 "evidence": [
-                    {"confidence": str(known.confidence), "when": known.when, "source": known.source}
-                    for known in target.known
+                    {"confidence": str(e.confidence), "when": e.when, "source": e.source}
+                    for e in target.known
                 ],
             }
             for target in each.targets
@@ -197,7 +199,8 @@ def _error(about: AboutError) -> dict[str, Any]:
     rules = {
         part: {
             "message": part, "action": str(rule.action), "advice": rule.action.advice,
-            "session_survives": rule.action.survives, "fault": str(rule.fault), "source": rule.source,
+            "session_survives": rule.action.survives, "fault": str(rule.fault),
+            "source": rule.source,
         }
         for part, rule in about.rules
     }  # fmt: skip

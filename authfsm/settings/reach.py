@@ -65,7 +65,7 @@ for _each in TRANSITIONS_IN_ROLES:
 
 @lru_cache(maxsize=256)
 def reachability(settings: SignInSettings, *, include_lambda_named: bool) -> Reachability:
-    """Return what settings leave of the table, also because a Lambda function may name any challenge."""
+    """Return what settings leave of the table, with or without challenges that only a Lambda function may name."""
     why = {
         each: why_forbidden(settings, *each, include_lambda_named=include_lambda_named)
         for each in TRANSITIONS_IN_ROLES

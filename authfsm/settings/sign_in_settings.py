@@ -173,7 +173,7 @@ class SignInSettings:
 def fetch_descriptions(
     client: Any, pool_id: str, client_id: str | None = None
 ) -> tuple[Mapping[str, Any], Mapping[str, Any] | None, Mapping[str, Any]]:
-    """Return the replies of DescribeUserPool, DescribeUserPoolClient (not without its id) and GetUserPoolMfaConfig."""
+    """Return the replies of DescribeUserPool, of DescribeUserPoolClient if `client_id` is given, and of GetUserPoolMfaConfig."""
     pool = client.describe_user_pool(UserPoolId=pool_id)
     app = client_id and client.describe_user_pool_client(UserPoolId=pool_id, ClientId=client_id)
     return pool, app or None, client.get_user_pool_mfa_config(UserPoolId=pool_id)
