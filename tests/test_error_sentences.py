@@ -23,9 +23,9 @@ STATUSES = {401, 403, 409, 422, 429, 500, 502, 503}
 
 
 def error_classes() -> list[type[AuthfsmError]]:
-    """Return every error class of the package, its bases too."""
+    """Return every error class of the package, its bases too; `contrib` has none, and needs its frameworks."""
     for module in pkgutil.walk_packages(authfsm.__path__, "authfsm."):
-        if not module.name.endswith("__main__"):
+        if not module.name.endswith("__main__") and not module.name.startswith("authfsm.contrib"):
             import_module(module.name)
     found: list[type[AuthfsmError]] = [AuthfsmError]
     for each in found:

@@ -75,17 +75,10 @@ class Field:
 
     def to_json(self) -> dict[str, Any]:
         """Return the field as JSON-able values."""
-        found = {
-            "name": self.name,
-            "label": self.label,
-            "question": self.question or self.label,
-            "kind": self.kind,
-            "required": self.required,
-            "choices": [{"value": value, "label": label} for value, label in self.choices],
-            "pattern": self.pattern,
-            "autocomplete": self.autocomplete,
-            "inputmode": self.inputmode,
-        }
+        names = ("name", "label", "kind", "required", "pattern", "autocomplete", "inputmode")
+        found: dict[str, Any] = {name: getattr(self, name) for name in names}
+        found["question"] = self.question or self.label
+        found["choices"] = [{"value": value, "label": label} for value, label in self.choices]
         if self.request_options is not None:
             found["request_options"] = dict(self.request_options)
         return found
