@@ -18,9 +18,9 @@ def outputs(notebook: Any) -> list[Any]:
     return [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def test_there_are_six() -> None:
+def test_there_are_seven() -> None:
     """They are numbered, in the order they are to be read."""
-    assert [path.name[:2] for path in EVERY] == [f"{number}-" for number in range(1, 7)]
+    assert [path.name[:2] for path in EVERY] == [f"{number}-" for number in range(1, 8)]
 
 
 @pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)

@@ -175,6 +175,17 @@ def test_stored_tokens_go_on(signing_key: RSAKey) -> None:
     assert told["shared"].fresh_tokens(told["ticket"]) == flow.tokens
 
 
+def test_an_account_goes_over_into_a_sign_in(signing_key: RSAKey) -> None:
+    """The code about accounts: signed up and confirmed, the password forgotten, each time signed in."""
+    pool = LocalPool(key=signing_key, auto_verified_attributes=["email"])
+    code = code_with("confirm_sign_up(").replace(", code,", ", pool.outbox[-1].code,")
+
+    told = run(code, cognito=pool.cognito(), pool=pool, password="Correct-Horse-1")
+
+    assert told["flow"].state is State.AUTHENTICATED
+    assert [each.purpose for each in pool.outbox] == ["SignUp", "ForgotPassword"]
+
+
 def test_tokens_are_verified_and_an_app_enrolled(
     signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
