@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from apps.site import guarding
+from apps.site import once
 from apps.site.local import PASSWORD
 from apps.visiting import (
     Visit,
@@ -20,8 +20,10 @@ from serving import ServerClient
 
 pytest_plugins = ["apps.fixtures"]
 VisitOf = Callable[..., Visit]
-ENDED = "Your sign-in has ended: it took too long, or was answered already. Start again."
-EARLIER = "That page was of an earlier step. This is where your sign-in stands."
+EXPIRED = "The sign-in has taken too long. Start again."
+SPENT = "This sign-in cannot be continued. Start again."
+EARLIER = "This sign-in is at another step by now. Continue there."
+LOST = "The service does not respond at the moment. Wait a little, then try again."
 
 
 @pytest.fixture
@@ -123,7 +125,7 @@ def test_double_click(v: Visit, delay: float) -> None:
 
 def test_resubmitted_form(v: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
     """A resubmitted form gets the first reply; its cookies do not overwrite newer ones."""
-    monkeypatch.setattr(guarding, "KEPT", 2)
+    monkeypatch.setattr(once, "KEPT", 2)
     web = ServerClient(v.url)
     kind = {"Content_Type": "application/x-www-form-urlencoded", "Origin": v.url}
 
@@ -164,18 +166,21 @@ def test_expired_session(v: Visit, page: Page) -> None:
     """After three minutes the sign-in has expired, whether the page is reloaded or answered."""
     v.clock.advance(181)
     give(page, "Code", v.code("ada"))
-    assert here(page) == ("Sign in", ENDED)
+    assert here(page) == ("Sign in", EXPIRED)
     assert v.wire.heard == ["InitiateAuth", "RespondToAuthChallenge"]
 
     begin(page, "ada")
     v.clock.advance(181)
     page.reload()
-    assert here(page) == ("Sign in", ENDED)
+    assert here(page) == ("Sign in", EXPIRED)
     begin(page, "ada")
     give(page, "Code", v.code("ada"))
     assert here(page) == ("Welcome, ada", None)
 
-    v.clock.advance(3600 + 10)  # a verifier forgives clocks ten seconds
+    v.clock.advance(3600 + 10)  # the access token expires, and is refreshed
+    page.reload()
+    assert here(page) == ("Welcome, ada", None)
+    v.clock.advance(31 * 86_400)  # and so does the refresh token
     page.reload()
     assert here(page) == ("Sign in", None)
 
@@ -187,10 +192,13 @@ def test_lock_out(v: Visit) -> None:
         begin(page, "zoe", "Wrong-Horse-1")
         assert here(page) == (
             "Sign in",
-            "We could not sign you in with that. Please check it, and start again.",
+            "The user name or the password is wrong.",
         )
     begin(page, "zoe")
-    assert here(page) == ("Sign in", "Too many attempts. Wait 1 s at least, then start again.")
+    assert here(page) == (
+        "Sign in",
+        "Too many attempts have failed. Wait up to 15 minutes, then start again.",
+    )
 
     v.clock.advance(1)
     begin(page, "zoe")
@@ -204,7 +212,10 @@ def test_throttling(v: Visit, page: Page) -> None:
     """The page says how long to wait; the same answer is then accepted."""
     v.wire.faults = ["busy"]
     give(page, "Code", v.code("ada"))
-    assert here(page) == ("Enter the code", "We are very busy. Wait 7 s, then try again.")
+    assert here(page) == (
+        "Enter the code",
+        "There are too many requests at the moment. Wait a little, then try again.",
+    )
     give(page, "Code", v.code("ada"))
     assert here(page) == ("Welcome, ada", None)
 
@@ -213,7 +224,7 @@ def test_request_not_sent(v: Visit, page: Page) -> None:
     """The same answer is accepted after a request that was not sent."""
     v.wire.faults = ["unsent"]
     give(page, "Code", v.code("ada"))
-    assert here(page) == ("Enter the code", "The connection was lost. Please try again.")
+    assert here(page) == ("Enter the code", LOST)
     give(page, "Code", v.code("ada"))
     assert here(page) == ("Welcome, ada", None)
 
@@ -222,9 +233,9 @@ def test_lost_reply(v: Visit, page: Page) -> None:
     """After a reply that was lost the session is spent, and the user starts again."""
     v.wire.faults = ["unheard"]
     give(page, "Code", v.code("ada"))
-    assert here(page) == ("Enter the code", "The connection was lost. Please try again.")
+    assert here(page) == ("Enter the code", LOST)
     give(page, "Code", v.code("ada"))
-    assert here(page) == ("Sign in", ENDED)
+    assert here(page) == ("Sign in", SPENT)
     begin(page, "ada")
     give(page, "Code", v.code("ada"))
     assert here(page) == ("Welcome, ada", None)
@@ -235,10 +246,10 @@ def test_connection_lost_between_steps(v: Visit) -> None:
     page = v.person()
     v.wire.faults = ["", "unsent"]
     begin(page, "zoe")
-    assert here(page) == ("One moment", "The connection was lost. Please try again.")
+    assert here(page) == ("One moment", LOST)
     v.wire.faults = ["unsent"]
     press(page, "Continue")
-    assert here(page) == ("One moment", "The connection was lost. Please try again.")
+    assert here(page) == ("One moment", LOST)
     press(page, "Continue")
     assert here(page) == ("Welcome, zoe", None)
 
@@ -248,7 +259,7 @@ def test_no_connection(v: Visit) -> None:
     page = v.person()
     v.wire.faults = ["unsent"]
     begin(page, "zoe")
-    assert here(page) == ("Sign in", "The connection was lost. Please try again.")
+    assert here(page) == ("Sign in", LOST)
     assert page.get_by_label("User name").input_value() == "zoe"
 
 
@@ -260,5 +271,5 @@ def test_misconfigured_pool(visit_of: VisitOf) -> None:
 
     assert here(page) == (
         "Sign in",
-        "We cannot sign you in now. It is not your fault, and we have taken note.",
+        "Signing in is not possible at the moment. Contact the operator of this service.",
     )

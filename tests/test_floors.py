@@ -35,6 +35,7 @@ FLOORS = [
     ("journeys",),
     ("cli",),
     ("__init__", "__main__"),
+    ("contrib",),
 ]
 """The folders and single modules of the package, from the ground up; a part imports only from floors below its own."""
 
@@ -53,13 +54,22 @@ and a seal when a program calls `Challenge.form` or `Tokens.seal`."""
 
 LIBRARIES = {
     "transitions": {"core/machine"},
-    "boto3": {"drivers", "local/api/boto_hook", "cli", "conformance"},
-    "botocore": {"drivers", "local/api/boto_hook", "cli", "conformance", "traces/client_recording"},
+    "boto3": {"drivers", "local/api/boto_hook", "cli", "conformance", "contrib/django/conf"},
+    "botocore": {
+        "drivers",
+        "local/api/boto_hook",
+        "cli",
+        "conformance",
+        "contrib/django/conf",
+        "traces/client_recording",
+    },
     "graphviz": {"diagrams"},
     "IPython": {"notebook"},
     "ipywidgets": {"notebook"},
     "joserfc": {"local", "pytest_plugin", "jwks", "conformance"},
-    "cryptography": {"core/encryption", "conformance"},
+    "cryptography": {"core/encryption", "conformance", "contrib/cookies"},
+    "fastapi": {"contrib/fastapi"},
+    "django": {"contrib/django"},
     "segno": {"core/enrolment"},
     "redis": {"stores/redis"},
     "key_value": {"stores/key_value"},

@@ -17,10 +17,8 @@ from apps.site.app import site
 from joserfc.jwk import RSAKey
 from serving import TIMEOUT, wait_until
 
-from authfsm import PoolSettings
-from authfsm.core.encryption import new_key
+from authfsm import PoolSettings, Verifier, new_key
 from authfsm.journeys import Journey, NextInput, Stage, journeys
-from authfsm.jwks import Verifier
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Transition

@@ -58,7 +58,7 @@ class MyApp:
 
 BLOCK = (
     "def block_{}(cognito: Cognito, password: str, code: str, key: Secret[str], redis: Any, token: str,"
-    " client: Any, settings: PoolSettings) -> None:\n"
+    " client: Any, settings: PoolSettings, verifier: Any) -> None:\n"
 )
 
 

@@ -27,9 +27,7 @@ from urllib3 import HTTPResponse
 from apps.site import local
 from apps.site.__main__ import ONE_TRY
 from apps.site.app import FLOWS, site
-from authfsm import Cognito
-from authfsm.core.encryption import new_key
-from authfsm.jwks import Verifier
+from authfsm import Cognito, Verifier, new_key
 from authfsm.local import LocalPool, ManualClock, PoolRefusal
 from authfsm.local.api.aws_json import answer_http
 from authfsm.local.config.error_templates import ErrorTemplate

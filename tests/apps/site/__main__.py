@@ -1,7 +1,7 @@
 """Runs the site: `python tests/apps/site --local`, or against a pool of yours by the environment.
 
 COGNITO_POOL_ID, COGNITO_CLIENT_ID and, if there is one, COGNITO_CLIENT_SECRET name the pool; SITE_KEY is
-what `authfsm.core.encryption.new_key()` made, and SITE_ORIGIN where people find the site.
+what `authfsm.new_key()` made, and SITE_ORIGIN where people find the site.
 Passkeys want HTTPS there, and the pool's relying party to be that host. COGNITO_SESSION_MINUTES is the app
 client's AuthSessionValidity, if it is not 3.
 """
@@ -18,16 +18,14 @@ import boto3
 import uvicorn
 from botocore import UNSIGNED
 from botocore.config import Config
-from starlette.applications import Starlette
+from fastapi import FastAPI
 
 if not __package__:  # started as a folder: `apps` is found from there
     sys.path[0] = str(Path(__file__).parents[2])
 
 from apps.site import local
-from apps.site.app import FLOWS, site
-from authfsm import Cognito, Secret
-from authfsm.core.encryption import new_key
-from authfsm.jwks import Verifier
+from apps.site.app import site
+from authfsm import Cognito, Secret, Verifier
 
 # A reply that was lost is the person's to ask for again: botocore, sending once more by itself, would
 # spend the session on an answer that was heard already.
@@ -40,22 +38,8 @@ ONE_TRY = Config(
 NEEDED = {"COGNITO_POOL_ID", "COGNITO_CLIENT_ID", "SITE_KEY"}
 
 
-def embedded(origin: str, mfa: str) -> Starlette:
-    """The site before a pool inside this process."""
-    pool = local.pool(mfa=mfa)
-    pool.outbox.watch(local.sent)
-    users = "\n".join(f"  {username}: {then}" for username, (then, _) in local.USERS.items())
-    local.tell(
-        f"\n  {origin}\n\nThe password of all is {local.PASSWORD}; after it comes\n{users}\n"
-        "Codes that would be sent are printed below.\n"
-    )
-    verifier = Verifier(pool.pool_id, pool.client_id, jwks=pool.jwks())
-    flows = {**FLOWS, "CUSTOM_AUTH": "Answer a question"}
-    return site(pool.cognito(), verifier, key=new_key(), origin=origin, flows=flows)
-
-
-def real(origin: str) -> Starlette:
-    """The site before the pool that the environment names."""
+def real(origin: str) -> FastAPI:
+    """Return the site before the pool that the environment names."""
     pool_id, client_id = os.environ["COGNITO_POOL_ID"], os.environ["COGNITO_CLIENT_ID"]
     client = boto3.client("cognito-idp", region_name=pool_id.partition("_")[0], config=ONE_TRY)
     cognito = Cognito(
@@ -81,7 +65,7 @@ def main() -> None:
     if not said.local and (lacking := sorted(NEEDED - set(os.environ))):
         read.error(f"give --local, or set {', '.join(lacking)}")
     origin = os.environ.get("SITE_ORIGIN", f"http://localhost:{said.port}")
-    app = embedded(origin, said.mfa) if said.local else real(origin)
+    app = local.embedded(origin, said.mfa) if said.local else real(origin)
     uvicorn.run(app, host="localhost", port=said.port, log_level="warning")
 
 

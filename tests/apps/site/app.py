@@ -1,29 +1,40 @@
-"""A web site with sign-in: what is where. Signing in itself is `entrance` and `challenges`.
+"""A web site with sign-in on `authfsm.contrib.fastapi`: its pages, and what they say.
 
 app = site(cognito, verifier, key=key, origin="https://example.com")
+
+Each form is answered by a redirection (POST, redirect, GET), so that reloading and going back send nothing twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Final
 
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.middleware.base import BaseHTTPMiddleware
-from starlette.routing import Mount, Route
+from fastapi import Depends, FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
-from apps.site.account import Account
-from apps.site.cookies import Jar
-from apps.site.entrance import Entrance
-from apps.site.guarding import Guard, Once
-from apps.site.pages import HERE, Pages
-from authfsm import Cognito, Secret
-from authfsm.jwks import Verifier
+from apps.site.once import Once
+from apps.site.pages import Pages
+from authfsm import Cognito, Secret, Verifier
+from authfsm.contrib.fastapi import CognitoAuth, WebSignIn
 
 FLOWS: Final = {"USER_SRP_AUTH": "Sign in", "USER_AUTH": "Sign in without a password"}
 """The flows that the app client allows, and the words on their buttons; the first is Enter's."""
+
+HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    # Not no-referrer: with it a browser says "Origin: null" of its own forms too (Fetch, 3.1).
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+"""The headers that keep pages to themselves."""
 
 
 def site(
@@ -34,32 +45,54 @@ def site(
     origin: str,
     flows: Mapping[str, str] = FLOWS,
     name: str = "Example",
-) -> Starlette:
-    """The site, as an ASGI application.
+) -> FastAPI:
+    """Return the site, as an ASGI application.
 
     Args:
         cognito: the user pool and its app client.
-        verifier: of that pool's tokens.
-        key: of `authfsm.core.encryption.new_key`; seals every cookie. Processes that share it share the site.
+        verifier: verifies that pool's tokens.
+        key: of `authfsm.new_key`; seals every cookie. Processes that share it share the site.
         origin: where the site is, as `https://example.com`.
         flows: the ways to begin.
         name: what the site is called.
     """
-    pages = Pages(name, Jar(key, secure=origin.startswith("https:")))
-    account = Account(cognito, verifier, pages)
-    entrance = Entrance(cognito, key, flows, pages, account)
-    once = Once()
-    return Starlette(
-        routes=[
-            Route("/sign-in", entrance.start),
-            Route("/sign-in", once.answered(entrance.begin), methods=["POST"]),
-            Route("/challenge", entrance.ask),
-            Route("/challenge", once.answered(entrance.answer), methods=["POST"]),
-            Route("/", account.home),
-            Route("/passkeys", account.passkeys),
-            Route("/passkeys", once.answered(account.add_passkey), methods=["POST"]),
-            Route("/sign-out", once.answered(account.sign_out), methods=["POST"]),
-            Mount("/static", StaticFiles(directory=HERE / "static")),
-        ],
-        middleware=[Middleware(BaseHTTPMiddleware, dispatch=Guard(origin))],
+    ways = tuple(flows)
+    web = WebSignIn(
+        cognito=cognito, verifier=verifier, key=key, origin=origin, name=name, flows=ways
     )
+    auth = CognitoAuth(web)
+    pages, once = Pages(auth, flows), Once()
+    app, own_forms = FastAPI(openapi_url=None), [Depends(auth.check_origin)]
+    shown = {
+        "/": pages.home,
+        "/sign-in": pages.start,
+        "/challenge": pages.ask,
+        "/passkeys": pages.passkeys,
+    }
+    sent = {
+        "/sign-in": pages.begin, "/challenge": pages.answer, "/passkeys": pages.add_passkey,
+        "/sign-out": pages.sign_out,
+    }  # fmt: skip
+    for path, page in shown.items():
+        app.add_api_route(path, page, methods=["GET", "HEAD"], response_model=None)
+    for path, form in sent.items():
+        answered = once.answered(form)
+        app.add_api_route(
+            path, answered, methods=["POST"], response_model=None, dependencies=own_forms
+        )
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
+
+    @app.middleware("http")
+    async def guard(
+        request: Request, call_next: Callable[[Request], Awaitable[Response]]
+    ) -> Response:
+        response = await call_next(request)
+        response.headers.update(HEADERS)
+        static = request.url.path.startswith("/static/")
+        # What Back shows is asked for anew: it may be of an earlier step.
+        response.headers["Cache-Control"] = "max-age=3600" if static else "no-store"
+        if auth.site.is_secure:
+            response.headers["Strict-Transport-Security"] = "max-age=31536000"
+        return response
+
+    return app

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from authfsm.local import (
-    DeviceConfiguration,
-    LocalPool,
-    Message,
-    Triggers,
-    WebAuthnConfiguration,
-)
+from fastapi import FastAPI
+
+from apps.site.app import FLOWS, site
+from authfsm import Verifier, new_key
+from authfsm.local import DeviceConfiguration, LocalPool, Triggers, WebAuthnConfiguration
 
 PASSWORD: Final = "Correct-Horse-1"
 TOTP: Final = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
@@ -51,13 +49,21 @@ def pool(**settings: Any) -> LocalPool:
     return made
 
 
-def sent(message: Message) -> None:
-    """Tell of a message that Cognito would send."""
-    tell(f"to {message.to}: {message.code.reveal()}")
+def embedded(origin: str, mfa: str) -> FastAPI:
+    """Return the site before this pool, and print its users, and each code that is sent."""
+    made = pool(mfa=mfa)
+    made.outbox.watch(lambda message: _print(f"to {message.to}: {message.code.reveal()}"))
+    users = "\n".join(f"  {username}: {then}" for username, (then, _) in USERS.items())
+    _print(
+        f"\n  {origin}\n\nThe password of all is {PASSWORD}; after it comes\n{users}\n"
+        "Codes that would be sent are printed below.\n"
+    )
+    verifier = Verifier(made.pool_id, made.client_id, jwks=made.jwks())
+    flows = {**FLOWS, "CUSTOM_AUTH": "Answer a question"}
+    return site(made.cognito(), verifier, key=new_key(), origin=origin, flows=flows)
 
 
-def tell(text: str) -> None:
-    """Print at once."""
+def _print(text: str) -> None:
     print(text, flush=True)  # noqa: T201 - on the terminal of whoever tries the site
 
 

@@ -1,44 +1,167 @@
-"""Pages from templates, and redirections that leave a notice for the next page."""
+"""The pages: the first one, one for every challenge, and those of somebody who has signed in."""
 
-from __future__ import annotations
-
+import json
+import logging
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import Any, Final
+from typing import Any
 
-from starlette.requests import Request
+from botocore.exceptions import BotoCoreError, ClientError
+from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.templating import Jinja2Templates
 
-from apps.site.cookies import Jar
+from authfsm import AuthfsmError, Claims, Flow, SealError
+from authfsm.contrib.fastapi import CognitoAuth, Values
+from authfsm.contrib.web_sign_in import BrowserSession
 
-HERE: Final = Path(__file__).parent
+log = logging.getLogger("site")
 
 
 class Pages:
     """The site's pages.
 
     Args:
-        name: what the site is called.
-        jar: keeps a notice until it is read.
+        auth: signs browsers in.
+        flows: the ways to begin, and the words on their buttons.
     """
 
-    def __init__(self, name: str, jar: Jar) -> None:
-        self.name, self.jar = name, jar
-        self._templates = Jinja2Templates(HERE / "templates")  # they escape what they are told
+    def __init__(self, auth: CognitoAuth, flows: Mapping[str, str]) -> None:
+        self.auth, self.flows = auth, flows
+        self._templates = Jinja2Templates(Path(__file__).parent / "templates")
 
-    def show(self, request: Request, template: str, **facts: Any) -> Response:
-        """A page, with the notice that waits for it, and a number of its own for its forms."""
-        notice = self.jar.facts(request, "notice")
-        told = {"site": self.name, "form": token_urlsafe(), "notice": notice, **facts}
-        reply = self._templates.TemplateResponse(request, f"{template}.html", told)
+    def start(self, request: Request) -> Response:
+        """Ask who the user is."""
+        browser = self.auth.browser(request)
+        return self._show(browser, request, "sign_in", flows=self.flows, **browser.begun)
+
+    def begin(self, request: Request, values: Values) -> Response:
+        """Begin, and run until user input is required."""
+        if values.get("flow") != "USER_SRP_AUTH":
+            values.pop("password", None)
+        return self._step(request, lambda browser: browser.begin(values))
+
+    def ask(self, request: Request) -> Response:
+        """Show the page of the pending challenge."""
+        browser = self.auth.browser(request)
+        try:
+            flow = browser.pending()
+        except AuthfsmError as error:
+            return self._nothing_to_answer(browser, error)
+        shown = browser.describe(flow)
+        template = "challenge" if shown["form"]["prompts"] else "go_on"
+        return self._show(browser, request, template, **shown)
+
+    def answer(self, request: Request, values: Values) -> Response:
+        """Send the answer, and run until user input is required again."""
+        values.pop("form", None)
+        return self._step(request, lambda browser: browser.answer(values))
+
+    def home(self, request: Request) -> Response:
+        """Show the first page of somebody who has signed in."""
+        browser = self.auth.browser(request)
+        if (claims := _claims(browser)) is None:
+            return self._redirect(browser, "/sign-in")
+        return self._show(browser, request, "home", claims=claims)
+
+    def passkeys(self, request: Request) -> Response:
+        """Show the passkeys that there are, and what a browser needs to make another."""
+        browser, client = self.auth.browser(request), self.auth.site.cognito.client
+        if _claims(browser) is None:
+            return self._redirect(browser, "/sign-in")
+        token = _access_token(browser)
+        try:
+            known = client.list_web_authn_credentials(AccessToken=token)["Credentials"]
+            asked = client.start_web_authn_registration(AccessToken=token)
+        except (ClientError, BotoCoreError) as error:
+            log.warning("%s", type(error).__name__)
+            return self._redirect(browser, "/", "There are no passkeys here, or not now.")
+        options = asked["CredentialCreationOptions"]
+        return self._show(browser, request, "passkeys", known=known, options=options)
+
+    def add_passkey(self, request: Request, values: Values) -> Response:
+        """Have Cognito keep the passkey that the browser made."""
+        browser, client = self.auth.browser(request), self.auth.site.cognito.client
+        try:
+            made = json.loads(values.get("credential", ""))
+            token = _access_token(browser)
+            client.complete_web_authn_registration(AccessToken=token, Credential=made)
+        except (AuthfsmError, ClientError, BotoCoreError, ValueError) as error:
+            log.warning("%s", type(error).__name__)
+            said = "That passkey could not be added. Please try again."
+            return self._redirect(browser, "/passkeys", said)
+        said = "Your passkey was added. Next time you can sign in with it."
+        return self._redirect(browser, "/passkeys", said, wrong=False)
+
+    def sign_out(self, request: Request, _: Values) -> Response:
+        """Have Cognito revoke the tokens, and keep them no longer. The device stays remembered."""
+        browser = self.auth.browser(request)
+        try:
+            browser.sign_out()
+        except AuthfsmError as error:  # the tokens expire by themselves
+            log.warning("%s", error)
+        return self._redirect(browser, "/sign-in", "You have signed out.", wrong=False)
+
+    def _step(self, request: Request, step: Callable[[BrowserSession], Flow]) -> Response:
+        """Take a step, and redirect to where it leads: home, to the next page, to the same one, or to the first."""
+        browser, wrong = self.auth.browser(request), None
+        try:
+            flow: Flow | None = step(browser)
+        except AuthfsmError as error:
+            wrong, flow = error, None
+        if flow is not None and flow.tokens is not None:
+            return self._redirect(browser, "/")
+        try:
+            browser.pending()
+        except SealError as nothing:
+            if wrong is None or isinstance(wrong, SealError):
+                return self._nothing_to_answer(browser, nothing)
+            return self._redirect(browser, "/sign-in", _said(wrong))
+        return self._redirect(browser, "/challenge", None if wrong is None else _said(wrong))
+
+    def _nothing_to_answer(self, browser: BrowserSession, wrong: AuthfsmError) -> Response:
+        """Nothing is pending: it has expired, or another tab has signed in."""
+        browser.cookies.drop("signin")
+        if _claims(browser) is not None:
+            return self._redirect(browser, "/")
+        return self._redirect(browser, "/sign-in", _said(wrong))
+
+    def _show(
+        self, browser: BrowserSession, request: Request, template: str, **facts: Any
+    ) -> Response:
+        """Return a page, with the notice that waits for it, and a random number for its forms."""
+        notice = browser.cookies.facts("notice")
         if notice:
-            self.jar.drop(reply, "notice")
+            browser.cookies.drop("notice")
+        facts |= {"site": self.auth.site.name, "number": token_urlsafe(), "notice": notice}
+        reply = self._templates.TemplateResponse(request, f"{template}.html", facts)
+        browser.cookies.write(reply)
         return reply
 
-    def redirect(self, path: str, said: str | None = None, *, wrong: bool = True) -> Response:
-        """To another page, which will say that."""
-        reply = RedirectResponse(path, status_code=303)
+    def _redirect(
+        self, browser: BrowserSession, path: str, said: str | None = None, *, wrong: bool = True
+    ) -> Response:
+        """Redirect to another page, which will say that."""
         if said is not None:
-            self.jar.seal(reply, "notice", {"said": said, "wrong": wrong}, 60)
+            browser.cookies.seal("notice", {"said": said, "wrong": wrong}, 60)
+        reply = RedirectResponse(path, status_code=303)
+        browser.cookies.write(reply)
         return reply
+
+
+def _claims(browser: BrowserSession) -> Claims | None:
+    """Return who has signed in; None if nobody has."""
+    try:
+        return browser.claims()
+    except AuthfsmError:
+        return None
+
+
+def _access_token(browser: BrowserSession) -> str:
+    return browser.signed_in().signed_in().access_token.reveal()
+
+
+def _said(error: AuthfsmError) -> str:
+    log.warning("%s", error)  # it says whose fault it was, and holds no secret
+    return error.for_person()

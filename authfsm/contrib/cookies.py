@@ -1,0 +1,105 @@
+"""The cookies of a browser that signs in: sealed, split where they are too long, and refused from other sites.
+
+A browser takes 4,096 bytes a cookie (RFC 6265, 6.1), so a longer text goes into several. All are HttpOnly and
+SameSite=Lax; over HTTPS they are Secure, and their names begin with `__Host-`, so that no subdomain can set one
+(RFC 6265bis, 4.1.3.2).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from itertools import count, takewhile
+from typing import Any, Final
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from authfsm import Secret
+
+LONGEST: Final = 3_800
+"""The longest text in one cookie: its name and attributes need some of the 4,096 bytes too."""
+
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""The HTTP methods that change nothing (RFC 9110, 9.2.1)."""
+
+Keys = Secret[str] | tuple[Secret[str], ...]
+"""One key from `authfsm.new_key`, or several: the first seals, all unseal."""
+
+
+class Cookies:
+    """The cookies of one request, and the changes to them that its response carries.
+
+    Args:
+        received: the request's cookies.
+        key: seals facts.
+        secure: whether the site runs over HTTPS.
+    """
+
+    def __init__(self, received: Mapping[str, str], key: Keys, *, secure: bool) -> None:
+        self._received = received
+        keys = (key,) if isinstance(key, Secret) else key
+        self._fernet = MultiFernet([Fernet(each.reveal()) for each in keys])
+        self._secure = secure
+        self._changes: dict[str, tuple[str, int]] = {}
+
+    def put(self, name: str, text: str, lifetime: float) -> None:
+        """Keep a text that is sealed already, for so many seconds; it may be of any length."""
+        self._changes[name] = (text, int(lifetime))
+
+    def text(self, name: str) -> str:
+        """Return the text that was kept; empty if there is none."""
+        if name in self._changes:
+            return self._changes[name][0]
+        parts = (self._received.get(self._part(name, number), "") for number in count())
+        return "".join(takewhile(bool, parts))
+
+    def seal(self, name: str, facts: Mapping[str, Any], lifetime: float) -> None:
+        """Keep facts, sealed under their cookie's name: one cookie cannot be copied over another."""
+        plain = json.dumps([name, facts]).encode()
+        self.put(name, self._fernet.encrypt(plain).decode(), lifetime)
+
+    def facts(self, name: str) -> dict[str, Any]:
+        """Return the facts that were kept; none if there are none, or they were changed."""
+        try:
+            kept = json.loads(self._fernet.decrypt(self.text(name)))
+        except (InvalidToken, ValueError):
+            return {}
+        # The same key seals the sign-in itself, whose text is no list of a name and facts.
+        return dict(kept[1]) if isinstance(kept, list) and kept[0] == name else {}
+
+    def drop(self, *names: str) -> None:
+        """Keep these no longer."""
+        self._changes |= dict.fromkeys(names, ("", 0))
+
+    def write(self, response: Any) -> None:
+        """Set the changed cookies on a response of Starlette's, Django's or Flask's."""
+        for name, (text, lifetime) in self._changes.items():
+            parts = [text[at : at + LONGEST] for at in range(0, len(text), LONGEST)]
+            received = sum(each.startswith(self._part(name, "")) for each in self._received)
+            for number in range(max(len(parts) + 1, received)):
+                response.set_cookie(
+                    self._part(name, number),
+                    parts[number] if number < len(parts) else "",  # of an earlier, longer text
+                    max_age=lifetime if number < len(parts) else 0,
+                    path="/",
+                    httponly=True,
+                    samesite="lax",
+                    secure=self._secure,
+                )
+
+    def _part(self, name: str, number: int | str) -> str:
+        return f"{'__Host-' if self._secure else ''}{name}-{number}"
+
+
+def device_cookie(username: str) -> str:
+    """Return the name of the cookie with the device that this browser is to a user."""
+    return f"device-{sha256(username.encode()).hexdigest()[:16]}"
+
+
+def is_own_form(method: str, origin: str | None, own: str) -> bool:
+    """Return whether a request with cookies may change something: it comes from a page of this site.
+
+    Browsers send Origin with every POST (Fetch, 3.1), and no page can change it; `own` is this site's origin.
+    """
+    return method in SAFE_METHODS or origin == own

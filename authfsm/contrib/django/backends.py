@@ -1,0 +1,53 @@
+"""The authentication backend: verified claims become a Django user, and Cognito's groups his groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.models import Group
+
+from authfsm import Claims
+from authfsm.contrib.django.conf import setting
+
+
+class CognitoBackend(ModelBackend):
+    """Signs in the user whom an access token's claims name.
+
+    The user is created at the first sign-in, without a password. At each sign-in Cognito decides again: the user is in
+    exactly those Django groups, with the permissions that they have here, whose names are his Cognito groups, and is
+    staff or a superuser by STAFF_GROUPS and SUPERUSER_GROUPS.
+    """
+
+    def authenticate(  # type: ignore[override]  # the credentials are claims, not a password
+        self, _request: Any, claims: Claims | None = None, profile: Claims | None = None, **_: Any
+    ) -> Any:
+        """Return the user; None if there are no claims, or the name belongs to a user with a password here.
+
+        Args:
+            _request: the request.
+            claims: the verified claims of an access token.
+            profile: those of the ID token: `email`, `given_name` and `family_name`.
+        """
+        if claims is None:
+            return None
+        model: Any = get_user_model()  # any class with the fields of AbstractUser
+        name = claims.raw.get(setting("USERNAME_CLAIM", "sub"))
+        if not isinstance(name, str) or not name:
+            return None
+        user, created = model._default_manager.get_or_create(**{model.USERNAME_FIELD: name})  # noqa: SLF001 - the documented name
+        if not created and user.has_usable_password():
+            return None  # an account of this site, not of Cognito's: nobody takes it over
+        if created:
+            user.set_unusable_password()
+        facts = profile.raw if profile is not None else {}
+        user.email = str(facts.get("email", ""))
+        user.first_name = str(facts.get("given_name") or claims.username or "")[:150]
+        user.last_name = str(facts.get("family_name", ""))[:150]
+        groups = set(claims.groups)
+        user.is_superuser = not groups.isdisjoint(setting("SUPERUSER_GROUPS", ()))
+        user.is_staff = user.is_superuser or not groups.isdisjoint(setting("STAFF_GROUPS", ()))
+        user.save()
+        user.groups.set(Group.objects.filter(name__in=groups))
+        return user if self.user_can_authenticate(user) else None

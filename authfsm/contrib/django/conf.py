@@ -1,0 +1,84 @@
+"""The settings: the dictionary `AUTHFSM`.
+
+| key | meaning |
+|---|---|
+| POOL_ID, CLIENT_ID | the user pool and its app client |
+| CLIENT_SECRET | the app client's secret, if it has one |
+| ORIGIN | the site's origin, as `https://example.com` |
+| NAME | what the site is called in authenticator apps; by default "Example" |
+| FLOWS | the AuthFlows with which a browser may begin; by default USER_SRP_AUTH and USER_AUTH |
+| USERNAME_CLAIM | the claim that becomes the name of the Django user; by default `sub`, which Cognito never gives to somebody else |
+| STAFF_GROUPS, SUPERUSER_GROUPS | the Cognito groups whose members are staff or superusers; by default none |
+| SITE | instead of the above: the dotted path of a function that returns a `authfsm.contrib.web_sign_in.WebSignIn` |
+
+The cookies are sealed with keys derived from SECRET_KEY and SECRET_KEY_FALLBACKS.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from functools import cache
+from typing import Any, Final
+
+import boto3
+from botocore import UNSIGNED
+from botocore.config import Config
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.crypto import salted_hmac
+from django.utils.module_loading import import_string
+
+from authfsm import Cognito, Secret, Verifier
+from authfsm.contrib.web_sign_in import WebSignIn
+
+_REQUIRED: Final = ("POOL_ID", "CLIENT_ID", "ORIGIN")
+_ALL: Final = {
+    *_REQUIRED, "CLIENT_SECRET", "NAME", "FLOWS", "USERNAME_CLAIM", "STAFF_GROUPS", "SUPERUSER_GROUPS", "SITE",
+}  # fmt: skip
+
+
+def setting(name: str, default: Any = None) -> Any:
+    """Return one of the settings.
+
+    Raises:
+        ImproperlyConfigured: AUTHFSM is missing, or has a key that does not exist.
+    """
+    given = getattr(settings, "AUTHFSM", None)
+    if not isinstance(given, dict):
+        raise ImproperlyConfigured("set AUTHFSM to a dictionary: see authfsm.contrib.django.conf")
+    if unknown := sorted(given.keys() - _ALL):
+        raise ImproperlyConfigured(f"AUTHFSM has no {', '.join(unknown)}; it has {sorted(_ALL)}")
+    return given.get(name, default)
+
+
+@cache
+def site() -> WebSignIn:
+    """Return the site's sign-in, made once.
+
+    Raises:
+        ImproperlyConfigured: a setting is missing or unknown.
+    """
+    if path := setting("SITE"):
+        made: WebSignIn = import_string(path)()
+        return made
+    if missing := [name for name in _REQUIRED if not setting(name)]:
+        raise ImproperlyConfigured(f"AUTHFSM needs {', '.join(missing)}")
+    pool_id, client_id = setting("POOL_ID"), setting("CLIENT_ID")
+    region = pool_id.partition("_")[0]
+    config = Config(signature_version=UNSIGNED)
+    client = boto3.client("cognito-idp", region_name=region, config=config)
+    return WebSignIn(
+        cognito=Cognito(
+            client, client_id=client_id, pool_id=pool_id, client_secret=setting("CLIENT_SECRET")
+        ),
+        verifier=Verifier(pool_id, client_id),
+        key=tuple(map(_key, (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS))),
+        origin=setting("ORIGIN"),
+        name=setting("NAME", "Example"),
+        flows=tuple(setting("FLOWS", ("USER_SRP_AUTH", "USER_AUTH"))),
+    )
+
+
+def _key(secret_key: Any) -> Secret[str]:
+    digest = salted_hmac("authfsm.contrib.django", "seal", secret_key, algorithm="sha256").digest()
+    return Secret(urlsafe_b64encode(digest).decode())

@@ -1,0 +1,41 @@
+"""The middleware: `request.cognito` is the browser's sign-in, whose tokens are kept fresh."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth import BACKEND_SESSION_KEY, logout
+
+from authfsm import AuthfsmError, RecoveryAction
+from authfsm.contrib.django.backends import CognitoBackend
+from authfsm.contrib.django.conf import site
+
+_BACKEND = f"{CognitoBackend.__module__}.{CognitoBackend.__qualname__}"
+
+
+class CognitoMiddleware:
+    """Refreshes a signed-in user's tokens before they expire, and signs out whom Cognito has signed out.
+
+    A view has the tokens from `request.cognito.signed_in().signed_in()`. While Cognito cannot be reached, users stay
+    signed in.
+
+    Args:
+        get_response: the rest of Django.
+    """
+
+    def __init__(self, get_response: Callable[[Any], Any]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: Any) -> Any:
+        """Handle a request."""
+        browser = request.cognito = site().browser(request.COOKIES)
+        if request.session.get(BACKEND_SESSION_KEY) == _BACKEND and request.user.is_authenticated:
+            try:
+                browser.signed_in()
+            except AuthfsmError as error:
+                if error.action is not RecoveryAction.WAIT:
+                    logout(request)
+        response = self.get_response(request)
+        browser.cookies.write(response)
+        return response

@@ -1,0 +1,13 @@
+"""The addresses of the pages."""
+
+from django.urls import path
+
+from authfsm.contrib.django import views
+
+app_name = "authfsm"
+
+urlpatterns = [
+    path("sign-in/", views.sign_in, name="sign_in"),
+    path("challenge/", views.challenge, name="challenge"),
+    path("sign-out/", views.sign_out, name="sign_out"),
+]

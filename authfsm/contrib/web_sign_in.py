@@ -1,0 +1,256 @@
+"""The sign-in of a browser, for any web framework: what is pending, and who has signed in, is in its cookies.
+
+The server keeps nothing: processes that share the key share the site. `authfsm.contrib.fastapi` and
+`authfsm.contrib.django` make HTTP of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from attrs import frozen
+
+import authfsm
+from authfsm import AuthfsmError, Claims, Cognito, Device, Flow, State, Tokens, Verifier
+from authfsm.contrib.cookies import Cookies, Keys, device_cookie
+
+_PROOFS: Final = {State.DEVICE_SRP_AUTH, State.DEVICE_PASSWORD_VERIFIER}
+_YEAR: Final = 365 * 86_400.0
+_BEGUN_LIFETIME: Final = 900.0
+"""Seconds for which the name that was typed is known: no session of Cognito's lives longer."""
+
+
+@frozen(kw_only=True)
+class WebSignIn:
+    """A site's sign-in: its user pool and how it keeps browsers signed in.
+
+    Args:
+        cognito: the user pool and its app client.
+        verifier: verifies the tokens of that pool.
+        key: one key of `authfsm.new_key`, or several, the newest first; it seals the cookies.
+        origin: the site's origin, as `https://example.com`: only its own pages may change anything.
+        name: what the site is called in authenticator apps and in the names of devices.
+        flows: the AuthFlows with which a browser may begin.
+        session_lifetime: how long a browser stays signed in, at most: RefreshTokenValidity of the app client.
+    """
+
+    cognito: Cognito
+    verifier: Verifier
+    key: Keys
+    origin: str
+    name: str = "Example"
+    flows: tuple[str, ...] = ("USER_SRP_AUTH", "USER_AUTH")
+    session_lifetime: timedelta = timedelta(days=30)
+
+    def browser(self, cookies: Mapping[str, str]) -> BrowserSession:
+        """Return the browser that sent a request with these cookies."""
+        return BrowserSession(self, Cookies(cookies, self.key, secure=self.is_secure))
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the site runs over HTTPS."""
+        return self.origin.startswith("https:")
+
+
+class BrowserSession:
+    """One browser's sign-in, during one request; `cookies.write` has the response carry what changed.
+
+    Args:
+        site: the site's settings.
+        cookies: the browser's cookies.
+    """
+
+    def __init__(self, site: WebSignIn, cookies: Cookies) -> None:
+        self.site, self.cookies = site, cookies
+
+    # ---- signing in ----------------------------------------------------------------------------------
+
+    def begin(self, values: Mapping[str, str]) -> Flow:
+        """Begin a sign-in, and run it until user input is required.
+
+        Args:
+            values: `username`, `password`, `flow` (an AuthFlow) and `remember` (this device), as typed.
+
+        Raises:
+            InvalidInput: the name or the password is missing, or the site does not offer the flow.
+            AuthfsmError: as `Cognito.sign_in`; a sign-in that survives is pending.
+        """
+        self.cookies.drop("signin")  # an earlier one is abandoned
+        name, password = values.get("username", "").strip(), values.get("password", "")
+        way = values.get("flow") or self.site.flows[0]
+        if way not in self.site.flows:
+            raise authfsm.InvalidInput(authfsm.UserAuth, "flow", "must be one that is offered")
+        needs_password = way not in {"USER_AUTH", "CUSTOM_AUTH"}
+        if not name or (needs_password and not password):
+            advice = "Please fill in your user name and your password."
+            raise authfsm.InvalidInput(authfsm.UserAuth, "username", "must not be empty", advice)
+        begun = {"username": name, "remember": bool(values.get("remember"))}
+        self.cookies.seal("begun", begun, _BEGUN_LIFETIME)
+        flow = self.site.cognito.start(password or None, device=self._device(name))
+        try:
+            flow.begin(way, name)
+        finally:
+            self._keep(flow)
+        return flow
+
+    def pending(self) -> Flow:
+        """Return the sign-in that is pending.
+
+        Raises:
+            SealError: there is none, or it has expired: start again.
+        """
+        return self.site.cognito.resume(self.cookies.text("signin"), self.site.key)
+
+    def answer(self, values: Mapping[str, str]) -> Flow:
+        """Answer the pending challenge, and run the sign-in until user input is required again.
+
+        Args:
+            values: `response` (a prompt's), its fields, and `step` (`step_of` the page that was filled in).
+
+        Raises:
+            SealError: nothing is pending: start again.
+            InvalidOperation: the page was of an earlier step.
+            AuthfsmError: as `Flow.answer`; a sign-in that survives stays pending.
+        """
+        flow = self.pending()
+        fields = {name: text for name, text in values.items() if name not in {"response", "step"}}
+        name = values.get("response", "")
+        if values.get("step", step_of(flow)) != step_of(flow):
+            raise authfsm.InvalidOperation("the page was of an earlier step", state=flow.state)
+        try:
+            automatic = flow.next_response()  # after a lost connection a proof may be due
+            flow.answer(automatic or authfsm.response(name, **fields))
+            if isinstance(flow.challenge, authfsm.MfaSetup) and flow.challenge.verified:
+                flow.answer(authfsm.CompleteMfaSetup())
+        finally:
+            self._keep(flow)
+        return flow
+
+    def describe(self, flow: Flow) -> dict[str, Any]:
+        """Return where a sign-in stands as JSON: the form of its challenge, and what a page needs for it.
+
+        Where the connection was lost before an automatic step, the form has no prompts: an empty answer takes the step.
+        """
+        shown = {"state": str(flow.state), "signed_in": flow.tokens is not None}
+        challenge = flow.challenge
+        if challenge is None:
+            return shown
+        form = flow.form() or {}
+        automatic = flow.state is State.PASSWORD_VERIFIER  # the seal has what the proof needs
+        form["prompts"] = [] if automatic else _offered(form["prompts"])
+        name = self.begun.get("username")
+        shown |= {"step": step_of(flow), "username": name, "form": form}
+        if (
+            isinstance(challenge, authfsm.MfaSetup)
+            and not challenge.verified
+            and challenge.secret_code
+        ):
+            enrolment = authfsm.Enrolment.of(challenge, issuer=self.site.name, account=name)
+            key = enrolment.secret_code.reveal()
+            shown["enrolment"] = {"svg": enrolment.svg(), "secret_code": key}
+        return shown
+
+    @property
+    def begun(self) -> dict[str, Any]:
+        """What was typed at the start of the pending sign-in: `username` and `remember`; empty if unknown."""
+        return self.cookies.facts("begun")
+
+    # ---- signed in -----------------------------------------------------------------------------------
+
+    def signed_in(self, *, refresh: bool = False) -> Flow:
+        """Return the finished sign-in whose tokens the cookies hold, refreshed if they are about to expire.
+
+        Args:
+            refresh: refresh them in any case.
+
+        Raises:
+            SealError: the browser is not signed in.
+            Refused: the refresh token was revoked or has expired: the browser is signed out.
+            AuthfsmError: as `Flow.fresh_tokens`; the browser stays signed in.
+        """
+        flow = self.site.cognito.resume_tokens(self.cookies.text("session"), self.site.key)
+        before = flow.tokens
+        try:
+            flow.refresh() if refresh else flow.fresh_tokens()
+        except AuthfsmError as error:
+            if error.action is not authfsm.RecoveryAction.WAIT:
+                self.cookies.drop("session")
+            raise
+        if flow.tokens is not before and flow.tokens is not None:
+            self._open(flow.tokens)
+        return flow
+
+    def claims(self) -> Claims:
+        """Return the verified claims of the browser's access token, refreshed if it is about to expire.
+
+        Raises:
+            AuthfsmError: as `signed_in` and `Verifier.verify`.
+        """
+        return self.site.verifier.verify(self.signed_in().signed_in().access_token)
+
+    def sign_out(self, *, everywhere: bool = False) -> None:
+        """Revoke the tokens and forget them. The device stays remembered.
+
+        Args:
+            everywhere: end the user's sessions on all devices.
+
+        Raises:
+            AuthfsmError: Cognito could not be reached or refused; the browser is signed out all the same.
+        """
+        sealed = self.cookies.text("session")
+        self.cookies.drop("session", "signin", "begun")
+        if sealed:
+            flow = self.site.cognito.resume_tokens(sealed, self.site.key)
+            flow.sign_out(everywhere=everywhere)
+
+    # ---- what the cookies keep -----------------------------------------------------------------------
+
+    def _open(self, tokens: Tokens) -> None:
+        lifetime = self.site.session_lifetime.total_seconds()
+        self.cookies.put("session", tokens.seal(self.site.key), lifetime)
+
+    def _keep(self, flow: Flow) -> None:
+        """Keep what a step has changed: the pending sign-in, the tokens, the device."""
+        name, remember = self.begun.get("username", ""), self.begun.get("remember")
+        if flow.tokens is not None:
+            if flow.tokens.new_device is not None and remember:
+                self._remember(flow, name)
+            self._open(flow.tokens)
+            self.cookies.drop("signin", "begun")
+        elif flow.done or flow.challenge is None:
+            self.cookies.drop("signin")
+        else:
+            lifetime = self.site.cognito.session_lifetime.total_seconds()
+            self.cookies.put("signin", flow.seal(self.site.key), lifetime)
+        unproved = flow.state is State.FAILED and flow.history[-1].source in _PROOFS
+        if name and (flow.device is None or unproved):
+            self.cookies.drop(device_cookie(name))  # Cognito has forgotten it, or refused its proof
+
+    def _remember(self, flow: Flow, name: str) -> None:
+        try:
+            device = flow.confirm_device(f"a browser at {self.site.name}")
+        except AuthfsmError:
+            return  # signed in all the same; the next sign-in asks for the code again
+        self.cookies.put(device_cookie(name), device.seal(self.site.key), _YEAR)
+
+    def _device(self, name: str) -> Device | None:
+        sealed = self.cookies.text(device_cookie(name))
+        try:
+            return Device.unseal(sealed, self.site.key) if sealed else None
+        except AuthfsmError:
+            return None
+
+
+def step_of(flow: Flow) -> str:
+    """Return the name of a sign-in's step: a page that was made for an earlier step has another."""
+    return f"{flow.sign_in_id}-{len(flow.history)}"
+
+
+def _offered(prompts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the prompts for a page: a password is asked for once, and no choice has a prompt of its own too."""
+    names, own = {each["response"] for each in prompts}, {each["factor"] for each in prompts}
+    for field_ in (field_ for each in prompts for field_ in each["fields"]):
+        field_["choices"] = [one for one in field_["choices"] if one["value"] not in own]
+    return [each for each in prompts if each["response"] != "password" or "srp_a" not in names]

@@ -1,0 +1,54 @@
+"""A form is answered once: whoever clicks twice gets the reply to the first click."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from typing import Annotated, Final
+
+from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse, Response
+
+from authfsm.contrib.fastapi import Values, body_of
+
+KEPT: Final = 1_000
+"""Forms whose replies are remembered."""
+
+
+class Once:
+    """The replies to the last forms.
+
+    Each form has a random number, so that equal bodies are one form sent twice. This process alone
+    remembers: between several, Cognito refuses the second answer to one session, and the user starts again.
+    """
+
+    def __init__(self) -> None:
+        self._replies: OrderedDict[bytes, tuple[str, asyncio.Task[Response]]] = OrderedDict()
+
+    def answered(
+        self, page: Callable[[Request, Values], Response]
+    ) -> Callable[..., Awaitable[Response]]:
+        """Return an endpoint for a form, which the page answers off the event loop."""
+
+        async def endpoint(
+            request: Request, values: Annotated[Values, Depends(body_of)]
+        ) -> Response:
+            digest = sha256(await request.body()).digest()
+            cookies = request.headers.get("cookie", "")
+            if digest not in self._replies:
+                answer = asyncio.ensure_future(run_in_threadpool(page, request, values))
+                self._replies[digest] = cookies, answer
+                while len(self._replies) > KEPT:
+                    self._replies.popitem(last=False)
+            before, answer = self._replies[digest]
+            try:
+                reply = await asyncio.shield(answer)
+            except BaseException:  # its frames hold what was typed: it is not kept
+                self._replies.pop(digest, None)
+                raise
+            if cookies != before:  # the first reply has arrived, and newer cookies perhaps
+                return RedirectResponse(reply.headers["location"], 303)
+            return reply
+
+        return endpoint

@@ -1,0 +1,346 @@
+"""`authfsm.contrib.django` signs users in, on Django itself and its admin, before a local pool."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import django
+import pyotp
+import pytest
+from django.apps import apps
+from django.conf import settings
+from joserfc.jwk import RSAKey
+
+from authfsm import Verifier, new_key
+from authfsm.contrib.web_sign_in import WebSignIn
+from authfsm.local import DeviceConfiguration, LocalPool, ManualClock
+
+PASSWORD: Final = "Correct-Horse-1"
+ORIGIN: Final = "https://testserver"
+APP: Final = "authfsm.contrib.django"
+
+if not settings.configured:
+    settings.configure(
+        SECRET_KEY="a secret of the tests",
+        ALLOWED_HOSTS=["testserver"],
+        ROOT_URLCONF=__name__,
+        LOGIN_URL="authfsm:sign_in",
+        LOGIN_REDIRECT_URL="/admin/",
+        STATIC_URL="/static/",
+        USE_TZ=True,
+        SESSION_COOKIE_SECURE=True,
+        DEFAULT_AUTO_FIELD="django.db.models.AutoField",
+        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+        INSTALLED_APPS=[
+            "django.contrib.admin", "django.contrib.auth", "django.contrib.contenttypes",
+            "django.contrib.messages", "django.contrib.sessions", APP,
+        ],
+        MIDDLEWARE=[
+            "django.middleware.security.SecurityMiddleware",
+            "django.contrib.sessions.middleware.SessionMiddleware",
+            "django.middleware.csrf.CsrfViewMiddleware",
+            "django.contrib.auth.middleware.AuthenticationMiddleware",
+            "django.contrib.messages.middleware.MessageMiddleware",
+            f"{APP}.middleware.CognitoMiddleware",
+        ],
+        AUTHENTICATION_BACKENDS=[f"{APP}.backends.CognitoBackend"],
+        TEMPLATES=[{
+            "BACKEND": "django.template.backends.django.DjangoTemplates",
+            "APP_DIRS": True,
+            "OPTIONS": {"context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]},
+        }],
+        AUTHFSM={
+            "SITE": f"{__name__}.site_of_the_test", "STAFF_GROUPS": ["staff"],
+            "SUPERUSER_GROUPS": ["admins"],
+        },
+    )  # fmt: skip
+    django.setup()
+
+from django.contrib import admin  # noqa: E402 - they need the settings
+from django.contrib.auth.models import Group, Permission, User  # noqa: E402
+from django.core.exceptions import ImproperlyConfigured  # noqa: E402
+from django.core.management import call_command  # noqa: E402
+from django.db import connection  # noqa: E402
+from django.test import Client, override_settings  # noqa: E402
+from django.test.utils import setup_test_environment  # noqa: E402
+from django.urls import include, path  # noqa: E402
+
+from authfsm.contrib.django import conf, views  # noqa: E402
+
+urlpatterns = [
+    path("account/", include(f"{APP}.urls")),
+    path("admin/login/", views.sign_in),
+    path("admin/", admin.site.urls),
+]
+_current: dict[str, WebSignIn] = {}
+
+
+def site_of_the_test() -> WebSignIn:
+    """Return the sign-in of the present test's pool: the setting SITE names this function."""
+    return _current["site"]
+
+
+class Visitor:
+    """A browser before Django, whose CSRF checks are on.
+
+    Args:
+        pool: the pool.
+        clock: moves by hand.
+    """
+
+    def __init__(self, pool: LocalPool, clock: ManualClock) -> None:
+        self.pool, self.clock = pool, clock
+        self.client = Client(enforce_csrf_checks=True)
+        self.page = ""
+
+    def get(self, address: str) -> Any:
+        """Open a page, and follow where it leads."""
+        return self._shown(self.client.get(address, follow=True, secure=True))
+
+    def send(self, address: str, **values: str) -> Any:
+        """Fill in the form of the present page whose hidden fields fit, and send it."""
+        hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', self.page))
+        sent = {**hidden, **values}
+        headers: Any = {"HTTP_REFERER": f"{ORIGIN}/", "HTTP_ORIGIN": ORIGIN}
+        reply = self.client.post(address, sent, follow=True, secure=True, **headers)
+        return self._shown(reply)
+
+    def sign_in(self, name: str, password: str = PASSWORD, **values: str) -> Any:
+        """Open the first page, and sign in."""
+        self.get("/account/sign-in/")
+        return self.send("/account/sign-in/", username=name, password=password, **values)
+
+    def answer(self, response: str, **values: str) -> Any:
+        """Answer the challenge on the page."""
+        return self.send("/account/challenge/", response=response, **values)
+
+    def code(self, name: str) -> str:
+        """Return the last code that was sent to a user."""
+        return self.pool.outbox.code_for(name)
+
+    @property
+    def heading(self) -> str:
+        """What the page is about."""
+        found = re.search(r"<h1>(.*?)</h1>", self.page)
+        return found.group(1) if found else ""
+
+    @property
+    def alert(self) -> str | None:
+        """What the page says of what went before."""
+        found = re.search(r'<p role="alert">(.*?)</p>', self.page)
+        return found and found.group(1)
+
+    def _shown(self, reply: Any) -> Any:
+        self.page = reply.content.decode()
+        return reply
+
+
+@pytest.fixture(scope="module")
+def _database() -> Iterator[None]:
+    setup_test_environment()
+    call_command("migrate", verbosity=0)
+    yield
+    connection.close()
+
+
+@pytest.fixture
+def visit(_database: None, signing_key: RSAKey, request: pytest.FixtureRequest) -> Visitor:
+    """Return a browser before a site whose pool has the settings of the test's parameter."""
+    clock = ManualClock()
+    pool = LocalPool(
+        **{"mfa": "OPTIONAL", **getattr(request, "param", {})}, key=signing_key, clock=clock
+    )
+    for name, groups in (("ada", ["admins"]), ("sue", ["staff", "editors"]), ("eve", ["readers"])):
+        pool.add_user(name, PASSWORD, groups=groups, email=f"{name}@example.com")
+    pool.add_user("tom", PASSWORD, phone_number="+15555550143", preferred_mfa="SMS_MFA")
+    _current["site"] = WebSignIn(
+        cognito=pool.cognito(),
+        verifier=Verifier(pool.pool_id, pool.client_id, jwks=pool.jwks(), clock=clock),
+        key=new_key(),
+        origin=ORIGIN,
+    )
+    conf.site.cache_clear()
+    User.objects.all().delete()
+    Group.objects.all().delete()
+    return Visitor(pool, clock)
+
+
+def test_the_admin(visit: Visitor) -> None:
+    """The admin sends to the sign-in and lets a superuser in; its own sign-out revokes the tokens."""
+    visit.get("/admin/auth/user/")
+    assert visit.heading == "Sign in"
+    reply = visit.send("/account/sign-in/", username="ada", password=PASSWORD)
+    assert reply.redirect_chain[-1][0] == "/admin/auth/user/"
+    assert "ada@example.com" in visit.page
+    (user,) = User.objects.all()
+    assert (user.username, user.first_name) == (visit.pool.user("ada").sub, "ada")
+    assert (user.is_superuser, user.is_staff, user.has_usable_password()) == (True, True, False)
+
+    visit.send("/admin/logout/")
+    assert [name for name in visit.client.cookies if visit.client.cookies[name].value] == [
+        "csrftoken"
+    ]
+    visit.get("/admin/auth/user/")
+    assert visit.heading == "Sign in"
+
+
+def test_groups_are_permissions(visit: Visitor) -> None:
+    """A Cognito group gives the permissions of the Django group of its name, for as long as Cognito says so."""
+    editors = Group.objects.create(name="editors")
+    editors.permissions.add(Permission.objects.get(codename="view_user"))
+    visit.sign_in("sue")
+    user = User.objects.get()
+    assert (user.is_staff, user.is_superuser) == (True, False)
+    assert user.get_all_permissions() == {"auth.view_user"}
+    assert visit.get("/admin/auth/user/").status_code == 200
+    assert visit.get("/admin/auth/group/").status_code == 403
+
+    ids = {"UserPoolId": visit.pool.pool_id, "Username": "sue"}
+    visit.pool.client().admin_remove_user_from_group(**ids, GroupName="editors")
+    visit.send("/account/sign-out/")
+    visit.sign_in("sue")
+    assert User.objects.get().get_all_permissions() == set()
+    assert visit.get("/admin/auth/user/").status_code == 403
+
+
+def test_a_user_who_is_no_staff(visit: Visitor) -> None:
+    """Somebody who may not enter the admin is signed in all the same, and is shown the sign-in for another user."""
+    visit.sign_in("eve")
+    assert visit.heading == "Sign in"
+    assert User.objects.get().is_staff is False
+
+
+def test_a_local_account_is_not_taken_over(visit: Visitor) -> None:
+    """A Cognito user with the name of a Django user who has a password is denied, and stays signed out."""
+    with override_settings(AUTHFSM={**settings.AUTHFSM, "USERNAME_CLAIM": "username"}):
+        User.objects.create_superuser("eve", password="a password of the site")
+        assert visit.sign_in("eve").status_code == 403
+        assert visit.heading == "No access"
+        visit.get("/admin/")
+        assert visit.heading == "Sign in"
+        visit.sign_in("ada")
+        assert User.objects.get(username="ada").is_superuser
+
+
+def test_a_code_and_a_wrong_one(visit: Visitor) -> None:
+    """The page asks for the code, says that a wrong one is wrong, and goes on; an old page is told so."""
+    visit.sign_in("tom", "wrong")
+    assert (visit.heading, visit.alert) == ("Sign in", "The user name or the password is wrong.")
+    assert 'value="tom"' in visit.page
+    visit.sign_in("tom")
+    assert (visit.heading, visit.alert) == ("Enter the code", None)
+    earlier = visit.page
+    visit.answer("code", code="000000")
+    assert (visit.heading, visit.alert) == (
+        "Enter the code",
+        "That code is not right. Check it, and try again.",
+    )
+    now, visit.page = visit.page, earlier
+    visit.answer("code", code=visit.code("tom"))
+    assert visit.alert == "This sign-in is at another step by now. Continue there."
+    visit.page = now
+    visit.answer("code", code=visit.code("tom"))
+    assert User.objects.get().first_name == "tom"
+
+    visit.send("/account/sign-out/")
+    visit.sign_in("tom")
+    visit.clock.advance(181)
+    visit.answer("code", code=visit.code("tom"))
+    assert visit.heading == "Sign in"
+    assert visit.alert is not None
+
+
+@pytest.mark.parametrize(
+    "visit", [{"mfa": "ON", "mfa_methods": ["SOFTWARE_TOKEN_MFA"]}], indirect=True
+)
+def test_an_authenticator_app(visit: Visitor) -> None:
+    """The page shows the QR code and the key of an app that must be set up."""
+    visit.sign_in("ada")
+    visit.answer("associate_software_token")
+    assert "<svg" in visit.page
+    (key,) = re.findall(r"<code>(\w+)</code>", visit.page)
+    reply = visit.answer("verify_software_token", code=pyotp.TOTP(key).at(visit.clock()))
+    assert reply.redirect_chain[-1][0] == "/admin/"
+
+
+@pytest.mark.parametrize(
+    "visit", [{"device": DeviceConfiguration(challenge_required_on_new_device=True)}], indirect=True
+)
+def test_a_remembered_device(visit: Visitor) -> None:
+    """A remembered device replaces the code."""
+    visit.sign_in("tom", remember="on")
+    visit.answer("code", code=visit.code("tom"))
+    visit.send("/account/sign-out/")
+    sent = len(visit.pool.outbox)
+    visit.sign_in("tom")
+    assert len(visit.pool.outbox) == sent
+    assert visit.client.session["_auth_user_id"]
+
+
+def test_the_middleware_keeps_tokens_fresh(visit: Visitor) -> None:
+    """Five expiries pass unnoticed; whoever is signed out at Cognito is signed out here at the next refresh."""
+    visit.sign_in("ada")
+    for _ in range(5):
+        visit.clock.advance(3600)
+        assert visit.get("/admin/auth/user/").redirect_chain == []
+    client = visit.pool.client()
+    client.admin_user_global_sign_out(UserPoolId=visit.pool.pool_id, Username="ada")
+    visit.clock.advance(3600)
+    visit.get("/admin/auth/user/")
+    assert visit.heading == "Sign in"
+
+
+def test_forms_of_other_sites(visit: Visitor) -> None:
+    """A form without the token of Django's CSRF protection has no effect, and no page is left by a foreign `next`."""
+    for address in ("/account/sign-in/", "/account/challenge/", "/account/sign-out/"):
+        reply = visit.client.post(address, {"username": "ada"}, secure=True)
+        assert (address, reply.status_code) == (address, 403)
+    visit.get("/account/sign-in/?next=https://evil.example/")
+    assert "evil" not in visit.page
+    reply = visit.send(
+        "/account/sign-in/", username="ada", password=PASSWORD, next="//evil.example/"
+    )
+    assert reply.redirect_chain[-1][0] == "/admin/"
+
+
+def test_templates_can_be_overridden(visit: Visitor, tmp_path: Any) -> None:
+    """A template of the project's own replaces that of the app."""
+    own = tmp_path / "authfsm" / "sign_in.html"
+    own.parent.mkdir()
+    own.write_text("<h1>Our own page</h1>")
+    engine = {**settings.TEMPLATES[0], "DIRS": [tmp_path]}
+    with override_settings(TEMPLATES=[engine]):
+        visit.get("/account/sign-in/")
+    assert visit.heading == "Our own page"
+
+
+def test_settings() -> None:
+    """The settings make the site; one that is missing or unknown is named."""
+    full = {
+        "POOL_ID": "eu-west-1_AbC",
+        "CLIENT_ID": "abc",
+        "ORIGIN": "https://a.example",
+        "NAME": "A",
+    }
+    conf.site.cache_clear()
+    with override_settings(AUTHFSM=full, SECRET_KEY_FALLBACKS=["old"]):
+        site = conf.site()
+        assert (site.cognito.pool_id, site.name, site.is_secure) == ("eu-west-1_AbC", "A", True)
+        assert isinstance(site.key, tuple)
+        assert len(set(site.key)) == 2
+    for wrong, named in (
+        ({**full, "POOL": 1}, "no POOL"),
+        ({"POOL_ID": "x"}, "CLIENT_ID, ORIGIN"),
+        (None, "dictionary"),
+    ):
+        conf.site.cache_clear()
+        with override_settings(AUTHFSM=wrong), pytest.raises(ImproperlyConfigured, match=named):
+            conf.site()
+    conf.site.cache_clear()
+    assert apps.get_app_config("authfsm").verbose_name == "Amazon Cognito"

@@ -1,0 +1,327 @@
+"""`authfsm.contrib.fastapi` signs browsers in, on FastAPI itself, before a local pool."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Annotated, Any, Final
+
+import pyotp
+import pytest
+from attrs import define, field
+from botocore.exceptions import EndpointConnectionError
+from fastapi import Depends, FastAPI
+from fastapi.testclient import TestClient
+from joserfc.jwk import RSAKey
+
+from authfsm import Claims, Verifier, new_key
+from authfsm.contrib.fastapi import LARGEST, CognitoAuth, WebSignIn
+from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, Triggers
+
+PASSWORD: Final = "Correct-Horse-1"
+ORIGIN: Final = "https://testserver"
+
+
+@define
+class Site:
+    """An application, its pool, and a browser.
+
+    Args:
+        pool: the pool.
+        clock: moves by hand.
+        app: the application.
+        key: seals its cookies.
+        browser: a browser with cookies.
+    """
+
+    pool: LocalPool
+    clock: ManualClock
+    app: FastAPI
+    browser: TestClient = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Open the browser."""
+        self.browser = self.another()
+
+    def another(self) -> TestClient:
+        """Return a browser without cookies."""
+        return TestClient(self.app, base_url=ORIGIN, headers={"Origin": ORIGIN})
+
+    def post(self, path: str, **values: Any) -> tuple[int, Any]:
+        """Send values, and return the status and the reply."""
+        reply = self.browser.post(f"/auth{path}", json=values)
+        return reply.status_code, reply.json()
+
+    def get(self, path: str, **headers: str) -> tuple[int, Any]:
+        """Return the status and the reply."""
+        reply = self.browser.get(path, headers=headers)
+        return reply.status_code, reply.json()
+
+    def sign_in(self, name: str, **values: Any) -> tuple[int, Any]:
+        """Send a name and the password."""
+        return self.post("/sign-in", username=name, password=PASSWORD, **values)
+
+
+SiteOf = Callable[..., Site]
+
+
+@pytest.fixture
+def site_of(signing_key: RSAKey) -> SiteOf:
+    """Return an application before a pool with these settings."""
+
+    def make(**settings: Any) -> Site:
+        clock = ManualClock()
+        pool = LocalPool(**{"mfa": "OPTIONAL", **settings}, key=signing_key, clock=clock)
+        pool.add_user("ada", PASSWORD, phone_number="+15555550143", preferred_mfa="SMS_MFA")
+        pool.add_user("eve", PASSWORD, groups=["admins"], email="eve@example.com")
+        verifier = Verifier(pool.pool_id, pool.client_id, jwks=pool.jwks(), clock=clock)
+        flows = ("USER_SRP_AUTH", "USER_AUTH", "CUSTOM_AUTH")
+        web = WebSignIn(
+            cognito=pool.cognito(), verifier=verifier, key=new_key(), origin=ORIGIN, flows=flows
+        )
+        auth = CognitoAuth(web)
+        app = FastAPI()
+        app.include_router(auth.router, prefix="/auth")
+
+        @app.get("/me")
+        def me(claims: Annotated[Claims, Depends(auth.claims)]) -> dict[str, Any]:
+            return {"name": claims.username, "groups": claims.groups}
+
+        @app.post("/admin", dependencies=[Depends(auth.in_group("staff", "admins"))])
+        def admin() -> str:
+            return "done"
+
+        return Site(pool, clock, app)
+
+    return make
+
+
+@pytest.fixture
+def site(site_of: SiteOf) -> Site:
+    """Return the usual application."""
+    return site_of()
+
+
+def prompt(shown: Any, number: int = 0) -> Any:
+    """Return a prompt of the form in a reply."""
+    return shown["form"]["prompts"][number]
+
+
+def test_a_code_and_a_wrong_one(site: Site) -> None:
+    """The form asks for the code; a wrong one is asked for again; then the browser is signed in until it signs out."""
+    status, shown = site.sign_in("ada")
+    assert (status, shown["state"], shown["username"]) == (200, "SMS_MFA", "ada")
+    assert (prompt(shown)["response"], prompt(shown)["fields"][0]["name"]) == ("code", "code")
+    assert site.get("/auth/challenge") == (200, shown)
+    assert site.get("/me")[0] == 401
+
+    status, wrong = site.post("/challenge", response="code", code="000000")
+    assert (status, wrong["action"]) == (422, "TRY_AGAIN")
+    status, wrong = site.post("/challenge", response="code", code="letters")
+    assert (status, wrong["message"]) == (422, "A code has only digits.")
+    status, shown = site.post("/challenge", response="code", code=site.pool.outbox.code_for("ada"))
+    assert (status, shown) == (200, {"state": "AUTHENTICATED", "signed_in": True})
+    assert site.get("/me") == (200, {"name": "ada", "groups": []})
+
+    assert site.post("/sign-out") == (200, {"state": "START", "signed_in": False})
+    assert site.get("/me")[0] == 401
+    assert [each for each in site.browser.cookies if "device" not in each] == []
+
+
+def test_groups(site: Site) -> None:
+    """A member of the group is let in, somebody else gets 403, nobody 401."""
+    assert site.browser.post("/admin").status_code == 401
+    site.sign_in("eve")
+    assert site.browser.post("/admin").json() == "done"
+
+    other = site.another()
+    other.post("/auth/sign-in", json={"username": "ada", "password": PASSWORD})
+    code = {"response": "code", "code": site.pool.outbox.code_for("ada")}
+    assert other.post("/auth/challenge", json=code).json()["signed_in"]
+    reply = other.post("/admin")
+    assert (reply.status_code, reply.json()["detail"]) == (
+        403,
+        "this needs a member of staff or admins",
+    )
+
+
+def test_a_bearer_token(site: Site) -> None:
+    """A program without cookies sends its access token; an ID token or a changed one is refused with 401."""
+    tokens = site.pool.cognito().sign_in("eve", PASSWORD).tokens
+    assert tokens is not None
+    assert tokens.id_token is not None
+    access = tokens.access_token.reveal()
+
+    assert site.get("/me", Authorization=f"Bearer {access}")[1]["name"] == "eve"
+    for token in (tokens.id_token.reveal(), access[:-9] + "AAAAAAAAA", "", "x"):
+        reply = site.browser.get("/me", headers={"Authorization": f"Bearer {token}"})
+        assert (reply.status_code, reply.headers["www-authenticate"]) == (401, "Bearer")
+    reply = TestClient(site.app).post("/admin", headers={"Authorization": f"bearer {access}"})
+    assert reply.json() == "done"
+
+
+def test_tokens_are_refreshed(site: Site) -> None:
+    """Five expiries pass unnoticed; `/refresh` brings new tokens at once; a revoked sign-in ends with 401."""
+    site.sign_in("eve")
+    for _ in range(5):
+        site.clock.advance(3600)
+        assert site.get("/me")[0] == 200
+    before = dict(site.browser.cookies)
+    assert site.post("/refresh") == (200, {"state": "AUTHENTICATED", "signed_in": True})
+    assert dict(site.browser.cookies) != before
+
+    client = site.pool.client()
+    client.admin_user_global_sign_out(UserPoolId=site.pool.pool_id, Username="eve")
+    site.clock.advance(3600)
+    assert site.get("/me")[0] == 401
+    assert site.post("/refresh")[0] == 401
+
+
+def test_unreachable(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a connection the reply is 503 with Retry-After, and the browser stays signed in."""
+    site.sign_in("eve")
+    site.clock.advance(3600)
+
+    def unreachable(*_: Any, **__: Any) -> Any:
+        raise EndpointConnectionError(endpoint_url="https://cognito")
+
+    with monkeypatch.context() as lost:
+        lost.setattr(LocalPool, "answer", unreachable)
+        reply = site.browser.get("/me")
+        assert (reply.status_code, reply.headers["retry-after"]) == (503, "1")
+        assert site.another().post(
+            "/auth/sign-in", json={"username": "eve", "password": PASSWORD}
+        ).status_code == 503  # fmt: skip
+    assert site.get("/me")[0] == 200
+
+
+def test_a_remembered_device(site_of: SiteOf) -> None:
+    """A remembered device replaces the code at this user's next sign-in, and is forgotten when Cognito forgets it."""
+    site = site_of(
+        device=DeviceConfiguration(
+            challenge_required_on_new_device=True, device_only_remembered_on_user_prompt=True
+        )
+    )
+    site.sign_in("ada", remember=True)
+    site.post("/challenge", response="code", code=site.pool.outbox.code_for("ada"))
+    (device,) = site.pool.user("ada").devices.values()
+    assert (device.name, device.remembered) == ("a browser at Example", True)
+    site.post("/sign-out")
+    assert site.sign_in("ada")[1]["signed_in"]
+    site.post("/sign-out")
+
+    site.pool.user("ada").devices.clear()
+    assert site.sign_in("ada")[1]["state"] == "SMS_MFA"
+    assert [each for each in site.browser.cookies if "device" in each] == []
+
+
+def test_an_authenticator_app(site_of: SiteOf) -> None:
+    """A required app is set up with its QR code; the forms lead through all steps."""
+    site = site_of(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA", "EMAIL_OTP"])
+    site.pool.add_user("zoe", PASSWORD)
+    _, shown = site.sign_in("zoe")
+    assert prompt(shown)["response"] == "associate_software_token"
+    _, shown = site.post("/challenge", response="associate_software_token", step=shown["step"])
+    assert "<svg" in shown["enrolment"]["svg"]
+    code = pyotp.TOTP(shown["enrolment"]["secret_code"]).at(site.clock())
+    _, shown = site.post("/challenge", response="verify_software_token", code=code)
+    assert shown["signed_in"]
+
+
+def test_a_passkey_and_a_password_by_choice(site_of: SiteOf) -> None:
+    """A passkey's options are in the form; a chosen password is proved by SRP."""
+    site = site_of(mfa="OFF", allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP"])
+    _, shown = site.post("/sign-in", username="eve", flow="USER_AUTH")
+    assert shown["state"] == "SELECT_CHALLENGE"
+    status, shown = site.post("/challenge", response="srp_a", password=PASSWORD)
+    assert (status, shown["signed_in"]) == (200, True)
+
+
+def test_a_long_sign_in(site_of: SiteOf) -> None:
+    """A sealed sign-in that is too long for one cookie is split, and a shorter one after it is read alone."""
+    riddles = [{"picture": "x" * 6_000}, {"question": "And now?"}]
+
+    def define_(event: Any, _: Any = None) -> Any:
+        rounds = len(event["request"]["session"])
+        event["response"] |= {"challengeName": "CUSTOM_CHALLENGE", "failAuthentication": False}
+        event["response"]["issueTokens"] = rounds == len(riddles)
+        return event
+
+    def create(event: Any, _: Any = None) -> Any:
+        facts = riddles[len(event["request"]["session"])]
+        event["response"]["publicChallengeParameters"] = facts
+        return event
+
+    def verify(event: Any, _: Any = None) -> Any:
+        event["response"]["answerCorrect"] = True
+        return event
+
+    site = site_of(triggers=Triggers(define=define_, create=create, verify=verify))
+    _, shown = site.post("/sign-in", username="eve", flow="CUSTOM_AUTH")
+    assert shown["form"]["facts"] == riddles[0]
+    parts = [each for each in site.browser.cookies if "signin" in each]
+    assert sorted(parts) == [f"__Host-signin-{number}" for number in range(len(parts))]
+    assert len(parts) > 1
+    assert all(len(name) + len(text) < 4_000 for name, text in site.browser.cookies.items())
+    _, shown = site.post("/challenge", response="answer", answer="a horse")
+    assert shown["form"]["facts"] == riddles[1]
+    assert "__Host-signin-1" not in site.browser.cookies
+    assert site.post("/challenge", response="answer", answer="a battery")[1]["signed_in"]
+
+
+def test_cookies(site: Site) -> None:
+    """Each cookie is HttpOnly, SameSite=Lax, Secure and the host's own, and none holds a secret in plain text."""
+    reply = site.browser.post("/auth/sign-in", json={"username": "eve", "password": PASSWORD})
+    kept = [each for each in reply.headers.get_list("set-cookie") if "Max-Age=0" not in each]
+
+    assert kept
+    for each in kept:
+        assert each.startswith("__Host-")
+        assert each.endswith("; HttpOnly; Max-Age=2592000; Path=/; SameSite=lax; Secure")
+        assert "eyJ" not in each
+        assert "eve" not in each
+    assert reply.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("over", ["begun", "session", "signin"])
+def test_copied_cookies(site: Site, over: str) -> None:
+    """A cookie that was changed, or copied over another, counts as missing."""
+    site.sign_in("ada")
+    sealed = site.browser.cookies["__Host-signin-0" if over != "signin" else "__Host-begun-0"]
+    for text in (sealed, sealed[:99] + ("A" if sealed[99] != "A" else "B") + sealed[100:], "x"):
+        browser = site.another()
+        browser.cookies.set(f"__Host-{over}-0", text)
+        assert browser.get("/me").status_code == 401
+        reply = browser.get("/auth/challenge")
+        assert (reply.status_code, reply.json()["action"]) == (401, "START_AGAIN")
+
+
+@pytest.mark.parametrize("origin", [None, "null", "https://evil.example", "http://testserver"])
+def test_forms_of_other_sites(site: Site, origin: str | None) -> None:
+    """What another site sends has no effect, with the user's cookies too."""
+    site.sign_in("eve")
+    other = TestClient(site.app, base_url=ORIGIN, cookies=dict(site.browser.cookies))
+    headers = {} if origin is None else {"Origin": origin}
+    for path in ("/auth/sign-in", "/auth/challenge", "/auth/refresh", "/auth/sign-out", "/admin"):
+        assert (path, other.post(path, headers=headers).status_code) == (path, 403)
+    assert other.get("/me").status_code == 200
+
+
+def test_invalid_bodies(site: Site) -> None:
+    """A body that is too large, not JSON or without the fields is refused, and what was typed is not repeated."""
+    secret = "Hunter2-Hunter2"
+    rows: list[tuple[int, bytes]] = [
+        (413, b"x" * (LARGEST + 1)), (422, b"{"), (422, b"[]"), (422, b'{"password": {"a": "Hunter2-Hunter2"}}'),
+        (422, json.dumps({"password": secret}).encode()), (422, b'{"username": "ada"}'),
+        (422, json.dumps({"username": "ada", "password": secret, "flow": "ADMIN_NO_SRP_AUTH"}).encode()),
+        (401, json.dumps({"username": "ada", "password": secret}).encode()),
+    ]  # fmt: skip
+    for status, body in rows:
+        reply = site.browser.post("/auth/sign-in", content=body)
+        assert (body[:40], reply.status_code) == (body[:40], status)
+        assert secret not in reply.text
+    assert site.post("/challenge", response="code", code="1")[0] == 401
+    site.sign_in("ada")
+    assert site.post("/challenge", response="nonsense")[0] == 422
+    assert site.post("/challenge", response="code", code="1", step="earlier")[0] == 409
+    site.clock.advance(timedelta(minutes=4).total_seconds())
+    assert site.post("/challenge", response="code", code="1")[0] == 401

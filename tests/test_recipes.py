@@ -1,0 +1,183 @@
+"""Each recipe of `notebooks/recipes/` runs, before a local pool, and README links to it."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import re
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+import pytest
+from fastapi.testclient import TestClient
+from joserfc.jwk import RSAKey
+
+from authfsm import AsyncCognito, Verifier, new_key
+from authfsm.contrib.web_sign_in import WebSignIn
+from authfsm.local import LocalPool, ManualClock, RefreshTokenRotation
+
+RECIPES: Final = Path(__file__).parent.parent / "notebooks" / "recipes"
+PASSWORD: Final = "Correct-Horse-1"
+ORIGIN: Final = "https://localhost"
+
+
+def recipe(name: str) -> Any:
+    """Return a recipe's module, loaded anew."""
+    spec = importlib.util.spec_from_file_location(name, RECIPES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def pool(signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -> LocalPool:
+    """Return a pool with a second factor, which the environment names and boto3 reaches."""
+    rotation = RefreshTokenRotation()
+    pool = LocalPool(
+        mfa="OPTIONAL", key=signing_key, clock=ManualClock(), refresh_token_rotation=rotation
+    )
+    pool.add_user("ada", PASSWORD, phone_number="+15555550143", preferred_mfa="SMS_MFA")
+    monkeypatch.setattr(boto3, "client", lambda *_, **__: pool.client())
+    key = new_key().reveal()
+    for name, value in {
+        "COGNITO_POOL_ID": pool.pool_id, "COGNITO_CLIENT_ID": pool.client_id,
+        "SITE_KEY": key, "SIGN_IN_KEY": key, "BOT_KEY": key, "SITE_ORIGIN": ORIGIN,
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    return pool
+
+
+def test_flask(pool: LocalPool) -> None:
+    """A browser signs in with a code, asks who it is, and signs out; a form of another site is refused."""
+    module = recipe("flask_app")
+    assert module.site_of_environment().cognito.pool_id == pool.pool_id
+    site = WebSignIn(
+        cognito=pool.cognito(),
+        verifier=Verifier(pool.pool_id, pool.client_id, jwks=pool.jwks(), clock=pool.clock),
+        key=new_key(),
+        origin=ORIGIN,
+    )
+    browser = module.create_app(site).test_client()
+
+    def post(path: str, origin: str = ORIGIN, **values: Any) -> tuple[int, Any]:
+        reply = browser.post(path, json=values, base_url=ORIGIN, headers={"Origin": origin})
+        return reply.status_code, reply.get_json(silent=True)
+
+    assert post("/sign-in", "https://evil.example", username="ada", password=PASSWORD)[0] == 403
+    status, shown = post("/sign-in", username="ada", password=PASSWORD)
+    assert (status, shown["state"]) == (200, "SMS_MFA")
+    assert post("/challenge", response="code", code="000000")[0] == 422
+    assert browser.get("/me", base_url=ORIGIN).status_code == 401
+    code = pool.outbox.code_for("ada")
+    assert post("/challenge", response="code", code=code, step="?")[0] == 409
+    assert post("/challenge", response="code", code=code)[1]["signed_in"]
+    assert browser.get("/me", base_url=ORIGIN).get_json() == {"username": "ada"}
+    assert post("/sign-out")[0] == 200
+    assert browser.get("/me", base_url=ORIGIN).status_code == 401
+
+
+def test_lambda(pool: LocalPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each invocation is a cold start; a wrong code is asked for again, a seal of somebody else's is refused."""
+
+    def invoke(**values: Any) -> tuple[int, Any]:
+        module = recipe("aws_lambda")
+        monkeypatch.setattr(module, "cognito", pool.cognito)
+        reply = module.handler({"body": json.dumps(values)}, None)
+        return reply["statusCode"], json.loads(reply["body"])
+
+    assert invoke(username="ada", password="wrong")[0] == 401
+    status, shown = invoke(username="ada", password=PASSWORD)
+    assert (status, shown["form"]["prompts"][0]["response"]) == (200, "code")
+    status, wrong = invoke(sealed=shown["sealed"], response="code", code="000000")
+    assert (status, wrong["message"]) == (422, "That code is not right. Check it, and try again.")
+    code = pool.outbox.code_for("ada")
+    assert invoke(sealed="x", response="code", code=code)[0] == 401
+    status, tokens = invoke(sealed=wrong["sealed"], response="code", code=code)
+    assert (status, sorted(tokens)) == (200, ["access_token", "refresh_token"])
+    assert recipe("aws_lambda").cognito().pool_id == pool.pool_id
+
+
+def test_cron(pool: LocalPool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A person signs in once; the program then lives through five expiries with a refresh token that rotates."""
+    monkeypatch.chdir(tmp_path)
+    typed: list[Callable[[], str]] = [lambda: PASSWORD, lambda: pool.outbox.code_for("ada")]
+    monkeypatch.setattr("getpass.getpass", lambda _="": typed.pop(0)())
+    module = recipe("cron_job")
+    assert module.cognito().pool_id == pool.pool_id
+    monkeypatch.setattr(module, "cognito", pool.cognito)
+    module.sign_in("ada")
+    texts = [module.STORED.read_text()]
+    assert stat.S_IMODE(module.STORED.stat().st_mode) == 0o600
+    assert "eyJ" not in texts[0]
+    for _ in range(5):
+        assert module.run() == "ada"
+        pool.clock.advance(3600)  # type: ignore[attr-defined]  # a ManualClock
+        assert module.run() == "ada"
+        texts.append(module.STORED.read_text())
+    assert len(set(texts)) == len(texts)
+
+
+def test_asyncio(pool: LocalPool) -> None:
+    """Tasks share one sign-in: at each expiry one of them refreshes, and the end signs out."""
+    asked: list[str] = []
+    cognito = AsyncCognito(
+        pool.client(), client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock
+    )
+    events: Any = cognito.client.meta.events
+    events.register(
+        "before-call.cognito-identity-provider", lambda model, **_: asked.append(model.name)
+    )
+    service = recipe("asyncio_service")
+
+    async def code() -> str:
+        return pool.outbox.code_for("ada")
+
+    async def main() -> list[str]:
+        tokens = []
+        async with service.signed_in(cognito, "ada", PASSWORD, code) as session:
+            for _ in range(3):
+                tokens += await asyncio.gather(*(session.access_token() for _ in range(9)))
+                pool.clock.advance(3600)  # type: ignore[attr-defined]  # a ManualClock
+        return tokens
+
+    assert len(set(asyncio.run(main()))) == 3
+    assert asked.count("GetTokensFromRefreshToken") == 2
+    assert asked[-1] == "RevokeToken"
+
+
+def test_readme_links_to_each() -> None:
+    """README has a link to every recipe and to the page for users of pycognito."""
+    readme = (RECIPES.parent.parent / "README.md").read_text("utf-8")
+    names = [f"notebooks/recipes/{each.name}" for each in RECIPES.glob("*.py")]
+
+    assert len(names) == 4
+    missing = [
+        each for each in (*names, "notebooks/from-pycognito.md") if f"]({each})" not in readme
+    ]
+    assert missing == []
+
+
+def test_readme_s_router(pool: LocalPool) -> None:
+    """README's example of FastAPI runs: its router signs in, and its route asks for the group."""
+    readme = (RECIPES.parent.parent / "README.md").read_text("utf-8")
+    (block,) = [
+        each
+        for each in re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+        if "CognitoAuth(" in each
+    ]
+    verifier = Verifier(pool.pool_id, pool.client_id, jwks=pool.jwks(), clock=pool.clock)
+    names: dict[str, Any] = {"cognito": pool.cognito(), "verifier": verifier, "key": new_key()}
+    exec(compile(block, "README.md", "exec"), names)  # noqa: S102 - README's own code
+    origin = "https://example.com"
+    browser = TestClient(names["app"], base_url=origin, headers={"Origin": origin})
+    assert browser.get("/me").status_code == 401
+    pool.add_user("sue", PASSWORD, groups=["staff"])
+    typed = {"username": "sue", "password": PASSWORD}
+    assert browser.post("/auth/sign-in", json=typed).json()["signed_in"]
+    assert browser.get("/me").json() == "sue"
