@@ -14,7 +14,7 @@ after START_AGAIN request a new code or sign in. After a lost reply Cognito may 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from inspect import signature
+from inspect import getdoc, signature
 from typing import Any, Concatenate, ParamSpec
 
 from authfsm.core.account import account_value, read_account_reply, write_account_request
@@ -60,7 +60,8 @@ def _method(
         args, kwargs = kind.wrap_arguments(args, kwargs)
         return self._send(kind(*args, **kwargs))
 
-    call.__doc__, call.__name__ = kind.__doc__, kind.__name__
+    documented = [each for each in kind.__mro__ if issubclass(each, AccountRequest)][:-1]
+    call.__doc__, call.__name__ = "\n\n".join(map(str, map(getdoc, documented))), kind.__name__
     parameters = signature(kind).parameters
     first = next(iter(signature(call).parameters.values()))
     call.__signature__ = signature(call).replace(  # type: ignore[attr-defined] # what `help` shows

@@ -9,35 +9,24 @@ import csv
 from functools import cache
 from importlib import resources
 
-from authfsm.protocol.account_table import ACCOUNT_TRANSITIONS, AccountTransition
+from authfsm.protocol.account_table import AccountOperation, AccountTransition, UserStatus
 from authfsm.protocol.evidence import Confidence, Evidence
-
-_Key = tuple[str, str, str]
-
-
-def account_evidence_rows() -> tuple[tuple[_Key, Evidence], ...]:
-    """Return every row of `account_evidence.csv`: its status, operation and destination, and its evidence."""
-    file = resources.files("authfsm.protocol").joinpath("account_evidence.csv")
-    return tuple(
-        (
-            (row["status"], row["operation"], row["leads_to"]),
-            Evidence(Confidence(row["confidence"]), row["when"], row["source"]),
-        )
-        for row in csv.DictReader(file.read_text(encoding="utf-8").splitlines())
-    )
 
 
 @cache
-def _account_evidence() -> dict[AccountTransition, tuple[Evidence, ...]]:
-    rows, order = account_evidence_rows(), list(Confidence)
+def account_evidence_rows() -> dict[AccountTransition, tuple[Evidence, ...]]:
+    """Return what `account_evidence.csv` has about each transition, the most certain first."""
+    file = resources.files("authfsm.protocol").joinpath("account_evidence.csv")
+    found: dict[AccountTransition, list[Evidence]] = {}
+    for row in csv.DictReader(file.read_text(encoding="utf-8").splitlines()):
+        source, dest = UserStatus[row["status"]], UserStatus[row["leads_to"]]
+        transition = AccountTransition(source, AccountOperation[row["operation"]], dest)
+        evidence = Evidence(Confidence(row["confidence"]), row["when"], row["source"])
+        found.setdefault(transition, []).append(evidence)
+    order = list(Confidence).index
     return {
-        each: tuple(
-            sorted(
-                (found for key, found in rows if key == tuple(part.name for part in each)),
-                key=lambda found: order.index(found.confidence),
-            )
-        )
-        for each in ACCOUNT_TRANSITIONS
+        each: tuple(sorted(every, key=lambda known: order(known.confidence)))
+        for each, every in found.items()
     }
 
 
@@ -47,4 +36,4 @@ def account_evidence(transition: AccountTransition) -> tuple[Evidence, ...]:
     Raises:
         KeyError: the transition is not in the table.
     """
-    return _account_evidence()[transition]
+    return account_evidence_rows()[transition]

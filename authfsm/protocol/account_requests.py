@@ -122,7 +122,12 @@ class AccountRequest(WrapsSecrets, Generic[ReplyT]):
 
 @frozen
 class _UserRequest(AccountRequest[ReplyT]):
-    """The base class of the requests without a token: they carry the app client and SECRET_HASH."""
+    """A request without a token: it carries the app client's id and SECRET_HASH.
+
+    Args:
+        username: the user's name or an alias; for SignUp, where users sign in with an address, the address.
+        client_metadata: for the pool's Lambda triggers.
+    """
 
     username: str = field(validator=is_name)
     client_metadata: Mapping[str, str] = field(
@@ -132,7 +137,11 @@ class _UserRequest(AccountRequest[ReplyT]):
 
 @frozen
 class _TokenRequest(AccountRequest[ReplyT]):
-    """The base class of the requests of users who are signed in."""
+    """A request of a user who is signed in.
+
+    Args:
+        access_token: the user's token, with the scope `aws.cognito.signin.user.admin`.
+    """
 
     access_token: Secret[str] = field(converter=_text, validator=is_text)
 
@@ -145,11 +154,9 @@ class SignUp(_UserRequest[NewAccount]):
     same: request the code later.
 
     Args:
-        username: the name; in a pool whose users sign in with an address, the address.
         password: the password; None for a user who signs in without one.
         attributes: the attributes by name, such as `email`.
         validation_data: for the PreSignUp trigger; not stored.
-        client_metadata: for the pool's Lambda triggers.
     """
 
     password: Secret[str] | None = field(
@@ -168,11 +175,9 @@ class ConfirmSignUp(_UserRequest[Confirmed]):
     """Confirm an account by the code that was sent to the user.
 
     Args:
-        username: the user's name or an alias.
         code: the code.
         session: the Session of SignUp: the confirmation then leads to a sign-in without a challenge.
         force_alias_creation: take over the address if it is another user's alias.
-        client_metadata: for the pool's Lambda triggers.
     """
 
     code: Secret[str] = field(converter=to_code, validator=is_code)
@@ -184,22 +189,12 @@ class ConfirmSignUp(_UserRequest[Confirmed]):
 
 @frozen
 class ResendConfirmationCode(_UserRequest[CodeDelivery]):
-    """Send another code to confirm the account; the one before is no longer valid.
-
-    Args:
-        username: the user's name or an alias.
-        client_metadata: for the pool's Lambda triggers.
-    """
+    """Send another code to confirm the account; the one before is no longer valid."""
 
 
 @frozen
 class ForgotPassword(_UserRequest[CodeDelivery]):
-    """Send a code to set a new password with; where the app client hides who exists, the reply may be simulated.
-
-    Args:
-        username: the user's name or an alias.
-        client_metadata: for the pool's Lambda triggers.
-    """
+    """Send a code to set a new password with; where the app client hides who exists, the reply may be simulated."""
 
 
 @frozen
@@ -207,10 +202,8 @@ class ConfirmForgotPassword(_UserRequest[Confirmed]):
     """Set a new password by the code, with which the user then signs in.
 
     Args:
-        username: the user's name or an alias.
         code: the code.
         password: the new password.
-        client_metadata: for the pool's Lambda triggers.
     """
 
     code: Secret[str] = field(converter=to_code, validator=is_code)
@@ -222,7 +215,6 @@ class ChangePassword(_TokenRequest[None]):
     """Replace the password of a user who is signed in.
 
     Args:
-        access_token: the user's token, with the scope `aws.cognito.signin.user.admin`.
         previous_password: the current password; None for a user without one.
         proposed_password: the new one.
     """
@@ -235,11 +227,7 @@ class ChangePassword(_TokenRequest[None]):
 
 @frozen
 class GetUser(_TokenRequest[UserProfile]):
-    """Read the attributes and second factors of the user of a token.
-
-    Args:
-        access_token: the user's token, with the scope `aws.cognito.signin.user.admin`.
-    """
+    """Read the attributes and second factors of the user of a token."""
 
 
 @frozen
@@ -247,7 +235,6 @@ class UpdateUserAttributes(_TokenRequest[tuple[CodeDelivery, ...]]):
     """Write attributes; the reply says where codes were sent to verify new addresses.
 
     Args:
-        access_token: the user's token, with the scope `aws.cognito.signin.user.admin`.
         attributes: the values by name; an empty text removes the attribute.
         client_metadata: for the pool's Lambda triggers.
     """
@@ -265,7 +252,6 @@ class GetUserAttributeVerificationCode(_TokenRequest[CodeDelivery]):
     """Send a code to verify an address with.
 
     Args:
-        access_token: the user's token, with the scope `aws.cognito.signin.user.admin`.
         attribute: `email` or `phone_number`.
         client_metadata: for the pool's Lambda triggers.
     """
@@ -281,7 +267,6 @@ class VerifyUserAttribute(_TokenRequest[None]):
     """Verify an address by the code that was sent to it.
 
     Args:
-        access_token: the user's token, with the scope `aws.cognito.signin.user.admin`.
         attribute: `email` or `phone_number`.
         code: the code.
     """
@@ -292,11 +277,7 @@ class VerifyUserAttribute(_TokenRequest[None]):
 
 @frozen
 class DeleteUser(_TokenRequest[None]):
-    """Delete the account of the user of a token; it cannot be restored.
-
-    Args:
-        access_token: the user's token, with the scope `aws.cognito.signin.user.admin`.
-    """
+    """Delete the account of the user of a token; it cannot be restored."""
 
 
 _MEMBERS: Final = {"attributes": "UserAttributes", "attribute": "AttributeName"}

@@ -29,6 +29,7 @@ _WRONG_CODE: Final = "That code is not right. Check it, and try again."
 _WRONG_LOGIN: Final = "The user name or the password is wrong."
 _ENDED: Final = "This sign-in cannot be continued. Start again."
 _SESSION_ENDED: Final = "Your session has ended. Sign in again."
+_CONFIRMED: Final = "This account is confirmed already. Sign in."
 _BUSY: Final = "The service does not respond at the moment. Wait a little, then try again."
 _IMPOSSIBLE: Final = (
     "Signing in is not possible at the moment. Contact the operator of this service."
@@ -68,7 +69,9 @@ _BY_CODE: Final[Mapping[str, Mapping[str, str]]] = {
         "User is disabled": "This account is disabled. Contact the operator of this service.",
         "Refresh Token": _SESSION_ENDED,
         "Access Token": _SESSION_ENDED,
+        "cannot be confirmed": _CONFIRMED,
     },
+    "UsernameExistsException": {"": "This user name is taken. Choose another one."},
     "RefreshTokenReuseException": {"": _SESSION_ENDED},
     "UserNotFoundException": {"": _WRONG_LOGIN},
     "CodeMismatchException": {"": _WRONG_CODE},
@@ -91,6 +94,7 @@ _BY_CODE: Final[Mapping[str, Mapping[str, str]]] = {
     "AliasExistsException": {"": "This address belongs to another account. Enter another one."},
     "InvalidParameterException": {
         "Invalid email address": EMAIL_EXAMPLE,
+        "already confirmed": _CONFIRMED,
         "Invalid phone number": "A phone number looks like +15551234567.",
     },
 }
