@@ -437,6 +437,7 @@ def test_every_attribute_is_accounted_for() -> None:
     of_the_process = {"clock", "_clock", "entropy", "_entropy", "_listener", "_find"}
     of_no_account = {
         "_simulated_verifier",
+        "requests",
         "last_answered",
         "response",
         "requests",

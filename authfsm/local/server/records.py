@@ -51,13 +51,14 @@ class MissingReference(LookupError):
 
 
 class RecordSerializer:
-    """Converts records to JSON text and back; users and app clients that they refer to are found by key."""
+    """Converts records to JSON text and back; users and app clients that they refer to are found by key in `core`.
 
-    def __init__(
-        self,
-        find_user: Callable[[str], User | None],
-        find_client: Callable[[str], AppClient | None],
-    ) -> None:
+    One is shared by all pools of a file, because making its functions takes long: each sets `core` before it uses it.
+    """
+
+    core: Core
+
+    def __init__(self) -> None:
         converter = self._converter = make_converter()
         converter.register_unstructure_hook_func(_is_secret, self._secret_to_json)
         converter.register_structure_hook_func(_is_secret, self._secret_from_json)
@@ -68,9 +69,13 @@ class RecordSerializer:
         self._to_dict = {kind: make_dict_unstructure_fn(kind, converter) for kind in referenced}
         self._from_dict = {kind: make_dict_structure_fn(kind, converter) for kind in referenced}
         converter.register_unstructure_hook(User, lambda user: user.username)
-        converter.register_structure_hook(User, lambda key, _: _existing(find_user(key)))
+        converter.register_structure_hook(
+            User, lambda key, _: _existing(self.core.users.named(key))
+        )
         converter.register_unstructure_hook(AppClient, lambda client: client.client_id)
-        converter.register_structure_hook(AppClient, lambda key, _: _existing(find_client(key)))
+        converter.register_structure_hook(
+            AppClient, lambda key, _: _existing(self.core.clients.get(key))
+        )
 
     def to_text(self, record: Any) -> str:
         """Return a record as JSON text."""
@@ -253,15 +258,15 @@ def facts_of(file: StateFile, pool_id: str) -> dict[str, str]:
 class RecordStore:
     """Writes a pool's records to a file and reads them back."""
 
-    def __init__(self, core: Core, file: StateFile) -> None:
+    def __init__(
+        self, core: Core, file: StateFile, serializer: RecordSerializer | None = None
+    ) -> None:
         self._core = core
         self._file = file
         self._pool_id = core.configuration.pool_id
         self._written = core.configuration
         self._key_written = False
-        # A lambda, because change tracking later replaces the dictionary.
-        find_client = lambda key: core.clients.get(key)  # noqa: E731, PLW0108
-        self._serializer = RecordSerializer(core.users.named, find_client)
+        self._serializer = serializer or RecordSerializer()
         self._last_message = 0
 
     def text_of(self, record: Any) -> str:
@@ -270,6 +275,7 @@ class RecordStore:
 
     def load(self, except_client: str | None = None) -> None:
         """Put the file's records into the pool, except an app client that stays as the pool has it."""
+        self._serializer.core = self._core
         facts = facts_of(self._file, self._pool_id)
         if latest := facts.get(_LATEST):
             self._core.elapsed.resume(datetime.fromisoformat(latest))
@@ -312,7 +318,7 @@ class RecordStore:
 
     def of_pool(self, core: Core) -> RecordStore:
         """Return a store for another pool in the same file."""
-        return RecordStore(core, self._file)
+        return RecordStore(core, self._file, self._serializer)
 
     def delete_pool(self, pool_id: str) -> None:
         """Delete all records of a pool."""

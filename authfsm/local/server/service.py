@@ -354,9 +354,9 @@ def _open_from_file(
         facts = facts_of(file, each)
         key = _read_key(facts[KEY]) if KEY in facts else None
         other = cognito.restore(each, json.loads(facts[DESCRIPTION]), key)
-        store = RecordStore(other._core, file)  # noqa: SLF001 - same package
-        store.load()
-        service.add(other, store)
+        other_store = store.of_pool(other._core)  # noqa: SLF001 - same package
+        other_store.load()
+        service.add(other, other_store)
     return service
 
 
