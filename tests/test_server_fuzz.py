@@ -76,6 +76,7 @@ class FuzzState:
     def __init__(self, pool: LocalPool) -> None:
         self.pool = pool
         self.client = pool.app_client
+        self.configuration = pool.configuration
         self.tokens: dict[str, str] = {}
 
     def _begin(self, name: str) -> dict[str, Any]:
@@ -89,6 +90,7 @@ class FuzzState:
 
     def fill(self, body: str) -> str:
         """A case with its marks filled in; whatever earlier cases took away is put back."""
+        self.pool._core.configure(self.configuration)
         self.pool._core.clients[CLIENT_ID] = self.client
         for name, more in USERS.items():
             with suppress(PoolRefusal):

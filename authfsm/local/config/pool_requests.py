@@ -6,6 +6,7 @@ The texts of refusals are those of AWS, as the tests of moto record them, unless
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -18,6 +19,7 @@ from authfsm.local.config.pool_configuration import PoolConfiguration
 from authfsm.local.config.schema import STANDARD_ATTRIBUTES
 from authfsm.settings.descriptions import Descriptions, Structure
 
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,40}")
 _LONGEST: Final = 2048
 _DATA_TYPES: Final = ("Boolean", "Number", "String", "DateTime")
 _CONSTRAINTS: Final = {
@@ -115,6 +117,8 @@ def summary(configuration: PoolConfiguration) -> dict[str, Any]:
 
 def schema_attribute(attribute: Structure) -> dict[str, Any]:
     """Return an attribute of Schema or CustomAttributes as DescribeUserPool shows it."""
+    if "Name" not in attribute:
+        raise _refuse("A schema attribute has no Name.")
     name, kind = attribute["Name"], attribute.get("AttributeDataType")
     developer_only = attribute.get("DeveloperOnlyAttribute", False)
     standard = STANDARD_ATTRIBUTES.get(name)
@@ -152,7 +156,7 @@ def _limits(kind: str, attribute: Structure) -> dict[str, str]:
     group, low, high, unit = _CONSTRAINTS[kind]
     limits: dict[str, str] = {n: e for n, e in attribute.get(group, {}).items() if n in {low, high}}
     name = attribute["Name"]
-    if not all(each.lstrip("+-").isdecimal() for each in limits.values()):
+    if not all(_INTEGER.fullmatch(each) for each in limits.values()):
         raise _refuse(f"Invalid {group} for schema attribute {name}")
     if kind == "String" and any(int(each) > _LONGEST for each in limits.values()):
         raise _refuse(
@@ -170,7 +174,7 @@ def with_custom_attributes(
     pool = descriptions.user_pool(configuration, 0)
     schema = {each["Name"].removeprefix("dev:"): each for each in pool["SchemaAttributes"]}
     for attribute in request["CustomAttributes"]:
-        new = schema_attribute({**attribute, "Name": attribute["Name"]})
+        new = schema_attribute(attribute)
         plain = new["Name"].removeprefix("dev:")
         if plain in schema:
             raise _refuse(f"{plain}: Existing attribute already has name {schema[plain]['Name']}.")
