@@ -73,7 +73,7 @@ _SAME_A = "srp.small_a_value = int.from_bytes(entropy, 'big')"
 _PAIR = "pair = authfsm.srp.ephemeral(entropy)"
 _AS_A = f"{_SAME_A}; srp.large_a_value = srp.calculate_a()"
 _DEVICE = "srp.device_key, srp.device_group_key, srp.device_password = 'key', 'group', password"
-_TEAM = {"schema": [SchemaAttribute("custom:team")]}
+_TEAM = {"schema": [SchemaAttribute("custom:team")], "write_attributes": ["custom:team"]}
 _DEVICES = {"device": DeviceConfiguration(device_only_remembered_on_user_prompt=True)}
 _EXPIRED = ("later()", "flow._clock = lambda: now + timedelta(hours=2)")
 _BAD = ("", "")

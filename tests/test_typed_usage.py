@@ -48,7 +48,7 @@ def test_programs_that_use_it_are_well_typed(checker: str, tmp_path: Path) -> No
 PRELUDE = """
 from typing import Any
 import pytest
-from authfsm import Code, Cognito, PoolSettings, Secret
+from authfsm import Code, Cognito, Flow, PoolSettings, Secret
 
 class MyApp:
     def __init__(self, client: Any, client_id: str) -> None: ...
@@ -58,7 +58,7 @@ class MyApp:
 
 BLOCK = (
     "def block_{}(cognito: Cognito, password: str, code: str, key: Secret[str], redis: Any, token: str,"
-    " client: Any, settings: PoolSettings, verifier: Any) -> None:\n"
+    " client: Any, settings: PoolSettings, verifier: Any, flow: Flow, store: Any) -> None:\n"
 )
 
 

@@ -65,8 +65,6 @@ class BrowserSession:
     def __init__(self, site: WebSignIn, cookies: Cookies) -> None:
         self.site, self.cookies = site, cookies
 
-    # ---- signing in ----------------------------------------------------------------------------------
-
     def begin(self, values: Mapping[str, str]) -> Flow:
         """Begin a sign-in, and run it until user input is required.
 
@@ -157,8 +155,6 @@ class BrowserSession:
         """What was typed at the start of the pending sign-in: `username` and `remember`; empty if unknown."""
         return self.cookies.facts("begun")
 
-    # ---- signed in -----------------------------------------------------------------------------------
-
     def signed_in(self, *, refresh: bool = False) -> Flow:
         """Return the finished sign-in whose tokens the cookies hold, refreshed if they are about to expire.
 
@@ -204,8 +200,6 @@ class BrowserSession:
         if sealed:
             flow = self.site.cognito.resume_tokens(sealed, self.site.key)
             flow.sign_out(everywhere=everywhere)
-
-    # ---- what the cookies keep -----------------------------------------------------------------------
 
     def _open(self, tokens: Tokens) -> None:
         lifetime = self.site.session_lifetime.total_seconds()
