@@ -44,9 +44,6 @@ def call_within(
         work: the function.
         args: its arguments.
         give_up: called when the time is up, to end what the thread waits for, for example by closing its socket.
-
-    Raises:
-        OutOfTime: the function did not finish in time.
     """
     done = threading.Event()
     outcome: list[T] = []

@@ -121,9 +121,6 @@ def wrapped_keys(key: Key) -> tuple[AnySecret, ...]:
     """Return the keys, each wrapped in `Secret`: code that holds or passes keys uses this form.
 
     Nothing is raised here: what is no key is refused where it is used (`BadKey`).
-
-    Args:
-        key: the key, or several.
     """
     several = isinstance(key, Iterable) and not isinstance(key, (str, bytes))
     keys: Any = key if several else (key,)

@@ -46,11 +46,7 @@ def write_account_request(
 
 
 def read_account_reply(sent: Request, raw: Mapping[str, Any]) -> Acknowledgement | Refusal:
-    """Return the reply to a request, with its secrets wrapped or masked.
-
-    Raises:
-        MalformedReply: it is not a reply of Cognito's.
-    """
+    """Return the reply to a request, with its secrets wrapped or masked."""
     reply = read_other(raw, sent.operation)
     if isinstance(reply, Refusal):
         if rule := account_error_rule(reply.code, reply.message):
@@ -62,11 +58,7 @@ def read_account_reply(sent: Request, raw: Mapping[str, Any]) -> Acknowledgement
 
 
 def account_value(request: AccountRequest[ReplyT], reply: Acknowledgement) -> ReplyT:
-    """Return what a reply says.
-
-    Raises:
-        MalformedReply: a member is missing or has another type.
-    """
+    """Return what a reply says."""
     return cast("ReplyT", _READERS[type(request)](request, reply.facts))
 
 

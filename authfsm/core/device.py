@@ -93,16 +93,10 @@ class Device(WrapsSecrets):
 
 @frozen
 class SrpIdentity:
-    """What an SRP proof is computed with: a user's name and password in a pool, or those of a device.
+    """What an SRP proof is computed with: a user's name and password in a pool, or those of a device."""
 
-    Args:
-        realm: the pool's name, or DeviceGroupKey.
-        name: USER_ID_FOR_SRP, or DEVICE_KEY.
-        password: the password.
-    """
-
-    realm: str
-    name: str
+    realm: str  # the pool's name, or DeviceGroupKey
+    name: str  # USER_ID_FOR_SRP, or DEVICE_KEY
     password: Secret[str]
 
     @classmethod

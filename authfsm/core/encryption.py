@@ -65,9 +65,6 @@ def keys_for(key: Key, ticket: Secret[str]) -> tuple[Secret[str], ...]:
 
     Each is the HMAC-SHA256 of the ticket under the application's key. A text that was sealed for one ticket
     cannot be unsealed with another ticket, or without one.
-
-    Raises:
-        BadKey: the key is not valid.
     """
     key = wrapped_keys(key)
     with suppress(TypeError, ValueError, AttributeError):
@@ -130,12 +127,7 @@ def _unreadable(
 
 
 def encrypt(text: Secret[str], key: Key, at: datetime | None = None) -> str:
-    """Return a text that only a holder of the key can read or change: letters, digits, `-_=`.
-
-    Raises:
-        TooLongToSeal: the text would be longer than `LARGEST`.
-        BadKey: the key is not valid.
-    """
+    """Return a text that only a holder of the key can read or change: letters, digits, `-_=`."""
     key = wrapped_keys(key)
     # JSON from a Lambda trigger may contain a lone surrogate, which strict UTF-8 cannot encode.
     sealed = _fernet(key).encrypt_at_time(
@@ -147,12 +139,7 @@ def encrypt(text: Secret[str], key: Key, at: datetime | None = None) -> str:
 
 
 def decrypt(sealed: str | bytes | None, key: Key, kind: str = "sign-in to resume") -> Secret[str]:
-    """Return the JSON text in a seal.
-
-    Raises:
-        SealBroken: the text was tampered with, none of these keys sealed it, or there is no text.
-        BadKey: the key is not valid.
-    """
+    """Return the JSON text in a seal."""
     key = wrapped_keys(key)
     form = _decrypted(sealed, _fernet(key))
     if form is None:

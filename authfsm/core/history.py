@@ -64,12 +64,7 @@ class History(DisplayMixin, tuple[Step, ...]):
 
 
 class BadHistory(CallerError, ValueError):
-    """A text is not the history of a sign-in.
-
-    Args:
-        line: the number of the line.
-        why: what is wrong with it.
-    """
+    """A text is not the history of a sign-in."""
 
     def __init__(self, line: int, why: str) -> None:
         super().__init__(f"line {line} of the history {why}")
@@ -137,12 +132,7 @@ def step_to_dict(step: Step) -> dict[str, Any]:
 
 
 def step_from_dict(number: int, fields: Mapping[str, Any]) -> Step:
-    """Return the step that `step_to_dict` wrote.
-
-    Raises:
-        KeyError: a state, the response or the action is missing or unknown.
-        TypeError, ValueError: another field is not valid.
-    """
+    """Return the step that `step_to_dict` wrote."""
     at, error, role = fields.get("at"), fields.get("error"), fields.get("role")
     if type(number) is not int or not isinstance(error, (str, type(None))):
         raise TypeError

@@ -105,11 +105,7 @@ class _IsArrow:
 
 
 def advance(model: Stateful, arrow: Transition) -> None:
-    """Move an object along an arrow of the table; its `_state` is the arrow's source.
-
-    Raises:
-        ProtocolViolation: the table has no such arrow; the object did not move.
-    """
+    """Move an object along an arrow of the table; its `_state` is the arrow's source."""
     # transitions itself returns False silently if no condition is met.
     if arrow not in TRANSITION_SET:
         raise ProtocolViolation(arrow.source, arrow.response, arrow.dest)

@@ -58,12 +58,7 @@ _TOKEN_TYPES: Final = {
 
 
 def seal_tokens(tokens: Tokens, key: Key) -> str:
-    """Return tokens as a sealed text: `Tokens.seal`.
-
-    Raises:
-        BadField: the access token names no pool and client that the seal could be bound to.
-        BadKey: the key is not valid.
-    """
+    """Return tokens as a sealed text: `Tokens.seal`."""
     key = wrapped_keys(key)
     claims = unverified_claims(tokens.access_token)
     client, issuer = claims.get("client_id"), claims.get("iss")
@@ -79,11 +74,7 @@ def seal_tokens(tokens: Tokens, key: Key) -> str:
 def unseal_tokens(
     sealed: str | bytes | None, key: Key, *, pool_id: str | None, client_id: str
 ) -> Tokens:
-    """Return the tokens in a sealed text.
-
-    Raises:
-        As `unseal`, but SealExpired: when Cognito refuses the refresh token, the refresh says so.
-    """
+    """Return the tokens in a sealed text."""
     key = wrapped_keys(key)
     owner = {"client": client_id, **({} if pool_id is None else {"pool": pool_id})}
     kind = "the tokens of a sign-in"

@@ -44,18 +44,7 @@ _FINGERPRINT: Final = re.compile("[0-9a-f]{32}")
 
 @frozen
 class Snapshot:
-    """A sign-in that waits for an answer, with what its flow needs for later steps.
-
-    Args:
-        sign_in_id: identifies this sign-in to observers.
-        signin: the sign-in.
-        password: for SRP proofs, if a later step may need it.
-        exponent: SRP's secret a, if a proof is due.
-        preferred_challenge: PREFERRED_CHALLENGE, for a restart.
-        client_metadata: for the pool's Lambda triggers.
-        walk: whether the flow takes the steps that need no user input automatically.
-        first_request: user name and AuthFlow of a first request that has changed nothing yet.
-    """
+    """A sign-in that waits for an answer, with what its flow needs for later steps."""
 
     sign_in_id: str
     signin: SignIn
@@ -64,15 +53,11 @@ class Snapshot:
     preferred_challenge: str | None = None
     client_metadata: Mapping[str, str] = MappingProxyType({})
     walk: bool = True
-    first_request: tuple[str, str] | None = None
+    first_request: tuple[str, str] | None = None  # user name and AuthFlow
 
 
 def snapshot_to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
-    """Return a snapshot as JSON of the schema `snapshot.schema.json`.
-
-    Raises:
-        InvalidOperation: the sign-in has ended, or awaits a reply, so that it cannot continue elsewhere.
-    """
+    """Return a snapshot as JSON of the schema `snapshot.schema.json`."""
     signin = snapshot.signin
     if signin.done:
         raise InvalidOperation(f"the sign-in has ended in {signin.state}", state=signin.state)
@@ -110,13 +95,7 @@ def snapshot_to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
 
 
 def snapshot_from_json(text: Secret[str], *, into: SignIn) -> Snapshot:
-    """Return the snapshot in a JSON text.
-
-    Raises:
-        SealWrongClient: it belongs to another pool or client; nothing changed.
-        SealTooNew: a newer version of this package wrote it.
-        SealBroken: it is not a snapshot.
-    """
+    """Return the snapshot in a JSON text."""
     return form_from_json(
         text,
         lambda form: _read(form, into),

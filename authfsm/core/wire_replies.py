@@ -194,11 +194,7 @@ READERS: Final[Mapping[S, Callable[[Parameters], Fields]]] = {
 
 
 def challenge(name: str, raw: Mapping[str, Any]) -> AnyChallenge:
-    """Return the challenge of this name, its parameters parsed.
-
-    Raises:
-        MalformedReply: it cannot be read.
-    """
+    """Return the challenge of this name, its parameters parsed."""
     # Under CUSTOM_AUTH Cognito returns whatever name DefineAuthChallenge chose, and AWS adds names.
     state = STATE_BY_NAME.get(name, S.OTHER_CHALLENGE)
     session = _secret(raw, "Session")
@@ -363,11 +359,7 @@ def read(
 
 
 def read_other(raw: Any, operation: str) -> Acknowledgement | Refusal:
-    """Return the reply to an operation that is no step of a sign-in.
-
-    Raises:
-        MalformedReply: as for `read`.
-    """
+    """Return the reply to an operation that is no step of a sign-in."""
     if not isinstance(raw, Mapping):
         raise MalformedReply(f"it is {type(raw).__name__}, not a map")
     return _error(raw, operation) or _done(raw, None)

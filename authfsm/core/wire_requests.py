@@ -73,15 +73,10 @@ FieldsOf: TypeAlias = Callable[[Any], Fields]
 
 @frozen
 class InitiateAuth:
-    """Writes InitiateAuth, or AdminInitiateAuth.
-
-    Args:
-        fields: returns the response's own AuthParameters.
-        device: whether DEVICE_KEY is sent. With SRP it is sent with the answer to PASSWORD_VERIFIER.
-        admin: whether this flow is always an administrator's.
-    """
+    """Writes InitiateAuth, or AdminInitiateAuth."""
 
     fields: FieldsOf
+    # Whether DEVICE_KEY is sent. With SRP it is sent with the answer to PASSWORD_VERIFIER.
     device: bool = field(default=False, kw_only=True)
     admin: bool = field(default=False, kw_only=True)
 
@@ -105,15 +100,9 @@ class InitiateAuth:
 
 @frozen
 class RespondToAuthChallenge:
-    """Writes RespondToAuthChallenge, or AdminRespondToAuthChallenge.
+    """Writes RespondToAuthChallenge, or AdminRespondToAuthChallenge."""
 
-    Args:
-        name: the ChallengeName to send, which may differ from the one that came; None sends that one.
-        fields: returns the response's own ChallengeResponses.
-        device: whether DEVICE_KEY is sent.
-    """
-
-    name: str | None
+    name: str | None  # None sends the ChallengeName that came
     fields: FieldsOf
     device: bool = field(default=False, kw_only=True)
 
@@ -414,12 +403,7 @@ WRITERS: Final[Mapping[tuple[S, type[Response]], RequestWriter]] = {
 
 
 def write(state: S, response: Response, sender: Sender) -> Request:
-    """Return the request for a response.
-
-    Raises:
-        KeyError: the state does not accept this response.
-        BadField: a value that this request needs is missing.
-    """
+    """Return the request for a response."""
     kind = type(response)
     request = WRITERS[state, kind](response, sender)
     if response.client_metadata and "ClientMetadata" not in request.parameters:

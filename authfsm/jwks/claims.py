@@ -67,14 +67,7 @@ class Claims:
 
 
 def parse_claims(raw: Mapping[str, Any]) -> Claims:
-    """Return the claims of a token's payload.
-
-    Args:
-        raw: the payload.
-
-    Raises:
-        MalformedToken: a claim that every Cognito token has is missing, or one has the wrong type.
-    """
+    """Return the claims of a token's payload."""
     use = _required(_text, raw, "token_use")
     # An access token may have an `aud` too: the resource it is bound to (RFC 8707), not the client.
     is_id_token = use == "id"

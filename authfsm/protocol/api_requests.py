@@ -193,10 +193,6 @@ class Repetition:
     A reply can be lost after Cognito has acted. A request is harmless to repeat if acting on it twice is the same
     for the user as acting on it once: it uses up no session or token, counts no failure twice, sends no message
     twice, and the second reply is as good as the first. Any other request is sent once, and a lost reply is an error.
-
-    Args:
-        harmless: whether it may be sent again.
-        why: the reason.
     """
 
     harmless: bool

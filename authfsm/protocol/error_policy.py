@@ -65,19 +65,12 @@ class RecoveryAction(DescribedName):
 
 @frozen
 class ErrorRule:
-    """One row of the error policy.
-
-    Args:
-        action: what to do next.
-        fault: who is at fault.
-        source: the source of this row, and how certain it is.
-        operation: the only operation whose refusals the row covers; None for every operation.
-    """
+    """One row of the error policy."""
 
     action: RecoveryAction
     fault: Fault
     source: str = "AWS API reference"
-    operation: str | None = None
+    operation: str | None = None  # the only one whose refusals the row covers
 
 
 _R, _F = RecoveryAction, Fault

@@ -119,11 +119,6 @@ def status_and_sentence(action: RecoveryAction | None, fault: Fault) -> tuple[in
 
 
 def sentence_of_code(code: str, message: str) -> str | None:
-    """Return the sentence of Cognito's error; None if its recovery action says it all.
-
-    Args:
-        code: the error's code.
-        message: the error's message; the row with its longest part counts.
-    """
+    """Return the sentence of Cognito's error; None if its recovery action says it all."""
     parts = [part for part in _BY_CODE.get(code, {}) if part.lower() in message.lower()]
     return _BY_CODE[code][max(parts, key=len)] if parts else None

@@ -41,16 +41,10 @@ class Confidence(str, Enum):
 
 @frozen
 class Evidence:
-    """One piece of evidence for a transition.
-
-    Args:
-        confidence: how certain it is.
-        when: the condition under which Cognito makes the transition, in Cognito's own terms.
-        source: where this is known from.
-    """
+    """One piece of evidence for a transition."""
 
     confidence: Confidence
-    when: str
+    when: str  # the condition under which Cognito makes it, in Cognito's terms
     source: str
 
 
@@ -91,19 +85,11 @@ def _evidence() -> dict[Transition, tuple[Evidence, ...]]:
 
 
 def evidence(transition: Transition) -> tuple[Evidence, ...]:
-    """Return what is known about a transition, the most certain first.
-
-    Raises:
-        KeyError: the transition is not in the table.
-    """
+    """Return what is known about a transition, the most certain first."""
     return _evidence()[transition]
 
 
 def confidence(transition: Transition) -> Confidence:
-    """Return how certain a transition is: the confidence of its best evidence, INFERRED if it has none.
-
-    Raises:
-        KeyError: the transition is not in the table.
-    """
+    """Return how certain a transition is: the confidence of its best evidence, INFERRED if it has none."""
     found = evidence(transition)
     return found[0].confidence if found else Confidence.INFERRED

@@ -30,22 +30,7 @@ SRP_RESPONSES: Final = frozenset({r.SrpA, r.SrpClaim})
 
 @frozen
 class Field:
-    """One input of a prompt.
-
-    Args:
-        name: the argument of the response class that it fills, or the name of a required attribute.
-        label: the label in a form.
-        kind: how it is entered. A `password` is hidden while it is typed, `lines` has several lines, and a
-            `credential` is the result of the browser's `navigator.credentials.get`.
-        question: a longer label, for a prompt that stands alone.
-        required: whether it must be filled in.
-        choices: for a `choice`, the values and their labels.
-        format: for a `code`, its format.
-        autocomplete: the value of HTML's `autocomplete`.
-        within: the argument that holds it, if that is a mapping (`attributes`).
-        request_options: for a `credential`, what `navigator.credentials.get` takes
-            (PublicKeyCredentialRequestOptionsJSON).
-    """
+    """One input of a prompt."""
 
     name: str
     label: str
@@ -55,7 +40,7 @@ class Field:
     choices: tuple[tuple[str, str], ...] = field(kw_only=True, default=())
     format: CodeFormat | None = field(kw_only=True, default=None)
     autocomplete: str = field(kw_only=True, default="off")
-    within: str | None = field(kw_only=True, default=None)
+    within: str | None = field(kw_only=True, default=None)  # the mapping that holds it
     request_options: Mapping[str, Any] | None = field(kw_only=True, default=None, repr=False)
 
     @property
@@ -86,12 +71,7 @@ class Field:
 
 @frozen
 class PasswordProof(Response):
-    """A password that a flow proves by SRP: `flow.answer` turns it into the response of this class.
-
-    Args:
-        response: SrpA or SrpClaim.
-        password: the password.
-    """
+    """A password that a flow proves by SRP: `flow.answer` turns it into the response of this class."""
 
     response: type[Response]
     password: Secret[str] = field(converter=secret, validator=is_typed)
@@ -99,15 +79,7 @@ class PasswordProof(Response):
 
 @frozen
 class Prompt:
-    """One way to answer a challenge.
-
-    Args:
-        response: the class of the response that it makes.
-        label: the label of its button or menu entry.
-        explanation: a sentence that tells the user what to do.
-        fields: its inputs; none if choosing the prompt is the answer.
-        factor: Cognito's name of the factor that it uses, if there is a choice.
-    """
+    """One way to answer a challenge."""
 
     response: type[Response]
     label: str
@@ -126,15 +98,7 @@ class Prompt:
         return all(each.kind != "credential" for each in self.fields)
 
     def arguments(self, values: Mapping[str, str | Secret[str]]) -> dict[str, Any]:
-        """Return the response's arguments from the values of the fields.
-
-        Args:
-            values: the values by the fields' names. A field that is not required may be empty or missing.
-
-        Raises:
-            InvalidInput: a required field is empty, or a value is not one that the field accepts. The response
-                checks the format of codes and addresses.
-        """
+        """Return the response's arguments from the values of the fields."""
         values = _wrapped(values)
         found: dict[str, Any] = {}
         for each in self.fields:
@@ -163,11 +127,7 @@ class Prompt:
             raise InvalidInput(self.response, item.name, "must be NAME=value, one a line")
 
     def answer(self, values: Mapping[str, str | Secret[str]]) -> Response:
-        """Return the response with these values; a `PasswordProof` for those of `SRP_RESPONSES`.
-
-        Raises:
-            InvalidInput: as for `arguments`, and if a code or an address has the wrong format.
-        """
+        """Return the response with these values; a `PasswordProof` for those of `SRP_RESPONSES`."""
         values = _wrapped(values)
         arguments = self.arguments(values)
         if self.response in SRP_RESPONSES:
@@ -187,15 +147,7 @@ class Prompt:
 
 @frozen
 class Form:
-    """The question that a challenge asks.
-
-    Args:
-        state: the challenge's state.
-        role: which factor it is, if that is known.
-        title: the title of its page.
-        prompts: the ways to answer it, the usual one first; none if no user input is needed.
-        facts: the public parameters of a custom or unknown challenge.
-    """
+    """The question that a challenge asks."""
 
     state: State
     role: Role | None
@@ -221,11 +173,7 @@ def check_choice(
     names: Collection[str],
     state: State | None = None,
 ) -> None:
-    """Check that a choice is one of those offered.
-
-    Raises:
-        InvalidInput: it is not; the error names those that are.
-    """
+    """Check that a choice is one of those offered."""
     if choice not in names:
         why = f"must be one of {', '.join(map(str, names))}"
         raise InvalidInput(response, name, why, NOT_OFFERED, state=state)

@@ -98,11 +98,7 @@ def why_not_offered(challenge: replies.Challenge | None, kind: type[Response]) -
 
 
 def check_answer(challenge: replies.Challenge | None, response: Response) -> None:
-    """Check a response against the challenge that it answers.
-
-    Raises:
-        InvalidInput: a code does not have the format of this challenge's codes, or a choice is not offered.
-    """
+    """Check a response against the challenge that it answers."""
     if challenge is None:
         return
     kind = type(response)

@@ -284,12 +284,7 @@ CHALLENGE_OF: Final[Mapping[State, type[AnyChallenge]]] = MappingProxyType(
 
 @frozen(kw_only=True)
 class NewDevice:
-    """NewDeviceMetadata: the sign-in came from a device that can be confirmed.
-
-    Args:
-        device_key: DeviceKey.
-        device_group_key: DeviceGroupKey.
-    """
+    """NewDeviceMetadata: the sign-in came from a device that can be confirmed."""
 
     device_key: str
     device_group_key: str

@@ -301,9 +301,6 @@ def transition_for_reply(
     """Return the transition that a reply makes, which need not be in the table.
 
     None if it makes none: the request was throttled before it was evaluated, or refused after the sign-in had ended.
-
-    Raises:
-        ProtocolViolation: the reply is an acknowledgement, and the response has more than one destination.
     """
     match reply:
         case Refusal(action=RecoveryAction.WAIT):

@@ -92,12 +92,7 @@ def is_typed_if_given(response: Any, attribute: Attribute[Any], value: object) -
 
 
 def check_typed(response: type, name: str, value: object) -> None:
-    """Check text that a user has typed.
-
-    Raises:
-        BadField: the value is not text, which is the program's error.
-        InvalidInput: it is empty, or UTF-8 cannot encode it.
-    """
+    """Check text that a user has typed."""
     if why := not_text(value):
         raise BadField(response, name, why)
     if why := _unsendable(value):
@@ -162,14 +157,7 @@ def is_count_if_given(response: Any, attribute: Attribute[Any], value: object) -
 
 @frozen
 class CodeFormat:
-    """The format of one kind of one-time code, after normalization.
-
-    Args:
-        lengths: the known numbers of digits.
-        exact: whether a code of another length is refused before it is sent.
-        advice: a sentence that tells a user what a valid code is.
-        source: where this is known from.
-    """
+    """The format of one kind of one-time code, after normalization."""
 
     lengths: tuple[int, ...]
     exact: bool
@@ -253,12 +241,7 @@ def is_totp(response: Any, attribute: Attribute[Any], value: Secret[str]) -> Non
 def check_code(
     response: type, name: str, code: Secret[str], rule: CodeFormat, state: State | None = None
 ) -> None:
-    """Check a normalized code.
-
-    Raises:
-        BadField: the value is not text, which is the program's error.
-        InvalidInput: the code has another format.
-    """
+    """Check a normalized code."""
     if why := not_text(code):
         raise BadField(response, name, why)
     if not rule.fits(code.reveal()):

@@ -56,11 +56,7 @@ _PACKAGE: Final = "key_value.aio."
 
 
 class UnsupportedStore(CallerError, TypeError):
-    """It is not known that this store lets only one taker have a text.
-
-    Args:
-        kind: the class of the store, or of a wrapper.
-    """
+    """It is not known that this store lets only one taker have a text."""
 
     def __init__(self, kind: type) -> None:
         super().__init__(

@@ -302,10 +302,6 @@ class AsyncPendingSignIns(StoredFlows[FlowT]):
 
 
 def name_of(ticket: str | Secret[str] | None) -> str:
-    """Return the name of a ticket in the store: its SHA-256, in hex. 256 random bits need no salt.
-
-    Args:
-        ticket: the ticket; None if the browser sent nothing.
-    """
+    """Return the name of a ticket in the store: its SHA-256, in hex. 256 random bits need no salt."""
     ticket = secret(ticket)
     return sha256((ticket or Secret("")).reveal().encode("utf-8", "surrogatepass")).hexdigest()
