@@ -114,7 +114,7 @@ def test_cron(pool: LocalPool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     module.sign_in("ada")
     texts = [module.STORED.read_text()]
     assert stat.S_IMODE(module.STORED.stat().st_mode) == 0o600
-    assert "eyJ" not in texts[0]
+    assert "eyJraWQi" not in texts[0]
     for _ in range(5):
         assert module.run() == "ada"
         pool.clock.advance(3600)  # type: ignore[attr-defined]  # a ManualClock
