@@ -440,7 +440,6 @@ def test_every_attribute_is_accounted_for() -> None:
         "requests",
         "last_answered",
         "response",
-        "requests",
         "_key_lock",
         "_unknown_name_accounts",
     }  # random; within one operation; a lock; calls for unknown names
