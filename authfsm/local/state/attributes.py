@@ -32,7 +32,8 @@ def from_request(attributes: Iterable[Any]) -> dict[str, str]:
         value = each.get("Value", "") if isinstance(each, Mapping) else None
         if not isinstance(name, str) or not isinstance(value, str):
             raise PoolRefusal(error_templates.WRONG_TYPE, name="UserAttributes")
-        found[name] = value
+        # AWS takes "True" for true (moto's suite, a test that its maintainers verify there).
+        found[name] = value.lower() if name in VERIFIED_MARKS else value
     return found
 
 
