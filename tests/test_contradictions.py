@@ -16,7 +16,7 @@ from test_local_mfa import totp
 
 from authfsm import srp
 from authfsm.local import Contradictions, DeviceConfiguration, LocalPool, ManualClock
-from authfsm.local.config.contradictory_transitions import SETTINGS, UNREACHABLE
+from authfsm.local.config.contradictions import SETTINGS, UNREACHABLE
 from authfsm.local.server.config import parse_config
 from authfsm.protocol.evidence import Confidence, evidence_rows
 
@@ -101,10 +101,7 @@ USERS: dict[str, dict[str, Any]] = {
     "SMS_MFA": {"mfa": ["SMS_MFA"]},
     "EMAIL_OTP": {"mfa": ["EMAIL_OTP"]},
     "SOFTWARE_TOKEN_MFA": {"totp_secret": SECRET},
-    "SELECT_MFA_TYPE": {
-        "mfa": ["SMS_MFA", "SOFTWARE_TOKEN_MFA"],
-        "totp_secret": SECRET,
-    },
+    "SELECT_MFA_TYPE": {"mfa": ["SMS_MFA", "SOFTWARE_TOKEN_MFA"], "totp_secret": SECRET},
     "NEW_PASSWORD_REQUIRED": {"temporary": True},
 }
 """The user whose password leads to a challenge, in a pool whose MFA is optional."""

@@ -16,7 +16,7 @@ from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient
 from authfsm.local.signin import choice, passwords, triggers, verification
-from authfsm.local.signin.triggers import Metadata
+from authfsm.local.signin.triggers import Metadata, Subject
 from authfsm.local.state import attributes
 from authfsm.local.state.codes import Purpose
 from authfsm.local.state.core import Core, Reply, Request, check_secret_hash
@@ -276,16 +276,8 @@ def _migrate(
         "userAttributes", "finalUserStatus", "messageAction", "desiredDeliveryMediums",
         "forceAliasCreation", "enableSMSMFA",
     )  # fmt: skip
-    response = triggers.call(
-        pool,
-        "user_migration",
-        source,
-        user_name=name,
-        client=client,
-        request=members,
-        response=dict.fromkeys(response_members),
-        metadata=metadata,
-    )
+    subject, blank = Subject(name, client, metadata), dict.fromkeys(response_members)
+    response = triggers.call(pool, "user_migration", source, subject, members, blank)
     if response is None:
         return None
     values = response.text_map("userAttributes")

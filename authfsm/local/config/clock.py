@@ -55,14 +55,7 @@ class ManualClock:
 
 
 class SteadyClock:
-    """A clock that never goes back, for measuring lengths of time.
-
-    When the clock it follows is set back, it continues from the latest moment that it has read. The time
-    between that moment and the change is not counted.
-
-    Args:
-        clock: the clock that it follows.
-    """
+    """A clock that never goes back: while the clock that it follows is behind, time continues from the latest moment."""
 
     __slots__ = ("_ahead", "_clock", "_latest")
 

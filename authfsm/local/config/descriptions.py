@@ -25,12 +25,7 @@ from authfsm.local.config.pool_configuration import (
 from authfsm.local.config.schema import SchemaAttribute
 from authfsm.protocol.errors import BadField
 from authfsm.protocol.states import MFA_METHODS, State
-from authfsm.settings.descriptions import (
-    TOKEN_VALIDITIES,
-    Descriptions,
-    Structure,
-    token_validity,
-)
+from authfsm.settings.descriptions import TOKEN_VALIDITIES, Descriptions, Structure, token_validity
 
 _SECRET_MEMBERS: Final = {"ClientSecret", "GenerateSecret"}
 _UNITS: Final = (("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
@@ -55,9 +50,6 @@ _VALIDITY_FIELDS: Final = {
     "IdTokenValidity": "id_token_validity",
     "RefreshTokenValidity": "refresh_token_validity",
 }
-
-
-# ---- reading ------------------------------------------------------------------------------------
 
 
 def pool_settings(descriptions: Descriptions) -> dict[str, Any]:
@@ -193,9 +185,6 @@ def merged_settings(read: Descriptions, settings: Mapping[str, Any]) -> dict[str
     return merged
 
 
-# ---- writing ------------------------------------------------------------------------------------
-
-
 def user_pool(configuration: PoolConfiguration, users: int) -> dict[str, Any]:
     """Return the UserPool of a pool with so many users."""
     before = configuration.pool_description.get("UserPool") or {}
@@ -318,10 +307,7 @@ def user_pool_client(configuration: PoolConfiguration, client: AppClient) -> dic
         "EnableTokenRevocation": client.enable_token_revocation,
         "AuthSessionValidity": client.auth_session_validity,
         "RefreshTokenRotation": rotation
-        and {
-            "Feature": "ENABLED",
-            "RetryGracePeriodSeconds": rotation.retry_grace_period_seconds,
-        },
+        and {"Feature": "ENABLED", "RetryGracePeriodSeconds": rotation.retry_grace_period_seconds},
         **_write_validities(client, before),
     }
     present = {name: value for name, value in members.items() if value is not None}

@@ -16,13 +16,7 @@ from attrs import frozen
 
 @frozen
 class ErrorTemplate:
-    """A code and a message of Cognito's.
-
-    Args:
-        code: the error's code, as `NotAuthorizedException`.
-        message: its message, perhaps with `{placeholders}`.
-        survives: whether the session of the request can be used again.
-    """
+    """An error of Cognito's: its code, its text with `{fields}`, and whether the session of a challenge survives it."""
 
     code: str
     message: str

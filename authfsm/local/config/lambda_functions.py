@@ -34,13 +34,7 @@ _SECONDS: Final = 5.0
 
 @frozen
 class LambdaContext:
-    """The context that a Lambda function gets (AWS Lambda developer guide, "context object in Python").
-
-    Args:
-        aws_request_id: a UUID.
-        function_name: the name of the Python function.
-        region: the pool's AWS region.
-    """
+    """The context that a Lambda function gets (AWS Lambda developer guide, "context object in Python")."""
 
     aws_request_id: str
     function_name: str
@@ -72,16 +66,7 @@ class LambdaContext:
 
 
 def to_function(name: str, given: Any) -> Callable[..., Any]:
-    """Return a function that was given as itself or as "module:function".
-
-    Args:
-        name: the name of the trigger, for messages.
-        given: the function or its name.
-
-    Raises:
-        TypeError: it is no function, or one that accepts neither (event) nor (event, context).
-        ValueError: there is no such function.
-    """
+    """Return the function of a trigger, given as itself or as "module:function"; raise TypeError or ValueError."""
     function: Callable[..., Any] | None = None if isinstance(given, str) else given
     if isinstance(given, str):
         module, _, attribute = given.partition(":")
@@ -104,10 +89,7 @@ def to_function(name: str, given: Any) -> Callable[..., Any]:
 
 
 def _argument_count(function: Callable[..., Any]) -> int:
-    """Return how many of event and context a function is called with; 0 if it accepts neither.
-
-    A second parameter with a default other than None is the function's own: `lambda event, name="ada": ...`.
-    """
+    """Return how many of event and context a function is called with; a second one with a default is its own."""
     try:
         signature = inspect.signature(function)
     except ValueError:  # written in C, without a signature
@@ -122,11 +104,7 @@ def _argument_count(function: Callable[..., Any]) -> int:
 
 
 def call_function(function: Callable[..., Any], event: Event, context: LambdaContext) -> Any:
-    """Call a function with an event, and with the context if it accepts one; return its result.
-
-    An async function runs in an event loop of its own. If the calling thread already runs a loop, that is in
-    another thread, and then the function must not use the pool that waits for it: it has five seconds.
-    """
+    """Call a function with an event and, if it accepts one, the context; an async one in an event loop of its own."""
     result = function(*(event, context)[: _argument_count(function)])
     if not inspect.isawaitable(result):
         return result

@@ -49,9 +49,6 @@ def _one_of(*allowed: str) -> Callable[[Any, Attribute[Any], Any], None]:
     return check
 
 
-# ---- the app client -----------------------------------------------------------------------------
-
-
 @frozen
 class RefreshTokenRotation:
     """Each refresh brings a new refresh token (UserPoolClient.RefreshTokenRotation, ENABLED).
@@ -133,9 +130,6 @@ class AppClient:
             auth_flow: the AuthFlow.
         """
         return is_flow_allowed(self.explicit_auth_flows, auth_flow)
-
-
-# ---- the parts of a pool's settings ---------------------------------------------------------------
 
 
 @frozen
@@ -273,11 +267,7 @@ def _first_factors(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _acr_values(names: Iterable[str] | Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the names of the four levels, from all four or from an AcrConfiguration.
-
-    "Each AcrValue must be unique across all four levels ... 1 to 64 characters ... can't contain spaces,
-    double quotation marks, or backslashes" (developer guide). Levels that are left out keep their defaults.
-    """
+    """Return the names of the four levels, from all four or from an AcrConfiguration (rules: developer guide)."""
     if isinstance(names, Mapping):
         named = {key: value["AcrValue"] for key, value in names.items() if "AcrValue" in value}
         if unknown := set(named) - {f"Level{number}" for number in (1, 2, 3, 4)}:
@@ -302,9 +292,6 @@ def _mfa_methods(names: Iterable[str]) -> tuple[State, ...]:
 
 def _names(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(names)
-
-
-# ---- the pool -------------------------------------------------------------------------------------
 
 
 @frozen

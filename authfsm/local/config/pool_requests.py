@@ -63,11 +63,7 @@ def created(request: Structure, now: datetime) -> dict[str, Any]:
 
 
 def updated(configuration: PoolConfiguration, request: Structure, now: datetime) -> dict[str, Any]:
-    """Return the description of a pool after UpdateUserPool.
-
-    "If you don't provide a value for an attribute, Amazon Cognito sets it to its default value."
-    -- AWS API reference
-    """
+    """Return the description of a pool after UpdateUserPool, which resets what it leaves out (AWS API reference)."""
     before = descriptions.user_pool(configuration, 0)
     rest = {n: each for n, each in request.items() if n not in {"UserPoolId", "PoolName"}}
     kept: dict[str, Any] = {name: before[name] for name in _KEPT if name in before}
@@ -110,9 +106,6 @@ def summary(configuration: PoolConfiguration) -> dict[str, Any]:
     pool = descriptions.user_pool(configuration, 0)
     names = ("Id", "Name", "LambdaConfig", "LastModifiedDate", "CreationDate")
     return {name: pool[name] for name in names if name in pool}
-
-
-# ---- attributes -----------------------------------------------------------------------------------
 
 
 def schema_attribute(attribute: Structure) -> dict[str, Any]:
@@ -187,9 +180,6 @@ def tagged(configuration: PoolConfiguration, tags: Mapping[str, str]) -> dict[st
     """Return the description of a pool with these tags."""
     described = descriptions.described(configuration)
     return {**described, "UserPool": {**described["UserPool"], "UserPoolTags": dict(tags)}}
-
-
-# ---- second factors -------------------------------------------------------------------------------
 
 
 def with_mfa_config(

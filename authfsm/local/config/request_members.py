@@ -53,21 +53,13 @@ def is_known(operation: str) -> bool:
 
 
 def read(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a request without members that are unknown to the API, and without null at any depth.
-
-    A member that is missing or too long is refused with InvalidParameterException, one of another type with
-    SerializationException.
-    """
+    """Return a request without unknown members and without null; refuse members of a wrong type or length."""
     members: dict[str, Any] = _read(_model()["operations"][operation], request, "")
     return members
 
 
 def check_constraints(operation: str, members: Mapping[str, Any]) -> None:
-    """Refuse values that break a constraint of the API's model: all of them in one message, as Cognito does.
-
-    For operations that are not about a user: those check what a value must look like themselves, because Cognito's
-    answers to them are known. ARNs are not checked: a local set-up has no real roles, functions and certificates.
-    """
+    """Refuse values that break constraints of the API's model, in one message; requests about users check their own."""
     name = _model()["operations"][operation]
     if _OF_USERS.isdisjoint(_model()["shapes"][name]["members"]):
         found = list(_violations(name, members, ""))

@@ -89,12 +89,7 @@ VERIFIED_MARKS: Final = frozenset({"email_verified", "phone_number_verified"})
 
 
 class Schema:
-    """The attributes that users of a pool may have. Two schemas are equal if all their attributes are.
-
-    Args:
-        attributes: the pool's own attributes, and standard ones with unusual settings.
-        required: names of more attributes that are required.
-    """
+    """The attributes that users of a pool may have. Two schemas are equal if all their attributes are."""
 
     def __init__(self, attributes: Iterable[SchemaAttribute], required: Collection[str]) -> None:
         found = {**STANDARD_ATTRIBUTES, **{each.name: each for each in attributes}}
@@ -120,11 +115,7 @@ class Schema:
         return self.all.get(name)
 
     def may_read(self, name: str, read_attributes: Collection[str] | None) -> bool:
-        """Return whether an app client with these ReadAttributes may read an attribute.
-
-        "When you don't specify the ReadAttributes for your app client, your app can read the values of
-        email_verified, phone_number_verified, and the standard attributes" -- AWS API reference
-        """
+        """Return whether an app client may read an attribute; without ReadAttributes it may read the standard ones."""
         if name == "sub":
             return True
         if read_attributes is None:
@@ -133,11 +124,7 @@ class Schema:
         return name in read_attributes
 
     def may_write(self, name: str, write_attributes: Collection[str] | None) -> bool:
-        """Return whether an app client with these WriteAttributes may write an attribute.
-
-        "When you don't specify the WriteAttributes for your app client, your app can write the values of the
-        Standard attributes of your user pool" -- AWS API reference
-        """
+        """Return whether an app client may write an attribute; without WriteAttributes it may write the standard ones."""
         found = self.find(name)
         if name in VERIFIED_MARKS or name == "sub" or (found is not None and found.developer_only):
             return False

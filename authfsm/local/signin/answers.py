@@ -65,22 +65,11 @@ def _respond(pool: Core, request: Request) -> Reply:
 
 
 def _find_pending(
-    pool: Core,
-    client: AppClient,
-    challenge: str,
-    session: str | None,
-    responses: Mapping[str, str],
+    pool: Core, client: AppClient, challenge: str, session: str | None, responses: Mapping[str, str]
 ) -> PendingChallenge:
-    """Return the challenge that is answered: by its session, or by a second key without a session.
-
-    pycognito sends no session with PASSWORD_VERIFIER, DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER. There
-    the secret block, which is as hard to guess, or the device of this user identifies the attempt.
-    """
+    """Return the challenge of a session or, as pycognito sends none, of its secret block or the user's device."""
     other_key = None
-    if session is None and challenge in {
-        State.PASSWORD_VERIFIER,
-        State.DEVICE_PASSWORD_VERIFIER,
-    }:
+    if session is None and challenge in {State.PASSWORD_VERIFIER, State.DEVICE_PASSWORD_VERIFIER}:
         block = required_parameter(responses, "PASSWORD_CLAIM_SECRET_BLOCK")
         other_key = srp_proofs.secret_block_key(block)
     elif session is None and challenge == State.DEVICE_SRP_AUTH:
@@ -100,11 +89,7 @@ def _find_pending(
 
 
 def _check_user(pool: Core, attempt: Attempt, username: str) -> None:
-    """Check that the USERNAME of an answer is the session's user, and that the user may still sign in.
-
-    USER_ID_FOR_SRP (amazon-cognito-identity-js), the challenge's USERNAME (pycognito) and the name that
-    the user typed (warrant-lite) are all accepted.
-    """
+    """Check that USERNAME is the session's user, by any name that clients send, who may still sign in."""
     user = attempt.user
     aliases = pool.configuration.contradictions.aliases_accepted_in_answers
     found = pool.users.find(username) if aliases else pool.users.named(username)
@@ -134,9 +119,6 @@ def _handler(pending: PendingChallenge, challenge: str) -> Handler:
         # yet (amplify-js #9734, #11069, #13962).
         raise PoolRefusal(error_templates.CODE_MISMATCH)
     return handler
-
-
-# ---- the handlers -------------------------------------------------------------------------------
 
 
 def _password_verifier(pool: Core, answer: ChallengeAnswer) -> Reply:

@@ -45,8 +45,6 @@ _FACTOR_ORDER: Final = (
 # PASSWORD in AllowedFirstAuthFactors "includes both the plain-password and SRP" variants.
 _PASSWORD_FACTORS: Final = (State.PASSWORD_SRP, State.PASSWORD)
 
-# ---- the first factors of a user ------------------------------------------------------------------
-
 
 def available_first_factors(pool: PoolConfiguration, user: User) -> tuple[State, ...]:
     """Return the first factors that the pool allows and the user has."""
@@ -85,11 +83,7 @@ def _has(pool: PoolConfiguration, user: User, factor: State) -> bool:
 
 
 def passkey_satisfies_mfa(pool: PoolConfiguration, user: User) -> bool:
-    """Return whether a passkey with user verification satisfies this user's MFA.
-
-    The conditions are those of WebAuthnMfaSettingsType (AWS API reference): the pool's FactorConfiguration,
-    the user's WebAuthnMfaSettings, and "at least one other MFA method ... activated".
-    """
+    """Return whether a passkey with user verification is a user's MFA (AWS API reference, WebAuthnMfaSettingsType)."""
     return (
         pool.contradictions.passkeys_with_mfa_required
         and pool.webauthn is not None
@@ -100,12 +94,7 @@ def passkey_satisfies_mfa(pool: PoolConfiguration, user: User) -> bool:
 
 
 def _simulated_first_factors(pool: Core, submitted_name: str) -> tuple[State, ...]:
-    """Return the first factors of an unknown user, always the same for a name.
-
-    "a random selection from the challenge types allowed for the user pool" -- developer guide, "Managing
-    user existence error responses". An unknown user who asks for EMAIL_OTP gets it (measured); every
-    other unknown user has a passkey, because few real users have one.
-    """
+    """Return the first factors of an unknown user, always the same for a name; every other name has a passkey."""
     allowed = _allowed(pool.configuration)
     if (
         pool.configuration.webauthn is None
@@ -119,9 +108,6 @@ def _simulated_first_factors(pool: Core, submitted_name: str) -> tuple[State, ..
 def _in_order(factors: Iterable[State]) -> tuple[State, ...]:
     factors = set(factors)
     return tuple(factor for factor in _FACTOR_ORDER if factor in factors)
-
-
-# ---- InitiateAuth -----------------------------------------------------------------------------------
 
 
 def begin(
@@ -174,11 +160,7 @@ def sign_up_session(pool: Core, client: AppClient, user: User) -> str:
 
 
 def _begin_after_sign_up(pool: Core, attempt: Attempt, session: str) -> Reply:
-    """Return tokens at once, if the user's first factor may be a code to an address that is verified.
-
-    "Amazon Cognito ignores the AuthParameters when you pass a valid session code"; the user must be
-    "eligible for the OTP authentication method" -- developer guide, "Authentication flows"
-    """
+    """Return tokens at once if a code to a verified address could be the first factor (developer guide)."""
     pending = pool.sessions.find(attempt.client, session)
     if pending.challenge != SIGNED_UP or pending.attempt.user is not attempt.user:
         raise PoolRefusal(error_templates.SESSION_UNKNOWN)
@@ -191,9 +173,6 @@ def _begin_after_sign_up(pool: Core, attempt: Attempt, session: str) -> Reply:
         if factor in attempt.first_factors and not needs_mfa and verified:
             return next_challenge(pool, code_answers.with_first_factor(attempt, factor))
     return _issue_first(pool, attempt, {})
-
-
-# ---- the challenges -----------------------------------------------------------------------------------
 
 
 def _issue_factor(
@@ -251,9 +230,6 @@ def _passkey_request(pool: Core, attempt: Attempt) -> tuple[dict[str, str], Pass
     timeout = attempt.client.auth_session_validity * 60_000
     options = passkeys.request_options(challenge, allowed, timeout)
     return {"CREDENTIAL_REQUEST_OPTIONS": options}, challenge
-
-
-# ---- the answers --------------------------------------------------------------------------------------
 
 
 def select_challenge(pool: Core, answer: ChallengeAnswer) -> Reply:

@@ -24,8 +24,6 @@ from authfsm.local.state.token_claims import AMR_METHODS
 from authfsm.local.state.users import Status
 from authfsm.protocol.states import State
 
-# ---- second factors -----------------------------------------------------------------------------
-
 
 def select_mfa_type(pool: Core, answer: ChallengeAnswer) -> Reply:
     """SELECT_MFA_TYPE."""
@@ -69,10 +67,7 @@ def software_token(pool: Core, answer: ChallengeAnswer) -> Reply:
 
 
 def mfa_setup(pool: Core, answer: ChallengeAnswer) -> Reply:
-    """MFA_SETUP: after VerifySoftwareToken has accepted a code, or with an e-mail address.
-
-    The key of the address is `EMAIL` in every client and `email` in the developer guide.
-    """
+    """MFA_SETUP: after VerifySoftwareToken, or with an address in EMAIL (clients) or email (developer guide)."""
     progress: steps.MfaSetupProgress = answer.pending.expected_answer
     ways = pool.configuration.contradictions
     address = answer.responses.get("EMAIL") or answer.responses.get("email")
@@ -105,9 +100,6 @@ def _with_second_factor(pool: Core, attempt: Attempt, challenge: State) -> Attem
     return evolve(attempt, rounds=(*attempt.rounds, custom.passed_round(challenge)))
 
 
-# ---- one-time passwords as first factor -----------------------------------------------------------
-
-
 @frozen
 class FirstFactorCode:
     """A one-time password, and the address it was sent to; an unknown user's is sent nowhere."""
@@ -119,10 +111,7 @@ class FirstFactorCode:
 def send_first_code(
     pool: Core, attempt: Attempt, factor: State
 ) -> tuple[dict[str, str], FirstFactorCode]:
-    """Send the code of EMAIL_OTP or SMS_OTP; return ChallengeParameters and what is expected back.
-
-    The parameters have no user name (an example of the AWS API reference).
-    """
+    """Send the code of EMAIL_OTP or SMS_OTP; return ChallengeParameters and what is expected back."""
     code = codes.new_code(pool.entropy, pool.configuration.contradictions.first_factor_digits)
     if attempt.user is not None:
         user, client = attempt.user, attempt.client

@@ -15,7 +15,7 @@ from attrs import frozen
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.signin import triggers
-from authfsm.local.signin.triggers import Metadata, TriggerResponse
+from authfsm.local.signin.triggers import Metadata, Subject, TriggerResponse
 from authfsm.local.state.core import Core
 from authfsm.local.state.sessions import Attempt
 from authfsm.protocol.states import MFA_METHODS, State
@@ -104,11 +104,7 @@ def verify_answer(
 
 def passed_round(challenge: str) -> dict[str, Any]:
     """Return the round of a passed challenge that is not custom: SRP_A, PASSWORD_VERIFIER, an MFA."""
-    return {
-        "challengeName": str(challenge),
-        "challengeResult": True,
-        "challengeMetadata": None,
-    }
+    return {"challengeName": str(challenge), "challengeResult": True, "challengeMetadata": None}
 
 
 def _session(attempt: Attempt) -> list[dict[str, Any]]:
@@ -131,18 +127,9 @@ def _call(  # noqa: PLR0917 - the parts of one event
     blank: tuple[str, ...],
     metadata: Metadata,
 ) -> TriggerResponse:
-    user = attempt.user
-    facts = triggers.user_facts(attempt.client, user)
-    response = triggers.call(
-        pool,
-        _FIELDS[name],
-        f"{name}_Authentication",
-        user_name=attempt.username,
-        client=attempt.client,
-        request={**request, **facts},
-        response=dict.fromkeys(blank),
-        metadata=metadata,
-    )
+    request = {**request, **triggers.user_facts(attempt.client, attempt.user)}
+    subject, source = Subject(attempt.username, attempt.client, metadata), f"{name}_Authentication"
+    response = triggers.call(pool, _FIELDS[name], source, subject, request, dict.fromkeys(blank))
     if response is None:
         raise PoolRefusal(error_templates.NO_CUSTOM_AUTH_TRIGGER)
     return response

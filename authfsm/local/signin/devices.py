@@ -40,21 +40,14 @@ def confirmed_device(user: User, key: str) -> DeviceRecord:
 
 
 def with_device_key(pool: Core, attempt: Attempt, key: str | None) -> Attempt:
-    """Return the attempt with the DEVICE_KEY of a request, which a pool without device tracking ignores.
-
-    An unknown device is refused; the session survives, for the same answer without the key.
-    """
+    """Return the attempt with a DEVICE_KEY, if the pool tracks devices; an unknown device is refused."""
     if not key or attempt.user is None or not _is_tracking(pool, attempt):
         return attempt
     return evolve(attempt, device_key=confirmed_device(attempt.user, key).key)
 
 
 def with_known_device_key(pool: Core, attempt: Attempt, key: str | None) -> Attempt:
-    """Return the attempt with the DEVICE_KEY of a user who has proved nothing yet, if it is known.
-
-    An unknown key is ignored here, so that nobody learns which devices exist. The answer that proves the
-    user has the key again, and is refused then.
-    """
+    """Return the attempt with a known DEVICE_KEY; an unknown one is ignored until the user has proved something."""
     try:
         return with_device_key(pool, attempt, key)
     except PoolRefusal:
@@ -62,10 +55,7 @@ def with_known_device_key(pool: Core, attempt: Attempt, key: str | None) -> Atte
 
 
 def device_to_prove(pool: Core, attempt: Attempt) -> DeviceRecord | None:
-    """Return the remembered device that this attempt has still to prove; None if there is none.
-
-    "A confirmed but not remembered device ... proceeds with non-device sign-in" (developer guide).
-    """
+    """Return the remembered device that this attempt has still to prove; None if there is none."""
     if attempt.device_proved or attempt.user is None or not _is_tracking(pool, attempt):
         return None
     if PASSKEY_METHODS & set(attempt.methods):  # Nothing follows a passkey.
@@ -75,11 +65,7 @@ def device_to_prove(pool: Core, attempt: Attempt) -> DeviceRecord | None:
 
 
 def replaces_second_factor(pool: Core, attempt: Attempt, challenge: State) -> bool:
-    """Return whether a remembered device replaces this second factor.
-
-    It does only where the pool challenges new devices, and not for MFA_SETUP: a user without a factor has
-    to set one up first (inferred). A device older than the user's MFA needs the second factor once.
-    """
+    """Return whether a remembered device replaces a second factor, which is never MFA_SETUP (inferred)."""
     configuration = pool.configuration
     if configuration.device is None or challenge is State.MFA_SETUP:
         return False
@@ -118,9 +104,6 @@ def new_device_metadata(pool: Core, attempt: Attempt, user: User) -> dict[str, s
     group_key = f"-{urlsafe_b64encode(pool.entropy(6)).decode()}"
     user.devices[key] = DeviceRecord(key, group_key, now, now)
     return {"DeviceKey": key, "DeviceGroupKey": group_key}
-
-
-# ---- the operations -----------------------------------------------------------------------------
 
 
 def confirm(pool: Core, user: User, request: Request) -> Reply:

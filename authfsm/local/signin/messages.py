@@ -14,7 +14,7 @@ from attrs import field, frozen
 from authfsm.base.secret import Secret
 from authfsm.local.config.pool_configuration import AppClient
 from authfsm.local.signin import triggers
-from authfsm.local.signin.triggers import Metadata, TriggerResponse
+from authfsm.local.signin.triggers import Metadata, Subject, TriggerResponse
 from authfsm.local.state.codes import Message, Purpose
 from authfsm.local.state.core import Core
 from authfsm.local.state.users import User
@@ -26,11 +26,7 @@ _TEXT_MEMBERS: Final = {"EMAIL": "emailMessage", "SMS": "smsMessage"}
 
 @frozen
 class Delivery:
-    """A message to send: a code or a temporary password.
-
-    `purpose` is a `Purpose`, or the challenge that asks for the code; the client is None for an administrator.
-    The ClientMetadata of a sign-in does not reach the functions (AWS API reference, InitiateAuth).
-    """
+    """A code or a temporary password to send; the client is None for an administrator."""
 
     user: User
     to: str
@@ -45,24 +41,14 @@ class Delivery:
     ) -> TriggerResponse | None:
         """Call a function, if the pool has it, with the user's attributes and these response members."""
         event = str(self.purpose) if isinstance(self.purpose, Purpose) else "Authentication"
-        return triggers.call(
-            pool,
-            trigger,
-            f"{name}_{event}",
-            user_name=self.user.username,
-            client=self.client,
-            request={**request, "userAttributes": triggers.user_attributes(self.user)},
-            response=dict.fromkeys(members),
-            metadata=self.metadata,
-        )
+        request |= triggers.user_facts(None, self.user)
+        subject = Subject(self.user.username, self.client, self.metadata)
+        blank = dict.fromkeys(members)
+        return triggers.call(pool, trigger, f"{name}_{event}", subject, request, blank)
 
 
 def send(pool: Core, delivery: Delivery) -> None:
-    """Send a message into the outbox, and call the functions that the pool has for it.
-
-    Cognito encrypts the code for a custom sender with a KMS key. There is none here: event.request.code is the
-    code in base64, so that a test replaces the call that decrypts it by `base64.b64decode`.
-    """
+    """Send a message into the outbox, and call the pool's functions for it; they get the code in base64."""
     subject = text = None
     kind = _SENDERS[delivery.medium]
     code = b64encode(delivery.code.reveal().encode()).decode()
@@ -70,18 +56,9 @@ def send(pool: Core, delivery: Delivery) -> None:
     sender = f"custom_{kind.lower()}_sender"
     if delivery.call(pool, sender, f"Custom{kind}Sender", request) is None:
         subject, text = _custom_text(pool, delivery)
-    pool.outbox.put(
-        Message(
-            delivery.user.username,
-            delivery.to,
-            delivery.medium,
-            delivery.purpose,
-            delivery.code,
-            pool.clock(),
-            subject,
-            text,
-        )
-    )
+    d, username = delivery, delivery.user.username
+    message = Message(username, d.to, d.medium, d.purpose, d.code, pool.clock(), subject, text)
+    pool.outbox.put(message)
 
 
 def _custom_text(pool: Core, delivery: Delivery) -> tuple[str | None, Secret[str] | None]:

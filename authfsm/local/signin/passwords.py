@@ -104,11 +104,7 @@ def check_policy(
 
 
 def check_history(pool: Core, user: User, password: Secret[str]) -> None:
-    """Refuse a new password that this user had before, with PasswordHistoryPolicyViolationException.
-
-    "Users can't set a password that matches any of n previous passwords, where n is the value of
-    PasswordHistorySize" -- AWS API reference. That the current one is the first of them is inferred.
-    """
+    """Refuse a password that is the current one (inferred) or among the last PasswordHistorySize ones."""
     current = () if user.credential is None else (user.credential,)
     size = pool.configuration.password_policy.password_history_size
     for credential in (*current, *user.previous_credentials)[:size]:

@@ -44,9 +44,6 @@ class RequiredMfa:
     factors: tuple[State, ...] = ()
 
 
-# ---- MFA ------------------------------------------------------------------------------------------
-
-
 def has_factor(user: User, factor: State) -> bool:
     """Return whether the user has what a factor needs. The address need not be verified (developer guide)."""
     if factor is _TOTP:
@@ -109,10 +106,7 @@ def _required_without_totp(pool: PoolConfiguration, user: User, usable: list[Sta
 
 
 def mfa_after_code(pool: PoolConfiguration, user: User, factor: State) -> RequiredMfa | None:
-    """Return the second factor after a code as first factor: a code by the other channel, if active.
-
-    "prevent the same factor" -- developer guide, "Adding MFA to a user pool"
-    """
+    """Return the second factor after a code as first factor: a code by the other channel, if active."""
     other = State.SMS_MFA if factor is State.EMAIL_OTP else State.EMAIL_OTP
     return RequiredMfa(other) if other in active_factors(pool, user) else None
 
@@ -148,14 +142,8 @@ def _step_up_factors(pool: PoolConfiguration, user: User | None) -> list[State]:
     return list(MFA_METHODS) if user is None else _factors_of(pool, user)
 
 
-# ---- step-up --------------------------------------------------------------------------------------
-
-
 def with_target_level(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> Attempt:
-    """Return the attempt with its target level, the methods of its access token, and what leads there.
-
-    Its first factors are those that lead to the level; none if only a second factor is missing.
-    """
+    """Return the attempt with its target level and the first factors that lead there; none if only a second is missing."""
     if not parameters.get("TARGET_ACR_VALUES"):
         raise PoolRefusal(error_templates.TOKEN_WITHOUT_TARGET)
     if pool.configuration.tier == "LITE":
@@ -213,11 +201,7 @@ def _token_family(
 def _missing_first_methods(
     attempt: Attempt, target: int, second_methods: set[str]
 ) -> set[str | None]:
-    """Return the first methods that lead to a level, None if only a second one is missing.
-
-    If nothing leads to the level itself, a higher one will do (inferred from "meets or exceeds" in the
-    developer guide).
-    """
+    """Return the first methods that lead to a level, or to a higher one; None if only a second one is missing."""
     proved = merge_passkeys(attempt.amr)
     available = {_FIRST_METHODS[factor] for factor in attempt.first_factors}
     found: dict[int, set[str | None]] = {}

@@ -57,11 +57,7 @@ class MfaSetupProgress:
 
 @frozen
 class ChallengeAnswer:
-    """An answer to a challenge, after its session was found valid.
-
-    The attempt has the DEVICE_KEY of this answer. Responses that a challenge does not use are ignored, because
-    pycognito sends some.
-    """
+    """An answer to a challenge whose session is valid; responses that the challenge does not use are ignored."""
 
     pending: PendingChallenge
     attempt: Attempt
@@ -85,11 +81,7 @@ def issue_challenge(
     session_required: bool = True,
     include_session: bool = True,
 ) -> Reply:
-    """Return a challenge, and keep what its answer will be checked against.
-
-    `other_key` is a second key, beside the session, that identifies the challenge; with `session_required` the
-    answer needs the session even so.
-    """
+    """Return a challenge, found again by its session or `other_key`, and keep what its answer is checked against."""
     pending = pool.sessions.open(
         attempt,
         str(challenge),
@@ -106,10 +98,7 @@ def issue_challenge(
 def next_challenge(
     pool: Core, attempt: Attempt, metadata: Metadata = None, proof: SrpProof | None = None
 ) -> Reply:
-    """Return the challenge that follows, or the tokens.
-
-    `proof` is an SRP exchange whose PASSWORD_VERIFIER was not issued yet (CUSTOM_AUTH with SRP).
-    """
+    """Return the challenge that follows, or the tokens; `proof` is an SRP exchange that CUSTOM_AUTH has not issued yet."""
     user, device = attempt.user, devices.device_to_prove(pool, attempt)
     if attempt.awaits_first_factor:
         raise PoolRefusal(error_templates.WRONG_PASSWORD)
@@ -170,10 +159,7 @@ def issue_password_verifier(pool: Core, attempt: Attempt, proof: SrpProof) -> Re
 def issue_factor_challenge(
     pool: Core, attempt: Attempt, user: User, factor: State, new_address: str | None = None
 ) -> Reply:
-    """Return SMS_MFA, EMAIL_OTP or SOFTWARE_TOKEN_MFA, and send its code.
-
-    A new address is an e-mail address that MFA_SETUP is setting up.
-    """
+    """Return a second factor's challenge and send its code, to the new address if MFA_SETUP sets one up."""
     if factor is State.SOFTWARE_TOKEN_MFA:
         token = user.software_token
         parameters = {"USER_ID_FOR_SRP": attempt.username}

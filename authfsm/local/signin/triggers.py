@@ -18,12 +18,7 @@ from attrs import frozen
 
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.config.lambda_functions import (
-    Event,
-    LambdaContext,
-    call_function,
-    function_name,
-)
+from authfsm.local.config.lambda_functions import Event, LambdaContext, call_function, function_name
 from authfsm.local.config.pool_configuration import AppClient
 from authfsm.local.state.core import Core
 from authfsm.local.state.sessions import Attempt
@@ -42,10 +37,7 @@ REFRESHED: Final = "TokenGeneration_RefreshTokens"
 
 @frozen
 class TriggerResponse:
-    """The response of a function's event, or a map in it.
-
-    Its methods return a member, or refuse a member of another type with InvalidLambdaResponseException.
-    """
+    """The response of a function, or a map in it; members of another type are an InvalidLambdaResponseException."""
 
     source: str
     members: Mapping[str, Any]
@@ -95,31 +87,35 @@ class TriggerResponse:
         return dict(value)
 
 
-def call(
+@frozen
+class Subject:
+    """Whom an event is about, who calls (no app client: an administrator), and the ClientMetadata passed on."""
+
+    user_name: str
+    client: AppClient | None
+    metadata: Metadata = None
+
+
+def call(  # noqa: PLR0917 - the parts of one event
     pool: Core,
     field: str,
     source: str,
-    *,
-    user_name: str,
-    client: AppClient | None,
+    subject: Subject,
     request: Mapping[str, Any],
     response: Mapping[str, Any] | None = None,
-    metadata: Metadata = None,
+    *,
     version: str = "1",
 ) -> TriggerResponse | None:
-    """Call the function in a field of `Triggers`, and return its response; None without a function.
-
-    The event has this request and, before the call, this response. Without an app client it is an
-    administrator's. Raises UserLambdaValidationException or InvalidLambdaResponseException as `PoolRefusal`.
-    """
+    """Call the function in a field of `Triggers`, and return its response; None without a function."""
     function = getattr(pool.configuration.triggers, field, None)
     if function is None:
         return None
+    client, region = subject.client, pool.configuration.region
     event: Event = {
         "version": version,
-        "region": pool.configuration.region,
+        "region": region,
         "userPoolId": pool.configuration.pool_id,
-        "userName": user_name,
+        "userName": subject.user_name,
         "callerContext": {
             "awsSdkVersion": "authfsm-local",
             "clientId": client.client_id if client is not None else "CLIENT_ID_NOT_APPLICABLE",
@@ -128,11 +124,9 @@ def call(
         "request": deepcopy(dict(request)),
         "response": deepcopy(dict(response or {})),
     }
-    if metadata:
-        event["request"]["clientMetadata"] = dict(metadata)
-    context = LambdaContext(
-        pool.token_issuer.uuid(), function_name(function), pool.configuration.region
-    )
+    if subject.metadata:
+        event["request"]["clientMetadata"] = dict(subject.metadata)
+    context = LambdaContext(pool.token_issuer.uuid(), function_name(function), region)
     try:
         returned = call_function(function, event, context)
     except Exception as error:
@@ -154,25 +148,13 @@ def trigger_name(source: str) -> str:
     return "PreTokenGeneration" if first == "TokenGeneration" else first
 
 
-def user_attributes(user: User | None) -> dict[str, str]:
-    """Return request.userAttributes; empty for an unknown user."""
-    if user is None:
-        return {}
-    return {**user.all_attributes(), "cognito:user_status": user.status.value}
-
-
-def user_facts(client: AppClient, user: User | None) -> dict[str, Any]:
-    """Return request.userAttributes, and request.userNotFound with PreventUserExistenceErrors=ENABLED.
-
-    userNotFound "is populated when PreventUserExistenceErrors is set to ENABLED" (developer guide).
-    """
-    attributes = user_attributes(user)
-    if not client.hides_user_existence:
-        return {"userAttributes": attributes}
-    return {"userAttributes": attributes, "userNotFound": user is None}
-
-
-# ---- sign-up ------------------------------------------------------------------------------------
+def user_facts(client: AppClient | None, user: User | None) -> dict[str, Any]:
+    """Return userAttributes, and userNotFound with PreventUserExistenceErrors=ENABLED (developer guide)."""
+    attributes = {}
+    if user is not None:
+        attributes = {**user.all_attributes(), "cognito:user_status": user.status.value}
+    hides = client is not None and client.hides_user_existence
+    return {"userAttributes": attributes, **({"userNotFound": user is None} if hides else {})}
 
 
 @frozen
@@ -194,17 +176,10 @@ def pre_sign_up(
     metadata: Metadata,
 ) -> SignUpDecision:
     """Ask PreSignUp about a user who is not in the pool yet."""
-    attributes = dict(user.attributes)
-    response = call(
-        pool,
-        "pre_sign_up",
-        source,
-        user_name=user.username,
-        client=client,
-        request={"userAttributes": attributes, "validationData": dict(validation) or None},
-        response={"autoConfirmUser": False, "autoVerifyEmail": False, "autoVerifyPhone": False},
-        metadata=metadata,
-    )
+    request = {"userAttributes": user.attributes, "validationData": dict(validation) or None}
+    blank = dict.fromkeys(("autoConfirmUser", "autoVerifyEmail", "autoVerifyPhone"), False)
+    subject = Subject(user.username, client, metadata)
+    response = call(pool, "pre_sign_up", source, subject, request, blank)
     if response is None:
         return SignUpDecision()
     confirm = response.flag("autoConfirmUser")
@@ -221,60 +196,28 @@ def post_confirmation(
     pool: Core, source: str, client: AppClient | None, user: User, metadata: Metadata
 ) -> None:
     """Call PostConfirmation for a user who was confirmed, or who has reset the password."""
-    call(
-        pool,
-        "post_confirmation",
-        source,
-        user_name=user.username,
-        client=client,
-        request={"userAttributes": user_attributes(user)},
-        metadata=metadata,
-    )
-
-
-# ---- sign-in ------------------------------------------------------------------------------------
+    subject, request = Subject(user.username, client, metadata), user_facts(None, user)
+    call(pool, "post_confirmation", source, subject, request)
 
 
 def pre_authentication(
     pool: Core, client: AppClient, user: User | None, name: str, metadata: Metadata
 ) -> None:
-    """Call PreAuthentication, which may refuse the sign-in by raising.
-
-    InitiateAuth's ClientMetadata reaches it as validationData: "The ClientMetadata value is passed as input
-    to the functions for only ... pre signup, pre authentication, user migration" (AWS API reference). So
-    it runs in InitiateAuth, before the password is checked, also for a user who will be refused.
-    """
-    call(
-        pool,
-        "pre_authentication",
-        "PreAuthentication_Authentication",
-        user_name=name,
-        client=client,
-        request={
-            **user_facts(client, user),
-            "validationData": dict(metadata) if metadata else None,
-        },
-    )
+    """Call PreAuthentication before the password is checked, with ClientMetadata as validationData (AWS API reference)."""
+    request = {**user_facts(client, user), "validationData": dict(metadata) if metadata else None}
+    source = "PreAuthentication_Authentication"
+    call(pool, "pre_authentication", source, Subject(name, client), request)
 
 
 def run_token_triggers(
     pool: Core, attempt: Attempt, metadata: Metadata, *, new_device: bool
 ) -> ClaimOverrides:
-    """Call PostAuthentication and PreTokenGeneration before tokens are issued; both may refuse.
-
-    newDeviceUsed is true if the reply has NewDeviceMetadata (inferred from "If the user signs in for the
-    first time ... with a new device", developer guide).
-    """
+    """Call PostAuthentication and PreTokenGeneration before tokens are issued; both may refuse."""
     client, user = attempt.client, attempt.existing_user
-    call(
-        pool,
-        "post_authentication",
-        "PostAuthentication_Authentication",
-        user_name=user.username,
-        client=client,
-        request={"userAttributes": user_attributes(user), "newDeviceUsed": new_device},
-        metadata=metadata,
-    )
+    # That newDeviceUsed is true where the reply has NewDeviceMetadata is inferred (developer guide).
+    request = {**user_facts(None, user), "newDeviceUsed": new_device}
+    source, subject = "PostAuthentication_Authentication", Subject(user.username, client, metadata)
+    call(pool, "post_authentication", source, subject, request)
     last = pool.sessions.last_answered
     source = NEW_TOKENS
     if attempt.device_proved:
@@ -289,29 +232,13 @@ def pre_token_generation(
 ) -> ClaimOverrides:
     """Return the changes that PreTokenGeneration makes to the claims."""
     version = getattr(pool.configuration.triggers, "pre_token_generation_version", None) or "V1_0"
-    groups = {
-        "groupsToOverride": list(user.groups),
-        "iamRolesToOverride": [],
-        "preferredRole": None,
-    }
-    request: dict[str, Any] = {
-        "userAttributes": user_attributes(user),
-        "groupConfiguration": groups,
-    }
+    groups = {"groupsToOverride": [*user.groups], "iamRolesToOverride": [], "preferredRole": None}
+    request = {**user_facts(None, user), "groupConfiguration": groups}
     key = "claimsOverrideDetails"
     if version != "V1_0":
         key, request["scopes"] = "claimsAndScopeOverrideDetails", ["aws.cognito.signin.user.admin"]
-    response = call(
-        pool,
-        "pre_token_generation",
-        source,
-        user_name=user.username,
-        client=client,
-        request=request,
-        response={key: None},
-        metadata=metadata,
-        version=version[1],
-    )
+    field, subject = "pre_token_generation", Subject(user.username, client, metadata)
+    response = call(pool, field, source, subject, request, {key: None}, version=version[1])
     if response is None:
         return NO_OVERRIDES
     details = response.nested(key)

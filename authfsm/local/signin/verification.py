@@ -41,10 +41,7 @@ _PER_HOUR: Final = {
 
 
 def count_call(pool: Core, user: User | None, operation: str, submitted_name: str = "") -> None:
-    """Count a call of an operation that has an hourly quota per user, or refuse it.
-
-    The calls for an unknown name (no user) count alike.
-    """
+    """Count a call of an operation with an hourly quota, for a user or an unknown name alike, or refuse it."""
     if not pool.configuration.per_user_quotas:
         return
     account = user.account if user else pool.account_of_unknown_name(submitted_name)
@@ -67,10 +64,7 @@ def send_code(  # noqa: PLR0917 - the parts of one message
     code_key: str,
     address: str | None = None,
 ) -> dict[str, str]:
-    """Send a code, perhaps to an address that the user does not have yet; return CodeDeliveryDetails.
-
-    The code key is `SIGN_UP`, `RESET`, or the attribute to verify.
-    """
+    """Send a code, perhaps to an address that is not the user's yet; return CodeDeliveryDetails."""
     address = address or user.attributes[attribute]
     code = new_code(pool.entropy)
     expires = pool.elapsed() + (_RESET_CODE_LIFETIME if code_key == RESET else _CODE_LIFETIME)
@@ -93,11 +87,7 @@ def _delivery_details(attribute: str, address: str) -> dict[str, str]:
 def check_code(
     pool: Core, user: User, code_key: str, code: str, *, hidden: bool = False
 ) -> VerificationCode:
-    """Return the code that was sent, if this is the right one; it is not used up yet.
-
-    With `hidden` only the right code may reveal that the user exists (PreventUserExistenceErrors=ENABLED):
-    all others get CodeMismatchException, as for an unknown user.
-    """
+    """Return the code that was sent, if this is the right one; with `hidden`, wrong codes do not reveal the user."""
     sent = user.account.codes.get(code_key)
     right = sent is not None and codes_match(sent.code, code)
     if hidden and not right:
@@ -120,22 +110,14 @@ def mark_verified(pool: Core, user: User, code: VerificationCode) -> None:
 
 
 def confirmation_attribute(pool: Core, user: User) -> str | None:
-    """Return the attribute whose verification confirms a sign-up; None if there is none.
-
-    "If your user pool requires verification of both, it sends a code to the phone number" (developer guide,
-    "Verifying contact information at sign-up").
-    """
+    """Return the attribute whose verification confirms a sign-up, the number first (developer guide); None if none."""
     required = pool.configuration.auto_verified_attributes
     names = (n for n in ("phone_number", "email") if n in required and user.attributes.get(n))
     return next(names, None)
 
 
 def simulated_delivery(pool: Core, submitted_name: str) -> dict[str, Any]:
-    """Return CodeDeliveryDetails for an unknown user, always the same for a name.
-
-    "The simulated delivery medium is determined by the input username format and verification settings of
-    the user pool" -- developer guide, "Managing user existence error responses"
-    """
+    """Return CodeDeliveryDetails for an unknown user, always the same for a name (developer guide)."""
     attributes = pool.configuration.auto_verified_attributes
     is_number = submitted_name.startswith("+")
     by_sms = is_number or ("email" not in attributes and "phone_number" in attributes)

@@ -56,10 +56,7 @@ def check_writable(pool: Core, client: AppClient, attributes: Attributes) -> Non
 
 
 def check(pool: Core, attributes: Attributes, user: User | None = None) -> None:
-    """Refuse attributes that do not conform to the schema, or are another user's alias.
-
-    Without a user they are a new user's, who may still set attributes that cannot change.
-    """
+    """Refuse attributes that do not conform to the schema, or are another user's alias; without a user, of a new one."""
     schema = pool.configuration.attributes
     for name, value in attributes.items():
         found = schema.find(name)

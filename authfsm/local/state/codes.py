@@ -16,7 +16,7 @@ from attrs import frozen
 from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.state.change_tracking import RecordListener
+from authfsm.local.state.records import RecordListener
 from authfsm.local.state.users import SoftwareToken, User
 from authfsm.protocol.states import State
 
@@ -162,11 +162,7 @@ def new_totp_secret(entropy: Entropy) -> Secret[str]:
 
 
 def checked_totp_secret(totp_secret: Secret[str]) -> Secret[str]:
-    """Return the secret of an authenticator app.
-
-    Raises:
-        ValueError: it is not base32, or has fewer than 112 bits, from which pyotp computes no codes.
-    """
+    """Return the secret of an authenticator app; raise ValueError if pyotp computes no codes from it."""
     valid = True
     try:
         pyotp.TOTP(totp_secret.reveal()).at(0)
@@ -179,12 +175,7 @@ def checked_totp_secret(totp_secret: Secret[str]) -> Secret[str]:
 
 
 def spend_totp(token: SoftwareToken, code: str, now: datetime) -> bool:
-    """Return whether a TOTP is right, of this 30-second step or a neighbour (RFC 6238, 5.2), and spend it.
-
-    Raises:
-        PoolRefusal: ExpiredCodeException: the code was used before. "The verifier MUST NOT accept the
-            second attempt of the OTP after the successful validation" -- RFC 6238, 5.2
-    """
+    """Return whether a TOTP is right, of this 30-second step or a neighbour, and spend it (RFC 6238, 5.2)."""
     totp = pyotp.TOTP(token.secret.reveal(), digits=_DIGITS, interval=_STEP_SECONDS)
     present = int(now.timestamp()) // _STEP_SECONDS
     steps = [

@@ -20,9 +20,8 @@ from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient, PoolConfiguration
-from authfsm.local.state.change_tracking import ChangeTrackingDict, RecordListener
 from authfsm.local.state.codes import Entropy, Outbox
-from authfsm.local.state.records import Records
+from authfsm.local.state.records import RecordListener, Records, TrackedDicts
 from authfsm.local.state.sessions import Sessions
 from authfsm.local.state.srp_proofs import PasswordRecord
 from authfsm.local.state.token_issuer import TokenIssuer
@@ -45,19 +44,16 @@ _SESSION_DEFAULT: Final = {"UserSessionTracking": "DISABLED", "TokenSession": {"
 
 @frozen
 class SessionConfiguration:
-    """What SetUserPoolSessionConfiguration or SetUserPoolClientSessionConfiguration has set.
-
-    Args:
-        key: the id of the pool or of the app client.
-        settings: the settings, as the API spells them.
-    """
+    """What Set...SessionConfiguration has set for the pool or app client with the id `key`, as the API spells it."""
 
     key: str
     settings: Mapping[str, Any]
 
 
-class Directory:
+class Directory(TrackedDicts):
     """The pool's users, found by name or alias in one step, however many there are."""
+
+    _dicts = ("_by_name", "_by_alias")
 
     def __init__(self, configuration: PoolConfiguration) -> None:
         self._case_sensitive = configuration.case_sensitive
@@ -71,16 +67,6 @@ class Directory:
 
     def __iter__(self) -> Iterator[User]:
         return iter(self._by_name.values())
-
-    def watch(self, listener: RecordListener) -> None:
-        """Report each user that is found, added or removed from now on."""
-        self._by_name = ChangeTrackingDict(listener, self._by_name)
-        self._by_alias = ChangeTrackingDict(listener, self._by_alias)
-
-    def clear_all(self) -> None:
-        """Remove all without a report."""
-        dict.clear(self._by_name)
-        dict.clear(self._by_alias)
 
     def _key(self, name: str) -> str:
         return name if self._case_sensitive else name.casefold()
@@ -119,8 +105,6 @@ class Directory:
         self._by_name.pop(self._key(user.username))
         for alias in user.attributes.values():
             self._forget_alias(user, alias)
-
-    # ---- attributes that are aliases ----------------------------------------------------------
 
     def is_taken(self, attribute: str, value: str, user: User) -> bool:
         """Return whether a value of this attribute signs in another user."""
@@ -189,8 +173,10 @@ class Directory:
                 yield value
 
 
-class Core:
+class Core(TrackedDicts):
     """The parts of a user pool."""
+
+    _dicts = ("clients", "session_configurations")
 
     def __init__(
         self,
@@ -225,19 +211,15 @@ class Core:
 
     def watch(self, listener: RecordListener) -> None:
         """Report each touched record: users, challenges, token families, messages, app clients."""
-        self.clients = ChangeTrackingDict(listener, self.clients)
-        self.session_configurations = ChangeTrackingDict(listener, self.session_configurations)
+        super().watch(listener)
         for part in (self.users, self.sessions, self.token_issuer, self.outbox, self.records):
             part.watch(listener)
 
     def clear_all(self) -> None:
         """Remove all records without a report, before they are put back."""
-        dict.clear(self.clients)
-        dict.clear(self.session_configurations)
+        super().clear_all()
         for part in (self.users, self.sessions, self.token_issuer, self.outbox, self.records):
             part.clear_all()
-
-    # ---- lookups ------------------------------------------------------------------------------
 
     def client(self, request: Request) -> AppClient:
         """Return the app client of a request; refuse with ResourceNotFoundException without one."""
@@ -278,14 +260,8 @@ class Core:
         enabled = settings["UserSessionTracking"] == "ENABLED"
         return settings["TokenSession"]["MaxPerUser"] if enabled else None
 
-    # ---- simulated users ------------------------------------------------------------------------
-
     def simulated_username(self, submitted_name: str) -> str:
-        """Return the internal name of an unknown user, always the same for a name.
-
-        "a simulated response ... with a salt and an internal user ID in UUID format"
-        -- developer guide, "Managing user existence error responses"
-        """
+        """Return the internal name of an unknown user, always the same for a name (developer guide)."""
         if not self.configuration.username_attributes:
             return submitted_name
         return str(UUID(bytes=self.stable_bytes("name", submitted_name), version=4))
@@ -336,10 +312,7 @@ def check_secret_hash(client: AppClient, username: str, parameters: Mapping[str,
 def paginate(
     items: Mapping[str, Item], token: str | None, size: int
 ) -> tuple[list[Item], str | None]:
-    """Return a page of items, and the token of the next page: the key of its first item.
-
-    Without a token, or if its item was deleted, it is the first page; the last page has no token.
-    """
+    """Return a page of items, and the key of the next page's first item: its token; None after the last page."""
     keys = list(items)
     start = keys.index(token) if token in keys else 0
     end = start + max(size, 1)

@@ -76,9 +76,6 @@ def allowed_credentials(user: User, relying_party_id: str) -> list[dict[str, Any
     ]
 
 
-# ---- registration -------------------------------------------------------------------------------
-
-
 def creation_options(
     settings: WebAuthnConfiguration, user: User, registration: PasskeyRegistration, timeout: int
 ) -> dict[str, Any]:
@@ -155,9 +152,6 @@ def _check_registration(registration: PasskeyRegistration, parsed: RegistrationR
         raise PoolRefusal(error_templates.OTHER_RELYING_PARTY)
 
 
-# ---- signing in ---------------------------------------------------------------------------------
-
-
 def request_options(
     challenge: PasskeyChallenge, credentials: list[dict[str, Any]], timeout: int
 ) -> str:
@@ -174,10 +168,7 @@ def request_options(
 
 
 def verify_assertion(challenge: PasskeyChallenge, user: User, credential: str) -> Passkey:
-    """Return the passkey that signed an AuthenticationResponseJSON, and update its counter.
-
-    A response that is not valid is refused with the same error for all reasons.
-    """
+    """Return the passkey that signed an AuthenticationResponseJSON, and update its counter; refuse all else alike."""
     relying_party = relying_party_server(challenge.relying_party_id)
     try:
         return _verify_assertion(relying_party, challenge, user, credential)
@@ -188,10 +179,7 @@ def verify_assertion(challenge: PasskeyChallenge, user: User, credential: str) -
 def _verify_assertion(
     relying_party: Fido2Server, challenge: PasskeyChallenge, user: User, credential: str
 ) -> Passkey:
-    from fido2.webauthn import (  # noqa: PLC0415 - an extra
-        AttestedCredentialData,
-        AuthenticationResponse,
-    )
+    from fido2.webauthn import AttestedCredentialData, AuthenticationResponse  # noqa: PLC0415 - an extra
 
     if len(credential) > _LONGEST_CREDENTIAL:
         raise ValueError("the credential is too long")

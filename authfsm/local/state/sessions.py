@@ -18,7 +18,7 @@ from attrs import define, field, frozen
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient
-from authfsm.local.state.change_tracking import ChangeTrackingDict, RecordListener
+from authfsm.local.state.records import TrackedDicts
 from authfsm.local.state.token_claims import PASSWORD_METHOD
 from authfsm.local.state.users import User
 from authfsm.protocol.states import State
@@ -33,23 +33,8 @@ _PROOF_FAILED: Final = {"CodeMismatchException", "ExpiredCodeException"}
 class Attempt:
     """A sign-in attempt: the facts that decide what follows.
 
-    Args:
-        client: the app client that began it.
-        flow: its AuthFlow.
-        user: the user; None if unknown and the pool simulates one (PreventUserExistenceErrors).
-        username: the internal name, which is simulated for an unknown user.
-        submitted_name: the USERNAME that began it, perhaps an alias.
-        started_at: when it began, for `auth_time`.
-        device_key: the last DEVICE_KEY, if the user has that device.
-        password_proved: whether the password was proved, by SRP or in clear.
-        second_factor_passed: whether a second factor, or a set-up that counts as one, was passed.
-        custom_passed: whether DefineAuthChallenge has issued tokens, or is not asked any more.
-        device_proved: whether the device was proved.
-        rounds: event.request.session of DefineAuthChallenge.
-        first_factors: the first factors to choose from (USER_AUTH).
-        methods: the methods proved beside the password, in the names of `amr`, with those of the access
-            token of a step-up.
-        target_level: the level that a step-up has to reach; 0 without a step-up.
+    The user is None if unknown and simulated, `username` is the internal name; `rounds` are DefineAuthChallenge's
+    session, `methods` are `amr` without the password, and `target_level` is 0 without a step-up.
     """
 
     client: AppClient
@@ -88,19 +73,7 @@ class Attempt:
 
 @define(eq=False)
 class PendingChallenge:
-    """One challenge of an attempt, until it is answered.
-
-    Args:
-        attempt: the attempt so far.
-        challenge: ChallengeName.
-        expected_answer: what the answer is checked against.
-        session: the session.
-        expires: when it expires.
-        other_key: the second key, if there is one.
-        session_required: whether the second key is not enough.
-        used: whether it was used up.
-        session_generation: that of the user when the challenge was issued.
-    """
+    """One challenge of an attempt, until it is answered."""
 
     attempt: Attempt
     challenge: str
@@ -113,8 +86,10 @@ class PendingChallenge:
     session_generation: int = 0
 
 
-class Sessions:
+class Sessions(TrackedDicts):
     """The pending challenges, and for a while those that were answered or have expired."""
+
+    _dicts = ("_pending", "_by_other_key")
 
     def __init__(self, clock: Callable[[], datetime], entropy: Callable[[int], bytes]) -> None:
         self._clock = clock
@@ -136,16 +111,6 @@ class Sessions:
     def has(self, session: str) -> bool:
         """Return whether a session is known, without a report."""
         return session in self._pending
-
-    def watch(self, listener: RecordListener) -> None:
-        """Report each challenge that is found, issued or removed from now on."""
-        self._pending = ChangeTrackingDict(listener, self._pending)
-        self._by_other_key = ChangeTrackingDict(listener, self._by_other_key)
-
-    def clear_all(self) -> None:
-        """Remove all without a report."""
-        dict.clear(self._pending)
-        dict.clear(self._by_other_key)
 
     def restore(self, pending: PendingChallenge) -> None:
         """Put back a challenge; the oldest first."""
@@ -212,10 +177,7 @@ class Sessions:
         return pending
 
     def check_not_ended(self, pending: PendingChallenge) -> None:
-        """Refuse a session of before the user's sessions were ended (`passwords.end_sessions`).
-
-        This comes after the errors about the user, who may be disabled or have to reset the password.
-        """
+        """Refuse a session of before the user's sessions were ended, after the errors about the user."""
         user = pending.attempt.user
         if user is not None and user.session_generation != pending.session_generation:
             raise PoolRefusal(error_templates.SESSION_EXPIRED)

@@ -36,11 +36,7 @@ _ROWS: Final = 256 // _WINDOW
 
 
 def fixed_base_pow(x: int) -> int:
-    """Return g^x mod N for an x of at most 256 bits, ten times as fast as a general power.
-
-    It does not take constant time, which is acceptable only because the pool's passwords are those of
-    test users. Clients use `authfsm.srp`, which does take constant time.
-    """
+    """Return g^x mod N for x below 2^256, ten times as fast as `pow`, not in constant time: for test users only."""
     if not 0 <= x < 1 << 256:
         raise ValueError("x must be a number of at most 256 bits")
     table, modulus = _power_table()
@@ -89,11 +85,7 @@ class PasswordRecord:
 
 @frozen
 class SrpProof:
-    """An SRP exchange after SRP_B was sent: what the client's claim is checked against.
-
-    Realm and name are the pool's name and USER_ID_FOR_SRP, or DeviceGroupKey and DEVICE_KEY; A is the client's
-    public value, `server` the pool's key pair.
-    """
+    """An SRP exchange after SRP_B was sent: what the client's claim is checked against."""
 
     realm: str
     name: str
@@ -113,10 +105,7 @@ class SrpProof:
     def is_proved_by(
         self, responses: Mapping[str, str], now: datetime, tolerance: timedelta | None
     ) -> bool:
-        """Return whether the PASSWORD_CLAIM_* fields and TIMESTAMP of an answer prove the password.
-
-        TIMESTAMP may be at most `tolerance` from `now`, or any time if it is None.
-        """
+        """Return whether an answer's claim proves the password, with a TIMESTAMP within `tolerance` (None: any)."""
         timestamp = responses["TIMESTAMP"]
         try:
             moment = srp.parse_timestamp(timestamp)

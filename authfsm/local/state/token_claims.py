@@ -17,8 +17,6 @@ from authfsm.local.state.records import Record
 from authfsm.local.state.users import User
 from authfsm.protocol.states import State
 
-# ---- amr and acr ----------------------------------------------------------------------------------
-
 PASSWORD_METHOD: Final = "pwd"  # noqa: S105 - the method's name
 PASSKEY_METHODS: Final = frozenset({"swk", "hwk"})
 """A passkey of a platform (software-bound key), and of a roaming authenticator (hardware-bound key)."""
@@ -72,18 +70,10 @@ def acr_claim(methods: Iterable[str], names: Sequence[str]) -> str | None:
 
 _NO_PRECEDENCE: Final = 2**31  # "The default Precedence value is null": it comes last
 
-# ---- the claims of a sign-in ----------------------------------------------------------------------
-
 
 @define(eq=False)
 class TokenSession:
-    """The session of a sign-in, in a pool that tracks sessions (UserSessionTracking).
-
-    Args:
-        session_id: SessionId.
-        created: when the user signed in.
-        last_active: when tokens were issued last.
-    """
+    """The session of a sign-in, in a pool that tracks sessions (UserSessionTracking)."""
 
     session_id: str
     created: datetime
@@ -92,21 +82,9 @@ class TokenSession:
 
 @define(eq=False)
 class TokenFamily:
-    """The tokens that one sign-in and its refreshes have issued.
+    """The tokens that one sign-in and its refreshes have issued, with one `origin_jti`.
 
-    Args:
-        user: the user.
-        client: the app client.
-        origin_jti: the claim that they share.
-        auth_time: when the user signed in.
-        device_key: the device that a refresh must name; None for none.
-        sign_outs: the user's count of GlobalSignOut at the sign-in.
-        expires: when its refresh tokens expire; rotation does not prolong it (measured).
-        refresh_tokens: all refresh tokens, newest last.
-        replaced: when a refresh token was replaced by a newer one.
-        amr: the methods that were proved.
-        acr: the name, at that time, of the level that they reached.
-        session: its session; None if the pool tracked none.
+    The newest refresh token is the last; `sign_outs` is the user's count of GlobalSignOut at the sign-in.
     """
 
     user: User
@@ -180,12 +158,7 @@ def compose_claims(
 
 
 def role_claims(groups: Iterable[Record]) -> dict[str, Any]:
-    """Return `cognito:roles` and `cognito:preferred_role` of a user's groups.
-
-    "Groups with lower Precedence values take precedence ... If two groups with the same Precedence have the
-    same role ARN, that role is used in the cognito:preferred_role claim ... If the two groups have different
-    role ARNs, the cognito:preferred_role claim isn't set" -- AWS API reference, GroupType
-    """
+    """Return `cognito:roles` and, where one role takes precedence, `cognito:preferred_role` (API, GroupType)."""
     roles = [each.members for each in groups if "RoleArn" in each.members]
     if not roles:
         return {}
@@ -194,8 +167,6 @@ def role_claims(groups: Iterable[Record]) -> dict[str, Any]:
     claims: dict[str, Any] = {"cognito:roles": list(dict.fromkeys(e["RoleArn"] for e in roles))}
     return {**claims, "cognito:preferred_role": first.pop()} if len(first) == 1 else claims
 
-
-# ---- PreTokenGeneration ---------------------------------------------------------------------------
 
 # "Excluded claims and scopes" -- developer guide, "Pre token generation Lambda trigger". That a change to one
 # of them is ignored, and is not an error, is inferred.

@@ -26,9 +26,8 @@ from authfsm.local.config.clock import SteadyClock
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient, PoolConfiguration
 from authfsm.local.state import token_claims
-from authfsm.local.state.change_tracking import ChangeTrackingDict, RecordListener
 from authfsm.local.state.codes import random_text
-from authfsm.local.state.records import Records
+from authfsm.local.state.records import Records, TrackedDicts
 from authfsm.local.state.token_claims import ClaimOverrides, TokenFamily, TokenSession
 from authfsm.local.state.users import User
 
@@ -43,11 +42,10 @@ def _signing_threads(_process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(4, thread_name_prefix="signing")
 
 
-class TokenIssuer:
-    """Issues, refreshes, verifies and revokes the tokens of a pool.
+class TokenIssuer(TrackedDicts):
+    """Issues, refreshes, verifies and revokes a pool's tokens; without a key it makes an RSA-2048 key."""
 
-    Without a key it generates an RSA-2048 key at the first use.
-    """
+    _dicts = ("_families", "_by_refresh_token")
 
     def __init__(
         self,
@@ -76,15 +74,9 @@ class TokenIssuer:
     def __contains__(self, family: TokenFamily) -> bool:
         return family.origin_jti in self._families
 
-    def watch(self, listener: RecordListener) -> None:
-        """Report each token family that is found, begun or removed from now on."""
-        self._families = ChangeTrackingDict(listener, self._families)
-        self._by_refresh_token = ChangeTrackingDict(listener, self._by_refresh_token)
-
     def clear_all(self) -> None:
         """Remove all without a report."""
-        dict.clear(self._families)
-        dict.clear(self._by_refresh_token)
+        super().clear_all()
         self._with_session.clear()
 
     def restore(self, family: TokenFamily) -> None:
@@ -123,8 +115,6 @@ class TokenIssuer:
         text = octets.hex()
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
-    # ---- issuing ------------------------------------------------------------------------------
-
     def issue(
         self,
         user: User,
@@ -136,10 +126,7 @@ class TokenIssuer:
         overrides: ClaimOverrides = token_claims.NO_OVERRIDES,
         max_sessions: int | None = None,
     ) -> dict[str, Any]:
-        """Return the AuthenticationResult of a sign-in.
-
-        `max_sessions` is the most sessions that a user may have; None if the pool tracks no sessions.
-        """
+        """Return the AuthenticationResult of a sign-in; `max_sessions` is None if the pool tracks no sessions."""
         now = self.elapsed()
         self._remove_old(now)
         expires = now + timedelta(seconds=client.refresh_token_validity)
@@ -184,8 +171,6 @@ class TokenIssuer:
         key = self.key
         # Cognito's own header has these two and no `typ`.
         return jwt.encode({"kid": key.kid, "alg": "RS256"}, claims, key, default_type=None)
-
-    # ---- refreshing -----------------------------------------------------------------------------
 
     def family_of(self, refresh_token: str, client: AppClient) -> TokenFamily:
         """Return the family of a refresh token that this app client may use."""
@@ -244,8 +229,6 @@ class TokenIssuer:
             raise PoolRefusal(error_templates.TOKEN_OF_ANOTHER_CLIENT)
         family.revoked = True
 
-    # ---- sessions -------------------------------------------------------------------------------
-
     def sessions_of(self, user: User) -> list[tuple[TokenSession, TokenFamily]]:
         """Return the active sessions of a user with their families, the oldest first."""
         now = self.elapsed()
@@ -267,8 +250,6 @@ class TokenIssuer:
         sessions = sorted(self.sessions_of(user), key=lambda each: each[0].last_active)
         for _, family in sessions[: max(len(sessions) - remaining, 0)]:
             self.end_session(family)
-
-    # ---- verifying ------------------------------------------------------------------------------
 
     def bearer(self, access_token: str) -> TokenFamily:
         """Return the family of an access token, if it is this pool's, has not expired and is not revoked."""

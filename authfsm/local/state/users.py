@@ -53,11 +53,7 @@ class AuthEvent:
 
 @define(eq=False)
 class Account:
-    """The state of a user's account outside of sign-ins.
-
-    The codes are kept by `sign-up`, `reset`, or the attribute to verify; the calls are those of the operations
-    that have a quota per user and hour. Events are kept in a pool with threat protection only.
-    """
+    """A user's account outside of sign-ins; codes are kept by `sign-up`, `reset` or the attribute to verify."""
 
     codes: dict[str, VerificationCode] = field(factory=dict, repr=False)
     calls: dict[str, tuple[datetime, ...]] = field(factory=dict, repr=False)
@@ -105,12 +101,7 @@ class LockOut:
 
 @define(eq=False)
 class DeviceRecord:
-    """A device of a user.
-
-    Until ConfirmDevice it has no credential, which is the verifier of its own SRP, with `group_key` as realm.
-    A sign-in asks for the proof of a remembered device. `after_mfa` is whether the user had MFA when it
-    was created, or passed a second factor with it since.
-    """
+    """A device of a user; until ConfirmDevice it has no credential, whose realm is `group_key`."""
 
     key: str
     group_key: str
@@ -125,11 +116,7 @@ class DeviceRecord:
 
 @define(eq=False)
 class Passkey:
-    """A passkey that a user has registered; its private key stays in the authenticator.
-
-    `credential_id` is base64url, `public_key` is AttestedCredentialData (W3C Web Authentication, 6.5.2). The
-    attachment is `platform`, `cross-platform`, or None where the authenticator did not say.
-    """
+    """A passkey of a user: the id in base64url, the key as AttestedCredentialData (Web Authentication, 6.5.2)."""
 
     credential_id: str
     public_key: bytes = field(repr=False)
