@@ -9,7 +9,7 @@ import attrs
 
 from authfsm import srp
 from authfsm.base.secret import Secret
-from authfsm.core.wire_replies import mask_secrets, read_other
+from authfsm.core.wire_replies import mask_secrets, read_other, required_text
 from authfsm.core.wire_requests import Request
 from authfsm.protocol import account_requests as a
 from authfsm.protocol.account_errors import account_error_rule
@@ -59,28 +59,20 @@ def read_account_reply(sent: Request, raw: Mapping[str, Any]) -> Acknowledgement
 
 def account_value(request: AccountRequest[ReplyT], reply: Acknowledgement) -> ReplyT:
     """Return what a reply says."""
-    return cast("ReplyT", _READERS[type(request)](request, reply.facts))
+    read = _READERS.get(type(request))
+    return cast("ReplyT", read and read(request, reply.facts))
 
 
 # ---- the replies -------------------------------------------------------------------------------------------
-
-
-def _text(facts: Facts, name: str) -> str:
-    value = facts.get(name)
-    if not isinstance(value, str) or not value:
-        raise MalformedReply(f"{name} is missing")
-    return value
-
-
-def _session(facts: Facts) -> Secret[str] | None:
-    return facts.get("Session") or None
 
 
 def _delivery(details: Any) -> a.CodeDelivery:
     if not isinstance(details, Mapping):
         raise MalformedReply("CodeDeliveryDetails is not a map")
     names = ("Destination", "DeliveryMedium", "AttributeName")
-    return a.CodeDelivery(*(_text(details, each) if details.get(each) else None for each in names))
+    return a.CodeDelivery(
+        *(required_text(details, each) if details.get(each) else None for each in names)
+    )
 
 
 def _sent_code(_: Any, facts: Facts) -> a.CodeDelivery:
@@ -91,10 +83,10 @@ def _new_account(request: a.SignUp, facts: Facts) -> a.NewAccount:
     details = facts.get("CodeDeliveryDetails")
     return a.NewAccount(
         username=request.username,
-        user_sub=_text(facts, "UserSub"),
+        user_sub=required_text(facts, "UserSub"),
         confirmed=facts.get("UserConfirmed") is True,
         delivery=_delivery(details) if details else None,
-        session=_session(facts),
+        session=facts.get("Session") or None,
     )
 
 
@@ -105,7 +97,7 @@ def _profile(_: Any, facts: Facts) -> a.UserProfile:
     if not all(isinstance(each, Mapping) and "Name" in each for each in attributes):
         raise MalformedReply("UserAttributes holds something without a Name")
     return a.UserProfile(
-        username=_text(facts, "Username"),
+        username=required_text(facts, "Username"),
         attributes={str(each["Name"]): str(each.get("Value", "")) for each in attributes},
         mfa=tuple(map(str, factors)),
         preferred_mfa=facts.get("PreferredMfaSetting"),
@@ -119,12 +111,8 @@ def _deliveries(_: Any, facts: Facts) -> tuple[a.CodeDelivery, ...]:
     return tuple(map(_delivery, details))
 
 
-def _nothing(_: Any, __: Facts) -> None:
-    return None
-
-
 def _confirmed(request: Any, facts: Facts) -> a.Confirmed:
-    return a.Confirmed(request.username, _session(facts))
+    return a.Confirmed(request.username, facts.get("Session") or None)
 
 
 _READERS: Final[Mapping[type[AccountRequest[Any]], Callable[[Any, Facts], Any]]] = {
@@ -133,11 +121,8 @@ _READERS: Final[Mapping[type[AccountRequest[Any]], Callable[[Any, Facts], Any]]]
     a.ResendConfirmationCode: _sent_code,
     a.ForgotPassword: _sent_code,
     a.ConfirmForgotPassword: _confirmed,
-    a.ChangePassword: _nothing,
     a.GetUser: _profile,
     a.UpdateUserAttributes: _deliveries,
     a.GetUserAttributeVerificationCode: _sent_code,
-    a.VerifyUserAttribute: _nothing,
-    a.DeleteUser: _nothing,
 }
-"""The readers of the replies."""
+"""The readers of the replies; the other operations reply with nothing."""

@@ -60,7 +60,8 @@ def _text(raw: Mapping[str, Any], key: str) -> str | None:
     return value or None
 
 
-def _required(raw: Mapping[str, Any], key: str) -> str:
+def required_text(raw: Mapping[str, Any], key: str) -> str:
+    """Return a member that is text and not empty."""
     value = _text(raw, key)
     if value is None:
         raise MalformedReply(f"{key} is missing")
@@ -73,15 +74,19 @@ def _secret(raw: Mapping[str, Any], key: str) -> Secret[str] | None:
 
 
 def _required_secret(raw: Mapping[str, Any], key: str) -> Secret[str]:
-    return Secret(_required(raw, key))
+    return Secret(required_text(raw, key))
+
+
+def _ensure_map(value: object, name: str) -> None:
+    if not isinstance(value, Mapping):
+        raise MalformedReply(f"{name} is {type(value).__name__}, not a map")
 
 
 def _parameters(raw: Mapping[str, Any]) -> Parameters:
     value = raw.get("ChallengeParameters")
     if value is None:
         return MappingProxyType({})
-    if not isinstance(value, Mapping):
-        raise MalformedReply(f"ChallengeParameters is {type(value).__name__}, not a map")
+    _ensure_map(value, "ChallengeParameters")
     if not all(isinstance(each, str) for pair in value.items() for each in pair):
         raise MalformedReply("ChallengeParameters holds something other than text")
     return MappingProxyType(dict(value))
@@ -135,14 +140,14 @@ def _names(parameters: Parameters, *keys: str) -> tuple[str, ...]:
 
 def _srp_fields(parameters: Parameters) -> Fields:
     try:
-        salt = srp.from_hex(_required(parameters, "SALT"), "SALT")
-        public = srp.from_hex(_required(parameters, "SRP_B"), "SRP_B")
+        salt = srp.from_hex(required_text(parameters, "SALT"), "SALT")
+        public = srp.from_hex(required_text(parameters, "SRP_B"), "SRP_B")
     except srp.SrpRefused as error:
         raise MalformedReply(f"{error.value} is not a valid SRP value") from None
     # "The client MUST abort authentication if B % N is zero." -- RFC 5054, 2.5.3
     if public % srp.N == 0:
         raise MalformedReply("SRP_B is 0 mod N")
-    block = _required(parameters, "SECRET_BLOCK")
+    block = required_text(parameters, "SECRET_BLOCK")
     try:
         base64.b64decode(block, validate=True)
     except (binascii.Error, ValueError):
@@ -167,30 +172,18 @@ def _new_password(parameters: Parameters) -> Fields:
 
 
 READERS: Final[Mapping[S, Callable[[Parameters], Fields]]] = {
-    S.SELECT_CHALLENGE: lambda _: {},
-    S.PASSWORD: lambda _: {},
-    S.PASSWORD_SRP: lambda _: {},
-    S.PASSWORD_VERIFIER: lambda p: {
-        **_srp_fields(p),
-        "user_id_for_srp": _required(p, "USER_ID_FOR_SRP"),
-    },
-    S.ADMIN_NO_SRP_AUTH: lambda _: {},
-    S.EMAIL_OTP: _delivery,
-    S.SMS_OTP: _delivery,
-    S.WEB_AUTHN: lambda p: {
-        "request_options": MappingProxyType(_json(p, "CREDENTIAL_REQUEST_OPTIONS", dict))
-    },
-    S.CUSTOM_CHALLENGE: lambda _: {},
+    **dict.fromkeys((S.SELECT_CHALLENGE, S.PASSWORD, S.PASSWORD_SRP, S.ADMIN_NO_SRP_AUTH), lambda _: {}),
+    S.PASSWORD_VERIFIER: lambda p: {**_srp_fields(p), "user_id_for_srp": required_text(p, "USER_ID_FOR_SRP")},
+    **dict.fromkeys((S.EMAIL_OTP, S.SMS_OTP, S.SMS_MFA), _delivery),
+    S.WEB_AUTHN: lambda p: {"request_options": MappingProxyType(_json(p, "CREDENTIAL_REQUEST_OPTIONS", dict))},
     S.NEW_PASSWORD_REQUIRED: _new_password,
     S.MFA_SETUP: lambda p: {"choices": _names(p, "MFAS_CAN_SETUP")},
     # Clients read MFAS_CAN_CHOOSE; one page of AWS's spells it MFAS_CAN_SELECT.
     S.SELECT_MFA_TYPE: lambda p: {"choices": _names(p, "MFAS_CAN_CHOOSE", "MFAS_CAN_SELECT")},
-    S.SMS_MFA: _delivery,
     S.SOFTWARE_TOKEN_MFA: lambda p: {"friendly_device_name": p.get("FRIENDLY_DEVICE_NAME")},
-    S.DEVICE_SRP_AUTH: lambda _: {},
     S.DEVICE_PASSWORD_VERIFIER: lambda p: {**_srp_fields(p), "device_key": p.get("DEVICE_KEY")},
-    S.OTHER_CHALLENGE: lambda _: {},
-}
+    **dict.fromkeys((S.CUSTOM_CHALLENGE, S.DEVICE_SRP_AUTH, S.OTHER_CHALLENGE), lambda _: {}),
+}  # fmt: skip
 
 
 def challenge(name: str, raw: Mapping[str, Any]) -> AnyChallenge:
@@ -214,8 +207,7 @@ def challenge(name: str, raw: Mapping[str, Any]) -> AnyChallenge:
 
 
 def _tokens(result: Any) -> Tokens:
-    if not isinstance(result, Mapping):
-        raise MalformedReply(f"AuthenticationResult is {type(result).__name__}, not a map")
+    _ensure_map(result, "AuthenticationResult")
     access_token = _required_secret(result, "AccessToken")
     expires = result.get("ExpiresIn")
     if expires is not None and (type(expires) is not int or not 0 <= expires <= LONGEST_LIFE):
@@ -233,11 +225,10 @@ def _tokens(result: Any) -> Tokens:
 def _new_device(metadata: Any) -> NewDevice | None:
     if not metadata:
         return None
-    if not isinstance(metadata, Mapping):
-        raise MalformedReply(f"NewDeviceMetadata is {type(metadata).__name__}, not a map")
+    _ensure_map(metadata, "NewDeviceMetadata")
     return NewDevice(
-        device_key=_required(metadata, "DeviceKey"),
-        device_group_key=_required(metadata, "DeviceGroupKey"),
+        device_key=required_text(metadata, "DeviceKey"),
+        device_group_key=required_text(metadata, "DeviceGroupKey"),
     )
 
 
@@ -360,14 +351,12 @@ def read(
 
 def read_other(raw: Any, operation: str) -> Acknowledgement | Refusal:
     """Return the reply to an operation that is no step of a sign-in."""
-    if not isinstance(raw, Mapping):
-        raise MalformedReply(f"it is {type(raw).__name__}, not a map")
+    _ensure_map(raw, "it")
     return _error(raw, operation) or _done(raw, None)
 
 
 def _read(raw: Any, response: type[Response], answered: Challenge | None) -> Reply:
-    if not isinstance(raw, Mapping):
-        raise MalformedReply(f"it is {type(raw).__name__}, not a map")
+    _ensure_map(raw, "it")
     if (error := _error(raw, response.__name__)) is not None:
         return error
     if (reader := _OTHER_READERS.get(response)) is not None:

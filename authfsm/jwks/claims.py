@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from attrs import field, frozen
 
 from authfsm.protocol.error_sentences import NOT_SIGNED_IN, UNAVAILABLE
-from authfsm.protocol.errors import AuthfsmError, CallerError, ServiceError, TimeError
+from authfsm.protocol.errors import AuthfsmError, CallerError, Explained, ServiceError, TimeError
 
 T = TypeVar("T")
 
@@ -136,16 +136,14 @@ class TokenRefused(AuthfsmError):
     _presented = NOT_SIGNED_IN
 
 
-class MalformedToken(TokenRefused, CallerError):
+class MalformedToken(Explained, TokenRefused, CallerError):
     """It is not a JWT of Cognito's: not three parts, not RS256, or a claim is missing or has the wrong type.
 
     Args:
         why: what is wrong with it; never its text.
     """
 
-    def __init__(self, why: str) -> None:
-        super().__init__(f"this is not a token of Cognito's: {why}")
-        self.why = why
+    _sentence = "this is not a token of Cognito's: {}"
 
 
 class BadSignature(TokenRefused, CallerError):

@@ -75,13 +75,8 @@ _UNKNOWN_CHALLENGE: Final[_Rules] = ((r.RawAnswer, {}),)
 OTHER_OPERATIONS: Final[Mapping[str, type[Response]]] = {
     kind.__name__: kind
     for kind in (
-        r.AssociateSoftwareToken,
-        r.VerifySoftwareToken,
-        r.GetTokensFromRefreshToken,
-        r.ConfirmDevice,
-        r.UpdateDeviceStatus,
-        r.RevokeToken,
-        r.GlobalSignOut,
+        *(r.AssociateSoftwareToken, r.VerifySoftwareToken, r.GetTokensFromRefreshToken),
+        *(r.ConfirmDevice, r.UpdateDeviceStatus, r.RevokeToken, r.GlobalSignOut),
     )
 }
 """The operations that neither start a flow nor answer a challenge, and the one response that each carries."""
@@ -199,84 +194,64 @@ class Repetition:
     why: str
 
 
-_HARMLESS_START: Final = Repetition(
-    harmless=True, why="it has only a public value: the second request starts another session"
-)
-_COUNTS: Final = Repetition(
-    harmless=False,
-    why="a wrong password counts twice towards the lockout, and a code is sent twice",
-)
-_USES_SESSION: Final = Repetition(
-    harmless=False, why="it uses up the session, and a wrong answer counts as a failure"
-)
-_SENDS_CODE: Final = Repetition(
-    harmless=False, why="Cognito or a Lambda function may send a code twice"
-)
+def _repeat(why: str) -> Repetition:
+    return Repetition(harmless=True, why=why)
 
+
+def _once(why: str) -> Repetition:
+    return Repetition(harmless=False, why=why)
+
+
+_START_SRP: Final = _repeat("it has only a public value: the second request starts another session")
+_COUNTS: Final = _once(
+    "a wrong password counts twice towards the lockout, and a code is sent twice"
+)
+_USES_SESSION: Final = _once("it uses up the session, and a wrong answer counts as a failure")
+_SENDS_CODE: Final = _once("Cognito or a Lambda function may send a code twice")
+_USES_CODE: Final = _once("a code is accepted once, and a wrong one counts")
+
+# fmt: off
 RESPONSE_REPETITION: Final[Mapping[type[Response], Repetition]] = {
-    r.UserSrpAuth: _HARMLESS_START,
-    r.UserPasswordAuth: _COUNTS,
-    r.AdminUserPasswordAuth: _COUNTS,
-    r.AdminNoSrpAuth: _COUNTS,
-    r.CustomAuth: _SENDS_CODE,
-    r.CustomSrpAuth: Repetition(
-        harmless=False, why="the pool's Lambda functions run twice, and may do anything"
-    ),
-    r.UserAuth: _SENDS_CODE,
-    r.UserAuthWithPassword: _COUNTS,
-    r.UserAuthWithSrp: _HARMLESS_START,
-    r.StepUp: _SENDS_CODE,
-    r.SignedUp: Repetition(harmless=False, why="it uses up the session of ConfirmSignUp"),
-    r.RefreshTokenAuth: Repetition(
-        harmless=True,
-        why="app clients with rotation do not allow it: the refresh token stays valid",
-    ),
-    r.RefreshToken: Repetition(harmless=True, why="as REFRESH_TOKEN_AUTH"),
-    r.GetTokensFromRefreshToken: Repetition(
-        harmless=False, why="with rotation it uses up the refresh token"
-    ),
-    **dict.fromkeys(
-        (r.Select, r.Password, r.SrpA, r.SrpClaim, r.Code, r.Credential, r.Answer, r.RawAnswer),
-        _USES_SESSION,
-    ),
-    r.NewPassword: _USES_SESSION,
-    r.AssociateSoftwareToken: Repetition(
-        harmless=False, why="it uses up the session, and each secret replaces the previous one"
-    ),
-    r.VerifySoftwareToken: Repetition(
-        harmless=False, why="it uses up the session, and a code is accepted once"
-    ),
-    r.CompleteMfaSetup: _USES_SESSION,
-    r.SetUpEmail: _USES_SESSION,
-    r.ConfirmDevice: Repetition(
-        harmless=False, why="AWS does not document whether a device can be confirmed twice"
-    ),
-    r.UpdateDeviceStatus: Repetition(harmless=True, why="it sets a value"),
-    r.RevokeToken: Repetition(harmless=True, why="revoking a revoked token is no error"),
-    r.GlobalSignOut: Repetition(
-        harmless=False, why="it revokes the access token of the request: the second one is refused"
-    ),
+    r.UserSrpAuth:               _START_SRP,
+    r.UserPasswordAuth:          _COUNTS,
+    r.AdminUserPasswordAuth:     _COUNTS,
+    r.AdminNoSrpAuth:            _COUNTS,
+    r.CustomAuth:                _SENDS_CODE,
+    r.CustomSrpAuth:             _once("the pool's Lambda functions run twice, and may do anything"),
+    r.UserAuth:                  _SENDS_CODE,
+    r.UserAuthWithPassword:      _COUNTS,
+    r.UserAuthWithSrp:           _START_SRP,
+    r.StepUp:                    _SENDS_CODE,
+    r.SignedUp:                  _once("it uses up the session of ConfirmSignUp"),
+    r.RefreshTokenAuth:          _repeat("app clients with rotation do not allow it: the refresh token stays valid"),
+    r.RefreshToken:              _repeat("as REFRESH_TOKEN_AUTH"),
+    r.GetTokensFromRefreshToken: _once("with rotation it uses up the refresh token"),
+    **dict.fromkeys((r.Select, r.Password, r.SrpA, r.SrpClaim, r.Code, r.Credential, r.Answer, r.RawAnswer), _USES_SESSION),
+    **dict.fromkeys((r.NewPassword, r.CompleteMfaSetup, r.SetUpEmail), _USES_SESSION),
+    r.AssociateSoftwareToken:    _once("it uses up the session, and each secret replaces the previous one"),
+    r.VerifySoftwareToken:       _once("it uses up the session, and a code is accepted once"),
+    r.ConfirmDevice:             _once("AWS does not document whether a device can be confirmed twice"),
+    r.UpdateDeviceStatus:        _repeat("it sets a value"),
+    r.RevokeToken:               _repeat("revoking a revoked token is no error"),
+    r.GlobalSignOut:             _once("it revokes the access token of the request: the second one is refused"),
 }
 """For each response, whether its request may be sent again."""
 
-_CODE_IS_USED_UP: Final = Repetition(
-    harmless=False, why="a code is accepted once, and a wrong one counts"
-)
-
 OPERATION_REPETITION: Final[Mapping[str, Repetition]] = {
-    "SignUp": Repetition(harmless=False, why="the second one finds the name taken"),
-    "ConfirmSignUp": _CODE_IS_USED_UP,
-    "ResendConfirmationCode": _SENDS_CODE,
-    "ForgotPassword": _SENDS_CODE,
-    "ConfirmForgotPassword": _CODE_IS_USED_UP,
-    "ChangePassword": Repetition(harmless=False, why="the previous password is then a wrong one"),
-    "GetUser": Repetition(harmless=True, why="it only reads"),
-    "UpdateUserAttributes": _SENDS_CODE,
+    "SignUp":                    _once("the second one finds the name taken"),
+    "ConfirmSignUp":             _USES_CODE,
+    "ResendConfirmationCode":    _SENDS_CODE,
+    "ForgotPassword":            _SENDS_CODE,
+    "ConfirmForgotPassword":     _USES_CODE,
+    "ChangePassword":            _once("the previous password is then a wrong one"),
+    "GetUser":                   _repeat("it only reads"),
+    "UpdateUserAttributes":      _SENDS_CODE,
     "GetUserAttributeVerificationCode": _SENDS_CODE,
-    "VerifyUserAttribute": _CODE_IS_USED_UP,
-    "DeleteUser": Repetition(harmless=False, why="the second one finds no user"),
-    "AssociateSoftwareToken": RESPONSE_REPETITION[r.AssociateSoftwareToken],
-    "VerifySoftwareToken": RESPONSE_REPETITION[r.VerifySoftwareToken],
-    "SetUserMFAPreference": Repetition(harmless=True, why="it sets a value"),
+    "VerifyUserAttribute":       _USES_CODE,
+    "DeleteUser":                _once("the second one finds no user"),
+    "AssociateSoftwareToken":    RESPONSE_REPETITION[r.AssociateSoftwareToken],
+    "VerifySoftwareToken":       RESPONSE_REPETITION[r.VerifySoftwareToken],
+    "SetUserMFAPreference":      _repeat("it sets a value"),
 }
+# fmt: on
 """The same for requests that are not part of a sign-in."""

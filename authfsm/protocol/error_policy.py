@@ -106,40 +106,24 @@ ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
         "already been used":               ErrorRule(_R.TRY_AGAIN,   _F.USER,     "issues: a TOTP code works once; the next time step has another"),
         "":                                ErrorRule(_R.START_AGAIN, _F.TIME,     "inferred: a code lives as long as its session"),
     },
-    "EnableSoftwareTokenMFAException": {
-        "":                                ErrorRule(_R.TRY_AGAIN,   _F.USER,     "AWS API reference, VerifySoftwareToken: the code was wrong"),
-    },
-    "InvalidPasswordException": {
-        "":                                ErrorRule(_R.TRY_AGAIN,   _F.USER,     "inferred: unverified that the session survives"),
-    },
-    "PasswordHistoryPolicyViolationException": {
-        "":                                ErrorRule(_R.TRY_AGAIN,   _F.USER,     "inferred: unverified that the session survives"),
-    },
-    "AliasExistsException": {
-        "":                                ErrorRule(_R.TRY_AGAIN,   _F.USER,     "inferred: the user can give another address"),
-    },
+    "EnableSoftwareTokenMFAException": {"": ErrorRule(_R.TRY_AGAIN,   _F.USER,     "AWS API reference, VerifySoftwareToken: the code was wrong")},
+    "InvalidPasswordException": {"": ErrorRule(_R.TRY_AGAIN,   _F.USER,     "inferred: unverified that the session survives")},
+    "PasswordHistoryPolicyViolationException": {"": ErrorRule(_R.TRY_AGAIN,   _F.USER,     "inferred: unverified that the session survives")},
+    "AliasExistsException": {"": ErrorRule(_R.TRY_AGAIN,   _F.USER,     "inferred: the user can give another address")},
     "UserNotFoundException": {
         "Exception migrating user":        ErrorRule(_R.START_AGAIN, _F.SERVICE,  "measured: UserMigration returned a user without the alias that signs in"),
         "":                                ErrorRule(_R.START_AGAIN, _F.USER,     "measured: PreventUserExistenceErrors is LEGACY"),
     },
-    "UserNotConfirmedException": {
-        "":                                ErrorRule(_R.CONFIRM_USER, _F.USER,    "measured: raised before the password is checked"),
-    },
-    "PasswordResetRequiredException": {
-        "":                                ErrorRule(_R.RESET_PASSWORD, _F.OPERATOR),
-    },
-    "UsernameExistsException": {
-        "":                                ErrorRule(_R.GIVE_UP,     _F.SERVICE,  "AWS API reference, listed for ConfirmDevice"),
-    },
+    "UserNotConfirmedException": {"": ErrorRule(_R.CONFIRM_USER, _F.USER,    "measured: raised before the password is checked")},
+    "PasswordResetRequiredException": {"": ErrorRule(_R.RESET_PASSWORD, _F.OPERATOR)},
+    "UsernameExistsException": {"": ErrorRule(_R.GIVE_UP,     _F.SERVICE,  "AWS API reference, listed for ConfirmDevice")},
 
     # ---- the device ----------------------------------------------------------------------------
     "ResourceNotFoundException": {
         "Device does not exist":           ErrorRule(_R.DROP_DEVICE, _F.TIME,     "clients: the device was deleted at Cognito"),
         "":                                ErrorRule(_R.FIX_CONFIGURATION,        _F.OPERATOR, "AWS API reference: no such pool or app client"),
     },
-    "DeviceKeyExistsException": {
-        "":                                ErrorRule(_R.GIVE_UP,     _F.CALLER,   "AWS API reference: the device is already confirmed"),
-    },
+    "DeviceKeyExistsException": {"": ErrorRule(_R.GIVE_UP,     _F.CALLER,   "AWS API reference: the device is already confirmed")},
 
     # ---- the request ---------------------------------------------------------------------------
     "InvalidParameterException": {

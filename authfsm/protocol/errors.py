@@ -53,10 +53,8 @@ class FlowInProgress(Protocol):
 class AuthfsmError(Exception):
     """The base class of every exception of this package.
 
-    Args:
-        message: one sentence, without secrets.
-        state: the state of the sign-in after the error; None if there is no sign-in.
-        action: what to do next.
+    The message is a sentence without secrets. `state` is that of the sign-in after the error, None if there is no
+    sign-in; `action` is what to do next.
     """
 
     fault: Fault = Fault.CALLER
@@ -79,10 +77,7 @@ class AuthfsmError(Exception):
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds to wait before trying again: as the service says, otherwise the shortest useful delay.
-
-        None if waiting does not help.
-        """
+        """Seconds to wait before trying again, at least; None if waiting does not help."""
         waits = self.action in {RecoveryAction.WAIT, RecoveryAction.WAIT_OUT}
         return _SHORTEST_WAIT if waits else None
 
@@ -148,7 +143,7 @@ class OperatorError(AuthfsmError):
     fault = Fault.OPERATOR
 
 
-class _Explained(AuthfsmError):
+class Explained(AuthfsmError):
     """An error whose message is a fixed sentence with a reason: `why`, which is never a secret."""
 
     _sentence: ClassVar[str]
@@ -163,13 +158,7 @@ class _Explained(AuthfsmError):
 
 
 class BadField(CallerError, ValueError):
-    """A field of a response has an invalid value: it is empty, or of the wrong type.
-
-    Args:
-        response: the response's class.
-        field: the field's name.
-        why: what is wrong with it; never its value.
-    """
+    """A field of a response (its class) has an invalid value: `why` says what is wrong, never the value itself."""
 
     def __init__(self, response: type, field: str, why: str) -> None:
         super().__init__(f"{response.__name__}.{field} {why}")
@@ -182,12 +171,7 @@ class InvalidInput(UserError, BadField):
     """The user's input cannot be an answer; nothing was sent, and the sign-in is unchanged.
 
     It is also a BadField, so that one class covers every invalid field. Ask the user again: `action` is TRY_AGAIN.
-
-    The arguments are those of `BadField`, and:
-
-    Args:
-        advice: what a valid answer is, in a sentence for the user.
-        state: the state of the sign-in, if it is known.
+    `advice` is a sentence for the user about what a valid answer is.
     """
 
     def __init__(
@@ -224,11 +208,8 @@ class InvalidInput(UserError, BadField):
 class WrongResponse(CallerError):
     """The state does not accept this response; nothing was sent and nothing changed.
 
-    Args:
-        state: the state of the sign-in.
-        response: the response's class.
-        accepts: the classes that are accepted now, in the table's order.
-        why: the reason, if the state accepts the response in general, but not yet or not in this challenge.
+    `accepts` are the classes that are accepted now, in the table's order; `why` is the reason, if the state accepts the
+    response in general, but not yet or not in this challenge.
     """
 
     _presented = OTHER_STEP
@@ -252,7 +233,7 @@ class InvalidOperation(CallerError):
     _presented = OTHER_STEP
 
 
-class NotSent(_Explained, CallerError):
+class NotSent(Explained, CallerError):
     """The client library refused to send the request; the sign-in is unchanged.
 
     `why` is the library's message; for a refused parameter only that it was refused.
@@ -305,13 +286,13 @@ class TooManySteps(ServiceError):
         self.limit = limit
 
 
-class MalformedReply(_Explained, ServiceError):
+class MalformedReply(Explained, ServiceError):
     """The reply is not a valid Cognito reply; nothing changed. `why` names the invalid part, never its value."""
 
     _sentence = "malformed reply: {}"
 
 
-class ConnectionLost(_Explained, ServiceError):
+class ConnectionLost(Explained, ServiceError):
     """No reply came: the sign-in is unchanged, and the same answer may be sent again.
 
     Cognito may still have evaluated the request. If it did, the session is used up, and Cognito refuses
@@ -326,7 +307,7 @@ class ConnectionLost(_Explained, ServiceError):
 # ---- sealed and stored sign-ins ------------------------------------------------------------------------
 
 
-class SealError(_Explained):
+class SealError(Explained):
     """What was sealed or stored cannot be used; the concrete class says why. The user starts again."""
 
     _sentence = "what was sealed cannot be used: {}; start again"
@@ -353,7 +334,7 @@ class SealTooNew(SealError, CallerError):
     """A newer version of this package sealed it, in a format that this version does not know."""
 
 
-class StoreUnavailable(_Explained, ServiceError):
+class StoreUnavailable(Explained, ServiceError):
     """The store of pending sign-ins failed, or did not answer in time: try again a little later.
 
     The store may still have carried out the request. A sign-in that was taken and could not be put
@@ -371,10 +352,8 @@ class StoreUnavailable(_Explained, ServiceError):
 class Refused(AuthfsmError):
     """Cognito refused the request; the concrete class says who is at fault.
 
-    Args:
-        refusal: Cognito's code and message, and what to do next.
-        state: the state of the sign-in now; None if there is no sign-in.
-        hint: what to try, if this request makes a certain cause likely.
+    `refusal` has Cognito's code and message, and what to do next; `hint` what to try, if this request makes a certain
+    cause likely. `state` is None if there is no sign-in.
     """
 
     def __init__(self, refusal: Refusal, *, state: State | None, hint: str | None = None) -> None:
@@ -418,16 +397,7 @@ class RefusedByConfiguration(Refused, OperatorError):
     """Cognito refused the request because of the configuration of the pool, the app client or IAM."""
 
 
-_REFUSED: Final = {
-    kind.fault: kind
-    for kind in (
-        RefusedCaller,
-        RefusedUser,
-        RefusedForNow,
-        RefusedByService,
-        RefusedByConfiguration,
-    )
-}
+_REFUSED: Final = {kind.fault: kind for kind in Refused.__subclasses__()}
 
 
 def refused(refusal: Refusal, *, state: State | None, hint: str | None = None) -> Refused:

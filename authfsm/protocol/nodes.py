@@ -20,6 +20,7 @@ from authfsm.protocol.table import (
     SECOND_FACTOR,
     TRANSITIONS,
     UNKNOWN_CHALLENGE,
+    Destination,
     Destinations,
     Prerequisite,
     Role,
@@ -72,17 +73,10 @@ def proves_password(source: State, response: type[Response], dest: State) -> boo
 
 # ---- which factor a challenge is ------------------------------------------------------------------------
 
-_ROLE_OF_STATE: Final = {
-    State.SELECT_CHALLENGE: Role.FIRST_FACTOR,
-    State.PASSWORD: Role.FIRST_FACTOR,
-    State.PASSWORD_SRP: Role.FIRST_FACTOR,
-    State.PASSWORD_VERIFIER: Role.FIRST_FACTOR,
-    State.ADMIN_NO_SRP_AUTH: Role.FIRST_FACTOR,
-    State.SMS_OTP: Role.FIRST_FACTOR,
-    State.WEB_AUTHN: Role.FIRST_FACTOR,
-    State.SELECT_MFA_TYPE: Role.SECOND_FACTOR,
-    State.SMS_MFA: Role.SECOND_FACTOR,
-    State.SOFTWARE_TOKEN_MFA: Role.SECOND_FACTOR,
+_WITH_PASSWORD: Final = {State.PASSWORD_VERIFIER, State.ADMIN_NO_SRP_AUTH, State.SELECT_CHALLENGE}
+_ROLE_OF_STATE: Final[dict[Destination, Role]] = {
+    **dict.fromkeys(FIRST_FACTOR - UNKNOWN_CHALLENGE | _WITH_PASSWORD, Role.FIRST_FACTOR),
+    **dict.fromkeys(SECOND_FACTOR - {State.MFA_SETUP}, Role.SECOND_FACTOR),
 }
 
 

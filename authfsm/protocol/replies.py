@@ -45,6 +45,11 @@ class Challenge(Reply):
     state: ClassVar[State] = State.OTHER_CHALLENGE
     """The state of the sign-in after this challenge."""
 
+    def __init_subclass__(cls, *, state: State | None = None) -> None:
+        """Keep the state; it is not given when attrs makes the class again with slots."""
+        super().__init_subclass__()
+        cls.state = state or cls.state
+
     name: str
     session: Secret[str] | None = None
     parameters: Mapping[str, str] = field(default=MappingProxyType({}), repr=False)
@@ -93,73 +98,60 @@ class SrpChallenge(Challenge):
 
 
 @frozen(kw_only=True)
-class PasswordVerifier(SrpChallenge):
+class PasswordVerifier(SrpChallenge, state=State.PASSWORD_VERIFIER):
     """PASSWORD_VERIFIER: prove the password.
 
     Args:
         user_id_for_srp: USER_ID_FOR_SRP, the user name in the proof.
     """
 
-    state: ClassVar[State] = State.PASSWORD_VERIFIER
     user_id_for_srp: str
 
 
 @frozen(kw_only=True)
-class DevicePasswordVerifier(SrpChallenge):
+class DevicePasswordVerifier(SrpChallenge, state=State.DEVICE_PASSWORD_VERIFIER):
     """DEVICE_PASSWORD_VERIFIER: prove the device.
 
     Args:
         device_key: DEVICE_KEY, if the reply has one.
     """
 
-    state: ClassVar[State] = State.DEVICE_PASSWORD_VERIFIER
     device_key: str | None = None
 
 
 @frozen(kw_only=True)
-class DeviceSrpAuth(Challenge):
+class DeviceSrpAuth(Challenge, state=State.DEVICE_SRP_AUTH):
     """DEVICE_SRP_AUTH: start the SRP proof of the device."""
 
-    state: ClassVar[State] = State.DEVICE_SRP_AUTH
-
 
 @frozen(kw_only=True)
-class SelectChallenge(Challenge):
+class SelectChallenge(Challenge, state=State.SELECT_CHALLENGE):
     """SELECT_CHALLENGE: choose one of the first factors in `available`."""
 
-    state: ClassVar[State] = State.SELECT_CHALLENGE
-
 
 @frozen(kw_only=True)
-class PasswordChallenge(Challenge):
+class PasswordChallenge(Challenge, state=State.PASSWORD):
     """PASSWORD: send the password in plain text."""
 
-    state: ClassVar[State] = State.PASSWORD
-
 
 @frozen(kw_only=True)
-class PasswordSrpChallenge(Challenge):
+class PasswordSrpChallenge(Challenge, state=State.PASSWORD_SRP):
     """PASSWORD_SRP: send SRP_A."""
 
-    state: ClassVar[State] = State.PASSWORD_SRP
-
 
 @frozen(kw_only=True)
-class AdminPasswordChallenge(Challenge):
+class AdminPasswordChallenge(Challenge, state=State.ADMIN_NO_SRP_AUTH):
     """ADMIN_NO_SRP_AUTH: send the password, as an administrator."""
 
-    state: ClassVar[State] = State.ADMIN_NO_SRP_AUTH
-
 
 @frozen(kw_only=True)
-class WebAuthn(Challenge):
+class WebAuthn(Challenge, state=State.WEB_AUTHN):
     """WEB_AUTHN: sign with a passkey.
 
     Args:
         request_options: CREDENTIAL_REQUEST_OPTIONS, parsed: PublicKeyCredentialRequestOptionsJSON.
     """
 
-    state: ClassVar[State] = State.WEB_AUTHN
     request_options: Mapping[str, Any] = field(repr=False)
 
 
@@ -177,52 +169,44 @@ class CodeChallenge(Challenge):
 
 
 @frozen(kw_only=True)
-class SmsMfa(CodeChallenge):
+class SmsMfa(CodeChallenge, state=State.SMS_MFA):
     """SMS_MFA: send the code from the SMS, as a second factor."""
 
-    state: ClassVar[State] = State.SMS_MFA
-
 
 @frozen(kw_only=True)
-class SmsOtp(CodeChallenge):
+class SmsOtp(CodeChallenge, state=State.SMS_OTP):
     """SMS_OTP: send the code from the SMS, as a first factor."""
 
-    state: ClassVar[State] = State.SMS_OTP
-
 
 @frozen(kw_only=True)
-class EmailOtp(CodeChallenge):
+class EmailOtp(CodeChallenge, state=State.EMAIL_OTP):
     """EMAIL_OTP: send the code from the e-mail; `SignIn.role` tells which factor it is."""
 
-    state: ClassVar[State] = State.EMAIL_OTP
-
 
 @frozen(kw_only=True)
-class SoftwareTokenMfa(Challenge):
+class SoftwareTokenMfa(Challenge, state=State.SOFTWARE_TOKEN_MFA):
     """SOFTWARE_TOKEN_MFA: send the code of the authenticator app.
 
     Args:
         friendly_device_name: FRIENDLY_DEVICE_NAME, the app's name, if the reply has it.
     """
 
-    state: ClassVar[State] = State.SOFTWARE_TOKEN_MFA
     friendly_device_name: str | None = None
 
 
 @frozen(kw_only=True)
-class SelectMfaType(Challenge):
+class SelectMfaType(Challenge, state=State.SELECT_MFA_TYPE):
     """SELECT_MFA_TYPE: choose a second factor.
 
     Args:
         choices: MFAS_CAN_CHOOSE; one page of AWS spells it MFAS_CAN_SELECT.
     """
 
-    state: ClassVar[State] = State.SELECT_MFA_TYPE
     choices: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)
-class MfaSetup(Challenge):
+class MfaSetup(Challenge, state=State.MFA_SETUP):
     """MFA_SETUP: enrol a second factor.
 
     Args:
@@ -231,14 +215,13 @@ class MfaSetup(Challenge):
         verified: whether VerifySoftwareToken has accepted a code.
     """
 
-    state: ClassVar[State] = State.MFA_SETUP
     choices: tuple[str, ...] = ()
     secret_code: Secret[str] | None = None
     verified: bool = False
 
 
 @frozen(kw_only=True)
-class NewPasswordRequired(Challenge):
+class NewPasswordRequired(Challenge, state=State.NEW_PASSWORD_REQUIRED):
     """NEW_PASSWORD_REQUIRED: replace the temporary password.
 
     Args:
@@ -246,23 +229,18 @@ class NewPasswordRequired(Challenge):
         user_attributes: userAttributes: the attributes that the user has.
     """
 
-    state: ClassVar[State] = State.NEW_PASSWORD_REQUIRED
     required_attributes: tuple[str, ...] = ()
     user_attributes: Mapping[str, str] = field(default=MappingProxyType({}), repr=False)
 
 
 @frozen(kw_only=True)
-class CustomChallenge(Challenge):
+class CustomChallenge(Challenge, state=State.CUSTOM_CHALLENGE):
     """CUSTOM_CHALLENGE: `parameters` has the public challenge parameters of CreateAuthChallenge."""
-
-    state: ClassVar[State] = State.CUSTOM_CHALLENGE
 
 
 @frozen(kw_only=True)
-class OtherChallenge(Challenge):
+class OtherChallenge(Challenge, state=State.OTHER_CHALLENGE):
     """A challenge whose `name` this version does not know."""
-
-    state: ClassVar[State] = State.OTHER_CHALLENGE
 
 
 AnyChallenge: TypeAlias = (

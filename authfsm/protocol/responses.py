@@ -55,10 +55,15 @@ class Response(WrapsSecrets):
         factory=dict, converter=frozen_str_mapping, validator=are_texts, kw_only=True, repr=False
     )
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(
+        cls, *, auth_flow: str | None = None, proves_password: bool = False
+    ) -> None:
         """Name the trigger after the class: `UserSrpAuth` is `user_srp_auth`."""
         super().__init_subclass__()
         cls.trigger = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
+        # Not given when attrs makes the class again with slots.
+        cls.auth_flow = auth_flow or cls.auth_flow
+        cls.proves_password = proves_password or cls.proves_password
 
 
 # ---- responses that start a sign-in ---------------------------------------------------------------------
@@ -76,14 +81,13 @@ class _Start(Response):
 
 
 @frozen
-class _PasswordStart(_Start):
+class _PasswordStart(_Start, proves_password=True):
     """The base class of the responses that start with a user name and the password.
 
     Args:
         password: the password.
     """
 
-    proves_password: ClassVar[bool] = True
     password: Secret[str] = field(converter=secret, validator=is_typed)
 
 
@@ -99,83 +103,66 @@ class _SrpStart(_Start):
 
 
 @frozen
-class UserSrpAuth(_SrpStart):
+class UserSrpAuth(_SrpStart, auth_flow="USER_SRP_AUTH"):
     """Start with a user name and SRP_A: the password is proved, but never sent."""
 
-    auth_flow: ClassVar[str | None] = "USER_SRP_AUTH"
-
 
 @frozen
-class UserPasswordAuth(_PasswordStart):
+class UserPasswordAuth(_PasswordStart, auth_flow="USER_PASSWORD_AUTH"):
     """Start with a user name and the password in plain text."""
 
-    auth_flow: ClassVar[str | None] = "USER_PASSWORD_AUTH"
-
 
 @frozen
-class AdminUserPasswordAuth(_PasswordStart):
+class AdminUserPasswordAuth(_PasswordStart, auth_flow="ADMIN_USER_PASSWORD_AUTH"):
     """Start, as an administrator, with a user's name and password in plain text."""
 
-    auth_flow: ClassVar[str | None] = "ADMIN_USER_PASSWORD_AUTH"
-
 
 @frozen
-class AdminNoSrpAuth(_Start):
+class AdminNoSrpAuth(_Start, auth_flow="ADMIN_NO_SRP_AUTH", proves_password=True):
     """The older name of `AdminUserPasswordAuth`; the password may follow in a second step.
 
     Args:
         password: the password; None to send it in the second step.
     """
 
-    auth_flow: ClassVar[str | None] = "ADMIN_NO_SRP_AUTH"
-    proves_password: ClassVar[bool] = True
     password: Secret[str] | None = field(
         default=None, converter=secret, validator=is_typed_if_given
     )
 
 
 @frozen
-class CustomAuth(_Start):
+class CustomAuth(_Start, auth_flow="CUSTOM_AUTH"):
     """Start a flow of custom challenges, which the pool's Lambda functions define."""
 
-    auth_flow: ClassVar[str | None] = "CUSTOM_AUTH"
-
 
 @frozen
-class CustomSrpAuth(_SrpStart):
+class CustomSrpAuth(_SrpStart, auth_flow="CUSTOM_AUTH"):
     """Start a flow of custom challenges in which SRP proves the password first."""
 
-    auth_flow: ClassVar[str | None] = "CUSTOM_AUTH"
-
 
 @frozen
-class UserAuth(_Start):
+class UserAuth(_Start, auth_flow="USER_AUTH"):
     """Start with a user name; the first factor is chosen by the user, or preferred.
 
     Args:
         preferred_challenge: `PREFERRED_CHALLENGE`: PASSWORD, PASSWORD_SRP, EMAIL_OTP, SMS_OTP or WEB_AUTHN.
     """
 
-    auth_flow: ClassVar[str | None] = "USER_AUTH"
     preferred_challenge: str | None = field(default=None, validator=is_text_if_given)
 
 
 @frozen
-class UserAuthWithPassword(_PasswordStart):
+class UserAuthWithPassword(_PasswordStart, auth_flow="USER_AUTH"):
     """Start USER_AUTH with the preferred first factor PASSWORD, and send the password at once."""
 
-    auth_flow: ClassVar[str | None] = "USER_AUTH"
-
 
 @frozen
-class UserAuthWithSrp(_SrpStart):
+class UserAuthWithSrp(_SrpStart, auth_flow="USER_AUTH"):
     """Start USER_AUTH with the preferred first factor PASSWORD_SRP, and send SRP_A at once."""
 
-    auth_flow: ClassVar[str | None] = "USER_AUTH"
-
 
 @frozen
-class StepUp(_Start):
+class StepUp(_Start, auth_flow="USER_AUTH"):
     """Start USER_AUTH to reach a higher level of authentication than a token has.
 
     Args:
@@ -185,7 +172,6 @@ class StepUp(_Start):
         max_age: `MAX_AGE` in seconds: the factors of an older token do not count.
     """
 
-    auth_flow: ClassVar[str | None] = "USER_AUTH"
     target_acr_values: tuple[str, ...] = field(converter=to_tuple, validator=are_names)
     access_token: Secret[str] | None = field(
         default=None, converter=secret, validator=is_text_if_given
@@ -194,7 +180,7 @@ class StepUp(_Start):
 
 
 @frozen
-class SignedUp(_Start):
+class SignedUp(_Start, auth_flow="USER_AUTH"):
     """Start with the session of ConfirmSignUp: there is no challenge if the session is fresh.
 
     Args:
@@ -202,12 +188,11 @@ class SignedUp(_Start):
         session: `Session` of the reply to ConfirmSignUp.
     """
 
-    auth_flow: ClassVar[str | None] = "USER_AUTH"
     session: Secret[str] = field(converter=secret, validator=is_text)
 
 
 @frozen
-class RefreshTokenAuth(Response):
+class RefreshTokenAuth(Response, auth_flow="REFRESH_TOKEN_AUTH"):
     """Exchange a refresh token for new tokens.
 
     Args:
@@ -217,7 +202,6 @@ class RefreshTokenAuth(Response):
         device_key: DEVICE_KEY of the session's device; None for the sign-in's own.
     """
 
-    auth_flow: ClassVar[str | None] = "REFRESH_TOKEN_AUTH"
     refresh_token: Secret[str] | None = field(
         default=None, converter=secret, validator=is_text_if_given
     )
@@ -226,10 +210,8 @@ class RefreshTokenAuth(Response):
 
 
 @frozen
-class RefreshToken(RefreshTokenAuth):
+class RefreshToken(RefreshTokenAuth, auth_flow="REFRESH_TOKEN"):
     """The older name of `RefreshTokenAuth`, with the same fields."""
-
-    auth_flow: ClassVar[str | None] = "REFRESH_TOKEN"
 
 
 @frozen
@@ -262,7 +244,7 @@ class Select(Response):
 
 
 @frozen
-class Password(Response):
+class Password(Response, proves_password=True):
     """Send the password in plain text.
 
     Args:
@@ -271,7 +253,6 @@ class Password(Response):
             ANSWER=PASSWORD under SELECT_CHALLENGE; Cognito accepts both.
     """
 
-    proves_password: ClassVar[bool] = True
     password: Secret[str] = field(converter=secret, validator=is_typed)
     direct: bool = field(default=False, kw_only=True, validator=is_bool)
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from attrs import Attribute, frozen
+from attrs.validators import optional
 
 from authfsm.base.secret import Secret, secret
 from authfsm.protocol.error_sentences import DIGITS_ONLY, EMAIL_EXAMPLE, SIX_DIGITS
@@ -74,10 +75,7 @@ def is_text(response: Any, attribute: Attribute[Any], value: object) -> None:
         raise BadField(type(response), attribute.name, why)
 
 
-def is_text_if_given(response: Any, attribute: Attribute[Any], value: object) -> None:
-    """Require the same, or None."""
-    if value is not None:
-        is_text(response, attribute, value)
+is_text_if_given: Final = optional(is_text)
 
 
 def is_typed(response: Any, attribute: Attribute[Any], value: object) -> None:
@@ -85,10 +83,7 @@ def is_typed(response: Any, attribute: Attribute[Any], value: object) -> None:
     check_typed(type(response), attribute.name, value)
 
 
-def is_typed_if_given(response: Any, attribute: Attribute[Any], value: object) -> None:
-    """Require the same, or None."""
-    if value is not None:
-        check_typed(type(response), attribute.name, value)
+is_typed_if_given: Final = optional(is_typed)
 
 
 def check_typed(response: type, name: str, value: object) -> None:
@@ -108,12 +103,8 @@ def is_email(response: Any, attribute: Attribute[Any], value: str) -> None:
     """Require something on both sides of an "@", and no spaces; Cognito checks the rest."""
     is_typed(response, attribute, value)
     if not re.fullmatch(r"[^@\s]+@[^@\s]+", value):
-        raise InvalidInput(
-            type(response),
-            attribute.name,
-            "must be an e-mail address",
-            EMAIL_EXAMPLE,
-        )
+        why = "must be an e-mail address"
+        raise InvalidInput(type(response), attribute.name, why, EMAIL_EXAMPLE)
 
 
 def is_hex(response: Any, attribute: Attribute[Any], value: str) -> None:
