@@ -134,15 +134,11 @@ class Enrolment(WrapsSecrets):
         return svg.getvalue().decode()
 
     def terminal(self, *, colour: bool = True) -> str:
-        """Return the QR code as lines of half blocks, to be printed. It contains the secret.
+        """Return the QR code as lines of half blocks, to be printed. It contains the secret. Raises as `svg`.
 
         Args:
-            colour: set white and black by ANSI escapes, so that it is the same on dark and light
-                terminals. Without them it is right on a dark terminal and inverted on a light one.
-
-        Raises:
-            NoQrCode: segno is not installed (`authfsm[qr]`).
-            BadField: issuer and account are too long for a QR code.
+            colour: set white and black by ANSI escapes, so that it is the same on dark and light terminals. Without
+                them it is right on a dark terminal and inverted on a light one.
         """
         text = StringIO()
         self._code().terminal(text, compact=True)

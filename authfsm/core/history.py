@@ -35,8 +35,7 @@ class Step:
         response: the class of the response that was sent.
         dest: the state after the step; the same as `source` if the reply changed nothing.
         role: which factor the new state asks for, if it asks for one.
-        action: what to do next, if the reply was a refusal.
-        error: Cognito's error code, if the reply was a refusal.
+        action: what to do next, if the reply was a refusal; `error` is Cognito's code then.
         at: when the reply came, if the driver gave the time.
     """
 
@@ -73,25 +72,14 @@ class BadHistory(CallerError, ValueError):
 
 
 def history_to_json(history: Iterable[Step]) -> str:
-    """Return a history as text: one line for each step, each ended by a newline.
-
-    Args:
-        history: `flow.history`, or several histories one after the other.
-    """
+    """Return one or more histories (`flow.history`) as text: one line for each step, each ended by a newline."""
     return "".join(
         f"{json.dumps({'step': step.number, **step_to_dict(step)})}\n" for step in history
     )
 
 
 def history_from_json(text: str) -> History:
-    """Return the history of one sign-in; empty lines are ignored.
-
-    Args:
-        text: what `history_to_json` wrote.
-
-    Raises:
-        BadHistory: the text is not the history of one sign-in.
-    """
+    """Return the history of one sign-in from a text of `history_to_json`, or raise BadHistory."""
     histories: list[list[Step]] = [[]]
     for line, step in _steps(text):
         if histories[0] and step.number == 1:
@@ -101,14 +89,7 @@ def history_from_json(text: str) -> History:
 
 
 def histories_from_json(text: str) -> tuple[History, ...]:
-    """Return the histories of all sign-ins in a text, in their order.
-
-    Args:
-        text: what `history_to_json` wrote.
-
-    Raises:
-        BadHistory: the text does not consist of histories.
-    """
+    """Return the histories of all sign-ins in a text of `history_to_json`, in their order, or raise BadHistory."""
     histories: list[list[Step]] = []
     for line, step in _steps(text):
         if step.number == 1:

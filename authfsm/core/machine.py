@@ -184,11 +184,9 @@ def build(
 
 
 def set_driver(machine: Machine, driver: Driver) -> None:
-    """Give a machine of `build` a driver: after unpickling, which drops it, or for another sign-in.
+    """Give a machine of `build` a driver (as there): after unpickling, which drops it, or for another sign-in.
 
-    Args:
-        machine: the machine.
-        driver: as for `build`; `cognito.resume(sealed, key).carry` continues a sign-in that was sealed beside it.
+    `cognito.resume(sealed, key).carry` continues a sign-in that was sealed beside the machine.
     """
     for each in machine.prepare_event:
         if isinstance(each, GetReply):

@@ -95,10 +95,7 @@ class SignIn(SignInState):
         return request
 
     def check(self, response: type[Response] | Response) -> None:
-        """Raise an error if the challenge does not accept a response now. Nothing changes.
-
-        Args:
-            response: the response, or its class.
+        """Raise an error if the challenge does not accept a response, or a class of responses, now. Nothing changes.
 
         Raises:
             WrongResponse: it is not accepted; the error names what is.

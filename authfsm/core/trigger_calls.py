@@ -188,12 +188,7 @@ def raise_refusal(event: Any) -> None:
 
 
 class UnsuitableModel(CallerError, ValueError):
-    """A model cannot have the triggers; it was not changed.
-
-    Args:
-        model: the model's class.
-        why: what is wrong, and what to do.
-    """
+    """A model (its class) cannot have the triggers and was not changed; `why` says what to do."""
 
     def __init__(self, model: type, why: str) -> None:
         super().__init__(f"{model.__name__} {why}")

@@ -263,10 +263,7 @@ class BaseFlow(DisplayMixin):
         return self.signin.device
 
     def form(self) -> dict[str, Any] | None:
-        """Return the form of the current challenge (`Challenge.form`), as the factor that it is here.
-
-        None if there is no challenge.
-        """
+        """Return the form of the current challenge (`Challenge.form`), as the factor it is here; None without one."""
         return None if self.challenge is None else self.challenge.form(self.signin.role)
 
     def signed_in(self) -> Tokens:
@@ -282,11 +279,7 @@ class BaseFlow(DisplayMixin):
         return self.tokens
 
     def tokens_valid_for(self, duration: timedelta) -> bool:
-        """Return whether the tokens are valid for that long; true if their lifetime is unknown.
-
-        Args:
-            duration: the time from now; zero for now.
-        """
+        """Return whether the tokens are valid for that long from now; true if their lifetime is unknown."""
         expires = None if self.tokens is None else self.tokens.expires_at
         return expires is None or self._clock() + duration < expires
 

@@ -95,18 +95,10 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
         device_key: str | None = None,
         rotating: bool = True,
     ) -> Tokens:
-        """Return new tokens for a refresh token.
+        """Return new tokens for a refresh token; the arguments and errors are those of `Flow.refresh`.
 
-        Args:
-            refresh_token: the refresh token.
-            username: the user's real name, if the app client has a secret and `rotating` is False.
-            device_key: where the pool tracks devices, DeviceKey of that session's device (`tokens.device_key`, or
-                `device_key` of an access token's claims); by default that of this object's own device.
-            rotating: use GetTokensFromRefreshToken, which supports rotation, instead of REFRESH_TOKEN_AUTH.
-
-        Raises:
-            Refused, ConnectionLost, NotSent: as for `sign_in`.
-            InvalidOperation: Cognito replied with a challenge.
+        Without `device_key`, the device is this object's own. Where the pool tracks devices, it is `tokens.device_key`,
+        or `device_key` of an access token's claims.
         """
         refresh_token = secret(refresh_token)
         return self.start().refresh(
@@ -142,14 +134,8 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
     def confirm_device(self, tokens: Tokens, name: str | None = None) -> Device:
         """Confirm the new device of these tokens, as `Flow.confirm_device` does: after the sign-in, at any time.
 
-        Args:
-            tokens: with NewDeviceMetadata, and an access token that is still valid.
-            name: a name that the user recognises.
-
-        Raises:
-            InvalidOperation: the tokens came without NewDeviceMetadata.
-            Refused, ConnectionLost, NotSent: as for `Flow.confirm_device`; to try again, call
-                `error.flow.confirm_device(name)`: it is the same device.
+        The access token must still be valid. After an error, `error.flow.confirm_device(name)` tries again with the
+        same device. The errors are those of `Flow.confirm_device`.
         """
         flow = self.start()
         return flow._run(flow._confirm_device_of(tokens, name))  # noqa: SLF001 - same module
@@ -192,16 +178,7 @@ class Flow(FlowSteps):
     def begin(
         self, flow: str, username: str | Confirmed, preferred_challenge: str | None = None
     ) -> State:
-        """Send the response that begins a flow; `Cognito.sign_in` is `start` and this.
-
-        Args:
-            flow: the AuthFlow.
-            username: a user name or an alias, or a confirmed account.
-            preferred_challenge: PREFERRED_CHALLENGE, for USER_AUTH.
-
-        Raises:
-            As `Cognito.sign_in`.
-        """
+        """Send the response that begins a flow; `Cognito.sign_in` is `start` and this, and has the same arguments."""
         return self._run(self._begin_steps(flow, username, preferred_challenge))
 
     def answer(self, response: Response) -> State:
@@ -219,26 +196,19 @@ class Flow(FlowSteps):
         return self._run(self._answer_steps(response))
 
     def step(self) -> State:
-        """Take one step that needs no user input; return the state.
-
-        Raises:
-            InvalidOperation: the next step needs user input.
-            Refused, ConnectionLost, NotSent, MalformedReply, ProtocolViolation: as for `answer`.
-        """
+        """Take one step that needs no user input; raise as `answer`, and InvalidOperation if it needs input."""
         return self._run(self._single_step())
 
     def carry(self, response: type[Response], *args: Any, **kwargs: Any) -> State:
-        """Make a response, as `make_response` does, and send it: one step; return the state.
+        """Make a response, as `make_response` does, and send it: one step; return the state. The errors are those of
+        `answer`.
 
-        It is the driver of `authfsm.build(driver=flow.carry)`.
+        It is the driver of `authfsm.build(driver=flow.carry)`; `user_srp_auth("ada", "password")` is complete.
 
         Args:
             response: its class.
-            *args: its fields, or the response itself; `user_srp_auth("ada", "password")` is complete.
+            *args: its fields, or the response itself.
             **kwargs: the same.
-
-        Raises:
-            As `answer`.
         """
         args, kwargs = r.wrap_call(response, args, kwargs)
         return self._run(self._carry_steps(response, *args, **kwargs))
@@ -308,13 +278,8 @@ class Flow(FlowSteps):
     def fresh_tokens(self, within: timedelta = ONE_MINUTE) -> Tokens:
         """Return the tokens, refreshed first if the access token would expire within that time.
 
-        While another refresh is in progress, the present tokens are returned as long as they are valid.
-
-        Args:
-            within: how long they must be valid.
-
-        Raises:
-            As `refresh`; InvalidOperation: there are no tokens.
+        While another refresh is in progress, the present tokens are returned as long as they are valid. Raises as
+        `refresh`; InvalidOperation: there are no tokens.
         """
         tokens = self.signed_in()
         if self.tokens_valid_for(within):
@@ -348,12 +313,7 @@ class Flow(FlowSteps):
     def initial_response(
         self, flow: str, username: str, preferred_challenge: str | None = None
     ) -> Response:
-        """Return the response that begins a flow, completed with what this flow holds.
-
-        Args:
-            flow: the AuthFlow.
-            username: a user name or an alias.
-            preferred_challenge: PREFERRED_CHALLENGE, for USER_AUTH.
+        """Return the response that begins a flow, completed with what this flow holds, for the arguments of `begin`.
 
         Raises:
             ValueError: there is no such flow, or its password is missing.
@@ -362,16 +322,11 @@ class Flow(FlowSteps):
         return self._run(self._initial_response_steps(flow, username, preferred_challenge))
 
     def make_response(self, response: type[Response], *args: Any, **kwargs: Any) -> Response:
-        """Return a response of this class, completed with what this flow holds.
+        """Return a response of this class, completed with what this flow holds; the arguments are those of `carry`.
 
-        `make_response(UserSrpAuth, "ada", "password")`, `make_response(SrpA)` and `make_response(SrpClaim)`
-        are complete: the flow computes key pair and proof. A password that was not known at the start can
-        be passed with either: `make_response(SrpA, password="...")`.
-
-        Args:
-            response: its class.
-            *args: its fields, or the response itself.
-            **kwargs: the same.
+        `make_response(UserSrpAuth, "ada", "password")`, `make_response(SrpA)` and `make_response(SrpClaim)` are
+        complete: the flow computes key pair and proof. A password that was not known at the start can be passed with
+        either: `make_response(SrpA, password="...")`.
 
         Raises:
             WrongResponse, BadField: the state does not accept it; a field is not valid. Nothing changed.

@@ -48,11 +48,7 @@ _STATE = State.AUTHENTICATED  # of every error: a refusal here takes no tokens a
 
 
 class AlreadyEnrolled(CallerError):
-    """The user has an authenticator app, and a new secret would disable it; nothing was changed.
-
-    Args:
-        username: the user's name.
-    """
+    """The user (`username`) has an authenticator app, and a new secret would disable it; nothing was changed."""
 
     _presented = OTHER_STEP
 

@@ -137,21 +137,13 @@ class TokenRefused(AuthfsmError):
 
 
 class MalformedToken(Explained, TokenRefused, CallerError):
-    """It is not a JWT of Cognito's: not three parts, not RS256, or a claim is missing or has the wrong type.
-
-    Args:
-        why: what is wrong with it; never its text.
-    """
+    """It is not a JWT of Cognito's: not three parts, not RS256, or a claim is missing or has the wrong type (`why`)."""
 
     _sentence = "this is not a token of Cognito's: {}"
 
 
 class BadSignature(TokenRefused, CallerError):
-    """None of this pool's keys made its signature: it was changed, or another issuer signed it.
-
-    Args:
-        known: whether the key that it names is one of the pool's.
-    """
+    """No key of this pool signed it: it was changed, or comes from elsewhere (`known`: it names a key of the pool)."""
 
     def __init__(self, *, known: bool) -> None:
         super().__init__(
@@ -161,11 +153,7 @@ class BadSignature(TokenRefused, CallerError):
 
 
 class WrongIssuer(TokenRefused, CallerError):
-    """The pool's key signed it, but its `iss` is not this pool.
-
-    Args:
-        expected: the issuer it should have.
-    """
+    """The pool's key signed it, but its `iss` is not this pool (`expected`)."""
 
     def __init__(self, expected: str) -> None:
         super().__init__(f"the token was not issued by {expected}")
@@ -173,11 +161,7 @@ class WrongIssuer(TokenRefused, CallerError):
 
 
 class NotForThisClient(TokenRefused, CallerError):
-    """It is for another app client.
-
-    Args:
-        client_id: the app client it is for.
-    """
+    """It is for another app client (`client_id`)."""
 
     def __init__(self, client_id: str) -> None:
         super().__init__(
@@ -187,12 +171,7 @@ class NotForThisClient(TokenRefused, CallerError):
 
 
 class WrongUse(TokenRefused, CallerError):
-    """It is an ID token instead of an access token, or the other way round.
-
-    Args:
-        expected: `access` or `id`.
-        found: its `token_use`.
-    """
+    """It is an ID token instead of an access token, or the other way round: `found`, where `expected` is required."""
 
     def __init__(self, expected: str, found: str) -> None:
         super().__init__(
@@ -204,11 +183,7 @@ class WrongUse(TokenRefused, CallerError):
 
 
 class Expired(TokenRefused, TimeError):
-    """It has expired: refresh it.
-
-    Args:
-        at: when it expired.
-    """
+    """It has expired (`at`): refresh it."""
 
     def __init__(self, at: datetime) -> None:
         super().__init__(f"the token expired at {at.isoformat()}")
@@ -216,11 +191,7 @@ class Expired(TokenRefused, TimeError):
 
 
 class NotYetValid(TokenRefused, TimeError):
-    """It is from the future: this machine's clock is slow by more than the leeway.
-
-    Args:
-        since: when it becomes valid, or was issued.
-    """
+    """It is valid only from a later time (`since`): this machine's clock is slow by more than the leeway."""
 
     def __init__(self, since: datetime) -> None:
         super().__init__(
@@ -230,12 +201,7 @@ class NotYetValid(TokenRefused, TimeError):
 
 
 class KeysUnreachable(ServiceError):
-    """The pool's keys could not be fetched, so the token could not be verified.
-
-    Args:
-        url: the URL of the keys.
-        why: how the last fetch failed.
-    """
+    """The keys at `url` could not be fetched (`why`), so the token could not be verified."""
 
     _presented = UNAVAILABLE
 

@@ -162,13 +162,7 @@ ACCOUNT_LIFE: Final[Mapping[UserStatus, Mapping[AccountOperation, frozenset[User
 
 
 class AccountTransition(NamedTuple):
-    """One transition of an account's life.
-
-    Args:
-        source: the status before.
-        operation: the operation.
-        dest: the status after.
-    """
+    """One transition of an account's life: the status before, the operation and the status after."""
 
     source: UserStatus
     operation: AccountOperation

@@ -29,12 +29,7 @@ from authfsm.protocol.table import (
 
 
 class Node(NamedTuple):
-    """A state with its role.
-
-    Args:
-        state: the state.
-        role: which factor the code is, for EMAIL_OTP; None for all other states.
-    """
+    """A state with its role, which is None for every state but EMAIL_OTP."""
 
     state: State
     role: Role | None = None

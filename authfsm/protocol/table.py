@@ -144,13 +144,9 @@ PROTOCOL: Final[Mapping[State, Mapping[type[Response], Destinations]]] = {
 
 
 class Transition(NamedTuple):
-    """One transition of the protocol.
+    """One transition of the protocol: the reply to a response leads from `source` to `dest`.
 
-    Args:
-        source: the state that it leaves.
-        response: the class of the response.
-        dest: the state to which the reply leads.
-        kind: the kind of a transition that stays in its state; None for any other.
+    `kind` is that of a transition that stays in its state; None for any other.
     """
 
     source: State

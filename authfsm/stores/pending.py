@@ -195,11 +195,7 @@ class PendingSignIns(StoredFlows[FlowT]):
             self._end(name, flow, ticket)
 
     def drop(self, ticket: str | Secret[str] | None) -> None:
-        """Delete a sign-in that waits. To end one in its turn, call `flow.cancel()`.
-
-        Args:
-            ticket: the ticket.
-        """
+        """Delete a sign-in that waits. To end one in its turn, call `flow.cancel()`."""
         ticket = secret(ticket)
         ticket = self._ticket(ticket)
         self.store.drop(name_of(ticket))
@@ -214,14 +210,7 @@ class PendingSignIns(StoredFlows[FlowT]):
 
 
 class AsyncPendingSignIns(StoredFlows[FlowT]):
-    """`PendingSignIns`, for an event loop: over an `AsyncStore`, for an `AsyncCognito`.
-
-    Args:
-        cognito: the pool and its client; a sign-in waits for its `session_lifetime`.
-        store: the store.
-        key: the key of `authfsm.new_key`, or several: the first seals, all unseal.
-        turn_lifetime: how long a turn may last before its worker counts as dead.
-    """
+    """`PendingSignIns`, with the same arguments, for an event loop: over an `AsyncStore`, for an `AsyncCognito`."""
 
     def __init__(
         self,

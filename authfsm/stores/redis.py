@@ -70,13 +70,7 @@ class RedisStore:
 
 
 class AsyncRedisStore:
-    """An `AsyncStore` in Redis.
-
-    Args:
-        client: any client of `redis.asyncio`, a cluster's too, with `decode_responses` or without.
-        prefix: the prefix of its keys.
-        timeout: seconds that one call may take.
-    """
+    """An `AsyncStore` in Redis: as `RedisStore`, with any client of `redis.asyncio`."""
 
     def __init__(
         self,

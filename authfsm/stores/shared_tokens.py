@@ -70,16 +70,12 @@ class SharedTokens(_StoredTokens["Flow"], PendingSignIns["Flow"]):
     def fresh_tokens(self, ticket: str | Secret[str] | None, within: timedelta = _MINUTE) -> Tokens:
         """Return the tokens, refreshed first if the access token would expire within that time.
 
-        While another worker refreshes them, this waits for its tokens.
-
-        Args:
-            ticket: the ticket.
-            within: how long they must be valid.
+        While another worker refreshes them, this waits for its tokens. Raises as `turn` and `Flow.refresh`, and:
 
         Raises:
             SealNotFound: the store does not have them: signed out, dropped, expired, or lost with their worker.
             Refused: Cognito refused the refresh (START_AGAIN): drop the ticket, and sign in again.
-            As `turn` and `Flow.refresh`; InvalidOperation (action WAIT): another worker's turn takes too long.
+            InvalidOperation: another worker's turn takes too long (action WAIT).
         """
         ticket = secret(ticket)
         for attempt in count():
