@@ -20,7 +20,7 @@ from authfsm.conformance.pools import (
     PoolRequirements,
     UserRequirements,
 )
-from authfsm.conformance.verdicts import NotSupported, RecordedExchange, RuleSeverity
+from authfsm.conformance.verdicts import ApiReply, NotSupported, RecordedExchange, RuleSeverity
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 from authfsm.protocol.states import MFA_SETTINGS, State
@@ -102,6 +102,23 @@ class RuleCollector:
         """Add a rule."""
         claim = " ".join(claim.split())
         self.rules.append(ConformanceRule(rule_id, claim, self.group, source, severity, run))
+
+    def refused(  # noqa: PLR0917 - a row of the rules' tables
+        self,
+        rule_id: str,
+        source: RuleSource,
+        severity: RuleSeverity,
+        attempt: str,
+        claim: str,
+        send: Callable[[Trial], ApiReply],
+        code: str | None = None,
+    ) -> None:
+        """Add the rule that Cognito refuses an attempt, with this error code if there is one."""
+
+        def run(trial: Trial) -> None:
+            send(trial).expect_error(attempt, code)
+
+        self.add(rule_id, source, severity, claim, run)
 
 
 RESPOND: Final = RuleSource.reference("RespondToAuthChallenge")
@@ -185,6 +202,18 @@ class Trial:
         """Create a user, who can sign in with the right password."""
         user = self.user(client=client)
         user.access_token()
+        return user
+
+    def srp_user(self, client: ClientRequirements = pools.DEFAULT_CLIENT) -> PoolUser:
+        """Create a user, for whom USER_SRP_AUTH leads to PASSWORD_VERIFIER."""
+        user = self.user(client=client)
+        user.begin_srp()
+        return user
+
+    def admin_user(self) -> PoolUser:
+        """Create a user, whom an administrator can sign in with the password."""
+        user = self.user()
+        user.sign_in_as_admin().expect_tokens()
         return user
 
     def new_password_challenge(

@@ -100,6 +100,12 @@ class RuleFailed(RuleEnded):
         self.severity = severity
 
 
+def fail_if(condition: object, why: str) -> None:
+    """Raise RuleFailed if the endpoint behaves like this."""
+    if condition:
+        raise RuleFailed(why)
+
+
 class NotSupported(RuleEnded):
     """The endpoint lacks the operation, flow or challenge."""
 

@@ -5,18 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from authfsm.conformance.rule import ConformanceRule
-from authfsm.conformance.rules import (
-    error_replies,
-    one_time_codes,
-    proofs,
-    request_checks,
-    sign_in,
-    tokens,
-)
+from authfsm.conformance.rules import proofs, requests_and_errors, sign_in, tokens
 
 _COLLECTORS: Final = (
-    sign_in.rule, proofs.rule, request_checks.rule, one_time_codes.rule, tokens.rule,
-    request_checks.client_rule, proofs.device_rule, error_replies.existence_rule, error_replies.rule,
+    sign_in.rule, proofs.rule, requests_and_errors.session_rule, proofs.code_rule, tokens.rule,
+    requests_and_errors.client_rule, proofs.device_rule, requests_and_errors.existence_rule,
+    requests_and_errors.rule,
 )  # fmt: skip
 RULES: Final = tuple(rule for collector in _COLLECTORS for rule in collector.rules)
 

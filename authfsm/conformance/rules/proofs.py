@@ -1,4 +1,4 @@
-"""Rules about proofs: which passwords and SRP proofs Cognito accepts, of users and of remembered devices."""
+"""Rules about proofs: the passwords, SRP proofs and codes that Cognito accepts, and those of remembered devices."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import secrets
 from typing import Any, Final
 
 from authfsm import srp
+from authfsm.base.secret import Secret
 from authfsm.conformance import pools
-from authfsm.conformance.pool_client import IssuedChallenge, PoolUser
+from authfsm.conformance.api_client import parse_json
+from authfsm.conformance.pool_client import AuthenticatorApp, IssuedChallenge, PoolUser
 from authfsm.conformance.rule import (
     CRITICAL,
     DEVICES_PAGE,
+    MAJOR,
     MINISTACK,
     MINOR,
     RESPOND,
@@ -20,65 +23,59 @@ from authfsm.conformance.rule import (
     Trial,
 )
 from authfsm.conformance.rules.sign_in import SignInRunner
-from authfsm.conformance.verdicts import ApiReply, NotSupported, RuleFailed
+from authfsm.conformance.verdicts import ApiReply, NotSupported, RuleFailed, fail_if
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 from authfsm.protocol.states import State
 
 rule: Final = RuleCollector("Passwords and SRP")
+code_rule: Final = RuleCollector("Codes")
 device_rule: Final = RuleCollector("Remembered devices")
 
 _CREATING_USERS: Final = RuleSource.guide(
     "how-to-create-user-accounts", "Creating user accounts as administrator"
 )
+_ADMIN_INITIATE: Final = RuleSource.reference("AdminInitiateAuth")
+_CONFIRM_SIGN_UP: Final = RuleSource.reference("ConfirmSignUp")
+_CONFIRM_FORGOT: Final = RuleSource.reference("ConfirmForgotPassword")
 _NO_PROOF: Final = base64.b64encode(bytes(32)).decode()
+_KEY_BITS: Final = 128  # RFC 4226, section 4, R6
 
 
-@rule("srp.verifies-proof", RESPOND, CRITICAL)
-def _no_proof(trial: Trial) -> None:
-    """Cognito refuses an answer to PASSWORD_VERIFIER whose signature is not a proof of the password."""
-    reply = trial.user().begin_srp().prove(PASSWORD_CLAIM_SIGNATURE=_NO_PROOF)
-    reply.expect_error("a signature of 32 zero bytes")
+# ---- passwords and SRP ------------------------------------------------------------------------------------
 
 
-@rule("srp.wrong-password", MINISTACK, CRITICAL)
-def _proof_of_wrong_password(trial: Trial) -> None:
-    """Cognito refuses an SRP proof of a wrong password."""
-    reply = trial.user().begin_srp().prove(pools.WRONG_PASSWORD)
-    reply.expect_error("a proof of a wrong password")
+def give_wrong_password(trial: Trial) -> ApiReply:
+    """Sign in with a wrong password, after the right one was accepted."""
+    return trial.checked_user().sign_in(pools.WRONG_PASSWORD)
 
 
-@rule("srp.binds-user", RuleSource.rfc(5054, "2.6"), CRITICAL)
-def _proof_of_other_user(trial: Trial) -> None:
-    """Cognito refuses an answer to one user's PASSWORD_VERIFIER in the name of another user."""
-    ada, eve = trial.user(), trial.user(label="eve")
-    ada.begin_srp().prove(user=eve).expect_error("ada's proof in the name of eve")
+def give_wrong_password_as_admin(trial: Trial) -> ApiReply:
+    """Do the same in ADMIN_USER_PASSWORD_AUTH."""
+    return trial.admin_user().sign_in_as_admin(pools.WRONG_PASSWORD)
 
 
-@rule("srp.challenge-once", MINISTACK)
-def _second_proof(trial: Trial) -> None:
-    """After a wrong proof, Cognito refuses the right proof for the same PASSWORD_VERIFIER."""
+def _prove_twice(trial: Trial) -> ApiReply:
     challenge = trial.user().begin_srp()
     challenge.prove(pools.WRONG_PASSWORD).expect_error("a proof of a wrong password")
-    challenge.prove().expect_error("a second proof")
+    return challenge.prove()
 
 
-@rule("srp.refuses-A-zero", RuleSource.rfc(5054, "2.5.4"), CRITICAL)
-def _zero(trial: Trial) -> None:
-    """Cognito refuses an SRP_A of 0."""
-    _refuses_public_key(trial, 0, "0")
-
-
-@rule("srp.refuses-A-N", RuleSource.rfc(5054, "2.5.4"), CRITICAL)
-def _modulus(trial: Trial) -> None:
-    """Cognito refuses an SRP_A that is 0 modulo N."""
-    _refuses_public_key(trial, srp.N, "N")
-
-
-def _refuses_public_key(trial: Trial, number: int, name: str) -> None:
-    user = trial.user()
-    user.begin_srp()  # the flow itself must be supported
-    user.initiate_srp(srp.to_hex(number)).expect_error(f"SRP_A = {name}")
+rule.refused("srp.verifies-proof", RESPOND, CRITICAL, "a signature of 32 zero bytes",
+    "Cognito refuses an answer to PASSWORD_VERIFIER whose signature is not a proof of the password.",
+    lambda t: t.user().begin_srp().prove(PASSWORD_CLAIM_SIGNATURE=_NO_PROOF))  # fmt: skip
+rule.refused("srp.wrong-password", MINISTACK, CRITICAL, "a proof of a wrong password",
+    "Cognito refuses an SRP proof of a wrong password.",
+    lambda t: t.user().begin_srp().prove(pools.WRONG_PASSWORD))  # fmt: skip
+rule.refused("srp.binds-user", RuleSource.rfc(5054, "2.6"), CRITICAL, "ada's proof in the name of eve",
+    "Cognito refuses an answer to one user's PASSWORD_VERIFIER in the name of another user.",
+    lambda t: t.user().begin_srp().prove(user=t.user(label="eve")))  # fmt: skip
+rule.refused("srp.challenge-once", MINISTACK, MAJOR, "a second proof",
+    "After a wrong proof, Cognito refuses the right proof for the same PASSWORD_VERIFIER.", _prove_twice)  # fmt: skip
+rule.refused("srp.refuses-A-zero", RuleSource.rfc(5054, "2.5.4"), CRITICAL, "SRP_A = 0",
+    "Cognito refuses an SRP_A of 0.", lambda t: t.srp_user().initiate_srp(srp.to_hex(0)))  # fmt: skip
+rule.refused("srp.refuses-A-N", RuleSource.rfc(5054, "2.5.4"), CRITICAL, "SRP_A = N",
+    "Cognito refuses an SRP_A that is 0 modulo N.", lambda t: t.srp_user().initiate_srp(srp.to_hex(srp.N)))  # fmt: skip
 
 
 @rule("srp.fresh-challenge", RuleSource.rfc(5054, "2.5.3"))
@@ -87,17 +84,13 @@ def _fresh_challenge(trial: Trial) -> None:
     user = trial.user()
     first, second = (user.begin_srp().reply.parameters for _ in range(2))
     for name in ("SRP_B", "SECRET_BLOCK"):
-        if first.get(name) == second.get(name):
-            raise RuleFailed(f"two sign-ins have the same {name}")
-    if first.get("SALT") != second.get("SALT"):
-        raise RuleFailed("the second sign-in has another SALT")
+        fail_if(first.get(name) == second.get(name), f"two sign-ins have the same {name}")
+    fail_if(first.get("SALT") != second.get("SALT"), "the second sign-in has another SALT")
 
 
-@rule("srp.timestamp", MINISTACK, MINOR)
-def _timestamp(trial: Trial) -> None:
-    """Cognito refuses a TIMESTAMP of another format with InvalidParameterException."""
-    reply = trial.user().begin_srp().prove(timestamp="2026-01-01T00:00:00Z")
-    reply.expect_error("a TIMESTAMP in ISO 8601", "InvalidParameterException")
+rule.refused("srp.timestamp", MINISTACK, MINOR, "a TIMESTAMP in ISO 8601",
+    "Cognito refuses a TIMESTAMP of another format with InvalidParameterException.",
+    lambda t: t.user().begin_srp().prove(timestamp="2026-01-01T00:00:00Z"), "InvalidParameterException")  # fmt: skip
 
 
 @rule("srp.by-administrator", MINISTACK)
@@ -109,18 +102,10 @@ def _srp_as_admin(trial: Trial) -> None:
     )
 
 
-@rule("password.wrong", MINISTACK, CRITICAL)
-def _wrong_password(trial: Trial) -> None:
-    """Cognito refuses a wrong password in USER_PASSWORD_AUTH."""
-    trial.checked_user().sign_in(pools.WRONG_PASSWORD).expect_error("a wrong password")
-
-
-@rule("password.wrong-by-administrator", RuleSource.reference("AdminInitiateAuth"), CRITICAL)
-def _wrong_password_as_admin(trial: Trial) -> None:
-    """Cognito refuses a wrong password in ADMIN_USER_PASSWORD_AUTH."""
-    user = trial.user()
-    user.sign_in_as_admin().expect_tokens()
-    user.sign_in_as_admin(pools.WRONG_PASSWORD).expect_error("a wrong password")
+rule.refused("password.wrong", MINISTACK, CRITICAL, "a wrong password",
+    "Cognito refuses a wrong password in USER_PASSWORD_AUTH.", give_wrong_password)  # fmt: skip
+rule.refused("password.wrong-by-administrator", _ADMIN_INITIATE, CRITICAL, "a wrong password",
+    "Cognito refuses a wrong password in ADMIN_USER_PASSWORD_AUTH.", give_wrong_password_as_admin)  # fmt: skip
 
 
 @rule("password.wrong-temporary", _CREATING_USERS, CRITICAL)
@@ -131,11 +116,10 @@ def _wrong_temporary_password(trial: Trial) -> None:
     user.challenge("NEW_PASSWORD_REQUIRED")
 
 
-@rule("password.policy", RESPOND)
-def _password_policy(trial: Trial) -> None:
-    """Cognito refuses a NEW_PASSWORD that violates the password policy with InvalidPasswordException."""
-    reply = trial.new_password_challenge().answer(NEW_PASSWORD="weak")  # noqa: S106 - on purpose
-    reply.expect_error('the new password "weak"', "InvalidPasswordException")
+rule.refused("password.policy", RESPOND, MAJOR, 'the new password "weak"',
+    "Cognito refuses a NEW_PASSWORD that violates the password policy with InvalidPasswordException.",
+    lambda t: t.new_password_challenge().answer(NEW_PASSWORD="weak"),  # noqa: S106 - on purpose
+    "InvalidPasswordException")  # fmt: skip
 
 
 @rule("password.replaced", _CREATING_USERS, CRITICAL)
@@ -147,19 +131,198 @@ def _replaced_password(trial: Trial) -> None:
     challenge.user.sign_in(pools.NEW_PASSWORD).expect_tokens()
 
 
-@rule(
-    "password.lock-out",
-    RuleSource(
-        'developer guide, "Lockout behavior for failed sign-in attempts"',
-        f"{links.AUTHENTICATION}#authentication-flow-lockout-behavior",
-    ),
+_LOCK_OUT_PAGE: Final = RuleSource(
+    'developer guide, "Lockout behavior for failed sign-in attempts"',
+    f"{links.AUTHENTICATION}#authentication-flow-lockout-behavior",
 )
+
+
+@rule("password.lock-out", _LOCK_OUT_PAGE)
 def _lockout(trial: Trial) -> None:
     """After five wrong passwords, Cognito refuses the right one too, for one second at first."""
     user = trial.checked_user()
     for _ in range(6):
         user.sign_in(pools.WRONG_PASSWORD).expect_error("a wrong password")
     user.sign_in().expect_error("the right password, right after six wrong ones,")
+
+
+# ---- codes ------------------------------------------------------------------------------------------------
+
+
+def answer_wrong_totp(trial: Trial) -> ApiReply:
+    """Answer SOFTWARE_TOKEN_MFA with a wrong code."""
+    challenge = trial.totp_challenge()
+    return challenge.answer(SOFTWARE_TOKEN_MFA_CODE=challenge.user.app.wrong_code())
+
+
+def _use_code_twice(trial: Trial) -> ApiReply:
+    challenge = trial.totp_challenge()
+    code = challenge.user.app.code()
+    challenge.answer(SOFTWARE_TOKEN_MFA_CODE=code).expect_tokens()
+    return challenge.user.challenge("SOFTWARE_TOKEN_MFA").answer(SOFTWARE_TOKEN_MFA_CODE=code)
+
+
+code_rule.refused("totp.wrong", RESPOND, CRITICAL, "a wrong code",
+    "Cognito refuses a wrong code of an authenticator app.", answer_wrong_totp)  # fmt: skip
+code_rule.refused("totp.once",
+    RuleSource('RFC 6238, section 5.2; Cognito\'s "Your software token has already been used once."',
+    "https://www.rfc-editor.org/rfc/rfc6238#section-5.2", Confidence.ISSUE),
+    MAJOR, "a code that was used before",
+    "Cognito refuses a code of an authenticator app that was used before.", _use_code_twice)  # fmt: skip
+
+
+@code_rule("totp.adjacent-step", RuleSource.rfc(6238, "5.2"), MINOR)
+def _previous_step(trial: Trial) -> None:
+    """Cognito accepts the code of the previous time step, because clocks differ."""
+    if not trial.user(pools.SMS_OR_TOTP_POOL, pools.TOTP_USER).app.accepts_previous:
+        raise RuleFailed("VerifySoftwareToken refused the code of the previous time step")
+
+
+def _associate(user: PoolUser) -> tuple[str, str]:
+    """Return the access token of a user, and the SecretCode."""
+    token = user.access_token()
+    reply = user.client.call("AssociateSoftwareToken", AccessToken=token).expect_success()
+    return token, str(reply.body.get("SecretCode"))
+
+
+def _secret_codes(trial: Trial) -> list[str]:
+    users = (trial.user(pools.SMS_OR_TOTP_POOL, label=label) for label in ("ada", "eve"))
+    return [_associate(user)[1] for user in users]
+
+
+@code_rule("totp.secret-of-their-own", RuleSource.rfc(4226, "4"), CRITICAL)
+def _own_secret(trial: Trial) -> None:
+    """AssociateSoftwareToken returns a different SecretCode for each user."""
+    first, second = _secret_codes(trial)
+    fail_if(first == second, "two users received the same SecretCode")
+
+
+@code_rule("totp.secret-128-bits", RuleSource.rfc(4226, "4"), MINOR)
+def _secret_length(trial: Trial) -> None:
+    """SecretCode has at least 128 bits."""
+    bits = min(len(AuthenticatorApp(Secret(code)).key()) * 8 for code in _secret_codes(trial))
+    fail_if(bits < _KEY_BITS, f"SecretCode has {bits} bits")
+
+
+@code_rule("totp.verified-by-a-right-code", RuleSource.reference("VerifySoftwareToken"), CRITICAL)
+def _wrong_code_of_new_app(trial: Trial) -> None:
+    """VerifySoftwareToken refuses a wrong code."""
+    user = trial.user(pools.SMS_OR_TOTP_POOL)
+    token, secret_code = _associate(user)
+    code = AuthenticatorApp(Secret(secret_code)).wrong_code()
+    reply = user.client.call("VerifySoftwareToken", AccessToken=token, UserCode=code)
+    if reply.body.get("Status") != "ERROR":
+        reply.expect_error("a wrong code")
+
+
+def _mfa_setup(trial: Trial) -> IssuedChallenge:
+    """Sign in a user who must set up a second factor, which leads to MFA_SETUP."""
+    challenge = trial.new_password_challenge(pools.TOTP_REQUIRED_POOL)
+    reply = challenge.answer(NEW_PASSWORD=pools.NEW_PASSWORD)
+    if reply.challenge != "MFA_SETUP":  # a rule of its own reports that
+        raise NotSupported(f"MFA_SETUP did not come: {reply.summary}")
+    return IssuedChallenge(challenge.user, reply)
+
+
+code_rule.refused(
+    "mfa-setup.needs-a-verified-app", RuleSource.issue("aws-amplify/amplify-js", 6461), CRITICAL,
+    "MFA_SETUP without an authenticator app",
+    "Cognito refuses an answer to MFA_SETUP before VerifySoftwareToken accepted a code.",
+    lambda t: _mfa_setup(t).answer())  # fmt: skip
+
+
+@code_rule("mfa-setup.is-json", RESPOND)
+def _setup_parameters(trial: Trial) -> None:
+    """MFAS_CAN_SETUP is a JSON array in a string, because all ChallengeParameters are strings."""
+    methods = _mfa_setup(trial).reply.parameters.get("MFAS_CAN_SETUP")
+    if not isinstance(methods, str):
+        raise RuleFailed("MFAS_CAN_SETUP is not a string")
+    fail_if(not isinstance(parse_json(methods), list), "MFAS_CAN_SETUP is not a JSON array")
+
+
+def _wrong_code(user: PoolUser) -> str:
+    """Return a code that was not sent; if it cannot be read, one that is wrong but for one time in a million."""
+    code, other = "000000", "999999"
+    return other if user.client.pool.inbox and user.code().reveal() == code else code
+
+
+def _sms_challenge(trial: Trial) -> IssuedChallenge:
+    return trial.user(pools.SMS_OR_TOTP_POOL, pools.SMS_USER).challenge("SMS_MFA")
+
+
+def _answer_wrong_sms_code(trial: Trial) -> ApiReply:
+    challenge = _sms_challenge(trial)
+    return challenge.answer(SMS_MFA_CODE=_wrong_code(challenge.user))
+
+
+_AMPLIFY_SIGN_IN: Final = RuleSource(
+    "amplify-js, signInHelpers; amplify-swift and amplify-android do likewise",
+    "https://github.com/aws-amplify/amplify-js/blob/main/packages/auth/src/providers/cognito/utils/signInHelpers.ts",
+    Confidence.CLIENT,
+)
+code_rule.refused("sms.wrong", RESPOND, CRITICAL, "a wrong code",
+    "Cognito refuses a wrong code for SMS_MFA.", _answer_wrong_sms_code)  # fmt: skip
+
+
+@code_rule("sms.says-where", _AMPLIFY_SIGN_IN, MINOR)
+def _delivery(trial: Trial) -> None:
+    """SMS_MFA names the delivery medium, and the destination in masked form."""
+    parameters = _sms_challenge(trial).reply.parameters
+    if parameters.get("CODE_DELIVERY_DELIVERY_MEDIUM") != "SMS":
+        raise RuleFailed("CODE_DELIVERY_DELIVERY_MEDIUM is not SMS")
+    destination = parameters.get("CODE_DELIVERY_DESTINATION")
+    if not isinstance(destination, str) or "*" not in destination:
+        raise RuleFailed("CODE_DELIVERY_DESTINATION is not a masked number")
+
+
+def _confirm(user: PoolUser, operation: str, code: str, **more: str) -> ApiReply:
+    members = {"Username": user.username, "ConfirmationCode": code, **more}
+    return user.client.call_with_client_id(operation, **members)
+
+
+@code_rule("sign-up.wrong-code", _CONFIRM_SIGN_UP, CRITICAL)
+def _wrong_sign_up_code(trial: Trial) -> None:
+    """ConfirmSignUp refuses a wrong code."""
+    user = trial.signed_up_user()
+    _confirm(user, "ConfirmSignUp", _wrong_code(user)).expect_error("a wrong code")
+
+
+@code_rule("sign-up.right-code", _CONFIRM_SIGN_UP)
+def _right_sign_up_code(trial: Trial) -> None:
+    """ConfirmSignUp with the code that was sent confirms the user, who can sign in then."""
+    user = trial.signed_up_user()
+    user.sign_in().expect_error("an unconfirmed user", "UserNotConfirmedException")
+    _confirm(user, "ConfirmSignUp", user.code().reveal()).expect_success()
+    user.sign_in().expect_tokens()
+
+
+def _forgot_password(trial: Trial) -> PoolUser:
+    user = trial.user()
+    user.client.call_with_client_id("ForgotPassword", Username=user.username).expect_success()
+    return user
+
+
+def _reset_password(user: PoolUser, code: str) -> ApiReply:
+    return _confirm(user, "ConfirmForgotPassword", code, Password=pools.NEW_PASSWORD)
+
+
+@code_rule("forgot-password.wrong-code", _CONFIRM_FORGOT, CRITICAL)
+def _wrong_reset_code(trial: Trial) -> None:
+    """ConfirmForgotPassword refuses a wrong code."""
+    user = _forgot_password(trial)
+    _reset_password(user, _wrong_code(user)).expect_error("a wrong code")
+
+
+@code_rule("forgot-password.right-code", _CONFIRM_FORGOT)
+def _right_reset_code(trial: Trial) -> None:
+    """ConfirmForgotPassword with the code that was sent sets the new password."""
+    user = _forgot_password(trial)
+    _reset_password(user, user.code().reveal()).expect_success()
+    user.sign_in().expect_error("the old password")
+    user.sign_in(pools.NEW_PASSWORD).expect_tokens()
+
+
+# ---- remembered devices -----------------------------------------------------------------------------------
 
 
 def _srp_tokens(user: PoolUser) -> tuple[ApiReply, dict[str, Any]]:
@@ -171,38 +334,36 @@ def _srp_tokens(user: PoolUser) -> tuple[ApiReply, dict[str, Any]]:
     return reply, metadata
 
 
-def _confirm_device(user: PoolUser) -> tuple[ApiReply, str]:
-    """Sign in, confirm the new device, and return the tokens and the device's key."""
+def _user_with_device(trial: Trial) -> tuple[PoolUser, ApiReply, str]:
+    """Sign in a user, confirm the new device, and return the user, the tokens and the device's key."""
+    user = trial.user(pools.DEVICE_POOL)
     reply, metadata = _srp_tokens(user)
-    config = srp.device_verifier(
-        metadata["DeviceGroupKey"], metadata["DeviceKey"], pools.PASSWORD, secrets.token_bytes(16)
-    )
-    verifier = {"PasswordVerifier": config.password_verifier, "Salt": config.salt}
+    group, key = metadata["DeviceGroupKey"], metadata["DeviceKey"]
+    config = srp.device_verifier(group, key, pools.PASSWORD, secrets.token_bytes(16))
     user.client.call(
         "ConfirmDevice",
         AccessToken=reply.tokens.get("AccessToken"),
-        DeviceKey=metadata["DeviceKey"],
-        DeviceSecretVerifierConfig=verifier,
-    ).expect_success()
-    return reply, metadata["DeviceKey"]
+        DeviceKey=key,
+        DeviceSecretVerifierConfig={
+            "PasswordVerifier": config.password_verifier, "Salt": config.salt,
+        },
+    ).expect_success()  # fmt: skip
+    return user, reply, key
 
 
 @device_rule("device.metadata", DEVICES_PAGE)
 def _new_device(trial: Trial) -> None:
     """In a pool that remembers devices, a sign-in without DEVICE_KEY returns NewDeviceMetadata."""
     _, metadata = _srp_tokens(trial.user(pools.DEVICE_POOL))
-    if not metadata.get("DeviceGroupKey"):
-        raise RuleFailed("NewDeviceMetadata has no DeviceGroupKey")
+    fail_if(not metadata.get("DeviceGroupKey"), "NewDeviceMetadata has no DeviceGroupKey")
 
 
 @device_rule("device.verifies-proof", RESPOND, CRITICAL)
 def _no_device_proof(trial: Trial) -> None:
     """Cognito refuses an answer to DEVICE_PASSWORD_VERIFIER whose signature is not a proof of the device password."""
-    user = trial.user(pools.DEVICE_POOL)
-    _, key = _confirm_device(user)
-    reply = (
-        user.begin_srp().prove(DEVICE_KEY=key).expect_success().expect_challenge("DEVICE_SRP_AUTH")
-    )
+    user, _, key = _user_with_device(trial)
+    reply = user.begin_srp().prove(DEVICE_KEY=key).expect_success()
+    reply.expect_challenge("DEVICE_SRP_AUTH")
     public_key = srp.ephemeral(secrets.token_bytes(32)).SRP_A
     verifier = IssuedChallenge(user, reply).answer(SRP_A=public_key, DEVICE_KEY=key)
     verifier.expect_challenge("DEVICE_PASSWORD_VERIFIER")
@@ -217,23 +378,21 @@ def _no_device_proof(trial: Trial) -> None:
 @device_rule("device.refresh-needs-key", RuleSource.issue("aws-amplify/amplify-js", 2962))
 def _refresh_without_device_key(trial: Trial) -> None:
     """Cognito refuses the refresh token of a sign-in on a device without the DEVICE_KEY."""
-    user = trial.user(pools.DEVICE_POOL)
-    reply, key = _confirm_device(user)
+    user, reply, key = _user_with_device(trial)
     token = {"REFRESH_TOKEN": str(reply.tokens.get("RefreshToken"))}
     initiate = user.client.initiate
     initiate("REFRESH_TOKEN_AUTH", **token, DEVICE_KEY=key).expect_success()
     initiate("REFRESH_TOKEN_AUTH", **token).expect_error("a refresh without DEVICE_KEY")
 
 
-@device_rule(
-    "device.stale-key",
-    RuleSource(
-        "amplify-js, retryOnResourceNotFoundException; amplify-swift does likewise",
-        "https://github.com/aws-amplify/amplify-js/tree/main/packages/auth/src/providers/cognito/utils",
-        Confidence.CLIENT,
-    ),
-    MINOR,
+_AMPLIFY_DEVICES: Final = RuleSource(
+    "amplify-js, retryOnResourceNotFoundException; amplify-swift does likewise",
+    "https://github.com/aws-amplify/amplify-js/tree/main/packages/auth/src/providers/cognito/utils",
+    Confidence.CLIENT,
 )
+
+
+@device_rule("device.stale-key", _AMPLIFY_DEVICES, MINOR)
 def _unknown_device_key(trial: Trial) -> None:
     """Cognito refuses an unknown DEVICE_KEY with ResourceNotFoundException."""
     user = trial.user(pools.DEVICE_POOL)

@@ -17,7 +17,7 @@ from authfsm.conformance import pools
 from authfsm.conformance.pool_client import AuthenticatorApp, PoolUser
 from authfsm.conformance.pools import PoolRequirements, UserRequirements
 from authfsm.conformance.rule import DEVICES_PAGE, MAJOR, RuleCollector, RuleSource, RunRule, Trial
-from authfsm.conformance.verdicts import NotSupported, RuleFailed, RuleSeverity, Skipped
+from authfsm.conformance.verdicts import NotSupported, RuleFailed, RuleSeverity, Skipped, fail_if
 from authfsm.drivers.boto import Flow
 from authfsm.protocol import links
 from authfsm.protocol import responses as r
@@ -108,8 +108,7 @@ class SignInRunner:
         if expected not in _visited(flow):
             if flow.state is S.AUTHENTICATED:
                 raise RuleFailed(f"tokens came instead of {expected}", RuleSeverity.CRITICAL)
-            if flow.state not in _INTERMEDIATE:
-                raise RuleFailed(f"{flow.state} came instead of {expected}")
+            fail_if(flow.state not in _INTERMEDIATE, f"{flow.state} came instead of {expected}")
         for _ in range(_MOST_ANSWERS):
             # AWS's own pages disagree whether SOFTWARE_TOKEN_MFA follows MFA_SETUP: both are accepted.
             after_setup = flow.state is S.SOFTWARE_TOKEN_MFA and S.MFA_SETUP in _visited(flow)

@@ -12,8 +12,16 @@ from joserfc.jwk import KeySet, RSAKey
 
 from authfsm.conformance import pools
 from authfsm.conformance.pool_client import PoolClient
-from authfsm.conformance.rule import CRITICAL, INITIATE, MINOR, RuleCollector, RuleSource, Trial
-from authfsm.conformance.verdicts import ApiReply, NotSupported, RuleFailed, Skipped
+from authfsm.conformance.rule import (
+    CRITICAL,
+    INITIATE,
+    MAJOR,
+    MINOR,
+    RuleCollector,
+    RuleSource,
+    Trial,
+)
+from authfsm.conformance.verdicts import ApiReply, NotSupported, RuleFailed, Skipped, fail_if
 from authfsm.protocol import links
 
 rule: Final = RuleCollector("Tokens")
@@ -79,8 +87,7 @@ def _expect_token(trial: Trial, token: str, use: str, client_claim: str, names: 
     _expect_claims(claims, names, **values)
     if not str(claims["iss"]).endswith(f"/{client.pool.pool_id}"):
         raise RuleFailed("iss does not end with the pool's id")
-    if not claims["iat"] < claims["exp"]:
-        raise RuleFailed("exp is not later than iat")
+    fail_if(not claims["iat"] < claims["exp"], "exp is not later than iat")
 
 
 @rule("token.signed", _JWT_PAGE, CRITICAL)
@@ -96,8 +103,7 @@ def _keys_of_pool(trial: Trial) -> None:
     """Each user pool signs with its own keys."""
     clients = [trial.client(pool) for pool in (pools.DEFAULT_POOL, pools.ALL_MFA_POOL)]
     first, second = ({key.thumbprint() for key in _key_set(each).keys} for each in clients)
-    if first & second:
-        raise RuleFailed("two pools have the same key")
+    fail_if(first & second, "two pools have the same key")
 
 
 @rule("token.access-claims", _ACCESS_PAGE)
@@ -123,23 +129,12 @@ def _id_token_attributes(trial: Trial) -> None:
 def _result(trial: Trial) -> None:
     """AuthenticationResult has ExpiresIn in seconds, and the TokenType Bearer."""
     tokens = trial.user().sign_in().expect_tokens().tokens
-    if not isinstance(tokens.get("ExpiresIn"), int):
-        raise RuleFailed("ExpiresIn is missing")
-    if tokens.get("TokenType") != "Bearer":
-        raise RuleFailed("TokenType is not Bearer")
+    fail_if(not isinstance(tokens.get("ExpiresIn"), int), "ExpiresIn is missing")
+    fail_if(tokens.get("TokenType") != "Bearer", "TokenType is not Bearer")
 
 
-@rule("token.forged", RuleSource.reference("GetUser"), CRITICAL)
-def _forged_token(trial: Trial) -> None:
-    """GetUser refuses an access token that another key signed."""
-    client, tokens = _tokens(trial)
-    _get_user(client, tokens).expect_success()
-    try:
-        claims = _claims(client, tokens, "AccessToken")
-    except RuleFailed as failed:
-        raise Skipped(failed.why) from None
-    forged = jwt.encode({"alg": "RS256", "kid": "forged"}, claims, RSAKey.generate_key(2048))
-    client.call("GetUser", AccessToken=forged).expect_error("a forged access token")
+def _get_user(client: PoolClient, tokens: Mapping[str, str]) -> ApiReply:
+    return client.call("GetUser", AccessToken=tokens.get("AccessToken"))
 
 
 def _refresh(
@@ -153,6 +148,21 @@ def _refresh_by_operation(client: PoolClient, tokens: Mapping[str, str]) -> ApiR
     return client.call_with_client_id("GetTokensFromRefreshToken", RefreshToken=token)
 
 
+def _forge_token(trial: Trial) -> ApiReply:
+    client, tokens = _tokens(trial)
+    _get_user(client, tokens).expect_success()
+    try:
+        claims = _claims(client, tokens, "AccessToken")
+    except RuleFailed as failed:
+        raise Skipped(failed.why) from None
+    forged = jwt.encode({"alg": "RS256", "kid": "forged"}, claims, RSAKey.generate_key(2048))
+    return client.call("GetUser", AccessToken=forged)
+
+
+rule.refused("token.forged", RuleSource.reference("GetUser"), CRITICAL, "a forged access token",
+    "GetUser refuses an access token that another key signed.", _forge_token)  # fmt: skip
+
+
 def _expect_both_tokens(reply: ApiReply) -> Mapping[str, Any]:
     tokens = reply.expect_success().tokens
     if not tokens.get("AccessToken") or not tokens.get("IdToken"):
@@ -161,8 +171,8 @@ def _expect_both_tokens(reply: ApiReply) -> Mapping[str, Any]:
 
 
 def _expect_no_rotation(reply: ApiReply) -> None:
-    if _expect_both_tokens(reply).get("RefreshToken"):
-        raise RuleFailed("a new RefreshToken came, although rotation is off")
+    new = _expect_both_tokens(reply).get("RefreshToken")
+    fail_if(new, "a new RefreshToken came, although rotation is off")
 
 
 @rule("refresh.REFRESH_TOKEN_AUTH", _REFRESH_PAGE)
@@ -185,21 +195,22 @@ def _refresh_after_challenge(trial: Trial) -> None:
     _refresh(challenge.user.client, reply.tokens).expect_success()
 
 
-@rule("refresh.made-up", INITIATE, CRITICAL)
-def _unissued(trial: Trial) -> None:
-    """Cognito refuses a refresh token that it never issued with NotAuthorizedException."""
+def _refresh_with_made_up_token(trial: Trial) -> ApiReply:
     client, tokens = _tokens(trial)
     _refresh(client, tokens).expect_tokens()
-    reply = _refresh(client, {"RefreshToken": "made.up.refresh.token"})
-    reply.expect_error("a made-up refresh token", "NotAuthorizedException")
+    return _refresh(client, {"RefreshToken": "made.up.refresh.token"})
 
 
-@rule("refresh.binds-client", RuleSource.rfc(6749, "10.4"), CRITICAL)
-def _refresh_by_other_client(trial: Trial) -> None:
-    """Cognito refuses a refresh token that was issued to another app client."""
+def _refresh_at_other_client(trial: Trial) -> ApiReply:
     _, tokens = _tokens(trial)
-    other = trial.client(client=pools.OTHER_CLIENT)
-    _refresh(other, tokens).expect_error("a refresh token of another app client")
+    return _refresh(trial.client(client=pools.OTHER_CLIENT), tokens)
+
+
+rule.refused("refresh.made-up", INITIATE, CRITICAL, "a made-up refresh token",
+    "Cognito refuses a refresh token that it never issued with NotAuthorizedException.",
+    _refresh_with_made_up_token, "NotAuthorizedException")  # fmt: skip
+rule.refused("refresh.binds-client", RuleSource.rfc(6749, "10.4"), CRITICAL, "a refresh token of another app client",
+    "Cognito refuses a refresh token that was issued to another app client.", _refresh_at_other_client)  # fmt: skip
 
 
 @rule("refresh.GetTokensFromRefreshToken", RuleSource.reference("GetTokensFromRefreshToken"))
@@ -215,8 +226,7 @@ def _rotation(trial: Trial) -> None:
     """
     client, tokens = _tokens(trial, pools.ClientRequirements(rotation=True))
     new = _refresh_by_operation(client, tokens).expect_success().tokens.get("RefreshToken")
-    if not new or new == tokens.get("RefreshToken"):
-        raise RuleFailed("no new RefreshToken came")
+    fail_if(not new or new == tokens.get("RefreshToken"), "no new RefreshToken came")
     time.sleep(0.01)  # the grace period is 0 s, but a clock may count in milliseconds
     _refresh_by_operation(client, tokens).expect_error("the old refresh token")
 
@@ -233,29 +243,11 @@ def _sign_out(trial: Trial) -> tuple[PoolClient, dict[str, str]]:
     return client, tokens
 
 
-def _get_user(client: PoolClient, tokens: Mapping[str, str]) -> ApiReply:
-    return client.call("GetUser", AccessToken=tokens.get("AccessToken"))
-
-
-@rule("revoke.refresh-token", _REVOCATION_PAGE, CRITICAL)
-def _revoked_refresh_token(trial: Trial) -> None:
-    """After RevokeToken, Cognito refuses the refresh token."""
-    _refresh(*_revoke(trial)).expect_error("a revoked refresh token")
-
-
-@rule("revoke.access-token", _REVOCATION_PAGE)
-def _revoked_access_token(trial: Trial) -> None:
-    """After RevokeToken, GetUser refuses the access token of the same sign-in."""
-    _get_user(*_revoke(trial)).expect_error("a revoked access token")
-
-
-@rule("sign-out.refresh-token", _SIGN_OUT, CRITICAL)
-def _refresh_after_sign_out(trial: Trial) -> None:
-    """After GlobalSignOut, Cognito refuses the refresh token."""
-    _refresh(*_sign_out(trial)).expect_error("a refresh token after GlobalSignOut")
-
-
-@rule("sign-out.access-token", _SIGN_OUT)
-def _access_after_sign_out(trial: Trial) -> None:
-    """After GlobalSignOut, GetUser refuses the access token."""
-    _get_user(*_sign_out(trial)).expect_error("an access token after GlobalSignOut")
+rule.refused("revoke.refresh-token", _REVOCATION_PAGE, CRITICAL, "a revoked refresh token",
+    "After RevokeToken, Cognito refuses the refresh token.", lambda t: _refresh(*_revoke(t)))  # fmt: skip
+rule.refused("revoke.access-token", _REVOCATION_PAGE, MAJOR, "a revoked access token",
+    "After RevokeToken, GetUser refuses the access token of the same sign-in.", lambda t: _get_user(*_revoke(t)))  # fmt: skip
+rule.refused("sign-out.refresh-token", _SIGN_OUT, CRITICAL, "a refresh token after GlobalSignOut",
+    "After GlobalSignOut, Cognito refuses the refresh token.", lambda t: _refresh(*_sign_out(t)))  # fmt: skip
+rule.refused("sign-out.access-token", _SIGN_OUT, MAJOR, "an access token after GlobalSignOut",
+    "After GlobalSignOut, GetUser refuses the access token.", lambda t: _get_user(*_sign_out(t)))  # fmt: skip

@@ -1,0 +1,391 @@
+"""Rules about requests: their Session, flow and SECRET_HASH, the errors and replies, and requests for unknown users."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Final
+
+from authfsm.conformance import pools
+from authfsm.conformance.pool_client import PoolUser
+from authfsm.conformance.rule import (
+    CRITICAL,
+    INITIATE,
+    MAJOR,
+    MINISTACK,
+    MINOR,
+    RESPOND,
+    RuleCollector,
+    RuleSource,
+    Trial,
+)
+from authfsm.conformance.rules.proofs import (
+    answer_wrong_totp,
+    give_wrong_password,
+    give_wrong_password_as_admin,
+)
+from authfsm.conformance.verdicts import ApiReply, NotSupported, RuleFailed, Skipped, fail_if
+from authfsm.protocol import links
+from authfsm.protocol.evidence import Confidence
+
+session_rule: Final = RuleCollector("Sessions")
+client_rule: Final = RuleCollector("Settings of the app client")
+existence_rule: Final = RuleCollector("Unknown users")
+rule: Final = RuleCollector("Errors and replies")
+
+_SESSION_ISSUE: Final = RuleSource.issue("aws-amplify/amplify-js", 13123)
+_CHALLENGE_ISSUE: Final = RuleSource.issue("aws-amplify/amplify-js", 9734)
+_ADMIN_INITIATE: Final = RuleSource.reference("AdminInitiateAuth")
+_CREATE_CLIENT: Final = RuleSource.reference("CreateUserPoolClient")
+_SECRET_HASH: Final = RuleSource.guide(
+    "signing-up-users-in-your-app", "Signing up and confirming user accounts"
+)
+_EXISTENCE: Final = RuleSource.guide(
+    links.USER_EXISTENCE_ERRORS, "Managing user existence error responses"
+)
+_FLOWS_PAGE: Final = RuleSource.guide(links.AUTHENTICATION_FLOWS, "Authentication flows")
+_CLI_PAGE: Final = RuleSource(
+    "AWS CLI reference, admin-initiate-auth", links.CLI_ADMIN_INITIATE_AUTH
+)
+
+_WRONG_HASH: Final = base64.b64encode(bytes(32)).decode()
+_WITH_SECRET: Final = pools.ClientRequirements(flows=pools.FLOWS_BUT_USER_AUTH, secret=True)
+_LEGACY: Final = pools.ClientRequirements(pools.FLOWS_BUT_USER_AUTH, existence="LEGACY")
+_UNISSUED_SESSION: Final = "this-session-was-never-issued-by-anybody-0000000000000000"
+_BAD_REQUEST: Final = 400
+_WRONG_PASSWORD_MESSAGE: Final = "Incorrect username or password."  # noqa: S105 - Cognito's message
+
+
+# ---- sessions ---------------------------------------------------------------------------------------------
+
+
+def _set_password(user: PoolUser, session: str | None) -> ApiReply:
+    return user.respond("NEW_PASSWORD_REQUIRED", session, NEW_PASSWORD=pools.NEW_PASSWORD)
+
+
+def _use_session_twice(trial: Trial) -> ApiReply:
+    challenge = trial.new_password_challenge()
+    challenge.answer(NEW_PASSWORD=pools.NEW_PASSWORD).expect_tokens()
+    return challenge.answer(NEW_PASSWORD="Third-Horse-3")  # noqa: S106 - of a user for this rule
+
+
+def _answer_as_other_user(trial: Trial) -> ApiReply:
+    challenge = trial.new_password_challenge()
+    eve = trial.user(user=pools.TEMPORARY_USER, label="eve")
+    return challenge.answer(eve, NEW_PASSWORD=pools.NEW_PASSWORD)
+
+
+def _answer_at_other_client(trial: Trial) -> ApiReply:
+    challenge = trial.new_password_challenge()
+    user = challenge.user.through(trial.client(client=pools.OTHER_CLIENT))
+    return challenge.answer(user, NEW_PASSWORD=pools.NEW_PASSWORD)
+
+
+def _answer_other_challenge(trial: Trial) -> ApiReply:
+    challenge = trial.new_password_challenge()
+    return challenge.user.respond("MFA_SETUP", challenge.reply.session)
+
+
+def _send_secret_block(trial: Trial) -> ApiReply:
+    challenge = trial.user().begin_srp()
+    block = challenge.reply.parameters.get("SECRET_BLOCK")
+    if not isinstance(block, str):
+        raise RuleFailed("PASSWORD_VERIFIER came without SECRET_BLOCK")
+    return _set_password(challenge.user, block)
+
+
+session_rule.refused("session.made-up", RESPOND, CRITICAL, "a made-up Session",
+    "Cognito refuses to set a password with a Session that it never issued.",
+    lambda t: _set_password(t.new_password_challenge().user, _UNISSUED_SESSION))  # fmt: skip
+session_rule.refused(
+    "session.made-up-for-a-code", RESPOND, CRITICAL, "SMS_MFA with a made-up Session and no code",
+    "Cognito refuses an answer to SMS_MFA that has no code, and a Session that it never issued.",
+    lambda t: t.checked_user().respond("SMS_MFA", _UNISSUED_SESSION))  # fmt: skip
+session_rule.refused("session.once", _SESSION_ISSUE, CRITICAL, "a Session that already led to tokens",
+    "Cognito refuses a Session that already led to tokens.", _use_session_twice)  # fmt: skip
+session_rule.refused("session.binds-user", _SESSION_ISSUE, CRITICAL, "ada's Session in the name of eve",
+    "Cognito refuses one user's Session in the name of another user.", _answer_as_other_user)  # fmt: skip
+session_rule.refused(
+    "session.binds-client", RuleSource.reference("RespondToAuthChallenge", Confidence.INFERRED), MAJOR,
+    "a Session of another app client",
+    "Cognito refuses a Session of another app client.", _answer_at_other_client)  # fmt: skip
+session_rule.refused("session.binds-challenge", _CHALLENGE_ISSUE, CRITICAL,
+    "MFA_SETUP with the Session of NEW_PASSWORD_REQUIRED",
+    "Cognito refuses an answer to MFA_SETUP with the Session of NEW_PASSWORD_REQUIRED.",
+    _answer_other_challenge)  # fmt: skip
+session_rule.refused("session.secret-block", RESPOND, CRITICAL, "SECRET_BLOCK in place of a Session",
+    "Cognito refuses a SECRET_BLOCK in place of a Session.", _send_secret_block)  # fmt: skip
+
+
+@session_rule("session.rotates", RESPOND, MINOR)
+def _new_session(trial: Trial) -> None:
+    """Each reply has a new Session."""
+    first = trial.new_password_challenge(pools.TOTP_REQUIRED_POOL)
+    second = first.answer(NEW_PASSWORD=pools.NEW_PASSWORD)
+    if second.code is not None or second.challenge is None:
+        raise NotSupported(f"no second challenge came: {second.summary}")
+    if second.session == first.reply.session:
+        raise RuleFailed(f"{second.challenge} came with the Session of NEW_PASSWORD_REQUIRED")
+
+
+session_rule.refused(
+    "session.missing", RuleSource.issue("aws-amplify/amplify-js", 758), MINOR, "an answer without a Session",
+    "Cognito refuses an answer to NEW_PASSWORD_REQUIRED without a Session with InvalidParameterException.",
+    lambda t: _set_password(t.new_password_challenge().user, None), "InvalidParameterException")  # fmt: skip
+
+
+@session_rule("session.none-after-srp", MINISTACK, MINOR)
+def _none_after_srp(trial: Trial) -> None:
+    """The reply to USER_SRP_AUTH has no Session."""
+    if trial.user().begin_srp().reply.session is not None:
+        raise RuleFailed("PASSWORD_VERIFIER came with a Session")
+
+
+@session_rule("session.survives-wrong-code", RuleSource.issue("aws-amplify/amplify-swift", 2615))
+def _after_wrong_code(trial: Trial) -> None:
+    """After CodeMismatchException, Cognito accepts the right code with the same Session."""
+    challenge = trial.totp_challenge()
+    challenge.answer(SOFTWARE_TOKEN_MFA_CODE=challenge.user.app.wrong_code())
+    challenge.answer(SOFTWARE_TOKEN_MFA_CODE=challenge.user.app.code()).expect_tokens()
+
+
+# ---- settings of the app client ---------------------------------------------------------------------------
+
+
+def _client_without(flow: str) -> pools.ClientRequirements:
+    """Return an app client whose ExplicitAuthFlows do not allow a flow."""
+    flows = tuple(each for each in pools.FLOWS_BUT_USER_AUTH if each != f"ALLOW_{flow}")
+    return pools.ClientRequirements(flows=flows)
+
+
+def _add_forbidden_flow(
+    flow: str, create: Callable[[Trial], PoolUser], sign_in: Callable[[PoolUser], ApiReply]
+) -> None:
+    """Add the rule that an app client's flows are enforced, for a user whom the flow signs in elsewhere."""
+
+    def send(trial: Trial) -> ApiReply:
+        user = create(trial)
+        return sign_in(user.through(trial.client(client=_client_without(flow))))
+
+    claim = f"Cognito refuses {flow} if the app client's ExplicitAuthFlows do not allow it."
+    attempt = "a flow that is not allowed"
+    client_rule.refused(f"flows.{flow}", _CREATE_CLIENT, CRITICAL, attempt, claim, send)
+
+
+_add_forbidden_flow("USER_PASSWORD_AUTH", Trial.checked_user, PoolUser.sign_in)
+_add_forbidden_flow("USER_SRP_AUTH", Trial.srp_user, lambda user: user.initiate_srp("2"))
+_add_forbidden_flow("ADMIN_USER_PASSWORD_AUTH", Trial.admin_user, PoolUser.sign_in_as_admin)
+
+
+@client_rule("flows.administrators-only", INITIATE, CRITICAL)
+def _admin_flow_in_public(trial: Trial) -> None:
+    """InitiateAuth refuses ADMIN_USER_PASSWORD_AUTH, which is for AdminInitiateAuth."""
+    user = trial.admin_user()
+    password = {"USERNAME": user.username, "PASSWORD": pools.PASSWORD}
+    reply = user.client.initiate("ADMIN_USER_PASSWORD_AUTH", **password)
+    if reply.code is None:
+        reply.expect_error("a flow for administrators")
+
+
+client_rule.refused("secret-hash.missing", _SECRET_HASH, CRITICAL, "a request without SECRET_HASH",
+    "Cognito refuses USER_PASSWORD_AUTH without SECRET_HASH if the app client has a secret.",
+    lambda t: t.checked_user(_WITH_SECRET).sign_in(SECRET_HASH=""))  # fmt: skip
+client_rule.refused("secret-hash.wrong", _SECRET_HASH, CRITICAL, "a wrong SECRET_HASH",
+    "Cognito refuses USER_PASSWORD_AUTH with a wrong SECRET_HASH if the app client has a secret.",
+    lambda t: t.checked_user(_WITH_SECRET).sign_in(SECRET_HASH=_WRONG_HASH))  # fmt: skip
+client_rule.refused("secret-hash.srp", _SECRET_HASH, MAJOR, "a request without SECRET_HASH",
+    "Cognito refuses USER_SRP_AUTH without SECRET_HASH if the app client has a secret.",
+    lambda t: t.srp_user(_WITH_SECRET).initiate_srp("2", SECRET_HASH=""))  # fmt: skip
+
+
+@client_rule("secret-hash.right", _SECRET_HASH)
+def _right_hash(trial: Trial) -> None:
+    """Cognito accepts USER_PASSWORD_AUTH with the right SECRET_HASH if the app client has a secret."""
+    trial.user(client=_WITH_SECRET).sign_in().expect_tokens()
+
+
+# ---- unknown users ----------------------------------------------------------------------------------------
+
+
+def _nobody(trial: Trial, user: PoolUser) -> PoolUser:
+    """Return a user who does not exist, at the app client of one who does."""
+    return PoolUser(user.client, trial.username("nobody"), user.password)
+
+
+@existence_rule("existence.password", _EXISTENCE)
+def _unknown_in_password_flow(trial: Trial) -> None:
+    """With PreventUserExistenceErrors ENABLED, USER_PASSWORD_AUTH gives the same error for an unknown user as for
+    a wrong password.
+    """
+    user = trial.checked_user()
+    errors = set[tuple[str | None, str]]()
+    for each in (user, _nobody(trial, user)):
+        reply = each.sign_in(pools.WRONG_PASSWORD)
+        reply.expect_error("a wrong password")
+        errors.add((reply.code, reply.message))
+    fail_if(len(errors) != 1, "the errors for an unknown user and for a wrong password differ")
+
+
+@existence_rule("existence.srp", _EXISTENCE)
+def _unknown_in_srp(trial: Trial) -> None:
+    """With PreventUserExistenceErrors ENABLED, USER_SRP_AUTH for an unknown user leads to PASSWORD_VERIFIER with the
+    same SALT each time, or to NotAuthorizedException.
+    """
+    nobody = _nobody(trial, trial.srp_user())
+    # The summary of AWS's page says error, its body says challenge: both are accepted.
+    salts: set[str] = set()
+    for _ in range(2):
+        reply = nobody.initiate_srp("2")
+        salt = reply.parameters.get("SALT")
+        is_error = reply.code == "NotAuthorizedException" and bool(reply.body)
+        if not is_error and (reply.code is not None or not salt):
+            raise RuleFailed(f"an unknown user was answered with {reply.summary}")
+        salts.add(str(salt))
+    fail_if(len(salts) != 1, "the second sign-in of an unknown user has another SALT")
+
+
+@existence_rule("existence.forgot-password", _EXISTENCE)
+def _unknown_in_forgot_password(trial: Trial) -> None:
+    """With PreventUserExistenceErrors ENABLED, ForgotPassword for an unknown user replies as if a code was sent."""
+    user = trial.user()
+    call = user.client.call_with_client_id
+    reply = call("ForgotPassword", Username=user.username).expect_success()
+    if not reply.body.get("CodeDeliveryDetails"):
+        raise RuleFailed(f"ForgotPassword was answered with {reply.summary}")
+    reply = call("ForgotPassword", Username=trial.username("nobody"))
+    if not reply.body.get("CodeDeliveryDetails"):
+        raise RuleFailed(f"an unknown user was answered with {reply.summary}")
+
+
+existence_rule.refused("existence.legacy", _EXISTENCE, MAJOR, "an unknown user",
+    "With PreventUserExistenceErrors LEGACY, Cognito refuses an unknown user with UserNotFoundException.",
+    lambda t: _nobody(t, t.checked_user(_LEGACY)).sign_in(pools.WRONG_PASSWORD), "UserNotFoundException")  # fmt: skip
+
+
+# ---- errors and replies -----------------------------------------------------------------------------------
+
+
+@rule("error.shape", RuleSource.issue("aws/aws-sdk-cpp", 1789))
+def _shape(trial: Trial) -> None:
+    """An error has the HTTP status 400, and the members __type and message."""
+    reply = give_wrong_password(trial)
+    reply.expect_error("a wrong password")
+    fail_if(reply.status != _BAD_REQUEST, f"the error has the HTTP status {reply.status}")
+    fail_if("__type" not in reply.body or not reply.message, "__type or message is missing")
+
+
+@rule("error.wrong-password", MINISTACK)
+def _wrong_password(trial: Trial) -> None:
+    """Cognito refuses a wrong password with NotAuthorizedException "Incorrect username or password."."""
+    reply = give_wrong_password(trial)
+    reply.expect_error("a wrong password", "NotAuthorizedException")
+    if reply.message != _WRONG_PASSWORD_MESSAGE:
+        raise RuleFailed(f'the message is not "{_WRONG_PASSWORD_MESSAGE}"')
+
+
+def _refused_before(reply: ApiReply, rule_id: str) -> ApiReply:
+    """Return a reply that must be an error by another rule, without which there is none to check."""
+    if reply.code is None:
+        raise Skipped(f"{rule_id} fails, so there is no error to check")
+    return reply
+
+
+def _answer_twice(trial: Trial) -> ApiReply:
+    challenge = trial.new_password_challenge()
+    challenge.answer(NEW_PASSWORD=pools.NEW_PASSWORD).expect_success()
+    return _refused_before(challenge.answer(NEW_PASSWORD=pools.NEW_PASSWORD), "session.once")
+
+
+def _sign_in_in_forbidden_flow(trial: Trial) -> ApiReply:
+    user = trial.user(client=_client_without("USER_PASSWORD_AUTH"))
+    return _refused_before(user.sign_in(), "flows.USER_PASSWORD_AUTH")
+
+
+def _sign_in_at_unknown_client(trial: Trial) -> ApiReply:
+    user = trial.checked_user()
+    return user.client.call(
+        "InitiateAuth",
+        ClientId="1234567890abcdefghijklmnop",
+        AuthFlow="USER_PASSWORD_AUTH",
+        AuthParameters={"USERNAME": user.username, "PASSWORD": pools.WRONG_PASSWORD},
+    )
+
+
+def _sign_in_after(trial: Trial, operation: str) -> ApiReply:
+    """Sign in a user after an administrator's operation on that user."""
+    user = trial.checked_user()
+    user.client.call_with_pool_id(operation, Username=user.username).expect_success()
+    return user.sign_in()
+
+
+rule.refused("error.wrong-password-by-administrator", _ADMIN_INITIATE, MAJOR, "a wrong password",
+    "Cognito refuses a wrong password in ADMIN_USER_PASSWORD_AUTH with NotAuthorizedException.",
+    give_wrong_password_as_admin, "NotAuthorizedException")  # fmt: skip
+rule.refused("error.wrong-code", RESPOND, MAJOR, "a wrong code",
+    "Cognito refuses a wrong code with CodeMismatchException.", answer_wrong_totp, "CodeMismatchException")  # fmt: skip
+rule.refused("error.used-session", _SESSION_ISSUE, MAJOR, "a Session that already led to tokens",
+    "Cognito refuses a used Session with NotAuthorizedException.", _answer_twice, "NotAuthorizedException")  # fmt: skip
+rule.refused(
+    "error.flow-not-enabled", RuleSource.issue("floci-io/floci", 3974), MAJOR, "a flow that is not allowed",
+    "Cognito refuses a flow that the app client does not allow with InvalidParameterException.",
+    _sign_in_in_forbidden_flow, "InvalidParameterException")  # fmt: skip
+rule.refused("error.unknown-client", INITIATE, MAJOR, "an unknown app client",
+    "Cognito refuses an unknown app client with ResourceNotFoundException.",
+    _sign_in_at_unknown_client, "ResourceNotFoundException")  # fmt: skip
+rule.refused("error.unconfirmed", MINISTACK, MAJOR, "an unconfirmed user",
+    "Cognito refuses a user who signed up and is not confirmed with UserNotConfirmedException.",
+    lambda t: t.signed_up_user().sign_in(), "UserNotConfirmedException")  # fmt: skip
+rule.refused("error.disabled", RuleSource.reference("AdminDisableUser"), CRITICAL, "a disabled user",
+    "Cognito refuses a disabled user with NotAuthorizedException.",
+    lambda t: _sign_in_after(t, "AdminDisableUser"), "NotAuthorizedException")  # fmt: skip
+rule.refused("error.reset-required", RuleSource.reference("AdminResetUserPassword"), CRITICAL,
+    "the password after its reset",
+    "After AdminResetUserPassword, Cognito refuses the password with PasswordResetRequiredException.",
+    lambda t: _sign_in_after(t, "AdminResetUserPassword"), "PasswordResetRequiredException")  # fmt: skip
+
+
+@rule("reply.unknown-flow", INITIATE, CRITICAL)
+def _unknown_flow(trial: Trial) -> None:
+    """Cognito refuses an unknown AuthFlow."""
+    user = trial.checked_user()
+    reply = user.client.initiate("TOMORROWS_AUTH", USERNAME=user.username)
+    if reply.code is None:  # any error is right, including that the flow is not supported
+        reply.expect_error("an unknown flow")
+
+
+def _expect_challenge_tokens_or_error(reply: ApiReply, request: str) -> None:
+    if reply.code is None and reply.challenge is None and not reply.tokens:
+        raise RuleFailed(f"{request} was answered with {reply.summary}")
+
+
+@rule("reply.one-of-three", INITIATE)
+def _initiate_reply(trial: Trial) -> None:
+    """InitiateAuth replies with a challenge, tokens or an error, even to CUSTOM_AUTH in a pool without triggers."""
+    user = trial.checked_user()
+    for flow in ("CUSTOM_AUTH", "USER_AUTH"):
+        reply = user.client.initiate(flow, USERNAME=user.username)
+        _expect_challenge_tokens_or_error(reply, flow)
+
+
+@rule("reply.unknown-challenge", _CHALLENGE_ISSUE)
+def _respond_reply(trial: Trial) -> None:
+    """RespondToAuthChallenge replies with a challenge, tokens or an error, even to the name of another challenge."""
+    challenge = trial.new_password_challenge()
+    session = challenge.reply.session
+    reply = challenge.user.respond("EMAIL_OTP", session, EMAIL_OTP_CODE="12345678")
+    _expect_challenge_tokens_or_error(reply, "EMAIL_OTP with the Session of another challenge")
+
+
+@rule("reply.tokens-alone", _FLOWS_PAGE, MINOR)
+def _tokens_without_challenge(trial: Trial) -> None:
+    """A reply with tokens has no ChallengeName."""
+    reply = trial.user().sign_in().expect_tokens()
+    fail_if(reply.challenge is not None, f"tokens came with {reply.challenge}")
+
+
+@rule("reply.new-password-parameters", _CLI_PAGE, MINOR)
+def _new_password_parameters(trial: Trial) -> None:
+    """NEW_PASSWORD_REQUIRED has userAttributes and requiredAttributes, both JSON in strings."""
+    parameters = trial.new_password_challenge().reply.parameters
+    for name in ("userAttributes", "requiredAttributes"):
+        fail_if(not isinstance(parameters.get(name), str), f"{name} is missing, or not a string")
