@@ -76,7 +76,10 @@ class TestHandlers:
             Mock(side_effect=lambda event, context: event),
             "test_local_lambda:later",
         ],
-        ids=str,
+        ids=[
+            *("function", "object", "method", "async", "partial", "optional context", "rest"),
+            *("own default", "mock", "name"),
+        ],
     )
     def test_accepted(self, signing_key: RSAKey, function: Any) -> None:
         """One or two arguments, async or not, bound, partial, with defaults, or a name."""
