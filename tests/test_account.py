@@ -36,7 +36,7 @@ COGNITO: Any = botocore.session.get_session().get_service_model("cognito-idp")
 PASSWORD, NEW = "Correct-h0rse", "New-Passw0rd!"
 EMAIL = "ada@example.com"
 METHODS = {
-    name: getattr(CognitoAccount, name) for name in vars(CognitoAccount) if not name.startswith("_")
+    name: getattr(CognitoAccount, name) for name in dir(CognitoAccount) if not name.startswith("_")
 }
 
 
@@ -258,9 +258,7 @@ BY_NAME = {kind.__name__: kind for kind in REQUESTS}
 def test_the_methods_are_the_requests() -> None:
     """Both twins have a method for each request, with its arguments and its documentation."""
     assert {each.__name__ for each in METHODS.values()} == set(BY_NAME)
-    assert METHODS.keys() == {
-        name for name in vars(AsyncCognitoAccount) if not name.startswith("_")
-    }
+    assert METHODS.keys() == {name for name in dir(AsyncCognitoAccount) if not name.startswith("_")}
     for method in METHODS.values():
         kind = BY_NAME[method.__name__]
         assert list(inspect.signature(method).parameters)[1:] == list(

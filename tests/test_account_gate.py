@@ -15,7 +15,6 @@ from joserfc.jwk import RSAKey
 from authfsm.local import GateError, LocalPool, PoolRefusal, Triggers
 from authfsm.local.api import account_gate
 from authfsm.local.state.users import Status
-from authfsm.protocol.account_evidence import account_evidence
 from authfsm.protocol.account_table import (
     ACCOUNT_LIFE,
     ACCOUNT_TRANSITIONS,
@@ -25,6 +24,7 @@ from authfsm.protocol.account_table import (
     Actor,
     UserStatus,
 )
+from authfsm.protocol.evidence import account_evidence
 
 U, O = UserStatus, AccountOperation  # noqa: E741 - as in the table
 PASSWORD, NEW, OTHER = "Correct-h0rse", "New-Passw0rd!", "0ther-Passw0rd"

@@ -12,7 +12,6 @@ from transitions import MachineError
 from transitions.extensions.asyncio import AsyncMachine
 
 from authfsm import AccountOperation, RecoveryAction, UserStatus, build_account
-from authfsm.protocol.account_evidence import account_evidence, account_evidence_rows
 from authfsm.protocol.account_table import (
     ACCOUNT_LIFE,
     ACCOUNT_TRANSITIONS,
@@ -22,6 +21,7 @@ from authfsm.protocol.account_table import (
     Actor,
     account_operation,
 )
+from authfsm.protocol.evidence import account_evidence, account_evidence_rows
 from authfsm.protocol.responses import Code, NewPassword
 
 COGNITO: Any = botocore.session.get_session().get_service_model("cognito-idp")

@@ -18,7 +18,7 @@ from transitions.extensions.asyncio import AsyncMachine
 
 from authfsm.base.secret import Secret
 from authfsm.core.encryption import new_key
-from authfsm.core.machine import LeadsTo, advance, build, set_driver
+from authfsm.core.machine import advance, build, set_driver
 from authfsm.core.trigger_calls import UnsuitableModel
 from authfsm.core.wire_replies import refusal
 from authfsm.local import LocalPool
@@ -132,7 +132,12 @@ def test_it_has_the_tables_arrows_and_no_other() -> None:
     machine = build()
     # Where a new challenge comes the state is left and entered again; the other self-loops are internal.
     arrows = {
-        (arrow.source, event.name, arrow.dest, cast("LeadsTo", arrow.conditions[0].func).arrow.kind)
+        (
+            arrow.source,
+            event.name,
+            arrow.dest,
+            cast("Any", arrow.conditions[0].func).arrow.kind,
+        )
         for event in machine.events.values()
         for arrows in event.transitions.values()
         for arrow in arrows

@@ -1,8 +1,7 @@
 """Encrypts and authenticates a JSON form under the application's key: the seals of sign-ins, tokens and devices.
 
-Sealing uses Fernet (AES-128-CBC and HMAC-SHA256, from the `cryptography` package). If there are several keys,
-the first seals and all unseal, so that keys can be rotated. Only this module of the core imports
-`cryptography`. There is no clock.
+Sealing uses Fernet (AES-128-CBC and HMAC-SHA256). Of several keys the first seals and all unseal, so that keys can be
+rotated. Only this module of the core imports `cryptography`.
 """
 
 from __future__ import annotations
@@ -19,14 +18,7 @@ from typing import Any, Final, TypeVar
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from authfsm.base.secret import AnySecret, Key, Secret, revealed, wrapped_keys
-from authfsm.protocol.errors import (
-    AuthfsmError,
-    CallerError,
-    SealBroken,
-    SealError,
-    SealTooNew,
-    SealWrongClient,
-)
+from authfsm.protocol import errors as e
 
 T = TypeVar("T")
 
@@ -37,7 +29,7 @@ LARGEST: Final = 1 << 18
 """The longest sealed text, in characters: about a hundred times the length of a usual one."""
 
 
-class BadKey(CallerError, ValueError):
+class BadKey(e.CallerError, ValueError):
     """The value is not a valid sealing key: 32 bytes in URL-safe base64. `new_key` makes one."""
 
     def __init__(self) -> None:
@@ -46,13 +38,11 @@ class BadKey(CallerError, ValueError):
         )
 
 
-class TooLongToSeal(CallerError, ValueError):
+class TooLongToSeal(e.CallerError, ValueError):
     """It is too large to seal; of a sign-in, the metadata, history or challenge parameters are too long."""
 
     def __init__(self) -> None:
-        super().__init__(
-            f"it is too large to seal: the text would have more than {LARGEST} characters"
-        )
+        super().__init__(f"it is too large to seal: the text would exceed {LARGEST} characters")
 
 
 def new_key() -> Secret[str]:
@@ -61,11 +51,7 @@ def new_key() -> Secret[str]:
 
 
 def keys_for(key: Key, ticket: Secret[str]) -> tuple[Secret[str], ...]:
-    """Return the keys that seal and unseal the sign-in of one ticket only.
-
-    Each is the HMAC-SHA256 of the ticket under the application's key. A text that was sealed for one ticket
-    cannot be unsealed with another ticket, or without one.
-    """
+    """Return the keys for the sign-in of one ticket only: HMAC-SHA256 of the ticket under each of the application's."""
     key = wrapped_keys(key)
     with suppress(TypeError, ValueError, AttributeError):
         return tuple([_derived(each, ticket) for each in key])
@@ -90,49 +76,32 @@ def form_to_json(form: Mapping[str, Any]) -> Secret[str]:
 
 
 def form_from_json(
-    text: Secret[str],
-    build: Callable[[Mapping[str, Any]], T],
-    *,
-    kind: str,
+    text: Secret[str], build: Callable[[Mapping[str, Any]], T], *, kind: str,
     owner: Mapping[str, str | None],
-) -> T:
+) -> T:  # fmt: skip
     """Return what `build` makes of a form of this kind, whose members in `owner` have just these values."""
-    error: SealError | None
-    try:
+    error: e.SealError = e.SealBroken(f"it is not {kind}")
+    with suppress(e.AuthfsmError, AttributeError, KeyError, TypeError, ValueError, RecursionError):
         form = json.loads(text.reveal())
-        error = _unreadable(form, kind, owner)
-        if error is None:
-            return build(form)
-    except (AuthfsmError, AttributeError, KeyError, TypeError, ValueError, RecursionError):
-        error = SealBroken(f"it is not {kind}")
-    # Raised outside the handler, and without the form, so that no frame of the error shows its secrets.
+        version = form["authfsm"]
+        if type(version) is int and version > VERSION:
+            readable = f"this version of authfsm reads versions up to {VERSION}"
+            error = e.SealTooNew(f"its format version is {version}, and {readable}")
+        elif type(version) is int and version > 0:
+            if all(form.get(name) == value for name, value in owner.items()):
+                return build(form)
+            error = e.SealWrongClient("it belongs to another user pool or app client")
+    # Raised outside the block, and without the form, so that no frame of the error shows its secrets.
     form = None
     raise error
-
-
-def _unreadable(
-    form: Mapping[str, Any], kind: str, owner: Mapping[str, str | None]
-) -> SealError | None:
-    """Return why a form is not for this owner, or not of a version that can be read."""
-    version = form["authfsm"]
-    if type(version) is not int or version < 1:
-        return SealBroken(f"it is not {kind}")
-    if version > VERSION:
-        return SealTooNew(
-            f"its format version is {version}, and this version of authfsm reads versions up to {VERSION}"
-        )
-    if any(form.get(name) != value for name, value in owner.items()):
-        return SealWrongClient("it belongs to another user pool or app client")
-    return None
 
 
 def encrypt(text: Secret[str], key: Key, at: datetime | None = None) -> str:
     """Return a text that only a holder of the key can read or change: letters, digits, `-_=`."""
     key = wrapped_keys(key)
     # JSON from a Lambda trigger may contain a lone surrogate, which strict UTF-8 cannot encode.
-    sealed = _fernet(key).encrypt_at_time(
-        text.reveal().encode("utf-8", "surrogatepass"), int(at.timestamp()) if at else 0
-    )
+    data, seconds = text.reveal().encode("utf-8", "surrogatepass"), at.timestamp() if at else 0
+    sealed = _fernet(key).encrypt_at_time(data, int(seconds))
     if len(sealed) > LARGEST:
         raise TooLongToSeal
     return sealed.decode()
@@ -143,23 +112,22 @@ def decrypt(sealed: str | bytes | None, key: Key, kind: str = "sign-in to resume
     key = wrapped_keys(key)
     form = _decrypted(sealed, _fernet(key))
     if form is None:
-        raise SealBroken(
+        why = (
             "it was tampered with, or sealed with another key" if sealed else f"there is no {kind}"
         )
+        raise e.SealBroken(why)
     return form
 
 
 def _decrypted(sealed: str | bytes | None, fernet: MultiFernet) -> Secret[str] | None:
     if not isinstance(sealed, (str, bytes)) or len(sealed) > LARGEST:
         return None
-    try:
+    with suppress(InvalidToken, ValueError):
         token = sealed.encode("ascii") if isinstance(sealed, str) else sealed
         # Base64 has unused bits at its end that the HMAC does not cover: accept only the canonical text.
-        if urlsafe_b64encode(urlsafe_b64decode(token)) != token:
-            return None
-        return Secret(fernet.decrypt(token).decode("utf-8", "surrogatepass"))
-    except (InvalidToken, ValueError):
-        return None
+        if urlsafe_b64encode(urlsafe_b64decode(token)) == token:
+            return Secret(fernet.decrypt(token).decode("utf-8", "surrogatepass"))
+    return None
 
 
 def _fernet(keys: tuple[AnySecret, ...]) -> MultiFernet:

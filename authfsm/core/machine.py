@@ -1,13 +1,11 @@
 """Runs the protocol's table with `transitions`; this is the only module that imports it.
 
-`advance` moves a sign-in along the table. It uses one shared machine, built once and lazily, that moves any
-number of light objects. `build` returns an ordinary `transitions` machine over the same table, for people who
-want their own callbacks, states and triggers.
+`advance` moves a sign-in along the table, with one shared machine that moves any number of light objects. `build`
+returns an ordinary `transitions` machine over the same table, for people who want their own callbacks and states.
 
 The condition of every transition is "the reply leads here". A new challenge of the same name is a reflexive
-transition: `transitions` leaves the state and enters it again, with `on_exit_...` and `on_enter_...`. The other
-self-loops (a retry, an acknowledgement, a restart without the device key) are internal transitions: the state
-is not left, and only the machine's own callbacks (`before_state_change`, `after_state_change`) are called.
+transition: `transitions` leaves the state and enters it again. The other self-loops (a retry, an acknowledgement, a
+restart without the device key) are internal: the state is not left, and only the machine's own callbacks are called.
 """
 
 from __future__ import annotations
@@ -18,30 +16,13 @@ from typing import Any, Protocol, cast
 
 from attrs import frozen
 from transitions import Machine
+from transitions.core import listify
 
-from authfsm.core.trigger_calls import (
-    Driver,
-    GetReply,
-    add_model,
-    call_trigger,
-    raise_refusal,
-    with_secrets,
-)
-from authfsm.protocol.account_table import (
-    ACCOUNT_LIFE,
-    ACCOUNT_TRANSITIONS,
-    AccountOperation,
-    AccountTransition,
-    UserStatus,
-)
+from authfsm.core.trigger_calls import Driver, GetReply, add_model, is_question, raise_refusal
+from authfsm.protocol import account_table as account
 from authfsm.protocol.errors import ProtocolViolation
 from authfsm.protocol.states import State
-from authfsm.protocol.table import (
-    NEW_CHALLENGE,
-    TRANSITION_SET,
-    TRANSITIONS,
-    Transition,
-)
+from authfsm.protocol.table import NEW_CHALLENGE, TRANSITION_SET, TRANSITIONS, Transition
 
 
 class Stateful(Protocol):
@@ -52,9 +33,9 @@ class Stateful(Protocol):
 
 @frozen
 class LeadsTo:
-    """The condition of an arrow of the table: the event's reply leads along it."""
+    """The condition of an arrow of a table: the event's reply leads along it."""
 
-    arrow: Transition
+    arrow: Transition | account.AccountTransition
 
     @property
     def __name__(self) -> str:
@@ -64,6 +45,17 @@ class LeadsTo:
     def __call__(self, event: Any) -> bool:
         """Return whether the event's reply leads here; `may_...` without a reply is true."""
         return bool(getattr(event, "leads_to", self.arrow) == self.arrow)
+
+
+@frozen
+class _IsArrow:
+    """The condition in the shared machine: the event's only argument is this arrow."""
+
+    arrow: Transition
+
+    def __call__(self, event: Any) -> bool:
+        arrow: Transition = event.args[0]
+        return arrow.dest is self.arrow.dest and arrow.kind is self.arrow.kind
 
 
 def _arrows(condition: Callable[[Transition], Any], prefix: str = "") -> list[dict[str, Any]]:
@@ -82,26 +74,11 @@ def _arrows(condition: Callable[[Transition], Any], prefix: str = "") -> list[di
 @cache
 def _shared() -> Machine:
     # Never queued=True: a queued machine returns True before it has moved.
+    # Without auto_transitions there are no shortcuts such as to_AUTHENTICATED().
     return Machine(
-        model=None,
-        states=State,
-        initial=State.START,
-        transitions=_arrows(_IsArrow),
-        auto_transitions=False,  # no shortcuts such as to_AUTHENTICATED()
-        send_event=True,
+        None, State, State.START, _arrows(_IsArrow), send_event=True, auto_transitions=False,
         model_attribute="_state",
-    )
-
-
-@frozen
-class _IsArrow:
-    """The condition in the shared machine: the event's only argument is this arrow."""
-
-    arrow: Transition
-
-    def __call__(self, event: Any) -> bool:
-        arrow: Transition = event.args[0]
-        return arrow.dest is self.arrow.dest and arrow.kind is self.arrow.kind
+    )  # fmt: skip
 
 
 def advance(model: Stateful, arrow: Transition) -> None:
@@ -113,13 +90,9 @@ def advance(model: Stateful, arrow: Transition) -> None:
 
 
 def build(
-    model: Any = Machine.self_literal,
-    driver: Driver | None = None,
-    machine_cls: type[Machine] = Machine,
-    *,
-    prefix: str = "",
-    **options: Any,
-) -> Machine:
+    model: Any = Machine.self_literal, driver: Driver | None = None,
+    machine_cls: type[Machine] = Machine, *, prefix: str = "", **options: Any,
+) -> Machine:  # fmt: skip
     """Return an ordinary `transitions` machine over the protocol's table.
 
     Everything in the users' guide of `transitions` applies: `on_enter_SMS_MFA` and the other callbacks,
@@ -157,27 +130,18 @@ def build(
         raise ValueError('a HierarchicalMachine takes the "_" in challenge names for nesting')
     if options.pop("send_event", True) is not True:
         raise ValueError("the machine needs send_event=True: its conditions read the event")
-    prepare = options.pop("prepare_event", None) or []
-    after = options.pop("after_state_change", None) or []
-    own = options.pop("transitions", None) or []
-    more = options.pop("states", None) or []
     get_reply: Any = GetReply(driver, prefix)
-    machine: Any = machine_cls(
-        model=None,
-        states=[*State, *more],
-        transitions=[*own, *_arrows(LeadsTo, prefix)],
-        initial=options.pop("initial", State.START),
-        auto_transitions=options.pop("auto_transitions", False),
-        send_event=True,
-        prepare_event=[get_reply, *(prepare if isinstance(prepare, list) else [prepare])],
-        after_state_change=[*(after if isinstance(after, list) else [after]), raise_refusal],
-        **options,
-    )
+    own = {"initial": State.START, "auto_transitions": False, **options}
+    own["states"] = [*State, *(options.get("states") or ())]
+    own["transitions"] = [*(options.get("transitions") or ()), *_arrows(LeadsTo, prefix)]
+    own["prepare_event"] = [get_reply, *listify(options.get("prepare_event"))]
+    own["after_state_change"] = [*listify(options.get("after_state_change")), raise_refusal]
+    machine: Any = machine_cls(model=None, send_event=True, **own)
     # For this machine alone, and before the model gets its triggers, which are made of these.
     for name in ("_get_trigger", "_can_trigger"):
-        setattr(machine, name, partial(with_secrets, machine, get_reply, name))
+        setattr(machine, name, partial(get_reply.call, machine, name))
     for event in machine.events.values():
-        event.trigger = partial(call_trigger, event, get_reply)
+        event.trigger = partial(get_reply.call_event, event)
     machine.add_model = partial(add_model, machine)
     machine.add_model(model)
     return cast("Machine", machine)
@@ -196,35 +160,19 @@ def set_driver(machine: Machine, driver: Driver) -> None:
 # ---- the life of an account ------------------------------------------------------------------------------
 
 
-@frozen
-class _LeadsToStatus:
-    """The condition of a transition of an account's life: its status is the one that the trigger was called with."""
-
-    transition: AccountTransition
-
-    @property
-    def __name__(self) -> str:
-        """The name that diagrams of `transitions` print."""
-        return f"leads_to_{self.transition.dest}"
-
-    def __call__(self, event: Any) -> bool:
-        """Return whether the operation leads here; without a status, it has only this one, or `may_...` asks."""
-        is_question = event.machine.events.get(event.event.name) is not event.event
-        if event.args or not is_question:
-            return bool(_status_after(event) is self.transition.dest)
-        return True
-
-
-def _status_after(event: Any) -> UserStatus:
-    source, operation = event.state.value, AccountOperation[event.event.name.upper()]
-    dests = ACCOUNT_LIFE[source][operation]
+def _store_status(event: Any) -> None:
+    """Store on the event where its operation leads: to the status it was called with, or to the only one."""
+    if is_question(event) and not event.args:
+        return
+    source, operation = event.state.value, account.AccountOperation[event.event.name.upper()]
+    dests = account.ACCOUNT_LIFE[source][operation]
     found = [each for each in dests if each in event.args] if event.args else list(dests)
     if len(found) != 1:
         raise ValueError(
             f"{operation} leads from {source} to one of {', '.join(sorted(dests))}:"
             f" call {event.event.name}() with that UserStatus"
         )
-    return found[0]
+    event.leads_to = account.AccountTransition(source, operation, found[0])
 
 
 def build_account(
@@ -246,15 +194,10 @@ def build_account(
             status does not allow the operation.
     """
     arrows = [
-        {
-            "trigger": each.operation.trigger,
-            "source": each.source,
-            "dest": each.dest,
-            "conditions": _LeadsToStatus(each),
-        }
-        for each in ACCOUNT_TRANSITIONS
+        {"trigger": op.trigger, "source": source, "dest": dest, "conditions": LeadsTo(each)}
+        for each in account.ACCOUNT_TRANSITIONS
+        for source, op, dest in [each]
     ]
-    defaults = {"initial": UserStatus.NO_ACCOUNT, "auto_transitions": False}
-    return machine_cls(
-        model, states=UserStatus, transitions=arrows, send_event=True, **{**defaults, **options}
-    )
+    own = {"initial": account.UserStatus.NO_ACCOUNT, "auto_transitions": False, **options}
+    own["prepare_event"] = [_store_status, *listify(options.get("prepare_event"))]
+    return machine_cls(model, states=account.UserStatus, transitions=arrows, send_event=True, **own)

@@ -69,10 +69,9 @@ class GetReply:
         return {**vars(self), "driver": None if self.driver is None else _no_driver}
 
     def response(self, trigger: str) -> type[Response] | None:
-        """Return the response class of a trigger; None if the application added the trigger."""
-        return (
-            RESPONSES.get(trigger[len(self.prefix) :]) if trigger.startswith(self.prefix) else None
-        )
+        """Return the response class of a trigger; None of one that the application added."""
+        prefix = self.prefix
+        return RESPONSES.get(trigger[len(prefix) :]) if trigger.startswith(prefix) else None
 
     def wrapped(
         self, trigger: str, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -90,22 +89,20 @@ class GetReply:
         source = event.state.value
         if response is None or not isinstance(source, State) or response not in PROTOCOL[source]:
             return None  # a trigger or a state that the application added
-        # `may_...` makes an event of its own: it must not send anything.
-        is_question = event.machine.events.get(event.event.name) is not event.event
         if self.driver is None:
-            if event.args or not is_question:
-                self._store(event, response, event.args[0] if event.args else None)
+            if event.args or not is_question(event):
+                _store(event, response, event.args[0] if event.args else None)
             return None
-        if is_question:
-            return None
+        if is_question(event):
+            return None  # `may_...` must not send anything
         try:
             outcome = _opaque(self.driver(response, *event.args, **event.kwargs))
         except AuthfsmError as error:
-            self._store_error(event, response, error)
-            return None
-        if inspect.isawaitable(outcome):
-            return self._await(event, response, outcome)
-        self._store(event, response, outcome)
+            _store_error(event, response, error)
+        else:
+            if inspect.isawaitable(outcome):
+                return self._await(event, response, outcome)
+            _store(event, response, outcome)
         return None
 
     async def _await(
@@ -114,48 +111,62 @@ class GetReply:
         try:
             result = _opaque(await outcome)
         except AuthfsmError as error:
-            self._store_error(event, response, error)
+            _store_error(event, response, error)
         else:
-            self._store(event, response, result)
+            _store(event, response, result)
 
-    @staticmethod
-    def _store(event: Any, response: type[Response], outcome: Any) -> None:
-        source = event.state.value
-        if isinstance(outcome, Secret) and isinstance(outcome.reveal(), Mapping):
-            outcome = _read(outcome, response, source)
-        if isinstance(outcome, Reply):
-            leads_to = transition_for_reply(source, response, outcome)
-            if leads_to is None and isinstance(outcome, Refusal):
-                raise refused(outcome, state=source)
-        elif isinstance(outcome, LoopKind):
-            leads_to = Transition(source, response, source, outcome)
-        elif isinstance(outcome, State):
-            leads_to = Transition(
-                source, response, outcome, _default_kind(source, response, outcome)
-            )
-        else:
-            kind = type(outcome.reveal() if isinstance(outcome, Secret) else outcome).__name__
-            raise TypeError(
-                f"{event.event.name}() takes its reply: a State, a LoopKind, a Reply, or a boto3 response, not {kind};"
-                " to send an answer, pass a driver to build()"
-            )
-        if leads_to not in TRANSITION_SET:
-            raise ProtocolViolation(source, response, leads_to.dest if leads_to else source)
-        event.leads_to = leads_to
+    def call(
+        self, machine: Any, method: str, model: Any, trigger: str, *args: Any, **kw: Any
+    ) -> Any:
+        """As this method of `transitions.Machine`, behind `model.trigger` and `model.may_...`; wraps secrets."""
+        args, kw = self.wrapped(trigger, args, kw)
+        return getattr(type(machine), method)(machine, model, trigger, *args, **kw)
 
-    @staticmethod
-    def _store_error(event: Any, response: type[Response], error: AuthfsmError) -> None:
-        """Let a refusal move the machine as it moved the driver's sign-in; it is raised after the move."""
-        source = event.state.value
-        arrow = (
-            transition_for_reply(source, response, error.refusal)
-            if isinstance(error, Refused)
-            else None
+    def call_event(self, event: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+        """As `transitions.Event.trigger`, but with passwords and codes wrapped before its frames hold them."""
+        args, kwargs = self.wrapped(event.name, args, kwargs)
+        return type(event).trigger(event, model, *args, **kwargs)
+
+
+def is_question(event: Any) -> bool:
+    """Return whether `may_...` asks: it makes an event of its own."""
+    return event.machine.events.get(event.event.name) is not event.event
+
+
+def _store(event: Any, response: type[Response], outcome: Any) -> None:
+    source = event.state.value
+    if isinstance(outcome, Secret) and isinstance(outcome.reveal(), Mapping):
+        outcome = _read(outcome, response, source)
+    if isinstance(outcome, Reply):
+        leads_to = transition_for_reply(source, response, outcome)
+        if leads_to is None and isinstance(outcome, Refusal):
+            raise refused(outcome, state=source)
+    elif isinstance(outcome, LoopKind):
+        leads_to = Transition(source, response, source, outcome)
+    elif isinstance(outcome, State):
+        kind = _default_kind(source, response, outcome)
+        leads_to = Transition(source, response, outcome, kind)
+    else:
+        found = type(outcome.reveal() if isinstance(outcome, Secret) else outcome).__name__
+        raise TypeError(
+            f"{event.event.name}() takes its reply: a State, a LoopKind, a Reply, or a boto3 response, not {found};"
+            " to send an answer, pass a driver to build()"
         )
-        if arrow is None or arrow.dest is not error.state or arrow not in TRANSITION_SET:
-            raise error
-        event.leads_to = arrow
-        event.refused = error
+    if leads_to not in TRANSITION_SET:
+        raise ProtocolViolation(source, response, leads_to.dest if leads_to else source)
+    event.leads_to = leads_to
+
+
+def _store_error(event: Any, response: type[Response], error: AuthfsmError) -> None:
+    """Let a refusal move the machine as it moved the driver's sign-in; it is raised after the move."""
+    source = event.state.value
+    arrow = None
+    if isinstance(error, Refused):
+        arrow = transition_for_reply(source, response, error.refusal)
+    if arrow is None or arrow.dest is not error.state or arrow not in TRANSITION_SET:
+        raise error
+    event.leads_to = arrow
+    event.refused = error
 
 
 def _opaque(value: Any) -> Any:
@@ -208,11 +219,10 @@ def add_model(machine: Any, model: Any, *args: Any, **kwargs: Any) -> None:
                 'cannot get triggers, because it has __slots__: add "__dict__" to them,'
                 ' or call build(None).events["code"].trigger(model, ...)',
             )
-        taken = [
-            name
-            for name in sorted({"trigger", "may_trigger"} | names)
-            if hasattr(each, name) and not _is_of(machine, getattr(each, name))
-        ]
+        present = (
+            name for name in sorted({"trigger", "may_trigger"} | names) if hasattr(each, name)
+        )
+        taken = [name for name in present if not _is_of(machine, getattr(each, name))]
         if taken:
             raise UnsuitableModel(
                 type(each),
@@ -226,23 +236,3 @@ def _is_of(machine: Any, value: Any) -> bool:
     """Return whether a value is a trigger that this machine has made, for a model that is added again."""
     made = value.args[:1] if isinstance(value, partial) else ()
     return any(each is machine or getattr(each, "machine", None) is machine for each in made)
-
-
-def call_trigger(event: Any, get_reply: GetReply, model: Any, *args: Any, **kwargs: Any) -> Any:
-    """As `transitions.Event.trigger`, but with passwords and codes wrapped before its frames hold them."""
-    args, kwargs = get_reply.wrapped(event.name, args, kwargs)
-    return type(event).trigger(event, model, *args, **kwargs)
-
-
-def with_secrets(
-    machine: Any,
-    get_reply: GetReply,
-    method: str,
-    model: Any,
-    trigger: str,
-    *args: Any,
-    **kwargs: Any,
-) -> Any:
-    """As this method of `transitions.Machine`, behind `model.trigger` and `model.may_...`; wraps in the same way."""
-    args, kwargs = get_reply.wrapped(trigger, args, kwargs)
-    return getattr(type(machine), method)(machine, model, trigger, *args, **kwargs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any, Final
 
@@ -13,7 +13,6 @@ from authfsm.diagrams.dot import FONT, quoted
 from authfsm.diagrams.themes import LIGHT, Theme, adaptive
 from authfsm.diagrams.vertices import StateGroup
 from authfsm.protocol import links
-from authfsm.protocol.account_evidence import account_evidence
 from authfsm.protocol.account_table import (
     ACCOUNT_TRANSITIONS,
     UNUSED_STATUSES,
@@ -21,6 +20,7 @@ from authfsm.protocol.account_table import (
     AccountTransition,
     UserStatus,
 )
+from authfsm.protocol.evidence import account_evidence
 
 _DELETIONS: Final = frozenset({AccountOperation.DELETE_USER, AccountOperation.ADMIN_DELETE_USER})
 _GROUPS: Final = {
@@ -68,12 +68,11 @@ class AccountDiagram:
 
     def _statements(self) -> Iterator[str]:
         theme = self.theme
-        caption = "".join(f'{escape(each)}<br align="left"/>' for each in _CAPTION)
         yield "digraph account {"
         yield _statement(
             "graph", rankdir="TB", bgcolor=theme.background, pad="0.1", nodesep="0.3", ranksep="0.35",
             fontname=FONT, fontsize="9", fontcolor=theme.muted, labelloc="b", labeljust="l", tooltip=" ",
-            label=f"<<br/>{caption}>",
+            label=f"<<br/>{_lines(_CAPTION)}>",
         )  # fmt: skip
         yield _statement("node", fontname=FONT, fontsize="11", height="0.3", fontcolor=theme.text)
         yield _statement(
@@ -86,33 +85,33 @@ class AccountDiagram:
         for status in UserStatus:
             if status not in UNUSED_STATUSES:
                 yield self._node(status, edges.pop((status, status), []))
-        for every in edges.values():
-            yield self._edge(every)
+        for (source, dest), every in edges.items():
+            ends, label = f"{source.name} -> {dest.name}", _lines(map(_row, every), "&#160;")
+            dashed = {"style": "dashed"} if all(map(_is_uncertain, every)) else {}
+            yield _statement(ends, label=f"<{label}>", tooltip=ends, **dashed)
         yield "}"
 
     def _node(self, status: UserStatus, stays: list[AccountTransition]) -> str:
         group = _GROUPS.get(status, StateGroup.SET_UP)
         paint = self.theme.groups[group]
-        rows = [f'<br/><font point-size="9">{escape(row)}</font>' for row in _rows(stays)]
+        rows = [f'<br/><font point-size="9">{escape(row)}</font>' for row in map(_row, stays)]
         return _statement(
             status.name, label=f"<{status.name}{''.join(rows)}>", tooltip=f"{status}: {status.meaning}", target="_blank",
             URL=links.reference("UserType"), shape="box", style="rounded,filled",
             fillcolor=self.theme.background if group is StateGroup.BEGIN else paint.fill, color=paint.line,
         )  # fmt: skip
 
-    def _edge(self, every: list[AccountTransition]) -> str:
-        label = "".join(f'&#160;{escape(row)}<br align="left"/>' for row in _rows(every))
-        dashed = {"style": "dashed"} if all(map(_is_uncertain, every)) else {}
-        ends = f"{every[0].source.name} -> {every[0].dest.name}"
-        return _statement(ends, label=f"<{label}>", tooltip=ends, **dashed)
-
 
 def _is_uncertain(transition: AccountTransition) -> bool:
     return account_evidence(transition)[0].confidence.is_uncertain
 
 
-def _rows(every: list[AccountTransition]) -> list[str]:
-    return [f"{each.operation}{_MARK * _is_uncertain(each)}" for each in every]
+def _row(transition: AccountTransition) -> str:
+    return f"{transition.operation}{_MARK * _is_uncertain(transition)}"
+
+
+def _lines(rows: Iterable[str], indent: str = "") -> str:
+    return "".join(f'{indent}{escape(row)}<br align="left"/>' for row in rows)
 
 
 def _statement(subject: str, **attributes: str) -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from inspect import getdoc, signature
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 
 from authfsm.core.account import account_value, read_account_reply, write_account_request
 from authfsm.drivers.flow_steps import Steps, client_secret_steps
@@ -25,6 +25,7 @@ from authfsm.protocol.errors import refused
 from authfsm.protocol.replies import Refusal
 
 Fields = ParamSpec("Fields")
+Value_co = TypeVar("Value_co", covariant=True)
 
 
 class _Account:
@@ -50,9 +51,18 @@ class _Account:
         return account_value(request, reply)
 
 
-def _method(
-    request: Callable[Fields, AccountRequest[ReplyT]],
-) -> Callable[Concatenate[_Account, Fields], ReplyT]:
+class _TwinMethod(Protocol[Fields, Value_co]):
+    """A method for both twins: of `AsyncCognito` its driver's `_run` is a coroutine function."""
+
+    @overload
+    def __get__(self, account: CognitoAccount, owner: Any) -> Callable[Fields, Value_co]: ...
+    @overload
+    def __get__(
+        self, account: AsyncCognitoAccount, owner: Any
+    ) -> Callable[Fields, Awaitable[Value_co]]: ...
+
+
+def _method(request: Callable[Fields, AccountRequest[Value_co]]) -> _TwinMethod[Fields, Value_co]:
     """Return the method that sends a request; its arguments are those of the request's class."""
     kind: Any = request
 
@@ -61,25 +71,17 @@ def _method(
         return self._send(kind(*args, **kwargs))
 
     documented = [each for each in kind.__mro__ if issubclass(each, AccountRequest)][:-1]
-    call.__doc__, call.__name__ = "\n\n".join(map(str, map(getdoc, documented))), kind.__name__
-    parameters = signature(kind).parameters
+    shown: Any = call
+    shown.__doc__, shown.__name__ = "\n\n".join(map(str, map(getdoc, documented))), kind.__name__
     first = next(iter(signature(call).parameters.values()))
-    call.__signature__ = signature(call).replace(  # type: ignore[attr-defined] # what `help` shows
-        parameters=[first, *parameters.values()]
+    shown.__signature__ = signature(call).replace(
+        parameters=[first, *signature(kind).parameters.values()]
     )
-    return call
+    return cast("_TwinMethod[Fields, Value_co]", shown)
 
 
-def _awaited(
-    request: Callable[Fields, AccountRequest[ReplyT]],
-) -> Callable[Concatenate[_Account, Fields], Awaitable[ReplyT]]:
-    """As `_method`, for `AsyncCognito`."""
-    method: Any = _method(request)
-    return method  # type: ignore[no-any-return] # the driver's `_run` is a coroutine function
-
-
-class CognitoAccount(_Account):
-    """The operations of users on their own accounts, through `Cognito`."""
+class _Operations(_Account):
+    """The operations of users on their own accounts: a method each."""
 
     sign_up = _method(a.SignUp)
     confirm_sign_up = _method(a.ConfirmSignUp)
@@ -94,17 +96,9 @@ class CognitoAccount(_Account):
     delete_user = _method(a.DeleteUser)
 
 
-class AsyncCognitoAccount(_Account):
-    """The same through `AsyncCognito`: the methods are awaited."""
+class CognitoAccount(_Operations):
+    """The operations of users on their own accounts, through `Cognito`."""
 
-    sign_up = _awaited(a.SignUp)
-    confirm_sign_up = _awaited(a.ConfirmSignUp)
-    resend_confirmation_code = _awaited(a.ResendConfirmationCode)
-    forgot_password = _awaited(a.ForgotPassword)
-    confirm_forgot_password = _awaited(a.ConfirmForgotPassword)
-    change_password = _awaited(a.ChangePassword)
-    get_user = _awaited(a.GetUser)
-    update_attributes = _awaited(a.UpdateUserAttributes)
-    send_attribute_code = _awaited(a.GetUserAttributeVerificationCode)
-    verify_attribute = _awaited(a.VerifyUserAttribute)
-    delete_user = _awaited(a.DeleteUser)
+
+class AsyncCognitoAccount(_Operations):
+    """The same through `AsyncCognito`: the methods are awaited."""

@@ -1,20 +1,24 @@
-"""What is known about each transition, how certainly, and from which source: `evidence.csv`.
+"""What is known about each transition, how certainly, and from which source: `evidence.csv`, `account_evidence.csv`.
 
-The CSV file is a second table next to `PROTOCOL`, under the same (state, response, destination, kind); a test
-holds it complete. A transition has several rows if it has several causes. `*` stands for every state or response.
+Each CSV file is a second table next to `PROTOCOL` or `ACCOUNT_LIFE`, under the same names; a test holds it complete.
+A transition has several rows if it has several causes. `*` stands for every state or response.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from enum import Enum
 from functools import cache
 from importlib import resources
+from typing import TypeVar
 
 from attrs import frozen
 
+from authfsm.protocol.account_table import AccountOperation, AccountTransition, UserStatus
 from authfsm.protocol.table import TRANSITIONS, Transition
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 class Confidence(str, Enum):
@@ -51,12 +55,27 @@ class Evidence:
 _Key = tuple[str, str, str, str]
 
 
+def _rows(file: str) -> Iterator[tuple[dict[str, str], Evidence]]:
+    text = resources.files("authfsm.protocol").joinpath(file).read_text(encoding="utf-8")
+    for row in csv.DictReader(text.splitlines()):
+        yield row, Evidence(Confidence(row["confidence"]), row["when"], row["source"])
+
+
+def _most_certain_first(rows: Iterable[tuple[Key, Evidence]]) -> dict[Key, tuple[Evidence, ...]]:
+    found: dict[Key, list[Evidence]] = {}
+    for key, each in rows:
+        found.setdefault(key, []).append(each)
+    order = list(Confidence).index
+    return {
+        key: tuple(sorted(every, key=lambda known: order(known.confidence)))
+        for key, every in found.items()
+    }
+
+
 def evidence_rows() -> Iterator[tuple[_Key, Evidence]]:
     """Yield every row of `evidence.csv`: its state, response, destination and kind, and its evidence."""
-    text = resources.files("authfsm.protocol").joinpath("evidence.csv").read_text(encoding="utf-8")
-    for row in csv.DictReader(text.splitlines()):
-        evidence = Evidence(Confidence(row["confidence"]), row["when"], row["source"])
-        yield (row["state"], row["response"], row["leads_to"], row["kind"]), evidence
+    for row, each in _rows("evidence.csv"):
+        yield (row["state"], row["response"], row["leads_to"], row["kind"]), each
 
 
 def evidence_key(transition: Transition) -> _Key:
@@ -67,20 +86,10 @@ def evidence_key(transition: Transition) -> _Key:
 
 @cache
 def _evidence() -> dict[Transition, tuple[Evidence, ...]]:
-    rows: dict[_Key, list[Evidence]] = {}
-    for key, each in evidence_rows():
-        rows.setdefault(key, []).append(each)
-    order = list(Confidence)
+    rows = _most_certain_first(evidence_rows())
     return {
-        transition: tuple(
-            sorted(
-                rows.get(
-                    evidence_key(transition), rows.get(("*", "*", transition.dest.name, ""), [])
-                ),
-                key=lambda each: order.index(each.confidence),
-            )
-        )
-        for transition in TRANSITIONS
+        each: rows.get(evidence_key(each), rows.get(("*", "*", each.dest.name, ""), ()))
+        for each in TRANSITIONS
     }
 
 
@@ -93,3 +102,24 @@ def confidence(transition: Transition) -> Confidence:
     """Return how certain a transition is: the confidence of its best evidence, INFERRED if it has none."""
     found = evidence(transition)
     return found[0].confidence if found else Confidence.INFERRED
+
+
+# ---- the life of an account ------------------------------------------------------------------------------
+
+
+@cache
+def account_evidence_rows() -> dict[AccountTransition, tuple[Evidence, ...]]:
+    """Return what `account_evidence.csv` has about each transition, the most certain first."""
+
+    def transition(row: dict[str, str]) -> AccountTransition:
+        source, dest = UserStatus[row["status"]], UserStatus[row["leads_to"]]
+        return AccountTransition(source, AccountOperation[row["operation"]], dest)
+
+    return _most_certain_first(
+        (transition(row), each) for row, each in _rows("account_evidence.csv")
+    )
+
+
+def account_evidence(transition: AccountTransition) -> tuple[Evidence, ...]:
+    """Return what is known about a transition of the table, the most certain first."""
+    return account_evidence_rows()[transition]

@@ -6,7 +6,6 @@ from typing import Any
 
 from attrs import asdict, frozen
 
-from authfsm.protocol.account_evidence import account_evidence
 from authfsm.protocol.account_table import (
     ACCOUNT_TRANSITIONS,
     AccountOperation,
@@ -14,6 +13,7 @@ from authfsm.protocol.account_table import (
     Actor,
     UserStatus,
 )
+from authfsm.protocol.evidence import account_evidence
 from authfsm.protocol.links import reference
 
 

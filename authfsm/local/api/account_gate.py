@@ -13,19 +13,11 @@ from typing import Any, Final
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.state.core import Core
 from authfsm.local.state.users import User
-from authfsm.protocol.account_table import (
-    ACCOUNT_TRANSITIONS,
-    SIMULATED_OPERATIONS,
-    AccountOperation,
-    AccountTransition,
-    Actor,
-    UserStatus,
-    account_operation,
-)
+from authfsm.protocol import account_table as a
 from authfsm.protocol.responses import Response
 from authfsm.protocol.table import Transition
 
-_TRANSITIONS: Final = frozenset(ACCOUNT_TRANSITIONS)
+_TRANSITIONS: Final = frozenset(a.ACCOUNT_TRANSITIONS)
 
 
 class GateError(AssertionError):
@@ -35,13 +27,11 @@ class GateError(AssertionError):
         arrow: the missing transition, of a sign-in or of an account's life.
     """
 
-    def __init__(self, arrow: Transition | AccountTransition) -> None:
+    def __init__(self, arrow: Transition | a.AccountTransition) -> None:
         source, trigger, dest = arrow[:3]
         name = trigger if isinstance(trigger, str) else trigger.__name__
-        super().__init__(
-            f"the pool leads from {source} by {name} to {dest}, "
-            "and the protocol's table has no such transition"
-        )
+        why = "and the protocol's table has no such transition"
+        super().__init__(f"the pool leads from {source} by {name} to {dest}, {why}")
         self.arrow = arrow
 
 
@@ -54,38 +44,30 @@ def checked_status(
     What a Lambda trigger changes by requests of its own is checked in those.
     """
     permanent = bool(members.get("Permanent"))
-    found = account_operation(operation, permanent=permanent, response=response)
-    user, number = _user_of(pool, members, found), pool.requests
+    found = a.account_operation(operation, permanent=permanent, response=response)
+    user, number = _user_of(pool, members, found) if found else None, pool.requests
     before, refused = _status(user), True
     try:
         yield
         refused = False
     finally:
-        after = _status(user or _user_of(pool, members, found))
-        may_stay = refused or found in SIMULATED_OPERATIONS or _may_leave_the_status(found)
-        if found and number == pool.requests and not (after is before and may_stay):
-            arrow = AccountTransition(before, found, after)
-            if arrow not in _TRANSITIONS:
+        if found and number == pool.requests:
+            after = _status(user or _user_of(pool, members, found))
+            may_stay = refused or found in a.SIMULATED_OPERATIONS or found.actor is a.Actor.SIGN_IN
+            arrow = a.AccountTransition(before, found, after)
+            if arrow not in _TRANSITIONS and not (after is before and may_stay):
                 raise GateError(arrow)
         pool.requests += 1
 
 
-def _may_leave_the_status(operation: AccountOperation | None) -> bool:
-    return operation is None or operation.actor is Actor.SIGN_IN
-
-
-def _status(user: User | None) -> UserStatus:
+def _status(user: User | None) -> a.UserStatus:
     if user is None or user.deleted:
-        return UserStatus.NO_ACCOUNT
-    return UserStatus[user.status.name]
+        return a.UserStatus.NO_ACCOUNT
+    return a.UserStatus[user.status.name]
 
 
-def _user_of(
-    pool: Core, members: Mapping[str, Any], operation: AccountOperation | None
-) -> User | None:
-    if operation is None:
-        return None
-    if operation.actor is Actor.SIGNED_IN_USER:
+def _user_of(pool: Core, members: Mapping[str, Any], operation: a.AccountOperation) -> User | None:
+    if operation.actor is a.Actor.SIGNED_IN_USER:
         with suppress(PoolRefusal):
             return pool.token_issuer.bearer(members.get("AccessToken", "")).user
         return None
