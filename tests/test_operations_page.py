@@ -9,8 +9,7 @@ import pytest
 
 from authfsm.local import LocalCognito, PoolRefusal
 from authfsm.local.accounts import records
-from authfsm.local.api import not_served
-from authfsm.local.api.operations import OPERATIONS, REGION_OPERATION_NAMES
+from authfsm.local.api.operations import OPERATIONS, REGION_OPERATION_NAMES, reason_not_served
 from authfsm.local.api.region import REGION_OPERATIONS
 from authfsm.local.config.request_members import operation_names
 
@@ -44,7 +43,7 @@ def page() -> str:
 def _served(name: str) -> str:
     if name in RECORDS_ONLY:
         return "records only"
-    return "yes" if name in SERVED else f"no: {not_served.reason(name)}"
+    return "yes" if name in SERVED else f"no: {reason_not_served(name)}"
 
 
 def test_page_is_current() -> None:
@@ -64,7 +63,7 @@ def test_refusal_names_the_operation(name: str) -> None:
         LocalCognito().answer(name, {})
 
     assert caught.value.code == "UnsupportedOperationException"
-    assert f"{name}: {not_served.reason(name)}." in caught.value.message
+    assert f"{name}: {reason_not_served(name)}." in caught.value.message
 
 
 if __name__ == "__main__":

@@ -34,10 +34,7 @@ def _signing_key() -> RSAKey:
 
 
 class CognitoMock:
-    """What `mock_cognito` returns: a context manager and a decorator, with `start` and `stop`.
-
-    Each use has a new region without pools; uses may be nested. Its pools share a signing key.
-    """
+    """What `mock_cognito` returns; each use has a new region, whose pools share a signing key."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self._settings = settings
@@ -82,10 +79,7 @@ class CognitoMock:
         self.stop()
 
     def __call__(self, target: Target) -> Target:
-        """Use the mock for each call of a function, sync or async, or for each test of a class.
-
-        A region lasts from a test's `setUp` or `setup_method` to its `tearDown` or `teardown_method`.
-        """
+        """Use the mock for each call of a function, or for each test of a class, with its setUp and tearDown."""
         own: Any = target
         if not isinstance(target, type):
             decorated: Target = self._decorated(own)
@@ -154,9 +148,6 @@ def mock_cognito(target: Any = None, /, **settings: Any) -> Any:
     """
     mock = CognitoMock(settings)
     return mock if target is None else mock(target)
-
-
-# ---- keys over HTTP -----------------------------------------------------------------------------
 
 
 def _serve_keys(cognito: LocalCognito, stack: ExitStack) -> None:

@@ -18,7 +18,6 @@ from authfsm.local.state.codes import Purpose
 from authfsm.local.state.core import Core, Reply, Request, paginate
 from authfsm.local.state.users import Status, User
 
-_MAX_PAGE: Final = 60
 # "You can only search for the following standard attributes ... Custom attributes are not searchable."
 # -- AWS API reference, ListUsers
 _SEARCHABLE: Final = (
@@ -34,9 +33,6 @@ _PASSWORD_ALPHABETS: Final = (
 )
 
 
-# ---- creating and confirming --------------------------------------------------------------------
-
-
 def create_user(pool: Core, request: Request) -> Reply:
     """AdminCreateUser: the invitation contains the temporary password.
 
@@ -46,7 +42,6 @@ def create_user(pool: Core, request: Request) -> Reply:
     message to contain it, or with WEB_AUTHN allowed, Cognito refuses instead (measured at Cognito, and
     reports of users).
     """
-    pool.check_pool(request)
     if request.get("MessageAction") == "RESEND":
         return _resend_invitation(pool, request)
     values = attributes.from_request(request.get("UserAttributes", ()))
@@ -73,7 +68,7 @@ def create_user(pool: Core, request: Request) -> Reply:
     if password is not None:
         passwords.set_password(pool, user, password, temporary=True)
         _send_invitation(pool, user, password, request)
-    return {"User": user_members(user, "Attributes")}
+    return {"User": list_members(user)}
 
 
 def _temporary_password(pool: Core, request: Request) -> Secret[str] | None:
@@ -114,7 +109,7 @@ def _resend_invitation(pool: Core, request: Request) -> Reply:
     password = _temporary_password(pool, request) or _random_password(pool)
     passwords.set_password(pool, user, password, temporary=True)
     _send_invitation(pool, user, password, request)
-    return {"User": user_members(user, "Attributes")}
+    return {"User": list_members(user)}
 
 
 def confirm_user(pool: Core, user: User, request: Request) -> Reply:
@@ -134,11 +129,12 @@ def set_user_password(pool: Core, user: User, request: Request) -> Reply:
     return {}
 
 
-# ---- showing ------------------------------------------------------------------------------------
+def list_members(user: User) -> dict[str, Any]:
+    """Return a user as ListUsers shows them."""
+    return _members(user, "Attributes")
 
 
-def user_members(user: User, attributes_member: str) -> dict[str, Any]:
-    """Return a user as ListUsers and AdminGetUser show them; the two name the attributes differently."""
+def _members(user: User, attributes_member: str) -> dict[str, Any]:
     return {
         "Username": user.username,
         attributes_member: attributes.to_api(user.all_attributes()),
@@ -151,23 +147,20 @@ def user_members(user: User, attributes_member: str) -> dict[str, Any]:
 
 def get_user(_: Core, user: User, __: Request) -> Reply:
     """AdminGetUser."""
-    return {**user_members(user, "UserAttributes"), **enrolment.mfa_members(user)}
+    return {**_members(user, "UserAttributes"), **enrolment.mfa_members(user)}
 
 
 def list_users(pool: Core, request: Request) -> Reply:
     """ListUsers: in the order of creation."""
-    pool.check_pool(request)
     matches = _parse_filter(request.get("Filter"))
     found = {user.username: user for user in pool.users if matches(user)}
-    size = request.get("Limit") or _MAX_PAGE
-    page, token = paginate(found, request.get("PaginationToken"), size)
-    users = [user_members(user, "Attributes") for user in page]
+    reply = paginate(found, list_members, request, "Users", position="PaginationToken")
     if (names := request.get("AttributesToGet")) is not None:
         if any(pool.configuration.attributes.find(name) is None for name in names):
             raise PoolRefusal(error_templates.UNKNOWN_ATTRIBUTES)
-        for each in users:
+        for each in reply["Users"]:
             each["Attributes"] = [a for a in each["Attributes"] if a["Name"] in names]
-    return {"Users": users} if token is None else {"Users": users, "PaginationToken": token}
+    return reply
 
 
 def _parse_filter(text: str | None) -> Callable[[User], bool]:
@@ -200,9 +193,6 @@ def _filtered_value(user: User, name: str) -> str | None:
         "cognito:user_status": user.status.value,
     }
     return own.get(name) or user.all_attributes().get(name)
-
-
-# ---- changing -----------------------------------------------------------------------------------
 
 
 def disable_user(pool: Core, user: User, _: Request) -> Reply:

@@ -27,13 +27,8 @@ _KINDS: Final = {
     "ConfirmForgotPassword": "ForgotPassword",
     "ChangePassword": "PasswordChange",
 }
-_PASSWORD_CHALLENGES: Final = {
-    State.PASSWORD_VERIFIER,
-    State.PASSWORD,
-    State.ADMIN_NO_SRP_AUTH,
-}
+_PASSWORD_CHALLENGES: Final = {State.PASSWORD_VERIFIER, State.PASSWORD, State.ADMIN_NO_SRP_AUTH}
 _MOST_EVENTS: Final = 60
-_PAGE: Final = 60
 
 
 def _is_enabled(pool: Core) -> bool:
@@ -101,10 +96,7 @@ def list_auth_events(pool: Core, user: User, request: Request) -> Reply:
     if not _is_enabled(pool):
         raise PoolRefusal(error_templates.NO_THREAT_PROTECTION)
     events = {each.event_id: each for each in reversed(user.account.events)}
-    size = request.get("MaxResults") or _PAGE
-    page, token = paginate(events, request.get("NextToken"), size)
-    reply: Reply = {"AuthEvents": [_members(each) for each in page]}
-    return reply if token is None else {**reply, "NextToken": token}
+    return paginate(events, _members, request, "AuthEvents", size="MaxResults")
 
 
 def _members(event: AuthEvent) -> dict[str, Any]:

@@ -23,19 +23,10 @@ from authfsm.local.state import passkeys
 from authfsm.local.state.codes import new_totp_secret, spend_totp
 from authfsm.local.state.core import Core, Reply, Request, paginate
 from authfsm.local.state.sessions import PendingChallenge
-from authfsm.local.state.users import (
-    Passkey,
-    PasskeyRegistration,
-    SoftwareToken,
-    Status,
-    User,
-)
+from authfsm.local.state.users import Passkey, PasskeyRegistration, SoftwareToken, Status, User
 from authfsm.protocol.states import MFA_METHODS, MFA_SETTINGS, State
 
 _MAX_PASSKEYS: Final = 20  # "Each user can register up to 20 passkeys" (developer guide)
-
-
-# ---- software tokens ----------------------------------------------------------------------------
 
 
 def associate_software_token(pool: Core, request: Request) -> Reply:
@@ -112,9 +103,6 @@ def _pending_setup(pool: Core, request: Request) -> tuple[PendingChallenge, MfaS
     return pending, progress
 
 
-# ---- preferences --------------------------------------------------------------------------------
-
-
 def set_mfa_preference(pool: Core, user: User, request: Request) -> Reply:
     """SetUserMFAPreference and AdminSetUserMFAPreference."""
     enabled, preferred = set(user.mfa_enabled), user.preferred_mfa
@@ -166,12 +154,7 @@ def delete_software_token(pool: Core, user: User, _: Request) -> Reply:
 
 
 def _check_passkey_mfa(pool: Core, enabled: set[State]) -> None:
-    """Check that passkeys may satisfy a user's MFA.
-
-    "the FactorConfiguration ... must be MULTI_FACTOR_WITH_USER_VERIFICATION ... the Essentials tier or higher
-    ... The user must also have at least one other MFA method ... activated to prevent account lockout"
-    -- AWS API reference, WebAuthnMfaSettingsType
-    """
+    """Check that passkeys may satisfy a user's MFA, beside another factor (AWS API reference, WebAuthnMfaSettingsType)."""
     webauthn = pool.configuration.webauthn
     multi_factor = (
         webauthn is not None
@@ -184,11 +167,7 @@ def _check_passkey_mfa(pool: Core, enabled: set[State]) -> None:
 
 
 def set_initial_mfa(user: User, enabled: Iterable[str] | None, preferred: str | None) -> None:
-    """Enable second factors of a new user: by default TOTP, if they have a secret, and the preferred one.
-
-    Raises:
-        ValueError: the user lacks what a factor needs.
-    """
+    """Enable second factors of a new user, by default TOTP and the preferred one; raise ValueError for one they lack."""
     factors = {State[name] for name in enabled or ()}
     if enabled is None and user.software_token is not None:
         factors.add(State.SOFTWARE_TOKEN_MFA)
@@ -211,7 +190,6 @@ def mfa_members(user: User) -> Reply:
     return reply
 
 
-# ---- passkeys -----------------------------------------------------------------------------------
 # "They can only register a passkey after they have signed in to your user pool at least once"
 # -- developer guide, "Authentication flows"
 
@@ -266,10 +244,8 @@ def complete_web_authn_registration(pool: Core, request: Request) -> Reply:
 
 def list_web_authn_credentials(_: Core, user: User, request: Request) -> Reply:
     """ListWebAuthnCredentials."""
-    size = min(request.get("MaxResults", 20), 20)
-    page, token = paginate(user.passkeys.by_id, request.get("NextToken"), size)
-    reply: Reply = {"Credentials": [_passkey_members(each) for each in page]}
-    return reply if token is None else {**reply, "NextToken": token}
+    passkeys_by_id, show = user.passkeys.by_id, _passkey_members
+    return paginate(passkeys_by_id, show, request, "Credentials", size="MaxResults", most=20)
 
 
 def delete_web_authn_credential(_: Core, user: User, request: Request) -> Reply:
@@ -301,8 +277,4 @@ def get_user_auth_factors(pool: Core, user: User, _: Request) -> Reply:
     factors = [each.value for each in available if each is not State.PASSWORD_SRP]
     if user.software_token is not None:
         factors.append("SOFTWARE_TOKEN")
-    return {
-        "Username": user.username,
-        "ConfiguredUserAuthFactors": factors,
-        **mfa_members(user),
-    }
+    return {"Username": user.username, "ConfiguredUserAuthFactors": factors, **mfa_members(user)}

@@ -13,7 +13,7 @@ from attrs import evolve, frozen
 from authfsm.base.secret import Secret
 from authfsm.local.accounts.sign_up import migrate_at_sign_in
 from authfsm.local.config import error_templates
-from authfsm.local.config.error_templates import PoolRefusal
+from authfsm.local.config.error_templates import ErrorTemplate, PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient
 from authfsm.local.signin import choice, custom, devices, passwords
 from authfsm.local.signin.steps import issue_challenge, issue_password_verifier, next_challenge
@@ -46,36 +46,25 @@ Flow = Callable[[Core, FlowRequest], Reply]
 
 def initiate_auth(pool: Core, request: Request) -> Reply:
     """InitiateAuth."""
-    client, flow = pool.client(request), request["AuthFlow"]
-    if flow not in FLOWS:
-        raise PoolRefusal(error_templates.FLOW_NEEDS_ADMIN)
-    if not client.allows(flow):
-        raise PoolRefusal(error_templates.FLOW_NOT_ENABLED, flow=flow)
-    return FLOWS[flow](pool, _flow_request(client, request))
+    return _begin(pool, request, FLOWS, error_templates.FLOW_NOT_ENABLED)
 
 
 def admin_initiate_auth(pool: Core, request: Request) -> Reply:
     """AdminInitiateAuth."""
-    pool.check_pool(request)
+    return _begin(pool, request, ADMIN_FLOWS, error_templates.ADMIN_FLOW_NOT_ENABLED)
+
+
+def _begin(
+    pool: Core, request: Request, flows: Mapping[str, Flow], not_enabled: ErrorTemplate
+) -> Reply:
     client, flow = pool.client(request), request["AuthFlow"]
-    if flow not in ADMIN_FLOWS:
+    if flow not in flows:
         raise PoolRefusal(error_templates.FLOW_NEEDS_ADMIN)
     if not client.allows(flow):
-        raise PoolRefusal(error_templates.ADMIN_FLOW_NOT_ENABLED)
-    return ADMIN_FLOWS[flow](pool, _flow_request(client, request))
-
-
-def _flow_request(client: AppClient, request: Request) -> FlowRequest:
-    return FlowRequest(
-        client,
-        request["AuthFlow"],
-        request.get("AuthParameters") or {},
-        request.get("Session") or None,
-        request.get("ClientMetadata"),
-    )
-
-
-# ---- with a username ----------------------------------------------------------------------------
+        raise PoolRefusal(not_enabled, flow=flow)
+    parameters, session = request.get("AuthParameters") or {}, request.get("Session") or None
+    metadata = request.get("ClientMetadata")
+    return flows[flow](pool, FlowRequest(client, flow, parameters, session, metadata))
 
 
 def _attempt(pool: Core, request: FlowRequest) -> Attempt:
@@ -95,20 +84,13 @@ def _require_user(client: AppClient, user: User | None) -> None:
 
 
 def _pre_authentication(pool: Core, request: FlowRequest, attempt: Attempt) -> None:
-    """Run PreAuthentication: before the password is checked, and for simulated users too.
-
-    CUSTOM_AUTH without SRP does not run it (github.com/aws-amplify/amplify-js/issues/5318).
-    """
+    """Run PreAuthentication before the password is checked; CUSTOM_AUTH without SRP does not (amplify-js #5318)."""
     if attempt.user is not None or request.client.hides_user_existence:
         pre_authentication(pool, request.client, attempt.user, attempt.username, request.metadata)
 
 
 def _user_srp_auth(pool: Core, request: FlowRequest) -> Reply:
-    """USER_SRP_AUTH: the first reply reveals nothing about the user.
-
-    The answer to PASSWORD_VERIFIER tells that a user is unconfirmed, disabled or locked out; the API lists
-    the exceptions on both operations.
-    """
+    """USER_SRP_AUTH: only the answer to PASSWORD_VERIFIER tells that a user is unconfirmed, disabled or locked out."""
     srp_a = required_parameter(request.parameters, "SRP_A")
     attempt = _attempt(pool, request)
     _require_user(request.client, attempt.user)
@@ -141,10 +123,7 @@ def _password_auth(pool: Core, request: FlowRequest) -> Reply:
 
 
 def _admin_no_srp_auth(pool: Core, request: FlowRequest) -> Reply:
-    """ADMIN_NO_SRP_AUTH: the older name of ADMIN_USER_PASSWORD_AUTH.
-
-    According to an older API reference, it replies with a challenge for the password.
-    """
+    """ADMIN_NO_SRP_AUTH: as ADMIN_USER_PASSWORD_AUTH, or with a challenge for the password (an older API reference)."""
     challenges = pool.configuration.contradictions.admin_no_srp_auth_challenges
     if request.parameters.get("PASSWORD") or not challenges:
         return _password_auth(pool, request)
@@ -156,12 +135,7 @@ def _admin_no_srp_auth(pool: Core, request: FlowRequest) -> Reply:
 
 
 def _custom_auth(pool: Core, request: FlowRequest) -> Reply:
-    """CUSTOM_AUTH: the pool's Lambda functions choose the challenges, perhaps after the password by SRP.
-
-    "CHALLENGE_NAME: SRP_A" begins with SRP; without it, or with CUSTOM_CHALLENGE, the functions begin. SRP_A
-    may be missing if DefineAuthChallenge then names CUSTOM_CHALLENGE (a recorded reply). For a simulated user
-    the functions get request.userNotFound.
-    """
+    """CUSTOM_AUTH: the pool's functions choose the challenges, after the password by SRP if CHALLENGE_NAME is SRP_A."""
     custom.check_supported(pool)
     with_srp = request.parameters.get("CHALLENGE_NAME") == "SRP_A"
     srp_a = request.parameters.get("SRP_A")
@@ -186,9 +160,6 @@ def _user_auth(pool: Core, request: FlowRequest) -> Reply:
         _require_user(request.client, attempt.user)
     _pre_authentication(pool, request, attempt)
     return choice.begin(pool, attempt, request.parameters, request.session)
-
-
-# ---- with a refresh token -----------------------------------------------------------------------
 
 
 def _refresh(pool: Core, request: FlowRequest) -> Reply:

@@ -1,38 +1,33 @@
 """The operations on records: create, describe, list, update and delete, the same for each kind.
 
 Nothing else in the pool reads identity providers, resource servers and domains: there is no federation, and
-there are no pages. Groups are in the tokens; what users have to do with them is in `groups`.
+there are no pages. Groups have users, and are in their tokens.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from attrs import frozen
 
+from authfsm.local.accounts.admin import list_members
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import ErrorTemplate, PoolRefusal
 from authfsm.local.config.lambda_functions import ACCOUNT
 from authfsm.local.state.core import Core, Reply, Request, paginate
 from authfsm.local.state.records import GROUP, Record
+from authfsm.local.state.users import User
 
-_MAX_PAGE: Final = 60
 Function = Callable[[Core, Request], Reply]
 
 
 @frozen
 class RecordKind:
-    """A kind of record.
+    """A kind of record: the members that hold its name and a whole record, and its refusals.
 
-    Args:
-        name: as `group`.
-        key: the request's member with the name of a record.
-        member: the reply's member with a record.
-        exists: the refusal of a second record with the same name.
-        missing: the refusal if there is no such record.
-        dated: whether replies have CreationDate and LastModifiedDate.
-        replaced: whether an update removes the members that it does not name.
+    Replies of a `dated` kind have CreationDate and LastModifiedDate; an update of a `replaced` kind removes other members.
     """
 
     name: str
@@ -53,7 +48,6 @@ class RecordKind:
 
     def find(self, pool: Core, request: Request) -> Record:
         """Return the record of a request; refuse if there is none."""
-        pool.check_pool(request)
         found = pool.records.find(self.name, request[self.key])
         if found is None:
             raise PoolRefusal(self.missing, name=request[self.key])
@@ -66,11 +60,8 @@ class RecordKind:
         pool.records.restore(record)
         return record
 
-    # ---- operations ---------------------------------------------------------------------------
-
     def create(self, pool: Core, request: Request) -> Reply:
         """Create."""
-        pool.check_pool(request)
         name = request[self.key]
         if pool.records.find(self.name, name) is not None:
             pool_id = pool.configuration.pool_id
@@ -96,25 +87,14 @@ class RecordKind:
         return {}
 
     def lister(self, member: str, size: str, only: tuple[str, ...] = ()) -> Function:
-        """Return the operation that lists all.
-
-        Args:
-            member: the reply's member.
-            size: the request's member with the size of a page.
-            only: the members of a record that the list shows; by default all.
-        """
+        """Return the operation that lists all, or these members of them; `size` names that of a page."""
 
         def list_all(pool: Core, request: Request) -> Reply:
-            pool.check_pool(request)
-            page, token = paginate(
-                pool.records.of_kind(self.name),
-                request.get("NextToken"),
-                request.get(size) or _MAX_PAGE,
-            )
-            shown = [self.show(pool, each) for each in page]
-            if only:
-                shown = [{n: each[n] for n in only if n in each} for each in shown]
-            return {member: shown} if token is None else {member: shown, "NextToken": token}
+            def show(record: Record) -> dict[str, Any]:
+                shown = self.show(pool, record)
+                return {name: shown[name] for name in only or shown if name in shown}
+
+            return paginate(pool.records.of_kind(self.name), show, request, member, size=size)
 
         return list_all
 
@@ -146,15 +126,12 @@ DOMAINS: Final = RecordKind(
 
 def get_identity_provider_by_identifier(pool: Core, request: Request) -> Reply:
     """GetIdentityProviderByIdentifier."""
-    pool.check_pool(request)
     wanted = request["IdpIdentifier"]
     for record in pool.records.of_kind(IDENTITY_PROVIDERS.name).values():
         if wanted in record.members.get("IdpIdentifiers", ()):
             return {"IdentityProvider": IDENTITY_PROVIDERS.show(pool, record)}
     raise PoolRefusal(error_templates.NO_SUCH_PROVIDER, name=wanted)
 
-
-# ---- domains --------------------------------------------------------------------------------------
 
 _CLOUD_FRONT: Final = "{}.cloudfront.net"
 
@@ -192,6 +169,52 @@ def describe_domain(pool: Core, domain: str) -> dict[str, Any]:
         "Status": "ACTIVE",
         "Version": record.created.strftime("%Y%m%d%H%M%S"),
     }
+
+
+def add_missing_groups(pool: Core, names: tuple[str, ...]) -> None:
+    """Add the groups that the pool does not have yet."""
+    for name in names:
+        if pool.records.find(GROUP, name) is None:
+            GROUPS.add(pool, name)
+
+
+def add_user_to_group(pool: Core, user: User, request: Request) -> Reply:
+    """AdminAddUserToGroup."""
+    name = GROUPS.find(pool, request).name
+    if name not in user.groups:
+        user.groups = (*user.groups, name)
+    return {}
+
+
+def remove_user_from_group(pool: Core, user: User, request: Request) -> Reply:
+    """AdminRemoveUserFromGroup."""
+    name = GROUPS.find(pool, request).name
+    user.groups = tuple(group for group in user.groups if group != name)
+    return {}
+
+
+def list_groups_for_user(pool: Core, user: User, request: Request) -> Reply:
+    """AdminListGroupsForUser."""
+    own = {each.name: each for each in pool.records.groups_of(user)}
+    return paginate(own, partial(GROUPS.show, pool), request, "Groups")
+
+
+def list_users_in_group(pool: Core, request: Request) -> Reply:
+    """ListUsersInGroup."""
+    name = GROUPS.find(pool, request).name
+    members = {each.username: each for each in pool.users if name in each.groups}
+    return paginate(members, list_members, request, "Users")
+
+
+def delete_group(pool: Core, request: Request) -> Reply:
+    """DeleteGroup: its users leave it."""
+    record = GROUPS.find(pool, request)
+    for username in [each.username for each in pool.users if record.name in each.groups]:
+        user = pool.users.named(username)  # reports the change
+        if user is not None:
+            user.groups = tuple(group for group in user.groups if group != record.name)
+    pool.records.remove(record)
+    return {}
 
 
 # fmt: off

@@ -25,23 +25,12 @@ from authfsm.local.state.users import Status, User
 from authfsm.protocol.states import State
 
 _ADDRESSES: Final = ("email", "phone_number")
-_RECOVERY_ATTRIBUTES: Final = {
-    "verified_email": "email",
-    "verified_phone_number": "phone_number",
-}
+_RECOVERY_ATTRIBUTES: Final = {"verified_email": "email", "verified_phone_number": "phone_number"}
 _DEFAULT_RECOVERY: Final = ("verified_phone_number", "verified_email")
 
 
-# ---- passwords ----------------------------------------------------------------------------------
-
-
 def recovery_attribute(pool: Core, user: User) -> str | None:
-    """Return the verified attribute to which a user's recovery code goes; None if there is none.
-
-    "In the absence of this setting, Amazon Cognito uses the legacy behavior ... where SMS is preferred
-    through email. ... With this setting, SMS doesn't qualify for a valid password recovery mechanism if the
-    user also has SMS multi-factor authentication (MFA) activated." -- AWS API reference
-    """
+    """Return the verified attribute to which a user's recovery code goes; None if there is none (AWS API reference)."""
     configured = pool.configuration.account_recovery
     for mechanism in configured or _DEFAULT_RECOVERY:
         attribute = _RECOVERY_ATTRIBUTES.get(mechanism)
@@ -149,9 +138,6 @@ def change_password(pool: Core, user: User, request: Request) -> Reply:
     passwords.check_history(pool, user, password)
     passwords.set_password(pool, user, password, temporary=False)
     return {}
-
-
-# ---- attributes ---------------------------------------------------------------------------------
 
 
 def get_user(pool: Core, request: Request) -> Reply:
@@ -262,9 +248,6 @@ def verify_user_attribute(pool: Core, user: User, request: Request) -> Reply:
     verification.mark_verified(pool, user, pending)
     user.modified = pool.clock()
     return {}
-
-
-# ---- signing out, deleting ----------------------------------------------------------------------
 
 
 def global_sign_out(_: Core, user: User, __: Request) -> Reply:

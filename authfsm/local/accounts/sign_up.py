@@ -47,10 +47,7 @@ def allows_no_password(pool: Core) -> bool:
 
 
 def unsaved_user(pool: Core, username: str, values: Mapping[str, str]) -> User:
-    """Return a new user with these attributes, who is not in the pool yet.
-
-    In a pool whose users sign in with an attribute, `username` is its value, and the internal name is the sub.
-    """
+    """Return a new user who is not in the pool yet; where users sign in with an attribute, the name is the sub."""
     sub, now = pool.token_issuer.uuid(), pool.clock()
     name, own = username, dict(values)
     if required := pool.configuration.username_attributes:
@@ -234,7 +231,6 @@ def resend_confirmation_code(pool: Core, request: Request) -> Reply:
     return {"CodeDeliveryDetails": details}
 
 
-# ---- the UserMigration trigger ------------------------------------------------------------------
 # "When a user doesn't exist in the user pool at sign-in with a password, or in the forgot-password flow,
 # Amazon Cognito invokes this trigger. After the Lambda function returns successfully, Amazon Cognito creates
 # the user in the user pool." -- developer guide, "Migrate user Lambda trigger". SRP and passwordless sign-in

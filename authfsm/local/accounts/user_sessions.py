@@ -33,9 +33,6 @@ def _check_enabled(pool: Core) -> None:
         raise PoolRefusal(error_templates.NO_SESSION_TRACKING)
 
 
-# ---- the sessions of a user ---------------------------------------------------------------------
-
-
 def list_user_sessions(pool: Core, request: Request) -> Reply:
     """ListUserSessions: of all app clients, in a single page."""
     current = pool.token_issuer.bearer(request["AccessToken"])
@@ -89,18 +86,13 @@ def _revoke(pool: Core, user: User, request: Request, current: TokenFamily | Non
     return {}
 
 
-# ---- configurations -----------------------------------------------------------------------------
-
-
 def get_user_pool_session_configuration(pool: Core, request: Request) -> Reply:
     """GetUserPoolSessionConfiguration."""
-    pool.check_pool(request)
     return {"UserPoolId": request["UserPoolId"], **pool.session_settings}
 
 
 def set_user_pool_session_configuration(pool: Core, request: Request) -> Reply:
     """SetUserPoolSessionConfiguration: sessions beyond a lower MaxPerUser end at the next sign-in."""
-    pool.check_pool(request)
     _check_enum(request, "UserSessionTracking", ("ENABLED", "DISABLED"))
     _check_tier(pool)
     settings = {name: request[name] for name in ("UserSessionTracking", "TokenSession")}
@@ -110,7 +102,6 @@ def set_user_pool_session_configuration(pool: Core, request: Request) -> Reply:
 
 def get_user_pool_client_session_configuration(pool: Core, request: Request) -> Reply:
     """GetUserPoolClientSessionConfiguration."""
-    pool.check_pool(request)
     client_id = pool.client(request).client_id
     configuration = pool.session_configurations.get(client_id)
     settings = _CLIENT_DEFAULT if configuration is None else configuration.settings
@@ -119,7 +110,6 @@ def get_user_pool_client_session_configuration(pool: Core, request: Request) -> 
 
 def set_user_pool_client_session_configuration(pool: Core, request: Request) -> Reply:
     """SetUserPoolClientSessionConfiguration: kept and returned; it changes nothing without SSO sessions."""
-    pool.check_pool(request)
     client_id = pool.client(request).client_id
     _check_tier(pool)
     _check_enabled(pool)

@@ -39,10 +39,7 @@ class GateError(AssertionError):
 def checked_status(
     pool: Core, operation: str, members: Mapping[str, Any], response: type[Response] | None
 ) -> Iterator[None]:
-    """Raise GateError if the block, which answers or refuses a request, moves its user off the table.
-
-    What a Lambda trigger changes by requests of its own is checked in those.
-    """
+    """Raise GateError if the block moves the user of a request off the table; requests of triggers are checked apart."""
     permanent = bool(members.get("Permanent"))
     found = a.account_operation(operation, permanent=permanent, response=response)
     user, number = _user_of(pool, members, found) if found else None, pool.requests

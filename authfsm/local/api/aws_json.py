@@ -40,10 +40,7 @@ def answer_http(
     *,
     signed: bool,
 ) -> HttpReply:
-    """Answer an HTTP request with this X-Amz-Target; `signed` means that it has an Authorization header.
-
-    `answer` returns the reply to an operation and its request, or raises PoolRefusal.
-    """
+    """Answer an HTTP request by `answer`; `signed` means that it has an Authorization header."""
     try:
         if not target.startswith(TARGET_PREFIX):
             raise PoolRefusal(error_templates.UNKNOWN_OPERATION)  # noqa: TRY301 - answered like any other

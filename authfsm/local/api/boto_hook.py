@@ -47,10 +47,7 @@ class _Body:
 
 
 def boto_client(answer: Answer, region: str, config: Any = None) -> Any:
-    """Return a boto3 cognito-idp client whose requests `answer` answers.
-
-    It has dummy credentials; environment and configuration files have no effect.
-    """
+    """Return a boto3 client whose requests `answer` answers, whatever the environment and configuration files say."""
     with _session_lock:
         client = _session(region).client("cognito-idp", config=config)
     events: Any = client.meta.events  # boto3-stubs types no handler with a return value
@@ -94,19 +91,13 @@ def _text(header: str | bytes | None) -> str:
     return header.decode() if isinstance(header, bytes) else header or ""
 
 
-# ---- all clients of the process -----------------------------------------------------------------
-
 _hooked: Final[WeakSet[Any]] = WeakSet()  # the events of the clients that `boto_client` made
 _answers: Final[list[Answer]] = []
 _original: Any = None
 
 
 def answer_all(answer: Answer) -> None:
-    """Answer the requests of all boto3 cognito-idp clients to AWS, those made before too.
-
-    Clients of `boto_client` and clients with an endpoint_url of their own are left alone, as is what another
-    library, such as moto, has registered for other services. The last one that was given answers.
-    """
+    """Answer all boto3 cognito-idp clients to AWS, but those of `boto_client` and those with an endpoint_url."""
     global _original
     if not _answers:
         _original, _ENDPOINT.make_request = _ENDPOINT.make_request, _make_request

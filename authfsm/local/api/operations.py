@@ -7,6 +7,7 @@ the table nowhere else, so that a reply without an arrow reveals a bug: in the p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -16,14 +17,13 @@ from authfsm.local.accounts import (
     admin,
     auth_events,
     enrolment,
-    groups,
     initiate_auth,
     records,
     self_service,
     sign_up,
     user_sessions,
 )
-from authfsm.local.api import not_served, pool_operations
+from authfsm.local.api import pool_operations
 from authfsm.local.api.account_gate import GateError, checked_status
 from authfsm.local.config import error_templates, request_members
 from authfsm.local.config.error_templates import PoolRefusal
@@ -40,14 +40,9 @@ _SETUP: Final = frozenset({r.AssociateSoftwareToken, r.VerifySoftwareToken})
 
 @frozen
 class Operation:
-    """An operation: the function that answers it, and the members that a request must have.
-
-    A public one needs no AWS credentials, so that a browser may call it: Cognito's API model marks it
-    `smithy.api#noAuth` (botocore: `authtype: none`). Requests for all others are signed with SigV4.
-    """
+    """The function that answers an operation; a public one needs no AWS credentials (`smithy.api#noAuth`)."""
 
     function: Callable[[Core, Request], Reply]
-    required: tuple[str, ...]
     public: bool = False
 
 
@@ -73,90 +68,90 @@ def _by_name(function: _UserFunction) -> Callable[[Core, Request], Reply]:
 # fmt: off
 OPERATIONS: Final[dict[str, Operation]] = {
     # Sign-in.
-    "InitiateAuth":                Operation(initiate_auth.initiate_auth, ("AuthFlow", "ClientId"), public=True),
-    "AdminInitiateAuth":           Operation(initiate_auth.admin_initiate_auth, ("UserPoolId", "AuthFlow", "ClientId")),
-    "RespondToAuthChallenge":      Operation(answers.respond, ("ClientId", "ChallengeName"), public=True),
-    "AdminRespondToAuthChallenge": Operation(answers.respond_as_admin, ("UserPoolId", "ClientId", "ChallengeName")),
-    "AssociateSoftwareToken":      Operation(enrolment.associate_software_token, (), public=True),
-    "VerifySoftwareToken":         Operation(enrolment.verify_software_token, ("UserCode",), public=True),
-    "GetTokensFromRefreshToken":   Operation(initiate_auth.get_tokens_from_refresh_token, ("RefreshToken", "ClientId"), public=True),
+    "InitiateAuth":                Operation(initiate_auth.initiate_auth, public=True),
+    "AdminInitiateAuth":           Operation(initiate_auth.admin_initiate_auth),
+    "RespondToAuthChallenge":      Operation(answers.respond, public=True),
+    "AdminRespondToAuthChallenge": Operation(answers.respond_as_admin),
+    "AssociateSoftwareToken":      Operation(enrolment.associate_software_token, public=True),
+    "VerifySoftwareToken":         Operation(enrolment.verify_software_token, public=True),
+    "GetTokensFromRefreshToken":   Operation(initiate_auth.get_tokens_from_refresh_token, public=True),
     # Sign-up and recovery.
-    "SignUp":                      Operation(sign_up.sign_up, ("ClientId", "Username"), public=True),
-    "ConfirmSignUp":               Operation(sign_up.confirm_sign_up, ("ClientId", "Username", "ConfirmationCode"), public=True),
-    "ResendConfirmationCode":      Operation(sign_up.resend_confirmation_code, ("ClientId", "Username"), public=True),
-    "ForgotPassword":              Operation(self_service.forgot_password, ("ClientId", "Username"), public=True),
-    "ConfirmForgotPassword":       Operation(self_service.confirm_forgot_password, ("ClientId", "Username", "ConfirmationCode", "Password"), public=True),
+    "SignUp":                      Operation(sign_up.sign_up, public=True),
+    "ConfirmSignUp":               Operation(sign_up.confirm_sign_up, public=True),
+    "ResendConfirmationCode":      Operation(sign_up.resend_confirmation_code, public=True),
+    "ForgotPassword":              Operation(self_service.forgot_password, public=True),
+    "ConfirmForgotPassword":       Operation(self_service.confirm_forgot_password, public=True),
     # With an access or refresh token.
-    "ConfirmDevice":               Operation(_by_token(devices.confirm), ("AccessToken", "DeviceKey"), public=True),
-    "UpdateDeviceStatus":          Operation(_by_token(devices.update_status), ("AccessToken", "DeviceKey"), public=True),
-    "ForgetDevice":                Operation(_by_token(devices.forget), ("DeviceKey",), public=True),
-    "GetDevice":                   Operation(_by_token(devices.get), ("DeviceKey",), public=True),
-    "ListDevices":                 Operation(_by_token(devices.list_all), ("AccessToken",), public=True),
-    "GetUser":                     Operation(self_service.get_user, ("AccessToken",), public=True),
-    "UpdateUserAttributes":        Operation(self_service.update_user_attributes, ("UserAttributes", "AccessToken"), public=True),
-    "DeleteUserAttributes":        Operation(self_service.delete_user_attributes, ("UserAttributeNames", "AccessToken"), public=True),
-    "GetUserAttributeVerificationCode": Operation(self_service.get_user_attribute_verification_code, ("AccessToken", "AttributeName"), public=True),
-    "VerifyUserAttribute":         Operation(_by_token(self_service.verify_user_attribute), ("AccessToken", "AttributeName", "Code"), public=True),
-    "ChangePassword":              Operation(_by_token(self_service.change_password), ("ProposedPassword", "AccessToken"), public=True),
-    "DeleteUser":                  Operation(_by_token(self_service.delete_user), ("AccessToken",), public=True),
-    "SetUserMFAPreference":        Operation(_by_token(enrolment.set_mfa_preference), ("AccessToken",), public=True),
-    "SetUserSettings":             Operation(_by_token(enrolment.set_user_settings), ("AccessToken", "MFAOptions"), public=True),
-    "GetUserAuthFactors":          Operation(_by_token(enrolment.get_user_auth_factors), ("AccessToken",), public=True),
-    "StartWebAuthnRegistration":   Operation(enrolment.start_web_authn_registration, ("AccessToken",), public=True),
-    "CompleteWebAuthnRegistration": Operation(enrolment.complete_web_authn_registration, ("AccessToken", "Credential"), public=True),
-    "ListWebAuthnCredentials":     Operation(_by_token(enrolment.list_web_authn_credentials), ("AccessToken",), public=True),
-    "DeleteWebAuthnCredential":    Operation(_by_token(enrolment.delete_web_authn_credential), ("AccessToken", "CredentialId"), public=True),
-    "RevokeToken":                 Operation(self_service.revoke_token, ("Token", "ClientId"), public=True),
-    "GlobalSignOut":               Operation(_by_token(self_service.global_sign_out), ("AccessToken",), public=True),
-    "ListUserSessions":            Operation(user_sessions.list_user_sessions, ("AccessToken",), public=True),
-    "RevokeUserSession":           Operation(user_sessions.revoke_user_session, ("AccessToken", "SessionId"), public=True),
+    "ConfirmDevice":               Operation(_by_token(devices.confirm), public=True),
+    "UpdateDeviceStatus":          Operation(_by_token(devices.update_status), public=True),
+    "ForgetDevice":                Operation(_by_token(devices.forget), public=True),
+    "GetDevice":                   Operation(_by_token(devices.get), public=True),
+    "ListDevices":                 Operation(_by_token(devices.list_all), public=True),
+    "GetUser":                     Operation(self_service.get_user, public=True),
+    "UpdateUserAttributes":        Operation(self_service.update_user_attributes, public=True),
+    "DeleteUserAttributes":        Operation(self_service.delete_user_attributes, public=True),
+    "GetUserAttributeVerificationCode": Operation(self_service.get_user_attribute_verification_code, public=True),
+    "VerifyUserAttribute":         Operation(_by_token(self_service.verify_user_attribute), public=True),
+    "ChangePassword":              Operation(_by_token(self_service.change_password), public=True),
+    "DeleteUser":                  Operation(_by_token(self_service.delete_user), public=True),
+    "SetUserMFAPreference":        Operation(_by_token(enrolment.set_mfa_preference), public=True),
+    "SetUserSettings":             Operation(_by_token(enrolment.set_user_settings), public=True),
+    "GetUserAuthFactors":          Operation(_by_token(enrolment.get_user_auth_factors), public=True),
+    "StartWebAuthnRegistration":   Operation(enrolment.start_web_authn_registration, public=True),
+    "CompleteWebAuthnRegistration": Operation(enrolment.complete_web_authn_registration, public=True),
+    "ListWebAuthnCredentials":     Operation(_by_token(enrolment.list_web_authn_credentials), public=True),
+    "DeleteWebAuthnCredential":    Operation(_by_token(enrolment.delete_web_authn_credential), public=True),
+    "RevokeToken":                 Operation(self_service.revoke_token, public=True),
+    "GlobalSignOut":               Operation(_by_token(self_service.global_sign_out), public=True),
+    "ListUserSessions":            Operation(user_sessions.list_user_sessions, public=True),
+    "RevokeUserSession":           Operation(user_sessions.revoke_user_session, public=True),
     # For administrators.
-    "AdminCreateUser":             Operation(admin.create_user, ("UserPoolId", "Username")),
-    "AdminGetUser":                Operation(_by_name(admin.get_user), ("UserPoolId", "Username")),
-    "AdminConfirmSignUp":          Operation(_by_name(admin.confirm_user), ("UserPoolId", "Username")),
-    "AdminUpdateUserAttributes":   Operation(_by_name(self_service.admin_update_user_attributes), ("UserPoolId", "Username", "UserAttributes")),
-    "AdminDeleteUserAttributes":   Operation(_by_name(self_service.admin_delete_user_attributes), ("UserPoolId", "Username", "UserAttributeNames")),
-    "AdminResetUserPassword":      Operation(_by_name(self_service.reset_user_password), ("UserPoolId", "Username")),
-    "AdminDeleteUser":             Operation(_by_name(self_service.delete_user), ("UserPoolId", "Username")),
-    "AdminDisableUser":            Operation(_by_name(admin.disable_user), ("UserPoolId", "Username")),
-    "AdminEnableUser":             Operation(_by_name(admin.enable_user), ("UserPoolId", "Username")),
-    "AdminUserGlobalSignOut":      Operation(_by_name(self_service.global_sign_out), ("UserPoolId", "Username")),
-    "AdminAddUserToGroup":         Operation(_by_name(groups.add_user_to_group), ("UserPoolId", "Username", "GroupName")),
-    "AdminRemoveUserFromGroup":    Operation(_by_name(groups.remove_user_from_group), ("UserPoolId", "Username", "GroupName")),
-    "AdminListGroupsForUser":      Operation(_by_name(groups.list_groups_for_user), ("UserPoolId", "Username")),
-    "AdminListDevices":            Operation(_by_name(devices.list_all), ("UserPoolId", "Username")),
-    "AdminGetDevice":              Operation(_by_name(devices.get), ("UserPoolId", "Username", "DeviceKey")),
-    "AdminForgetDevice":           Operation(_by_name(devices.forget), ("UserPoolId", "Username", "DeviceKey")),
-    "AdminUpdateDeviceStatus":     Operation(_by_name(devices.update_status), ("UserPoolId", "Username", "DeviceKey")),
-    "AdminListUserSessions":       Operation(_by_name(user_sessions.admin_list_user_sessions), ("UserPoolId", "Username")),
-    "AdminRevokeUserSession":      Operation(_by_name(user_sessions.admin_revoke_user_session), ("UserPoolId", "Username", "SessionId")),
-    "GetUserPoolSessionConfiguration": Operation(user_sessions.get_user_pool_session_configuration, ("UserPoolId",)),
-    "SetUserPoolSessionConfiguration": Operation(user_sessions.set_user_pool_session_configuration, ("UserPoolId", "UserSessionTracking", "TokenSession")),
-    "GetUserPoolClientSessionConfiguration": Operation(user_sessions.get_user_pool_client_session_configuration, ("UserPoolId", "ClientId")),
-    "SetUserPoolClientSessionConfiguration": Operation(user_sessions.set_user_pool_client_session_configuration, ("UserPoolId", "ClientId", "SSOSession")),
-    "DescribeUserPool":            Operation(pool_operations.describe_user_pool, ("UserPoolId",)),
-    "GetUserPoolMfaConfig":        Operation(pool_operations.get_user_pool_mfa_config, ("UserPoolId",)),
-    "DescribeUserPoolClient":      Operation(pool_operations.describe_user_pool_client, ("UserPoolId", "ClientId")),
-    "ListUserPoolClients":         Operation(pool_operations.list_user_pool_clients, ("UserPoolId",)),
-    "CreateUserPoolClient":        Operation(pool_operations.create_user_pool_client, ("UserPoolId", "ClientName")),
-    "UpdateUserPoolClient":        Operation(pool_operations.update_user_pool_client, ("UserPoolId", "ClientId")),
-    "DeleteUserPoolClient":        Operation(pool_operations.delete_user_pool_client, ("UserPoolId", "ClientId")),
-    "DeleteGroup":                 Operation(groups.delete_group, ("UserPoolId", "GroupName")),
-    "ListUsersInGroup":            Operation(groups.list_users_in_group, ("UserPoolId", "GroupName")),
-    **{name: Operation(function, ()) for name, function in records.FUNCTIONS.items()},
-    "UpdateUserPool":              Operation(pool_operations.update_user_pool, ("UserPoolId",)),
-    "SetUserPoolMfaConfig":        Operation(pool_operations.set_user_pool_mfa_config, ("UserPoolId",)),
-    "TagResource":                 Operation(pool_operations.tag_resource, ("ResourceArn", "Tags")),
-    "UntagResource":               Operation(pool_operations.untag_resource, ("ResourceArn", "TagKeys")),
-    "ListTagsForResource":         Operation(pool_operations.list_tags_for_resource, ("ResourceArn",)),
-    "AddCustomAttributes":         Operation(pool_operations.add_custom_attributes, ("UserPoolId", "CustomAttributes")),
-    "ListUsers":                   Operation(admin.list_users, ("UserPoolId",)),
-    "AdminSetUserSettings":        Operation(_by_name(enrolment.set_user_settings), ("UserPoolId", "Username", "MFAOptions")),
-    "AdminGetUserAuthFactors":     Operation(_by_name(enrolment.get_user_auth_factors), ("UserPoolId", "Username")),
-    "AdminDeleteSoftwareToken":    Operation(_by_name(enrolment.delete_software_token), ("UserPoolId", "Username")),
-    "AdminListUserAuthEvents":     Operation(_by_name(auth_events.list_auth_events), ("UserPoolId", "Username")),
-    "AdminSetUserMFAPreference":   Operation(_by_name(enrolment.set_mfa_preference), ("UserPoolId", "Username")),
-    "AdminSetUserPassword":        Operation(_by_name(admin.set_user_password), ("UserPoolId", "Username", "Password")),
+    "AdminCreateUser":             Operation(admin.create_user),
+    "AdminGetUser":                Operation(_by_name(admin.get_user)),
+    "AdminConfirmSignUp":          Operation(_by_name(admin.confirm_user)),
+    "AdminUpdateUserAttributes":   Operation(_by_name(self_service.admin_update_user_attributes)),
+    "AdminDeleteUserAttributes":   Operation(_by_name(self_service.admin_delete_user_attributes)),
+    "AdminResetUserPassword":      Operation(_by_name(self_service.reset_user_password)),
+    "AdminDeleteUser":             Operation(_by_name(self_service.delete_user)),
+    "AdminDisableUser":            Operation(_by_name(admin.disable_user)),
+    "AdminEnableUser":             Operation(_by_name(admin.enable_user)),
+    "AdminUserGlobalSignOut":      Operation(_by_name(self_service.global_sign_out)),
+    "AdminAddUserToGroup":         Operation(_by_name(records.add_user_to_group)),
+    "AdminRemoveUserFromGroup":    Operation(_by_name(records.remove_user_from_group)),
+    "AdminListGroupsForUser":      Operation(_by_name(records.list_groups_for_user)),
+    "AdminListDevices":            Operation(_by_name(devices.list_all)),
+    "AdminGetDevice":              Operation(_by_name(devices.get)),
+    "AdminForgetDevice":           Operation(_by_name(devices.forget)),
+    "AdminUpdateDeviceStatus":     Operation(_by_name(devices.update_status)),
+    "AdminListUserSessions":       Operation(_by_name(user_sessions.admin_list_user_sessions)),
+    "AdminRevokeUserSession":      Operation(_by_name(user_sessions.admin_revoke_user_session)),
+    "GetUserPoolSessionConfiguration": Operation(user_sessions.get_user_pool_session_configuration),
+    "SetUserPoolSessionConfiguration": Operation(user_sessions.set_user_pool_session_configuration),
+    "GetUserPoolClientSessionConfiguration": Operation(user_sessions.get_user_pool_client_session_configuration),
+    "SetUserPoolClientSessionConfiguration": Operation(user_sessions.set_user_pool_client_session_configuration),
+    "DescribeUserPool":            Operation(pool_operations.describe_user_pool),
+    "GetUserPoolMfaConfig":        Operation(pool_operations.get_user_pool_mfa_config),
+    "DescribeUserPoolClient":      Operation(pool_operations.describe_user_pool_client),
+    "ListUserPoolClients":         Operation(pool_operations.list_user_pool_clients),
+    "CreateUserPoolClient":        Operation(pool_operations.create_user_pool_client),
+    "UpdateUserPoolClient":        Operation(pool_operations.update_user_pool_client),
+    "DeleteUserPoolClient":        Operation(pool_operations.delete_user_pool_client),
+    "DeleteGroup":                 Operation(records.delete_group),
+    "ListUsersInGroup":            Operation(records.list_users_in_group),
+    **{name: Operation(function) for name, function in records.FUNCTIONS.items()},
+    "UpdateUserPool":              Operation(pool_operations.update_user_pool),
+    "SetUserPoolMfaConfig":        Operation(pool_operations.set_user_pool_mfa_config),
+    "TagResource":                 Operation(pool_operations.tag_resource),
+    "UntagResource":               Operation(pool_operations.untag_resource),
+    "ListTagsForResource":         Operation(pool_operations.list_tags_for_resource),
+    "AddCustomAttributes":         Operation(pool_operations.add_custom_attributes),
+    "ListUsers":                   Operation(admin.list_users),
+    "AdminSetUserSettings":        Operation(_by_name(enrolment.set_user_settings)),
+    "AdminGetUserAuthFactors":     Operation(_by_name(enrolment.get_user_auth_factors)),
+    "AdminDeleteSoftwareToken":    Operation(_by_name(enrolment.delete_software_token)),
+    "AdminListUserAuthEvents":     Operation(_by_name(auth_events.list_auth_events)),
+    "AdminSetUserMFAPreference":   Operation(_by_name(enrolment.set_mfa_preference)),
+    "AdminSetUserPassword":        Operation(_by_name(admin.set_user_password)),
 }
 # fmt: on
 
@@ -165,6 +160,29 @@ REGION_OPERATION_NAMES: Final = frozenset(
     {"CreateUserPool", "DeleteUserPool", "DescribeUserPoolDomain", "ListUserPools"}
 )
 """The operations that are not about one pool; `region` answers them."""
+
+
+_REASONS: Final = (
+    (
+        "Branding|Terms|UICustomization|CIMD|ClientMetadataURL|ClientToken|DerivedToken",
+        "there are no managed login pages and no OAuth endpoints",
+    ),
+    ("ProviderForUser", "there is no federation"),
+    ("SigningCertificate", "there is no SAML federation"),
+    ("ImportJob|CSVHeader", "add users with AdminCreateUser, or in the configuration file"),
+    ("Replica", "a local pool is in one region"),
+    ("PointInTime", "copy the state file"),
+    ("RiskConfiguration|EventFeedback", "there is no threat protection"),
+    ("LogDelivery", "logs are not delivered: the server writes its own"),
+    ("ProvisionedLimit", "there are no limits to provision"),
+)
+
+_NOT_BUILT: Final = "it is not built"
+
+
+def reason_not_served(operation: str) -> str:
+    """Return why an operation of the API is not served."""
+    return next((why for names, why in _REASONS if re.search(names, operation)), _NOT_BUILT)
 
 
 def needs_credentials(operation: str) -> bool:
@@ -184,7 +202,7 @@ def read_members(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
     if operation not in OPERATIONS and operation not in REGION_OPERATION_NAMES:
         if not request_members.is_known(operation):
             raise PoolRefusal(error_templates.UNKNOWN_OPERATION)
-        why = not_served.reason(operation)
+        why = reason_not_served(operation)
         raise PoolRefusal(error_templates.OPERATION_NOT_SERVED, operation=operation, why=why)
     members = request_members.read(operation, request)
     request_members.check_constraints(operation, members)
@@ -192,25 +210,18 @@ def read_members(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def answer(pool: Core, operation: str, members: dict[str, Any]) -> Reply:
-    """Answer a request whose members `read_members` has returned.
-
-    Raises:
-        PoolRefusal: Cognito's error.
-        GateError: the pool has a bug.
-    """
+    """Answer a request that `read_members` has read; GateError means that the pool has a bug."""
     pool.response = None
     found = OPERATIONS.get(operation)
     if found is None:
         why = "a single pool has no others beside it; use LocalCognito"
         raise PoolRefusal(error_templates.OPERATION_NOT_SERVED, operation=operation, why=why)
-    for name in found.required:
-        if name not in members:
-            raise PoolRefusal(error_templates.NULL_MEMBER, name=f"{name[0].lower()}{name[1:]}")
     response = classify(operation, members)
     # A trigger may itself sign a user in: restore the challenge that the outer request answers.
     outer, pool.sessions.last_answered = pool.sessions.last_answered, None
     try:
         with checked_status(pool, operation, members, response):
+            pool.check_pool(members)
             reply = found.function(pool, members)
         auth_events.record(pool, operation, members, reply, None)
         answered = pool.sessions.last_answered
@@ -224,16 +235,10 @@ def answer(pool: Core, operation: str, members: dict[str, Any]) -> Reply:
     return reply
 
 
-# ---- the gate -----------------------------------------------------------------------------------
-
-
 def arrow_of(
     response: type[r.Response] | None, reply: Mapping[str, Any], challenge: str | None
 ) -> Transition | None:
-    """Return the arrow of the reply to a response; None if its operation is no step of a sign-in.
-
-    `challenge` is the name of the challenge that the response answers; None if it begins a sign-in.
-    """
+    """Return the arrow of the reply to a response, which answers `challenge` or begins; None outside of a sign-in."""
     if response is None or response in AFTER_SIGN_IN_RESPONSES:
         return None
     source = State.START if challenge is None else _state_named(challenge)

@@ -15,7 +15,7 @@ from authfsm.base.concurrency import ForkSafeLock
 from authfsm.base.mixins import DisplayMixin
 from authfsm.base.secret import Secret, secret, secret_values
 from authfsm.local.accounts import enrolment, sign_up
-from authfsm.local.accounts.groups import add_missing
+from authfsm.local.accounts.records import add_missing_groups
 from authfsm.local.api import pool_operations
 from authfsm.local.api.aws_json import HttpReply, answer_http
 from authfsm.local.api.operations import answer, read_members
@@ -315,7 +315,7 @@ class LocalPool(DisplayMixin):
                 passwords.set_password(self._core, user, password, temporary=temporary)
             user.status = other_status or user.status
             user.enabled, user.groups = enabled, tuple(groups)
-            add_missing(self._core, user.groups)
+            add_missing_groups(self._core, user.groups)
             user.software_token = token
             enrolment.set_initial_mfa(user, mfa, preferred_mfa)
         return user

@@ -18,7 +18,6 @@ from authfsm.local.state.core import Core, Reply, Request, paginate
 
 _CLIENT_ALPHABET: Final = string.ascii_lowercase + string.digits
 _POOL_ID_ALPHABET: Final = string.ascii_letters + string.digits
-_MAX_PAGE: Final = 60
 
 
 def check_setting_names(settings: dict[str, Any], *classes: type) -> None:
@@ -49,9 +48,8 @@ def new_client_secret(entropy: Entropy) -> Secret[str]:
     return Secret(random_text(entropy, 51, _CLIENT_ALPHABET))
 
 
-def describe_user_pool(pool: Core, request: Request) -> Reply:
+def describe_user_pool(pool: Core, _: Request) -> Reply:
     """DescribeUserPool."""
-    pool.check_pool(request)
     described = descriptions.user_pool(pool.configuration, len(pool.users))
     for record in pool.records.of_kind(DOMAINS.name).values():
         custom = "CustomDomainConfig" in record.members
@@ -59,9 +57,8 @@ def describe_user_pool(pool: Core, request: Request) -> Reply:
     return {"UserPool": described}
 
 
-def get_user_pool_mfa_config(pool: Core, request: Request) -> Reply:
+def get_user_pool_mfa_config(pool: Core, _: Request) -> Reply:
     """GetUserPoolMfaConfig."""
-    pool.check_pool(request)
     return descriptions.mfa_config(pool.configuration)
 
 
@@ -72,21 +69,18 @@ def _configure(pool: Core, change: Callable[..., dict[str, Any]], request: Reque
 
 def update_user_pool(pool: Core, request: Request) -> Reply:
     """UpdateUserPool."""
-    pool.check_pool(request)
     _configure(pool, pool_requests.updated, request)
     return {}
 
 
 def set_user_pool_mfa_config(pool: Core, request: Request) -> Reply:
     """SetUserPoolMfaConfig."""
-    pool.check_pool(request)
     _configure(pool, pool_requests.with_mfa_config, request)
     return descriptions.mfa_config(pool.configuration)
 
 
 def add_custom_attributes(pool: Core, request: Request) -> Reply:
     """AddCustomAttributes."""
-    pool.check_pool(request)
     _configure(pool, pool_requests.with_custom_attributes, request)
     return {}
 
@@ -132,26 +126,21 @@ def check_deletable(pool: Core, request: Request) -> None:
 
 def describe_user_pool_client(pool: Core, request: Request) -> Reply:
     """DescribeUserPoolClient."""
-    pool.check_pool(request)
     return _client_reply(pool, pool.client(request))
 
 
 def list_user_pool_clients(pool: Core, request: Request) -> Reply:
     """ListUserPoolClients."""
-    pool.check_pool(request)
-    size, pool_id = request.get("MaxResults") or _MAX_PAGE, pool.configuration.pool_id
-    page, token = paginate(pool.clients, request.get("NextToken"), size)
-    clients = [
-        {"ClientId": each.client_id, "UserPoolId": pool_id, "ClientName": each.client_name}
-        for each in page
-    ]
-    reply: Reply = {"UserPoolClients": clients}
-    return reply if token is None else {**reply, "NextToken": token}
+
+    def show(client: AppClient) -> Reply:
+        own = {"ClientId": client.client_id, "ClientName": client.client_name}
+        return {**own, "UserPoolId": request["UserPoolId"]}
+
+    return paginate(pool.clients, show, request, "UserPoolClients", size="MaxResults")
 
 
 def create_user_pool_client(pool: Core, request: Request) -> Reply:
     """CreateUserPoolClient."""
-    pool.check_pool(request)
     secret = Secret(request["ClientSecret"]) if "ClientSecret" in request else None
     if request.get("GenerateSecret"):
         secret = new_client_secret(pool.entropy)
@@ -160,10 +149,7 @@ def create_user_pool_client(pool: Core, request: Request) -> Reply:
 
 
 def update_user_pool_client(pool: Core, request: Request) -> Reply:
-    """UpdateUserPoolClient: "If you don't provide a value for an attribute, Amazon Cognito sets it to its
-    default value." -- AWS API reference. The secret stays, and sign-ins under way keep the old settings.
-    """
-    pool.check_pool(request)
+    """UpdateUserPoolClient: resets what it leaves out, but not the secret; sign-ins under way keep the old settings."""
     client = pool.client(request)
     before = client.client_description
     kept = {name: before[name] for name in ("ClientSecretArn", "CreationDate") if name in before}
@@ -173,7 +159,6 @@ def update_user_pool_client(pool: Core, request: Request) -> Reply:
 
 def delete_user_pool_client(pool: Core, request: Request) -> Reply:
     """DeleteUserPoolClient."""
-    pool.check_pool(request)
     client_id = pool.client(request).client_id
     del pool.clients[client_id]
     if client_id in pool.session_configurations:

@@ -136,8 +136,6 @@ class LocalCognito(DisplayMixin):
             pool._lock = self._lock  # noqa: SLF001 - same package
             self._pools[pool.pool_id] = pool
 
-    # ---- requests -----------------------------------------------------------------------------
-
     def client(self, config: Any = None, *, region: str | None = None) -> Any:
         """Return a real boto3 cognito-idp client whose requests are answered here, without a network.
 
@@ -230,8 +228,6 @@ class LocalCognito(DisplayMixin):
         # The newest first: the pool of a test is the newest one.
         return next((e for e in reversed(self._pools.values()) if matches(e._core)), None)  # noqa: SLF001 - same package
 
-    # ---- operations of the region -------------------------------------------------------------
-
     def create_pool(self, request: Request, region: str) -> LocalPool:
         """Add a pool, without an app client, for a request of CreateUserPool; refuse as Cognito does."""
         pool_id = pool_operations.new_pool_id(region, self._entropy)
@@ -295,9 +291,8 @@ def _delete_user_pool(cognito: LocalCognito, request: Request, _: str) -> Reply:
 
 def _list_user_pools(cognito: LocalCognito, request: Request, region: str) -> Reply:
     own = {key: each for key, each in cognito.pools.items() if each.region == region}
-    page, token = paginate(own, request.get("NextToken"), request["MaxResults"])
-    pools = [pool_requests.summary(each.configuration) for each in page]
-    return {"UserPools": pools} if token is None else {"UserPools": pools, "NextToken": token}
+    show = lambda pool: pool_requests.summary(pool.configuration)  # noqa: E731
+    return paginate(own, show, request, "UserPools", size="MaxResults")
 
 
 def _pool_of_domain(cognito: LocalCognito, domain: str) -> LocalPool | None:

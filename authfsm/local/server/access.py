@@ -35,8 +35,6 @@ _EXPOSED_HEADERS: Final = (
 _FORBIDDEN: Final = "ForbiddenException"
 _SAME_ORIGIN_ONLY: Final = "Pages of other origins may not request this."
 
-# ---- where the server listens -------------------------------------------------------------------
-
 
 class ListenError(Exception):
     """The server cannot listen at an address; the message says why."""
@@ -66,11 +64,7 @@ def is_loopback(sock: socket.socket) -> bool:
 
 
 def is_loopback_name(name: str) -> bool:
-    """Return whether a host name or address always means this machine, whatever DNS says.
-
-    "Users may assume that IPv4 and IPv6 address queries for localhost names will always resolve to the
-    respective IP loopback address"; names ending in `.localhost` are among them -- RFC 6761, 6.3
-    """
+    """Return whether a host name or address always means this machine, whatever DNS says (RFC 6761, 6.3)."""
     plain = name.lower().removesuffix(".")
     if plain == "localhost" or plain.endswith(".localhost"):
         return True
@@ -79,9 +73,6 @@ def is_loopback_name(name: str) -> bool:
     except ValueError:
         return False
     return (getattr(address, "ipv4_mapped", None) or address).is_loopback
-
-
-# ---- who may send requests ----------------------------------------------------------------------
 
 
 def _host_name(host: re.Match[str]) -> str:
@@ -123,13 +114,9 @@ def _without_default_port(origin: re.Match[str]) -> str:
 
 @frozen
 class AccessRules:
-    """Which hosts requests may name, and which pages may send them.
+    """Which hosts requests may name beside loopback ones, and which pages may send them.
 
-    Args:
-        hosts: names or addresses that the Host header may have beside loopback ones, with any port.
-        origins: the origins of web pages that may call the operations without credentials, as
-            `https://app.example`; `*` for any. None: every http or https origin on a loopback host.
-        open: allow every host, every origin and every operation, without an Authorization header.
+    `origins` may call the operations without credentials; None means http and https origins on loopback hosts.
     """
 
     hosts: tuple[str, ...] = field(default=(), converter=_parse_hosts)
@@ -142,10 +129,7 @@ class AccessRules:
         return self.open or (self.origins is not None and ANY_ORIGIN in self.origins)
 
     def allows_host(self, host: str, address: str | None = None) -> bool:
-        """Return whether a request to this address of the machine may have this Host header.
-
-        The header may have the address itself, because DNS rebinding needs a name.
-        """
+        """Return whether a request to this address may have this Host header; DNS rebinding needs a name."""
         match = _HOST.fullmatch(host.lower())
         if self.open or match is None:
             return self.open
@@ -166,10 +150,7 @@ class AccessRules:
 
 @frozen
 class AccessMiddleware:
-    """The ASGI middleware that refuses requests that the rules do not allow.
-
-    Pages of an allowed origin may GET the paths that match `shared_paths`. `on_refusal` gets the reason: host, origin or operation.
-    """
+    """The ASGI middleware that refuses what the rules do not allow; `on_refusal` gets host, origin or operation."""
 
     rules: AccessRules
     app: ASGIApp

@@ -110,8 +110,6 @@ class _Endpoints:
         """Call a function in the pool's thread."""
         return await asyncio.get_running_loop().run_in_executor(self.thread, function, *arguments)
 
-    # ---- Cognito's protocol and discovery documents ---------------------------------------------
-
     async def cognito(self, scope: Scope, receive: Receive, send: Send) -> None:
         """POST /: one operation."""
         headers = Headers(scope=scope)
@@ -170,8 +168,6 @@ class _Endpoints:
     async def health(self, _: Request) -> Response:
         """The pool's id, if the server is up."""
         return JSONResponse({"status": "ok", "pool": self.service.pool.pool_id})
-
-    # ---- the page, and what tests read ----------------------------------------------------------
 
     async def page(self, _: Request) -> Response:
         """The page."""

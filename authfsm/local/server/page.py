@@ -60,9 +60,6 @@ def headers() -> dict[str, str]:
     }
 
 
-# ---- data ---------------------------------------------------------------------------------------
-
-
 def page_data(service: Service) -> dict[str, Any]:
     """Return what the page shows: at most a hundred rows of each table, however large the pool is."""
     with service.locked():
@@ -133,9 +130,6 @@ def _sign_in(sign_in: TrackedSignIn) -> dict[str, Any]:
         "steps": len(sign_in.steps),
         "at": last.at.isoformat(),
     }
-
-
-# ---- pictures -----------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=2)

@@ -85,12 +85,7 @@ class RecordSerializer:
         return json.dumps(value, separators=(",", ":"))
 
     def from_text(self, text: str, kind: type[T]) -> T:
-        """Return the record of a JSON text.
-
-        Raises:
-            MissingReference: it refers to a record that no longer exists.
-            UnreadableRecord: it is not a record of this class.
-        """
+        """Return the record of a JSON text; raise MissingReference or UnreadableRecord."""
         from_dict = self._from_dict.get(kind, self._converter.structure)
         try:
             record: T = from_dict(json.loads(text), kind)
@@ -101,15 +96,11 @@ class RecordSerializer:
             raise UnreadableRecord(f"a {kind.__name__} cannot be read") from None
         return record
 
-    # ---- secrets ------------------------------------------------------------------------------
-
     def _secret_to_json(self, secret: Secret[Any]) -> Any:
         return self._converter.unstructure(secret.reveal())
 
     def _secret_from_json(self, value: Any, kind: Any) -> Secret[Any]:
         return Secret(self._converter.structure(value, get_args(kind)[0]))
-
-    # ---- fields annotated `Any` ---------------------------------------------------------------
 
     def _any_to_json(self, value: Any) -> Any:  # noqa: PLR0911 - one line a kind
         kind = type(value)
@@ -178,9 +169,6 @@ def _is_missing_reference(error: BaseException) -> bool:
     """Return whether an error, perhaps one of cattrs' groups, is or contains a MissingReference."""
     inner = getattr(error, "exceptions", ())
     return isinstance(error, MissingReference) or any(map(_is_missing_reference, inner))
-
-
-# ---- the records of a pool ----------------------------------------------------------------------
 
 
 @attrs.frozen

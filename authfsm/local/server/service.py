@@ -46,11 +46,7 @@ _UVICORN_LOGGERS: Final = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicor
 
 
 class Log:
-    """The server's log: one JSON object a line, without secrets.
-
-    It never contains text that a client chose (a name, a parameter, a path), only names from fixed lists; of
-    an exception, its class and where it was raised, but not its message.
-    """
+    """The server's log: one JSON object a line, without secrets, names that a client chose, or messages of exceptions."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -121,10 +117,7 @@ class _ServedPool:
 
 
 class Service:
-    """A region of pools that a server runs; without a state file, in memory only.
-
-    `pool` is the one that was made at the start.
-    """
+    """A region of pools that a server runs, `pool` the first; without a state file, in memory only."""
 
     def __init__(
         self,
@@ -152,13 +145,7 @@ class Service:
         pool._core.watch(served.changed.append)  # noqa: SLF001 - same package
 
     def exchange(self, target: str, body: bytes, authorization: str = "") -> HttpReply:
-        """Answer a request in Cognito's protocol. This blocks: call it outside the event loop.
-
-        Args:
-            target: the header X-Amz-Target.
-            body: the request's body.
-            authorization: the header Authorization; empty if there is none.
-        """
+        """Answer a request in Cognito's protocol. This blocks: call it outside the event loop."""
         started, request_id = time.perf_counter(), self.pool.request_id()
         details: dict[str, Any] = {}
 
@@ -284,9 +271,6 @@ def _state_name(name: Any) -> str | None:
     return str(name) if isinstance(name, str) and name in State.__members__ else None
 
 
-# ---- opening ------------------------------------------------------------------------------------
-
-
 def open_service(
     config: ServerConfig,
     url: str,
@@ -294,14 +278,7 @@ def open_service(
     file: StateFile | None = None,
     issuer: str | None = None,
 ) -> Service:
-    """Return the pool of a configuration, ready to be served at a URL; without a file, in memory only.
-
-    The tokens' `iss` is by default the pool's URL at this server, below which verifiers find the keys.
-
-    Raises:
-        ConfigError: the settings or a user are invalid.
-        StateFileError: the file belongs to another pool or cannot be read.
-    """
+    """Return the pool of a configuration, ready to be served at a URL; raise ConfigError or StateFileError."""
     pool_id = str(config.settings.get("pool_id") or POOL_ID)
     issuer = issuer or config.settings.get("issuer") or f"{url}/{pool_id}"
     settings: dict[str, Any] = {"pool_id": pool_id, "issuer": issuer}
@@ -324,11 +301,7 @@ def open_service(
 
 
 def _open_from_file(
-    config: ServerConfig,
-    settings: dict[str, Any],
-    log: Log,
-    file: StateFile,
-    cognito: LocalCognito,
+    config: ServerConfig, settings: dict[str, Any], log: Log, file: StateFile, cognito: LocalCognito
 ) -> Service:
     from authfsm.local.server.records import DESCRIPTION, KEY, RecordStore, facts_of  # noqa: PLC0415 - cattrs loads slowly
 

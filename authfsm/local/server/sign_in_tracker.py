@@ -37,11 +37,7 @@ _MAX_STEPS: Final = 100
 
 @frozen
 class TrackedStep:
-    """A step of a sign-in, as `authfsm.diagrams` draws it.
-
-    `role` tells which factor an emailed code is, `kind` the kind of a self-loop, and `error` Cognito's code of
-    a refusal.
-    """
+    """A step of a sign-in, as `authfsm.diagrams` draws it; `error` is Cognito's code of a refusal."""
 
     number: int
     source: State
@@ -152,9 +148,7 @@ class SignInTracker:
 
 
 def _outcome_state(
-    response: type[Response],
-    outcome: Mapping[str, Any] | PoolRefusal,
-    old: PendingChallenge | None,
+    response: type[Response], outcome: Mapping[str, Any] | PoolRefusal, old: PendingChallenge | None
 ) -> tuple[State, str | None]:
     """Return the state that an operation led to, and the error code of a refusal."""
     challenge = old.challenge if old else None

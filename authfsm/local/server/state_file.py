@@ -54,11 +54,7 @@ class StateFileError(Exception):
 
 
 class StateFile:
-    """A file with a pool's state, locked for this process until it is closed.
-
-    Raises:
-        StateFileError: another process uses it, or another program or version of authfsm wrote it.
-    """
+    """A file with the state of pools, locked for this process until it is closed; else raises StateFileError."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -127,17 +123,7 @@ class StateFile:
     def write(
         self, pool: str, rows: Iterable[RecordRow], if_changed: Iterable[RecordRow] = ()
     ) -> None:
-        """Write records of a pool, all or none.
-
-        Args:
-            pool: the pool's id.
-            rows: the records.
-            if_changed: more records, written only if one of `rows` has changed. Otherwise nothing is written,
-                so that operations that only read succeed while the disk is full.
-
-        Raises:
-            StateFileError: the records cannot be written; the file is unchanged.
-        """
+        """Write records of a pool, all or none, and `if_changed` only if a row has changed: reading works on a full disk."""
         with self._transaction() as sql:
             before = sql.total_changes
             _execute(sql, pool, rows)

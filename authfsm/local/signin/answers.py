@@ -1,6 +1,6 @@
 """RespondToAuthChallenge and AdminRespondToAuthChallenge: check an answer's session, then its content.
 
-`_respond` checks, whatever the challenge: the app client, SECRET_HASH, the session (bound to client, user
+`respond_as_admin` checks, whatever the challenge: the app client, SECRET_HASH, the session (bound to client, user
 and challenge; not used, not expired), and that the user may still sign in. A handler of `HANDLERS` then
 checks its own answer and notes what it proves; `steps.next_challenge` decides what follows.
 """
@@ -36,16 +36,11 @@ def respond(pool: Core, request: Request) -> Reply:
     # "You can't respond to an ADMIN_NO_SRP_AUTH challenge with this operation" -- AWS API reference
     if request["ChallengeName"] == State.ADMIN_NO_SRP_AUTH:
         raise PoolRefusal(error_templates.NO_SUCH_CHALLENGE, name=request["ChallengeName"])
-    return _respond(pool, request)
+    return respond_as_admin(pool, request)
 
 
 def respond_as_admin(pool: Core, request: Request) -> Reply:
     """AdminRespondToAuthChallenge."""
-    pool.check_pool(request)
-    return _respond(pool, request)
-
-
-def _respond(pool: Core, request: Request) -> Reply:
     client, challenge = pool.client(request), request["ChallengeName"]
     responses: Mapping[str, str] = request.get("ChallengeResponses") or {}
     username = required_parameter(responses, "USERNAME")

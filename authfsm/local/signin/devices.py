@@ -151,9 +151,7 @@ def get(_: Core, user: User, request: Request) -> Reply:
 def list_all(_: Core, user: User, request: Request) -> Reply:
     """ListDevices and AdminListDevices: the confirmed devices, 60 on a page or `Limit`."""
     confirmed = {each.key: each for each in user.devices.values() if each.credential}
-    page, token = paginate(confirmed, request.get("PaginationToken"), request.get("Limit", 60))
-    reply: Reply = {"Devices": [device_for_api(device) for device in page]}
-    return reply if token is None else {**reply, "PaginationToken": token}
+    return paginate(confirmed, device_for_api, request, "Devices", position="PaginationToken")
 
 
 def device_for_api(device: DeviceRecord) -> dict[str, Any]:

@@ -229,8 +229,8 @@ class Core(TrackedDicts):
         return client
 
     def check_pool(self, request: Request) -> None:
-        """Refuse an administrator's request for another pool, with ResourceNotFoundException."""
-        if request["UserPoolId"] != self.configuration.pool_id:
+        """Refuse a request for another pool, with ResourceNotFoundException."""
+        if request.get("UserPoolId", self.configuration.pool_id) != self.configuration.pool_id:
             raise PoolRefusal(error_templates.NO_SUCH_POOL, pool=request["UserPoolId"])
 
     def bearer(self, request: Request) -> User:
@@ -241,7 +241,6 @@ class Core(TrackedDicts):
 
     def named(self, request: Request) -> User:
         """Return the user of an administrator's request."""
-        self.check_pool(request)
         user = self.users.find(request["Username"])
         if user is None:
             raise PoolRefusal(error_templates.NO_SUCH_USER)
@@ -310,11 +309,18 @@ def check_secret_hash(client: AppClient, username: str, parameters: Mapping[str,
 
 
 def paginate(
-    items: Mapping[str, Item], token: str | None, size: int
-) -> tuple[list[Item], str | None]:
-    """Return a page of items, and the key of the next page's first item: its token; None after the last page."""
-    keys = list(items)
-    start = keys.index(token) if token in keys else 0
-    end = start + max(size, 1)
-    page = [items[key] for key in keys[start:end]]
-    return page, keys[end] if end < len(keys) else None
+    items: Mapping[str, Item],
+    show: Callable[[Item], Any],
+    request: Request,
+    member: str,
+    *,
+    size: str = "Limit",
+    position: str = "NextToken",
+    most: int = 60,
+) -> Reply:
+    """Return the reply with a page of items; the token of the next page is the key of its first item."""
+    keys, begin = list(items), request.get(position)
+    start = keys.index(begin) if begin in keys else 0
+    end = start + (request.get(size) or most)
+    reply: Reply = {member: [show(items[key]) for key in keys[start:end]]}
+    return {**reply, position: keys[end]} if end < len(keys) else reply
