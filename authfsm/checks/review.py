@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
-from authfsm.checks.factors import Factor
 from authfsm.checks.findings import Finding, Remediation, Severity
 from authfsm.checks.invariants import Violation, check
 from authfsm.checks.model import Path
@@ -23,6 +22,7 @@ from authfsm.checks.sign_in_paths import (
     path_to_refresh,
     path_to_refusal,
 )
+from authfsm.checks.table import Factor
 from authfsm.protocol import links
 from authfsm.protocol import responses as r
 from authfsm.protocol.auth_flows import REQUIRED_VALUE, current_values, is_flow_allowed

@@ -32,16 +32,17 @@ from authfsm.cli.command import (
     writing,
 )
 from authfsm.conformance.api_client import ApiClient
-from authfsm.conformance.pool_providers import (
+from authfsm.conformance.pools import (
     ApiPoolProvider,
     EmbeddedPoolProvider,
     ExistingPoolProvider,
+    Inbox,
+    PoolProvider,
+    parse_inbox,
 )
-from authfsm.conformance.pools import Inbox, PoolProvider, parse_inbox
 from authfsm.conformance.report import as_json, as_markdown
-from authfsm.conformance.rule import ConformanceRule
-from authfsm.conformance.rules import RULES, select_rules
-from authfsm.conformance.runner import (
+from authfsm.conformance.rule import (
+    ConformanceRule,
     Endpoint,
     EndpointResult,
     Results,
@@ -49,6 +50,7 @@ from authfsm.conformance.runner import (
     ensure_reachable,
     run_rules,
 )
+from authfsm.conformance.rules import RULES, select_rules
 from authfsm.conformance.verdicts import Outcome, RuleVerdict
 
 EMBEDDED: Final = "ours"

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from authfsm.conformance.rule import ConformanceRule
+from authfsm.conformance.rule import ConformanceRule, EndpointResult, Results
 from authfsm.conformance.rules import sign_in
-from authfsm.conformance.runner import EndpointResult, Results
 from authfsm.conformance.verdicts import Outcome, RuleSeverity
 from authfsm.protocol.states import State
 
