@@ -31,9 +31,8 @@ from authfsm.diagrams import (
     render,
     sequence,
 )
-from authfsm.diagrams.exports import NAMESPACE, arrows_by_source
+from authfsm.diagrams.exports import NAMESPACE, arrows_by_source, identifier
 from authfsm.diagrams.gallery import EXAMPLE_POOLS
-from authfsm.diagrams.mermaid import identifier
 from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.responses import Code, SrpClaim, UserSrpAuth
 from authfsm.protocol.states import State

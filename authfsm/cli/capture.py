@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 
 from attrs import frozen
 
-from authfsm.cli.command import USAGE_ERROR, Failed, argument, option, print_message
+from authfsm.cli.command import Failed, WrongUsage, argument, option, print_message
 from authfsm.traces.anonymiser import UnreadableDocument, anonymise
 
 _LARGEST: Final = 64 * 1024 * 1024
@@ -69,7 +69,7 @@ class Capture:
 def _check_other(name: str, output: Path | None) -> None:
     """Refuse to overwrite the input file."""
     if output is not None and name != "-" and output.exists() and output.samefile(name):
-        raise Failed(f"{output} is the input file: choose another output file", USAGE_ERROR)
+        raise WrongUsage(f"{output} is the input file: choose another output file")
 
 
 def _read(name: str) -> str:

@@ -26,17 +26,19 @@ _TYPER: Final = "typer"
 
 
 class Failed(Exception):
-    """A command failed.
-
-    Args:
-        why: what was wrong, and what to do about it.
-        code: the exit status.
-    """
+    """A command failed; `why` says what to do about it."""
 
     def __init__(self, why: str, code: int = FAILED) -> None:
         super().__init__(why)
         self.why = " ".join(why.split())
         self.code = code
+
+
+class WrongUsage(Failed):
+    """The command was called with wrong arguments."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why, USAGE_ERROR)
 
 
 class Command(Protocol):
@@ -52,7 +54,7 @@ class Command(Protocol):
 def option(
     text: str, *names: str, default: Any = None, panel: str | None = None, **more: Any
 ) -> Any:
-    """Return the field of an option, with its text for `--help`; `more` is for `typer.Option`."""
+    """Return the field of an option, with its text for `--help`; a flag has the default False."""
     declared = typer.Option(*names, help=text, rich_help_panel=panel, **more)
     return attrs.field(default=default, metadata={_TYPER: declared})
 
@@ -84,6 +86,10 @@ def typer_command(name: str, options: type[Command]) -> Any:
 
 def _parameter(field: attrs.Attribute[Any]) -> Parameter:
     declared = field.metadata.get(_TYPER)
+    if (
+        declared and field.default is False and not declared.param_decls
+    ):  # otherwise Typer adds --no-...
+        declared.param_decls = (f"--{field.name.replace('_', '-')}",)
     return Parameter(
         field.name,
         Parameter.KEYWORD_ONLY,
@@ -115,11 +121,11 @@ def writing(path: Path, code: int = FAILED) -> Iterator[None]:
 def refuse_unknown(name: str, given: str | None, known: Collection[str]) -> None:
     """Raise `Failed` if an option has a value that is not one of the known ones."""
     if given is not None and given not in known:
-        raise Failed(f"--{name} must be one of {', '.join(known)}, not {given!r}", USAGE_ERROR)
+        raise WrongUsage(f"--{name} must be one of {', '.join(known)}, not {given!r}")
 
 
 def refuse_exclusive(options: object, *pairs: tuple[str, str]) -> None:
     """Raise `Failed` if both options of a pair are given."""
     for one, other in pairs:
         if getattr(options, one) and getattr(options, other):
-            raise Failed(f"--{one} and --{other} exclude each other", USAGE_ERROR)
+            raise WrongUsage(f"--{one} and --{other} exclude each other")

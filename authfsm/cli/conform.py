@@ -26,6 +26,7 @@ from authfsm.cli.command import (
     FAILED,
     USAGE_ERROR,
     Failed,
+    WrongUsage,
     missing,
     option,
     refuse_exclusive,
@@ -120,7 +121,7 @@ class Conform:
         outputs = self.output or []
         for path in outputs:
             if path != _STDOUT and path.suffix not in _SUFFIXES:
-                raise Failed(f"{path} is neither .md nor .json", USAGE_ERROR)
+                raise WrongUsage(f"{path} is neither .md nor .json")
         results = _run(self._endpoints(), rules, self.timeout)
         _write(results, outputs)
         if _STDOUT not in outputs:
@@ -140,23 +141,22 @@ class Conform:
         for each in attrs.fields(Conform):
             if each.name not in {"rule", "list_", "timeout"} and getattr(self, each.name):
                 name = each.name.replace("_", "-")
-                raise Failed(f"--{name} has no effect with --list: no rule runs", USAGE_ERROR)
+                raise WrongUsage(f"--{name} has no effect with --list: no rule runs")
 
     def _selected(self) -> tuple[ConformanceRule, ...]:
         try:
             return select_rules(tuple(self.rule or ()))
         except LookupError as error:
-            raise Failed(
-                f"unknown rule {error.args[0]}: authfsm conform --list lists all {len(RULES)} rules",
-                USAGE_ERROR,
+            raise WrongUsage(
+                f"unknown rule {error.args[0]}: authfsm conform --list lists all {len(RULES)} rules"
             ) from None
 
     def _endpoints(self) -> list[Endpoint]:
         refuse_exclusive(self, ("endpoint", "compare"))
         if (self.pool_id or self.client_id) and not self.endpoint:
-            raise Failed("--pool-id and --client-id require --endpoint", USAGE_ERROR)
+            raise WrongUsage("--pool-id and --client-id require --endpoint")
         if self.client_id and not self.pool_id:
-            raise Failed("--client-id requires --pool-id", USAGE_ERROR)
+            raise WrongUsage("--client-id requires --pool-id")
         columns = self._columns()
         inboxes = self._inboxes([name for name, _ in columns])
         endpoints = []
@@ -183,10 +183,10 @@ class Conform:
         for each in self.compare:
             name, equals, url = each.partition("=")
             if not name or not equals:
-                raise Failed(f"--compare {each!r} is not NAME=URL", USAGE_ERROR)
+                raise WrongUsage(f"--compare {each!r} is not NAME=URL")
             columns.append((name, None if url == EMBEDDED else _url(url)))
         if len({name for name, _ in columns}) < len(columns):
-            raise Failed("two --compare columns have the same name", USAGE_ERROR)
+            raise WrongUsage("two --compare columns have the same name")
         return columns
 
     def _inboxes(self, names: list[str]) -> dict[str, tuple[Inbox, str]]:
@@ -196,15 +196,13 @@ class Conform:
             if not equals:
                 name, how = names[0], each
                 if len(names) > 1:
-                    raise Failed(f"--codes {each!r} names no column: use NAME={each}", USAGE_ERROR)
+                    raise WrongUsage(f"--codes {each!r} names no column: use NAME={each}")
             if name not in names:
-                raise Failed(
-                    f"--codes names {name!r}, which is not a --compare column", USAGE_ERROR
-                )
+                raise WrongUsage(f"--codes names {name!r}, which is not a --compare column")
             try:
                 found[name] = parse_inbox(how), how
             except ValueError as error:
-                raise Failed(f"--codes {each!r} {error}", USAGE_ERROR) from None
+                raise WrongUsage(f"--codes {each!r} {error}") from None
         return found
 
     def _pool_provider(self, url: str, inbox: Inbox | None) -> PoolProvider:
@@ -215,7 +213,7 @@ class Conform:
         try:
             ensure_reachable(api)
         except Unreachable as error:
-            raise Failed(str(error), USAGE_ERROR) from None
+            raise WrongUsage(str(error)) from None
         if self.pool_id:
             return ExistingPoolProvider(api, self.pool_id, self.client_id, inbox)
         return ApiPoolProvider(api, inbox)
@@ -223,13 +221,13 @@ class Conform:
 
 def _url(url: str) -> str:
     if not url.startswith(("http://", "https://")):
-        raise Failed(f"{url!r} is not an http or https URL", USAGE_ERROR)
+        raise WrongUsage(f"{url!r} is not an http or https URL")
     return url.rstrip("/")
 
 
 def _embedded() -> PoolProvider:
     if why := missing("server"):
-        raise Failed(f"the embedded pool's server {why}", USAGE_ERROR)
+        raise WrongUsage(f"the embedded pool's server {why}")
     return EmbeddedPoolProvider()
 
 
@@ -239,12 +237,12 @@ def _credentials(profile: str | None) -> tuple[str, str, str | None]:
     try:
         found = boto3.session.Session(profile_name=profile).get_credentials()
     except BotoCoreError as error:
-        raise Failed(f"--profile {profile}: {error}", USAGE_ERROR) from None
+        raise WrongUsage(f"--profile {profile}: {error}") from None
     if found is None:
-        raise Failed(f"--profile {profile} has no credentials", USAGE_ERROR)
+        raise WrongUsage(f"--profile {profile} has no credentials")
     keys = found.get_frozen_credentials()
     if not keys.access_key or not keys.secret_key:
-        raise Failed(f"--profile {profile} has no credentials", USAGE_ERROR)
+        raise WrongUsage(f"--profile {profile} has no credentials")
     return keys.access_key, keys.secret_key, keys.token
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pyotp
-from attrs import frozen
+from attrs import define, frozen
 from rich.console import Console
 from rich.live import Live
 from rich.rule import Rule
@@ -93,14 +93,14 @@ def _facts(asked: Challenge | None) -> str:  # noqa: PLR0911 - one line a challe
             return ""
 
 
+@define
 class DemoStage:
     """Plays a story: gives its responses, and adds each step to a table that `redraw` shows."""
 
-    def __init__(self, table: Table, pause: float, redraw: Callable[[], None]) -> None:
-        self._table = table
-        self._pause = pause
-        self._redraw = redraw
-        self.took = 0.0
+    _table: Table
+    _pause: float
+    _redraw: Callable[[], None]
+    took: float = 0.0
 
     def begin(self, cognito: Cognito, password: str | None, opening: str) -> Flow:
         """Begin with this AuthFlow, and take the steps that need no user."""
@@ -150,16 +150,26 @@ class DemoStage:
 
 @frozen
 class Story:
-    """One sign-in of the demo."""
+    """One sign-in of the demo; `name` is that of its picture, without the suffix."""
 
     name: str
-    """The name of its picture, without the suffix."""
-
     title: str
     about: str
     play: Callable[[DemoStage], Flow]
 
 
+STORIES: list[Story] = []
+
+
+def _story(name: str, title: str, about: str) -> Callable[[Callable[[DemoStage], Flow]], None]:
+    return lambda play: STORIES.append(Story(name, title, about, play))
+
+
+@_story(
+    "1-totp-enrolment",
+    "A second factor, enrolled on the way",
+    "The pool requires MFA and ada has none: she proves her password by SRP and enrols an authenticator app.",
+)
 def _totp_enrolment(stage: DemoStage) -> Flow:
     pool = LocalPool(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
     pool.add_user(ADA, password=PASSWORD)
@@ -175,6 +185,11 @@ def _totp_enrolment(stage: DemoStage) -> Flow:
     return flow
 
 
+@_story(
+    "2-temporary-password",
+    "A temporary password",
+    "An administrator made ada's account: she proves the temporary password and replaces it.",
+)
 def _temporary_password(stage: DemoStage) -> Flow:
     pool = LocalPool(required_attributes=["name"])
     pool.add_user(ADA, password=PASSWORD, temporary=True)
@@ -184,6 +199,11 @@ def _temporary_password(stage: DemoStage) -> Flow:
     return flow
 
 
+@_story(
+    "3-sms-wrong-code",
+    "A code by SMS, mistyped once",
+    "A wrong code may be followed by another: the session stays valid.",
+)
 def _sms_with_a_wrong_code(stage: DemoStage) -> Flow:
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"])
     pool.add_user(ADA, password=PASSWORD, phone_number=PHONE)
@@ -195,6 +215,11 @@ def _sms_with_a_wrong_code(stage: DemoStage) -> Flow:
     return flow
 
 
+@_story(
+    "4-remembered-device",
+    "A remembered device",
+    "The laptop proves itself by SRP, and replaces the second factor.",
+)
 def _remembered_device(stage: DemoStage) -> Flow:
     pool = LocalPool(
         mfa="ON",
@@ -236,6 +261,11 @@ def riddle_triggers() -> Triggers:
     return Triggers(define=define, create=create, verify=verify)
 
 
+@_story(
+    "5-custom-challenge",
+    "A challenge of the pool's own",
+    "Three Lambda functions issue the challenges: a riddle, and after a wrong answer the same again.",
+)
 def _custom_challenge(stage: DemoStage) -> Flow:
     pool = LocalPool(triggers=riddle_triggers())
     pool.add_user(ADA)
@@ -243,40 +273,6 @@ def _custom_challenge(stage: DemoStage) -> Flow:
     stage.give(flow, r.Answer("a balloon"), "guesses wrong")
     stage.give(flow, r.Answer("age"), "guesses right")
     return flow
-
-
-STORIES = (
-    Story(
-        "1-totp-enrolment",
-        "A second factor, enrolled on the way",
-        "The pool requires MFA and ada has none: she proves her password by SRP and enrols an authenticator app.",
-        _totp_enrolment,
-    ),
-    Story(
-        "2-temporary-password",
-        "A temporary password",
-        "An administrator made ada's account: she proves the temporary password and replaces it.",
-        _temporary_password,
-    ),
-    Story(
-        "3-sms-wrong-code",
-        "A code by SMS, mistyped once",
-        "A wrong code may be followed by another: the session stays valid.",
-        _sms_with_a_wrong_code,
-    ),
-    Story(
-        "4-remembered-device",
-        "A remembered device",
-        "The laptop proves itself by SRP, and replaces the second factor.",
-        _remembered_device,
-    ),
-    Story(
-        "5-custom-challenge",
-        "A challenge of the pool's own",
-        "Three Lambda functions issue the challenges: a riddle, and after a wrong answer the same again.",
-        _custom_challenge,
-    ),
-)
 
 
 # ---- playing them --------------------------------------------------------------------------

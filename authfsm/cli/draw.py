@@ -15,8 +15,8 @@ from attrs import frozen
 
 from authfsm.cli import pool_descriptions
 from authfsm.cli.command import (
-    USAGE_ERROR,
     Failed,
+    WrongUsage,
     argument,
     option,
     print_message,
@@ -100,20 +100,13 @@ class Draw(PoolOptions):
         "Only the states that this flow can reach, for example USER_SRP_AUTH."
     )
     state: str | None = _content("Only this state and its neighbours, for example SMS_MFA.")
-    failures: bool = _content(
-        "Also draw the refusals that end an attempt.", "--failures", default=False
-    )
-    actions: bool = _content(
-        "As --failures, with what to do after each refusal.", "--actions", default=False
-    )
+    failures: bool = _content("Also draw the refusals that end an attempt.", default=False)
+    actions: bool = _content("As --failures, with what to do after each refusal.", default=False)
     unfolded: bool = _content(
-        "Draw every transition separately instead of merging similar ones.",
-        "--unfolded",
-        default=False,
+        "Draw every transition separately instead of merging similar ones.", default=False
     )
     overview: bool = _content(
         "Leave out the names of responses, so that the whole can be read on one page.",
-        "--overview",
         default=False,
     )
     label: list[str] | None = _content(
@@ -128,7 +121,7 @@ class Draw(PoolOptions):
         dir_okay=False,
     )
     sequence: bool = _content(
-        "Write a Mermaid sequence diagram of user, app and Cognito.", "--sequence", default=False
+        "Write a Mermaid sequence diagram of user, app and Cognito.", default=False
     )
     html: Path | None = _content("Write an interactive page as one HTML file.", dir_okay=False)
     save_settings: Path | None = pool_option(
@@ -138,13 +131,12 @@ class Draw(PoolOptions):
         "Compare two saved descriptions: show what B enables and disables.", metavar="A B"
     )
     faded: bool = pool_option(
-        "Also show what the pool's settings exclude, in a faded colour.", "--faded", default=False
+        "Also show what the pool's settings exclude, in a faded colour.", default=False
     )
     theme: str | None = _output("Colour theme: light, dark, print or auto.")
     engine: str | None = _output("Layout engine: graphviz-pure, or the installed Graphviz (dot).")
     check: bool = _generated(
         "Check that the gallery (./diagrams or DIR) and the table in the README.md next to it are up to date.",
-        "--check",
         default=False,
     )
     gallery: Path | None = _generated(
@@ -158,7 +150,7 @@ class Draw(PoolOptions):
             self._update_or_check_gallery()
             return 0
         if wrong := next(self._wrong(), None):
-            raise Failed(wrong, USAGE_ERROR)
+            raise WrongUsage(wrong)
         descriptions = self.described()
         if descriptions and self.save_settings:
             pool_descriptions.save(self.save_settings, descriptions)
@@ -213,13 +205,13 @@ class Draw(PoolOptions):
         for name in self._given():
             if name not in {"folder", "check", "gallery"}:
                 why = f"{_flag(name)} has no effect with {mode}: the gallery is always the same"
-                raise Failed(why, USAGE_ERROR)
+                raise WrongUsage(why)
         if self.folder and not self.check:
             why = f"{self.folder} requires --check; --gallery names its own folder"
-            raise Failed(why, USAGE_ERROR)
+            raise WrongUsage(why)
         if self.folder and self.gallery:
             why = f"--check and --gallery together check {self.gallery}: omit {self.folder}"
-            raise Failed(why, USAGE_ERROR)
+            raise WrongUsage(why)
         if self.gallery is not None:
             _write_gallery(self.gallery)
         if self.check:
@@ -240,7 +232,7 @@ class Draw(PoolOptions):
         try:
             drawn = sequence(flow=self.flow, settings=settings, history=history)
         except CallerError as error:
-            raise Failed(str(error), USAGE_ERROR) from None
+            raise WrongUsage(str(error)) from None
         for output in self.output or self._default(".mmd"):
             if output == _STDOUT:
                 sys.stdout.write(str(drawn))
@@ -248,7 +240,7 @@ class Draw(PoolOptions):
                 _write(output, partial(drawn.save, output))
             else:
                 known = ", ".join(SEQUENCE_SUFFIXES)
-                raise Failed(f"a sequence is written to {known}, not {output}", USAGE_ERROR)
+                raise WrongUsage(f"a sequence is written to {known}, not {output}")
 
     def _draw_pictures(self, settings: PoolSettings | None) -> None:
         try:
@@ -269,7 +261,7 @@ class Draw(PoolOptions):
                 theme=THEMES[self.theme or "light"],
             )
         except CallerError as error:
-            raise Failed(str(error), USAGE_ERROR) from None
+            raise WrongUsage(str(error)) from None
         for output in self.output or self._default(".svg"):
             if output == _STDOUT:
                 with drawing():
@@ -281,7 +273,7 @@ class Draw(PoolOptions):
                 _write(output, partial(drawn.save, output))
             else:
                 why = f"{output} must end in one of {', '.join(SUFFIXES)}; or give its format with --format"
-                raise Failed(why, USAGE_ERROR)
+                raise WrongUsage(why)
 
 
 def _flag(name: str) -> str:

@@ -81,7 +81,7 @@ class Explain:
     name: str = argument(
         "For example SMS_MFA, code, USER_SRP_AUTH, CodeMismatchException, or the text of an error message."
     )
-    json: bool = option("Print JSON.", "--json", default=False)
+    json: bool = option("Print JSON.", default=False)
 
     def run(self) -> int:
         """Print what is known of the name; fail if nothing is."""

@@ -18,7 +18,7 @@ from authfsm.checks import Change, SignInPaths
 from authfsm.checks.findings import steps_of
 from authfsm.cli import pool_descriptions
 from authfsm.cli.check import path_line
-from authfsm.cli.command import USAGE_ERROR, Failed, option, refuse_exclusive
+from authfsm.cli.command import WrongUsage, option, refuse_exclusive
 from authfsm.cli.pool_descriptions import PoolOptions, pool_option
 from authfsm.protocol.states import State
 
@@ -39,22 +39,18 @@ class Paths(PoolOptions):
         "Compare two saved descriptions: list the paths that B adds and removes.", metavar="A B"
     )
     through: str | None = _selection("Only paths through this state, for example SMS_MFA.")
-    shortest: bool = _selection("Only one shortest path.", "--shortest", default=False)
-    longest: bool = _selection(
-        "Only one longest path that visits no state twice.", "--longest", default=False
-    )
+    shortest: bool = _selection("Only one shortest path.", default=False)
+    longest: bool = _selection("Only one longest path that visits no state twice.", default=False)
     contradictory: bool = _selection(
-        "Include transitions about which the sources contradict each other.",
-        "--contradictory",
-        default=False,
+        "Include transitions about which the sources contradict each other.", default=False
     )
     no_device: bool = _selection(
-        "Only paths on a device that the pool does not remember.", "--no-device", default=False
+        "Only paths on a device that the pool does not remember.", default=False
     )
     limit: int = option(
         "The number of paths to list; 0 lists all.", default=_LIMIT, min=0, panel="Output"
     )
-    json: bool = option("Print JSON.", "--json", default=False)
+    json: bool = option("Print JSON.", default=False)
 
     def run(self) -> int:
         """Print the paths, or the paths that a change of settings adds and removes."""
@@ -69,15 +65,12 @@ class Paths(PoolOptions):
         self.refuse_conflicts()
         one = "shortest" if self.shortest else "longest" if self.longest else None
         if self.limit != _LIMIT and one:
-            raise Failed(f"--limit has no effect with --{one}, which lists one path", USAGE_ERROR)
+            raise WrongUsage(f"--limit has no effect with --{one}, which lists one path")
         if self.limit not in {0, _LIMIT} and self.diff and self.json:
-            raise Failed(
-                "--limit has no effect with --diff and --json, which have every path", USAGE_ERROR
-            )
+            raise WrongUsage("--limit has no effect with --diff and --json, which have every path")
         if self.through and self.through.upper() not in State.__members__:
-            raise Failed(
-                f"unknown state {self.through}: choose one of {', '.join(State.__members__)}",
-                USAGE_ERROR,
+            raise WrongUsage(
+                f"unknown state {self.through}: choose one of {', '.join(State.__members__)}"
             )
         (self._print_change if self.diff else self._print_paths)()
         return 0

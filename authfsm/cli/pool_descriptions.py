@@ -10,8 +10,8 @@ from typing import Any, Final
 from attrs import frozen
 
 from authfsm.cli.command import (
-    USAGE_ERROR,
     Failed,
+    WrongUsage,
     option,
     print_message,
     refuse_exclusive,
@@ -67,7 +67,7 @@ class PoolOptions:
         refuse_exclusive(self, ("pool", "settings"))
         for name in ("client", "profile", "region", "endpoint_url"):
             if getattr(self, name) and not self.pool:
-                raise Failed(f"--{name.replace('_', '-')} requires --pool", USAGE_ERROR)
+                raise WrongUsage(f"--{name.replace('_', '-')} requires --pool")
 
     def described(self) -> Descriptions | None:
         """Return the pool's descriptions from AWS or from a file; None if no option names a pool."""

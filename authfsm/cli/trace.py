@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Literal
 
 import attrs
 from attrs import frozen
@@ -20,8 +20,8 @@ from rich.text import Text
 
 from authfsm.cli.command import (
     FAILED,
-    USAGE_ERROR,
     Failed,
+    WrongUsage,
     argument,
     option,
     print_message,
@@ -69,7 +69,7 @@ class Trace:
         default=None,
         metavar="[FILE|DIR|GLOB]...",
     )
-    json: bool = option("Print JSON.", "--json", default=False)
+    json: bool = option("Print JSON.", default=False)
     diagram: Path | None = option(
         "Draw how often each transition was taken. The suffix sets the format: .svg, .png, .md ...",
         dir_okay=False,
@@ -95,15 +95,15 @@ class Trace:
             self._print_query(self.sql)
             return 0
         if self._changed("table"):
-            raise Failed("--table requires --sql: files have no table name", USAGE_ERROR)
+            raise WrongUsage("--table requires --sql: files have no table name")
         if not self.names:
-            raise Failed("no input: give files, folders or a pattern", USAGE_ERROR)
+            raise WrongUsage("no input: give files, folders or a pattern")
         if self.diagram is not None and not self.diagram.name.lower().endswith(tuple(SUFFIXES)):
-            raise Failed(f"{self.diagram} must end in one of {', '.join(SUFFIXES)}", USAGE_ERROR)
+            raise WrongUsage(f"{self.diagram} must end in one of {', '.join(SUFFIXES)}")
         try:
             funnel = _funnel(self.names, self.limit, self.validity, self.memory)
         except InvalidMemoryLimit as error:
-            raise Failed(str(error), USAGE_ERROR) from None
+            raise WrongUsage(str(error)) from None
         except (UnreadableTraceFile, OutOfResources) as error:
             raise Failed(str(error)) from None
         if self.json:
@@ -122,16 +122,16 @@ class Trace:
         for name in ("json", "diagram", "limit", "memory"):
             if self._changed(name):
                 why = f"--{name} has no effect with --sql, which prints the query and reads nothing"
-                raise Failed(why, USAGE_ERROR)
+                raise WrongUsage(why)
         if self.names:
-            raise Failed("--sql prints the query and reads nothing: omit the files", USAGE_ERROR)
+            raise WrongUsage("--sql prints the query and reads nothing: omit the files")
         if not _TABLE.fullmatch(self.table):
             why = f"--table must be a table's name, for example cloudtrail_logs, not {self.table!r}"
-            raise Failed(why, USAGE_ERROR)
+            raise WrongUsage(why)
         try:
             sys.stdout.write(sql(dialect, self.table, validity=self.validity) + "\n")
         except UnknownDialect as error:
-            raise Failed(str(error), USAGE_ERROR) from None
+            raise WrongUsage(str(error)) from None
 
     def _changed(self, name: str) -> bool:
         return bool(getattr(self, name) != getattr(attrs.fields(Trace), name).default)
@@ -150,9 +150,8 @@ def _funnel(names: Sequence[str], limit: int, validity: int, memory: str) -> Fun
         Progress(*columns, console=Console(stderr=True), transient=True) as bar,
         ThreadPoolExecutor(1) as worker,
     ):
-        task = bar.add_task(
-            f"Reading {len(trail.paths):,} files, {trail.size / 1e6:,.0f} MB", total=trail.size
-        )
+        what = f"Reading {len(trail.paths):,} files, {trail.size / 1e6:,.0f} MB"
+        task = bar.add_task(what, total=trail.size)
         try:
             loading = worker.submit(trail.load)
             while not _is_finished(loading):
@@ -177,20 +176,21 @@ def _is_finished(work: Future[Any]) -> bool:
     return True
 
 
-# ---- output ------------------------------------------------------------------------------------------
-
-
 def report_parts(funnel: Funnel) -> Iterator[RenderableType]:
     """Yield the parts of the report: problems, counts, ends, durations, transitions and illegal steps."""
     for problem in funnel.input.problems:
         yield Text(problem, style="bold red")
     yield from _counts(funnel)
     if funnel.ends:
-        yield _ends(funnel)
+        total = sum(funnel.ends.values())
+        ends = ((place, f"{n:,}", f"{n / total:.1%}") for place, n in funnel.ends.items())
+        yield _table("Where sign-ins ended", ("place", "sign-ins", "share"), ends)
     if funnel.durations:
-        yield _durations(funnel)
+        took = ((e.node, f"{e.times:,}", f"{e.median:g}", f"{e.p95:g}") for e in funnel.durations)
+        yield _table("How long each step took", ("in", "times", "median s", "p95 s"), took)
     if funnel.transitions:
-        yield _transitions(funnel)
+        columns = ("from", "response", "to", "times", "share", "")
+        yield _table("Every transition that was taken", columns, _transitions(funnel))
     if funnel.illegal:
         yield _illegal(funnel)
     if funnel.illegal_count:
@@ -198,10 +198,8 @@ def report_parts(funnel: Funnel) -> Iterator[RenderableType]:
     elif funnel.legal:
         yield Text("every step is legal", style="bold green")
     else:
-        yield Text(
-            "every step that could be read is legal, but not everything could be read",
-            style="bold red",
-        )
+        why = "every step that could be read is legal, but not everything could be read"
+        yield Text(why, style="bold red")
 
 
 def _counts(funnel: Funnel) -> Iterator[RenderableType]:
@@ -222,65 +220,37 @@ def _counts(funnel: Funnel) -> Iterator[RenderableType]:
         yield Text(read.not_events, style="yellow")
 
 
-def _table(title: str, *columns: str) -> Table:
+def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for column in columns:
         numeric = column in {"sign-ins", "times", "share", "median s", "p95 s"}
-        table.add_column(
-            column, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold"
-        )
+        justify: Literal["left", "right"] = "right" if numeric else "left"
+        table.add_column(column, justify=justify, no_wrap=numeric, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
     return table
 
 
-def _ends(funnel: Funnel) -> Table:
-    table, total = (
-        _table("Where sign-ins ended", "place", "sign-ins", "share"),
-        sum(funnel.ends.values()),
-    )
-    for place, times in funnel.ends.items():
-        table.add_row(place, f"{times:,}", f"{times / total:.1%}")
-    return table
-
-
-def _durations(funnel: Funnel) -> Table:
-    table = _table("How long each step took", "in", "times", "median s", "p95 s")
-    for each in funnel.durations:
-        table.add_row(each.node, f"{each.times:,}", f"{each.median:g}", f"{each.p95:g}")
-    return table
-
-
-def _transitions(funnel: Funnel) -> Table:
-    table = _table(
-        "Every transition that was taken", "from", "response", "to", "times", "share", ""
-    )
+def _transitions(funnel: Funnel) -> Iterator[Sequence[str | Text]]:
+    """Yield a row for each transition; a state is named only in its first."""
     before = ""
     for each in funnel.transitions:
         verdict = "" if each.verdict is Verdict.LEGAL else str(each.verdict)
-        shown = "" if each.source == before else each.source
-        times = f"{each.times:,}"
-        table.add_row(
-            shown,
-            each.symbol,
-            each.dest,
-            times,
-            f"{each.share:.1%}",
-            Text(verdict, _COLOURS[each.verdict]),
-        )
+        source = "" if each.source == before else each.source
+        times, share = f"{each.times:,}", f"{each.share:.1%}"
+        yield source, each.symbol, each.dest, times, share, Text(verdict, _COLOURS[each.verdict])
         before = each.source
-    return table
 
 
 def _illegal(funnel: Funnel) -> Table:
-    more = (
-        f", the first {len(funnel.illegal):,}" if funnel.illegal_count > len(funnel.illegal) else ""
+    shown, count = len(funnel.illegal), funnel.illegal_count
+    title = f"Illegal steps: {count:,}" + (f", the first {shown:,}" if count > shown else "")
+    rows = (
+        (
+            str(each.at or ""),
+            each.id,
+            each.why + (f" (refused: {each.error})" if each.error else ""),
+        )
+        for each in funnel.illegal
     )
-    table = _table(
-        f"Illegal steps: {funnel.illegal_count:,}{more}",
-        "at",
-        "event",
-        "what the protocol allows there",
-    )
-    for each in funnel.illegal:
-        refused = f" (refused: {each.error})" if each.error else ""
-        table.add_row(str(each.at or ""), each.id, each.why + refused)
-    return table
+    return _table(title, ("at", "event", "what the protocol allows there"), rows)

@@ -65,10 +65,9 @@ class HistoryStep(Protocol):
 
 @frozen
 class WalkSegment:
-    """A step between two nodes of a diagram; `path` has the numbers of the edges it followed."""
+    """A step to a node of a diagram; `path` has the numbers of the edges it followed."""
 
     step: HistoryStep
-    source: Node
     dest: Node
     path: tuple[int, ...]
 
@@ -90,7 +89,7 @@ class HistoryWalker:
             key = (source, step.response, current, _loop_kind(step), step.error is not None)
             if key not in self._paths:
                 self._paths[key] = self._path(source, step, current)
-            yield WalkSegment(step, source, current, self._paths[key])
+            yield WalkSegment(step, current, self._paths[key])
 
     def nodes(self, current: Node) -> tuple[Vertex, ...]:
         """Return the nodes of all edges and the current one, in the order of a sign-in, then the junctions."""
@@ -162,13 +161,12 @@ def with_shares(edges: Iterable[Edge]) -> tuple[Edge, ...]:
     joined, leaving = _join_failures(edges), Counter[Vertex]()
     for edge in joined:
         leaving[edge.source] += edge.total.times
-    return tuple(
-        evolve(
-            edge,
-            counts=tuple(evolve(n, share=n.times / leaving[edge.source]) for n in edge.counts),
-        )
-        for edge in joined
-    )
+
+    def with_share(edge: Edge) -> Edge:
+        counts = (evolve(each, share=each.times / leaving[edge.source]) for each in edge.counts)
+        return evolve(edge, counts=tuple(counts))
+
+    return tuple(map(with_share, joined))
 
 
 def _join_failures(edges: Iterable[Edge]) -> tuple[Edge, ...]:

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from attrs import field, frozen
 
+from authfsm.core.machine import LeadsTo
 from authfsm.diagrams.omissions import OmissionReason
-from authfsm.diagrams.own_states import OwnTransition
 from authfsm.diagrams.vertices import Arrow, Junction, Vertex, group_of
-from authfsm.protocol.nodes import Node
+from authfsm.protocol.nodes import NODES, Node
 from authfsm.protocol.responses import Response
+from authfsm.protocol.states import State
 from authfsm.protocol.table import NEW_CHALLENGE, LoopKind
 from authfsm.protocol.validators import frozen_mapping
 from authfsm.settings import PoolSettings
@@ -67,15 +68,10 @@ class SettingsEffect(str, Enum):
 
 @frozen(cache_hash=True)
 class Availability:
-    """What settings do to a node or an edge, and why.
+    """What settings do to a node or an edge, and why."""
 
-    Args:
-        effect: what they do to it.
-        reason: the setting that rules it out, or did so before.
-    """
-
-    effect: SettingsEffect = SettingsEffect.AVAILABLE
-    reason: str = ""
+    effect: SettingsEffect = SettingsEffect.AVAILABLE  #: What they do to it.
+    reason: str = ""  #: The setting that rules it out, or did so before.
 
 
 AVAILABLE: Final = Availability()
@@ -83,34 +79,21 @@ AVAILABLE: Final = Availability()
 
 @frozen
 class EdgeStep:
-    """A recorded step that followed an edge.
+    """A recorded step that followed an edge."""
 
-    Args:
-        number: the step's number.
-        response: the class of the response.
-        error: Cognito's error code, where the reply was a refusal.
-        elapsed: the time since the first step, where the steps have times.
-    """
-
-    number: int
-    response: ResponseClass
-    error: str | None = None
-    elapsed: timedelta | None = None
+    number: int  #: The step's number.
+    response: ResponseClass  #: The class of the response.
+    error: str | None = None  #: Cognito's error code, where the reply was a refusal.
+    elapsed: timedelta | None = None  #: The time since the first step, where the steps have times.
 
 
 @frozen
 class EdgeCount:
-    """How often sign-ins followed an edge.
+    """How often sign-ins followed an edge."""
 
-    Args:
-        times: how often.
-        response: by which response; None after a junction.
-        share: the share of all steps that left the same node, 0 to 1; None if unknown.
-    """
-
-    times: int
-    response: ResponseClass | None = None
-    share: float | None = None
+    times: int  #: How often.
+    response: ResponseClass | None = None  #: By which response; None after a junction.
+    share: float | None = None  #: Of all steps that left the same node, 0 to 1.
 
     def __str__(self) -> str:
         share = "" if self.share is None else f" ({self.share:.0%})"
@@ -119,29 +102,17 @@ class EdgeCount:
 
 @frozen
 class Edge:
-    """An edge of a diagram.
+    """An edge of a diagram."""
 
-    Args:
-        source: where it leaves.
-        dest: where it leads.
-        kind: its meaning.
-        responses: the classes of response it stands for, in the table's order; none after a junction.
-        uncertain: those of them that are known only by inference, or contradicted by another source.
-        steps: the recorded steps that followed it.
-        availability: what settings do to all of it.
-        ruled_out: the responses that settings rule out, where they allow others.
-        counts: how often it was followed, by response.
-    """
-
-    source: Vertex
-    dest: Vertex
-    kind: EdgeKind
-    responses: tuple[ResponseClass, ...] = ()
-    uncertain: tuple[ResponseClass, ...] = ()
-    steps: tuple[EdgeStep, ...] = ()
-    availability: Availability = AVAILABLE
-    ruled_out: tuple[ResponseClass, ...] = ()
-    counts: tuple[EdgeCount, ...] = ()
+    source: Vertex  #: Where it leaves.
+    dest: Vertex  #: Where it leads.
+    kind: EdgeKind  #: Its meaning.
+    responses: tuple[ResponseClass, ...] = ()  #: In the table's order; none after a junction.
+    uncertain: tuple[ResponseClass, ...] = ()  #: Those that are inferred or contradicted.
+    steps: tuple[EdgeStep, ...] = ()  #: The recorded steps that followed it.
+    availability: Availability = AVAILABLE  #: What settings do to all of it.
+    ruled_out: tuple[ResponseClass, ...] = ()  #: Where settings allow others.
+    counts: tuple[EdgeCount, ...] = ()  #: How often it was followed, by response.
 
     def effect_on(self, response: ResponseClass) -> SettingsEffect:
         """Return what settings do to one of its responses."""
@@ -160,56 +131,56 @@ class Edge:
         return bool(self.uncertain) and self.uncertain == self.responses
 
 
+ANY_STATE: Final = "any state"
+
+
+@frozen(cache_hash=True)
+class OwnTransition:
+    """A transition of the application's, between states of its own or of the protocol."""
+
+    source: str  #: A state; `ANY_STATE` if every state of the protocol accepts the trigger.
+    trigger: str  #: Its name.
+    dest: str  #: A state.
+
+    def ends(self) -> Iterator[tuple[str, str]]:
+        """Yield the names of its ends in a drawing: a state with two roles is two nodes."""
+        nodes = {name: _nodes(name) for name in (self.source, self.dest)}
+        for source in nodes[self.source]:
+            yield from ((source, dest) for dest in nodes[self.dest])
+
+
+def _nodes(name: str) -> tuple[str, ...]:
+    return tuple(each.name for each in NODES if each.state.name == name) or (name,)
+
+
 @frozen
 class OmittedArrows:
-    """Arrows that are not drawn.
+    """Arrows that are not drawn."""
 
-    Args:
-        reason: why, with the sentence that the caption has about them.
-        arrows: the arrows.
-    """
-
-    reason: OmissionReason
+    reason: OmissionReason  #: Why, with the sentence that the caption has about them.
     arrows: frozenset[Arrow]
 
 
 @frozen
 class DiagramModel:
-    """The nodes and edges of a diagram.
+    """The nodes and edges of a diagram."""
 
-    Args:
-        nodes: nodes and junctions, in the order of a sign-in.
-        edges: the edges between them.
-        omitted: the arrows that are not drawn, by reason.
-        flow: the `AuthFlow` it shows; None for all of them.
-        has_history: whether it shows a recorded sign-in, and fades all that it did not touch.
-        current: the node where the recorded sign-in stands.
-        availabilities: what settings do to each node; nodes that they simply allow are left out.
-        focus: the nodes that the diagram is about, unless it is about all of them.
-        sign_ins: the number of sign-ins that are counted on it; None if none are.
-        actions: whether it says what to do after a failure.
-        notes: further sentences for the caption.
-        overview: whether the drawing leaves out the names of responses.
-        pools: the settings of the pool, or of the two pools, that it shows.
-        own_states: the states that an application added to its machine.
-        own_transitions: the transitions that it added.
-    """
-
-    nodes: tuple[Vertex, ...]
-    edges: tuple[Edge, ...]
-    omitted: tuple[OmittedArrows, ...] = ()
-    flow: str | None = None
-    has_history: bool = False
-    current: Node | None = None
+    nodes: tuple[Vertex, ...]  #: Nodes and junctions, in the order of a sign-in.
+    edges: tuple[Edge, ...]  #: The edges between them.
+    omitted: tuple[OmittedArrows, ...] = ()  #: The arrows that are not drawn, by reason.
+    flow: str | None = None  #: The `AuthFlow` it shows; None for all of them.
+    has_history: bool = False  #: A recorded sign-in, with all that it did not touch faded.
+    current: Node | None = None  #: The node where the recorded sign-in stands.
+    #: What settings do to each node; nodes that they simply allow are left out.
     availabilities: Mapping[Vertex, Availability] = field(factory=dict, converter=frozen_mapping)
-    focus: frozenset[Node] = frozenset()
-    sign_ins: int | None = None
-    actions: bool = False
-    notes: tuple[str, ...] = ()
-    overview: bool = False
-    pools: tuple[PoolSettings, ...] = field(default=(), repr=False)
-    own_states: tuple[str, ...] = ()
-    own_transitions: tuple[OwnTransition, ...] = ()
+    focus: frozenset[Node] = frozenset()  #: The nodes that it is about, unless all.
+    sign_ins: int | None = None  #: The number of sign-ins that are counted on it; None if none are.
+    actions: bool = False  #: Whether it says what to do after a failure.
+    notes: tuple[str, ...] = ()  #: Further sentences for the caption.
+    overview: bool = False  #: Whether the drawing leaves out the names of responses.
+    pools: tuple[PoolSettings, ...] = field(default=(), repr=False)  #: The settings that it shows.
+    own_states: tuple[str, ...] = ()  #: The states that an application added to its machine.
+    own_transitions: tuple[OwnTransition, ...] = ()  #: The transitions that it added.
 
     @property
     def title(self) -> str:
@@ -298,3 +269,19 @@ class DiagramModel:
             again = NEW_CHALLENGE if dest.state is edge.source.state else None
             for response in edge.responses:
                 yield Arrow(edge.source, response, dest, edge.kind.loop_kind or again)
+
+
+def own_parts(machine: Any) -> tuple[tuple[str, ...], tuple[OwnTransition, ...]]:
+    """Return the states and transitions of a machine of `authfsm.build` that are not the protocol's."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for trigger, event in machine.events.items():
+        for source, transitions in event.transitions.items():
+            for each in transitions:
+                if not any(isinstance(one.func, LeadsTo) for one in each.conditions):
+                    found.setdefault((trigger, each.dest or source), []).append(source)
+    states = tuple(name for name in machine.states if name not in State.__members__)
+    return states, tuple(
+        OwnTransition(source, trigger, dest)
+        for (trigger, dest), sources in found.items()
+        for source in ([ANY_STATE] if set(State.__members__) <= {*sources} else sources)
+    )

@@ -15,18 +15,15 @@ from typing import Any, Final
 from attrs import evolve, field, frozen
 
 from authfsm.diagrams import render
-from authfsm.diagrams.animation import animate
-from authfsm.diagrams.dot import dot
+from authfsm.diagrams.dot import dot, drawn_edges
 from authfsm.diagrams.dot_labels import LOOP_SENTENCES, OVERVIEW, UNCERTAIN, notes
-from authfsm.diagrams.exports import as_json, markdown, scxml, xstate
+from authfsm.diagrams.exports import as_json, markdown, mermaid, scxml, xstate
 from authfsm.diagrams.history_overlay import HistoryStep, add_history, add_traffic
-from authfsm.diagrams.mermaid import mermaid
-from authfsm.diagrams.model import DiagramModel
+from authfsm.diagrams.model import DiagramModel, own_parts
 from authfsm.diagrams.model_builder import build_model
 from authfsm.diagrams.omissions import OmissionReason
-from authfsm.diagrams.own_states import own_states, own_transitions
 from authfsm.diagrams.themes import LIGHT, Theme, adaptive
-from authfsm.diagrams.vertices import JUNCTIONS, StateGroup
+from authfsm.diagrams.vertices import JUNCTIONS, StateGroup, Vertex
 from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import CallerError
@@ -37,8 +34,6 @@ from authfsm.settings import PoolSettings
 
 
 class _UnknownName(CallerError, ValueError):
-    """There is nothing of that name; `name` is the name that was given."""
-
     kind: str
 
     def __init__(self, name: str, names: Iterable[str]) -> None:
@@ -77,12 +72,7 @@ class UnknownLabel(CallerError, ValueError):
 
 
 class UnknownSuffix(CallerError, ValueError):
-    """A diagram cannot be saved in a file with that suffix.
-
-    Args:
-        suffix: the suffix that was given.
-        suffixes: the suffixes of the formats.
-    """
+    """A diagram cannot be saved in a file with that `suffix`."""
 
     def __init__(self, suffix: str, suffixes: Iterable[str]) -> None:
         super().__init__(f"a diagram is saved as {', '.join(suffixes)}, not as {suffix!r}")
@@ -90,12 +80,7 @@ class UnknownSuffix(CallerError, ValueError):
 
 
 class ConflictingOptions(CallerError, ValueError):
-    """Two arguments exclude each other.
-
-    Args:
-        one: the name of one.
-        other: the name of the other.
-    """
+    """Two arguments, named `one` and `other`, exclude each other."""
 
     def __init__(self, one: str, other: str) -> None:
         super().__init__(f"a diagram is drawn with {one}, or with {other}, not with both")
@@ -141,37 +126,19 @@ class Diagram:
         """
         drawn = render.svg(str(self), self.engine)
         if animated:
-            drawn = animate(drawn, self.model)
+            drawn = _animate(drawn, self.model)
         return _described(adaptive(drawn, self.theme), self.model)
 
     def png(self, dpi: int = 144) -> bytes:
-        """Return the diagram as PNG.
-
-        Args:
-            dpi: pixels an inch.
-
-        Raises:
-            NoEngine: no layout engine is installed.
-        """
+        """Return the diagram as PNG, with so many pixels an inch; raises what `svg` raises, and MissingFont."""
         return render.png(str(self), dpi, self.engine)
 
     def pdf(self) -> bytes:
-        """Return the diagram as PDF.
-
-        Raises:
-            NoPdf: nothing that writes PDF is installed.
-            NoEngine: no layout engine is installed.
-        """
+        """Return the diagram as PDF; raises NoPdf, NoEngine, and MissingFont."""
         return render.pdf(str(self), self.engine, self.model.title)
 
     def save(self, path: str | Path) -> Path:
-        """Write the diagram to a file, in the format of the file's suffix in `SUFFIXES`.
-
-        Args:
-            path: the file.
-
-        Returns:
-            The file's path.
+        """Write the diagram to a file, in the format of the file's suffix in `SUFFIXES`, and return its path.
 
         Raises:
             UnknownSuffix: no format has this suffix.
@@ -196,16 +163,10 @@ class Diagram:
         drawn = self._repr_svg_()
         if drawn is None:
             return {"text/plain": str(self)}
-        return {
-            "image/svg+xml": drawn,
-            "text/plain": str(self),
-            **self._png_item(),
-        }
-
-    def _png_item(self) -> dict[str, str]:
+        bundle = {"image/svg+xml": drawn, "text/plain": str(self)}
         with suppress(render.MissingFont):
-            return {"image/png": b64encode(self.png()).decode()}
-        return {}
+            bundle["image/png"] = b64encode(self.png()).decode()
+        return bundle
 
 
 # JupyterLab shows an SVG as an image of its natural size, and a cell is about 930 px wide.
@@ -228,6 +189,43 @@ def _described(svg: str, model: DiagramModel) -> str:
         "<svg ", f'<svg role="img" aria-label="{escape(model.title)}" ', 1
     )
     return f"{opened}\n{head}{svg[inside:].lstrip()}"
+
+
+_SECONDS_A_STEP, _SECONDS_AT_END = 1.2, 3.0
+_GROUP: Final = re.compile(r'<g id="(edge|node)(\d+)" class="([^"]*)">')
+_HIDDEN: Final = 0.12  # the opacity of what has not happened yet
+
+
+def _animate(svg: str, model: DiagramModel) -> str:
+    """Return the SVG of a recorded sign-in whose steps appear one after another, by CSS and without a script.
+
+    Where animation is off, or the reader asks for reduced motion, the SVG shows the whole path.
+    """
+    edges = [edge for edge, _ in drawn_edges(model)]
+    first = [min((step.number for step in edge.steps), default=0) for edge in edges]
+    arrivals: dict[Vertex, int] = {}
+    for edge, number in zip(edges, first, strict=True):
+        if number:
+            arrivals[edge.dest] = min(number, arrivals.get(edge.dest, number))
+    last = max(first, default=0)
+
+    def mark(found: re.Match[str]) -> str:
+        kind, position, classes = found.groups()
+        index = int(position) - 1
+        number = first[index] if kind == "edge" else arrivals.get(model.nodes[index], 0)
+        return found[0].replace(classes, f"{classes} step-{number}") if number else found[0]
+
+    duration = last * _SECONDS_A_STEP + _SECONDS_AT_END
+    rules = "".join(_step_rules(number, duration) for number in range(1, last + 1))
+    style = f"<style>@media (prefers-reduced-motion:no-preference){{{rules}}}</style>\n"
+    inside = svg.index(">", svg.index("<svg")) + 1
+    return f"{svg[:inside]}\n{style}{_GROUP.sub(mark, svg[inside:].lstrip())}"
+
+
+def _step_rules(number: int, duration: float) -> str:
+    begin = 100 * (number - 0.5) * _SECONDS_A_STEP / duration
+    frames = f"0%,{begin:.1f}%{{opacity:{_HIDDEN}}}{begin + 3:.1f}%,98%{{opacity:1}}100%{{opacity:{_HIDDEN}}}"
+    return f"@keyframes s{number}{{{frames}}}.step-{number}{{animation:s{number} {duration:.1f}s infinite}}"
 
 
 FORMATS: Final[Mapping[str, Callable[[Diagram], str]]] = {
@@ -269,15 +267,11 @@ SUFFIXES: Final[Mapping[str, Callable[[Diagram], bytes]]] = {
 @cache
 def _label_names() -> frozenset[str]:
     """Return every text of a diagram that a label can replace, without what only some settings say."""
-    sentences = {each.caption for each in OmissionReason} | {
-        *LOOP_SENTENCES.values(),
-        UNCERTAIN,
-        OVERVIEW,
-    }
-    advice = {action.advice for action in RecoveryAction}
+    sentences = {*LOOP_SENTENCES.values(), UNCERTAIN, OVERVIEW}
+    sentences |= {each.caption for each in OmissionReason}
+    sentences |= {action.advice for action in RecoveryAction}
     junctions = {each.name for each in JUNCTIONS}
-    names = {*State, *RESPONSES, *StateGroup, *junctions, *sentences, *advice}
-    return frozenset(map(str, names))
+    return frozenset(map(str, {*State, *RESPONSES, *StateGroup, *junctions, *sentences}))
 
 
 def diagram(
@@ -342,10 +336,8 @@ def diagram(
         faded=faded,
         difference=difference,
     )
-    model = evolve(model, overview=overview)
-    if machine is not None:
-        own = own_states(machine), own_transitions(machine)
-        model = evolve(model, own_states=own[0], own_transitions=own[1])
+    states, transitions = ((), ()) if machine is None else own_parts(machine)
+    model = evolve(model, overview=overview, own_states=states, own_transitions=transitions)
     known = _label_names() | set(notes(model))
     for name in labels or {}:
         if name not in known:

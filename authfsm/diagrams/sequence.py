@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
+from authfsm.diagrams.exports import mermaid_text
 from authfsm.diagrams.history_overlay import HistoryStep
-from authfsm.diagrams.mermaid import mermaid_text
 from authfsm.diagrams.model import DiagramModel, ResponseClass
 from authfsm.diagrams.model_builder import build_model
 from authfsm.diagrams.picture import ConflictingOptions, UnknownFlow, UnknownSuffix

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
@@ -18,142 +18,97 @@ from authfsm.protocol.validators import frozen_mapping
 
 @frozen
 class Paint:
-    """How the nodes of a group look.
+    """How the nodes of a group look."""
 
-    Args:
-        fill: the colour inside.
-        line: the colour of the outline.
-        shape: Graphviz's name of the shape.
-        style: Graphviz's style of the outline, besides `filled`.
-        peripheries: the number of outlines.
-    """
-
-    fill: str
-    line: str
-    shape: str = "box"
-    style: str = ""
-    peripheries: int = 1
+    fill: str  #: The colour inside.
+    line: str  #: The colour of the outline.
+    shape: str = "box"  #: Graphviz's name of the shape.
+    style: str = ""  #: Graphviz's style of the outline, besides `filled`.
+    peripheries: int = 1  #: The number of outlines.
 
 
 @frozen
 class Theme:
-    """How a diagram looks.
+    """How a diagram looks."""
 
-    Args:
-        background: the background.
-        text: names of nodes.
-        line: edges and junctions.
-        label: the text on edges.
-        muted: captions, and the text of what is faded.
-        faded: outlines and edges that are faded.
-        highlight: edges and nodes that a recorded sign-in touched.
-        current: the fill of the node where the sign-in stands.
-        warning: refused answers, and what becomes impossible.
-        gained: what becomes possible.
-        groups: how the nodes of each group look.
-        dark: how an SVG looks where the reader prefers dark; None is the same.
-    """
-
-    background: str
-    text: str
-    line: str
-    label: str
-    muted: str
-    faded: str
-    highlight: str
-    current: str
-    warning: str
-    gained: str
-    groups: Mapping[StateGroup, Paint] = field(converter=frozen_mapping)
-    dark: Theme | None = None
+    background: str  #: The background.
+    text: str  #: Names of nodes.
+    line: str  #: Edges and junctions.
+    label: str  #: The text on edges.
+    muted: str  #: Captions, and the text of what is faded.
+    faded: str  #: Outlines and edges that are faded.
+    highlight: str  #: Edges and nodes that a recorded sign-in touched.
+    current: str  #: The fill of the node where the sign-in stands.
+    warning: str  #: Refused answers, and what becomes impossible.
+    gained: str  #: What becomes possible.
+    groups: Mapping[StateGroup, Paint] = field(
+        converter=frozen_mapping
+    )  #: How the nodes of each group look.
+    dark: Theme | None = None  #: How an SVG looks where the reader prefers dark; None is the same.
 
     def colours(self) -> dict[str, str]:
         """Return every colour by a name that is the same in all themes, such as `device-fill`."""
         found = {name: getattr(self, name) for name in COLOUR_NAMES}
         for group in StateGroup:
             name = group.replace(" ", "-")
-            found |= {
-                f"{name}-fill": self.groups[group].fill,
-                f"{name}-line": self.groups[group].line,
-            }
+            paint = self.groups[group]
+            found |= {f"{name}-fill": paint.fill, f"{name}-line": paint.line}
         return found
-
-
-COLOUR_NAMES: Final = (
-    *("background", "text", "line", "label", "muted"),
-    *("faded", "highlight", "current", "warning", "gained"),
-)
-"""The fields of `Theme` that are one colour."""
 
 
 # The hues are Okabe and Ito's, which people with any kind of colour blindness can tell apart,
 # darkened for outlines and lightened for fills ("Color Universal Design", 2008).
-LIGHT: Final = Theme(
-    background="#ffffff",
-    text="#16202e",
-    line="#5b6b84",
-    label="#2f3d52",
-    muted="#67748a",
-    faded="#c3cad5",
-    highlight="#0f2a5c",
-    current="#ffe9a8",
-    warning="#b3261e",
-    gained="#00714f",
-    groups={
-        StateGroup.BEGIN: Paint("#16202e", "#16202e", "circle"),
-        StateGroup.FIRST_FACTOR: Paint("#e6f1fb", "#0068a8", style="rounded"),
-        StateGroup.SET_UP: Paint("#fbf6d3", "#857300", "note"),
-        StateGroup.SECOND_FACTOR: Paint("#ffedd9", "#b45400"),
-        StateGroup.DEVICE: Paint("#f6e8f1", "#a2487c", "component"),
-        StateGroup.END: Paint("#ddf3ea", "#007a58", style="rounded", peripheries=2),
-        StateGroup.OUTSIDE: Paint("#f2f3f5", "#67748a", style="rounded,dashed"),
-    },
-)
+_COLOURS: Final = {
+    # for light, dark and print
+    "background": ("#ffffff", "#0d1117", "#ffffff"),
+    "text": ("#16202e", "#e8eef6", "#000000"),
+    "line": ("#5b6b84", "#8696ad", "#333333"),
+    "label": ("#2f3d52", "#c3cedd", "#000000"),
+    "muted": ("#67748a", "#8d9bb0", "#555555"),
+    "faded": ("#c3cad5", "#3d4757", "#bbbbbb"),
+    "highlight": ("#0f2a5c", "#9cc4ff", "#000000"),
+    "current": ("#ffe9a8", "#4a3a00", "#dddddd"),
+    "warning": ("#b3261e", "#ff8f85", "#222222"),
+    "gained": ("#00714f", "#4fd3a4", "#111111"),
+}
+COLOUR_NAMES: Final = tuple(_COLOURS)
+"""The fields of `Theme` that are one colour."""
+
+_LIGHT_PAINTS: Final = {
+    StateGroup.BEGIN: Paint("#16202e", "#16202e", "circle"),
+    StateGroup.FIRST_FACTOR: Paint("#e6f1fb", "#0068a8", style="rounded"),
+    StateGroup.SET_UP: Paint("#fbf6d3", "#857300", "note"),
+    StateGroup.SECOND_FACTOR: Paint("#ffedd9", "#b45400"),
+    StateGroup.DEVICE: Paint("#f6e8f1", "#a2487c", "component"),
+    StateGroup.END: Paint("#ddf3ea", "#007a58", style="rounded", peripheries=2),
+    StateGroup.OUTSIDE: Paint("#f2f3f5", "#67748a", style="rounded,dashed"),
+}
+_DARK_FILLS_AND_LINES: Final = {
+    StateGroup.BEGIN: ("#e8eef6", "#e8eef6"),
+    StateGroup.FIRST_FACTOR: ("#10273b", "#56b4e9"),
+    StateGroup.SET_UP: ("#2c2806", "#d8c62a"),
+    StateGroup.SECOND_FACTOR: ("#36210a", "#e69f00"),
+    StateGroup.DEVICE: ("#331c2b", "#d98bb8"),
+    StateGroup.END: ("#07301f", "#2fbf8f"),
+    StateGroup.OUTSIDE: ("#1b222c", "#8d9bb0"),
+}
+
+
+def _theme(column: int, fills_and_lines: Mapping[StateGroup, tuple[str, str]]) -> Theme:
+    colours: dict[str, Any] = {name: values[column] for name, values in _COLOURS.items()}
+    pairs = fills_and_lines.items()
+    groups = {g: evolve(_LIGHT_PAINTS[g], fill=fill, line=line) for g, (fill, line) in pairs}
+    return Theme(**colours, groups=groups)
+
+
+LIGHT: Final = _theme(0, {group: (each.fill, each.line) for group, each in _LIGHT_PAINTS.items()})
 """For a white background."""
 
-DARK: Final = Theme(
-    background="#0d1117",
-    text="#e8eef6",
-    line="#8696ad",
-    label="#c3cedd",
-    muted="#8d9bb0",
-    faded="#3d4757",
-    highlight="#9cc4ff",
-    current="#4a3a00",
-    warning="#ff8f85",
-    gained="#4fd3a4",
-    groups={
-        StateGroup.BEGIN: Paint("#e8eef6", "#e8eef6", "circle"),
-        StateGroup.FIRST_FACTOR: Paint("#10273b", "#56b4e9", style="rounded"),
-        StateGroup.SET_UP: Paint("#2c2806", "#d8c62a", "note"),
-        StateGroup.SECOND_FACTOR: Paint("#36210a", "#e69f00"),
-        StateGroup.DEVICE: Paint("#331c2b", "#d98bb8", "component"),
-        StateGroup.END: Paint("#07301f", "#2fbf8f", style="rounded", peripheries=2),
-        StateGroup.OUTSIDE: Paint("#1b222c", "#8d9bb0", style="rounded,dashed"),
-    },
-)
+DARK: Final = _theme(1, _DARK_FILLS_AND_LINES)
 """For dark screens, in the colours of GitHub's dark theme."""
 
-PRINT: Final = Theme(
-    background="#ffffff",
-    text="#000000",
-    line="#333333",
-    label="#000000",
-    muted="#555555",
-    faded="#bbbbbb",
-    highlight="#000000",
-    current="#dddddd",
-    warning="#222222",
-    gained="#111111",
-    groups={
-        StateGroup.BEGIN: Paint("#000000", "#000000", "circle"),
-        StateGroup.FIRST_FACTOR: Paint("#ffffff", "#000000", style="rounded"),
-        StateGroup.SET_UP: Paint("#ffffff", "#000000", "note"),
-        StateGroup.SECOND_FACTOR: Paint("#ffffff", "#000000"),
-        StateGroup.DEVICE: Paint("#ffffff", "#000000", "component"),
-        StateGroup.END: Paint("#ffffff", "#000000", style="rounded", peripheries=2),
-        StateGroup.OUTSIDE: Paint("#ffffff", "#000000", style="rounded,dashed"),
-    },
+PRINT: Final = _theme(
+    2, dict.fromkeys(StateGroup, ("#ffffff", "#000000")) | {StateGroup.BEGIN: ("#000000",) * 2}
 )
 """For paper: black on white, groups differ by their outlines alone."""
 

@@ -20,10 +20,10 @@ from typing import ClassVar, Final, NoReturn
 import typer
 from attrs import field, frozen
 
-from authfsm.cli.command import USAGE_ERROR, Failed, argument, option
+from authfsm.cli.command import WrongUsage, argument, option
 from authfsm.cli.signin.answers import AnswerPrompter
 from authfsm.cli.signin.connection import PoolConnection, from_environment
-from authfsm.cli.signin.exits import EPILOG, ExitStatus, SignInEnded
+from authfsm.cli.signin.exits import EPILOG, ExitStatus, Misused, SignInEnded
 from authfsm.cli.signin.screen import Screen
 from authfsm.cli.signin.secret_storage import (
     FileStorage,
@@ -31,9 +31,10 @@ from authfsm.cli.signin.secret_storage import (
     MemoryStorage,
     RememberedDevices,
     SecretStorage,
+    TokenOutput,
+    print_tokens,
 )
 from authfsm.cli.signin.session import SignInSession, SignInStart
-from authfsm.cli.signin.token_output import TokenOutput, print_tokens
 from authfsm.cli.signin.user_input import TerminalInput, UserInput, user_input_for
 
 _pool: Final = partial(option, panel="User pool")
@@ -102,9 +103,7 @@ class Signin:
         envvar="AUTHFSM_ENDPOINT",
     )
     profile: str | None = _pool("The AWS profile; --admin signs requests with its credentials.")
-    admin: bool = _pool(
-        "Use the Admin* operations, with AWS credentials.", "--admin", default=False
-    )
+    admin: bool = _pool("Use the Admin* operations, with AWS credentials.", default=False)
     username: str | None = _sign_in(
         "The user name or an alias; prompted for if omitted.",
         "--username",
@@ -123,13 +122,10 @@ class Signin:
         metavar="FACTOR",
     )
     password_first: bool = _sign_in(
-        "With CUSTOM_AUTH: prove the password (SRP) before the custom challenges.",
-        "--password-first",
-        default=False,
+        "With CUSTOM_AUTH: prove the password (SRP) before the custom challenges.", default=False
     )
     password_stdin: bool = _sign_in(
         "Read the password from the first line of standard input, and each further answer from the next line.",
-        "--password-stdin",
         default=False,
     )
     remember: bool | None = _sign_in(
@@ -138,20 +134,17 @@ class Signin:
         show_default=False,
     )
     json: bool = _tokens(
-        "Print the tokens as JSON to standard output, and nothing else.", "--json", default=False
+        "Print the tokens as JSON to standard output, and nothing else.", default=False
     )
-    show_tokens: bool = _tokens(
-        "Allow --json to print the tokens to a terminal.", "--show-tokens", default=False
-    )
+    show_tokens: bool = _tokens("Allow --json to print the tokens to a terminal.", default=False)
     output: Path | None = _tokens(
         "Write the tokens to a file that only its owner can read.", "--output", "-o"
     )
     keyring: bool = _tokens(
-        "Store the tokens and the device in the system's keyring.", "--keyring", default=False
+        "Store the tokens and the device in the system's keyring.", default=False
     )
     local: bool = option(
         "Sign in to an example pool that runs in this process.",
-        "--local",
         default=False,
         panel="Without a user pool",
     )
@@ -172,7 +165,7 @@ class Signin:
         else:
             return ExitStatus.SIGNED_IN
         if ended.code in {ExitStatus.INTERRUPTED, ExitStatus.TERMINATED}:
-            screen.blank()
+            screen.console.print()
         screen.over(ended.why, ended.hint, ended.advice, ended.todo)
         return ended.code
 
@@ -180,19 +173,18 @@ class Signin:
         """Refuse an option that has no effect; variables of the environment may stay set for other pools."""
         if self.show_tokens and not self.json:
             why = "--show-tokens has no effect without --json: tokens are printed only with that"
-            raise Failed(why, USAGE_ERROR)
+            raise WrongUsage(why)
         for name in ("client_id", "pool_id", "region", "endpoint", "profile"):
             source = self.context.get_parameter_source(name)
             if self.local and source is not None and source.name == "COMMANDLINE":
                 flag = f"--{name.replace('_', '-')}"
                 why = f"{flag} has no effect with --local, which has a pool of its own"
-                raise Failed(why, USAGE_ERROR)
+                raise WrongUsage(why)
 
     def _sign_in(self, screen: Screen) -> None:
         user = user_input_for(screen, lines=self.password_stdin)
         if self.demo is not None and not self.local:
-            raise SignInEnded(
-                ExitStatus.MISUSED,
+            raise Misused(
                 f"{self.demo} requires --local: authfsm signin --local {self.demo}",
             )
         storage = KeyringStorage() if self.keyring else None
@@ -217,17 +209,13 @@ class Signin:
         )
         if start.preferred and start.flow != "USER_AUTH":
             why = f"--preferred requires USER_AUTH, not {start.flow}."
-            raise SignInEnded(ExitStatus.MISUSED, why)
+            raise Misused(why)
         if start.password_first and start.flow != "CUSTOM_AUTH":
-            raise SignInEnded(ExitStatus.MISUSED, "--password-first requires --flow CUSTOM_AUTH.")
+            raise Misused("--password-first requires --flow CUSTOM_AUTH.")
         return start
 
     def _sign_in_to_cognito(
-        self,
-        screen: Screen,
-        user: UserInput,
-        token_output: TokenOutput,
-        storage: SecretStorage | None,
+        self, screen: Screen, user: UserInput, output: TokenOutput, storage: SecretStorage | None
     ) -> None:
         start = self._start()
         pool = self._connection(start, user)
@@ -242,7 +230,7 @@ class Signin:
             screen=screen,
             devices=RememberedDevices(storage, pool.service),
         ).run()
-        print_tokens(screen, flow, token_output.keep(flow, pool.service))
+        print_tokens(screen, flow, output.keep(flow, pool.service))
 
     def _connection(self, start: SignInStart, user: UserInput) -> PoolConnection:
         client_id, pool_id = self.client_id, self.pool_id
@@ -250,25 +238,22 @@ class Signin:
         admin = self.admin or start.flow.startswith("ADMIN_")
         if not pool_id and (proves or admin or start.password_first or not self.region):
             pool_id = _required(user, "User pool id", "--pool-id", "AUTHFSM_POOL_ID")
+        if not client_id:
+            client_id = _required(user, "App client id", "--client-id", "AUTHFSM_CLIENT_ID")
         return PoolConnection(
-            client_id=client_id
-            or _required(user, "App client id", "--client-id", "AUTHFSM_CLIENT_ID"),
-            pool_id=pool_id,
-            region=self.region,
-            endpoint=self.endpoint,
-            profile=self.profile,
-            admin=admin,
+            client_id, pool_id, self.region, self.endpoint, self.profile, admin=admin
         )
 
     def _sign_in_locally(self, screen: Screen, user: UserInput, token_output: TokenOutput) -> None:
-        from authfsm.cli.signin import local_demo  # noqa: PLC0415 - slow: only --local needs a pool
+        from authfsm.cli.demo import ADA  # noqa: PLC0415 - slow: only --local needs a pool
+        from authfsm.cli.signin import local_demo  # noqa: PLC0415 - the same
 
         name = self.demo or next(iter(local_demo.DEMO_POOLS))
         if name not in local_demo.DEMO_POOLS:
             known = ", ".join(local_demo.DEMO_POOLS)
-            raise SignInEnded(ExitStatus.MISUSED, f"unknown example {name}: choose one of {known}.")
+            raise Misused(f"unknown example {name}: choose one of {known}.")
         demo = local_demo.DEMO_POOLS[name]
-        start = self._start(demo.flow, suggested=local_demo.suggested())
+        start = self._start(demo.flow, suggested=ADA)
         pool = demo.make()
         devices = RememberedDevices(MemoryStorage(), f"authfsm:{pool.pool_id}/{pool.client_id}")
         local_demo.introduce(name, pool, screen)
@@ -292,8 +277,7 @@ def _required(user: UserInput, question: str, flag: str, variable: str) -> str:
     """Ask for a value that no option gave, if there is a terminal to ask at."""
     typed = user.line(question) if isinstance(user, TerminalInput) else ""
     if not typed:
-        raise SignInEnded(
-            ExitStatus.MISUSED,
+        raise Misused(
             f"{flag} (or {variable}) is required. To try the command without a user pool: authfsm signin --local.",
         )
     return typed

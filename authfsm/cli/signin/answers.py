@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from attrs import define, field
+
 from authfsm.base.secret import Secret
 from authfsm.cli.signin.exits import ExitStatus, SignInEnded
 from authfsm.cli.signin.screen import Screen, shown
@@ -24,7 +26,6 @@ from authfsm.protocol.replies import MfaSetup
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 
-_AGAIN, _LEAVE, _HERE = "again", "leave", "here"
 _SECOND: Final = {State.SELECT_MFA_TYPE, State.MFA_SETUP}
 _NOTES: Final = {
     State.WEB_AUTHN: "Cognito asks for a passkey, which a terminal does not have: use a browser.",
@@ -40,17 +41,19 @@ class StartAgain(Exception):
         self.preferred = preferred
 
 
+@define
 class AnswerPrompter:
-    """Asks the user for the answers; `issuer` names the pool in an authenticator app."""
+    """Asks the user for the answers; `issuer` names the pool in an authenticator app.
 
-    def __init__(self, screen: Screen, user: UserInput, issuer: str) -> None:
-        self._screen = screen
-        self._user = user
-        self._issuer = issuer
-        self._shown: Secret[str] | None = None
-        self._required: dict[str, str] = {}
-        self.password: Secret[str] | None = None
-        """A password that is already known; it is used once."""
+    `password` is one that is already known; it is used once.
+    """
+
+    _screen: Screen
+    _user: UserInput
+    _issuer: str
+    _shown: Secret[str] | None = field(default=None, init=False)
+    _required: dict[str, str] = field(factory=dict, init=False)
+    password: Secret[str] | None = field(default=None, init=False)
 
     def to(self, flow: Flow) -> Response:
         """Return the response to the current challenge, or raise StartAgain or SignInEnded."""
@@ -112,9 +115,8 @@ class AnswerPrompter:
                 ways[prompt.factor] = prompt, {}
         here = [each for each in ways if each != State.WEB_AUTHN]
         if not here:
-            raise SignInEnded(
-                ExitStatus.NOT_HERE, "There is no other way to sign in here: use a browser."
-            )
+            why = "There is no other way to sign in here: use a browser."
+            raise SignInEnded(ExitStatus.NOT_HERE, why)
         if len(here) < len(ways) and flow.state is not State.WEB_AUTHN:
             self._screen.plain("A passkey can also be used, in a browser.")
         question = "Second factor" if flow.state in _SECOND else "How to sign in"
@@ -151,9 +153,10 @@ class AnswerPrompter:
             return self._new_password(question) if new else self.secret(question)
         if prompt.response is r.Answer:
             return self._free(question)
-        typed = self._required[asked.name] = self._asked(
-            question, self._required.get(asked.name, "")
-        )
+        default = self._required.get(asked.name, "")
+        while not (typed := self._user.line(question, default=default)):
+            self._screen.bad("The answer must not be empty.")
+        self._required[asked.name] = typed
         return typed
 
     def _code(self, question: str, flow: Flow) -> str:
@@ -168,19 +171,14 @@ class AnswerPrompter:
 
     def _other_way(self, flow: Flow) -> Exception | None:
         """Ask what to do instead of typing a code; None returns to the code."""
-        ways = [("Type the code", _HERE)]
+        given_up = SignInEnded(ExitStatus.INTERRUPTED, "Given up.")
+        ways: dict[str, tuple[str, Exception | None]] = {"here": ("Type the code", None)}
         if r.Select in flow.accepts:
-            ways.append(("Sign in with another factor", State.SELECT_CHALLENGE.value))
-        ways += [("Start again, to get a new code", _AGAIN), ("Give up", _LEAVE)]
-        match choose(self._user, self._screen, "What now", ways):
-            case State.SELECT_CHALLENGE:
-                return OtherFactor()
-            case "again":
-                return StartAgain()
-            case "leave":
-                return SignInEnded(ExitStatus.INTERRUPTED, "Given up.")
-            case _:
-                return None
+            ways[State.SELECT_CHALLENGE.value] = "Sign in with another factor", OtherFactor()
+        ways["again"] = "Start again, to get a new code", StartAgain()
+        ways["leave"] = "Give up", given_up
+        words = [(text, name) for name, (text, _) in ways.items()]
+        return ways[choose(self._user, self._screen, "What now", words)][1]
 
     def _new_password(self, question: str) -> Secret[str]:
         while True:
@@ -205,21 +203,14 @@ class AnswerPrompter:
             name = self._user.line("Another field", hint="Enter: send")
         return r.RawAnswer(fields)
 
-    def _asked(self, question: str, default: str = "") -> str:
-        while not (typed := self._user.line(question, default=default)):
-            self._screen.bad("The answer must not be empty.")
-        return typed
-
     # ---- the authenticator app -------------------------------------------------------------------------
 
     def _carry_over(self, asked: MfaSetup, account: str) -> None:
         try:
             enrolment = Enrolment.of(asked, issuer=self._issuer, account=shown(account) or "user")
         except BadField:
-            raise SignInEnded(
-                ExitStatus.NO_ANSWER,
-                "The pool returned a secret that authenticator apps cannot use.",
-            ) from None
+            why = "The pool returned a secret that authenticator apps cannot use."
+            raise SignInEnded(ExitStatus.NO_ANSWER, why) from None
         screen, plain = self._screen, enrolment.secret_code.reveal()
         screen.note(
             "Keep the following secret: anyone who sees it can generate your codes. Clear this screen afterwards."

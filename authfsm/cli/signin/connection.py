@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError
 
 from authfsm.base.concurrency import call_within
 from authfsm.base.secret import Secret
-from authfsm.cli.signin.exits import ExitStatus, SignInEnded
+from authfsm.cli.signin.exits import Misused
 from authfsm.drivers.boto import Cognito
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class PoolConnection:
                 admin=self.admin,
             )
         except (BotoCoreError, ValueError) as error:
-            raise SignInEnded(ExitStatus.MISUSED, f"{error}") from None
+            raise Misused(f"{error}") from None
 
 
 class _InTime:

@@ -51,3 +51,10 @@ class SignInEnded(Exception):
         self.hint = hint
         self.advice = advice
         self.todo = todo
+
+
+class Misused(SignInEnded):
+    """The command was called in a way that cannot succeed."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(ExitStatus.MISUSED, why)

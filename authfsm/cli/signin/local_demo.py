@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import pyotp
-from attrs import frozen
+from attrs import define, frozen
 
 from authfsm.base.secret import Secret
 from authfsm.cli.demo import ADA, NEW_PASSWORD, PHONE, riddle_triggers
@@ -121,8 +121,7 @@ DEMO_POOLS: Final[Mapping[str, DemoPool]] = {
     ),
     "password": DemoPool("nothing but a password", lambda: _with(LocalPool())),
     "reset": DemoPool(
-        "an administrator reset the password",
-        lambda: _with(LocalPool(), status="RESET_REQUIRED"),
+        "an administrator reset the password", lambda: _with(LocalPool(), status="RESET_REQUIRED")
     ),
     "unconfirmed": DemoPool(
         "the user was never confirmed", lambda: _with(LocalPool(), status="UNCONFIRMED")
@@ -132,13 +131,13 @@ DEMO_POOLS: Final[Mapping[str, DemoPool]] = {
 """Every pool that can be tried, by its name; the first is the usual one."""
 
 
+@define
 class OutboxPrinter:
     """Prints the pool's messages, and the codes of the user's authenticator app."""
 
-    def __init__(self, pool: LocalPool, screen: Screen) -> None:
-        self._pool = pool
-        self._screen = screen
-        self._printed = 0
+    _pool: LocalPool
+    _screen: Screen
+    _printed: int = 0
 
     def print_messages(self, flow: Flow) -> None:
         """Print what has come since the last call."""
@@ -159,21 +158,8 @@ class OutboxPrinter:
             self._screen.mail(f"The authenticator app would show: {code}")
 
 
-def suggested() -> str:
-    """Return the user name that is used if none is typed."""
-    return ADA
-
-
 def introduce(name: str, pool: LocalPool, screen: Screen) -> None:
     """Print which pool this is, its user and the password."""
-    demo = DEMO_POOLS[name]
-    screen.facts(
-        {
-            "pool": f"{pool.pool_id}, in this process only",
-            "example": demo.about,
-            "user": ADA,
-            "password": PASSWORD,
-            **demo.hints,
-        },
-        title=f"Example pool: {name}",
-    )
+    where, demo = f"{pool.pool_id}, in this process only", DEMO_POOLS[name]
+    user = {"user": ADA, "password": PASSWORD, **demo.hints}
+    screen.facts({"pool": where, "example": demo.about, **user}, f"Example pool: {name}")

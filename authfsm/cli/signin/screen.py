@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partialmethod
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 from rich.box import ROUNDED
 from rich.console import Console
@@ -43,13 +43,7 @@ _SIGNS: Final[Mapping[str, tuple[str, str]]] = {
     "then": ("›", ">"),  # noqa: RUF001 - a breadcrumb's sign
     "times": ("×", "x"),  # noqa: RUF001 - so often
 }
-_COLOURS: Final = {
-    "ask": "cyan",
-    "good": "green",
-    "bad": "red",
-    "note": "yellow",
-    "mail": "magenta",
-}
+_COLOURS: Final = {"good": "green", "bad": "red", "note": "yellow", "mail": "magenta"}
 _STATES: Final = {
     State.AUTHENTICATED: "bold green",
     State.FAILED: "bold red",
@@ -98,21 +92,17 @@ class Screen:
         self.console = console or Console(
             file=sys.stderr, highlight=False, markup=False, emoji=False
         )
-        self._plain = not (self.console.encoding or "").lower().startswith("utf")
+        self.draws = (self.console.encoding or "").lower().startswith("utf")
+        """Whether this terminal can show more than ASCII."""
 
     @property
     def coloured(self) -> bool:
         """Whether there may be colours: not if NO_COLOR is set (no-color.org)."""
         return self.console.color_system is not None and not self.console.no_color
 
-    @property
-    def draws(self) -> bool:
-        """Whether this terminal can show more than ASCII."""
-        return not self._plain
-
     def sign(self, name: str) -> str:
         """Return a sign, as this terminal can show it."""
-        return _SIGNS[name][self._plain]
+        return _SIGNS[name][not self.draws]
 
     def _print(self, name: str, text: str, hint: str = "") -> None:
         grid = Table.grid(padding=(0, 1))
@@ -132,10 +122,6 @@ class Screen:
     def plain(self, text: str) -> None:
         """Print a line without a sign."""
         self.console.print(Padding(Text(shown(text), style="dim"), (0, 0, 0, 2)))
-
-    def blank(self) -> None:
-        """Print an empty line."""
-        self.console.print()
 
     def prompt(self, question: str, hint: str = "") -> None:
         """Print a question; what is typed follows it on the same line."""
@@ -165,32 +151,21 @@ class Screen:
         if not title:
             self.console.print(Padding(grid, (0, 0, 0, 2)))
             return
-        self.console.print(
-            Panel(
-                grid,
-                title=Text(shown(title), style="bold"),
-                title_align="left",
-                border_style="dim",
-                box=ROUNDED,
-                padding=(0, 1),
-                width=min(self.console.width, _WIDEST),
-            )
-        )
+        width, head = min(self.console.width, _WIDEST), Text(shown(title), style="bold")
+        look: dict[str, Any] = {"title_align": "left", "border_style": "dim", "padding": (0, 1)}
+        self.console.print(Panel(grid, ROUNDED, title=head, width=width, **look))
 
     def stands(self, history: tuple[Step, ...]) -> None:
         """Print the path of the sign-in to its current state."""
         names = path(history, self.sign("times"))
         last = history[-1] if history else None
-        colour = _STATES.get(last.dest, _second(last)) if last else "bold cyan"
+        usual = "dark_orange3" if last and last.role is Role.SECOND_FACTOR else "cyan"
+        colour = _STATES.get(last.dest if last else State.START, f"bold {usual}")
         walked = Text(style="dim")
         for name in names[:-1]:
             walked.append(f"{name} {self.sign('then')} ")
         self.console.print()
         self.console.print(Text.assemble(walked, (names[-1], f"not dim {colour}")))
-
-    def refused(self, error: AuthfsmError) -> None:
-        """Print why something was refused: Cognito's message and code."""
-        self.bad(*why(error))
 
     def over(self, why: str, hint: str = "", advice: str = "", todo: str = "") -> None:
         """Print why the sign-in ended, what to do next, and the command line for it on one line."""
@@ -207,7 +182,7 @@ class Screen:
         if not self.console.is_terminal or self.console.is_dumb_terminal:
             yield
             return
-        spinner = "line" if self._plain else "dots"
+        spinner = "dots" if self.draws else "line"
         with input_discarded(), self.console.status(Text(what, style="dim"), spinner=spinner):
             yield
 
@@ -221,10 +196,6 @@ class Screen:
             )
         self.console.file.write(picture)
         self.console.file.flush()
-
-
-def _second(step: Step) -> str:
-    return "bold dark_orange3" if step.role is Role.SECOND_FACTOR else "bold cyan"
 
 
 # ---- the keyboard ------------------------------------------------------------------------------

@@ -1,4 +1,8 @@
-"""Where `authfsm signin` keeps devices and tokens: the system's keyring, files, or memory."""
+"""Where `authfsm signin` puts devices and tokens: the system's keyring, files, memory, or standard output.
+
+An output that would fail is reported before the user types a password. Tokens are never printed to a terminal unless
+`--show-tokens` asks for it.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +10,22 @@ import contextlib
 import hashlib
 import json
 import os
+import sys
 import tempfile
+from datetime import datetime, timezone
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
 from authfsm.base.secret import Secret
-from authfsm.cli.signin.exits import ExitStatus, SignInEnded
+from authfsm.cli.signin.exits import ExitStatus, Misused, SignInEnded
+from authfsm.cli.signin.screen import Screen
 from authfsm.core.device import Device
+from authfsm.drivers.boto import Flow
 from authfsm.protocol.errors import BadField
+from authfsm.protocol.replies import Tokens, unverified_claims
 
 
 class SecretStorage(Protocol):
@@ -37,9 +46,7 @@ class KeyringStorage:
 
     def __init__(self) -> None:
         if find_spec("keyring") is None:
-            raise SignInEnded(
-                ExitStatus.MISUSED, "--keyring needs keyring: pip install 'authfsm[keyring]'"
-            )
+            raise Misused("--keyring needs keyring: pip install 'authfsm[keyring]'")
         import keyring  # noqa: PLC0415 - an extra
         from keyring.backends import fail, null  # noqa: PLC0415 - the same
         from keyring.errors import KeyringError  # noqa: PLC0415 - the same
@@ -47,8 +54,7 @@ class KeyringStorage:
         self._keyring: Any = keyring.get_keyring()
         self._failed = KeyringError
         if isinstance(self._keyring, (fail.Keyring, null.Keyring)):
-            raise SignInEnded(
-                ExitStatus.MISUSED,
+            raise Misused(
                 "--keyring: this machine has no keyring (no Secret Service, no Keychain): use --output FILE",
             )
 
@@ -82,11 +88,11 @@ class KeyringStorage:
             )
 
 
+@frozen
 class FileStorage:
     """A folder with mode 0700, of files with mode 0600."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    _folder: Path
 
     def _file(self, service: str, account: str) -> Path:
         # A name may hold anything: a file's name holds its digest.
@@ -116,11 +122,11 @@ class FileStorage:
             self._file(service, account).unlink()
 
 
+@frozen
 class MemoryStorage:
     """Storage that ends with this process."""
 
-    def __init__(self) -> None:
-        self._kept: dict[tuple[str, str], Secret[str]] = {}
+    _kept: dict[tuple[str, str], Secret[str]] = field(factory=dict, init=False)
 
     def get(self, service: str, account: str) -> Secret[str] | None:
         """Return a secret."""
@@ -156,9 +162,7 @@ def write(file: Path, kept: Secret[str]) -> None:
 
 def unwritable(file: Path, error: OSError) -> SignInEnded:
     """Return the error for a file that cannot be written."""
-    return SignInEnded(
-        ExitStatus.MISUSED, f"{file} cannot be written: {error.strerror or type(error).__name__}"
-    )
+    return Misused(f"{file} cannot be written: {error.strerror or type(error).__name__}")
 
 
 @frozen
@@ -195,3 +199,107 @@ class RememberedDevices:
 
 def _account(username: str) -> str:
     return f"{username} (device)"
+
+
+# ---- tokens -----------------------------------------------------------------------------------
+
+
+@frozen
+class TokenOutput:
+    """Where the tokens go; `in_the_open` prints them even to a terminal."""
+
+    printed: bool = False
+    in_the_open: bool = False
+    file: Path | None = None
+    keyring: SecretStorage | None = None
+
+    def check(self) -> None:
+        """Raise SignInEnded if the output would fail, before the user types a password."""
+        if self.printed and sys.stdout.isatty() and not self.in_the_open:
+            raise Misused(
+                "--json would print the tokens to this terminal: use a pipe, or add --show-tokens.",
+            )
+        if self.file is not None:
+            folder = self.file.parent
+            if not folder.is_dir() or self.file.is_dir():
+                why = "it is a folder" if self.file.is_dir() else f"there is no folder {folder}"
+                raise Misused(f"{self.file} cannot be written: {why}")
+            if not os.access(folder, os.W_OK):
+                raise unwritable(self.file, PermissionError(13, "Permission denied"))
+
+    def keep(self, flow: Flow, service: str) -> list[str]:
+        """Print and store the tokens of a sign-in, and return what was done, for people."""
+        assert flow.tokens is not None  # noqa: S101 - for the type checker: AUTHENTICATED has them
+        text = Secret(json.dumps(as_json(flow.tokens), indent=2) + "\n")
+        done = []
+        if self.keyring is not None:
+            account = flow.signin.username or ""
+            done.append(f"stored in {self.keyring.put(service, account, text)}")
+        if self.file is not None:
+            write(self.file, text)
+            done.append(f"written to {self.file} (0600)")
+        if self.printed:
+            try:
+                sys.stdout.write(text.reveal())
+                sys.stdout.flush()
+            except BrokenPipeError:
+                # What is left in the buffer must not be tried again when Python ends (Python docs, signal).
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                raise Misused("The tokens could not be written: the pipe is closed.") from None
+            done.append("printed as JSON")
+        return done
+
+
+def as_json(tokens: Tokens) -> dict[str, Any]:
+    """Return tokens with the names of AuthenticationResult, and when the access token expires."""
+    text = {
+        "AccessToken": tokens.access_token.reveal(),
+        "IdToken": tokens.id_token and tokens.id_token.reveal(),
+        "RefreshToken": tokens.refresh_token and tokens.refresh_token.reveal(),
+        "TokenType": tokens.token_type,
+        "ExpiresIn": tokens.expires_in,
+        "ExpiresAt": tokens.expires_at and tokens.expires_at.isoformat(timespec="seconds"),
+    }
+    return {name: value for name, value in text.items() if value is not None}
+
+
+def summary(flow: Flow) -> dict[str, str]:
+    """Return who signed in, until when, and what they may do. The claims are not verified."""
+    tokens = flow.tokens
+    assert tokens is not None  # noqa: S101 - for the type checker: AUTHENTICATED has them
+    access = unverified_claims(tokens.access_token)
+    identity = unverified_claims(tokens.id_token) if tokens.id_token else {}
+    groups = access.get("cognito:groups") or identity.get("cognito:groups") or ()
+    text = {
+        "e-mail": identity.get("email"),
+        "user id": access.get("sub"),
+        "groups": ", ".join(map(str, groups)) if isinstance(groups, list) else None,
+        "scopes": access.get("scope"),
+        "expires": _expiry(tokens),
+        "tokens": ", ".join(
+            n for n in ("access", "id", "refresh") if getattr(tokens, f"{n}_token")
+        ),
+        "device": flow.device and f"{flow.device.device_key}, remembered",
+    }
+    return {name: str(value) for name, value in text.items() if value}
+
+
+def _expiry(tokens: Tokens) -> str | None:
+    at, seconds = tokens.expires_at, tokens.expires_in
+    if at is None or seconds is None:
+        return None
+    hours, minutes = divmod(max(round(seconds / 60), 1), 60)
+    span = " ".join(f"{n} {unit}" for n, unit in ((hours, "h"), (minutes, "min")) if n)
+    here = at.astimezone()
+    day = "" if here.date() == datetime.now(timezone.utc).astimezone().date() else "%Y-%m-%d "
+    return f"in {span}, at {here.strftime(f'{day}%H:%M:%S')}"
+
+
+def print_tokens(screen: Screen, flow: Flow, done: list[str]) -> None:
+    """Print the summary, and where the tokens went."""
+    who = (flow.tokens.username if flow.tokens else None) or flow.signin.username or ""
+    screen.stands(flow.history)
+    screen.good(f"Signed in as {who}")
+    screen.facts(summary(flow))
+    lost = "discarded: use --json to pipe them, or --output FILE or --keyring to store them"
+    screen.plain(f"The tokens were {'; '.join(done) or lost}.")

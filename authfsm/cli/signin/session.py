@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from shlex import quote
 from typing import Final
 
-from attrs import frozen
+from attrs import define, field, frozen
 
 from authfsm.base.secret import Secret
 from authfsm.cli.signin.answers import AnswerPrompter, OtherFactor, StartAgain
-from authfsm.cli.signin.exits import ExitStatus, SignInEnded
+from authfsm.cli.signin.exits import ExitStatus, Misused, SignInEnded
 from authfsm.cli.signin.screen import Screen, why
 from authfsm.cli.signin.secret_storage import RememberedDevices
 from authfsm.cli.signin.user_input import InputEnded, UserInput, confirms
@@ -77,35 +77,27 @@ class SignInStart:
     remember: bool | None = None
 
 
+@define
 class SignInSession:
     """Signs one user in; `on_pool_messages` is called before each prompt."""
 
-    def __init__(
-        self,
-        cognito: Cognito,
-        start: SignInStart,
-        *,
-        answers: AnswerPrompter,
-        user: UserInput,
-        screen: Screen,
-        devices: RememberedDevices,
-        on_pool_messages: Callable[[Flow], None] = lambda _: None,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._cognito = cognito
-        self._start = start
-        self._answers = answers
-        self._user = user
-        self._screen = screen
-        self._devices = devices
-        self._on_pool_messages = on_pool_messages
-        self._sleep = sleep
-        self._username = start.username
-        self._preferred = start.preferred
-        self._tries = 0
-        self._last: AuthfsmError | None = None
-        self._flow: Flow | None = None
-        answers.password = start.password
+    _cognito: Cognito
+    _start: SignInStart
+    _answers: AnswerPrompter = field(kw_only=True)
+    _user: UserInput = field(kw_only=True)
+    _screen: Screen = field(kw_only=True)
+    _devices: RememberedDevices = field(kw_only=True)
+    _on_pool_messages: Callable[[Flow], None] = lambda _: None
+    _sleep: Callable[[float], None] = time.sleep
+    _username: str | None = field(init=False)
+    _preferred: str | None = field(init=False)
+    _tries: int = field(default=0, init=False)
+    _last: AuthfsmError | None = field(default=None, init=False)
+    _flow: Flow | None = field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._username, self._preferred = self._start.username, self._start.preferred
+        self._answers.password = self._start.password
 
     def run(self) -> Flow:
         """Return the flow once it has tokens; SignInEnded tells why it will have none."""
@@ -143,7 +135,7 @@ class SignInSession:
                 if error.action is not RecoveryAction.TRY_AGAIN or not error.survives:
                     raise
                 self._last = error
-                self._screen.refused(error)
+                self._screen.bad(*why(error))
         if device is not None and flow.device is None:
             self._devices.drop(username)
             self._screen.note("Cognito no longer knows this device; its local record was deleted.")
@@ -156,8 +148,7 @@ class SignInSession:
         if not self._user.present:
             if suggested:
                 return suggested
-            raise SignInEnded(
-                ExitStatus.MISUSED,
+            raise Misused(
                 "Without a terminal, --username (or AUTHFSM_USERNAME) is required.",
             )
         username = self._user.line("User name", default=suggested)
@@ -240,7 +231,7 @@ class SignInSession:
             return
         if not user.present or error.action not in _OVER:
             raise self._ended(error)
-        self._screen.refused(error)
+        self._screen.bad(*why(error))
         self._answers.password = None
         if self._is_wrong_password(error, flow):
             if self._tries >= PASSWORD_TRIES:
@@ -276,13 +267,7 @@ class SignInSession:
         advice = error.action.advice if error.action and reason != error.for_person() else ""
         if self._wants_secret(error):
             advice = "This app client has a secret: set AUTHFSM_CLIENT_SECRET."
-        return SignInEnded(
-            code,
-            reason,
-            hint=hint,
-            advice=advice,
-            todo=self._todo(code),
-        )
+        return SignInEnded(code, reason, hint=hint, advice=advice, todo=self._todo(code))
 
     def _todo(self, code: ExitStatus) -> str:
         command = {

@@ -6,10 +6,12 @@ import getpass
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import Final, Protocol, TextIO
+from typing import Protocol, TextIO
+
+from attrs import define, field
 
 from authfsm.base.secret import Secret
-from authfsm.cli.signin.exits import ExitStatus, SignInEnded
+from authfsm.cli.signin.exits import ExitStatus, Misused, SignInEnded
 from authfsm.cli.signin.screen import Screen, read_line
 
 
@@ -26,13 +28,12 @@ class UserInput(Protocol):
         """Return a line that is not echoed, unchanged."""
 
 
+@define
 class TerminalInput:
     """Reads from a person at the terminal; Ctrl-D raises SignInEnded."""
 
-    present = True
-
-    def __init__(self, screen: Screen) -> None:
-        self._screen = screen
+    _screen: Screen
+    present: bool = field(default=True, init=False)
 
     def line(self, question: str, *, default: str = "", hint: str = "") -> str:
         """Ask for a line that may be seen."""
@@ -43,7 +44,7 @@ class TerminalInput:
             except UnicodeDecodeError:
                 typed = "\udc80\n"
             if not typed:
-                self._screen.blank()
+                self._screen.console.print()
                 raise SignInEnded(ExitStatus.INTERRUPTED, "Cancelled.")
             if _is_text(typed):
                 return typed.strip() or default
@@ -65,24 +66,23 @@ class TerminalInput:
                 warnings.simplefilter("error", getpass.GetPassWarning)
                 return Secret(getpass.getpass("", stream=sys.stderr))
         except EOFError:
-            self._screen.blank()
+            self._screen.console.print()
             raise SignInEnded(ExitStatus.INTERRUPTED, "Cancelled.") from None
         except UnicodeDecodeError:
             return Secret("\udc80")
         except getpass.GetPassWarning:
-            self._screen.blank()
-            raise SignInEnded(
-                ExitStatus.MISUSED, "This terminal cannot hide what is typed: use --password-stdin."
+            self._screen.console.print()
+            raise Misused(
+                "This terminal cannot hide what is typed: use --password-stdin."
             ) from None
 
 
+@define
 class PipedInput:
     """Reads the lines of standard input: the password first, then each answer in its order."""
 
-    present = False
-
-    def __init__(self, lines: TextIO) -> None:
-        self._lines = lines
+    _lines: TextIO
+    present: bool = field(default=False, init=False)
 
     def _next(self, question: str) -> str:
         line = self._lines.readline()
@@ -113,12 +113,11 @@ class NoInput:
         raise InputEnded(question)
 
 
-class InputEnded(SignInEnded):
+class InputEnded(Misused):
     """A question for which there is no answer."""
 
     def __init__(self, question: str) -> None:
         super().__init__(
-            ExitStatus.MISUSED,
             f"{question}: cannot prompt, because standard input and standard error are not both a"
             " terminal. Set AUTHFSM_USERNAME and AUTHFSM_PASSWORD, or use --password-stdin: the first line is"
             " the password, and each further line the next answer.",
@@ -134,10 +133,6 @@ def user_input_for(screen: Screen, *, lines: bool) -> UserInput:
     return NoInput()
 
 
-YES: Final = ("y", "yes")
-NO: Final = ("n", "no")
-
-
 def confirms(user: UserInput, question: str, *, default: bool) -> bool:
     """Ask yes or no; the default, if nobody can be asked."""
     if not user.present:
@@ -146,8 +141,8 @@ def confirms(user: UserInput, question: str, *, default: bool) -> bool:
         typed = user.line(question, hint="Y/n" if default else "y/N").lower()
         if not typed:
             return default
-        if typed in YES + NO:
-            return typed in YES
+        if typed in {"y", "yes", "n", "no"}:
+            return typed.startswith("y")
 
 
 def choose(
@@ -163,8 +158,7 @@ def choose(
             return by_answer[typed]
         screen.bad(f"Type a number from 1 to {len(choices)}.")
         if not user.present:
-            raise SignInEnded(
-                ExitStatus.MISUSED,
+            raise Misused(
                 f"{question}: the line from standard input is not one of the choices.",
             )
 
