@@ -310,7 +310,7 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
     """The function, how it fails, and the call."""
     core, stores = "authfsm.core.signin.SignIn", "authfsm.stores.pending"
     yield (
-        "authfsm.core.signin_state.SignInState.__init__",
+        "authfsm.core.signin.SignIn.__init__",
         "an unknown keyword",
         lambda: SignIn("c", client_secret=KEY, nothing=1),
     )

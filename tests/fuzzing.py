@@ -32,9 +32,8 @@ from reviewed import GALLERY
 from authfsm import Cognito, PoolSettings, Verifier
 from authfsm.checks import PoolDescription
 from authfsm.core.encryption import new_key
-from authfsm.core.sealing import unseal
+from authfsm.core.sealing import snapshot_to_json, unseal
 from authfsm.core.signin import SignIn
-from authfsm.core.snapshot import snapshot_to_json
 from authfsm.core.wire_replies import read
 from authfsm.core.wire_requests import WRITERS
 from authfsm.jwks import TokenRefused

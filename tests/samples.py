@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from authfsm.core.signin import SignIn
-from authfsm.core.signin_state import SignInState
 from authfsm.core.wire_replies import read
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
@@ -164,7 +163,7 @@ def standing(state: State, role: Role | None = None) -> SignIn:
 
 def whole(signin: SignIn) -> tuple[Any, ...]:
     """Everything a sign-in is, for comparing it with itself before and after."""
-    names = [name for name in SignInState.__slots__ if name != "_steps"]
+    names = [name for name in SignIn.__slots__ if name != "_steps"]
     return (*(getattr(signin, name) for name in names), signin.history)
 
 

@@ -28,9 +28,8 @@ from authfsm import (
 )
 from authfsm.drivers.account import AsyncCognitoAccount, CognitoAccount
 from authfsm.local import LocalPool, Triggers
-from authfsm.protocol.account_errors import ACCOUNT_ERROR_POLICY
 from authfsm.protocol.account_requests import AccountRequest, member_of
-from authfsm.protocol.error_policy import ERROR_POLICY, Fault
+from authfsm.protocol.error_policy import ACCOUNT_ERROR_POLICY, ERROR_POLICY, Fault
 
 COGNITO: Any = botocore.session.get_session().get_service_model("cognito-idp")
 PASSWORD, NEW = "Correct-h0rse", "New-Passw0rd!"

@@ -15,9 +15,8 @@ from samples import challenge, error
 from authfsm import AsyncCognito, Cognito, srp
 from authfsm.core.device import Device
 from authfsm.core.encryption import new_key
-from authfsm.core.sealing import seal, unseal
+from authfsm.core.sealing import Snapshot, seal, unseal
 from authfsm.core.signin import SignIn
-from authfsm.core.snapshot import Snapshot
 from authfsm.drivers import flow_steps
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import Fault

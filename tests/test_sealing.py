@@ -21,7 +21,7 @@ from joserfc.jwk import RSAKey
 import authfsm
 from authfsm import Flow, RecoveryAction, State
 from authfsm.core.encryption import BadKey, TooLongToSeal, new_key
-from authfsm.core.snapshot import snapshot_from_json, snapshot_to_json
+from authfsm.core.sealing import snapshot_from_json, snapshot_to_json
 from authfsm.local import DeviceConfiguration, LocalPool
 from authfsm.local.config.clock import ManualClock
 from authfsm.protocol import responses as r

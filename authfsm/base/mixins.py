@@ -34,6 +34,12 @@ class DescribedName(str, Enum):
     `str()` and `format()` return the value.
     """
 
+    meaning: str
+    """A sentence about the member; empty if its name says enough."""
+
+    def __init__(self, _: str, meaning: str = "") -> None:
+        self.meaning = meaning
+
     def __new__(cls, name: str, *_: str) -> Self:
         """Create a member whose value is the first declared string."""
         member = str.__new__(cls, name)

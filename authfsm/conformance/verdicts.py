@@ -39,11 +39,6 @@ class Outcome(DescribedName):
 class RuleSeverity(DescribedName):
     """How much the failure of a rule matters to a test that uses the endpoint."""
 
-    meaning: str
-
-    def __init__(self, _: str, meaning: str) -> None:
-        self.meaning = meaning
-
     CRITICAL = "critical", "The endpoint accepts what Cognito refuses: a test passes that should fail."  # fmt: skip
     MAJOR = "major", "A client written for Cognito gets a different reply."
     MINOR = "minor", "A detail differs, which a tolerant client ignores."

@@ -12,9 +12,9 @@ from authfsm.base.secret import Secret
 from authfsm.core.wire_replies import mask_secrets, read_other, required_text
 from authfsm.core.wire_requests import Request
 from authfsm.protocol import account_requests as a
-from authfsm.protocol.account_errors import account_error_rule
 from authfsm.protocol.account_requests import AccountRequest, ReplyT
 from authfsm.protocol.api_requests import OPERATION_REPETITION
+from authfsm.protocol.error_policy import account_error_rule
 from authfsm.protocol.errors import MalformedReply
 from authfsm.protocol.replies import Acknowledgement, Refusal
 

@@ -1,27 +1,205 @@
 """Seals a pending sign-in, or the tokens of a finished one, into a text for a cookie, a store or a file.
 
-`authfsm.core.encryption` encrypts under the application's key. Each seal is bound to its user pool and app client.
+A pending sign-in is first one JSON text (`Snapshot`): all that it needs to continue elsewhere, and nothing more. The
+JSON has a version and a schema (`authfsm/core/snapshot.schema.json`). It contains secrets in clear, so it is never
+shown, and leaves the process only when `authfsm.core.encryption` has encrypted it under the application's key. The
+app client's secret is not in it. A challenge is stored as it came, and parsed again. Each seal is bound to its user
+pool and app client.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
 import attrs
+from attrs import frozen
 
 from authfsm.base.secret import Key, Secret, wrapped_keys
+from authfsm.core.device import Device
 from authfsm.core.encryption import decrypt, encrypt, form_from_json, form_to_json
+from authfsm.core.history import Step, step_from_dict, step_to_dict
 from authfsm.core.signin import SignIn
-from authfsm.core.snapshot import Snapshot, snapshot_from_json, snapshot_to_json
-from authfsm.protocol.errors import BadField, SealExpired
-from authfsm.protocol.replies import NewDevice, Tokens, unverified_claims
+from authfsm.core.wire_replies import challenge
+from authfsm.protocol.error_policy import RecoveryAction
+from authfsm.protocol.errors import BadField, InvalidOperation, SealExpired
+from authfsm.protocol.replies import (
+    AnyChallenge,
+    MfaSetup,
+    NewDevice,
+    SrpChallenge,
+    Tokens,
+    unverified_claims,
+)
+from authfsm.protocol.states import State
+from authfsm.protocol.table import Role
 
 SESSION_LIFETIME: Final = timedelta(minutes=3)
 """The lifetime of Cognito's session, unless the app client sets another one."""
 # "AuthSessionValidity ... the duration, in minutes, of the session token created by Amazon Cognito for each
 # API request in an authentication flow ... Default: 3" -- AWS API reference, CreateUserPoolClient.
+
+_TYPES: Final = {
+    "id": str, "admin": bool, "flow": str, "username": str, "proved": bool, "at": str, "password": str,
+    "a": str, "preferred": str, "metadata": dict, "walk": bool, "steps": list, "begun": list,
+    "srp": list, "due": bool,
+}  # fmt: skip
+"""The types of the JSON members that nothing else checks."""
+
+_STEP: Final = ("from", "given", "to", "at", "role", "error", "action")
+"""The members of a step, in the order of a row; those at the end that are None are left out."""
+
+_EXPONENT: Final = re.compile("[0-9a-f]{1,64}")
+_FINGERPRINT: Final = re.compile("[0-9a-f]{32}")
+
+
+@frozen
+class Snapshot:
+    """A sign-in that waits for an answer, with what its flow needs for later steps."""
+
+    sign_in_id: str
+    signin: SignIn
+    password: Secret[str] | None = None
+    exponent: Secret[int] | None = None
+    preferred_challenge: str | None = None
+    client_metadata: Mapping[str, str] = MappingProxyType({})
+    walk: bool = True
+    first_request: tuple[str, str] | None = None  # user name and AuthFlow
+
+
+def snapshot_to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
+    """Return a snapshot as JSON of the schema `snapshot.schema.json`."""
+    signin = snapshot.signin
+    if signin.done:
+        raise InvalidOperation(f"the sign-in has ended in {signin.state}", state=signin.state)
+    if signin.awaiting is not None:
+        raise InvalidOperation(
+            "the reply to the last answer is still awaited",
+            state=signin.state,
+            action=RecoveryAction.WAIT,
+        )
+    form = {
+        "id": snapshot.sign_in_id,
+        "pool": signin.pool_id,
+        "client": signin.client_id,
+        "admin": signin.admin,
+        "state": str(signin.state),
+        "flow": signin.flow,
+        "username": signin.username,
+        "role": signin.role and str(signin.role),
+        "proved": signin.password_proved,
+        "at": (signin.session_received_at or now).isoformat(),
+        "asked": _challenge_to_dict(signin.challenge),
+        "device": signin.device and attrs.asdict(signin.device),
+        "password": snapshot.password,
+        "a": None if snapshot.exponent is None else Secret(f"{snapshot.exponent.reveal():x}"),
+        "srp": list(signin.srp_answered),
+        "due": signin.srp_due or None,
+        "preferred": snapshot.preferred_challenge,
+        "metadata": dict(snapshot.client_metadata),
+        "walk": snapshot.walk,
+        # In later states the sign-in itself has them.
+        "begun": list(snapshot.first_request or ()) if signin.state is State.START else None,
+        "steps": [_step_to_row(step) for step in signin.history],
+    }
+    return form_to_json(form)
+
+
+def snapshot_from_json(text: Secret[str], *, into: SignIn) -> Snapshot:
+    """Return the snapshot in a JSON text."""
+    return form_from_json(
+        text,
+        lambda form: _read(form, into),
+        kind="a snapshot of a sign-in",
+        owner={"pool": into.pool_id, "client": into.client_id},
+    )
+
+
+def _read(form: Mapping[str, Any], into: SignIn) -> Snapshot:
+    # Everything is read before anything changes.
+    _check(all(type(form.get(name, kind())) is kind for name, kind in _TYPES.items()))
+    _check(bool(form["id"]))
+    state, pending = State[form["state"]], _challenge_from_dict(form.get("asked"))
+    _check((pending.state if pending else State.START) is state)
+    steps = [_step_from_row(number, row) for number, row in enumerate(form.get("steps", []), 1)]
+    device = Device(**form["device"]) if "device" in form else None
+    password, exponent, metadata = form.get("password"), form.get("a"), form.get("metadata", {})
+    _check(all(isinstance(value, str) for value in metadata.values()))
+    _check(exponent is None or bool(_EXPONENT.fullmatch(exponent) and int(exponent, 16)))
+    answered, due = tuple(form.get("srp", ())), form.get("due", False)
+    _check(all(isinstance(each, str) and _FINGERPRINT.fullmatch(each) for each in answered))
+    _check(not due or bool(answered and isinstance(pending, SrpChallenge)))
+    username, flow = form.get("begun") or (None, None)
+    _check(username is flow is None or (isinstance(username, str) and isinstance(flow, str)))
+    received_at = datetime.fromisoformat(form["at"])
+    _check(received_at.utcoffset() is not None)
+    role = Role(form["role"]) if "role" in form else None
+    admin, proved = form["admin"], form["proved"]
+    snapshot = Snapshot(
+        sign_in_id=form["id"],
+        signin=into,
+        password=None if password is None else Secret(password),
+        exponent=None if exponent is None else Secret(int(exponent, 16)),
+        preferred_challenge=form.get("preferred"),
+        client_metadata=metadata,
+        walk=form["walk"],
+        first_request=(username, flow) if username and flow else None,
+    )
+    into.resume(state, pending, steps, admin=admin)
+    into.device, into.role = device, role
+    into.flow, into.username = form.get("flow"), form.get("username")
+    into.password_proved, into.session_received_at = proved, received_at
+    into.srp_answered, into.srp_due = answered, due
+    return snapshot
+
+
+def _check(valid: bool) -> None:  # noqa: FBT001 - an assertion
+    if not valid:
+        raise ValueError
+
+
+def _challenge_to_dict(pending: AnyChallenge | None) -> dict[str, Any] | None:
+    if pending is None:
+        return None
+    form: dict[str, Any] = {
+        "ChallengeName": pending.name,
+        "Session": pending.session,
+        "ChallengeParameters": dict(pending.parameters) or None,
+        "AvailableChallenges": list(pending.available) or None,
+    }
+    if isinstance(pending, MfaSetup) and pending.secret_code is not None:
+        form |= {"SecretCode": pending.secret_code, "Verified": pending.verified}
+    return {name: value for name, value in form.items() if value is not None}
+
+
+def _challenge_from_dict(form: Mapping[str, Any] | None) -> AnyChallenge | None:
+    if not form:
+        return None
+    pending = challenge(form["ChallengeName"], form)
+    if isinstance(pending, MfaSetup) and "SecretCode" in form:
+        code, verified = form["SecretCode"], form["Verified"]
+        _check(isinstance(code, str) and isinstance(verified, bool))
+        return attrs.evolve(pending, secret_code=Secret(code), verified=verified)
+    return pending
+
+
+def _step_to_row(step: Step) -> list[str | None]:
+    fields = step_to_dict(step)
+    row = [fields.get(name) for name in _STEP]
+    while row[-1] is None:
+        row.pop()
+    return row
+
+
+def _step_from_row(number: int, row: list[str | None]) -> Step:
+    _check(isinstance(row, list) and len(row) <= len(_STEP))
+    return step_from_dict(number, dict(zip(_STEP, row, strict=False)))
+
+
+# ---- sealing a sign-in -----------------------------------------------------------------------------------
 
 
 def seal(snapshot: Snapshot, key: Key, now: datetime) -> str:

@@ -29,7 +29,7 @@ from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import CallerError
 from authfsm.protocol.responses import RESPONSES
 from authfsm.protocol.states import State
-from authfsm.protocol.validators import frozen_str_mapping
+from authfsm.protocol.validators import frozen_texts
 from authfsm.settings import PoolSettings
 
 
@@ -101,7 +101,7 @@ class Diagram:
 
     model: DiagramModel
     theme: Theme = LIGHT
-    labels: Mapping[str, str] = field(factory=dict, converter=frozen_str_mapping)
+    labels: Mapping[str, str] = field(factory=dict, converter=frozen_texts)
     engine: str | None = None
 
     def __str__(self) -> str:

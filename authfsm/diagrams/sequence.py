@@ -23,7 +23,7 @@ from authfsm.protocol import responses as r
 from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.states import State
-from authfsm.protocol.validators import frozen_str_mapping
+from authfsm.protocol.validators import frozen_texts
 from authfsm.reference.request_shapes import OTHER_SPELLING, challenge_parameters, request_shape
 from authfsm.settings import PoolSettings
 
@@ -174,7 +174,7 @@ class FlowOrder:
 class SequenceWriter:
     """Writes the messages of a sequence diagram."""
 
-    labels: Mapping[str, str] = field(converter=frozen_str_mapping)
+    labels: Mapping[str, str] = field(converter=frozen_texts)
     admin: bool = False
 
     def text(self, key: str) -> str:

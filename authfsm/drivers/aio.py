@@ -27,7 +27,6 @@ from typing import Any, ClassVar
 
 from authfsm.base.secret import Secret, secret
 from authfsm.core.device import Device
-from authfsm.core.signin import SignIn
 from authfsm.core.wire_requests import Request
 from authfsm.drivers.account import AsyncCognitoAccount
 from authfsm.drivers.base_flow import BaseCognito
@@ -110,15 +109,8 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
         flow = self.start()
         return await flow._run(flow._confirm_device_of(tokens, name))  # noqa: SLF001 - same module
 
-    def _new_flow(
-        self,
-        signin: SignIn,
-        password: Secret[str] | None,
-        client_metadata: Mapping[str, str],
-        *,
-        walk: bool,
-    ) -> AsyncFlow:
-        return AsyncFlow(self, signin, password, client_metadata=client_metadata, walk=walk)
+    def _flow_class(self) -> type[AsyncFlow]:
+        return AsyncFlow
 
     async def _in_thread(self, function: Callable[..., T], *args: Any) -> T:
         """Run a function in a thread. If the await is cancelled, its result is dropped."""

@@ -20,9 +20,8 @@ from authfsm.base.mixins import DisplayMixin
 from authfsm.base.secret import Key, Secret, secret, wrapped_keys
 from authfsm.core.device import Device
 from authfsm.core.history import History, Step
-from authfsm.core.sealing import SESSION_LIFETIME, seal, unseal, unseal_tokens
+from authfsm.core.sealing import SESSION_LIFETIME, Snapshot, seal, unseal, unseal_tokens
 from authfsm.core.signin import SignIn
-from authfsm.core.snapshot import Snapshot
 from authfsm.observers import Observation, Observer, notify
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import RecoveryAction
@@ -184,6 +183,11 @@ class BaseCognito(Generic[ClientT, FlowT]):
         *,
         walk: bool,
     ) -> FlowT:
+        kind: Any = self._flow_class()
+        flow: FlowT = kind(self, signin, password, client_metadata=client_metadata, walk=walk)
+        return flow
+
+    def _flow_class(self) -> type[FlowT]:
         raise NotImplementedError
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from authfsm.base.secret import Secret, secret
 from authfsm.core.device import Device
-from authfsm.core.signin import SignIn
 from authfsm.core.wire_requests import Request
 from authfsm.drivers.account import CognitoAccount
 from authfsm.drivers.base_flow import BaseCognito
@@ -140,15 +139,8 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
         flow = self.start()
         return flow._run(flow._confirm_device_of(tokens, name))  # noqa: SLF001 - same module
 
-    def _new_flow(
-        self,
-        signin: SignIn,
-        password: Secret[str] | None,
-        client_metadata: Mapping[str, str],
-        *,
-        walk: bool,
-    ) -> Flow:
-        return Flow(self, signin, password, client_metadata=client_metadata, walk=walk)
+    def _flow_class(self) -> type[Flow]:
+        return Flow
 
     def _run(self, steps: Steps[T], state: Callable[[], State | None]) -> T:
         """Perform the tasks of a generator, here and now."""

@@ -290,12 +290,11 @@ class _Sockets:
                 super().connect()
                 add(self.sock)
 
-        class PlainHandler(HTTPHandler):
+        class Handler(HTTPSHandler, HTTPHandler):
             def http_open(self, req: Request) -> http.client.HTTPResponse:
                 return self.do_open(Plain, req)
 
-        class SecureHandler(HTTPSHandler):
             def https_open(self, req: Request) -> http.client.HTTPResponse:
                 return self.do_open(Secure, req)
 
-        return build_opener(_NoRedirect, PlainHandler, SecureHandler)
+        return build_opener(_NoRedirect, Handler)

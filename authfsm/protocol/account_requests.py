@@ -13,20 +13,8 @@ from attrs import field, frozen
 
 from authfsm.base.mixins import DisplayMixin
 from authfsm.base.secret import Secret, WrapsSecrets, secret
+from authfsm.protocol import validators as v
 from authfsm.protocol.responses import SignedUp
-from authfsm.protocol.validators import (
-    are_texts,
-    frozen_mapping,
-    frozen_str_mapping,
-    is_bool,
-    is_code,
-    is_name,
-    is_text,
-    is_text_if_given,
-    is_typed,
-    is_typed_if_given,
-    to_code,
-)
 
 ReplyT = TypeVar("ReplyT")
 
@@ -97,7 +85,7 @@ class UserProfile(DisplayMixin):
     """
 
     username: str
-    attributes: Mapping[str, str] = field(factory=dict, converter=frozen_mapping, repr=False)
+    attributes: Mapping[str, str] = field(factory=dict, converter=v.frozen_mapping, repr=False)
     mfa: tuple[str, ...] = ()
     preferred_mfa: str | None = None
 
@@ -129,9 +117,9 @@ class _UserRequest(AccountRequest[ReplyT]):
         client_metadata: for the pool's Lambda triggers.
     """
 
-    username: str = field(validator=is_name)
+    username: str = field(validator=v.is_name)
     client_metadata: Mapping[str, str] = field(
-        factory=dict, kw_only=True, converter=frozen_str_mapping, validator=are_texts, repr=False
+        factory=dict, kw_only=True, converter=v.frozen_texts, validator=v.are_texts, repr=False
     )
 
 
@@ -143,7 +131,7 @@ class _TokenRequest(AccountRequest[ReplyT]):
         access_token: the user's token, with the scope `aws.cognito.signin.user.admin`.
     """
 
-    access_token: Secret[str] = field(converter=_text, validator=is_text)
+    access_token: Secret[str] = field(converter=_text, validator=v.is_text)
 
 
 @frozen
@@ -160,13 +148,13 @@ class SignUp(_UserRequest[NewAccount]):
     """
 
     password: Secret[str] | None = field(
-        default=None, converter=_text_if_given, validator=is_typed_if_given
+        default=None, converter=_text_if_given, validator=v.is_typed_if_given
     )
     attributes: Mapping[str, str] = field(
-        factory=dict, kw_only=True, converter=frozen_str_mapping, validator=are_texts, repr=False
+        factory=dict, kw_only=True, converter=v.frozen_texts, validator=v.are_texts, repr=False
     )
     validation_data: Mapping[str, str] = field(
-        factory=dict, kw_only=True, converter=frozen_str_mapping, validator=are_texts, repr=False
+        factory=dict, kw_only=True, converter=v.frozen_texts, validator=v.are_texts, repr=False
     )
 
 
@@ -180,11 +168,11 @@ class ConfirmSignUp(_UserRequest[Confirmed]):
         force_alias_creation: take over the address if it is another user's alias.
     """
 
-    code: Secret[str] = field(converter=to_code, validator=is_code)
+    code: Secret[str] = field(converter=v.to_code, validator=v.is_code)
     session: Secret[str] | None = field(
-        default=None, converter=_text_if_given, validator=is_text_if_given, kw_only=True
+        default=None, converter=_text_if_given, validator=v.is_text_if_given, kw_only=True
     )
-    force_alias_creation: bool = field(default=False, validator=is_bool, kw_only=True)
+    force_alias_creation: bool = field(default=False, validator=v.is_bool, kw_only=True)
 
 
 @frozen
@@ -206,8 +194,8 @@ class ConfirmForgotPassword(_UserRequest[Confirmed]):
         password: the new password.
     """
 
-    code: Secret[str] = field(converter=to_code, validator=is_code)
-    password: Secret[str] = field(converter=_text, validator=is_typed)
+    code: Secret[str] = field(converter=v.to_code, validator=v.is_code)
+    password: Secret[str] = field(converter=_text, validator=v.is_typed)
 
 
 @frozen
@@ -220,9 +208,9 @@ class ChangePassword(_TokenRequest[None]):
     """
 
     previous_password: Secret[str] | None = field(
-        converter=_text_if_given, validator=is_typed_if_given
+        converter=_text_if_given, validator=v.is_typed_if_given
     )
-    proposed_password: Secret[str] = field(converter=_text, validator=is_typed)
+    proposed_password: Secret[str] = field(converter=_text, validator=v.is_typed)
 
 
 @frozen
@@ -231,35 +219,36 @@ class GetUser(_TokenRequest[UserProfile]):
 
 
 @frozen
-class UpdateUserAttributes(_TokenRequest[tuple[CodeDelivery, ...]]):
-    """Write attributes; the reply says where codes were sent to verify new addresses.
+class _SendingRequest(_TokenRequest[ReplyT]):
+    """A request that runs the pool's Lambda triggers, and gives them `client_metadata`."""
 
-    Args:
-        attributes: the values by name; an empty text removes the attribute.
-        client_metadata: for the pool's Lambda triggers.
-    """
-
-    attributes: Mapping[str, str] = field(
-        converter=frozen_str_mapping, validator=are_texts, repr=False
-    )
     client_metadata: Mapping[str, str] = field(
-        factory=dict, kw_only=True, converter=frozen_str_mapping, validator=are_texts, repr=False
+        factory=dict, kw_only=True, converter=v.frozen_texts, validator=v.are_texts, repr=False
     )
 
 
 @frozen
-class GetUserAttributeVerificationCode(_TokenRequest[CodeDelivery]):
+class UpdateUserAttributes(_SendingRequest[tuple[CodeDelivery, ...]]):
+    """Write attributes; the reply says where codes were sent to verify new addresses.
+
+    Args:
+        attributes: the values by name; an empty text removes the attribute.
+    """
+
+    attributes: Mapping[str, str] = field(
+        converter=v.frozen_texts, validator=v.are_texts, repr=False
+    )
+
+
+@frozen
+class GetUserAttributeVerificationCode(_SendingRequest[CodeDelivery]):
     """Send a code to verify an address with.
 
     Args:
         attribute: `email` or `phone_number`.
-        client_metadata: for the pool's Lambda triggers.
     """
 
-    attribute: str = field(validator=is_text)
-    client_metadata: Mapping[str, str] = field(
-        factory=dict, kw_only=True, converter=frozen_str_mapping, validator=are_texts, repr=False
-    )
+    attribute: str = field(validator=v.is_text)
 
 
 @frozen
@@ -271,8 +260,8 @@ class VerifyUserAttribute(_TokenRequest[None]):
         code: the code.
     """
 
-    attribute: str = field(validator=is_text)
-    code: Secret[str] = field(converter=to_code, validator=is_code)
+    attribute: str = field(validator=v.is_text)
+    code: Secret[str] = field(converter=v.to_code, validator=v.is_code)
 
 
 @frozen

@@ -23,12 +23,6 @@ from authfsm.protocol.responses import Response
 class UserStatus(DescribedName):
     """The status of an account: Cognito's UserStatus (AWS API reference, UserType), or NO_ACCOUNT."""
 
-    meaning: str
-    """One sentence: what the status means."""
-
-    def __init__(self, _: str, meaning: str) -> None:
-        self.meaning = meaning
-
     # fmt: off
     NO_ACCOUNT = "NO_ACCOUNT", "The pool has no user of this name; no UserStatus of Cognito's."
     UNCONFIRMED = "UNCONFIRMED", "The user has signed up, and the account waits for its confirmation."

@@ -8,7 +8,6 @@ documents few of the messages; the others were seen in replies.
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import Final
 
 from attrs import frozen
@@ -17,7 +16,7 @@ from authfsm.base.mixins import DescribedName
 from authfsm.protocol.auth_flows import ANSWER_OPERATIONS, BEGIN_OPERATIONS, SIGN_IN_OPERATIONS
 
 
-class Fault(str, Enum):
+class Fault(DescribedName):
     """Who is at fault for a refusal."""
 
     CALLER = "caller"  #: The program that makes the request.
@@ -25,8 +24,6 @@ class Fault(str, Enum):
     TIME = "time"  #: Nobody: too late, too soon, or too many requests.
     SERVICE = "service"  #: Cognito, a Lambda trigger or the network.
     OPERATOR = "operator"  #: Whoever configures the user pool, the app client or IAM.
-
-    __str__ = str.__str__
 
 
 class RecoveryAction(DescribedName):
@@ -255,3 +252,42 @@ LISTED_OPERATIONS: Final[dict[str, frozenset[str]]] = {
 }
 """The operations for which the AWS API reference lists an error. Any operation may return the errors that are missing."""
 # fmt: on
+
+
+# ---- the requests about accounts ----------------------------------------------------------------------
+
+_TEXTS: Final = "AWS API reference (the code); issues and clients' dictionaries (the message)"
+
+# fmt: off
+ACCOUNT_ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
+    "ExpiredCodeException":           {"": ErrorRule(_R.START_AGAIN, _F.TIME, _TEXTS)},
+    "TooManyFailedAttemptsException": {"": ErrorRule(_R.WAIT_OUT, _F.TIME)},
+    "CodeDeliveryFailureException":   {"": ErrorRule(_R.FIX_CONFIGURATION, _F.OPERATOR, "AWS API reference: a code could not be sent; SignUp has created the account")},
+    "UsernameExistsException":        {"": ErrorRule(_R.TRY_AGAIN, _F.USER, "AWS API reference, SignUp: another name")},
+    "UserNotFoundException":          {"": ErrorRule(_R.TRY_AGAIN, _F.USER, "AWS API reference: PreventUserExistenceErrors is LEGACY")},
+    "NotAuthorizedException": {
+        "Incorrect username or password": ErrorRule(_R.TRY_AGAIN, _F.USER, "AWS API reference, ChangePassword: PreviousPassword is wrong"),
+        "cannot be confirmed":            ErrorRule(_R.START_AGAIN, _F.USER, "amplify-js #6711: the account is confirmed already, or has another status"),
+        "cannot be reset":                ErrorRule(_R.GIVE_UP, _F.OPERATOR, "amplify-js #1340, #2955: FORCE_CHANGE_PASSWORD; an administrator invites the user again (AdminCreateUser, RESEND)"),
+        "not permitted":                  ErrorRule(_R.FIX_CONFIGURATION, _F.OPERATOR, _TEXTS + ": only administrators create users"),
+        "Auto verification not turned on": ErrorRule(_R.FIX_CONFIGURATION, _F.OPERATOR, "a trace"),
+    },
+    "InvalidParameterException": {
+        "already confirmed":              ErrorRule(_R.START_AGAIN, _F.USER, _TEXTS),
+        "no registered/verified":         ErrorRule(_R.GIVE_UP, _F.OPERATOR, "frsechet/cognito-user-pool #2: the user has no verified address"),
+        "Username":                       ErrorRule(_R.TRY_AGAIN, _F.USER, _TEXTS),
+        "did not conform":                ErrorRule(_R.TRY_AGAIN, _F.USER, _TEXTS),
+    },
+}
+# fmt: on
+"""Where the policy of the requests about accounts differs from that of a sign-in, or the error is their own.
+
+They have no session: TRY_AGAIN means the same request with another value, START_AGAIN a new code or a new sign-in.
+"""
+
+
+def account_error_rule(code: str, message: str) -> ErrorRule | None:
+    """Return what to do about an error of a request about an account; None if it is as in a sign-in."""
+    own = ACCOUNT_ERROR_POLICY.get(code, {})
+    found = [part for part in own if part.lower() in message.lower()]
+    return own[max(found, key=len)] if found else None

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Hashable, Iterable, Iterator
-from enum import Enum
 from functools import cache
 from importlib import resources
 from typing import TypeVar
 
 from attrs import frozen
 
+from authfsm.base.mixins import DescribedName
 from authfsm.protocol.account_table import AccountOperation, AccountTransition, UserStatus
 from authfsm.protocol.table import TRANSITIONS, Transition
 
 Key = TypeVar("Key", bound=Hashable)
 
 
-class Confidence(str, Enum):
+class Confidence(DescribedName):
     """How certain something is, the most certain first."""
 
     MEASURED = "measured"  #: A reply of a real pool shows it; the capture is published.
@@ -34,8 +34,6 @@ class Confidence(str, Enum):
     REFUTED = (
         "refuted"  #: Real pools answer otherwise. The client accepts it; nothing else expects it.
     )
-
-    __str__ = str.__str__
 
     @property
     def is_uncertain(self) -> bool:

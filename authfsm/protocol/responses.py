@@ -14,26 +14,7 @@ from typing import Any, ClassVar, Final
 from attrs import field, frozen
 
 from authfsm.base.secret import Secret, WrapsSecrets, secret
-from authfsm.protocol.validators import (
-    are_names,
-    are_texts,
-    frozen_secret_mapping,
-    frozen_str_mapping,
-    is_bool,
-    is_code,
-    is_count_if_given,
-    is_email,
-    is_hex,
-    is_name,
-    is_text,
-    is_text_if_given,
-    is_totp,
-    is_typed,
-    is_typed_if_given,
-    stripped,
-    to_code,
-    to_tuple,
-)
+from authfsm.protocol import validators as v
 
 
 @frozen
@@ -52,7 +33,11 @@ class Response(WrapsSecrets):
     """Whether this response carries the password, so that a reply that continues proves it."""
 
     client_metadata: Mapping[str, str] = field(
-        factory=dict, converter=frozen_str_mapping, validator=are_texts, kw_only=True, repr=False
+        factory=dict,
+        converter=v.frozen_texts,
+        validator=v.are_texts,
+        kw_only=True,
+        repr=False,
     )
 
     def __init_subclass__(
@@ -77,7 +62,7 @@ class _Start(Response):
         username: a user name or an alias.
     """
 
-    username: str = field(validator=is_name)
+    username: str = field(validator=v.is_name)
 
 
 @frozen
@@ -88,7 +73,7 @@ class _PasswordStart(_Start, proves_password=True):
         password: the password.
     """
 
-    password: Secret[str] = field(converter=secret, validator=is_typed)
+    password: Secret[str] = field(converter=secret, validator=v.is_typed)
 
 
 @frozen
@@ -99,7 +84,7 @@ class _SrpStart(_Start):
         srp_a: the client's public value A (hex), `authfsm.srp.Ephemeral.SRP_A`.
     """
 
-    srp_a: str = field(validator=is_hex)
+    srp_a: str = field(validator=v.is_hex)
 
 
 @frozen
@@ -126,7 +111,7 @@ class AdminNoSrpAuth(_Start, auth_flow="ADMIN_NO_SRP_AUTH", proves_password=True
     """
 
     password: Secret[str] | None = field(
-        default=None, converter=secret, validator=is_typed_if_given
+        default=None, converter=secret, validator=v.is_typed_if_given
     )
 
 
@@ -148,7 +133,7 @@ class UserAuth(_Start, auth_flow="USER_AUTH"):
         preferred_challenge: `PREFERRED_CHALLENGE`: PASSWORD, PASSWORD_SRP, EMAIL_OTP, SMS_OTP or WEB_AUTHN.
     """
 
-    preferred_challenge: str | None = field(default=None, validator=is_text_if_given)
+    preferred_challenge: str | None = field(default=None, validator=v.is_text_if_given)
 
 
 @frozen
@@ -172,11 +157,11 @@ class StepUp(_Start, auth_flow="USER_AUTH"):
         max_age: `MAX_AGE` in seconds: the factors of an older token do not count.
     """
 
-    target_acr_values: tuple[str, ...] = field(converter=to_tuple, validator=are_names)
+    target_acr_values: tuple[str, ...] = field(converter=v.to_tuple, validator=v.are_names)
     access_token: Secret[str] | None = field(
-        default=None, converter=secret, validator=is_text_if_given
+        default=None, converter=secret, validator=v.is_text_if_given
     )
-    max_age: int | None = field(default=None, validator=is_count_if_given)
+    max_age: int | None = field(default=None, validator=v.is_count_if_given)
 
 
 @frozen
@@ -188,7 +173,7 @@ class SignedUp(_Start, auth_flow="USER_AUTH"):
         session: `Session` of the reply to ConfirmSignUp.
     """
 
-    session: Secret[str] = field(converter=secret, validator=is_text)
+    session: Secret[str] = field(converter=secret, validator=v.is_text)
 
 
 @frozen
@@ -203,10 +188,10 @@ class RefreshTokenAuth(Response, auth_flow="REFRESH_TOKEN_AUTH"):
     """
 
     refresh_token: Secret[str] | None = field(
-        default=None, converter=secret, validator=is_text_if_given
+        default=None, converter=secret, validator=v.is_text_if_given
     )
-    username: str | None = field(default=None, validator=is_text_if_given)
-    device_key: str | None = field(default=None, validator=is_text_if_given)
+    username: str | None = field(default=None, validator=v.is_text_if_given)
+    device_key: str | None = field(default=None, validator=v.is_text_if_given)
 
 
 @frozen
@@ -224,9 +209,9 @@ class GetTokensFromRefreshToken(Response):
     """
 
     refresh_token: Secret[str] | None = field(
-        default=None, converter=secret, validator=is_text_if_given
+        default=None, converter=secret, validator=v.is_text_if_given
     )
-    device_key: str | None = field(default=None, validator=is_text_if_given)
+    device_key: str | None = field(default=None, validator=v.is_text_if_given)
 
 
 # ---- responses that answer a challenge ------------------------------------------------------------------
@@ -240,7 +225,7 @@ class Select(Response):
         answer: the name of the chosen challenge.
     """
 
-    answer: str = field(validator=is_typed)
+    answer: str = field(validator=v.is_typed)
 
 
 @frozen
@@ -253,8 +238,8 @@ class Password(Response, proves_password=True):
             ANSWER=PASSWORD under SELECT_CHALLENGE; Cognito accepts both.
     """
 
-    password: Secret[str] = field(converter=secret, validator=is_typed)
-    direct: bool = field(default=False, kw_only=True, validator=is_bool)
+    password: Secret[str] = field(converter=secret, validator=v.is_typed)
+    direct: bool = field(default=False, kw_only=True, validator=v.is_bool)
 
 
 @frozen
@@ -267,8 +252,8 @@ class SrpA(Response):
             ANSWER=PASSWORD_SRP under SELECT_CHALLENGE; Cognito accepts both.
     """
 
-    srp_a: str = field(validator=is_hex)
-    direct: bool = field(default=False, kw_only=True, validator=is_bool)
+    srp_a: str = field(validator=v.is_hex)
+    direct: bool = field(default=False, kw_only=True, validator=v.is_bool)
 
 
 @frozen
@@ -281,9 +266,9 @@ class SrpClaim(Response):
         timestamp: `TIMESTAMP`, exactly as it was signed.
     """
 
-    signature: Secret[str] = field(converter=secret, validator=is_text)
-    secret_block: Secret[str] = field(converter=secret, validator=is_text)
-    timestamp: str = field(validator=is_text)
+    signature: Secret[str] = field(converter=secret, validator=v.is_text)
+    secret_block: Secret[str] = field(converter=secret, validator=v.is_text)
+    timestamp: str = field(validator=v.is_text)
 
 
 @frozen
@@ -297,7 +282,7 @@ class Code(Response):
         code: its digits.
     """
 
-    code: Secret[str] = field(converter=to_code, validator=is_code)
+    code: Secret[str] = field(converter=v.to_code, validator=v.is_code)
 
 
 @frozen
@@ -308,7 +293,7 @@ class Credential(Response):
         credential: AuthenticationResponseJSON (W3C Web Authentication), as JSON text.
     """
 
-    credential: Secret[str] = field(converter=secret, validator=is_typed)
+    credential: Secret[str] = field(converter=secret, validator=v.is_typed)
 
 
 @frozen
@@ -319,7 +304,7 @@ class Answer(Response):
         answer: the answer for the pool's VerifyAuthChallengeResponse function.
     """
 
-    answer: Secret[str] = field(converter=secret, validator=is_typed)
+    answer: Secret[str] = field(converter=secret, validator=v.is_typed)
 
 
 @frozen
@@ -330,7 +315,9 @@ class RawAnswer(Response):
         fields: `ChallengeResponses` as Cognito expects them; USERNAME and SECRET_HASH are added.
     """
 
-    fields: Mapping[str, Secret[str]] = field(converter=frozen_secret_mapping, validator=are_texts)
+    fields: Mapping[str, Secret[str]] = field(
+        converter=v.frozen_secret_mapping, validator=v.are_texts
+    )
 
 
 @frozen
@@ -342,9 +329,9 @@ class NewPassword(Response):
         attributes: the required attributes by name (`name`, `custom:team`).
     """
 
-    password: Secret[str] = field(converter=secret, validator=is_typed)
+    password: Secret[str] = field(converter=secret, validator=v.is_typed)
     attributes: Mapping[str, str] = field(
-        factory=dict, converter=frozen_str_mapping, validator=are_texts, repr=False
+        factory=dict, converter=v.frozen_texts, validator=v.are_texts, repr=False
     )
 
 
@@ -362,8 +349,8 @@ class VerifySoftwareToken(Response):
         friendly_device_name: a name for the app.
     """
 
-    code: Secret[str] = field(converter=to_code, validator=is_totp)
-    friendly_device_name: str | None = field(default=None, validator=is_typed_if_given)
+    code: Secret[str] = field(converter=v.to_code, validator=v.is_totp)
+    friendly_device_name: str | None = field(default=None, validator=v.is_typed_if_given)
 
 
 @frozen
@@ -379,7 +366,7 @@ class SetUpEmail(Response):
         email: the address.
     """
 
-    email: str = field(converter=stripped, validator=is_email, repr=False)
+    email: str = field(converter=v.stripped, validator=v.is_email, repr=False)
 
 
 # ---- responses after a sign-in --------------------------------------------------------------------------
@@ -396,10 +383,10 @@ class ConfirmDevice(Response):
         device_name: a name for the device.
     """
 
-    password_verifier: Secret[str] = field(converter=secret, validator=is_text)
-    salt: Secret[str] = field(converter=secret, validator=is_text)
-    device_key: str | None = field(default=None, validator=is_text_if_given)
-    device_name: str | None = field(default=None, validator=is_text_if_given)
+    password_verifier: Secret[str] = field(converter=secret, validator=v.is_text)
+    salt: Secret[str] = field(converter=secret, validator=v.is_text)
+    device_key: str | None = field(default=None, validator=v.is_text_if_given)
+    device_name: str | None = field(default=None, validator=v.is_text_if_given)
 
 
 @frozen
@@ -411,8 +398,8 @@ class UpdateDeviceStatus(Response):
         device_key: the device's key; None for the sign-in's own.
     """
 
-    remembered: bool = field(default=True, validator=is_bool)
-    device_key: str | None = field(default=None, validator=is_text_if_given)
+    remembered: bool = field(default=True, validator=v.is_bool)
+    device_key: str | None = field(default=None, validator=v.is_text_if_given)
 
 
 @frozen

@@ -15,12 +15,6 @@ from authfsm.base.mixins import DescribedName
 class State(DescribedName):
     """The state of a sign-in."""
 
-    meaning: str
-    """One line: what has to happen in this state."""
-
-    def __init__(self, _: str, meaning: str) -> None:
-        self.meaning = meaning
-
     # fmt: off
     START = "START", "No request has been sent yet."
 

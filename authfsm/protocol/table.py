@@ -13,7 +13,6 @@ destination and kind. Where sources contradict each other, the table has both: a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from enum import Enum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -28,12 +27,6 @@ from authfsm.protocol.states import CHALLENGES, END_STATES, State
 
 class LoopKind(DescribedName):
     """The kinds of transitions that stay in their state."""
-
-    meaning: str
-    """One sentence: what such a transition means."""
-
-    def __init__(self, _: str, meaning: str) -> None:
-        self.meaning = meaning
 
     # fmt: off
     RETRY = "retry", "Cognito refused the answer; the same challenge accepts another one."
@@ -191,16 +184,6 @@ TRANSITIONS: Final = tuple(
 TRANSITION_SET: Final = frozenset(TRANSITIONS)
 """The same as a set."""
 
-_DESTINATIONS: Final = {
-    (source, response): frozenset(
-        each.dest
-        for each in row_transitions(source, response, dests)
-        if each.dest is not State.FAILED
-    )
-    for source, row in PROTOCOL.items()
-    for response, dests in row.items()
-}
-
 
 def destinations(source: State, response: type[Response]) -> frozenset[State]:
     """Return the states to which the reply to a response may lead, without FAILED.
@@ -208,29 +191,27 @@ def destinations(source: State, response: type[Response]) -> frozenset[State]:
     The state itself is one of them if a transition of any kind stays in it. Empty if the state does not accept the
     response.
     """
-    return _DESTINATIONS.get((source, response), frozenset())
+    dests = PROTOCOL[source].get(response)
+    found = () if dests is None else row_transitions(source, response, dests)
+    return frozenset(each.dest for each in found if each.dest is not State.FAILED)
 
 
 # ---- what the table cannot say ---------------------------------------------------------------------------
 
 
-class Role(str, Enum):
+class Role(DescribedName):
     """Which factor a code is: EMAIL_OTP is one challenge name with two roles."""
 
     FIRST_FACTOR = "first factor"
     SECOND_FACTOR = "second factor"
 
-    __str__ = str.__str__
 
-
-class Prerequisite(str, Enum):
+class Prerequisite(DescribedName):
     """What must have happened before a state accepts a response; the value completes "not ..."."""
 
     FIRST_FACTOR = "once the code is a second factor"
     ASSOCIATED = "before AssociateSoftwareToken"
     VERIFIED = "before VerifySoftwareToken has accepted a code"
-
-    __str__ = str.__str__
 
 
 PREREQUISITES: Final[Mapping[tuple[State, type[Response]], Prerequisite]] = MappingProxyType(

@@ -27,7 +27,7 @@ def frozen_mapping(value: Mapping[Any, Any]) -> Mapping[Any, Any]:
     return MappingProxyType(dict(value)) if isinstance(value, Mapping) else value
 
 
-def frozen_str_mapping(value: Mapping[str, str]) -> Mapping[str, str]:
+def frozen_texts(value: Mapping[str, str]) -> Mapping[str, str]:
     """Return a read-only copy of a mapping of text to text."""
     return frozen_mapping(value)
 

@@ -22,6 +22,11 @@ from key_value.aio.protocols import AsyncKeyValue
 from authfsm.protocol.errors import CallerError
 from authfsm.stores.store import DEFAULT_TIMEOUT, TAKEN, bounded_async, positive
 
+_WRAPPERS: Final = (
+    *("compression", "encryption", "limit_size", "logging", "prefix_collections", "prefix_keys"),
+    *("single_collection", "statistics", "timeout"),
+)
+
 TAKES_ONCE: Final = {
     # module: why exactly one of several deletes of a key returns True (py-key-value-aio 0.5.0)
     "stores.aerospike": "remove fails with RecordNotFound for all but one",
@@ -39,15 +44,7 @@ TAKES_ONCE: Final = {
     "stores.simple": "a dict's pop; one event loop",
     "stores.valkey": "DEL counts its keys",
     # Wrappers that pass one delete on as one delete.
-    "wrappers.compression": "",
-    "wrappers.encryption": "",
-    "wrappers.limit_size": "",
-    "wrappers.logging": "",
-    "wrappers.prefix_collections": "",
-    "wrappers.prefix_keys": "",
-    "wrappers.single_collection": "",
-    "wrappers.statistics": "",
-    "wrappers.timeout": "",
+    **dict.fromkeys((f"wrappers.{name}" for name in _WRAPPERS), ""),
 }
 """The stores that let one taker have a text, by the library's module names, with the reason: from the library's
 source and the databases' manuals. Memory, Redis and DynamoDB (moto's) are tested; all others are refused."""

@@ -158,12 +158,6 @@ def _dests(transition: Transition, role: Role | None) -> tuple[str, ...]:
 class Verdict(DescribedName):
     """Whether the protocol allows a step of a log."""
 
-    meaning: str
-    """The verdict in a sentence."""
-
-    def __init__(self, _: str, meaning: str) -> None:
-        self.meaning = meaning
-
     # fmt: off
     LEGAL = "legal", "The protocol allows it."
     ILLEGAL = "illegal", "The protocol does not allow it, whatever the log has left out."
