@@ -54,25 +54,10 @@ class SignIn(Sender, DisplayMixin):
     """
 
     __slots__ = (
-        "_admin",
-        "_awaiting",
-        "_state",
-        "_steps",
-        "challenge",
-        "client_id",
-        "client_secret",
-        "device",
-        "flow",
-        "password_proved",
-        "pool_id",
-        "refusal",
-        "role",
-        "session_received_at",
-        "srp_answered",
-        "srp_due",
-        "tokens",
-        "username",
-    )
+        "_admin", "_awaiting", "_state", "_steps", "challenge", "client_id", "client_secret",
+        "device", "flow", "password_proved", "pool_id", "refusal", "role", "session_received_at",
+        "srp_answered", "srp_due", "tokens", "username",
+    )  # fmt: skip
 
     challenge: AnyChallenge | None
     """The current challenge, its parameters parsed."""

@@ -82,20 +82,14 @@ class InitiateAuth:
 
     def __call__(self, response: Any, sender: Sender) -> Request:
         """Return the request."""
-        device = sender.device if self.device else None
+        identity = _identity(sender, response.username, sender.device if self.device else None)
         parameters: Fields = {
             "AuthFlow": response.auth_flow,
             "ClientId": sender.client_id,
-            "AuthParameters": {
-                **_identity(sender, response.username, device),
-                **self.fields(response),
-            },
+            "AuthParameters": {**identity, **self.fields(response)},
+            "Session": getattr(response, "session", None),
         }
-        if isinstance(response, r.SignedUp):
-            parameters["Session"] = response.session
-        return _request(
-            "InitiateAuth", response, sender, parameters, admin=self.admin or sender.admin
-        )
+        return _request("InitiateAuth", response, sender, parameters, admin=self.admin)
 
 
 @frozen
@@ -113,19 +107,14 @@ class RespondToAuthChallenge:
             # "you can respond with the challenge name PASSWORD or PASSWORD_SRP directly"
             # -- AWS developer guide, "Authentication flows"
             name = "PASSWORD" if isinstance(response, r.Password) else "PASSWORD_SRP"
-        device = sender.device if self.device else None
+        identity = _identity(sender, sender.username, sender.device if self.device else None)
         parameters: Fields = {
             "ClientId": sender.client_id,
             "ChallengeName": name or sender.challenge_name,
-            "ChallengeResponses": {
-                **self.fields(response),
-                **_identity(sender, sender.username, device),
-            },
+            "ChallengeResponses": {**self.fields(response), **identity},
+            "Session": sender.session,  # the reply to USER_SRP_AUTH has none
         }
-        # The reply to USER_SRP_AUTH has no Session, and then none is sent.
-        if sender.session is not None:
-            parameters["Session"] = sender.session
-        return _request("RespondToAuthChallenge", response, sender, parameters, admin=sender.admin)
+        return _request("RespondToAuthChallenge", response, sender, parameters)
 
 
 @frozen
@@ -162,9 +151,10 @@ def _secret_hash(sender: Sender, username: str | None) -> Secret[str] | None:
 
 
 def _request(
-    operation: str, response: Response, sender: Sender, parameters: Fields, *, admin: bool
+    operation: str, response: Response, sender: Sender, parameters: Fields, *, admin: bool = False
 ) -> Request:
-    if admin:
+    parameters = _present(**parameters)
+    if admin or sender.admin:
         if sender.pool_id is None:
             raise _missing(response, "pool_id", "an administrator's operation needs it")
         parameters = {"UserPoolId": sender.pool_id, **parameters}
@@ -279,7 +269,7 @@ def _refresh(response: r.RefreshTokenAuth, sender: Sender) -> Request:
             DEVICE_KEY=session_device_key(response, sender),
         ),
     }
-    return _request("InitiateAuth", response, sender, parameters, admin=sender.admin)
+    return _request("InitiateAuth", response, sender, parameters)
 
 
 def _get_tokens(response: r.GetTokensFromRefreshToken, sender: Sender) -> Fields:
