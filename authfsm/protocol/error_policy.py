@@ -8,12 +8,15 @@ documents few of the messages; the others were seen in replies.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, TypeVar
 
 from attrs import frozen
 
 from authfsm.base.mixins import DescribedName
 from authfsm.protocol.auth_flows import ANSWER_OPERATIONS, BEGIN_OPERATIONS, SIGN_IN_OPERATIONS
+
+T = TypeVar("T")
 
 
 class Fault(DescribedName):
@@ -187,21 +190,20 @@ UNKNOWN_ERROR: Final = ErrorRule(
 )
 
 
+def by_message(rows: Mapping[str, T], message: str) -> T | None:
+    """Return the row whose key is the longest part of the message; None if there is none."""
+    parts = [part for part in rows if part.lower() in message.lower()]
+    return rows[max(parts, key=len)] if parts else None
+
+
 def error_rule(code: str, message: str = "", operation: str = "") -> ErrorRule:
     """Return the rule with the longest matching part of the message; `UNKNOWN_ERROR` for an unknown code.
 
     Without an operation, rules for one operation do not match.
     """
-    rules = ERROR_POLICY.get(code)
-    if rules is None:
-        return UNKNOWN_ERROR
-    folded = message.lower()
-    parts = [
-        part
-        for part, rule in rules.items()
-        if part.lower() in folded and rule.operation in {None, operation}
-    ]
-    return rules[max(parts, key=len)]
+    rules = ERROR_POLICY.get(code, {})
+    rules = {part: rule for part, rule in rules.items() if rule.operation in {None, operation}}
+    return by_message(rules, message) or UNKNOWN_ERROR
 
 
 # ---- which operations return an error -----------------------------------------------------------------
@@ -288,6 +290,4 @@ They have no session: TRY_AGAIN means the same request with another value, START
 
 def account_error_rule(code: str, message: str) -> ErrorRule | None:
     """Return what to do about an error of a request about an account; None if it is as in a sign-in."""
-    own = ACCOUNT_ERROR_POLICY.get(code, {})
-    found = [part for part in own if part.lower() in message.lower()]
-    return own[max(found, key=len)] if found else None
+    return by_message(ACCOUNT_ERROR_POLICY.get(code, {}), message)

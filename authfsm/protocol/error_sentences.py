@@ -6,11 +6,9 @@ The sentences have no codes and no names of states or operations. Each is also i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, TypeVar
+from typing import Final
 
-from authfsm.protocol.error_policy import Fault, RecoveryAction
-
-T = TypeVar("T")
+from authfsm.protocol.error_policy import Fault, RecoveryAction, by_message
 
 DIGITS_ONLY: Final = "A code has only digits."
 SIX_DIGITS: Final = "A code of the authenticator app is six digits."
@@ -120,5 +118,4 @@ def status_and_sentence(action: RecoveryAction | None, fault: Fault) -> tuple[in
 
 def sentence_of_code(code: str, message: str) -> str | None:
     """Return the sentence of Cognito's error; None if its recovery action says it all."""
-    parts = [part for part in _BY_CODE.get(code, {}) if part.lower() in message.lower()]
-    return _BY_CODE[code][max(parts, key=len)] if parts else None
+    return by_message(_BY_CODE.get(code, {}), message)

@@ -51,10 +51,9 @@ _FACTOR_OF_RESPONSE: Final[Mapping[type[Response], str]] = {
     r.SrpA: "PASSWORD_SRP",
     r.Credential: "WEB_AUTHN",
 }
+_BY_APP: Final = (r.AssociateSoftwareToken, r.VerifySoftwareToken, r.CompleteMfaSetup)
 _SETUP_FACTOR_OF_RESPONSE: Final[Mapping[type[Response], str]] = {
-    r.AssociateSoftwareToken: "SOFTWARE_TOKEN_MFA",
-    r.VerifySoftwareToken: "SOFTWARE_TOKEN_MFA",
-    r.CompleteMfaSetup: "SOFTWARE_TOKEN_MFA",
+    **dict.fromkeys(_BY_APP, "SOFTWARE_TOKEN_MFA"),
     r.SetUpEmail: "EMAIL_OTP",
 }
 _SAME: Final = {"EMAIL_MFA": "EMAIL_OTP"}
@@ -129,22 +128,15 @@ _ATTRIBUTES: Final[Mapping[str, tuple[str, FieldKind, str]]] = {
     "nickname": ("Nickname", "text", "nickname"),
 }
 _TITLES: Final[Mapping[State, str]] = {
-    S.SELECT_CHALLENGE: "Choose how to sign in",
-    S.SELECT_MFA_TYPE: "Choose how to sign in",
-    S.PASSWORD: "Your password",
-    S.PASSWORD_SRP: "Your password",
+    **dict.fromkeys((S.SELECT_CHALLENGE, S.SELECT_MFA_TYPE), "Choose how to sign in"),
+    **dict.fromkeys((S.PASSWORD, S.PASSWORD_SRP, S.PASSWORD_VERIFIER), "Your password"),
     S.ADMIN_NO_SRP_AUTH: "Your password",
-    S.PASSWORD_VERIFIER: "Your password",
-    S.EMAIL_OTP: "Enter the code",
-    S.SMS_OTP: "Enter the code",
-    S.SMS_MFA: "Enter the code",
-    S.SOFTWARE_TOKEN_MFA: "Enter the code",
+    **dict.fromkeys((S.EMAIL_OTP, S.SMS_OTP, S.SMS_MFA, S.SOFTWARE_TOKEN_MFA), "Enter the code"),
     S.WEB_AUTHN: "Use your passkey",
     S.CUSTOM_CHALLENGE: "One question",
     S.NEW_PASSWORD_REQUIRED: "Choose a new password",
     S.MFA_SETUP: "Add a second step",
-    S.DEVICE_SRP_AUTH: "One moment",
-    S.DEVICE_PASSWORD_VERIFIER: "One moment",
+    **dict.fromkeys((S.DEVICE_SRP_AUTH, S.DEVICE_PASSWORD_VERIFIER), "One moment"),
     S.OTHER_CHALLENGE: "Unknown challenge",
 }
 
@@ -266,12 +258,8 @@ def _new_password(challenge: replies.NewPasswordRequired) -> Prompt:
     missing = [
         each for each in challenge.required_attributes if not challenge.user_attributes.get(each)
     ]
-    return Prompt(
-        r.NewPassword,
-        "Continue",
-        "The temporary password must be replaced.",
-        (password, *map(_attribute, missing)),
-    )
+    fields = (password, *map(_attribute, missing))
+    return Prompt(r.NewPassword, "Continue", "The temporary password must be replaced.", fields)
 
 
 def _attribute(name: str) -> Field:
@@ -293,12 +281,9 @@ def _set_up(challenge: replies.MfaSetup) -> Iterator[Prompt]:
         yield Prompt(r.VerifySoftwareToken, "Continue", explanation, (code, name), factor)
         return
     if why_not_offered(challenge, r.AssociateSoftwareToken) is None:
-        yield Prompt(
-            r.AssociateSoftwareToken,
-            "Use an authenticator app",
-            "A second factor must be set up: an authenticator app.",
-            factor=S.SOFTWARE_TOKEN_MFA,
-        )
+        label, factor = "Use an authenticator app", S.SOFTWARE_TOKEN_MFA
+        explanation = "A second factor must be set up: an authenticator app."
+        yield Prompt(r.AssociateSoftwareToken, label, explanation, factor=factor)
     if why_not_offered(challenge, r.SetUpEmail) is None:
         question = "E-mail address for the codes"
         email = Field("email", "E-mail address", "email", question=question, autocomplete="email")
