@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
 
 from authfsm.local import GateError, LocalPool, PoolRefusal, Triggers
-from authfsm.local.api import account_gate
+from authfsm.local.api import operations
 from authfsm.local.state.users import Status
 from authfsm.protocol.account_table import (
     ACCOUNT_LIFE,
@@ -259,7 +259,7 @@ def test_the_gate_finds_a_missing_transition(
     account = Account()
     account.prepare(source)
     rest = frozenset(each for each in ACCOUNT_TRANSITIONS if each.operation is not operation)
-    monkeypatch.setattr(account_gate, "_TRANSITIONS", rest)
+    monkeypatch.setattr(operations, "_TRANSITIONS", rest)
     if (
         operation is O.FORGOT_PASSWORD
     ):  # its reply may be simulated, so that only a change is checked

@@ -4,7 +4,7 @@ It checks SRP proofs, passwords, codes, sessions and devices, and replies with C
 `client()` is a real boto3 client whose requests do not leave the process.
 """
 
-from authfsm.local.api.account_gate import GateError
+from authfsm.local.api.operations import GateError
 from authfsm.local.api.pool import LocalPool
 from authfsm.local.api.region import LocalCognito
 from authfsm.local.config.clock import Clock, ManualClock, utc_now

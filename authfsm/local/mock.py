@@ -42,11 +42,7 @@ class CognitoMock:
 
     @property
     def cognito(self) -> LocalCognito:
-        """The region that answers now.
-
-        Raises:
-            RuntimeError: the mock is not in use.
-        """
+        """The region that answers now; raises RuntimeError while the mock is not in use."""
         if not self._running:
             raise RuntimeError("mock_cognito() is not in use here: start it, or enter it by `with`")
         return self._running[-1][0]

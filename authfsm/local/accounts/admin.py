@@ -10,8 +10,7 @@ from typing import Any, Final
 from authfsm.base.secret import Secret
 from authfsm.local.accounts import enrolment, sign_up
 from authfsm.local.config import error_templates
-from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.signin import messages, passwords, triggers, verification
+from authfsm.local.signin import messages, passwords, triggers
 from authfsm.local.signin.messages import Delivery
 from authfsm.local.state import attributes
 from authfsm.local.state.codes import Purpose
@@ -50,10 +49,10 @@ def create_user(pool: Core, request: Request) -> Reply:
     sign_up.check_new_attributes(pool, user)
     user.attributes.pop("sub", None)
     if pool.users.find(request["Username"]) is not None:
-        raise PoolRefusal(error_templates.USER_EXISTS)
+        raise error_templates.USER_EXISTS.refusal()
     conflict = pool.users.conflict(user)
     if conflict and not request.get("ForceAliasCreation"):
-        raise PoolRefusal(error_templates.ALIAS_TAKEN, name=conflict)
+        raise error_templates.ALIAS_TAKEN.refusal(name=conflict)
     # Its response has no effect: the user is confirmed already.
     triggers.pre_sign_up(
         pool,
@@ -80,7 +79,7 @@ def _temporary_password(pool: Core, request: Request) -> Secret[str] | None:
         return None
     factors = pool.configuration.allowed_first_auth_factors
     if request.get("MessageAction") == "SUPPRESS" or "WEB_AUTHN" in factors:
-        raise PoolRefusal(error_templates.NO_PASSWORD)
+        raise error_templates.NO_PASSWORD.refusal()
     return _random_password(pool)
 
 
@@ -105,28 +104,26 @@ def _send_invitation(pool: Core, user: User, password: Secret[str], request: Req
 def _resend_invitation(pool: Core, request: Request) -> Reply:
     user = pool.named(request)
     if user.status is not Status.FORCE_CHANGE_PASSWORD:
-        raise PoolRefusal(error_templates.RESEND_NOT_POSSIBLE, username=user.username)
+        raise error_templates.RESEND_NOT_POSSIBLE.refusal(username=user.username)
     password = _temporary_password(pool, request) or _random_password(pool)
     passwords.set_password(pool, user, password, temporary=True)
     _send_invitation(pool, user, password, request)
     return {"User": list_members(user)}
 
 
-def confirm_user(pool: Core, user: User, request: Request) -> Reply:
+def confirm_user(pool: Core, user: User, request: Request) -> None:
     """AdminConfirmSignUp: without a code, and so without verifying an address."""
     sign_up.check_unconfirmed(user)
-    verification.discard_code(user, verification.SIGN_UP)
+    messages.discard_code(user, messages.SIGN_UP)
     sign_up.confirm(pool, None, user, request.get("ClientMetadata"))
-    return {}
 
 
-def set_user_password(pool: Core, user: User, request: Request) -> Reply:
+def set_user_password(pool: Core, user: User, request: Request) -> None:
     """AdminSetUserPassword: a permanent password, or one that the user must change at the next sign-in."""
     password = Secret(request["Password"])
     passwords.check_policy(pool, password)
     passwords.check_history(pool, user, password)
     passwords.set_password(pool, user, password, temporary=not request.get("Permanent", False))
-    return {}
 
 
 def list_members(user: User) -> dict[str, Any]:
@@ -157,7 +154,7 @@ def list_users(pool: Core, request: Request) -> Reply:
     reply = paginate(found, list_members, request, "Users", position="PaginationToken")
     if (names := request.get("AttributesToGet")) is not None:
         if any(pool.configuration.attributes.find(name) is None for name in names):
-            raise PoolRefusal(error_templates.UNKNOWN_ATTRIBUTES)
+            raise error_templates.UNKNOWN_ATTRIBUTES.refusal()
         for each in reply["Users"]:
             each["Attributes"] = [a for a in each["Attributes"] if a["Name"] in names]
     return reply
@@ -169,16 +166,21 @@ def _parse_filter(text: str | None) -> Callable[[User], bool]:
         return lambda _: True
     match = _FILTER.fullmatch(text)
     if match is None:
-        raise PoolRefusal(error_templates.BAD_FILTER)
+        raise error_templates.BAD_FILTER.refusal()
     name, is_prefix = match[1], match[2] == "^="
     if name not in _SEARCHABLE:
-        raise PoolRefusal(error_templates.NOT_SEARCHABLE, name=name)
+        raise error_templates.NOT_SEARCHABLE.refusal(name=name)
     expected = re.sub(r"\\(.)", r"\1", match[3])
     if name == "cognito:user_status":
         expected = expected.upper()
 
     def matches(user: User) -> bool:
-        value = _filtered_value(user, name)
+        own = {
+            "status": "Enabled" if user.enabled else "Disabled",
+            "username": user.username,
+            "cognito:user_status": user.status.value,
+        }
+        value = own.get(name) or user.all_attributes().get(name)
         if value is None:
             return False
         return value.startswith(expected) if is_prefix else value == expected
@@ -186,25 +188,14 @@ def _parse_filter(text: str | None) -> Callable[[User], bool]:
     return matches
 
 
-def _filtered_value(user: User, name: str) -> str | None:
-    own = {
-        "status": "Enabled" if user.enabled else "Disabled",
-        "username": user.username,
-        "cognito:user_status": user.status.value,
-    }
-    return own.get(name) or user.all_attributes().get(name)
-
-
-def disable_user(pool: Core, user: User, _: Request) -> Reply:
+def disable_user(pool: Core, user: User, _: Request) -> None:
     """AdminDisableUser: "revokes all access tokens for the user" (AWS API reference)."""
     user.enabled, user.modified = False, pool.clock()
     user.sign_outs += 1
-    return {}
 
 
-def enable_user(pool: Core, user: User, _: Request) -> Reply:
+def enable_user(pool: Core, user: User, _: Request) -> None:
     """AdminEnableUser: sign-ins from before the user was disabled stay refused."""
     if not user.enabled:
         passwords.end_sessions(pool, user)
     user.enabled, user.modified = True, pool.clock()
-    return {}

@@ -59,7 +59,8 @@ def record(
         event = open_events[-1]
         event.response = response
     else:
-        event_id, address = pool.token_issuer.uuid(), _ip_address(request)
+        context = request.get("ContextData") or request.get("UserContextData") or {}
+        event_id, address = pool.token_issuer.uuid(), context.get("IpAddress", "")
         event = AuthEvent(event_id, kind, pool.clock(), response, ip_address=address)
         del events[: len(events) - _MOST_EVENTS + 1]
         events.append(event)
@@ -85,16 +86,10 @@ def _challenge(request: Request) -> str | None:
     return "Mfa" if challenge in MFA_METHODS else None
 
 
-def _ip_address(request: Request) -> str:
-    data = request.get("ContextData") or request.get("UserContextData") or {}
-    address: str = data.get("IpAddress", "")
-    return address
-
-
 def list_auth_events(pool: Core, user: User, request: Request) -> Reply:
     """AdminListUserAuthEvents: the newest first."""
     if not _is_enabled(pool):
-        raise PoolRefusal(error_templates.NO_THREAT_PROTECTION)
+        raise error_templates.NO_THREAT_PROTECTION.refusal()
     events = {each.event_id: each for each in reversed(user.account.events)}
     return paginate(events, _members, request, "AuthEvents", size="MaxResults")
 

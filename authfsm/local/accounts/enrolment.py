@@ -32,7 +32,7 @@ _MAX_PASSKEYS: Final = 20  # "Each user can register up to 20 passkeys" (develop
 def associate_software_token(pool: Core, request: Request) -> Reply:
     """AssociateSoftwareToken: the reply to a Session has a new Session."""
     if State.SOFTWARE_TOKEN_MFA not in pool.configuration.mfa_methods:
-        raise PoolRefusal(error_templates.TOTP_NOT_ENABLED)
+        raise error_templates.TOTP_NOT_ENABLED.refusal()
     token = SoftwareToken(new_totp_secret(pool.entropy))
     reply: Reply = {"SecretCode": token.secret.reveal()}
     if "Session" in request:
@@ -51,7 +51,7 @@ def verify_software_token(pool: Core, request: Request) -> Reply:
     """VerifySoftwareToken: a sign-in cannot use the same code again (issues)."""
     # The API model has the length 6 and the pattern [0-9]+.
     if not re.fullmatch("[0-9]{6}", request["UserCode"]):
-        raise PoolRefusal(error_templates.USER_CODE_NOT_DIGITS)
+        raise error_templates.USER_CODE_NOT_DIGITS.refusal()
     if "Session" in request:
         pending, progress = _pending_setup(pool, request)
         user = pending.attempt.existing_user
@@ -69,20 +69,20 @@ def verify_software_token(pool: Core, request: Request) -> Reply:
 
 def _verify_token(pool: Core, user: User, token: SoftwareToken | None, request: Request) -> None:
     if token is None:
-        raise PoolRefusal(error_templates.TOTP_NOT_SET_UP)
+        raise error_templates.TOTP_NOT_SET_UP.refusal()
     try:
         accepted = spend_totp(token, request["UserCode"], pool.clock())
     except PoolRefusal:
         accepted = False  # used before; the API lists no ExpiredCodeException for this operation
     if not accepted:
-        raise PoolRefusal(error_templates.TOTP_SETUP_MISMATCH)
+        raise error_templates.TOTP_SETUP_MISMATCH.refusal()
     token.friendly_name = request.get("FriendlyDeviceName", "")
     user.software_token, user.modified = token, pool.clock()
 
 
 def _bearer(pool: Core, request: Request) -> User:
     if "AccessToken" not in request:
-        raise PoolRefusal(error_templates.MISSING_PARAMETER, name="AccessToken or Session")
+        raise error_templates.MISSING_PARAMETER.refusal(name="AccessToken or Session")
     return pool.bearer(request)
 
 
@@ -91,32 +91,32 @@ def _pending_setup(pool: Core, request: Request) -> tuple[PendingChallenge, MfaS
     pending = pool.sessions.find_by_session(request["Session"])
     progress = pending.expected_answer
     if not isinstance(progress, MfaSetupProgress):
-        raise PoolRefusal(error_templates.SESSION_UNKNOWN)
+        raise error_templates.SESSION_UNKNOWN.refusal()
     user = pending.attempt.existing_user
     if user.deleted:
-        raise PoolRefusal(error_templates.SESSION_OF_ANOTHER_USER)
+        raise error_templates.SESSION_OF_ANOTHER_USER.refusal()
     if not user.enabled:
-        raise PoolRefusal(error_templates.DISABLED)
+        raise error_templates.DISABLED.refusal()
     pool.sessions.check_not_ended(pending)
     if State.SOFTWARE_TOKEN_MFA not in progress.factors:
-        raise PoolRefusal(error_templates.MFA_SETUP_NOT_OFFERED)
+        raise error_templates.MFA_SETUP_NOT_OFFERED.refusal()
     return pending, progress
 
 
-def set_mfa_preference(pool: Core, user: User, request: Request) -> Reply:
+def set_mfa_preference(pool: Core, user: User, request: Request) -> None:
     """SetUserMFAPreference and AdminSetUserMFAPreference."""
     enabled, preferred = set(user.mfa_enabled), user.preferred_mfa
     requested = {factor: request[key] for factor, key in MFA_SETTINGS.items() if key in request}
     if sum(bool(each.get("PreferredMfa")) for each in requested.values()) > 1:
         # Cognito's text is unknown.
         why = "Only one MFA method can be preferred."
-        raise PoolRefusal(error_templates.INVALID_PARAMETER, why=why)
+        raise error_templates.INVALID_PARAMETER.refusal(why=why)
     for factor, settings in requested.items():
         # "Enabled: false" with "PreferredMfa: true": the preference needs the factor.
         prefers = bool(settings.get("PreferredMfa"))
         enables = prefers or bool(settings.get("Enabled"))
         if enables and not (factor in pool.configuration.mfa_methods and has_factor(user, factor)):
-            raise PoolRefusal(error_templates.CANNOT_PREFER, factor=factor)
+            raise error_templates.CANNOT_PREFER.refusal(factor=factor)
         enabled = enabled | {factor} if enables else enabled - {factor}
         if prefers:
             preferred = factor
@@ -127,30 +127,28 @@ def set_mfa_preference(pool: Core, user: User, request: Request) -> Reply:
         _check_passkey_mfa(pool, enabled)
     user.mfa_enabled, user.preferred_mfa = frozenset(enabled), preferred
     user.passkeys.as_mfa, user.modified = as_mfa, pool.clock()
-    return {}
 
 
-def set_user_settings(pool: Core, user: User, request: Request) -> Reply:
+def set_user_settings(pool: Core, user: User, request: Request) -> None:
     """SetUserSettings and AdminSetUserSettings: "You can use it to configure only SMS MFA"; no options end it."""
     for number, option in enumerate(request["MFAOptions"], 1):
         for member, only in (("DeliveryMedium", "SMS"), ("AttributeName", "phone_number")):
             if option.get(member) != only:
                 name = f"mFAOptions.{number}.member.{member[0].lower()}{member[1:]}"
-                raise PoolRefusal(error_templates.NOT_IN_ENUM, name=name, values=only)
+                raise error_templates.NOT_IN_ENUM.refusal(name=name, values=only)
     settings = {"SMSMfaSettings": {"Enabled": bool(request["MFAOptions"])}}
-    return set_mfa_preference(pool, user, settings)
+    set_mfa_preference(pool, user, settings)
 
 
-def delete_software_token(pool: Core, user: User, _: Request) -> Reply:
+def delete_software_token(pool: Core, user: User, _: Request) -> None:
     """AdminDeleteSoftwareToken: the user "can register a new TOTP factor" (AWS API reference)."""
     if user.status is Status.UNCONFIRMED:  # the API lists the exception
-        raise PoolRefusal(error_templates.NOT_CONFIRMED)
+        raise error_templates.NOT_CONFIRMED.refusal()
     user.software_token = user.pending_token = None
     user.mfa_enabled -= {State.SOFTWARE_TOKEN_MFA}
     if user.preferred_mfa is State.SOFTWARE_TOKEN_MFA:
         user.preferred_mfa = None
     user.modified = pool.clock()
-    return {}
 
 
 def _check_passkey_mfa(pool: Core, enabled: set[State]) -> None:
@@ -161,9 +159,9 @@ def _check_passkey_mfa(pool: Core, enabled: set[State]) -> None:
         and webauthn.factor_configuration == "MULTI_FACTOR_WITH_USER_VERIFICATION"
     )
     if not multi_factor or pool.configuration.tier == "LITE":
-        raise PoolRefusal(error_templates.PASSKEY_MFA_OFF)
+        raise error_templates.PASSKEY_MFA_OFF.refusal()
     if not enabled:
-        raise PoolRefusal(error_templates.PASSKEY_MFA_ALONE)
+        raise error_templates.PASSKEY_MFA_ALONE.refusal()
 
 
 def set_initial_mfa(user: User, enabled: Iterable[str] | None, preferred: str | None) -> None:
@@ -197,9 +195,9 @@ def mfa_members(user: User) -> Reply:
 def _webauthn_settings(pool: Core) -> WebAuthnConfiguration:
     configuration = pool.configuration
     if "WEB_AUTHN" not in configuration.allowed_first_auth_factors or configuration.tier == "LITE":
-        raise PoolRefusal(error_templates.PASSKEYS_OFF)
+        raise error_templates.PASSKEYS_OFF.refusal()
     if configuration.webauthn is None:
-        raise PoolRefusal(error_templates.NO_RELYING_PARTY)
+        raise error_templates.NO_RELYING_PARTY.refusal()
     return configuration.webauthn
 
 
@@ -209,7 +207,7 @@ def start_web_authn_registration(pool: Core, request: Request) -> Reply:
     user, client = family.user, family.client
     passkeys.relying_party_server(settings.relying_party_id)  # raises if fido2 is not installed
     if len(user.passkeys.by_id) >= _MAX_PASSKEYS:
-        raise PoolRefusal(error_templates.TOO_MANY_PASSKEYS)
+        raise error_templates.TOO_MANY_PASSKEYS.refusal()
     life = timedelta(minutes=client.auth_session_validity)
     user.passkeys.registration = registration = PasskeyRegistration(
         pool.entropy(passkeys.CHALLENGE_BYTES),
@@ -222,24 +220,23 @@ def start_web_authn_registration(pool: Core, request: Request) -> Reply:
     return {"CredentialCreationOptions": options}
 
 
-def complete_web_authn_registration(pool: Core, request: Request) -> Reply:
+def complete_web_authn_registration(pool: Core, request: Request) -> None:
     """CompleteWebAuthnRegistration: verifies a RegistrationResponseJSON."""
     family, settings = pool.token_issuer.bearer(request["AccessToken"]), _webauthn_settings(pool)
     user = family.user
     registration = user.passkeys.registration
     if registration is None or pool.elapsed() >= registration.expires:
-        raise PoolRefusal(error_templates.NO_REGISTRATION)
+        raise error_templates.NO_REGISTRATION.refusal()
     if registration.client_id != family.client.client_id:
-        raise PoolRefusal(error_templates.REGISTRATION_OF_ANOTHER_CLIENT)
+        raise error_templates.REGISTRATION_OF_ANOTHER_CLIENT.refusal()
     passkey = passkeys.verify_registration(
         registration, request["Credential"], settings.user_verification, pool.clock()
     )
     if passkey.credential_id in user.passkeys.by_id:
-        raise PoolRefusal(error_templates.BAD_CREDENTIAL)
+        raise error_templates.BAD_CREDENTIAL.refusal()
     user.passkeys.registration = None
     user.passkeys.by_id[passkey.credential_id] = passkey
     user.modified = pool.clock()
-    return {}
 
 
 def list_web_authn_credentials(_: Core, user: User, request: Request) -> Reply:
@@ -248,12 +245,11 @@ def list_web_authn_credentials(_: Core, user: User, request: Request) -> Reply:
     return paginate(passkeys_by_id, show, request, "Credentials", size="MaxResults", most=20)
 
 
-def delete_web_authn_credential(_: Core, user: User, request: Request) -> Reply:
+def delete_web_authn_credential(_: Core, user: User, request: Request) -> None:
     """DeleteWebAuthnCredential."""
     if request["CredentialId"] not in user.passkeys.by_id:
-        raise PoolRefusal(error_templates.NO_SUCH_PASSKEY)
+        raise error_templates.NO_SUCH_PASSKEY.refusal()
     del user.passkeys.by_id[request["CredentialId"]]
-    return {}
 
 
 def _passkey_members(passkey: Passkey) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from attrs import evolve, frozen
 from authfsm.base.secret import Secret
 from authfsm.local.accounts.sign_up import migrate_at_sign_in
 from authfsm.local.config import error_templates
-from authfsm.local.config.error_templates import ErrorTemplate, PoolRefusal
+from authfsm.local.config.error_templates import ErrorTemplate
 from authfsm.local.config.pool_configuration import AppClient
-from authfsm.local.signin import choice, custom, devices, passwords
+from authfsm.local.signin import choice, devices, passwords, triggers
 from authfsm.local.signin.steps import issue_challenge, issue_password_verifier, next_challenge
 from authfsm.local.signin.triggers import (
     REFRESHED,
@@ -59,9 +59,9 @@ def _begin(
 ) -> Reply:
     client, flow = pool.client(request), request["AuthFlow"]
     if flow not in flows:
-        raise PoolRefusal(error_templates.FLOW_NEEDS_ADMIN)
+        raise error_templates.FLOW_NEEDS_ADMIN.refusal()
     if not client.allows(flow):
-        raise PoolRefusal(not_enabled, flow=flow)
+        raise not_enabled.refusal(flow=flow)
     parameters, session = request.get("AuthParameters") or {}, request.get("Session") or None
     metadata = request.get("ClientMetadata")
     return flows[flow](pool, FlowRequest(client, flow, parameters, session, metadata))
@@ -80,7 +80,7 @@ def _require_user(client: AppClient, user: User | None) -> None:
     """Refuse an unknown user if the app client does not simulate one."""
     # Measured at Cognito: with LEGACY, USER_SRP_AUTH refuses in InitiateAuth already.
     if user is None and not client.hides_user_existence:
-        raise PoolRefusal(error_templates.NO_SUCH_USER)
+        raise error_templates.NO_SUCH_USER.refusal()
 
 
 def _pre_authentication(pool: Core, request: FlowRequest, attempt: Attempt) -> None:
@@ -136,7 +136,7 @@ def _admin_no_srp_auth(pool: Core, request: FlowRequest) -> Reply:
 
 def _custom_auth(pool: Core, request: FlowRequest) -> Reply:
     """CUSTOM_AUTH: the pool's functions choose the challenges, after the password by SRP if CHALLENGE_NAME is SRP_A."""
-    custom.check_supported(pool)
+    triggers.check_supported(pool)
     with_srp = request.parameters.get("CHALLENGE_NAME") == "SRP_A"
     srp_a = request.parameters.get("SRP_A")
     attempt = _attempt(pool, request)
@@ -149,7 +149,7 @@ def _custom_auth(pool: Core, request: FlowRequest) -> Reply:
     _pre_authentication(pool, request, attempt)
     attempt = _with_known_device(pool, attempt, request)
     proof = passwords.begin_srp(pool, attempt, srp_a) if srp_a else None
-    attempt = evolve(attempt, rounds=(custom.passed_round("SRP_A"),))
+    attempt = evolve(attempt, rounds=(triggers.passed_round("SRP_A"),))
     return next_challenge(pool, attempt, proof=proof)
 
 
@@ -168,7 +168,7 @@ def _refresh(pool: Core, request: FlowRequest) -> Reply:
     if client.refresh_token_rotation is not None:
         # With rotation only GetTokensFromRefreshToken refreshes. Cognito's error is unknown; "The refresh
         # flow must be disabled in the client" (developer guide) makes this one the likeliest.
-        raise PoolRefusal(error_templates.FLOW_NOT_ENABLED, flow=request.flow)
+        raise error_templates.FLOW_NOT_ENABLED.refusal(flow=request.flow)
     token = required_parameter(parameters, "REFRESH_TOKEN")
     user = pool.token_issuer.family_of(token, client).user
     # USERNAME may be absent; the hash is then of the user's internal name
@@ -200,7 +200,7 @@ def check_client_secret(client: AppClient, request: Request) -> None:
     """Refuse a request without the ClientSecret of an app client that has one."""
     secret = Secret(request.get("ClientSecret", ""))
     if client.client_secret is not None and client.client_secret != secret:
-        raise PoolRefusal(error_templates.CLIENT_SECRET_WRONG, client=client.client_id)
+        raise error_templates.CLIENT_SECRET_WRONG.refusal(client=client.client_id)
 
 
 _SHARED_FLOWS: Final[dict[str, Flow]] = {

@@ -6,7 +6,6 @@ there are no pages. Groups have users, and are in their tokens.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
@@ -14,13 +13,11 @@ from attrs import frozen
 
 from authfsm.local.accounts.admin import list_members
 from authfsm.local.config import error_templates
-from authfsm.local.config.error_templates import ErrorTemplate, PoolRefusal
+from authfsm.local.config.error_templates import ErrorTemplate
 from authfsm.local.config.lambda_functions import ACCOUNT
-from authfsm.local.state.core import Core, Reply, Request, paginate
+from authfsm.local.state.core import Core, OperationFunction, Reply, Request, paginate
 from authfsm.local.state.records import GROUP, Record
 from authfsm.local.state.users import User
-
-Function = Callable[[Core, Request], Reply]
 
 
 @frozen
@@ -50,7 +47,7 @@ class RecordKind:
         """Return the record of a request; refuse if there is none."""
         found = pool.records.find(self.name, request[self.key])
         if found is None:
-            raise PoolRefusal(self.missing, name=request[self.key])
+            raise self.missing.refusal(name=request[self.key])
         return found
 
     def add(self, pool: Core, name: str, **members: Any) -> Record:
@@ -65,7 +62,7 @@ class RecordKind:
         name = request[self.key]
         if pool.records.find(self.name, name) is not None:
             pool_id = pool.configuration.pool_id
-            raise PoolRefusal(self.exists, name=name, pool=pool_id)
+            raise self.exists.refusal(name=name, pool=pool_id)
         members = {n: e for n, e in request.items() if n not in {"UserPoolId", self.key}}
         return {self.member: self.show(pool, self.add(pool, name, **members))}
 
@@ -81,12 +78,11 @@ class RecordKind:
         record.modified = pool.clock()
         return {self.member: self.show(pool, record)}
 
-    def delete(self, pool: Core, request: Request) -> Reply:
+    def delete(self, pool: Core, request: Request) -> None:
         """Delete."""
         pool.records.remove(self.find(pool, request))
-        return {}
 
-    def lister(self, member: str, size: str, only: tuple[str, ...] = ()) -> Function:
+    def lister(self, member: str, size: str, only: tuple[str, ...] = ()) -> OperationFunction:
         """Return the operation that lists all, or these members of them; `size` names that of a page."""
 
         def list_all(pool: Core, request: Request) -> Reply:
@@ -130,7 +126,7 @@ def get_identity_provider_by_identifier(pool: Core, request: Request) -> Reply:
     for record in pool.records.of_kind(IDENTITY_PROVIDERS.name).values():
         if wanted in record.members.get("IdpIdentifiers", ()):
             return {"IdentityProvider": IDENTITY_PROVIDERS.show(pool, record)}
-    raise PoolRefusal(error_templates.NO_SUCH_PROVIDER, name=wanted)
+    raise error_templates.NO_SUCH_PROVIDER.refusal(name=wanted)
 
 
 _CLOUD_FRONT: Final = "{}.cloudfront.net"
@@ -178,19 +174,17 @@ def add_missing_groups(pool: Core, names: tuple[str, ...]) -> None:
             GROUPS.add(pool, name)
 
 
-def add_user_to_group(pool: Core, user: User, request: Request) -> Reply:
+def add_user_to_group(pool: Core, user: User, request: Request) -> None:
     """AdminAddUserToGroup."""
     name = GROUPS.find(pool, request).name
     if name not in user.groups:
         user.groups = (*user.groups, name)
-    return {}
 
 
-def remove_user_from_group(pool: Core, user: User, request: Request) -> Reply:
+def remove_user_from_group(pool: Core, user: User, request: Request) -> None:
     """AdminRemoveUserFromGroup."""
     name = GROUPS.find(pool, request).name
     user.groups = tuple(group for group in user.groups if group != name)
-    return {}
 
 
 def list_groups_for_user(pool: Core, user: User, request: Request) -> Reply:
@@ -206,7 +200,7 @@ def list_users_in_group(pool: Core, request: Request) -> Reply:
     return paginate(members, list_members, request, "Users")
 
 
-def delete_group(pool: Core, request: Request) -> Reply:
+def delete_group(pool: Core, request: Request) -> None:
     """DeleteGroup: its users leave it."""
     record = GROUPS.find(pool, request)
     for username in [each.username for each in pool.users if record.name in each.groups]:
@@ -214,11 +208,10 @@ def delete_group(pool: Core, request: Request) -> Reply:
         if user is not None:
             user.groups = tuple(group for group in user.groups if group != record.name)
     pool.records.remove(record)
-    return {}
 
 
 # fmt: off
-FUNCTIONS: Final[dict[str, Function]] = {
+FUNCTIONS: Final[dict[str, OperationFunction]] = {
     "CreateGroup": GROUPS.create,
     "GetGroup": GROUPS.describe,
     "UpdateGroup": GROUPS.update,

@@ -1,26 +1,28 @@
-"""What users do with their own account: forgotten passwords, attributes, signing out; and the same for admins.
+"""What users do with their own account: passwords, attributes, sessions, signing out; and the same for admins.
 
 If PreventUserExistenceErrors is ENABLED, no reply reveals whether a user exists
 -- developer guide, "Managing user existence error responses"
+
+The pool has no managed login pages, and so no SSO sessions: RevokeAssociatedSessions has nothing to revoke.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from authfsm.base.secret import Secret
 from authfsm.local.accounts import enrolment
 from authfsm.local.accounts.initiate_auth import check_client_secret
 from authfsm.local.accounts.sign_up import client_of, migrate_at_forgot_password
-from authfsm.local.accounts.user_sessions import check_associated_sessions
 from authfsm.local.config import error_templates
-from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient
-from authfsm.local.signin import passwords, triggers, verification
+from authfsm.local.signin import messages, passwords, triggers
 from authfsm.local.state import attributes
 from authfsm.local.state.codes import Purpose
-from authfsm.local.state.core import Core, Reply, Request
+from authfsm.local.state.core import Core, Reply, Request, SessionConfiguration
+from authfsm.local.state.token_claims import TokenFamily, TokenSession
 from authfsm.local.state.users import Status, User
 from authfsm.protocol.states import State
 
@@ -47,97 +49,87 @@ def forgot_password(pool: Core, request: Request) -> Reply:
     """ForgotPassword."""
     client, name = client_of(pool, request), request["Username"]
     if pool.configuration.account_recovery == ("admin_only",):
-        raise PoolRefusal(error_templates.ONLY_ADMINS_RESET)  # reveals nothing about a user
+        raise error_templates.ONLY_ADMINS_RESET.refusal()  # reveals nothing about a user
     user, hidden = pool.users.find(name), client.hides_user_existence
     if user is None:
         metadata = request.get("ClientMetadata")
         user = migrate_at_forgot_password(pool, client, name, metadata)
     if user is None and not hidden:
-        raise PoolRefusal(error_templates.NO_SUCH_USERNAME)
-    verification.count_call(pool, user, "ForgotPassword", name)
+        raise error_templates.NO_SUCH_USERNAME.refusal()
+    messages.count_call(pool, user, "ForgotPassword", name)
     attribute = recovery_attribute(pool, user) if user is not None else None
     # "isn't found, is deactivated, or doesn't have a verified delivery mechanism" (developer guide)
     if user is None or (hidden and (attribute is None or not user.enabled)):
-        return {"CodeDeliveryDetails": verification.simulated_delivery(pool, name)}
+        return {"CodeDeliveryDetails": messages.simulated_delivery(pool, name)}
     if not user.enabled:
-        raise PoolRefusal(error_templates.DISABLED)
+        raise error_templates.DISABLED.refusal()
     if attribute is None:
-        raise PoolRefusal(error_templates.NO_RECOVERY_ADDRESS)
+        raise error_templates.NO_RECOVERY_ADDRESS.refusal()
     _check_resettable(user)
-    return {"CodeDeliveryDetails": _send_reset_code(pool, user, attribute, client, request)}
+    purpose = Purpose.FORGOT_PASSWORD
+    details = messages.send_code(pool, user, purpose, attribute, client, request)
+    return {"CodeDeliveryDetails": details}
 
 
 def _check_resettable(user: User) -> None:
     if user.status not in {Status.CONFIRMED, Status.RESET_REQUIRED}:
-        raise PoolRefusal(error_templates.RESET_NOT_POSSIBLE)
+        raise error_templates.RESET_NOT_POSSIBLE.refusal()
 
 
-def _send_reset_code(
-    pool: Core, user: User, attribute: str, client: AppClient | None, request: Request
-) -> dict[str, str]:
-    metadata, purpose = request.get("ClientMetadata"), Purpose.FORGOT_PASSWORD
-    return verification.send_code(
-        pool, user, purpose, attribute, client, metadata, code_key=verification.RESET
-    )
-
-
-def confirm_forgot_password(pool: Core, request: Request) -> Reply:
+def confirm_forgot_password(pool: Core, request: Request) -> None:
     """ConfirmForgotPassword: the code stays valid if the password is refused."""
     client, name = client_of(pool, request), request["Username"]
     user, password = pool.users.find(name), Secret(request["Password"])
     hidden = client.hides_user_existence
     if not hidden:
         if user is None:
-            raise PoolRefusal(error_templates.NO_SUCH_USERNAME)
+            raise error_templates.NO_SUCH_USERNAME.refusal()
         if not user.enabled:
-            raise PoolRefusal(error_templates.DISABLED)
-    verification.count_call(pool, user, "ConfirmForgotPassword", name)
+            raise error_templates.DISABLED.refusal()
+    messages.count_call(pool, user, "ConfirmForgotPassword", name)
     # Whether Cognito checks the password or the code first is unknown. The password history comes last,
     # because only a user with the code may learn about it.
     passwords.check_policy(pool, password)
     # The developer guide documents CodeMismatchException "for users that don't exist or are disabled".
     if user is None or (hidden and not user.enabled):
-        raise PoolRefusal(error_templates.VERIFICATION_CODE_MISMATCH)
+        raise error_templates.VERIFICATION_CODE_MISMATCH.refusal()
     if user.status is Status.UNCONFIRMED and not hidden:
-        raise PoolRefusal(error_templates.NOT_CONFIRMED)
+        raise error_templates.NOT_CONFIRMED.refusal()
     code = request["ConfirmationCode"]
-    pending = verification.check_code(pool, user, verification.RESET, code, hidden=hidden)
+    pending = messages.check_code(pool, user, messages.RESET, code, hidden=hidden)
     if user.status is Status.UNCONFIRMED:
-        raise PoolRefusal(error_templates.NOT_CONFIRMED)
+        raise error_templates.NOT_CONFIRMED.refusal()
     passwords.check_history(pool, user, password)
-    verification.discard_code(user, verification.RESET)
+    messages.discard_code(user, messages.RESET)
     passwords.set_password(pool, user, password, temporary=False)
-    verification.mark_verified(pool, user, pending)
+    pool.users.mark_verified(user, pending.attribute, pending.address)
     source, metadata = "PostConfirmation_ConfirmForgotPassword", request.get("ClientMetadata")
     triggers.post_confirmation(pool, source, client, user, metadata)
-    return {}
 
 
-def reset_user_password(pool: Core, user: User, request: Request) -> Reply:
+def reset_user_password(pool: Core, user: User, request: Request) -> None:
     """AdminResetUserPassword: disables the password, and sends a code as ForgotPassword does."""
     _check_resettable(user)
     attribute = recovery_attribute(pool, user)
     if attribute is None:
-        raise PoolRefusal(error_templates.NO_RECOVERY_ADDRESS)
+        raise error_templates.NO_RECOVERY_ADDRESS.refusal()
     user.status, user.modified = Status.RESET_REQUIRED, pool.clock()
-    _send_reset_code(pool, user, attribute, None, request)
-    return {}
+    messages.send_code(pool, user, Purpose.FORGOT_PASSWORD, attribute, None, request)
 
 
-def change_password(pool: Core, user: User, request: Request) -> Reply:
+def change_password(pool: Core, user: User, request: Request) -> None:
     """ChangePassword: needs the current password if the user has one."""
     password = Secret(request["ProposedPassword"])
-    verification.count_call(pool, user, "ChangePassword")
+    messages.count_call(pool, user, "ChangePassword")
     user.lock_out.check(pool.elapsed())
     if user.credential is not None:
         previous = request.get("PreviousPassword")
         if not previous:
-            raise PoolRefusal(error_templates.PREVIOUS_PASSWORD)
+            raise error_templates.PREVIOUS_PASSWORD.refusal()
         passwords.check_current_password(pool, user, Secret(previous))
     passwords.check_policy(pool, password)
     passwords.check_history(pool, user, password)
     passwords.set_password(pool, user, password, temporary=False)
-    return {}
 
 
 def get_user(pool: Core, request: Request) -> Reply:
@@ -163,18 +155,17 @@ def update_user_attributes(pool: Core, request: Request) -> Reply:
     return {"CodeDeliveryDetailsList": details}
 
 
-def admin_update_user_attributes(pool: Core, user: User, request: Request) -> Reply:
+def admin_update_user_attributes(pool: Core, user: User, request: Request) -> None:
     """AdminUpdateUserAttributes: may also mark an address as verified."""
     values = attributes.from_request(request["UserAttributes"])
     attributes.check(pool, values, user)
     _write_attributes(pool, user, values, None, request)
-    return {}
 
 
 def _write_attributes(
     pool: Core, user: User, values: Mapping[str, str], client: AppClient | None, request: Request
 ) -> list[dict[str, str]]:
-    settings, metadata = pool.configuration, request.get("ClientMetadata")
+    settings = pool.configuration
     changed = [n for n in _ADDRESSES if values.get(n) and values[n] != user.attributes.get(n)]
     to_verify = [
         name
@@ -185,89 +176,189 @@ def _write_attributes(
     # operation" (VerifyUserAttribute) "updates the affected attribute to its pending value"
     later = [name for name in to_verify if name in settings.verified_before_update]
     attributes.write(pool, user, {n: v for n, v in values.items() if n not in later})
-    purpose = Purpose.UPDATE_USER_ATTRIBUTE
-    return [
-        verification.send_code(
-            pool, user, purpose, name, client, metadata, code_key=name, address=values[name]
-        )
-        for name in to_verify
-    ]
+    send = partial(messages.send_code, pool, user, Purpose.UPDATE_USER_ATTRIBUTE)
+    return [send(name, client, request, values[name]) for name in to_verify]
 
 
-def delete_user_attributes(pool: Core, request: Request) -> Reply:
+def delete_user_attributes(pool: Core, request: Request) -> None:
     """DeleteUserAttributes: those that the app client may write; one that the user lacks is no error."""
     family, names = pool.token_issuer.bearer(request["AccessToken"]), request["UserAttributeNames"]
     attributes.check_writable(pool, family.client, dict.fromkeys(names, ""))
-    return admin_delete_user_attributes(pool, family.user, request)
+    admin_delete_user_attributes(pool, family.user, request)
 
 
-def admin_delete_user_attributes(pool: Core, user: User, request: Request) -> Reply:
+def admin_delete_user_attributes(pool: Core, user: User, request: Request) -> None:
     """AdminDeleteUserAttributes: a verified address loses its mark as well."""
     names, schema = request["UserAttributeNames"], pool.configuration.attributes
     if unknown := [name for name in names if schema.find(name) is None]:
         why = "\n".join(f"user.{n}: Attribute does not exist in the schema." for n in unknown)
-        raise PoolRefusal(error_templates.NO_SUCH_ATTRIBUTES, why=why)
+        raise error_templates.NO_SUCH_ATTRIBUTES.refusal(why=why)
     for name in names:
         # Users sign in with these, or must have them.
         if name in (*schema.required, *pool.configuration.username_attributes):
-            raise PoolRefusal(error_templates.ATTRIBUTE_REQUIRED, name=name)
+            raise error_templates.ATTRIBUTE_REQUIRED.refusal(name=name)
     values = dict.fromkeys(names, "")
     attributes.check(pool, values, user)
     attributes.write(pool, user, values)
-    return {}
 
 
 def get_user_attribute_verification_code(pool: Core, request: Request) -> Reply:
     """GetUserAttributeVerificationCode: sends a code to the current address, or to one that waits for its code."""
     family, name = pool.token_issuer.bearer(request["AccessToken"]), request["AttributeName"]
-    user, metadata = family.user, request.get("ClientMetadata")
-    verification.count_call(pool, user, "GetUserAttributeVerificationCode")
+    user = family.user
+    messages.count_call(pool, user, "GetUserAttributeVerificationCode")
     pending = user.account.codes.get(name)
     address = pending.address if pending is not None else user.attributes.get(name)
     if name not in _ADDRESSES or not address:
-        raise PoolRefusal(error_templates.NOTHING_TO_VERIFY, name=name)
-    purpose = Purpose.VERIFY_USER_ATTRIBUTE
-    details = verification.send_code(
-        pool, user, purpose, name, family.client, metadata, code_key=name, address=address
-    )
+        raise error_templates.NOTHING_TO_VERIFY.refusal(name=name)
+    client, purpose = family.client, Purpose.VERIFY_USER_ATTRIBUTE
+    details = messages.send_code(pool, user, purpose, name, client, request, address)
     return {"CodeDeliveryDetails": details}
 
 
-def verify_user_attribute(pool: Core, user: User, request: Request) -> Reply:
+def verify_user_attribute(pool: Core, user: User, request: Request) -> None:
     """VerifyUserAttribute."""
     name = request["AttributeName"]
-    verification.count_call(pool, user, "VerifyUserAttribute")
+    messages.count_call(pool, user, "VerifyUserAttribute")
     if name not in _ADDRESSES:
-        raise PoolRefusal(error_templates.NOTHING_TO_VERIFY, name=name)
-    pending = verification.check_code(pool, user, name, request["Code"])
+        raise error_templates.NOTHING_TO_VERIFY.refusal(name=name)
+    pending = messages.check_code(pool, user, name, request["Code"])
     if pool.users.is_taken(name, pending.address, user):
-        raise PoolRefusal(error_templates.ALIAS_TAKEN, name=name)
-    verification.discard_code(user, name)
+        raise error_templates.ALIAS_TAKEN.refusal(name=name)
+    messages.discard_code(user, name)
     if name in pool.configuration.verified_before_update:
         pool.users.set_attribute(user, name, pending.address)
-    verification.mark_verified(pool, user, pending)
+    pool.users.mark_verified(user, pending.attribute, pending.address)
     user.modified = pool.clock()
-    return {}
 
 
-def global_sign_out(_: Core, user: User, __: Request) -> Reply:
+def global_sign_out(_: Core, user: User, __: Request) -> None:
     """GlobalSignOut and AdminUserGlobalSignOut: revoke all tokens of the user."""
     user.sign_outs += 1
-    return {}
 
 
-def revoke_token(pool: Core, request: Request) -> Reply:
+def revoke_token(pool: Core, request: Request) -> None:
     """RevokeToken: a refresh token, and the access tokens of its sign-in."""
     client = pool.client(request)
     check_client_secret(client, request)
     check_associated_sessions(request)
     if not client.enable_token_revocation:
-        raise PoolRefusal(error_templates.NOT_REVOCABLE)
+        raise error_templates.NOT_REVOCABLE.refusal()
     pool.token_issuer.revoke(request["Token"], client)
-    return {}
 
 
-def delete_user(pool: Core, user: User, _: Request) -> Reply:
+def delete_user(pool: Core, user: User, _: Request) -> None:
     """DeleteUser and AdminDeleteUser."""
     pool.users.remove(user)
-    return {}
+
+
+# "If you have never called SetUserPoolClientSessionConfiguration ... 60 minutes" -- AWS API reference
+_CLIENT_DEFAULT: Final = {"SSOSession": {"MaxValidityMinutes": 60}}
+
+
+def check_associated_sessions(request: Request) -> None:
+    """Refuse a RevokeAssociatedSessions that is neither NONE nor LINKED."""
+    _check_enum(request, "RevokeAssociatedSessions", ("NONE", "LINKED"))
+
+
+def _check_enum(request: Request, member: str, values: tuple[str, ...]) -> None:
+    if request.get(member, values[0]) not in values:
+        name = f"{member[0].lower()}{member[1:]}"
+        raise error_templates.NOT_IN_ENUM.refusal(name=name, values=", ".join(values))
+
+
+def _check_enabled(pool: Core) -> None:
+    if pool.max_sessions_per_user is None:
+        raise error_templates.NO_SESSION_TRACKING.refusal()
+
+
+def list_user_sessions(pool: Core, request: Request) -> Reply:
+    """ListUserSessions: of all app clients, in a single page."""
+    current = pool.token_issuer.bearer(request["AccessToken"])
+    return _sessions(pool, current.user, current)
+
+
+def admin_list_user_sessions(pool: Core, user: User, _: Request) -> Reply:
+    """AdminListUserSessions."""
+    return _sessions(pool, user, None)
+
+
+def _sessions(pool: Core, user: User, current: TokenFamily | None) -> Reply:
+    _check_enabled(pool)
+    sessions = pool.token_issuer.sessions_of(user)
+    return {"Sessions": [_members(s, f, current=f is current) for s, f in sessions]}
+
+
+def _members(session: TokenSession, family: TokenFamily, *, current: bool) -> dict[str, Any]:
+    return {
+        "SessionId": session.session_id,
+        "SessionType": "TOKEN",
+        "ClientId": family.client.client_id,
+        "CreateDate": session.created.timestamp(),
+        "LastActiveDate": session.last_active.timestamp(),
+        "DeviceType": "unknown",
+        "IsCurrentSession": current,
+    }
+
+
+def revoke_user_session(pool: Core, request: Request) -> None:
+    """RevokeUserSession: "You can't revoke the session that the calling access token belongs to"."""
+    current = pool.token_issuer.bearer(request["AccessToken"])
+    _revoke(pool, current.user, request, current)
+
+
+def admin_revoke_user_session(pool: Core, user: User, request: Request) -> None:
+    """AdminRevokeUserSession."""
+    _revoke(pool, user, request, None)
+
+
+def _revoke(pool: Core, user: User, request: Request, current: TokenFamily | None) -> None:
+    _check_enabled(pool)
+    check_associated_sessions(request)
+    by_id = {session.session_id: family for session, family in pool.token_issuer.sessions_of(user)}
+    family = by_id.get(request["SessionId"])
+    if family is None:
+        raise error_templates.NO_SUCH_SESSION.refusal()
+    if family is current:
+        raise error_templates.SESSION_IS_CURRENT.refusal()
+    pool.token_issuer.end_session(family)
+
+
+def get_user_pool_session_configuration(pool: Core, request: Request) -> Reply:
+    """GetUserPoolSessionConfiguration."""
+    return {"UserPoolId": request["UserPoolId"], **pool.session_settings}
+
+
+def set_user_pool_session_configuration(pool: Core, request: Request) -> Reply:
+    """SetUserPoolSessionConfiguration: sessions beyond a lower MaxPerUser end at the next sign-in."""
+    _check_enum(request, "UserSessionTracking", ("ENABLED", "DISABLED"))
+    _check_tier(pool)
+    settings = {name: request[name] for name in ("UserSessionTracking", "TokenSession")}
+    _set(pool, request["UserPoolId"], settings)
+    return get_user_pool_session_configuration(pool, request)
+
+
+def get_user_pool_client_session_configuration(pool: Core, request: Request) -> Reply:
+    """GetUserPoolClientSessionConfiguration."""
+    client_id = pool.client(request).client_id
+    configuration = pool.session_configurations.get(client_id)
+    settings = _CLIENT_DEFAULT if configuration is None else configuration.settings
+    return {"UserPoolId": request["UserPoolId"], "ClientId": client_id, **settings}
+
+
+def set_user_pool_client_session_configuration(pool: Core, request: Request) -> Reply:
+    """SetUserPoolClientSessionConfiguration: kept and returned; it changes nothing without SSO sessions."""
+    client_id = pool.client(request).client_id
+    _check_tier(pool)
+    _check_enabled(pool)
+    _set(pool, client_id, {"SSOSession": request["SSOSession"]})
+    return get_user_pool_client_session_configuration(pool, request)
+
+
+def _check_tier(pool: Core) -> None:
+    if pool.configuration.tier == "LITE":
+        raise error_templates.NOT_IN_TIER.refusal(feature="Session tracking")
+
+
+def _set(pool: Core, key: str, settings: dict[str, Any]) -> None:
+    pool.session_configurations[key] = SessionConfiguration(key, settings)

@@ -13,9 +13,8 @@ from attrs import frozen
 
 from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
-from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient
-from authfsm.local.signin import choice, passwords, triggers, verification
+from authfsm.local.signin import choice, messages, passwords, triggers
 from authfsm.local.signin.triggers import Metadata, Subject
 from authfsm.local.state import attributes
 from authfsm.local.state.codes import Purpose
@@ -58,11 +57,11 @@ def unsaved_user(pool: Core, username: str, values: Mapping[str, str]) -> User:
             texts = {"email": "an email", "phone_number": "a phone number"}
             both = "either an email or a phone number"
             text = both if len(required) > 1 else texts[required[0]]
-            raise PoolRefusal(error_templates.INVALID_PARAMETER, why=f"Username should be {text}.")
+            raise error_templates.INVALID_PARAMETER.refusal(why=f"Username should be {text}.")
         own = {kind: username, **own}
     elif "email" in pool.configuration.aliases and "@" in username:
         why = "Username cannot be of email format, since user pool is configured for email alias."
-        raise PoolRefusal(error_templates.INVALID_PARAMETER, why=why)
+        raise error_templates.INVALID_PARAMETER.refusal(why=why)
     return User(name, sub, now, now, Status.UNCONFIRMED, attributes=own)
 
 
@@ -88,12 +87,12 @@ def sign_up(pool: Core, request: Request) -> Reply:
     """SignUp."""
     client = client_of(pool, request)
     if pool.configuration.allow_admin_create_user_only:
-        raise PoolRefusal(error_templates.NO_SIGN_UP)
+        raise error_templates.NO_SIGN_UP.refusal()
     password = Secret(request["Password"]) if request.get("Password") else None
     if password is not None:
         passwords.check_policy(pool, password, error_templates.SIGN_UP_PASSWORD_POLICY)
     elif not allows_no_password(pool):
-        raise PoolRefusal(error_templates.NO_PASSWORD)
+        raise error_templates.NO_PASSWORD.refusal()
     values = attributes.from_request(request.get("UserAttributes", ()))
     attributes.check_writable(pool, client, values)
     user = unsaved_user(pool, request["Username"], values)
@@ -116,7 +115,7 @@ def sign_up(pool: Core, request: Request) -> Reply:
         if attribute in user.attributes:
             user.attributes[f"{attribute}_verified"] = "true" if is_verified else "false"
     if conflict := pool.users.conflict(user):
-        raise PoolRefusal(error_templates.ALIAS_TAKEN, name=conflict)
+        raise error_templates.ALIAS_TAKEN.refusal(name=conflict)
     pool.users.add(user)
     user.account.never_signed_in = True
     if password is not None:
@@ -125,17 +124,16 @@ def sign_up(pool: Core, request: Request) -> Reply:
     if decision.confirm:
         confirm(pool, client, user, metadata)
         return {"UserConfirmed": True, "UserSub": user.sub}
-    reply = _await_confirmation(pool, client, user, metadata)
+    reply = _await_confirmation(pool, client, user, request)
     return {"UserConfirmed": False, "UserSub": user.sub, **reply}
 
 
-def _await_confirmation(pool: Core, client: AppClient, user: User, metadata: Metadata) -> Reply:
+def _await_confirmation(pool: Core, client: AppClient, user: User, request: Request) -> Reply:
     """Send the code for ConfirmSignUp, and open its session in a pool with passwordless sign-in."""
     reply: Reply = {}
-    if attribute := verification.confirmation_attribute(pool, user):
-        reply["CodeDeliveryDetails"] = verification.send_code(
-            pool, user, Purpose.SIGN_UP, attribute, client, metadata, code_key=verification.SIGN_UP
-        )
+    if attribute := messages.confirmation_attribute(pool, user):
+        details = messages.send_code(pool, user, Purpose.SIGN_UP, attribute, client, request)
+        reply["CodeDeliveryDetails"] = details
     if allows_no_password(pool):
         # A recorded reply of a pool without passwordless sign-in has no Session.
         name = user.username
@@ -149,8 +147,8 @@ def _check_name_is_free(pool: Core, name: str) -> None:
         return
     if pool.configuration.username_attributes:
         kind = "email" if "@" in name else "phone_number"
-        raise PoolRefusal(error_templates.ADDRESS_TAKEN, name=kind)
-    raise PoolRefusal(error_templates.NAME_TAKEN)
+        raise error_templates.ADDRESS_TAKEN.refusal(name=kind)
+    raise error_templates.NAME_TAKEN.refusal()
 
 
 def confirm(pool: Core, client: AppClient | None, user: User, metadata: Metadata) -> None:
@@ -164,23 +162,23 @@ def confirm_sign_up(pool: Core, request: Request) -> Reply:
     client, name = client_of(pool, request), request["Username"]
     user, hidden = pool.users.find(name), client.hides_user_existence
     if user is None and not hidden:
-        raise PoolRefusal(error_templates.NO_SUCH_USERNAME)
-    verification.count_call(pool, user, "ConfirmSignUp", name)
+        raise error_templates.NO_SUCH_USERNAME.refusal()
+    messages.count_call(pool, user, "ConfirmSignUp", name)
     if user is None:
         # By analogy with ConfirmForgotPassword, where it is documented.
-        raise PoolRefusal(error_templates.VERIFICATION_CODE_MISMATCH)
+        raise error_templates.VERIFICATION_CODE_MISMATCH.refusal()
     check_unconfirmed(user)
     code, force = request["ConfirmationCode"], bool(request.get("ForceAliasCreation"))
-    pending = verification.check_code(pool, user, verification.SIGN_UP, code, hidden=hidden)
+    pending = messages.check_code(pool, user, messages.SIGN_UP, code, hidden=hidden)
     # "If false and an attribute belongs to an existing alias, this request returns an
     # AliasExistsException" -- AWS API reference, ForceAliasCreation
     address = user.attributes.get(pending.attribute, "")
     if not force and pool.users.is_taken(pending.attribute, address, user):
-        raise PoolRefusal(error_templates.ALIAS_TAKEN, name=pending.attribute)
-    verification.mark_verified(pool, user, pending)
+        raise error_templates.ALIAS_TAKEN.refusal(name=pending.attribute)
+    pool.users.mark_verified(user, pending.attribute, pending.address)
     if force:
         pool.users.take_over_aliases(user)
-    verification.discard_code(user, verification.SIGN_UP)
+    messages.discard_code(user, messages.SIGN_UP)
     has_session = request.get("Session") is not None
     if has_session:
         _use_sign_up_session(pool, client, user, request["Session"])
@@ -194,9 +192,9 @@ def confirm_sign_up(pool: Core, request: Request) -> Reply:
 def check_unconfirmed(user: User) -> None:
     """Refuse to confirm a disabled or confirmed account: before the code is checked (reports of users)."""
     if not user.enabled:
-        raise PoolRefusal(error_templates.DISABLED)
+        raise error_templates.DISABLED.refusal()
     if user.status is not Status.UNCONFIRMED:
-        raise PoolRefusal(error_templates.CANNOT_CONFIRM, status=user.status.value)
+        raise error_templates.CANNOT_CONFIRM.refusal(status=user.status.value)
 
 
 def _use_sign_up_session(pool: Core, client: AppClient, user: User, session: str) -> None:
@@ -205,7 +203,7 @@ def _use_sign_up_session(pool: Core, client: AppClient, user: User, session: str
     with pool.sessions.answering(pending):
         is_sign_up = isinstance(pending.expected_answer, AwaitsConfirmSignUp)
         if not is_sign_up or pending.attempt.user is not user:
-            raise PoolRefusal(error_templates.SESSION_OF_ANOTHER_USER)
+            raise error_templates.SESSION_OF_ANOTHER_USER.refusal()
         pool.sessions.check_not_ended(pending)
 
 
@@ -214,20 +212,18 @@ def resend_confirmation_code(pool: Core, request: Request) -> Reply:
     client, name = client_of(pool, request), request["Username"]
     user, hidden = pool.users.find(name), client.hides_user_existence
     if user is None and not hidden:
-        raise PoolRefusal(error_templates.NO_SUCH_USERNAME)
-    verification.count_call(pool, user, "ResendConfirmationCode", name)
+        raise error_templates.NO_SUCH_USERNAME.refusal()
+    messages.count_call(pool, user, "ResendConfirmationCode", name)
     if user is None or (hidden and not user.enabled):
         # "returns CodeDeliveryDetails for a disabled user or a user that doesn't exist" (developer guide)
-        return {"CodeDeliveryDetails": verification.simulated_delivery(pool, name)}
+        return {"CodeDeliveryDetails": messages.simulated_delivery(pool, name)}
     if user.status is not Status.UNCONFIRMED:
-        raise PoolRefusal(error_templates.ALREADY_CONFIRMED)
-    attribute = verification.confirmation_attribute(pool, user)
+        raise error_templates.ALREADY_CONFIRMED.refusal()
+    attribute = messages.confirmation_attribute(pool, user)
     if attribute is None:
-        raise PoolRefusal(error_templates.AUTO_VERIFICATION_OFF)
-    metadata, key = request.get("ClientMetadata"), verification.SIGN_UP
-    details = verification.send_code(
-        pool, user, Purpose.RESEND_CODE, attribute, client, metadata, code_key=key
-    )
+        raise error_templates.AUTO_VERIFICATION_OFF.refusal()
+    purpose = Purpose.RESEND_CODE
+    details = messages.send_code(pool, user, purpose, attribute, client, request)
     return {"CodeDeliveryDetails": details}
 
 

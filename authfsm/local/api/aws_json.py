@@ -43,7 +43,7 @@ def answer_http(
     """Answer an HTTP request by `answer`; `signed` means that it has an Authorization header."""
     try:
         if not target.startswith(TARGET_PREFIX):
-            raise PoolRefusal(error_templates.UNKNOWN_OPERATION)  # noqa: TRY301 - answered like any other
+            raise error_templates.UNKNOWN_OPERATION.refusal()
         operation = target.removeprefix(TARGET_PREFIX)
         check_credentials(operation, signed=signed)
         reply = answer(operation, _parse(body))
@@ -78,7 +78,7 @@ def _parse(body: bytes) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         request = None
     if not isinstance(request, dict):
-        raise PoolRefusal(error_templates.WRONG_TYPE, name="The request")
+        raise error_templates.WRONG_TYPE.refusal(name="The request")
     return request
 
 

@@ -1,14 +1,15 @@
 """The operations that the pool serves, and the gate through which all its replies pass.
 
 `answer` finds the operation, checks the request's members and their types, calls the operation's function, and
-checks the reply against the protocol's table. The pool decides the next challenge by rules of its own and reads
-the table nowhere else, so that a reply without an arrow reveals a bug: in the pool or in the table.
+checks the reply, and the status of the user, against the protocol's tables. The pool decides both by rules of its
+own and reads the tables nowhere else, so that a missing transition reveals a bug: in the pool or in a table.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from attrs import frozen
@@ -21,15 +22,14 @@ from authfsm.local.accounts import (
     records,
     self_service,
     sign_up,
-    user_sessions,
 )
 from authfsm.local.api import pool_operations
-from authfsm.local.api.account_gate import GateError, checked_status
 from authfsm.local.config import error_templates, request_members
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.signin import answers, devices
-from authfsm.local.state.core import Core, Reply, Request
+from authfsm.local.state.core import Core, OperationFunction, Reply, Request
 from authfsm.local.state.users import User
+from authfsm.protocol import account_table as a
 from authfsm.protocol import responses as r
 from authfsm.protocol.api_requests import AFTER_SIGN_IN_RESPONSES, classify
 from authfsm.protocol.states import STATE_BY_NAME, State
@@ -42,25 +42,25 @@ _SETUP: Final = frozenset({r.AssociateSoftwareToken, r.VerifySoftwareToken})
 class Operation:
     """The function that answers an operation; a public one needs no AWS credentials (`smithy.api#noAuth`)."""
 
-    function: Callable[[Core, Request], Reply]
+    function: OperationFunction
     public: bool = False
 
 
-_UserFunction = Callable[[Core, User, Request], Reply]
+_UserFunction = Callable[[Core, User, Request], Reply | None]
 
 
-def _by_token(function: _UserFunction) -> Callable[[Core, Request], Reply]:
+def _by_token(function: _UserFunction) -> OperationFunction:
     """Call the function with the user of the request's AccessToken."""
 
-    def answer_bearer(pool: Core, request: Request) -> Reply:
+    def answer_bearer(pool: Core, request: Request) -> Reply | None:
         if "AccessToken" not in request:  # optional in the API model of some operations
-            raise PoolRefusal(error_templates.MISSING_PARAMETER, name="AccessToken")
+            raise error_templates.MISSING_PARAMETER.refusal(name="AccessToken")
         return function(pool, pool.bearer(request), request)
 
     return answer_bearer
 
 
-def _by_name(function: _UserFunction) -> Callable[[Core, Request], Reply]:
+def _by_name(function: _UserFunction) -> OperationFunction:
     """Call the function with the user of the request's Username."""
     return lambda pool, request: function(pool, pool.named(request), request)
 
@@ -103,8 +103,8 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "DeleteWebAuthnCredential":    Operation(_by_token(enrolment.delete_web_authn_credential), public=True),
     "RevokeToken":                 Operation(self_service.revoke_token, public=True),
     "GlobalSignOut":               Operation(_by_token(self_service.global_sign_out), public=True),
-    "ListUserSessions":            Operation(user_sessions.list_user_sessions, public=True),
-    "RevokeUserSession":           Operation(user_sessions.revoke_user_session, public=True),
+    "ListUserSessions":            Operation(self_service.list_user_sessions, public=True),
+    "RevokeUserSession":           Operation(self_service.revoke_user_session, public=True),
     # For administrators.
     "AdminCreateUser":             Operation(admin.create_user),
     "AdminGetUser":                Operation(_by_name(admin.get_user)),
@@ -123,12 +123,12 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "AdminGetDevice":              Operation(_by_name(devices.get)),
     "AdminForgetDevice":           Operation(_by_name(devices.forget)),
     "AdminUpdateDeviceStatus":     Operation(_by_name(devices.update_status)),
-    "AdminListUserSessions":       Operation(_by_name(user_sessions.admin_list_user_sessions)),
-    "AdminRevokeUserSession":      Operation(_by_name(user_sessions.admin_revoke_user_session)),
-    "GetUserPoolSessionConfiguration": Operation(user_sessions.get_user_pool_session_configuration),
-    "SetUserPoolSessionConfiguration": Operation(user_sessions.set_user_pool_session_configuration),
-    "GetUserPoolClientSessionConfiguration": Operation(user_sessions.get_user_pool_client_session_configuration),
-    "SetUserPoolClientSessionConfiguration": Operation(user_sessions.set_user_pool_client_session_configuration),
+    "AdminListUserSessions":       Operation(_by_name(self_service.admin_list_user_sessions)),
+    "AdminRevokeUserSession":      Operation(_by_name(self_service.admin_revoke_user_session)),
+    "GetUserPoolSessionConfiguration": Operation(self_service.get_user_pool_session_configuration),
+    "SetUserPoolSessionConfiguration": Operation(self_service.set_user_pool_session_configuration),
+    "GetUserPoolClientSessionConfiguration": Operation(self_service.get_user_pool_client_session_configuration),
+    "SetUserPoolClientSessionConfiguration": Operation(self_service.set_user_pool_client_session_configuration),
     "DescribeUserPool":            Operation(pool_operations.describe_user_pool),
     "GetUserPoolMfaConfig":        Operation(pool_operations.get_user_pool_mfa_config),
     "DescribeUserPoolClient":      Operation(pool_operations.describe_user_pool_client),
@@ -194,16 +194,16 @@ def needs_credentials(operation: str) -> bool:
 def check_credentials(operation: str, *, signed: bool) -> None:
     """Refuse an unsigned request for an operation that needs AWS credentials; any credentials will do."""
     if not signed and needs_credentials(operation):
-        raise PoolRefusal(error_templates.REQUEST_UNSIGNED)
+        raise error_templates.REQUEST_UNSIGNED.refusal()
 
 
 def read_members(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
     """Return the members of a request, after checking them; refuse an operation that is not served."""
     if operation not in OPERATIONS and operation not in REGION_OPERATION_NAMES:
         if not request_members.is_known(operation):
-            raise PoolRefusal(error_templates.UNKNOWN_OPERATION)
+            raise error_templates.UNKNOWN_OPERATION.refusal()
         why = reason_not_served(operation)
-        raise PoolRefusal(error_templates.OPERATION_NOT_SERVED, operation=operation, why=why)
+        raise error_templates.OPERATION_NOT_SERVED.refusal(operation=operation, why=why)
     members = request_members.read(operation, request)
     request_members.check_constraints(operation, members)
     return members
@@ -215,14 +215,14 @@ def answer(pool: Core, operation: str, members: dict[str, Any]) -> Reply:
     found = OPERATIONS.get(operation)
     if found is None:
         why = "a single pool has no others beside it; use LocalCognito"
-        raise PoolRefusal(error_templates.OPERATION_NOT_SERVED, operation=operation, why=why)
+        raise error_templates.OPERATION_NOT_SERVED.refusal(operation=operation, why=why)
     response = classify(operation, members)
     # A trigger may itself sign a user in: restore the challenge that the outer request answers.
     outer, pool.sessions.last_answered = pool.sessions.last_answered, None
     try:
         with checked_status(pool, operation, members, response):
             pool.check_pool(members)
-            reply = found.function(pool, members)
+            reply = found.function(pool, members) or {}
         auth_events.record(pool, operation, members, reply, None)
         answered = pool.sessions.last_answered
         check_arrow(response, reply, answered.challenge if answered else None)
@@ -262,3 +262,59 @@ def check_arrow(
 
 def _state_named(challenge: str) -> State:
     return STATE_BY_NAME.get(challenge, State.OTHER_CHALLENGE)
+
+
+_TRANSITIONS: Final = frozenset(a.ACCOUNT_TRANSITIONS)
+
+
+class GateError(AssertionError):
+    """What the pool did is not in a table of the protocol; a bug of the pool, never of the caller.
+
+    Args:
+        arrow: the missing transition, of a sign-in or of an account's life.
+    """
+
+    def __init__(self, arrow: Transition | a.AccountTransition) -> None:
+        source, trigger, dest = arrow[:3]
+        name = trigger if isinstance(trigger, str) else trigger.__name__
+        why = "and the protocol's table has no such transition"
+        super().__init__(f"the pool leads from {source} by {name} to {dest}, {why}")
+        self.arrow = arrow
+
+
+@contextmanager
+def checked_status(
+    pool: Core, operation: str, members: Mapping[str, Any], response: type[r.Response] | None
+) -> Iterator[None]:
+    """Raise GateError if the block moves the user of a request off the table; requests of triggers are checked apart."""
+    permanent = bool(members.get("Permanent"))
+    found = a.account_operation(operation, permanent=permanent, response=response)
+    user, number = _user_of(pool, members, found) if found else None, pool.requests
+    before, refused = _status(user), True
+    try:
+        yield
+        refused = False
+    finally:
+        if found and number == pool.requests:
+            after = _status(user or _user_of(pool, members, found))
+            may_stay = refused or found in a.SIMULATED_OPERATIONS or found.actor is a.Actor.SIGN_IN
+            arrow = a.AccountTransition(before, found, after)
+            if arrow not in _TRANSITIONS and not (after is before and may_stay):
+                raise GateError(arrow)
+        pool.requests += 1
+
+
+def _status(user: User | None) -> a.UserStatus:
+    if user is None or user.deleted:
+        return a.UserStatus.NO_ACCOUNT
+    return a.UserStatus[user.status.name]
+
+
+def _user_of(pool: Core, members: Mapping[str, Any], operation: a.AccountOperation) -> User | None:
+    if operation.actor is a.Actor.SIGNED_IN_USER:
+        with suppress(PoolRefusal):
+            return pool.token_issuer.bearer(members.get("AccessToken", "")).user
+        return None
+    parameters = members.get("AuthParameters") or members.get("ChallengeResponses") or {}
+    name = members.get("Username") or parameters.get("USERNAME")
+    return pool.users.find(name) if name else None

@@ -196,11 +196,7 @@ class LocalPool(DisplayMixin):
 
     @property
     def client_id(self) -> str:
-        """The id of the app client that was created with the pool; otherwise of its first one.
-
-        Raises:
-            LookupError: the pool has no app client.
-        """
+        """The id of the app client that was created with the pool, or of its first one; else raises LookupError."""
         client_id = self._client_id or next(iter(self._core.clients), "")
         if not client_id:
             raise LookupError(f"the pool {self.pool_id} has no app client; call add_client")
@@ -345,12 +341,7 @@ class LocalPool(DisplayMixin):
         return self.answer_members(operation, read_members(operation, request))
 
     def answer_members(self, operation: str, members: dict[str, Any]) -> dict[str, Any]:
-        """Answer a request whose members were checked already, as `answer` does.
-
-        Args:
-            operation: as `InitiateAuth`.
-            members: what `read_members` has returned.
-        """
+        """Answer a request as `answer` does, whose members `read_members` has checked already."""
         with self._lock:
             return answer(self._core, operation, members)
 
@@ -371,11 +362,7 @@ class LocalPool(DisplayMixin):
         return boto_client(answer_request, self.region, config)
 
     def cognito(self, **settings: Any) -> Cognito:
-        """Return this package's synchronous driver, connected to this pool.
-
-        Args:
-            settings: arguments of `authfsm.drivers.boto.Cognito`, except its client.
-        """
+        """Return this package's synchronous driver, connected to this pool; `settings` are its other arguments."""
         from authfsm.drivers.boto import Cognito  # noqa: PLC0415 - the pool itself does not need it
 
         with self._lock:

@@ -1,20 +1,215 @@
-"""The operations on the pool and its app clients."""
+"""The operations on the pool and its app clients.
+
+A description is what DescribeUserPool and GetUserPoolMfaConfig return: the requests that create or update a pool
+turn into one, from which `descriptions` reads settings. The texts of refusals are those of AWS, as the tests of
+moto record them, unless a comment says otherwise.
+"""
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Final
 
-from attrs import fields
+from attrs import evolve, fields
 
 from authfsm.base.secret import Secret
 from authfsm.local.accounts.records import DOMAINS
-from authfsm.local.config import descriptions, error_templates, pool_requests
+from authfsm.local.config import descriptions, error_templates
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.config.pool_configuration import AppClient
+from authfsm.local.config.pool_configuration import AppClient, PoolConfiguration
+from authfsm.local.config.schema import STANDARD_ATTRIBUTES
 from authfsm.local.state.codes import Entropy, random_text
 from authfsm.local.state.core import Core, Reply, Request, paginate
+from authfsm.settings.descriptions import Descriptions, Structure
+
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,40}")
+_LONGEST: Final = 2048
+_CONSTRAINTS: Final = {
+    # AttributeDataType: (its constraints, their two members, the unit in messages)
+    "String": ("StringAttributeConstraints", "MinLength", "MaxLength", "length"),
+    "Number": ("NumberAttributeConstraints", "MinValue", "MaxValue", "value"),
+}
+
+# The members of a pool for which CreateUserPool or UpdateUserPool gave nothing (from replies of AWS).
+_DEFAULTS: Final[dict[str, Any]] = {
+    "DeletionProtection": "INACTIVE",
+    "LambdaConfig": {},
+    "MfaConfiguration": "OFF",
+    "VerificationMessageTemplate": {"DefaultEmailOption": "CONFIRM_WITH_CODE"},
+    "EmailConfiguration": {"EmailSendingAccount": "COGNITO_DEFAULT"},
+    "AdminCreateUserConfig": {"AllowAdminCreateUserOnly": False, "UnusedAccountValidityDays": 7},
+}
+# What UpdateUserPool cannot change.
+_KEPT: Final = (
+    "Id", "Arn", "Name", "SchemaAttributes", "AliasAttributes", "UsernameAttributes",
+    "UsernameConfiguration", "CreationDate", "UserPoolTags", "UserPoolTier", "DeletionProtection",
+)  # fmt: skip
+# Members of VerificationMessageTemplate, and the older members of the pool that repeat them.
+_TEMPLATE_MEMBERS: Final = {
+    "SmsMessage": "SmsVerificationMessage",
+    "EmailMessage": "EmailVerificationMessage",
+    "EmailSubject": "EmailVerificationSubject",
+}
+
+
+def _refuse(why: str) -> PoolRefusal:
+    return error_templates.INVALID_PARAMETER.refusal(why=why)
+
+
+def created(request: Structure, now: datetime) -> dict[str, Any]:
+    """Return the description of a pool that CreateUserPool makes."""
+    rest = {n: each for n, each in request.items() if n not in {"PoolName", "Schema"}}
+    pool = {"Name": request["PoolName"], "CreationDate": now.timestamp(), **rest}
+    pool["SchemaAttributes"] = [schema_attribute(each) for each in request.get("Schema", ())]
+    return _described(pool, {}, now)
+
+
+def updated(configuration: PoolConfiguration, request: Structure, now: datetime) -> dict[str, Any]:
+    """Return the description of a pool after UpdateUserPool, which resets what it leaves out (AWS API reference)."""
+    before = descriptions.user_pool(configuration, 0)
+    rest = {n: each for n, each in request.items() if n not in {"UserPoolId", "PoolName"}}
+    kept: dict[str, Any] = {name: before[name] for name in _KEPT if name in before}
+    if "PoolName" in request:
+        kept["Name"] = request["PoolName"]
+    return _described({**kept, **rest}, descriptions.mfa_config(configuration), now)
+
+
+def _described(pool: dict[str, Any], mfa: Structure, now: datetime) -> dict[str, Any]:
+    mode = pool.get("MfaConfiguration", "OFF")
+    template = pool.get("VerificationMessageTemplate", {})
+    repeated = {
+        ours: template[name] for name, ours in _TEMPLATE_MEMBERS.items() if name in template
+    }
+    factors = {name: each for name, each in mfa.items() if name != "MfaConfiguration"}
+    if mode != "OFF" and "SmsConfiguration" in pool:
+        factors["SmsMfaConfiguration"] = {"SmsConfiguration": pool["SmsConfiguration"]}
+    if mode != "OFF" and not factors:
+        raise _refuse(
+            "SMS configuration and Auto verification for phone_number are required when MFA is required/optional"
+        )
+    members = {**_DEFAULTS, **repeated, **pool, "LastModifiedDate": now.timestamp()}
+    return {"UserPool": members, "MfaConfig": {**factors, "MfaConfiguration": mode}}
+
+
+def configured(
+    configuration: PoolConfiguration, description: Mapping[str, Any]
+) -> PoolConfiguration:
+    """Return a pool's settings with those of a description; refuse what contradicts itself."""
+    try:
+        settings = descriptions.pool_settings(Descriptions.read(description))
+        settings.pop("pool_id", None)
+        return evolve(configuration, **settings)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise _refuse(str(error)) from None
+
+
+def summary(configuration: PoolConfiguration) -> dict[str, Any]:
+    """Return a pool as ListUserPools shows it."""
+    pool = descriptions.user_pool(configuration, 0)
+    names = ("Id", "Name", "LambdaConfig", "LastModifiedDate", "CreationDate")
+    return {name: pool[name] for name in names if name in pool}
+
+
+def schema_attribute(attribute: Structure) -> dict[str, Any]:
+    """Return an attribute of Schema or CustomAttributes as DescribeUserPool shows it."""
+    if "Name" not in attribute:
+        raise _refuse("A schema attribute has no Name.")
+    name, kind = attribute["Name"], attribute.get("AttributeDataType")
+    developer_only = attribute.get("DeveloperOnlyAttribute", False)
+    standard = STANDARD_ATTRIBUTES.get(name)
+    if standard is not None:
+        if kind not in {None, standard.data_type} or developer_only:
+            raise _refuse(
+                "You can not change AttributeDataType or set developerOnlyAttribute for standard schema"
+                f" attribute {name}"
+            )
+        kind = standard.data_type
+    else:
+        if kind is None:
+            raise _refuse(
+                "Invalid AttributeDataType input, consider using the provided AttributeDataType enum."
+            )
+        if attribute.get("Required"):
+            raise _refuse("Required custom attributes are not supported currently.")
+        name = f"{'dev:' if developer_only else ''}custom:{name}"
+    described = {
+        "Name": name,
+        "AttributeDataType": kind,
+        "DeveloperOnlyAttribute": developer_only,
+        "Mutable": attribute.get("Mutable", True),
+        "Required": attribute.get("Required", False),
+    }
+    if kind in _CONSTRAINTS:
+        group = _CONSTRAINTS[kind][0]
+        limits = _limits(kind, attribute)
+        if limits or (kind == "String" and standard is None):
+            described[group] = limits
+    return described
+
+
+def _limits(kind: str, attribute: Structure) -> dict[str, str]:
+    group, low, high, unit = _CONSTRAINTS[kind]
+    limits: dict[str, str] = {n: e for n, e in attribute.get(group, {}).items() if n in {low, high}}
+    name = attribute["Name"]
+    if not all(_INTEGER.fullmatch(each) for each in limits.values()):
+        raise _refuse(f"Invalid {group} for schema attribute {name}")
+    if kind == "String" and any(int(each) > _LONGEST for each in limits.values()):
+        raise _refuse(
+            f"user.{name}: String attributes cannot have a length of more than {_LONGEST}"
+        )
+    if low in limits and high in limits and int(limits[low]) > int(limits[high]):
+        raise _refuse(f"user.{name}: Max {unit} cannot be less than min {unit}.")
+    return limits
+
+
+def with_custom_attributes(
+    configuration: PoolConfiguration, request: Structure, now: datetime
+) -> dict[str, Any]:
+    """Return the description of a pool after AddCustomAttributes."""
+    pool = descriptions.user_pool(configuration, 0)
+    schema = {each["Name"].removeprefix("dev:"): each for each in pool["SchemaAttributes"]}
+    for attribute in request["CustomAttributes"]:
+        new = schema_attribute(attribute)
+        plain = new["Name"].removeprefix("dev:")
+        if plain in schema:
+            raise _refuse(f"{plain}: Existing attribute already has name {schema[plain]['Name']}.")
+        schema[plain] = new
+    members = {**pool, "SchemaAttributes": [*schema.values()], "LastModifiedDate": now.timestamp()}
+    return {"UserPool": members, "MfaConfig": descriptions.mfa_config(configuration)}
+
+
+def tagged(configuration: PoolConfiguration, tags: Mapping[str, str]) -> dict[str, Any]:
+    """Return the description of a pool with these tags."""
+    described = descriptions.described(configuration)
+    return {**described, "UserPool": {**described["UserPool"], "UserPoolTags": dict(tags)}}
+
+
+def with_mfa_config(
+    configuration: PoolConfiguration, request: Structure, now: datetime
+) -> dict[str, Any]:
+    """Return the description of a pool after SetUserPoolMfaConfig: it sets all second factors."""
+    mode = request.get("MfaConfiguration", "OFF")
+    factors = {n: e for n, e in request.items() if n not in {"UserPoolId", "MfaConfiguration"}}
+    if mode not in {"ON", "OFF", "OPTIONAL"}:
+        raise _refuse("[MfaConfiguration] must be one of 'ON', 'OFF', or 'OPTIONAL'.")
+    if mode != "OFF" and not factors:
+        raise _refuse(
+            "At least one of [SmsMfaConfiguration] or [SoftwareTokenMfaConfiguration] must be provided."
+        )
+    if (
+        "SmsMfaConfiguration" in factors
+        and "SmsConfiguration" not in factors["SmsMfaConfiguration"]
+    ):
+        raise _refuse("[SmsConfiguration] is a required member of [SoftwareTokenMfaConfiguration].")
+    pool = {**descriptions.user_pool(configuration, 0), "LastModifiedDate": now.timestamp()}
+    return {
+        "UserPool": {**pool, "MfaConfiguration": mode},
+        "MfaConfig": {**factors, "MfaConfiguration": mode},
+    }
+
 
 _CLIENT_ALPHABET: Final = string.ascii_lowercase + string.digits
 _POOL_ID_ALPHABET: Final = string.ascii_letters + string.digits
@@ -64,50 +259,47 @@ def get_user_pool_mfa_config(pool: Core, _: Request) -> Reply:
 
 def _configure(pool: Core, change: Callable[..., dict[str, Any]], request: Request) -> None:
     description = change(pool.configuration, request, pool.clock())
-    pool.configure(pool_requests.configured(pool.configuration, description))
+    pool.configure(configured(pool.configuration, description))
 
 
-def update_user_pool(pool: Core, request: Request) -> Reply:
+def update_user_pool(pool: Core, request: Request) -> None:
     """UpdateUserPool."""
-    _configure(pool, pool_requests.updated, request)
-    return {}
+    _configure(pool, updated, request)
 
 
 def set_user_pool_mfa_config(pool: Core, request: Request) -> Reply:
     """SetUserPoolMfaConfig."""
-    _configure(pool, pool_requests.with_mfa_config, request)
+    _configure(pool, with_mfa_config, request)
     return descriptions.mfa_config(pool.configuration)
 
 
-def add_custom_attributes(pool: Core, request: Request) -> Reply:
+def add_custom_attributes(pool: Core, request: Request) -> None:
     """AddCustomAttributes."""
-    _configure(pool, pool_requests.with_custom_attributes, request)
-    return {}
+    _configure(pool, with_custom_attributes, request)
 
 
 def _tags(pool: Core, request: Request) -> dict[str, str]:
     described = descriptions.user_pool(pool.configuration, 0)
     if request["ResourceArn"] != described["Arn"]:
-        raise PoolRefusal(error_templates.NO_SUCH_RESOURCE)
+        raise error_templates.NO_SUCH_RESOURCE.refusal()
     tags: dict[str, str] = described.get("UserPoolTags", {})
     return tags
 
 
-def _set_tags(pool: Core, tags: Mapping[str, str]) -> Reply:
-    description = pool_requests.tagged(pool.configuration, tags)
-    pool.configure(pool_requests.configured(pool.configuration, description))
-    return {}
+def _set_tags(pool: Core, tags: Mapping[str, str]) -> None:
+    description = tagged(pool.configuration, tags)
+    pool.configure(configured(pool.configuration, description))
 
 
-def tag_resource(pool: Core, request: Request) -> Reply:
+def tag_resource(pool: Core, request: Request) -> None:
     """TagResource."""
-    return _set_tags(pool, {**_tags(pool, request), **request["Tags"]})
+    _set_tags(pool, {**_tags(pool, request), **request["Tags"]})
 
 
-def untag_resource(pool: Core, request: Request) -> Reply:
+def untag_resource(pool: Core, request: Request) -> None:
     """UntagResource."""
     gone = request["TagKeys"]
-    return _set_tags(pool, {n: e for n, e in _tags(pool, request).items() if n not in gone})
+    _set_tags(pool, {n: e for n, e in _tags(pool, request).items() if n not in gone})
 
 
 def list_tags_for_resource(pool: Core, request: Request) -> Reply:
@@ -121,7 +313,7 @@ def check_deletable(pool: Core, request: Request) -> None:
     described = descriptions.user_pool(pool.configuration, 0)
     if described.get("DeletionProtection") == "ACTIVE":
         why = "The user pool cannot be deleted because deletion protection is activated. Deletion protection must be inactivated first."
-        raise PoolRefusal(error_templates.INVALID_PARAMETER, why=why)
+        raise error_templates.INVALID_PARAMETER.refusal(why=why)
 
 
 def describe_user_pool_client(pool: Core, request: Request) -> Reply:
@@ -157,13 +349,12 @@ def update_user_pool_client(pool: Core, request: Request) -> Reply:
     return _set_client(pool, {**kept, **request}, client.client_secret)
 
 
-def delete_user_pool_client(pool: Core, request: Request) -> Reply:
+def delete_user_pool_client(pool: Core, request: Request) -> None:
     """DeleteUserPoolClient."""
     client_id = pool.client(request).client_id
     del pool.clients[client_id]
     if client_id in pool.session_configurations:
         del pool.session_configurations[client_id]
-    return {}
 
 
 def _set_client(
@@ -174,7 +365,7 @@ def _set_client(
         settings = descriptions.client_settings(dated)
         client = AppClient(**{**settings, "client_secret": client_secret})
     except (ValueError, TypeError, OverflowError) as error:
-        raise PoolRefusal(error_templates.INVALID_PARAMETER, why=str(error)) from None
+        raise error_templates.INVALID_PARAMETER.refusal(why=str(error)) from None
     pool.clients[client.client_id] = client
     return _client_reply(pool, client)
 

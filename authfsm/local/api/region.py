@@ -18,9 +18,8 @@ from authfsm.local.accounts import records
 from authfsm.local.api import operations, pool_operations
 from authfsm.local.api.aws_json import HttpReply, answer_http, signing_region
 from authfsm.local.api.pool import LocalPool
-from authfsm.local.config import error_templates, pool_requests
+from authfsm.local.config import error_templates
 from authfsm.local.config.clock import Clock, utc_now
-from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import PoolConfiguration
 from authfsm.local.state.codes import Entropy
 from authfsm.local.state.core import Core, Reply, Request, paginate
@@ -92,13 +91,7 @@ class LocalCognito(DisplayMixin):
         mfa_config: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> LocalPool:
-        """Add a pool with a real pool's settings, and return it.
-
-        Args:
-            user_pool: as for `LocalPool.like`; so are the others.
-            user_pool_client: see there.
-            mfa_config: see there.
-            settings: see there.
+        """Add a pool with a real pool's settings, and return it; the arguments are those of `LocalPool.like`.
 
         Raises:
             BadField: a member has another type than in the API; the message names it.
@@ -122,14 +115,7 @@ class LocalCognito(DisplayMixin):
         return pool
 
     def add(self, pool: LocalPool) -> None:
-        """Add a pool that was made elsewhere; from now on it shares the region's lock.
-
-        Args:
-            pool: the pool.
-
-        Raises:
-            ValueError: the region has a pool with this id.
-        """
+        """Add a pool that was made elsewhere and now shares the region's lock; raise ValueError if its id is taken."""
         with self._lock:
             if pool.pool_id in self._pools:
                 raise ValueError(f"there is a pool {pool.pool_id} already")
@@ -148,13 +134,7 @@ class LocalCognito(DisplayMixin):
         return boto_client(self.exchange, region or self.region, config)
 
     def exchange(self, target: str, body: bytes, authorization: str) -> HttpReply:
-        """Answer an HTTP request, as boto3 sends it.
-
-        Args:
-            target: the header X-Amz-Target.
-            body: the body, JSON.
-            authorization: the header Authorization; empty if there is none.
-        """
+        """Answer an HTTP request, as boto3 sends it: X-Amz-Target, JSON, and Authorization (perhaps empty)."""
 
         def answer(operation: str, request: Mapping[str, Any]) -> Reply:
             return self.answer(operation, request, signing_region(authorization))
@@ -187,21 +167,12 @@ class LocalCognito(DisplayMixin):
             return self.pool_of(members).answer_members(operation, members)
 
     def check(self, operation: str, members: Mapping[str, Any]) -> None:
-        """Refuse what one pool cannot know: a second pool with the same domain.
-
-        Args:
-            operation: the operation.
-            members: the request's members.
-        """
+        """Refuse what one pool cannot know: a second pool with the same domain."""
         if operation == "CreateUserPoolDomain" and _pool_of_domain(self, members["Domain"]):
-            raise PoolRefusal(error_templates.DOMAIN_EXISTS)
+            raise error_templates.DOMAIN_EXISTS.refusal()
 
     def pool_of(self, members: Mapping[str, Any]) -> LocalPool:
-        """Return the pool that a request is about; an empty one refuses requests about none.
-
-        Args:
-            members: the request's members.
-        """
+        """Return the pool that a request is about; an empty one refuses requests about none."""
         if (pool_id := members.get("UserPoolId")) is not None:
             found = self._pools.get(pool_id)
         elif (client_id := members.get("ClientId")) is not None:
@@ -216,7 +187,7 @@ class LocalCognito(DisplayMixin):
             if found is None or found.issuer != issuer:
                 found = self._first(lambda core: core.configuration.issuer == issuer)
             if found is None:
-                raise PoolRefusal(error_templates.INVALID_ACCESS_TOKEN)
+                raise error_templates.INVALID_ACCESS_TOKEN.refusal()
         elif (arn := members.get("ResourceArn")) is not None:
             found = self._pools.get(arn.rpartition("/")[2])
         else:
@@ -231,18 +202,12 @@ class LocalCognito(DisplayMixin):
     def create_pool(self, request: Request, region: str) -> LocalPool:
         """Add a pool, without an app client, for a request of CreateUserPool; refuse as Cognito does."""
         pool_id = pool_operations.new_pool_id(region, self._entropy)
-        return self.restore(pool_id, pool_requests.created(request, self.clock()))
+        return self.restore(pool_id, pool_operations.created(request, self.clock()))
 
     def restore(
         self, pool_id: str, description: Mapping[str, Any], key: RSAKey | None = None
     ) -> LocalPool:
-        """Add a pool, without an app client, that a request of CreateUserPool once made.
-
-        Args:
-            pool_id: its id.
-            description: UserPool and MfaConfig.
-            key: its signing key, if it has one.
-        """
+        """Add a pool, without an app client, that CreateUserPool once made, from its UserPool and MfaConfig."""
         pool = self._empty_pool(pool_id, description, key)
         self.add(pool)
         return pool
@@ -253,17 +218,13 @@ class LocalCognito(DisplayMixin):
         issuer = f"{self._issuer}/{pool_id}" if self._issuer else None
         issuer = issuer or pool_operations.cognito_issuer(pool_id)
         configuration = PoolConfiguration(pool_id, issuer, **self._settings)
-        configuration = pool_requests.configured(configuration, description)
+        configuration = pool_operations.configured(configuration, description)
         pool = LocalPool.__new__(LocalPool)  # without the app client that __init__ adds
         pool._start(configuration, self.clock, self._entropy, key or self._key)  # noqa: SLF001 - same package
         return pool
 
     def replace_pools(self, pools: Mapping[str, LocalPool]) -> None:
-        """Have these pools, and no others.
-
-        Args:
-            pools: the pools by id.
-        """
+        """Have these pools, and no others."""
         self._pools = dict(pools)
 
 
@@ -291,7 +252,7 @@ def _delete_user_pool(cognito: LocalCognito, request: Request, _: str) -> Reply:
 
 def _list_user_pools(cognito: LocalCognito, request: Request, region: str) -> Reply:
     own = {key: each for key, each in cognito.pools.items() if each.region == region}
-    show = lambda pool: pool_requests.summary(pool.configuration)  # noqa: E731
+    show = lambda pool: pool_operations.summary(pool.configuration)  # noqa: E731
     return paginate(own, show, request, "UserPools", size="MaxResults")
 
 

@@ -39,14 +39,7 @@ class ManualClock:
         return self._now
 
     def advance(self, seconds: float) -> datetime:
-        """Move the clock.
-
-        Args:
-            seconds: how far; negative moves back.
-
-        Returns:
-            The new present moment.
-        """
+        """Move the clock by seconds, back if negative, and return its new present moment."""
         self._now += timedelta(seconds=seconds)
         return self._now
 

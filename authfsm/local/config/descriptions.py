@@ -31,13 +31,37 @@ _SECRET_MEMBERS: Final = {"ClientSecret", "GenerateSecret"}
 _UNITS: Final = (("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
 
 # The fields of this package's classes, and Cognito's members with their default.
-_POLICY_MEMBERS: Final[dict[str, tuple[str, Any]]] = {
-    "minimum_length": ("MinimumLength", 8),
-    "require_uppercase": ("RequireUppercase", False),
-    "require_lowercase": ("RequireLowercase", False),
-    "require_numbers": ("RequireNumbers", False),
-    "require_symbols": ("RequireSymbols", False),
-    "password_history_size": ("PasswordHistorySize", 0),
+_MEMBERS: Final[dict[type, dict[str, tuple[str, Any]]]] = {
+    PasswordPolicy: {
+        "minimum_length": ("MinimumLength", 8),
+        "require_uppercase": ("RequireUppercase", False),
+        "require_lowercase": ("RequireLowercase", False),
+        "require_numbers": ("RequireNumbers", False),
+        "require_symbols": ("RequireSymbols", False),
+        "password_history_size": ("PasswordHistorySize", 0),
+    },
+    DeviceConfiguration: {
+        "challenge_required_on_new_device": ("ChallengeRequiredOnNewDevice", False),
+        "device_only_remembered_on_user_prompt": ("DeviceOnlyRememberedOnUserPrompt", False),
+    },
+    WebAuthnConfiguration: {
+        "relying_party_id": ("RelyingPartyId", None),
+        "user_verification": ("UserVerification", "preferred"),
+        "factor_configuration": ("FactorConfiguration", "SINGLE_FACTOR"),
+    },
+    SchemaAttribute: {
+        "name": ("Name", None),
+        "data_type": ("AttributeDataType", "String"),
+        "developer_only": ("DeveloperOnlyAttribute", False),
+        "mutable": ("Mutable", True),
+        "required": ("Required", False),
+    },
+    AppClient: {
+        "client_name": ("ClientName", "local"),
+        "auth_session_validity": ("AuthSessionValidity", 3),
+        "prevent_user_existence_errors": ("PreventUserExistenceErrors", "LEGACY"),
+        "enable_token_revocation": ("EnableTokenRevocation", True),
+    },
 }
 _CONSTRAINTS: Final = {
     "min_length": ("StringAttributeConstraints", "MinLength"),
@@ -59,12 +83,15 @@ def pool_settings(descriptions: Descriptions) -> dict[str, Any]:
     updates = pool.get("UserAttributeUpdateSettings", {})
     factors = descriptions.second_factors
     schema = pool.get("SchemaAttributes", pool.get("Schema", ()))
+    device, webauthn = pool.get("DeviceConfiguration"), (mfa or {}).get("WebAuthnConfiguration", {})
     settings = {
         "name": pool.get("Name", pool.get("PoolName", "local")),
         "mfa": descriptions.mfa,
         # Without GetUserPoolMfaConfig: all that the pool could have. `unsupported_settings` says so.
         "mfa_methods": MFA_METHODS if factors is None else factors,
-        "device": _read_device(pool.get("DeviceConfiguration")),
+        "device": None
+        if device is None
+        else DeviceConfiguration(**_fields(DeviceConfiguration, device)),
         "aliases": pool.get("AliasAttributes", ()),
         "username_attributes": pool.get("UsernameAttributes", ()),
         # "Absent field: case-sensitive" (measured).
@@ -74,7 +101,9 @@ def pool_settings(descriptions: Descriptions) -> dict[str, Any]:
         "password_policy": _read_policy(pool.get("Policies", {}).get("PasswordPolicy"), admin),
         "allowed_first_auth_factors": descriptions.first_factors,
         "tier": pool.get("UserPoolTier", "ESSENTIALS"),
-        "webauthn": _read_webauthn((mfa or {}).get("WebAuthnConfiguration")),
+        "webauthn": WebAuthnConfiguration(**_fields(WebAuthnConfiguration, webauthn))
+        if "RelyingPartyId" in webauthn
+        else None,
         "acr_values": pool.get("AcrConfiguration", {}),
         "auto_verified_attributes": pool.get("AutoVerifiedAttributes", ()),
         "verified_before_update": updates.get("AttributesRequireVerificationBeforeUpdate", ()),
@@ -95,13 +124,14 @@ def _with_described_version(triggers: Triggers, pool: Structure) -> Triggers:
     return evolve(triggers, pre_token_generation_version=version)
 
 
-def _read_device(device: Structure | None) -> DeviceConfiguration | None:
-    if device is None:
-        return None
-    return DeviceConfiguration(
-        device.get("ChallengeRequiredOnNewDevice", False),
-        device.get("DeviceOnlyRememberedOnUserPrompt", False),
-    )
+def _fields(kind: type, members: Structure) -> dict[str, Any]:
+    return {
+        name: members.get(member, default) for name, (member, default) in _MEMBERS[kind].items()
+    }
+
+
+def _written(value: Any) -> dict[str, Any]:
+    return {member: getattr(value, name) for name, (member, _) in _MEMBERS[type(value)].items()}
 
 
 def _read_policy(policy: Structure | None, admin: Structure) -> PasswordPolicy:
@@ -109,10 +139,7 @@ def _read_policy(policy: Structure | None, admin: Structure) -> PasswordPolicy:
     # UnusedAccountValidityDays applies where the newer member was never set (AWS API reference).
     days = (policy or {}).get("TemporaryPasswordValidityDays") or 0
     days = days or admin.get("UnusedAccountValidityDays") or 7
-    members = {} if policy is None else _POLICY_MEMBERS
-    values = {
-        name: (policy or {}).get(member, default) for name, (member, default) in members.items()
-    }
+    values = {} if policy is None else _fields(PasswordPolicy, policy)
     return PasswordPolicy(temporary_password_validity_days=days, **values)
 
 
@@ -120,33 +147,16 @@ def _read_attribute(attribute: Structure) -> SchemaAttribute:
     path = "UserPool.SchemaAttributes"
     if "Name" not in attribute:
         raise BadField(Descriptions, path, "has an attribute without Name")
-    limits = {}
+    fields = _fields(SchemaAttribute, attribute)
     for name, (group, member) in _CONSTRAINTS.items():
         text = attribute.get(group, {}).get(member)
         try:
-            limits[name] = None if text is None else int(text)
+            fields[name] = None if text is None else int(text)
         except ValueError:
             raise BadField(
                 Descriptions, f"{path}.{group}.{member}", "must be the digits of a number"
             ) from None
-    return SchemaAttribute(
-        attribute["Name"],
-        attribute.get("AttributeDataType", "String"),
-        mutable=attribute.get("Mutable", True),
-        required=attribute.get("Required", False),
-        developer_only=attribute.get("DeveloperOnlyAttribute", False),
-        **limits,
-    )
-
-
-def _read_webauthn(config: Structure | None) -> WebAuthnConfiguration | None:
-    if not config or "RelyingPartyId" not in config:
-        return None
-    return WebAuthnConfiguration(
-        config["RelyingPartyId"],
-        config.get("UserVerification", "preferred"),
-        config.get("FactorConfiguration", "SINGLE_FACTOR"),
-    )
+    return SchemaAttribute(**fields)
 
 
 def client_settings(client: Structure) -> dict[str, Any]:
@@ -157,14 +167,11 @@ def client_settings(client: Structure) -> dict[str, Any]:
     settings = {
         # A secret that AWS Secrets Manager holds is not described: the pool then makes one of its own.
         "client_secret": client.get("ClientSecret") or bool(client.get("ClientSecretArn")),
-        "client_name": client.get("ClientName", "local"),
         "explicit_auth_flows": client.get("ExplicitAuthFlows", ()),
-        "auth_session_validity": client.get("AuthSessionValidity", 3),
-        "prevent_user_existence_errors": client.get("PreventUserExistenceErrors", "LEGACY"),
         "refresh_token_rotation": RefreshTokenRotation(grace) if enabled else None,
         "read_attributes": client.get("ReadAttributes"),
         "write_attributes": client.get("WriteAttributes"),
-        "enable_token_revocation": client.get("EnableTokenRevocation", True),
+        **_fields(AppClient, client),
         **{
             name: int(token_validity(client, member).total_seconds())
             for member, name in _VALIDITY_FIELDS.items()
@@ -204,11 +211,7 @@ def user_pool(configuration: PoolConfiguration, users: int) -> dict[str, Any]:
         "AutoVerifiedAttributes": list(configuration.auto_verified_attributes),
         "AliasAttributes": list(configuration.aliases),
         "UsernameAttributes": list(configuration.username_attributes),
-        "DeviceConfiguration": device
-        and {
-            "ChallengeRequiredOnNewDevice": device.challenge_required_on_new_device,
-            "DeviceOnlyRememberedOnUserPrompt": device.device_only_remembered_on_user_prompt,
-        },
+        "DeviceConfiguration": device and _written(device),
         "UsernameConfiguration": {"CaseSensitive": configuration.case_sensitive},
         "UserAttributeUpdateSettings": {
             "AttributesRequireVerificationBeforeUpdate": list(configuration.verified_before_update)
@@ -247,20 +250,14 @@ def _without(before: Structure, names: Any) -> dict[str, Any]:
 
 
 def _write_policy(policy: PasswordPolicy) -> dict[str, Any]:
-    values = {member: getattr(policy, name) for name, (member, _) in _POLICY_MEMBERS.items()}
+    values = _written(policy)
     if not policy.password_history_size:
         del values["PasswordHistorySize"]
     return {**values, "TemporaryPasswordValidityDays": policy.temporary_password_validity_days}
 
 
 def _write_attribute(attribute: SchemaAttribute) -> dict[str, Any]:
-    members: dict[str, Any] = {
-        "Name": attribute.name,
-        "AttributeDataType": attribute.data_type,
-        "DeveloperOnlyAttribute": attribute.developer_only,
-        "Mutable": attribute.mutable,
-        "Required": attribute.required,
-    }
+    members = _written(attribute)
     for name, (group, member) in _CONSTRAINTS.items():
         if (limit := getattr(attribute, name)) is not None:
             members.setdefault(group, {})[member] = str(limit)
@@ -281,11 +278,7 @@ def mfa_config(configuration: PoolConfiguration) -> dict[str, Any]:
     if State.EMAIL_OTP in methods:
         members["EmailMfaConfiguration"] = before.get("EmailMfaConfiguration", {})
     if webauthn is not None:
-        members["WebAuthnConfiguration"] = {
-            "RelyingPartyId": webauthn.relying_party_id,
-            "UserVerification": webauthn.user_verification,
-            "FactorConfiguration": webauthn.factor_configuration,
-        }
+        members["WebAuthnConfiguration"] = _written(webauthn)
     optional = ("SmsMfaConfiguration", "EmailMfaConfiguration", "WebAuthnConfiguration")
     return {**_without(before, {*members, *optional}), **members}
 
@@ -297,15 +290,12 @@ def user_pool_client(configuration: PoolConfiguration, client: AppClient) -> dic
     secret = None if before.get("ClientSecretArn") else client.client_secret
     members: dict[str, Any] = {
         "UserPoolId": configuration.pool_id,
-        "ClientName": client.client_name,
         "ClientId": client.client_id,
         "ClientSecret": secret.reveal() if secret is not None else None,
         "ReadAttributes": _sorted(client.read_attributes),
         "WriteAttributes": _sorted(client.write_attributes),
         "ExplicitAuthFlows": sorted(client.explicit_auth_flows),
-        "PreventUserExistenceErrors": client.prevent_user_existence_errors,
-        "EnableTokenRevocation": client.enable_token_revocation,
-        "AuthSessionValidity": client.auth_session_validity,
+        **_written(client),
         "RefreshTokenRotation": rotation
         and {"Feature": "ENABLED", "RetryGracePeriodSeconds": rotation.retry_grace_period_seconds},
         **_write_validities(client, before),

@@ -1,6 +1,6 @@
 """The errors of the pool: their codes, their messages, and whether the session survives them.
 
-`raise PoolRefusal(WRONG_PASSWORD)` refuses a request. `survives` says whether the session (or the secret
+`raise WRONG_PASSWORD.refusal()` refuses a request. `survives` says whether the session (or the secret
 block) of the refused request can be used again; only `sessions.Sessions.answering` reads it.
 
 Codes and messages are those that Cognito returns, from the source in the comment. "Ours" means that no source
@@ -21,6 +21,10 @@ class ErrorTemplate:
     code: str
     message: str
     survives: bool = False
+
+    def refusal(self, **facts: str) -> PoolRefusal:
+        """Return the refusal with this error, whose placeholders the facts fill."""
+        return PoolRefusal(self, **facts)
 
 
 class PoolRefusal(Exception):

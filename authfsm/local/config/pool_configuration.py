@@ -124,11 +124,7 @@ class AppClient:
         return self.prevent_user_existence_errors == "ENABLED"
 
     def allows(self, auth_flow: str) -> bool:
-        """Return whether ExplicitAuthFlows allow an AuthFlow.
-
-        Args:
-            auth_flow: the AuthFlow.
-        """
+        """Return whether ExplicitAuthFlows allow an AuthFlow."""
         return is_flow_allowed(self.explicit_auth_flows, auth_flow)
 
 
@@ -237,11 +233,7 @@ class PasswordPolicy:
     password_history_size: int = 0
 
     def violation(self, password: str) -> str | None:
-        """Return the first requirement that a password misses, in Cognito's words; None if none.
-
-        Args:
-            password: the password.
-        """
+        """Return the first requirement that a password misses, in Cognito's words; None if none."""
         if len(password) < self.minimum_length:
             return "Password not long enough"
         for required, present, kind in (

@@ -15,7 +15,6 @@ from importlib.resources import files
 from typing import Any, Final
 
 from authfsm.local.config import error_templates
-from authfsm.local.config.error_templates import PoolRefusal
 
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "structure": (dict,),
@@ -66,7 +65,7 @@ def check_constraints(operation: str, members: Mapping[str, Any]) -> None:
         if found:
             number = "1 validation error" if len(found) == 1 else f"{len(found)} validation errors"
             template = error_templates.CONSTRAINTS_VIOLATED
-            raise PoolRefusal(template, number=number, violations="; ".join(found))
+            raise template.refusal(number=number, violations="; ".join(found))
 
 
 def _violations(shape_name: str, value: Any, path: str) -> Iterator[str]:
@@ -114,7 +113,7 @@ def _read(shape_name: str, given: object, path: str) -> Any:
     kind: str = shape["type"]
     # True is an int in Python, and not an integer of the API.
     if not isinstance(given, _TYPES[kind]) or (isinstance(given, bool) and kind != "boolean"):
-        raise PoolRefusal(error_templates.WRONG_TYPE, name=path or "The request")
+        raise error_templates.WRONG_TYPE.refusal(name=path or "The request")
     value: Any = given
     if kind == "structure":
         return _read_structure(shape, value, path)
@@ -147,7 +146,7 @@ def _read_structure(shape: Any, value: Mapping[str, Any], path: str) -> dict[str
     }
     for name in shape["required"]:
         if name not in members:
-            raise PoolRefusal(error_templates.NULL_MEMBER, name=f"{prefix}{_lower(name)}")
+            raise error_templates.NULL_MEMBER.refusal(name=f"{prefix}{_lower(name)}")
     return members
 
 
@@ -158,18 +157,14 @@ def _check_bounds(shape: Any, value: Any, path: str) -> None:
     lowest, highest = shape.get("min", value), shape.get("max", value)
     if not lowest <= value <= highest:
         beyond, limit = ("greater", lowest) if value < lowest else ("less", highest)
-        raise PoolRefusal(
-            error_templates.OUT_OF_BOUNDS,
-            value=str(value),
-            name=path,
-            beyond=beyond,
-            limit=str(limit),
+        raise error_templates.OUT_OF_BOUNDS.refusal(
+            value=str(value), name=path, beyond=beyond, limit=str(limit)
         )
 
 
 def _check_length(value: Any, most: int | None, path: str) -> None:
     if most is not None and len(value) > most:
-        raise PoolRefusal(error_templates.TOO_LONG, name=path, limit=str(most))
+        raise error_templates.TOO_LONG.refusal(name=path, limit=str(most))
 
 
 def _lower(name: str) -> str:

@@ -41,11 +41,7 @@ class SchemaAttribute:
     max_value: int | None = None
 
     def violation(self, value: str) -> str | None:
-        """Return why a value is not valid; None if it is. Cognito's own words for this are not known.
-
-        Args:
-            value: the value.
-        """
+        """Return why a value is not valid; None if it is. Cognito's own words for this are not known."""
         if self.data_type == "Number":
             if not _NUMBER.fullmatch(value):
                 return "The value is not a number"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from enum import Enum
@@ -173,60 +173,36 @@ def _is_missing_reference(error: BaseException) -> bool:
 
 @attrs.frozen
 class RecordType:
-    """A type of record: its class, its key, whether the pool still has a record, and how to put it back."""
+    """A type of record: its class, the field with its key, and the part of the pool that has these records."""
 
     record_class: type
     key_field: str
-    exists: Callable[[Core, Any], bool]
-    restore: Callable[[Core, Any], None]
+    part: str
 
+    def exists(self, core: Core, record: Any) -> bool:
+        """Return whether the pool still has a record."""
+        part = getattr(core, self.part)
+        if isinstance(part, dict):
+            return part.get(getattr(record, self.key_field)) is record
+        return record in part
 
-def _restore_client(core: Core, client: AppClient) -> None:
-    core.clients[client.client_id] = client
-
-
-def _restore_session_configuration(core: Core, configuration: SessionConfiguration) -> None:
-    core.session_configurations[configuration.key] = configuration
+    def restore(self, core: Core, record: Any) -> None:
+        """Put a record back; the oldest first."""
+        part = getattr(core, self.part)
+        if isinstance(part, dict):
+            part[getattr(record, self.key_field)] = record
+        else:
+            part.restore(record)
 
 
 # In the order of reading: users and app clients come before the records that refer to them.
 _RECORD_TYPES: Final = {
-    "client": RecordType(
-        AppClient,
-        "client_id",
-        lambda core, client: core.clients.get(client.client_id) is client,
-        _restore_client,
-    ),
-    "user": RecordType(
-        User,
-        "username",
-        lambda core, user: core.users.named(user.username) is user,
-        lambda core, user: core.users.restore(user),
-    ),
-    "pending_challenge": RecordType(
-        PendingChallenge,
-        "session",
-        lambda core, pending: pending in core.sessions,
-        lambda core, pending: core.sessions.restore(pending),
-    ),
-    "token_family": RecordType(
-        TokenFamily,
-        "origin_jti",
-        lambda core, family: family in core.token_issuer,
-        lambda core, family: core.token_issuer.restore(family),
-    ),
-    "record": RecordType(
-        Record,
-        "key",
-        lambda core, record: core.records.has(record),
-        lambda core, record: core.records.restore(record),
-    ),
-    "session_configuration": RecordType(
-        SessionConfiguration,
-        "key",
-        lambda core, each: core.session_configurations.get(each.key) is each,
-        _restore_session_configuration,
-    ),
+    "client": RecordType(AppClient, "client_id", "clients"),
+    "user": RecordType(User, "username", "users"),
+    "pending_challenge": RecordType(PendingChallenge, "session", "sessions"),
+    "token_family": RecordType(TokenFamily, "origin_jti", "token_issuer"),
+    "record": RecordType(Record, "key", "records"),
+    "session_configuration": RecordType(SessionConfiguration, "key", "session_configurations"),
 }
 _KINDS: Final = {each.record_class: name for name, each in _RECORD_TYPES.items()}
 _MESSAGE: Final = "message"
@@ -342,9 +318,5 @@ class RecordStore:
             return
         name = _KINDS[type(record)]
         record_type = _RECORD_TYPES[name]
-        exists = record_type.exists(self._core, record)
-        yield (
-            name,
-            str(getattr(record, record_type.key_field)),
-            self.text_of(record) if exists else None,
-        )
+        body = self.text_of(record) if record_type.exists(self._core, record) else None
+        yield name, str(getattr(record, record_type.key_field)), body

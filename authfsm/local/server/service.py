@@ -25,10 +25,10 @@ from joserfc.jwk import RSAKey
 from authfsm.local.api.aws_json import HttpReply, answer_http, error_reply, signing_region
 from authfsm.local.api.operations import read_members
 from authfsm.local.api.pool import LocalPool
+from authfsm.local.api.pool_operations import configured
 from authfsm.local.api.region import REGION_OPERATIONS, LocalCognito
 from authfsm.local.config import descriptions
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.config.pool_requests import configured
 from authfsm.local.config.request_members import is_known
 from authfsm.local.server.access import AccessRules
 from authfsm.local.server.config import CLIENT_ID, POOL_ID, ServerConfig
@@ -156,9 +156,8 @@ class Service:
             signed = bool(authorization) or self.access.open
             reply = answer_http(answer, target, body, request_id, signed=signed)
         except StateFileError as error:
-            self.log.write(
-                "state file not written", level="error", why=error.why, request_id=request_id
-            )
+            ids = {"why": error.why, "request_id": request_id}
+            self.log.write("state file not written", level="error", **ids)
             message = f"The state file {error.why}. Nothing was changed."
             reply = error_reply("InternalErrorException", message, request_id, status=500)
         except Exception as error:  # noqa: BLE001 - a bug must not end the server

@@ -8,6 +8,7 @@ checks its own answer and notes what it proves; `steps.next_challenge` decides w
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from attrs import evolve
@@ -16,7 +17,7 @@ from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient
-from authfsm.local.signin import choice, code_answers, custom, devices, passwords
+from authfsm.local.signin import choice, code_answers, devices, passwords, triggers
 from authfsm.local.signin.steps import ChallengeAnswer, issue_challenge, next_challenge
 from authfsm.local.state import attributes, srp_proofs
 from authfsm.local.state.core import Core, Reply, Request, check_secret_hash, required_parameter
@@ -35,7 +36,7 @@ def respond(pool: Core, request: Request) -> Reply:
     """RespondToAuthChallenge."""
     # "You can't respond to an ADMIN_NO_SRP_AUTH challenge with this operation" -- AWS API reference
     if request["ChallengeName"] == State.ADMIN_NO_SRP_AUTH:
-        raise PoolRefusal(error_templates.NO_SUCH_CHALLENGE, name=request["ChallengeName"])
+        raise error_templates.NO_SUCH_CHALLENGE.refusal(name=request["ChallengeName"])
     return respond_as_admin(pool, request)
 
 
@@ -73,13 +74,13 @@ def _find_pending(
         device_key = required_parameter(responses, "DEVICE_KEY")
         other_key = devices.device_srp_key(client.client_id, name, device_key)
     elif session is None:
-        raise PoolRefusal(error_templates.MISSING_PARAMETER, name="Session")
+        raise error_templates.MISSING_PARAMETER.refusal(name="Session")
     try:
         return pool.sessions.find(client, session, other_key)
     except PoolRefusal as refusal:
         # Measured: a wrong secret block is "Incorrect username or password."
         if other_key is not None and refusal.message == error_templates.SESSION_UNKNOWN.message:
-            raise PoolRefusal(error_templates.WRONG_PASSWORD) from None
+            raise error_templates.WRONG_PASSWORD.refusal() from None
         raise
 
 
@@ -90,29 +91,29 @@ def _check_user(pool: Core, attempt: Attempt, username: str) -> None:
     found = pool.users.find(username) if aliases else pool.users.named(username)
     if user is None:
         if found is not None or username not in {attempt.username, attempt.submitted_name}:
-            raise PoolRefusal(error_templates.SESSION_OF_ANOTHER_USER)
+            raise error_templates.SESSION_OF_ANOTHER_USER.refusal()
     elif found is not user:
-        raise PoolRefusal(error_templates.SESSION_OF_ANOTHER_USER)
+        raise error_templates.SESSION_OF_ANOTHER_USER.refusal()
     elif not user.enabled:
-        raise PoolRefusal(error_templates.DISABLED)
+        raise error_templates.DISABLED.refusal()
     elif attempt.password_proved and user.status is Status.RESET_REQUIRED:
         # The password that was proved is not valid any more; the API lists the exception here too.
-        raise PoolRefusal(error_templates.RESET_REQUIRED)
+        raise error_templates.RESET_REQUIRED.refusal()
 
 
 def _handler(pending: PendingChallenge, challenge: str) -> Handler:
-    if isinstance(pending.expected_answer, custom.UnanswerableChallenge):
+    if isinstance(pending.expected_answer, triggers.UnanswerableChallenge):
         # "every code fails with CodeMismatchException" (amplify-js #12887, #9592). NEW_PASSWORD_REQUIRED
         # fails otherwise (amplify-flutter #4890); that the others fail like it is inferred.
         has_code = challenge in CODE_FIELDS
-        raise PoolRefusal(
+        raise (
             error_templates.CODE_MISMATCH if has_code else error_templates.SESSION_DEAD_END
-        )
+        ).refusal()
     handler = HANDLERS.get((pending.challenge, challenge))
     if handler is None:
         # Cognito gives the same message for a wrong ChallengeName, and for a factor that is not selected
         # yet (amplify-js #9734, #11069, #13962).
-        raise PoolRefusal(error_templates.CODE_MISMATCH)
+        raise error_templates.CODE_MISMATCH.refusal()
     return handler
 
 
@@ -125,7 +126,7 @@ def _password_verifier(pool: Core, answer: ChallengeAnswer) -> Reply:
     attempt = devices.with_device_key(pool, attempt, answer.responses.get("DEVICE_KEY"))
     attempt = evolve(attempt, password_proved=True)
     if attempt.flow == "CUSTOM_AUTH":
-        passed = custom.passed_round(State.PASSWORD_VERIFIER)
+        passed = triggers.passed_round(State.PASSWORD_VERIFIER)
         attempt = evolve(attempt, rounds=(*attempt.rounds, passed))
     return next_challenge(pool, attempt, answer.metadata)
 
@@ -148,10 +149,10 @@ def _new_password(pool: Core, answer: ChallengeAnswer) -> Reply:
     passwords.check_history(pool, user, password)
     for name in pool.configuration.attributes.required:
         if not new_attributes.get(name) and name not in user.attributes:
-            raise PoolRefusal(error_templates.ATTRIBUTE_MISSING, name=name)
+            raise error_templates.ATTRIBUTE_MISSING.refusal(name=name)
         # "you can't modify a required attribute that already has a value" -- AWS API reference
         if name in new_attributes and name in user.attributes:
-            raise PoolRefusal(error_templates.ALREADY_PROVIDED, name=name)
+            raise error_templates.ALREADY_PROVIDED.refusal(name=name)
     # That this fails for an app client without WriteAttributes for a required attribute is inferred.
     attributes.check_writable(pool, answer.attempt.client, new_attributes)
     attributes.check(pool, new_attributes, user)
@@ -166,7 +167,7 @@ def _new_password(pool: Core, answer: ChallengeAnswer) -> Reply:
 def _custom_challenge(pool: Core, answer: ChallengeAnswer) -> Reply:
     attempt, text = answer.attempt, required_parameter(answer.responses, "ANSWER")
     challenge = answer.pending.expected_answer
-    result = custom.verify_answer(pool, attempt, challenge, text, answer.metadata)
+    result = triggers.verify_answer(pool, attempt, challenge, text, answer.metadata)
     # A wrong answer is not an error: DefineAuthChallenge decides what follows.
     return next_challenge(pool, evolve(attempt, rounds=(*attempt.rounds, result)), answer.metadata)
 
@@ -175,7 +176,7 @@ def _device_srp_auth(pool: Core, answer: ChallengeAnswer) -> Reply:
     attempt, key = answer.attempt, required_parameter(answer.responses, "DEVICE_KEY")
     device = devices.confirmed_device(answer.user, key)
     if key != answer.pending.attempt.device_key or device.credential is None:
-        raise PoolRefusal(error_templates.NO_SUCH_DEVICE)
+        raise error_templates.NO_SUCH_DEVICE.refusal()
     srp_a = required_parameter(answer.responses, "SRP_A")
     proof = srp_proofs.begin_proof(
         device.group_key, device.key, device.credential, srp_a, pool.entropy
@@ -197,23 +198,23 @@ def _device_password_verifier(pool: Core, answer: ChallengeAnswer) -> Reply:
         required_parameter(answer.responses, name)
     proof: SrpProof = answer.pending.expected_answer
     if answer.responses["DEVICE_KEY"] != proof.name:
-        raise PoolRefusal(error_templates.NO_SUCH_DEVICE)
+        raise error_templates.NO_SUCH_DEVICE.refusal()
     devices.confirmed_device(answer.user, proof.name)
     # Reports of users: a wrong device signature has the same message as a wrong password.
     if not passwords.proves(pool, proof, answer.responses):
-        raise PoolRefusal(error_templates.WRONG_PASSWORD)
+        raise error_templates.WRONG_PASSWORD.refusal()
     attempt = evolve(answer.attempt, device_proved=True)
     again = pool.configuration.contradictions.custom_challenge_after_device
     if again and attempt.flow == "CUSTOM_AUTH":
-        rounds = (*attempt.rounds, custom.passed_round(State.DEVICE_PASSWORD_VERIFIER))
+        rounds = (*attempt.rounds, triggers.passed_round(State.DEVICE_PASSWORD_VERIFIER))
         attempt = evolve(attempt, rounds=rounds, custom_passed=False)
     return next_challenge(pool, attempt, answer.metadata)
 
 
 _CHOICES: Final[dict[str, Handler]] = {
     State.SELECT_CHALLENGE: choice.select_challenge,
-    State.PASSWORD: choice.password,
-    State.PASSWORD_SRP: choice.password_srp,
+    State.PASSWORD: partial(choice.choose, factor=State.PASSWORD, parameter="PASSWORD"),
+    State.PASSWORD_SRP: partial(choice.choose, factor=State.PASSWORD_SRP, parameter="SRP_A"),
 }
 
 HANDLERS: Final[dict[tuple[str, str], Handler]] = {
@@ -231,8 +232,7 @@ HANDLERS: Final[dict[tuple[str, str], Handler]] = {
             State.EMAIL_OTP: code_answers.email_otp,
             State.SMS_OTP: code_answers.first_code,
             State.WEB_AUTHN: choice.web_authn,
-            State.PASSWORD: choice.password,
-            State.PASSWORD_SRP: choice.password_srp,
+            **{factor: _CHOICES[factor] for factor in (State.PASSWORD, State.PASSWORD_SRP)},
             State.DEVICE_SRP_AUTH: _device_srp_auth,
             State.DEVICE_PASSWORD_VERIFIER: _device_password_verifier,
         }.items()

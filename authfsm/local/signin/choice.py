@@ -18,7 +18,6 @@ from attrs import evolve
 
 from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
-from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient, PoolConfiguration
 from authfsm.local.signin import code_answers, devices, passwords, required_factors, steps
 from authfsm.local.signin.code_answers import FirstFactorCode
@@ -116,9 +115,9 @@ def begin(
     """USER_AUTH: with a preferred factor, by choice, towards a level, or with a ConfirmSignUp session."""
     user, configuration = attempt.user, pool.configuration
     if configuration.tier == "LITE" and configuration.contradictions.user_auth_needs_essentials:
-        raise PoolRefusal(error_templates.NOT_IN_TIER, feature="USER_AUTH")
+        raise error_templates.NOT_IN_TIER.refusal(feature="USER_AUTH")
     if user is not None and not user.enabled:
-        raise PoolRefusal(error_templates.DISABLED)
+        raise error_templates.DISABLED.refusal()
     factors = (
         available_first_factors(configuration, user)
         if user
@@ -140,7 +139,7 @@ def begin(
 def _issue_first(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> Reply:
     preferred = parameters.get("PREFERRED_CHALLENGE") or None
     if preferred in PASSWORDLESS and pool.configuration.tier == "LITE":
-        raise PoolRefusal(error_templates.NOT_IN_TIER, feature=preferred)
+        raise error_templates.NOT_IN_TIER.refusal(feature=preferred)
     attempt = devices.with_known_device_key(pool, attempt, parameters.get("DEVICE_KEY"))
     if preferred in attempt.first_factors:
         return _issue_factor(pool, attempt, State[preferred], parameters)
@@ -163,7 +162,7 @@ def _begin_after_sign_up(pool: Core, attempt: Attempt, session: str) -> Reply:
     """Return tokens at once if a code to a verified address could be the first factor (developer guide)."""
     pending = pool.sessions.find(attempt.client, session)
     if pending.challenge != SIGNED_UP or pending.attempt.user is not attempt.user:
-        raise PoolRefusal(error_templates.SESSION_UNKNOWN)
+        raise error_templates.SESSION_UNKNOWN.refusal()
     pool.sessions.check_not_ended(pending)
     pending.used = True
     user = attempt.existing_user
@@ -213,7 +212,7 @@ def _issue(
 def _passkey_request(pool: Core, attempt: Attempt) -> tuple[dict[str, str], PasskeyChallenge]:
     settings, user = pool.configuration.webauthn, attempt.user
     if settings is None:
-        raise PoolRefusal(error_templates.NO_RELYING_PARTY)
+        raise error_templates.NO_RELYING_PARTY.refusal()
     # Where MFA is required the passkey has to satisfy it, even if the user has switched that off since.
     as_mfa = user is not None and passkey_satisfies_mfa(pool.configuration, user)
     required = as_mfa or pool.configuration.mfa == "ON"
@@ -240,17 +239,8 @@ def select_challenge(pool: Core, answer: ChallengeAnswer) -> Reply:
     return _issue_factor(pool, answer.attempt, factor, answer.responses, answer.metadata)
 
 
-def password(pool: Core, answer: ChallengeAnswer) -> Reply:
-    """PASSWORD as ChallengeName, where it was asked for or can be chosen."""
-    return _choose(pool, answer, State.PASSWORD, "PASSWORD")
-
-
-def password_srp(pool: Core, answer: ChallengeAnswer) -> Reply:
-    """PASSWORD_SRP as ChallengeName, where it was asked for or can be chosen."""
-    return _choose(pool, answer, State.PASSWORD_SRP, "SRP_A")
-
-
-def _choose(pool: Core, answer: ChallengeAnswer, factor: State, parameter: str) -> Reply:
+def choose(pool: Core, answer: ChallengeAnswer, *, factor: State, parameter: str) -> Reply:
+    """PASSWORD or PASSWORD_SRP as ChallengeName, where it was asked for or can be chosen."""
     _choosable(answer, factor)
     required_parameter(answer.responses, parameter)
     return _issue_factor(pool, answer.attempt, factor, answer.responses, answer.metadata)
@@ -261,9 +251,9 @@ def _choosable(answer: ChallengeAnswer, name: str) -> State:
     is_first = isinstance(pending.expected_answer, FirstFactorCode)
     if pending.challenge == State.EMAIL_OTP and not is_first:
         # A second factor cannot be exchanged for a first one.
-        raise PoolRefusal(error_templates.CODE_MISMATCH)
+        raise error_templates.CODE_MISMATCH.refusal()
     if name not in answer.attempt.first_factors:
-        raise PoolRefusal(error_templates.CHALLENGE_NOT_AVAILABLE, answer=name)
+        raise error_templates.CHALLENGE_NOT_AVAILABLE.refusal(answer=name)
     return State[name]
 
 
@@ -273,7 +263,7 @@ def web_authn(pool: Core, answer: ChallengeAnswer) -> Reply:
     challenge, attempt = answer.pending.expected_answer, answer.attempt
     user = attempt.user
     if user is None or not isinstance(challenge, PasskeyChallenge):
-        raise PoolRefusal(error_templates.PASSKEY_REFUSED)
+        raise error_templates.PASSKEY_REFUSED.refusal()
     passkey = passkeys.verify_assertion(challenge, user, credential)
     attempt = evolve(attempt, methods=(*attempt.methods, passkey.method), second_factor_passed=True)
     if user.status is Status.RESET_REQUIRED and user.credential is None:

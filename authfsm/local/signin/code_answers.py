@@ -12,8 +12,7 @@ from attrs import evolve, frozen
 
 from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
-from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.signin import custom, devices, messages, steps
+from authfsm.local.signin import devices, messages, steps, triggers
 from authfsm.local.signin.messages import Delivery
 from authfsm.local.signin.steps import ChallengeAnswer, next_challenge
 from authfsm.local.state import codes
@@ -30,7 +29,7 @@ def select_mfa_type(pool: Core, answer: ChallengeAnswer) -> Reply:
     choice: steps.MfaChoice = answer.pending.expected_answer
     factor = required_parameter(answer.responses, "ANSWER")
     if factor not in choice.factors:
-        raise PoolRefusal(error_templates.MFA_METHOD_NOT_OFFERED, answer=factor)
+        raise error_templates.MFA_METHOD_NOT_OFFERED.refusal(answer=factor)
     return steps.issue_factor_challenge(pool, answer.attempt, answer.user, State[factor])
 
 
@@ -42,10 +41,10 @@ def second_factor_code(pool: Core, answer: ChallengeAnswer) -> Reply:
     user.lock_out.check(pool.elapsed())
     if not codes.codes_match(expected.code, code):
         user.lock_out.record_failure(pool.elapsed())
-        raise PoolRefusal(error_templates.CODE_MISMATCH)
+        raise error_templates.CODE_MISMATCH.refusal()
     if expected.enrols:
         if pool.users.is_taken(expected.attribute, expected.address, user):
-            raise PoolRefusal(error_templates.ALIAS_TAKEN, name="email")
+            raise error_templates.ALIAS_TAKEN.refusal(name="email")
         pool.users.set_attribute(user, expected.attribute, expected.address)
         user.mfa_enabled |= {factor}
     pool.users.mark_verified(user, expected.attribute, expected.address)
@@ -58,10 +57,10 @@ def software_token(pool: Core, answer: ChallengeAnswer) -> Reply:
     user, code = answer.user, required_parameter(answer.responses, "SOFTWARE_TOKEN_MFA_CODE")
     user.lock_out.check(pool.elapsed())
     if user.software_token is None:
-        raise PoolRefusal(error_templates.TOTP_NOT_SET_UP)
+        raise error_templates.TOTP_NOT_SET_UP.refusal()
     if not codes.spend_totp(user.software_token, code, pool.clock()):
         user.lock_out.record_failure(pool.elapsed())
-        raise PoolRefusal(error_templates.TOTP_MISMATCH)
+        raise error_templates.TOTP_MISMATCH.refusal()
     attempt = _with_second_factor(pool, answer.attempt, State.SOFTWARE_TOKEN_MFA)
     return next_challenge(pool, attempt, answer.metadata)
 
@@ -73,16 +72,16 @@ def mfa_setup(pool: Core, answer: ChallengeAnswer) -> Reply:
     address = answer.responses.get("EMAIL") or answer.responses.get("email")
     if address:
         if State.EMAIL_OTP not in progress.factors or not ways.email_mfa_setup_in_session:
-            raise PoolRefusal(error_templates.MFA_SETUP_NOT_OFFERED)
+            raise error_templates.MFA_SETUP_NOT_OFFERED.refusal()
         if not EMAIL.fullmatch(address):
-            raise PoolRefusal(error_templates.BAD_EMAIL)
+            raise error_templates.BAD_EMAIL.refusal()
         if pool.users.is_taken("email", address, answer.user):
-            raise PoolRefusal(error_templates.ALIAS_TAKEN, name="email")
+            raise error_templates.ALIAS_TAKEN.refusal(name="email")
         return steps.issue_factor_challenge(
             pool, answer.attempt, answer.user, State.EMAIL_OTP, address
         )
     if not progress.verified:
-        raise PoolRefusal(error_templates.MFA_SETUP_UNFINISHED)
+        raise error_templates.MFA_SETUP_UNFINISHED.refusal()
     if ways.totp_required_after_setup:
         factor = State.SOFTWARE_TOKEN_MFA
         return steps.issue_factor_challenge(pool, answer.attempt, answer.user, factor)
@@ -97,7 +96,7 @@ def _with_second_factor(pool: Core, attempt: Attempt, challenge: State) -> Attem
         return attempt
     if not pool.configuration.contradictions.custom_challenge_after_mfa:
         return evolve(attempt, custom_passed=True)
-    return evolve(attempt, rounds=(*attempt.rounds, custom.passed_round(challenge)))
+    return evolve(attempt, rounds=(*attempt.rounds, triggers.passed_round(challenge)))
 
 
 @frozen
@@ -119,11 +118,7 @@ def send_first_code(
         messages.send(pool, Delivery(user, address, medium, factor, code, client))
     else:
         medium, address = _simulated_address(pool, attempt.submitted_name, factor)
-    parameters = {
-        "CODE_DELIVERY_DELIVERY_MEDIUM": medium,
-        "CODE_DELIVERY_DESTINATION": codes.masked_address(medium, address),
-    }
-    return parameters, FirstFactorCode(code, address)
+    return codes.delivery_parameters(medium, address), FirstFactorCode(code, address)
 
 
 def _simulated_address(pool: Core, submitted_name: str, factor: State) -> tuple[str, str]:
@@ -148,7 +143,7 @@ def first_code(pool: Core, answer: ChallengeAnswer) -> Reply:
     factor, user = State[answer.pending.challenge], answer.attempt.user
     code = required_parameter(answer.responses, f"{factor}_CODE")
     if not codes.codes_match(expected.code, code) or user is None:
-        raise PoolRefusal(error_templates.CODE_MISMATCH)
+        raise error_templates.CODE_MISMATCH.refusal()
     # After the code: only who has it learns which devices exist. The same code can be sent again.
     attempt = devices.with_device_key(pool, answer.attempt, answer.responses.get("DEVICE_KEY"))
     attribute = "email" if factor is State.EMAIL_OTP else "phone_number"

@@ -35,7 +35,7 @@ def confirmed_device(user: User, key: str) -> DeviceRecord:
     """Return a confirmed device of a user; refuse with "Device does not exist." without one."""
     device = user.devices.get(key)
     if device is None or device.credential is None:
-        raise PoolRefusal(error_templates.NO_SUCH_DEVICE)
+        raise error_templates.NO_SUCH_DEVICE.refusal()
     return device
 
 
@@ -111,14 +111,14 @@ def confirm(pool: Core, user: User, request: Request) -> Reply:
     device = user.devices.get(request["DeviceKey"])
     configuration = pool.configuration.device
     if device is None or configuration is None:
-        raise PoolRefusal(error_templates.BAD_DEVICE_KEY)
+        raise error_templates.BAD_DEVICE_KEY.refusal()
     if device.credential is not None:
-        raise PoolRefusal(error_templates.DEVICE_CONFIRMED)
+        raise error_templates.DEVICE_CONFIRMED.refusal()
     config = request.get("DeviceSecretVerifierConfig") or {}
     try:
         v, salt = srp.from_device_config(config.get("PasswordVerifier", ""), config.get("Salt", ""))
     except srp.SrpRefused:
-        raise PoolRefusal(error_templates.BAD_DEVICE_VERIFIER) from None
+        raise error_templates.BAD_DEVICE_VERIFIER.refusal() from None
     device.credential = PasswordRecord(salt, Secret(v))
     device.name = request.get("DeviceName", "")
     device.modified = device.last_authenticated = pool.clock()
@@ -126,21 +126,19 @@ def confirm(pool: Core, user: User, request: Request) -> Reply:
     return {"UserConfirmationNecessary": not device.remembered}
 
 
-def update_status(pool: Core, user: User, request: Request) -> Reply:
+def update_status(pool: Core, user: User, request: Request) -> None:
     """UpdateDeviceStatus and AdminUpdateDeviceStatus."""
     device = confirmed_device(user, request["DeviceKey"])
     status = request.get("DeviceRememberedStatus")
     if status not in {"remembered", "not_remembered"}:
-        raise PoolRefusal(error_templates.MISSING_PARAMETER, name="DeviceRememberedStatus")
+        raise error_templates.MISSING_PARAMETER.refusal(name="DeviceRememberedStatus")
     device.remembered = status == "remembered"
     device.modified = pool.clock()
-    return {}
 
 
-def forget(_: Core, user: User, request: Request) -> Reply:
+def forget(_: Core, user: User, request: Request) -> None:
     """ForgetDevice and AdminForgetDevice."""
     del user.devices[confirmed_device(user, request["DeviceKey"]).key]
-    return {}
 
 
 def get(_: Core, user: User, request: Request) -> Reply:

@@ -12,7 +12,6 @@ from datetime import timedelta
 from authfsm import srp
 from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
-from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient
 from authfsm.local.state import srp_proofs
 from authfsm.local.state.core import Core
@@ -32,10 +31,10 @@ def check_password(
     """Return the user, if the password is right and the user may sign in."""
     if user is None:
         if not client.hides_user_existence:
-            raise PoolRefusal(error_templates.NO_SUCH_USER)
+            raise error_templates.NO_SUCH_USER.refusal()
         simulated = pool.simulated_credential(submitted_name)
         _matches(pool, simulated, submitted_name, password)
-        raise PoolRefusal(error_templates.WRONG_PASSWORD)
+        raise error_templates.WRONG_PASSWORD.refusal()
     _ensure_can_sign_in(pool, client, user)
     credential = user.credential or pool.simulated_credential(submitted_name)
     right = _matches(pool, credential, user.username, password)
@@ -63,7 +62,7 @@ def check_srp_claim(
     """Return the user, if the answer proves the password and the user may sign in."""
     if user is None:
         proves(pool, proof, responses)
-        raise PoolRefusal(error_templates.WRONG_PASSWORD)
+        raise error_templates.WRONG_PASSWORD.refusal()
     _ensure_can_sign_in(pool, client, user)
     _record_check(pool, user, right=proves(pool, proof, responses))
     return user
@@ -78,18 +77,18 @@ def proves(pool: Core, proof: SrpProof, responses: Mapping[str, str]) -> bool:
 def _record_check(pool: Core, user: User, *, right: bool) -> None:
     if not right or user.credential is None:
         user.lock_out.record_failure(pool.elapsed())
-        raise PoolRefusal(error_templates.WRONG_PASSWORD)
+        raise error_templates.WRONG_PASSWORD.refusal()
     if user.status is Status.FORCE_CHANGE_PASSWORD and user.password_set is not None:
         days = pool.configuration.password_policy.temporary_password_validity_days
         if pool.elapsed() >= user.password_set + timedelta(days=days):
-            raise PoolRefusal(error_templates.TEMPORARY_EXPIRED)
+            raise error_templates.TEMPORARY_EXPIRED.refusal()
 
 
 def check_current_password(pool: Core, user: User, password: Secret[str]) -> None:
     """Refuse a wrong PreviousPassword of ChangePassword, and count it towards the lock-out."""
     if user.credential is None or not _matches(pool, user.credential, user.username, password):
         user.lock_out.record_failure(pool.elapsed())
-        raise PoolRefusal(error_templates.WRONG_PASSWORD)
+        raise error_templates.WRONG_PASSWORD.refusal()
 
 
 def check_policy(
@@ -100,7 +99,7 @@ def check_policy(
     """Refuse a new password that violates the policy, with InvalidPasswordException."""
     why = pool.configuration.password_policy.violation(password.reveal())
     if why is not None:
-        raise PoolRefusal(template, why=why)
+        raise template.refusal(why=why)
 
 
 def check_history(pool: Core, user: User, password: Secret[str]) -> None:
@@ -109,7 +108,7 @@ def check_history(pool: Core, user: User, password: Secret[str]) -> None:
     size = pool.configuration.password_policy.password_history_size
     for credential in (*current, *user.previous_credentials)[:size]:
         if _matches(pool, credential, user.username, password):
-            raise PoolRefusal(error_templates.PASSWORD_REUSED)
+            raise error_templates.PASSWORD_REUSED.refusal()
 
 
 def set_password(pool: Core, user: User, password: Secret[str], *, temporary: bool) -> None:
@@ -118,7 +117,7 @@ def set_password(pool: Core, user: User, password: Secret[str], *, temporary: bo
     try:
         credential = PasswordRecord.of(pool.realm, user.username, password, pool.entropy(16))
     except srp.SrpRefused:
-        raise PoolRefusal(error_templates.PASSWORD_POLICY, why="Password is not text") from None
+        raise error_templates.PASSWORD_POLICY.refusal(why="Password is not text") from None
     if user.credential is not None:
         user.previous_credentials = (user.credential, *user.previous_credentials)[:size]
     user.credential = credential

@@ -16,7 +16,6 @@ from typing import Final
 from attrs import evolve, frozen
 
 from authfsm.local.config import error_templates
-from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import PoolConfiguration
 from authfsm.local.state.core import Core
 from authfsm.local.state.sessions import Attempt
@@ -86,7 +85,7 @@ def _required_without_totp(pool: PoolConfiguration, user: User, usable: list[Sta
     primary = pool.account_recovery[0] if pool.account_recovery else None
     addresses = [factor for factor in RECOVERY_MECHANISMS if has_factor(user, factor)]
     if len(addresses) == 1 and RECOVERY_MECHANISMS[addresses[0]] == primary:  # 5
-        raise PoolRefusal(error_templates.NO_MFA_POSSIBLE)
+        raise error_templates.NO_MFA_POSSIBLE.refusal()
     fit = [factor for factor in usable if RECOVERY_MECHANISMS[factor] != primary]  # 5, 6
     if fit:
         return _factor_or_choice(fit)
@@ -101,7 +100,7 @@ def _required_without_totp(pool: PoolConfiguration, user: User, usable: list[Sta
     # SMS is listed but cannot be set up in the sign-in: "phone_number must be set elsewhere"
     # -- AWS API reference, InitiateAuth, MFA_SETUP. So it is not enough by itself.
     if pool.mfa == "OPTIONAL" or not set(settable) - {State.SMS_MFA}:
-        raise PoolRefusal(error_templates.NO_MFA_POSSIBLE)
+        raise error_templates.NO_MFA_POSSIBLE.refusal()
     return RequiredMfa(State.MFA_SETUP, tuple(settable))
 
 
@@ -131,7 +130,7 @@ def required_second_factor(
     highest = max(number for number, _ in ACR_COMBINATIONS)
     fit = totp if attempt.target_level == highest else codes or totp
     if not fit:
-        raise PoolRefusal(error_templates.LEVEL_OUT_OF_REACH)
+        raise error_templates.LEVEL_OUT_OF_REACH.refusal()
     return _factor_or_choice([f for f in fit if f is user.preferred_mfa] or fit)
 
 
@@ -145,14 +144,14 @@ def _step_up_factors(pool: PoolConfiguration, user: User | None) -> list[State]:
 def with_target_level(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> Attempt:
     """Return the attempt with its target level and the first factors that lead there; none if only a second is missing."""
     if not parameters.get("TARGET_ACR_VALUES"):
-        raise PoolRefusal(error_templates.TOKEN_WITHOUT_TARGET)
+        raise error_templates.TOKEN_WITHOUT_TARGET.refusal()
     if pool.configuration.tier == "LITE":
-        raise PoolRefusal(error_templates.NOT_IN_TIER, feature="TARGET_ACR_VALUES")
+        raise error_templates.NOT_IN_TIER.refusal(feature="TARGET_ACR_VALUES")
     levels = {name: number for number, name in enumerate(pool.configuration.acr_values, 1)}
     names = parameters["TARGET_ACR_VALUES"].split()
     targets = [levels[name] for name in names if name in levels]  # Unknown names are ignored.
     if not targets:
-        raise PoolRefusal(error_templates.UNKNOWN_LEVEL)
+        raise error_templates.UNKNOWN_LEVEL.refusal()
     family = _token_family(pool, attempt, parameters)
     reached = 0
     if family is not None:
@@ -169,12 +168,12 @@ def with_target_level(pool: Core, attempt: Attempt, parameters: Mapping[str, str
     second_methods = {AMR_METHODS[factor] for factor in second_factors}
     for target in targets:
         if max(reached, acr_level(attempt.amr)) >= target:
-            raise PoolRefusal(error_templates.LEVEL_ALREADY_MET)
+            raise error_templates.LEVEL_ALREADY_MET.refusal()
         missing_firsts = _missing_first_methods(attempt, target, second_methods)
         if missing_firsts:
             attempt = evolve(attempt, target_level=target)
             return _with_leading_factors(attempt, missing_firsts, parameters)
-    raise PoolRefusal(error_templates.LEVEL_OUT_OF_REACH)
+    raise error_templates.LEVEL_OUT_OF_REACH.refusal()
 
 
 def _token_family(
@@ -183,12 +182,12 @@ def _token_family(
     """Return the sign-in of ACCESS_TOKEN whose methods count; None if there is none, or it is too old."""
     age = parameters.get("MAX_AGE")
     if age is not None and not (age.isascii() and age.isdigit() and len(age) <= _LONGEST_MAX_AGE):
-        raise PoolRefusal(error_templates.BAD_MAX_AGE)
+        raise error_templates.BAD_MAX_AGE.refusal()
     if not parameters.get("ACCESS_TOKEN"):
         return None
     family = pool.token_issuer.bearer(parameters["ACCESS_TOKEN"])
     if family.user is not attempt.user:
-        raise PoolRefusal(error_templates.TOKEN_OF_ANOTHER_USER)
+        raise error_templates.TOKEN_OF_ANOTHER_USER.refusal()
     if age is not None:
         seconds = (pool.clock() - family.auth_time).total_seconds()
         # An `auth_time` in the future does not count either: the clock was set back, the age is unknown.

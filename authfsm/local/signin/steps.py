@@ -15,13 +15,12 @@ from attrs import evolve, frozen
 
 from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
-from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.signin import custom, devices, messages, required_factors
+from authfsm.local.signin import devices, messages, required_factors, triggers
 from authfsm.local.signin.messages import Delivery
 from authfsm.local.signin.required_factors import RequiredMfa
 from authfsm.local.signin.triggers import Metadata, run_token_triggers
 from authfsm.local.state import token_claims
-from authfsm.local.state.codes import delivery_address, masked_address, new_code
+from authfsm.local.state.codes import delivery_address, delivery_parameters, new_code
 from authfsm.local.state.core import Core, Reply
 from authfsm.local.state.sessions import Attempt, PendingChallenge
 from authfsm.local.state.srp_proofs import SrpProof, secret_block_key
@@ -101,13 +100,13 @@ def next_challenge(
     """Return the challenge that follows, or the tokens; `proof` is an SRP exchange that CUSTOM_AUTH has not issued yet."""
     user, device = attempt.user, devices.device_to_prove(pool, attempt)
     if attempt.awaits_first_factor:
-        raise PoolRefusal(error_templates.WRONG_PASSWORD)
+        raise error_templates.WRONG_PASSWORD.refusal()
     if attempt.password_proved and user is not None:
         if user.status is Status.FORCE_CHANGE_PASSWORD:
             if attempt.second_factor_passed or attempt.device_proved:
                 # The password became temporary after it was proved. Cognito asks for a new password
                 # before the second factor, never after it.
-                raise PoolRefusal(error_templates.WRONG_PASSWORD)
+                raise error_templates.WRONG_PASSWORD.refusal()
             return _issue_new_password(pool, attempt, user)
         # MFA follows a password only: "MFA is not supported in passwordless custom flows"
         # (amplify-js #12887). No source says that a temporary password matters there.
@@ -118,8 +117,8 @@ def next_challenge(
             return _issue_second_factor(pool, attempt, user, mfa)
     elif user is not None and (mfa := _mfa_after_code(pool, attempt, user)):
         return _issue_second_factor(pool, attempt, user, mfa)
-    if custom.runs_triggers(pool, attempt) and not attempt.custom_passed:
-        name = custom.define_challenge(pool, attempt, metadata)
+    if triggers.runs_triggers(pool, attempt) and not attempt.custom_passed:
+        name = triggers.define_challenge(pool, attempt, metadata)
         if name is not None:
             return _issue_custom(pool, attempt, name, metadata, proof)
         attempt = evolve(attempt, custom_passed=True)
@@ -170,11 +169,7 @@ def issue_factor_challenge(
     code = new_code(pool.entropy)
     messages.send(pool, Delivery(user, address, medium, factor, code, attempt.client))
     attribute = "phone_number" if medium == "SMS" else "email"
-    parameters = {
-        "CODE_DELIVERY_DELIVERY_MEDIUM": medium,
-        "CODE_DELIVERY_DESTINATION": masked_address(medium, address),
-        "USER_ID_FOR_SRP": attempt.username,
-    }
+    parameters = {**delivery_parameters(medium, address), "USER_ID_FOR_SRP": attempt.username}
     expected = SecondFactorCode(code, attribute, address, enrols=new_address is not None)
     return issue_challenge(pool, attempt, factor, parameters, expected)
 
@@ -210,19 +205,19 @@ def _issue_custom(
         return issue_password_verifier(pool, attempt, proof)
     last = attempt.rounds[-1]["challengeName"] if attempt.rounds else None
     if name == State.PASSWORD_VERIFIER and last == "SRP_A":
-        raise PoolRefusal(error_templates.MISSING_PARAMETER, name="SRP_A")
+        raise error_templates.MISSING_PARAMETER.refusal(name="SRP_A")
     if name in MFA_METHODS and last == State.PASSWORD_VERIFIER:
         if not required_factors.has_factor(attempt.existing_user, State[name]):
-            raise PoolRefusal(error_templates.NO_MFA_POSSIBLE)
+            raise error_templates.NO_MFA_POSSIBLE.refusal()
         return issue_factor_challenge(pool, attempt, attempt.existing_user, State[name])
     parameters = {"USERNAME": attempt.username}
     if name == State.CUSTOM_CHALLENGE:
-        public, expected = custom.create_challenge(pool, attempt, metadata)
+        public, expected = triggers.create_challenge(pool, attempt, metadata)
         # The first reply has USERNAME (amplify-js #12887), later ones have not (amplify-js #4888).
         public = {**parameters, **public} if last in {None, "SRP_A"} else public
         return issue_challenge(pool, attempt, name, public, expected)
     # "ChallengeParameters {USERNAME} only and no message sent": a trace in amplify-js PR #566.
-    return issue_challenge(pool, attempt, name, parameters, custom.UnanswerableChallenge())
+    return issue_challenge(pool, attempt, name, parameters, triggers.UnanswerableChallenge())
 
 
 def _issue_device_srp_auth(pool: Core, attempt: Attempt, device: DeviceRecord) -> Reply:

@@ -5,7 +5,8 @@ object back to Amazon Cognito with any changes in the response." -- developer gu
 workflows with Lambda triggers"
 
 An exception of a function becomes UserLambdaValidationException, a response in another shape
-InvalidLambdaResponseException. The functions of CUSTOM_AUTH are called in `custom`.
+InvalidLambdaResponseException. The functions of CUSTOM_AUTH get the ClientMetadata of RespondToAuthChallenge;
+that of InitiateAuth is not passed to them (AWS API reference).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from authfsm.local.state.core import Core
 from authfsm.local.state.sessions import Attempt
 from authfsm.local.state.token_claims import NO_OVERRIDES, ClaimOverrides, TokenChanges
 from authfsm.local.state.users import User
-from authfsm.protocol.states import State
+from authfsm.protocol.states import MFA_METHODS, State
 
 Metadata = Mapping[str, str] | None
 """ClientMetadata, where Cognito passes it to a function."""
@@ -45,7 +46,7 @@ class TriggerResponse:
     def invalid(self, why: str) -> PoolRefusal:
         """Return InvalidLambdaResponseException, with a reason."""
         name = trigger_name(self.source)
-        return PoolRefusal(error_templates.TRIGGER_RESPONSE_INVALID, trigger=name, why=why)
+        return error_templates.TRIGGER_RESPONSE_INVALID.refusal(trigger=name, why=why)
 
     def flag(self, key: str) -> bool:
         """Return a boolean; False if it is absent."""
@@ -132,7 +133,7 @@ def call(  # noqa: PLR0917 - the parts of one event
     except Exception as error:
         # "CreateAuthChallenge failed with error 'challengeMetaData'." -- reports of users
         name, text = trigger_name(source), str(error)
-        raise PoolRefusal(error_templates.TRIGGER_FAILED, trigger=name, text=text) from error
+        raise error_templates.TRIGGER_FAILED.refusal(trigger=name, text=text) from error
     if field.endswith("_sender"):
         # "Amazon Cognito doesn't expect any additional return information" (developer guide)
         return TriggerResponse(source, {})
@@ -267,3 +268,117 @@ def _token_changes(changes: TriggerResponse) -> TokenChanges:
         changes.texts("scopesToAdd") or (),
         changes.texts("scopesToSuppress") or (),
     )
+
+
+@frozen
+class CustomRound:
+    """The privateChallengeParameters and challengeMetadata of a CUSTOM_CHALLENGE."""
+
+    private: Mapping[str, str]
+    metadata: str | None
+
+
+@frozen
+class UnanswerableChallenge:
+    """A challenge that DefineAuthChallenge named and the pool has sent nothing for."""
+
+
+def check_supported(pool: Core) -> None:
+    """Refuse CUSTOM_AUTH with InvalidParameterException in a pool without DefineAuthChallenge."""
+    if pool.configuration.triggers is None or pool.configuration.triggers.define is None:
+        raise error_templates.NO_CUSTOM_AUTH_TRIGGER.refusal()
+
+
+def runs_triggers(pool: Core, attempt: Attempt) -> bool:
+    """Return whether DefineAuthChallenge decides what follows the password and the second factor."""
+    if attempt.flow == "CUSTOM_AUTH":
+        return True
+    functions = pool.configuration.triggers
+    return (
+        pool.configuration.contradictions.custom_challenge_in_admin_flows
+        and attempt.flow.startswith("ADMIN_")
+        and functions is not None
+        and functions.define is not None
+    )
+
+
+def define_challenge(pool: Core, attempt: Attempt, metadata: Metadata) -> str | None:
+    """Return the challenge that DefineAuthChallenge names; None if it issues tokens."""
+    request = {"session": _session(attempt)}
+    blank = ("challengeName", "issueTokens", "failAuthentication")
+    response = _call_custom(pool, attempt, "DefineAuthChallenge", request, blank, metadata)
+    if response.flag("failAuthentication"):
+        raise error_templates.WRONG_PASSWORD.refusal()
+    if response.flag("issueTokens"):
+        return None
+    challenge = response.members.get("challengeName")
+    if not isinstance(challenge, str) or not challenge:
+        raise response.invalid("no challengeName")
+    # Cognito echoes any name (amplify-js PR #566, #1291) where it asks for a first or a next challenge.
+    # After a password or an MFA no source has seen another than CUSTOM_CHALLENGE.
+    last = request["session"][-1]["challengeName"] if request["session"] else None
+    may_name_mfa = pool.configuration.contradictions.custom_auth_may_name_mfa
+    if may_name_mfa and challenge in MFA_METHODS and last == State.PASSWORD_VERIFIER:
+        return challenge
+    if challenge != State.CUSTOM_CHALLENGE and last not in {None, "SRP_A", State.CUSTOM_CHALLENGE}:
+        raise response.invalid("challengeName is not CUSTOM_CHALLENGE")
+    return challenge
+
+
+def create_challenge(
+    pool: Core, attempt: Attempt, metadata: Metadata
+) -> tuple[dict[str, str], CustomRound]:
+    """Return the publicChallengeParameters of CreateAuthChallenge, and what the answer is checked with."""
+    request = {"challengeName": State.CUSTOM_CHALLENGE.value, "session": _session(attempt)}
+    blank = ("publicChallengeParameters", "privateChallengeParameters", "challengeMetadata")
+    response = _call_custom(pool, attempt, "CreateAuthChallenge", request, blank, metadata)
+    challenge_metadata = response.text("challengeMetadata")
+    public = response.text_map("publicChallengeParameters")
+    return public, CustomRound(response.text_map("privateChallengeParameters"), challenge_metadata)
+
+
+def verify_answer(
+    pool: Core, attempt: Attempt, challenge: CustomRound, answer: str, metadata: Metadata
+) -> dict[str, Any]:
+    """Have VerifyAuthChallengeResponse check an answer; return the round for event.request.session."""
+    request = {"privateChallengeParameters": dict(challenge.private), "challengeAnswer": answer}
+    blank = ("answerCorrect",)
+    response = _call_custom(pool, attempt, "VerifyAuthChallengeResponse", request, blank, metadata)
+    return {
+        "challengeName": State.CUSTOM_CHALLENGE.value,
+        "challengeResult": response.flag("answerCorrect"),
+        "challengeMetadata": challenge.metadata,
+    }
+
+
+def passed_round(challenge: str) -> dict[str, Any]:
+    """Return the round of a passed challenge that is not custom: SRP_A, PASSWORD_VERIFIER, an MFA."""
+    return {"challengeName": str(challenge), "challengeResult": True, "challengeMetadata": None}
+
+
+def _session(attempt: Attempt) -> list[dict[str, Any]]:
+    password = [passed_round("ADMIN_NO_SRP_AUTH")] if attempt.flow.startswith("ADMIN_") else []
+    return [*password, *map(dict, attempt.rounds)]
+
+
+_FIELDS: Final = {
+    "DefineAuthChallenge": "define",
+    "CreateAuthChallenge": "create",
+    "VerifyAuthChallengeResponse": "verify",
+}
+
+
+def _call_custom(  # noqa: PLR0917 - the parts of one event
+    pool: Core,
+    attempt: Attempt,
+    name: str,
+    request: Mapping[str, Any],
+    blank: tuple[str, ...],
+    metadata: Metadata,
+) -> TriggerResponse:
+    request = {**request, **user_facts(attempt.client, attempt.user)}
+    subject, source = Subject(attempt.username, attempt.client, metadata), f"{name}_Authentication"
+    response = call(pool, _FIELDS[name], source, subject, request, dict.fromkeys(blank))
+    if response is None:
+        raise error_templates.NO_CUSTOM_AUTH_TRIGGER.refusal()
+    return response

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from authfsm.local.config import error_templates
-from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient
 from authfsm.local.config.schema import VERIFIED_MARKS, SchemaAttribute
 from authfsm.local.state.core import Core
@@ -31,7 +30,7 @@ def from_request(attributes: Iterable[Any]) -> dict[str, str]:
         name = each.get("Name") if isinstance(each, Mapping) else None
         value = each.get("Value", "") if isinstance(each, Mapping) else None
         if not isinstance(name, str) or not isinstance(value, str):
-            raise PoolRefusal(error_templates.WRONG_TYPE, name="UserAttributes")
+            raise error_templates.WRONG_TYPE.refusal(name="UserAttributes")
         # AWS takes "True" for true (moto's suite, a test that its maintainers verify there).
         found[name] = value.lower() if name in VERIFIED_MARKS else value
     return found
@@ -52,7 +51,7 @@ def check_writable(pool: Core, client: AppClient, attributes: Attributes) -> Non
     """Refuse attributes that the app client may not write, with NotAuthorizedException."""
     schema = pool.configuration.attributes
     if any(not schema.may_write(name, client.write_attributes) for name in attributes):
-        raise PoolRefusal(error_templates.ATTRIBUTE_NOT_WRITABLE)
+        raise error_templates.ATTRIBUTE_NOT_WRITABLE.refusal()
 
 
 def check(pool: Core, attributes: Attributes, user: User | None = None) -> None:
@@ -62,26 +61,26 @@ def check(pool: Core, attributes: Attributes, user: User | None = None) -> None:
         found = schema.find(name)
         if found is None:
             why = f"Type for attribute {{{name}}} could not be determined"
-            raise PoolRefusal(error_templates.NOT_IN_SCHEMA, why=why)
+            raise error_templates.NOT_IN_SCHEMA.refusal(why=why)
         # "Attribute cannot be updated even when the attribute was never set" -- reports of users
         if name == "sub" or (user is not None and not found.mutable):
-            raise PoolRefusal(error_templates.NOT_MUTABLE, name=name)
+            raise error_templates.NOT_MUTABLE.refusal(name=name)
         # "To delete an attribute from your user, submit the attribute ... with a blank value"
         # -- AWS API reference, UpdateUserAttributes
         if value or user is None:
             _check_value(found, value)
     for name, value in attributes.items():
         if user is not None and pool.users.is_taken(name, value, user):
-            raise PoolRefusal(error_templates.ALIAS_TAKEN, name=name)
+            raise error_templates.ALIAS_TAKEN.refusal(name=name)
 
 
 def _check_value(attribute: SchemaAttribute, value: str) -> None:
     if attribute.name == "email" and not EMAIL.fullmatch(value):
-        raise PoolRefusal(error_templates.BAD_EMAIL)
+        raise error_templates.BAD_EMAIL.refusal()
     if attribute.name == "phone_number" and not _PHONE.fullmatch(value):
-        raise PoolRefusal(error_templates.BAD_PHONE)
+        raise error_templates.BAD_PHONE.refusal()
     if why := attribute.violation(value):
-        raise PoolRefusal(error_templates.NOT_IN_SCHEMA, why=f"{attribute.name}: {why}")
+        raise error_templates.NOT_IN_SCHEMA.refusal(why=f"{attribute.name}: {why}")
 
 
 def check_required(pool: Core, attributes: Attributes) -> None:
@@ -89,7 +88,7 @@ def check_required(pool: Core, attributes: Attributes) -> None:
     missing = [n for n in pool.configuration.attributes.required if not attributes.get(n)]
     if missing:
         why = "\n".join(f"{name}: The attribute is required" for name in missing)
-        raise PoolRefusal(error_templates.NOT_IN_SCHEMA, why=why)
+        raise error_templates.NOT_IN_SCHEMA.refusal(why=why)
 
 
 def write(pool: Core, user: User, attributes: Attributes) -> None:

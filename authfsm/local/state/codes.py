@@ -15,7 +15,6 @@ from attrs import frozen
 
 from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
-from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.state.records import RecordListener
 from authfsm.local.state.users import SoftwareToken, User
 from authfsm.protocol.states import State
@@ -67,11 +66,7 @@ class Message:
 
 
 class Outbox(Sequence[Message]):
-    """The messages that Cognito would have sent, oldest first; the last thousand are kept.
-
-    Args:
-        find: returns the user of a name or alias.
-    """
+    """The messages that Cognito would have sent, oldest first; the last thousand are kept."""
 
     def __init__(self, find: Callable[[str], User | None]) -> None:
         self._find = find
@@ -109,24 +104,13 @@ class Outbox(Sequence[Message]):
         self._listener = listener
 
     def sent_to(self, name: str) -> list[Message]:
-        """Return the messages to a user or an address, the oldest first.
-
-        Args:
-            name: a name that the user signs in with, or the address of a message.
-        """
+        """Return the messages to a name that a user signs in with, or to an address, the oldest first."""
         user = self._find(name)
         names = {name} if user is None else {name, user.username}
         return [each for each in self._messages if names & {each.username, each.to}]
 
     def code_for(self, name: str) -> str:
-        """Return the last code that was sent to a user, in clear.
-
-        Args:
-            name: a name that the user signs in with, or the address the code was sent to.
-
-        Raises:
-            LookupError: none was sent.
-        """
+        """Return the last code that was sent to a name or address, in clear; raise LookupError without one."""
         messages = self.sent_to(name)
         if not messages:
             raise LookupError(
@@ -186,7 +170,7 @@ def spend_totp(token: SoftwareToken, code: str, now: datetime) -> bool:
     unused = [step for step in steps if step not in token.used]
     if not unused:
         if steps:
-            raise PoolRefusal(error_templates.TOTP_USED)
+            raise error_templates.TOTP_USED.refusal()
         return False
     # Older steps than a neighbour need no record: their codes have expired.
     token.used = frozenset(used for used in token.used if used >= unused[0] - 2) | {unused[0]}
@@ -198,6 +182,12 @@ def delivery_address(user: User, factor: State) -> tuple[str, str]:
     if factor in {State.SMS_MFA, State.SMS_OTP}:
         return "SMS", user.attributes["phone_number"]
     return "EMAIL", user.attributes["email"]
+
+
+def delivery_parameters(medium: str, address: str) -> dict[str, str]:
+    """Return the ChallengeParameters that tell where a code was sent."""
+    masked = masked_address(medium, address)
+    return {"CODE_DELIVERY_DELIVERY_MEDIUM": medium, "CODE_DELIVERY_DESTINATION": masked}
 
 
 def masked_address(medium: str, to: str) -> str:

@@ -18,7 +18,6 @@ from attrs import frozen
 from authfsm import srp
 from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
-from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient, PoolConfiguration
 from authfsm.local.state.codes import Entropy, Outbox
 from authfsm.local.state.records import RecordListener, Records, TrackedDicts
@@ -65,6 +64,9 @@ class Directory(TrackedDicts):
     def __len__(self) -> int:
         return len(self._by_name)
 
+    def __contains__(self, user: User) -> bool:
+        return self.named(user.username) is user
+
     def __iter__(self) -> Iterator[User]:
         return iter(self._by_name.values())
 
@@ -84,7 +86,7 @@ class Directory(TrackedDicts):
         """Add a new user; with `force` their aliases are taken from the users who have them."""
         aliases = () if force else self._aliases_of(user)
         if self.find(user.username) or any(self.find(alias) for alias in aliases):
-            raise PoolRefusal(error_templates.USER_EXISTS)
+            raise error_templates.USER_EXISTS.refusal()
         if force:
             self.take_over_aliases(user)
         self.restore(user)
@@ -225,13 +227,13 @@ class Core(TrackedDicts):
         """Return the app client of a request; refuse with ResourceNotFoundException without one."""
         client = self.clients.get(request["ClientId"])
         if client is None:
-            raise PoolRefusal(error_templates.NO_SUCH_CLIENT, client=request["ClientId"])
+            raise error_templates.NO_SUCH_CLIENT.refusal(client=request["ClientId"])
         return client
 
     def check_pool(self, request: Request) -> None:
         """Refuse a request for another pool, with ResourceNotFoundException."""
         if request.get("UserPoolId", self.configuration.pool_id) != self.configuration.pool_id:
-            raise PoolRefusal(error_templates.NO_SUCH_POOL, pool=request["UserPoolId"])
+            raise error_templates.NO_SUCH_POOL.refusal(pool=request["UserPoolId"])
 
     def bearer(self, request: Request) -> User:
         """Return the user of a request's AccessToken; refuse with NotAuthorizedException without one."""
@@ -243,7 +245,7 @@ class Core(TrackedDicts):
         """Return the user of an administrator's request."""
         user = self.users.find(request["Username"])
         if user is None:
-            raise PoolRefusal(error_templates.NO_SUCH_USER)
+            raise error_templates.NO_SUCH_USER.refusal()
         return user
 
     @property
@@ -292,7 +294,7 @@ def required_parameter(parameters: Mapping[str, str], name: str) -> str:
     """Return a parameter; refuse with "Missing required parameter <name>" without it."""
     value = parameters.get(name)
     if not value:
-        raise PoolRefusal(error_templates.MISSING_PARAMETER, name=name)
+        raise error_templates.MISSING_PARAMETER.refusal(name=name)
     return value
 
 
@@ -302,10 +304,14 @@ def check_secret_hash(client: AppClient, username: str, parameters: Mapping[str,
         return
     secret_hash = parameters.get("SECRET_HASH")
     if not secret_hash:
-        raise PoolRefusal(error_templates.SECRET_HASH_MISSING, client=client.client_id)
+        raise error_templates.SECRET_HASH_MISSING.refusal(client=client.client_id)
     expected = srp.secret_hash(username, client.client_id, client.client_secret.reveal())
     if not hmac.compare_digest(expected.encode(), secret_hash.encode("utf-8", "replace")):
-        raise PoolRefusal(error_templates.SECRET_HASH_WRONG, client=client.client_id)
+        raise error_templates.SECRET_HASH_WRONG.refusal(client=client.client_id)
+
+
+OperationFunction = Callable[[Core, Request], Reply | None]
+"""Answers an operation's request; None stands for a reply without members."""
 
 
 def paginate(

@@ -123,9 +123,9 @@ def verify_registration(
     except PoolRefusal:
         raise
     except Exception:  # noqa: BLE001 - whatever the error is, the credential is not valid
-        raise PoolRefusal(error_templates.BAD_CREDENTIAL) from None
+        raise error_templates.BAD_CREDENTIAL.refusal() from None
     if data.public_key.ALGORITHM not in ALGORITHMS:
-        raise PoolRefusal(error_templates.UNSUPPORTED_CREDENTIAL)
+        raise error_templates.UNSUPPORTED_CREDENTIAL.refusal()
     attachment = credential.get("authenticatorAttachment")
     return Passkey(
         base64url(data.credential_id),
@@ -144,12 +144,12 @@ def _check_registration(registration: PasskeyRegistration, parsed: RegistrationR
 
     client_data = parsed.response.client_data
     if client_data.challenge != registration.challenge:
-        raise PoolRefusal(error_templates.NO_REGISTRATION)
+        raise error_templates.NO_REGISTRATION.refusal()
     if not verify_rp_id(registration.relying_party_id, client_data.origin):
-        raise PoolRefusal(error_templates.ORIGIN_NOT_ALLOWED)
+        raise error_templates.ORIGIN_NOT_ALLOWED.refusal()
     expected = hashlib.sha256(registration.relying_party_id.encode()).digest()
     if parsed.response.attestation_object.auth_data.rp_id_hash != expected:
-        raise PoolRefusal(error_templates.OTHER_RELYING_PARTY)
+        raise error_templates.OTHER_RELYING_PARTY.refusal()
 
 
 def request_options(
@@ -173,7 +173,7 @@ def verify_assertion(challenge: PasskeyChallenge, user: User, credential: str) -
     try:
         return _verify_assertion(relying_party, challenge, user, credential)
     except Exception:  # noqa: BLE001 - whatever the error is, the assertion is not valid
-        raise PoolRefusal(error_templates.PASSKEY_REFUSED) from None
+        raise error_templates.PASSKEY_REFUSED.refusal() from None
 
 
 def _verify_assertion(

@@ -117,8 +117,7 @@ class Records(TrackedDicts):
         """Return a record; None if there is none."""
         return self._by_key.get(f"{kind}/{name}")
 
-    def has(self, record: Record) -> bool:
-        """Return whether the pool still has this record, without a report."""
+    def __contains__(self, record: Record) -> bool:
         return dict.get(self._by_key, record.key) is record
 
     def of_kind(self, kind: str) -> dict[str, Record]:

@@ -67,7 +67,7 @@ class Attempt:
     def existing_user(self) -> User:
         """The user, after a proof that only an existing user can give."""
         if self.user is None:
-            raise PoolRefusal(error_templates.WRONG_PASSWORD)
+            raise error_templates.WRONG_PASSWORD.refusal()
         return self.user
 
 
@@ -157,30 +157,30 @@ class Sessions(TrackedDicts):
         else:
             pending = self._by_other_key.get(other_key) if other_key is not None else None
             if pending is not None and pending.session_required:
-                raise PoolRefusal(error_templates.MISSING_PARAMETER, name="Session")
+                raise error_templates.MISSING_PARAMETER.refusal(name="Session")
         if pending is None or pending.attempt.client.client_id != client.client_id:
-            raise PoolRefusal(error_templates.SESSION_UNKNOWN)
+            raise error_templates.SESSION_UNKNOWN.refusal()
         return self._usable(pending)
 
     def find_by_session(self, session: str) -> PendingChallenge:
         """Return the challenge of a session, for the operations that name no app client."""
         pending = self._pending.get(session)
         if pending is None:
-            raise PoolRefusal(error_templates.SESSION_UNKNOWN)
+            raise error_templates.SESSION_UNKNOWN.refusal()
         return self._usable(pending)
 
     def _usable(self, pending: PendingChallenge) -> PendingChallenge:
         if pending.used:
-            raise PoolRefusal(error_templates.SESSION_USED)
+            raise error_templates.SESSION_USED.refusal()
         if self._clock() >= pending.expires:
-            raise PoolRefusal(error_templates.SESSION_EXPIRED)
+            raise error_templates.SESSION_EXPIRED.refusal()
         return pending
 
     def check_not_ended(self, pending: PendingChallenge) -> None:
         """Refuse a session of before the user's sessions were ended, after the errors about the user."""
         user = pending.attempt.user
         if user is not None and user.session_generation != pending.session_generation:
-            raise PoolRefusal(error_templates.SESSION_EXPIRED)
+            raise error_templates.SESSION_EXPIRED.refusal()
 
     @contextmanager
     def answering(self, pending: PendingChallenge) -> Iterator[None]:

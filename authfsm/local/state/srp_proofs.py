@@ -20,7 +20,6 @@ from attrs import frozen
 from authfsm import srp
 from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
-from authfsm.local.config.error_templates import PoolRefusal
 
 if TYPE_CHECKING:
     from gmpy2 import mpz
@@ -110,7 +109,7 @@ class SrpProof:
         try:
             moment = srp.parse_timestamp(timestamp)
         except srp.TimestampFormat:
-            raise PoolRefusal(error_templates.BAD_TIMESTAMP) from None
+            raise error_templates.BAD_TIMESTAMP.refusal() from None
         # Measured: a zero-padded day or a wrong weekday is "Incorrect username or password."
         well_formed = srp.timestamp(moment) == timestamp
         block = self.secret_block.reveal()
@@ -131,14 +130,14 @@ def begin_proof(
     An SRP_A that is no public value is refused. "If A % N == 0 ... abort" -- RFC 5054, 2.5.4
     """
     if len(srp_a) > _MAX_SRP_A_LENGTH:
-        raise PoolRefusal(error_templates.BAD_SRP_A)
+        raise error_templates.BAD_SRP_A.refusal()
     if not _HEX.fullmatch(srp_a):
-        raise PoolRefusal(error_templates.SRP_A_NOT_HEX)
+        raise error_templates.SRP_A_NOT_HEX.refusal()
     try:
         A = srp.from_hex(srp_a, "SRP_A")  # noqa: N806 - RFC 5054's name
         server = srp.server_ephemeral(credential.verifier.reveal(), A, entropy(32))
     except srp.SrpRefused:
-        raise PoolRefusal(error_templates.BAD_SRP_A) from None
+        raise error_templates.BAD_SRP_A.refusal() from None
     secret_block = Secret(b64encode(entropy(96)).decode())
     return SrpProof(realm, name, credential, A, server, secret_block)
 

@@ -23,7 +23,6 @@ from joserfc.jwk import RSAKey
 from authfsm.base.concurrency import ForkSafeLock
 from authfsm.local.config import error_templates
 from authfsm.local.config.clock import SteadyClock
-from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient, PoolConfiguration
 from authfsm.local.state import token_claims
 from authfsm.local.state.codes import random_text
@@ -176,11 +175,11 @@ class TokenIssuer(TrackedDicts):
         """Return the family of a refresh token that this app client may use."""
         family = self._by_refresh_token.get(refresh_token)
         if family is None or family.client.client_id != client.client_id:
-            raise PoolRefusal(error_templates.INVALID_REFRESH_TOKEN)
+            raise error_templates.INVALID_REFRESH_TOKEN.refusal()
         if not family.is_active:
-            raise PoolRefusal(error_templates.REFRESH_REVOKED)
+            raise error_templates.REFRESH_REVOKED.refusal()
         if self.elapsed() >= family.expires:
-            raise PoolRefusal(error_templates.REFRESH_EXPIRED)
+            raise error_templates.REFRESH_EXPIRED.refusal()
         _check_user(family.user)
         return family
 
@@ -199,7 +198,7 @@ class TokenIssuer(TrackedDicts):
         """
         family = self.family_of(refresh_token, client)
         if family.device_key is not None and device_key != family.device_key:
-            raise PoolRefusal(error_templates.INVALID_REFRESH_TOKEN)
+            raise error_templates.INVALID_REFRESH_TOKEN.refusal()
         rotation = client.refresh_token_rotation
         if rotation is None:
             return self._access_and_id(family, overrides_for(family))
@@ -210,7 +209,7 @@ class TokenIssuer(TrackedDicts):
             # can be refreshed; later it is reuse, but "the newest token still works".
             grace = timedelta(seconds=rotation.retry_grace_period_seconds)
             if replaced is None or now - replaced >= grace:
-                raise PoolRefusal(error_templates.REFRESH_REUSED)
+                raise error_templates.REFRESH_REUSED.refusal()
         result = self._access_and_id(family, overrides_for(family))
         if family.refresh_tokens[-1] == refresh_token:
             family.replaced[refresh_token] = now
@@ -221,12 +220,12 @@ class TokenIssuer(TrackedDicts):
         family = self._by_refresh_token.get(token)
         if family is None:
             if token.count(".") == 2:  # noqa: PLR2004 - a JWT has three parts
-                raise PoolRefusal(error_templates.NOT_A_REFRESH_TOKEN)
+                raise error_templates.NOT_A_REFRESH_TOKEN.refusal()
             # What Cognito answers here is not known. "invalid tokens do not cause an error response"
             # -- RFC 7009, 2.2
             return
         if family.client.client_id != client.client_id:
-            raise PoolRefusal(error_templates.TOKEN_OF_ANOTHER_CLIENT)
+            raise error_templates.TOKEN_OF_ANOTHER_CLIENT.refusal()
         family.revoked = True
 
     def sessions_of(self, user: User) -> list[tuple[TokenSession, TokenFamily]]:
@@ -256,7 +255,7 @@ class TokenIssuer(TrackedDicts):
         try:
             token = jwt.decode(access_token, self.key, algorithms=["RS256"])
         except (JoseError, ValueError, TypeError, RecursionError):  # whatever the header contains
-            raise PoolRefusal(error_templates.INVALID_ACCESS_TOKEN) from None
+            raise error_templates.INVALID_ACCESS_TOKEN.refusal() from None
         claims = token.claims
         if (
             # No extension is supported, and an empty list is not allowed: "Producers MUST NOT use the
@@ -265,12 +264,12 @@ class TokenIssuer(TrackedDicts):
             or claims.get("token_use") != "access"
             or claims.get("iss") != self.configuration.issuer
         ):
-            raise PoolRefusal(error_templates.INVALID_ACCESS_TOKEN)
+            raise error_templates.INVALID_ACCESS_TOKEN.refusal()
         if self._clock().timestamp() >= claims["exp"]:
-            raise PoolRefusal(error_templates.ACCESS_EXPIRED)
+            raise error_templates.ACCESS_EXPIRED.refusal()
         family = self._families.get(claims.get("origin_jti") or claims["event_id"])
         if family is None or not family.is_active:
-            raise PoolRefusal(error_templates.ACCESS_REVOKED)
+            raise error_templates.ACCESS_REVOKED.refusal()
         _check_user(family.user)
         return family
 
@@ -290,6 +289,6 @@ class TokenIssuer(TrackedDicts):
 
 def _check_user(user: User) -> None:
     if user.deleted:
-        raise PoolRefusal(error_templates.NO_SUCH_USER)
+        raise error_templates.NO_SUCH_USER.refusal()
     if not user.enabled:
-        raise PoolRefusal(error_templates.DISABLED)
+        raise error_templates.DISABLED.refusal()

@@ -10,7 +10,6 @@ from attrs import define, field, frozen
 
 from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
-from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.state.srp_proofs import PasswordRecord
 from authfsm.protocol.states import State
 
@@ -83,7 +82,7 @@ class LockOut:
         if locked_before and last is not None and now - last >= _LONGEST_LOCK_OUT:
             self.failures, self.until = 0, None
         if self.until is not None and now < self.until:
-            raise PoolRefusal(error_templates.LOCKED_OUT)
+            raise error_templates.LOCKED_OUT.refusal()
 
     def record_failure(self, now: datetime) -> None:
         """Count a wrong password or MFA code."""
@@ -227,10 +226,10 @@ class User:
         (developer guide).
         """
         if not self.enabled:
-            raise PoolRefusal(error_templates.DISABLED)
+            raise error_templates.DISABLED.refusal()
         imported = self.status is Status.RESET_REQUIRED and self.credential is None
         if hide_imported and imported:
-            raise PoolRefusal(error_templates.WRONG_PASSWORD)
+            raise error_templates.WRONG_PASSWORD.refusal()
         self.ensure_confirmed()
 
     def ensure_confirmed(self) -> None:
@@ -239,6 +238,6 @@ class User:
         The API lists both errors for the operations with an access token, such as GetUser and ChangePassword.
         """
         if self.status is Status.UNCONFIRMED:
-            raise PoolRefusal(error_templates.NOT_CONFIRMED)
+            raise error_templates.NOT_CONFIRMED.refusal()
         if self.status is Status.RESET_REQUIRED:
-            raise PoolRefusal(error_templates.RESET_REQUIRED)
+            raise error_templates.RESET_REQUIRED.refusal()
