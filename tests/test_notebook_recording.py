@@ -10,8 +10,8 @@ from joserfc.jwk import RSAKey
 from authfsm import Answer, Code, NewPassword, PoolSettings, State
 from authfsm.local import LocalPool, ManualClock, Triggers
 from authfsm.notebook.debug_secrets import srp_values
-from authfsm.notebook.panels import next_steps, settings_of
 from authfsm.notebook.recording import MASK, MAX_STEPS, SignInRecording
+from authfsm.notebook.view_model import next_steps, settings_of
 from authfsm.protocol.errors import InvalidOperation, WrongResponse
 
 PASSWORD = "Correct-Horse-1"

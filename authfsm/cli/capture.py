@@ -67,13 +67,11 @@ class Capture:
 
 
 def _check_other(name: str, output: Path | None) -> None:
-    """Refuse to overwrite the input file."""
     if output is not None and name != "-" and output.exists() and output.samefile(name):
         raise WrongUsage(f"{output} is the input file: choose another output file")
 
 
 def _read(name: str) -> str:
-    """Return the text of a file or of standard input."""
     if name == "-":
         data = sys.stdin.buffer.read(_LARGEST + 1)
     else:

@@ -181,7 +181,6 @@ def _invariants(
 
 
 def _findings(every: Sequence[Finding]) -> Iterator[RenderableType]:
-    """Yield each finding: severity, title, reason, path, remediation and source."""
     for each in every:
         severity = (f"{each.severity:7}", _COLOURS[each.severity])
         yield Text.assemble("\n", severity, (each.id, "bold"))
@@ -199,7 +198,6 @@ def _in(text: Text) -> Padding:
 
 
 def _summary(every: Sequence[Finding]) -> Text:
-    """Return the number of findings of each severity."""
     if not every:
         return Text("No findings.", style="green")
     counts = ((severity, sum(each.severity is severity for each in every)) for severity in Severity)

@@ -200,7 +200,6 @@ class Draw(PoolOptions):
         return [each.name for each in attrs.fields(Draw) if getattr(self, each.name)]
 
     def _update_or_check_gallery(self) -> None:
-        """Write the gallery, check it, or both."""
         mode = "--check" if self.check else "--gallery"
         for name in self._given():
             if name not in {"folder", "check", "gallery"}:
@@ -325,7 +324,6 @@ def _read(path: Path | None, parse: Callable[[str], Read]) -> Read | None:
 
 
 def _write_gallery(folder: Path) -> None:
-    """Write the gallery and the table of the README beside it."""
     with writing(folder), drawing():
         folder.mkdir(parents=True, exist_ok=True)
         changed = gallery.write(folder)
@@ -338,7 +336,6 @@ def _write_gallery(folder: Path) -> None:
 
 
 def _check_gallery(folder: Path) -> None:
-    """Fail if the gallery or the README's table is out of date."""
     regenerate = f"authfsm draw --gallery {folder}"
     if not folder.is_dir():
         raise Failed(f"{folder} is not a folder; create the gallery with {regenerate}")

@@ -328,7 +328,6 @@ class DotStyle:
         return found
 
     def _line(self, edge: Edge) -> Attributes:
-        """Return the colour, width and pattern of an edge."""
         theme, model = self.theme, self.model
         found = {"color": theme.faded if model.has_history else theme.line, "penwidth": "1"}
         if edge.steps:

@@ -269,7 +269,6 @@ def _redundant(lines: Iterable[_Line]) -> Iterator[_Line]:
 
 
 def _reachable(lines: Iterable[_Line]) -> set[Node]:
-    """Return the nodes that lines lead to from START."""
     dests: dict[Vertex, set[Node]] = defaultdict(set)
     for line in lines:
         dests[line.edge.source] |= {arrow.dest for arrow in line.arrows}
@@ -293,7 +292,6 @@ def _common(availabilities: Iterable[Availability]) -> Availability:
 
 
 def _merge(edges: Iterable[Edge]) -> tuple[Edge, ...]:
-    """Merge the edges of one kind between the same two vertices."""
     merged: dict[tuple[object, ...], Edge] = {}
     for edge in edges:
         effect = edge.availability.effect

@@ -189,7 +189,6 @@ class SequenceWriter:
         yield f"    participant Cognito as {self.text('Cognito')}"
 
     def _reply(self, state: State) -> str:
-        """Return Cognito's reply that leads to a state."""
         if state is State.AUTHENTICATED:
             return f"    Cognito-->>App: {_message(self.text('AuthenticationResult'), _TOKENS)}"
         names = [each.name for each in challenge_parameters(state) if each.when != OTHER_SPELLING]
@@ -255,7 +254,6 @@ class SequenceWriter:
             yield "    end"
 
     def _one_of(self, state: State, responses: Sequence[ResponseClass]) -> Iterator[str]:
-        """Yield one of several responses as alternatives."""
         if len(responses) == 1:
             yield from self._request(state, responses[0])
             return

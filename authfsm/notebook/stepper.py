@@ -16,12 +16,16 @@ from authfsm.diagrams import DARK, LIGHT
 from authfsm.diagrams.page_svg import css_variables
 from authfsm.drivers.boto import Cognito
 from authfsm.local import LocalPool
-from authfsm.notebook import panels
 from authfsm.notebook.debug_secrets import debug_secrets, srp_values
 from authfsm.notebook.moment import Moment
-from authfsm.notebook.panels import settings_of
 from authfsm.notebook.recording import SignInRecording
-from authfsm.notebook.view_model import prompts_for, view_model
+from authfsm.notebook.view_model import (
+    about_panel,
+    prompts_for,
+    settings_of,
+    srp_panel,
+    view_model,
+)
 from authfsm.protocol.errors import AuthfsmError, InvalidOperation
 from authfsm.protocol.nodes import NODES
 from authfsm.protocol.responses import Response
@@ -197,9 +201,9 @@ class Stepper:
                 found = debug_secrets(recording)
                 return {"debug_secrets": found and found.reveal()}
             case {"do": "srp"}:
-                return {"srp": panels.srp(srp_values(recording.flow))}
+                return {"srp": srp_panel(srp_values(recording.flow))}
             case {"do": "about", "node": int(number)} if 0 <= number < len(NODES):
-                return {"about": panels.about(NODES[number])}
+                return {"about": about_panel(NODES[number])}
             case _:
                 raise InvalidOperation(
                     "the stepper does not know this message of its page", state=self.state

@@ -14,12 +14,15 @@ from typing import Any
 
 from attrs import asdict
 
-from authfsm.protocol.account_table import AccountOperation, UserStatus
+from authfsm.protocol.account_table import AccountOperation, Actor, UserStatus
 from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.error_policy import ERROR_POLICY, error_rule
+from authfsm.protocol.evidence import account_evidence
+from authfsm.protocol.links import reference
 from authfsm.protocol.responses import RESPONSES
 from authfsm.protocol.states import State
 from authfsm.reference.about import (
+    AboutAccount,
     AboutError,
     AboutFlow,
     AboutResponse,
@@ -27,16 +30,11 @@ from authfsm.reference.about import (
     AcceptedResponse,
     Source,
     Target,
+    about_account,
     about_error,
     about_flow,
     about_response,
     about_state,
-)
-from authfsm.reference.about_account import (
-    AboutAccount,
-    about_account,
-    account_as_dict,
-    account_names,
 )
 from authfsm.reference.request_shapes import (
     Parameter,
@@ -64,8 +62,12 @@ def _named() -> Iterator[tuple[str, Callable[[], About]]]:
     for code in ERROR_POLICY:
         yield code, partial(about_error, code)
     for subject in (*UserStatus, *AccountOperation):
-        for name in account_names(subject):
-            yield name, partial(about_account, subject)
+        yield str(subject), partial(about_account, subject)
+        # A step of a sign-in has the sign-in's names.
+        if isinstance(subject, AccountOperation) and subject.actor is not Actor.SIGN_IN:
+            yield from (
+                (n, partial(about_account, subject)) for n in (subject.page, subject.trigger)
+            )
 
 
 def known_names() -> tuple[str, ...]:
@@ -142,7 +144,7 @@ def as_dict(about: About) -> dict[str, Any]:
         case AboutError():
             return _error(about)
         case AboutAccount():
-            return account_as_dict(about)
+            return _account(about)
 
 
 def _state(about: AboutState) -> dict[str, Any]:
@@ -208,4 +210,21 @@ def _error(about: AboutError) -> dict[str, Any]:
         "kind": "error", "name": about.name, "actions": list(rules.values()),
         "operations": list(about.operations), "common": about.common,
         **({} if about.part is None else {"this": rules[about.part]}),
+    }  # fmt: skip
+
+
+def _account(about: AboutAccount) -> dict[str, Any]:
+    is_status = isinstance(about.subject, UserStatus)
+    page = "UserType" if isinstance(about.subject, UserStatus) else about.subject.page
+    return {
+        "kind": "account status" if is_status else "account operation", "name": about.name,
+        "meaning": about.subject.meaning, "page": reference(page),
+        "transitions": [
+            {
+                "status": str(each.source), "operation": str(each.operation),
+                "leads_to": str(each.dest),
+                "evidence": [asdict(known) for known in account_evidence(each)],
+            }
+            for each in about.transitions
+        ],
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What is known about a state, a response, a flow or an error, read from the tables."""
+"""What is known about a state, a response, a flow, an error or an account, read from the tables."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ from typing import NamedTuple
 from attrs import fields, frozen
 
 from authfsm.core.wire_replies import WITHOUT_SESSION
+from authfsm.protocol.account_table import (
+    ACCOUNT_TRANSITIONS,
+    AccountOperation,
+    AccountTransition,
+    UserStatus,
+)
 from authfsm.protocol.auth_flows import SIGN_IN_OPERATIONS
 from authfsm.protocol.error_policy import ERROR_POLICY, LISTED_OPERATIONS, ErrorRule, error_rule
 from authfsm.protocol.evidence import Confidence, Evidence, confidence, evidence
@@ -279,3 +285,23 @@ def about_error(code: str, message: str = "") -> AboutError:
         common=code not in LISTED_OPERATIONS,
         part=parts[0] if message else None,
     )
+
+
+@frozen
+class AboutAccount:
+    """What is known about a status or an operation of an account's life."""
+
+    subject: UserStatus | AccountOperation
+    transitions: tuple[
+        AccountTransition, ...
+    ]  # that leave or reach the status, or of the operation
+
+    @property
+    def name(self) -> str:
+        """The status, or the operation's name."""
+        return str(self.subject)
+
+
+def about_account(subject: UserStatus | AccountOperation) -> AboutAccount:
+    """Return what is known about a status or an operation."""
+    return AboutAccount(subject, tuple(each for each in ACCOUNT_TRANSITIONS if subject in each))

@@ -273,7 +273,6 @@ def _placeholder(attribute: Attribute[Any]) -> Any:
 def _parameters(
     request: Request, response: type[Response]
 ) -> Iterator[tuple[tuple[str, str], Parameter]]:
-    """Yield the parameters of a request by their map and name."""
     descriptions = parse_docstring(response).fields
     for name, value in request.reveal().items():
         within, members = (name, value) if name in _MAPS else ("", {name: value})

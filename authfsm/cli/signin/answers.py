@@ -130,7 +130,6 @@ class AnswerPrompter:
         return choose(self._user, self._screen, question, words)
 
     def _filled(self, flow: Flow, prompt: Prompt, known: Mapping[str, str]) -> Response:
-        """Ask for the fields of a prompt until they make a valid response."""
         while True:
             values: dict[str, str | Secret[str]] = dict(known)
             for each in prompt.fields:

@@ -246,7 +246,6 @@ class SignInSession:
                 self._sleep(error.retry_after)
 
     def _is_wrong_password(self, error: AuthfsmError, flow: Flow | None) -> bool:
-        """Return whether the password was wrong, so that another can be asked for at once."""
         return (
             error.fault is Fault.USER
             and flow is not None

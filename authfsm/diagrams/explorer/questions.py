@@ -148,8 +148,6 @@ _Rule = Callable[[SignInSettings], Reason]
 
 
 class _UnansweredQuestion(Exception):
-    """A rule reads a switch whose value is not decided yet."""
-
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
