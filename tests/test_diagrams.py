@@ -12,8 +12,15 @@ from authfsm.diagrams import Node, UnknownFlow, diagram
 from authfsm.diagrams.gallery import EXAMPLE_POOLS
 from authfsm.diagrams.model import DiagramModel, EdgeKind
 from authfsm.diagrams.model_builder import TABLE_ROWS, build_model
-from authfsm.diagrams.omissions import OmissionReason
-from authfsm.diagrams.vertices import JUNCTIONS, Arrow, Junction, StateGroup, fold, group_of
+from authfsm.diagrams.vertices import (
+    JUNCTIONS,
+    Arrow,
+    Junction,
+    OmissionReason,
+    StateGroup,
+    fold,
+    group_of,
+)
 from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.evidence import Confidence, confidence
 from authfsm.protocol.nodes import NODES, target_roles

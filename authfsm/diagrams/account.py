@@ -39,25 +39,16 @@ _CAPTION: Final = (
 
 @frozen
 class AccountDiagram:
-    """The picture of an account's life. `str(diagram)` is DOT; Jupyter displays it directly.
-
-    Args:
-        theme: how it looks.
-        engine: the layout engine; None for the first that is installed.
-    """
+    """The picture of an account's life. `str(diagram)` is DOT; Jupyter displays it directly."""
 
     theme: Theme = LIGHT
-    engine: str | None = None
+    engine: str | None = None  #: The layout engine; None for the first that is installed.
 
     def __str__(self) -> str:
         return "\n".join((*self._statements(), ""))
 
     def svg(self) -> str:
-        """Return the diagram as SVG, with tooltips and links to AWS's pages.
-
-        Raises:
-            NoEngine: no layout engine is installed.
-        """
+        """Return the diagram as SVG, with tooltips and links to AWS's pages; raises NoEngine."""
         return adaptive(render.svg(str(self), self.engine), self.theme)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:

@@ -96,13 +96,10 @@ def _statements(model: DiagramModel, style: DotStyle) -> Iterator[str]:
         ends = f"{quoted(edge.source.name)} -> {quoted(edge.dest.name)}"
         yield _statement(ends, attributes, edge_defaults)
     for name in model.own_names():
-        yield _statement(quoted(name), {**style.own, "class": "own", "tooltip": name})
+        yield _statement(quoted(name), style.own_state(name))
     for own in model.own_transitions:
-        label = {"label": _INDENT + own.trigger, "class": "own", "tooltip": own.trigger}
-        yield from (
-            _statement(f"{quoted(source)} -> {quoted(dest)}", {**style.own_edge, **label})
-            for source, dest in own.ends()
-        )
+        for source, dest in own.ends():
+            yield _statement(f"{quoted(source)} -> {quoted(dest)}", style.own_edge(own.trigger))
     yield "}"
 
 
@@ -196,21 +193,16 @@ class DotStyle:
         is_wide = bool(self.model.focus) and len(self.model.nodes) > _MANY_NEIGHBOURS
         return str(_LABEL_SIZE + is_wide)
 
-    @property
-    def own(self) -> Attributes:
-        """The attributes of an application's own state."""
-        theme = self.theme
-        return {
-            "shape": "box",
-            "style": "filled",
-            "fillcolor": theme.background,
-            "color": theme.text,
-        }
+    def own_state(self, name: str) -> Attributes:
+        """Return the attributes of an application's own state."""
+        colours = {"fillcolor": self.theme.background, "color": self.theme.text}
+        return {"shape": "box", "style": "filled", **colours, "class": "own", "tooltip": name}
 
-    @property
-    def own_edge(self) -> Attributes:
-        """The attributes of an application's own transition."""
-        return {"color": self.theme.text, "fontcolor": self.theme.text, "arrowhead": "vee"}
+    def own_edge(self, trigger: str) -> Attributes:
+        """Return the attributes of an application's own transition."""
+        colours = {"color": self.theme.text, "fontcolor": self.theme.text}
+        label = {"label": _INDENT + trigger, "class": "own", "tooltip": trigger}
+        return {**colours, "arrowhead": "vee", **label}
 
     def text(self, key: str) -> str:
         """Return the text for a name."""
@@ -281,19 +273,12 @@ class DotStyle:
         effect = self.model.availability(junction).effect
         name = self.text(junction.name)
         found = {
-            "label": _SIGNS.get(effect, "") + escape(name),
-            "shape": "box",
-            "style": "rounded,filled",
-            "fillcolor": colour,
-            "color": colour,
-            "fontcolor": theme.background,
-            "fontsize": self.label_size,
-            "height": "0.22",
-            "margin": "0.12,0.03",
+            "label": _SIGNS.get(effect, "") + escape(name), "class": "junction",
             "tooltip": f"{name}: the reply says which of these is next",
-            "class": "junction",
-            **self._outline(effect),
-        }
+            "shape": "box", "style": "rounded,filled", "fillcolor": colour, "color": colour,
+            "fontcolor": theme.background, "fontsize": self.label_size, "height": "0.22",
+            "margin": "0.12,0.03", **self._outline(effect),
+        }  # fmt: skip
         return found | self._faded() if self._is_faded(junction) else found
 
     def edge(self, edge: Edge) -> Attributes:
@@ -309,12 +294,8 @@ class DotStyle:
             if at_start:
                 found |= {"tailport": "n", "headport": "n"}
         elif edge.kind is EdgeKind.FAILURE and not (edge.steps or edge.counts):
-            found |= {
-                "color": self.theme.faded,
-                "style": "dotted",
-                "arrowsize": "0.5",
-                "weight": "0",
-            }
+            found |= {"color": self.theme.faded, "style": "dotted"}
+            found |= {"arrowsize": "0.5", "weight": "0"}
         if edge.source != edge.dest or at_start:  # other self-loops are listed in their node
             indent = _INDENT if self.model.sign_ins is None else _INDENT * 2
             if (SrpClaim, _CUSTOM_CHALLENGE) in {(each, edge.dest) for each in edge.responses}:
@@ -357,17 +338,12 @@ class DotStyle:
         for step in edge.steps:
             if step.error or step.response in edge.responses:
                 colour = theme.warning if step.error else theme.highlight
-                yield (
-                    _bold(indent + self._step(step), colour)
-                    + _BOLD_ROOM
-                    + _ROOM.get(step.response, "")
-                )
+                room = _BOLD_ROOM + _ROOM.get(step.response, "")
+                yield _bold(indent + self._step(step), colour) + room
         refused = edge.kind is EdgeKind.FAILURE or edge.kind.is_refusal
         if edge.counts and (refused or not edge.responses):
             yield _bold(f"{indent}{edge.total}", theme.warning if refused else theme.highlight)
-        if refused:
-            return
-        if self.model.overview:
+        if refused or self.model.overview:
             return
         again = f" ({edge.kind})" if edge.kind is EdgeKind.NEW_CHALLENGE else ""
         sign = _SIGNS.get(edge.availability.effect, "")

@@ -9,9 +9,8 @@ from textwrap import wrap
 from typing import Final
 
 from authfsm.diagrams.model import DiagramModel, EdgeKind
-from authfsm.diagrams.omissions import OmissionReason
 from authfsm.diagrams.themes import Paint, Theme
-from authfsm.diagrams.vertices import StateGroup, group_of
+from authfsm.diagrams.vertices import OmissionReason, StateGroup, group_of
 from authfsm.protocol.account_table import RECOVERIES
 from authfsm.protocol.error_policy import ERROR_POLICY, RecoveryAction
 from authfsm.protocol.links import reference

@@ -217,12 +217,8 @@ def as_json(model: DiagramModel) -> str:
         "nodes": [_node(node, model) for node in model.nodes],
         "edges": [_edge(edge, model) for edge in model.edges],
         "omitted": [
-            {
-                "reason": each.reason.value,
-                "caption": each.reason.caption,
-                "arrows": len(each.arrows),
-            }
-            for each in model.omitted
+            {"reason": e.reason.value, "caption": e.reason.caption, "arrows": len(e.arrows)}
+            for e in model.omitted
         ],
         "notes": list(model.notes),
         "current": model.current.name if model.current else None,
@@ -311,6 +307,12 @@ def arrows_by_source(model: DiagramModel) -> dict[Node, list[Arrow]]:
     }
 
 
+def _guard(arrow: Arrow) -> dict[str, str]:
+    """Return what the event of an arrow says about where its reply led."""
+    found = {"to": arrow.dest.state, "role": arrow.dest.role, "kind": arrow.kind}
+    return {name: str(value) for name, value in found.items() if value}
+
+
 def xstate(model: DiagramModel) -> str:
     """Return the configuration of XState's `createMachine` (version 5), as JSON.
 
@@ -323,14 +325,11 @@ def xstate(model: DiagramModel) -> str:
     for node, leaving in arrows.items():
         on: dict[str, list[dict[str, Any]]] = {}
         for arrow in leaving:
-            to = {"state": str(arrow.dest.state)}
-            if arrow.dest.role:
-                to["role"] = str(arrow.dest.role)
-            if arrow.kind:
-                to["kind"] = str(arrow.kind)
+            where = _guard(arrow)
+            params = {"state": where.pop("to"), **where}
             transition = {
                 "target": identifier(arrow.dest.name),
-                "guard": {"type": "leadsTo", "params": to},
+                "guard": {"type": "leadsTo", "params": params},
                 "reenter": arrow.kind in {None, NEW_CHALLENGE},
             }
             on.setdefault(arrow.response.trigger, []).append(transition)
@@ -352,10 +351,8 @@ def scxml(model: DiagramModel) -> str:
 def _scxml(arrows: Mapping[Node, list[Arrow]]) -> Iterator[str]:
     initial = quoteattr(identifier(next(iter(arrows)).name))
     yield '<?xml version="1.0" encoding="UTF-8"?>'
-    yield (
-        f'<scxml xmlns="{NAMESPACE}" version="1.0" datamodel="ecmascript" name="authfsm"'
-        f" initial={initial}>"
-    )
+    version = 'version="1.0" datamodel="ecmascript" name="authfsm"'
+    yield f'<scxml xmlns="{NAMESPACE}" {version} initial={initial}>'
     for node, leaving in arrows.items():
         name = quoteattr(identifier(node.name))
         yield f"  <!-- {node.state.meaning.replace('--', '-')} -->"
@@ -364,17 +361,12 @@ def _scxml(arrows: Mapping[Node, list[Arrow]]) -> Iterator[str]:
             continue
         yield f"  <state id={name}>"
         for arrow in leaving:
-            condition = f"_event.data.to == '{arrow.dest.state}'"
-            if arrow.dest.role:
-                condition += f" && _event.data.role == '{arrow.dest.role}'"
-            if arrow.kind:
-                condition += f" && _event.data.kind == '{arrow.kind}'"
+            tests = (f"_event.data.{name} == '{value}'" for name, value in _guard(arrow).items())
+            condition = " && ".join(tests)
             internal = ' type="internal"' if arrow.kind not in {None, NEW_CHALLENGE} else ""
             event = quoteattr(arrow.response.trigger)
             target = quoteattr(identifier(arrow.dest.name))
-            yield (
-                f"    <transition event={event} cond={quoteattr(condition)}"
-                f" target={target}{internal}/>"
-            )
+            cond = quoteattr(condition)
+            yield f"    <transition event={event} cond={cond} target={target}{internal}/>"
         yield "  </state>"
     yield "</scxml>"

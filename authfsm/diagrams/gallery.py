@@ -130,35 +130,33 @@ def files() -> dict[str, str]:
         found["failures.svg"] = found["failures.svg"].replace(page, '"account.svg"')
     found["protocol.dot"] = str(diagram())
     named = [*((name, about) for name, _, about in every), ("account", _ACCOUNT)]
-    found["README.md"] = "\n".join(_readme(iter(named)))
+    entries = "".join(_entry(*each) for each in named)
+    messages = sequence(flow="USER_SRP_AUTH")
+    found["README.md"] = _README.format(pictures=entries, sequence=messages)
     return dict(sorted(found.items()))
 
 
-def _readme(every: Iterator[tuple[str, str]]) -> Iterator[str]:
-    yield "# The protocol in pictures"
-    yield ""
-    yield "Computed from `authfsm/protocol/table.py` by `authfsm draw --gallery diagrams`."
-    yield "The caption of each picture says what it omits. Open a picture in its own tab: hover over a state"
-    yield "to see what it means, and click it for AWS's page. Pictures are dark if your browser prefers dark."
-    yield "`protocol.dot` is the source of the second."
-    for name, about in every:
-        yield ""
-        yield f"## {name}"
-        yield ""
-        yield about
-        yield ""
-        if name == "protocol":  # it cannot be read at the width of this page
-            yield f"[{name}.svg]({name}.svg)"
-        else:
-            yield f"[![{about.replace('`', '')}]({name}.svg)]({name}.svg)"
-    yield ""
-    yield "## The messages of a sign-in"
-    yield ""
-    yield "`USER_SRP_AUTH` as a sequence, with the names that Cognito's API uses."
-    yield ""
-    yield "```mermaid"
-    yield f"{sequence(flow='USER_SRP_AUTH')}```"
-    yield ""
+_README: Final = """\
+# The protocol in pictures
+
+Computed from `authfsm/protocol/table.py` by `authfsm draw --gallery diagrams`.
+The caption of each picture says what it omits. Open a picture in its own tab: hover over a state
+to see what it means, and click it for AWS's page. Pictures are dark if your browser prefers dark.
+`protocol.dot` is the source of the second.
+{pictures}
+## The messages of a sign-in
+
+`USER_SRP_AUTH` as a sequence, with the names that Cognito's API uses.
+
+```mermaid
+{sequence}```
+"""
+
+
+def _entry(name: str, about: str) -> str:
+    # At the width of that page, the whole protocol cannot be read.
+    shown = f"{name}.svg" if name == "protocol" else f"![{about.replace('`', '')}]({name}.svg)"
+    return f"\n## {name}\n\n{about}\n\n[{shown}]({name}.svg)\n"
 
 
 def write(folder: str | Path) -> list[Path]:

@@ -14,8 +14,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from authfsm.core.machine import LeadsTo
-from authfsm.diagrams.omissions import OmissionReason
-from authfsm.diagrams.vertices import Arrow, Junction, Vertex, group_of
+from authfsm.diagrams.vertices import Arrow, Junction, OmissionReason, Vertex, group_of
 from authfsm.protocol.nodes import NODES, Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State

@@ -21,13 +21,6 @@ from authfsm.diagrams.model import (
     OmittedArrows,
     SettingsEffect,
 )
-from authfsm.diagrams.omissions import (
-    OmissionReason,
-    is_foreign,
-    is_refuted,
-    is_uncertain,
-    omission_reason,
-)
 from authfsm.diagrams.settings_overlay import SettingsOverlay, overlay
 from authfsm.diagrams.vertices import (
     FAILED,
@@ -35,9 +28,14 @@ from authfsm.diagrams.vertices import (
     START,
     Arrow,
     Junction,
+    OmissionReason,
     Vertex,
     fold,
     in_order,
+    is_foreign,
+    is_refuted,
+    is_uncertain,
+    omission_reason,
 )
 from authfsm.protocol.nodes import NODES, Node, accepts, target_roles
 from authfsm.protocol.states import State
@@ -149,19 +147,15 @@ def build_model(
 
 def _available_junctions(effects: SettingsOverlay) -> tuple[Junction, ...]:
     """Return the junctions, each with the members that settings allow by an arrow that is certain somewhere."""
+
+    def is_allowed(junction: Junction, node: Node) -> bool:
+        arrows = ARROWS_THROUGH[junction, node]
+        is_certain = not all(is_uncertain(arrow, effects.pools) for arrow in arrows)
+        return is_certain and effects.node(node).effect not in _NOT_DRAWN
+
     return tuple(
-        Junction(
-            junction.name,
-            frozenset(
-                node
-                for node in junction.members
-                if effects.node(node).effect not in _NOT_DRAWN
-                and not all(
-                    is_uncertain(arrow, effects.pools) for arrow in ARROWS_THROUGH[junction, node]
-                )
-            ),
-        )
-        for junction in JUNCTIONS
+        Junction(each.name, frozenset(node for node in each.members if is_allowed(each, node)))
+        for each in JUNCTIONS
     )
 
 
@@ -227,27 +221,23 @@ def _lines(
         is_junction = isinstance(vertex, Junction)
         members = in_order(vertex.members) if isinstance(vertex, Junction) else (vertex,)
         together = [by_dest[each] for each in members]
-        first = together[0]
+        kind = EdgeKind.ANSWER if is_junction else _edge_kind(together[0])
         uncertain = all(is_uncertain(each, effects.pools) for each in together)
-        edge = Edge(
-            first.source,
-            vertex,
-            EdgeKind.ANSWER if is_junction else _edge_kind(first),
-            (first.response,),
-            (first.response,) if uncertain else (),
-            availability=_common(found[each] for each in members),
+        yield _line(
+            together, vertex, kind, _common(found[each] for each in members), uncertain=uncertain
         )
-        yield _Line(edge, frozenset(together))
     for loop in loops:
-        edge = Edge(
-            loop.source,
-            loop.dest,
-            _edge_kind(loop),
-            (loop.response,),
-            (loop.response,) if is_uncertain(loop) else (),
-            availability=effects.arrow(loop),
-        )
-        yield _Line(edge, frozenset({loop}))
+        effect, uncertain = effects.arrow(loop), is_uncertain(loop)
+        yield _line([loop], loop.dest, _edge_kind(loop), effect, uncertain=uncertain)
+
+
+def _line(
+    arrows: Sequence[Arrow], dest: Vertex, kind: EdgeKind, effect: Availability, *, uncertain: bool
+) -> _Line:
+    response = (arrows[0].response,)
+    doubts = response if uncertain else ()
+    edge = Edge(arrows[0].source, dest, kind, response, doubts, availability=effect)
+    return _Line(edge, frozenset(arrows))
 
 
 def _drop(lines: list[_Line], drop: Collection[_Line]) -> tuple[list[_Line], set[Arrow]]:

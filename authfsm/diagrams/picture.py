@@ -21,9 +21,8 @@ from authfsm.diagrams.exports import as_json, markdown, mermaid, scxml, xstate
 from authfsm.diagrams.history_overlay import HistoryStep, add_history, add_traffic
 from authfsm.diagrams.model import DiagramModel, own_parts
 from authfsm.diagrams.model_builder import build_model
-from authfsm.diagrams.omissions import OmissionReason
 from authfsm.diagrams.themes import LIGHT, Theme, adaptive
-from authfsm.diagrams.vertices import JUNCTIONS, StateGroup, Vertex
+from authfsm.diagrams.vertices import JUNCTIONS, OmissionReason, StateGroup, Vertex
 from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import CallerError
@@ -90,19 +89,12 @@ class ConflictingOptions(CallerError, ValueError):
 
 @frozen
 class Diagram:
-    """A diagram of the protocol. `str(diagram)` is DOT; Jupyter displays it directly.
+    """A diagram of the protocol. `str(diagram)` is DOT; Jupyter displays it directly."""
 
-    Args:
-        model: its nodes and edges.
-        theme: how it looks.
-        labels: other texts.
-        engine: the layout engine; None for the first that is installed.
-    """
-
-    model: DiagramModel
+    model: DiagramModel  #: Its nodes and edges.
     theme: Theme = LIGHT
-    labels: Mapping[str, str] = field(factory=dict, converter=frozen_texts)
-    engine: str | None = None
+    labels: Mapping[str, str] = field(factory=dict, converter=frozen_texts)  #: Other texts.
+    engine: str | None = None  #: The layout engine; None for the first that is installed.
 
     def __str__(self) -> str:
         return dot(self.model, self.theme, self.labels)
@@ -115,14 +107,10 @@ class Diagram:
         return FORMATS[spec](self)
 
     def svg(self, *, animated: bool = False) -> str:
-        """Return the diagram as SVG, with real text, tooltips, and links to AWS's pages.
+        """Return the diagram as SVG, with real text, tooltips, and links to AWS's pages; raises NoEngine.
 
         Args:
-            animated: let the steps of a recorded sign-in appear one after another; without a history
-                there are none.
-
-        Raises:
-            NoEngine: no layout engine is installed.
+            animated: let the steps of a recorded sign-in appear one after another.
         """
         drawn = render.svg(str(self), self.engine)
         if animated:

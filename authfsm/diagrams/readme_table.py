@@ -8,7 +8,7 @@ may lead to, and OTHER_CHALLENGE, which is possible wherever Cognito may issue a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -41,11 +41,7 @@ CONFIDENCE_MARKS: Final = {
 
 
 class NoTableMarkers(CallerError, ValueError):
-    """A file has no markers for the table.
-
-    Args:
-        path: the file.
-    """
+    """The file `path` has no markers for the table."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(f"{path} has no lines {BEGIN!r} and {END!r} to write the table between")
@@ -135,20 +131,15 @@ def _lines() -> Iterator[str]:
     yield "|---|---|---|"
     yield from map(str, rows())
     yield ""
-    yield from (f"*{each.name}*: {_states(each.members)}.  " for each in _NAMED_SETS[1:])
+    for each in _NAMED_SETS[1:]:
+        states = (_code(state) for state in State if state in each.members)
+        yield f"*{each.name}*: {', '.join(states)}.  "
     yield "*any challenge*: any of Cognito's sixteen.  "
     kinds = " ".join(f"*{each}*: {each.meaning}" for each in LoopKind)
     yield f"The state does not change: {kinds}  "
-    open_rows = sum(
-        bool(UNKNOWN_CHALLENGE & d) for each in PROTOCOL.values() for d in each.values()
-    )
+    open_rows = sum(bool(UNKNOWN_CHALLENGE & d) for row in PROTOCOL.values() for d in row.values())
     yield f"Not shown: `FAILED`, to which a refusal that ends the attempt leads, and `OTHER_CHALLENGE`, to which {open_rows} of these rows may lead.  "
     yield "† only inferred; ‡ contradicted by another source; ✗ refuted by replies of real pools, and kept only so that the client tolerates it (`authfsm.protocol.evidence` has the sources of each transition)."
-
-
-def _states(states: Iterable[State]) -> str:
-    members = frozenset(states)
-    return ", ".join(_code(state) for state in State if state in members)
 
 
 def with_table(text: str) -> str | None:

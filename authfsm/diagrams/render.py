@@ -32,11 +32,7 @@ _TEXT: Final = re.compile(r'<text ([^>]*font-size="([\d.]+)"[^>]*)>([^<]+)</text
 
 
 class NoEngine(OperatorError):
-    """No layout engine is installed.
-
-    Args:
-        name: the engine that was asked for; None for any.
-    """
+    """No layout engine is installed; `name` is the one that was asked for, None for any."""
 
     def __init__(self, name: str | None = None) -> None:
         missing = f"{name} is not installed" if name else "no layout engine is installed"
@@ -58,12 +54,7 @@ class NoPdf(OperatorError):
 
 
 class MissingFont(OperatorError):
-    """A label has characters for which the PNG or PDF has no font.
-
-    Args:
-        characters: the characters.
-        output_format: "PNG" or "PDF".
-    """
+    """A label has `characters` for which the PNG or PDF has no font."""
 
     def __init__(self, characters: str, output_format: str) -> None:
         super().__init__(
@@ -114,12 +105,7 @@ def png(source: str, dpi: int = 144, name: str | None = None) -> bytes:
 
 
 def pdf(source: str, name: str | None = None, title: str = "") -> bytes:
-    """Return DOT as PDF whose text is text, by svglib or else by a system's `dot`.
-
-    Raises:
-        MissingFont: svglib has no font for a character.
-        NoPdf: neither is installed.
-    """
+    """Return DOT as PDF whose text is text, by svglib or else by a system's `dot`; raises MissingFont or NoPdf."""
     if name != "dot" and find_spec("svglib") and find_spec("reportlab"):
         _check_characters(source, "PDF")
         source = source.replace("\u2212", "\u2013")  # Helvetica has no minus sign

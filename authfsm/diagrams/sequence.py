@@ -57,21 +57,16 @@ class SequenceDiagram:
         return "\n".join((*self.lines, ""))
 
     def save(self, path: str | Path) -> Path:
-        """Write it to a file: Mermaid (.mmd, .mermaid), or Markdown that contains it (.md).
-
-        Args:
-            path: the file.
-
-        Returns:
-            The file's path.
+        """Write it to a file, and return its path: Mermaid (.mmd, .mermaid), or Markdown that contains it (.md).
 
         Raises:
             UnknownSuffix: the file has another suffix.
         """
         file = Path(path)
-        if file.suffix.lower() not in SEQUENCE_SUFFIXES:
+        suffix = file.suffix.lower()
+        if suffix not in SEQUENCE_SUFFIXES:
             raise UnknownSuffix(file.suffix, SEQUENCE_SUFFIXES)
-        fenced = f"```mermaid\n{self}```\n" if file.suffix.lower() == ".md" else str(self)
+        fenced = f"```mermaid\n{self}```\n" if suffix == ".md" else str(self)
         file.write_bytes(fenced.encode())
         return file
 
