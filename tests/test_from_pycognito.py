@@ -67,6 +67,7 @@ _CODE = 'code = pool.outbox.code_for("{0}")'
 _MAIL = {"email": "ada@example.com"}
 _WORKS = "works(new_password)"
 _GROUP = 'group = {"GroupName": "staff", "Description": "The staff"}'
+_NEW_GROUP = 'client.create_group(UserPoolId=pool_id, GroupName="staff")'
 _DETAILS = 'details = {"client_id": "corp"}'
 _SMS = {"phone_number": "+15555550143", "preferred_mfa": "SMS_MFA"}
 _SAME_A = "srp.small_a_value = int.from_bytes(entropy, 'big')"
@@ -172,8 +173,8 @@ ROWS: Final[dict[str, Row]] = {
     "user.admin_disable_user": Row(),
     "user.admin_enable_user": Row(),
     "user.admin_delete_user": Row(),
-    "user.admin_add_user_to_group": Row(given=_twice(_GROUP)),
-    "user.admin_remove_user_from_group": Row(),
+    "user.admin_add_user_to_group": Row(given=_twice(_NEW_GROUP)),
+    "user.admin_remove_user_from_group": Row(ada={"groups": ["staff"]}),
     "user.admin_list_groups_for_user": Row(
         ("result", "[each['GroupName'] for each in result[0]['Groups']]"), ada={"groups": ["staff"]}
     ),

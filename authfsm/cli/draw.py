@@ -101,16 +101,19 @@ class Draw(PoolOptions):
     )
     state: str | None = _content("Only this state and its neighbours, for example SMS_MFA.")
     failures: bool = _content("Also draw the refusals that end an attempt.", default=False)
-    actions: bool = _content("As --failures, with what to do after each refusal.", default=False)
+    actions: bool = _content(
+        "Like --failures, and show what to do after each refusal.", default=False
+    )
     unfolded: bool = _content(
         "Draw every transition separately instead of merging similar ones.", default=False
     )
     overview: bool = _content(
-        "Leave out the names of responses, so that the whole can be read on one page.",
+        "Leave out the names of responses, so that the whole protocol fits on one page.",
         default=False,
     )
     label: list[str] | None = _content(
-        "Another text for a state, response, junction or sentence. Repeatable.", metavar="NAME=TEXT"
+        "Replace the text of a state, response, junction (a dark node) or line of the caption. Repeatable.",
+        metavar="NAME=TEXT",
     )
     history: Path | None = _content(
         "Draw the path of one recorded sign-in: JSON lines, as written by history_to_json.",

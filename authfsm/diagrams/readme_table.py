@@ -139,7 +139,7 @@ def _lines() -> Iterator[str]:
     yield f"The state does not change: {kinds}  "
     open_rows = sum(bool(UNKNOWN_CHALLENGE & d) for row in PROTOCOL.values() for d in row.values())
     yield f"Not shown: `FAILED`, to which a refusal that ends the attempt leads, and `OTHER_CHALLENGE`, to which {open_rows} of these rows may lead.  "
-    yield "† only inferred; ‡ contradicted by another source; ✗ refuted by replies of real pools, and kept only so that the client tolerates it (`authfsm.protocol.evidence` has the sources of each transition)."
+    yield "† only inferred; ‡ contradicted by another source; ✗ refuted by replies of real pools, and kept only so that the client tolerates it. `authfsm explain STATE` shows the sources of each transition."
 
 
 def with_table(text: str) -> str | None:

@@ -1,4 +1,4 @@
-"""asyncio: a service signs in once and keeps its tokens fresh beside its own long-lived loop.
+"""asyncio: a service signs in once, and its tasks share tokens that are refreshed when needed.
 
     async with signed_in(cognito, "bot", password, code_of_the_bot) as session:
         await asyncio.gather(serve(session), poll(session))

@@ -1,7 +1,8 @@
-"""AWS Lambda behind an HTTP API: each challenge is an invocation of its own, and no invocation keeps anything.
+"""AWS Lambda behind an HTTP API: each request is one step, and the function stores no sign-in between requests.
 
-The reply has the sealed sign-in; the caller sends it back with the answer. It is encrypted under SIGN_IN_KEY and is
-valid for one answer, so it may pass through the caller's hands.
+The reply contains the sealed sign-in, and the caller sends it back with the answer. The seal is encrypted with
+SIGN_IN_KEY, so the caller cannot read or change it. Cognito accepts one correct answer for it. This makes a key, once:
+`python -c "import authfsm; print(authfsm.new_key().reveal())"`.
 
     POST {"username": "ada", "password": "..."}
     -> {"sealed": "...", "form": {...}}

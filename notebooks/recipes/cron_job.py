@@ -4,7 +4,12 @@
     python cron_job.py               # by cron, as often as you like, until the refresh token expires
 
 The file holds the tokens encrypted under BOT_KEY, and is replaced after each refresh, so that a rotated refresh token
-is not lost. `authfsm signin --output` would store them in plain text.
+is not lost. `authfsm signin --output` would store them in plain text. This makes a key, once:
+
+    python -c "import authfsm; print(authfsm.new_key().reveal())"
+
+When the refresh token has expired, the program ends with `Refused` and the action START_AGAIN: run `sign-in` again.
+If runs may overlap and the app client rotates refresh tokens, use `authfsm.stores.SharedTokens` instead of the file.
 """
 
 import os
@@ -48,7 +53,7 @@ def store(tokens: Tokens) -> None:
 
 
 def run() -> str:
-    """Do the work with an access token that is valid for five minutes at least; return whose it is."""
+    """Do the work with an access token that is valid for at least one minute; return its user's name."""
     flow = cognito().resume_tokens(STORED.read_text(), os.environ["BOT_KEY"])
     before = flow.tokens
     tokens = flow.fresh_tokens()

@@ -1,10 +1,10 @@
 """Flask: browsers sign in over several requests. The sign-in and the tokens are in sealed cookies.
 
-    pip install authfsm flask
+    pip install /path/to/authfsm flask
     flask --app flask_app run     # with COGNITO_POOL_ID, COGNITO_CLIENT_ID, SITE_KEY, SITE_ORIGIN set
 
 A page posts JSON: {"username", "password"} to /sign-in, then {"response", <fields>, "step"} to /challenge, as the form
-in the reply says.
+in the reply says. This makes a SITE_KEY, once: `python -c "import authfsm; print(authfsm.new_key().reveal())"`.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Django: users sign in through Cognito; their groups there decide what they may do here, in the admin too.
+"""Django: users sign in through Cognito, and their Cognito groups give permissions, in the admin too.
 
     INSTALLED_APPS += ["authfsm.contrib.django"]
     MIDDLEWARE += ["authfsm.contrib.django.middleware.CognitoMiddleware"]  # below AuthenticationMiddleware
@@ -12,11 +12,20 @@
         "SUPERUSER_GROUPS": ["admins"],
     }
 
+    from authfsm.contrib.django.views import sign_in
+
     urlpatterns = [
         path("account/", include("authfsm.contrib.django.urls")),
-        path("admin/login/", sign_in),  # authfsm.contrib.django.views
+        path("admin/login/", sign_in),
         path("admin/", admin.site.urls),
     ]
 
-`conf` lists all settings. Templates in `authfsm/` of your own replace those of this app.
+`authfsm.contrib.django.conf` lists all settings. Your own templates in `authfsm/` replace those of this app.
+
+The first sign-in of a Cognito user creates the Django user, named by the claim USERNAME_CLAIM (`sub` by default). A
+Django user of that name who has a password is not taken over: that sign-in is denied; call `set_unusable_password()`
+on it first. To keep signing in with Django passwords, add `django.contrib.auth.backends.ModelBackend` to
+AUTHENTICATION_BACKENDS, and leave out the line for `admin/login/`. At each sign-in the user's Django groups are
+replaced by those with the names of the Cognito groups; a group that Django does not have is ignored.
+`request.cognito.signed_in().signed_in()` returns the tokens.
 """
