@@ -65,9 +65,6 @@ def _derived(key: AnySecret, ticket: Secret[str]) -> Secret[str]:
     return Secret(urlsafe_b64encode(mac.digest()).decode())
 
 
-# ---- a form and its seal -------------------------------------------------------------------------------
-
-
 def form_to_json(form: Mapping[str, Any]) -> Secret[str]:
     """Return a form as JSON, its secrets in clear: with its version, without members that are None or empty."""
     present = {name: value for name, value in form.items() if value not in (None, {}, [])}
