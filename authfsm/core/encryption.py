@@ -96,9 +96,9 @@ def form_from_json(
 def encrypt(text: Secret[str], key: Key, at: datetime | None = None) -> str:
     """Return a text that only a holder of the key can read or change: letters, digits, `-_=`."""
     key = wrapped_keys(key)
-    # JSON from a Lambda trigger may contain a lone surrogate, which strict UTF-8 cannot encode.
-    data, seconds = text.reveal().encode("utf-8", "surrogatepass"), at.timestamp() if at else 0
-    sealed = _fernet(key).encrypt_at_time(data, int(seconds))
+    fernet, seconds = _fernet(key), int(at.timestamp()) if at else 0
+    # JSON from a Lambda trigger may contain a lone surrogate, which strict UTF-8 cannot encode. No local holds it.
+    sealed = fernet.encrypt_at_time(text.reveal().encode("utf-8", "surrogatepass"), seconds)
     if len(sealed) > LARGEST:
         raise TooLongToSeal
     return sealed.decode()

@@ -50,11 +50,11 @@ def _text(raw: Mapping[str, Any], key: str) -> str | None:
     return value or None
 
 
-def required_text(raw: Mapping[str, Any], key: str) -> str:
+def required_text(raw: Mapping[str, Any], name: str) -> str:
     """Return a member that is text and not empty."""
-    value = _text(raw, key)
+    value = _text(raw, name)
     if value is None:
-        raise MalformedReply(f"{key} is missing")
+        raise MalformedReply(f"{name} is missing")
     return value
 
 
