@@ -105,10 +105,7 @@ def _reachable(found: Exploration) -> Iterator[Fault]:
 
 
 def _ends(found: Exploration) -> Iterator[Fault]:
-    """Yield the positions from which no answer leads to tokens: also without a device and contradictory transitions.
-
-    An unknown challenge, or a new sign-in, does not count as a way to the tokens.
-    """
+    """Yield the positions from which no answer leads to tokens: also without a device and contradictory transitions."""
     names = set[str]()
     for each in (explore(evolve(found.model, device=False, contradictory=False)), found):
         for at in _dead_ends(each):
@@ -120,6 +117,7 @@ def _ends(found: Exploration) -> Iterator[Fault]:
 def _dead_ends(found: Exploration) -> Iterator[Position]:
     sources: dict[Position, list[Position]] = {}
     for here, move in found.along():
+        # An unknown challenge, or a new sign-in, does not count as a way to the tokens.
         if move.to.state not in {S.OTHER_CHALLENGE, S.START}:
             sources.setdefault(move.to, []).append(here)
     alive = {each for each in found.before if each.state is S.AUTHENTICATED}
@@ -198,11 +196,8 @@ def _unbounded(found: Exploration) -> Iterator[Fault]:
 
 
 def _unattended(found: Exploration) -> Iterator[Fault]:
-    """Return the loops that a driver follows without new input from its caller.
-
-    A faulty server could keep a driver in such a loop for ever. A restart without the device key is none: the
-    client drops the key and does not send it again.
-    """
+    """Return the loops that a driver follows without new input, in which a faulty server could keep it for ever."""
+    # A restart without the device key is none: the client drops the key and does not send it again.
     free = {
         here: [m for m in moves if is_automatic(m.transition) and m.transition.kind is not RESTART]
         for here, moves in found.moves.items()

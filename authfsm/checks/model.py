@@ -175,11 +175,7 @@ class HasPath:
     path: Path
 
     def diagram(self, **options: Any) -> Diagram:
-        """Return the path on the protocol's diagram.
-
-        Args:
-            options: options of `authfsm.diagram`.
-        """
+        """Return the path on the protocol's diagram, with options of `authfsm.diagram`."""
         return self.path.diagram(**options)
 
 

@@ -331,6 +331,10 @@ def _read_only(rows: Rows) -> Rows:
     return MappingProxyType({each: MappingProxyType(dict(row)) for each, row in rows.items()})
 
 
+def _transitions(transitions: Iterable[Transition]) -> frozenset[Transition]:
+    return frozenset(transitions)
+
+
 @frozen(eq=False)
 class Table:
     """A protocol, with all that the checks read of it.
@@ -351,7 +355,7 @@ class Table:
     actions: Mapping[str, Mapping[str, ErrorRule]] = field(converter=frozen_mapping)
     errors: Mapping[str, frozenset[str]] = field(converter=frozen_mapping)
     bounds: tuple[Bound, ...] = ()
-    contradictory: frozenset[Transition] = frozenset()
+    contradictory: frozenset[Transition] = field(default=(), converter=_transitions)
 
     @property
     def states(self) -> tuple[State, ...]:
@@ -426,12 +430,6 @@ def _contradictory() -> Iterator[Transition]:
 
 
 TABLE: Final = Table(
-    PROTOCOL,
-    PREREQUISITES,
-    PROOFS,
-    ERROR_POLICY,
-    LISTED_OPERATIONS,
-    BOUNDS,
-    frozenset(_contradictory()),
+    PROTOCOL, PREREQUISITES, PROOFS, ERROR_POLICY, LISTED_OPERATIONS, BOUNDS, _contradictory()
 )
 """The protocol of this package."""

@@ -63,17 +63,13 @@ class PoolClient:
         """The client of the pool's endpoint."""
         return self.pool.api
 
-    def call(self, operation: str, /, **members: Any) -> ApiReply:
-        """Call an operation that takes neither UserPoolId nor ClientId."""
-        return self.api.call(operation, **members)
-
     def call_with_client_id(self, operation: str, /, **members: Any) -> ApiReply:
         """Call an operation that takes ClientId."""
-        return self.call(operation, ClientId=self.app_client.client_id, **members)
+        return self.api.call(operation, ClientId=self.app_client.client_id, **members)
 
     def call_with_pool_id(self, operation: str, /, **members: Any) -> ApiReply:
         """Call an administrator's operation, which takes UserPoolId."""
-        return self.call(operation, UserPoolId=self.pool.pool_id, **members)
+        return self.api.call(operation, UserPoolId=self.pool.pool_id, **members)
 
     def initiate(self, flow: str, **parameters: str) -> ApiReply:
         """Call InitiateAuth."""

@@ -259,7 +259,7 @@ def _activate_factors(user: PoolUser, requirements: pools.UserRequirements) -> N
     reply = client.call_with_pool_id("AdminSetUserMFAPreference", **username, **settings)
     if reply.unsupported:
         token = token or user.access_token()
-        reply = client.call("SetUserMFAPreference", AccessToken=token, **settings)
+        reply = client.api.call("SetUserMFAPreference", AccessToken=token, **settings)
     reply.setup_value()
     # A server that does not know a factor may accept and ignore its settings.
     active = client.call_with_pool_id("AdminGetUser", **username).body.get("UserMFASettingList")
@@ -270,13 +270,13 @@ def _activate_factors(user: PoolUser, requirements: pools.UserRequirements) -> N
 
 def _enrol_app(client: PoolClient, access_token: str) -> AuthenticatorApp:
     token = {"AccessToken": access_token}
-    secret = str(client.call("AssociateSoftwareToken", **token).setup_value("SecretCode"))
+    secret = str(client.api.call("AssociateSoftwareToken", **token).setup_value("SecretCode"))
     app = AuthenticatorApp(Secret(secret))
     # Enrolling with the previous code leaves the current one unused for the sign-in.
-    reply = client.call("VerifySoftwareToken", UserCode=app.code(-1), **token)
+    reply = client.api.call("VerifySoftwareToken", UserCode=app.code(-1), **token)
     if reply.code is not None and not reply.unsupported:
         app.accepts_previous = False
-        reply = client.call("VerifySoftwareToken", UserCode=app.code(), **token)
+        reply = client.api.call("VerifySoftwareToken", UserCode=app.code(), **token)
     reply.setup_value("Status")
     return app
 

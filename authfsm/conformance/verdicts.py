@@ -182,8 +182,7 @@ class ApiReply:
     def expect_success(self) -> ApiReply:
         """Return the reply, which must not be an error."""
         self.ensure_supported()
-        if self.code is not None:
-            raise RuleFailed(f"{self.operation} was refused: {self.summary}")
+        fail_if(self.code is not None, f"{self.operation} was refused: {self.summary}")
         return self
 
     def expect_tokens(self) -> ApiReply:
@@ -196,10 +195,9 @@ class ApiReply:
     def expect_error(self, attempt: str, code: str | None = None) -> None:
         """Check that the attempt was refused, with the code if there is one."""
         self.ensure_supported()
-        if self.code is None:
-            raise RuleFailed(f"{attempt} {self._result}")
-        if code is not None and self.code != code:
-            raise RuleFailed(f"{attempt} was refused with {self.code}, not {code}")
+        fail_if(self.code is None, f"{attempt} {self._result}")
+        other = code is not None and self.code != code
+        fail_if(other, f"{attempt} was refused with {self.code}, not {code}")
 
     def expect_challenge(self, challenge: str) -> ApiReply:
         """Return the reply, which must be this challenge."""

@@ -14,14 +14,14 @@ from attrs import evolve, field, frozen
 
 from authfsm.checks import Model, Move, Path, Position, SignInPaths
 from authfsm.checks.model import AT_START
-from authfsm.journeys.embedded_pool import (
+from authfsm.journeys.plan import (
     ObservedPool,
+    Plan,
     ScriptedTriggers,
     ShiftedClock,
     contradictions,
     pool_arguments,
 )
-from authfsm.journeys.plan import Plan
 from authfsm.journeys.planning import ImpossiblePath, PoolFacts, plan_for
 from authfsm.journeys.stage import Stage, drive, is_wrong
 from authfsm.local import EVERY_FLOW
@@ -72,20 +72,20 @@ class Journey:
     @cached_property
     def id(self) -> str:
         """The responses and the states they lead to, step by step."""
-        return "".join(self._steps())
+        steps = []
+        for step, move in enumerate(self.path):
+            name = move.transition.response.trigger
+            if self.refused(step):
+                name += "(refused)"
+            elif self.stale(step):
+                name += "(stale device)"
+            elif move.to.state is not State.AUTHENTICATED:
+                name += f"-{move.to.state}{'(mfa)' if move.to.role is Role.SECOND_FACTOR else ''}"
+            steps.append(name)
+        return "-".join(steps)
 
     def __str__(self) -> str:
         return self.id
-
-    def _steps(self) -> Iterator[str]:
-        for step, move in enumerate(self.path):
-            yield f"{'' if step == 0 else '-'}{move.transition.response.trigger}"
-            if self.refused(step):
-                yield "(refused)"
-            elif self.stale(step):
-                yield "(stale device)"
-            elif move.to.state is not State.AUTHENTICATED:
-                yield f"-{move.to.state}" + ("(mfa)" if move.to.role is Role.SECOND_FACTOR else "")
 
     def refused(self, step: int) -> bool:
         """Return whether the answer of a step, counted from 0, is wrong on purpose."""

@@ -12,7 +12,6 @@ import pyotp
 from authfsm.base.secret import Secret
 from authfsm.checks import Move, Path
 from authfsm.core.device import Device
-from authfsm.journeys.embedded_pool import ObservedPool, ScriptedTriggers, ShiftedClock, serve
 from authfsm.journeys.plan import (
     EMAIL,
     PASSWORD,
@@ -23,8 +22,12 @@ from authfsm.journeys.plan import (
     NextInput,
     NoProgress,
     NothingSent,
+    ObservedPool,
     Plan,
+    ScriptedTriggers,
+    ShiftedClock,
     UnexpectedPath,
+    serve,
 )
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import Refused

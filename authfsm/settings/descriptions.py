@@ -135,11 +135,7 @@ class Descriptions:
 
     @property
     def recovery(self) -> tuple[str, ...]:
-        """AccountRecoverySetting's mechanisms, the preferred one first; empty if it is not set.
-
-        Raises:
-            BadField: a mechanism has no Name.
-        """
+        """AccountRecoverySetting's mechanisms, the preferred one first; empty if it is not set."""
         path = "AccountRecoverySetting.RecoveryMechanisms"
         mechanisms = self.user_pool.get("AccountRecoverySetting", {}).get("RecoveryMechanisms", ())
         if any("Name" not in each for each in mechanisms):
@@ -154,11 +150,7 @@ class Descriptions:
 
     @property
     def auth_session_validity(self) -> timedelta:
-        """AuthSessionValidity; three minutes if it is not set (AWS API reference, UserPoolClientType).
-
-        Raises:
-            BadField: it is out of range.
-        """
+        """AuthSessionValidity; three minutes if it is not set (AWS API reference, UserPoolClientType)."""
         minutes = (self.user_pool_client or {}).get("AuthSessionValidity") or 3
         return _timedelta("AuthSessionValidity", "minutes", minutes)
 
@@ -173,9 +165,6 @@ def token_validity(client: Structure, name: str) -> timedelta:
     "The default time unit for RefreshTokenValidity in an API request is days. You can't set RefreshTokenValidity to
     0. If you do, Amazon Cognito overrides the value with the default value of 30 days." -- AWS API reference,
     UserPoolClientType; the unit of the other two is hours, their default one hour.
-
-    Raises:
-        BadField: the unit is unknown, or the time is out of range.
     """
     member, unit, default = TOKEN_VALIDITIES[name]
     number = client.get(name)
@@ -196,13 +185,7 @@ def _timedelta(name: str, unit: str, number: int) -> timedelta:
 
 
 def decode_text(raw: bytes) -> str:
-    """Return the text of a file in UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
-
-    Windows PowerShell writes UTF-16 when it redirects the output of a command.
-
-    Raises:
-        UnicodeDecodeError: they have another encoding.
-    """
+    """Return the text of a file in UTF-8, UTF-16 (as Windows PowerShell writes) or UTF-32, with or without a BOM."""
     return raw.decode(json.detect_encoding(raw))
 
 

@@ -10,12 +10,13 @@ from typing import Any, Final, NamedTuple
 
 from attrs import frozen
 
+from authfsm.base.mixins import DisplayMixin
 from authfsm.protocol.auth_flows import ALLOWED_FIRST_AUTH_FACTORS, CURRENT_VALUES
 from authfsm.protocol.evidence import Confidence, confidence
-from authfsm.protocol.nodes import TRANSITIONS_IN_ROLES, EdgeRoles, Node
+from authfsm.protocol.nodes import TRANSITIONS_IN_ROLES, EdgeRoles, Node, edge_roles
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import CHALLENGES, State
-from authfsm.protocol.table import ANY_CHALLENGE, PROTOCOL, Role, Transition
+from authfsm.protocol.table import ANY_CHALLENGE, PROTOCOL, TRANSITIONS, Role, Transition
 from authfsm.settings.rules import (
     ANY_CHALLENGE_RESPONSES,
     CHALLENGE_RULES,
@@ -135,21 +136,94 @@ def confidence_in_pool(settings: SignInSettings, transition: Transition) -> Conf
     TOTPSetupWhenUnauthenticatedTests; amplify-android, EmailMFATests; amplify-flutter, mfa_sms_email_required_test).
     So the transition is refuted there. A remembered device and a passkey with user verification replace the second
     factor, and their transitions are as certain as elsewhere.
-
-    Raises:
-        KeyError: the transition is not in the table.
     """
-    known = confidence(transition)
-    is_required = settings.mfa_configuration == "ON"
-    if is_required and skips_second_factor(transition) and not known.is_uncertain:
-        return Confidence.REFUTED
-    return known
+    known, required = confidence(transition), settings.mfa_configuration == "ON"
+    refuted = required and skips_second_factor(transition) and not known.is_uncertain
+    return Confidence.REFUTED if refuted else known
 
 
 def best_confidence(transition: Transition, pools: Iterable[SignInSettings]) -> Confidence:
     """Return how certain a transition is in the pool where it is most certain, or without settings if there is no pool."""
     known = [confidence_in_pool(pool, transition) for pool in pools] or [confidence(transition)]
     return min(known, key=list(Confidence).index)
+
+
+# ---- the settings of a pool with what they rule out --------------------------------------------------------
+
+
+@frozen(kw_only=True, cache_hash=True)
+class PoolSettings(SignInSettings, DisplayMixin):
+    """The settings of a pool and its app client, and what they rule out of the protocol."""
+
+    def ruled_out(self, transition: Transition, role: Role | None = None) -> str | None:
+        """Return why a transition is impossible for every user; None if it is possible.
+
+        Args:
+            transition: a transition of the table.
+            role: which factor EMAIL_OTP is, where it leads there or leaves there; None for either.
+
+        Raises:
+            KeyError: the table does not have the transition, or not in this role.
+        """
+        return self._reason(transition, role, include_lambda_named=True)
+
+    def named_only(self, transition: Transition, role: Role | None = None) -> bool:
+        """Return whether a transition is possible only because a Lambda function may name any challenge.
+
+        Args:
+            transition: a transition of the table.
+            role: as for `ruled_out`.
+
+        Raises:
+            KeyError: the table does not have the transition, or not in this role.
+        """
+        reason = self._reason(transition, role, include_lambda_named=False)
+        return reason is not None and self.ruled_out(transition, role) is None
+
+    def _reason(
+        self, transition: Transition, role: Role | None, *, include_lambda_named: bool
+    ) -> str | None:
+        found = reachability(self, include_lambda_named=include_lambda_named).arrows
+        reasons = [
+            found[transition, roles]
+            for roles in edge_roles(transition)
+            if role in {None, roles.role} or not roles.role
+        ]
+        if not reasons:
+            raise KeyError((transition, role))
+        return _joined(reasons)
+
+    def unreachable(self, state: State, role: Role | None = None) -> str | None:
+        """Return why no user reaches a state; None if some user can.
+
+        Args:
+            state: the state.
+            role: which factor it is, for EMAIL_OTP; None for either.
+        """
+        unreachable = reachability(self, include_lambda_named=True).nodes
+        roles = ((role,) if role else tuple(Role)) if state is State.EMAIL_OTP else (None,)
+        return _joined([unreachable.get(Node(state, each)) for each in roles])
+
+    def confidence(self, transition: Transition) -> Confidence:
+        """Return how certain a transition is in this pool.
+
+        Args:
+            transition: a transition of the table.
+
+        Raises:
+            KeyError: the transition is not in the table.
+        """
+        return confidence_in_pool(self, transition)
+
+    def possible(self) -> frozenset[Transition]:
+        """Return the transitions that are possible for some user."""
+        return frozenset(each for each in TRANSITIONS if self.ruled_out(each) is None)
+
+
+def _joined(reasons: Iterable[str | None]) -> str | None:
+    """Return the different reasons as one; None if one of them is None."""
+    different = dict.fromkeys(reasons)
+    return None if None in different else "; ".join(why for why in different if why)
 
 
 # ---- the difference between two pools ---------------------------------------------------------------------
@@ -264,18 +338,13 @@ def limits_of_node(node: Node) -> tuple[str, ...]:
 
 def limits_of_response(response: type[Response]) -> tuple[str, ...]:
     """Return the settings under which a response is always refused."""
-    rows: dict[Transition, list[TransitionInRoles]] = {}
+    rows = defaultdict[Transition, list[TransitionInRoles]](list)
     for each in TRANSITIONS_IN_ROLES:
         if each[0].response is response and each[0].dest is not State.FAILED:
-            rows.setdefault(each[0], []).append(each)
+            rows[each[0]].append(each)
 
     def why(found: Reachability) -> Reason:
-        reasons = []
-        for row in rows.values():
-            causes = dict.fromkeys(found.arrows[each] for each in row)
-            if None in causes:
-                return None
-            reasons.append("; ".join(each for each in causes if each))
-        return Counter(reasons).most_common(1)[0][0]
+        reasons = [_joined(found.arrows[each] for each in row) for row in rows.values()]
+        return None if None in reasons else Counter(reasons).most_common(1)[0][0]
 
     return _limits(why)

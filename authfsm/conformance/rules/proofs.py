@@ -181,7 +181,7 @@ def _previous_step(trial: Trial) -> None:
 def _associate(user: PoolUser) -> tuple[str, str]:
     """Return the access token of a user, and the SecretCode."""
     token = user.access_token()
-    reply = user.client.call("AssociateSoftwareToken", AccessToken=token).expect_success()
+    reply = user.client.api.call("AssociateSoftwareToken", AccessToken=token).expect_success()
     return token, str(reply.body.get("SecretCode"))
 
 
@@ -210,7 +210,7 @@ def _wrong_code_of_new_app(trial: Trial) -> None:
     user = trial.user(pools.SMS_OR_TOTP_POOL)
     token, secret_code = _associate(user)
     code = AuthenticatorApp(Secret(secret_code)).wrong_code()
-    reply = user.client.call("VerifySoftwareToken", AccessToken=token, UserCode=code)
+    reply = user.client.api.call("VerifySoftwareToken", AccessToken=token, UserCode=code)
     if reply.body.get("Status") != "ERROR":
         reply.expect_error("a wrong code")
 
@@ -340,7 +340,7 @@ def _user_with_device(trial: Trial) -> tuple[PoolUser, ApiReply, str]:
     reply, metadata = _srp_tokens(user)
     group, key = metadata["DeviceGroupKey"], metadata["DeviceKey"]
     config = srp.device_verifier(group, key, pools.PASSWORD, secrets.token_bytes(16))
-    user.client.call(
+    user.client.api.call(
         "ConfirmDevice",
         AccessToken=reply.tokens.get("AccessToken"),
         DeviceKey=key,

@@ -303,7 +303,7 @@ def _sign_in_in_forbidden_flow(trial: Trial) -> ApiReply:
 
 def _sign_in_at_unknown_client(trial: Trial) -> ApiReply:
     user = trial.checked_user()
-    return user.client.call(
+    return user.client.api.call(
         "InitiateAuth",
         ClientId="1234567890abcdefghijklmnop",
         AuthFlow="USER_PASSWORD_AUTH",

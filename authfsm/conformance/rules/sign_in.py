@@ -8,7 +8,7 @@ rule fails if a reply is not in the table, if a right answer is refused, or if t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from attrs import define
@@ -19,15 +19,9 @@ from authfsm.conformance.pools import PoolRequirements, UserRequirements
 from authfsm.conformance.rule import DEVICES_PAGE, MAJOR, RuleCollector, RuleSource, RunRule, Trial
 from authfsm.conformance.verdicts import NotSupported, RuleFailed, RuleSeverity, Skipped, fail_if
 from authfsm.drivers.boto import Flow
+from authfsm.protocol import errors as e
 from authfsm.protocol import links
 from authfsm.protocol import responses as r
-from authfsm.protocol.errors import (
-    AuthfsmError,
-    ConnectionLost,
-    InvalidOperation,
-    ProtocolViolation,
-    Refused,
-)
 from authfsm.protocol.evidence import confidence, evidence
 from authfsm.protocol.replies import MfaSetup, WebAuthn
 from authfsm.protocol.responses import Response
@@ -58,32 +52,22 @@ SIGN_IN_METHODS: Final[dict[str, tuple[State, type[Response]]]] = {
 
 USER_SITUATIONS: Final[dict[State, tuple[PoolRequirements, UserRequirements, str]]] = {
     S.AUTHENTICATED: (pools.DEFAULT_POOL, pools.DEFAULT_USER, "a user without MFA"),
-    S.NEW_PASSWORD_REQUIRED: (
-        pools.DEFAULT_POOL,
-        pools.TEMPORARY_USER,
-        "a user with a temporary password",
-    ),
+    S.NEW_PASSWORD_REQUIRED:
+        (pools.DEFAULT_POOL, pools.TEMPORARY_USER, "a user with a temporary password"),
     S.SMS_MFA: (pools.ALL_MFA_POOL, pools.SMS_USER, "a user with SMS MFA"),
     S.EMAIL_OTP: (pools.ALL_MFA_POOL, pools.EMAIL_USER, "a user with e-mail MFA"),
     S.SOFTWARE_TOKEN_MFA: (pools.SMS_OR_TOTP_POOL, pools.TOTP_USER, "a user with TOTP MFA"),
-    S.SELECT_MFA_TYPE: (
-        pools.SMS_OR_TOTP_POOL,
-        pools.SMS_AND_TOTP_USER,
-        "a user with two MFA methods, neither of them preferred,",
-    ),
-    S.MFA_SETUP: (
-        pools.TOTP_REQUIRED_POOL,
-        pools.DEFAULT_USER,
-        "a user without MFA, in a pool that requires it,",
-    ),
-}
+    S.SELECT_MFA_TYPE: (pools.SMS_OR_TOTP_POOL, pools.SMS_AND_TOTP_USER,
+                        "a user with two MFA methods, neither of them preferred,"),
+    S.MFA_SETUP: (pools.TOTP_REQUIRED_POOL, pools.DEFAULT_USER,
+                  "a user without MFA, in a pool that requires it,"),
+}  # fmt: skip
 """The challenges after the proof of the password, and who receives them. AUTHENTICATED stands for tokens."""
 
 UNTESTED_CHALLENGES: Final = {
     S.ADMIN_NO_SRP_AUTH: "AWS's own pages contradict each other about this challenge, and no trace is known"
 }
 """The challenges that no rule expects, and why."""
-
 
 _MOST_ANSWERS: Final = 12
 # Challenges after which the expected one may still come.
@@ -123,20 +107,20 @@ class SignInRunner:
     def _begin(self, begin: Begin, expected: State) -> Flow:
         try:
             return begin(self.user)
-        except ProtocolViolation as error:
+        except e.ProtocolViolation as error:
             ended: Exception = RuleFailed(str(error))
-        except AuthfsmError as error:
+        except e.AuthfsmError as error:
             ended = self._begin_error(error)
         if isinstance(ended, RuleFailed) and expected is not S.AUTHENTICATED:
             # The rule that expects no challenge reports this failure; it is not reported twice.
             raise Skipped(f"the sign-in fails at an earlier step: {ended.why}")
         raise ended
 
-    def _begin_error(self, error: AuthfsmError) -> Exception:
+    def _begin_error(self, error: e.AuthfsmError) -> Exception:
         reply = self.user.client.api.last_reply
-        if isinstance(error, ConnectionLost) or reply is None:
+        if isinstance(error, e.ConnectionLost) or reply is None:
             return Skipped(str(error))
-        if isinstance(error, Refused):
+        if isinstance(error, e.Refused):
             responded = reply.operation.endswith("RespondToAuthChallenge")
             if responded and not reply.unsupported:
                 return RuleFailed(f"the right proof was refused: {reply.summary}")
@@ -149,13 +133,13 @@ class SignInRunner:
             flow.answer(self._right_answer(flow))
         except Skipped as skipped:
             raise Skipped(f"{state} came; {skipped.why}") from None
-        except Refused as refused:
+        except e.Refused as refused:
             reply = self.user.client.api.last_reply
             if reply is not None:
                 reply.ensure_supported()
             why = reply.summary if reply else str(refused)
             raise RuleFailed(f"the right answer to {state} was refused: {why}") from None
-        except AuthfsmError as error:
+        except e.AuthfsmError as error:
             raise RuleFailed(f"after the answer to {state}: {error}") from None
 
     def _right_answer(self, flow: Flow) -> Response:  # noqa: PLR0911 - one line per challenge
@@ -248,16 +232,14 @@ def _registered_passkey(user: PoolUser) -> VirtualPasskey:
     except ImportError:
         raise Skipped("passkeys need fido2: pip install 'authfsm[passkeys]'") from None
     client, token = user.client, {"AccessToken": user.access_token()}
-    start = client.call("StartWebAuthnRegistration", **token).ensure_supported()
+    start = client.api.call("StartWebAuthnRegistration", **token).ensure_supported()
     passkey = VirtualPasskey(pools.RELYING_PARTY)
     with client.api.setup():
         credential = passkey.create(start.setup_value("CredentialCreationOptions"))
-        client.call("CompleteWebAuthnRegistration", **token, Credential=credential).setup_value()
+        client.api.call(
+            "CompleteWebAuthnRegistration", **token, Credential=credential
+        ).setup_value()
     return passkey
-
-
-def _add(rule_id: str, source: RuleSource, claim: str, run: RunRule) -> None:
-    rule.add(f"sign-in.{rule_id}", source, MAJOR, claim, run)
 
 
 def _claim(flow: str, preferred: str, user: str, challenge: State) -> str:
@@ -265,33 +247,6 @@ def _claim(flow: str, preferred: str, user: str, challenge: State) -> str:
     if challenge is S.AUTHENTICATED:
         return f"In {flow}, {preference}{user} receives tokens."
     return f"In {flow}, {preference}{user} receives {challenge.value}, and tokens for the right answer."
-
-
-def _add_rules_after_password() -> None:
-    for method, (source, response) in SIGN_IN_METHODS.items():
-        flow, _, preferred = method.partition(".")
-        operation = "AdminInitiateAuth" if flow.startswith("ADMIN_") else "InitiateAuth"
-        for challenge, (pool, user, description) in USER_SITUATIONS.items():
-            transition = Transition(source, response, challenge)
-            if transition in TRANSITION_SET and not confidence(transition).is_uncertain:
-                _add(
-                    f"{method}.{challenge.value}",
-                    _source(transition, operation),
-                    _claim(flow, preferred, description, challenge),
-                    _expect(challenge, _begin(flow, preferred), pool, user),
-                )
-
-
-def _add_user_auth_rules() -> None:
-    for challenge in (S.SELECT_CHALLENGE, S.EMAIL_OTP, S.SMS_OTP, S.WEB_AUTHN):
-        preferred = "" if challenge is S.SELECT_CHALLENGE else challenge.value
-        begin, choice = _begin("USER_AUTH", preferred, password=False), preferred or "EMAIL_OTP"
-        _add(
-            f"USER_AUTH.{challenge.value}",
-            _source(Transition(S.START, r.UserAuth, challenge), "InitiateAuth"),
-            _claim("USER_AUTH", preferred, "a user", challenge),
-            _expect(challenge, begin, pools.USER_AUTH_POOL, flow="USER_AUTH", choice=choice),
-        )
 
 
 def _begin_with_choice(*, srp: bool) -> Begin:
@@ -313,56 +268,68 @@ def _begin_on_device(user: PoolUser) -> Flow:
     flow = cognito().sign_in(user.username, user.password)
     try:
         device = flow.confirm_device("test")
-    except InvalidOperation:
+    except e.InvalidOperation:
         raise NotSupported("tokens came without NewDeviceMetadata") from None
-    except AuthfsmError as error:
+    except e.AuthfsmError as error:
         reply = user.client.api.last_reply
         raise NotSupported(reply.summary if reply else str(error)) from None
     return cognito(device=device).sign_in(user.username, user.password)
 
 
-_add_rules_after_password()
-_add_user_auth_rules()
-_add(
-    "NEW_PASSWORD_REQUIRED.MFA_SETUP",
-    _source(
-        Transition(S.NEW_PASSWORD_REQUIRED, r.NewPassword, S.MFA_SETUP), "RespondToAuthChallenge"
-    ),
-    "In a pool that requires MFA, a user without it receives MFA_SETUP after NEW_PASSWORD_REQUIRED.",
-    _expect(
-        S.MFA_SETUP, _begin("USER_PASSWORD_AUTH"), pools.TOTP_REQUIRED_POOL, pools.TEMPORARY_USER
-    ),
+Row = tuple[str, RuleSource, str, RunRule]
+"""A rule's id after `sign-in.`, its source, its claim and its function."""
+
+
+def _after_password() -> Iterator[Row]:
+    for method, (source, response) in SIGN_IN_METHODS.items():
+        flow, _, preferred = method.partition(".")
+        operation = "AdminInitiateAuth" if flow.startswith("ADMIN_") else "InitiateAuth"
+        for challenge, (pool, user, description) in USER_SITUATIONS.items():
+            transition = Transition(source, response, challenge)
+            if transition in TRANSITION_SET and not confidence(transition).is_uncertain:
+                claim = _claim(flow, preferred, description, challenge)
+                run = _expect(challenge, _begin(flow, preferred), pool, user)
+                yield f"{method}.{challenge.value}", _source(transition, operation), claim, run
+
+
+def _in_user_auth() -> Iterator[Row]:
+    for challenge in (S.SELECT_CHALLENGE, S.EMAIL_OTP, S.SMS_OTP, S.WEB_AUTHN):
+        preferred = "" if challenge is S.SELECT_CHALLENGE else challenge.value
+        begin, choice = _begin("USER_AUTH", preferred, password=False), preferred or "EMAIL_OTP"
+        source = _source(Transition(S.START, r.UserAuth, challenge), "InitiateAuth")
+        run = _expect(challenge, begin, pools.USER_AUTH_POOL, flow="USER_AUTH", choice=choice)
+        yield (
+            f"USER_AUTH.{challenge.value}",
+            source,
+            _claim("USER_AUTH", preferred, "a user", challenge),
+            run,
+        )
+
+
+# fmt: off
+_ROWS: Final[tuple[Row, ...]] = (
+    *_after_password(),
+    *_in_user_auth(),
+    ("NEW_PASSWORD_REQUIRED.MFA_SETUP",
+     _source(Transition(S.NEW_PASSWORD_REQUIRED, r.NewPassword, S.MFA_SETUP), "RespondToAuthChallenge"),
+     "In a pool that requires MFA, a user without it receives MFA_SETUP after NEW_PASSWORD_REQUIRED.",
+     _expect(S.MFA_SETUP, _begin("USER_PASSWORD_AUTH"), pools.TOTP_REQUIRED_POOL, pools.TEMPORARY_USER)),
+    ("SELECT_CHALLENGE.PASSWORD", _FLOWS_PAGE,
+     "SELECT_CHALLENGE can be answered with the ChallengeName PASSWORD and the same Session.",
+     _expect(S.SELECT_CHALLENGE, _begin_with_choice(srp=False), pools.USER_AUTH_POOL, flow="USER_AUTH")),
+    ("SELECT_CHALLENGE.PASSWORD_SRP", _FLOWS_PAGE,
+     "SELECT_CHALLENGE can be answered with the ChallengeName PASSWORD_SRP and the same Session.",
+     _expect(S.SELECT_CHALLENGE, _begin_with_choice(srp=True), pools.USER_AUTH_POOL, flow="USER_AUTH")),
+    ("CUSTOM_AUTH.CUSTOM_CHALLENGE", _CUSTOM_PAGE,
+     "In CUSTOM_AUTH, the pool's Lambda functions issue CUSTOM_CHALLENGE, and the right answer leads to tokens.",
+     _expect(S.CUSTOM_CHALLENGE, _begin("CUSTOM_AUTH", password=False), pools.CUSTOM_AUTH_POOL, flow="CUSTOM_AUTH")),
+    ("CUSTOM_AUTH.PASSWORD_VERIFIER", _CUSTOM_PAGE,
+     "In CUSTOM_AUTH with SRP_A, PASSWORD_VERIFIER comes first and CUSTOM_CHALLENGE after it.",
+     _expect(S.CUSTOM_CHALLENGE, _begin("CUSTOM_AUTH"), pools.CUSTOM_AUTH_POOL, flow="CUSTOM_AUTH")),
+    ("USER_SRP_AUTH.DEVICE_SRP_AUTH", DEVICES_PAGE,
+     "A remembered device receives DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER, and tokens for the right proof.",
+     _expect(S.DEVICE_PASSWORD_VERIFIER, _begin_on_device, pools.DEVICE_POOL)),
 )
-for _name, _begins in (
-    ("PASSWORD", _begin_with_choice(srp=False)),
-    ("PASSWORD_SRP", _begin_with_choice(srp=True)),
-):
-    _add(
-        f"SELECT_CHALLENGE.{_name}",
-        _FLOWS_PAGE,
-        f"SELECT_CHALLENGE can be answered with the ChallengeName {_name} and the same Session.",
-        _expect(S.SELECT_CHALLENGE, _begins, pools.USER_AUTH_POOL, flow="USER_AUTH"),
-    )
-for _name, _happens in (
-    (
-        "CUSTOM_CHALLENGE",
-        "In CUSTOM_AUTH, the pool's Lambda functions issue CUSTOM_CHALLENGE, and the right answer leads to tokens.",
-    ),
-    (
-        "PASSWORD_VERIFIER",
-        "In CUSTOM_AUTH with SRP_A, PASSWORD_VERIFIER comes first and CUSTOM_CHALLENGE after it.",
-    ),
-):
-    _begins = _begin("CUSTOM_AUTH", password=_name == "PASSWORD_VERIFIER")
-    _add(
-        f"CUSTOM_AUTH.{_name}",
-        _CUSTOM_PAGE,
-        _happens,
-        _expect(S.CUSTOM_CHALLENGE, _begins, pools.CUSTOM_AUTH_POOL, flow="CUSTOM_AUTH"),
-    )
-_add(
-    "USER_SRP_AUTH.DEVICE_SRP_AUTH",
-    DEVICES_PAGE,
-    "A remembered device receives DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER, and tokens for the right proof.",
-    _expect(S.DEVICE_PASSWORD_VERIFIER, _begin_on_device, pools.DEVICE_POOL),
-)
+# fmt: on
+for _id, _known_from, _what, _run in _ROWS:
+    rule.add(f"sign-in.{_id}", _known_from, MAJOR, _what, _run)

@@ -12,15 +12,7 @@ from joserfc.jwk import KeySet, RSAKey
 
 from authfsm.conformance import pools
 from authfsm.conformance.pool_client import PoolClient
-from authfsm.conformance.rule import (
-    CRITICAL,
-    INITIATE,
-    MAJOR,
-    MINOR,
-    RuleCollector,
-    RuleSource,
-    Trial,
-)
+from authfsm.conformance.rule import CRITICAL, MAJOR, MINOR, RuleCollector, RuleSource, Trial
 from authfsm.conformance.verdicts import ApiReply, NotSupported, RuleFailed, Skipped, fail_if
 from authfsm.protocol import links
 
@@ -39,6 +31,7 @@ _REFRESH_PAGE: Final = RuleSource.guide(links.REFRESH_TOKENS, "Refresh tokens")
 _REVOCATION_PAGE: Final = RuleSource.guide(
     links.TOKEN_REVOCATION, "Ending user sessions with token revocation"
 )
+_INITIATE: Final = RuleSource.reference("InitiateAuth")
 _SIGN_OUT: Final = RuleSource.reference("GlobalSignOut")
 
 
@@ -134,7 +127,7 @@ def _result(trial: Trial) -> None:
 
 
 def _get_user(client: PoolClient, tokens: Mapping[str, str]) -> ApiReply:
-    return client.call("GetUser", AccessToken=tokens.get("AccessToken"))
+    return client.api.call("GetUser", AccessToken=tokens.get("AccessToken"))
 
 
 def _refresh(
@@ -156,7 +149,7 @@ def _forge_token(trial: Trial) -> ApiReply:
     except RuleFailed as failed:
         raise Skipped(failed.why) from None
     forged = jwt.encode({"alg": "RS256", "kid": "forged"}, claims, RSAKey.generate_key(2048))
-    return client.call("GetUser", AccessToken=forged)
+    return client.api.call("GetUser", AccessToken=forged)
 
 
 rule.refused("token.forged", RuleSource.reference("GetUser"), CRITICAL, "a forged access token",
@@ -181,7 +174,7 @@ def _refresh_flow(trial: Trial) -> None:
     _expect_no_rotation(_refresh(*_tokens(trial)))
 
 
-@rule("refresh.REFRESH_TOKEN", INITIATE)
+@rule("refresh.REFRESH_TOKEN", _INITIATE)
 def _refresh_flow_synonym(trial: Trial) -> None:
     """REFRESH_TOKEN is another name for REFRESH_TOKEN_AUTH."""
     _expect_no_rotation(_refresh(*_tokens(trial), "REFRESH_TOKEN"))
@@ -206,7 +199,7 @@ def _refresh_at_other_client(trial: Trial) -> ApiReply:
     return _refresh(trial.client(client=pools.OTHER_CLIENT), tokens)
 
 
-rule.refused("refresh.made-up", INITIATE, CRITICAL, "a made-up refresh token",
+rule.refused("refresh.made-up", _INITIATE, CRITICAL, "a made-up refresh token",
     "Cognito refuses a refresh token that it never issued with NotAuthorizedException.",
     _refresh_with_made_up_token, "NotAuthorizedException")  # fmt: skip
 rule.refused("refresh.binds-client", RuleSource.rfc(6749, "10.4"), CRITICAL, "a refresh token of another app client",
@@ -239,7 +232,7 @@ def _revoke(trial: Trial) -> tuple[PoolClient, dict[str, str]]:
 
 def _sign_out(trial: Trial) -> tuple[PoolClient, dict[str, str]]:
     client, tokens = _tokens(trial)
-    client.call("GlobalSignOut", AccessToken=tokens.get("AccessToken")).expect_success()
+    client.api.call("GlobalSignOut", AccessToken=tokens.get("AccessToken")).expect_success()
     return client, tokens
 
 
