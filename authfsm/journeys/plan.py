@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from io import StringIO
 from typing import Any, Final
 
-from attrs import NOTHING, field, fields, frozen
+from attrs import NOTHING, define, field, fields, frozen
 
 from authfsm.base.secret import Secret
 from authfsm.local import (
@@ -295,11 +295,11 @@ def _next_state(source: State, reply: Mapping[str, Any]) -> State:
     return source  # a step within MFA_SETUP
 
 
+@define(eq=False)
 class ShiftedClock:
     """The real time plus an offset, so that no test has to wait."""
 
-    def __init__(self) -> None:
-        self._offset = timedelta()
+    _offset: timedelta = field(factory=timedelta, init=False)
 
     def __call__(self) -> datetime:
         """Return the pool's time."""
@@ -310,15 +310,15 @@ class ShiftedClock:
         self._offset += timedelta(seconds=seconds)
 
 
+@define(eq=False)
 class ScriptedTriggers:
     """Lambda functions that follow a script: the state after each step. Before the sign-in they let everybody through.
 
     The right answer to a custom challenge is `RIGHT_ANSWER`.
     """
 
-    def __init__(self, script: tuple[State, ...]) -> None:
-        self._script = script
-        self.step: int | None = None  # from 0; None before the sign-in
+    _script: tuple[State, ...]
+    step: int | None = None  # from 0; None before the sign-in
 
     @property
     def triggers(self) -> Triggers:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import pyotp
+from attrs import define, field
 
 from authfsm.base.secret import Secret
 from authfsm.checks import Move, Path
@@ -55,6 +56,7 @@ def is_wrong(move: Move) -> bool:
     return kind is RETRY or (kind is NEW_CHALLENGE and response is r.Answer)
 
 
+@define(eq=False, repr=False, slots=False)
 class Stage:
     """A journey under way. `Journey.begin` makes it.
 
@@ -67,39 +69,34 @@ class Stage:
         clock: the pool's clock.
     """
 
-    def __init__(
-        self,
-        journey: str,
-        path: Path,
-        plan: Plan,
-        *,
-        pool: ObservedPool,
-        functions: ScriptedTriggers,
-        clock: ShiftedClock,
-    ) -> None:
-        self.journey = journey
-        self.path = path
-        self.plan = plan
-        self.pool = pool
-        self.clock = clock
-        self.username = _username(pool)
-        """The name of the user who signs in."""
-        self.password: Secret[str] = PASSWORD
-        """The user's password."""
-        self.device: Device | None = None
-        """The device to sign in on, if any. The pool remembers it, or forgets it during the journey."""
-        self.sign_up_session: Secret[str] | None = None
-        """The session of ConfirmSignUp, if the user has just signed up."""
-        self._reply_members: dict[str, Any] = {}
-        self._transitions: list[Transition] = []
-        self._values: dict[int, Secret[str] | None] = {}
-        self._due = (-1, 0)  # a step, and the number of requests when it became due
-        self._returned = (0, 0)  # the number of requests, and how often an input was returned since
-        self._functions = functions
+    journey: str
+    path: Path
+    plan: Plan
+    pool: ObservedPool = field(kw_only=True)
+    _functions: ScriptedTriggers = field(kw_only=True)
+    clock: ShiftedClock = field(kw_only=True)
+    username: str = field(init=False)
+    """The name of the user who signs in."""
+    password: Secret[str] = field(default=PASSWORD, init=False)
+    """The user's password."""
+    device: Device | None = field(default=None, init=False)
+    """The device to sign in on, if any. The pool remembers it, or forgets it during the journey."""
+    sign_up_session: Secret[str] | None = field(default=None, init=False)
+    """The session of ConfirmSignUp, if the user has just signed up."""
+    _reply_members: dict[str, Any] = field(factory=dict, init=False)
+    _transitions: list[Transition] = field(factory=list, init=False)
+    _values: dict[int, Secret[str] | None] = field(factory=dict, init=False)
+    _due: tuple[int, int] = field(default=(-1, 0), init=False)
+    """A step, and the number of requests when it became due."""
+    _returned: tuple[int, int] = field(default=(0, 0), init=False)
+    """The number of requests, and how often an input was returned since."""
+
+    def __attrs_post_init__(self) -> None:
+        self.username = _username(self.pool)
         self._prepare_user()
-        functions.step = 0
+        self._functions.step = 0
         self._act_between_steps(0)
-        pool.observe(self._on_transition)
+        self.pool.observe(self._on_transition)
 
     def __repr__(self) -> str:
         return f"<Stage of {self.journey}, after {len(self._transitions)} steps>"

@@ -36,9 +36,10 @@ _ON: Final = "MfaConfiguration is ON"
 _LITE: Final = "UserPoolTier is LITE"
 
 
-def _require(met: Callable[[SignInSettings], bool], why: str) -> Rule:
-    """Return the rule that a condition must be met, with the reason if it is not."""
-    return lambda settings: None if met(settings) else why
+def _unless(why: str, **setting: object) -> Rule:
+    """Return the rule that a setting must not have this value, with the reason if it has it."""
+    ((name, value),) = setting.items()
+    return lambda settings: why if getattr(settings, name) == value else None
 
 
 # ---- rules about the app client ---------------------------------------------------------------------------
@@ -47,7 +48,7 @@ def _require(met: Callable[[SignInSettings], bool], why: str) -> Rule:
 def flow_allowed(auth_flow: str) -> Rule:
     """Return the rule that ExplicitAuthFlows must allow a flow."""
     why = f"{REQUIRED_VALUE[auth_flow]} is not in ExplicitAuthFlows"
-    return _require(lambda settings: settings.allows(auth_flow), why)
+    return lambda settings: None if settings.allows(auth_flow) else why
 
 
 _USER_AUTH: Final = flow_allowed("USER_AUTH")
@@ -62,13 +63,8 @@ def define_auth_challenge_set(settings: SignInSettings) -> Reason:
     return "LambdaConfig has no DefineAuthChallenge" if absent else None
 
 
-_ROTATION_OFF: Final = _require(
-    lambda settings: settings.refresh_token_rotation != "ENABLED",  # noqa: S105 - a setting
-    "RefreshTokenRotation is ENABLED",
-)
-_REVOCATION_ON: Final = _require(
-    lambda settings: settings.enable_token_revocation is not False, "EnableTokenRevocation is false"
-)
+_ROTATION_OFF: Final = _unless("RefreshTokenRotation is ENABLED", refresh_token_rotation="ENABLED")  # noqa: S106 - a setting
+_REVOCATION_ON: Final = _unless("EnableTokenRevocation is false", enable_token_revocation=False)
 
 # ---- rules about first factors ----------------------------------------------------------------------------
 
@@ -86,10 +82,10 @@ def first_factor_allowed(name: str) -> Rule:
     return rule
 
 
-_NOT_LITE: Final = _require(lambda settings: settings.user_pool_tier != "LITE", _LITE)
+_NOT_LITE: Final = _unless(_LITE, user_pool_tier="LITE")
 # "users who sign in with a one-time password (OTP) first factor can't add an MFA factor to their
 # session" -- AWS developer guide, "Adding MFA"
-_OTP_ALONE: Final = _require(lambda settings: settings.mfa_configuration != "ON", _ON)
+_OTP_ALONE: Final = _unless(_ON, mfa_configuration="ON")
 
 
 def passkey_allowed_with_mfa(settings: SignInSettings) -> Reason:
@@ -108,19 +104,12 @@ def post_signup_tokens_allowed(settings: SignInSettings) -> Reason:
 
 # ---- rules about second factors and devices ---------------------------------------------------------------
 
-_MFA_ON: Final = _require(
-    lambda settings: settings.mfa_configuration != "OFF", "MfaConfiguration is OFF"
+_MFA_ON: Final = _unless("MfaConfiguration is OFF", mfa_configuration="OFF")
+_SMS_MFA_ON: Final = _unless("SmsMfaConfiguration is not set", sms_mfa=False)
+_TOTP_MFA_ON: Final = _unless(
+    "SoftwareTokenMfaConfiguration is not enabled", software_token_mfa=False
 )
-_SMS_MFA_ON: Final = _require(
-    lambda settings: settings.sms_mfa is not False, "SmsMfaConfiguration is not set"
-)
-_TOTP_MFA_ON: Final = _require(
-    lambda settings: settings.software_token_mfa is not False,
-    "SoftwareTokenMfaConfiguration is not enabled",
-)
-_DEVICES_REMEMBERED: Final = _require(
-    lambda settings: settings.device_configuration is not False, "DeviceConfiguration is not set"
-)
+_DEVICES_REMEMBERED: Final = _unless("DeviceConfiguration is not set", device_configuration=False)
 
 
 def email_mfa_on(settings: SignInSettings) -> Reason:
