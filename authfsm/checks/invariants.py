@@ -65,11 +65,8 @@ class Invariant:
 def _is_usual(here: Position, move: Move) -> bool:
     """Return whether this is a step of the protocol itself, and not one of those that may lead anywhere."""
     unknown = S.OTHER_CHALLENGE in {here.state, move.to.state}
-    return not (
-        unknown
-        or move.to.proved.lambda_named
-        or move.transition.response in ANY_CHALLENGE_RESPONSES
-    )
+    leads_anywhere = move.transition.response in ANY_CHALLENGE_RESPONSES
+    return not (unknown or leads_anywhere or move.to.proved.lambda_named)
 
 
 def _reachable(found: Exploration) -> Iterator[Fault]:
@@ -144,9 +141,6 @@ def _answerable(found: Exploration) -> Iterator[Fault]:
             yield f"no response to {here.name} leads on", found.path(here)
 
 
-# ---- factors ----------------------------------------------------------------------------------------------
-
-
 def _to_tokens(found: Exploration) -> Iterator[Path]:
     """Yield a shortest path for each transition to the tokens, from each position."""
     for here, move in found.along():
@@ -179,17 +173,12 @@ def _second_factor(found: Exploration) -> Iterator[Fault]:
             yield "MFA is required: tokens are issued, and no second factor was proved", path
 
 
-# ---- loops ------------------------------------------------------------------------------------------------
-
-
 def _unbounded(found: Exploration) -> Iterator[Fault]:
     """Return the loops that no bound ends, each with a shortest path into it and once round."""
     table = found.model.table
     bounds = [each for each in table.bounds if each.holds(table.actions)]
     free = {
-        here: [
-            move for move in moves if not any(each.applies_to(move.transition) for each in bounds)
-        ]
+        here: [m for m in moves if not any(each.applies_to(m.transition) for each in bounds)]
         for here, moves in found.moves.items()
     }
     return _loops(found, free, "can be repeated without end")
@@ -292,9 +281,6 @@ INVARIANTS: Final = (
 """The invariants that `check` verifies by default."""
 
 
-# ---- checking ---------------------------------------------------------------------------------------------
-
-
 @frozen
 class Violation(HasPath):
     """An invariant that a protocol violates.
@@ -333,9 +319,9 @@ def check(
         Violation(each, why, path)
         for each in invariants
         if settings is None or not each.of_table
-        for why, path in islice(
-            sorted(each.faults(found), key=lambda fault: len(fault[1])), None if every else 1
-        )
+        for why, path in sorted(each.faults(found), key=lambda fault: len(fault[1]))[
+            : None if every else 1
+        ]
     )
 
 

@@ -144,9 +144,6 @@ def _pool(field: str, value: Any) -> Remediation:
     return Remediation("UpdateUserPool", {field: value})
 
 
-# ---- flows ------------------------------------------------------------------------------------------------
-
-
 def _without_flow(pool: PoolDescription, auth_flow: str) -> Remediation:
     """Return the change after which the app client no longer allows a flow.
 
@@ -174,9 +171,6 @@ def _functions_skip_mfa(pool: PoolDescription) -> Iterator[Found]:
         lambdas = "LambdaConfig has DefineAuthChallenge, and ExplicitAuthFlows allows CUSTOM_AUTH"
         why = f"MfaConfiguration is {mfa}, {lambdas}"
         yield from _found(path, why, _without_flow(pool, "CUSTOM_AUTH"))
-
-
-# ---- second factors ---------------------------------------------------------------------------------------
 
 
 def _require_mfa(settings: PoolSettings) -> Remediation:
@@ -264,9 +258,6 @@ def _text_messages(pool: PoolDescription) -> Iterator[Found]:
         yield from _found(_through(pool, S.SMS_OTP), "AllowedFirstAuthFactors has SMS_OTP", fix)
 
 
-# ---- errors, sessions, tokens -----------------------------------------------------------------------------
-
-
 def _legacy_errors(pool: PoolDescription) -> Iterator[Found]:
     if pool.prevent_user_existence_errors == "LEGACY":
         path = path_to_refusal(pool.settings, password_proved=False)
@@ -293,9 +284,6 @@ def _irrevocable(pool: PoolDescription) -> Iterator[Found]:
     if pool.settings.enable_token_revocation is False:
         fix = _client(EnableTokenRevocation=True)
         yield from _found(path_to_refresh(pool.settings), "EnableTokenRevocation is false", fix)
-
-
-# ---- invariants -------------------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=1)

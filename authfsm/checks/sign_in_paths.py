@@ -233,9 +233,6 @@ class Change:
         return (path for path in self.before if path not in self.after)
 
 
-# ---- one path that shows something --------------------------------------------------------------------------
-
-
 @lru_cache(maxsize=16)
 def _paths(settings: PoolSettings, *, contradictory: bool) -> SignInPaths:
     return SignInPaths(settings, contradictory=contradictory)

@@ -157,9 +157,6 @@ def asks_second_factor(dest: State, role: Role | None) -> bool:
     return dest in _SECOND_FACTOR_STATES or (dest is S.EMAIL_OTP and role is Role.SECOND_FACTOR)
 
 
-# ---- exceptions -------------------------------------------------------------------------------------------
-
-
 @frozen
 class FactorException:
     """A documented reason why tokens are issued without a factor.

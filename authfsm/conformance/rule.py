@@ -131,6 +131,8 @@ class RuleCollector:
 
 RESPOND: Final = RuleSource.reference("RespondToAuthChallenge")
 INITIATE: Final = RuleSource.reference("InitiateAuth")
+ADMIN_INITIATE: Final = RuleSource.reference("AdminInitiateAuth")
+FLOWS_PAGE: Final = RuleSource.guide(links.AUTHENTICATION_FLOWS, "Authentication flows")
 DEVICES_PAGE: Final = RuleSource.guide(links.DEVICES, "Working with user devices")
 MINISTACK: Final = RuleSource(
     "ministackorg/ministack #1758, measured on a real pool",

@@ -12,6 +12,7 @@ from authfsm.conformance import pools
 from authfsm.conformance.api_client import parse_json
 from authfsm.conformance.pool_client import AuthenticatorApp, IssuedChallenge, PoolUser
 from authfsm.conformance.rule import (
+    ADMIN_INITIATE,
     CRITICAL,
     DEVICES_PAGE,
     MAJOR,
@@ -35,7 +36,6 @@ device_rule: Final = RuleCollector("Remembered devices")
 _CREATING_USERS: Final = RuleSource.guide(
     "how-to-create-user-accounts", "Creating user accounts as administrator"
 )
-_ADMIN_INITIATE: Final = RuleSource.reference("AdminInitiateAuth")
 _CONFIRM_SIGN_UP: Final = RuleSource.reference("ConfirmSignUp")
 _CONFIRM_FORGOT: Final = RuleSource.reference("ConfirmForgotPassword")
 _NO_PROOF: Final = base64.b64encode(bytes(32)).decode()
@@ -104,7 +104,7 @@ def _srp_as_admin(trial: Trial) -> None:
 
 rule.refused("password.wrong", MINISTACK, CRITICAL, "a wrong password",
     "Cognito refuses a wrong password in USER_PASSWORD_AUTH.", give_wrong_password)  # fmt: skip
-rule.refused("password.wrong-by-administrator", _ADMIN_INITIATE, CRITICAL, "a wrong password",
+rule.refused("password.wrong-by-administrator", ADMIN_INITIATE, CRITICAL, "a wrong password",
     "Cognito refuses a wrong password in ADMIN_USER_PASSWORD_AUTH.", give_wrong_password_as_admin)  # fmt: skip
 
 

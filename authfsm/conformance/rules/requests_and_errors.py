@@ -9,7 +9,9 @@ from typing import Final
 from authfsm.conformance import pools
 from authfsm.conformance.pool_client import PoolUser
 from authfsm.conformance.rule import (
+    ADMIN_INITIATE,
     CRITICAL,
+    FLOWS_PAGE,
     INITIATE,
     MAJOR,
     MINISTACK,
@@ -35,7 +37,6 @@ rule: Final = RuleCollector("Errors and replies")
 
 _SESSION_ISSUE: Final = RuleSource.issue("aws-amplify/amplify-js", 13123)
 _CHALLENGE_ISSUE: Final = RuleSource.issue("aws-amplify/amplify-js", 9734)
-_ADMIN_INITIATE: Final = RuleSource.reference("AdminInitiateAuth")
 _CREATE_CLIENT: Final = RuleSource.reference("CreateUserPoolClient")
 _SECRET_HASH: Final = RuleSource.guide(
     "signing-up-users-in-your-app", "Signing up and confirming user accounts"
@@ -43,7 +44,6 @@ _SECRET_HASH: Final = RuleSource.guide(
 _EXISTENCE: Final = RuleSource.guide(
     links.USER_EXISTENCE_ERRORS, "Managing user existence error responses"
 )
-_FLOWS_PAGE: Final = RuleSource.guide(links.AUTHENTICATION_FLOWS, "Authentication flows")
 _CLI_PAGE: Final = RuleSource(
     "AWS CLI reference, admin-initiate-auth", links.CLI_ADMIN_INITIATE_AUTH
 )
@@ -318,7 +318,7 @@ def _sign_in_after(trial: Trial, operation: str) -> ApiReply:
     return user.sign_in()
 
 
-rule.refused("error.wrong-password-by-administrator", _ADMIN_INITIATE, MAJOR, "a wrong password",
+rule.refused("error.wrong-password-by-administrator", ADMIN_INITIATE, MAJOR, "a wrong password",
     "Cognito refuses a wrong password in ADMIN_USER_PASSWORD_AUTH with NotAuthorizedException.",
     give_wrong_password_as_admin, "NotAuthorizedException")  # fmt: skip
 rule.refused("error.wrong-code", RESPOND, MAJOR, "a wrong code",
@@ -376,7 +376,7 @@ def _respond_reply(trial: Trial) -> None:
     _expect_challenge_tokens_or_error(reply, "EMAIL_OTP with the Session of another challenge")
 
 
-@rule("reply.tokens-alone", _FLOWS_PAGE, MINOR)
+@rule("reply.tokens-alone", FLOWS_PAGE, MINOR)
 def _tokens_without_challenge(trial: Trial) -> None:
     """A reply with tokens has no ChallengeName."""
     reply = trial.user().sign_in().expect_tokens()

@@ -16,7 +16,15 @@ from attrs import define
 from authfsm.conformance import pools
 from authfsm.conformance.pool_client import AuthenticatorApp, PoolUser
 from authfsm.conformance.pools import PoolRequirements, UserRequirements
-from authfsm.conformance.rule import DEVICES_PAGE, MAJOR, RuleCollector, RuleSource, RunRule, Trial
+from authfsm.conformance.rule import (
+    DEVICES_PAGE,
+    FLOWS_PAGE,
+    MAJOR,
+    RuleCollector,
+    RuleSource,
+    RunRule,
+    Trial,
+)
 from authfsm.conformance.verdicts import NotSupported, RuleFailed, RuleSeverity, Skipped, fail_if
 from authfsm.drivers.boto import Flow
 from authfsm.protocol import errors as e
@@ -35,7 +43,6 @@ S = State
 
 rule: Final = RuleCollector("Sign-in")
 
-_FLOWS_PAGE: Final = RuleSource.guide(links.AUTHENTICATION_FLOWS, "Authentication flows")
 _CUSTOM_PAGE: Final = RuleSource.guide(
     links.CUSTOM_CHALLENGES, "Custom authentication challenge Lambda triggers"
 )
@@ -314,10 +321,10 @@ _ROWS: Final[tuple[Row, ...]] = (
      _source(Transition(S.NEW_PASSWORD_REQUIRED, r.NewPassword, S.MFA_SETUP), "RespondToAuthChallenge"),
      "In a pool that requires MFA, a user without it receives MFA_SETUP after NEW_PASSWORD_REQUIRED.",
      _expect(S.MFA_SETUP, _begin("USER_PASSWORD_AUTH"), pools.TOTP_REQUIRED_POOL, pools.TEMPORARY_USER)),
-    ("SELECT_CHALLENGE.PASSWORD", _FLOWS_PAGE,
+    ("SELECT_CHALLENGE.PASSWORD", FLOWS_PAGE,
      "SELECT_CHALLENGE can be answered with the ChallengeName PASSWORD and the same Session.",
      _expect(S.SELECT_CHALLENGE, _begin_with_choice(srp=False), pools.USER_AUTH_POOL, flow="USER_AUTH")),
-    ("SELECT_CHALLENGE.PASSWORD_SRP", _FLOWS_PAGE,
+    ("SELECT_CHALLENGE.PASSWORD_SRP", FLOWS_PAGE,
      "SELECT_CHALLENGE can be answered with the ChallengeName PASSWORD_SRP and the same Session.",
      _expect(S.SELECT_CHALLENGE, _begin_with_choice(srp=True), pools.USER_AUTH_POOL, flow="USER_AUTH")),
     ("CUSTOM_AUTH.CUSTOM_CHALLENGE", _CUSTOM_PAGE,
