@@ -314,14 +314,12 @@ def check(
         invariants: the invariants to check; the built-in ones by default.
         every: return every fault, and not only one with a shortest path for each invariant.
     """
-    found = explore(Model(table, settings))
+    found, most = explore(Model(table, settings)), None if every else 1
     return tuple(
         Violation(each, why, path)
         for each in invariants
         if settings is None or not each.of_table
-        for why, path in sorted(each.faults(found), key=lambda fault: len(fault[1]))[
-            : None if every else 1
-        ]
+        for why, path in sorted(each.faults(found), key=lambda fault: len(fault[1]))[:most]
     )
 
 

@@ -209,13 +209,11 @@ class Model:
         for transition, ends, lambda_only in self._edges[here.node]:
             # Only in CUSTOM_AUTH do Lambda functions name challenges.
             chosen = lambda_only and here.proved.lambda_may_choose
-            lambda_named = chosen or _is_lambda_named(transition)
-            if (lambda_only and not lambda_named) or not self._possible_after(transition, here):
+            named = chosen or _is_lambda_named(transition)
+            if (lambda_only and not named) or not self._possible_after(transition, here):
                 continue
-            if self.include_lambda_named or not lambda_named:
-                proved = self._proved_after(
-                    transition, ends, here.proved, lambda_named=lambda_named
-                )
+            if self.include_lambda_named or not named:
+                proved = self._proved_after(transition, ends, here.proved, lambda_named=named)
                 yield Move(transition, Position(Node(transition.dest, ends.dest), proved))
 
     def _edges_of(self, node: Node) -> Iterator[_Edge]:

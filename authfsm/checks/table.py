@@ -252,7 +252,8 @@ def exception_for(
     return next(found, None) if transition.dest is State.AUTHENTICATED else None
 
 
-Rows = Mapping[State, Mapping[type[r.Response], frozenset[Destination]]]
+Row = Mapping[type[r.Response], frozenset[Destination]]
+Rows = Mapping[State, Row]
 
 
 @frozen
@@ -370,9 +371,7 @@ class Table:
         dests = self.rows[transition.source][transition.response]
         yield from (EdgeRoles(source, role) for role in target_roles(transition, source, dests))
 
-    def _with_row(
-        self, source: State, row: Mapping[type[r.Response], frozenset[Destination]]
-    ) -> Table:
+    def _with_row(self, source: State, row: Row) -> Table:
         return evolve(self, rows={**self.rows, source: row})
 
     def with_transition(

@@ -172,9 +172,7 @@ class Journeys(Sequence[Journey]):
     @property
     def transitions(self) -> frozenset[Transition]:
         """Every transition of some journey."""
-        return frozenset(
-            transition for journey in self.every for transition in journey.path.transitions
-        )
+        return frozenset(each for journey in self.every for each in journey.path.transitions)
 
 
 def journeys(
@@ -239,12 +237,11 @@ def _facts(settings: PoolSettings | Mapping[str, Any]) -> PoolFacts:
     read = Descriptions.read(settings)
     pool, mfa = read.user_pool, read.mfa_config or {}
     devices = pool.get("DeviceConfiguration")
+    stands_in = None if devices is None else bool(devices.get("ChallengeRequiredOnNewDevice"))
     admin_only = pool.get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly", False)
     return PoolFacts(
         PoolSettings.from_read(read),
-        device_stands_in=None
-        if devices is None
-        else bool(devices.get("ChallengeRequiredOnNewDevice")),
+        device_stands_in=stands_in,
         recovery=read.recovery,
         address_as_username=bool(pool.get("UsernameAttributes")),
         relying_party="RelyingPartyId" in mfa.get("WebAuthnConfiguration", {}),

@@ -144,9 +144,8 @@ def _for_existing_user(path: Path, pool: PoolFacts) -> Plan:
 def _has_password(path: Path) -> bool:
     """Return whether the user has a password. Nobody who prefers one is offered a choice instead."""
     by_password = {r.UserAuthWithPassword, r.UserAuthWithSrp}
-    if not any(
-        a.response in by_password and a.dest is S.SELECT_CHALLENGE for a in path.transitions
-    ):
+    choices = (a for a in path.transitions if a.dest is S.SELECT_CHALLENGE)
+    if not any(each.response in by_password for each in choices):
         return True
     if path.transitions[0].kind is RESTART:
         raise ImpossiblePath(_NO_DEVICES_YET)

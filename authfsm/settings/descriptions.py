@@ -95,9 +95,8 @@ class Descriptions:
             if name in _model()
         }
         unknown += [name for name in parts if name not in _model()]
-        return cls(
-            read["UserPool"], read.get("UserPoolClient"), read.get("MfaConfig"), tuple(unknown)
-        )
+        client, mfa = read.get("UserPoolClient"), read.get("MfaConfig")
+        return cls(read["UserPool"], client, mfa, tuple(unknown))
 
     def parts(self) -> dict[str, Structure]:
         """Return the descriptions by name, as `read` takes them in one mapping."""

@@ -340,14 +340,10 @@ def _user_with_device(trial: Trial) -> tuple[PoolUser, ApiReply, str]:
     reply, metadata = _srp_tokens(user)
     group, key = metadata["DeviceGroupKey"], metadata["DeviceKey"]
     config = srp.device_verifier(group, key, pools.PASSWORD, secrets.token_bytes(16))
-    user.client.api.call(
-        "ConfirmDevice",
-        AccessToken=reply.tokens.get("AccessToken"),
-        DeviceKey=key,
-        DeviceSecretVerifierConfig={
-            "PasswordVerifier": config.password_verifier, "Salt": config.salt,
-        },
-    ).expect_success()  # fmt: skip
+    verifier = {"PasswordVerifier": config.password_verifier, "Salt": config.salt}
+    device = {"DeviceKey": key, "DeviceSecretVerifierConfig": verifier}
+    token = reply.tokens.get("AccessToken")
+    user.client.api.call("ConfirmDevice", AccessToken=token, **device).expect_success()
     return user, reply, key
 
 
