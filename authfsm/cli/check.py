@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from io import StringIO
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from attrs import frozen
 from rich.console import Console, RenderableType
@@ -18,8 +17,17 @@ from rich.text import Text
 
 from authfsm import checks
 from authfsm.checks import INVARIANTS, Invariant, Violation, explore, factor_exceptions, review
-from authfsm.checks.findings import Finding, Origin, Severity, as_json, sarif
-from authfsm.cli.command import FAILED, Failed, option, print_message, refuse_unknown, writing
+from authfsm.checks.findings import Finding, Origin, Severity, sarif
+from authfsm.checks.findings import as_json as finding_json
+from authfsm.cli.command import (
+    FAILED,
+    Failed,
+    as_json,
+    option,
+    print_message,
+    refuse_unknown,
+    writing,
+)
 from authfsm.cli.pool_descriptions import Descriptions, PoolOptions
 from authfsm.protocol import links
 from authfsm.protocol.errors import BadField
@@ -82,13 +90,10 @@ class Check(PoolOptions):
             into = StringIO()
             Console(file=into, highlight=False, width=120).print(*lines, sep="\n")
             text = into.getvalue()
+        elif self.form == "sarif":
+            text = as_json(sarif(found, self._origin()))
         else:
-            document: Any = (
-                sarif(found, self._origin())
-                if self.form == "sarif"
-                else [as_json(each) for each in found]
-            )
-            text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+            text = as_json([finding_json(each) for each in found])
         if self.output is None:
             sys.stdout.write(text)
             return
@@ -111,16 +116,9 @@ def _reviewed(descriptions: Descriptions) -> tuple[Finding, ...]:
 
 
 def _finding(broken: Violation) -> Finding:
-    invariant = broken.invariant
-    return Finding(
-        invariant.name,
-        Severity.HIGH,
-        invariant.statement,
-        broken.why,
-        broken.path,
-        links.AUTHENTICATION_FLOWS,
-        (),
-    )
+    name, statement = broken.invariant.name, broken.invariant.statement
+    page = links.AUTHENTICATION_FLOWS
+    return Finding(name, Severity.HIGH, statement, broken.why, broken.path, page, ())
 
 
 def _explored() -> str:

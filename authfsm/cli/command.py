@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -107,6 +108,11 @@ def missing(extra: str) -> str | None:
 def print_message(message: str) -> None:
     """Print a message on standard error, because standard output may be a picture or JSON."""
     typer.echo(message, err=True)
+
+
+def as_json(document: Any) -> str:
+    """Return a document as JSON for people, with a line end."""
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 @contextmanager

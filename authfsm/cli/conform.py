@@ -238,10 +238,8 @@ def _credentials(profile: str | None) -> tuple[str, str, str | None]:
         found = boto3.session.Session(profile_name=profile).get_credentials()
     except BotoCoreError as error:
         raise WrongUsage(f"--profile {profile}: {error}") from None
-    if found is None:
-        raise WrongUsage(f"--profile {profile} has no credentials")
-    keys = found.get_frozen_credentials()
-    if not keys.access_key or not keys.secret_key:
+    keys = found and found.get_frozen_credentials()
+    if not keys or not keys.access_key or not keys.secret_key:
         raise WrongUsage(f"--profile {profile} has no credentials")
     return keys.access_key, keys.secret_key, keys.token
 
@@ -253,14 +251,9 @@ def _run(endpoints: list[Endpoint], rules: tuple[ConformanceRule, ...], timeout:
     console = Console(stderr=True)
     with ExitStack() as stack:
         bars: dict[str, TaskID] = {}
-        progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rule]}", style="dim"),
-            console=console,
-            transient=True,
-        )
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+        last = TextColumn("{task.fields[rule]}", style="dim")
+        progress = Progress(*columns, last, console=console, transient=True)
         if console.is_terminal:
             stack.enter_context(progress)
             bars = {e.name: progress.add_task(e.name, total=len(rules), rule="") for e in endpoints}
@@ -316,30 +309,21 @@ def table(results: Results) -> Iterator[RenderableType]:
     for group, rules in results.groups.items():
         shown.add_row(Text(f"\n{group}", style="bold"))
         for rule in rules:
-            shown.add_row(
-                rule.id, *(_mark(column.verdicts[rule.id]) for column in results.endpoints)
-            )
+            outcomes = (column.verdicts[rule.id].outcome for column in results.endpoints)
+            shown.add_row(rule.id, *(Text(each.mark, style=_COLOURS[each]) for each in outcomes))
     yield shown
     for column in results.endpoints:
         yield from _failed(results, column)
     yield Text()
     for column in results.endpoints:
-        yield _counts(column)
+        counts = ", ".join(f"{column.count(each)} {each}" for each in Outcome)
+        yield Text.assemble((column.endpoint.name, "bold"), f": {counts}")
     yield Text(", ".join(f"{each.mark} {each}" for each in Outcome), style="dim")
 
 
 def _in(line: Text, by: int) -> Text:
     """Indent a line; it is never wrapped, so that a command can be copied."""
     return Text(" " * by).append_text(line)
-
-
-def _mark(verdict: RuleVerdict) -> Text:
-    return Text(verdict.outcome.mark, style=_COLOURS[verdict.outcome])
-
-
-def _counts(column: EndpointResult) -> Text:
-    counts = ", ".join(f"{column.count(each)} {each}" for each in Outcome)
-    return Text.assemble((column.endpoint.name, "bold"), f": {counts}")
 
 
 def _failed(results: Results, column: EndpointResult) -> Iterator[RenderableType]:

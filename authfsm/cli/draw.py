@@ -206,14 +206,13 @@ class Draw(PoolOptions):
         mode = "--check" if self.check else "--gallery"
         for name in self._given():
             if name not in {"folder", "check", "gallery"}:
-                why = f"{_flag(name)} has no effect with {mode}: the gallery is always the same"
-                raise WrongUsage(why)
+                why = "the gallery is always the same"
+                raise WrongUsage(f"{_flag(name)} has no effect with {mode}: {why}")
         if self.folder and not self.check:
-            why = f"{self.folder} requires --check; --gallery names its own folder"
-            raise WrongUsage(why)
+            raise WrongUsage(f"{self.folder} requires --check; --gallery names its own folder")
         if self.folder and self.gallery:
-            why = f"--check and --gallery together check {self.gallery}: omit {self.folder}"
-            raise WrongUsage(why)
+            both = f"--check and --gallery together check {self.gallery}"
+            raise WrongUsage(f"{both}: omit {self.folder}")
         if self.gallery is not None:
             _write_gallery(self.gallery)
         if self.check:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Final
 
@@ -12,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from authfsm.cli.command import Failed, argument, option
+from authfsm.cli.command import Failed, argument, as_json, option
 from authfsm.diagrams.readme_table import CONFIDENCE_MARKS
 from authfsm.diagrams.vertices import documentation_link
 from authfsm.protocol import links
@@ -52,19 +51,13 @@ def _page(described: Facts) -> str:
     if "transitions" in described:
         return str(described["page"])
     if described["kind"] == "state":
-        return next(
-            documentation_link(each)
-            for each in NODES
-            if described["name"] in {each.name, each.state}
-        )
+        name = described["name"]
+        return next(documentation_link(each) for each in NODES if name in {each.name, each.state})
     if described["kind"] == "error":
         main = ("RespondToAuthChallenge", *described["operations"])
         operation = next(each for each in main if each in described["operations"])
-        return (
-            links.COMMON_ERRORS
-            if described["common"]
-            else f"{links.reference(operation)}#API_{operation}_Errors"
-        )
+        own = f"{links.reference(operation)}#API_{operation}_Errors"
+        return links.COMMON_ERRORS if described["common"] else own
     begun = described["begun_by"][0] if described["kind"] == "flow" else described
     return str(begun["taken_by"][0]["request"]["page"])
 
@@ -88,7 +81,7 @@ class Explain:
         console = Console(highlight=False)
         found = [facts(each) for each in find(self.name)]
         if self.json:
-            console.out(json.dumps(found, indent=2, ensure_ascii=False), highlight=False)
+            console.out(as_json(found), end="", highlight=False)
         else:
             for described in found:
                 console.print(*_rendered(described), sep="\n")
@@ -182,16 +175,11 @@ def _taken(each: Facts, title: str, beside: str) -> Iterator[RenderableType]:
 def _parameters(every: Iterable[Facts]) -> Table:
     table = _grid("", "dim")
     for each in every:
-        within = (
-            f"{each['within']}."
-            if each.get("within", "") not in {"", "ChallengeParameters"}
-            else ""
-        )
+        within = each.get("within", "")
+        within = "" if within in {"", "ChallengeParameters"} else f"{within}."
         texts = [f"= {each['value']}" if "value" in each else "", each.get("about", "")]
-        when = f"({each['when']})" if each.get("when") else ""
-        table.add_row(
-            Text.assemble((within, "dim"), each["name"]), " ".join(filter(None, [*texts, when]))
-        )
+        texts.append(f"({each['when']})" if each.get("when") else "")
+        table.add_row(Text.assemble((within, "dim"), each["name"]), " ".join(filter(None, texts)))
     return table
 
 

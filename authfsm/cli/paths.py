@@ -54,14 +54,8 @@ class Paths(PoolOptions):
 
     def run(self) -> int:
         """Print the paths, or the paths that a change of settings adds and removes."""
-        refuse_exclusive(
-            self,
-            ("pool", "diff"),
-            ("settings", "diff"),
-            ("shortest", "longest"),
-            ("shortest", "diff"),
-            ("longest", "diff"),
-        )
+        refuse_exclusive(self, *((name, "diff") for name in ("pool", "settings")))
+        refuse_exclusive(self, ("shortest", "longest"), ("shortest", "diff"), ("longest", "diff"))
         self.refuse_conflicts()
         one = "shortest" if self.shortest else "longest" if self.longest else None
         if self.limit != _LIMIT and one:

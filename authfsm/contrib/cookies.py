@@ -28,13 +28,7 @@ Keys = Secret[str] | tuple[Secret[str], ...]
 
 
 class Cookies:
-    """The cookies of one request, and the changes to them that its response carries.
-
-    Args:
-        received: the request's cookies.
-        key: seals facts.
-        secure: whether the site runs over HTTPS.
-    """
+    """The cookies of one request, and the changes to them; `secure` says whether the site runs over HTTPS."""
 
     def __init__(self, received: Mapping[str, str], key: Keys, *, secure: bool) -> None:
         self._received = received

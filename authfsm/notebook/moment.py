@@ -20,24 +20,15 @@ class Moment:
     """The state of a sign-in at one moment; a notebook shows it as the diagram of its path.
 
     It contains no secrets, and GitHub, nbviewer and nbconvert show it as they show any picture.
-
-    Args:
-        state: the state.
-        history: the steps so far.
-        exchanges: the requests and replies of the last step, secrets masked.
-        error: the error of the last step, if it was refused.
-        username: who signs in.
-        flow: the AuthFlow.
-        settings: the pool's settings, if they are known.
     """
 
     state: State
-    history: History = field(repr=False)
-    exchanges: tuple[WireExchange, ...] = field(repr=False)
-    error: AuthfsmError | None
+    history: History = field(repr=False)  #: The steps so far.
+    exchanges: tuple[WireExchange, ...] = field(repr=False)  #: Of the last step, secrets masked.
+    error: AuthfsmError | None  #: The error of the last step, if it was refused.
     username: str
-    flow: str
-    settings: PoolSettings | None = field(default=None, repr=False)
+    flow: str  #: The AuthFlow.
+    settings: PoolSettings | None = field(default=None, repr=False)  #: The pool's, if known.
 
     @classmethod
     def of(cls, recording: SignInRecording, settings: PoolSettings | None) -> Moment:

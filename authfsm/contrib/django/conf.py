@@ -38,11 +38,7 @@ _ALL: Final = {
 
 
 def setting(name: str, default: Any = None) -> Any:
-    """Return one of the settings.
-
-    Raises:
-        ImproperlyConfigured: AUTHFSM is missing, or has a key that does not exist.
-    """
+    """Return one of the settings; ImproperlyConfigured if AUTHFSM is missing or has an unknown key."""
     given = getattr(settings, "AUTHFSM", None)
     if not isinstance(given, dict):
         raise ImproperlyConfigured("set AUTHFSM to a dictionary: see authfsm.contrib.django.conf")
@@ -53,11 +49,7 @@ def setting(name: str, default: Any = None) -> Any:
 
 @cache
 def site() -> WebSignIn:
-    """Return the site's sign-in, made once.
-
-    Raises:
-        ImproperlyConfigured: a setting is missing or unknown.
-    """
+    """Return the site's sign-in, made once; ImproperlyConfigured if a setting is missing or unknown."""
     if path := setting("SITE"):
         made: WebSignIn = import_string(path)()
         return made
