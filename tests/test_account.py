@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -245,13 +245,13 @@ def test_errors_say_what_to_do(
     assert (error.action, error.fault) == (RecoveryAction[action], fault)
 
 
-REQUESTS: list[type[AccountRequest[Any]]] = [
-    kind
-    for base in AccountRequest.__subclasses__()
-    for kind in base.__subclasses__()
-    if not kind.__name__.startswith("_")
-]
-BY_NAME = {kind.__name__: kind for kind in REQUESTS}
+def requests(base: type[AccountRequest[Any]]) -> Iterator[type[AccountRequest[Any]]]:
+    """Yield the public classes of requests below a base class."""
+    for kind in base.__subclasses__():
+        yield from requests(kind) if kind.__name__.startswith("_") else [kind]
+
+
+BY_NAME = {kind.__name__: kind for kind in requests(AccountRequest)}
 
 
 def test_the_methods_are_the_requests() -> None:

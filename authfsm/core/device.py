@@ -42,8 +42,11 @@ class Device(WrapsSecrets):
 
         Args:
             metadata: NewDeviceMetadata of the tokens.
-            entropy: 56 random bytes: 40 for the password, 16 for the salt; ValueError if there are more or fewer.
+            entropy: 56 random bytes: 40 for the password, 16 for the salt.
             name: DeviceName, for the user.
+
+        Raises:
+            ValueError: `entropy` has another length.
         """
         if len(entropy) != PASSWORD_BYTES + SALT_BYTES:
             raise ValueError(
@@ -79,7 +82,9 @@ class Device(WrapsSecrets):
             key: the key, or several: all unseal.
 
         Raises:
-            SealBroken, SealTooNew, BadKey: as `Cognito.resume`; or it is not a device.
+            SealBroken: tampered with, sealed with another key, missing, or not a device.
+            SealTooNew: a newer version of this package sealed it.
+            BadKey: the key is not valid.
         """
         key = wrapped_keys(key)
         text = decrypt(sealed, key, "sealed device")

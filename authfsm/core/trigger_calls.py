@@ -12,32 +12,16 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from authfsm.base.secret import Secret
 from authfsm.core.wire_replies import read
-from authfsm.protocol.errors import (
-    AuthfsmError,
-    CallerError,
-    InvalidOperation,
-    MalformedReply,
-    ProtocolViolation,
-    Refused,
-    refused,
-)
+from authfsm.protocol import errors as e
+from authfsm.protocol import table as t
 from authfsm.protocol.replies import Refusal, Reply
 from authfsm.protocol.responses import RESPONSES, Response, wrap_call
 from authfsm.protocol.states import State
-from authfsm.protocol.table import (
-    NEW_CHALLENGE,
-    PROTOCOL,
-    TRANSITION_SET,
-    LoopKind,
-    Transition,
-    loop_kinds,
-    transition_for_reply,
-)
 
 if TYPE_CHECKING:
     from authfsm.core.triggers import Outcome
 
-_OUTCOMES: Final = (State, LoopKind, Reply, Mapping)
+_OUTCOMES: Final = (State, t.LoopKind, Reply, Mapping)
 
 
 class Driver(Protocol):
@@ -50,7 +34,7 @@ class Driver(Protocol):
 
 
 def _no_driver(_: type[Response], *__: Any, **___: Any) -> Outcome:
-    raise InvalidOperation(
+    raise e.InvalidOperation(
         "this machine was copied or unpickled, and has no driver: call authfsm.set_driver(machine, flow.carry)"
     )
 
@@ -70,8 +54,8 @@ class GetReply:
 
     def response(self, trigger: str) -> type[Response] | None:
         """Return the response class of a trigger; None of one that the application added."""
-        prefix = self.prefix
-        return RESPONSES.get(trigger[len(prefix) :]) if trigger.startswith(prefix) else None
+        known = trigger.startswith(self.prefix)
+        return RESPONSES.get(trigger.removeprefix(self.prefix)) if known else None
 
     def wrapped(
         self, trigger: str, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -87,7 +71,7 @@ class GetReply:
         """Get the reply, and store on the event where it leads."""
         response = self.response(event.event.name)
         source = event.state.value
-        if response is None or not isinstance(source, State) or response not in PROTOCOL[source]:
+        if response is None or not isinstance(source, State) or response not in t.PROTOCOL[source]:
             return None  # a trigger or a state that the application added
         if self.driver is None:
             if event.args or not is_question(event):
@@ -97,7 +81,7 @@ class GetReply:
             return None  # `may_...` must not send anything
         try:
             outcome = _opaque(self.driver(response, *event.args, **event.kwargs))
-        except AuthfsmError as error:
+        except e.AuthfsmError as error:
             _store_error(event, response, error)
         else:
             if inspect.isawaitable(outcome):
@@ -110,7 +94,7 @@ class GetReply:
     ) -> None:
         try:
             result = _opaque(await outcome)
-        except AuthfsmError as error:
+        except e.AuthfsmError as error:
             _store_error(event, response, error)
         else:
             _store(event, response, result)
@@ -138,32 +122,32 @@ def _store(event: Any, response: type[Response], outcome: Any) -> None:
     if isinstance(outcome, Secret) and isinstance(outcome.reveal(), Mapping):
         outcome = _read(outcome, response, source)
     if isinstance(outcome, Reply):
-        leads_to = transition_for_reply(source, response, outcome)
+        leads_to = t.transition_for_reply(source, response, outcome)
         if leads_to is None and isinstance(outcome, Refusal):
-            raise refused(outcome, state=source)
-    elif isinstance(outcome, LoopKind):
-        leads_to = Transition(source, response, source, outcome)
+            raise e.refused(outcome, state=source)
+    elif isinstance(outcome, t.LoopKind):
+        leads_to = t.Transition(source, response, source, outcome)
     elif isinstance(outcome, State):
         kind = _default_kind(source, response, outcome)
-        leads_to = Transition(source, response, outcome, kind)
+        leads_to = t.Transition(source, response, outcome, kind)
     else:
         found = type(outcome.reveal() if isinstance(outcome, Secret) else outcome).__name__
         raise TypeError(
             f"{event.event.name}() takes its reply: a State, a LoopKind, a Reply, or a boto3 response, not {found};"
             " to send an answer, pass a driver to build()"
         )
-    if leads_to not in TRANSITION_SET:
-        raise ProtocolViolation(source, response, leads_to.dest if leads_to else source)
+    if leads_to not in t.TRANSITION_SET:
+        raise e.ProtocolViolation(source, response, leads_to.dest if leads_to else source)
     event.leads_to = leads_to
 
 
-def _store_error(event: Any, response: type[Response], error: AuthfsmError) -> None:
+def _store_error(event: Any, response: type[Response], error: e.AuthfsmError) -> None:
     """Let a refusal move the machine as it moved the driver's sign-in; it is raised after the move."""
     source = event.state.value
     arrow = None
-    if isinstance(error, Refused):
-        arrow = transition_for_reply(source, response, error.refusal)
-    if arrow is None or arrow.dest is not error.state or arrow not in TRANSITION_SET:
+    if isinstance(error, e.Refused):
+        arrow = t.transition_for_reply(source, response, error.refusal)
+    if arrow is None or arrow.dest is not error.state or arrow not in t.TRANSITION_SET:
         raise error
     event.leads_to = arrow
     event.refused = error
@@ -178,17 +162,17 @@ def _read(reply: Secret[Any], response: type[Response], source: State) -> Reply:
     """Return the parsed reply; no frame of an error holds it."""
     try:
         return read(reply.reveal(), response, state=source)
-    except MalformedReply as error:
-        malformed = MalformedReply(error.why, state=source)
+    except e.MalformedReply as error:
+        malformed = e.MalformedReply(error.why, state=source)
     raise malformed
 
 
-def _default_kind(source: State, response: type[Response], dest: State) -> LoopKind | None:
+def _default_kind(source: State, response: type[Response], dest: State) -> t.LoopKind | None:
     """Return the kind of a self-loop for which only the state is known: a new challenge, if one may come."""
     if dest is not source:
         return None
-    kinds = loop_kinds(source, PROTOCOL[source][response])
-    return NEW_CHALLENGE if NEW_CHALLENGE in kinds else next(iter(kinds), None)
+    kinds = t.loop_kinds(source, t.PROTOCOL[source][response])
+    return t.NEW_CHALLENGE if t.NEW_CHALLENGE in kinds else next(iter(kinds), None)
 
 
 def raise_refusal(event: Any) -> None:
@@ -198,7 +182,7 @@ def raise_refusal(event: Any) -> None:
         raise error
 
 
-class UnsuitableModel(CallerError, ValueError):
+class UnsuitableModel(e.CallerError, ValueError):
     """A model (its class) cannot have the triggers and was not changed; `why` says what to do."""
 
     def __init__(self, model: type, why: str) -> None:
@@ -219,9 +203,7 @@ def add_model(machine: Any, model: Any, *args: Any, **kwargs: Any) -> None:
                 'cannot get triggers, because it has __slots__: add "__dict__" to them,'
                 ' or call build(None).events["code"].trigger(model, ...)',
             )
-        present = (
-            name for name in sorted({"trigger", "may_trigger"} | names) if hasattr(each, name)
-        )
+        present = filter(partial(hasattr, each), sorted({"trigger", "may_trigger"} | names))
         taken = [name for name in present if not _is_of(machine, getattr(each, name))]
         if taken:
             raise UnsuitableModel(

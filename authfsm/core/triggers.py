@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from authfsm.protocol.table import LoopKind
 
     Outcome: TypeAlias = State | LoopKind | Reply | Mapping[str, Any]
-
+    Password: TypeAlias = str | Secret[str] | None
     P = ParamSpec("P")
     R_co = TypeVar("R_co", covariant=True)
 
-    class _Bound(Protocol[P, R_co]):
+    class _Calling(Protocol[P, R_co]):
         @overload
         def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
         @overload
         def __call__(self, outcome: Outcome, /) -> R_co: ...
 
-    class _BoundQuestion(Protocol[P, R_co]):
+    class _Asking(Protocol[P, R_co]):
         @overload
         def __call__(self) -> R_co: ...
         @overload
@@ -40,30 +40,25 @@ if TYPE_CHECKING:
 
     class _Trigger(Protocol[P]):
         @overload
-        def __get__(self, model: AsyncTriggers, owner: Any) -> _Bound[P, Awaitable[bool]]: ...
+        def __get__(self, model: AsyncTriggers, owner: Any) -> _Calling[P, Awaitable[bool]]: ...
         @overload
-        def __get__(self, model: ModelTriggers, owner: Any) -> _Bound[P, bool]: ...
+        def __get__(self, model: ModelTriggers, owner: Any) -> _Calling[P, bool]: ...
 
     class _Question(Protocol[P]):
         @overload
-        def __get__(
-            self, model: AsyncTriggers, owner: Any
-        ) -> _BoundQuestion[P, Awaitable[bool]]: ...
+        def __get__(self, model: AsyncTriggers, owner: Any) -> _Asking[P, Awaitable[bool]]: ...
         @overload
-        def __get__(self, model: ModelTriggers, owner: Any) -> _BoundQuestion[P, bool]: ...
+        def __get__(self, model: ModelTriggers, owner: Any) -> _Asking[P, bool]: ...
 
     def _pair(_: Callable[P, Any]) -> tuple[_Trigger[P], _Question[P]]: ...
 
     class _ByPassword(Protocol):
         @staticmethod
         def start(
-            username: str,
-            password: str | Secret[str] | None = None,
-            *,
-            client_metadata: Mapping[str, str] = ...,
+            username: str, password: Password = None, *, client_metadata: Mapping[str, str] = ...
         ) -> None: ...
         @staticmethod
-        def proof(*, password: str | Secret[str] | None = None) -> None: ...
+        def proof(*, password: Password = None) -> None: ...
 
 
 class ModelTriggers:

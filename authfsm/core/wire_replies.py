@@ -19,10 +19,20 @@ import attrs
 
 from authfsm import srp
 from authfsm.base.secret import MASK, Secret
-from authfsm.protocol import replies
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import ERROR_POLICY, Fault, RecoveryAction, error_rule
 from authfsm.protocol.errors import MalformedReply
+from authfsm.protocol.replies import (
+    CHALLENGE_OF,
+    Acknowledgement,
+    AnyChallenge,
+    Challenge,
+    MfaSetup,
+    NewDevice,
+    Refusal,
+    Reply,
+    Tokens,
+)
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import DEVICE_STATES, STATE_BY_NAME, State
 
@@ -50,11 +60,11 @@ def _text(raw: Mapping[str, Any], key: str) -> str | None:
     return value or None
 
 
-def required_text(raw: Mapping[str, Any], name: str) -> str:
+def required_text(raw: Mapping[str, Any], key: str) -> str:
     """Return a member that is text and not empty."""
-    value = _text(raw, name)
+    value = _text(raw, key)
     if value is None:
-        raise MalformedReply(f"{name} is missing")
+        raise MalformedReply(f"{key} is missing")
     return value
 
 
@@ -176,7 +186,7 @@ READERS: Final[Mapping[S, Callable[[Parameters], Fields]]] = {
 }  # fmt: skip
 
 
-def challenge(name: str, raw: Mapping[str, Any]) -> replies.AnyChallenge:
+def challenge(name: str, raw: Mapping[str, Any]) -> AnyChallenge:
     """Return the challenge of this name, its parameters parsed."""
     # Under CUSTOM_AUTH Cognito returns whatever name DefineAuthChallenge chose, and AWS adds names.
     state = STATE_BY_NAME.get(name, S.OTHER_CHALLENGE)
@@ -184,7 +194,7 @@ def challenge(name: str, raw: Mapping[str, Any]) -> replies.AnyChallenge:
     if session is None and state not in WITHOUT_SESSION:
         raise MalformedReply("Session is missing")
     parameters = _parameters(raw)
-    return replies.CHALLENGE_OF[state](
+    return CHALLENGE_OF[state](
         name=name,
         session=session,
         parameters=parameters,
@@ -196,13 +206,13 @@ def challenge(name: str, raw: Mapping[str, Any]) -> replies.AnyChallenge:
 # ---- tokens, and replies to other operations ---------------------------------------------------------------
 
 
-def _tokens(result: Any) -> replies.Tokens:
+def _tokens(result: Any) -> Tokens:
     _ensure_map(result, "AuthenticationResult")
     access_token = _required_secret(result, "AccessToken")
     expires = result.get("ExpiresIn")
     if expires is not None and (type(expires) is not int or not 0 <= expires <= LONGEST_LIFE):
         raise MalformedReply(f"ExpiresIn is not a whole number of seconds from 0 to {LONGEST_LIFE}")
-    return replies.Tokens(
+    return Tokens(
         access_token=access_token,
         id_token=_secret(result, "IdToken"),
         refresh_token=_secret(result, "RefreshToken"),
@@ -212,23 +222,23 @@ def _tokens(result: Any) -> replies.Tokens:
     )
 
 
-def _new_device(metadata: Any) -> replies.NewDevice | None:
+def _new_device(metadata: Any) -> NewDevice | None:
     if not metadata:
         return None
     _ensure_map(metadata, "NewDeviceMetadata")
-    return replies.NewDevice(
+    return NewDevice(
         device_key=required_text(metadata, "DeviceKey"),
         device_group_key=required_text(metadata, "DeviceGroupKey"),
     )
 
 
-def _associated(raw: Mapping[str, Any], setup: replies.MfaSetup) -> replies.MfaSetup:
+def _associated(raw: Mapping[str, Any], setup: MfaSetup) -> MfaSetup:
     secret_code = _required_secret(raw, "SecretCode")
     session = _required_secret(raw, "Session")
     return attrs.evolve(setup, session=session, secret_code=secret_code, verified=False)
 
 
-def _verified(raw: Mapping[str, Any], setup: replies.MfaSetup) -> replies.Reply:
+def _verified(raw: Mapping[str, Any], setup: MfaSetup) -> Reply:
     status = _text(raw, "Status")
     if status == "ERROR":
         # A refusal without an error code: the session stays valid, and another code may follow.
@@ -239,14 +249,12 @@ def _verified(raw: Mapping[str, Any], setup: replies.MfaSetup) -> replies.Reply:
     return attrs.evolve(setup, session=_required_secret(raw, "Session"), verified=True)
 
 
-def _done(raw: Mapping[str, Any], _: replies.MfaSetup | None) -> replies.Acknowledgement:
+def _done(raw: Mapping[str, Any], _: MfaSetup | None) -> Acknowledgement:
     facts = {k: _shallow(v, str(k)) for k, v in raw.items() if k != "ResponseMetadata"}
-    return replies.Acknowledgement(facts=MappingProxyType(facts))
+    return Acknowledgement(facts=MappingProxyType(facts))
 
 
-_OTHER_READERS: Final[
-    Mapping[type[Response], Callable[[Mapping[str, Any], replies.MfaSetup], replies.Reply]]
-] = {
+_OTHER_READERS: Final[Mapping[type[Response], Callable[[Mapping[str, Any], MfaSetup], Reply]]] = {
     r.AssociateSoftwareToken: _associated,
     r.VerifySoftwareToken: _verified,
     r.ConfirmDevice: _done,
@@ -262,16 +270,16 @@ _OTHER_READERS: Final[
 
 def refusal(
     code: str, message: str = "", request_id: str | None = None, operation: str = ""
-) -> replies.Refusal:
+) -> Refusal:
     """Return a refusal, with the action and the fault of the error policy."""
     row = error_rule(code, message, operation)
-    return replies.Refusal(code, message, action=row.action, fault=row.fault, request_id=request_id)
+    return Refusal(code, message, action=row.action, fault=row.fault, request_id=request_id)
 
 
 _SHORTEST_MASKED_INSIDE: Final = 4
 
 
-def mask_secrets(refusal: replies.Refusal, values: Iterable[object]) -> replies.Refusal:
+def mask_secrets(refusal: Refusal, values: Iterable[object]) -> Refusal:
     """Return a refusal whose message does not show the secrets among these values of the request."""
     message = refusal.message
     for value in values:
@@ -287,7 +295,7 @@ def mask_secrets(refusal: replies.Refusal, values: Iterable[object]) -> replies.
 _TRANSIENT_STATUSES: Final = frozenset({429, *range(500, 600)})
 
 
-def _error(raw: Mapping[str, Any], operation: str) -> replies.Refusal | None:
+def _error(raw: Mapping[str, Any], operation: str) -> Refusal | None:
     """Return the refusal in a boto3 error (`{"Error": {"Code", "Message"}}`) or a JSON body (`__type`)."""
     if isinstance(error := raw.get("Error"), Mapping):
         code, message = error.get("Code"), error.get("Message")
@@ -327,8 +335,8 @@ def read(
     response: type[Response],
     *,
     state: S | None = None,
-    challenge: replies.Challenge | None = None,
-) -> replies.Reply:
+    challenge: Challenge | None = None,
+) -> Reply:
     """Return one reply, parsed.
 
     Raises:
@@ -341,22 +349,18 @@ def read(
         raise
 
 
-def read_other(raw: Any, operation: str) -> replies.Acknowledgement | replies.Refusal:
+def read_other(raw: Any, operation: str) -> Acknowledgement | Refusal:
     """Return the reply to an operation that is no step of a sign-in."""
     _ensure_map(raw, "it")
     return _error(raw, operation) or _done(raw, None)
 
 
-def _read(raw: Any, response: type[Response], answered: replies.Challenge | None) -> replies.Reply:
+def _read(raw: Any, response: type[Response], answered: Challenge | None) -> Reply:
     _ensure_map(raw, "it")
     if (error := _error(raw, response.__name__)) is not None:
         return error
     if (reader := _OTHER_READERS.get(response)) is not None:
-        setup = (
-            answered
-            if isinstance(answered, replies.MfaSetup)
-            else replies.MfaSetup(name="MFA_SETUP")
-        )
+        setup = answered if isinstance(answered, MfaSetup) else MfaSetup(name="MFA_SETUP")
         return reader(raw, setup)
     name, result = _text(raw, "ChallengeName"), raw.get("AuthenticationResult")
     # One reply carries either a challenge or tokens, never both -- AWS API reference

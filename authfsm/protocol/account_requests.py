@@ -93,16 +93,6 @@ class UserProfile(DisplayMixin):
 # ---- the requests ------------------------------------------------------------------------------------------
 
 
-def _text(value: str | Secret[str]) -> Secret[str]:
-    value = secret(value)
-    return value  # noqa: RET504 - wrapped in the first statement
-
-
-def _text_if_given(value: str | Secret[str] | None) -> Secret[str] | None:
-    value = secret(value)
-    return value  # noqa: RET504 - wrapped in the first statement
-
-
 @frozen
 class AccountRequest(WrapsSecrets, Generic[ReplyT]):
     """The base class of the requests; its parameter is the class of what the reply says."""
@@ -131,7 +121,7 @@ class _TokenRequest(AccountRequest[ReplyT]):
         access_token: the user's token, with the scope `aws.cognito.signin.user.admin`.
     """
 
-    access_token: Secret[str] = field(converter=_text, validator=v.is_text)
+    access_token: Secret[str] = field(converter=secret, validator=v.is_text)
 
 
 @frozen
@@ -148,7 +138,7 @@ class SignUp(_UserRequest[NewAccount]):
     """
 
     password: Secret[str] | None = field(
-        default=None, converter=_text_if_given, validator=v.is_typed_if_given
+        default=None, converter=secret, validator=v.is_typed_if_given
     )
     attributes: Mapping[str, str] = field(
         factory=dict, kw_only=True, converter=v.frozen_texts, validator=v.are_texts, repr=False
@@ -170,7 +160,7 @@ class ConfirmSignUp(_UserRequest[Confirmed]):
 
     code: Secret[str] = field(converter=v.to_code, validator=v.is_code)
     session: Secret[str] | None = field(
-        default=None, converter=_text_if_given, validator=v.is_text_if_given, kw_only=True
+        default=None, converter=secret, validator=v.is_text_if_given, kw_only=True
     )
     force_alias_creation: bool = field(default=False, validator=v.is_bool, kw_only=True)
 
@@ -195,7 +185,7 @@ class ConfirmForgotPassword(_UserRequest[Confirmed]):
     """
 
     code: Secret[str] = field(converter=v.to_code, validator=v.is_code)
-    password: Secret[str] = field(converter=_text, validator=v.is_typed)
+    password: Secret[str] = field(converter=secret, validator=v.is_typed)
 
 
 @frozen
@@ -207,10 +197,8 @@ class ChangePassword(_TokenRequest[None]):
         proposed_password: the new one.
     """
 
-    previous_password: Secret[str] | None = field(
-        converter=_text_if_given, validator=v.is_typed_if_given
-    )
-    proposed_password: Secret[str] = field(converter=_text, validator=v.is_typed)
+    previous_password: Secret[str] | None = field(converter=secret, validator=v.is_typed_if_given)
+    proposed_password: Secret[str] = field(converter=secret, validator=v.is_typed)
 
 
 @frozen
@@ -220,7 +208,11 @@ class GetUser(_TokenRequest[UserProfile]):
 
 @frozen
 class _SendingRequest(_TokenRequest[ReplyT]):
-    """A request that runs the pool's Lambda triggers, and gives them `client_metadata`."""
+    """A request of a signed-in user for a code.
+
+    Args:
+        client_metadata: for the pool's Lambda triggers.
+    """
 
     client_metadata: Mapping[str, str] = field(
         factory=dict, kw_only=True, converter=v.frozen_texts, validator=v.are_texts, repr=False

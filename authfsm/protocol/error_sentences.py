@@ -29,9 +29,7 @@ _ENDED: Final = "This sign-in cannot be continued. Start again."
 _SESSION_ENDED: Final = "Your session has ended. Sign in again."
 _CONFIRMED: Final = "This account is confirmed already. Sign in."
 _BUSY: Final = "The service does not respond at the moment. Wait a little, then try again."
-_IMPOSSIBLE: Final = (
-    "Signing in is not possible at the moment. Contact the operator of this service."
-)
+_IMPOSSIBLE: Final = "Signing in is not possible at the moment. Contact the operator of this service."  # fmt: skip
 OTHER_STEP: Final = 409, "This sign-in is at another step by now. Continue there."
 NOT_SIGNED_IN: Final = 401, "You are not signed in. Sign in, then try again."
 UNAVAILABLE: Final = 503, _BUSY
@@ -87,7 +85,7 @@ _BY_CODE: Final[Mapping[str, Mapping[str, str]]] = {
         "": "The password does not meet the requirements. Choose another one.",
     },
     "PasswordHistoryPolicyViolationException": {
-        "": "This password was used before. Choose another one.",
+        "": "This password was used before. Choose another one."
     },
     "AliasExistsException": {"": "This address belongs to another account. Enter another one."},
     "InvalidParameterException": {
@@ -97,16 +95,12 @@ _BY_CODE: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }
 
-ERROR_SENTENCES: Final = tuple(
-    dict.fromkeys(
-        (
-            *(sentence for _, sentence in (*_BY_ACTION.values(), OTHER_STEP, NOT_SIGNED_IN)),
-            *(sentence for parts in _BY_CODE.values() for sentence in parts.values()),
-            *FIELD_SENTENCES,
-            *(DIGITS_ONLY, SIX_DIGITS, EMAIL_EXAMPLE, NOT_OFFERED),
-        )
-    )
+_EVERY: Final = (
+    *(sentence for _, sentence in (*_BY_ACTION.values(), OTHER_STEP, NOT_SIGNED_IN)),
+    *(sentence for parts in _BY_CODE.values() for sentence in parts.values()),
+    *(*FIELD_SENTENCES, DIGITS_ONLY, SIX_DIGITS, EMAIL_EXAMPLE, NOT_OFFERED),
 )
+ERROR_SENTENCES: Final = tuple(dict.fromkeys(_EVERY))
 """Every sentence of `error.for_person`: the keys of a translation."""
 
 

@@ -209,8 +209,14 @@ def _choices(challenge: replies.Challenge) -> tuple[str, ...]:
 
 
 def _code(state: State, response: type[Response], question: str) -> Field:
-    rule, complete = CODE_FORMATS[state, response], "one-time-code"
-    return Field("code", "Code", "code", question=question, format=rule, autocomplete=complete)
+    return Field(
+        "code",
+        "Code",
+        "code",
+        question=question,
+        format=CODE_FORMATS[state, response],
+        autocomplete="one-time-code",
+    )
 
 
 def _sent_code(challenge: replies.CodeChallenge) -> Prompt:

@@ -10,7 +10,7 @@ from authfsm.base.secret import Secret, secret_values
 from authfsm.protocol import replies
 from authfsm.protocol.error_sentences import NOT_OFFERED, WRONG_INPUT
 from authfsm.protocol.errors import InvalidInput
-from authfsm.protocol.forms import Field, Prompt
+from authfsm.protocol.forms import Field
 from authfsm.protocol.prompts import form_for
 from authfsm.protocol.responses import NewPassword, Response
 from authfsm.protocol.validators import not_text
@@ -33,14 +33,13 @@ _EXAMPLES: Final = (
 """Challenges whose forms have every response that a person can give; a test compares."""
 
 
-def _without_choices(each: Field) -> Field:
+def _any_text(each: Field) -> Field:
     return evolve(each, kind="text", choices=()) if each.kind == "choice" else each
 
 
-_PROMPTS: Final[dict[str, Prompt]] = {
-    prompt.trigger: evolve(prompt, fields=tuple(map(_without_choices, prompt.fields)))
-    for challenge in _EXAMPLES
-    for prompt in form_for(challenge).prompts
+_FORMS: Final = [prompt for challenge in _EXAMPLES for prompt in form_for(challenge).prompts]
+_PROMPTS: Final = {
+    each.trigger: evolve(each, fields=tuple(map(_any_text, each.fields))) for each in _FORMS
 }
 
 
@@ -68,9 +67,8 @@ def response(name: str, /, **fields: str | Secret[str] | None) -> Response:
     for key in sorted(values.keys() - {each.name for each in prompt.fields}):
         if prompt.response is not NewPassword:
             raise InvalidInput(prompt.response, key, f"is not a field of {name}", WRONG_INPUT)
-        prompt = evolve(
-            prompt, fields=(*prompt.fields, Field(key, key, "text", within="attributes"))
-        )
+        own = Field(key, key, "text", within="attributes")
+        prompt = evolve(prompt, fields=(*prompt.fields, own))
     for key, value in values.items():
         if (problem := not_text(value)) is not None:
             raise InvalidInput(prompt.response, key, problem, WRONG_INPUT)

@@ -25,20 +25,13 @@ from typing import Any, Final, TextIO
 from attrs import evolve, field, frozen
 
 from authfsm.base.concurrency import ForkSafeLock
+from authfsm.protocol import table as t
 from authfsm.protocol.api_requests import OTHER_OPERATIONS, SETUP_OPERATIONS, classify, names_for
 from authfsm.protocol.auth_flows import ANSWER_OPERATIONS, BEGIN_OPERATIONS, SIGN_IN_OPERATIONS
 from authfsm.protocol.error_policy import RecoveryAction, error_rule
 from authfsm.protocol.nodes import email_otp_role, proves_password, target_roles
 from authfsm.protocol.responses import GetTokensFromRefreshToken, Response, RevokeToken
 from authfsm.protocol.states import STATE_BY_NAME, State
-from authfsm.protocol.table import (
-    PROTOCOL,
-    TRANSITION_SET,
-    Role,
-    destinations,
-    loop_kind,
-    transition_between,
-)
 from authfsm.traces.step_log import Recorder, utc_now
 
 LOGGER: Final = logging.getLogger("authfsm")
@@ -71,7 +64,7 @@ class _Progress:
     sign_in: str
     number: int = 0
     state: State | None = None
-    role: Role | None = None
+    role: t.Role | None = None
     flow: str | None = None
     password_proved: bool = False
     credited: bool = False  # the first request has an access token, which counts as a factor
@@ -136,18 +129,18 @@ class Recording:
 
     def _after_reply(self, parsed: Any, context: Any, **_: Any) -> None:
         with _errors_logged():
-            pending = _pop_pending(context)
+            pending = context.pop(_CONTEXT_KEY, None) if isinstance(context, dict) else None
             if pending is not None and isinstance(parsed, Mapping):
                 self._read_reply(pending, parsed)
+            elif pending is not None and isinstance(parsed, BaseException):
+                self._write(pending, pending.progress, lost=type(parsed).__name__)
 
     def _after_error(self, exception: BaseException, context: Any, **_: Any) -> None:
         if isinstance(refusal := getattr(exception, "response", None), Mapping):
             # A ClientError: botocore raises refusals that it would have retried if retries were left.
             self._after_reply(refusal, context)
-            return
-        with _errors_logged():
-            if (pending := _pop_pending(context)) is not None:
-                self._write(pending, pending.progress, lost=type(exception).__name__)
+        else:
+            self._after_reply(exception, context)
 
     def _read_request(self, name: str, params: Mapping[str, Any]) -> _PendingRequest | None:
         sent_at = time.monotonic()
@@ -246,10 +239,6 @@ def _new_sign_in(state: State | None = None) -> _Progress:
     return _Progress(secrets.token_hex(8), state=state)
 
 
-def _pop_pending(context: Any) -> _PendingRequest | None:
-    return context.pop(_CONTEXT_KEY, None) if isinstance(context, dict) else None
-
-
 def _mapping(members: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = members.get(name)
     return value if isinstance(value, Mapping) else {}
@@ -257,7 +246,7 @@ def _mapping(members: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _accepts(state: State, response: type[Response] | None, under: str) -> bool:
     """Return whether a state accepts a response under that ChallengeName."""
-    if response is None or response not in PROTOCOL[state]:
+    if response is None or response not in t.PROTOCOL[state]:
         return False
     return state is State.OTHER_CHALLENGE or under in names_for(state, response)
 
@@ -284,7 +273,9 @@ def _state_after(pending: _PendingRequest, parsed: Mapping[str, Any]) -> State |
     if response is None:
         return None
     in_setup = pending.operation in SETUP_OPERATIONS
-    return next(iter(destinations(State.MFA_SETUP if in_setup else State.AUTHENTICATED, response)))
+    return next(
+        iter(t.destinations(State.MFA_SETUP if in_setup else State.AUTHENTICATED, response))
+    )
 
 
 def _keeps_state(
@@ -295,24 +286,19 @@ def _keeps_state(
         return True
     if state is None or response is None:
         return action is not None and action.survives
-    return loop_kind(state, response, action) is not None
+    return t.loop_kind(state, response, action) is not None
 
 
-def _role(before: _Progress, response: type[Response] | None, state: State | None) -> Role | None:
+def _role(before: _Progress, response: type[Response] | None, state: State | None) -> t.Role | None:
     """Return which factor an e-mailed code is, where that is known."""
     if state is not State.EMAIL_OTP or response is None or before.state is None:
         return None
-    transition = transition_between(before.state, response, state)
-    if transition not in TRANSITION_SET:
+    transition = t.transition_between(before.state, response, state)
+    if transition not in t.TRANSITION_SET:
         return None
     if before.flow is not None:
-        return email_otp_role(
-            before.state,
-            response,
-            flow=before.flow,
-            password_proved=before.password_proved,
-            credited=before.credited,
-        )
+        facts = {"password_proved": before.password_proved, "credited": before.credited}
+        return email_otp_role(before.state, response, flow=before.flow, **facts)
     # The sign-in began before the recording: only the table can tell.
     roles = target_roles(transition, before.role)
     return roles[0] if len(roles) == 1 else None

@@ -19,14 +19,7 @@ from authfsm.protocol.auth_flows import ANSWER_OPERATIONS, BEGIN_OPERATIONS
 from authfsm.protocol.error_policy import ERROR_POLICY, ErrorRule
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import PROTOCOL, destinations
-from authfsm.traces.log_symbols import (
-    APP_ASSOCIATED,
-    APP_VERIFIED,
-    EMAIL_FIRST_FACTOR,
-    EMAIL_SECOND_FACTOR,
-    NOT_LOGGED,
-    cloudtrail_transitions,
-)
+from authfsm.traces import log_symbols as s
 
 SOURCE: Final = "cognito-idp.amazonaws.com"
 """The `eventSource` of Cognito user pools."""
@@ -189,8 +182,8 @@ def exchanges(*, stored: bool = False) -> str:
         operation IN ({_literals(_AFTER_OPERATIONS)}) AS after_sign_in,
         operation IN ('{_ASSOCIATE}', '{_VERIFY}') AND (sub IS NULL OR NOT in_session) AS orphan,
         CASE
-            WHEN operation IN ({_literals(_BEGIN)}) THEN CASE WHEN flow IN ({_literals(flows)}) THEN flow ELSE '{NOT_LOGGED}' END
-            WHEN operation IN ({_literals(_ANSWER)}) THEN CASE WHEN challenge IS NULL THEN '{NOT_LOGGED}' ELSE {_challenge_state("challenge")} END
+            WHEN operation IN ({_literals(_BEGIN)}) THEN CASE WHEN flow IN ({_literals(flows)}) THEN flow ELSE '{s.NOT_LOGGED}' END
+            WHEN operation IN ({_literals(_ANSWER)}) THEN CASE WHEN challenge IS NULL THEN '{s.NOT_LOGGED}' ELSE {_challenge_state("challenge")} END
             ELSE operation END AS symbol
     FROM deduplicated
 ), {(_WITH_APP_STORED if stored else _WITH_APP).strip()}, ranked_events AS (
@@ -223,22 +216,22 @@ def _reply_node() -> str:
         for each in _AFTER_SIGN_IN
     )
     return (
-        f"CASE WHEN operation = '{_ASSOCIATE}' THEN '{APP_ASSOCIATED}'"
-        f" WHEN operation = '{_VERIFY}' THEN '{APP_VERIFIED}'{''.join(after)}"
+        f"CASE WHEN operation = '{_ASSOCIATE}' THEN '{s.APP_ASSOCIATED}'"
+        f" WHEN operation = '{_VERIFY}' THEN '{s.APP_VERIFIED}'{''.join(after)}"
         f" WHEN next_challenge = '{State.EMAIL_OTP}' THEN {_email_node()}"
         f" WHEN next_challenge IS NOT NULL THEN {_challenge_state('next_challenge')}"
-        f" WHEN tokens THEN '{State.AUTHENTICATED}' ELSE '{NOT_LOGGED}' END"
+        f" WHEN tokens THEN '{State.AUTHENTICATED}' ELSE '{s.NOT_LOGGED}' END"
     )
 
 
 def _email_node() -> str:
     """Return the SQL of the node of an EMAIL_OTP challenge: most symbols lead to one of its two roles only."""
     nodes: dict[str, set[str]] = {}
-    for each in cloudtrail_transitions():
-        if each.dest in {EMAIL_FIRST_FACTOR, EMAIL_SECOND_FACTOR}:
+    for each in s.cloudtrail_transitions():
+        if each.dest in {s.EMAIL_FIRST_FACTOR, s.EMAIL_SECOND_FACTOR}:
             nodes.setdefault(each.symbol, set()).add(each.dest)
     cases = ""
-    for node in (EMAIL_FIRST_FACTOR, EMAIL_SECOND_FACTOR):
+    for node in (s.EMAIL_FIRST_FACTOR, s.EMAIL_SECOND_FACTOR):
         if symbols := sorted(symbol for symbol, found in nodes.items() if found == {node}):
             cases += f" WHEN symbol IN ({_literals(symbols)}) THEN '{node}'"
     return f"CASE{cases} ELSE '{State.EMAIL_OTP}' END"

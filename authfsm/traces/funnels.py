@@ -20,15 +20,7 @@ from authfsm.diagrams.vertices import START
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.responses import RESPONSES, Response
 from authfsm.protocol.validators import frozen_mapping
-from authfsm.traces.log_symbols import (
-    FINISHED,
-    CheckedStep,
-    LoggedTransition,
-    Verdict,
-    cloudtrail_transitions,
-    role_of,
-    state_of,
-)
+from authfsm.traces import log_symbols as s
 from authfsm.traces.sources import MAX_EVENT_LENGTH
 
 
@@ -66,14 +58,14 @@ class InputSummary:
         found = [f"{path} is empty" for path in self.empty]
         rest = "ends in the middle: only the part before that was read"
         found += [f"{path} {rest}" for path in self.cut_short]
-        if self.broken:
-            first = f", the first at {self.broken_example}" if self.broken_example else ""
-            pieces = _number(self.broken, "piece is", "pieces are")
-            found.append(f"{pieces} not JSON and could not be read{first}")
-        if self.too_long:
-            pieces = _number(self.too_long, "piece is", "pieces are")
-            limit = f"{MAX_EVENT_LENGTH:,} characters"
-            found.append(f"{pieces} longer than {limit} and could not be read")
+        first = f", the first at {self.broken_example}" if self.broken_example else ""
+        for number, why, example in (
+            (self.broken, "not JSON", first),
+            (self.too_long, f"longer than {MAX_EVENT_LENGTH:,} characters", ""),
+        ):
+            if number:
+                pieces = _number(number, "piece is", "pieces are")
+                found.append(f"{pieces} {why} and could not be read{example}")
         if self.files and not self.events:
             others = f"; there are {self.others:,} of other services or operations"
             none = f"no event of a Cognito sign-in was found{others if self.others else ''}"
@@ -115,7 +107,7 @@ class TransitionCount:
     source: str
     symbol: str
     dest: str
-    verdict: Verdict
+    verdict: s.Verdict
     times: int
     refused: int
     share: float
@@ -125,8 +117,8 @@ class TransitionCount:
         """The responses that it may be."""
         if self.symbol in RESPONSES:
             return (RESPONSES[self.symbol],)
-        transition = LoggedTransition(self.source, self.symbol, self.dest)
-        return cloudtrail_transitions(refusals=True).get(transition, ())
+        transition = s.LoggedTransition(self.source, self.symbol, self.dest)
+        return s.cloudtrail_transitions(refusals=True).get(transition, ())
 
 
 @frozen
@@ -171,7 +163,7 @@ class Funnel:
     ends: Mapping[str, int] = field(converter=frozen_mapping)
     transitions: tuple[TransitionCount, ...]
     durations: tuple[StepDuration, ...]
-    illegal: tuple[CheckedStep, ...]
+    illegal: tuple[s.CheckedStep, ...]
     illegal_count: int
     since: datetime | None
     until: datetime | None
@@ -184,9 +176,11 @@ class Funnel:
     @property
     def unfinished(self) -> int:
         """How many attempts ended before they were finished."""
-        return sum(n for node, n in self.ends.items() if node not in FINISHED and state_of(node))
+        return sum(
+            n for node, n in self.ends.items() if node not in s.FINISHED and s.state_of(node)
+        )
 
-    def count(self, verdict: Verdict) -> int:
+    def count(self, verdict: s.Verdict) -> int:
         """Return how many steps have this verdict."""
         return sum(each.times for each in self.transitions if each.verdict is verdict)
 
@@ -195,13 +189,9 @@ class Funnel:
         return {
             "problems": list(self.input.problems),
             "read": asdict(self.input, value_serializer=_path_as_text),
-            "since": self.since and self.since.isoformat(),
-            "until": self.until and self.until.isoformat(),
-            "steps": self.steps,
-            "repeated": self.repeated,
-            "sign_ins": self.sign_ins,
-            "unfinished": self.unfinished,
-            "verdicts": {str(each): self.count(each) for each in Verdict},
+            "since": self.since and self.since.isoformat(), "until": self.until and self.until.isoformat(),
+            "steps": self.steps, "repeated": self.repeated, "sign_ins": self.sign_ins, "unfinished": self.unfinished,
+            "verdicts": {str(each): self.count(each) for each in s.Verdict},
             "ends": dict(self.ends),
             "taken": [
                 {
@@ -249,7 +239,7 @@ def with_traffic(model: DiagramModel, funnel: Funnel) -> DiagramModel:
     walker, counts = HistoryWalker(model), Counter[tuple[int, type[Response] | None]]()
     several: dict[str, None] = {}
     for each in funnel.transitions:
-        source, dest = state_of(each.source), state_of(each.dest)
+        source, dest = s.state_of(each.source), s.state_of(each.dest)
         if source is None or dest is None or not each.responses:
             continue
         response, *others = each.responses
@@ -258,7 +248,7 @@ def with_traffic(model: DiagramModel, funnel: Funnel) -> DiagramModel:
         refusal: dict[str, Any] = {}
         if each.refused == each.times:
             refusal = {"error": "refused", "action": RecoveryAction.TRY_AGAIN}
-        step = Step(1, source, response, dest, role_of(each.dest), **refusal)
+        step = Step(1, source, response, dest, s.role_of(each.dest), **refusal)
         for segment in walker.walk([step]):
             for number in segment.path:
                 counts[number, response] += each.times

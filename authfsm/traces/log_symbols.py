@@ -19,20 +19,11 @@ from typing import Final, NamedTuple
 from attrs import frozen
 
 from authfsm.base.mixins import DescribedName
+from authfsm.protocol import table as t
 from authfsm.protocol.api_requests import names_for
 from authfsm.protocol.nodes import Node, edge_roles
 from authfsm.protocol.responses import AssociateSoftwareToken, Response
 from authfsm.protocol.states import END_STATES, State
-from authfsm.protocol.table import (
-    ACKNOWLEDGEMENT,
-    PREREQUISITES,
-    RESTART,
-    RETRY,
-    TRANSITIONS,
-    Prerequisite,
-    Role,
-    Transition,
-)
 
 NOT_LOGGED: Final = "UNKNOWN"
 """Stands for what the log does not show."""
@@ -41,24 +32,24 @@ NOT_LOGGED: Final = "UNKNOWN"
 APP_ASSOCIATED: Final = f"{State.MFA_SETUP} (app associated)"
 APP_VERIFIED: Final = f"{State.MFA_SETUP} (app verified)"
 
-EMAIL_FIRST_FACTOR: Final = Node(State.EMAIL_OTP, Role.FIRST_FACTOR).name
-EMAIL_SECOND_FACTOR: Final = Node(State.EMAIL_OTP, Role.SECOND_FACTOR).name
+EMAIL_FIRST_FACTOR: Final = Node(State.EMAIL_OTP, t.Role.FIRST_FACTOR).name
+EMAIL_SECOND_FACTOR: Final = Node(State.EMAIL_OTP, t.Role.SECOND_FACTOR).name
 
 FINISHED: Final = frozenset(state.value for state in (*END_STATES, State.START))
 """The nodes at which a sign-in is not left unfinished."""
 
-REFUSAL_LOOPS: Final = frozenset({RETRY, RESTART})
+REFUSAL_LOOPS: Final = frozenset({t.RETRY, t.RESTART})
 """The kinds of self-loop that are refusals: a log shows the refusal, and no reply that leads to a node."""
 
-_EMAIL_NODES: Final[Mapping[Role | None, tuple[str, ...]]] = {
+_EMAIL_NODES: Final[Mapping[t.Role | None, tuple[str, ...]]] = {
     # The second of each pair is for logs that do not show the role.
-    Role.FIRST_FACTOR: (EMAIL_FIRST_FACTOR, State.EMAIL_OTP.value),
-    Role.SECOND_FACTOR: (EMAIL_SECOND_FACTOR, State.EMAIL_OTP.value),
+    t.Role.FIRST_FACTOR: (EMAIL_FIRST_FACTOR, State.EMAIL_OTP.value),
+    t.Role.SECOND_FACTOR: (EMAIL_SECOND_FACTOR, State.EMAIL_OTP.value),
 }
-_SETUP_NODES: Final[Mapping[Prerequisite | None, tuple[str, ...]]] = {
+_SETUP_NODES: Final[Mapping[t.Prerequisite | None, tuple[str, ...]]] = {
     None: (State.MFA_SETUP.value, APP_ASSOCIATED, APP_VERIFIED),
-    Prerequisite.ASSOCIATED: (APP_ASSOCIATED, APP_VERIFIED),
-    Prerequisite.VERIFIED: (APP_VERIFIED,),
+    t.Prerequisite.ASSOCIATED: (APP_ASSOCIATED, APP_VERIFIED),
+    t.Prerequisite.VERIFIED: (APP_VERIFIED,),
 }
 
 
@@ -75,9 +66,9 @@ def state_of(node: str) -> State | None:
     return State.__members__.get(node.partition(" ")[0])
 
 
-def role_of(node: str) -> Role | None:
+def role_of(node: str) -> t.Role | None:
     """Return which factor an e-mailed code is at a node, where the node says it."""
-    roles = {EMAIL_FIRST_FACTOR: Role.FIRST_FACTOR, EMAIL_SECOND_FACTOR: Role.SECOND_FACTOR}
+    roles = {EMAIL_FIRST_FACTOR: t.Role.FIRST_FACTOR, EMAIL_SECOND_FACTOR: t.Role.SECOND_FACTOR}
     return roles.get(node)
 
 
@@ -96,7 +87,7 @@ def cloudtrail_transitions(
     With `refusals`, also those that keep a sign-in in its state.
     """
     found: dict[LoggedTransition, tuple[type[Response], ...]] = {}
-    for transition in TRANSITIONS:
+    for transition in t.TRANSITIONS:
         if transition.kind in REFUSAL_LOOPS and not refusals:
             continue
         response = transition.response
@@ -112,7 +103,7 @@ def recorded_transitions() -> Mapping[LoggedTransition, tuple[type[Response], ..
     return MappingProxyType(
         {
             each: (transition.response,)
-            for transition in TRANSITIONS
+            for transition in t.TRANSITIONS
             if transition.kind not in REFUSAL_LOOPS
             for each in _as_logged(transition, (transition.response.trigger,))
         }
@@ -125,7 +116,7 @@ def with_unknown_parts(transitions: Iterable[LoggedTransition]) -> tuple[LoggedT
     return tuple(sorted({LoggedTransition(*parts) for every in found for parts in every}))
 
 
-def _as_logged(transition: Transition, symbols: Iterable[str]) -> Iterator[LoggedTransition]:
+def _as_logged(transition: t.Transition, symbols: Iterable[str]) -> Iterator[LoggedTransition]:
     for roles in edge_roles(transition):
         sources = _sources(transition, roles.source)
         if transition.kind in REFUSAL_LOOPS:
@@ -136,18 +127,18 @@ def _as_logged(transition: Transition, symbols: Iterable[str]) -> Iterator[Logge
                 yield LoggedTransition(*parts)
 
 
-def _sources(transition: Transition, role: Role | None) -> tuple[str, ...]:
+def _sources(transition: t.Transition, role: t.Role | None) -> tuple[str, ...]:
     match transition.source:
         case State.MFA_SETUP:
-            return _SETUP_NODES[PREREQUISITES.get((transition.source, transition.response))]
+            return _SETUP_NODES[t.PREREQUISITES.get((transition.source, transition.response))]
         case State.EMAIL_OTP:
             return _EMAIL_NODES[role]
         case state:
             return (state.value,)
 
 
-def _dests(transition: Transition, role: Role | None) -> tuple[str, ...]:
-    if transition.kind is ACKNOWLEDGEMENT and transition.source is State.MFA_SETUP:
+def _dests(transition: t.Transition, role: t.Role | None) -> tuple[str, ...]:
+    if transition.kind is t.ACKNOWLEDGEMENT and transition.source is State.MFA_SETUP:
         associated = transition.response is AssociateSoftwareToken
         return (APP_ASSOCIATED if associated else APP_VERIFIED,)
     if transition.dest is State.EMAIL_OTP:

@@ -18,17 +18,7 @@ from authfsm.protocol.responses import AssociateSoftwareToken, VerifySoftwareTok
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
 from authfsm.traces import cloudtrail
-from authfsm.traces.log_symbols import (
-    APP_ASSOCIATED,
-    APP_VERIFIED,
-    EMAIL_FIRST_FACTOR,
-    EMAIL_SECOND_FACTOR,
-    NOT_LOGGED,
-    LoggedTransition,
-    cloudtrail_transitions,
-    recorded_transitions,
-    with_unknown_parts,
-)
+from authfsm.traces import log_symbols as s
 
 DIALECTS: Final = ("duckdb", "athena", "spark")
 """The engines for which the query can be written."""
@@ -58,11 +48,11 @@ class UnknownDialect(CallerError, ValueError):
 
 # Recorded steps as exchanges.
 _STEP_LEADS: Final = f"""CASE WHEN (error IS NOT NULL OR lost IS NOT NULL) AND dest = source THEN NULL
-            WHEN dest = '{State.MFA_SETUP}' AND given = '{AssociateSoftwareToken.trigger}' THEN '{APP_ASSOCIATED}'
-            WHEN dest = '{State.MFA_SETUP}' AND given = '{VerifySoftwareToken.trigger}' THEN '{APP_VERIFIED}'
-            WHEN dest = '{State.EMAIL_OTP}' AND role = '{Role.FIRST_FACTOR}' THEN '{EMAIL_FIRST_FACTOR}'
-            WHEN dest = '{State.EMAIL_OTP}' AND role = '{Role.SECOND_FACTOR}' THEN '{EMAIL_SECOND_FACTOR}'
-            ELSE COALESCE(dest, '{NOT_LOGGED}') END"""
+            WHEN dest = '{State.MFA_SETUP}' AND given = '{AssociateSoftwareToken.trigger}' THEN '{s.APP_ASSOCIATED}'
+            WHEN dest = '{State.MFA_SETUP}' AND given = '{VerifySoftwareToken.trigger}' THEN '{s.APP_VERIFIED}'
+            WHEN dest = '{State.EMAIL_OTP}' AND role = '{Role.FIRST_FACTOR}' THEN '{s.EMAIL_FIRST_FACTOR}'
+            WHEN dest = '{State.EMAIL_OTP}' AND role = '{Role.SECOND_FACTOR}' THEN '{s.EMAIL_SECOND_FACTOR}'
+            ELSE COALESCE(dest, '{s.NOT_LOGGED}') END"""
 _FROM_STEPS: Final = f"""
 distinct_steps AS (
     SELECT sign_in, step, source, given, under, dest, role, error, lost, moment, COUNT(*) AS copies
@@ -70,9 +60,9 @@ distinct_steps AS (
     GROUP BY sign_in, step, source, given, under, dest, role, error, lost, moment
 ), from_steps AS (
     SELECT sign_in || ' ' || CAST(step AS VARCHAR) AS id, moment, step AS ranked,
-        COALESCE(under, given, '{NOT_LOGGED}') AS symbol, COALESCE(error, lost) AS error,
+        COALESCE(under, given, '{s.NOT_LOGGED}') AS symbol, COALESCE(error, lost) AS error,
         COALESCE(source = '{State.START}', FALSE) AS opens, FALSE AS after_sign_in, FALSE AS alone,
-        FALSE AS unattributed, copies, TRUE AS exact, sign_in, COALESCE(source, '{NOT_LOGGED}') AS claimed,
+        FALSE AS unattributed, copies, TRUE AS exact, sign_in, COALESCE(source, '{s.NOT_LOGGED}') AS claimed,
         {_STEP_LEADS} AS moves, {_STEP_LEADS} AS leads
     FROM distinct_steps
 )"""  # noqa: S608 - our own words
@@ -209,8 +199,8 @@ WITH checked AS (
 """
 
 
-def _relation(transitions: Iterable[LoggedTransition]) -> str:
-    parts = (", ".join(f"'{part}'" for part in each) for each in with_unknown_parts(transitions))
+def _relation(transitions: Iterable[s.LoggedTransition]) -> str:
+    parts = (", ".join(f"'{part}'" for part in each) for each in s.with_unknown_parts(transitions))
     rows = ",\n    ".join(f"({each})" for each in parts)
     return (
         f"transitions AS (SELECT * FROM (VALUES\n    {rows}\n) AS protocol(source, symbol, dest))"  # noqa: S608 - our own words
@@ -224,11 +214,11 @@ def _relation(transitions: Iterable[LoggedTransition]) -> str:
 def query(*, table: str = "events", validity: int = VALIDITY, funnel: bool = True) -> str:
     """Return the query over CloudTrail events as one statement in DuckDB's dialect; arguments as for `sql`."""
     parts = (
-        _relation(cloudtrail_transitions()),
+        _relation(s.cloudtrail_transitions()),
         cloudtrail.extraction(table),
         cloudtrail.exchanges(),
         f"exchanges AS (SELECT {_COLUMNS} FROM from_cloudtrail)",  # noqa: S608 - our own words
-        _CHECK.format(seconds=validity * 60, unknown=NOT_LOGGED),
+        _CHECK.format(seconds=validity * 60, unknown=s.NOT_LOGGED),
     )
     common = ", ".join(part.strip() for part in parts)
     return f"WITH {common}\n{(_FUNNEL if funnel else _EACH_STEP).strip()}\n"
@@ -238,11 +228,11 @@ def query(*, table: str = "events", validity: int = VALIDITY, funnel: bool = Tru
 def preparation(kinds: tuple[str, ...], validity: int = VALIDITY) -> tuple[str, ...]:
     """Return the statements to run once, in order, before `prepared_query`, for these kinds of input."""
     exchanges = {"cloudtrail": cloudtrail.exchanges(stored=True), "steps": _FROM_STEPS}
-    transitions = dict.fromkeys(cloudtrail_transitions())
+    transitions = dict.fromkeys(s.cloudtrail_transitions())
     all_exchanges = (f"SELECT {_COLUMNS} FROM from_{kind}" for kind in kinds)  # noqa: S608 - our own words
     if "steps" in kinds:
-        transitions |= dict.fromkeys(recorded_transitions())
-    check = _CHECK.format(seconds=validity * 60, unknown=NOT_LOGGED).strip()
+        transitions |= dict.fromkeys(s.recorded_transitions())
+    check = _CHECK.format(seconds=validity * 60, unknown=s.NOT_LOGGED).strip()
     return (
         _SORTED.format(
             common=", ".join(exchanges[kind].strip() for kind in kinds),

@@ -17,19 +17,11 @@ from typing import Any, Final
 
 from attrs import define
 
-from authfsm.traces.event_finder import (
-    DECODER,
-    EVENT_START,
-    describe,
-    find_records,
-    insights_row,
-    is_event,
-    nest_dotted_names,
-)
+from authfsm.traces import event_finder as e
 from authfsm.traces.sources import MAX_EVENT_LENGTH
 
 _VALUE_START: Final = re.compile(r"""[\[{]|^"(?=\s*[\[{])""", re.MULTILINE)
-_RESUME_AT: Final = re.compile(rf"{EVENT_START.pattern}|\n[ \t]*[\[{{]")
+_RESUME_AT: Final = re.compile(rf"{e.EVENT_START.pattern}|\n[ \t]*[\[{{]")
 # What tools print between values: commas and brackets; the frame of `--output table`; the lines that
 # `--output text` prints beside an event. A table row with quotation marks holds a piece of an event.
 _FRAME: Final = re.compile(
@@ -87,7 +79,7 @@ class ScanCounts:
             self.empty += 1
         else:
             self.unrecognised += 1
-            self.unrecognised_example = self.unrecognised_example or describe(value)
+            self.unrecognised_example = self.unrecognised_example or e.describe(value)
 
 
 def scan(pieces: Iterator[str], counts: ScanCounts) -> Iterator[tuple[str, bytes]]:
@@ -106,7 +98,7 @@ def scan(pieces: Iterator[str], counts: ScanCounts) -> Iterator[tuple[str, bytes
     else:
         values = _csv_rows(text, layout, counts)
     for each in chain.from_iterable(map(_items, values)):
-        found = find_records(each)
+        found = e.find_records(each)
         counts.too_long += found.too_long
         counts.broken += found.broken
         counts.events += len(found.events)
@@ -134,13 +126,13 @@ def _layout(head: str) -> str:
 
 def _items(value: Any) -> Iterable[Any]:
     """Return the values to count one by one: the members of a list that is the only content of a value."""
-    if isinstance(value, dict) and not is_event(value):
+    if isinstance(value, dict) and not e.is_event(value):
         for name in _LISTS & value.keys():
             if isinstance(value[name], list) and value[name]:
                 rest = {key: each for key, each in value.items() if key != name}
-                return [*value[name], *([rest] if find_records(rest) else [])]
+                return [*value[name], *([rest] if e.find_records(rest) else [])]
     if isinstance(value, list) and value and isinstance(value[0], dict | list):
-        return value if insights_row(value) is None else [value]
+        return value if e.insights_row(value) is None else [value]
     return [value]
 
 
@@ -184,7 +176,7 @@ def _json_values(pieces: Iterator[str], counts: ScanCounts) -> Iterator[Any]:  #
             window.text, position = window.text[position:], 0
         begin = position
         try:
-            value, position = DECODER.raw_decode(window.text, begin)
+            value, position = e.DECODER.raw_decode(window.text, begin)
         except RecursionError:
             counts.add_broken(gap.number)
             brackets = re.compile(r"[\[{\s]*").match(window.text, begin)
@@ -211,7 +203,7 @@ def _json_values(pieces: Iterator[str], counts: ScanCounts) -> Iterator[Any]:  #
             position = gap.skip_broken(window, begin + 1, inside=inside)
         else:
             gap.add_value(window.text.count("\n", begin, position))
-            if position - begin > MAX_EVENT_LENGTH and EVENT_START.match(window.text, begin):
+            if position - begin > MAX_EVENT_LENGTH and e.EVENT_START.match(window.text, begin):
                 counts.too_long += 1
             else:
                 yield value
@@ -223,7 +215,7 @@ def _first_inner_value(text: str, begin: int, failed_at: int) -> int | None:
     None if the value is an event itself, or is broken before its first inner value.
     """
     inner = _VALUE_START.search(text, begin + 1)
-    if EVENT_START.match(text, begin) or inner is None or inner.start() >= failed_at:
+    if e.EVENT_START.match(text, begin) or inner is None or inner.start() >= failed_at:
         return None
     return inner.start()
 
@@ -249,7 +241,7 @@ class _Gap:
         """Skip a broken value, and return where the next one may begin."""
         self.add_value()
         while True:
-            found = (EVENT_START if inside else _RESUME_AT).search(window.text, position)
+            found = (e.EVENT_START if inside else _RESUME_AT).search(window.text, position)
             if found is not None:
                 resume = found.start() if found.group()[0] == "{" else found.end() - 1
                 self.number += window.text.count("\n", position, resume)
@@ -287,7 +279,7 @@ class _Gap:
             else:
                 self.found_any = True
                 try:
-                    self.counts.add_other(DECODER.decode(self.line.strip()))
+                    self.counts.add_other(e.DECODER.decode(self.line.strip()))
                 except (ValueError, RecursionError):
                     self.counts.add_broken(self.number)
         self.line, self.has_value, self.skipping = "", False, False
@@ -326,7 +318,7 @@ def _csv_rows(pieces: Iterator[str], delimiter: str, counts: ScanCounts) -> Iter
         if any(len(value) > MAX_EVENT_LENGTH for value in cells.values()):
             counts.too_long += 1
         else:
-            yield nest_dotted_names(cells)
+            yield e.nest_dotted_names(cells)
 
 
 def _csv_lines(pieces: Iterable[str], counts: ScanCounts) -> Iterator[str]:

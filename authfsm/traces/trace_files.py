@@ -238,10 +238,8 @@ def funnel_from_rows(
             total = row
     in_order = sorted(counts.items(), key=lambda each: (sort_key(each[0][0]), -each[1][0], each[0]))
     return Funnel(
-        input=summary or InputSummary(),
-        steps=int(total["times"] or 0),
-        repeated=int(total["repeated"] or 0),
-        sign_ins=int(total["sign_ins"] or 0),
+        input=summary or InputSummary(), steps=int(total["times"] or 0),
+        repeated=int(total["repeated"] or 0), sign_ins=int(total["sign_ins"] or 0),
         ends=dict(sorted(ends.items(), key=lambda each: (-each[1], each[0]))),
         transitions=tuple(
             TransitionCount(at, symbol, to, Verdict[verdict.upper()], n, refused, n / by_source[at])
@@ -250,9 +248,8 @@ def funnel_from_rows(
         durations=tuple(_duration(at, durations[at]) for at in sorted(durations, key=sort_key)),
         illegal=tuple(_earliest(illegal, limit)),
         illegal_count=sum(n for (*_, verdict), (n, _) in in_order if verdict == Verdict.ILLEGAL),
-        since=total["first_at"],
-        until=total["last_at"],
-    )
+        since=total["first_at"], until=total["last_at"],
+    )  # fmt: skip
 
 
 def _illegal_step(row: dict[str, Any]) -> CheckedStep:

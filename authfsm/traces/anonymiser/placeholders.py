@@ -20,21 +20,10 @@ FIRST_TIME: Final = datetime(2020, 1, 1, tzinfo=timezone.utc)
 """The placeholder of the first time. All other times keep their distance to it."""
 
 _MAX_TRIES: Final = 2000
-_MONTHS: Final = [
-    "Jan",
-    "Feb",
-    "Mar",
-    "Apr",
-    "May",
-    "Jun",
-    "Jul",
-    "Aug",
-    "Sep",
-    "Oct",
-    "Nov",
-    "Dec",
-]
-_DAYS: Final = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+_MONTHS: Final = (
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+)  # fmt: skip
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _DAY, _MONTH, _CLOCK = f"({'|'.join(_DAYS)})", f"({'|'.join(_MONTHS)})", r"(\d\d):(\d\d):(\d\d)"
 _ISO: Final = re.compile(
     r"(\d{4})(-?)(\d\d)\2(\d\d)([T ])(\d\d)(:?)(\d\d)\7(\d\d)(?:([.,])(\d{1,9}))?(Z|[+-]\d\d:?\d\d|)"
@@ -125,7 +114,7 @@ class Placeholders:
                 at = self._shifted(_moment(year, _MONTHS.index(month) + 1, day, *clock))
                 return f"{_DAYS[at.weekday()]} {_MONTHS[at.month - 1]} {at.day} {at:%H:%M:%S} {zone} {at:%Y}"
         except (ValueError, OverflowError):
-            return None
+            pass
         return None
 
     def _iso(self, found: re.Match[str]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from typing import Final
@@ -29,11 +30,11 @@ _MODEL: Final[dict[str, dict[str, list[str]]]] = json.loads(
 )
 
 OPERATIONS: Final = frozenset(_MODEL["operations"])
-ERRORS: Final = frozenset(_MODEL["errors"]) | frozenset(ERROR_POLICY) | {
-    "SerializationException", "UnknownOperationException", "SignatureDoesNotMatch", "InvalidSignatureException",
-    "ConnectTimeoutError", "ReadTimeoutError", "EndpointConnectionError", "ConnectionClosedError",
-    "ProxyConnectionError", "SSLError", "ClientError", "TimeoutError", "ConnectionLost",
-}  # fmt: skip
+ERRORS: Final = frozenset(_MODEL["errors"]) | frozenset(ERROR_POLICY) | _set("""
+    SerializationException UnknownOperationException SignatureDoesNotMatch InvalidSignatureException
+    ConnectTimeoutError ReadTimeoutError EndpointConnectionError ConnectionClosedError ProxyConnectionError SSLError
+    ClientError TimeoutError ConnectionLost
+""")  # fmt: skip
 STATES: Final = frozenset(each.value for each in State)
 
 # The keys of AuthParameters, ChallengeParameters and ChallengeResponses.
@@ -160,14 +161,15 @@ TIMES: Final = frozenset(name for name, kinds in _TYPES.items() if "timestamp" i
 }  # fmt: skip
 """The keys of times as numbers."""
 
-NUMBERS: Final = frozenset(
+_USER_COUNTS: Final = _set("estimatednumberofusers importedusers skippedusers failedusers")
+_COUNTS: Final = {
     name for name, kinds in _TYPES.items() if kinds & {"integer", "long"}
-) - {"estimatednumberofusers", "importedusers", "skippedusers", "failedusers"} | {
-    "httpstatuscode", "statuscode", "status", "retryattempts", "attempts", "totalretrydelay", "timeout", "alg",
-    "headerssize", "bodysize", "size", "compression", "blocked", "dns", "connect", "send", "wait", "receive",
-    "ssl", "oncontentload", "onload", "expires_in", "version", "step", "seconds", "max_age", ":status", "digits",
-    "period", "publickeyalgorithm",
-}  # fmt: skip
+} - _USER_COUNTS
+NUMBERS: Final = _COUNTS | _set("""
+    httpstatuscode statuscode status retryattempts attempts totalretrydelay timeout alg headerssize bodysize size
+    compression blocked dns connect send wait receive ssl oncontentload onload expires_in version step seconds max_age
+    :status digits period publickeyalgorithm
+""")  # fmt: skip
 """The keys of numbers that stay."""
 
 NUMERALS: Final = _set("""
@@ -176,83 +178,68 @@ NUMERALS: Final = _set("""
 """)  # fmt: skip
 """The keys of texts that stay if they are a short number."""
 
-_CHALLENGES: Final = (
-    frozenset(CHALLENGES) | frozenset(_MODEL["values"]["ChallengeName"]) | {"SRP_A"}
-)
-_METHODS: Final = frozenset(["GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH", "CONNECT"])
-_MIME: Final = frozenset({
-    "application/x-amz-json-1.1", "application/x-amz-json-1.0", "application/json", "text/plain", "text/html",
-    "application/json; charset=utf-8", "application/json;charset=UTF-8", "application/x-www-form-urlencoded",
-    "application/x-amz-json-1.1; charset=utf-8",
-})  # fmt: skip
-_TARGET: Final = "AWSCognitoIdentityProviderService"
-_MEDIA: Final = frozenset({"SMS", "EMAIL"})
-_TRANSPORTS: Final = frozenset({"usb", "nfc", "ble", "smart-card", "hybrid", "internal"})
-SCOPES: Final = frozenset({
-    "aws.cognito.signin.user.admin", "openid", "email", "phone", "profile", "offline_access",
-})  # fmt: skip
+_VALUES: Final = {name: frozenset(values) for name, values in _MODEL["values"].items()}
+_CHALLENGES: Final = frozenset(CHALLENGES) | _VALUES["ChallengeName"] | {"SRP_A"}
+_TARGETS: Final = (f"AWSCognitoIdentityProviderService.{each}" for each in OPERATIONS)
+_MIME: Final = _set("""
+    application/x-amz-json-1.1 application/x-amz-json-1.0 application/json text/plain text/html
+    application/json;charset=UTF-8 application/x-www-form-urlencoded
+""") | {"application/json; charset=utf-8", "application/x-amz-json-1.1; charset=utf-8"}
+SCOPES: Final = _set("aws.cognito.signin.user.admin openid email phone profile offline_access")
 
-_BY_HAND: Final[dict[str, frozenset[str]]] = {
-    "challengename": _CHALLENGES, "challenge_name": _CHALLENGES, "preferred_challenge": _CHALLENGES,
-    "availablechallenges": _CHALLENGES, "answer": _CHALLENGES, "mfas_can_setup": _CHALLENGES,
-    "mfas_can_choose": _CHALLENGES, "mfas_can_select": _CHALLENGES, "usermfasettinglist": _CHALLENGES,
-    "preferredmfasetting": _CHALLENGES, "auth_flow": frozenset(_MODEL["values"]["AuthFlow"]),
-    "code_delivery_delivery_medium": _MEDIA, "deliverymedium": _MEDIA,
-    "error": ERRORS, "code": ERRORS, "__type": ERRORS, "errorcode": ERRORS, "lost": ERRORS, "name": ERRORS,
-    "x-amzn-errortype": ERRORS,
-    "eventname": OPERATIONS, "operation_name": OPERATIONS, "operation": OPERATIONS,
-    "x-amz-target": frozenset(f"{_TARGET}.{each}" for each in OPERATIONS),
-    "eventsource": frozenset({"cognito-idp.amazonaws.com"}), "source": frozenset({"aws.cognito-idp"}),
-    "detail-type": frozenset({"AWS API Call via CloudTrail", "AWS Service Event via CloudTrail"}),
-    "eventtype": frozenset({"AwsApiCall", "AwsServiceEvent", "AwsConsoleSignIn"}),
-    "eventcategory": frozenset({"Management", "Data"}),
-    "type": frozenset({
-        "Unknown", "IAMUser", "AssumedRole", "Root", "AWSService", "AWSAccount", "FederatedUser", "Role",
-        "public-key", "webauthn.get", "webauthn.create", "SMS", "EMAIL", "TOTP",
-    }),
-    "principalid": frozenset({"Anonymous"}),
-    "from": STATES, "to": STATES, "given": frozenset(RESPONSES), "under": STATES | frozenset(RESPONSES),
-    "role": frozenset(each.value for each in Role), "action": frozenset(each.value for each in RecoveryAction),
-    "tokentype": frozenset({"Bearer"}), "token_type": frozenset({"Bearer"}),
-    "token_use": frozenset({"access", "id", "refresh"}),
-    "alg": frozenset({"RS256", "RS512", "ES256", "HS256", "RSA-OAEP", "RSA-OAEP-256"}),
-    "enc": frozenset({"A256GCM", "A128GCM"}), "typ": frozenset({"JWT", "at+jwt"}), "cty": frozenset({"JWT"}),
-    "kty": frozenset({"RSA", "EC"}), "use": frozenset({"sig", "enc"}), "zip": frozenset({"DEF"}),
-    "method": _METHODS, ":method": _METHODS, ":scheme": frozenset({"https", "http"}),
-    "mimetype": _MIME, "content-type": _MIME, "accept": _MIME | {"*/*"}, "encoding": frozenset({"base64"}),
-    "httpversion": frozenset({"HTTP/1.1", "HTTP/2", "HTTP/2.0", "HTTP/3", "h2", "h3"}),
-    "connection": frozenset({"keep-alive", "close", "Keep-Alive"}), "transfer-encoding": frozenset({"chunked"}),
-    "accept-encoding": frozenset({"identity", "gzip", "gzip, deflate", "gzip, deflate, br"}),
-    "content-encoding": frozenset({"gzip", "br"}),
-    "transports": _TRANSPORTS, "userverification": frozenset({"required", "preferred", "discouraged"}),
-    "grant_type": frozenset({"authorization_code", "refresh_token", "client_credentials", "password"}),
-    "response_type": frozenset({"code", "token"}), "code_challenge_method": frozenset({"S256", "plain"}),
-    "allowedoauthscopes": SCOPES, "identityprovider": frozenset({"COGNITO"}),
-    "supportedidentityproviders": frozenset({"COGNITO", "Facebook", "Google", "LoginWithAmazon", "SignInWithApple"}),
-    "cognito:user_status": frozenset(_MODEL["values"]["UserStatus"]),
-    "service": frozenset({"cognito-idp"}), "auth_type": frozenset({"none", "v4"}),
-    "tlsversion": frozenset({"TLSv1.2", "TLSv1.3"}),
-    "lambdaversion": frozenset({"V1_0", "V2_0", "V3_0"}),
-    "algorithm": frozenset({"SHA1"}), "$fault": frozenset({"client", "server"}),
+_BY_HAND: Final[dict[str, Iterable[str]]] = {
+    # keys: the values that stay
+    "challengename challenge_name preferred_challenge availablechallenges answer mfas_can_setup mfas_can_choose"
+    " mfas_can_select usermfasettinglist preferredmfasetting": _CHALLENGES,
+    "auth_flow": _VALUES["AuthFlow"], "cognito:user_status": _VALUES["UserStatus"],
+    "code_delivery_delivery_medium deliverymedium": _set("SMS EMAIL"),
+    "error code __type errorcode lost name x-amzn-errortype": ERRORS,
+    "eventname operation_name operation": OPERATIONS, "x-amz-target": _TARGETS,
+    "eventsource": _set("cognito-idp.amazonaws.com"), "source": _set("aws.cognito-idp"),
+    "detail-type": ("AWS API Call via CloudTrail", "AWS Service Event via CloudTrail"),
+    "eventtype": _set("AwsApiCall AwsServiceEvent AwsConsoleSignIn"),
+    "eventcategory": _set("Management Data"), "principalid": _set("Anonymous"),
+    "type": _set("""
+        Unknown IAMUser AssumedRole Root AWSService AWSAccount FederatedUser Role public-key webauthn.get
+        webauthn.create SMS EMAIL TOTP
+    """),
+    "from to": STATES, "given": RESPONSES, "under": STATES | frozenset(RESPONSES),
+    "role": map(str, Role), "action": map(str, RecoveryAction),
+    "tokentype token_type": _set("Bearer"), "token_use": _set("access id refresh"),
+    "alg": _set("RS256 RS512 ES256 HS256 RSA-OAEP RSA-OAEP-256"), "enc": _set("A256GCM A128GCM"),
+    "typ": _set("JWT at+jwt"), "cty": _set("JWT"), "kty": _set("RSA EC"), "use": _set("sig enc"),
+    "zip": _set("DEF"), "algorithm": _set("SHA1"), "$fault": _set("client server"),
+    "method :method": _set("GET POST PUT DELETE OPTIONS HEAD PATCH CONNECT"), ":scheme": _set("https http"),
+    "mimetype content-type": _MIME, "accept": _MIME | {"*/*"}, "encoding": _set("base64"),
+    "httpversion": _set("HTTP/1.1 HTTP/2 HTTP/2.0 HTTP/3 h2 h3"),
+    "connection": _set("keep-alive close Keep-Alive"), "transfer-encoding": _set("chunked"),
+    "accept-encoding": ("identity", "gzip", "gzip, deflate", "gzip, deflate, br"),
+    "content-encoding": _set("gzip br"), "transports": _set("usb nfc ble smart-card hybrid internal"),
+    "userverification": _set("required preferred discouraged"), "response_type": _set("code token"),
+    "grant_type": _set("authorization_code refresh_token client_credentials password"),
+    "code_challenge_method": _set("S256 plain"), "allowedoauthscopes": SCOPES,
+    "identityprovider": _set("COGNITO"), "service": _set("cognito-idp"), "auth_type": _set("none v4"),
+    "supportedidentityproviders": _set("COGNITO Facebook Google LoginWithAmazon SignInWithApple"),
+    "tlsversion": _set("TLSv1.2 TLSv1.3"), "lambdaversion": _set("V1_0 V2_0 V3_0"),
 }  # fmt: skip
+_LISTED: Final = {key: frozenset(words) for keys, words in _BY_HAND.items() for key in keys.split()}
+_OF_MODEL: Final = {name.lower(): words for name, words in _VALUES.items()}
 WORDS: Final[dict[str, frozenset[str]]] = {
-    name: frozenset(_MODEL["values"].get(member, ())) | _BY_HAND.get(name, frozenset())
-    for name, member in {
-        **dict.fromkeys(_BY_HAND, ""),
-        **{each.lower(): each for each in _MODEL["values"]},
-    }.items()
+    key: _OF_MODEL.get(key, frozenset()) | _LISTED.get(key, frozenset())
+    for key in _OF_MODEL | _LISTED
 }
 """The values that stay, by key in lower case."""
 
 CODES: Final = (
     OPERATIONS | ERRORS | frozenset(each for each in _CHALLENGES | PARAMETERS if "_" in each)
-    | frozenset(_MODEL["values"]["AuthFlow"]) | frozenset(_MODEL["values"]["ExplicitAuthFlows"])
+    | _VALUES["AuthFlow"] | _VALUES["ExplicitAuthFlows"]
     | frozenset(each for each in ATTRIBUTES if "_" in each)
     | frozenset(kind.__name__ for kind in CHALLENGE_OF.values())
-    | {"PreSignUp", "PreAuthentication", "PreTokenGeneration", "UserMigration", "CustomMessage",
-       "PostAuthentication", "PostConfirmation", "DefineAuthChallenge", "CreateAuthChallenge",
-       "VerifyAuthChallengeResponse", "AuthParameters", "ChallengeName", "ChallengeResponses", "AccessToken",
-       "Lambda", "Cognito"}
+    | _set("""
+        PreSignUp PreAuthentication PreTokenGeneration UserMigration CustomMessage PostAuthentication
+        PostConfirmation DefineAuthChallenge CreateAuthChallenge VerifyAuthChallengeResponse AuthParameters
+        ChallengeName ChallengeResponses AccessToken Lambda Cognito
+    """)
 )  # fmt: skip
 """The words that stay in running text: they cannot be anybody's name."""
 
