@@ -353,7 +353,7 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
         )
         shared: Any = AsyncSharedTokens if name else SharedTokens
         yield (
-            f"authfsm.stores.shared_tokens.{name}SharedTokens.fresh_tokens",
+            f"authfsm.stores.pending.{name}SharedTokens.fresh_tokens",
             "nothing is stored",
             lambda shared=shared, store=store: awaited(
                 lambda: shared(pool().cognito(), store(), new_key()).fresh_tokens(TOKEN)

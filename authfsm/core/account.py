@@ -63,9 +63,6 @@ def account_value(request: AccountRequest[ReplyT], reply: Acknowledgement) -> Re
     return cast("ReplyT", read and read(request, reply.facts))
 
 
-# ---- the replies -------------------------------------------------------------------------------------------
-
-
 def _delivery(details: Any) -> a.CodeDelivery:
     if not isinstance(details, Mapping):
         raise MalformedReply("CodeDeliveryDetails is not a map")

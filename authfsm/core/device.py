@@ -42,11 +42,8 @@ class Device(WrapsSecrets):
 
         Args:
             metadata: NewDeviceMetadata of the tokens.
-            entropy: 56 random bytes: 40 for the password, 16 for the salt.
+            entropy: 56 random bytes: 40 for the password, 16 for the salt; ValueError if there are more or fewer.
             name: DeviceName, for the user.
-
-        Raises:
-            ValueError: `entropy` has another length.
         """
         if len(entropy) != PASSWORD_BYTES + SALT_BYTES:
             raise ValueError(
@@ -82,9 +79,7 @@ class Device(WrapsSecrets):
             key: the key, or several: all unseal.
 
         Raises:
-            SealBroken: tampered with, sealed with another key, missing, or not a device.
-            SealTooNew: a newer version of this package sealed it.
-            BadKey: the key is not valid.
+            SealBroken, SealTooNew, BadKey: as `Cognito.resume`; or it is not a device.
         """
         key = wrapped_keys(key)
         text = decrypt(sealed, key, "sealed device")

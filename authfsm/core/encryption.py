@@ -65,9 +65,6 @@ def _derived(key: AnySecret, ticket: Secret[str]) -> Secret[str]:
     return Secret(urlsafe_b64encode(mac.digest()).decode())
 
 
-# ---- a form and its seal -------------------------------------------------------------------------------
-
-
 def form_to_json(form: Mapping[str, Any]) -> Secret[str]:
     """Return a form as JSON, its secrets in clear: with its version, without members that are None or empty."""
     present = {name: value for name, value in form.items() if value not in (None, {}, [])}
@@ -99,9 +96,9 @@ def form_from_json(
 def encrypt(text: Secret[str], key: Key, at: datetime | None = None) -> str:
     """Return a text that only a holder of the key can read or change: letters, digits, `-_=`."""
     key = wrapped_keys(key)
-    # JSON from a Lambda trigger may contain a lone surrogate, which strict UTF-8 cannot encode.
-    data, seconds = text.reveal().encode("utf-8", "surrogatepass"), at.timestamp() if at else 0
-    sealed = _fernet(key).encrypt_at_time(data, int(seconds))
+    fernet, seconds = _fernet(key), int(at.timestamp()) if at else 0
+    # JSON from a Lambda trigger may contain a lone surrogate, which strict UTF-8 cannot encode. No local holds it.
+    sealed = fernet.encrypt_at_time(text.reveal().encode("utf-8", "surrogatepass"), seconds)
     if len(sealed) > LARGEST:
         raise TooLongToSeal
     return sealed.decode()

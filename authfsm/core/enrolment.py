@@ -72,12 +72,7 @@ class Enrolment(WrapsSecrets):
 
     @classmethod
     def of(cls, challenge: MfaSetup, *, issuer: str, account: str | None = None) -> Enrolment:
-        """Return the enrolment for MFA_SETUP, after AssociateSoftwareToken.
-
-        Args:
-            challenge: `flow.challenge`.
-            issuer: your product's name.
-            account: the account's name; by default the user name.
+        """Return the enrolment for MFA_SETUP; by default the account is the user name.
 
         Raises:
             BadField: AssociateSoftwareToken was not answered yet; or a text is empty.
@@ -118,19 +113,10 @@ class Enrolment(WrapsSecrets):
             BadField: issuer and account are too long for a QR code.
             ValueError: a colour is not valid, or the scale is not above 0.
         """
-        svg = BytesIO()
-        self._code().save(
-            svg,
-            kind="svg",
-            xmldecl=False,
-            nl=False,
-            dark=dark,
-            light=light,
-            scale=scale,
-            svgclass=None,
-            lineclass=None,
-            title=f"QR code for {self.account} at {self.issuer}",
-        )
+        svg, title = BytesIO(), f"QR code for {self.account} at {self.issuer}"
+        element: Any = {"xmldecl": False, "nl": False, "svgclass": None, "lineclass": None}
+        colours: Any = {"dark": dark, "light": light}
+        self._code().save(svg, kind="svg", scale=scale, title=title, **colours, **element)
         return svg.getvalue().decode()
 
     def terminal(self, *, colour: bool = True) -> str:

@@ -22,21 +22,11 @@ from authfsm.core.history import History, Step
 from authfsm.core.machine import advance
 from authfsm.core.wire_replies import mask_secrets, read
 from authfsm.core.wire_requests import Request, Sender, write
+from authfsm.protocol import replies
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import BadField, InvalidOperation, ProofRefused, WrongResponse
 from authfsm.protocol.nodes import challenge_role, proves_password
 from authfsm.protocol.prompts import check_answer, why_not_offered
-from authfsm.protocol.replies import (
-    AnyChallenge,
-    Challenge,
-    DevicePasswordVerifier,
-    MfaSetup,
-    PasswordVerifier,
-    Refusal,
-    Reply,
-    SrpChallenge,
-    Tokens,
-)
 from authfsm.protocol.responses import Response, SrpClaim, StepUp
 from authfsm.protocol.states import END_STATES, State
 from authfsm.protocol.table import PREREQUISITES, PROTOCOL, Prerequisite, Role, transition_for_reply
@@ -59,13 +49,13 @@ class SignIn(Sender, DisplayMixin):
         "srp_answered", "srp_due", "tokens", "username",
     )  # fmt: skip
 
-    challenge: AnyChallenge | None
+    challenge: replies.AnyChallenge | None
     """The current challenge, its parameters parsed."""
     session_received_at: datetime | None
     """When the newest Session came, if the driver gave the time."""
-    tokens: Tokens | None
+    tokens: replies.Tokens | None
     """The tokens, once Cognito has issued them."""
-    refusal: Refusal | None
+    refusal: replies.Refusal | None
     """The last reply, if it was a refusal."""
     role: Role | None
     """Which factor the current state asks for. For EMAIL_OTP this depends on the steps before."""
@@ -150,13 +140,14 @@ class SignIn(Sender, DisplayMixin):
         return None if self.challenge is None else self.challenge.name
 
     def resume(
-        self, state: State, challenge: AnyChallenge | None, steps: Iterable[Step], *, admin: bool
+        self,
+        state: State,
+        challenge: replies.AnyChallenge | None,
+        steps: Iterable[Step],
+        *,
+        admin: bool,
     ) -> None:
-        """Take over another sign-in's state; `authfsm.core.sealing` then sets the other attributes.
-
-        Raises:
-            InvalidOperation: this sign-in has already begun.
-        """
+        """Take over another sign-in's state, or raise InvalidOperation; `core.sealing` sets the rest."""
         if self._steps or self._awaiting is not None:
             raise InvalidOperation(
                 "this sign-in has already begun: resume another one with a new SignIn",
@@ -175,10 +166,7 @@ class SignIn(Sender, DisplayMixin):
         return tuple(kind for kind in PROTOCOL[self._state] if self._not_accepted(kind) is None)
 
     def send(self, response: Response) -> Request:
-        """Return the request for a response; the state does not change before `receive`.
-
-        Args:
-            response: one of the classes in `accepts`.
+        """Return the request for a response, of a class in `accepts`; the state does not change before `receive`.
 
         Raises:
             WrongResponse: the challenge does not accept it; the error names what it does accept.
@@ -223,7 +211,9 @@ class SignIn(Sender, DisplayMixin):
         """Stop awaiting the reply: it will not come. The state is as it was before `send`."""
         self._awaiting = None
 
-    def receive(self, reply: Mapping[str, Any] | Reply, at: datetime | None = None) -> State:
+    def receive(
+        self, reply: Mapping[str, Any] | replies.Reply, at: datetime | None = None
+    ) -> State:
         """Process the awaited reply, and return the new state.
 
         A refusal is not raised here: `refusal` holds it, with its action. The state stays the same if the
@@ -245,13 +235,13 @@ class SignIn(Sender, DisplayMixin):
         kind, source = type(response), self._state
         parsed = (
             reply
-            if isinstance(reply, Reply)
+            if isinstance(reply, replies.Reply)
             else read(reply, kind, state=source, challenge=self.challenge)
         )
         arrow = transition_for_reply(source, kind, parsed)
         if arrow is not None:
             advance(self, arrow)
-        if isinstance(parsed, Refusal):
+        if isinstance(parsed, replies.Refusal):
             self._apply_refusal(parsed, response, at)
         else:
             self._apply(parsed, source, response, at)
@@ -292,9 +282,9 @@ class SignIn(Sender, DisplayMixin):
         """
         password = secret(password)
         match self.challenge:
-            case PasswordVerifier() as challenge:
+            case replies.PasswordVerifier() as challenge:
                 identity = SrpIdentity.of_user(challenge, self.pool_id, password)
-            case DevicePasswordVerifier() as challenge:
+            case replies.DevicePasswordVerifier() as challenge:
                 identity = SrpIdentity.of_device(self.device)
             case _:
                 raise WrongResponse(self._state, SrpClaim, self.accepts)
@@ -318,7 +308,7 @@ class SignIn(Sender, DisplayMixin):
         """Return why a response that the state accepts is not accepted now; None if it is."""
         need = PREREQUISITES.get((self._state, kind))
         if need is not None:
-            setup = self.challenge if isinstance(self.challenge, MfaSetup) else None
+            setup = self.challenge if isinstance(self.challenge, replies.MfaSetup) else None
             met = {
                 Prerequisite.FIRST_FACTOR: self.role is Role.FIRST_FACTOR,
                 Prerequisite.ASSOCIATED: setup is not None and setup.secret_code is not None,
@@ -328,7 +318,9 @@ class SignIn(Sender, DisplayMixin):
                 return str(need)
         return why_not_offered(self.challenge, kind)
 
-    def _apply(self, reply: Reply, source: State, response: Response, at: datetime | None) -> None:
+    def _apply(
+        self, reply: replies.Reply, source: State, response: Response, at: datetime | None
+    ) -> None:
         """Take over what a reply other than a refusal says; the state has changed already."""
         self.refusal = None
         self.session_received_at = None if self._state is State.START else at
@@ -338,12 +330,12 @@ class SignIn(Sender, DisplayMixin):
         proved = proves_password(source, type(response), self._state)
         self.password_proved = self.password_proved or proved
         self.srp_due = False
-        if isinstance(reply, Challenge):
+        if isinstance(reply, replies.Challenge):
             srp_a: str | None = getattr(response, "srp_a", None)
-            if srp_a is not None and isinstance(reply, SrpChallenge):
+            if srp_a is not None and isinstance(reply, replies.SrpChallenge):
                 self.srp_due = True
                 self.srp_answered = (*self.srp_answered, _fingerprint(int(srp_a, 16)))
-            self.challenge = cast("AnyChallenge", reply)  # the union of all its classes
+            self.challenge = cast("replies.AnyChallenge", reply)  # the union of all its classes
             # "USER_ID_FOR_SRP ... the user's actual username, not an alias" goes into every later
             # request -- AWS API reference, AdminInitiateAuth, ChallengeParameters
             self.username = reply.username or self.username
@@ -357,7 +349,7 @@ class SignIn(Sender, DisplayMixin):
             )
             return
         self.challenge = self.role = None
-        if isinstance(reply, Tokens):
+        if isinstance(reply, replies.Tokens):
             reply = attrs.evolve(reply, at=at)
             self.tokens = _completed(reply, response, self.tokens, self.device)
             # A refresh's SECRET_HASH is over the real name, not over the alias that the user typed.
@@ -366,7 +358,9 @@ class SignIn(Sender, DisplayMixin):
             self.tokens = self.flow = None
             self.password_proved = False
 
-    def _apply_refusal(self, refusal: Refusal, response: Response, at: datetime | None) -> None:
+    def _apply_refusal(
+        self, refusal: replies.Refusal, response: Response, at: datetime | None
+    ) -> None:
         secrets = [self.session, self.client_secret]
         secrets += [getattr(response, each.name) for each in attrs.fields(type(response))]
         refusal = mask_secrets(refusal, secrets)
@@ -388,8 +382,8 @@ def _fingerprint(public: int) -> str:
 
 
 def _completed(
-    new: Tokens, response: Response, old: Tokens | None, device: Device | None
-) -> Tokens:
+    new: replies.Tokens, response: Response, old: replies.Tokens | None, device: Device | None
+) -> replies.Tokens:
     """Return new tokens with what the reply leaves out: as the response gave it, otherwise as it was."""
     given: Secret[str] | None = getattr(response, "refresh_token", None)
     if old is not None and given is not None and given != old.refresh_token:

@@ -19,20 +19,10 @@ import attrs
 
 from authfsm import srp
 from authfsm.base.secret import MASK, Secret
+from authfsm.protocol import replies
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import ERROR_POLICY, Fault, RecoveryAction, error_rule
 from authfsm.protocol.errors import MalformedReply
-from authfsm.protocol.replies import (
-    CHALLENGE_OF,
-    Acknowledgement,
-    AnyChallenge,
-    Challenge,
-    MfaSetup,
-    NewDevice,
-    Refusal,
-    Reply,
-    Tokens,
-)
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import DEVICE_STATES, STATE_BY_NAME, State
 
@@ -60,11 +50,11 @@ def _text(raw: Mapping[str, Any], key: str) -> str | None:
     return value or None
 
 
-def required_text(raw: Mapping[str, Any], key: str) -> str:
+def required_text(raw: Mapping[str, Any], name: str) -> str:
     """Return a member that is text and not empty."""
-    value = _text(raw, key)
+    value = _text(raw, name)
     if value is None:
-        raise MalformedReply(f"{key} is missing")
+        raise MalformedReply(f"{name} is missing")
     return value
 
 
@@ -186,7 +176,7 @@ READERS: Final[Mapping[S, Callable[[Parameters], Fields]]] = {
 }  # fmt: skip
 
 
-def challenge(name: str, raw: Mapping[str, Any]) -> AnyChallenge:
+def challenge(name: str, raw: Mapping[str, Any]) -> replies.AnyChallenge:
     """Return the challenge of this name, its parameters parsed."""
     # Under CUSTOM_AUTH Cognito returns whatever name DefineAuthChallenge chose, and AWS adds names.
     state = STATE_BY_NAME.get(name, S.OTHER_CHALLENGE)
@@ -194,7 +184,7 @@ def challenge(name: str, raw: Mapping[str, Any]) -> AnyChallenge:
     if session is None and state not in WITHOUT_SESSION:
         raise MalformedReply("Session is missing")
     parameters = _parameters(raw)
-    return CHALLENGE_OF[state](
+    return replies.CHALLENGE_OF[state](
         name=name,
         session=session,
         parameters=parameters,
@@ -206,13 +196,13 @@ def challenge(name: str, raw: Mapping[str, Any]) -> AnyChallenge:
 # ---- tokens, and replies to other operations ---------------------------------------------------------------
 
 
-def _tokens(result: Any) -> Tokens:
+def _tokens(result: Any) -> replies.Tokens:
     _ensure_map(result, "AuthenticationResult")
     access_token = _required_secret(result, "AccessToken")
     expires = result.get("ExpiresIn")
     if expires is not None and (type(expires) is not int or not 0 <= expires <= LONGEST_LIFE):
         raise MalformedReply(f"ExpiresIn is not a whole number of seconds from 0 to {LONGEST_LIFE}")
-    return Tokens(
+    return replies.Tokens(
         access_token=access_token,
         id_token=_secret(result, "IdToken"),
         refresh_token=_secret(result, "RefreshToken"),
@@ -222,23 +212,23 @@ def _tokens(result: Any) -> Tokens:
     )
 
 
-def _new_device(metadata: Any) -> NewDevice | None:
+def _new_device(metadata: Any) -> replies.NewDevice | None:
     if not metadata:
         return None
     _ensure_map(metadata, "NewDeviceMetadata")
-    return NewDevice(
+    return replies.NewDevice(
         device_key=required_text(metadata, "DeviceKey"),
         device_group_key=required_text(metadata, "DeviceGroupKey"),
     )
 
 
-def _associated(raw: Mapping[str, Any], setup: MfaSetup) -> MfaSetup:
+def _associated(raw: Mapping[str, Any], setup: replies.MfaSetup) -> replies.MfaSetup:
     secret_code = _required_secret(raw, "SecretCode")
     session = _required_secret(raw, "Session")
     return attrs.evolve(setup, session=session, secret_code=secret_code, verified=False)
 
 
-def _verified(raw: Mapping[str, Any], setup: MfaSetup) -> Reply:
+def _verified(raw: Mapping[str, Any], setup: replies.MfaSetup) -> replies.Reply:
     status = _text(raw, "Status")
     if status == "ERROR":
         # A refusal without an error code: the session stays valid, and another code may follow.
@@ -249,12 +239,14 @@ def _verified(raw: Mapping[str, Any], setup: MfaSetup) -> Reply:
     return attrs.evolve(setup, session=_required_secret(raw, "Session"), verified=True)
 
 
-def _done(raw: Mapping[str, Any], _: MfaSetup | None) -> Acknowledgement:
+def _done(raw: Mapping[str, Any], _: replies.MfaSetup | None) -> replies.Acknowledgement:
     facts = {k: _shallow(v, str(k)) for k, v in raw.items() if k != "ResponseMetadata"}
-    return Acknowledgement(facts=MappingProxyType(facts))
+    return replies.Acknowledgement(facts=MappingProxyType(facts))
 
 
-_OTHER_READERS: Final[Mapping[type[Response], Callable[[Mapping[str, Any], MfaSetup], Reply]]] = {
+_OTHER_READERS: Final[
+    Mapping[type[Response], Callable[[Mapping[str, Any], replies.MfaSetup], replies.Reply]]
+] = {
     r.AssociateSoftwareToken: _associated,
     r.VerifySoftwareToken: _verified,
     r.ConfirmDevice: _done,
@@ -270,16 +262,16 @@ _OTHER_READERS: Final[Mapping[type[Response], Callable[[Mapping[str, Any], MfaSe
 
 def refusal(
     code: str, message: str = "", request_id: str | None = None, operation: str = ""
-) -> Refusal:
+) -> replies.Refusal:
     """Return a refusal, with the action and the fault of the error policy."""
     row = error_rule(code, message, operation)
-    return Refusal(code, message, action=row.action, fault=row.fault, request_id=request_id)
+    return replies.Refusal(code, message, action=row.action, fault=row.fault, request_id=request_id)
 
 
 _SHORTEST_MASKED_INSIDE: Final = 4
 
 
-def mask_secrets(refusal: Refusal, values: Iterable[object]) -> Refusal:
+def mask_secrets(refusal: replies.Refusal, values: Iterable[object]) -> replies.Refusal:
     """Return a refusal whose message does not show the secrets among these values of the request."""
     message = refusal.message
     for value in values:
@@ -295,7 +287,7 @@ def mask_secrets(refusal: Refusal, values: Iterable[object]) -> Refusal:
 _TRANSIENT_STATUSES: Final = frozenset({429, *range(500, 600)})
 
 
-def _error(raw: Mapping[str, Any], operation: str) -> Refusal | None:
+def _error(raw: Mapping[str, Any], operation: str) -> replies.Refusal | None:
     """Return the refusal in a boto3 error (`{"Error": {"Code", "Message"}}`) or a JSON body (`__type`)."""
     if isinstance(error := raw.get("Error"), Mapping):
         code, message = error.get("Code"), error.get("Message")
@@ -335,8 +327,8 @@ def read(
     response: type[Response],
     *,
     state: S | None = None,
-    challenge: Challenge | None = None,
-) -> Reply:
+    challenge: replies.Challenge | None = None,
+) -> replies.Reply:
     """Return one reply, parsed.
 
     Raises:
@@ -349,18 +341,22 @@ def read(
         raise
 
 
-def read_other(raw: Any, operation: str) -> Acknowledgement | Refusal:
+def read_other(raw: Any, operation: str) -> replies.Acknowledgement | replies.Refusal:
     """Return the reply to an operation that is no step of a sign-in."""
     _ensure_map(raw, "it")
     return _error(raw, operation) or _done(raw, None)
 
 
-def _read(raw: Any, response: type[Response], answered: Challenge | None) -> Reply:
+def _read(raw: Any, response: type[Response], answered: replies.Challenge | None) -> replies.Reply:
     _ensure_map(raw, "it")
     if (error := _error(raw, response.__name__)) is not None:
         return error
     if (reader := _OTHER_READERS.get(response)) is not None:
-        setup = answered if isinstance(answered, MfaSetup) else MfaSetup(name="MFA_SETUP")
+        setup = (
+            answered
+            if isinstance(answered, replies.MfaSetup)
+            else replies.MfaSetup(name="MFA_SETUP")
+        )
         return reader(raw, setup)
     name, result = _text(raw, "ChallengeName"), raw.get("AuthenticationResult")
     # One reply carries either a challenge or tokens, never both -- AWS API reference

@@ -172,7 +172,7 @@ def _no_fields(_: Any) -> Fields:
     return {}
 
 
-def _fields(attributes: Mapping[str, str]) -> FieldsOf:
+def _fields(**attributes: str) -> FieldsOf:
     """Return a function that returns these fields, each the value of an attribute of the response."""
     return lambda response: {key: getattr(response, name) for key, name in attributes.items()}
 
@@ -182,19 +182,17 @@ def _fixed(key: str, value: str, fields: FieldsOf) -> FieldsOf:
     return lambda response: {key: value, **fields(response)}
 
 
-_SRP_A: Final = _fields({"SRP_A": "srp_a"})
+_SRP_A: Final = _fields(SRP_A="srp_a")
 # "CHALLENGE_NAME: SRP_A" -- AWS developer guide of 2023, "Custom authentication flow"; the API reference's
 # "ChallengeName: SRP_A" is an error that no client copies.
 _CUSTOM_SRP: Final = _fixed("CHALLENGE_NAME", "SRP_A", _SRP_A)
-_ANSWER: Final = _fields({"ANSWER": "answer"})
-_CREDENTIAL: Final = _fields({"CREDENTIAL": "credential"})
-_CODE: Final = {state: _fields({name: "code"}) for state, name in CODE_FIELDS.items()}
+_ANSWER: Final = _fields(ANSWER="answer")
+_CREDENTIAL: Final = _fields(CREDENTIAL="credential")
+_CODE: Final = {state: _fields(**{name: "code"}) for state, name in CODE_FIELDS.items()}
 _CLAIM: Final = _fields(
-    {
-        "PASSWORD_CLAIM_SIGNATURE": "signature",
-        "PASSWORD_CLAIM_SECRET_BLOCK": "secret_block",
-        "TIMESTAMP": "timestamp",
-    }
+    PASSWORD_CLAIM_SIGNATURE="signature",  # noqa: S106 - the name of a field
+    PASSWORD_CLAIM_SECRET_BLOCK="secret_block",  # noqa: S106 - the same
+    TIMESTAMP="timestamp",
 )
 
 

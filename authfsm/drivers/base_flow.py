@@ -151,13 +151,8 @@ class BaseCognito(Generic[ClientT, FlowT]):
     def resume_tokens(self, sealed: str | bytes | None, key: Key) -> FlowT:
         """Return an authenticated flow with the tokens that `Tokens.seal` sealed. Not awaited.
 
-        Args:
-            sealed: the sealed text; None if there is none.
-            key: the key, or several: all unseal.
-
-        Raises:
-            SealError: as for `resume`, but SealExpired: if Cognito refuses the refresh token, the refresh says so.
-            BadKey: the key is not valid.
+        The arguments and errors are those of `resume`, but SealExpired: if Cognito refuses the refresh token, the
+        refresh says so.
         """
         key = wrapped_keys(key)
         tokens = unseal_tokens(sealed, key, pool_id=self.pool_id, client_id=self.client_id)
@@ -271,11 +266,7 @@ class BaseFlow(DisplayMixin):
         return None if self.challenge is None else self.challenge.form(self.signin.role)
 
     def signed_in(self) -> Tokens:
-        """Return the tokens of a sign-in that is complete.
-
-        Raises:
-            InvalidOperation: the sign-in is in another state than AUTHENTICATED; the error names it.
-        """
+        """Return the tokens of a sign-in that is complete; raise InvalidOperation, naming the state, in any other."""
         if self.tokens is None or self.state is not State.AUTHENTICATED:
             waits = self.challenge is not None
             todo = "answer the challenge" if waits else "sign in first, or begin a new sign-in"

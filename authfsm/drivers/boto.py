@@ -116,15 +116,10 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
         *,
         device_key: str | None = None,
     ) -> None:
-        """End the session of a refresh token by RevokeToken, or all of the user's sessions.
+        """End the session of a refresh token by RevokeToken, or `everywhere` all of the user's sessions.
 
-        Args:
-            refresh_token: the refresh token.
-            everywhere: end all of the user's sessions: a refresh, then GlobalSignOut with its access token.
-            device_key: DeviceKey of that session's device, for the refresh.
-
-        Raises:
-            Refused, ConnectionLost, NotSent: as for `Flow.sign_out`, and for `refresh`.
+        The latter takes a refresh, with `device_key` if the session has a device, then GlobalSignOut with its access
+        token. The errors are those of `Flow.sign_out` and `refresh`.
         """
         refresh_token = secret(refresh_token)
         flow = self.start()
@@ -224,17 +219,16 @@ class Flow(FlowSteps):
     def confirm_device(self, name: str | None = None) -> Device:
         """Confirm the new device with Cognito, and have it remembered if the pool lets users decide.
 
+        Return the device: keep it safely, and pass it to the next sign-in.
+
         Args:
             name: a name that the user recognises.
 
-        Returns:
-            The device: keep it safely, and pass it to the next sign-in.
-
         Raises:
             InvalidOperation: the tokens came without NewDeviceMetadata.
-            Refused, ConnectionLost, NotSent: as for `answer`. If a reply was lost, call this again: it is
-                the same device. If only the second request fails, the device is confirmed and is
-                `flow.device`: answer UpdateDeviceStatus again.
+            Refused, ConnectionLost, NotSent: as for `answer`. If a reply was lost, call this again: it is the same
+                device. If only the second request fails, the device is confirmed and is `flow.device`: answer
+                    UpdateDeviceStatus again.
         """
         return self._run(self._confirm_device_steps(name))
 
@@ -284,12 +278,10 @@ class Flow(FlowSteps):
             raise
 
     def sign_out(self, *, everywhere: bool = False) -> None:
-        """End this session at Cognito by RevokeToken, or all of the user's by GlobalSignOut; return to START.
+        """End this session at Cognito by RevokeToken, or `everywhere` all of the user's by GlobalSignOut; return to
+        START.
 
         Access and ID tokens that were issued still verify by their signature until they expire.
-
-        Args:
-            everywhere: end all of the user's sessions, on every device.
 
         Raises:
             WrongResponse: there are no tokens.

@@ -22,18 +22,10 @@ from authfsm.base.secret import Secret, secret
 from authfsm.core.device import PASSWORD_BYTES, SALT_BYTES, Device
 from authfsm.core.wire_requests import Request, session_device_key
 from authfsm.drivers.base_flow import BaseFlow, SecretProvider, key_pair
+from authfsm.protocol import errors
 from authfsm.protocol import responses as r
 from authfsm.protocol.account_requests import Confirmed
 from authfsm.protocol.auth_flows import PASSWORD_FLOWS
-from authfsm.protocol.errors import (
-    AuthfsmError,
-    InvalidOperation,
-    MalformedReply,
-    NotSent,
-    Refused,
-    TooManySteps,
-    refused,
-)
 from authfsm.protocol.forms import PasswordProof
 from authfsm.protocol.replies import Refusal, Tokens
 from authfsm.protocol.responses import Response
@@ -105,10 +97,10 @@ def client_secret_steps(
         found: Any = yield SecretTask(provider)
     except Exception as error:
         why = f"client_secret raised {type(error).__name__}"
-        raise NotSent(why, state=state) from error
+        raise errors.NotSent(why, state=state) from error
     if not isinstance(found, Secret) or not found:
         why = f"client_secret returned no secret, but a value of type {type(found).__name__}"
-        raise NotSent(why, state=state)
+        raise errors.NotSent(why, state=state)
     return found
 
 
@@ -161,7 +153,7 @@ class FlowSteps(BaseFlow):
         count = 0
         while self.walk and (following := (yield from self._next_response_steps())) is not None:
             if count == MAX_AUTOMATIC_STEPS:
-                raise TooManySteps(self.state, count)
+                raise errors.TooManySteps(self.state, count)
             yield from self._exchange(following)
             count += 1
         return self.state
@@ -174,14 +166,14 @@ class FlowSteps(BaseFlow):
                 response = yield from self._initial_response_steps(flow, username, preferred)
             self.preferred_challenge, self._first_request = preferred, (username, flow)
             return (yield from self._answer_steps(response))
-        except AuthfsmError as error:
+        except errors.AuthfsmError as error:
             error.flow = self
             raise
 
     def _single_step(self) -> Steps[State]:
         following = yield from self._next_response_steps()
         if following is None:
-            raise InvalidOperation(
+            raise errors.InvalidOperation(
                 f"{self.state} needs user input: call answer()", state=self.state
             )
         yield from self._exchange(following)
@@ -198,7 +190,9 @@ class FlowSteps(BaseFlow):
         first_name, first_flow = self._first_request or (None, None)
         username, flow = self.signin.username or first_name, self.signin.flow or first_flow
         if username is None or flow is None:
-            raise InvalidOperation("this sign-in has not begun: call begin()", state=self.state)
+            raise errors.InvalidOperation(
+                "this sign-in has not begun: call begin()", state=self.state
+            )
         password = password or self._needed_password
         _first_response(flow, self.preferred_challenge, password, self.signin.pool_id)
         self.cancel()
@@ -229,7 +223,7 @@ class FlowSteps(BaseFlow):
         self._take_over(tokens)
         try:
             return (yield from self._confirm_device_steps(name))
-        except AuthfsmError as error:
+        except errors.AuthfsmError as error:
             error.flow = self
             raise
 
@@ -237,7 +231,7 @@ class FlowSteps(BaseFlow):
         """ConfirmDevice, and UpdateDeviceStatus if the pool lets users decide."""
         new_device = self.tokens.new_device if self.tokens else None
         if new_device is None:
-            raise InvalidOperation("there is no new device to confirm", state=self.state)
+            raise errors.InvalidOperation("there is no new device to confirm", state=self.state)
         repeated = (
             self._unconfirmed is not None
             and self._unconfirmed[0].device_key == new_device.device_key
@@ -249,7 +243,7 @@ class FlowSteps(BaseFlow):
         device, confirm = self._unconfirmed
         try:
             facts = yield from self._exchange(attrs.evolve(confirm, device_name=name))
-        except Refused as error:
+        except errors.Refused as error:
             # "DeviceKeyExistsException: ... a device key that already exists" -- AWS API reference,
             # ConfirmDevice. It can only be this device, if the reply to an earlier request was lost.
             if not repeated or error.refusal.code != "DeviceKeyExistsException":
@@ -279,7 +273,7 @@ class FlowSteps(BaseFlow):
             else r.RefreshTokenAuth(refresh_token, username, device_key)
         )
         if self.tokens is None or self.state is not State.AUTHENTICATED:
-            raise InvalidOperation(
+            raise errors.InvalidOperation(
                 f"Cognito replied to the refresh with {self.state}", state=self.state
             )
         return self.tokens
@@ -353,7 +347,7 @@ class FlowSteps(BaseFlow):
 
     def _srp_claim_steps(self) -> Steps[r.SrpClaim]:
         if self._exponent is None:
-            raise InvalidOperation("this flow has sent no SRP_A", state=self.state)
+            raise errors.InvalidOperation("this flow has sent no SRP_A", state=self.state)
         signin, now, password = self.signin, self._clock(), self._password
         exponent, pair = self._exponent, self._pair
         invalid = ""
@@ -365,7 +359,7 @@ class FlowSteps(BaseFlow):
             invalid = error.value
         if invalid:
             # Raised outside the handler: otherwise the frames of the computation stay, with the password.
-            raise MalformedReply(f"{invalid} is not a valid SRP value", state=self.state)
+            raise errors.MalformedReply(f"{invalid} is not a valid SRP value", state=self.state)
         return attrs.evolve(claim, client_metadata=self._client_metadata)
 
     # ---- one step --------------------------------------------------------------------------------------
@@ -379,7 +373,9 @@ class FlowSteps(BaseFlow):
             reply = yield from self._send(response)
         self._drop_unneeded_secrets()
         if self.refusal is not None:
-            raise refused(self.refusal, state=self.state, hint=self._hint(response, self.refusal))
+            raise errors.refused(
+                self.refusal, state=self.state, hint=self._hint(response, self.refusal)
+            )
         return reply
 
     def _hint(self, response: Response, refusal: Refusal) -> str | None:

@@ -135,21 +135,15 @@ def verify(
 ) -> None:
     """Verify the app by its first code, and switch it on: VerifySoftwareToken, then SetUserMFAPreference.
 
-    The code is used up: the next sign-in needs a later one.
+    The code is used up: the next sign-in needs a later one. If the second request failed, the app is verified but not
+    in use: call `switch_on`. Client, token and errors are as for `associate`; a wrong code is a RefusedUser.
 
     Args:
-        client: as for `associate`.
+        client: any boto3 `cognito-idp` client.
         access_token: the same user's token.
-        code: six digits, from the app.
+        code: six digits, from the app; another may follow a wrong one.
         device_name: FriendlyDeviceName, the app's name at later sign-ins.
         preferred: ask for this factor first.
-
-    Raises:
-        Refused: a wrong code is a RefusedUser, and another may follow.
-        ConnectionLost, NotSent, MalformedReply: as for `associate`. If the second request failed, the app is
-            verified but not in use: call `switch_on`.
-        BadField: the code or the name is empty; nothing was sent.
-        TypeError: as for `associate`.
     """
     access_token = secret(access_token)
     code = secret(code)
@@ -195,15 +189,12 @@ def switch_on(
 ) -> None:
     """Require the app's code at sign-in from now on: SetUserMFAPreference, for this factor alone.
 
+    Client, token and errors are as for `associate`. It is refused, for example, if no app has been verified.
+
     Args:
-        client: as for `associate`.
+        client: any boto3 `cognito-idp` client.
         access_token: the same user's token.
         preferred: ask for this factor first, instead of another that was preferred.
-
-    Raises:
-        Refused: for example, no app has been verified.
-        ConnectionLost, NotSent, MalformedReply: as for `associate`.
-        TypeError: as for `associate`.
     """
     access_token = secret(access_token)
     _run(client, _switch_on_steps(access_token, preferred=preferred))

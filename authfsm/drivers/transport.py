@@ -18,16 +18,7 @@ from typing import Any, Final
 from weakref import WeakSet
 
 from attrs import define
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    HTTPClientError,
-    ParamValidationError,
-    ProxyConnectionError,
-)
-from botocore.exceptions import ConnectionError as EndpointError
+from botocore import exceptions
 from botocore.parsers import ResponseParserError
 
 from authfsm.base.concurrency import OutOfTime
@@ -82,7 +73,7 @@ def _calling(call: Callable[..., Any], request: Request, state: State | None) ->
     try:
         with nullcontext() if request.repeatable else _sent_once(client, request.operation):
             yield outcome
-    except ClientError as error:
+    except exceptions.ClientError as error:
         outcome.reply = error.response
     except BaseException as error:
         outcome.error = _translate(error, state)
@@ -100,13 +91,13 @@ def _translate(error: BaseException, state: State | None) -> AuthfsmError | None
     match error:
         case OutOfTime():
             return ConnectionLost(str(error), state=state)
-        case HTTPClientError() | EndpointError() | OSError():
+        case exceptions.HTTPClientError() | exceptions.ConnectionError() | OSError():
             return ConnectionLost(type(error).__name__, state=state)
-        case ParamValidationError():
+        case exceptions.ParamValidationError():
             # The message may quote the value: only the parameter's name is taken from it.
             names = ", ".join(re.findall(r"parameter:? ([\w.]+)", str(error)))
             return NotSent(f"botocore refuses {names or 'a parameter'}", state=state)
-        case BotoCoreError():
+        case exceptions.BotoCoreError():
             return NotSent(f"{type(error).__name__}: {error}", state=state)
         case Exception() if isinstance(error, _PARSER_ERRORS) or _raised_by_parser(error):
             # botocore fails on JSON that is no object, has another shape or too much depth, and on bad UTF-8.
@@ -134,7 +125,11 @@ _EVENT: Final = "needs-retry.cognito-identity-provider.*"
 _HANDLER_ID: Final = "authfsm-send-once"
 
 # No connection was made, so nothing was sent: botocore may try again.
-_NOT_SENT: Final = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError)
+_NOT_SENT: Final = (
+    exceptions.ConnectTimeoutError,
+    exceptions.EndpointConnectionError,
+    exceptions.ProxyConnectionError,
+)
 
 # What botocore's retry modes repeat, by status and by code; a test compares them with botocore's own lists.
 _RETRIED_STATUS: Final = 429
@@ -191,4 +186,4 @@ def _raise_instead_of_retry(
     http, parsed = response
     status, code = http.status_code, str(parsed.get("Error", {}).get("Code", ""))
     if status >= _SERVER_ERROR or status == _RETRIED_STATUS or _RETRIED_CODE.search(code):
-        raise ClientError(parsed, operation.name)
+        raise exceptions.ClientError(parsed, operation.name)

@@ -11,6 +11,7 @@ import json
 import socket
 import threading
 import time
+import urllib.request
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
@@ -20,14 +21,6 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import (
-    HTTPHandler,
-    HTTPRedirectHandler,
-    HTTPSHandler,
-    OpenerDirector,
-    Request,
-    build_opener,
-)
 
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
@@ -84,14 +77,7 @@ class Keys:
 
     @classmethod
     def pinned(cls, key_set: Mapping[str, Any]) -> Keys:
-        """Return keys that are never fetched.
-
-        Args:
-            key_set: a JSON Web Key Set.
-
-        Raises:
-            ValueError: it has no key for RS256.
-        """
+        """Return the keys of a JSON Web Key Set, which are never fetched; raise ValueError if none is for RS256."""
         keys = cls("(pinned)", _no_fetch, interval=float("inf"), max_age=float("inf"))
         keys._keys = _usable(key_set)
         keys._started_at = keys._fetched_at = keys._ticks()
@@ -240,7 +226,7 @@ def _document(url: str, most: int, sockets: _Sockets) -> bytes:
     return document
 
 
-class _NoRedirect(HTTPRedirectHandler):
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """Turns every redirect into an HTTPError: another host, or plain HTTP, may not supply the keys."""
 
     def redirect_request(self, *_: Any) -> None:
@@ -248,10 +234,9 @@ class _NoRedirect(HTTPRedirectHandler):
 
 
 class _Sockets:
-    """The sockets of one fetch, to be shut when its time is up.
+    """The sockets of one fetch, to be shut when its time is up; the thread that reads from one then ends.
 
-    urllib's timeout bounds each `recv`, so that a peer that sends a byte now and then is never late. When
-    a socket is shut, the thread that reads from it ends.
+    urllib's timeout bounds each `recv`, so that a peer that sends a byte now and then is never late.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -276,7 +261,7 @@ class _Sockets:
         if self._late:
             self.shut()
 
-    def opener(self) -> OpenerDirector:
+    def opener(self) -> urllib.request.OpenerDirector:
         """Return an opener that adds the sockets of its connections here."""
         add = self.add
 
@@ -290,11 +275,11 @@ class _Sockets:
                 super().connect()
                 add(self.sock)
 
-        class Handler(HTTPSHandler, HTTPHandler):
-            def http_open(self, req: Request) -> http.client.HTTPResponse:
+        class Handler(urllib.request.HTTPSHandler, urllib.request.HTTPHandler):
+            def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
                 return self.do_open(Plain, req)
 
-            def https_open(self, req: Request) -> http.client.HTTPResponse:
+            def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
                 return self.do_open(Secure, req)
 
-        return build_opener(_NoRedirect, Handler)
+        return urllib.request.build_opener(_NoRedirect, Handler)

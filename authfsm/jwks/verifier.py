@@ -132,13 +132,8 @@ class Verifier:
     ) -> Verifier:
         """Return the verifier of the pool and client of a `Cognito` or `AsyncCognito`, with its clock.
 
-        Args:
-            cognito: if its endpoint is not AWS's (`authfsm serve`), the issuer and the keys are there.
-            issuer: `iss` of the tokens, if it is another one.
-            jwks: the keys of a pool in this process: `pool.jwks()`.
-
-        Raises:
-            ValueError: as for `Verifier`; or `cognito` has no pool_id.
+        If its endpoint is not AWS's (`authfsm serve`), the issuer and the keys are there. The arguments and errors are
+        those of `Verifier`; `jwks` has the keys of a pool in this process: `pool.jwks()`.
         """
         if cognito.pool_id is None:
             raise ValueError("pool_id is required: pass it to Cognito")

@@ -182,16 +182,12 @@ For a user who does not exist, is disabled, or has no address for a code -- AWS 
 existence error responses".
 """
 
-RECOVERIES: Final[Mapping[RecoveryAction, tuple[UserStatus, AccountOperation]]] = MappingProxyType(
-    {
-        RecoveryAction.RESET_PASSWORD: (U.RESET_REQUIRED, O.FORGOT_PASSWORD),
-        RecoveryAction.CONFIRM_USER: (U.UNCONFIRMED, O.CONFIRM_SIGN_UP),
-    }
-)
+RECOVERIES: Final[Mapping[RecoveryAction, tuple[UserStatus, AccountOperation]]] = {
+    RecoveryAction.RESET_PASSWORD: (U.RESET_REQUIRED, O.FORGOT_PASSWORD),
+    RecoveryAction.CONFIRM_USER: (U.UNCONFIRMED, O.CONFIRM_SIGN_UP),
+}
 """Where a refused sign-in goes over into the account's life: the user's status, and the operation that comes first."""
 
-
-# ---- from a request to its operation ---------------------------------------------------------------------
 
 _BY_NAME: Final = {each.value: each for each in AccountOperation}
 _BY_RESPONSE: Final[Mapping[type[Response] | None, AccountOperation]] = {

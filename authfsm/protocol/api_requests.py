@@ -178,9 +178,6 @@ def _is_redacted(value: object) -> bool:
     return isinstance(value, str) and value in REDACTED_VALUES
 
 
-# ---- which requests may be sent twice --------------------------------------------------------------------
-
-
 @frozen
 class Repetition:
     """Whether a client library may send a request again if no reply came.

@@ -20,7 +20,6 @@ Sources:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 from typing import Final
 
 FLOWS: Final = (
@@ -35,13 +34,11 @@ FLOWS: Final = (
 )
 """All `AuthFlow` values, in the order of the protocol table."""
 
-FLOWS_OF: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        "InitiateAuth": tuple(flow for flow in FLOWS if not flow.startswith("ADMIN_")),
-        # ADMIN_USER_PASSWORD_AUTH takes the place of USER_PASSWORD_AUTH (AWS API reference, AdminInitiateAuth).
-        "AdminInitiateAuth": tuple(flow for flow in FLOWS if flow != "USER_PASSWORD_AUTH"),
-    }
-)
+FLOWS_OF: Final[Mapping[str, tuple[str, ...]]] = {
+    "InitiateAuth": tuple(flow for flow in FLOWS if not flow.startswith("ADMIN_")),
+    # ADMIN_USER_PASSWORD_AUTH takes the place of USER_PASSWORD_AUTH (AWS API reference, AdminInitiateAuth).
+    "AdminInitiateAuth": tuple(flow for flow in FLOWS if flow != "USER_PASSWORD_AUTH"),
+}
 """The `AuthFlow` values that each operation accepts."""
 
 REFRESH_FLOWS: Final = frozenset({"REFRESH_TOKEN_AUTH", "REFRESH_TOKEN"})
@@ -90,22 +87,20 @@ CURRENT_VALUES: Final = (_SRP, _PASSWORD, _ADMIN, _CUSTOM, _CHOICE, _REFRESH)
 DEFAULT_VALUES: Final = frozenset({_REFRESH, _SRP, _CUSTOM})
 """The values of an app client whose `ExplicitAuthFlows` is not set or empty (AWS API reference)."""
 
-REQUIRED_VALUE: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "USER_SRP_AUTH": _SRP,
-        "USER_PASSWORD_AUTH": _PASSWORD,
-        # Two names of one flow: ALLOW_ADMIN_USER_PASSWORD_AUTH "replaces the ADMIN_NO_SRP_AUTH setting" (AWS API
-        # reference), and pycognito still requests the older name.
-        "ADMIN_USER_PASSWORD_AUTH": _ADMIN,
-        "ADMIN_NO_SRP_AUTH": _ADMIN,
-        "CUSTOM_AUTH": _CUSTOM,
-        # "can do username-password and SRP authentication without other ExplicitAuthFlows permitting them ...
-        # doesn't include CUSTOM_AUTH" -- AWS API reference
-        "USER_AUTH": _CHOICE,
-        "REFRESH_TOKEN_AUTH": _REFRESH,
-        "REFRESH_TOKEN": _REFRESH,
-    }
-)
+REQUIRED_VALUE: Final[Mapping[str, str]] = {
+    "USER_SRP_AUTH": _SRP,
+    "USER_PASSWORD_AUTH": _PASSWORD,
+    # Two names of one flow: ALLOW_ADMIN_USER_PASSWORD_AUTH "replaces the ADMIN_NO_SRP_AUTH setting" (AWS API
+    # reference), and pycognito still requests the older name.
+    "ADMIN_USER_PASSWORD_AUTH": _ADMIN,
+    "ADMIN_NO_SRP_AUTH": _ADMIN,
+    "CUSTOM_AUTH": _CUSTOM,
+    # "can do username-password and SRP authentication without other ExplicitAuthFlows permitting them ...
+    # doesn't include CUSTOM_AUTH" -- AWS API reference
+    "USER_AUTH": _CHOICE,
+    "REFRESH_TOKEN_AUTH": _REFRESH,
+    "REFRESH_TOKEN": _REFRESH,
+}
 """For each `AuthFlow`, the current `ExplicitAuthFlows` value that allows it."""
 
 _CUSTOM_ONLY: Final = "CUSTOM_AUTH_FLOW_ONLY"

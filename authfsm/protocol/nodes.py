@@ -66,8 +66,6 @@ def proves_password(source: State, response: type[Response], dest: State) -> boo
     return carries_proof and (dest not in unproved or dest is State.EMAIL_OTP)
 
 
-# ---- which factor a challenge is ------------------------------------------------------------------------
-
 _WITH_PASSWORD: Final = {State.PASSWORD_VERIFIER, State.ADMIN_NO_SRP_AUTH, State.SELECT_CHALLENGE}
 _ROLE_OF_STATE: Final[dict[Destination, Role]] = {
     **dict.fromkeys(FIRST_FACTOR - UNKNOWN_CHALLENGE | _WITH_PASSWORD, Role.FIRST_FACTOR),
@@ -144,9 +142,6 @@ def _email_otp_roles(
     if is_custom_auth or response.auth_flow not in {None, "USER_AUTH"}:
         return (Role.SECOND_FACTOR,)
     return tuple(Role)
-
-
-# ---- the table with roles -------------------------------------------------------------------------------
 
 
 class EdgeRoles(NamedTuple):

@@ -209,14 +209,8 @@ def _choices(challenge: replies.Challenge) -> tuple[str, ...]:
 
 
 def _code(state: State, response: type[Response], question: str) -> Field:
-    return Field(
-        "code",
-        "Code",
-        "code",
-        question=question,
-        format=CODE_FORMATS[state, response],
-        autocomplete="one-time-code",
-    )
+    rule, complete = CODE_FORMATS[state, response], "one-time-code"
+    return Field("code", "Code", "code", question=question, format=rule, autocomplete=complete)
 
 
 def _sent_code(challenge: replies.CodeChallenge) -> Prompt:

@@ -75,23 +75,19 @@ SET_UP_STATES: Final = frozenset({State.NEW_PASSWORD_REQUIRED, State.MFA_SETUP})
 DEVICE_STATES: Final = frozenset({State.DEVICE_SRP_AUTH, State.DEVICE_PASSWORD_VERIFIER})
 """The states in which a remembered device proves itself."""
 
-CODE_FIELDS: Final[Mapping[State, str]] = MappingProxyType(
-    {
-        State.EMAIL_OTP: "EMAIL_OTP_CODE",
-        State.SMS_OTP: "SMS_OTP_CODE",
-        State.SMS_MFA: "SMS_MFA_CODE",
-        State.SOFTWARE_TOKEN_MFA: "SOFTWARE_TOKEN_MFA_CODE",
-    }
-)
+CODE_FIELDS: Final[Mapping[State, str]] = {
+    State.EMAIL_OTP: "EMAIL_OTP_CODE",
+    State.SMS_OTP: "SMS_OTP_CODE",
+    State.SMS_MFA: "SMS_MFA_CODE",
+    State.SOFTWARE_TOKEN_MFA: "SOFTWARE_TOKEN_MFA_CODE",
+}
 """The member of `ChallengeResponses` that carries the code (AWS API reference, RespondToAuthChallenge)."""
 
-MFA_SETTINGS: Final[Mapping[State, str]] = MappingProxyType(
-    {
-        State.SMS_MFA: "SMSMfaSettings",
-        State.SOFTWARE_TOKEN_MFA: "SoftwareTokenMfaSettings",
-        State.EMAIL_OTP: "EmailMfaSettings",
-    }
-)
+MFA_SETTINGS: Final[Mapping[State, str]] = {
+    State.SMS_MFA: "SMSMfaSettings",
+    State.SOFTWARE_TOKEN_MFA: "SoftwareTokenMfaSettings",
+    State.EMAIL_OTP: "EmailMfaSettings",
+}
 """The member of SetUserMFAPreference that enables and prefers a second factor."""
 
 RECOVERY_MECHANISMS: Final[Mapping[State, str]] = MappingProxyType(

@@ -13,7 +13,6 @@ destination and kind. Where sources contradict each other, the table has both: a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from authfsm.base.mixins import DescribedName
@@ -214,26 +213,22 @@ class Prerequisite(DescribedName):
     VERIFIED = "before VerifySoftwareToken has accepted a code"
 
 
-PREREQUISITES: Final[Mapping[tuple[State, type[Response]], Prerequisite]] = MappingProxyType(
-    {
-        # Another first factor can be chosen only while the code is a first factor.
-        **{(State.EMAIL_OTP, each): Prerequisite.FIRST_FACTOR for each in FIRST_FACTOR_CHOICE},
-        # "AssociateSoftwareToken ... VerifySoftwareToken ... Use the session returned by
-        # VerifySoftwareToken" -- AWS API reference, RespondToAuthChallenge, MFA_SETUP
-        (State.MFA_SETUP, r.VerifySoftwareToken): Prerequisite.ASSOCIATED,
-        (State.MFA_SETUP, r.CompleteMfaSetup): Prerequisite.VERIFIED,
-    }
-)
+PREREQUISITES: Final[Mapping[tuple[State, type[Response]], Prerequisite]] = {
+    # Another first factor can be chosen only while the code is a first factor.
+    **{(State.EMAIL_OTP, each): Prerequisite.FIRST_FACTOR for each in FIRST_FACTOR_CHOICE},
+    # "AssociateSoftwareToken ... VerifySoftwareToken ... Use the session returned by
+    # VerifySoftwareToken" -- AWS API reference, RespondToAuthChallenge, MFA_SETUP
+    (State.MFA_SETUP, r.VerifySoftwareToken): Prerequisite.ASSOCIATED,
+    (State.MFA_SETUP, r.CompleteMfaSetup): Prerequisite.VERIFIED,
+}
 """The responses that a state accepts only after something else has happened."""
 
-AUTOMATIC: Final[Mapping[State, type[Response]]] = MappingProxyType(
-    {
-        State.PASSWORD_SRP: r.SrpA,
-        State.PASSWORD_VERIFIER: r.SrpClaim,
-        State.DEVICE_SRP_AUTH: r.SrpA,
-        State.DEVICE_PASSWORD_VERIFIER: r.SrpClaim,
-    }
-)
+AUTOMATIC: Final[Mapping[State, type[Response]]] = {
+    State.PASSWORD_SRP: r.SrpA,
+    State.PASSWORD_VERIFIER: r.SrpClaim,
+    State.DEVICE_SRP_AUTH: r.SrpA,
+    State.DEVICE_PASSWORD_VERIFIER: r.SrpClaim,
+}
 """The responses that a driver sends without new input: the steps of an SRP proof.
 
 In every state it also makes a RESTART by itself, once: the repeated answer has no device key."""

@@ -13,8 +13,12 @@ stores that several workers share. To keep nothing on the server, put `flow.seal
 from __future__ import annotations
 
 from authfsm.protocol.errors import StoreUnavailable
-from authfsm.stores.pending import AsyncPendingSignIns, PendingSignIns
-from authfsm.stores.shared_tokens import AsyncSharedTokens, SharedTokens
+from authfsm.stores.pending import (
+    AsyncPendingSignIns,
+    AsyncSharedTokens,
+    PendingSignIns,
+    SharedTokens,
+)
 from authfsm.stores.store import (
     TAKEN,
     AsyncMemoryStore,
