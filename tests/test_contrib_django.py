@@ -296,6 +296,20 @@ def test_the_middleware_keeps_tokens_fresh(visit: Visitor) -> None:
     assert visit.heading == "Sign in"
 
 
+def test_tokens_of_another_user(visit: Visitor) -> None:
+    """The cookies of another user do not keep a Django user signed in."""
+    visit.sign_in("eve")
+    of_eve = {n: m.value for n, m in visit.client.cookies.items() if "session" in n and m.value}
+    of_eve.pop("sessionid", None)
+    visit.client.cookies.clear()
+    visit.sign_in("ada")
+    assert visit.get("/admin/auth/user/").redirect_chain == []
+    for name, value in of_eve.items():
+        visit.client.cookies[name] = value
+    visit.get("/admin/auth/user/")
+    assert visit.heading == "Sign in"
+
+
 def test_forms_of_other_sites(visit: Visitor) -> None:
     """A form without the token of Django's CSRF protection has no effect, and no page is left by a foreign `next`."""
     for address in ("/account/sign-in/", "/account/challenge/", "/account/sign-out/"):
@@ -337,6 +351,7 @@ def test_settings() -> None:
     for wrong, named in (
         ({**full, "POOL": 1}, "no POOL"),
         ({"POOL_ID": "x"}, "CLIENT_ID, ORIGIN"),
+        ({**full, "ORIGIN": "a.example"}, "origin must be like"),
         (None, "dictionary"),
     ):
         conf.site.cache_clear()

@@ -9,13 +9,20 @@ import pyotp
 import pytest
 from attrs import define, field
 from botocore.exceptions import EndpointConnectionError
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, HTTPException
+from fastapi.responses import HTMLResponse
 from fastapi.testclient import TestClient
 from joserfc.jwk import RSAKey
 
 from authfsm import Claims, Verifier, new_key
-from authfsm.contrib.fastapi import LARGEST, CognitoAuth, WebSignIn
-from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, Triggers
+from authfsm.contrib.fastapi import LARGEST, CognitoAuth, CookieMiddleware, WebSignIn
+from authfsm.local import (
+    DeviceConfiguration,
+    LocalPool,
+    ManualClock,
+    RefreshTokenRotation,
+    Triggers,
+)
 
 PASSWORD: Final = "Correct-Horse-1"
 ORIGIN: Final = "https://testserver"
@@ -80,11 +87,20 @@ def site_of(signing_key: RSAKey) -> SiteOf:
         )
         auth = CognitoAuth(web)
         app = FastAPI()
+        app.add_middleware(CookieMiddleware)
         app.include_router(auth.router, prefix="/auth")
 
         @app.get("/me")
         def me(claims: Annotated[Claims, Depends(auth.claims)]) -> dict[str, Any]:
             return {"name": claims.username, "groups": claims.groups}
+
+        @app.get("/page")
+        def page(_: Annotated[Claims, Depends(auth.claims)]) -> HTMLResponse:
+            return HTMLResponse("a reply of the route's own")
+
+        @app.get("/missing")
+        def missing(_: Annotated[Claims, Depends(auth.claims)]) -> None:
+            raise HTTPException(404)
 
         @app.post("/admin", dependencies=[Depends(auth.in_group("staff", "admins"))])
         def admin() -> str:
@@ -174,6 +190,55 @@ def test_tokens_are_refreshed(site: Site) -> None:
     site.clock.advance(3600)
     assert site.get("/me")[0] == 401
     assert site.post("/refresh")[0] == 401
+
+
+@pytest.mark.parametrize("path", ["/me", "/page", "/missing", "/admin"])
+def test_a_rotated_token_is_kept_whatever_a_route_returns(site_of: SiteOf, path: str) -> None:
+    """A route's own Response, a 404 and a 403 carry the refreshed cookies, so that the next request is signed in."""
+    site = site_of(refresh_token_rotation=RefreshTokenRotation())
+    assert site.sign_in("ada")[0] == 200
+    assert site.post("/challenge", response="code", code=site.pool.outbox.code_for("ada"))[0] == 200
+    site.clock.advance(3600)
+    reply = site.browser.request("POST" if path == "/admin" else "GET", path)
+    assert (reply.status_code, "set-cookie" in reply.headers) == (
+        {"/me": 200, "/page": 200, "/missing": 404, "/admin": 403}[path],
+        True,
+    )
+    assert site.get("/me")[0] == 200
+
+
+def test_requests_at_once_under_rotation(site_of: SiteOf) -> None:
+    """Of two requests with one rotated token the later is refused, and the browser stays signed in."""
+    site = site_of(refresh_token_rotation=RefreshTokenRotation())
+    site.sign_in("eve")
+    site.clock.advance(3600)
+    late = site.another()
+    late.cookies = site.browser.cookies
+    kept = dict(late.cookies)
+    assert site.get("/me")[0] == 200
+    reply = site.another().get("/me", cookies=kept)
+    assert reply.status_code == 401
+    assert "set-cookie" not in reply.headers
+    assert site.get("/me")[0] == 200
+
+
+def test_names_that_are_no_names(site: Site) -> None:
+    """A name with half a character, and one that is too long, are the user's mistakes."""
+    for name in ("\ud800", "x" * 129):
+        reply = site.browser.post(
+            "/auth/sign-in", content=json.dumps({"username": name, "password": "x"})
+        )
+        assert reply.status_code == 422
+
+
+@pytest.mark.parametrize(
+    "origin", ["example.com", "HTTPS://example.com", "", "https://example.com/"]
+)
+def test_an_origin_that_is_none(origin: str) -> None:
+    """An origin without a scheme, in capitals or with a path is an error: its cookies would not be secure."""
+    nothing: Any = None
+    with pytest.raises(ValueError, match=r"origin must be like https://example\.com"):
+        WebSignIn(cognito=nothing, verifier=nothing, key=new_key(), origin=origin)
 
 
 def test_unreachable(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -335,3 +335,22 @@ def test_set_up_twice() -> None:
     )
     idp.delete_user_pool(UserPoolId=state["pool"])
     assert idp.list_user_pools(MaxResults=9)["UserPools"] == []
+
+
+def test_uses_that_overlap_end_in_any_order() -> None:
+    """The methods that fetch keys are as before once the last of the uses has ended; a stop too many is an error."""
+    owners = (
+        (requests.Session, "send"),
+        (httpx.HTTPTransport, "handle_request"),
+        (httpx.AsyncHTTPTransport, "handle_async_request"),
+    )
+    before = [getattr(*each) for each in owners]
+    first, second = mock_aws(), mock_aws()
+    first.start()
+    second.start()
+    first.stop()
+    assert [getattr(*each) for each in owners] != before
+    second.stop()
+    assert [getattr(*each) for each in owners] == before
+    with pytest.raises(RuntimeError, match="nothing to stop"):
+        second.stop()

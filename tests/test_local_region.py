@@ -217,3 +217,28 @@ def test_constraints(operation: str, members: dict[str, Any], message: str) -> N
     assert caught.value.code == "InvalidParameterException"
     assert caught.value.message.startswith(message)
     assert "short" not in caught.value.message
+
+
+def test_a_deleted_pool_answers_no_more() -> None:
+    """After DeleteUserPool its app client is unknown to sign-in and sign-up, also to a client that used it before."""
+    client = LocalCognito().client()
+    pool = client.create_user_pool(PoolName="gone")["UserPool"]["Id"]
+    app = client.create_user_pool_client(UserPoolId=pool, ClientName="app")["UserPoolClient"][
+        "ClientId"
+    ]
+    client.sign_up(ClientId=app, Username="ada", Password="Correct-Horse-1")
+    client.delete_user_pool(UserPoolId=pool)
+    for ask in (
+        lambda: client.sign_up(ClientId=app, Username="bob", Password="Correct-Horse-1"),
+        lambda: client.forgot_password(ClientId=app, Username="ada"),
+    ):
+        with pytest.raises(client.exceptions.ResourceNotFoundException):
+            ask()
+
+
+def test_a_pagination_token_that_is_none() -> None:
+    """A token that no page has returned is refused; it does not begin again at the first page."""
+    client = LocalCognito().client()
+    pool = client.create_user_pool(PoolName="pages")["UserPool"]["Id"]
+    with pytest.raises(client.exceptions.InvalidParameterException, match="pagination token"):
+        client.list_users(UserPoolId=pool, PaginationToken="garbage")

@@ -88,7 +88,7 @@ class Cookies:
 
 def device_cookie(username: str) -> str:
     """Return the name of the cookie with the device that this browser is to a user."""
-    return f"device-{sha256(username.encode()).hexdigest()[:16]}"
+    return f"device-{sha256(username.encode(errors='surrogatepass')).hexdigest()[:16]}"
 
 
 def is_own_form(method: str, origin: str | None, own: str) -> bool:

@@ -1,6 +1,7 @@
 """FastAPI: a router that signs browsers in, and dependencies that verify who has signed in.
 
     auth = CognitoAuth(WebSignIn(cognito=cognito, verifier=verifier, key=key, origin="https://example.com"))
+    app.add_middleware(CookieMiddleware)
     app.include_router(auth.router, prefix="/auth")
 
     @app.get("/me")
@@ -25,7 +26,7 @@ from authfsm import AuthfsmError, Claims, Fault, Flow, RecoveryAction, Secret
 from authfsm.contrib.cookies import is_own_form
 from authfsm.contrib.web_sign_in import BrowserSession, WebSignIn
 
-__all__ = ["CognitoAuth", "WebSignIn", "body_of"]
+__all__ = ["CognitoAuth", "CookieMiddleware", "WebSignIn", "body_of"]
 
 LARGEST: Final = 65_536
 """The largest body, in bytes: a passkey's answer takes two thousand."""
@@ -59,7 +60,7 @@ class CognitoAuth:
         """Return the browser that sent a request."""
         return self.site.browser(request.cookies)
 
-    def claims(self, request: Request, response: Response) -> Claims:
+    def claims(self, request: Request) -> Claims:
         """Return the verified claims of the request's access token: a dependency.
 
         It is the token of the header `Authorization: Bearer`, otherwise that of the cookies, which is refreshed
@@ -79,7 +80,12 @@ class CognitoAuth:
         except AuthfsmError as error:
             raise _unauthorized(error) from None
         finally:
-            browser.cookies.write(response)
+            written = request.scope.get(_WRITTEN)
+            if written is None:
+                raise RuntimeError(
+                    "refreshed tokens would be lost: call app.add_middleware(CookieMiddleware) first"
+                )
+            written.append(browser.cookies)
 
     def in_group(self, *names: str) -> Callable[..., Claims]:
         """Return a dependency: the verified claims of a user who is in one of these groups.
@@ -105,6 +111,40 @@ class CognitoAuth:
         """
         if not is_own_form(request.method, request.headers.get("origin"), self.site.origin):
             raise HTTPException(403, f"the header Origin must be {self.site.origin}")
+
+
+_WRITTEN: Final = "authfsm.cookies"
+
+
+class CookieMiddleware:
+    """Adds the cookies that `claims` changed to every reply: to a route's own `Response` and to errors too.
+
+    FastAPI itself drops the headers that a dependency sets there, and with them a rotated refresh token.
+
+    Args:
+        app: the application.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Handle a request."""
+        written: list[Any] = []
+
+        async def send_with_cookies(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                carrier = Response()
+                for cookies in written:
+                    cookies.write(carrier)
+                own = [pair for pair in carrier.raw_headers if pair[0] == b"set-cookie"]
+                message = {**message, "headers": [*message.get("headers", ()), *own]}
+            await send(message)
+
+        is_http = scope["type"] == "http"
+        await self.app(
+            {**scope, _WRITTEN: written}, receive, send_with_cookies if is_http else send
+        )
 
 
 async def body_of(request: Request) -> Values:

@@ -6,11 +6,12 @@ The server keeps nothing: processes that share the key share the site. `authfsm.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 import authfsm
 from authfsm import AuthfsmError, Claims, Cognito, Device, Flow, State, Tokens, Verifier
@@ -19,6 +20,8 @@ from authfsm.contrib.cookies import Cookies, Keys, device_cookie
 _PROOFS: Final = {State.DEVICE_SRP_AUTH, State.DEVICE_PASSWORD_VERIFIER}
 _YEAR: Final = 365 * 86_400.0
 _BEGUN_LIFETIME: Final = 900.0
+_REUSE: Final = "RefreshTokenReuseException"
+_LONGEST_NAME: Final = 128  # characters: the API's limit for USERNAME
 """Seconds for which the name that was typed is known: no session of Cognito's lives longer."""
 
 
@@ -39,10 +42,17 @@ class WebSignIn:
     cognito: Cognito
     verifier: Verifier
     key: Keys
-    origin: str
+    origin: str = field()
     name: str = "Example"
     flows: tuple[str, ...] = ("USER_SRP_AUTH", "USER_AUTH")
     session_lifetime: timedelta = timedelta(days=30)
+
+    @origin.validator
+    def _check_origin(self, _: Any, origin: Any) -> None:
+        if not isinstance(origin, str) or not re.fullmatch(r"https?://[^/A-Z\s]+", origin):
+            raise ValueError(
+                f"origin must be like https://example.com, without a path, not {origin!r}"
+            )
 
     def browser(self, cookies: Mapping[str, str]) -> BrowserSession:
         """Return the browser that sent a request with these cookies."""
@@ -52,6 +62,16 @@ class WebSignIn:
     def is_secure(self) -> bool:
         """Whether the site runs over HTTPS."""
         return self.origin.startswith("https:")
+
+
+def ends_session(error: AuthfsmError) -> bool:
+    """Return whether a refresh that failed ends the browser's session.
+
+    A refresh token that was rotated is used again if a browser sends two requests at once: the other one has newer
+    tokens.
+    """
+    is_reuse = isinstance(error, authfsm.Refused) and error.refusal.code == _REUSE
+    return error.action is not authfsm.RecoveryAction.WAIT and not is_reuse
 
 
 class BrowserSession:
@@ -81,6 +101,8 @@ class BrowserSession:
         if way not in self.site.flows:
             raise authfsm.InvalidInput(authfsm.UserAuth, "flow", "must be one that is offered")
         needs_password = way not in {"USER_AUTH", "CUSTOM_AUTH"}
+        if len(name) > _LONGEST_NAME:
+            raise authfsm.InvalidInput(authfsm.UserAuth, "username", "is too long")
         if not name or (needs_password and not password):
             advice = "Please fill in your user name and your password."
             raise authfsm.InvalidInput(authfsm.UserAuth, "username", "must not be empty", advice)
@@ -171,7 +193,7 @@ class BrowserSession:
         try:
             flow.refresh() if refresh else flow.fresh_tokens()
         except AuthfsmError as error:
-            if error.action is not authfsm.RecoveryAction.WAIT:
+            if ends_session(error):
                 self.cookies.drop("session")
             raise
         if flow.tokens is not before and flow.tokens is not None:

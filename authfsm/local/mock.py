@@ -54,12 +54,14 @@ class CognitoMock:
         cognito, stack = LocalCognito(**{"key": _signing_key(), **self._settings}), ExitStack()
         boto_hook.answer_all(cognito.exchange)
         stack.callback(boto_hook.stop_answering, cognito.exchange)
-        _serve_keys(cognito, stack)
+        _keys_of(cognito, stack)
         self._running.append((cognito, stack))
         return cognito
 
     def stop(self) -> None:
         """End what `start` began last."""
+        if not self._running:
+            raise RuntimeError("mock_cognito() is not in use here: there is nothing to stop")
         _, stack = self._running.pop()
         stack.close()
 
@@ -146,23 +148,46 @@ def mock_cognito(target: Any = None, /, **settings: Any) -> Any:
     return mock if target is None else mock(target)
 
 
-def _serve_keys(cognito: LocalCognito, stack: ExitStack) -> None:
-    """Answer requests for the JSON Web Key Sets of the region's pools."""
+_regions: Final[list[LocalCognito]] = []
+"""The regions in use: those of mocks that overlap end in any order, and the last one to end restores the methods."""
+_restore: Final = ExitStack()
 
-    def keys(url: str) -> bytes | None:
-        issuer = url.removesuffix(_JWKS)
-        pool = cognito.pools.get(issuer.rpartition("/")[2]) if issuer != url else None
-        return None if pool is None else json.dumps(pool.jwks()).encode()
+
+def _keys_of(cognito: LocalCognito, stack: ExitStack) -> None:
+    """Answer requests for the JSON Web Key Sets of the region's pools, until the stack is closed."""
+    if not _regions:
+        _serve_keys(_restore)
+    _regions.append(cognito)
+
+    def end() -> None:
+        _regions.remove(cognito)
+        if not _regions:
+            _restore.close()
+
+    stack.callback(end)
+
+
+def _key_set(url: str) -> bytes | None:
+    issuer = url.removesuffix(_JWKS)
+    if issuer == url:
+        return None
+    found = (each.pools.get(issuer.rpartition("/")[2]) for each in reversed(_regions))
+    pool = next(filter(None, found), None)
+    return None if pool is None else json.dumps(pool.jwks()).encode()
+
+
+def _serve_keys(stack: ExitStack) -> None:
+    """Answer requests for the JSON Web Key Sets of the regions in use."""
 
     def answer(owner: Any, name: str, reply: Callable[[Any, str, bytes], Any]) -> None:
         original = getattr(owner, name)
 
-        def send(sender: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+        @functools.wraps(original)
+        def send(*args: Any, **kwargs: Any) -> Any:
+            request = args[1] if len(args) > 1 else next(iter(kwargs.values()), None)
             url = str(getattr(request, "url", getattr(request, "full_url", request)))
-            found = keys(url)
-            if found is None:
-                return original(sender, request, *args, **kwargs)
-            return reply(request, url, found)
+            found = _key_set(url)
+            return original(*args, **kwargs) if found is None else reply(request, url, found)
 
         setattr(owner, name, send)
         stack.callback(setattr, owner, name, original)
@@ -183,3 +208,14 @@ def _serve_keys(cognito: LocalCognito, stack: ExitStack) -> None:
 
         reply = lambda request, _, body: httpx.Response(200, content=body, request=request)  # noqa: E731
         answer(httpx.HTTPTransport, "handle_request", reply)
+
+        original_async = httpx.AsyncHTTPTransport.handle_async_request
+
+        async def send_async(transport: Any, request: Any) -> Any:
+            found = _key_set(str(request.url))
+            if found is None:
+                return await original_async(transport, request)
+            return httpx.Response(200, content=found, request=request)
+
+        setattr(httpx.AsyncHTTPTransport, "handle_async_request", send_async)  # noqa: B010 - for the types
+        stack.callback(setattr, httpx.AsyncHTTPTransport, "handle_async_request", original_async)

@@ -51,3 +51,8 @@ class CognitoBackend(ModelBackend):
         user.save()
         user.groups.set(Group.objects.filter(name__in=groups))
         return user if self.user_can_authenticate(user) else None
+
+
+def belongs_to(claims: Claims, user: Any) -> bool:
+    """Return whether an access token with these claims is the token of a Django user."""
+    return bool(claims.raw.get(setting("USERNAME_CLAIM", "sub")) == user.get_username())

@@ -9,7 +9,7 @@
 | FLOWS | the AuthFlows with which a browser may begin; by default USER_SRP_AUTH and USER_AUTH |
 | USERNAME_CLAIM | the claim that becomes the name of the Django user; by default `sub`, which Cognito never gives to somebody else |
 | STAFF_GROUPS, SUPERUSER_GROUPS | the Cognito groups whose members are staff or superusers; by default none |
-| SITE | instead of the above: the dotted path of a function that returns a `authfsm.contrib.web_sign_in.WebSignIn` |
+| SITE | instead of the above: the dotted path of a function that returns an `authfsm.contrib.web_sign_in.WebSignIn` |
 
 The cookies are sealed with keys derived from SECRET_KEY and SECRET_KEY_FALLBACKS.
 """
@@ -49,7 +49,14 @@ def setting(name: str, default: Any = None) -> Any:
 
 @cache
 def site() -> WebSignIn:
-    """Return the site's sign-in, made once; ImproperlyConfigured if a setting is missing or unknown."""
+    """Return the site's sign-in, made once; ImproperlyConfigured if a setting is missing, unknown or wrong."""
+    try:
+        return _made()
+    except ValueError as error:
+        raise ImproperlyConfigured(f"AUTHFSM: {error}") from None
+
+
+def _made() -> WebSignIn:
     if path := setting("SITE"):
         made: WebSignIn = import_string(path)()
         return made

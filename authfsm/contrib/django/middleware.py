@@ -7,9 +7,10 @@ from typing import Any
 
 from django.contrib.auth import BACKEND_SESSION_KEY, logout
 
-from authfsm import AuthfsmError, RecoveryAction
-from authfsm.contrib.django.backends import CognitoBackend
+from authfsm import AuthfsmError
+from authfsm.contrib.django.backends import CognitoBackend, belongs_to
 from authfsm.contrib.django.conf import site
+from authfsm.contrib.web_sign_in import ends_session
 
 _BACKEND = f"{CognitoBackend.__module__}.{CognitoBackend.__qualname__}"
 
@@ -32,9 +33,10 @@ class CognitoMiddleware:
         browser = request.cognito = site().browser(request.COOKIES)
         if request.session.get(BACKEND_SESSION_KEY) == _BACKEND and request.user.is_authenticated:
             try:
-                browser.signed_in()
+                if not belongs_to(browser.claims(), request.user):
+                    logout(request)  # the cookies are those of another user
             except AuthfsmError as error:
-                if error.action is not RecoveryAction.WAIT:
+                if ends_session(error):
                     logout(request)
         response = self.get_response(request)
         browser.cookies.write(response)

@@ -226,6 +226,7 @@ class LocalCognito(DisplayMixin):
     def replace_pools(self, pools: Mapping[str, LocalPool]) -> None:
         """Have these pools, and no others."""
         self._pools = dict(pools)
+        self._pool_by_client.clear()  # a deleted pool answers no more
 
 
 def _issuer_of(token: str) -> str:

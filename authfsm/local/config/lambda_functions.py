@@ -16,8 +16,6 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from authfsm.base.concurrency import call_within
-
 Event = dict[str, Any]
 """The event of a Lambda trigger, in the shape that AWS documents."""
 
@@ -110,11 +108,15 @@ def call_function(function: Callable[..., Any], event: Event, context: LambdaCon
         return result
     import asyncio  # noqa: PLC0415 - takes 40 ms to load, and few functions are async
 
+    # In this thread, whose lock the function needs to call the pool, even where a loop runs already.
+    outer = asyncio._get_running_loop()  # noqa: SLF001 - asyncio's own way to nest loops
+    asyncio._set_running_loop(None)  # noqa: SLF001 - the same
     try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return _finish(result)
-    return call_within(_SECONDS, _finish, result)
+        return _finish(asyncio.wait_for(result, _SECONDS))
+    except asyncio.TimeoutError:
+        raise TimeoutError(f"no complete answer within {_SECONDS:g} s") from None
+    finally:
+        asyncio._set_running_loop(outer)  # noqa: SLF001 - the same
 
 
 def _finish(result: Awaitable[Any]) -> Any:

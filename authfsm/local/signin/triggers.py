@@ -130,7 +130,7 @@ def call(  # noqa: PLR0917 - the parts of one event
     context = LambdaContext(pool.token_issuer.uuid(), function_name(function), region)
     try:
         returned = call_function(function, event, context)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # AWS: "Runtime exited"
         # "CreateAuthChallenge failed with error 'challengeMetaData'." -- reports of users
         name, text = trigger_name(source), str(error)
         raise error_templates.TRIGGER_FAILED.refusal(trigger=name, text=text) from error

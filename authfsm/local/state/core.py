@@ -326,7 +326,9 @@ def paginate(
 ) -> Reply:
     """Return the reply with a page of items; the token of the next page is the key of its first item."""
     keys, begin = list(items), request.get(position)
-    start = keys.index(begin) if begin in keys else 0
+    if begin is not None and begin not in keys:
+        raise error_templates.INVALID_PARAMETER.refusal(why="Invalid pagination token given.")
+    start = 0 if begin is None else keys.index(begin)
     end = start + (request.get(size) or most)
     reply: Reply = {member: [show(items[key]) for key in keys[start:end]]}
     return {**reply, position: keys[end]} if end < len(keys) else reply
