@@ -188,9 +188,7 @@ _EXPORTS = {
     "stores": "AsyncPendingSignIns MemoryStore PendingSignIns",
     "core.wire_requests": "Request",
 }
-_MODULES = {
-    name: f"authfsm.{module}" for module, names in _EXPORTS.items() for name in names.split()
-}
+_MODULES = {name: f"authfsm.{module}" for module, names in _EXPORTS.items() for name in names.split()}
 
 __all__ = sorted(_MODULES)  # noqa: PLE0605 - a test compares the table above with the imports
 

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the mark."""
-    mark = (
-        "cognito(**settings): the settings of `cognito_pool` (arguments of authfsm.local.LocalPool)"
-    )
+    mark = "cognito(**settings): the settings of `cognito_pool` (arguments of authfsm.local.LocalPool)"
     config.addinivalue_line("markers", mark)
 
 

@@ -180,9 +180,7 @@ def client_key(ephemeral: Ephemeral, B: int, x: int | Secret[int]) -> bytes:
     return derived_key(shared_secret(ephemeral, B, x), scrambler(ephemeral.A, B))
 
 
-def sign(
-    key: bytes | Secret[bytes], realm: str, name: str, secret_block: bytes, timestamp: str
-) -> str:
+def sign(key: bytes | Secret[bytes], realm: str, name: str, secret_block: bytes, timestamp: str) -> str:
     """Return the signature in base64: HMAC-SHA256(key, realm | name | secret block | timestamp).
     Realm and name as in `private_key`; the block decoded; the timestamp as sent.
     """
@@ -242,12 +240,7 @@ def server_key(server: ServerEphemeral, A: int, v: int) -> bytes:
 
 
 def verify(  # noqa: PLR0917 - the order is that of sign
-    key: bytes | Secret[bytes],
-    realm: str,
-    name: str,
-    secret_block: bytes,
-    timestamp: str,
-    signature: str,
+    key: bytes | Secret[bytes], realm: str, name: str, secret_block: bytes, timestamp: str, signature: str
 ) -> bool:
     """Return whether PASSWORD_CLAIM_SIGNATURE is what `sign` returns; False also if it is not base64."""
     key = secret(key)

@@ -139,28 +139,19 @@ class Answering(World):
             responses["CREDENTIAL"] = self._signed(choose, open_challenge)
         return "SELECT_CHALLENGE"
 
-    def _sets_up(
-        self, choose: Choose[Any], open_challenge: OpenChallenge, responses: dict[str, str]
-    ) -> Sent:
+    def _sets_up(self, choose: Choose[Any], open_challenge: OpenChallenge, responses: dict[str, str]) -> Sent:
         operation, responses = "respond_to_auth_challenge", dict(responses)
         if "enrolled" in open_challenge.proved:
             pass
         elif open_challenge.secret is not None:
-            operation, responses["UserCode"] = (
-                "verify_software_token",
-                self._totp(open_challenge.secret),
-            )
-        elif "EMAIL_OTP" in open_challenge.parameters.get("MFAS_CAN_SETUP", "") and choose(
-            [True, False]
-        ):
+            operation, responses["UserCode"] = ("verify_software_token", self._totp(open_challenge.secret))
+        elif "EMAIL_OTP" in open_challenge.parameters.get("MFAS_CAN_SETUP", "") and choose([True, False]):
             name = open_challenge.person.name if open_challenge.person else "nobody"
             addresses = [f"{name}@elsewhere.example", "ada@example.com", "no address"]
             responses[choose(["EMAIL", "email"])] = choose(addresses)
         else:
             operation = "associate_software_token"
-        return Sent(
-            operation, "MFA_SETUP", open_challenge.session, open_challenge.client, responses
-        )
+        return Sent(operation, "MFA_SETUP", open_challenge.session, open_challenge.client, responses)
 
     def _signed(self, choose: Choose[Any], open_challenge: OpenChallenge) -> str:
         """What the person's passkey signs for a challenge, where there is one; it may not verify its user."""
@@ -190,9 +181,7 @@ class Answering(World):
     def _garbage(self, choose: Choose[Any], sent: Sent) -> Sent:
         field = choose(sorted(set(sent.responses) - {"USERNAME"}) or ["USERNAME"])
         old = sent.responses[field]
-        off_by_one = (
-            f"{(int(old) + 1) % 10 ** len(old):0{len(old)}d}" if old.isdecimal() else PASSWORDS[-1]
-        )
+        off_by_one = f"{(int(old) + 1) % 10 ** len(old):0{len(old)}d}" if old.isdecimal() else PASSWORDS[-1]
         new = choose([*(off_by_one,) * 6, "", old[:-1], old + "=", "\N{SNOWMAN}", "0" * 2000])
         return evolve(sent, responses={**sent.responses, field: new})
 

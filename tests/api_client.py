@@ -18,10 +18,7 @@ from authfsm.local import AppClient, LocalPool
 
 WRONG = ("NotAuthorizedException", "Incorrect username or password.")
 MISMATCH = ("CodeMismatchException", "Invalid code or auth state for the user.")
-USED = (
-    "NotAuthorizedException",
-    "Invalid session for the user, session can only be used once.",
-)
+USED = ("NotAuthorizedException", "Invalid session for the user, session can only be used once.")
 EXPIRED = ("NotAuthorizedException", "Invalid session for the user, session is expired.")
 UNKNOWN = ("NotAuthorizedException", "Invalid session for the user.")
 NO_DEVICE = ("ResourceNotFoundException", "Device does not exist.")
@@ -52,11 +49,7 @@ class ApiClient:
         self.ephemeral = srp.ephemeral(secrets.token_bytes(32))
 
     def _with_hash(self, parameters: dict[str, str]) -> dict[str, str]:
-        if (
-            self.app.client_secret is None
-            or "SECRET_HASH" in parameters
-            or "USERNAME" not in parameters
-        ):
+        if self.app.client_secret is None or "SECRET_HASH" in parameters or "USERNAME" not in parameters:
             return parameters
         secret = self.app.client_secret.reveal()
         return {
@@ -91,21 +84,15 @@ class ApiClient:
 
     def answer(self, reply: Any, username: str, **responses: str) -> Any:
         """Answer the challenge of a reply, with its session."""
-        return self.respond(
-            reply["ChallengeName"], reply.get("Session"), USERNAME=username, **responses
-        )
+        return self.respond(reply["ChallengeName"], reply.get("Session"), USERNAME=username, **responses)
 
     def password(self, username: str, password: str, **parameters: str) -> Any:
         """USER_PASSWORD_AUTH."""
-        return self.initiate(
-            "USER_PASSWORD_AUTH", USERNAME=username, PASSWORD=password, **parameters
-        )
+        return self.initiate("USER_PASSWORD_AUTH", USERNAME=username, PASSWORD=password, **parameters)
 
     def srp_a(self, username: str, **parameters: str) -> Any:
         """USER_SRP_AUTH, up to PASSWORD_VERIFIER."""
-        return self.initiate(
-            "USER_SRP_AUTH", USERNAME=username, SRP_A=self.ephemeral.SRP_A, **parameters
-        )
+        return self.initiate("USER_SRP_AUTH", USERNAME=username, SRP_A=self.ephemeral.SRP_A, **parameters)
 
     def claim(self, reply: Any, password: str, timestamp: str | None = None) -> dict[str, str]:
         """Return the responses that prove the password to PASSWORD_VERIFIER."""
@@ -123,18 +110,11 @@ class ApiClient:
     ) -> dict[str, str]:
         """Return the responses that prove the device to DEVICE_PASSWORD_VERIFIER."""
         challenge_reply = reply["ChallengeParameters"]
-        proof = self._claim(
-            challenge_reply, group_key, challenge_reply["DEVICE_KEY"], password, timestamp
-        )
+        proof = self._claim(challenge_reply, group_key, challenge_reply["DEVICE_KEY"], password, timestamp)
         return {**proof, "DEVICE_KEY": challenge_reply["DEVICE_KEY"]}
 
     def _claim(
-        self,
-        challenge_reply: Any,
-        realm: str,
-        name: str,
-        password: str,
-        timestamp: str | None,
+        self, challenge_reply: Any, realm: str, name: str, password: str, timestamp: str | None
     ) -> dict[str, str]:
         timestamp = timestamp or srp.timestamp(self.pool.clock())
         return {

@@ -112,9 +112,7 @@ class Authenticator:
             return ed25519.Ed25519PrivateKey.generate()
         return rsa.generate_private_key(65537, 2048)
 
-    def _client_data(
-        self, kind: str, challenge: str, otherwise: dict[str, Any]
-    ) -> CollectedClientData:
+    def _client_data(self, kind: str, challenge: str, otherwise: dict[str, Any]) -> CollectedClientData:
         return CollectedClientData.create(
             otherwise.get("type", kind),
             otherwise.get("challenge", websafe_decode(challenge)),

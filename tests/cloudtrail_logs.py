@@ -18,16 +18,7 @@ from uuid import UUID
 
 from attrs import define, field, frozen
 from joserfc.jwk import RSAKey
-from scenario_user import (
-    PASSWORD,
-    USER,
-    Scenario,
-    ScenarioUser,
-    begins,
-    goes_on,
-    refused,
-    remembers,
-)
+from scenario_user import PASSWORD, USER, Scenario, ScenarioUser, begins, goes_on, refused, remembers
 from scenarios import SCENARIOS
 from situations import FACTORS, SWITCHED_ON, TOTP_ONLY, WRONG
 
@@ -139,9 +130,7 @@ def conversation(scenario: Scenario, signing_key: RSAKey) -> Conversation:
     for move in scenario.moves:
         move(scenario_user)
     return Conversation(
-        scenario.name,
-        tuple(event(each) for each in exchanges),
-        tuple(each.at for each in exchanges),
+        scenario.name, tuple(event(each) for each in exchanges), tuple(each.at for each in exchanges)
     )
 
 
@@ -200,9 +189,7 @@ def event(exchange: Exchange) -> Event:
 
 
 def _response(exchange: Exchange) -> Event | None:
-    dialogue = _logged(
-        {k: v for k, v in (exchange.reply or {}).items() if k != "AvailableChallenges"}
-    )
+    dialogue = _logged({k: v for k, v in (exchange.reply or {}).items() if k != "AvailableChallenges"})
     return dialogue or None
 
 
@@ -397,10 +384,7 @@ def event_texts(dialogue: Conversation) -> tuple[EventText, ...]:
     for number, (each, at) in enumerate(zip(dialogue.events, dialogue.at, strict=True)):
         gone, before = at - before, at
         wait = (0.05, 0.4) if _by_a_program(each) else (2.5, 40.0)
-        if dialogue.planted is not None and number in {
-            dialogue.planted,
-            dialogue.planted + 1,
-        }:
+        if dialogue.planted is not None and number in {dialogue.planted, dialogue.planted + 1}:
             wait = (2.5, 40.0)  # whole seconds must show the order
         found.append(EventText.of(each, (gone, gone + 1) if gone > 60 else wait))
     return tuple(found)
@@ -516,9 +500,7 @@ def write(
             if len(writer.waiting) > 5000:
                 writer.flush(file)
         writer.flush(file)
-    return WrittenLog(
-        path, writer.written, writer.sign_ins, writer.planted, writer.repeated, writer.others
-    )
+    return WrittenLog(path, writer.written, writer.sign_ins, writer.planted, writer.repeated, writer.others)
 
 
 _DAYS: dict[int, str] = {}

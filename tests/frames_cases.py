@@ -26,13 +26,7 @@ from authfsm.jwks import Verifier
 from authfsm.local import LocalPool
 from authfsm.protocol import responses as r
 from authfsm.protocol.replies import Tokens
-from authfsm.stores import (
-    AsyncMemoryStore,
-    AsyncPendingSignIns,
-    AsyncSharedTokens,
-    MemoryStore,
-    SharedTokens,
-)
+from authfsm.stores import AsyncMemoryStore, AsyncPendingSignIns, AsyncSharedTokens, MemoryStore, SharedTokens
 from authfsm.stores.pending import StoredFlows, name_of
 
 PASSWORD: Final = "Pl4nted-Passw0rd!"
@@ -209,9 +203,7 @@ def cognitos() -> Iterator[tuple[str, str, str, Callable[[], Any]]]:
         ASYNC,
         "Async",
         "the pool refuses",
-        lambda: AsyncCognito(
-            (made := pool()).client(), client_id=made.client_id, pool_id="eu-west-1_Other"
-        ),
+        lambda: AsyncCognito((made := pool()).client(), client_id=made.client_id, pool_id="eu-west-1_Other"),
     )
 
 
@@ -235,10 +227,7 @@ def drivers() -> Iterator[Case]:
                 lambda c: c.sign_in("ada", PASSWORD, flow="NO_SUCH_AUTH"),
             ),
             "refresh": ((f"{cognito}.refresh",), lambda c: c.refresh(TOKEN)),
-            "refresh, not rotating": (
-                (f"{cognito}.refresh",),
-                lambda c: c.refresh(TOKEN, rotating=False),
-            ),
+            "refresh, not rotating": ((f"{cognito}.refresh",), lambda c: c.refresh(TOKEN, rotating=False)),
             "start": ((f"{BASE}.start",), lambda c: c.start(PASSWORD, nothing=1)),
             "resume": ((f"{BASE}.resume",), lambda c: c.resume(None, KEY)),
             "resume, broken": (
@@ -253,47 +242,28 @@ def drivers() -> Iterator[Case]:
             "sign_out, no text": ((), lambda c: c.sign_out(TOKEN.encode())),
             "Flow.refresh": ((f"{flow}.refresh",), lambda c: c.start().refresh(TOKEN)),
             "Flow.restart": ((f"{flow}.restart",), lambda c: c.start().restart(PASSWORD)),
-            "Flow.carry": (
-                (),
-                lambda c: c.start().carry(r.UserPasswordAuth, "nobody", PASSWORD),
-            ),
-            "Flow.carry, SRP": (
-                (),
-                lambda c: c.start().carry(r.UserSrpAuth, "ada", PASSWORD.encode()),
-            ),
-            "Flow.carry, a password late": (
-                (),
-                lambda c: c.start().carry(r.SrpClaim, password=PASSWORD),
-            ),
+            "Flow.carry": ((), lambda c: c.start().carry(r.UserPasswordAuth, "nobody", PASSWORD)),
+            "Flow.carry, SRP": ((), lambda c: c.start().carry(r.UserSrpAuth, "ada", PASSWORD.encode())),
+            "Flow.carry, a password late": ((), lambda c: c.start().carry(r.SrpClaim, password=PASSWORD)),
             "Flow.make_response": (
                 (),
                 lambda c: c.start().make_response(r.UserSrpAuth, "ada", PASSWORD.encode()),
             ),
             "account.sign_up": ((), lambda c: c.account.sign_up("ada", PASSWORD)),
-            "account.sign_up, too much": (
-                (),
-                lambda c: c.account.sign_up("ada", PASSWORD, x=TOKEN),
-            ),
-            "account.change_password": (
-                (),
-                lambda c: c.account.change_password(TOKEN, PASSWORD, PASSWORD),
-            ),
+            "account.sign_up, too much": ((), lambda c: c.account.sign_up("ada", PASSWORD, x=TOKEN)),
+            "account.change_password": ((), lambda c: c.account.change_password(TOKEN, PASSWORD, PASSWORD)),
             "account.confirm_forgot_password": (
                 (),
                 lambda c: c.account.confirm_forgot_password("ada", CODE, PASSWORD + "\ud800"),
             ),
             "Flow, too much": (
                 (),
-                lambda c: type(c.start())(
-                    c, c.start().signin, PASSWORD, client_metadata=5, walk=1, x=2
-                ),
+                lambda c: type(c.start())(c, c.start().signin, PASSWORD, client_metadata=5, walk=1, x=2),
             ),
         }
         for name, (functions, run) in rows.items():
             yield Case(
-                f"{prefix}{name}: {what}",
-                functions,
-                lambda made=made, run=run: awaited(lambda: run(made())),
+                f"{prefix}{name}: {what}", functions, lambda made=made, run=run: awaited(lambda: run(made()))
             )
         for name, bad in BAD_TEXT.items():
             yield Case(
@@ -314,18 +284,10 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
         "an unknown keyword",
         lambda: SignIn("c", client_secret=KEY, nothing=1),
     )
-    yield (
-        f"{core}.prove",
-        "no proof is asked for",
-        lambda: SignIn("c").prove(ephemeral(), NOW, PASSWORD),
-    )
+    yield (f"{core}.prove", "no proof is asked for", lambda: SignIn("c").prove(ephemeral(), NOW, PASSWORD))
     yield f"{core}.prove", "a lone surrogate", lambda: unprovable(PASSWORD + "\ud800")
     yield "authfsm.core.sealing.seal", "no key", lambda: seal(waiting()._snapshot(), KEY, NOW)
-    yield (
-        "authfsm.core.sealing.unseal",
-        "no key",
-        lambda: unseal("gAAAA", KEY, NOW, into=SignIn("c")),
-    )
+    yield ("authfsm.core.sealing.unseal", "no key", lambda: unseal("gAAAA", KEY, NOW, into=SignIn("c")))
     yield (
         "authfsm.core.sealing.unseal",
         "several keys",
@@ -336,20 +298,14 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
     yield resume, "expired", lambda: resumed_elsewhere(late=True)
     yield "authfsm.drivers.base_flow.BaseFlow.seal", "no key", lambda: waiting().seal(KEY)
     yield "authfsm.drivers.base_flow.BaseFlow.seal", "a proof is due", lambda: proving().seal(KEY)
-    yield (
-        "authfsm.drivers.base_flow.BaseFlow.seal",
-        "an iterator",
-        lambda: waiting().seal(iter([KEY])),
-    )
+    yield ("authfsm.drivers.base_flow.BaseFlow.seal", "an iterator", lambda: waiting().seal(iter([KEY])))
     for name, store in (("", MemoryStore), ("Async", AsyncMemoryStore)):
         made: Any = AsyncPendingSignIns if name else PendingSignIns
         cls = f"{stores}.{name}PendingSignIns.__init__"
         yield (
             cls,
             "no time",
-            lambda made=made, store=store: made(
-                pool().cognito(), store(), KEY, turn_lifetime=timedelta(0)
-            ),
+            lambda made=made, store=store: made(pool().cognito(), store(), KEY, turn_lifetime=timedelta(0)),
         )
         shared: Any = AsyncSharedTokens if name else SharedTokens
         yield (
@@ -395,11 +351,7 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
     verifier = Verifier(POOL_ID, "cid", fetch=lambda *_: b"{}")
     for token in (TOKEN, f"{TOKEN}.{TOKEN}.{TOKEN}", 5, TOKEN.encode()):
         kind = type(token).__name__ + ("" if token != TOKEN else ", no JWT")
-        yield (
-            "authfsm.jwks.verifier.Verifier.verify",
-            kind,
-            lambda token=token: verifier.verify(token),
-        )
+        yield ("authfsm.jwks.verifier.Verifier.verify", kind, lambda token=token: verifier.verify(token))
         yield (
             "authfsm.jwks.verifier.Verifier.verify_async",
             kind,
@@ -434,17 +386,9 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
     )
     adding = "authfsm.local.api.pool.LocalPool.add_user"
     yield adding, "the name is taken", lambda: pool().add_user("ada", PASSWORD)
-    yield (
-        adding,
-        "a factor without an address",
-        lambda: pool().add_user("eve", PASSWORD, mfa=["SMS_MFA"]),
-    )
+    yield (adding, "a factor without an address", lambda: pool().add_user("eve", PASSWORD, mfa=["SMS_MFA"]))
     yield adding, "no such status", lambda: pool().add_user("eve", PASSWORD, status="NONE")
-    yield (
-        adding,
-        "no authenticator could use it",
-        lambda: pool().add_user("eve", PASSWORD, totp_secret=KEY),
-    )
+    yield (adding, "no authenticator could use it", lambda: pool().add_user("eve", PASSWORD, totp_secret=KEY))
     yield adding, "bytes", lambda: pool().add_user("eve", PASSWORD.encode())
     yield adding, "a lone surrogate", lambda: pool().add_user("eve", PASSWORD + "\ud800")
     for module, name in (("stepper", "Stepper"), ("recording", "SignInRecording")):
@@ -489,11 +433,7 @@ def srp_rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
     planted(f"{x:x}")
     yield "authfsm.srp.verifier", "no number", lambda: srp.verifier(Secret(PASSWORD))
     for name in ("shared_secret", "client_key"):
-        yield (
-            f"authfsm.srp.{name}",
-            "B is 0",
-            lambda name=name: getattr(srp, name)(ephemeral(), 0, x),
-        )
+        yield (f"authfsm.srp.{name}", "B is 0", lambda name=name: getattr(srp, name)(ephemeral(), 0, x))
     yield "authfsm.srp.claim", "B is 0", lambda: claimed(B=0)
     yield "authfsm.srp.claim", "a bad timestamp", lambda: claimed(timestamp="\ud800")
     yield "authfsm.srp.claim", "a bad block", lambda: claimed(secret_block="?")
@@ -513,11 +453,7 @@ def srp_rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
         lambda: srp.device_verifier("group", "key", PASSWORD, b""),
     )
     yield "authfsm.srp.secret_hash", "a bad name", lambda: srp.secret_hash("\ud800", "c", KEY)
-    yield (
-        "authfsm.srp.secret_hash",
-        "a lone surrogate",
-        lambda: srp.secret_hash("a", "c", KEY + "\ud800"),
-    )
+    yield ("authfsm.srp.secret_hash", "a lone surrogate", lambda: srp.secret_hash("a", "c", KEY + "\ud800"))
 
 
 NOW: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
@@ -531,9 +467,7 @@ def ephemeral() -> srp.Ephemeral:
 def claimed(**changes: Any) -> str:
     """A proof of the planted password, with something wrong in it."""
     right = {"salt": 1, "B": 5, "secret_block": "", "timestamp": srp.timestamp(NOW)}
-    return srp.claim(
-        ephemeral(), realm="Pool", name="ada", password=PASSWORD, **{**right, **changes}
-    )
+    return srp.claim(ephemeral(), realm="Pool", name="ada", password=PASSWORD, **{**right, **changes})
 
 
 def tried(call: Any, made: Callable[[], Any], more: str, function: Any) -> Any:
@@ -591,9 +525,7 @@ def others() -> Iterator[Case]:
             lambda bad=bad: authfsm.response("new_password", password=bad(PASSWORD)),
             authfsm.InvalidInput,
         )
-    yield Case(
-        "response: an unknown field", (), lambda: authfsm.response("password", passwd=PASSWORD)
-    )
+    yield Case("response: an unknown field", (), lambda: authfsm.response("password", passwd=PASSWORD))
 
     class Model:
         """A model of somebody's."""
@@ -617,9 +549,7 @@ def others() -> Iterator[Case]:
         "a reply that is malformed": lambda model: model.code(
             {**tokens, "Session": 5, "ChallengeName": "SMS_MFA"}
         ),
-        "a reply off the table": lambda model: model.code(
-            {"ChallengeName": "PASSWORD", "Session": TOKEN}
-        ),
+        "a reply off the table": lambda model: model.code({"ChallengeName": "PASSWORD", "Session": TOKEN}),
     }.items():
         yield Case(f"build without a driver: {name}", (), partial(without_driver, call))
     yield Case(

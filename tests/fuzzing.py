@@ -39,13 +39,7 @@ from authfsm.core.wire_requests import WRITERS
 from authfsm.jwks import TokenRefused
 from authfsm.jwks.keys import Keys
 from authfsm.local import LocalPool
-from authfsm.protocol.errors import (
-    AuthfsmError,
-    BadField,
-    InvalidOperation,
-    MalformedReply,
-    SealError,
-)
+from authfsm.protocol.errors import AuthfsmError, BadField, InvalidOperation, MalformedReply, SealError
 from authfsm.protocol.replies import Tokens
 from authfsm.protocol.responses import RESPONSES
 from authfsm.protocol.states import State
@@ -187,9 +181,7 @@ class Outcome:
     def line(self) -> str:
         """A line that sums it up."""
         total = sum(self.inputs.values())
-        each = ", ".join(
-            f"{name} {self.refused[name]}/{n}" for name, n in sorted(self.inputs.items())
-        )
+        each = ", ".join(f"{name} {self.refused[name]}/{n}" for name, n in sorted(self.inputs.items()))
         return f"{total} inputs, {sum(self.refused.values())} refused with a typed error ({each}), {sum(n for n, _ in self.escaped.values())} untyped"  # fmt: skip
 
 
@@ -260,9 +252,7 @@ def bodies() -> Target:
     body: list[tuple[int, bytes]] = []
     client.meta.events.register(
         "before-send.*",
-        lambda **_: AWSResponse(
-            "https://nowhere.example", body[0][0], HTTPHeaders(), _Raw(body[0][1])
-        ),
+        lambda **_: AWSResponse("https://nowhere.example", body[0][0], HTTPHeaders(), _Raw(body[0][1])),
     )
     cognito = Cognito(client, client_id="c", pool_id="eu-west-1_AbCdEfGhI")
 
@@ -320,9 +310,7 @@ def sealed(key: RSAKey) -> list[Target]:
 
     def text(rng: Random) -> Any:
         right = rng.choice(texts)
-        return (
-            mutated(rng, [right], in_process=True) if rng.random() < 0.2 else _misspelt(rng, right)
-        )
+        return mutated(rng, [right], in_process=True) if rng.random() < 0.2 else _misspelt(rng, right)
 
     return [
         Target("sealed forms", form, taken_up, (SealError,), 4),
@@ -371,11 +359,7 @@ def tokens(key: RSAKey) -> list[Target]:
     return [
         Target("tokens", token, verifier.verify, (TokenRefused,), 1),
         Target(
-            "key sets",
-            lambda rng: mutated(rng, published, in_process=True),
-            Keys.pinned,
-            (ValueError,),
-            1,
+            "key sets", lambda rng: mutated(rng, published, in_process=True), Keys.pinned, (ValueError,), 1
         ),
     ]
 

@@ -66,9 +66,7 @@ class Holding(Answering):
     def second_factor_wanted(self, person: KnownUser) -> bool:
         """Is somebody to be asked for a second factor, as pool and user are set?"""
         configuration = self.pool.configuration
-        active = {
-            f for f in person.switched_on if f in configuration.mfa_methods and MFA[f] in person.has
-        }
+        active = {f for f in person.switched_on if f in configuration.mfa_methods and MFA[f] in person.has}
         return configuration.mfa == "ON" or (configuration.mfa == "OPTIONAL" and bool(active))
 
     def _granted(self, before: OpenChallenge, result: Reply) -> None:
@@ -89,12 +87,10 @@ class Holding(Answering):
             "tokens for a disabled user": not person.enabled,
             "tokens for a user who is not confirmed": person.status == "UNCONFIRMED",
             # Who begins with a code or a passkey needs no password, and so no new one.
-            "tokens for a password that must be reset": person.status == "RESET_REQUIRED"
-            and "pwd" in proved,
+            "tokens for a password that must be reset": person.status == "RESET_REQUIRED" and "pwd" in proved,
             "tokens of a flow that is not enabled": not before.client.allows(before.flow),
             "tokens below the level": _level(proved) < before.target,
-            "methods that were not proved": not set(claims.get("amr", ()))
-            <= proved | {"mfa", "hwk"},
+            "methods that were not proved": not set(claims.get("amr", ())) <= proved | {"mfa", "hwk"},
         }
         for fault, found in faults.items():
             if found:
@@ -105,9 +101,7 @@ class Holding(Answering):
         family = TokenFamily(person, before.client, self.clock(), proved, key)
         if device is not None and "device" in proved:
             family.device_key = device.key
-        self.held.append(
-            HeldTokens(family, result["AccessToken"], result["RefreshToken"], self.clock(), new)
-        )
+        self.held.append(HeldTokens(family, result["AccessToken"], result["RefreshToken"], self.clock(), new))
 
     def _excused(self, before: OpenChallenge) -> bool:
         found = [each.name for each in self.excuses if each.holds(self, before)]
@@ -140,9 +134,7 @@ class Holding(Answering):
                 **({"DeviceKey": key} if key else {}),
             )
         else:
-            given = self._hashed(
-                client, {"USERNAME": family.person.name, "REFRESH_TOKEN": held.refresh}
-            )
+            given = self._hashed(client, {"USERNAME": family.person.name, "REFRESH_TOKEN": held.refresh})
             reply = self._call(
                 "initiate_auth",
                 AuthFlow=how,
@@ -206,17 +198,12 @@ class Holding(Answering):
         if new is None:
             return
         device = Device(new["DeviceKey"], new["DeviceGroupKey"], self.random.randbytes(20).hex())
-        proof = srp.device_verifier(
-            device.group_key, device.key, device.password, self.random.randbytes(16)
-        )
+        proof = srp.device_verifier(device.group_key, device.key, device.password, self.random.randbytes(16))
         reply = self._call(
             "confirm_device",
             AccessToken=held.access,
             DeviceKey=device.key,
-            DeviceSecretVerifierConfig={
-                "PasswordVerifier": proof.password_verifier,
-                "Salt": proof.salt,
-            },
+            DeviceSecretVerifierConfig={"PasswordVerifier": proof.password_verifier, "Salt": proof.salt},
         )
         if self._accepted(held, reply):
             person.devices.append(device)
@@ -231,15 +218,10 @@ class Holding(Answering):
         provider = self.passkeys.setdefault(held.family.person.name, Authenticator())
         provider.verifies = True
         credential = provider.create(begun["CredentialCreationOptions"])
-        self._call(
-            "complete_web_authn_registration", AccessToken=held.access, Credential=credential
-        )
+        self._call("complete_web_authn_registration", AccessToken=held.access, Credential=credential)
         if choose([True, True, False]):
             settings = {"WebAuthnMfaSettings": {"Enabled": True}}
-            if (
-                self._call("set_user_mfa_preference", AccessToken=held.access, **settings)
-                is not None
-            ):
+            if self._call("set_user_mfa_preference", AccessToken=held.access, **settings) is not None:
                 held.family.person.passkeys_for_mfa = True
 
     def _prefers(self, choose: Choose[Any], held: HeldTokens) -> None:

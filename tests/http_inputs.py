@@ -44,10 +44,7 @@ KNOWN: Final[dict[str, Sequence[str]]] = {
 }  # fmt: skip
 NUMBERS: Final = (0, 1, -1, 7, 60, 2**31, 2**63, -(2**70), 10**13, 10**400, 0.5, 1e308, -0.0)
 METHODS: Final = (
-    ("POST",) * 12
-    + ("GET",) * 8
-    + ("OPTIONS",) * 3
-    + ("HEAD", "PUT", "DELETE", "PATCH", "TRACE", "X")
+    ("POST",) * 12 + ("GET",) * 8 + ("OPTIONS",) * 3 + ("HEAD", "PUT", "DELETE", "PATCH", "TRACE", "X")
 )
 PATHS: Final = (
     "/", "/outbox", "/health", "/diagram.svg", "/sign-ins/1.svg", "/events", f"/{POOL_ID}/.well-known/jwks.json",
@@ -133,9 +130,7 @@ class FuzzRequests:
         likely = self._chance(0.7)
         path = "/" if method == "POST" and likely else self._of(PATHS)
         headers = (
-            []
-            if self._chance(0.05)
-            else [(b"host", self._of(HEADERS[b"host"][: 3 if likely else None]))]
+            [] if self._chance(0.05) else [(b"host", self._of(HEADERS[b"host"][: 3 if likely else None]))]
         )
         for name, values in HEADERS.items():
             if name != b"host" and self._chance(0.06):
@@ -157,14 +152,7 @@ class FuzzRequests:
             return self._random.randbytes(self._random.randrange(200))
         if self._chance(0.02):
             return self._of(
-                (
-                    b"[" * 60_000,
-                    b'{"a":' * 60_000,
-                    b'{"Limit":' + b"9" * 6000 + b"}",
-                    b"{}",
-                    b"null",
-                    b'"x"',
-                )
+                (b"[" * 60_000, b'{"a":' * 60_000, b'{"Limit":' + b"9" * 6000 + b"}", b"{}", b"null", b'"x"')
             )
         body = json.dumps(self._value(MODEL["operations"][operation], 0)).encode()
         if self._chance(0.03):
@@ -184,10 +172,7 @@ class FuzzRequests:
                     if self._chance(0.97 if key in shape["required"] else 0.3)
                 }
             case "list":
-                return [
-                    self._value(shape["member"], depth + 1)
-                    for _ in range(self._random.randrange(3))
-                ]
+                return [self._value(shape["member"], depth + 1) for _ in range(self._random.randrange(3))]
             case "map":
                 return {
                     self._of(KEYS) if self._chance(0.9) else self._text(): self._text()
@@ -209,9 +194,7 @@ class FuzzRequests:
             if seen:
                 return self._of(seen)
         if self._chance(0.1):
-            return "".join(
-                chr(self._random.randrange(0x11000)) for _ in range(self._random.randrange(12))
-            )
+            return "".join(chr(self._random.randrange(0x11000)) for _ in range(self._random.randrange(12)))
         return self._of(TEXTS)
 
     def _junk(self, depth: int) -> Any:

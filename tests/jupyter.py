@@ -136,9 +136,7 @@ def _answers(lab: Lab, process: subprocess.Popen[bytes]) -> None:
                 return
         except (urllib.error.URLError, ConnectionError):
             time.sleep(0.1)  # between two looks
-    raise RuntimeError(
-        f"JupyterLab did not come: {(lab.folder.parent / 'lab.log').read_text()[-2000:]}"
-    )
+    raise RuntimeError(f"JupyterLab did not come: {(lab.folder.parent / 'lab.log').read_text()[-2000:]}")
 
 
 @contextmanager

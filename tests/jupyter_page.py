@@ -28,12 +28,7 @@ class RecordingComm(BaseComm):
         super().__init__(*args, **kwargs)
 
     def publish_msg(
-        self,
-        msg_type: str,
-        data: Any = None,
-        metadata: Any = None,
-        buffers: Any = None,
-        **keys: Any,
+        self, msg_type: str, data: Any = None, metadata: Any = None, buffers: Any = None, **keys: Any
     ) -> None:
         """Record a state as the text that a notebook would save, or a message."""
         del msg_type, metadata, buffers, keys

@@ -22,11 +22,7 @@ Proofs = frozenset[str]
 
 NO_PROOF: Final[Proofs] = frozenset()
 
-CODES: Final = {
-    "SMS_MFA": "sms",
-    "SMS_OTP": "sms",
-    "EMAIL_OTP": "email_otp",
-}
+CODES: Final = {"SMS_MFA": "sms", "SMS_OTP": "sms", "EMAIL_OTP": "email_otp"}
 NEEDS_PROOF: Final = frozenset(
     {
         *CODES,
@@ -253,9 +249,7 @@ def _password(answer: Answer) -> Result:
 def _by_srp(answer: Answer) -> Result:
     open_challenge = answer.open_challenge
     right = signature(open_challenge, answer.realm, answer["TIMESTAMP"])
-    same_block = answer["PASSWORD_CLAIM_SECRET_BLOCK"] == open_challenge.parameters.get(
-        "SECRET_BLOCK"
-    )
+    same_block = answer["PASSWORD_CLAIM_SECRET_BLOCK"] == open_challenge.parameters.get("SECRET_BLOCK")
     if right is None or not same_block or answer["PASSWORD_CLAIM_SIGNATURE"] != right:
         return None
     return frozenset({"pwd"} if open_challenge.name == "PASSWORD_VERIFIER" else {"device"})
@@ -306,11 +300,7 @@ CHECKS: Final[Mapping[str, Callable[[Answer], Result]]] = {
 
 
 def proofs_of(
-    open_challenge: OpenChallenge,
-    challenge: str,
-    responses: Mapping[str, str],
-    realm: str,
-    now: datetime,
+    open_challenge: OpenChallenge, challenge: str, responses: Mapping[str, str], realm: str, now: datetime
 ) -> Result:
     """Return what an answer really proves; None if it is wrong.
 

@@ -17,9 +17,7 @@ TOTP: Final[Told] = {"SoftwareTokenMfaConfiguration": {"Enabled": True}}
 SMS: Final[Told] = {"SmsMfaConfiguration": {"SmsConfiguration": {"SnsCallerArn": "arn"}}}
 
 
-def described(
-    mode: str, flow: str, mfa: Told | None = None, pool: Told | None = None, **client: Any
-) -> Told:
+def described(mode: str, flow: str, mfa: Told | None = None, pool: Told | None = None, **client: Any) -> Told:
     """Return a pool's descriptions, as `authfsm draw --save-settings` writes them."""
     flows = [f"ALLOW_{flow}", "ALLOW_REFRESH_TOKEN_AUTH"]
     return {
@@ -55,9 +53,7 @@ GALLERY: Final[Mapping[str, Told]] = {
         {"DeviceConfiguration": {"ChallengeRequiredOnNewDevice": True}},
     ),
     "mfa_required": described("ON", "USER_SRP_AUTH", TOTP),
-    "passwordless": described(
-        "OFF", "USER_AUTH", pool=_factors("PASSWORD", "EMAIL_OTP", "WEB_AUTHN")
-    ),
+    "passwordless": described("OFF", "USER_AUTH", pool=_factors("PASSWORD", "EMAIL_OTP", "WEB_AUTHN")),
     "custom": described("OFF", "CUSTOM_AUTH", pool={"LambdaConfig": TRIGGERS}),
 }
 """The full descriptions of the pools of `authfsm.diagrams.gallery`."""

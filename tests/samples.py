@@ -21,24 +21,15 @@ PARAMETERS: dict[State, dict[str, str]] = {
         "CODE_DELIVERY_DESTINATION": "+********1234",
         "USER_ID_FOR_SRP": "ada",
     },
-    State.EMAIL_OTP: {
-        "CODE_DELIVERY_DELIVERY_MEDIUM": "EMAIL",
-        "CODE_DELIVERY_DESTINATION": "a***@e***",
-    },
-    State.SMS_OTP: {
-        "CODE_DELIVERY_DELIVERY_MEDIUM": "SMS",
-        "CODE_DELIVERY_DESTINATION": "+********1234",
-    },
+    State.EMAIL_OTP: {"CODE_DELIVERY_DELIVERY_MEDIUM": "EMAIL", "CODE_DELIVERY_DESTINATION": "a***@e***"},
+    State.SMS_OTP: {"CODE_DELIVERY_DELIVERY_MEDIUM": "SMS", "CODE_DELIVERY_DESTINATION": "+********1234"},
     State.WEB_AUTHN: {"CREDENTIAL_REQUEST_OPTIONS": '{"challenge": "Zm9v", "rpId": "example.com"}'},
     State.SOFTWARE_TOKEN_MFA: {"FRIENDLY_DEVICE_NAME": "phone", "USER_ID_FOR_SRP": "ada"},
     State.SELECT_MFA_TYPE: {
         "MFAS_CAN_CHOOSE": '["SMS_MFA","SOFTWARE_TOKEN_MFA","EMAIL_OTP"]',
         "USER_ID_FOR_SRP": "ada",
     },
-    State.MFA_SETUP: {
-        "MFAS_CAN_SETUP": '["SOFTWARE_TOKEN_MFA","EMAIL_OTP"]',
-        "USER_ID_FOR_SRP": "ada",
-    },
+    State.MFA_SETUP: {"MFAS_CAN_SETUP": '["SOFTWARE_TOKEN_MFA","EMAIL_OTP"]', "USER_ID_FOR_SRP": "ada"},
     State.NEW_PASSWORD_REQUIRED: {
         "requiredAttributes": '["userAttributes.name"]',
         "userAttributes": '{"email": "ada@example.com"}',

@@ -46,9 +46,7 @@ class ScenarioUser:
         user: ada's.
     """
 
-    def __init__(
-        self, signing_key: RSAKey, pool: Mapping[str, Any], user: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, signing_key: RSAKey, pool: Mapping[str, Any], user: Mapping[str, Any]) -> None:
         self.clock = ManualClock()
         self.pool = LocalPool(clock=self.clock, key=signing_key, **pool)
         self.pool.add_user(USER, **{"password": PASSWORD, **user})
@@ -237,8 +235,7 @@ def registers_passkey(scenario_user: ScenarioUser) -> None:
     token = access_token(scenario_user)
     started = scenario_user.client.start_web_authn_registration(AccessToken=token)
     scenario_user.client.complete_web_authn_registration(
-        AccessToken=token,
-        Credential=scenario_user.passkeys.create(started["CredentialCreationOptions"]),
+        AccessToken=token, Credential=scenario_user.passkeys.create(started["CredentialCreationOptions"])
     )
 
 
@@ -251,14 +248,9 @@ def signature(scenario_user: ScenarioUser) -> str:
 
 def signs_up(scenario_user: ScenarioUser) -> None:
     """Somebody signs up under the name of `NEWCOMER`, and confirms the address."""
-    app, client = (
-        {"ClientId": scenario_user.pool.client_id, "Username": NEWCOMER},
-        scenario_user.client,
-    )
+    app, client = ({"ClientId": scenario_user.pool.client_id, "Username": NEWCOMER}, scenario_user.client)
     begun = client.sign_up(
-        **app,
-        Password=PASSWORD,
-        UserAttributes=[{"Name": "email", "Value": f"{NEWCOMER}@example.com"}],
+        **app, Password=PASSWORD, UserAttributes=[{"Name": "email", "Value": f"{NEWCOMER}@example.com"}]
     )
     code = scenario_user.pool.outbox[-1].code.reveal()
     confirmed = client.confirm_sign_up(**app, ConfirmationCode=code, Session=begun["Session"])

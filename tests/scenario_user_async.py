@@ -53,9 +53,7 @@ class Stage(Service):
     def exchange(self, target: str, body: bytes, authorization: str = "") -> HttpReply:
         """Answer a request."""
         request_id = self.playing.request_id()
-        return answer_http(
-            self.playing.answer, target, body, request_id, signed=bool(authorization)
-        )
+        return answer_http(self.playing.answer, target, body, request_id, signed=bool(authorization))
 
 
 @contextmanager

@@ -115,10 +115,7 @@ def mfa_setup() -> Iterator[Scenario]:
     )
     wrong = gives(r.VerifySoftwareToken, lambda scenario_user: scenario_user.wrong_code())
     yield Scenario(
-        "TOTP set up, a wrong code",
-        (_SIGNS_IN, associates, refused(wrong)),
-        S.MFA_SETUP,
-        TOTP_ONLY,
+        "TOTP set up, a wrong code", (_SIGNS_IN, associates, refused(wrong)), S.MFA_SETUP, TOTP_ONLY
     )
     for response, before in (
         (r.AssociateSoftwareToken, ()),
@@ -154,11 +151,7 @@ def second_factors() -> Iterator[Scenario]:
         if each.ends is S.SELECT_MFA_TYPE:
             continue
         yield Scenario(
-            f"{each.ends}",
-            (*each.meanwhile, _SIGNS_IN, _RIGHT),
-            S.AUTHENTICATED,
-            each.pool,
-            each.user,
+            f"{each.ends}", (*each.meanwhile, _SIGNS_IN, _RIGHT), S.AUTHENTICATED, each.pool, each.user
         )
         yield Scenario(
             f"{each.ends}, a wrong code",
@@ -228,21 +221,13 @@ def devices() -> Iterator[Scenario]:
     yield Scenario("The device proved", (*at_it, _DEVICE_A, _DEVICE_CLAIM), S.AUTHENTICATED, pool)
     yield Scenario("The device, too late", (*at_it, too_late, refused(_DEVICE_A)), S.FAILED, pool)
     yield Scenario(
-        "The device's proof, too late",
-        (*at_it, _DEVICE_A, too_late, refused(_DEVICE_CLAIM)),
-        S.FAILED,
-        pool,
+        "The device's proof, too late", (*at_it, _DEVICE_A, too_late, refused(_DEVICE_CLAIM)), S.FAILED, pool
     )
     for asked, switched_on in SWITCHED_ON.items():
         # "complete additional challenges until ..." -- developer guide, "Working with user devices"
         yield Scenario(
             f"The device proved, {asked} switched on meanwhile",
-            (
-                *at_it,
-                _DEVICE_A,
-                switched_on,
-                _DEVICE_CLAIM,
-            ),
+            (*at_it, _DEVICE_A, switched_on, _DEVICE_CLAIM),
             asked,
             {**pool, "mfa": "OPTIONAL"},
             FACTORS,
@@ -306,16 +291,9 @@ def custom_auth() -> Iterator[Scenario]:
                 S.FAILED,
                 {"triggers": led(name)},
             )
-    for begun, kind in (
-        (_BY_FUNCTIONS, "CUSTOM_AUTH"),
-        (_BY_SRP_AND_FUNCTIONS, "CUSTOM_AUTH with SRP"),
-    ):
-        yield Scenario(
-            f"{kind}, tokens at once", (begun,), S.AUTHENTICATED, {"triggers": led("TOKENS")}
-        )
-        yield Scenario(
-            f"{kind}, failed at once", (refused(begun),), S.FAILED, {"triggers": led("FAIL")}
-        )
+    for begun, kind in ((_BY_FUNCTIONS, "CUSTOM_AUTH"), (_BY_SRP_AND_FUNCTIONS, "CUSTOM_AUTH with SRP")):
+        yield Scenario(f"{kind}, tokens at once", (begun,), S.AUTHENTICATED, {"triggers": led("TOKENS")})
+        yield Scenario(f"{kind}, failed at once", (refused(begun),), S.FAILED, {"triggers": led("FAIL")})
     yield Scenario(
         "CUSTOM_CHALLENGE answered",
         (_BY_FUNCTIONS, _FORTY_TWO),
@@ -334,9 +312,7 @@ def custom_auth() -> Iterator[Scenario]:
         S.CUSTOM_CHALLENGE,
         {"triggers": led("CUSTOM_CHALLENGE"), **STALE_DEVICE},
     )
-    yield Scenario(
-        "CUSTOM_AUTH with SRP, then CUSTOM_CHALLENGE", _WITH_SRP, S.CUSTOM_CHALLENGE, _THEN_ASKED
-    )
+    yield Scenario("CUSTOM_AUTH with SRP, then CUSTOM_CHALLENGE", _WITH_SRP, S.CUSTOM_CHALLENGE, _THEN_ASKED)
 
 
 # ---- openings, and what tokens are good for ----------------------------------------------------------------
@@ -348,9 +324,7 @@ _REFRESHES: Final = (r.RefreshTokenAuth, r.RefreshToken, r.GetTokensFromRefreshT
 def openings() -> Iterator[Scenario]:
     """The beginnings that nothing above has, and how they are refused."""
     yield Scenario("USER_SRP_AUTH", (begins(r.UserSrpAuth, USER),), S.PASSWORD_VERIFIER)
-    yield Scenario(
-        "USER_SRP_AUTH, not enabled", (refused(begins(r.UserSrpAuth, USER)),), S.FAILED, _NO_FLOWS
-    )
+    yield Scenario("USER_SRP_AUTH, not enabled", (refused(begins(r.UserSrpAuth, USER)),), S.FAILED, _NO_FLOWS)
     yield Scenario(
         "ADMIN_NO_SRP_AUTH asks for the password",
         (begins(r.AdminNoSrpAuth, USER),),

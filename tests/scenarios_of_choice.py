@@ -113,10 +113,7 @@ WAYS_OF_CHOICE: Final = (
             gives(r.Password, WRONG),
             source=factor,
             # Its password is made temporary meanwhile.
-            pool={
-                **EVERYTHING,
-                "contradictions": Contradictions(sessions_survive_password_change=True),
-            },
+            pool={**EVERYTHING, "contradictions": Contradictions(sessions_survive_password_change=True)},
             user=FACTORS,
             before=_before(factor),
             late=True,
@@ -136,9 +133,7 @@ def choosing() -> Iterator[Scenario]:
         gives(r.Password, PASSWORD),
     )
     for source, begun in ((S.SELECT_CHALLENGE, CHOOSES), *((f, _prefers(f)) for f in FIRST)):
-        yield Scenario(
-            f"USER_AUTH, {source}", (registers_passkey, begun), source, EVERYTHING, FACTORS
-        )
+        yield Scenario(f"USER_AUTH, {source}", (registers_passkey, begun), source, EVERYTHING, FACTORS)
         for chosen in (*FIRST, S.PASSWORD, S.PASSWORD_SRP):
             yield Scenario(
                 f"{source}, {chosen} chosen",
@@ -165,9 +160,7 @@ def choosing() -> Iterator[Scenario]:
                 FACTORS,
             )
     yield Scenario(
-        "PASSWORD_SRP",
-        (_prefers(S.PASSWORD_SRP), gives(r.SrpA), gives(r.SrpClaim)),
-        S.AUTHENTICATED,
+        "PASSWORD_SRP", (_prefers(S.PASSWORD_SRP), gives(r.SrpA), gives(r.SrpClaim)), S.AUTHENTICATED
     )
     passwordless = {**EVERYTHING, "allowed_first_auth_factors": ["EMAIL_OTP", "SMS_OTP"]}
     for kind, args in ((r.UserAuthWithPassword, (USER, PASSWORD)), (r.UserAuthWithSrp, (USER,))):
@@ -179,16 +172,10 @@ def choosing() -> Iterator[Scenario]:
             FACTORS,
         )
         off = {"explicit_auth_flows": ["ALLOW_CUSTOM_AUTH"]}
-        yield Scenario(
-            f"{kind.__name__}, not enabled", (refused(begins(kind, *args)),), S.FAILED, off
-        )
-        yield Scenario(
-            f"UserAuth, not enabled beside {kind.__name__}", (refused(CHOOSES),), S.FAILED, off
-        )
+        yield Scenario(f"{kind.__name__}, not enabled", (refused(begins(kind, *args)),), S.FAILED, off)
+        yield Scenario(f"UserAuth, not enabled beside {kind.__name__}", (refused(CHOOSES),), S.FAILED, off)
     yield Scenario(
-        "USER_AUTH with SRP_A",
-        (begins(r.UserAuthWithSrp, USER), gives(r.SrpClaim)),
-        S.AUTHENTICATED,
+        "USER_AUTH with SRP_A", (begins(r.UserAuthWithSrp, USER), gives(r.SrpClaim)), S.AUTHENTICATED
     )
 
 
@@ -207,9 +194,7 @@ def one_time_passwords() -> Iterator[Scenario]:
             ("late", (begun, too_late, refused(_RIGHT)), S.FAILED),
             ("right, the device forgotten", (begun, on_forgotten, _RIGHT), S.AUTHENTICATED),
         ):
-            yield Scenario(
-                f"{factor}, the code {name}", moves, ends, {**EVERYTHING, **STALE_DEVICE}, FACTORS
-            )
+            yield Scenario(f"{factor}, the code {name}", moves, ends, {**EVERYTHING, **STALE_DEVICE}, FACTORS)
         yield Scenario(
             f"{factor} as first factor, then the device",
             (remembers, begun, _RIGHT),
@@ -235,9 +220,7 @@ def passkeys() -> Iterator[Scenario]:
     )
     ways = Contradictions(select_challenge_has_request_options=True)
     at_once = {**EVERYTHING, "contradictions": ways}
-    yield Scenario(
-        "WEB_AUTHN in one step", (registers_passkey, CHOOSES, signs), S.AUTHENTICATED, at_once
-    )
+    yield Scenario("WEB_AUTHN in one step", (registers_passkey, CHOOSES, signs), S.AUTHENTICATED, at_once)
     multi = evolve(RELYING_PARTY, factor_configuration="MULTI_FACTOR_WITH_USER_VERIFICATION")
     yield Scenario(
         "WEB_AUTHN left for PASSWORD, the other factor gone meanwhile",
@@ -249,9 +232,7 @@ def passkeys() -> Iterator[Scenario]:
                 WebAuthnMfaSettings={"Enabled": True},
             ),
             _prefers(S.WEB_AUTHN),
-            administrator(
-                "update_user_attributes", UserAttributes=[{"Name": "phone_number", "Value": ""}]
-            ),
+            administrator("update_user_attributes", UserAttributes=[{"Name": "phone_number", "Value": ""}]),
             gives(r.Password, PASSWORD),
         ),
         S.MFA_SETUP,
@@ -267,9 +248,7 @@ def _level(number: int) -> list[str]:
 def step_up() -> Iterator[Scenario]:
     """Toward a level: from scratch, or with the credit of an access token."""
     mail, phone = {"email": FACTORS["email"]}, {"phone_number": FACTORS["phone_number"]}
-    yield Scenario(
-        "Step-up, a choice", (_steps(2),), S.SELECT_CHALLENGE, EVERYTHING, {**mail, **phone}
-    )
+    yield Scenario("Step-up, a choice", (_steps(2),), S.SELECT_CHALLENGE, EVERYTHING, {**mail, **phone})
     yield Scenario("Step-up by e-mail", (_steps(2),), S.EMAIL_OTP, EVERYTHING, mail)
     yield Scenario("Step-up by SMS", (_steps(2),), S.SMS_OTP, EVERYTHING, phone)
     yield Scenario("Step-up by passkey", (registers_passkey, _steps(3)), S.WEB_AUTHN, EVERYTHING)
@@ -277,9 +256,7 @@ def step_up() -> Iterator[Scenario]:
         preferring = beside("InitiateAuth", PREFERRED_CHALLENGE=factor.value)
         yield Scenario(f"Step-up by {factor}", (preferring(_steps(1)),), factor, EVERYTHING)
     by_srp = beside(
-        "InitiateAuth",
-        PREFERRED_CHALLENGE="PASSWORD_SRP",
-        SRP_A=srp.ephemeral(bytes([7] * 32)).SRP_A,
+        "InitiateAuth", PREFERRED_CHALLENGE="PASSWORD_SRP", SRP_A=srp.ephemeral(bytes([7] * 32)).SRP_A
     )
     yield Scenario("Step-up by SRP", (by_srp(_steps(1)),), S.PASSWORD_VERIFIER, EVERYTHING)
     optional = {**EVERYTHING, "mfa": "OPTIONAL"}
@@ -312,10 +289,7 @@ def signed_up() -> Iterator[Scenario]:
     signs_in = begins(r.SignedUp, NEWCOMER, _session)
     yield Scenario("Signed up", (signs_up, signs_in), S.AUTHENTICATED, EVERYTHING)
     yield Scenario(
-        "Signed up, the session used twice",
-        (signs_up, signs_in, refused(signs_in)),
-        S.FAILED,
-        EVERYTHING,
+        "Signed up, the session used twice", (signs_up, signs_in, refused(signs_in)), S.FAILED, EVERYTHING
     )
     yield Scenario(
         "Signed up, MFA switched on before the session is used",

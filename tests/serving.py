@@ -72,9 +72,7 @@ class ServerClient:
     def call(self, operation: str, **request: Any) -> Answer:
         """Call an operation, with credentials."""
         body = json.dumps(request).encode()
-        status, headers, answered = self.ask(
-            "POST", "/", body, X_Amz_Target=TARGET + operation, **SIGNED
-        )
+        status, headers, answered = self.ask("POST", "/", body, X_Amz_Target=TARGET + operation, **SIGNED)
         return status, headers, json.loads(answered)
 
     def code_for(self, username: str) -> str:

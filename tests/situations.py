@@ -61,12 +61,7 @@ def led(*names: str) -> Triggers:
 # ---- what follows a proved password -------------------------------------------------------------------
 
 
-FACTORS: Final[Settings] = {
-    "phone_number": PHONE,
-    "email": EMAIL,
-    "totp_secret": TOTP_SECRET,
-    "mfa": [],
-}
+FACTORS: Final[Settings] = {"phone_number": PHONE, "email": EMAIL, "totp_secret": TOTP_SECRET, "mfa": []}
 """A user who has something for every second factor, none of them switched on."""
 
 _ON: Final[Mapping[State, Settings]] = {
@@ -105,12 +100,9 @@ class Situation:
 
 
 WITH_FACTOR: Final = tuple(
-    Situation(asked, {"mfa": "OPTIONAL"}, FACTORS, meanwhile=(move,))
-    for asked, move in SWITCHED_ON.items()
+    Situation(asked, {"mfa": "OPTIONAL"}, FACTORS, meanwhile=(move,)) for asked, move in SWITCHED_ON.items()
 )
-ON_KNOWN_DEVICE: Final = Situation(
-    S.DEVICE_SRP_AUTH, {"device": DeviceConfiguration()}, before=(remembers,)
-)
+ON_KNOWN_DEVICE: Final = Situation(S.DEVICE_SRP_AUTH, {"device": DeviceConfiguration()}, before=(remembers,))
 SITUATIONS: Final = (
     Situation(S.AUTHENTICATED),
     Situation(S.NEW_PASSWORD_REQUIRED, meanwhile=(temporary_password,)),

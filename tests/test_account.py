@@ -34,9 +34,7 @@ from authfsm.protocol.error_policy import ACCOUNT_ERROR_POLICY, ERROR_POLICY, Fa
 COGNITO: Any = botocore.session.get_session().get_service_model("cognito-idp")
 PASSWORD, NEW = "Correct-h0rse", "New-Passw0rd!"
 EMAIL = "ada@example.com"
-METHODS = {
-    name: getattr(CognitoAccount, name) for name in dir(CognitoAccount) if not name.startswith("_")
-}
+METHODS = {name: getattr(CognitoAccount, name) for name in dir(CognitoAccount) if not name.startswith("_")}
 
 
 class Driven:
@@ -60,9 +58,7 @@ class Driven:
         return str(self.pool.outbox[-1].code.reveal())
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        return lambda *args, **kwargs: _waited(
-            lambda: getattr(self.cognito.account, name)(*args, **kwargs)
-        )
+        return lambda *args, **kwargs: _waited(lambda: getattr(self.cognito.account, name)(*args, **kwargs))
 
 
 def _waited(call: Callable[[], Any]) -> Any:
@@ -109,16 +105,11 @@ def test_from_sign_up_to_deletion(make: Make) -> None:
     first = account.code()
     assert account.resend_confirmation_code("ada").destination == new.delivery.destination
     if first != account.code():
-        assert (
-            refusal(lambda: account.confirm_sign_up("ada", first)).action
-            is RecoveryAction.TRY_AGAIN
-        )
+        assert refusal(lambda: account.confirm_sign_up("ada", first)).action is RecoveryAction.TRY_AGAIN
     confirmed = account.confirm_sign_up("ada", f"{account.code()[:3]} {account.code()[3:]}")
     assert confirmed == Confirmed("ada")
     assert confirmed.response is None
-    assert (
-        refusal(lambda: account.confirm_sign_up("ada", first)).action is RecoveryAction.START_AGAIN
-    )
+    assert refusal(lambda: account.confirm_sign_up("ada", first)).action is RecoveryAction.START_AGAIN
     token = account.sign_in(confirmed, PASSWORD).tokens.access_token
 
     wrong = refusal(lambda: account.change_password(token, NEW, PASSWORD))
@@ -142,10 +133,7 @@ def test_confirmation_leads_to_a_sign_in_without_a_challenge(make: Make) -> None
     assert [step.source for step in flow.history] == [State.START]
     assert flow.history[0].response.__name__ == "SignedUp"
     sent = len(account.pool.outbox)
-    assert (
-        account.sign_in("ada", flow="USER_AUTH", preferred_challenge="EMAIL_OTP").state
-        is State.EMAIL_OTP
-    )
+    assert account.sign_in("ada", flow="USER_AUTH", preferred_challenge="EMAIL_OTP").state is State.EMAIL_OTP
     assert len(account.pool.outbox) == sent + 1
     with pytest.raises(Refused) as used:  # the Session is good for one sign-in
         account.sign_in(confirmed)
@@ -260,9 +248,7 @@ def test_the_methods_are_the_requests() -> None:
     assert METHODS.keys() == {name for name in dir(AsyncCognitoAccount) if not name.startswith("_")}
     for method in METHODS.values():
         kind = BY_NAME[method.__name__]
-        assert list(inspect.signature(method).parameters)[1:] == list(
-            inspect.signature(kind).parameters
-        )
+        assert list(inspect.signature(method).parameters)[1:] == list(inspect.signature(kind).parameters)
         documented = inspect.getdoc(method) or ""
         assert all(f"{name}: " in documented for name in inspect.signature(kind).parameters)
 

@@ -88,9 +88,7 @@ class Account:
 
     def begin(self, flow: str, **parameters: str) -> dict[str, Any]:
         """InitiateAuth."""
-        reply = self.call(
-            "InitiateAuth", AuthFlow=flow, AuthParameters={"USERNAME": "ada", **parameters}
-        )
+        reply = self.call("InitiateAuth", AuthFlow=flow, AuthParameters={"USERNAME": "ada", **parameters})
         self.token = reply.get("AuthenticationResult", {}).get("AccessToken", self.token)
         return reply
 
@@ -132,18 +130,13 @@ class Account:
 
     def confirm_forgot_password(self) -> None:
         """ConfirmForgotPassword."""
-        self.call(
-            "ConfirmForgotPassword", Username="ada", ConfirmationCode=self.code(), Password=NEW
-        )
+        self.call("ConfirmForgotPassword", Username="ada", ConfirmationCode=self.code(), Password=NEW)
         self.password = NEW
 
     def change_password(self) -> None:
         """ChangePassword, with the right password."""
         self.call(
-            "ChangePassword",
-            AccessToken=self.token,
-            PreviousPassword=self.password,
-            ProposedPassword=OTHER,
+            "ChangePassword", AccessToken=self.token, PreviousPassword=self.password, ProposedPassword=OTHER
         )
         self.password = OTHER
 
@@ -220,9 +213,7 @@ def test_the_pool_makes_the_transitions_of_the_table() -> None:
                 made.add(run(account, operation))
 
     uncertain = {
-        each
-        for each in ACCOUNT_TRANSITIONS
-        if account_evidence(each)[0].confidence == "contradictory"
+        each for each in ACCOUNT_TRANSITIONS if account_evidence(each)[0].confidence == "contradictory"
     }
     assert made - {None} == set(ACCOUNT_TRANSITIONS) - NOT_THE_POOLS - uncertain
 
@@ -260,9 +251,7 @@ def test_the_gate_finds_a_missing_transition(
     account.prepare(source)
     rest = frozenset(each for each in ACCOUNT_TRANSITIONS if each.operation is not operation)
     monkeypatch.setattr(operations, "_TRANSITIONS", rest)
-    if (
-        operation is O.FORGOT_PASSWORD
-    ):  # its reply may be simulated, so that only a change is checked
+    if operation is O.FORGOT_PASSWORD:  # its reply may be simulated, so that only a change is checked
         account = Account(migrates="RESET_REQUIRED")
 
     with pytest.raises(GateError, match=f"by {operation} to") as raised:
@@ -280,9 +269,7 @@ def test_a_trigger_may_change_the_account_meanwhile() -> None:
         return event
 
     holder.pool = LocalPool(
-        key=key(),
-        auto_verified_attributes=["email"],
-        triggers=Triggers(post_confirmation=post_confirmation),
+        key=key(), auto_verified_attributes=["email"], triggers=Triggers(post_confirmation=post_confirmation)
     )
     account = Account()
     account.pool = holder.pool

@@ -26,9 +26,7 @@ def test_the_picture_shows_every_transition() -> None:
     statements = str(AccountDiagram()).splitlines()
     labels = {line.split(" [")[0].strip(): line for line in statements if " [" in line}
     drawn = [
-        t
-        for t in ACCOUNT_TRANSITIONS
-        if t.operation not in DELETIONS and t.source not in UNUSED_STATUSES
+        t for t in ACCOUNT_TRANSITIONS if t.operation not in DELETIONS and t.source not in UNUSED_STATUSES
     ]
 
     for source, operation, dest in drawn:
@@ -52,9 +50,7 @@ def test_explain_shows_its_transitions(subject: UserStatus | AccountOperation) -
 
     assert described["kind"].startswith("account ")
     assert re.fullmatch(r"https://docs\.aws\.amazon\.com/.*/API_\w+\.html", described["page"])
-    transitions = {
-        (each["status"], each["operation"], each["leads_to"]) for each in described["transitions"]
-    }
+    transitions = {(each["status"], each["operation"], each["leads_to"]) for each in described["transitions"]}
     assert transitions == {each for each in ACCOUNT_TRANSITIONS if subject in each}
     assert all(each["evidence"][0]["source"] for each in described["transitions"])
 

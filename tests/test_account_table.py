@@ -89,9 +89,7 @@ def test_every_status_can_end_and_most_can_sign_in() -> None:
 def test_recovery_actions_lead_into_the_table() -> None:
     """The actions that name an operation of an account lead to a status that accepts it, and on to CONFIRMED."""
     named = {
-        each
-        for each in RecoveryAction
-        if "ForgotPassword" in each.advice or "ConfirmSignUp" in each.advice
+        each for each in RecoveryAction if "ForgotPassword" in each.advice or "ConfirmSignUp" in each.advice
     }
 
     assert set(RECOVERIES) == named
@@ -107,9 +105,7 @@ def machine() -> Any:
 
 
 @pytest.mark.parametrize(("status", "operation"), list(product(UserStatus, O)))
-def test_the_machine_is_the_table(
-    machine: Any, status: UserStatus, operation: AccountOperation
-) -> None:
+def test_the_machine_is_the_table(machine: Any, status: UserStatus, operation: AccountOperation) -> None:
     """A status accepts an operation, and it leads where the table says: nothing else."""
     dests = ACCOUNT_LIFE[status].get(operation, frozenset())
     call = getattr(machine, operation.trigger)
@@ -148,9 +144,7 @@ def test_requests_are_operations() -> None:
         each for each in O if each.actor in {Actor.USER, Actor.SIGNED_IN_USER}
     }
     assert account_operation("AdminSetUserPassword") is O.ADMIN_SET_TEMPORARY_PASSWORD
-    assert (
-        account_operation("AdminSetUserPassword", permanent=True) is O.ADMIN_SET_PERMANENT_PASSWORD
-    )
+    assert account_operation("AdminSetUserPassword", permanent=True) is O.ADMIN_SET_PERMANENT_PASSWORD
     assert account_operation("RespondToAuthChallenge", response=NewPassword) is O.NEW_PASSWORD
     assert account_operation("RespondToAuthChallenge", response=Code) is O.FIRST_FACTOR_CODE
     assert account_operation("InitiateAuth") is O.MIGRATE_USER

@@ -131,9 +131,7 @@ def test_rotation_brings_a_new_refresh_token_each_time(pool_of: PoolOf, signs_in
     assert flow.refresh().refresh_token not in seen
 
 
-def test_refresh_token_auth_sends_device_and_secret_hash(
-    pool_of: PoolOf, signs_in: SignsIn
-) -> None:
+def test_refresh_token_auth_sends_device_and_secret_hash(pool_of: PoolOf, signs_in: SignsIn) -> None:
     """REFRESH_TOKEN_AUTH: DEVICE_KEY of the confirmed device, SECRET_HASH over the real name, not the alias."""
     pool = pool_of(client_secret=True, aliases=["email"], device=DeviceConfiguration())
     pool.add_user("grace", PASSWORD, email="grace@example.com")
@@ -317,9 +315,7 @@ def test_a_lost_confirmation_can_be_repeated(
     ]  # fmt: skip
 
 
-def test_a_device_that_is_confirmed_is_not_confirmed_twice(
-    pool_of: PoolOf, signs_in: SignsIn
-) -> None:
+def test_a_device_that_is_confirmed_is_not_confirmed_twice(pool_of: PoolOf, signs_in: SignsIn) -> None:
     """Without a lost reply, "already exists" is an error."""
     flow = signs_in(pool_of(device=DeviceConfiguration()))
     device = flow.confirm_device()

@@ -101,10 +101,7 @@ def test_a_rotated_client_secret(pool: LocalPool, kind: str) -> None:
     async def run() -> None:
         functions: dict[str, Any] = {"plain": plain, "async": awaited, "lambda": lambda: awaited()}  # noqa: PLW0108 - no coroutine function
         cognito = AsyncCognito(
-            pool.client(),
-            client_id=pool.client_id,
-            pool_id=pool.pool_id,
-            client_secret=functions[kind],
+            pool.client(), client_id=pool.client_id, pool_id=pool.pool_id, client_secret=functions[kind]
         )
         pool.add_client(client_id=pool.client_id, client_secret="one")
         flow, key = await cognito.sign_in("ada", PASSWORD), new_key()
@@ -351,19 +348,12 @@ def test_a_sign_in_cancelled_at_any_await_can_continue(pool: LocalPool, nth: int
 
     told = [(each.step.response.trigger, each.lost) for each in seen]
     cut = [("user_srp_auth", "CancelledError")] if nth == 2 else []
-    assert told == [
-        *cut,
-        ("user_srp_auth", None),
-        ("srp_claim", None),
-        ("code", None),
-    ]
+    assert told == [*cut, ("user_srp_auth", None), ("srp_claim", None), ("code", None)]
 
 
 @pytest.mark.parametrize("waited", ["the arithmetic", "the reply"])
 @pytest.mark.parametrize("steps", range(5))
-def test_the_result_of_a_cancelled_thread_changes_nothing(
-    pool: LocalPool, steps: int, waited: str
-) -> None:
+def test_the_result_of_a_cancelled_thread_changes_nothing(pool: LocalPool, steps: int, waited: str) -> None:
     """Each SRP step of a sign-in on a known device, and its confirmation, cancelled at either await.
 
     A thread cannot be stopped: what it finds afterwards leaves the flow as it is. The calls are kept
@@ -413,9 +403,7 @@ def test_an_answer_cancelled_over_http_can_be_repeated(web: ThreadServer) -> Non
     async def talk() -> int:
         seen: list[Observation] = []
         async with aio_client(web.url) as client:
-            cognito = AsyncCognito(
-                client, client_id=CLIENT_ID, pool_id=POOL_ID, observers=[seen.append]
-            )
+            cognito = AsyncCognito(client, client_id=CLIENT_ID, pool_id=POOL_ID, observers=[seen.append])
             flow = await cognito.sign_in("ada", PASSWORD)
             right, nth, before = web.code_for("ada"), 0, facts(flow)
             # A wrong code does not spend the session, whether the pool hears it or not.
@@ -548,9 +536,7 @@ def test_a_lost_connection_leaves_the_sign_in_usable(web: ThreadServer) -> None:
 
     async def talk() -> None:
         async with aio_client(web.url) as client:
-            cognito = AsyncCognito(
-                client, client_id=CLIENT_ID, pool_id=POOL_ID, observers=[seen.append]
-            )
+            cognito = AsyncCognito(client, client_id=CLIENT_ID, pool_id=POOL_ID, observers=[seen.append])
             flow = await cognito.sign_in("ada", PASSWORD)
             code, before = r.Code(web.code_for("ada")), facts(flow)
 
@@ -592,10 +578,7 @@ def test_refusals_are_the_same(web: ThreadServer) -> None:
         async with reached(web) as cognito:
             with pytest.raises(RefusedUser) as caught:
                 await cognito.sign_in("ada", "Wrong-Horse-1")
-            assert (caught.value.survives, caught.value.refusal.code) == (
-                False,
-                "NotAuthorizedException",
-            )
+            assert (caught.value.survives, caught.value.refusal.code) == (False, "NotAuthorizedException")
             assert caught.value.flow is not None
             assert caught.value.flow.state is State.FAILED
 
@@ -672,8 +655,7 @@ def test_both_drivers_have_the_same_methods(sync: type, awaited: type) -> None:
         every = inspect.getmembers(kind, inspect.isfunction)
         return {
             name: [
-                (each.name, each.kind, each.default)
-                for each in inspect.signature(call).parameters.values()
+                (each.name, each.kind, each.default) for each in inspect.signature(call).parameters.values()
             ]
             for name, call in every
             if not name.startswith("_")
@@ -687,9 +669,7 @@ def test_prepared_responses_can_be_sent(pool: LocalPool) -> None:
 
     async def talk() -> None:
         flow = on(pool).start(PASSWORD)
-        assert (
-            await flow.answer(await flow.initial_response("USER_SRP_AUTH", "ada")) is State.SMS_MFA
-        )
+        assert await flow.answer(await flow.initial_response("USER_SRP_AUTH", "ada")) is State.SMS_MFA
 
         flow = await on(pool).sign_in("ada", flow="USER_AUTH")
         assert flow.state is State.SELECT_CHALLENGE

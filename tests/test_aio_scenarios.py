@@ -50,11 +50,7 @@ def moments(scenario_user: ScenarioUser) -> list[float]:
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 @pytest.mark.parametrize("way", ["threads", "HTTP"])
 def test_every_scenario_goes_the_same_way(
-    scenario: Scenario,
-    way: str,
-    signing_key: RSAKey,
-    run: Run,
-    request: pytest.FixtureRequest,
+    scenario: Scenario, way: str, signing_key: RSAKey, run: Run, request: pytest.FixtureRequest
 ) -> None:
     """State, history and actions are those of the sync driver; observers are told each step, in the loop's thread."""
     seen: list[Observation] = []

@@ -12,16 +12,7 @@ from typing import Any
 
 import pytest
 from apps.site.local import PASSWORD
-from apps.visiting import (
-    Visit,
-    authenticator,
-    begin,
-    begin_without,
-    give,
-    notice,
-    press,
-    title,
-)
+from apps.visiting import Visit, authenticator, begin, begin_without, give, notice, press, title
 from browser import axe
 from playwright.sync_api import Page
 from serving import ServerClient, wait_until

@@ -7,14 +7,7 @@ from collections.abc import Callable
 import pytest
 from apps.site import once
 from apps.site.local import PASSWORD
-from apps.visiting import (
-    Visit,
-    begin,
-    give,
-    here,
-    press,
-    title,
-)
+from apps.visiting import Visit, begin, give, here, press, title
 from playwright.sync_api import Page
 from serving import ServerClient
 
@@ -190,10 +183,7 @@ def test_lock_out(v: Visit) -> None:
     page = v.person()
     for _ in range(5):
         begin(page, "zoe", "Wrong-Horse-1")
-        assert here(page) == (
-            "Sign in",
-            "The user name or the password is wrong.",
-        )
+        assert here(page) == ("Sign in", "The user name or the password is wrong.")
     begin(page, "zoe")
     assert here(page) == (
         "Sign in",

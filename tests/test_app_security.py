@@ -8,15 +8,7 @@ from typing import Any
 
 import pytest
 from apps.site.local import PASSWORD
-from apps.visiting import (
-    Visit,
-    authenticator,
-    begin,
-    begin_without,
-    give,
-    here,
-    press,
-)
+from apps.visiting import Visit, authenticator, begin, begin_without, give, here, press
 from playwright.sync_api import Page
 from serving import ServerClient
 from starlette.responses import Response
@@ -90,9 +82,7 @@ def test_long_seal(visit_of: VisitOf) -> None:
 
     def create(event: Any, _: Any = None) -> Any:
         first = not event["request"]["session"]
-        event["response"]["publicChallengeParameters"] = (
-            riddle if first else {"question": "And now?"}
-        )
+        event["response"]["publicChallengeParameters"] = riddle if first else {"question": "And now?"}
         return event
 
     def verify(event: Any, _: Any = None) -> Any:
@@ -116,9 +106,7 @@ def test_long_seal(visit_of: VisitOf) -> None:
 def test_cookie_attributes(v: Visit, page: Page) -> None:
     """No script and no other site can read a cookie; over HTTPS they are Secure and bound to the host."""
     cookies = page.context.cookies()
-    assert {(each["httpOnly"], each["sameSite"], each["path"]) for each in cookies} == {
-        (True, "Lax", "/")
-    }
+    assert {(each["httpOnly"], each["sameSite"], each["path"]) for each in cookies} == {(True, "Lax", "/")}
     life = next(each["expires"] for each in cookies if each["name"] == "signin-0")
     # The browser counts from its own time, which goes on while the pool's clock stands.
     assert life - v.clock().timestamp() > 0
@@ -132,9 +120,7 @@ def test_cookie_attributes(v: Visit, page: Page) -> None:
     assert [each.partition("=")[0] for each in said] == [
         "__Host-signin-0", "__Host-signin-1", "__Host-signin-2",
     ]  # fmt: skip
-    assert all(
-        each.endswith("HttpOnly; Max-Age=180; Path=/; SameSite=lax; Secure") for each in said[:2]
-    )
+    assert all(each.endswith("HttpOnly; Max-Age=180; Path=/; SameSite=lax; Secure") for each in said[:2])
     assert "Max-Age=0" in said[2]
 
 
@@ -202,9 +188,7 @@ def test_invalid_passkey_answer(v: Visit) -> None:
     authenticator(page)
     begin(page, "eve")
     page.goto("/passkeys")
-    forge = (
-        "form = document.forms[0]; form.elements.credential.value = '{\"id\": 1}'; form.submit()"
-    )
+    forge = "form = document.forms[0]; form.elements.credential.value = '{\"id\": 1}'; form.submit()"
     with page.expect_navigation():
         page.evaluate(forge)
     assert here(page) == ("Your passkeys", "That passkey could not be added. Please try again.")

@@ -10,17 +10,7 @@ import pyotp
 import pytest
 import zxingcpp
 from apps.site.local import PASSWORD, TOTP
-from apps.visiting import (
-    Visit,
-    authenticator,
-    begin,
-    begin_without,
-    give,
-    here,
-    notice,
-    press,
-    title,
-)
+from apps.visiting import Visit, authenticator, begin, begin_without, give, here, notice, press, title
 from PIL import Image
 
 pytest_plugins = ["apps.fixtures"]
@@ -39,10 +29,7 @@ def test_password_and_sms(visit_of: VisitOf) -> None:
     assert v.path() == ["PASSWORD_VERIFIER", "SMS_MFA"]
 
     give(page, "Code", "000000" if v.code("ada") != "000000" else "111111")
-    assert here(page) == (
-        "Enter the code",
-        "That code is not right. Check it, and try again.",
-    )
+    assert here(page) == ("Enter the code", "That code is not right. Check it, and try again.")
     assert v.path() == ["SMS_MFA"]
 
     give(page, "Code", f" {v.code('ada')[:3]} {v.code('ada')[3:]} ")  # as an SMS may show it
@@ -75,15 +62,9 @@ def test_authenticator_app_by_qr_code(visit_of: VisitOf) -> None:
     assert app.secret in page.inner_text("details")
 
     give(page, "Code", "0")
-    assert here(page) == (
-        "Add your authenticator app",
-        "A code of the authenticator app is six digits.",
-    )
+    assert here(page) == ("Add your authenticator app", "A code of the authenticator app is six digits.")
     give(page, "Code", app.at(v.clock() + timedelta(hours=1)))
-    assert here(page) == (
-        "Add your authenticator app",
-        "That code is not right. Check it, and try again.",
-    )
+    assert here(page) == ("Add your authenticator app", "That code is not right. Check it, and try again.")
     give(page, "Code", app.at(v.clock()))
     assert here(page) == ("Welcome, zoe", None)
     assert v.path() == [
@@ -120,10 +101,7 @@ def test_new_password_and_required_attribute(visit_of: VisitOf) -> None:
 
     page.get_by_label("Name").fill("Nia Onyango")
     give(page, "New password", "short")
-    assert here(page) == (
-        "Choose a new password",
-        "The password is too short. Choose a longer one.",
-    )
+    assert here(page) == ("Choose a new password", "The password is too short. Choose a longer one.")
     page.get_by_label("Name").fill("Nia Onyango")
     give(page, "New password", f"{PASSWORD}-new")
     assert here(page) == ("Welcome, nia", None)
@@ -197,10 +175,7 @@ def test_passkey(visit_of: VisitOf) -> None:
     assert here(page) == ("Your passkeys", None)
     assert "You have none yet" in page.inner_text("main")
     press(page, "Add a passkey")
-    assert here(page) == (
-        "Your passkeys",
-        "Your passkey was added. Next time you can sign in with it.",
-    )
+    assert here(page) == ("Your passkeys", "Your passkey was added. Next time you can sign in with it.")
     assert page.locator("li").count() == 1
     page.goto("/")
     press(page, "Sign out")

@@ -53,8 +53,7 @@ def produced(signing_key: RSAKey) -> Arrows:
 def excused() -> Mapping[Transition, tuple[str, ...]]:
     """The reasons there are for each arrow that has any."""
     found = {
-        arrow: tuple(rule.reason for rule in UNREACHABLE if rule.applies_to(arrow))
-        for arrow in TRANSITIONS
+        arrow: tuple(rule.reason for rule in UNREACHABLE if rule.applies_to(arrow)) for arrow in TRANSITIONS
     }
     return {arrow: reasons for arrow, reasons in found.items() if reasons}
 
@@ -97,9 +96,7 @@ def test_scenarios_have_names_of_their_own() -> None:
 
 def test_the_list_is_printed(produced: Arrows) -> None:
     """How many arrows are produced, and those that none can produce, by reason."""
-    lines = [
-        f"{len(produced)} of {len(TRANSITIONS)} arrows, by {len(SCENARIOS)} scenarios. Not produced:"
-    ]
+    lines = [f"{len(produced)} of {len(TRANSITIONS)} arrows, by {len(SCENARIOS)} scenarios. Not produced:"]
     for rule in UNREACHABLE:
         about = [named(arrow) for arrow in TRANSITIONS if rule.applies_to(arrow)]
         lines += ["", f"{len(about)}. {rule.reason}", *(f"    {name}" for name in about)]

@@ -14,12 +14,7 @@ from authfsm.diagrams.model_builder import build_model
 from authfsm.journeys import journeys
 from authfsm.local import LocalPool
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.protocol.auth_flows import (
-    CURRENT_VALUES,
-    LEGACY_VALUES,
-    REQUIRED_VALUE,
-    current_values,
-)
+from authfsm.protocol.auth_flows import CURRENT_VALUES, LEGACY_VALUES, REQUIRED_VALUE, current_values
 from authfsm.protocol.errors import BadField
 from authfsm.protocol.states import State
 from authfsm.protocol.table import PROTOCOL, TRANSITIONS
@@ -30,9 +25,7 @@ Values = tuple[str, ...]
 
 ADMIN = {"ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH"}
 REFRESH = {"REFRESH_TOKEN_AUTH", "REFRESH_TOKEN"}
-TRIGGERED = {
-    "LambdaConfig": {"DefineAuthChallenge": "arn:aws:lambda:eu-west-1:000000000000:function:f"}
-}
+TRIGGERED = {"LambdaConfig": {"DefineAuthChallenge": "arn:aws:lambda:eu-west-1:000000000000:function:f"}}
 _SETTINGS: Any = {
     "mfa_configuration": "OFF",
     "device_configuration": False,
@@ -154,9 +147,7 @@ def test_legacy_and_current_values_do_not_mix() -> None:
             lambda: PoolSettings.from_descriptions({}, client),  # noqa: B023 - the same
             lambda: LocalPool.like({}, client, {}),  # noqa: B023 - the same
         ):
-            with pytest.raises(
-                ValueError, match=r"explicit_auth_flows has the legacy values .* replace"
-            ):
+            with pytest.raises(ValueError, match=r"explicit_auth_flows has the legacy values .* replace"):
                 make()
     with pytest.raises(BadField):
         PoolSettings(explicit_auth_flows=MIXED[0])

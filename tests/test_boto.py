@@ -84,16 +84,13 @@ def test_srp_sign_in_needs_no_further_input(pool_of: PoolOf) -> None:
 
 
 @pytest.mark.parametrize(
-    "flow_name",
-    ["USER_SRP_AUTH", "USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH"],
+    "flow_name", ["USER_SRP_AUTH", "USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH"]
 )
 @pytest.mark.parametrize("client_secret", [False, True])
 def test_every_password_flow(pool_of: PoolOf, flow_name: str, client_secret: bool) -> None:  # noqa: FBT001 - a test's case
     """Each flow with a password ends in tokens, with an app client's secret and without."""
     pool = pool_of(
-        client_secret=client_secret,
-        mfa="OPTIONAL",
-        user={"phone_number": PHONE, "preferred_mfa": "SMS_MFA"},
+        client_secret=client_secret, mfa="OPTIONAL", user={"phone_number": PHONE, "preferred_mfa": "SMS_MFA"}
     )
 
     flow = pool.cognito().sign_in("ada", PASSWORD, flow=flow_name)
@@ -282,9 +279,7 @@ def test_a_wrong_device_password_is_refused(pool_of: PoolOf) -> None:
 def test_a_forgotten_device_does_not_end_the_sign_in(pool_of: PoolOf) -> None:
     """Cognito has forgotten the device: the same proof is sent again without it, and the sign-in continues."""
     pool = pool_of(device=DeviceConfiguration())
-    stranger = Device(
-        f"{pool.region}_00000000-0000-4000-8000-000000000000", "-group", "a device password"
-    )
+    stranger = Device(f"{pool.region}_00000000-0000-4000-8000-000000000000", "-group", "a device password")
 
     for flow_name, path in (
         (
@@ -295,10 +290,7 @@ def test_a_forgotten_device_does_not_end_the_sign_in(pool_of: PoolOf) -> None:
                 "srp_claim -> AUTHENTICATED",
             ],
         ),
-        (
-            "USER_PASSWORD_AUTH",
-            ["user_password_auth -> START", "user_password_auth -> AUTHENTICATED"],
-        ),
+        ("USER_PASSWORD_AUTH", ["user_password_auth -> START", "user_password_auth -> AUTHENTICATED"]),
     ):
         flow = pool.cognito(device=stranger).sign_in("ada", PASSWORD, flow=flow_name)
 
@@ -312,9 +304,7 @@ def riddles(*, tries: int = 3) -> Triggers:
 
     def define(event: dict[str, Any]) -> dict[str, Any]:
         answered = [
-            each
-            for each in event["request"]["session"]
-            if each["challengeName"] == "CUSTOM_CHALLENGE"
+            each for each in event["request"]["session"] if each["challengeName"] == "CUSTOM_CHALLENGE"
         ]
         event["response"]["issueTokens"] = bool(answered) and answered[-1]["challengeResult"]
         event["response"]["failAuthentication"] = (
@@ -366,11 +356,7 @@ def test_a_custom_challenge_ends_when_the_lambda_fails_it(pool_of: PoolOf) -> No
     with pytest.raises(RefusedUser) as caught:
         flow.answer(r.Answer("a balloon"))
 
-    assert (caught.value.state, flow.state, flow.accepts) == (
-        State.FAILED,
-        State.FAILED,
-        (),
-    )
+    assert (caught.value.state, flow.state, flow.accepts) == (State.FAILED, State.FAILED, ())
 
 
 def test_a_lambda_may_name_any_challenge(pool_of: PoolOf) -> None:
@@ -379,9 +365,7 @@ def test_a_lambda_may_name_any_challenge(pool_of: PoolOf) -> None:
     triggers = riddles()
 
     def define(event: dict[str, Any]) -> dict[str, Any]:
-        event["response"].update(
-            challengeName=next(names), issueTokens=False, failAuthentication=False
-        )
+        event["response"].update(challengeName=next(names), issueTokens=False, failAuthentication=False)
         return event
 
     cognito = pool_of(
@@ -558,9 +542,9 @@ def test_a_response_that_is_not_accepted_is_never_sent(pool_of: PoolOf) -> None:
     client = pool.client()
     sent: list[Any] = []
     client.meta.events.register("before-call.*", lambda **named: sent.append(named["model"].name))
-    flow = Cognito(
-        client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock
-    ).sign_in("ada", PASSWORD)
+    flow = Cognito(client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock).sign_in(
+        "ada", PASSWORD
+    )
     sent.clear()
 
     with pytest.raises(WrongResponse) as caught:
@@ -576,9 +560,9 @@ def test_a_lost_connection_leaves_the_sign_in_usable(pool_of: PoolOf) -> None:
     """No reply: ConnectionLost with the action WAIT, and the same answer succeeds later."""
     pool = pool_of(mfa="ON", mfa_methods=["SMS_MFA"], user={"phone_number": PHONE})
     client = pool.client()
-    flow = Cognito(
-        client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock
-    ).sign_in("ada", PASSWORD)
+    flow = Cognito(client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock).sign_in(
+        "ada", PASSWORD
+    )
     code = r.Code(pool.outbox.code_for("ada"))
 
     def lost(**_: object) -> None:
@@ -601,9 +585,9 @@ def test_a_malformed_reply_leaves_the_sign_in_usable(pool_of: PoolOf) -> None:
     """A reply that cannot be read: MalformedReply, and the same answer succeeds later."""
     pool = pool_of(mfa="ON", mfa_methods=["SMS_MFA"], user={"phone_number": PHONE})
     client = pool.client()
-    flow = Cognito(
-        client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock
-    ).sign_in("ada", PASSWORD)
+    flow = Cognito(client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock).sign_in(
+        "ada", PASSWORD
+    )
     code = r.Code(pool.outbox.code_for("ada"))
 
     def garble(parsed: dict[str, Any], **_: object) -> None:
@@ -629,25 +613,19 @@ def test_any_boto3_client_will_do() -> None:
         "cognito-idp",
         region_name="eu-west-1",
         endpoint_url="http://127.0.0.1:9",
-        config=Config(
-            signature_version=UNSIGNED, retries={"total_max_attempts": 1}, connect_timeout=1
-        ),
+        config=Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1}, connect_timeout=1),
     )
     with pytest.raises(ConnectionLost):
         Cognito(unsigned, client_id="client", pool_id="eu-west-1_Pool").sign_in("ada", PASSWORD)
 
-    signed = session.client(
-        "cognito-idp", region_name="eu-west-1", endpoint_url="http://127.0.0.1:9"
-    )
+    signed = session.client("cognito-idp", region_name="eu-west-1", endpoint_url="http://127.0.0.1:9")
 
     def none(**_: object) -> None:
         raise NoCredentialsError
 
     signed.meta.events.register_first("before-sign.*", none)
     with pytest.raises(NotSent, match="NoCredentialsError"):
-        Cognito(signed, client_id="client", pool_id="eu-west-1_Pool", admin=True).sign_in(
-            "ada", PASSWORD
-        )
+        Cognito(signed, client_id="client", pool_id="eu-west-1_Pool", admin=True).sign_in("ada", PASSWORD)
 
 
 def kept(error: BaseException | None) -> str:
@@ -711,9 +689,9 @@ def test_a_body_that_botocore_cannot_parse(pool_of: PoolOf, status: int, body: b
     """For any bytes in the reply: a typed error of the service, without the body, and an unchanged sign-in."""
     pool = pool_of(mfa="ON", mfa_methods=["SMS_MFA"], user={"phone_number": PHONE})
     client = pool.client()
-    flow = Cognito(
-        client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock
-    ).sign_in("ada", PASSWORD)
+    flow = Cognito(client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock).sign_in(
+        "ada", PASSWORD
+    )
     code = r.Code(pool.outbox.code_for("ada"))
 
     other: Any = boto3.client(
@@ -722,8 +700,7 @@ def test_a_body_that_botocore_cannot_parse(pool_of: PoolOf, status: int, body: b
         config=Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1}),
     )
     other.meta.events.register(
-        "before-send.*",
-        lambda **_: AWSResponse("https://nowhere.example", status, HTTPHeaders(), Raw(body)),
+        "before-send.*", lambda **_: AWSResponse("https://nowhere.example", status, HTTPHeaders(), Raw(body))
     )
     flow.cognito.client = other
     with pytest.raises(ServiceError) as caught:
@@ -753,9 +730,7 @@ def test_a_device_is_kept_if_only_remembering_it_fails(pool_of: PoolOf) -> None:
     def lost(**_: object) -> None:
         raise EndpointConnectionError(endpoint_url="https://nowhere.example")
 
-    client.meta.events.register_first(
-        "before-call.cognito-identity-provider.UpdateDeviceStatus", lost
-    )
+    client.meta.events.register_first("before-call.cognito-identity-provider.UpdateDeviceStatus", lost)
     with pytest.raises(ConnectionLost):
         flow.confirm_device("laptop")
     client.meta.events.unregister("before-call.cognito-identity-provider.UpdateDeviceStatus", lost)

@@ -92,9 +92,7 @@ def test_a_slow_key_server_is_abandoned_in_time(name: str) -> None:
     """Headers, bodies, chunks and errors that never end; and no thread that reads from them stays."""
     begun, before = time.monotonic(), set(threading.enumerate())
     with peer(PEERS[name]) as (url, _):
-        with pytest.raises(
-            OSError, match=r"no complete answer within 0\.4 s|timed out|HTTP 500"
-        ) as caught:
+        with pytest.raises(OSError, match=r"no complete answer within 0\.4 s|timed out|HTTP 500") as caught:
             fetch_https(f"{url}/jwks.json", seconds=SECONDS)
         assert time.monotonic() - begun < SECONDS + SLACK
         if "error" not in name:

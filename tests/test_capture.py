@@ -92,9 +92,7 @@ class Plants:
     def password(self) -> str:
         """A password."""
         return self._plant(
-            self.text(5)
-            + self.random.choice(["-", "!", "€", " ", "\\", '"', "'", "é", "="])
-            + self.text(7)
+            self.text(5) + self.random.choice(["-", "!", "€", " ", "\\", '"', "'", "é", "="]) + self.text(7)
         )
 
     def code(self) -> str:
@@ -166,13 +164,9 @@ class Plants:
     def jwe(self) -> str:
         """An encrypted token."""
         header = (
-            base64.urlsafe_b64encode(b'{"cty":"JWT","enc":"A256GCM","alg":"RSA-OAEP"}')
-            .decode()
-            .rstrip("=")
+            base64.urlsafe_b64encode(b'{"cty":"JWT","enc":"A256GCM","alg":"RSA-OAEP"}').decode().rstrip("=")
         )
-        return ".".join(
-            [header, *(self._plant(self.text(length)) for length in (342, 16, 400, 22))]
-        )
+        return ".".join([header, *(self._plant(self.text(length)) for length in (342, 16, 400, 22))])
 
     def url(self) -> str:
         """A URL with secrets in each part."""
@@ -184,11 +178,7 @@ class Plants:
     def inner(self) -> str:
         """JSON in a string, in a string."""
         return json.dumps(
-            {
-                self.key(): json.dumps(
-                    {self.key(): self.names(), "list": [self.email(), self.code()]}
-                )
-            }
+            {self.key(): json.dumps({self.key(): self.names(), "list": [self.email(), self.code()]})}
         )
 
     def encoded(self) -> str:
@@ -242,8 +232,7 @@ def tokens(p: Plants) -> str:
         "ExpiresIn": 3600,
     }
     return json.dumps(
-        {"AuthenticationResult": {**result, "NewDeviceMetadata": {"DeviceKey": p.device()}}},
-        indent=1,
+        {"AuthenticationResult": {**result, "NewDeviceMetadata": {"DeviceKey": p.device()}}}, indent=1
     )
 
 
@@ -271,10 +260,7 @@ def error(p: Plants) -> str:
         {
             "__type": "UserLambdaValidationException",
             "message": f"PreSignUp failed with error {p.names()} <{p.email()}> at {p.url()} has {p.password()} ({p.phone()}).",
-            "Error": {
-                "Code": "NotAuthorizedException",
-                "Message": f"Client {p.client()} is {p.name()}",
-            },
+            "Error": {"Code": "NotAuthorizedException", "Message": f"Client {p.client()} is {p.name()}"},
         }
     )
 
@@ -287,9 +273,7 @@ def events(p: Plants) -> str:
         "additionalEventData": {"sub": p.uuid()}, "eventID": p.uuid(), "recipientAccountId": p.account(),
         "userIdentity": {"type": "IAMUser", "arn": p.arn(), "accessKeyId": p.access_key(), "userName": p.name()},
     }  # fmt: skip
-    return json.dumps(
-        {"Records": [one, {"CloudTrailEvent": json.dumps({**one, p.key(): p.any()})}]}
-    )
+    return json.dumps({"Records": [one, {"CloudTrailEvent": json.dumps({**one, p.key(): p.any()})}]})
 
 
 def http(p: Plants) -> str:
@@ -312,10 +296,7 @@ def http(p: Plants) -> str:
 def log(p: Plants) -> str:
     """A log of botocore."""
     body = json.dumps(
-        {
-            "ClientId": p.client(),
-            "AuthParameters": {"USERNAME": p.email(), "PASSWORD": p.password()},
-        }
+        {"ClientId": p.client(), "AuthParameters": {"USERNAME": p.email(), "PASSWORD": p.password()}}
     )
     params = {
         "body": body.encode(),
@@ -359,9 +340,7 @@ def description(p: Plants) -> str:
             {"Name": p.key(), "Value": p.any()},
         ],
     }
-    return "\n".join(
-        json.dumps(each) for each in ({"UserPool": pool}, {"UserPoolClient": client}, user)
-    )
+    return "\n".join(json.dumps(each) for each in ({"UserPool": pool}, {"UserPoolClient": client}, user))
 
 
 def steps(p: Plants) -> str:
@@ -402,20 +381,7 @@ def javascript(p: Plants) -> str:
     )
 
 
-DOCUMENTS = [
-    reply,
-    tokens,
-    request,
-    error,
-    events,
-    http,
-    log,
-    har,
-    description,
-    steps,
-    athena,
-    javascript,
-]
+DOCUMENTS = [reply, tokens, request, error, events, http, log, har, description, steps, athena, javascript]
 
 
 # ---- looking ----------------------------------------------------------------------------------------
@@ -480,9 +446,7 @@ def test_a_file_with_a_thousand_secrets() -> None:
     lines = []
     while len(plants.planted) < 1000:
         lines.append(
-            json.dumps(
-                json.loads(plants.random.choice([reply, tokens, error, events, har])(plants))
-            )
+            json.dumps(json.loads(plants.random.choice([reply, tokens, error, events, har])(plants)))
         )
     lines += lines[:5]
     anonymised = anonymise("\n".join(lines)).text
@@ -604,20 +568,12 @@ def test_tokens_keep_their_parts() -> None:
         for each in ({"kid": "Zm9vYmFy=", "alg": "RS256"}, claims)
     ]
     token = ".".join([*parts, "c2ln" * 20])
-    anonymised = anonymised_tree(
-        {"AccessToken": token, "USERNAME": "ada", "Session": "AYABe" + "b1C" * 20}
-    )
+    anonymised = anonymised_tree({"AccessToken": token, "USERNAME": "ada", "Session": "AYABe" + "b1C" * 20})
     head, body, signature = anonymised["AccessToken"].split(".")
     header, found = (json.loads(base64.urlsafe_b64decode(each + "==")) for each in (head, body))
 
-    assert [len(each) for each in (head, body, signature)] == [
-        len(each) for each in token.split(".")
-    ]
-    assert (header["alg"], found["token_use"], found["exp"] - found["iat"]) == (
-        "RS256",
-        "access",
-        3600,
-    )
+    assert [len(each) for each in (head, body, signature)] == [len(each) for each in token.split(".")]
+    assert (header["alg"], found["token_use"], found["exp"] - found["iat"]) == ("RS256", "access", 3600)
     assert found["username"] == anonymised["USERNAME"] != "ada"
     assert found["iat"] == 1577836800
     assert anonymised["Session"].startswith("AYABe")
@@ -646,10 +602,7 @@ def test_the_words_of_the_api_stay(tree: dict[str, Any]) -> None:
 def test_the_variable_parts_of_a_message_are_replaced() -> None:
     """The variable parts of a known message are replaced, and all words of an unknown one."""
     anonymised = anonymised_tree(
-        {
-            "message": "User pool client 4k2jd92kd02kd02kd0 does not exist.",
-            "errorMessage": "Ada may not",
-        }
+        {"message": "User pool client 4k2jd92kd02kd02kd0 does not exist.", "errorMessage": "Ada may not"}
     )
     assert re.fullmatch(r"User pool client [0-9a-z]{18} does not exist\.", anonymised["message"])
     assert anonymised["errorMessage"] != "Ada may not"
@@ -841,11 +794,7 @@ def test_the_command(tmp_path: Path) -> None:
 def test_compressed_and_in_utf_16(tmp_path: Path) -> None:
     """CloudTrail's gzip and PowerShell's UTF-16 are read."""
     text = '{"Session": "AYABeSecretSecret"}'
-    for data in (
-        gzip.compress(text.encode()),
-        text.encode("utf-16"),
-        b"\xef\xbb\xbf" + text.encode(),
-    ):
+    for data in (gzip.compress(text.encode()), text.encode("utf-16"), b"\xef\xbb\xbf" + text.encode()):
         (tmp_path / "file").write_bytes(data)
         assert run(str(tmp_path / "file")).stdout == anonymise(text).text
 
@@ -860,9 +809,7 @@ def test_compressed_and_in_utf_16(tmp_path: Path) -> None:
     ],
     ids=["binary", "encoding", "cut", "gzip"],
 )
-def test_the_command_writes_nothing_where_it_cannot_read(
-    tmp_path: Path, data: bytes, why: str
-) -> None:
+def test_the_command_writes_nothing_where_it_cannot_read(tmp_path: Path, data: bytes, why: str) -> None:
     """Exit code 1, one line that says why, no file."""
     file, out = tmp_path / "file", tmp_path / "out"
     file.write_bytes(data)

@@ -39,9 +39,7 @@ from authfsm.traces.anonymiser import anonymise
 
 ROWS: Final[list[dict[str, Any]]] = [
     json.loads(line)
-    for line in (Path(__file__).parent / "data" / "captured.jsonl")
-    .read_text(encoding="utf-8")
-    .splitlines()
+    for line in (Path(__file__).parent / "data" / "captured.jsonl").read_text(encoding="utf-8").splitlines()
 ]
 
 
@@ -78,9 +76,7 @@ def test_cited_captures_lead_where_the_evidence_says() -> None:
             lines = [ROWS[int(number) - 1] for number in re.findall(r"\d+", numbers)]
             assert all(row["genuine"] != "mock" for row in lines), known.source
             if known.confidence is Confidence.MEASURED:
-                assert all(row["from"] == state and row["to"] == dest for row in lines), (
-                    known.source
-                )
+                assert all(row["from"] == state and row["to"] == dest for row in lines), known.source
                 assert all(row["given"] == response for row in lines), known.source
 
 
@@ -285,10 +281,9 @@ def test_a_request_is_recognized(row: dict[str, Any], tmp_path: Path) -> None:
     )
     operation = row["operation"]
     request = {"ClientId": "1example23456789abcdefghij", **row["payload"]}
-    method = {
-        "InitiateAuth": "initiate_auth",
-        "RespondToAuthChallenge": "respond_to_auth_challenge",
-    }[operation]
+    method = {"InitiateAuth": "initiate_auth", "RespondToAuthChallenge": "respond_to_auth_challenge"}[
+        operation
+    ]
     file = tmp_path / "steps.jsonl"
     with Stubber(client) as stub, record(client, file):
         stub.add_response(method, {})
@@ -312,8 +307,7 @@ def described(operation: str) -> list[dict[str, Any]]:
 
 
 POOLS, CLIENTS, MFA = (
-    described(each)
-    for each in ("DescribeUserPool", "DescribeUserPoolClient", "GetUserPoolMfaConfig")
+    described(each) for each in ("DescribeUserPool", "DescribeUserPoolClient", "GetUserPoolMfaConfig")
 )
 
 
@@ -344,20 +338,13 @@ def test_a_description_goes_through_settings_and_pool(
 
     assert settings.mfa_configuration == pool["UserPool"]["MfaConfiguration"]
     if "ExplicitAuthFlows" in client["UserPoolClient"]:
-        assert settings.explicit_auth_flows == frozenset(
-            client["UserPoolClient"]["ExplicitAuthFlows"]
-        )
+        assert settings.explicit_auth_flows == frozenset(client["UserPoolClient"]["ExplicitAuthFlows"])
     open_ = {arrow for arrow in TRANSITION_SET if settings.ruled_out(arrow) is None}
     mfa_asked = {arrow for arrow in open_ if arrow.dest is State.SMS_MFA}
     assert bool(mfa_asked) == (settings.mfa_configuration != "OFF")
     for operation, key, captured, request in (
         (boto.describe_user_pool, "UserPool", pool, ids),
-        (
-            boto.describe_user_pool_client,
-            "UserPoolClient",
-            client,
-            {**ids, "ClientId": like.client_id},
-        ),
+        (boto.describe_user_pool_client, "UserPoolClient", client, {**ids, "ClientId": like.client_id}),
         (boto.get_user_pool_mfa_config, None, mfa or {}, ids),
     ):
         spoken = operation(**request)
@@ -397,11 +384,7 @@ def test_a_captured_event_is_checked(row: dict[str, Any], tmp_path: Path) -> Non
 
     assert result.exit_code == 0, result.output
     traced = json.loads(result.stdout)
-    assert (traced["read"]["events"], traced["read"]["others"], traced["read"]["broken"]) == (
-        1,
-        0,
-        0,
-    )
+    assert (traced["read"]["events"], traced["read"]["others"], traced["read"]["broken"]) == (1, 0, 0)
     assert (traced["steps"], traced["verdicts"]["illegal"]) == (1, 0)
     (step,) = traced["taken"]
     event = row["payload"].get("detail", row["payload"])

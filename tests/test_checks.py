@@ -110,12 +110,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
     ),
     "a dead end": (
         lambda t: t.without_transition(
-            S.SMS_MFA,
-            r.Code,
-            S.AUTHENTICATED,
-            S.DEVICE_SRP_AUTH,
-            S.CUSTOM_CHALLENGE,
-            S.OTHER_CHALLENGE,
+            S.SMS_MFA, r.Code, S.AUTHENTICATED, S.DEVICE_SRP_AUTH, S.CUSTOM_CHALLENGE, S.OTHER_CHALLENGE
         ),
         "ends",
         "from SMS_MFA no answer leads to tokens",
@@ -175,9 +170,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         "START",
     ),
     "a need that nothing can ever meet": (
-        lambda t: evolve(
-            t, needs={**t.needs, (S.MFA_SETUP, r.VerifySoftwareToken): Prerequisite.VERIFIED}
-        ),
+        lambda t: evolve(t, needs={**t.needs, (S.MFA_SETUP, r.VerifySoftwareToken): Prerequisite.VERIFIED}),
         "reachable",
         "MFA_SETUP never accepts verify_software_token",
         "START -user_password_auth-> MFA_SETUP",
@@ -247,9 +240,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> PASSWORD_VERIFIER",
     ),
     "a device's proof that the service can ask for again": (
-        lambda t: t.with_transition(
-            S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim, S.DEVICE_PASSWORD_VERIFIER
-        ),
+        lambda t: t.with_transition(S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim, S.DEVICE_PASSWORD_VERIFIER),
         "unattended",
         "DEVICE_PASSWORD_VERIFIER can be repeated without new input from the caller",
         "START -custom_auth-> DEVICE_PASSWORD_VERIFIER -srp_claim-> DEVICE_PASSWORD_VERIFIER",
@@ -284,9 +275,7 @@ def test_each_broken_table_violates_its_invariant(wrong: str) -> None:
 
 def test_every_invariant_is_tested() -> None:
     """Each built-in invariant is violated by one of the changes."""
-    assert {invariant for _, invariant, _, _ in BREAKS.values()} == {
-        each.name for each in INVARIANTS
-    }
+    assert {invariant for _, invariant, _, _ in BREAKS.values()} == {each.name for each in INVARIANTS}
 
 
 def test_a_changed_copy_leaves_the_table_unchanged() -> None:
@@ -302,9 +291,7 @@ def test_a_changed_copy_leaves_the_table_unchanged() -> None:
 
 def test_a_violation_is_printed_and_drawn() -> None:
     """A violation is printed as text and drawn, even along a transition that the protocol lacks."""
-    (first,) = check(
-        one_tap(TABLE), invariants=[each for each in INVARIANTS if each.name == "first-factor"]
-    )
+    (first,) = check(one_tap(TABLE), invariants=[each for each in INVARIANTS if each.name == "first-factor"])
 
     assert str(first) == (
         "first-factor: tokens are issued, and no first factor was proved\n    START -one_tap-> AUTHENTICATED"
@@ -317,11 +304,7 @@ def test_with_mfa_required_only_exceptions_lead_to_tokens_without_it() -> None:
     """Every exception explains some path, except those that no transition of the table leads to."""
     found = explore(Model(settings=PoolSettings(mfa_configuration="ON")))
     reasons = {
-        next(
-            each.name
-            for each in SECOND_FACTOR_EXCEPTIONS
-            if each.holds(move.to.proved, move.transition)
-        )
+        next(each.name for each in SECOND_FACTOR_EXCEPTIONS if each.holds(move.to.proved, move.transition))
         for here, move in found.along()
         if move.to.state is S.AUTHENTICATED is not here.state
         if Factor.SECOND not in move.to.proved.factors
@@ -348,9 +331,7 @@ def test_with_mfa_required_only_exceptions_lead_to_tokens_without_it() -> None:
 def test_the_exceptions_are_listed() -> None:
     """`factor_exceptions` lists each exception with a shortest path that relies on it, for the table or for a pool."""
     required = PoolSettings(
-        mfa_configuration="ON",
-        explicit_auth_flows={"ALLOW_USER_PASSWORD_AUTH"},
-        device_configuration=True,
+        mfa_configuration="ON", explicit_auth_flows={"ALLOW_USER_PASSWORD_AUTH"}, device_configuration=True
     )
 
     assert {each.name: str(path) for each, path in factor_exceptions()} == {
@@ -363,15 +344,11 @@ def test_the_exceptions_are_listed() -> None:
         "refresh token": "START -refresh_token_auth-> AUTHENTICATED",
         "unknown challenge": ("START -user_srp_auth-> OTHER_CHALLENGE -raw_answer-> AUTHENTICATED"),
     }
-    assert {"passkey", "functions"} & {
-        each.name for each, _ in factor_exceptions(settings=required)
-    } == set()
+    assert {"passkey", "functions"} & {each.name for each, _ in factor_exceptions(settings=required)} == set()
     assert factor_exceptions(settings=PoolSettings(mfa_configuration="OPTIONAL")) == ()
 
 
-def test_without_its_exception_a_passkey_violates_the_invariant(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_without_its_exception_a_passkey_violates_the_invariant(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the exception for passkeys, a sign-in with a passkey violates the invariant."""
     left = tuple(each for each in SECOND_FACTOR_EXCEPTIONS if each.name != "passkey")
     monkeypatch.setattr("authfsm.checks.invariants.SECOND_FACTOR_EXCEPTIONS", left)
@@ -391,9 +368,7 @@ RULED_OUT = [
     (
         r.Credential,
         PoolSettings(
-            mfa_configuration="ON",
-            explicit_auth_flows={"ALLOW_USER_AUTH"},
-            web_authn_factor="SINGLE_FACTOR",
+            mfa_configuration="ON", explicit_auth_flows={"ALLOW_USER_AUTH"}, web_authn_factor="SINGLE_FACTOR"
         ),
         "START -user_auth-> SELECT_CHALLENGE -credential-> AUTHENTICATED",
     ),

@@ -48,9 +48,7 @@ def test_the_example_pools() -> None:
         },
         "mfa_required": {},
         "passwordless": {"mfa-off": "START -user_auth_with_password-> AUTHENTICATED"},
-        "custom": {
-            "mfa-off": "START -custom_srp_auth-> PASSWORD_VERIFIER -srp_claim-> AUTHENTICATED"
-        },
+        "custom": {"mfa-off": "START -custom_srp_auth-> PASSWORD_VERIFIER -srp_claim-> AUTHENTICATED"},
     }
 
 
@@ -84,10 +82,7 @@ WRONG = {
     "everything": EVERYTHING_WRONG,
     "one phone for all": described("ON", "USER_SRP_AUTH", SMS),
     "by risk": described(
-        "OPTIONAL",
-        "USER_SRP_AUTH",
-        TOTP,
-        {"UserPoolAddOns": {"AdvancedSecurityMode": "ENFORCED"}},
+        "OPTIONAL", "USER_SRP_AUTH", TOTP, {"UserPoolAddOns": {"AdvancedSecurityMode": "ENFORCED"}}
     ),
     "one-time passwords by SMS": described(
         "OFF",
@@ -122,10 +117,7 @@ def test_every_rule_but_one_finds_something() -> None:
 def test_what_is_not_known_is_no_finding() -> None:
     """Without the app client's description there are no findings about it; without any description there are none."""
     assert review(PoolDescription()) == ()
-    pool_alone = {
-        "UserPool": EVERYTHING_WRONG["UserPool"],
-        "MfaConfig": EVERYTHING_WRONG["MfaConfig"],
-    }
+    pool_alone = {"UserPool": EVERYTHING_WRONG["UserPool"], "MfaConfig": EVERYTHING_WRONG["MfaConfig"]}
     assert set(found(pool_alone)) == {"recovery-is-factor", "nothing-to-enrol", "text-messages"}
 
 
@@ -235,9 +227,7 @@ def test_sarif_follows_its_schema() -> None:
     if find_spec("pydantic_sarif") is None:
         lacking("pydantic-sarif, the models of SARIF's schema")
     # A bare machine may lack it; it has no types.
-    allowed: Any = import_module(
-        "pydantic_sarif.model"
-    ).StaticAnalysisResultsFormatSarifVersion210JsonSchema
+    allowed: Any = import_module("pydantic_sarif.model").StaticAnalysisResultsFormatSarifVersion210JsonSchema
 
     log = sarif(review(EVERYTHING_WRONG), Origin("a pool", "pool.json", "{}"))
     assert allowed.model_validate_json(json.dumps(log)).version.value == "2.1.0"
@@ -274,10 +264,7 @@ def test_sarif_contains_every_finding() -> None:
         # GitHub refuses a result without a file, and a URI that is none.
         (Origin("eu-west-1_AbC"), {"uri": "eu-west-1_AbC", "uriBaseId": "%SRCROOT%"}),
         (Origin("p", "aws/my pool.json"), {"uri": "aws/my%20pool.json", "uriBaseId": "%SRCROOT%"}),
-        (
-            Origin("p", str(Path.cwd() / "pool.json")),
-            {"uri": "pool.json", "uriBaseId": "%SRCROOT%"},
-        ),
+        (Origin("p", str(Path.cwd() / "pool.json")), {"uri": "pool.json", "uriBaseId": "%SRCROOT%"}),
         (Origin("p", "/no where/p.json"), {"uri": "file:///no%20where/p.json"}),
     ],
 )
@@ -288,9 +275,7 @@ def test_sarif_locations_name_a_file(origin: Origin, artifact: dict[str, str]) -
     for result in log["runs"][0]["results"]:
         (flow,) = result["codeFlows"][0]["threadFlows"]
         places = [*result["locations"], *(each["location"] for each in flow["locations"])]
-        assert [each["physicalLocation"]["artifactLocation"] for each in places] == [
-            artifact for _ in places
-        ]
+        assert [each["physicalLocation"]["artifactLocation"] for each in places] == [artifact for _ in places]
         assert set(result["partialFingerprints"]) == {"primaryLocationLineHash"}
     for rule in log["runs"][0]["tool"]["driver"]["rules"]:
         assert {"id", "shortDescription", "fullDescription", "help"} <= set(rule)
@@ -299,6 +284,4 @@ def test_sarif_locations_name_a_file(origin: Origin, artifact: dict[str, str]) -
 def test_severities_have_an_order() -> None:
     """The worst severity has the lowest rank."""
     assert [each.rank for each in Severity] == [0, 1, 2, 3]
-    assert (
-        review(PoolDescription(settings=PoolSettings(mfa_configuration="OFF")))[0].id == "mfa-off"
-    )
+    assert review(PoolDescription(settings=PoolSettings(mfa_configuration="OFF")))[0].id == "mfa-off"

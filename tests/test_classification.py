@@ -25,13 +25,7 @@ from authfsm.core.wire_requests import WRITERS, write
 from authfsm.local import LocalPool, ManualClock, WebAuthnConfiguration
 from authfsm.local.api import operations
 from authfsm.protocol import responses as r
-from authfsm.protocol.api_requests import (
-    OTHER_OPERATIONS,
-    REDACTED_VALUES,
-    candidates,
-    classify,
-    names_for,
-)
+from authfsm.protocol.api_requests import OTHER_OPERATIONS, REDACTED_VALUES, candidates, classify, names_for
 from authfsm.protocol.auth_flows import FLOWS, SIGN_IN_OPERATIONS
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import CHALLENGES, State
@@ -123,9 +117,7 @@ def pool(signing_key: RSAKey) -> LocalPool:
     token = ApiClient(pool).password("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
     client = pool.client()
     options = client.start_web_authn_registration(AccessToken=token)["CredentialCreationOptions"]
-    client.complete_web_authn_registration(
-        AccessToken=token, Credential=Authenticator().create(options)
-    )
+    client.complete_web_authn_registration(AccessToken=token, Credential=Authenticator().create(options))
     return pool
 
 
@@ -156,9 +148,7 @@ class TestAsThePool:
         request = begin("USER_AUTH", fields)
         kind, outcome = classify(BEGIN, request), reply_of(pool, BEGIN, request)
         unreachable = begin("USER_AUTH", {**fields, "TARGET_ACR_VALUES": "nowhere"})
-        looks_at_levels = "TARGET_ACR_VALUES" in fields and "level" in reply_of(
-            pool, BEGIN, unreachable
-        )
+        looks_at_levels = "TARGET_ACR_VALUES" in fields and "level" in reply_of(pool, BEGIN, unreachable)
 
         assert (kind is r.SignedUp) == ("Invalid session" in outcome)
         assert (kind is r.UserAuthWithPassword) == ("Incorrect username or password" in outcome)
@@ -183,9 +173,7 @@ class TestAsThePool:
         if kind is r.Select:
             assert outcome == fields["ANSWER"] if "ANSWER" in fields else "ANSWER" in outcome
 
-    def test_the_pool_classifies_once(
-        self, pool: LocalPool, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_the_pool_classifies_once(self, pool: LocalPool, monkeypatch: pytest.MonkeyPatch) -> None:
         """The pool classifies each request once, and passes the class on."""
         calls: list[type[Response] | None] = []
 
@@ -207,9 +195,7 @@ def test_recordings_agree(pool: LocalPool) -> None:
     sent = []
     with record(client, out):
         for operation, request in EVERY:
-            method = (
-                client.initiate_auth if operation == BEGIN else client.respond_to_auth_challenge
-            )
+            method = client.initiate_auth if operation == BEGIN else client.respond_to_auth_challenge
             with suppress(ClientError):
                 method(ClientId=pool.client_id, **request)
             unlock(pool)
@@ -257,9 +243,7 @@ WRITTEN: Final = [
 @pytest.mark.parametrize(
     ("state", "kind", "direct"), WRITTEN, ids=lambda each: getattr(each, "__name__", str(each))
 )
-def test_request_writers_agree(
-    state: State, kind: type[Response], *, direct: bool, admin: bool
-) -> None:
+def test_request_writers_agree(state: State, kind: type[Response], *, direct: bool, admin: bool) -> None:
     """The request of a response is classified as that response, and has one of its names."""
     given = RESPONSES[kind]
     if direct:

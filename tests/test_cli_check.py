@@ -140,10 +140,7 @@ def test_json_and_sarif(saved: Mapping[str, Path], tmp_path: Path) -> None:
         "remediations": [
             {
                 "operation": "SetUserPoolMfaConfig",
-                "settings": {
-                    "MfaConfiguration": "ON",
-                    "SoftwareTokenMfaConfiguration.Enabled": True,
-                },
+                "settings": {"MfaConfiguration": "ON", "SoftwareTokenMfaConfiguration.Enabled": True},
             }
         ],
     }
@@ -154,9 +151,7 @@ def test_json_and_sarif(saved: Mapping[str, Path], tmp_path: Path) -> None:
     place = found["locations"][0]["physicalLocation"]
     assert place["artifactLocation"] == {"uri": saved["mfa_off"].as_uri()}
     assert place["region"] == {"startLine": 4}
-    assert (
-        '"MfaConfiguration": "OFF"' in saved["mfa_off"].read_text(encoding="utf-8").splitlines()[3]
-    )
+    assert '"MfaConfiguration": "OFF"' in saved["mfa_off"].read_text(encoding="utf-8").splitlines()[3]
 
 
 def test_text_to_a_file_and_pictures(saved: Mapping[str, Path], tmp_path: Path) -> None:
@@ -197,10 +192,7 @@ def test_a_real_pool(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--pool", "x", "--settings", "y"], "--pool and --settings exclude each other"),
         (["--client", "x"], "--client requires --pool"),
         (["--format", "xml"], "--format must be one of text, json, sarif, not 'xml'"),
-        (
-            ["--fail-on", "bad"],
-            "--fail-on must be one of high, medium, low, note, never, not 'bad'",
-        ),
+        (["--fail-on", "bad"], "--fail-on must be one of high, medium, low, note, never, not 'bad'"),
     ],
 )
 def test_called_wrongly(options: list[str], words: str) -> None:

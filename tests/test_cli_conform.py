@@ -73,10 +73,7 @@ def test_an_existing_pool() -> None:
     assert code == 0
     assert set(outcomes.values()) == {"passed", "skipped"}
     assert [name for name, each in outcomes.items() if each == "skipped"] == ["totp.wrong"]
-    assert (
-        endpoint["verdicts"]["totp.wrong"]["why"]
-        == "the rule needs a pool with MfaConfiguration OPTIONAL"
-    )
+    assert endpoint["verdicts"]["totp.wrong"]["why"] == "the rule needs a pool with MfaConfiguration OPTIONAL"
     assert endpoint["verdicts"]["password.wrong"]["command"] == (
         f"authfsm conform --endpoint {served.url} --codes outbox --pool-id {POOL_ID} --rule password.wrong"
     )
@@ -100,9 +97,7 @@ def test_an_existing_app_client() -> None:
 
     assert code == 0
     assert verdicts["password.wrong"]["outcome"] == "passed"
-    assert (
-        verdicts["secret-hash.missing"]["why"] == "the rule needs an app client with other settings"
-    )
+    assert verdicts["secret-hash.missing"]["why"] == "the rule needs an app client with other settings"
 
 
 USAGE_ERRORS = {

@@ -44,9 +44,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def texts(svg: Path) -> set[str]:
     """The texts of a picture."""
     root = ET.parse(svg).getroot()  # noqa: S314 -- our own
-    return {
-        "".join(each.itertext()).strip() for each in root.iter("{http://www.w3.org/2000/svg}text")
-    }
+    return {"".join(each.itertext()).strip() for each in root.iter("{http://www.w3.org/2000/svg}text")}
 
 
 def one_line(result: Result, code: int, *words: str) -> None:
@@ -129,9 +127,7 @@ def test_pdf_or_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(render, "find_spec", lambda name: None)
     real = shutil.which
-    monkeypatch.setattr(
-        shutil, "which", lambda cmd, **kw: None if cmd == "dot" else real(cmd, **kw)
-    )
+    monkeypatch.setattr(shutil, "which", lambda cmd, **kw: None if cmd == "dot" else real(cmd, **kw))
     one_line(draw("-o", "other.pdf"), 1, "authfsm[pdf]", "Graphviz", "dot")
     assert not Path("other.pdf").exists()
 
@@ -149,9 +145,7 @@ def test_no_engine_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_engine_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """The system's dot, and no other: if it isn't there, that is said."""
     real = shutil.which
-    monkeypatch.setattr(
-        shutil, "which", lambda cmd, **kw: None if cmd == "dot" else real(cmd, **kw)
-    )
+    monkeypatch.setattr(shutil, "which", lambda cmd, **kw: None if cmd == "dot" else real(cmd, **kw))
 
     one_line(draw("--engine", "dot"), 1, "dot is not installed")
     assert draw("--engine", "graphviz-pure").exit_code == 0
@@ -209,11 +203,7 @@ def test_a_sequence(steps: str) -> None:
 
 POOL: dict[str, Any] = {
     "UserPool": {"Id": "eu-west-1_x", "MfaConfiguration": "OFF"},
-    "UserPoolClient": {
-        "ClientId": "y",
-        "ClientSecret": "hush",
-        "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH"],
-    },
+    "UserPoolClient": {"ClientId": "y", "ClientSecret": "hush", "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH"]},
     "MfaConfig": {"MfaConfiguration": "OFF"},
 }
 
@@ -247,9 +237,7 @@ def test_a_difference() -> None:
     """What turns on and off between two files."""
     on = {"MfaConfiguration": "ON"}
     saved("a.json")
-    saved(
-        "b.json", UserPool=on, MfaConfig={**on, "SoftwareTokenMfaConfiguration": {"Enabled": True}}
-    )
+    saved("b.json", UserPool=on, MfaConfig={**on, "SoftwareTokenMfaConfiguration": {"Enabled": True}})
 
     assert draw("--diff", "a.json", "b.json").stderr == "drew difference.svg\n"
     assert any("SOFTWARE_TOKEN_MFA" in text for text in texts(Path("difference.svg")))
@@ -313,9 +301,7 @@ def test_a_real_pool_is_described_and_saved(monkeypatch: pytest.MonkeyPatch) -> 
     """By three Describe operations, in the region that its id names; saved without the client's secret."""
     told = Told()
     monkeypatch.setattr(boto3.session, "Session", told)
-    result = draw(
-        "--pool", "eu-west-1_x", "--client", "y", "--profile", "p", "--save-settings", "a.json"
-    )
+    result = draw("--pool", "eu-west-1_x", "--client", "y", "--profile", "p", "--save-settings", "a.json")
 
     assert result.exit_code == 0
     assert result.stderr == "saved a.json\n"
@@ -369,9 +355,7 @@ def test_aws_refuses(monkeypatch: pytest.MonkeyPatch, code: str, words: list[str
 def test_no_credentials_no_profile_no_network() -> None:
     """One line each, that says what to do."""
     one_line(draw("--pool", "eu-west-1_x"), 1, "aws configure", "AWS_PROFILE", "--settings")
-    one_line(
-        draw("--pool", "eu-west-1_x", "--profile", "nope"), 1, "nope", "aws configure list-profiles"
-    )
+    one_line(draw("--pool", "eu-west-1_x", "--profile", "nope"), 1, "nope", "aws configure list-profiles")
 
 
 def test_an_endpoint_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -380,9 +364,7 @@ def test_an_endpoint_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
 
-    one_line(
-        draw("--pool", "eu-west-1_x", "--endpoint-url", "http://127.0.0.1:9"), 1, "127.0.0.1:9"
-    )
+    one_line(draw("--pool", "eu-west-1_x", "--endpoint-url", "http://127.0.0.1:9"), 1, "127.0.0.1:9")
 
 
 # ---- the page -----------------------------------------------------------------------------------------------------
@@ -452,9 +434,7 @@ def test_what_is_kept_is_checked() -> None:
     assert draw("--check", "diagrams").exit_code == 0
     readme = Path("README.md")
     text = readme.read_text(encoding="utf-8")
-    readme.write_text(
-        text.replace("| `SMS_MFA` | `code` |", "| `SMS_MFA` | `codes` |"), encoding="utf-8"
-    )
+    readme.write_text(text.replace("| `SMS_MFA` | `code` |", "| `SMS_MFA` | `codes` |"), encoding="utf-8")
     Path("diagrams/protocol.dot").write_text("digraph {}", encoding="utf-8")
     Path("diagrams/user_srp_auth.svg").unlink()
     Path("diagrams/stray.svg").write_text("<svg/>", encoding="utf-8")
@@ -482,9 +462,7 @@ def test_a_readme_that_is_not_utf_8_fails_the_check(copy: Path) -> None:
 
 def test_a_changed_row_of_the_table_is_noticed(copy: Path) -> None:
     """With a row of `authfsm/protocol/table.py` changed the check exits with 1 and names pictures and the table."""
-    shutil.copytree(
-        REPOSITORY / "authfsm", copy / "authfsm", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    shutil.copytree(REPOSITORY / "authfsm", copy / "authfsm", ignore=shutil.ignore_patterns("__pycache__"))
     protocol = copy / "authfsm" / "protocol" / "table.py"
     text = protocol.read_text(encoding="utf-8")
     row = "S.PASSWORD_SRP:      {r.SrpA: SRP_PROOF},"

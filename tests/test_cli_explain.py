@@ -109,9 +109,7 @@ def test_each_message_part_is_understood() -> None:
 def test_every_arrow_is_told_with_its_evidence() -> None:
     """States tell every arrow of the table, each with all that is known of it."""
     said = {
-        (state, each.response, way.to, way.kind): {
-            (k.confidence, k.when, k.source) for k in way.known
-        }
+        (state, each.response, way.to, way.kind): {(k.confidence, k.when, k.source) for k in way.known}
         for state in State
         for each in about_state(state).takes
         for way in each.targets
@@ -128,10 +126,7 @@ def test_what_a_challenge_carries_is_asked_of_its_reader() -> None:
     verifier = {each.name: each.when for each in about_state(State.PASSWORD_VERIFIER).carries}
     assert verifier == dict.fromkeys(("SALT", "SRP_B", "SECRET_BLOCK", "USER_ID_FOR_SRP"), "")
     sms = {each.name: each.when for each in about_state(State.SMS_MFA).carries}
-    assert sms == {
-        "CODE_DELIVERY_DELIVERY_MEDIUM": "not always",
-        "CODE_DELIVERY_DESTINATION": "not always",
-    }
+    assert sms == {"CODE_DELIVERY_DELIVERY_MEDIUM": "not always", "CODE_DELIVERY_DESTINATION": "not always"}
     assert {state for state in READERS if about_state(state).carries} >= {State.MFA_SETUP}
 
 
@@ -173,10 +168,7 @@ def test_what_rules_out() -> None:
         "MfaConfiguration is OFF",
         "SmsMfaConfiguration is not set",
     ]
-    assert (
-        "as second factor: EmailMfaConfiguration is not set"
-        in facts("EMAIL_OTP")[0]["ruled_out_by"]
-    )
+    assert "as second factor: EmailMfaConfiguration is not set" in facts("EMAIL_OTP")[0]["ruled_out_by"]
     assert facts("revoke_token")[0]["ruled_out_by"] == ["EnableTokenRevocation is false"]
     assert "EnableTokenRevocation is false" in told("revoke_token")
 

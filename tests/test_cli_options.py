@@ -281,9 +281,7 @@ def test_an_option_changes_what_its_command_does(command: str, name: str, files:
 
 @pytest.mark.parametrize(("command", "args", "why"), REFUSED)
 @pytest.mark.usefixtures("files")
-def test_an_option_that_would_do_nothing_is_refused(
-    command: str, args: tuple[str, ...], why: str
-) -> None:
+def test_an_option_that_would_do_nothing_is_refused(command: str, args: tuple[str, ...], why: str) -> None:
     """A combination in which an option would be ignored is a usage error that names the option."""
     result = run(command, *args)
 
@@ -316,8 +314,7 @@ READABLE = {
 
 
 @pytest.mark.parametrize(
-    ("reads", "content"),
-    [pair for pair in product(READS, UNREADABLE) if pair not in READABLE],
+    ("reads", "content"), [pair for pair in product(READS, UNREADABLE) if pair not in READABLE]
 )
 def test_a_file_that_cannot_be_read_is_a_failure(
     reads: str, content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -336,9 +336,7 @@ def test_an_app_client_with_a_secret_asks_for_it() -> None:
     So are the pool and the client, where no option names them.
     """
     with (
-        serve_in_thread(
-            client_secret="s" * 51, users=[{"username": "ada", "password": SERVED}]
-        ) as pool,
+        serve_in_thread(client_secret="s" * 51, users=[{"username": "ada", "password": SERVED}]) as pool,
         sitting("--endpoint", pool.url) as person,
     ):
         person.types("User pool id", POOL_ID)
@@ -356,12 +354,7 @@ def test_an_app_client_with_a_secret_asks_for_it() -> None:
 # ---- Ctrl-C and its like -----------------------------------------------------------------------------------
 
 
-QUESTIONS = [
-    ("User name", ""),
-    ("Password of ada", PASSWORD),
-    ("Code sent by SMS", ""),
-    ("What now", ""),
-]
+QUESTIONS = [("User name", ""), ("Password of ada", PASSWORD), ("Code sent by SMS", ""), ("What now", "")]
 
 
 @pytest.mark.parametrize("at", range(len(QUESTIONS)), ids=[each for each, _ in QUESTIONS])
@@ -419,9 +412,7 @@ def test_ctrl_c_while_cognito_is_silent() -> None:
             assert termios.tcgetattr(person.child.child_fd) == before
             assert "Typed-Too-Early" not in person.seen
             assert person.ends() == ExitStatus.INTERRUPTED
-            assert person.heard.getvalue().rindex(SHOW_CURSOR) > person.heard.getvalue().rindex(
-                HIDE_CURSOR
-            )
+            assert person.heard.getvalue().rindex(SHOW_CURSOR) > person.heard.getvalue().rindex(HIDE_CURSOR)
 
 
 # ---- where tokens go ---------------------------------------------------------------------------------------
@@ -468,9 +459,7 @@ def test_no_colour_where_none_is_wanted() -> None:
         begins(person)
         person.asked("Code that the app shows now")
 
-        assert (
-            re.findall(r"\x1b\[[0-9;]*(?:3[0-8]|4[0-8]|9\d)[0-9;]*m", person.heard.getvalue()) == []
-        )
+        assert re.findall(r"\x1b\[[0-9;]*(?:3[0-8]|4[0-8]|9\d)[0-9;]*m", person.heard.getvalue()) == []
 
 
 def test_a_terminal_of_ascii_alone() -> None:

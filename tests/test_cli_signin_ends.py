@@ -98,12 +98,7 @@ def test_a_password_and_a_code_by_standard_input() -> None:
     assert tokens["ExpiresIn"] == 3600
     assert "Signed in as ada" in seen.err
     assert "groups pioneers" in seen.err
-    secrets = [
-        PASSWORD,
-        KEY,
-        code,
-        *(tokens[f"{each}Token"] for each in ("Access", "Id", "Refresh")),
-    ]
+    secrets = [PASSWORD, KEY, code, *(tokens[f"{each}Token"] for each in ("Access", "Id", "Refresh"))]
     assert [each for each in secrets if each in seen.err] == []
 
 

@@ -85,14 +85,7 @@ def test_tokens_in_a_file(tmp_path: Path) -> None:
     tokens = json.loads(file.read_text(encoding="utf-8"))
     assert (seen.code, seen.out) == (ExitStatus.SIGNED_IN, "")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert sorted(tokens) == [
-        "AccessToken",
-        "ExpiresAt",
-        "ExpiresIn",
-        "IdToken",
-        "RefreshToken",
-        "TokenType",
-    ]
+    assert sorted(tokens) == ["AccessToken", "ExpiresAt", "ExpiresIn", "IdToken", "RefreshToken", "TokenType"]
     assert f"written to {file} (0600)" in seen.err
     assert tokens["AccessToken"] not in seen.err
     assert [each.name for each in tmp_path.iterdir() if each.is_file()] == ["tokens.json"]
@@ -175,9 +168,7 @@ DEVICE = Device("eu-west-1_0", "-group", "planted")
 @pytest.mark.parametrize("kind", ["files", "memory"])
 def test_a_device_is_kept_and_dropped(kind: str, tmp_path: Path) -> None:
     """It comes back as it was, for its own user alone; once dropped it is gone."""
-    devices = RememberedDevices(
-        FileStorage(tmp_path / "d") if kind == "files" else MemoryStorage(), SERVICE
-    )
+    devices = RememberedDevices(FileStorage(tmp_path / "d") if kind == "files" else MemoryStorage(), SERVICE)
     before = devices.of("ada")
     where = devices.keep("ada", DEVICE)
 

@@ -143,10 +143,7 @@ def test_a_file_cut_short(legal: Path, tmp_path: Path) -> None:
     result = run(str(legal), str(path))
 
     assert result.exit_code == 1
-    assert (
-        result.stdout.splitlines()[0]
-        == f"{path} ends in the middle: only the part before that was read"
-    )
+    assert result.stdout.splitlines()[0] == f"{path} ends in the middle: only the part before that was read"
     assert "sign-ins: 1," in result.stdout
 
 
@@ -208,6 +205,4 @@ def test_memory(legal: Path) -> None:
         "authfsm trace: memory must be an amount like 700MB, not 'lots'",
     )
     assert little.exit_code == 1
-    assert little.stderr.strip().startswith(
-        "authfsm trace: DuckDB ran out of memory or disk space: "
-    )
+    assert little.stderr.strip().startswith("authfsm trace: DuckDB ran out of memory or disk space: ")

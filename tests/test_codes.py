@@ -65,20 +65,7 @@ def test_separators_are_removed(typed: str) -> None:
 
 @pytest.mark.parametrize(
     "typed",
-    [
-        "",
-        " ",
-        "-",
-        "abc",
-        "12345a",
-        "12.456",
-        "123,456",
-        "+123456",
-        "\u00b2",
-        "\u2460",
-        "1\x1b[A",
-        "\ud800",
-    ],
+    ["", " ", "-", "abc", "12345a", "12.456", "123,456", "+123456", "\u00b2", "\u2460", "1\x1b[A", "\ud800"],
 )
 @pytest.mark.parametrize("response", [r.Code, r.VerifySoftwareToken])
 def test_a_code_without_digits_is_the_users_error(response: Any, typed: str) -> None:
@@ -89,11 +76,7 @@ def test_a_code_without_digits_is_the_users_error(response: Any, typed: str) -> 
     error = caught.value
     assert isinstance(error, UserError)
     assert isinstance(error, BadField)
-    assert (error.fault, error.action, error.survives) == (
-        Fault.USER,
-        RecoveryAction.TRY_AGAIN,
-        True,
-    )
+    assert (error.fault, error.action, error.survives) == (Fault.USER, RecoveryAction.TRY_AGAIN, True)
     assert (error.response, error.field) == (response, "code")
     assert "code" in str(error)
     assert error.advice.endswith("only digits." if response is r.Code else "six digits.")
@@ -124,9 +107,7 @@ def test_each_code_has_a_format() -> None:
         (State.SOFTWARE_TOKEN_MFA, r.Code),
         (State.MFA_SETUP, r.VerifySoftwareToken),
     }
-    assert all(
-        rule_ in {TOTP_CODE, MESSAGE_CODE} and rule_.source for rule_ in CODE_FORMATS.values()
-    )
+    assert all(rule_ in {TOTP_CODE, MESSAGE_CODE} and rule_.source for rule_ in CODE_FORMATS.values())
 
 
 @pytest.mark.parametrize("state", [state for state, response in CODE_FORMATS if response is r.Code])
@@ -326,9 +307,7 @@ def test_cognitos_refusal_of_a_malformed_code(message: str) -> None:
     refusal = {"Error": {"Code": "InvalidParameterException", "Message": message}}
     signin = standing(State.MFA_SETUP)
     signin.send(r.AssociateSoftwareToken())
-    signin.receive(
-        {"SecretCode": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "Session": "a session of some length"}
-    )
+    signin.receive({"SecretCode": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "Session": "a session of some length"})
     signin.send(r.VerifySoftwareToken("123456"))
 
     assert signin.receive(refusal) is State.MFA_SETUP

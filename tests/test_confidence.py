@@ -24,13 +24,7 @@ from authfsm.settings.reach import best_confidence
 from authfsm.settings.rules import MULTI_FACTOR_PASSKEY, skips_second_factor
 
 S = State
-FLOWS = (
-    "USER_SRP_AUTH",
-    "USER_PASSWORD_AUTH",
-    "ADMIN_USER_PASSWORD_AUTH",
-    "CUSTOM_AUTH",
-    "USER_AUTH",
-)
+FLOWS = ("USER_SRP_AUTH", "USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH", "CUSTOM_AUTH", "USER_AUTH")
 INTO_TOKENS = [
     arrow
     for arrow in TRANSITIONS
@@ -96,9 +90,7 @@ def test_with_required_mfa_only_tokens_after_a_password_are_refuted() -> None:
     settings = PoolSettings(mfa_configuration="ON")
     changed = [a for a in TRANSITIONS if settings.confidence(a) is not confidence(a)]
 
-    assert {*changed} == {
-        a for a in TRANSITIONS if skips_second_factor(a) and not confidence(a).is_uncertain
-    }
+    assert {*changed} == {a for a in TRANSITIONS if skips_second_factor(a) and not confidence(a).is_uncertain}
     assert {settings.confidence(a) for a in changed} == {Confidence.REFUTED}
     for source, response in (
         (S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim),

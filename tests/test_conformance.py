@@ -27,13 +27,7 @@ from authfsm.cli import app
 from authfsm.conformance.api_client import ApiClient
 from authfsm.conformance.pools import ApiPoolProvider, EmbeddedPoolProvider, parse_inbox
 from authfsm.conformance.report import as_json, as_markdown
-from authfsm.conformance.rule import (
-    Endpoint,
-    EndpointResult,
-    Unreachable,
-    ensure_reachable,
-    run_rules,
-)
+from authfsm.conformance.rule import Endpoint, EndpointResult, Unreachable, ensure_reachable, run_rules
 from authfsm.conformance.rules import RULES, select_rules
 from authfsm.conformance.rules.sign_in import UNTESTED_CHALLENGES
 from authfsm.conformance.verdicts import Outcome
@@ -110,11 +104,7 @@ def running_endpoints() -> Iterator[tuple[list[Endpoint], list[str]]]:
         yield (
             [
                 Endpoint(f"authfsm {version('authfsm')}", EmbeddedPoolProvider()),
-                Endpoint(
-                    f"moto_server {version('moto')}",
-                    ApiPoolProvider(ApiClient(moto_url)),
-                    MOTO_URL,
-                ),
+                Endpoint(f"moto_server {version('moto')}", ApiPoolProvider(ApiClient(moto_url)), MOTO_URL),
                 Endpoint(
                     f"cognito-local {package['version']}",
                     ApiPoolProvider(ApiClient(local_url), parse_inbox(f"fixed:{CODE}")),
@@ -165,9 +155,7 @@ def check_commands(result: EndpointResult, url: str) -> None:
 
     rules = [word for name in names for word in ("--rule", name)]
     again = CliRunner().invoke(
-        app,
-        ["conform", "--endpoint", url, *options, *rules],
-        env={"COLUMNS": "1000", "TERM": "dumb"},
+        app, ["conform", "--endpoint", url, *options, *rules], env={"COLUMNS": "1000", "TERM": "dumb"}
     )
 
     assert again.exit_code == 1
@@ -202,10 +190,7 @@ def test_the_sign_in_rules_cover_every_challenge() -> None:
 def test_rules_are_selected_by_their_names() -> None:
     """One by its id, several by a prefix, all without a name; an unknown name is an error."""
     assert [rule.id for rule in select_rules(("srp.timestamp",))] == ["srp.timestamp"]
-    assert {rule.id.split(".")[0] for rule in select_rules(("srp.*", "token.*"))} == {
-        "srp",
-        "token",
-    }
+    assert {rule.id.split(".")[0] for rule in select_rules(("srp.*", "token.*"))} == {"srp", "token"}
     assert select_rules(()) == RULES
     with pytest.raises(LookupError, match=r"srp\.nothing"):
         select_rules(("srp.nothing",))
@@ -252,7 +237,5 @@ def test_json_contains_rules_and_verdicts() -> None:
 if __name__ == "__main__":
     with running_endpoints() as (every_endpoint, _):
         today = datetime.now(timezone.utc).date()
-        REPORT.write_text(
-            as_markdown(run_rules(every_endpoint, RULES, day=today)), encoding="utf-8"
-        )
+        REPORT.write_text(as_markdown(run_rules(every_endpoint, RULES, day=today)), encoding="utf-8")
     sys.stdout.write(f"wrote {REPORT.name}\n")

@@ -13,13 +13,7 @@ from typing import Any
 import pytest
 
 from authfsm.conformance.api_client import ApiClient
-from authfsm.conformance.pools import (
-    NEW_PASSWORD,
-    PASSWORD,
-    TEMPORARY_PASSWORD,
-    ApiPoolProvider,
-    parse_inbox,
-)
+from authfsm.conformance.pools import NEW_PASSWORD, PASSWORD, TEMPORARY_PASSWORD, ApiPoolProvider, parse_inbox
 from authfsm.conformance.rule import Unreachable, ensure_reachable, run_rule
 from authfsm.conformance.rules import RULES, select_rules
 from authfsm.conformance.verdicts import Outcome, RuleSeverity
@@ -124,9 +118,7 @@ def test_no_critical_rule_passes_at_a_server_that_signs_everybody_in() -> None:
     """Critical rules fail at a server that returns tokens for every request."""
     with server(lambda _: json_reply(200, {"AuthenticationResult": TOKENS})) as url:
         provider = ApiPoolProvider(ApiClient(url), parse_inbox("fixed:123456"))
-        verdicts = [
-            run_rule(rule, provider) for rule in RULES if rule.severity is RuleSeverity.CRITICAL
-        ]
+        verdicts = [run_rule(rule, provider) for rule in RULES if rule.severity is RuleSeverity.CRITICAL]
 
     assert Outcome.PASSED not in {each.outcome for each in verdicts}
     assert Outcome.FAILED in {each.outcome for each in verdicts}

@@ -115,9 +115,7 @@ def pool_for(row: Row, contradictions: Contradictions, key: RSAKey) -> LocalPool
     pool = LocalPool(
         key=key,
         mfa="ON" if needs_mfa or setup else "OPTIONAL",
-        mfa_methods=["SOFTWARE_TOKEN_MFA"]
-        if setup
-        else ["SMS_MFA", "SOFTWARE_TOKEN_MFA", "EMAIL_OTP"],
+        mfa_methods=["SOFTWARE_TOKEN_MFA"] if setup else ["SMS_MFA", "SOFTWARE_TOKEN_MFA", "EMAIL_OTP"],
         allowed_first_auth_factors=["PASSWORD"],
         explicit_auth_flows=EVERY_FLOW,
         device=DeviceConfiguration(),
@@ -211,9 +209,7 @@ def test_a_device_older_than_the_users_mfa(signing_key: RSAKey, *, at_once: bool
     device.confirm()
     device.prove(api.srp("ada", PASSWORD, DEVICE_KEY=device.key))
     api.boto.admin_set_user_mfa_preference(
-        UserPoolId=pool.pool_id,
-        Username="ada",
-        SMSMfaSettings={"Enabled": True, "PreferredMfa": True},
+        UserPoolId=pool.pool_id, Username="ada", SMSMfaSettings={"Enabled": True, "PreferredMfa": True}
     )
     reply = api.password("ada", PASSWORD, DEVICE_KEY=device.key)
     if not at_once:
@@ -227,9 +223,7 @@ def test_a_device_older_than_the_users_mfa(signing_key: RSAKey, *, at_once: bool
 
 
 @pytest.mark.parametrize("works", [True, False])
-def test_the_old_authenticator_while_a_new_one_is_set_up(
-    signing_key: RSAKey, *, works: bool
-) -> None:
+def test_the_old_authenticator_while_a_new_one_is_set_up(signing_key: RSAKey, *, works: bool) -> None:
     """It works until the new one is verified, or is removed by AssociateSoftwareToken."""
     clock = ManualClock()
     pool = LocalPool(
@@ -261,9 +255,7 @@ def test_the_old_authenticator_while_a_new_one_is_set_up(
 
 
 @pytest.mark.parametrize("always", [True, False])
-def test_confirm_sign_up_without_the_session_of_sign_up(
-    signing_key: RSAKey, *, always: bool
-) -> None:
+def test_confirm_sign_up_without_the_session_of_sign_up(signing_key: RSAKey, *, always: bool) -> None:
     """ConfirmSignUp's reply has a Session that signs in once, without a second code."""
     ways = Contradictions(confirm_sign_up_always_has_session=always)
     factors = ["EMAIL_OTP", "PASSWORD"]
@@ -298,9 +290,7 @@ def test_no_session_without_one_time_passwords(signing_key: RSAKey) -> None:
 
 @pytest.mark.parametrize("seconds", [-301, -300, 300, 301])
 @pytest.mark.parametrize("tolerance", [None, timedelta(minutes=5)])
-def test_the_timestamp_of_a_claim(
-    signing_key: RSAKey, seconds: int, tolerance: timedelta | None
-) -> None:
+def test_the_timestamp_of_a_claim(signing_key: RSAKey, seconds: int, tolerance: timedelta | None) -> None:
     """A TIMESTAMP too far from the pool's time is a wrong password; without a tolerance any is right."""
     now = datetime(2026, 5, 5, tzinfo=timezone.utc)
     ways = Contradictions(timestamp_tolerance=tolerance)
@@ -368,9 +358,7 @@ def test_only_the_first_reply_of_custom_auth_has_the_username(signing_key: RSAKe
     pool.add_user("ada", PASSWORD)
     api = ApiClient(pool)
     first = api.initiate("CUSTOM_AUTH", USERNAME="ada")
-    begun = api.initiate(
-        "CUSTOM_AUTH", USERNAME="ada", CHALLENGE_NAME="SRP_A", SRP_A=api.ephemeral.SRP_A
-    )
+    begun = api.initiate("CUSTOM_AUTH", USERNAME="ada", CHALLENGE_NAME="SRP_A", SRP_A=api.ephemeral.SRP_A)
     after_password = api.answer(begun, "ada", **api.claim(begun, PASSWORD))
 
     assert first["ChallengeParameters"] == {"USERNAME": "ada"}
@@ -407,9 +395,7 @@ def test_a_malformed_code_keeps_the_session_of_a_set_up(signing_key: RSAKey) -> 
         api.boto.associate_software_token(Session="x" * 24)
     reply = api.boto.associate_software_token(Session=begun["Session"])
     for code in ("12345x", "1234567"):
-        with pytest.raises(
-            api.boto.exceptions.InvalidParameterException, match="failed to satisfy"
-        ):
+        with pytest.raises(api.boto.exceptions.InvalidParameterException, match="failed to satisfy"):
             api.boto.verify_software_token(Session=reply["Session"], UserCode=code)
     verified = api.boto.verify_software_token(
         Session=reply["Session"], UserCode=totp(clock, reply["SecretCode"])

@@ -153,9 +153,7 @@ def _database() -> Iterator[None]:
 def visit(_database: None, signing_key: RSAKey, request: pytest.FixtureRequest) -> Visitor:
     """Return a browser before a site whose pool has the settings of the test's parameter."""
     clock = ManualClock()
-    pool = LocalPool(
-        **{"mfa": "OPTIONAL", **getattr(request, "param", {})}, key=signing_key, clock=clock
-    )
+    pool = LocalPool(**{"mfa": "OPTIONAL", **getattr(request, "param", {})}, key=signing_key, clock=clock)
     for name, groups in (("ada", ["admins"]), ("sue", ["staff", "editors"]), ("eve", ["readers"])):
         pool.add_user(name, PASSWORD, groups=groups, email=f"{name}@example.com")
     pool.add_user("tom", PASSWORD, phone_number="+15555550143", preferred_mfa="SMS_MFA")
@@ -183,9 +181,7 @@ def test_the_admin(visit: Visitor) -> None:
     assert (user.is_superuser, user.is_staff, user.has_usable_password()) == (True, True, False)
 
     visit.send("/admin/logout/")
-    assert [name for name in visit.client.cookies if visit.client.cookies[name].value] == [
-        "csrftoken"
-    ]
+    assert [name for name in visit.client.cookies if visit.client.cookies[name].value] == ["csrftoken"]
     visit.get("/admin/auth/user/")
     assert visit.heading == "Sign in"
 
@@ -256,9 +252,7 @@ def test_a_code_and_a_wrong_one(visit: Visitor) -> None:
     assert visit.alert is not None
 
 
-@pytest.mark.parametrize(
-    "visit", [{"mfa": "ON", "mfa_methods": ["SOFTWARE_TOKEN_MFA"]}], indirect=True
-)
+@pytest.mark.parametrize("visit", [{"mfa": "ON", "mfa_methods": ["SOFTWARE_TOKEN_MFA"]}], indirect=True)
 def test_an_authenticator_app(visit: Visitor) -> None:
     """The page shows the QR code and the key of an app that must be set up."""
     visit.sign_in("ada")
@@ -317,9 +311,7 @@ def test_forms_of_other_sites(visit: Visitor) -> None:
         assert (address, reply.status_code) == (address, 403)
     visit.get("/account/sign-in/?next=https://evil.example/")
     assert "evil" not in visit.page
-    reply = visit.send(
-        "/account/sign-in/", username="ada", password=PASSWORD, next="//evil.example/"
-    )
+    reply = visit.send("/account/sign-in/", username="ada", password=PASSWORD, next="//evil.example/")
     assert reply.redirect_chain[-1][0] == "/admin/"
 
 
@@ -336,12 +328,7 @@ def test_templates_can_be_overridden(visit: Visitor, tmp_path: Any) -> None:
 
 def test_settings() -> None:
     """The settings make the site; one that is missing or unknown is named."""
-    full = {
-        "POOL_ID": "eu-west-1_AbC",
-        "CLIENT_ID": "abc",
-        "ORIGIN": "https://a.example",
-        "NAME": "A",
-    }
+    full = {"POOL_ID": "eu-west-1_AbC", "CLIENT_ID": "abc", "ORIGIN": "https://a.example", "NAME": "A"}
     conf.site.cache_clear()
     with override_settings(AUTHFSM=full, SECRET_KEY_FALLBACKS=["old"]):
         site = conf.site()

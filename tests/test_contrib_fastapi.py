@@ -16,13 +16,7 @@ from joserfc.jwk import RSAKey
 
 from authfsm import Claims, Verifier, new_key
 from authfsm.contrib.fastapi import LARGEST, CognitoAuth, CookieMiddleware, WebSignIn
-from authfsm.local import (
-    DeviceConfiguration,
-    LocalPool,
-    ManualClock,
-    RefreshTokenRotation,
-    Triggers,
-)
+from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, RefreshTokenRotation, Triggers
 
 PASSWORD: Final = "Correct-Horse-1"
 ORIGIN: Final = "https://testserver"
@@ -82,9 +76,7 @@ def site_of(signing_key: RSAKey) -> SiteOf:
         pool.add_user("eve", PASSWORD, groups=["admins"], email="eve@example.com")
         verifier = Verifier(pool.pool_id, pool.client_id, jwks=pool.jwks(), clock=clock)
         flows = ("USER_SRP_AUTH", "USER_AUTH", "CUSTOM_AUTH")
-        web = WebSignIn(
-            cognito=pool.cognito(), verifier=verifier, key=new_key(), origin=ORIGIN, flows=flows
-        )
+        web = WebSignIn(cognito=pool.cognito(), verifier=verifier, key=new_key(), origin=ORIGIN, flows=flows)
         auth = CognitoAuth(web)
         app = FastAPI()
         app.add_middleware(CookieMiddleware)
@@ -154,10 +146,7 @@ def test_groups(site: Site) -> None:
     code = {"response": "code", "code": site.pool.outbox.code_for("ada")}
     assert other.post("/auth/challenge", json=code).json()["signed_in"]
     reply = other.post("/admin")
-    assert (reply.status_code, reply.json()["detail"]) == (
-        403,
-        "this needs a member of staff or admins",
-    )
+    assert (reply.status_code, reply.json()["detail"]) == (403, "this needs a member of staff or admins")
 
 
 def test_a_bearer_token(site: Site) -> None:
@@ -224,15 +213,11 @@ def test_requests_at_once_under_rotation(site_of: SiteOf) -> None:
 def test_names_that_are_no_names(site: Site) -> None:
     """A name with half a character, and one that is too long, are the user's mistakes."""
     for name in ("\ud800", "x" * 129):
-        reply = site.browser.post(
-            "/auth/sign-in", content=json.dumps({"username": name, "password": "x"})
-        )
+        reply = site.browser.post("/auth/sign-in", content=json.dumps({"username": name, "password": "x"}))
         assert reply.status_code == 422
 
 
-@pytest.mark.parametrize(
-    "origin", ["example.com", "HTTPS://example.com", "", "https://example.com/"]
-)
+@pytest.mark.parametrize("origin", ["example.com", "HTTPS://example.com", "", "https://example.com/"])
 def test_an_origin_that_is_none(origin: str) -> None:
     """An origin without a scheme, in capitals or with a path is an error: its cookies would not be secure."""
     nothing: Any = None

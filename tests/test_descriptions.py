@@ -63,11 +63,7 @@ def sample(model: Any, name: str = "") -> Any:  # noqa: PLR0911 - one for each k
     """Return a value with every member of the model, none with its default."""
     match model:
         case {"*": each}:
-            return (
-                {"Level2": sample(each, name)}
-                if name == "AcrConfiguration"
-                else {"k": sample(each)}
-            )
+            return {"Level2": sample(each, name)} if name == "AcrConfiguration" else {"k": sample(each)}
         case dict():
             return {n: sample(each, n) for n, each in model.items()}
         case [each]:
@@ -83,9 +79,7 @@ def sample(model: Any, name: str = "") -> Any:  # noqa: PLR0911 - one for each k
 
 
 FULL = {name: sample(part, name) for name, part in MODEL.items()}
-REAL = copy.deepcopy(
-    {"UserPool": USER_POOL, "UserPoolClient": USER_POOL_CLIENT, "MfaConfig": MFA_CONFIG}
-)
+REAL = copy.deepcopy({"UserPool": USER_POOL, "UserPoolClient": USER_POOL_CLIENT, "MfaConfig": MFA_CONFIG})
 REAL["MfaConfig"].pop("ResponseMetadata")
 
 
@@ -133,10 +127,7 @@ def outcome(whole: Shape, key: RSAKey) -> Any:
         return built.configuration, app_client, built.unsupported_settings, replies
 
     built = (PoolSettings, PoolDescription)
-    return [
-        *(tried(lambda kind=kind: kind.from_descriptions(whole)) for kind in built),
-        tried(pool),
-    ]
+    return [*(tried(lambda kind=kind: kind.from_descriptions(whole)) for kind in built), tried(pool)]
 
 
 @pytest.mark.parametrize("whole", [FULL, REAL], ids=["every member", "a real pool"])
@@ -173,11 +164,7 @@ def test_each_wrong_type_names_the_member() -> None:
             at = at[name]
         at[path[-1]] = {1, 2}
         named = ".".join(str(each + 1) if isinstance(each, int) else each for each in path)
-        for make in (
-            PoolSettings.from_descriptions,
-            PoolDescription.from_descriptions,
-            LocalPool.like,
-        ):
+        for make in (PoolSettings.from_descriptions, PoolDescription.from_descriptions, LocalPool.like):
             with pytest.raises(BadField) as caught:
                 make(made)
             assert named in str(caught.value)
@@ -287,10 +274,7 @@ def test_all_three_in_one_mapping(whole: Shape, signing_key: RSAKey) -> None:
 
     assert settings == PoolSettings.from_descriptions(TOTP_ONLY)
     assert settings.unknown_members == ()
-    assert (pool.configuration.mfa, pool.configuration.mfa_methods) == (
-        "ON",
-        ("SOFTWARE_TOKEN_MFA",),
-    )
+    assert (pool.configuration.mfa, pool.configuration.mfa_methods) == ("ON", ("SOFTWARE_TOKEN_MFA",))
     assert pool.client_id == "1example23456789"
 
 
@@ -336,8 +320,7 @@ def test_unknown_members_are_named(tmp_path: Path, signing_key: RSAKey) -> None:
     pool = LocalPool.like(whole, key=signing_key)
     for name in names:
         assert any(
-            message.startswith(f"{name.removeprefix('UserPool.')}:")
-            for message in pool.unsupported_settings
+            message.startswith(f"{name.removeprefix('UserPool.')}:") for message in pool.unsupported_settings
         )
     for command in ("draw", "check", "paths"):
         ran = CliRunner().invoke(app, commanded(command, file))

@@ -12,15 +12,7 @@ from authfsm.diagrams import Node, UnknownFlow, diagram
 from authfsm.diagrams.gallery import EXAMPLE_POOLS
 from authfsm.diagrams.model import DiagramModel, EdgeKind
 from authfsm.diagrams.model_builder import TABLE_ROWS, build_model
-from authfsm.diagrams.vertices import (
-    JUNCTIONS,
-    Arrow,
-    Junction,
-    OmissionReason,
-    StateGroup,
-    fold,
-    group_of,
-)
+from authfsm.diagrams.vertices import JUNCTIONS, Arrow, Junction, OmissionReason, StateGroup, fold, group_of
 from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.evidence import Confidence, confidence
 from authfsm.protocol.nodes import NODES, target_roles
@@ -45,10 +37,7 @@ DRAFTS = {
     **{f"{flow}, unfolded": build_model(flow=flow, unfolded=True) for flow in FLOWS},
     **{state: build_model(state=state) for state in State},
     **{f"{state}, unfolded": build_model(state=state, unfolded=True) for state in State},
-    **{
-        f"pool {name}": build_model(settings=settings)
-        for name, (settings, _) in EXAMPLE_POOLS.items()
-    },
+    **{f"pool {name}": build_model(settings=settings) for name, (settings, _) in EXAMPLE_POOLS.items()},
     **{
         f"{name}, faded": build_model(settings=settings, faded=True)
         for name, (settings, _) in EXAMPLE_POOLS.items()
@@ -58,9 +47,7 @@ DRAFTS = {
         for name, (settings, _) in EXAMPLE_POOLS.items()
     },
     **{
-        f"from {one} to {other}": build_model(
-            difference=(EXAMPLE_POOLS[one][0], EXAMPLE_POOLS[other][0])
-        )
+        f"from {one} to {other}": build_model(difference=(EXAMPLE_POOLS[one][0], EXAMPLE_POOLS[other][0]))
         for one, other in permutations(EXAMPLE_POOLS, 2)
     },
 }
@@ -226,9 +213,7 @@ def test_a_choice_is_made_at_one_point() -> None:
     """The choice of a first factor and the challenges of START meet in one junction."""
     model = DRAFTS["whole"]
     (first,) = (each for each in JUNCTIONS if each.name == "first factor asked")
-    into = {
-        (edge.source.name, r) for edge in model.edges if edge.dest == first for r in edge.responses
-    }
+    into = {(edge.source.name, r) for edge in model.edges if edge.dest == first for r in edge.responses}
 
     assert ("SELECT_CHALLENGE", Select) in into
     assert {"START", "SELECT_CHALLENGE"} == {source for source, _ in into}

@@ -101,13 +101,10 @@ def test_paper_needs_no_colour() -> None:
     """In the print theme fills are white, outlines are black, and the legend explains the outlines."""
     source = str(diagram(theme=PRINT))
 
-    assert {
-        paint.fill for group, paint in PRINT.groups.items() if group is not StateGroup.BEGIN
-    } == {"#ffffff"}
-    assert (
-        "Rounded: first factor. Folded corner: set-up. Square: second factor. Plugs: device."
-        in source
-    )
+    assert {paint.fill for group, paint in PRINT.groups.items() if group is not StateGroup.BEGIN} == {
+        "#ffffff"
+    }
+    assert "Rounded: first factor. Folded corner: set-up. Square: second factor. Plugs: device." in source
 
 
 def test_one_file_is_light_and_dark() -> None:
@@ -158,11 +155,7 @@ def test_text_has_contrast(name: str) -> None:
 
 def test_labels_replace_texts() -> None:
     """The argument `labels` replaces names of states, triggers, junctions and sentences of the caption."""
-    words = {
-        "SMS_MFA": "Code per SMS",
-        "code": "<Code & mehr>",
-        "password proved": "Passwort stimmt",
-    }
+    words = {"SMS_MFA": "Code per SMS", "code": "<Code & mehr>", "password proved": "Passwort stimmt"}
     source = str(diagram(labels=words))
 
     assert 'SMS_MFA [label="Code per SMS"' in source

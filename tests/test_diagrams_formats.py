@@ -89,18 +89,12 @@ def test_mermaid_accepts_every_diagram() -> None:
     texts["a walk as a sequence"] = str(sequence(history=WALK, labels=ODD | {"Person": "A; B"}))
 
     assert {
-        name: error
-        for name, error in run_in_node("read_mermaid.mjs", "mermaid", texts).items()
-        if error
+        name: error for name, error in run_in_node("read_mermaid.mjs", "mermaid", texts).items() if error
     } == {}
 
 
 EVENTS: list[dict[str, str]] = [
-    {
-        "type": step.response.trigger,
-        "to": str(step.dest),
-        **({"role": str(step.role)} if step.role else {}),
-    }
+    {"type": step.response.trigger, "to": str(step.dest), **({"role": str(step.role)} if step.role else {})}
     for step in WALK
 ]
 SECOND_FACTOR = "EMAIL_OTP_second_factor"
@@ -115,13 +109,7 @@ def test_xstate_runs_every_diagram() -> None:
     given["whole"]["events"] = given["unfolded"]["events"] = EVENTS
     visited = run_in_node("run_xstate.mjs", "xstate", given)
 
-    assert visited["whole"] == [
-        "PASSWORD_VERIFIER",
-        SECOND_FACTOR,
-        SECOND_FACTOR,
-        "AUTHENTICATED",
-        "done",
-    ]
+    assert visited["whole"] == ["PASSWORD_VERIFIER", SECOND_FACTOR, SECOND_FACTOR, "AUTHENTICATED", "done"]
     assert visited["unfolded"] == [
         "PASSWORD_VERIFIER",
         SECOND_FACTOR,
@@ -292,9 +280,7 @@ def test_a_sequence_has_cognitos_names() -> None:
     text = str(sequence(flow="USER_SRP_AUTH"))
 
     assert "App->>Cognito: InitiateAuth (USER_SRP_AUTH)<br/>USERNAME, SRP_A" in text
-    assert (
-        "Cognito-->>App: PASSWORD_VERIFIER<br/>SALT, SRP_B, SECRET_BLOCK, USER_ID_FOR_SRP" in text
-    )
+    assert "Cognito-->>App: PASSWORD_VERIFIER<br/>SALT, SRP_B, SECRET_BLOCK, USER_ID_FOR_SRP" in text
     assert "AssociateSoftwareToken" in text
     assert "AdminInitiateAuth" in str(sequence(flow="ADMIN_USER_PASSWORD_AUTH"))
     assert "AdminRespondToAuthChallenge" in str(sequence(flow="ADMIN_USER_PASSWORD_AUTH"))
@@ -341,10 +327,7 @@ def test_json_has_the_effect_of_settings() -> None:
     plain = json.loads(format(PICTURES["faded"], "json"))
     sms = next(each for each in plain["nodes"] if each["name"] == "SMS_MFA")
 
-    assert (sms["settings"], sms["reason"]) == (
-        str(SettingsEffect.FADED),
-        "MfaConfiguration is OFF",
-    )
+    assert (sms["settings"], sms["reason"]) == (str(SettingsEffect.FADED), "MfaConfiguration is OFF")
 
 
 def test_a_machines_own_states_are_drawn() -> None:

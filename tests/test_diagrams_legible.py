@@ -17,11 +17,7 @@ from authfsm.protocol.responses import Code, SrpClaim, UserSrpAuth
 from authfsm.protocol.states import State
 
 SVG = "{http://www.w3.org/2000/svg}"
-WIDE, HIGH, SPACE = (
-    0.5,
-    0.72,
-    0.28,
-)  # Helvetica's, in parts of its size: a letter, a capital, a blank
+WIDE, HIGH, SPACE = (0.5, 0.72, 0.28)  # Helvetica's, in parts of its size: a letter, a capital, a blank
 HISTORY = (
     Step(1, State.START, UserSrpAuth, State.PASSWORD_VERIFIER),
     Step(2, State.PASSWORD_VERIFIER, SrpClaim, State.SMS_MFA),

@@ -62,10 +62,7 @@ def test_a_row_reads() -> None:
         "| `SMS_MFA` | `code` | *what follows the last factor*, `CUSTOM_CHALLENGE`, *retry*, *restart* |"
         in lines
     )
-    assert (
-        "| `PASSWORD` | `password` | *what follows a password* (`DEVICE_SRP_AUTH`‡), *restart*† |"
-        in lines
-    )
+    assert "| `PASSWORD` | `password` | *what follows a password* (`DEVICE_SRP_AUTH`‡), *restart*† |" in lines
 
 
 def test_the_readme_has_the_table() -> None:

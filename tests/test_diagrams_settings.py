@@ -53,9 +53,7 @@ def test_a_pools_diagram_has_nothing_ruled_out(pool: PoolSettings) -> None:
     """For any settings: the diagram has nothing that they rule out, and accounts for every arrow."""
     model = build_model(settings=pool)
 
-    assert all(
-        pool.ruled_out(a.transition, a.dest.role or a.source.role) is None for a in model.arrows
-    )
+    assert all(pool.ruled_out(a.transition, a.dest.role or a.source.role) is None for a in model.arrows)
     assert is_complete(model)
     assert dot(model, LIGHT, {})
 
@@ -73,9 +71,7 @@ def test_a_faded_diagram_fades_what_is_ruled_out(pool: PoolSettings) -> None:
     }
 
     assert is_complete(model)
-    assert faded == {
-        (p.state, p.role): cut[p] for p in model.nodes if isinstance(p, Node) and p in cut
-    }
+    assert faded == {(p.state, p.role): cut[p] for p in model.nodes if isinstance(p, Node) and p in cut}
 
 
 @given(OPTIONS, OPTIONS)
@@ -100,12 +96,7 @@ def test_a_pool_without_mfa_is_small() -> None:
     """A pool with MFA off and no devices has a password, a temporary password, and tokens."""
     model = diagram(settings=OFF).model
 
-    assert node_names(model) == {
-        "START",
-        "PASSWORD_VERIFIER",
-        "NEW_PASSWORD_REQUIRED",
-        "AUTHENTICATED",
-    }
+    assert node_names(model) == {"START", "PASSWORD_VERIFIER", "NEW_PASSWORD_REQUIRED", "AUTHENTICATED"}
 
 
 def test_the_caption_says_what_is_ruled_out() -> None:
@@ -137,9 +128,7 @@ def test_fading_moves_nothing() -> None:
 def test_a_ruled_out_response_of_an_edge_is_struck_out() -> None:
     """Where settings allow one response of an edge and rule out another, that one is struck out."""
     model = diagram(settings=OFF, faded=True).model
-    line = next(
-        e for e in model.edges if e.dest == Node(S.PASSWORD_VERIFIER) and UserSrpAuth in e.responses
-    )
+    line = next(e for e in model.edges if e.dest == Node(S.PASSWORD_VERIFIER) and UserSrpAuth in e.responses)
 
     assert UserSrpAuth not in line.ruled_out
     assert "<s>custom_srp_auth</s>" in str(diagram(settings=OFF, faded=True))
@@ -208,22 +197,8 @@ def test_failed_says_what_to_do() -> None:
 BEGUN = datetime(2026, 11, 2, 9, tzinfo=timezone.utc)
 RIGHT = (
     Step(1, S.START, UserSrpAuth, S.PASSWORD_VERIFIER, at=BEGUN),
-    Step(
-        2,
-        S.PASSWORD_VERIFIER,
-        SrpClaim,
-        S.SMS_MFA,
-        Role.SECOND_FACTOR,
-        at=BEGUN + timedelta(seconds=1.25),
-    ),
-    Step(
-        3,
-        S.SMS_MFA,
-        Code,
-        S.SMS_MFA,
-        error="CodeMismatchException",
-        at=BEGUN + timedelta(seconds=40),
-    ),
+    Step(2, S.PASSWORD_VERIFIER, SrpClaim, S.SMS_MFA, Role.SECOND_FACTOR, at=BEGUN + timedelta(seconds=1.25)),
+    Step(3, S.SMS_MFA, Code, S.SMS_MFA, error="CodeMismatchException", at=BEGUN + timedelta(seconds=40)),
     Step(4, S.SMS_MFA, Code, S.AUTHENTICATED, at=BEGUN + timedelta(seconds=75)),
 )
 NEW = (
@@ -245,9 +220,7 @@ def test_a_history_shows_its_times() -> None:
 def test_traffic_is_counted() -> None:
     """With the histories of many sign-ins, each edge has its count and width, retries and refusals included."""
     drawn: Diagram = diagram(traffic=[RIGHT] * 30 + [NEW] * 10, flow="USER_SRP_AUTH")
-    counts = {
-        (e.source.name, e.dest.name, e.kind): e.total.times for e in drawn.model.edges if e.counts
-    }
+    counts = {(e.source.name, e.dest.name, e.kind): e.total.times for e in drawn.model.edges if e.counts}
     source = str(drawn)
 
     assert drawn.model.sign_ins == 40

@@ -115,10 +115,9 @@ def test_email_otp_is_highlighted_in_its_role() -> None:
     )
     model = diagram(history=history).model
 
-    assert {
-        ("START", "first factor asked"),
-        ("first factor asked", "EMAIL_OTP (first factor)"),
-    } == set(edges_of(model, 1))
+    assert {("START", "first factor asked"), ("first factor asked", "EMAIL_OTP (first factor)")} == set(
+        edges_of(model, 1)
+    )
     assert edges_of(model, 2) == [("EMAIL_OTP (first factor)", "EMAIL_OTP (second factor)")]
     assert edges_of(model, 3)[0][0] == "EMAIL_OTP (second factor)"
 
@@ -193,8 +192,7 @@ def test_traffic_has_shares_and_one_edge_to_failed() -> None:
     ]  # fmt: skip
     drawn = diagram(
         traffic=[
-            [Step(1, began, given, dest, error="x" if dest is failed else None)]
-            for given, dest in ways
+            [Step(1, began, given, dest, error="x" if dest is failed else None)] for given, dest in ways
         ],
         failures=True,
     )

@@ -103,9 +103,7 @@ def test_a_pool_and_its_settings_show_themselves(pool: LocalPool) -> None:
     settings = PoolSettings.describe(client, pool.pool_id, pool.client_id)
 
     assert formatted(pool)["text/plain"].splitlines()[0] == pool.pool_id
-    assert (
-        formatted(settings)["image/svg+xml"] == diagram(settings=settings, theme=AUTO)._repr_svg_()
-    )
+    assert formatted(settings)["image/svg+xml"] == diagram(settings=settings, theme=AUTO)._repr_svg_()
 
 
 def test_replies_are_escaped(pool: LocalPool) -> None:
@@ -125,10 +123,7 @@ def test_nothing_is_shown_that_is_secret_and_no_file_is_written(
     monkeypatch.chdir(tmp_path)
     flow = _flow(pool)
     session, code = flow.signin.session, pool.outbox.code_for("ada")
-    shown = [
-        mime_bundle(each)
-        for each in (flow, flow.signin, flow.challenge, flow.refusal, flow.history)
-    ]
+    shown = [mime_bundle(each) for each in (flow, flow.signin, flow.challenge, flow.refusal, flow.history)]
     flow.answer(Code(code))
     shown += [mime_bundle(each) for each in (flow, flow.tokens, pool)]
     everything = io.StringIO()

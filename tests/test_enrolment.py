@@ -48,9 +48,7 @@ NAMES = [
 
 
 NAME = st.text(
-    st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff"),
-    min_size=1,
-    max_size=40,
+    st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff"), min_size=1, max_size=40
 )
 
 
@@ -61,11 +59,7 @@ def decoded(rows: Iterable[Row], invert: bool = False) -> str | None:  # noqa: F
         rows: the picture.
         invert: read light modules on dark ground as well.
     """
-    lines = [
-        bytes(0 if dark else 255 for dark in row for _ in range(4))
-        for row in rows
-        for _ in range(4)
-    ]
+    lines = [bytes(0 if dark else 255 for dark in row for _ in range(4)) for row in rows for _ in range(4)]
     picture = memoryview(b"".join(lines)).cast("B", (len(lines), len(lines[0])))
     found = zxingcpp.read_barcode(picture, try_invert=invert)
     if found is None:
@@ -151,10 +145,7 @@ def test_dark_and_light_terminals() -> None:
     """With colours it can be scanned on any terminal; without, on a dark one, and inverted on a light one."""
     enrolment = Enrolment(SECRET, "Example", "ada")
     uri = enrolment.uri.reveal()
-    dark, light = (
-        {"paper_dark": True, "ink_dark": False},
-        {"paper_dark": False, "ink_dark": True},
-    )
+    dark, light = ({"paper_dark": True, "ink_dark": False}, {"paper_dark": False, "ink_dark": True})
     coloured, plain = enrolment.terminal(), enrolment.terminal(colour=False)
 
     assert decoded(rows_of_terminal(coloured, **dark)) == uri

@@ -67,10 +67,7 @@ def every_error() -> Iterator[AuthfsmError]:
         error = kind.__new__(kind)
         try:
             kind.__init__(error, **values_of(kind))
-        except (
-            TypeError,
-            AttributeError,
-        ):  # an argument of another type: its message does not matter here
+        except (TypeError, AttributeError):  # an argument of another type: its message does not matter here
             AuthfsmError.__init__(error, "-")
         yield error
     for code, parts in ERROR_POLICY.items():
@@ -98,9 +95,7 @@ def test_statuses_follow_action_and_fault() -> None:
         ("InternalErrorException", ""): 503,
         ("UserLambdaValidationException", ""): 502,
     }
-    assert {
-        row: refused(refusal_of(*row), state=State.SMS_MFA).http_status for row in expected
-    } == expected
+    assert {row: refused(refusal_of(*row), state=State.SMS_MFA).http_status for row in expected} == expected
     by_class = {
         each: getattr(authfsm, each)._presented
         for each in ("WrongResponse", "InvalidOperation", "TokenRefused", "KeysUnreachable")
@@ -110,10 +105,7 @@ def test_statuses_follow_action_and_fault() -> None:
 
 def test_unknown_user_and_wrong_password_read_alike() -> None:
     """The sentence does not say whether the user exists."""
-    rows = [
-        ("UserNotFoundException", ""),
-        ("NotAuthorizedException", "Incorrect username or password"),
-    ]
+    rows = [("UserNotFoundException", ""), ("NotAuthorizedException", "Incorrect username or password")]
     assert len({refused(refusal_of(*row), state=State.FAILED).for_person() for row in rows}) == 1
 
 
@@ -126,16 +118,12 @@ INVALID_INPUT: dict[str, Callable[[], object]] = {
     "The password must not be empty.": lambda: authfsm.response("password"),
     "The password must be text that UTF-8 can encode.": lambda: r.Password("\ud800"),
     "The credential must be JSON.": lambda: authfsm.response("credential", credential="{"),
-    "The fields must be NAME=value, one a line.": lambda: authfsm.response(
-        "raw_answer", fields="x"
-    ),
+    "The fields must be NAME=value, one a line.": lambda: authfsm.response("raw_answer", fields="x"),
     "A code has only digits.": lambda: r.Code("x"),
     "A code of the authenticator app is six digits.": lambda: r.VerifySoftwareToken("1"),
     "An e-mail address looks like name@example.com.": lambda: r.SetUpEmail("x"),
     "Choose one of the offered possibilities.": lambda: authfsm.response("telepathy"),
-    "That is not right. Check what you typed, and try again.": lambda: authfsm.response(
-        "code", x="y"
-    ),
+    "That is not right. Check what you typed, and try again.": lambda: authfsm.response("code", x="y"),
 }
 """Input that is not sent, by what the person reads."""
 
@@ -156,9 +144,7 @@ def test_every_sentence_is_translated() -> None:
             run()
         assert caught.value.for_person() == caught.value.advice == sentence
         errors.append(caught.value)
-    translations = {each: f"DE {each}" for each in authfsm.ERROR_SENTENCES} | {
-        "password": "Kennwort"
-    }
+    translations = {each: f"DE {each}" for each in authfsm.ERROR_SENTENCES} | {"password": "Kennwort"}
 
     found = {error.for_person(translations) for error in errors}
 

@@ -120,8 +120,7 @@ def random_values(seed: int) -> dict[str, SwitchValue]:
     rng = random.Random(seed)  # noqa: S311 -- a seed repeats its values, on purpose
     share = rng.choice((0.1, 0.3, 0.6))
     return {
-        each.key: rng.choice(each.values[1:]) if rng.random() < share else each.values[0]
-        for each in SWITCHES
+        each.key: rng.choice(each.values[1:]) if rng.random() < share else each.values[0] for each in SWITCHES
     }
 
 
@@ -140,24 +139,16 @@ def test_the_page_rules_out_what_settings_rule_out(shown: OpenedPage) -> None:
             assert said[name]["arrows"] == [known.arrows[each] for each in TRANSITIONS_IN_ROLES]
             assert said[name]["nodes"] == [known.nodes.get(each) for each in NODES]
         for arrow, ends in TRANSITIONS_IN_ROLES:
-            among = [
-                n
-                for n, each in enumerate(TRANSITIONS_IN_ROLES)
-                if each[0] == arrow and each[1] == ends
-            ]
+            among = [n for n, each in enumerate(TRANSITIONS_IN_ROLES) if each[0] == arrow and each[1] == ends]
             if ends.role:
-                assert said["withLambda"]["arrows"][among[0]] in {
-                    settings.ruled_out(arrow, ends.role),
-                    None,
-                }
+                assert said["withLambda"]["arrows"][among[0]] in {settings.ruled_out(arrow, ends.role), None}
 
 
 def test_the_page_has_the_settings_confidence(shown: OpenedPage) -> None:
     """For pools of every kind, the page gives the confidence of each arrow that `PoolSettings` gives."""
     pools = [random_values(seed) for seed in range(20)] + list(EXAMPLES.values())
     told = shown.page.evaluate(
-        "pools => pools.map(values => { explorer.set(values); return explorer.confidences(); })",
-        pools,
+        "pools => pools.map(values => { explorer.set(values); return explorer.confidences(); })", pools
     )
     for values, said in zip(pools, told, strict=True):
         settings = settings_of(values)
@@ -167,9 +158,7 @@ def test_the_page_has_the_settings_confidence(shown: OpenedPage) -> None:
     set_switch(shown.page, "mfa_configuration", "ON")
     set_switch(shown.page, "device_configuration", value=False)
     node_element(shown.page, "PASSWORD_VERIFIER").click()
-    ways = shown.page.locator(
-        "#details li", has=shown.page.locator("button:text-is('AUTHENTICATED')")
-    )
+    ways = shown.page.locator("#details li", has=shown.page.locator("button:text-is('AUTHENTICATED')"))
     assert "refuted" in ways.first.inner_text()
     lines_ = shown.page.evaluate("data.lines.map(line => line.to && line.through)")
     tokens = [n for n, each in enumerate(NODES) if each.state is State.AUTHENTICATED]
@@ -215,9 +204,7 @@ def test_switches_and_settings_convert_both_ways() -> None:
     assert not old["explicit_auth_flows:ALLOW_USER_PASSWORD_AUTH"]
 
 
-@pytest.mark.parametrize(
-    "settings", [each for each, _ in EXAMPLE_POOLS.values()], ids=list(EXAMPLE_POOLS)
-)
+@pytest.mark.parametrize("settings", [each for each, _ in EXAMPLE_POOLS.values()], ids=list(EXAMPLE_POOLS))
 def test_a_pool_on_the_switches_has_its_verdicts(settings: PoolSettings) -> None:
     """The switches of a pool rule out what the pool rules out, for the same reasons."""
     moved = settings_of(values_of(settings))
@@ -253,9 +240,7 @@ def test_a_switch_fades_what_it_rules_out(shown: OpenedPage) -> None:
 def test_every_switch_has_an_effect(shown: OpenedPage) -> None:
     """Each switch changes the verdicts, from some position of the others."""
     bases = [{}, *EXAMPLES.values(), {"user_pool_tier": "LITE"}]
-    bases.append(
-        {"email_sending_account": "COGNITO_DEFAULT", "lambda_config:CustomEmailSender": False}
-    )
+    bases.append({"email_sending_account": "COGNITO_DEFAULT", "lambda_config:CustomEmailSender": False})
     bases.append({"user_pool_tier": "LITE", "advanced_security_mode": "OFF"})
     bases.append({"mfa_configuration": "ON"})
     bases.append({"email_sending_account": "COGNITO_DEFAULT"})
@@ -270,9 +255,7 @@ def test_every_switch_has_an_effect(shown: OpenedPage) -> None:
             values = [v for v in each.values if v != base.get(each.key, each.values[0])]
             for value in values:
                 set_switch(shown.page, each.key, value)
-                moved = moved or before != shown.page.evaluate(
-                    "JSON.stringify(explorer.verdicts())"
-                )
+                moved = moved or before != shown.page.evaluate("JSON.stringify(explorer.verdicts())")
         if not moved:
             unmoved.append(each.key)
 
@@ -430,9 +413,7 @@ def test_a_focused_state_opens_by_key(shown: OpenedPage, key: str) -> None:
 
 def test_everything_can_be_done_by_keys(shown: OpenedPage) -> None:
     """Tab reaches the search, every switch and every node; / begins a search, arrows move in what is found."""
-    wanted = shown.page.locator(
-        "#picture [data-node], [data-switch]:not([type=radio]), #search"
-    ).count()
+    wanted = shown.page.locator("#picture [data-node], [data-switch]:not([type=radio]), #search").count()
     met = set()
     for _ in range(wanted + 40):
         shown.page.keyboard.press("Tab")
@@ -441,9 +422,7 @@ def test_everything_can_be_done_by_keys(shown: OpenedPage) -> None:
                 "(each => each.dataset.node ? 'place ' + each.dataset.node : each.name || each.id)(document.activeElement)"
             )
         )
-    places = {
-        f"place {n}" for n, each in enumerate(NODES) if node_element(shown.page, each.name).count()
-    }
+    places = {f"place {n}" for n, each in enumerate(NODES) if node_element(shown.page, each.name).count()}
     assert places <= met
     assert {each.key for each in SWITCHES} | {"search", "example", "theme"} <= met
 
@@ -477,9 +456,7 @@ def test_the_picture_grows_and_shrinks(shown: OpenedPage) -> None:
 
 def background(page_: Page) -> str:
     """The page's background."""
-    colour: str = page_.evaluate(
-        "getComputedStyle(document.querySelector('header')).backgroundColor"
-    )
+    colour: str = page_.evaluate("getComputedStyle(document.querySelector('header')).backgroundColor")
     return colour
 
 

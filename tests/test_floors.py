@@ -96,26 +96,13 @@ LIBRARIES = {
 """The parts that may import a library of others."""
 
 # What touches the world: randomness, clocks, sockets, files, environment. None below the drivers.
-WORLD = {
-    "os",
-    "time",
-    "socket",
-    "random",
-    "secrets",
-    "subprocess",
-    "threading",
-    "asyncio",
-    "urllib",
-    "http",
-}
+WORLD = {"os", "time", "socket", "random", "secrets", "subprocess", "threading", "asyncio", "urllib", "http"}
 
 
 def modules() -> dict[str, ast.Module]:
     """The syntax of each module, by its path inside the package without its suffix."""
     return {
-        path.relative_to(PACKAGE).with_suffix("").as_posix(): ast.parse(
-            path.read_text(encoding="utf-8")
-        )
+        path.relative_to(PACKAGE).with_suffix("").as_posix(): ast.parse(path.read_text(encoding="utf-8"))
         for path in sorted(PACKAGE.rglob("*.py"))
     }
 
@@ -182,8 +169,7 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
     """Inside a folder too there is an order: the graph of all imports, typing included, has no cycle."""
     known = modules()
     graph = {
-        module: {found for name in imports(tree) if (found := module_of(name, known)) is not None}
-        - {module}
+        module: {found for name in imports(tree) if (found := module_of(name, known)) is not None} - {module}
         for module, tree in known.items()
     }
 
@@ -241,10 +227,7 @@ def test_the_core_does_no_io() -> None:
         if FLOOR[part_of(module)] < FLOOR["drivers"] and module != "base/concurrency"
         for name in imports(tree)
         if name.split(".")[0] in WORLD
-        or (
-            part_of(module) in {"base", "protocol", "settings", "core"}
-            and "base.concurrency" in name
-        )
+        or (part_of(module) in {"base", "protocol", "settings", "core"} and "base.concurrency" in name)
     ]
 
     assert wrong == []
@@ -272,10 +255,7 @@ def test_the_pool_shares_only_the_table_and_the_arithmetic() -> None:
         and imported not in shared
     }
 
-    assert used <= {
-        ("local/api/pool", "drivers/boto"),
-        ("local/server/page", "diagrams/__init__"),
-    }
+    assert used <= {("local/api/pool", "drivers/boto"), ("local/server/page", "diagrams/__init__")}
     serving = {
         module
         for module, tree in known.items()

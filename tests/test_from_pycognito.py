@@ -244,9 +244,7 @@ ROWS: Final[dict[str, Row]] = {
 
 TABLE: Final = {
     re.match(r"[\w.]+", left).group(): (left, right)  # type: ignore[union-attr]
-    for left, right in re.findall(
-        r"^\| `([^|]+)` \| `([^|]+)` \|$", PAGE.read_text("utf-8"), re.MULTILINE
-    )
+    for left, right in re.findall(r"^\| `([^|]+)` \| `([^|]+)` \|$", PAGE.read_text("utf-8"), re.MULTILINE)
 }
 
 
@@ -396,9 +394,7 @@ def ours(row: Row, key: RSAKey, shared: dict[str, Any]) -> Side:
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_both_columns_do_the_same(
-    name: str, signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_both_columns_do_the_same(name: str, signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a row of pycognito's does is what its row of ours does; before it was not so."""
     row, (left, right) = ROWS[name], TABLE[name]
     sides, shared = [], dict[str, Any]()

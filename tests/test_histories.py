@@ -78,10 +78,7 @@ GOOD = {"step": 1, "from": "START", "given": "user_srp_auth", "to": "PASSWORD_VE
         (json.dumps({**GOOD, "given": ["code"]}), "has no given, or one that is not known"),
         (json.dumps({k: v for k, v in GOOD.items() if k != "to"}), "has no to"),
         (json.dumps({**GOOD, "step": 2}), "has step 2 where 1 is due"),
-        (
-            json.dumps({**GOOD, "step": "1"}),
-            "has an invalid step, role, error, action or time",
-        ),
+        (json.dumps({**GOOD, "step": "1"}), "has an invalid step, role, error, action or time"),
         (json.dumps({**GOOD, "step": True}), "has an invalid step"),
         (json.dumps({**GOOD, "role": "third factor"}), "has an invalid step"),
         (json.dumps({**GOOD, "action": "SHRUG"}), "has no action"),

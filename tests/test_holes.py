@@ -120,10 +120,7 @@ def test_a_session_answers_its_own_challenge_only(pool: LocalPool, name: str) ->
     with pytest.raises(talk.boto.exceptions.ClientError) as caught:
         talk.respond(name, asked["Session"], USERNAME="ada", **EVERYTHING)
 
-    assert caught.value.response["Error"]["Code"] in {
-        "CodeMismatchException",
-        "InvalidParameterException",
-    }
+    assert caught.value.response["Error"]["Code"] in {"CodeMismatchException", "InvalidParameterException"}
     assert "AuthenticationResult" in talk.answer(asked, "ada", SMS_MFA_CODE=code)
 
 
@@ -161,9 +158,7 @@ FORGED: Final[dict[str, dict[str, Any]]] = {
     "verify_software_token": {"UserCode": "000000"},
     "set_user_mfa_preference": {"SMSMfaSettings": {"Enabled": False}},
     "change_password": {"PreviousPassword": PASSWORD, "ProposedPassword": "Another-Horse-2"},
-    "update_user_attributes": {
-        "UserAttributes": [{"Name": "phone_number", "Value": "+15555550199"}]
-    },
+    "update_user_attributes": {"UserAttributes": [{"Name": "phone_number", "Value": "+15555550199"}]},
     "confirm_device": {"DeviceKey": "eu-west-1_00000000-0000-4000-8000-000000000000"},
     "global_sign_out": {},
     "delete_user": {},
@@ -206,15 +201,11 @@ def test_a_code_is_valid_once_in_set_up(signing_key: RSAKey) -> None:
     verified = talk.boto.verify_software_token(Session=begun["Session"], UserCode=code)
 
     # The API lists no ExpiredCodeException for this operation.
-    with refused(
-        "EnableSoftwareTokenMFAException", "Code mismatch and fail enable Software Token MFA"
-    ):
+    with refused("EnableSoftwareTokenMFAException", "Code mismatch and fail enable Software Token MFA"):
         talk.boto.verify_software_token(Session=verified["Session"], UserCode=code)
 
 
-def test_secrets_are_compared_in_constant_time(
-    signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_secrets_are_compared_in_constant_time(signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fakecloud #1961: comparing secrets by == leaks by its time how much of them is right."""
     pool = LocalPool(mfa="ON", key=signing_key, client_secret=True)
     pool.add_user("ada", PASSWORD, phone_number=PHONE, preferred_mfa="SMS_MFA")
@@ -223,9 +214,7 @@ def test_secrets_are_compared_in_constant_time(
     compare = hmac.compare_digest
 
     def spy(one: Any, other: Any) -> bool:
-        compared.append(
-            {bytes(each, "ascii") if isinstance(each, str) else each for each in (one, other)}
-        )
+        compared.append({bytes(each, "ascii") if isinstance(each, str) else each for each in (one, other)})
         return compare(one, other)
 
     monkeypatch.setattr(hmac, "compare_digest", spy)

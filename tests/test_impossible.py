@@ -131,9 +131,7 @@ def test_the_table_has_no_such_arrow(row: Row) -> None:
 
 
 @pytest.mark.parametrize("row", [*ROWS, *OF_THE_PATH], ids=str)
-def test_no_pool_makes_the_transition(
-    row: Row, trail: list[tuple[OpenChallenge, Transition]]
-) -> None:
+def test_no_pool_makes_the_transition(row: Row, trail: list[tuple[OpenChallenge, Transition]]) -> None:
     """There were chances for the transition, and the pool never made it."""
     chances = [arrow for before, arrow in trail if row.offers(before, arrow)]
 

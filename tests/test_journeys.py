@@ -70,16 +70,12 @@ def _passkeys() -> None:
 @pytest.mark.parametrize(
     "journey", [pytest.param(each, id=f"{n}: {each}") for n, js in WITH.items() for each in js]
 )
-def test_our_driver_follows_every_journey_of_the_example_pools(
-    journey: Journey, signing_key: RSAKey
-) -> None:
+def test_our_driver_follows_every_journey_of_the_example_pools(journey: Journey, signing_key: RSAKey) -> None:
     """This package's driver follows every journey of the example pools exactly."""
     _passkeys()
     flow = journey.run(key=signing_key)
 
-    walked = tuple(
-        Transition(step.source, step.response, step.dest, step.kind) for step in flow.history
-    )
+    walked = tuple(Transition(step.source, step.response, step.dest, step.kind) for step in flow.history)
     assert walked == journey.path.transitions
     assert flow.state is S.AUTHENTICATED
     assert flow.tokens is not None
@@ -101,19 +97,11 @@ def test_the_number_of_journeys() -> None:
     """For every path there is a journey or a reason why not; journeys and their transitions are counted."""
     ways = {name: SignInPaths(pool).count() for name, (pool, _) in EXAMPLE_POOLS.items()}
     again = {
-        name: sum(
-            any(each.refused(n) or each.stale(n) for n in range(len(each.path))) for each in js
-        )
+        name: sum(any(each.refused(n) or each.stale(n) for n in range(len(each.path))) for each in js)
         for name, js in WITH.items()
     }
 
-    assert ways == {
-        "mfa_off": 2,
-        "mfa_optional": 52,
-        "mfa_required": 4,
-        "passwordless": 328,
-        "custom": 7,
-    }
+    assert ways == {"mfa_off": 2, "mfa_optional": 52, "mfa_required": 4, "passwordless": 328, "custom": 7}
     assert again == {
         "mfa_off": 1,
         "mfa_optional": 8,  # a device key that is not known, at each of its RESTART rows
@@ -206,9 +194,7 @@ class App:
         name = self.reply["ChallengeName"]
         if name == "MFA_SETUP":
             return self._enrols(typed)
-        key = {"SELECT_MFA_TYPE": "ANSWER", "NEW_PASSWORD_REQUIRED": "NEW_PASSWORD"}.get(
-            name, f"{name}_CODE"
-        )
+        key = {"SELECT_MFA_TYPE": "ANSWER", "NEW_PASSWORD_REQUIRED": "NEW_PASSWORD"}.get(name, f"{name}_CODE")
         return self._responds(name, {key: typed})
 
     def _enrols(self, typed: str) -> Any:
@@ -280,8 +266,7 @@ def test_an_app_that_gives_up_is_caught(signing_key: RSAKey) -> None:
     with pytest.raises(ClientError, match="CodeMismatchException"):
         use(app, stage)
     with pytest.raises(
-        UnexpectedPath,
-        match="step 3 should be SMS_MFA -code-> AUTHENTICATED, but was no step at all",
+        UnexpectedPath, match="step 3 should be SMS_MFA -code-> AUTHENTICATED, but was no step at all"
     ):
         stage.check()
 
@@ -310,10 +295,7 @@ def test_an_app_that_does_nothing_is_caught(name: str, signing_key: RSAKey) -> N
     with pytest.raises(NothingSent) as caught:
         stage.next_input()
     first = stage.path.transitions[0]
-    assert (caught.value.next_input.state, caught.value.next_input.response) == (
-        first.source,
-        first.response,
-    )
+    assert (caught.value.next_input.state, caught.value.next_input.response) == (first.source, first.response)
     assert given == [caught.value.next_input] * 2
     assert f"{first.response.__name__} in {first.source}" in str(caught.value)
     assert isinstance(caught.value, AssertionError)

@@ -93,9 +93,7 @@ class Browser:
 
     def submit(self, next_input: NextInput) -> None:
         """Fill in the page of a challenge."""
-        value = (
-            {} if next_input.value is None else {str(next_input.field): next_input.value.reveal()}
-        )
+        value = {} if next_input.value is None else {str(next_input.field): next_input.value.reveal()}
         self._sends("/challenge", response=next_input.response.trigger, **value)
 
     def _sends(self, path: str, **fields: str) -> None:

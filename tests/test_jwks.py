@@ -235,9 +235,7 @@ class TestWhatIsGood:
 
         assert verifier.verify(tokens.access_token).client_id == CLIENT
 
-    def test_unknown_header_parameters_are_ignored(
-        self, verifier: Verifier, signing_key: RSAKey
-    ) -> None:
+    def test_unknown_header_parameters_are_ignored(self, verifier: Verifier, signing_key: RSAKey) -> None:
         """RFC 7515, 4."""
         assert verifier.verify(signed(signing_key, ACCESS, typ="JWT", later="x")).username == "ada"
 
@@ -298,9 +296,7 @@ class TestWhatIsForged:
             st.none() | st.booleans() | st.integers() | st.text(max_size=8),
             lambda inner: (
                 st.lists(inner, max_size=3)
-                | st.dictionaries(
-                    st.sampled_from(["alg", "kid", "crit", "b64", "typ"]), inner, max_size=5
-                )
+                | st.dictionaries(st.sampled_from(["alg", "kid", "crit", "b64", "typ"]), inner, max_size=5)
             ),
         )
     )
@@ -360,16 +356,12 @@ class TestWhatIsForged:
         self, verifier: Verifier, signing_key: RSAKey, algorithm: str
     ) -> None:
         """Only RS256: other signatures of the right key are refused too."""
-        token = jwt.encode(
-            {"kid": signing_key.kid, "alg": algorithm}, dict(ACCESS), signing_key, [algorithm]
-        )
+        token = jwt.encode({"kid": signing_key.kid, "alg": algorithm}, dict(ACCESS), signing_key, [algorithm])
 
         with pytest.raises(MalformedToken, match="RS256"):
             verifier.verify(token)
 
-    def test_a_foreign_key(
-        self, verifier: Verifier, signing_key: RSAKey, other_key: RSAKey
-    ) -> None:
+    def test_a_foreign_key(self, verifier: Verifier, signing_key: RSAKey, other_key: RSAKey) -> None:
         """Another key is refused: under its own name, under the pool's, and inside the token."""
         signing_key.ensure_kid()
         other_key.ensure_kid()
@@ -389,9 +381,7 @@ class TestWhatIsForged:
             verifier.verify(jwt.encode(header, dict(ACCESS), other_key, registry=registry))
 
     @pytest.mark.parametrize("crit", [["exp"], ["b64"], [], [7], {}, "", None, "exp"], ids=repr)
-    def test_an_unsupported_critical_header(
-        self, verifier: Verifier, signing_key: RSAKey, crit: Any
-    ) -> None:
+    def test_an_unsupported_critical_header(self, verifier: Verifier, signing_key: RSAKey, crit: Any) -> None:
         """`crit` requires an unsupported extension: refused, though the right key signed it (RFC 7515, 4.1.11)."""
         registry = jws.JWSRegistry(algorithms=["RS256"], strict_check_header=False)
         registry.check_header = lambda header: None  # type: ignore[method-assign]  # it is forging
@@ -424,10 +414,7 @@ class TestWhatIsNotForHere:
     def test_the_other_use(self, verifier: Verifier, tokens: Tokens) -> None:
         """An ID token is refused for an API, an access token where an ID token is required."""
         assert tokens.id_token is not None
-        for token, use, found in (
-            (tokens.id_token, "access", "id"),
-            (tokens.access_token, "id", "access"),
-        ):
+        for token, use, found in ((tokens.id_token, "access", "id"), (tokens.access_token, "id", "access")):
             with pytest.raises(WrongUse) as caught:
                 verifier.verify(token, use)  # type: ignore[arg-type]  # the same
 
@@ -471,10 +458,7 @@ class TestWhatIsNotForHere:
     @pytest.mark.parametrize(
         ("claims", "why"),
         [
-            *(
-                ({name: None}, f"{name} is missing")
-                for name in ("sub", "iss", "client_id", "exp", "iat")
-            ),
+            *(({name: None}, f"{name} is missing") for name in ("sub", "iss", "client_id", "exp", "iat")),
             ({"token_use": None}, "token_use is missing"),
             ({"token_use": 1}, "token_use is int, not text"),
             ({"exp": "soon"}, "exp is not a number of seconds"),
@@ -502,17 +486,13 @@ class TestWhatIsNotForHere:
         """A payload that is signed and is not a JSON object is refused."""
         signing_key.ensure_kid()
         for payload in (b"", b"[]", b"null", b"\xff", b"[" * 5000):
-            token = jws.serialize_compact(
-                {"alg": "RS256", "kid": signing_key.kid}, payload, signing_key
-            )
+            token = jws.serialize_compact({"alg": "RS256", "kid": signing_key.kid}, payload, signing_key)
             with pytest.raises(MalformedToken, match="no JSON object"):
                 verifier.verify(token)
 
 
 class TestNothingIsShown:
-    def test_no_error_shows_the_token(
-        self, pool: LocalPool, clock: ManualClock, tokens: Tokens
-    ) -> None:
+    def test_no_error_shows_the_token(self, pool: LocalPool, clock: ManualClock, tokens: Tokens) -> None:
         """Neither message, traceback, frames nor pickle has any part of the token."""
         token = tokens.access_token.reveal()
         header, payload, signature = token.split(".")
@@ -540,9 +520,7 @@ class TestNothingIsShown:
                 if "authfsm" in frame.f_code.co_filename and "test_" not in frame.f_code.co_filename
             ]
             shown = [repr(error), str(error), *traceback.format_exception(error), *frames]
-            assert [
-                text for text in shown for part in (payload, signature) if part[:40] in text
-            ] == []
+            assert [text for text in shown for part in (payload, signature) if part[:40] in text] == []
             assert error.__context__ is None
             if isinstance(error, AuthfsmError):
                 again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
@@ -573,9 +551,7 @@ def verifier_at(shelf: Shelf, ticks: Ticks, clock: ManualClock, **more: Any) -> 
 
 
 class TestKeys:
-    def test_keys_are_fetched_once_and_lazily(
-        self, signing_key: RSAKey, clock: ManualClock
-    ) -> None:
+    def test_keys_are_fetched_once_and_lazily(self, signing_key: RSAKey, clock: ManualClock) -> None:
         """Making a verifier fetches nothing; its first token does, and the next thousand do not."""
         shelf = Shelf(published(signing_key))
         verifier = verifier_at(shelf, Ticks(), clock)
@@ -608,9 +584,7 @@ class TestKeys:
         assert caught.value.known is False
         assert len(shelf.asked) == 3
 
-    def test_many_forged_key_names(
-        self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock
-    ) -> None:
+    def test_many_forged_key_names(self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock) -> None:
         """A thousand unknown keys in a minute make seven requests, and good tokens verify meanwhile."""
         shelf, ticks = Shelf(published(signing_key)), Ticks()
         verifier = verifier_at(shelf, ticks, clock)
@@ -653,12 +627,9 @@ class TestKeys:
         assert len(shelf.asked) == 4
 
     @pytest.mark.parametrize(
-        "document",
-        [b"", b"{", b"[]", b"{}", b'{"keys": {}}', b'{"keys": []}', b"\xff\xfe", b"[" * 100_000],
+        "document", [b"", b"{", b"[]", b"{}", b'{"keys": {}}', b'{"keys": []}', b"\xff\xfe", b"[" * 100_000]
     )
-    def test_an_invalid_key_set(
-        self, signing_key: RSAKey, clock: ManualClock, document: bytes
-    ) -> None:
+    def test_an_invalid_key_set(self, signing_key: RSAKey, clock: ManualClock, document: bytes) -> None:
         """It counts as a failed fetch."""
         verifier = verifier_at(Shelf(document), Ticks(), clock)
         with pytest.raises(KeysUnreachable):
@@ -693,9 +664,7 @@ class TestKeys:
             with pytest.raises(BadSignature) as caught:
                 verifier.verify(token)
             assert caught.value.known is False
-        verifier = verifier_at(
-            Shelf(json.dumps({"keys": [*others, public]}).encode()), Ticks(), clock
-        )
+        verifier = verifier_at(Shelf(json.dumps({"keys": [*others, public]}).encode()), Ticks(), clock)
         assert verifier.verify(token).username == "ada"
 
     @pytest.mark.parametrize("interval", [0.0, 10.0])
@@ -742,9 +711,7 @@ class TestKeys:
 
 
 class TestAsync:
-    def test_tasks_share_one_fetch_off_the_loop(
-        self, signing_key: RSAKey, clock: ManualClock
-    ) -> None:
+    def test_tasks_share_one_fetch_off_the_loop(self, signing_key: RSAKey, clock: ManualClock) -> None:
         """Fifty tasks make one request; the loop is not blocked; one that is cancelled does not affect the others."""
         shelf = Shelf(published(signing_key), slow=0.3)
         verifier = verifier_at(shelf, Ticks(), clock)
@@ -802,9 +769,7 @@ class TestMaking:
         """The issuer is made from the pool's id; China's regions have another domain."""
         verifier = Verifier("us-gov-west-1_AbC", "x")
 
-        assert (
-            verifier.issuer == "https://cognito-idp.us-gov-west-1.amazonaws.com/us-gov-west-1_AbC"
-        )
+        assert verifier.issuer == "https://cognito-idp.us-gov-west-1.amazonaws.com/us-gov-west-1_AbC"
         assert verifier.keys.url == f"{verifier.issuer}/.well-known/jwks.json"
         assert repr(verifier) == f"<Verifier of {verifier.issuer} for x>"
         assert repr(verifier.keys) == f"<Keys of {verifier.keys.url}: 0 known>"

@@ -33,9 +33,7 @@ def smallest(svg: str) -> float:
     root = ET.fromstring(svg)  # noqa: S314 - our own drawing
     width = float(root.attrib["width"].removesuffix("pt"))
     scale = min(README_WIDTH, width * 96 / 72) / float(root.attrib["viewBox"].split()[2])
-    sizes = [
-        float(e.attrib["font-size"]) for e in root.iter(f"{SVG}text") if (e.text or "").strip()
-    ]
+    sizes = [float(e.attrib["font-size"]) for e in root.iter(f"{SVG}text") if (e.text or "").strip()]
     return min(sizes) * scale
 
 
@@ -82,17 +80,13 @@ def test_the_font_does_not_matter() -> None:
 
 def test_other_scripts_are_drawn_or_the_font_is_named() -> None:
     """SVG has any script; PNG has Greek; where a font lacks a letter, PNG and PDF are an error, never boxes."""
-    greek, japanese = (
-        diagram(state="SMS_MFA", labels={"SMS_MFA": text}) for text in ("Κωδικός", "日本語")
-    )
+    greek, japanese = (diagram(state="SMS_MFA", labels={"SMS_MFA": text}) for text in ("Κωδικός", "日本語"))
     assert "Κωδικός" in greek.svg()
     assert "日本語" in japanese.svg()
     assert greek.png().startswith(b"\x89PNG")
     assert greek._repr_mimebundle_().keys() >= {"image/svg+xml", "image/png"}
     assert "image/png" not in japanese._repr_mimebundle_()
-    with pytest.raises(
-        MissingFont, match=r"the fonts of this PNG do not have 日本語: .*fonts-noto-cjk"
-    ):
+    with pytest.raises(MissingFont, match=r"the fonts of this PNG do not have 日本語: .*fonts-noto-cjk"):
         japanese.png()
     with pytest.raises(MissingFont, match="the fonts of this PDF do not have "):
         greek.pdf()
@@ -124,9 +118,7 @@ def test_a_picture_says_what_it_shows(drawn: Diagram, title: str) -> None:
 
 def test_an_unknown_label_is_an_error() -> None:
     """A misspelt name is an error that names the closest; names, junctions, groups and sentences are known."""
-    with pytest.raises(
-        UnknownLabel, match=r"'SMS_MAF', so it has no label; the closest is 'SMS_MFA'"
-    ):
+    with pytest.raises(UnknownLabel, match=r"'SMS_MAF', so it has no label; the closest is 'SMS_MFA'"):
         diagram(labels={"SMS_MAF": "Code"})
     known = [
         "SMS_MFA",
@@ -142,9 +134,7 @@ def test_a_sign_in_that_moves() -> None:
     """Each step has a moment of its own, in order; without animation, or with reduced motion, all is visible."""
     drawn = diagram(flow="USER_SRP_AUTH", history=HISTORY)
     still, moving = drawn.svg(), drawn.svg(animated=True)
-    style = re.findall(
-        r"<style>(@media \(prefers-reduced-motion:no-preference\).*?)</style>", moving
-    )
+    style = re.findall(r"<style>(@media \(prefers-reduced-motion:no-preference\).*?)</style>", moving)
     assert len(style) == 1
     begins = [float(x) for x in re.findall(r"@keyframes s\d+\{0%,([\d.]+)%", style[0])]
     assert begins == sorted(begins)
@@ -165,6 +155,4 @@ def test_jupyter_shows_no_picture_wider_than_its_cell() -> None:
 
     assert width(diagram()) == 900
     small = diagram(flow="REFRESH_TOKEN")
-    assert width(small) == pytest.approx(
-        float(re.findall(r'width="([\d.]+)pt"', small.svg())[0]) * 96 / 72
-    )
+    assert width(small) == pytest.approx(float(re.findall(r'width="([\d.]+)pt"', small.svg())[0]) * 96 / 72)

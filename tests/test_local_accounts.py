@@ -34,10 +34,7 @@ class AccountClient(ApiClient):
         """SignUp."""
         more = {} if password is None else {"Password": password}
         return self.boto.sign_up(
-            ClientId=self.app.client_id,
-            Username=username,
-            UserAttributes=listed(attributes),
-            **more,
+            ClientId=self.app.client_id, Username=username, UserAttributes=listed(attributes), **more
         )
 
     def confirm(self, username: str, code: str, **more: Any) -> Any:
@@ -58,9 +55,7 @@ class AccountClient(ApiClient):
 
     def update(self, token: str, **attributes: str) -> Any:
         """UpdateUserAttributes."""
-        return self.boto.update_user_attributes(
-            AccessToken=token, UserAttributes=listed(attributes)
-        )
+        return self.boto.update_user_attributes(AccessToken=token, UserAttributes=listed(attributes))
 
     def attributes(self, token: str) -> dict[str, str]:
         """The attributes that GetUser shows."""
@@ -112,9 +107,7 @@ class TestSignUp:
     def test_phone_number_has_priority(self, signing_key: RSAKey) -> None:
         """In a pool that verifies both addresses, the code goes to the phone number."""
         pool = LocalPool(key=signing_key, auto_verified_attributes=["email", "phone_number"])
-        made = AccountClient(pool).sign_up(
-            "ada", email="a@example.com", phone_number="+15551234567"
-        )
+        made = AccountClient(pool).sign_up("ada", email="a@example.com", phone_number="+15551234567")
 
         assert made["CodeDeliveryDetails"]["AttributeName"] == "phone_number"
 
@@ -123,9 +116,7 @@ class TestSignUp:
         talk = AccountClient(LocalPool(key=signing_key, auto_verified_attributes=[]))
 
         assert "CodeDeliveryDetails" not in talk.sign_up("ada", email="ada@example.com")
-        with refused(
-            "NotAuthorizedException", "Cannot resend codes. Auto verification not turned on."
-        ):
+        with refused("NotAuthorizedException", "Cannot resend codes. Auto verification not turned on."):
             talk.resend("ada")
 
     def test_not_permitted(self, signing_key: RSAKey) -> None:
@@ -143,8 +134,7 @@ class TestSignUp:
     def test_password_policy(self, talk: AccountClient) -> None:
         """A password that violates the policy creates no user."""
         with refused(
-            "InvalidPasswordException",
-            "Password did not conform with policy: Password not long enough",
+            "InvalidPasswordException", "Password did not conform with policy: Password not long enough"
         ):
             talk.sign_up("ada", "short")
 
@@ -160,8 +150,7 @@ class TestSignUp:
         """An app client with a secret needs SecretHash."""
         pool = LocalPool(key=signing_key, client_secret="s3cret", client_id="app")
         with refused(
-            "NotAuthorizedException",
-            "Client app is configured with secret but SECRET_HASH was not received",
+            "NotAuthorizedException", "Client app is configured with secret but SECRET_HASH was not received"
         ):
             AccountClient(pool).sign_up("ada")
 
@@ -215,9 +204,7 @@ class TestConfirmSignUp:
         """A confirmed user cannot be confirmed again, whatever the code."""
         talk.sign_up("ada", email="ada@example.com")
         talk.confirm("ada", talk.pool.outbox.code_for("ada"))
-        with refused(
-            "NotAuthorizedException", "User cannot be confirmed. Current status is CONFIRMED"
-        ):
+        with refused("NotAuthorizedException", "User cannot be confirmed. Current status is CONFIRMED"):
             talk.confirm("ada", "000000")
         with refused("InvalidParameterException", "User is already confirmed."):
             talk.resend("ada")
@@ -294,9 +281,7 @@ class TestSignUpSession:
     def talk(self, signing_key: RSAKey, clock: ManualClock) -> AccountClient:
         """A client of a pool whose users need no password."""
         factors = ["EMAIL_OTP", "PASSWORD"]
-        return AccountClient(
-            LocalPool(key=signing_key, clock=clock, allowed_first_auth_factors=factors)
-        )
+        return AccountClient(LocalPool(key=signing_key, clock=clock, allowed_first_auth_factors=factors))
 
     def test_sign_up_without_a_password(self, talk: AccountClient) -> None:
         """After ConfirmSignUp the session signs in without a challenge."""
@@ -359,9 +344,7 @@ class TestSchema:
         ):
             talk.sign_up("ada")
 
-    @pytest.mark.parametrize(
-        "name", ["email_verified", "custom:debt", "nickname", "custom:unknown"]
-    )
+    @pytest.mark.parametrize("name", ["email_verified", "custom:debt", "nickname", "custom:unknown"])
     def test_attributes_that_are_not_writable(self, talk: AccountClient, name: str) -> None:
         """Users may not write the verification marks and the attributes that WriteAttributes omits."""
         with refused(*UNWRITABLE):
@@ -392,17 +375,12 @@ class TestSchema:
         given = {"email": "ada@example.com", "name": "Ada", "custom:badge": "7"}
         talk.sign_up("ada", **given)
         talk.confirm("ada", talk.pool.outbox.code_for("ada"))
-        immutable = (
-            "InvalidParameterException",
-            "user.custom:badge: Attribute cannot be updated.",
-        )
+        immutable = ("InvalidParameterException", "user.custom:badge: Attribute cannot be updated.")
         with refused(*immutable):
             talk.update(talk.token(), **{"custom:badge": "8"})
         with refused(*immutable):
             talk.boto.admin_update_user_attributes(
-                UserPoolId=talk.pool.pool_id,
-                Username="ada",
-                UserAttributes=listed({"custom:badge": "8"}),
+                UserPoolId=talk.pool.pool_id, Username="ada", UserAttributes=listed({"custom:badge": "8"})
             )
 
     def test_readable_attributes(self, talk: AccountClient) -> None:
@@ -539,9 +517,7 @@ class TestFirstSignInWithRequiredMfa:
         """The second factor is required at once (asserted), or from the second sign-in on (documented)."""
         talk = AccountClient(
             LocalPool(
-                key=signing_key,
-                mfa="ON",
-                contradictions=Contradictions(first_sign_in_without_mfa=without),
+                key=signing_key, mfa="ON", contradictions=Contradictions(first_sign_in_without_mfa=without)
             )
         )
         talk.sign_up("ada", email="ada@example.com")

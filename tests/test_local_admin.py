@@ -47,9 +47,7 @@ class TestAdminCreateUser:
 
     def test_invitation(self, talk: AdminClient) -> None:
         """The invitation contains the temporary password, which the user must change at the first sign-in."""
-        made = talk.create(
-            attributes={"email": "ada@example.com"}, DesiredDeliveryMediums=["EMAIL"]
-        )
+        made = talk.create(attributes={"email": "ada@example.com"}, DesiredDeliveryMediums=["EMAIL"])
         invitation = talk.pool.outbox[-1]
         asked = talk.password("ada", invitation.code.reveal())
 
@@ -75,8 +73,7 @@ class TestAdminCreateUser:
         """RESEND is refused for a user who has signed in."""
         talk.pool.add_user("ada", PASSWORD)
         with refused(
-            "UnsupportedUserStateException",
-            "Resend not possible. ada status is not FORCE_CHANGE_PASSWORD",
+            "UnsupportedUserStateException", "Resend not possible. ada status is not FORCE_CHANGE_PASSWORD"
         ):
             talk.create(MessageAction="RESEND")
 
@@ -135,9 +132,7 @@ class TestUserState:
 
         assert "AuthenticationResult" in talk.password("bea", PASSWORD)
         assert talk.pool.user("bea").attributes["email_verified"] == "false"
-        with refused(
-            "NotAuthorizedException", "User cannot be confirmed. Current status is CONFIRMED"
-        ):
+        with refused("NotAuthorizedException", "User cannot be confirmed. Current status is CONFIRMED"):
             talk.do("admin_confirm_sign_up", "bea")
 
     def test_disable_and_enable(self, talk: AdminClient) -> None:
@@ -229,9 +224,7 @@ class TestListUsers:
 
     def test_pages(self, talk: AdminClient) -> None:
         """ListUsers returns one page at a time."""
-        pages = talk.boto.get_paginator("list_users").paginate(
-            UserPoolId=talk.pool.pool_id, Limit=2
-        )
+        pages = talk.boto.get_paginator("list_users").paginate(UserPoolId=talk.pool.pool_id, Limit=2)
 
         assert [len(page["Users"]) for page in pages] == [2, 1]
 

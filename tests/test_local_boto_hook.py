@@ -16,14 +16,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 from joserfc.jwk import RSAKey
 
 import authfsm.local
-from authfsm.local import (
-    Contradictions,
-    DeviceConfiguration,
-    GateError,
-    LocalPool,
-    ManualClock,
-    PoolRefusal,
-)
+from authfsm.local import Contradictions, DeviceConfiguration, GateError, LocalPool, ManualClock, PoolRefusal
 from authfsm.local.api import operations
 from authfsm.local.api.aws_json import answer_http
 from authfsm.local.config import error_templates
@@ -71,10 +64,7 @@ class TestClient:
         response = caught.value.response
 
         assert response["ResponseMetadata"]["HTTPStatusCode"] == 400
-        assert (
-            response["ResponseMetadata"]["HTTPHeaders"]["x-amzn-errortype"]
-            == "NotAuthorizedException:"
-        )
+        assert response["ResponseMetadata"]["HTTPHeaders"]["x-amzn-errortype"] == "NotAuthorizedException:"
 
     def test_operation_that_is_not_served(self, pool: LocalPool) -> None:
         """The error names an operation that the pool does not serve."""
@@ -163,9 +153,7 @@ class TestRawRequests:
             ("Nonsense", b"{}", "UnknownOperationException"),
         ],
     )
-    def test_invalid_requests(
-        self, pool: LocalPool, operation: str, body: bytes, code: str
-    ) -> None:
+    def test_invalid_requests(self, pool: LocalPool, operation: str, body: bytes, code: str) -> None:
         """The reply is HTTP 400 with an error in Cognito's shape."""
         target = f"AWSCognitoIdentityProviderService.{operation}"
         answered = answer_http(pool.answer, target, body, "id", signed=True)
@@ -195,9 +183,7 @@ class TestGate:
     def test_every_reply_is_checked(self, pool: LocalPool, monkeypatch: pytest.MonkeyPatch) -> None:
         """Every reply of a sign-in is checked."""
         seen = []
-        monkeypatch.setattr(
-            operations, "check_arrow", lambda *args: seen.append((args[0], args[2]))
-        )
+        monkeypatch.setattr(operations, "check_arrow", lambda *args: seen.append((args[0], args[2])))
         ApiClient(pool).srp("ada", PASSWORD)
 
         assert seen == [(UserSrpAuth, None), (SrpClaim, "PASSWORD_VERIFIER")]
@@ -266,10 +252,7 @@ class TestSecrets:
             device=DeviceConfiguration(),
         )
         user = pool.add_user(
-            "ada",
-            self.PLANTED + "-password",
-            phone_number="+15550001111",
-            totp_secret=self.TOTP,
+            "ada", self.PLANTED + "-password", phone_number="+15550001111", totp_secret=self.TOTP
         )
         talk = ApiClient(pool)
         choice = talk.srp("ada", self.PLANTED + "-password")
@@ -287,9 +270,7 @@ class TestSecrets:
                         "ClientId": pool.client_id,
                         "ChallengeName": "SMS_MFA",
                         "Session": asked["Session"],
-                        "ChallengeResponses": talk._with_hash(
-                            {"USERNAME": "ada", "SMS_MFA_CODE": wrong}
-                        ),
+                        "ChallengeResponses": talk._with_hash({"USERNAME": "ada", "SMS_MFA_CODE": wrong}),
                     },
                 )
             shown += [repr(caught.value), str(caught.value)]
@@ -400,9 +381,7 @@ def test_only_the_internal_name_in_responses(signing_key: RSAKey) -> None:
         talk.answer(asked, "ada@example.com", EMAIL_OTP_CODE=pool.outbox.code_for("ada"))
     asked = talk.password("ada@example.com", PASSWORD)
 
-    assert "AuthenticationResult" in talk.answer(
-        asked, "ada", EMAIL_OTP_CODE=pool.outbox.code_for("ada")
-    )
+    assert "AuthenticationResult" in talk.answer(asked, "ada", EMAIL_OTP_CODE=pool.outbox.code_for("ada"))
 
 
 def test_cognito_driver(pool: LocalPool) -> None:
@@ -420,8 +399,6 @@ def test_requests_of_warrant_lite(signing_key: RSAKey) -> None:
     asked = talk.srp_a("ada@example.com", CHALLENGE_NAME="SRP_A")
     claim = talk.claim(asked, PASSWORD)
 
-    assert "AuthenticationResult" in talk.respond(
-        "PASSWORD_VERIFIER", USERNAME="ada@example.com", **claim
-    )
+    assert "AuthenticationResult" in talk.respond("PASSWORD_VERIFIER", USERNAME="ada@example.com", **claim)
     with refused(*WRONG):
         talk.srp("ada@example.com", "wrong")

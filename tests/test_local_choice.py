@@ -80,13 +80,8 @@ class TestAvailableChallenges:
         pool = LocalPool(key=signing_key)
         pool.add_user("ada", PASSWORD, email=EMAIL)
 
-        reply = ApiClient(pool).initiate(
-            "USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="EMAIL_OTP"
-        )
-        assert (reply["ChallengeName"], reply["AvailableChallenges"]) == (
-            "SELECT_CHALLENGE",
-            PASSWORDS,
-        )
+        reply = ApiClient(pool).initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="EMAIL_OTP")
+        assert (reply["ChallengeName"], reply["AvailableChallenges"]) == ("SELECT_CHALLENGE", PASSWORDS)
 
     @pytest.mark.parametrize(
         ("settings", "offered"),
@@ -104,10 +99,7 @@ class TestAvailableChallenges:
             ({"mfa": "OPTIONAL", "user": {"preferred_mfa": "SMS_MFA"}}, PASSWORDS),
             ({"mfa": "OPTIONAL", "user": {"totp_secret": pyotp.random_base32()}}, PASSWORDS),
             # A factor that the pool does not ask for is no MFA.
-            (
-                {"mfa": "OPTIONAL", "mfa_methods": ["EMAIL_OTP"], "user": {"mfa": ["SMS_MFA"]}},
-                EVERY_OTP,
-            ),
+            ({"mfa": "OPTIONAL", "mfa_methods": ["EMAIL_OTP"], "user": {"mfa": ["SMS_MFA"]}}, EVERY_OTP),
             # Whoever has nothing is offered what fails.
             ({"mfa": "ON", "user": {"password": None}}, PASSWORDS),
         ],
@@ -118,9 +110,7 @@ class TestAvailableChallenges:
         """The factors that the pool allows and the user has, without those that MFA rules out."""
         pool = pool_of(**settings)
 
-        assert (
-            offered == ApiClient(pool).initiate("USER_AUTH", USERNAME="ada")["AvailableChallenges"]
-        )
+        assert offered == ApiClient(pool).initiate("USER_AUTH", USERNAME="ada")["AvailableChallenges"]
 
     @pytest.mark.parametrize("preferred", ["SMS_OTP", "WEB_AUTHN", "SMS_MFA", "NONSENSE"])
     def test_an_unavailable_preference_is_no_error(self, pool_of: PoolOf, preferred: str) -> None:
@@ -146,31 +136,23 @@ class TestAvailableChallenges:
         """On LITE a passwordless preference is refused; by the other page the whole flow is."""
         api = ApiClient(pool_of(tier="LITE"))
         with refused(
-            "FeatureUnavailableInTierException",
-            "EMAIL_OTP is not available in the user pool's feature plan.",
+            "FeatureUnavailableInTierException", "EMAIL_OTP is not available in the user pool's feature plan."
         ):
             api.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="EMAIL_OTP")
 
         ways = Contradictions(user_auth_needs_essentials=True)
         with refused(
-            "FeatureUnavailableInTierException",
-            "USER_AUTH is not available in the user pool's feature plan.",
+            "FeatureUnavailableInTierException", "USER_AUTH is not available in the user pool's feature plan."
         ):
-            ApiClient(pool_of(tier="LITE", contradictions=ways)).initiate(
-                "USER_AUTH", USERNAME="ada"
-            )
+            ApiClient(pool_of(tier="LITE", contradictions=ways)).initiate("USER_AUTH", USERNAME="ada")
 
     def test_the_flow_must_be_enabled(self, pool_of: PoolOf) -> None:
         """ALLOW_USER_AUTH alone allows USER_AUTH with its passwords, and nothing else."""
         pool = pool_of(explicit_auth_flows=["ALLOW_USER_AUTH"])
         api = ApiClient(pool)
-        reply = api.initiate(
-            "USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="PASSWORD", PASSWORD=PASSWORD
-        )
+        reply = api.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="PASSWORD", PASSWORD=PASSWORD)
         assert has_tokens(reply)
-        with refused(
-            "InvalidParameterException", "USER_PASSWORD_AUTH flow not enabled for this client"
-        ):
+        with refused("InvalidParameterException", "USER_PASSWORD_AUTH flow not enabled for this client"):
             api.password("ada", PASSWORD)
 
     def test_as_an_administrator(self, pool_of: PoolOf) -> None:
@@ -187,12 +169,7 @@ class TestAvailableChallenges:
         factors = api.boto.get_user_auth_factors(AccessToken=token)
 
         assert factors["Username"] == "ada"
-        assert factors["ConfiguredUserAuthFactors"] == [
-            "EMAIL_OTP",
-            "SMS_OTP",
-            "PASSWORD",
-            "SOFTWARE_TOKEN",
-        ]
+        assert factors["ConfiguredUserAuthFactors"] == ["EMAIL_OTP", "SMS_OTP", "PASSWORD", "SOFTWARE_TOKEN"]
 
 
 class TestPasswords:
@@ -212,15 +189,9 @@ class TestPasswords:
         """A preferred PASSWORD_SRP with SRP_A leads to PASSWORD_VERIFIER, which has a session here."""
         api = ApiClient(pool_of())
         challenge_reply = api.initiate(
-            "USER_AUTH",
-            USERNAME="ada",
-            PREFERRED_CHALLENGE="PASSWORD_SRP",
-            SRP_A=api.ephemeral.SRP_A,
+            "USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="PASSWORD_SRP", SRP_A=api.ephemeral.SRP_A
         )
-        assert (challenge_reply["ChallengeName"], "Session" in challenge_reply) == (
-            "PASSWORD_VERIFIER",
-            True,
-        )
+        assert (challenge_reply["ChallengeName"], "Session" in challenge_reply) == ("PASSWORD_VERIFIER", True)
         proof = api.claim(challenge_reply, PASSWORD)
         with refused("InvalidParameterException", "Missing required parameter Session"):
             api.respond("PASSWORD_VERIFIER", USERNAME="ada", **proof)
@@ -233,9 +204,7 @@ class TestPasswords:
         for preferred in (True, False):
             for name in ("PASSWORD", "PASSWORD_SRP"):
                 if preferred:
-                    challenge_reply = api.initiate(
-                        "USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE=name
-                    )
+                    challenge_reply = api.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE=name)
                 else:
                     choice = api.initiate("USER_AUTH", USERNAME="ada")
                     challenge_reply = api.answer(choice, "ada", ANSWER=name)
@@ -269,10 +238,7 @@ class TestPasswords:
         """With a password the driver prefers SRP, and needs no user input."""
         flow = pool_of().cognito().sign_in("ada", PASSWORD, flow="USER_AUTH")
 
-        assert path_of(flow) == [
-            "user_auth_with_srp -> PASSWORD_VERIFIER",
-            "srp_claim -> AUTHENTICATED",
-        ]
+        assert path_of(flow) == ["user_auth_with_srp -> PASSWORD_VERIFIER", "srp_claim -> AUTHENTICATED"]
 
     @pytest.mark.parametrize("step", ["at once", "chosen", "asked for"])
     def test_what_follows_a_password(self, pool_of: PoolOf, step: str) -> None:
@@ -325,9 +291,7 @@ class TestPasswords:
             api.answer(challenge_reply, "ada", ANSWER="PASSWORD", PASSWORD=PASSWORD)
         challenge_reply = api.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="EMAIL_OTP")
 
-        assert has_tokens(
-            api.answer(challenge_reply, "ada", EMAIL_OTP_CODE=pool.outbox.code_for("ada"))
-        )
+        assert has_tokens(api.answer(challenge_reply, "ada", EMAIL_OTP_CODE=pool.outbox.code_for("ada")))
 
 
 class TestSelectChallenge:
@@ -416,9 +380,7 @@ class TestCodes:
         }
         assert challenge_reply["AvailableChallenges"] == EVERY_OTP
         assert (message.to, len(message.code.reveal())) == (to, 8)
-        assert has_tokens(
-            api.answer(challenge_reply, "ada", **{f"{factor}_CODE": message.code.reveal()})
-        )
+        assert has_tokens(api.answer(challenge_reply, "ada", **{f"{factor}_CODE": message.code.reveal()}))
 
     def test_six_digits(self, pool_of: PoolOf) -> None:
         """One page of the guide has six digits; a setting uses them."""
@@ -493,9 +455,7 @@ class TestCodes:
         with refused(*MISMATCH):
             api.answer(challenge_reply, "ada", EMAIL_OTP_CODE=wrong(pool.outbox.code_for("ada")))
         assert pool.user("ada").status is Status.UNCONFIRMED
-        assert has_tokens(
-            api.answer(challenge_reply, "ada", EMAIL_OTP_CODE=pool.outbox.code_for("ada"))
-        )
+        assert has_tokens(api.answer(challenge_reply, "ada", EMAIL_OTP_CODE=pool.outbox.code_for("ada")))
 
         user = pool.user(EMAIL)
         assert user.status is Status.CONFIRMED
@@ -510,9 +470,7 @@ class TestCodes:
         api = ApiClient(pool)
         challenge_reply = api.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="SMS_OTP")
         assert challenge_reply["AvailableChallenges"] == ["EMAIL_OTP", "SMS_OTP"]
-        assert has_tokens(
-            api.answer(challenge_reply, "ada", SMS_OTP_CODE=pool.outbox.code_for("ada"))
-        )
+        assert has_tokens(api.answer(challenge_reply, "ada", SMS_OTP_CODE=pool.outbox.code_for("ada")))
 
         assert pool.user("ada").status is Status.CONFIRMED
 
@@ -520,11 +478,7 @@ class TestCodes:
         ("status", "code", "message"),
         [
             ("UNCONFIRMED", "UserNotConfirmedException", "User is not confirmed."),
-            (
-                "RESET_REQUIRED",
-                "PasswordResetRequiredException",
-                "Password reset required for the user",
-            ),
+            ("RESET_REQUIRED", "PasswordResetRequiredException", "Password reset required for the user"),
         ],
     )
     def test_users_who_may_not_use_a_password(
@@ -680,9 +634,7 @@ class TestSignUpSession:
         """The session is the proof; a password beside it is not checked."""
         session = sign_up_session(pool._core, pool.app_client, pool.user("ada"))
 
-        assert has_tokens(
-            self.begin(pool, session, PREFERRED_CHALLENGE="PASSWORD", PASSWORD="wrong")
-        )
+        assert has_tokens(self.begin(pool, session, PREFERRED_CHALLENGE="PASSWORD", PASSWORD="wrong"))
 
     @pytest.mark.parametrize(
         "settings",
@@ -698,9 +650,7 @@ class TestSignUpSession:
             },
         ],
     )
-    def test_users_who_cannot_begin_with_a_code(
-        self, pool_of: PoolOf, settings: dict[str, Any]
-    ) -> None:
+    def test_users_who_cannot_begin_with_a_code(self, pool_of: PoolOf, settings: dict[str, Any]) -> None:
         """Where a code cannot be the first factor, the choice follows."""
         pool = pool_of(**settings)
         session = sign_up_session(pool._core, pool.app_client, pool.user("ada"))
@@ -728,9 +678,7 @@ class TestSignUpSession:
             self.begin(pool, session)
 
 
-@pytest.mark.parametrize(
-    "factors", [["WEB_AUTHN"], ["PASSWORD", "SOFTWARE_TOKEN"], ["PASSWORD", "SMS_MFA"]]
-)
+@pytest.mark.parametrize("factors", [["WEB_AUTHN"], ["PASSWORD", "SOFTWARE_TOKEN"], ["PASSWORD", "SMS_MFA"]])
 def test_invalid_settings(signing_key: RSAKey, factors: list[str]) -> None:
     """A passkey cannot be the only first factor, and only some factors are first factors (documented)."""
     with pytest.raises(ValueError, match="first factor"):

@@ -51,13 +51,9 @@ def error_of(scenario_user: ScenarioUser, move: Move) -> str:
 OPTIONAL: Final[Settings] = {"mfa": "OPTIONAL"}
 PROVED: Final = (
     Scenario("SMS_MFA", (SWITCHED_ON[State.SMS_MFA], SIGNS_IN, CODE), State.FAILED, OPTIONAL),
-    Scenario(
-        "TOTP", (SWITCHED_ON[State.SOFTWARE_TOKEN_MFA], SIGNS_IN, CODE), State.FAILED, OPTIONAL
-    ),
+    Scenario("TOTP", (SWITCHED_ON[State.SOFTWARE_TOKEN_MFA], SIGNS_IN, CODE), State.FAILED, OPTIONAL),
     Scenario("EMAIL_OTP", (SWITCHED_ON[State.EMAIL_OTP], SIGNS_IN, CODE), State.FAILED, OPTIONAL),
-    Scenario(
-        "MFA_SETUP", (SIGNS_IN, enrols, gives(r.CompleteMfaSetup)), State.FAILED, TOTP_ONLY, EMAIL
-    ),
+    Scenario("MFA_SETUP", (SIGNS_IN, enrols, gives(r.CompleteMfaSetup)), State.FAILED, TOTP_ONLY, EMAIL),
     Scenario(
         "device",
         (remembers, SIGNS_IN, gives(r.SrpA), gives(r.SrpClaim)),
@@ -74,9 +70,7 @@ PROVED: Final = (
     [(temporary_password, "NotAuthorizedException"), (RESET, "PasswordResetRequiredException")],
     ids=["temporary", "reset"],
 )
-def test_a_changed_password(
-    signing_key: RSAKey, proved: Scenario, happens: Move, code: str
-) -> None:
+def test_a_changed_password(signing_key: RSAKey, proved: Scenario, happens: Move, code: str) -> None:
     """A password that became temporary, or must be reset, after it was proved returns no tokens.
 
     Nor is the new password asked for then: it comes before any MFA, never after.

@@ -266,11 +266,7 @@ class TestWithSrp:
         last = session[-1]["challengeName"]
         if last == "SRP_A":
             return {"challengeName": "PASSWORD_VERIFIER"}
-        return (
-            {"issueTokens": True}
-            if last == "CUSTOM_CHALLENGE"
-            else {"challengeName": "CUSTOM_CHALLENGE"}
-        )
+        return {"issueTokens": True} if last == "CUSTOM_CHALLENGE" else {"challengeName": "CUSTOM_CHALLENGE"}
 
     def test_the_session_is_required(self, signing_key: RSAKey) -> None:
         """The secret block alone is not enough here."""
@@ -287,9 +283,7 @@ class TestWithSrp:
         api = ApiClient(make_pool(signing_key, Riddles(self.srp_first)))
         challenge_reply = begin(api, CHALLENGE_NAME="SRP_A", SRP_A=api.ephemeral.SRP_A)
         with refused(*MISMATCH):
-            api.respond(
-                "CUSTOM_CHALLENGE", challenge_reply["Session"], USERNAME="ada", ANSWER=PASSWORD
-            )
+            api.respond("CUSTOM_CHALLENGE", challenge_reply["Session"], USERNAME="ada", ANSWER=PASSWORD)
         with refused(*WRONG):
             api.answer(challenge_reply, "ada", **api.claim(challenge_reply, "wrong"))
 
@@ -301,9 +295,7 @@ class TestWithSrp:
         challenge_reply = begin_by_srp(api)
 
         assert challenge_reply["ChallengeName"] == "SMS_MFA"
-        challenge_reply = api.answer(
-            challenge_reply, "ada", SMS_MFA_CODE=pool.outbox.code_for("ada")
-        )
+        challenge_reply = api.answer(challenge_reply, "ada", SMS_MFA_CODE=pool.outbox.code_for("ada"))
         assert challenge_reply["ChallengeName"] == "CUSTOM_CHALLENGE"
         assert [each["challengeName"] for each in riddles.events[-1]["request"]["session"]] == [
             "SRP_A",
@@ -331,8 +323,7 @@ class TestWithSrp:
         assert challenge_reply["ChallengeName"] == "MFA_SETUP"
         reply = api.boto.associate_software_token(Session=challenge_reply["Session"])
         verified = api.boto.verify_software_token(
-            Session=reply["Session"],
-            UserCode=pyotp.TOTP(reply["SecretCode"]).at(pool.clock()),
+            Session=reply["Session"], UserCode=pyotp.TOTP(reply["SecretCode"]).at(pool.clock())
         )
         challenge_reply = api.respond("MFA_SETUP", verified["Session"], USERNAME="ada")
         assert challenge_reply["ChallengeName"] == "CUSTOM_CHALLENGE"
@@ -397,11 +388,7 @@ class TestUnanswerableChallenges:
                 {"DEVICE_KEY": "a_1", "SRP_A": "2"},
                 ("NotAuthorizedException", "Invalid session provided for the user."),
             ),
-            (
-                "SRP_A",
-                {},
-                ("NotAuthorizedException", "Invalid session provided for the user."),
-            ),
+            ("SRP_A", {}, ("NotAuthorizedException", "Invalid session provided for the user.")),
         ],
     )
     @pytest.mark.parametrize("later", [False, True])
@@ -434,14 +421,11 @@ class TestUnanswerableChallenges:
     def test_not_after_a_password(self, signing_key: RSAKey) -> None:
         """After PASSWORD_VERIFIER no source has seen another name echoed: it is refused."""
         riddles = Riddles(
-            lambda session: {
-                "challengeName": "PASSWORD_VERIFIER" if len(session) == 1 else "WEB_AUTHN"
-            }
+            lambda session: {"challengeName": "PASSWORD_VERIFIER" if len(session) == 1 else "WEB_AUTHN"}
         )
         with refused(
             "InvalidLambdaResponseException",
-            "Unrecognizable lambda output: DefineAuthChallenge: "
-            "challengeName is not CUSTOM_CHALLENGE",
+            "Unrecognizable lambda output: DefineAuthChallenge: challengeName is not CUSTOM_CHALLENGE",
         ):
             begin_by_srp(ApiClient(make_pool(signing_key, riddles)))
 
@@ -454,8 +438,7 @@ class TestBrokenFunctions:
         pool = LocalPool(key=signing_key)
         pool.add_user("ada", PASSWORD)
         with refused(
-            "InvalidParameterException",
-            "Custom auth lambda trigger is not configured for the user pool.",
+            "InvalidParameterException", "Custom auth lambda trigger is not configured for the user pool."
         ):
             begin(ApiClient(pool))
 
@@ -478,10 +461,7 @@ class TestBrokenFunctions:
 
         monkeypatch.setattr(riddles, which, broken)
         api = ApiClient(make_pool(signing_key, riddles))
-        expected = (
-            "UserLambdaValidationException",
-            f"{trigger} failed with error 'challengeMetaData'.",
-        )
+        expected = ("UserLambdaValidationException", f"{trigger} failed with error 'challengeMetaData'.")
         if which != "verify":
             with refused(*expected):
                 begin(api)
@@ -500,13 +480,10 @@ class TestBrokenFunctions:
             ({"issueTokens": "yes"}, "issueTokens is not a boolean"),
         ],
     )
-    def test_an_invalid_response(
-        self, signing_key: RSAKey, answer: dict[str, Any], why: str
-    ) -> None:
+    def test_an_invalid_response(self, signing_key: RSAKey, answer: dict[str, Any], why: str) -> None:
         """InvalidLambdaResponseException."""
         with refused(
-            "InvalidLambdaResponseException",
-            f"Unrecognizable lambda output: DefineAuthChallenge: {why}",
+            "InvalidLambdaResponseException", f"Unrecognizable lambda output: DefineAuthChallenge: {why}"
         ):
             begin(ApiClient(make_pool(signing_key, Riddles(lambda _: answer))))
 
@@ -518,9 +495,7 @@ class TestBrokenFunctions:
             ("challengeMetadata", 1, "is not text"),
         ],
     )
-    def test_an_invalid_challenge(
-        self, signing_key: RSAKey, key: str, value: Any, why: str
-    ) -> None:
+    def test_an_invalid_challenge(self, signing_key: RSAKey, key: str, value: Any, why: str) -> None:
         """CreateAuthChallenge must return text."""
         riddles = Riddles()
         broken = Triggers(
@@ -542,7 +517,6 @@ class TestBrokenFunctions:
         pool = LocalPool(key=signing_key, triggers=broken)
         pool.add_user("ada")
         with refused(
-            "InvalidLambdaResponseException",
-            "Unrecognizable lambda output: DefineAuthChallenge: no response",
+            "InvalidLambdaResponseException", "Unrecognizable lambda output: DefineAuthChallenge: no response"
         ):
             begin(ApiClient(pool))

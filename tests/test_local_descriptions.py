@@ -74,10 +74,7 @@ USER_POOL: dict[str, Any] = {
     "VerificationMessageTemplate": {"DefaultEmailOption": "CONFIRM_WITH_CODE"},
     "UserAttributeUpdateSettings": {"AttributesRequireVerificationBeforeUpdate": ["email"]},
     "MfaConfiguration": "OPTIONAL",
-    "DeviceConfiguration": {
-        "ChallengeRequiredOnNewDevice": True,
-        "DeviceOnlyRememberedOnUserPrompt": False,
-    },
+    "DeviceConfiguration": {"ChallengeRequiredOnNewDevice": True, "DeviceOnlyRememberedOnUserPrompt": False},
     "EstimatedNumberOfUsers": 0,
     "EmailConfiguration": {"EmailSendingAccount": "COGNITO_DEFAULT"},
     "UserPoolTags": {"team": "engines"},
@@ -195,9 +192,7 @@ class TestLike:
 
         description = user_pool["UserPool"]
         same = set(USER_POOL) - {"SchemaAttributes", "AccountRecoverySetting"}
-        assert {name: description[name] for name in same} == {
-            name: USER_POOL[name] for name in same
-        }
+        assert {name: description[name] for name in same} == {name: USER_POOL[name] for name in same}
         assert {each["Name"]: each for each in description["SchemaAttributes"]}["custom:seats"] == (
             USER_POOL["SchemaAttributes"][1]
         )
@@ -229,9 +224,7 @@ class TestLike:
         """A member that is new in the API is kept, returned, and listed."""
         pool = LocalPool.like({"TomorrowsSetting": {"On": True}}, {}, {}, key=signing_key)
 
-        assert pool.unsupported_settings == (
-            "TomorrowsSetting: this version of authfsm does not know it",
-        )
+        assert pool.unsupported_settings == ("TomorrowsSetting: this version of authfsm does not know it",)
         assert pool.answer("DescribeUserPool", {"UserPoolId": pool.pool_id})["UserPool"][
             "TomorrowsSetting"
         ] == {"On": True}
@@ -250,9 +243,7 @@ class TestLike:
         ApiClient(pool).password("ada", PASSWORD)
 
         assert versions == ["2"]
-        assert not any(
-            "PreTokenGeneration" in description for description in pool.unsupported_settings
-        )
+        assert not any("PreTokenGeneration" in description for description in pool.unsupported_settings)
 
     def test_unknown_flows(self, signing_key: RSAKey) -> None:
         """An ExplicitAuthFlows value that is not supported is listed, and returned."""
@@ -262,8 +253,7 @@ class TestLike:
         assert pool.app_client.allows("USER_SRP_AUTH")
         assert not pool.app_client.allows("CUSTOM_AUTH")
         assert any(
-            "ALLOW_TOKEN_EXCHANGE_DELEGATION" in description
-            for description in pool.unsupported_settings
+            "ALLOW_TOKEN_EXCHANGE_DELEGATION" in description for description in pool.unsupported_settings
         )
         assert descriptions_of(pool)[1]["UserPoolClient"]["ExplicitAuthFlows"] == flows
 
@@ -284,16 +274,12 @@ class TestLike:
         pool = LocalPool.like(USER_POOL, USER_POOL_CLIENT, key=signing_key)
 
         assert len(pool.configuration.mfa_methods) == 3
-        assert any(
-            "GetUserPoolMfaConfig" in description for description in pool.unsupported_settings
-        )
+        assert any("GetUserPoolMfaConfig" in description for description in pool.unsupported_settings)
 
     def test_a_contradictory_description(self) -> None:
         """Older and newer flows do not mix; the error says so."""
         mixed = {"ExplicitAuthFlows": ["USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH"]}
-        with pytest.raises(
-            ValueError, match="legacy values USER_PASSWORD_AUTH next to ALLOW_USER_SRP_AUTH"
-        ):
+        with pytest.raises(ValueError, match="legacy values USER_PASSWORD_AUTH next to ALLOW_USER_SRP_AUTH"):
             LocalPool.like({}, mixed, {})
 
     def test_arguments_override_the_description(self, signing_key: RSAKey) -> None:
@@ -343,9 +329,7 @@ POOLS: dict[str, dict[str, Any]] = {
     "with e-mail addresses for names": {"username_attributes": ["email"]},
     "with older flows": {"explicit_auth_flows": ["ADMIN_NO_SRP_AUTH", "USER_PASSWORD_AUTH"]},
     "of administrators": {"account_recovery": ["admin_only"]},
-    "with passwordless factors": {
-        "allowed_first_auth_factors": ["EMAIL_OTP", "SMS_OTP", "PASSWORD"]
-    },
+    "with passwordless factors": {"allowed_first_auth_factors": ["EMAIL_OTP", "SMS_OTP", "PASSWORD"]},
 }
 
 
@@ -444,13 +428,9 @@ class TestAppClients:
         """UpdateUserPoolClient: what is left out becomes the default again."""
         client = pool.client()
         client.update_user_pool_client(
-            UserPoolId=pool.pool_id,
-            ClientId=pool.client_id,
-            ExplicitAuthFlows=["ALLOW_USER_SRP_AUTH"],
+            UserPoolId=pool.pool_id, ClientId=pool.client_id, ExplicitAuthFlows=["ALLOW_USER_SRP_AUTH"]
         )
-        with refused(
-            "InvalidParameterException", "USER_PASSWORD_AUTH flow not enabled for this client"
-        ):
+        with refused("InvalidParameterException", "USER_PASSWORD_AUTH flow not enabled for this client"):
             ApiClient(pool).password("ada", PASSWORD)
 
         assert pool.app_client.prevent_user_existence_errors == "LEGACY"
@@ -461,9 +441,7 @@ class TestAppClients:
         other = pool.add_client()
         pool.client().delete_user_pool_client(UserPoolId=pool.pool_id, ClientId=other.client_id)
 
-        with refused(
-            "ResourceNotFoundException", f"User pool client {other.client_id} does not exist."
-        ):
+        with refused("ResourceNotFoundException", f"User pool client {other.client_id} does not exist."):
             ApiClient(pool, other).password("ada", PASSWORD)
 
     def test_list(self, pool: LocalPool) -> None:

@@ -36,9 +36,7 @@ class UserDevice:
 
     def confirm(self) -> Any:
         """ConfirmDevice."""
-        verifier = srp.device_verifier(
-            self.group_key, self.key, self.password, secrets.token_bytes(16)
-        )
+        verifier = srp.device_verifier(self.group_key, self.key, self.password, secrets.token_bytes(16))
         return self.api.boto.confirm_device(
             AccessToken=self.tokens["AccessToken"],
             DeviceKey=self.key,
@@ -52,9 +50,7 @@ class UserDevice:
     def begin(self, challenge_reply: Any, username: str = "ada") -> Any:
         """Answer DEVICE_SRP_AUTH."""
         assert challenge_reply["ChallengeName"] == "DEVICE_SRP_AUTH"
-        return self.api.answer(
-            challenge_reply, username, DEVICE_KEY=self.key, SRP_A=self.api.ephemeral.SRP_A
-        )
+        return self.api.answer(challenge_reply, username, DEVICE_KEY=self.key, SRP_A=self.api.ephemeral.SRP_A)
 
     def prove(self, challenge_reply: Any, username: str = "ada") -> Any:
         """Answer DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER."""
@@ -65,9 +61,7 @@ class UserDevice:
         return self.api.answer(reply, username, **claim)
 
 
-def make_pool(
-    signing_key: RSAKey, device: DeviceConfiguration | None, **settings: Any
-) -> LocalPool:
+def make_pool(signing_key: RSAKey, device: DeviceConfiguration | None, **settings: Any) -> LocalPool:
     """Return a pool that remembers devices, with one user."""
     pool = LocalPool(key=signing_key, clock=ManualClock(), device=device, **settings)
     pool.add_user("ada", PASSWORD, phone_number="+15550001111")
@@ -168,9 +162,7 @@ class TestTheProof:
         )
         claim = api.device_claim(reply, device.group_key, device.password)
 
-        assert "AuthenticationResult" in api.respond(
-            "DEVICE_PASSWORD_VERIFIER", USERNAME="ada", **claim
-        )
+        assert "AuthenticationResult" in api.respond("DEVICE_PASSWORD_VERIFIER", USERNAME="ada", **claim)
         with refused(*USED):
             api.respond("DEVICE_PASSWORD_VERIFIER", USERNAME="ada", **claim)
 
@@ -205,9 +197,7 @@ class TestTheProof:
         """SRP_A has the same bounds as in USER_SRP_AUTH."""
         device = confirmed_device(api)
         challenge_reply = api.srp("ada", PASSWORD, DEVICE_KEY=device.key)
-        with refused(
-            "InvalidParameterException", "SRP_A is not the public value of an SRP client."
-        ):
+        with refused("InvalidParameterException", "SRP_A is not the public value of an SRP client."):
             api.answer(challenge_reply, "ada", DEVICE_KEY=device.key, SRP_A=srp_a)
 
     def test_a_secret_block_of_the_password(self, api: ApiClient) -> None:
@@ -244,9 +234,7 @@ class TestRemembering:
             AccessToken=token, DeviceKey=device.key, DeviceRememberedStatus="remembered"
         )
 
-        assert "AuthenticationResult" in device.prove(
-            api.srp("ada", PASSWORD, DEVICE_KEY=device.key)
-        )
+        assert "AuthenticationResult" in device.prove(api.srp("ada", PASSWORD, DEVICE_KEY=device.key))
 
         api.boto.update_device_status(
             AccessToken=token, DeviceKey=device.key, DeviceRememberedStatus="not_remembered"
@@ -269,9 +257,7 @@ class TestRemembering:
         token = api.srp("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
         device_type = api.boto.get_device(AccessToken=token, DeviceKey=keys[0])["Device"]
         page = api.boto.list_devices(AccessToken=token, Limit=2)
-        rest = api.boto.list_devices(
-            AccessToken=token, Limit=2, PaginationToken=page["PaginationToken"]
-        )
+        rest = api.boto.list_devices(AccessToken=token, Limit=2, PaginationToken=page["PaginationToken"])
 
         assert {each["Name"]: each["Value"] for each in device_type["DeviceAttributes"]} == {
             "device_status": "valid",
@@ -292,9 +278,7 @@ class TestRemembering:
         token = device.tokens["AccessToken"]
         with refused("InvalidParameterException", "Invalid device key given."):
             api.boto.confirm_device(
-                AccessToken=token,
-                DeviceKey="eu-west-1_other",
-                DeviceSecretVerifierConfig=verifier_config,
+                AccessToken=token, DeviceKey="eu-west-1_other", DeviceSecretVerifierConfig=verifier_config
             )
         with refused("InvalidParameterException", "Invalid device secret verifier config."):
             api.boto.confirm_device(
@@ -356,9 +340,7 @@ def test_refresh_needs_the_device(signing_key: RSAKey) -> None:
 def test_custom_auth(signing_key: RSAKey) -> None:
     """After issueTokens the device is proved, although there was no password."""
     triggers = Triggers(
-        define=lambda event: event["response"].update(issueTokens=True),
-        create=print,
-        verify=print,
+        define=lambda event: event["response"].update(issueTokens=True), create=print, verify=print
     )
     api = ApiClient(make_pool(signing_key, AFTER, triggers=triggers))
     device = confirmed_device(api)
@@ -386,9 +368,7 @@ def test_a_temporary_password_with_a_known_device(signing_key: RSAKey) -> None:
     pool = make_pool(signing_key, INSTEAD, mfa="ON", mfa_methods=["SMS_MFA"])
     api = ApiClient(pool)
     device = confirmed_device(api)
-    api.boto.admin_set_user_password(
-        UserPoolId=pool.pool_id, Username="ada", Password="Temp-Passw0rd!"
-    )
+    api.boto.admin_set_user_password(UserPoolId=pool.pool_id, Username="ada", Password="Temp-Passw0rd!")
     challenge_reply = api.srp("ada", "Temp-Passw0rd!", DEVICE_KEY=device.key)
 
     assert challenge_reply["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
@@ -425,9 +405,7 @@ class TestContradictions:
     def test_admin_flows(self, signing_key: RSAKey, tracked: bool) -> None:  # noqa: FBT001 - a case
         """In an older developer guide the administrators' password flows have no devices."""
         pool = make_pool(
-            signing_key,
-            AFTER,
-            contradictions=Contradictions(devices_tracked_in_admin_flows=tracked),
+            signing_key, AFTER, contradictions=Contradictions(devices_tracked_in_admin_flows=tracked)
         )
         done = ApiClient(pool).initiate_as_admin(
             "ADMIN_USER_PASSWORD_AUTH", USERNAME="ada", PASSWORD=PASSWORD

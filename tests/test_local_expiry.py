@@ -126,9 +126,7 @@ def grace(world: World) -> tuple[Callable[[], Any], float]:
     old = world.tokens()["RefreshToken"]
 
     def refresh() -> Any:
-        return world.boto.get_tokens_from_refresh_token(
-            ClientId=world.pool.client_id, RefreshToken=old
-        )
+        return world.boto.get_tokens_from_refresh_token(ClientId=world.pool.client_id, RefreshToken=old)
 
     refresh()
     return refresh, 60
@@ -138,9 +136,7 @@ def refresh_token(world: World) -> tuple[Callable[[], Any], float]:
     """A refresh token works for an hour here."""
     token = world.tokens()["RefreshToken"]
     return lambda: world.boto.initiate_auth(
-        ClientId=world.pool.client_id,
-        AuthFlow="REFRESH_TOKEN_AUTH",
-        AuthParameters={"REFRESH_TOKEN": token},
+        ClientId=world.pool.client_id, AuthFlow="REFRESH_TOKEN_AUTH", AuthParameters={"REFRESH_TOKEN": token}
     ), 3600
 
 
@@ -202,9 +198,7 @@ def test_a_steady_clock() -> None:
 
 def by_administrator(world: World) -> None:
     """AdminSetUserPassword."""
-    world.boto.admin_set_user_password(
-        UserPoolId=world.pool_id, Username="ada", Password=NEW, Permanent=True
-    )
+    world.boto.admin_set_user_password(UserPoolId=world.pool_id, Username="ada", Password=NEW, Permanent=True)
 
 
 def temporary_by_administrator(world: World) -> None:
@@ -271,9 +265,7 @@ def test_a_pending_session_survives_with_the_setting(
     assert world.answer(reply, "ada", SMS_MFA_CODE=code)
 
 
-@pytest.mark.parametrize(
-    "how", ["admin_delete_user", "admin_disable_user", "admin_reset_user_password"]
-)
+@pytest.mark.parametrize("how", ["admin_delete_user", "admin_disable_user", "admin_reset_user_password"])
 def test_mfa_setup_ends_with_the_user(signing_key: RSAKey, how: str) -> None:
     """A session of MFA_SETUP, too, is over for a user who is deleted, disabled or must reset the password."""
     strict = LocalPool(key=signing_key, mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
@@ -282,10 +274,7 @@ def test_mfa_setup_ends_with_the_user(signing_key: RSAKey, how: str) -> None:
     reply = api.password("ada", PASSWORD)
     getattr(api.boto, how)(UserPoolId=strict.pool_id, Username="ada")
     if how != "admin_reset_user_password":
-        assert (
-            error_of(lambda: api.boto.associate_software_token(Session=reply["Session"]))
-            is not None
-        )
+        assert error_of(lambda: api.boto.associate_software_token(Session=reply["Session"])) is not None
     assert error_of(lambda: api.answer(reply, "ada")) is not None
 
 

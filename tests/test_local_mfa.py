@@ -81,11 +81,7 @@ PHONE_FIRST = ("verified_phone_number", "verified_email")
         # 4. TOTP, with others or alone.
         ({"mfa": "ON"}, EVERYTHING, RequiredMfa(SELECT, (SMS, TOTP, EMAIL))),
         ({"mfa": "ON"}, {"totp": True}, RequiredMfa(TOTP)),
-        (
-            {"mfa": "ON", "mfa_methods": [TOTP, EMAIL]},
-            EVERYTHING,
-            RequiredMfa(SELECT, (TOTP, EMAIL)),
-        ),
+        ({"mfa": "ON", "mfa_methods": [TOTP, EMAIL]}, EVERYTHING, RequiredMfa(SELECT, (TOTP, EMAIL))),
         # 5. One address.
         ({"mfa": "ON"}, {"phone_number": True}, RequiredMfa(SMS)),
         ({"mfa": "ON"}, {"email": True}, RequiredMfa(EMAIL)),
@@ -94,11 +90,7 @@ PHONE_FIRST = ("verified_phone_number", "verified_email")
         ({"mfa": "ON", "account_recovery": PHONE_FIRST}, {"phone_number": True}, PoolRefusal),
         ({"mfa": "ON", "account_recovery": PHONE_FIRST}, {"email": True}, RequiredMfa(EMAIL)),
         # 6. Both addresses.
-        (
-            {"mfa": "ON"},
-            {"phone_number": True, "email": True},
-            RequiredMfa(SELECT, (SMS, EMAIL)),
-        ),
+        ({"mfa": "ON"}, {"phone_number": True, "email": True}, RequiredMfa(SELECT, (SMS, EMAIL))),
         (
             {"mfa": "ON", "account_recovery": PHONE_FIRST},
             {"phone_number": True, "email": True},
@@ -112,18 +104,12 @@ PHONE_FIRST = ("verified_phone_number", "verified_email")
         # 7. Neither.
         ({"mfa": "ON"}, {}, RequiredMfa(SETUP, (SMS, TOTP, EMAIL))),
         ({"mfa": "ON", "mfa_methods": [TOTP]}, {}, RequiredMfa(SETUP, (TOTP,))),
-        (
-            {"mfa": "ON", "account_recovery": ["verified_email"]},
-            {},
-            RequiredMfa(SETUP, (SMS, TOTP)),
-        ),
+        ({"mfa": "ON", "account_recovery": ["verified_email"]}, {}, RequiredMfa(SETUP, (SMS, TOTP))),
         ({"mfa": "ON", "mfa_methods": [SMS]}, {}, PoolRefusal),
     ],
 )
 def test_the_decision_tree(
-    settings: dict[str, Any],
-    facts: dict[str, Any],
-    expected: RequiredMfa | type[PoolRefusal] | None,
+    settings: dict[str, Any], facts: dict[str, Any], expected: RequiredMfa | type[PoolRefusal] | None
 ) -> None:
     """The required factor follows the developer guide's decision tree, step by step."""
     if expected is PoolRefusal:
@@ -173,12 +159,7 @@ class TestSentCodes:
             "CODE_DELIVERY_DESTINATION": shown,
             "USER_ID_FOR_SRP": "ada",
         }
-        assert (message.username, message.to, message.medium, message.purpose) == (
-            "ada",
-            to,
-            medium,
-            method,
-        )
+        assert (message.username, message.to, message.medium, message.purpose) == ("ada", to, medium, method)
         assert len(message.code.reveal()) == 6
         assert pool.outbox.code_for(to) == message.code.reveal()
         assert "AuthenticationResult" in api.answer(
@@ -220,9 +201,7 @@ class TestSoftwareToken:
         )
 
     @pytest.mark.parametrize("steps", [-2, 2])
-    def test_codes_two_steps_away_are_refused(
-        self, pool: LocalPool, clock: ManualClock, steps: int
-    ) -> None:
+    def test_codes_two_steps_away_are_refused(self, pool: LocalPool, clock: ManualClock, steps: int) -> None:
         """A code from a minute ago, or from a minute ahead, is refused."""
         api = ApiClient(pool)
         challenge_reply = api.password("ada", PASSWORD)
@@ -242,9 +221,7 @@ class TestSoftwareToken:
             api.answer(again, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock))
         clock.advance(30)
 
-        assert "AuthenticationResult" in api.answer(
-            again, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock)
-        )
+        assert "AuthenticationResult" in api.answer(again, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock))
 
     def test_wrong_codes_lock_out(self, pool: LocalPool, clock: ManualClock) -> None:
         """After five wrong codes the right code is refused until the lock-out ends."""
@@ -278,27 +255,21 @@ class TestSelectMfaType:
         ]
 
     @pytest.mark.parametrize("chosen", ["SMS_MFA", "SOFTWARE_TOKEN_MFA"])
-    def test_the_chosen_factor_is_asked_for(
-        self, pool: LocalPool, clock: ManualClock, chosen: str
-    ) -> None:
+    def test_the_chosen_factor_is_asked_for(self, pool: LocalPool, clock: ManualClock, chosen: str) -> None:
         """The chosen factor is asked for, and its code returns tokens."""
         api = ApiClient(pool)
         challenge_reply = api.answer(api.password("ada", PASSWORD), "ada", ANSWER=chosen)
         code = totp(clock) if chosen == TOTP else pool.outbox.code_for("ada")
 
         assert chosen == challenge_reply["ChallengeName"]
-        assert "AuthenticationResult" in api.answer(
-            challenge_reply, "ada", **{f"{chosen}_CODE": code}
-        )
+        assert "AuthenticationResult" in api.answer(challenge_reply, "ada", **{f"{chosen}_CODE": code})
 
     def test_a_factor_that_is_not_offered(self, pool: LocalPool) -> None:
         """Another factor is refused, and the session can be used again."""
         api = ApiClient(pool)
         challenge_reply = api.password("ada", PASSWORD)
         for chosen in ("EMAIL_OTP", "NONSENSE"):
-            with refused(
-                "MFAMethodNotFoundException", f"{chosen} is not one of the MFA methods offered."
-            ):
+            with refused("MFAMethodNotFoundException", f"{chosen} is not one of the MFA methods offered."):
                 api.answer(challenge_reply, "ada", ANSWER=chosen)
 
         assert api.answer(challenge_reply, "ada", ANSWER="SMS_MFA")["ChallengeName"] == "SMS_MFA"
@@ -318,9 +289,7 @@ class TestSelectMfaType:
     def test_mfas_can_select(self, signing_key: RSAKey) -> None:
         """One page of the developer guide has MFAS_CAN_SELECT: a setting uses it."""
         pool = LocalPool(
-            key=signing_key,
-            mfa="ON",
-            contradictions=Contradictions(mfas_parameter="MFAS_CAN_SELECT"),
+            key=signing_key, mfa="ON", contradictions=Contradictions(mfas_parameter="MFAS_CAN_SELECT")
         )
         pool.add_user("ada", PASSWORD, email="a@b.c", phone_number="+15550001111")
 
@@ -359,9 +328,7 @@ class TestSetUp:
         )
 
         assert verified["Status"] == "SUCCESS"
-        assert "AuthenticationResult" in api.respond(
-            "MFA_SETUP", verified["Session"], USERNAME="ada"
-        )
+        assert "AuthenticationResult" in api.respond("MFA_SETUP", verified["Session"], USERNAME="ada")
 
         challenge_reply = api.password("ada", PASSWORD)
 
@@ -402,9 +369,7 @@ class TestSetUp:
         api = ApiClient(pool)
         secret, session = self.associate_token(api)
         wrong = f"{(int(totp(clock, secret, 5)) + 1) % 10**6:06d}"
-        with refused(
-            "EnableSoftwareTokenMFAException", "Code mismatch and fail enable Software Token MFA"
-        ):
+        with refused("EnableSoftwareTokenMFAException", "Code mismatch and fail enable Software Token MFA"):
             api.boto.verify_software_token(Session=session, UserCode=wrong)
         reply = api.boto.verify_software_token(Session=session, UserCode=totp(clock, secret))
 
@@ -414,9 +379,7 @@ class TestSetUp:
         """VerifySoftwareToken before AssociateSoftwareToken is refused."""
         api = ApiClient(pool)
         challenge_reply = api.password("ada", PASSWORD)
-        with refused(
-            "SoftwareTokenMFANotFoundException", "Software Token MFA does not exist for the user."
-        ):
+        with refused("SoftwareTokenMFANotFoundException", "Software Token MFA does not exist for the user."):
             api.boto.verify_software_token(Session=challenge_reply["Session"], UserCode="123456")
 
     def test_a_session_of_another_challenge(self, signing_key: RSAKey) -> None:
@@ -442,24 +405,17 @@ class TestSetUp:
         assert "AuthenticationResult" in api.answer(
             coded, "ada", EMAIL_OTP_CODE=pool.outbox.code_for("ada@example.com")
         )
-        assert pool.user("ada").attributes == {
-            "email": "ada@example.com",
-            "email_verified": "true",
-        }
+        assert pool.user("ada").attributes == {"email": "ada@example.com", "email_verified": "true"}
         assert api.password("ada", PASSWORD)["ChallengeName"] == "EMAIL_OTP"
 
     def test_email_must_be_set_elsewhere(self, signing_key: RSAKey) -> None:
         """The AWS API reference has no e-mail set-up in the sign-in: a setting refuses it."""
         pool = LocalPool(
-            key=signing_key,
-            mfa="ON",
-            contradictions=Contradictions(email_mfa_setup_in_session=False),
+            key=signing_key, mfa="ON", contradictions=Contradictions(email_mfa_setup_in_session=False)
         )
         pool.add_user("ada", PASSWORD)
         api = ApiClient(pool)
-        with refused(
-            "InvalidParameterException", "This MFA method cannot be set up in this sign-in."
-        ):
+        with refused("InvalidParameterException", "This MFA method cannot be set up in this sign-in."):
             api.answer(api.password("ada", PASSWORD), "ada", EMAIL="ada@example.com")
 
     def test_totp_required_after_setup(self, signing_key: RSAKey, clock: ManualClock) -> None:
@@ -475,9 +431,7 @@ class TestSetUp:
         challenge_reply = api.password("ada", PASSWORD)
         reply = api.boto.associate_software_token(Session=challenge_reply["Session"])
         secret = reply["SecretCode"]
-        verified = api.boto.verify_software_token(
-            Session=reply["Session"], UserCode=totp(clock, secret)
-        )
+        verified = api.boto.verify_software_token(Session=reply["Session"], UserCode=totp(clock, secret))
         challenge_reply = api.respond("MFA_SETUP", verified["Session"], USERNAME="ada")
 
         assert challenge_reply["ChallengeName"] == "SOFTWARE_TOKEN_MFA"
@@ -490,8 +444,7 @@ class TestSetUp:
         pool = LocalPool(key=signing_key, mfa="ON", mfa_methods=[SMS])
         pool.add_user("ada", PASSWORD)
         with refused(
-            "InvalidParameterException",
-            "The user has no MFA method that this user pool could ask for.",
+            "InvalidParameterException", "The user has no MFA method that this user pool could ask for."
         ):
             ApiClient(pool).password("ada", PASSWORD)
 
@@ -556,15 +509,11 @@ class TestPreferences:
         assert user_reply["UserMFASettingList"] == ["SOFTWARE_TOKEN_MFA"]
         assert api.password("ada", PASSWORD)["ChallengeName"] == "SOFTWARE_TOKEN_MFA"
 
-        api.boto.set_user_mfa_preference(
-            AccessToken=token, SoftwareTokenMfaSettings={"Enabled": False}
-        )
+        api.boto.set_user_mfa_preference(AccessToken=token, SoftwareTokenMfaSettings={"Enabled": False})
 
         assert "AuthenticationResult" in api.password("ada", PASSWORD)
 
-    def test_a_new_association_keeps_the_present_token(
-        self, signing_key: RSAKey, clock: ManualClock
-    ) -> None:
+    def test_a_new_association_keeps_the_present_token(self, signing_key: RSAKey, clock: ManualClock) -> None:
         """AssociateSoftwareToken alone neither replaces nor disables the TOTP in use."""
         pool = LocalPool(key=signing_key, clock=clock, mfa="ON")
         pool.add_user("ada", PASSWORD, totp_secret=SECRET)
@@ -585,8 +534,7 @@ class TestPreferences:
         pool = LocalPool(key=signing_key, mfa="OPTIONAL")
         pool.add_user("ada", PASSWORD)
         with refused(
-            "InvalidParameterException",
-            "User does not have delivery config set to turn on SMS_MFA",
+            "InvalidParameterException", "User does not have delivery config set to turn on SMS_MFA"
         ):
             ApiClient(pool).boto.admin_set_user_mfa_preference(
                 UserPoolId=pool.pool_id, Username="ada", SMSMfaSettings={"Enabled": True}
@@ -601,8 +549,5 @@ class TestPreferences:
         both = {"Enabled": True, "PreferredMfa": True}
         with refused("InvalidParameterException", "Only one MFA method can be preferred."):
             ApiClient(pool).boto.admin_set_user_mfa_preference(
-                UserPoolId=pool.pool_id,
-                Username="ada",
-                SMSMfaSettings=both,
-                EmailMfaSettings=both,
+                UserPoolId=pool.pool_id, Username="ada", SMSMfaSettings=both, EmailMfaSettings=both
             )

@@ -22,9 +22,7 @@ from fastapi.testclient import TestClient
 from joserfc.jwk import RSAKey
 
 from authfsm.local import LocalPool
-from authfsm.local import (
-    mock_cognito as mock_aws,  # the import that changes: `from moto import mock_aws`
-)
+from authfsm.local import mock_cognito as mock_aws  # the import that changes: `from moto import mock_aws`
 
 PASSWORD = "Correct-Horse-1"
 REGION = "us-east-1"
@@ -68,9 +66,7 @@ def test_what_it_leaves_alone(signing_key: RSAKey) -> None:
     """Other pools' own clients, clients with an endpoint of their own, and other services are untouched."""
     pool = LocalPool(key=signing_key)
     with mock_aws() as cognito:
-        assert (
-            pool.client().describe_user_pool(UserPoolId=pool.pool_id)["UserPool"]["Name"] == "local"
-        )
+        assert pool.client().describe_user_pool(UserPoolId=pool.pool_id)["UserPool"]["Name"] == "local"
         elsewhere = boto3.client(
             "cognito-idp", REGION, endpoint_url="http://127.0.0.1:9", aws_access_key_id="a",
             aws_secret_access_key="b", config=Config(retries={"total_max_attempts": 1}),
@@ -107,9 +103,7 @@ def test_uses_are_separate_and_nest() -> None:
         with mock as inner:
             assert mock.cognito is inner
             assert BEFORE.list_user_pools(MaxResults=9)["UserPools"] == []
-        assert [each["Id"] for each in BEFORE.list_user_pools(MaxResults=9)["UserPools"]] == [
-            *outer.pools
-        ]
+        assert [each["Id"] for each in BEFORE.list_user_pools(MaxResults=9)["UserPools"]] == [*outer.pools]
 
 
 def test_an_unknown_setting() -> None:
@@ -243,9 +237,7 @@ class TestFastApi:
 
     def test_wrong_password(self, app: TestClient) -> None:
         """A wrong password and a changed token are 401."""
-        assert (
-            app.post("/login", params={"username": "ada", "password": "wrong"}).status_code == 401
-        )
+        assert app.post("/login", params={"username": "ada", "password": "wrong"}).status_code == 401
         assert app.get("/me", headers={"Authorization": "Bearer a.b.c"}).status_code == 401
 
 
@@ -329,10 +321,7 @@ def test_set_up_twice() -> None:
 
     assert before["ClientSecret"] == after["ClientSecret"]
     assert (after["IdTokenValidity"], after["TokenValidityUnits"]["IdToken"]) == (2, "hours")
-    assert (pool["MfaConfiguration"], pool["Policies"]["PasswordPolicy"]["MinimumLength"]) == (
-        "OPTIONAL",
-        12,
-    )
+    assert (pool["MfaConfiguration"], pool["Policies"]["PasswordPolicy"]["MinimumLength"]) == ("OPTIONAL", 12)
     idp.delete_user_pool(UserPoolId=state["pool"])
     assert idp.list_user_pools(MaxResults=9)["UserPools"] == []
 

@@ -30,9 +30,7 @@ PASSWORD = "Correct-Horse-1"
 PHONE = "+15555550143"
 BAD = ("NotAuthorizedException", "The passkey's answer is not valid.")
 INVALID = ("InvalidParameterException", "Credential data is not valid")
-MULTI = WebAuthnConfiguration(
-    "example.com", factor_configuration="MULTI_FACTOR_WITH_USER_VERIFICATION"
-)
+MULTI = WebAuthnConfiguration("example.com", factor_configuration="MULTI_FACTOR_WITH_USER_VERIFICATION")
 
 PoolOf = Callable[..., LocalPool]
 
@@ -65,21 +63,15 @@ def register(pool: LocalPool, key: Authenticator | None = None, **otherwise: Any
     """Register a passkey of ada's."""
     key, client, access = key or Authenticator(), pool.client(), token(pool)
     options = client.start_web_authn_registration(AccessToken=access)["CredentialCreationOptions"]
-    client.complete_web_authn_registration(
-        AccessToken=access, Credential=key.create(options, **otherwise)
-    )
+    client.complete_web_authn_registration(AccessToken=access, Credential=key.create(options, **otherwise))
     return key
 
 
 def ask(pool: LocalPool, name: str = "ada") -> tuple[Any, dict[str, Any]]:
     """Return WEB_AUTHN, and the options to sign."""
-    challenge_reply = ApiClient(pool).initiate(
-        "USER_AUTH", USERNAME=name, PREFERRED_CHALLENGE="WEB_AUTHN"
-    )
+    challenge_reply = ApiClient(pool).initiate("USER_AUTH", USERNAME=name, PREFERRED_CHALLENGE="WEB_AUTHN")
     assert challenge_reply["ChallengeName"] == "WEB_AUTHN"
-    return challenge_reply, json.loads(
-        challenge_reply["ChallengeParameters"]["CREDENTIAL_REQUEST_OPTIONS"]
-    )
+    return challenge_reply, json.loads(challenge_reply["ChallengeParameters"]["CREDENTIAL_REQUEST_OPTIONS"])
 
 
 def claims(pool: LocalPool, reply: Any) -> dict[str, Any]:
@@ -109,10 +101,7 @@ class TestRegistration:
                 "name": "ada",
                 "displayName": "ada",
             },
-            "pubKeyCredParams": [
-                {"type": "public-key", "alg": -7},
-                {"type": "public-key", "alg": -257},
-            ],
+            "pubKeyCredParams": [{"type": "public-key", "alg": -7}, {"type": "public-key", "alg": -257}],
             "timeout": 180_000,
             "excludeCredentials": [],
             "authenticatorSelection": {
@@ -205,9 +194,7 @@ class TestRegistration:
 
     def test_an_unsupported_algorithm(self, pool_of: PoolOf) -> None:
         """EdDSA is neither ES256 nor RS256."""
-        with refused(
-            "WebAuthnCredentialNotSupportedException", "The passkey is neither ES256 nor RS256."
-        ):
+        with refused("WebAuthnCredentialNotSupportedException", "The passkey is neither ES256 nor RS256."):
             register(pool_of(), Authenticator(algorithm=-8))
 
     def test_user_verification_required(self, pool_of: PoolOf) -> None:
@@ -224,9 +211,7 @@ class TestRegistration:
         other = pool.add_client()
         pool.add_user("bob", PASSWORD)
         client, access = pool.client(), token(pool)
-        theirs = ApiClient(pool, other).password("ada", PASSWORD)["AuthenticationResult"][
-            "AccessToken"
-        ]
+        theirs = ApiClient(pool, other).password("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
         never = ("The registration was not started, or has expired.",)
 
         def begin() -> dict[str, Any]:
@@ -244,8 +229,7 @@ class TestRegistration:
         with refused("WebAuthnChallengeNotFoundException", *never):
             end(new_credential, token(pool, "bob"))
         with refused(
-            "WebAuthnClientMismatchException",
-            "The registration was started by another app client.",
+            "WebAuthnClientMismatchException", "The registration was started by another app client."
         ):
             end(new_credential, theirs)
         end(new_credential)
@@ -264,9 +248,7 @@ class TestRegistration:
             ({"webauthn": None}, "WebAuthnConfigurationMissingException"),
         ],
     )
-    def test_pools_without_passkeys(
-        self, pool_of: PoolOf, settings: dict[str, Any], code: str
-    ) -> None:
+    def test_pools_without_passkeys(self, pool_of: PoolOf, settings: dict[str, Any], code: str) -> None:
         """A pool without passkeys, or without a relying party, refuses."""
         pool = pool_of(**settings)
         client = pool.client()
@@ -335,8 +317,7 @@ class TestSigningIn:
         register(pool, key)
         challenge_reply, options = ask(pool)
         access_claims = claims(
-            pool,
-            ApiClient(pool).answer(challenge_reply, "ada", CREDENTIAL=json.dumps(key.get(options))),
+            pool, ApiClient(pool).answer(challenge_reply, "ada", CREDENTIAL=json.dumps(key.get(options)))
         )
 
         assert (access_claims["amr"], access_claims["acr"]) == ([method], "urn:cognito:loa:3")
@@ -363,8 +344,7 @@ class TestSigningIn:
             api.answer(challenge_reply, "ada", CREDENTIAL=json.dumps(key.get(options)))
 
     @pytest.mark.parametrize(
-        "credential",
-        ["{}", "[]", "null", "x", "[" * 50_000, "9" * 70_000, '{"rawId":"AAAA","response":{}}'],
+        "credential", ["{}", "[]", "null", "x", "[" * 50_000, "9" * 70_000, '{"rawId":"AAAA","response":{}}']
     )
     def test_invalid_assertions(self, pool_of: PoolOf, credential: str) -> None:
         """Anything that is not an AuthenticationResponseJSON is refused the same way."""
@@ -401,9 +381,7 @@ class TestSigningIn:
         api = ApiClient(pool)
         for _ in range(2):
             challenge_reply, options = ask(pool)
-            assert claims(
-                pool, api.answer(challenge_reply, "ada", CREDENTIAL=json.dumps(key.get(options)))
-            )
+            assert claims(pool, api.answer(challenge_reply, "ada", CREDENTIAL=json.dumps(key.get(options))))
         key.count = 0
         challenge_reply, options = ask(pool)
         with refused(*BAD):
@@ -413,9 +391,7 @@ class TestSigningIn:
         key, api = register(pool, Authenticator(counts=False)), ApiClient(pool)
         for _ in range(2):
             challenge_reply, options = ask(pool)
-            assert claims(
-                pool, api.answer(challenge_reply, "ada", CREDENTIAL=json.dumps(key.get(options)))
-            )
+            assert claims(pool, api.answer(challenge_reply, "ada", CREDENTIAL=json.dumps(key.get(options))))
 
     def test_user_verification_required(self, pool_of: PoolOf) -> None:
         """With "required" an answer without it is refused."""
@@ -478,11 +454,7 @@ class TestSigningIn:
             api.answer(challenge_reply, "ada", ANSWER="WEB_AUTHN", CREDENTIAL=signed)
         # From the challenge that asked for it, it is an answer by another name.
         reply = api.respond(
-            "SELECT_CHALLENGE",
-            other["Session"],
-            USERNAME="ada",
-            ANSWER="WEB_AUTHN",
-            CREDENTIAL=signed,
+            "SELECT_CHALLENGE", other["Session"], USERNAME="ada", ANSWER="WEB_AUTHN", CREDENTIAL=signed
         )
         assert "AuthenticationResult" in reply
 
@@ -502,9 +474,7 @@ class TestSigningIn:
         register(pool)
         for passkey in pool.user("ada").passkeys.by_id.values():
             passkey.relying_party_id = "example.org"
-        reply = ApiClient(pool).initiate(
-            "USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="WEB_AUTHN"
-        )
+        reply = ApiClient(pool).initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="WEB_AUTHN")
 
         assert reply["ChallengeName"] == "SELECT_CHALLENGE"
 
@@ -562,9 +532,9 @@ class TestWithMfa:
         assert challenge_reply["AvailableChallenges"] == ["PASSWORD_SRP", "PASSWORD", "WEB_AUTHN"]
         assert options["userVerification"] == "required"
         signed = json.dumps(key.get(options))
-        assert claims(pool, ApiClient(pool).answer(challenge_reply, "ada", CREDENTIAL=signed))[
-            "amr"
-        ] == ["swk"]
+        assert claims(pool, ApiClient(pool).answer(challenge_reply, "ada", CREDENTIAL=signed))["amr"] == [
+            "swk"
+        ]
 
         key.verifies = False
         challenge_reply, options = ask(pool)
@@ -579,9 +549,7 @@ class TestWithMfa:
         pool = pool_of(mfa=mfa, webauthn=MULTI, contradictions=ways)
         self.ready(pool, enabled=lacking != "the user's wish")
         if lacking == "another method":
-            pool.client().set_user_mfa_preference(
-                AccessToken=token(pool), SMSMfaSettings={"Enabled": False}
-            )
+            pool.client().set_user_mfa_preference(AccessToken=token(pool), SMSMfaSettings={"Enabled": False})
         offered = ApiClient(pool).initiate("USER_AUTH", USERNAME="ada")["AvailableChallenges"]
 
         # Without any method that is switched on, optional MFA is none, and the passkey a first factor.

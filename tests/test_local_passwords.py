@@ -73,25 +73,19 @@ class TestEveryFlow:
         with refused(*WRONG):
             sign_in(ApiClient(pool), flow, "eve", "wrong")
 
-    def test_a_temporary_password_expires(
-        self, pool: LocalPool, clock: ManualClock, flow: str
-    ) -> None:
+    def test_a_temporary_password_expires(self, pool: LocalPool, clock: ManualClock, flow: str) -> None:
         """After TemporaryPasswordValidityDays only an administrator can help."""
         pool.add_user("eve", PASSWORD, temporary=True)
         clock.advance(7 * 24 * 3600)
         with refused(
-            "NotAuthorizedException",
-            "Temporary password has expired and must be reset by an administrator.",
+            "NotAuthorizedException", "Temporary password has expired and must be reset by an administrator."
         ):
             sign_in(ApiClient(pool), flow, "eve", PASSWORD)
 
     @pytest.mark.parametrize(
         ("facts", "expected"),
         [
-            (
-                {"status": "UNCONFIRMED"},
-                ("UserNotConfirmedException", "User is not confirmed."),
-            ),
+            ({"status": "UNCONFIRMED"}, ("UserNotConfirmedException", "User is not confirmed.")),
             (
                 {"status": "RESET_REQUIRED"},
                 ("PasswordResetRequiredException", "Password reset required for the user"),
@@ -121,9 +115,7 @@ class TestEveryFlow:
 
     def test_a_flow_that_is_not_enabled(self, signing_key: RSAKey, flow: str) -> None:
         """ExplicitAuthFlows is enforced, with each operation's own message."""
-        api = ApiClient(
-            LocalPool(key=signing_key, explicit_auth_flows=["ALLOW_REFRESH_TOKEN_AUTH"])
-        )
+        api = ApiClient(LocalPool(key=signing_key, explicit_auth_flows=["ALLOW_REFRESH_TOKEN_AUTH"]))
         admin = flow.startswith("ADMIN")
         expected = "Auth flow" if admin else f"{flow} flow"
         with refused("InvalidParameterException", f"{expected} not enabled for this client"):
@@ -152,16 +144,9 @@ class TestEveryFlow:
         """A client with a secret must send the right SECRET_HASH."""
         pool = LocalPool(key=signing_key, client_secret=True)
         pool.add_user("ada", PASSWORD)
-        initiate = (
-            ApiClient(pool).initiate_as_admin
-            if flow.startswith("ADMIN")
-            else ApiClient(pool).initiate
-        )
+        initiate = ApiClient(pool).initiate_as_admin if flow.startswith("ADMIN") else ApiClient(pool).initiate
         sent_parameters = {"USERNAME": "ada", "PASSWORD": PASSWORD, "SRP_A": "2"}
-        with refused(
-            "NotAuthorizedException",
-            f"Unable to verify secret hash for client {pool.client_id}",
-        ):
+        with refused("NotAuthorizedException", f"Unable to verify secret hash for client {pool.client_id}"):
             initiate(flow, **sent_parameters, SECRET_HASH="AAAA")
         with refused(
             "NotAuthorizedException",
@@ -173,9 +158,7 @@ class TestEveryFlow:
 class TestLockOut:
     """The lock-out schedule: 2^(n-5) seconds, at most 15 minutes."""
 
-    def test_the_time_doubles_up_to_fifteen_minutes(
-        self, pool: LocalPool, clock: ManualClock
-    ) -> None:
+    def test_the_time_doubles_up_to_fifteen_minutes(self, pool: LocalPool, clock: ManualClock) -> None:
         """1, 2, 4, ... 512, 900, 900 seconds."""
         api, waits = ApiClient(pool), []
         for failure in range(17):
@@ -244,24 +227,19 @@ class TestNewPassword:
         api = ApiClient(pool)
         challenge_reply = api.password("ada", PASSWORD)
         with refused(
-            "InvalidPasswordException",
-            "Password does not conform to policy: Password not long enough",
+            "InvalidPasswordException", "Password does not conform to policy: Password not long enough"
         ):
             api.answer(challenge_reply, "ada", NEW_PASSWORD="Ab1!")
         with refused("InvalidParameterException", "Invalid attributes given, name is missing"):
             api.answer(challenge_reply, "ada", NEW_PASSWORD=NEW)
-        with refused(
-            "NotAuthorizedException", "A client attempted to write unauthorized attribute"
-        ):
+        with refused("NotAuthorizedException", "A client attempted to write unauthorized attribute"):
             api.answer(
                 challenge_reply,
                 "ada",
                 NEW_PASSWORD=NEW,
                 **{"userAttributes.name": "Ada", "userAttributes.email_verified": "true"},
             )
-        done = api.answer(
-            challenge_reply, "ada", NEW_PASSWORD=NEW, **{"userAttributes.name": "Ada"}
-        )
+        done = api.answer(challenge_reply, "ada", NEW_PASSWORD=NEW, **{"userAttributes.name": "Ada"})
 
         assert "AuthenticationResult" in done
         assert pool.user("ada").attributes["name"] == "Ada"
@@ -279,9 +257,7 @@ class TestNewPassword:
     def test_an_invented_session_sets_no_password(self, pool: LocalPool) -> None:
         """Only a session proves that the temporary password was known."""
         with refused("NotAuthorizedException", "Invalid session for the user."):
-            ApiClient(pool).respond(
-                "NEW_PASSWORD_REQUIRED", "x" * 64, USERNAME="ada", NEW_PASSWORD=NEW
-            )
+            ApiClient(pool).respond("NEW_PASSWORD_REQUIRED", "x" * 64, USERNAME="ada", NEW_PASSWORD=NEW)
 
     def test_an_alias_of_another_user(self, signing_key: RSAKey) -> None:
         """A new address that signs in another user is refused."""
@@ -292,10 +268,7 @@ class TestNewPassword:
         challenge_reply = api.password("ada", PASSWORD)
         with refused("AliasExistsException", "An account with the given email already exists."):
             api.answer(
-                challenge_reply,
-                "ada",
-                NEW_PASSWORD=NEW,
-                **{"userAttributes.email": "eve@example.com"},
+                challenge_reply, "ada", NEW_PASSWORD=NEW, **{"userAttributes.email": "eve@example.com"}
             )
 
     @pytest.mark.parametrize(
@@ -369,9 +342,7 @@ class TestUnsupportedFlows:
     def test_admin_initiate_auth_refuses_the_public_flow(self, pool: LocalPool) -> None:
         """AdminInitiateAuth refuses USER_PASSWORD_AUTH."""
         with refused("InvalidParameterException", "Initiate Auth method not supported."):
-            ApiClient(pool).initiate_as_admin(
-                "USER_PASSWORD_AUTH", USERNAME="ada", PASSWORD=PASSWORD
-            )
+            ApiClient(pool).initiate_as_admin("USER_PASSWORD_AUTH", USERNAME="ada", PASSWORD=PASSWORD)
 
     def test_unknown_client_and_pool(self, pool: LocalPool) -> None:
         """Unknown client and pool ids are ResourceNotFoundException."""
@@ -411,17 +382,14 @@ class TestAdminNoSrpAuthChallenges:
         """The password comes in a second step, by the administrators' operation only."""
         from authfsm.local import Contradictions  # noqa: PLC0415 - here alone
 
-        pool = LocalPool(
-            key=signing_key, contradictions=Contradictions(admin_no_srp_auth_challenges=True)
-        )
+        pool = LocalPool(key=signing_key, contradictions=Contradictions(admin_no_srp_auth_challenges=True))
         pool.add_user("ada", PASSWORD)
         api = ApiClient(pool)
         challenge_reply = api.initiate_as_admin("ADMIN_NO_SRP_AUTH", USERNAME="ada")
 
         assert challenge_reply["ChallengeName"] == "ADMIN_NO_SRP_AUTH"
         with refused(
-            "InvalidParameterException",
-            "ADMIN_NO_SRP_AUTH is not a challenge that this operation answers.",
+            "InvalidParameterException", "ADMIN_NO_SRP_AUTH is not a challenge that this operation answers."
         ):
             api.answer(challenge_reply, "ada", PASSWORD=PASSWORD)
         done = api.boto.admin_respond_to_auth_challenge(

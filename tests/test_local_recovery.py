@@ -36,10 +36,7 @@ class RecoveryClient(ApiClient):
     def reset(self, code: str, password: str = NEW, username: str = "ada") -> Any:
         """ConfirmForgotPassword."""
         return self.boto.confirm_forgot_password(
-            ClientId=self.app.client_id,
-            Username=username,
-            ConfirmationCode=code,
-            Password=password,
+            ClientId=self.app.client_id, Username=username, ConfirmationCode=code, Password=password
         )
 
     def change(self, token: str, previous: str | None, proposed: str) -> Any:
@@ -111,8 +108,7 @@ class TestForgotPassword:
         """The code stays valid if the new password violates the policy."""
         talk.forgot()
         with refused(
-            "InvalidPasswordException",
-            "Password does not conform to policy: Password not long enough",
+            "InvalidPasswordException", "Password does not conform to policy: Password not long enough"
         ):
             talk.reset(talk.code, "short")
         talk.reset(talk.code)
@@ -158,9 +154,7 @@ class TestAccountRecoverySetting:
         """With the setting, a user with SMS MFA cannot recover by SMS."""
         setting = ("verified_phone_number", "verified_email")
         pool = LocalPool(key=signing_key, account_recovery=setting)
-        pool.add_user(
-            "ada", PASSWORD, email="a@example.com", phone_number="+15551234567", mfa=["SMS_MFA"]
-        )
+        pool.add_user("ada", PASSWORD, email="a@example.com", phone_number="+15551234567", mfa=["SMS_MFA"])
 
         assert RecoveryClient(pool).forgot()["AttributeName"] == "email"
 
@@ -331,9 +325,7 @@ class TestWithoutTheCode:
 
     STANDING = ("CONFIRMED", "UNCONFIRMED", "FORCE_CHANGE_PASSWORD", "RESET_REQUIRED", "disabled")
 
-    def answers(
-        self, talk: RecoveryClient, clock: ManualClock, username: str
-    ) -> list[tuple[str, str]]:
+    def answers(self, talk: RecoveryClient, clock: ManualClock, username: str) -> list[tuple[str, str]]:
         """The replies to a client without the code: to any code and any password, and repeatedly."""
         said = []
 
@@ -368,17 +360,13 @@ class TestWithoutTheCode:
         assert self.answers(talk, clock, "ada") == self.answers(talk, clock, "nobody")
 
     @pytest.mark.parametrize("pending", [False, True], ids=["no code", "an old code"])
-    def test_confirm_sign_up(
-        self, signing_key: RSAKey, clock: ManualClock, *, pending: bool
-    ) -> None:
+    def test_confirm_sign_up(self, signing_key: RSAKey, clock: ManualClock, *, pending: bool) -> None:
         """The same for an account that awaits confirmation."""
         auto = ["email"] if pending else []
         pool = LocalPool(key=signing_key, clock=clock, auto_verified_attributes=auto)
         talk = RecoveryClient(pool)
         email = [{"Name": "email", "Value": "eve@example.com"}]
-        talk.boto.sign_up(
-            ClientId=pool.client_id, Username="eve", Password=PASSWORD, UserAttributes=email
-        )
+        talk.boto.sign_up(ClientId=pool.client_id, Username="eve", Password=PASSWORD, UserAttributes=email)
         clock.advance(24 * 3600 + 1)
         said: dict[str, list[Any]] = {}
         for name in ("eve", "nobody"):
@@ -402,9 +390,7 @@ class TestWithoutTheCode:
 
     def resend(self, talk: RecoveryClient) -> Any:
         """ResendConfirmationCode."""
-        return lambda name: talk.boto.resend_confirmation_code(
-            ClientId=talk.app.client_id, Username=name
-        )
+        return lambda name: talk.boto.resend_confirmation_code(ClientId=talk.app.client_id, Username=name)
 
     def test_admin_only(self, signing_key: RSAKey) -> None:
         """With admin_only, the reply is the same for everybody."""

@@ -18,9 +18,7 @@ def a_pool_with_ada(cognito: LocalCognito, boto: Any) -> tuple[str, str]:
     pool_id = boto.create_user_pool(PoolName="app")["UserPool"]["Id"]
     assert pool_id in cognito.pools
     flows = ["ALLOW_USER_PASSWORD_AUTH"]
-    client = boto.create_user_pool_client(
-        UserPoolId=pool_id, ClientName="web", ExplicitAuthFlows=flows
-    )
+    client = boto.create_user_pool_client(UserPoolId=pool_id, ClientName="web", ExplicitAuthFlows=flows)
     user = {"UserPoolId": pool_id, "Username": "ada"}
     boto.admin_create_user(**user, MessageAction="SUPPRESS", TemporaryPassword=PASSWORD)
     boto.admin_set_user_password(**user, Password=PASSWORD, Permanent=True)
@@ -39,9 +37,7 @@ def test_requests_reach_their_pool() -> None:
         attributes = boto.get_user(AccessToken=tokens["AccessToken"])["UserAttributes"]
         assert {"Name": "sub", "Value": cognito.pools[pool_id].user("ada").sub} in attributes
         boto.set_user_pool_mfa_config(
-            UserPoolId=pool_id,
-            MfaConfiguration="ON",
-            SoftwareTokenMfaConfiguration={"Enabled": True},
+            UserPoolId=pool_id, MfaConfiguration="ON", SoftwareTokenMfaConfiguration={"Enabled": True}
         )
         setup = boto.initiate_auth(**sign_in, AuthParameters=parameters)
         assert setup["ChallengeName"] == "MFA_SETUP"
@@ -144,9 +140,7 @@ RECORDS: list[tuple[str, str, dict[str, Any], dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("kind", "key", "given", "changed", "listed"), RECORDS)
-def test_records(
-    kind: str, key: str, given: dict[str, Any], changed: dict[str, Any], listed: str
-) -> None:
+def test_records(kind: str, key: str, given: dict[str, Any], changed: dict[str, Any], listed: str) -> None:
     """A record is created once, found, listed page by page, changed and deleted."""
     cognito = LocalCognito()
     pool = {"UserPoolId": cognito.pool().pool_id}
@@ -180,9 +174,7 @@ def test_domains() -> None:
     assert (described["UserPoolId"], described["Status"]) == (pool["UserPoolId"], "ACTIVE")
     assert cognito.answer("DescribeUserPool", pool)["UserPool"]["Domain"] == "d"
     with pytest.raises(PoolRefusal, match="associated with another user pool"):
-        cognito.answer(
-            "CreateUserPoolDomain", {"UserPoolId": cognito.pool().pool_id, "Domain": "d"}
-        )
+        cognito.answer("CreateUserPoolDomain", {"UserPoolId": cognito.pool().pool_id, "Domain": "d"})
     cognito.answer("DeleteUserPoolDomain", {**pool, "Domain": "d"})
     assert cognito.answer("DescribeUserPoolDomain", {"Domain": "d"}) == {"DomainDescription": {}}
 
@@ -223,9 +215,7 @@ def test_a_deleted_pool_answers_no_more() -> None:
     """After DeleteUserPool its app client is unknown to sign-in and sign-up, also to a client that used it before."""
     client = LocalCognito().client()
     pool = client.create_user_pool(PoolName="gone")["UserPool"]["Id"]
-    app = client.create_user_pool_client(UserPoolId=pool, ClientName="app")["UserPoolClient"][
-        "ClientId"
-    ]
+    app = client.create_user_pool_client(UserPoolId=pool, ClientName="app")["UserPoolClient"]["ClientId"]
     client.sign_up(ClientId=app, Username="ada", Password="Correct-Horse-1")
     client.delete_user_pool(UserPoolId=pool)
     unknown = client.exceptions.ResourceNotFoundException

@@ -76,8 +76,7 @@ def test_invalid_members(operation: str, request_: dict[str, Any], code: str, me
 def test_unknown_members_are_ignored() -> None:
     """A member that is unknown or null is like an absent one."""
     read = request_members.read(
-        "InitiateAuth",
-        {"ClientId": "c", "AuthFlow": "f", "Session": None, "Tomorrow": {"deep": [1]}},
+        "InitiateAuth", {"ClientId": "c", "AuthFlow": "f", "Session": None, "Tomorrow": {"deep": [1]}}
     )
 
     assert read == {"ClientId": "c", "AuthFlow": "f"}

@@ -56,9 +56,7 @@ def test_the_right_proof_returns_tokens(pool: LocalPool) -> None:
 def test_as_an_administrator(pool: LocalPool) -> None:
     """AdminInitiateAuth accepts USER_SRP_AUTH too."""
     api = ApiClient(pool)
-    challenge_reply = api.initiate_as_admin(
-        "USER_SRP_AUTH", USERNAME="ada", SRP_A=api.ephemeral.SRP_A
-    )
+    challenge_reply = api.initiate_as_admin("USER_SRP_AUTH", USERNAME="ada", SRP_A=api.ephemeral.SRP_A)
     done = api.boto.admin_respond_to_auth_challenge(
         UserPoolId=pool.pool_id,
         ClientId=pool.client_id,
@@ -88,10 +86,7 @@ def test_invalid_signatures(pool: LocalPool, signature: str) -> None:
     expected = (
         WRONG
         if signature
-        else (
-            "InvalidParameterException",
-            "Missing required parameter PASSWORD_CLAIM_SIGNATURE",
-        )
+        else ("InvalidParameterException", "Missing required parameter PASSWORD_CLAIM_SIGNATURE")
     )
     with refused(*expected):
         api.answer(challenge_reply, "ada", **claim)
@@ -130,9 +125,7 @@ def test_a_secret_block_of_another_challenge(pool: LocalPool) -> None:
     api = ApiClient(pool)
     challenge_reply = api.srp_a("ada")
     with refused(*MISMATCH):
-        api.respond(
-            "DEVICE_PASSWORD_VERIFIER", USERNAME="ada", **api.claim(challenge_reply, PASSWORD)
-        )
+        api.respond("DEVICE_PASSWORD_VERIFIER", USERNAME="ada", **api.claim(challenge_reply, PASSWORD))
 
 
 def test_a_secret_block_of_another_client(pool: LocalPool) -> None:
@@ -162,9 +155,7 @@ def test_a_session_must_be_right(pool: LocalPool) -> None:
     api = ApiClient(pool)
     challenge_reply = api.srp_a("ada")
     with refused(*UNKNOWN):
-        api.respond(
-            "PASSWORD_VERIFIER", "x" * 40, USERNAME="ada", **api.claim(challenge_reply, PASSWORD)
-        )
+        api.respond("PASSWORD_VERIFIER", "x" * 40, USERNAME="ada", **api.claim(challenge_reply, PASSWORD))
 
 
 @pytest.mark.parametrize(
@@ -202,10 +193,7 @@ def test_srp_a_is_hexadecimal(pool: LocalPool, srp_a: str) -> None:
     [
         pytest.param(
             lambda text: text.replace("UTC ", ""),
-            (
-                "InvalidParameterException",
-                "TIMESTAMP format should be EEE MMM d HH:mm:ss z yyyy in english.",
-            ),
+            ("InvalidParameterException", "TIMESTAMP format should be EEE MMM d HH:mm:ss z yyyy in english."),
             id="unreadable",
         ),
         pytest.param(lambda text: text.replace(" 5 ", " 05 "), WRONG, id="zero-padded day"),
@@ -223,9 +211,7 @@ def test_timestamp_format(
     challenge_reply = api.srp_a("ada")
     with refused(*expected):
         api.answer(
-            challenge_reply,
-            "ada",
-            **api.claim(challenge_reply, PASSWORD, spoil(srp.timestamp(clock()))),
+            challenge_reply, "ada", **api.claim(challenge_reply, PASSWORD, spoil(srp.timestamp(clock())))
         )
 
 
@@ -254,10 +240,7 @@ class TestUsernameInAnswers:
         """USER_ID_FOR_SRP is a UUID, not the address: the password is proved with it."""
         challenge_reply = ApiClient(pool).srp_a("ada@example.com")
 
-        assert (
-            challenge_reply["ChallengeParameters"]["USER_ID_FOR_SRP"]
-            == pool.user("ada@example.com").sub
-        )
+        assert challenge_reply["ChallengeParameters"]["USER_ID_FOR_SRP"] == pool.user("ada@example.com").sub
 
     def test_the_hash_must_fit_the_name_in_the_request(self, pool: LocalPool) -> None:
         """A hash over the alias does not fit the internal name."""
@@ -267,10 +250,7 @@ class TestUsernameInAnswers:
         stale = srp.secret_hash("ada@example.com", pool.client_id, pool.client_secret.reveal())
         claim = {**api.claim(challenge_reply, PASSWORD), "SECRET_HASH": stale}
         inner = challenge_reply["ChallengeParameters"]["USER_ID_FOR_SRP"]
-        with refused(
-            "NotAuthorizedException",
-            f"Unable to verify secret hash for client {pool.client_id}",
-        ):
+        with refused("NotAuthorizedException", f"Unable to verify secret hash for client {pool.client_id}"):
             api.answer(challenge_reply, inner, **claim)
 
 
@@ -290,15 +270,10 @@ class TestUnknownUser:
         with refused(*WRONG):
             api.answer(first, "nobody", **api.claim(first, PASSWORD))
 
-    def test_the_simulated_name_is_a_uuid_with_username_attributes(
-        self, signing_key: RSAKey
-    ) -> None:
+    def test_the_simulated_name_is_a_uuid_with_username_attributes(self, signing_key: RSAKey) -> None:
         """In a pool with username attributes an unknown user's USER_ID_FOR_SRP is a stable UUID."""
         api = ApiClient(LocalPool(key=signing_key, username_attributes=["email"]))
-        names = {
-            api.srp_a("nobody@example.com")["ChallengeParameters"]["USER_ID_FOR_SRP"]
-            for _ in range(2)
-        }
+        names = {api.srp_a("nobody@example.com")["ChallengeParameters"]["USER_ID_FOR_SRP"] for _ in range(2)}
 
         assert [len(name) for name in names] == [36]
 
@@ -327,12 +302,7 @@ class TestPycognito:
         """Sign in with pycognito."""
         secret = pool.client_secret.reveal() if pool.client_secret else None
         return AWSSRP(
-            "ada",
-            password,
-            pool.pool_id,
-            pool.client_id,
-            client=pool.client(),
-            client_secret=secret,
+            "ada", password, pool.pool_id, pool.client_id, client=pool.client(), client_secret=secret
         ).authenticate_user()
 
     @pytest.mark.parametrize("client_secret", [False, True])

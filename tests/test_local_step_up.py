@@ -52,9 +52,7 @@ def pool_of(signing_key: RSAKey) -> PoolOf:
         user |= {"totp_secret": TOTP, "mfa": [], **settings.pop("user", {})}
         settings.setdefault("mfa", "OPTIONAL")
         settings.setdefault("clock", ManualClock())
-        settings.setdefault(
-            "allowed_first_auth_factors", ["PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"]
-        )
+        settings.setdefault("allowed_first_auth_factors", ["PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"])
         settings.setdefault("webauthn", WebAuthnConfiguration("example.com"))
         pool = LocalPool(key=signing_key, **settings)
         pool.add_user("ada", **user)
@@ -191,9 +189,7 @@ class TestClaims:
         """acr, amr and auth_time stay, with rotation and without, however long ago the sign-in was."""
         clock = ManualClock()
         for rotation in (None, RefreshTokenRotation()):
-            pool = pool_of(
-                clock=clock, refresh_token_rotation=rotation, user={"preferred_mfa": "SMS_MFA"}
-            )
+            pool = pool_of(clock=clock, refresh_token_rotation=rotation, user={"preferred_mfa": "SMS_MFA"})
             flow = pool.cognito().sign_in("ada", PASSWORD)
             flow.answer(code_of(pool, flow))
             before = claims_of(pool, flow)
@@ -251,10 +247,7 @@ class TestFromScratch:
 
     @pytest.mark.parametrize(
         ("target", "second_factor", "methods"),
-        [
-            (3, State.SMS_MFA, ["pwd", "sms", "mfa"]),
-            (4, State.SOFTWARE_TOKEN_MFA, ["pwd", "otp", "mfa"]),
-        ],
+        [(3, State.SMS_MFA, ["pwd", "sms", "mfa"]), (4, State.SOFTWARE_TOKEN_MFA, ["pwd", "otp", "mfa"])],
     )
     def test_a_second_factor_that_is_not_switched_on(
         self, pool_of: PoolOf, target: int, second_factor: State, methods: list[str]
@@ -265,10 +258,7 @@ class TestFromScratch:
         assert flow.answer(r.Password(PASSWORD)) is second_factor
         assert flow.answer(code_of(pool, flow)) is State.AUTHENTICATED
 
-        assert (claims_of(pool, flow)["amr"], claims_of(pool, flow)["acr"]) == (
-            methods,
-            LOA[target],
-        )
+        assert (claims_of(pool, flow)["amr"], claims_of(pool, flow)["acr"]) == (methods, LOA[target])
 
     def test_several_second_factors(self, pool_of: PoolOf) -> None:
         """Where SMS and e-mail both reach the level, the user chooses, or the preferred one is asked for."""
@@ -321,9 +311,7 @@ class TestFromScratch:
         assert flow.answer(r.Password(PASSWORD)) is State.SMS_MFA
         with pytest.raises(RefusedCaller):
             step_up(pool, "urn:other")
-        with refused(
-            "InvalidParameterException", "TARGET_ACR_VALUES has no level of this user pool."
-        ):
+        with refused("InvalidParameterException", "TARGET_ACR_VALUES has no level of this user pool."):
             ApiClient(pool).initiate("USER_AUTH", USERNAME="ada", TARGET_ACR_VALUES=" ")
 
     @pytest.mark.parametrize(
@@ -401,11 +389,7 @@ class TestWithAnAccessToken:
         assert flow.answer(code_of(pool, flow)) is State.AUTHENTICATED
         before, after = jwt.decode(old, pool._core.token_issuer.key).claims, claims_of(pool, flow)
 
-        assert (after["acr"], "pwd" in after["amr"], "mfa" in after["amr"]) == (
-            LOA[target],
-            True,
-            True,
-        )
+        assert (after["acr"], "pwd" in after["amr"], "mfa" in after["amr"]) == (LOA[target], True, True)
         assert after["auth_time"] == before["auth_time"] + 600
         assert after["origin_jti"] != before["origin_jti"]
         assert flow.tokens is not None
@@ -469,17 +453,11 @@ class TestWithAnAccessToken:
             names = " ".join(LOA[number] for number in target)
             with refused(*MET):
                 ApiClient(pool).initiate(
-                    "USER_AUTH",
-                    USERNAME="ada",
-                    TARGET_ACR_VALUES=names,
-                    ACCESS_TOKEN=password_token(pool),
+                    "USER_AUTH", USERNAME="ada", TARGET_ACR_VALUES=names, ACCESS_TOKEN=password_token(pool)
                 )
         with refused(*MET):
             ApiClient(pool).initiate(
-                "USER_AUTH",
-                USERNAME="ada",
-                TARGET_ACR_VALUES=LOA[1],
-                ACCESS_TOKEN=code_token(pool),
+                "USER_AUTH", USERNAME="ada", TARGET_ACR_VALUES=LOA[1], ACCESS_TOKEN=code_token(pool)
             )
 
     @pytest.mark.parametrize(("age", "credited"), [(600, True), (599, False), (0, False)])
@@ -510,9 +488,7 @@ class TestWithAnAccessToken:
     def test_max_age_is_a_number(self, pool_of: PoolOf, age: str) -> None:
         """MAX_AGE must be a number."""
         with refused("InvalidParameterException", "MAX_AGE is not a whole number of seconds."):
-            ApiClient(pool_of()).initiate(
-                "USER_AUTH", USERNAME="ada", TARGET_ACR_VALUES=LOA[1], MAX_AGE=age
-            )
+            ApiClient(pool_of()).initiate("USER_AUTH", USERNAME="ada", TARGET_ACR_VALUES=LOA[1], MAX_AGE=age)
 
     def test_a_renamed_level(self, pool_of: PoolOf) -> None:
         """A level that was renamed since does not count; its methods do."""
@@ -593,11 +569,7 @@ class TestAllOrNothing:
         """A TOTP that was used before ends it too."""
         pool = pool_of()
         api, totp = ApiClient(pool), pyotp.TOTP(TOTP).at(pool.clock())
-        wish = {
-            "USERNAME": "ada",
-            "TARGET_ACR_VALUES": LOA[4],
-            "ACCESS_TOKEN": password_token(pool),
-        }
+        wish = {"USERNAME": "ada", "TARGET_ACR_VALUES": LOA[4], "ACCESS_TOKEN": password_token(pool)}
         challenge_reply = api.initiate("USER_AUTH", **wish)
         api.answer(challenge_reply, "ada", SOFTWARE_TOKEN_MFA_CODE=totp)
         challenge_reply = api.initiate("USER_AUTH", **wish)

@@ -104,9 +104,7 @@ class TestClaims:
         pool = LocalPool(key=signing_key, issuer="http://localhost:9229/x")
         pool.add_user("ada", PASSWORD)
 
-        assert (
-            claims_of(pool, sign_in(ApiClient(pool))["IdToken"])["iss"] == "http://localhost:9229/x"
-        )
+        assert claims_of(pool, sign_in(ApiClient(pool))["IdToken"])["iss"] == "http://localhost:9229/x"
 
     def test_each_pool_has_its_own_key(self) -> None:
         """Each pool has a key of its own, generated at the first use."""
@@ -179,9 +177,7 @@ class TestRefresh:
     """REFRESH_TOKEN_AUTH, REFRESH_TOKEN, GetTokensFromRefreshToken."""
 
     @pytest.mark.parametrize("flow", ["REFRESH_TOKEN_AUTH", "REFRESH_TOKEN"])
-    def test_new_tokens(
-        self, pool: LocalPool, api: ApiClient, clock: ManualClock, flow: str
-    ) -> None:
+    def test_new_tokens(self, pool: LocalPool, api: ApiClient, clock: ManualClock, flow: str) -> None:
         """New access and id tokens, no new refresh token; auth_time and origin_jti stay."""
         first = sign_in(api)
         clock.advance(600)
@@ -199,9 +195,7 @@ class TestRefresh:
         pool.add_user("ada", PASSWORD, temporary=True)
         api = ApiClient(pool)
         challenge_reply = api.srp("ada", PASSWORD)
-        tokens = api.answer(challenge_reply, "ada", NEW_PASSWORD="New-Passw0rd!")[
-            "AuthenticationResult"
-        ]
+        tokens = api.answer(challenge_reply, "ada", NEW_PASSWORD="New-Passw0rd!")["AuthenticationResult"]
 
         assert "AuthenticationResult" in api.initiate(
             "REFRESH_TOKEN_AUTH", REFRESH_TOKEN=tokens["RefreshToken"]
@@ -211,9 +205,7 @@ class TestRefresh:
         """AdminInitiateAuth refreshes too."""
         token = sign_in(api)["RefreshToken"]
 
-        assert "AuthenticationResult" in api.initiate_as_admin(
-            "REFRESH_TOKEN_AUTH", REFRESH_TOKEN=token
-        )
+        assert "AuthenticationResult" in api.initiate_as_admin("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=token)
 
     def test_expired(self, api: ApiClient, clock: ManualClock) -> None:
         """After thirty days it has expired."""
@@ -244,9 +236,7 @@ class TestRefresh:
         assert "AuthenticationResult" in api.initiate(
             "REFRESH_TOKEN_AUTH", REFRESH_TOKEN=token, SECRET_HASH=right
         )
-        with refused(
-            "NotAuthorizedException", f"Unable to verify secret hash for client {pool.client_id}"
-        ):
+        with refused("NotAuthorizedException", f"Unable to verify secret hash for client {pool.client_id}"):
             api.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=token, SECRET_HASH=wrong)
         with refused(
             "NotAuthorizedException",
@@ -276,9 +266,7 @@ class TestRotation:
     @staticmethod
     def rotate(api: ApiClient, token: str) -> str:
         """Return the next refresh token."""
-        reply = api.boto.get_tokens_from_refresh_token(
-            RefreshToken=token, ClientId=api.app.client_id
-        )
+        reply = api.boto.get_tokens_from_refresh_token(RefreshToken=token, ClientId=api.app.client_id)
         return str(reply["AuthenticationResult"]["RefreshToken"])
 
     def test_a_new_token_each_time(self, api: ApiClient, clock: ManualClock) -> None:
@@ -314,9 +302,7 @@ class TestRotation:
     def test_no_other_operation(self, api: ApiClient) -> None:
         """With rotation InitiateAuth refuses to refresh."""
         token = sign_in(api)["RefreshToken"]
-        with refused(
-            "InvalidParameterException", "REFRESH_TOKEN_AUTH flow not enabled for this client"
-        ):
+        with refused("InvalidParameterException", "REFRESH_TOKEN_AUTH flow not enabled for this client"):
             api.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=token)
 
 
@@ -374,11 +360,11 @@ class TestAdministrators:
         challenge_reply = api.srp("eve", "Temp-Passw0rd!")
         api.answer(challenge_reply, "eve", NEW_PASSWORD="New-Passw0rd!")
         user_reply = api.boto.admin_get_user(UserPoolId=pool.pool_id, Username="eve")
-        assert (
-            user_reply["Username"],
-            user_reply["UserStatus"],
-            user_reply["Enabled"],
-        ) == ("eve", "CONFIRMED", True)
+        assert (user_reply["Username"], user_reply["UserStatus"], user_reply["Enabled"]) == (
+            "eve",
+            "CONFIRMED",
+            True,
+        )
 
     def test_a_generated_password(self, pool: LocalPool, api: ApiClient) -> None:
         """Without a temporary password one is generated, and it is not the empty one."""
@@ -396,12 +382,9 @@ class TestAdministrators:
         with refused("UsernameExistsException", "User account already exists"):
             api.boto.admin_create_user(UserPoolId=pool.pool_id, Username="ada")
         with refused(
-            "InvalidPasswordException",
-            "Password does not conform to policy: Password not long enough",
+            "InvalidPasswordException", "Password does not conform to policy: Password not long enough"
         ):
-            api.boto.admin_create_user(
-                UserPoolId=pool.pool_id, Username="eve", TemporaryPassword="Ab1!"
-            )
+            api.boto.admin_create_user(UserPoolId=pool.pool_id, Username="eve", TemporaryPassword="Ab1!")
         with refused("UserNotFoundException", "User does not exist."):
             api.boto.admin_get_user(UserPoolId=pool.pool_id, Username="nobody")
 

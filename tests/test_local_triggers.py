@@ -110,10 +110,7 @@ class TestTheEvent:
                 "region": "eu-west-1",
                 "userPoolId": api.pool.pool_id,
                 "userName": "ada",
-                "callerContext": {
-                    "awsSdkVersion": "authfsm-local",
-                    "clientId": api.app.client_id,
-                },
+                "callerContext": {"awsSdkVersion": "authfsm-local", "clientId": api.app.client_id},
                 "triggerSource": "PreAuthentication_Authentication",
                 "request": {
                     "userAttributes": {
@@ -156,10 +153,7 @@ class TestPreAuthentication:
         """Its exception refuses the sign-in, whether or not the password is right."""
         api = make(pre_authentication=fail("not today"))
         for password in (PASSWORD, "wrong"):
-            with refused(
-                "UserLambdaValidationException",
-                "PreAuthentication failed with error not today.",
-            ):
+            with refused("UserLambdaValidationException", "PreAuthentication failed with error not today."):
                 api.password("ada", password)
 
     @pytest.mark.parametrize("flow", ["USER_PASSWORD_AUTH", "USER_SRP_AUTH", "USER_AUTH"])
@@ -205,9 +199,7 @@ class TestPostAuthentication:
             ChallengeResponses={"USERNAME": "ada", **api.claim(challenge_reply, PASSWORD)},
             ClientMetadata=NOTE,
         )
-        api.initiate(
-            "REFRESH_TOKEN_AUTH", REFRESH_TOKEN=reply["AuthenticationResult"]["RefreshToken"]
-        )
+        api.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=reply["AuthenticationResult"]["RefreshToken"])
 
         assert after.sources == ["PostAuthentication_Authentication"]
         assert after.events[0]["request"]["clientMetadata"] == NOTE
@@ -277,9 +269,7 @@ class TestPreTokenGeneration:
         tokens = api.password("ada", PASSWORD)["AuthenticationResult"]
         api.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=tokens["RefreshToken"])
         api.boto.get_tokens_from_refresh_token(
-            RefreshToken=tokens["RefreshToken"],
-            ClientId=api.app.client_id,
-            ClientMetadata=NOTE,
+            RefreshToken=tokens["RefreshToken"], ClientId=api.app.client_id, ClientMetadata=NOTE
         )
         api.pool.add_user("bea", PASSWORD, temporary=True)
         api.answer(api.password("bea", PASSWORD), "bea", NEW_PASSWORD=NEW)
@@ -329,9 +319,7 @@ class TestSigningUp:
         after = Recorder()
         before = Recorder(respond(autoConfirmUser=True, autoVerifyEmail=True))
         api = make(pre_sign_up=before, post_confirmation=after)
-        sign_up_reply = sign_up(
-            api, ValidationData=[{"Name": "captcha", "Value": "x"}], ClientMetadata=NOTE
-        )
+        sign_up_reply = sign_up(api, ValidationData=[{"Name": "captcha", "Value": "x"}], ClientMetadata=NOTE)
 
         assert sign_up_reply["UserConfirmed"]
         assert len(api.pool.outbox) == 0
@@ -375,9 +363,7 @@ class TestSigningUp:
         api = make(post_confirmation=after)
         sign_up(api)
         api.boto.confirm_sign_up(
-            ClientId=api.app.client_id,
-            Username="bea",
-            ConfirmationCode=api.pool.outbox.code_for("bea"),
+            ClientId=api.app.client_id, Username="bea", ConfirmationCode=api.pool.outbox.code_for("bea")
         )
         sign_up(api, "cleo")
         api.boto.admin_confirm_sign_up(UserPoolId=api.pool.pool_id, Username="cleo")
@@ -408,10 +394,7 @@ class TestUserMigration:
         if event["triggerSource"] == "UserMigration_Authentication":
             known = known and event["request"]["password"] == "old"
         if known:
-            event["response"]["userAttributes"] = {
-                "email": "bea@example.com",
-                "email_verified": "true",
-            }
+            event["response"]["userAttributes"] = {"email": "bea@example.com", "email_verified": "true"}
 
     @pytest.mark.parametrize("as_admin", [False, True])
     def test_at_sign_in(self, make: Any, *, as_admin: bool) -> None:
@@ -451,9 +434,7 @@ class TestUserMigration:
     def test_its_exception(self, make: Any) -> None:
         """Its exception refuses the sign-in."""
         api = make(user_migration=fail("Bad password"))
-        with refused(
-            "UserLambdaValidationException", "UserMigration failed with error Bad password."
-        ):
+        with refused("UserLambdaValidationException", "UserMigration failed with error Bad password."):
             api.password("bea", "old")
 
     def test_to_be_reset(self, make: Any) -> None:
@@ -484,10 +465,7 @@ class TestUserMigration:
 
     def test_another_status(self, make: Any) -> None:
         """Another finalUserStatus is an unrecognizable output."""
-        migration_response = {
-            "userAttributes": {"email": "bea@example.com"},
-            "finalUserStatus": "LOST",
-        }
+        migration_response = {"userAttributes": {"email": "bea@example.com"}, "finalUserStatus": "LOST"}
         api = make(user_migration=respond(**migration_response))
         with pytest.raises(api.boto.exceptions.InvalidLambdaResponseException):
             api.password("bea", "old")
@@ -500,8 +478,7 @@ class TestCustomFunctions:
         """A pool without DefineAuthChallenge has no CUSTOM_AUTH."""
         api = make(pre_sign_up=Recorder())
         with refused(
-            "InvalidParameterException",
-            "Custom auth lambda trigger is not configured for the user pool.",
+            "InvalidParameterException", "Custom auth lambda trigger is not configured for the user pool."
         ):
             api.initiate("CUSTOM_AUTH", USERNAME="ada")
 

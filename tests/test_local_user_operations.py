@@ -57,12 +57,8 @@ class TestDeleteUserAttributes:
 
     def test_as_administrator(self, api: ApiClient) -> None:
         """An administrator also deletes what no app client may write."""
-        with refused(
-            "NotAuthorizedException", "A client attempted to write unauthorized attribute"
-        ):
-            api.boto.delete_user_attributes(
-                AccessToken=token(api), UserAttributeNames=["custom:team"]
-            )
+        with refused("NotAuthorizedException", "A client attempted to write unauthorized attribute"):
+            api.boto.delete_user_attributes(AccessToken=token(api), UserAttributeNames=["custom:team"])
         admin(api, "admin_delete_user_attributes", UserAttributeNames=["custom:team"])
 
         assert "custom:team" not in api.pool.user("ada").attributes
@@ -126,9 +122,7 @@ class TestFactors:
         why = "Software Token MFA does not exist for the user."
         with refused("SoftwareTokenMFANotFoundException", why):
             api.answer(asked, "ada", SOFTWARE_TOKEN_MFA_CODE=pyotp.TOTP(TOTP).now())
-        assert admin(api, "admin_get_user_auth_factors")["ConfiguredUserAuthFactors"] == [
-            "PASSWORD"
-        ]
+        assert admin(api, "admin_get_user_auth_factors")["ConfiguredUserAuthFactors"] == ["PASSWORD"]
         assert "UserMFASettingList" not in admin(api, "admin_get_user")
         assert api.boto.associate_software_token(AccessToken=token(api))["SecretCode"]
 
@@ -171,10 +165,7 @@ class TestListUsers:
             ({"Filter": "ada"}, "Error while parsing filter."),
             ({"Filter": 'username > "a"'}, "Error while parsing filter."),
             ({"Filter": 'custom:team = "a"'}, "Invalid search attribute: custom:team"),
-            (
-                {"AttributesToGet": ["custom:none"]},
-                "One or more requested attributes do not exist.",
-            ),
+            ({"AttributesToGet": ["custom:none"]}, "One or more requested attributes do not exist."),
         ],
     )
     def test_refused(self, api: ApiClient, members: Any, message: str) -> None:
@@ -272,9 +263,7 @@ def test_define_auth_challenge_names_sms_mfa(signing_key: RSAKey, *, named: bool
     pool = LocalPool(key=signing_key, triggers=Triggers(define=define), contradictions=ways)
     pool.add_user("ada", PASSWORD, phone_number=PHONE)
     api = ApiClient(pool)
-    asked = api.initiate(
-        "CUSTOM_AUTH", USERNAME="ada", CHALLENGE_NAME="SRP_A", SRP_A=api.ephemeral.SRP_A
-    )
+    asked = api.initiate("CUSTOM_AUTH", USERNAME="ada", CHALLENGE_NAME="SRP_A", SRP_A=api.ephemeral.SRP_A)
     claim = api.claim(asked, PASSWORD)
     if not named:
         with pytest.raises(api.boto.exceptions.InvalidLambdaResponseException):

@@ -83,19 +83,14 @@ def test_first_argument_is_the_seed(
         monkeypatch.setattr(sys, "argv", [path.name, "77", "2"])
         if path.stem == "crowd":  # the workers over Redis are in test_stores_crowd
             monkeypatch.setattr(
-                module.test_stores_crowd,
-                "test_a_thousand_sign_ins_and_a_dead_worker",
-                lambda *_: None,
+                module.test_stores_crowd, "test_a_thousand_sign_ins_and_a_dead_worker", lambda *_: None
             )
         if path.stem == "server":  # each trial is in the suite, shorter
             asked: list[tuple[str, int, int]] = []
             for name in module.TRIALS:
 
                 def trial(
-                    seed: int,
-                    number: int,
-                    name: str = name,
-                    asked: list[tuple[str, int, int]] = asked,
+                    seed: int, number: int, name: str = name, asked: list[tuple[str, int, int]] = asked
                 ) -> dict[str, int]:
                     asked.append((name, seed, number))
                     return {}

@@ -132,12 +132,7 @@ def test_it_has_the_tables_arrows_and_no_other() -> None:
     machine = build()
     # Where a new challenge comes the state is left and entered again; the other self-loops are internal.
     arrows = {
-        (
-            arrow.source,
-            event.name,
-            arrow.dest,
-            cast("Any", arrow.conditions[0].func).arrow.kind,
-        )
+        (arrow.source, event.name, arrow.dest, cast("Any", arrow.conditions[0].func).arrow.kind)
         for event in machine.events.values()
         for arrows in event.transitions.values()
         for arrow in arrows
@@ -230,16 +225,12 @@ class Account:
 def test_a_name_of_the_models_own_raises() -> None:
     """Each trigger that would be skipped is named, also one that is None; nothing was set; prefix= avoids it."""
     account: Any = Account()
-    with pytest.raises(
-        UnsuitableModel, match=r"Account has code, password already.*prefix"
-    ) as caught:
+    with pytest.raises(UnsuitableModel, match=r"Account has code, password already.*prefix") as caught:
         build(account)
     assert isinstance(caught.value, ValueError)
     assert vars(account) == {"password": "a hash", "code": None}
 
-    machine = build(
-        account, prefix="auth_", states=["TERMS"], transitions=[["agree", "TERMS", State.START]]
-    )
+    machine = build(account, prefix="auth_", states=["TERMS"], transitions=[["agree", "TERMS", State.START]])
     account.auth_user_password_auth(State.SMS_MFA)
     assert account.may_auth_code() is True
     account.trigger("auth_code", State.AUTHENTICATED)
@@ -532,12 +523,7 @@ class Entering:
         (State.MFA_SETUP, "verify_software_token", LoopKind.ACKNOWLEDGEMENT, ["moved"]),
         (State.CUSTOM_CHALLENGE, "answer", LoopKind.RESTART, ["moved"]),
         (State.CUSTOM_CHALLENGE, "answer", State.CUSTOM_CHALLENGE, ["out", "in", "moved"]),
-        (
-            State.CUSTOM_CHALLENGE,
-            "answer",
-            challenge(State.CUSTOM_CHALLENGE),
-            ["out", "in", "moved"],
-        ),
+        (State.CUSTOM_CHALLENGE, "answer", challenge(State.CUSTOM_CHALLENGE), ["out", "in", "moved"]),
         (State.EMAIL_OTP, "select", LoopKind.NEW_CHALLENGE, ["out", "in", "moved"]),
     ],
 )

@@ -17,14 +17,7 @@ from samples import RESPONSES, reply
 from authfsm.core.signin import SignIn
 from authfsm.diagrams.model_builder import TABLE_ROWS
 from authfsm.protocol import responses as r
-from authfsm.protocol.nodes import (
-    NODES,
-    TRANSITIONS_IN_ROLES,
-    EdgeRoles,
-    Node,
-    email_otp_role,
-    target_roles,
-)
+from authfsm.protocol.nodes import NODES, TRANSITIONS_IN_ROLES, EdgeRoles, Node, email_otp_role, target_roles
 from authfsm.protocol.states import State
 from authfsm.protocol.table import NEW_CHALLENGE, TRANSITIONS, Role, Transition
 from authfsm.traces import Recording
@@ -32,9 +25,7 @@ from authfsm.traces import Recording
 NOON = datetime(2026, 11, 5, 12, 0, 0, tzinfo=timezone.utc)
 FLOWS = sorted({each.auth_flow for each in RESPONSES if each.auth_flow} | {"USER_AUTH"})
 TO_A_CODE = [
-    arrow
-    for arrow in TRANSITIONS
-    if arrow.dest is State.EMAIL_OTP and arrow.kind in {None, NEW_CHALLENGE}
+    arrow for arrow in TRANSITIONS if arrow.dest is State.EMAIL_OTP and arrow.kind in {None, NEW_CHALLENGE}
 ]
 
 
@@ -43,9 +34,7 @@ def test_the_table_has_the_roles_of_all_paths(arrow: Transition) -> None:
     """Over every flow, with and without a password, the rule gives exactly the roles of the table's nodes."""
     flows = [arrow.response.auth_flow] if arrow.response.auth_flow else FLOWS
     given = {
-        email_otp_role(
-            arrow.source, arrow.response, flow=flow, password_proved=proved, credited=credit
-        )
+        email_otp_role(arrow.source, arrow.response, flow=flow, password_proved=proved, credited=credit)
         for flow, proved, credit in product(flows, (False, True), (False, True))
     }
 

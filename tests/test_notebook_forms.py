@@ -39,9 +39,7 @@ def at_challenge(recording: SignInRecording, challenge: Any) -> SignInRecording:
 
 def test_a_passkey(recording: SignInRecording) -> None:
     """The form says why a notebook has no passkey; a credential can be pasted; other factors are offered."""
-    asked = WebAuthn(
-        name="WEB_AUTHN", session=Secret("s"), available=("PASSWORD",), request_options={}
-    )
+    asked = WebAuthn(name="WEB_AUTHN", session=Secret("s"), available=("PASSWORD",), request_options={})
     at_challenge(recording, asked)
 
     made = {form.trigger: form for form in prompts_for(recording.flow)}
@@ -79,17 +77,13 @@ def test_an_address_as_second_factor(recording: SignInRecording) -> None:
     """E-mail is offered where it can be set up, after the authenticator app."""
     at_challenge(
         recording,
-        MfaSetup(
-            name="MFA_SETUP", session=Secret("s"), choices=("SOFTWARE_TOKEN_MFA", "EMAIL_OTP")
-        ),
+        MfaSetup(name="MFA_SETUP", session=Secret("s"), choices=("SOFTWARE_TOKEN_MFA", "EMAIL_OTP")),
     )
     app, email = prompts_for(recording.flow)
     assert (app.trigger, email.trigger) == ("associate_software_token", "set_up_email")
     assert email.answer({"email": "ada@example.com"}) == SetUpEmail("ada@example.com")
 
-    at_challenge(
-        recording, MfaSetup(name="MFA_SETUP", session=Secret("s"), choices=("SOFTWARE_TOKEN_MFA",))
-    )
+    at_challenge(recording, MfaSetup(name="MFA_SETUP", session=Secret("s"), choices=("SOFTWARE_TOKEN_MFA",)))
     assert [form.trigger for form in prompts_for(recording.flow)] == ["associate_software_token"]
 
 
@@ -100,9 +94,7 @@ def test_every_challenge_that_asks_a_person_has_a_form(recording: SignInRecordin
     without = set()
     for state, kind in CHALLENGE_OF.items():
         names = {each.name for each in kind.__attrs_attrs__}
-        at_challenge(
-            recording, kind(name=str(state), **{k: v for k, v in parts.items() if k in names})
-        )
+        at_challenge(recording, kind(name=str(state), **{k: v for k, v in parts.items() if k in names}))
         if not prompts_for(recording.flow):
             without.add(state)
 

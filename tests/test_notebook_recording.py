@@ -51,10 +51,7 @@ def test_forward_to_the_tokens(pool: LocalPool) -> None:
 
     assert recording.pool is not None
     recording.offer(Code(recording.pool.outbox.code_for("ada")))
-    assert recording.preview.request["ChallengeResponses"] == {
-        "USERNAME": "ada",
-        "SMS_MFA_CODE": MASK,
-    }
+    assert recording.preview.request["ChallengeResponses"] == {"USERNAME": "ada", "SMS_MFA_CODE": MASK}
     last = recording.step()
     assert position(recording) == (State.AUTHENTICATED, 3, 3)
     assert last.exchanges[0].reply["AuthenticationResult"]["AccessToken"] == MASK
@@ -179,16 +176,7 @@ def test_the_values_of_a_proof(pool: LocalPool) -> None:
     recording = SignInRecording(pool, "ada", PASSWORD)
     assert srp_values(recording.flow) == ()
     recording.step()
-    assert [value.name for value in srp_values(recording.flow)] == [
-        "a",
-        "A",
-        "s",
-        "B",
-        "x",
-        "u",
-        "S",
-        "K",
-    ]
+    assert [value.name for value in srp_values(recording.flow)] == ["a", "A", "s", "B", "x", "u", "S", "K"]
     recording.step()
     assert srp_values(recording.flow) == ()
 

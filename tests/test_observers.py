@@ -123,9 +123,7 @@ def test_an_observer_that_raises_breaks_nothing(
     assert state is State.SMS_MFA
     assert [each.step.number for each in seen] == [1, 2]
     assert [record.message for record in caplog.records] == ["an observer of a sign-in failed"] * 2
-    assert [record.exc_info and record.exc_info[0] for record in caplog.records] == [
-        RuntimeError
-    ] * 2
+    assert [record.exc_info and record.exc_info[0] for record in caplog.records] == [RuntimeError] * 2
 
 
 def test_a_log_line_for_each_step(pool: LocalPool, caplog: pytest.LogCaptureFixture) -> None:
@@ -167,20 +165,14 @@ def test_no_secret_reaches_an_observer(
     seen: list[Observation] = []
     wire: set[str] = {PASSWORD, "ada"}
     client = pool.client()
-    client.meta.events.register(
-        "provide-client-params.*", lambda params, **_: wire.update(words(params))
-    )
+    client.meta.events.register("provide-client-params.*", lambda params, **_: wire.update(words(params)))
     client.meta.events.register("after-call.*", lambda parsed, **_: wire.update(words(parsed)))
     observers = [seen.append, logging_observer()]
 
     with caplog.at_level(logging.INFO, "authfsm"):
         if driver == "sync":
             cognito = Cognito(
-                client,
-                client_id=pool.client_id,
-                pool_id=pool.pool_id,
-                clock=pool.clock,
-                observers=observers,
+                client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock, observers=observers
             )
             flow = cognito.sign_in("ada", PASSWORD)
             with pytest.raises(RefusedUser):

@@ -160,9 +160,7 @@ def test_a_span_for_each_step(
             None,
         ),
     ]
-    parents = [
-        requests[name] for name in ("POST /login", "POST /login", "POST /code", "POST /code")
-    ]
+    parents = [requests[name] for name in ("POST /login", "POST /login", "POST /code", "POST /code")]
     for span, parent in zip(steps, parents, strict=True):
         assert (span.parent, span.kind) == (parent.context, SpanKind.CLIENT)
         assert span.start_time and span.end_time and parent.start_time and parent.end_time  # noqa: PT018 - all are there

@@ -74,10 +74,7 @@ def test_the_offered_factors_can_be_set_up(names: tuple[str, ...]) -> None:
     app, mail = (not names or each in names for each in ("SOFTWARE_TOKEN_MFA", "EMAIL_OTP"))
 
     assert signin.accepts == (r.AssociateSoftwareToken,) * app + (r.SetUpEmail,) * mail
-    for response, is_accepted in (
-        (r.AssociateSoftwareToken(), app),
-        (r.SetUpEmail("a@b.example"), mail),
-    ):
+    for response, is_accepted in ((r.AssociateSoftwareToken(), app), (r.SetUpEmail("a@b.example"), mail)):
         if is_accepted:
             signin.send(response)
             signin.send_failed()
@@ -110,9 +107,7 @@ def test_an_emailed_code_has_two_names() -> None:
     assert [each.response for each in form_for(signin.challenge).prompts] == [r.SetUpEmail]
 
 
-@pytest.mark.parametrize(
-    "state", [State.SELECT_CHALLENGE, State.EMAIL_OTP, State.SMS_OTP, State.WEB_AUTHN]
-)
+@pytest.mark.parametrize("state", [State.SELECT_CHALLENGE, State.EMAIL_OTP, State.SMS_OTP, State.WEB_AUTHN])
 @pytest.mark.parametrize("names", subsets(FIRST), ids=str)
 def test_the_offered_first_factors_can_be_chosen(state: State, names: tuple[str, ...]) -> None:
     """AvailableChallenges limits the choice of a first factor, with or without its proof, but not the present one."""

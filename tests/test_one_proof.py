@@ -89,11 +89,7 @@ def finished(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 
 SERVICES: dict[str, tuple[str, Device | None, Callable[[], Hostile]]] = {
-    "password": (
-        "USER_SRP_AUTH",
-        None,
-        lambda: Hostile(State.PASSWORD_VERIFIER, State.PASSWORD_VERIFIER),
-    ),
+    "password": ("USER_SRP_AUTH", None, lambda: Hostile(State.PASSWORD_VERIFIER, State.PASSWORD_VERIFIER)),
     "device": (
         "USER_PASSWORD_AUTH",
         DEVICE,

@@ -15,9 +15,7 @@ from authfsm.local.config.request_members import operation_names
 
 PAGE = Path(__file__).parents[1] / "diagrams" / "operations.md"
 SERVED = {*OPERATIONS, *REGION_OPERATIONS}
-RECORDS_ONLY = {name for name in records.FUNCTIONS if "Group" not in name} | {
-    "DescribeUserPoolDomain"
-}
+RECORDS_ONLY = {name for name in records.FUNCTIONS if "Group" not in name} | {"DescribeUserPoolDomain"}
 
 
 def page() -> str:
@@ -29,14 +27,7 @@ def page() -> str:
         " `UnsupportedOperationException`, the operation's name and the reason; a name that the API does not have"
         " gets `UnknownOperationException`."
     )
-    head = [
-        "# Operations of the local Cognito",
-        "",
-        text,
-        "",
-        "| Operation | Served |",
-        "|---|---|",
-    ]
+    head = ["# Operations of the local Cognito", "", text, "", "| Operation | Served |", "|---|---|"]
     return "\n".join([*head, *rows, ""])
 
 

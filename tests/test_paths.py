@@ -91,9 +91,7 @@ def test_the_count_equals_the_list(name: str) -> None:
         assert len(places) == len(set(places)), way
         assert way.end.state is S.AUTHENTICATED
         assert way in ways
-        assert all(
-            EXAMPLE_POOLS[name][0].ruled_out(transition) is None for transition in way.transitions
-        )
+        assert all(EXAMPLE_POOLS[name][0].ruled_out(transition) is None for transition in way.transitions)
 
 
 @pytest.mark.parametrize("state", [S.DEVICE_SRP_AUTH, S.SELECT_MFA_TYPE, S.WEB_AUTHN, S.MFA_SETUP])
@@ -141,9 +139,7 @@ def test_only_whole_paths_of_the_pool_are_contained() -> None:
 
 def test_a_pool_without_sign_in_has_no_paths() -> None:
     """A pool that only allows refreshing has no paths, no shortest and no longest one."""
-    none = SignInPaths(
-        PoolSettings(explicit_auth_flows={"ALLOW_REFRESH_TOKEN_AUTH"}, lambda_config=())
-    )
+    none = SignInPaths(PoolSettings(explicit_auth_flows={"ALLOW_REFRESH_TOKEN_AUTH"}, lambda_config=()))
 
     assert (none.count(), none.shortest(), none.longest(), list(none)) == (0, None, None, [])
 
@@ -184,6 +180,4 @@ def test_counts_and_differences_agree_for_any_settings(
 def test_listing_is_lazy() -> None:
     """The first of very many paths are listed at once."""
     assert len(list(islice(SignInPaths(contradictory=True), 5))) == 5
-    assert r.RefreshTokenAuth not in {
-        way.transitions[0].response for way in islice(SignInPaths(), 60)
-    }
+    assert r.RefreshTokenAuth not in {way.transitions[0].response for way in islice(SignInPaths(), 60)}

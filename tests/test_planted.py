@@ -95,8 +95,7 @@ class Watch:
             for frame in link.stack:
                 if Path(frame.filename).name != HERE:
                     self.shown += [
-                        f"{frame.filename} {name}={value}"
-                        for name, value in (frame.locals or {}).items()
+                        f"{frame.filename} {name}={value}" for name, value in (frame.locals or {}).items()
                     ]
         self.shown += [str(error), repr(error)]
         self.shown.append(pickle.dumps(error).decode("latin-1"))

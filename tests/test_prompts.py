@@ -59,9 +59,7 @@ def challenges() -> Iterator[tuple[str, Any, Role | None]]:
 
 EVERY = list(challenges())
 NAMES = [name for name, _, _ in EVERY]
-by_challenge = pytest.mark.parametrize(
-    ("challenge", "role"), [each[1:] for each in EVERY], ids=NAMES
-)
+by_challenge = pytest.mark.parametrize(("challenge", "role"), [each[1:] for each in EVERY], ids=NAMES)
 
 
 def values(prompt: Prompt) -> dict[str, str]:
@@ -158,9 +156,9 @@ def test_a_form_is_data(challenge: Any, role: Role | None) -> None:
     assert SECRET not in written
     assert challenge.session is None or challenge.session.reveal() not in written
     assert (form["challenge"], form["title"]) == (challenge.state.value, asks.title)
-    assert {
-        each["response"]: [one["name"] for one in each["fields"]] for each in form["prompts"]
-    } == {trigger: [each.name for each in fields] for trigger, fields in fields_of(asks).items()}
+    assert {each["response"]: [one["name"] for one in each["fields"]] for each in form["prompts"]} == {
+        trigger: [each.name for each in fields] for trigger, fields in fields_of(asks).items()
+    }
     for shown, field in zip(
         (each for one in form["prompts"] for each in one["fields"]),
         (each for one in asks.prompts for each in one.fields),
@@ -335,9 +333,9 @@ def test_the_notebook_shows_these_fields(flow: Flow, challenge: Any, role: Role 
     shown_forms = {each.trigger: each.to_json() for each in prompts_for(at(flow, challenge, role))}
     expected = fields_of(form_for(challenge, role))
 
-    assert {
-        name: [each["name"] for each in one["fields"]] for name, one in shown_forms.items()
-    } == {name: [each.name for each in fields] for name, fields in expected.items()}
+    assert {name: [each["name"] for each in one["fields"]] for name, one in shown_forms.items()} == {
+        name: [each.name for each in fields] for name, fields in expected.items()
+    }
     for name, fields in expected.items():
         for shown, each in zip(shown_forms[name]["fields"], fields, strict=True):
             assert (shown["kind"] == "password") is each.secret
@@ -366,9 +364,7 @@ def test_the_site_shows_these_fields(flow: Flow, challenge: Any, role: Role | No
 
     assert triggers == list(expected)
     for page, fields in zip(pages, expected.values(), strict=True):
-        names = [
-            n for n in re.findall('name="([^"]+)"', page) if n not in {"form", "step", "response"}
-        ]
+        names = [n for n in re.findall('name="([^"]+)"', page) if n not in {"form", "step", "response"}]
         assert list(dict.fromkeys(names)) == [each.name for each in fields]
         assert ('type="password"' in page) is any(each.secret for each in fields)
 
@@ -392,9 +388,7 @@ class Typist:
             return ""
         self.lines.append(question)
         good = {"E-mail": "ada@example.com", "Code": "123456"}
-        return next(
-            (text for start, text in good.items() if question.startswith(start)), default or "text"
-        )
+        return next((text for start, text in good.items() if question.startswith(start)), default or "text")
 
     def hidden(self, question: str, *, hint: str = "") -> Secret[str]:
         """Type something that is not shown."""
@@ -430,9 +424,7 @@ def test_the_command_asks_for_these_fields(flow: Flow, challenge: Any, role: Rol
         if prompt.response is r.RawAnswer:
             continue
         asked_for = [each for each in prompt.fields if each.required and each.kind != "choice"]
-        assert typist.lines == [
-            each.question or each.label for each in asked_for if not each.secret
-        ]
+        assert typist.lines == [each.question or each.label for each in asked_for if not each.secret]
         hid = [each.question or each.label for each in asked_for if each.secret]
         assert [each for each in typist.hid if each != "Repeat it"] == hid
 
@@ -442,18 +434,14 @@ def test_the_command_stops_at_a_device(flow: Flow) -> None:
     screen = Screen(Console(file=StringIO()))
     for state in sorted(OF_DEVICE):
         with pytest.raises(SignInEnded, match=str(state)):
-            AnswerPrompter(screen, Typist(""), "Example").to(
-                at(flow, standing(state).challenge, None)
-            )
+            AnswerPrompter(screen, Typist(""), "Example").to(at(flow, standing(state).challenge, None))
 
 
 @by_challenge
 def test_a_journey_names_these_fields(challenge: Any, role: Role | None) -> None:
     """A next_input names the field for its value."""
     for prompt in form_for(challenge, role).prompts:
-        next_input = NextInput(
-            challenge.state, prompt.response, None, wrong=False, leads_to=S.AUTHENTICATED
-        )
+        next_input = NextInput(challenge.state, prompt.response, None, wrong=False, leads_to=S.AUTHENTICATED)
         assert next_input.field == (prompt.fields[0].name if prompt.fields else None)
 
 

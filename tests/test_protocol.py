@@ -9,13 +9,7 @@ import pytest
 
 from authfsm.core.wire_replies import READERS
 from authfsm.core.wire_requests import WRITERS, InitiateAuth, RespondToAuthChallenge
-from authfsm.protocol.error_policy import (
-    ERROR_POLICY,
-    UNKNOWN_ERROR,
-    Fault,
-    RecoveryAction,
-    error_rule,
-)
+from authfsm.protocol.error_policy import ERROR_POLICY, UNKNOWN_ERROR, Fault, RecoveryAction, error_rule
 from authfsm.protocol.evidence import confidence, evidence, evidence_key, evidence_rows
 from authfsm.protocol.replies import CHALLENGE_OF
 from authfsm.protocol.responses import RESPONSES, GetTokensFromRefreshToken, Response
@@ -40,9 +34,7 @@ def reachable(source: State, response: type[Response] | None = None) -> frozense
     front = {dest for each in first for dest in destinations(source, each)}
     while front:
         found |= front
-        later = {
-            d for state in front for each in PROTOCOL[state] for d in destinations(state, each)
-        }
+        later = {d for state in front for each in PROTOCOL[state] for d in destinations(state, each)}
         front = later - found
     return frozenset(found)
 
@@ -122,9 +114,7 @@ def test_another_first_factor_is_chosen_the_same_way() -> None:
 def test_no_new_password_after_a_second_factor() -> None:
     """A second factor never leads to NEW_PASSWORD_REQUIRED: the new password comes before it."""
     for state in (State.SMS_MFA, State.SOFTWARE_TOKEN_MFA):
-        assert State.NEW_PASSWORD_REQUIRED not in reachable(state) - reachable(
-            State.CUSTOM_CHALLENGE
-        )
+        assert State.NEW_PASSWORD_REQUIRED not in reachable(state) - reachable(State.CUSTOM_CHALLENGE)
         assert all(State.NEW_PASSWORD_REQUIRED not in dests for dests in PROTOCOL[state].values())
 
 
@@ -136,17 +126,13 @@ def test_no_custom_challenge_from_a_plain_password() -> None:
 
 def test_evidence_is_complete() -> None:
     """Each transition has evidence, with a source."""
-    assert [
-        arrow for arrow in TRANSITIONS if not all(e.source for e in evidence(arrow) or [])
-    ] == []
+    assert [arrow for arrow in TRANSITIONS if not all(e.source for e in evidence(arrow) or [])] == []
     assert all(evidence(arrow) for arrow in TRANSITIONS)
 
 
 def test_evidence_has_only_transitions_of_the_table() -> None:
     """The evidence has no transition that the table does not have."""
-    strange = {row for row, _ in evidence_rows() if "*" not in row} - set(
-        map(evidence_key, TRANSITIONS)
-    )
+    strange = {row for row, _ in evidence_rows() if "*" not in row} - set(map(evidence_key, TRANSITIONS))
 
     assert strange == set()
 
@@ -233,11 +219,7 @@ def test_every_rule_for_any_message_is_for_every_operation() -> None:
     [
         ("Incorrect username or password.", RecoveryAction.START_AGAIN, Fault.USER),
         ("Password attempts exceeded", RecoveryAction.WAIT_OUT, Fault.TIME),
-        (
-            "Invalid session for the user, session is expired.",
-            RecoveryAction.START_AGAIN,
-            Fault.TIME,
-        ),
+        ("Invalid session for the user, session is expired.", RecoveryAction.START_AGAIN, Fault.TIME),
         (
             "Invalid session for the user, session can only be used once.",
             RecoveryAction.START_AGAIN,
@@ -246,11 +228,7 @@ def test_every_rule_for_any_message_is_for_every_operation() -> None:
         ("Invalid session for the user.", RecoveryAction.START_AGAIN, Fault.CALLER),
         ("Invalid session provided for the user.", RecoveryAction.START_AGAIN, Fault.CALLER),
         ("User is disabled.", RecoveryAction.GIVE_UP, Fault.OPERATOR),
-        (
-            "Unable to verify secret hash for client 1example",
-            RecoveryAction.FIX_CONFIGURATION,
-            Fault.CALLER,
-        ),
+        ("Unable to verify secret hash for client 1example", RecoveryAction.FIX_CONFIGURATION, Fault.CALLER),
         (
             "Client 1example is configured with secret but SECRET_HASH was not received",
             RecoveryAction.FIX_CONFIGURATION,
@@ -258,11 +236,7 @@ def test_every_rule_for_any_message_is_for_every_operation() -> None:
         ),
         ("Invalid Refresh Token.", RecoveryAction.START_AGAIN, Fault.TIME),
         ("Invalid Refresh Token", RecoveryAction.START_AGAIN, Fault.TIME),
-        (
-            "Invalid session due to a mismatched auth flow",
-            RecoveryAction.START_AGAIN,
-            Fault.CALLER,
-        ),
+        ("Invalid session due to a mismatched auth flow", RecoveryAction.START_AGAIN, Fault.CALLER),
         ("Refresh Token has been revoked", RecoveryAction.START_AGAIN, Fault.TIME),
         ("whatever a Lambda says", RecoveryAction.START_AGAIN, Fault.USER),
     ],
@@ -279,8 +253,7 @@ def test_the_message_decides_what_not_authorized_means(
 def test_a_forgotten_device_is_not_a_missing_pool() -> None:
     """ResourceNotFoundException drops the device for one message, and blames the configuration for others."""
     assert (
-        error_rule("ResourceNotFoundException", "Device does not exist.").action
-        is RecoveryAction.DROP_DEVICE
+        error_rule("ResourceNotFoundException", "Device does not exist.").action is RecoveryAction.DROP_DEVICE
     )
     assert (
         error_rule("ResourceNotFoundException", "User pool eu-west-1_x does not exist.").action

@@ -71,9 +71,7 @@ def test_the_pool_answers() -> None:
     assert run(code_with("LocalPool(mfa="), Code=Code)["flow"].state is State.AUTHENTICATED
 
 
-def test_a_machine_with_states_of_ones_own(
-    signing_key: RSAKey, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_machine_with_states_of_ones_own(signing_key: RSAKey, capsys: pytest.CaptureFixture[str]) -> None:
     """The code of the custom machine signs in step by step, calls on_enter and goes on to its own state."""
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
     pool.add_user("ada", "Correct-Horse-1", phone_number="+15555550143")
@@ -147,12 +145,7 @@ def test_what_waits_goes_on(signing_key: RSAKey) -> None:
     """Sealed into a cookie, and kept in a store: both blocks sign in."""
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
     pool.add_user("ada", "Correct-Horse-1", phone_number="+15555550143")
-    given = {
-        "cognito": pool.cognito(),
-        "password": "Correct-Horse-1",
-        "Code": _Codes(pool),
-        "code": "-",
-    }
+    given = {"cognito": pool.cognito(), "password": "Correct-Horse-1", "Code": _Codes(pool), "code": "-"}
 
     sealed = run(code_with("cognito.resume("), **given)
     kept = code_with("PendingSignIns(").replace("RedisStore(redis)", "MemoryStore()")
@@ -168,9 +161,7 @@ def test_stored_tokens_go_on(signing_key: RSAKey) -> None:
     cognito = pool.cognito()
     flow = cognito.sign_in("ada", "Correct-Horse-1")
 
-    told = run(
-        code_with("SharedTokens("), cognito=cognito, flow=flow, key=new_key(), store=MemoryStore()
-    )
+    told = run(code_with("SharedTokens("), cognito=cognito, flow=flow, key=new_key(), store=MemoryStore())
 
     assert told["shared"].fresh_tokens(told["ticket"]) == flow.tokens
 
@@ -194,13 +185,9 @@ def test_tokens_are_verified_and_an_app_enrolled(
     pool.add_user("ada", "Correct-Horse-1")
     tokens = pool.cognito().sign_in("ada", "Correct-Horse-1").tokens
     assert tokens is not None
-    code = code_with("Verifier(").replace(
-        '"eu-west-1_AbCdEfGhI", "1example23456789"', "*known, jwks=keys"
-    )
+    code = code_with("Verifier(").replace('"eu-west-1_AbCdEfGhI", "1example23456789"', "*known, jwks=keys")
     told: dict[str, Any] = {}
-    monkeypatch.setattr(
-        "builtins.input", lambda _: pyotp.TOTP(told["enrolment"].secret_code.reveal()).now()
-    )
+    monkeypatch.setattr("builtins.input", lambda _: pyotp.TOTP(told["enrolment"].secret_code.reveal()).now())
 
     told |= {"known": (pool.pool_id, pool.client_id), "keys": pool.jwks(), "client": pool.client()}
     told["token"] = tokens.access_token.reveal()
@@ -248,9 +235,7 @@ def licences(name: str) -> set[str]:
     told: Any = metadata.metadata(name)
     if expression := told.get("License-Expression"):
         return set(re.split(r" (?:AND|OR) ", expression.strip("()")))
-    classifiers = [
-        each for each in told.get_all("Classifier") or [] if each.startswith("License ::")
-    ]
+    classifiers = [each for each in told.get_all("Classifier") or [] if each.startswith("License ::")]
     named = {each.rpartition(" :: ")[2].split(" ")[0] for each in classifiers}
     return named or {str(told.get("License"))}
 
@@ -267,7 +252,4 @@ def test_the_licences_of_the_base_install_are_named() -> None:
     assert set(others) == {"gmpy2", "graphviz-pure"}
     for name, found in others.items():
         line = next(each for each in README.splitlines() if each.startswith(f"- `{name}`"))
-        assert all(each.replace("LGPLv3+", "LGPL-3.0-or-later") in line for each in found), (
-            name,
-            found,
-        )
+        assert all(each.replace("LGPLv3+", "LGPL-3.0-or-later") in line for each in found), (name, found)

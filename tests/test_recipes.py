@@ -39,9 +39,7 @@ def recipe(name: str) -> Any:
 def pool(signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -> LocalPool:
     """Return a pool with a second factor, which the environment names and boto3 reaches."""
     rotation = RefreshTokenRotation()
-    pool = LocalPool(
-        mfa="OPTIONAL", key=signing_key, clock=ManualClock(), refresh_token_rotation=rotation
-    )
+    pool = LocalPool(mfa="OPTIONAL", key=signing_key, clock=ManualClock(), refresh_token_rotation=rotation)
     pool.add_user("ada", PASSWORD, phone_number="+15555550143", preferred_mfa="SMS_MFA")
     monkeypatch.setattr(boto3, "client", lambda *_, **__: pool.client())
     key = new_key().reveal()
@@ -126,13 +124,9 @@ def test_cron(pool: LocalPool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 def test_asyncio(pool: LocalPool) -> None:
     """Tasks share one sign-in: at each expiry one of them refreshes, and the end signs out."""
     asked: list[str] = []
-    cognito = AsyncCognito(
-        pool.client(), client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock
-    )
+    cognito = AsyncCognito(pool.client(), client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock)
     events: Any = cognito.client.meta.events
-    events.register(
-        "before-call.cognito-identity-provider", lambda model, **_: asked.append(model.name)
-    )
+    events.register("before-call.cognito-identity-provider", lambda model, **_: asked.append(model.name))
     service = recipe("asyncio_service")
 
     async def code() -> str:
@@ -157,9 +151,7 @@ def test_readme_links_to_each() -> None:
     names = [f"notebooks/recipes/{each.name}" for each in RECIPES.glob("*.py")]
 
     assert len(names) == 4
-    missing = [
-        each for each in (*names, "notebooks/from-pycognito.md") if f"]({each})" not in readme
-    ]
+    missing = [each for each in (*names, "notebooks/from-pycognito.md") if f"]({each})" not in readme]
     assert missing == []
 
 
@@ -167,9 +159,7 @@ def test_readme_s_router(pool: LocalPool, monkeypatch: pytest.MonkeyPatch) -> No
     """README's example of FastAPI runs: its router signs in, and its route asks for the group."""
     readme = (RECIPES.parent.parent / "README.md").read_text("utf-8")
     (block,) = [
-        each
-        for each in re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-        if "CognitoAuth(" in each
+        each for each in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "CognitoAuth(" in each
     ]
     verifier = Verifier(pool.pool_id, pool.client_id, jwks=pool.jwks(), clock=pool.clock)
     monkeypatch.setattr(Verifier, "of", lambda _: verifier)  # it would fetch the keys from AWS

@@ -60,9 +60,7 @@ class Wire:
 
     def client(self, mode: str = "legacy", attempts: int | None = 4, **config: Any) -> Any:
         """A boto3 client with retries of botocore's."""
-        retries: Any = (
-            {"mode": mode} if attempts is None else {"mode": mode, "total_max_attempts": attempts}
-        )
+        retries: Any = {"mode": mode} if attempts is None else {"mode": mode, "total_max_attempts": attempts}
         return boto3.client(
             "cognito-idp",
             region_name="eu-west-1",
@@ -101,9 +99,7 @@ def served(wire: Wire) -> Iterator[Wire]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             wire.received[operation] += 1
             signed = "Authorization" in self.headers
-            answered = answer_http(
-                wire.pool.answer, target, body, wire.pool.request_id(), signed=signed
-            )
+            answered = answer_http(wire.pool.answer, target, body, wire.pool.request_id(), signed=signed)
             how = wire.spoil.get(operation)
             if how == "drop":
                 self.close_connection = True
@@ -167,9 +163,9 @@ def test_every_retry_of_botocore_is_known() -> None:
     codes = {row["service_error_code"] for row in rows if "service_error_code" in row}
     codes |= set(throttled._THROTTLED_ERROR_CODES)
     codes |= set(transient._TRANSIENT_ERROR_CODES)
-    statuses = {
-        row["http_status_code"] for row in rows if "service_error_code" not in row and row
-    } | set(transient._TRANSIENT_STATUS_CODES)
+    statuses = {row["http_status_code"] for row in rows if "service_error_code" not in row and row} | set(
+        transient._TRANSIENT_STATUS_CODES
+    )
 
     # The last is EC2's own.
     assert {each for each in codes if not _RETRIED_CODE.search(each)} <= {
@@ -330,9 +326,7 @@ def test_the_async_drivers_too(wire: Wire) -> None:
         known: Any = {"client_id": wire.pool.client_id, "pool_id": wire.pool.pool_id}
         told: list[Any] = []
         for mode in MODES:
-            config = AioConfig(
-                signature_version=UNSIGNED, retries={"mode": mode, "total_max_attempts": 4}
-            )
+            config = AioConfig(signature_version=UNSIGNED, retries={"mode": mode, "total_max_attempts": 4})
             async with get_session().create_client(
                 "cognito-idp", region_name="eu-west-1", endpoint_url=wire.url, config=config
             ) as client:

@@ -38,9 +38,7 @@ from authfsm.protocol.errors import (
 )
 
 PASSWORD = "Correct-Horse-1"
-SCHEMA = json.loads(
-    (Path(authfsm.__file__).parent / "core/snapshot.schema.json").read_text("utf-8")
-)
+SCHEMA = json.loads((Path(authfsm.__file__).parent / "core/snapshot.schema.json").read_text("utf-8"))
 
 
 @pytest.fixture
@@ -244,10 +242,7 @@ def test_it_expires_with_the_session(pool: LocalPool) -> None:
     pool.clock.advance(1)
     with pytest.raises(SealExpired) as caught:
         elsewhere(pool, sealed, key)
-    assert (caught.value.fault, caught.value.action) == (
-        authfsm.Fault.TIME,
-        RecoveryAction.START_AGAIN,
-    )
+    assert (caught.value.fault, caught.value.action) == (authfsm.Fault.TIME, RecoveryAction.START_AGAIN)
 
 
 def test_a_longer_session_waits_longer(signing_key: RSAKey) -> None:
@@ -636,9 +631,7 @@ def test_an_unexpected_password_is_not_stored(pool: LocalPool) -> None:
 
 
 @pytest.mark.parametrize("password", ["", "\ud800", b"bytes", 7], ids=repr)
-@pytest.mark.parametrize(
-    "flow", ["USER_SRP_AUTH", "USER_AUTH", "CUSTOM_AUTH", "USER_PASSWORD_AUTH"]
-)
+@pytest.mark.parametrize("flow", ["USER_SRP_AUTH", "USER_AUTH", "CUSTOM_AUTH", "USER_PASSWORD_AUTH"])
 def test_an_invalid_password_is_not_sent(pool: LocalPool, flow: str, password: Any) -> None:
     """A proof of it would count as a wrong password, or fail half-way: nothing is sent, in any flow."""
     with pytest.raises(BadField) as caught:

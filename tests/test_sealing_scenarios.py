@@ -74,10 +74,7 @@ def told(history: tuple[Step, ...]) -> list[Any]:
     """The steps, their moments in seconds from the first."""
     first = history[0].at if history else None
     return [
-        (
-            attrs.evolve(step, at=None),
-            step.at and first and round((step.at - first).total_seconds(), 3),
-        )
+        (attrs.evolve(step, at=None), step.at and first and round((step.at - first).total_seconds(), 3))
         for step in history
     ]
 

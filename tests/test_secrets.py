@@ -122,10 +122,7 @@ def _takers(kind: type[r.Response]) -> list[State]:
 def test_nothing_of_a_sign_in_shows_a_secret() -> None:
     """SignIn, challenge, tokens, history, device and refusal: planted secrets stay inside."""
     signin = SignIn(
-        "client",
-        pool_id="eu-west-1_Pool",
-        client_secret=PLANTED,
-        device=Device("device", "group", PLANTED),
+        "client", pool_id="eu-west-1_Pool", client_secret=PLANTED, device=Device("device", "group", PLANTED)
     )
     things: list[object] = [signin.device]
     signin.send(r.UserPasswordAuth("ada", PLANTED))
@@ -135,9 +132,7 @@ def test_nothing_of_a_sign_in_shows_a_secret() -> None:
     signin.receive({"SecretCode": PLANTED, "Session": PLANTED})
     things += [signin.challenge]
     signin.send(r.VerifySoftwareToken(DIGITS))
-    signin.receive(
-        {"Error": {"Code": "EnableSoftwareTokenMFAException", "Message": f"not {DIGITS}"}}
-    )
+    signin.receive({"Error": {"Code": "EnableSoftwareTokenMFAException", "Message": f"not {DIGITS}"}})
     things += [signin.refusal, signin.history]
     signin.send(r.VerifySoftwareToken(DIGITS))
     signin.receive({"Status": "SUCCESS", "Session": PLANTED})
@@ -171,9 +166,7 @@ def test_a_service_that_echoes_a_secret_is_blotted() -> None:
         ("abcd", "xabcdx", f"x{MASK}x"),
     ],
 )
-def test_a_short_secret_is_masked_where_it_stands_alone(
-    secret: str, message: str, shown: str
-) -> None:
+def test_a_short_secret_is_masked_where_it_stands_alone(secret: str, message: str, shown: str) -> None:
     """Fewer than four characters are not masked inside of words: "Invalid code" stays legible."""
     refusal = mask_secrets(wire_refusal("CodeMismatchException", message), [Secret(secret)])
 
@@ -193,11 +186,7 @@ def errors() -> list[AuthfsmError]:
             run()
         except AuthfsmError as error:
             found.append(error)
-    for raw in (
-        {"ChallengeName": PLANTED},
-        {"Session": PLANTED, "ChallengeName": 5},
-        {PLANTED: PLANTED},
-    ):
+    for raw in ({"ChallengeName": PLANTED}, {"Session": PLANTED, "ChallengeName": 5}, {PLANTED: PLANTED}):
         signin = standing(State.SMS_MFA)
         signin.send(r.Code(DIGITS))
         try:
@@ -212,16 +201,10 @@ def test_errors_and_their_tracebacks_show_no_secret(caplog: pytest.LogCaptureFix
     caplog.set_level(logging.DEBUG)
     found = errors()
     text = "".join(
-        f"{error!r}{error}{traceback.format_exception(error)}{pickle.dumps(error)!r}"
-        for error in found
+        f"{error!r}{error}{traceback.format_exception(error)}{pickle.dumps(error)!r}" for error in found
     )
 
-    assert [type(error) for error in found[:4]] == [
-        BadField,
-        BadField,
-        WrongResponse,
-        InvalidOperation,
-    ]
+    assert [type(error) for error in found[:4]] == [BadField, BadField, WrongResponse, InvalidOperation]
     assert len(found) == 7
     # The lines of this file are in the tracebacks: what they quote is the name, not the value.
     assert PLANTED not in text
@@ -232,9 +215,7 @@ def test_errors_travel() -> None:
     """Errors pickle with their facts, so that another process can read them."""
     from authfsm.core.wire_replies import refusal  # noqa: PLC0415 - only here
 
-    error = refused(
-        refusal("NotAuthorizedException", "Password attempts exceeded"), state=State.FAILED
-    )
+    error = refused(refusal("NotAuthorizedException", "Password attempts exceeded"), state=State.FAILED)
     again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
 
     assert (type(again), str(again), again.state, again.action) == (
@@ -252,15 +233,7 @@ def test_every_secret_field_is_a_secret() -> None:
     open_names = {
         (kind.__name__, name)
         for kind, sample in RESPONSES.items()
-        for name in (
-            "password",
-            "code",
-            "session",
-            "refresh_token",
-            "access_token",
-            "credential",
-            "answer",
-        )
+        for name in ("password", "code", "session", "refresh_token", "access_token", "credential", "answer")
         if isinstance(getattr(sample, name, None), str) and kind is not r.Select
     }
 

@@ -42,12 +42,7 @@ SIGN_IN = {
     "AuthFlow": "USER_PASSWORD_AUTH",
     "AuthParameters": {"USERNAME": "ada", "PASSWORD": PASSWORD},
 }
-SET_PASSWORD = {
-    "UserPoolId": POOL_ID,
-    "Username": "ada",
-    "Password": "Evil-Horse-1!",
-    "Permanent": True,
-}
+SET_PASSWORD = {"UserPoolId": POOL_ID, "Username": "ada", "Password": "Evil-Horse-1!", "Permanent": True}
 PRIVATE = ["/", "/outbox", "/events", "/diagram.svg", "/sign-ins/1.svg"]
 
 
@@ -81,10 +76,7 @@ def call(
     web: ThreadServer, operation: str, request: dict[str, Any], **headers: str
 ) -> tuple[int, dict[str, str], Any]:
     """Call an operation, without credentials unless they are among the headers."""
-    named = {
-        "Host": web.address,
-        **{name.replace("_", "-"): value for name, value in headers.items()},
-    }
+    named = {"Host": web.address, **{name.replace("_", "-"): value for name, value in headers.items()}}
     named["X-Amz-Target"] = TARGET + operation
     status, got, body = ask(web, "POST", "/", list(named.items()), json.dumps(request).encode())
     return status, got, json.loads(body)
@@ -115,9 +107,7 @@ class TestHosts:
          "localhost@evil.example", "localhost evil.example", "", "127.1", "2130706433", "[::2]", "[::1", "::1",
          "localhost:80:80", "localhost/", "\xe9", "evil-localhost", "notlocalhost"],
     )  # fmt: skip
-    @pytest.mark.parametrize(
-        "path", ["/", "/outbox", "/health", f"/{POOL_ID}/.well-known/jwks.json"]
-    )
+    @pytest.mark.parametrize("path", ["/", "/outbox", "/health", f"/{POOL_ID}/.well-known/jwks.json"])
     def test_foreign_hosts(self, web: ThreadServer, host: str, path: str) -> None:
         """Every other host is refused."""
         status, _, body = ask(web, "GET", path, [("Host", host)])
@@ -155,9 +145,7 @@ class TestHosts:
 class TestOrigins:
     ASKED = "x-amz-target,content-type,x-amz-user-agent,amz-sdk-request,amz-sdk-invocation-id"
 
-    def preflight(
-        self, web: ThreadServer, origin: str, path: str = "/"
-    ) -> tuple[int, dict[str, str]]:
+    def preflight(self, web: ThreadServer, origin: str, path: str = "/") -> tuple[int, dict[str, str]]:
         """Send a preflight as browsers do."""
         status, headers, _ = ask(
             web, "OPTIONS", path,
@@ -177,11 +165,7 @@ class TestOrigins:
         assert "POST" in headers["access-control-allow-methods"]
         assert set(headers["access-control-allow-headers"].split(",")) == set(self.ASKED.split(","))
         status, headers, _ = call(web, "InitiateAuth", SIGN_IN, Origin=origin)
-        assert (status, headers["access-control-allow-origin"], headers["vary"]) == (
-            200,
-            origin,
-            "Origin",
-        )
+        assert (status, headers["access-control-allow-origin"], headers["vary"]) == (200, origin, "Origin")
         status, headers, _ = call(web, "InitiateAuth", {}, Origin=origin)
         assert (status, headers["access-control-allow-origin"]) == (400, origin)
         assert "x-amzn-errortype" in headers["access-control-expose-headers"].lower()
@@ -198,10 +182,7 @@ class TestOrigins:
         status, headers = self.preflight(web, origin)
         assert status == 403
         assert "access-control-allow-origin" not in headers
-        for operation, request in (
-            ("AdminSetUserPassword", SET_PASSWORD),
-            ("InitiateAuth", SIGN_IN),
-        ):
+        for operation, request in (("AdminSetUserPassword", SET_PASSWORD), ("InitiateAuth", SIGN_IN)):
             status, headers, reply = call(
                 web, operation, request, Origin=origin, Content_Type=content_type, **SIGNED
             )
@@ -255,14 +236,10 @@ class TestOrigins:
 
     def test_allowed(self) -> None:
         """`cors` names the allowed origins instead of loopback; default ports are implied."""
-        with serve_in_thread(
-            users=[ADA], cors=["https://App.example:443", "capacitor://localhost"]
-        ) as web:
+        with serve_in_thread(users=[ADA], cors=["https://App.example:443", "capacitor://localhost"]) as web:
             for origin in ("https://app.example", "capacitor://localhost"):
                 assert self.preflight(web, origin)[1]["access-control-allow-origin"] == origin
-                status, _, _ = ask(
-                    web, "GET", "/outbox", [("Host", web.address), ("Origin", origin)]
-                )
+                status, _, _ = ask(web, "GET", "/outbox", [("Host", web.address), ("Origin", origin)])
                 assert status == 403
             for origin in (APP, "http://app.example", "https://app.example:444"):
                 assert self.preflight(web, origin)[0] == 403
@@ -273,10 +250,7 @@ class TestOrigins:
             for origin in (FOREIGN, "null"):
                 assert self.preflight(web, origin)[1]["access-control-allow-origin"] == "*"
                 assert call(web, "InitiateAuth", SIGN_IN, Origin=origin)[0] == 200
-                assert (
-                    call(web, "ListUsers", {"UserPoolId": POOL_ID}, Origin=origin, **SIGNED)[0]
-                    == 403
-                )
+                assert call(web, "ListUsers", {"UserPoolId": POOL_ID}, Origin=origin, **SIGNED)[0] == 403
 
     @pytest.mark.parametrize(
         "origin", ["app.example", "https://app.example/", "https://app.example/x", "null", ""]
@@ -374,9 +348,7 @@ class TestOpen:
             )
             assert (status, headers["access-control-allow-origin"]) == (200, "*")
             assert [each["Username"] for each in reply["Users"]] == ["ada"]
-            status, headers, _ = ask(
-                web, "GET", "/outbox", [("Host", "cognito"), ("Origin", FOREIGN)]
-            )
+            status, headers, _ = ask(web, "GET", "/outbox", [("Host", "cognito"), ("Origin", FOREIGN)])
             assert status == 200
             assert "access-control-allow-origin" not in headers
 

@@ -70,9 +70,7 @@ def confirm_device(boto: Any, result: Any) -> tuple[str, str, str]:
     password = b64encode(secrets.token_bytes(40)).decode()
     made = srp.device_verifier(group, key, password, secrets.token_bytes(16))
     config = {"PasswordVerifier": made.password_verifier, "Salt": made.salt}
-    boto.confirm_device(
-        AccessToken=result["AccessToken"], DeviceKey=key, DeviceSecretVerifierConfig=config
-    )
+    boto.confirm_device(AccessToken=result["AccessToken"], DeviceKey=key, DeviceSecretVerifierConfig=config)
     return key, group, password
 
 
@@ -129,9 +127,7 @@ class TestBoto3:
 
     def test_a_remembered_device(self, talk: ApiClient) -> None:
         """A device is confirmed, then proved."""
-        key, group, password = confirm_device(
-            talk.boto, signed_in(talk.srp("boto3-plain", PASSWORD))
-        )
+        key, group, password = confirm_device(talk.boto, signed_in(talk.srp("boto3-plain", PASSWORD)))
         asked = talk.srp("boto3-plain", PASSWORD, DEVICE_KEY=key)
         assert asked["ChallengeName"] == "DEVICE_SRP_AUTH"
         more = talk.answer(asked, "boto3-plain", SRP_A=talk.ephemeral.SRP_A, DEVICE_KEY=key)
@@ -176,14 +172,8 @@ class TestPycognito:
 
     def user(self, web: ServerProcess, name: str) -> pycognito.Cognito:
         """A pycognito user whose client talks to the server."""
-        kwargs = {
-            "endpoint_url": web.url,
-            "aws_access_key_id": "local",
-            "aws_secret_access_key": "local",
-        }
-        return pycognito.Cognito(
-            POOL_ID, CLIENT_ID, username=f"pycognito-{name}", boto3_client_kwargs=kwargs
-        )
+        kwargs = {"endpoint_url": web.url, "aws_access_key_id": "local", "aws_secret_access_key": "local"}
+        return pycognito.Cognito(POOL_ID, CLIENT_ID, username=f"pycognito-{name}", boto3_client_kwargs=kwargs)
 
     def test_srp(self, web: ServerProcess) -> None:
         """The password by SRP; the tokens verify; a refresh brings new ones."""
@@ -233,9 +223,7 @@ class TestPycognito:
         }
         result = signed_in(AWSSRP(**person).authenticate_user())
         key, group, password = confirm_device(boto, result)
-        with_device = AWSSRP(
-            **person, device_key=key, device_group_key=group, device_password=password
-        )
+        with_device = AWSSRP(**person, device_key=key, device_group_key=group, device_password=password)
 
         assert "NewDeviceMetadata" not in signed_in(with_device.authenticate_user())
 
@@ -249,9 +237,7 @@ class TestWarrantLite:
 
     def user(self, web: ServerProcess, name: str) -> Any:
         """A warrant-lite user whose client talks to the server."""
-        return warrant_lite.WarrantLite(
-            f"warrant-{name}", PASSWORD, POOL_ID, CLIENT_ID, client=web.boto()
-        )
+        return warrant_lite.WarrantLite(f"warrant-{name}", PASSWORD, POOL_ID, CLIENT_ID, client=web.boto())
 
     def test_srp(self, web: ServerProcess) -> None:
         """SRP; the reply also has the members that warrant-lite ignores."""

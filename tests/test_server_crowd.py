@@ -37,9 +37,7 @@ def test_two_hundred_concurrent_clients(tmp_path: Path) -> None:
         connection = http.client.HTTPConnection(address, timeout=TIMEOUT * 4)
 
         def call(operation: str, **request: Any) -> Any:
-            connection.request(
-                "POST", "/", json.dumps(request), {"X-Amz-Target": TARGET + operation}
-            )
+            connection.request("POST", "/", json.dumps(request), {"X-Amz-Target": TARGET + operation})
             reply = connection.getresponse()
             body = json.loads(reply.read())
             if reply.status != 200:
@@ -65,9 +63,7 @@ def test_two_hundred_concurrent_clients(tmp_path: Path) -> None:
                     ChallengeResponses={"USERNAME": name, "SMS_MFA_CODE": code},
                 )["AuthenticationResult"]
                 told = call("GetUser", AccessToken=result["AccessToken"])["Username"]
-                signed_in.append(
-                    (name, claims(result["AccessToken"]), claims(result["IdToken"]), told)
-                )
+                signed_in.append((name, claims(result["AccessToken"]), claims(result["IdToken"]), told))
         except Exception as error:  # noqa: BLE001 - the main thread reports it
             errors.append((name, error))
         finally:

@@ -81,11 +81,7 @@ class FuzzState:
 
     def _begin(self, name: str) -> dict[str, Any]:
         signing = {"USERNAME": name, "PASSWORD": PASSWORD}
-        request = {
-            "ClientId": CLIENT_ID,
-            "AuthFlow": "USER_PASSWORD_AUTH",
-            "AuthParameters": signing,
-        }
+        request = {"ClientId": CLIENT_ID, "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": signing}
         return self.pool.answer("InitiateAuth", request)
 
     def fill(self, body: str) -> str:
@@ -204,9 +200,7 @@ def is_cognito_reply(answer: HttpReply) -> bool:
 
 @CASES
 @given(case=requests())
-def test_malformed_requests(
-    pool: LocalPool, standing: FuzzState, case: tuple[str, dict[str, Any]]
-) -> None:
+def test_malformed_requests(pool: LocalPool, standing: FuzzState, case: tuple[str, dict[str, Any]]) -> None:
     """Missing, wrong or ill-typed members of every operation get a reply or Cognito's error."""
     operation, request = case
     body = json.dumps(request)
@@ -293,9 +287,7 @@ class TestOverSocket:
     @pytest.fixture
     def web(self) -> Iterator[ThreadServer]:
         """A server."""
-        with serve_in_thread(
-            mfa="OPTIONAL", users=[{"username": "ada", "password": PASSWORD}]
-        ) as served:
+        with serve_in_thread(mfa="OPTIONAL", users=[{"username": "ada", "password": PASSWORD}]) as served:
             yield served
 
     def test_any_bytes(self, web: ThreadServer) -> None:
@@ -344,9 +336,7 @@ class TestHttp:
         "operation", ["InitiateAuth", "RespondToAuthChallenge", "AssociateSoftwareToken"]
     )
     @pytest.mark.parametrize("value", [[], {}, 7, True, [[]], {"a": []}], ids=repr)
-    def test_members_of_another_type(
-        self, signing_key: RSAKey, operation: str, value: object
-    ) -> None:
+    def test_members_of_another_type(self, signing_key: RSAKey, operation: str, value: object) -> None:
         """Members of another type cause no internal error in the sign-in tracker either."""
         log = StringIO()
         service = fuzzed(signing_key, log)
@@ -359,8 +349,7 @@ class TestHttp:
         assert '"internal error"' not in log.getvalue()
 
     @pytest.mark.parametrize(
-        "path",
-        ["/sign-ins/{}.svg", "/outbox?username={}", "/diagram.svg?theme={}", "/{}", "/events?{}"],
+        "path", ["/sign-ins/{}.svg", "/outbox?username={}", "/diagram.svg?theme={}", "/{}", "/events?{}"]
     )
     @pytest.mark.parametrize("value", ["9" * 6000, "%00", "%ff", "%ed%a0%80", "-1", "1.5", "%C2%B2", "../x", "1%0d%0aX:1"])  # fmt: skip
     def test_values_in_paths(self, socket_web: ThreadServer, path: str, value: str) -> None:

@@ -37,9 +37,7 @@ class TestProtocol:
         status, headers, reply = web.password("ada")
 
         assert (status, headers["content-type"]) == (200, "application/x-amz-json-1.1")
-        assert re.fullmatch(
-            r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", headers["x-amzn-requestid"]
-        )
+        assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", headers["x-amzn-requestid"])
         assert reply["ChallengeParameters"] == {}
         assert set(reply["AuthenticationResult"]) == {
             "AccessToken", "IdToken", "RefreshToken", "ExpiresIn", "TokenType",
@@ -50,10 +48,7 @@ class TestProtocol:
         status, headers, reply = web.password("ada", "wrong")
 
         assert status == 400
-        assert reply == {
-            "__type": "NotAuthorizedException",
-            "message": "Incorrect username or password.",
-        }
+        assert reply == {"__type": "NotAuthorizedException", "message": "Incorrect username or password."}
         assert headers["x-amzn-errortype"] == "NotAuthorizedException:"
         assert headers["x-amzn-errormessage"] == "Incorrect username or password."
 
@@ -64,9 +59,7 @@ class TestProtocol:
         found = json.loads(discovered)
         path = found["jwks_uri"].removeprefix(web.url)
         _, _, keys = web.ask("GET", path)
-        token = jwt.decode(
-            reply["AuthenticationResult"]["IdToken"], KeySet.import_key_set(json.loads(keys))
-        )
+        token = jwt.decode(reply["AuthenticationResult"]["IdToken"], KeySet.import_key_set(json.loads(keys)))
 
         assert found["issuer"] == token.claims["iss"] == f"{web.url}/{POOL_ID}"
         assert path == f"/{POOL_ID}/.well-known/jwks.json"
@@ -81,10 +74,7 @@ class TestProtocol:
         """Connections are kept alive, after refusals too."""
         connection = http.client.HTTPConnection(web.address, timeout=10)
         statuses = []
-        for body in (
-            "{",
-            json.dumps({**SMALL, "AuthParameters": {"USERNAME": "ada", "PASSWORD": PASSWORD}}),
-        ):
+        for body in ("{", json.dumps({**SMALL, "AuthParameters": {"USERNAME": "ada", "PASSWORD": PASSWORD}})):
             connection.request("POST", "/", body, {"X-Amz-Target": f"{TARGET}InitiateAuth"})
             reply = connection.getresponse()
             reply.read()
@@ -137,9 +127,7 @@ class TestLimits:
             ("GET", "/../../etc/passwd", 404),
         ],
     )
-    def test_wrong_methods_and_paths(
-        self, web: ThreadServer, method: str, path: str, status: int
-    ) -> None:
+    def test_wrong_methods_and_paths(self, web: ThreadServer, method: str, path: str, status: int) -> None:
         """Wrong methods and paths are HTTP errors, in JSON."""
         answered, headers, body = web.ask(method, path, b"{}" if method != "GET" else b"")
 
@@ -272,9 +260,7 @@ class TestPage:
             for theme in ("light", "dark"):
                 status, headers, body = web.ask("GET", f"{path}?theme={theme}")
                 drawn = ET.fromstring(body)  # noqa: S314 - our own
-                titles.append(
-                    {each.text for each in drawn.iter("{http://www.w3.org/2000/svg}title")}
-                )
+                titles.append({each.text for each in drawn.iter("{http://www.w3.org/2000/svg}title")})
                 assert (status, headers["content-type"]) == (200, "image/svg+xml")
 
         for each in titles:

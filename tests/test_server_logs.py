@@ -43,20 +43,14 @@ def test_no_secret_is_logged(tmp_path: Path) -> None:
         replies = [web.password(name, passwords.get(name, PASSWORD))[2] for name in names]
         ada, sam, tom, new, _nobody = replies
         replies.append(web.answer(sam, USERNAME="sam", SMS_MFA_CODE=web.code_for("sam"))[2])
-        replies.append(
-            web.answer(tom, USERNAME="tom", SOFTWARE_TOKEN_MFA_CODE=pyotp.TOTP(TOTP).now())[2]
-        )
+        replies.append(web.answer(tom, USERNAME="tom", SOFTWARE_TOKEN_MFA_CODE=pyotp.TOTP(TOTP).now())[2])
         replies.append(web.answer(new, USERNAME="new", NEW_PASSWORD="New-Planted-Password-2")[2])
         replies.append(web.password("Planted-In-The-Username", "planted-wrong-password-9")[2])
         access = ada["AuthenticationResult"]["AccessToken"]
-        replies += [
-            web.call(name, AccessToken=access)[2] for name in ("GetUser", "AssociateSoftwareToken")
-        ]
+        replies += [web.call(name, AccessToken=access)[2] for name in ("GetUser", "AssociateSoftwareToken")]
         secrets |= {"planted-wrong-password-9", "Planted-In-The-Username", web.code_for("sam")}
         for target in ("Planted-In-The-Target", f"{TARGET}Planted-In-The-Target"):
-            web.ask(
-                "POST", "/", b'{"Planted-In-The-Body": "Planted-In-The-Body"', X_Amz_Target=target
-            )
+            web.ask("POST", "/", b'{"Planted-In-The-Body": "Planted-In-The-Body"', X_Amz_Target=target)
         web.call("InitiateAuth", ClientId="Planted-In-The-Client", AuthFlow="Planted-In-The-Flow")
         web.ask("GET", "/Planted-In-The-Path?token=Planted-In-The-Query")
         web.ask("GET", "/", Authorization="Planted-In-The-Header")
@@ -64,9 +58,7 @@ def test_no_secret_is_logged(tmp_path: Path) -> None:
             f"Planted-In-The-{part}"
             for part in ("Target", "Body", "Client", "Flow", "Path", "Query", "Header")
         }
-        secrets |= {
-            each for reply in replies for each in planted(reply.get("AuthenticationResult"))
-        }
+        secrets |= {each for reply in replies for each in planted(reply.get("AuthenticationResult"))}
         secrets |= {reply["Session"] for reply in replies if "Session" in reply}
         secrets |= planted(replies[-1])
         assert web.end() == 0
@@ -127,17 +119,13 @@ def test_banner(tmp_path: Path) -> None:
     """The ids are the same at every start, and the line for boto3 is valid code."""
     with serve_in_process(tmp_path, {"users": USERS[:1]}) as web:
         wait_until(lambda: len(web.printed) >= 6, "the banner")
-        line = next(
-            line.split("boto3", 1)[1].strip() for line in web.printed if "boto3.client" in line
-        )
+        line = next(line.split("boto3", 1)[1].strip() for line in web.printed if "boto3.client" in line)
         code = (
             f"import boto3; c = {line}; print(c.initiate_auth(ClientId={CLIENT_ID!r},"
             " AuthFlow='USER_PASSWORD_AUTH', AuthParameters="
             f"{{'USERNAME': 'ada', 'PASSWORD': {PASSWORD!r}}})['AuthenticationResult']['TokenType'])"
         )
-        ran = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        )
+        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert ran.stdout == "Bearer\n"
 

@@ -96,9 +96,7 @@ def test_accessibility(web: ThreadServer, opened: OpenedPage, scheme: Any, width
     opened.page.evaluate(axe() + ";window.axe = axe")
     # The picture's own texts are the diagrams' to answer for.
     found = opened.page.evaluate("axe.run({exclude: ['#picture svg']})")
-    faults = [
-        (each["id"], [node["html"][:90] for node in each["nodes"]]) for each in found["violations"]
-    ]
+    faults = [(each["id"], [node["html"][:90] for node in each["nodes"]]) for each in found["violations"]]
 
     assert faults == []
     assert len(found["passes"]) > 20

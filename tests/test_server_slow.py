@@ -84,9 +84,7 @@ def test_endless_headers(web: ThreadServer, begin: bytes, again: bytes) -> None:
 def test_header_limit(web: ThreadServer, size: int) -> None:
     """Headers below the limit are accepted; larger ones are refused with 431, in JSON."""
     with socket.create_connection(address(web), timeout=10) as sock:
-        sock.sendall(
-            b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"y" * size + b"\r\n\r\n"
-        )
+        sock.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"y" * size + b"\r\n\r\n")
         reply = sock.recv(65536)
 
     assert reply.startswith(b"HTTP/1.1 200 " if size < MAX_HEAD_BYTES else b"HTTP/1.1 431 ")

@@ -74,9 +74,7 @@ class StoredPool:
 
     def begin_sign_in(self, flow: str, **parameters: str) -> dict[str, Any]:
         """InitiateAuth."""
-        return self.call(
-            "InitiateAuth", ClientId=CLIENT_ID, AuthFlow=flow, AuthParameters=parameters
-        )
+        return self.call("InitiateAuth", ClientId=CLIENT_ID, AuthFlow=flow, AuthParameters=parameters)
 
     def password(self, username: str, password: str = PASSWORD) -> dict[str, Any]:
         """USER_PASSWORD_AUTH."""
@@ -174,10 +172,7 @@ class TestRestart:
         stored.answer(reply, USERNAME="sam", SMS_MFA_CODE=code)
         stored.begin()
 
-        assert (
-            "only be used once"
-            in stored.answer(reply, USERNAME="sam", SMS_MFA_CODE=code)["message"]
-        )
+        assert "only be used once" in stored.answer(reply, USERNAME="sam", SMS_MFA_CODE=code)["message"]
 
     def test_srp_proof(self, stored: StoredPool) -> None:
         """An SRP proof that began before the restart can be completed after it."""
@@ -270,9 +265,7 @@ class TestRestart:
     def test_deleted_user(self, stored: StoredPool) -> None:
         """A deleted user's sessions stay invalid; the configuration creates its users anew."""
         pool = stored.service.pool.pool_id
-        made = stored.call(
-            "AdminCreateUser", UserPoolId=pool, Username="gone", TemporaryPassword=PASSWORD
-        )
+        made = stored.call("AdminCreateUser", UserPoolId=pool, Username="gone", TemporaryPassword=PASSWORD)
         assert made["User"]["Username"] == "gone"
         stored.password("gone")
         stored.begin()
@@ -297,11 +290,7 @@ class TestRestart:
         """A random secret stays; a configured one is always the configuration's."""
         path = tmp_path / "pool.db"
         drawn = []
-        for config in (
-            {"client_secret": True},
-            {"client_secret": True},
-            {"client_secret": "named"},
-        ):
+        for config in ({"client_secret": True}, {"client_secret": True}, {"client_secret": "named"}):
             stored = StoredPool(path, config)
             secret = stored.service.pool.client_secret
             assert secret is not None
@@ -381,9 +370,7 @@ class RandomClient:
                 **POOL,
                 CustomAttributes=[{"Name": user, "AttributeDataType": "String"}],
             ),
-            "attributes": lambda: call(
-                "UpdateUserAttributes", AccessToken=access, UserAttributes=email
-            ),
+            "attributes": lambda: call("UpdateUserAttributes", AccessToken=access, UserAttributes=email),
         }
 
 
@@ -400,17 +387,13 @@ STEPS = st.lists(
 )  # fmt: skip
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_file_equals_memory(
     tmp_path_factory: pytest.TempPathFactory, signing_key: RSAKey, steps: list[tuple[str, str]]
 ) -> None:
     """After any operations, the records read from the file equal those in memory, to the last field."""
-    stored = StoredPool(
-        tmp_path_factory.mktemp("state") / "pool.db", {**CONFIG, "key": signing_key}
-    )
+    stored = StoredPool(tmp_path_factory.mktemp("state") / "pool.db", {**CONFIG, "key": signing_key})
     # A user of the configuration who was deleted would be made again.
     stored.config = {**stored.config, "users": []}
     wanderer = RandomClient(stored)
@@ -473,10 +456,7 @@ class TestRefusedFiles:
     @pytest.mark.parametrize(
         ("content", "why"),
         [
-            (
-                b"not a database, but long enough to be looked at by SQLite" * 20,
-                "is not a state file",
-            ),
+            (b"not a database, but long enough to be looked at by SQLite" * 20, "is not a state file"),
             (b"{}", "is not a state file"),
         ],
     )
@@ -557,10 +537,7 @@ def test_change_of_the_app_client_survives(stored: StoredPool) -> None:
     found = stored.call("ListUserPoolClients", UserPoolId=pool["UserPoolId"])["UserPoolClients"]
 
     assert (changed, configured) == (15, 9)
-    assert {each["ClientId"] for each in found} == {
-        CLIENT_ID,
-        other["UserPoolClient"]["ClientId"],
-    }
+    assert {each["ClientId"] for each in found} == {CLIENT_ID, other["UserPoolClient"]["ClientId"]}
 
 
 def test_described_pool() -> None:
@@ -609,11 +586,7 @@ def test_existing_user_stays(stored: StoredPool) -> None:
     """An existing user keeps the password that was set since the last start."""
     pool = stored.service.pool.pool_id
     stored.call(
-        "AdminSetUserPassword",
-        UserPoolId=pool,
-        Username="ada",
-        Password="Another-1!",
-        Permanent=True,
+        "AdminSetUserPassword", UserPoolId=pool, Username="ada", Password="Another-1!", Permanent=True
     )
     stored.begin()
 
@@ -687,18 +660,13 @@ def test_kill(tmp_path: Path) -> None:
                 refresh = {"REFRESH_TOKEN": each["AuthenticationResult"]["RefreshToken"],
                            "DEVICE_KEY": each["AuthenticationResult"]["NewDeviceMetadata"]["DeviceKey"]}  # fmt: skip
                 status, _, reply = web.call(
-                    "InitiateAuth",
-                    ClientId=CLIENT_ID,
-                    AuthFlow="REFRESH_TOKEN_AUTH",
-                    AuthParameters=refresh,
+                    "InitiateAuth", ClientId=CLIENT_ID, AuthFlow="REFRESH_TOKEN_AUTH", AuthParameters=refresh
                 )
                 assert status == 200, reply
         running = {each["user"]: each for each in got if "ChallengeName" in each}
         assert running
         for user, each in running.items():
-            tried = [
-                web.answer(each, USERNAME=user, SMS_MFA_CODE=code)[0] for code in codes[user][-3:]
-            ]
+            tried = [web.answer(each, USERNAME=user, SMS_MFA_CODE=code)[0] for code in codes[user][-3:]]
             assert 200 in tried
         # Nobody is locked out by the wrong codes among these: three are tried at most.
         assert web.end() == 0
@@ -844,10 +812,7 @@ class TestFullDisk:
             for name in created[False]:
                 assert web.call("AdminGetUser", **POOL, Username=name)[0] == 400
             resource.prlimit(web.popen.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
-            assert (
-                web.call("AdminCreateUser", **POOL, Username="late", TemporaryPassword=PASSWORD)[0]
-                == 200
-            )
+            assert web.call("AdminCreateUser", **POOL, Username="late", TemporaryPassword=PASSWORD)[0] == 200
             assert web.end(signal.SIGKILL) == -signal.SIGKILL
         with serve_in_process(tmp_path, CONFIG, "--state", str(state)) as web:
             for name in ("late", *created[True]):

@@ -55,9 +55,7 @@ ALL_FLOWS = [
 ]
 ALL_FACTORS = ["PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"]
 MULTI = "MULTI_FACTOR_WITH_USER_VERIFICATION"
-TRIGGERS = dict.fromkeys(
-    ["DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallengeResponse"], "arn"
-)
+TRIGGERS = dict.fromkeys(["DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallengeResponse"], "arn")
 EVERY_MFA = {
     "SmsMfaConfiguration": {"SmsConfiguration": {"SnsCallerArn": "arn"}},
     "SoftwareTokenMfaConfiguration": {"Enabled": True},
@@ -152,9 +150,7 @@ def test_a_reason_names_a_field(
 
 
 @pytest.mark.parametrize("pool", [{}, PLAIN])
-@pytest.mark.parametrize(
-    "source", [arrow for arrow in TRANSITIONS if arrow.dest is S.DEVICE_SRP_AUTH]
-)
+@pytest.mark.parametrize("source", [arrow for arrow in TRANSITIONS if arrow.dest is S.DEVICE_SRP_AUTH])
 def test_no_mfa_keeps_devices(source: Transition, pool: dict[str, Any]) -> None:
     """MfaConfiguration OFF keeps the device's challenges, except after a second factor."""
     pool_settings = settings("OFF", pool=pool)
@@ -173,9 +169,7 @@ def test_required_keeps_tokens_after_the_password() -> None:
     """AWS's pages disagree about the first sign-in after sign-up, so tokens are possible under ON too."""
     pool_settings = settings("ON")
 
-    assert (
-        pool_settings.ruled_out(Transition(S.PASSWORD_VERIFIER, SrpClaim, S.AUTHENTICATED)) is None
-    )
+    assert pool_settings.ruled_out(Transition(S.PASSWORD_VERIFIER, SrpClaim, S.AUTHENTICATED)) is None
     assert pool_settings.ruled_out(Transition(S.START, UserPasswordAuth, S.AUTHENTICATED)) is None
 
 
@@ -217,12 +211,9 @@ def test_a_lambda_function_may_name_any_challenge() -> None:
 
     assert [pool_settings.ruled_out(arrow) for arrow in echoed] == [None] * len(ANY_CHALLENGE)
     assert pool_settings.named_only(Transition(S.CUSTOM_CHALLENGE, Answer, S.SMS_MFA))
-    assert not pool_settings.named_only(
-        transition_between(S.CUSTOM_CHALLENGE, Answer, S.CUSTOM_CHALLENGE)
-    )
+    assert not pool_settings.named_only(transition_between(S.CUSTOM_CHALLENGE, Answer, S.CUSTOM_CHALLENGE))
     assert (
-        pool_settings.ruled_out(Transition(S.START, UserPasswordAuth, S.SMS_MFA))
-        == "MfaConfiguration is OFF"
+        pool_settings.ruled_out(Transition(S.START, UserPasswordAuth, S.SMS_MFA)) == "MfaConfiguration is OFF"
     )
 
 
@@ -231,9 +222,7 @@ def test_no_custom_challenge_without_a_lambda_function() -> None:
     pool_settings = settings(pool=PLAIN)
 
     assert [a for a in pool_settings.possible() if a.dest in CUSTOM] == []
-    assert (
-        pool_settings.unreachable(S.CUSTOM_CHALLENGE) == "LambdaConfig has no DefineAuthChallenge"
-    )
+    assert pool_settings.unreachable(S.CUSTOM_CHALLENGE) == "LambdaConfig has no DefineAuthChallenge"
 
 
 def test_an_unreachable_state_has_the_blocking_reasons() -> None:
@@ -253,9 +242,7 @@ def test_an_unreachable_state_has_the_blocking_reasons() -> None:
 
 def test_the_default_of_explicit_auth_flows() -> None:
     """An app client without ExplicitAuthFlows may refresh, and sign in with SRP and CUSTOM_AUTH."""
-    pool_settings = PoolSettings.from_descriptions(
-        {"LambdaConfig": TRIGGERS}, {"ClientId": "x"}, None
-    )
+    pool_settings = PoolSettings.from_descriptions({"LambdaConfig": TRIGGERS}, {"ClientId": "x"}, None)
     begun = {
         arrow.response
         for arrow in pool_settings.possible()
@@ -270,16 +257,8 @@ def test_the_default_of_explicit_auth_flows() -> None:
 @pytest.mark.parametrize(
     ("older", "stays", "goes"),
     [
-        (
-            "USER_PASSWORD_AUTH",
-            {"USER_SRP_AUTH", "USER_PASSWORD_AUTH"},
-            {"ADMIN_NO_SRP_AUTH", "USER_AUTH"},
-        ),
-        (
-            "ADMIN_NO_SRP_AUTH",
-            {"USER_SRP_AUTH", "ADMIN_USER_PASSWORD_AUTH"},
-            {"USER_PASSWORD_AUTH"},
-        ),
+        ("USER_PASSWORD_AUTH", {"USER_SRP_AUTH", "USER_PASSWORD_AUTH"}, {"ADMIN_NO_SRP_AUTH", "USER_AUTH"}),
+        ("ADMIN_NO_SRP_AUTH", {"USER_SRP_AUTH", "ADMIN_USER_PASSWORD_AUTH"}, {"USER_PASSWORD_AUTH"}),
         ("CUSTOM_AUTH_FLOW_ONLY", {"CUSTOM_AUTH", "REFRESH_TOKEN_AUTH"}, {"USER_SRP_AUTH"}),
     ],
 )
@@ -298,14 +277,10 @@ def test_legacy_values_add_to_the_default(older: str, stays: set[str], goes: set
 
 def test_rotation_leaves_one_way_to_refresh() -> None:
     """With rotation ENABLED only GetTokensFromRefreshToken refreshes."""
-    pool_settings = PoolSettings.from_descriptions(
-        {}, {"RefreshTokenRotation": {"Feature": "ENABLED"}}
-    )
+    pool_settings = PoolSettings.from_descriptions({}, {"RefreshTokenRotation": {"Feature": "ENABLED"}})
 
     assert (
-        pool_settings.ruled_out(
-            transition_between(S.AUTHENTICATED, RefreshTokenAuth, S.AUTHENTICATED)
-        )
+        pool_settings.ruled_out(transition_between(S.AUTHENTICATED, RefreshTokenAuth, S.AUTHENTICATED))
         == "RefreshTokenRotation is ENABLED"
     )
 
@@ -324,10 +299,7 @@ def test_an_unavailable_preference_leads_to_a_choice() -> None:
     """If PASSWORD is no first factor, preferring it leads to SELECT_CHALLENGE, without an error."""
     pool_settings = settings(factors=["EMAIL_OTP"])
 
-    assert (
-        pool_settings.ruled_out(Transition(S.START, UserAuthWithPassword, S.SELECT_CHALLENGE))
-        is None
-    )
+    assert pool_settings.ruled_out(Transition(S.START, UserAuthWithPassword, S.SELECT_CHALLENGE)) is None
     assert (
         pool_settings.ruled_out(Transition(S.START, UserAuthWithPassword, S.AUTHENTICATED))
         == "AllowedFirstAuthFactors has no PASSWORD"
@@ -440,9 +412,7 @@ def test_an_unknown_challenge_leads_to_the_pools_challenges() -> None:
     for source, response in ((S.OTHER_CHALLENGE, RawAnswer), (S.START, RefreshTokenAuth)):
         for dest in destinations(source, response):
             arrow = transition_between(source, response, dest)
-            roles = {
-                each.dest for each in edge_roles(arrow)
-            }  # an e-mailed code is a second factor here
+            roles = {each.dest for each in edge_roles(arrow)}  # an e-mailed code is a second factor here
             gone = all(pool_settings.unreachable(dest, role) is not None for role in roles)
             assert (pool_settings.ruled_out(arrow) is not None) is gone
 

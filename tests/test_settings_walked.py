@@ -28,13 +28,7 @@ USERS: dict[str, dict[str, Any]] = {
     "both": {"phone_number": "+15555550143", "email": "ada@example.com"},
     "totp": {"totp_secret": SECRET},
 }
-FLOWS = (
-    "USER_SRP_AUTH",
-    "USER_PASSWORD_AUTH",
-    "ADMIN_USER_PASSWORD_AUTH",
-    "CUSTOM_AUTH",
-    "USER_AUTH",
-)
+FLOWS = ("USER_SRP_AUTH", "USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH", "CUSTOM_AUTH", "USER_AUTH")
 
 
 def define(event: Any) -> None:
@@ -57,19 +51,12 @@ def verify(event: Any) -> None:
 LEADS = Triggers(define=define, create=create, verify=verify)
 POOLS: dict[str, dict[str, Any]] = {
     "off": {"mfa": "OFF"},
-    "off, with devices and a Lambda": {
-        "mfa": "OFF",
-        "device": DeviceConfiguration(),
-        "triggers": LEADS,
-    },
+    "off, with devices and a Lambda": {"mfa": "OFF", "device": DeviceConfiguration(), "triggers": LEADS},
     "optional": {"mfa": "OPTIONAL", "device": DeviceConfiguration()},
     "required, by app": {"mfa": "ON", "mfa_methods": ["SOFTWARE_TOKEN_MFA"]},
     "required, by SMS": {"mfa": "ON", "mfa_methods": ["SMS_MFA"]},
     "required, with a Lambda": {"mfa": "ON", "triggers": LEADS},
-    "passwordless": {
-        "mfa": "OFF",
-        "allowed_first_auth_factors": ["PASSWORD", "EMAIL_OTP", "SMS_OTP"],
-    },
+    "passwordless": {"mfa": "OFF", "allowed_first_auth_factors": ["PASSWORD", "EMAIL_OTP", "SMS_OTP"]},
 }
 
 

@@ -83,9 +83,7 @@ def names(request: Mapping[str, Any]) -> set[tuple[str, str]]:
     found: set[tuple[str, str]] = set()
     for name, value in request.items():
         if isinstance(value, Mapping) and name != "ClientMetadata":
-            inner = (
-                "userAttributes.<name>" if each.startswith("userA") else each for each in value
-            )
+            inner = ("userAttributes.<name>" if each.startswith("userA") else each for each in value)
             found |= {(name, each) for each in inner}
         else:
             found.add(("", name))
@@ -96,9 +94,7 @@ def is_present(each: Parameter, facts: set[str], given: Response) -> bool:
     """Return whether a parameter is present in a situation."""
     key = each.name.replace("_", "").lower()
     spelled = {name.replace("_", ""): value for name, value in asdict(given).items()}
-    return (
-        not each.when or each.when in facts or bool(spelled.get(key) if key == "devicekey" else 0)
-    )
+    return not each.when or each.when in facts or bool(spelled.get(key) if key == "devicekey" else 0)
 
 
 @pytest.mark.parametrize("admin", [False, True])
@@ -108,40 +104,22 @@ def test_request_shapes(state: State, kind: type[Response], *, admin: bool) -> N
     shown: RequestShape = request_shape(state, kind, admin=admin)
     raw = state is State.OTHER_CHALLENGE
     for chosen in product([False, True], repeat=4):
-        facts = {
-            fact
-            for fact, true in zip((SECRET, DEVICE, SESSION, GIVEN), chosen, strict=True)
-            if true
-        }
+        facts = {fact for fact, true in zip((SECRET, DEVICE, SESSION, GIVEN), chosen, strict=True) if true}
         given = response(state, kind, facts)
         made = write(state, given, SituationSender(state, facts, admin=admin))
-        expected = {
-            (each.within, each.name) for each in shown.parameters if is_present(each, facts, given)
-        }
+        expected = {(each.within, each.name) for each in shown.parameters if is_present(each, facts, given)}
         if raw:
-            expected = {
-                (within, "ANSWER" if name == "<fields>" else name) for within, name in expected
-            }
+            expected = {(within, "ANSWER" if name == "<fields>" else name) for within, name in expected}
 
         assert made.operation == shown.operation
         assert names(made.reveal()) == expected
         if shown.under:
-            assert shown.under in {
-                made.parameters.get("AuthFlow"),
-                made.parameters.get("ChallengeName"),
-            }
+            assert shown.under in {made.parameters.get("AuthFlow"), made.parameters.get("ChallengeName")}
     plain = names(
-        write(
-            state, response(state, kind, set()), SituationSender(state, set(), admin=admin)
-        ).reveal()
+        write(state, response(state, kind, set()), SituationSender(state, set(), admin=admin)).reveal()
     )
     always = {"ANSWER" if raw and name == "<fields>" else name for name in shown.always}
-    assert always == {name for _, name in plain} - {
-        "AuthFlow",
-        "ChallengeName",
-        "ClientId",
-        "UserPoolId",
-    }
+    assert always == {name for _, name in plain} - {"AuthFlow", "ChallengeName", "ClientId", "UserPoolId"}
 
 
 @pytest.mark.parametrize("state", sorted(PARAMETERS), ids=str)

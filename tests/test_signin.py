@@ -11,18 +11,7 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import (
-    BESIDE,
-    PARAMETERS,
-    RESPONSES,
-    SESSION,
-    TOKENS,
-    challenge,
-    error,
-    reply,
-    standing,
-    whole,
-)
+from samples import BESIDE, PARAMETERS, RESPONSES, SESSION, TOKENS, challenge, error, reply, standing, whole
 
 from authfsm import srp
 from authfsm.base.secret import Secret
@@ -129,12 +118,7 @@ def test_srp_then_sms() -> None:
         expires_in=3600,
         token_type="Bearer",
     )
-    assert (signin.challenge, signin.session, signin.refusal, signin.done) == (
-        None,
-        None,
-        None,
-        True,
-    )
+    assert (signin.challenge, signin.session, signin.refusal, signin.done) == (None, None, None, True)
     S = State  # noqa: N806 - one letter for a table
     assert signin.history == (
         Step(1, S.START, r.UserSrpAuth, S.PASSWORD_VERIFIER, Role.FIRST_FACTOR, at=NOON),
@@ -223,10 +207,7 @@ def test_a_choice_can_be_answered_under_the_factors_own_name(direct: bool) -> No
         ]
     else:
         assert sent == [
-            (
-                "SELECT_CHALLENGE",
-                {"USERNAME": "ada", "ANSWER": "PASSWORD", "PASSWORD": "a password"},
-            ),
+            ("SELECT_CHALLENGE", {"USERNAME": "ada", "ANSWER": "PASSWORD", "PASSWORD": "a password"}),
             ("SELECT_CHALLENGE", {"USERNAME": "ada", "ANSWER": "PASSWORD_SRP", "SRP_A": "beef"}),
         ]
 
@@ -263,26 +244,14 @@ EMAIL = challenge(State.EMAIL_OTP)
         (Role.FIRST_FACTOR, [(r.UserAuth("ada", "EMAIL_OTP"), EMAIL)]),
         (
             Role.FIRST_FACTOR,
-            [
-                (r.UserAuth("ada"), challenge(State.SELECT_CHALLENGE)),
-                (r.Select("EMAIL_OTP"), EMAIL),
-            ],
+            [(r.UserAuth("ada"), challenge(State.SELECT_CHALLENGE)), (r.Select("EMAIL_OTP"), EMAIL)],
         ),
-        (
-            Role.FIRST_FACTOR,
-            [
-                (r.UserAuth("ada"), challenge(State.SMS_OTP)),
-                (r.Select("EMAIL_OTP"), EMAIL),
-            ],
-        ),
+        (Role.FIRST_FACTOR, [(r.UserAuth("ada"), challenge(State.SMS_OTP)), (r.Select("EMAIL_OTP"), EMAIL)]),
         (Role.SECOND_FACTOR, [(r.UserPasswordAuth("ada", "a password"), EMAIL)]),
         (Role.SECOND_FACTOR, [(r.UserAuthWithPassword("ada", "a password"), EMAIL)]),
         (
             Role.SECOND_FACTOR,
-            [
-                (r.UserAuth("ada"), challenge(State.SELECT_CHALLENGE)),
-                (r.Password("a password"), EMAIL),
-            ],
+            [(r.UserAuth("ada"), challenge(State.SELECT_CHALLENGE)), (r.Password("a password"), EMAIL)],
         ),
         (
             Role.SECOND_FACTOR,
@@ -299,10 +268,7 @@ EMAIL = challenge(State.EMAIL_OTP)
             ],
         ),
         (Role.SECOND_FACTOR, [(r.StepUp("ada", ["loa:2"], "an access token"), EMAIL)]),
-        (
-            Role.SECOND_FACTOR,
-            [(r.UserAuth("ada"), challenge(State.SMS_OTP)), (r.Code("12345678"), EMAIL)],
-        ),
+        (Role.SECOND_FACTOR, [(r.UserAuth("ada"), challenge(State.SMS_OTP)), (r.Code("12345678"), EMAIL)]),
     ],
 )
 def test_the_role_of_email_otp_depends_on_the_path(
@@ -324,25 +290,15 @@ def test_challenges_are_parsed_and_keep_unknown_keys() -> None:
             NewPasswordRequired,
             {"required_attributes": ("name",), "user_attributes": {"email": "ada@example.com"}},
         ),
-        (
-            State.SELECT_MFA_TYPE,
-            SelectMfaType,
-            {"choices": ("SMS_MFA", "SOFTWARE_TOKEN_MFA", "EMAIL_OTP")},
-        ),
+        (State.SELECT_MFA_TYPE, SelectMfaType, {"choices": ("SMS_MFA", "SOFTWARE_TOKEN_MFA", "EMAIL_OTP")}),
         (State.SOFTWARE_TOKEN_MFA, SoftwareTokenMfa, {"friendly_device_name": "phone"}),
-        (
-            State.WEB_AUTHN,
-            WebAuthn,
-            {"request_options": {"challenge": "Zm9v", "rpId": "example.com"}},
-        ),
+        (State.WEB_AUTHN, WebAuthn, {"request_options": {"challenge": "Zm9v", "rpId": "example.com"}}),
         (State.EMAIL_OTP, EmailOtp, {"medium": "EMAIL", "destination": "a***@e***"}),
         (State.DEVICE_PASSWORD_VERIFIER, DevicePasswordVerifier, {"salt": 0xA1B, "B": 0xC0FFEE}),
     ):
         signin = standing(State.CUSTOM_CHALLENGE)
         signin.send(r.Answer("42"))
-        signin.receive(
-            {**challenge(state), **(more if state is State.NEW_PASSWORD_REQUIRED else {})}
-        )
+        signin.receive({**challenge(state), **(more if state is State.NEW_PASSWORD_REQUIRED else {})})
         asked = signin.challenge
 
         assert isinstance(asked, kind)
@@ -356,10 +312,7 @@ def test_mfas_can_select_is_read_too() -> None:
     signin = standing(State.START)
     signin.send(r.UserPasswordAuth("ada", "a password"))
     signin.receive(
-        {
-            **challenge(State.SELECT_MFA_TYPE),
-            "ChallengeParameters": {"MFAS_CAN_SELECT": '["SMS_MFA"]'},
-        }
+        {**challenge(State.SELECT_MFA_TYPE), "ChallengeParameters": {"MFAS_CAN_SELECT": '["SMS_MFA"]'}}
     )
 
     assert isinstance(signin.challenge, SelectMfaType)
@@ -377,17 +330,13 @@ def test_available_challenges_come_with_any_challenge() -> None:
         assert signin.challenge.available == ("EMAIL_OTP", "PASSWORD")
 
 
-@pytest.mark.parametrize(
-    "name", ["SRP_A", "TOMORROWS_CHALLENGE", "START", "FAILED", "AUTHENTICATED"]
-)
+@pytest.mark.parametrize("name", ["SRP_A", "TOMORROWS_CHALLENGE", "START", "FAILED", "AUTHENTICATED"])
 def test_a_challenge_of_another_name_is_a_state(name: str) -> None:
     """A name outside the table, even one of our own words, is OTHER_CHALLENGE, answered raw under that name."""
     signin = standing(State.START)
     signin.send(r.CustomAuth("ada"))
 
-    state = signin.receive(
-        {"ChallengeName": name, "Session": SESSION, "ChallengeParameters": {"a": "b"}}
-    )
+    state = signin.receive({"ChallengeName": name, "Session": SESSION, "ChallengeParameters": {"a": "b"}})
 
     assert state is State.OTHER_CHALLENGE
     assert isinstance(signin.challenge, OtherChallenge)
@@ -428,10 +377,7 @@ def test_admin_operations_name_the_pool() -> None:
     signin = SignIn("client", pool_id="eu-west-1_Pool")
 
     request = signin.send(r.AdminUserPasswordAuth("ada", "a password"))
-    assert (request.operation, request.reveal()["UserPoolId"]) == (
-        "AdminInitiateAuth",
-        "eu-west-1_Pool",
-    )
+    assert (request.operation, request.reveal()["UserPoolId"]) == ("AdminInitiateAuth", "eu-west-1_Pool")
     signin.receive(challenge(State.SMS_MFA))
 
     request = signin.send(r.Code("123456"))
@@ -448,9 +394,7 @@ def test_a_forgotten_device_is_dropped_and_the_answer_repeated() -> None:
     opening = r.UserPasswordAuth("ada", "a password")
     assert signin.send(opening).reveal()["AuthParameters"]["DEVICE_KEY"] == "a device key"
 
-    assert (
-        signin.receive(error("ResourceNotFoundException", "Device does not exist.")) is State.START
-    )
+    assert signin.receive(error("ResourceNotFoundException", "Device does not exist.")) is State.START
     assert signin.device is None
     assert "DEVICE_KEY" not in signin.send(opening).reveal()["AuthParameters"]
     assert signin.receive(TOKENS) is State.AUTHENTICATED
@@ -498,10 +442,7 @@ def test_operations_after_the_sign_in() -> None:
         "SECRET_HASH": srp.secret_hash("ada", "client", "a client secret"),
         "DEVICE_KEY": "device",
     }
-    assert (
-        signin.receive(error("NotAuthorizedException", "Invalid Refresh Token."))
-        is State.AUTHENTICATED
-    )
+    assert signin.receive(error("NotAuthorizedException", "Invalid Refresh Token.")) is State.AUTHENTICATED
     assert signin.tokens is not None
 
     assert signin.send(r.GlobalSignOut()).reveal() == {"AccessToken": "a newer access token"}
@@ -614,17 +555,11 @@ MALFORMED: dict[str, Any] = {
     "expiry of a wrong type": {"AuthenticationResult": {"AccessToken": "x", "ExpiresIn": "soon"}},
     "expiry that is no moment": {"AuthenticationResult": {"AccessToken": "x", "ExpiresIn": 10**13}},
     "expiry before it begins": {"AuthenticationResult": {"AccessToken": "x", "ExpiresIn": -1}},
-    "expiry that is no number": {
-        "AuthenticationResult": {"AccessToken": "x", "ExpiresIn": float("nan")}
-    },
+    "expiry that is no number": {"AuthenticationResult": {"AccessToken": "x", "ExpiresIn": float("nan")}},
     "expiry in parts": {"AuthenticationResult": {"AccessToken": "x", "ExpiresIn": 3600.0}},
     "expiry that is a truth": {"AuthenticationResult": {"AccessToken": "x", "ExpiresIn": True}},
-    "device of a wrong type": {
-        "AuthenticationResult": {"AccessToken": "x", "NewDeviceMetadata": "x"}
-    },
-    "device without key": {
-        "AuthenticationResult": {"AccessToken": "x", "NewDeviceMetadata": {"a": "b"}}
-    },
+    "device of a wrong type": {"AuthenticationResult": {"AccessToken": "x", "NewDeviceMetadata": "x"}},
+    "device without key": {"AuthenticationResult": {"AccessToken": "x", "NewDeviceMetadata": {"a": "b"}}},
     "error without code": {"Error": {"Message": "x"}},
     "SRP_B not hex": broken(SRP_B="xyz"),
     "SRP_B negative": broken(SRP_B="-5"),
@@ -653,10 +588,7 @@ MALFORMED: dict[str, Any] = {
         **challenge(State.NEW_PASSWORD_REQUIRED),
         "ChallengeParameters": {"userAttributes": "[]"},
     },
-    "JSON too deep": {
-        **challenge(State.MFA_SETUP),
-        "ChallengeParameters": {"MFAS_CAN_SETUP": "[" * 100_000},
-    },
+    "JSON too deep": {**challenge(State.MFA_SETUP), "ChallengeParameters": {"MFAS_CAN_SETUP": "[" * 100_000}},
 }
 
 
@@ -695,9 +627,7 @@ def test_a_malformed_association_changes_nothing(raw: dict[str, Any]) -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
 KEYS = [
@@ -821,11 +751,7 @@ def test_a_refusal_that_ends_the_attempt_says_start_again() -> None:
             r.SrpA("beef"),
             error("InvalidParameterException", "Missing required parameter SRP_A"),
         ),
-        (
-            State.DEVICE_SRP_AUTH,
-            r.SrpA("beef"),
-            error("ResourceNotFoundException", "Device does not exist."),
-        ),
+        (State.DEVICE_SRP_AUTH, r.SrpA("beef"), error("ResourceNotFoundException", "Device does not exist.")),
     ):
         signin = standing(state)
         signin.send(response)
@@ -855,18 +781,11 @@ def test_a_repeated_challenge_keeps_its_role() -> None:
 
 def test_a_refresh_hashes_the_real_name() -> None:
     """Tokens that came without any challenge contain the real name; a refresh's SECRET_HASH is over it."""
-    payload = (
-        base64.urlsafe_b64encode(json.dumps({"username": "a-sub"}).encode()).decode().rstrip("=")
-    )
+    payload = base64.urlsafe_b64encode(json.dumps({"username": "a-sub"}).encode()).decode().rstrip("=")
     signin = SignIn("client", client_secret="a client secret")
     signin.send(r.UserPasswordAuth("ada@example.com", "a password"))
     signin.receive(
-        {
-            "AuthenticationResult": {
-                "AccessToken": f"e30.{payload}.c2ln",
-                "RefreshToken": "a refresh token",
-            }
-        }
+        {"AuthenticationResult": {"AccessToken": f"e30.{payload}.c2ln", "RefreshToken": "a refresh token"}}
     )
 
     sent = signin.send(r.RefreshTokenAuth()).reveal()["AuthParameters"]
@@ -874,9 +793,7 @@ def test_a_refresh_hashes_the_real_name() -> None:
     assert sent["SECRET_HASH"] == srp.secret_hash("a-sub", "client", "a client secret")
 
 
-@given(
-    token=st.text() | st.binary().map(lambda raw: f"e30.{base64.urlsafe_b64encode(raw).decode()}.x")
-)
+@given(token=st.text() | st.binary().map(lambda raw: f"e30.{base64.urlsafe_b64encode(raw).decode()}.x"))
 def test_an_unreadable_token_is_no_name(token: str) -> None:
     """Reading the user name of any access token never crashes."""
     name = Tokens(access_token=Secret(token)).username

@@ -167,9 +167,7 @@ def test_pieces_over_thousands_of_values() -> None:
         salt = rng.getrandbits(rng.choice((128, 120, 7, 8)))
         u = srp.scrambler(A, B)
         assert pyc.calculate_u(A, B) == war.calculate_u(A, B) == u
-        assert pycognitos_x(realm, name, password, salt) == srp.private_key(
-            realm, name, password, salt
-        )
+        assert pycognitos_x(realm, name, password, salt) == srp.private_key(realm, name, password, salt)
         hkdf = (bytearray.fromhex(pyc.pad_hex(S)), bytearray.fromhex(pyc.pad_hex(u)))
         assert pyc.compute_hkdf(*hkdf) == war.compute_hkdf(*hkdf) == srp.derived_key(S, u)
         hashed = srp.secret_hash(name, realm, password)
@@ -311,10 +309,7 @@ def test_both_halves_agree() -> None:
         for name, n in zip("ABS", numbers, strict=True):
             digits = srp.to_hex(n)
             shapes.add(
-                (
-                    name,
-                    "short" if len(digits) < 767 else "odd" if len(digits) % 2 else digits[0] > "7",
-                )
+                (name, "short" if len(digits) < 767 else "odd" if len(digits) % 2 else digits[0] > "7")
             )
     wanted = {(name, shape) for name in "ABS" for shape in ("short", "odd", True, False)}
     assert wanted == shapes
@@ -374,12 +369,7 @@ def back_end(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 def test_either_back_end_of_srp() -> None:
     """With or without OpenSSL, A is g^a and B is k v + g^b."""
     rng = random.Random(5)
-    for entropy in (
-        rng.randbytes(32),
-        bytes(31) + b"\1",
-        bytes(1) + rng.randbytes(31),
-        b"\xff" * 32,
-    ):
+    for entropy in (rng.randbytes(32), bytes(31) + b"\1", bytes(1) + rng.randbytes(31), b"\xff" * 32):
         number, v = int.from_bytes(entropy, "big"), rng.randrange(1, N)
         mine = srp.ephemeral(entropy)
         server = srp.server_ephemeral(v, mine.A, entropy)
@@ -417,9 +407,7 @@ def test_memory_is_freed() -> None:
     """500 key pairs of each side leave no memory in C; srp's Verifier would leave 2.6 MB."""
 
     def resident() -> int:
-        return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * os.sysconf(
-            "SC_PAGESIZE"
-        )
+        return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGESIZE")
 
     def pairs(count: int) -> None:
         for _ in range(count):
@@ -509,9 +497,7 @@ def test_entropy_is_32_bytes(entropy: bytes) -> None:
     assert caught.value.value == "b"
 
 
-@pytest.mark.parametrize(
-    "block", ["*", "A", "AAA", "AA==AA", "AAAA\n", "AA AA", "AA-_", "é", "\ud800"]
-)
+@pytest.mark.parametrize("block", ["*", "A", "AAA", "AA==AA", "AAAA\n", "AA AA", "AA-_", "é", "\ud800"])
 def test_strict_secret_block(block: str) -> None:
     """A SECRET_BLOCK that is not base64 to the letter is refused."""
     with pytest.raises(SrpRefused) as caught:
@@ -632,10 +618,7 @@ def test_timestamp_does_not_pad_the_day() -> None:
     """Single-digit days stand alone, with one space before them."""
     zone = timezone(timedelta(hours=2))
     assert srp.timestamp(datetime(2023, 9, 5, 9, 8, 9, 999999, zone)) == STAMP
-    assert (
-        srp.timestamp(datetime(2024, 2, 29, 0, 0, tzinfo=timezone.utc))
-        == "Thu Feb 29 00:00:00 UTC 2024"
-    )
+    assert srp.timestamp(datetime(2024, 2, 29, 0, 0, tzinfo=timezone.utc)) == "Thu Feb 29 00:00:00 UTC 2024"
 
 
 def test_naive_datetimes_are_refused() -> None:
@@ -706,7 +689,5 @@ def test_timestamps_that_are_read_but_not_canonical(text: str) -> None:
 )
 def test_invalid_timestamps(text: str) -> None:
     """They are refused with Cognito's own message."""
-    with pytest.raises(
-        TimestampFormat, match="format should be EEE MMM d HH:mm:ss z yyyy in english"
-    ):
+    with pytest.raises(TimestampFormat, match="format should be EEE MMM d HH:mm:ss z yyyy in english"):
         srp.parse_timestamp(text)

@@ -212,19 +212,12 @@ def test_a_choice_among_second_factors(pools: Any) -> None:
     """The choices are those that Cognito offered, and the page can show the code that the pool would have sent."""
     pool = pools(mfa="OPTIONAL")
     pool.add_user(
-        "ada",
-        PASSWORD,
-        phone_number=PHONE,
-        totp_secret=TOTP,
-        mfa=["SMS_MFA", "SOFTWARE_TOKEN_MFA"],
+        "ada", PASSWORD, phone_number=PHONE, totp_secret=TOTP, mfa=["SMS_MFA", "SOFTWARE_TOKEN_MFA"]
     )
     page = Page(Stepper(pool, "ada", PASSWORD))
     page.press("run")
     [form] = page.view["forms"]
-    assert {each["value"] for each in form["fields"][0]["choices"]} == {
-        "SMS_MFA",
-        "SOFTWARE_TOKEN_MFA",
-    }
+    assert {each["value"] for each in form["fields"][0]["choices"]} == {"SMS_MFA", "SOFTWARE_TOKEN_MFA"}
 
     page.submit("select", answer="SMS_MFA")
 
@@ -272,9 +265,7 @@ def riddle() -> Triggers:
     """Return Lambda functions that ask a riddle; one of them can fail."""
 
     def define(event: Any) -> Any:
-        passed = (
-            bool(event["request"]["session"]) and event["request"]["session"][-1]["challengeResult"]
-        )
+        passed = bool(event["request"]["session"]) and event["request"]["session"][-1]["challengeResult"]
         event["response"] |= {
             "issueTokens": passed,
             "failAuthentication": False,
@@ -324,9 +315,7 @@ def test_a_riddle(pools: Any) -> None:
 def test_a_remembered_device_needs_no_input(pools: Any) -> None:
     """DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER need no user input; their SRP values can be shown."""
     pool = pools(
-        mfa="ON",
-        mfa_methods=["SMS_MFA"],
-        device=DeviceConfiguration(challenge_required_on_new_device=True),
+        mfa="ON", mfa_methods=["SMS_MFA"], device=DeviceConfiguration(challenge_required_on_new_device=True)
     )
     pool.add_user("ada", PASSWORD, phone_number=PHONE)
     flow = pool.cognito().sign_in("ada", PASSWORD)
@@ -342,12 +331,7 @@ def test_a_remembered_device_needs_no_input(pools: Any) -> None:
         if states[-1] == "DEVICE_PASSWORD_VERIFIER":
             assert "<var>x</var>" in page.send({"do": "srp"})["srp"]
 
-    assert states == [
-        "PASSWORD_VERIFIER",
-        "DEVICE_SRP_AUTH",
-        "DEVICE_PASSWORD_VERIFIER",
-        "AUTHENTICATED",
-    ]
+    assert states == ["PASSWORD_VERIFIER", "DEVICE_SRP_AUTH", "DEVICE_PASSWORD_VERIFIER", "AUTHENTICATED"]
 
 
 @pytest.mark.parametrize(
@@ -482,11 +466,7 @@ def test_a_picture_for_front_ends_without_widgets(pool: LocalPool) -> None:
 
     shown, _ = stepper._repr_mimebundle_()
 
-    assert sorted(shown) == [
-        "application/vnd.jupyter.widget-view+json",
-        "image/svg+xml",
-        "text/plain",
-    ]
+    assert sorted(shown) == ["application/vnd.jupyter.widget-view+json", "image/svg+xml", "text/plain"]
     assert "2 · srp_claim" in shown["image/svg+xml"]
     assert "SOFTWARE_TOKEN_MFA after 2 steps" in shown["text/plain"]
 

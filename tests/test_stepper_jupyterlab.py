@@ -14,9 +14,7 @@ from jupyter import Lab, jupyterlab, notebook, run_cell
 from playwright.sync_api import Locator, Page, expect
 
 expect.set_options(timeout=30_000)  # milliseconds: a kernel on a busy machine takes its time
-pytestmark = pytest.mark.xdist_group(
-    "test_stepper_jupyterlab"
-)  # one worker makes what the module shares
+pytestmark = pytest.mark.xdist_group("test_stepper_jupyterlab")  # one worker makes what the module shares
 
 TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 PASSWORD = "Correct-Horse-1"
@@ -59,9 +57,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 
 def theme(page: Page, name: str) -> None:
     """Change JupyterLab's theme."""
-    page.evaluate(
-        "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", name
-    )
+    page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", name)
 
 
 def stands(stepper: Locator, state: str, steps: int) -> None:

@@ -61,11 +61,7 @@ def driver(request: pytest.FixtureRequest) -> Iterator[tuple[Callable[[LocalPool
         return loop.run_until_complete(value) if inspect.isawaitable(value) else value
 
     def awaited(pool: LocalPool) -> Any:
-        named: dict[str, Any] = {
-            "client_id": pool.client_id,
-            "pool_id": pool.pool_id,
-            "clock": pool.clock,
-        }
+        named: dict[str, Any] = {"client_id": pool.client_id, "pool_id": pool.pool_id, "clock": pool.clock}
         return AsyncCognito(pool.client(), client_secret=pool.client_secret, **named)
 
     yield (awaited if request.param == "async" else LocalPool.cognito), do
@@ -195,9 +191,7 @@ def test_a_session_is_ended_with_its_refresh_token_alone(
 ) -> None:
     """RevokeToken ends one session, without a device key; `everywhere` ends the user's others too."""
     (cognito_of, do), everywhere = driver, which == "all sessions"
-    pool = pool_of(
-        refresh_token_rotation=ROTATIONS[rotation], device=tracking(), client_secret=True
-    )
+    pool = pool_of(refresh_token_rotation=ROTATIONS[rotation], device=tracking(), client_secret=True)
     one, other = signed_in(pool), signed_in(pool)
     cognito = cognito_of(pool)
     given = {"device_key": one.device_key} if everywhere else {}
@@ -304,10 +298,7 @@ def test_a_seal_of_nonsense_is_broken(pool_of: PoolOf) -> None:
     form = json.loads(Fernet(key).decrypt(tokens.seal(key)))
     device = json.loads(Fernet(key).decrypt(cognito.confirm_device(tokens).seal(key)))
     wrong = 0
-    for whole, member, unseal in (
-        (form, "tokens", cognito.resume_tokens),
-        (device, "device", Device.unseal),
-    ):
+    for whole, member, unseal in ((form, "tokens", cognito.resume_tokens), (device, "device", Device.unseal)):
         forms = [{**whole, member: {**whole[member], n: v}} for n in whole[member] for v in ODD]
         for each in (*forms, *({**whole, member: value} for value in ODD), {}, [], 7):
             try:
@@ -337,11 +328,7 @@ def test_an_id_token_is_told_how_to_be_verified(pool_of: PoolOf) -> None:
 
 def test_ten_workers_refresh_once(pool_of: PoolOf) -> None:
     """Threads over one store: at each of three expiries one request for all, and nobody loses the session."""
-    pool, store, key = (
-        pool_of(refresh_token_rotation=RefreshTokenRotation(0)),
-        MemoryStore(),
-        new_key(),
-    )
+    pool, store, key = (pool_of(refresh_token_rotation=RefreshTokenRotation(0)), MemoryStore(), new_key())
     flow = pool.cognito().sign_in("ada", PASSWORD)
     ticket = SharedTokens(pool.cognito(), store, key).put(flow)
     workers = [SharedTokens(pool.cognito(), store, key) for _ in range(10)]
@@ -366,9 +353,7 @@ def test_ten_workers_refresh_once(pool_of: PoolOf) -> None:
 def test_ten_tasks_refresh_once(pool_of: PoolOf) -> None:
     """The same on an event loop."""
     pool = pool_of(refresh_token_rotation=RefreshTokenRotation(0), device=tracking())
-    cognito = AsyncCognito(
-        pool.client(), client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock
-    )
+    cognito = AsyncCognito(pool.client(), client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock)
     shared = AsyncSharedTokens(cognito, AsyncMemoryStore(), new_key())
 
     async def run() -> None:
@@ -391,9 +376,7 @@ def test_a_turn_that_lasts_is_waited_for_and_not_for_ever(pool_of: PoolOf) -> No
     """While another worker has its turn, WAIT is raised once a turn's lifetime is over; other errors at once."""
     pool, seconds = pool_of(), [0.0]
     store = MemoryStore(clock=lambda: seconds[0])
-    shared = SharedTokens(
-        pool.cognito(), store, new_key(), turn_lifetime=timedelta(milliseconds=100)
-    )
+    shared = SharedTokens(pool.cognito(), store, new_key(), turn_lifetime=timedelta(milliseconds=100))
     with pytest.raises(InvalidOperation, match="START"):
         shared.put(pool.cognito().start())
     ticket = shared.put(pool.cognito().sign_in("ada", PASSWORD))
@@ -441,8 +424,6 @@ def test_a_verifier_is_made_of_a_cognito(pool_of: PoolOf, driver: Driver) -> Non
 
     client = boto3.client("cognito-idp", "eu-west-1", endpoint_url="http://127.0.0.1:9229/")
     served = type(cognito)(client, client_id="client", pool_id=pool.pool_id)
-    assert Verifier.of(served).keys.url == (
-        f"http://127.0.0.1:9229/{pool.pool_id}/.well-known/jwks.json"
-    )
+    assert Verifier.of(served).keys.url == (f"http://127.0.0.1:9229/{pool.pool_id}/.well-known/jwks.json")
     with pytest.raises(ValueError, match="pool_id is required"):
         Verifier.of(type(cognito)(client, client_id="client"))

@@ -28,14 +28,7 @@ from authfsm.core.encryption import new_key
 from authfsm.drivers.aio import AsyncCognito, AsyncFlow
 from authfsm.local import LocalPool
 from authfsm.protocol.errors import InvalidOperation, SealNotFound
-from authfsm.stores import (
-    TAKEN,
-    AsyncMemoryStore,
-    AsyncPendingSignIns,
-    AsyncStore,
-    MemoryStore,
-    Store,
-)
+from authfsm.stores import TAKEN, AsyncMemoryStore, AsyncPendingSignIns, AsyncStore, MemoryStore, Store
 from authfsm.stores.key_value import TAKES_ONCE, KeyValueStore, UnsupportedStore
 from authfsm.stores.redis import AsyncRedisStore, RedisStore
 
@@ -302,9 +295,7 @@ def test_a_store_that_is_not_in_the_list_is_refused(made: Callable[[], Any], nam
     with pytest.raises(UnsupportedStore) as caught:
         KeyValueStore(made())
 
-    assert str(caught.value).startswith(
-        f"{named} is not known to let exactly one of several deletes"
-    )
+    assert str(caught.value).startswith(f"{named} is not known to let exactly one of several deletes")
     assert KeyValueStore(made(), takes_once=True).collection == "authfsm"
 
 

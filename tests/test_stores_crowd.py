@@ -149,12 +149,7 @@ def worker(name: str, server: RedisServer, pool: ServerProcess, key: str) -> Ite
     """A worker, until the end of the block."""
     running = subprocess.Popen(
         [sys.executable, workers.__file__, name, str(THREADS)],
-        env={
-            **os.environ,
-            "SITE_REDIS": str(server.port),
-            "SITE_COGNITO": pool.url,
-            "SITE_KEY": key,
-        },
+        env={**os.environ, "SITE_REDIS": str(server.port), "SITE_COGNITO": pool.url, "SITE_KEY": key},
     )
     try:
         yield running
@@ -186,8 +181,7 @@ def kill_in_the_middle(site: Site, name: str, running: Any) -> int:
 def test_a_thousand_sign_ins_and_a_dead_worker(tmp_path: Path, capfd: Any) -> None:
     """All wait at once; a fifth mistype, some click twice, a worker dies in the middle; all finish, each once."""
     people = [
-        Person(f"u{n}", mistypes=n % WRONG_FIRST == 0, two_clicks=n % TWO_CLICKS == 0)
-        for n in range(PEOPLE)
+        Person(f"u{n}", mistypes=n % WRONG_FIRST == 0, two_clicks=n % TWO_CLICKS == 0) for n in range(PEOPLE)
     ]
     users = [
         {"username": each.username, "password": PASSWORD, "phone_number": f"+1555{n:07}",

@@ -95,9 +95,7 @@ NAME = Slow("name")
 
 
 @settings(max_examples=50, deadline=None)
-@given(
-    st.lists(st.lists(st.sampled_from(["take", "put", "drop"]), max_size=8), min_size=2, max_size=4)
-)
+@given(st.lists(st.lists(st.sampled_from(["take", "put", "drop"]), max_size=8), min_size=2, max_size=4))
 def test_any_threads_at_once(programs: list[list[str]]) -> None:
     """For any concurrent calls with one name, no text is returned to two threads."""
     store = MemoryStore()
@@ -120,8 +118,7 @@ def test_any_threads_at_once(programs: list[list[str]]) -> None:
             failed.append(error)
 
     threads = [
-        threading.Thread(target=run, args=(thread, program))
-        for thread, program in enumerate(programs)
+        threading.Thread(target=run, args=(thread, program)) for thread, program in enumerate(programs)
     ]
     for thread in threads:
         thread.start()

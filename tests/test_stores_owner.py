@@ -145,9 +145,7 @@ def test_texts_swapped_are_refused_on_an_event_loop(place: Place, kind: str) -> 
         pool = place.pool
         cognito = AsyncCognito(pool.client(), client_id=pool.client_id, pool_id=pool.pool_id)
         pending = AsyncPendingSignIns(cognito, store, place.key)
-        tickets = [
-            await pending.put(await cognito.sign_in(name, PASSWORD)) for name in ("ada", "eve")
-        ]
+        tickets = [await pending.put(await cognito.sign_in(name, PASSWORD)) for name in ("ada", "eve")]
         names = [name_of(each) for each in tickets]
         texts = [await store.take(each, 30) for each in names]
         for name, text in zip(names, reversed(texts), strict=True):
@@ -309,8 +307,7 @@ def test_an_error_of_redis_quotes_nothing(a_redis: RedisServer, call: str) -> No
             CALLS[call](RedisStore(client))
         client.delete("authfsm:name")
     assert (
-        str(caught.value)
-        == "the store of pending sign-ins is unavailable (ResponseError); try again later"
+        str(caught.value) == "the store of pending sign-ins is unavailable (ResponseError); try again later"
     )
 
 

@@ -87,9 +87,7 @@ def place(signing_key: RSAKey) -> Place:
     return Place(pool, clock, store, PendingSignIns(pool.cognito(), store, new_key()))
 
 
-def refused(
-    pending: PendingSignIns[Flow], ticket: str | None
-) -> tuple[type, RecoveryAction | None]:
+def refused(pending: PendingSignIns[Flow], ticket: str | None) -> tuple[type, RecoveryAction | None]:
     """What whoever comes with that ticket is told."""
     with pytest.raises((InvalidOperation, SealError)) as caught, pending.turn(ticket):
         pass
@@ -203,9 +201,7 @@ def test_a_sign_in_that_has_ended_is_not_put_back(place: Place) -> None:
         assert flow.answer(place.code) is State.AUTHENTICATED
 
 
-@pytest.mark.parametrize(
-    "sent", ["", "x", "..", "\0", "\ud800", "a" * 100_000, "authfsm:*", "Ω", None]
-)
+@pytest.mark.parametrize("sent", ["", "x", "..", "\0", "\ud800", "a" * 100_000, "authfsm:*", "Ω", None])
 def test_an_invalid_ticket_is_not_found(place: Place, sent: str | None) -> None:
     """No text of a cookie does more than not being found."""
     ticket = place.pending.put(place.sign_in())
@@ -241,10 +237,7 @@ def test_keys_can_be_rotated(place: Place) -> None:
         with rotated.turn(ticket) as flow:
             assert flow.state is State.SMS_MFA
     assert refused(place.pending, ticket) == (SealBroken, RecoveryAction.START_AGAIN)
-    assert refused(place.elsewhere(key=new_key()), other) == (
-        SealBroken,
-        RecoveryAction.START_AGAIN,
-    )
+    assert refused(place.elsewhere(key=new_key()), other) == (SealBroken, RecoveryAction.START_AGAIN)
     assert (refused(rotated, ticket), refused(place.pending, other)) == (GONE, GONE)
 
 

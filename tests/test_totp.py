@@ -99,9 +99,7 @@ def factors(pool: LocalPool, token: Secret[str]) -> tuple[list[str], str | None]
     return said.get("UserMFASettingList", []), said.get("PreferredMfaSetting")
 
 
-def meddled(
-    pool: LocalPool, operation: str, meddle: Callable[..., Any], on: str = "before-call"
-) -> Any:
+def meddled(pool: LocalPool, operation: str, meddle: Callable[..., Any], on: str = "before-call") -> Any:
     """A client of the pool's, one of whose operations goes otherwise."""
     client = pool.client()
     client.meta.events.register(f"{on}.cognito-idp.{operation}", meddle)
@@ -114,9 +112,7 @@ def answered(status: int, parsed: dict[str, Any]) -> Callable[..., Any]:
     return lambda **_: (http, parsed)
 
 
-def test_an_app_is_enrolled_and_asked_for_at_the_next_sign_in(
-    pool_of: PoolOf, clock: ManualClock
-) -> None:
+def test_an_app_is_enrolled_and_asked_for_at_the_next_sign_in(pool_of: PoolOf, clock: ManualClock) -> None:
     """Associate, scan, verify: on and preferred; the spent code is not taken again, the next one is."""
     pool = pool_of(email="ada@example.com")
     client, token = pool.client(), signed_in(pool)
@@ -192,10 +188,7 @@ def test_a_wrong_code_then_the_right_one(pool_of: PoolOf, clock: ManualClock) ->
     with pytest.raises(RefusedUser) as caught:
         totp.verify(client, token, f"{(int(right) + 1) % 10**6:06d}")
     error = caught.value
-    assert (error.refusal.code, error.action) == (
-        "EnableSoftwareTokenMFAException",
-        RecoveryAction.TRY_AGAIN,
-    )
+    assert (error.refusal.code, error.action) == ("EnableSoftwareTokenMFAException", RecoveryAction.TRY_AGAIN)
     assert (error.state, error.survives) == (State.AUTHENTICATED, True)
     assert factors(pool, token) == ([], None)
 
@@ -263,8 +256,7 @@ def test_invalid_tokens(pool_of: PoolOf, clock: ManualClock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "field"),
-    [({"issuer": ""}, "issuer"), ({"issuer": "x", "account": "\n"}, "account")],
+    ("names", "field"), [({"issuer": ""}, "issuer"), ({"issuer": "x", "account": "\n"}, "account")]
 )
 def test_names_are_checked_before_anything_is_sent(
     pool_of: PoolOf, names: dict[str, Any], field: str

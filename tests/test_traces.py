@@ -11,15 +11,7 @@ from typing import Any
 
 import pytest
 import sqlglot
-from cloudtrail_logs import (
-    COMMON,
-    PLANTS,
-    Conversation,
-    conversation,
-    conversations,
-    planted,
-    write,
-)
+from cloudtrail_logs import COMMON, PLANTS, Conversation, conversation, conversations, planted, write
 from conftest import lacking
 from joserfc.jwk import RSAKey
 
@@ -77,8 +69,7 @@ def log(
 def test_recorded_steps_show_every_transition() -> None:
     """By responses, the relation has exactly the transitions of the table."""
     shown = {
-        (state_of(each.source), kind, state_of(each.dest))
-        for each, (kind,) in recorded_transitions().items()
+        (state_of(each.source), kind, state_of(each.dest)) for each, (kind,) in recorded_transitions().items()
     }
 
     # A refusal that keeps the state leads nowhere that a log shows.
@@ -102,14 +93,9 @@ def test_mfa_setup_needs_a_verified_app() -> None:
     arrows = cloudtrail_transitions()
 
     assert LoggedTransition("MFA_SETUP", "MFA_SETUP", "AUTHENTICATED") not in arrows
-    assert (
-        LoggedTransition("MFA_SETUP (app associated)", "MFA_SETUP", "AUTHENTICATED") not in arrows
-    )
+    assert LoggedTransition("MFA_SETUP (app associated)", "MFA_SETUP", "AUTHENTICATED") not in arrows
     assert LoggedTransition("MFA_SETUP (app verified)", "MFA_SETUP", "AUTHENTICATED") in arrows
-    assert (
-        LoggedTransition("MFA_SETUP", "VerifySoftwareToken", "MFA_SETUP (app verified)")
-        not in arrows
-    )
+    assert LoggedTransition("MFA_SETUP", "VerifySoftwareToken", "MFA_SETUP (app verified)") not in arrows
 
 
 def test_only_a_first_factor_can_be_exchanged_for_another() -> None:
@@ -125,9 +111,7 @@ def test_only_a_first_factor_can_be_exchanged_for_another() -> None:
 
 def test_transitions_with_unknown_parts_are_known() -> None:
     """A transition with any part unknown is in the relation, unless no transition matches it."""
-    arrows = set(
-        with_unknown_parts([LoggedTransition("START", "USER_SRP_AUTH", "PASSWORD_VERIFIER")])
-    )
+    arrows = set(with_unknown_parts([LoggedTransition("START", "USER_SRP_AUTH", "PASSWORD_VERIFIER")]))
 
     assert len(arrows) == 8
     assert LoggedTransition(NOT_LOGGED, "USER_SRP_AUTH", NOT_LOGGED) in arrows
@@ -167,16 +151,12 @@ def test_the_replayed_steps_match_the_funnel(log: Any) -> None:
             wrong[each.id] = each
 
     assert steps == {
-        (each.source, each.symbol, each.dest, str(each.verdict)): each.times
-        for each in funnel.transitions
+        (each.source, each.symbol, each.dest, str(each.verdict)): each.times for each in funnel.transitions
     }
     assert left == funnel.unfinished
     assert set(wrong) == set(written.planted)
     whys = {written.planted[each.id]: each.why for each in wrong.values()}
-    assert (
-        whys["the password never proved"]
-        == "PASSWORD_VERIFIER takes PASSWORD_VERIFIER; not SMS_MFA"
-    )
+    assert whys["the password never proved"] == "PASSWORD_VERIFIER takes PASSWORD_VERIFIER; not SMS_MFA"
     assert (
         whys["a second factor left for a first"]
         == "EMAIL_OTP (second factor) takes EMAIL_OTP; not SELECT_CHALLENGE"
@@ -296,9 +276,7 @@ def test_each_plant_is_illegal_in_one_event(
 ) -> None:
     """A planted error is one illegal step, and the steps after it are legal."""
     (dialogue,) = (each for each in planted(common) if each.name == what)
-    texts = json.dumps(
-        [{**each, "eventID": f"id-{number}"} for number, each in enumerate(dialogue.events)]
-    )
+    texts = json.dumps([{**each, "eventID": f"id-{number}"} for number, each in enumerate(dialogue.events)])
     for slot, value in (
         ("@ADDRESS@", "198.18.0.1"),
         ("@AGENT@", "agent"),
@@ -319,16 +297,12 @@ def test_each_plant_is_illegal_in_one_event(
     ]
 
 
-def test_no_scenario_is_illegal(
-    all_conversations: tuple[Conversation, ...], tmp_path: Path
-) -> None:
+def test_no_scenario_is_illegal(all_conversations: tuple[Conversation, ...], tmp_path: Path) -> None:
     """Every scenario is legal by itself, with five seconds between its events."""
     lines = []
     for number, dialogue in enumerate(all_conversations):
         for second, each in enumerate(dialogue.events):
-            text = (
-                json.dumps(each).replace("@SUB@", f"sub-{number}").replace("@ADDRESS@", f"{number}")
-            )
+            text = json.dumps(each).replace("@SUB@", f"sub-{number}").replace("@ADDRESS@", f"{number}")
             told_event = json.loads(text.replace("@ID@", f"{number}-{second}"))
             told_event["eventTime"] = f"2026-03-01T10:{second * 5 // 60:02d}:{second * 5 % 60:02d}Z"
             lines.append(json.dumps(told_event))

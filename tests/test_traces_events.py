@@ -15,16 +15,11 @@ from authfsm.traces.log_symbols import NOT_LOGGED
 from authfsm.traces.query import query
 
 SRP = {"authFlow": "USER_SRP_AUTH", "authParameters": TODAY, "clientId": "app"}
-TOKENS = {
-    "challengeParameters": TODAY,
-    "authenticationResult": {"accessToken": TODAY, "expiresIn": 3600},
-}
+TOKENS = {"challengeParameters": TODAY, "authenticationResult": {"accessToken": TODAY, "expiresIn": 3600}}
 NUMBER = iter(range(10**6))
 
 
-def event(
-    second: int, name: str, parameters: Any = None, reply: Any = None, **more: Any
-) -> dict[str, Any]:
+def event(second: int, name: str, parameters: Any = None, reply: Any = None, **more: Any) -> dict[str, Any]:
     """Return an event at so many seconds past 10:00."""
     sub = more.pop("sub", "5a1f0c9e")
     return {
@@ -48,12 +43,7 @@ def begins(second: int, reply: Any = None, **more: Any) -> dict[str, Any]:
 
 def answers(second: int, name: str, reply: Any = None, **more: Any) -> dict[str, Any]:
     """Return an event that answers a challenge."""
-    parameters = {
-        "challengeName": name,
-        "clientId": "app",
-        "session": TODAY,
-        "challengeResponses": TODAY,
-    }
+    parameters = {"challengeName": name, "clientId": "app", "session": TODAY, "challengeResponses": TODAY}
     return event(second, "RespondToAuthChallenge", parameters, reply, **more)
 
 
@@ -78,10 +68,7 @@ def replayed(tmp_path: Path, *events: dict[str, Any]) -> list[tuple[str, ...]]:
 def test_an_srp_sign_in_within_one_second(tmp_path: Path) -> None:
     """Events of the same second are sorted in the order of the protocol."""
     steps = replayed(
-        tmp_path,
-        answers(0, "PASSWORD_VERIFIER", asks("SMS_MFA")),
-        begins(0),
-        answers(9, "SMS_MFA", TOKENS),
+        tmp_path, answers(0, "PASSWORD_VERIFIER", asks("SMS_MFA")), begins(0), answers(9, "SMS_MFA", TOKENS)
     )
 
     assert steps == [
@@ -146,9 +133,7 @@ def test_a_wrong_code_is_answered_again(tmp_path: Path) -> None:
 def test_both_redacted_values_are_unknown(tmp_path: Path) -> None:
     """A redacted name is unknown, and an unknown step is not illegal."""
     for literal in ("HIDDEN_DUE_TO_SECURITY_REASONS", "HIDDEN_FOR_SECURITY_REASONS"):
-        steps = replayed(
-            tmp_path, begins(0, {"challengeName": literal}), answers(3, literal, asks(literal))
-        )
+        steps = replayed(tmp_path, begins(0, {"challengeName": literal}), answers(3, literal, asks(literal)))
 
         assert steps == [
             ("START", "USER_SRP_AUTH", NOT_LOGGED, "unknown"),
@@ -197,12 +182,7 @@ def test_two_sign_ins_at_once_are_ambiguous(tmp_path: Path) -> None:
     """If a user has two sign-ins at once, a step that is legal for the other one is not illegal."""
     steps = replayed(
         tmp_path,
-        event(
-            0,
-            "InitiateAuth",
-            {"authFlow": "USER_PASSWORD_AUTH", "clientId": "app"},
-            asks("SMS_MFA"),
-        ),
+        event(0, "InitiateAuth", {"authFlow": "USER_PASSWORD_AUTH", "clientId": "app"}, asks("SMS_MFA")),
         begins(2),
         answers(9, "SMS_MFA", TOKENS),
     )
@@ -231,22 +211,9 @@ def test_an_authenticator_app_set_up_by_an_unknown_user(tmp_path: Path) -> None:
     parameters = {"session": TODAY}
     steps = replayed(
         tmp_path,
-        event(
-            0,
-            "InitiateAuth",
-            {"authFlow": "USER_PASSWORD_AUTH", "clientId": "app"},
-            asks("MFA_SETUP"),
-        ),
-        event(
-            3,
-            "AssociateSoftwareToken",
-            parameters,
-            {"session": TODAY, "secretCode": TODAY},
-            sub=None,
-        ),
-        event(
-            20, "VerifySoftwareToken", parameters, {"session": TODAY, "status": "SUCCESS"}, sub=None
-        ),
+        event(0, "InitiateAuth", {"authFlow": "USER_PASSWORD_AUTH", "clientId": "app"}, asks("MFA_SETUP")),
+        event(3, "AssociateSoftwareToken", parameters, {"session": TODAY, "secretCode": TODAY}, sub=None),
+        event(20, "VerifySoftwareToken", parameters, {"session": TODAY, "status": "SUCCESS"}, sub=None),
         answers(25, "MFA_SETUP", TOKENS),
     )
 
@@ -298,8 +265,7 @@ def test_events_delivered_twice_and_out_of_order(tmp_path: Path) -> None:
     first, second = begins(0), answers(30, "PASSWORD_VERIFIER", TOKENS)
     path = tmp_path / "events.jsonl"
     path.write_text(
-        "".join(f"{json.dumps(each)}\n" for each in (second, first, second, first, first)),
-        encoding="utf-8",
+        "".join(f"{json.dumps(each)}\n" for each in (second, first, second, first, first)), encoding="utf-8"
     )
     with TraceFiles(path) as files:
         funnel = files.funnel()

@@ -16,13 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from authfsm.traces import (
-    InputSummary,
-    InvalidMemoryLimit,
-    OutOfResources,
-    TraceFiles,
-    UnreadableTraceFile,
-)
+from authfsm.traces import InputSummary, InvalidMemoryLimit, OutOfResources, TraceFiles, UnreadableTraceFile
 from authfsm.traces.sources import MAX_EVENT_LENGTH
 from authfsm.traces.step_log import COLUMNS
 from authfsm.traces.text_scanner import ScanCounts, scan
@@ -60,19 +54,14 @@ def as_athena() -> str:
     rows = csv.DictWriter(out, [name.lower() for name in EVENTS[0]], quoting=csv.QUOTE_ALL)
     rows.writeheader()
     for each in EVENTS:
-        rows.writerow(
-            {k.lower(): json.dumps(v) if isinstance(v, dict) else v for k, v in each.items()}
-        )
+        rows.writerow({k.lower(): json.dumps(v) if isinstance(v, dict) else v for k, v in each.items()})
     return out.getvalue()
 
 
 def unloaded() -> str:
     """Return the events as Athena's UNLOAD writes them: names in lower case, JSON as text."""
     return "".join(
-        json.dumps(
-            {k.lower(): json.dumps(v) if isinstance(v, dict) else v for k, v in each.items()}
-        )
-        + "\n"
+        json.dumps({k.lower(): json.dumps(v) if isinstance(v, dict) else v for k, v in each.items()}) + "\n"
         for each in EVENTS
     )
 
@@ -148,12 +137,7 @@ def test_broken_lines_are_counted(tmp_path: Path) -> None:
 
     assert ids == ALL
     # `{` and what follows it are one broken piece; four are JSON that is no event.
-    assert (summary.events, summary.broken, summary.unrecognised, summary.complete) == (
-        5,
-        3,
-        4,
-        False,
-    )
+    assert (summary.events, summary.broken, summary.unrecognised, summary.complete) == (5, 3, 4, False)
 
 
 @pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gzip"])
@@ -203,11 +187,7 @@ def test_a_gzip_that_ends_in_the_middle(form: str, tmp_path: Path) -> None:
         {**EVENTS[n % 5], "eventID": f"more-{n}", "userAgent": f"{n * 2654435761 % 2**32:x}"}
         for n in range(3000)
     ]
-    text = (
-        json.dumps({"Records": more})
-        if form == "S3"
-        else "".join(f"{json.dumps(e)}\n" for e in more)
-    )
+    text = json.dumps({"Records": more}) if form == "S3" else "".join(f"{json.dumps(e)}\n" for e in more)
     packed = gzip.compress(text.encode())
     cut.write_bytes(packed[: len(packed) // 2])
     whole.write_bytes(gzip.compress(FORMS[form].encode()))
@@ -323,12 +303,12 @@ def test_standard_output_is_not_written_to(tmp_path: Path) -> None:
     """DuckDB counts its progress but does not print it, which it would do after two seconds."""
     path = tmp_path / "log.jsonl"
     path.write_text(LINES, encoding="utf-8")
-    settings_query = "SELECT current_setting('enable_progress_bar'), current_setting('enable_progress_bar_print')"
+    settings_query = (
+        "SELECT current_setting('enable_progress_bar'), current_setting('enable_progress_bar_print')"
+    )
     with TraceFiles(path) as files:
         files.funnel()
-        summary = [
-            each.execute(settings_query).fetchone() for each in (files._connection, files._running)
-        ]
+        summary = [each.execute(settings_query).fetchone() for each in (files._connection, files._running)]
 
     assert summary == [(True, False), (True, False)]
 
@@ -364,9 +344,7 @@ def test_any_bytes_can_be_scanned(head: bytes, rest: bytes) -> None:
     assert not text.strip() or counts != ScanCounts()
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_HEADS, st.binary(max_size=300))
 def test_any_bytes_can_be_traced(tmp_path: Path, head: bytes, rest: bytes) -> None:
     """No content of a file raises an error."""
@@ -379,30 +357,18 @@ def test_any_bytes_can_be_traced(tmp_path: Path, head: bytes, rest: bytes) -> No
 _STEP = {"sign_in": "a", "step": 1, "from": "START", "given": "user_auth", "to": "SELECT_CHALLENGE"}
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(
-    st.lists(
-        st.tuples(st.sampled_from([*EVENTS[0], "errorCode", "errorMessage"]), _JSON), max_size=8
-    )
-)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.sampled_from([*EVENTS[0], "errorCode", "errorMessage"]), _JSON), max_size=8))
 def test_any_values_can_be_traced(tmp_path: Path, changes: list[tuple[str, Any]]) -> None:
     """Any JSON in place of a value gets a verdict, and raises no error."""
-    events = [
-        {**EVENTS[0], "eventID": str(n), key: value} for n, (key, value) in enumerate(changes)
-    ]
+    events = [{**EVENTS[0], "eventID": str(n), key: value} for n, (key, value) in enumerate(changes)]
     path = tmp_path / "any"
-    path.write_text(
-        "".join(f"{json.dumps(each)}\n" for each in [*events, *EVENTS]), encoding="utf-8"
-    )
+    path.write_text("".join(f"{json.dumps(each)}\n" for each in [*events, *EVENTS]), encoding="utf-8")
     with TraceFiles(path) as files:
         funnel = files.funnel()
 
@@ -413,9 +379,7 @@ def test_any_values_can_be_traced(tmp_path: Path, changes: list[tuple[str, Any]]
     assert funnel.sign_ins >= 5
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from(COLUMNS), _JSON), min_size=1, max_size=8))
 def test_any_steps_can_be_traced(tmp_path: Path, changes: list[tuple[str, Any]]) -> None:
     """Any JSON in a recorded step gets a verdict, and raises no error."""

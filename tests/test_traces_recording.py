@@ -27,9 +27,7 @@ from authfsm.local import LocalPool
 from authfsm.local.server.config import CLIENT_ID
 from authfsm.traces import TraceFiles, Verdict, record, recorder
 
-pytestmark = pytest.mark.xdist_group(
-    "test_traces_recording"
-)  # one worker makes what the module shares
+pytestmark = pytest.mark.xdist_group("test_traces_recording")  # one worker makes what the module shares
 
 WITH_TOKENS = (
     "ConfirmDevice, UpdateDeviceStatus, GetTokensFromRefreshToken, REFRESH_TOKEN_AUTH, REFRESH_TOKEN, "
@@ -87,14 +85,9 @@ def test_pycognito_is_recorded(signing_key: RSAKey) -> None:
         session = challenge.value.get_tokens()["Session"]
         answer = {"USERNAME": USER, "SMS_MFA_CODE": pool.outbox.code_for(USER)}
         client.respond_to_auth_challenge(
-            ClientId=pool.client_id,
-            ChallengeName="SMS_MFA",
-            Session=session,
-            ChallengeResponses=answer,
+            ClientId=pool.client_id, ChallengeName="SMS_MFA", Session=session, ChallengeResponses=answer
         )
-    client.initiate_auth(
-        ClientId=pool.client_id, AuthFlow="USER_AUTH", AuthParameters={"USERNAME": USER}
-    )
+    client.initiate_auth(ClientId=pool.client_id, AuthFlow="USER_AUTH", AuthParameters={"USERNAME": USER})
     text = out.getvalue()
 
     assert members(text, *STEP) == [
@@ -115,10 +108,7 @@ def test_wrong_requests_of_other_code_are_found(signing_key: RSAKey, tmp_path: P
     def respond(name: str, key: str, code: str, session: str) -> Any:
         responses = {"USERNAME": USER, key: code}
         return client.respond_to_auth_challenge(
-            ClientId=pool.client_id,
-            ChallengeName=name,
-            Session=session,
-            ChallengeResponses=responses,
+            ClientId=pool.client_id, ChallengeName=name, Session=session, ChallengeResponses=responses
         )
 
     with record(client, path):
@@ -171,9 +161,7 @@ def test_a_sign_in_that_began_before_the_recording(signing_key: RSAKey, tmp_path
         (1, None, "code", None, "AUTHENTICATED", None)
     ]
     with TraceFiles(path) as files:
-        assert [(each.source, each.verdict) for each in files.replay()] == [
-            ("UNKNOWN", Verdict.UNKNOWN)
-        ]
+        assert [(each.source, each.verdict) for each in files.replay()] == [("UNKNOWN", Verdict.UNKNOWN)]
 
 
 @pytest.fixture(scope="module")
@@ -241,9 +229,7 @@ def test_no_secret_is_written(recordings: list[tuple[Scenario, ScenarioUser, str
         if each is not None
     }
     codes = {
-        message.code.reveal()
-        for _, scenario_user, *_ in recordings
-        for message in scenario_user.pool.outbox
+        message.code.reveal() for _, scenario_user, *_ in recordings for message in scenario_user.pool.outbox
     }
     values = {str(value) for line in text.splitlines() for value in json.loads(line).values()}
 
@@ -330,9 +316,7 @@ def test_a_reply_that_never_came(signing_key: RSAKey) -> None:
 
     client.meta.events.register_first("before-send.cognito-identity-provider", fails)
     with record(client, out), pytest.raises(EndpointConnectionError):
-        client.initiate_auth(
-            ClientId=pool.client_id, AuthFlow="USER_AUTH", AuthParameters={"USERNAME": USER}
-        )
+        client.initiate_auth(ClientId=pool.client_id, AuthFlow="USER_AUTH", AuthParameters={"USERNAME": USER})
 
     assert members(out.getvalue(), "step", "from", "given", "to", "lost") == [
         (1, "START", "user_auth", "START", "EndpointConnectionError")

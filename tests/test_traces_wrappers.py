@@ -26,9 +26,7 @@ from authfsm.traces.text_scanner import ScanCounts, scan
 Event = dict[str, Any]
 
 ASKED: Final = {"challengeName": "SMS_MFA", "session": "HIDDEN_DUE_TO_SECURITY_REASONS"}
-TOKENS: Final = {
-    "authenticationResult": {"accessToken": "HIDDEN_DUE_TO_SECURITY_REASONS", "expiresIn": 3600}
-}
+TOKENS: Final = {"authenticationResult": {"accessToken": "HIDDEN_DUE_TO_SECURITY_REASONS", "expiresIn": 3600}}
 
 
 def event(number: int, name: str, parameters: Any, reply: Any, **more: Any) -> Event:
@@ -122,9 +120,7 @@ def as_yaml(events: tuple[Event, ...]) -> str:
 def as_yaml_double(events: tuple[Event, ...]) -> str:
     """The same as a double-quoted string, folded with a backslash at the end of a line."""
     folded = [json.dumps(json.dumps(each)).replace(" os/", " \\\n      os/", 1) for each in events]
-    return "- Events:\n" + "".join(
-        f"  - CloudTrailEvent: {text}\n    EventId: x\n" for text in folded
-    )
+    return "- Events:\n" + "".join(f"  - CloudTrailEvent: {text}\n    EventId: x\n" for text in folded)
 
 
 def insights(events: tuple[Event, ...]) -> dict[str, Any]:
@@ -147,11 +143,7 @@ def flattened(each: Event) -> dict[str, str]:
 
 def insights_fields(events: tuple[Event, ...]) -> dict[str, Any]:
     """The same where fields were asked for one by one."""
-    return {
-        "results": [
-            [{"field": k, "value": v} for k, v in flattened(each).items()] for each in events
-        ]
-    }
+    return {"results": [[{"field": k, "value": v} for k, v in flattened(each).items()] for each in events]}
 
 
 def as_csv(rows: list[dict[str, str]], delimiter: str = ",") -> str:
@@ -259,12 +251,9 @@ def test_an_illegal_step_is_found_in_every_wrapper(wrapper: str, tmp_path: Path)
 
 @pytest.mark.parametrize("package", PACKAGES)
 @pytest.mark.parametrize(
-    "wrapper",
-    ["lines", "EventBridge", "S3, pretty-printed", "Athena's CSV", "lookup-events --output yaml"],
+    "wrapper", ["lines", "EventBridge", "S3, pretty-printed", "Athena's CSV", "lookup-events --output yaml"]
 )
-def test_an_illegal_step_is_found_in_every_compression(
-    wrapper: str, package: str, tmp_path: Path
-) -> None:
+def test_an_illegal_step_is_found_in_every_compression(wrapper: str, package: str, tmp_path: Path) -> None:
     """The same in every encoding and compression, which are told by the content and not by the name."""
     path = tmp_path / "log.log"
     path.write_bytes(PACKAGES[package](WRAPPERS[wrapper](ILLEGAL)))
@@ -295,9 +284,7 @@ def test_a_wrapper_larger_than_an_event_is_read_event_by_event(tmp_path: Path) -
     for name, indent in (("one line", None), ("many lines", 1)):
         path = tmp_path / name
         path.write_text(
-            json.dumps(
-                {"Records": [eventbridge(each) for each in (*many, *ILLEGAL)]}, indent=indent
-            ),
+            json.dumps({"Records": [eventbridge(each) for each in (*many, *ILLEGAL)]}, indent=indent),
             encoding="utf-8",
         )
 
@@ -311,14 +298,7 @@ def test_a_wrapper_larger_than_an_event_is_read_event_by_event(tmp_path: Path) -
 def test_an_empty_error_code_is_not_an_error(wrapper: str, tmp_path: Path) -> None:
     """An errorCode of "" is not a refusal: the sign-in goes on to the second factor legally."""
     events = (
-        event(
-            0,
-            "InitiateAuth",
-            {"authFlow": "USER_PASSWORD_AUTH"},
-            ASKED,
-            errorCode="",
-            errorMessage="",
-        ),
+        event(0, "InitiateAuth", {"authFlow": "USER_PASSWORD_AUTH"}, ASKED, errorCode="", errorMessage=""),
         event(1, "RespondToAuthChallenge", {"challengeName": "SMS_MFA"}, TOKENS, errorCode=""),
     )
     path = tmp_path / "log"
@@ -326,10 +306,7 @@ def test_an_empty_error_code_is_not_an_error(wrapper: str, tmp_path: Path) -> No
     with TraceFiles(path) as files:
         steps = [(each.source, each.dest, each.error, str(each.verdict)) for each in files.replay()]
 
-    assert steps == [
-        ("START", "SMS_MFA", None, "legal"),
-        ("SMS_MFA", "AUTHENTICATED", None, "legal"),
-    ]
+    assert steps == [("START", "SMS_MFA", None, "legal"), ("SMS_MFA", "AUTHENTICATED", None, "legal")]
 
 
 @pytest.mark.parametrize("member", ["authFlow", "challengeName", "clientId", "sub", "session"])
@@ -352,16 +329,10 @@ def test_an_empty_member_counts_as_missing(member: str, tmp_path: Path) -> None:
 
 # ---- what cannot be read --------------------------------------------------------------------------------
 
-LINES: Final = lines(
-    [ILLEGAL[0], event(1, "RespondToAuthChallenge", {"challengeName": "SMS_MFA"}, TOKENS)]
-)
+LINES: Final = lines([ILLEGAL[0], event(1, "RespondToAuthChallenge", {"challengeName": "SMS_MFA"}, TOKENS)])
 MANY: Final = lines(
     event(
-        0,
-        "InitiateAuth",
-        {"authFlow": "USER_PASSWORD_AUTH"},
-        TOKENS,
-        eventID=f"{n * 2654435761 % 2**32:x}",
+        0, "InitiateAuth", {"authFlow": "USER_PASSWORD_AUTH"}, TOKENS, eventID=f"{n * 2654435761 % 2**32:x}"
     )
     for n in range(2000)
 )
@@ -424,14 +395,7 @@ def test_unreadable_input_is_reported_first_and_fails(what: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "what",
-    [
-        "a truncated gzip",
-        "a truncated list",
-        "a broken line",
-        "a truncated CSV",
-        "a truncated YAML",
-    ],
+    "what", ["a truncated gzip", "a truncated list", "a broken line", "a truncated CSV", "a truncated YAML"]
 )
 def test_events_before_damage_are_read(what: str, tmp_path: Path) -> None:
     """Complete events before damaged text are counted, and those after it where they can be found."""
@@ -447,11 +411,7 @@ def test_events_of_other_services_are_counted_separately(tmp_path: Path) -> None
     path.write_text(
         LINES
         + lines(
-            [
-                OTHER,
-                {**OTHER, "eventSource": "cognito-idp.amazonaws.com", "eventName": "ListUsers"},
-                {"a": 1},
-            ]
+            [OTHER, {**OTHER, "eventSource": "cognito-idp.amazonaws.com", "eventName": "ListUsers"}, {"a": 1}]
         ),
         encoding="utf-8",
     )

@@ -8,13 +8,7 @@ from samples import BESIDE, RESPONSES, named, reply, standing, whole
 from authfsm.protocol.errors import ProtocolViolation, WrongResponse
 from authfsm.protocol.responses import RESPONSES as KINDS
 from authfsm.protocol.states import State
-from authfsm.protocol.table import (
-    PROTOCOL,
-    TRANSITION_SET,
-    TRANSITIONS,
-    Transition,
-    transition_between,
-)
+from authfsm.protocol.table import PROTOCOL, TRANSITION_SET, TRANSITIONS, Transition, transition_between
 
 
 @pytest.mark.parametrize("arrow", TRANSITIONS, ids=named)
@@ -26,9 +20,7 @@ def test_a_transition_of_the_table_is_made(arrow: Transition) -> None:
     state = signin.receive(reply(*arrow))
 
     assert state == signin.state == arrow.dest
-    assert [(s.number, s.source, s.response, s.dest, s.kind) for s in signin.history] == [
-        (1, *arrow)
-    ]
+    assert [(s.number, s.source, s.response, s.dest, s.kind) for s in signin.history] == [(1, *arrow)]
     assert signin.awaiting is None
 
 

@@ -18,13 +18,7 @@ USAGE = Path(__file__).with_name("typed_usage.py")
 def checked(checker: str, program: Path) -> tuple[int, str]:
     """A checker's verdict on a program, run from where the program lies."""
     commands = {
-        "mypy": [
-            "mypy",
-            "--strict",
-            "--no-incremental",
-            "--cache-dir",
-            str(program.parent / "mypy"),
-        ],
+        "mypy": ["mypy", "--strict", "--no-incremental", "--cache-dir", str(program.parent / "mypy")],
         "pyright": ["pyright", "--pythonpath", sys.executable],
     }
     if checker == "pyright" and shutil.which("node") is None:
@@ -70,9 +64,7 @@ def test_readmes_examples_are_well_typed(checker: str, tmp_path: Path) -> None:
     program = tmp_path / "readme.py"
     program.write_text(
         PRELUDE
-        + "".join(
-            BLOCK.format(number) + indent(block, "    ") for number, block in enumerate(blocks)
-        ),
+        + "".join(BLOCK.format(number) + indent(block, "    ") for number, block in enumerate(blocks)),
         "utf-8",
     )
 

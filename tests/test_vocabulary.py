@@ -87,9 +87,7 @@ class TestVocabulary:
 
     def test_refresh_responses(self) -> None:
         """The refresh responses are those that START and AUTHENTICATED both accept."""
-        assert (
-            PROTOCOL[State.START].keys() & PROTOCOL[State.AUTHENTICATED].keys() == REFRESH_RESPONSES
-        )
+        assert PROTOCOL[State.START].keys() & PROTOCOL[State.AUTHENTICATED].keys() == REFRESH_RESPONSES
 
     def test_code_fields(self) -> None:
         """Each challenge with a code has a field for it, and requests carry the code there."""
@@ -122,9 +120,7 @@ class TestVocabulary:
         begun = [kind for kind in RESPONSES.values() if kind.auth_flow]
         by_admin = {*FLOWS_OF["AdminInitiateAuth"]} - {*FLOWS_OF["InitiateAuth"]}
 
-        assert {
-            kind for kind in begun if kind.auth_flow == "CUSTOM_AUTH"
-        } == r.CUSTOM_AUTH_RESPONSES
+        assert {kind for kind in begun if kind.auth_flow == "CUSTOM_AUTH"} == r.CUSTOM_AUTH_RESPONSES
         assert {kind for kind in begun if kind.auth_flow in by_admin} == r.ADMIN_RESPONSES
 
     def test_the_commands_flows(self) -> None:
@@ -134,8 +130,7 @@ class TestVocabulary:
 
 
 @pytest.mark.parametrize(
-    "payload",
-    ["", "e30", "W10", "IngI", "bnVsbA", "!!", "eyJ1c2VybmFtZSI6MX0", "\u00e9", "W" * 100_000],
+    "payload", ["", "e30", "W10", "IngI", "bnVsbA", "!!", "eyJ1c2VybmFtZSI6MX0", "\u00e9", "W" * 100_000]
 )
 def test_unreadable_claims(payload: str) -> None:
     """A token that is no JSON Web Token, or whose payload is no map, has no user name."""

@@ -55,9 +55,7 @@ WALKS: Final = settings(
 
 def _remembered_device(walker: Holding, before: OpenChallenge) -> bool:
     configured = walker.pool.configuration.device
-    return "device" in before.proved and bool(
-        configured and configured.challenge_required_on_new_device
-    )
+    return "device" in before.proved and bool(configured and configured.challenge_required_on_new_device)
 
 
 def _passkey(walker: Holding, before: OpenChallenge) -> bool:
@@ -183,9 +181,7 @@ def test_the_walks_cover_many_arrows(walkers: list[Walker]) -> None:
 
 _SIGNS_IN: Final = begins(r.UserPasswordAuth, USER, PASSWORD)
 _PASSKEY_FOR_MFA: Final = administrator(
-    "set_user_mfa_preference",
-    SMSMfaSettings={"Enabled": True},
-    WebAuthnMfaSettings={"Enabled": True},
+    "set_user_mfa_preference", SMSMfaSettings={"Enabled": True}, WebAuthnMfaSettings={"Enabled": True}
 )
 _MULTI: Final = evolve(RELYING_PARTY, factor_configuration="MULTI_FACTOR_WITH_USER_VERIFICATION")
 REAL: Final = (
@@ -230,11 +226,7 @@ REAL: Final = (
         EXCUSES[4].name,
         (signs_up, begins(r.UserPasswordAuth, NEWCOMER, PASSWORD)),
         State.AUTHENTICATED,
-        {
-            **EVERYTHING,
-            "mfa": "ON",
-            "contradictions": Contradictions(first_sign_in_without_mfa=True),
-        },
+        {**EVERYTHING, "mfa": "ON", "contradictions": Contradictions(first_sign_in_without_mfa=True)},
     ),
 )
 

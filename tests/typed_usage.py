@@ -66,10 +66,7 @@ def exhaustive(asked: AnyChallenge) -> str:  # noqa: C901, PLR0911 - a case for 
 def embedded() -> Tokens | None:
     """A sign-in from end to end."""
     cognito = Cognito(
-        boto3.client("cognito-idp"),
-        client_id="client",
-        pool_id="eu-west-1_AbCdEfGhI",
-        observers=[observed],
+        boto3.client("cognito-idp"), client_id="client", pool_id="eu-west-1_AbCdEfGhI", observers=[observed]
     )
     flow = cognito.sign_in("ada", "password")
     assert_type(flow, Flow)

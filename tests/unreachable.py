@@ -90,16 +90,13 @@ UNREACHABLE: Final = (
         "Contradictory: only a list of names says that DefineAuthChallenge runs after an administrator's password "
         "flow (guide of 2023); the same guide has custom challenges in CUSTOM_AUTH only. No trace is known.",
         lambda arrow: (
-            arrow.response in {r.AdminUserPasswordAuth, r.AdminNoSrpAuth}
-            and arrow.dest is S.CUSTOM_CHALLENGE
+            arrow.response in {r.AdminUserPasswordAuth, r.AdminNoSrpAuth} and arrow.dest is S.CUSTOM_CHALLENGE
         ),
     ),
     Unreachable(
         "Contradictory: the list of names for functions has the device (guide of 2023), but the device is 'the final "
         "challenge' (guide, working with user devices). No trace of a custom challenge after the device is known.",
-        lambda arrow: (
-            arrow.source is S.DEVICE_PASSWORD_VERIFIER and arrow.dest is S.CUSTOM_CHALLENGE
-        ),
+        lambda arrow: arrow.source is S.DEVICE_PASSWORD_VERIFIER and arrow.dest is S.CUSTOM_CHALLENGE,
     ),
     Unreachable(
         "Contradictory: step 8.1 of a page of the guide sets up several factors at once, but an answer to MFA_SETUP "
@@ -136,9 +133,7 @@ UNREACHABLE: Final = (
         "A passkey signs a challenge of the server (W3C Web Authentication), and a one-time password challenge has "
         "none (AWS API reference, examples).",
         lambda arrow: (
-            arrow.source in _ONE_TIME
-            and arrow.response is r.Credential
-            and arrow.dest is S.AUTHENTICATED
+            arrow.source in _ONE_TIME and arrow.response is r.Credential and arrow.dest is S.AUTHENTICATED
         ),
     ),
 )

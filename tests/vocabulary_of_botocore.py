@@ -51,9 +51,7 @@ def merged() -> dict[str, Any]:
     new = folded()
     requests = json.loads(MEMBERS.read_bytes())
     old = json.loads(FILE.read_bytes()) if FILE.exists() else {}
-    new["operations"] = sorted(
-        {*new["operations"], *requests["operations"], *old.get("operations", ())}
-    )
+    new["operations"] = sorted({*new["operations"], *requests["operations"], *old.get("operations", ())})
     new["errors"] = sorted({*new["errors"], *old.get("errors", ())})
     for shape in requests["shapes"].values():
         for member, inner in shape.get("members", {}).items():

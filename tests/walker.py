@@ -38,9 +38,7 @@ class Walker(Holding):
         person, client, flow = self._whose(typed), choose(self.clients), choose(SIGN_IN_FLOWS)
         admin = flow.startswith("ADMIN") or (flow != "USER_PASSWORD_AUTH" and choose([False, True]))
         mine = self._ephemeral()
-        start = OpenChallenge(
-            person, client, flow, typed, "START", {}, self.clock(), ephemeral=mine
-        )
+        start = OpenChallenge(person, client, flow, typed, "START", {}, self.clock(), ephemeral=mine)
         given, more = self._opening(choose, start)
         begun = {"AuthFlow": flow, "AuthParameters": given, **more}
         kind = classify("InitiateAuth", begun) or Response
@@ -69,9 +67,7 @@ class Walker(Holding):
     def _newest(self) -> tuple[str, ...]:
         return self.people[-1].typed
 
-    def _opening(
-        self, choose: Choose[Any], start: OpenChallenge
-    ) -> tuple[dict[str, str], dict[str, Any]]:
+    def _opening(self, choose: Choose[Any], start: OpenChallenge) -> tuple[dict[str, str], dict[str, Any]]:
         """What a flow begins with: AuthParameters, and what else the request has."""
         flow = start.flow
         right = self._password(start.person)
@@ -87,11 +83,7 @@ class Walker(Holding):
         return {} if left_out else password, {}
 
     def _chooses(
-        self,
-        choose: Choose[Any],
-        start: OpenChallenge,
-        password: dict[str, str],
-        srp_a: dict[str, str],
+        self, choose: Choose[Any], start: OpenChallenge, password: dict[str, str], srp_a: dict[str, str]
     ) -> tuple[dict[str, str], dict[str, Any]]:
         """USER_AUTH: what is preferred, a session of ConfirmSignUp, a step-up."""
         person = start.person
@@ -207,16 +199,10 @@ class Walker(Holding):
     def _hit(self, sent: Sent) -> OpenChallenge | None:
         """Whose leg an answer is for: by its session, by its secret block, or by its device."""
         if sent.session is not None:
-            return next(
-                (each for each in self.open_challenges if each.session == sent.session), None
-            )
+            return next((each for each in self.open_challenges if each.session == sent.session), None)
         block = sent.responses.get("PASSWORD_CLAIM_SECRET_BLOCK")
         if sent.challenge in {"PASSWORD_VERIFIER", "DEVICE_PASSWORD_VERIFIER"}:
-            blocks = (
-                each
-                for each in self.open_challenges
-                if each.parameters.get("SECRET_BLOCK") == block
-            )
+            blocks = (each for each in self.open_challenges if each.parameters.get("SECRET_BLOCK") == block)
             return next(blocks, None)
         if sent.challenge != "DEVICE_SRP_AUTH":
             return None
@@ -231,9 +217,7 @@ class Walker(Holding):
 
     # ---- what becomes of it -----------------------------------------------------------------------------
 
-    def _led_on(
-        self, hit: OpenChallenge, sent: Sent, reply: Reply, now: datetime, outbox: int
-    ) -> None:
+    def _led_on(self, hit: OpenChallenge, sent: Sent, reply: Reply, now: datetime, outbox: int) -> None:
         """An answer was taken: might it be?"""
         kind = self._check(hit, sent, now)
         proved = self._proves(hit, sent, now)
@@ -264,12 +248,10 @@ class Walker(Holding):
         faults = {
             "a session was used twice": hit.spent,
             "a session outlived its time": now >= hit.opened + life,
-            "another app client took a sign-in over": not by_session
-            and sent.client is not hit.client,
+            "another app client took a sign-in over": not by_session and sent.client is not hit.client,
             "another user took a sign-in over": not by_session
             and not self._is(hit, sent.responses["USERNAME"]),
-            "a challenge was answered under another's name": sent.challenge != hit.name
-            and not left,
+            "a challenge was answered under another's name": sent.challenge != hit.name and not left,
             "a dead end led on": hit.dead,
         }
         for fault, found in faults.items():
@@ -338,9 +320,7 @@ class Walker(Holding):
         if "new password" in proved:
             person.password, person.temporary = sent.responses["NEW_PASSWORD"], False
 
-    def _heard(
-        self, before: OpenChallenge, kind: type[Response], reply: Reply, outbox: int
-    ) -> None:
+    def _heard(self, before: OpenChallenge, kind: type[Response], reply: Reply, outbox: int) -> None:
         """A reply that leads on from `before`: a challenge is remembered, tokens are looked at."""
         proved = before.proved | ({"issued"} if self.told == "TOKENS" else set())
         if "AuthenticationResult" in reply:
@@ -379,22 +359,11 @@ class Walker(Holding):
     def _meddles(self, choose: Choose[Any], person: KnownUser) -> None:
         who = {"UserPoolId": self.pool.pool_id, "Username": person.name}
         match choose(
-            [
-                "password",
-                "password",
-                "preference",
-                "preference",
-                "disable",
-                "enable",
-                "enable",
-                "reset",
-            ]
+            ["password", "password", "preference", "preference", "disable", "enable", "enable", "reset"]
         ):
             case "password":
                 password, permanent = choose(PASSWORDS), choose([True, False])
-                done = self._call(
-                    "admin_set_user_password", **who, Password=password, Permanent=permanent
-                )
+                done = self._call("admin_set_user_password", **who, Password=password, Permanent=permanent)
                 if done is not None:
                     person.password, person.temporary = password, not permanent
                     person.status = "CONFIRMED"
@@ -418,16 +387,11 @@ class Walker(Holding):
             app["SecretHash"] = hashed["SECRET_HASH"]
         email = f"{name}@example.com"
         begun = self._call(
-            "sign_up",
-            **app,
-            Password=PASSWORDS[0],
-            UserAttributes=[{"Name": "email", "Value": email}],
+            "sign_up", **app, Password=PASSWORDS[0], UserAttributes=[{"Name": "email", "Value": email}]
         )
         if begun is None:
             return
-        person = KnownUser(
-            name, (name,), PASSWORDS[0], status="UNCONFIRMED", has={"email"}, newcomer=True
-        )
+        person = KnownUser(name, (name,), PASSWORDS[0], status="UNCONFIRMED", has={"email"}, newcomer=True)
         self.people.append(person)
         session = {"Session": begun["Session"]} if "Session" in begun else {}
         code = self.pool.outbox[-1].code.reveal()

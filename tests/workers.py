@@ -80,9 +80,7 @@ def main() -> None:
     name, threads = sys.argv[1], int(sys.argv[2])
     client = redis.Redis(port=int(os.environ["SITE_REDIS"]), decode_responses=True)
     pending = site(client, os.environ["SITE_COGNITO"], os.environ["SITE_KEY"])
-    hands = [
-        threading.Thread(target=work, args=(client, pending, HELD + name)) for _ in range(threads)
-    ]
+    hands = [threading.Thread(target=work, args=(client, pending, HELD + name)) for _ in range(threads)]
     for hand in hands:
         hand.start()
     for hand in hands:

@@ -107,10 +107,7 @@ class World:
             "case_sensitive": odds(0.7),
             "account_recovery": some([(), ("admin_only",), ("verified_email",)]),
             "refresh_token_rotation": some([None, None, RefreshTokenRotation(some([0, 60]))]),
-            "allowed_first_auth_factors": [
-                "PASSWORD",
-                *self.random.sample(passwordless, some([0, 2, 3, 3])),
-            ],
+            "allowed_first_auth_factors": ["PASSWORD", *self.random.sample(passwordless, some([0, 2, 3, 3]))],
             "webauthn": some([None, passkeys, passkeys]),
             "contradictions": Contradictions(
                 **ways,
@@ -120,9 +117,7 @@ class World:
             "triggers": Triggers(self._define, self._create, self._verify),
         }
         self.log.append(f"LocalPool({settings})")
-        return LocalPool(
-            key=signing_key, clock=self.clock, entropy=self.random.randbytes, **settings
-        )
+        return LocalPool(key=signing_key, clock=self.clock, entropy=self.random.randbytes, **settings)
 
     def _person(self, name: str) -> KnownUser:
         some, odds = self._some, self._odds
@@ -242,8 +237,7 @@ class World:
     def _whose(self, typed: str) -> KnownUser | None:
         same = (lambda name: name) if self.pool.configuration.case_sensitive else str.casefold
         return next(
-            (each for each in self.people if same(typed) in {same(name) for name in each.typed}),
-            None,
+            (each for each in self.people if same(typed) in {same(name) for name in each.typed}), None
         )
 
     def _password(self, person: KnownUser | None) -> str:

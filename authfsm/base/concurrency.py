@@ -57,9 +57,7 @@ def call_within(
         finally:
             done.set()
 
-    threading.Thread(
-        target=copy_context().run, args=(run,), name="authfsm call", daemon=True
-    ).start()
+    threading.Thread(target=copy_context().run, args=(run,), name="authfsm call", daemon=True).start()
     if not done.wait(seconds):
         if give_up is not None:
             give_up()
@@ -88,10 +86,7 @@ class ForkSafeLock:
         self._lock.acquire()
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._lock.release()
 
@@ -146,6 +141,4 @@ def _release() -> None:
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    os.register_at_fork(
-        before=_before_fork, after_in_parent=_release, after_in_child=_after_fork_in_child
-    )
+    os.register_at_fork(before=_before_fork, after_in_parent=_release, after_in_child=_after_fork_in_child)

@@ -161,9 +161,7 @@ def _wrapper(fields: Any) -> _Wrapper:
     plain = frozenset(each.alias for each in arguments if "Secret" not in str(each.type))
     is_plain = [each.alias in plain for each in arguments if not each.kw_only]
 
-    def wrap(
-        args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def wrap(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return tuple(
             each if index < len(is_plain) and is_plain[index] else secret_values(each)
             for index, each in enumerate(args)

@@ -85,9 +85,7 @@ class Finding(HasPath):
     remediations: tuple[Remediation, ...]
 
 
-_SCHEMA: Final = (
-    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-)
+_SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 # SARIF's level, and GitHub's "security-severity": over 7 is high, over 4 medium, the rest low.
 _LEVELS: Final = {
     Severity.HIGH: ("error", "8.0"),

@@ -12,16 +12,7 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
-from authfsm.checks.model import (
-    AT_START,
-    Exploration,
-    HasPath,
-    Model,
-    Move,
-    Path,
-    Position,
-    explore,
-)
+from authfsm.checks.model import AT_START, Exploration, HasPath, Model, Move, Path, Position, explore
 from authfsm.checks.sign_in_paths import walks
 from authfsm.checks.table import (
     FIRST_FACTOR_EXCEPTIONS,
@@ -351,9 +342,7 @@ def _exceptions(model: Model) -> dict[FactorException, Path]:
             Factor.UNKNOWN not in proved.factors or len(proved.factors) == 1
         )
         if move.to.state is State.AUTHENTICATED is not here.state and conclusive:
-            reason = exception_for(
-                SECOND_FACTOR_EXCEPTIONS, proved, move.transition, model.settings
-            )
+            reason = exception_for(SECOND_FACTOR_EXCEPTIONS, proved, move.transition, model.settings)
             path = found.path(here).then(move)
             if reason is not None and len(path) < len(nearest.get(reason, (*path, move))):
                 nearest[reason] = path

@@ -41,12 +41,7 @@ from authfsm.protocol.table import (
 )
 from authfsm.settings import PoolSettings
 from authfsm.settings.reach import reachability
-from authfsm.settings.rules import (
-    ANY_CHALLENGE_RESPONSES,
-    CHALLENGE_RULES,
-    RESPONSE_RULES,
-    why_forbidden,
-)
+from authfsm.settings.rules import ANY_CHALLENGE_RESPONSES, CHALLENGE_RULES, RESPONSE_RULES, why_forbidden
 
 if TYPE_CHECKING:
     from authfsm.diagrams import Diagram
@@ -284,9 +279,7 @@ def _is_lambda_named(transition: Transition) -> bool:
     return by_function and (response, dest) != (r.CustomSrpAuth, State.PASSWORD_VERIFIER)
 
 
-def _is_lambda_only(
-    settings: PoolSettings | None, transition: Transition, ends: EdgeRoles
-) -> bool | None:
+def _is_lambda_only(settings: PoolSettings | None, transition: Transition, ends: EdgeRoles) -> bool | None:
     """Return whether settings allow a transition only where a Lambda function names it; None if they never do."""
     source, response, dest, _ = transition
     if settings is None:

@@ -277,9 +277,5 @@ def path_to_refresh(settings: PoolSettings) -> Path | None:
     if path is None:
         return None
     moves = Model(settings=settings, include_lambda_named=False).moves(path.end)
-    again = (
-        m
-        for m in moves
-        if m.transition.response in REFRESH_RESPONSES and m.to.state is S.AUTHENTICATED
-    )
+    again = (m for m in moves if m.transition.response in REFRESH_RESPONSES and m.to.state is S.AUTHENTICATED)
     return next((path.then(move) for move in again), path)

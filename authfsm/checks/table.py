@@ -126,10 +126,7 @@ NOTHING: Final = ProofState()
 
 
 def proved_by(
-    proofs: Mapping[StateResponse, Factor],
-    before: ProofState,
-    transition: Transition,
-    ends: EdgeRoles,
+    proofs: Mapping[StateResponse, Factor], before: ProofState, transition: Transition, ends: EdgeRoles
 ) -> frozenset[Factor]:
     """Return what following a transition proves, after what was proved before."""
     source, response, dest, kind = transition
@@ -374,17 +371,13 @@ class Table:
     def _with_row(self, source: State, row: Row) -> Table:
         return evolve(self, rows={**self.rows, source: row})
 
-    def with_transition(
-        self, source: State, response: type[r.Response], *dests: Destination
-    ) -> Table:
+    def with_transition(self, source: State, response: type[r.Response], *dests: Destination) -> Table:
         """Return the table with more destinations; the state itself stands for a new challenge."""
         row = self.rows.get(source, {})
         added = row.get(response, frozenset()) | frozenset(dests)
         return self._with_row(source, {**row, response: added})
 
-    def without_transition(
-        self, source: State, response: type[r.Response], *dests: Destination
-    ) -> Table:
+    def without_transition(self, source: State, response: type[r.Response], *dests: Destination) -> Table:
         """Return the table without these destinations; a response without any is removed."""
         row = {**self.rows[source], response: self.rows[source][response] - frozenset(dests)}
         return self._with_row(source, {each: left for each, left in row.items() if left})

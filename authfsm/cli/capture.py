@@ -25,9 +25,7 @@ class Capture:
     placeholder, and keeps Cognito's own words. Shifts all times so that the first is 2020-01-01.
     """
 
-    epilog: ClassVar = (
-        "Exit status: 0 success; 1 the file could not be read or written; 2 usage error."
-    )
+    epilog: ClassVar = "Exit status: 0 success; 1 the file could not be read or written; 2 usage error."
 
     name: str = argument(
         "JSON, JSON lines, HTTP messages with headers, a HAR file, Athena's CSV, a botocore log, or an object as"

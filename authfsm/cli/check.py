@@ -19,15 +19,7 @@ from authfsm import checks
 from authfsm.checks import INVARIANTS, Invariant, Violation, explore, factor_exceptions, review
 from authfsm.checks.findings import Finding, Origin, Severity, sarif
 from authfsm.checks.findings import as_json as finding_json
-from authfsm.cli.command import (
-    FAILED,
-    Failed,
-    as_json,
-    option,
-    print_message,
-    refuse_unknown,
-    writing,
-)
+from authfsm.cli.command import FAILED, Failed, as_json, option, print_message, refuse_unknown, writing
 from authfsm.cli.pool_descriptions import Descriptions, PoolOptions
 from authfsm.protocol import links
 from authfsm.protocol.errors import BadField
@@ -56,8 +48,7 @@ class Check(PoolOptions):
         "Write to this file instead of standard output.", "--output", "-o", dir_okay=False
     )
     fail_on: str = _output(
-        "The lowest severity that fails the check: high, medium, low, note; or never.",
-        default="medium",
+        "The lowest severity that fails the check: high, medium, low, note; or never.", default="medium"
     )
     diagram: Path | None = _output("Folder for a picture of each finding's path.", file_okay=False)
 
@@ -160,9 +151,7 @@ def path_line(path: checks.Path) -> Text:
     return text
 
 
-def _invariants(
-    every: Iterable[Invariant], broken: Sequence[Violation]
-) -> Iterator[RenderableType]:
+def _invariants(every: Iterable[Invariant], broken: Sequence[Violation]) -> Iterator[RenderableType]:
     """Yield each invariant with its violation and its documented exceptions."""
     by_name = {each.invariant.name: each for each in broken}
     for each in every:

@@ -52,9 +52,7 @@ class Command(Protocol):
         """Run the command, and return its exit status. `Failed` is printed in one line."""
 
 
-def option(
-    text: str, *names: str, default: Any = None, panel: str | None = None, **more: Any
-) -> Any:
+def option(text: str, *names: str, default: Any = None, panel: str | None = None, **more: Any) -> Any:
     """Return the field of an option, with its text for `--help`; a flag has the default False."""
     declared = typer.Option(*names, help=text, rich_help_panel=panel, **more)
     return attrs.field(default=default, metadata={_TYPER: declared})
@@ -87,9 +85,7 @@ def typer_command(name: str, options: type[Command]) -> Any:
 
 def _parameter(field: attrs.Attribute[Any]) -> Parameter:
     declared = field.metadata.get(_TYPER)
-    if (
-        declared and field.default is False and not declared.param_decls
-    ):  # otherwise Typer adds --no-...
+    if declared and field.default is False and not declared.param_decls:  # otherwise Typer adds --no-...
         declared.param_decls = (f"--{field.name.replace('_', '-')}",)
     return Parameter(
         field.name,

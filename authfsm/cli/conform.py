@@ -81,9 +81,7 @@ class Conform:
         "Add a column to the comparison table; NAME=ours is this package's embedded pool. Repeatable.",
         metavar="NAME=URL",
     )
-    pool_id: str | None = _endpoint(
-        "An existing user pool; by default pools are created through the API."
-    )
+    pool_id: str | None = _endpoint("An existing user pool; by default pools are created through the API.")
     client_id: str | None = _endpoint(
         "An existing app client of the pool; by default app clients are created through the API."
     )
@@ -98,9 +96,7 @@ class Conform:
     rule: list[str] | None = _rules(
         "Run only this rule and print its requests and replies; srp.* selects all rules with this prefix. Repeatable."
     )
-    list_: bool = _rules(
-        "List the rules and their sources, and run nothing.", "--list", default=False
-    )
+    list_: bool = _rules("List the rules and their sources, and run nothing.", "--list", default=False)
     timeout: float = _rules("Timeout of one rule, in seconds.", default=30.0, min=1, max=600)
     output: list[Path] | None = option(
         "Write the results to this file; the suffix sets the format (.md or .json). - prints JSON to standard output."
@@ -348,9 +344,7 @@ def rule_reports(results: Results) -> Iterator[RenderableType]:
 
 def _rule_report(column: EndpointResult, rule: ConformanceRule) -> Iterator[RenderableType]:
     verdict = column.verdicts[rule.id]
-    outcome = Text.assemble(
-        f"{column.endpoint.name}: ", (verdict.outcome.value, _COLOURS[verdict.outcome])
-    )
+    outcome = Text.assemble(f"{column.endpoint.name}: ", (verdict.outcome.value, _COLOURS[verdict.outcome]))
     if verdict.why:
         outcome.append(f": {verdict.why}")
     yield _in(outcome, 2)

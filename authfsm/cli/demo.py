@@ -22,13 +22,7 @@ from authfsm.drivers.boto import Cognito, Flow
 from authfsm.local import DeviceConfiguration, LocalPool, Triggers
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import AuthfsmError, Refused
-from authfsm.protocol.replies import (
-    Challenge,
-    CodeChallenge,
-    CustomChallenge,
-    MfaSetup,
-    NewPasswordRequired,
-)
+from authfsm.protocol.replies import Challenge, CodeChallenge, CustomChallenge, MfaSetup, NewPasswordRequired
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
@@ -47,9 +41,7 @@ class Demo:
     Needs no AWS account, network or system package: the pool runs in this process and verifies every proof.
     """
 
-    epilog: ClassVar = (
-        "Exit status: 0 every sign-in ended with tokens; 1 one did not; 2 usage error."
-    )
+    epilog: ClassVar = "Exit status: 0 every sign-in ended with tokens; 1 one did not; 2 usage error."
 
     out: Path = option("Folder for the pictures of the paths.", default=Path("walks"))
     pause: float = option("Seconds to wait after each step.", default=0.0, min=0, max=10)
@@ -222,9 +214,7 @@ def _sms_with_a_wrong_code(stage: DemoStage) -> Flow:
 )
 def _remembered_device(stage: DemoStage) -> Flow:
     pool = LocalPool(
-        mfa="ON",
-        mfa_methods=["SMS_MFA"],
-        device=DeviceConfiguration(challenge_required_on_new_device=True),
+        mfa="ON", mfa_methods=["SMS_MFA"], device=DeviceConfiguration(challenge_required_on_new_device=True)
     )
     pool.add_user(ADA, password=PASSWORD, phone_number=PHONE)
     # The day before: an SMS code, and the device is made known.

@@ -96,36 +96,28 @@ class Draw(PoolOptions):
         "--format",
         "-f",
     )
-    flow: str | None = _content(
-        "Only the states that this flow can reach, for example USER_SRP_AUTH."
-    )
+    flow: str | None = _content("Only the states that this flow can reach, for example USER_SRP_AUTH.")
     state: str | None = _content("Only this state and its neighbours, for example SMS_MFA.")
     failures: bool = _content("Also draw the refusals that end an attempt.", default=False)
-    actions: bool = _content(
-        "Like --failures, and show what to do after each refusal.", default=False
-    )
+    actions: bool = _content("Like --failures, and show what to do after each refusal.", default=False)
     unfolded: bool = _content(
         "Draw every transition separately instead of merging similar ones.", default=False
     )
     overview: bool = _content(
-        "Leave out the names of responses, so that the whole protocol fits on one page.",
-        default=False,
+        "Leave out the names of responses, so that the whole protocol fits on one page.", default=False
     )
     label: list[str] | None = _content(
         "Replace the text of a state, response, junction (a dark node) or line of the caption. Repeatable.",
         metavar="NAME=TEXT",
     )
     history: Path | None = _content(
-        "Draw the path of one recorded sign-in: JSON lines, as written by history_to_json.",
-        dir_okay=False,
+        "Draw the path of one recorded sign-in: JSON lines, as written by history_to_json.", dir_okay=False
     )
     traffic: Path | None = _content(
         "Draw how often each transition was taken: the JSON lines of many sign-ins, concatenated.",
         dir_okay=False,
     )
-    sequence: bool = _content(
-        "Write a Mermaid sequence diagram of user, app and Cognito.", default=False
-    )
+    sequence: bool = _content("Write a Mermaid sequence diagram of user, app and Cognito.", default=False)
     html: Path | None = _content("Write an interactive page as one HTML file.", dir_okay=False)
     save_settings: Path | None = pool_option(
         "Save the pool's description to this file, without secrets.", dir_okay=False
@@ -133,9 +125,7 @@ class Draw(PoolOptions):
     diff: tuple[Path, Path] | None = pool_option(
         "Compare two saved descriptions: show what B enables and disables.", metavar="A B"
     )
-    faded: bool = pool_option(
-        "Also show what the pool's settings exclude, in a faded colour.", default=False
-    )
+    faded: bool = pool_option("Also show what the pool's settings exclude, in a faded colour.", default=False)
     theme: str | None = _output("Colour theme: light, dark, print or auto.")
     engine: str | None = _output("Layout engine: graphviz-pure, or the installed Graphviz (dot).")
     check: bool = _generated(
@@ -143,8 +133,7 @@ class Draw(PoolOptions):
         default=False,
     )
     gallery: Path | None = _generated(
-        "Regenerate the gallery in this folder, and the table in the README.md next to it.",
-        file_okay=False,
+        "Regenerate the gallery in this folder, and the table in the README.md next to it.", file_okay=False
     )
 
     def run(self) -> int:

@@ -44,12 +44,8 @@ class Paths(PoolOptions):
     contradictory: bool = _selection(
         "Include transitions about which the sources contradict each other.", default=False
     )
-    no_device: bool = _selection(
-        "Only paths on a device that the pool does not remember.", default=False
-    )
-    limit: int = option(
-        "The number of paths to list; 0 lists all.", default=_LIMIT, min=0, panel="Output"
-    )
+    no_device: bool = _selection("Only paths on a device that the pool does not remember.", default=False)
+    limit: int = option("The number of paths to list; 0 lists all.", default=_LIMIT, min=0, panel="Output")
     json: bool = option("Print JSON.", default=False)
 
     def run(self) -> int:
@@ -63,9 +59,7 @@ class Paths(PoolOptions):
         if self.limit not in {0, _LIMIT} and self.diff and self.json:
             raise WrongUsage("--limit has no effect with --diff and --json, which have every path")
         if self.through and self.through.upper() not in State.__members__:
-            raise WrongUsage(
-                f"unknown state {self.through}: choose one of {', '.join(State.__members__)}"
-            )
+            raise WrongUsage(f"unknown state {self.through}: choose one of {', '.join(State.__members__)}")
         (self._print_change if self.diff else self._print_paths)()
         return 0
 
@@ -81,14 +75,10 @@ class Paths(PoolOptions):
         if self.shortest:
             every = islice(every, 1)
         if self.longest:
-            every = filter(
-                None, [paths.longest() if through is None else max(every, key=len, default=None)]
-            )
+            every = filter(None, [paths.longest() if through is None else max(every, key=len, default=None)])
         listed = list(islice(every, self.limit or None))
         if self.json:
-            _print_json(
-                {"count": count, "by_length": paths.by_length, "paths": list(map(steps_of, listed))}
-            )
+            _print_json({"count": count, "by_length": paths.by_length, "paths": list(map(steps_of, listed))})
             return
         console = Console(highlight=False, soft_wrap=True)
         for path in listed:
@@ -97,9 +87,7 @@ class Paths(PoolOptions):
         summary = f"\n{count} path{'s' * (count != 1)} to sign in{named}"
         rest = count - len(listed)
         one = self.shortest or self.longest
-        console.print(
-            Text(summary + (f"; --limit 0 lists {rest} more." if rest and not one else "."))
-        )
+        console.print(Text(summary + (f"; --limit 0 lists {rest} more." if rest and not one else ".")))
 
     def _print_change(self) -> None:
         before, after = (self._paths(pool_descriptions.read(path)) for path in self.diff or ())

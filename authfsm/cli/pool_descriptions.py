@@ -9,21 +9,16 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from authfsm.cli.command import (
-    Failed,
-    WrongUsage,
-    option,
-    print_message,
-    refuse_exclusive,
-    writing,
-)
+from authfsm.cli.command import Failed, WrongUsage, option, print_message, refuse_exclusive, writing
 from authfsm.protocol.errors import BadField
 from authfsm.settings import PoolSettings
 from authfsm.settings import descriptions as reader
 from authfsm.settings.descriptions import decode_text
 from authfsm.settings.sign_in_settings import fetch_descriptions
 
-ACTIONS: Final = "cognito-idp:DescribeUserPool, cognito-idp:DescribeUserPoolClient, cognito-idp:GetUserPoolMfaConfig"
+ACTIONS: Final = (
+    "cognito-idp:DescribeUserPool, cognito-idp:DescribeUserPoolClient, cognito-idp:GetUserPoolMfaConfig"
+)
 """The IAM actions that are needed to describe a pool."""
 
 _DENIED: Final = {"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"}

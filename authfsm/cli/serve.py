@@ -35,8 +35,7 @@ class Serve:
     epilog: ClassVar = None
 
     host: str = option(
-        "Address to listen on; the default accepts connections from this machine only.",
-        default="127.0.0.1",
+        "Address to listen on; the default accepts connections from this machine only.", default="127.0.0.1"
     )
     port: int = option("Port to listen on; 0 takes any free port.", default=9229, min=0, max=65535)
     state: Path | None = option(

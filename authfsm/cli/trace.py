@@ -18,15 +18,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from authfsm.cli.command import (
-    FAILED,
-    Failed,
-    WrongUsage,
-    argument,
-    option,
-    print_message,
-    writing,
-)
+from authfsm.cli.command import FAILED, Failed, WrongUsage, argument, option, print_message, writing
 from authfsm.cli.draw import drawing
 from authfsm.diagrams import SUFFIXES
 from authfsm.traces import (
@@ -75,19 +67,12 @@ class Trace:
         dir_okay=False,
     )
     sql: str | None = option(
-        "Print the query in this SQL dialect (athena, spark or duckdb) and read nothing.",
-        metavar="DIALECT",
+        "Print the query in this SQL dialect (athena, spark or duckdb) and read nothing.", metavar="DIALECT"
     )
-    table: str = option(
-        "With --sql: the name of the table of CloudTrail events.", default="cloudtrail_logs"
-    )
+    table: str = option("With --sql: the name of the table of CloudTrail events.", default="cloudtrail_logs")
     limit: int = option("The number of illegal steps to show; all are counted.", default=20, min=0)
-    validity: int = option(
-        "AuthSessionValidity of the app clients, in minutes.", default=15, min=3, max=15
-    )
-    memory: str = option(
-        "The memory limit of DuckDB, which writes the rest to disk.", default="550MB"
-    )
+    validity: int = option("AuthSessionValidity of the app clients, in minutes.", default=15, min=3, max=15)
+    memory: str = option("The memory limit of DuckDB, which writes the rest to disk.", default="550MB")
 
     def run(self) -> int:
         """Print the results, or the query for another engine; fail unless everything is legal and readable."""
@@ -139,12 +124,7 @@ class Trace:
 
 def _funnel(names: Sequence[str], limit: int, validity: int, memory: str) -> Funnel:
     """Return the results, with a progress bar while they are computed."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-    )
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with (
         TraceFiles(names, validity=validity, memory=memory) as trail,
         Progress(*columns, console=Console(stderr=True), transient=True) as bar,
@@ -246,11 +226,7 @@ def _illegal(funnel: Funnel) -> Table:
     shown, count = len(funnel.illegal), funnel.illegal_count
     title = f"Illegal steps: {count:,}" + (f", the first {shown:,}" if count > shown else "")
     rows = (
-        (
-            str(each.at or ""),
-            each.id,
-            each.why + (f" (refused: {each.error})" if each.error else ""),
-        )
+        (str(each.at or ""), each.id, each.why + (f" (refused: {each.error})" if each.error else ""))
         for each in funnel.illegal
     )
     return _table(title, ("at", "event", "what the protocol allows there"), rows)

@@ -30,13 +30,7 @@ from botocore.exceptions import (
 from botocore.httpsession import URLLib3Session
 
 from authfsm.base.concurrency import OutOfTime, call_within
-from authfsm.conformance.verdicts import (
-    ApiReply,
-    RecordedExchange,
-    Skipped,
-    error_code,
-    error_message,
-)
+from authfsm.conformance.verdicts import ApiReply, RecordedExchange, Skipped, error_code, error_message
 from authfsm.protocol.states import CHALLENGES
 
 _NO_REPLY_ERRORS: Final = (HTTPClientError, ConnectionError, OutOfTime)
@@ -168,9 +162,7 @@ class ApiClient:
 
     url: str
     region: str = "us-east-1"
-    credentials: tuple[str, str, str | None] | None = field(
-        default=("local", "local", None), repr=False
-    )
+    credentials: tuple[str, str, str | None] | None = field(default=("local", "local", None), repr=False)
     timeout: float = 10.0
     deadline: float = field(default=float("inf"), init=False)  # by `time.monotonic()`
     exchanges: list[RecordedExchange] = field(factory=list, init=False, repr=False)

@@ -159,10 +159,7 @@ class PoolUser:
         """Call RespondToAuthChallenge."""
         members = self.client.with_secret_hash({"USERNAME": self.username, **responses})
         return self.client.call_with_client_id(
-            "RespondToAuthChallenge",
-            ChallengeName=challenge,
-            Session=session,
-            ChallengeResponses=members,
+            "RespondToAuthChallenge", ChallengeName=challenge, Session=session, ChallengeResponses=members
         )
 
     def code(self) -> Secret[str]:

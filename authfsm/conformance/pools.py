@@ -18,11 +18,7 @@ from attrs import define, evolve, field, frozen
 from authfsm.base.secret import Secret
 from authfsm.conformance.api_client import ApiClient
 from authfsm.conformance.verdicts import RuleEnded, Skipped
-from authfsm.local.config.pool_configuration import (
-    DeviceConfiguration,
-    Triggers,
-    WebAuthnConfiguration,
-)
+from authfsm.local.config.pool_configuration import DeviceConfiguration, Triggers, WebAuthnConfiguration
 from authfsm.protocol.auth_flows import ALLOWED_FIRST_AUTH_FACTORS, CURRENT_VALUES
 from authfsm.protocol.states import MFA_METHODS
 
@@ -172,9 +168,7 @@ class PoolProvider(ABC):
     @abstractmethod
     def _create_pool(self, requirements: PoolRequirements) -> ConformancePool: ...
 
-    def _create_client(
-        self, pool: ConformancePool, requirements: ClientRequirements
-    ) -> ConformanceClient:
+    def _create_client(self, pool: ConformancePool, requirements: ClientRequirements) -> ConformanceClient:
         return create_client(pool, requirements)
 
     def _once(self, create: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -394,9 +388,7 @@ class ExistingPoolProvider(PoolProvider):
         allowed = policy.get("AllowedFirstAuthFactors", ["PASSWORD"])
         triggers = {"DefineAuthChallenge", "PreAuthentication"} & set(pool.get("LambdaConfig", {}))
         checks = {
-            f"MfaConfiguration {requirements.mfa}": (
-                pool.get("MfaConfiguration", "OFF") == requirements.mfa
-            ),
+            f"MfaConfiguration {requirements.mfa}": (pool.get("MfaConfiguration", "OFF") == requirements.mfa),
             "AllowedFirstAuthFactors": set(requirements.first_factors) <= set(allowed),
             "DeviceConfiguration": bool(pool.get("DeviceConfiguration")) == requirements.devices,
             # The right answer to the challenge of an existing pool is unknown.
@@ -407,9 +399,7 @@ class ExistingPoolProvider(PoolProvider):
             raise Skipped(f"the rule needs a pool with {', '.join(missing)}")
         return ConformancePool(self.api, self.pool_id, self.inbox)
 
-    def _create_client(
-        self, pool: ConformancePool, requirements: ClientRequirements
-    ) -> ConformanceClient:
+    def _create_client(self, pool: ConformancePool, requirements: ClientRequirements) -> ConformanceClient:
         if self.client_id is None:
             created = create_client(pool, requirements)
             self._client_ids.append(created.client_id)

@@ -161,9 +161,7 @@ def _rule_id(method: str, challenge: State) -> str:
 
 
 _MATRIX: Final = {
-    _rule_id(method, challenge)
-    for method in sign_in.SIGN_IN_METHODS
-    for challenge in sign_in.USER_SITUATIONS
+    _rule_id(method, challenge) for method in sign_in.SIGN_IN_METHODS for challenge in sign_in.USER_SITUATIONS
 }
 
 

@@ -104,9 +104,7 @@ class RuleCollector:
 
         return collect
 
-    def add(
-        self, rule_id: str, source: RuleSource, severity: RuleSeverity, claim: str, run: RunRule
-    ) -> None:
+    def add(self, rule_id: str, source: RuleSource, severity: RuleSeverity, claim: str, run: RunRule) -> None:
         """Add a rule."""
         claim = " ".join(claim.split())
         self.rules.append(ConformanceRule(rule_id, claim, self.group, source, severity, run))
@@ -226,9 +224,7 @@ class Trial:
         user.sign_in_as_admin().expect_tokens()
         return user
 
-    def new_password_challenge(
-        self, pool: pools.PoolRequirements = pools.DEFAULT_POOL
-    ) -> IssuedChallenge:
+    def new_password_challenge(self, pool: pools.PoolRequirements = pools.DEFAULT_POOL) -> IssuedChallenge:
         """Sign in a user with a temporary password, which leads to NEW_PASSWORD_REQUIRED."""
         return self.user(pool, pools.TEMPORARY_USER).challenge("NEW_PASSWORD_REQUIRED")
 

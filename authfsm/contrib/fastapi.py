@@ -142,9 +142,7 @@ class CookieMiddleware:
             await send(message)
 
         is_http = scope["type"] == "http"
-        await self.app(
-            {**scope, _WRITTEN: written}, receive, send_with_cookies if is_http else send
-        )
+        await self.app({**scope, _WRITTEN: written}, receive, send_with_cookies if is_http else send)
 
 
 async def body_of(request: Request) -> Values:

@@ -50,9 +50,7 @@ class WebSignIn:
     @origin.validator
     def _check_origin(self, _: Any, origin: Any) -> None:
         if not isinstance(origin, str) or not re.fullmatch(r"https?://[^/A-Z\s]+", origin):
-            raise ValueError(
-                f"origin must be like https://example.com, without a path, not {origin!r}"
-            )
+            raise ValueError(f"origin must be like https://example.com, without a path, not {origin!r}")
 
     def browser(self, cookies: Mapping[str, str]) -> BrowserSession:
         """Return the browser that sent a request with these cookies."""
@@ -162,11 +160,7 @@ class BrowserSession:
         form["prompts"] = [] if automatic else _offered(form["prompts"])
         name = self.begun.get("username")
         shown |= {"step": step_of(flow), "username": name, "form": form}
-        if (
-            isinstance(challenge, authfsm.MfaSetup)
-            and not challenge.verified
-            and challenge.secret_code
-        ):
+        if isinstance(challenge, authfsm.MfaSetup) and not challenge.verified and challenge.secret_code:
             enrolment = authfsm.Enrolment.of(challenge, issuer=self.site.name, account=name)
             key = enrolment.secret_code.reveal()
             shown["enrolment"] = {"svg": enrolment.svg(), "secret_code": key}

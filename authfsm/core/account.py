@@ -67,9 +67,7 @@ def _delivery(details: Any) -> a.CodeDelivery:
     if not isinstance(details, Mapping):
         raise MalformedReply("CodeDeliveryDetails is not a map")
     names = ("Destination", "DeliveryMedium", "AttributeName")
-    return a.CodeDelivery(
-        *(required_text(details, each) if details.get(each) else None for each in names)
-    )
+    return a.CodeDelivery(*(required_text(details, each) if details.get(each) else None for each in names))
 
 
 def _sent_code(_: Any, facts: Facts) -> a.CodeDelivery:

@@ -123,6 +123,4 @@ class SrpIdentity:
             secret_block=challenge.secret_block.reveal(),
             timestamp=timestamp,
         )
-        return SrpClaim(
-            signature=signature, secret_block=challenge.secret_block, timestamp=timestamp
-        )
+        return SrpClaim(signature=signature, secret_block=challenge.secret_block, timestamp=timestamp)

@@ -109,9 +109,7 @@ def decrypt(sealed: str | bytes | None, key: Key, kind: str = "sign-in to resume
     key = wrapped_keys(key)
     form = _decrypted(sealed, _fernet(key))
     if form is None:
-        why = (
-            "it was tampered with, or sealed with another key" if sealed else f"there is no {kind}"
-        )
+        why = "it was tampered with, or sealed with another key" if sealed else f"there is no {kind}"
         raise e.SealBroken(why)
     return form
 

@@ -28,9 +28,7 @@ class NoQrCode(OperatorError):
     """QR codes need the package segno, which is not installed; `Enrolment.uri` does not."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "QR codes need the package segno, which is not installed: pip install 'authfsm[qr]'"
-        )
+        super().__init__("QR codes need the package segno, which is not installed: pip install 'authfsm[qr]'")
 
 
 def _is_usable(enrolment: Any, attribute: Attribute[Any], value: Secret[str]) -> None:
@@ -78,9 +76,7 @@ class Enrolment(WrapsSecrets):
             BadField: AssociateSoftwareToken was not answered yet; or a text is empty.
         """
         if challenge.secret_code is None:
-            raise BadField(
-                cls, "secret_code", "is not known yet: answer AssociateSoftwareToken first"
-            )
+            raise BadField(cls, "secret_code", "is not known yet: answer AssociateSoftwareToken first")
         return cls(challenge.secret_code, issuer, account or challenge.username or "")
 
     @property
@@ -91,9 +87,7 @@ class Enrolment(WrapsSecrets):
         but some user names contain one. Here it is written %3A: an app that splits the label before it
         decodes it shows the colon, another one cuts the name there. The codes are right in both.
         """
-        plain = TOTP(self.secret_code.reveal()).provisioning_uri(
-            name=self.account, issuer_name=self.issuer
-        )
+        plain = TOTP(self.secret_code.reveal()).provisioning_uri(name=self.account, issuer_name=self.issuer)
         # "The label ... should be encoded ... according to RFC 3986". pyotp does not encode "/", at which
         # some apps end the label.
         scheme, _, rest = plain.partition("://totp/")

@@ -51,9 +51,7 @@ class Step:
     @property
     def kind(self) -> LoopKind | None:
         """The kind of self-loop; None if the step left its state, or changed nothing."""
-        return (
-            loop_kind(self.source, self.response, self.action) if self.dest is self.source else None
-        )
+        return loop_kind(self.source, self.response, self.action) if self.dest is self.source else None
 
 
 class History(DisplayMixin, tuple[Step, ...]):
@@ -73,9 +71,7 @@ class BadHistory(CallerError, ValueError):
 
 def history_to_json(history: Iterable[Step]) -> str:
     """Return one or more histories (`flow.history`) as text: one line for each step, each ended by a newline."""
-    return "".join(
-        f"{json.dumps({'step': step.number, **step_to_dict(step)})}\n" for step in history
-    )
+    return "".join(f"{json.dumps({'step': step.number, **step_to_dict(step)})}\n" for step in history)
 
 
 def history_from_json(text: str) -> History:
@@ -123,9 +119,7 @@ def step_from_dict(number: int, fields: Mapping[str, Any]) -> Step:
         response=_member(RESPONSES, fields, "given"),
         dest=_member(State.__members__, fields, "to"),
         role=None if role is None else Role(role),
-        action=_member(RecoveryAction.__members__, fields, "action")
-        if fields.get("action")
-        else None,
+        action=_member(RecoveryAction.__members__, fields, "action") if fields.get("action") else None,
         error=error,
         at=None if at is None else datetime.fromisoformat(at),
     )
@@ -166,7 +160,6 @@ def _read_line(line: int, text: str) -> Step:
     # A refusal that changes nothing (throttling, for one) is not on the table in every state.
     if (step.dest is not step.source or step.action is None) and arrow not in TRANSITION_SET:
         raise BadHistory(
-            line,
-            f"is not on the protocol table: {step.source}, {step.response.trigger}, {step.dest}",
+            line, f"is not on the protocol table: {step.source}, {step.response.trigger}, {step.dest}"
         )
     return step

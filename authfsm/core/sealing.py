@@ -77,9 +77,7 @@ def snapshot_to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
         raise InvalidOperation(f"the sign-in has ended in {signin.state}", state=signin.state)
     if signin.awaiting is not None:
         raise InvalidOperation(
-            "the reply to the last answer is still awaited",
-            state=signin.state,
-            action=RecoveryAction.WAIT,
+            "the reply to the last answer is still awaited", state=signin.state, action=RecoveryAction.WAIT
         )
     form = {
         "id": snapshot.sign_in_id,
@@ -249,9 +247,7 @@ def seal_tokens(tokens: Tokens, key: Key) -> str:
     return encrypt(form_to_json(form), key, tokens.at)
 
 
-def unseal_tokens(
-    sealed: str | bytes | None, key: Key, *, pool_id: str | None, client_id: str
-) -> Tokens:
+def unseal_tokens(sealed: str | bytes | None, key: Key, *, pool_id: str | None, client_id: str) -> Tokens:
     """Return the tokens in a sealed text."""
     key = wrapped_keys(key)
     owner = {"client": client_id, **({} if pool_id is None else {"pool": pool_id})}

@@ -100,9 +100,7 @@ class SignIn(Sender, DisplayMixin):
     def __repr__(self) -> str:
         user = f" {self.username}" if self.username else ""
         awaiting = f", awaiting the reply to {self.awaiting.__name__}" if self.awaiting else ""
-        return (
-            f"<{type(self).__name__}{user}: {self._state} after {len(self._steps)} steps{awaiting}>"
-        )
+        return f"<{type(self).__name__}{user}: {self._state} after {len(self._steps)} steps{awaiting}>"
 
     @property
     def state(self) -> State:
@@ -140,18 +138,12 @@ class SignIn(Sender, DisplayMixin):
         return None if self.challenge is None else self.challenge.name
 
     def resume(
-        self,
-        state: State,
-        challenge: replies.AnyChallenge | None,
-        steps: Iterable[Step],
-        *,
-        admin: bool,
+        self, state: State, challenge: replies.AnyChallenge | None, steps: Iterable[Step], *, admin: bool
     ) -> None:
         """Take over another sign-in's state, or raise InvalidOperation; `core.sealing` sets the rest."""
         if self._steps or self._awaiting is not None:
             raise InvalidOperation(
-                "this sign-in has already begun: resume another one with a new SignIn",
-                state=self._state,
+                "this sign-in has already begun: resume another one with a new SignIn", state=self._state
             )
         self._state, self.challenge, self._steps = state, challenge, list(steps)
         self._admin = admin
@@ -211,9 +203,7 @@ class SignIn(Sender, DisplayMixin):
         """Stop awaiting the reply: it will not come. The state is as it was before `send`."""
         self._awaiting = None
 
-    def receive(
-        self, reply: Mapping[str, Any] | replies.Reply, at: datetime | None = None
-    ) -> State:
+    def receive(self, reply: Mapping[str, Any] | replies.Reply, at: datetime | None = None) -> State:
         """Process the awaited reply, and return the new state.
 
         A refusal is not raised here: `refusal` holds it, with its action. The state stays the same if the
@@ -318,9 +308,7 @@ class SignIn(Sender, DisplayMixin):
                 return str(need)
         return why_not_offered(self.challenge, kind)
 
-    def _apply(
-        self, reply: replies.Reply, source: State, response: Response, at: datetime | None
-    ) -> None:
+    def _apply(self, reply: replies.Reply, source: State, response: Response, at: datetime | None) -> None:
         """Take over what a reply other than a refusal says; the state has changed already."""
         self.refusal = None
         self.session_received_at = None if self._state is State.START else at
@@ -358,9 +346,7 @@ class SignIn(Sender, DisplayMixin):
             self.tokens = self.flow = None
             self.password_proved = False
 
-    def _apply_refusal(
-        self, refusal: replies.Refusal, response: Response, at: datetime | None
-    ) -> None:
+    def _apply_refusal(self, refusal: replies.Refusal, response: Response, at: datetime | None) -> None:
         secrets = [self.session, self.client_secret]
         secrets += [getattr(response, each.name) for each in attrs.fields(type(response))]
         refusal = mask_secrets(refusal, secrets)

@@ -27,9 +27,7 @@ _OUTCOMES: Final = (State, t.LoopKind, Reply, Mapping)
 class Driver(Protocol):
     """Sends a response to Cognito and returns where its reply leads: `Flow.carry`, or a function of yours."""
 
-    def __call__(
-        self, response: type[Response], *args: Any, **kwargs: Any
-    ) -> Outcome | Awaitable[Outcome]:
+    def __call__(self, response: type[Response], *args: Any, **kwargs: Any) -> Outcome | Awaitable[Outcome]:
         """Send the response that these arguments make, and return where its reply leads."""
 
 
@@ -89,9 +87,7 @@ class GetReply:
             _store(event, response, outcome)
         return None
 
-    async def _await(
-        self, event: Any, response: type[Response], outcome: Awaitable[Outcome]
-    ) -> None:
+    async def _await(self, event: Any, response: type[Response], outcome: Awaitable[Outcome]) -> None:
         try:
             result = _opaque(await outcome)
         except e.AuthfsmError as error:
@@ -99,9 +95,7 @@ class GetReply:
         else:
             _store(event, response, result)
 
-    def call(
-        self, machine: Any, method: str, model: Any, trigger: str, *args: Any, **kw: Any
-    ) -> Any:
+    def call(self, machine: Any, method: str, model: Any, trigger: str, *args: Any, **kw: Any) -> Any:
         """As this method of `transitions.Machine`, behind `model.trigger` and `model.may_...`; wraps secrets."""
         args, kw = self.wrapped(trigger, args, kw)
         return getattr(type(machine), method)(machine, model, trigger, *args, **kw)

@@ -352,11 +352,7 @@ def _read(raw: Any, response: type[Response], answered: replies.Challenge | None
     if (error := _error(raw, response.__name__)) is not None:
         return error
     if (reader := _OTHER_READERS.get(response)) is not None:
-        setup = (
-            answered
-            if isinstance(answered, replies.MfaSetup)
-            else replies.MfaSetup(name="MFA_SETUP")
-        )
+        setup = answered if isinstance(answered, replies.MfaSetup) else replies.MfaSetup(name="MFA_SETUP")
         return reader(raw, setup)
     name, result = _text(raw, "ChallengeName"), raw.get("AuthenticationResult")
     # One reply carries either a challenge or tokens, never both -- AWS API reference

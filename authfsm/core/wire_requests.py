@@ -138,9 +138,7 @@ def _identity(sender: Sender, username: str | None, device: Device | None) -> Fi
     # "the username ... in the request": hash and USERNAME of one request must agree, whichever of a
     # user's names it is -- AWS developer guide, "Computing secret hash values"
     return _present(
-        USERNAME=username,
-        SECRET_HASH=_secret_hash(sender, username),
-        DEVICE_KEY=device and device.device_key,
+        USERNAME=username, SECRET_HASH=_secret_hash(sender, username), DEVICE_KEY=device and device.device_key
     )
 
 
@@ -210,9 +208,7 @@ def _step_up(response: r.StepUp) -> Fields:
 
 def _new_password(response: r.NewPassword) -> Fields:
     # Attributes are personal data, and so wrapped too.
-    attributes = {
-        f"userAttributes.{name}": Secret(value) for name, value in response.attributes.items()
-    }
+    attributes = {f"userAttributes.{name}": Secret(value) for name, value in response.attributes.items()}
     return {"NEW_PASSWORD": response.password, **attributes}
 
 
@@ -295,11 +291,7 @@ def _access_token(sender: Sender) -> Secret[str]:
 def _device_key(response: Any, sender: Sender) -> str:
     tokens = sender.tokens
     new = tokens and (tokens.new_device or tokens)
-    key = (
-        response.device_key
-        or (new and new.device_key)
-        or (sender.device and sender.device.device_key)
-    )
+    key = response.device_key or (new and new.device_key) or (sender.device and sender.device.device_key)
     if not key:
         raise _missing(response, "device_key", "the tokens came without NewDeviceMetadata")
     return cast("str", key)

@@ -61,13 +61,13 @@ class AccountDiagram:
         theme = self.theme
         yield "digraph account {"
         yield _statement(
-            "graph", rankdir="TB", bgcolor=theme.background, pad="0.1", nodesep="0.3", ranksep="0.35",
-            fontname=FONT, fontsize="9", fontcolor=theme.muted, labelloc="b", labeljust="l", tooltip=" ",
+            "graph", rankdir="TB", bgcolor=theme.background, pad="0.1", nodesep="0.12", ranksep="0.35",
+            fontname=FONT, fontsize="12", fontcolor=theme.muted, labelloc="b", labeljust="l", tooltip=" ",
             label=f"<<br/>{_lines(_CAPTION)}>",
         )  # fmt: skip
-        yield _statement("node", fontname=FONT, fontsize="11", height="0.3", fontcolor=theme.text)
+        yield _statement("node", fontname=FONT, fontsize="13", height="0.3", fontcolor=theme.text)
         yield _statement(
-            "edge", fontname=FONT, fontsize="9", arrowsize="0.65", color=theme.line, fontcolor=theme.label
+            "edge", fontname=FONT, fontsize="12", arrowsize="0.65", color=theme.line, fontcolor=theme.label
         )  # fmt: skip
         edges: dict[tuple[UserStatus, UserStatus], list[AccountTransition]] = {}
         for each in ACCOUNT_TRANSITIONS:
@@ -85,7 +85,7 @@ class AccountDiagram:
     def _node(self, status: UserStatus, stays: list[AccountTransition]) -> str:
         group = _GROUPS.get(status, StateGroup.SET_UP)
         paint = self.theme.groups[group]
-        rows = [f'<br/><font point-size="9">{escape(row)}</font>' for row in map(_row, stays)]
+        rows = [f'<br/><font point-size="12">{escape(row)}</font>' for row in map(_row, stays)]
         return _statement(
             status.name, label=f"<{status.name}{''.join(rows)}>", tooltip=f"{status}: {status.meaning}", target="_blank",
             URL=links.reference("UserType"), shape="box", style="rounded,filled",

@@ -14,14 +14,7 @@ from attrs import evolve, field, frozen
 from authfsm.diagrams.dot_labels import advice, caption
 from authfsm.diagrams.model import DiagramModel, Edge, EdgeKind, EdgeStep, SettingsEffect
 from authfsm.diagrams.themes import Paint, Theme
-from authfsm.diagrams.vertices import (
-    START,
-    Junction,
-    StateGroup,
-    Vertex,
-    documentation_link,
-    group_of,
-)
+from authfsm.diagrams.vertices import START, Junction, StateGroup, Vertex, documentation_link, group_of
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import Response, SetUpEmail, SrpClaim
 from authfsm.protocol.states import State

@@ -25,12 +25,7 @@ _CODES_IN_A_ROW: Final = 2
 _LONGEST_ADVICE: Final = 34  # characters in a row
 _BOLD_ROOM: Final = "&#160;" * 5  # bold text is wider than the engines measure it
 _BREAK: Final = '<br align="left"/>'
-_LEGEND: Final = (
-    StateGroup.FIRST_FACTOR,
-    StateGroup.SET_UP,
-    StateGroup.SECOND_FACTOR,
-    StateGroup.DEVICE,
-)
+_LEGEND: Final = (StateGroup.FIRST_FACTOR, StateGroup.SET_UP, StateGroup.SECOND_FACTOR, StateGroup.DEVICE)
 _OUTLINES: Final = {"rounded": "Rounded", "note": "Folded corner", "component": "Plugs"}
 
 LOOP_SENTENCES: Final = {

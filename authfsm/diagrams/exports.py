@@ -14,14 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from xml.sax.saxutils import quoteattr
 
-from authfsm.diagrams.model import (
-    AVAILABLE,
-    Availability,
-    DiagramModel,
-    Edge,
-    EdgeKind,
-    SettingsEffect,
-)
+from authfsm.diagrams.model import AVAILABLE, Availability, DiagramModel, Edge, EdgeKind, SettingsEffect
 from authfsm.diagrams.themes import Theme
 from authfsm.diagrams.vertices import (
     ORDER,
@@ -46,11 +39,7 @@ NAMESPACE: Final = "http://www.w3.org/2005/07/scxml"
 
 # ---- Mermaid ----------------------------------------------------------------------------------
 
-SIGNS: Final = {
-    SettingsEffect.FADED: "\u2715 ",
-    SettingsEffect.GAINED: "+ ",
-    SettingsEffect.LOST: "\u2212 ",
-}
+SIGNS: Final = {SettingsEffect.FADED: "\u2715 ", SettingsEffect.GAINED: "+ ", SettingsEffect.LOST: "\u2212 "}
 """The sign before the label of what settings rule out or change."""
 
 
@@ -146,9 +135,7 @@ def _classes(model: DiagramModel, theme: Theme) -> Iterator[str]:
     }
     styles["junction"] = f"fill:{theme.line},stroke:{theme.line},color:{theme.background}"
     styles["faded"] = f"fill:{theme.background},stroke:{theme.faded},color:{theme.muted}"
-    styles["current"] = (
-        f"fill:{theme.current},stroke:{theme.highlight},stroke-width:4px,color:{theme.text}"
-    )
+    styles["current"] = f"fill:{theme.current},stroke:{theme.highlight},stroke-width:4px,color:{theme.text}"
     for name, nodes in members.items():
         yield f"    classDef {name} {styles[name]}"
         yield f"    class {','.join(nodes)} {name}"

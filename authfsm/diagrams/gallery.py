@@ -89,7 +89,9 @@ _SIGN_IN: Final = (
     ),
     Step(4, State.SOFTWARE_TOKEN_MFA, Code, State.AUTHENTICATED),
 )
-_ACCOUNT: Final = "The life of an account: sign-up, confirmation, forgotten password. Two failures of a sign-in lead here."
+_ACCOUNT: Final = (
+    "The life of an account: sign-up, confirmation, forgotten password. Two failures of a sign-in lead here."
+)
 
 
 def pictures() -> Iterator[tuple[str, Diagram, str]]:
@@ -101,9 +103,7 @@ def pictures() -> Iterator[tuple[str, Diagram, str]]:
     yield "sign_in", evolve(drawn, model=model), about
     about = "The whole protocol at a glance: every flow, from the first request to tokens."
     yield "overview", diagram(overview=True, theme=AUTO), about
-    about = (
-        "The whole protocol, with the response that each line needs; open it in a tab of its own."
-    )
+    about = "The whole protocol, with the response that each line needs; open it in a tab of its own."
     yield "protocol", diagram(theme=AUTO), about
     for flow in FLOWS:
         about = f"`{flow}`: {_FLOW_SENTENCES[flow]}"

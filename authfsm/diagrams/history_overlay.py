@@ -12,14 +12,7 @@ from typing import Protocol
 
 from attrs import evolve, frozen
 
-from authfsm.diagrams.model import (
-    DiagramModel,
-    Edge,
-    EdgeCount,
-    EdgeKind,
-    EdgeStep,
-    ResponseClass,
-)
+from authfsm.diagrams.model import DiagramModel, Edge, EdgeCount, EdgeKind, EdgeStep, ResponseClass
 from authfsm.diagrams.vertices import START, Junction, Vertex, in_order
 from authfsm.protocol.nodes import Node, accepts, node_of, target_roles
 from authfsm.protocol.responses import Response

@@ -184,9 +184,7 @@ class DiagramModel:
     @property
     def title(self) -> str:
         """What the diagram shows, in a few words."""
-        subject = {1: "what one pool's settings allow", 2: "two pools compared"}.get(
-            len(self.pools)
-        )
+        subject = {1: "what one pool's settings allow", 2: "two pools compared"}.get(len(self.pools))
         parts = [self.flow or subject or ("" if self.focus else "all flows")]
         parts += sorted({f"the states next to {node.state}" for node in self.focus})
         parts += [subject] if self.flow and subject else []

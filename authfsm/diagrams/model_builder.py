@@ -132,9 +132,7 @@ def build_model(
         nodes=nodes,
         edges=edges,
         omitted=tuple(
-            OmittedArrows(each, frozenset(omitted[each]))
-            for each in OmissionReason
-            if omitted[each]
+            OmittedArrows(each, frozenset(omitted[each])) for each in OmissionReason if omitted[each]
         ),
         flow=flow,
         availabilities={k: v for k, v in availabilities.items() if v != AVAILABLE},
@@ -223,9 +221,7 @@ def _lines(
         together = [by_dest[each] for each in members]
         kind = EdgeKind.ANSWER if is_junction else _edge_kind(together[0])
         uncertain = all(is_uncertain(each, effects.pools) for each in together)
-        yield _line(
-            together, vertex, kind, _common(found[each] for each in members), uncertain=uncertain
-        )
+        yield _line(together, vertex, kind, _common(found[each] for each in members), uncertain=uncertain)
     for loop in loops:
         effect, uncertain = effects.arrow(loop), is_uncertain(loop)
         yield _line([loop], loop.dest, _edge_kind(loop), effect, uncertain=uncertain)

@@ -36,9 +36,7 @@ class _UnknownName(CallerError, ValueError):
     kind: str
 
     def __init__(self, name: str, names: Iterable[str]) -> None:
-        super().__init__(
-            f"no {self.kind} is named {name!r}; the {self.kind}s are {', '.join(names)}"
-        )
+        super().__init__(f"no {self.kind} is named {name!r}; the {self.kind}s are {', '.join(names)}")
         self.name = name
 
 
@@ -173,9 +171,7 @@ def _described(svg: str, model: DiagramModel) -> str:
     about = f"{len(model.nodes)} states and junctions, {len(model.edges)} lines. {' '.join(notes(model))}"
     head = f"<title>{escape(model.title)}</title>\n<desc>{escape(about)}</desc>\n"
     inside = svg.index(">", svg.index("<svg")) + 1
-    opened = svg[:inside].replace(
-        "<svg ", f'<svg role="img" aria-label="{escape(model.title)}" ', 1
-    )
+    opened = svg[:inside].replace("<svg ", f'<svg role="img" aria-label="{escape(model.title)}" ', 1)
     return f"{opened}\n{head}{svg[inside:].lstrip()}"
 
 

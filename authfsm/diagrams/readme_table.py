@@ -33,11 +33,7 @@ from authfsm.protocol.table import (
 
 BEGIN: Final = "<!-- table -->"
 END: Final = "<!-- /table -->"
-CONFIDENCE_MARKS: Final = {
-    Confidence.INFERRED: "†",
-    Confidence.CONTRADICTORY: "‡",
-    Confidence.REFUTED: "✗",
-}
+CONFIDENCE_MARKS: Final = {Confidence.INFERRED: "†", Confidence.CONTRADICTORY: "‡", Confidence.REFUTED: "✗"}
 
 
 class NoTableMarkers(CallerError, ValueError):

@@ -101,9 +101,7 @@ class PoolOverlay(SettingsOverlay):
 
     def arrow(self, arrow: Arrow) -> Availability:
         """Return the effect on an arrow."""
-        return self._effect(
-            _arrow_reason(self._drawn, arrow), _arrow_reason(self._with_lambda, arrow)
-        )
+        return self._effect(_arrow_reason(self._drawn, arrow), _arrow_reason(self._with_lambda, arrow))
 
     def node(self, node: Node) -> Availability:
         """Return the effect on a node."""
@@ -119,9 +117,7 @@ class PoolOverlay(SettingsOverlay):
 class DifferenceOverlay(SettingsOverlay):
     """The changes from one pool's settings to another's."""
 
-    def __init__(
-        self, before: PoolSettings, after: PoolSettings, *, include_lambda_named: bool
-    ) -> None:
+    def __init__(self, before: PoolSettings, after: PoolSettings, *, include_lambda_named: bool) -> None:
         self.pools = (before, after)
         self._before, self._after = (
             reachability(each, include_lambda_named=include_lambda_named) for each in self.pools

@@ -41,9 +41,7 @@ class Theme:
     current: str  #: The fill of the node where the sign-in stands.
     warning: str  #: Refused answers, and what becomes impossible.
     gained: str  #: What becomes possible.
-    groups: Mapping[StateGroup, Paint] = field(
-        converter=frozen_mapping
-    )  #: How the nodes of each group look.
+    groups: Mapping[StateGroup, Paint] = field(converter=frozen_mapping)  #: How the nodes of each group look.
     dark: Theme | None = None  #: How an SVG looks where the reader prefers dark; None is the same.
 
     def colours(self) -> dict[str, str]:

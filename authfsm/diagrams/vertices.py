@@ -186,10 +186,7 @@ class OmissionReason(DescribedName):
         "UNKNOWN",
         "Not drawn: OTHER_CHALLENGE, a challenge of another name, which Cognito may issue at any time.",
     )
-    LAMBDA = (
-        "LAMBDA",
-        "In CUSTOM_AUTH a Lambda may name any challenge; only what AWS documents is drawn.",
-    )
+    LAMBDA = ("LAMBDA", "In CUSTOM_AUTH a Lambda may name any challenge; only what AWS documents is drawn.")
     ANOTHER_FACTOR = (
         "ANOTHER_FACTOR",
         "Not drawn: EMAIL_OTP, SMS_OTP and WEB_AUTHN also accept the choice of another first factor.",

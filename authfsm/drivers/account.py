@@ -57,9 +57,7 @@ class _TwinMethod(Protocol[Fields, Value_co]):
     @overload
     def __get__(self, account: CognitoAccount, owner: Any) -> Callable[Fields, Value_co]: ...
     @overload
-    def __get__(
-        self, account: AsyncCognitoAccount, owner: Any
-    ) -> Callable[Fields, Awaitable[Value_co]]: ...
+    def __get__(self, account: AsyncCognitoAccount, owner: Any) -> Callable[Fields, Awaitable[Value_co]]: ...
 
 
 def _method(request: Callable[Fields, AccountRequest[Value_co]]) -> _TwinMethod[Fields, Value_co]:
@@ -74,9 +72,7 @@ def _method(request: Callable[Fields, AccountRequest[Value_co]]) -> _TwinMethod[
     shown: Any = call
     shown.__doc__, shown.__name__ = "\n\n".join(map(str, map(getdoc, documented))), kind.__name__
     first = next(iter(signature(call).parameters.values()))
-    shown.__signature__ = signature(call).replace(
-        parameters=[first, *signature(kind).parameters.values()]
-    )
+    shown.__signature__ = signature(call).replace(parameters=[first, *signature(kind).parameters.values()])
     return cast("_TwinMethod[Fields, Value_co]", shown)
 
 

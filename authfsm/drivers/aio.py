@@ -193,9 +193,7 @@ class AsyncFlow(FlowSteps):
     ) -> Tokens:
         """As `Flow.refresh`."""
         refresh_token = secret(refresh_token)
-        return await self._run(
-            self._refresh_steps(refresh_token, username, device_key, rotating=rotating)
-        )
+        return await self._run(self._refresh_steps(refresh_token, username, device_key, rotating=rotating))
 
     async def fresh_tokens(self, within: timedelta = ONE_MINUTE) -> Tokens:
         """As `Flow.fresh_tokens`."""

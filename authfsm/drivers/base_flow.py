@@ -39,17 +39,13 @@ SecretProvider: TypeAlias = Callable[[], str | Secret[str] | Awaitable[str | Sec
 _MAY_NEED_PASSWORD: Final = frozenset(
     {State.START, State.SELECT_CHALLENGE, State.PASSWORD_SRP, State.PASSWORD_VERIFIER}
 )
-_MAY_NEED_EXPONENT: Final = frozenset(
-    {State.START, State.PASSWORD_VERIFIER, State.DEVICE_PASSWORD_VERIFIER}
-)
+_MAY_NEED_EXPONENT: Final = frozenset({State.START, State.PASSWORD_VERIFIER, State.DEVICE_PASSWORD_VERIFIER})
 
 
 def is_async(client: Any) -> bool:
     """Return whether a client's methods are awaited, as those of aiobotocore are."""
     if hasattr(client, "__aenter__") and not hasattr(client, "initiate_auth"):
-        raise TypeError(
-            "this is not a client yet: use `async with session.create_client(...) as client`"
-        )
+        raise TypeError("this is not a client yet: use `async with session.create_client(...) as client`")
     return iscoroutinefunction(getattr(client, "close", None))
 
 
@@ -138,11 +134,7 @@ class BaseCognito(Generic[ClientT, FlowT]):
         """
         key = wrapped_keys(key)
         snapshot = unseal(
-            sealed,
-            key,
-            self.clock(),
-            into=self._new_signin(None),
-            session_lifetime=self.session_lifetime,
+            sealed, key, self.clock(), into=self._new_signin(None), session_lifetime=self.session_lifetime
         )
         flow = self._new_flow(snapshot.signin, None, {}, walk=snapshot.walk)
         flow._restore(snapshot)  # noqa: SLF001 - same module
@@ -171,12 +163,7 @@ class BaseCognito(Generic[ClientT, FlowT]):
         )
 
     def _new_flow(
-        self,
-        signin: SignIn,
-        password: Secret[str] | None,
-        client_metadata: Mapping[str, str],
-        *,
-        walk: bool,
+        self, signin: SignIn, password: Secret[str] | None, client_metadata: Mapping[str, str], *, walk: bool
     ) -> FlowT:
         kind: Any = self._flow_class()
         flow: FlowT = kind(self, signin, password, client_metadata=client_metadata, walk=walk)
@@ -347,9 +334,7 @@ class BaseFlow(DisplayMixin):
         finally:
             self._turn.release()
 
-    def _on_reply(
-        self, reply: Mapping[str, Any], source: State, response: Response, seconds: float
-    ) -> None:
+    def _on_reply(self, reply: Mapping[str, Any], source: State, response: Response, seconds: float) -> None:
         """Process the reply to a request, and notify the observers."""
         at = self._clock()
         try:
@@ -360,9 +345,7 @@ class BaseFlow(DisplayMixin):
             raise
         self._notify(self.history[-1], seconds)
 
-    def _on_no_reply(
-        self, error: BaseException, source: State, response: Response, seconds: float
-    ) -> None:
+    def _on_no_reply(self, error: BaseException, source: State, response: Response, seconds: float) -> None:
         """Notify the observers of a request without a reply, or with one that cannot be read."""
         step = Step(
             number=len(self.history) + 1,

@@ -162,9 +162,7 @@ class Flow(FlowSteps):
 
     cognito: Cognito
 
-    def begin(
-        self, flow: str, username: str | Confirmed, preferred_challenge: str | None = None
-    ) -> State:
+    def begin(self, flow: str, username: str | Confirmed, preferred_challenge: str | None = None) -> State:
         """Send the response that begins a flow; `Cognito.sign_in` is `start` and this, and has the same arguments."""
         return self._run(self._begin_steps(flow, username, preferred_challenge))
 
@@ -257,9 +255,7 @@ class Flow(FlowSteps):
             InvalidOperation: Cognito replied with a challenge, which can be answered.
         """
         refresh_token = secret(refresh_token)
-        return self._run(
-            self._refresh_steps(refresh_token, username, device_key, rotating=rotating)
-        )
+        return self._run(self._refresh_steps(refresh_token, username, device_key, rotating=rotating))
 
     def fresh_tokens(self, within: timedelta = ONE_MINUTE) -> Tokens:
         """Return the tokens, refreshed first if the access token would expire within that time.
@@ -294,9 +290,7 @@ class Flow(FlowSteps):
         """Return the response to the current challenge, ready to send; None if it needs user input."""
         return self._run(self._next_response_steps())
 
-    def initial_response(
-        self, flow: str, username: str, preferred_challenge: str | None = None
-    ) -> Response:
+    def initial_response(self, flow: str, username: str, preferred_challenge: str | None = None) -> Response:
         """Return the response that begins a flow, completed with what this flow holds, for the arguments of `begin`.
 
         Raises:

@@ -40,7 +40,9 @@ ONE_MINUTE: Final = timedelta(minutes=1)
 
 # Also Cognito's answer if the session has a device and the refresh does not name it: aws-sdk-java-v2 #3418.
 _INVALID_REFRESH_TOKEN: Final = "Invalid Refresh Token"  # noqa: S105 - a message
-_NAME_DEVICE: Final = "If the pool tracks devices, pass device_key: the device_key claim of an access token of that session."
+_NAME_DEVICE: Final = (
+    "If the pool tracks devices, pass device_key: the device_key claim of an access token of that session."
+)
 _SHARE_TOKENS: Final = (
     "If another worker has refreshed these tokens, share them: authfsm.stores.SharedTokens."
 )
@@ -173,9 +175,7 @@ class FlowSteps(BaseFlow):
     def _single_step(self) -> Steps[State]:
         following = yield from self._next_response_steps()
         if following is None:
-            raise errors.InvalidOperation(
-                f"{self.state} needs user input: call answer()", state=self.state
-            )
+            raise errors.InvalidOperation(f"{self.state} needs user input: call answer()", state=self.state)
         yield from self._exchange(following)
         return self.state
 
@@ -190,26 +190,18 @@ class FlowSteps(BaseFlow):
         first_name, first_flow = self._first_request or (None, None)
         username, flow = self.signin.username or first_name, self.signin.flow or first_flow
         if username is None or flow is None:
-            raise errors.InvalidOperation(
-                "this sign-in has not begun: call begin()", state=self.state
-            )
+            raise errors.InvalidOperation("this sign-in has not begun: call begin()", state=self.state)
         password = password or self._needed_password
         _first_response(flow, self.preferred_challenge, password, self.signin.pool_id)
         self.cancel()
-        attempt: Self = self.cognito.start(
-            password, client_metadata=self._client_metadata, walk=self.walk
-        )
+        attempt: Self = self.cognito.start(password, client_metadata=self._client_metadata, walk=self.walk)
         attempt.signin.device = self.device  # also None, if Cognito has forgotten it
         return attempt, flow, username
 
     # ---- after the sign-in -----------------------------------------------------------------------------
 
     def _sign_out_steps(
-        self,
-        refresh_token: Secret[str] | None = None,
-        device_key: str | None = None,
-        *,
-        everywhere: bool,
+        self, refresh_token: Secret[str] | None = None, device_key: str | None = None, *, everywhere: bool
     ) -> Steps[None]:
         """RevokeToken, or GlobalSignOut; a refresh token of another sign-in is taken into a new flow."""
         if refresh_token is not None and everywhere:  # GlobalSignOut needs an access token
@@ -232,10 +224,7 @@ class FlowSteps(BaseFlow):
         new_device = self.tokens.new_device if self.tokens else None
         if new_device is None:
             raise errors.InvalidOperation("there is no new device to confirm", state=self.state)
-        repeated = (
-            self._unconfirmed is not None
-            and self._unconfirmed[0].device_key == new_device.device_key
-        )
+        repeated = self._unconfirmed is not None and self._unconfirmed[0].device_key == new_device.device_key
         if self._unconfirmed is None or not repeated:
             # Kept until it is confirmed: if the reply is lost, Cognito may have stored this password.
             entropy = self._entropy(PASSWORD_BYTES + SALT_BYTES)
@@ -253,9 +242,7 @@ class FlowSteps(BaseFlow):
         # "UserConfirmationNecessary: when true, your user must confirm that they want to remember
         # the device" -- AWS API reference, ConfirmDevice; UpdateDeviceStatus does so.
         if facts.get("UserConfirmationNecessary"):
-            yield from self._exchange(
-                r.UpdateDeviceStatus(remembered=True, device_key=device.device_key)
-            )
+            yield from self._exchange(r.UpdateDeviceStatus(remembered=True, device_key=device.device_key))
         return device
 
     def _refresh_steps(
@@ -290,9 +277,7 @@ class FlowSteps(BaseFlow):
             return (yield from self._srp_a_steps())
         return (yield from self._srp_claim_steps()) if self._exponent is not None else None
 
-    def _initial_response_steps(
-        self, flow: str, username: str, preferred: str | None
-    ) -> Steps[Response]:
+    def _initial_response_steps(self, flow: str, username: str, preferred: str | None) -> Steps[Response]:
         """Return the response that begins a flow."""
         kind: Any = _first_response(flow, preferred, self._password, self.signin.pool_id)
         self.signin.check(kind)  # a new exponent must not replace one whose proof is due
@@ -306,9 +291,7 @@ class FlowSteps(BaseFlow):
         response: Response = kind(username, *second, client_metadata=self._client_metadata)
         return response
 
-    def _make_response_steps(
-        self, kind: type[Response], *args: Any, **kwargs: Any
-    ) -> Steps[Response]:
+    def _make_response_steps(self, kind: type[Response], *args: Any, **kwargs: Any) -> Steps[Response]:
         """Return a response of this class, completed with what the flow holds."""
         if len(args) == 1 and isinstance(args[0], kind):
             return args[0]
@@ -341,9 +324,7 @@ class FlowSteps(BaseFlow):
         return pair.SRP_A
 
     def _srp_a_steps(self, **fields: Any) -> Steps[r.SrpA]:
-        return r.SrpA(
-            (yield from self._new_srp_a()), client_metadata=self._client_metadata, **fields
-        )
+        return r.SrpA((yield from self._new_srp_a()), client_metadata=self._client_metadata, **fields)
 
     def _srp_claim_steps(self) -> Steps[r.SrpClaim]:
         if self._exponent is None:
@@ -352,9 +333,7 @@ class FlowSteps(BaseFlow):
         exponent, pair = self._exponent, self._pair
         invalid = ""
         try:
-            claim = yield from _compute(
-                lambda: signin.prove(key_pair(exponent, pair), now, password)
-            )
+            claim = yield from _compute(lambda: signin.prove(key_pair(exponent, pair), now, password))
         except srp.SrpRefused as error:
             invalid = error.value
         if invalid:
@@ -373,9 +352,7 @@ class FlowSteps(BaseFlow):
             reply = yield from self._send(response)
         self._drop_unneeded_secrets()
         if self.refusal is not None:
-            raise errors.refused(
-                self.refusal, state=self.state, hint=self._hint(response, self.refusal)
-            )
+            raise errors.refused(self.refusal, state=self.state, hint=self._hint(response, self.refusal))
         return reply
 
     def _hint(self, response: Response, refusal: Refusal) -> str | None:

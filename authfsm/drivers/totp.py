@@ -99,9 +99,7 @@ async def associate_async(
 ) -> Enrolment:
     """As `associate`."""
     access_token = secret(access_token)
-    return await _run_async(
-        client, _associate_steps(access_token, issuer, account, replace=replace)
-    )
+    return await _run_async(client, _associate_steps(access_token, issuer, account, replace=replace))
 
 
 def _associate_steps(
@@ -117,10 +115,7 @@ def _associate_steps(
     enrolment = attrs.evolve(enrolment, account=account or attributes.get("email") or username)
     # The reply has no name of its own here: a traceback's frames must not show it.
     secret_code = Secret(
-        _text(
-            (yield from _call("AssociateSoftwareToken", {"AccessToken": access_token})),
-            "SecretCode",
-        )
+        _text((yield from _call("AssociateSoftwareToken", {"AccessToken": access_token})), "SecretCode")
     )
     return attrs.evolve(enrolment, secret_code=secret_code)
 
@@ -182,10 +177,7 @@ def _verify_steps(
 
 
 def switch_on(
-    client: CognitoIdentityProviderClient,
-    access_token: str | Secret[str],
-    *,
-    preferred: bool = True,
+    client: CognitoIdentityProviderClient, access_token: str | Secret[str], *, preferred: bool = True
 ) -> None:
     """Require the app's code at sign-in from now on: SetUserMFAPreference, for this factor alone.
 
@@ -200,9 +192,7 @@ def switch_on(
     _run(client, _switch_on_steps(access_token, preferred=preferred))
 
 
-async def switch_on_async(
-    client: Any, access_token: str | Secret[str], *, preferred: bool = True
-) -> None:
+async def switch_on_async(client: Any, access_token: str | Secret[str], *, preferred: bool = True) -> None:
     """As `switch_on`."""
     access_token = secret(access_token)
     await _run_async(client, _switch_on_steps(access_token, preferred=preferred))
@@ -213,16 +203,13 @@ def _switch_on_steps(access_token: Secret[str], *, preferred: bool) -> Requests[
     # one stops being preferred is inferred, and is what the local Cognito does.
     settings = {"Enabled": True, "PreferredMfa": preferred}
     yield from _call(
-        "SetUserMFAPreference",
-        {"AccessToken": access_token, "SoftwareTokenMfaSettings": settings},
+        "SetUserMFAPreference", {"AccessToken": access_token, "SoftwareTokenMfaSettings": settings}
     )
 
 
 def _run(client: Any, steps: Requests[T]) -> T:
     if is_async(client):
-        raise TypeError(
-            "the methods of this client are awaited: use the function whose name ends in _async"
-        )
+        raise TypeError("the methods of this client are awaited: use the function whose name ends in _async")
     try:
         request = next(steps)
         while True:
@@ -235,9 +222,7 @@ def _run(client: Any, steps: Requests[T]) -> T:
 
 async def _run_async(client: Any, steps: Requests[T]) -> T:
     send: Any = (
-        send_request_async
-        if is_async(client)
-        else lambda *args: asyncio.to_thread(send_request, *args)
+        send_request_async if is_async(client) else lambda *args: asyncio.to_thread(send_request, *args)
     )
     try:
         request = next(steps)

@@ -29,9 +29,7 @@ from authfsm.protocol.states import State
 # ---- sending -----------------------------------------------------------------------------------------
 
 
-def send_request(
-    call: Callable[..., Any], request: Request, state: State | None
-) -> Mapping[str, Any]:
+def send_request(call: Callable[..., Any], request: Request, state: State | None) -> Mapping[str, Any]:
     """Return the reply to a request; a refusal is a reply too.
 
     Raises:

@@ -269,9 +269,7 @@ class ObservedPool(LocalPool):
             self._report(operation, reply)
             return reply
 
-    def _report(
-        self, operation: str, reply: Mapping[str, Any], refusal: PoolRefusal | None = None
-    ) -> None:
+    def _report(self, operation: str, reply: Mapping[str, Any], refusal: PoolRefusal | None = None) -> None:
         response = self._core.response
         source = State.START if operation in BEGIN_OPERATIONS else self._state
         if self._observer is None or response is None or response in AFTER_SIGN_IN_RESPONSES:
@@ -349,8 +347,7 @@ def pool_arguments(settings: PoolSettings, plan: Plan) -> dict[str, Any]:
     return {
         "mfa": settings.mfa_configuration or ("OPTIONAL" if needs_mfa else "OFF"),
         "mfa_methods": [each.value for each in enabled_second_factors(settings)],
-        "explicit_auth_flows": EVERY_FLOW
-        & (EVERY_FLOW if flows is None else current_values(flows)),
+        "explicit_auth_flows": EVERY_FLOW & (EVERY_FLOW if flows is None else current_values(flows)),
         "allowed_first_auth_factors": [
             each for each in ALLOWED_FIRST_AUTH_FACTORS if factors is None or each in factors
         ],

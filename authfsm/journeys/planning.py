@@ -14,13 +14,7 @@ from attrs import evolve, frozen
 from authfsm.checks import Path
 from authfsm.journeys.plan import BetweenSteps, Person, Plan
 from authfsm.protocol import responses as r
-from authfsm.protocol.states import (
-    DEVICE_STATES,
-    MFA_METHODS,
-    PASSWORDLESS,
-    RECOVERY_MECHANISMS,
-    State,
-)
+from authfsm.protocol.states import DEVICE_STATES, MFA_METHODS, PASSWORDLESS, RECOVERY_MECHANISMS, State
 from authfsm.protocol.table import NEW_CHALLENGE, RESTART, Role, Transition
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import MULTI_FACTOR_PASSKEY, enabled_second_factors

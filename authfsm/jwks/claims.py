@@ -118,9 +118,7 @@ def _texts(raw: Mapping[str, Any], name: str) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _required(
-    read: Callable[[Mapping[str, Any], str], T | None], raw: Mapping[str, Any], name: str
-) -> T:
+def _required(read: Callable[[Mapping[str, Any], str], T | None], raw: Mapping[str, Any], name: str) -> T:
     value = read(raw, name)
     if not value:
         raise MalformedToken(f"{name} is missing")
@@ -164,9 +162,7 @@ class NotForThisClient(TokenRefused, CallerError):
     """It is for another app client (`client_id`)."""
 
     def __init__(self, client_id: str) -> None:
-        super().__init__(
-            f"the token is for the app client {client_id!r}, which is not accepted here"
-        )
+        super().__init__(f"the token is for the app client {client_id!r}, which is not accepted here")
         self.client_id = client_id
 
 

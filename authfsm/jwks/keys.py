@@ -96,9 +96,7 @@ class Keys:
             known = kid in self._keys
             if self._pending is None and self._due(known=known):
                 self._pending, self._started_at = Future(), self._ticks()
-                threading.Thread(
-                    target=self._renew, args=(self._pending,), name="jwks", daemon=True
-                ).start()
+                threading.Thread(target=self._renew, args=(self._pending,), name="jwks", daemon=True).start()
             return None if known else self._pending
 
     def key(self, kid: str) -> RSAKey:

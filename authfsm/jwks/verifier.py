@@ -117,18 +117,12 @@ class Verifier:
         # The path that the developer guide documents.
         url = f"{self.issuer}/.well-known/jwks.json"
         if fetch is None and not is_private(url):
-            raise ValueError(
-                f"the JWKS URL must use https or a loopback address, not {self.issuer}"
-            )
+            raise ValueError(f"the JWKS URL must use https or a loopback address, not {self.issuer}")
         self.keys = Keys(url, fetch or fetch_https, interval=interval, max_age=max_age, ticks=ticks)
 
     @classmethod
     def of(
-        cls,
-        cognito: ReachesPool,
-        *,
-        issuer: str | None = None,
-        jwks: Mapping[str, Any] | None = None,
+        cls, cognito: ReachesPool, *, issuer: str | None = None, jwks: Mapping[str, Any] | None = None
     ) -> Verifier:
         """Return the verifier of the pool and client of a `Cognito` or `AsyncCognito`, with its clock.
 

@@ -55,9 +55,7 @@ class WireExchange:
     reply: Mapping[str, Any] = field(factory=dict)
 
 
-def masked(
-    value: Any, name: str = "", secrets: frozenset[str] = frozenset(), longest: int = _LONGEST
-) -> Any:
+def masked(value: Any, name: str = "", secrets: frozenset[str] = frozenset(), longest: int = _LONGEST) -> Any:
     """Return a request, a reply, or a value of a member as it may be shown."""
     if isinstance(value, Secret):
         return MASK
@@ -105,10 +103,7 @@ def record_exchanges(client: Any, secrets: frozenset[str]) -> Iterator[list[Wire
             exchanges[-1] = evolve(exchanges[-1], reply=masked(parsed, "", secrets))
 
     events, unique = client.meta.events, f"authfsm-{id(exchanges)}"
-    handlers = {
-        "provide-client-params.cognito-idp": on_request,
-        "after-call.cognito-idp": on_reply,
-    }
+    handlers = {"provide-client-params.cognito-idp": on_request, "after-call.cognito-idp": on_reply}
     for event, handler in handlers.items():
         events.register(event, handler, unique_id=f"{unique}-{event}")
     try:
@@ -182,9 +177,7 @@ class SignInRecording:
             self._pending = (
                 self.flow.next_response()
                 if self.flow.history
-                else self.flow.initial_response(
-                    self.auth_flow, self.username, self.preferred_challenge
-                )
+                else self.flow.initial_response(self.auth_flow, self.username, self.preferred_challenge)
             )
         return self._pending
 

@@ -19,13 +19,7 @@ from authfsm.local import LocalPool
 from authfsm.notebook.debug_secrets import debug_secrets, srp_values
 from authfsm.notebook.moment import Moment
 from authfsm.notebook.recording import SignInRecording
-from authfsm.notebook.view_model import (
-    about_panel,
-    prompts_for,
-    settings_of,
-    srp_panel,
-    view_model,
-)
+from authfsm.notebook.view_model import about_panel, prompts_for, settings_of, srp_panel, view_model
 from authfsm.protocol.errors import AuthfsmError, InvalidOperation
 from authfsm.protocol.nodes import NODES
 from authfsm.protocol.responses import Response
@@ -34,8 +28,7 @@ from authfsm.settings import PoolSettings
 
 _FOLDER: Final = Path(__file__).parent
 _COLOURS: Final = (
-    f".authfsm-stepper {{ {css_variables(LIGHT)} }}\n"
-    f".authfsm-stepper.dark {{ {css_variables(DARK)} }}\n"
+    f".authfsm-stepper {{ {css_variables(LIGHT)} }}\n.authfsm-stepper.dark {{ {css_variables(DARK)} }}\n"
 )
 
 
@@ -194,9 +187,7 @@ class Stepper:
                         self.answer(recording.flow.make_response(prompt.response, **arguments))
                         break
                 else:
-                    raise InvalidOperation(
-                        f"{self.state} has no form for {trigger}", state=self.state
-                    )
+                    raise InvalidOperation(f"{self.state} has no form for {trigger}", state=self.state)
             case {"do": "debug_secrets"}:
                 found = debug_secrets(recording)
                 return {"debug_secrets": found and found.reveal()}
@@ -205,9 +196,7 @@ class Stepper:
             case {"do": "about", "node": int(number)} if 0 <= number < len(NODES):
                 return {"about": about_panel(NODES[number])}
             case _:
-                raise InvalidOperation(
-                    "the stepper does not know this message of its page", state=self.state
-                )
+                raise InvalidOperation("the stepper does not know this message of its page", state=self.state)
         return {}
 
     def _repr_mimebundle_(self, **_: Any) -> Any:

@@ -89,9 +89,7 @@ def token_rows(tokens: Tokens) -> Rows:
 @mime_bundle.register
 def _(refusal: Refusal) -> dict[str, str]:
     action = refusal.action.advice
-    return _table(
-        refusal.code, [("message", refusal.message), ("fault", refusal.fault), ("action", action)]
-    )
+    return _table(refusal.code, [("message", refusal.message), ("fault", refusal.fault), ("action", action)])
 
 
 @mime_bundle.register
@@ -122,9 +120,7 @@ def _picture(drawn: Diagram, text: str) -> dict[str, str]:
 
 def _table(title: str, rows: Rows, head: tuple[str, ...] = ()) -> dict[str, str]:
     """Return a table in HTML and in plain text; without a head, each row begins with its name."""
-    caption = (
-        f'<caption style="text-align:left;font-weight:bold;color:inherit">{escape(title)}</caption>'
-    )
+    caption = f'<caption style="text-align:left;font-weight:bold;color:inherit">{escape(title)}</caption>'
     html = [_html_row(head, ["th"] * len(head))] if head else []
     html += [_html_row(row, ["td" if head else "th"] + ["td"] * (len(row) - 1)) for row in rows]
     lines = [head, *rows] if head else rows

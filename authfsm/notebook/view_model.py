@@ -210,9 +210,7 @@ def _exchanges(step: RecordedStep, kind: str) -> Iterator[str]:
         yield _exchange(f"step {step.number}", each.operation, messages, kind)
 
 
-def _exchange(
-    title: str, operation: str, messages: list[tuple[str, Mapping[str, Any]]], kind: str
-) -> str:
+def _exchange(title: str, operation: str, messages: list[tuple[str, Mapping[str, Any]]], kind: str) -> str:
     texts = [
         (name, escape(json.dumps(members, indent=2, ensure_ascii=False, default=str)))
         for name, members in messages

@@ -137,9 +137,7 @@ class SignUp(_UserRequest[NewAccount]):
         validation_data: for the PreSignUp trigger; not stored.
     """
 
-    password: Secret[str] | None = field(
-        default=None, converter=secret, validator=v.is_typed_if_given
-    )
+    password: Secret[str] | None = field(default=None, converter=secret, validator=v.is_typed_if_given)
     attributes: Mapping[str, str] = field(
         factory=dict, kw_only=True, converter=v.frozen_texts, validator=v.are_texts, repr=False
     )
@@ -227,9 +225,7 @@ class UpdateUserAttributes(_SendingRequest[tuple[CodeDelivery, ...]]):
         attributes: the values by name; an empty text removes the attribute.
     """
 
-    attributes: Mapping[str, str] = field(
-        converter=v.frozen_texts, validator=v.are_texts, repr=False
-    )
+    attributes: Mapping[str, str] = field(converter=v.frozen_texts, validator=v.are_texts, repr=False)
 
 
 @frozen

@@ -169,9 +169,7 @@ def _fields(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _matches(required: Mapping[str, str], fields: Mapping[str, Any]) -> bool:
-    return all(
-        name in fields and (not value or fields[name] == value) for name, value in required.items()
-    )
+    return all(name in fields and (not value or fields[name] == value) for name, value in required.items())
 
 
 def _is_redacted(value: object) -> bool:
@@ -200,9 +198,7 @@ def _once(why: str) -> Repetition:
 
 
 _START_SRP: Final = _repeat("it has only a public value: the second request starts another session")
-_COUNTS: Final = _once(
-    "a wrong password counts twice towards the lockout, and a code is sent twice"
-)
+_COUNTS: Final = _once("a wrong password counts twice towards the lockout, and a code is sent twice")
 _USES_SESSION: Final = _once("it uses up the session, and a wrong answer counts as a failure")
 _SENDS_CODE: Final = _once("Cognito or a Lambda function may send a code twice")
 _USES_CODE: Final = _once("a code is accepted once, and a wrong one counts")

@@ -47,9 +47,7 @@ REFRESH_FLOWS: Final = frozenset({"REFRESH_TOKEN_AUTH", "REFRESH_TOKEN"})
 SIGN_IN_FLOWS: Final = tuple(flow for flow in FLOWS if flow not in REFRESH_FLOWS)
 """The `AuthFlow` values that sign a user in."""
 
-PASSWORD_FLOWS: Final = frozenset(
-    {"USER_SRP_AUTH", "USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH"}
-)
+PASSWORD_FLOWS: Final = frozenset({"USER_SRP_AUTH", "USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH"})
 """The flows that need the password at once or in the next step."""
 
 BEGIN_OPERATIONS: Final = frozenset(FLOWS_OF)
@@ -104,11 +102,7 @@ REQUIRED_VALUE: Final[Mapping[str, str]] = {
 """For each `AuthFlow`, the current `ExplicitAuthFlows` value that allows it."""
 
 _CUSTOM_ONLY: Final = "CUSTOM_AUTH_FLOW_ONLY"
-_LEGACY: Final = {
-    "ADMIN_NO_SRP_AUTH": _ADMIN,
-    "USER_PASSWORD_AUTH": _PASSWORD,
-    _CUSTOM_ONLY: _CUSTOM,
-}
+_LEGACY: Final = {"ADMIN_NO_SRP_AUTH": _ADMIN, "USER_PASSWORD_AUTH": _PASSWORD, _CUSTOM_ONLY: _CUSTOM}
 
 LEGACY_VALUES: Final = tuple(_LEGACY)
 """The `ExplicitAuthFlows` values from before November 2019."""

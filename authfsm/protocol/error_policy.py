@@ -56,11 +56,7 @@ class RecoveryAction(DescribedName):
     @property
     def survives(self) -> bool:
         """Return whether the attempt and its session survive."""
-        return self in {
-            RecoveryAction.TRY_AGAIN,
-            RecoveryAction.DROP_DEVICE,
-            RecoveryAction.WAIT,
-        }
+        return self in {RecoveryAction.TRY_AGAIN, RecoveryAction.DROP_DEVICE, RecoveryAction.WAIT}
 
 
 @frozen

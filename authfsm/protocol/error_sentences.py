@@ -84,9 +84,7 @@ _BY_CODE: Final[Mapping[str, Mapping[str, str]]] = {
         "symbol": "The password needs a symbol. Choose another one.",
         "": "The password does not meet the requirements. Choose another one.",
     },
-    "PasswordHistoryPolicyViolationException": {
-        "": "This password was used before. Choose another one."
-    },
+    "PasswordHistoryPolicyViolationException": {"": "This password was used before. Choose another one."},
     "AliasExistsException": {"": "This address belongs to another account. Enter another one."},
     "InvalidParameterException": {
         "Invalid email address": EMAIL_EXAMPLE,

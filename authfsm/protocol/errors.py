@@ -19,11 +19,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Final, Protocol
 
 from authfsm.protocol.error_policy import Fault, RecoveryAction
-from authfsm.protocol.error_sentences import (
-    OTHER_STEP,
-    sentence_of_code,
-    status_and_sentence,
-)
+from authfsm.protocol.error_sentences import OTHER_STEP, sentence_of_code, status_and_sentence
 from authfsm.protocol.replies import Refusal
 from authfsm.protocol.states import State
 
@@ -175,13 +171,7 @@ class InvalidInput(UserError, BadField):
     """
 
     def __init__(
-        self,
-        response: type,
-        field: str,
-        why: str,
-        advice: str | None = None,
-        *,
-        state: State | None = None,
+        self, response: type, field: str, why: str, advice: str | None = None, *, state: State | None = None
     ) -> None:
         super().__init__(response, field, why)
         self._template = advice or f"The {{field}} {why}."
@@ -214,9 +204,7 @@ class WrongResponse(CallerError):
 
     _presented = OTHER_STEP
 
-    def __init__(
-        self, state: State, response: type, accepts: Iterable[type], why: str | None = None
-    ) -> None:
+    def __init__(self, state: State, response: type, accepts: Iterable[type], why: str | None = None) -> None:
         self.accepts: Final = tuple(accepts)
         names = ", ".join(each.__name__ for each in self.accepts) or "nothing"
         super().__init__(

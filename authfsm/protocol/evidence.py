@@ -31,9 +31,7 @@ class Confidence(DescribedName):
     ISSUE = "issue"  #: An issue reports it, with the requests and replies.
     INFERRED = "inferred"  #: It follows from something that is known; no source shows it.
     CONTRADICTORY = "contradictory"  #: Two sources contradict each other.
-    REFUTED = (
-        "refuted"  #: Real pools answer otherwise. The client accepts it; nothing else expects it.
-    )
+    REFUTED = "refuted"  #: Real pools answer otherwise. The client accepts it; nothing else expects it.
 
     @property
     def is_uncertain(self) -> bool:
@@ -65,8 +63,7 @@ def _most_certain_first(rows: Iterable[tuple[Key, Evidence]]) -> dict[Key, tuple
         found.setdefault(key, []).append(each)
     order = list(Confidence).index
     return {
-        key: tuple(sorted(every, key=lambda known: order(known.confidence)))
-        for key, every in found.items()
+        key: tuple(sorted(every, key=lambda known: order(known.confidence))) for key, every in found.items()
     }
 
 
@@ -113,9 +110,7 @@ def account_evidence_rows() -> dict[AccountTransition, tuple[Evidence, ...]]:
         source, dest = UserStatus[row["status"]], UserStatus[row["leads_to"]]
         return AccountTransition(source, AccountOperation[row["operation"]], dest)
 
-    return _most_certain_first(
-        (transition(row), each) for row, each in _rows("account_evidence.csv")
-    )
+    return _most_certain_first((transition(row), each) for row, each in _rows("account_evidence.csv"))
 
 
 def account_evidence(transition: AccountTransition) -> tuple[Evidence, ...]:

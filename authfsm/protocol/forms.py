@@ -20,9 +20,7 @@ from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
 from authfsm.protocol.validators import CodeFormat, check_typed, is_typed
 
-FieldKind = Literal[
-    "code", "password", "text", "email", "tel", "date", "choice", "lines", "credential"
-]
+FieldKind = Literal["code", "password", "text", "email", "tel", "date", "choice", "lines", "credential"]
 
 SRP_RESPONSES: Final = frozenset({r.SrpA, r.SrpClaim})
 """The responses that only a driver can make, from the password: `flow.make_response(prompt.response, **arguments)`."""
@@ -167,11 +165,7 @@ class Form:
 
 
 def check_choice(
-    response: type[Response],
-    name: str,
-    choice: str,
-    names: Collection[str],
-    state: State | None = None,
+    response: type[Response], name: str, choice: str, names: Collection[str], state: State | None = None
 ) -> None:
     """Check that a choice is one of those offered."""
     if choice not in names:

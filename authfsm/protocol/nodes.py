@@ -46,9 +46,7 @@ def node_of(state: State, role: Role | None) -> Node:
 
 
 NODES: Final = tuple(
-    Node(state, role)
-    for state in State
-    for role in (tuple(Role) if state is State.EMAIL_OTP else (None,))
+    Node(state, role) for state in State for role in (tuple(Role) if state is State.EMAIL_OTP else (None,))
 )
 """All nodes, in the order of a sign-in."""
 
@@ -59,9 +57,7 @@ def proves_password(source: State, response: type[Response], dest: State) -> boo
     A refusal does not, nor a transition that stays in its state. Neither does SELECT_CHALLENGE, the reply to a
     preferred password that is not available, nor ADMIN_NO_SRP_AUTH, the reply to a missing password.
     """
-    carries_proof = response.proves_password or (
-        response is SrpClaim and source is State.PASSWORD_VERIFIER
-    )
+    carries_proof = response.proves_password or (response is SrpClaim and source is State.PASSWORD_VERIFIER)
     unproved = {State.SELECT_CHALLENGE, State.ADMIN_NO_SRP_AUTH, State.FAILED, source}
     return carries_proof and (dest not in unproved or dest is State.EMAIL_OTP)
 
@@ -89,9 +85,7 @@ def challenge_role(
     """
     if dest is not State.EMAIL_OTP:
         return _ROLE_OF_STATE.get(dest)
-    return email_otp_role(
-        source, response, flow=flow, password_proved=password_proved, credited=credited
-    )
+    return email_otp_role(source, response, flow=flow, password_proved=password_proved, credited=credited)
 
 
 def email_otp_role(
@@ -130,9 +124,7 @@ def target_roles(
     return _email_otp_roles(transition.source, transition.response, dests)
 
 
-def _email_otp_roles(
-    source: State, response: type[Response], dests: Destinations
-) -> tuple[Role, ...]:
+def _email_otp_roles(source: State, response: type[Response], dests: Destinations) -> tuple[Role, ...]:
     """Return the roles of an EMAIL_OTP challenge as far as the table decides them."""
     if not dests >= FIRST_FACTOR - UNKNOWN_CHALLENGE:
         return (Role.SECOND_FACTOR,)
@@ -158,10 +150,7 @@ class EdgeRoles(NamedTuple):
 
 def accepts(state: State, role: Role | None, response: type[Response]) -> bool:
     """Return whether a state accepts a response in a role."""
-    if (
-        role is Role.SECOND_FACTOR
-        and PREREQUISITES.get((state, response)) is Prerequisite.FIRST_FACTOR
-    ):
+    if role is Role.SECOND_FACTOR and PREREQUISITES.get((state, response)) is Prerequisite.FIRST_FACTOR:
         return False
     return response in PROTOCOL[state]
 

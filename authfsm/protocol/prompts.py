@@ -15,12 +15,7 @@ from authfsm.protocol.forms import Field, FieldKind, Form, Prompt, check_choice
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import PROTOCOL, Role
-from authfsm.protocol.validators import (
-    MESSAGE_CODE,
-    TOTP_CODE,
-    CodeFormat,
-    check_code,
-)
+from authfsm.protocol.validators import MESSAGE_CODE, TOTP_CODE, CodeFormat, check_code
 
 S = State
 FACTOR_LABELS: Final[Mapping[str, str]] = {
@@ -169,9 +164,7 @@ def _prompts(challenge: replies.Challenge, role: Role | None) -> Iterator[Prompt
             app = name or "your authenticator app"
             question = f"Code of the authenticator app {name or ''}".strip()
             explanation = f"Open {app} and type the code it shows."
-            yield Prompt(
-                r.Code, "Continue", explanation, (_code(challenge.state, r.Code, question),)
-            )
+            yield Prompt(r.Code, "Continue", explanation, (_code(challenge.state, r.Code, question),))
         case replies.PasswordChallenge() | replies.AdminPasswordChallenge():
             yield _password(r.Password, "The password is sent in plain text, over TLS.")
         case replies.PasswordSrpChallenge():
@@ -184,7 +177,9 @@ def _prompts(challenge: replies.Challenge, role: Role | None) -> Iterator[Prompt
             options = challenge.request_options
             name, label = "credential", "AuthenticationResponseJSON"
             credential = Field(name, label, "credential", request_options=options)
-            explanation = "A passkey signs for the web site for which it was created: the browser asks for it there."
+            explanation = (
+                "A passkey signs for the web site for which it was created: the browser asks for it there."
+            )
             yield Prompt(r.Credential, "Use the passkey", explanation, (credential,), S.WEB_AUTHN)
             yield from _first_factors(challenge)
         case replies.SelectMfaType():
@@ -249,9 +244,7 @@ def _first_factors(challenge: replies.Challenge) -> Iterator[Prompt]:
 def _new_password(challenge: replies.NewPasswordRequired) -> Prompt:
     password = Field("password", "New password", "password", autocomplete="new-password")
     # "you can't modify a required attribute that already has a value" -- AWS API reference
-    missing = [
-        each for each in challenge.required_attributes if not challenge.user_attributes.get(each)
-    ]
+    missing = [each for each in challenge.required_attributes if not challenge.user_attributes.get(each)]
     fields = (password, *map(_attribute, missing))
     return Prompt(r.NewPassword, "Continue", "The temporary password must be replaced.", fields)
 

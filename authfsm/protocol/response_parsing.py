@@ -19,9 +19,7 @@ _PROOF: Final = Secret("-")
 _EXAMPLES: Final = (
     replies.SmsMfa(name="SMS_MFA"),
     replies.SelectChallenge(name="SELECT_CHALLENGE"),
-    replies.PasswordVerifier(
-        name="PASSWORD_VERIFIER", salt=0, B=0, secret_block=_PROOF, user_id_for_srp="-"
-    ),
+    replies.PasswordVerifier(name="PASSWORD_VERIFIER", salt=0, B=0, secret_block=_PROOF, user_id_for_srp="-"),
     replies.WebAuthn(name="WEB_AUTHN", request_options={}),
     replies.CustomChallenge(name="CUSTOM_CHALLENGE"),
     replies.NewPasswordRequired(name="NEW_PASSWORD_REQUIRED"),
@@ -38,9 +36,7 @@ def _any_text(each: Field) -> Field:
 
 
 _FORMS: Final = [prompt for challenge in _EXAMPLES for prompt in form_for(challenge).prompts]
-_PROMPTS: Final = {
-    each.trigger: evolve(each, fields=tuple(map(_any_text, each.fields))) for each in _FORMS
-}
+_PROMPTS: Final = {each.trigger: evolve(each, fields=tuple(map(_any_text, each.fields))) for each in _FORMS}
 
 
 def response(name: str, /, **fields: str | Secret[str] | None) -> Response:

@@ -33,16 +33,10 @@ class Response(WrapsSecrets):
     """Whether this response carries the password, so that a reply that continues proves it."""
 
     client_metadata: Mapping[str, str] = field(
-        factory=dict,
-        converter=v.frozen_texts,
-        validator=v.are_texts,
-        kw_only=True,
-        repr=False,
+        factory=dict, converter=v.frozen_texts, validator=v.are_texts, kw_only=True, repr=False
     )
 
-    def __init_subclass__(
-        cls, *, auth_flow: str | None = None, proves_password: bool = False
-    ) -> None:
+    def __init_subclass__(cls, *, auth_flow: str | None = None, proves_password: bool = False) -> None:
         """Name the trigger after the class: `UserSrpAuth` is `user_srp_auth`."""
         super().__init_subclass__()
         cls.trigger = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
@@ -110,9 +104,7 @@ class AdminNoSrpAuth(_Start, auth_flow="ADMIN_NO_SRP_AUTH", proves_password=True
         password: the password; None to send it in the second step.
     """
 
-    password: Secret[str] | None = field(
-        default=None, converter=secret, validator=v.is_typed_if_given
-    )
+    password: Secret[str] | None = field(default=None, converter=secret, validator=v.is_typed_if_given)
 
 
 @frozen
@@ -158,9 +150,7 @@ class StepUp(_Start, auth_flow="USER_AUTH"):
     """
 
     target_acr_values: tuple[str, ...] = field(converter=v.to_tuple, validator=v.are_names)
-    access_token: Secret[str] | None = field(
-        default=None, converter=secret, validator=v.is_text_if_given
-    )
+    access_token: Secret[str] | None = field(default=None, converter=secret, validator=v.is_text_if_given)
     max_age: int | None = field(default=None, validator=v.is_count_if_given)
 
 
@@ -187,9 +177,7 @@ class RefreshTokenAuth(Response, auth_flow="REFRESH_TOKEN_AUTH"):
         device_key: DEVICE_KEY of the session's device; None for the sign-in's own.
     """
 
-    refresh_token: Secret[str] | None = field(
-        default=None, converter=secret, validator=v.is_text_if_given
-    )
+    refresh_token: Secret[str] | None = field(default=None, converter=secret, validator=v.is_text_if_given)
     username: str | None = field(default=None, validator=v.is_text_if_given)
     device_key: str | None = field(default=None, validator=v.is_text_if_given)
 
@@ -208,9 +196,7 @@ class GetTokensFromRefreshToken(Response):
         device_key: DeviceKey of the session's device; None for the sign-in's own.
     """
 
-    refresh_token: Secret[str] | None = field(
-        default=None, converter=secret, validator=v.is_text_if_given
-    )
+    refresh_token: Secret[str] | None = field(default=None, converter=secret, validator=v.is_text_if_given)
     device_key: str | None = field(default=None, validator=v.is_text_if_given)
 
 
@@ -315,9 +301,7 @@ class RawAnswer(Response):
         fields: `ChallengeResponses` as Cognito expects them; USERNAME and SECRET_HASH are added.
     """
 
-    fields: Mapping[str, Secret[str]] = field(
-        converter=v.frozen_secret_mapping, validator=v.are_texts
-    )
+    fields: Mapping[str, Secret[str]] = field(converter=v.frozen_secret_mapping, validator=v.are_texts)
 
 
 @frozen

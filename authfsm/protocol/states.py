@@ -49,9 +49,7 @@ class State(DescribedName):
     # fmt: on
 
 
-NON_CHALLENGES: Final = frozenset(
-    {State.START, State.OTHER_CHALLENGE, State.AUTHENTICATED, State.FAILED}
-)
+NON_CHALLENGES: Final = frozenset({State.START, State.OTHER_CHALLENGE, State.AUTHENTICATED, State.FAILED})
 """The states that are not challenge names of Cognito."""
 
 END_STATES: Final = frozenset({State.AUTHENTICATED, State.FAILED})

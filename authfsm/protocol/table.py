@@ -161,9 +161,7 @@ def loop_kinds(source: State, dests: Destinations) -> tuple[LoopKind, ...]:
     return tuple(kind for kind in LoopKind if kind is again or kind in dests)
 
 
-def row_transitions(
-    source: State, response: type[Response], dests: Destinations
-) -> Iterator[Transition]:
+def row_transitions(source: State, response: type[Response], dests: Destinations) -> Iterator[Transition]:
     """Yield the transitions of one row, including the one to FAILED, in the order of `State` and `LoopKind`."""
     for dest in State:
         if dest is source:
@@ -267,9 +265,7 @@ def transition_between(
     return Transition(source, response, dest, kind)
 
 
-def transition_for_reply(
-    source: State, response: type[Response], reply: Reply
-) -> Transition | None:
+def transition_for_reply(source: State, response: type[Response], reply: Reply) -> Transition | None:
     """Return the transition that a reply makes, which need not be in the table.
 
     None if it makes none: the request was throttled before it was evaluated, or refused after the sign-in had ended.

@@ -36,12 +36,7 @@ from authfsm.reference.about import (
     about_response,
     about_state,
 )
-from authfsm.reference.request_shapes import (
-    Parameter,
-    challenge_parameters,
-    parse_docstring,
-    request_shape,
-)
+from authfsm.reference.request_shapes import Parameter, challenge_parameters, parse_docstring, request_shape
 
 __all__ = [
     "About", "about_error", "about_flow", "about_response", "about_state", "as_dict",
@@ -65,9 +60,7 @@ def _named() -> Iterator[tuple[str, Callable[[], About]]]:
         yield str(subject), partial(about_account, subject)
         # A step of a sign-in has the sign-in's names.
         if isinstance(subject, AccountOperation) and subject.actor is not Actor.SIGN_IN:
-            yield from (
-                (n, partial(about_account, subject)) for n in (subject.page, subject.trigger)
-            )
+            yield from ((n, partial(about_account, subject)) for n in (subject.page, subject.trigger))
 
 
 def known_names() -> tuple[str, ...]:

@@ -22,14 +22,7 @@ from authfsm.protocol.nodes import TRANSITIONS_IN_ROLES, Node, accepts
 from authfsm.protocol.replies import Refusal
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import CHALLENGES, NON_CHALLENGES, State
-from authfsm.protocol.table import (
-    CUSTOM,
-    PREREQUISITES,
-    PROTOCOL,
-    LoopKind,
-    Role,
-    transition_for_reply,
-)
+from authfsm.protocol.table import CUSTOM, PREREQUISITES, PROTOCOL, LoopKind, Role, transition_for_reply
 from authfsm.reference.request_shapes import (
     Parameter,
     RequestShape,
@@ -130,8 +123,7 @@ def targets(state: State, response: type[Response], role: Role | None = None) ->
     transitions = {
         (transition.dest, roles.dest, transition.kind): transition
         for transition, roles in TRANSITIONS_IN_ROLES
-        if (transition.source, transition.response) == (state, response)
-        and role in {None, roles.source}
+        if (transition.source, transition.response) == (state, response) and role in {None, roles.source}
     }
     for (dest, dest_role, kind), transition in transitions.items():
         yield Target(dest, dest_role, kind, confidence(transition), evidence(transition))
@@ -292,9 +284,7 @@ class AboutAccount:
     """What is known about a status or an operation of an account's life."""
 
     subject: UserStatus | AccountOperation
-    transitions: tuple[
-        AccountTransition, ...
-    ]  # that leave or reach the status, or of the operation
+    transitions: tuple[AccountTransition, ...]  # that leave or reach the status, or of the operation
 
     @property
     def name(self) -> str:

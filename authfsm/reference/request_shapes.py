@@ -168,9 +168,7 @@ _MAPS: Final = ("AuthParameters", "ChallengeResponses", "DeviceSecretVerifierCon
 _SESSION: Final = Secret("<session>")
 _CLIENT_SECRET: Final = Secret("<client secret>")
 _DEVICE: Final = Device("<device key>", "<device group key>", Secret("<device password>"))
-_TOKENS: Final = Tokens(
-    access_token=Secret("<access token>"), refresh_token=Secret("<refresh token>")
-)
+_TOKENS: Final = Tokens(access_token=Secret("<access token>"), refresh_token=Secret("<refresh token>"))
 _VALUES: Final = {"code": "000000", "email": "<e-mail@address>"}
 """Placeholders of the fields that accept only certain texts."""
 
@@ -270,9 +268,7 @@ def _placeholder(attribute: Attribute[Any]) -> Any:
     return 0 if "int" in kind else f"<{name}>"
 
 
-def _parameters(
-    request: Request, response: type[Response]
-) -> Iterator[tuple[tuple[str, str], Parameter]]:
+def _parameters(request: Request, response: type[Response]) -> Iterator[tuple[tuple[str, str], Parameter]]:
     descriptions = parse_docstring(response).fields
     for name, value in request.reveal().items():
         within, members = (name, value) if name in _MAPS else ("", {name: value})

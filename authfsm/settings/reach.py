@@ -95,10 +95,7 @@ def _reached(why: Mapping[TransitionInRoles, Reason]) -> frozenset[Node]:
 
 
 def _why_unreachable(
-    settings: SignInSettings,
-    node: Node,
-    why: Mapping[TransitionInRoles, Reason],
-    reached: frozenset[Node],
+    settings: SignInSettings, node: Node, why: Mapping[TransitionInRoles, Reason], reached: frozenset[Node]
 ) -> str:
     """Return the rule that forbids a state, otherwise the reasons that block every path to it."""
     rules = CHALLENGE_RULES.get(node, ())
@@ -180,9 +177,7 @@ class PoolSettings(SignInSettings, DisplayMixin):
         reason = self._reason(transition, role, include_lambda_named=False)
         return reason is not None and self.ruled_out(transition, role) is None
 
-    def _reason(
-        self, transition: Transition, role: Role | None, *, include_lambda_named: bool
-    ) -> str | None:
+    def _reason(self, transition: Transition, role: Role | None, *, include_lambda_named: bool) -> str | None:
         found = reachability(self, include_lambda_named=include_lambda_named).arrows
         reasons = [
             found[transition, roles]
@@ -289,9 +284,7 @@ def difference(before: SignInSettings, after: SignInSettings) -> Difference:
             if why and not allowing[transition, roles]
         )
 
-    return Difference(
-        only_in(new, old), only_in(old, new), before.mfa_configuration, after.mfa_configuration
-    )
+    return Difference(only_in(new, old), only_in(old, new), before.mfa_configuration, after.mfa_configuration)
 
 
 # ---- the single settings that rule something out ----------------------------------------------------------

@@ -106,9 +106,7 @@ def post_signup_tokens_allowed(settings: SignInSettings) -> Reason:
 
 _MFA_ON: Final = _unless("MfaConfiguration is OFF", mfa_configuration="OFF")
 _SMS_MFA_ON: Final = _unless("SmsMfaConfiguration is not set", sms_mfa=False)
-_TOTP_MFA_ON: Final = _unless(
-    "SoftwareTokenMfaConfiguration is not enabled", software_token_mfa=False
-)
+_TOTP_MFA_ON: Final = _unless("SoftwareTokenMfaConfiguration is not enabled", software_token_mfa=False)
 _DEVICES_REMEMBERED: Final = _unless("DeviceConfiguration is not set", device_configuration=False)
 
 
@@ -236,11 +234,7 @@ def lambda_may_choose(settings: SignInSettings, transition: Transition) -> bool:
 
 
 def why_forbidden(
-    settings: SignInSettings,
-    transition: Transition,
-    roles: EdgeRoles,
-    *,
-    include_lambda_named: bool,
+    settings: SignInSettings, transition: Transition, roles: EdgeRoles, *, include_lambda_named: bool
 ) -> Reason:
     """Return why a transition is impossible although its source is reached; None if it is possible.
 

@@ -113,13 +113,10 @@ class StoredFlows(Generic[FlowT]):
 
     def _resume(self, sealed: str | None, ticket: Secret[str]) -> FlowT:
         if sealed is None:
-            raise SealNotFound(
-                "the store does not have it: it has ended, has expired, or its worker died"
-            )
+            raise SealNotFound("the store does not have it: it has ended, has expired, or its worker died")
         if sealed == TAKEN:
             raise InvalidOperation(
-                "another request is answering this sign-in: wait until it is done",
-                action=RecoveryAction.WAIT,
+                "another request is answering this sign-in: wait until it is done", action=RecoveryAction.WAIT
             )
         return self._unsealed(sealed, keys_for(self._key, ticket))
 
@@ -290,9 +287,7 @@ class AsyncPendingSignIns(StoredFlows[FlowT]):
             await self.store.drop(name)
             raise
 
-    async def _give_back(
-        self, name: str, beginning: asyncio.Task[FlowT], ticket: Secret[str]
-    ) -> None:
+    async def _give_back(self, name: str, beginning: asyncio.Task[FlowT], ticket: Secret[str]) -> None:
         await asyncio.wait([beginning])
         if beginning.exception() is None:
             await self._end(name, beginning.result(), ticket)
@@ -376,9 +371,7 @@ class SharedTokens(_StoredTokens["Flow"], PendingSignIns["Flow"]):
 class AsyncSharedTokens(_StoredTokens["AsyncFlow"], AsyncPendingSignIns["AsyncFlow"]):
     """`SharedTokens`, for an event loop: over an `AsyncStore`, for an `AsyncCognito`."""
 
-    async def fresh_tokens(
-        self, ticket: str | Secret[str] | None, within: timedelta = _MINUTE
-    ) -> Tokens:
+    async def fresh_tokens(self, ticket: str | Secret[str] | None, within: timedelta = _MINUTE) -> Tokens:
         """As `SharedTokens.fresh_tokens`."""
         ticket = secret(ticket)
         for attempt in count():

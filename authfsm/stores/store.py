@@ -72,9 +72,7 @@ class WrongStore(CallerError, TypeError):
     def __init__(self, store: type, *, awaited: bool) -> None:
         todo = "use AsyncPendingSignIns or AsyncSharedTokens, with an AsyncCognito"
         if not awaited:
-            todo = (
-                "use an AsyncStore (AsyncMemoryStore, AsyncRedisStore), or the class without Async"
-            )
+            todo = "use an AsyncStore (AsyncMemoryStore, AsyncRedisStore), or the class without Async"
         not_ = "" if awaited else "not "
         super().__init__(f"the methods of {store.__name__} are {not_}awaited: {todo}")
 
@@ -93,9 +91,7 @@ class MemoryStore:
         clock: returns seconds that never go backwards.
     """
 
-    def __init__(
-        self, capacity: int = 100_000, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, capacity: int = 100_000, *, clock: Callable[[], float] = time.monotonic) -> None:
         if capacity < 1:
             raise ValueError(f"capacity must be at least 1, not {capacity}")
         self.capacity = capacity

@@ -41,9 +41,7 @@ _MAX_HASHES: Final = 100_000
 _CONTEXT_KEY: Final = "authfsm.traces"
 
 
-def record(
-    client: Any, sink: str | Path | TextIO, *, clock: Callable[[], datetime] = utc_now
-) -> Recording:
+def record(client: Any, sink: str | Path | TextIO, *, clock: Callable[[], datetime] = utc_now) -> Recording:
     """Record all sign-ins that go through a client, whatever code makes them.
 
     Args:
@@ -273,14 +271,10 @@ def _state_after(pending: _PendingRequest, parsed: Mapping[str, Any]) -> State |
     if response is None:
         return None
     in_setup = pending.operation in SETUP_OPERATIONS
-    return next(
-        iter(t.destinations(State.MFA_SETUP if in_setup else State.AUTHENTICATED, response))
-    )
+    return next(iter(t.destinations(State.MFA_SETUP if in_setup else State.AUTHENTICATED, response)))
 
 
-def _keeps_state(
-    state: State | None, response: type[Response] | None, action: RecoveryAction | None
-) -> bool:
+def _keeps_state(state: State | None, response: type[Response] | None, action: RecoveryAction | None) -> bool:
     """Return whether a refusal keeps a sign-in in its state, as `authfsm.protocol.table.destination` does."""
     if state is State.AUTHENTICATED or action is RecoveryAction.WAIT:
         return True

@@ -115,7 +115,9 @@ def extraction(table: str) -> str:
         return extracted if rest else column.lower()
 
     columns = ", ".join(f"{value} AS {name}" for name, value in field_values(member).items())
-    return f"events_read AS (SELECT {columns} FROM {table} WHERE {is_sign_in_event('eventsource', 'eventname')})"  # noqa: S608 - our own words
+    return (
+        f"events_read AS (SELECT {columns} FROM {table} WHERE {is_sign_in_event('eventsource', 'eventname')})"  # noqa: S608 - our own words
+    )
 
 
 # An event that was delivered several times counts once. Setting up an authenticator app with an access token is

@@ -40,9 +40,7 @@ class Loader:
         self.bytes_read = 0
         columns = ", ".join(f"{name} {type_}" for name, type_ in cloudtrail.COLUMN_TYPES.items())
         # `row_status` is 'read' for a row that counts, 'other' for an event of another kind, 'left' for a line to scan.
-        connection.execute(
-            f"CREATE TABLE events_read ({columns}, row_status VARCHAR, line VARCHAR)"
-        )
+        connection.execute(f"CREATE TABLE events_read ({columns}, row_status VARCHAR, line VARCHAR)")
         connection.execute(
             "CREATE TABLE steps (sign_in VARCHAR, step BIGINT, source VARCHAR, given VARCHAR, under VARCHAR,"
             " dest VARCHAR, role VARCHAR, error VARCHAR, action VARCHAR, lost VARCHAR, moment TIMESTAMP,"
@@ -77,9 +75,7 @@ class Loader:
             ).fetchall()
         ) or ("cloudtrail",)
 
-    def _load_source(
-        self, path: Path, source: TraceSource, size: int, batches: dict[str, _Batch]
-    ) -> None:
+    def _load_source(self, path: Path, source: TraceSource, size: int, batches: dict[str, _Batch]) -> None:
         kind = _kind_of_lines(source)
         if kind is None:
             self._scan(path, source)
@@ -103,9 +99,7 @@ class Loader:
             self._insert_or_scan(batch.kind, [batch.path], batch.copied)
         batch.clear()
 
-    def _insert_or_scan(
-        self, kind: str, files: Sequence[Path], sources: Sequence[tuple[Path, str]]
-    ) -> None:
+    def _insert_or_scan(self, kind: str, files: Sequence[Path], sources: Sequence[tuple[Path, str]]) -> None:
         """Have DuckDB read files; if that fails, read each of their sources alone, and scan the one that fails."""
         try:
             self._insert(kind, files)
@@ -145,9 +139,7 @@ class Loader:
         elif counts == ScanCounts():
             self._empty.append(path)
 
-    def _insert_found(
-        self, found: Iterator[tuple[str, bytes]], counts: ScanCounts, name: str
-    ) -> None:
+    def _insert_found(self, found: Iterator[tuple[str, bytes]], counts: ScanCounts, name: str) -> None:
         batches = {kind: _Batch(kind, self._folder / f"found {kind}") for kind in _TABLES}
         for kind, line in found:
             batch = batches[kind]
@@ -268,7 +260,9 @@ _TABLES: Final = {"cloudtrail": "events_read", "steps": "steps"}
 def _extract(paths: Iterable[str], lines: str) -> str:
     """Return the SQL of the values of each line by their paths, in one pass over it."""
     listed = ", ".join(f"'$.{path}'" for path in paths)
-    return f"(SELECT line, JSON_EXTRACT_STRING(line, [{listed}]) AS field FROM {lines} WHERE line IS NOT NULL)"  # noqa: S608 - our own words
+    return (
+        f"(SELECT line, JSON_EXTRACT_STRING(line, [{listed}]) AS field FROM {lines} WHERE line IS NOT NULL)"  # noqa: S608 - our own words
+    )
 
 
 def _insert_events(lines: str, *, final: bool) -> str:
@@ -288,9 +282,7 @@ def _insert_events(lines: str, *, final: bool) -> str:
     )
     is_ours = cloudtrail.is_sign_in_event(source, name)
     values = cloudtrail.field_values(field.__getitem__)
-    columns = ", ".join(
-        f"CASE WHEN row_status = 'read' THEN {value} END" for value in values.values()
-    )
+    columns = ", ".join(f"CASE WHEN row_status = 'read' THEN {value} END" for value in values.values())
     return (
         f"INSERT INTO events_read ({', '.join(values)}, row_status, line)"  # noqa: S608 - our own words
         f" SELECT {columns}, row_status, CASE WHEN row_status = 'left' THEN line END"

@@ -176,9 +176,7 @@ class Funnel:
     @property
     def unfinished(self) -> int:
         """How many attempts ended before they were finished."""
-        return sum(
-            n for node, n in self.ends.items() if node not in s.FINISHED and s.state_of(node)
-        )
+        return sum(n for node, n in self.ends.items() if node not in s.FINISHED and s.state_of(node))
 
     def count(self, verdict: s.Verdict) -> int:
         """Return how many steps have this verdict."""
@@ -214,9 +212,7 @@ class Funnel:
             ],
         }  # fmt: skip
 
-    def diagram(
-        self, *, theme: Theme = LIGHT, engine: str | None = None, **options: Any
-    ) -> Diagram:
+    def diagram(self, *, theme: Theme = LIGHT, engine: str | None = None, **options: Any) -> Diagram:
         """Return the diagram of the protocol with these counts: each edge as wide as it was taken often.
 
         Args:
@@ -254,8 +250,7 @@ def with_traffic(model: DiagramModel, funnel: Funnel) -> DiagramModel:
                 counts[number, response] += each.times
     by_edge = [{r: n for (at, r), n in counts.items() if at == e} for e in range(len(walker.edges))]
     edges = tuple(
-        evolve(edge, counts=_edge_counts(edge, own))
-        for edge, own in zip(walker.edges, by_edge, strict=True)
+        evolve(edge, counts=_edge_counts(edge, own)) for edge, own in zip(walker.edges, by_edge, strict=True)
     )
     notes = [*model.notes, *_notes(funnel)]
     if several:
@@ -263,9 +258,7 @@ def with_traffic(model: DiagramModel, funnel: Funnel) -> DiagramModel:
             f"The log does not distinguish the responses of {', '.join(several)}: they are counted as one of them."
         )
     nodes = walker.nodes(START)
-    return evolve(
-        model, nodes=nodes, edges=with_shares(edges), sign_ins=funnel.sign_ins, notes=tuple(notes)
-    )
+    return evolve(model, nodes=nodes, edges=with_shares(edges), sign_ins=funnel.sign_ins, notes=tuple(notes))
 
 
 def _edge_counts(edge: Edge, counts: Mapping[type[Response] | None, int]) -> tuple[EdgeCount, ...]:

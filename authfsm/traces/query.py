@@ -202,9 +202,7 @@ WITH checked AS (
 def _relation(transitions: Iterable[s.LoggedTransition]) -> str:
     parts = (", ".join(f"'{part}'" for part in each) for each in s.with_unknown_parts(transitions))
     rows = ",\n    ".join(f"({each})" for each in parts)
-    return (
-        f"transitions AS (SELECT * FROM (VALUES\n    {rows}\n) AS protocol(source, symbol, dest))"  # noqa: S608 - our own words
-    )
+    return f"transitions AS (SELECT * FROM (VALUES\n    {rows}\n) AS protocol(source, symbol, dest))"  # noqa: S608 - our own words
 
 
 # ---- the whole queries -----------------------------------------------------------------------------------
@@ -248,9 +246,7 @@ def prepared_query(*, funnel: bool) -> str:
     return _CHECKED.strip() + "\n" + (_FUNNEL if funnel else _EACH_STEP).strip()
 
 
-def sql(
-    dialect: str, table: str = "events", *, validity: int = VALIDITY, funnel: bool = True
-) -> str:
+def sql(dialect: str, table: str = "events", *, validity: int = VALIDITY, funnel: bool = True) -> str:
     """Return the query over CloudTrail events for an engine.
 
     Athena runs it over the table from AWS's guide ("Querying AWS CloudTrail logs"), or over a view that selects

@@ -77,9 +77,7 @@ def find_files(names: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
         try:
             if path.is_dir():
                 inside = sorted(
-                    each
-                    for each in path.rglob("*")
-                    if each.suffix.lower() in SUFFIXES and each.is_file()
+                    each for each in path.rglob("*") if each.suffix.lower() in SUFFIXES and each.is_file()
                 )
                 why = f"the folder has no file that ends in one of {', '.join(SUFFIXES)}"
             elif path.exists():

@@ -24,9 +24,7 @@ _VALUE_START: Final = re.compile(r"""[\[{]|^"(?=\s*[\[{])""", re.MULTILINE)
 _RESUME_AT: Final = re.compile(rf"{e.EVENT_START.pattern}|\n[ \t]*[\[{{]")
 # What tools print between values: commas and brackets; the frame of `--output table`; the lines that
 # `--output text` prints beside an event. A table row with quotation marks holds a piece of an event.
-_FRAME: Final = re.compile(
-    r"""[\s,\]}|+\-=]*|[|+][^"{}]*|(?:EVENTS|RESOURCES|NEXTTOKEN)(?:\t.*)?"""
-)
+_FRAME: Final = re.compile(r"""[\s,\]}|+\-=]*|[|+][^"{}]*|(?:EVENTS|RESOURCES|NEXTTOKEN)(?:\t.*)?""")
 _YAML: Final = re.compile(r"---$|- \w+:(?: |$)|\w+:$")
 _YAML_STRING: Final = re.compile(
     r"""(?:^|\n)[ \t-]*\w+:\s*('(?:[^']|'')*'(?!')|"(?:[^"\\]|\\.)*")""", re.DOTALL

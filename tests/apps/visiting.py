@@ -181,11 +181,7 @@ def visit(browser: Browser, key: RSAKey, **settings: Any) -> Iterator[Visit]:
     pool = local.pool(key=key, clock=clock, **settings)
     wire, steps = Wire(pool), list[Observation]()
     cognito = Cognito(
-        wire.client(),
-        client_id=pool.client_id,
-        pool_id=pool.pool_id,
-        clock=clock,
-        observers=[steps.append],
+        wire.client(), client_id=pool.client_id, pool_id=pool.pool_id, clock=clock, observers=[steps.append]
     )
     verifier = Verifier(pool.pool_id, pool.client_id, jwks=pool.jwks(), clock=clock)
     with socket.create_server(("127.0.0.1", 0)) as listening:

@@ -89,9 +89,7 @@ def rows() -> list[Row]:
         return statistics.median(each[one][which] / each[other][which] for each in seen)
 
     def figures(one: str, other: str, which: int) -> str:
-        a, b = (
-            statistics.median(each[name][which] for each in seen) * 1e3 for name in (one, other)
-        )
+        a, b = (statistics.median(each[name][which] for each in seen) * 1e3 for name in (one, other))
         return f"{a:.0f} ms beside {b:.0f} ms"
 
     found = []
@@ -102,9 +100,7 @@ def rows() -> list[Row]:
             ("pycognito", 0.5, 1, "longest hold-up of the loop / pycognito in an executor"),
         ):
             ratio = compared(way, other, which)
-            found.append(
-                Row(f"{way}: {what}", ratio, f"<= {bar}", ratio <= bar, figures(way, other, which))
-            )
+            found.append(Row(f"{way}: {what}", ratio, f"<= {bar}", ratio <= bar, figures(way, other, which)))
     return found
 
 

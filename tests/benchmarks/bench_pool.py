@@ -133,16 +133,7 @@ def ours(*options: str) -> Iterator[Served]:
         config = Path(folder) / "config.json"
         users = [{"username": ADA, "password": PASSWORD}]
         config.write_text(json.dumps({"users": users}), encoding="utf-8")
-        command = [
-            sys.executable,
-            "-m",
-            "authfsm",
-            "serve",
-            "--port",
-            str(port),
-            "--config",
-            str(config),
-        ]
+        command = [sys.executable, "-m", "authfsm", "serve", "--port", str(port), "--config", str(config)]
         with running([*command, *options], port, request(CLIENT_ID)) as served:
             yield served
 
@@ -160,9 +151,7 @@ def peer(command: list[str], port: int, **env: str) -> Iterator[Served]:
             UserPoolId=pool, ClientName="bench", ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH"]
         )["UserPoolClient"]["ClientId"]
         boto.admin_create_user(UserPoolId=pool, Username=ADA, MessageAction="SUPPRESS")
-        boto.admin_set_user_password(
-            UserPoolId=pool, Username=ADA, Password=PASSWORD, Permanent=True
-        )
+        boto.admin_set_user_password(UserPoolId=pool, Username=ADA, Password=PASSWORD, Permanent=True)
         yield Served(served.address, request(client), served.started, served.memory)
 
 
@@ -201,11 +190,7 @@ def over_http() -> Iterator[Row]:
         for name, start in peers().items():
             servers[name] = stack.enter_context(start())
         times = dict(
-            zip(
-                servers,
-                interleaved([sign_ins(each) for each in servers.values()], ROUNDS),
-                strict=True,
-            )
+            zip(servers, interleaved([sign_ins(each) for each in servers.values()], ROUNDS), strict=True)
         )
         rates = {name: SIGN_INS / statistics.median(each) for name, each in times.items()}
         figures = ", ".join(f"{name} {rate:.0f}/s" for name, rate in rates.items())
@@ -216,9 +201,7 @@ def over_http() -> Iterator[Row]:
             yield Row(f"sign-ins/s over {best}", over, ">= 2", over >= 2, figures)
             # The peers write their state too late or not at all: no bar.
             kept = ratio(times[best], times["authfsm --state"])
-            yield Row(
-                "the same, every sign-in committed to a file", kept, "none", met=True, figures=""
-            )
+            yield Row("the same, every sign-in committed to a file", kept, "none", met=True, figures="")
         told = ", ".join(f"{n} {s.started:.2f} s {s.memory:.0f} MiB" for n, s in servers.items())
     starts = []
     for _ in range(5):
@@ -295,9 +278,7 @@ def many_users() -> Iterator[Row]:
             if file is not None:
                 closing.callback(file.close)
             body = request(CLIENT_ID)
-            works.append(
-                lambda service=service, body=body: service.exchange(f"{TARGET}InitiateAuth", body)
-            )
+            works.append(lambda service=service, body=body: service.exchange(f"{TARGET}InitiateAuth", body))
         few, some, many = interleaved(works, 150)
         closing.close()
         times = ratio(many, few)

@@ -34,9 +34,7 @@ SMS = {
     },
 }
 WRONG = {"Error": {"Code": "CodeMismatchException", "Message": "Invalid code"}}
-TOKENS = {
-    "AuthenticationResult": {"AccessToken": "a" * 1000, "IdToken": "i" * 1000, "ExpiresIn": 3600}
-}
+TOKENS = {"AuthenticationResult": {"AccessToken": "a" * 1000, "IdToken": "i" * 1000, "ExpiresIn": 3600}}
 OPENING, CODE = UserPasswordAuth("ada", "a password"), Code("123456")
 
 
@@ -97,11 +95,7 @@ def imported(statement: str) -> float:
     """Milliseconds that an import takes in a fresh interpreter."""
     code = f"import time; t = time.perf_counter(); {statement}; print(time.perf_counter() - t)"
     runs = [
-        float(
-            subprocess.run(
-                [sys.executable, "-c", code], check=True, capture_output=True, text=True
-            ).stdout
-        )
+        float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
         for _ in range(15)
     ]
     return median(runs) * 1e3
@@ -152,9 +146,7 @@ def rows() -> list[Row]:
     ]
     if (peer := statemachine_made()) is not None:
         other = each(peer, 20)
-        found.append(
-            Row("python-statemachine / a SignIn", other / making, "none", True, f"{other:.0f} us")
-        )
+        found.append(Row("python-statemachine / a SignIn", other / making, "none", True, f"{other:.0f} us"))
     return found
 
 

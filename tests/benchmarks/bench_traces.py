@@ -74,9 +74,7 @@ def write_log(folder: Path) -> WrittenLog:
 
 def run(code: str, *args: str) -> dict[str, object]:
     """Return what a separate process prints."""
-    done = subprocess.run(
-        [sys.executable, "-c", code, *args], check=True, stdout=subprocess.PIPE, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", code, *args], check=True, stdout=subprocess.PIPE, text=True)
     output: dict[str, object] = json.loads(done.stdout)
     return output
 
@@ -93,23 +91,15 @@ def rows(*, spark: bool = False) -> Iterator[Row]:
         assert isinstance(plain, dict)
         found = {each["id"] for each in plain["illegal"]}
         planted = set(trail.planted)
-        took, cpu, read, memory = (
-            float(str(output[name])) for name in ("took", "cpu", "read", "memory")
-        )
+        took, cpu, read, memory = (float(str(output[name])) for name in ("took", "cpu", "read", "memory"))
         figures = (
             f"{trail.events:,} events, {trail.sign_ins:,} sign-ins, {size:,.0f} MiB, written in {wrote:.0f} s;"
             f" read in {read:.1f} s, all in {took:.1f} s, {cpu:.1f} s of CPU"
         )
         yield Row(
-            "events a second",
-            trail.events / took,
-            f">= {SPEED:,}",
-            trail.events / took >= SPEED,
-            figures,
+            "events a second", trail.events / took, f">= {SPEED:,}", trail.events / took >= SPEED, figures
         )
-        yield Row(
-            "events a CPU second", trail.events / cpu, ">= 20,000", trail.events / cpu >= 20_000, ""
-        )
+        yield Row("events a CPU second", trail.events / cpu, ">= 20,000", trail.events / cpu >= 20_000, "")
         yield Row(
             "peak memory, MiB",
             memory,

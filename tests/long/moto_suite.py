@@ -66,9 +66,7 @@ def run(folder: Path, url: str, iam: str) -> dict[str, str]:
     }
     options = ["-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist", "-v", "--tb=no"]
     command = [sys.executable, "-m", "pytest", *options, SUITE]
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     sys.stderr.write(done.stdout + done.stderr)
     return dict(_OUTCOME.findall(done.stdout))
 

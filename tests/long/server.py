@@ -64,9 +64,7 @@ def killed(seed: int, number: int = 30) -> dict[str, Any]:
                 _check(web, chance.sample(tokens, min(40, len(tokens))), made)
                 stop = threading.Event()
                 threads = [
-                    threading.Thread(
-                        target=_load, args=(web, (f"r{round_}t{n}", n), tokens, made, stop)
-                    )
+                    threading.Thread(target=_load, args=(web, (f"r{round_}t{n}", n), tokens, made, stop))
                     for n in range(8)
                 ]
                 for thread in threads:
@@ -85,11 +83,7 @@ def killed(seed: int, number: int = 30) -> dict[str, Any]:
 
 
 def _load(
-    web: ServerProcess,
-    who: tuple[str, int],
-    tokens: list[str],
-    made: list[str],
-    stop: threading.Event,
+    web: ServerProcess, who: tuple[str, int], tokens: list[str], made: list[str], stop: threading.Event
 ) -> None:
     name, number = who
     count = 0
@@ -101,9 +95,7 @@ def _load(
                 tokens.append(reply["AuthenticationResult"]["RefreshToken"])
             new = f"{name}n{count}"
             if (
-                web.call(
-                    "AdminCreateUser", UserPoolId=POOL_ID, Username=new, TemporaryPassword=PASSWORD
-                )[0]
+                web.call("AdminCreateUser", UserPoolId=POOL_ID, Username=new, TemporaryPassword=PASSWORD)[0]
                 == 200
             ):
                 made.append(new)
@@ -129,9 +121,7 @@ def slow(_: int, number: int = 600) -> dict[str, Any]:
     """Slow clients' connections are closed, and others are served meanwhile."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        serve_in_process(
-            Path(folder), {"users": [{"username": "ada", "password": PASSWORD}]}
-        ) as web,
+        serve_in_process(Path(folder), {"users": [{"username": "ada", "password": PASSWORD}]}) as web,
     ):
         host, port = web.address.split(":")
 

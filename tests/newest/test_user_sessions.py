@@ -63,9 +63,9 @@ class Ada:
 
     def sessions(self, tokens: dict[str, str]) -> list[dict[str, Any]]:
         """Return what ListUserSessions lists for an access token."""
-        found: list[dict[str, Any]] = self.client.list_user_sessions(
-            AccessToken=tokens["AccessToken"]
-        )["Sessions"]
+        found: list[dict[str, Any]] = self.client.list_user_sessions(AccessToken=tokens["AccessToken"])[
+            "Sessions"
+        ]
         return found
 
     def current(self, tokens: dict[str, str]) -> str:

@@ -93,9 +93,7 @@ class Signin:
         "--pool",
         envvar="AUTHFSM_POOL_ID",
     )
-    region: str | None = _pool(
-        "The pool's region; by default the one in its id.", envvar="AUTHFSM_REGION"
-    )
+    region: str | None = _pool("The pool's region; by default the one in its id.", envvar="AUTHFSM_REGION")
     endpoint: str | None = _pool(
         "Use this endpoint URL instead of AWS's, for example http://127.0.0.1:9229.",
         "--endpoint",
@@ -105,10 +103,7 @@ class Signin:
     profile: str | None = _pool("The AWS profile; --admin signs requests with its credentials.")
     admin: bool = _pool("Use the Admin* operations, with AWS credentials.", default=False)
     username: str | None = _sign_in(
-        "The user name or an alias; prompted for if omitted.",
-        "--username",
-        "-u",
-        envvar="AUTHFSM_USERNAME",
+        "The user name or an alias; prompted for if omitted.", "--username", "-u", envvar="AUTHFSM_USERNAME"
     )
     flow: AuthFlow | None = _sign_in(
         "The AuthFlow: USER_SRP_AUTH (the default), USER_PASSWORD_AUTH, USER_AUTH, CUSTOM_AUTH,"
@@ -133,20 +128,14 @@ class Signin:
         "--remember/--no-remember",
         show_default=False,
     )
-    json: bool = _tokens(
-        "Print the tokens as JSON to standard output, and nothing else.", default=False
-    )
+    json: bool = _tokens("Print the tokens as JSON to standard output, and nothing else.", default=False)
     show_tokens: bool = _tokens("Allow --json to print the tokens to a terminal.", default=False)
     output: Path | None = _tokens(
         "Write the tokens to a file that only its owner can read.", "--output", "-o"
     )
-    keyring: bool = _tokens(
-        "Store the tokens and the device in the system's keyring.", default=False
-    )
+    keyring: bool = _tokens("Store the tokens and the device in the system's keyring.", default=False)
     local: bool = option(
-        "Sign in to an example pool that runs in this process.",
-        default=False,
-        panel="Without a user pool",
+        "Sign in to an example pool that runs in this process.", default=False, panel="Without a user pool"
     )
 
     def run(self) -> int:
@@ -184,9 +173,7 @@ class Signin:
     def _sign_in(self, screen: Screen) -> None:
         user = user_input_for(screen, lines=self.password_stdin)
         if self.demo is not None and not self.local:
-            raise Misused(
-                f"{self.demo} requires --local: authfsm signin --local {self.demo}",
-            )
+            raise Misused(f"{self.demo} requires --local: authfsm signin --local {self.demo}")
         storage = KeyringStorage() if self.keyring else None
         token_output = TokenOutput(
             printed=self.json, in_the_open=self.show_tokens, file=self.output, keyring=storage
@@ -240,9 +227,7 @@ class Signin:
             pool_id = _required(user, "User pool id", "--pool-id", "AUTHFSM_POOL_ID")
         if not client_id:
             client_id = _required(user, "App client id", "--client-id", "AUTHFSM_CLIENT_ID")
-        return PoolConnection(
-            client_id, pool_id, self.region, self.endpoint, self.profile, admin=admin
-        )
+        return PoolConnection(client_id, pool_id, self.region, self.endpoint, self.profile, admin=admin)
 
     def _sign_in_locally(self, screen: Screen, user: UserInput, token_output: TokenOutput) -> None:
         from authfsm.cli.demo import ADA  # noqa: PLC0415 - slow: only --local needs a pool
@@ -278,7 +263,7 @@ def _required(user: UserInput, question: str, flag: str, variable: str) -> str:
     typed = user.line(question) if isinstance(user, TerminalInput) else ""
     if not typed:
         raise Misused(
-            f"{flag} (or {variable}) is required. To try the command without a user pool: authfsm signin --local.",
+            f"{flag} (or {variable}) is required. To try the command without a user pool: authfsm signin --local."
         )
     return typed
 

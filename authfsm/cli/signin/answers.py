@@ -60,9 +60,7 @@ class AnswerPrompter:
         asked, prompts = flow.challenge, self._prompts(flow)
         if asked is None or not prompts:
             # DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER, where no device was named; a factor of no kind we know.
-            raise SignInEnded(
-                ExitStatus.NOT_HERE, f"{flow.state} cannot be answered in a terminal."
-            )
+            raise SignInEnded(ExitStatus.NOT_HERE, f"{flow.state} cannot be answered in a terminal.")
         first = prompts[0]
         if first.response is r.SrpClaim:
             # The pool asks for a proof that was not begun: with a preferred PASSWORD_SRP it is.

@@ -71,9 +71,7 @@ _ASKING: Final = DeviceConfiguration(
 )
 
 DEMO_POOLS: Final[Mapping[str, DemoPool]] = {
-    "sms": DemoPool(
-        "the password, then a code by SMS", lambda: _with(_mfa("SMS_MFA"), phone_number=PHONE)
-    ),
+    "sms": DemoPool("the password, then a code by SMS", lambda: _with(_mfa("SMS_MFA"), phone_number=PHONE)),
     "totp": DemoPool(
         "the password, then a code of the authenticator app",
         lambda: _with(_mfa("SOFTWARE_TOKEN_MFA"), totp_secret=pyotp.random_base32()),
@@ -86,9 +84,7 @@ DEMO_POOLS: Final[Mapping[str, DemoPool]] = {
         lambda: _with(LocalPool(required_attributes=["name"]), temporary=True),
         hints={"a good new one": NEW_PASSWORD},
     ),
-    "email": DemoPool(
-        "the password, then a code by e-mail", lambda: _with(_mfa("EMAIL_OTP"), email=EMAIL)
-    ),
+    "email": DemoPool("the password, then a code by e-mail", lambda: _with(_mfa("EMAIL_OTP"), email=EMAIL)),
     "choice": DemoPool(
         "the first factor is chosen",
         lambda: _with(
@@ -123,9 +119,7 @@ DEMO_POOLS: Final[Mapping[str, DemoPool]] = {
     "reset": DemoPool(
         "an administrator reset the password", lambda: _with(LocalPool(), status="RESET_REQUIRED")
     ),
-    "unconfirmed": DemoPool(
-        "the user was never confirmed", lambda: _with(LocalPool(), status="UNCONFIRMED")
-    ),
+    "unconfirmed": DemoPool("the user was never confirmed", lambda: _with(LocalPool(), status="UNCONFIRMED")),
     "other": DemoPool("a challenge of an unknown name: a dead end", _other, flow="CUSTOM_AUTH"),
 }
 """Every pool that can be tried, by its name; the first is the usual one."""
@@ -143,9 +137,7 @@ class OutboxPrinter:
         """Print what has come since the last call."""
         for message in self._pool.outbox[self._printed :]:
             by = "an SMS" if message.medium == "SMS" else "an e-mail"
-            self._screen.mail(
-                f"The pool would have sent {by} to {message.to}: {message.code.reveal()}"
-            )
+            self._screen.mail(f"The pool would have sent {by} to {message.to}: {message.code.reveal()}")
         self._printed = len(self._pool.outbox)
         app: Secret[str] | None = None
         if isinstance(flow.challenge, MfaSetup):

@@ -89,9 +89,7 @@ class Screen:
     """Writes to the terminal: on standard error, unless another console is given."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(
-            file=sys.stderr, highlight=False, markup=False, emoji=False
-        )
+        self.console = console or Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
         self.draws = (self.console.encoding or "").lower().startswith("utf")
         """Whether this terminal can show more than ASCII."""
 
@@ -191,9 +189,7 @@ class Screen:
         lines = len(picture.splitlines())
         # Two lines of its quiet zone may scroll away; the prompt takes one.
         if self.console.is_terminal and lines - 1 > self.console.height:
-            self.note(
-                f"The QR code is {lines} lines high: enlarge this window if its top is cut off."
-            )
+            self.note(f"The QR code is {lines} lines high: enlarge this window if its top is cut off.")
         self.console.file.write(picture)
         self.console.file.flush()
 

@@ -55,7 +55,7 @@ class KeyringStorage:
         self._failed = KeyringError
         if isinstance(self._keyring, (fail.Keyring, null.Keyring)):
             raise Misused(
-                "--keyring: this machine has no keyring (no Secret Service, no Keychain): use --output FILE",
+                "--keyring: this machine has no keyring (no Secret Service, no Keychain): use --output FILE"
             )
 
     def get(self, service: str, account: str) -> Secret[str] | None:
@@ -83,9 +83,7 @@ class KeyringStorage:
         except self._failed as error:
             failed = type(error).__name__
         if failed:  # outside the handler: the backend's frames hold the secret
-            raise SignInEnded(
-                ExitStatus.MISCONFIGURED, f"the keyring could not be {how} ({failed})"
-            )
+            raise SignInEnded(ExitStatus.MISCONFIGURED, f"the keyring could not be {how} ({failed})")
 
 
 @frozen
@@ -216,9 +214,7 @@ class TokenOutput:
     def check(self) -> None:
         """Raise SignInEnded if the output would fail, before the user types a password."""
         if self.printed and sys.stdout.isatty() and not self.in_the_open:
-            raise Misused(
-                "--json would print the tokens to this terminal: use a pipe, or add --show-tokens.",
-            )
+            raise Misused("--json would print the tokens to this terminal: use a pipe, or add --show-tokens.")
         if self.file is not None:
             folder = self.file.parent
             if not folder.is_dir() or self.file.is_dir():
@@ -276,9 +272,7 @@ def summary(flow: Flow) -> dict[str, str]:
         "groups": ", ".join(map(str, groups)) if isinstance(groups, list) else None,
         "scopes": access.get("scope"),
         "expires": _expiry(tokens),
-        "tokens": ", ".join(
-            n for n in ("access", "id", "refresh") if getattr(tokens, f"{n}_token")
-        ),
+        "tokens": ", ".join(n for n in ("access", "id", "refresh") if getattr(tokens, f"{n}_token")),
         "device": flow.device and f"{flow.device.device_key}, remembered",
     }
     return {name: str(value) for name, value in text.items() if value}

@@ -23,12 +23,7 @@ from authfsm.cli.signin.user_input import InputEnded, UserInput, confirms
 from authfsm.drivers.boto import Cognito, Flow
 from authfsm.protocol.auth_flows import PASSWORD_FLOWS
 from authfsm.protocol.error_policy import Fault, RecoveryAction
-from authfsm.protocol.errors import (
-    AuthfsmError,
-    InvalidInput,
-    Refused,
-    WrongResponse,
-)
+from authfsm.protocol.errors import AuthfsmError, InvalidInput, Refused, WrongResponse
 from authfsm.protocol.replies import MfaSetup
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
@@ -148,9 +143,7 @@ class SignInSession:
         if not self._user.present:
             if suggested:
                 return suggested
-            raise Misused(
-                "Without a terminal, --username (or AUTHFSM_USERNAME) is required.",
-            )
+            raise Misused("Without a terminal, --username (or AUTHFSM_USERNAME) is required.")
         username = self._user.line("User name", default=suggested)
         while not username:
             username = self._user.line("User name")
@@ -206,9 +199,7 @@ class SignInSession:
     def _offer_to_remember(self, flow: Flow, username: str) -> None:
         if flow.tokens is None or flow.tokens.new_device is None or self._start.remember is False:
             return
-        if self._start.remember is None and not confirms(
-            self._user, "Remember this device", default=False
-        ):
+        if self._start.remember is None and not confirms(self._user, "Remember this device", default=False):
             return
         try:
             with self._screen.waiting("confirm device: asking Cognito"):

@@ -72,9 +72,7 @@ class TerminalInput:
             return Secret("\udc80")
         except getpass.GetPassWarning:
             self._screen.console.print()
-            raise Misused(
-                "This terminal cannot hide what is typed: use --password-stdin."
-            ) from None
+            raise Misused("This terminal cannot hide what is typed: use --password-stdin.") from None
 
 
 @define
@@ -120,7 +118,7 @@ class InputEnded(Misused):
         super().__init__(
             f"{question}: cannot prompt, because standard input and standard error are not both a"
             " terminal. Set AUTHFSM_USERNAME and AUTHFSM_PASSWORD, or use --password-stdin: the first line is"
-            " the password, and each further line the next answer.",
+            " the password, and each further line the next answer."
         )
 
 
@@ -145,9 +143,7 @@ def confirms(user: UserInput, question: str, *, default: bool) -> bool:
             return typed.startswith("y")
 
 
-def choose(
-    user: UserInput, screen: Screen, question: str, choices: Sequence[tuple[str, str]]
-) -> str:
+def choose(user: UserInput, screen: Screen, question: str, choices: Sequence[tuple[str, str]]) -> str:
     """Ask for one of several choices (plain words, name) by number or name, and return its name."""
     by_answer = {str(number): name for number, (_, name) in enumerate(choices, 1)}
     by_answer |= {name.lower(): name for _, name in choices}
@@ -158,9 +154,7 @@ def choose(
             return by_answer[typed]
         screen.bad(f"Type a number from 1 to {len(choices)}.")
         if not user.present:
-            raise Misused(
-                f"{question}: the line from standard input is not one of the choices.",
-            )
+            raise Misused(f"{question}: the line from standard input is not one of the choices.")
 
 
 def _is_text(typed: str) -> bool:

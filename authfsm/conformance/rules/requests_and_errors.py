@@ -41,12 +41,8 @@ _CREATE_CLIENT: Final = RuleSource.reference("CreateUserPoolClient")
 _SECRET_HASH: Final = RuleSource.guide(
     "signing-up-users-in-your-app", "Signing up and confirming user accounts"
 )
-_EXISTENCE: Final = RuleSource.guide(
-    links.USER_EXISTENCE_ERRORS, "Managing user existence error responses"
-)
-_CLI_PAGE: Final = RuleSource(
-    "AWS CLI reference, admin-initiate-auth", links.CLI_ADMIN_INITIATE_AUTH
-)
+_EXISTENCE: Final = RuleSource.guide(links.USER_EXISTENCE_ERRORS, "Managing user existence error responses")
+_CLI_PAGE: Final = RuleSource("AWS CLI reference, admin-initiate-auth", links.CLI_ADMIN_INITIATE_AUTH)
 
 _WRONG_HASH: Final = base64.b64encode(bytes(32)).decode()
 _WITH_SECRET: Final = pools.ClientRequirements(flows=pools.FLOWS_BUT_USER_AUTH, secret=True)

@@ -199,10 +199,7 @@ def _source(transition: Transition, operation: str) -> RuleSource:
 def _begin(flow: str, preferred: str = "", *, password: bool = True) -> Begin:
     """Return a function that begins a sign-in, with or without the password."""
     return lambda user: user.client.cognito(admin=flow.startswith("ADMIN_")).sign_in(
-        user.username,
-        user.password if password else None,
-        flow=flow,
-        preferred_challenge=preferred or None,
+        user.username, user.password if password else None, flow=flow, preferred_challenge=preferred or None
     )
 
 
@@ -243,9 +240,7 @@ def _registered_passkey(user: PoolUser) -> VirtualPasskey:
     passkey = VirtualPasskey(pools.RELYING_PARTY)
     with client.api.setup():
         credential = passkey.create(start.setup_value("CredentialCreationOptions"))
-        client.api.call(
-            "CompleteWebAuthnRegistration", **token, Credential=credential
-        ).setup_value()
+        client.api.call("CompleteWebAuthnRegistration", **token, Credential=credential).setup_value()
     return passkey
 
 

@@ -130,9 +130,7 @@ def _get_user(client: PoolClient, tokens: Mapping[str, str]) -> ApiReply:
     return client.api.call("GetUser", AccessToken=tokens.get("AccessToken"))
 
 
-def _refresh(
-    client: PoolClient, tokens: Mapping[str, str], flow: str = "REFRESH_TOKEN_AUTH"
-) -> ApiReply:
+def _refresh(client: PoolClient, tokens: Mapping[str, str], flow: str = "REFRESH_TOKEN_AUTH") -> ApiReply:
     return client.initiate(flow, REFRESH_TOKEN=tokens.get("RefreshToken", ""))
 
 

@@ -67,9 +67,7 @@ def _made() -> WebSignIn:
     config = Config(signature_version=UNSIGNED)
     client = boto3.client("cognito-idp", region_name=region, config=config)
     return WebSignIn(
-        cognito=Cognito(
-            client, client_id=client_id, pool_id=pool_id, client_secret=setting("CLIENT_SECRET")
-        ),
+        cognito=Cognito(client, client_id=client_id, pool_id=pool_id, client_secret=setting("CLIENT_SECRET")),
         verifier=Verifier(pool_id, client_id),
         key=tuple(map(_key, (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS))),
         origin=setting("ORIGIN"),

@@ -86,9 +86,7 @@ def _enter(request: HttpRequest, flow: Flow) -> HttpResponse:
     return HttpResponseRedirect(_next(request))
 
 
-def _page(
-    request: HttpRequest, flow: Flow | None = None, error: AuthfsmError | None = None
-) -> HttpResponse:
+def _page(request: HttpRequest, flow: Flow | None = None, error: AuthfsmError | None = None) -> HttpResponse:
     """Return the page of the pending challenge; without one, the first page."""
     browser = _browser(request)
     shown = {"flows": browser.site.flows, "username": browser.begun.get("username", "")}

@@ -11,13 +11,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any, Final
 
-from authfsm.diagrams.explorer.questions import (
-    EXAMPLES,
-    SWITCHES,
-    build_trees,
-    settings_of,
-    values_of,
-)
+from authfsm.diagrams.explorer.questions import EXAMPLES, SWITCHES, build_trees, settings_of, values_of
 from authfsm.diagrams.model import DiagramModel, Edge
 from authfsm.diagrams.model_builder import ARROWS_THROUGH
 from authfsm.diagrams.page_svg import css_variables, page_svg
@@ -33,9 +27,7 @@ from authfsm.settings.reach import is_specific, leads_nowhere_new
 
 __all__ = ["page", "settings_of", "values_of"]
 
-_ERRORS: Final = tuple(
-    (code, part, row) for code, rows in ERROR_POLICY.items() for part, row in rows.items()
-)
+_ERRORS: Final = tuple((code, part, row) for code, rows in ERROR_POLICY.items() for part, row in rows.items())
 _ERROR_NUMBERS: Final = {(code, part): n for n, (code, part, _) in enumerate(_ERRORS)}
 _ARROW_NUMBERS: Final = {each: number for number, each in enumerate(TRANSITIONS_IN_ROLES)}
 
@@ -58,9 +50,7 @@ def page(settings: PoolSettings | None = None, engine: str | None = None) -> str
         "lines": [_line(each, drawn.model) for each in edges],
         "junctions": {each.name: sorted(ORDER[m] for m in each.members) for each in junctions},
         "actions": {str(each): each.advice for each in RecoveryAction},
-        "errors": [
-            [code, part, str(row.action), str(row.fault), row.source] for code, part, row in _ERRORS
-        ],
+        "errors": [[code, part, str(row.action), str(row.fault), row.source] for code, part, row in _ERRORS],
         "marks": {str(confidence): mark for confidence, mark in CONFIDENCE_MARKS.items()},
     }
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
@@ -132,10 +122,7 @@ def _line(edge: Edge, model: DiagramModel) -> Mapping[str, Any]:
     if isinstance(edge.source, Junction):
         nodes = edge.dest.members if isinstance(edge.dest, Junction) else {edge.dest}
         through = [a for each in nodes for a in ARROWS_THROUGH.get((edge.source, each), ())]
-        return {
-            "to": sorted(ORDER[each] for each in nodes),
-            "through": sorted(map(_arrow_number, through)),
-        }
+        return {"to": sorted(ORDER[each] for each in nodes), "through": sorted(map(_arrow_number, through))}
     arrows = list(model.arrows_along(edge))
     return {
         "from": edge.source.name,

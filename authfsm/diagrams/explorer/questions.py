@@ -87,9 +87,7 @@ SWITCHES: Final = (
         _listed("allowed_first_auth_factors", name, _FACTORS, _FACTOR_HELP[name])
         for name in ALLOWED_FIRST_AUTH_FACTORS
     ),
-    _choice(
-        "web_authn_factor", "FactorConfiguration", _FACTORS, MULTI_FACTOR_PASSKEY, "SINGLE_FACTOR"
-    ),
+    _choice("web_authn_factor", "FactorConfiguration", _FACTORS, MULTI_FACTOR_PASSKEY, "SINGLE_FACTOR"),
     *(_listed("explicit_auth_flows", name, _FLOWS) for name in CURRENT_VALUES),
     _choice("user_pool_tier", "UserPoolTier", _POOL, "PLUS", "ESSENTIALS", "LITE"),
     _on_off("device_configuration", "DeviceConfiguration", _TRIGGERS, "remembered devices"),
@@ -252,15 +250,11 @@ def build_trees() -> tuple[QuestionTrees, tuple[ArrowTrees, ...], dict[Node, int
         )
         for arrow in TRANSITIONS_IN_ROLES
     )
-    nodes = {
-        node: trees.add(partial(_first_reason, rules)) for node, rules in CHALLENGE_RULES.items()
-    }
+    nodes = {node: trees.add(partial(_first_reason, rules)) for node, rules in CHALLENGE_RULES.items()}
     return trees, arrows, nodes
 
 
-def _ruled_out(
-    arrow: TransitionInRoles, settings: SignInSettings, *, include_lambda_named: bool
-) -> Reason:
+def _ruled_out(arrow: TransitionInRoles, settings: SignInSettings, *, include_lambda_named: bool) -> Reason:
     return why_forbidden(settings, *arrow, include_lambda_named=include_lambda_named)
 
 

@@ -24,12 +24,7 @@ _SEARCHABLE: Final = (
     "cognito:user_status", "status", "sub",
 )  # fmt: skip
 _FILTER: Final = re.compile(r'\s*([\w:]+)\s*(\^?=)\s*"((?:[^"\\]|\\.)*)"\s*')
-_PASSWORD_ALPHABETS: Final = (
-    string.ascii_uppercase,
-    string.ascii_lowercase,
-    string.digits,
-    "!@#$%^*-_+",
-)
+_PASSWORD_ALPHABETS: Final = (string.ascii_uppercase, string.ascii_lowercase, string.digits, "!@#$%^*-_+")
 
 
 def create_user(pool: Core, request: Request) -> Reply:

@@ -102,8 +102,7 @@ def _members(event: AuthEvent) -> dict[str, Any]:
         "EventResponse": event.response,
         "EventRisk": {"RiskDecision": "NoRisk", "CompromisedCredentialsDetected": False},
         "ChallengeResponses": [
-            {"ChallengeName": name, "ChallengeResponse": result}
-            for name, result in event.challenges
+            {"ChallengeName": name, "ChallengeResponse": result} for name, result in event.challenges
         ],
         "EventContextData": {"IpAddress": event.ip_address} if event.ip_address else {},
     }

@@ -155,8 +155,7 @@ def _check_passkey_mfa(pool: Core, enabled: set[State]) -> None:
     """Check that passkeys may satisfy a user's MFA, beside another factor (AWS API reference, WebAuthnMfaSettingsType)."""
     webauthn = pool.configuration.webauthn
     multi_factor = (
-        webauthn is not None
-        and webauthn.factor_configuration == "MULTI_FACTOR_WITH_USER_VERIFICATION"
+        webauthn is not None and webauthn.factor_configuration == "MULTI_FACTOR_WITH_USER_VERIFICATION"
     )
     if not multi_factor or pool.configuration.tier == "LITE":
         raise error_templates.PASSKEY_MFA_OFF.refusal()

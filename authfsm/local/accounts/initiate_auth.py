@@ -17,12 +17,7 @@ from authfsm.local.config.error_templates import ErrorTemplate
 from authfsm.local.config.pool_configuration import AppClient
 from authfsm.local.signin import choice, devices, passwords, triggers
 from authfsm.local.signin.steps import issue_challenge, issue_password_verifier, next_challenge
-from authfsm.local.signin.triggers import (
-    REFRESHED,
-    Metadata,
-    pre_authentication,
-    pre_token_generation,
-)
+from authfsm.local.signin.triggers import REFRESHED, Metadata, pre_authentication, pre_token_generation
 from authfsm.local.state.core import Core, Reply, Request, check_secret_hash, required_parameter
 from authfsm.local.state.sessions import Attempt
 from authfsm.local.state.token_claims import ClaimOverrides, TokenFamily
@@ -54,9 +49,7 @@ def admin_initiate_auth(pool: Core, request: Request) -> Reply:
     return _begin(pool, request, ADMIN_FLOWS, error_templates.ADMIN_FLOW_NOT_ENABLED)
 
 
-def _begin(
-    pool: Core, request: Request, flows: Mapping[str, Flow], not_enabled: ErrorTemplate
-) -> Reply:
+def _begin(pool: Core, request: Request, flows: Mapping[str, Flow], not_enabled: ErrorTemplate) -> Reply:
     client, flow = pool.client(request), request["AuthFlow"]
     if flow not in flows:
         raise error_templates.FLOW_NEEDS_ADMIN.refusal()

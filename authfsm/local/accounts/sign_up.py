@@ -65,9 +65,7 @@ def unsaved_user(pool: Core, username: str, values: Mapping[str, str]) -> User:
     return User(name, sub, now, now, Status.UNCONFIRMED, attributes=own)
 
 
-def add_confirmed_user(
-    pool: Core, username: str, values: Mapping[str, str], *, verified: bool
-) -> User:
+def add_confirmed_user(pool: Core, username: str, values: Mapping[str, str], *, verified: bool) -> User:
     """Add a user without checking the schema; `verified` holds for addresses without a mark of their own."""
     user = unsaved_user(pool, username, values)
     user.status = Status.CONFIRMED
@@ -108,10 +106,7 @@ def sign_up(pool: Core, request: Request) -> Reply:
         validation=attributes.from_request(request.get("ValidationData", ())),
         metadata=metadata,
     )
-    for attribute, is_verified in (
-        ("email", decision.verify_email),
-        ("phone_number", decision.verify_phone),
-    ):
+    for attribute, is_verified in (("email", decision.verify_email), ("phone_number", decision.verify_phone)):
         if attribute in user.attributes:
             user.attributes[f"{attribute}_verified"] = "true" if is_verified else "false"
     if conflict := pool.users.conflict(user):
@@ -238,17 +233,12 @@ def migrate_at_sign_in(
 ) -> User | None:
     """Import the user of an unknown name who signs in with a password; None if the trigger has none."""
     # InitiateAuth's ClientMetadata arrives as validationData (developer guide).
-    members = {
-        "password": password.reveal(),
-        "validationData": dict(metadata) if metadata else None,
-    }
+    members = {"password": password.reveal(), "validationData": dict(metadata) if metadata else None}
     source = "UserMigration_Authentication"
     return _migrate(pool, client, source, name, members, password=password)
 
 
-def migrate_at_forgot_password(
-    pool: Core, client: AppClient, name: str, metadata: Metadata
-) -> User | None:
+def migrate_at_forgot_password(pool: Core, client: AppClient, name: str, metadata: Metadata) -> User | None:
     """Import the user of an unknown name who forgot the password; None if the trigger has none."""
     source = "UserMigration_ForgotPassword"
     return _migrate(pool, client, source, name, {}, metadata=metadata)

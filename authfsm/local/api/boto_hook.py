@@ -76,9 +76,7 @@ def _session(region: str) -> boto3.session.Session:
 
 
 def _respond(answer: Answer, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
-    target, authorization = (
-        _text(request.headers.get(e)) for e in ("X-Amz-Target", "Authorization")
-    )
+    target, authorization = (_text(request.headers.get(e)) for e in ("X-Amz-Target", "Authorization"))
     body = request.body
     if not isinstance(body, bytes):
         raise TypeError("botocore serialises AWS JSON as bytes")

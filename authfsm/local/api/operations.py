@@ -251,9 +251,7 @@ def arrow_of(
     return transition_between(source, response, _state_named(reply.get("ChallengeName", "")))
 
 
-def check_arrow(
-    response: type[r.Response] | None, reply: Mapping[str, Any], challenge: str | None
-) -> None:
+def check_arrow(response: type[r.Response] | None, reply: Mapping[str, Any], challenge: str | None) -> None:
     """Raise GateError for a reply without an arrow; the arguments are those of `arrow_of`."""
     arrow = arrow_of(response, reply, challenge)
     if arrow is not None and arrow not in TRANSITION_SET:

@@ -80,9 +80,7 @@ def updated(configuration: PoolConfiguration, request: Structure, now: datetime)
 def _described(pool: dict[str, Any], mfa: Structure, now: datetime) -> dict[str, Any]:
     mode = pool.get("MfaConfiguration", "OFF")
     template = pool.get("VerificationMessageTemplate", {})
-    repeated = {
-        ours: template[name] for name, ours in _TEMPLATE_MEMBERS.items() if name in template
-    }
+    repeated = {ours: template[name] for name, ours in _TEMPLATE_MEMBERS.items() if name in template}
     factors = {name: each for name, each in mfa.items() if name != "MfaConfiguration"}
     if mode != "OFF" and "SmsConfiguration" in pool:
         factors["SmsMfaConfiguration"] = {"SmsConfiguration": pool["SmsConfiguration"]}
@@ -94,9 +92,7 @@ def _described(pool: dict[str, Any], mfa: Structure, now: datetime) -> dict[str,
     return {"UserPool": members, "MfaConfig": {**factors, "MfaConfiguration": mode}}
 
 
-def configured(
-    configuration: PoolConfiguration, description: Mapping[str, Any]
-) -> PoolConfiguration:
+def configured(configuration: PoolConfiguration, description: Mapping[str, Any]) -> PoolConfiguration:
     """Return a pool's settings with those of a description; refuse what contradicts itself."""
     try:
         settings = descriptions.pool_settings(Descriptions.read(description))
@@ -157,9 +153,7 @@ def _limits(kind: str, attribute: Structure) -> dict[str, str]:
     if not all(_INTEGER.fullmatch(each) for each in limits.values()):
         raise _refuse(f"Invalid {group} for schema attribute {name}")
     if kind == "String" and any(int(each) > _LONGEST for each in limits.values()):
-        raise _refuse(
-            f"user.{name}: String attributes cannot have a length of more than {_LONGEST}"
-        )
+        raise _refuse(f"user.{name}: String attributes cannot have a length of more than {_LONGEST}")
     if low in limits and high in limits and int(limits[low]) > int(limits[high]):
         raise _refuse(f"user.{name}: Max {unit} cannot be less than min {unit}.")
     return limits
@@ -187,9 +181,7 @@ def tagged(configuration: PoolConfiguration, tags: Mapping[str, str]) -> dict[st
     return {**described, "UserPool": {**described["UserPool"], "UserPoolTags": dict(tags)}}
 
 
-def with_mfa_config(
-    configuration: PoolConfiguration, request: Structure, now: datetime
-) -> dict[str, Any]:
+def with_mfa_config(configuration: PoolConfiguration, request: Structure, now: datetime) -> dict[str, Any]:
     """Return the description of a pool after SetUserPoolMfaConfig: it sets all second factors."""
     mode = request.get("MfaConfiguration", "OFF")
     factors = {n: e for n, e in request.items() if n not in {"UserPoolId", "MfaConfiguration"}}
@@ -199,10 +191,7 @@ def with_mfa_config(
         raise _refuse(
             "At least one of [SmsMfaConfiguration] or [SoftwareTokenMfaConfiguration] must be provided."
         )
-    if (
-        "SmsMfaConfiguration" in factors
-        and "SmsConfiguration" not in factors["SmsMfaConfiguration"]
-    ):
+    if "SmsMfaConfiguration" in factors and "SmsConfiguration" not in factors["SmsMfaConfiguration"]:
         raise _refuse("[SmsConfiguration] is a required member of [SoftwareTokenMfaConfiguration].")
     pool = {**descriptions.user_pool(configuration, 0), "LastModifiedDate": now.timestamp()}
     return {
@@ -357,9 +346,7 @@ def delete_user_pool_client(pool: Core, request: Request) -> None:
         del pool.session_configurations[client_id]
 
 
-def _set_client(
-    pool: Core, described: Mapping[str, Any], client_secret: Secret[str] | None
-) -> Reply:
+def _set_client(pool: Core, described: Mapping[str, Any], client_secret: Secret[str] | None) -> Reply:
     try:
         dated = {**described, "LastModifiedDate": pool.clock().timestamp()}
         settings = descriptions.client_settings(dated)

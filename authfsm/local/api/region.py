@@ -101,12 +101,7 @@ class LocalCognito(DisplayMixin):
         return self._add_made(make, settings)
 
     def _add_made(self, make: Callable[..., LocalPool], settings: dict[str, Any]) -> LocalPool:
-        shared = {
-            "region": self.region,
-            "clock": self.clock,
-            "entropy": self._entropy,
-            "key": self._key,
-        }
+        shared = {"region": self.region, "clock": self.clock, "entropy": self._entropy, "key": self._key}
         pool = make(**{**shared, **self._settings, **settings})
         if self._issuer is not None and "issuer" not in settings:
             core = pool._core  # noqa: SLF001 - same package
@@ -145,9 +140,7 @@ class LocalCognito(DisplayMixin):
         """Return a UUID for a response's `x-amzn-RequestId`."""
         return self._nowhere.request_id()
 
-    def answer(
-        self, operation: str, request: Mapping[str, Any], region: str | None = None
-    ) -> dict[str, Any]:
+    def answer(self, operation: str, request: Mapping[str, Any], region: str | None = None) -> dict[str, Any]:
         """Answer a request of the API.
 
         Args:
@@ -204,9 +197,7 @@ class LocalCognito(DisplayMixin):
         pool_id = pool_operations.new_pool_id(region, self._entropy)
         return self.restore(pool_id, pool_operations.created(request, self.clock()))
 
-    def restore(
-        self, pool_id: str, description: Mapping[str, Any], key: RSAKey | None = None
-    ) -> LocalPool:
+    def restore(self, pool_id: str, description: Mapping[str, Any], key: RSAKey | None = None) -> LocalPool:
         """Add a pool, without an app client, that CreateUserPool once made, from its UserPool and MfaConfig."""
         pool = self._empty_pool(pool_id, description, key)
         self.add(pool)

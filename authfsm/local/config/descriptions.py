@@ -89,9 +89,7 @@ def pool_settings(descriptions: Descriptions) -> dict[str, Any]:
         "mfa": descriptions.mfa,
         # Without GetUserPoolMfaConfig: all that the pool could have. `unsupported_settings` says so.
         "mfa_methods": MFA_METHODS if factors is None else factors,
-        "device": None
-        if device is None
-        else DeviceConfiguration(**_fields(DeviceConfiguration, device)),
+        "device": None if device is None else DeviceConfiguration(**_fields(DeviceConfiguration, device)),
         "aliases": pool.get("AliasAttributes", ()),
         "username_attributes": pool.get("UsernameAttributes", ()),
         # "Absent field: case-sensitive" (measured).
@@ -108,11 +106,7 @@ def pool_settings(descriptions: Descriptions) -> dict[str, Any]:
         "auto_verified_attributes": pool.get("AutoVerifiedAttributes", ()),
         "verified_before_update": updates.get("AttributesRequireVerificationBeforeUpdate", ()),
         "allow_admin_create_user_only": admin.get("AllowAdminCreateUserOnly", False),
-        "pool_description": {
-            "UserPool": pool,
-            "MfaConfig": mfa,
-            "unknown": list(descriptions.unknown),
-        },
+        "pool_description": {"UserPool": pool, "MfaConfig": mfa, "unknown": list(descriptions.unknown)},
     }
     return {**settings, "pool_id": pool["Id"]} if "Id" in pool else settings
 
@@ -125,9 +119,7 @@ def _with_described_version(triggers: Triggers, pool: Structure) -> Triggers:
 
 
 def _fields(kind: type, members: Structure) -> dict[str, Any]:
-    return {
-        name: members.get(member, default) for name, (member, default) in _MEMBERS[kind].items()
-    }
+    return {name: members.get(member, default) for name, (member, default) in _MEMBERS[kind].items()}
 
 
 def _written(value: Any) -> dict[str, Any]:
@@ -176,9 +168,7 @@ def client_settings(client: Structure) -> dict[str, Any]:
             name: int(token_validity(client, member).total_seconds())
             for member, name in _VALIDITY_FIELDS.items()
         },
-        "client_description": {
-            name: each for name, each in client.items() if name not in _SECRET_MEMBERS
-        },
+        "client_description": {name: each for name, each in client.items() if name not in _SECRET_MEMBERS},
     }
     return {**settings, "client_id": client["ClientId"]} if "ClientId" in client else settings
 
@@ -229,8 +219,7 @@ def user_pool(configuration: PoolConfiguration, users: int) -> dict[str, Any]:
         },
         "UserPoolTier": configuration.tier,
         "AcrConfiguration": {
-            f"Level{level}": {"AcrValue": name}
-            for level, name in enumerate(configuration.acr_values, 1)
+            f"Level{level}": {"AcrValue": name} for level, name in enumerate(configuration.acr_values, 1)
         },
     }
     # Cognito leaves out what is empty.

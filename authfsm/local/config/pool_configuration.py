@@ -197,8 +197,7 @@ class WebAuthnConfiguration:
         default="preferred", validator=_one_of("required", "preferred")
     )
     factor_configuration: Literal["SINGLE_FACTOR", "MULTI_FACTOR_WITH_USER_VERIFICATION"] = field(
-        default="SINGLE_FACTOR",
-        validator=_one_of("SINGLE_FACTOR", "MULTI_FACTOR_WITH_USER_VERIFICATION"),
+        default="SINGLE_FACTOR", validator=_one_of("SINGLE_FACTOR", "MULTI_FACTOR_WITH_USER_VERIFICATION")
     )
 
 
@@ -325,9 +324,7 @@ class PoolConfiguration:
 
     pool_id: str
     issuer: str
-    mfa: Literal["OFF", "OPTIONAL", "ON"] = field(
-        default="OFF", validator=_one_of("OFF", "OPTIONAL", "ON")
-    )
+    mfa: Literal["OFF", "OPTIONAL", "ON"] = field(default="OFF", validator=_one_of("OFF", "OPTIONAL", "ON"))
     mfa_methods: tuple[State, ...] = field(default=MFA_METHODS, converter=_mfa_methods)
     device: DeviceConfiguration | None = None
     triggers: Triggers | None = None
@@ -337,9 +334,7 @@ class PoolConfiguration:
     required_attributes: tuple[str, ...] = field(default=(), converter=_names, eq=False)
     account_recovery: tuple[str, ...] = field(default=(), converter=_names)
     password_policy: PasswordPolicy = PasswordPolicy()
-    allowed_first_auth_factors: tuple[str, ...] = field(
-        default=("PASSWORD",), converter=_first_factors
-    )
+    allowed_first_auth_factors: tuple[str, ...] = field(default=("PASSWORD",), converter=_first_factors)
     tier: str = field(default="ESSENTIALS", validator=_one_of("LITE", "ESSENTIALS", "PLUS"))
     webauthn: WebAuthnConfiguration | None = None
     acr_values: tuple[str, ...] = field(default=ACR_VALUES, converter=_acr_values)
@@ -354,9 +349,7 @@ class PoolConfiguration:
     attributes: Schema = field(
         init=False,
         repr=False,
-        default=Factory(
-            lambda self: Schema(self.schema, self.required_attributes), takes_self=True
-        ),
+        default=Factory(lambda self: Schema(self.schema, self.required_attributes), takes_self=True),
     )
 
     @mfa_methods.validator

@@ -31,9 +31,7 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
 # The model has no bound for what is in a map. The pool keeps a USERNAME while a sign-in is pending.
 _MAX_LENGTHS_IN_MAPS: Final = {"USERNAME": 128}
 
-_OF_USERS: Final = frozenset(
-    {"Username", "AccessToken", "AuthFlow", "Session", "Token", "RefreshToken"}
-)
+_OF_USERS: Final = frozenset({"Username", "AccessToken", "AuthFlow", "Session", "Token", "RefreshToken"})
 
 
 @cache

@@ -46,9 +46,7 @@ class SchemaAttribute:
             if not _NUMBER.fullmatch(value):
                 return "The value is not a number"
             # A bound has fewer digits, and an integer of a million digits would take long to compute.
-            if len(value) <= _LONGEST_NUMBER and _within(
-                int(value), self.min_value, self.max_value
-            ):
+            if len(value) <= _LONGEST_NUMBER and _within(int(value), self.min_value, self.max_value):
                 return None
             return "The number is out of range"
         if self.data_type == "Boolean":
@@ -93,8 +91,7 @@ class Schema:
             names = ", ".join(sorted(unknown))
             raise ValueError(f"required_attributes has names that are not in the schema: {names}")
         self.all: dict[str, SchemaAttribute] = {
-            name: evolve(each, required=True) if name in required else each
-            for name, each in found.items()
+            name: evolve(each, required=True) if name in required else each for name, each in found.items()
         }
         marked = {name for name, each in self.all.items() if each.required and name != "sub"}
         self.required: tuple[str, ...] = (*required, *sorted(marked - set(required)))

@@ -74,9 +74,7 @@ _TRIGGER_FIELDS: Final = {
 }
 
 
-def unsupported_in_pool(
-    pool: Structure, mfa: Structure | None, triggers: Triggers | None
-) -> Iterator[str]:
+def unsupported_in_pool(pool: Structure, mfa: Structure | None, triggers: Triggers | None) -> Iterator[str]:
     """Yield the unsupported settings of a UserPool; `mfa` is GetUserPoolMfaConfig's response, if known."""
     yield from _unsupported(pool, _SUPPORTED_IN_POOL, _REASONS_IN_POOL)
     for name in sorted(pool.get("LambdaConfig", {})):
@@ -118,9 +116,7 @@ def unknown_members(unknown: Iterable[str], listed: Iterable[str]) -> Iterator[s
             yield f"{name}: {_UNKNOWN}"
 
 
-def _unsupported(
-    members: Structure, supported: Collection[str], reasons: Mapping[str, str]
-) -> Iterator[str]:
+def _unsupported(members: Structure, supported: Collection[str], reasons: Mapping[str, str]) -> Iterator[str]:
     for name in sorted(members):
         if name not in supported and members[name] not in (None, False, "", [], {}):
             yield f"{name}: {reasons.get(name, _UNKNOWN)}"

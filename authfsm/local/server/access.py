@@ -29,9 +29,7 @@ _HOST: Final = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>\
 _ORIGIN: Final = re.compile(rf"(?P<scheme>[a-z][a-z0-9+.-]*)://{_HOST.pattern}")
 _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 _READ_METHODS: Final = ("GET", "HEAD")
-_EXPOSED_HEADERS: Final = (
-    "x-amzn-RequestId, x-amzn-ErrorType, x-amzn-ErrorMessage, Date, Content-Length"
-)
+_EXPOSED_HEADERS: Final = "x-amzn-RequestId, x-amzn-ErrorType, x-amzn-ErrorMessage, Date, Content-Length"
 _FORBIDDEN: Final = "ForbiddenException"
 _SAME_ORIGIN_ONLY: Final = "Pages of other origins may not request this."
 
@@ -86,9 +84,7 @@ def _parse_hosts(hosts: Iterable[str]) -> tuple[str, ...]:
         is_ipv6 = plain.count(":") > 1 and "[" not in plain
         match = _HOST.fullmatch(f"[{plain}]" if is_ipv6 else plain)
         if match is None or match["port"] is not None:
-            raise ValueError(
-                f"a host is a name or an address without scheme and port, not {host!r}"
-            )
+            raise ValueError(f"a host is a name or an address without scheme and port, not {host!r}")
         names.append(_host_name(match))
     return tuple(names)
 
@@ -248,10 +244,7 @@ def _is_same_origin(headers: Headers, host: str) -> bool:
     if "origin" not in headers:
         # All current browsers send this header (W3C, Fetch Metadata Request Headers); programs do not.
         return headers.get("sec-fetch-site", "none") in {"none", "same-origin"}
-    page, here = (
-        _ORIGIN.fullmatch(_joined(headers, "origin").lower()),
-        _HOST.fullmatch(host.lower()),
-    )
+    page, here = (_ORIGIN.fullmatch(_joined(headers, "origin").lower()), _HOST.fullmatch(host.lower()))
     if page is None or here is None or page["name"] != here["name"]:
         return False
     default = _DEFAULT_PORTS.get(page["scheme"])

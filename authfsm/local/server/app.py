@@ -187,9 +187,7 @@ class _Endpoints:
             raise HTTPException(404, f"The server remembers no sign-in {number[:20]}.")
         return await self._picture(page.sign_in_picture, request, tuple(sign_in.steps))
 
-    async def _picture(
-        self, draw: Callable[..., str], request: Request, *arguments: Any
-    ) -> Response:
+    async def _picture(self, draw: Callable[..., str], request: Request, *arguments: Any) -> Response:
         dark = request.query_params.get("theme") == "dark"
         try:
             # Not in the pool's thread: drawing must not delay sign-ins.

@@ -35,12 +35,7 @@ from authfsm.local.config.pool_configuration import (
 )
 from authfsm.local.config.schema import SchemaAttribute
 from authfsm.local.server.access import AccessRules
-from authfsm.settings.descriptions import (
-    Descriptions,
-    decode_text,
-    select_descriptions,
-    without_metadata,
-)
+from authfsm.settings.descriptions import Descriptions, decode_text, select_descriptions, without_metadata
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -150,9 +145,7 @@ def parse_config(content: Mapping[str, Any]) -> ServerConfig:
     settings = {name: each for name, each in settings.items() if name not in described}
     if unknown := set(settings) - _SETTINGS:
         known = sorted({*_SETTINGS, *_ACCESS, "users"})
-        raise ConfigError(
-            f"no setting {', '.join(sorted(unknown))}; the settings are {', '.join(known)}"
-        )
+        raise ConfigError(f"no setting {', '.join(sorted(unknown))}; the settings are {', '.join(known)}")
     for name, kind in _STRUCTURED.items():
         if settings.get(name) is not None:
             settings[name] = _structured(name, kind, settings[name])
@@ -177,9 +170,7 @@ def _access(options: Mapping[str, Any]) -> AccessRules:
     return access_rules(hosts, origins if "cors" in options else None, is_open=is_open)
 
 
-def access_rules(
-    hosts: Iterable[str], origins: Iterable[str] | None, *, is_open: bool
-) -> AccessRules:
+def access_rules(hosts: Iterable[str], origins: Iterable[str] | None, *, is_open: bool) -> AccessRules:
     """Return the rules of a configuration or of options."""
     try:
         return AccessRules(tuple(hosts), None if origins is None else tuple(origins), is_open)

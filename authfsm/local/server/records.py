@@ -69,13 +69,9 @@ class RecordSerializer:
         self._to_dict = {kind: make_dict_unstructure_fn(kind, converter) for kind in referenced}
         self._from_dict = {kind: make_dict_structure_fn(kind, converter) for kind in referenced}
         converter.register_unstructure_hook(User, lambda user: user.username)
-        converter.register_structure_hook(
-            User, lambda key, _: _existing(self.core.users.named(key))
-        )
+        converter.register_structure_hook(User, lambda key, _: _existing(self.core.users.named(key)))
         converter.register_unstructure_hook(AppClient, lambda client: client.client_id)
-        converter.register_structure_hook(
-            AppClient, lambda key, _: _existing(self.core.clients.get(key))
-        )
+        converter.register_structure_hook(AppClient, lambda key, _: _existing(self.core.clients.get(key)))
 
     def to_text(self, record: Any) -> str:
         """Return a record as JSON text."""
@@ -222,9 +218,7 @@ def facts_of(file: StateFile, pool_id: str) -> dict[str, str]:
 class RecordStore:
     """Writes a pool's records to a file and reads them back."""
 
-    def __init__(
-        self, core: Core, file: StateFile, serializer: RecordSerializer | None = None
-    ) -> None:
+    def __init__(self, core: Core, file: StateFile, serializer: RecordSerializer | None = None) -> None:
         self._core = core
         self._file = file
         self._pool_id = core.configuration.pool_id

@@ -162,9 +162,7 @@ class Service:
             reply = error_reply("InternalErrorException", message, request_id, status=500)
         except Exception as error:  # noqa: BLE001 - a bug must not end the server
             operation = details.get("operation")
-            self.log.write_error(
-                "internal error", error, operation=operation, request_id=request_id
-            )
+            self.log.write_error("internal error", error, operation=operation, request_id=request_id)
             message = "The local pool failed; the log of authfsm serve says where."
             reply = error_reply("InternalErrorException", message, request_id, status=500)
         details["error"] = reply.headers.get("x-amzn-ErrorType", "").rstrip(":") or None
@@ -173,11 +171,7 @@ class Service:
         return reply
 
     def _answer(
-        self,
-        operation: str,
-        request: Mapping[str, Any],
-        authorization: str,
-        details: dict[str, Any],
+        self, operation: str, request: Mapping[str, Any], authorization: str, details: dict[str, Any]
     ) -> Mapping[str, Any]:
         details["operation"] = operation if is_known(operation) else None
         outcome: Mapping[str, Any] | PoolRefusal
@@ -271,11 +265,7 @@ def _state_name(name: Any) -> str | None:
 
 
 def open_service(
-    config: ServerConfig,
-    url: str,
-    log: Log,
-    file: StateFile | None = None,
-    issuer: str | None = None,
+    config: ServerConfig, url: str, log: Log, file: StateFile | None = None, issuer: str | None = None
 ) -> Service:
     """Return the pool of a configuration, ready to be served at a URL; raise ConfigError or StateFileError."""
     pool_id = str(config.settings.get("pool_id") or POOL_ID)

@@ -21,15 +21,7 @@ from authfsm.protocol.auth_flows import BEGIN_OPERATIONS
 from authfsm.protocol.nodes import email_otp_role
 from authfsm.protocol.responses import REFRESH_RESPONSES, Response
 from authfsm.protocol.states import State
-from authfsm.protocol.table import (
-    PROTOCOL,
-    RESTART,
-    RETRY,
-    LoopKind,
-    Role,
-    loop_kinds,
-    transition_between,
-)
+from authfsm.protocol.table import PROTOCOL, RESTART, RETRY, LoopKind, Role, loop_kinds, transition_between
 
 _MAX_SIGN_INS: Final = 200
 _MAX_STEPS: Final = 100
@@ -162,9 +154,7 @@ def _outcome_state(
     return (arrow.dest if arrow else State.FAILED), None
 
 
-def _loop_kind(
-    source: State, response: type[Response], dest: State, error: str | None
-) -> LoopKind | None:
+def _loop_kind(source: State, response: type[Response], dest: State, error: str | None) -> LoopKind | None:
     """Return the kind of a self-loop, as the table has it."""
     if dest is not source:
         return None

@@ -60,9 +60,7 @@ class StateFile:
         self.path = path
         try:
             _create_private(path)
-            self._sql = sqlite3.connect(
-                path, isolation_level=None, timeout=0.2, check_same_thread=False
-            )
+            self._sql = sqlite3.connect(path, isolation_level=None, timeout=0.2, check_same_thread=False)
         except (OSError, sqlite3.Error) as error:
             raise StateFileError(path, f"cannot be opened: {_reason(error)}") from None
         try:
@@ -87,9 +85,7 @@ class StateFile:
         elif application != APPLICATION_ID:
             raise StateFileError(self.path, "is another program's database")
         elif version > VERSION:
-            raise StateFileError(
-                self.path, "was written by a newer version of authfsm; update authfsm"
-            )
+            raise StateFileError(self.path, "was written by a newer version of authfsm; update authfsm")
         elif version < VERSION:
             why = "was written by an older version of authfsm, in a format that this one does not read"
             raise StateFileError(self.path, f"{why}; delete the file to begin with a new pool")
@@ -120,9 +116,7 @@ class StateFile:
         with self._transaction() as sql:
             sql.execute("DELETE FROM records WHERE pool = ?", (pool,))
 
-    def write(
-        self, pool: str, rows: Iterable[RecordRow], if_changed: Iterable[RecordRow] = ()
-    ) -> None:
+    def write(self, pool: str, rows: Iterable[RecordRow], if_changed: Iterable[RecordRow] = ()) -> None:
         """Write records of a pool, all or none, and `if_changed` only if a row has changed: reading works on a full disk."""
         with self._transaction() as sql:
             before = sql.total_changes

@@ -190,10 +190,7 @@ class BoundedProtocol(HttpToolsProtocol):
 _ERRORS: Final = {
     408: ("Request Timeout", "The request did not arrive in time."),
     413: ("Content Too Large", f"The request is larger than {MAX_REQUEST_BYTES} bytes."),
-    431: (
-        "Request Header Fields Too Large",
-        f"The headers are larger than {MAX_HEAD_BYTES} bytes.",
-    ),
+    431: ("Request Header Fields Too Large", f"The headers are larger than {MAX_HEAD_BYTES} bytes."),
 }
 
 

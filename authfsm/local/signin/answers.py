@@ -106,9 +106,7 @@ def _handler(pending: PendingChallenge, challenge: str) -> Handler:
         # "every code fails with CodeMismatchException" (amplify-js #12887, #9592). NEW_PASSWORD_REQUIRED
         # fails otherwise (amplify-flutter #4890); that the others fail like it is inferred.
         has_code = challenge in CODE_FIELDS
-        raise (
-            error_templates.CODE_MISMATCH if has_code else error_templates.SESSION_DEAD_END
-        ).refusal()
+        raise (error_templates.CODE_MISMATCH if has_code else error_templates.SESSION_DEAD_END).refusal()
     handler = HANDLERS.get((pending.challenge, challenge))
     if handler is None:
         # Cognito gives the same message for a wrong ChallengeName, and for a factor that is not selected
@@ -178,9 +176,7 @@ def _device_srp_auth(pool: Core, answer: ChallengeAnswer) -> Reply:
     if key != answer.pending.attempt.device_key or device.credential is None:
         raise error_templates.NO_SUCH_DEVICE.refusal()
     srp_a = required_parameter(answer.responses, "SRP_A")
-    proof = srp_proofs.begin_proof(
-        device.group_key, device.key, device.credential, srp_a, pool.entropy
-    )
+    proof = srp_proofs.begin_proof(device.group_key, device.key, device.credential, srp_a, pool.entropy)
     parameters = {**proof.parameters(), "USERNAME": attempt.username, "DEVICE_KEY": device.key}
     return issue_challenge(
         pool,

@@ -109,9 +109,7 @@ def _in_order(factors: Iterable[State]) -> tuple[State, ...]:
     return tuple(factor for factor in _FACTOR_ORDER if factor in factors)
 
 
-def begin(
-    pool: Core, attempt: Attempt, parameters: Mapping[str, str], session: str | None
-) -> Reply:
+def begin(pool: Core, attempt: Attempt, parameters: Mapping[str, str], session: str | None) -> Reply:
     """USER_AUTH: with a preferred factor, by choice, towards a level, or with a ConfirmSignUp session."""
     user, configuration = attempt.user, pool.configuration
     if configuration.tier == "LITE" and configuration.contradictions.user_auth_needs_essentials:
@@ -175,11 +173,7 @@ def _begin_after_sign_up(pool: Core, attempt: Attempt, session: str) -> Reply:
 
 
 def _issue_factor(
-    pool: Core,
-    attempt: Attempt,
-    factor: State,
-    parameters: Mapping[str, str],
-    metadata: Metadata = None,
+    pool: Core, attempt: Attempt, factor: State, parameters: Mapping[str, str], metadata: Metadata = None
 ) -> Reply:
     """Ask for a first factor, or check it if AuthParameters or ChallengeResponses have it already."""
     if factor is State.PASSWORD and parameters.get("PASSWORD"):

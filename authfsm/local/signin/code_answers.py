@@ -77,9 +77,7 @@ def mfa_setup(pool: Core, answer: ChallengeAnswer) -> Reply:
             raise error_templates.BAD_EMAIL.refusal()
         if pool.users.is_taken("email", address, answer.user):
             raise error_templates.ALIAS_TAKEN.refusal(name="email")
-        return steps.issue_factor_challenge(
-            pool, answer.attempt, answer.user, State.EMAIL_OTP, address
-        )
+        return steps.issue_factor_challenge(pool, answer.attempt, answer.user, State.EMAIL_OTP, address)
     if not progress.verified:
         raise error_templates.MFA_SETUP_UNFINISHED.refusal()
     if ways.totp_required_after_setup:
@@ -107,9 +105,7 @@ class FirstFactorCode:
     address: str
 
 
-def send_first_code(
-    pool: Core, attempt: Attempt, factor: State
-) -> tuple[dict[str, str], FirstFactorCode]:
+def send_first_code(pool: Core, attempt: Attempt, factor: State) -> tuple[dict[str, str], FirstFactorCode]:
     """Send the code of EMAIL_OTP or SMS_OTP; return ChallengeParameters and what is expected back."""
     code = codes.new_code(pool.entropy, pool.configuration.contradictions.first_factor_digits)
     if attempt.user is not None:

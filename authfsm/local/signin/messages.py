@@ -89,11 +89,7 @@ def _custom_text(pool: Core, delivery: Delivery) -> tuple[str | None, Secret[str
 
 SIGN_UP: Final = "sign-up"
 RESET: Final = "reset"
-_CODE_KEYS: Final = {
-    Purpose.SIGN_UP: SIGN_UP,
-    Purpose.RESEND_CODE: SIGN_UP,
-    Purpose.FORGOT_PASSWORD: RESET,
-}
+_CODE_KEYS: Final = {Purpose.SIGN_UP: SIGN_UP, Purpose.RESEND_CODE: SIGN_UP, Purpose.FORGOT_PASSWORD: RESET}
 """The keys of the codes that do not verify an attribute."""
 
 # "Sign-up confirmation code validity period: 24 hours. User attribute verification code validity period:
@@ -156,9 +152,7 @@ def _delivery_details(attribute: str, address: str) -> dict[str, str]:
     }
 
 
-def check_code(
-    pool: Core, user: User, code_key: str, code: str, *, hidden: bool = False
-) -> VerificationCode:
+def check_code(pool: Core, user: User, code_key: str, code: str, *, hidden: bool = False) -> VerificationCode:
     """Return the code that was sent, if this is the right one; with `hidden`, wrong codes do not reveal the user."""
     sent = user.account.codes.get(code_key)
     right = sent is not None and codes_match(sent.code, code)

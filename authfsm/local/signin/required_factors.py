@@ -94,8 +94,7 @@ def _required_without_totp(pool: PoolConfiguration, user: User, usable: list[Sta
     settable = [
         factor
         for factor in pool.mfa_methods
-        if factor is _TOTP
-        or (not addresses and RECOVERY_MECHANISMS[factor] not in pool.account_recovery)
+        if factor is _TOTP or (not addresses and RECOVERY_MECHANISMS[factor] not in pool.account_recovery)
     ]
     # SMS is listed but cannot be set up in the sign-in: "phone_number must be set elsewhere"
     # -- AWS API reference, InitiateAuth, MFA_SETUP. So it is not enough by itself.
@@ -118,9 +117,7 @@ def _factor_or_choice(factors: Iterable[State]) -> RequiredMfa:
     return RequiredMfa(State.SELECT_MFA_TYPE, in_order)
 
 
-def required_second_factor(
-    pool: PoolConfiguration, attempt: Attempt, user: User
-) -> RequiredMfa | None:
+def required_second_factor(pool: PoolConfiguration, attempt: Attempt, user: User) -> RequiredMfa | None:
     """Return the second factor that is needed after the password, for MFA or for the target level."""
     if not attempt.target_level or acr_level(attempt.amr) >= attempt.target_level:
         return None if attempt.second_factor_passed else required_mfa(pool, user)
@@ -176,9 +173,7 @@ def with_target_level(pool: Core, attempt: Attempt, parameters: Mapping[str, str
     raise error_templates.LEVEL_OUT_OF_REACH.refusal()
 
 
-def _token_family(
-    pool: Core, attempt: Attempt, parameters: Mapping[str, str]
-) -> TokenFamily | None:
+def _token_family(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> TokenFamily | None:
     """Return the sign-in of ACCESS_TOKEN whose methods count; None if there is none, or it is too old."""
     age = parameters.get("MAX_AGE")
     if age is not None and not (age.isascii() and age.isdigit() and len(age) <= _LONGEST_MAX_AGE):
@@ -197,9 +192,7 @@ def _token_family(
     return family if family.user.status is Status.CONFIRMED else None
 
 
-def _missing_first_methods(
-    attempt: Attempt, target: int, second_methods: set[str]
-) -> set[str | None]:
+def _missing_first_methods(attempt: Attempt, target: int, second_methods: set[str]) -> set[str | None]:
     """Return the first methods that lead to a level, or to a higher one; None if only a second one is missing."""
     proved = merge_passkeys(attempt.amr)
     available = {_FIRST_METHODS[factor] for factor in attempt.first_factors}

@@ -82,11 +82,7 @@ def issue_challenge(
 ) -> Reply:
     """Return a challenge, found again by its session or `other_key`, and keep what its answer is checked against."""
     pending = pool.sessions.open(
-        attempt,
-        str(challenge),
-        expected_answer,
-        other_key=other_key,
-        session_required=session_required,
+        attempt, str(challenge), expected_answer, other_key=other_key, session_required=session_required
     )
     reply: Reply = {"ChallengeName": pending.challenge, "ChallengeParameters": dict(parameters)}
     if include_session:
@@ -137,11 +133,7 @@ def _mfa_after_code(pool: Core, attempt: Attempt, user: User) -> RequiredMfa | N
 
 def issue_password_verifier(pool: Core, attempt: Attempt, proof: SrpProof) -> Reply:
     """Return PASSWORD_VERIFIER, which has no Session in USER_SRP_AUTH: the secret block identifies it."""
-    parameters = {
-        **proof.parameters(),
-        "USERNAME": attempt.username,
-        "USER_ID_FOR_SRP": attempt.username,
-    }
+    parameters = {**proof.parameters(), "USERNAME": attempt.username, "USER_ID_FOR_SRP": attempt.username}
     with_session = attempt.flow != "USER_SRP_AUTH"
     return issue_challenge(
         pool,

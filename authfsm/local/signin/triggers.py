@@ -325,9 +325,7 @@ def define_challenge(pool: Core, attempt: Attempt, metadata: Metadata) -> str | 
     return challenge
 
 
-def create_challenge(
-    pool: Core, attempt: Attempt, metadata: Metadata
-) -> tuple[dict[str, str], CustomRound]:
+def create_challenge(pool: Core, attempt: Attempt, metadata: Metadata) -> tuple[dict[str, str], CustomRound]:
     """Return the publicChallengeParameters of CreateAuthChallenge, and what the answer is checked with."""
     request = {"challengeName": State.CUSTOM_CHALLENGE.value, "session": _session(attempt)}
     blank = ("publicChallengeParameters", "privateChallengeParameters", "challengeMetadata")

@@ -162,11 +162,7 @@ def spend_totp(token: SoftwareToken, code: str, now: datetime) -> bool:
     """Return whether a TOTP is right, of this 30-second step or a neighbour, and spend it (RFC 6238, 5.2)."""
     totp = pyotp.TOTP(token.secret.reveal(), digits=_DIGITS, interval=_STEP_SECONDS)
     present = int(now.timestamp()) // _STEP_SECONDS
-    steps = [
-        step
-        for step in (present - 1, present, present + 1)
-        if _equal(totp.generate_otp(step), code)
-    ]
+    steps = [step for step in (present - 1, present, present + 1) if _equal(totp.generate_otp(step), code)]
     unused = [step for step in steps if step not in token.used]
     if not unused:
         if steps:

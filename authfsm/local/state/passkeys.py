@@ -83,11 +83,7 @@ def creation_options(
     relying_party = settings.relying_party_id
     return {
         "rp": {"id": relying_party, "name": relying_party},
-        "user": {
-            "id": base64url(user.sub.encode()),
-            "name": user.username,
-            "displayName": user.username,
-        },
+        "user": {"id": base64url(user.sub.encode()), "name": user.username, "displayName": user.username},
         "challenge": base64url(registration.challenge),
         "pubKeyCredParams": [{"type": "public-key", "alg": number} for number in ALGORITHMS],
         "timeout": timeout,
@@ -103,10 +99,7 @@ def creation_options(
 
 
 def verify_registration(
-    registration: PasskeyRegistration,
-    credential: Mapping[str, Any],
-    verification: str,
-    now: datetime,
+    registration: PasskeyRegistration, credential: Mapping[str, Any], verification: str, now: datetime
 ) -> Passkey:
     """Return the passkey of a RegistrationResponseJSON, or refuse with the WebAuthn* error that fits."""
     relying_party = relying_party_server(registration.relying_party_id)
@@ -152,9 +145,7 @@ def _check_registration(registration: PasskeyRegistration, parsed: RegistrationR
         raise error_templates.OTHER_RELYING_PARTY.refusal()
 
 
-def request_options(
-    challenge: PasskeyChallenge, credentials: list[dict[str, Any]], timeout: int
-) -> str:
+def request_options(challenge: PasskeyChallenge, credentials: list[dict[str, Any]], timeout: int) -> str:
     """Return CREDENTIAL_REQUEST_OPTIONS: PublicKeyCredentialRequestOptionsJSON; timeout in ms."""
     return json.dumps(
         {
@@ -192,10 +183,7 @@ def _verify_assertion(
     handle = parsed.response.user_handle
     if handle and handle != user.sub.encode():
         raise ValueError("the passkey belongs to another user")
-    state = {
-        "challenge": base64url(challenge.challenge),
-        "user_verification": challenge.verification,
-    }
+    state = {"challenge": base64url(challenge.challenge), "user_verification": challenge.verification}
     data = AttestedCredentialData(passkey.public_key)
     relying_party.authenticate_complete(state, [data], parsed)
     # "less than or equal to the stored signCount value: this is a signal, but not proof, that the

@@ -148,9 +148,7 @@ class Sessions(TrackedDicts):
         pending.used, self.last_answered = True, pending
         return self.open(pending.attempt, pending.challenge, expected_answer)
 
-    def find(
-        self, client: AppClient, session: str | None, other_key: str | None = None
-    ) -> PendingChallenge:
+    def find(self, client: AppClient, session: str | None, other_key: str | None = None) -> PendingChallenge:
         """Return the challenge of a session or, without a session, of the second key; refuse if it is not usable."""
         if session is not None:
             pending = self._pending.get(session)

@@ -101,9 +101,7 @@ class SrpProof:
             "SECRET_BLOCK": self.secret_block.reveal(),
         }
 
-    def is_proved_by(
-        self, responses: Mapping[str, str], now: datetime, tolerance: timedelta | None
-    ) -> bool:
+    def is_proved_by(self, responses: Mapping[str, str], now: datetime, tolerance: timedelta | None) -> bool:
         """Return whether an answer's claim proves the password, with a TIMESTAMP within `tolerance` (None: any)."""
         timestamp = responses["TIMESTAMP"]
         try:

@@ -129,19 +129,14 @@ class TokenIssuer(TrackedDicts):
         now = self.elapsed()
         self._remove_old(now)
         expires = now + timedelta(seconds=client.refresh_token_validity)
-        family = TokenFamily(
-            user, client, self.uuid(), auth_time, device_key, user.sign_outs, expires
-        )
+        family = TokenFamily(user, client, self.uuid(), auth_time, device_key, user.sign_outs, expires)
         family.amr, family.acr = amr, token_claims.acr_claim(amr, self.configuration.acr_values)
         if max_sessions is not None:
             self._end_least_recently_used(user, max_sessions - 1)
             session_id = f"tkn{random_text(self._entropy, 25, _SESSION_ALPHABET)}"
             family.session = TokenSession(session_id, now, now)
         self.restore(family)
-        return {
-            **self._access_and_id(family, overrides),
-            "RefreshToken": self._new_refresh_token(family),
-        }
+        return {**self._access_and_id(family, overrides), "RefreshToken": self._new_refresh_token(family)}
 
     def _new_refresh_token(self, family: TokenFamily) -> str:
         token = urlsafe_b64encode(self._entropy(96)).decode()

@@ -157,9 +157,7 @@ def _rewrite_tokens(text: str, anonymiser: ValueAnonymiser, key: str, *, strict:
     return "".join(parts)
 
 
-def _rewrite_value(
-    token: re.Match[str], frame: _Frame, anonymiser: ValueAnonymiser, *, strict: bool
-) -> str:
+def _rewrite_value(token: re.Match[str], frame: _Frame, anonymiser: ValueAnonymiser, *, strict: bool) -> str:
     text, key = token.group(), frame.value_key
     match token.lastgroup:
         case "text":

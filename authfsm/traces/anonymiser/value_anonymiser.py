@@ -189,8 +189,7 @@ class ValueAnonymiser(ShapeAnonymiser):
             self.replace(part)
             if number % 2
             else "".join(
-                each if n % 2 else self._word(each, words)
-                for n, each in enumerate(SEPARATORS.split(part))
+                each if n % 2 else self._word(each, words) for n, each in enumerate(SEPARATORS.split(part))
             )
             for number, part in enumerate(p.TIME.split(text))
         )
@@ -232,9 +231,7 @@ class ValueAnonymiser(ShapeAnonymiser):
         return self._phrases(text)
 
     def _phrases(self, text: str) -> str:
-        return "".join(
-            each if n % 2 else self.prose(each) for n, each in enumerate(_PHRASE.split(text))
-        )
+        return "".join(each if n % 2 else self.prose(each) for n, each in enumerate(_PHRASE.split(text)))
 
 
 def _word_stays(text: str, words: frozenset[str]) -> bool:

@@ -24,16 +24,12 @@ SEPARATORS: Final = re.compile(r"([\s,;()\[\]{}<>\"'`|]+)")
 """What separates the words of running text."""
 
 _FORM: Final = re.compile(r"[\w.%+~:-]+=[^&\s=]*(?:&[\w.%+~:-]+=[^&\s]*)*")
-_UUID: Final = re.compile(
-    r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
-)
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _REGIONAL: Final = re.compile(rf"({v.REGION.pattern})([_:])(.+)", re.DOTALL)
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 _PHONE: Final = re.compile(r"\+\d{7,15}", re.ASCII)
 _MASKED: Final = re.compile(r"[+\w@.-]*\*[+\w@.*-]*")
-_ARN: Final = re.compile(
-    r"arn:(aws|aws-cn|aws-us-gov):([a-z0-9-]+):([a-z0-9-]*):(\d*):(.+)", re.DOTALL
-)
+_ARN: Final = re.compile(r"arn:(aws|aws-cn|aws-us-gov):([a-z0-9-]+):([a-z0-9-]*):(\d*):(.+)", re.DOTALL)
 _IPV4: Final = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}", re.ASCII)
 _IPV6: Final = re.compile(
     r"(?:(?=.*::)[0-9a-fA-F:]{3,39}|[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4}){7})(?:\.\d{1,3}){0,3}(?:%\w+)?"
@@ -42,9 +38,7 @@ _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _HEX: Final = re.compile(r"(?:[0-9a-f]{16,}|[0-9A-F]{16,})")
 _BASE32: Final = re.compile(r"(?=.*\d)[A-Z2-7]{16,}=*")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
-_URL: Final = re.compile(
-    r"([a-z][a-z0-9+.-]*)://([^/?#\s]*)([^?#\s]*)(\?[^#\s]*)?(#\S*)?", re.IGNORECASE
-)
+_URL: Final = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#\s]*)([^?#\s]*)(\?[^#\s]*)?(#\S*)?", re.IGNORECASE)
 _HOST: Final = re.compile(r"(?:[a-zA-Z0-9-]+\.)+[a-zA-Z]{2,}")
 _AWS_HOST: Final = re.compile(
     rf"(?:cognito-idp|cognito-identity|cognito-idp-fips|auth)\.{v.REGION.pattern}\.(?:amazonaws\.com|amazoncognito\.com)"
@@ -221,9 +215,7 @@ class ShapeAnonymiser(ABC):
         return self._segments(path) + mark + (self._pairs(query) if query else "")
 
     def _segments(self, path: str) -> str:
-        return "/".join(
-            each if each in _PATH_SEGMENTS else self._quoted(each) for each in path.split("/")
-        )
+        return "/".join(each if each in _PATH_SEGMENTS else self._quoted(each) for each in path.split("/"))
 
     def _quoted(self, text: str) -> str:
         clear = unquote(text)
@@ -284,9 +276,7 @@ class ShapeAnonymiser(ABC):
             return None
         domain = "@example.com"
         letters = max(len(text) - len(domain), 2) - 1
-        return self.placeholders.make(
-            "e-mail addresses", text, ["u", *[p.LOWER] * letters, *domain]
-        )
+        return self.placeholders.make("e-mail addresses", text, ["u", *[p.LOWER] * letters, *domain])
 
     def _uuid(self, text: str) -> str | None:
         if not _UUID.fullmatch(text):
@@ -339,7 +329,5 @@ class ShapeAnonymiser(ABC):
     def _masked(self, text: str) -> str | None:
         if not _MASKED.fullmatch(text):
             return None
-        template = [
-            each if each in "*+@.-" else p.DIGITS if each.isdigit() else p.LOWER for each in text
-        ]
+        template = [each if each in "*+@.-" else p.DIGITS if each.isdigit() else p.LOWER for each in text]
         return self.placeholders.make("masked destinations", text, template)

@@ -118,9 +118,7 @@ _TYPES: Final = {name.lower(): frozenset(kinds) for name, kinds in _MODEL["types
 COGNITO: Final = frozenset(_TYPES) | {each.lower() for each in PARAMETERS | OPERATIONS}
 """The names that only captured Cognito traffic has, in lower case."""
 
-NAMES: Final = COGNITO | {
-    each.lower() for each in ATTRIBUTES | CLAIMS | EVENTS | PASSKEYS | HEADERS | TOOLS
-}
+NAMES: Final = COGNITO | {each.lower() for each in ATTRIBUTES | CLAIMS | EVENTS | PASSKEYS | HEADERS | TOOLS}
 """All keys that stay, in lower case."""
 
 PREFIXES: Final = ("custom:", "dev:custom:", "userAttributes.", "cognito:")
@@ -162,9 +160,7 @@ TIMES: Final = frozenset(name for name, kinds in _TYPES.items() if "timestamp" i
 """The keys of times as numbers."""
 
 _USER_COUNTS: Final = _set("estimatednumberofusers importedusers skippedusers failedusers")
-_COUNTS: Final = {
-    name for name, kinds in _TYPES.items() if kinds & {"integer", "long"}
-} - _USER_COUNTS
+_COUNTS: Final = {name for name, kinds in _TYPES.items() if kinds & {"integer", "long"}} - _USER_COUNTS
 NUMBERS: Final = _COUNTS | _set("""
     httpstatuscode statuscode status retryattempts attempts totalretrydelay timeout alg headerssize bodysize size
     compression blocked dns connect send wait receive ssl oncontentload onload expires_in version step seconds max_age
@@ -225,8 +221,7 @@ _BY_HAND: Final[dict[str, Iterable[str]]] = {
 _LISTED: Final = {key: frozenset(words) for keys, words in _BY_HAND.items() for key in keys.split()}
 _OF_MODEL: Final = {name.lower(): words for name, words in _VALUES.items()}
 WORDS: Final[dict[str, frozenset[str]]] = {
-    key: _OF_MODEL.get(key, frozenset()) | _LISTED.get(key, frozenset())
-    for key in _OF_MODEL | _LISTED
+    key: _OF_MODEL.get(key, frozenset()) | _LISTED.get(key, frozenset()) for key in _OF_MODEL | _LISTED
 }
 """The values that stay, by key in lower case."""
 

@@ -30,10 +30,7 @@ from authfsm import Cognito, Secret, Verifier
 # A reply that was lost is the person's to ask for again: botocore, sending once more by itself, would
 # spend the session on an answer that was heard already.
 ONE_TRY = Config(
-    signature_version=UNSIGNED,
-    connect_timeout=3,
-    read_timeout=10,
-    retries={"total_max_attempts": 1},
+    signature_version=UNSIGNED, connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 1}
 )
 NEEDED = {"COGNITO_POOL_ID", "COGNITO_CLIENT_ID", "SITE_KEY"}
 
@@ -57,9 +54,7 @@ def main() -> None:
     """Read the command line, and serve."""
     read = argparse.ArgumentParser(prog="site", description=__doc__)
     read.add_argument("--local", action="store_true", help="with a pool inside this process")
-    read.add_argument(
-        "--mfa", choices=["OFF", "OPTIONAL", "ON"], default="OPTIONAL", help="of that pool"
-    )
+    read.add_argument("--mfa", choices=["OFF", "OPTIONAL", "ON"], default="OPTIONAL", help="of that pool")
     read.add_argument("--port", type=int, default=8000)
     said = read.parse_args()
     if not said.local and (lacking := sorted(NEEDED - set(os.environ))):

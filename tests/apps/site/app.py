@@ -57,18 +57,11 @@ def site(
         name: what the site is called.
     """
     ways = tuple(flows)
-    web = WebSignIn(
-        cognito=cognito, verifier=verifier, key=key, origin=origin, name=name, flows=ways
-    )
+    web = WebSignIn(cognito=cognito, verifier=verifier, key=key, origin=origin, name=name, flows=ways)
     auth = CognitoAuth(web)
     pages, once = Pages(auth, flows), Once()
     app, own_forms = FastAPI(openapi_url=None), [Depends(auth.check_origin)]
-    shown = {
-        "/": pages.home,
-        "/sign-in": pages.start,
-        "/challenge": pages.ask,
-        "/passkeys": pages.passkeys,
-    }
+    shown = {"/": pages.home, "/sign-in": pages.start, "/challenge": pages.ask, "/passkeys": pages.passkeys}
     sent = {
         "/sign-in": pages.begin, "/challenge": pages.answer, "/passkeys": pages.add_passkey,
         "/sign-out": pages.sign_out,
@@ -77,15 +70,11 @@ def site(
         app.add_api_route(path, page, methods=["GET", "HEAD"], response_model=None)
     for path, form in sent.items():
         answered = once.answered(form)
-        app.add_api_route(
-            path, answered, methods=["POST"], response_model=None, dependencies=own_forms
-        )
+        app.add_api_route(path, answered, methods=["POST"], response_model=None, dependencies=own_forms)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
 
     @app.middleware("http")
-    async def guard(
-        request: Request, call_next: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
+    async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         response = await call_next(request)
         response.headers.update(HEADERS)
         static = request.url.path.startswith("/static/")

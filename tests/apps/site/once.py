@@ -26,14 +26,10 @@ class Once:
     def __init__(self) -> None:
         self._replies: OrderedDict[bytes, tuple[str, asyncio.Task[Response]]] = OrderedDict()
 
-    def answered(
-        self, page: Callable[[Request, Values], Response]
-    ) -> Callable[..., Awaitable[Response]]:
+    def answered(self, page: Callable[[Request, Values], Response]) -> Callable[..., Awaitable[Response]]:
         """Return an endpoint for a form, which the page answers off the event loop."""
 
-        async def endpoint(
-            request: Request, values: Annotated[Values, Depends(body_of)]
-        ) -> Response:
+        async def endpoint(request: Request, values: Annotated[Values, Depends(body_of)]) -> Response:
             digest = sha256(await request.body()).digest()
             cookies = request.headers.get("cookie", "")
             if digest not in self._replies:

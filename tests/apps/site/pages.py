@@ -127,9 +127,7 @@ class Pages:
             return self._redirect(browser, "/")
         return self._redirect(browser, "/sign-in", _said(wrong))
 
-    def _show(
-        self, browser: BrowserSession, request: Request, template: str, **facts: Any
-    ) -> Response:
+    def _show(self, browser: BrowserSession, request: Request, template: str, **facts: Any) -> Response:
         """Return a page, with the notice that waits for it, and a random number for its forms."""
         notice = browser.cookies.facts("notice")
         if notice:
