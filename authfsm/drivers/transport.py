@@ -26,8 +26,6 @@ from authfsm.core.wire_requests import Request
 from authfsm.protocol.errors import AuthfsmError, ConnectionLost, MalformedReply, NotSent
 from authfsm.protocol.states import State
 
-# ---- sending -----------------------------------------------------------------------------------------
-
 
 def send_request(call: Callable[..., Any], request: Request, state: State | None) -> Mapping[str, Any]:
     """Return the reply to a request; a refusal is a reply too.
@@ -79,8 +77,6 @@ def _calling(call: Callable[..., Any], request: Request, state: State | None) ->
             raise
 
 
-# ---- errors --------------------------------------------------------------------------------------------
-
 _PARSER_ERRORS: Final = (ResponseParserError, UnicodeDecodeError, AttributeError)
 
 
@@ -116,8 +112,6 @@ def _raised_by_parser(error: BaseException) -> bool:
         trace = trace.tb_next
     return False
 
-
-# ---- no retries of what must not be repeated -------------------------------------------------------------
 
 _EVENT: Final = "needs-retry.cognito-identity-provider.*"
 _HANDLER_ID: Final = "authfsm-send-once"

@@ -171,9 +171,6 @@ def _facts(recording: SignInRecording) -> list[list[str]]:
     return facts
 
 
-# ---- panels -----------------------------------------------------------------------------------
-
-
 def _table(head: Iterable[str], rows: Iterable[str]) -> str:
     heads = "".join(f"<th scope=col>{escape(each)}</th>" for each in head)
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
@@ -239,9 +236,6 @@ def _history_panel(steps: History) -> str:
     if not rows:
         return "<p class=quiet>No step was taken yet.</p>"
     return _table(("step", "at", "state", "response", "led to", "refusal"), rows)
-
-
-# ---- what may come next -----------------------------------------------------------------------
 
 
 @frozen
@@ -324,9 +318,6 @@ def _next_row(step: NextStep) -> str:
         f"<tr{kind}><td><code>{step.response.trigger}</code></td>"
         f"<td><code>{escape(step.name)}</code></td><td>{text}</td></tr>"
     )
-
-
-# ---- on request -------------------------------------------------------------------------------
 
 
 def srp_panel(values: Iterable[SrpValue]) -> str:

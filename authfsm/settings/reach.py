@@ -120,9 +120,6 @@ def _blocking_reasons(
                 front.append(source)
 
 
-# ---- how certain a transition is in a pool ----------------------------------------------------------------
-
-
 def confidence_in_pool(settings: SignInSettings, transition: Transition) -> Confidence:
     """Return how certain a transition is in a pool with these settings.
 
@@ -143,9 +140,6 @@ def best_confidence(transition: Transition, pools: Iterable[SignInSettings]) -> 
     """Return how certain a transition is in the pool where it is most certain, or without settings if there is no pool."""
     known = [confidence_in_pool(pool, transition) for pool in pools] or [confidence(transition)]
     return min(known, key=list(Confidence).index)
-
-
-# ---- the settings of a pool with what they rule out --------------------------------------------------------
 
 
 @frozen(kw_only=True, cache_hash=True)
@@ -221,9 +215,6 @@ def _joined(reasons: Iterable[str | None]) -> str | None:
     return None if None in different else "; ".join(why for why in different if why)
 
 
-# ---- the difference between two pools ---------------------------------------------------------------------
-
-
 class ChangedTransition(NamedTuple):
     """A transition that one of two settings rules out.
 
@@ -285,9 +276,6 @@ def difference(before: SignInSettings, after: SignInSettings) -> Difference:
         )
 
     return Difference(only_in(new, old), only_in(old, new), before.mfa_configuration, after.mfa_configuration)
-
-
-# ---- the single settings that rule something out ----------------------------------------------------------
 
 
 def _single_settings() -> Iterator[dict[str, Any]]:

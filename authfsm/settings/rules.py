@@ -42,9 +42,6 @@ def _unless(why: str, **setting: object) -> Rule:
     return lambda settings: why if getattr(settings, name) == value else None
 
 
-# ---- rules about the app client ---------------------------------------------------------------------------
-
-
 def flow_allowed(auth_flow: str) -> Rule:
     """Return the rule that ExplicitAuthFlows must allow a flow."""
     why = f"{REQUIRED_VALUE[auth_flow]} is not in ExplicitAuthFlows"
@@ -65,8 +62,6 @@ def define_auth_challenge_set(settings: SignInSettings) -> Reason:
 
 _ROTATION_OFF: Final = _unless("RefreshTokenRotation is ENABLED", refresh_token_rotation="ENABLED")  # noqa: S106 - a setting
 _REVOCATION_ON: Final = _unless("EnableTokenRevocation is false", enable_token_revocation=False)
-
-# ---- rules about first factors ----------------------------------------------------------------------------
 
 
 def first_factor_allowed(name: str) -> Rule:
@@ -101,8 +96,6 @@ def post_signup_tokens_allowed(settings: SignInSettings) -> Reason:
     email_otp = first_factor_allowed("EMAIL_OTP")(settings)
     return email_otp and first_factor_allowed("SMS_OTP")(settings)
 
-
-# ---- rules about second factors and devices ---------------------------------------------------------------
 
 _MFA_ON: Final = _unless("MfaConfiguration is OFF", mfa_configuration="OFF")
 _SMS_MFA_ON: Final = _unless("SmsMfaConfiguration is not set", sms_mfa=False)
@@ -155,8 +148,6 @@ def skips_second_factor(transition: Transition) -> bool:
     proved = response is r.NewPassword or proves_password(source, response, dest)
     return proved and dest is State.AUTHENTICATED
 
-
-# ---- the tables of rules ----------------------------------------------------------------------------------
 
 _REFRESH: Final = (flow_allowed("REFRESH_TOKEN_AUTH"), _ROTATION_OFF)
 _PASSWORD: Final = (first_factor_allowed("PASSWORD"),)

@@ -44,8 +44,6 @@ class UnknownDialect(CallerError, ValueError):
         self.dialect = dialect
 
 
-# ---- the parts of the query ------------------------------------------------------------------------------
-
 # Recorded steps as exchanges.
 _STEP_LEADS: Final = f"""CASE WHEN (error IS NOT NULL OR lost IS NOT NULL) AND dest = source THEN NULL
             WHEN dest = '{State.MFA_SETUP}' AND given = '{AssociateSoftwareToken.trigger}' THEN '{s.APP_ASSOCIATED}'
@@ -203,9 +201,6 @@ def _relation(transitions: Iterable[s.LoggedTransition]) -> str:
     parts = (", ".join(f"'{part}'" for part in each) for each in s.with_unknown_parts(transitions))
     rows = ",\n    ".join(f"({each})" for each in parts)
     return f"transitions AS (SELECT * FROM (VALUES\n    {rows}\n) AS protocol(source, symbol, dest))"  # noqa: S608 - our own words
-
-
-# ---- the whole queries -----------------------------------------------------------------------------------
 
 
 @cache

@@ -65,11 +65,7 @@ class UnreadableTraceFile(CallerError, ValueError):
 
 
 def find_files(names: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
-    """Return the files for names of files, folders or patterns (`logs/**/*.json.gz`), each once.
-
-    Raises:
-        UnreadableTraceFile: nothing has such a name, or the folder has no file of a known suffix.
-    """
+    """Return the files for names of files, folders or patterns (`logs/**/*.json.gz`), each once; at least one."""
     found: dict[Path, None] = {}
     for name in [names] if isinstance(names, str | Path) else names:
         path = Path(name)
@@ -134,11 +130,7 @@ class TraceSource:
 
 @contextmanager
 def open_sources(path: Path) -> Iterator[Iterator[TraceSource]]:
-    """Open a file and yield its sources: one, or each member of a ZIP archive.
-
-    Raises:
-        UnreadableTraceFile: the file is missing or cannot be read.
-    """
+    """Open a file and yield its sources: one, or each member of a ZIP archive."""
     try:
         with path.open("rb") as file:
             yield _sources(path, str(path), file, 0)

@@ -134,9 +134,6 @@ def _items(value: Any) -> Iterable[Any]:
     return [value]
 
 
-# ---- JSON ----------------------------------------------------------------------------------------------
-
-
 @define
 class _Window:
     """The part of a text that is in memory."""
@@ -288,9 +285,6 @@ class _Gap:
         self._end_line(inside=inside)
         if self.has_frame and not self.found_any:
             self.counts.add_broken(1)
-
-
-# ---- CSV and YAML --------------------------------------------------------------------------------------
 
 
 def _csv_rows(pieces: Iterator[str], delimiter: str, counts: ScanCounts) -> Iterator[Any]:

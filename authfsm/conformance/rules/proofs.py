@@ -42,9 +42,6 @@ _NO_PROOF: Final = base64.b64encode(bytes(32)).decode()
 _KEY_BITS: Final = 128  # RFC 4226, section 4, R6
 
 
-# ---- passwords and SRP ------------------------------------------------------------------------------------
-
-
 def give_wrong_password(trial: Trial) -> ApiReply:
     """Sign in with a wrong password, after the right one was accepted."""
     return trial.checked_user().sign_in(pools.WRONG_PASSWORD)
@@ -144,9 +141,6 @@ def _lockout(trial: Trial) -> None:
     for _ in range(6):
         user.sign_in(pools.WRONG_PASSWORD).expect_error("a wrong password")
     user.sign_in().expect_error("the right password, right after six wrong ones,")
-
-
-# ---- codes ------------------------------------------------------------------------------------------------
 
 
 def answer_wrong_totp(trial: Trial) -> ApiReply:
@@ -320,9 +314,6 @@ def _right_reset_code(trial: Trial) -> None:
     _reset_password(user, user.code().reveal()).expect_success()
     user.sign_in().expect_error("the old password")
     user.sign_in(pools.NEW_PASSWORD).expect_tokens()
-
-
-# ---- remembered devices -----------------------------------------------------------------------------------
 
 
 def _srp_tokens(user: PoolUser) -> tuple[ApiReply, dict[str, Any]]:

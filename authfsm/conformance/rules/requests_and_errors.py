@@ -52,9 +52,6 @@ _BAD_REQUEST: Final = 400
 _WRONG_PASSWORD_MESSAGE: Final = "Incorrect username or password."  # noqa: S105 - Cognito's message
 
 
-# ---- sessions ---------------------------------------------------------------------------------------------
-
-
 def _set_password(user: PoolUser, session: str | None) -> ApiReply:
     return user.respond("NEW_PASSWORD_REQUIRED", session, NEW_PASSWORD=pools.NEW_PASSWORD)
 
@@ -145,9 +142,6 @@ def _after_wrong_code(trial: Trial) -> None:
     challenge.answer(SOFTWARE_TOKEN_MFA_CODE=challenge.user.app.code()).expect_tokens()
 
 
-# ---- settings of the app client ---------------------------------------------------------------------------
-
-
 def _client_without(flow: str) -> pools.ClientRequirements:
     """Return an app client whose ExplicitAuthFlows do not allow a flow."""
     flows = tuple(each for each in pools.FLOWS_BUT_USER_AUTH if each != f"ALLOW_{flow}")
@@ -198,9 +192,6 @@ client_rule.refused("secret-hash.srp", _SECRET_HASH, MAJOR, "a request without S
 def _right_hash(trial: Trial) -> None:
     """Cognito accepts USER_PASSWORD_AUTH with the right SECRET_HASH if the app client has a secret."""
     trial.user(client=_WITH_SECRET).sign_in().expect_tokens()
-
-
-# ---- unknown users ----------------------------------------------------------------------------------------
 
 
 def _nobody(trial: Trial, user: PoolUser) -> PoolUser:
@@ -256,9 +247,6 @@ def _unknown_in_forgot_password(trial: Trial) -> None:
 existence_rule.refused("existence.legacy", _EXISTENCE, MAJOR, "an unknown user",
     "With PreventUserExistenceErrors LEGACY, Cognito refuses an unknown user with UserNotFoundException.",
     lambda t: _nobody(t, t.checked_user(_LEGACY)).sign_in(pools.WRONG_PASSWORD), "UserNotFoundException")  # fmt: skip
-
-
-# ---- errors and replies -----------------------------------------------------------------------------------
 
 
 @rule("error.shape", RuleSource.issue("aws/aws-sdk-cpp", 1789))
