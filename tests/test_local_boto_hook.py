@@ -198,6 +198,7 @@ class TestRefusals:
         "SerializationException",  # garbage
         "UnknownOperationException",  # no target
         "UnsupportedUserStateException",  # an administrator's invitation
+        "UserPoolAddOnNotEnabledException",  # an administrator's list of events
         # Passkeys are registered beside a sign-in, not in one.
         "WebAuthnChallengeNotFoundException",
         "WebAuthnClientMismatchException",
