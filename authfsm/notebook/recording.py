@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Final
 
-from attrs import define, evolve, field, frozen
+from attrs import evolve, field, frozen
 
 from authfsm.base.secret import Secret, secret
 from authfsm.core.device import Device
@@ -116,10 +116,6 @@ def record_exchanges(client: Any, secrets: frozenset[str]) -> Iterator[list[Wire
 # ---- the recording ------------------------------------------------------------------------------------
 
 
-def _secret(value: str | Secret[str] | None) -> Secret[str] | None:
-    return secret(value)
-
-
 @frozen
 class RecordedStep:
     """A step, the sealed sign-in and a fork of the pool before it, and its secrets."""
@@ -132,25 +128,26 @@ class RecordedStep:
     secrets: tuple[Secret[str], ...] = ()
 
 
-@define(eq=False)
 class SignInRecording:
     """One sign-in, recorded step by step; the arguments are those of `Stepper`."""
 
-    _source: LocalPool | Cognito
-    username: str
-    _password: Secret[str] | None = field(default=None, converter=_secret)
-    auth_flow: str = field(default="USER_SRP_AUTH", kw_only=True, alias="flow")
-    preferred_challenge: str | None = field(default=None, kw_only=True)
-    _device: Device | None = field(default=None, kw_only=True)
-    _client_metadata: Mapping[str, str] | None = field(default=None, kw_only=True)
-    pool: LocalPool | None = field(default=None, init=False)
-    cognito: Cognito = field(init=False)
-    flow: Flow = field(init=False)
-    steps: deque[RecordedStep] = field(factory=lambda: deque(maxlen=MAX_STEPS), init=False)
-    _pending: Response | None = field(default=None, init=False)
-    _key: Secret[str] = field(factory=new_key, init=False)
-
-    def __attrs_post_init__(self) -> None:
+    def __init__(
+        self,
+        source: LocalPool | Cognito,
+        username: str,
+        password: str | Secret[str] | None = None,
+        *,
+        flow: str = "USER_SRP_AUTH",
+        preferred_challenge: str | None = None,
+        device: Device | None = None,
+        client_metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        password = secret(password)
+        self._password, self._device, self._client_metadata = password, device, client_metadata
+        self.username, self.auth_flow, self.preferred_challenge = username, flow, preferred_challenge
+        self._source, self._key = source, new_key()
+        self.pool: LocalPool | None = None
+        self.steps: deque[RecordedStep] = deque(maxlen=MAX_STEPS)
         self.restart()
 
     def restart(self) -> None:
@@ -164,11 +161,11 @@ class SignInRecording:
         else:
             must = f"must be a LocalPool or a Cognito, not {type(source).__name__}"
             raise BadField(type(self), "source", must)
-        self.flow = self.cognito.start(
+        self.flow: Flow = self.cognito.start(
             self._password, device=self._device, client_metadata=self._client_metadata, walk=False
         )
         self.steps.clear()
-        self._pending = None
+        self._pending: Response | None = None
 
     @property
     def pending(self) -> Response | None:

@@ -64,7 +64,20 @@ def run(folder: Path, url: str, iam: str) -> dict[str, str]:
         "AWS_ENDPOINT_URL_IAM": iam,
         "MOTO_SUITE_SKIP": " ".join(each["test"] for each in rows() if each["kind"] == "other"),
     }
-    options = ["-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist", "-v", "--tb=no"]
+    options = [
+        "-c",
+        os.devnull,
+        "--rootdir",
+        folder,
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:randomly",
+        "-p",
+        "no:xdist",
+        "-v",
+        "--tb=no",
+    ]
     command = [sys.executable, "-m", "pytest", *options, SUITE]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     sys.stderr.write(done.stdout + done.stderr)
