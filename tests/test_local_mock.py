@@ -62,9 +62,13 @@ def test_clients_made_inside_and_before() -> None:
     assert [each.region for each in cognito.pools.values()] == ["eu-central-1", REGION]
 
 
-def test_what_it_leaves_alone(signing_key: RSAKey) -> None:
+def test_what_it_leaves_alone(signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -> None:
     """Other pools' own clients, clients with an endpoint of their own, and other services are untouched."""
     pool = LocalPool(key=signing_key)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
     with mock_aws() as cognito:
         assert pool.client().describe_user_pool(UserPoolId=pool.pool_id)["UserPool"]["Name"] == "local"
         elsewhere = boto3.client(
@@ -74,7 +78,7 @@ def test_what_it_leaves_alone(signing_key: RSAKey) -> None:
         with pytest.raises(Exception, match="Could not connect"):
             elsewhere.list_user_pools(MaxResults=1)
         with pytest.raises(Exception, match="Unable to locate credentials"):
-            boto3.client("sqs", REGION).list_queues()
+            boto3.session.Session().client("sqs", REGION).list_queues()  # the default session has moto's
     assert not cognito.pools
 
 

@@ -68,7 +68,7 @@ def run(folder: Path, url: str, iam: str) -> dict[str, str]:
         "-c",
         os.devnull,
         "--rootdir",
-        folder,
+        str(folder),
         "-p",
         "no:cacheprovider",
         "-p",
