@@ -7,10 +7,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from textwrap import indent
 
 import pytest
 from conftest import lacking
+
+pytestmark = pytest.mark.xdist_group("test_typed_usage")  # one worker, so that mypy reads boto3 once
+CACHE = TemporaryDirectory(prefix="authfsm-mypy-")  # removed when the process ends
 
 USAGE = Path(__file__).with_name("typed_usage.py")
 
@@ -18,7 +22,7 @@ USAGE = Path(__file__).with_name("typed_usage.py")
 def checked(checker: str, program: Path) -> tuple[int, str]:
     """A checker's verdict on a program, run from where the program lies."""
     commands = {
-        "mypy": ["mypy", "--strict", "--no-incremental", "--cache-dir", str(program.parent / "mypy")],
+        "mypy": ["mypy", "--strict", "--cache-dir", CACHE.name],
         "pyright": ["pyright", "--pythonpath", sys.executable],
     }
     if checker == "pyright" and shutil.which("node") is None:
