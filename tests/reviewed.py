@@ -8,16 +8,18 @@ from typing import Any, Final
 
 from authfsm.checks import Remediation
 
-Told = dict[str, Any]
+Descriptions = dict[str, Any]
 
 TRIGGERS: Final = dict.fromkeys(
     ("DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallengeResponse"), "arn"
 )
-TOTP: Final[Told] = {"SoftwareTokenMfaConfiguration": {"Enabled": True}}
-SMS: Final[Told] = {"SmsMfaConfiguration": {"SmsConfiguration": {"SnsCallerArn": "arn"}}}
+TOTP: Final[Descriptions] = {"SoftwareTokenMfaConfiguration": {"Enabled": True}}
+SMS: Final[Descriptions] = {"SmsMfaConfiguration": {"SmsConfiguration": {"SnsCallerArn": "arn"}}}
 
 
-def described(mode: str, flow: str, mfa: Told | None = None, pool: Told | None = None, **client: Any) -> Told:
+def described(
+    mode: str, flow: str, mfa: Descriptions | None = None, pool: Descriptions | None = None, **client: Any
+) -> Descriptions:
     """Return a pool's descriptions, as `authfsm draw --save-settings` writes them."""
     flows = [f"ALLOW_{flow}", "ALLOW_REFRESH_TOKEN_AUTH"]
     return {
@@ -40,11 +42,11 @@ def described(mode: str, flow: str, mfa: Told | None = None, pool: Told | None =
     }
 
 
-def _factors(*names: str) -> Told:
+def _factors(*names: str) -> Descriptions:
     return {"Policies": {"SignInPolicy": {"AllowedFirstAuthFactors": [*names]}}}
 
 
-GALLERY: Final[Mapping[str, Told]] = {
+GALLERY: Final[Mapping[str, Descriptions]] = {
     "mfa_off": described("OFF", "USER_SRP_AUTH"),
     "mfa_optional": described(
         "OPTIONAL",
@@ -85,9 +87,9 @@ EVERYTHING_WRONG: Final = described(
 """A pool that a reviewer has much to say of."""
 
 
-def remediated(told: Told, mend: Remediation) -> Told:
+def remediated(descriptions: Descriptions, mend: Remediation) -> Descriptions:
     """Return the pool's descriptions after a remediation."""
-    after = copy.deepcopy(told)
+    after = copy.deepcopy(descriptions)
     for name, value in mend.settings.items():
         top, *within = name.split(".")
         for part in _parts(mend.operation, top):

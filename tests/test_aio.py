@@ -346,9 +346,9 @@ def test_a_sign_in_cancelled_at_any_await_can_continue(pool: LocalPool, nth: int
 
     asyncio.run(talk())
 
-    told = [(each.step.response.trigger, each.lost) for each in seen]
+    reported = [(each.step.response.trigger, each.lost) for each in seen]
     cut = [("user_srp_auth", "CancelledError")] if nth == 2 else []
-    assert told == [*cut, ("user_srp_auth", None), ("srp_claim", None), ("code", None)]
+    assert reported == [*cut, ("user_srp_auth", None), ("srp_claim", None), ("code", None)]
 
 
 @pytest.mark.parametrize("waited", ["the arithmetic", "the reply"])

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from conftest import lacking
-from reviewed import EVERYTHING_WRONG, GALLERY, SMS, TOTP, TRIGGERS, Told, described, remediated
+from reviewed import EVERYTHING_WRONG, GALLERY, SMS, TOTP, TRIGGERS, Descriptions, described, remediated
 
 from authfsm import PoolSettings
 from authfsm.checks import RULES, PoolDescription, Severity, review
@@ -21,7 +21,7 @@ from authfsm.local import LocalPool
 from authfsm.protocol.errors import BadField
 
 
-def found(told: Told) -> dict[str, str]:
+def found(told: Descriptions) -> dict[str, str]:
     """Return the ids of the findings with their paths."""
     return {each.id: str(each.path) for each in review(told)}
 
@@ -147,7 +147,7 @@ def test_functions_skip_mfa_needs_functions_and_mfa() -> None:
         ("admin_only", SMS, False),
     ],
 )
-def test_a_reported_lock_out_happens(primary: str, mfa: Told, locked_out: bool) -> None:  # noqa: FBT001 - a parameter
+def test_a_reported_lock_out_happens(primary: str, mfa: Descriptions, locked_out: bool) -> None:  # noqa: FBT001 - a parameter
     """Where the review reports that users are locked out, the embedded pool locks them out, and only there."""
     recovery = {"RecoveryMechanisms": [{"Priority": 1, "Name": primary}]}
     told = described(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reviewed import EVERYTHING_WRONG, GALLERY, Told
+from reviewed import EVERYTHING_WRONG, GALLERY, Descriptions
 from typer.testing import CliRunner, Result
 
 from authfsm import checks
@@ -125,7 +125,7 @@ def test_what_is_a_failure(saved: Mapping[str, Path], name: str, fail_on: str, c
 
 def test_json_and_sarif(saved: Mapping[str, Path], tmp_path: Path) -> None:
     """For programs: JSON of the findings, or a SARIF log whose results lie in the saved file."""
-    told: list[Told] = json.loads(run("check", "--settings", saved["mfa_off"], "-f", "json").stdout)
+    told: list[Descriptions] = json.loads(run("check", "--settings", saved["mfa_off"], "-f", "json").stdout)
     (finding,) = told
     assert finding == {
         "id": "mfa-off",

@@ -44,16 +44,16 @@ class Sitting:
 
     Args:
         child: the command.
-        heard: what it has written so far, escapes and all.
+        output: what it has written so far, escapes and all.
     """
 
     child: Any
-    heard: StringIO
+    output: StringIO
 
     @property
     def seen(self) -> str:
         """What it has written so far, as a person reads it."""
-        return AN_ESCAPE.sub("", self.heard.getvalue()).replace("\r", "")
+        return AN_ESCAPE.sub("", self.output.getvalue()).replace("\r", "")
 
     def asked(self, question: str) -> None:
         """Wait for a question."""
@@ -97,7 +97,7 @@ def sitting(
     """
     if sys.platform == "win32":
         lacking("pseudo-terminals")
-    heard = StringIO()
+    output = StringIO()
     first, *others = program or [sys.executable, "-m", "authfsm", "signin", *options]
     child = pexpect.spawn(
         first,
@@ -107,9 +107,9 @@ def sitting(
         encoding="utf-8",
         timeout=60,
     )
-    child.logfile_read = heard
+    child.logfile_read = output
     try:
-        yield Sitting(child, heard)
+        yield Sitting(child, output)
     finally:
         child.close(force=True)
 
@@ -412,7 +412,7 @@ def test_ctrl_c_while_cognito_is_silent() -> None:
             assert termios.tcgetattr(person.child.child_fd) == before
             assert "Typed-Too-Early" not in person.seen
             assert person.ends() == ExitStatus.INTERRUPTED
-            assert person.heard.getvalue().rindex(SHOW_CURSOR) > person.heard.getvalue().rindex(HIDE_CURSOR)
+            assert person.output.getvalue().rindex(SHOW_CURSOR) > person.output.getvalue().rindex(HIDE_CURSOR)
 
 
 # ---- where tokens go ---------------------------------------------------------------------------------------
@@ -459,7 +459,7 @@ def test_no_colour_where_none_is_wanted() -> None:
         begins(person)
         person.asked("Code that the app shows now")
 
-        assert re.findall(r"\x1b\[[0-9;]*(?:3[0-8]|4[0-8]|9\d)[0-9;]*m", person.heard.getvalue()) == []
+        assert re.findall(r"\x1b\[[0-9;]*(?:3[0-8]|4[0-8]|9\d)[0-9;]*m", person.output.getvalue()) == []
 
 
 def test_a_terminal_of_ascii_alone() -> None:

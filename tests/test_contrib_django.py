@@ -225,7 +225,7 @@ def test_a_local_account_is_not_taken_over(visit: Visitor) -> None:
 
 
 def test_a_code_and_a_wrong_one(visit: Visitor) -> None:
-    """The page asks for the code, says that a wrong one is wrong, and goes on; an old page is told so."""
+    """The page asks for the code, says that a wrong one is wrong, and goes on; a form of an earlier page is refused with a message."""
     visit.sign_in("tom", "wrong")
     assert (visit.heading, visit.alert) == ("Sign in", "The user name or the password is wrong.")
     assert 'value="tom"' in visit.page

@@ -42,11 +42,11 @@ def test_the_sign_in_signs_in(
     monkeypatch.setattr("builtins.input", answer)
     code = code.replace('client_id="..."', f"client_id={pool.client_id!r}")
     code = code.replace("eu-west-1_AbCdEfGhI", pool.pool_id)
-    told: dict[str, Any] = {}
-    exec(compile(code, "README.md", "exec"), told)  # noqa: S102 - README's own code
+    names: dict[str, Any] = {}
+    exec(compile(code, "README.md", "exec"), names)  # noqa: S102 - README's own code
 
     assert password in code
-    assert told["flow"].state is State.AUTHENTICATED
+    assert names["flow"].state is State.AUTHENTICATED
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) == 4
     assert printed[-1] == "That code is not right. Check it, and try again."
@@ -151,7 +151,7 @@ def test_what_waits_goes_on(signing_key: RSAKey) -> None:
     kept = code_with("PendingSignIns(").replace("RedisStore(redis)", "MemoryStore()")
     stored = run(f"from authfsm import MemoryStore\n{kept}", key=sealed["key"], **given)
 
-    assert [told["flow"].state for told in (sealed, stored)] == [State.AUTHENTICATED] * 2
+    assert [names["flow"].state for names in (sealed, stored)] == [State.AUTHENTICATED] * 2
 
 
 def test_stored_tokens_go_on(signing_key: RSAKey) -> None:
@@ -161,9 +161,9 @@ def test_stored_tokens_go_on(signing_key: RSAKey) -> None:
     cognito = pool.cognito()
     flow = cognito.sign_in("ada", "Correct-Horse-1")
 
-    told = run(code_with("SharedTokens("), cognito=cognito, flow=flow, key=new_key(), store=MemoryStore())
+    names = run(code_with("SharedTokens("), cognito=cognito, flow=flow, key=new_key(), store=MemoryStore())
 
-    assert told["shared"].fresh_tokens(told["ticket"]) == flow.tokens
+    assert names["shared"].fresh_tokens(names["ticket"]) == flow.tokens
 
 
 def test_an_account_goes_over_into_a_sign_in(signing_key: RSAKey) -> None:
@@ -171,9 +171,9 @@ def test_an_account_goes_over_into_a_sign_in(signing_key: RSAKey) -> None:
     pool = LocalPool(key=signing_key, auto_verified_attributes=["email"])
     code = code_with("confirm_sign_up(").replace(", code,", ", pool.outbox[-1].code,")
 
-    told = run(code, cognito=pool.cognito(), pool=pool, password="Correct-Horse-1")
+    names = run(code, cognito=pool.cognito(), pool=pool, password="Correct-Horse-1")
 
-    assert told["flow"].state is State.AUTHENTICATED
+    assert names["flow"].state is State.AUTHENTICATED
     assert [each.purpose for each in pool.outbox] == ["SignUp", "ForgotPassword"]
 
 
@@ -186,16 +186,16 @@ def test_tokens_are_verified_and_an_app_enrolled(
     tokens = pool.cognito().sign_in("ada", "Correct-Horse-1").tokens
     assert tokens is not None
     code = code_with("Verifier(").replace('"eu-west-1_AbCdEfGhI", "1example23456789"', "*known, jwks=keys")
-    told: dict[str, Any] = {}
-    monkeypatch.setattr("builtins.input", lambda _: pyotp.TOTP(told["enrolment"].secret_code.reveal()).now())
+    names: dict[str, Any] = {}
+    monkeypatch.setattr("builtins.input", lambda _: pyotp.TOTP(names["enrolment"].secret_code.reveal()).now())
 
-    told |= {"known": (pool.pool_id, pool.client_id), "keys": pool.jwks(), "client": pool.client()}
-    told["token"] = tokens.access_token.reveal()
-    exec(compile(code, "README.md", "exec"), told)  # noqa: S102 - README's own code
+    names |= {"known": (pool.pool_id, pool.client_id), "keys": pool.jwks(), "client": pool.client()}
+    names["token"] = tokens.access_token.reveal()
+    exec(compile(code, "README.md", "exec"), names)  # noqa: S102 - README's own code
 
-    assert told["claims"].username == "ada"
+    assert names["claims"].username == "ada"
     assert "\u2580" in capsys.readouterr().out
-    assert told["client"].get_user(AccessToken=told["token"])["Username"] == "ada"
+    assert names["client"].get_user(AccessToken=names["token"])["Username"] == "ada"
 
 
 def test_every_command_is_there() -> None:
@@ -232,12 +232,12 @@ PERMISSIVE = {
 
 def licences(name: str) -> set[str]:
     """What a distribution says that it is under, in SPDX's names or the classifiers' first words."""
-    told: Any = metadata.metadata(name)
-    if expression := told.get("License-Expression"):
+    fields: Any = metadata.metadata(name)
+    if expression := fields.get("License-Expression"):
         return set(re.split(r" (?:AND|OR) ", expression.strip("()")))
-    classifiers = [each for each in told.get_all("Classifier") or [] if each.startswith("License ::")]
+    classifiers = [each for each in fields.get_all("Classifier") or [] if each.startswith("License ::")]
     named = {each.rpartition(" :: ")[2].split(" ")[0] for each in classifiers}
-    return named or {str(told.get("License"))}
+    return named or {str(fields.get("License"))}
 
 
 def test_the_licences_of_the_base_install_are_named() -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from inspect import Parameter, Signature
+from inspect import Parameter, Signature, getdoc
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Protocol
 
@@ -75,7 +75,8 @@ def typer_command(name: str, options: type[Command]) -> Any:
             status = failed.code
         raise typer.Exit(status)
 
-    call.__doc__ = options.__doc__
+    paragraphs = (getdoc(options) or "").split("\n\n")  # the terminal's width decides on the lines
+    call.__doc__ = "\n\n".join(" ".join(each.split()) for each in paragraphs)
     fields = attrs.fields(attrs.resolve_types(options))  # type: ignore[arg-type, type-var]  # an attrs class
     vars(call)["__signature__"] = Signature([_parameter(each) for each in fields])
     app = typer.Typer(add_completion=False)

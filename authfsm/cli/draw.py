@@ -89,6 +89,7 @@ class Draw(PoolOptions):
         "--output",
         "-o",
         allow_dash=True,
+        metavar="FILE",
     )
     form: str | None = _output(
         "Output format: svg, png, pdf, dot, mermaid, markdown, scxml, xstate or json; by default the one of the"

@@ -364,7 +364,7 @@ class SharedTokens(_StoredTokens["Flow"], PendingSignIns["Flow"]):
                     return flow.fresh_tokens(within)
             except InvalidOperation as error:
                 self._wait(error, attempt)
-            time.sleep(_PAUSE)
+            time.sleep(_PAUSE)  # another worker refreshes; `_wait` bounds the attempts
         raise AssertionError  # `count` does not end
 
 

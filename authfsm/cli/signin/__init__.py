@@ -82,7 +82,7 @@ class Signin:
         "The example to run with --local: sms, totp, setup, new-password, email, choice, mfa-choice, custom, passkey,"
         " device, password, reset, unconfirmed or other.",
         default=None,
-        metavar="[TRIAL]",
+        metavar="[EXAMPLE]",
     )
     client_id: str | None = _pool(
         "The app client's id.", "--client-id", "--client", envvar="AUTHFSM_CLIENT_ID"
