@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from attrs import field, frozen
 from conftest import lacking
@@ -72,3 +73,26 @@ def axe() -> str:
     if not AXE.exists():
         lacking("axe-core (npm ci in tests/js)")
     return AXE.read_text(encoding="utf-8")
+
+
+def violations(
+    page: Page, within: str = "html", schemes: Sequence[Literal["light", "dark"]] = ("light", "dark")
+) -> list[tuple[str, str, list[str]]]:
+    """What axe-core finds: for each finding the colour scheme, the rule, and the elements' beginnings.
+
+    Args:
+        page: the page; a policy that forbids other scripts does not keep the checker out.
+        within: a CSS selector of the part that is checked.
+        schemes: the colour schemes in which it is checked; the page keeps the last one.
+    """
+    page.evaluate(axe() + ";window.axe = axe")
+    found: list[tuple[str, str, list[str]]] = []
+    for scheme in schemes:
+        page.emulate_media(color_scheme=scheme)
+        report = page.evaluate("within => axe.run(within, { resultTypes: ['violations'] })", within)
+        found += [
+            (scheme, each["id"], [node["html"][:120] for node in each["nodes"]])
+            for each in report["violations"]
+        ]
+        assert len(report["passes"]) > 5, "nothing was checked"
+    return found

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import OpenedPage, axe, chromium
+from browser import OpenedPage, chromium, violations
 from playwright.sync_api import Page
 
 from authfsm.diagrams.dot import drawn_edges
@@ -487,15 +487,10 @@ def test_it_prints_on_a_page(shown: OpenedPage) -> None:
     assert printed.startswith(b"%PDF")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 420])
-def test_accessibility(shown: OpenedPage, scheme: Any, width: int) -> None:
-    """axe-core finds nothing: at first, with a state open, with settings that rule out, during a search."""
-    script = axe()
+@pytest.mark.parametrize("width", [1440, 390])
+def test_accessibility(shown: OpenedPage, width: int) -> None:
+    """axe-core finds nothing, light or dark: at first, with a state open, with settings that rule out, during a search."""
     shown.page.set_viewport_size({"width": width, "height": 900})
-    shown.page.emulate_media(color_scheme=scheme)
-    # The page's own policy lets no other script in; a debugger may.
-    found = []
     for act in (
         lambda: None,
         lambda: node_element(shown.page, "SMS_MFA").click(),
@@ -503,15 +498,7 @@ def test_accessibility(shown: OpenedPage, scheme: Any, width: int) -> None:
         lambda: shown.page.fill("#search", "code"),
     ):
         act()
-        shown.page.evaluate(f"{script}; null")
-        told = shown.page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-        found += [
-            (each["id"], node["target"], node["failureSummary"])
-            for each in told["violations"]
-            for node in each["nodes"]
-        ]
-
-    assert found == []
+        assert violations(shown.page) == []
 
 
 def test_a_narrow_window_has_no_sideways_scroll(shown: OpenedPage) -> None:
