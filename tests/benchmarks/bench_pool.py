@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -287,11 +287,61 @@ def many_users() -> Iterator[Row]:
         yield Row(what, times, "<= 1.1", times <= 1.1, figures)
 
 
+def many_pools() -> Iterator[Row]:
+    """A region of 1,000 pools in a state file, over one of one pool: the start, the first sign-in, the others."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = [_region_file(Path(folder), number) for number in (1, 1_000)]
+
+        def start(path: Path, body: bytes = b"", sign_ins: int = 0) -> float:
+            with closing(StateFile(path)) as file:
+                service = open_service(parse_config({}), "http://127.0.0.1", Log(StringIO()), file)
+                begun = time.perf_counter()
+                for _ in range(sign_ins):
+                    if service.exchange(f"{TARGET}InitiateAuth", body).status != 200:
+                        raise AssertionError(path)
+                return time.perf_counter() - begun
+
+        one, many = interleaved([lambda each=each: start(each[0]) for each in made], 40)
+        first = [[start(*each, 1) for each in made] for _ in range(40)]
+        later = [[start(*each, 100) for each in made] for _ in range(8)]
+    for what, pairs in (
+        ("start", [*zip(one, many, strict=True)]),
+        ("first sign-in", first),
+        ("100 sign-ins", later),
+    ):
+        few, lots = zip(*pairs, strict=True)
+        times = ratio(lots, few)
+        figures = f"{milliseconds(few)}, {milliseconds(lots)}"
+        yield Row(f"1,000 pools over one: {what}", times, "<= 1.3", times <= 1.3, figures)
+
+
+def _region_file(folder: Path, number: int) -> tuple[Path, bytes]:
+    """The state file of a region, and a sign-in at its newest pool, which has a key."""
+    path = folder / f"{number}.db"
+    with closing(StateFile(path)) as file:
+        service = open_service(parse_config({}), "http://127.0.0.1", Log(StringIO()), file)
+
+        def call(operation: str, **members: Any) -> Any:
+            reply = service.exchange(TARGET + operation, json.dumps(members).encode(), "AWS4")
+            return json.loads(reply.body)
+
+        for _ in range(number):
+            pool = {"UserPoolId": call("CreateUserPool", PoolName="bench")["UserPool"]["Id"]}
+            flows = ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+            client = call("CreateUserPoolClient", **pool, ClientName="bench", ExplicitAuthFlows=flows)
+        call("AdminCreateUser", **pool, Username=ADA)
+        call("AdminSetUserPassword", **pool, Username=ADA, Password=PASSWORD, Permanent=True)
+        body = request(client["UserPoolClient"]["ClientId"])
+        service.exchange(f"{TARGET}InitiateAuth", body)
+    return path, body
+
+
 def rows() -> Iterator[Row]:
     """Every row."""
     yield from over_http()
     yield from srp_sign_in()
     yield from many_users()
+    yield from many_pools()
 
 
 if __name__ == "__main__":

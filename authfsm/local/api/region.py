@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import secrets
 from base64 import urlsafe_b64decode
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any, Final
 
 from attrs import evolve
@@ -23,6 +23,79 @@ from authfsm.local.config.clock import Clock, utc_now
 from authfsm.local.config.pool_configuration import PoolConfiguration
 from authfsm.local.state.codes import Entropy
 from authfsm.local.state.core import Core, Reply, Request, paginate
+
+
+class Pools(Mapping[str, LocalPool]):
+    """The pools of a region by id, the oldest first; those of a state file are read at their first use."""
+
+    def __init__(self, lock: ForkSafeLock) -> None:
+        self._lock = lock
+        self._known: dict[str, LocalPool | None] = {}
+        self._read: Callable[[str], LocalPool]
+        self._index: Callable[[str], Mapping[str, str]] = lambda _: {}
+        self._by_client: dict[str, str] = {}
+
+    def __getitem__(self, pool_id: str) -> LocalPool:
+        with self._lock:
+            pool = self._known[pool_id]
+            if pool is None:
+                pool = self._known[pool_id] = self._read(pool_id)
+            return pool
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def __contains__(self, pool_id: object) -> bool:
+        return pool_id in self._known
+
+    def add(self, pool: LocalPool) -> None:
+        """Add a pool, which now shares the region's lock; raise ValueError if its id is taken."""
+        with self._lock:
+            if pool.pool_id in self._known:
+                raise ValueError(f"there is a pool {pool.pool_id} already")
+            pool._lock = self._lock  # noqa: SLF001 - same package
+            self._known[pool.pool_id] = pool
+
+    def copy(self) -> dict[str, LocalPool | None]:
+        """Return the pools by id, None for those that are not read yet."""
+        return dict(self._known)
+
+    def replace(self, pools: Mapping[str, LocalPool | None]) -> None:
+        """Have these pools, and no others."""
+        self._known = dict(pools)
+        self._by_client.clear()  # a deleted pool answers no more
+
+    def read_later(
+        self,
+        pool_ids: Iterable[str],
+        read: Callable[[str], LocalPool],
+        index: Callable[[str], Mapping[str, str]],
+    ) -> None:
+        """Add pools that `read` will read; `index` returns their ids by the keys of their records of a kind."""
+        self._known.update(dict.fromkeys(pool_ids))
+        self._read, self._index = read, cache(index)
+
+    def of_client(self, client_id: str) -> LocalPool | None:
+        """Return the pool with an app client."""
+        found = self.get(self._by_client.get(client_id, ""))
+        if found is None or client_id not in found._core.clients:  # noqa: SLF001 - same package
+            found = self.first(lambda core: client_id in core.clients, "client", client_id)
+            if found is not None:
+                self._by_client[client_id] = found.pool_id
+        return found
+
+    def first(self, matches: Callable[[Core], bool], kind: str = "", key: str = "") -> LocalPool | None:
+        """Return the newest pool that matches, or has a record of this kind and key if it is not read yet."""
+        # The newest first: the pool of a test is the newest one.
+        read = (each for each in reversed(self._known.values()) if each is not None)
+        found = next((each for each in read if matches(each._core)), None)  # noqa: SLF001 - same package
+        if found is not None:
+            return found
+        pool_id = self._index(kind).get(key, "")
+        return self[pool_id] if pool_id in self._known and self._known[pool_id] is None else None
 
 
 class LocalCognito(DisplayMixin):
@@ -58,19 +131,14 @@ class LocalCognito(DisplayMixin):
         """The AWS region of its clients."""
         self.clock, self._entropy, self._lock = clock, entropy, ForkSafeLock()
         self._issuer, self._key, self._settings = issuer, key, settings
-        self._pools: dict[str, LocalPool] = {}
-        self._pool_by_client: dict[str, LocalPool] = {}
+        self.pools: Final = Pools(self._lock)
+        """The pools by id, the oldest first."""
         # Answers requests that name no pool here: it has neither users nor app clients.
-        self._nowhere = self._empty_pool(f"{region}_nowhere", {})
+        self._nowhere = self.restore(f"{region}_nowhere", {})
 
     def __repr__(self) -> str:
-        count = len(self._pools)
+        count = len(self.pools)
         return f"LocalCognito({self.region}, {count} pool{'' if count == 1 else 's'})"
-
-    @property
-    def pools(self) -> Mapping[str, LocalPool]:
-        """The pools by id, the oldest first."""
-        return MappingProxyType(self._pools)
 
     def pool(self, **settings: Any) -> LocalPool:
         """Add a pool with an app client, and return it.
@@ -111,11 +179,7 @@ class LocalCognito(DisplayMixin):
 
     def add(self, pool: LocalPool) -> None:
         """Add a pool that was made elsewhere and now shares the region's lock; raise ValueError if its id is taken."""
-        with self._lock:
-            if pool.pool_id in self._pools:
-                raise ValueError(f"there is a pool {pool.pool_id} already")
-            pool._lock = self._lock  # noqa: SLF001 - same package
-            self._pools[pool.pool_id] = pool
+        self.pools.add(pool)
 
     def client(self, config: Any = None, *, region: str | None = None) -> Any:
         """Return a real boto3 cognito-idp client whose requests are answered here, without a network.
@@ -167,57 +231,40 @@ class LocalCognito(DisplayMixin):
     def pool_of(self, members: Mapping[str, Any]) -> LocalPool:
         """Return the pool that a request is about; an empty one refuses requests about none."""
         if (pool_id := members.get("UserPoolId")) is not None:
-            found = self._pools.get(pool_id)
+            found = self.pools.get(pool_id)
         elif (client_id := members.get("ClientId")) is not None:
-            found = self._pool_by_client.get(client_id)
-            if found is None or client_id not in found._core.clients:  # noqa: SLF001 - same package
-                found = self._first(lambda core: client_id in core.clients)
-                if found is not None:
-                    self._pool_by_client[client_id] = found
+            found = self.pools.of_client(client_id)
         elif (token := members.get("AccessToken")) is not None:
             issuer = _issuer_of(token)
-            found = self._pools.get(issuer.rpartition("/")[2])
+            found = self.pools.get(issuer.rpartition("/")[2])
             if found is None or found.issuer != issuer:
-                found = self._first(lambda core: core.configuration.issuer == issuer)
+                found = self.pools.first(lambda core: core.configuration.issuer == issuer)
             if found is None:
                 raise error_templates.INVALID_ACCESS_TOKEN.refusal()
         elif (arn := members.get("ResourceArn")) is not None:
-            found = self._pools.get(arn.rpartition("/")[2])
+            found = self.pools.get(arn.rpartition("/")[2])
         else:
             session = members.get("Session", "")
-            found = self._first(lambda core: core.sessions.has(session))
+            found = self.pools.first(lambda core: core.sessions.has(session), "pending_challenge", session)
         return found or self._nowhere
-
-    def _first(self, matches: Callable[[Core], bool]) -> LocalPool | None:
-        # The newest first: the pool of a test is the newest one.
-        return next((e for e in reversed(self._pools.values()) if matches(e._core)), None)  # noqa: SLF001 - same package
 
     def create_pool(self, request: Request, region: str) -> LocalPool:
         """Add a pool, without an app client, for a request of CreateUserPool; refuse as Cognito does."""
         pool_id = pool_operations.new_pool_id(region, self._entropy)
-        return self.restore(pool_id, pool_operations.created(request, self.clock()))
-
-    def restore(self, pool_id: str, description: Mapping[str, Any], key: RSAKey | None = None) -> LocalPool:
-        """Add a pool, without an app client, that CreateUserPool once made, from its UserPool and MfaConfig."""
-        pool = self._empty_pool(pool_id, description, key)
+        pool = self.restore(pool_id, pool_operations.created(request, self.clock()))
         self.add(pool)
         return pool
 
-    def _empty_pool(
-        self, pool_id: str, description: Mapping[str, Any], key: RSAKey | None = None
-    ) -> LocalPool:
+    def restore(self, pool_id: str, description: Mapping[str, Any], key: RSAKey | None = None) -> LocalPool:
+        """Return a pool, without an app client, from its UserPool and MfaConfig; it is not added."""
         issuer = f"{self._issuer}/{pool_id}" if self._issuer else None
         issuer = issuer or pool_operations.cognito_issuer(pool_id)
         configuration = PoolConfiguration(pool_id, issuer, **self._settings)
         configuration = pool_operations.configured(configuration, description)
         pool = LocalPool.__new__(LocalPool)  # without the app client that __init__ adds
         pool._start(configuration, self.clock, self._entropy, key or self._key)  # noqa: SLF001 - same package
+        pool._lock = self._lock  # noqa: SLF001 - same package
         return pool
-
-    def replace_pools(self, pools: Mapping[str, LocalPool]) -> None:
-        """Have these pools, and no others."""
-        self._pools = dict(pools)
-        self._pool_by_client.clear()  # a deleted pool answers no more
 
 
 def _issuer_of(token: str) -> str:
@@ -238,20 +285,20 @@ def _create_user_pool(cognito: LocalCognito, request: Request, region: str) -> R
 def _delete_user_pool(cognito: LocalCognito, request: Request, _: str) -> Reply:
     pool = cognito.pool_of(request)
     pool_operations.check_deletable(pool._core, request)  # noqa: SLF001 - same package
-    cognito.replace_pools({k: each for k, each in cognito.pools.items() if each is not pool})
+    cognito.pools.replace({k: each for k, each in cognito.pools.copy().items() if each is not pool})
     return {}
 
 
 def _list_user_pools(cognito: LocalCognito, request: Request, region: str) -> Reply:
-    own = {key: each for key, each in cognito.pools.items() if each.region == region}
-    show = lambda pool: pool_operations.summary(pool.configuration)  # noqa: E731
+    own = {each: each for each in cognito.pools if each.partition("_")[0] == region}
+    show = lambda pool_id: pool_operations.summary(cognito.pools[pool_id].configuration)  # noqa: E731
     return paginate(own, show, request, "UserPools", size="MaxResults")
 
 
 def _pool_of_domain(cognito: LocalCognito, domain: str) -> LocalPool | None:
-    cores = ((each, each._core) for each in cognito.pools.values())  # noqa: SLF001 - same package
     kind = records.DOMAINS.name
-    return next((pool for pool, core in cores if core.records.find(kind, domain)), None)
+    has_domain = lambda core: core.records.find(kind, domain) is not None  # noqa: E731
+    return cognito.pools.first(has_domain, "record", f"{kind}/{domain}")
 
 
 def _describe_user_pool_domain(cognito: LocalCognito, request: Request, _: str) -> Reply:

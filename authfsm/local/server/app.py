@@ -141,19 +141,18 @@ class _Endpoints:
 
     async def jwks(self, request: Request) -> Response:
         """The keys that verify the tokens of a pool."""
-        pool = self._pool_of(request)
-        return JSONResponse(await self.run(self.service.jwks, pool))
+        return JSONResponse(await self.run(self.service.jwks, await self._pool_of(request)))
 
-    def _pool_of(self, request: Request) -> LocalPool:
+    async def _pool_of(self, request: Request) -> LocalPool:
         pool_id = request.path_params["pool"]
-        pool = self.service.cognito.pools.get(pool_id)
+        pool = await self.run(self.service.cognito.pools.get, pool_id)
         if pool is None:
             raise HTTPException(404, f"There is no user pool {pool_id[:60]}.")
         return pool
 
     async def openid_configuration(self, request: Request) -> Response:
         """The OpenID Connect discovery document of a pool."""
-        issuer = self._pool_of(request).issuer
+        issuer = (await self._pool_of(request)).issuer
         return JSONResponse(
             {
                 "issuer": issuer,

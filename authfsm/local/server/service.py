@@ -201,10 +201,10 @@ class Service:
         self, operation: str, members: Mapping[str, Any], authorization: str
     ) -> Mapping[str, Any]:
         """Answer an operation that may create or delete pools; undo that if it cannot be written."""
-        before = dict(self.cognito.pools)
+        before = self.cognito.pools.copy()
         store = self._served[self.pool.pool_id].store
         reply = self.cognito.answer(operation, members, signing_region(authorization))
-        after = dict(self.cognito.pools)
+        after = self.cognito.pools
         try:
             for pool_id in after.keys() - before.keys():
                 new = store and store.of_pool(after[pool_id]._core)  # noqa: SLF001 - same package
@@ -215,7 +215,7 @@ class Service:
                 if store is not None:
                     store.delete_pool(pool_id)
         except StateFileError:
-            self.cognito.replace_pools(before)
+            self.cognito.pools.replace(before)
             raise
         finally:
             self.version += 1
@@ -273,15 +273,11 @@ def open_service(
     settings: dict[str, Any] = {"pool_id": pool_id, "issuer": issuer}
     shared = {name: config.settings[name] for name in _SHARED & config.settings.keys()}
     cognito = LocalCognito(region=pool_id.partition("_")[0], issuer=url, **shared)
-    try:
+    with _damage_reported(file):
         if file is None:
             service = Service(config.pool(**settings), log, None, config.access, cognito)
         else:
             service = _open_from_file(config, settings, log, file, cognito)
-    except (LookupError, ValueError, PoolRefusal):  # UnreadableRecord is a ValueError
-        if file is None:
-            raise
-        raise StateFileError(file.path, "cannot be read: it is damaged") from None
     config.add_users(service.pool)
     service.save()
     # The first sign-in needs the signing key: make it while the server starts.
@@ -312,14 +308,30 @@ def _open_from_file(
     store.load(except_client=None if facts.get("configured") == client else pool.client_id)
     service = Service(pool, log, store, config.access, cognito)
     store.save_all(configured=client, described=described)
-    for each in known[1:]:
-        facts = facts_of(file, each)
-        key = _read_key(facts[KEY]) if KEY in facts else None
-        other = cognito.restore(each, json.loads(facts[DESCRIPTION]), key)
-        other_store = store.of_pool(other._core)  # noqa: SLF001 - same package
-        other_store.load()
-        service.add(other, other_store)
+
+    def read(pool_id: str) -> LocalPool:
+        with _damage_reported(file):
+            facts = facts_of(file, pool_id)
+            key = _read_key(facts[KEY]) if KEY in facts else None
+            pool = cognito.restore(pool_id, json.loads(facts[DESCRIPTION]), key)
+            pool_store = store.of_pool(pool._core)  # noqa: SLF001 - same package
+            pool_store.load()
+        service.add(pool, pool_store)
+        return pool
+
+    cognito.pools.read_later(known[1:], read, file.index)
     return service
+
+
+@contextmanager
+def _damage_reported(file: StateFile | None) -> Iterator[None]:
+    """Raise StateFileError where the records of a file cannot be read."""
+    try:
+        yield
+    except (LookupError, ValueError, PoolRefusal):  # UnreadableRecord is a ValueError
+        if file is None:
+            raise
+        raise StateFileError(file.path, "cannot be read: it is damaged") from None
 
 
 def _read_key(text: str) -> RSAKey:

@@ -105,6 +105,10 @@ class StateFile:
         query = "SELECT pool FROM records GROUP BY pool ORDER BY min(number)"
         return [pool for (pool,) in self._sql.execute(query)]
 
+    def index(self, kind: str) -> dict[str, str]:
+        """Return the ids of the pools by the keys of their records of a kind."""
+        return dict(self._sql.execute("SELECT key, pool FROM records WHERE kind = ?", (kind,)))
+
     def read(self, pool: str, kind: str) -> Iterator[tuple[str, str]]:
         """Yield the keys and texts of all records of a kind, the oldest first."""
         query = "SELECT key, body FROM records WHERE pool = ? AND kind = ? ORDER BY number"
