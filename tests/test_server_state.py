@@ -10,6 +10,7 @@ import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from attrs import asdict, evolve, has
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
-from serving import CLIENT_ID, PASSWORD, TARGET, ServerProcess, serve_in_process, wait_until
+from killing import Acknowledged, kill_at_work
+from serving import CLIENT_ID, PASSWORD, TARGET, ServerProcess, serve_in_process
 
 from authfsm import srp
 from authfsm.base.secret import revealed
@@ -603,7 +605,7 @@ def test_invalid_user(tmp_path: Path) -> None:
 
 
 def _sign_in_repeatedly(
-    web: ServerProcess, user: str, got: list[dict[str, Any]], stop: threading.Event
+    user: str, got: list[dict[str, Any]], web: ServerProcess, _: str, stop: threading.Event
 ) -> None:
     while not stop.is_set():
         try:
@@ -616,13 +618,14 @@ def _sign_in_repeatedly(
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal here")
 def test_kill(tmp_path: Path) -> None:
-    """After a kill during a hundred sign-ins, everything that was replied is there."""
+    """After a kill during a hundred sign-ins, with ten more pools in the file, everything that was replied is there."""
     users = [{"username": f"u{n}", "password": PASSWORD} for n in range(8)]
     users += [{**user, "username": f"m{n}", "phone_number": f"+1555555{n:04}", "preferred_mfa": "SMS_MFA"}
               for n, user in enumerate(users)]  # fmt: skip
     config = {"mfa": "OPTIONAL", "device": {}, "users": users}
     state = str(tmp_path / "pool.db")
     got: list[dict[str, Any]] = []
+    seen = Acknowledged()
     with serve_in_process(tmp_path, config, "--state", state) as web:
         admin = {"UserPoolId": "eu-west-1_LocalPool"}
         web.call("AdminCreateUser", **admin, Username="made", TemporaryPassword=PASSWORD)
@@ -634,23 +637,15 @@ def test_kill(tmp_path: Path) -> None:
             DeviceKey=key,
             DeviceSecretVerifierConfig={"Salt": "AQ==", "PasswordVerifier": "Ag=="},
         )
-        stop = threading.Event()
-        threads = [
-            threading.Thread(target=_sign_in_repeatedly, args=(web, user["username"], got, stop))
-            for user in users
-        ]
-        for thread in threads:
-            thread.start()
-        wait_until(lambda: len(got) >= 100, "a hundred sign-ins")
-        status = web.end(signal.SIGKILL)
-        stop.set()
-        for thread in threads:
-            thread.join()
-        assert status == -signal.SIGKILL
+        for _ in range(10):
+            seen.add_pool(web)
+        workers = [partial(_sign_in_repeatedly, user["username"], got) for user in users]
+        kill_at_work(web, [*workers, *[seen.work] * 4], "", lambda: len(got) >= 100 and seen.sign_ins >= 10)
 
     with serve_in_process(tmp_path, config, "--state", state) as web:
         found = web.call("AdminGetUser", **admin, Username="made")[2]
         assert found["UserStatus"] == "FORCE_CHANGE_PASSWORD"
+        seen.check(web)
         assert web.password("u0", DEVICE_KEY=key)[2]["ChallengeName"] == "DEVICE_SRP_AUTH"
         codes: dict[str, list[str]] = {}
         for message in json.loads(web.ask("GET", "/outbox")[2])["messages"]:

@@ -2,7 +2,7 @@
 
     python tests/long/server.py SEED [NUMBER]          all three
     python tests/long/server.py fuzz SEED [NUMBER]     100,000 requests, if no number is given
-    python tests/long/server.py kill SEED [NUMBER]     30 times
+    python tests/long/server.py kill SEED [NUMBER]     30 times, with a hundred pools
     python tests/long/server.py slow SEED [NUMBER]     600 clients
 
 Prints their figures as one line of JSON and ends with 0, or fails at the first thing that does not hold.
@@ -14,10 +14,8 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import signal
 import sys
 import tempfile
-import threading
 import time
 from io import StringIO
 from pathlib import Path
@@ -27,7 +25,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from http_inputs import fuzz
 from joserfc.jwk import RSAKey
-from serving import CLIENT_ID, PASSWORD, POOL_ID, ServerProcess, serve_in_process, wait_until
+from killing import Acknowledged, kill_at_work
+from serving import PASSWORD, serve_in_process
 from slow_clients import run_slow_clients
 from test_server_fuzz import fuzzed
 
@@ -49,72 +48,31 @@ def fuzz_http(seed: int, number: int = 100_000) -> dict[str, Any]:
     return {"requests": number, "statuses": statuses}
 
 
-def killed(seed: int, number: int = 30) -> dict[str, Any]:
-    """Kill the server under load, repeatedly, on one state file: everything that was replied is there."""
+def killed(seed: int, number: int = 30, pools: int = 100) -> dict[str, Any]:
+    """Kill the server of a hundred pools under load, repeatedly, on one state file: all it acknowledged is there."""
     chance = random.Random(seed)  # noqa: S311 - the same moments for the same seed
-    users = [{"username": f"u{n}", "password": PASSWORD} for n in range(8)]
-    config = {"users": users}
-    tokens: list[str] = []
-    made: list[str] = []
+    seen = Acknowledged()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         state = ("--state", str(folder / "pool.db"))
         for round_ in range(number):
-            with serve_in_process(folder, config, *state) as web:
-                _check(web, chance.sample(tokens, min(40, len(tokens))), made)
-                stop = threading.Event()
-                threads = [
-                    threading.Thread(target=_load, args=(web, (f"r{round_}t{n}", n), tokens, made, stop))
-                    for n in range(8)
-                ]
-                for thread in threads:
-                    thread.start()
-                wanted = len(tokens) + 10
-                wait_until(lambda: len(tokens) >= wanted, "sign-ins")  # noqa: B023 - called here only
-                time.sleep(chance.random())  # to be killed at any moment
-                assert web.end(signal.SIGKILL) == -signal.SIGKILL
-                stop.set()
-                for thread in threads:
-                    thread.join()
-        with serve_in_process(folder, config, *state) as web:
-            _check(web, tokens, made)
+            with serve_in_process(folder, {}, *state) as web:
+                while len(seen.pools) < pools:
+                    seen.add_pool(web)
+                seen.check(web, chance)
+                wanted, until = seen.sign_ins + 40, time.monotonic() + chance.random()
+                enough = lambda: seen.sign_ins >= wanted and time.monotonic() > until  # noqa: B023, E731 - called here only
+                kill_at_work(web, [seen.work] * 8, f"s{seed}r{round_}", enough)
+        with serve_in_process(folder, {}, *state) as web:
+            seen.check(web)
             assert web.end() == 0
-    return {"kills": number, "sign-ins": len(tokens), "users made": len(made), "lost": 0}
-
-
-def _load(
-    web: ServerProcess, who: tuple[str, int], tokens: list[str], made: list[str], stop: threading.Event
-) -> None:
-    name, number = who
-    count = 0
-    while not stop.is_set():
-        count += 1
-        try:
-            status, _, reply = web.password(f"u{number}")
-            if status == 200:
-                tokens.append(reply["AuthenticationResult"]["RefreshToken"])
-            new = f"{name}n{count}"
-            if (
-                web.call("AdminCreateUser", UserPoolId=POOL_ID, Username=new, TemporaryPassword=PASSWORD)[0]
-                == 200
-            ):
-                made.append(new)
-        except (OSError, ValueError):
-            return  # it was killed
-
-
-def _check(web: ServerProcess, tokens: list[str], made: list[str]) -> None:
-    for token in tokens:
-        status, _, reply = web.call(
-            "InitiateAuth",
-            ClientId=CLIENT_ID,
-            AuthFlow="REFRESH_TOKEN_AUTH",
-            AuthParameters={"REFRESH_TOKEN": token},
-        )
-        assert status == 200, reply
-    for name in made:
-        status, _, reply = web.call("AdminGetUser", UserPoolId=POOL_ID, Username=name)
-        assert (status, reply["UserStatus"]) == (200, "FORCE_CHANGE_PASSWORD"), name
+    return {
+        "kills": number,
+        "pools": pools,
+        "sign-ins": seen.sign_ins,
+        "checked": len(seen.replies),
+        "lost": 0,
+    }
 
 
 def slow(_: int, number: int = 600) -> dict[str, Any]:
