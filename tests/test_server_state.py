@@ -605,7 +605,7 @@ def test_invalid_user(tmp_path: Path) -> None:
 
 
 def _sign_in_repeatedly(
-    user: str, got: list[dict[str, Any]], web: ServerProcess, _: str, stop: threading.Event
+    user: str, got: list[dict[str, Any]], web: ServerProcess, _name: str, stop: threading.Event
 ) -> None:
     while not stop.is_set():
         try:
@@ -654,10 +654,10 @@ def test_kill(tmp_path: Path) -> None:
             if "AuthenticationResult" in each:
                 refresh = {"REFRESH_TOKEN": each["AuthenticationResult"]["RefreshToken"],
                            "DEVICE_KEY": each["AuthenticationResult"]["NewDeviceMetadata"]["DeviceKey"]}  # fmt: skip
-                status, _, reply = web.call(
+                answered, _, reply = web.call(
                     "InitiateAuth", ClientId=CLIENT_ID, AuthFlow="REFRESH_TOKEN_AUTH", AuthParameters=refresh
                 )
-                assert status == 200, reply
+                assert answered == 200, reply
         running = {each["user"]: each for each in got if "ChallengeName" in each}
         assert running
         for user, each in running.items():

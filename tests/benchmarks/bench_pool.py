@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -301,7 +302,7 @@ def many_pools() -> Iterator[Row]:
                         raise AssertionError(path)
                 return time.perf_counter() - begun
 
-        one, many = interleaved([lambda each=each: start(each[0]) for each in made], 40)
+        one, many = interleaved([partial(start, each[0]) for each in made], 40)
         first = [[start(*each, 1) for each in made] for _ in range(40)]
         later = [[start(*each, 100) for each in made] for _ in range(8)]
     for what, pairs in (
@@ -333,6 +334,7 @@ def _region_file(folder: Path, number: int) -> tuple[Path, bytes]:
         call("AdminSetUserPassword", **pool, Username=ADA, Password=PASSWORD, Permanent=True)
         body = request(client["UserPoolClient"]["ClientId"])
         service.exchange(f"{TARGET}InitiateAuth", body)
+        service.jwks(service.pool)  # both keys are in the file
     return path, body
 
 
