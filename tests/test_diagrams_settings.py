@@ -186,7 +186,7 @@ def test_conflicting_options() -> None:
 
 def test_failed_says_what_to_do() -> None:
     """With actions=True, FAILED says what to do next, with the error codes that lead there."""
-    source = str(diagram(flow="USER_SRP_AUTH", actions=True)).replace('<br align="left"/>', " ")
+    source = str(diagram(flow="USER_SRP_AUTH", actions=True)).replace('&#160;<br align="left"/>', " ")
 
     for action in RecoveryAction:
         assert (action.advice.replace("'", "&#x27;") in source) is not action.survives

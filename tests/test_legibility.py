@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from html import unescape
@@ -19,8 +20,6 @@ from authfsm.protocol.responses import SrpClaim, UserSrpAuth
 from authfsm.protocol.states import State
 
 ROOT = Path(__file__).parents[1]
-README_WIDTH = 838  # pixels: GitHub's column
-SMALLEST = 9  # pixels
 SVG = "{http://www.w3.org/2000/svg}"
 HISTORY = [
     Step(1, State.START, UserSrpAuth, State.PASSWORD_VERIFIER),
@@ -28,37 +27,70 @@ HISTORY = [
 ]
 
 
-def smallest(svg: str) -> float:
-    """Return the height of the smallest label in pixels, where the picture is no wider than README's column."""
+SMALLEST = {"README": 9, "A4": 8, "slide": 12}  # pixels, points, pixels
+
+
+def smallest(svg: str) -> dict[str, float]:
+    """Return the height of the smallest label in each place where people see pictures.
+
+    README is GitHub's column of 838 pixels. On A4, upright or across with margins of 10 mm, and in the column no
+    picture is enlarged. A slide has 1,920 x 1,080 pixels, and the picture fills it.
+    """
     root = ET.fromstring(svg)  # noqa: S314 - our own drawing
-    width = float(root.attrib["width"].removesuffix("pt"))
-    scale = min(README_WIDTH, width * 96 / 72) / float(root.attrib["viewBox"].split()[2])
-    sizes = [float(e.attrib["font-size"]) for e in root.iter(f"{SVG}text") if (e.text or "").strip()]
-    return min(sizes) * scale
+    width, height = map(float, root.attrib["viewBox"].split()[2:])
+    size = min(float(e.attrib["font-size"]) for e in root.iter(f"{SVG}text") if (e.text or "").strip())
+    short, long = ((millimetres - 20) * 72 / 25.4 for millimetres in (210, 297))
+    paper = max(min(short / width, long / height), min(long / width, short / height))
+    column = min(838 / width, 96 / 72)
+    return {
+        "README": size * column,
+        "A4": size * min(1, paper),
+        "slide": size * min(1920 / width, 1080 / height),
+    }
 
 
-def shown() -> Iterator[str]:
-    """Yield the pictures that README and the gallery show."""
+def shown() -> Iterator[tuple[str, str]]:
+    """Yield the pictures that README, the gallery and the notebooks show, each with its name."""
     for name in ("README.md", "diagrams/README.md"):
-        for found in re.findall(r"!\[[^\]]*\]\(([^)]*\.svg)\)", (ROOT / name).read_text("utf-8")):
-            yield Path(found).stem
+        for found in re.findall(
+            r"(?:!\[[^\]]*\]\(|srcset=\"|src=\")([^)\"]*\.svg)", (ROOT / name).read_text("utf-8")
+        ):
+            yield Path(found).name, (ROOT / "diagrams" / Path(found).name).read_text("utf-8")
+    for file in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        for number, cell in enumerate(json.loads(file.read_text("utf-8"))["cells"]):
+            for output in cell.get("outputs", ()):
+                if drawn := "".join(output.get("data", {}).get("image/svg+xml", ())):
+                    yield f"{file.stem}, cell {number}", drawn
 
 
-@pytest.mark.parametrize("name", sorted(set(shown())))
+SHOWN = {name: smallest(svg) for name, svg in shown()}
+
+
+@pytest.mark.parametrize("name", SHOWN)
 def test_what_is_shown_can_be_read(name: str) -> None:
-    """No label of a picture that README or the gallery shows is under 9 pixels high in a column of 838."""
-    assert smallest((ROOT / f"diagrams/{name}.svg").read_text("utf-8")) >= SMALLEST
+    """No label of a picture that we show is under 9 px in README, 8 pt on A4 or 12 px on a slide."""
+    found = SHOWN[name]
+    assert {place: size for place, size in found.items() if size < SMALLEST[place]} == {}
+
+
+def table() -> str:
+    """Return the smallest label of each picture in each place, as a table: `python tests/test_legibility.py`."""
+    rows = [
+        f"| {name} | {' | '.join(f'{size:.1f}' for size in found.values())} |"
+        for name, found in SHOWN.items()
+    ]
+    return "\n".join(("| picture | README, px | A4, pt | slide, px |", "|---|---|---|---|", *rows))
 
 
 def test_the_gallery_shows_every_picture_but_the_whole() -> None:
     """The whole protocol with all names is a link; every other picture is shown."""
-    assert {name for name, _, _ in pictures()} - set(shown()) == {"protocol"}
+    assert {f"{name}.svg" for name, _, _ in pictures()} - SHOWN.keys() == {"protocol.svg"}
 
 
 @pytest.mark.parametrize("state", State, ids=str)
 def test_a_state_and_its_neighbours_can_be_read(state: State) -> None:
     """No label of the picture of one state is under 9 pixels high in a column of 838."""
-    assert smallest(diagram(state=state).svg()) >= SMALLEST
+    assert smallest(diagram(state=state).svg())["README"] >= SMALLEST["README"]
 
 
 def test_the_font_does_not_matter() -> None:
@@ -98,7 +130,7 @@ def test_other_scripts_are_drawn_or_the_font_is_named() -> None:
         (diagram(), "all flows"),
         (diagram(flow="CUSTOM_AUTH"), "CUSTOM_AUTH"),
         (diagram(state="EMAIL_OTP"), "the states next to EMAIL_OTP"),
-        (diagram(history=HISTORY), "all flows, a recorded sign-in"),
+        (diagram(history=HISTORY), "USER_SRP_AUTH, a recorded sign-in"),
         (diagram(traffic=[HISTORY, HISTORY]), "all flows, the paths of 2 sign-ins"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -156,3 +188,7 @@ def test_jupyter_shows_no_picture_wider_than_its_cell() -> None:
     assert width(diagram()) == 900
     small = diagram(flow="REFRESH_TOKEN")
     assert width(small) == pytest.approx(float(re.findall(r'width="([\d.]+)pt"', small.svg())[0]) * 96 / 72)
+
+
+if __name__ == "__main__":
+    print(table())  # noqa: T201 - what it is for

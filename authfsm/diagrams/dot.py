@@ -11,12 +11,12 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
-from authfsm.diagrams.dot_labels import advice, caption
-from authfsm.diagrams.model import DiagramModel, Edge, EdgeKind, EdgeStep, SettingsEffect
+from authfsm.diagrams.dot_labels import caption
+from authfsm.diagrams.model import MANY_NODES, DiagramModel, Edge, EdgeKind, EdgeStep, SettingsEffect
 from authfsm.diagrams.themes import Paint, Theme
 from authfsm.diagrams.vertices import START, Junction, StateGroup, Vertex, documentation_link, group_of
 from authfsm.protocol.nodes import Node
-from authfsm.protocol.responses import Response, SetUpEmail, SrpClaim
+from authfsm.protocol.responses import Response, SetUpEmail, SrpA, SrpClaim
 from authfsm.protocol.states import State
 
 Attributes = dict[str, str]
@@ -24,14 +24,14 @@ Attributes = dict[str, str]
 FONT: Final = "Helvetica"  # the layout engines know its metrics
 # Points. With these the widest picture, the whole protocol, has no label under 9 px where GitHub shows it, in
 # a column of 838 px.
-_NAME_SIZE, _LABEL_SIZE = "13", 12
+_NAME_SIZE, _LABEL_SIZE = 13, 12
 _CUSTOM_CHALLENGE: Final = Node(State.CUSTOM_CHALLENGE)
+_MOST_ROWS: Final = 3  # of a label
 _MANY_SOURCES: Final = 5  # the neighbours of a state with more are drawn in columns
-_MANY_NEIGHBOURS: Final = 20
 _NBSP: Final = "\N{NO-BREAK SPACE}"
 _INDENT: Final = _NBSP * 2  # keeps a label off its edge
 _BOLD_ROOM: Final = _NBSP * 5  # bold text is wider than the engines measure it
-_ROOM: Final[Mapping[type[Response], str]] = dict.fromkeys((SetUpEmail, SrpClaim), _NBSP * 6)
+_ROOM: Final[Mapping[type[Response], str]] = dict.fromkeys((SetUpEmail, SrpA, SrpClaim), _NBSP * 6)
 """Room behind a label through which the layout would otherwise draw another edge."""
 _NARROWEST, _WIDEST = 0.8, 6.0  # points: an edge that few sign-ins followed, and one that all did
 _SIGNS: Final = {SettingsEffect.GAINED: "+ ", SettingsEffect.LOST: "\u2212 "}
@@ -160,10 +160,10 @@ class DotStyle:
             "rankdir": "LR" if self._in_columns else "TB", "bgcolor": theme.background, "pad": "0.1",
             "nodesep": "0.12", "ranksep": "0.22", "splines": "spline", "fontname": FONT,
             "fontsize": self.label_size, "fontcolor": theme.muted, "labelloc": "b", "labeljust": "l",
-            "tooltip": " ", "label": caption(self.model, theme, self.labels),
+            "tooltip": " ", "label": caption(self.model, theme, self.labels, int(self.label_size)),
         }  # fmt: skip
         node = {
-            "fontname": FONT, "fontsize": _NAME_SIZE, "height": "0.3", "margin": "0.13,0.05",
+            "fontname": FONT, "fontsize": str(max(_NAME_SIZE, int(self.label_size))), "height": "0.3", "margin": "0.13,0.05",
             "penwidth": "1.2", "target": "_blank", "fontcolor": theme.text, "peripheries": "1",
             "shape": paint.shape, "style": _style(paint), "fillcolor": paint.fill, "color": paint.line,
         }  # fmt: skip
@@ -182,9 +182,10 @@ class DotStyle:
 
     @property
     def label_size(self) -> str:
-        """The size of labels in points: larger where a state has many neighbours and its picture is wide."""
-        is_wide = bool(self.model.focus) and len(self.model.nodes) > _MANY_NEIGHBOURS
-        return str(_LABEL_SIZE + is_wide)
+        """The size of labels in points: larger where a drawing is wide, and so is made smaller on paper."""
+        if len(self.model.nodes) <= MANY_NODES or self.model.overview:
+            return str(_LABEL_SIZE)
+        return str(_LABEL_SIZE + (1 if self.model.focus else 2))
 
     def own_state(self, name: str) -> Attributes:
         """Return the attributes of an application's own state."""
@@ -250,8 +251,6 @@ class DotStyle:
         """Return a node's name with the responses and refused answers that stay in it."""
         sign = _SIGNS.get(self.model.availability(node).effect, "")
         name = sign + escape(self.text(node.state))
-        if node.state is State.FAILED and self.model.actions:
-            return advice(name, self.theme, self.labels)
         rows = [row for edge in self.self_loops.get(node, ()) for row in self._rows(edge)]
         if not rows:
             return name
@@ -287,19 +286,26 @@ class DotStyle:
             if at_start:
                 found |= {"tailport": "n", "headport": "n"}
         elif edge.kind is EdgeKind.FAILURE and not (edge.steps or edge.counts):
-            found |= {"color": self.theme.faded, "style": "dotted"}
+            found |= {"color": self.theme.muted, "style": "dotted"}
             found |= {"arrowsize": "0.5", "weight": "0"}
         if edge.source != edge.dest or at_start:  # other self-loops are listed in their node
             indent = _INDENT if self.model.sign_ins is None else _INDENT * 2
             if (SrpClaim, _CUSTOM_CHALLENGE) in {(each, edge.dest) for each in edge.responses}:
                 indent = _INDENT * 4  # the layout draws another edge close to it
-            rows = [f'{row}<br align="left"/>' for row in self._rows(edge, indent)]
+            rows = [f'{row}<br align="left"/>' for row in self._pairs(edge, indent)]
             found |= {"label": f"<{''.join(rows)}>"} if rows else {}
         if edge.responses:
             names = ", ".join(self.text(each.trigger) for each in edge.responses)
             reason = f" ({edge.availability.reason})" if edge.availability.reason else ""
             found["tooltip"] = f"{edge.source.name} to {edge.dest.name}: {names}{reason}"
         return found
+
+    def _pairs(self, edge: Edge, indent: str) -> list[str]:
+        """Return the text of an edge row by row; of a flow's long label, two names stand in a row."""
+        rows = list(self._rows(edge, indent))
+        if not self.model.flow or len(rows) <= _MOST_ROWS:
+            return rows
+        return [",".join(rows[at : at + 2]) for at in range(0, len(rows), 2)]
 
     def _line(self, edge: Edge) -> Attributes:
         theme, model = self.theme, self.model
@@ -327,12 +333,11 @@ class DotStyle:
 
     def _rows(self, edge: Edge, indent: str = "") -> Iterator[str]:
         """Yield the text of an edge row by row, as HTML: recorded steps first, and bold."""
-        theme = self.theme
+        theme, room = self.theme, {} if self.model.focus else _ROOM
         for step in edge.steps:
             if step.error or step.response in edge.responses:
                 colour = theme.warning if step.error else theme.highlight
-                room = _BOLD_ROOM + _ROOM.get(step.response, "")
-                yield _bold(indent + self._step(step), colour) + room
+                yield _bold(indent + self._step(step), colour) + _BOLD_ROOM + room.get(step.response, "")
         refused = edge.kind is EdgeKind.FAILURE or edge.kind.is_refusal
         if edge.counts and (refused or not edge.responses):
             yield _bold(f"{indent}{edge.total}", theme.warning if refused else theme.highlight)
@@ -352,7 +357,7 @@ class DotStyle:
             elif response in edge.ruled_out:
                 yield f'{indent}<font color="{theme.muted}"><s>{escape(text)}</s></font>'
             else:
-                yield indent + escape(text) + _ROOM.get(response, "")
+                yield indent + escape(text) + room.get(response, "")
 
     def _step(self, step: EdgeStep) -> str:
         text = step.error or self.text(step.response.trigger)

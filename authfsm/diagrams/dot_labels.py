@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from html import escape
 from textwrap import wrap
 from typing import Final
 
-from authfsm.diagrams.model import DiagramModel, EdgeKind
+from authfsm.diagrams import render
+from authfsm.diagrams.model import MANY_NODES, DiagramModel, EdgeKind
 from authfsm.diagrams.themes import Paint, Theme
 from authfsm.diagrams.vertices import OmissionReason, StateGroup, group_of
 from authfsm.protocol.account_table import RECOVERIES
@@ -16,14 +16,12 @@ from authfsm.protocol.error_policy import ERROR_POLICY, RecoveryAction
 from authfsm.protocol.links import reference
 from authfsm.protocol.nodes import Node
 
-_ONE_COLUMN: Final = 3  # more notes stand in two columns, where the drawing is as wide as these
-_NARROW, _WIDE = 9, 20  # nodes: a drawing of fewer is narrow, one of more is wide
+_NARROW: Final = 9  # a drawing of fewer nodes is narrow
 _LONGEST_ROW, _LONGEST_NARROW_ROW, _LONGEST_WIDE_ROW = 64, 76, 86  # characters
-_NARROW_SIZE: Final = "10"  # points: the caption of a narrow drawing, which is never made smaller
-_CHARACTER_WIDTH: Final = 5.7  # points, on average
-_CODES_IN_A_ROW: Final = 2
-_LONGEST_ADVICE: Final = 34  # characters in a row
+_NARROW_SIZE: Final = 10  # points: the caption of a narrow drawing, which is never made smaller
+_LONGEST_ADVICE, _LONGEST_CODES = 34, 100  # characters in a row
 _BOLD_ROOM: Final = "&#160;" * 5  # bold text is wider than the engines measure it
+_GAP: Final = "<td>&#160;&#160;&#160;&#160;</td>"
 _BREAK: Final = '<br align="left"/>'
 _LEGEND: Final = (StateGroup.FIRST_FACTOR, StateGroup.SET_UP, StateGroup.SECOND_FACTOR, StateGroup.DEVICE)
 _OUTLINES: Final = {"rounded": "Rounded", "note": "Folded corner", "component": "Plugs"}
@@ -58,43 +56,54 @@ def notes(model: DiagramModel) -> Iterator[str]:
             yield each.reason.caption
 
 
-def caption(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> str:
-    """Return the label below a diagram: what the colours and outlines mean, and the notes."""
+def caption(model: DiagramModel, theme: Theme, labels: Mapping[str, str], size: int) -> str:
+    """Return the label below a diagram: its title, what the colours and outlines mean, the notes, and the advice.
+
+    Args:
+        model: the diagram.
+        theme: its theme.
+        labels: other texts for groups and sentences.
+        size: the size of the text, in points; that of a narrow drawing, which is never made smaller, is 10.
+    """
     groups = {group_of(node) for node in model.nodes if isinstance(node, Node)}
     legend = [(theme.groups[g], labels.get(g, g)) for g in _LEGEND if g in groups]
     sentences = list(notes(model))
     if legend and len({theme.groups[each].fill for each in _LEGEND}) == 1:
         sentences.insert(0, _outline_legend(legend))
         legend = []
-    narrow = len(model.nodes) < _NARROW
-    longest = _LONGEST_WIDE_ROW if len(model.nodes) > _WIDE else _LONGEST_ROW
-    longest = _LONGEST_NARROW_ROW if narrow else longest
-    texts = [_wrapped(labels.get(each, each), longest) for each in sentences]
-    # The legend takes the place of a note in the left column.
-    one_column = len(texts) <= _ONE_COLUMN or narrow
-    half = len(texts) if one_column else (len(texts) + (not legend)) // 2
-    left, right = _column(texts[:half]), _column(texts[half:], rows=2 if legend else 1)
-    gap = f'<td rowspan="{2 if legend else 1}">&#160;&#160;&#160;</td>'
-    rows = f"<tr>{left}{gap}{right}</tr>" if texts else ""
-    if legend:
-        widest = max((len(row) for text in texts[:half] for row in text.split(_BREAK)), default=0)
-        swatches = _swatches(legend, theme, int(_CHARACTER_WIDTH * widest))
-        rows = f'<tr><td align="left">{swatches}</td>{gap}{right}</tr><tr>{left}</tr>'
-    space = '<tr><td height="10" colspan="3"></td></tr>'
-    title = escape(model.title)
-    title = f'<tr><td align="left" colspan="3"><b>{title}</b>{_BOLD_ROOM}</td></tr>'
-    table = f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{space}{title}{rows}</table>'
-    return f'<<font point-size="{_NARROW_SIZE}">{table}</font>>' if narrow else f"<{table}>"
+    narrow, wide = len(model.nodes) < _NARROW, len(model.nodes) > MANY_NODES
+    longest = _LONGEST_NARROW_ROW if narrow else _LONGEST_WIDE_ROW if wide else _LONGEST_ROW
+    texts = [wrap(labels.get(each, each), longest) for each in sentences]
+    at = len(texts)
+    if not narrow:  # two columns of one height
+        at = min(range(at + 1), key=lambda at: max(_height(texts[:at]), _height(texts[at:])))
+    right = texts if narrow else texts[at:]
+    size = _NARROW_SIZE if narrow else size
+    width = max((render.text_width(row, size) for text in right for row in text), default=0)
+    title = f'<td align="left"><b>{escape(model.title)}</b>{_BOLD_ROOM}</td>'
+    swatches = f'<td align="left">{_swatches(legend, theme, width, size)}</td>' if legend else ""
+    rows = [title + _GAP + swatches, f"{_column(texts[:at])}{_GAP}{_column(right)}"]
+    if narrow:
+        rows = ['<td height="6"></td>', title, swatches, _column(texts)]
+    if model.actions:
+        rows.append(f'<td colspan="3">{advice(theme, labels)}</td>')
+    body = "".join(f"<tr>{row}</tr>" for row in rows if row)
+    table = f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{body}</table>'
+    return f'<<font point-size="{size}">{table}</font>>'
 
 
-def _swatches(legend: list[tuple[Paint, str]], theme: Theme, width: int) -> str:
+def _height(texts: list[list[str]]) -> int:
+    return sum(map(len, texts))
+
+
+def _swatches(legend: list[tuple[Paint, str]], theme: Theme, width: float, size: int) -> str:
     """Return the legend in colours; an empty cell fills the row, so that the others stay narrow."""
     cells = "".join(
         f'<td border="1" color="{paint.line}" bgcolor="{paint.fill}">'
         f'<font color="{theme.text}">&#160;{escape(name)}&#160;</font></td><td>&#160;</td>'
         for paint, name in legend
     )
-    rest = width - sum(_CHARACTER_WIDTH * (len(name) + 4) for _, name in legend)
+    rest = width - sum(render.text_width(f"   {name}", size) + 12 for _, name in legend)
     filler = f'<td width="{rest:.0f}"></td>' if rest > 0 else ""
     return f'<table border="0" cellborder="0" cellspacing="0"><tr>{cells}{filler}</tr></table>'
 
@@ -107,14 +116,9 @@ def _outline_legend(legend: list[tuple[Paint, str]]) -> str:
     )
 
 
-def _column(texts: list[str], rows: int = 1) -> str:
-    lines = "".join(texts)
-    return f'<td rowspan="{rows}" align="left" valign="top" balign="left">{lines}</td>'
-
-
-@lru_cache(maxsize=256)
-def _wrapped(text: str, longest: int) -> str:
-    return _BREAK.join([*map(escape, wrap(text, longest)), ""])
+def _column(texts: list[list[str]]) -> str:
+    rows = "".join(escape(row) + _BREAK for text in texts for row in text)
+    return f'<td align="left" valign="top" balign="left">{rows}</td>' if rows else ""
 
 
 def codes(action: RecoveryAction) -> tuple[str, ...]:
@@ -131,23 +135,20 @@ def account_link(action: RecoveryAction) -> str:
     return reference(RECOVERIES[action][1].page)
 
 
-def advice(name: str, theme: Theme, labels: Mapping[str, str]) -> str:
-    """Return the label of FAILED: what to do next, each action with its error codes."""
+def advice(theme: Theme, labels: Mapping[str, str]) -> str:
+    """Return what to do after FAILED as a table: each action with its error codes."""
     rows = []
     for action in RecoveryAction:
         if action.survives:
             continue
-        text = _wrapped(labels.get(action.advice, action.advice), _LONGEST_ADVICE)
-        every = codes(action)
-        starts = range(0, len(every), _CODES_IN_A_ROW)
-        parts = [", ".join(every[at : at + _CODES_IN_A_ROW]) for at in starts]
+        text = wrap(labels.get(action.advice, action.advice), _LONGEST_ADVICE)
         link = f' href="{account_link(action)}" target="_blank"' if action in RECOVERIES else ""
-        rows.append(
-            f'<tr><td align="left" valign="top" balign="left"{link}><font point-size="12">{text}</font></td>'
-            f'<td align="left" balign="left"><font point-size="12" color="{theme.muted}">'
-            f"{_BREAK.join([*parts, ''])}</font></td></tr>"
+        cells = (link, theme.text, text), ("", theme.muted, wrap(", ".join(codes(action)), _LONGEST_CODES))
+        columns = "".join(
+            f'<td align="left" valign="top" balign="left"{target}><font color="{colour}">'
+            f"{''.join(f'{escape(each)}&#160;{_BREAK}' for each in lines)}</font></td>"
+            for target, colour, lines in cells
         )
-    return (
-        '<<table border="0" cellborder="0" cellspacing="0" cellpadding="2">'
-        f'<tr><td colspan="2"><b>{name}</b></td></tr>{"".join(rows)}</table>>'
-    )
+        rows.append(f"<tr>{columns}</tr>")
+    head = f'<tr><td align="left" colspan="2"><b>After FAILED</b>{_BOLD_ROOM}</td></tr>'
+    return f'<table border="0" cellborder="0" cellspacing="0" cellpadding="2">{head}{"".join(rows)}</table>'

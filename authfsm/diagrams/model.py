@@ -17,7 +17,7 @@ from authfsm.core.machine import LeadsTo
 from authfsm.diagrams.vertices import Arrow, Junction, OmissionReason, Vertex, group_of
 from authfsm.protocol.nodes import NODES, Node
 from authfsm.protocol.responses import Response
-from authfsm.protocol.states import State
+from authfsm.protocol.states import DEVICE_STATES, State
 from authfsm.protocol.table import NEW_CHALLENGE, LoopKind
 from authfsm.protocol.validators import frozen_mapping
 from authfsm.settings import PoolSettings
@@ -130,6 +130,8 @@ class Edge:
         return bool(self.uncertain) and self.uncertain == self.responses
 
 
+MANY_NODES: Final = 20
+"""A diagram of more is drawn in larger letters, and a flow's steps of a device in one row."""
 ANY_STATE: Final = "any state"
 
 
@@ -218,7 +220,8 @@ class DiagramModel:
         """Yield nodes that are drawn side by side.
 
         A member whose answers only lead to a smaller junction of the same junction is drawn beside the
-        junction. The other members are drawn in one row if they belong to one group.
+        junction. The other members are drawn in one row if they belong to one group. In a flow's large
+        diagram the steps of a device are drawn in one row too.
         """
         members: dict[Vertex, list[Vertex]] = {}
         answers: dict[Vertex, set[Vertex]] = {}
@@ -234,6 +237,9 @@ class DiagramModel:
             row = [each for each in dests if isinstance(each, Node) and each not in beside]
             if len(row) > 1 and len({group_of(each) for each in row}) == 1:
                 yield tuple(row)
+        device = tuple(each for each in self.nodes if isinstance(each, Node) and each.state in DEVICE_STATES)
+        if self.flow and len(self.nodes) > MANY_NODES and len(device) > 1:
+            yield device
 
     def self_loops(self) -> dict[Vertex, tuple[Edge, ...]]:
         """Return the edges that lead from a node back to it, by node."""

@@ -286,7 +286,8 @@ def diagram(
         settings: a pool's settings: what they rule out is left out, and the caption says why.
         faded: with `settings`: what they rule out is faded instead.
         difference: the settings of two pools: what the second gains and loses against the first.
-        history: the steps of a sign-in: its path is highlighted, and the current state.
+        history: the steps of a sign-in: its path is highlighted, and the current state. Without another argument
+            that says what to draw, it is drawn on what the sign-in's own flow reaches.
         traffic: the histories of many sign-ins: edges show how often they were followed.
         unfolded: draw each arrow by itself, and all that the other arguments do not leave out.
         failures: draw where an attempt ends.
@@ -310,6 +311,10 @@ def diagram(
         raise ConflictingOptions("settings", "difference")
     if history is not None and traffic is not None:
         raise ConflictingOptions("history", "traffic")
+    history = None if history is None else tuple(history)
+    chosen = flow or state or settings or difference or unfolded or overview or machine is not None
+    if history and not chosen:
+        flow = history[0].response.auth_flow
     model = build_model(
         flow=flow,
         state=None if state is None else State[state],

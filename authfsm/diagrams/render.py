@@ -86,9 +86,13 @@ def svg(source: str, name: str | None = None) -> str:
 def _with_length(found: re.Match[str]) -> str:
     """Return a text with the width that the layout left for it, so that another font does not leave its box."""
     attributes, size, text = found.groups()
-    thousandths = sum(map(_character_width, unescape(text)))
-    length = f'textLength="{float(size) * thousandths / 1000:.1f}" lengthAdjust="spacingAndGlyphs"'
+    length = f'textLength="{text_width(unescape(text), float(size)):.1f}" lengthAdjust="spacingAndGlyphs"'
     return f"<text {attributes} {length}>{text}</text>"
+
+
+def text_width(text: str, size: float) -> float:
+    """Return the width that the layout leaves for a text of a size, both in points."""
+    return size * sum(map(_character_width, text)) / 1000
 
 
 def _character_width(character: str) -> int:

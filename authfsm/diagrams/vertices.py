@@ -181,20 +181,17 @@ class OmissionReason(DescribedName):
     def __init__(self, _: str, caption: str) -> None:
         self.caption = caption
 
-    FAILURE = "FAILURE", "Refusals that cannot be retried lead to FAILED (not drawn)."
-    UNKNOWN = (
-        "UNKNOWN",
-        "Not drawn: OTHER_CHALLENGE, a challenge of another name, which Cognito may issue at any time.",
-    )
+    FAILURE = "FAILURE", "Not drawn: refusals that cannot be retried; they lead to FAILED."
+    UNKNOWN = "UNKNOWN", "Not drawn: OTHER_CHALLENGE, any challenge that Cognito may add later."
     LAMBDA = ("LAMBDA", "In CUSTOM_AUTH a Lambda may name any challenge; only what AWS documents is drawn.")
     ANOTHER_FACTOR = (
         "ANOTHER_FACTOR",
-        "Not drawn: EMAIL_OTP, SMS_OTP and WEB_AUTHN also accept the choice of another first factor.",
+        "Not drawn: the choice of another first factor at EMAIL_OTP, SMS_OTP and WEB_AUTHN.",
     )
     TOKENS = "TOKENS", "Not drawn: refreshing tokens, confirming the device, signing out."
     RESTART = (
         "RESTART",
-        "Not drawn: answers sent again without an unknown device key, where another loop is drawn.",
+        "Not drawn: answers sent again without the device key, where another loop is drawn.",
     )
     UNCERTAIN = (
         "UNCERTAIN",
