@@ -19,6 +19,20 @@ if tuple(int(part) for part in botocore.__version__.split(".")[:3]) < (1, 44, 8)
     collect_ignore = ["newest"]
 
 
+# So that no worker is left with one of these at the end.
+LONGEST_FIRST = [
+    "test_typed_usage", "test_traces_recording", "test_traces", "test_explorer", "test_stepper_jupyterlab",
+    "test_conformance", "test_stores_crowd", "test_walks", "test_impossible", "test_server_state", "test_arrows",
+    "test_journeys", "test_stepper", "test_traces_reading", "test_app_site", "test_app_faults",
+]  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files come first; the others stay in their random order."""
+    place = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
+
+
 @pytest.fixture(scope="session")
 def signing_key() -> RSAKey:
     """One RSA key for all embedded pools of a run: making one takes longer than most tests."""

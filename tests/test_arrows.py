@@ -19,8 +19,6 @@ from unreachable import UNREACHABLE, Unreachable
 
 from authfsm.protocol.table import TRANSITIONS, Transition
 
-pytestmark = pytest.mark.xdist_group("test_arrows")  # one worker makes what the module shares
-
 NOT_YET: Final[frozenset[Transition]] = frozenset()
 """Arrows that the pool does not produce yet and should."""
 

@@ -24,8 +24,6 @@ from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
 from authfsm.settings.reach import reachability
 
-pytestmark = pytest.mark.xdist_group("test_explorer")  # one worker makes what the module shares
-
 MFA_OFF = "MfaConfiguration is OFF"
 
 

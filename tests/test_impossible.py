@@ -20,8 +20,6 @@ from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import TRANSITION_SET, Transition, transition_between
 
-pytestmark = pytest.mark.xdist_group("test_impossible")  # one worker makes what the module shares
-
 S = State
 WALKS: Final = 100
 

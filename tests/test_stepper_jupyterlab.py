@@ -14,7 +14,6 @@ from jupyter import Lab, jupyterlab, notebook, run_cell
 from playwright.sync_api import Locator, Page, expect
 
 expect.set_options(timeout=30_000)  # milliseconds: a kernel on a busy machine takes its time
-pytestmark = pytest.mark.xdist_group("test_stepper_jupyterlab")  # one worker makes what the module shares
 
 TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 PASSWORD = "Correct-Horse-1"

@@ -33,8 +33,6 @@ from authfsm.traces.log_symbols import (
 from authfsm.traces.query import DIALECTS
 from authfsm.traces.trace_files import funnel_from_rows
 
-pytestmark = pytest.mark.xdist_group("test_traces")  # one worker makes what the module shares
-
 EVENTS = 20_000
 
 

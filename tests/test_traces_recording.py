@@ -27,8 +27,6 @@ from authfsm.local import LocalPool
 from authfsm.local.server.config import CLIENT_ID
 from authfsm.traces import TraceFiles, Verdict, record, recorder
 
-pytestmark = pytest.mark.xdist_group("test_traces_recording")  # one worker makes what the module shares
-
 WITH_TOKENS = (
     "ConfirmDevice, UpdateDeviceStatus, GetTokensFromRefreshToken, REFRESH_TOKEN_AUTH, REFRESH_TOKEN, "
     "RevokeToken, GlobalSignOut"

@@ -13,7 +13,6 @@ from textwrap import indent
 import pytest
 from conftest import lacking
 
-pytestmark = pytest.mark.xdist_group("test_typed_usage")  # one worker, so that mypy reads boto3 once
 CACHE = TemporaryDirectory(prefix="authfsm-mypy-")  # removed when the process ends
 
 USAGE = Path(__file__).with_name("typed_usage.py")

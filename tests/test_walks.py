@@ -39,8 +39,6 @@ from authfsm.local import Contradictions, DeviceConfiguration
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
 
-pytestmark = pytest.mark.xdist_group("test_walks")  # one worker makes what the module shares
-
 STEPS: Final = 30
 LONGER: Final = int(os.environ.get("AUTHFSM_WALKS", "0"))
 WALKS: Final = settings(
