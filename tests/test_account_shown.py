@@ -15,7 +15,7 @@ from authfsm.protocol.account_table import (
     AccountOperation,
     UserStatus,
 )
-from authfsm.reference import as_dict, find
+from authfsm.reference import find
 
 FAILURES = Path(__file__).parent.parent / "diagrams" / "failures.svg"
 DELETIONS = {AccountOperation.DELETE_USER, AccountOperation.ADMIN_DELETE_USER}
@@ -46,7 +46,7 @@ def test_the_failures_of_a_sign_in_link_to_it() -> None:
 @pytest.mark.parametrize("subject", [*UserStatus, *AccountOperation], ids=str)
 def test_explain_shows_its_transitions(subject: UserStatus | AccountOperation) -> None:
     """Each status and operation is found by its name, with its transitions, their evidence and AWS's page."""
-    (described,) = [each for each in map(as_dict, find(str(subject))) if each["name"] == subject]
+    (described,) = [each for each in find(str(subject)) if each["name"] == subject]
 
     assert described["kind"].startswith("account ")
     assert re.fullmatch(r"https://docs\.aws\.amazon\.com/.*/API_\w+\.html", described["page"])
@@ -57,10 +57,10 @@ def test_explain_shows_its_transitions(subject: UserStatus | AccountOperation) -
 
 def test_an_operation_with_two_meanings_is_found_by_its_own_name() -> None:
     """AdminSetUserPassword names both of its operations, and a trigger its own."""
-    both = {each.name for each in find("AdminSetUserPassword")}
+    both = {each["name"] for each in find("AdminSetUserPassword")}
 
     assert both == {
         AccountOperation.ADMIN_SET_PERMANENT_PASSWORD,
         AccountOperation.ADMIN_SET_TEMPORARY_PASSWORD,
     }
-    assert [each.name for each in find("forgot_password")] == ["ForgotPassword"]
+    assert [each["name"] for each in find("forgot_password")] == ["ForgotPassword"]

@@ -65,7 +65,7 @@ def test_a_response(response: Any) -> None:
     assert response.__name__ in text
     for state, answers in PROTOCOL.items():
         assert (f"In {state}" in headings) == (response in answers)
-    assert [each.name for each in find(response.__name__)] == [response.trigger]
+    assert [each["name"] for each in find(response.__name__)] == [response.trigger]
 
 
 @pytest.mark.parametrize("flow", FLOWS)

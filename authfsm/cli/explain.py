@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from attrs import frozen
 from rich.console import Console, RenderableType
@@ -17,9 +17,7 @@ from authfsm.diagrams.vertices import documentation_link
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 from authfsm.protocol.nodes import NODES
-from authfsm.reference import About, as_dict, find, similar_names
-
-Facts = dict[str, Any]
+from authfsm.reference import Facts, find, similar_names
 
 _COLOURS: Final = {
     "documented": "green",
@@ -41,13 +39,8 @@ _KINDS: Final = {
 }
 
 
-def facts(about: About) -> Facts:
-    """Return what is known of a name, with AWS's page about it."""
-    described = as_dict(about)
-    return {**described, "page": _page(described)}
-
-
 def _page(described: Facts) -> str:
+    """Return AWS's page about what is described."""
     if "transitions" in described:
         return str(described["page"])
     if described["kind"] == "state":
@@ -79,7 +72,7 @@ class Explain:
     def run(self) -> int:
         """Print what is known of the name; fail if nothing is."""
         console = Console(highlight=False)
-        found = [facts(each) for each in find(self.name)]
+        found = [{**each, "page": _page(each)} for each in find(self.name)]
         if self.json:
             console.out(as_json(found), end="", highlight=False)
         else:

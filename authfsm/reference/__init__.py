@@ -8,67 +8,59 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from attrs import asdict
+from attrs import asdict, fields
 
-from authfsm.protocol.account_table import AccountOperation, Actor, UserStatus
-from authfsm.protocol.auth_flows import FLOWS
-from authfsm.protocol.error_policy import ERROR_POLICY, error_rule
+from authfsm.protocol.account_table import ACCOUNT_TRANSITIONS, AccountOperation, Actor, UserStatus
+from authfsm.protocol.auth_flows import FLOWS, SIGN_IN_OPERATIONS
+from authfsm.protocol.error_policy import ERROR_POLICY, LISTED_OPERATIONS, error_rule
 from authfsm.protocol.evidence import account_evidence
 from authfsm.protocol.links import reference
-from authfsm.protocol.responses import RESPONSES
-from authfsm.protocol.states import State
+from authfsm.protocol.nodes import TRANSITIONS_IN_ROLES, Node
+from authfsm.protocol.responses import RESPONSES, Response
+from authfsm.protocol.states import CHALLENGES, NON_CHALLENGES, State
+from authfsm.protocol.table import CUSTOM, PROTOCOL
 from authfsm.reference.about import (
-    AboutAccount,
-    AboutError,
-    AboutFlow,
-    AboutResponse,
     AboutState,
     AcceptedResponse,
     Source,
     Target,
-    about_account,
-    about_error,
-    about_flow,
-    about_response,
     about_state,
+    accepted_responses,
 )
 from authfsm.reference.request_shapes import Parameter, challenge_parameters, parse_docstring, request_shape
+from authfsm.settings.reach import limits_of_response
 
 __all__ = [
-    "About", "about_error", "about_flow", "about_response", "about_state", "as_dict",
-    "challenge_parameters", "find", "known_names", "request_shape", "similar_names",
+    "Facts", "about_state", "as_dict", "challenge_parameters", "find", "known_names", "request_shape", "similar_names",
 ]  # fmt: skip
 
-About = AboutState | AboutResponse | AboutFlow | AboutError | AboutAccount
+Facts = dict[str, Any]
+"""What is known about a name, for JSON: dicts, lists and text; `kind` says what the name is."""
 
 
-def _named() -> Iterator[tuple[str, Callable[[], About]]]:
-    for state in State:
-        yield str(state), partial(about_state, state)
+def _named() -> Iterator[tuple[str, Callable[[Any], Facts], Any]]:
+    """Yield every name, the function that returns what is known about it, and the function's argument."""
+    yield from ((str(state), _state, state) for state in State)
     for trigger, response in RESPONSES.items():
-        yield trigger, partial(about_response, response)
-        yield response.__name__, partial(about_response, response)
-    for flow in FLOWS:
-        yield flow, partial(about_flow, flow)
-    for code in ERROR_POLICY:
-        yield code, partial(about_error, code)
+        yield from ((name, _response, response) for name in (trigger, response.__name__))
+    yield from ((flow, _flow, flow) for flow in FLOWS)
+    yield from ((code, _error, code) for code in ERROR_POLICY)
     for subject in (*UserStatus, *AccountOperation):
-        yield str(subject), partial(about_account, subject)
+        yield str(subject), _account, subject
         # A step of a sign-in has the sign-in's names.
         if isinstance(subject, AccountOperation) and subject.actor is not Actor.SIGN_IN:
-            yield from ((n, partial(about_account, subject)) for n in (subject.page, subject.trigger))
+            yield from ((name, _account, subject) for name in (subject.page, subject.trigger))
 
 
 def known_names() -> tuple[str, ...]:
     """Return every name about which something is known."""
-    return tuple(dict.fromkeys(name for name, _ in _named()))
+    return tuple(dict.fromkeys(name for name, *_ in _named()))
 
 
-def find(text: str) -> tuple[About, ...]:
+def find(text: str) -> tuple[Facts, ...]:
     """Return what is known about a name or an error's message; empty if nothing is.
 
     A name may mean several things: `ADMIN_NO_SRP_AUTH` is a flow and a challenge. An exact match wins over one that
@@ -81,9 +73,8 @@ def find(text: str) -> tuple[About, ...]:
     every = tuple(_named())
     spellings: tuple[Callable[[str], str], ...] = (str, str.casefold, _simplified)
     for spelling in spellings:
-        found = [about for name, about in every if spelling(name) == spelling(text)]
-        if found:
-            return tuple(dict.fromkeys(about() for about in found))
+        if found := [known for name, *known in every if spelling(name) == spelling(text)]:
+            return tuple(facts(subject) for facts, subject in dict.fromkeys(map(tuple, found)))
     return _errors(text)
 
 
@@ -92,7 +83,7 @@ def _simplified(name: str) -> str:
     return re.sub("[^a-z0-9]|exception$", "", name.casefold())
 
 
-def _errors(text: str) -> tuple[AboutError, ...]:
+def _errors(text: str) -> tuple[Facts, ...]:
     """Return the errors that a text names, otherwise those that have such a message."""
 
     def has_message(code: str) -> bool:
@@ -101,7 +92,7 @@ def _errors(text: str) -> tuple[AboutError, ...]:
 
     codes = [code for code in ERROR_POLICY if re.search(rf"\b{code}\b", text)]
     codes = codes or [code for code in ERROR_POLICY if has_message(code)]
-    return tuple(about_error(code, text) for code in codes)
+    return tuple(_error(code, text) for code in codes)
 
 
 def similar_names(text: str, count: int = 5) -> tuple[str, ...]:
@@ -115,32 +106,11 @@ def similar_names(text: str, count: int = 5) -> tuple[str, ...]:
     return tuple(names[each] for each in dict.fromkeys((*close, *containing)))[:count]
 
 
-def as_dict(about: About) -> dict[str, Any]:
-    """Return what is known about a name as dicts, lists and text, for JSON; `kind` says what the name is."""
-    match about:
-        case AboutState():
-            return _state(about)
-        case AboutResponse():
-            return {
-                "kind": "response", "name": about.name, "class": about.response.__name__,
-                "meaning": about.meaning, "flow": about.flow, "fields": dict(about.fields),
-                "taken_by": [{"state": str(s), **_accepted(each)} for s, each in about.accepted],
-                "ruled_out_by": list(about.limits),
-            }  # fmt: skip
-        case AboutFlow():
-            return {
-                "kind": "flow", "name": about.name,
-                "begun_by": [as_dict(each) for each in about.begins],
-                "reaches": [str(each) for each in about.reaches],
-                "ruled_out_by": list(about.limits),
-            }  # fmt: skip
-        case AboutError():
-            return _error(about)
-        case AboutAccount():
-            return _account(about)
+# ---- states ------------------------------------------------------------------------------------------------
 
 
-def _state(about: AboutState) -> dict[str, Any]:
+def as_dict(about: AboutState) -> Facts:
+    """Return what is known about a state, for JSON."""
     return {
         "kind": "state", "name": about.name, "meaning": about.state.meaning,
         "carries": [_parameter(each) for each in about.carries], "session": about.session,
@@ -160,12 +130,16 @@ def _state(about: AboutState) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _state(state: State) -> Facts:
+    return as_dict(about_state(state))
+
+
 def _certainty(each: Source | Target) -> dict[str, str]:
     kind = {"kind": str(each.kind)} if each.kind else {}
     return {**kind, "confidence": str(each.confidence)}
 
 
-def _accepted(each: AcceptedResponse) -> dict[str, Any]:
+def _accepted(each: AcceptedResponse) -> Facts:
     return {
         "given": each.response.trigger, "class": each.response.__name__,
         "meaning": parse_docstring(each.response).summary, "needs": each.needs,
@@ -190,34 +164,88 @@ def _parameter(each: Parameter) -> dict[str, str]:
     return {name: value for name, value in asdict(each).items() if value or name == "name"}
 
 
-def _error(about: AboutError) -> dict[str, Any]:
+# ---- responses and flows -----------------------------------------------------------------------------------
+
+
+def _response(response: type[Response]) -> Facts:
+    doc = parse_docstring(response)
+    states = [state for state, row in PROTOCOL.items() if response in row]
+    accepted = ((state, each) for state in states for each in accepted_responses(state))
+    return {
+        "kind": "response", "name": response.trigger, "class": response.__name__,
+        "meaning": doc.summary, "flow": response.auth_flow,
+        "fields": {each.name: doc.fields[each.name] for each in fields(response)},
+        "taken_by": [
+            {"state": str(state), **_accepted(each)}
+            for state, each in accepted if each.response is response
+        ],
+        "ruled_out_by": list(limits_of_response(response)),
+    }  # fmt: skip
+
+
+def _flow(name: str) -> Facts:
+    starts = [each for each in PROTOCOL[State.START] if each.auth_flow == name]
+    reached = _reached(starts, name)
+    limits, *others = (limits_of_response(each) for each in starts)
+    return {
+        "kind": "flow", "name": name, "begun_by": list(map(_response, starts)),
+        "reaches": [str(state) for state in CHALLENGES if state in reached],
+        "ruled_out_by": [why for why in limits if all(why in each for each in others)],
+    }  # fmt: skip
+
+
+def _reached(starts: Iterable[type[Response]], flow: str) -> frozenset[State]:
+    # Only in CUSTOM_AUTH do the pool's Lambda functions choose the challenges.
+    excluded = frozenset() if flow == "CUSTOM_AUTH" else CUSTOM
+    moves = [
+        (Node(transition.source, roles.source), Node(transition.dest, roles.dest), transition.response)
+        for transition, roles in TRANSITIONS_IN_ROLES
+    ]
+    found: set[Node] = set()
+    front = {to for at, to, response in moves if at.state is State.START and response in starts}
+    while front:
+        found |= front
+        challenges = {node for node in front if node.state not in NON_CHALLENGES | excluded}
+        following = {to for at, to, _ in moves if at in challenges}
+        front = {node for node in following - found if node.state not in excluded}
+    return frozenset(node.state for node in found) - excluded
+
+
+# ---- errors and accounts -----------------------------------------------------------------------------------
+
+
+def _error(code: str, message: str = "") -> Facts:
+    """Return what is known about an error; with a message, `this` is the rule that applies to it."""
     rules = {
         part: {
             "message": part, "action": str(rule.action), "advice": rule.action.advice,
             "session_survives": rule.action.survives, "fault": str(rule.fault),
             "source": rule.source,
         }
-        for part, rule in about.rules
+        for part, rule in ERROR_POLICY[code].items()
     }  # fmt: skip
-    return {
-        "kind": "error", "name": about.name, "actions": list(rules.values()),
-        "operations": list(about.operations), "common": about.common,
-        **({} if about.part is None else {"this": rules[about.part]}),
+    facts: Facts = {
+        "kind": "error", "name": code, "actions": list(rules.values()),
+        "operations": sorted(LISTED_OPERATIONS.get(code, SIGN_IN_OPERATIONS)),
+        "common": code not in LISTED_OPERATIONS,  # any operation of AWS may return it
     }  # fmt: skip
+    if message:
+        operation = re.search(r"when calling the (\w+) operation", message)
+        applied = error_rule(code, message, operation[1] if operation else "")
+        facts["this"] = next(rules[part] for part, rule in ERROR_POLICY[code].items() if rule is applied)
+    return facts
 
 
-def _account(about: AboutAccount) -> dict[str, Any]:
-    is_status = isinstance(about.subject, UserStatus)
-    page = "UserType" if isinstance(about.subject, UserStatus) else about.subject.page
+def _account(subject: UserStatus | AccountOperation) -> Facts:
+    page = "UserType" if isinstance(subject, UserStatus) else subject.page
     return {
-        "kind": "account status" if is_status else "account operation", "name": about.name,
-        "meaning": about.subject.meaning, "page": reference(page),
+        "kind": f"account {'status' if isinstance(subject, UserStatus) else 'operation'}",
+        "name": str(subject), "meaning": subject.meaning, "page": reference(page),
         "transitions": [
             {
-                "status": str(each.source), "operation": str(each.operation),
-                "leads_to": str(each.dest),
+                "status": str(each.source), "operation": str(each.operation), "leads_to": str(each.dest),
                 "evidence": [asdict(known) for known in account_evidence(each)],
             }
-            for each in about.transitions
+            for each in ACCOUNT_TRANSITIONS if subject in each
         ],
     }  # fmt: skip
