@@ -24,21 +24,10 @@ from authfsm.checks.table import (
 )
 from authfsm.core.history import Step
 from authfsm.protocol import responses as r
+from authfsm.protocol import table as t
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.nodes import EdgeRoles, Node
 from authfsm.protocol.states import CHALLENGES, State
-from authfsm.protocol.table import (
-    ACKNOWLEDGEMENT,
-    LOOP_KIND_OF_ACTION,
-    PROTOCOL,
-    RESTART,
-    RETRY,
-    TRANSITION_SET,
-    LoopKind,
-    Prerequisite,
-    Role,
-    Transition,
-)
 from authfsm.settings import PoolSettings
 from authfsm.settings.reach import reachability
 from authfsm.settings.rules import ANY_CHALLENGE_RESPONSES, CHALLENGE_RULES, RESPONSE_RULES, why_forbidden
@@ -65,7 +54,7 @@ class Position:
         return self.node.state
 
     @property
-    def role(self) -> Role | None:
+    def role(self) -> t.Role | None:
         """Which factor the code of EMAIL_OTP is; None for other states."""
         return self.node.role
 
@@ -76,8 +65,8 @@ class Position:
 
 
 AT_START: Final = Position(Node(State.START))
-_ACTIONS: Final[dict[LoopKind | None, RecoveryAction]] = {
-    kind: action for action, kind in LOOP_KIND_OF_ACTION.items()
+_ACTIONS: Final[dict[t.LoopKind | None, RecoveryAction]] = {
+    kind: action for action, kind in t.LOOP_KIND_OF_ACTION.items()
 }
 
 
@@ -90,7 +79,7 @@ class Move:
         to: the position after it.
     """
 
-    transition: Transition
+    transition: t.Transition
     to: Position
 
 
@@ -134,7 +123,7 @@ class Path:
         return (State.START, *(move.to.state for move in self.moves))
 
     @property
-    def transitions(self) -> tuple[Transition, ...]:
+    def transitions(self) -> tuple[t.Transition, ...]:
         """The transitions of the path."""
         return tuple(move.transition for move in self.moves)
 
@@ -174,7 +163,7 @@ class HasPath:
         return self.path.diagram(**options)
 
 
-_Edge = tuple[Transition, EdgeRoles, bool]
+_Edge = tuple[t.Transition, EdgeRoles, bool]
 """A transition, its roles, and whether it exists only because a Lambda function may name any challenge."""
 
 
@@ -219,14 +208,14 @@ class Model:
                     if lambda_only is not None:
                         yield transition, ends, lambda_only
 
-    def _possible_after(self, transition: Transition, here: Position) -> bool:
+    def _possible_after(self, transition: t.Transition, here: Position) -> bool:
         """Return whether the earlier steps allow a transition."""
         proved, dest = here.proved, transition.dest
         need = self.table.needs.get((transition.source, transition.response))
         unmet = (
-            (need is Prerequisite.FIRST_FACTOR and here.role is Role.SECOND_FACTOR)
-            or (need is Prerequisite.ASSOCIATED and not proved.associated)
-            or (need is Prerequisite.VERIFIED and not proved.verified)
+            (need is t.Prerequisite.FIRST_FACTOR and here.role is t.Role.SECOND_FACTOR)
+            or (need is t.Prerequisite.ASSOCIATED and not proved.associated)
+            or (need is t.Prerequisite.VERIFIED and not proved.verified)
         )
         if unmet:
             return False
@@ -241,20 +230,20 @@ class Model:
         return True
 
     def _proved_after(
-        self, transition: Transition, ends: EdgeRoles, before: ProofState, *, lambda_named: bool
+        self, transition: t.Transition, ends: EdgeRoles, before: ProofState, *, lambda_named: bool
     ) -> ProofState:
         source, response, dest, kind = transition
         if dest in {State.START, State.FAILED}:
             return NOTHING
         # A refusal proves nothing. Once the tokens are issued, an acknowledgement proves nothing new.
-        if kind in {RETRY, RESTART} or (source is State.AUTHENTICATED and kind is ACKNOWLEDGEMENT):
+        if kind in {t.RETRY, t.RESTART} or (source is State.AUTHENTICATED and kind is t.ACKNOWLEDGEMENT):
             return before
         if before.lambda_named or lambda_named:
             return _LAMBDA_NAMED
         if source in {State.AUTHENTICATED, State.OTHER_CHALLENGE}:
             before = NOTHING  # what a refresh or an unknown challenge leads to begins again
         by_admin = self.contradictory and response in r.ADMIN_RESPONSES
-        acknowledged = kind is ACKNOWLEDGEMENT
+        acknowledged = kind is t.ACKNOWLEDGEMENT
         custom = response in r.CUSTOM_AUTH_RESPONSES
         return ProofState(
             factors=before.factors | proved_by(self.table.proofs, before, transition, ends),
@@ -272,23 +261,23 @@ _NAMED_BY_LAMBDA: Final = frozenset({*CHALLENGES, State.OTHER_CHALLENGE}) - {
 }
 
 
-def _is_lambda_named(transition: Transition) -> bool:
+def _is_lambda_named(transition: t.Transition) -> bool:
     """Return whether a transition leads to a challenge that a Lambda function names on its own."""
     _, response, dest, kind = transition
     by_function = response in NEXT_BY_FUNCTIONS and kind is None and dest in _NAMED_BY_LAMBDA
     return by_function and (response, dest) != (r.CustomSrpAuth, State.PASSWORD_VERIFIER)
 
 
-def _is_lambda_only(settings: PoolSettings | None, transition: Transition, ends: EdgeRoles) -> bool | None:
+def _is_lambda_only(settings: PoolSettings | None, transition: t.Transition, ends: EdgeRoles) -> bool | None:
     """Return whether settings allow a transition only where a Lambda function names it; None if they never do."""
     source, response, dest, _ = transition
     if settings is None:
         return False
-    if response in ANY_CHALLENGE_RESPONSES and transition in TRANSITION_SET:
+    if response in ANY_CHALLENGE_RESPONSES and transition in t.TRANSITION_SET:
         # It leads to whatever else this pool asks for.
         transitions = reachability(settings, include_lambda_named=True).arrows
         return None if transitions.get((transition, ends)) else False
-    if response not in PROTOCOL.get(source, {}):
+    if response not in t.PROTOCOL.get(source, {}):
         # A row of a custom table: the settings may rule out its response or its destination.
         rules = (*RESPONSE_RULES.get(response, ()), *CHALLENGE_RULES.get(Node(dest, ends.dest), ()))
         return None if any(rule(settings) for rule in rules) else False

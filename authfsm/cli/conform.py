@@ -22,16 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from authfsm.cli.command import (
-    FAILED,
-    USAGE_ERROR,
-    Failed,
-    WrongUsage,
-    missing,
-    option,
-    refuse_exclusive,
-    writing,
-)
+from authfsm.cli import command
 from authfsm.conformance.api_client import ApiClient
 from authfsm.conformance.pools import (
     ApiPoolProvider,
@@ -59,8 +50,8 @@ _SUFFIXES: Final = (".md", ".json")
 _LOCAL: Final = ("local", "local", None)
 _STDOUT: Final = Path("-")
 
-_endpoint: Final = partial(option, panel="Endpoint")
-_rules: Final = partial(option, panel="Rules")
+_endpoint: Final = partial(command.option, panel="Endpoint")
+_rules: Final = partial(command.option, panel="Rules")
 
 
 @frozen(kw_only=True)
@@ -98,7 +89,7 @@ class Conform:
     )
     list_: bool = _rules("List the rules and their sources, and run nothing.", "--list", default=False)
     timeout: float = _rules("Timeout of one rule, in seconds.", default=30.0, min=1, max=600)
-    output: list[Path] | None = option(
+    output: list[Path] | None = command.option(
         "Write the results to this file; the suffix sets the format (.md or .json). - prints JSON to standard output."
         " Repeatable.",
         "--output",
@@ -117,7 +108,7 @@ class Conform:
         outputs = self.output or []
         for path in outputs:
             if path != _STDOUT and path.suffix not in _SUFFIXES:
-                raise WrongUsage(f"{path} is neither .md nor .json")
+                raise command.WrongUsage(f"{path} is neither .md nor .json")
         results = _run(self._endpoints(), rules, self.timeout)
         _write(results, outputs)
         if _STDOUT not in outputs:
@@ -127,32 +118,32 @@ class Conform:
         for column in results.endpoints:
             if column.endpoint.name in results.endpoints_without_result:
                 why = (each.why for each in column.verdicts.values() if each.why)
-                raise Failed(
+                raise command.Failed(
                     f"no rule could run at {column.endpoint.name}: check that it is a Cognito endpoint."
                     f" The first rule reports: {next(why, 'no rule was run')}"
                 )
-        return 0 if results.all_passed else FAILED
+        return 0 if results.all_passed else command.FAILED
 
     def _refuse_unused(self) -> None:
         for each in attrs.fields(Conform):
             if each.name not in {"rule", "list_", "timeout"} and getattr(self, each.name):
                 name = each.name.replace("_", "-")
-                raise WrongUsage(f"--{name} has no effect with --list: no rule runs")
+                raise command.WrongUsage(f"--{name} has no effect with --list: no rule runs")
 
     def _selected(self) -> tuple[ConformanceRule, ...]:
         try:
             return select_rules(tuple(self.rule or ()))
         except LookupError as error:
-            raise WrongUsage(
+            raise command.WrongUsage(
                 f"unknown rule {error.args[0]}: authfsm conform --list lists all {len(RULES)} rules"
             ) from None
 
     def _endpoints(self) -> list[Endpoint]:
-        refuse_exclusive(self, ("endpoint", "compare"))
+        command.refuse_exclusive(self, ("endpoint", "compare"))
         if (self.pool_id or self.client_id) and not self.endpoint:
-            raise WrongUsage("--pool-id and --client-id require --endpoint")
+            raise command.WrongUsage("--pool-id and --client-id require --endpoint")
         if self.client_id and not self.pool_id:
-            raise WrongUsage("--client-id requires --pool-id")
+            raise command.WrongUsage("--client-id requires --pool-id")
         columns = self._columns()
         inboxes = self._inboxes([name for name, _ in columns])
         endpoints = []
@@ -179,10 +170,10 @@ class Conform:
         for each in self.compare:
             name, equals, url = each.partition("=")
             if not name or not equals:
-                raise WrongUsage(f"--compare {each!r} is not NAME=URL")
+                raise command.WrongUsage(f"--compare {each!r} is not NAME=URL")
             columns.append((name, None if url == EMBEDDED else _url(url)))
         if len({name for name, _ in columns}) < len(columns):
-            raise WrongUsage("two --compare columns have the same name")
+            raise command.WrongUsage("two --compare columns have the same name")
         return columns
 
     def _inboxes(self, names: list[str]) -> dict[str, tuple[Inbox, str]]:
@@ -192,13 +183,13 @@ class Conform:
             if not equals:
                 name, how = names[0], each
                 if len(names) > 1:
-                    raise WrongUsage(f"--codes {each!r} names no column: use NAME={each}")
+                    raise command.WrongUsage(f"--codes {each!r} names no column: use NAME={each}")
             if name not in names:
-                raise WrongUsage(f"--codes names {name!r}, which is not a --compare column")
+                raise command.WrongUsage(f"--codes names {name!r}, which is not a --compare column")
             try:
                 found[name] = parse_inbox(how), how
             except ValueError as error:
-                raise WrongUsage(f"--codes {each!r} {error}") from None
+                raise command.WrongUsage(f"--codes {each!r} {error}") from None
         return found
 
     def _pool_provider(self, url: str, inbox: Inbox | None) -> PoolProvider:
@@ -209,7 +200,7 @@ class Conform:
         try:
             ensure_reachable(api)
         except Unreachable as error:
-            raise WrongUsage(str(error)) from None
+            raise command.WrongUsage(str(error)) from None
         if self.pool_id:
             return ExistingPoolProvider(api, self.pool_id, self.client_id, inbox)
         return ApiPoolProvider(api, inbox)
@@ -217,13 +208,13 @@ class Conform:
 
 def _url(url: str) -> str:
     if not url.startswith(("http://", "https://")):
-        raise WrongUsage(f"{url!r} is not an http or https URL")
+        raise command.WrongUsage(f"{url!r} is not an http or https URL")
     return url.rstrip("/")
 
 
 def _embedded() -> PoolProvider:
-    if why := missing("server"):
-        raise WrongUsage(f"the embedded pool's server {why}")
+    if why := command.missing("server"):
+        raise command.WrongUsage(f"the embedded pool's server {why}")
     return EmbeddedPoolProvider()
 
 
@@ -233,10 +224,10 @@ def _credentials(profile: str | None) -> tuple[str, str, str | None]:
     try:
         found = boto3.session.Session(profile_name=profile).get_credentials()
     except BotoCoreError as error:
-        raise WrongUsage(f"--profile {profile}: {error}") from None
+        raise command.WrongUsage(f"--profile {profile}: {error}") from None
     keys = found and found.get_frozen_credentials()
     if not keys or not keys.access_key or not keys.secret_key:
-        raise WrongUsage(f"--profile {profile} has no credentials")
+        raise command.WrongUsage(f"--profile {profile} has no credentials")
     return keys.access_key, keys.secret_key, keys.token
 
 
@@ -273,7 +264,7 @@ def _write(results: Results, outputs: Sequence[Path]) -> None:
         if path == _STDOUT:
             sys.stdout.write(text)
         else:
-            with writing(path, USAGE_ERROR):
+            with command.writing(path, command.USAGE_ERROR):
                 path.write_text(text, encoding="utf-8")
 
 

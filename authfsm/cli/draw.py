@@ -13,39 +13,20 @@ from typing import ClassVar, Final, TypeVar
 import attrs
 from attrs import frozen
 
-from authfsm.cli import pool_descriptions
-from authfsm.cli.command import (
-    Failed,
-    WrongUsage,
-    argument,
-    option,
-    print_message,
-    refuse_exclusive,
-    refuse_unknown,
-    writing,
-)
+from authfsm import diagrams
+from authfsm.cli import command, pool_descriptions
 from authfsm.cli.pool_descriptions import PoolOptions, pool_option
 from authfsm.core.history import histories_from_json, history_from_json
-from authfsm.diagrams import (
-    FORMATS,
-    SEQUENCE_SUFFIXES,
-    SUFFIXES,
-    THEMES,
-    Diagram,
-    MissingFont,
-    NoEngine,
-    NoPdf,
-    diagram,
-    gallery,
-    readme_table,
-    sequence,
-)
+from authfsm.diagrams import gallery, readme_table
 from authfsm.protocol.errors import CallerError
 from authfsm.settings import PoolSettings
 
 Read = TypeVar("Read")
 
-_BINARY: Final[dict[str, Callable[[Diagram], bytes]]] = {"png": Diagram.png, "pdf": Diagram.pdf}
+_BINARY: Final[dict[str, Callable[[diagrams.Diagram], bytes]]] = {
+    "png": diagrams.Diagram.png,
+    "pdf": diagrams.Diagram.pdf,
+}
 
 PICTURE_OPTIONS: Final = (
     "form", "flow", "state", "failures", "actions", "unfolded", "overview", "label", "history", "traffic", "diff",
@@ -63,9 +44,9 @@ _REQUIRED: Final = {
 }
 """The options that an option requires, at least one of them."""
 
-_content: Final = partial(option, panel="Content")
-_output: Final = partial(option, panel="Output")
-_generated: Final = partial(option, panel="Generated files of this repository")
+_content: Final = partial(command.option, panel="Content")
+_output: Final = partial(command.option, panel="Output")
+_generated: Final = partial(command.option, panel="Generated files of this repository")
 
 
 @frozen(kw_only=True)
@@ -80,7 +61,7 @@ class Draw(PoolOptions):
         " 2 usage error."
     )
 
-    folder: Path | None = argument(
+    folder: Path | None = command.argument(
         "With --check: the gallery's folder; ./diagrams by default.", default=None, metavar="[DIR]"
     )
     output: list[Path] | None = _output(
@@ -143,11 +124,11 @@ class Draw(PoolOptions):
             self._update_or_check_gallery()
             return 0
         if wrong := next(self._wrong(), None):
-            raise WrongUsage(wrong)
+            raise command.WrongUsage(wrong)
         descriptions = self.described()
         if descriptions and self.save_settings:
             pool_descriptions.save(self.save_settings, descriptions)
-            print_message(f"saved {self.save_settings}")
+            command.print_message(f"saved {self.save_settings}")
         settings = pool_descriptions.settings(descriptions) if descriptions else None
         if self.html:
             from authfsm.diagrams import explorer  # noqa: PLC0415 - only a page needs it
@@ -164,7 +145,7 @@ class Draw(PoolOptions):
         if self.folder:
             yield f"{self.folder} requires --check; to write a picture, use -o FILE"
         self.refuse_conflicts()
-        refuse_exclusive(self, ("pool", "diff"), ("settings", "diff"), ("history", "traffic"))
+        command.refuse_exclusive(self, ("pool", "diff"), ("settings", "diff"), ("history", "traffic"))
         for name, needed in _REQUIRED.items():
             if getattr(self, name) and not any(getattr(self, each) for each in needed):
                 yield f"{_flag(name)} requires {' or '.join(map(_flag, needed))}"
@@ -172,8 +153,8 @@ class Draw(PoolOptions):
             if "=" not in each:
                 yield f"--label must be NAME=TEXT, not {each!r}"
         yield from self._without_effect()
-        refuse_unknown("format", self.form, (*filter(None, FORMATS), *_BINARY))
-        refuse_unknown("theme", self.theme, THEMES)
+        command.refuse_unknown("format", self.form, (*filter(None, diagrams.FORMATS), *_BINARY))
+        command.refuse_unknown("theme", self.theme, diagrams.THEMES)
 
     def _without_effect(self) -> Iterator[str]:
         """Yield an error for each option that would have no effect."""
@@ -197,12 +178,12 @@ class Draw(PoolOptions):
         for name in self._given():
             if name not in {"folder", "check", "gallery"}:
                 why = "the gallery is always the same"
-                raise WrongUsage(f"{_flag(name)} has no effect with {mode}: {why}")
+                raise command.WrongUsage(f"{_flag(name)} has no effect with {mode}: {why}")
         if self.folder and not self.check:
-            raise WrongUsage(f"{self.folder} requires --check; --gallery names its own folder")
+            raise command.WrongUsage(f"{self.folder} requires --check; --gallery names its own folder")
         if self.folder and self.gallery:
             both = f"--check and --gallery together check {self.gallery}"
-            raise WrongUsage(f"{both}: omit {self.folder}")
+            raise command.WrongUsage(f"{both}: omit {self.folder}")
         if self.gallery is not None:
             _write_gallery(self.gallery)
         if self.check:
@@ -221,21 +202,21 @@ class Draw(PoolOptions):
         """Write a sequence diagram of user, app and Cognito, as Mermaid or as Markdown with Mermaid in it."""
         history = _read(self.history, history_from_json)
         try:
-            drawn = sequence(flow=self.flow, settings=settings, history=history)
+            drawn = diagrams.sequence(flow=self.flow, settings=settings, history=history)
         except CallerError as error:
-            raise WrongUsage(str(error)) from None
+            raise command.WrongUsage(str(error)) from None
         for output in self.output or self._default(".mmd"):
             if output == _STDOUT:
                 sys.stdout.write(str(drawn))
-            elif output.suffix.lower() in SEQUENCE_SUFFIXES:
+            elif output.suffix.lower() in diagrams.SEQUENCE_SUFFIXES:
                 _write(output, partial(drawn.save, output))
             else:
-                known = ", ".join(SEQUENCE_SUFFIXES)
-                raise WrongUsage(f"a sequence is written to {known}, not {output}")
+                known = ", ".join(diagrams.SEQUENCE_SUFFIXES)
+                raise command.WrongUsage(f"a sequence is written to {known}, not {output}")
 
     def _draw_pictures(self, settings: PoolSettings | None) -> None:
         try:
-            drawn = diagram(
+            drawn = diagrams.diagram(
                 flow=self.flow,
                 state=self.state and self.state.upper(),
                 settings=settings,
@@ -249,10 +230,10 @@ class Draw(PoolOptions):
                 overview=self.overview,
                 labels=dict(each.split("=", 1) for each in self.label or []),
                 engine=self.engine,
-                theme=THEMES[self.theme or "light"],
+                theme=diagrams.THEMES[self.theme or "light"],
             )
         except CallerError as error:
-            raise WrongUsage(str(error)) from None
+            raise command.WrongUsage(str(error)) from None
         for output in self.output or self._default(".svg"):
             if output == _STDOUT:
                 with drawing():
@@ -260,11 +241,11 @@ class Draw(PoolOptions):
                 sys.stdout.flush()
             elif self.form:
                 _write(output, partial(_formatted, drawn, self.form))
-            elif output.name.lower().endswith(tuple(SUFFIXES)):
+            elif output.name.lower().endswith(tuple(diagrams.SUFFIXES)):
                 _write(output, partial(drawn.save, output))
             else:
-                why = f"{output} must end in one of {', '.join(SUFFIXES)}; or give its format with --format"
-                raise WrongUsage(why)
+                why = f"{output} must end in one of {', '.join(diagrams.SUFFIXES)}; or give its format with --format"
+                raise command.WrongUsage(why)
 
 
 def _flag(name: str) -> str:
@@ -275,7 +256,7 @@ def _settings(path: Path) -> PoolSettings:
     return pool_descriptions.settings(pool_descriptions.read(path))
 
 
-def _formatted(drawn: Diagram, form: str) -> bytes:
+def _formatted(drawn: diagrams.Diagram, form: str) -> bytes:
     return _BINARY[form](drawn) if form in _BINARY else format(drawn, form).encode()
 
 
@@ -284,18 +265,18 @@ def drawing() -> Iterator[None]:
     """Raise `Failed` if no layout engine is installed, or if it fails."""
     try:
         yield
-    except (MissingFont, NoEngine, NoPdf) as error:
-        raise Failed(str(error)) from None
+    except (diagrams.MissingFont, diagrams.NoEngine, diagrams.NoPdf) as error:
+        raise command.Failed(str(error)) from None
     except CalledProcessError as error:
-        raise Failed(f"the layout engine failed: {error}") from None
+        raise command.Failed(f"the layout engine failed: {error}") from None
 
 
 def _write(path: Path, make: Callable[[], bytes | str | Path]) -> None:
-    with writing(path), drawing():
+    with command.writing(path), drawing():
         content = make()
         if not isinstance(content, Path):
             path.write_bytes(content.encode() if isinstance(content, str) else content)
-    print_message(f"drew {path}")
+    command.print_message(f"drew {path}")
 
 
 def _read(path: Path | None, parse: Callable[[str], Read]) -> Read | None:
@@ -304,38 +285,38 @@ def _read(path: Path | None, parse: Callable[[str], Read]) -> Read | None:
     try:
         text = path.read_text(encoding="utf-8")
         if not text.strip():
-            raise Failed(f"{path} is empty: there is no sign-in to draw")
+            raise command.Failed(f"{path} is empty: there is no sign-in to draw")
         return parse(text)
     except OSError as error:
-        raise Failed(f"{path} cannot be read: {error.strerror}") from None
+        raise command.Failed(f"{path} cannot be read: {error.strerror}") from None
     except (CallerError, UnicodeDecodeError) as error:
-        raise Failed(f"{path}: {error}") from None
+        raise command.Failed(f"{path}: {error}") from None
 
 
 # ---- the gallery and the README's table ------------------------------------------------------------
 
 
 def _write_gallery(folder: Path) -> None:
-    with writing(folder), drawing():
+    with command.writing(folder), drawing():
         folder.mkdir(parents=True, exist_ok=True)
         changed = gallery.write(folder)
         readme = folder.resolve().parent / "README.md"
         if _has_table(readme) and readme_table.update_readme(readme):
             changed.append(readme)
     for each in changed:
-        print_message(f"wrote {each}")
-    print_message(f"{folder} is up to date")
+        command.print_message(f"wrote {each}")
+    command.print_message(f"{folder} is up to date")
 
 
 def _check_gallery(folder: Path) -> None:
     regenerate = f"authfsm draw --gallery {folder}"
     if not folder.is_dir():
-        raise Failed(f"{folder} is not a folder; create the gallery with {regenerate}")
+        raise command.Failed(f"{folder} is not a folder; create the gallery with {regenerate}")
     if differing := list(_differing(folder)):
         for line in differing:
-            print_message(line)
-        raise Failed(f"{len(differing)} out of date: regenerate with {regenerate}")
-    print_message(f"{folder} is up to date")
+            command.print_message(line)
+        raise command.Failed(f"{len(differing)} out of date: regenerate with {regenerate}")
+    command.print_message(f"{folder} is up to date")
 
 
 def _differing(folder: Path) -> Iterator[str]:
@@ -365,6 +346,6 @@ def _read_readme(readme: Path) -> str:
     try:
         return readme.read_text(encoding="utf-8")
     except OSError as error:
-        raise Failed(f"{readme} cannot be read: {error.strerror}") from None
+        raise command.Failed(f"{readme} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise Failed(f"{readme} cannot be read: it is not UTF-8") from None
+        raise command.Failed(f"{readme} cannot be read: it is not UTF-8") from None

@@ -18,27 +18,18 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from authfsm import traces
 from authfsm.cli.command import FAILED, Failed, WrongUsage, argument, option, print_message, writing
 from authfsm.cli.draw import drawing
 from authfsm.diagrams import SUFFIXES
-from authfsm.traces import (
-    Funnel,
-    InvalidMemoryLimit,
-    OutOfResources,
-    TraceFiles,
-    UnknownDialect,
-    UnreadableTraceFile,
-    Verdict,
-    sql,
-)
 
 _EVERY: Final = 0.1
 _TABLE: Final = re.compile(r'[A-Za-z_"][\w".-]*')
 _COLOURS: Final = {
-    Verdict.LEGAL: "green",
-    Verdict.ILLEGAL: "red",
-    Verdict.UNKNOWN: "dim",
-    Verdict.AMBIGUOUS: "yellow",
+    traces.Verdict.LEGAL: "green",
+    traces.Verdict.ILLEGAL: "red",
+    traces.Verdict.UNKNOWN: "dim",
+    traces.Verdict.AMBIGUOUS: "yellow",
 }
 
 
@@ -87,9 +78,9 @@ class Trace:
             raise WrongUsage(f"{self.diagram} must end in one of {', '.join(SUFFIXES)}")
         try:
             funnel = _funnel(self.names, self.limit, self.validity, self.memory)
-        except InvalidMemoryLimit as error:
+        except traces.InvalidMemoryLimit as error:
             raise WrongUsage(str(error)) from None
-        except (UnreadableTraceFile, OutOfResources) as error:
+        except (traces.UnreadableTraceFile, traces.OutOfResources) as error:
             raise Failed(str(error)) from None
         if self.json:
             sys.stdout.write(json.dumps(funnel.to_dict(), indent=2) + "\n")
@@ -114,19 +105,19 @@ class Trace:
             why = f"--table must be a table's name, for example cloudtrail_logs, not {self.table!r}"
             raise WrongUsage(why)
         try:
-            sys.stdout.write(sql(dialect, self.table, validity=self.validity) + "\n")
-        except UnknownDialect as error:
+            sys.stdout.write(traces.sql(dialect, self.table, validity=self.validity) + "\n")
+        except traces.UnknownDialect as error:
             raise WrongUsage(str(error)) from None
 
     def _changed(self, name: str) -> bool:
         return bool(getattr(self, name) != getattr(attrs.fields(Trace), name).default)
 
 
-def _funnel(names: Sequence[str], limit: int, validity: int, memory: str) -> Funnel:
+def _funnel(names: Sequence[str], limit: int, validity: int, memory: str) -> traces.Funnel:
     """Return the results, with a progress bar while they are computed."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with (
-        TraceFiles(names, validity=validity, memory=memory) as trail,
+        traces.TraceFiles(names, validity=validity, memory=memory) as trail,
         Progress(*columns, console=Console(stderr=True), transient=True) as bar,
         ThreadPoolExecutor(1) as worker,
     ):
@@ -156,7 +147,7 @@ def _is_finished(work: Future[Any]) -> bool:
     return True
 
 
-def report_parts(funnel: Funnel) -> Iterator[RenderableType]:
+def report_parts(funnel: traces.Funnel) -> Iterator[RenderableType]:
     """Yield the parts of the report: problems, counts, ends, durations, transitions and illegal steps."""
     for problem in funnel.input.problems:
         yield Text(problem, style="bold red")
@@ -182,7 +173,7 @@ def report_parts(funnel: Funnel) -> Iterator[RenderableType]:
         yield Text(why, style="bold red")
 
 
-def _counts(funnel: Funnel) -> Iterator[RenderableType]:
+def _counts(funnel: traces.Funnel) -> Iterator[RenderableType]:
     read = funnel.input
     when = f", {funnel.since} to {funnel.until} UTC" if funnel.since else ""
     yield Text(
@@ -192,7 +183,7 @@ def _counts(funnel: Funnel) -> Iterator[RenderableType]:
     beside = {
         "of other services or operations": read.others,
         "delivered again": funnel.repeated,
-        **{str(each): funnel.count(each) for each in (Verdict.UNKNOWN, Verdict.AMBIGUOUS)},
+        **{str(each): funnel.count(each) for each in (traces.Verdict.UNKNOWN, traces.Verdict.AMBIGUOUS)},
     }
     if counts := [f"{n:,} {what}" for what, n in beside.items() if n]:
         yield Text(f"events: {', '.join(counts)}", style="dim")
@@ -211,18 +202,18 @@ def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str | Tex
     return table
 
 
-def _transitions(funnel: Funnel) -> Iterator[Sequence[str | Text]]:
+def _transitions(funnel: traces.Funnel) -> Iterator[Sequence[str | Text]]:
     """Yield a row for each transition; a state is named only in its first."""
     before = ""
     for each in funnel.transitions:
-        verdict = "" if each.verdict is Verdict.LEGAL else str(each.verdict)
+        verdict = "" if each.verdict is traces.Verdict.LEGAL else str(each.verdict)
         source = "" if each.source == before else each.source
         times, share = f"{each.times:,}", f"{each.share:.1%}"
         yield source, each.symbol, each.dest, times, share, Text(verdict, _COLOURS[each.verdict])
         before = each.source
 
 
-def _illegal(funnel: Funnel) -> Table:
+def _illegal(funnel: traces.Funnel) -> Table:
     shown, count = len(funnel.illegal), funnel.illegal_count
     title = f"Illegal steps: {count:,}" + (f", the first {shown:,}" if count > shown else "")
     rows = (

@@ -13,23 +13,7 @@ from attrs import define, field
 from authfsm.base.secret import Secret
 from authfsm.checks import Move, Path
 from authfsm.core.device import Device
-from authfsm.journeys.plan import (
-    EMAIL,
-    PASSWORD,
-    PHONE,
-    TOTP,
-    USERNAME,
-    VALUES,
-    NextInput,
-    NoProgress,
-    NothingSent,
-    ObservedPool,
-    Plan,
-    ScriptedTriggers,
-    ShiftedClock,
-    UnexpectedPath,
-    serve,
-)
+from authfsm.journeys import plan as p
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import Refused
 from authfsm.protocol.states import State
@@ -42,7 +26,7 @@ if TYPE_CHECKING:
     from authfsm.protocol.replies import Tokens
 
 _TOTP_PERIOD: Final = 30
-_EMAIL_ATTRIBUTES: Final = [{"Name": "email", "Value": EMAIL}]
+_EMAIL_ATTRIBUTES: Final = [{"Name": "email", "Value": p.EMAIL}]
 _MAX_REPEATS: Final = 2
 """How often an input is returned without a request in between: to look at it, and to enter it."""
 _MAX_REQUESTS: Final = 100
@@ -71,13 +55,13 @@ class Stage:
 
     journey: str
     path: Path
-    plan: Plan
-    pool: ObservedPool = field(kw_only=True)
-    _functions: ScriptedTriggers = field(kw_only=True)
-    clock: ShiftedClock = field(kw_only=True)
+    plan: p.Plan
+    pool: p.ObservedPool = field(kw_only=True)
+    _functions: p.ScriptedTriggers = field(kw_only=True)
+    clock: p.ShiftedClock = field(kw_only=True)
     username: str = field(init=False)
     """The name of the user who signs in."""
-    password: Secret[str] = field(default=PASSWORD, init=False)
+    password: Secret[str] = field(default=p.PASSWORD, init=False)
     """The user's password."""
     device: Device | None = field(default=None, init=False)
     """The device to sign in on, if any. The pool remembers it, or forgets it during the journey."""
@@ -120,7 +104,7 @@ class Stage:
         Raises:
             ImportError: the extra `authfsm[server]` is not installed.
         """
-        with serve(self.pool) as url:
+        with p.serve(self.pool) as url:
             yield url
 
     @property
@@ -135,9 +119,9 @@ class Stage:
             UnexpectedPath: It did not.
         """
         if self.transitions != self.path.transitions:
-            raise UnexpectedPath(self.journey, self.path.transitions, self.transitions)
+            raise p.UnexpectedPath(self.journey, self.path.transitions, self.transitions)
 
-    def next_input(self) -> NextInput | None:
+    def next_input(self) -> p.NextInput | None:
         """Return what the user enters next; None once the tokens are issued.
 
         Raises:
@@ -147,7 +131,7 @@ class Stage:
         """
         transitions, step = self.path.transitions, len(self._transitions)
         if transitions[:step] != self.transitions:
-            raise UnexpectedPath(self.journey, transitions, self.transitions)
+            raise p.UnexpectedPath(self.journey, transitions, self.transitions)
         if step == len(transitions):
             return None
         source, response, dest, kind = transitions[step]
@@ -156,11 +140,11 @@ class Stage:
             # After a restart without the device key the same input is sent again.
             leads_to = transitions[min(step + (kind is RESTART), len(transitions) - 1)].dest
             self._values[step] = self._value(transitions[step], leads_to, wrong=wrong)
-        found = NextInput(source, response, self._values[step], wrong, dest)
+        found = p.NextInput(source, response, self._values[step], wrong, dest)
         self._check_progress(step, found)
         return found
 
-    def _check_progress(self, step: int, next_input: NextInput) -> None:
+    def _check_progress(self, step: int, next_input: p.NextInput) -> None:
         """Without this check, an app that never sends the right request would loop for ever."""
         requests = self.pool.requests
         if self._due[0] != step:
@@ -168,21 +152,21 @@ class Stage:
         last, times = self._returned
         self._returned = requests, times + 1 if requests == last else 1
         if self._returned[1] > _MAX_REPEATS:
-            raise NothingSent(self.journey, next_input)
+            raise p.NothingSent(self.journey, next_input)
         if requests - self._due[1] > _MAX_REQUESTS:
-            raise NoProgress(self.journey, next_input, requests - self._due[1])
+            raise p.NoProgress(self.journey, next_input, requests - self._due[1])
 
     def _value(self, transition: Transition, leads_to: State, *, wrong: bool) -> Secret[str] | None:
         response = transition.response
-        if response in VALUES:
-            return VALUES[response][wrong]
+        if response in p.VALUES:
+            return p.VALUES[response][wrong]
         if response in {r.Code, r.VerifySoftwareToken}:
             sent = response is r.Code and transition.source is not State.SOFTWARE_TOKEN_MFA
             code = self.pool.outbox[-1].code if sent else self._app_code()
             return _wrong_code(code) if wrong else code
         found: Secret[str] | None = None
         if response is r.AdminNoSrpAuth:
-            found = None if leads_to is State.ADMIN_NO_SRP_AUTH else PASSWORD
+            found = None if leads_to is State.ADMIN_NO_SRP_AUTH else p.PASSWORD
         elif response in {r.UserAuth, r.Select}:
             found = None if leads_to is State.SELECT_CHALLENGE else Secret(leads_to.value)
         elif response is r.SignedUp:
@@ -195,7 +179,7 @@ class Stage:
     def _app_code(self) -> Secret[str]:
         """Return the authenticator app's next code: Cognito accepts each code once."""
         associated = self._reply_members.get("SecretCode")
-        secret = TOTP if associated is None else Secret(associated)
+        secret = p.TOTP if associated is None else Secret(associated)
         self.clock.advance(_TOTP_PERIOD)
         return Secret(pyotp.TOTP(secret.reveal()).at(self.clock()))
 
@@ -231,7 +215,7 @@ class Stage:
         self.pool.answer(operation, {**user, **members})
 
     def _expire_password(self) -> None:
-        self._administer("AdminSetUserPassword", Password=PASSWORD.reveal(), Permanent=False)
+        self._administer("AdminSetUserPassword", Password=p.PASSWORD.reveal(), Permanent=False)
 
     def _prepare_user(self) -> None:
         """Create the user, with everything that must exist before the sign-in."""
@@ -266,7 +250,7 @@ class Stage:
         user: dict[str, Any] = {"ClientId": app.client_id, "Username": self.username}
         if app.client_secret is not None:
             user["SecretHash"] = secret_hash(self.username, app.client_id, app.client_secret)
-        members = {"Password": PASSWORD.reveal(), "UserAttributes": _EMAIL_ATTRIBUTES}
+        members = {"Password": p.PASSWORD.reveal(), "UserAttributes": _EMAIL_ATTRIBUTES}
         reply = self.pool.answer("SignUp", {**user, **members})
         session = {"Session": reply["Session"]} if "Session" in reply else {}
         code = self.pool.outbox[-1].code.reveal()
@@ -274,11 +258,11 @@ class Stage:
         self.sign_up_session = Secret(reply["Session"])
 
 
-def _username(pool: ObservedPool) -> str:
+def _username(pool: p.ObservedPool) -> str:
     attributes = pool.configuration.username_attributes
     if not attributes:
-        return USERNAME
-    return EMAIL if "email" in attributes else PHONE
+        return p.USERNAME
+    return p.EMAIL if "email" in attributes else p.PHONE
 
 
 def _wrong_code(code: Secret[str]) -> Secret[str]:
@@ -300,12 +284,12 @@ def drive(stage: Stage) -> Flow:
             if len(stage.transitions) == steps:
                 raise
         if len(stage.transitions) == steps:
-            raise UnexpectedPath(stage.journey, stage.path.transitions, stage.transitions)
+            raise p.UnexpectedPath(stage.journey, stage.path.transitions, stage.transitions)
     stage.check()
     return flow
 
 
-def _submit(flow: Flow, username: str, entry: NextInput) -> None:
+def _submit(flow: Flow, username: str, entry: p.NextInput) -> None:
     value = [] if entry.value is None or entry.automatic else [entry.value.reveal()]
     if entry.response in _TAKE_ONLY_A_NAME:
         value = []

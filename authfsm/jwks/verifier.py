@@ -20,18 +20,7 @@ from joserfc.errors import JoseError
 from joserfc.jws import CompactSignature, JWSRegistry
 
 from authfsm.base.secret import Secret, secret
-from authfsm.jwks.claims import (
-    BadSignature,
-    Claims,
-    Expired,
-    MalformedToken,
-    NotForThisClient,
-    NotYetValid,
-    WrongIssuer,
-    WrongUse,
-    moment,
-    parse_claims,
-)
+from authfsm.jwks import claims as c
 from authfsm.jwks.keys import Fetch, Keys, fetch_https, is_private
 from authfsm.protocol.validators import to_tuple
 from authfsm.srp import pool_name
@@ -140,7 +129,7 @@ class Verifier:
     def __repr__(self) -> str:
         return f"<Verifier of {self.issuer} for {', '.join(sorted(self.client_ids))}>"
 
-    def verify(self, token: str | Secret[str], use: Use = "access") -> Claims:
+    def verify(self, token: str | Secret[str], use: Use = "access") -> c.Claims:
         """Return the claims of a token, if it is valid.
 
         Args:
@@ -160,7 +149,7 @@ class Verifier:
             pending.result()
         return self._verify(jwt, kid, use)
 
-    async def verify_async(self, token: str | Secret[str], use: Use = "access") -> Claims:
+    async def verify_async(self, token: str | Secret[str], use: Use = "access") -> c.Claims:
         """As `verify`, for an event loop: keys are fetched in a thread; all else takes a fraction of 1 ms."""
         token = secret(token)
         _check_use(use)
@@ -170,34 +159,34 @@ class Verifier:
             await asyncio.shield(asyncio.wrap_future(pending))
         return self._verify(jwt, kid, use)
 
-    def _verify(self, jwt: CompactSignature, kid: str, use: Use) -> Claims:
+    def _verify(self, jwt: CompactSignature, kid: str, use: Use) -> c.Claims:
         key, valid = self.keys.key(kid), False
         # No critical extension is supported here, and an empty list of them is forbidden (RFC 7515, 4.1.11).
         if "crit" not in jwt.protected:
             with suppress(JoseError, ValueError, TypeError):
                 valid = jws.validate_compact(jwt, key, registry=_RS256)
         if not valid:
-            raise BadSignature(known=True)
-        return self._check(parse_claims(_payload(jwt)), use)
+            raise c.BadSignature(known=True)
+        return self._check(c.parse_claims(_payload(jwt)), use)
 
-    def _check(self, claims: Claims, use: Use) -> Claims:
+    def _check(self, claims: c.Claims, use: Use) -> c.Claims:
         # "Verify that: the token has not expired; the aud claim in an ID token and the client_id claim in
         # an access token match the app client ID; the iss claim matches your user pool; the token_use
         # claim." -- Amazon Cognito developer guide, Verifying JSON web tokens
         if claims.issuer != self.issuer:
-            raise WrongIssuer(self.issuer)
+            raise c.WrongIssuer(self.issuer)
         if claims.token_use != use:
-            raise WrongUse(use, claims.token_use)
+            raise c.WrongUse(use, claims.token_use)
         if claims.client_id not in self.client_ids:
-            raise NotForThisClient(claims.client_id)
+            raise c.NotForThisClient(claims.client_id)
         now = self._clock()
         # "on or after which the JWT MUST NOT be accepted ... Implementers MAY provide for some small
         # leeway, usually no more than a few minutes, to account for clock skew." -- RFC 7519, 4.1.4
         if now - self.leeway >= claims.expires:
-            raise Expired(claims.expires)
-        begins = max(claims.issued_at, moment(claims.raw, "nbf") or claims.issued_at)
+            raise c.Expired(claims.expires)
+        begins = max(claims.issued_at, c.moment(claims.raw, "nbf") or claims.issued_at)
         if now + self.leeway < begins:
-            raise NotYetValid(begins)
+            raise c.NotYetValid(begins)
         return claims
 
 
@@ -218,14 +207,14 @@ def _parse(token: Secret[str]) -> tuple[CompactSignature, str]:
     jwt = _parts(token)
     header = None if jwt is None else jwt.protected
     if jwt is None or not isinstance(header, Mapping):
-        raise MalformedToken("a JWT is three parts of base64url, and the first is a header in JSON")
+        raise c.MalformedToken("a JWT is three parts of base64url, and the first is a header in JSON")
     # The header is not trusted before the signature is verified: it does not choose the algorithm
     # (RFC 8725, 3.1).
     if header.get("alg") != "RS256":
-        raise MalformedToken("it is not signed by RS256")
+        raise c.MalformedToken("it is not signed by RS256")
     kid = header.get("kid")
     if not isinstance(kid, str):
-        raise MalformedToken("it does not name its key")
+        raise c.MalformedToken("it does not name its key")
     return jwt, kid
 
 
@@ -242,5 +231,5 @@ def _payload(jwt: CompactSignature) -> Mapping[str, Any]:
     with suppress(ValueError, RecursionError):
         claims = json.loads(jwt.payload or b"")
     if not isinstance(claims, dict):
-        raise MalformedToken("its claims are no JSON object")
+        raise c.MalformedToken("its claims are no JSON object")
     return MappingProxyType(claims)

@@ -10,29 +10,16 @@ from __future__ import annotations
 from functools import cache
 from typing import Final, NamedTuple
 
+from authfsm.protocol import table as t
 from authfsm.protocol.responses import Response, SrpClaim
 from authfsm.protocol.states import State
-from authfsm.protocol.table import (
-    FIRST_FACTOR,
-    NEW_CHALLENGE,
-    PREREQUISITES,
-    PROTOCOL,
-    SECOND_FACTOR,
-    TRANSITIONS,
-    UNKNOWN_CHALLENGE,
-    Destination,
-    Destinations,
-    Prerequisite,
-    Role,
-    Transition,
-)
 
 
 class Node(NamedTuple):
     """A state with its role, which is None for every state but EMAIL_OTP."""
 
     state: State
-    role: Role | None = None
+    role: t.Role | None = None
 
     @property
     def name(self) -> str:
@@ -40,13 +27,13 @@ class Node(NamedTuple):
         return f"{self.state} ({self.role})" if self.role else str(self.state)
 
 
-def node_of(state: State, role: Role | None) -> Node:
+def node_of(state: State, role: t.Role | None) -> Node:
     """Return the node of a state; EMAIL_OTP without a known role counts as a second factor."""
-    return Node(state, role or Role.SECOND_FACTOR) if state is State.EMAIL_OTP else Node(state)
+    return Node(state, role or t.Role.SECOND_FACTOR) if state is State.EMAIL_OTP else Node(state)
 
 
 NODES: Final = tuple(
-    Node(state, role) for state in State for role in (tuple(Role) if state is State.EMAIL_OTP else (None,))
+    Node(state, role) for state in State for role in (tuple(t.Role) if state is State.EMAIL_OTP else (None,))
 )
 """All nodes, in the order of a sign-in."""
 
@@ -63,9 +50,9 @@ def proves_password(source: State, response: type[Response], dest: State) -> boo
 
 
 _WITH_PASSWORD: Final = {State.PASSWORD_VERIFIER, State.ADMIN_NO_SRP_AUTH, State.SELECT_CHALLENGE}
-_ROLE_OF_STATE: Final[dict[Destination, Role]] = {
-    **dict.fromkeys(FIRST_FACTOR - UNKNOWN_CHALLENGE | _WITH_PASSWORD, Role.FIRST_FACTOR),
-    **dict.fromkeys(SECOND_FACTOR - {State.MFA_SETUP}, Role.SECOND_FACTOR),
+_ROLE_OF_STATE: Final[dict[t.Destination, t.Role]] = {
+    **dict.fromkeys(t.FIRST_FACTOR - t.UNKNOWN_CHALLENGE | _WITH_PASSWORD, t.Role.FIRST_FACTOR),
+    **dict.fromkeys(t.SECOND_FACTOR - {State.MFA_SETUP}, t.Role.SECOND_FACTOR),
 }
 
 
@@ -77,7 +64,7 @@ def challenge_role(
     flow: str | None,
     password_proved: bool,
     credited: bool = False,
-) -> Role | None:
+) -> t.Role | None:
     """Return which factor a challenge is; None if it is neither.
 
     `password_proved` counts a proof by this response; `credited` means that it carries an access token, whose
@@ -95,70 +82,70 @@ def email_otp_role(
     flow: str | None,
     password_proved: bool,
     credited: bool = False,
-) -> Role:
+) -> t.Role:
     """Return which factor an EMAIL_OTP challenge is.
 
     Often the state and the response decide. Otherwise the code is a first factor in USER_AUTH as long as no
     password has been proved, and a second factor in every other flow: no other flow has a choice of first factors.
     The arguments are those of `challenge_role`.
     """
-    dests = PROTOCOL[source].get(response, frozenset())
+    dests = t.PROTOCOL[source].get(response, frozenset())
     roles = _email_otp_roles(source, response, dests)
     if len(roles) == 1:
         return roles[0]
     # A refresh is a flow of its own, whatever the sign-in's flow is.
     is_first = (response.auth_flow or flow) == "USER_AUTH" and not (password_proved or credited)
-    return Role.FIRST_FACTOR if is_first else Role.SECOND_FACTOR
+    return t.Role.FIRST_FACTOR if is_first else t.Role.SECOND_FACTOR
 
 
 def target_roles(
-    transition: Transition, source: Role | None, dests: Destinations | None = None
-) -> tuple[Role | None, ...]:
+    transition: t.Transition, source: t.Role | None, dests: t.Destinations | None = None
+) -> tuple[t.Role | None, ...]:
     """Return the roles that the destination of a transition may have, for any path to it, in a row with these destinations."""
     if transition.dest is not State.EMAIL_OTP:
         return (None,)
-    if transition.kind not in {None, NEW_CHALLENGE}:
+    if transition.kind not in {None, t.NEW_CHALLENGE}:
         return (source,)  # the challenge stays the same
     if dests is None:
-        dests = PROTOCOL[transition.source].get(transition.response, frozenset())
+        dests = t.PROTOCOL[transition.source].get(transition.response, frozenset())
     return _email_otp_roles(transition.source, transition.response, dests)
 
 
-def _email_otp_roles(source: State, response: type[Response], dests: Destinations) -> tuple[Role, ...]:
+def _email_otp_roles(source: State, response: type[Response], dests: t.Destinations) -> tuple[t.Role, ...]:
     """Return the roles of an EMAIL_OTP challenge as far as the table decides them."""
-    if not dests >= FIRST_FACTOR - UNKNOWN_CHALLENGE:
-        return (Role.SECOND_FACTOR,)
-    if not dests >= SECOND_FACTOR - {State.MFA_SETUP}:
-        return (Role.FIRST_FACTOR,)
+    if not dests >= t.FIRST_FACTOR - t.UNKNOWN_CHALLENGE:
+        return (t.Role.SECOND_FACTOR,)
+    if not dests >= t.SECOND_FACTOR - {State.MFA_SETUP}:
+        return (t.Role.FIRST_FACTOR,)
     is_custom_auth = source is State.CUSTOM_CHALLENGE
     if is_custom_auth or response.auth_flow not in {None, "USER_AUTH"}:
-        return (Role.SECOND_FACTOR,)
-    return tuple(Role)
+        return (t.Role.SECOND_FACTOR,)
+    return tuple(t.Role)
 
 
 class EdgeRoles(NamedTuple):
     """The roles of the two states of a transition; None for a state other than EMAIL_OTP."""
 
-    source: Role | None
-    dest: Role | None
+    source: t.Role | None
+    dest: t.Role | None
 
     @property
-    def role(self) -> Role | None:
+    def role(self) -> t.Role | None:
         """The role of the destination, or of the source if the destination has none."""
         return self.dest or self.source
 
 
-def accepts(state: State, role: Role | None, response: type[Response]) -> bool:
+def accepts(state: State, role: t.Role | None, response: type[Response]) -> bool:
     """Return whether a state accepts a response in a role."""
-    if role is Role.SECOND_FACTOR and PREREQUISITES.get((state, response)) is Prerequisite.FIRST_FACTOR:
+    if role is t.Role.SECOND_FACTOR and t.PREREQUISITES.get((state, response)) is t.Prerequisite.FIRST_FACTOR:
         return False
-    return response in PROTOCOL[state]
+    return response in t.PROTOCOL[state]
 
 
 @cache
-def edge_roles(transition: Transition) -> tuple[EdgeRoles, ...]:
+def edge_roles(transition: t.Transition) -> tuple[EdgeRoles, ...]:
     """Return the roles that the two states of a transition may have together, in the order of `Role`."""
-    sources = tuple(Role) if transition.source is State.EMAIL_OTP else (None,)
+    sources = tuple(t.Role) if transition.source is State.EMAIL_OTP else (None,)
     return tuple(
         EdgeRoles(source, dest)
         for source in sources
@@ -168,6 +155,6 @@ def edge_roles(transition: Transition) -> tuple[EdgeRoles, ...]:
 
 
 TRANSITIONS_IN_ROLES: Final = tuple(
-    (transition, roles) for transition in TRANSITIONS for roles in edge_roles(transition)
+    (transition, roles) for transition in t.TRANSITIONS for roles in edge_roles(transition)
 )
 """All transitions of the table, with each pair of roles that their states may have."""

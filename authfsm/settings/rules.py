@@ -12,19 +12,11 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from authfsm.protocol import responses as r
+from authfsm.protocol import table as t
 from authfsm.protocol.auth_flows import REQUIRED_VALUE
 from authfsm.protocol.nodes import EdgeRoles, Node, proves_password
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
-from authfsm.protocol.table import (
-    CUSTOM,
-    FIRST_FACTOR,
-    PROTOCOL,
-    RESTART,
-    UNKNOWN_CHALLENGE,
-    Role,
-    Transition,
-)
 from authfsm.settings.sign_in_settings import SignInSettings
 
 Reason = str | None
@@ -142,7 +134,7 @@ def has_multiple_factors(settings: SignInSettings) -> Reason:
     return has_second_factor(settings)
 
 
-def skips_second_factor(transition: Transition) -> bool:
+def skips_second_factor(transition: t.Transition) -> bool:
     """Return whether a transition leads from the proof of a password straight to the tokens."""
     source, response, dest, _ = transition
     proved = response is r.NewPassword or proves_password(source, response, dest)
@@ -190,14 +182,14 @@ FIRST_FACTOR_RULES: Final[Mapping[type[Response], tuple[Rule, ...]]] = {
 CHALLENGE_RULES: Final[Mapping[Node, tuple[Rule, ...]]] = {
     Node(State.PASSWORD):           _PASSWORD,
     Node(State.PASSWORD_SRP):       _PASSWORD,
-    Node(State.EMAIL_OTP, Role.FIRST_FACTOR): (first_factor_allowed("EMAIL_OTP"), _OTP_ALONE),
+    Node(State.EMAIL_OTP, t.Role.FIRST_FACTOR): (first_factor_allowed("EMAIL_OTP"), _OTP_ALONE),
     Node(State.SMS_OTP):            (first_factor_allowed("SMS_OTP"), _OTP_ALONE),
     Node(State.WEB_AUTHN):          _PASSKEY,
     Node(State.CUSTOM_CHALLENGE):   (define_auth_challenge_set, _CUSTOM_AUTH),
     Node(State.MFA_SETUP):          (_MFA_ON, has_second_factor),
     Node(State.SELECT_MFA_TYPE):    (_MFA_ON, has_multiple_factors),
     Node(State.SMS_MFA):            (_MFA_ON, _SMS_MFA_ON),
-    Node(State.EMAIL_OTP, Role.SECOND_FACTOR): (_MFA_ON, email_mfa_on),
+    Node(State.EMAIL_OTP, t.Role.SECOND_FACTOR): (_MFA_ON, email_mfa_on),
     Node(State.SOFTWARE_TOKEN_MFA): (_MFA_ON, _TOTP_MFA_ON),
     Node(State.DEVICE_SRP_AUTH):    (_DEVICES_REMEMBERED,),
     Node(State.DEVICE_PASSWORD_VERIFIER): (_DEVICES_REMEMBERED,),
@@ -206,17 +198,17 @@ CHALLENGE_RULES: Final[Mapping[Node, tuple[Rule, ...]]] = {
 # fmt: on
 
 _FIRST_FACTOR_CHOICE_STATES: Final = (
-    frozenset({State.START, State.SELECT_CHALLENGE}) | FIRST_FACTOR - UNKNOWN_CHALLENGE
+    frozenset({State.START, State.SELECT_CHALLENGE}) | t.FIRST_FACTOR - t.UNKNOWN_CHALLENGE
 )
 
 ANY_CHALLENGE_RESPONSES: Final = frozenset({r.RefreshTokenAuth, r.RefreshToken, r.RawAnswer})
 """The responses that may lead to any challenge for which the pool asks elsewhere."""
 
 
-def lambda_may_choose(settings: SignInSettings, transition: Transition) -> bool:
+def lambda_may_choose(settings: SignInSettings, transition: t.Transition) -> bool:
     """Return whether a Lambda function may choose the next challenge: any name, which Cognito repeats."""
-    dests = PROTOCOL[transition.source][transition.response]
-    if transition.response in ANY_CHALLENGE_RESPONSES or not dests & CUSTOM:
+    dests = t.PROTOCOL[transition.source][transition.response]
+    if transition.response in ANY_CHALLENGE_RESPONSES or not dests & t.CUSTOM:
         return False
     if define_auth_challenge_set(settings):
         return False
@@ -225,7 +217,7 @@ def lambda_may_choose(settings: SignInSettings, transition: Transition) -> bool:
 
 
 def why_forbidden(
-    settings: SignInSettings, transition: Transition, roles: EdgeRoles, *, include_lambda_named: bool
+    settings: SignInSettings, transition: t.Transition, roles: EdgeRoles, *, include_lambda_named: bool
 ) -> Reason:
     """Return why a transition is impossible although its source is reached; None if it is possible.
 
@@ -236,7 +228,7 @@ def why_forbidden(
         return None
     rules = RESPONSE_RULES.get(response, ())
     chooses = source in _FIRST_FACTOR_CHOICE_STATES and dest is not State.SELECT_CHALLENGE
-    if chooses and kind is not RESTART:
+    if chooses and kind is not t.RESTART:
         rules += FIRST_FACTOR_RULES.get(response, ())
     if response is r.SignedUp and dest is State.AUTHENTICATED:
         rules += (_OTP_ALONE, post_signup_tokens_allowed)
