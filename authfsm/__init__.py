@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from authfsm.core.machine import build_account as build_account
     from authfsm.core.machine import set_driver as set_driver
     from authfsm.core.signin import SignIn as SignIn
-    from authfsm.core.trigger_calls import UnsuitableModel as UnsuitableModel
     from authfsm.core.triggers import AsyncTriggers as AsyncTriggers
     from authfsm.core.triggers import Triggers as Triggers
+    from authfsm.core.triggers import UnsuitableModel as UnsuitableModel
     from authfsm.core.wire_requests import Request as Request
     from authfsm.diagrams import diagram as diagram
     from authfsm.drivers.account import AsyncCognitoAccount as AsyncCognitoAccount
@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from authfsm.protocol.errors import TooManySteps as TooManySteps
     from authfsm.protocol.errors import UserError as UserError
     from authfsm.protocol.errors import WrongResponse as WrongResponse
+    from authfsm.protocol.prompts import response as response
     from authfsm.protocol.replies import AdminPasswordChallenge as AdminPasswordChallenge
     from authfsm.protocol.replies import AnyChallenge as AnyChallenge
     from authfsm.protocol.replies import Challenge as Challenge
@@ -97,7 +98,6 @@ if TYPE_CHECKING:
     from authfsm.protocol.replies import SoftwareTokenMfa as SoftwareTokenMfa
     from authfsm.protocol.replies import Tokens as Tokens
     from authfsm.protocol.replies import WebAuthn as WebAuthn
-    from authfsm.protocol.response_parsing import response as response
     from authfsm.protocol.responses import AdminNoSrpAuth as AdminNoSrpAuth
     from authfsm.protocol.responses import AdminUserPasswordAuth as AdminUserPasswordAuth
     from authfsm.protocol.responses import Answer as Answer
@@ -155,14 +155,13 @@ _EXPORTS = {
         "SealTooNew ServiceError TimeError TooManySteps UserError WrongResponse"
     ),
     "protocol.error_sentences": "ERROR_SENTENCES",
-    "protocol.response_parsing": "response",
+    "protocol.prompts": "response",
     "core.history": "History Step histories_from_json history_from_json history_to_json",
     "jwks": "Claims KeysUnreachable TokenRefused Verifier",
     "drivers.account": "AsyncCognitoAccount CognitoAccount",
     "protocol.account_requests": "CodeDelivery Confirmed NewAccount UserProfile",
     "core.machine": "build build_account set_driver",
-    "core.trigger_calls": "UnsuitableModel",
-    "core.triggers": "AsyncTriggers Triggers",
+    "core.triggers": "AsyncTriggers Triggers UnsuitableModel",
     "protocol.account_table": "ACCOUNT_LIFE AccountOperation AccountTransition UserStatus",
     "observers": "Observation Observer",
     "protocol.table": "PROTOCOL TRANSITIONS LoopKind Role Transition",

@@ -521,7 +521,7 @@ def others() -> Iterator[Case]:
     for name, bad in BAD_TEXT.items():
         yield Case(
             f"response: {name}",
-            ("authfsm.protocol.response_parsing.response",),
+            ("authfsm.protocol.prompts.response",),
             lambda bad=bad: authfsm.response("new_password", password=bad(PASSWORD)),
             authfsm.InvalidInput,
         )

@@ -25,8 +25,8 @@ from attrs import define
 from conftest import lacking
 from serving import CLIENT_ID, POOL_ID, serve_in_thread
 
-from authfsm.cli.signin.exits import ExitStatus
 from authfsm.cli.signin.local_demo import DEMO_POOLS, PASSWORD
+from authfsm.cli.signin.screen import ExitStatus
 
 if sys.platform != "win32":
     import termios

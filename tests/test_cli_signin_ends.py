@@ -25,8 +25,7 @@ from typer.testing import CliRunner
 from authfsm.base.secret import Secret
 from authfsm.cli import app
 from authfsm.cli.signin.answers import AnswerPrompter
-from authfsm.cli.signin.exits import ExitStatus, SignInEnded
-from authfsm.cli.signin.screen import Screen
+from authfsm.cli.signin.screen import ExitStatus, Screen, SignInEnded
 from authfsm.cli.signin.secret_storage import MemoryStorage, RememberedDevices
 from authfsm.cli.signin.session import SignInSession, SignInStart, exit_of
 from authfsm.cli.signin.user_input import PipedInput

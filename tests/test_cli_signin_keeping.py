@@ -18,7 +18,7 @@ from serving import CLIENT_ID, POOL_ID, ThreadServer, serve_in_thread
 from test_cli_signin_ends import ADA, PASSWORD, Ran, ran
 
 from authfsm.base.secret import Secret
-from authfsm.cli.signin.exits import ExitStatus, SignInEnded
+from authfsm.cli.signin.screen import ExitStatus, SignInEnded
 from authfsm.cli.signin.secret_storage import FileStorage, MemoryStorage, RememberedDevices, write
 from authfsm.core.device import Device
 

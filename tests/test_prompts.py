@@ -22,8 +22,7 @@ import authfsm
 from authfsm import Flow, InvalidInput, Verifier, WrongResponse, new_key
 from authfsm.base.secret import Secret
 from authfsm.cli.signin.answers import AnswerPrompter, StartAgain
-from authfsm.cli.signin.exits import SignInEnded
-from authfsm.cli.signin.screen import Screen
+from authfsm.cli.signin.screen import Screen, SignInEnded
 from authfsm.contrib.web_sign_in import WebSignIn
 from authfsm.journeys import NextInput
 from authfsm.local import LocalPool

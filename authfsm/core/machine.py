@@ -18,7 +18,7 @@ from attrs import frozen
 from transitions import Machine
 from transitions.core import listify
 
-from authfsm.core.trigger_calls import Driver, GetReply, add_model, is_question, raise_refusal
+from authfsm.core.triggers import Driver, GetReply, add_model, is_question, raise_refusal
 from authfsm.protocol import account_table as account
 from authfsm.protocol.errors import ProtocolViolation
 from authfsm.protocol.states import State

@@ -1,25 +1,228 @@
-"""The signatures of the triggers that `authfsm.build` adds to a model, for type checkers: `Triggers`.
+"""The triggers of a machine of `build`: they wrap secrets, get the reply from the driver, and find where it leads.
 
-`python tests/test_triggers.py` regenerates the list of triggers from the response classes.
+They call methods of `transitions`, which only `authfsm.core.machine` imports. `Triggers` has their signatures, for type
+checkers; `python tests/test_triggers.py` regenerates its list of triggers from the response classes.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import inspect
+from collections.abc import Awaitable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, cast
+
+from authfsm.base.secret import Secret
+from authfsm.core.wire_replies import read
+from authfsm.protocol import errors as e
+from authfsm.protocol import responses as r
+from authfsm.protocol import table as t
+from authfsm.protocol.replies import Refusal, Reply
+from authfsm.protocol.responses import RESPONSES, Response, wrap_call
+from authfsm.protocol.states import State
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
-    from typing import Any, Protocol, TypeAlias, overload
+    from collections.abc import Callable
+    from typing import overload
 
     from typing_extensions import ParamSpec, TypeVar
 
-    from authfsm.base.secret import Secret
-    from authfsm.protocol import responses as r
-    from authfsm.protocol.replies import Reply
-    from authfsm.protocol.states import State
-    from authfsm.protocol.table import LoopKind
+Outcome: TypeAlias = "State | t.LoopKind | Reply | Mapping[str, Any]"
+_OUTCOMES: Final = (State, t.LoopKind, Reply, Mapping)
 
-    Outcome: TypeAlias = State | LoopKind | Reply | Mapping[str, Any]
+
+class Driver(Protocol):
+    """Sends a response to Cognito and returns where its reply leads: `Flow.carry`, or a function of yours."""
+
+    def __call__(self, response: type[Response], *args: Any, **kwargs: Any) -> Outcome | Awaitable[Outcome]:
+        """Send the response that these arguments make, and return where its reply leads."""
+
+
+def _no_driver(_: type[Response], *__: Any, **___: Any) -> Outcome:
+    raise e.InvalidOperation(
+        "this machine was copied or unpickled, and has no driver: call authfsm.set_driver(machine, flow.carry)"
+    )
+
+
+class GetReply:
+    """Runs before a trigger's conditions: gets the reply, and stores on the event where it leads."""
+
+    __name__ = "get_reply"
+
+    def __init__(self, driver: Driver | None, prefix: str) -> None:
+        self.driver = driver
+        self.prefix = prefix
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state without the driver, which holds a client and secrets."""
+        return {**vars(self), "driver": None if self.driver is None else _no_driver}
+
+    def response(self, trigger: str) -> type[Response] | None:
+        """Return the response class of a trigger; None of one that the application added."""
+        known = trigger.startswith(self.prefix)
+        return RESPONSES.get(trigger.removeprefix(self.prefix)) if known else None
+
+    def wrapped(
+        self, trigger: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return a trigger's arguments with the secrets wrapped, before the frames of `transitions` hold them."""
+        response = self.response(trigger)
+        is_outcome = self.driver is None and isinstance((*args, None)[0], _OUTCOMES)
+        if response is None or is_outcome:
+            return tuple(map(_opaque, args)), kwargs
+        return wrap_call(response, args, kwargs)
+
+    def __call__(self, event: Any) -> Awaitable[None] | None:
+        """Get the reply, and store on the event where it leads."""
+        response = self.response(event.event.name)
+        source = event.state.value
+        if response is None or not isinstance(source, State) or response not in t.PROTOCOL[source]:
+            return None  # a trigger or a state that the application added
+        if self.driver is None:
+            if event.args or not is_question(event):
+                _store(event, response, event.args[0] if event.args else None)
+            return None
+        if is_question(event):
+            return None  # `may_...` must not send anything
+        try:
+            outcome = _opaque(self.driver(response, *event.args, **event.kwargs))
+        except e.AuthfsmError as error:
+            _store_error(event, response, error)
+        else:
+            if inspect.isawaitable(outcome):
+                return self._await(event, response, outcome)
+            _store(event, response, outcome)
+        return None
+
+    async def _await(self, event: Any, response: type[Response], outcome: Awaitable[Outcome]) -> None:
+        try:
+            result = _opaque(await outcome)
+        except e.AuthfsmError as error:
+            _store_error(event, response, error)
+        else:
+            _store(event, response, result)
+
+    def call(self, machine: Any, method: str, model: Any, trigger: str, *args: Any, **kw: Any) -> Any:
+        """As this method of `transitions.Machine`, behind `model.trigger` and `model.may_...`; wraps secrets."""
+        args, kw = self.wrapped(trigger, args, kw)
+        return getattr(type(machine), method)(machine, model, trigger, *args, **kw)
+
+    def call_event(self, event: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+        """As `transitions.Event.trigger`, but with passwords and codes wrapped before its frames hold them."""
+        args, kwargs = self.wrapped(event.name, args, kwargs)
+        return type(event).trigger(event, model, *args, **kwargs)
+
+
+def is_question(event: Any) -> bool:
+    """Return whether `may_...` asks: it makes an event of its own."""
+    return event.machine.events.get(event.event.name) is not event.event
+
+
+def _store(event: Any, response: type[Response], outcome: Any) -> None:
+    source = event.state.value
+    if isinstance(outcome, Secret) and isinstance(outcome.reveal(), Mapping):
+        outcome = _read(outcome, response, source)
+    if isinstance(outcome, Reply):
+        leads_to = t.transition_for_reply(source, response, outcome)
+        if leads_to is None and isinstance(outcome, Refusal):
+            raise e.refused(outcome, state=source)
+    elif isinstance(outcome, t.LoopKind):
+        leads_to = t.Transition(source, response, source, outcome)
+    elif isinstance(outcome, State):
+        kind = _default_kind(source, response, outcome)
+        leads_to = t.Transition(source, response, outcome, kind)
+    else:
+        found = type(outcome.reveal() if isinstance(outcome, Secret) else outcome).__name__
+        raise TypeError(
+            f"{event.event.name}() takes its reply: a State, a LoopKind, a Reply, or a boto3 response, not {found};"
+            " to send an answer, pass a driver to build()"
+        )
+    if leads_to not in t.TRANSITION_SET:
+        raise e.ProtocolViolation(source, response, leads_to.dest if leads_to else source)
+    event.leads_to = leads_to
+
+
+def _store_error(event: Any, response: type[Response], error: e.AuthfsmError) -> None:
+    """Let a refusal move the machine as it moved the driver's sign-in; it is raised after the move."""
+    source = event.state.value
+    arrow = None
+    if isinstance(error, e.Refused):
+        arrow = t.transition_for_reply(source, response, error.refusal)
+    if arrow is None or arrow.dest is not error.state or arrow not in t.TRANSITION_SET:
+        raise error
+    event.leads_to = arrow
+    event.refused = error
+
+
+def _opaque(value: Any) -> Any:
+    """Return a boto3 response, which has sessions and tokens, as a `Secret`; anything else as it is."""
+    return Secret(cast("Any", value)) if isinstance(value, Mapping) else value
+
+
+def _read(reply: Secret[Any], response: type[Response], source: State) -> Reply:
+    """Return the parsed reply; no frame of an error holds it."""
+    try:
+        return read(reply.reveal(), response, state=source)
+    except e.MalformedReply as error:
+        malformed = e.MalformedReply(error.why, state=source)
+    raise malformed
+
+
+def _default_kind(source: State, response: type[Response], dest: State) -> t.LoopKind | None:
+    """Return the kind of a self-loop for which only the state is known: a new challenge, if one may come."""
+    if dest is not source:
+        return None
+    kinds = t.loop_kinds(source, t.PROTOCOL[source][response])
+    return t.NEW_CHALLENGE if t.NEW_CHALLENGE in kinds else next(iter(kinds), None)
+
+
+def raise_refusal(event: Any) -> None:
+    """Raise the driver's refusal that moved the machine; runs after the move."""
+    error = getattr(event, "refused", None)
+    if error is not None:
+        raise error
+
+
+class UnsuitableModel(e.CallerError, ValueError):
+    """A model (its class) cannot have the triggers and was not changed; `why` says what to do."""
+
+    def __init__(self, model: type, why: str) -> None:
+        super().__init__(f"{model.__name__} {why}")
+        self.model = model
+        self.why = why
+
+
+def add_model(machine: Any, model: Any, *args: Any, **kwargs: Any) -> None:
+    """As `transitions.Machine.add_model`, but raises where that would skip a trigger."""
+    names = {name for each in machine.events for name in (each, f"may_{each}")}
+    for each in model if isinstance(model, (list, tuple)) else [model]:
+        if each is None or each is machine.self_literal or machine.model_override:
+            continue
+        if not hasattr(each, "__dict__"):
+            raise UnsuitableModel(
+                type(each),
+                'cannot get triggers, because it has __slots__: add "__dict__" to them,'
+                ' or call build(None).events["code"].trigger(model, ...)',
+            )
+        present = filter(partial(hasattr, each), sorted({"trigger", "may_trigger"} | names))
+        taken = [name for name in present if not _is_of(machine, getattr(each, name))]
+        if taken:
+            raise UnsuitableModel(
+                type(each),
+                f"has {', '.join(taken)} already, so it cannot get the triggers of that name: rename them, or pass"
+                f' prefix: with build(..., prefix="auth_") the trigger code is auth_code',
+            )
+    type(machine).add_model(machine, model, *args, **kwargs)
+
+
+def _is_of(machine: Any, value: Any) -> bool:
+    """Return whether a value is a trigger that this machine has made, for a model that is added again."""
+    made = value.args[:1] if isinstance(value, partial) else ()
+    return any(each is machine or getattr(each, "machine", None) is machine for each in made)
+
+
+# ---- for type checkers -------------------------------------------------------------------------------------
+
+if TYPE_CHECKING:
     Password: TypeAlias = str | Secret[str] | None
     P = ParamSpec("P")
     R_co = TypeVar("R_co", covariant=True)

@@ -1,4 +1,4 @@
-"""The form of each challenge: `form_for(challenge, role)`.
+"""The form of each challenge: `form_for(challenge, role)`; and the response that a filled form makes: `response(name, ...)`.
 
 The terminal, the notebook, the example site and the tests use these forms: the questions, labels, choices and formats
 are written only here. `check_answer` checks a response against its challenge before it is sent.
@@ -7,15 +7,21 @@ are written only here. `check_answer` checks a response against its challenge be
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Final
 
+from attrs import evolve
+
+from authfsm.base.secret import Secret, secret_values
 from authfsm.protocol import replies
 from authfsm.protocol import responses as r
+from authfsm.protocol.error_sentences import NOT_OFFERED, WRONG_INPUT
+from authfsm.protocol.errors import InvalidInput
 from authfsm.protocol.forms import Field, FieldKind, Form, Prompt, check_choice
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import PROTOCOL, Role
-from authfsm.protocol.validators import MESSAGE_CODE, TOTP_CODE, CodeFormat, check_code
+from authfsm.protocol.validators import MESSAGE_CODE, TOTP_CODE, CodeFormat, check_code, not_text
 
 S = State
 FACTOR_LABELS: Final[Mapping[str, str]] = {
@@ -276,3 +282,64 @@ def _set_up(challenge: replies.MfaSetup) -> Iterator[Prompt]:
         email = Field("email", "E-mail address", "email", question=question, autocomplete="email")
         explanation = "A second factor must be set up: an e-mail address."
         yield Prompt(r.SetUpEmail, "Send codes by e-mail", explanation, (email,), S.EMAIL_OTP)
+
+
+# ---- from what a browser sent to a response ---------------------------------------------------------------
+
+_PROOF: Final = Secret("-")
+_EXAMPLES: Final = (
+    replies.SmsMfa(name="SMS_MFA"),
+    replies.SelectChallenge(name="SELECT_CHALLENGE"),
+    replies.PasswordVerifier(name="PASSWORD_VERIFIER", salt=0, B=0, secret_block=_PROOF, user_id_for_srp="-"),
+    replies.WebAuthn(name="WEB_AUTHN", request_options={}),
+    replies.CustomChallenge(name="CUSTOM_CHALLENGE"),
+    replies.NewPasswordRequired(name="NEW_PASSWORD_REQUIRED"),
+    replies.MfaSetup(name="MFA_SETUP"),
+    replies.MfaSetup(name="MFA_SETUP", secret_code=_PROOF),
+    replies.MfaSetup(name="MFA_SETUP", verified=True),
+    replies.OtherChallenge(name="-"),
+)
+"""Challenges whose forms have every response that a person can give; a test compares."""
+
+
+@cache
+def _prompts_by_trigger() -> Mapping[str, Prompt]:
+    """Return the prompts of all forms, with a text in the place of each choice."""
+    found: dict[str, Prompt] = {}
+    for prompt in (each for challenge in _EXAMPLES for each in form_for(challenge).prompts):
+        texts = (evolve(f, kind="text", choices=()) if f.kind == "choice" else f for f in prompt.fields)
+        found[prompt.trigger] = evolve(prompt, fields=tuple(texts))
+    return found
+
+
+def response(name: str, /, **fields: str | Secret[str] | None) -> Response:
+    """Return the response that the values of a form make: `response("code", code="123456")`.
+
+    The password for `srp_a` and `srp_claim` makes a response that `flow.answer` completes with the SRP proof. The
+    format of a code and the offered choices are checked when it is sent.
+
+    Args:
+        name: the prompt's `response` in `challenge.form()`.
+        **fields: the values of its fields, as a browser sends them; None is an empty field. For `new_password`,
+            every field but `password` is an attribute of the user; pass those that the form asks for.
+
+    Raises:
+        InvalidInput: `error.field` names what is wrong: a field is missing, empty, unknown or not text, or no form
+            has this response (`response`).
+    """
+    fields = secret_values(fields)
+    prompts = _prompts_by_trigger()
+    prompt = prompts.get(name) if isinstance(name, str) else None
+    if prompt is None:
+        why = f"must be one of {', '.join(prompts)}"
+        raise InvalidInput(Response, "response", why, NOT_OFFERED)
+    values = {key: value for key, value in fields.items() if value is not None}
+    for key in sorted(values.keys() - {each.name for each in prompt.fields}):
+        if prompt.response is not r.NewPassword:
+            raise InvalidInput(prompt.response, key, f"is not a field of {name}", WRONG_INPUT)
+        own = Field(key, key, "text", within="attributes")
+        prompt = evolve(prompt, fields=(*prompt.fields, own))
+    for key, value in values.items():
+        if (problem := not_text(value)) is not None:
+            raise InvalidInput(prompt.response, key, problem, WRONG_INPUT)
+    return prompt.answer(values)

@@ -23,8 +23,7 @@ from attrs import field, frozen
 from authfsm.cli.command import WrongUsage, argument, option
 from authfsm.cli.signin.answers import AnswerPrompter
 from authfsm.cli.signin.connection import PoolConnection, from_environment
-from authfsm.cli.signin.exits import EPILOG, ExitStatus, Misused, SignInEnded
-from authfsm.cli.signin.screen import Screen
+from authfsm.cli.signin.screen import EPILOG, ExitStatus, Misused, Screen, SignInEnded
 from authfsm.cli.signin.secret_storage import (
     FileStorage,
     KeyringStorage,

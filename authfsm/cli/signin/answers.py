@@ -13,8 +13,7 @@ from typing import Final
 from attrs import define, field
 
 from authfsm.base.secret import Secret
-from authfsm.cli.signin.exits import ExitStatus, SignInEnded
-from authfsm.cli.signin.screen import Screen, shown
+from authfsm.cli.signin.screen import ExitStatus, Screen, SignInEnded, shown
 from authfsm.cli.signin.user_input import UserInput, choose
 from authfsm.core.enrolment import Enrolment, NoQrCode
 from authfsm.drivers.boto import Flow

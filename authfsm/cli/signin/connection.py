@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError
 
 from authfsm.base.concurrency import call_within
 from authfsm.base.secret import Secret
-from authfsm.cli.signin.exits import Misused
+from authfsm.cli.signin.screen import Misused
 from authfsm.drivers.boto import Cognito
 
 if TYPE_CHECKING:

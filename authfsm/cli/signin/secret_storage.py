@@ -20,8 +20,7 @@ from typing import Any, Protocol
 from attrs import field, frozen
 
 from authfsm.base.secret import Secret
-from authfsm.cli.signin.exits import ExitStatus, Misused, SignInEnded
-from authfsm.cli.signin.screen import Screen
+from authfsm.cli.signin.screen import ExitStatus, Misused, Screen, SignInEnded
 from authfsm.core.device import Device
 from authfsm.drivers.boto import Flow
 from authfsm.protocol.errors import BadField

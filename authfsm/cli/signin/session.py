@@ -16,8 +16,7 @@ from attrs import define, field, frozen
 
 from authfsm.base.secret import Secret
 from authfsm.cli.signin.answers import AnswerPrompter, OtherFactor, StartAgain
-from authfsm.cli.signin.exits import ExitStatus, Misused, SignInEnded
-from authfsm.cli.signin.screen import Screen, why
+from authfsm.cli.signin.screen import ExitStatus, Misused, Screen, SignInEnded, why
 from authfsm.cli.signin.secret_storage import RememberedDevices
 from authfsm.cli.signin.user_input import InputEnded, UserInput, confirms
 from authfsm.drivers.boto import Cognito, Flow

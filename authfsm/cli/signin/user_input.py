@@ -11,8 +11,7 @@ from typing import Protocol, TextIO
 from attrs import define, field
 
 from authfsm.base.secret import Secret
-from authfsm.cli.signin.exits import ExitStatus, Misused, SignInEnded
-from authfsm.cli.signin.screen import Screen, read_line
+from authfsm.cli.signin.screen import ExitStatus, Misused, Screen, SignInEnded, read_line
 
 
 class UserInput(Protocol):
