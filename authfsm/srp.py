@@ -250,7 +250,7 @@ def verify(  # noqa: PLR0917 - the order is that of sign
 
 @frozen
 class DeviceVerifier:
-    """ConfirmDevice's DeviceSecretVerifierConfig: both in base64 of the padded bytes."""
+    """ConfirmDevice's DeviceSecretVerifierConfig: `password_verifier` and `salt`, in base64 of the padded bytes."""
 
     password_verifier: str = field(repr=False)
     salt: str

@@ -8,11 +8,13 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
+import attrs
 import boto3
 import pyotp
 import pytest
 from joserfc.jwk import RSAKey
 
+import authfsm
 from authfsm import Code, MemoryStore, new_key
 from authfsm.cli import COMMANDS, load_command
 from authfsm.local import LocalPool
@@ -119,6 +121,32 @@ def test_everything_public_can_be_imported() -> None:
     assert wrong == []
     assert {"checks", "journeys", "local", "stores.redis"} <= set(PUBLIC)
     assert [each for each in PUBLIC if each != "authfsm" and not is_there("authfsm", each)] == []
+
+
+def test_help_explains_every_field() -> None:
+    """The docstring of each public value class names each field, inherited ones too; that of an enumeration, each member."""
+    others = {"__all__", "authfsm", "contrib.django", "observers.otel.spans"}  # Django's needs settings
+    modules = [import_module(f"authfsm.{name}") for name in PUBLIC if name not in others]
+    public = [
+        getattr(module, name) for module in (authfsm, *modules) for name in getattr(module, "__all__", ())
+    ]
+    values = {each for each in public if isinstance(each, type)}
+    silent = [
+        f"{each.__name__}.{field.name}"
+        for each in values
+        if attrs.has(each)
+        for field in attrs.fields(each)
+        if not field.name.startswith("_") and not re.search(rf"\b{field.name}\b", each.__doc__ or "")
+    ]
+
+    assert len(values) > 150
+    assert silent == []
+    for error in (each for each in values if issubclass(each, authfsm.AuthfsmError)):
+        assert len(re.findall(r"^ +(state|action|flow|fault): ", str(error.__doc__), re.MULTILINE)) == 4, (
+            error
+        )
+    for action in authfsm.RecoveryAction:
+        assert f"{action}: {action.advice}" in (authfsm.RecoveryAction.__doc__ or "")
 
 
 def is_there(module: str, name: str) -> bool:

@@ -1,12 +1,63 @@
-"""Base classes of values: how a value displays itself in a notebook, and string enumerations with descriptions."""
+"""Base classes of values: their docstrings, how they display themselves in a notebook, and string enumerations."""
 
 from __future__ import annotations
 
+import inspect
+import re
 from enum import Enum
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 from typing_extensions import Self
+
+_FIELD: Final = re.compile(r"^ {4}(\w+): .*(?:\n {5}.*)*", re.MULTILINE)
+"""A field in a section of a docstring, with its further lines."""
+
+
+class CompletesDocstring:
+    """A class whose docstring also lists inherited fields, and the meanings of an enumeration's members, for `help()`."""
+
+    __slots__ = ()
+
+    def __init_subclass__(cls) -> None:
+        """Complete the docstring when it is read: to do so at once would slow down every import."""
+        super().__init_subclass__()
+        own = cls.__dict__.get("__doc__")
+        if isinstance(own, str):  # not when attrs makes the class again with slots
+            cls.__doc__ = _CompletedDoc(own)  # type: ignore[assignment]  # a descriptor that returns text
+
+
+class _CompletedDoc:
+    """The docstring of a class, as it is read.
+
+    Args:
+        own: the docstring in the source.
+    """
+
+    def __init__(self, own: str) -> None:
+        self.own = own
+
+    def __get__(self, _: object, cls: type) -> str:
+        doc = inspect.cleandoc(self.own)
+        members = getattr(cls, "__members__", {})
+        meanings = {name: f"    {name}: {each.meaning}" for name, each in members.items() if each.meaning}
+        for heading in ("Args:", "Attributes:", "Members:"):
+            inherited = meanings if heading == "Members:" else {}
+            for base in reversed(cls.__mro__[1:]):
+                inherited |= _documented_fields(inspect.cleandoc(base.__doc__ or ""), heading)
+            known = _documented_fields(doc, heading)
+            missing = [entry for name, entry in inherited.items() if name not in known]
+            if missing:
+                last = [doc, *known.values()][-1]
+                first = last if known else f"{doc}\n\n{heading}"
+                doc = doc.replace(last, "\n".join((first, *missing)))
+        return doc
+
+
+def _documented_fields(docstring: str, heading: str) -> dict[str, str]:
+    """Return the entries of a section of a docstring by the field's name."""
+    block = docstring.partition(f"{heading}\n")[2].partition("\n\n")[0].rstrip()
+    return {each[1]: each[0] for each in _FIELD.finditer(block)}
 
 
 class DisplayMixin:
@@ -27,7 +78,7 @@ class DisplayMixin:
         printer.text(repr(self) if cycle else self._repr_mimebundle_()["text/plain"])
 
 
-class DescribedName(str, Enum):
+class DescribedName(CompletesDocstring, str, Enum):
     """A string enumeration whose members carry a description.
 
     A member is declared as its value and the arguments of the subclass's `__init__`. It equals its value, and

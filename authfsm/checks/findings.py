@@ -9,33 +9,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from enum import Enum
 from pathlib import Path as FilePath
 from pathlib import PurePath
 from typing import Any, Final
 
 from attrs import field, frozen
 
+from authfsm.base.mixins import DescribedName
 from authfsm.checks.model import HasPath, Path
 from authfsm.protocol import links
 from authfsm.protocol.validators import frozen_mapping
 
 
-class Severity(str, Enum):
+class Severity(DescribedName):
     """How severe a finding is, the worst first."""
 
     rank: int
     """0 is the worst."""
 
-    HIGH = "high"  #: Somebody gets in who should not, or nobody can get in.
-    MEDIUM = "medium"  #: The pool lacks a safeguard.
-    LOW = "low"  #: It helps an attacker a little.
-    NOTE = "note"  #: A fact to know.
+    HIGH = "high", "Somebody gets in who should not, or nobody can get in."
+    MEDIUM = "medium", "The pool lacks a safeguard."
+    LOW = "low", "It helps an attacker a little."
+    NOTE = "note", "A fact to know."
 
-    def __init__(self, _: str) -> None:
-        self.rank = len(type(self).__members__)
-
-    __str__ = str.__str__
+    def __init__(self, _: str, meaning: str = "") -> None:
+        self.rank, self.meaning = len(type(self).__members__), meaning
 
 
 @frozen

@@ -9,12 +9,12 @@ a fault unless a `FactorException` applies.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
 from attrs import evolve, field, frozen
 
+from authfsm.base.mixins import DescribedName
 from authfsm.protocol import links
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import ERROR_POLICY, LISTED_OPERATIONS, ErrorRule, RecoveryAction
@@ -44,21 +44,19 @@ S = State
 StateResponse = tuple[State, type[r.Response]]
 
 
-class Factor(str, Enum):
+class Factor(DescribedName):
     """Something that a user can prove, or that replaces a proof."""
 
     PASSWORD = "password"  # noqa: S105 - a name
     CODE = "code as first factor"
     PASSKEY = "passkey"
-    FUNCTIONS = "the pool's functions"  #: DefineAuthChallenge has issued tokens.
+    FUNCTIONS = "the pool's functions", "DefineAuthChallenge has issued tokens."
     SIGN_UP = "code of the sign-up"
     REFRESH_TOKEN = "refresh token"  # noqa: S105 - a name
     ACCESS_TOKEN = "access token"  # noqa: S105 - a name
     SECOND = "second factor"
     DEVICE = "remembered device"
-    UNKNOWN = "unknown challenge"  #: No source says what it proves.
-
-    __str__ = str.__str__
+    UNKNOWN = "unknown challenge", "No source says what it proves."
 
 
 FIRST_FACTORS: Final = frozenset({Factor.PASSWORD, Factor.CODE, Factor.PASSKEY})

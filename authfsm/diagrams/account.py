@@ -39,10 +39,13 @@ _CAPTION: Final = (
 
 @frozen
 class AccountDiagram:
-    """The picture of an account's life. `str(diagram)` is DOT; Jupyter displays it directly."""
+    """The picture of an account's life. `str(diagram)` is DOT; Jupyter displays it directly.
+
+    `theme` has the colours, and `engine` is the layout engine; None is the first that is installed.
+    """
 
     theme: Theme = LIGHT
-    engine: str | None = None  #: The layout engine; None for the first that is installed.
+    engine: str | None = None
 
     def __str__(self) -> str:
         return "\n".join((*self._statements(), ""))

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from enum import Enum
 from typing import Any, Final
 
 from attrs import field, frozen
 
+from authfsm.base.mixins import DescribedName
 from authfsm.core.machine import LeadsTo
 from authfsm.diagrams.vertices import Arrow, Junction, OmissionReason, Vertex, group_of
 from authfsm.protocol.nodes import NODES, Node
@@ -25,18 +25,16 @@ from authfsm.settings import PoolSettings
 ResponseClass = type[Response]
 
 
-class EdgeKind(str, Enum):
+class EdgeKind(DescribedName):
     """The meaning of an edge."""
 
-    ANSWER = "answer"  #: A response leads to another node.
-    FOLD = "fold"  #: A junction leads to one of its members.
-    RETRY = "retry"  #: The answer was refused, and another may be sent.
-    NEW_CHALLENGE = "new challenge"  #: Cognito issued another challenge of the same name.
-    ACKNOWLEDGEMENT = "acknowledgement"  #: A response was accepted, and the state stays the same.
-    RESTART = "restart"  #: The same answer is sent again without the device key.
-    FAILURE = "failure"  #: The attempt ends.
-
-    __str__ = str.__str__
+    ANSWER = "answer", "A response leads to another node."
+    FOLD = "fold", "A junction leads to one of its members."
+    RETRY = "retry", "The answer was refused, and another may be sent."
+    NEW_CHALLENGE = "new challenge", "Cognito issued another challenge of the same name."
+    ACKNOWLEDGEMENT = "acknowledgement", "A response was accepted, and the state stays the same."
+    RESTART = "restart", "The same answer is sent again without the device key."
+    FAILURE = "failure", "The attempt ends."
 
     @property
     def loop_kind(self) -> LoopKind | None:
@@ -52,25 +50,23 @@ class EdgeKind(str, Enum):
 _LOOP_KINDS: Final = {EdgeKind(str(each)): each for each in LoopKind}
 
 
-class SettingsEffect(str, Enum):
+class SettingsEffect(DescribedName):
     """What a pool's settings do to a node or an edge."""
 
-    AVAILABLE = "available"  #: They allow it.
-    FADED = "faded"  #: They rule it out, and the diagram shows it faded.
-    RULED_OUT = "ruled out"  #: They rule it out.
-    LAMBDA_ONLY = "lambda only"  #: They allow it only because a Lambda may name any challenge.
-    GAINED = "gained"  #: The second of two pools allows it, and the first does not.
-    LOST = "lost"  #: The first of two pools allows it, and the second does not.
-
-    __str__ = str.__str__
+    AVAILABLE = "available", "They allow it."
+    FADED = "faded", "They rule it out, and the diagram shows it faded."
+    RULED_OUT = "ruled out", "They rule it out."
+    LAMBDA_ONLY = "lambda only", "They allow it only because a Lambda may name any challenge."
+    GAINED = "gained", "The second of two pools allows it, and the first does not."
+    LOST = "lost", "The first of two pools allows it, and the second does not."
 
 
 @frozen(cache_hash=True)
 class Availability:
-    """What settings do to a node or an edge, and why."""
+    """What settings do to a node or an edge (`effect`); `reason` is the setting that rules it out, or did so before."""
 
-    effect: SettingsEffect = SettingsEffect.AVAILABLE  #: What they do to it.
-    reason: str = ""  #: The setting that rules it out, or did so before.
+    effect: SettingsEffect = SettingsEffect.AVAILABLE
+    reason: str = ""
 
 
 AVAILABLE: Final = Availability()
@@ -78,12 +74,15 @@ AVAILABLE: Final = Availability()
 
 @frozen
 class EdgeStep:
-    """A recorded step that followed an edge."""
+    """A recorded step that followed an edge: its `number`, and the class of its `response`.
 
-    number: int  #: The step's number.
-    response: ResponseClass  #: The class of the response.
-    error: str | None = None  #: Cognito's error code, where the reply was a refusal.
-    elapsed: timedelta | None = None  #: The time since the first step, where the steps have times.
+    `error` is Cognito's code, where the reply was a refusal; `elapsed` the time since the first step, where it is known.
+    """
+
+    number: int
+    response: ResponseClass
+    error: str | None = None
+    elapsed: timedelta | None = None
 
 
 @frozen
@@ -101,17 +100,22 @@ class EdgeCount:
 
 @frozen
 class Edge:
-    """An edge of a diagram."""
+    """An edge of a diagram, from `source` to `dest`; `kind` is its meaning.
 
-    source: Vertex  #: Where it leaves.
-    dest: Vertex  #: Where it leads.
-    kind: EdgeKind  #: Its meaning.
-    responses: tuple[ResponseClass, ...] = ()  #: In the table's order; none after a junction.
-    uncertain: tuple[ResponseClass, ...] = ()  #: Those that are inferred or contradicted.
-    steps: tuple[EdgeStep, ...] = ()  #: The recorded steps that followed it.
-    availability: Availability = AVAILABLE  #: What settings do to all of it.
-    ruled_out: tuple[ResponseClass, ...] = ()  #: Where settings allow others.
-    counts: tuple[EdgeCount, ...] = ()  #: How often it was followed, by response.
+    `responses` are in the table's order, none after a junction; `uncertain` are those that are inferred or contradicted,
+    `ruled_out` those that settings rule out where they allow others, and `availability` is what they do to all of it.
+    `steps` are the recorded steps that followed it, and `counts` how often it was followed, by response.
+    """
+
+    source: Vertex
+    dest: Vertex
+    kind: EdgeKind
+    responses: tuple[ResponseClass, ...] = ()
+    uncertain: tuple[ResponseClass, ...] = ()
+    steps: tuple[EdgeStep, ...] = ()
+    availability: Availability = AVAILABLE
+    ruled_out: tuple[ResponseClass, ...] = ()
+    counts: tuple[EdgeCount, ...] = ()
 
     def effect_on(self, response: ResponseClass) -> SettingsEffect:
         """Return what settings do to one of its responses."""
@@ -156,32 +160,40 @@ def _nodes(name: str) -> tuple[str, ...]:
 
 @frozen
 class OmittedArrows:
-    """Arrows that are not drawn."""
+    """The `arrows` that are not drawn for one `reason`, which has the caption's sentence about them."""
 
-    reason: OmissionReason  #: Why, with the sentence that the caption has about them.
+    reason: OmissionReason
     arrows: frozenset[Arrow]
 
 
 @frozen
 class DiagramModel:
-    """The nodes and edges of a diagram."""
+    """The nodes and edges of a diagram.
 
-    nodes: tuple[Vertex, ...]  #: Nodes and junctions, in the order of a sign-in.
-    edges: tuple[Edge, ...]  #: The edges between them.
-    omitted: tuple[OmittedArrows, ...] = ()  #: The arrows that are not drawn, by reason.
-    flow: str | None = None  #: The `AuthFlow` it shows; None for all of them.
-    has_history: bool = False  #: A recorded sign-in, with all that it did not touch faded.
-    current: Node | None = None  #: The node where the recorded sign-in stands.
-    #: What settings do to each node; nodes that they simply allow are left out.
+    `nodes` (junctions too) are in the order of a sign-in, `edges` between them, and `omitted` are the arrows that are not
+    drawn, by reason. `flow` is the `AuthFlow` that it shows (None: all), `focus` the nodes that it is about, unless all.
+    `pools` are the settings that it shows, and `availabilities` what they do to each node, without those that they simply
+    allow. `has_history` says whether it shows a recorded sign-in, with all that this did not touch faded, and `current`
+    where that stands; `sign_ins` is the number of sign-ins that are counted on it, if any. `actions` says whether it shows
+    what to do after a failure, `overview` whether it leaves out the names of responses; `notes` are further sentences for
+    the caption. `own_states` and `own_transitions` are those that an application added to its machine.
+    """
+
+    nodes: tuple[Vertex, ...]
+    edges: tuple[Edge, ...]
+    omitted: tuple[OmittedArrows, ...] = ()
+    flow: str | None = None
+    has_history: bool = False
+    current: Node | None = None
     availabilities: Mapping[Vertex, Availability] = field(factory=dict, converter=frozen_mapping)
-    focus: frozenset[Node] = frozenset()  #: The nodes that it is about, unless all.
-    sign_ins: int | None = None  #: The number of sign-ins that are counted on it; None if none are.
-    actions: bool = False  #: Whether it says what to do after a failure.
-    notes: tuple[str, ...] = ()  #: Further sentences for the caption.
-    overview: bool = False  #: Whether the drawing leaves out the names of responses.
-    pools: tuple[PoolSettings, ...] = field(default=(), repr=False)  #: The settings that it shows.
-    own_states: tuple[str, ...] = ()  #: The states that an application added to its machine.
-    own_transitions: tuple[OwnTransition, ...] = ()  #: The transitions that it added.
+    focus: frozenset[Node] = frozenset()
+    sign_ins: int | None = None
+    actions: bool = False
+    notes: tuple[str, ...] = ()
+    overview: bool = False
+    pools: tuple[PoolSettings, ...] = field(default=(), repr=False)
+    own_states: tuple[str, ...] = ()
+    own_transitions: tuple[OwnTransition, ...] = ()
 
     @property
     def title(self) -> str:

@@ -87,12 +87,16 @@ class ConflictingOptions(CallerError, ValueError):
 
 @frozen
 class Diagram:
-    """A diagram of the protocol. `str(diagram)` is DOT; Jupyter displays it directly."""
+    """A diagram of the protocol. `str(diagram)` is DOT; Jupyter displays it directly.
 
-    model: DiagramModel  #: Its nodes and edges.
+    `model` has its nodes and edges, `theme` the colours, and `labels` other texts for those that it has. `engine` is the
+    layout engine; None is the first that is installed.
+    """
+
+    model: DiagramModel
     theme: Theme = LIGHT
-    labels: Mapping[str, str] = field(factory=dict, converter=frozen_texts)  #: Other texts.
-    engine: str | None = None  #: The layout engine; None for the first that is installed.
+    labels: Mapping[str, str] = field(factory=dict, converter=frozen_texts)
+    engine: str | None = None
 
     def __str__(self) -> str:
         return dot(self.model, self.theme, self.labels)

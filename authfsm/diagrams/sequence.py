@@ -49,7 +49,7 @@ _TOKENS: Final = ("AccessToken", "IdToken", "RefreshToken")
 
 @frozen
 class SequenceDiagram:
-    """A sequence diagram. `str(diagram)` is Mermaid; JupyterLab displays it directly."""
+    """A sequence diagram. `str(diagram)` is Mermaid, its `lines` joined; JupyterLab displays it directly."""
 
     lines: tuple[str, ...]
 

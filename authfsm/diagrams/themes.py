@@ -18,31 +18,40 @@ from authfsm.protocol.validators import frozen_mapping
 
 @frozen
 class Paint:
-    """How the nodes of a group look."""
+    """How the nodes of a group look: the colours of the inside (`fill`) and the outline (`line`), and Graphviz's names.
 
-    fill: str  #: The colour inside.
-    line: str  #: The colour of the outline.
-    shape: str = "box"  #: Graphviz's name of the shape.
-    style: str = ""  #: Graphviz's style of the outline, besides `filled`.
-    peripheries: int = 1  #: The number of outlines.
+    These are `shape`, `style` (of the outline, besides `filled`) and `peripheries`, the number of outlines.
+    """
+
+    fill: str
+    line: str
+    shape: str = "box"
+    style: str = ""
+    peripheries: int = 1
 
 
 @frozen
 class Theme:
-    """How a diagram looks."""
+    """How a diagram looks: its colours, `groups` (how the nodes of each group look) and `dark`.
 
-    background: str  #: The background.
-    text: str  #: Names of nodes.
-    line: str  #: Edges and junctions.
-    label: str  #: The text on edges.
-    muted: str  #: Captions, and the text of what is faded.
-    faded: str  #: Outlines and edges that are faded.
-    highlight: str  #: Edges and nodes that a recorded sign-in touched.
-    current: str  #: The fill of the node where the sign-in stands.
-    warning: str  #: Refused answers, and what becomes impossible.
-    gained: str  #: What becomes possible.
-    groups: Mapping[StateGroup, Paint] = field(converter=frozen_mapping)  #: How the nodes of each group look.
-    dark: Theme | None = None  #: How an SVG looks where the reader prefers dark; None is the same.
+    The colours are those of the `background`, the names of nodes (`text`), edges and junctions (`line`), the text on edges
+    (`label`), captions and faded text (`muted`), `faded` outlines and edges, what a recorded sign-in touched (`highlight`),
+    the node where it stands (`current`), refused answers and what becomes impossible (`warning`), and what becomes possible
+    (`gained`). `dark` is how an SVG looks where the reader prefers dark; None is the same.
+    """
+
+    background: str
+    text: str
+    line: str
+    label: str
+    muted: str
+    faded: str
+    highlight: str
+    current: str
+    warning: str
+    gained: str
+    groups: Mapping[StateGroup, Paint] = field(converter=frozen_mapping)
+    dark: Theme | None = None
 
     def colours(self) -> dict[str, str]:
         """Return every colour by a name that is the same in all themes, such as `device-fill`."""

@@ -6,7 +6,6 @@ All of it is computed from the table's sets and from the evidence, never listed 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import Enum
 from functools import cache
 from typing import Final
 
@@ -42,7 +41,7 @@ AUTHENTICATED: Final = Node(State.AUTHENTICATED)
 FAILED: Final = Node(State.FAILED)
 
 
-class StateGroup(str, Enum):
+class StateGroup(DescribedName):
     """The purpose of a node: the parts of a sign-in, in their order."""
 
     BEGIN = "begin"
@@ -52,8 +51,6 @@ class StateGroup(str, Enum):
     DEVICE = "device"
     END = "end"
     OUTSIDE = "outside"
-
-    __str__ = str.__str__
 
 
 _STATE_GROUPS: Final = {

@@ -51,6 +51,12 @@ class Stage:
         pool: the embedded pool.
         functions: the pool's Lambda functions.
         clock: the pool's clock.
+
+    Attributes:
+        username: the name of the user who signs in.
+        password: the user's password.
+        device: the device to sign in on, if any. The pool remembers it, or forgets it during the journey.
+        sign_up_session: the session of ConfirmSignUp, if the user has just signed up.
     """
 
     journey: str
@@ -60,13 +66,9 @@ class Stage:
     _functions: p.ScriptedTriggers = field(kw_only=True)
     clock: p.ShiftedClock = field(kw_only=True)
     username: str = field(init=False)
-    """The name of the user who signs in."""
     password: Secret[str] = field(default=p.PASSWORD, init=False)
-    """The user's password."""
     device: Device | None = field(default=None, init=False)
-    """The device to sign in on, if any. The pool remembers it, or forgets it during the journey."""
     sign_up_session: Secret[str] | None = field(default=None, init=False)
-    """The session of ConfirmSignUp, if the user has just signed up."""
     _reply_members: dict[str, Any] = field(factory=dict, init=False)
     _transitions: list[Transition] = field(factory=list, init=False)
     _values: dict[int, Secret[str] | None] = field(factory=dict, init=False)

@@ -19,16 +19,18 @@ from authfsm.settings import PoolSettings
 class Moment:
     """The state of a sign-in at one moment; a notebook shows it as the diagram of its path.
 
-    It contains no secrets, and GitHub, nbviewer and nbconvert show it as they show any picture.
+    It contains no secrets, and GitHub, nbviewer and nbconvert show it as they show any picture. `state` and `history`
+    are the sign-in's, `exchanges` the requests and replies of the last step with secrets masked, `error` its error if it
+    was refused; `username`, `flow` (the AuthFlow), and `settings`, the pool's if they are known.
     """
 
     state: State
-    history: History = field(repr=False)  #: The steps so far.
-    exchanges: tuple[WireExchange, ...] = field(repr=False)  #: Of the last step, secrets masked.
-    error: AuthfsmError | None  #: The error of the last step, if it was refused.
+    history: History = field(repr=False)
+    exchanges: tuple[WireExchange, ...] = field(repr=False)
+    error: AuthfsmError | None
     username: str
-    flow: str  #: The AuthFlow.
-    settings: PoolSettings | None = field(default=None, repr=False)  #: The pool's, if known.
+    flow: str
+    settings: PoolSettings | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, recording: SignInRecording, settings: PoolSettings | None) -> Moment:

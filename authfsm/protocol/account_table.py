@@ -39,10 +39,10 @@ class UserStatus(DescribedName):
 class Actor(DescribedName):
     """Who starts an operation of an account's life."""
 
-    USER = "user"  #: The user, without a token.
-    SIGNED_IN_USER = "signed-in user"  #: The user, with an access token.
-    ADMINISTRATOR = "administrator"  #: A program with AWS credentials.
-    SIGN_IN = "sign-in"  #: A step of a sign-in.
+    USER = "user", "The user, without a token."
+    SIGNED_IN_USER = "signed-in user", "The user, with an access token."
+    ADMINISTRATOR = "administrator", "A program with AWS credentials."
+    SIGN_IN = "sign-in", "A step of a sign-in."
 
 
 class AccountOperation(DescribedName):

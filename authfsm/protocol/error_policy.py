@@ -22,11 +22,11 @@ T = TypeVar("T")
 class Fault(DescribedName):
     """Who is at fault for a refusal."""
 
-    CALLER = "caller"  #: The program that makes the request.
-    USER = "user"  #: The user who signs in.
-    TIME = "time"  #: Nobody: too late, too soon, or too many requests.
-    SERVICE = "service"  #: Cognito, a Lambda trigger or the network.
-    OPERATOR = "operator"  #: Whoever configures the user pool, the app client or IAM.
+    CALLER = "caller", "The program that makes the request."
+    USER = "user", "The user who signs in."
+    TIME = "time", "Nobody: too late, too soon, or too many requests."
+    SERVICE = "service", "Cognito, a Lambda trigger or the network."
+    OPERATOR = "operator", "Whoever configures the user pool, the app client or IAM."
 
 
 class RecoveryAction(DescribedName):
@@ -36,7 +36,7 @@ class RecoveryAction(DescribedName):
     """The same as a sentence."""
 
     def __init__(self, _: str, advice: str) -> None:
-        self.advice = advice
+        self.advice = self.meaning = advice
 
     # fmt: off
     # The session survives: the sign-in stays in its state.

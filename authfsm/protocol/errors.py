@@ -18,6 +18,7 @@ import copyreg
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Final, Protocol
 
+from authfsm.base.mixins import CompletesDocstring
 from authfsm.protocol.error_policy import Fault, RecoveryAction
 from authfsm.protocol.error_sentences import OTHER_STEP, sentence_of_code, status_and_sentence
 from authfsm.protocol.replies import Refusal
@@ -46,11 +47,14 @@ class FlowInProgress(Protocol):
         """Abandon the sign-in."""
 
 
-class AuthfsmError(Exception):
-    """The base class of every exception of this package.
+class AuthfsmError(CompletesDocstring, Exception):
+    """The base class of every exception of this package. The message is a sentence without secrets.
 
-    The message is a sentence without secrets. `state` is that of the sign-in after the error, None if there is no
-    sign-in; `action` is what to do next.
+    Attributes:
+        state: that of the sign-in after the error; None if there is no sign-in.
+        action: what to do next, a `RecoveryAction`; None if the program is wrong.
+        flow: the sign-in in progress, if `Cognito.sign_in` raised this error and so could not return it.
+        fault: who is at fault, a `Fault`.
     """
 
     fault: Fault = Fault.CALLER
@@ -64,7 +68,6 @@ class AuthfsmError(Exception):
         self.state = state
         self.action = action
         self.flow: FlowInProgress | None = None
-        """The flow in progress, if `Cognito.sign_in` raised this exception and so could not return it."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A pickled error does not include the flow, which holds a client and secrets.

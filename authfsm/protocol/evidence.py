@@ -24,14 +24,14 @@ Key = TypeVar("Key", bound=Hashable)
 class Confidence(DescribedName):
     """How certain something is, the most certain first."""
 
-    MEASURED = "measured"  #: A reply of a real pool shows it; the capture is published.
-    ASSERTED = "asserted"  #: A test that somebody runs against a real pool says so.
-    DOCUMENTED = "documented"  #: AWS says so.
-    CLIENT = "client"  #: A widely used client relies on it.
-    ISSUE = "issue"  #: An issue reports it, with the requests and replies.
-    INFERRED = "inferred"  #: It follows from something that is known; no source shows it.
-    CONTRADICTORY = "contradictory"  #: Two sources contradict each other.
-    REFUTED = "refuted"  #: Real pools answer otherwise. The client accepts it; nothing else expects it.
+    MEASURED = "measured", "A reply of a real pool shows it; the capture is published."
+    ASSERTED = "asserted", "A test that somebody runs against a real pool says so."
+    DOCUMENTED = "documented", "AWS says so."
+    CLIENT = "client", "A widely used client relies on it."
+    ISSUE = "issue", "An issue reports it, with the requests and replies."
+    INFERRED = "inferred", "It follows from something that is known; no source shows it."
+    CONTRADICTORY = "contradictory", "Two sources contradict each other."
+    REFUTED = "refuted", "Real pools answer otherwise. The client accepts it; nothing else expects it."
 
     @property
     def is_uncertain(self) -> bool:

@@ -16,13 +16,13 @@ from typing import Any, ClassVar, Final, TypeAlias, get_args
 
 from attrs import field, frozen
 
-from authfsm.base.mixins import DisplayMixin
+from authfsm.base.mixins import CompletesDocstring, DisplayMixin
 from authfsm.base.secret import Key, Secret, wrapped_keys
 from authfsm.protocol.error_policy import Fault, RecoveryAction
 from authfsm.protocol.states import State
 
 
-class Reply(DisplayMixin):
+class Reply(CompletesDocstring, DisplayMixin):
     """The base class of all replies."""
 
     __slots__ = ()

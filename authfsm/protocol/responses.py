@@ -13,12 +13,13 @@ from typing import Any, ClassVar, Final
 
 from attrs import field, frozen
 
+from authfsm.base.mixins import CompletesDocstring
 from authfsm.base.secret import Secret, WrapsSecrets, secret
 from authfsm.protocol import validators as v
 
 
 @frozen
-class Response(WrapsSecrets):
+class Response(CompletesDocstring, WrapsSecrets):
     """The base class of all responses.
 
     Args:

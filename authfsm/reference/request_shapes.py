@@ -78,15 +78,8 @@ class Docstring(NamedTuple):
 
 def parse_docstring(kind: type) -> Docstring:
     """Return the parts of a class's docstring, with the fields that its base classes describe."""
-    found: dict[str, str] = {}
-    for each in kind.__mro__:
-        found = {**_documented_fields(each), **found}
-    summary = inspect.cleandoc(kind.__doc__ or "").split("\n\n")[0]
-    return Docstring(" ".join(summary.split()), found)
-
-
-def _documented_fields(kind: type) -> dict[str, str]:
-    _, _, block = inspect.cleandoc(kind.__dict__.get("__doc__") or "").partition("Args:\n")
+    summary, _, rest = inspect.cleandoc(kind.__doc__ or "").partition("\n\n")
+    _, _, block = rest.partition("Args:\n")
     found: dict[str, str] = {}
     name = ""
     for line in block.split("\n\n")[0].splitlines():
@@ -95,7 +88,7 @@ def _documented_fields(kind: type) -> dict[str, str]:
             name = start[1]
         if name:
             found[name] = f"{found.get(name, '')} {start[2] if start else line.strip()}".strip()
-    return found
+    return Docstring(" ".join(summary.split()), found)
 
 
 def _described(name: str, descriptions: Mapping[str, str]) -> str:

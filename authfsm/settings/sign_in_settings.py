@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from attrs import Attribute, field, frozen
 
+from authfsm.base.mixins import CompletesDocstring
 from authfsm.protocol.auth_flows import DEFAULT_VALUES, is_flow_allowed, mixed_values_error
 from authfsm.protocol.errors import BadField
 from authfsm.settings.descriptions import Descriptions
@@ -41,7 +42,7 @@ def _one_of(*names: str) -> Any:
 
 
 @frozen(kw_only=True, cache_hash=True)
-class SignInSettings:
+class SignInSettings(CompletesDocstring):
     """The settings in the replies of DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig.
 
     Args:

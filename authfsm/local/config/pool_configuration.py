@@ -220,7 +220,9 @@ class DeviceConfiguration:
 class PasswordPolicy:
     """The requirements on a new password (UserPool.Policies.PasswordPolicy).
 
-    `password_history_size` is the number of earlier passwords that a user cannot set again.
+    `minimum_length` is a number of characters; `require_uppercase`, `require_lowercase`, `require_numbers` and
+    `require_symbols` say which kinds it must contain. `temporary_password_validity_days` is for one that an administrator
+    sets, and `password_history_size` the number of earlier passwords that a user cannot set again.
     """
 
     minimum_length: int = 8

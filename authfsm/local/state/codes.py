@@ -7,12 +7,12 @@ from base64 import b32encode
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from enum import Enum
 from typing import Final, overload
 
 import pyotp
 from attrs import frozen
 
+from authfsm.base.mixins import DescribedName
 from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
 from authfsm.local.state.records import RecordListener
@@ -27,7 +27,7 @@ _STEP_SECONDS: Final = 30
 _OUTBOX_SIZE: Final = 1000
 
 
-class Purpose(str, Enum):
+class Purpose(DescribedName):
     """The purpose of a message outside of sign-ins, named as in the CustomMessage trigger's sources."""
 
     SIGN_UP = "SignUp"
@@ -36,8 +36,6 @@ class Purpose(str, Enum):
     UPDATE_USER_ATTRIBUTE = "UpdateUserAttribute"
     VERIFY_USER_ATTRIBUTE = "VerifyUserAttribute"
     ADMIN_CREATE_USER = "AdminCreateUser"
-
-    __str__ = str.__str__
 
 
 @frozen

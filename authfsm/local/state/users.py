@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from enum import Enum
 from typing import Final
 
 from attrs import define, field, frozen
 
+from authfsm.base.mixins import DescribedName
 from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
 from authfsm.local.state.srp_proofs import PasswordRecord
@@ -17,15 +17,13 @@ _FAILURES_BEFORE_LOCK_OUT: Final = 5
 _LONGEST_LOCK_OUT: Final = timedelta(minutes=15)
 
 
-class Status(str, Enum):
+class Status(DescribedName):
     """UserStatus."""
 
     UNCONFIRMED = "UNCONFIRMED"
     CONFIRMED = "CONFIRMED"
     FORCE_CHANGE_PASSWORD = "FORCE_CHANGE_PASSWORD"  # noqa: S105 - a status, not a password
     RESET_REQUIRED = "RESET_REQUIRED"
-
-    __str__ = str.__str__
 
 
 @frozen
@@ -175,14 +173,20 @@ class User:
             users sign in with an attribute.
         sub: a UUID.
         created: when the user was created.
+        modified: when the user was changed last.
         status: UserStatus.
+        enabled: whether the user may sign in.
         attributes: `email`, `phone_number`, `custom:...`; all text.
+        groups: the names of the user's groups.
         credential: the SRP verifier of the password; None for a user without a password.
         previous_credentials: those of earlier passwords, newest first, as many as the policy compares.
+        password_set: when the password was set.
         software_token: the TOTP in use.
         pending_token: the TOTP of AssociateSoftwareToken, not in use until it is verified.
         mfa_enabled: UserMFASettingList.
         preferred_mfa: PreferredMfaSetting.
+        devices: the tracked devices by key.
+        lock_out: the wrong passwords, and how long the user is locked out.
         passkeys: the registered passkeys, and whether they satisfy MFA.
         account: verification codes and counted calls.
         sign_outs: how often GlobalSignOut was called: it revokes the tokens issued before.
