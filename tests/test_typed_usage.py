@@ -7,40 +7,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from textwrap import indent
 
 import pytest
 from conftest import lacking
 
-CACHE = TemporaryDirectory(prefix="authfsm-mypy-")  # removed when the process ends
-
 USAGE = Path(__file__).with_name("typed_usage.py")
-
-
-def checked(checker: str, program: Path) -> tuple[int, str]:
-    """A checker's verdict on a program, run from where the program lies."""
-    commands = {
-        "mypy": ["mypy", "--strict", "--cache-dir", CACHE.name],
-        "pyright": ["pyright", "--pythonpath", sys.executable],
-    }
-    if checker == "pyright" and shutil.which("node") is None:
-        lacking("node, which pyright runs on")
-    done = subprocess.run(
-        [sys.executable, "-m", *commands[checker], str(program)],
-        capture_output=True, text=True, cwd=program.parent, check=False, timeout=300,
-    )  # fmt: skip
-    return done.returncode, done.stdout + done.stderr
-
-
-@pytest.mark.parametrize("checker", ["mypy", "pyright"])
-def test_programs_that_use_it_are_well_typed(checker: str, tmp_path: Path) -> None:
-    """The installed package ships its types, and they say what the program believes."""
-    program = tmp_path / "usage.py"
-    program.write_text(USAGE.read_text("utf-8"), "utf-8")
-
-    assert checked(checker, program)[0] == 0, checked(checker, program)[1]
-
 
 PRELUDE = """
 from typing import Any
@@ -59,35 +31,59 @@ BLOCK = (
 )
 
 
-@pytest.mark.parametrize("checker", ["mypy", "pyright"])
-def test_readmes_examples_are_well_typed(checker: str, tmp_path: Path) -> None:
-    """Each python block of README passes both checkers as it stands."""
+def readme_program() -> str:
+    """Return README's python blocks as functions of one program."""
     readme = USAGE.parent.parent.joinpath("README.md").read_text("utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
-    program = tmp_path / "readme.py"
-    program.write_text(
-        PRELUDE
-        + "".join(BLOCK.format(number) + indent(block, "    ") for number, block in enumerate(blocks)),
-        "utf-8",
-    )
-
     assert len(blocks) >= 7
-    assert checked(checker, program)[0] == 0, checked(checker, program)[1]
+    return PRELUDE + "".join(BLOCK.format(n) + indent(block, "    ") for n, block in enumerate(blocks))
 
 
-@pytest.mark.parametrize("checker", ["mypy", "pyright"])
-def test_a_challenge_left_out_is_found(checker: str, tmp_path: Path) -> None:
-    """A match without EMAIL_OTP, and a wrong argument: both are told, by name."""
-    program = tmp_path / "usage.py"
+def wrong_program() -> str:
+    """Return the usage without EMAIL_OTP in its match, with a wrong argument and a wrong name."""
     text = USAGE.read_text("utf-8")
     wrong = text.replace(" | authfsm.EmailOtp()", "").replace('Code("123456")', "Code(123456)")
     wrong = wrong.replace("page.code(State.AUTHENTICATED)", "page.cody(State.AUTHENTICATED)")
     assert wrong.count("EmailOtp") == text.count("EmailOtp") - 1
-    program.write_text(wrong, "utf-8")
+    return wrong
 
-    code, told = checked(checker, program)
 
-    assert code == 1
-    assert "EmailOtp" in told
-    assert '"cody"' in told
-    assert '"int"' in told or "Literal[123456]" in told
+@pytest.fixture(scope="module", params=["mypy", "pyright"])
+def errors(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return what a checker says of each program; it reads all of them at once, and their libraries once."""
+    folder = tmp_path_factory.mktemp("programs")
+    programs = {"usage": USAGE.read_text("utf-8"), "readme": readme_program(), "wrong": wrong_program()}
+    for name, text in programs.items():
+        (folder / f"{name}.py").write_text(text, "utf-8")
+    commands = {
+        "mypy": ["mypy", "--strict", "--cache-dir", str(folder / "cache")],
+        "pyright": ["pyright", "--pythonpath", sys.executable],
+    }
+    if request.param == "pyright" and shutil.which("node") is None:
+        lacking("node, which pyright runs on")
+    done = subprocess.run(
+        [sys.executable, "-m", *commands[request.param], *(f"{name}.py" for name in programs)],
+        capture_output=True, text=True, cwd=folder, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stdout + done.stderr
+    lines = [line for line in done.stdout.splitlines() if re.search(r"\berror\b", line)]
+    said = {name: [line for line in lines if f"{name}.py:" in line] for name in programs}
+    assert sum(map(len, said.values())) == sum(".py:" in line for line in lines), lines
+    return {name: "\n".join(each) for name, each in said.items()}
+
+
+def test_programs_that_use_it_are_well_typed(errors: dict[str, str]) -> None:
+    """The installed package ships its types, and they say what the program believes."""
+    assert not errors["usage"]
+
+
+def test_readmes_examples_are_well_typed(errors: dict[str, str]) -> None:
+    """Each python block of README passes both checkers as it stands."""
+    assert not errors["readme"]
+
+
+def test_a_challenge_left_out_is_found(errors: dict[str, str]) -> None:
+    """A match without EMAIL_OTP, and a wrong argument: both are told, by name."""
+    assert "EmailOtp" in errors["wrong"]
+    assert '"cody"' in errors["wrong"]
+    assert '"int"' in errors["wrong"] or "Literal[123456]" in errors["wrong"]
