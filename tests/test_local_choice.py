@@ -43,7 +43,7 @@ def pool_of(signing_key: RSAKey) -> PoolOf:
         settings.setdefault("allowed_first_auth_factors", OTP)
         settings.setdefault("clock", ManualClock())
         pool = LocalPool(key=signing_key, **settings)
-        pool.add_user("ada", **user)
+        pool.add_user(user.pop("username", "ada"), **user)
         return pool
 
     return make
@@ -561,7 +561,7 @@ class TestUnknownUsers:
     def test_a_submitted_address(self, pool_of: PoolOf, name: str) -> None:
         """A simulated code is sent to the address that was submitted."""
         factor = "EMAIL_OTP" if "@" in name else "SMS_OTP"
-        api = ApiClient(pool_of(username_attributes=["email", "phone_number"], user={}))
+        api = ApiClient(pool_of(username_attributes=["email", "phone_number"], user={"username": EMAIL}))
         challenge_reply = api.initiate("USER_AUTH", USERNAME=name, PREFERRED_CHALLENGE=factor)
         shown = challenge_reply["ChallengeParameters"]["CODE_DELIVERY_DESTINATION"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import unittest
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import boto3
@@ -141,6 +141,35 @@ def called() -> int:
 async def asynchronous() -> int:
     """Decorate an async function."""
     return count()
+
+
+@mock_aws
+def generator() -> Iterator[int]:
+    """Decorate a generator, as a fixture is one."""
+    yield count()
+    yield count()
+
+
+@mock_aws(accept="all")
+async def async_generator() -> AsyncIterator[int]:
+    """Decorate an async generator."""
+    yield count()
+
+
+def test_decorated_generators() -> None:
+    """The region of a generator ends with it."""
+    begun = generator()
+    assert next(begun) == 1
+    with mock_aws():
+        assert count() == 1
+    assert [*begun] == [2]
+    items = async_generator()
+    with pytest.raises(StopIteration) as ended:
+        items.__anext__().send(None)
+    assert ended.value.value == 1
+    with pytest.raises(StopIteration):
+        items.aclose().send(None)  # type: ignore[attr-defined]  # an async generator
+    assert bare() == 1
 
 
 def test_decorated_functions() -> None:

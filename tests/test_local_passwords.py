@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from api_client import MISMATCH, WRONG, ApiClient, refused
+from botocore.exceptions import ClientError
 from joserfc.jwk import RSAKey
 
 from authfsm.local import EVERY_FLOW, LocalPool, ManualClock, PasswordPolicy, PoolRefusal
@@ -333,11 +334,16 @@ class TestUnsupportedFlows:
             app = pool.add_client(explicit_auth_flows=["ALLOW_USER_SRP_AUTH"])
             ApiClient(pool, app).initiate("USER_AUTH", USERNAME="ada")
 
-    @pytest.mark.parametrize("flow", ["ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH", "NONSENSE"])
+    @pytest.mark.parametrize("flow", ["ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH"])
     def test_initiate_auth_refuses_admin_flows(self, pool: LocalPool, flow: str) -> None:
-        """InitiateAuth refuses ADMIN_* flows, and unknown ones."""
+        """InitiateAuth refuses ADMIN_* flows."""
         with refused("InvalidParameterException", "Initiate Auth method not supported."):
             ApiClient(pool).initiate(flow, USERNAME="ada", PASSWORD=PASSWORD)
+
+    def test_unknown_flow(self, pool: LocalPool) -> None:
+        """A flow that the API does not have is a validation error."""
+        with pytest.raises(ClientError, match="Value 'NONSENSE' at 'authFlow' failed to satisfy constraint"):
+            ApiClient(pool).initiate("NONSENSE", USERNAME="ada", PASSWORD=PASSWORD)
 
     def test_admin_initiate_auth_refuses_the_public_flow(self, pool: LocalPool) -> None:
         """AdminInitiateAuth refuses USER_PASSWORD_AUTH."""

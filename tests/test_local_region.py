@@ -231,3 +231,45 @@ def test_a_pagination_token_that_is_none() -> None:
     pool = client.create_user_pool(PoolName="pages")["UserPool"]["Id"]
     with pytest.raises(client.exceptions.InvalidParameterException, match="pagination token"):
         client.list_users(UserPoolId=pool, PaginationToken="garbage")
+
+
+def test_client_secrets() -> None:
+    """An app client has up to two secrets, each of which is valid until it is deleted; the last one stays."""
+    cognito = LocalCognito()
+    pool_id = cognito.answer("CreateUserPool", {"PoolName": "app"})["UserPool"]["Id"]
+    settings = {"UserPoolId": pool_id, "ClientName": "web", "GenerateSecret": True}
+    app = cognito.answer("CreateUserPoolClient", settings)["UserPoolClient"]
+    client, own = {"UserPoolId": pool_id, "ClientId": app["ClientId"]}, "o" * 24
+
+    def is_valid(secret: str) -> bool:
+        given = {"ClientId": app["ClientId"], "Token": "none", "ClientSecret": secret}
+        with pytest.raises(PoolRefusal) as caught:
+            cognito.answer("RevokeToken", given)
+        return "ClientSecret" not in caught.value.message
+
+    def ids() -> list[str]:
+        listed = cognito.answer("ListUserPoolClientSecrets", client)["ClientSecrets"]
+        assert all(set(each) == {"ClientSecretId", "ClientSecretCreateDate"} for each in listed)
+        return [each["ClientSecretId"] for each in listed]
+
+    first = ids()
+    added = cognito.answer("AddUserPoolClientSecret", {**client, "ClientSecret": own})[
+        "ClientSecretDescriptor"
+    ]
+    assert ids() == [*first, added["ClientSecretId"]]
+    assert "ClientSecretValue" not in added
+    assert is_valid(app["ClientSecret"])
+    assert is_valid(own)
+    with pytest.raises(PoolRefusal, match="LimitExceeded"):
+        cognito.answer("AddUserPoolClientSecret", client)
+    cognito.answer("UpdateUserPoolClient", {**client, "ClientName": "other"})
+    cognito.answer("DeleteUserPoolClientSecret", {**client, "ClientSecretId": first[0]})
+    assert ids() == [added["ClientSecretId"]]
+    assert not is_valid(app["ClientSecret"])
+    assert is_valid(own)
+    with pytest.raises(PoolRefusal, match="InvalidParameter"):
+        cognito.answer("DeleteUserPoolClientSecret", {**client, "ClientSecretId": added["ClientSecretId"]})
+    with pytest.raises(PoolRefusal, match="ResourceNotFound"):
+        cognito.answer("DeleteUserPoolClientSecret", {**client, "ClientSecretId": "none"})
+    made = cognito.answer("AddUserPoolClientSecret", client)["ClientSecretDescriptor"]
+    assert is_valid(made["ClientSecretValue"])

@@ -57,6 +57,11 @@ class Serve:
         " that need no AWS credentials. Replaces the default, loopback origins. Repeatable.",
         metavar="ORIGIN",
     )
+    accept: list[str] | None = option(
+        "Accept what Cognito refuses: a check of authfsm.local.CHECKS, for example unknown-attributes, or all; the log"
+        " names what was accepted. For suites that were written for moto. Repeatable.",
+        metavar="CHECK",
+    )
     is_open: bool = option(
         "Accept every host, web pages of every origin, and requests without credentials. Any web page that"
         " you visit can then manage the pool's users.",
@@ -71,6 +76,8 @@ class Serve:
         try:
             options = read_config(self.config) if self.config else ServerConfig()
             access = self._access(options.access)
+            if self.accept:
+                options = evolve(options, settings={**options.settings, "accept": self.accept})
             sock = listen(self.host, self.port)
             file = StateFile(self.state) if self.state else None
             url = url_of(self.host, sock)

@@ -10,6 +10,7 @@ from authfsm.local.api.region import LocalCognito
 from authfsm.local.config.clock import Clock, ManualClock, utc_now
 from authfsm.local.config.contradictions import Contradictions
 from authfsm.local.config.error_templates import PoolRefusal
+from authfsm.local.config.leniency import CHECKS, Accepted, RelaxedCheck
 from authfsm.local.config.pool_configuration import (
     COGNITO_DEFAULT_FLOWS,
     EVERY_FLOW,
@@ -27,8 +28,10 @@ from authfsm.local.state.codes import Message, Outbox, Purpose
 from authfsm.local.state.users import User
 
 __all__ = [
+    "CHECKS",
     "COGNITO_DEFAULT_FLOWS",
     "EVERY_FLOW",
+    "Accepted",
     "AppClient",
     "Clock",
     "Contradictions",
@@ -44,6 +47,7 @@ __all__ = [
     "PoolRefusal",
     "Purpose",
     "RefreshTokenRotation",
+    "RelaxedCheck",
     "SchemaAttribute",
     "Triggers",
     "User",

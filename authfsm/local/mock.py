@@ -10,7 +10,7 @@ import functools
 import inspect
 import json
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, aclosing
 from importlib.util import find_spec
 from io import BytesIO
 from types import TracebackType
@@ -100,21 +100,33 @@ class CognitoMock:
         return target
 
     def _decorated(self, function: Any) -> Any:
-        if inspect.iscoroutinefunction(function):
+        """Return the function inside the mock; a generator, as of a fixture, is inside it until it ends."""
 
-            @functools.wraps(function)
-            async def call_async(*args: Any, **kwargs: Any) -> Any:
-                with self:
-                    return await function(*args, **kwargs)
-
-            return call_async
-
-        @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
             with self:
                 return function(*args, **kwargs)
 
-        return call
+        async def call_async(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return await function(*args, **kwargs)
+
+        def generate(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return (yield from function(*args, **kwargs))
+
+        async def generate_async(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                async with aclosing(function(*args, **kwargs)) as items:
+                    async for item in items:
+                        yield item
+
+        forms = {
+            inspect.iscoroutinefunction: call_async,
+            inspect.isgeneratorfunction: generate,
+            inspect.isasyncgenfunction: generate_async,
+        }
+        found = (form for is_kind, form in forms.items() if is_kind(function))
+        return functools.wraps(function)(next(found, call))
 
 
 def _call(function: Any, test: Any, method: Any) -> None:
@@ -133,6 +145,9 @@ def mock_cognito(target: Any = None, /, **settings: Any) -> Any:
     `with mock_cognito() as cognito:`, `@mock_cognito()` or `@mock_cognito` above a function or a test class, or
     `start()` and `stop()`. Other services, and clients with an `endpoint_url`, are untouched; it works inside
     and outside of `moto.mock_aws`. urllib, requests and httpx get the pools' JSON Web Key Sets from it as well.
+
+    `accept="all"` takes what moto takes and Cognito refuses; `cognito.accepted` then lists it with Cognito's errors,
+    so that the suite can be corrected, and checks left out of `accept`, one after the other.
 
     Args:
         target: the function or class, where the decorator has no parentheses.

@@ -1,19 +1,24 @@
-"""The conftest of moto's cognito-idp suite: its clients reach the endpoint in the environment, not moto."""
+"""The conftest of moto's cognito-idp suite: each test runs at a strict and at a lenient server, not under moto."""
 
 from __future__ import annotations
 
 import functools
+import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import boto3
 import moto
 import pyotp
 import pytest
+from joserfc.jwk import RSAKey
+from serving import ThreadServer, serve_in_thread
 
-_REGIONS = ("us-west-2", "us-east-1", "us-east-2")
+_MODES = {"strict": (), "lenient": ("all",)}
 _used: dict[str, set[str]] = {}
 
 
@@ -57,17 +62,44 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the tests that are about moto itself or another service."""
+    """Leave out the tests that are about moto itself or another service."""
     others = os.environ["MOTO_SUITE_SKIP"].split()
-    for item in items:
-        if item.name.split("[")[0] in others:
-            item.add_marker(pytest.mark.skip(reason="about moto itself, or another service"))
+    items[:] = [each for each in items if each.name.split("[")[0] not in others]
 
 
-@pytest.fixture(autouse=True)
-def _empty_regions() -> None:
-    """Delete all pools first: several tests count them."""
-    for region in _REGIONS:
-        client = boto3.client("cognito-idp", region)
-        for pool in client.list_user_pools(MaxResults=60)["UserPools"]:
-            client.delete_user_pool(UserPoolId=pool["Id"])
+@pytest.fixture(scope="session")
+def _servers() -> Iterator[dict[str, ThreadServer]]:
+    """The two servers, whose pools share one signing key: making one takes longer than most tests."""
+    key = RSAKey.generate_key(2048, private=True)
+    with ExitStack() as stack:
+        found = {
+            mode: stack.enter_context(serve_in_thread(accept=list(names))) for mode, names in _MODES.items()
+        }
+        for each in found.values():
+            each.service.cognito._key = key
+        yield found
+
+
+@pytest.fixture(autouse=True, params=list(_MODES))
+def _server(
+    request: pytest.FixtureRequest, _servers: dict[str, ThreadServer], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Reach an empty server; afterwards, report what it accepted."""
+    server = _servers[request.param]
+    monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", server.url)
+    client = boto3.client("cognito-idp", "us-west-2")
+    for pool_id in list(server.service.cognito.pools):  # several tests count them
+        client.delete_user_pool(UserPoolId=pool_id)
+    server.service.core.accepted.clear()
+    yield
+    accepted = {each.check for each in server.service.cognito.accepted}
+    verified = request.node.get_closest_marker("aws_verified") is not None
+    request.node.user_properties.append(("suite", [request.param, sorted(accepted), verified]))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Write one line for each test that has ended: its name, mode, outcome, the checks, whether AWS verified it."""
+    entry = report.user_properties and dict(report.user_properties).get("suite")
+    with Path(os.environ["MOTO_SUITE_REPORT"]).open("a", encoding="utf-8") as file:
+        if "PYTEST_XDIST_WORKER" not in os.environ:
+            file.write(json.dumps([report.nodeid, report.when, report.outcome, entry]) + "\n")

@@ -44,7 +44,7 @@ def create_user(pool: Core, request: Request) -> Reply:
     sign_up.check_new_attributes(pool, user)
     user.attributes.pop("sub", None)
     if pool.users.find(request["Username"]) is not None:
-        raise error_templates.USER_EXISTS.refusal()
+        raise error_templates.USER_EXISTS.refusal(name=request["Username"])
     conflict = pool.users.conflict(user)
     if conflict and not request.get("ForceAliasCreation"):
         raise error_templates.ALIAS_TAKEN.refusal(name=conflict)
@@ -61,6 +61,7 @@ def create_user(pool: Core, request: Request) -> Reply:
     user.status = Status.CONFIRMED
     if password is not None:
         passwords.set_password(pool, user, password, temporary=True)
+        user.modified = user.created  # equal in the example of AWS's CLI reference, admin-create-user
         _send_invitation(pool, user, password, request)
     return {"User": list_members(user)}
 
@@ -68,7 +69,7 @@ def create_user(pool: Core, request: Request) -> Reply:
 def _temporary_password(pool: Core, request: Request) -> Secret[str] | None:
     if text := request.get("TemporaryPassword"):
         password = Secret(text)
-        passwords.check_policy(pool, password)
+        passwords.check_policy(pool, password, check="weak-passwords")
         return password
     if sign_up.allows_no_password(pool):
         return None
@@ -108,7 +109,7 @@ def _resend_invitation(pool: Core, request: Request) -> Reply:
 
 def confirm_user(pool: Core, user: User, request: Request) -> None:
     """AdminConfirmSignUp: without a code, and so without verifying an address."""
-    sign_up.check_unconfirmed(user)
+    sign_up.check_unconfirmed(pool, user)
     messages.discard_code(user, messages.SIGN_UP)
     sign_up.confirm(pool, None, user, request.get("ClientMetadata"))
 
@@ -149,7 +150,7 @@ def list_users(pool: Core, request: Request) -> Reply:
     reply = paginate(found, list_members, request, "Users", position="PaginationToken")
     if (names := request.get("AttributesToGet")) is not None:
         if any(pool.configuration.attributes.find(name) is None for name in names):
-            raise error_templates.UNKNOWN_ATTRIBUTES.refusal()
+            pool.refuse("unknown-attributes", error_templates.UNKNOWN_ATTRIBUTES.refusal())
         for each in reply["Users"]:
             each["Attributes"] = [a for a in each["Attributes"] if a["Name"] in names]
     return reply

@@ -17,7 +17,7 @@ from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import WebAuthnConfiguration
 from authfsm.local.signin import choice
-from authfsm.local.signin.required_factors import has_factor
+from authfsm.local.signin.required_factors import ADDRESSES, has_factor
 from authfsm.local.signin.steps import MfaSetupProgress
 from authfsm.local.state import passkeys
 from authfsm.local.state.codes import new_totp_secret, spend_totp
@@ -31,8 +31,7 @@ _MAX_PASSKEYS: Final = 20  # "Each user can register up to 20 passkeys" (develop
 
 def associate_software_token(pool: Core, request: Request) -> Reply:
     """AssociateSoftwareToken: the reply to a Session has a new Session."""
-    if State.SOFTWARE_TOKEN_MFA not in pool.configuration.mfa_methods:
-        raise error_templates.TOTP_NOT_ENABLED.refusal()
+    _require_enabled(pool, State.SOFTWARE_TOKEN_MFA, error_templates.TOTP_NOT_ENABLED.refusal())
     token = SoftwareToken(new_totp_secret(pool.entropy))
     reply: Reply = {"SecretCode": token.secret.reveal()}
     if "Session" in request:
@@ -115,8 +114,13 @@ def set_mfa_preference(pool: Core, user: User, request: Request) -> None:
         # "Enabled: false" with "PreferredMfa: true": the preference needs the factor.
         prefers = bool(settings.get("PreferredMfa"))
         enables = prefers or bool(settings.get("Enabled"))
-        if enables and not (factor in pool.configuration.mfa_methods and has_factor(user, factor)):
-            raise error_templates.CANNOT_PREFER.refusal(factor=factor)
+        if enables:
+            _require_enabled(pool, factor, error_templates.CANNOT_PREFER.refusal(factor=factor))
+        if enables and not has_factor(user, factor):
+            attribute = ADDRESSES.get(factor)
+            refusal = error_templates.CANNOT_PREFER.refusal(factor=factor)
+            pool.refuse("mfa-without-address" if attribute else "", refusal)
+            user.attributes[str(attribute)] = ""
         enabled = enabled | {factor} if enables else enabled - {factor}
         if prefers:
             preferred = factor
@@ -125,8 +129,17 @@ def set_mfa_preference(pool: Core, user: User, request: Request) -> None:
     as_mfa = bool(request.get("WebAuthnMfaSettings", {}).get("Enabled", user.passkeys.as_mfa))
     if as_mfa and "WebAuthnMfaSettings" in request:
         _check_passkey_mfa(pool, enabled)
-    user.mfa_enabled, user.preferred_mfa = frozenset(enabled), preferred
+    user.mfa_enabled, user.preferred_mfa, user.mfa_chosen = frozenset(enabled), preferred, True
     user.passkeys.as_mfa, user.modified = as_mfa, pool.clock()
+
+
+def _require_enabled(pool: Core, factor: State, refusal: PoolRefusal) -> None:
+    """Refuse a factor that the pool does not have; if that is accepted, the pool then has it."""
+    settings = pool.configuration
+    if factor not in settings.mfa_methods:
+        pool.refuse("disabled-mfa", refusal)
+        mfa = "OPTIONAL" if settings.mfa == "OFF" else settings.mfa
+        pool.configure(evolve(settings, mfa=mfa, mfa_methods=(*settings.mfa_methods, factor)))
 
 
 def set_user_settings(pool: Core, user: User, request: Request) -> None:
@@ -135,7 +148,9 @@ def set_user_settings(pool: Core, user: User, request: Request) -> None:
         for member, only in (("DeliveryMedium", "SMS"), ("AttributeName", "phone_number")):
             if option.get(member) != only:
                 name = f"mFAOptions.{number}.member.{member[0].lower()}{member[1:]}"
-                raise error_templates.NOT_IN_ENUM.refusal(name=name, values=only)
+                raise error_templates.NOT_IN_ENUM.refusal(
+                    value=str(option.get(member)), name=name, values=only
+                )
     settings = {"SMSMfaSettings": {"Enabled": bool(request["MFAOptions"])}}
     set_mfa_preference(pool, user, settings)
 
@@ -178,8 +193,9 @@ def set_initial_mfa(user: User, enabled: Iterable[str] | None, preferred: str | 
 
 def mfa_members(user: User) -> Reply:
     """Return UserMFASettingList and PreferredMfaSetting, as GetUser and AdminGetUser have them."""
-    reply: Reply = {}
-    if user.mfa_enabled:
+    # Absent at first; an empty list once a preference was set and ended (aws-sdk-js-v3 #7961). The empty text is moto's.
+    reply: Reply = {"PreferredMfaSetting": ""} if user.mfa_chosen else {}
+    if user.mfa_enabled or user.mfa_chosen:
         enabled = [each.value for each in MFA_METHODS if each in user.mfa_enabled]
         reply["UserMFASettingList"] = enabled
     if user.preferred_mfa is not None:

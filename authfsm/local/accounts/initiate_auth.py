@@ -51,10 +51,13 @@ def admin_initiate_auth(pool: Core, request: Request) -> Reply:
 
 def _begin(pool: Core, request: Request, flows: Mapping[str, Flow], not_enabled: ErrorTemplate) -> Reply:
     client, flow = pool.client(request), request["AuthFlow"]
+    if flow not in {**FLOWS, **ADMIN_FLOWS}:
+        names = ", ".join({**FLOWS, **ADMIN_FLOWS})
+        raise error_templates.NOT_IN_ENUM.refusal(value=flow, name="authFlow", values=names)
     if flow not in flows:
         raise error_templates.FLOW_NEEDS_ADMIN.refusal()
     if not client.allows(flow):
-        raise not_enabled.refusal(flow=flow)
+        pool.refuse("disabled-flows", not_enabled.refusal(flow=flow))
     parameters, session = request.get("AuthParameters") or {}, request.get("Session") or None
     metadata = request.get("ClientMetadata")
     return flows[flow](pool, FlowRequest(client, flow, parameters, session, metadata))
@@ -63,7 +66,7 @@ def _begin(pool: Core, request: Request, flows: Mapping[str, Flow], not_enabled:
 def _attempt(pool: Core, request: FlowRequest) -> Attempt:
     """Begin an attempt; its user is None if nobody has the submitted name."""
     name = required_parameter(request.parameters, "USERNAME")
-    check_secret_hash(request.client, name, request.parameters)
+    check_secret_hash(pool, request.client, name, request.parameters)
     user = pool.users.find(name)
     username = user.username if user is not None else pool.simulated_username(name)
     return Attempt(request.client, request.flow, user, username, name, pool.clock())
@@ -166,7 +169,7 @@ def _refresh(pool: Core, request: FlowRequest) -> Reply:
     user = pool.token_issuer.family_of(token, client).user
     # USERNAME may be absent; the hash is then of the user's internal name
     # (github.com/boto/boto3/issues/2736).
-    check_secret_hash(client, parameters.get("USERNAME") or user.username, parameters)
+    check_secret_hash(pool, client, parameters.get("USERNAME") or user.username, parameters)
     # InitiateAuth's ClientMetadata does not reach PreTokenGeneration (AWS API reference).
     overrides = _refresh_overrides(pool, None)
     result = pool.token_issuer.refresh(token, client, parameters.get("DEVICE_KEY"), overrides)
@@ -192,7 +195,7 @@ def get_tokens_from_refresh_token(pool: Core, request: Request) -> Reply:
 def check_client_secret(client: AppClient, request: Request) -> None:
     """Refuse a request without the ClientSecret of an app client that has one."""
     secret = Secret(request.get("ClientSecret", ""))
-    if client.client_secret is not None and client.client_secret != secret:
+    if client.secrets and secret not in client.secrets:
         raise error_templates.CLIENT_SECRET_WRONG.refusal(client=client.client_id)
 
 

@@ -31,18 +31,29 @@ _RECOVERY_ATTRIBUTES: Final = {"verified_email": "email", "verified_phone_number
 _DEFAULT_RECOVERY: Final = ("verified_phone_number", "verified_email")
 
 
-def recovery_attribute(pool: Core, user: User) -> str | None:
+def recovery_attribute(pool: Core, user: User, *, verified: bool = True) -> str | None:
     """Return the verified attribute to which a user's recovery code goes; None if there is none (AWS API reference)."""
     configured = pool.configuration.account_recovery
     for mechanism in configured or _DEFAULT_RECOVERY:
         attribute = _RECOVERY_ATTRIBUTES.get(mechanism)
-        if attribute is None or user.attributes.get(f"{attribute}_verified") != "true":
+        is_verified = user.attributes.get(f"{attribute}_verified") == "true"
+        if attribute is None or (verified and not is_verified):
             continue
         if configured and attribute == "phone_number" and State.SMS_MFA in user.mfa_enabled:
             continue
-        if user.attributes.get(attribute):
+        if user.attributes.get(attribute) or (is_verified and not verified):
             return attribute
     return None
+
+
+def _accepted_recovery_attribute(pool: Core, user: User) -> str:
+    """Return the attribute to which a recovery code goes, also one that is not verified if that is accepted."""
+    found, refusal = recovery_attribute(pool, user), error_templates.NO_RECOVERY_ADDRESS.refusal()
+    if found is None and (found := recovery_attribute(pool, user, verified=False)):
+        pool.refuse("unverified-recovery", refusal)
+    if found is None:
+        raise refusal
+    return found
 
 
 def forgot_password(pool: Core, request: Request) -> Reply:
@@ -55,7 +66,7 @@ def forgot_password(pool: Core, request: Request) -> Reply:
         metadata = request.get("ClientMetadata")
         user = migrate_at_forgot_password(pool, client, name, metadata)
     if user is None and not hidden:
-        raise error_templates.NO_SUCH_USERNAME.refusal()
+        pool.refuse("unverified-recovery", error_templates.NO_SUCH_USERNAME.refusal())
     messages.count_call(pool, user, "ForgotPassword", name)
     attribute = recovery_attribute(pool, user) if user is not None else None
     # "isn't found, is deactivated, or doesn't have a verified delivery mechanism" (developer guide)
@@ -63,17 +74,17 @@ def forgot_password(pool: Core, request: Request) -> Reply:
         return {"CodeDeliveryDetails": messages.simulated_delivery(pool, name)}
     if not user.enabled:
         raise error_templates.DISABLED.refusal()
-    if attribute is None:
-        raise error_templates.NO_RECOVERY_ADDRESS.refusal()
-    _check_resettable(user)
+    attribute = _accepted_recovery_attribute(pool, user)
+    _check_resettable(pool, user, "invited-users")
     purpose = Purpose.FORGOT_PASSWORD
     details = messages.send_code(pool, user, purpose, attribute, client, request)
     return {"CodeDeliveryDetails": details}
 
 
-def _check_resettable(user: User) -> None:
+def _check_resettable(pool: Core, user: User, check: str = "") -> None:
     if user.status not in {Status.CONFIRMED, Status.RESET_REQUIRED}:
-        raise error_templates.RESET_NOT_POSSIBLE.refusal()
+        invited = user.status is Status.FORCE_CHANGE_PASSWORD
+        pool.refuse(check if invited else "", error_templates.RESET_NOT_POSSIBLE.refusal())
 
 
 def confirm_forgot_password(pool: Core, request: Request) -> None:
@@ -89,7 +100,7 @@ def confirm_forgot_password(pool: Core, request: Request) -> None:
     messages.count_call(pool, user, "ConfirmForgotPassword", name)
     # Whether Cognito checks the password or the code first is unknown. The password history comes last,
     # because only a user with the code may learn about it.
-    passwords.check_policy(pool, password)
+    passwords.check_policy(pool, password, check="weak-passwords")
     # The developer guide documents CodeMismatchException "for users that don't exist or are disabled".
     if user is None or (hidden and not user.enabled):
         raise error_templates.VERIFICATION_CODE_MISMATCH.refusal()
@@ -109,10 +120,10 @@ def confirm_forgot_password(pool: Core, request: Request) -> None:
 
 def reset_user_password(pool: Core, user: User, request: Request) -> None:
     """AdminResetUserPassword: disables the password, and sends a code as ForgotPassword does."""
-    _check_resettable(user)
-    attribute = recovery_attribute(pool, user)
-    if attribute is None:
-        raise error_templates.NO_RECOVERY_ADDRESS.refusal()
+    if not user.enabled:  # moto's tests
+        raise error_templates.DISABLED.refusal()
+    _check_resettable(pool, user)
+    attribute = _accepted_recovery_attribute(pool, user)
     user.status, user.modified = Status.RESET_REQUIRED, pool.clock()
     messages.send_code(pool, user, Purpose.FORGOT_PASSWORD, attribute, None, request)
 
@@ -264,7 +275,7 @@ def check_associated_sessions(request: Request) -> None:
 def _check_enum(request: Request, member: str, values: tuple[str, ...]) -> None:
     if request.get(member, values[0]) not in values:
         name = f"{member[0].lower()}{member[1:]}"
-        raise error_templates.NOT_IN_ENUM.refusal(name=name, values=", ".join(values))
+        raise error_templates.NOT_IN_ENUM.refusal(value=request[member], name=name, values=", ".join(values))
 
 
 def _check_enabled(pool: Core) -> None:

@@ -36,7 +36,7 @@ def client_of(pool: Core, request: Request) -> AppClient:
     """Return the app client of a request with a Username, after checking its SecretHash."""
     client = pool.client(request)
     parameters = {"SECRET_HASH": request["SecretHash"]} if "SecretHash" in request else {}
-    check_secret_hash(client, request["Username"], parameters)
+    check_secret_hash(pool, client, request["Username"], parameters)
     return client
 
 
@@ -51,7 +51,7 @@ def unsaved_user(pool: Core, username: str, values: Mapping[str, str]) -> User:
     name, own = username, dict(values)
     if required := pool.configuration.username_attributes:
         name = sub
-        kind = "email" if "@" in username else "phone_number"
+        kind = "email" if "@" in username else "phone_number" if username.startswith("+") else ""
         if kind not in required:
             # The first and third text are from issues; the second is by analogy.
             texts = {"email": "an email", "phone_number": "a phone number"}
@@ -162,7 +162,7 @@ def confirm_sign_up(pool: Core, request: Request) -> Reply:
     if user is None:
         # By analogy with ConfirmForgotPassword, where it is documented.
         raise error_templates.VERIFICATION_CODE_MISMATCH.refusal()
-    check_unconfirmed(user)
+    check_unconfirmed(pool, user)
     code, force = request["ConfirmationCode"], bool(request.get("ForceAliasCreation"))
     pending = messages.check_code(pool, user, messages.SIGN_UP, code, hidden=hidden)
     # "If false and an attribute belongs to an existing alias, this request returns an
@@ -184,12 +184,14 @@ def confirm_sign_up(pool: Core, request: Request) -> Reply:
     return {}
 
 
-def check_unconfirmed(user: User) -> None:
+def check_unconfirmed(pool: Core, user: User) -> None:
     """Refuse to confirm a disabled or confirmed account: before the code is checked (reports of users)."""
     if not user.enabled:
         raise error_templates.DISABLED.refusal()
     if user.status is not Status.UNCONFIRMED:
-        raise error_templates.CANNOT_CONFIRM.refusal(status=user.status.value)
+        invited = user.status is Status.FORCE_CHANGE_PASSWORD
+        refusal = error_templates.CANNOT_CONFIRM.refusal(status=user.status.value)
+        pool.refuse("invited-users" if invited else "", refusal)
 
 
 def _use_sign_up_session(pool: Core, client: AppClient, user: User, session: str) -> None:

@@ -136,6 +136,9 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "CreateUserPoolClient":        Operation(pool_operations.create_user_pool_client),
     "UpdateUserPoolClient":        Operation(pool_operations.update_user_pool_client),
     "DeleteUserPoolClient":        Operation(pool_operations.delete_user_pool_client),
+    "AddUserPoolClientSecret":     Operation(pool_operations.add_user_pool_client_secret),
+    "DeleteUserPoolClientSecret":  Operation(pool_operations.delete_user_pool_client_secret),
+    "ListUserPoolClientSecrets":   Operation(pool_operations.list_user_pool_client_secrets),
     "DeleteGroup":                 Operation(records.delete_group),
     "ListUsersInGroup":            Operation(records.list_users_in_group),
     **{name: Operation(function) for name, function in records.FUNCTIONS.items()},
@@ -197,21 +200,25 @@ def check_credentials(operation: str, *, signed: bool) -> None:
         raise error_templates.REQUEST_UNSIGNED.refusal()
 
 
-def read_members(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+def read_members(pool: Core, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
     """Return the members of a request, after checking them; refuse an operation that is not served."""
+    pool.operation = operation
     if operation not in OPERATIONS and operation not in REGION_OPERATION_NAMES:
         if not request_members.is_known(operation):
             raise error_templates.UNKNOWN_OPERATION.refusal()
         why = reason_not_served(operation)
         raise error_templates.OPERATION_NOT_SERVED.refusal(operation=operation, why=why)
-    members = request_members.read(operation, request)
-    request_members.check_constraints(operation, members)
+    try:
+        members = request_members.read(operation, request, pool.refuse)
+        request_members.check_constraints(operation, members, pool.refuse)
+    except PoolRefusal as refusal:
+        raise pool.reword(refusal) from None
     return members
 
 
 def answer(pool: Core, operation: str, members: dict[str, Any]) -> Reply:
     """Answer a request that `read_members` has read; GateError means that the pool has a bug."""
-    pool.response = None
+    pool.response, pool.operation = None, operation
     found = OPERATIONS.get(operation)
     if found is None:
         why = "a single pool has no others beside it; use LocalCognito"
@@ -228,7 +235,7 @@ def answer(pool: Core, operation: str, members: dict[str, Any]) -> Reply:
         check_arrow(response, reply, answered.challenge if answered else None)
     except PoolRefusal as refusal:
         auth_events.record(pool, operation, members, None, refusal)
-        raise
+        raise pool.reword(refusal) from None
     finally:
         pool.sessions.last_answered = outer
         pool.response = response
@@ -287,6 +294,8 @@ def checked_status(
     """Raise GateError if the block moves the user of a request off the table; requests of triggers are checked apart."""
     permanent = bool(members.get("Permanent"))
     found = a.account_operation(operation, permanent=permanent, response=response)
+    if "invited-users" in pool.configuration.accept:  # these leave the table
+        found = None
     user, number = _user_of(pool, members, found) if found else None, pool.requests
     before, refused = _status(user), True
     try:

@@ -23,6 +23,7 @@ from authfsm.local.config import unsupported
 from authfsm.local.config.clock import Clock, utc_now
 from authfsm.local.config.contradictions import Contradictions
 from authfsm.local.config.descriptions import merged_settings
+from authfsm.local.config.leniency import Accepted
 from authfsm.local.config.pool_configuration import (
     EVERY_FLOW,
     AppClient,
@@ -232,6 +233,11 @@ class LocalPool(DisplayMixin):
         """The messages that Cognito would have sent, the oldest first."""
         return self._core.outbox
 
+    @property
+    def accepted(self) -> tuple[Accepted, ...]:
+        """What `accept` made the pool take although Cognito refuses it: the last thousand, the oldest first."""
+        return tuple(self._core.accepted)
+
     def add_client(
         self,
         *,
@@ -338,7 +344,7 @@ class LocalPool(DisplayMixin):
             PoolRefusal: the pool refuses, with Cognito's error code and message.
         """
         self._core.response = None
-        return self.answer_members(operation, read_members(operation, request))
+        return self.answer_members(operation, read_members(self._core, operation, request))
 
     def answer_members(self, operation: str, members: dict[str, Any]) -> dict[str, Any]:
         """Answer a request as `answer` does, whose members `read_members` has checked already."""

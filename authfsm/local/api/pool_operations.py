@@ -326,7 +326,7 @@ def create_user_pool_client(pool: Core, request: Request) -> Reply:
     if request.get("GenerateSecret"):
         secret = new_client_secret(pool.entropy)
     own = {"ClientId": new_client_id(pool.entropy), "CreationDate": pool.clock().timestamp()}
-    return _set_client(pool, {**request, **own}, secret)
+    return _set_client(pool, {**request, **own}, {"client_secret": secret})
 
 
 def update_user_pool_client(pool: Core, request: Request) -> Reply:
@@ -335,7 +335,57 @@ def update_user_pool_client(pool: Core, request: Request) -> Reply:
     before = client.client_description
     kept = {name: before[name] for name in ("ClientSecretArn", "CreationDate") if name in before}
     kept["ClientName"] = client.client_name
-    return _set_client(pool, {**kept, **request}, client.client_secret)
+    secrets = {name: getattr(client, name) for name in ("client_secret", "second_secret", "secret_dates")}
+    return _set_client(pool, {**kept, **request}, secrets)
+
+
+def _secrets(client: AppClient) -> dict[str, tuple[float, Secret[str]]]:
+    """Return a client's secrets, and when they were added, by their ids."""
+    dates = client.secret_dates or (client.client_description.get("CreationDate", 0.0),)
+    dated = zip(dates, client.secrets, strict=False)
+    return {f"{client.client_id}--{at:.6f}": (at, each) for at, each in dated}
+
+
+def _descriptor(secret_id: str, created: float) -> Reply:
+    return {"ClientSecretId": secret_id, "ClientSecretCreateDate": created}
+
+
+def _keep_secrets(pool: Core, client: AppClient, found: Mapping[str, tuple[float, Secret[str]]]) -> None:
+    first, second = ([each for _, each in found.values()] + [None])[:2]
+    dates = tuple(at for at, _ in found.values())
+    changed = evolve(client, client_secret=first, second_secret=second, secret_dates=dates)
+    pool.clients[client.client_id] = changed
+
+
+def add_user_pool_client_secret(pool: Core, request: Request) -> Reply:
+    """AddUserPoolClientSecret: the reply has a secret only if the pool has made it (AWS API reference)."""
+    client, at, own = pool.client(request), pool.clock().timestamp(), request.get("ClientSecret")
+    found, value = _secrets(client), Secret(own) if own else new_client_secret(pool.entropy)
+    if not found:  # "for an existing confidential user pool app client"; the texts are ours
+        raise error_templates.INVALID_PARAMETER.refusal(why="A public app client has no secrets.")
+    if len(found) > 1:  # "up to 2 active secrets"
+        raise error_templates.TOO_MANY_SECRETS.refusal()
+    secret_id = f"{client.client_id}--{at:.6f}"
+    _keep_secrets(pool, client, {**found, secret_id: (at, value)})
+    shown = {} if own else {"ClientSecretValue": value.reveal()}
+    return {"ClientSecretDescriptor": {**_descriptor(secret_id, at), **shown}}
+
+
+def delete_user_pool_client_secret(pool: Core, request: Request) -> None:
+    """DeleteUserPoolClientSecret: "You cannot delete the last remaining secret" (AWS API reference)."""
+    client = pool.client(request)
+    found = _secrets(client)
+    if found.pop(request["ClientSecretId"], None) is None:
+        raise error_templates.NO_SUCH_RESOURCE.refusal()
+    if not found:
+        raise error_templates.INVALID_PARAMETER.refusal(why="This is the app client's last secret.")
+    _keep_secrets(pool, client, found)
+
+
+def list_user_pool_client_secrets(pool: Core, request: Request) -> Reply:
+    """ListUserPoolClientSecrets: without the secrets themselves."""
+    found = _secrets(pool.client(request))
+    return {"ClientSecrets": [_descriptor(secret_id, at) for secret_id, (at, _) in found.items()]}
 
 
 def delete_user_pool_client(pool: Core, request: Request) -> None:
@@ -346,11 +396,11 @@ def delete_user_pool_client(pool: Core, request: Request) -> None:
         del pool.session_configurations[client_id]
 
 
-def _set_client(pool: Core, described: Mapping[str, Any], client_secret: Secret[str] | None) -> Reply:
+def _set_client(pool: Core, described: Mapping[str, Any], secrets: Mapping[str, Any]) -> Reply:
     try:
         dated = {**described, "LastModifiedDate": pool.clock().timestamp()}
         settings = descriptions.client_settings(dated)
-        client = AppClient(**{**settings, "client_secret": client_secret})
+        client = AppClient(**{**settings, **secrets})
     except (ValueError, TypeError, OverflowError) as error:
         raise error_templates.INVALID_PARAMETER.refusal(why=str(error)) from None
     pool.clients[client.client_id] = client

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from base64 import urlsafe_b64decode
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, Final
@@ -20,6 +21,7 @@ from authfsm.local.api.aws_json import HttpReply, answer_http, signing_region
 from authfsm.local.api.pool import LocalPool
 from authfsm.local.config import error_templates
 from authfsm.local.config.clock import Clock, utc_now
+from authfsm.local.config.leniency import MOST_ACCEPTED, Accepted
 from authfsm.local.config.pool_configuration import PoolConfiguration
 from authfsm.local.state.codes import Entropy
 from authfsm.local.state.core import Core, Reply, Request, paginate
@@ -110,7 +112,7 @@ class LocalCognito(DisplayMixin):
         entropy: returns that many random bytes.
         key: the RSA key that signs the tokens of all pools; by default each pool makes its own.
         settings: fields of `PoolConfiguration` that the API lacks, for every pool that it creates: `triggers`,
-            `contradictions`, `per_user_quotas`.
+            `contradictions`, `per_user_quotas`, `accept`.
 
     Raises:
         TypeError: there is no such setting.
@@ -131,6 +133,7 @@ class LocalCognito(DisplayMixin):
         """The AWS region of its clients."""
         self.clock, self._entropy, self._lock = clock, entropy, ForkSafeLock()
         self._issuer, self._key, self._settings = issuer, key, settings
+        self._accepted: deque[Accepted] = deque(maxlen=MOST_ACCEPTED)
         self.pools: Final = Pools(self._lock)
         """The pools by id, the oldest first."""
         # Answers requests that name no pool here: it has neither users nor app clients.
@@ -139,6 +142,11 @@ class LocalCognito(DisplayMixin):
     def __repr__(self) -> str:
         count = len(self.pools)
         return f"LocalCognito({self.region}, {count} pool{'' if count == 1 else 's'})"
+
+    @property
+    def accepted(self) -> tuple[Accepted, ...]:
+        """What `accept` made the pools take although Cognito refuses it: the last thousand, the oldest first."""
+        return tuple(self._accepted)
 
     def pool(self, **settings: Any) -> LocalPool:
         """Add a pool with an app client, and return it.
@@ -179,6 +187,7 @@ class LocalCognito(DisplayMixin):
 
     def add(self, pool: LocalPool) -> None:
         """Add a pool that was made elsewhere and now shares the region's lock; raise ValueError if its id is taken."""
+        pool._core.accepted = self._accepted  # noqa: SLF001 - same package
         self.pools.add(pool)
 
     def client(self, config: Any = None, *, region: str | None = None) -> Any:
@@ -216,12 +225,16 @@ class LocalCognito(DisplayMixin):
             PoolRefusal: Cognito's error code and message.
         """
         with self._lock:
-            members = operations.read_members(operation, request)
+            members = self.read_members(operation, request)
             found = REGION_OPERATIONS.get(operation)
             if found is not None:
                 return found(self, members, region or self.region)
             self.check(operation, members)
             return self.pool_of(members).answer_members(operation, members)
+
+    def read_members(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the members of a request, after checking those that no pool need check."""
+        return operations.read_members(self._nowhere._core, operation, request)  # noqa: SLF001 - same package
 
     def check(self, operation: str, members: Mapping[str, Any]) -> None:
         """Refuse what one pool cannot know: a second pool with the same domain."""
@@ -240,7 +253,7 @@ class LocalCognito(DisplayMixin):
             if found is None or found.issuer != issuer:
                 found = self.pools.first(lambda core: core.configuration.issuer == issuer)
             if found is None:
-                raise error_templates.INVALID_ACCESS_TOKEN.refusal()
+                raise self._nowhere._core.reword(error_templates.INVALID_ACCESS_TOKEN.refusal())  # noqa: SLF001 - same package
         elif (arn := members.get("ResourceArn")) is not None:
             found = self.pools.get(arn.rpartition("/")[2])
         else:
@@ -263,7 +276,7 @@ class LocalCognito(DisplayMixin):
         configuration = pool_operations.configured(configuration, description)
         pool = LocalPool.__new__(LocalPool)  # without the app client that __init__ adds
         pool._start(configuration, self.clock, self._entropy, key or self._key)  # noqa: SLF001 - same package
-        pool._lock = self._lock  # noqa: SLF001 - same package
+        pool._lock, pool._core.accepted = self._lock, self._accepted  # noqa: SLF001 - same package
         return pool
 
 

@@ -38,7 +38,7 @@ class PoolRefusal(Exception):
     def __init__(self, template: ErrorTemplate, **facts: str) -> None:
         self.code = template.code
         self.message = template.message.format(**facts)
-        self.survives = template.survives
+        self.survives, self.facts = template.survives, facts
         super().__init__(f"{self.code}: {self.message}")
 
 
@@ -130,6 +130,7 @@ OTHER_RELYING_PARTY = ErrorTemplate("WebAuthnRelyingPartyMismatchException", "Th
 ORIGIN_NOT_ALLOWED = ErrorTemplate("WebAuthnOriginNotAllowedException", "The passkey's origin does not belong to the relying party.")
 UNSUPPORTED_CREDENTIAL = ErrorTemplate("WebAuthnCredentialNotSupportedException", "The passkey is neither ES256 nor RS256.")
 TOO_MANY_PASSKEYS = ErrorTemplate("LimitExceededException", "The user has 20 passkeys already.")
+TOO_MANY_SECRETS = ErrorTemplate("LimitExceededException", "The app client has two secrets already.")  # the text is ours
 NO_SUCH_PASSKEY = ErrorTemplate(_NOT_FOUND, "The user has no such passkey.")
 PASSKEY_MFA_OFF = ErrorTemplate(_INVALID_PARAMETER, "Passkeys can satisfy MFA only where the user pool is set so.")
 PASSKEY_MFA_ALONE = ErrorTemplate(_INVALID_PARAMETER, "Passkeys can satisfy MFA only beside another MFA method.")
@@ -170,7 +171,7 @@ NULL_MEMBER = ErrorTemplate(_INVALID_PARAMETER, "1 validation error detected: Va
 TOO_LONG = ErrorTemplate(_INVALID_PARAMETER, "1 validation error detected: Value at '{name}' failed to satisfy constraint: Member must have length less than or equal to {limit}", survives=True)
 # amplify-swift's tests against AWS have the code, and that the session survives; the pattern is botocore's.
 USER_CODE_NOT_DIGITS = ErrorTemplate(_INVALID_PARAMETER, "1 validation error detected: Value at 'userCode' failed to satisfy constraint: Member must satisfy regular expression pattern: [0-9]+", survives=True)
-NOT_IN_ENUM = ErrorTemplate(_INVALID_PARAMETER, "1 validation error detected: Value at '{name}' failed to satisfy constraint: Member must satisfy enum value set: [{values}]", survives=True)
+NOT_IN_ENUM = ErrorTemplate(_INVALID_PARAMETER, "1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: Member must satisfy enum value set: [{values}]", survives=True)
 CONSTRAINTS_VIOLATED = ErrorTemplate(_INVALID_PARAMETER, "{number} detected: {violations}", survives=True)
 OUT_OF_BOUNDS = ErrorTemplate(_INVALID_PARAMETER, "1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: Member must have value {beyond} than or equal to {limit}", survives=True)
 WRONG_TYPE = ErrorTemplate("SerializationException", "{name} is not of the type that the API gives it.", survives=True)

@@ -15,6 +15,7 @@ from attrs.converters import optional
 from authfsm.base.secret import Secret
 from authfsm.local.config.contradictions import Contradictions
 from authfsm.local.config.lambda_functions import Trigger, to_function
+from authfsm.local.config.leniency import accepted_checks
 from authfsm.local.config.schema import Schema, SchemaAttribute
 from authfsm.protocol.auth_flows import (
     ALLOWED_FIRST_AUTH_FACTORS,
@@ -71,6 +72,8 @@ class AppClient:
     Args:
         client_id: ClientId.
         client_secret: its secret, if it has one; SECRET_HASH is then required.
+        second_secret: another secret that AddUserPoolClientSecret has added, equally valid.
+        secret_dates: when the secrets were added, if one was; in seconds since 1970.
         explicit_auth_flows: ExplicitAuthFlows; empty means Cognito's default of three.
         auth_session_validity: the lifetime of a session in minutes, 3 to 15.
         prevent_user_existence_errors: ENABLED or LEGACY. The default is ENABLED, as in the console; the
@@ -103,6 +106,8 @@ class AppClient:
     write_attributes: frozenset[str] | None = field(default=None, converter=optional(frozenset))
     enable_token_revocation: bool = True
     client_description: Mapping[str, Any] = field(factory=dict, eq=False, repr=False)
+    second_secret: Secret[str] | None = None
+    secret_dates: tuple[float, ...] = ()
 
     @explicit_auth_flows.validator
     def _known_flows(self, _: Attribute[Any], value: frozenset[str]) -> None:
@@ -122,6 +127,11 @@ class AppClient:
     def hides_user_existence(self) -> bool:
         """Whether replies must not reveal whether a user exists."""
         return self.prevent_user_existence_errors == "ENABLED"
+
+    @property
+    def secrets(self) -> tuple[Secret[str], ...]:
+        """Its valid secrets: none for a public client."""
+        return tuple(each for each in (self.client_secret, self.second_secret) if each is not None)
 
     def allows(self, auth_flow: str) -> bool:
         """Return whether ExplicitAuthFlows allow an AuthFlow."""
@@ -320,6 +330,7 @@ class PoolConfiguration:
         verified_before_update: UserAttributeUpdateSettings.AttributesRequireVerificationBeforeUpdate.
         allow_admin_create_user_only: AdminCreateUserConfig.AllowAdminCreateUserOnly: SignUp is refused.
         per_user_quotas: whether Cognito's hourly quotas per user apply.
+        accept: checks of `leniency.CHECKS`, or `all`: what they name is accepted although Cognito refuses it.
         pool_description: the DescribeUserPool and GetUserPoolMfaConfig responses of the pool that this one
             is like; members without a field here are returned from them.
     """
@@ -347,6 +358,7 @@ class PoolConfiguration:
     verified_before_update: tuple[str, ...] = field(default=(), converter=_names)
     allow_admin_create_user_only: bool = False
     per_user_quotas: bool = True
+    accept: frozenset[str] = field(default=(), converter=accepted_checks)
     pool_description: Mapping[str, Any] = field(factory=dict, eq=False, repr=False)
     attributes: Schema = field(
         init=False,

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
 from authfsm.local.config import error_templates
+from authfsm.local.config.error_templates import PoolRefusal
+
+Refuse = Callable[[str, PoolRefusal], None]
+"""Raises a refusal, unless the check of this name is relaxed."""
 
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "structure": (dict,),
@@ -31,6 +35,7 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
 # The model has no bound for what is in a map. The pool keeps a USERNAME while a sign-in is pending.
 _MAX_LENGTHS_IN_MAPS: Final = {"USERNAME": 128}
 
+_PATTERN: Final = "Member must satisfy regular expression pattern"
 _OF_USERS: Final = frozenset({"Username", "AccessToken", "AuthFlow", "Session", "Token", "RefreshToken"})
 
 
@@ -49,13 +54,13 @@ def is_known(operation: str) -> bool:
     return operation in _model()["operations"]
 
 
-def read(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+def read(operation: str, request: Mapping[str, Any], refuse: Refuse) -> dict[str, Any]:
     """Return a request without unknown members and without null; refuse members of a wrong type or length."""
-    members: dict[str, Any] = _read(_model()["operations"][operation], request, "")
+    members: dict[str, Any] = _read(_model()["operations"][operation], request, "", refuse)
     return members
 
 
-def check_constraints(operation: str, members: Mapping[str, Any]) -> None:
+def check_constraints(operation: str, members: Mapping[str, Any], refuse: Refuse) -> None:
     """Refuse values that break constraints of the API's model, in one message; requests about users check their own."""
     name = _model()["operations"][operation]
     if _OF_USERS.isdisjoint(_model()["shapes"][name]["members"]):
@@ -63,7 +68,9 @@ def check_constraints(operation: str, members: Mapping[str, Any]) -> None:
         if found:
             number = "1 validation error" if len(found) == 1 else f"{len(found)} validation errors"
             template = error_templates.CONSTRAINTS_VIOLATED
-            raise template.refusal(number=number, violations="; ".join(found))
+            named = all(_PATTERN in each for each in found)
+            refusal = template.refusal(number=number, violations="; ".join(found))
+            refuse("invalid-names" if named else "", refusal)
 
 
 def _violations(shape_name: str, value: Any, path: str) -> Iterator[str]:
@@ -85,7 +92,7 @@ def _violations(shape_name: str, value: Any, path: str) -> Iterator[str]:
         yield _violation(shape, value, path, f"Member must satisfy enum value set: {allowed}")
     pattern = shape.get("pattern", "")
     if kind == "string" and pattern and "arn:" not in pattern and not _matches(pattern, value):
-        constraint = f"Member must satisfy regular expression pattern: {pattern}"
+        constraint = f"{_PATTERN}: {pattern}"
         yield _violation(shape, value, path, constraint)
 
 
@@ -106,7 +113,7 @@ def _matches(pattern: str, value: str) -> bool:
     return _compiled(pattern).fullmatch(value) is not None
 
 
-def _read(shape_name: str, given: object, path: str) -> Any:
+def _read(shape_name: str, given: object, path: str, refuse: Refuse) -> Any:
     shape = _model()["shapes"][shape_name]
     kind: str = shape["type"]
     # True is an int in Python, and not an integer of the API.
@@ -114,31 +121,31 @@ def _read(shape_name: str, given: object, path: str) -> Any:
         raise error_templates.WRONG_TYPE.refusal(name=path or "The request")
     value: Any = given
     if kind == "structure":
-        return _read_structure(shape, value, path)
-    _check_bounds(shape, value, path)
+        return _read_structure(shape, value, path, refuse)
+    _check_bounds(shape, value, path, refuse)
     if kind == "list":
         item: str = shape["member"]
-        return [_read(item, each, f"{path}.{n}.member") for n, each in enumerate(value, 1)]
+        return [_read(item, each, f"{path}.{n}.member", refuse) for n, each in enumerate(value, 1)]
     if kind == "map":
-        return _read_map(shape, value, path)
+        return _read_map(shape, value, path, refuse)
     return value
 
 
-def _read_map(shape: Any, value: Mapping[str, Any], path: str) -> dict[str, Any]:
+def _read_map(shape: Any, value: Mapping[str, Any], path: str, refuse: Refuse) -> dict[str, Any]:
     # Clients send null in AuthParameters and ChallengeResponses and get tokens: amazon-cognito-identity-js
     # sends "DEVICE_KEY": null with each refresh from a browser without a device.
     present = {key: each for key, each in value.items() if each is not None}
     for key, each in present.items():
-        _read(shape["key"], key, path)
-        _read(shape["value"], each, path)
-        _check_length(each, _MAX_LENGTHS_IN_MAPS.get(key), f"{path}.{key}")
+        _read(shape["key"], key, path, refuse)
+        _read(shape["value"], each, path, refuse)
+        _check_length(each, _MAX_LENGTHS_IN_MAPS.get(key), f"{path}.{key}", refuse, "")
     return present
 
 
-def _read_structure(shape: Any, value: Mapping[str, Any], path: str) -> dict[str, Any]:
+def _read_structure(shape: Any, value: Mapping[str, Any], path: str, refuse: Refuse) -> dict[str, Any]:
     prefix = f"{path}." if path else ""
     members = {
-        name: _read(shape["members"][name], each, f"{prefix}{_lower(name)}")
+        name: _read(shape["members"][name], each, f"{prefix}{_lower(name)}", refuse)
         for name, each in value.items()
         if each is not None and name in shape["members"]
     }
@@ -148,9 +155,10 @@ def _read_structure(shape: Any, value: Mapping[str, Any], path: str) -> dict[str
     return members
 
 
-def _check_bounds(shape: Any, value: Any, path: str) -> None:
+def _check_bounds(shape: Any, value: Any, path: str, refuse: Refuse) -> None:
     if not isinstance(value, (int, float)):
-        _check_length(value, shape.get("max"), path)
+        is_name = shape["type"] == "string" and not shape.get("sensitive")
+        _check_length(value, shape.get("max"), path, refuse, "invalid-names" if is_name else "")
         return
     lowest, highest = shape.get("min", value), shape.get("max", value)
     if not lowest <= value <= highest:
@@ -160,9 +168,9 @@ def _check_bounds(shape: Any, value: Any, path: str) -> None:
         )
 
 
-def _check_length(value: Any, most: int | None, path: str) -> None:
+def _check_length(value: Any, most: int | None, path: str, refuse: Refuse, check: str) -> None:
     if most is not None and len(value) > most:
-        raise error_templates.TOO_LONG.refusal(name=path, limit=str(most))
+        refuse(check, error_templates.TOO_LONG.refusal(name=path, limit=str(most)))
 
 
 def _lower(name: str) -> str:

@@ -30,32 +30,26 @@ _SUPPORTED_IN_CLIENT: Final = {
 }  # fmt: skip
 
 _REASONS_IN_POOL: Final = {
-    "CustomDomain": _NO_LOGIN_PAGES,
-    "DcrConfiguration": _NO_LOGIN_PAGES,
-    "Domain": _NO_LOGIN_PAGES,
-    "EmailConfiguration": _NOT_SENT,
-    "EmailConfigurationFailure": _NOT_SENT,
-    "EmailVerificationMessage": _NO_TEXTS,
-    "EmailVerificationSubject": _NO_TEXTS,
+    **dict.fromkeys(("CustomDomain", "DcrConfiguration", "Domain"), _NO_LOGIN_PAGES),
+    **dict.fromkeys(
+        ("EmailConfiguration", "EmailConfigurationFailure", "SmsConfiguration", "SmsConfigurationFailure"), _NOT_SENT
+    ),
+    **dict.fromkeys(
+        ("EmailVerificationMessage", "EmailVerificationSubject", "SmsAuthenticationMessage",
+         "SmsVerificationMessage", "VerificationMessageTemplate"), _NO_TEXTS,
+    ),
     "IssuerConfiguration": "set `issuer` for the issuer of the tokens",
     "KeyConfiguration": "set `key` for the signing key",
-    "SmsAuthenticationMessage": _NO_TEXTS,
-    "SmsConfiguration": _NOT_SENT,
-    "SmsConfigurationFailure": _NOT_SENT,
-    "SmsVerificationMessage": _NO_TEXTS,
-    "VerificationMessageTemplate": _NO_TEXTS,
-}
+}  # fmt: skip
 _REASONS_IN_CLIENT: Final = {
-    "AllowedOAuthFlows": _NO_LOGIN_PAGES,
-    "AllowedOAuthFlowsUserPoolClient": _NO_LOGIN_PAGES,
-    "AllowedOAuthScopes": _NO_LOGIN_PAGES,
+    **dict.fromkeys(
+        ("AllowedOAuthFlows", "AllowedOAuthFlowsUserPoolClient", "AllowedOAuthScopes", "CallbackURLs",
+         "DefaultRedirectURI", "LogoutURLs"), _NO_LOGIN_PAGES,
+    ),
     "AnalyticsConfiguration": "nothing is reported to Amazon Pinpoint",
-    "CallbackURLs": _NO_LOGIN_PAGES,
-    "DefaultRedirectURI": _NO_LOGIN_PAGES,
     "EnablePropagateAdditionalUserContextData": "there is no threat protection that would use it",
-    "LogoutURLs": _NO_LOGIN_PAGES,
     "PublishSecretsInAWSSecretsManager": "the secret is not in AWS Secrets Manager: read `client_secret`",
-}
+}  # fmt: skip
 
 _TRIGGER_FIELDS: Final = {
     "CreateAuthChallenge": "create",

@@ -17,13 +17,13 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from attrs import field, frozen
 from joserfc.jwk import RSAKey
 
 from authfsm.local.api.aws_json import HttpReply, answer_http, error_reply, signing_region
-from authfsm.local.api.operations import read_members
 from authfsm.local.api.pool import LocalPool
 from authfsm.local.api.pool_operations import configured
 from authfsm.local.api.region import REGION_OPERATIONS, LocalCognito
@@ -40,7 +40,7 @@ from authfsm.protocol.states import State
 if TYPE_CHECKING:
     from authfsm.local.server.records import RecordStore
 
-_SHARED: Final = frozenset({"contradictions", "per_user_quotas"})
+_SHARED: Final = frozenset({"contradictions", "per_user_quotas", "accept"})
 """The settings of the configuration that hold for pools of the API too."""
 _UVICORN_LOGGERS: Final = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
 
@@ -148,6 +148,8 @@ class Service:
         """Answer a request in Cognito's protocol. This blocks: call it outside the event loop."""
         started, request_id = time.perf_counter(), self.pool.request_id()
         details: dict[str, Any] = {}
+        accepted = self.core.accepted
+        last = accepted[-1] if accepted else None
 
         def answer(operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
             return self._answer(operation, request, authorization, details)
@@ -166,6 +168,8 @@ class Service:
             message = "The local pool failed; the log of authfsm serve says where."
             reply = error_reply("InternalErrorException", message, request_id, status=500)
         details["error"] = reply.headers.get("x-amzn-ErrorType", "").rstrip(":") or None
+        new = takewhile(lambda each: each is not last, reversed(accepted))
+        details["accepted"] = [each.check for each in new] or None
         details["ms"] = round((time.perf_counter() - started) * 1e3, 2)
         self.log.write("request", **details, status=reply.status, request_id=request_id)
         return reply
@@ -176,7 +180,7 @@ class Service:
         details["operation"] = operation if is_known(operation) else None
         outcome: Mapping[str, Any] | PoolRefusal
         with self.locked():
-            members = read_members(operation, request)
+            members = self.cognito.read_members(operation, request)
             if operation in REGION_OPERATIONS:
                 return self._answer_region(operation, members, authorization)
             self.cognito.check(operation, members)

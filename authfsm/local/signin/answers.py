@@ -45,7 +45,7 @@ def respond_as_admin(pool: Core, request: Request) -> Reply:
     client, challenge = pool.client(request), request["ChallengeName"]
     responses: Mapping[str, str] = request.get("ChallengeResponses") or {}
     username = required_parameter(responses, "USERNAME")
-    check_secret_hash(client, username, responses)
+    check_secret_hash(pool, client, username, responses)
     pending = _find_pending(pool, client, challenge, request.get("Session"), responses)
     with pool.sessions.answering(pending):
         attempt = pending.attempt

@@ -39,7 +39,7 @@ def second_factor_code(pool: Core, answer: ChallengeAnswer) -> Reply:
     user, factor = answer.user, State[answer.pending.challenge]
     code = required_parameter(answer.responses, f"{factor}_CODE")
     user.lock_out.check(pool.elapsed())
-    if not codes.codes_match(expected.code, code):
+    if not pool.is_code(expected.code, code):
         user.lock_out.record_failure(pool.elapsed())
         raise error_templates.CODE_MISMATCH.refusal()
     if expected.enrols:
@@ -107,7 +107,7 @@ class FirstFactorCode:
 
 def send_first_code(pool: Core, attempt: Attempt, factor: State) -> tuple[dict[str, str], FirstFactorCode]:
     """Send the code of EMAIL_OTP or SMS_OTP; return ChallengeParameters and what is expected back."""
-    code = codes.new_code(pool.entropy, pool.configuration.contradictions.first_factor_digits)
+    code = pool.new_code(pool.configuration.contradictions.first_factor_digits)
     if attempt.user is not None:
         user, client = attempt.user, attempt.client
         medium, address = codes.delivery_address(user, factor)
@@ -138,7 +138,7 @@ def first_code(pool: Core, answer: ChallengeAnswer) -> Reply:
     expected: FirstFactorCode = answer.pending.expected_answer
     factor, user = State[answer.pending.challenge], answer.attempt.user
     code = required_parameter(answer.responses, f"{factor}_CODE")
-    if not codes.codes_match(expected.code, code) or user is None:
+    if not pool.is_code(expected.code, code) or user is None:
         raise error_templates.CODE_MISMATCH.refusal()
     # After the code: only who has it learns which devices exist. The same code can be sent again.
     attempt = devices.with_device_key(pool, answer.attempt, answer.responses.get("DEVICE_KEY"))

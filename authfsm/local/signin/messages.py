@@ -20,7 +20,7 @@ from authfsm.local.config import error_templates
 from authfsm.local.config.pool_configuration import AppClient
 from authfsm.local.signin import triggers
 from authfsm.local.signin.triggers import Metadata, Subject, TriggerResponse
-from authfsm.local.state.codes import Message, Purpose, codes_match, masked_address, new_code
+from authfsm.local.state.codes import Message, Purpose, masked_address
 from authfsm.local.state.core import Core, Request
 from authfsm.local.state.users import User, VerificationCode
 
@@ -133,8 +133,8 @@ def send_code(  # noqa: PLR0917 - the parts of one message
     address: str | None = None,
 ) -> dict[str, str]:
     """Send a code, perhaps to an address that is not the user's yet; return CodeDeliveryDetails."""
-    address = address or user.attributes[attribute]
-    code, code_key = new_code(pool.entropy), _CODE_KEYS.get(purpose, attribute)
+    address = address or user.attributes.get(attribute, "")
+    code, code_key = pool.new_code(), _CODE_KEYS.get(purpose, attribute)
     expires = pool.elapsed() + (_RESET_CODE_LIFETIME if code_key == RESET else _CODE_LIFETIME)
     user.account.codes[code_key] = VerificationCode(code, attribute, address, expires)
     details = _delivery_details(attribute, address)
@@ -155,7 +155,9 @@ def _delivery_details(attribute: str, address: str) -> dict[str, str]:
 def check_code(pool: Core, user: User, code_key: str, code: str, *, hidden: bool = False) -> VerificationCode:
     """Return the code that was sent, if this is the right one; with `hidden`, wrong codes do not reveal the user."""
     sent = user.account.codes.get(code_key)
-    right = sent is not None and codes_match(sent.code, code)
+    if sent is None and code_key == SIGN_UP and "code-123456" in pool.configuration.accept:
+        sent = VerificationCode(pool.new_code(), "", "", pool.elapsed() + _CODE_LIFETIME)
+    right = sent is not None and pool.is_code(sent.code, code)
     if hidden and not right:
         raise error_templates.VERIFICATION_CODE_MISMATCH.refusal()
     if sent is None or pool.elapsed() >= sent.expires:
@@ -179,9 +181,11 @@ def confirmation_attribute(pool: Core, user: User) -> str | None:
 
 def simulated_delivery(pool: Core, submitted_name: str) -> dict[str, Any]:
     """Return CodeDeliveryDetails for an unknown user, always the same for a name (developer guide)."""
-    attributes = pool.configuration.auto_verified_attributes
-    is_number = submitted_name.startswith("+")
-    by_sms = is_number or ("email" not in attributes and "phone_number" in attributes)
+    settings, is_number = pool.configuration, submitted_name.startswith("+")
+    # "determined by the input username format and verification settings of the user pool" (developer guide); by
+    # recovery settings if nothing is verified (inferred).
+    attributes = settings.auto_verified_attributes or settings.account_recovery[:1] or ("phone_number",)
+    by_sms = is_number or not {"email", "verified_email"} & set(attributes)
     if is_number or "@" in submitted_name:
         return _delivery_details("phone_number" if by_sms else "email", submitted_name)
     random = pool.stable_bytes("delivery", submitted_name)

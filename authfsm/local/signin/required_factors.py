@@ -31,6 +31,8 @@ from authfsm.local.state.users import Status, User
 from authfsm.protocol.states import MFA_METHODS, RECOVERY_MECHANISMS, State
 
 _TOTP: Final = State.SOFTWARE_TOKEN_MFA
+ADDRESSES: Final = {State.SMS_MFA: "phone_number", State.EMAIL_OTP: "email"}
+"""The attribute to which a factor's code goes."""
 _FIRST_METHODS: Final = {**AMR_METHODS, State.WEB_AUTHN: "passkey"}
 _LONGEST_MAX_AGE: Final = 10
 
@@ -47,7 +49,7 @@ def has_factor(user: User, factor: State) -> bool:
     """Return whether the user has what a factor needs. The address need not be verified (developer guide)."""
     if factor is _TOTP:
         return user.software_token is not None
-    return ("phone_number" if factor is State.SMS_MFA else "email") in user.attributes
+    return ADDRESSES[factor] in user.attributes
 
 
 def _factors_of(pool: PoolConfiguration, user: User) -> list[State]:

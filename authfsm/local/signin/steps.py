@@ -20,7 +20,7 @@ from authfsm.local.signin.messages import Delivery
 from authfsm.local.signin.required_factors import RequiredMfa
 from authfsm.local.signin.triggers import Metadata, run_token_triggers
 from authfsm.local.state import token_claims
-from authfsm.local.state.codes import delivery_address, delivery_parameters, new_code
+from authfsm.local.state.codes import delivery_address, delivery_parameters
 from authfsm.local.state.core import Core, Reply
 from authfsm.local.state.sessions import Attempt, PendingChallenge
 from authfsm.local.state.srp_proofs import SrpProof, secret_block_key
@@ -158,7 +158,7 @@ def issue_factor_challenge(
             parameters["FRIENDLY_DEVICE_NAME"] = token.friendly_name
         return issue_challenge(pool, attempt, factor, parameters)
     medium, address = ("EMAIL", new_address) if new_address else delivery_address(user, factor)
-    code = new_code(pool.entropy)
+    code = pool.new_code()
     messages.send(pool, Delivery(user, address, medium, factor, code, attempt.client))
     attribute = "phone_number" if medium == "SMS" else "email"
     parameters = {**delivery_parameters(medium, address), "USER_ID_FOR_SRP": attempt.username}

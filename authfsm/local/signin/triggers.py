@@ -11,7 +11,7 @@ that of InitiateAuth is not passed to them (AWS API reference).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any, Final
 
@@ -48,44 +48,42 @@ class TriggerResponse:
         name = trigger_name(self.source)
         return error_templates.TRIGGER_RESPONSE_INVALID.refusal(trigger=name, why=why)
 
+    def _member(self, key: str, kind: str, fits: Callable[[Any], bool]) -> Any:
+        value = self.members.get(key)
+        if value is not None and not fits(value):
+            raise self.invalid(f"{key} {kind}")
+        return value
+
     def flag(self, key: str) -> bool:
         """Return a boolean; False if it is absent."""
-        value = self.members.get(key)
-        if value is not None and not isinstance(value, bool):
-            raise self.invalid(f"{key} is not a boolean")
-        return bool(value)
+        return bool(self._member(key, "is not a boolean", lambda value: isinstance(value, bool)))
 
     def text(self, key: str) -> str | None:
         """Return a text; None if it is absent."""
-        value = self.members.get(key)
-        if value is not None and not isinstance(value, str):
-            raise self.invalid(f"{key} is not text")
+        value: str | None = self._member(key, "is not text", lambda value: isinstance(value, str))
         return value
 
     def texts(self, key: str) -> tuple[str, ...] | None:
         """Return a list of texts; None if it is absent."""
-        value = self.members.get(key)
-        if value is None:
-            return None
-        if not isinstance(value, (list, tuple)) or not all(isinstance(e, str) for e in value):
-            raise self.invalid(f"{key} is not a list of texts")
-        return tuple(value)
+        value = self._member(key, "is not a list of texts", _is_list_of_texts)
+        return None if value is None else tuple(value)
 
     def nested(self, key: str) -> TriggerResponse:
         """Return a map; empty if it is absent."""
-        value = self.members.get(key)
-        if value is not None and not isinstance(value, Mapping):
-            raise self.invalid(f"{key} is not a map")
+        value = self._member(key, "is not a map", lambda value: isinstance(value, Mapping))
         return TriggerResponse(self.source, value or {})
 
     def text_map(self, key: str) -> dict[str, str]:
         """Return a map of text to text; empty if it is absent."""
-        value = {} if self.members.get(key) is None else self.members[key]
-        if not isinstance(value, Mapping) or not all(
-            isinstance(part, str) for pair in value.items() for part in pair
-        ):
-            raise self.invalid(f"{key} does not map text to text")
-        return dict(value)
+        return dict(self._member(key, "does not map text to text", _maps_text_to_text) or {})
+
+
+def _is_list_of_texts(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value)
+
+
+def _maps_text_to_text(value: Any) -> bool:
+    return isinstance(value, Mapping) and _is_list_of_texts([part for pair in value.items() for part in pair])
 
 
 @frozen

@@ -49,8 +49,11 @@ def readable_by(pool: Core, client: AppClient, user: User) -> dict[str, str]:
 
 def check_writable(pool: Core, client: AppClient, attributes: Attributes) -> None:
     """Refuse attributes that the app client may not write, with NotAuthorizedException."""
-    schema = pool.configuration.attributes
-    if any(not schema.may_write(name, client.write_attributes) for name in attributes):
+    schema, unknown = pool.configuration.attributes, "unknown-attributes" in pool.configuration.accept
+    known = [
+        name for name in attributes if schema.find(name) or not unknown
+    ]  # `check` decides about the others
+    if any(not schema.may_write(name, client.write_attributes) for name in known):
         raise error_templates.ATTRIBUTE_NOT_WRITABLE.refusal()
 
 
@@ -61,26 +64,28 @@ def check(pool: Core, attributes: Attributes, user: User | None = None) -> None:
         found = schema.find(name)
         if found is None:
             why = f"Type for attribute {{{name}}} could not be determined"
-            raise error_templates.NOT_IN_SCHEMA.refusal(why=why)
+            pool.refuse("unknown-attributes", error_templates.NOT_IN_SCHEMA.refusal(why=why))
+            continue
         # "Attribute cannot be updated even when the attribute was never set" -- reports of users
         if name == "sub" or (user is not None and not found.mutable):
             raise error_templates.NOT_MUTABLE.refusal(name=name)
         # "To delete an attribute from your user, submit the attribute ... with a blank value"
         # -- AWS API reference, UpdateUserAttributes
         if value or user is None:
-            _check_value(found, value)
+            _check_value(pool, found, value)
     for name, value in attributes.items():
         if user is not None and pool.users.is_taken(name, value, user):
             raise error_templates.ALIAS_TAKEN.refusal(name=name)
 
 
-def _check_value(attribute: SchemaAttribute, value: str) -> None:
+def _check_value(pool: Core, attribute: SchemaAttribute, value: str) -> None:
+    check = "invalid-attribute-values"
     if attribute.name == "email" and not EMAIL.fullmatch(value):
-        raise error_templates.BAD_EMAIL.refusal()
+        pool.refuse(check, error_templates.BAD_EMAIL.refusal())
     if attribute.name == "phone_number" and not _PHONE.fullmatch(value):
-        raise error_templates.BAD_PHONE.refusal()
+        pool.refuse(check, error_templates.BAD_PHONE.refusal())
     if why := attribute.violation(value):
-        raise error_templates.NOT_IN_SCHEMA.refusal(why=f"{attribute.name}: {why}")
+        pool.refuse(check, error_templates.NOT_IN_SCHEMA.refusal(why=f"{attribute.name}: {why}"))
 
 
 def check_required(pool: Core, attributes: Attributes) -> None:

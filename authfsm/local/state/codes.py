@@ -187,6 +187,7 @@ def delivery_parameters(medium: str, address: str) -> dict[str, str]:
 def masked_address(medium: str, to: str) -> str:
     """Return an address as Cognito shows it: `+********1234`, `t***@e***`."""
     if medium == "SMS":
-        return f"+{'*' * max(len(to) - 5, 0)}{to[-4:]}"
+        # A number without "+", which Cognito does not have, is shown as it is.
+        return f"+{'*' * max(len(to) - 5, 0)}{to[-4:]}" if to[:1] in {"+", ""} else to
     name, _, domain = to.partition("@")
     return f"{name[:1]}***@{domain[:1]}***"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -18,8 +19,10 @@ from attrs import frozen
 from authfsm import srp
 from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
+from authfsm.local.config.error_templates import PoolRefusal
+from authfsm.local.config.leniency import FIXED_CODE, MOST_ACCEPTED, Accepted, moto_message
 from authfsm.local.config.pool_configuration import AppClient, PoolConfiguration
-from authfsm.local.state.codes import Entropy, Outbox
+from authfsm.local.state.codes import Entropy, Outbox, codes_match, new_code
 from authfsm.local.state.records import RecordListener, Records, TrackedDicts
 from authfsm.local.state.sessions import Sessions
 from authfsm.local.state.srp_proofs import PasswordRecord
@@ -86,7 +89,7 @@ class Directory(TrackedDicts):
         """Add a new user; with `force` their aliases are taken from the users who have them."""
         aliases = () if force else self._aliases_of(user)
         if self.find(user.username) or any(self.find(alias) for alias in aliases):
-            raise error_templates.USER_EXISTS.refusal()
+            raise error_templates.USER_EXISTS.refusal(name=user.username)
         if force:
             self.take_over_aliases(user)
         self.restore(user)
@@ -201,6 +204,9 @@ class Core(TrackedDicts):
         self.records = token_issuer.records = Records()
         self.response: type[Response] | None = None
         """The response of the last request; None if it was malformed or not a step of a sign-in."""
+        self.operation = ""
+        """The operation under way."""
+        self.accepted: deque[Accepted] = deque(maxlen=MOST_ACCEPTED)
         self.requests = 0
         """The number of requests that were answered or refused, those of triggers included."""
         self.seed = Secret(entropy(32))
@@ -222,6 +228,34 @@ class Core(TrackedDicts):
         super().clear_all()
         for part in (self.users, self.sessions, self.token_issuer, self.outbox, self.records):
             part.clear_all()
+
+    def refuse(self, check: str, refusal: PoolRefusal) -> None:
+        """Raise a refusal; if `accept` names this check, record it instead."""
+        if check not in self.configuration.accept:
+            raise refusal
+        self.accepted.append(Accepted(check, self.operation, str(refusal)))
+
+    def reword(self, refusal: PoolRefusal) -> PoolRefusal:
+        """Return a refusal in moto's words, if `accept` says so; Cognito's are recorded."""
+        words = (
+            moto_message(self.operation, refusal) if "moto-messages" in self.configuration.accept else None
+        )
+        if words is not None:
+            self.refuse("moto-messages", refusal)
+            refusal.message = words
+        return refusal
+
+    def new_code(self, digits: int = len(FIXED_CODE)) -> Secret[str]:
+        """Return a random code to send, or the one that `accept` fixes."""
+        fixed = "code-123456" in self.configuration.accept
+        return Secret("12345678"[:digits]) if fixed else new_code(self.entropy, digits)
+
+    def is_code(self, expected: Secret[str], code: str) -> bool:
+        """Return whether a code is the expected one; that `accept` fixes it is recorded."""
+        right = codes_match(expected, code)
+        if right and "code-123456" in self.configuration.accept:
+            self.refuse("code-123456", error_templates.VERIFICATION_CODE_MISMATCH.refusal())
+        return right
 
     def client(self, request: Request) -> AppClient:
         """Return the app client of a request; refuse with ResourceNotFoundException without one."""
@@ -298,15 +332,19 @@ def required_parameter(parameters: Mapping[str, str], name: str) -> str:
     return value
 
 
-def check_secret_hash(client: AppClient, username: str, parameters: Mapping[str, str]) -> None:
+def check_secret_hash(pool: Core, client: AppClient, username: str, parameters: Mapping[str, str]) -> None:
     """Check that SECRET_HASH fits the request's USERNAME, for an app client that has a secret."""
-    if client.client_secret is None:
+    if not client.secrets:
         return
     secret_hash = parameters.get("SECRET_HASH")
     if not secret_hash:
-        raise error_templates.SECRET_HASH_MISSING.refusal(client=client.client_id)
-    expected = srp.secret_hash(username, client.client_id, client.client_secret.reveal())
-    if not hmac.compare_digest(expected.encode(), secret_hash.encode("utf-8", "replace")):
+        pool.refuse(
+            "missing-secret-hash", error_templates.SECRET_HASH_MISSING.refusal(client=client.client_id)
+        )
+        return
+    given = secret_hash.encode("utf-8", "replace")
+    expected = [srp.secret_hash(username, client.client_id, each.reveal()) for each in client.secrets]
+    if not any(hmac.compare_digest(each.encode(), given) for each in expected):
         raise error_templates.SECRET_HASH_WRONG.refusal(client=client.client_id)
 
 

@@ -185,6 +185,7 @@ class User:
         pending_token: the TOTP of AssociateSoftwareToken, not in use until it is verified.
         mfa_enabled: UserMFASettingList.
         preferred_mfa: PreferredMfaSetting.
+        mfa_chosen: whether SetUserMFAPreference was called.
         devices: the tracked devices by key.
         lock_out: the wrong passwords, and how long the user is locked out.
         passkeys: the registered passkeys, and whether they satisfy MFA.
@@ -209,6 +210,7 @@ class User:
     pending_token: SoftwareToken | None = field(default=None, repr=False)
     mfa_enabled: frozenset[State] = frozenset()
     preferred_mfa: State | None = None
+    mfa_chosen: bool = False
     devices: dict[str, DeviceRecord] = field(factory=dict, repr=False)
     lock_out: LockOut = field(factory=LockOut, repr=False)
     passkeys: UserPasskeys = field(factory=UserPasskeys, repr=False)

@@ -1,0 +1,182 @@
+"""`accept`: what a local Cognito takes although Cognito refuses it, and what it never takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from joserfc.jwk import RSAKey
+
+from authfsm.local import CHECKS, LocalCognito, PoolRefusal
+
+PASSWORD = "Correct-Horse-1"
+WEAK = "weak"
+EMAIL = {"Name": "email", "Value": "ada@example.com"}
+
+
+class Region:
+    """A region with a pool, an app client that has a secret, and ada, whom an administrator has invited."""
+
+    def __init__(self, key: RSAKey, *accept: str) -> None:
+        self.cognito = LocalCognito(accept=accept, key=key)
+        self.pool_id = self.ask("CreateUserPool", PoolName="app")["UserPool"]["Id"]
+        app = self.ask("CreateUserPoolClient", UserPoolId=self.pool_id, ClientName="web", GenerateSecret=True)
+        self.client_id = app["UserPoolClient"]["ClientId"]
+        self.app = {"UserPoolId": self.pool_id, "ClientId": self.client_id}
+        self.ada = {"UserPoolId": self.pool_id, "Username": "ada"}
+        self.ask("AdminCreateUser", **self.ada, TemporaryPassword=PASSWORD, UserAttributes=[EMAIL])
+        self.public = self.new_client("ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH")
+
+    def ask(self, operation: str, **members: Any) -> Any:
+        """Ask for an operation."""
+        return self.cognito.answer(operation, members)
+
+    def new_client(self, *flows: str) -> str:
+        """Add an app client without a secret."""
+        members = {"UserPoolId": self.pool_id, "ClientName": "public", "ExplicitAuthFlows": list(flows)}
+        client_id: str = self.ask("CreateUserPoolClient", **members)["UserPoolClient"]["ClientId"]
+        return client_id
+
+    def set_password(self) -> None:
+        """Give ada a permanent password."""
+        self.ask("AdminSetUserPassword", **self.ada, Password=PASSWORD, Permanent=True)
+
+    def sign_in(self, client_id: str = "", **parameters: str) -> Any:
+        """Sign ada in with her password, or other parameters."""
+        flow, given = "USER_PASSWORD_AUTH", {"USERNAME": "ada", "PASSWORD": PASSWORD, **parameters}
+        return self.ask(
+            "InitiateAuth", ClientId=client_id or self.public, AuthFlow=flow, AuthParameters=given
+        )
+
+    def access_token(self) -> str:
+        """Sign ada in, and return an access token."""
+        self.set_password()
+        token: str = self.sign_in()["AuthenticationResult"]["AccessToken"]
+        return token
+
+
+def confirm_with_fixed_code(region: Region) -> None:
+    """Confirm a user who was sent no code."""
+    user = {"ClientId": region.public, "Username": "bob"}
+    region.ask("SignUp", **user, Password=PASSWORD)
+    region.ask("ConfirmSignUp", **user, ConfirmationCode="123456")
+
+
+CASES: dict[str, Callable[[Region], Any]] = {
+    "unknown-attributes": lambda r: r.ask(
+        "AdminUpdateUserAttributes", **r.ada, UserAttributes=[{"Name": "thing", "Value": "1"}]
+    ),
+    "invalid-attribute-values": lambda r: r.ask(
+        "AdminUpdateUserAttributes", **r.ada, UserAttributes=[{"Name": "phone_number", "Value": "555"}]
+    ),
+    "invalid-names": lambda r: r.ask(
+        "CreateResourceServer", UserPoolId=r.pool_id, Identifier="api", Name="{api}"
+    ),
+    "weak-passwords": lambda r: r.ask(
+        "AdminCreateUser", UserPoolId=r.pool_id, Username="bob", TemporaryPassword="weakweak"
+    ),
+    "missing-secret-hash": lambda r: r.ask("SignUp", ClientId=r.client_id, Username="bob", Password=PASSWORD),
+    "disabled-flows": lambda r: r.sign_in(r.new_client("ALLOW_USER_SRP_AUTH")),
+    "disabled-mfa": lambda r: r.ask("AssociateSoftwareToken", AccessToken=r.access_token()),
+    "mfa-without-address": lambda r: (
+        r.ask(
+            "SetUserPoolMfaConfig",
+            UserPoolId=r.pool_id,
+            MfaConfiguration="OPTIONAL",
+            SmsMfaConfiguration={"SmsConfiguration": {"SnsCallerArn": "arn:aws:iam::123456789012:role/sms"}},
+        ),
+        r.ask("AdminSetUserMFAPreference", **r.ada, SMSMfaSettings={"Enabled": True}),
+    ),
+    "invited-users": lambda r: r.ask("AdminConfirmSignUp", **r.ada),
+    "unverified-recovery": lambda r: (
+        r.set_password(),
+        r.ask("ForgotPassword", ClientId=r.public, Username="ada"),
+    ),
+    "code-123456": confirm_with_fixed_code,
+    "moto-messages": lambda r: r.ask("GetUser", AccessToken="none"),
+}
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_each_check(check: str, signing_key: RSAKey) -> None:
+    """Strict, Cognito's error is raised; relaxed, the same request is taken, and the error is recorded."""
+    strict, lenient = Region(signing_key), Region(signing_key, check)
+    with pytest.raises(PoolRefusal) as caught:
+        CASES[check](strict)
+    if check == "moto-messages":
+        with pytest.raises(PoolRefusal, match="Invalid Access Token"):
+            CASES[check](lenient)
+    else:
+        CASES[check](lenient)
+    found = lenient.cognito.accepted[-1]
+
+    assert strict.cognito.accepted == ()
+    assert found.check == check
+    assert found.refusal.split(":")[0] == caught.value.code or check == "code-123456"
+    assert not CHECKS[check].errors or found.refusal.split(":")[0] in {e.code for e in CHECKS[check].errors}
+
+
+def test_the_second_factor_follows(signing_key: RSAKey) -> None:
+    """A factor that the pool did not have is asked for; SMS without a number has the fixed code."""
+    region = Region(signing_key, "all")
+    region.set_password()
+    settings = {"SMSMfaSettings": {"Enabled": True, "PreferredMfa": True}}
+    region.ask("AdminSetUserMFAPreference", **region.ada, **settings)
+    challenge = region.sign_in()
+    answer = {"USERNAME": "ada", "SMS_MFA_CODE": "123456"}
+    reply = region.ask(
+        "RespondToAuthChallenge", ClientId=region.public, ChallengeName=challenge["ChallengeName"],
+        Session=challenge["Session"], ChallengeResponses=answer,
+    )  # fmt: skip
+
+    assert reply["AuthenticationResult"]["AccessToken"]
+    checks = [each.check for each in region.cognito.accepted]
+    assert checks == ["disabled-mfa", "mfa-without-address", "code-123456"]
+
+
+REFUSED: dict[str, Callable[[Region], Any]] = {
+    "a wrong password": lambda r: (r.set_password(), r.sign_in(PASSWORD="Wrong-Horse-1")),
+    "a wrong code": lambda r: (
+        r.ask("SignUp", ClientId=r.public, Username="bob", Password=PASSWORD),
+        r.ask("ConfirmSignUp", ClientId=r.public, Username="bob", ConfirmationCode="123457"),
+    ),
+    "a wrong SECRET_HASH": lambda r: r.sign_in(r.client_id, SECRET_HASH="wrong"),
+    "a wrong proof": lambda r: r.ask(
+        "RespondToAuthChallenge", ClientId=r.public, ChallengeName="PASSWORD_VERIFIER",
+        ChallengeResponses={"USERNAME": "ada", "PASSWORD_CLAIM_SIGNATURE": "AAAA", "TIMESTAMP": "now",
+                            "PASSWORD_CLAIM_SECRET_BLOCK": "AAAA"},
+    ),
+    "a wrong TOTP": lambda r: (
+        token := r.access_token(),
+        r.ask("AssociateSoftwareToken", AccessToken=token),
+        r.ask("VerifySoftwareToken", AccessToken=token, UserCode="123456"),
+    ),
+    "a revoked token": lambda r: (
+        token := r.access_token(),
+        r.ask("AdminUserGlobalSignOut", **r.ada),
+        r.ask("GetUser", AccessToken=token),
+    ),
+    "a weak permanent password": lambda r: r.ask("AdminSetUserPassword", **r.ada, Password=WEAK),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_never_accepted(what: str, signing_key: RSAKey) -> None:
+    """Passwords, proofs, codes and tokens are verified whatever is accepted."""
+    with pytest.raises(PoolRefusal) as caught:
+        REFUSED[what](Region(signing_key, "all"))
+
+    assert caught.value.code in {
+        "NotAuthorizedException", "CodeMismatchException", "EnableSoftwareTokenMFAException",
+        "InvalidPasswordException",
+    }  # fmt: skip
+
+
+def test_names() -> None:
+    """One name or several; an unknown one is a ValueError that has those that are known."""
+    assert LocalCognito(accept="weak-passwords").pool().configuration.accept == {"weak-passwords"}
+    assert LocalCognito(accept=["all"]).pool().configuration.accept == set(CHECKS)
+    assert LocalCognito().pool().configuration.accept == frozenset()
+    with pytest.raises(ValueError, match=r"accept has no check weak; there are all, unknown-attributes, "):
+        LocalCognito(accept=["weak"])
