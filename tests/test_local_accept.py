@@ -38,9 +38,9 @@ class Region:
         client_id: str = self.ask("CreateUserPoolClient", **members)["UserPoolClient"]["ClientId"]
         return client_id
 
-    def set_password(self) -> None:
+    def set_password(self) -> Any:
         """Give ada a permanent password."""
-        self.ask("AdminSetUserPassword", **self.ada, Password=PASSWORD, Permanent=True)
+        return self.ask("AdminSetUserPassword", **self.ada, Password=PASSWORD, Permanent=True)
 
     def sign_in(self, client_id: str = "", **parameters: str) -> Any:
         """Sign ada in with her password, or other parameters."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import unittest
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 import boto3
@@ -151,7 +151,7 @@ def generator() -> Iterator[int]:
 
 
 @mock_aws(accept="all")
-async def async_generator() -> AsyncIterator[int]:
+async def async_generator() -> AsyncGenerator[int, None]:
     """Decorate an async generator."""
     yield count()
 
@@ -168,7 +168,7 @@ def test_decorated_generators() -> None:
         items.__anext__().send(None)
     assert ended.value.value == 1
     with pytest.raises(StopIteration):
-        items.aclose().send(None)  # type: ignore[attr-defined]  # an async generator
+        items.aclose().send(None)
     assert bare() == 1
 
 

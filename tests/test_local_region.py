@@ -243,9 +243,11 @@ def test_client_secrets() -> None:
 
     def is_valid(secret: str) -> bool:
         given = {"ClientId": app["ClientId"], "Token": "none", "ClientSecret": secret}
-        with pytest.raises(PoolRefusal) as caught:
+        try:
             cognito.answer("RevokeToken", given)
-        return "ClientSecret" not in caught.value.message
+        except PoolRefusal as refusal:
+            return "ClientSecret" not in refusal.message
+        return True
 
     def ids() -> list[str]:
         listed = cognito.answer("ListUserPoolClientSecrets", client)["ClientSecrets"]

@@ -17,15 +17,6 @@ from authfsm.local.config import request_members
 OURS = json.loads(files("authfsm.local.config").joinpath("members.json").read_bytes())
 
 
-def read_strictly(operation: str, request: dict[str, Any]) -> dict[str, Any]:
-    """Read a request with no check relaxed."""
-
-    def refuse(_: str, refusal: PoolRefusal) -> None:
-        raise refusal
-
-    return request_members.read(operation, request, refuse)
-
-
 def test_the_model_agrees_with_botocore() -> None:
     """Other versions of botocore have more members, or fewer; what both have is the same."""
     theirs = folded()
@@ -84,7 +75,7 @@ def test_invalid_members(operation: str, request_: dict[str, Any], code: str, me
 
 def test_unknown_members_are_ignored() -> None:
     """A member that is unknown or null is like an absent one."""
-    read = read_strictly(
+    read = request_members.read(
         "InitiateAuth", {"ClientId": "c", "AuthFlow": "f", "Session": None, "Tomorrow": {"deep": [1]}}
     )
 
@@ -127,7 +118,7 @@ def _nulled(value: Any) -> Iterator[tuple[Any, Any]]:
 
 def _outcome(operation: str, request: dict[str, Any]) -> Any:
     try:
-        return read_strictly(operation, request)
+        return request_members.read(operation, request)
     except PoolRefusal as refused:
         return refused.code, refused.message
 
@@ -137,7 +128,7 @@ def test_null_is_like_absent_in_every_request(operation: str) -> None:
     """One member null at any depth, maps included, is read, or refused, as if it were absent."""
     full = _sample(OURS["operations"][operation])
 
-    assert read_strictly(operation, full) == full
+    assert request_members.read(operation, full) == full
     for null, absent in _nulled(full):
         assert _outcome(operation, null) == _outcome(operation, absent)
     assert _outcome(operation, dict.fromkeys(full)) == _outcome(operation, {})

@@ -209,7 +209,7 @@ def read_members(pool: Core, operation: str, request: Mapping[str, Any]) -> dict
         why = reason_not_served(operation)
         raise error_templates.OPERATION_NOT_SERVED.refusal(operation=operation, why=why)
     try:
-        members = request_members.read(operation, request, pool.refuse)
+        members = request_members.read(operation, request)
         request_members.check_constraints(operation, members, pool.refuse)
     except PoolRefusal as refusal:
         raise pool.reword(refusal) from None

@@ -168,7 +168,6 @@ ADMIN_FLOW_NOT_ENABLED = ErrorTemplate(_INVALID_PARAMETER, "Auth flow not enable
 FLOW_NEEDS_ADMIN = ErrorTemplate(_INVALID_PARAMETER, "Initiate Auth method not supported.")  # ADMIN_* in InitiateAuth; reports of users
 NO_CUSTOM_AUTH_TRIGGER = ErrorTemplate(_INVALID_PARAMETER, "Custom auth lambda trigger is not configured for the user pool.")
 NULL_MEMBER = ErrorTemplate(_INVALID_PARAMETER, "1 validation error detected: Value null at '{name}' failed to satisfy constraint: Member must not be null", survives=True)
-TOO_LONG = ErrorTemplate(_INVALID_PARAMETER, "1 validation error detected: Value at '{name}' failed to satisfy constraint: Member must have length less than or equal to {limit}", survives=True)
 # amplify-swift's tests against AWS have the code, and that the session survives; the pattern is botocore's.
 USER_CODE_NOT_DIGITS = ErrorTemplate(_INVALID_PARAMETER, "1 validation error detected: Value at 'userCode' failed to satisfy constraint: Member must satisfy regular expression pattern: [0-9]+", survives=True)
 NOT_IN_ENUM = ErrorTemplate(_INVALID_PARAMETER, "1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: Member must satisfy enum value set: [{values}]", survives=True)

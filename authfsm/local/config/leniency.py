@@ -39,7 +39,7 @@ CHECKS: Final[Mapping[str, RelaxedCheck]] = {
     "invalid-attribute-values": RelaxedCheck("email addresses, phone numbers and other attributes of a wrong form",
         (errors.BAD_EMAIL, errors.BAD_PHONE, errors.NOT_IN_SCHEMA), _SCHEMA),
     "invalid-names": RelaxedCheck("names and ids that are longer than, or have other characters than, the API's model allows",
-        (errors.TOO_LONG, errors.CONSTRAINTS_VIOLATED), "botocore's model of the API"),
+        (errors.CONSTRAINTS_VIOLATED,), "botocore's model of the API"),
     "weak-passwords": RelaxedCheck("passwords against the policy in AdminCreateUser and ConfirmForgotPassword, which moto does not check there",
         (errors.PASSWORD_POLICY,), "AWS API reference, AdminCreateUser: InvalidPasswordException"),
     "missing-secret-hash": RelaxedCheck("requests without SECRET_HASH at an app client with a secret (a wrong one is refused)",

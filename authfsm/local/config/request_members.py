@@ -17,9 +17,6 @@ from typing import Any, Final
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 
-Refuse = Callable[[str, PoolRefusal], None]
-"""Raises a refusal, unless the check of this name is relaxed."""
-
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "structure": (dict,),
     "document": (dict,),
@@ -35,6 +32,7 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
 # The model has no bound for what is in a map. The pool keeps a USERNAME while a sign-in is pending.
 _MAX_LENGTHS_IN_MAPS: Final = {"USERNAME": 128}
 
+_TOO_LONG: Final = "Member must have length less than or equal to"
 _PATTERN: Final = "Member must satisfy regular expression pattern"
 _OF_USERS: Final = frozenset({"Username", "AccessToken", "AuthFlow", "Session", "Token", "RefreshToken"})
 
@@ -54,23 +52,28 @@ def is_known(operation: str) -> bool:
     return operation in _model()["operations"]
 
 
-def read(operation: str, request: Mapping[str, Any], refuse: Refuse) -> dict[str, Any]:
-    """Return a request without unknown members and without null; refuse members of a wrong type or length."""
-    members: dict[str, Any] = _read(_model()["operations"][operation], request, "", refuse)
+def read(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a request without unknown members and without null; refuse members of a wrong type or out of bounds."""
+    members: dict[str, Any] = _read(_model()["operations"][operation], request, "")
     return members
 
 
-def check_constraints(operation: str, members: Mapping[str, Any], refuse: Refuse) -> None:
-    """Refuse values that break constraints of the API's model, in one message; requests about users check their own."""
+def check_constraints(
+    operation: str, members: Mapping[str, Any], refuse: Callable[[str, PoolRefusal], None]
+) -> None:
+    """Refuse values that break constraints of the API's model, in one message; in requests about users, lengths only."""
     name = _model()["operations"][operation]
-    if _OF_USERS.isdisjoint(_model()["shapes"][name]["members"]):
-        found = list(_violations(name, members, ""))
-        if found:
-            number = "1 validation error" if len(found) == 1 else f"{len(found)} validation errors"
-            template = error_templates.CONSTRAINTS_VIOLATED
-            named = all(_PATTERN in each for each in found)
-            refusal = template.refusal(number=number, violations="; ".join(found))
-            refuse("invalid-names" if named else "", refusal)
+    of_user = not _OF_USERS.isdisjoint(_model()["shapes"][name]["members"])
+    violations = ((each, each.rpartition("constraint: ")[2]) for each in _violations(name, members, ""))
+    broken = {each: why for each, why in violations if not of_user or why.startswith(_TOO_LONG)}
+    if found := list(broken):
+        # A secret's value is not shown.
+        of_names = all(why.startswith((_TOO_LONG, _PATTERN)) for why in broken.values())
+        named = of_names and not any(each.startswith("Value at") for each in found)
+        number = "1 validation error" if len(found) == 1 else f"{len(found)} validation errors"
+        template = error_templates.CONSTRAINTS_VIOLATED
+        refusal = template.refusal(number=number, violations="; ".join(found))
+        refuse("invalid-names" if named else "", refusal)
 
 
 def _violations(shape_name: str, value: Any, path: str) -> Iterator[str]:
@@ -81,9 +84,13 @@ def _violations(shape_name: str, value: Any, path: str) -> Iterator[str]:
         for name, each in value.items():
             yield from _violations(shape["members"][name], each, f"{prefix}{_lower(name)}")
         return
-    if kind in {"string", "list", "map"} and len(value) < shape.get("min", 0):
-        constraint = f"Member must have length greater than or equal to {shape['min']}"
-        yield _violation(shape, value, path, constraint)
+    if kind in {"string", "list", "map"}:
+        yield from _length_violations(shape, value, path)
+    if kind == "map":
+        for key, each in value.items():
+            most = {"max": _MAX_LENGTHS_IN_MAPS.get(key, len(each)), "sensitive": True}
+            yield from _violations(shape["value"], each, f"{path}.{key}")
+            yield from _length_violations(most, each, f"{path}.{key}")
     if kind == "list":
         for number, each in enumerate(value, 1):
             yield from _violations(shape["member"], each, f"{prefix}{number}.member")
@@ -94,6 +101,15 @@ def _violations(shape_name: str, value: Any, path: str) -> Iterator[str]:
     if kind == "string" and pattern and "arn:" not in pattern and not _matches(pattern, value):
         constraint = f"{_PATTERN}: {pattern}"
         yield _violation(shape, value, path, constraint)
+
+
+def _length_violations(shape: Any, value: Any, path: str) -> Iterator[str]:
+    if len(value) < shape.get("min", 0):
+        yield _violation(
+            shape, value, path, f"Member must have length greater than or equal to {shape['min']}"
+        )
+    if len(value) > shape.get("max", len(value)):
+        yield _violation(shape, value, path, f"{_TOO_LONG} {shape['max']}")
 
 
 def _violation(shape: Any, value: Any, path: str, constraint: str) -> str:
@@ -113,7 +129,7 @@ def _matches(pattern: str, value: str) -> bool:
     return _compiled(pattern).fullmatch(value) is not None
 
 
-def _read(shape_name: str, given: object, path: str, refuse: Refuse) -> Any:
+def _read(shape_name: str, given: object, path: str) -> Any:
     shape = _model()["shapes"][shape_name]
     kind: str = shape["type"]
     # True is an int in Python, and not an integer of the API.
@@ -121,31 +137,30 @@ def _read(shape_name: str, given: object, path: str, refuse: Refuse) -> Any:
         raise error_templates.WRONG_TYPE.refusal(name=path or "The request")
     value: Any = given
     if kind == "structure":
-        return _read_structure(shape, value, path, refuse)
-    _check_bounds(shape, value, path, refuse)
+        return _read_structure(shape, value, path)
+    _check_bounds(shape, value, path)
     if kind == "list":
         item: str = shape["member"]
-        return [_read(item, each, f"{path}.{n}.member", refuse) for n, each in enumerate(value, 1)]
+        return [_read(item, each, f"{path}.{n}.member") for n, each in enumerate(value, 1)]
     if kind == "map":
-        return _read_map(shape, value, path, refuse)
+        return _read_map(shape, value, path)
     return value
 
 
-def _read_map(shape: Any, value: Mapping[str, Any], path: str, refuse: Refuse) -> dict[str, Any]:
+def _read_map(shape: Any, value: Mapping[str, Any], path: str) -> dict[str, Any]:
     # Clients send null in AuthParameters and ChallengeResponses and get tokens: amazon-cognito-identity-js
     # sends "DEVICE_KEY": null with each refresh from a browser without a device.
     present = {key: each for key, each in value.items() if each is not None}
     for key, each in present.items():
-        _read(shape["key"], key, path, refuse)
-        _read(shape["value"], each, path, refuse)
-        _check_length(each, _MAX_LENGTHS_IN_MAPS.get(key), f"{path}.{key}", refuse, "")
+        _read(shape["key"], key, path)
+        _read(shape["value"], each, path)
     return present
 
 
-def _read_structure(shape: Any, value: Mapping[str, Any], path: str, refuse: Refuse) -> dict[str, Any]:
+def _read_structure(shape: Any, value: Mapping[str, Any], path: str) -> dict[str, Any]:
     prefix = f"{path}." if path else ""
     members = {
-        name: _read(shape["members"][name], each, f"{prefix}{_lower(name)}", refuse)
+        name: _read(shape["members"][name], each, f"{prefix}{_lower(name)}")
         for name, each in value.items()
         if each is not None and name in shape["members"]
     }
@@ -155,22 +170,13 @@ def _read_structure(shape: Any, value: Mapping[str, Any], path: str, refuse: Ref
     return members
 
 
-def _check_bounds(shape: Any, value: Any, path: str, refuse: Refuse) -> None:
-    if not isinstance(value, (int, float)):
-        is_name = shape["type"] == "string" and not shape.get("sensitive")
-        _check_length(value, shape.get("max"), path, refuse, "invalid-names" if is_name else "")
-        return
+def _check_bounds(shape: Any, value: Any, path: str) -> None:
     lowest, highest = shape.get("min", value), shape.get("max", value)
-    if not lowest <= value <= highest:
+    if isinstance(value, (int, float)) and not lowest <= value <= highest:
         beyond, limit = ("greater", lowest) if value < lowest else ("less", highest)
         raise error_templates.OUT_OF_BOUNDS.refusal(
             value=str(value), name=path, beyond=beyond, limit=str(limit)
         )
-
-
-def _check_length(value: Any, most: int | None, path: str, refuse: Refuse, check: str) -> None:
-    if most is not None and len(value) > most:
-        refuse(check, error_templates.TOO_LONG.refusal(name=path, limit=str(most)))
 
 
 def _lower(name: str) -> str:
