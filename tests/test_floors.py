@@ -31,8 +31,8 @@ FLOORS = [
     ("local/api",),
     ("local",),
     ("local/server", "pytest_plugin"),
-    ("traces", "conformance", "notebook"),
-    ("journeys",),
+    ("traces", "conformance"),
+    ("journeys", "notebook"),
     ("cli",),
     ("__init__", "__main__"),
     ("contrib",),
@@ -282,7 +282,7 @@ def test_the_public_names_can_be_imported() -> None:
     tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
     typed = {name.rpartition(".")[2] for name in imports(tree) if name.startswith("authfsm.")}
 
-    assert typed == set(authfsm.__all__)
+    assert typed - {"Stepper"} == set(authfsm.__all__)  # it needs an extra, which a star import must not
     assert re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", authfsm.__version__)
     assert [name for name in authfsm.__all__ if getattr(authfsm, name, None) is None] == []
     with pytest.raises(AttributeError):

@@ -12,8 +12,9 @@ from authfsm import Credential, RawAnswer, SetUpEmail, State
 from authfsm.base.secret import Secret
 from authfsm.core.signin import SignIn
 from authfsm.local import LocalPool, ManualClock, Triggers
+from authfsm.notebook.answers import prompts_for, sample_response
 from authfsm.notebook.recording import MASK, SignInRecording, masked, secrets_of
-from authfsm.notebook.view_model import prompts_for, sample_response, view_model
+from authfsm.notebook.view_model import view_model
 from authfsm.protocol.errors import InvalidInput
 from authfsm.protocol.replies import CHALLENGE_OF, MfaSetup, OtherChallenge, WebAuthn
 
@@ -44,7 +45,7 @@ def test_a_passkey(recording: SignInRecording) -> None:
 
     made = {form.trigger: form for form in prompts_for(recording.flow)}
 
-    assert list(made) == ["select", "password", "credential"]
+    assert list(made) == ["credential", "select", "password"]
     assert "was created" in made["credential"].explanation
     with pytest.raises(InvalidInput, match="must be JSON") as caught:
         made["credential"].answer({"credential": "{not"})

@@ -26,7 +26,7 @@ from authfsm.cli.signin.screen import Screen, SignInEnded
 from authfsm.contrib.web_sign_in import WebSignIn
 from authfsm.journeys import NextInput
 from authfsm.local import LocalPool
-from authfsm.notebook.view_model import prompts_for
+from authfsm.notebook.answers import prompts_for
 from authfsm.protocol import replies
 from authfsm.protocol import responses as r
 from authfsm.protocol.forms import SRP_RESPONSES, Field, Form, Prompt

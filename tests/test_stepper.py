@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import gc
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from joserfc.jwk import RSAKey
 from jupyter_page import Page, recording_comms
 
-from authfsm import Code, PoolSettings, State, UserSrpAuth
-from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, Triggers
-from authfsm.notebook import Stepper
+from authfsm import PROTOCOL, Code, PoolSettings, State, Stepper, UserSrpAuth
+from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, Triggers, WebAuthnConfiguration
+from authfsm.notebook import stepper as stepper_module
+from authfsm.notebook.after_sign_in import ACTIONS
 from authfsm.notebook.recording import MAX_STEPS
 from authfsm.notebook.stepper import StepperWidget
 from authfsm.protocol.errors import BadField, InvalidOperation, WrongResponse
+from authfsm.protocol.replies import unverified_claims
 
 PASSWORD = "Correct-Horse-1"
 TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 PHONE = "+15555550143"
+STEPPER_JS = Path(stepper_module.__file__).with_name("stepper.js")
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +61,7 @@ def test_a_sign_in_is_clicked_through(pool: LocalPool) -> None:
 
     def seen() -> tuple[Any, ...]:
         view = page.view
-        on = "".join(name[0] for name, each in view["buttons"].items() if each["enabled"])
+        on = "".join(name[0] for name, each in view["buttons"].items() if each["enabled"] and name != "play")
         return view["state"], view["steps"], on, page.forms, bool(view["refusal"])
 
     assert seen() == ("START", 0, "sr", [], False)
@@ -106,8 +111,8 @@ def test_facts_about_a_state(pool: LocalPool) -> None:
 
     told = page.send({"do": "about", "node": 4})
     assert told["done"] == "about"
-    assert "<code>PASSWORD_VERIFIER</code>" in told["about"]
-    assert "SECRET_BLOCK" in told["about"]
+    assert told["about"]["name"] == "PASSWORD_VERIFIER"
+    assert "SECRET_BLOCK" in str(told["about"]["carries"])
     assert "error" in page.send({"do": "about", "node": 4000})
 
 
@@ -115,35 +120,33 @@ def test_the_panels(pool: LocalPool) -> None:
     """The next request, those sent so far, the history, and what may come next with its conditions."""
     page = Page(Stepper(pool, "ada", PASSWORD))
     panels = page.view["panels"]
-    assert "about to be sent" in panels["wire"]
-    assert "USER_SRP_AUTH" in panels["wire"]
-    assert "user_srp_auth" in panels["what_if"]
-    assert "admin_" not in panels["what_if"]
+    assert panels["wire"][0]["title"] == "about to be sent"
+    assert "USER_SRP_AUTH" in str(panels["wire"])
+    assert {each["response"] for each in panels["what_if"]} == {"user_srp_auth"}
 
     page.press("run")
     panels = page.view["panels"]
-    assert "sent with your answer" in panels["wire"]
-    assert "SOFTWARE_TOKEN_MFA_CODE&quot;: &quot;••••••" in panels["wire"]
-    assert "PASSWORD_CLAIM_SIGNATURE&quot;: &quot;••••••" in panels["wire"]
-    assert panels["history"].count("<tr>") == 3
-    assert "LambdaConfig has no DefineAuthChallenge" in panels["what_if"]
+    assert panels["wire"][0]["title"] == "sent with your answer"
+    assert '"SOFTWARE_TOKEN_MFA_CODE": "••••••' in str(panels["wire"])
+    assert '"PASSWORD_CLAIM_SIGNATURE": "••••••' in str(panels["wire"])
+    assert len(panels["history"]) == 2
+    assert "LambdaConfig has no DefineAuthChallenge" in str(panels["what_if"])
 
     page.submit("code", code="000000")
-    assert "CodeMismatchException" in page.view["panels"]["history"]
+    assert page.view["panels"]["history"][-1][5:] == list(page.view["refusal"].values())[:3:2]
 
 
 def test_srp_values_on_request(pool: LocalPool) -> None:
     """While a proof is due, its values are shown shortened, as a message and never as state."""
     page = Page(Stepper(pool, "ada", PASSWORD))
-    assert "while a proof is due" in page.send({"do": "srp"})["srp"]
+    assert page.send({"do": "srp"})["srp"] == ()
     page.press("step")
 
     told = page.send({"do": "srp"})["srp"]
 
-    for name in ("a", "A", "s", "B", "x", "u", "S", "K"):
-        assert f"<var>{name}</var>" in told
-    x = told.partition("<var>x</var></td><td><code>")[2][:8]
-    assert x not in page.saved
+    values = {name: value for name, value, _ in told}
+    assert list(values) == ["a", "A", "s", "B", "x", "u", "S", "K"]
+    assert values["x"][:8] not in page.saved
 
 
 def test_nothing_secret_is_ever_saved(pools: Any) -> None:
@@ -298,9 +301,7 @@ def test_a_riddle(pools: Any) -> None:
         "<b>Up</b>, but never down, whatever you do, and whoever you are: what is it?",
     ] in page.view["facts"]
 
-    assert "&lt;b&gt;Up" in page.view["panels"]["wire"]
-    assert "<b>Up" not in page.view["panels"]["wire"]
-    panel = page.view["panels"]["what_if"]
+    panel = str(page.view["panels"]["what_if"])
     assert "DefineAuthChallenge.issueTokens=true" in panel
     assert "no DefineAuthChallenge" not in panel
 
@@ -329,7 +330,7 @@ def test_a_remembered_device_needs_no_input(pools: Any) -> None:
         page.press("step")
         states.append(page.view["state"])
         if states[-1] == "DEVICE_PASSWORD_VERIFIER":
-            assert "<var>x</var>" in page.send({"do": "srp"})["srp"]
+            assert "x" in {name for name, *_ in page.send({"do": "srp"})["srp"]}
 
     assert states == ["PASSWORD_VERIFIER", "DEVICE_SRP_AUTH", "DEVICE_PASSWORD_VERIFIER", "AUTHENTICATED"]
 
@@ -350,6 +351,137 @@ def test_other_flows_run_to_their_end(pools: Any, flow: str) -> None:
     assert PASSWORD not in page.saved
 
 
+@pytest.fixture
+def rich_pool(pools: Any) -> LocalPool:
+    """A pool with devices and passkeys, whose user has an e-mail address."""
+    made: LocalPool = pools(
+        mfa="OPTIONAL",
+        allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP", "WEB_AUTHN"],
+        webauthn=WebAuthnConfiguration("example.com"),
+        device=DeviceConfiguration(device_only_remembered_on_user_prompt=True),
+    )
+    made.add_user("ada", PASSWORD, email="ada@example.com")
+    return made
+
+
+def signed_parts(credential: str) -> list[list[str]]:
+    """Return what the page shows of a credential."""
+    script = f"import {{ signedParts }} from {json.dumps(str(STEPPER_JS))};"
+    script += f"console.log(JSON.stringify(signedParts({json.dumps(credential)})))"
+    command = ["node", "--input-type=module", "--no-warnings", "-e", script]
+    seen = subprocess.run(command, check=True, capture_output=True, text=True)
+    rows: list[list[str]] = json.loads(seen.stdout)
+    return rows
+
+
+def test_after_the_sign_in(rich_pool: LocalPool) -> None:
+    """Each row of the table for tokens has a button; what it does is a real call, and can be taken back."""
+    assert {each.response for each in ACTIONS.values()} >= set(PROTOCOL[State.AUTHENTICATED])
+    page = Page(Stepper(rich_pool, "ada", PASSWORD))
+    page.press("run")
+    tokens = page.stepper.recording.flow.signed_in()
+
+    seen = {}
+    for action in (
+        "refresh", "refresh_token_auth", "refresh_token", "confirm_device", "remember_device",
+        "forget_device", "register_passkey", "sign_out", "passkey",
+    ):  # fmt: skip
+        assert action in [each["name"] for each in page.view["actions"]]
+        assert page.send({"do": "act", "name": action}) == {"done": "act"}
+        exchanges = page.stepper.recording.steps[-1].exchanges
+        seen[action] = (page.view["state"], *(each.operation for each in exchanges))
+        assert page.view["refusal"] is None
+
+    assert seen == {
+        "refresh": ("AUTHENTICATED", "GetTokensFromRefreshToken"),
+        "refresh_token_auth": ("AUTHENTICATED", "InitiateAuth"),
+        "refresh_token": ("AUTHENTICATED", "InitiateAuth"),
+        "confirm_device": ("AUTHENTICATED", "ConfirmDevice", "UpdateDeviceStatus"),
+        "remember_device": ("AUTHENTICATED", "UpdateDeviceStatus"),
+        "forget_device": ("AUTHENTICATED", "UpdateDeviceStatus"),
+        "register_passkey": ("AUTHENTICATED", "StartWebAuthnRegistration", "CompleteWebAuthnRegistration"),
+        "sign_out": ("START", "RevokeToken"),
+        "passkey": ("WEB_AUTHN", "InitiateAuth"),
+    }
+    assert "offers" in page.send({"do": "act", "name": "refresh"})["error"]
+    credential = page.debug_secrets()["code"]
+    assert signed_parts(credential)[0][1].startswith('{"type":"webauthn.get"')
+    assert "flags: user present, user verified; counter: 0" in signed_parts(credential)[1][1]
+    page.submit("credential", credential=credential)
+    assert page.view["state"] == "AUTHENTICATED"
+    assert tokens.access_token.reveal()[:60] not in page.saved
+    for _ in range(11):
+        page.press("back")
+    assert (page.view["state"], page.view["steps"]) == ("PASSWORD_VERIFIER", 1)
+
+
+def test_step_up_and_sign_in_again(rich_pool: LocalPool) -> None:
+    """A step-up begins a sign-in for a higher level; another sign-in is on the device that was confirmed."""
+    stepper = Stepper(rich_pool, "ada", PASSWORD)
+    stepper.run()
+    acr = unverified_claims(stepper.recording.flow.signed_in().access_token)["acr"]
+
+    assert stepper.act("step_up").flow == "USER_AUTH"
+    assert stepper.answer(Code(stepper.outbox.code_for("ada"))).state is State.AUTHENTICATED
+    assert unverified_claims(stepper.recording.flow.signed_in().access_token)["acr"] > acr
+
+    stepper.act("again")
+    stepper.run()
+    stepper.act("confirm_device")
+    stepper.act("again")
+    stepper.run()
+    assert [step.dest for step in stepper.history][-2:] == ["DEVICE_PASSWORD_VERIFIER", "AUTHENTICATED"]
+
+
+def test_play_answers_by_itself(pools: Any) -> None:
+    """What the outbox, the app or this process knows is answered; a riddle waits for a person."""
+    pool = pools(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], required_attributes=["name"])
+    pool.add_user("ada", PASSWORD, temporary=True)
+    chosen = pools(allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP"])
+    chosen.add_user("ada", PASSWORD, email="ada@example.com")
+    asking = pools(triggers=riddle())
+    asking.add_user("ada")
+
+    ends = []
+    for stepper in (
+        Stepper(pool, "ada", PASSWORD),
+        Stepper(chosen, "ada", flow="USER_AUTH"),
+        Stepper(asking, "ada", flow="CUSTOM_AUTH"),
+    ):
+        page = Page(stepper)
+        while page.view["buttons"]["play"]["enabled"]:
+            assert page.send({"do": "advance"}) == {"done": "advance"}
+            assert page.view["refusal"] is None
+        ends.append((page.view["state"], page.view["buttons"]["play"]["hint"]))
+    assert ends == [
+        ("AUTHENTICATED", "The sign-in has ended"),
+        ("AUTHENTICATED", "The sign-in has ended"),
+        ("CUSTOM_CHALLENGE", "Only a person knows this answer"),
+    ]
+    with pytest.raises(InvalidOperation, match="needs a person's answer"):
+        stepper.advance()
+
+
+def test_the_picture_below_is_up_to_date(pool: LocalPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The widget is displayed without a picture of its own; the picture below it is updated by each step."""
+    published: list[tuple[dict[str, str], dict[str, Any]]] = []
+    monkeypatch.setattr(stepper_module, "_publish", lambda bundle, *_, **how: published.append((bundle, how)))
+    stepper = Stepper(pool, "ada", PASSWORD)
+    stepper.step()
+    assert published == []
+
+    stepper._ipython_display_()
+    Page(stepper).press("run")
+
+    (widget, _), (first, how), (last, again) = published
+    assert sorted(widget) == ["application/vnd.jupyter.widget-view+json", "text/plain"]
+    assert how == {"transient": again["transient"], "update": False}
+    assert again["update"]
+    assert "after 1 step." in first["text/plain"]
+    assert "after 2 steps" in last["text/plain"]
+    assert 'data-authfsm="still"' in last["image/svg+xml"]
+
+
 def test_the_end_of_an_attempt(pool: LocalPool) -> None:
     """A wrong password ends the attempt: the advice is shown, step is disabled, back and restart are not."""
     page = Page(Stepper(pool, "ada", "error"))
@@ -362,9 +494,10 @@ def test_the_end_of_an_attempt(pool: LocalPool) -> None:
         "back": True,
         "step": False,
         "run": False,
+        "play": False,
         "restart": True,
     }
-    assert "The sign-in has ended" in page.view["panels"]["what_if"]
+    assert page.view["panels"]["what_if"] == []
 
 
 def test_a_real_pool_cannot_go_back(pool: LocalPool) -> None:
@@ -374,14 +507,14 @@ def test_a_real_pool_cannot_go_back(pool: LocalPool) -> None:
     back = page.view["buttons"]["back"]
     assert back["enabled"] is False
     assert back["hint"].startswith("A real pool cannot take back")
-    assert "settings are not known" in page.view["panels"]["what_if"]
+    assert not page.view["panels"]["settings_known"]
     assert page.view["has_debug_secrets"] is False
     assert "real pool" in page.send({"do": "back"})["error"]
     assert page.view["steps"] == 2
 
     settings = PoolSettings.describe(pool.client(), pool.pool_id, pool.client_id)
     page = Page(Stepper(pool.cognito(), "ada", PASSWORD, settings=settings))
-    assert "own settings" in page.view["panels"]["what_if"]
+    assert page.view["panels"]["settings_known"]
 
 
 @pytest.mark.parametrize(
@@ -459,18 +592,6 @@ def test_stepping_from_code(pool: LocalPool) -> None:
     assert stepper.restart().state is State.START
 
 
-def test_a_picture_for_front_ends_without_widgets(pool: LocalPool) -> None:
-    """The bundle has the picture of the moment and a text beside the widget."""
-    stepper = Stepper(pool, "ada", PASSWORD)
-    stepper.run()
-
-    shown, _ = stepper._repr_mimebundle_()
-
-    assert sorted(shown) == ["application/vnd.jupyter.widget-view+json", "image/svg+xml", "text/plain"]
-    assert "2 · srp_claim" in shown["image/svg+xml"]
-    assert "SOFTWARE_TOKEN_MFA after 2 steps" in shown["text/plain"]
-
-
 def test_two_steppers_are_independent(pool: LocalPool) -> None:
     """On one pool, or on one driver's client, each records only its own requests."""
     one, other = Page(Stepper(pool, "ada", PASSWORD)), Page(Stepper(pool, "ada", PASSWORD))
@@ -496,7 +617,7 @@ def test_memory_is_bounded(pools: Any) -> None:
     page.press("run")
     sizes, counts = [], []
     for _ in range(3):
-        for _ in range(20):
+        for _ in range(6):
             stepper.back()
             page.submit("answer", answer="no") if page.forms else page.press("run")
         gc.collect()
@@ -521,10 +642,10 @@ def test_it_says_what_to_install() -> None:
     code = """
 import sys
 sys.modules["anywidget"] = None
-import authfsm.notebook
+import authfsm
 from authfsm.protocol.errors import OperatorError
 try:
-    from authfsm.notebook import Stepper
+    from authfsm import Stepper
 except OperatorError as error:
     print(isinstance(error, ImportError), error)
 """

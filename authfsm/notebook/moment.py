@@ -42,7 +42,7 @@ class Moment:
             exchanges=last.exchanges if last else (),
             error=last.error if last else None,
             username=recording.username,
-            flow=recording.auth_flow,
+            flow=recording.flow.signin.flow or recording.auth_flow,
             settings=settings,
         )
 

@@ -1,31 +1,33 @@
-"""Records one sign-in step by step: forward, on to where user input is required, back, and from the start.
+"""Records the sign-ins of one user step by step: forward, to where user input is required, back, and from the start.
 
 It needs no widgets. With a local pool, going back is real: before each step the pool is forked, and the fork
-is used again. A real pool cannot go back. Only the last steps of a long sign-in are kept.
+is used again. A real pool cannot go back. Only the last steps are kept.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
-from typing import Any, Final
+from copy import copy
+from typing import TYPE_CHECKING, Any, Final
 
-from attrs import evolve, field, frozen
+from attrs import define, evolve, field, frozen
 
 from authfsm.base.secret import Secret, secret
 from authfsm.core.device import Device
-from authfsm.core.encryption import new_key
+from authfsm.core.sealing import Snapshot
 from authfsm.drivers.boto import Cognito, Flow
 from authfsm.local import LocalPool
 from authfsm.protocol.errors import AuthfsmError, BadField, InvalidOperation
-from authfsm.protocol.responses import Response
+from authfsm.protocol.responses import NewPassword, Response
 from authfsm.protocol.states import STATE_BY_NAME
+
+if TYPE_CHECKING:
+    from authfsm.conformance.passkey import VirtualPasskey
 
 MAX_STEPS: Final = 100
 """The number of steps that are kept and can be taken back."""
-_SESSION_LIFETIME: Final = timedelta(days=365)  # longer than anybody studies one step
 
 MASK: Final = "••••••"
 
@@ -55,7 +57,9 @@ class WireExchange:
     reply: Mapping[str, Any] = field(factory=dict)
 
 
-def masked(value: Any, name: str = "", secrets: frozenset[str] = frozenset(), longest: int = _LONGEST) -> Any:
+def masked(
+    value: Any, name: str = "", secrets: Collection[str] = frozenset(), longest: int = _LONGEST
+) -> Any:
     """Return a request, a reply, or a value of a member as it may be shown."""
     if isinstance(value, Secret):
         return MASK
@@ -73,7 +77,7 @@ def masked(value: Any, name: str = "", secrets: frozenset[str] = frozenset(), lo
     return value
 
 
-def _contains_secret(value: Any, secrets: frozenset[str]) -> bool:
+def _contains_secret(value: Any, secrets: Collection[str]) -> bool:
     return isinstance(value, str) and any(
         each == value or (len(each) >= _SHORTEST_PART and each in value) for each in secrets
     )
@@ -91,7 +95,7 @@ def secrets_of(request: Any) -> frozenset[str]:
 
 
 @contextmanager
-def record_exchanges(client: Any, secrets: frozenset[str]) -> Iterator[list[WireExchange]]:
+def record_exchanges(client: Any, secrets: Collection[str]) -> Iterator[list[WireExchange]]:
     """Record what one boto3 client sends and receives while the context is open."""
     exchanges: list[WireExchange] = []
 
@@ -118,36 +122,37 @@ def record_exchanges(client: Any, secrets: frozenset[str]) -> Iterator[list[Wire
 
 @frozen
 class RecordedStep:
-    """A step, the sealed sign-in and a fork of the pool before it, and its secrets."""
+    """A step, the sign-in, the password and a fork of the pool before it, and its secrets."""
 
     number: int
-    sealed: str
+    before: Snapshot
+    password: Secret[str] | None
     pool: LocalPool | None
     exchanges: tuple[WireExchange, ...] = ()
     error: AuthfsmError | None = None
     secrets: tuple[Secret[str], ...] = ()
 
 
+@define(eq=False, slots=False)
 class SignInRecording:
-    """One sign-in, recorded step by step; the arguments are those of `Stepper`."""
+    """The sign-ins of one user, recorded step by step; the arguments are those of `Stepper`."""
 
-    def __init__(
-        self,
-        source: LocalPool | Cognito,
-        username: str,
-        password: str | Secret[str] | None = None,
-        *,
-        flow: str = "USER_SRP_AUTH",
-        preferred_challenge: str | None = None,
-        device: Device | None = None,
-        client_metadata: Mapping[str, str] | None = None,
-    ) -> None:
-        password = secret(password)
-        self._password, self._device, self._client_metadata = password, device, client_metadata
-        self.username, self.auth_flow, self.preferred_challenge = username, flow, preferred_challenge
-        self._source, self._key = source, new_key()
-        self.pool: LocalPool | None = None
-        self.steps: deque[RecordedStep] = deque(maxlen=MAX_STEPS)
+    _source: LocalPool | Cognito
+    username: str
+    _first_password: Secret[str] | None = field(default=None, alias="password", converter=secret, repr=False)
+    auth_flow: str = field(default="USER_SRP_AUTH", alias="flow", kw_only=True)
+    preferred_challenge: str | None = field(default=None, kw_only=True)
+    _device: Device | None = field(default=None, kw_only=True)
+    _client_metadata: Mapping[str, str] | None = field(default=None, kw_only=True)
+    steps: deque[RecordedStep] = field(factory=lambda: deque(maxlen=MAX_STEPS), init=False)
+    pool: LocalPool | None = field(default=None, init=False)
+    cognito: Cognito = field(init=False)
+    flow: Flow = field(init=False)
+    password: Secret[str] | None = field(init=False)  #: The one that was given, or that has replaced it.
+    passkey: VirtualPasskey | None = field(init=False)  #: A passkey in software, once it was registered.
+    _pending: Response | None = field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
         self.restart()
 
     def restart(self) -> None:
@@ -155,33 +160,40 @@ class SignInRecording:
         source = self._source
         if isinstance(source, LocalPool):
             self.pool = source.fork()  # the pool that was given does not change
-            self.cognito = self.pool.cognito(session_lifetime=_SESSION_LIFETIME)
+            self.cognito = self.pool.cognito()
         elif isinstance(source, Cognito):
             self.cognito = source
         else:
             must = f"must be a LocalPool or a Cognito, not {type(source).__name__}"
             raise BadField(type(self), "source", must)
-        self.flow: Flow = self.cognito.start(
-            self._password, device=self._device, client_metadata=self._client_metadata, walk=False
-        )
+        self.password, self.passkey, self._pending = self._first_password, None, None
+        self.flow = self._start(self._device)
         self.steps.clear()
-        self._pending: Response | None = None
+
+    def _start(self, device: Device | None) -> Flow:
+        metadata = self._client_metadata
+        return self.cognito.start(self.password, device=device, client_metadata=metadata, walk=False)
+
+    def _first_response(self, flow: Flow) -> Response:
+        return flow.initial_response(self.auth_flow, self.username, self.preferred_challenge)
 
     @property
     def pending(self) -> Response | None:
         """The response that `step` sends: an automatic or an offered one; None where user input is required."""
         if self._pending is None and not self.flow.done:
-            self._pending = (
-                self.flow.next_response()
-                if self.flow.history
-                else self.flow.initial_response(self.auth_flow, self.username, self.preferred_challenge)
-            )
+            begun = self.flow.history
+            self._pending = self.flow.next_response() if begun else self._first_response(self.flow)
         return self._pending
 
     def offer(self, response: Response) -> None:
         """Make a person's answer the pending response, or raise WrongResponse or BadField."""
         self.request_of(response)
         self._pending = response
+
+    def answer(self, response: Response) -> RecordedStep:
+        """Offer a response and send it."""
+        self.offer(response)
+        return self.step()
 
     @property
     def preview(self) -> WireExchange | None:
@@ -198,23 +210,67 @@ class SignInRecording:
         """Send the pending response and record the reply; without one, raise InvalidOperation."""
         response = self.pending
         if response is None:
-            raise InvalidOperation(
-                f"{self.flow.state} requires user input: offer a response", state=self.flow.state
+            why = f"{self.flow.state} requires user input: offer a response"
+            raise InvalidOperation(why, state=self.flow.state)
+        with self._recorded() as secrets:
+            self._send(response, secrets)
+        return self.steps[-1]
+
+    def begin(self, response: Response | None = None) -> RecordedStep:
+        """Begin another sign-in of the user, on the device that is remembered by now; by default as the first one."""
+        flow = self._start(self.flow.device)
+        response = response or self._first_response(flow)
+        with self._recorded() as secrets:
+            self.flow = flow
+            self._send(response, secrets)
+        return self.steps[-1]
+
+    def confirm_device(self) -> None:
+        """Confirm the new device with Cognito, and have it remembered; later sign-ins are on it."""
+        with self._recorded():
+            self.flow.confirm_device("notebook")
+
+    def register_passkey(self) -> None:
+        """Register a passkey in software for the user who is signed in."""
+        from authfsm.conformance.passkey import VirtualPasskey  # noqa: PLC0415 - its library takes time to import
+
+        tokens, client = self.flow.signed_in(), self.cognito.client
+        with self._recorded():
+            started = client.start_web_authn_registration(AccessToken=tokens.access_token.reveal())
+            options: Any = started["CredentialCreationOptions"]
+            passkey = VirtualPasskey(options["rp"]["id"])
+            credential = passkey.create(options)
+            client.complete_web_authn_registration(
+                AccessToken=tokens.access_token.reveal(), Credential=credential
             )
-        number, sealed = len(self.flow.history) + 1, self.flow.seal(self._key)
-        fork = None if self.pool is None else self.pool.fork()
-        request = self.flow.signin.send(response)
+        self.passkey = passkey
+
+    def _send(self, response: Response, secrets: set[str]) -> None:
+        secrets |= secrets_of(self.flow.signin.send(response).parameters)
         self.flow.signin.send_failed()
-        secrets = secrets_of(request.parameters)
+        self.flow.answer(response)
+        if isinstance(response, NewPassword):
+            self.password = response.password
+
+    @contextmanager
+    def _recorded(self) -> Iterator[set[str]]:
+        """Record what is sent and received in this context as one step; a refusal is part of it.
+
+        Yields:
+            The secrets of its requests, to be filled, which are masked.
+        """
+        fork = None if self.pool is None else self.pool.fork()
+        number = self.steps[-1].number + 1 if self.steps else 1
+        step = RecordedStep(number, _snapshot(self.flow), self.password, fork)
         self._pending, refusal = None, None
+        secrets: set[str] = set()
         with record_exchanges(self.cognito.client, secrets) as exchanges:
             try:
-                self.flow.answer(response)
+                yield secrets
             except AuthfsmError as error:
                 refusal = _without_frames(error)
         wrapped = tuple(map(Secret, secrets))
-        self.steps.append(RecordedStep(number, sealed, fork, tuple(exchanges), refusal, wrapped))
-        return self.steps[-1]
+        self.steps.append(evolve(step, exchanges=tuple(exchanges), error=refusal, secrets=wrapped))
 
     def run(self) -> int:
         """Step until user input is required, a step is refused, or the sign-in has ended; return the number of steps."""
@@ -242,10 +298,18 @@ class SignInRecording:
             raise InvalidOperation(reason, state=self.flow.state)
         step = self.steps.pop()
         assert step.pool is not None  # noqa: S101 - `why_no_back` has checked
-        self.pool = step.pool
-        self.cognito = self.pool.cognito(session_lifetime=_SESSION_LIFETIME)
-        self.flow = self.cognito.resume(step.sealed, self._key)
-        self._pending = None
+        self.pool, self.password, self._pending = step.pool, step.password, None
+        self.cognito = self.pool.cognito()
+        self.flow = self.cognito.start(walk=False)
+        self.flow._restore(step.before)  # noqa: SLF001 - same package
+        self.flow.signin = step.before.signin
+
+
+def _snapshot(flow: Flow) -> Snapshot:
+    """Return the state of a flow, which its next steps do not change."""
+    signin = copy(flow.signin)
+    signin._steps = list(flow.history)  # noqa: SLF001 - same package
+    return evolve(flow._snapshot(), signin=signin)  # noqa: SLF001 - same package
 
 
 def _without_frames(error: AuthfsmError) -> AuthfsmError:

@@ -8,15 +8,32 @@ function h(name, attributes, ...children) {
     else if (value === true) element.setAttribute(key, "");
     else if (value !== false && value !== null && value !== undefined) element.setAttribute(key, value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== ""));
+  element.append(...children.flat(2).filter((child) => child !== null && child !== undefined && child !== ""));
   return element;
 }
 
-const BUTTONS = [["back", "‹ Back"], ["step", "Step ›"], ["run", "Run on »"], ["restart", "↺ Restart"]];
+const BUTTONS = [["back", "‹ Back"], ["step", "Step ›"], ["run", "Run on »"], ["play", "▶ Play"], ["restart", "↺ Restart"]];
+const DELAYS = [1, 2, 3, 5, 10]; // seconds between the steps of "Play"
 const TABS = [["wire", "On the wire"], ["history", "History"], ["what_if", "What may come next"], ["srp", "SRP’s values"]];
 const TIMEOUT = 5000; // milliseconds after which the page says that the kernel does not reply
 const LARGEST_SCALE = 1.4; // pixels a point: a state's name is as large as the text beside it
 let stepperCount = 0; // for ids, which must differ between the steppers of a page
+
+// ---- what a passkey signs (W3C Web Authentication, 6.1 and 7.2) --------------------------------------------------
+export function signedParts(credential) {
+  const { clientDataJSON, authenticatorData, signature } = JSON.parse(credential).response;
+  const text = (encoded) => atob(encoded.replaceAll("-", "+").replaceAll("_", "/"));
+  const bytes = (encoded) => Array.from(text(encoded), (each) => each.charCodeAt(0));
+  const hex = (numbers) => numbers.map((each) => each.toString(16).padStart(2, "0")).join("");
+  const data = bytes(authenticatorData), signed = bytes(signature);
+  const flags = [[1, "user present"], [4, "user verified"]].filter(([bit]) => data[32] & bit).map(([, name]) => name);
+  return [
+    ["clientDataJSON", text(clientDataJSON)],
+    ["authenticatorData", `SHA-256 of the relying party’s id: ${hex(data.slice(0, 4))}…; flags: ${flags.join(", ")}; counter: ${parseInt(hex(data.slice(33, 37)), 16)}`],
+    ["message", "authenticatorData | SHA-256(clientDataJSON)"],
+    ["signature", `ECDSA on P-256: ${hex(signed.slice(0, 4))}…${hex(signed.slice(-4))}`],
+  ];
+}
 
 // ---- light or dark, as the page's background is ---------------------------------------------------------------
 function background(element) {
@@ -53,6 +70,9 @@ function render({ model, el }) {
   let fillIn = false; // whether the code that comes is to be filled in
   let highlightedBefore = null; // the numbers of the lines that were highlighted before the step
   let timer = null;
+  let isPlaying = false; // "Play" walks by itself
+  let isLecture = false; // it was pressed: "Step" then also gives the answers that are known
+  let playTimer = null;
 
   const part = (name, attributes) => h("div", { class: name, ...attributes });
   const parts = {
@@ -69,7 +89,7 @@ function render({ model, el }) {
   for (const each of ["keydown", "keypress", "keyup"]) root.addEventListener(each, (event) => event.stopPropagation());
 
   // ---- messages to the kernel -----------------------------------------------------------------------------------
-  const showTimeout = () => parts.error.replaceChildren("The kernel does not reply. If none is running, run the cell again.");
+  const showTimeout = () => { setPlaying(false); parts.error.replaceChildren("The kernel does not reply. If none is running, run the cell again."); };
   const send = (message) => { try { model.send(message); } catch { showTimeout(); } }; // it throws without a kernel
   function sendMove(message) {
     if (isBusy) return;
@@ -81,9 +101,32 @@ function render({ model, el }) {
     send(message);
   }
 
-  const press = (name) => { if (buttons[name].getAttribute("aria-disabled") !== "true") sendMove({ do: name }); };
+  function press(name) {
+    if (buttons[name].getAttribute("aria-disabled") === "true") return;
+    if (name === "play") { setPlaying(!isPlaying); return; }
+    setPlaying(false);
+    sendMove({ do: name === "step" && isLecture ? "advance" : name });
+  }
+
+  // ---- "Play": a step, a pause for the audience, and the next step --------------------------------------------------
+  function setPlaying(value) {
+    isPlaying = value;
+    isLecture ||= value;
+    clearTimeout(playTimer);
+    drawButtons(model.get("view_model"));
+    if (value) playOn();
+  }
+  const playOn = () => { sendMove({ do: "advance" }); hasMoved = false; }; // the focus stays where it is
+  function scheduleNext(failed) {
+    if (!isPlaying) return;
+    const { refusal, buttons: { play } } = model.get("view_model");
+    if (failed || refusal || !play.enabled) setPlaying(false);
+    else playTimer = setTimeout(playOn, 1000 * Number(delay.value));
+  }
+
   const buttons = Object.fromEntries(BUTTONS.map(([name, label]) => [name, h("button", { type: "button", class: `move ${name}`, onclick: () => press(name) }, label)]));
-  parts.toolbar.append(...Object.values(buttons));
+  const delay = h("select", { class: "delay", "aria-label": "Seconds between the steps of Play" }, DELAYS.map((seconds) => h("option", { value: seconds, selected: seconds === 2 }, `${seconds} s`)));
+  parts.toolbar.append(...Object.values(buttons).flatMap((each) => (each === buttons.play ? [each, delay] : [each])));
   const srpSwitch = h("input", { type: "checkbox", onchange: () => drawPanel() });
   const srpValues = h("div");
   const openTab = (name) => { currentTab = name; drawPanel(); };
@@ -116,17 +159,20 @@ function render({ model, el }) {
     });
     const submit = (event) => {
       event.preventDefault();
+      setPlaying(false);
       sendMove({ do: "answer", trigger: prompt.response, values: Object.fromEntries(new FormData(event.target)) });
     };
     return h("form", { class: `form ${number ? "other" : "first"}`, "data-trigger": prompt.response, onsubmit: submit },
       h("p", {}, prompt.explanation), h("div", { class: "fields" }, rows, h("button", { type: "submit", class: number ? "" : "primary" }, prompt.label)));
   }
 
+  const list = (rows) => h("dl", {}, rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
   const secretsBox = h("div", { class: "debug-secrets" });
   function drawSecrets() {
     secretsBox.replaceChildren();
     if (!secrets || !(secrets.code || secrets.key)) return;
-    const codeInput = parts.ask.querySelector("input.code");
+    const codeInput = parts.ask.querySelector(".first :is(input.code, textarea)");
+    const signed = codeInput?.matches("textarea") ? signedParts(secrets.code) : [];
     if (secrets.qr_code) {
       const drawing = h("div", { class: "qr" });
       drawing.innerHTML = secrets.qr_code;
@@ -135,37 +181,46 @@ function render({ model, el }) {
     const lines = h("div");
     const fill = () => { fillIn = true; send({ do: "debug_secrets" }); };
     if (secrets.key) lines.append(h("p", {}, "To type where there is no camera: ", h("code", { class: "key" }, secrets.key.replace(/(.{4})(?=.)/g, "$1 "))));
-    if (secrets.code) lines.append(h("p", {}, secrets.explanation, " ", h("code", { class: "sent" }, secrets.code), " ", codeInput ? h("button", { type: "button", class: "fill", onclick: fill }, "Fill it in") : ""));
+    if (secrets.code) lines.append(h("p", {}, secrets.explanation, " ", signed.length ? "" : h("code", { class: "sent" }, secrets.code), " ", codeInput ? h("button", { type: "button", class: "fill", onclick: fill }, "Fill it in") : ""));
+    if (signed.length) lines.append(list(signed));
     secretsBox.append(lines);
-    if (fillIn && codeInput && secrets.code) { codeInput.value = secrets.code; codeInput.focus(); }
+    if ((fillIn || isPlaying) && codeInput && secrets.code) codeInput.value = secrets.code;
+    if (fillIn) codeInput?.focus();
     fillIn = false;
   }
 
   // ---- the view model ---------------------------------------------------------------------------------------------
+  function drawButtons(view) {
+    for (const [name, label] of BUTTONS) {
+      const { enabled, hint } = view.buttons[name === "step" && isLecture ? "play" : name];
+      buttons[name].setAttribute("aria-disabled", String(!enabled && !(name === "play" && isPlaying)));
+      buttons[name].title = hint;
+      buttons[name].textContent = name === "play" && isPlaying ? "❚❚ Pause" : label;
+    }
+    buttons.step.classList.toggle("primary", buttons.step.getAttribute("aria-disabled") === "false" && !isPlaying);
+  }
+
   function drawPosition(view) {
     parts.who.replaceChildren(h("b", {}, view.username), " by ", h("code", {}, view.flow));
     parts.position.replaceChildren(h("span", { class: `chip ${view.group.replace(" ", "-")}` }, view.state), h("span", {}, view.meaning), h("span", { class: "quiet steps" }, view.steps === 1 ? "1 step" : `${view.steps} steps`));
-    for (const [name] of BUTTONS) {
-      const { enabled, hint } = view.buttons[name];
-      buttons[name].setAttribute("aria-disabled", String(!enabled));
-      buttons[name].title = hint;
-    }
-    buttons.step.classList.toggle("primary", view.buttons.step.enabled);
+    drawButtons(view);
     const { refusal } = view;
     parts.error.replaceChildren(...(refusal ? [h("b", {}, refusal.code), " ", refusal.message, h("div", {}, refusal.advice, " ", h("span", { class: "quiet" }, `Fault: ${refusal.fault}.`))] : []));
   }
 
   function drawForms(view) {
-    const facts = view.facts.length ? [h("dl", {}, view.facts.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]))] : [];
+    const facts = view.facts.length ? [list(view.facts)] : [];
     const [first, ...others] = view.forms.map(form);
     if (first && view.has_debug_secrets) first.append(secretsBox);
     const next = view.next ? [h("div", { class: "next" }, h("p", {}, "Next, without user input: ", h("code", {}, view.next.trigger), " by ", h("code", {}, view.next.operation), "."), h("p", { class: "quiet" }, view.next.about))] : [];
     const rest = others.length ? [h("details", { class: "others" }, h("summary", {}, "Other ways to answer"), others)] : [];
+    const act = ({ name, label, response }) => h("button", { type: "button", title: response, "data-action": name, onclick: () => sendMove({ do: "act", name }) }, label);
+    const actions = view.actions.length ? [h("div", { class: "actions", role: "group", "aria-label": "After the sign-in" }, view.actions.map(act))] : [];
     secrets = null;
     secretsBox.replaceChildren();
-    parts.ask.replaceChildren(...facts, ...next, ...(first ? [first] : []), ...rest);
+    parts.ask.replaceChildren(...facts, ...actions, ...next, ...(first ? [first] : []), ...rest);
     if (view.has_debug_secrets) send({ do: "debug_secrets" });
-    if (hasMoved) (parts.ask.querySelector(".first input, .first textarea, .first button") ?? (view.buttons.step.enabled ? buttons.step : null))?.focus({ preventScroll: true });
+    if (hasMoved) (parts.ask.querySelector(".first input, .first textarea, .first button") ?? parts.ask.querySelector(".actions button") ?? (view.buttons.step.enabled ? buttons.step : null))?.focus({ preventScroll: true });
   }
 
   function drawPicture(view) {
@@ -185,6 +240,55 @@ function render({ model, el }) {
     }
   }
 
+  // ---- the panels -------------------------------------------------------------------------------------------------
+  const code = (text) => h("code", {}, text);
+  const quiet = (text) => h("p", { class: "quiet" }, text);
+  const table = (heads, rows) => h("table", {}, h("thead", {}, h("tr", {}, heads.map((each) => h("th", { scope: "col" }, each)))), h("tbody", {}, rows));
+  const row = (cells, attributes) => h("tr", attributes, cells.map((each) => h("td", {}, each)));
+  const items = (texts) => h("ul", {}, texts.map((each) => h("li", {}, each)));
+
+  function exchange({ title, operation, kind, messages }) {
+    const sides = messages.map(([name, text]) => h("div", {}, h("h4", {}, name), h("pre", {}, text)));
+    return h("details", { class: `exchange ${kind}`, open: kind !== "" }, h("summary", {}, h("b", {}, title), " ", code(operation)), h("div", { class: "sides" }, sides));
+  }
+
+  function whatIf(steps, settingsKnown) {
+    if (!steps.length) return [quiet("The sign-in has ended.")];
+    const condition = ({ conditions, ruled_out: reason }) => reason ? [h("b", {}, "not in this pool: "), reason] : conditions.length ? items(conditions) : h("span", { class: "quiet" }, "always possible");
+    const rows = steps.filter((each) => !each.lambda_only).map((each) => row([code(each.response), code(each.name), condition(each)], { class: each.ruled_out ? "ruled-out" : null }));
+    const named = steps.filter((each) => each.lambda_only);
+    const byLambda = [...new Set(named.map((each) => each.response))].map((response) =>
+      row([code(response), code(named.filter((each) => each.response === response).map((each) => each.name).join(", ")), "only if a Lambda function names it"]));
+    const note = settingsKnown ? "Under this pool’s own settings." : "The pool’s settings are not known here: create the stepper with settings=PoolSettings.describe(...).";
+    return [quiet(note), table(["response", "may lead to", "if one of these holds"], [...rows, ...byLambda])];
+  }
+
+  const PANELS = {
+    wire: ({ wire }) => wire.length ? wire.map(exchange) : [quiet("Nothing was sent yet.")],
+    history: ({ history }) => history.length
+      ? [table(["step", "at", "state", "response", "led to", "refusal"], history.map(([number, at, state, response, to, error, advice]) => row([number, at, code(state), code(response), code(to), [error ? h("b", { class: "warning" }, error) : "", " ", advice]])))]
+      : [quiet("No step was taken yet.")],
+    what_if: ({ what_if: steps, settings_known: known }) => whatIf(steps, known),
+  };
+  const srpTable = (values) => values.length
+    ? table(["name", "value", "formula"], values.map(([name, value, formula]) => row([h("var", {}, name), code(value), formula])))
+    : quiet("SRP’s values exist while a proof is due: in PASSWORD_VERIFIER and DEVICE_PASSWORD_VERIFIER, before the step.");
+
+  function aboutState({ name, meaning, ruled_out_by: limits, carries, takes, from }) {
+    const carried = carries.map((each) => [each.name, each.about ?? each.value].filter(Boolean).join(": "));
+    const accepted = takes.map((each) => {
+      const names = [...new Set(each.leads_to.map((target) => target.state))].filter((target) => target !== "FAILED");
+      return h("p", {}, h("b", {}, "accepts "), code(each.given), each.needs ? ` (${each.needs})` : "", `, which leads to ${names.join(", ") || "no other state"}.`);
+    });
+    const sources = [...new Set(from.map((each) => each.state))].join(", ");
+    return [
+      h("h3", {}, code(name)), h("p", {}, meaning),
+      ...(limits.length ? [h("p", {}, h("b", {}, "Not reached where")), items(limits)] : []),
+      ...(carried.length ? [h("p", {}, h("b", {}, "Carries")), items(carried)] : []),
+      ...accepted, ...(sources ? [h("p", {}, h("b", {}, "comes from "), `${sources}.`)] : []),
+    ];
+  }
+
   function drawPanel() {
     const { panels } = model.get("view_model");
     for (const [name] of TABS) {
@@ -193,7 +297,7 @@ function render({ model, el }) {
     }
     parts.panel.setAttribute("aria-labelledby", `${id}-${currentTab}`);
     parts.panel.dataset.tab = currentTab;
-    if (currentTab !== "srp") { parts.panel.innerHTML = panels[currentTab]; return; }
+    if (currentTab !== "srp") { parts.panel.replaceChildren(...PANELS[currentTab](panels)); return; }
     srpValues.replaceChildren();
     parts.panel.replaceChildren(h("label", { class: "switch" }, srpSwitch, " Show the values of SRP, shortened. These are secrets: they are shown here, and not saved with the notebook."), srpValues);
     if (srpSwitch.checked) send({ do: "srp" });
@@ -213,10 +317,10 @@ function render({ model, el }) {
   // ---- messages from the kernel -------------------------------------------------------------------------------------
   function onMessage(message) {
     if (message.debug_secrets) { secrets = message.debug_secrets; drawSecrets(); }
-    if (message.srp && srpSwitch.checked) srpValues.innerHTML = message.srp;
+    if (message.srp && srpSwitch.checked) srpValues.replaceChildren(srpTable(message.srp));
     if (message.about) {
-      parts.about.innerHTML = message.about;
-      parts.about.prepend(h("button", { type: "button", class: "close", onclick: () => parts.about.replaceChildren() }, "Close"));
+      const close = h("button", { type: "button", class: "close", onclick: () => parts.about.replaceChildren() }, "Close");
+      parts.about.replaceChildren(close, ...aboutState(message.about));
       parts.about.scrollIntoView({ block: "nearest" });
     }
     if (message.error) parts.error.replaceChildren(h("b", {}, "Failed. "), message.error);
@@ -225,6 +329,7 @@ function render({ model, el }) {
       if (!message.error) drawPosition(model.get("view_model"));
       isBusy = hasMoved = false;
       root.removeAttribute("aria-busy");
+      scheduleNext(message.error);
     }
   }
 
@@ -240,7 +345,7 @@ function render({ model, el }) {
   model.on("msg:custom", onMessage);
   const stopFollowing = followPageTheme(root);
   draw();
-  return () => { clearTimeout(timer); stopFollowing(); model.off("change:view_model", draw); model.off("msg:custom", onMessage); };
+  return () => { clearTimeout(timer); clearTimeout(playTimer); stopFollowing(); model.off("change:view_model", draw); model.off("msg:custom", onMessage); };
 }
 
 export default { render };

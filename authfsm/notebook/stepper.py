@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import anywidget
 import traitlets
+from IPython import display as ipython
 
 from authfsm.base.secret import Secret, secret
 from authfsm.core.device import Device
@@ -15,17 +16,20 @@ from authfsm.core.history import History
 from authfsm.diagrams import DARK, LIGHT
 from authfsm.diagrams.page_svg import css_variables
 from authfsm.drivers.boto import Cognito
-from authfsm.local import LocalPool
-from authfsm.notebook.debug_secrets import debug_secrets, srp_values
+from authfsm.local import LocalPool, Outbox
+from authfsm.notebook.after_sign_in import take_action
+from authfsm.notebook.answers import debug_secrets, known_answer, prompts_for, srp_values
 from authfsm.notebook.moment import Moment
 from authfsm.notebook.recording import SignInRecording
-from authfsm.notebook.view_model import about_panel, prompts_for, settings_of, srp_panel, view_model
+from authfsm.notebook.view_model import settings_of, view_model
 from authfsm.protocol.errors import AuthfsmError, InvalidOperation
 from authfsm.protocol.nodes import NODES
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
+from authfsm.reference import about_state, as_dict
 from authfsm.settings import PoolSettings
 
+_publish: Any = ipython.publish_display_data  # IPython has no types
 _FOLDER: Final = Path(__file__).parent
 _COLOURS: Final = (
     f".authfsm-stepper {{ {css_variables(LIGHT)} }}\n.authfsm-stepper.dark {{ {css_variables(DARK)} }}\n"
@@ -48,10 +52,14 @@ class Stepper:
     """A sign-in to step through in Jupyter; as the last expression of a cell it displays itself.
 
     The page has the diagram with the path so far, buttons, a form for the present challenge, requests and
-    replies, SRP's values, the history, and what may come next. `step`, `run`, `back`, `restart` and `answer`
-    do the same from code, and return the `Moment` they led to.
+    replies, SRP's values, the history, and what may come next. After the sign-in it offers what Cognito does with
+    tokens, a passkey in software, and further sign-ins. "Play" walks by itself. `step`, `run`, `advance`, `back`,
+    `restart`, `answer` and `act` do the same from code, and return the `Moment` they led to.
 
-    A local pool is stepped on forks of it, and does not change.
+    A local pool is stepped on forks of it, and does not change; `outbox` has the messages of the fork.
+
+    Below the widget it displays the moment as a picture, which live pages hide and saved notebooks show. Each step
+    updates it, as long as the page on which the cell ran is open: after a reload, run the cell again.
 
     Args:
         source: a local pool, or the driver of a real one.
@@ -95,6 +103,7 @@ class Stepper:
         self.settings = settings
         self.widget = StepperWidget(view_model=view_model(self.recording, settings))
         self.widget.on_msg(self._on_message)
+        self._displayed = False
 
     @property
     def state(self) -> State:
@@ -110,6 +119,13 @@ class Stepper:
     def moment(self) -> Moment:
         """The present moment, which is a picture."""
         return Moment.of(self.recording, self.settings)
+
+    @property
+    def outbox(self) -> Outbox:
+        """The messages that the local pool would have sent in this sign-in; raise InvalidOperation for a real pool."""
+        if self.recording.pool is None:
+            raise InvalidOperation("a real pool sends its messages: it has no outbox", state=self.state)
+        return self.recording.pool.outbox
 
     def __repr__(self) -> str:
         return f"<Stepper {self.moment}>"
@@ -128,6 +144,34 @@ class Stepper:
         self.recording.run()
         return self._update()
 
+    def advance(self) -> Moment:
+        """Take one step; where user input is required, give the answer that is known, as "Play" does.
+
+        Raises:
+            InvalidOperation: only a person knows the answer, or the sign-in has ended.
+        """
+        recording = self.recording
+        if recording.pending is None:
+            if (known := known_answer(recording)) is None:
+                raise InvalidOperation(f"{self.state} needs a person's answer", state=self.state)
+            prompt, arguments = known
+            recording.offer(recording.flow.make_response(prompt.response, **arguments))
+        return self.step()
+
+    def act(self, action: str) -> Moment:
+        """Do what one of the buttons after a sign-in does. A refusal raises nothing: the moment has its error.
+
+        Args:
+            action: `refresh`, `refresh_token_auth`, `refresh_token`, `confirm_device`, `remember_device`,
+                `forget_device`, `sign_out`, `sign_out_everywhere`, `register_passkey`, `step_up`, `passkey` (sign in
+                by it) or `again` (sign in again).
+
+        Raises:
+            InvalidOperation: it is not offered now; the message names what is.
+        """
+        take_action(self.recording, action)
+        return self._update()
+
     def answer(self, response: Response) -> Moment:
         """Send a person's answer. A refusal raises nothing: the moment has its error.
 
@@ -137,8 +181,8 @@ class Stepper:
         Raises:
             WrongResponse, BadField: this state does not accept it; nothing changed.
         """
-        self.recording.offer(response)
-        return self.step()
+        self.recording.answer(response)
+        return self._update()
 
     def back(self) -> Moment:
         """Take one step back.
@@ -160,6 +204,8 @@ class Stepper:
 
     def _update(self) -> Moment:
         self.widget.view_model = view_model(self.recording, self.settings)
+        if self._displayed:
+            self._display_picture(update=True)
         return self.moment
 
     def _on_message(self, _: StepperWidget, message: Any, __: Any) -> None:
@@ -178,32 +224,47 @@ class Stepper:
     def _do(self, message: Mapping[str, Any]) -> dict[str, Any]:
         recording = self.recording
         match message:
-            case {"do": "step" | "run" | "back" | "restart" as move}:
+            case {"do": "step" | "run" | "advance" | "back" | "restart" as move}:
                 getattr(self, move)()
+            case {"do": "act", "name": str(name)}:
+                self.act(name)
             case {"do": "answer", "trigger": trigger, "values": dict(values)}:
-                for prompt in prompts_for(recording.flow):
-                    if prompt.trigger == trigger:
-                        arguments = prompt.arguments(values)
-                        self.answer(recording.flow.make_response(prompt.response, **arguments))
-                        break
-                else:
+                prompt = {each.trigger: each for each in prompts_for(recording.flow)}.get(trigger)
+                if prompt is None:
                     raise InvalidOperation(f"{self.state} has no form for {trigger}", state=self.state)
+                self.answer(recording.flow.make_response(prompt.response, **prompt.arguments(values)))
             case {"do": "debug_secrets"}:
                 found = debug_secrets(recording)
                 return {"debug_secrets": found and found.reveal()}
             case {"do": "srp"}:
-                return {"srp": srp_panel(srp_values(recording.flow))}
+                return {"srp": srp_values(recording.flow)}
             case {"do": "about", "node": int(number)} if 0 <= number < len(NODES):
-                return {"about": about_panel(NODES[number])}
+                return {"about": as_dict(about_state(*NODES[number]))}
             case _:
                 raise InvalidOperation("the stepper does not know this message of its page", state=self.state)
         return {}
 
-    def _repr_mimebundle_(self, **_: Any) -> Any:
-        """Return the widget, and the picture of the moment for front ends without widgets."""
+    def _ipython_display_(self) -> None:
+        """Display the widget, and below it the picture that saved notebooks show."""
         widget = self.widget._repr_mimebundle_()
-        picture = self.moment._repr_mimebundle_()
-        if widget is None:
-            return picture
-        bundle, metadata = widget
-        return {**bundle, **picture}, metadata
+        if widget is not None:
+            bundle, metadata = widget
+            about = f"{self.recording.username}: the buttons need a running notebook."
+            _publish({**bundle, "text/plain": about}, metadata)
+        self._display_picture(update=False)
+        self._displayed = True
+
+    def _display_picture(self, *, update: bool) -> None:
+        """Display the moment as a picture, marked for the style sheet of live pages, which hides it."""
+        bundle = self._repr_mimebundle_()
+        if (svg := bundle.get("image/svg+xml")) is not None:
+            bundle["image/svg+xml"] = svg.replace("<svg ", '<svg data-authfsm="still" ', 1)
+        _publish(bundle, transient={"display_id": f"{self.widget.model_id}-still"}, update=update)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """Return the picture of the moment, for front ends that display a bundle and no widgets."""
+        return self.moment._repr_mimebundle_()
+
+    def _display_(self) -> StepperWidget:
+        """Return the widget, which marimo displays."""
+        return self.widget
