@@ -190,13 +190,16 @@ def test_a_walk_and_traffic(steps: str) -> None:
 def test_a_sequence(steps: str) -> None:
     """Person, app and Cognito, of a flow or of a walk."""
     Path("one.jsonl").write_text(steps, encoding="utf-8")
-    assert draw("--sequence", "--flow", "USER_SRP_AUTH").stderr == "drew user_srp_auth.mmd\n"
-    assert Path("user_srp_auth.mmd").read_text(encoding="utf-8").startswith("sequenceDiagram")
+    assert draw("--sequence", "--flow", "USER_SRP_AUTH").stderr == "drew user_srp_auth.svg\n"
+    assert any("InitiateAuth (USER_SRP_AUTH)" in text for text in texts(Path("user_srp_auth.svg")))
     assert draw("--sequence", "--history", "one.jsonl", "-o", "walk.md").exit_code == 0
     assert "```mermaid" in Path("walk.md").read_text(encoding="utf-8")
-    assert draw("--sequence", "--flow", "USER_AUTH", "-o", "-").stdout.startswith("sequenceDiagram")
+    of_flow = ("--sequence", "--flow", "USER_AUTH", "-o")
+    assert draw(*of_flow, "-", "-f", "mermaid").stdout.startswith("sequenceDiagram")
+    assert draw(*of_flow, "-", "-f", "plantuml", "--label", "App=The site").stdout.startswith("@startuml")
     one_line(draw("--sequence"), 2, "--flow", "--history")
-    one_line(draw("--sequence", "--flow", "USER_AUTH", "-o", "a.svg"), 2, ".mmd")
+    one_line(draw(*of_flow, "a.scxml"), 2, ".puml")
+    one_line(draw(*of_flow, "a.svg", "--label", "Ap=The site"), 2, "'App'")
 
 
 # ---- a pool of yours --------------------------------------------------------------------------------------------
@@ -388,7 +391,7 @@ def test_the_page_to_explore() -> None:
     [
         (("--flow", "NO_SUCH"), ("NO_SUCH", "USER_SRP_AUTH")),
         (("--state", "NO_SUCH"), ("NO_SUCH", "SMS_MFA")),
-        (("--format", "gif"), ("gif", "svg, mermaid")),
+        (("--format", "gif"), ("gif", "svg, mermaid, plantuml")),
         (("--theme", "pink"), ("pink", "light, dark")),
         (("-o", "flow.gif"), ("flow.gif", ".svg")),
         (("-o", "flow"), ("flow", ".svg", "--format")),

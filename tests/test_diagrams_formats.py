@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from html import unescape
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -31,8 +32,9 @@ from authfsm.diagrams import (
     render,
     sequence,
 )
-from authfsm.diagrams.exports import NAMESPACE, arrows_by_source, identifier
+from authfsm.diagrams.exports import identifier
 from authfsm.diagrams.gallery import EXAMPLE_POOLS
+from authfsm.diagrams.statecharts import NAMESPACE, arrows_by_source
 from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.responses import Code, SrpClaim, UserSrpAuth
 from authfsm.protocol.states import State
@@ -100,12 +102,13 @@ EVENTS: list[dict[str, str]] = [
 SECOND_FACTOR = "EMAIL_OTP_second_factor"
 
 
-def test_xstate_runs_every_diagram() -> None:
-    """XState makes a machine of each diagram, and follows a recorded sign-in: replies decide the path."""
-    given: dict[str, Any] = {
-        name: {"machine": json.loads(format(drawn, "xstate")), "events": []}
-        for name, drawn in PICTURES.items()
-    }
+def test_xstate_runs_every_diagram(tmp_path: Path) -> None:
+    """XState runs each diagram's module as it is, and follows a recorded sign-in: replies decide the path."""
+    given: dict[str, Any] = {}
+    for number, (name, drawn) in enumerate(PICTURES.items()):
+        module = drawn.save(tmp_path / f"{number}.xstate.js").rename(tmp_path / f"{number}.mjs")
+        given[name] = {"module": module.as_uri(), "events": []}
+    (tmp_path / "node_modules").symlink_to(JS / "node_modules")
     given["whole"]["events"] = given["unfolded"]["events"] = EVENTS
     visited = run_in_node("run_xstate.mjs", "xstate", given)
 
@@ -219,7 +222,8 @@ def test_every_suffix_saves(tmp_path: Path) -> None:
     drawn = diagram(flow="REFRESH_TOKEN_AUTH")
     starts = {
         ".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF-", ".dot": b"digraph", ".gv": b"digraph",
-        ".mmd": b"stateDiagram-v2", ".mermaid": b"stateDiagram-v2", ".md": b"| from",
+        ".mmd": b"stateDiagram-v2", ".puml": b"@startuml", ".xstate.js": b"import",
+        ".mermaid": b"stateDiagram-v2", ".md": b"| from",
         ".scxml": b"<?xml", ".xstate.json": b'{\n  "id"', ".json": b'{\n  "format"',
     }  # fmt: skip
 
@@ -312,14 +316,63 @@ def test_a_history_as_a_sequence() -> None:
 
 
 def test_a_sequence_is_saved(tmp_path: Path) -> None:
-    """A sequence is saved as Mermaid, or as Markdown that GitHub draws; another suffix is an error."""
+    """A sequence is saved as a picture, as text, or as Markdown that GitHub draws; another suffix is an error."""
     drawn = sequence(flow="REFRESH_TOKEN")
 
-    assert drawn.save(tmp_path / "a.mmd").read_text(encoding="utf-8") == str(drawn)
+    assert (
+        drawn.save(tmp_path / "a.mmd").read_text(encoding="utf-8") == str(drawn) == format(drawn, "mermaid")
+    )
     assert drawn.save(tmp_path / "a.md").read_text(encoding="utf-8") == f"```mermaid\n{drawn}```\n"
+    assert drawn.save(tmp_path / "a.puml").read_text(encoding="utf-8") == format(drawn, "plantuml")
+    for suffix, start in ((".svg", b"<?xml"), (".png", b"\x89PNG"), (".pdf", b"%PDF"), (".dot", b"digraph")):
+        assert drawn.save(tmp_path / f"a{suffix}").read_bytes().startswith(start)
     with pytest.raises(UnknownSuffix):
-        drawn.save(tmp_path / "a.svg")
-    assert "text/vnd.mermaid" in drawn._repr_mimebundle_()
+        drawn.save(tmp_path / "a.scxml")
+    assert drawn._repr_mimebundle_().keys() == {"image/svg+xml", "image/png", "text/plain"}
+
+
+def test_plantuml_accepts_diagrams() -> None:
+    """PlantUML itself accepts state diagrams and sequences, and shows odd labels as they are."""
+    jar, java = Path("/usr/share/plantuml/plantuml.jar"), shutil.which("java") or lacking("java")
+    if not jar.is_file():
+        lacking("plantuml")
+    odd = "".join(map(chr, range(32, 127))).strip() + " __b__ //i// ~~ &#1;"
+    some = ("whole", "a walk", "traffic", "difference", "no way in", "USER_AUTH", "SMS_MFA")
+    labelled = sequence(history=WALK, labels=dict.fromkeys(("Person", "the code", "EMAIL_OTP"), odd))
+    states = [*(PICTURES[name] for name in some), diagram(labels=dict.fromkeys(ODD, odd))]
+
+    def run(option: str, *texts: str) -> str:
+        program = [java, "-Djava.awt.headless=true", "-jar", str(jar), option, "-pipe"]
+        text = "".join(texts).encode()
+        return subprocess.run(
+            program, input=text, capture_output=True, check=False, timeout=120
+        ).stdout.decode()
+
+    sequences = [sequence(flow="USER_SRP_AUTH"), labelled]
+    wrong = "@startuml\n[*] --> A\nno such line\n@enduml\n"
+    found = run("-syntax", *(format(drawn, "plantuml") for drawn in (*states, *sequences)), wrong)
+    assert re.findall("^[A-Z]+$", found, re.MULTILINE) == [*["STATE"] * 8, "SEQUENCE", "SEQUENCE", "ERROR"]
+    assert found.count("(3 participants)") == 2
+    shown = ET.fromstring(run("-tsvg", format(labelled, "plantuml")))  # noqa: S314 - PlantUML's
+    words = [
+        (each.text or "").replace("\xa0", " ") for each in shown.iter("{http://www.w3.org/2000/svg}text")
+    ]
+    assert words.count(odd) >= 3
+
+
+@pytest.mark.parametrize("form", ["mermaid", "plantuml"])
+def test_states_of_your_own_stay_apart(form: str) -> None:
+    """Names that differ only in other characters, and words of the language, are states of their own."""
+    names = ("a-b", "a_b", "a b", "end", "state", "<x>", '"', "1st", "日本", "EMAIL_OTP_first_factor")
+    drawn = diagram(build(states=[*names], transitions=[["go", State.START, name] for name in names]))
+    text = format(drawn, form)
+    ends = re.findall(r"^ *\S+ --> (\S+) : go$", text, re.MULTILINE)
+    assert len(set(ends)) == len(names)
+    declared = re.findall(r'^ *state ".*" as (\w+)', text, re.MULTILINE)
+    assert len(declared) == len(set(declared))
+    assert set(ends) <= set(declared)
+    titles = re.findall(r'<g id="node\d+" class="[^"]*">\s*<title>([^<]*)', drawn.svg())
+    assert {unescape(each) for each in titles} >= set(names)
 
 
 def test_json_has_the_effect_of_settings() -> None:

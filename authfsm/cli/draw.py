@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from subprocess import CalledProcessError
-from typing import ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 import attrs
 from attrs import frozen
@@ -18,15 +18,13 @@ from authfsm.cli import command, pool_descriptions
 from authfsm.cli.pool_descriptions import PoolOptions, pool_option
 from authfsm.core.history import histories_from_json, history_from_json
 from authfsm.diagrams import gallery, readme_table
+from authfsm.diagrams.drawing import Drawing
 from authfsm.protocol.errors import CallerError
 from authfsm.settings import PoolSettings
 
 Read = TypeVar("Read")
 
-_BINARY: Final[dict[str, Callable[[diagrams.Diagram], bytes]]] = {
-    "png": diagrams.Diagram.png,
-    "pdf": diagrams.Diagram.pdf,
-}
+_BINARY: Final[dict[str, Callable[[Drawing], bytes]]] = {"png": Drawing.png, "pdf": Drawing.pdf}
 
 PICTURE_OPTIONS: Final = (
     "form", "flow", "state", "failures", "actions", "unfolded", "overview", "label", "history", "traffic", "diff",
@@ -65,16 +63,16 @@ class Draw(PoolOptions):
         "With --check: the gallery's folder; ./diagrams by default.", default=None, metavar="[DIR]"
     )
     output: list[Path] | None = _output(
-        "Write to this file; the suffix sets the format: .svg .png .pdf .dot .mmd .md .scxml .xstate.json .json."
-        " - is standard output. Repeatable.",
+        "Write to this file; the suffix sets the format: .svg .png .pdf .dot .mmd .puml .md .scxml .xstate.json"
+        " .xstate.js .json. - is standard output. Repeatable.",
         "--output",
         "-o",
         allow_dash=True,
         metavar="FILE",
     )
     form: str | None = _output(
-        "Output format: svg, png, pdf, dot, mermaid, markdown, scxml, xstate or json; by default the one of the"
-        " suffix.",
+        "Output format: svg, png, pdf, dot, mermaid, plantuml, markdown, scxml, xstate, xstate-module or json; by"
+        " default the one of the suffix.",
         "--format",
         "-f",
     )
@@ -99,7 +97,7 @@ class Draw(PoolOptions):
         "Draw how often each transition was taken: the JSON lines of many sign-ins, concatenated.",
         dir_okay=False,
     )
-    sequence: bool = _content("Write a Mermaid sequence diagram of user, app and Cognito.", default=False)
+    sequence: bool = _content("Draw the messages between user, app and Cognito.", default=False)
     html: Path | None = _content("Write an interactive page as one HTML file.", dir_okay=False)
     save_settings: Path | None = pool_option(
         "Save the pool's description to this file, without secrets.", dir_okay=False
@@ -138,7 +136,7 @@ class Draw(PoolOptions):
         asks_for_picture = {*PICTURE_OPTIONS, "sequence"} & set(self._given())
         only_saved = self.save_settings and not self.output and not asks_for_picture
         if not only_a_page and not only_saved:
-            (self._draw_sequence if self.sequence else self._draw_pictures)(settings)
+            self._draw(settings)
         return 0
 
     def _wrong(self) -> Iterator[str]:
@@ -153,7 +151,6 @@ class Draw(PoolOptions):
             if "=" not in each:
                 yield f"--label must be NAME=TEXT, not {each!r}"
         yield from self._without_effect()
-        command.refuse_unknown("format", self.form, (*filter(None, diagrams.FORMATS), *_BINARY))
         command.refuse_unknown("theme", self.theme, diagrams.THEMES)
 
     def _without_effect(self) -> Iterator[str]:
@@ -162,8 +159,8 @@ class Draw(PoolOptions):
             mode = "--html, whose page always shows the whole pool; add -o FILE for a picture"
             unused = {*PICTURE_OPTIONS, "sequence"}
         elif self.sequence:
-            mode = "--sequence, which writes text"
-            unused = {*PICTURE_OPTIONS, "engine"} - {"flow", "history"}
+            mode = "--sequence, which shows messages"
+            unused = {*PICTURE_OPTIONS} - {"flow", "history", "form", "theme", "label"}
         else:
             return
         for name in self._given():
@@ -198,42 +195,37 @@ class Draw(PoolOptions):
         name = next((name for name, given in about.items() if given), pool)
         return [Path((self.flow or self.state or name).lower() + suffix)]
 
-    def _draw_sequence(self, settings: PoolSettings | None) -> None:
-        """Write a sequence diagram of user, app and Cognito, as Mermaid or as Markdown with Mermaid in it."""
+    def _drawing(self, settings: PoolSettings | None) -> Drawing:
+        """Return what the options ask for."""
+        look: dict[str, Any] = {
+            "labels": dict(each.split("=", 1) for each in self.label or []),
+            "engine": self.engine,
+            "theme": diagrams.THEMES[self.theme or "light"],
+        }
         history = _read(self.history, history_from_json)
-        try:
-            drawn = diagrams.sequence(flow=self.flow, settings=settings, history=history)
-        except CallerError as error:
-            raise command.WrongUsage(str(error)) from None
-        for output in self.output or self._default(".mmd"):
-            if output == _STDOUT:
-                sys.stdout.write(str(drawn))
-            elif output.suffix.lower() in diagrams.SEQUENCE_SUFFIXES:
-                _write(output, partial(drawn.save, output))
-            else:
-                known = ", ".join(diagrams.SEQUENCE_SUFFIXES)
-                raise command.WrongUsage(f"a sequence is written to {known}, not {output}")
+        if self.sequence:
+            return diagrams.sequence(flow=self.flow, settings=settings, history=history, **look)
+        return diagrams.diagram(
+            flow=self.flow,
+            state=self.state and self.state.upper(),
+            settings=settings,
+            faded=self.faded,
+            difference=self.diff and (_settings(self.diff[0]), _settings(self.diff[1])),
+            history=history,
+            traffic=_read(self.traffic, histories_from_json),
+            unfolded=self.unfolded,
+            failures=self.failures,
+            actions=self.actions,
+            overview=self.overview,
+            **look,
+        )
 
-    def _draw_pictures(self, settings: PoolSettings | None) -> None:
+    def _draw(self, settings: PoolSettings | None) -> None:
         try:
-            drawn = diagrams.diagram(
-                flow=self.flow,
-                state=self.state and self.state.upper(),
-                settings=settings,
-                faded=self.faded,
-                difference=self.diff and (_settings(self.diff[0]), _settings(self.diff[1])),
-                history=_read(self.history, history_from_json),
-                traffic=_read(self.traffic, histories_from_json),
-                unfolded=self.unfolded,
-                failures=self.failures,
-                actions=self.actions,
-                overview=self.overview,
-                labels=dict(each.split("=", 1) for each in self.label or []),
-                engine=self.engine,
-                theme=diagrams.THEMES[self.theme or "light"],
-            )
+            drawn = self._drawing(settings)
         except CallerError as error:
             raise command.WrongUsage(str(error)) from None
+        command.refuse_unknown("format", self.form, (*filter(None, drawn.formats), *_BINARY))
         for output in self.output or self._default(".svg"):
             if output == _STDOUT:
                 with drawing():
@@ -241,10 +233,10 @@ class Draw(PoolOptions):
                 sys.stdout.flush()
             elif self.form:
                 _write(output, partial(_formatted, drawn, self.form))
-            elif output.name.lower().endswith(tuple(diagrams.SUFFIXES)):
+            elif output.name.lower().endswith(tuple(drawn.suffixes)):
                 _write(output, partial(drawn.save, output))
             else:
-                why = f"{output} must end in one of {', '.join(diagrams.SUFFIXES)}; or give its format with --format"
+                why = f"{output} must end in one of {', '.join(drawn.suffixes)}; or give its format with --format"
                 raise command.WrongUsage(why)
 
 
@@ -256,7 +248,7 @@ def _settings(path: Path) -> PoolSettings:
     return pool_descriptions.settings(pool_descriptions.read(path))
 
 
-def _formatted(drawn: diagrams.Diagram, form: str) -> bytes:
+def _formatted(drawn: Drawing, form: str) -> bytes:
     return _BINARY[form](drawn) if form in _BINARY else format(drawn, form).encode()
 
 

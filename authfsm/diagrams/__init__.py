@@ -5,6 +5,7 @@ built from the table, settings and recorded sign-ins, and a module for each form
 """
 
 from authfsm.diagrams.account import AccountDiagram
+from authfsm.diagrams.drawing import UnknownFormat, UnknownSuffix, picture_tag
 from authfsm.diagrams.history_overlay import HistoryStep
 from authfsm.diagrams.model import (
     Availability,
@@ -21,10 +22,8 @@ from authfsm.diagrams.picture import (
     ConflictingOptions,
     Diagram,
     UnknownFlow,
-    UnknownFormat,
     UnknownLabel,
     UnknownState,
-    UnknownSuffix,
     diagram,
 )
 from authfsm.diagrams.render import MissingFont, NoEngine, NoPdf
@@ -67,5 +66,6 @@ __all__ = [
     "UnknownState",
     "UnknownSuffix",
     "diagram",
+    "picture_tag",
     "sequence",
 ]

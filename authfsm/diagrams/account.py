@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from html import escape
-from typing import Any, Final
+from typing import ClassVar, Final
 
 from attrs import frozen
 
-from authfsm.diagrams import render
 from authfsm.diagrams.dot import FONT, quoted
-from authfsm.diagrams.themes import LIGHT, Theme, adaptive
+from authfsm.diagrams.drawing import Drawing
+from authfsm.diagrams.themes import LIGHT, Theme
 from authfsm.diagrams.vertices import StateGroup
 from authfsm.protocol import links
 from authfsm.protocol.account_table import (
@@ -38,27 +38,24 @@ _CAPTION: Final = (
 
 
 @frozen
-class AccountDiagram:
+class AccountDiagram(Drawing):
     """The picture of an account's life. `str(diagram)` is DOT; Jupyter displays it directly.
 
     `theme` has the colours, and `engine` is the layout engine; None is the first that is installed.
     """
 
+    title: ClassVar = "The life of an Amazon Cognito account"
+    description: ClassVar = " ".join(_CAPTION)
+
     theme: Theme = LIGHT
     engine: str | None = None
 
     def __str__(self) -> str:
+        return self.dot()
+
+    def dot(self) -> str:
+        """Return the diagram in Graphviz's language."""
         return "\n".join((*self._statements(), ""))
-
-    def svg(self) -> str:
-        """Return the diagram as SVG, with tooltips and links to AWS's pages; raises NoEngine."""
-        return adaptive(render.svg(str(self), self.engine), self.theme)
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        try:
-            return {"image/svg+xml": self.svg(), "text/plain": str(self)}
-        except render.NoEngine:
-            return {"text/plain": str(self)}
 
     def _statements(self) -> Iterator[str]:
         theme = self.theme
@@ -109,5 +106,5 @@ def _lines(rows: Iterable[str], indent: str = "") -> str:
 
 
 def _statement(subject: str, **attributes: str) -> str:
-    pairs = " ".join(f"{name}={quoted(value)}" for name, value in attributes.items())
+    pairs = " ".join(f"{name}={quoted(value, html=name == 'label')}" for name, value in attributes.items())
     return f"\t{subject} [{pairs}]"

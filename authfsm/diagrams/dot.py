@@ -44,22 +44,22 @@ _KEYWORDS: Final = frozenset({"node", "edge", "graph", "digraph", "subgraph", "s
 
 
 @lru_cache(maxsize=4096)
-def quoted(text: str) -> str:
-    """Return a name or a value as DOT writes it: bare, as an HTML-like label, or in quotes."""
+def quoted(text: str, *, html: bool = False) -> str:
+    """Return a name or a value as DOT writes it: bare, in quotes, or perhaps as an HTML-like label."""
     if _BARE.fullmatch(text) and text.lower() not in _KEYWORDS:
         return text
-    if text.startswith("<") and text.endswith(">"):
+    if html and text.startswith("<") and text.endswith(">"):
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
-def _statement(subject: str, attributes: Attributes, defaults: Attributes | None = None) -> str:
+def statement(subject: str, attributes: Attributes, defaults: Attributes | None = None) -> str:
     """Return a statement with the attributes that differ from the defaults, the label first."""
     usual = defaults or {}
     names = [name for name, value in attributes.items() if usual.get(name) != value]
     names.sort(key=lambda name: (name != "label", name))
-    pairs = " ".join([f"{name}={quoted(attributes[name])}" for name in names])
+    pairs = " ".join([f"{name}={quoted(attributes[name], html=name == 'label')}" for name in names])
     return f"\t{subject} [{pairs}]" if pairs else f"\t{subject}"
 
 
@@ -71,28 +71,28 @@ def dot(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> str:
 def _statements(model: DiagramModel, style: DotStyle) -> Iterator[str]:
     graph, node_defaults, edge_defaults = style.defaults()
     yield "digraph authfsm {"
-    yield _statement("graph", graph)
-    yield _statement("node", node_defaults)
-    yield _statement("edge", edge_defaults)
+    yield statement("graph", graph)
+    yield statement("node", node_defaults)
+    yield statement("edge", edge_defaults)
     for vertex in model.nodes:
         attributes = style.junction(vertex) if isinstance(vertex, Junction) else style.node(vertex)
         if attributes["label"] == vertex.name:
             del attributes["label"]  # Graphviz's default
-        yield _statement(quoted(vertex.name), attributes, node_defaults)
+        yield statement(quoted(vertex.name), attributes, node_defaults)
     for row in model.same_rank():
         yield "\t{"
-        yield _statement("graph", {"rank": "same"})
-        yield from (_statement(quoted(vertex.name), {}) for vertex in row)
+        yield statement("graph", {"rank": "same"})
+        yield from (statement(quoted(vertex.name), {}) for vertex in row)
         yield "\t}"
     for edge, both_ways in drawn_edges(model):
         attributes = style.edge(edge) | ({"dir": "both"} if both_ways else {})
         ends = f"{quoted(edge.source.name)} -> {quoted(edge.dest.name)}"
-        yield _statement(ends, attributes, edge_defaults)
+        yield statement(ends, attributes, edge_defaults)
     for name in model.own_names():
-        yield _statement(quoted(name), style.own_state(name))
+        yield statement(quoted(name), style.own_state(name))
     for own in model.own_transitions:
         for source, dest in own.ends():
-            yield _statement(f"{quoted(source)} -> {quoted(dest)}", style.own_edge(own.trigger))
+            yield statement(f"{quoted(source)} -> {quoted(dest)}", style.own_edge(own.trigger))
     yield "}"
 
 
@@ -190,12 +190,13 @@ class DotStyle:
     def own_state(self, name: str) -> Attributes:
         """Return the attributes of an application's own state."""
         colours = {"fillcolor": self.theme.background, "color": self.theme.text}
-        return {"shape": "box", "style": "filled", **colours, "class": "own", "tooltip": name}
+        label = {"label": escape(name), "class": "own", "tooltip": escape(name)}
+        return {"shape": "box", "style": "filled", **colours, **label}
 
     def own_edge(self, trigger: str) -> Attributes:
         """Return the attributes of an application's own transition."""
         colours = {"color": self.theme.text, "fontcolor": self.theme.text}
-        label = {"label": _INDENT + trigger, "class": "own", "tooltip": trigger}
+        label = {"label": _INDENT + escape(trigger), "class": "own", "tooltip": escape(trigger)}
         return {**colours, "arrowhead": "vee", **label}
 
     def text(self, key: str) -> str:

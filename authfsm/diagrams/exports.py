@@ -1,51 +1,65 @@
-"""A diagram as text: Mermaid and a Markdown table for people, JSON for programs, SCXML and XState for engines.
+"""A diagram as text: Mermaid, PlantUML and a Markdown table for people, JSON for programs.
 
 Mermaid, as GitHub renders it, has no styles for edges: a sign before the label says what an edge means.
-In a statechart an event is a response's trigger. Since the reply decides where a response leads, each
-transition has a guard, and the event says where the reply led: `to`, with the `role` of an e-mailed code
-and the `kind` of a self-loop. Only a new challenge enters its state again. Junctions are unfolded.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
-from xml.sax.saxutils import quoteattr
+
+from attrs import frozen
 
 from authfsm.diagrams.model import AVAILABLE, Availability, DiagramModel, Edge, EdgeKind, SettingsEffect
 from authfsm.diagrams.themes import Theme
-from authfsm.diagrams.vertices import (
-    ORDER,
-    START,
-    Arrow,
-    Junction,
-    Vertex,
-    documentation_link,
-    group_of,
-    in_order,
-)
+from authfsm.diagrams.vertices import START, Junction, Vertex, documentation_link, group_of
 from authfsm.protocol.nodes import Node
-from authfsm.protocol.responses import RESPONSES
 from authfsm.protocol.states import END_STATES
-from authfsm.protocol.table import NEW_CHALLENGE
 from authfsm.settings.reach import best_confidence
 
 SCHEMA: Final = "authfsm-diagram/1"
 """The format of the JSON; the number grows when readers would have to change."""
-NAMESPACE: Final = "http://www.w3.org/2005/07/scxml"
 
 
-# ---- Mermaid ----------------------------------------------------------------------------------
+# ---- Mermaid and PlantUML ---------------------------------------------------------------------
 
 SIGNS: Final = {SettingsEffect.FADED: "\u2715 ", SettingsEffect.GAINED: "+ ", SettingsEffect.LOST: "\u2212 "}
 """The sign before the label of what settings rule out or change."""
+_RESERVED: Final = frozenset(
+    {
+        "as",
+        "class",
+        "classdef",
+        "click",
+        "default",
+        "direction",
+        "end",
+        "fork",
+        "join",
+        "note",
+        "state",
+        "style",
+    }
+)
+"""Words of Mermaid and PlantUML that cannot name a state."""
 
 
 def identifier(name: str) -> str:
     """Return a name in the characters that every diagram language takes."""
-    return re.sub(r"\W+", "_", name).strip("_")
+    found = re.sub(r"\W+", "_", name).strip("_") or "state"
+    return f"{found}_" if found.lower() in _RESERVED or found[0].isdigit() else found
+
+
+def identifiers(names: Iterable[str]) -> dict[str, str]:
+    """Return an identifier for each name; names that differ only in other characters get numbers."""
+    found: dict[str, str] = {}
+    for name in names:
+        first = identifier(name)
+        others = (first, *(f"{first}_{number}" for number in range(2, len(found) + 3)))
+        found[name] = next(each for each in others if each not in found.values())
+    return found
 
 
 def mermaid_text(text: str) -> str:
@@ -54,59 +68,90 @@ def mermaid_text(text: str) -> str:
     return re.sub(r'[#;:"<>{}\[\]%`]', lambda found: f"#{ord(found.group())};", one_line)
 
 
+def plantuml_text(text: str) -> str:
+    """Return a text with PlantUML's special characters, and pairs that are its formatting, escaped."""
+    one_line = " ".join(text.split())
+    special = r'["<>~\\#\[\]{}|*%&@]|__|--|//'
+    return re.sub(special, lambda found: "".join(f"<U+{ord(each):04X}>" for each in found.group()), one_line)
+
+
+@frozen
+class _Syntax:
+    """A language of state diagrams: how it escapes a text, and breaks a label."""
+
+    text: Callable[[str], str]
+    line_break: str
+
+
+_MERMAID: Final = _Syntax(mermaid_text, "<br/>")
+_PLANTUML: Final = _Syntax(plantuml_text, "\\n")
+
+
 def mermaid(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> str:
     """Return a diagram in Mermaid's language, with the theme's colours for the groups of nodes."""
-    return "\n".join((*_mermaid_lines(model, labels), *_classes(model, theme), ""))
+    about = f"{len(model.nodes)} states and {len(model.edges)} lines"
+    head = (
+        *("stateDiagram-v2", f"    accTitle: {mermaid_text(model.title)}"),
+        *(f"    accDescr: {mermaid_text(about)}", "    direction TB"),
+    )
+    lines = (f"    {line}" for line in _state_lines(model, labels, _MERMAID, {}))
+    return "\n".join((*head, *lines, *_classes(model, theme), ""))
 
 
-def _mermaid_lines(model: DiagramModel, labels: Mapping[str, str]) -> Iterator[str]:
-    # A node that something leads to cannot be Mermaid's dot, which would be read as an end.
-    start_is_node = any(edge.dest == START for edge in model.edges)
-    yield "stateDiagram-v2"
-    yield f"    accTitle: {mermaid_text(model.title)}"
-    yield f"    accDescr: {mermaid_text(f'{len(model.nodes)} states and {len(model.edges)} lines')}"
-    yield "    direction TB"
+def plantuml(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> str:
+    """Return a diagram in PlantUML's language (https://plantuml.com/state-diagram)."""
+    styles = _styles(theme)
+    paints = {
+        node: f" {fill} ##{line.lstrip('#')}"
+        for node in model.nodes
+        for fill, line, _ in (styles[_class(node, model)],)
+    }
+    head = ("@startuml", f"title {plantuml_text(model.title)}", "hide empty description")
+    return "\n".join((*head, *_state_lines(model, labels, _PLANTUML, paints), "@enduml", ""))
+
+
+def _state_lines(
+    model: DiagramModel, labels: Mapping[str, str], syntax: _Syntax, paints: Mapping[Vertex, str]
+) -> Iterator[str]:
+    """Yield the states and transitions, which both languages write alike."""
+    # A node that something leads to cannot be the dot of START, which would be read as an end.
+    start_is_node = not model.edges or any(edge.dest == START for edge in model.edges)
+    names = identifiers((*(node.name for node in model.nodes), *model.own_names()))
     if start_is_node:
-        yield "    [*] --> START"
+        yield "[*] --> START"
+    else:
+        names[START.name] = "[*]"
     for node in model.nodes:
-        if node != START or start_is_node:
-            key = node.state if isinstance(node, Node) else node.name
-            sign = SIGNS.get(model.availability(node).effect, "")
-            rows = [mermaid_text(sign + labels.get(key, key))]
-            for edge in model.edges:
-                if edge.source == node and edge.kind is EdgeKind.ACKNOWLEDGEMENT:
-                    rows += _mermaid_rows(edge, labels)
-            yield f'    state "{"<br/>".join(rows)}" as {identifier(node.name)}'
+        if names[node.name] != "[*]":
+            label = syntax.line_break.join(map(syntax.text, _node_rows(model, node, labels)))
+            yield f'state "{label}" as {names[node.name]}{paints.get(node, "")}'
     for edge in model.edges:
-        if edge.kind is EdgeKind.ACKNOWLEDGEMENT:
-            continue  # it is listed in its node
-        rows = list(_mermaid_rows(edge, labels))
-        label = f" : {'<br/>'.join(rows)}" if rows else ""
-        from_dot = edge.source == START and not start_is_node
-        source = "[*]" if from_dot else identifier(edge.source.name)
-        yield f"    {source} --> {identifier(edge.dest.name)}{label}"
+        if edge.kind is not EdgeKind.ACKNOWLEDGEMENT:  # that is listed in its node
+            label = syntax.line_break.join(map(syntax.text, _rows(edge, labels)))
+            yield f"{names[edge.source.name]} --> {names[edge.dest.name]}{f' : {label}' if label else ''}"
     sources = {edge.source for edge in model.edges}
     for node in model.nodes:
         if isinstance(node, Node) and node.state in END_STATES and node not in sources:
-            yield f"    {identifier(node.name)} --> [*]"
-    yield from _own_lines(model, start="START" if start_is_node else "[*]")
+            yield f"{names[node.name]} --> [*]"
+    yield from (f'state "{syntax.text(name)}" as {names[name]}' for name in model.own_names())
+    own = ((each.trigger, *ends) for each in model.own_transitions for ends in each.ends())
+    yield from (f"{names[one]} --> {names[end]} : {syntax.text(trigger)}" for trigger, one, end in own)
 
 
-def _own_lines(model: DiagramModel, start: str) -> Iterator[str]:
-    """Yield the states and transitions that an application added."""
-    for name in model.own_names():
-        yield f'    state "{mermaid_text(name)}" as {identifier(name)}'
-    for own in model.own_transitions:
-        for begin, end in own.ends():
-            origin = start if begin == START.name else identifier(begin)
-            yield f"    {origin} --> {identifier(end)} : {mermaid_text(own.trigger)}"
+def _node_rows(model: DiagramModel, node: Vertex, labels: Mapping[str, str]) -> Iterator[str]:
+    """Yield the name of a node, and the responses that leave it as it is."""
+    key = node.state if isinstance(node, Node) else node.name
+    yield SIGNS.get(model.availability(node).effect, "") + labels.get(key, key)
+    for edge in model.edges:
+        if edge.source == node and edge.kind is EdgeKind.ACKNOWLEDGEMENT:
+            yield from _rows(edge, labels)
 
 
-def _mermaid_rows(edge: Edge, labels: Mapping[str, str]) -> Iterator[str]:
+def _rows(edge: Edge, labels: Mapping[str, str]) -> Iterator[str]:
     times = {count.response: count.times for count in edge.counts}
     for step in edge.steps:
         text = step.error or labels.get(step.response.trigger, step.response.trigger)
-        yield mermaid_text(f"{step.number} \u00b7 {text}")
+        yield f"{step.number} \u00b7 {text}"
     if None in times:
         yield f"\u00d7{times[None]}"
     if edge.kind is EdgeKind.FAILURE and not edge.counts:
@@ -120,24 +165,30 @@ def _mermaid_rows(edge: Edge, labels: Mapping[str, str]) -> Iterator[str]:
             name = labels.get(response.trigger, response.trigger)
             doubt = " \u2020" if response in edge.uncertain else ""
             count = f" \u00d7{times[response]}" if response in times else ""
-            yield mermaid_text(f"{sign}{name}{kind}{doubt}{count}")
+            yield f"{sign}{name}{kind}{doubt}{count}"
+
+
+def _styles(theme: Theme) -> dict[str, tuple[str, str, str]]:
+    """Return the fill, the outline and the text of each class of nodes."""
+    styles = {identifier(group): (each.fill, each.line, theme.text) for group, each in theme.groups.items()}
+    styles["junction"] = (theme.line, theme.line, theme.background)
+    styles["faded"] = (theme.background, theme.faded, theme.muted)
+    styles["current"] = (theme.current, theme.highlight, theme.text)
+    return styles
 
 
 def _classes(model: DiagramModel, theme: Theme) -> Iterator[str]:
-    """Yield the style of each class of nodes, and its members."""
+    """Yield Mermaid's style of each class of nodes, and its members."""
+    names = identifiers(node.name for node in model.nodes)
     members: dict[str, list[str]] = {}
     for node in model.nodes:
         if node != START:
-            members.setdefault(_class(node, model), []).append(identifier(node.name))
-    styles = {
-        identifier(group): f"fill:{paint.fill},stroke:{paint.line},color:{theme.text}"
-        for group, paint in theme.groups.items()
-    }
-    styles["junction"] = f"fill:{theme.line},stroke:{theme.line},color:{theme.background}"
-    styles["faded"] = f"fill:{theme.background},stroke:{theme.faded},color:{theme.muted}"
-    styles["current"] = f"fill:{theme.current},stroke:{theme.highlight},stroke-width:4px,color:{theme.text}"
+            members.setdefault(_class(node, model), []).append(names[node.name])
+    styles = _styles(theme)
     for name, nodes in members.items():
-        yield f"    classDef {name} {styles[name]}"
+        fill, line, text = styles[name]
+        width = ",stroke-width:4px" if name == "current" else ""
+        yield f"    classDef {name} fill:{fill},stroke:{line}{width},color:{text}"
         yield f"    class {','.join(nodes)} {name}"
 
 
@@ -265,95 +316,3 @@ def _edge(edge: Edge, model: DiagramModel) -> dict[str, Any]:
     if edge.counts:
         plain["times"] = edge.total.times
     return plain
-
-
-# ---- statecharts ------------------------------------------------------------------------------
-
-_RESPONSE_ORDER: Final = {response: number for number, response in enumerate(RESPONSES.values())}
-_ABSENT: Final = frozenset({SettingsEffect.FADED, SettingsEffect.LOST})
-
-
-def arrows_by_source(model: DiagramModel) -> dict[Node, list[Arrow]]:
-    """Return the arrows of a diagram by the node they leave, without those that settings rule out."""
-    absent = {node for node in model.nodes if model.availability(node).effect in _ABSENT}
-    ruled_out = {
-        arrow
-        for edge in model.edges
-        for arrow in model.arrows_along(edge)
-        if edge.effect_on(arrow.response) in _ABSENT
-    }
-    arrows = [a for a in model.arrows - ruled_out if not {a.source, a.dest} & absent]
-    nodes = {node for node in model.nodes if isinstance(node, Node) and node not in absent}
-    nodes |= {end for arrow in arrows for end in (arrow.source, arrow.dest)}
-    return {
-        node: sorted(
-            (arrow for arrow in arrows if arrow.source == node),
-            key=lambda a: (_RESPONSE_ORDER[a.response], ORDER[a.dest], a.kind or ""),
-        )
-        for node in in_order(nodes)
-    }
-
-
-def _guard(arrow: Arrow) -> dict[str, str]:
-    """Return what the event of an arrow says about where its reply led."""
-    found = {"to": arrow.dest.state, "role": arrow.dest.role, "kind": arrow.kind}
-    return {name: str(value) for name, value in found.items() if value}
-
-
-def xstate(model: DiagramModel) -> str:
-    """Return the configuration of XState's `createMachine` (version 5), as JSON.
-
-    Its one guard is `leadsTo`, with the destination as its parameters:
-    `setup({guards: {leadsTo: ({event}, to) => event.to === to.state && (!to.role || event.role === to.role)
-    && (!to.kind || event.kind === to.kind)}})`.
-    """
-    states: dict[str, Any] = {}
-    arrows = arrows_by_source(model)
-    for node, leaving in arrows.items():
-        on: dict[str, list[dict[str, Any]]] = {}
-        for arrow in leaving:
-            where = _guard(arrow)
-            params = {"state": where.pop("to"), **where}
-            transition = {
-                "target": identifier(arrow.dest.name),
-                "guard": {"type": "leadsTo", "params": params},
-                "reenter": arrow.kind in {None, NEW_CHALLENGE},
-            }
-            on.setdefault(arrow.response.trigger, []).append(transition)
-        is_final = not leaving and node.state in END_STATES
-        states[identifier(node.name)] = {
-            **({"type": "final"} if is_final else {}),
-            "description": node.state.meaning,
-            **({"on": on} if on else {}),
-        }
-    machine = {"id": "authfsm", "initial": next(iter(states)), "states": states}
-    return json.dumps(machine, indent=2, ensure_ascii=False) + "\n"
-
-
-def scxml(model: DiagramModel) -> str:
-    """Return a diagram as SCXML (W3C); a transition's condition reads `to`, `role` and `kind` of `_event.data`."""
-    return "\n".join((*_scxml(arrows_by_source(model)), ""))
-
-
-def _scxml(arrows: Mapping[Node, list[Arrow]]) -> Iterator[str]:
-    initial = quoteattr(identifier(next(iter(arrows)).name))
-    yield '<?xml version="1.0" encoding="UTF-8"?>'
-    version = 'version="1.0" datamodel="ecmascript" name="authfsm"'
-    yield f'<scxml xmlns="{NAMESPACE}" {version} initial={initial}>'
-    for node, leaving in arrows.items():
-        name = quoteattr(identifier(node.name))
-        yield f"  <!-- {node.state.meaning.replace('--', '-')} -->"
-        if not leaving:
-            yield f"  <{'final' if node.state in END_STATES else 'state'} id={name}/>"
-            continue
-        yield f"  <state id={name}>"
-        for arrow in leaving:
-            tests = (f"_event.data.{name} == '{value}'" for name, value in _guard(arrow).items())
-            condition = " && ".join(tests)
-            internal = ' type="internal"' if arrow.kind not in {None, NEW_CHALLENGE} else ""
-            event = quoteattr(arrow.response.trigger)
-            target = quoteattr(identifier(arrow.dest.name))
-            cond = quoteattr(condition)
-            yield f"    <transition event={event} cond={cond} target={target}{internal}/>"
-        yield "  </state>"
-    yield "</scxml>"

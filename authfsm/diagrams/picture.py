@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 from functools import cache
-from html import escape
-from pathlib import Path
 from typing import Any, Final
 
 from attrs import evolve, field, frozen
@@ -17,11 +13,13 @@ from attrs import evolve, field, frozen
 from authfsm.diagrams import render
 from authfsm.diagrams.dot import dot, drawn_edges
 from authfsm.diagrams.dot_labels import LOOP_SENTENCES, OVERVIEW, UNCERTAIN, notes
-from authfsm.diagrams.exports import as_json, markdown, mermaid, scxml, xstate
+from authfsm.diagrams.drawing import PICTURE_SUFFIXES, Drawing, UnknownName
+from authfsm.diagrams.exports import as_json, markdown, mermaid, plantuml
 from authfsm.diagrams.history_overlay import HistoryStep, add_history, add_traffic
 from authfsm.diagrams.model import DiagramModel, own_parts
 from authfsm.diagrams.model_builder import build_model
-from authfsm.diagrams.themes import LIGHT, Theme, adaptive
+from authfsm.diagrams.statecharts import scxml, xstate, xstate_module
+from authfsm.diagrams.themes import LIGHT, Theme
 from authfsm.diagrams.vertices import JUNCTIONS, OmissionReason, StateGroup, Vertex
 from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.error_policy import RecoveryAction
@@ -32,30 +30,16 @@ from authfsm.protocol.validators import frozen_texts
 from authfsm.settings import PoolSettings
 
 
-class _UnknownName(CallerError, ValueError):
-    kind: str
-
-    def __init__(self, name: str, names: Iterable[str]) -> None:
-        super().__init__(f"no {self.kind} is named {name!r}; the {self.kind}s are {', '.join(names)}")
-        self.name = name
-
-
-class UnknownFlow(_UnknownName):
+class UnknownFlow(UnknownName):
     """There is no flow of that name; the message lists the flows."""
 
     kind = "flow"
 
 
-class UnknownState(_UnknownName):
+class UnknownState(UnknownName):
     """There is no state of that name; the message lists the states."""
 
     kind = "state"
-
-
-class UnknownFormat(_UnknownName):
-    """A diagram has no format of that name; the message lists the formats."""
-
-    kind = "format"
 
 
 class UnknownLabel(CallerError, ValueError):
@@ -68,14 +52,6 @@ class UnknownLabel(CallerError, ValueError):
         self.name = name
 
 
-class UnknownSuffix(CallerError, ValueError):
-    """A diagram cannot be saved in a file with that `suffix`."""
-
-    def __init__(self, suffix: str, suffixes: Iterable[str]) -> None:
-        super().__init__(f"a diagram is saved as {', '.join(suffixes)}, not as {suffix!r}")
-        self.suffix = suffix
-
-
 class ConflictingOptions(CallerError, ValueError):
     """Two arguments, named `one` and `other`, exclude each other."""
 
@@ -85,8 +61,15 @@ class ConflictingOptions(CallerError, ValueError):
         self.other = other
 
 
+def refuse_unknown_labels(labels: Iterable[str], known: Collection[str]) -> None:
+    """Raise UnknownLabel for the first label whose name is not known."""
+    for name in labels:
+        if name not in known:
+            raise UnknownLabel(name, known)
+
+
 @frozen
-class Diagram:
+class Diagram(Drawing):
     """A diagram of the protocol. `str(diagram)` is DOT; Jupyter displays it directly.
 
     `model` has its nodes and edges, `theme` the colours, and `labels` other texts for those that it has. `engine` is the
@@ -99,14 +82,27 @@ class Diagram:
     engine: str | None = None
 
     def __str__(self) -> str:
-        return dot(self.model, self.theme, self.labels)
+        return self.dot()
 
     def __format__(self, spec: str) -> str:
-        if spec not in FORMATS:
-            raise UnknownFormat(spec, filter(None, FORMATS))
         if (self.model.own_states or self.model.own_transitions) and spec in _PROTOCOL_ONLY:
             raise ConflictingOptions("a machine", f"the format {spec}")
-        return FORMATS[spec](self)
+        return super().__format__(spec)
+
+    @property
+    def title(self) -> str:
+        """What the diagram shows, in a few words."""
+        return self.model.title
+
+    @property
+    def description(self) -> str:
+        """The number of its states and lines, and the sentences of its caption."""
+        about = f"{len(self.model.nodes)} states and junctions, {len(self.model.edges)} lines."
+        return " ".join((about, *notes(self.model)))
+
+    def dot(self) -> str:
+        """Return the diagram in Graphviz's language."""
+        return dot(self.model, self.theme, self.labels)
 
     def svg(self, *, animated: bool = False) -> str:
         """Return the diagram as SVG, with real text, tooltips, and links to AWS's pages; raises NoEngine.
@@ -114,69 +110,8 @@ class Diagram:
         Args:
             animated: let the steps of a recorded sign-in appear one after another.
         """
-        drawn = render.svg(str(self), self.engine)
-        if animated:
-            drawn = _animate(drawn, self.model)
-        return _described(adaptive(drawn, self.theme), self.model)
-
-    def png(self, dpi: int = 144) -> bytes:
-        """Return the diagram as PNG, with so many pixels an inch; raises what `svg` raises, and MissingFont."""
-        return render.png(str(self), dpi, self.engine)
-
-    def pdf(self) -> bytes:
-        """Return the diagram as PDF; raises NoPdf, NoEngine, and MissingFont."""
-        return render.pdf(str(self), self.engine, self.model.title)
-
-    def save(self, path: str | Path) -> Path:
-        """Write the diagram to a file, in the format of the file's suffix in `SUFFIXES`, and return its path.
-
-        Raises:
-            UnknownSuffix: no format has this suffix.
-            NoEngine: no layout engine is installed.
-            NoPdf: nothing that writes PDF is installed.
-        """
-        file = Path(path)
-        suffixes = [each for each in SUFFIXES if file.name.lower().endswith(each)]
-        if not suffixes:
-            raise UnknownSuffix(file.suffix, SUFFIXES)
-        file.write_bytes(SUFFIXES[max(suffixes, key=len)](self))
-        return file
-
-    def _repr_svg_(self) -> str | None:
-        """Return the SVG no wider than a notebook's cell; None where no layout engine is installed."""
-        try:
-            return _SIZE.sub(_no_wider, self.svg(), count=1)
-        except render.NoEngine:
-            return None
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        drawn = self._repr_svg_()
-        if drawn is None:
-            return {"text/plain": str(self)}
-        bundle = {"image/svg+xml": drawn, "text/plain": str(self)}
-        with suppress(render.MissingFont):
-            bundle["image/png"] = b64encode(self.png()).decode()
-        return bundle
-
-
-# JupyterLab shows an SVG as an image of its natural size, and a cell is about 930 px wide.
-_CELL_WIDTH: Final = 675  # points
-_SIZE: Final = re.compile(r'width="([\d.]+)pt" height="([\d.]+)pt"')
-
-
-def _no_wider(found: re.Match[str]) -> str:
-    width, height = map(float, found.groups())
-    scale = min(1, _CELL_WIDTH / width)
-    return f'style="max-width:100%;height:auto" width="{width * scale:g}pt" height="{height * scale:g}pt"'
-
-
-def _described(svg: str, model: DiagramModel) -> str:
-    """Return an SVG with a title and a description, for those who do not see it."""
-    about = f"{len(model.nodes)} states and junctions, {len(model.edges)} lines. {' '.join(notes(model))}"
-    head = f"<title>{escape(model.title)}</title>\n<desc>{escape(about)}</desc>\n"
-    inside = svg.index(">", svg.index("<svg")) + 1
-    opened = svg[:inside].replace("<svg ", f'<svg role="img" aria-label="{escape(model.title)}" ', 1)
-    return f"{opened}\n{head}{svg[inside:].lstrip()}"
+        drawn = render.svg(self.dot(), self.engine)
+        return self.described(_animate(drawn, self.model) if animated else drawn)
 
 
 _SECONDS_A_STEP, _SECONDS_AT_END = 1.2, 3.0
@@ -221,14 +156,17 @@ FORMATS: Final[Mapping[str, Callable[[Diagram], str]]] = {
     "dot": str,
     "svg": Diagram.svg,
     "mermaid": lambda drawn: mermaid(drawn.model, drawn.theme, drawn.labels),
+    "plantuml": lambda drawn: plantuml(drawn.model, drawn.theme, drawn.labels),
     "markdown": lambda drawn: markdown(drawn.model, drawn.labels),
     "scxml": lambda drawn: scxml(drawn.model),
     "xstate": lambda drawn: xstate(drawn.model),
+    "xstate-module": lambda drawn: xstate_module(drawn.model),
     "json": lambda drawn: as_json(drawn.model),
 }
 """The formats of `format(diagram, name)`."""
+Diagram.formats = FORMATS
 
-_PROTOCOL_ONLY: Final = frozenset({"markdown", "scxml", "xstate", "json"})
+_PROTOCOL_ONLY: Final = frozenset({"markdown", "scxml", "xstate", "xstate-module", "json"})
 """The formats without the states that an application added."""
 
 
@@ -237,19 +175,18 @@ def _encoded(name: str) -> Callable[[Diagram], bytes]:
 
 
 SUFFIXES: Final[Mapping[str, Callable[[Diagram], bytes]]] = {
-    ".svg": _encoded("svg"),
-    ".png": Diagram.png,
-    ".pdf": Diagram.pdf,
-    ".dot": _encoded("dot"),
-    ".gv": _encoded("dot"),
+    **PICTURE_SUFFIXES,
     ".mmd": _encoded("mermaid"),
     ".mermaid": _encoded("mermaid"),
+    ".puml": _encoded("plantuml"),
     ".md": _encoded("markdown"),
     ".scxml": _encoded("scxml"),
     ".xstate.json": _encoded("xstate"),
+    ".xstate.js": _encoded("xstate-module"),
     ".json": _encoded("json"),
 }
 """The formats of `diagram.save(path)`, by suffix."""
+Diagram.suffixes = SUFFIXES
 
 
 @cache
@@ -331,10 +268,7 @@ def diagram(
     )
     states, transitions = ((), ()) if machine is None else own_parts(machine)
     model = evolve(model, overview=overview, own_states=states, own_transitions=transitions)
-    known = _label_names() | set(notes(model))
-    for name in labels or {}:
-        if name not in known:
-            raise UnknownLabel(name, known)
+    refuse_unknown_labels(labels or {}, _label_names() | set(notes(model)))
     if history is not None:
         model = add_history(model, history)
     if traffic is not None:

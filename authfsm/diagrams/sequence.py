@@ -1,4 +1,4 @@
-"""A flow, or a recorded sign-in, as a Mermaid sequence diagram between the person, the app and Cognito.
+"""A flow, or a recorded sign-in, as a sequence diagram between the person, the app and Cognito.
 
 What every sign-in passes stands in line, what it may pass stands in an `opt`, and alternatives stand in an
 `alt`. All three are computed from the arrows of the flow's own diagram.
@@ -6,28 +6,41 @@ What every sign-in passes stands in line, what it may pass stands in an `opt`, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Any, Final
 
 from attrs import field, frozen
 
-from authfsm.diagrams.exports import mermaid_text
+from authfsm.diagrams import sequence_formats
+from authfsm.diagrams.drawing import PICTURE_SUFFIXES, Drawing
 from authfsm.diagrams.history_overlay import HistoryStep
 from authfsm.diagrams.model import DiagramModel, ResponseClass
 from authfsm.diagrams.model_builder import build_model
-from authfsm.diagrams.picture import ConflictingOptions, UnknownFlow, UnknownSuffix
+from authfsm.diagrams.picture import ConflictingOptions, UnknownFlow, refuse_unknown_labels
+from authfsm.diagrams.sequence_formats import (
+    APP,
+    COGNITO,
+    PARTICIPANTS,
+    PERSON,
+    REFUSAL,
+    REPLY,
+    Frame,
+    Item,
+    Note,
+    SequenceMessage,
+)
+from authfsm.diagrams.themes import LIGHT, Theme
 from authfsm.diagrams.vertices import AUTHENTICATED, FAILED, ORDER, START, StateGroup, group_of
 from authfsm.protocol import responses as r
 from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.nodes import Node
+from authfsm.protocol.responses import RESPONSES
 from authfsm.protocol.states import State
 from authfsm.protocol.validators import frozen_texts
 from authfsm.reference.request_shapes import OTHER_SPELLING, challenge_parameters, request_shape
 from authfsm.settings import PoolSettings
 
-SEQUENCE_SUFFIXES: Final = (".mmd", ".mermaid", ".md")
 _PERSON_SENDS: Final[Mapping[ResponseClass, str]] = {
     r.Select: "a choice",
     r.Password: "the password",
@@ -44,34 +57,59 @@ _ACKNOWLEDGED_BY: Final[Mapping[ResponseClass, str]] = {
     r.VerifySoftwareToken: "Status",
 }
 """The member of a reply that is no challenge."""
+_NOTES: Final[Mapping[ResponseClass, str]] = {
+    r.SrpClaim: "The app signs Cognito's values by SRP: the password itself is not sent."
+}
+"""What the app does by itself for a response."""
 _TOKENS: Final = ("AccessToken", "IdToken", "RefreshToken")
 
 
 @frozen
-class SequenceDiagram:
-    """A sequence diagram. `str(diagram)` is Mermaid, its `lines` joined; JupyterLab displays it directly."""
+class SequenceDiagram(Drawing):
+    """A sequence diagram. `str(diagram)` is Mermaid; Jupyter displays it directly.
 
-    lines: tuple[str, ...]
+    `items` are its messages, notes and frames from top to bottom, `names` those of the participants, and `engine` is the
+    layout engine; None is the first that is installed.
+    """
+
+    items: tuple[Item, ...]
+    title: str = "Amazon Cognito sign-in"
+    names: tuple[str, str, str] = PARTICIPANTS
+    theme: Theme = LIGHT
+    engine: str | None = None
 
     def __str__(self) -> str:
-        return "\n".join((*self.lines, ""))
+        return sequence_formats.mermaid(self.items, self.names)
 
-    def save(self, path: str | Path) -> Path:
-        """Write it to a file, and return its path: Mermaid (.mmd, .mermaid), or Markdown that contains it (.md).
+    @property
+    def description(self) -> str:
+        """The messages of the diagram, one after the other."""
+        messages = [each for each in self.items if isinstance(each, SequenceMessage)]
+        return " ".join(f"{each.source} to {each.dest}: {each.text}." for each in messages)
 
-        Raises:
-            UnknownSuffix: the file has another suffix.
-        """
-        file = Path(path)
-        suffix = file.suffix.lower()
-        if suffix not in SEQUENCE_SUFFIXES:
-            raise UnknownSuffix(file.suffix, SEQUENCE_SUFFIXES)
-        fenced = f"```mermaid\n{self}```\n" if suffix == ".md" else str(self)
-        file.write_bytes(fenced.encode())
-        return file
+    def dot(self) -> str:
+        """Return the diagram in Graphviz's language, with the place of everything in it."""
+        return sequence_formats.dot(self.items, self.names, self.theme, self.title)
+
+    def plantuml(self) -> str:
+        """Return the diagram in PlantUML's language."""
+        return sequence_formats.plantuml(self.items, self.names, self.title)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/vnd.mermaid": str(self), "text/plain": str(self)}
+        bundle = super()._repr_mimebundle_()
+        return bundle if "image/svg+xml" in bundle else {"text/vnd.mermaid": str(self), **bundle}
+
+
+SEQUENCE_SUFFIXES: Final[Mapping[str, Callable[[SequenceDiagram], bytes]]] = {
+    **PICTURE_SUFFIXES,
+    ".mmd": lambda drawn: str(drawn).encode(),
+    ".mermaid": lambda drawn: str(drawn).encode(),
+    ".md": lambda drawn: f"```mermaid\n{drawn}```\n".encode(),
+    ".puml": lambda drawn: drawn.plantuml().encode(),
+}
+"""The formats of a sequence, by the suffix of a file."""
+SequenceDiagram.suffixes = SEQUENCE_SUFFIXES
+SequenceDiagram.formats = {**Drawing.formats, "mermaid": str, "plantuml": SequenceDiagram.plantuml}
 
 
 def sequence(
@@ -80,6 +118,8 @@ def sequence(
     settings: PoolSettings | None = None,
     history: Iterable[HistoryStep] | None = None,
     labels: Mapping[str, str] | None = None,
+    theme: Theme = LIGHT,
+    engine: str | None = None,
 ) -> SequenceDiagram:
     """Draw a flow, or a recorded sign-in, as a sequence diagram.
 
@@ -88,20 +128,30 @@ def sequence(
         settings: with `flow`: a pool's settings; what they rule out is left out.
         history: the steps of a sign-in.
         labels: other texts for Person, App, Cognito, meanings of states, and triggers.
+        theme: how it looks.
+        engine: the layout engine: "graphviz-pure", which is a dependency, or a system's "dot".
 
     Raises:
         UnknownFlow: there is no such flow.
+        UnknownLabel: a label is for a text that is in no sequence.
         ConflictingOptions: both a flow and a history are given.
     """
     writer = SequenceWriter(labels or {}, admin=bool(flow and flow.startswith("ADMIN_")))
+    person, app, cognito = map(writer.text, PARTICIPANTS)
+    items: Iterable[Item]
     if history is not None:
         if flow is not None:
             raise ConflictingOptions("flow", "history")
-        return SequenceDiagram((*writer.participants(), *writer.history(history)))
-    if flow not in FLOWS:
+        items, subject = writer.history(history), "a recorded sign-in"
+    elif flow in FLOWS:
+        items, subject = writer.flow(FlowOrder(build_model(flow=flow, settings=settings))), str(flow)
+    else:
         raise UnknownFlow(str(flow), FLOWS)
-    order = FlowOrder(build_model(flow=flow, settings=settings))
-    return SequenceDiagram((*writer.participants(), *writer.flow(order)))
+    items = tuple(items)
+    known = writer.asked | set(map(str, (*State, *RESPONSES, *StateGroup, *(each.meaning for each in State))))
+    refuse_unknown_labels(labels or {}, known)
+    title = f"The messages of an Amazon Cognito sign-in: {subject}"
+    return SequenceDiagram(items, title, (person, app, cognito), theme, engine)
 
 
 class FlowOrder:
@@ -167,41 +217,38 @@ class FlowOrder:
 
 @frozen
 class SequenceWriter:
-    """Writes the messages of a sequence diagram."""
+    """Makes the messages, notes and frames of a sequence diagram."""
 
     labels: Mapping[str, str] = field(converter=frozen_texts)
     admin: bool = False
+    asked: set[str] = field(factory=set, init=False)  #: The names that `text` was asked for.
 
     def text(self, key: str) -> str:
-        """Return the text for a name, as Mermaid."""
-        return mermaid_text(self.labels.get(key, key))
+        """Return the text for a name."""
+        self.asked.add(str(key))
+        return self.labels.get(key, key)
 
-    def participants(self) -> Iterator[str]:
-        """Yield the head of the diagram."""
-        yield "sequenceDiagram"
-        yield f"    actor Person as {self.text('Person')}"
-        yield f"    participant App as {self.text('App')}"
-        yield f"    participant Cognito as {self.text('Cognito')}"
-
-    def _reply(self, state: State) -> str:
+    def _reply(self, state: State, after: str = "") -> SequenceMessage:
         if state is State.AUTHENTICATED:
-            return f"    Cognito-->>App: {_message(self.text('AuthenticationResult'), _TOKENS)}"
-        names = [each.name for each in challenge_parameters(state) if each.when != OTHER_SPELLING]
-        return f"    Cognito-->>App: {_message(self.text(str(state)), names)}"
+            return SequenceMessage(COGNITO, APP, self.text("AuthenticationResult") + after, _TOKENS, REPLY)
+        names = tuple(each.name for each in challenge_parameters(state) if each.when != OTHER_SPELLING)
+        return SequenceMessage(COGNITO, APP, self.text(str(state)) + after, names, REPLY)
 
-    def _request(self, state: State, response: ResponseClass, before: str = "") -> Iterator[str]:
+    def request(self, state: State, response: ResponseClass, before: str = "") -> Iterator[Item]:
         """Yield what the person enters, and the request that carries it."""
         if state is State.START:
-            yield f"    Person->>App: {self.text('signs in')}"
+            yield SequenceMessage(PERSON, APP, self.text("signs in"))
         elif response in _PERSON_SENDS:
-            yield f"    App->>Person: {self.text(state.meaning)}"
-            yield f"    Person->>App: {self.text(_PERSON_SENDS[response])}"
+            yield SequenceMessage(APP, PERSON, self.text(state.meaning))
+            yield SequenceMessage(PERSON, APP, self.text(_PERSON_SENDS[response]))
+        if response in _NOTES:
+            yield Note(APP, self.text(_NOTES[response]))
         request = request_shape(state, response, admin=self.admin)
         name = request.under or (str(state) if response is r.RawAnswer else "")
         operation = f"{request.operation} ({name})" if name else request.operation
-        yield f"    App->>Cognito: {before}{_message(operation, request.always)}"
+        yield SequenceMessage(APP, COGNITO, before + operation, tuple(request.always))
 
-    def flow(self, order: FlowOrder) -> Iterator[str]:
+    def flow(self, order: FlowOrder) -> Iterator[Item]:
         """Yield all messages of a flow."""
         yield from self._one_of(State.START, list(order.responses.get(START, ())))
         for chains in order.alternatives():
@@ -209,21 +256,21 @@ class SequenceWriter:
             several = len(chains) > 1
             first = chains[0][0]
             if optional:
-                yield f"    opt {self.text(group_of(first) if several else first.state.meaning)}"
+                yield Frame("opt", self.text(group_of(first) if several else first.state.meaning))
             for number, chain in enumerate(chains):
                 if several:
-                    yield f"    {'else' if number else 'alt'} {self.text(chain[0].state)}"
+                    yield Frame("else" if number else "alt", self.text(chain[0].state))
                 yield from self._chain(order, chain)
-            yield from ["    end"] * (several + optional)
+            yield from [Frame("end")] * (several + optional)
         if order.leads_to_tokens():
             yield self._reply(State.AUTHENTICATED)
-            yield f"    App-->>Person: {self.text('signed in')}"
+            yield SequenceMessage(APP, PERSON, self.text("signed in"), (), REPLY)
 
-    def _chain(self, order: FlowOrder, chain: Sequence[Node]) -> Iterator[str]:
+    def _chain(self, order: FlowOrder, chain: Sequence[Node]) -> Iterator[Item]:
         for node in chain:
             optional = order.can_skip(chain, node)
             if optional:
-                yield f"    opt {self.text(node.state.meaning)}"
+                yield Frame("opt", self.text(node.state.meaning))
             yield self._reply(node.state)
             responses = list(order.responses.get(node, ()))
             if node.state is State.MFA_SETUP:
@@ -231,50 +278,50 @@ class SequenceWriter:
             else:
                 yield from self._one_of(node.state, responses)
             if optional:
-                yield "    end"
+                yield Frame("end")
 
-    def _mfa_setup(self, responses: Sequence[ResponseClass]) -> Iterator[str]:
+    def _mfa_setup(self, responses: Sequence[ResponseClass]) -> Iterator[Item]:
         """Yield the requests of MFA_SETUP: the authenticator app's one after the other, or the e-mail address."""
         app = [each for each in responses if each is not r.SetUpEmail]
         has_choice = len(app) < len(responses)
         if has_choice:
-            yield f"    alt {self.text('authenticator app')}"
+            yield Frame("alt", self.text("authenticator app"))
         for response in app:
-            yield from self._request(State.MFA_SETUP, response)
+            yield from self.request(State.MFA_SETUP, response)
             if response is not app[-1]:
-                yield f"    Cognito-->>App: {self.text(_ACKNOWLEDGED_BY[response])}"
+                yield SequenceMessage(COGNITO, APP, self.text(_ACKNOWLEDGED_BY[response]), (), REPLY)
         if has_choice:
-            yield f"    else {self.text('e-mail')}"
-            yield from self._request(State.MFA_SETUP, r.SetUpEmail)
-            yield "    end"
+            yield Frame("else", self.text("e-mail"))
+            yield from self.request(State.MFA_SETUP, r.SetUpEmail)
+            yield Frame("end")
 
-    def _one_of(self, state: State, responses: Sequence[ResponseClass]) -> Iterator[str]:
+    def _one_of(self, state: State, responses: Sequence[ResponseClass]) -> Iterator[Item]:
         if len(responses) == 1:
-            yield from self._request(state, responses[0])
+            yield from self.request(state, responses[0])
             return
         for number, response in enumerate(responses):
-            yield f"    {'else' if number else 'alt'} {self.text(response.trigger)}"
-            yield from self._request(state, response)
+            yield Frame("else" if number else "alt", self.text(response.trigger))
+            yield from self.request(state, response)
         if responses:
-            yield "    end"
+            yield Frame("end")
 
-    def history(self, steps: Iterable[HistoryStep]) -> Iterator[str]:
+    def history(self, steps: Iterable[HistoryStep]) -> Iterator[Item]:
         """Yield the messages of a recorded sign-in: each step with its number, each refusal with its code."""
         first = None
         for step in steps:
             first = first or step.at
             seconds = (step.at - first).total_seconds() if step.at and first else 0
             after = f" ({seconds:.1f} s)" if seconds else ""
-            yield from self._request(step.source, step.response, f"{step.number} \u00b7 ")
+            yield from self.request(step.source, step.response, f"{step.number} \u00b7 ")
             if step.error:
-                yield f"    Cognito--xApp: {self.text(step.error)}{after}"
+                yield SequenceMessage(COGNITO, APP, self.text(step.error) + after, (), REFUSAL)
+                if action := getattr(step, "action", None):
+                    yield Note(APP, self.text(action.advice))
             elif step.dest is step.source and step.response in _ACKNOWLEDGED_BY:
-                yield f"    Cognito-->>App: {self.text(_ACKNOWLEDGED_BY[step.response])}{after}"
+                yield SequenceMessage(
+                    COGNITO, APP, self.text(_ACKNOWLEDGED_BY[step.response]) + after, (), REPLY
+                )
             else:
-                yield f"{self._reply(step.dest)}{after}"
+                yield self._reply(step.dest, after)
             if step.dest is State.AUTHENTICATED and step.source is not State.AUTHENTICATED:
-                yield f"    App-->>Person: {self.text('signed in')}"
-
-
-def _message(name: str, parameters: Sequence[str]) -> str:
-    return f"{name}<br/>{', '.join(parameters)}" if parameters else name
+                yield SequenceMessage(APP, PERSON, self.text("signed in"), (), REPLY)

@@ -1,0 +1,165 @@
+"""What every picture has: SVG, PNG and PDF of its DOT, a title for those who do not see it, and files."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from html import escape
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from authfsm.diagrams import render
+from authfsm.diagrams.themes import Theme, adaptive
+from authfsm.protocol.errors import CallerError
+
+
+class UnknownName(CallerError, ValueError):
+    """There is no flow, state or format of that name."""
+
+    kind: str
+
+    def __init__(self, name: str, names: Iterable[str]) -> None:
+        super().__init__(f"no {self.kind} is named {name!r}; the {self.kind}s are {', '.join(names)}")
+        self.name = name
+
+
+class UnknownFormat(UnknownName):
+    """A diagram has no format of that name; the message lists the formats."""
+
+    kind = "format"
+
+
+class UnknownSuffix(CallerError, ValueError):
+    """A diagram cannot be saved in a file with that `suffix`."""
+
+    def __init__(self, suffix: str, suffixes: Iterable[str]) -> None:
+        super().__init__(f"a diagram is saved as {', '.join(suffixes)}, not as {suffix!r}")
+        self.suffix = suffix
+
+
+class Drawing:
+    """A picture that a layout engine draws from DOT; Jupyter displays it directly."""
+
+    __slots__ = ()
+    suffixes: ClassVar[Mapping[str, Callable[[Any], bytes]]]
+    """The formats of `save`, by the suffix of the file."""
+    formats: ClassVar[Mapping[str, Callable[[Any], str]]]
+    """The formats of `format(drawing, name)`."""
+
+    def __format__(self, spec: str) -> str:
+        if spec not in self.formats:
+            raise UnknownFormat(spec, filter(None, self.formats))
+        return self.formats[spec](self)
+
+    @property
+    def theme(self) -> Theme:
+        """How it looks."""
+        raise NotImplementedError
+
+    @property
+    def engine(self) -> str | None:
+        """The layout engine; None for the first that is installed."""
+        raise NotImplementedError
+
+    @property
+    def title(self) -> str:
+        """What it shows, in a few words."""
+        raise NotImplementedError
+
+    @property
+    def description(self) -> str:
+        """What it shows, in sentences, for those who do not see it."""
+        raise NotImplementedError
+
+    def dot(self) -> str:
+        """Return it in Graphviz's language."""
+        raise NotImplementedError
+
+    def svg(self) -> str:
+        """Return it as SVG, with real text, tooltips, and links to AWS's pages; raises NoEngine."""
+        return self.described(render.svg(self.dot(), self.engine))
+
+    def described(self, svg: str) -> str:
+        """Return its SVG with the theme's dark colours, and with a title and a description."""
+        adapted, title = adaptive(svg, self.theme), escape(self.title)
+        inside = adapted.index(">", adapted.index("<svg")) + 1
+        opened = adapted[:inside].replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1)
+        head = f"<title>{title}</title>\n<desc>{escape(self.description)}</desc>\n"
+        return f"{opened}\n{head}{adapted[inside:].lstrip()}"
+
+    def png(self, dpi: int = 144) -> bytes:
+        """Return it as PNG, with so many pixels an inch; raises what `svg` raises, and MissingFont."""
+        return render.png(self.dot(), dpi, self.engine)
+
+    def pdf(self) -> bytes:
+        """Return it as PDF; raises NoPdf, NoEngine, and MissingFont."""
+        return render.pdf(self.dot(), self.engine, self.title)
+
+    def save(self, path: str | Path) -> Path:
+        """Write it to a file, in the format of the file's suffix, and return its path.
+
+        Raises:
+            UnknownSuffix: no format has this suffix.
+            NoEngine: no layout engine is installed.
+            NoPdf: nothing that writes PDF is installed.
+        """
+        file = Path(path)
+        suffixes = [each for each in self.suffixes if file.name.lower().endswith(each)]
+        if not suffixes:
+            raise UnknownSuffix(file.suffix, self.suffixes)
+        file.write_bytes(self.suffixes[max(suffixes, key=len)](self))
+        return file
+
+    def _repr_svg_(self) -> str | None:
+        """Return the SVG no wider than a notebook's cell; None where no layout engine is installed."""
+        try:
+            return _SIZE.sub(_no_wider, self.svg(), count=1)
+        except render.NoEngine:
+            return None
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        drawn = self._repr_svg_()
+        if drawn is None:
+            return {"text/plain": str(self)}
+        bundle = {"image/svg+xml": drawn, "text/plain": str(self)}
+        with suppress(render.MissingFont):
+            bundle["image/png"] = b64encode(self.png()).decode()
+        return bundle
+
+
+PICTURE_SUFFIXES: Final[Mapping[str, Callable[[Drawing], bytes]]] = {
+    ".svg": lambda drawn: drawn.svg().encode(),
+    ".png": Drawing.png,
+    ".pdf": Drawing.pdf,
+    ".dot": lambda drawn: drawn.dot().encode(),
+    ".gv": lambda drawn: drawn.dot().encode(),
+}
+"""The formats of every picture, by the suffix of a file."""
+Drawing.suffixes = PICTURE_SUFFIXES
+Drawing.formats = {"": str, "dot": lambda drawn: drawn.dot(), "svg": lambda drawn: drawn.svg()}
+
+# JupyterLab shows an SVG as an image of its natural size, and a cell is about 930 px wide.
+_CELL_WIDTH: Final = 675  # points
+_SIZE: Final = re.compile(r'width="([\d.]+)pt" height="([\d.]+)pt"')
+
+
+def _no_wider(found: re.Match[str]) -> str:
+    width, height = map(float, found.groups())
+    scale = min(1, _CELL_WIDTH / width)
+    return f'style="max-width:100%;height:auto" width="{width * scale:g}pt" height="{height * scale:g}pt"'
+
+
+def picture_tag(light: str, dark: str, title: str) -> str:
+    """Return the HTML that shows one picture on GitHub's light pages and the other on its dark ones.
+
+    Args:
+        light: the address of the picture for light pages.
+        dark: the address of the picture for dark pages.
+        title: what the picture shows, for those who do not see it.
+    """
+    return (
+        f'<picture>\n  <source media="(prefers-color-scheme: dark)" srcset="{escape(dark)}">\n'
+        f'  <img alt="{escape(title)}" src="{escape(light)}">\n</picture>\n'
+    )

@@ -1,0 +1,252 @@
+"""The messages of a sequence diagram, and the diagram as Mermaid, as PlantUML and as DOT that places everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from html import escape
+from itertools import count
+from typing import Final
+
+from attrs import frozen
+
+from authfsm.diagrams.dot import FONT, statement
+from authfsm.diagrams.exports import mermaid_text, plantuml_text
+from authfsm.diagrams.render import text_width
+from authfsm.diagrams.themes import Theme
+from authfsm.diagrams.vertices import StateGroup
+
+PERSON, APP, COGNITO = PARTICIPANTS = ("Person", "App", "Cognito")
+REQUEST, REPLY, REFUSAL = "request", "reply", "refusal"
+
+
+@frozen
+class SequenceMessage:
+    """A message from one participant to another; `kind` is REQUEST, REPLY or REFUSAL."""
+
+    source: str
+    dest: str
+    text: str
+    parameters: tuple[str, ...] = ()
+    kind: str = REQUEST
+
+
+@frozen
+class Note:
+    """A note beside a participant."""
+
+    beside: str
+    text: str
+
+
+@frozen
+class Frame:
+    """The begin of a part that may be left out (opt), the first or another alternative (alt, else), or an end."""
+
+    kind: str
+    text: str = ""
+
+
+Item = SequenceMessage | Note | Frame
+
+
+# ---- text -------------------------------------------------------------------------------------
+
+_MERMAID_ARROWS: Final = {REQUEST: "->>", REPLY: "-->>", REFUSAL: "--x"}
+_PLANTUML_ARROWS: Final = {REQUEST: " -> ", REPLY: " --> ", REFUSAL: " -->x "}
+
+
+def mermaid(items: Iterable[Item], names: Sequence[str]) -> str:
+    """Return a sequence diagram in Mermaid's language."""
+    kinds = ("actor", "participant", "participant")
+    people = (
+        f"    {kind} {each} as {mermaid_text(name)}"
+        for kind, each, name in zip(kinds, PARTICIPANTS, names, strict=True)
+    )
+    lines = _lines(items, _MERMAID_ARROWS, mermaid_text, "<br/>")
+    return "\n".join(("sequenceDiagram", *people, *(f"    {line}" for line in lines), ""))
+
+
+def plantuml(items: Iterable[Item], names: Sequence[str], title: str) -> str:
+    """Return a sequence diagram in PlantUML's language (https://plantuml.com/sequence-diagram)."""
+    kinds = ("actor", "participant", "participant")
+    people = (
+        f'{kind} "{plantuml_text(name)}" as {each}'
+        for kind, each, name in zip(kinds, PARTICIPANTS, names, strict=True)
+    )
+    lines = _lines(items, _PLANTUML_ARROWS, plantuml_text, "\\n")
+    return "\n".join(("@startuml", f"title {plantuml_text(title)}", *people, *lines, "@enduml", ""))
+
+
+def _lines(
+    items: Iterable[Item], arrows: dict[str, str], escaped: Callable[[str], str], line_break: str
+) -> Iterator[str]:
+    for item in items:
+        if isinstance(item, SequenceMessage):
+            rows = [item.text, ", ".join(item.parameters)]
+            text = line_break.join(escaped(row) for row in rows if row)
+            yield f"{item.source}{arrows[item.kind]}{item.dest}: {text}"
+        elif isinstance(item, Note):
+            yield f"note over {item.beside}: {escaped(item.text)}"
+        else:
+            yield f"{item.kind} {escaped(item.text)}".rstrip()
+
+
+# ---- DOT, with a place for everything ---------------------------------------------------------
+
+_SIZE: Final = 12  # points
+_ROW: Final = 15  # points from one row of text to the next
+_GAP: Final = 12  # points between two items
+_INSET: Final = 10  # points from a frame to the one inside it
+_PLACES: Final = {PERSON: 0, APP: 250, COGNITO: 650}  # points from the left
+_MARGIN: Final = 90  # points from the outer lifelines to the outermost frame
+
+
+def dot(items: Iterable[Item], names: Sequence[str], theme: Theme, title: str) -> str:
+    """Return a sequence diagram in Graphviz's language, for the layout that keeps every place (nop)."""
+    placed = _Placed(theme)
+    for item in items:
+        placed.add(item)
+    graph = {
+        "layout": "nop", "splines": "line", "bgcolor": theme.background, "pad": "0.1", "fontname": FONT,
+        "fontsize": str(_SIZE), "fontcolor": theme.muted, "labelloc": "b", "labeljust": "l", "tooltip": " ",
+        "label": f'<<br/><b>{escape(title)}</b><br align="left"/>>',
+    }  # fmt: skip
+    node = {
+        "fontname": FONT,
+        "fontsize": str(_SIZE),
+        "fontcolor": theme.text,
+        "shape": "plain",
+        "tooltip": " ",
+    }
+    heads = [
+        line for each, name in zip(PARTICIPANTS, names, strict=True) for line in placed.lifeline(each, name)
+    ]
+    defaults = [
+        statement("graph", graph),
+        statement("node", node),
+        statement("edge", {"color": theme.line, "arrowsize": "0.7", "tooltip": " "}),
+    ]
+    return "\n".join(("digraph sequence {", *defaults, *placed.frames, *heads, *placed.lines, "}", ""))
+
+
+class _Placed:
+    """Places items from top to bottom; `_y` is the place of the next, and grows downward."""
+
+    def __init__(self, theme: Theme) -> None:
+        self.theme = theme
+        self.lines: list[str] = []
+        self.frames: list[str] = []  # they are drawn first
+        self._tops: list[float] = []  # of the frames whose end has not come
+        self._y = 30.0
+        self._numbers = count(1)
+
+    def add(self, item: Item) -> None:
+        """Place an item below the others."""
+        if isinstance(item, SequenceMessage):
+            self._message(item)
+        elif isinstance(item, Note):
+            self._note(item)
+        else:
+            self._frame(item)
+
+    def lifeline(self, participant: str, name: str) -> Iterator[str]:
+        """Yield the head of a participant and the line below it."""
+        paint = self.theme.groups[StateGroup.END if participant == COGNITO else StateGroup.FIRST_FACTOR]
+        head = {
+            "label": escape(name), "shape": "box", "style": "rounded,filled", "fillcolor": paint.fill,
+            "color": paint.line, "fontsize": str(_SIZE + 1), "height": "0.35", "tooltip": name,
+        }  # fmt: skip
+        yield self._node(participant, _PLACES[participant], 0, head)
+        yield self._node(f"{participant} end", _PLACES[participant], self._y, _POINT)
+        style = {"arrowhead": "none", "color": self.theme.faded}
+        yield statement(f'{participant} -> "{participant} end"', style)
+
+    def _down(self, points: float) -> float:
+        self._y += points
+        return self._y
+
+    def _node(self, name: str, x: float, y: float, attributes: dict[str, str]) -> str:
+        return statement(f'"{name}"', {"pos": f"{x:g},{-y:g}", **attributes})
+
+    def _text(self, rows: Sequence[str], x: float, colour: str, **attributes: str) -> None:
+        """Place rows of text with their middle at `x`."""
+        number, height = next(self._numbers), len(rows) * _ROW
+        middle = self._down(height) - height / 2
+        font = {"label": f"<{'<br/>'.join(rows)}>", "fontcolor": colour, **attributes}
+        self.lines.append(self._node(f"text {number}", x, middle, font))
+
+    def _message(self, item: SequenceMessage) -> None:
+        theme, (left, right) = self.theme, sorted((_PLACES[item.source], _PLACES[item.dest]))
+        colour = {REQUEST: theme.text, REPLY: theme.highlight, REFUSAL: theme.warning}[item.kind]
+        sign = _REFUSED if item.kind == REFUSAL else ""
+        rows = [escape(row) for row in _wrapped(sign + item.text, right - left - 20)]
+        parameters = _wrapped(", ".join(item.parameters), right - left - 20)
+        rows += [f'<font color="{theme.muted}">{escape(row)}</font>' for row in parameters]
+        self._text(rows, (left + right) / 2, colour)
+        number, y = next(self._numbers), self._down(4)
+        ends = [f"{number} {each}" for each in (item.source, item.dest)]
+        places = _PLACES[item.source], _PLACES[item.dest]
+        self.lines += [self._node(each, x, y, _POINT) for each, x in zip(ends, places, strict=True)]
+        style = {"color": colour, "tooltip": f"{item.source} to {item.dest}: {item.text}"}
+        if item.kind != REQUEST:
+            style |= {"style": "dashed"}
+        self.lines.append(statement(f'"{ends[0]}" -> "{ends[1]}"', style))
+        self._down(_GAP)
+
+    def _note(self, item: Note) -> None:
+        rows = [escape(row) for row in _wrapped(item.text, 200)]
+        paint = self.theme.groups[StateGroup.SET_UP]
+        look = {"shape": "note", "style": "filled", "fillcolor": paint.fill, "color": paint.line}
+        self._down(4)
+        self._text(rows, _PLACES[item.beside], self.theme.text, margin="0.1,0.04", **look)
+        self._down(_GAP + 4)
+
+    def _frame(self, item: Frame) -> None:
+        if item.kind == "end":
+            self._box(self._tops.pop(), self._y)
+            self._down(_GAP)
+            return
+        if item.kind == "else":
+            number, y = next(self._numbers), self._y
+            ends = [f"{number} left", f"{number} right"]
+            sides = zip(ends, self._sides(len(self._tops) - 1), strict=True)
+            self.frames += [self._node(each, x, y, _POINT) for each, x in sides]
+            look = {"arrowhead": "none", "style": "dashed", "color": self.theme.muted}
+            self.frames.append(statement(f'"{ends[0]}" -> "{ends[1]}"', look))
+        else:
+            self._tops.append(self._y)
+        row = f"{_FRAME_WORDS[item.kind]}: {item.text}"
+        left, _ = self._sides(len(self._tops) - 1)
+        background = {"style": "filled", "fillcolor": self.theme.background}
+        self._down(3)
+        self._text([escape(row)], left + 8 + text_width(row, _SIZE) / 2, self.theme.muted, **background)
+        self._down(_GAP / 2)
+
+    def _sides(self, depth: int) -> tuple[float, float]:
+        inset = _MARGIN - depth * _INSET
+        return _PLACES[PERSON] - inset, _PLACES[COGNITO] + inset
+
+    def _box(self, top: float, bottom: float) -> None:
+        left, right = self._sides(len(self._tops))
+        look = {
+            "label": "", "shape": "box", "fixedsize": "true", "color": self.theme.muted,
+            "width": f"{(right - left) / 72:.3f}", "height": f"{(bottom - top) / 72:.3f}",
+        }  # fmt: skip
+        middle = (top + bottom) / 2
+        self.frames.append(self._node(f"frame {next(self._numbers)}", (left + right) / 2, middle, look))
+
+
+_REFUSED: Final = "\u00d7 "  # the sign of a refusal, which is seen without colour
+_FRAME_WORDS: Final = {"opt": "only if Cognito asks", "alt": "one of these", "else": "or"}
+_POINT: Final = {"shape": "point", "width": "0.01", "style": "invis", "label": ""}
+
+
+def _wrapped(text: str, width: float) -> list[str]:
+    """Return a text in rows that are no wider than so many points, if its words are not."""
+    rows: list[str] = []
+    for word in text.split():
+        if rows and text_width(f"{rows[-1]} {word}", _SIZE) <= width:
+            rows[-1] += f" {word}"
+        else:
+            rows.append(word)
+    return rows
