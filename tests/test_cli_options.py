@@ -57,7 +57,7 @@ def test_a_page_refuses_what_it_does_not_heed(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", set(VALUES) - {"flow", "history"})
+@pytest.mark.parametrize("name", set(VALUES) - {"flow", "history", "form", "theme", "label"})
 def test_a_sequence_refuses_what_it_does_not_heed(name: str) -> None:
     """The same of `draw --sequence`."""
     result = run("draw", "--sequence", "--flow", "USER_SRP_AUTH", *VALUES[name])
