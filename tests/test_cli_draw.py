@@ -319,7 +319,7 @@ def test_a_real_pool_is_described_and_saved(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_local_pool_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any endpoint that speaks Cognito's protocol will do: the embedded pool's own client, for one."""
+    """Any endpoint that speaks Cognito's protocol will do: the local pool's own client, for one."""
     pool = LocalPool(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
     client = pool.client()
     told = Told()
@@ -357,6 +357,7 @@ def test_aws_refuses(monkeypatch: pytest.MonkeyPatch, code: str, words: list[str
 
 def test_no_credentials_no_profile_no_network() -> None:
     """One line each, that says what to do."""
+    one_line(draw("--pool", "abc"), 1, "eu-west-1_AbCdEfGhI", "abc")
     one_line(draw("--pool", "eu-west-1_x"), 1, "aws configure", "AWS_PROFILE", "--settings")
     one_line(draw("--pool", "eu-west-1_x", "--profile", "nope"), 1, "nope", "aws configure list-profiles")
 

@@ -16,15 +16,16 @@ number of workers share the site. A program that is no browser sends `Authorizat
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from math import ceil
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 
-from authfsm import AuthfsmError, Claims, Fault, Flow, RecoveryAction, Secret
+from authfsm import AuthfsmError, Claims, Fault, Flow, InvalidInput, RecoveryAction, SealError, Secret
 from authfsm.contrib.cookies import is_own_form
-from authfsm.contrib.web_sign_in import BrowserSession, WebSignIn
+from authfsm.contrib.web_sign_in import BrowserSession, WebSignIn, step_of
 
 __all__ = ["CognitoAuth", "CookieMiddleware", "WebSignIn", "body_of"]
 
@@ -41,7 +42,8 @@ class CognitoAuth:
         site: the site's sign-in.
 
     Its `router` has these routes; each answers with where the sign-in stands (`state`, `signed_in`, and for a challenge
-    its `form` and `step`), or with `message`, `action` and the status of the error:
+    its `form` and `step`), or with `message`, `action` and the status of the error, the `field` that is wrong, and the
+    `step` that can still be answered:
 
     | route | body |
     |---|---|
@@ -190,7 +192,7 @@ def _router(auth: CognitoAuth) -> APIRouter:
             signed_out = {"state": "START", "signed_in": False}
             response = JSONResponse(signed_out if flow is None else browser.describe(flow))
         except AuthfsmError as error:
-            response = _error_response(error)
+            response = _error_response(error, browser)
         browser.cookies.write(response)
         response.headers["Cache-Control"] = "no-store"
         return response
@@ -210,8 +212,12 @@ def _router(auth: CognitoAuth) -> APIRouter:
     return router
 
 
-def _error_response(error: AuthfsmError) -> JSONResponse:
+def _error_response(error: AuthfsmError, browser: BrowserSession) -> JSONResponse:
     shown = {"message": error.for_person(), "action": error.action and error.action.name}
+    if isinstance(error, InvalidInput):
+        shown["field"] = error.field
+    with suppress(SealError):  # nothing is pending
+        shown["step"] = step_of(browser.pending())
     return JSONResponse(shown, error.http_status, headers=_retry_after(error))
 
 

@@ -20,9 +20,9 @@ from authfsm.contrib.cookies import Cookies, Keys, device_cookie
 _PROOFS: Final = {State.DEVICE_SRP_AUTH, State.DEVICE_PASSWORD_VERIFIER}
 _YEAR: Final = 365 * 86_400.0
 _BEGUN_LIFETIME: Final = 900.0
+"""Seconds for which the name that was typed is known: no session of Cognito's lives longer."""
 _REUSE: Final = "RefreshTokenReuseException"
 _LONGEST_NAME: Final = 128  # characters: the API's limit for USERNAME
-"""Seconds for which the name that was typed is known: no session of Cognito's lives longer."""
 
 
 @frozen(kw_only=True)
@@ -259,8 +259,13 @@ def step_of(flow: Flow) -> str:
 
 
 def _offered(prompts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the prompts for a page: a password is asked for once, and no choice has a prompt of its own too."""
+    """Return the prompts for a page: a password is asked for once, and no choice has a prompt of its own or is empty."""
     names, own = {each["response"] for each in prompts}, {each["factor"] for each in prompts}
     for field_ in (field_ for each in prompts for field_ in each["fields"]):
         field_["choices"] = [one for one in field_["choices"] if one["value"] not in own]
-    return [each for each in prompts if each["response"] != "password" or "srp_a" not in names]
+    return [
+        each
+        for each in prompts
+        if (each["response"] != "password" or "srp_a" not in names)
+        and all(field_["choices"] or field_["kind"] != "choice" for field_ in each["fields"])
+    ]
