@@ -16,7 +16,7 @@ from reviewed import EVERYTHING_WRONG, GALLERY, SMS, TOTP, TRIGGERS, Description
 from authfsm import PoolSettings
 from authfsm.checks import RULES, PoolDescription, Severity, review
 from authfsm.checks.findings import Origin, sarif
-from authfsm.diagrams.gallery import EXAMPLE_POOLS
+from authfsm.diagrams.example_pools import EXAMPLE_POOLS
 from authfsm.local import LocalPool
 from authfsm.protocol.errors import BadField
 
