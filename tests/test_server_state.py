@@ -595,11 +595,22 @@ def test_existing_user_stays(stored: StoredPool) -> None:
     assert "AuthenticationResult" in stored.password("ada", "Another-1!")
 
 
-def test_invalid_user(tmp_path: Path) -> None:
-    """The message names an invalid user, but not the password."""
-    config = {"users": [{"username": "ada", "password": "hunter2", "colour": "red"}]}
+@pytest.mark.parametrize(
+    ("field", "why"),
+    [
+        ({"colour": "red"}, "has no setting colour"),
+        ({"preferred_mfa": "SMS_MFA"}, "is invalid: ada has no address or secret for SMS_MFA"),
+        (
+            {"status": "hunter2"},
+            "is invalid: ValueError",
+        ),  # whose message has the text that is also the password
+    ],
+)
+def test_invalid_user(tmp_path: Path, field: dict[str, str], why: str) -> None:
+    """The message names an invalid user and the reason, but not the password."""
+    config = {"users": [{"username": "ada", "password": "hunter2", **field}]}
 
-    with pytest.raises(ConfigError, match="user ada has no setting colour") as caught:
+    with pytest.raises(ConfigError, match=f"user ada {why}") as caught:
         StoredPool(tmp_path / "pool.db", config)
     assert "hunter2" not in str(caught.value)
 

@@ -108,9 +108,10 @@ def _add_user(pool: LocalPool, name: str, user: Mapping[str, Any]) -> None:
     try:
         pool.add_user(**user)
     except Exception as error:  # noqa: BLE001 - any error is the configuration's
-        # The error's own message may contain the password.
         unknown = ", ".join(set(user) - set(inspect.signature(pool.add_user).parameters))
-        why = f"has no setting {unknown}" if unknown else f"is invalid ({type(error).__name__})"
+        secrets = (str(user[each]) for each in ("password", "totp_secret") if each in user)
+        reason = type(error).__name__ if any(each in str(error) for each in secrets) else error
+        why = f"has no setting {unknown}" if unknown else f"is invalid: {reason}"
         raise ConfigError(f"user {name} {why}") from None
 
 
