@@ -68,8 +68,8 @@ _TOKENS: Final = ("AccessToken", "IdToken", "RefreshToken")
 class SequenceDiagram(Drawing):
     """A sequence diagram. `str(diagram)` is Mermaid; Jupyter displays it directly.
 
-    `items` are its messages, notes and frames from top to bottom, `names` those of the participants, and `engine` is the
-    layout engine; None is the first that is installed.
+    `title` is above it, `items` are its messages, notes and frames from top to bottom, `names` those of the participants.
+    `theme` has the colours, and `engine` is the layout engine; None is the first that is installed.
     """
 
     items: tuple[Item, ...]

@@ -23,7 +23,7 @@ MOST_ACCEPTED: Final = 1_000
 
 @frozen
 class RelaxedCheck:
-    """A check that can be relaxed: what is then accepted, the errors that Cognito raises, and the source for that."""
+    """A check that can be relaxed: what it then `accepts`, the `errors` that Cognito raises, and the `source` for that."""
 
     accepts: str
     errors: tuple[ErrorTemplate, ...]
@@ -81,7 +81,7 @@ MOTO_MESSAGES: Final = tuple((re.compile(own), theirs) for own, theirs in (
 
 @frozen
 class Accepted:
-    """A request that was accepted, and the error that Cognito would have raised; `check` is a key of `CHECKS`."""
+    """The `operation` that was accepted by a `check` of `CHECKS`, and the `refusal` that Cognito would have raised."""
 
     check: str
     operation: str
