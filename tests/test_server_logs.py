@@ -135,7 +135,7 @@ def test_banner(tmp_path: Path) -> None:
     [
         ('{"mfa": "SOMETIMES"}', "mfa must be one of OFF, OPTIONAL, ON"),
         ('{"colour": "red"}', "no setting colour; the settings are "),
-        ('{"users": {}}', "users is not a list of users"),
+        ('{"users": {}}', "users must be a list of users"),
         ('{"users": [{}]}', "user 1 has no username"),
         ('{"device": {"colour": 1}}', "device must be made of "),
         ('{"triggers": {"define": 7}}', 'triggers: define is not "module:function"'),

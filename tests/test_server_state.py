@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 import secrets
 import signal
 import sqlite3
@@ -16,18 +18,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import asdict, evolve, has
+from attrs import asdict, evolve, fields, has
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
 from killing import Acknowledged, kill_at_work
 from serving import CLIENT_ID, PASSWORD, TARGET, ServerProcess, serve_in_process
+from typer.testing import CliRunner
 
 from authfsm import srp
 from authfsm.base.secret import revealed
+from authfsm.cli import app
 from authfsm.local import LocalPool, ManualClock
 from authfsm.local.config.descriptions import described
-from authfsm.local.server.config import ConfigError, parse_config
+from authfsm.local.config.pool_configuration import WebAuthnConfiguration
+from authfsm.local.config.schema import SchemaAttribute
+from authfsm.local.server.config import ConfigError, ServerConfig, config_template, parse_config, read_config
 from authfsm.local.server.service import Log, Service, open_service
 from authfsm.local.server.state_file import APPLICATION_ID, StateFile, StateFileError
 from authfsm.local.state.users import User
@@ -613,6 +619,59 @@ def test_invalid_user(tmp_path: Path, field: dict[str, str], why: str) -> None:
     with pytest.raises(ConfigError, match=f"user ada {why}") as caught:
         StoredPool(tmp_path / "pool.db", config)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ({"auth_session_validity": "3"}, "auth_session_validity must be a whole number, not of type str"),
+        ({"pool_id": 5}, "pool_id must be text"),
+        ({"mfa_methods": "SMS_MFA"}, "mfa_methods must be a list of text, not of type str"),
+        ({"client_secret": 5}, "client_secret must be true, false or text"),
+        ({"schema": 5}, "schema must be a list of attributes"),
+        ({"webauthn": {}}, "webauthn needs relying_party_id"),
+        ({"password_policy": {"minimum_length": "8"}}, "password_policy.minimum_length must be a whole"),
+        ({"open": "yes"}, "open must be true or false"),
+        ({"users": [{"username": "a", "password": 5}]}, "user a: password must be text"),
+        ({"users": [{"username": "a", "mfa": ["SMS"]}]}, "user a: mfa and preferred_mfa must be of SMS_MFA"),
+        ({"users": [{"username": "a", "status": "NEW"}]}, "user a is invalid: 'NEW' is not a valid"),
+        ({"Users": [{"Username": "a", "Attributes": 5}]}, "user a: Attributes must be a list of Name"),
+    ],
+)  # fmt: skip
+def test_errors_of_a_configuration_name_the_field(config: dict[str, Any], why: str) -> None:
+    """Each wrong value is a ConfigError that says which field it is and what it must be."""
+
+    def serve() -> None:
+        read = parse_config(config)
+        read.add_users(read.pool())
+
+    with pytest.raises(ConfigError, match=re.escape(why)):
+        serve()
+
+
+def test_the_printed_configuration(tmp_path: Path) -> None:
+    """`serve --print-config` is a valid file with every setting and its true default, in comments too."""
+    text, file = config_template(), tmp_path / "pool.toml"
+    ran = CliRunner().invoke(app, ["serve", "--print-config"])
+    assert (ran.exit_code, ran.output) == (0, text)
+    file.write_text(text, encoding="utf-8")
+    printed, usual = read_config(file).pool(), ServerConfig().pool()
+    assert (printed.configuration, printed.app_client) == (usual.configuration, usual.app_client)
+
+    whole = re.sub(r"^# (\[+\w+\]+|\w+ = (?!\.\.\.).*)$", r"\1", text, flags=re.MULTILINE)
+    file.write_text(whole.partition("[webauthn]")[0], encoding="utf-8")
+    tables = {"device", "password_policy", "refresh_token_rotation", "contradictions", "triggers"}
+    found = read_config(file).settings
+    assert {name: found[name] for name in tables} == {name: type(found[name])() for name in tables}
+
+    named = set(re.findall(r"^(?:# )?(?:\[+)?(\w+)(?:\]| =)", text, re.MULTILINE))
+    kinds = [WebAuthnConfiguration, SchemaAttribute, *(type(found[name]) for name in tables)]
+    parts = {each.name for kind in kinds for each in fields(kind)}
+    arguments = inspect.signature(LocalPool.add_user).parameters.keys() - {"self"}
+    with pytest.raises(ConfigError, match="no setting nothing") as caught:
+        parse_config({"nothing": 1})
+    known = set(str(caught.value).partition("settings are ")[2].split(", "))
+    assert (known | parts | arguments) - named == {"region"}
 
 
 def _sign_in_repeatedly(

@@ -19,7 +19,7 @@ from authfsm.local.server.access import (
     listen,
     url_of,
 )
-from authfsm.local.server.config import ConfigError, ServerConfig, access_rules, read_config
+from authfsm.local.server.config import ConfigError, ServerConfig, access_rules, config_template, read_config
 from authfsm.local.server.service import Log, open_service
 from authfsm.local.server.state_file import StateFile, StateFileError
 
@@ -42,9 +42,10 @@ class Serve:
         "Keep the pool in this file; it is created if it does not exist.", dir_okay=False
     )
     config: Path | None = option(
-        "File with the pool's settings and users: JSON, or TOML (.toml). Its members are the arguments of"
-        " LocalPool, and users, a list of the arguments of add_user.",
-        dir_okay=False,
+        "File with the pool's settings and users: JSON, or TOML (.toml).", dir_okay=False
+    )
+    print_config: bool = option(
+        "Print a file for --config, with every setting, its meaning and its default, and exit.", default=False
     )
     issuer: str | None = option(
         "The issuer (iss) of the tokens; by default the server's URL and the pool's id."
@@ -73,6 +74,9 @@ class Serve:
 
     def run(self) -> int:
         """Serve until the process is stopped."""
+        if self.print_config:
+            sys.stdout.write(config_template())
+            return 0
         log = Log(sys.stderr)
         file = sock = None
         try:

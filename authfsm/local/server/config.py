@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import field, fields, fields_dict, frozen
+from attrs import NOTHING, field, fields, fields_dict, frozen
 
 from authfsm.local.api.pool import LocalPool
 from authfsm.local.config import descriptions
@@ -35,6 +35,7 @@ from authfsm.local.config.pool_configuration import (
 )
 from authfsm.local.config.schema import SchemaAttribute
 from authfsm.local.server.access import AccessRules
+from authfsm.protocol.states import MFA_METHODS
 from authfsm.settings.descriptions import Descriptions, decode_text, select_descriptions, without_metadata
 
 if sys.version_info >= (3, 11):
@@ -56,11 +57,23 @@ _STRUCTURED: Final[dict[str, type]] = {
 _NOT_CONFIGURABLE: Final = {
     "clock", "entropy", "key", "settings", "attributes", "pool_description", "client_description",
 }  # fmt: skip
-_SETTINGS: Final = {
-    *inspect.signature(LocalPool).parameters,
-    *(each.name for kind in (PoolConfiguration, AppClient) for each in fields(kind)),
-} - _NOT_CONFIGURABLE
-_ACCESS: Final = ("allow_host", "cors", "open")
+_TYPES: Final = {
+    **{each.name: str(each.type) for kind in (PoolConfiguration, AppClient) for each in fields(kind)},
+    **inspect.get_annotations(LocalPool.__init__),
+}
+_SETTINGS: Final = {n: _TYPES[n] for n in _TYPES.keys() - _NOT_CONFIGURABLE - {"return"}}
+_USER_TYPES: Final = {n: t for n, t in inspect.get_annotations(LocalPool.add_user).items() if n != "return"}
+_ACCESS: Final = {"allow_host": "Iterable[str]", "cors": "Iterable[str]", "open": "bool"}
+_KINDS: Final[dict[str, tuple[type | tuple[type, ...], str]]] = {
+    "bool | str": ((bool, str), "true, false or text"),
+    "bool": (bool, "true or false"),
+    "int": (int, "a whole number"),
+    **dict.fromkeys(("str", "DataType"), (str, "text")),
+    **dict.fromkeys(("Iterable", "tuple", "frozenset"), (list, "a list of text")),
+    "Mapping": (dict, "a table of text"),
+    "timedelta": ((int, float), "seconds"),
+}
+"""The type in JSON and TOML of a setting whose annotation begins with a word, and what it is called."""
 _USER_MEMBERS: Final = {
     "Username": "username",
     "Password": "password",
@@ -105,14 +118,18 @@ class ServerConfig:
 
 
 def _add_user(pool: LocalPool, name: str, user: Mapping[str, Any]) -> None:
+    unknown = ", ".join(sorted(user.keys() - _USER_TYPES.keys()))
+    _check(not unknown, f"user {name} has no setting {unknown}; the settings are {', '.join(_USER_TYPES)}")
+    _check_types(user, _USER_TYPES, f"user {name}: ")
+    factors = {*(user.get("mfa") or ()), *filter(None, [user.get("preferred_mfa")])}
+    known = ", ".join(MFA_METHODS)
+    _check(factors <= {*MFA_METHODS}, f"user {name}: mfa and preferred_mfa must be of {known}")
     try:
         pool.add_user(**user)
     except Exception as error:  # noqa: BLE001 - any error is the configuration's
-        unknown = ", ".join(set(user) - set(inspect.signature(pool.add_user).parameters))
         secrets = (str(user[each]) for each in ("password", "totp_secret") if each in user)
         reason = type(error).__name__ if any(each in str(error) for each in secrets) else error
-        why = f"has no setting {unknown}" if unknown else f"is invalid: {reason}"
-        raise ConfigError(f"user {name} {why}") from None
+        raise ConfigError(f"user {name} is invalid: {reason}") from None
 
 
 def read_config(path: Path) -> ServerConfig:
@@ -144,13 +161,18 @@ def parse_config(content: Mapping[str, Any]) -> ServerConfig:
     users = [*_users(settings.pop("users", [])), *_users(settings.pop("Users", []))]
     described = select_descriptions(settings)
     settings = {name: each for name, each in settings.items() if name not in described}
-    if unknown := set(settings) - _SETTINGS:
+    if unknown := settings.keys() - _SETTINGS.keys():
         known = sorted({*_SETTINGS, *_ACCESS, "users"})
         raise ConfigError(f"no setting {', '.join(sorted(unknown))}; the settings are {', '.join(known)}")
+    plain = settings.keys() - _STRUCTURED.keys() - {"schema"}
+    if isinstance(settings.get("acr_values"), dict):
+        plain -= {"acr_values"}  # an AcrConfiguration
+    _check_types({name: settings[name] for name in plain}, _SETTINGS)
     for name, kind in _STRUCTURED.items():
         if settings.get(name) is not None:
             settings[name] = _structured(name, kind, settings[name])
     if "schema" in settings:
+        _check(isinstance(settings["schema"], list), "schema must be a list of attributes")
         settings["schema"] = [_structured("schema", SchemaAttribute, e) for e in settings["schema"]]
     if described:
         try:
@@ -161,14 +183,10 @@ def parse_config(content: Mapping[str, Any]) -> ServerConfig:
 
 
 def _access(options: Mapping[str, Any]) -> AccessRules:
-    hosts, origins = options.get("allow_host", []), options.get("cors", [])
-    for names in (hosts, origins):
-        if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
-            raise ConfigError("allow_host and cors must be lists of text")
-    is_open = options.get("open", False)
-    if not isinstance(is_open, bool):
-        raise ConfigError("open must be true or false")
-    return access_rules(hosts, origins if "cors" in options else None, is_open=is_open)
+    _check_types(options, _ACCESS)
+    return access_rules(
+        options.get("allow_host", ()), options.get("cors"), is_open=options.get("open", False)
+    )
 
 
 def access_rules(hosts: Iterable[str], origins: Iterable[str] | None, *, is_open: bool) -> AccessRules:
@@ -180,18 +198,17 @@ def access_rules(hosts: Iterable[str], origins: Iterable[str] | None, *, is_open
 
 
 def _users(users: Any) -> list[dict[str, Any]]:
-    if not isinstance(users, list) or not all(isinstance(user, dict) for user in users):
-        raise ConfigError("users is not a list of users")
+    is_list = isinstance(users, list) and all(isinstance(user, dict) for user in users)
+    _check(is_list, "users must be a list of users")
     return [_user_arguments(user) if "Username" in user else user for user in users]
 
 
 def _user_arguments(user: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of `add_user` for a user in the shape of ListUsers."""
-    attributes = {
-        each["Name"]: each.get("Value", "")
-        for each in user.get("Attributes", user.get("UserAttributes", ()))
-        if each["Name"] != "sub"
-    }
+    given = user.get("Attributes", user.get("UserAttributes", []))
+    is_list = isinstance(given, list) and all(isinstance(each, dict) and "Name" in each for each in given)
+    _check(is_list, f"user {user['Username']}: Attributes must be a list of Name and Value")
+    attributes = {each["Name"]: each.get("Value", "") for each in given if each["Name"] != "sub"}
     known = {*_USER_MEMBERS, *_IGNORED_USER_MEMBERS, "Attributes", "UserAttributes"}
     more = {name: value for name, value in user.items() if name not in known}
     renamed = {ours: user[name] for name, ours in _USER_MEMBERS.items() if name in user}
@@ -199,10 +216,40 @@ def _user_arguments(user: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _structured(name: str, kind: type, value: Any) -> Any:
-    parts = fields_dict(kind)
-    if not isinstance(value, dict) or set(value) - set(parts):
-        raise ConfigError(f"{name} must be made of {', '.join(parts)}")
+    parts = {part: str(each.type) for part, each in fields_dict(kind).items()}
+    is_table = isinstance(value, dict) and value.keys() <= parts.keys()
+    _check(is_table, f"{name} must be made of {', '.join(parts)}")
+    _check_types(value, parts, f"{name}.")
+    missing = [each.name for each in fields(kind) if each.default is NOTHING and each.name not in value]
+    _check(not missing, f"{name} needs {', '.join(missing)}")
     try:
         return kind(**value)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{name}: {error}") from None
+
+
+def _check(is_valid: bool, why: str) -> None:  # noqa: FBT001 - the condition
+    if not is_valid:
+        raise ConfigError(why)
+
+
+def _check_types(values: Mapping[str, Any], types: Mapping[str, str], where: str = "") -> None:
+    """Check that each value has the type of its setting; an error does not show the value, which may be secret."""
+    for name, value in values.items():
+        annotation = types[name]
+        kind, words = _kind(annotation)
+        parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        is_right = isinstance(value, kind) and (kind is not int or not isinstance(value, bool))
+        is_right = is_right and all(isinstance(part, str) for part in parts)
+        is_none = value is None and "None" in annotation
+        _check(is_right or is_none, f"{where}{name} must be {words}, not of type {type(value).__name__}")
+
+
+def _kind(annotation: str) -> tuple[type | tuple[type, ...], str]:
+    found = (kind for beginning, kind in _KINDS.items() if annotation.startswith(beginning))
+    return next(found, (object, "module:function"))  # a Literal is checked by the setting itself
+
+
+def config_template() -> str:
+    """Return a file in TOML with every setting, its type, its meaning and its default: `config.toml` beside this."""
+    return Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
