@@ -149,6 +149,8 @@ def test_every_sentence_is_translated() -> None:
     found = {error.for_person(translations) for error in errors}
 
     assert "DE The Kennwort must not be empty." in found
+    nothing: Any = dict.fromkeys(authfsm.ERROR_SENTENCES)
+    assert {error.for_person(nothing) for error in errors} == {error.for_person() for error in errors}
     assert {each for each in found if not each.startswith("DE ")} == {"The a field a why."}
     fixed = {each for each in authfsm.ERROR_SENTENCES if "{field}" not in each}
     assert {f"DE {each}" for each in fixed} <= found

@@ -229,6 +229,9 @@ def test_a_name_of_the_models_own_raises() -> None:
         build(account)
     assert isinstance(caught.value, ValueError)
     assert vars(account) == {"password": "a hash", "code": None}
+    for prefix in (5, None, "a b", "1"):
+        with pytest.raises(ValueError, match="prefix must be the beginning of a Python name"):
+            build(account, prefix=prefix)  # type: ignore[arg-type]  # on purpose
 
     machine = build(account, prefix="auth_", states=["TERMS"], transitions=[["agree", "TERMS", State.START]])
     account.auth_user_password_auth(State.SMS_MFA)

@@ -233,6 +233,8 @@ def test_a_device_is_confirmed_after_the_sign_in(pool_of: PoolOf, driver: Driver
     assert r.SrpA in [step.response for step in again.history]  # it proved itself
     with pytest.raises(InvalidOperation, match="no new device"):
         do(cognito.confirm_device(again.signed_in()))
+    with pytest.raises(BadField, match="must be Tokens, not str"):
+        do(cognito.confirm_device("text"))
 
 
 def test_signed_in_returns_tokens_or_says_what_is_missing(pool_of: PoolOf) -> None:

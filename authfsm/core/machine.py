@@ -109,8 +109,8 @@ def build(
             `model.code(State.AUTHENTICATED)`. The current state means a new challenge, if one may come;
             `model.code(LoopKind.RETRY)` names the self-loop. Pickling drops the driver: `set_driver` gives it back.
         machine_cls: Machine, GraphMachine, AsyncMachine, or a class of yours.
-        prefix: what the names of the protocol's triggers begin with, for a model that has a `code` or `password` of
-            its own: with "auth_" they are `auth_code` and `may_auth_code`. Your own triggers keep their names.
+        prefix: what each trigger's name begins with, for a model that has a `code` or `password` of its own:
+            with "auth_" they are `auth_code` and `may_auth_code`.
         **options: other arguments of `transitions.Machine`; those for `prepare_event`,
             `after_state_change`, `states` and `transitions` are added to the protocol's.
 
@@ -120,7 +120,7 @@ def build(
 
     Raises:
         UnsuitableModel: the model has an attribute with a trigger's name already, or has `__slots__`.
-        ValueError: `send_event=False`: the conditions read the event. A HierarchicalMachine: challenge
+        ValueError: `prefix` begins no Python name. `send_event=False`: the conditions read the event. A HierarchicalMachine: challenge
             names contain its separator.
 
     Besides the errors of `transitions`, triggers raise ProtocolViolation for a reply that the table does not
@@ -130,6 +130,8 @@ def build(
         raise ValueError('a HierarchicalMachine takes the "_" in challenge names for nesting')
     if options.pop("send_event", True) is not True:
         raise ValueError("the machine needs send_event=True: its conditions read the event")
+    if not isinstance(prefix, str) or not f"{prefix}code".isidentifier():
+        raise ValueError(f"prefix must be the beginning of a Python name, as 'auth_', not {prefix!r}")
     get_reply: Any = GetReply(driver, prefix)
     own = {"initial": State.START, "auto_transitions": False, **options}
     own["states"] = [*State, *(options.get("states") or ())]

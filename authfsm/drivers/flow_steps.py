@@ -212,6 +212,8 @@ class FlowSteps(BaseFlow):
 
     def _confirm_device_of(self, tokens: Tokens, name: str | None) -> Steps[Device]:
         """Confirm the new device of tokens without a flow; an error has the flow, to try again with."""
+        if not isinstance(tokens, Tokens):
+            raise errors.BadField(r.ConfirmDevice, "tokens", f"must be Tokens, not {type(tokens).__name__}")
         self._take_over(tokens)
         try:
             return (yield from self._confirm_device_steps(name))
