@@ -278,6 +278,7 @@ def test_every_error_and_member_is_known(name: str) -> None:
         (lambda a: a.change_password("t", PASSWORD, ""), InvalidInput, "proposed_password"),
         (lambda a: a.get_user(None), BadField, "access_token"),
         (lambda a: a.verify_attribute("t", "", "123456"), BadField, "attribute"),
+        (lambda a: a.complete_web_authn_registration("t", "{"), InvalidInput, "credential"),
     ],
 )  # fmt: skip
 def test_bad_input_is_not_sent(
@@ -302,7 +303,7 @@ def test_a_reply_that_is_none_is_an_error(reply: Any) -> None:
     """Whatever a server replies, each method returns a value or raises MalformedReply."""
     arguments = {
         "username": "ada", "code": "123456", "password": PASSWORD, "access_token": "t", "attribute": "email",
-        "attributes": {"name": "Ada"}, "previous_password": PASSWORD, "proposed_password": NEW,
+        "attributes": {"name": "Ada"}, "credential": "{}", "previous_password": PASSWORD, "proposed_password": NEW,
     }  # fmt: skip
     client = SimpleNamespace(initiate_auth=None, meta=None)
     cognito = Cognito(client, client_id="c")  # type: ignore[arg-type] # no client of botocore's

@@ -143,7 +143,7 @@ def test_empty_fields(v: Visit) -> None:
     off = "document.querySelectorAll('form').forEach(form => form.noValidate = true)"
     page.evaluate(off)
     press(page, "Sign in")
-    assert here(page) == ("Sign in", "Please fill in your user name and your password.")
+    assert here(page) == ("Sign in", "The username must not be empty.")
     begin(page, "ada")
     page.evaluate(off)
     press(page, "Continue")

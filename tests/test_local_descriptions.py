@@ -1,4 +1,4 @@
-"""The local pool reads and writes Cognito's descriptions of a pool."""
+"""The embedded pool reads and writes Cognito's descriptions of a pool."""
 
 from __future__ import annotations
 

@@ -221,7 +221,7 @@ _MFA_SETTINGS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 
 
 @define(eq=False)
-class LocalPoolProvider(PoolProvider):
+class EmbeddedPoolProvider(PoolProvider):
     """Creates pools of `authfsm.local`, each with its own server."""
 
     _servers: list[tuple[Any, threading.Thread]] = field(factory=list, init=False)
@@ -243,18 +243,18 @@ class LocalPoolProvider(PoolProvider):
         sock = listen(_HOST, 0)
         url = url_of(_HOST, sock)
         pool_id = f"eu-west-1_Conform{len(self._servers)}"
-        config = ServerConfig({"pool_id": pool_id, **_local_settings(requirements)})
+        config = ServerConfig({"pool_id": pool_id, **_embedded_settings(requirements)})
         ready = threading.Event()
         server = PoolServer(open_service(config, url, Log(StringIO())), ready.set)
         thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
         thread.start()
         self._servers.append((server, thread))
         if not ready.wait(_SERVER_TIMEOUT):
-            raise Skipped("the local pool's server did not start")
+            raise Skipped("the embedded pool's server did not start")
         return ConformancePool(ApiClient(url, "eu-west-1"), pool_id, code_in_outbox)
 
 
-def _local_settings(requirements: PoolRequirements) -> dict[str, Any]:
+def _embedded_settings(requirements: PoolRequirements) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "mfa": requirements.mfa,
         "mfa_methods": requirements.methods,

@@ -21,18 +21,19 @@ from math import ceil
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.encoders import jsonable_encoder
+from fastapi.responses import FileResponse, JSONResponse
 
-from authfsm import AuthfsmError, Claims, Fault, Flow, InvalidInput, RecoveryAction, SealError, Secret
+from authfsm import AuthfsmError, Claims, Fault, Flow, RecoveryAction, Secret
 from authfsm.contrib.cookies import is_own_form
-from authfsm.contrib.web_sign_in import BrowserSession, WebSignIn, step_of
+from authfsm.contrib.web_sign_in import PASSKEYS_JS, BrowserSession, WebSignIn
 
 __all__ = ["CognitoAuth", "CookieMiddleware", "WebSignIn", "body_of"]
 
 LARGEST: Final = 65_536
 """The largest body, in bytes: a passkey's answer takes two thousand."""
 
-Values = dict[str, str]
+Values = dict[str, Secret[str]]
 
 
 class CognitoAuth:
@@ -42,14 +43,16 @@ class CognitoAuth:
         site: the site's sign-in.
 
     Its `router` has these routes; each answers with where the sign-in stands (`state`, `signed_in`, and for a challenge
-    its `form` and `step`), or with `message`, `action` and the status of the error, the `field` that is wrong, and the
-    `step` that can still be answered:
+    its `form` and `step`), or with `message`, `action` and the status of the error:
 
     | route | body |
     |---|---|
     | POST /sign-in | `username`, `password`, `flow` (an AuthFlow), `remember` (this device) |
     | GET /challenge | |
     | POST /challenge | `response` and the fields of one of the form's prompts, and `step` |
+    | POST /forgot-password | `username`: the form for the code and a new password is then at /challenge |
+    | GET /passkeys | the reply has `known` and `options`, for the script `GET /passkeys.js` |
+    | POST /passkeys | `credential`, which the browser made |
     | POST /refresh | |
     | POST /sign-out | `everywhere` |
     """
@@ -72,11 +75,10 @@ class CognitoAuth:
             HTTPException: 401 if nobody has signed in; 403 for a form of another site; 503 if Cognito or the
                 pool's keys cannot be reached.
         """
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        browser = self.browser(request)
+        browser, token = self.browser(request), _bearer_token(request)
         try:
-            if scheme.lower() == "bearer":
-                return self.site.verifier.verify(Secret(token.strip()))
+            if token is not None:
+                return self.site.verifier.verify(token)
             self.check_origin(request)
             return browser.claims()
         except AuthfsmError as error:
@@ -144,11 +146,18 @@ class CookieMiddleware:
             await send(message)
 
         is_http = scope["type"] == "http"
-        await self.app({**scope, _WRITTEN: written}, receive, send_with_cookies if is_http else send)
+        handled = self.app({**scope, _WRITTEN: written}, receive, send_with_cookies if is_http else send)
+        del scope  # its headers may have a token, which a traceback's frame must not show
+        await handled
+
+
+def _bearer_token(request: Request) -> Secret[str] | None:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return Secret(token.strip()) if scheme.lower() == "bearer" else None
 
 
 async def body_of(request: Request) -> Values:
-    """Return the fields of a request, sent as JSON or as a form: a dependency.
+    """Return the fields of a request, sent as JSON or as a form, each a `Secret`: a dependency.
 
     Raises:
         HTTPException: 413 if the body is too large or has no Content-Length; 422 if it has no fields of text.
@@ -156,28 +165,34 @@ async def body_of(request: Request) -> Values:
     size = request.headers.get("content-length", "0")
     if not size.isdecimal() or int(size) > LARGEST or "transfer-encoding" in request.headers:
         raise HTTPException(413, f"a body has a Content-Length, and at most {LARGEST} bytes")
-    body, kind = await request.body(), request.headers.get("content-type", "").lower()
+    kind = request.headers.get("content-type", "").lower()
     is_form = kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data"))
-    try:
-        fields: Any = dict(await request.form()) if is_form else json.loads(body or b"{}")
-        plain = {name: "on" if value is True else value or "" for name, value in fields.items()}
-        is_text = all(isinstance(value, str) for value in plain.values())
-    except (AttributeError, ValueError, RecursionError):
-        is_text = False
-    if not is_text:
-        raise HTTPException(422, "the body must be a JSON object whose values are text")
-    return plain
+    await request.body()  # kept: it can be read again
+    with suppress(AttributeError, ValueError, RecursionError):
+        return _fields(await request.form() if is_form else json.loads(await request.body() or b"{}"))
+    raise HTTPException(422, "the body must be a JSON object whose values are text")
 
 
-def _sign_out(browser: BrowserSession, values: Values) -> None:
-    browser.sign_out(everywhere=bool(values.get("everywhere")))
+def _fields(fields: Any) -> Values:
+    values = {name: Secret("on" if value is True else value or "") for name, value in fields.items()}
+    if not all(isinstance(value.reveal(), str) for value in values.values()):
+        raise ValueError("not text")
+    return values
 
 
-_POSTS: Final[dict[str, tuple[str, Callable[[BrowserSession, Values], Flow | None]]]] = {
-    "/sign-in": ("Begin a sign-in.", BrowserSession.begin),
-    "/challenge": ("Answer the challenge of the pending sign-in.", BrowserSession.answer),
-    "/refresh": ("Get new tokens.", lambda browser, _: browser.signed_in(refresh=True)),
-    "/sign-out": ("Revoke the tokens; with `everywhere`, all of the user's.", _sign_out),
+_Step = Callable[[BrowserSession, Values], "Flow | dict[str, Any] | None"]
+_ROUTES: Final[dict[tuple[str, str], tuple[str, _Step]]] = {
+    ("POST", "/sign-in"): ("Begin a sign-in.", BrowserSession.begin),
+    ("GET", "/challenge"): ("Where the pending sign-in stands.", lambda browser, _: browser.pending()),
+    ("POST", "/challenge"): ("Answer the challenge of the pending sign-in.", BrowserSession.answer),
+    ("POST", "/forgot-password"): ("Send a code to set a new password.", BrowserSession.forgot_password),
+    ("GET", "/passkeys"): ("The passkeys, and what makes another.", lambda browser, _: browser.passkeys()),
+    ("POST", "/passkeys"): ("Register a passkey.", BrowserSession.add_passkey),
+    ("POST", "/refresh"): ("Get new tokens.", lambda browser, _: browser.signed_in(refresh=True)),
+    ("POST", "/sign-out"): (
+        "Revoke the tokens; with `everywhere`, all of the user's.",
+        lambda browser, values: browser.sign_out(everywhere=bool(values.get("everywhere"))),
+    ),
 }
 """What each route does, and the steps that it takes."""
 
@@ -185,39 +200,29 @@ _POSTS: Final[dict[str, tuple[str, Callable[[BrowserSession, Values], Flow | Non
 def _router(auth: CognitoAuth) -> APIRouter:
     router = APIRouter(tags=["sign-in"], dependencies=[Depends(auth.check_origin)])
 
-    def reply(request: Request, step: Callable[[BrowserSession], Flow | None]) -> JSONResponse:
-        browser = auth.browser(request)
-        try:
-            flow = step(browser)
-            signed_out = {"state": "START", "signed_in": False}
-            response = JSONResponse(signed_out if flow is None else browser.describe(flow))
-        except AuthfsmError as error:
-            response = _error_response(error, browser)
-        browser.cookies.write(response)
-        response.headers["Cache-Control"] = "no-store"
-        return response
+    def add(method: str, path: str, summary: str, step: _Step) -> None:
+        def handle(request: Request, values: Annotated[Values, Depends(body_of)]) -> JSONResponse:
+            browser = auth.browser(request)
+            try:
+                reached = step(browser, values)
+                shown = reached if isinstance(reached, dict) else browser.describe(reached)
+                response = JSONResponse(jsonable_encoder(shown))
+            except AuthfsmError as error:
+                response = _error_response(error)
+            browser.cookies.write(response)
+            response.headers["Cache-Control"] = "no-store"
+            return response
 
-    def add(path: str, summary: str, step: Callable[[BrowserSession, Values], Flow | None]) -> None:
-        @router.post(path, summary=summary)
-        def post(request: Request, values: Annotated[Values, Depends(body_of)]) -> JSONResponse:
-            return reply(request, lambda browser: step(browser, values))
+        router.add_api_route(path, handle, methods=[method], summary=summary)
 
-    for path, (summary, step) in _POSTS.items():
-        add(path, summary, step)
-
-    @router.get("/challenge", summary="Where the pending sign-in stands.")
-    def challenge(request: Request) -> JSONResponse:
-        return reply(request, BrowserSession.pending)
-
+    for (method, path), (summary, step) in _ROUTES.items():
+        add(method, path, summary, step)
+    router.add_api_route("/passkeys.js", lambda: FileResponse(PASSKEYS_JS), include_in_schema=False)
     return router
 
 
-def _error_response(error: AuthfsmError, browser: BrowserSession) -> JSONResponse:
+def _error_response(error: AuthfsmError) -> JSONResponse:
     shown = {"message": error.for_person(), "action": error.action and error.action.name}
-    if isinstance(error, InvalidInput):
-        shown["field"] = error.field
-    with suppress(SealError):  # nothing is pending
-        shown["step"] = step_of(browser.pending())
     return JSONResponse(shown, error.http_status, headers=_retry_after(error))
 
 

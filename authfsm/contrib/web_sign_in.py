@@ -9,20 +9,26 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from attrs import field, frozen
 
 import authfsm
-from authfsm import AuthfsmError, Claims, Cognito, Device, Flow, State, Tokens, Verifier
+from authfsm import AuthfsmError, Claims, Cognito, Device, Flow, Secret, State, Tokens, Verifier
 from authfsm.contrib.cookies import Cookies, Keys, device_cookie
+
+Values = Mapping[str, str | Secret[str]]
+"""The fields of a form that a browser sent. They are wrapped at once: nothing shows what a person typed."""
 
 _PROOFS: Final = {State.DEVICE_SRP_AUTH, State.DEVICE_PASSWORD_VERIFIER}
 _YEAR: Final = 365 * 86_400.0
-_BEGUN_LIFETIME: Final = 900.0
-"""Seconds for which the name that was typed is known: no session of Cognito's lives longer."""
+_BEGUN_LIFETIME: Final = 3_600.0  # seconds: no session of Cognito's and no code for a password lives longer
 _REUSE: Final = "RefreshTokenReuseException"
+PASSKEYS_JS: Final = Path(__file__).parent / "django" / "static" / "authfsm" / "passkeys.js"
+"""The browser's half of passkeys, for the forms of any page."""
 _LONGEST_NAME: Final = 128  # characters: the API's limit for USERNAME
+_RESET: Final = "confirm_forgot_password"
 
 
 @frozen(kw_only=True)
@@ -83,45 +89,57 @@ class BrowserSession:
     def __init__(self, site: WebSignIn, cookies: Cookies) -> None:
         self.site, self.cookies = site, cookies
 
-    def begin(self, values: Mapping[str, str]) -> Flow:
+    def begin(self, values: Values) -> Flow:
         """Begin a sign-in, and run it until user input is required.
 
         Args:
-            values: `username`, `password`, `flow` (an AuthFlow) and `remember` (this device), as typed.
+            values: `username`, `password`, `flow` (an AuthFlow) and `remember` (this device), as typed. USER_AUTH does
+                without the password, which the browser may have filled in: the user chooses the factor.
 
         Raises:
             InvalidInput: the name or the password is missing, or the site does not offer the flow.
             AuthfsmError: as `Cognito.sign_in`; a sign-in that survives is pending.
         """
-        self.cookies.drop("signin")  # an earlier one is abandoned
-        name, password = values.get("username", "").strip(), values.get("password", "")
-        way = values.get("flow") or self.site.flows[0]
+        values = _wrapped(values)
+        name, way = self._name(values), _text(values, "flow") or self.site.flows[0]
+        password = None if way == "USER_AUTH" else values.get("password") or None
         if way not in self.site.flows:
             raise authfsm.InvalidInput(authfsm.UserAuth, "flow", "must be one that is offered")
-        needs_password = way not in {"USER_AUTH", "CUSTOM_AUTH"}
-        if len(name) > _LONGEST_NAME:
-            raise authfsm.InvalidInput(authfsm.UserAuth, "username", "is too long")
-        if not name or (needs_password and not password):
-            advice = "Please fill in your user name and your password."
-            raise authfsm.InvalidInput(authfsm.UserAuth, "username", "must not be empty", advice)
-        begun = {"username": name, "remember": bool(values.get("remember"))}
-        self.cookies.seal("begun", begun, _BEGUN_LIFETIME)
-        flow = self.site.cognito.start(password or None, device=self._device(name))
+        if password is None and way not in {"USER_AUTH", "CUSTOM_AUTH"}:
+            raise authfsm.InvalidInput(authfsm.UserAuth, "password", "must not be empty")
+        flow = self.site.cognito.start(password, device=self._device(name))
         try:
             flow.begin(way, name)
         finally:
             self._keep(flow)
         return flow
 
-    def pending(self) -> Flow:
-        """Return the sign-in that is pending.
+    def forgot_password(self, values: Values) -> None:
+        """Send a code with which a new password can be set: it is pending, `describe(None)` has the form.
+
+        Args:
+            values: `username` and `remember` (this device), as typed.
+
+        Raises:
+            InvalidInput: the name is missing.
+            AuthfsmError: as `cognito.account.forgot_password`.
+        """
+        values = _wrapped(values)
+        sent = self.site.cognito.account.forgot_password(self._name(values))
+        facts = {**self.begun, "sent": [sent.medium, sent.destination]}
+        self.cookies.seal("begun", facts, _BEGUN_LIFETIME)
+
+    def pending(self) -> Flow | None:
+        """Return the sign-in that is pending; None if the code and password of `forgot_password` are.
 
         Raises:
             SealError: there is none, or it has expired: start again.
         """
+        if "sent" in self.begun:
+            return None
         return self.site.cognito.resume(self.cookies.text("signin"), self.site.key)
 
-    def answer(self, values: Mapping[str, str]) -> Flow:
+    def answer(self, values: Values) -> Flow:
         """Answer the pending challenge, and run the sign-in until user input is required again.
 
         Args:
@@ -132,11 +150,16 @@ class BrowserSession:
             InvalidOperation: the page was of an earlier step.
             AuthfsmError: as `Flow.answer`; a sign-in that survives stays pending.
         """
+        values = _wrapped(values)
         flow = self.pending()
         fields = {name: text for name, text in values.items() if name not in {"response", "step"}}
-        name = values.get("response", "")
-        if values.get("step", step_of(flow)) != step_of(flow):
-            raise authfsm.InvalidOperation("the page was of an earlier step", state=flow.state)
+        name, step = _text(values, "response"), _text(values, "step")
+        if (name != _RESET) if flow is None else step not in {"", step_of(flow)}:
+            raise authfsm.InvalidOperation(
+                "the page was of an earlier step", state=flow.state if flow else None
+            )
+        if flow is None:
+            return self._reset_password(fields)
         try:
             automatic = flow.next_response()  # after a lost connection a proof may be due
             flow.answer(automatic or authfsm.response(name, **fields))
@@ -146,19 +169,29 @@ class BrowserSession:
             self._keep(flow)
         return flow
 
-    def describe(self, flow: Flow) -> dict[str, Any]:
+    def _reset_password(self, fields: Mapping[str, Secret[str]]) -> Flow:
+        """Set the new password by the code, and begin a sign-in with it."""
+        begun, nothing = self.begun, Secret("")
+        code, password = fields.get("code", nothing), fields.get("password", nothing)
+        self.site.cognito.account.confirm_forgot_password(begun["username"], code, password)
+        remember = "on" if begun["remember"] else ""
+        return self.begin({"username": begun["username"], "password": password, "remember": remember})
+
+    def describe(self, flow: Flow | None) -> dict[str, Any]:
         """Return where a sign-in stands as JSON: the form of its challenge, and what a page needs for it.
 
         Where the connection was lost before an automatic step, the form has no prompts: an empty answer takes the step.
+        Without a sign-in it is the form for the code and the new password, if they are pending.
         """
-        shown = {"state": str(flow.state), "signed_in": flow.tokens is not None}
-        challenge = flow.challenge
-        if challenge is None:
+        challenge, name = flow and flow.challenge, self.begun.get("username")
+        shown = {"state": str(flow.state if flow else State.START), "signed_in": bool(flow and flow.tokens)}
+        if flow is None and "sent" in self.begun:
+            return shown | {"username": name, "form": _reset_form(*self.begun["sent"])}
+        if flow is None or challenge is None:
             return shown
         form = flow.form() or {}
         automatic = flow.state is State.PASSWORD_VERIFIER  # the seal has what the proof needs
         form["prompts"] = [] if automatic else _offered(form["prompts"])
-        name = self.begun.get("username")
         shown |= {"step": step_of(flow), "username": name, "form": form}
         if isinstance(challenge, authfsm.MfaSetup) and not challenge.verified and challenge.secret_code:
             enrolment = authfsm.Enrolment.of(challenge, issuer=self.site.name, account=name)
@@ -217,6 +250,34 @@ class BrowserSession:
             flow = self.site.cognito.resume_tokens(sealed, self.site.key)
             flow.sign_out(everywhere=everywhere)
 
+    def passkeys(self) -> dict[str, Any]:
+        """Return the user's passkeys (`known`), and what a browser makes another of (`options`, for `passkeys.js`).
+
+        Raises:
+            AuthfsmError: as `signed_in` and `cognito.account`.
+        """
+        account, token = self.site.cognito.account, self.signed_in().signed_in().access_token
+        known = account.list_web_authn_credentials(token)
+        return {"known": known, "options": account.start_web_authn_registration(token)}
+
+    def add_passkey(self, values: Values) -> Flow:
+        """Register the passkey that the browser made: the field `credential`, in JSON. The errors are those of `passkeys`."""
+        values = _wrapped(values)
+        flow, made = self.signed_in(), values.get("credential", Secret(""))
+        self.site.cognito.account.complete_web_authn_registration(flow.signed_in().access_token, made)
+        return flow
+
+    def _name(self, values: Mapping[str, Secret[str]]) -> str:
+        """Return the name that was typed, and keep it; an earlier sign-in is abandoned."""
+        self.cookies.drop("signin")
+        name = _text(values, "username").strip()
+        if not 0 < len(name) <= _LONGEST_NAME:
+            why = "is too long" if name else "must not be empty"
+            raise authfsm.InvalidInput(authfsm.UserAuth, "username", why)
+        begun = {"username": name, "remember": bool(values.get("remember"))}
+        self.cookies.seal("begun", begun, _BEGUN_LIFETIME)
+        return name
+
     def _open(self, tokens: Tokens) -> None:
         lifetime = self.site.session_lifetime.total_seconds()
         self.cookies.put("session", tokens.seal(self.site.key), lifetime)
@@ -253,19 +314,31 @@ class BrowserSession:
             return None
 
 
+def _wrapped(values: Values) -> dict[str, Secret[str]]:
+    return {name: each if isinstance(each, Secret) else Secret(each) for name, each in values.items()}
+
+
+def _text(values: Mapping[str, Secret[str]], name: str) -> str:
+    return values[name].reveal() if name in values else ""
+
+
 def step_of(flow: Flow) -> str:
     """Return the name of a sign-in's step: a page that was made for an earlier step has another."""
     return f"{flow.sign_in_id}-{len(flow.history)}"
 
 
+def _reset_form(medium: str | None, destination: str | None) -> dict[str, Any]:
+    """Return the form for a code that was sent and a new password, made of the forms that ask for each."""
+    form = authfsm.NewPasswordRequired(name="NEW_PASSWORD_REQUIRED").form()
+    (code,) = authfsm.SmsMfa(name="SMS_MFA", medium=medium, destination=destination).form()["prompts"]
+    (password,) = form["prompts"]
+    fields = [*code["fields"], *password["fields"]]
+    return {**form, "challenge": None, "prompts": [{**code, "response": _RESET, "fields": fields}]}
+
+
 def _offered(prompts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the prompts for a page: a password is asked for once, and no choice has a prompt of its own or is empty."""
+    """Return the prompts for a page: a password is asked for once, and no choice has a prompt of its own too."""
     names, own = {each["response"] for each in prompts}, {each["factor"] for each in prompts}
     for field_ in (field_ for each in prompts for field_ in each["fields"]):
         field_["choices"] = [one for one in field_["choices"] if one["value"] not in own]
-    return [
-        each
-        for each in prompts
-        if (each["response"] != "password" or "srp_a" not in names)
-        and all(field_["choices"] or field_["kind"] != "choice" for field_ in each["fields"])
-    ]
+    return [each for each in prompts if each["response"] != "password" or "srp_a" not in names]

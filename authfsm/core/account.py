@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
@@ -15,7 +16,8 @@ from authfsm.protocol import account_requests as a
 from authfsm.protocol.account_requests import AccountRequest, ReplyT
 from authfsm.protocol.api_requests import OPERATION_REPETITION
 from authfsm.protocol.error_policy import account_error_rule
-from authfsm.protocol.errors import MalformedReply
+from authfsm.protocol.errors import InvalidInput, MalformedReply
+from authfsm.protocol.forms import is_json
 from authfsm.protocol.replies import Acknowledgement, Refusal
 
 Facts = Mapping[str, Any]
@@ -31,7 +33,11 @@ def write_account_request(
         value = getattr(request, name)
         if value is None or value is False or (isinstance(value, Mapping) and not value):
             continue
-        if isinstance(value, Mapping):
+        if name == "credential":
+            if not is_json(value):
+                raise InvalidInput(type(request), name, "must be JSON")
+            value = json.loads(value.reveal())
+        elif isinstance(value, Mapping):
             value = dict(value)
             if name != "client_metadata":  # personal data, and so wrapped
                 value = [{"Name": key, "Value": Secret(each)} for key, each in value.items()]
@@ -119,5 +125,7 @@ _READERS: Final[Mapping[type[AccountRequest[Any]], Callable[[Any, Facts], Any]]]
     a.GetUser: _profile,
     a.UpdateUserAttributes: _deliveries,
     a.GetUserAttributeVerificationCode: _sent_code,
+    a.ListWebAuthnCredentials: lambda _, facts: facts.get("Credentials", []),
+    a.StartWebAuthnRegistration: lambda _, facts: facts.get("CredentialCreationOptions", {}),
 }
 """The readers of the replies; the other operations reply with nothing."""

@@ -89,6 +89,9 @@ class _Operations(_Account):
     update_attributes = _method(a.UpdateUserAttributes)
     send_attribute_code = _method(a.GetUserAttributeVerificationCode)
     verify_attribute = _method(a.VerifyUserAttribute)
+    list_web_authn_credentials = _method(a.ListWebAuthnCredentials)
+    start_web_authn_registration = _method(a.StartWebAuthnRegistration)
+    complete_web_authn_registration = _method(a.CompleteWebAuthnRegistration)
     delete_user = _method(a.DeleteUser)
 
 

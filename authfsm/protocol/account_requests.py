@@ -253,6 +253,27 @@ class VerifyUserAttribute(_TokenRequest[None]):
 
 
 @frozen
+class ListWebAuthnCredentials(_TokenRequest[list[dict[str, Any]]]):
+    """List the user's passkeys, each with the members of the API, as `FriendlyCredentialName`."""
+
+
+@frozen
+class StartWebAuthnRegistration(_TokenRequest[dict[str, Any]]):
+    """Get what a browser makes a passkey of: PublicKeyCredentialCreationOptionsJSON (W3C Web Authentication)."""
+
+
+@frozen
+class CompleteWebAuthnRegistration(_TokenRequest[None]):
+    """Register the passkey that a browser made.
+
+    Args:
+        credential: its RegistrationResponseJSON (W3C Web Authentication), as JSON text.
+    """
+
+    credential: Secret[str] = field(converter=secret, validator=v.is_typed)
+
+
+@frozen
 class DeleteUser(_TokenRequest[None]):
     """Delete the account of the user of a token; it cannot be restored."""
 

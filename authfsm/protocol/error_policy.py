@@ -270,6 +270,13 @@ ACCOUNT_ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
         "not permitted":                  ErrorRule(_R.FIX_CONFIGURATION, _F.OPERATOR, _TEXTS + ": only administrators create users"),
         "Auto verification not turned on": ErrorRule(_R.FIX_CONFIGURATION, _F.OPERATOR, "a trace"),
     },
+    "WebAuthnNotEnabledException":           {"": ErrorRule(_R.FIX_CONFIGURATION, _F.OPERATOR)},
+    "WebAuthnConfigurationMissingException": {"": ErrorRule(_R.FIX_CONFIGURATION, _F.OPERATOR)},
+    "WebAuthnRelyingPartyMismatchException": {"": ErrorRule(_R.FIX_CONFIGURATION, _F.OPERATOR)},
+    "WebAuthnOriginNotAllowedException":     {"": ErrorRule(_R.FIX_CONFIGURATION, _F.OPERATOR)},
+    "WebAuthnChallengeNotFoundException":    {"": ErrorRule(_R.START_AGAIN, _F.TIME)},
+    "WebAuthnClientMismatchException":       {"": ErrorRule(_R.START_AGAIN, _F.CALLER)},
+    "WebAuthnCredentialNotSupportedException": {"": ErrorRule(_R.TRY_AGAIN, _F.USER)},
     "InvalidParameterException": {
         "already confirmed":              ErrorRule(_R.START_AGAIN, _F.USER, _TEXTS),
         "no registered/verified":         ErrorRule(_R.GIVE_UP, _F.OPERATOR, "frsechet/cognito-user-pool #2: the user has no verified address"),

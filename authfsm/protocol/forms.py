@@ -119,7 +119,7 @@ class Prompt:
         if item.kind == "choice":
             names = [name for name, _ in item.choices]
             check_choice(self.response, item.name, value.reveal(), names)
-        if item.kind == "credential" and not _is_json(value):
+        if item.kind == "credential" and not is_json(value):
             raise InvalidInput(self.response, item.name, "must be JSON")
         if item.kind == "lines" and _pairs(value) is None:
             raise InvalidInput(self.response, item.name, "must be NAME=value, one a line")
@@ -177,7 +177,8 @@ def _wrapped(values: Mapping[str, str | Secret[str]]) -> dict[str, Secret[str]]:
     return {name: secret(value) for name, value in values.items()}
 
 
-def _is_json(value: Secret[str]) -> bool:
+def is_json(value: Secret[str]) -> bool:
+    """Return whether a text is JSON."""
     try:
         json.loads(value.reveal())
     except (ValueError, RecursionError):

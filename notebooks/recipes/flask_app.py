@@ -37,13 +37,11 @@ def create_app(site: WebSignIn | None = None) -> Flask:
 
     @app.post("/sign-in")
     def sign_in() -> Response:
-        values = request.get_json()
-        return reply(lambda browser: browser.describe(browser.begin(values)))
+        return reply(lambda browser: browser.describe(browser.begin(request.get_json())))
 
     @app.post("/challenge")
     def challenge() -> Response:
-        values = request.get_json()
-        return reply(lambda browser: browser.describe(browser.answer(values)))
+        return reply(lambda browser: browser.describe(browser.answer(request.get_json())))
 
     @app.get("/me")
     def me() -> Response:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth import BACKEND_SESSION_KEY, logout
+from django.views.debug import SafeExceptionReporterFilter
 
 from authfsm import AuthfsmError
 from authfsm.contrib.django.backends import CognitoBackend, belongs_to
@@ -13,6 +14,17 @@ from authfsm.contrib.django.conf import site
 from authfsm.contrib.web_sign_in import ends_session
 
 _BACKEND = f"{CognitoBackend.__module__}.{CognitoBackend.__qualname__}"
+
+
+class _Masked(SafeExceptionReporterFilter):
+    """Hides what was typed at a sign-in, and what boto3 sends, from Django's page for developers (DEBUG) too."""
+
+    def is_active(self, _: Any) -> bool:
+        return True
+
+    def get_traceback_frame_variables(self, request: Any, tb_frame: Any) -> Any:
+        module = tb_frame.f_globals.get("__name__", "").partition(".")[0]
+        return [] if module == "botocore" else super().get_traceback_frame_variables(request, tb_frame)
 
 
 class CognitoMiddleware:
@@ -31,6 +43,7 @@ class CognitoMiddleware:
     def __call__(self, request: Any) -> Any:
         """Handle a request."""
         browser = request.cognito = site().browser(request.COOKIES)
+        request.exception_reporter_filter = _Masked()
         if request.session.get(BACKEND_SESSION_KEY) == _BACKEND and request.user.is_authenticated:
             try:
                 if not belongs_to(browser.claims(), request.user):

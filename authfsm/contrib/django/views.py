@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render, resolve_url
 from django.urls import reverse
@@ -17,54 +19,61 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from authfsm import AuthfsmError, Flow, SealError
-from authfsm.contrib.web_sign_in import BrowserSession
+from authfsm.contrib.web_sign_in import BrowserSession, Values
 
 
-@sensitive_post_parameters()
-@csrf_protect
-@never_cache
+def _view(view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    return sensitive_post_parameters()(csrf_protect(never_cache(view)))
+
+
+@_view
 def sign_in(request: HttpRequest) -> HttpResponse:
     """Ask for name and password, and begin."""
-    if request.method != "POST":
-        return _page(request)
-    return _go_on(request, lambda browser: browser.begin(request.POST.dict()))
+    return _go_on(request, BrowserSession.begin) if request.method == "POST" else _page(request, "sign_in")
 
 
-@sensitive_post_parameters()
-@csrf_protect
-@never_cache
+@_view
 def challenge(request: HttpRequest) -> HttpResponse:
     """Ask what Cognito asks, and answer it."""
-    if request.method == "POST":
-        own = ("csrfmiddlewaretoken", "next")
-        values = {name: text for name, text in request.POST.items() if name not in own}
-        return _go_on(request, lambda browser: browser.answer(values))
-    try:
-        flow = _browser(request).pending()
-    except SealError as error:
-        return _page(request, error=error)
-    return _page(request, flow)
+    return _go_on(request, BrowserSession.answer) if request.method == "POST" else _page(request)
 
 
 @require_POST
-@csrf_protect
+@_view
+def forgot_password(request: HttpRequest) -> HttpResponse:
+    """Send a code with which the user sets a new password."""
+    return _go_on(request, BrowserSession.forgot_password)
+
+
+@_view
+@login_required
+def passkeys(request: HttpRequest) -> HttpResponse:
+    """Show the user's passkeys, and register another."""
+    try:
+        if request.method == "POST":
+            _browser(request).add_passkey(request.POST.dict())
+            return redirect("authfsm:passkeys")
+        return _page(request, "passkeys", **_browser(request).passkeys())
+    except AuthfsmError as error:
+        return _page(request, "passkeys", error)
+
+
+@require_POST
+@_view
 def sign_out(request: HttpRequest) -> HttpResponse:
     """Sign out of Django, which revokes the tokens, and of Cognito."""
     logout(request)
     return redirect(resolve_url(settings.LOGOUT_REDIRECT_URL or "authfsm:sign_in"))
 
 
-def _go_on(request: HttpRequest, steps: Any) -> HttpResponse:
+def _go_on(request: HttpRequest, step: Callable[[BrowserSession, Values], Flow | None]) -> HttpResponse:
     """Take a step, and show where it leads: into the site, to the next page, to the same one, or to the first."""
-    browser = _browser(request)
+    own = {"csrfmiddlewaretoken", "next"}
     try:
-        flow = steps(browser)
+        flow = step(_browser(request), {k: text for k, text in request.POST.dict().items() if k not in own})
     except AuthfsmError as error:
-        try:
-            return _page(request, browser.pending(), error)
-        except SealError:
-            return _page(request, error=error)
-    if flow.tokens is None:
+        return _page(request, error=error)
+    if flow is None or flow.tokens is None:
         query = urlencode({"next": _next(request)})
         return HttpResponseRedirect(f"{reverse('authfsm:challenge')}?{query}")
     return _enter(request, flow)
@@ -80,21 +89,26 @@ def _enter(request: HttpRequest, flow: Flow) -> HttpResponse:
     user = authenticate(request, claims=claims, profile=profile)
     if user is None:
         _browser(request).cookies.drop("session")
-        shown = {"site_name": _browser(request).site.name}
-        return render(request, "authfsm/denied.html", shown, status=403)
+        denied = _page(request, "denied")
+        denied.status_code = 403
+        return denied
     login(request, user)
     return HttpResponseRedirect(_next(request))
 
 
-def _page(request: HttpRequest, flow: Flow | None = None, error: AuthfsmError | None = None) -> HttpResponse:
-    """Return the page of the pending challenge; without one, the first page."""
+def _page(
+    request: HttpRequest, name: str = "challenge", error: AuthfsmError | None = None, **shown: Any
+) -> HttpResponse:
+    """Return a page; instead of a challenge's the first one, if nothing is pending."""
     browser = _browser(request)
-    shown = {"flows": browser.site.flows, "username": browser.begun.get("username", "")}
-    if flow is not None:
-        shown = browser.describe(flow)
-    shown |= {"error": error and error.for_person(), "site_name": browser.site.name}
-    template = "authfsm/sign_in.html" if flow is None else "authfsm/challenge.html"
-    return render(request, template, shown | {"next": _next(request)})
+    try:
+        if name == "challenge":
+            shown = browser.describe(browser.pending())
+    except SealError as nothing:
+        name, error = "sign_in", error or nothing
+    first = {"flows": browser.site.flows, "username": browser.begun.get("username", "")}
+    common = {"error": error and error.for_person(), "site_name": browser.site.name, "next": _next(request)}
+    return render(request, f"authfsm/{name}.html", {**first, **shown, **common})
 
 
 def _browser(request: HttpRequest) -> BrowserSession:

@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 
 from attrs import field, frozen
 
-from authfsm.diagrams.example_pools import EXAMPLE_POOLS
+from authfsm.diagrams.gallery import EXAMPLE_POOLS
 from authfsm.protocol.auth_flows import (
     ALLOWED_FIRST_AUTH_FACTORS,
     CURRENT_VALUES,

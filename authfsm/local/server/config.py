@@ -56,6 +56,7 @@ _STRUCTURED: Final[dict[str, type]] = {
 }
 _NOT_CONFIGURABLE: Final = {
     "clock", "entropy", "key", "settings", "attributes", "pool_description", "client_description",
+    "second_secret", "secret_dates",
 }  # fmt: skip
 _TYPES: Final = {
     **{each.name: str(each.type) for kind in (PoolConfiguration, AppClient) for each in fields(kind)},

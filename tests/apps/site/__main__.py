@@ -35,8 +35,8 @@ ONE_TRY = Config(
 NEEDED = {"COGNITO_POOL_ID", "COGNITO_CLIENT_ID", "SITE_KEY"}
 
 
-def real(origin: str) -> FastAPI:
-    """Return the site before the pool that the environment names."""
+def from_environment() -> FastAPI:
+    """Return the site before the pool that the environment names: `uvicorn --factory --workers 2` runs it too."""
     pool_id, client_id = os.environ["COGNITO_POOL_ID"], os.environ["COGNITO_CLIENT_ID"]
     client = boto3.client("cognito-idp", region_name=pool_id.partition("_")[0], config=ONE_TRY)
     cognito = Cognito(
@@ -46,8 +46,8 @@ def real(origin: str) -> FastAPI:
         client_secret=os.environ.get("COGNITO_CLIENT_SECRET"),
         session_lifetime=timedelta(minutes=int(os.environ.get("COGNITO_SESSION_MINUTES", "3"))),
     )
-    key = Secret(os.environ["SITE_KEY"])
-    return site(cognito, Verifier(pool_id, client_id), key=key, origin=origin)
+    key, origin = Secret(os.environ["SITE_KEY"]), os.environ["SITE_ORIGIN"]
+    return site(cognito, Verifier.of(cognito), key=key, origin=origin)
 
 
 def main() -> None:
@@ -59,8 +59,8 @@ def main() -> None:
     said = read.parse_args()
     if not said.local and (lacking := sorted(NEEDED - set(os.environ))):
         read.error(f"give --local, or set {', '.join(lacking)}")
-    origin = os.environ.get("SITE_ORIGIN", f"http://localhost:{said.port}")
-    app = local.app_with_pool(origin, said.mfa) if said.local else real(origin)
+    origin = os.environ.setdefault("SITE_ORIGIN", f"http://localhost:{said.port}")
+    app = local.embedded(origin, said.mfa) if said.local else from_environment()
     uvicorn.run(app, host="localhost", port=said.port, log_level="warning")
 
 

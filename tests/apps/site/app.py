@@ -13,13 +13,14 @@ from typing import Final
 
 from fastapi import Depends, FastAPI
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from apps.site.once import Once
 from apps.site.pages import Pages
 from authfsm import Cognito, Secret, Verifier
 from authfsm.contrib.fastapi import CognitoAuth, WebSignIn
+from authfsm.contrib.web_sign_in import PASSKEYS_JS
 
 FLOWS: Final = {"USER_SRP_AUTH": "Sign in", "USER_AUTH": "Sign in without a password"}
 """The flows that the app client allows, and the words on their buttons; the first is Enter's."""
@@ -63,14 +64,15 @@ def site(
     app, own_forms = FastAPI(openapi_url=None), [Depends(auth.check_origin)]
     shown = {"/": pages.home, "/sign-in": pages.start, "/challenge": pages.ask, "/passkeys": pages.passkeys}
     sent = {
-        "/sign-in": pages.begin, "/challenge": pages.answer, "/passkeys": pages.add_passkey,
-        "/sign-out": pages.sign_out,
+        "/sign-in": pages.begin, "/forgot-password": pages.forgot_password, "/challenge": pages.answer,
+        "/passkeys": pages.add_passkey, "/sign-out": pages.sign_out,
     }  # fmt: skip
     for path, page in shown.items():
         app.add_api_route(path, page, methods=["GET", "HEAD"], response_model=None)
     for path, form in sent.items():
         answered = once.answered(form)
         app.add_api_route(path, answered, methods=["POST"], response_model=None, dependencies=own_forms)
+    app.add_api_route("/passkeys.js", lambda: FileResponse(PASSKEYS_JS))
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
 
     @app.middleware("http")

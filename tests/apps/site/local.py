@@ -1,4 +1,4 @@
-"""A local pool with a user for every page of the site. What it would send is printed."""
+"""An embedded pool with a user for every page of the site. What it would send is printed."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def pool(**settings: Any) -> LocalPool:
     return made
 
 
-def app_with_pool(origin: str, mfa: str) -> FastAPI:
+def embedded(origin: str, mfa: str) -> FastAPI:
     """Return the site before this pool, and print its users, and each code that is sent."""
     made = pool(mfa=mfa)
     made.outbox.watch(lambda message: _print(f"to {message.to}: {message.code.reveal()}"))

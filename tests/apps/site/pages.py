@@ -1,13 +1,11 @@
 """The pages: the first one, one for every challenge, and those of somebody who has signed in."""
 
-import json
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.templating import Jinja2Templates
@@ -38,25 +36,26 @@ class Pages:
 
     def begin(self, request: Request, values: Values) -> Response:
         """Begin, and run until user input is required."""
-        if values.get("flow") != "USER_SRP_AUTH":
-            values.pop("password", None)
-        return self._step(request, lambda browser: browser.begin(values))
+        return self._step(request, values, BrowserSession.begin)
+
+    def forgot_password(self, request: Request, values: Values) -> Response:
+        """Send a code with which the user sets a new password."""
+        return self._step(request, values, BrowserSession.forgot_password)
 
     def ask(self, request: Request) -> Response:
-        """Show the page of the pending challenge."""
+        """Show the page of what is pending."""
         browser = self.auth.browser(request)
         try:
-            flow = browser.pending()
+            shown = browser.describe(browser.pending())
         except AuthfsmError as error:
             return self._nothing_to_answer(browser, error)
-        shown = browser.describe(flow)
         template = "challenge" if shown["form"]["prompts"] else "go_on"
         return self._show(browser, request, template, **shown)
 
     def answer(self, request: Request, values: Values) -> Response:
         """Send the answer, and run until user input is required again."""
         values.pop("form", None)
-        return self._step(request, lambda browser: browser.answer(values))
+        return self._step(request, values, BrowserSession.answer)
 
     def home(self, request: Request) -> Response:
         """Show the first page of somebody who has signed in."""
@@ -67,28 +66,23 @@ class Pages:
 
     def passkeys(self, request: Request) -> Response:
         """Show the passkeys that there are, and what a browser needs to make another."""
-        browser, client = self.auth.browser(request), self.auth.site.cognito.client
+        browser = self.auth.browser(request)
         if _claims(browser) is None:
             return self._redirect(browser, "/sign-in")
-        token = _access_token(browser)
         try:
-            known = client.list_web_authn_credentials(AccessToken=token)["Credentials"]
-            asked = client.start_web_authn_registration(AccessToken=token)
-        except (ClientError, BotoCoreError) as error:
-            log.warning("%s", type(error).__name__)
+            shown = browser.passkeys()
+        except AuthfsmError as error:
+            log.warning("%s", error)
             return self._redirect(browser, "/", "There are no passkeys here, or not now.")
-        options = asked["CredentialCreationOptions"]
-        return self._show(browser, request, "passkeys", known=known, options=options)
+        return self._show(browser, request, "passkeys", **shown)
 
     def add_passkey(self, request: Request, values: Values) -> Response:
         """Have Cognito keep the passkey that the browser made."""
-        browser, client = self.auth.browser(request), self.auth.site.cognito.client
+        browser = self.auth.browser(request)
         try:
-            made = json.loads(values.get("credential", ""))
-            token = _access_token(browser)
-            client.complete_web_authn_registration(AccessToken=token, Credential=made)
-        except (AuthfsmError, ClientError, BotoCoreError, ValueError) as error:
-            log.warning("%s", type(error).__name__)
+            browser.add_passkey(values)
+        except AuthfsmError as error:
+            log.warning("%s", error)
             said = "That passkey could not be added. Please try again."
             return self._redirect(browser, "/passkeys", said)
         said = "Your passkey was added. Next time you can sign in with it."
@@ -103,15 +97,17 @@ class Pages:
             log.warning("%s", error)
         return self._redirect(browser, "/sign-in", "You have signed out.", wrong=False)
 
-    def _step(self, request: Request, step: Callable[[BrowserSession], Flow]) -> Response:
+    def _step(
+        self, request: Request, values: Values, step: Callable[[BrowserSession, Values], Flow | None]
+    ) -> Response:
         """Take a step, and redirect to where it leads: home, to the next page, to the same one, or to the first."""
         browser, wrong = self.auth.browser(request), None
         try:
-            flow: Flow | None = step(browser)
+            flow = step(browser, values)
+            if flow is not None and flow.tokens is not None:
+                return self._redirect(browser, "/")
         except AuthfsmError as error:
-            wrong, flow = error, None
-        if flow is not None and flow.tokens is not None:
-            return self._redirect(browser, "/")
+            wrong = error
         try:
             browser.pending()
         except SealError as nothing:
@@ -154,10 +150,6 @@ def _claims(browser: BrowserSession) -> Claims | None:
         return browser.claims()
     except AuthfsmError:
         return None
-
-
-def _access_token(browser: BrowserSession) -> str:
-    return browser.signed_in().signed_in().access_token.reveal()
 
 
 def _said(error: AuthfsmError) -> str:

@@ -1,0 +1,219 @@
+"""The example sites in Chromium before a served pool: FastAPI on two worker processes, Django on its own server."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pyotp
+import pytest
+import zxingcpp
+from apps.visiting import PASSWORD, authenticator, begin, begin_without, give, here, press, started
+from attrs import frozen
+from PIL import Image
+from playwright.sync_api import Browser, Page
+from serving import ServerClient, ThreadServer, serve_in_thread, wait_until
+
+from authfsm import new_key
+
+APPS: Final = Path(__file__).parent / "apps"
+NEW_PASSWORD: Final = f"{PASSWORD}-new"
+USERS: Final = [
+    {"username": "nia", "password": PASSWORD, "temporary": True, "phone_number": "+15555550143"},
+    {"username": "zoe", "password": PASSWORD},
+    {
+        "username": "eve",
+        "password": PASSWORD,
+        "email": "eve@example.com",
+        "totp_secret": "JBSWY3DPEHPK3PXP" * 2,
+    },
+]
+POOL: Final[dict[str, Any]] = {
+    "mfa": "ON",
+    "mfa_methods": ["SMS_MFA", "SOFTWARE_TOKEN_MFA"],
+    "allowed_first_auth_factors": ["PASSWORD", "WEB_AUTHN"],
+    "webauthn": {"relying_party_id": "localhost"},
+    "device": {"challenge_required_on_new_device": True, "device_only_remembered_on_user_prompt": True},
+    "users": USERS,
+}
+ACCESS_LOG: Final = {
+    "version": 1,
+    "formatters": {"process": {"format": "%(process)d %(message)s"}},
+    "handlers": {"out": {"class": "logging.StreamHandler", "formatter": "process"}},
+    "loggers": {"uvicorn.access": {"handlers": ["out"], "level": "INFO"}},
+}
+
+
+@frozen
+class Running:
+    """A site in processes of its own, and the pool behind it.
+
+    Args:
+        url: where the site is.
+        pool: the served pool.
+        log: what its processes wrote.
+    """
+
+    url: str
+    pool: ThreadServer
+    log: Path
+
+
+def _fastapi(port: int, folder: Path) -> list[str]:
+    (folder / "log.json").write_text(json.dumps(ACCESS_LOG), encoding="utf-8")
+    options = ["--workers", "2", "--port", str(port), "--log-config", str(folder / "log.json")]
+    factory = ["--app-dir", str(APPS.parent), "--factory", "apps.site.__main__:from_environment"]
+    return ["-m", "uvicorn", *options, *factory, "--timeout-keep-alive", "1"]
+
+
+def _django(port: int, _: Path) -> list[str]:
+    return [str(APPS / "django_site.py"), "runserver", "--noreload", "--insecure", f"127.0.0.1:{port}"]
+
+
+@contextmanager
+def _running(command: Callable[[int, Path], list[str]], folder: Path) -> Iterator[Running]:
+    with serve_in_thread(**POOL) as pool, socket.create_server(("127.0.0.1", 0)) as taken:
+        port = int(taken.getsockname()[1])
+        taken.close()
+        url, log = f"http://localhost:{port}", folder / "log"
+        environment = {
+            **os.environ,
+            "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": pool.url,
+            "COGNITO_POOL_ID": pool.service.pool.pool_id,
+            "COGNITO_CLIENT_ID": pool.service.pool.client_id,
+            "SITE_ORIGIN": url,
+            "SITE_KEY": new_key().reveal(),
+            "SITE_DATABASE": str(folder / "db.sqlite3"),
+        }
+        with log.open("w") as out:
+            site = subprocess.Popen(
+                [sys.executable, *command(port, folder)], env=environment, stdout=out, stderr=out
+            )
+        try:
+            wait_until(lambda: site.poll() is not None or _answers(f"127.0.0.1:{port}"), "the site")
+            assert site.poll() is None, log.read_text()
+            yield Running(url, pool, log)
+        finally:
+            site.terminate()
+            site.wait(30)
+
+
+def _answers(address: str) -> bool:
+    try:
+        return ServerClient(f"http://{address}").ask("GET", "/", Host=address)[0] > 0
+    except OSError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser program."""
+    with started() as program:
+        yield program
+
+
+@pytest.mark.parametrize("command", [_fastapi, _django], ids=["fastapi", "django"])
+def test_the_site_in_chromium(command: Any, browser: Browser, tmp_path: Path) -> None:
+    """Every way into the site, from a temporary password to a forgotten one, and out again."""
+    with _running(command, tmp_path) as site:
+        context = browser.new_context(base_url=site.url)
+        context.set_default_timeout(15_000)
+        page, said = context.new_page(), []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        for visit in (_temporary_password, _authenticator_app, _passkey, _forgotten_password):
+            page.goto("/")
+            visit(page, site)
+            press(page, "Sign out")
+            assert here(page)[0] == "Sign in"
+            page.goto("/")
+            assert here(page) == ("Sign in", None)
+        assert said == []
+        context.close()
+        if command is _fastapi:
+            assert len(set(re.findall(r"^(\d+) .* \"POST ", site.log.read_text(), re.MULTILINE))) == 2
+
+
+def _temporary_password(page: Page, site: Running) -> None:
+    """A new password, an SMS with a wrong code, and a device that replaces the code the next time."""
+    sent = site.pool.service.pool.outbox
+    begin(page, "nia")
+    assert here(page) == ("Choose a new password", None)
+    give(page, "New password", NEW_PASSWORD)
+    assert here(page) == ("Enter the code", None)
+    page.goto("/")
+    begin(page, "nia", NEW_PASSWORD, remember=True)
+    give(page, "Code", "000000" if sent.code_for("nia") != "000000" else "111111")
+    assert here(page) == ("Enter the code", "That code is not right. Check it, and try again.")
+    give(page, "Code", sent.code_for("nia"))
+    assert here(page) == ("Welcome, nia", None)
+    press(page, "Sign out")
+    messages = len(sent)
+    begin(page, "nia", NEW_PASSWORD)
+    assert (here(page), len(sent)) == (("Welcome, nia", None), messages)
+
+
+def _authenticator_app(page: Page, _: Running) -> None:
+    """The QR code on the page is all that the app needs."""
+    begin(page, "zoe")
+    assert here(page) == ("Add a second step", None)
+    press(page, "Use an authenticator app")
+    assert here(page) == ("Add your authenticator app", None)
+    (code,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(page.screenshot(full_page=True))))
+    app = pyotp.parse_uri(code.text)
+    assert isinstance(app, pyotp.TOTP)
+    assert (app.issuer, app.name) == ("Example", "zoe")
+    give(page, "Code", app.now())
+    assert here(page) == ("Welcome, zoe", None)
+
+
+def _passkey(page: Page, site: Running) -> None:
+    """A passkey is made, and then replaces the password."""
+    site.pool.boto().set_user_pool_mfa_config(
+        UserPoolId=site.pool.service.pool.pool_id,
+        MfaConfiguration="OFF",
+        WebAuthnConfiguration={"RelyingPartyId": "localhost"},
+    )
+    authenticator(page)
+    begin(page, "eve")
+    page.get_by_role("link", name="Your passkeys").click()
+    assert "You have none yet" in page.inner_text("main")
+    press(page, "Add a passkey")
+    assert page.locator("li").count() == 1
+    page.goto("/")
+    press(page, "Sign out")
+    begin_without(page, "eve")
+    press(page, "A passkey")
+    assert here(page) == ("Use your passkey", None)
+    press(page, "Use the passkey")
+    assert here(page) == ("Welcome, eve", None)
+
+
+def _forgotten_password(page: Page, site: Running) -> None:
+    """A code by e-mail, once wrong, sets a new password and signs in; the old password is refused."""
+    sent = site.pool.service.pool.outbox
+    page.get_by_label("User name").fill("eve")
+    press(page, "Forgot your password?")
+    assert here(page) == ("Choose a new password", None)
+    assert "by e-mail to e***@e***" in page.inner_text("main")
+    for code, seen in (
+        (f"{int(sent.code_for('eve')) ^ 1:06d}", "Choose a new password"),
+        ("", "Welcome, eve"),
+    ):
+        page.get_by_label("Code", exact=True).fill(code or sent.code_for("eve"))
+        give(page, "New password", NEW_PASSWORD)
+        assert here(page)[0] == seen
+    press(page, "Sign out")
+    begin(page, "eve")
+    assert here(page) == ("Sign in", "The user name or the password is wrong.")
+    begin(page, "eve", NEW_PASSWORD)
+    assert here(page) == ("Welcome, eve", None)
