@@ -120,13 +120,12 @@ class CognitoMock:
                     async for item in items:
                         yield item
 
-        forms = {
-            inspect.iscoroutinefunction: call_async,
-            inspect.isgeneratorfunction: generate,
-            inspect.isasyncgenfunction: generate_async,
-        }
-        found = (form for is_kind, form in forms.items() if is_kind(function))
-        return functools.wraps(function)(next(found, call))
+        form: Callable[..., Any] = generate if inspect.isgeneratorfunction(function) else call
+        if inspect.iscoroutinefunction(function):
+            form = call_async
+        elif inspect.isasyncgenfunction(function):
+            form = generate_async
+        return functools.wraps(function)(form)
 
 
 def _call(function: Any, test: Any, method: Any) -> None:

@@ -39,7 +39,7 @@ def associate_software_token(pool: Core, request: Request) -> Reply:
         progress = evolve(progress, token=token, verified=False)
         pending = pool.sessions.reissue(pending, progress)
         return {**reply, "Session": pending.session}
-    user = _bearer(pool, request)
+    user = pool.bearer(request)
     user.pending_token = token
     if not pool.configuration.contradictions.software_token_works_until_replaced:
         user.software_token = None
@@ -60,7 +60,7 @@ def verify_software_token(pool: Core, request: Request) -> Reply:
         progress = evolve(progress, verified=True)
         pending = pool.sessions.reissue(pending, progress)
         return {"Status": "SUCCESS", "Session": pending.session}
-    user = _bearer(pool, request)
+    user = pool.bearer(request)
     _verify_token(pool, user, user.pending_token, request)
     user.pending_token = None
     return {"Status": "SUCCESS"}
@@ -77,12 +77,6 @@ def _verify_token(pool: Core, user: User, token: SoftwareToken | None, request: 
         raise error_templates.TOTP_SETUP_MISMATCH.refusal()
     token.friendly_name = request.get("FriendlyDeviceName", "")
     user.software_token, user.modified = token, pool.clock()
-
-
-def _bearer(pool: Core, request: Request) -> User:
-    if "AccessToken" not in request:
-        raise error_templates.MISSING_PARAMETER.refusal(name="AccessToken or Session")
-    return pool.bearer(request)
 
 
 def _pending_setup(pool: Core, request: Request) -> tuple[PendingChallenge, MfaSetupProgress]:
@@ -114,13 +108,12 @@ def set_mfa_preference(pool: Core, user: User, request: Request) -> None:
         # "Enabled: false" with "PreferredMfa: true": the preference needs the factor.
         prefers = bool(settings.get("PreferredMfa"))
         enables = prefers or bool(settings.get("Enabled"))
+        refusal, attribute = error_templates.CANNOT_PREFER.refusal(factor=factor), ADDRESSES.get(factor, "")
         if enables:
-            _require_enabled(pool, factor, error_templates.CANNOT_PREFER.refusal(factor=factor))
+            _require_enabled(pool, factor, refusal)
         if enables and not has_factor(user, factor):
-            attribute = ADDRESSES.get(factor)
-            refusal = error_templates.CANNOT_PREFER.refusal(factor=factor)
             pool.refuse("mfa-without-address" if attribute else "", refusal)
-            user.attributes[str(attribute)] = ""
+            user.attributes[attribute] = ""
         enabled = enabled | {factor} if enables else enabled - {factor}
         if prefers:
             preferred = factor
@@ -148,9 +141,8 @@ def set_user_settings(pool: Core, user: User, request: Request) -> None:
         for member, only in (("DeliveryMedium", "SMS"), ("AttributeName", "phone_number")):
             if option.get(member) != only:
                 name = f"mFAOptions.{number}.member.{member[0].lower()}{member[1:]}"
-                raise error_templates.NOT_IN_ENUM.refusal(
-                    value=str(option.get(member)), name=name, values=only
-                )
+                value = str(option.get(member))
+                raise error_templates.NOT_IN_ENUM.refusal(value=value, name=name, values=only)
     settings = {"SMSMfaSettings": {"Enabled": bool(request["MFAOptions"])}}
     set_mfa_preference(pool, user, settings)
 

@@ -283,18 +283,17 @@ def _check_enabled(pool: Core) -> None:
         raise error_templates.NO_SESSION_TRACKING.refusal()
 
 
-def list_user_sessions(pool: Core, request: Request) -> Reply:
-    """ListUserSessions: of all app clients, in a single page."""
+def _session_owner(pool: Core, request: Request) -> tuple[User, TokenFamily | None]:
+    """Return the user whose sessions a request is about, and the user's own token family; None for an administrator."""
+    if "AccessToken" not in request:
+        return pool.named(request), None
     current = pool.token_issuer.bearer(request["AccessToken"])
-    return _sessions(pool, current.user, current)
+    return current.user, current
 
 
-def admin_list_user_sessions(pool: Core, user: User, _: Request) -> Reply:
-    """AdminListUserSessions."""
-    return _sessions(pool, user, None)
-
-
-def _sessions(pool: Core, user: User, current: TokenFamily | None) -> Reply:
+def list_user_sessions(pool: Core, request: Request) -> Reply:
+    """ListUserSessions and AdminListUserSessions: of all app clients, in a single page."""
+    user, current = _session_owner(pool, request)
     _check_enabled(pool)
     sessions = pool.token_issuer.sessions_of(user)
     return {"Sessions": [_members(s, f, current=f is current) for s, f in sessions]}
@@ -313,17 +312,8 @@ def _members(session: TokenSession, family: TokenFamily, *, current: bool) -> di
 
 
 def revoke_user_session(pool: Core, request: Request) -> None:
-    """RevokeUserSession: "You can't revoke the session that the calling access token belongs to"."""
-    current = pool.token_issuer.bearer(request["AccessToken"])
-    _revoke(pool, current.user, request, current)
-
-
-def admin_revoke_user_session(pool: Core, user: User, request: Request) -> None:
-    """AdminRevokeUserSession."""
-    _revoke(pool, user, request, None)
-
-
-def _revoke(pool: Core, user: User, request: Request, current: TokenFamily | None) -> None:
+    """RevokeUserSession ("You can't revoke the session that the calling access token belongs to"), and the admin's."""
+    user, current = _session_owner(pool, request)
     _check_enabled(pool)
     check_associated_sessions(request)
     by_id = {session.session_id: family for session, family in pool.token_issuer.sessions_of(user)}

@@ -51,13 +51,7 @@ _UserFunction = Callable[[Core, User, Request], Reply | None]
 
 def _by_token(function: _UserFunction) -> OperationFunction:
     """Call the function with the user of the request's AccessToken."""
-
-    def answer_bearer(pool: Core, request: Request) -> Reply | None:
-        if "AccessToken" not in request:  # optional in the API model of some operations
-            raise error_templates.MISSING_PARAMETER.refusal(name="AccessToken")
-        return function(pool, pool.bearer(request), request)
-
-    return answer_bearer
+    return lambda pool, request: function(pool, pool.bearer(request), request)
 
 
 def _by_name(function: _UserFunction) -> OperationFunction:
@@ -123,8 +117,8 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "AdminGetDevice":              Operation(_by_name(devices.get)),
     "AdminForgetDevice":           Operation(_by_name(devices.forget)),
     "AdminUpdateDeviceStatus":     Operation(_by_name(devices.update_status)),
-    "AdminListUserSessions":       Operation(_by_name(self_service.admin_list_user_sessions)),
-    "AdminRevokeUserSession":      Operation(_by_name(self_service.admin_revoke_user_session)),
+    "AdminListUserSessions":       Operation(self_service.list_user_sessions),
+    "AdminRevokeUserSession":      Operation(self_service.revoke_user_session),
     "GetUserPoolSessionConfiguration": Operation(self_service.get_user_pool_session_configuration),
     "SetUserPoolSessionConfiguration": Operation(self_service.set_user_pool_session_configuration),
     "GetUserPoolClientSessionConfiguration": Operation(self_service.get_user_pool_client_session_configuration),

@@ -346,10 +346,6 @@ def _secrets(client: AppClient) -> dict[str, tuple[float, Secret[str]]]:
     return {f"{client.client_id}--{at:.6f}": (at, each) for at, each in dated}
 
 
-def _descriptor(secret_id: str, created: float) -> Reply:
-    return {"ClientSecretId": secret_id, "ClientSecretCreateDate": created}
-
-
 def _keep_secrets(pool: Core, client: AppClient, found: Mapping[str, tuple[float, Secret[str]]]) -> None:
     first, second = ([each for _, each in found.values()] + [None])[:2]
     dates = tuple(at for at, _ in found.values())
@@ -368,7 +364,7 @@ def add_user_pool_client_secret(pool: Core, request: Request) -> Reply:
     secret_id = f"{client.client_id}--{at:.6f}"
     _keep_secrets(pool, client, {**found, secret_id: (at, value)})
     shown = {} if own else {"ClientSecretValue": value.reveal()}
-    return {"ClientSecretDescriptor": {**_descriptor(secret_id, at), **shown}}
+    return {"ClientSecretDescriptor": {"ClientSecretId": secret_id, "ClientSecretCreateDate": at, **shown}}
 
 
 def delete_user_pool_client_secret(pool: Core, request: Request) -> None:
@@ -384,8 +380,8 @@ def delete_user_pool_client_secret(pool: Core, request: Request) -> None:
 
 def list_user_pool_client_secrets(pool: Core, request: Request) -> Reply:
     """ListUserPoolClientSecrets: without the secrets themselves."""
-    found = _secrets(pool.client(request))
-    return {"ClientSecrets": [_descriptor(secret_id, at) for secret_id, (at, _) in found.items()]}
+    found = [(secret_id, at) for secret_id, (at, _) in _secrets(pool.client(request)).items()]
+    return {"ClientSecrets": [{"ClientSecretId": name, "ClientSecretCreateDate": at} for name, at in found]}
 
 
 def delete_user_pool_client(pool: Core, request: Request) -> None:

@@ -113,18 +113,9 @@ def send_first_code(pool: Core, attempt: Attempt, factor: State) -> tuple[dict[s
         medium, address = codes.delivery_address(user, factor)
         messages.send(pool, Delivery(user, address, medium, factor, code, client))
     else:
-        medium, address = _simulated_address(pool, attempt.submitted_name, factor)
+        medium = "SMS" if factor is State.SMS_OTP else "EMAIL"
+        address = messages.simulated_address(pool, medium, attempt.submitted_name)
     return codes.delivery_parameters(medium, address), FirstFactorCode(code, address)
-
-
-def _simulated_address(pool: Core, submitted_name: str, factor: State) -> tuple[str, str]:
-    """Return the address of an unknown user, always the same: the submitted name if it is an address."""
-    random = pool.stable_bytes(factor, submitted_name)
-    if factor is State.SMS_OTP:
-        number = f"+1555555{int.from_bytes(random, 'big') % 10**4:04d}"
-        return "SMS", submitted_name if submitted_name.startswith("+") else number
-    email = f"{chr(97 + random[0] % 26)}@{chr(97 + random[1] % 26)}"
-    return "EMAIL", submitted_name if "@" in submitted_name else email
 
 
 def email_otp(pool: Core, answer: ChallengeAnswer) -> Reply:

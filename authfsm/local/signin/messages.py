@@ -179,18 +179,23 @@ def confirmation_attribute(pool: Core, user: User) -> str | None:
     return next(names, None)
 
 
+def simulated_address(pool: Core, medium: str, submitted_name: str) -> str:
+    """Return an unknown user's address, always the same for a name: the name itself if it is such an address."""
+    random = pool.stable_bytes(medium, submitted_name)
+    if medium == "SMS":
+        number = f"+1555{int.from_bytes(random[:4], 'big') % 10**7:07d}"
+        return submitted_name if submitted_name.startswith("+") else number
+    letters = "@".join(chr(ord("a") + byte % 26) for byte in random[:2])
+    return submitted_name if "@" in submitted_name else letters
+
+
 def simulated_delivery(pool: Core, submitted_name: str) -> dict[str, Any]:
     """Return CodeDeliveryDetails for an unknown user, always the same for a name (developer guide)."""
-    settings, is_number = pool.configuration, submitted_name.startswith("+")
+    settings = pool.configuration
     # "determined by the input username format and verification settings of the user pool" (developer guide); by
     # recovery settings if nothing is verified (inferred).
     attributes = settings.auto_verified_attributes or settings.account_recovery[:1] or ("phone_number",)
-    by_sms = is_number or not {"email", "verified_email"} & set(attributes)
-    if is_number or "@" in submitted_name:
-        return _delivery_details("phone_number" if by_sms else "email", submitted_name)
-    random = pool.stable_bytes("delivery", submitted_name)
-    if by_sms:
-        number = int.from_bytes(random[:4], "big") % 10**7
-        return _delivery_details("phone_number", f"+1555{number:07d}")
-    letters = [chr(ord("a") + byte % 26) for byte in random[:2]]
-    return _delivery_details("email", f"{letters[0]}@{letters[1]}")
+    by_email = "@" in submitted_name or bool({"email", "verified_email"} & set(attributes))
+    by_sms = submitted_name.startswith("+") or not by_email
+    address = simulated_address(pool, "SMS" if by_sms else "EMAIL", submitted_name)
+    return _delivery_details("phone_number" if by_sms else "email", address)

@@ -283,21 +283,16 @@ class UnanswerableChallenge:
 
 def check_supported(pool: Core) -> None:
     """Refuse CUSTOM_AUTH with InvalidParameterException in a pool without DefineAuthChallenge."""
-    if pool.configuration.triggers is None or pool.configuration.triggers.define is None:
+    if getattr(pool.configuration.triggers, "define", None) is None:
         raise error_templates.NO_CUSTOM_AUTH_TRIGGER.refusal()
 
 
 def runs_triggers(pool: Core, attempt: Attempt) -> bool:
     """Return whether DefineAuthChallenge decides what follows the password and the second factor."""
-    if attempt.flow == "CUSTOM_AUTH":
-        return True
-    functions = pool.configuration.triggers
-    return (
-        pool.configuration.contradictions.custom_challenge_in_admin_flows
-        and attempt.flow.startswith("ADMIN_")
-        and functions is not None
-        and functions.define is not None
-    )
+    settings = pool.configuration
+    in_admin_flows = settings.contradictions.custom_challenge_in_admin_flows
+    decides = in_admin_flows and getattr(settings.triggers, "define", None) is not None
+    return attempt.flow == "CUSTOM_AUTH" or (decides and attempt.flow.startswith("ADMIN_"))
 
 
 def define_challenge(pool: Core, attempt: Attempt, metadata: Metadata) -> str | None:

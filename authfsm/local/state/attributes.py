@@ -50,9 +50,8 @@ def readable_by(pool: Core, client: AppClient, user: User) -> dict[str, str]:
 def check_writable(pool: Core, client: AppClient, attributes: Attributes) -> None:
     """Refuse attributes that the app client may not write, with NotAuthorizedException."""
     schema, unknown = pool.configuration.attributes, "unknown-attributes" in pool.configuration.accept
-    known = [
-        name for name in attributes if schema.find(name) or not unknown
-    ]  # `check` decides about the others
+    # If unknown ones are accepted, `check` decides about them.
+    known = [name for name in attributes if schema.find(name) or not unknown]
     if any(not schema.may_write(name, client.write_attributes) for name in known):
         raise error_templates.ATTRIBUTE_NOT_WRITABLE.refusal()
 

@@ -237,11 +237,9 @@ class Core(TrackedDicts):
 
     def reword(self, refusal: PoolRefusal) -> PoolRefusal:
         """Return a refusal in moto's words, if `accept` says so; Cognito's are recorded."""
-        words = (
-            moto_message(self.operation, refusal) if "moto-messages" in self.configuration.accept else None
-        )
-        if words is not None:
-            self.refuse("moto-messages", refusal)
+        check = "moto-messages"
+        if check in self.configuration.accept and (words := moto_message(self.operation, refusal)):
+            self.refuse(check, refusal)
             refusal.message = words
         return refusal
 
@@ -252,9 +250,9 @@ class Core(TrackedDicts):
 
     def is_code(self, expected: Secret[str], code: str) -> bool:
         """Return whether a code is the expected one; that `accept` fixes it is recorded."""
-        right = codes_match(expected, code)
-        if right and "code-123456" in self.configuration.accept:
-            self.refuse("code-123456", error_templates.VERIFICATION_CODE_MISMATCH.refusal())
+        right, check = codes_match(expected, code), "code-123456"
+        if right and check in self.configuration.accept:
+            self.refuse(check, error_templates.VERIFICATION_CODE_MISMATCH.refusal())
         return right
 
     def client(self, request: Request) -> AppClient:
@@ -270,7 +268,9 @@ class Core(TrackedDicts):
             raise error_templates.NO_SUCH_POOL.refusal(pool=request["UserPoolId"])
 
     def bearer(self, request: Request) -> User:
-        """Return the user of a request's AccessToken; refuse with NotAuthorizedException without one."""
+        """Return the user of a request's AccessToken; refuse one that is not valid with NotAuthorizedException."""
+        if "AccessToken" not in request:  # optional in the API model of some operations
+            raise error_templates.MISSING_PARAMETER.refusal(name="AccessToken")
         user = self.token_issuer.bearer(request["AccessToken"]).user
         user.ensure_confirmed()
         return user
@@ -338,9 +338,8 @@ def check_secret_hash(pool: Core, client: AppClient, username: str, parameters: 
         return
     secret_hash = parameters.get("SECRET_HASH")
     if not secret_hash:
-        pool.refuse(
-            "missing-secret-hash", error_templates.SECRET_HASH_MISSING.refusal(client=client.client_id)
-        )
+        refusal = error_templates.SECRET_HASH_MISSING.refusal(client=client.client_id)
+        pool.refuse("missing-secret-hash", refusal)
         return
     given = secret_hash.encode("utf-8", "replace")
     expected = [srp.secret_hash(username, client.client_id, each.reveal()) for each in client.secrets]
