@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,16 @@ from playwright.sync_api import Page
 
 from authfsm.diagrams.dot import drawn_edges
 from authfsm.diagrams.explorer import page, settings_of, values_of
-from authfsm.diagrams.explorer.questions import EXAMPLES, SWITCHES, SwitchValue
+from authfsm.diagrams.explorer.questions import EXAMPLES, SWITCHES, SwitchValue, verdicts
 from authfsm.diagrams.gallery import EXAMPLE_POOLS
 from authfsm.diagrams.page_svg import page_svg
 from authfsm.diagrams.picture import diagram
 from authfsm.protocol.auth_flows import DEFAULT_VALUES
+from authfsm.protocol.error_policy import ERROR_POLICY
 from authfsm.protocol.nodes import NODES, TRANSITIONS_IN_ROLES
 from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
-from authfsm.settings.reach import reachability
+from authfsm.settings.reach import TransitionInRoles, confidence_in_pool, reachability
 
 MFA_OFF = "MfaConfiguration is OFF"
 
@@ -65,6 +67,11 @@ def node_element(page_: Page, name: str) -> Any:
 def is_ruled_out(locator: Any) -> bool:
     """Return whether an element is faded."""
     return "ruled-out" in locator.get_attribute("class").split()
+
+
+def open_all(page_: Page) -> None:
+    """Open every part of the details."""
+    page_.locator("#details details").evaluate_all("nodes => nodes.forEach(each => { each.open = true; })")
 
 
 def set_switch(page_: Page, key: str, value: SwitchValue) -> None:
@@ -122,24 +129,100 @@ def random_values(seed: int) -> dict[str, SwitchValue]:
     }
 
 
+def settings_on_paths(data: Mapping[str, Any], share: int) -> Iterator[tuple[int, ...]]:
+    """Yield positions of the switches for each `share`th path through the trees of the nodes, the rest at random."""
+    rng = random.Random(16)  # noqa: S311 -- a seed repeats its values, on purpose
+
+    def paths(tree: int, answers: dict[int, int]) -> Iterator[dict[int, int]]:
+        if tree < 0:
+            yield answers
+            return
+        switch, *branches = data["forks"][tree]
+        for position, branch in enumerate(branches):
+            yield from paths(branch, {**answers, switch: position})
+
+    every = (path for tree in sorted({*data["nodeTrees"], *data["lambdaTrees"]}) for path in paths(tree, {}))
+    for answers in islice(every, 0, None, share):
+        yield tuple(answers.get(n, rng.randrange(len(each.values))) for n, each in enumerate(SWITCHES))
+
+
+def test_the_trees_give_the_verdicts_of_settings() -> None:
+    """On paths through the trees that the page looks up, they say what `reachability` says of every arrow and node."""
+    data = verdicts()
+
+    def answer(tree: int, positions: tuple[int, ...]) -> str | None:
+        while tree >= 0:
+            switch, *branches = data["forks"][tree]
+            tree = branches[positions[switch]]
+        reason: str | None = data["reasons"][-1 - tree]
+        return reason
+
+    count = 0
+    for positions in settings_on_paths(data, 31):
+        count += 1
+        settings = settings_of(
+            {each.key: each.values[n] for each, n in zip(SWITCHES, positions, strict=True)}
+        )
+        known = reachability(settings, include_lambda_named=False)
+        by_lambda = reachability(settings, include_lambda_named=True).nodes
+        assert [answer(each["ruledOut"], positions) for each in data["arrows"]] == [
+            known.arrows[each] for each in TRANSITIONS_IN_ROLES
+        ]
+        assert [answer(tree, positions) for tree in data["nodeTrees"]] == [known.nodes.get(n) for n in NODES]
+        assert [answer(tree, positions) is None for tree in data["lambdaTrees"]] == [
+            n not in by_lambda for n in NODES
+        ]
+    assert count > 120
+
+
 def test_the_page_rules_out_what_settings_rule_out(shown: OpenedPage) -> None:
-    """For 150 random pools and the examples, the page gives `PoolSettings`' own verdict on every arrow and node."""
+    """For 40 random pools and the examples, the page gives `PoolSettings`' own verdict on every arrow and node."""
     nothing = {each.key: False for each in SWITCHES if each.field == "explicit_auth_flows"}
-    pools = [random_values(seed) for seed in range(150)] + [nothing, *EXAMPLES.values()]
+    pools = [random_values(seed) for seed in range(40)] + [nothing, *EXAMPLES.values()]
     told = shown.page.evaluate(
         "pools => pools.map(values => { explorer.set(values); return explorer.verdicts(); })", pools
     )
 
     for values, said in zip(pools, told, strict=True):
-        settings = settings_of(values)
-        for include_lambda_named, name in ((True, "withLambda"), (False, "withoutLambda")):
-            known = reachability(settings, include_lambda_named=include_lambda_named)
-            assert said[name]["arrows"] == [known.arrows[each] for each in TRANSITIONS_IN_ROLES]
-            assert said[name]["nodes"] == [known.nodes.get(each) for each in NODES]
-        for arrow, ends in TRANSITIONS_IN_ROLES:
-            among = [n for n, each in enumerate(TRANSITIONS_IN_ROLES) if each[0] == arrow and each[1] == ends]
-            if ends.role:
-                assert said["withLambda"]["arrows"][among[0]] in {settings.ruled_out(arrow, ends.role), None}
+        known = reachability(settings_of(values), include_lambda_named=False)
+        by_lambda = reachability(settings_of(values), include_lambda_named=True).nodes
+        assert said["arrows"] == [known.arrows[each] for each in TRANSITIONS_IN_ROLES]
+        assert said["nodes"] == [known.nodes.get(each) for each in NODES]
+        assert said["lambda"] == [each not in by_lambda for each in NODES]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("everything", "mfa_off"), ("mfa_off", "passwordless"), ("mfa_required", "mfa_optional")],
+)
+def test_the_difference_of_two_settings(shown: OpenedPage, one: str, other: str) -> None:
+    """Each arrow that becomes possible, impossible or of another certainty is marked, in words and in the picture."""
+    shown.page.evaluate("values => explorer.set(values)", EXAMPLES[other])
+    shown.page.select_option("#compare", one)
+    before, after = settings_of(EXAMPLES[one]), settings_of(EXAMPLES[other])
+    old, new = (reachability(each, include_lambda_named=False).arrows for each in (before, after))
+
+    def change(arrow: TransitionInRoles) -> str:
+        if bool(old[arrow]) != bool(new[arrow]):
+            return "gained" if old[arrow] else "lost"
+        same = confidence_in_pool(before, arrow[0]) == confidence_in_pool(after, arrow[0])
+        return "" if new[arrow] or same else "changed"
+
+    expected = [change(each) for each in TRANSITIONS_IN_ROLES]
+    assert shown.page.evaluate("explorer.changes()") == expected
+    words = shown.page.inner_text("#difference")
+    for kind, meaning in (
+        ("gained", "becomes possible"),
+        ("lost", "becomes impossible"),
+        ("changed", "changes"),
+    ):
+        count = expected.count(kind)
+        assert f"{meaning}: {count or 'no'} arrow" in words
+    marked = "[data-line]:is(.gained, .lost, .changed)"
+    assert (shown.page.locator(marked).count() > 0) == any(expected)
+    shown.page.select_option("#compare", "")
+    assert not shown.page.is_visible("#difference")
+    assert shown.page.locator(marked).count() == 0
 
 
 def test_the_page_has_the_settings_confidence(shown: OpenedPage) -> None:
@@ -286,36 +369,30 @@ def test_the_page_begins_with_given_settings(browser: OpenedPage, tmp_path: Path
 # ---- places ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [each.name for each in NODES])
-def test_details_of_a_state(shown: OpenedPage, name: str) -> None:
+def test_details_of_each_state(shown: OpenedPage) -> None:
     """The details say what a state means, carries and accepts, where it leads, its errors, with AWS's page."""
-    told = next(each for each in NODES if each.name == name)
-    if node_element(shown.page, name).count():
-        node_element(shown.page, name).click()
-    else:
-        shown.page.fill("#search", name)
-        shown.page.click(f"#found button:has-text('{name}')")
-    details = shown.page.locator("#details")
-    text = details.inner_text()
+    for told in NODES:
+        if node_element(shown.page, told.name).count():
+            node_element(shown.page, told.name).click()
+        else:
+            shown.page.fill("#search", told.name)
+            shown.page.click(f"#found button:has-text('{told.name}')")
+        details = shown.page.locator("#details")
+        text = details.inner_text()
 
-    assert details.locator("h2").inner_text() == name
-    assert told.state.meaning in text
-    link = details.locator("a").first.get_attribute("href") or ""
-    assert link.startswith("https://docs.aws.amazon.com/cognito")
-    if told.state is not State.FAILED:
-        assert "Accepts" in text
-        assert "leads to" in text
-        assert "Errors" in text
-    if told.state not in {State.START, State.FAILED}:
-        assert "Comes from" in text
+        assert details.locator("h2").inner_text() == told.name
+        assert told.state.meaning in text
+        link = details.locator("a").first.get_attribute("href") or ""
+        assert link.startswith("https://docs.aws.amazon.com/cognito")
+        expected = set() if told.state is State.FAILED else {"Accepts", "leads to", "Errors"}
+        expected |= set() if told.state in {State.START, State.FAILED} else {"Comes from"}
+        assert {each for each in expected if each not in text} == set()
 
 
 def test_details_of_sms_mfa(shown: OpenedPage) -> None:
     """SMS_MFA as an example: its parameters, its request, its evidence, its errors."""
     node_element(shown.page, "SMS_MFA").click()
-    for summary in shown.page.locator("#details summary").all():
-        if summary.evaluate("each => !each.parentElement.open"):
-            summary.click()
+    open_all(shown.page)
     text = shown.page.inner_text("#details")
 
     for words in (
@@ -337,7 +414,7 @@ def test_next_states_can_be_followed(shown: OpenedPage) -> None:
     shown.page.locator("#details .targets .go", has_text="NEW_PASSWORD_REQUIRED").first.click()
 
     assert shown.page.inner_text("#details h2") == "NEW_PASSWORD_REQUIRED"
-    assert shown.page.url.endswith("#NEW_PASSWORD_REQUIRED")
+    assert shown.page.url.endswith("#state=NEW_PASSWORD_REQUIRED")
     assert "selected" in node_element(shown.page, "NEW_PASSWORD_REQUIRED").get_attribute("class")
     shown.page.reload()
     assert shown.page.inner_text("#details h2") == "NEW_PASSWORD_REQUIRED"
@@ -357,9 +434,9 @@ def test_a_state_that_is_ruled_out_says_why(shown: OpenedPage) -> None:
 # ---- search and keys --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("words", "name", "opens"),
-    [
+def test_search(shown: OpenedPage) -> None:
+    """States, responses, parameters, flows, errors and their messages are found by their names, or by words."""
+    for words, name, opens in (
         ("sms_mfa", "SMS_MFA", "SMS_MFA"),
         ("srp_claim", "srp_claim", "PASSWORD_VERIFIER"),
         ("codemis", "CodeMismatchException", "CodeMismatchException"),
@@ -369,20 +446,17 @@ def test_a_state_that_is_ruled_out_says_why(shown: OpenedPage) -> None:
         ("USER_AUTH", "USER_AUTH", "START"),
         ("session is expired", "NotAuthorizedException", "NotAuthorizedException"),
         ("passkey", "WEB_AUTHN", "WEB_AUTHN"),
-    ],
-)
-def test_search(shown: OpenedPage, words: str, name: str | None, opens: str | None) -> None:
-    """States, responses, parameters, flows, errors and their messages are found by their names, or by words."""
-    shown.page.fill("#search", words)
-    found = shown.page.locator("#found button")
-    if name is None:
-        assert "Nothing of that name" in shown.page.inner_text("#found")
-        return
-    assert name in found.first.inner_text()
-    if opens:
-        found.first.click()
-        assert shown.page.inner_text("#details h2") == opens
-        assert shown.page.input_value("#search") == ""
+    ):
+        shown.page.fill("#search", words)
+        found = shown.page.locator("#found button")
+        if name is None:
+            assert "Nothing of that name" in shown.page.inner_text("#found")
+            continue
+        assert name in found.first.inner_text()
+        if opens:
+            found.first.click()
+            assert shown.page.inner_text("#details h2") == opens
+            assert shown.page.input_value("#search") == ""
 
 
 def test_found_states_stand_out(shown: OpenedPage) -> None:
@@ -487,16 +561,147 @@ def test_it_prints_on_a_page(shown: OpenedPage) -> None:
 
 @pytest.mark.parametrize("width", [1440, 390])
 def test_accessibility(shown: OpenedPage, width: int) -> None:
-    """axe-core finds nothing, light or dark: at first, with a state open, with settings that rule out, during a search."""
+    """axe-core finds nothing, light or dark: at first, and with a difference, a state open and a search; on a phone too."""
     shown.page.set_viewport_size({"width": width, "height": 900})
+    shown.page.reload()
+    shown.asked.pop()
+    if width > 390:
+        assert violations(shown.page) == []
+    shown.page.evaluate("explorer.compare(data.examples.mfa_off)")
+    shown.page.evaluate("explorer.set({'explicit_auth_flows:ALLOW_USER_AUTH': false})")
+    node_element(shown.page, "SMS_MFA").click()
+    open_all(shown.page)
+    shown.page.fill("#search", "code")
+    assert violations(shown.page) == []
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (1920, 1080), (390, 844)], ids=str)
+def test_the_whole_picture_is_visible(shown: OpenedPage, size: tuple[int, int]) -> None:
+    """With the settings open, on a phone after "Fit", every node lies inside the window; a tap brings details into view."""
+    width, height = size
+    shown.page.set_viewport_size({"width": width, "height": height})
+    shown.page.reload()
+    shown.asked.pop()
+    assert shown.page.is_visible("#switches") == (width > 390)
+    shown.page.click("#fit")
+    edges = "nodes => nodes.map(each => { const { x, y, right, bottom } = each.getBoundingClientRect(); return [x, y, right, bottom]; })"
+    boxes = shown.page.locator("#picture [data-node]").evaluate_all(edges)
+
+    assert len(boxes) >= len(NODES) - 2
+    for left, top, right, bottom in boxes:
+        assert min(left, top) >= 0
+        assert right <= width
+        assert bottom <= height
+    left, _, right, bottom = node_element(shown.page, "SMS_MFA").evaluate_all(edges)[0]
+    shown.page.mouse.click((left + right) / 2, bottom + 6)  # a finger is not exact
+    title = shown.page.locator("#details h2")
+    assert title.inner_text() == "SMS_MFA"
+    assert 0 < title.evaluate("title => title.getBoundingClientRect().y") < height - 100
+    assert shown.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+# ---- the address and files ----------------------------------------------------------------------------------------
+
+
+def test_the_address_keeps_everything(shown: OpenedPage) -> None:
+    """Reload, Back and Forward keep the settings, the comparison and the open state; a link shows the same."""
+
+    def look() -> list[Any]:
+        return [
+            shown.page.evaluate("explorer.values()"),
+            shown.page.evaluate("explorer.changes()"),
+            shown.page.inner_text("#details"),
+        ]
+
+    page_ = shown.page
+    looks = [look()]
     for act in (
-        lambda: None,
-        lambda: node_element(shown.page, "SMS_MFA").click(),
-        lambda: shown.page.select_option("#example", "mfa_off"),
-        lambda: shown.page.fill("#search", "code"),
+        lambda: set_switch(page_, "mfa_configuration", "ON"),
+        lambda: set_switch(page_, "explicit_auth_flows:ALLOW_USER_AUTH", value=False),
+        lambda: node_element(page_, "SMS_MFA").click(),
+        lambda: page_.select_option("#compare", "mfa_off"),
+        page_.locator("#details .errors .go").first.click,
     ):
         act()
-        assert violations(shown.page) == []
+        looks.append(look())
+    page_.reload()
+    assert look() == looks[-1]
+    link = page_.url
+    for before in reversed(looks[:-1]):
+        page_.go_back()
+        assert look() == before
+    for after in looks[1:]:
+        page_.go_forward()
+        assert look() == after
+    page_.goto("about:blank")
+    page_.goto(link)
+    assert look() == looks[-1]
+    shown.asked[:] = shown.asked[:1]
+
+
+def test_settings_are_saved_and_loaded(shown: OpenedPage, tmp_path: Path) -> None:
+    """A saved file is a description that `PoolSettings` reads to the same settings, and the page to the same switches."""
+    file = tmp_path / "pool.json"
+    for seed in range(12):
+        values = random_values(seed)
+        if not any(values[each.key] for each in SWITCHES if each.field == "explicit_auth_flows"):
+            continue  # an empty list means the default
+        if not any(values[each.key] for each in SWITCHES if each.field == "allowed_first_auth_factors"):
+            continue
+        shown.page.evaluate("values => explorer.set(values)", values)
+        file.write_text(json.dumps(shown.page.evaluate("explorer.description()")), encoding="utf-8")
+        read = PoolSettings.from_descriptions(json.loads(file.read_text(encoding="utf-8")))
+        assert read == settings_of(values)
+        assert read.unknown_members == ()
+        shown.page.evaluate("explorer.set({})")
+        with shown.page.expect_file_chooser() as chooser:
+            shown.page.click("#load")
+        chooser.value.set_files(file)
+        shown.page.locator("#message", has_text="Read pool.json").wait_for()
+        assert shown.page.evaluate("explorer.values()") == values
+
+    with shown.page.expect_download() as download:
+        shown.page.click("#save")
+    assert json.loads(download.value.path().read_text(encoding="utf-8")) == json.loads(
+        file.read_text("utf-8")
+    )
+    shown.asked[:] = [each for each in shown.asked if not each.startswith("blob:")]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "not JSON"),
+        ('{"UserPool": {"MfaConfiguration": "ON"}}', "UserPool.UserPoolTier"),
+        ('{"UserPool": {"MfaConfiguration": "SOMETIMES"}}', "UserPool.MfaConfiguration"),
+    ],
+)
+def test_a_file_that_leaves_something_out(shown: OpenedPage, tmp_path: Path, text: str, reason: str) -> None:
+    """What the page cannot read without a rule of its own is said, with the command that reads it; nothing changes."""
+    file = tmp_path / "mine.json"
+    file.write_text(text, encoding="utf-8")
+    with shown.page.expect_file_chooser() as chooser:
+        shown.page.click("#load")
+    chooser.value.set_files(file)
+    shown.page.locator("#message", has_text="For any description").wait_for()
+    message = shown.page.inner_text("#message")
+
+    assert reason in message
+    assert "authfsm draw --html page.html --settings mine.json" in message
+    assert shown.page.evaluate("explorer.values()") == {each.key: each.values[0] for each in SWITCHES}
+
+
+def test_errors_that_are_only_listed(shown: OpenedPage) -> None:
+    """What AWS only lists for the operation is marked so, and what is known from elsewhere is not."""
+    assert ERROR_POLICY["MFAMethodNotFoundException"][""].is_only_listed
+    assert not ERROR_POLICY["CodeMismatchException"][""].is_only_listed
+    node_element(shown.page, "SMS_MFA").click()
+    open_all(shown.page)
+    item = shown.page.locator("#details .errors li")
+
+    assert "AWS lists these for the operation." in shown.page.inner_text("#details")
+    assert "only listed" in item.filter(has_text="MFAMethodNotFoundException").first.inner_text()
+    assert "only listed" not in item.filter(has_text="CodeMismatchException").first.inner_text()
 
 
 def test_a_narrow_window_has_no_sideways_scroll(shown: OpenedPage) -> None:

@@ -131,7 +131,8 @@ class Draw(PoolOptions):
         if self.html:
             from authfsm.diagrams import explorer  # noqa: PLC0415 - only a page needs it
 
-            _write(self.html, partial(explorer.page, settings, self.engine))
+            before, after = map(_settings, self.diff) if self.diff else (None, settings)
+            _write(self.html, partial(explorer.page, after, self.engine, before=before))
         only_a_page = self.html and not self.output
         asks_for_picture = {*PICTURE_OPTIONS, "sequence"} & set(self._given())
         only_saved = self.save_settings and not self.output and not asks_for_picture
@@ -157,7 +158,7 @@ class Draw(PoolOptions):
         """Yield an error for each option that would have no effect."""
         if self.html and not self.output:
             mode = "--html, whose page always shows the whole pool; add -o FILE for a picture"
-            unused = {*PICTURE_OPTIONS, "sequence"}
+            unused = {*PICTURE_OPTIONS, "sequence"} - {"diff"}
         elif self.sequence:
             mode = "--sequence, which shows messages"
             unused = {*PICTURE_OPTIONS} - {"flow", "history", "form", "theme", "label"}

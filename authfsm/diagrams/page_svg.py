@@ -1,6 +1,6 @@
 """A diagram as part of a page: its colours are CSS variables, its nodes are buttons, its edges are numbered.
 
-Graphviz's links and tooltips are removed; the page has its own.
+Graphviz's links, tooltips and caption are removed; the page has its own.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ _PLACEHOLDER_THEME: Final = Theme(
 )
 
 _SPACE_WIDTH: Final = 2.5  # points, in a label
+_MARGIN: Final = 6.0  # points, below the picture
 
 
 def css_variables(theme: Theme) -> str:
@@ -52,6 +53,13 @@ def page_svg(drawn: Diagram) -> tuple[str, list[Edge]]:
         text = text.replace(f'"{colour}"', f'"var(--{name})"')
     text = re.sub(r'<g id="(node|edge)(\d+)" class="([^"]*)">\n<title>(.*?)</title>', _group, text)
     text = re.sub(r"<title>.*?</title>\n?", "", text)
+    text = re.sub(
+        r'(<g id="graph0".*?)(?=<!--)',
+        lambda found: found[1].partition(">")[0] + ">\n",
+        text,
+        count=1,
+        flags=re.DOTALL,
+    )
     triggers = {r.trigger for edge in drawn.model.edges for r in edge.responses}
     text = re.sub(r"<text([^>]*)>([^<]*)<", lambda found: _trigger(found, triggers), text)
     return _with_view_box(text), [edge for edge, _ in drawn_edges(drawn.model)]
@@ -76,11 +84,15 @@ def _group(found: re.Match[str]) -> str:
 
 
 def _with_view_box(text: str) -> str:
-    """Return the picture with a name, and as wide as the page lets it be."""
+    """Return the picture with a name, and as wide as the page lets it be, without its caption below."""
     size = re.search(r'viewBox="0\.00 0\.00 ([\d.]+) ([\d.]+)"', text)
-    width, height = (size[1], size[2]) if size else ("0", "0")
+    shift = re.search(r"translate\([\d.]+ ([\d.]+)\)", text)
+    outlines = " ".join(re.findall(r' (?:d|points)="([^"]*)"', text))
+    lowest = max(map(float, re.findall(r",(-?[\d.]+)", outlines)), default=0.0)
+    width = size[1] if size else "0"
+    height = f"{float(shift[1]) + lowest + _MARGIN:.2f}" if shift else "0"
     head = (
-        f'<svg id="picture" viewBox="0 0 {width} {height}" data-width="{width}" role="group" '
+        f'<svg id="picture" viewBox="0 0 {width} {height}" role="group" '
         'aria-label="The protocol: its states, and what leads from one to another" '
         'xmlns="http://www.w3.org/2000/svg">'
     )

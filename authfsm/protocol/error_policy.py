@@ -68,6 +68,11 @@ class ErrorRule:
     source: str = "AWS API reference"
     operation: str | None = None  # the only one whose refusals the row covers
 
+    @property
+    def is_only_listed(self) -> bool:
+        """Return whether nothing is known but that AWS lists the error for an operation."""
+        return self.source.startswith("AWS API reference") and {":", ";"}.isdisjoint(self.source)
+
 
 _R, _F = RecoveryAction, Fault
 

@@ -21,12 +21,14 @@ from authfsm.settings.rules import (
     ANY_CHALLENGE_RESPONSES,
     CHALLENGE_RULES,
     Reason,
+    Rule,
     skips_second_factor,
     why_forbidden,
 )
 from authfsm.settings.sign_in_settings import SignInSettings
 
 TransitionInRoles = tuple[Transition, EdgeRoles]
+_Why = Callable[[TransitionInRoles], Reason]
 
 START: Final = Node(State.START)
 
@@ -46,22 +48,26 @@ def _nodes(each: TransitionInRoles) -> tuple[Node, Node]:
     return Node(transition.source, roles.source), Node(transition.dest, roles.dest)
 
 
-def leads_nowhere_new(each: TransitionInRoles) -> bool:
+def _leads_nowhere_new(each: TransitionInRoles) -> bool:
     """Return whether a transition leads only to challenges for which the pool asks elsewhere."""
     return each[0].response in ANY_CHALLENGE_RESPONSES and each[0].dest not in _OWN_DESTINATIONS
 
 
-def is_specific(each: TransitionInRoles) -> bool:
+def _is_specific(each: TransitionInRoles) -> bool:
     """Return whether a transition belongs to a row that does not lead to every challenge."""
     return not PROTOCOL[each[0].source][each[0].response] >= ANY_CHALLENGE
 
 
-_INTO: Final[defaultdict[Node, list[TransitionInRoles]]] = defaultdict(list)
-_OUT_OF: Final[defaultdict[Node, list[TransitionInRoles]]] = defaultdict(list)
+_INTO: Final[defaultdict[Node, list[tuple[Node, TransitionInRoles]]]] = defaultdict(list)
+_OUT_OF: Final[defaultdict[Node, list[tuple[Node, TransitionInRoles]]]] = defaultdict(list)
 for _each in TRANSITIONS_IN_ROLES:
-    if not leads_nowhere_new(_each):
-        _INTO[_nodes(_each)[1]].append(_each)
-        _OUT_OF[_nodes(_each)[0]].append(_each)
+    if not _leads_nowhere_new(_each):
+        _source, _dest = _nodes(_each)
+        _INTO[_dest].append((_source, _each))
+        _OUT_OF[_source].append((_dest, _each))
+# A Lambda function may name a challenge anywhere: the reasons of specific transitions say more.
+for _arrows in _INTO.values():
+    _arrows[:] = [_pair for _pair in _arrows if _is_specific(_pair[1])] or _arrows
 
 
 @lru_cache(maxsize=256)
@@ -71,50 +77,59 @@ def reachability(settings: SignInSettings, *, include_lambda_named: bool) -> Rea
         each: why_forbidden(settings, *each, include_lambda_named=include_lambda_named)
         for each in TRANSITIONS_IN_ROLES
     }
-    reached = _reached(why)
+    found = reached({each: reason is None for each, reason in why.items()}, never=False, always=True)
     unreachable = {
-        node: _why_unreachable(settings, node, why, reached)
-        for node in dict.fromkeys(node for each in TRANSITIONS_IN_ROLES for node in _nodes(each))
-        if node not in reached
+        node: why_unreachable(node, lambda rule: rule(settings), why.__getitem__, found.__getitem__)
+        for node, is_reached in found.items()
+        if not is_reached
     }
     for each, reason in why.items():
-        source, dest = _nodes(each)
-        if reason is None:
-            then = unreachable.get(dest) if leads_nowhere_new(each) else None
-            why[each] = unreachable.get(source) or then
+        why[each] = reason or next(filter(None, map(unreachable.get, required_nodes(each))), None)
     return Reachability(MappingProxyType(why), MappingProxyType(unreachable))
 
 
-def _reached(why: Mapping[TransitionInRoles, Reason]) -> frozenset[Node]:
-    reached, front = set[Node](), {START}
+def reached(opens: Mapping[TransitionInRoles, Any], never: Any, always: Any) -> dict[Node, Any]:
+    """Return for each node whether a sign-in reaches it.
+
+    Args:
+        opens: for each transition whether it is possible: bools, or conditions with `&` and `|`.
+        never: the value of what is never possible.
+        always: the value of what is always possible.
+    """
+    found = dict.fromkeys((node for each in TRANSITIONS_IN_ROLES for node in _nodes(each)), never)
+    found[START] = always
+    front = {START: None}
     while front:
-        reached |= front
-        leaving = (each for node in front for each in _OUT_OF[node])
-        front = {_nodes(each)[1] for each in leaving if why[each] is None} - reached
-    return frozenset(reached)
+        leaving = [(node, *each) for node in front for each in _OUT_OF[node]]
+        front = {}
+        for source, dest, each in leaving:
+            value = found[dest] | found[source] & opens[each]
+            if value != found[dest]:
+                found[dest] = value
+                front[dest] = None
+    return found
 
 
-def _why_unreachable(
-    settings: SignInSettings, node: Node, why: Mapping[TransitionInRoles, Reason], reached: frozenset[Node]
+def required_nodes(each: TransitionInRoles) -> tuple[Node, ...]:
+    """Return the nodes that a sign-in must reach for a transition to be possible."""
+    return _nodes(each) if _leads_nowhere_new(each) else _nodes(each)[:1]
+
+
+def why_unreachable(
+    node: Node, reason_of: Callable[[Rule], Reason], why: _Why, is_reached: Callable[[Node], bool]
 ) -> str:
     """Return the rule that forbids a state, otherwise the reasons that block every path to it."""
-    rules = CHALLENGE_RULES.get(node, ())
-    own = next((reason for rule in rules if (reason := rule(settings))), None)
-    return own or "; ".join(dict.fromkeys(_blocking_reasons(node, why, reached)))
+    own = next(filter(None, map(reason_of, CHALLENGE_RULES.get(node, ()))), None)
+    return own or "; ".join(dict.fromkeys(_blocking_reasons(node, why, is_reached)))
 
 
-def _blocking_reasons(
-    node: Node, why: Mapping[TransitionInRoles, Reason], reached: frozenset[Node]
-) -> Iterator[str]:
+def _blocking_reasons(node: Node, why: _Why, is_reached: Callable[[Node], bool]) -> Iterator[str]:
     """Yield why the transitions are forbidden that lead from the reachable states towards a state."""
     visited, front = {node}, [node]
     while front:
-        # A Lambda function may name a challenge anywhere: the reasons of specific transitions say more.
-        into = _INTO[front.pop(0)]
-        for each in [each for each in into if is_specific(each)] or into:
-            source = _nodes(each)[0]
-            if source in reached:
-                yield why[each] or ""
+        for source, each in _INTO[front.pop(0)]:
+            if is_reached(source):
+                yield why(each) or ""
             elif source not in visited:
                 visited.add(source)
                 front.append(source)

@@ -9,7 +9,10 @@ ChallengeRequiredOnNewDevice remove nothing. Refusals stay too: a request that t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Final
+
+from attrs import frozen
 
 from authfsm.protocol import responses as r
 from authfsm.protocol import table as t
@@ -205,33 +208,48 @@ ANY_CHALLENGE_RESPONSES: Final = frozenset({r.RefreshTokenAuth, r.RefreshToken, 
 """The responses that may lead to any challenge for which the pool asks elsewhere."""
 
 
-def lambda_may_choose(settings: SignInSettings, transition: t.Transition) -> bool:
-    """Return whether a Lambda function may choose the next challenge: any name, which Cognito repeats."""
-    dests = t.PROTOCOL[transition.source][transition.response]
-    if transition.response in ANY_CHALLENGE_RESPONSES or not dests & t.CUSTOM:
-        return False
-    if define_auth_challenge_set(settings):
-        return False
+def lambda_may_choose(settings: SignInSettings) -> Reason:
+    """Require that a Lambda function may choose challenges."""
     # Sources contradict each other about whether it also runs after an administrator's password flow.
-    return _CUSTOM_AUTH(settings) is None or _ADMIN(settings) is None
+    return define_auth_challenge_set(settings) or (_CUSTOM_AUTH(settings) and _ADMIN(settings))
 
 
-def why_forbidden(
-    settings: SignInSettings, transition: t.Transition, roles: EdgeRoles, *, include_lambda_named: bool
-) -> Reason:
-    """Return why a transition is impossible although its source is reached; None if it is possible.
+@frozen
+class UnlessNamed:
+    """The rule of a challenge where a Lambda function may choose any name, which Cognito repeats."""
+
+    rule: Rule
+
+    def __call__(self, settings: SignInSettings) -> Reason:
+        """Return why the challenge is impossible, also for a Lambda function."""
+        return lambda_may_choose(settings) and self.rule(settings)
+
+
+@cache
+def rules_of(transition: t.Transition, roles: EdgeRoles, *, include_lambda_named: bool) -> tuple[Rule, ...]:
+    """Return the rules that forbid a transition although its source is reached.
 
     With `include_lambda_named`, a challenge is possible because a Lambda function may name it.
     """
     source, response, dest, kind = transition
     if dest is State.FAILED:
-        return None
+        return ()
     rules = RESPONSE_RULES.get(response, ())
     chooses = source in _FIRST_FACTOR_CHOICE_STATES and dest is not State.SELECT_CHALLENGE
     if chooses and kind is not t.RESTART:
         rules += FIRST_FACTOR_RULES.get(response, ())
     if response is r.SignedUp and dest is State.AUTHENTICATED:
         rules += (_OTP_ALONE, post_signup_tokens_allowed)
-    if not (include_lambda_named and lambda_may_choose(settings, transition)):
-        rules += CHALLENGE_RULES.get(Node(dest, roles.dest), ())
+    of_challenge = CHALLENGE_RULES.get(Node(dest, roles.dest), ())
+    may_be_named = response not in ANY_CHALLENGE_RESPONSES and t.PROTOCOL[source][response] & t.CUSTOM
+    if include_lambda_named and may_be_named:
+        of_challenge = tuple(map(UnlessNamed, of_challenge))
+    return rules + of_challenge
+
+
+def why_forbidden(
+    settings: SignInSettings, transition: t.Transition, roles: EdgeRoles, *, include_lambda_named: bool
+) -> Reason:
+    """Return why a transition is impossible although its source is reached; None if it is possible."""
+    rules = rules_of(transition, roles, include_lambda_named=include_lambda_named)
     return next((why for rule in rules if (why := rule(settings))), None)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from html import escape
 from importlib.resources import files
 from typing import Any, Final
 
-from authfsm.diagrams.explorer.questions import EXAMPLES, SWITCHES, build_trees, settings_of, values_of
+from authfsm.diagrams.dot_labels import notes
+from authfsm.diagrams.explorer.questions import EXAMPLES, SWITCHES, settings_of, values_of, verdicts
 from authfsm.diagrams.model import DiagramModel, Edge
 from authfsm.diagrams.model_builder import ARROWS_THROUGH
 from authfsm.diagrams.page_svg import css_variables, page_svg
@@ -23,7 +25,6 @@ from authfsm.protocol.error_policy import ERROR_POLICY, RecoveryAction
 from authfsm.protocol.nodes import NODES, TRANSITIONS_IN_ROLES, EdgeRoles, Node
 from authfsm.reference import about_state, as_dict
 from authfsm.settings import PoolSettings
-from authfsm.settings.reach import is_specific, leads_nowhere_new
 
 __all__ = ["page", "settings_of", "values_of"]
 
@@ -32,25 +33,36 @@ _ERROR_NUMBERS: Final = {(code, part): n for n, (code, part, _) in enumerate(_ER
 _ARROW_NUMBERS: Final = {each: number for number, each in enumerate(TRANSITIONS_IN_ROLES)}
 
 
-def page(settings: PoolSettings | None = None, engine: str | None = None) -> str:
-    """Return the page as HTML; its switches begin at a pool's settings. Raises NoEngine."""
+def page(
+    settings: PoolSettings | None = None, engine: str | None = None, *, before: PoolSettings | None = None
+) -> str:
+    """Return the page as HTML.
+
+    Args:
+        settings: the settings of a pool at which its switches begin; by default they rule nothing out.
+        engine: the layout engine; None for the first that is installed.
+        before: the settings with which it compares them at first; None for no comparison.
+
+    Raises:
+        NoEngine: no layout engine is installed.
+    """
     drawn = diagram(engine=engine)
     picture, edges = page_svg(drawn)
     junctions = [node for node in drawn.model.nodes if isinstance(node, Junction)]
-    switches = (
-        {"key": s.key, "values": s.values, "label": s.label, "group": s.group, "help": s.help}
-        for s in SWITCHES
-    )
     data = {
         "nodes": [_node(each) for each in NODES],
-        **_trees(),
-        "switches": list(switches),
+        **verdicts(),
+        "switches": [each.as_dict() for each in SWITCHES],
         "examples": EXAMPLES,
         "preset": values_of(settings) if settings else {},
+        "before": values_of(before) if before else None,
         "lines": [_line(each, drawn.model) for each in edges],
         "junctions": {each.name: sorted(ORDER[m] for m in each.members) for each in junctions},
         "actions": {str(each): each.advice for each in RecoveryAction},
-        "errors": [[code, part, str(row.action), str(row.fault), row.source] for code, part, row in _ERRORS],
+        "errors": [
+            [code, part, str(row.action), str(row.fault), row.source, row.is_only_listed]
+            for code, part, row in _ERRORS
+        ],
         "marks": {str(confidence): mark for confidence, mark in CONFIDENCE_MARKS.items()},
     }
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
@@ -59,6 +71,7 @@ def page(settings: PoolSettings | None = None, engine: str | None = None) -> str
         "dark": css_variables(DARK),
         "style": _file("explorer.css"),
         "picture": picture,
+        "notes": "".join(f"<li>{escape(note)}</li>" for note in notes(drawn.model)),
         "data": text,
         "script": _file("explorer.js"),
     }
@@ -86,29 +99,6 @@ def _node(node: Node) -> Mapping[str, Any]:
         "errors": [
             [_ERROR_NUMBERS[each["code"], each["message"]], int(each["leads_to"] == node.state)]
             for each in facts["errors"]
-        ],
-    }
-
-
-def _trees() -> Mapping[str, Any]:
-    trees, arrows, node_trees = build_trees()
-    return {
-        "forks": trees.forks,
-        "reasons": trees.reasons,
-        "nodeTrees": {ORDER[node]: tree for node, tree in node_trees.items()},
-        "arrows": [
-            [
-                ORDER[Node(arrow.source, roles.source)],
-                arrow.response.trigger,
-                ORDER[Node(arrow.dest, roles.dest)],
-                each.with_lambda,
-                each.without_lambda,
-                int(is_specific((arrow, roles))),
-                int(leads_nowhere_new((arrow, roles))),
-                each.confidence,
-                str(arrow.kind or ""),
-            ]
-            for (arrow, roles), each in zip(TRANSITIONS_IN_ROLES, arrows, strict=True)
         ],
     }
 

@@ -2,30 +2,38 @@
 
 Each switch is a setting of a pool, or one name in a setting that lists names, so that each position of the
 switches is a `PoolSettings`. Each rule runs on settings that answer one question at a time: where it reads a
-setting, the tree forks. The leaves are the reasons it gives. Equal trees are one. Which nodes are cut off,
-and why, the page works out as `authfsm.settings.reach` does; a test compares the two.
+setting, the tree forks. The leaves are the reasons it gives. The search of `authfsm.settings.reach` runs on such
+trees too, so that the page only answers questions; a test compares its answers with the search on settings.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from functools import cache, partial, reduce
+from operator import and_
 from typing import Any, Final, cast
 
-from attrs import field, frozen
+from attrs import asdict, frozen
 
 from authfsm.diagrams.gallery import EXAMPLE_POOLS
+from authfsm.diagrams.vertices import ORDER
 from authfsm.protocol.auth_flows import (
     ALLOWED_FIRST_AUTH_FACTORS,
     CURRENT_VALUES,
-    DEFAULT_VALUES,
-    REQUIRED_VALUE,
     current_values,
+    is_flow_allowed,
 )
-from authfsm.protocol.nodes import TRANSITIONS_IN_ROLES, Node
+from authfsm.protocol.nodes import NODES, TRANSITIONS_IN_ROLES, Node
+from authfsm.protocol.table import Transition
 from authfsm.settings import PoolSettings, SignInSettings
-from authfsm.settings.reach import TransitionInRoles, confidence_in_pool
-from authfsm.settings.rules import CHALLENGE_RULES, MULTI_FACTOR_PASSKEY, Reason, why_forbidden
+from authfsm.settings.reach import (
+    TransitionInRoles,
+    confidence_in_pool,
+    reached,
+    required_nodes,
+    why_unreachable,
+)
+from authfsm.settings.rules import MULTI_FACTOR_PASSKEY, Reason, UnlessNamed, lambda_may_choose, rules_of
 
 SwitchValue = str | bool
 SwitchValues = Mapping[str, SwitchValue]
@@ -39,80 +47,85 @@ class Switch:
     """
 
     field: str
-    member: str | None
     values: tuple[SwitchValue, ...]
-    label: str
+    path: str  #: Where the descriptions of `authfsm.settings` have it.
     group: str
     help: str = ""
+    member: str | None = None
+    on: Any = (
+        None  #: What the descriptions have at the path if it is set; None where they have the value itself.
+    )
 
     @property
     def key(self) -> str:
         """A name that no other switch has."""
         return f"{self.field}:{self.member}" if self.member else self.field
 
+    @property
+    def label(self) -> str:
+        """The setting's name in AWS's description."""
+        return self.member or self.path.removesuffix(".Enabled").removesuffix(".Feature").rpartition(".")[2]
 
-_MFA, _FACTORS, _FLOWS, _POOL, _TRIGGERS = (
-    "Multi-factor authentication",
-    "AllowedFirstAuthFactors",
-    "ExplicitAuthFlows",
-    "User pool",
-    "Triggers (LambdaConfig), devices",
-)
+    def as_dict(self) -> dict[str, Any]:
+        """Return the switch for the page."""
+        path = self.path.split(".")
+        listed = None if path[-1] == self.member else self.member
+        return {**asdict(self), "key": self.key, "label": self.label, "path": path, "listed": listed}
+
+
+_MFA, _FACTORS, _FLOWS = "Multi-factor authentication", "AllowedFirstAuthFactors", "ExplicitAuthFlows"
+_POOL, _TRIGGERS = "User pool", "Triggers (LambdaConfig), devices"
+_ON_OFF: Final = (True, False)
 _FACTOR_HELP: Final = {
-    "PASSWORD": "in plain text, or by SRP",
-    "EMAIL_OTP": "a code by e-mail",
-    "SMS_OTP": "a code by SMS",
-    "WEB_AUTHN": "a passkey",
-}
+    "PASSWORD": "in plain text, or by SRP", "EMAIL_OTP": "a code by e-mail",
+    "SMS_OTP": "a code by SMS", "WEB_AUTHN": "a passkey",
+}  # fmt: skip
+_FACTORS_PATH: Final = "UserPool.Policies.SignInPolicy.AllowedFirstAuthFactors"
+_PASSKEY_PATH: Final = "MfaConfig.WebAuthnConfiguration.FactorConfiguration"
+_ARN: Final = "arn:aws:lambda:us-east-1:123456789012:function:example"
+_TRIGGERS_HELP: Final = {
+    "DefineAuthChallenge": ("CUSTOM_AUTH", _ARN), "CustomEmailSender": ("sends e-mail", {"LambdaArn": _ARN}),
+}  # fmt: skip
 
-
-def _on_off(name: str, label: str, group: str, about: str = "") -> Switch:
-    return Switch(name, None, (True, False), label, group, about)
-
-
-def _listed(name: str, member: str, group: str, about: str = "") -> Switch:
-    return Switch(name, member, (True, False), member, group, about)
-
-
-def _choice(name: str, label: str, group: str, *values: str) -> Switch:
-    return Switch(name, None, values, label, group)
-
-
+# fmt: off
 SWITCHES: Final = (
-    _choice("mfa_configuration", "MfaConfiguration", _MFA, "OPTIONAL", "ON", "OFF"),
-    _on_off("sms_mfa", "SmsMfaConfiguration", _MFA, "a code by SMS"),
-    _on_off("software_token_mfa", "SoftwareTokenMfaConfiguration", _MFA, "an authenticator app"),
-    _on_off("email_mfa", "EmailMfaConfiguration", _MFA, "a code by e-mail"),
-    *(
-        _listed("allowed_first_auth_factors", name, _FACTORS, _FACTOR_HELP[name])
-        for name in ALLOWED_FIRST_AUTH_FACTORS
-    ),
-    _choice("web_authn_factor", "FactorConfiguration", _FACTORS, MULTI_FACTOR_PASSKEY, "SINGLE_FACTOR"),
-    *(_listed("explicit_auth_flows", name, _FLOWS) for name in CURRENT_VALUES),
-    _choice("user_pool_tier", "UserPoolTier", _POOL, "PLUS", "ESSENTIALS", "LITE"),
-    _on_off("device_configuration", "DeviceConfiguration", _TRIGGERS, "remembered devices"),
-    _listed("lambda_config", "DefineAuthChallenge", _TRIGGERS, "controls CUSTOM_AUTH"),
-    _listed("lambda_config", "CustomEmailSender", _TRIGGERS, "sends e-mail"),
-    _choice("email_sending_account", "EmailSendingAccount", _POOL, "DEVELOPER", "COGNITO_DEFAULT"),
-    _choice("advanced_security_mode", "AdvancedSecurityMode", _POOL, "ENFORCED", "AUDIT", "OFF"),
-    _on_off("enable_token_revocation", "EnableTokenRevocation", _TRIGGERS),
-    _choice("refresh_token_rotation", "RefreshTokenRotation", _POOL, "DISABLED", "ENABLED"),
+    Switch("mfa_configuration", ("OPTIONAL", "ON", "OFF"), "UserPool.MfaConfiguration", _MFA),
+    Switch("sms_mfa", _ON_OFF, "MfaConfig.SmsMfaConfiguration", _MFA, "SMS", on={}),
+    Switch("software_token_mfa", _ON_OFF, "MfaConfig.SoftwareTokenMfaConfiguration.Enabled", _MFA, "TOTP"),
+    Switch("email_mfa", _ON_OFF, "MfaConfig.EmailMfaConfiguration", _MFA, "e-mail", on={}),
+    *(Switch("allowed_first_auth_factors", _ON_OFF, _FACTORS_PATH, _FACTORS, _FACTOR_HELP[name], name)
+      for name in ALLOWED_FIRST_AUTH_FACTORS),
+    Switch("web_authn_factor", (MULTI_FACTOR_PASSKEY, "SINGLE_FACTOR"), _PASSKEY_PATH, _FACTORS),
+    *(Switch("explicit_auth_flows", _ON_OFF, "UserPoolClient.ExplicitAuthFlows", _FLOWS, "", name)
+      for name in CURRENT_VALUES),
+    Switch("user_pool_tier", ("PLUS", "ESSENTIALS", "LITE"), "UserPool.UserPoolTier", _POOL),
+    Switch("device_configuration", _ON_OFF, "UserPool.DeviceConfiguration", _TRIGGERS, "devices", on={}),
+    *(Switch("lambda_config", _ON_OFF, f"UserPool.LambdaConfig.{name}", _TRIGGERS, about, name, on)
+      for name, (about, on) in _TRIGGERS_HELP.items()),
+    Switch("email_sending_account", ("DEVELOPER", "COGNITO_DEFAULT"),
+           "UserPool.EmailConfiguration.EmailSendingAccount", _POOL),
+    Switch("advanced_security_mode", ("ENFORCED", "AUDIT", "OFF"),
+           "UserPool.UserPoolAddOns.AdvancedSecurityMode", _POOL),
+    Switch("enable_token_revocation", _ON_OFF, "UserPoolClient.EnableTokenRevocation", _TRIGGERS),
+    Switch("refresh_token_rotation", ("DISABLED", "ENABLED"),
+           "UserPoolClient.RefreshTokenRotation.Feature", _POOL),
 )
+# fmt: on
 """Every switch, in the order of the page; each setting that takes part in a sign-in has one."""
 
-_NUMBERS: Final = {(each.field, each.member): number for number, each in enumerate(SWITCHES)}
+
+_SWITCHES_OF: Final = {each.field: [e for e in SWITCHES if e.field == each.field] for each in SWITCHES}
+
+
+def _field(name: str, values: SwitchValues) -> Any:
+    """Return a field of the settings at a position of the switches, by their keys."""
+    known = {each.member: values.get(each.key, each.values[0]) for each in _SWITCHES_OF[name]}
+    return known[None] if None in known else frozenset(member for member, is_on in known.items() if is_on)
 
 
 def settings_of(values: SwitchValues) -> PoolSettings:
     """Return the settings at a position of the switches, by their keys; a missing one rules nothing out."""
-    fields: dict[str, Any] = {}
-    for switch in SWITCHES:
-        value = values.get(switch.key, switch.values[0])
-        if switch.member is None:
-            fields[switch.field] = value
-        else:
-            fields.setdefault(switch.field, set()).update({switch.member} if value else ())
-    return PoolSettings(**fields)
+    return PoolSettings(**{name: _field(name, values) for name in _SWITCHES_OF})
 
 
 def values_of(settings: PoolSettings) -> dict[str, SwitchValue]:
@@ -141,126 +154,180 @@ EXAMPLES: Final[Mapping[str, SwitchValues]] = {
 
 # ---- the trees --------------------------------------------------------------------------------
 
-_Answers = Mapping[int, SwitchValue]
 _Rule = Callable[[SignInSettings], Reason]
 
 
 class _UnansweredQuestion(Exception):
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
+    def __init__(self, switch: int) -> None:
+        super().__init__(switch)
+        self.switch = switch
 
 
-def _answer(answers: _Answers, name: str, member: str | None) -> SwitchValue:
-    number = _NUMBERS[name, member]
-    if number not in answers:
-        raise _UnansweredQuestion(number)
-    return answers[number]
+_Answers = Mapping[int, int]
+"""The positions of the switches that are decided, by the numbers of the switches."""
 
 
-@frozen
-class _ListedNames:
-    """A setting that lists names, each of them a switch."""
+@frozen(eq=False)
+class Tree:
+    """A tree of questions about the switches, in their order, and only where the answer makes a difference.
 
-    name: str
-    answers: _Answers
-
-    def __contains__(self, member: str | None) -> bool:
-        return (self.name, member) in _NUMBERS and bool(_answer(self.answers, self.name, member))
-
-    def __and__(self, names: frozenset[str]) -> frozenset[str]:
-        return frozenset(each for each in names if each in self)
-
-
-class _PartialSettings:
-    """Settings of which only some switches are decided; it reads like a `SignInSettings`."""
-
-    def __init__(self, answers: _Answers) -> None:
-        self.__answers = answers
-
-    def allows(self, auth_flow: str) -> bool:
-        """As `SignInSettings.allows`: read the flow's value, and all others where it may be the default."""
-        value = REQUIRED_VALUE[auth_flow]
-        if self.__is_listed(value):
-            return True
-        return value in DEFAULT_VALUES and not any(
-            self.__is_listed(each) for each in CURRENT_VALUES if each != value
-        )
-
-    def __is_listed(self, value: str) -> bool:
-        return bool(_answer(self.__answers, "explicit_auth_flows", value))
-
-    def __getattr__(self, name: str) -> Any:
-        if (name, None) in _NUMBERS:
-            return _answer(self.__answers, name, None)
-        return _ListedNames(name, self.__answers)
-
-
-@frozen
-class QuestionTrees:
-    """Trees of questions, each a number: negative for a leaf, else the number of a fork.
-
-    Args:
-        forks: each fork: the number of the switch, and the tree for each of its values.
-        reasons: the reasons of the leaves -1, -2, ...; the first is None.
+    Equal trees are one object. `&` gives the first reason of two, `|` a reason only where both do.
     """
 
-    forks: list[tuple[int, ...]] = field(factory=list)
-    reasons: list[str | None] = field(factory=lambda: [None])
-    _known: dict[tuple[int, ...], int] = field(factory=dict, init=False)
+    reason: Reason  #: Of a leaf: why something is ruled out; None if it is possible.
+    switch: int = -1  #: The number of the switch; -1 for a leaf.
+    branches: tuple[Tree, ...] = ()  #: What follows each of its values.
 
-    def add(self, rule: _Rule, answers: _Answers | None = None) -> int:
-        """Return the number of the tree of the questions that a rule asks after some answers."""
-        known = answers or {}
-        try:
-            reason = rule(cast("SignInSettings", _PartialSettings(known)))
-        except _UnansweredQuestion as question:
-            number = question.number
-        else:
-            if reason not in self.reasons:
-                self.reasons.append(reason)
-            return -1 - self.reasons.index(reason)
-        branches = [self.add(rule, {**known, number: v}) for v in SWITCHES[number].values]
-        if len(set(branches)) == 1:
-            return branches[0]
-        fork = (number, *branches)
-        if fork not in self._known:
-            self._known[fork] = len(self.forks)
-            self.forks.append(fork)
-        return self._known[fork]
+    def __and__(self, other: Tree) -> Tree:
+        return _combined(self, other, needs_both=True)
 
+    def __or__(self, other: Tree) -> Tree:
+        return _combined(self, other, needs_both=False)
 
-@frozen
-class ArrowTrees:
-    """The trees of an arrow: why it is ruled out, with and without what a Lambda may name, and its confidence."""
+    def branch(self, switch: int, value: int) -> Tree:
+        """Return what follows a value of a switch that is asked first, or not at all."""
+        return self.branches[value] if self.switch == switch else self
 
-    with_lambda: int
-    without_lambda: int
-    confidence: int
+    def after(self, answers: _Answers) -> Tree:
+        """Return what is left after the questions that are answered."""
+        if self.switch in answers:
+            return self.branches[answers[self.switch]].after(answers)
+        return _ask(self.switch, [e.after(answers) for e in self.branches]) if self.branches else self
+
+    def reason_after(self, answers: _Answers) -> Reason:
+        """Return the reason after some answers; raises _UnansweredQuestion if it depends on another switch."""
+        left = self.after(answers)
+        if left.branches:
+            raise _UnansweredQuestion(left.switch)
+        return left.reason
 
 
-def build_trees() -> tuple[QuestionTrees, tuple[ArrowTrees, ...], dict[Node, int]]:
-    """Return all trees; those of each arrow in `TRANSITIONS_IN_ROLES`; and those of the nodes that have rules of their own."""
-    trees = QuestionTrees()
-    arrows = tuple(
-        ArrowTrees(
-            trees.add(partial(_ruled_out, arrow, include_lambda_named=True)),
-            trees.add(partial(_ruled_out, arrow, include_lambda_named=False)),
-            trees.add(partial(_confidence, arrow)),
-        )
-        for arrow in TRANSITIONS_IN_ROLES
-    )
-    nodes = {node: trees.add(partial(_first_reason, rules)) for node, rules in CHALLENGE_RULES.items()}
-    return trees, arrows, nodes
+_tree: Final = cache(Tree)
 
 
-def _ruled_out(arrow: TransitionInRoles, settings: SignInSettings, *, include_lambda_named: bool) -> Reason:
-    return why_forbidden(settings, *arrow, include_lambda_named=include_lambda_named)
+def _ask(switch: int, branches: Iterable[Tree]) -> Tree:
+    """Return the tree that asks about a switch first, or later if its branches ask earlier ones."""
+    found = [*branches]
+    first = min([switch, *(each.switch for each in found if each.branches)])
+    if first < switch:
+        values = range(len(SWITCHES[first].values))
+        return _ask(first, [_ask(switch, [e.branch(first, value) for e in found]) for value in values])
+    found = [each.branch(switch, value) for value, each in enumerate(found)]
+    return found[0] if len(set(found)) == 1 else _tree(None, switch, tuple(found))
 
 
-def _confidence(arrow: TransitionInRoles, settings: SignInSettings) -> str:
-    return str(confidence_in_pool(settings, arrow[0]))
+@cache
+def _combined(one: Tree, other: Tree, *, needs_both: bool) -> Tree:
+    if not one.branches and not other.branches:
+        return one if (one if needs_both else other).reason else other
+    first = min(each.switch for each in (one, other) if each.branches)
+    pairs = ((one.branch(first, n), other.branch(first, n)) for n in range(len(SWITCHES[first].values)))
+    return _ask(first, [_combined(*pair, needs_both=needs_both) for pair in pairs])
 
 
-def _first_reason(rules: Iterable[_Rule], settings: SignInSettings) -> Reason:
-    return next((reason for rule in rules if (reason := rule(settings))), None)
+class _RecordedSettings:
+    """The settings at a position of the switches, and the fields that a rule reads."""
+
+    def __init__(self, values: SwitchValues) -> None:
+        self.__values = values
+        self.read = set[str]()  # the names of fields
+
+    def allows(self, auth_flow: str) -> bool:
+        """As `SignInSettings.allows`."""
+        return is_flow_allowed(self.explicit_auth_flows, auth_flow)
+
+    def __getattr__(self, name: str) -> Any:
+        self.read.add(name)
+        return _field(name, self.__values)
+
+
+@cache
+def _tree_of(rule: _Rule) -> Tree:
+    """Return the tree of a rule: it asks about the fields that the rule reads."""
+    if isinstance(rule, UnlessNamed):
+        return _tree_of(rule.rule) | _tree_of(lambda_may_choose)
+
+    def build(values: SwitchValues) -> Tree:
+        settings = _RecordedSettings(values)
+        reason = rule(cast("SignInSettings", settings))
+        for number, each in enumerate(SWITCHES):
+            if each.field in settings.read and each.key not in values:
+                return _ask(number, [build({**values, each.key: value}) for value in each.values])
+        return _tree(reason)
+
+    return build({})
+
+
+def _tree_of_answers(reason: Callable[[_Answers], Reason], answers: _Answers) -> Tree:
+    """Return the tree of the questions that are asked after some answers."""
+    try:
+        return _tree(reason(answers))
+    except _UnansweredQuestion as question:
+        switch = question.switch
+    values = range(len(SWITCHES[switch].values))
+    return _ask(switch, [_tree_of_answers(reason, {**answers, switch: n}) for n in values])
+
+
+_ALWAYS: Final = _tree(None)
+
+
+def _reached(*, include_lambda_named: bool) -> tuple[dict[TransitionInRoles, Tree], dict[Node, Tree]]:
+    """Return why each transition is forbidden, and whether each node is reached."""
+    why = {
+        each: reduce(and_, map(_tree_of, rules_of(*each, include_lambda_named=include_lambda_named)), _ALWAYS)
+        for each in TRANSITIONS_IN_ROLES
+    }
+    return why, reached(why, _tree("unreachable"), _ALWAYS)
+
+
+def verdicts() -> Mapping[str, Any]:
+    """Return what `authfsm.settings.reach` says about each node and arrow, as trees for the page.
+
+    A tree is a number: negative for a leaf, whose reason is `reasons[-1 - number]`; otherwise that of a fork, which
+    has the number of a switch and a tree for each of its values.
+    """
+    why, reachable = _reached(include_lambda_named=False)
+    _, nameable = _reached(include_lambda_named=True)
+
+    def why_not(node: Node, answers: _Answers) -> Reason:
+        def ask(tree: Tree) -> Reason:
+            return tree.reason_after(answers)
+
+        if ask(reachable[node]) is None:
+            return None
+        whys = (lambda rule: ask(_tree_of(rule)), lambda each: ask(why[each]))
+        return why_unreachable(node, *whys, lambda each: ask(reachable[each]) is None)
+
+    nodes = {node: _tree_of_answers(partial(why_not, node), {}) for node in NODES}
+    forks: list[list[int]] = []
+    reasons: list[Reason] = []
+
+    @cache
+    def number(tree: Tree) -> int:
+        found = [tree.switch, *map(number, tree.branches)] if tree.branches else tree.reason
+        numbered: list[Any] = forks if tree.branches else reasons
+        numbered.append(found)
+        return len(forks) - 1 if tree.branches else -len(reasons)
+
+    arrows = [
+        {
+            "from": ORDER[Node(arrow.source, roles.source)],
+            "response": arrow.response.trigger,
+            "to": ORDER[Node(arrow.dest, roles.dest)],
+            "kind": arrow.kind,
+            "ruledOut": number(reduce(and_, map(nodes.__getitem__, required_nodes((arrow, roles))), tree)),
+            "confidence": number(_tree_of(partial(_confidence, arrow))),
+        }
+        for (arrow, roles), tree in why.items()
+    ]
+    return {
+        "arrows": arrows,
+        "nodeTrees": [number(tree) for tree in nodes.values()],
+        "lambdaTrees": [number(nameable[node]) for node in nodes],
+        "forks": forks,
+        "reasons": reasons,
+    }
+
+
+def _confidence(transition: Transition, settings: SignInSettings) -> str:
+    return str(confidence_in_pool(settings, transition))
