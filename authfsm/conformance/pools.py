@@ -18,7 +18,7 @@ from attrs import define, evolve, field, frozen
 from authfsm.base.secret import Secret
 from authfsm.conformance.api_client import ApiClient
 from authfsm.conformance.verdicts import RuleEnded, Skipped
-from authfsm.local.config.pool_configuration import DeviceConfiguration, Triggers, WebAuthnConfiguration
+from authfsm.local.config.pool_configuration import Triggers
 from authfsm.protocol.auth_flows import ALLOWED_FIRST_AUTH_FACTORS, CURRENT_VALUES
 from authfsm.protocol.states import MFA_METHODS
 
@@ -158,6 +158,10 @@ class PoolProvider(ABC):
         """Return an app client of a pool with these settings."""
         return self._once(self._create_client, pool, requirements)
 
+    def own_pool(self, api: ApiClient, **settings: Any) -> ConformancePool:  # noqa: ARG002 - most providers create pools
+        """Create a pool for one rule, with these members of CreateUserPool."""
+        raise Skipped("the rule needs a pool of its own")
+
     def register_user(self, username: str) -> None:  # noqa: B027 - most providers delete users with their pool
         """Note that a rule created a user, who must be deleted in `cleanup`."""
 
@@ -209,6 +213,7 @@ def create_client(pool: ConformancePool, requirements: ClientRequirements) -> Co
 
 _HOST: Final = "127.0.0.1"
 _SERVER_TIMEOUT: Final = 30.0
+_CUSTOM_AUTH_ID: Final = "eu-west-1_CustomAuth"
 
 _MFA_SETTINGS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "SOFTWARE_TOKEN_MFA": ("SoftwareTokenMfaConfiguration", {"Enabled": True}),
@@ -218,55 +223,6 @@ _MFA_SETTINGS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     ),
     "EMAIL_OTP": ("EmailMfaConfiguration", {"Message": "{####}", "Subject": "A code"}),
 }
-
-
-@define(eq=False)
-class EmbeddedPoolProvider(PoolProvider):
-    """Creates pools of `authfsm.local`, each with its own server."""
-
-    _servers: list[tuple[Any, threading.Thread]] = field(factory=list, init=False)
-
-    def cleanup(self) -> None:
-        """Stop the servers."""
-        for server, _ in self._servers:
-            server.should_exit = True
-        for _, thread in self._servers:
-            thread.join(_SERVER_TIMEOUT)
-        self._servers.clear()
-
-    def _create_pool(self, requirements: PoolRequirements) -> ConformancePool:
-        from authfsm.local.server.access import listen, url_of  # noqa: PLC0415 - an extra
-        from authfsm.local.server.config import ServerConfig  # noqa: PLC0415 - the same
-        from authfsm.local.server.service import Log, open_service  # noqa: PLC0415 - the same
-        from authfsm.local.server.uvicorn_server import PoolServer  # noqa: PLC0415 - the same
-
-        sock = listen(_HOST, 0)
-        url = url_of(_HOST, sock)
-        pool_id = f"eu-west-1_Conform{len(self._servers)}"
-        config = ServerConfig({"pool_id": pool_id, **_embedded_settings(requirements)})
-        ready = threading.Event()
-        server = PoolServer(open_service(config, url, Log(StringIO())), ready.set)
-        thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
-        thread.start()
-        self._servers.append((server, thread))
-        if not ready.wait(_SERVER_TIMEOUT):
-            raise Skipped("the embedded pool's server did not start")
-        return ConformancePool(ApiClient(url, "eu-west-1"), pool_id, code_in_outbox)
-
-
-def _embedded_settings(requirements: PoolRequirements) -> dict[str, Any]:
-    settings: dict[str, Any] = {
-        "mfa": requirements.mfa,
-        "mfa_methods": requirements.methods,
-        "allowed_first_auth_factors": requirements.first_factors,
-        "account_recovery": (requirements.recovery,),
-        "device": DeviceConfiguration() if requirements.devices else None,
-    }
-    if "WEB_AUTHN" in requirements.first_factors:
-        settings["webauthn"] = WebAuthnConfiguration(RELYING_PARTY)
-    if requirements.custom_auth:
-        settings["triggers"] = Triggers(define=_define, create=_create, verify=_verify)
-    return settings
 
 
 def _define(event: dict[str, Any]) -> None:
@@ -312,22 +268,68 @@ class ApiPoolProvider(PoolProvider):
                     self.api.call("DeleteUserPool", UserPoolId=pool_id)
         self._pool_ids.clear()
 
+    def own_pool(self, api: ApiClient, **settings: Any) -> ConformancePool:
+        """Create a pool for one rule."""
+        with api.setup():
+            reply = api.call("CreateUserPool", **{"PoolName": "authfsm-conform", **settings})
+        self._pool_ids.append(str(reply.setup_value("UserPool", "Id")))
+        return ConformancePool(api, self._pool_ids[-1], self.inbox)
+
     def _create_pool(self, requirements: PoolRequirements) -> ConformancePool:
         if requirements.custom_auth:
             raise Skipped("Lambda functions cannot be created through Cognito's API")
-        with self.api.setup():
-            reply = self.api.call("CreateUserPool", **_pool_request(requirements))
-            pool_id = str(reply.setup_value("UserPool", "Id"))
-            self._pool_ids.append(pool_id)
-            if settings := _mfa_request(requirements):
-                self.api.call("SetUserPoolMfaConfig", UserPoolId=pool_id, **settings).setup_value()
-        return ConformancePool(self.api, pool_id, self.inbox)
+        pool = self.own_pool(self.api, **_pool_request(requirements))
+        if settings := _mfa_request(requirements):
+            with self.api.setup():
+                self.api.call("SetUserPoolMfaConfig", UserPoolId=pool.pool_id, **settings).setup_value()
+        return pool
+
+
+@define(eq=False)
+class EmbeddedPoolProvider(ApiPoolProvider):
+    """Creates pools of `authfsm.local`, behind a server in a thread."""
+
+    api: ApiClient = field(init=False)
+    inbox: Inbox | None = field(default=code_in_outbox, init=False)
+    _server: tuple[Any, threading.Thread] | None = field(default=None, init=False)
+
+    def cleanup(self) -> None:
+        """Stop the server."""
+        if self._server is not None:
+            server, thread = self._server
+            server.should_exit = True
+            thread.join(_SERVER_TIMEOUT)
+            self._server = None
+
+    def _create_pool(self, requirements: PoolRequirements) -> ConformancePool:
+        if self._server is None:
+            self._start()
+        if requirements.custom_auth:
+            return ConformancePool(self.api, _CUSTOM_AUTH_ID, self.inbox)
+        return super()._create_pool(requirements)
+
+    def _start(self) -> None:
+        from authfsm.local.server.access import listen, url_of  # noqa: PLC0415 - an extra
+        from authfsm.local.server.config import ServerConfig  # noqa: PLC0415 - the same
+        from authfsm.local.server.service import Log, open_service  # noqa: PLC0415 - the same
+        from authfsm.local.server.uvicorn_server import PoolServer  # noqa: PLC0415 - the same
+
+        sock = listen(_HOST, 0)
+        url = url_of(_HOST, sock)
+        triggers = Triggers(define=_define, create=_create, verify=_verify)
+        config = ServerConfig({"pool_id": _CUSTOM_AUTH_ID, "triggers": triggers})
+        ready = threading.Event()
+        server = PoolServer(open_service(config, url, Log(StringIO())), ready.set)
+        thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
+        thread.start()
+        self.api, self._server = ApiClient(url, "eu-west-1"), (server, thread)
+        if not ready.wait(_SERVER_TIMEOUT):
+            raise Skipped("the local server did not start")
 
 
 def _pool_request(requirements: PoolRequirements) -> dict[str, Any]:
     mechanism = {"Name": requirements.recovery, "Priority": 1}
     request: dict[str, Any] = {
-        "PoolName": "authfsm-conform",
         "AutoVerifiedAttributes": ["email"],
         "AccountRecoverySetting": {"RecoveryMechanisms": [mechanism]},
     }

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from itertools import groupby
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from attrs import define, field, frozen
 
@@ -160,6 +160,11 @@ class Trial:
             self._apis.append((api, len(api.exchanges)))
         api.deadline = self.deadline
         return PoolClient(provided, self.pool_provider.client(provided, client))
+
+    def own_pool(self, **settings: Any) -> PoolClient:
+        """Create a pool for this rule alone, without an app client; `settings` are members of CreateUserPool."""
+        shared = self.client()
+        return PoolClient(self.pool_provider.own_pool(shared.api, **settings), shared.app_client)
 
     @property
     def exchanges(self) -> tuple[RecordedExchange, ...]:

@@ -275,7 +275,7 @@ def many_users() -> Iterator[Row]:
             for n in range(number - 1):
                 service.pool.add_user(f"user{n}", email=f"user{n}@example.com")
             service.pool.add_user(ADA, PASSWORD)
-            service.save()
+            service.save(service.pool)
             if file is not None:
                 closing.callback(file.close)
             body = request(CLIENT_ID)

@@ -54,7 +54,7 @@ def _key_set(client: PoolClient) -> KeySet:
         raise RuleFailed(f"there is no key set: {reply.summary}") from None
 
 
-def _claims(client: PoolClient, tokens: Mapping[str, str], name: str) -> dict[str, Any]:
+def claims_of(client: PoolClient, tokens: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return the claims of a token, whose signature the pool's keys must verify."""
     try:
         token = jwt.decode(tokens.get(name, ""), _key_set(client), algorithms=["RS256"])
@@ -74,7 +74,7 @@ def _expect_claims(claims: Mapping[str, Any], names: str, **values: str) -> None
 def _expect_token(trial: Trial, token: str, use: str, client_claim: str, names: str) -> None:
     """Check the claims of a token, which has an issuer and times too."""
     client, tokens = _tokens(trial)
-    claims = _claims(client, tokens, token)
+    claims = claims_of(client, tokens, token)
     values = {"token_use": use, client_claim: client.app_client.client_id}
     names = f"sub iss token_use auth_time exp iat {client_claim} {names}"
     _expect_claims(claims, names, **values)
@@ -87,8 +87,8 @@ def _expect_token(trial: Trial, token: str, use: str, client_claim: str, names: 
 def _signature(trial: Trial) -> None:
     """Access and ID token are signed with RS256 and a key from the pool's /.well-known/jwks.json."""
     client, tokens = _tokens(trial)
-    _claims(client, tokens, "AccessToken")
-    _claims(client, tokens, "IdToken")
+    claims_of(client, tokens, "AccessToken")
+    claims_of(client, tokens, "IdToken")
 
 
 @rule("token.key-of-the-pool", _JWT_PAGE)
@@ -115,7 +115,7 @@ def _id_token_claims(trial: Trial) -> None:
 def _id_token_attributes(trial: Trial) -> None:
     """The ID token has the user attributes that the app client can read, such as email."""
     client, tokens = _tokens(trial)
-    _expect_claims(_claims(client, tokens, "IdToken"), "email email_verified")
+    _expect_claims(claims_of(client, tokens, "IdToken"), "email email_verified")
 
 
 @rule("token.result-members", RuleSource.reference("AuthenticationResultType"), MINOR)
@@ -143,7 +143,7 @@ def _forge_token(trial: Trial) -> ApiReply:
     client, tokens = _tokens(trial)
     _get_user(client, tokens).expect_success()
     try:
-        claims = _claims(client, tokens, "AccessToken")
+        claims = claims_of(client, tokens, "AccessToken")
     except RuleFailed as failed:
         raise Skipped(failed.why) from None
     forged = jwt.encode({"alg": "RS256", "kid": "forged"}, claims, RSAKey.generate_key(2048))

@@ -24,7 +24,7 @@ from cattrs.preconf.json import make_converter
 from authfsm.base.secret import Secret
 from authfsm.local.config import descriptions
 from authfsm.local.config.pool_configuration import AppClient
-from authfsm.local.server.state_file import RecordRow, StateFile
+from authfsm.local.server.state_file import RecordRow, StateFile, StateFileError
 from authfsm.local.state.codes import Message
 from authfsm.local.state.core import Core, SessionConfiguration
 from authfsm.local.state.records import Record
@@ -251,7 +251,7 @@ class RecordStore:
             self._core.outbox.put(self._serializer.from_text(body, Message))
             self._last_message = int(key)
 
-    def reload(self) -> None:
+    def _reload(self) -> None:
         """Discard the changes that could not be written: make the pool equal to the file again."""
         self._core.clear_all()
         self._core.configure(self._written)
@@ -259,7 +259,7 @@ class RecordStore:
         self.load()
 
     def save(self, changed: Iterable[Any]) -> None:
-        """Write the changed records, and the users whom they belong to."""
+        """Write the changed records, and the users whom they belong to; or undo the changes and raise StateFileError."""
         records = {id(record): record for record in changed}
         for record in tuple(records.values()):
             user = record.user if isinstance(record, TokenFamily) else None
@@ -270,7 +270,11 @@ class RecordStore:
         rows.extend((FACT, name, text) for name, text in self._changed_facts().items())
         if rows:
             now = self._core.elapsed().isoformat()
-            self._file.write(self._pool_id, rows, if_changed=[(FACT, _LATEST, now)])
+            try:
+                self._file.write(self._pool_id, rows, if_changed=[(FACT, _LATEST, now)])
+            except StateFileError:
+                self._reload()
+                raise
             self._written = self._core.configuration
             self._key_written = self._core.token_issuer.has_key
 

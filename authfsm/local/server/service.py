@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 from attrs import field, frozen
 from joserfc.jwk import RSAKey
 
+from authfsm.base.concurrency import ForkSafeLock
 from authfsm.local.api.aws_json import HttpReply, answer_http, error_reply, signing_region
 from authfsm.local.api.pool import LocalPool
 from authfsm.local.api.pool_operations import configured
@@ -99,21 +100,8 @@ class _UvicornHandler(logging.Handler):
 class _ServedPool:
     """A pool with the records that the operation under way has touched, and where they are stored."""
 
-    pool: LocalPool
     store: RecordStore | None
     changed: list[Any] = field(factory=list)
-
-    def save(self) -> None:
-        """Write the changed records, or undo the changes and raise StateFileError."""
-        try:
-            if self.store is not None:
-                try:
-                    self.store.save(self.changed)
-                except StateFileError:
-                    self.store.reload()
-                    raise
-        finally:
-            self.changed.clear()
 
 
 class Service:
@@ -141,7 +129,7 @@ class Service:
 
     def add(self, pool: LocalPool, store: RecordStore | None) -> None:
         """Serve a pool of the region, whose records are in a store."""
-        served = self._served[pool.pool_id] = _ServedPool(pool, store)
+        served = self._served[pool.pool_id] = _ServedPool(store)
         pool._core.watch(served.changed.append)  # noqa: SLF001 - same package
 
     def exchange(self, target: str, body: bytes, authorization: str = "") -> HttpReply:
@@ -185,16 +173,12 @@ class Service:
                 return self._answer_region(operation, members, authorization)
             self.cognito.check(operation, members)
             pool = self.cognito.pool_of(members)
-            served = self._served.get(pool.pool_id)
             try:
                 outcome = pool.answer_members(operation, members)
             except PoolRefusal as refusal:
                 outcome = refusal
             finally:
-                # Refusals too: they change records (the count of failures).
-                changed = tuple(served.changed) if served else ()
-                if served:
-                    self._save(served)
+                changed = self.save(pool)  # Refusals too: they change records (the count of failures).
             self.tracker.record(pool._core, operation, request, outcome, changed)  # noqa: SLF001 - same package
         details.update(_log_details(request, outcome))
         if isinstance(outcome, PoolRefusal):
@@ -225,28 +209,27 @@ class Service:
             self.version += 1
         return reply
 
-    def _save(self, served: _ServedPool) -> None:
+    def save(self, pool: LocalPool) -> tuple[Any, ...]:
+        """Write the records of a pool that were touched, and return them; or undo it and raise StateFileError."""
+        served = self._served.get(pool.pool_id, _ServedPool(None))
+        touched, self.version = tuple(served.changed), self.version + 1
         try:
-            served.save()
+            if served.store is not None:
+                served.store.save(touched)
         finally:
-            self.version += 1
-
-    def save(self) -> None:
-        """Write what has changed in the first pool before the reply is sent, or undo it and raise StateFileError."""
-        self._save(self._served[self.pool.pool_id])
+            served.changed.clear()
+        return touched
 
     def jwks(self, pool: LocalPool) -> dict[str, Any]:
         """Return the public key of a pool, which is made and saved if it has none yet."""
         keys = pool.jwks()
         with self.locked():
-            self._served[pool.pool_id].save()
+            self.save(pool)
         return keys
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other threads from changing the pools."""
-        with self.pool._lock:  # noqa: SLF001 - same package
-            yield
+    def locked(self) -> ForkSafeLock:
+        """Return the lock that keeps other threads from changing the pools."""
+        return self.pool._lock  # noqa: SLF001 - same package
 
 
 def _log_details(
@@ -283,7 +266,7 @@ def open_service(
         else:
             service = _open_from_file(config, settings, log, file, cognito)
     config.add_users(service.pool)
-    service.save()
+    service.save(service.pool)
     # The first sign-in needs the signing key: make it while the server starts.
     threading.Thread(target=lambda: service.core.token_issuer.key, daemon=True).start()
     return service

@@ -1,0 +1,198 @@
+"""Rules about pools and app clients, groups, and what users and administrators do to accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Final
+
+from authfsm.conformance import pools
+from authfsm.conformance.pool_client import PoolClient, PoolUser
+from authfsm.conformance.rule import CRITICAL, MAJOR, RuleCollector, RuleSource, Trial
+from authfsm.conformance.rules.tokens import claims_of
+from authfsm.conformance.verdicts import ApiReply, fail_if
+
+pool_rule: Final = RuleCollector("Pools and app clients")
+group_rule: Final = RuleCollector("Groups")
+account_rule: Final = RuleCollector("Accounts")
+
+_reference: Final = RuleSource.reference
+_GROUPS_PAGE: Final = RuleSource.guide("cognito-user-pools-user-groups", "Adding groups to a user pool")
+_NO_GROUP: Final = RuleSource.issue("aws-amplify/amplify-cli", 2214)
+_NOT_FOUND: Final = "ResourceNotFoundException"
+_ROLE: Final = "arn:aws:iam::123456789012:role/{}"
+
+
+def _deleted_pool(trial: Trial) -> ApiReply:
+    pool = trial.own_pool()
+    pool.call_with_pool_id("DeleteUserPool").expect_success()
+    return pool.call_with_pool_id("DescribeUserPool")
+
+
+def _protected_pool(trial: Trial) -> ApiReply:
+    pool = trial.own_pool(DeletionProtection="ACTIVE")
+    reply = pool.call_with_pool_id("DeleteUserPool")
+    with pool.api.setup():
+        pool.call_with_pool_id("UpdateUserPool", DeletionProtection="INACTIVE")
+    return reply
+
+
+def _deleted_client(trial: Trial) -> ApiReply:
+    user = trial.checked_user()
+    pool = user.client.pool
+    client = PoolClient(pool, pools.create_client(pool, pools.OTHER_CLIENT))
+    members = {"ClientId": client.app_client.client_id}
+    client.call_with_pool_id("DeleteUserPoolClient", **members).expect_success()
+    return user.through(client).sign_in()
+
+
+pool_rule.refused("pool.deleted", _reference("DeleteUserPool"), MAJOR, "DescribeUserPool for a deleted pool",
+    "Cognito refuses requests for a deleted pool with ResourceNotFoundException.",
+    _deleted_pool, _NOT_FOUND)  # fmt: skip
+pool_rule.refused("pool.deletion-protection", _reference("DeleteUserPool"), MAJOR, "the deletion of a protected pool",
+    "Cognito refuses to delete a pool whose DeletionProtection is ACTIVE with InvalidParameterException.",
+    _protected_pool, "InvalidParameterException")  # fmt: skip
+pool_rule.refused("client.deleted", _reference("DeleteUserPoolClient"), CRITICAL, "a deleted app client",
+    "Cognito refuses a sign-in at a deleted app client with ResourceNotFoundException.",
+    _deleted_client, _NOT_FOUND)  # fmt: skip
+
+
+@contextmanager
+def _group(client: PoolClient, name: str, **members: Any) -> Iterator[Callable[..., ApiReply]]:
+    """Create a group, delete it in the end, and yield a function that calls an operation on it."""
+    call = partial(client.call_with_pool_id, GroupName=name)
+    call("CreateGroup", **members).expect_success()
+    try:
+        yield call
+    finally:
+        with client.api.setup():
+            call("DeleteGroup")
+
+
+def _same_group_twice(trial: Trial) -> ApiReply:
+    with _group(trial.client(), "conform-twice") as call:
+        return call("CreateGroup")
+
+
+def _claims_of_member(user: PoolUser) -> list[dict[str, Any]]:
+    tokens = user.sign_in().expect_tokens().tokens
+    return [claims_of(user.client, tokens, name) for name in ("AccessToken", "IdToken")]
+
+
+@group_rule("group.unknown", _NO_GROUP)
+def _unknown_group(trial: Trial) -> None:
+    """Cognito refuses to add a user to an unknown group with ResourceNotFoundException "Group not found."."""
+    user = trial.checked_user()
+    names = {"Username": user.username, "GroupName": "nobodys"}
+    reply = user.client.call_with_pool_id("AdminAddUserToGroup", **names)
+    reply.expect_error("an unknown group", _NOT_FOUND)
+    fail_if(reply.message != "Group not found.", 'the message is not "Group not found."')
+
+
+group_rule.refused("group.exists", _reference("CreateGroup"), MAJOR, "a second group of the same name",
+    "Cognito refuses a second group of the same name with GroupExistsException.",
+    _same_group_twice, "GroupExistsException")  # fmt: skip
+
+
+@group_rule("group.claim", _GROUPS_PAGE)
+def _groups_in_tokens(trial: Trial) -> None:
+    """A member's tokens have the group in cognito:groups, until the user is removed from it."""
+    user = trial.checked_user()
+    member = {"Username": user.username}
+    with _group(user.client, "conform-claim") as call:
+        call("AdminAddUserToGroup", **member).expect_success()
+        named = [each.get("cognito:groups") for each in _claims_of_member(user)]
+        call("AdminRemoveUserFromGroup", **member).expect_success()
+        after = ["cognito:groups" in each for each in _claims_of_member(user)]
+    fail_if(named != [["conform-claim"]] * 2, "cognito:groups of a member's tokens lacks the group")
+    fail_if(any(after), "cognito:groups has the group after the user was removed from it")
+
+
+@group_rule("group.preferred-role", _GROUPS_PAGE)
+def _role_of_lowest_precedence(trial: Trial) -> None:
+    """cognito:preferred_role is the role of the user's group with the lowest Precedence."""
+    user = trial.checked_user()
+    with (
+        _group(user.client, "conform-9", Precedence=9, RoleArn=_ROLE.format("nine")) as last,
+        _group(user.client, "conform-1", Precedence=1, RoleArn=_ROLE.format("one")) as first,
+    ):
+        for call in (last, first):
+            call("AdminAddUserToGroup", Username=user.username).expect_success()
+        role = _claims_of_member(user)[1].get("cognito:preferred_role")
+    fail_if(
+        role != _ROLE.format("one"), "cognito:preferred_role is not the role of the group with Precedence 1"
+    )
+
+
+@group_rule("group.members", _reference("ListUsersInGroup"))
+def _members(trial: Trial) -> None:
+    """ListUsersInGroup lists the members of a group."""
+    user = trial.checked_user()
+    with _group(user.client, "conform-members") as call:
+        call("AdminAddUserToGroup", Username=user.username).expect_success()
+        listed = call("ListUsersInGroup").expect_success().body.get("Users", [])
+    fail_if([each.get("Username") for each in listed] != [user.username], "the member is not listed")
+
+
+def _attributes(user: PoolUser) -> dict[str, str]:
+    reply = user.client.call_with_pool_id("AdminGetUser", Username=user.username).expect_success()
+    return {each["Name"]: each.get("Value", "") for each in reply.body.get("UserAttributes", [])}
+
+
+def _user_call(user: PoolUser, operation: str, **members: Any) -> ApiReply:
+    """Call an operation of a user who is signed in."""
+    return user.client.api.call(operation, AccessToken=user.access_token(), **members)
+
+
+def _sign_in_after_deletion(trial: Trial) -> ApiReply:
+    user = trial.checked_user()
+    _user_call(user, "DeleteUser").expect_success()
+    return user.sign_in()
+
+
+account_rule.refused("account.deleted", _reference("DeleteUser"), CRITICAL, "a user who deleted the account",
+    "Cognito refuses the sign-in of a user who called DeleteUser.", _sign_in_after_deletion)  # fmt: skip
+account_rule.refused(
+    "account.previous-password", _reference("ChangePassword"), MAJOR, "ChangePassword with a wrong password",
+    "Cognito refuses ChangePassword with a wrong PreviousPassword with NotAuthorizedException.",
+    lambda t: _user_call(t.checked_user(), "ChangePassword",
+        PreviousPassword=pools.WRONG_PASSWORD, ProposedPassword=pools.NEW_PASSWORD),
+    "NotAuthorizedException")  # fmt: skip
+account_rule.refused(
+    "account.unknown-user", _reference("AdminGetUser"), MAJOR, "AdminGetUser for an unknown user",
+    "Cognito refuses an administrator's request for an unknown user with UserNotFoundException.",
+    lambda t: t.client().call_with_pool_id("AdminGetUser", Username=t.username()),
+    "UserNotFoundException")  # fmt: skip
+account_rule.refused(
+    "account.exists", _reference("AdminCreateUser"), MAJOR, "a second user of the same name",
+    "Cognito refuses a second user of the same name with UsernameExistsException.",
+    lambda t: t.client().call_with_pool_id("AdminCreateUser", Username=t.checked_user().username),
+    "UsernameExistsException")  # fmt: skip
+
+
+@account_rule("account.changed-address", _reference("UpdateUserAttributes"))
+def _changed_address(trial: Trial) -> None:
+    """After UpdateUserAttributes, the new phone number is not verified."""
+    user = trial.checked_user()
+    changed = [{"Name": "phone_number", "Value": "+15555550199"}]
+    _user_call(user, "UpdateUserAttributes", UserAttributes=changed).expect_success()
+    fail_if(_attributes(user).get("phone_number_verified") == "true", "the new phone number is verified")
+
+
+@account_rule("account.deleted-attributes", _reference("DeleteUserAttributes"))
+def _deleted_attributes(trial: Trial) -> None:
+    """DeleteUserAttributes deletes attributes of the user who is signed in."""
+    user = trial.checked_user()
+    _user_call(user, "DeleteUserAttributes", UserAttributeNames=["phone_number"]).expect_success()
+    fail_if("phone_number" in _attributes(user), "the attribute is still there")
+
+
+@account_rule("account.filter", _reference("ListUsers"))
+def _filtered_users(trial: Trial) -> None:
+    """ListUsers with a Filter by email returns the user with this address, and nobody else."""
+    user, _ = trial.user(), trial.user(label="eve")
+    wanted = f'email = "{trial.username("ada")}"'
+    reply = user.client.call_with_pool_id("ListUsers", Filter=wanted).expect_success()
+    found = [each.get("Username") for each in reply.body.get("Users", [])]
+    fail_if(found != [user.username], f"ListUsers returned {len(found)} users, or another one")
