@@ -33,6 +33,7 @@ from authfsm.local import LocalPool, ManualClock
 from authfsm.local.config.descriptions import described
 from authfsm.local.config.pool_configuration import WebAuthnConfiguration
 from authfsm.local.config.schema import SchemaAttribute
+from authfsm.local.server import records
 from authfsm.local.server.config import ConfigError, ServerConfig, config_template, parse_config, read_config
 from authfsm.local.server.service import Log, Service, open_service
 from authfsm.local.server.state_file import APPLICATION_ID, StateFile, StateFileError
@@ -97,6 +98,15 @@ class StoredPool:
             Session=reply.get("Session"),
             ChallengeResponses=responses,
         )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_serializer() -> Iterator[None]:
+    """All stores share a serializer, as those of one server do: making one takes longer than most tests."""
+    shared = records.RecordSerializer()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(records, "RecordSerializer", lambda: shared)
+        yield
 
 
 @pytest.fixture
