@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Collection, Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -99,6 +100,7 @@ LIBRARIES = {
 WORLD = {"os", "time", "socket", "random", "secrets", "subprocess", "threading", "asyncio", "urllib", "http"}
 
 
+@cache
 def modules() -> dict[str, ast.Module]:
     """The syntax of each module, by its path inside the package without its suffix."""
     return {

@@ -111,7 +111,7 @@ def _groups_in_tokens(trial: Trial) -> None:
 
 @group_rule("group.preferred-role", _GROUPS_PAGE)
 def _role_of_lowest_precedence(trial: Trial) -> None:
-    """cognito:preferred_role is the role of the user's group with the lowest Precedence."""
+    """The claim cognito:preferred_role is the role of the user's group with the lowest Precedence."""
     user = trial.checked_user()
     with (
         _group(user.client, "conform-9", Precedence=9, RoleArn=_ROLE.format("nine")) as last,
