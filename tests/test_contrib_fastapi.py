@@ -16,7 +16,14 @@ from joserfc.jwk import RSAKey
 
 from authfsm import Claims, Verifier, new_key
 from authfsm.contrib.fastapi import LARGEST, CognitoAuth, CookieMiddleware, WebSignIn
-from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, RefreshTokenRotation, Triggers
+from authfsm.local import (
+    DeviceConfiguration,
+    LocalPool,
+    ManualClock,
+    RefreshTokenRotation,
+    Triggers,
+    WebAuthnConfiguration,
+)
 
 PASSWORD: Final = "Correct-Horse-1"
 ORIGIN: Final = "https://testserver"
@@ -275,6 +282,37 @@ def test_an_authenticator_app(site_of: SiteOf) -> None:
     code = pyotp.TOTP(shown["enrolment"]["secret_code"]).at(site.clock())
     _, shown = site.post("/challenge", response="verify_software_token", code=code)
     assert shown["signed_in"]
+
+
+def test_a_forgotten_password(site: Site) -> None:
+    """The form asks for the code and a new password, which signs in; a page of an earlier step is refused."""
+    status, shown = site.post("/forgot-password", username="ada")
+    assert (status, shown["state"], shown["username"]) == (200, "START", "ada")
+    assert [each["name"] for each in prompt(shown)["fields"]] == ["code", "password"]
+    assert site.get("/auth/challenge") == (200, shown)
+    new = {"response": prompt(shown)["response"], "password": f"{PASSWORD}-new"}
+    code = site.pool.outbox.code_for("ada")
+    for status, values in (
+        (409, {"response": "code", "code": code}), (422, new), (422, {**new, "code": "x"}),
+        (422, {**new, "code": f"{int(code) ^ 1:06d}"}), (422, {**new, "code": code, "password": "short"}),
+    ):  # fmt: skip
+        assert site.post("/challenge", **values)[0] == status
+    status, shown = site.post("/challenge", **new, code=code)
+    assert (status, shown["state"]) == (200, "SMS_MFA")
+    assert site.post("/challenge", response="code", code=site.pool.outbox.code_for("ada"))[1]["signed_in"]
+    assert site.another().post("/auth/forgot-password", json={}).status_code == 422
+
+
+def test_registering_a_passkey(site_of: SiteOf) -> None:
+    """A user who has signed in gets the options for a passkey; what is none is refused; the script is served."""
+    factors, passkeys = ["PASSWORD", "WEB_AUTHN"], WebAuthnConfiguration("testserver")
+    site = site_of(mfa="OFF", webauthn=passkeys, allowed_first_auth_factors=factors)
+    assert site.get("/auth/passkeys")[0] == 401
+    site.sign_in("eve")
+    status, shown = site.get("/auth/passkeys")
+    assert (status, shown["known"], shown["options"]["rp"]["id"]) == (200, [], "testserver")
+    assert site.post("/passkeys", credential="{")[0] == 422
+    assert "navigator.credentials.create" in site.browser.get("/auth/passkeys.js").text
 
 
 def test_a_passkey_and_a_password_by_choice(site_of: SiteOf) -> None:

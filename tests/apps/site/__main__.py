@@ -1,9 +1,8 @@
 """Runs the site: `python tests/apps/site --local`, or against a pool of yours by the environment.
 
-COGNITO_POOL_ID, COGNITO_CLIENT_ID and, if there is one, COGNITO_CLIENT_SECRET name the pool; SITE_KEY is
-what `authfsm.new_key()` made, and SITE_ORIGIN where people find the site.
-Passkeys want HTTPS there, and the pool's relying party to be that host. COGNITO_SESSION_MINUTES is the app
-client's AuthSessionValidity, if it is not 3.
+COGNITO_POOL_ID, COGNITO_CLIENT_ID and, if there is one, COGNITO_CLIENT_SECRET name the pool; SITE_KEY is what
+`authfsm.new_key()` made, and SITE_ORIGIN where people find the site: passkeys need HTTPS there, and the pool's
+relying party to be that host. COGNITO_SESSION_MINUTES is the app client's AuthSessionValidity, if it is not 3.
 """
 
 from __future__ import annotations
@@ -39,12 +38,10 @@ def from_environment() -> FastAPI:
     """Return the site before the pool that the environment names: `uvicorn --factory --workers 2` runs it too."""
     pool_id, client_id = os.environ["COGNITO_POOL_ID"], os.environ["COGNITO_CLIENT_ID"]
     client = boto3.client("cognito-idp", region_name=pool_id.partition("_")[0], config=ONE_TRY)
+    secret = os.environ.get("COGNITO_CLIENT_SECRET")
+    life = timedelta(minutes=int(os.environ.get("COGNITO_SESSION_MINUTES", "3")))
     cognito = Cognito(
-        client,
-        client_id=client_id,
-        pool_id=pool_id,
-        client_secret=os.environ.get("COGNITO_CLIENT_SECRET"),
-        session_lifetime=timedelta(minutes=int(os.environ.get("COGNITO_SESSION_MINUTES", "3"))),
+        client, client_id=client_id, pool_id=pool_id, client_secret=secret, session_lifetime=life
     )
     key, origin = Secret(os.environ["SITE_KEY"]), os.environ["SITE_ORIGIN"]
     return site(cognito, Verifier.of(cognito), key=key, origin=origin)

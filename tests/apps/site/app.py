@@ -57,8 +57,7 @@ def site(
         flows: the ways to begin.
         name: what the site is called.
     """
-    ways = tuple(flows)
-    web = WebSignIn(cognito=cognito, verifier=verifier, key=key, origin=origin, name=name, flows=ways)
+    web = WebSignIn(cognito=cognito, verifier=verifier, key=key, origin=origin, name=name, flows=tuple(flows))
     auth = CognitoAuth(web)
     pages, once = Pages(auth, flows), Once()
     app, own_forms = FastAPI(openapi_url=None), [Depends(auth.check_origin)]

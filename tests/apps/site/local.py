@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -52,19 +53,16 @@ def pool(**settings: Any) -> LocalPool:
 def embedded(origin: str, mfa: str) -> FastAPI:
     """Return the site before this pool, and print its users, and each code that is sent."""
     made = pool(mfa=mfa)
-    made.outbox.watch(lambda message: _print(f"to {message.to}: {message.code.reveal()}"))
+    show = partial(print, flush=True)  # on the terminal of whoever tries the site
+    made.outbox.watch(lambda message: show(f"to {message.to}: {message.code.reveal()}"))
     users = "\n".join(f"  {username}: {then}" for username, (then, _) in USERS.items())
-    _print(
+    show(
         f"\n  {origin}\n\nThe password of all is {PASSWORD}; after it comes\n{users}\n"
         "Codes that would be sent are printed below.\n"
     )
     verifier = Verifier(made.pool_id, made.client_id, jwks=made.jwks())
     flows = {**FLOWS, "CUSTOM_AUTH": "Answer a question"}
     return site(made.cognito(), verifier, key=new_key(), origin=origin, flows=flows)
-
-
-def _print(text: str) -> None:
-    print(text, flush=True)  # noqa: T201 - on the terminal of whoever tries the site
 
 
 # ---- CUSTOM_AUTH: one question ---------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from authfsm.contrib.fastapi import CognitoAuth, Values
 from authfsm.contrib.web_sign_in import BrowserSession
 
 log = logging.getLogger("site")
+Step = Callable[[BrowserSession, Values], Flow | None]
 
 
 class Pages:
@@ -49,8 +50,7 @@ class Pages:
             shown = browser.describe(browser.pending())
         except AuthfsmError as error:
             return self._nothing_to_answer(browser, error)
-        template = "challenge" if shown["form"]["prompts"] else "go_on"
-        return self._show(browser, request, template, **shown)
+        return self._show(browser, request, "challenge" if shown["form"]["prompts"] else "go_on", **shown)
 
     def answer(self, request: Request, values: Values) -> Response:
         """Send the answer, and run until user input is required again."""
@@ -70,22 +70,20 @@ class Pages:
         if _claims(browser) is None:
             return self._redirect(browser, "/sign-in")
         try:
-            shown = browser.passkeys()
+            return self._show(browser, request, "passkeys", **browser.passkeys())
         except AuthfsmError as error:
             log.warning("%s", error)
             return self._redirect(browser, "/", "There are no passkeys here, or not now.")
-        return self._show(browser, request, "passkeys", **shown)
 
     def add_passkey(self, request: Request, values: Values) -> Response:
         """Have Cognito keep the passkey that the browser made."""
         browser = self.auth.browser(request)
+        said = "Your passkey was added. Next time you can sign in with it."
         try:
             browser.add_passkey(values)
         except AuthfsmError as error:
             log.warning("%s", error)
-            said = "That passkey could not be added. Please try again."
-            return self._redirect(browser, "/passkeys", said)
-        said = "Your passkey was added. Next time you can sign in with it."
+            return self._redirect(browser, "/passkeys", "That passkey could not be added. Please try again.")
         return self._redirect(browser, "/passkeys", said, wrong=False)
 
     def sign_out(self, request: Request, _: Values) -> Response:
@@ -97,9 +95,7 @@ class Pages:
             log.warning("%s", error)
         return self._redirect(browser, "/sign-in", "You have signed out.", wrong=False)
 
-    def _step(
-        self, request: Request, values: Values, step: Callable[[BrowserSession, Values], Flow | None]
-    ) -> Response:
+    def _step(self, request: Request, values: Values, step: Step) -> Response:
         """Take a step, and redirect to where it leads: home, to the next page, to the same one, or to the first."""
         browser, wrong = self.auth.browser(request), None
         try:
@@ -114,7 +110,7 @@ class Pages:
             if wrong is None or isinstance(wrong, SealError):
                 return self._nothing_to_answer(browser, nothing)
             return self._redirect(browser, "/sign-in", _said(wrong))
-        return self._redirect(browser, "/challenge", None if wrong is None else _said(wrong))
+        return self._redirect(browser, "/challenge", _said(wrong) if wrong is not None else "")
 
     def _nothing_to_answer(self, browser: BrowserSession, wrong: AuthfsmError) -> Response:
         """Nothing is pending: it has expired, or another tab has signed in."""
@@ -134,10 +130,10 @@ class Pages:
         return reply
 
     def _redirect(
-        self, browser: BrowserSession, path: str, said: str | None = None, *, wrong: bool = True
+        self, browser: BrowserSession, path: str, said: str = "", *, wrong: bool = True
     ) -> Response:
         """Redirect to another page, which will say that."""
-        if said is not None:
+        if said:
             browser.cookies.seal("notice", {"said": said, "wrong": wrong}, 60)
         reply = RedirectResponse(path, status_code=303)
         browser.cookies.write(reply)
