@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,11 @@ def read(path: Path) -> Any:
     return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # it ships no types
 
 
-def run(path: Path) -> Any:
-    """A notebook, run from top to bottom in its own folder, its outputs normalised."""
+def run(path: Path, more: Iterable[str] = ()) -> Any:
+    """A notebook, run from top to bottom in its own folder, with more cells at its end; its outputs normalised."""
     notebook = read(path)
+    for source in more:
+        notebook.cells.append(nbformat.v4.new_code_cell(source))  # type: ignore[no-untyped-call]  # the same
     client = NotebookClient(
         notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
     )  # fmt: skip

@@ -8,6 +8,7 @@ belongs here: how values look in a notebook, and the stepper: a recorder, what i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from authfsm.notebook.moment import Moment as Moment
     from authfsm.notebook.stepper import Stepper as Stepper
 
-__all__ = ["Moment", "NoWidgets", "Stepper"]
+__all__ = ["Moment", "NoWidgets", "Stepper", "exercise"]
 
 _EXPORTS = {"Moment": "authfsm.notebook.moment", "Stepper": "authfsm.notebook.stepper"}
 
@@ -34,6 +35,17 @@ class NoWidgets(OperatorError, ImportError):
             f'the stepper needs {missing}, which is not installed: pip install "authfsm[notebook]"'
         )
         self.missing = missing
+
+
+def exercise(answer: object, is_right: Callable[[Any], object], hint: str) -> None:
+    """Print whether the answer to an exercise of a notebook is right, and if not a hint; `...` is no answer yet."""
+    try:
+        is_correct = answer is not ... and is_right(answer)
+    except Exception as error:  # noqa: BLE001 - any answer may be typed
+        hint = f"{hint} ({type(error).__name__}: {error})"
+        is_correct = False
+    wrong = "No answer yet: replace the dots." if answer is ... else f"Not right yet. Hint: {hint}"
+    print("Right." if is_correct else wrong)  # noqa: T201 - in a notebook
 
 
 def __getattr__(name: str) -> Any:

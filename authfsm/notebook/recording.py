@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, evolve, field, frozen
 
-from authfsm.base.secret import Secret, secret
+from authfsm.base.secret import Secret, WrapsSecrets, secret
 from authfsm.core.device import Device
 from authfsm.core.sealing import Snapshot
 from authfsm.drivers.boto import Cognito, Flow
@@ -133,8 +133,8 @@ class RecordedStep:
     secrets: tuple[Secret[str], ...] = ()
 
 
-@define(eq=False, slots=False)
-class SignInRecording:
+@define(eq=False)
+class SignInRecording(WrapsSecrets):
     """The sign-ins of one user, recorded step by step; the arguments are those of `Stepper`."""
 
     _source: LocalPool | Cognito
