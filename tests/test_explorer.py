@@ -211,6 +211,7 @@ def test_the_difference_of_two_settings(shown: OpenedPage, one: str, other: str)
     expected = [change(each) for each in TRANSITIONS_IN_ROLES]
     assert shown.page.evaluate("explorer.changes()") == expected
     words = shown.page.inner_text("#difference")
+    assert "thick: becomes possible" in shown.page.inner_text("#legend")
     for kind, meaning in (
         ("gained", "becomes possible"),
         ("lost", "becomes impossible"),
@@ -222,6 +223,7 @@ def test_the_difference_of_two_settings(shown: OpenedPage, one: str, other: str)
     assert (shown.page.locator(marked).count() > 0) == any(expected)
     shown.page.select_option("#compare", "")
     assert not shown.page.is_visible("#difference")
+    assert not shown.page.is_visible("#legend")
     assert shown.page.locator(marked).count() == 0
 
 

@@ -268,7 +268,7 @@ function showReasons() {
 
 // What changes from the other settings to these, in words: each kind of change, by reason.
 function showDifference() {
-  $("difference").hidden = !before;
+  $("difference").hidden = $("legend").hidden = !before;
   const parts = Object.keys(CHANGES).map((change) => {
     const groups = new Map();
     arrows.forEach((arrow, number) => {
