@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from authfsm.protocol.errors import SealBroken as SealBroken
     from authfsm.protocol.errors import SealError as SealError
     from authfsm.protocol.errors import SealExpired as SealExpired
+    from authfsm.protocol.errors import SealMissing as SealMissing
     from authfsm.protocol.errors import SealNotFound as SealNotFound
     from authfsm.protocol.errors import SealTooNew as SealTooNew
     from authfsm.protocol.errors import SealWrongClient as SealWrongClient
@@ -152,8 +153,8 @@ _EXPORTS = {
     "core.enrolment": "Enrolment",
     "protocol.errors": (
         "AuthfsmError BadField CallerError ConnectionLost InvalidInput MalformedReply NotSent "
-        "OperatorError InvalidOperation ProofRefused ProtocolViolation Refused SealBroken SealError SealExpired SealWrongClient SealNotFound "
-        "SealTooNew ServiceError TimeError TooManySteps UserError WrongResponse"
+        "OperatorError InvalidOperation ProofRefused ProtocolViolation Refused SealBroken SealError SealExpired SealMissing SealNotFound "
+        "SealTooNew SealWrongClient ServiceError TimeError TooManySteps UserError WrongResponse"
     ),
     "protocol.error_sentences": "ERROR_SENTENCES",
     "protocol.prompts": "response",

@@ -36,7 +36,7 @@ def cognito_signing_key() -> RSAKey:
 
 @pytest.fixture
 def cognito(cognito_signing_key: RSAKey) -> LocalCognito:
-    """Amazon Cognito in this process, for set-up code that creates its own pools; new for each test."""
+    """A local Cognito without pools, for set-up code that creates its own pools; new for each test."""
     from authfsm.local import LocalCognito  # noqa: PLC0415 - loaded only for a pool
 
     return LocalCognito(key=cognito_signing_key)
@@ -44,7 +44,7 @@ def cognito(cognito_signing_key: RSAKey) -> LocalCognito:
 
 @pytest.fixture
 def cognito_pool(request: pytest.FixtureRequest, cognito: LocalCognito) -> LocalPool:
-    """An Amazon Cognito user pool in this process, new for each test."""
+    """A local pool, new for each test."""
     settings: dict[str, Any] = {}
     for mark in reversed(list(request.node.iter_markers("cognito"))):
         settings |= mark.kwargs

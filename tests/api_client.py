@@ -1,4 +1,4 @@
-"""A small, independent Cognito client for the tests of the embedded pool: each method sends one request.
+"""A small, independent Cognito client for the tests of the local pool: each method sends one request.
 
 It shares `authfsm.srp` with the pool; independent vectors test that arithmetic elsewhere.
 """

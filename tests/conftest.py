@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def signing_key() -> RSAKey:
-    """One RSA key for all embedded pools of a run: making one takes longer than most tests."""
+    """One RSA key for all local pools of a run: making one takes longer than most tests."""
     return RSAKey.generate_key(2048, private=True)
 
 

@@ -104,7 +104,7 @@ class BrokenAsync(Broken):
 
 
 def pool(**options: Any) -> LocalPool:
-    """An embedded pool with one user, whose password is planted."""
+    """A local pool with one user, whose password is planted."""
     made = LocalPool(pool_id=POOL_ID, **options)
     made.add_user("ada", password=PASSWORD, phone_number="+15555550143")
     return made

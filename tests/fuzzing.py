@@ -368,7 +368,7 @@ def tokens(key: RSAKey) -> list[Target]:
 
 
 def settings(key: RSAKey) -> list[Target]:
-    """Descriptions of pools, for the client's reader, the reviewer's and the embedded pool's."""
+    """Descriptions of pools, for the client's reader, the reviewer's and the local pool's."""
     described = list(GALLERY.values())
 
     def make(rng: Random) -> Any:

@@ -58,7 +58,7 @@ GALLERY: Final[Mapping[str, Descriptions]] = {
     "passwordless": described("OFF", "USER_AUTH", pool=_factors("PASSWORD", "EMAIL_OTP", "WEB_AUTHN")),
     "custom": described("OFF", "CUSTOM_AUTH", pool={"LambdaConfig": TRIGGERS}),
 }
-"""The full descriptions of the pools of `authfsm.diagrams.gallery`."""
+"""The full descriptions of the pools of `authfsm.diagrams.example_pools`."""
 
 EVERYTHING_WRONG: Final = described(
     "ON",

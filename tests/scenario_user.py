@@ -1,4 +1,4 @@
-"""One user at one embedded pool: sign-ins through our driver and a real boto3 client, move by move.
+"""One user at one local pool: sign-ins through our driver and a real boto3 client, move by move.
 
 A move does one thing to a scenario_user; `tests/scenarios.py` is made of them. Nothing here reaches into the
 pool: what a person would read (codes, an authenticator app) is read where a person would.

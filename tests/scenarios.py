@@ -1,4 +1,4 @@
-"""Conversations with the embedded pool that between them go along every arrow some pool can produce.
+"""Conversations with the local pool that between them go along every arrow some pool can produce.
 
 Most are products: each way to come to an answer times each situation a user may be in. `SCENARIOS` is
 all of them; `tests/test_arrows.py` plays them and holds them against the table.

@@ -22,7 +22,7 @@ from authfsm.checks import (
     path_invariant,
 )
 from authfsm.checks.table import FIRST_FACTOR_EXCEPTIONS, SECOND_FACTOR_EXCEPTIONS
-from authfsm.diagrams.gallery import EXAMPLE_POOLS
+from authfsm.diagrams.example_pools import EXAMPLE_POOLS
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import ErrorRule, Fault, RecoveryAction
 from authfsm.protocol.responses import Response

@@ -16,7 +16,7 @@ from reviewed import EVERYTHING_WRONG, GALLERY, SMS, TOTP, TRIGGERS, Description
 from authfsm import PoolSettings
 from authfsm.checks import RULES, PoolDescription, Severity, review
 from authfsm.checks.findings import Origin, sarif
-from authfsm.diagrams.gallery import EXAMPLE_POOLS
+from authfsm.diagrams.example_pools import EXAMPLE_POOLS
 from authfsm.local import LocalPool
 from authfsm.protocol.errors import BadField
 
@@ -148,7 +148,7 @@ def test_functions_skip_mfa_needs_functions_and_mfa() -> None:
     ],
 )
 def test_a_reported_lock_out_happens(primary: str, mfa: Descriptions, locked_out: bool) -> None:  # noqa: FBT001 - a parameter
-    """Where the review reports that users are locked out, the embedded pool locks them out, and only there."""
+    """Where the review reports that users are locked out, the local pool locks them out, and only there."""
     recovery = {"RecoveryMechanisms": [{"Priority": 1, "Name": primary}]}
     told = described(
         "ON", "USER_PASSWORD_AUTH", mfa, {"AccountRecoverySetting": recovery}, AuthSessionValidity=3

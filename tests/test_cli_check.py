@@ -166,7 +166,7 @@ def test_text_to_a_file_and_pictures(saved: Mapping[str, Path], tmp_path: Path) 
 
 
 def test_a_real_pool(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pool is described by AWS: here, by one that is embedded."""
+    """A pool is described by AWS: here, by a local one."""
     pool = LocalPool.like(*EVERYTHING_WRONG.values())
     asked: list[Any] = []
     client = pool.client()  # it is made by a session, too: before that is another

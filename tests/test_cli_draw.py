@@ -21,7 +21,6 @@ from authfsm.cli import pool_descriptions as describing_
 from authfsm.diagrams import FORMATS, render
 from authfsm.local import LocalPool
 
-REPOSITORY = Path(__file__).parent.parent
 PASSWORD = "Correct-Horse-1"
 
 
@@ -319,7 +318,7 @@ def test_a_real_pool_is_described_and_saved(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_local_pool_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any endpoint that speaks Cognito's protocol will do: the embedded pool's own client, for one."""
+    """Any endpoint that speaks Cognito's protocol will do: the local pool's own client, for one."""
     pool = LocalPool(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
     client = pool.client()
     told = Told()
@@ -357,6 +356,7 @@ def test_aws_refuses(monkeypatch: pytest.MonkeyPatch, code: str, words: list[str
 
 def test_no_credentials_no_profile_no_network() -> None:
     """One line each, that says what to do."""
+    one_line(draw("--pool", "abc"), 1, "eu-west-1_AbCdEfGhI", "abc")
     one_line(draw("--pool", "eu-west-1_x"), 1, "aws configure", "AWS_PROFILE", "--settings")
     one_line(draw("--pool", "eu-west-1_x", "--profile", "nope"), 1, "nope", "aws configure list-profiles")
 
@@ -399,7 +399,6 @@ def test_the_page_to_explore() -> None:
         (("--faded",), ("--faded requires --pool or --settings",)),
         (("--pool", "a_b", "--settings", "c"), ("--pool and --settings exclude each other",)),
         (("--history", "a", "--traffic", "b"), ("exclude each other",)),
-        (("flow.svg",), ("flow.svg requires --check", "-o FILE")),
     ],
 )
 def test_called_wrongly(options: tuple[str, ...], words: tuple[str, ...]) -> None:
@@ -416,77 +415,3 @@ def test_help_tells_the_exit_codes() -> None:
     """They are documented where people look."""
     for command in ("draw", "explain"):
         assert "Exit status" in CliRunner().invoke(app, [command, "--help"]).stdout
-
-
-# ---- the repository's own ------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """A copy of the gallery and the README, written anew."""
-    shutil.copytree(REPOSITORY / "diagrams", tmp_path / "diagrams")
-    shutil.copy(REPOSITORY / "README.md", tmp_path / "README.md")
-    assert draw("--gallery", "diagrams").exit_code == 0
-    return tmp_path
-
-
-@pytest.mark.usefixtures("copy")
-def test_what_is_kept_is_checked() -> None:
-    """All as the code draws it: 0. A file changed, missing or too many, a row of the README's table: 1, and which."""
-    assert draw("--check").exit_code == 0
-    assert draw("--check", "diagrams").exit_code == 0
-    readme = Path("README.md")
-    text = readme.read_text(encoding="utf-8")
-    readme.write_text(text.replace("| `SMS_MFA` | `code` |", "| `SMS_MFA` | `codes` |"), encoding="utf-8")
-    Path("diagrams/protocol.dot").write_text("digraph {}", encoding="utf-8")
-    Path("diagrams/user_srp_auth.svg").unlink()
-    Path("diagrams/stray.svg").write_text("<svg/>", encoding="utf-8")
-    result = draw("--check")
-
-    assert result.exit_code == 1
-    for words in ("differs: diagrams/protocol.dot", "missing: diagrams/user_srp_auth.svg",
-                  "not drawn: diagrams/stray.svg", "README.md (its table)", "4 out of date"):  # fmt: skip
-        assert words in result.stderr
-    Path("diagrams/stray.svg").unlink()
-    assert draw("--gallery", "diagrams").exit_code == 0
-    assert draw("--check").exit_code == 0
-    assert readme.read_text(encoding="utf-8") == text
-
-
-def test_a_readme_that_is_not_utf_8_fails_the_check(copy: Path) -> None:
-    """The check of a gallery beside such a README fails with one line that names the file."""
-    (copy / "README.md").write_bytes(b"\xff\xfe bad")
-    for args in (("--check",), ("--gallery", "diagrams")):
-        result = draw(*args)
-
-        assert result.exit_code == 1
-        assert "README.md cannot be read: it is not UTF-8" in result.stderr
-
-
-def test_a_changed_row_of_the_table_is_noticed(copy: Path) -> None:
-    """With a row of `authfsm/protocol/table.py` changed the check exits with 1 and names pictures and the table."""
-    shutil.copytree(REPOSITORY / "authfsm", copy / "authfsm", ignore=shutil.ignore_patterns("__pycache__"))
-    protocol = copy / "authfsm" / "protocol" / "table.py"
-    text = protocol.read_text(encoding="utf-8")
-    row = "S.PASSWORD_SRP:      {r.SrpA: SRP_PROOF},"
-    assert row in text
-    protocol.write_text(text.replace(row, "S.PASSWORD_SRP:      {},"), encoding="utf-8")
-    command = [sys.executable, "-m", "authfsm", "draw", "--check"]
-    result = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
-
-    assert result.returncode == 1, result.stderr
-    assert "differs: diagrams/protocol.svg" in result.stderr
-    assert "README.md (its table)" in result.stderr
-    assert "Traceback" not in result.stderr
-
-
-def test_no_gallery() -> None:
-    """One line says how to write one."""
-    one_line(draw("--check"), 1, "authfsm draw --gallery diagrams")
-
-
-def test_this_repository_is_as_the_code_draws_it() -> None:
-    """`authfsm draw --check` exits with 0 in a clean tree."""
-    result = draw("--check", REPOSITORY / "diagrams")
-
-    assert result.exit_code == 0, result.stderr

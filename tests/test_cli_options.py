@@ -65,19 +65,6 @@ def test_a_sequence_refuses_what_it_does_not_heed(name: str) -> None:
     assert (result.exit_code, "has no effect with --sequence" in result.stderr) == (2, True)
 
 
-@pytest.mark.parametrize("mode", ["--check", "--gallery=g"])
-@pytest.mark.parametrize("name", KEPT)
-def test_the_gallery_refuses_every_other_option(
-    name: str, mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The gallery is always the same: `--check` and `--gallery` take no option of another picture."""
-    monkeypatch.chdir(tmp_path)
-    result = run("draw", mode, *KEPT[name])
-
-    assert (result.exit_code, "has no effect with" in result.stderr) == (2, True)
-    assert not list(tmp_path.iterdir())
-
-
 class _Portal(BaseHTTPRequestHandler):
     """Answers everything with a page, or leads elsewhere."""
 
@@ -163,14 +150,13 @@ CHANGES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "demo": {"out": ((), ("--out", "w")), "pause": ((), ("--pause", "1"))},
     "draw": {
         **{name: ((*SHORT, *before), given) for name, (before, given) in OF_A_POOL.items()},
-        "folder": (("--check",), ("d",)), "output": (("--state", "SMS_MFA"), ("-o", "x.dot")), "form": (("-o", "-"), ("-f", "dot")),
+        "output": (("--state", "SMS_MFA"), ("-o", "x.dot")), "form": (("-o", "-"), ("-f", "dot")),
         "flow": (SHORT, ("--flow", "USER_SRP_AUTH")), "state": (SHORT, ("--state", "SMS_MFA")), "failures": (SHORT, ("--failures",)),
         "actions": (SHORT, ("--actions",)), "unfolded": (SHORT, ("--unfolded",)), "overview": (SHORT, ("--overview",)), "label": (SHORT, ("--label", "SMS_MFA=Code")), "history": (SHORT, ("--history", "h.jsonl")),
         "traffic": (SHORT, ("--traffic", "h.jsonl")), "sequence": (("--flow", "USER_SRP_AUTH", "-o", "-"), ("--sequence",)),
         "html": (SHORT, ("--html", "x.html")), "save_settings": ((*SHORT, "--settings", "a.json"), ("--save-settings", "s.json")),
         "diff": (SHORT, ("--diff", "a.json", "b.json")), "faded": ((*SHORT, "--settings", "a.json"), ("--faded",)),
         "theme": (SHORT, ("--theme", "dark")), "engine": (("-o", "x.svg", "--state", "SMS_MFA"), ("--engine", "nonsense")),
-        "check": (SHORT, ("--check",)), "gallery": (SHORT, ("--gallery", "g")),
     },
     "explain": {"name": ((), ("SMS_MFA",)), "json": (("SMS_MFA",), ("--json",))},
     "paths": {

@@ -10,8 +10,8 @@ import pytest
 
 from authfsm.checks import SignInPaths
 from authfsm.core.history import History
+from authfsm.diagrams.example_pools import EXAMPLE_POOLS
 from authfsm.diagrams.exports import as_json
-from authfsm.diagrams.gallery import EXAMPLE_POOLS
 from authfsm.diagrams.model_builder import build_model
 from authfsm.notebook.moment import path_diagram
 from authfsm.protocol import responses as r

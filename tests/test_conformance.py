@@ -25,7 +25,7 @@ from typer.testing import CliRunner
 
 from authfsm.cli import app
 from authfsm.conformance.api_client import ApiClient
-from authfsm.conformance.pools import ApiPoolProvider, EmbeddedPoolProvider, parse_inbox
+from authfsm.conformance.pools import ApiPoolProvider, LocalPoolProvider, parse_inbox
 from authfsm.conformance.report import as_json, as_markdown
 from authfsm.conformance.rule import Endpoint, EndpointResult, Unreachable, ensure_reachable, run_rules
 from authfsm.conformance.rules import RULES, select_rules
@@ -103,7 +103,7 @@ def running_endpoints() -> Iterator[tuple[list[Endpoint], list[str]]]:
     with moto_run as moto_url, local_run as local_url:
         yield (
             [
-                Endpoint(f"authfsm {version('authfsm')}", EmbeddedPoolProvider()),
+                Endpoint(f"authfsm {version('authfsm')}", LocalPoolProvider()),
                 Endpoint(f"moto_server {version('moto')}", ApiPoolProvider(ApiClient(moto_url)), MOTO_URL),
                 Endpoint(
                     f"cognito-local {package['version']}",
@@ -198,7 +198,7 @@ def test_rules_are_selected_by_their_names() -> None:
 
 def test_json_contains_rules_and_verdicts() -> None:
     """Rules with their sources, and for each endpoint every verdict with its evidence and its command."""
-    endpoint = Endpoint("ours", EmbeddedPoolProvider())
+    endpoint = Endpoint("ours", LocalPoolProvider())
     results = run_rules([endpoint], select_rules(("password.wrong",)), day=date(2026, 1, 1))
 
     assert as_json(results) == {

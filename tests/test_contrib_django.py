@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any, Final
 
 import pyotp
@@ -273,8 +274,11 @@ def test_templates_can_be_overridden(visit: Visitor, tmp_path: Any) -> None:
     assert visit.heading == "Our own page"
 
 
-def test_settings() -> None:
-    """The settings make the site; one that is missing or unknown is named."""
+def test_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings make the site and are all described; one that is missing or unknown is named."""
+    assert [
+        each for each in conf._ALL if each not in str(import_module("authfsm.contrib.django").__doc__)
+    ] == []
     full = {"POOL_ID": "eu-west-1_AbC", "CLIENT_ID": "abc", "ORIGIN": "https://a.example", "NAME": "A"}
     conf.site.cache_clear()
     with override_settings(AUTHFSM=full, SECRET_KEY_FALLBACKS=["old"]):
@@ -282,6 +286,10 @@ def test_settings() -> None:
         assert (site.cognito.pool_id, site.name, site.is_secure) == ("eu-west-1_AbC", "A", True)
         assert isinstance(site.key, tuple)
         assert len(set(site.key)) == 2
+    conf.site.cache_clear()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", "http://127.0.0.1:9229")
+    with override_settings(AUTHFSM=full):
+        assert conf.site().verifier.issuer == "http://127.0.0.1:9229/eu-west-1_AbC"
     for wrong, named in (
         ({**full, "POOL": 1}, "no POOL"),
         ({"POOL_ID": "x"}, "CLIENT_ID, ORIGIN"),

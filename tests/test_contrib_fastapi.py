@@ -122,7 +122,7 @@ def prompt(shown: Any, number: int = 0) -> Any:
 
 
 def test_a_code_and_a_wrong_one(site: Site) -> None:
-    """The form asks for the code; a wrong one is asked for again; then the browser is signed in until it signs out."""
+    """The form asks for the code; after a wrong one the reply has the step to answer; signed in until it signs out."""
     status, shown = site.sign_in("ada")
     assert (status, shown["state"], shown["username"]) == (200, "SMS_MFA", "ada")
     assert (prompt(shown)["response"], prompt(shown)["fields"][0]["name"]) == ("code", "code")
@@ -131,9 +131,12 @@ def test_a_code_and_a_wrong_one(site: Site) -> None:
 
     status, wrong = site.post("/challenge", response="code", code="000000")
     assert (status, wrong["action"]) == (422, "TRY_AGAIN")
-    status, wrong = site.post("/challenge", response="code", code="letters")
-    assert (status, wrong["message"]) == (422, "A code has only digits.")
-    status, shown = site.post("/challenge", response="code", code=site.pool.outbox.code_for("ada"))
+    again = {"step": wrong["step"]}
+    status, wrong = site.post("/challenge", response="code", code="letters", **again)
+    assert (status, wrong["message"], wrong["field"]) == (422, "A code has only digits.", "code")
+    code = site.pool.outbox.code_for("ada")
+    assert site.post("/challenge", response="code", code=code, step=shown["step"])[0] == 409
+    status, shown = site.post("/challenge", response="code", code=code, **again)
     assert (status, shown) == (200, {"state": "AUTHENTICATED", "signed_in": True})
     assert site.get("/me") == (200, {"name": "ada", "groups": []})
 
@@ -144,6 +147,7 @@ def test_a_code_and_a_wrong_one(site: Site) -> None:
 
 def test_groups(site: Site) -> None:
     """A member of the group is let in, somebody else gets 403, nobody 401."""
+    assert site.get("/me") == (401, {"detail": "You are not signed in. Sign in, then try again."})
     assert site.browser.post("/admin").status_code == 401
     site.sign_in("eve")
     assert site.browser.post("/admin").json() == "done"
@@ -316,8 +320,10 @@ def test_registering_a_passkey(site_of: SiteOf) -> None:
 
 
 def test_a_passkey_and_a_password_by_choice(site_of: SiteOf) -> None:
-    """A passkey's options are in the form; a chosen password is proved by SRP."""
+    """A chosen password is proved by SRP; without another factor the form has no choice."""
     site = site_of(mfa="OFF", allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP"])
+    _, shown = site.post("/sign-in", username="ada", flow="USER_AUTH")
+    assert [each["response"] for each in shown["form"]["prompts"]] == ["srp_a"]
     _, shown = site.post("/sign-in", username="eve", flow="USER_AUTH")
     assert shown["state"] == "SELECT_CHALLENGE"
     status, shown = site.post("/challenge", response="srp_a", password=PASSWORD)

@@ -60,11 +60,14 @@ def test_no_secret_is_told_or_drawn(tmp_path: Path) -> None:
 
 
 def test_the_command_says_whether_it_worked(tmp_path: Path) -> None:
-    """`authfsm demo` exits with 0 when every sign-in finished."""
+    """`authfsm demo` exits with 0 when every sign-in finished, and says which folder cannot be written."""
     result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "walks")])
 
     assert result.exit_code == 0
     assert len(list((tmp_path / "walks").glob("*.svg"))) == 5
+    (tmp_path / "file").touch()
+    result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "file" / "walks")])
+    assert (result.exit_code, "cannot be written" in result.output) == (1, True)
 
 
 def test_a_story_that_fails_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from itertools import combinations, permutations
 import pytest
 
 from authfsm.diagrams import Node, UnknownFlow, diagram
-from authfsm.diagrams.gallery import EXAMPLE_POOLS
+from authfsm.diagrams.example_pools import EXAMPLE_POOLS
 from authfsm.diagrams.model import DiagramModel, EdgeKind
 from authfsm.diagrams.model_builder import TABLE_ROWS, build_model
 from authfsm.diagrams.vertices import JUNCTIONS, Arrow, Junction, OmissionReason, StateGroup, fold, group_of

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import gallery
 import pytest
 
 from authfsm.diagrams import (
@@ -20,7 +21,6 @@ from authfsm.diagrams import (
     StateGroup,
     UnknownSuffix,
     diagram,
-    gallery,
     render,
 )
 from authfsm.diagrams.vertices import documentation_link
@@ -39,7 +39,7 @@ def svg() -> ET.Element:
 
 
 def test_the_gallery_is_up_to_date() -> None:
-    """The committed pictures are up to date; `authfsm draw --gallery diagrams` regenerates them."""
+    """The committed pictures are up to date; `python tests/gallery.py` regenerates them."""
     drawn = gallery.files()
     if not Path(render.engine()).stem.startswith("graphviz-pure"):
         drawn = {name: text for name, text in drawn.items() if not name.endswith(".svg")}

@@ -32,8 +32,8 @@ from authfsm.diagrams import (
     render,
     sequence,
 )
+from authfsm.diagrams.example_pools import EXAMPLE_POOLS
 from authfsm.diagrams.exports import identifier
-from authfsm.diagrams.gallery import EXAMPLE_POOLS
 from authfsm.diagrams.statecharts import NAMESPACE, arrows_by_source
 from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.responses import Code, SrpClaim, UserSrpAuth

@@ -8,11 +8,12 @@ from itertools import combinations
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import gallery
 import pytest
 from attrs import frozen
 
 from authfsm.core.history import Step
-from authfsm.diagrams import Diagram, diagram, gallery, render
+from authfsm.diagrams import Diagram, diagram, render
 from authfsm.protocol.responses import Code, SrpClaim, UserSrpAuth
 from authfsm.protocol.states import State
 

@@ -5,16 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from gallery import BEGIN, END, NoTableMarkers, readme_table, rows, update_readme, with_table
 
-from authfsm.diagrams.readme_table import (
-    BEGIN,
-    END,
-    NoTableMarkers,
-    readme_table,
-    rows,
-    update_readme,
-    with_table,
-)
 from authfsm.protocol.evidence import confidence
 from authfsm.protocol.states import State
 from authfsm.protocol.table import PROTOCOL, TRANSITIONS, Transition, transition_between
@@ -66,7 +58,7 @@ def test_a_row_reads() -> None:
 
 
 def test_the_readme_has_the_table() -> None:
-    """The README's table is the generated one; `authfsm.diagrams.readme_table.update_readme("README.md")` mends."""
+    """The README's table is the generated one; `python tests/gallery.py` regenerates it."""
     text = README.read_text(encoding="utf-8")
     if BEGIN not in text:
         pytest.skip("the README has no place for the table")

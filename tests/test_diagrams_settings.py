@@ -23,7 +23,7 @@ from authfsm.diagrams import (
 )
 from authfsm.diagrams.dot import dot
 from authfsm.diagrams.dot_labels import codes
-from authfsm.diagrams.gallery import EXAMPLE_POOLS
+from authfsm.diagrams.example_pools import EXAMPLE_POOLS
 from authfsm.diagrams.model_builder import TABLE_ROWS, build_model
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.responses import Code, NewPassword, SrpClaim, UserSrpAuth

@@ -14,9 +14,9 @@ from browser import OpenedPage, chromium, violations
 from playwright.sync_api import Page
 
 from authfsm.diagrams.dot import drawn_edges
+from authfsm.diagrams.example_pools import EXAMPLE_POOLS
 from authfsm.diagrams.explorer import page, settings_of, values_of
 from authfsm.diagrams.explorer.questions import EXAMPLES, SWITCHES, SwitchValue, verdicts
-from authfsm.diagrams.gallery import EXAMPLE_POOLS
 from authfsm.diagrams.page_svg import page_svg
 from authfsm.diagrams.picture import diagram
 from authfsm.protocol.auth_flows import DEFAULT_VALUES

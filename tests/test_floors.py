@@ -236,7 +236,7 @@ def test_the_core_does_no_io() -> None:
 
 
 def test_the_pool_shares_only_the_table_and_the_arithmetic() -> None:
-    """The embedded pool is an independent witness: it knows nothing of the client, but for `pool.cognito()`.
+    """The local pool is an independent witness: it knows nothing of the client, but for `pool.cognito()`.
 
     The page of its server has pictures on it, and nothing of the pool's imports the server.
     """

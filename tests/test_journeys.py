@@ -17,7 +17,7 @@ from reviewed import GALLERY, described
 from authfsm import PoolSettings
 from authfsm.base.secret import Secret
 from authfsm.checks import SignInPaths
-from authfsm.diagrams.gallery import EXAMPLE_POOLS
+from authfsm.diagrams.example_pools import EXAMPLE_POOLS
 from authfsm.journeys import (
     Journey,
     Journeys,

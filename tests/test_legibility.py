@@ -10,10 +10,10 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from gallery import pictures
 
 from authfsm.core.history import Step
 from authfsm.diagrams import UnknownLabel, diagram
-from authfsm.diagrams.gallery import pictures
 from authfsm.diagrams.picture import Diagram
 from authfsm.diagrams.render import MissingFont
 from authfsm.protocol.responses import SrpClaim, UserSrpAuth

@@ -1,4 +1,4 @@
-"""The embedded pool reads and writes Cognito's descriptions of a pool."""
+"""The local pool reads and writes Cognito's descriptions of a pool."""
 
 from __future__ import annotations
 

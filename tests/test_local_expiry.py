@@ -54,7 +54,7 @@ def error_of(do: Callable[[], Any]) -> str | None:
 def lock_out(world: World) -> tuple[Callable[[], Any], float]:
     """Ten wrong passwords lock a user out for 32 seconds; then the right one is accepted."""
     for _ in range(10):
-        world.clock.advance(60)
+        world.clock.advance(timedelta(minutes=1))
         error_of(lambda: world.password("bob", "wrong"))
 
     def locked() -> None:

@@ -1,4 +1,4 @@
-"""The embedded pool checks passwords, and first whether the user may sign in."""
+"""The local pool checks passwords, and first whether the user may sign in."""
 
 from __future__ import annotations
 

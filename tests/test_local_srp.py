@@ -1,4 +1,4 @@
-"""The embedded pool checks SRP: every proof, every bound, and what the known clients send."""
+"""The local pool checks SRP: every proof, every bound, and what the known clients send."""
 
 from __future__ import annotations
 

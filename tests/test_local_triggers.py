@@ -1,4 +1,4 @@
-"""The embedded pool calls its Lambda functions where Cognito calls them, with the same events."""
+"""The local pool calls its Lambda functions where Cognito calls them, with the same events."""
 
 from __future__ import annotations
 

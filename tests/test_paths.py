@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from authfsm import PoolSettings
 from authfsm.checks import Change, Path, SignInPaths
 from authfsm.checks.sign_in_paths import place
-from authfsm.diagrams.gallery import EXAMPLE_POOLS
+from authfsm.diagrams.example_pools import EXAMPLE_POOLS
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
 

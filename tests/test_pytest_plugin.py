@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,3 +78,13 @@ class TestHere:
     def test_a_mark_on_the_test_overrides_the_class(self, cognito_pool: LocalPool) -> None:
         """A mark on a test overrides one on its class."""
         assert cognito_pool.client_id == "mine"
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [({"mfaa": "ON"}, "no setting mfaa; the settings are "), ({"triggers": {}}, "Triggers")],
+)
+def test_a_wrong_setting(settings: dict[str, Any], named: str) -> None:
+    """A setting that does not exist, or is of the wrong type, is refused by name."""
+    with pytest.raises(TypeError, match=named):
+        LocalPool(**settings)

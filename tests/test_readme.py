@@ -15,7 +15,7 @@ import pytest
 from joserfc.jwk import RSAKey
 
 import authfsm
-from authfsm import Code, MemoryStore, new_key
+from authfsm import MemoryStore, new_key
 from authfsm.cli import COMMANDS, load_command
 from authfsm.local import LocalPool
 from authfsm.protocol.states import State
@@ -28,7 +28,7 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 def test_the_sign_in_signs_in(
     signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """README's first example signs in on an embedded pool, after empty input, letters and a wrong code."""
+    """README's first example signs in on a local pool, after empty input, letters and a wrong code."""
     code = BLOCKS[0]
     password = "correct horse battery staple"
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
@@ -69,8 +69,8 @@ def run(block: str, /, **given: Any) -> dict[str, Any]:
 
 
 def test_the_pool_answers() -> None:
-    """The code of the embedded pool runs as it stands."""
-    assert run(code_with("LocalPool(mfa="), Code=Code)["flow"].state is State.AUTHENTICATED
+    """The code of the local pool runs as it stands."""
+    assert run(code_with("LocalPool(mfa="))["flow"].state is State.AUTHENTICATED
 
 
 def test_a_machine_with_states_of_ones_own(signing_key: RSAKey, capsys: pytest.CaptureFixture[str]) -> None:
@@ -159,24 +159,15 @@ def is_there(module: str, name: str) -> bool:
         return bool(head) and hasattr(getattr(import_module(head), last, None), attribute)
 
 
-class _Codes:
-    """The code of the newest message, whenever it is asked for."""
-
-    def __init__(self, pool: LocalPool) -> None:
-        self.pool = pool
-
-    def __call__(self, _: object) -> Code:
-        return Code(self.pool.outbox.code_for("ada"))
-
-
 def test_what_waits_goes_on(signing_key: RSAKey) -> None:
     """Sealed into a cookie, and kept in a store: both blocks sign in."""
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
     pool.add_user("ada", "Correct-Horse-1", phone_number="+15555550143")
-    given = {"cognito": pool.cognito(), "password": "Correct-Horse-1", "Code": _Codes(pool), "code": "-"}
+    given = {"cognito": pool.cognito(), "password": "Correct-Horse-1", "outbox": pool.outbox}
+    newest = ("Code(code)", "Code(outbox.code_for('ada'))")
 
-    sealed = run(code_with("cognito.resume("), **given)
-    kept = code_with("PendingSignIns(").replace("RedisStore(redis)", "MemoryStore()")
+    sealed = run(code_with("cognito.resume(").replace(*newest), **given)
+    kept = code_with("PendingSignIns(").replace("RedisStore(redis)", "MemoryStore()").replace(*newest)
     stored = run(f"from authfsm import MemoryStore\n{kept}", key=sealed["key"], **given)
 
     assert [names["flow"].state for names in (sealed, stored)] == [State.AUTHENTICATED] * 2
@@ -208,7 +199,7 @@ def test_an_account_goes_over_into_a_sign_in(signing_key: RSAKey) -> None:
 def test_tokens_are_verified_and_an_app_enrolled(
     signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The code of what follows a sign-in, on an embedded pool whose keys are at hand."""
+    """The code of what follows a sign-in, on a local pool whose keys are at hand."""
     pool = LocalPool(key=signing_key, mfa="OPTIONAL", mfa_methods=["SOFTWARE_TOKEN_MFA"])
     pool.add_user("ada", "Correct-Horse-1")
     tokens = pool.cognito().sign_in("ada", "Correct-Horse-1").tokens
@@ -281,3 +272,14 @@ def test_the_licences_of_the_base_install_are_named() -> None:
     for name, found in others.items():
         line = next(each for each in README.splitlines() if each.startswith(f"- `{name}`"))
         assert all(each.replace("LGPLv3+", "LGPL-3.0-or-later") in line for each in found), (name, found)
+
+
+def test_a_local_pool_has_one_name() -> None:
+    """README, the notebooks and the package call a pool of `LocalPool` a local pool, and its region a local Cognito."""
+    here = Path(__file__).parent.parent
+    files = [here / "README.md", *here.glob("notebooks/*.*"), *here.glob("authfsm/**/*.py")]
+    other = re.compile(
+        r"embedded (user )?pool|pool (that runs )?in (this|the) process|local region", re.IGNORECASE
+    )
+
+    assert [each.name for each in files if other.search(each.read_text("utf-8"))] == []

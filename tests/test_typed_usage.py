@@ -16,8 +16,7 @@ USAGE = Path(__file__).with_name("typed_usage.py")
 
 PRELUDE = """
 from typing import Any
-import pytest
-from authfsm import Code, Cognito, Flow, PoolSettings, Secret
+import authfsm
 
 class MyApp:
     def __init__(self, client: Any, client_id: str) -> None: ...
@@ -26,8 +25,8 @@ class MyApp:
 """What README's blocks use of their surroundings, beside the parameters of `BLOCK`."""
 
 BLOCK = (
-    "def block_{}(cognito: Cognito, password: str, code: str, key: Secret[str], redis: Any, token: str,"
-    " client: Any, settings: PoolSettings, verifier: Any, flow: Flow, store: Any) -> None:\n"
+    "def block_{}(cognito: authfsm.Cognito, password: str, code: str, key: authfsm.Secret[str], redis: Any, token: str,"
+    " client: Any, verifier: Any, flow: authfsm.Flow, store: Any) -> None:\n"
 )
 
 

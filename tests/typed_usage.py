@@ -63,7 +63,7 @@ def exhaustive(asked: AnyChallenge) -> str:  # noqa: C901, PLR0911 - a case for 
             assert_never(asked)
 
 
-def embedded() -> Tokens | None:
+def local_pool() -> Tokens | None:
     """A sign-in from end to end."""
     cognito = Cognito(
         boto3.client("cognito-idp"), client_id="client", pool_id="eu-west-1_AbCdEfGhI", observers=[observed]

@@ -1,4 +1,4 @@
-"""A client that sends anything at an embedded pool: right and wrong, stale, stolen and mixed-up answers.
+"""A client that sends anything at a local pool: right and wrong, stale, stolen and mixed-up answers.
 
 It compares all that the pool does with the oracle in `tests/oracle.py`: replies that lead on in `_led_on`, tokens in
 `_granted`. It uses only the public API: a real boto3 client, and the codes that users receive.

@@ -23,24 +23,25 @@ class CompletesDocstring:
         """Complete the docstring when it is read: to do so at once would slow down every import."""
         super().__init_subclass__()
         own = cls.__dict__.get("__doc__")
-        if isinstance(own, str):  # not when attrs makes the class again with slots
-            cls.__doc__ = _CompletedDoc(own)  # type: ignore[assignment]  # a descriptor that returns text
+        if isinstance(own, str) and not isinstance(
+            own, _CompletedDoc
+        ):  # attrs makes a class with slots twice
+            doc = _CompletedDoc(own)
+            # pydoc reads that of an enumeration past the descriptor.
+            cls.__doc__ = doc.__get__(None, cls) if getattr(cls, "__members__", None) else doc
 
 
-class _CompletedDoc:
-    """The docstring of a class, as it is read.
+class _CompletedDoc(str):
+    """The docstring of a class in the source, which is completed as it is read."""
 
-    Args:
-        own: the docstring in the source.
-    """
-
-    def __init__(self, own: str) -> None:
-        self.own = own
+    __slots__ = ()
 
     def __get__(self, _: object, cls: type) -> str:
-        doc = inspect.cleandoc(self.own)
-        members = getattr(cls, "__members__", {})
-        meanings = {name: f"    {name}: {each.meaning}" for name, each in members.items() if each.meaning}
+        doc = inspect.cleandoc(self)
+        members = getattr(cls, "__members__", {}).items()
+        meanings = {
+            name: f"    {name}: {text}" for name, each in members if (text := getattr(each, "meaning", ""))
+        }
         for heading in ("Args:", "Attributes:", "Members:"):
             inherited = meanings if heading == "Members:" else {}
             for base in reversed(cls.__mro__[1:]):

@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 from authfsm.cli.command import FAILED, missing, print_message, typer_command
 
 COMMANDS: Final = {
-    "demo": "Sign five users in to an embedded user pool, and draw the path of each sign-in.",
+    "demo": "Sign five users in to a local pool, and draw the path of each sign-in.",
     "serve": "Serve a user pool over Cognito's HTTP protocol, with a page that shows its users and sign-ins.",
     "draw": "Draw the protocol, one flow, one state, the paths of a user pool, or the path of a recorded sign-in.",
     "conform": "Run the Cognito conformance suite against an endpoint.",

@@ -26,9 +26,9 @@ from authfsm.cli import command
 from authfsm.conformance.api_client import ApiClient
 from authfsm.conformance.pools import (
     ApiPoolProvider,
-    EmbeddedPoolProvider,
     ExistingPoolProvider,
     Inbox,
+    LocalPoolProvider,
     PoolProvider,
     parse_inbox,
 )
@@ -67,10 +67,9 @@ class Conform:
         " 2 usage error, or the endpoint does not answer."
     )
 
-    endpoint: str | None = _endpoint("The endpoint's URL; by default this package's embedded pool.")
+    endpoint: str | None = _endpoint("The endpoint's URL; by default the local pool.")
     compare: list[str] | None = _endpoint(
-        "Add a column to the comparison table; NAME=ours is this package's embedded pool. Repeatable.",
-        metavar="NAME=URL",
+        "Add a column to the comparison table; NAME=ours is the local pool. Repeatable.", metavar="NAME=URL"
     )
     pool_id: str | None = _endpoint("An existing user pool; by default pools are created through the API.")
     client_id: str | None = _endpoint(
@@ -149,7 +148,7 @@ class Conform:
         endpoints = []
         for name, url in columns:
             if url is None:
-                endpoints.append(Endpoint(name, _embedded()))
+                endpoints.append(Endpoint(name, _local_pools()))
                 continue
             inbox, how = inboxes.get(name, (None, None))
             repeated = [f"--codes {how}"] if how else []
@@ -212,10 +211,10 @@ def _url(url: str) -> str:
     return url.rstrip("/")
 
 
-def _embedded() -> PoolProvider:
+def _local_pools() -> PoolProvider:
     if why := command.missing("server"):
-        raise command.WrongUsage(f"the embedded pool's server {why}")
-    return EmbeddedPoolProvider()
+        raise command.WrongUsage(f"the local pool's server {why}")
+    return LocalPoolProvider()
 
 
 def _credentials(profile: str | None) -> tuple[str, str, str | None]:

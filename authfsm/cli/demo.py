@@ -1,4 +1,4 @@
-"""`authfsm demo`: five sign-ins to embedded pools, each step shown as it happens, each path drawn."""
+"""`authfsm demo`: five sign-ins to local pools, each step shown as it happens, each path drawn."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from authfsm.cli.command import FAILED, option
+from authfsm.cli.command import FAILED, option, writing
 from authfsm.core.history import Step
 from authfsm.diagrams import NoEngine, diagram
 from authfsm.drivers.boto import Cognito, Flow
@@ -36,9 +36,9 @@ RIDDLE = "Up, but never down: what is it?"
 
 @frozen(kw_only=True)
 class Demo:
-    """Sign five users in to an embedded user pool, and draw the path of each sign-in.
+    """Sign five users in to a local pool, and draw the path of each sign-in.
 
-    Needs no AWS account, network or system package: the pool runs in this process and verifies every proof.
+    Needs no AWS account, network or system package: the local pool verifies every proof.
     """
 
     epilog: ClassVar = "Exit status: 0 every sign-in ended with tokens; 1 one did not; 2 usage error."
@@ -315,7 +315,8 @@ def _play_and_draw(story: Story, console: Console, out: Path, pause: float) -> b
 def play_stories(out: Path, pause: float = 0.0, console: Console | None = None) -> bool:
     """Play every story on a console (the terminal by default), and return whether all ended with tokens."""
     console = console or Console(highlight=False)
-    out.mkdir(parents=True, exist_ok=True)
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
     console.print()
     finished = [_play_and_draw(story, console, out, pause) for story in STORIES]
     style = "bold green" if all(finished) else "bold red"

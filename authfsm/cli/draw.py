@@ -17,7 +17,6 @@ from authfsm import diagrams
 from authfsm.cli import command, pool_descriptions
 from authfsm.cli.pool_descriptions import PoolOptions, pool_option
 from authfsm.core.history import histories_from_json, history_from_json
-from authfsm.diagrams import gallery, readme_table
 from authfsm.diagrams.drawing import Drawing
 from authfsm.protocol.errors import CallerError
 from authfsm.settings import PoolSettings
@@ -44,7 +43,6 @@ _REQUIRED: Final = {
 
 _content: Final = partial(command.option, panel="Content")
 _output: Final = partial(command.option, panel="Output")
-_generated: Final = partial(command.option, panel="Generated files of this repository")
 
 
 @frozen(kw_only=True)
@@ -54,14 +52,8 @@ class Draw(PoolOptions):
     Without options it draws the whole protocol to protocol.svg. Graphviz need not be installed.
     """
 
-    epilog: ClassVar = (
-        "Exit status: 0 success, or the gallery is up to date; 1 failure, or the gallery is out of date;"
-        " 2 usage error."
-    )
+    epilog: ClassVar = "Exit status: 0 success; 1 failure; 2 usage error."
 
-    folder: Path | None = command.argument(
-        "With --check: the gallery's folder; ./diagrams by default.", default=None, metavar="[DIR]"
-    )
     output: list[Path] | None = _output(
         "Write to this file; the suffix sets the format: .svg .png .pdf .dot .mmd .puml .md .scxml .xstate.json"
         " .xstate.js .json. - is standard output. Repeatable.",
@@ -108,19 +100,9 @@ class Draw(PoolOptions):
     faded: bool = pool_option("Also show what the pool's settings exclude, in a faded colour.", default=False)
     theme: str | None = _output("Colour theme: light, dark, print or auto.")
     engine: str | None = _output("Layout engine: graphviz-pure, or the installed Graphviz (dot).")
-    check: bool = _generated(
-        "Check that the gallery (./diagrams or DIR) and the table in the README.md next to it are up to date.",
-        default=False,
-    )
-    gallery: Path | None = _generated(
-        "Regenerate the gallery in this folder, and the table in the README.md next to it.", file_okay=False
-    )
 
     def run(self) -> int:
-        """Draw the pictures, pages and descriptions that the options ask for, or the gallery."""
-        if self.check or self.gallery is not None:
-            self._update_or_check_gallery()
-            return 0
+        """Draw the pictures, pages and descriptions that the options ask for."""
         if wrong := next(self._wrong(), None):
             raise command.WrongUsage(wrong)
         descriptions = self.described()
@@ -141,8 +123,6 @@ class Draw(PoolOptions):
         return 0
 
     def _wrong(self) -> Iterator[str]:
-        if self.folder:
-            yield f"{self.folder} requires --check; to write a picture, use -o FILE"
         self.refuse_conflicts()
         command.refuse_exclusive(self, ("pool", "diff"), ("settings", "diff"), ("history", "traffic"))
         for name, needed in _REQUIRED.items():
@@ -170,22 +150,6 @@ class Draw(PoolOptions):
 
     def _given(self) -> list[str]:
         return [each.name for each in attrs.fields(Draw) if getattr(self, each.name)]
-
-    def _update_or_check_gallery(self) -> None:
-        mode = "--check" if self.check else "--gallery"
-        for name in self._given():
-            if name not in {"folder", "check", "gallery"}:
-                why = "the gallery is always the same"
-                raise command.WrongUsage(f"{_flag(name)} has no effect with {mode}: {why}")
-        if self.folder and not self.check:
-            raise command.WrongUsage(f"{self.folder} requires --check; --gallery names its own folder")
-        if self.folder and self.gallery:
-            both = f"--check and --gallery together check {self.gallery}"
-            raise command.WrongUsage(f"{both}: omit {self.folder}")
-        if self.gallery is not None:
-            _write_gallery(self.gallery)
-        if self.check:
-            _check_gallery(self.gallery or self.folder or Path("diagrams"))
 
     # ---- pictures ---------------------------------------------------------------------------------
 
@@ -284,61 +248,3 @@ def _read(path: Path | None, parse: Callable[[str], Read]) -> Read | None:
         raise command.Failed(f"{path} cannot be read: {error.strerror}") from None
     except (CallerError, UnicodeDecodeError) as error:
         raise command.Failed(f"{path}: {error}") from None
-
-
-# ---- the gallery and the README's table ------------------------------------------------------------
-
-
-def _write_gallery(folder: Path) -> None:
-    with command.writing(folder), drawing():
-        folder.mkdir(parents=True, exist_ok=True)
-        changed = gallery.write(folder)
-        readme = folder.resolve().parent / "README.md"
-        if _has_table(readme) and readme_table.update_readme(readme):
-            changed.append(readme)
-    for each in changed:
-        command.print_message(f"wrote {each}")
-    command.print_message(f"{folder} is up to date")
-
-
-def _check_gallery(folder: Path) -> None:
-    regenerate = f"authfsm draw --gallery {folder}"
-    if not folder.is_dir():
-        raise command.Failed(f"{folder} is not a folder; create the gallery with {regenerate}")
-    if differing := list(_differing(folder)):
-        for line in differing:
-            command.print_message(line)
-        raise command.Failed(f"{len(differing)} out of date: regenerate with {regenerate}")
-    command.print_message(f"{folder} is up to date")
-
-
-def _differing(folder: Path) -> Iterator[str]:
-    with drawing():
-        drawn = gallery.files()
-    # Other documents may lie beside the pictures.
-    kinds = {Path(name).suffix for name in drawn} - {".md"}
-    present = {each.name for each in folder.iterdir() if each.suffix in kinds or each.name in drawn}
-    for name, text in drawn.items():
-        if name not in present:
-            yield f"missing: {folder / name}"
-        elif (folder / name).read_bytes() != text.encode():
-            yield f"differs: {folder / name}"
-    yield from (f"not drawn: {folder / name}" for name in sorted(present - set(drawn)))
-    readme = folder.resolve().parent / "README.md"
-    if _has_table(readme):
-        text = _read_readme(readme)
-        if readme_table.with_table(text) != text:
-            yield f"differs: {readme} (its table)"
-
-
-def _has_table(readme: Path) -> bool:
-    return readme.is_file() and readme_table.with_table(_read_readme(readme)) is not None
-
-
-def _read_readme(readme: Path) -> str:
-    try:
-        return readme.read_text(encoding="utf-8")
-    except OSError as error:
-        raise command.Failed(f"{readme} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise command.Failed(f"{readme} cannot be read: it is not UTF-8") from None

@@ -12,8 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from authfsm.cli.command import Failed, argument, as_json, option
-from authfsm.diagrams.readme_table import CONFIDENCE_MARKS
-from authfsm.diagrams.vertices import documentation_link
+from authfsm.diagrams.vertices import CONFIDENCE_MARKS, documentation_link
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 from authfsm.protocol.nodes import NODES

@@ -15,6 +15,7 @@ from authfsm.settings import PoolSettings
 from authfsm.settings import descriptions as reader
 from authfsm.settings.descriptions import decode_text
 from authfsm.settings.sign_in_settings import fetch_descriptions
+from authfsm.srp import pool_name
 
 ACTIONS: Final = (
     "cognito-idp:DescribeUserPool, cognito-idp:DescribeUserPoolClient, cognito-idp:GetUserPoolMfaConfig"
@@ -86,6 +87,7 @@ def fetch(
     )
 
     try:
+        pool_name(pool_id)  # raises ValueError unless it is a pool's id
         session = boto3.session.Session(profile_name=profile)
         client = session.client(
             "cognito-idp", region_name=region or pool_id.partition("_")[0], endpoint_url=url

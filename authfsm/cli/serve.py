@@ -42,7 +42,9 @@ class Serve:
         "Keep the pool in this file; it is created if it does not exist.", dir_okay=False
     )
     config: Path | None = option(
-        "File with the pool's settings and users: JSON, or TOML (.toml).", dir_okay=False
+        "File with the pool's settings and users: JSON, or TOML (.toml). Its members are the arguments of"
+        " LocalPool, and users, a list of the arguments of add_user.",
+        dir_okay=False,
     )
     print_config: bool = option(
         "Print a file for --config, with every setting, its meaning and its default, and exit.", default=False

@@ -286,7 +286,7 @@ class ApiPoolProvider(PoolProvider):
 
 
 @define(eq=False)
-class EmbeddedPoolProvider(ApiPoolProvider):
+class LocalPoolProvider(ApiPoolProvider):
     """Creates pools of `authfsm.local`, behind a server in a thread."""
 
     api: ApiClient = field(init=False)

@@ -24,9 +24,9 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import FileResponse, JSONResponse
 
-from authfsm import AuthfsmError, Claims, Fault, Flow, RecoveryAction, Secret
+from authfsm import AuthfsmError, Claims, Fault, Flow, InvalidInput, RecoveryAction, SealError, Secret
 from authfsm.contrib.cookies import is_own_form
-from authfsm.contrib.web_sign_in import PASSKEYS_JS, BrowserSession, WebSignIn
+from authfsm.contrib.web_sign_in import PASSKEYS_JS, BrowserSession, WebSignIn, step_of
 
 __all__ = ["CognitoAuth", "CookieMiddleware", "WebSignIn", "body_of"]
 
@@ -43,7 +43,8 @@ class CognitoAuth:
         site: the site's sign-in.
 
     Its `router` has these routes; each answers with where the sign-in stands (`state`, `signed_in`, and for a challenge
-    its `form` and `step`), or with `message`, `action` and the status of the error:
+    its `form` and `step`), or with `message`, `action` and the status of the error, the `field` that is wrong, and the
+    `step` that can still be answered:
 
     | route | body |
     |---|---|
@@ -208,7 +209,7 @@ def _router(auth: CognitoAuth) -> APIRouter:
                 shown = reached if isinstance(reached, dict) else browser.describe(reached)
                 response = JSONResponse(jsonable_encoder(shown))
             except AuthfsmError as error:
-                response = _error_response(error)
+                response = _error_response(error, browser)
             browser.cookies.write(response)
             response.headers["Cache-Control"] = "no-store"
             return response
@@ -221,8 +222,13 @@ def _router(auth: CognitoAuth) -> APIRouter:
     return router
 
 
-def _error_response(error: AuthfsmError) -> JSONResponse:
+def _error_response(error: AuthfsmError, browser: BrowserSession) -> JSONResponse:
     shown = {"message": error.for_person(), "action": error.action and error.action.name}
+    if isinstance(error, InvalidInput):
+        shown["field"] = error.field
+    with suppress(SealError):  # nothing is pending
+        if flow := browser.pending():
+            shown["step"] = step_of(flow)
     return JSONResponse(shown, error.http_status, headers=_retry_after(error))
 
 

@@ -337,8 +337,13 @@ def _reset_form(medium: str | None, destination: str | None) -> dict[str, Any]:
 
 
 def _offered(prompts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the prompts for a page: a password is asked for once, and no choice has a prompt of its own too."""
+    """Return the prompts for a page: a password is asked for once, and no choice has a prompt of its own or is empty."""
     names, own = {each["response"] for each in prompts}, {each["factor"] for each in prompts}
     for field_ in (field_ for each in prompts for field_ in each["fields"]):
         field_["choices"] = [one for one in field_["choices"] if one["value"] not in own]
-    return [each for each in prompts if each["response"] != "password" or "srp_a" not in names]
+    return [
+        each
+        for each in prompts
+        if (each["response"] != "password" or "srp_a" not in names)
+        and all(field_["choices"] or field_["kind"] != "choice" for field_ in each["fields"])
+    ]

@@ -108,9 +108,10 @@ def decrypt(sealed: str | bytes | None, key: Key, kind: str = "sign-in to resume
     """Return the JSON text in a seal."""
     key = wrapped_keys(key)
     form = _decrypted(sealed, _fernet(key))
+    if form is None and not sealed:
+        raise e.SealMissing(f"there is no {kind}")
     if form is None:
-        why = "it was tampered with, or sealed with another key" if sealed else f"there is no {kind}"
-        raise e.SealBroken(why)
+        raise e.SealBroken("it was tampered with, or sealed with another key")
     return form
 
 

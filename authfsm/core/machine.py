@@ -109,8 +109,8 @@ def build(
             `model.code(State.AUTHENTICATED)`. The current state means a new challenge, if one may come;
             `model.code(LoopKind.RETRY)` names the self-loop. Pickling drops the driver: `set_driver` gives it back.
         machine_cls: Machine, GraphMachine, AsyncMachine, or a class of yours.
-        prefix: what each trigger's name begins with, for a model that has a `code` or `password` of its own:
-            with "auth_" they are `auth_code` and `may_auth_code`.
+        prefix: what the names of the protocol's triggers begin with, for a model that has a `code` or `password` of
+            its own: with "auth_" they are `auth_code` and `may_auth_code`. Your own triggers keep their names.
         **options: other arguments of `transitions.Machine`; those for `prepare_event`,
             `after_state_change`, `states` and `transitions` are added to the protocol's.
 

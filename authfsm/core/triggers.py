@@ -209,7 +209,7 @@ def add_model(machine: Any, model: Any, *args: Any, **kwargs: Any) -> None:
             raise UnsuitableModel(
                 type(each),
                 f"has {', '.join(taken)} already, so it cannot get the triggers of that name: rename them, or pass"
-                f' prefix: with build(..., prefix="auth_") the trigger code is auth_code',
+                ' prefix, for the triggers of the protocol: with build(..., prefix="auth_") code is auth_code',
             )
     type(machine).add_model(machine, model, *args, **kwargs)
 
@@ -267,8 +267,9 @@ if TYPE_CHECKING:
 class ModelTriggers:
     """A base class for models of `build`: type checkers know `model.code("123456")` and `model.may_code()`.
 
-    It adds nothing to the model; without a driver, a trigger takes the reply or the state it leads to. For
-    `build(prefix=...)` the names differ, and this class does not apply.
+    It adds nothing to the model; without a driver, a trigger takes the reply or the state it leads to. Declare your own
+    triggers without a value: `approve: Callable[..., bool]`. For `build(prefix=...)` the names differ, and this class
+    does not apply.
     """
 
     if TYPE_CHECKING:

@@ -206,6 +206,8 @@ _ANOTHER_FACTOR: Final = {
     if PROTOCOL[state].keys() >= FIRST_FACTOR_CHOICE.keys()
     for response in FIRST_FACTOR_CHOICE
 } - {(State.WEB_AUTHN, Credential)}  # it answers the passkey challenge itself
+CONFIDENCE_MARKS: Final = {Confidence.INFERRED: "†", Confidence.CONTRADICTORY: "‡", Confidence.REFUTED: "✗"}
+"""The mark of a transition whose evidence is weak."""
 _PUBLISHED: Final = frozenset({Confidence.MEASURED, Confidence.ASSERTED, Confidence.DOCUMENTED})
 
 

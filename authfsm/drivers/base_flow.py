@@ -127,8 +127,8 @@ class BaseCognito(Generic[ClientT, FlowT]):
             key: the key, or several: all unseal.
 
         Raises:
-            SealError: it cannot be resumed, and the user starts again; the class says why. SealBroken:
-                tampered with, sealed with another key, or missing. SealExpired: the Cognito session in it
+            SealError: it cannot be resumed, and the user starts again; the class says why. SealMissing:
+                None or empty. SealBroken: tampered with, or sealed with another key. SealExpired: the Cognito session in it
                 has expired. SealWrongClient: another pool's or client's. SealTooNew: a newer version sealed it.
             BadKey: the key is not valid.
         """

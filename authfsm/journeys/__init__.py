@@ -2,7 +2,7 @@
 
 @pytest.mark.parametrize("journey", journeys(settings), ids=str)
 def test_my_app(journey):
-    stage = journey.begin()  # an embedded pool with the journey's user
+    stage = journey.begin()  # a local pool with the journey's user
     app = MyApp(stage.client(), stage.pool.client_id)
     while (next_input := stage.next_input()) is not None:
         app.submit(next_input)

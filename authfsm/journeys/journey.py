@@ -1,4 +1,4 @@
-"""Journeys: the paths to sign in to a pool, each ready for a test on an embedded pool.
+"""Journeys: the paths to sign in to a pool, each ready for a test on a local pool.
 
 For every path of `authfsm.checks.SignInPaths` there is a journey, or the reason why no pool can follow it. In
 addition there is one journey for each answer that is refused and given again.
@@ -96,7 +96,7 @@ class Journey:
         return self.path.moves[step].transition.kind is RESTART
 
     def begin(self, **pool: Any) -> Stage:
-        """Create the embedded pool and its user.
+        """Create the local pool and its user.
 
         Args:
             pool: arguments of `LocalPool` that replace those of the journey, such as `key`, so that the pools of
@@ -110,13 +110,13 @@ class Journey:
             **pool,
         }
         if self.descriptions is None:
-            embedded = ObservedPool(**{**pool_arguments(self.settings, self.plan), **arguments})
+            made = ObservedPool(**{**pool_arguments(self.settings, self.plan), **arguments})
         else:
             if Descriptions.read(self.descriptions).user_pool_client is None:
                 # Nothing is known of the app client: it allows every flow.
                 arguments = {"explicit_auth_flows": EVERY_FLOW, **arguments}
-            embedded = cast("ObservedPool", ObservedPool.like(self.descriptions, **arguments))
-        return Stage(self.id, self.path, self.plan, pool=embedded, functions=functions, clock=clock)
+            made = cast("ObservedPool", ObservedPool.like(self.descriptions, **arguments))
+        return Stage(self.id, self.path, self.plan, pool=made, functions=functions, clock=clock)
 
     def run(self, **pool: Any) -> Flow:
         """Follow the path with this package's own driver.
@@ -185,7 +185,7 @@ def journeys(
 
     Args:
         settings: the pool's settings; or its descriptions, as `{"UserPool": ..., "UserPoolClient": ...,
-            "MfaConfig": ...}`: then the embedded pool is like them in all that it supports.
+            "MfaConfig": ...}`: then the local pool is like them in all that it supports.
         cover: "paths" makes a journey of each path; "transitions" makes only enough to follow every transition once.
         contradictory: include transitions about which the sources contradict each other.
 

@@ -1,6 +1,6 @@
 """What a journey requires (its user, its pool, changes between its steps) and asks for next; errors of apps that stray.
 
-The embedded pool reports each transition, and can be served over HTTP.
+The local pool reports each transition, and can be served over HTTP.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A journey under way: the embedded pool with its user, the next input, and the transitions so far."""
+"""A journey under way: the local pool with its user, the next input, and the transitions so far."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Stage:
         journey: the journey's id.
         path: the journey's path.
         plan: what the journey requires.
-        pool: the embedded pool.
+        pool: the local pool.
         functions: the pool's Lambda functions.
         clock: the pool's clock.
 

@@ -116,7 +116,7 @@ class Verifier:
         """Return the verifier of the pool and client of a `Cognito` or `AsyncCognito`, with its clock.
 
         If its endpoint is not AWS's (`authfsm serve`), the issuer and the keys are there. The arguments and errors are
-        those of `Verifier`; `jwks` has the keys of a pool in this process: `pool.jwks()`.
+        those of `Verifier`; `jwks` has the keys of a local pool: `pool.jwks()`.
         """
         if cognito.pool_id is None:
             raise ValueError("pool_id is required: pass it to Cognito")

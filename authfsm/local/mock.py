@@ -1,4 +1,4 @@
-"""`mock_cognito`: boto3's cognito-idp clients reach a local region instead of AWS, for a test or a block of code.
+"""`mock_cognito`: boto3's cognito-idp clients reach a local Cognito instead of AWS, for a test or a block of code.
 
 For suites that were written for moto: `from authfsm.local import mock_cognito as mock_aws`. Where moto accepts
 any password or code, this Cognito verifies it: codes are in `pool.outbox`.
@@ -139,7 +139,7 @@ def mock_cognito(target: Target, /) -> Target: ...
 @overload
 def mock_cognito(**settings: Any) -> CognitoMock: ...
 def mock_cognito(target: Any = None, /, **settings: Any) -> Any:
-    """Make all boto3 cognito-idp clients reach a new local region, those made before too.
+    """Make all boto3 cognito-idp clients reach a new local Cognito, those made before too.
 
     `with mock_cognito() as cognito:`, `@mock_cognito()` or `@mock_cognito` above a function or a test class, or
     `start()` and `stop()`. Other services, and clients with an `endpoint_url`, are untouched; it works inside

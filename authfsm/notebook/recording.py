@@ -210,7 +210,7 @@ class SignInRecording(WrapsSecrets):
         """Send the pending response and record the reply; without one, raise InvalidOperation."""
         response = self.pending
         if response is None:
-            why = f"{self.flow.state} requires user input: offer a response"
+            why = f"{self.flow.state} requires user input: send it by answer(...)"
             raise InvalidOperation(why, state=self.flow.state)
         with self._recorded() as secrets:
             self._send(response, secrets)
@@ -290,7 +290,7 @@ class SignInRecording(WrapsSecrets):
             return None
         if self.flow.history:
             return f"only the last {MAX_STEPS} steps can be taken back: restart instead"
-        return "this is the beginning"
+        return "no step was taken yet"
 
     def back(self) -> None:
         """Go back to the sign-in and the pool before the last step, or raise InvalidOperation."""

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Final, Protocol
 
 from authfsm.base.mixins import CompletesDocstring
 from authfsm.protocol.error_policy import Fault, RecoveryAction
-from authfsm.protocol.error_sentences import OTHER_STEP, sentence_of_code, status_and_sentence
+from authfsm.protocol.error_sentences import NOT_SIGNED_IN, OTHER_STEP, sentence_of_code, status_and_sentence
 from authfsm.protocol.replies import Refusal
 from authfsm.protocol.states import State
 
@@ -307,6 +307,14 @@ class SealError(Explained):
 
 class SealBroken(SealError, UserError):
     """The sealed text was tampered with, or the key that sealed it is not among the keys of this program."""
+
+
+class SealMissing(SealBroken):
+    """There is no sealed text: the browser sent none, or nothing was stored."""
+
+    @property
+    def _presentation(self) -> tuple[int, str]:
+        return NOT_SIGNED_IN
 
 
 class SealExpired(SealError, TimeError):

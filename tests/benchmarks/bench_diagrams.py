@@ -10,7 +10,7 @@ import statistics
 from rows import Row, interleaved, milliseconds, show
 
 from authfsm.diagrams import diagram
-from authfsm.diagrams.gallery import EXAMPLE_POOLS
+from authfsm.diagrams.example_pools import EXAMPLE_POOLS
 from authfsm.diagrams.model_builder import build_model
 from authfsm.settings.reach import reachability
 

@@ -1,7 +1,7 @@
 """What it costs to have a sign-in wait: sealed and put, taken and resumed, in memory and in a Redis on this machine.
 
 Run by hand: `python tests/benchmarks/bench_stores.py`. The bar is the answer itself: a turn's bookkeeping is
-small beside the request to Cognito that it is for, here over HTTP to the embedded pool.
+small beside the request to Cognito that it is for, here over HTTP to the local pool.
 """
 
 from __future__ import annotations

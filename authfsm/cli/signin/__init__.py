@@ -134,7 +134,7 @@ class Signin:
     )
     keyring: bool = _tokens("Store the tokens and the device in the system's keyring.", default=False)
     local: bool = option(
-        "Sign in to an example pool that runs in this process.", default=False, panel="Without a user pool"
+        "Sign in to a local pool, made for the example.", default=False, panel="Without a user pool"
     )
 
     def run(self) -> int:

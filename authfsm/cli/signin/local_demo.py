@@ -1,4 +1,4 @@
-"""`authfsm signin --local`: an example pool in this process with its user, one for each challenge.
+"""`authfsm signin --local`: a local pool with its user, one for each challenge.
 
 What such a pool would send, and what the user's authenticator app would show, is printed.
 """
@@ -152,6 +152,6 @@ class OutboxPrinter:
 
 def introduce(name: str, pool: LocalPool, screen: Screen) -> None:
     """Print which pool this is, its user and the password."""
-    where, demo = f"{pool.pool_id}, in this process only", DEMO_POOLS[name]
+    where, demo = f"{pool.pool_id}, a local pool", DEMO_POOLS[name]
     user = {"user": ADA, "password": PASSWORD, **demo.hints}
     screen.facts({"pool": where, "example": demo.about, **user}, f"Example pool: {name}")

@@ -1,18 +1,4 @@
-"""The settings: the dictionary `AUTHFSM`.
-
-| key | meaning |
-|---|---|
-| POOL_ID, CLIENT_ID | the user pool and its app client |
-| CLIENT_SECRET | the app client's secret, if it has one |
-| ORIGIN | the site's origin, as `https://example.com` |
-| NAME | what the site is called in authenticator apps; by default "Example" |
-| FLOWS | the AuthFlows with which a browser may begin; by default USER_SRP_AUTH and USER_AUTH |
-| USERNAME_CLAIM | the claim that becomes the name of the Django user; by default `sub`, which Cognito never gives to somebody else |
-| STAFF_GROUPS, SUPERUSER_GROUPS | the Cognito groups whose members are staff or superusers; by default none |
-| SITE | instead of the above: the dotted path of a function that returns an `authfsm.contrib.web_sign_in.WebSignIn` |
-
-The cookies are sealed with keys derived from SECRET_KEY and SECRET_KEY_FALLBACKS.
-"""
+"""Reads the settings: the dictionary `AUTHFSM`, which the docstring of `authfsm.contrib.django` describes."""
 
 from __future__ import annotations
 
@@ -41,7 +27,7 @@ def setting(name: str, default: Any = None) -> Any:
     """Return one of the settings; ImproperlyConfigured if AUTHFSM is missing or has an unknown key."""
     given = getattr(settings, "AUTHFSM", None)
     if not isinstance(given, dict):
-        raise ImproperlyConfigured("set AUTHFSM to a dictionary: see authfsm.contrib.django.conf")
+        raise ImproperlyConfigured("set AUTHFSM to a dictionary: see python -m pydoc authfsm.contrib.django")
     if unknown := sorted(given.keys() - _ALL):
         raise ImproperlyConfigured(f"AUTHFSM has no {', '.join(unknown)}; it has {sorted(_ALL)}")
     return given.get(name, default)

@@ -18,9 +18,8 @@ from authfsm.diagrams.model import DiagramModel, Edge
 from authfsm.diagrams.model_builder import ARROWS_THROUGH
 from authfsm.diagrams.page_svg import css_variables, page_svg
 from authfsm.diagrams.picture import diagram
-from authfsm.diagrams.readme_table import CONFIDENCE_MARKS
 from authfsm.diagrams.themes import DARK, LIGHT
-from authfsm.diagrams.vertices import ORDER, Arrow, Junction, documentation_link, group_of
+from authfsm.diagrams.vertices import CONFIDENCE_MARKS, ORDER, Arrow, Junction, documentation_link, group_of
 from authfsm.protocol.error_policy import ERROR_POLICY, RecoveryAction
 from authfsm.protocol.nodes import NODES, TRANSITIONS_IN_ROLES, EdgeRoles, Node
 from authfsm.reference import about_state, as_dict

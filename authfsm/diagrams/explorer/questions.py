@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 
 from attrs import asdict, frozen
 
-from authfsm.diagrams.gallery import EXAMPLE_POOLS
+from authfsm.diagrams.example_pools import EXAMPLE_POOLS
 from authfsm.diagrams.vertices import ORDER
 from authfsm.protocol.auth_flows import (
     ALLOWED_FIRST_AUTH_FACTORS,

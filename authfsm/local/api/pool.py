@@ -1,4 +1,4 @@
-"""`LocalPool`: an Amazon Cognito user pool inside this process."""
+"""`LocalPool`: a Cognito user pool inside this process."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _CLIENT_SETTINGS: Final = frozenset(each.name for each in fields(AppClient))
 
 
 class LocalPool(DisplayMixin):
-    """An Amazon Cognito user pool inside this process that verifies what Cognito verifies.
+    """A local pool: a Cognito user pool inside this process that verifies what Cognito verifies.
 
     Messages that Cognito would send by SMS or email are in `outbox`. The pool may be used from several
     threads. `PoolConfiguration` and `AppClient` describe the settings in more detail.

@@ -209,7 +209,7 @@ def check_setting_names(settings: dict[str, Any], *classes: type) -> None:
     known = {each.name for kind in classes for each in fields(kind) if each.init}
     if unknown := sorted(set(settings) - known):
         settings.clear()  # a traceback with the frames' variables would show the values
-        raise TypeError(f"there is no setting {', '.join(unknown)}")
+        raise TypeError(f"no setting {', '.join(unknown)}; the settings are {', '.join(sorted(known))}")
 
 
 def new_pool_id(region: str, entropy: Entropy) -> str:

@@ -101,7 +101,7 @@ class Pools(Mapping[str, LocalPool]):
 
 
 class LocalCognito(DisplayMixin):
-    """Amazon Cognito inside this process: user pools that set-up code creates through a real boto3 client.
+    """A local Cognito, inside this process: user pools that set-up code creates through a real boto3 client.
 
     `LocalPool` is one pool, with its app client. Messages are in each pool's `outbox`. All pools share a lock.
 

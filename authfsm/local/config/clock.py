@@ -38,9 +38,9 @@ class ManualClock:
         """Return its present moment."""
         return self._now
 
-    def advance(self, seconds: float) -> datetime:
-        """Move the clock by seconds, back if negative, and return its new present moment."""
-        self._now += timedelta(seconds=seconds)
+    def advance(self, seconds: float | timedelta) -> datetime:
+        """Move the clock by seconds or a timedelta, back if negative, and return its new present moment."""
+        self._now += seconds if isinstance(seconds, timedelta) else timedelta(seconds=seconds)
         return self._now
 
     def __repr__(self) -> str:

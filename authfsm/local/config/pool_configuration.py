@@ -11,6 +11,8 @@ from typing import Any, Final, Literal
 
 from attrs import Attribute, Factory, field, fields, frozen
 from attrs.converters import optional
+from attrs.validators import instance_of
+from attrs.validators import optional as or_none
 
 from authfsm.base.secret import Secret
 from authfsm.local.config.contradictions import Contradictions
@@ -340,7 +342,7 @@ class PoolConfiguration:
     mfa: Literal["OFF", "OPTIONAL", "ON"] = field(default="OFF", validator=_one_of("OFF", "OPTIONAL", "ON"))
     mfa_methods: tuple[State, ...] = field(default=MFA_METHODS, converter=_mfa_methods)
     device: DeviceConfiguration | None = None
-    triggers: Triggers | None = None
+    triggers: Triggers | None = field(default=None, validator=or_none(instance_of(Triggers)))
     aliases: tuple[str, ...] = field(default=(), converter=_names)
     username_attributes: tuple[str, ...] = field(default=(), converter=_names)
     case_sensitive: bool = True

@@ -57,7 +57,7 @@ def main() -> None:
     if not said.local and (lacking := sorted(NEEDED - set(os.environ))):
         read.error(f"give --local, or set {', '.join(lacking)}")
     origin = os.environ.setdefault("SITE_ORIGIN", f"http://localhost:{said.port}")
-    app = local.embedded(origin, said.mfa) if said.local else from_environment()
+    app = local.app_with_pool(origin, said.mfa) if said.local else from_environment()
     uvicorn.run(app, host="localhost", port=said.port, log_level="warning")
 
 

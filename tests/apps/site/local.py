@@ -1,4 +1,4 @@
-"""An embedded pool with a user for every page of the site. What it would send is printed."""
+"""A local pool with a user for every page of the site. What it would send is printed."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def pool(**settings: Any) -> LocalPool:
     return made
 
 
-def embedded(origin: str, mfa: str) -> FastAPI:
+def app_with_pool(origin: str, mfa: str) -> FastAPI:
     """Return the site before this pool, and print its users, and each code that is sent."""
     made = pool(mfa=mfa)
     show = partial(print, flush=True)  # on the terminal of whoever tries the site
