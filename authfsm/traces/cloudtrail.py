@@ -10,7 +10,9 @@ of these events, so any member may be missing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
+from importlib.resources import files
 from typing import Final
 
 from authfsm.protocol import responses as r
@@ -20,6 +22,12 @@ from authfsm.protocol.error_policy import ERROR_POLICY, ErrorRule
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import PROTOCOL, destinations
 from authfsm.traces import log_symbols as s
+
+_PARTS: Final = re.split(
+    r"(?m)^-- name: (\w+)\n(?:--.*\n)*", files(__package__).joinpath("query.sql").read_text("utf-8")
+)
+SQL: Final = {name: text.strip() for name, text in zip(_PARTS[1::2], _PARTS[2::2], strict=True)}
+"""The parts of `query.sql`, by name."""
 
 SOURCE: Final = "cognito-idp.amazonaws.com"
 """The `eventSource` of Cognito user pools."""
@@ -120,53 +128,6 @@ def extraction(table: str) -> str:
     )
 
 
-# An event that was delivered several times counts once. Setting up an authenticator app with an access token is
-# not part of a sign-in.
-_DEDUPLICATED: Final = """
-deduplicated AS (
-    SELECT {names}, COUNT(*) AS copies FROM events_read WHERE NOT ({with_token}) GROUP BY {names}
-)"""
-
-# The same for `events_read` as a table, which can be read several times: few events are delivered twice.
-_DEDUPLICATED_STORED: Final = """
-repeated AS (
-    SELECT DISTINCT id FROM (SELECT id FROM events_read WHERE id IS NOT NULL GROUP BY id HAVING COUNT(*) > 1) AS twice
-), deduplicated AS (
-    SELECT {names}, CAST(1 AS BIGINT) AS copies FROM events_read
-    WHERE NOT ({with_token}) AND id IS NOT NULL AND id NOT IN (SELECT id FROM repeated)
-    UNION ALL
-    SELECT {names}, COUNT(*) AS copies FROM events_read
-    WHERE NOT ({with_token}) AND (id IS NULL OR id IN (SELECT id FROM repeated)) GROUP BY {names}
-)"""
-
-# An event without an app client has the app client of the sign-in that it continues.
-_WITH_APP: Final = """
-with_app AS (
-    SELECT *, COALESCE(client, LAST_VALUE(client IGNORE NULLS) OVER (
-            PARTITION BY sub, address, agent ORDER BY moment, CASE WHEN client IS NULL THEN 1 ELSE 0 END ROWS UNBOUNDED PRECEDING), '') AS app,
-        MAX(CASE WHEN orphan THEN 1 ELSE 0 END) OVER (PARTITION BY address, agent) = 1 AS unattributed
-    FROM with_symbol
-)"""
-
-# The same for `with_symbol` as a table: only the events of users with such an event are sorted.
-_WITH_APP_STORED: Final = """
-lacking AS (SELECT DISTINCT sub, address, agent FROM with_symbol WHERE client IS NULL AND sub IS NOT NULL),
-orphans AS (SELECT DISTINCT address, agent, TRUE AS orphaned FROM with_symbol WHERE orphan),
-clients AS (
-    SELECT *, COALESCE(client, '') AS app FROM with_symbol
-    WHERE sub IS NULL OR NOT EXISTS (
-        SELECT 1 FROM lacking WHERE lacking.sub = with_symbol.sub AND lacking.address = with_symbol.address AND lacking.agent = with_symbol.agent)
-    UNION ALL
-    SELECT *, COALESCE(client, LAST_VALUE(client IGNORE NULLS) OVER (
-            PARTITION BY sub, address, agent ORDER BY moment, CASE WHEN client IS NULL THEN 1 ELSE 0 END ROWS UNBOUNDED PRECEDING), '') AS app
-    FROM with_symbol WHERE sub IS NOT NULL AND EXISTS (
-        SELECT 1 FROM lacking WHERE lacking.sub = with_symbol.sub AND lacking.address = with_symbol.address AND lacking.agent = with_symbol.agent)
-), with_app AS (
-    SELECT clients.*, COALESCE(orphaned, FALSE) AS unattributed
-    FROM clients LEFT JOIN orphans ON orphans.address = clients.address AND orphans.agent = clients.agent
-)"""
-
-
 def exchanges(*, stored: bool = False) -> str:
     """Return the common table expressions that make exchanges of `events_read`, which may be `stored` as a table.
 
@@ -176,8 +137,9 @@ def exchanges(*, stored: bool = False) -> str:
     flows = sorted({kind.auth_flow for kind in PROTOCOL[State.START] if kind.auth_flow})
     names = ", ".join(name for name in FIELDS if name != "with_token")
     with_token = f"operation IN ('{_ASSOCIATE}', '{_VERIFY}') AND with_token AND NOT in_session"
-    deduplicated = _DEDUPLICATED_STORED if stored else _DEDUPLICATED
-    return f"""{deduplicated.format(names=names, with_token=with_token).strip()}, with_symbol AS {"MATERIALIZED " if stored else ""}(
+    stored_or_not = "_stored" if stored else ""
+    deduplicated = SQL[f"deduplicated{stored_or_not}"].format(names=names, with_token=with_token)
+    return f"""{deduplicated}, with_symbol AS {"MATERIALIZED " if stored else ""}(
     SELECT id, moment, message, address, agent, client, in_session, sub, operation, copies, tokens, next_challenge, flow,
         CASE WHEN operation = '{_VERIFY}' AND status = 'ERROR' THEN 'EnableSoftwareTokenMFAException' ELSE error END AS error,
         operation IN ({_literals(_BEGIN)}, '{_RENEW}') AS opens,
@@ -188,7 +150,7 @@ def exchanges(*, stored: bool = False) -> str:
             WHEN operation IN ({_literals(_ANSWER)}) THEN CASE WHEN challenge IS NULL THEN '{s.NOT_LOGGED}' ELSE {_challenge_state("challenge")} END
             ELSE operation END AS symbol
     FROM deduplicated
-), {(_WITH_APP_STORED if stored else _WITH_APP).strip()}, ranked_events AS (
+), {SQL[f"with_app{stored_or_not}"]}, ranked_events AS (
     SELECT *, sub IS NULL OR moment IS NULL OR orphan AS alone, {_rank()} AS ranked, {_session_survives()} AS survives
     FROM with_app
 ), from_cloudtrail AS (
