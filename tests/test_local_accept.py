@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from joserfc.jwk import RSAKey
+from serving import serve_in_thread
 
 from authfsm.local import CHECKS, LocalCognito, PoolRefusal
 
@@ -180,3 +182,14 @@ def test_names() -> None:
     assert LocalCognito().pool().configuration.accept == frozenset()
     with pytest.raises(ValueError, match=r"accept has no check weak; there are all, unknown-attributes, "):
         LocalCognito(accept=["weak"])
+
+
+def test_the_log_of_the_server() -> None:
+    """The line of a request names the checks that were relaxed for it, and only for it."""
+    with serve_in_thread(accept=["invalid-names"]) as server:
+        status, _, reply = server.call("CreateUserPool", PoolName="a" * 129)
+        server.call("DescribeUserPool", UserPoolId=reply["UserPool"]["Id"])
+        lines = [json.loads(line) for line in server.log.getvalue().splitlines()]
+
+    assert status == 200
+    assert [each.get("accepted") for each in lines if each["event"] == "request"] == [["invalid-names"], None]

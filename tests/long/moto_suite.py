@@ -101,6 +101,8 @@ def compare(results: Results) -> list[str]:
     """Return what the list of exceptions and the results say differently."""
     listed = {each["test"]: each for each in rows() if each["kind"] != "other"}
     problems = [f"{test}: listed, but the suite has no such test" for test in listed.keys() - results.keys()]
+    unexplained = [e["test"] for e in rows() if e["kind"] != "lenient" and not (e["reason"] and e["source"])]
+    problems += [f"{test}: listed without a reason and its source" for test in unexplained]
     for test, modes in sorted(results.items()):
         passed = {mode: each[0] for mode, each in modes.items()}
         checks = " ".join(modes["lenient"][1])
