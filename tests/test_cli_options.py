@@ -167,7 +167,7 @@ CHANGES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "serve": {
         "host": ((), ("--host", "h")), "port": ((), ("--port", "0")), "state": ((), ("--state", "s.json")), "config": ((), ("--config", "c.json")),
         "issuer": ((), ("--issuer", "i")), "allow_host": ((), ("--allow-host", "h")), "cors": ((), ("--cors", "*")), "is_open": ((), ("--open",)),
-        "accept": ((), ("--accept", "all")),
+        "accept": ((), ("--accept", "all")), "print_config": ((), ("--print-config",)),
     },
     "signin": {
         "demo": (("--local",), ("sms",)), "client_id": ((), ("--client-id", "c")), "pool_id": ((), ("--pool-id", "p")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from joserfc.jwk import RSAKey
 from serving import serve_in_thread
 
 from authfsm.local import CHECKS, LocalCognito, PoolRefusal
+from authfsm.local.server.config import ConfigError, parse_config
+from authfsm.local.server.service import Log, open_service
 
 PASSWORD = "Correct-Horse-1"
 WEAK = "weak"
@@ -182,6 +185,8 @@ def test_names() -> None:
     assert LocalCognito().pool().configuration.accept == frozenset()
     with pytest.raises(ValueError, match=r"accept has no check weak; there are all, unknown-attributes, "):
         LocalCognito(accept=["weak"])
+    with pytest.raises(ConfigError, match="accept has no check weak"):
+        open_service(parse_config({"accept": ["weak"]}), "http://127.0.0.1:1", Log(StringIO()))
 
 
 def test_the_log_of_the_server() -> None:

@@ -32,7 +32,7 @@ from authfsm.local.config import descriptions
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.request_members import is_known
 from authfsm.local.server.access import AccessRules
-from authfsm.local.server.config import CLIENT_ID, POOL_ID, ServerConfig
+from authfsm.local.server.config import CLIENT_ID, POOL_ID, ConfigError, ServerConfig
 from authfsm.local.server.sign_in_tracker import SignInTracker
 from authfsm.local.server.state_file import StateFile, StateFileError
 from authfsm.protocol.auth_flows import FLOWS
@@ -168,9 +168,9 @@ class Service:
         details["operation"] = operation if is_known(operation) else None
         outcome: Mapping[str, Any] | PoolRefusal
         with self.locked():
-            members = self.cognito.read_members(operation, request)
             if operation in REGION_OPERATIONS:
-                return self._answer_region(operation, members, authorization)
+                return self._answer_region(operation, request, authorization)
+            members = self.cognito.read_members(operation, request)
             self.cognito.check(operation, members)
             pool = self.cognito.pool_of(members)
             try:
@@ -186,12 +186,12 @@ class Service:
         return outcome
 
     def _answer_region(
-        self, operation: str, members: Mapping[str, Any], authorization: str
+        self, operation: str, request: Mapping[str, Any], authorization: str
     ) -> Mapping[str, Any]:
         """Answer an operation that may create or delete pools; undo that if it cannot be written."""
         before = self.cognito.pools.copy()
         store = self._served[self.pool.pool_id].store
-        reply = self.cognito.answer(operation, members, signing_region(authorization))
+        reply = self.cognito.answer(operation, request, signing_region(authorization))
         after = self.cognito.pools
         try:
             for pool_id in after.keys() - before.keys():
@@ -259,7 +259,10 @@ def open_service(
     issuer = issuer or config.settings.get("issuer") or f"{url}/{pool_id}"
     settings: dict[str, Any] = {"pool_id": pool_id, "issuer": issuer}
     shared = {name: config.settings[name] for name in _SHARED & config.settings.keys()}
-    cognito = LocalCognito(region=pool_id.partition("_")[0], issuer=url, **shared)
+    try:
+        cognito = LocalCognito(region=pool_id.partition("_")[0], issuer=url, **shared)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
     with _damage_reported(file):
         if file is None:
             service = Service(config.pool(**settings), log, None, config.access, cognito)
