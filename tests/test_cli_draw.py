@@ -379,6 +379,9 @@ def test_the_page_to_explore() -> None:
     assert draw("--html", "flow.html").stderr == "drew flow.html\n"
     assert draw("--html", "mine.html", "--settings", "a.json").stderr == "drew mine.html\n"
     assert '"mfa_configuration":"OFF"' in Path("mine.html").read_text(encoding="utf-8")
+    assert draw("--html", "both.html", "--diff", "a.json", "a.json").stderr == "drew both.html\n"
+    assert '"before":{' in Path("both.html").read_text(encoding="utf-8")
+    assert '"before":null' in Path("mine.html").read_text(encoding="utf-8")
     assert draw("--html", "x.html", "-o", "x.svg").stderr == "drew x.html\ndrew x.svg\n"
     assert sorted(path.name for path in Path().glob("*.svg")) == ["x.svg"]
 

@@ -356,16 +356,21 @@ def test_one_of_several_responses_on_a_line_is_struck_out(shown: OpenedPage) -> 
 
 
 def test_the_page_begins_with_given_settings(browser: OpenedPage, tmp_path: Path) -> None:
-    """The switches begin at the position of the settings that were given."""
+    """The switches begin at the settings that were given, compared with those before; the address keeps another choice."""
     settings = PoolSettings(mfa_configuration="OFF", lambda_config=(), device_configuration=False)
     file = tmp_path / "mine.html"
-    file.write_text(page(settings), encoding="utf-8")
+    file.write_text(page(settings, before=PoolSettings()), encoding="utf-8")
     browser.page.goto(file.as_uri())
 
     assert browser.page.is_checked('[name="mfa_configuration"][value="OFF"]')
     assert not browser.page.is_checked('[name="device_configuration"]')
     assert browser.page.is_checked('[name="sms_mfa"]')
     assert is_ruled_out(node_element(browser.page, "DEVICE_SRP_AUTH"))
+    assert browser.page.input_value("#compare") == "everything"
+    assert "becomes impossible: no arrow" not in browser.page.inner_text("#difference")
+    browser.page.select_option("#compare", "")
+    browser.page.reload()
+    assert not browser.page.is_visible("#difference")
 
 
 # ---- places ---------------------------------------------------------------------------------------------------
