@@ -347,7 +347,7 @@ class TestAmazonCognitoIdentityJs:
 
 
 def test_amplify_signs_in_after_one_code(tmp_path: Path) -> None:
-    """aws-amplify: signUp, one code, autoSignIn without another one, deleteUserAttributes."""
+    """aws-amplify: signUp, one code, autoSignIn without another one, groups in refreshed tokens, deleteUserAttributes."""
     config = {"allowed_first_auth_factors": ["PASSWORD", "EMAIL_OTP"]}
     who = {"username": "cleo", "email": "cleo@example.com"}
     with serve_in_process(tmp_path, config) as served:
@@ -356,6 +356,7 @@ def test_amplify_signs_in_after_one_code(tmp_path: Path) -> None:
     assert came == {
         "steps": ["CONFIRM_SIGN_UP", "COMPLETE_AUTO_SIGN_IN"],
         "isSignedIn": True,
+        "groups": [["admins"], ["admins"]],
         "codes": 1,
         "attributes": ["email", "email_verified", "sub"],
     }
