@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from itertools import product
 from pathlib import Path
@@ -25,7 +25,7 @@ from authfsm.core.wire_requests import WRITERS, write
 from authfsm.local import LocalPool, ManualClock, WebAuthnConfiguration
 from authfsm.local.api import operations
 from authfsm.protocol import responses as r
-from authfsm.protocol.api_requests import OTHER_OPERATIONS, REDACTED_VALUES, candidates, classify, names_for
+from authfsm.protocol.api_requests import OTHER_OPERATIONS, classify, names_for
 from authfsm.protocol.auth_flows import FLOWS, SIGN_IN_OPERATIONS
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import CHALLENGES, State
@@ -38,7 +38,6 @@ LEVEL: Final = "urn:cognito:loa:1"
 SESSION: Final = "a session that nobody was ever given"
 BEGIN: Final = "InitiateAuth"
 ANSWER: Final = "RespondToAuthChallenge"
-HIDDEN: Final = "HIDDEN_DUE_TO_SECURITY_REASONS"
 
 
 def combinations(**values: tuple[str | None, ...]) -> list[dict[str, str]]:
@@ -258,7 +257,6 @@ def test_request_writers_agree(state: State, kind: type[Response], *, direct: bo
         name = state.value
 
     assert classify(made.operation, request) is kind
-    assert candidates(made.operation, request) == (kind,)
     assert name in names_for(state, kind)
     assert made.operation in SIGN_IN_OPERATIONS
 
@@ -299,46 +297,3 @@ class TestAbsence:
         assert classify(operation, {}) is expected
         assert classify(operation, dict.fromkeys(members, nothing)) is expected
         assert classify("ListUsers", {}) is None
-
-
-def redacted(operation: str, request: Mapping[str, Any], literal: str) -> dict[str, Any]:
-    """Return a request as CloudTrail logs it: its map of parameters is one string."""
-    where = "AuthParameters" if operation == BEGIN else "ChallengeResponses"
-    hidden = {key: literal for key in ("Session",) if key in request}
-    return {**request, where: literal, **hidden}
-
-
-def groups() -> Iterator[tuple[str, str, bool, set[type[Response] | None]]]:
-    """Return each flow and challenge, with a session or without, and the classes of its requests."""
-    found: dict[tuple[str, str, bool], set[type[Response] | None]] = {}
-    for operation, request in EVERY:
-        name = request.get("AuthFlow") or request["ChallengeName"]
-        key = operation, name, "Session" in request
-        found.setdefault(key, set()).add(classify(operation, request))
-    for key, kinds in found.items():
-        yield *key, kinds
-
-
-class TestRedactedRequests:
-    """If parameters are redacted, the result has every response that the request may carry."""
-
-    @pytest.mark.parametrize("literal", sorted(REDACTED_VALUES))
-    def test_a_redacted_map(self, literal: str) -> None:
-        """With a redacted map, exactly the classes of its requests are possible."""
-        for operation, name, session, kinds in groups():
-            key = "AuthFlow" if operation == BEGIN else "ChallengeName"
-            request = {key: name, **({"Session": SESSION} if session else {})}
-
-            assert set(candidates(operation, redacted(operation, request, literal))) == kinds
-
-    def test_redacted_values(self) -> None:
-        """With a redacted value, the true class is possible; a redacted secret leaves one class."""
-        for operation, request in EVERY:
-            where = "AuthParameters" if operation == BEGIN else "ChallengeResponses"
-            for name in request[where]:
-                hidden = {**request, where: {**request[where], name: HIDDEN}}
-                possible = candidates(operation, hidden)
-
-                assert classify(operation, request) in possible
-                if name in {"PASSWORD", "SRP_A", "CREDENTIAL", "EMAIL", "email"}:
-                    assert possible == (classify(operation, request),)

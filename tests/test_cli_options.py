@@ -192,6 +192,8 @@ REFUSED = (
     ("signin", ("--local", "--endpoint", "http://127.0.0.1:1"), "--endpoint has no effect with --local"),
     ("signin", ("--local", "--profile", "p"), "--profile has no effect with --local"),
     ("signin", ("--show-tokens",), "--show-tokens has no effect without --json"),
+    ("signin", ("--flow", "SRP"), "--flow must be one of USER_SRP_AUTH, USER_PASSWORD_AUTH,"),
+    ("signin", ("--preferred", "SRP"), "--preferred must be one of PASSWORD_SRP, PASSWORD, EMAIL_OTP, SMS_OTP,"),
     ("paths", ("--shortest", "--limit", "3"), "--limit has no effect with --shortest"),
     ("paths", ("--longest", "--limit", "3"), "--limit has no effect with --longest"),
     ("paths", ("--diff", "a.json", "b.json", "--json", "--limit", "3"), "--limit has no effect with --diff and --json"),

@@ -192,7 +192,7 @@ def test_a_device_file_is_its_owners(tmp_path: Path) -> None:
         "",
         "[]",
         '{"DeviceKey": 1}',
-        '{"DeviceKey": "", "DeviceGroupKey": "g", "DevicePassword": "p"}',
+        '{"device_key": "", "device_group_key": "g", "password": "p"}',
     ):
         file.write_text(nonsense, encoding="utf-8")
         assert RememberedDevices(FileStorage(tmp_path / "d"), SERVICE).of("ada") is None

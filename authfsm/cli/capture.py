@@ -25,7 +25,7 @@ class Capture:
     placeholder, and keeps Cognito's own words. Shifts all times so that the first is 2020-01-01.
     """
 
-    epilog: ClassVar = "Exit status: 0 success; 1 the file could not be read or written; 2 usage error."
+    epilog: ClassVar[str] = "Exit status: 0 success; 1 the file could not be read or written; 2 usage error."
 
     name: str = argument(
         "JSON, JSON lines, HTTP messages with headers, a HAR file, Athena's CSV, a botocore log, or an object as"
@@ -42,13 +42,15 @@ class Capture:
     def run(self) -> int:
         """Write the anonymised text, and report what was replaced."""
         try:
-            _check_other(self.name, self.output)
+            out = self.output
+            if out is not None and self.name != "-" and out.exists() and out.samefile(self.name):
+                raise WrongUsage(f"{out} is the input file: choose another output file")
             made = anonymise(_read(self.name), keep=self.keep or ())
-            if self.output is None:
+            if out is None:
                 sys.stdout.buffer.write(made.text.encode())
                 sys.stdout.flush()
             else:
-                self.output.write_text(made.text, encoding="utf-8", newline="")
+                out.write_text(made.text, encoding="utf-8", newline="")
         except UnreadableDocument as error:
             raise Failed(f"{self.name} cannot be read: {error}") from None
         except OSError as error:
@@ -62,11 +64,6 @@ class Capture:
             )
         print_message("Read the result before you publish it.")
         return 0
-
-
-def _check_other(name: str, output: Path | None) -> None:
-    if output is not None and name != "-" and output.exists() and output.samefile(name):
-        raise WrongUsage(f"{output} is the input file: choose another output file")
 
 
 def _read(name: str) -> str:

@@ -20,7 +20,7 @@ from authfsm.checks import INVARIANTS, Invariant, Violation, explore, factor_exc
 from authfsm.checks.findings import Finding, Origin, Severity, sarif
 from authfsm.checks.findings import as_json as finding_json
 from authfsm.cli.command import FAILED, Failed, as_json, option, print_message, refuse_unknown, writing
-from authfsm.cli.pool_descriptions import Descriptions, PoolOptions
+from authfsm.cli.pool_descriptions import PoolOptions
 from authfsm.protocol import links
 from authfsm.protocol.errors import BadField
 from authfsm.settings.descriptions import decode_text
@@ -39,7 +39,7 @@ class Check(PoolOptions):
     security findings, each with its path, its source and its remediation.
     """
 
-    epilog: ClassVar = (
+    epilog: ClassVar[str] = (
         "Exit status: 0 no finding of severity --fail-on or higher; 1 at least one; 2 usage error."
     )
 
@@ -61,9 +61,15 @@ class Check(PoolOptions):
         if descriptions is None:
             violations = checks.check()
             found: Sequence[Finding] = tuple(_finding(each) for each in violations)
-            lines = [*_invariants(INVARIANTS, violations), _explored()]
+            explored = explore(checks.Model())
+            moves = sum(len(each) for each in explored.moves.values())
+            checked = f"\n{len(explored.before)} positions and {moves} transitions between them were checked."
+            lines = [*_invariants(INVARIANTS, violations), checked]
         else:
-            found = _reviewed(descriptions)
+            try:
+                found = review(descriptions)
+            except BadField as error:
+                raise Failed(f"the pool's description cannot be read: {error}") from None
             lines = [*_findings(found), _summary(found)]
         self._print(found, lines)
         if self.diagram is not None:
@@ -99,23 +105,10 @@ class Check(PoolOptions):
         return Origin(self.settings.stem, str(self.settings), text)
 
 
-def _reviewed(descriptions: Descriptions) -> tuple[Finding, ...]:
-    try:
-        return review(descriptions)
-    except BadField as error:
-        raise Failed(f"the pool's description cannot be read: {error}") from None
-
-
 def _finding(broken: Violation) -> Finding:
     name, statement = broken.invariant.name, broken.invariant.statement
     page = links.AUTHENTICATION_FLOWS
     return Finding(name, Severity.HIGH, statement, broken.why, broken.path, page, ())
-
-
-def _explored() -> str:
-    found = explore(checks.Model())
-    moves = sum(len(each) for each in found.moves.values())
-    return f"\n{len(found.before)} positions and {moves} transitions between them were checked."
 
 
 def _draw(folder: Path, found: Sequence[Finding]) -> None:

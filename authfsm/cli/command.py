@@ -45,6 +45,7 @@ class WrongUsage(Failed):
 class Command(Protocol):
     """A command: an attrs class whose fields are its options and whose docstring is its help."""
 
+    # With its type: Python 3.10 cannot resolve the types of a class with a bare ClassVar.
     epilog: ClassVar[str | None]
     """The last line of `--help`: the exit statuses."""
 
@@ -125,6 +126,18 @@ def refuse_unknown(name: str, given: str | None, known: Collection[str]) -> None
     """Raise `Failed` if an option has a value that is not one of the known ones."""
     if given is not None and given not in known:
         raise WrongUsage(f"--{name} must be one of {', '.join(known)}, not {given!r}")
+
+
+def flag(name: str) -> str:
+    """Return the option of a field, for example `--pool-id`."""
+    return f"--{'format' if name == 'form' else name.replace('_', '-')}"
+
+
+def refuse_unused(options: Any, names: Collection[str], mode: str) -> None:
+    """Raise `WrongUsage` if one of these options is given although it has no effect in this mode."""
+    for each in attrs.fields(type(options)):
+        if each.name in names and getattr(options, each.name) != each.default:
+            raise WrongUsage(f"{flag(each.name)} has no effect with {mode}")
 
 
 def refuse_exclusive(options: object, *pairs: tuple[str, str]) -> None:

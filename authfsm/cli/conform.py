@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -62,7 +61,7 @@ class Conform:
     the end. Against AWS it creates user pools in your account.
     """
 
-    epilog: ClassVar = (
+    epilog: ClassVar[str] = (
         "Exit status: 0 no rule failed (an unsupported feature is not a failure); 1 a rule failed, or none could run;"
         " 2 usage error, or the endpoint does not answer."
     )
@@ -101,7 +100,8 @@ class Conform:
         """Run the rules against the endpoints, or list them; fail if a rule failed or none could run at one."""
         rules = self._selected()
         if self.list_:
-            self._refuse_unused()
+            others = {each.name for each in attrs.fields(Conform)} - {"rule", "list_", "timeout"}
+            command.refuse_unused(self, others, "--list: no rule runs")
             Console(highlight=False).print(rules_with_sources(rules))
             return 0
         outputs = self.output or []
@@ -122,12 +122,6 @@ class Conform:
                     f" The first rule reports: {next(why, 'no rule was run')}"
                 )
         return 0 if results.all_passed else command.FAILED
-
-    def _refuse_unused(self) -> None:
-        for each in attrs.fields(Conform):
-            if each.name not in {"rule", "list_", "timeout"} and getattr(self, each.name):
-                name = each.name.replace("_", "-")
-                raise command.WrongUsage(f"--{name} has no effect with --list: no rule runs")
 
     def _selected(self) -> tuple[ConformanceRule, ...]:
         try:
@@ -153,7 +147,7 @@ class Conform:
             inbox, how = inboxes.get(name, (None, None))
             repeated = [f"--codes {how}"] if how else []
             repeated += [
-                f"--{each.replace('_', '-')} {value}"
+                f"{command.flag(each)} {value}"
                 for each in ("pool_id", "client_id", "region", "profile")
                 if (value := getattr(self, each))
             ]
@@ -256,10 +250,7 @@ def _run(endpoints: list[Endpoint], rules: tuple[ConformanceRule, ...], timeout:
 
 def _write(results: Results, outputs: Sequence[Path]) -> None:
     for path in outputs:
-        if path.suffix == ".md":
-            text = as_markdown(results)
-        else:
-            text = json.dumps(as_json(results), indent=2, ensure_ascii=False) + "\n"
+        text = as_markdown(results) if path.suffix == ".md" else command.as_json(as_json(results))
         if path == _STDOUT:
             sys.stdout.write(text)
         else:

@@ -41,7 +41,7 @@ class Demo:
     Needs no AWS account, network or system package: the local pool verifies every proof.
     """
 
-    epilog: ClassVar = "Exit status: 0 every sign-in ended with tokens; 1 one did not; 2 usage error."
+    epilog: ClassVar[str] = "Exit status: 0 every sign-in ended with tokens; 1 one did not; 2 usage error."
 
     out: Path = option("Folder for the pictures of the paths.", default=Path("walks"))
     pause: float = option("Seconds to wait after each step.", default=0.0, min=0, max=10)
@@ -58,12 +58,7 @@ _COLOURS = {
     State.MFA_SETUP: "yellow",
     State.DEVICE_SRP_AUTH: "magenta",
     State.DEVICE_PASSWORD_VERIFIER: "magenta",
-    State.CUSTOM_CHALLENGE: "cyan",
 }
-
-
-def _colour(state: State, role: Role | None) -> str:
-    return _COLOURS.get(state, "dark_orange3" if role is Role.SECOND_FACTOR else "cyan")
 
 
 def _facts(asked: Challenge | None) -> str:  # noqa: PLR0911 - one line a challenge
@@ -129,7 +124,8 @@ class DemoStage:
         given = Text(step.response.trigger)
         if words:
             given.append(f"\n{words}", style="dim italic")
-        state = Text(step.dest, style=_colour(step.dest, step.role))
+        usual = "dark_orange3" if step.role is Role.SECOND_FACTOR else "cyan"
+        state = Text(step.dest, style=_COLOURS.get(step.dest, usual))
         if error is not None:
             state.append(f"\nretry: {error.refusal.code}", style="red")
         elif facts:
@@ -153,16 +149,14 @@ class Story:
 STORIES: list[Story] = []
 
 
-def _story(name: str, title: str, about: str) -> Callable[[Callable[[DemoStage], Flow]], None]:
-    return lambda play: STORIES.append(Story(name, title, about, play))
+def _story(name: str, title: str) -> Callable[[Callable[[DemoStage], Flow]], None]:
+    """Add a story, whose function's docstring tells what it is about."""
+    return lambda play: STORIES.append(Story(name, title, play.__doc__ or "", play))
 
 
-@_story(
-    "1-totp-enrolment",
-    "A second factor, enrolled on the way",
-    "The pool requires MFA and ada has none: she proves her password by SRP and enrols an authenticator app.",
-)
+@_story("1-totp-enrolment", "A second factor, enrolled on the way")
 def _totp_enrolment(stage: DemoStage) -> Flow:
+    """The pool requires MFA and ada has none: she proves her password by SRP and enrols an authenticator app."""
     pool = LocalPool(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
     pool.add_user(ADA, password=PASSWORD)
     flow = stage.begin(pool.cognito(), PASSWORD, "USER_SRP_AUTH")
@@ -177,12 +171,9 @@ def _totp_enrolment(stage: DemoStage) -> Flow:
     return flow
 
 
-@_story(
-    "2-temporary-password",
-    "A temporary password",
-    "An administrator made ada's account: she proves the temporary password and replaces it.",
-)
+@_story("2-temporary-password", "A temporary password")
 def _temporary_password(stage: DemoStage) -> Flow:
+    """An administrator made ada's account: she proves the temporary password and replaces it."""
     pool = LocalPool(required_attributes=["name"])
     pool.add_user(ADA, password=PASSWORD, temporary=True)
     flow = stage.begin(pool.cognito(), PASSWORD, "USER_SRP_AUTH")
@@ -191,12 +182,9 @@ def _temporary_password(stage: DemoStage) -> Flow:
     return flow
 
 
-@_story(
-    "3-sms-wrong-code",
-    "A code by SMS, mistyped once",
-    "A wrong code may be followed by another: the session stays valid.",
-)
+@_story("3-sms-wrong-code", "A code by SMS, mistyped once")
 def _sms_with_a_wrong_code(stage: DemoStage) -> Flow:
+    """A wrong code may be followed by another: the session stays valid."""
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"])
     pool.add_user(ADA, password=PASSWORD, phone_number=PHONE)
     flow = stage.begin(pool.cognito(), PASSWORD, "USER_SRP_AUTH")
@@ -207,12 +195,9 @@ def _sms_with_a_wrong_code(stage: DemoStage) -> Flow:
     return flow
 
 
-@_story(
-    "4-remembered-device",
-    "A remembered device",
-    "The laptop proves itself by SRP, and replaces the second factor.",
-)
+@_story("4-remembered-device", "A remembered device")
 def _remembered_device(stage: DemoStage) -> Flow:
+    """The laptop proves itself by SRP, and replaces the second factor."""
     pool = LocalPool(
         mfa="ON", mfa_methods=["SMS_MFA"], device=DeviceConfiguration(challenge_required_on_new_device=True)
     )
@@ -251,12 +236,9 @@ def riddle_triggers() -> Triggers:
     return Triggers(define=define, create=create, verify=verify)
 
 
-@_story(
-    "5-custom-challenge",
-    "A challenge of the pool's own",
-    "Three Lambda functions issue the challenges: a riddle, and after a wrong answer the same again.",
-)
+@_story("5-custom-challenge", "A challenge of the pool's own")
 def _custom_challenge(stage: DemoStage) -> Flow:
+    """Three Lambda functions issue the challenges: a riddle, and after a wrong answer the same again."""
     pool = LocalPool(triggers=riddle_triggers())
     pool.add_user(ADA)
     flow = stage.begin(pool.cognito(), None, "CUSTOM_AUTH")
@@ -268,18 +250,13 @@ def _custom_challenge(stage: DemoStage) -> Flow:
 # ---- playing them --------------------------------------------------------------------------
 
 
-def _table() -> Table:
+def _play(story: Story, console: Console, pause: float) -> tuple[Flow, float]:
     table = Table(box=None, pad_edge=False, padding=(0, 1), show_header=False)
     table.add_column(justify="right", style="dim", width=2)
     table.add_column(width=29)
     table.add_column(style="dim", width=1)
     table.add_column(width=33, overflow="ellipsis")
     table.add_column(justify="right", style="dim", width=7, no_wrap=True)
-    return table
-
-
-def _play(story: Story, console: Console, pause: float) -> tuple[Flow, float]:
-    table = _table()
     if console.is_terminal:
         with Live(table, console=console, auto_refresh=False, vertical_overflow="visible") as live:
             stage = DemoStage(table, pause, live.refresh)

@@ -10,7 +10,6 @@ from pathlib import Path
 from subprocess import CalledProcessError
 from typing import Any, ClassVar, Final, TypeVar
 
-import attrs
 from attrs import frozen
 
 from authfsm import diagrams
@@ -31,7 +30,6 @@ PICTURE_OPTIONS: Final = (
 )  # fmt: skip
 """The options that decide what a picture shows or how it looks."""
 
-_NAMES: Final = {"form": "format"}
 _STDOUT: Final = Path("-")
 
 _REQUIRED: Final = {
@@ -52,7 +50,7 @@ class Draw(PoolOptions):
     Without options it draws the whole protocol to protocol.svg. Graphviz need not be installed.
     """
 
-    epilog: ClassVar = "Exit status: 0 success; 1 failure; 2 usage error."
+    epilog: ClassVar[str] = "Exit status: 0 success; 1 failure; 2 usage error."
 
     output: list[Path] | None = _output(
         "Write to this file; the suffix sets the format: .svg .png .pdf .dot .mmd .puml .md .scxml .xstate.json"
@@ -103,8 +101,7 @@ class Draw(PoolOptions):
 
     def run(self) -> int:
         """Draw the pictures, pages and descriptions that the options ask for."""
-        if wrong := next(self._wrong(), None):
-            raise command.WrongUsage(wrong)
+        self._refuse_misuse()
         descriptions = self.described()
         if descriptions and self.save_settings:
             pool_descriptions.save(self.save_settings, descriptions)
@@ -116,40 +113,29 @@ class Draw(PoolOptions):
             before, after = map(_settings, self.diff) if self.diff else (None, settings)
             _write(self.html, partial(explorer.page, after, self.engine, before=before))
         only_a_page = self.html and not self.output
-        asks_for_picture = {*PICTURE_OPTIONS, "sequence"} & set(self._given())
+        asks_for_picture = any(getattr(self, name) for name in (*PICTURE_OPTIONS, "sequence"))
         only_saved = self.save_settings and not self.output and not asks_for_picture
         if not only_a_page and not only_saved:
             self._draw(settings)
         return 0
 
-    def _wrong(self) -> Iterator[str]:
+    def _refuse_misuse(self) -> None:
         self.refuse_conflicts()
         command.refuse_exclusive(self, ("pool", "diff"), ("settings", "diff"), ("history", "traffic"))
         for name, needed in _REQUIRED.items():
             if getattr(self, name) and not any(getattr(self, each) for each in needed):
-                yield f"{_flag(name)} requires {' or '.join(map(_flag, needed))}"
+                either = " or ".join(map(command.flag, needed))
+                raise command.WrongUsage(f"{command.flag(name)} requires {either}")
         for each in self.label or []:
             if "=" not in each:
-                yield f"--label must be NAME=TEXT, not {each!r}"
-        yield from self._without_effect()
-        command.refuse_unknown("theme", self.theme, diagrams.THEMES)
-
-    def _without_effect(self) -> Iterator[str]:
-        """Yield an error for each option that would have no effect."""
+                raise command.WrongUsage(f"--label must be NAME=TEXT, not {each!r}")
         if self.html and not self.output:
             mode = "--html, whose page always shows the whole pool; add -o FILE for a picture"
-            unused = {*PICTURE_OPTIONS, "sequence"} - {"diff"}
+            command.refuse_unused(self, {*PICTURE_OPTIONS, "sequence"} - {"diff"}, mode)
         elif self.sequence:
-            mode = "--sequence, which shows messages"
             unused = {*PICTURE_OPTIONS} - {"flow", "history", "form", "theme", "label"}
-        else:
-            return
-        for name in self._given():
-            if name in unused:
-                yield f"{_flag(name)} has no effect with {mode}"
-
-    def _given(self) -> list[str]:
-        return [each.name for each in attrs.fields(Draw) if getattr(self, each.name)]
+            command.refuse_unused(self, unused, "--sequence, which shows messages")
+        command.refuse_unknown("theme", self.theme, diagrams.THEMES)
 
     # ---- pictures ---------------------------------------------------------------------------------
 
@@ -203,10 +189,6 @@ class Draw(PoolOptions):
             else:
                 why = f"{output} must end in one of {', '.join(drawn.suffixes)}; or give its format with --format"
                 raise command.WrongUsage(why)
-
-
-def _flag(name: str) -> str:
-    return f"--{_NAMES.get(name, name).replace('_', '-')}"
 
 
 def _settings(path: Path) -> PoolSettings:

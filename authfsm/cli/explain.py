@@ -61,7 +61,7 @@ class Explain:
     Shows its parameters, the accepted responses, the next states, what to do, and the AWS page about it.
     """
 
-    epilog: ClassVar = "Exit status: 0 success; 1 unknown name; 2 usage error."
+    epilog: ClassVar[str] = "Exit status: 0 success; 1 unknown name; 2 usage error."
 
     name: str = argument(
         "For example SMS_MFA, code, USER_SRP_AUTH, CodeMismatchException, or the text of an error message."
@@ -179,13 +179,18 @@ def _mark(confidence: str) -> str:
     return CONFIDENCE_MARKS.get(Confidence(confidence), "")
 
 
+def _known(each: Facts) -> tuple[Text, str]:
+    """Return how certain something is, and why, by its best evidence."""
+    known = each["evidence"][0]
+    why = " - ".join(filter(None, [known["when"], known["source"]]))
+    return Text(known["confidence"], style=_COLOURS[known["confidence"]]), why
+
+
 def _ways(every: Iterable[Facts]) -> Table:
     table = _grid("", "", "dim")
     for way in every:
-        known = way["evidence"][0]
-        sure = Text(way["confidence"], style=_COLOURS[way["confidence"]])
+        sure, why = _known(way)
         more = f" (and {len(way['evidence']) - 1} more)" if len(way["evidence"]) > 1 else ""
-        why = " - ".join(filter(None, [known["when"], known["source"]]))
         kind = f" ({way['kind']})" if "kind" in way else ""
         table.add_row(way["state"] + kind + _mark(way["confidence"]), sure, why + more)
     return table
@@ -225,9 +230,7 @@ def _response(described: Facts) -> Iterator[RenderableType]:
 def _account(every: Iterable[Facts]) -> Table:
     table = _grid("", "bold", "", "", "dim")
     for each in every:
-        known = each["evidence"][0]
-        sure = Text(known["confidence"], style=_COLOURS[known["confidence"]])
-        why = " - ".join(filter(None, [known["when"], known["source"]]))
+        sure, why = _known(each)
         table.add_row(each["status"], each["operation"], f"to {each['leads_to']}", sure, why)
     return table
 

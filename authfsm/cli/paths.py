@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from collections.abc import Iterable
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from attrs import frozen
 from rich.console import Console
@@ -18,7 +18,7 @@ from authfsm.checks import Change, SignInPaths
 from authfsm.checks.findings import steps_of
 from authfsm.cli import pool_descriptions
 from authfsm.cli.check import path_line
-from authfsm.cli.command import WrongUsage, option, refuse_exclusive
+from authfsm.cli.command import WrongUsage, as_json, option, refuse_exclusive
 from authfsm.cli.pool_descriptions import PoolOptions, pool_option
 from authfsm.protocol.states import State
 
@@ -33,7 +33,7 @@ class Paths(PoolOptions):
     A path leads from START to the tokens, without a loop and without a refusal.
     """
 
-    epilog: ClassVar = "Exit status: 0 success; 1 failure; 2 usage error."
+    epilog: ClassVar[str] = "Exit status: 0 success; 1 failure; 2 usage error."
 
     diff: tuple[Path, Path] | None = pool_option(
         "Compare two saved descriptions: list the paths that B adds and removes.", metavar="A B"
@@ -78,7 +78,8 @@ class Paths(PoolOptions):
             every = filter(None, [paths.longest() if through is None else max(every, key=len, default=None)])
         listed = list(islice(every, self.limit or None))
         if self.json:
-            _print_json({"count": count, "by_length": paths.by_length, "paths": list(map(steps_of, listed))})
+            found = {"count": count, "by_length": paths.by_length, "paths": list(map(steps_of, listed))}
+            sys.stdout.write(as_json(found))
             return
         console = Console(highlight=False, soft_wrap=True)
         for path in listed:
@@ -97,14 +98,12 @@ class Paths(PoolOptions):
             for ways in (change.gained(), change.lost())
         )
         if self.json:
-            _print_json({"gained": list(map(steps_of, gained)), "lost": list(map(steps_of, lost))})
+            sys.stdout.write(
+                as_json({"gained": list(map(steps_of, gained)), "lost": list(map(steps_of, lost))})
+            )
             return
         console = Console(highlight=False, soft_wrap=True)
         for mark, style, ways in (("+ ", "green", gained), ("- ", "red", lost)):
             for way in islice(ways, self.limit or None):
                 console.print(Text.assemble((mark, style), path_line(way)))
         console.print(Text(f"\n{len(gained)} gained, {len(lost)} lost."))
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    Console().out(json.dumps(document, indent=2), highlight=False)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from authfsm.cli.command import Failed, WrongUsage, option, print_message, refuse_exclusive, writing
+from authfsm.cli.command import Failed, WrongUsage, flag, option, print_message, refuse_exclusive, writing
 from authfsm.protocol.errors import BadField
 from authfsm.settings import PoolSettings
 from authfsm.settings import descriptions as reader
@@ -63,7 +63,7 @@ class PoolOptions:
         refuse_exclusive(self, ("pool", "settings"))
         for name in ("client", "profile", "region", "endpoint_url"):
             if getattr(self, name) and not self.pool:
-                raise WrongUsage(f"--{name.replace('_', '-')} requires --pool")
+                raise WrongUsage(f"{flag(name)} requires --pool")
 
     def described(self) -> Descriptions | None:
         """Return the pool's descriptions from AWS or from a file; None if no option names a pool."""

@@ -32,7 +32,7 @@ class Serve:
     operations need an Authorization header, as at AWS; the server accepts any credentials.
     """
 
-    epilog: ClassVar = None
+    epilog: ClassVar[str | None] = None
 
     host: str = option(
         "Address to listen on; the default accepts connections from this machine only.", default="127.0.0.1"

@@ -19,7 +19,16 @@ from rich.table import Table
 from rich.text import Text
 
 from authfsm import traces
-from authfsm.cli.command import FAILED, Failed, WrongUsage, argument, option, print_message, writing
+from authfsm.cli.command import (
+    FAILED,
+    Failed,
+    WrongUsage,
+    argument,
+    option,
+    print_message,
+    refuse_unused,
+    writing,
+)
 from authfsm.cli.draw import drawing
 from authfsm.diagrams import SUFFIXES
 
@@ -41,7 +50,7 @@ class Trace:
     grouped by sub, app client, IP address and user agent. What CloudTrail does not record is shown as unknown.
     """
 
-    epilog: ClassVar = (
+    epilog: ClassVar[str] = (
         "Exit status: 0 everything was read and every step is legal; 1 an illegal step, or something could not be"
         " read; 2 usage error."
     )
@@ -70,7 +79,7 @@ class Trace:
         if self.sql is not None:
             self._print_query(self.sql)
             return 0
-        if self._changed("table"):
+        if self.table != attrs.fields(Trace).table.default:
             raise WrongUsage("--table requires --sql: files have no table name")
         if not self.names:
             raise WrongUsage("no input: give files, folders or a pattern")
@@ -95,10 +104,8 @@ class Trace:
         return 0 if funnel.legal else FAILED
 
     def _print_query(self, dialect: str) -> None:
-        for name in ("json", "diagram", "limit", "memory"):
-            if self._changed(name):
-                why = f"--{name} has no effect with --sql, which prints the query and reads nothing"
-                raise WrongUsage(why)
+        mode = "--sql, which prints the query and reads nothing"
+        refuse_unused(self, ("json", "diagram", "limit", "memory"), mode)
         if self.names:
             raise WrongUsage("--sql prints the query and reads nothing: omit the files")
         if not _TABLE.fullmatch(self.table):
@@ -108,9 +115,6 @@ class Trace:
             sys.stdout.write(traces.sql(dialect, self.table, validity=self.validity) + "\n")
         except traces.UnknownDialect as error:
             raise WrongUsage(str(error)) from None
-
-    def _changed(self, name: str) -> bool:
-        return bool(getattr(self, name) != getattr(attrs.fields(Trace), name).default)
 
 
 def _funnel(names: Sequence[str], limit: int, validity: int, memory: str) -> traces.Funnel:

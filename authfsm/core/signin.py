@@ -87,15 +87,9 @@ class SignIn(Sender, DisplayMixin):
         self._awaiting: Response | None = None
         self._steps: list[Step] = []
         self.username: str | None = None
-        self.session_received_at = None
-        self.challenge = None
-        self.tokens = None
-        self.refusal = None
-        self.role = None
-        self.flow = None
-        self.password_proved = False
+        self.session_received_at = self.challenge = self.tokens = self.refusal = self.role = self.flow = None
+        self.password_proved = self.srp_due = False
         self.srp_answered = ()
-        self.srp_due = False
 
     def __repr__(self) -> str:
         user = f" {self.username}" if self.username else ""

@@ -145,13 +145,6 @@ def _srp_fields(parameters: Parameters) -> Fields:
     return {"salt": salt, "B": public, "secret_block": Secret(block)}
 
 
-def _delivery(parameters: Parameters) -> Fields:
-    return {
-        "medium": parameters.get("CODE_DELIVERY_DELIVERY_MEDIUM"),
-        "destination": parameters.get("CODE_DELIVERY_DESTINATION"),
-    }
-
-
 def _new_password(parameters: Parameters) -> Fields:
     required = _names(parameters, "requiredAttributes")
     known = _json(parameters, "userAttributes", dict)
@@ -164,7 +157,9 @@ def _new_password(parameters: Parameters) -> Fields:
 READERS: Final[Mapping[S, Callable[[Parameters], Fields]]] = {
     **dict.fromkeys((S.SELECT_CHALLENGE, S.PASSWORD, S.PASSWORD_SRP, S.ADMIN_NO_SRP_AUTH), lambda _: {}),
     S.PASSWORD_VERIFIER: lambda p: {**_srp_fields(p), "user_id_for_srp": required_text(p, "USER_ID_FOR_SRP")},
-    **dict.fromkeys((S.EMAIL_OTP, S.SMS_OTP, S.SMS_MFA), _delivery),
+    **dict.fromkeys((S.EMAIL_OTP, S.SMS_OTP, S.SMS_MFA), lambda p: {
+        "medium": p.get("CODE_DELIVERY_DELIVERY_MEDIUM"), "destination": p.get("CODE_DELIVERY_DESTINATION"),
+    }),
     S.WEB_AUTHN: lambda p: {"request_options": MappingProxyType(_json(p, "CREDENTIAL_REQUEST_OPTIONS", dict))},
     S.NEW_PASSWORD_REQUIRED: _new_password,
     S.MFA_SETUP: lambda p: {"choices": _names(p, "MFAS_CAN_SETUP")},
@@ -249,10 +244,7 @@ _OTHER_READERS: Final[
 ] = {
     r.AssociateSoftwareToken: _associated,
     r.VerifySoftwareToken: _verified,
-    r.ConfirmDevice: _done,
-    r.UpdateDeviceStatus: _done,
-    r.RevokeToken: _done,
-    r.GlobalSignOut: _done,
+    **dict.fromkeys((r.ConfirmDevice, r.UpdateDeviceStatus, r.RevokeToken, r.GlobalSignOut), _done),
 }
 """The readers of replies that have neither a challenge nor tokens."""
 

@@ -166,7 +166,6 @@ class Journeys(Sequence[Journey]):
     @overload
     def __getitem__(self, index: slice) -> Sequence[Journey]: ...
     def __getitem__(self, index: int | slice) -> Journey | Sequence[Journey]:
-        """Return one journey, or several."""
         return self.every[index]
 
     @property

@@ -29,17 +29,6 @@ from authfsm.jwks.keys import Keys, fetch_https
 from authfsm.jwks.verifier import Verifier
 
 __all__ = [
-    "BadSignature",
-    "Claims",
-    "Expired",
-    "Keys",
-    "KeysUnreachable",
-    "MalformedToken",
-    "NotForThisClient",
-    "NotYetValid",
-    "TokenRefused",
-    "Verifier",
-    "WrongIssuer",
-    "WrongUse",
-    "fetch_https",
-]
+    "BadSignature", "Claims", "Expired", "Keys", "KeysUnreachable", "MalformedToken", "NotForThisClient",
+    "NotYetValid", "TokenRefused", "Verifier", "WrongIssuer", "WrongUse", "fetch_https",
+]  # fmt: skip

@@ -100,30 +100,6 @@ def classify(operation: str, request: Mapping[str, Any]) -> type[Response] | Non
     return next((kind for kind, required in rules if _matches(required, fields)), None)
 
 
-def candidates(operation: str, request: Mapping[str, Any]) -> tuple[type[Response], ...]:
-    """Return the classes of the responses that a request may carry, if a log has redacted parts of it.
-
-    What CloudTrail has redacted (`REDACTED_VALUES`) may have been anything, or nothing.
-    """
-    fields = _fields(operation, request)
-    is_map_redacted = any(
-        _is_redacted(request.get(name)) for name in ("AuthParameters", "ChallengeResponses")
-    )
-
-    def may_match(name: str, value: str) -> bool:
-        if name not in fields:
-            return is_map_redacted and name != "Session"  # Session is not in the map
-        return not value or fields[name] == value or _is_redacted(fields[name])
-
-    found: dict[type[Response], None] = {}
-    for kind, required in _rules(operation, request):
-        if all(may_match(name, value) for name, value in required.items()):
-            found[kind] = None
-        if _matches(required, fields):
-            break
-    return tuple(found)
-
-
 def names_for(state: State, response: type[Response]) -> tuple[str, ...]:
     """Return the names under which a request can carry a response from a state, the usual one first."""
     if response.auth_flow is not None:
@@ -170,10 +146,6 @@ def _fields(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
 
 def _matches(required: Mapping[str, str], fields: Mapping[str, Any]) -> bool:
     return all(name in fields and (not value or fields[name] == value) for name, value in required.items())
-
-
-def _is_redacted(value: object) -> bool:
-    return isinstance(value, str) and value in REDACTED_VALUES
 
 
 @frozen

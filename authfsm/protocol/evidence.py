@@ -58,13 +58,10 @@ def _rows(file: str) -> Iterator[tuple[dict[str, str], Evidence]]:
 
 
 def _most_certain_first(rows: Iterable[tuple[Key, Evidence]]) -> dict[Key, tuple[Evidence, ...]]:
-    found: dict[Key, list[Evidence]] = {}
-    for key, each in rows:
+    order, found = list(Confidence).index, dict[Key, list[Evidence]]()
+    for key, each in sorted(rows, key=lambda row: order(row[1].confidence)):
         found.setdefault(key, []).append(each)
-    order = list(Confidence).index
-    return {
-        key: tuple(sorted(every, key=lambda known: order(known.confidence))) for key, every in found.items()
-    }
+    return {key: tuple(every) for key, every in found.items()}
 
 
 def evidence_rows() -> Iterator[tuple[_Key, Evidence]]:

@@ -17,15 +17,6 @@ from authfsm.stores.pending import AsyncPendingSignIns, AsyncSharedTokens, Pendi
 from authfsm.stores.store import TAKEN, AsyncMemoryStore, AsyncStore, MemoryStore, Store, WrongStore
 
 __all__ = [
-    "TAKEN",
-    "AsyncMemoryStore",
-    "AsyncPendingSignIns",
-    "AsyncSharedTokens",
-    "AsyncStore",
-    "MemoryStore",
-    "PendingSignIns",
-    "SharedTokens",
-    "Store",
-    "StoreUnavailable",
-    "WrongStore",
-]
+    "TAKEN", "AsyncMemoryStore", "AsyncPendingSignIns", "AsyncSharedTokens", "AsyncStore", "MemoryStore",
+    "PendingSignIns", "SharedTokens", "Store", "StoreUnavailable", "WrongStore",
+]  # fmt: skip

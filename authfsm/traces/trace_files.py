@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import duckdb
 
-from authfsm.protocol.errors import CallerError, OperatorError
+from authfsm.protocol.errors import CallerError, Explained, OperatorError
 from authfsm.traces.duckdb_loader import Loader
 from authfsm.traces.funnels import Funnel, InputSummary, StepDuration, TransitionCount
 from authfsm.traces.log_symbols import FINISHED, NOT_LOGGED, CheckedStep, Verdict, sort_key
@@ -28,16 +28,10 @@ MEMORY: Final = "550MB"
 _ROWS: Final = 10_000
 
 
-class OutOfResources(OperatorError):
-    """DuckDB needs more memory or disk space than it may use.
+class OutOfResources(Explained, OperatorError):
+    """DuckDB needs more memory or disk space than it may use: `why` is DuckDB's message."""
 
-    Args:
-        why: DuckDB's message.
-    """
-
-    def __init__(self, why: str) -> None:
-        super().__init__(f"DuckDB ran out of memory or disk space: {why}")
-        self.why = why
+    _sentence = "DuckDB ran out of memory or disk space: {}"
 
 
 class InvalidMemoryLimit(CallerError, ValueError):
@@ -225,7 +219,10 @@ def funnel_from_rows(
             count[1] += int(row["refused"])
             by_source[source] += times
             if row["verdict"] == Verdict.ILLEGAL:
-                illegal.append(_illegal_step(row))
+                id_, at = row["illegal_id"] or "", row["first_at"]
+                illegal.append(
+                    CheckedStep(id_, row["sign_in"], 0, at, *key[:3], Verdict.ILLEGAL, row["error"])
+                )
                 if len(illegal) > 2 * limit:
                     illegal = _earliest(illegal, limit)
         elif not row["no_duration"]:
@@ -249,13 +246,6 @@ def funnel_from_rows(
         illegal=tuple(_earliest(illegal, limit)),
         illegal_count=sum(n for (*_, verdict), (n, _) in in_order if verdict == Verdict.ILLEGAL),
         since=total["first_at"], until=total["last_at"],
-    )  # fmt: skip
-
-
-def _illegal_step(row: dict[str, Any]) -> CheckedStep:
-    return CheckedStep(
-        id=row["illegal_id"] or "", sign_in=row["sign_in"], attempt=0, at=row["first_at"], source=row["source"],
-        symbol=row["symbol"], dest=row["dest"], verdict=Verdict.ILLEGAL, error=row["error"],
     )  # fmt: skip
 
 

@@ -11,7 +11,6 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import Enum
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -20,7 +19,7 @@ from typing import ClassVar, Final, NoReturn
 import typer
 from attrs import field, frozen
 
-from authfsm.cli.command import WrongUsage, argument, option
+from authfsm.cli.command import WrongUsage, argument, flag, option, refuse_unknown
 from authfsm.cli.signin.answers import AnswerPrompter
 from authfsm.cli.signin.connection import PoolConnection, from_environment
 from authfsm.cli.signin.screen import EPILOG, ExitStatus, Misused, Screen, SignInEnded
@@ -35,31 +34,14 @@ from authfsm.cli.signin.secret_storage import (
 )
 from authfsm.cli.signin.session import SignInSession, SignInStart
 from authfsm.cli.signin.user_input import TerminalInput, UserInput, user_input_for
+from authfsm.protocol.auth_flows import ALLOWED_FIRST_AUTH_FACTORS, SIGN_IN_FLOWS
 
 _pool: Final = partial(option, panel="User pool")
 _sign_in: Final = partial(option, panel="Sign-in")
 _tokens: Final = partial(option, panel="Tokens")
 
 
-class AuthFlow(str, Enum):
-    """The AuthFlows that start with a user name."""
-
-    USER_SRP_AUTH = "USER_SRP_AUTH"
-    USER_PASSWORD_AUTH = "USER_PASSWORD_AUTH"  # noqa: S105 - a flow's name
-    USER_AUTH = "USER_AUTH"
-    CUSTOM_AUTH = "CUSTOM_AUTH"
-    ADMIN_USER_PASSWORD_AUTH = "ADMIN_USER_PASSWORD_AUTH"  # noqa: S105 - a flow's name
-    ADMIN_NO_SRP_AUTH = "ADMIN_NO_SRP_AUTH"
-
-
-class FirstFactor(str, Enum):
-    """The values of PREFERRED_CHALLENGE."""
-
-    PASSWORD_SRP = "PASSWORD_SRP"  # noqa: S105 - a challenge's name
-    PASSWORD = "PASSWORD"  # noqa: S105 - the same
-    EMAIL_OTP = "EMAIL_OTP"
-    SMS_OTP = "SMS_OTP"
-    WEB_AUTHN = "WEB_AUTHN"
+_FIRST_FACTORS: Final = ("PASSWORD_SRP", *ALLOWED_FIRST_AUTH_FACTORS)
 
 
 class Terminated(BaseException):
@@ -74,7 +56,7 @@ class Signin:
     or read from AUTHFSM_PASSWORD, AUTHFSM_CLIENT_SECRET or --password-stdin. No option takes a secret.
     """
 
-    epilog: ClassVar = EPILOG
+    epilog: ClassVar[str] = EPILOG
 
     context: typer.Context = field(repr=False)
     demo: str | None = argument(
@@ -104,13 +86,13 @@ class Signin:
     username: str | None = _sign_in(
         "The user name or an alias; prompted for if omitted.", "--username", "-u", envvar="AUTHFSM_USERNAME"
     )
-    flow: AuthFlow | None = _sign_in(
+    flow: str | None = _sign_in(
         "The AuthFlow: USER_SRP_AUTH (the default), USER_PASSWORD_AUTH, USER_AUTH, CUSTOM_AUTH,"
         " ADMIN_USER_PASSWORD_AUTH or ADMIN_NO_SRP_AUTH.",
         envvar="AUTHFSM_FLOW",
         metavar="FLOW",
     )
-    preferred: FirstFactor | None = _sign_in(
+    preferred: str | None = _sign_in(
         "The preferred first factor of USER_AUTH: PASSWORD_SRP, PASSWORD, EMAIL_OTP, SMS_OTP or WEB_AUTHN.",
         envvar="AUTHFSM_PREFERRED",
         metavar="FACTOR",
@@ -139,7 +121,7 @@ class Signin:
 
     def run(self) -> int:
         """Sign in, and print or store the tokens."""
-        self._refuse_unused()
+        self._refuse_misuse()
         screen = Screen()
         try:
             with _ended_by_signals():
@@ -157,17 +139,17 @@ class Signin:
         screen.over(ended.why, ended.hint, ended.advice, ended.todo)
         return ended.code
 
-    def _refuse_unused(self) -> None:
-        """Refuse an option that has no effect; variables of the environment may stay set for other pools."""
+    def _refuse_misuse(self) -> None:
+        """Refuse wrong values, and options without effect; environment variables may stay set for other pools."""
+        refuse_unknown("flow", self.flow, SIGN_IN_FLOWS)
+        refuse_unknown("preferred", self.preferred, _FIRST_FACTORS)
         if self.show_tokens and not self.json:
             why = "--show-tokens has no effect without --json: tokens are printed only with that"
             raise WrongUsage(why)
         for name in ("client_id", "pool_id", "region", "endpoint", "profile"):
             source = self.context.get_parameter_source(name)
             if self.local and source is not None and source.name == "COMMANDLINE":
-                flag = f"--{name.replace('_', '-')}"
-                why = f"{flag} has no effect with --local, which has a pool of its own"
-                raise WrongUsage(why)
+                raise WrongUsage(f"{flag(name)} has no effect with --local, which has a pool of its own")
 
     def _sign_in(self, screen: Screen) -> None:
         user = user_input_for(screen, lines=self.password_stdin)
@@ -185,8 +167,8 @@ class Signin:
 
     def _start(self, flow: str = "USER_SRP_AUTH", suggested: str = "") -> SignInStart:
         start = SignInStart(
-            flow=self.flow.value if self.flow else "USER_AUTH" if self.preferred else flow,
-            preferred=self.preferred and self.preferred.value,
+            flow=self.flow or ("USER_AUTH" if self.preferred else flow),
+            preferred=self.preferred,
             username=self.username,
             suggested=suggested,
             password=None if self.password_stdin else from_environment("AUTHFSM_PASSWORD"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -77,19 +76,12 @@ class _InTime:
         found = getattr(self._client, name)
         if name not in self._client.meta.method_to_api_mapping:
             return found
-        return _Method(self._client, found)
 
+        def call(**parameters: Any) -> Any:  # raises OutOfTime, from which the driver makes a ConnectionLost
+            return call_within(WHOLE_TIMEOUT, partial(found, **parameters))
 
-class _Method:
-    """A method of a client, whose `__self__` is the client, as it is of a bound method."""
-
-    def __init__(self, client: Any, method: Callable[..., Any]) -> None:
-        self.__self__ = client
-        self._method = method
-
-    def __call__(self, **parameters: Any) -> Any:
-        """Call the method; raises OutOfTime, from which the driver makes a ConnectionLost."""
-        return call_within(WHOLE_TIMEOUT, partial(self._method, **parameters))
+        vars(call)["__self__"] = self._client  # as a bound method has it
+        return call
 
 
 def from_environment(name: str) -> Secret[str] | None:

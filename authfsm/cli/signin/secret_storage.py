@@ -17,9 +17,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
-from attrs import field, frozen
+from attrs import asdict, field, frozen
 
-from authfsm.base.secret import Secret
+from authfsm.base.secret import Secret, revealed
 from authfsm.cli.signin.screen import ExitStatus, Misused, Screen, SignInEnded
 from authfsm.core.device import Device
 from authfsm.drivers.boto import Flow
@@ -175,19 +175,14 @@ class RememberedDevices:
         if kept is None:
             return None
         try:
-            fields = json.loads(kept.reveal())
-            return Device(fields["DeviceKey"], fields["DeviceGroupKey"], fields["DevicePassword"])
-        except (BadField, KeyError, TypeError, ValueError, RecursionError):
+            return Device(**json.loads(kept.reveal()))
+        except (BadField, TypeError, ValueError, RecursionError):
             return None
 
     def keep(self, username: str, device: Device) -> str:
         """Store a device, and return where, for people."""
-        fields = {
-            "DeviceKey": device.device_key,
-            "DeviceGroupKey": device.device_group_key,
-            "DevicePassword": device.password.reveal(),
-        }
-        return self.storage.put(self.service, _account(username), Secret(json.dumps(fields)))
+        fields = Secret(json.dumps(revealed(asdict(device))))
+        return self.storage.put(self.service, _account(username), fields)
 
     def drop(self, username: str) -> None:
         """Delete the device of a user."""

@@ -103,12 +103,8 @@ class SignInSession:
             except AuthfsmError as error:
                 self._over(error)
             finally:
-                self._let_go()
-
-    def _let_go(self) -> None:
-        """Erase the password and the session of an attempt without tokens."""
-        if self._flow is not None and self._flow.tokens is None:
-            self._flow.cancel()
+                if self._flow is not None and self._flow.tokens is None:
+                    self._flow.cancel()  # which erases the password and the session
 
     # ---- one attempt -----------------------------------------------------------------------------------
 
@@ -226,7 +222,8 @@ class SignInSession:
         if self._is_wrong_password(error, flow):
             if self._tries >= PASSWORD_TRIES:
                 raise SignInEnded(exit_of(error), f"All {self._tries} attempts failed.")
-            if self._start.username is None and _code(error) == "UserNotFoundException":
+            code = error.refusal.code if isinstance(error, Refused) else ""
+            if self._start.username is None and code == "UserNotFoundException":
                 self._username = None
             return
         if not confirms(user, "Start again", default=error.action is RecoveryAction.START_AGAIN):
@@ -267,7 +264,3 @@ class SignInSession:
             return ""
         of = f"--client-id {self._cognito.client_id} --username {quote(self._username)}"
         return f"aws cognito-idp {command} {of}"
-
-
-def _code(error: AuthfsmError) -> str:
-    return error.refusal.code if isinstance(error, Refused) else ""

@@ -6,6 +6,7 @@ import getpass
 import sys
 import warnings
 from collections.abc import Sequence
+from io import StringIO
 from typing import Protocol, TextIO
 
 from attrs import define, field
@@ -76,7 +77,7 @@ class TerminalInput:
 
 @define
 class PipedInput:
-    """Reads the lines of standard input: the password first, then each answer in its order."""
+    """Reads lines: the password first, then each answer in its order; a question without a line raises InputEnded."""
 
     _lines: TextIO
     present: bool = field(default=False, init=False)
@@ -96,20 +97,6 @@ class PipedInput:
         return Secret(self._next(question))
 
 
-class NoInput:
-    """No source of answers: there is no terminal, and standard input was not named as one."""
-
-    present = False
-
-    def line(self, question: str, *, default: str = "", hint: str = "") -> str:  # noqa: ARG002 - the protocol's
-        """Raise InputEnded."""
-        raise InputEnded(question)
-
-    def hidden(self, question: str, *, hint: str = "") -> Secret[str]:  # noqa: ARG002 - the protocol's
-        """Raise InputEnded."""
-        raise InputEnded(question)
-
-
 class InputEnded(Misused):
     """A question for which there is no answer."""
 
@@ -127,7 +114,7 @@ def user_input_for(screen: Screen, *, lines: bool) -> UserInput:
         return PipedInput(sys.stdin)
     if sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty():
         return TerminalInput(screen)
-    return NoInput()
+    return PipedInput(StringIO())  # nobody can be asked
 
 
 def confirms(user: UserInput, question: str, *, default: bool) -> bool:

@@ -111,8 +111,10 @@ class ShapeAnonymiser(ABC):
     def _replace_by_shape(self, text: str) -> str:
         if (shifted := self.placeholders.time(text)) is not None:
             return self.placeholders.keep("times", text, shifted)
+        if is_json(text):
+            return self.rewrite(text)
         for shape in (
-            self._json, self._jwt, self._url, self._arn, self._email, self._uuid, self._regional, self._address,
+            self._jwt, self._url, self._arn, self._email, self._uuid, self._regional, self._address,
             self._form, self._encoded, self._digits, self._date, self._phone, self._masked, self._hex_or_base,
             self._host,
         ):  # fmt: skip
@@ -127,9 +129,6 @@ class ShapeAnonymiser(ABC):
             template = [p.LOWER] * len(text)
         return self.placeholders.make("names and other texts", text, template)
 
-    def _json(self, text: str) -> str | None:
-        return self.rewrite(text) if is_json(text) else None
-
     def _jwt(self, text: str) -> str | None:
         if not _JWT.fullmatch(text):
             return None
@@ -141,11 +140,8 @@ class ShapeAnonymiser(ABC):
         if len(rest) == 2 and (payload := self._json_part(rest[0])) is not None:  # noqa: PLR2004 - header, payload, signature
             parts.append(payload)
             rest = rest[1:]
-        parts += [self._token_part(each) if each else each for each in rest]
+        parts += [each and self._of_alphabet("tokens' parts", each, p.BASE64) for each in rest]
         return self.placeholders.keep("tokens", text, ".".join(parts))
-
-    def _token_part(self, text: str) -> str:
-        return self.placeholders.make("tokens' parts", text, p.of_alphabet(text, p.BASE64))
 
     def _json_part(self, part: str) -> str | None:
         """Return JSON in base64, rewritten, with the same padding and alphabet; None for anything else."""
