@@ -105,11 +105,15 @@ def files() -> dict[str, str]:
     every = list(pictures())
     found = {f"{name}.svg": drawn.svg(animated=drawn.model.has_history) for name, drawn, _ in every}
     found["account.svg"] = AccountDiagram(AUTO).svg()
+    found["sign_in_messages.svg"] = sequence(history=_SIGN_IN, theme=AUTO).svg()
     for action in RECOVERIES:  # beside each other, the pictures link to each other
         page = f'"{account_link(action)}"'
         found["failures.svg"] = found["failures.svg"].replace(page, '"account.svg"')
     found["protocol.dot"] = str(diagram())
     named = [*((name, about) for name, _, about in every), ("account", _ACCOUNT)]
+    named.append(
+        ("sign_in_messages", "The messages of the first picture's sign-in, between person, app and Cognito.")
+    )
     entries = "".join(_entry(*each) for each in named)
     messages = sequence(flow="USER_SRP_AUTH")
     found["README.md"] = _README.format(pictures=entries, sequence=messages)

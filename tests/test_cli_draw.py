@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from typer.testing import CliRunner, Result
 from authfsm import history_to_json
 from authfsm.cli import app
 from authfsm.cli import pool_descriptions as describing_
-from authfsm.diagrams import FORMATS, render
+from authfsm.diagrams import DARK, FORMATS, LIGHT, render
 from authfsm.local import LocalPool
 
 PASSWORD = "Correct-Horse-1"
@@ -199,6 +200,20 @@ def test_a_sequence(steps: str) -> None:
     one_line(draw("--sequence"), 2, "--flow", "--history")
     one_line(draw(*of_flow, "a.scxml"), 2, ".puml")
     one_line(draw(*of_flow, "a.svg", "--label", "Ap=The site"), 2, "'App'")
+
+
+def test_a_picture_for_light_and_dark_pages() -> None:
+    """`--picture` writes both themes, and prints the HTML that shows the right one on GitHub."""
+    result = draw("--flow", "REFRESH_TOKEN", "--picture", "-o", "flow.svg")
+    light, dark = (Path(f"flow-{theme}.svg").read_text(encoding="utf-8") for theme in ("light", "dark"))
+    assert (LIGHT.text in light, DARK.text in dark, LIGHT.text in dark) == (True, True, False)
+    assert re.findall(r'(srcset|src|alt)="([^"]*)"', result.stdout) == [
+        ("srcset", "flow-dark.svg"),
+        ("alt", "Amazon Cognito sign-in: REFRESH_TOKEN"),
+        ("src", "flow-light.svg"),
+    ]
+    one_line(draw("--picture", "-o", "flow.pdf"), 2, "--picture writes .svg or .png")
+    one_line(draw("--picture", "--theme", "dark"), 2, "exclude each other")
 
 
 # ---- a pool of yours --------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ VALUES = {
     "failures": ("--failures",), "actions": ("--actions",), "unfolded": ("--unfolded",),
     "overview": ("--overview",), "label": ("--label", "SMS_MFA=Code"),
     "history": ("--history", "h.jsonl"), "traffic": ("--traffic", "h.jsonl"), "diff": ("--diff", "a.json", "b.json"),
-    "faded": ("--faded", "--settings", "a.json"), "theme": ("--theme", "dark"),
+    "faded": ("--faded", "--settings", "a.json"), "theme": ("--theme", "dark"), "picture": ("--picture",),
 }  # fmt: skip
 KEPT = {
     **VALUES, "output": ("-o", "x.svg"), "sequence": ("--sequence",), "html": ("--html", "x.html"),
@@ -57,7 +57,7 @@ def test_a_page_refuses_what_it_does_not_heed(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", set(VALUES) - {"flow", "history", "form", "theme", "label"})
+@pytest.mark.parametrize("name", set(VALUES) - {"flow", "history", "form", "theme", "label", "picture"})
 def test_a_sequence_refuses_what_it_does_not_heed(name: str) -> None:
     """The same of `draw --sequence`."""
     result = run("draw", "--sequence", "--flow", "USER_SRP_AUTH", *VALUES[name])
@@ -156,7 +156,7 @@ CHANGES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         "traffic": (SHORT, ("--traffic", "h.jsonl")), "sequence": (("--flow", "USER_SRP_AUTH", "-o", "-"), ("--sequence",)),
         "html": (SHORT, ("--html", "x.html")), "save_settings": ((*SHORT, "--settings", "a.json"), ("--save-settings", "s.json")),
         "diff": (SHORT, ("--diff", "a.json", "b.json")), "faded": ((*SHORT, "--settings", "a.json"), ("--faded",)),
-        "theme": (SHORT, ("--theme", "dark")), "engine": (("-o", "x.svg", "--state", "SMS_MFA"), ("--engine", "nonsense")),
+        "theme": (SHORT, ("--theme", "dark")), "picture": (("--state", "SMS_MFA", "-o", "x.svg"), ("--picture",)), "engine": (("-o", "x.svg", "--state", "SMS_MFA"), ("--engine", "nonsense")),
     },
     "explain": {"name": ((), ("SMS_MFA",)), "json": (("SMS_MFA",), ("--json",))},
     "paths": {

@@ -59,7 +59,8 @@ def test_text_is_text(svg: ET.Element) -> None:
     """The names of challenges, triggers and junctions are text, which can be searched and read aloud."""
     texts = {"".join(each.itertext()).strip() for each in svg.iter(f"{SVG}text")}
 
-    assert set(CHALLENGES) <= texts
+    assert set(CHALLENGES) - {"EMAIL_OTP"} <= texts
+    assert {"EMAIL_OTP (first factor)", "EMAIL_OTP (second factor)"} <= texts
     assert {"user_srp_auth", "password proved", "AUTHENTICATED"} <= texts
 
 
@@ -151,6 +152,17 @@ def test_text_has_contrast(name: str) -> None:
     pairs += [(theme.background, theme.line), (theme.background, theme.highlight)]
 
     assert [pair for pair in pairs if contrast(*pair) < 4.5] == []
+
+
+@pytest.mark.parametrize("name", ["light", "dark"])
+def test_lines_have_contrast(name: str) -> None:
+    """Lines of answers, of failures and of recorded steps reach 3 : 1 on the background (WCAG AA)."""
+    theme = THEMES[name]
+    drawn = str(diagram(failures=True, theme=theme))
+    failing = re.findall(r'-> FAILED \[.*?class=failure color="(#\w+)"', drawn)
+    assert len(failing) > 10
+    for colour in {*failing, theme.line, theme.highlight, theme.warning, theme.gained}:
+        assert contrast(colour, theme.background) >= 3
 
 
 def test_labels_replace_texts() -> None:

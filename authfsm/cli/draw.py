@@ -10,7 +10,7 @@ from pathlib import Path
 from subprocess import CalledProcessError
 from typing import Any, ClassVar, Final, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from authfsm import diagrams
 from authfsm.cli import command, pool_descriptions
@@ -26,7 +26,7 @@ _BINARY: Final[dict[str, Callable[[Drawing], bytes]]] = {"png": Drawing.png, "pd
 
 PICTURE_OPTIONS: Final = (
     "form", "flow", "state", "failures", "actions", "unfolded", "overview", "label", "history", "traffic", "diff",
-    "faded", "theme",
+    "faded", "theme", "picture",
 )  # fmt: skip
 """The options that decide what a picture shows or how it looks."""
 
@@ -97,6 +97,10 @@ class Draw(PoolOptions):
     )
     faded: bool = pool_option("Also show what the pool's settings exclude, in a faded colour.", default=False)
     theme: str | None = _output("Colour theme: light, dark, print or auto.")
+    picture: bool = _output(
+        "Write each picture twice, for light and dark pages, and print the HTML that GitHub shows the right one of.",
+        default=False,
+    )
     engine: str | None = _output("Layout engine: graphviz-pure, or the installed Graphviz (dot).")
 
     def run(self) -> int:
@@ -121,7 +125,9 @@ class Draw(PoolOptions):
 
     def _refuse_misuse(self) -> None:
         self.refuse_conflicts()
-        command.refuse_exclusive(self, ("pool", "diff"), ("settings", "diff"), ("history", "traffic"))
+        command.refuse_exclusive(
+            self, ("pool", "diff"), ("settings", "diff"), ("history", "traffic"), ("picture", "theme")
+        )
         for name, needed in _REQUIRED.items():
             if getattr(self, name) and not any(getattr(self, each) for each in needed):
                 either = " or ".join(map(command.flag, needed))
@@ -133,7 +139,7 @@ class Draw(PoolOptions):
             mode = "--html, whose page always shows the whole pool; add -o FILE for a picture"
             command.refuse_unused(self, {*PICTURE_OPTIONS, "sequence"} - {"diff"}, mode)
         elif self.sequence:
-            unused = {*PICTURE_OPTIONS} - {"flow", "history", "form", "theme", "label"}
+            unused = {*PICTURE_OPTIONS} - {"flow", "history", "form", "theme", "label", "picture"}
             command.refuse_unused(self, unused, "--sequence, which shows messages")
         command.refuse_unknown("theme", self.theme, diagrams.THEMES)
 
@@ -178,7 +184,9 @@ class Draw(PoolOptions):
             raise command.WrongUsage(str(error)) from None
         command.refuse_unknown("format", self.form, (*filter(None, drawn.formats), *_BINARY))
         for output in self.output or self._default(".svg"):
-            if output == _STDOUT:
+            if self.picture:
+                self._draw_pair(drawn, output)
+            elif output == _STDOUT:
                 with drawing():
                     sys.stdout.buffer.write(_formatted(drawn, self.form or "svg"))
                 sys.stdout.flush()
@@ -189,6 +197,16 @@ class Draw(PoolOptions):
             else:
                 why = f"{output} must end in one of {', '.join(drawn.suffixes)}; or give its format with --format"
                 raise command.WrongUsage(why)
+
+    @staticmethod
+    def _draw_pair(drawn: Drawing, output: Path) -> None:
+        """Write a picture for light and dark pages, and print the HTML that shows the right one."""
+        pair = [output.with_stem(f"{output.stem}-{theme}") for theme in ("light", "dark")]
+        if output.suffix not in {".svg", ".png"}:
+            raise command.WrongUsage(f"--picture writes .svg or .png, not {output}")
+        for file, theme in zip(pair, (diagrams.LIGHT, diagrams.DARK), strict=True):
+            _write(file, partial(evolve(drawn, theme=theme).save, file))  # type: ignore[misc]
+        sys.stdout.write(diagrams.picture_tag(pair[0].as_posix(), pair[1].as_posix(), drawn.title))
 
 
 def _settings(path: Path) -> PoolSettings:

@@ -31,7 +31,7 @@ _MANY_SOURCES: Final = 5  # the neighbours of a state with more are drawn in col
 _NBSP: Final = "\N{NO-BREAK SPACE}"
 _INDENT: Final = _NBSP * 2  # keeps a label off its edge
 _BOLD_ROOM: Final = _NBSP * 5  # bold text is wider than the engines measure it
-_ROOM: Final[Mapping[type[Response], str]] = dict.fromkeys((SetUpEmail, SrpA, SrpClaim), _NBSP * 6)
+_ROOM: Final[Mapping[type[Response], str]] = dict.fromkeys((SetUpEmail, SrpA, SrpClaim), _NBSP * 9)
 """Room behind a label through which the layout would otherwise draw another edge."""
 _NARROWEST, _WIDEST = 0.8, 6.0  # points: an edge that few sign-ins followed, and one that all did
 _SIGNS: Final = {SettingsEffect.GAINED: "+ ", SettingsEffect.LOST: "\u2212 "}
@@ -251,8 +251,10 @@ class DotStyle:
     def _node_label(self, node: Node) -> str:
         """Return a node's name with the responses and refused answers that stay in it."""
         sign = _SIGNS.get(self.model.availability(node).effect, "")
-        name = sign + escape(self.text(node.state))
-        rows = [row for edge in self.self_loops.get(node, ()) for row in self._rows(edge)]
+        role = escape(self.model.role_of(node))
+        name = sign + escape(self.text(node.state)) + ("" if self.model.focus else role)
+        rows = [role.strip()] if role and self.model.focus else []
+        rows += [row for edge in self.self_loops.get(node, ()) for row in self._rows(edge)]
         if not rows:
             return name
         is_bold = node == self.model.current or node in self.model.focus

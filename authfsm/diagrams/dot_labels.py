@@ -46,7 +46,7 @@ def notes(model: DiagramModel) -> Iterator[str]:
     if model.has_history:
         yield "Numbered: the recorded steps. Filled and framed: the current state."
     if model.sign_ins is not None:
-        yield f"Width and numbers: how often, in {model.sign_ins:,} sign-ins."
+        yield f"Width and \u00d7: how often, in {model.sign_ins:,} sign-ins; %: of the steps that left the same state."
     kinds = {edge.kind for edge in model.edges}
     yield from (sentence for kind, sentence in LOOP_SENTENCES.items() if kind in kinds)
     if any(edge.uncertain for edge in model.edges):

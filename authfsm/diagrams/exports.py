@@ -141,7 +141,7 @@ def _state_lines(
 def _node_rows(model: DiagramModel, node: Vertex, labels: Mapping[str, str]) -> Iterator[str]:
     """Yield the name of a node, and the responses that leave it as it is."""
     key = node.state if isinstance(node, Node) else node.name
-    yield SIGNS.get(model.availability(node).effect, "") + labels.get(key, key)
+    yield SIGNS.get(model.availability(node).effect, "") + labels.get(key, key) + model.role_of(node)
     for edge in model.edges:
         if edge.source == node and edge.kind is EdgeKind.ACKNOWLEDGEMENT:
             yield from _rows(edge, labels)

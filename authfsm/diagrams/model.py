@@ -206,6 +206,13 @@ class DiagramModel:
         parts += [] if self.sign_ins is None else [f"the paths of {self.sign_ins:,} sign-ins"]
         return f"Amazon Cognito sign-in: {', '.join(filter(None, parts))}"
 
+    def role_of(self, vertex: Vertex) -> str:
+        """Return the role of a node in words, where another node of its state has another role."""
+        if isinstance(vertex, Junction):
+            return ""
+        states = [each.state for each in self.nodes if isinstance(each, Node)]
+        return f" ({vertex.role})" if states.count(vertex.state) > 1 else ""
+
     @property
     def has_highlights(self) -> bool:
         """Whether some edges are highlighted and the others faded."""
