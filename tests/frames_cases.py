@@ -27,7 +27,7 @@ from authfsm.local import LocalPool
 from authfsm.protocol import responses as r
 from authfsm.protocol.replies import Tokens
 from authfsm.stores import AsyncMemoryStore, AsyncPendingSignIns, AsyncSharedTokens, MemoryStore, SharedTokens
-from authfsm.stores.pending import StoredFlows, name_of
+from authfsm.stores.pending import name_of
 
 PASSWORD: Final = "Pl4nted-Passw0rd!"
 CODE: Final = "918273"
@@ -301,10 +301,9 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
     yield ("authfsm.drivers.base_flow.BaseFlow.seal", "an iterator", lambda: waiting().seal(iter([KEY])))
     for name, store in (("", MemoryStore), ("Async", AsyncMemoryStore)):
         made: Any = AsyncPendingSignIns if name else PendingSignIns
-        cls = f"{stores}.{name}PendingSignIns.__init__"
         yield (
-            cls,
-            "no time",
+            f"{stores}.StoredFlows.__init__",
+            f"no time for {made.__name__}",
             lambda made=made, store=store: made(pool().cognito(), store(), KEY, turn_lifetime=timedelta(0)),
         )
         shared: Any = AsyncSharedTokens if name else SharedTokens
@@ -322,8 +321,8 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
                 partial(awaited, partial(entered, made, store, method)),
             )
         yield (
-            cls,
-            "no key, in put",
+            f"{stores}.StoredFlows.__init__",
+            f"no key, in put of {made.__name__}",
             lambda made=made, store=store: awaited(
                 lambda: made(pool().cognito(), store(), KEY).put(waiting())
             ),
@@ -569,7 +568,6 @@ BASES: Final = {
         client(), client_id="c", client_secret=KEY, pool_id="no pool's id"
     ),
     "authfsm.drivers.base_flow.BaseFlow.__init__": lambda: proving_base("base_flow", "BaseFlow"),
-    "authfsm.stores.pending.StoredFlows.__init__": lambda: StoredFlows(None, KEY, timedelta(0)),
     "authfsm.protocol.validators.to_code": lambda: r.Code(CODE + "x"),
 }
 

@@ -336,7 +336,7 @@ def test_ten_workers_refresh_once(pool_of: PoolOf) -> None:
     workers = [SharedTokens(pool.cognito(), store, key) for _ in range(10)]
     refreshes: list[Any] = []
     for each in workers:
-        events = each.cognito.client.meta.events  # type: ignore[attr-defined] # a Cognito
+        events = each.cognito.client.meta.events
         events.register("before-call.*.GetTokensFromRefreshToken", lambda **_: refreshes.append(1))
 
     with ThreadPoolExecutor(len(workers)) as threads:

@@ -16,24 +16,17 @@ from typing import Any, Final
 
 import boto3
 from attrs import define, field
-from botocore import xform_name
+from botocore import exceptions, xform_name
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionError,  # noqa: A004 - botocore's own, which is not an OSError
-    ConnectTimeoutError,
-    HTTPClientError,
-    ReadTimeoutError,
-)
 from botocore.httpsession import URLLib3Session
 
 from authfsm.base.concurrency import OutOfTime, call_within
 from authfsm.conformance.verdicts import ApiReply, RecordedExchange, Skipped, error_code, error_message
 from authfsm.protocol.states import CHALLENGES
 
-_NO_REPLY_ERRORS: Final = (HTTPClientError, ConnectionError, OutOfTime)
+_TIMEOUTS: Final = (OutOfTime, exceptions.ReadTimeoutError, exceptions.ConnectTimeoutError)
+_NO_REPLY_ERRORS: Final = (exceptions.HTTPClientError, exceptions.ConnectionError, OutOfTime)
 MASK: Final = "****"
 USER_DOMAIN: Final = ".example.com"  # the end of the addresses that rules use as user names
 _LONGEST_MESSAGE: Final = 200
@@ -196,7 +189,7 @@ class ApiClient:
         method = getattr(self.boto3_client, xform_name(operation))
         try:
             method(**{name: value for name, value in members.items() if value is not None})
-        except (BotoCoreError, ClientError):
+        except (exceptions.BotoCoreError, exceptions.ClientError):
             pass  # an error reply, which was recorded before
         except Exception:
             # With a reply, botocore failed to parse it; without one, the error is `Skipped` or a bug.
@@ -256,8 +249,7 @@ class ApiClient:
         except _NO_REPLY_ERRORS as error:
             self._record(label, "no reply")
             seconds = error.seconds if isinstance(error, OutOfTime) else self.timeout
-            late = isinstance(error, (OutOfTime, ReadTimeoutError, ConnectTimeoutError))
-            why = f"within {seconds:g} s" if late else f"({type(error).__name__})"
+            why = f"within {seconds:g} s" if isinstance(error, _TIMEOUTS) else f"({type(error).__name__})"
             raise Skipped(f"no reply came {why}") from None
 
     def _read(self, request: AWSPreparedRequest) -> AWSResponse:

@@ -59,16 +59,11 @@ class ClientRequirements:
 
 @frozen
 class UserRequirements:
-    """A user: whether the password is temporary, the active MFA methods, and the preferred one."""
+    """A user: the active MFA methods, the preferred one, and whether the password is temporary."""
 
-    temporary: bool = False
     factors: tuple[str, ...] = ()
     preferred: str | None = None
-
-    @classmethod
-    def with_mfa(cls, method: str) -> UserRequirements:
-        """Return a user with one MFA method, which is the preferred one."""
-        return cls(factors=(method,), preferred=method)
+    temporary: bool = False
 
 
 PASSWORD: Final = "Correct-Horse-1"  # noqa: S105 - of users who are created for a rule and deleted after it
@@ -90,10 +85,10 @@ OTHER_CLIENT: Final = ClientRequirements(flows=FLOWS_BUT_USER_AUTH)
 
 DEFAULT_USER: Final = UserRequirements()
 TEMPORARY_USER: Final = UserRequirements(temporary=True)
-TOTP_USER: Final = UserRequirements.with_mfa("SOFTWARE_TOKEN_MFA")
-SMS_USER: Final = UserRequirements.with_mfa("SMS_MFA")
-SMS_AND_TOTP_USER: Final = UserRequirements(factors=("SMS_MFA", "SOFTWARE_TOKEN_MFA"))
-EMAIL_USER: Final = UserRequirements.with_mfa("EMAIL_OTP")
+TOTP_USER: Final = UserRequirements(("SOFTWARE_TOKEN_MFA",), "SOFTWARE_TOKEN_MFA")
+SMS_USER: Final = UserRequirements(("SMS_MFA",), "SMS_MFA")
+SMS_AND_TOTP_USER: Final = UserRequirements(("SMS_MFA", "SOFTWARE_TOKEN_MFA"))
+EMAIL_USER: Final = UserRequirements(("EMAIL_OTP",), "EMAIL_OTP")
 
 
 Inbox: TypeAlias = Callable[[str, ApiClient], Secret[str]]

@@ -35,7 +35,7 @@ from authfsm.protocol.states import MFA_SETTINGS, State
 
 _PHONE: Final = "+15555550143"  # of the numbers that are reserved for fiction
 
-RunRule: TypeAlias = "Callable[[Trial], None]"
+RunRule: TypeAlias = "Callable[[Trial], object]"
 CRITICAL, MAJOR, MINOR = RuleSeverity.CRITICAL, RuleSeverity.MAJOR, RuleSeverity.MINOR
 
 

@@ -19,17 +19,17 @@ from __future__ import annotations
 import asyncio
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from inspect import isawaitable, iscoroutinefunction
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
 from authfsm.base.secret import Key, Secret, secret, wrapped_keys
 from authfsm.core.encryption import keys_for
-from authfsm.drivers.base_flow import BaseFlow
+from authfsm.drivers.base_flow import BaseCognito, BaseFlow
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import BadField, InvalidOperation, SealError, SealExpired, SealNotFound
 from authfsm.protocol.replies import Tokens
@@ -50,33 +50,33 @@ _PAUSE: Final = 0.05
 
 T = TypeVar("T")
 FlowT = TypeVar("FlowT", bound=BaseFlow)
-FlowT_co = TypeVar("FlowT_co", bound=BaseFlow, covariant=True)
+StoreT = TypeVar("StoreT", bound="Store | AsyncStore")
 
 
-class ResumesFlows(Protocol[FlowT_co]):
-    """What these classes need of `Cognito` or `AsyncCognito`."""
-
-    clock: Callable[[], datetime]
-    entropy: Callable[[int], bytes]
-    session_lifetime: timedelta
-
-    def resume(self, sealed: str | bytes | None, key: Key) -> FlowT_co:
-        """As `Cognito.resume`."""
-
-    def resume_tokens(self, sealed: str | bytes | None, key: Key) -> FlowT_co:
-        """As `Cognito.resume_tokens`."""
-
-
-class StoredFlows(Generic[FlowT]):
+class StoredFlows(Generic[FlowT, StoreT]):
     """Flows in a store, each for the holder of its ticket: all but the calls of the store."""
 
-    def __init__(self, cognito: ResumesFlows[FlowT], key: Key, turn_lifetime: timedelta) -> None:
+    _ACCEPTS_ASYNC: ClassVar[bool] = False
+    """Whether the methods of the store are awaited."""
+
+    def __init__(
+        self,
+        cognito: BaseCognito[Any, FlowT],
+        store: StoreT,
+        key: Key,
+        *,
+        turn_lifetime: timedelta = TURN_LIFETIME,
+    ) -> None:
         key = wrapped_keys(key)
         if turn_lifetime <= timedelta(0):
             raise ValueError("turn_lifetime must be more than 0")
+        if iscoroutinefunction(store.take) and not self._ACCEPTS_ASYNC:
+            raise WrongStore(type(store), awaited=True)
         self.cognito = cognito
+        self.store = store
         self.turn_lifetime = turn_lifetime
         self._key = key
+        self._tasks: set[asyncio.Future[Any]] = set()  # the event loop refers to its tasks only weakly
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.cognito!r}>"
@@ -127,7 +127,7 @@ class StoredFlows(Generic[FlowT]):
         return self.cognito.resume(sealed, key)
 
 
-class PendingSignIns(StoredFlows[FlowT]):
+class PendingSignIns(StoredFlows[FlowT, Store]):
     """Sign-ins that wait in a store, each for the browser that has its ticket.
 
     The ticket is as valuable as the browser's part in this sign-in: put it into a cookie that is `Secure`,
@@ -144,20 +144,6 @@ class PendingSignIns(StoredFlows[FlowT]):
     Raises:
         WrongStore: the methods of the store are awaited.
     """
-
-    def __init__(
-        self,
-        cognito: ResumesFlows[FlowT],
-        store: Store,
-        key: Key,
-        *,
-        turn_lifetime: timedelta = TURN_LIFETIME,
-    ) -> None:
-        key = wrapped_keys(key)
-        super().__init__(cognito, key, turn_lifetime)
-        if iscoroutinefunction(store.take):
-            raise WrongStore(type(store), awaited=True)
-        self.store = store
 
     def put(self, flow: FlowT) -> str:
         """Store a sign-in, and return its ticket: 43 letters, digits and `-_`.
@@ -221,21 +207,10 @@ class PendingSignIns(StoredFlows[FlowT]):
             self.store.put(name, *self._seal(flow, ticket))
 
 
-class AsyncPendingSignIns(StoredFlows[FlowT]):
+class AsyncPendingSignIns(StoredFlows[FlowT, AsyncStore]):
     """`PendingSignIns`, with the same arguments, for an event loop: over an `AsyncStore`, for an `AsyncCognito`."""
 
-    def __init__(
-        self,
-        cognito: ResumesFlows[FlowT],
-        store: AsyncStore,
-        key: Key,
-        *,
-        turn_lifetime: timedelta = TURN_LIFETIME,
-    ) -> None:
-        key = wrapped_keys(key)
-        super().__init__(cognito, key, turn_lifetime)
-        self.store = store
-        self._tasks: set[asyncio.Future[Any]] = set()
+    _ACCEPTS_ASYNC = True
 
     async def put(self, flow: FlowT) -> str:
         """As `PendingSignIns.put`; WrongStore: the methods of the store are not awaited."""
@@ -275,7 +250,7 @@ class AsyncPendingSignIns(StoredFlows[FlowT]):
 
     def _task(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.ensure_future(work)
-        self._tasks.add(task)  # the event loop refers to its tasks only weakly
+        self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
@@ -309,7 +284,7 @@ def name_of(ticket: str | Secret[str] | None) -> str:
 # ---- tokens that several workers share -------------------------------------------------------------------
 
 
-class _StoredTokens(StoredFlows[FlowT]):
+class _StoredTokens(StoredFlows[FlowT, StoreT]):
     """Stores the tokens of a flow, instead of a flow that waits for an answer."""
 
     lifetime = timedelta(days=30)
@@ -334,7 +309,7 @@ class _StoredTokens(StoredFlows[FlowT]):
             raise error
 
 
-class SharedTokens(_StoredTokens["Flow"], PendingSignIns["Flow"]):
+class SharedTokens(_StoredTokens["Flow", Store], PendingSignIns["Flow"]):
     """Tokens in a store, for every worker that has their ticket: of all that need fresh ones, one refreshes.
 
         shared = SharedTokens(cognito, RedisStore(redis), key)
@@ -368,7 +343,7 @@ class SharedTokens(_StoredTokens["Flow"], PendingSignIns["Flow"]):
         raise AssertionError  # `count` does not end
 
 
-class AsyncSharedTokens(_StoredTokens["AsyncFlow"], AsyncPendingSignIns["AsyncFlow"]):
+class AsyncSharedTokens(_StoredTokens["AsyncFlow", AsyncStore], AsyncPendingSignIns["AsyncFlow"]):
     """`SharedTokens`, for an event loop: over an `AsyncStore`, for an `AsyncCognito`."""
 
     async def fresh_tokens(self, ticket: str | Secret[str] | None, within: timedelta = _MINUTE) -> Tokens:

@@ -25,6 +25,7 @@ from authfsm.conformance.rule import (
 )
 from authfsm.conformance.rules.sign_in import SignInRunner
 from authfsm.conformance.verdicts import ApiReply, NotSupported, RuleFailed, fail_if
+from authfsm.drivers.boto import Flow
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 from authfsm.protocol.states import State
@@ -90,15 +91,13 @@ rule.refused("srp.timestamp", MINISTACK, MINOR, "a TIMESTAMP in ISO 8601",
     lambda t: t.user().begin_srp().prove(timestamp="2026-01-01T00:00:00Z"), "InvalidParameterException")  # fmt: skip
 
 
-@rule("srp.by-administrator", MINISTACK)
-def _srp_as_admin(trial: Trial) -> None:
-    """USER_SRP_AUTH also works through AdminInitiateAuth and AdminRespondToAuthChallenge."""
-    SignInRunner(trial.user()).run(
-        lambda user: user.client.cognito(admin=True).sign_in(user.username, user.password),
-        State.AUTHENTICATED,
-    )
+def _srp_as_admin(user: PoolUser) -> Flow:
+    return user.client.cognito(admin=True).sign_in(user.username, user.password)
 
 
+rule.add("srp.by-administrator", MINISTACK, MAJOR,
+    "USER_SRP_AUTH also works through AdminInitiateAuth and AdminRespondToAuthChallenge.",
+    lambda t: SignInRunner(t.user()).run(_srp_as_admin, State.AUTHENTICATED))  # fmt: skip
 rule.refused("password.wrong", MINISTACK, CRITICAL, "a wrong password",
     "Cognito refuses a wrong password in USER_PASSWORD_AUTH.", give_wrong_password)  # fmt: skip
 rule.refused("password.wrong-by-administrator", ADMIN_INITIATE, CRITICAL, "a wrong password",
@@ -163,13 +162,10 @@ code_rule.refused("totp.once",
     "https://www.rfc-editor.org/rfc/rfc6238#section-5.2", Confidence.ISSUE),
     MAJOR, "a code that was used before",
     "Cognito refuses a code of an authenticator app that was used before.", _use_code_twice)  # fmt: skip
-
-
-@code_rule("totp.adjacent-step", RuleSource.rfc(6238, "5.2"), MINOR)
-def _previous_step(trial: Trial) -> None:
-    """Cognito accepts the code of the previous time step, because clocks differ."""
-    if not trial.user(pools.SMS_OR_TOTP_POOL, pools.TOTP_USER).app.accepts_previous:
-        raise RuleFailed("VerifySoftwareToken refused the code of the previous time step")
+code_rule.add("totp.adjacent-step", RuleSource.rfc(6238, "5.2"), MINOR,
+    "Cognito accepts the code of the previous time step, because clocks differ.",
+    lambda t: fail_if(not t.user(pools.SMS_OR_TOTP_POOL, pools.TOTP_USER).app.accepts_previous,
+        "VerifySoftwareToken refused the code of the previous time step"))  # fmt: skip
 
 
 def _associate(user: PoolUser) -> tuple[str, str]:
@@ -262,11 +258,11 @@ code_rule.refused("sms.wrong", RESPOND, CRITICAL, "a wrong code",
 def _delivery(trial: Trial) -> None:
     """SMS_MFA names the delivery medium, and the destination in masked form."""
     parameters = _sms_challenge(trial).reply.parameters
-    if parameters.get("CODE_DELIVERY_DELIVERY_MEDIUM") != "SMS":
-        raise RuleFailed("CODE_DELIVERY_DELIVERY_MEDIUM is not SMS")
+    is_sms = parameters.get("CODE_DELIVERY_DELIVERY_MEDIUM") == "SMS"
+    fail_if(not is_sms, "CODE_DELIVERY_DELIVERY_MEDIUM is not SMS")
     destination = parameters.get("CODE_DELIVERY_DESTINATION")
-    if not isinstance(destination, str) or "*" not in destination:
-        raise RuleFailed("CODE_DELIVERY_DESTINATION is not a masked number")
+    is_masked = isinstance(destination, str) and "*" in destination
+    fail_if(not is_masked, "CODE_DELIVERY_DESTINATION is not a masked number")
 
 
 def _confirm(user: PoolUser, operation: str, code: str, **more: str) -> ApiReply:

@@ -21,11 +21,7 @@ from authfsm.conformance.rule import (
     RuleSource,
     Trial,
 )
-from authfsm.conformance.rules.proofs import (
-    answer_wrong_totp,
-    give_wrong_password,
-    give_wrong_password_as_admin,
-)
+from authfsm.conformance.rules import proofs
 from authfsm.conformance.verdicts import ApiReply, NotSupported, RuleFailed, Skipped, fail_if
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
@@ -117,8 +113,8 @@ def _new_session(trial: Trial) -> None:
     second = first.answer(NEW_PASSWORD=pools.NEW_PASSWORD)
     if second.code is not None or second.challenge is None:
         raise NotSupported(f"no second challenge came: {second.summary}")
-    if second.session == first.reply.session:
-        raise RuleFailed(f"{second.challenge} came with the Session of NEW_PASSWORD_REQUIRED")
+    same = second.session == first.reply.session
+    fail_if(same, f"{second.challenge} came with the Session of NEW_PASSWORD_REQUIRED")
 
 
 session_rule.refused(
@@ -127,11 +123,9 @@ session_rule.refused(
     lambda t: _set_password(t.new_password_challenge().user, None), "InvalidParameterException")  # fmt: skip
 
 
-@session_rule("session.none-after-srp", MINISTACK, MINOR)
-def _none_after_srp(trial: Trial) -> None:
-    """The reply to USER_SRP_AUTH has no Session."""
-    if trial.user().begin_srp().reply.session is not None:
-        raise RuleFailed("PASSWORD_VERIFIER came with a Session")
+session_rule.add("session.none-after-srp", MINISTACK, MINOR, "The reply to USER_SRP_AUTH has no Session.",
+    lambda t: fail_if(t.user().begin_srp().reply.session is not None,
+        "PASSWORD_VERIFIER came with a Session"))  # fmt: skip
 
 
 @session_rule("session.survives-wrong-code", RuleSource.issue("aws-amplify/amplify-swift", 2615))
@@ -186,12 +180,9 @@ client_rule.refused("secret-hash.wrong", _SECRET_HASH, CRITICAL, "a wrong SECRET
 client_rule.refused("secret-hash.srp", _SECRET_HASH, MAJOR, "a request without SECRET_HASH",
     "Cognito refuses USER_SRP_AUTH without SECRET_HASH if the app client has a secret.",
     lambda t: t.srp_user(_WITH_SECRET).initiate_srp("2", SECRET_HASH=""))  # fmt: skip
-
-
-@client_rule("secret-hash.right", _SECRET_HASH)
-def _right_hash(trial: Trial) -> None:
-    """Cognito accepts USER_PASSWORD_AUTH with the right SECRET_HASH if the app client has a secret."""
-    trial.user(client=_WITH_SECRET).sign_in().expect_tokens()
+client_rule.add("secret-hash.right", _SECRET_HASH, MAJOR,
+    "Cognito accepts USER_PASSWORD_AUTH with the right SECRET_HASH if the app client has a secret.",
+    lambda t: t.user(client=_WITH_SECRET).sign_in().expect_tokens())  # fmt: skip
 
 
 def _nobody(trial: Trial, user: PoolUser) -> PoolUser:
@@ -237,11 +228,9 @@ def _unknown_in_forgot_password(trial: Trial) -> None:
     user = trial.user()
     call = user.client.call_with_client_id
     reply = call("ForgotPassword", Username=user.username).expect_success()
-    if not reply.body.get("CodeDeliveryDetails"):
-        raise RuleFailed(f"ForgotPassword was answered with {reply.summary}")
+    fail_if(not reply.body.get("CodeDeliveryDetails"), f"ForgotPassword was answered with {reply.summary}")
     reply = call("ForgotPassword", Username=trial.username("nobody"))
-    if not reply.body.get("CodeDeliveryDetails"):
-        raise RuleFailed(f"an unknown user was answered with {reply.summary}")
+    fail_if(not reply.body.get("CodeDeliveryDetails"), f"an unknown user was answered with {reply.summary}")
 
 
 existence_rule.refused("existence.legacy", _EXISTENCE, MAJOR, "an unknown user",
@@ -252,7 +241,7 @@ existence_rule.refused("existence.legacy", _EXISTENCE, MAJOR, "an unknown user",
 @rule("error.shape", RuleSource.issue("aws/aws-sdk-cpp", 1789))
 def _shape(trial: Trial) -> None:
     """An error has the HTTP status 400, and the members __type and message."""
-    reply = give_wrong_password(trial)
+    reply = proofs.give_wrong_password(trial)
     reply.expect_error("a wrong password")
     fail_if(reply.status != _BAD_REQUEST, f"the error has the HTTP status {reply.status}")
     fail_if("__type" not in reply.body or not reply.message, "__type or message is missing")
@@ -261,10 +250,9 @@ def _shape(trial: Trial) -> None:
 @rule("error.wrong-password", MINISTACK)
 def _wrong_password(trial: Trial) -> None:
     """Cognito refuses a wrong password with NotAuthorizedException "Incorrect username or password."."""
-    reply = give_wrong_password(trial)
+    reply = proofs.give_wrong_password(trial)
     reply.expect_error("a wrong password", "NotAuthorizedException")
-    if reply.message != _WRONG_PASSWORD_MESSAGE:
-        raise RuleFailed(f'the message is not "{_WRONG_PASSWORD_MESSAGE}"')
+    fail_if(reply.message != _WRONG_PASSWORD_MESSAGE, f'the message is not "{_WRONG_PASSWORD_MESSAGE}"')
 
 
 def _refused_before(reply: ApiReply, rule_id: str) -> ApiReply:
@@ -304,9 +292,10 @@ def _sign_in_after(trial: Trial, operation: str) -> ApiReply:
 
 rule.refused("error.wrong-password-by-administrator", ADMIN_INITIATE, MAJOR, "a wrong password",
     "Cognito refuses a wrong password in ADMIN_USER_PASSWORD_AUTH with NotAuthorizedException.",
-    give_wrong_password_as_admin, "NotAuthorizedException")  # fmt: skip
+    proofs.give_wrong_password_as_admin, "NotAuthorizedException")  # fmt: skip
 rule.refused("error.wrong-code", RESPOND, MAJOR, "a wrong code",
-    "Cognito refuses a wrong code with CodeMismatchException.", answer_wrong_totp, "CodeMismatchException")  # fmt: skip
+    "Cognito refuses a wrong code with CodeMismatchException.",
+    proofs.answer_wrong_totp, "CodeMismatchException")  # fmt: skip
 rule.refused("error.used-session", _SESSION_ISSUE, MAJOR, "a Session that already led to tokens",
     "Cognito refuses a used Session with NotAuthorizedException.", _answer_twice, "NotAuthorizedException")  # fmt: skip
 rule.refused(
@@ -338,8 +327,8 @@ def _unknown_flow(trial: Trial) -> None:
 
 
 def _expect_challenge_tokens_or_error(reply: ApiReply, request: str) -> None:
-    if reply.code is None and reply.challenge is None and not reply.tokens:
-        raise RuleFailed(f"{request} was answered with {reply.summary}")
+    empty = reply.code is None and reply.challenge is None and not reply.tokens
+    fail_if(empty, f"{request} was answered with {reply.summary}")
 
 
 @rule("reply.one-of-three", INITIATE)

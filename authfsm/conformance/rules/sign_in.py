@@ -299,13 +299,9 @@ def _in_user_auth() -> Iterator[Row]:
         preferred = "" if challenge is S.SELECT_CHALLENGE else challenge.value
         begin, choice = _begin("USER_AUTH", preferred, password=False), preferred or "EMAIL_OTP"
         source = _source(Transition(S.START, r.UserAuth, challenge), "InitiateAuth")
+        claim = _claim("USER_AUTH", preferred, "a user", challenge)
         run = _expect(challenge, begin, pools.USER_AUTH_POOL, flow="USER_AUTH", choice=choice)
-        yield (
-            f"USER_AUTH.{challenge.value}",
-            source,
-            _claim("USER_AUTH", preferred, "a user", challenge),
-            run,
-        )
+        yield f"USER_AUTH.{challenge.value}", source, claim, run
 
 
 # fmt: off

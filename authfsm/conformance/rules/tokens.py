@@ -12,7 +12,7 @@ from joserfc.jwk import KeySet, RSAKey
 
 from authfsm.conformance import pools
 from authfsm.conformance.pool_client import PoolClient
-from authfsm.conformance.rule import CRITICAL, MAJOR, MINOR, RuleCollector, RuleSource, Trial
+from authfsm.conformance.rule import CRITICAL, INITIATE, MAJOR, MINOR, RuleCollector, RuleSource, Trial
 from authfsm.conformance.verdicts import ApiReply, NotSupported, RuleFailed, Skipped, fail_if
 from authfsm.protocol import links
 
@@ -31,7 +31,6 @@ _REFRESH_PAGE: Final = RuleSource.guide(links.REFRESH_TOKENS, "Refresh tokens")
 _REVOCATION_PAGE: Final = RuleSource.guide(
     links.TOKEN_REVOCATION, "Ending user sessions with token revocation"
 )
-_INITIATE: Final = RuleSource.reference("InitiateAuth")
 _SIGN_OUT: Final = RuleSource.reference("GlobalSignOut")
 
 
@@ -65,10 +64,10 @@ def claims_of(client: PoolClient, tokens: Mapping[str, Any], name: str) -> dict[
 
 
 def _expect_claims(claims: Mapping[str, Any], names: str, **values: str) -> None:
-    if missing := [name for name in names.split() if name not in claims]:
-        raise RuleFailed(f"missing claims: {', '.join(missing)}")
-    if wrong := [name for name, value in values.items() if claims[name] != value]:
-        raise RuleFailed(f"wrong claims: {', '.join(wrong)}")
+    missing = [name for name in names.split() if name not in claims]
+    fail_if(missing, f"missing claims: {', '.join(missing)}")
+    wrong = [name for name, value in values.items() if claims[name] != value]
+    fail_if(wrong, f"wrong claims: {', '.join(wrong)}")
 
 
 def _expect_token(trial: Trial, token: str, use: str, client_claim: str, names: str) -> None:
@@ -78,8 +77,8 @@ def _expect_token(trial: Trial, token: str, use: str, client_claim: str, names: 
     values = {"token_use": use, client_claim: client.app_client.client_id}
     names = f"sub iss token_use auth_time exp iat {client_claim} {names}"
     _expect_claims(claims, names, **values)
-    if not str(claims["iss"]).endswith(f"/{client.pool.pool_id}"):
-        raise RuleFailed("iss does not end with the pool's id")
+    is_of_pool = str(claims["iss"]).endswith(f"/{client.pool.pool_id}")
+    fail_if(not is_of_pool, "iss does not end with the pool's id")
     fail_if(not claims["iat"] < claims["exp"], "exp is not later than iat")
 
 
@@ -99,16 +98,12 @@ def _keys_of_pool(trial: Trial) -> None:
     fail_if(first & second, "two pools have the same key")
 
 
-@rule("token.access-claims", _ACCESS_PAGE)
-def _access_token_claims(trial: Trial) -> None:
-    """The access token has the claims for its issuer, user, app client, use and times."""
-    _expect_token(trial, "AccessToken", "access", "client_id", "scope jti username")
-
-
-@rule("token.id-claims", _ID_PAGE)
-def _id_token_claims(trial: Trial) -> None:
-    """The ID token has the claims for its issuer, user, audience, use and times."""
-    _expect_token(trial, "IdToken", "id", "aud", "cognito:username")
+rule.add("token.access-claims", _ACCESS_PAGE, MAJOR,
+    "The access token has the claims for its issuer, user, app client, use and times.",
+    lambda t: _expect_token(t, "AccessToken", "access", "client_id", "scope jti username"))  # fmt: skip
+rule.add("token.id-claims", _ID_PAGE, MAJOR,
+    "The ID token has the claims for its issuer, user, audience, use and times.",
+    lambda t: _expect_token(t, "IdToken", "id", "aud", "cognito:username"))  # fmt: skip
 
 
 @rule("token.id-attributes", _ID_PAGE)
@@ -156,8 +151,7 @@ rule.refused("token.forged", RuleSource.reference("GetUser"), CRITICAL, "a forge
 
 def _expect_both_tokens(reply: ApiReply) -> Mapping[str, Any]:
     tokens = reply.expect_success().tokens
-    if not tokens.get("AccessToken") or not tokens.get("IdToken"):
-        raise RuleFailed("AccessToken or IdToken is missing")
+    fail_if(not tokens.get("AccessToken") or not tokens.get("IdToken"), "AccessToken or IdToken is missing")
     return tokens
 
 
@@ -166,16 +160,11 @@ def _expect_no_rotation(reply: ApiReply) -> None:
     fail_if(new, "a new RefreshToken came, although rotation is off")
 
 
-@rule("refresh.REFRESH_TOKEN_AUTH", _REFRESH_PAGE)
-def _refresh_flow(trial: Trial) -> None:
-    """REFRESH_TOKEN_AUTH returns a new access and ID token, and no new refresh token."""
-    _expect_no_rotation(_refresh(*_tokens(trial)))
-
-
-@rule("refresh.REFRESH_TOKEN", _INITIATE)
-def _refresh_flow_synonym(trial: Trial) -> None:
-    """REFRESH_TOKEN is another name for REFRESH_TOKEN_AUTH."""
-    _expect_no_rotation(_refresh(*_tokens(trial), "REFRESH_TOKEN"))
+rule.add("refresh.REFRESH_TOKEN_AUTH", _REFRESH_PAGE, MAJOR,
+    "REFRESH_TOKEN_AUTH returns a new access and ID token, and no new refresh token.",
+    lambda t: _expect_no_rotation(_refresh(*_tokens(t))))  # fmt: skip
+rule.add("refresh.REFRESH_TOKEN", INITIATE, MAJOR, "REFRESH_TOKEN is another name for REFRESH_TOKEN_AUTH.",
+    lambda t: _expect_no_rotation(_refresh(*_tokens(t), "REFRESH_TOKEN")))  # fmt: skip
 
 
 @rule("refresh.after-a-challenge", _REFRESH_PAGE)
@@ -197,17 +186,14 @@ def _refresh_at_other_client(trial: Trial) -> ApiReply:
     return _refresh(trial.client(client=pools.OTHER_CLIENT), tokens)
 
 
-rule.refused("refresh.made-up", _INITIATE, CRITICAL, "a made-up refresh token",
+rule.refused("refresh.made-up", INITIATE, CRITICAL, "a made-up refresh token",
     "Cognito refuses a refresh token that it never issued with NotAuthorizedException.",
     _refresh_with_made_up_token, "NotAuthorizedException")  # fmt: skip
 rule.refused("refresh.binds-client", RuleSource.rfc(6749, "10.4"), CRITICAL, "a refresh token of another app client",
     "Cognito refuses a refresh token that was issued to another app client.", _refresh_at_other_client)  # fmt: skip
-
-
-@rule("refresh.GetTokensFromRefreshToken", RuleSource.reference("GetTokensFromRefreshToken"))
-def _refresh_operation(trial: Trial) -> None:
-    """GetTokensFromRefreshToken returns a new access and ID token."""
-    _expect_both_tokens(_refresh_by_operation(*_tokens(trial)))
+rule.add("refresh.GetTokensFromRefreshToken", RuleSource.reference("GetTokensFromRefreshToken"), MAJOR,
+    "GetTokensFromRefreshToken returns a new access and ID token.",
+    lambda t: _expect_both_tokens(_refresh_by_operation(*_tokens(t))))  # fmt: skip
 
 
 @rule("refresh.rotation", _REFRESH_PAGE)
