@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from importlib.resources import files
 from typing import Any, Final
 
 from authfsm.conformance.rule import ConformanceRule, EndpointResult, Results
@@ -11,30 +12,8 @@ from authfsm.conformance.rules import sign_in
 from authfsm.conformance.verdicts import Outcome, RuleSeverity
 from authfsm.protocol.states import State
 
-# How well-known endpoints are started, and what their authors say that they leave out.
-_NOTES: Final = {
-    "authfsm": (
-        "`authfsm conform`. Without an endpoint, the suite serves this package's own pools over HTTP, one for each set"
-        " of pool settings. They were written together with the rules, so their column only shows that the rules can"
-        " be kept."
-    ),
-    "moto_server": (
-        "`MOTO_COGNITO_IDP_USER_POOL_ENABLE_TOTP=true moto_server -H 127.0.0.1 -p 5000`. A mock of many AWS services."
-        " It verifies TOTP codes only if this variable is set. Its maintainer wrote about verifying SRP proofs:"
-        ' "without any official documentation, I\'m hesitant"'
-        " ([moto #7562](https://github.com/getmoto/moto/issues/7562)). It sends no codes. It verifies a code of"
-        " ForgotPassword only if the client asks for that with the code from its"
-        " `x-moto-forgot-password-confirmation-code` header, and accepts any other code"
-        " ([source](https://github.com/getmoto/moto/blob/5.2.5/moto/cognitoidp/models.py))."
-    ),
-    "cognito-local": (
-        "`PORT=9229 HOST=127.0.0.1 CODE=123456 npx cognito-local`. An offline emulator for development."
-        " [Its README](https://github.com/jagregory/cognito-local#known-limitations) says:"
-        ' "Many features are missing", "Users can\'t be disabled", "Only `USER_PASSWORD_AUTH` flow is supported", and'
-        " that its support for MFA is limited. It prints codes on its console; with this variable, all codes are the"
-        " same."
-    ),
-}
+_NOTES: Final = files(__package__).joinpath("report_notes.md").read_text("utf-8").splitlines()
+"""How well-known endpoints are started, and what their authors say that they leave out: a line for each."""
 
 
 def as_json(results: Results) -> dict[str, Any]:
@@ -105,12 +84,7 @@ def _summary(results: Results) -> Iterator[str]:
 
 def _notes(results: Results) -> Iterator[str]:
     names = [result.endpoint.name for result in results.endpoints]
-    notes = [
-        f"- **{server}**: {note}"
-        for name in names
-        for server, note in _NOTES.items()
-        if name.startswith(server)
-    ]
+    notes = [note for name in names for note in _NOTES if name.startswith(note.split("**")[1])]
     if notes:
         yield from _paragraphs("## How to reproduce the results", "\n".join(notes))
         options = " ".join(_compare_options(results))
@@ -150,18 +124,14 @@ def _sign_in(results: Results) -> Iterator[str]:
         methods = [f"`{method}`" for method in sign_in.SIGN_IN_METHODS]
         yield from _header(["challenge", *methods], ":---:")
         for challenge in sign_in.USER_SITUATIONS:
-            marks = (_mark(result, _rule_id(each, challenge)) for each in sign_in.SIGN_IN_METHODS)
+            marks = (_mark(result, sign_in.rule_id(each, challenge)) for each in sign_in.SIGN_IN_METHODS)
             none = challenge is State.AUTHENTICATED
             yield _row(["none: tokens" if none else f"`{challenge.value}`", *marks])
         yield ""
 
 
-def _rule_id(method: str, challenge: State) -> str:
-    return f"sign-in.{method}.{challenge.value}"
-
-
 _MATRIX: Final = {
-    _rule_id(method, challenge) for method in sign_in.SIGN_IN_METHODS for challenge in sign_in.USER_SITUATIONS
+    sign_in.rule_id(method, state) for method in sign_in.SIGN_IN_METHODS for state in sign_in.USER_SITUATIONS
 }
 
 

@@ -1,9 +1,9 @@
 """The steps of a sign-in, after a sign-in too, as generators: both drivers run these, so this is the only copy.
 
-A generator yields a task, gets its result or its exception, and in the end returns the outcome. A task is
-a `Request` to send to Cognito, a `CpuTask` that takes milliseconds, or a `SecretTask` that calls the
-application. `boto` performs a task at once; `aio` awaits the request, or runs the task in a thread. The sign-in changes only between two tasks, so
-a generator that is abandoned leaves the sign-in as it was.
+A generator yields a task, gets its result or its exception, and in the end returns the outcome. A task is a `Request`
+to send to Cognito, a `CpuTask` that takes milliseconds, or a function of the application's, which may take as long as
+a request. `boto` performs a task at once; `aio` awaits the request, or runs the task in a thread. The sign-in changes
+only between two tasks, so a generator that is abandoned leaves the sign-in as it was.
 """
 
 from __future__ import annotations
@@ -63,23 +63,12 @@ class CpuTask(Generic[T]):
         return self.function(*self.args)
 
 
-@frozen
-class SecretTask:
-    """Gets the app client's secret from the application, which may take as long as a request."""
-
-    provider: SecretProvider
-
-    def __call__(self) -> Any:
-        """Return what the function returns; a text as a `Secret`."""
-        return wrap_text(self.provider())
-
-
 def wrap_text(value: Any) -> Any:
     """Return a text as a `Secret`, and anything else unchanged."""
     return Secret(value) if isinstance(value, str) else value
 
 
-Task: TypeAlias = Request | CpuTask[Any] | SecretTask
+Task: TypeAlias = Request | Callable[[], Any]
 Steps: TypeAlias = Generator[Task, Any, T]
 """A generator that yields tasks, is sent their results, and returns a T."""
 
@@ -96,7 +85,7 @@ def client_secret_steps(
     if not callable(provider):
         return provider
     try:
-        found: Any = yield SecretTask(provider)
+        found: Any = yield lambda: wrap_text(provider())
     except Exception as error:
         why = f"client_secret raised {type(error).__name__}"
         raise errors.NotSent(why, state=state) from error

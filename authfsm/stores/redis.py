@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import copy
 from functools import partial
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 from authfsm.stores.store import DEFAULT_TIMEOUT, bounded, bounded_async, positive
@@ -23,15 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncRedisStore", "RedisStore"]
 
-# GETDEL would leave no mark for others during the turn. The mark ("", as `authfsm.stores.TAKEN`) is not
-# renewed: whoever asks again and again must not keep alive the mark of a worker that died.
-_TAKE: Final = """
-local text = redis.call("GET", KEYS[1])
-if text and text ~= "" then
-    redis.call("SET", KEYS[1], "", "PX", ARGV[1])
-end
-return text
-"""
+_TAKE: Final = files(__package__).joinpath("redis_take.lua").read_text("utf-8")
 
 
 class RedisStore:

@@ -8,7 +8,7 @@ rule fails if a reply is not in the table, if a right answer is refused, or if t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from attrs import define
@@ -278,11 +278,7 @@ def _begin_on_device(user: PoolUser) -> Flow:
     return cognito(device=device).sign_in(user.username, user.password)
 
 
-Row = tuple[str, RuleSource, str, RunRule]
-"""A rule's id after `sign-in.`, its source, its claim and its function."""
-
-
-def _after_password() -> Iterator[Row]:
+def _add_rules_after_password() -> None:
     for method, (source, response) in SIGN_IN_METHODS.items():
         flow, _, preferred = method.partition(".")
         operation = "AdminInitiateAuth" if flow.startswith("ADMIN_") else "InitiateAuth"
@@ -291,43 +287,44 @@ def _after_password() -> Iterator[Row]:
             if transition in TRANSITION_SET and not confidence(transition).is_uncertain:
                 claim = _claim(flow, preferred, description, challenge)
                 run = _expect(challenge, _begin(flow, preferred), pool, user)
-                yield f"{method}.{challenge.value}", _source(transition, operation), claim, run
+                rule.add(rule_id(method, challenge), _source(transition, operation), MAJOR, claim, run)
 
 
-def _in_user_auth() -> Iterator[Row]:
+def _add_rules_of_user_auth() -> None:
     for challenge in (S.SELECT_CHALLENGE, S.EMAIL_OTP, S.SMS_OTP, S.WEB_AUTHN):
         preferred = "" if challenge is S.SELECT_CHALLENGE else challenge.value
         begin, choice = _begin("USER_AUTH", preferred, password=False), preferred or "EMAIL_OTP"
         source = _source(Transition(S.START, r.UserAuth, challenge), "InitiateAuth")
         claim = _claim("USER_AUTH", preferred, "a user", challenge)
         run = _expect(challenge, begin, pools.USER_AUTH_POOL, flow="USER_AUTH", choice=choice)
-        yield f"USER_AUTH.{challenge.value}", source, claim, run
+        rule.add(rule_id("USER_AUTH", challenge), source, MAJOR, claim, run)
 
 
+def rule_id(method: str, challenge: State) -> str:
+    """Return the id of the rule that a challenge follows a way to sign in."""
+    return f"sign-in.{method}.{challenge.value}"
+
+
+_add_rules_after_password()
+_add_rules_of_user_auth()
 # fmt: off
-_ROWS: Final[tuple[Row, ...]] = (
-    *_after_password(),
-    *_in_user_auth(),
-    ("NEW_PASSWORD_REQUIRED.MFA_SETUP",
-     _source(Transition(S.NEW_PASSWORD_REQUIRED, r.NewPassword, S.MFA_SETUP), "RespondToAuthChallenge"),
-     "In a pool that requires MFA, a user without it receives MFA_SETUP after NEW_PASSWORD_REQUIRED.",
-     _expect(S.MFA_SETUP, _begin("USER_PASSWORD_AUTH"), pools.TOTP_REQUIRED_POOL, pools.TEMPORARY_USER)),
-    ("SELECT_CHALLENGE.PASSWORD", FLOWS_PAGE,
-     "SELECT_CHALLENGE can be answered with the ChallengeName PASSWORD and the same Session.",
-     _expect(S.SELECT_CHALLENGE, _begin_with_choice(srp=False), pools.USER_AUTH_POOL, flow="USER_AUTH")),
-    ("SELECT_CHALLENGE.PASSWORD_SRP", FLOWS_PAGE,
-     "SELECT_CHALLENGE can be answered with the ChallengeName PASSWORD_SRP and the same Session.",
-     _expect(S.SELECT_CHALLENGE, _begin_with_choice(srp=True), pools.USER_AUTH_POOL, flow="USER_AUTH")),
-    ("CUSTOM_AUTH.CUSTOM_CHALLENGE", _CUSTOM_PAGE,
-     "In CUSTOM_AUTH, the pool's Lambda functions issue CUSTOM_CHALLENGE, and the right answer leads to tokens.",
-     _expect(S.CUSTOM_CHALLENGE, _begin("CUSTOM_AUTH", password=False), pools.CUSTOM_AUTH_POOL, flow="CUSTOM_AUTH")),
-    ("CUSTOM_AUTH.PASSWORD_VERIFIER", _CUSTOM_PAGE,
-     "In CUSTOM_AUTH with SRP_A, PASSWORD_VERIFIER comes first and CUSTOM_CHALLENGE after it.",
-     _expect(S.CUSTOM_CHALLENGE, _begin("CUSTOM_AUTH"), pools.CUSTOM_AUTH_POOL, flow="CUSTOM_AUTH")),
-    ("USER_SRP_AUTH.DEVICE_SRP_AUTH", DEVICES_PAGE,
-     "A remembered device receives DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER, and tokens for the right proof.",
-     _expect(S.DEVICE_PASSWORD_VERIFIER, _begin_on_device, pools.DEVICE_POOL)),
-)
+rule.add("sign-in.NEW_PASSWORD_REQUIRED.MFA_SETUP",
+    _source(Transition(S.NEW_PASSWORD_REQUIRED, r.NewPassword, S.MFA_SETUP), "RespondToAuthChallenge"), MAJOR,
+    "In a pool that requires MFA, a user without it receives MFA_SETUP after NEW_PASSWORD_REQUIRED.",
+    _expect(S.MFA_SETUP, _begin("USER_PASSWORD_AUTH"), pools.TOTP_REQUIRED_POOL, pools.TEMPORARY_USER))
+rule.add("sign-in.SELECT_CHALLENGE.PASSWORD", FLOWS_PAGE, MAJOR,
+    "SELECT_CHALLENGE can be answered with the ChallengeName PASSWORD and the same Session.",
+    _expect(S.SELECT_CHALLENGE, _begin_with_choice(srp=False), pools.USER_AUTH_POOL, flow="USER_AUTH"))
+rule.add("sign-in.SELECT_CHALLENGE.PASSWORD_SRP", FLOWS_PAGE, MAJOR,
+    "SELECT_CHALLENGE can be answered with the ChallengeName PASSWORD_SRP and the same Session.",
+    _expect(S.SELECT_CHALLENGE, _begin_with_choice(srp=True), pools.USER_AUTH_POOL, flow="USER_AUTH"))
+rule.add("sign-in.CUSTOM_AUTH.CUSTOM_CHALLENGE", _CUSTOM_PAGE, MAJOR,
+    "In CUSTOM_AUTH, the pool's Lambda functions issue CUSTOM_CHALLENGE, and the right answer leads to tokens.",
+    _expect(S.CUSTOM_CHALLENGE, _begin("CUSTOM_AUTH", password=False), pools.CUSTOM_AUTH_POOL, flow="CUSTOM_AUTH"))
+rule.add("sign-in.CUSTOM_AUTH.PASSWORD_VERIFIER", _CUSTOM_PAGE, MAJOR,
+    "In CUSTOM_AUTH with SRP_A, PASSWORD_VERIFIER comes first and CUSTOM_CHALLENGE after it.",
+    _expect(S.CUSTOM_CHALLENGE, _begin("CUSTOM_AUTH"), pools.CUSTOM_AUTH_POOL, flow="CUSTOM_AUTH"))
+rule.add("sign-in.USER_SRP_AUTH.DEVICE_SRP_AUTH", DEVICES_PAGE, MAJOR,
+    "A remembered device receives DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER, and tokens for the right proof.",
+    _expect(S.DEVICE_PASSWORD_VERIFIER, _begin_on_device, pools.DEVICE_POOL))
 # fmt: on
-for _id, _known_from, _what, _run in _ROWS:
-    rule.add(f"sign-in.{_id}", _known_from, MAJOR, _what, _run)
