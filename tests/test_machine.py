@@ -132,7 +132,7 @@ def test_it_has_the_tables_arrows_and_no_other() -> None:
     machine = build()
     # Where a new challenge comes the state is left and entered again; the other self-loops are internal.
     arrows = {
-        (arrow.source, event.name, arrow.dest, cast("Any", arrow.conditions[0].func).arrow.kind)
+        (arrow.source, event.name, arrow.dest, cast("Any", arrow.conditions[0].func).transition.kind)
         for event in machine.events.values()
         for arrows in event.transitions.values()
         for arrow in arrows

@@ -156,9 +156,9 @@ def _read_line(line: int, text: str) -> Step:
         raise BadHistory(line, f"has no {error.args[0]}, or one that is not known") from None
     except (TypeError, ValueError):
         raise BadHistory(line, "has an invalid step, role, error, action or time") from None
-    arrow = Transition(step.source, step.response, step.dest, step.kind)
+    transition = Transition(step.source, step.response, step.dest, step.kind)
     # A refusal that changes nothing (throttling, for one) is not on the table in every state.
-    if (step.dest is not step.source or step.action is None) and arrow not in TRANSITION_SET:
+    if (step.dest is not step.source or step.action is None) and transition not in TRANSITION_SET:
         raise BadHistory(
             line, f"is not on the protocol table: {step.source}, {step.response.trigger}, {step.dest}"
         )

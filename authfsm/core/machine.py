@@ -33,41 +33,41 @@ class Stateful(Protocol):
 
 @frozen
 class LeadsTo:
-    """The condition of an arrow of a table: the event's reply leads along it."""
+    """The condition of a transition of a table: the event's reply makes it."""
 
-    arrow: Transition | account.AccountTransition
+    transition: Transition | account.AccountTransition
 
     @property
     def __name__(self) -> str:
         """The name that diagrams of `transitions` print."""
-        return f"leads_to_{self.arrow.dest}"
+        return f"leads_to_{self.transition.dest}"
 
     def __call__(self, event: Any) -> bool:
         """Return whether the event's reply leads here; `may_...` without a reply is true."""
-        return bool(getattr(event, "leads_to", self.arrow) == self.arrow)
+        return bool(getattr(event, "leads_to", self.transition) == self.transition)
 
 
 @frozen
-class _IsArrow:
-    """The condition in the shared machine: the event's only argument is this arrow."""
+class _IsTransition:
+    """The condition in the shared machine: the event's only argument is this transition."""
 
-    arrow: Transition
+    transition: Transition
 
     def __call__(self, event: Any) -> bool:
-        arrow: Transition = event.args[0]
-        return arrow.dest is self.arrow.dest and arrow.kind is self.arrow.kind
+        transition: Transition = event.args[0]
+        return transition.dest is self.transition.dest and transition.kind is self.transition.kind
 
 
-def _arrows(condition: Callable[[Transition], Any], prefix: str = "") -> list[dict[str, Any]]:
+def _transitions(condition: Callable[[Transition], Any], prefix: str = "") -> list[dict[str, Any]]:
     # A transition without a destination is what `transitions` calls internal.
     return [
         {
-            "trigger": prefix + arrow.response.trigger,
-            "source": arrow.source,
-            "dest": arrow.dest if arrow.kind in {None, NEW_CHALLENGE} else None,
-            "conditions": condition(arrow),
+            "trigger": prefix + transition.response.trigger,
+            "source": transition.source,
+            "dest": transition.dest if transition.kind in {None, NEW_CHALLENGE} else None,
+            "conditions": condition(transition),
         }
-        for arrow in TRANSITIONS
+        for transition in TRANSITIONS
     ]
 
 
@@ -76,17 +76,17 @@ def _shared() -> Machine:
     # Never queued=True: a queued machine returns True before it has moved.
     # Without auto_transitions there are no shortcuts such as to_AUTHENTICATED().
     return Machine(
-        None, State, State.START, _arrows(_IsArrow), send_event=True, auto_transitions=False,
+        None, State, State.START, _transitions(_IsTransition), send_event=True, auto_transitions=False,
         model_attribute="_state",
     )  # fmt: skip
 
 
-def advance(model: Stateful, arrow: Transition) -> None:
-    """Move an object along an arrow of the table; its `_state` is the arrow's source."""
+def advance(model: Stateful, transition: Transition) -> None:
+    """Move an object along a transition of the table; its `_state` is the transition's source."""
     # transitions itself returns False silently if no condition is met.
-    if arrow not in TRANSITION_SET:
-        raise ProtocolViolation(arrow.source, arrow.response, arrow.dest)
-    _shared().events[arrow.response.trigger].trigger(model, arrow)
+    if transition not in TRANSITION_SET:
+        raise ProtocolViolation(transition.source, transition.response, transition.dest)
+    _shared().events[transition.response.trigger].trigger(model, transition)
 
 
 def build(
@@ -133,12 +133,12 @@ def build(
     if not isinstance(prefix, str) or not f"{prefix}code".isidentifier():
         raise ValueError(f"prefix must be the beginning of a Python name, as 'auth_', not {prefix!r}")
     get_reply: Any = GetReply(driver, prefix)
-    own = {"initial": State.START, "auto_transitions": False, **options}
-    own["states"] = [*State, *(options.get("states") or ())]
-    own["transitions"] = [*(options.get("transitions") or ()), *_arrows(LeadsTo, prefix)]
-    own["prepare_event"] = [get_reply, *listify(options.get("prepare_event"))]
-    own["after_state_change"] = [*listify(options.get("after_state_change")), raise_refusal]
-    machine: Any = machine_cls(model=None, send_event=True, **own)
+    arguments = {"initial": State.START, "auto_transitions": False, **options}
+    arguments["states"] = [*State, *(options.get("states") or ())]
+    arguments["transitions"] = [*(options.get("transitions") or ()), *_transitions(LeadsTo, prefix)]
+    arguments["prepare_event"] = [get_reply, *listify(options.get("prepare_event"))]
+    arguments["after_state_change"] = [*listify(options.get("after_state_change")), raise_refusal]
+    machine: Any = machine_cls(model=None, send_event=True, **arguments)
     # For this machine alone, and before the model gets its triggers, which are made of these.
     for name in ("_get_trigger", "_can_trigger"):
         setattr(machine, name, partial(get_reply.call, machine, name))
@@ -195,11 +195,11 @@ def build_account(
         ValueError: from a trigger: the operation does not lead to this status. MachineError of `transitions`: the
             status does not allow the operation.
     """
-    arrows = [
+    rows = [
         {"trigger": op.trigger, "source": source, "dest": dest, "conditions": LeadsTo(each)}
         for each in account.ACCOUNT_TRANSITIONS
         for source, op, dest in [each]
     ]
-    own = {"initial": account.UserStatus.NO_ACCOUNT, "auto_transitions": False, **options}
-    own["prepare_event"] = [_store_status, *listify(options.get("prepare_event"))]
-    return machine_cls(model, states=account.UserStatus, transitions=arrows, send_event=True, **own)
+    arguments = {"initial": account.UserStatus.NO_ACCOUNT, "auto_transitions": False, **options}
+    arguments["prepare_event"] = [_store_status, *listify(options.get("prepare_event"))]
+    return machine_cls(model, states=account.UserStatus, transitions=rows, send_event=True, **arguments)

@@ -1,8 +1,8 @@
 """One attempt to sign in, without I/O: `send` makes a request of a response, `receive` processes its reply.
 
-Between `send` and `receive` the sign-in awaits one reply and accepts nothing else. An invalid response or
-reply raises a typed error and changes nothing. The newest Session is always the one that is sent back.
-There is no clock and no randomness: the time and random values are arguments.
+Between `send` and `receive` the sign-in awaits one reply and accepts nothing else. An invalid response or reply raises
+a typed error and leaves the state as it is. `advance` moves the state along the table; only `resume` and `abandon` set
+it otherwise. The newest Session is the one that is sent back. No clock, no randomness: their values are arguments.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class SignIn(Sender, DisplayMixin):
         What its parameters do not offer (MFAS_CAN_SETUP, MFAS_CAN_CHOOSE, AvailableChallenges) is left
         out; which values Select accepts is in `challenge`.
         """
-        return tuple(kind for kind in PROTOCOL[self._state] if self._not_accepted(kind) is None)
+        return tuple(each for each in PROTOCOL[self._state] if self._not_accepted(each) is None)
 
     def send(self, response: Response) -> Request:
         """Return the request for a response, of a class in `accepts`; the state does not change before `receive`.
@@ -185,11 +185,11 @@ class SignIn(Sender, DisplayMixin):
             WrongResponse: it is not accepted; the error names what is.
             InvalidInput: the user's input cannot be an answer to this challenge.
         """
-        kind = response if isinstance(response, type) else type(response)
-        if kind not in PROTOCOL[self._state]:
-            raise WrongResponse(self._state, kind, self.accepts)
-        if (why := self._not_accepted(kind)) is not None:
-            raise WrongResponse(self._state, kind, self.accepts, why)
+        response_type = response if isinstance(response, type) else type(response)
+        if response_type not in PROTOCOL[self._state]:
+            raise WrongResponse(self._state, response_type, self.accepts)
+        if (why := self._not_accepted(response_type)) is not None:
+            raise WrongResponse(self._state, response_type, self.accepts, why)
         if not isinstance(response, type):
             check_answer(self.challenge, response)
 
@@ -209,31 +209,29 @@ class SignIn(Sender, DisplayMixin):
 
         Raises:
             MalformedReply: it cannot be read; nothing changed.
-            ProtocolViolation: it leads where the table has no arrow; nothing changed.
+            ProtocolViolation: it leads where the table has no transition; nothing changed.
             InvalidOperation: no reply is awaited.
         """
         response = self._awaiting
         if response is None:
             raise InvalidOperation("a reply came without a request", state=self._state)
-        self._awaiting = None
-        kind, source = type(response), self._state
-        parsed = (
-            reply
-            if isinstance(reply, replies.Reply)
-            else read(reply, kind, state=source, challenge=self.challenge)
-        )
-        arrow = transition_for_reply(source, kind, parsed)
-        if arrow is not None:
-            advance(self, arrow)
-        if isinstance(parsed, replies.Refusal):
-            self._apply_refusal(parsed, response, at)
+        self._awaiting = None  # even if the reply cannot be read: then the answer may be sent again
+        response_type, source = type(response), self._state
+        # What can raise comes before the changes below: `advance` too raises before it moves.
+        if not isinstance(reply, replies.Reply):
+            reply = read(reply, response_type, state=source, challenge=self.challenge)
+        transition = transition_for_reply(source, response_type, reply)
+        if transition is not None:
+            advance(self, transition)
+        if isinstance(reply, replies.Refusal):
+            self._apply_refusal(reply, response, at)
         else:
-            self._apply(parsed, source, response, at)
+            self._apply(reply, source, response, at)
         self._steps.append(
             Step(
                 number=len(self._steps) + 1,
                 source=source,
-                response=kind,
+                response=response_type,
                 dest=self._state,
                 role=self.role,
                 action=self.refusal.action if self.refusal else None,
@@ -288,9 +286,9 @@ class SignIn(Sender, DisplayMixin):
             self._state = State.FAILED
             self.challenge = self.role = self.refusal = self._awaiting = None
 
-    def _not_accepted(self, kind: type[Response]) -> str | None:
+    def _not_accepted(self, response_type: type[Response]) -> str | None:
         """Return why a response that the state accepts is not accepted now; None if it is."""
-        need = PREREQUISITES.get((self._state, kind))
+        need = PREREQUISITES.get((self._state, response_type))
         if need is not None:
             setup = self.challenge if isinstance(self.challenge, replies.MfaSetup) else None
             met = {
@@ -300,7 +298,7 @@ class SignIn(Sender, DisplayMixin):
             }
             if not met[need]:
                 return str(need)
-        return why_not_offered(self.challenge, kind)
+        return why_not_offered(self.challenge, response_type)
 
     def _apply(self, reply: replies.Reply, source: State, response: Response, at: datetime | None) -> None:
         """Take over what a reply other than a refusal says; the state has changed already."""
@@ -309,8 +307,8 @@ class SignIn(Sender, DisplayMixin):
         if source is State.START:
             self.username = getattr(response, "username", None) or self.username
             self.flow = response.auth_flow
-        proved = proves_password(source, type(response), self._state)
-        self.password_proved = self.password_proved or proved
+        # The role below needs this and the flow.
+        self.password_proved = self.password_proved or proves_password(source, type(response), self._state)
         self.srp_due = False
         if isinstance(reply, replies.Challenge):
             srp_a: str | None = getattr(response, "srp_a", None)

@@ -122,34 +122,34 @@ def _store(event: Any, response: type[Response], outcome: Any) -> None:
     if isinstance(outcome, Secret) and isinstance(outcome.reveal(), Mapping):
         outcome = _read(outcome, response, source)
     if isinstance(outcome, Reply):
-        leads_to = t.transition_for_reply(source, response, outcome)
-        if leads_to is None and isinstance(outcome, Refusal):
+        transition = t.transition_for_reply(source, response, outcome)
+        if transition is None and isinstance(outcome, Refusal):
             raise e.refused(outcome, state=source)
     elif isinstance(outcome, t.LoopKind):
-        leads_to = t.Transition(source, response, source, outcome)
+        transition = t.Transition(source, response, source, outcome)
     elif isinstance(outcome, State):
         kind = _default_kind(source, response, outcome)
-        leads_to = t.Transition(source, response, outcome, kind)
+        transition = t.Transition(source, response, outcome, kind)
     else:
         found = type(outcome.reveal() if isinstance(outcome, Secret) else outcome).__name__
         raise TypeError(
             f"{event.event.name}() takes its reply: a State, a LoopKind, a Reply, or a boto3 response, not {found};"
             " to send an answer, pass a driver to build()"
         )
-    if leads_to not in t.TRANSITION_SET:
-        raise e.ProtocolViolation(source, response, leads_to.dest if leads_to else source)
-    event.leads_to = leads_to
+    if transition not in t.TRANSITION_SET:
+        raise e.ProtocolViolation(source, response, transition.dest if transition else source)
+    event.leads_to = transition
 
 
 def _store_error(event: Any, response: type[Response], error: e.AuthfsmError) -> None:
     """Let a refusal move the machine as it moved the driver's sign-in; it is raised after the move."""
     source = event.state.value
-    arrow = None
+    transition = None
     if isinstance(error, e.Refused):
-        arrow = t.transition_for_reply(source, response, error.refusal)
-    if arrow is None or arrow.dest is not error.state or arrow not in t.TRANSITION_SET:
+        transition = t.transition_for_reply(source, response, error.refusal)
+    if transition is None or transition.dest is not error.state or transition not in t.TRANSITION_SET:
         raise error
-    event.leads_to = arrow
+    event.leads_to = transition
     event.refused = error
 
 

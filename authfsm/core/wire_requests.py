@@ -384,8 +384,8 @@ WRITERS: Final[Mapping[tuple[S, type[Response]], RequestWriter]] = {
 
 def write(state: S, response: Response, sender: Sender) -> Request:
     """Return the request for a response."""
-    kind = type(response)
-    request = WRITERS[state, kind](response, sender)
+    response_type = type(response)
+    request = WRITERS[state, response_type](response, sender)
     if response.client_metadata and "ClientMetadata" not in request.parameters:
-        raise BadField(kind, "client_metadata", f"is not accepted by {request.operation}")
-    return Request(request.operation, request.parameters, RESPONSE_REPETITION[kind].harmless)
+        raise BadField(response_type, "client_metadata", f"is not accepted by {request.operation}")
+    return Request(request.operation, request.parameters, RESPONSE_REPETITION[response_type].harmless)

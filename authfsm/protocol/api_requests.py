@@ -31,7 +31,7 @@ REDACTED_VALUES: Final = ("HIDDEN_DUE_TO_SECURITY_REASONS", "HIDDEN_FOR_SECURITY
 # The first rule whose parameters all match decides. A preferred password is proved even in a step-up, so
 # that the reply may lead wherever a proved password leads; SRP_A alone proves nothing.
 _BEGIN: Final[Mapping[str, _Rules]] = {
-    **{kind.auth_flow: ((kind, {}),) for kind in RESPONSES.values() if kind.auth_flow},
+    **{each.auth_flow: ((each, {}),) for each in RESPONSES.values() if each.auth_flow},
     "CUSTOM_AUTH": ((r.CustomSrpAuth, {"CHALLENGE_NAME": "SRP_A"}), (r.CustomAuth, {})),
     "USER_AUTH": (
         # "Amazon Cognito ignores the AuthParameters when you pass a valid session code"
@@ -73,8 +73,8 @@ _ANSWER: Final[Mapping[str, _Rules]] = {
 _UNKNOWN_CHALLENGE: Final[_Rules] = ((r.RawAnswer, {}),)
 
 OTHER_OPERATIONS: Final[Mapping[str, type[Response]]] = {
-    kind.__name__: kind
-    for kind in (
+    each.__name__: each
+    for each in (
         *(r.AssociateSoftwareToken, r.VerifySoftwareToken, r.GetTokensFromRefreshToken),
         *(r.ConfirmDevice, r.UpdateDeviceStatus, r.RevokeToken, r.GlobalSignOut),
     )
@@ -97,7 +97,7 @@ def classify(operation: str, request: Mapping[str, Any]) -> type[Response] | Non
     if len(rules) == 1:  # most flows and challenges: the parameters need not be read
         return rules[0][0]
     fields = _fields(operation, request)
-    return next((kind for kind, required in rules if _matches(required, fields)), None)
+    return next((response for response, required in rules if _matches(required, fields)), None)
 
 
 def names_for(state: State, response: type[Response]) -> tuple[str, ...]:
@@ -113,7 +113,7 @@ def names_for(state: State, response: type[Response]) -> tuple[str, ...]:
     return tuple(
         name.value
         for name in dict.fromkeys((state, *more))
-        if response in (kind for kind, _ in _ANSWER.get(name, _UNKNOWN_CHALLENGE))
+        if response in (each for each, _ in _ANSWER.get(name, _UNKNOWN_CHALLENGE))
     )
 
 
@@ -123,10 +123,10 @@ def _rules(operation: str, request: Mapping[str, Any]) -> _Rules:
     if operation in ANSWER_OPERATIONS:
         challenge = _text(request, "ChallengeName")
         return _ANSWER.get(challenge, _UNKNOWN_CHALLENGE if challenge else ())
-    kind = OTHER_OPERATIONS.get(operation)
-    if kind is None or (operation in SETUP_OPERATIONS and not _text(request, "Session")):
+    response = OTHER_OPERATIONS.get(operation)
+    if response is None or (operation in SETUP_OPERATIONS and not _text(request, "Session")):
         return ()
-    return ((kind, {}),)
+    return ((response, {}),)
 
 
 def _text(request: Mapping[str, Any], name: str) -> str:

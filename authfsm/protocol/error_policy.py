@@ -39,7 +39,7 @@ class RecoveryAction(DescribedName):
         self.advice = self.meaning = advice
 
     # fmt: off
-    # The session survives: the sign-in stays in its state.
+    # The session survives. The sign-in stays in its state if the table has RETRY or RESTART there; WAIT needs neither.
     TRY_AGAIN = "TRY_AGAIN", "Answer again: the session is still valid."
     DROP_DEVICE = "DROP_DEVICE", "Delete the stored device key, and send the same answer again without it."
     WAIT = "WAIT", "Wait, then send the same answer again: the request was probably not evaluated."
@@ -78,7 +78,7 @@ _R, _F = RecoveryAction, Fault
 
 # fmt: off
 ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
-    # error code: {part of the message, or "" for every other message: what to do, who is at fault, source}
+    # error code: {part of the message (the longest one counts, in any case), or "" for every other message: what to do, who is at fault, source}
 
     # ---- the user ------------------------------------------------------------------------------
     "NotAuthorizedException": {

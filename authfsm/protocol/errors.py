@@ -396,7 +396,7 @@ class RefusedByConfiguration(Refused, OperatorError):
     """Cognito refused the request because of the configuration of the pool, the app client or IAM."""
 
 
-_REFUSED: Final = {kind.fault: kind for kind in Refused.__subclasses__()}
+_REFUSED: Final = {each.fault: each for each in Refused.__subclasses__()}
 
 
 def refused(refusal: Refusal, *, state: State | None, hint: str | None = None) -> Refused:

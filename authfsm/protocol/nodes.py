@@ -112,7 +112,7 @@ def target_roles(
 
 
 def _email_otp_roles(source: State, response: type[Response], dests: t.Destinations) -> tuple[t.Role, ...]:
-    """Return the roles of an EMAIL_OTP challenge as far as the table decides them."""
+    """Return the roles of an EMAIL_OTP challenge, as far as the groups in its row of the table decide them."""
     if not dests >= t.FIRST_FACTOR - t.UNKNOWN_CHALLENGE:
         return (t.Role.SECOND_FACTOR,)
     if not dests >= t.SECOND_FACTOR - {State.MFA_SETUP}:

@@ -81,17 +81,17 @@ def _is_offered(challenge: replies.Challenge | None, factor: str) -> bool:
     return not names or _SAME.get(factor, factor) in {_SAME.get(each, each) for each in names}
 
 
-def why_not_offered(challenge: replies.Challenge | None, kind: type[Response]) -> str | None:
+def why_not_offered(challenge: replies.Challenge | None, response: type[Response]) -> str | None:
     """Return why a challenge does not accept a response that its state accepts; None if it does.
 
     `check_answer` checks the factor that a `Select` chooses.
     """
     if isinstance(challenge, replies.MfaSetup):
-        factor = _SETUP_FACTOR_OF_RESPONSE.get(kind)
-    elif isinstance(challenge, replies.WebAuthn) and kind is r.Credential:
+        factor = _SETUP_FACTOR_OF_RESPONSE.get(response)
+    elif isinstance(challenge, replies.WebAuthn) and response is r.Credential:
         return None  # it answers the challenge itself
     else:
-        factor = _FACTOR_OF_RESPONSE.get(kind)
+        factor = _FACTOR_OF_RESPONSE.get(response)
     if factor is None or _is_offered(challenge, factor):
         return None
     return f"here: the challenge offers {', '.join(offered_factors(challenge))}"
@@ -101,13 +101,13 @@ def check_answer(challenge: replies.Challenge | None, response: Response) -> Non
     """Check a response against the challenge that it answers."""
     if challenge is None:
         return
-    kind = type(response)
+    response_type = type(response)
     if isinstance(response, (r.Code, r.VerifySoftwareToken)):
-        rule = CODE_FORMATS[challenge.state, kind]
-        check_code(kind, "code", response.code, rule, challenge.state)
+        rule = CODE_FORMATS[challenge.state, response_type]
+        check_code(response_type, "code", response.code, rule, challenge.state)
     if isinstance(response, r.Select) and not _is_offered(challenge, response.answer):
         names = offered_factors(challenge)
-        check_choice(kind, "answer", response.answer, names, challenge.state)
+        check_choice(response_type, "answer", response.answer, names, challenge.state)
 
 
 # ---- the form of each challenge --------------------------------------------------------------------------

@@ -252,7 +252,7 @@ AnyChallenge: TypeAlias = (
 """The union of all challenges, with which a type checker finds the ones that a `match` leaves out."""
 
 CHALLENGE_OF: Final[Mapping[State, type[AnyChallenge]]] = MappingProxyType(
-    {kind.state: kind for kind in get_args(AnyChallenge)}
+    {each.state: each for each in get_args(AnyChallenge)}
 )
 """The class of each challenge, by its state."""
 

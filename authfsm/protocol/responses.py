@@ -27,7 +27,7 @@ class Response(CompletesDocstring, WrapsSecrets):
     """
 
     trigger: ClassVar[str] = "response"
-    """The name of the trigger in the machine and the diagrams."""
+    """Its name in the machine, the diagrams and stored histories, which a renamed class makes unreadable."""
     auth_flow: ClassVar[str | None] = None
     """The `AuthFlow` that this response starts; None if it answers a challenge."""
     proves_password: ClassVar[bool] = False
@@ -400,10 +400,10 @@ class GlobalSignOut(Response):
 # ---- groups of responses --------------------------------------------------------------------------------
 
 RESPONSES: dict[str, type[Response]] = {
-    kind.trigger: kind
-    for name, kind in list(globals().items())
-    if isinstance(kind, type) and issubclass(kind, Response) and not name.startswith("_")
-    if kind is not Response
+    each.trigger: each
+    for name, each in list(globals().items())
+    if isinstance(each, type) and issubclass(each, Response) and not name.startswith("_")
+    if each is not Response
 }
 """Every response class by its trigger, in the order of this module."""
 

@@ -1,13 +1,13 @@
 """The sign-in protocol as one table: `PROTOCOL`.
 
-Rule 1: every transition of the protocol is in `PROTOCOL`, and nowhere else. The machine, the diagrams, the table in
-README, the local pool's self-check, `authfsm check` and the tests are derived from it.
-Rule 2: a response becomes one API request, and its reply makes one transition. The table lists the states to which
-the reply may lead; the reply picks one of them.
+Rule 1: every transition of the protocol is in `PROTOCOL`, and nowhere else, but for those to FAILED, which `may_fail`
+adds. The machine, the diagrams, the table in README, the local pool's self-check, `authfsm check` and the tests are
+derived from it. `authfsm explain SMS_MFA` prints a state's transitions one by one.
+Rule 2: a response becomes one API request, and the reply makes one of the transitions that the response's row lists.
 Rule 3: a transition that stays in its state has a kind (`LoopKind`), which `transition_for_reply` determines.
-
-How certain each transition is, and from which source, is in `evidence.csv`, under the same state, response,
-destination and kind. Where sources contradict each other, the table has both: a client must cope with either.
+Rule 4: each transition has a row in `evidence.csv`, under the same state, response, destination and kind: when Cognito
+makes it, how certain that is, and the source. Where sources contradict each other, the table has both: a client must
+cope with either. After a change, `tests/test_protocol.py` names the rows that are missing or too many.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class LoopKind(DescribedName):
     # fmt: on
 
 
-RETRY, NEW_CHALLENGE, ACKNOWLEDGEMENT, RESTART = LoopKind
+RETRY, NEW_CHALLENGE, ACKNOWLEDGEMENT, RESTART = LoopKind  # in the order of the class
 Destination = State | LoopKind
 Destinations = frozenset[Destination]
 S = State
@@ -43,6 +43,8 @@ S = State
 # fmt: off
 
 # ---- groups of destinations ------------------------------------------------------------------------------
+# A row that has all of FIRST_FACTOR or SECOND_FACTOR says more than its members: it decides which factor an EMAIL_OTP
+# challenge is (protocol/nodes.py). To take one member out of such a row, look there first.
 
 # Cognito may add challenges: wherever a challenge may come, one that this version does not know may come.
 UNKNOWN_CHALLENGE: Final = frozenset({S.OTHER_CHALLENGE})
@@ -243,13 +245,13 @@ LOOP_KIND_OF_ACTION: Final[Mapping[RecoveryAction, LoopKind]] = {
     RecoveryAction.TRY_AGAIN: RETRY,
     RecoveryAction.DROP_DEVICE: RESTART,
 }
-"""The kind of the transition that a refusal makes if the sign-in stays in its state."""
+"""The kind of the transition that a refusal makes; where the row lacks that kind, the refusal leads to FAILED."""
 
 
 def loop_kind(
     source: State, response: type[Response], action: RecoveryAction | None = None
 ) -> LoopKind | None:
-    """Return the kind of a transition that stays in its state; None if the reply makes none (WAIT)."""
+    """Return the kind of the transition that stays in its state after a reply; None if the row has none."""
     kinds = loop_kinds(source, PROTOCOL[source].get(response, frozenset()))
     if action is not None:
         kind = LOOP_KIND_OF_ACTION.get(action)
@@ -280,7 +282,7 @@ def transition_for_reply(source: State, response: type[Response], reply: Reply) 
             return Transition(source, response, source if kind else State.FAILED, kind)
         case Challenge() | Tokens():
             dest = reply.state
-        case _:
+        case _:  # an acknowledgement names no state: the row must have just one
             dests = destinations(source, response)
             if len(dests) != 1:
                 raise ProtocolViolation(source, response, source)

@@ -66,8 +66,8 @@ for _each in TRANSITIONS_IN_ROLES:
         _INTO[_dest].append((_source, _each))
         _OUT_OF[_source].append((_dest, _each))
 # A Lambda function may name a challenge anywhere: the reasons of specific transitions say more.
-for _arrows in _INTO.values():
-    _arrows[:] = [_pair for _pair in _arrows if _is_specific(_pair[1])] or _arrows
+for _pairs in _INTO.values():
+    _pairs[:] = [_pair for _pair in _pairs if _is_specific(_pair[1])] or _pairs
 
 
 @lru_cache(maxsize=256)
