@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sysconfig
+import unicodedata
 from html import unescape
 from importlib.util import find_spec
 from io import BytesIO
@@ -28,6 +29,11 @@ _WIDTHS: Final = (
 )
 _SIGN_WIDTHS: Final = {"\u00a0": 278, "\u00b7": 278, "\u00d7": 584, "\u2020": 556, "\u2212": 584}
 _LATIN_WIDTH, _WIDE_WIDTH = 556, 834  # what the engines reckon for a letter of another script
+# What graphviz-pure's own fonts have, as far as Unicode has assigned it.
+_PNG_CHARACTERS: Final = re.compile(
+    "[\t\n -~\u00a0-\u04ff\u1e00-\u20be\u2100-\u214f\u2190-\u2195\u2212∂∆∏∑√∞∩∫≈≠≡≤≥■□▪▫▲►▼◄◊○●◦☺♀♂♠♣♥♦♪]"
+)
+_EAST_ASIAN: Final = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL")  # how the names of such characters begin
 _TEXT: Final = re.compile(r'<text ([^>]*font-size="([\d.]+)"[^>]*)>([^<]+)</text>')
 
 
@@ -57,10 +63,12 @@ class MissingFont(OperatorError):
     """A label has `characters` for which the PNG or PDF has no font."""
 
     def __init__(self, characters: str, output_format: str) -> None:
+        east_asian = any(unicodedata.name(each, "").startswith(_EAST_ASIAN) for each in characters)
+        font = "fonts-noto-cjk" if east_asian else "fonts-noto-core"
         super().__init__(
             f"the fonts of this {output_format} do not have {characters}: save the diagram as SVG, whose text the"
             " viewer's own fonts draw, or install Graphviz and a font with these characters (for example"
-            ' fonts-noto-cjk), and draw with the engine "dot"'
+            f' {font}), and draw with the engine "dot"'
         )
         self.characters = characters
 
@@ -126,7 +134,8 @@ def _check_characters(source: str, output_format: str) -> None:
     if output_format == "PDF":  # the encoding of the fonts that every PDF reader has
         missing = {each for each in text if not each.encode("cp1252", errors="ignore")}
     else:
-        missing = {each for each in text if "\u04ff" < each < "\u1e00" or each > "\u2bff"}
+        known = set(_PNG_CHARACTERS.findall(text))
+        missing = {each for each in text if each not in known or unicodedata.category(each) == "Cn"}
     if missing:
         raise MissingFont("".join(sorted(missing)), output_format)
 
