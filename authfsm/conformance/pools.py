@@ -41,11 +41,6 @@ class PoolRequirements:
     first_factors: tuple[str, ...] = ("PASSWORD",)
     custom_auth: bool = False  # do Lambda functions issue a CUSTOM_CHALLENGE?
 
-    @property
-    def recovery(self) -> str:
-        """The AccountRecoverySetting. It excludes e-mail if e-mail may be a second factor."""
-        return "verified_email" if self.mfa == "OFF" else "admin_only"
-
 
 @frozen
 class ClientRequirements:
@@ -124,11 +119,6 @@ class ConformancePool:
     api: ApiClient = field(repr=False)
     pool_id: str
     inbox: Inbox | None = None
-
-    @property
-    def jwks_url(self) -> str:
-        """The URL of its public keys."""
-        return f"{self.api.url.rstrip('/')}/{self.pool_id}/.well-known/jwks.json"
 
 
 @frozen
@@ -323,7 +313,8 @@ class LocalPoolProvider(ApiPoolProvider):
 
 
 def _pool_request(requirements: PoolRequirements) -> dict[str, Any]:
-    mechanism = {"Name": requirements.recovery, "Priority": 1}
+    # Recovery excludes e-mail if e-mail may be a second factor.
+    mechanism = {"Name": "verified_email" if requirements.mfa == "OFF" else "admin_only", "Priority": 1}
     request: dict[str, Any] = {
         "AutoVerifiedAttributes": ["email"],
         "AccountRecoverySetting": {"RecoveryMechanisms": [mechanism]},

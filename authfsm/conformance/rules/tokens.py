@@ -46,7 +46,7 @@ def _tokens(
 
 
 def _key_set(client: PoolClient) -> KeySet:
-    reply = client.api.get(client.pool.jwks_url)
+    reply = client.api.get(f"{client.api.url.rstrip('/')}/{client.pool.pool_id}/.well-known/jwks.json")
     try:
         return KeySet.import_key_set(dict(reply.body))  # type: ignore[arg-type]  # it raises if this is no key set
     except (JoseError, KeyError, TypeError, ValueError):
