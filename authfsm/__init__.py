@@ -1,4 +1,4 @@
-"""Amazon Cognito sign-in as one explicit state machine: embed it, draw it, prove it, run it locally.
+"""Amazon Cognito sign-in as one explicit state machine: client, diagrams, checks, local pools.
 
     from authfsm import Cognito, Code, State
 

@@ -375,7 +375,7 @@ def walk(pool: LocalPool, lines: PipedInput, opening: SignInStart) -> tuple[Exit
     try:
         signing_in.run()
     except SignInEnded as ended:
-        screen.over(ended.why, ended.hint, ended.advice, ended.todo)
+        screen.print_end(ended.why, ended.hint, ended.advice, ended.todo)
         return ended.code, file.getvalue()
     return ExitStatus.SIGNED_IN, file.getvalue()
 

@@ -442,10 +442,10 @@ def test_a_client_with_a_secret_and_users_with_addresses(signing_key: RSAKey) ->
         assert journey.run(key=signing_key).tokens is not None
 
 
-@pytest.mark.parametrize("device_stands_in", [True, False])
+@pytest.mark.parametrize("challenge_required_on_new_device", [True, False])
 @pytest.mark.parametrize("flow", ["USER_PASSWORD_AUTH", "CUSTOM_AUTH_FLOW_ONLY"])
 def test_a_device_forgotten_before_a_second_factor(
-    signing_key: RSAKey, flow: str, *, device_stands_in: bool
+    signing_key: RSAKey, flow: str, *, challenge_required_on_new_device: bool
 ) -> None:
     """A device that replaces MFA cannot be forgotten at an MFA code: Cognito would have asked for the device."""
     functions = ("DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallengeResponse")
@@ -453,7 +453,7 @@ def test_a_device_forgotten_before_a_second_factor(
     described = {
         "UserPool": {
             "Id": "eu-west-1_Abc", "MfaConfiguration": "ON",
-            "DeviceConfiguration": {"ChallengeRequiredOnNewDevice": device_stands_in},
+            "DeviceConfiguration": {"ChallengeRequiredOnNewDevice": challenge_required_on_new_device},
             "LambdaConfig": dict.fromkeys(functions, arn),
         },
         "UserPoolClient": {"ClientId": "c", "ExplicitAuthFlows": [flow]},
@@ -463,6 +463,6 @@ def test_a_device_forgotten_before_a_second_factor(
     stale = [each for each in journeys(described) if "(stale device)" in each.id]
 
     assert stale
-    assert device_stands_in != any("MFA-code(stale" in each.id for each in stale)
+    assert challenge_required_on_new_device != any("MFA-code(stale" in each.id for each in stale)
     for each in stale:
         assert each.run(key=signing_key).tokens is not None

@@ -20,7 +20,7 @@ from weakref import WeakSet
 T = TypeVar("T")
 
 _FORK_TIMEOUT: Final = 1.0
-"""Seconds that a fork waits for all locks together before it continues without the missing ones."""
+"""Seconds that a fork waits for all locks together; it then continues without those that are still held."""
 
 
 class OutOfTime(TimeoutError):
@@ -34,7 +34,7 @@ class OutOfTime(TimeoutError):
 def call_within(
     seconds: float, work: Callable[..., T], *args: Any, give_up: Callable[[], object] | None = None
 ) -> T:
-    """Call a blocking function with a time limit, and return or raise what it does.
+    """Call a blocking function with a time limit; return its result, or raise its exception.
 
     The function runs in a daemon thread, in a copy of the caller's context. When the time is up, the caller
     continues; the thread ends by itself later and does not keep the process alive.
@@ -98,11 +98,11 @@ class ForksInChild(Protocol):
     """An object with state that a forked child must not inherit."""
 
     def reset_after_fork(self) -> None:
-        """Drop what only threads of the parent could have finished; the child has one thread."""
+        """Drop work that only threads of the parent could have finished; the child has a single thread."""
 
 
 def after_fork_in_child(owner: ForksInChild) -> None:
-    """Call `owner.reset_after_fork()` in every forked child, as long as `owner` exists; it is referred to weakly."""
+    """Call `owner.reset_after_fork()` in every forked child, as long as `owner` exists (a weak reference)."""
     with _registry:
         _OWNERS.add(owner)
 
@@ -128,7 +128,7 @@ def _after_fork_in_child() -> None:
     owners = list(_OWNERS)
     _release()
     for owner in owners:
-        with suppress(Exception):  # an owner that fails must not keep the others from their turn
+        with suppress(Exception):  # a failing owner must not prevent the reset of the others
             owner.reset_after_fork()
 
 

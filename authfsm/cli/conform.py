@@ -68,14 +68,15 @@ class Conform:
 
     endpoint: str | None = _endpoint("The endpoint's URL; by default the local pool.")
     compare: list[str] | None = _endpoint(
-        "Add a column to the comparison table; NAME=ours is the local pool. Repeatable.", metavar="NAME=URL"
+        "Compare this endpoint too, as column NAME; URL `ours` is the local pool. Repeatable.",
+        metavar="NAME=URL",
     )
     pool_id: str | None = _endpoint("An existing user pool; by default pools are created through the API.")
     client_id: str | None = _endpoint(
         "An existing app client of the pool; by default app clients are created through the API."
     )
     codes: list[str] | None = _endpoint(
-        "How to read the codes that the endpoint sends: outbox (its GET /outbox), or fixed:CODE. Repeatable with NAME=.",
+        "How to read the codes that are sent: outbox (GET /outbox) or fixed:CODE. Repeatable, once for each --compare NAME.",
         metavar="[NAME=]HOW",
     )
     region: str | None = _endpoint("The region for signing requests.")

@@ -98,7 +98,7 @@ class Draw(PoolOptions):
     faded: bool = pool_option("Also show what the pool's settings exclude, in a faded colour.", default=False)
     theme: str | None = _output("Colour theme: light, dark, print or auto.")
     picture: bool = _output(
-        "Write each picture twice, for light and dark pages, and print the HTML that GitHub shows the right one of.",
+        "Write each picture twice, light and dark, and print HTML with which a page (on GitHub too) shows one of them.",
         default=False,
     )
     engine: str | None = _output("Layout engine: graphviz-pure, or the installed Graphviz (dot).")

@@ -1,7 +1,7 @@
 """Journeys: the paths to sign in to a pool, each ready for a test on a local pool.
 
 For every path of `authfsm.checks.SignInPaths` there is a journey, or the reason why no pool can follow it. In
-addition there is one journey for each answer that is refused and given again.
+addition there is one journey for each answer that can be wrong first and right then.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from authfsm.drivers.boto import Flow
 
 MAX_PATHS: Final = 10_000
-"""The most paths of which `journeys` makes one journey each."""
+"""The largest number of paths for which `journeys` makes one journey each."""
 
 
 class TooManyPaths(CallerError, ValueError):
@@ -170,7 +170,7 @@ class Journeys(Sequence[Journey]):
 
     @property
     def transitions(self) -> frozenset[Transition]:
-        """Every transition of some journey."""
+        """Every transition that at least one journey takes."""
         return frozenset(each for journey in self.every for each in journey.path.transitions)
 
 
@@ -184,7 +184,7 @@ def journeys(
 
     Args:
         settings: the pool's settings; or its descriptions, as `{"UserPool": ..., "UserPoolClient": ...,
-            "MfaConfig": ...}`: then the local pool is like them in all that it supports.
+            "MfaConfig": ...}`: then the local pool copies all settings that it supports.
         cover: "paths" makes a journey of each path; "transitions" makes only enough to follow every transition once.
         contradictory: include transitions about which the sources contradict each other.
 
@@ -221,7 +221,7 @@ def _transitions_in_roles(path: Path) -> set[object]:
 
 
 def _uncovered(omitted: list[OmittedPath], covered: set[object]) -> list[OmittedPath]:
-    """Return the omitted paths with a transition that neither a journey nor an earlier one of them has."""
+    """Return the omitted paths with a transition that no journey and no earlier omitted path has."""
     uncovered = []
     for each in omitted:
         if not _transitions_in_roles(each.path) <= covered:
@@ -236,11 +236,11 @@ def _facts(settings: PoolSettings | Mapping[str, Any]) -> PoolFacts:
     read = Descriptions.read(settings)
     pool, mfa = read.user_pool, read.mfa_config or {}
     devices = pool.get("DeviceConfiguration")
-    stands_in = None if devices is None else bool(devices.get("ChallengeRequiredOnNewDevice"))
+    required = None if devices is None else bool(devices.get("ChallengeRequiredOnNewDevice"))
     admin_only = pool.get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly", False)
     return PoolFacts(
         PoolSettings.from_read(read),
-        device_stands_in=stands_in,
+        challenge_required_on_new_device=required,
         recovery=read.recovery,
         address_as_username=bool(pool.get("UsernameAttributes")),
         relying_party="RelyingPartyId" in mfa.get("WebAuthnConfiguration", {}),
@@ -251,7 +251,7 @@ def _facts(settings: PoolSettings | Mapping[str, Any]) -> PoolFacts:
 def _with_refused_answers(
     every: list[Journey], pool: PoolFacts, model: Model, omitted: list[OmittedPath]
 ) -> list[Journey]:
-    """Return, for each answer that can be refused and given again, the shortest journey with it."""
+    """Return, for each answer that can be wrong first and right then, the shortest journey with it."""
     found: dict[object, Journey] = {}
     impossible: dict[object, OmittedPath] = {}
     for journey in every:
@@ -273,7 +273,7 @@ def _with_refused_answers(
 
 
 def _refusals(model: Model, here: Position, move: Move) -> Iterator[Move]:
-    """Yield the moves by which this answer is refused first."""
+    """Yield the moves in which the same answer is refused and may be repeated."""
     for each in model.moves(here):
         same = each.transition.response is move.transition.response
         if same and each.to == here and each.transition.kind is not ACKNOWLEDGEMENT:

@@ -130,14 +130,14 @@ class Plan:
 
     Args:
         person: the user.
-        device_stands_in: ChallengeRequiredOnNewDevice; None if it makes no difference.
+        challenge_required_on_new_device: of the pool's DeviceConfiguration; None if it makes no difference.
         script: the state after each step, which DefineAuthChallenge names.
         between_steps: what happens after a number of steps.
         contradictions: the fields of `authfsm.local.Contradictions` that are true.
     """
 
     person: Person = Person()
-    device_stands_in: bool | None = None
+    challenge_required_on_new_device: bool | None = None
     script: tuple[State, ...] = ()
     between_steps: Mapping[int, BetweenSteps] = field(factory=dict, converter=frozen_mapping)
     contradictions: tuple[str, ...] = ()
@@ -343,7 +343,7 @@ def pool_arguments(settings: PoolSettings, plan: Plan) -> dict[str, Any]:
     flows, factors = settings.explicit_auth_flows, settings.allowed_first_auth_factors
     needs_mfa = plan.person.mfa or plan.between_steps
     passkeys: Any = settings.web_authn_factor or "SINGLE_FACTOR"  # a Literal that its class checks
-    remembers_devices = settings.device_configuration is not False
+    has_devices = settings.device_configuration is not False
     return {
         "mfa": settings.mfa_configuration or ("OPTIONAL" if needs_mfa else "OFF"),
         "mfa_methods": [each.value for each in enabled_second_factors(settings)],
@@ -353,7 +353,7 @@ def pool_arguments(settings: PoolSettings, plan: Plan) -> dict[str, Any]:
         ],
         "webauthn": WebAuthnConfiguration(RELYING_PARTY, "preferred", passkeys),
         "tier": settings.user_pool_tier or "ESSENTIALS",
-        "device": DeviceConfiguration(bool(plan.device_stands_in)) if remembers_devices else None,
+        "device": DeviceConfiguration(bool(plan.challenge_required_on_new_device)) if has_devices else None,
     }
 
 

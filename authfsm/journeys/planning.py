@@ -66,7 +66,7 @@ class PoolFacts:
     """What is known of a pool."""
 
     settings: PoolSettings
-    device_stands_in: bool | None = None  # ChallengeRequiredOnNewDevice; None if it is not known
+    challenge_required_on_new_device: bool | None = None  # None if it is not known
     recovery: tuple[str, ...] = ()  # the mechanisms of AccountRecoverySetting
     address_as_username: bool = False  # do users sign in with an address (UsernameAttributes)?
     relying_party: bool = True  # is there a relying party for passkeys?
@@ -161,7 +161,7 @@ def _device_forgotten_at(path: Path, pool: PoolFacts) -> int | None:
         raise ImpossiblePath("a sign-in sends the key of one device only")
     challenge = path.moves[step].to  # a restart stays in the challenge
     second_factor = challenge.state in {S.SELECT_MFA_TYPE, *MFA_METHODS}
-    if pool.device_stands_in and second_factor and challenge.role is not Role.FIRST_FACTOR:
+    if pool.challenge_required_on_new_device and second_factor and challenge.role is not Role.FIRST_FACTOR:
         # As long as it is remembered, Cognito asks for the device instead of the second factor.
         raise ImpossiblePath(_CHALLENGES_DEVICES)
     return step
@@ -188,10 +188,10 @@ def _with_second_factor(path: Path, pool: PoolFacts, plan: Plan, *, passwordless
     after_device = device is not None and device < asked[0][0]
     if (passwordless or after_device) and not pool.mfa_required:
         # Cognito offers a user with MFA only the password, and accepts a device instead of MFA.
-        if after_device and pool.device_stands_in:
+        if after_device and pool.challenge_required_on_new_device:
             raise ImpossiblePath(_CHALLENGES_DEVICES)
         person = _with_factors(plan.person, factors, None, is_enabled=False)
-        plan = evolve(plan, person=person, device_stands_in=False if after_device else None)
+        plan = evolve(plan, person=person, challenge_required_on_new_device=False if after_device else None)
         return _at(plan, asked[0][0] - 1, enable_mfa=factors)
     if after_device:
         raise ImpossiblePath("where MFA is required, a device replaces it or comes after it")
@@ -256,11 +256,11 @@ def _with_device(path: Path, pool: PoolFacts, plan: Plan) -> Plan:
     if S.DEVICE_SRP_AUTH not in path.states or not plan.person.mfa:
         return plan
     device, asked = path.states.index(S.DEVICE_SRP_AUTH), _second_factors(path)
-    stands_in = not asked or asked[0][0] > device
-    if pool.device_stands_in not in {None, stands_in}:
-        asks = "true" if pool.device_stands_in else "false"
+    replaces_second_factor = not asked or asked[0][0] > device
+    if pool.challenge_required_on_new_device not in {None, replaces_second_factor}:
+        asks = "true" if pool.challenge_required_on_new_device else "false"
         raise ImpossiblePath(f"ChallengeRequiredOnNewDevice is {asks}")
-    return evolve(plan, device_stands_in=stands_in)
+    return evolve(plan, challenge_required_on_new_device=replaces_second_factor)
 
 
 def _with_passkey_as_mfa(plan: Plan, pool: PoolFacts) -> Plan:

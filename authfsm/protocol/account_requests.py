@@ -1,7 +1,6 @@
-"""The requests of users about their accounts, and what their replies say: frozen values with checked fields.
+"""The requests of users about their accounts, and the values of the replies: frozen, with validated fields.
 
-A request has the name of its operation. Its fields are the operation's members in lower case, but where a shorter
-name is unambiguous (`_MEMBERS`).
+A request has the name of its operation; its fields are the operation's members, some shortened (`member_of`).
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from authfsm.protocol.responses import SignedUp
 
 ReplyT = TypeVar("ReplyT")
 
-# ---- what the replies say ----------------------------------------------------------------------------------
+# ---- the values of the replies -----------------------------------------------------------------------------
 
 
 @frozen
@@ -28,7 +27,7 @@ class CodeDelivery(DisplayMixin):
     Args:
         destination: the address, masked: `a***@e***`.
         medium: EMAIL or SMS.
-        attribute: the attribute that has the address, as `email`.
+        attribute: the attribute that has the address, for example `email`.
     """
 
     destination: str | None = None
@@ -44,7 +43,7 @@ class NewAccount(DisplayMixin):
         username: the user's name.
         user_sub: the `sub` that Cognito gave the user.
         confirmed: whether it needs no confirmation, because a PreSignUp trigger confirmed it.
-        delivery: where the code for the confirmation was sent; None if none was.
+        delivery: where the confirmation code was sent; None if no code was sent.
         session: the Session for ConfirmSignUp, where the pool allows passwordless sign-in.
     """
 
@@ -75,12 +74,12 @@ class Confirmed(DisplayMixin):
 
 @frozen
 class UserProfile(DisplayMixin):
-    """What GetUser says of the user of an access token.
+    """The user of an access token, as GetUser returns it.
 
     Args:
         username: the user's name.
         attributes: the attributes that the app client may read.
-        mfa: UserMFASettingList: the second factors that are switched on.
+        mfa: UserMFASettingList, the second factors that are switched on.
         preferred_mfa: PreferredMfaSetting.
     """
 
@@ -95,7 +94,7 @@ class UserProfile(DisplayMixin):
 
 @frozen
 class AccountRequest(WrapsSecrets, Generic[ReplyT]):
-    """The base class of the requests; its parameter is the class of what the reply says."""
+    """The base class of the requests; its type parameter is the class of the reply's value."""
 
 
 @frozen
@@ -170,12 +169,12 @@ class ResendConfirmationCode(_UserRequest[CodeDelivery]):
 
 @frozen
 class ForgotPassword(_UserRequest[CodeDelivery]):
-    """Send a code to set a new password with; where the app client hides who exists, the reply may be simulated."""
+    """Send a code for a new password. For an unknown user the reply is simulated if PreventUserExistenceErrors is ENABLED."""
 
 
 @frozen
 class ConfirmForgotPassword(_UserRequest[Confirmed]):
-    """Set a new password by the code, with which the user then signs in.
+    """Set a new password by the code that was sent.
 
     Args:
         code: the code.
@@ -230,7 +229,7 @@ class UpdateUserAttributes(_SendingRequest[tuple[CodeDelivery, ...]]):
 
 @frozen
 class GetUserAttributeVerificationCode(_SendingRequest[CodeDelivery]):
-    """Send a code to verify an address with.
+    """Send a code that verifies an address.
 
     Args:
         attribute: `email` or `phone_number`.
@@ -254,17 +253,17 @@ class VerifyUserAttribute(_TokenRequest[None]):
 
 @frozen
 class ListWebAuthnCredentials(_TokenRequest[list[dict[str, Any]]]):
-    """List the user's passkeys, each with the members of the API, as `FriendlyCredentialName`."""
+    """List the user's passkeys, each with the API's members, such as `FriendlyCredentialName`."""
 
 
 @frozen
 class StartWebAuthnRegistration(_TokenRequest[dict[str, Any]]):
-    """Get what a browser makes a passkey of: PublicKeyCredentialCreationOptionsJSON (W3C Web Authentication)."""
+    """Get the options for a browser's new passkey: PublicKeyCredentialCreationOptionsJSON (W3C Web Authentication)."""
 
 
 @frozen
 class CompleteWebAuthnRegistration(_TokenRequest[None]):
-    """Register the passkey that a browser made.
+    """Register the passkey that a browser created.
 
     Args:
         credential: its RegistrationResponseJSON (W3C Web Authentication), as JSON text.
@@ -282,7 +281,7 @@ _MEMBERS: Final = {"attributes": "UserAttributes", "attribute": "AttributeName"}
 
 
 def member_of(request: AccountRequest[Any], name: str) -> str:
-    """Return the member of the API that a field of a request is, as `ConfirmationCode`."""
+    """Return the API's name for a field of a request, for example `ConfirmationCode` for `code`."""
     if name == "code" and isinstance(request, _UserRequest):
         return "ConfirmationCode"
     return _MEMBERS.get(name) or "".join(part.capitalize() for part in name.split("_"))

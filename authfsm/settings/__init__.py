@@ -1,4 +1,4 @@
-"""Public: what the settings of a user pool and its app client leave of the protocol, and why the rest is impossible.
+"""Public: which transitions are impossible with the settings of a user pool and its app client, and why.
 
 Settings only remove transitions, and only those that are impossible for every user. Each removed transition has a
 reason: the field of AWS's description, and its value. Only the names in `__all__` are public; all modules are private.

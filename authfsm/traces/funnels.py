@@ -37,7 +37,7 @@ class InputSummary:
         broken: pieces that are not JSON.
         broken_example: where the first of them begins.
         too_long: pieces that are too long for an event.
-        cut_short: files that end in the middle; what stands before that was read.
+        cut_short: files that end in the middle of a value; the part before it was read.
         empty: files without content.
     """
 
@@ -114,7 +114,7 @@ class TransitionCount:
 
     @property
     def responses(self) -> tuple[type[Response], ...]:
-        """The responses that it may be."""
+        """The responses that the log's name may stand for."""
         if self.symbol in RESPONSES:
             return (RESPONSES[self.symbol],)
         transition = s.LoggedTransition(self.source, self.symbol, self.dest)
@@ -127,9 +127,9 @@ class StepDuration:
 
     Args:
         node: the node.
-        times: how many steps were taken from it.
-        median: seconds, to a tenth, within which half of them were taken.
-        p95: seconds within which 95 percent of them were taken.
+        times: how many steps left it.
+        median: the median duration in seconds, to a tenth.
+        p95: the 95th percentile of the duration in seconds.
     """
 
     node: str
@@ -175,7 +175,7 @@ class Funnel:
 
     @property
     def unfinished(self) -> int:
-        """How many attempts ended before they were finished."""
+        """How many attempts stopped before an end such as AUTHENTICATED or FAILED."""
         return sum(n for node, n in self.ends.items() if node not in s.FINISHED and s.state_of(node))
 
     def count(self, verdict: s.Verdict) -> int:
@@ -183,7 +183,7 @@ class Funnel:
         return sum(each.times for each in self.transitions if each.verdict is verdict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the same as plain values, for JSON."""
+        """Return the counts as plain values, for JSON."""
         return {
             "problems": list(self.input.problems),
             "read": asdict(self.input, value_serializer=_path_as_text),
@@ -213,7 +213,7 @@ class Funnel:
         }  # fmt: skip
 
     def diagram(self, *, theme: Theme = LIGHT, engine: str | None = None, **options: Any) -> Diagram:
-        """Return the diagram of the protocol with these counts: each edge as wide as it was taken often.
+        """Return the diagram of the protocol with these counts: the more often an edge was taken, the wider it is.
 
         Args:
             theme: the colours and fonts.
@@ -227,7 +227,7 @@ def _path_as_text(_instance: object, _attribute: object, value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-_LISTED: Final = 6
+_MAX_LISTED: Final = 6
 
 
 def with_traffic(model: DiagramModel, funnel: Funnel) -> DiagramModel:
@@ -272,10 +272,10 @@ def _edge_counts(edge: Edge, counts: Mapping[type[Response] | None, int]) -> tup
 
 def _notes(funnel: Funnel) -> Iterator[str]:
     total = sum(funnel.ends.values()) or 1
-    ends = [f"{node} {n / total:.1%}" for node, n in list(funnel.ends.items())[:_LISTED]]
-    more = ", and elsewhere" if len(funnel.ends) > _LISTED else ""
+    ends = [f"{node} {n / total:.1%}" for node, n in list(funnel.ends.items())[:_MAX_LISTED]]
+    more = ", and elsewhere" if len(funnel.ends) > _MAX_LISTED else ""
     yield f"Where sign-ins ended: {', '.join(ends)}{more}."
-    if slowest := sorted(funnel.durations, key=lambda each: -each.median)[:_LISTED]:
+    if slowest := sorted(funnel.durations, key=lambda each: -each.median)[:_MAX_LISTED]:
         durations = (f"{each.node} {each.median:g} and {each.p95:g}" for each in slowest)
         yield f"Seconds, median and 95th percentile: {', '.join(durations)}."
     if funnel.illegal_count:

@@ -1,6 +1,6 @@
 """Finds the events and steps in a text of any layout: JSON in any arrangement, CSV, or YAML that holds JSON.
 
-JSON values may stand one a line, many on a line, or each over many lines. Text around them is skipped if a
+There may be one JSON value on each line, several on one line, or one over many lines. Text around them is skipped if a
 tool puts it there, like the prefix of a log line or the frame of a table. A value longer than
 `MAX_EVENT_LENGTH` is not parsed as a whole, but the values inside it are. After a broken value the scan goes
 on at the next text that begins like an event.
@@ -228,7 +228,7 @@ class _Gap:
     found_any: bool = False
 
     def add_value(self, newlines: int = 0) -> None:
-        """Note that the line has a value, with so many line ends inside."""
+        """Note that the line has a value, which contains this number of line ends."""
         self.has_value, self.line, self.found_any = True, "", True
         self.number += newlines
 
@@ -281,7 +281,7 @@ class _Gap:
         self.number += 1
 
     def finish(self, *, inside: bool) -> None:
-        """End the text: a frame with nothing in it has lost its content."""
+        """End the text. A frame without any value counts as broken: its content was lost."""
         self._end_line(inside=inside)
         if self.has_frame and not self.found_any:
             self.counts.add_broken(1)
@@ -314,7 +314,7 @@ def _csv_rows(pieces: Iterator[str], delimiter: str, counts: ScanCounts) -> Iter
 
 
 def _csv_lines(pieces: Iterable[str], counts: ScanCounts) -> Iterator[str]:
-    """Yield lines with their ends; of a line that is too long, as much as shows that it is."""
+    """Yield lines with their line ends; a line that is too long is cut, but stays longer than MAX_EVENT_LENGTH."""
     rest, quotes = "", 0
     for piece in pieces:
         quotes += piece.count('"')
@@ -338,7 +338,7 @@ def _yaml_values(pieces: Iterator[str], counts: ScanCounts) -> Iterator[str]:
         position = 0
         for quoted in _YAML_STRING.finditer(text):
             if quoted.end() == len(text) and not ended:
-                break  # a quotation mark that may be half of two
+                break  # this quotation mark may be the first half of an escaped one
             position = quoted.end()
             value = _unquote_yaml(quoted.group(1))
             if value.lstrip()[:1] in {"{", "["}:
@@ -355,7 +355,7 @@ def _yaml_values(pieces: Iterator[str], counts: ScanCounts) -> Iterator[str]:
 
 
 def _unquote_yaml(quoted: str) -> str:
-    """Return the text of a quoted YAML string; none if its escapes are invalid."""
+    """Return the text of a quoted YAML string; an empty one if its escapes are invalid."""
     if quoted[0] == "'":
         return _YAML_FOLD.sub(" ", quoted[1:-1]).replace("''", "'")
     inner = _YAML_FOLD.sub(" ", _YAML_CONTINUATION.sub("", quoted[1:-1]))

@@ -136,7 +136,7 @@ class Signin:
             return ExitStatus.SIGNED_IN
         if ended.code in {ExitStatus.INTERRUPTED, ExitStatus.TERMINATED}:
             screen.console.print()
-        screen.over(ended.why, ended.hint, ended.advice, ended.todo)
+        screen.print_end(ended.why, ended.hint, ended.advice, ended.todo)
         return ended.code
 
     def _refuse_misuse(self) -> None:
@@ -157,7 +157,7 @@ class Signin:
             raise Misused(f"{self.demo} requires --local: authfsm signin --local {self.demo}")
         storage = KeyringStorage() if self.keyring else None
         token_output = TokenOutput(
-            printed=self.json, in_the_open=self.show_tokens, file=self.output, keyring=storage
+            printed=self.json, allow_terminal=self.show_tokens, file=self.output, keyring=storage
         )
         token_output.check()
         if self.local:
@@ -251,7 +251,7 @@ def _required(user: UserInput, question: str, flag: str, variable: str) -> str:
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Turn SIGTERM and SIGHUP into exceptions, as Ctrl-C is, so that the terminal's echo is restored."""
+    """Raise an exception on SIGTERM and SIGHUP, as Python does on Ctrl-C, so that the terminal's echo is restored."""
 
     def end(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - a handler's arguments
         raise Terminated

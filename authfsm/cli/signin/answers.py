@@ -216,7 +216,7 @@ class AnswerPrompter:
         picture = self._picture(enrolment)
         if picture:
             # Last of all, and right above the prompt: it just fits a terminal of 24 lines.
-            screen.drawn(picture)
+            screen.print_picture(picture)
         else:
             screen.facts({"address": enrolment.uri.reveal()})
 

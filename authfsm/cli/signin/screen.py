@@ -154,7 +154,7 @@ class Screen:
         look: dict[str, Any] = {"title_align": "left", "border_style": "dim", "padding": (0, 1)}
         self.console.print(Panel(grid, ROUNDED, title=head, width=width, **look))
 
-    def stands(self, history: tuple[Step, ...]) -> None:
+    def print_path(self, history: tuple[Step, ...]) -> None:
         """Print the path of the sign-in to its current state."""
         names = path(history, self.sign("times"))
         last = history[-1] if history else None
@@ -166,7 +166,7 @@ class Screen:
         self.console.print()
         self.console.print(Text.assemble(walked, (names[-1], f"not dim {colour}")))
 
-    def over(self, why: str, hint: str = "", advice: str = "", todo: str = "") -> None:
+    def print_end(self, why: str, hint: str = "", advice: str = "", todo: str = "") -> None:
         """Print why the sign-in ended, what to do next, and the command line for it on one line."""
         if why:
             self.bad(why, hint)
@@ -185,7 +185,7 @@ class Screen:
         with input_discarded(), self.console.status(Text(what, style="dim"), spinner=spinner):
             yield
 
-    def drawn(self, picture: str) -> None:
+    def print_picture(self, picture: str) -> None:
         """Print a picture of half blocks unchanged."""
         lines = len(picture.splitlines())
         # Two lines of its quiet zone may scroll away; the prompt takes one.

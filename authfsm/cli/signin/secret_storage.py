@@ -1,7 +1,7 @@
 """Where `authfsm signin` puts devices and tokens: the system's keyring, files, memory, or standard output.
 
-An output that would fail is reported before the user types a password. Tokens are never printed to a terminal unless
-`--show-tokens` asks for it.
+If the output would fail, the command says so before the user types a password. Tokens are printed to a terminal only
+with `--show-tokens`.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ class SecretStorage(Protocol):
     def get(self, service: str, account: str) -> Secret[str] | None:
         """Return a secret; None if there is none."""
 
-    def put(self, service: str, account: str, kept: Secret[str]) -> str:
-        """Store a secret in place of an older one, and return where, for people."""
+    def put(self, service: str, account: str, value: Secret[str]) -> str:
+        """Store a secret in place of an older one, and return where it is, as text for the user."""
 
     def drop(self, service: str, account: str) -> None:
         """Delete a secret."""
 
 
 class KeyringStorage:
-    """The system's keyring, through the package `keyring`; without either it raises SignInEnded."""
+    """The system's keyring, through the package `keyring`; raises SignInEnded if either is missing."""
 
     def __init__(self) -> None:
         if find_spec("keyring") is None:
@@ -63,10 +63,10 @@ class KeyringStorage:
             found: str | None = self._keyring.get_password(service, account)
             return None if found is None else Secret(found)
 
-    def put(self, service: str, account: str, kept: Secret[str]) -> str:
+    def put(self, service: str, account: str, value: Secret[str]) -> str:
         """Store a secret in the keyring."""
         with self._failing("written"):
-            self._keyring.set_password(service, account, kept.reveal())
+            self._keyring.set_password(service, account, value.reveal())
         return f"keyring, service {service}, account {account}"
 
     def drop(self, service: str, account: str) -> None:
@@ -92,7 +92,7 @@ class FileStorage:
     _folder: Path
 
     def _file(self, service: str, account: str) -> Path:
-        # A name may hold anything: a file's name holds its digest.
+        # Names may have any characters, so the file's name is a digest of them.
         digest = hashlib.sha256(f"{service}\n{account}".encode()).hexdigest()
         return self._folder / f"{digest[:32]}.json"
 
@@ -103,14 +103,14 @@ class FileStorage:
         except (OSError, UnicodeDecodeError):
             return None
 
-    def put(self, service: str, account: str, kept: Secret[str]) -> str:
+    def put(self, service: str, account: str, value: Secret[str]) -> str:
         """Write a file."""
         file = self._file(service, account)
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise unwritable(self._folder, error) from None
-        write(file, kept)
+        write(file, value)
         return str(file)
 
     def drop(self, service: str, account: str) -> None:
@@ -121,37 +121,37 @@ class FileStorage:
 
 @frozen
 class MemoryStorage:
-    """Storage that ends with this process."""
+    """Storage in the memory of this process."""
 
-    _kept: dict[tuple[str, str], Secret[str]] = field(factory=dict, init=False)
+    _secrets: dict[tuple[str, str], Secret[str]] = field(factory=dict, init=False)
 
     def get(self, service: str, account: str) -> Secret[str] | None:
         """Return a secret."""
-        return self._kept.get((service, account))
+        return self._secrets.get((service, account))
 
-    def put(self, service: str, account: str, kept: Secret[str]) -> str:
+    def put(self, service: str, account: str, value: Secret[str]) -> str:
         """Store a secret."""
-        self._kept[service, account] = kept
+        self._secrets[service, account] = value
         return "memory, until the pool is gone"
 
     def drop(self, service: str, account: str) -> None:
         """Delete a secret."""
-        self._kept.pop((service, account), None)
+        self._secrets.pop((service, account), None)
 
 
-def write(file: Path, kept: Secret[str]) -> None:
-    """Write a file that only its owner can read: all of it, or raise SignInEnded."""
-    beside = ""
+def write(file: Path, value: Secret[str]) -> None:
+    """Write a file that only its owner can read; raise SignInEnded, and leave no partial file, if that fails."""
+    temporary = ""
     try:
         # mkstemp makes it with mode 0600 from the start.
-        handle, beside = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+        handle, temporary = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
         with os.fdopen(handle, "w", encoding="utf-8") as opened:
-            opened.write(kept.reveal())
-        Path(beside).replace(file)
+            opened.write(value.reveal())
+        Path(temporary).replace(file)
     except BaseException as error:
-        if beside:
+        if temporary:
             with contextlib.suppress(OSError):
-                Path(beside).unlink()
+                Path(temporary).unlink()
         if isinstance(error, OSError):
             raise unwritable(file, error) from None
         raise
@@ -171,16 +171,16 @@ class RememberedDevices:
 
     def of(self, username: str) -> Device | None:
         """Return the device of a user; None if none is stored or it cannot be read."""
-        kept = self.storage.get(self.service, _account(username))
-        if kept is None:
+        value = self.storage.get(self.service, _account(username))
+        if value is None:
             return None
         try:
-            return Device(**json.loads(kept.reveal()))
+            return Device(**json.loads(value.reveal()))
         except (BadField, TypeError, ValueError, RecursionError):
             return None
 
     def keep(self, username: str, device: Device) -> str:
-        """Store a device, and return where, for people."""
+        """Store a device, and return where it is, as text for the user."""
         fields = Secret(json.dumps(revealed(asdict(device))))
         return self.storage.put(self.service, _account(username), fields)
 
@@ -198,16 +198,16 @@ def _account(username: str) -> str:
 
 @frozen
 class TokenOutput:
-    """Where the tokens go; `in_the_open` prints them even to a terminal."""
+    """Where the tokens go; `allow_terminal` prints them even to a terminal."""
 
     printed: bool = False
-    in_the_open: bool = False
+    allow_terminal: bool = False
     file: Path | None = None
     keyring: SecretStorage | None = None
 
     def check(self) -> None:
         """Raise SignInEnded if the output would fail, before the user types a password."""
-        if self.printed and sys.stdout.isatty() and not self.in_the_open:
+        if self.printed and sys.stdout.isatty() and not self.allow_terminal:
             raise Misused("--json would print the tokens to this terminal: use a pipe, or add --show-tokens.")
         if self.file is not None:
             folder = self.file.parent
@@ -218,7 +218,7 @@ class TokenOutput:
                 raise unwritable(self.file, PermissionError(13, "Permission denied"))
 
     def keep(self, flow: Flow, service: str) -> list[str]:
-        """Print and store the tokens of a sign-in, and return what was done, for people."""
+        """Print and store the tokens of a sign-in, and return what was done, as texts for the user."""
         assert flow.tokens is not None  # noqa: S101 - for the type checker: AUTHENTICATED has them
         text = Secret(json.dumps(as_json(flow.tokens), indent=2) + "\n")
         done = []
@@ -286,7 +286,7 @@ def _expiry(tokens: Tokens) -> str | None:
 def print_tokens(screen: Screen, flow: Flow, done: list[str]) -> None:
     """Print the summary, and where the tokens went."""
     who = (flow.tokens.username if flow.tokens else None) or flow.signin.username or ""
-    screen.stands(flow.history)
+    screen.print_path(flow.history)
     screen.good(f"Signed in as {who}")
     screen.facts(summary(flow))
     lost = "discarded: use --json to pipe them, or --output FILE or --keyring to store them"

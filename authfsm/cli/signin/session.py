@@ -158,7 +158,7 @@ class SignInSession:
         if by_itself is not None:
             return by_itself
         if not (isinstance(flow.challenge, MfaSetup) and flow.challenge.verified):
-            self._screen.stands(flow.history)
+            self._screen.print_path(flow.history)
             self._on_pool_messages(flow)
         try:
             return self._answers.to(flow)
