@@ -6,7 +6,7 @@ The order of the checks: the app client, the flow, the parameters, SECRET_HASH, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from attrs import evolve, frozen
 
@@ -20,7 +20,6 @@ from authfsm.local.signin.steps import issue_challenge, issue_password_verifier,
 from authfsm.local.signin.triggers import REFRESHED, Metadata, pre_authentication, pre_token_generation
 from authfsm.local.state.core import Core, Reply, Request, check_secret_hash, required_parameter
 from authfsm.local.state.sessions import Attempt
-from authfsm.local.state.token_claims import ClaimOverrides, TokenFamily
 from authfsm.local.state.users import User
 from authfsm.protocol.states import State
 
@@ -79,28 +78,15 @@ def _require_user(client: AppClient, user: User | None) -> None:
         raise error_templates.NO_SUCH_USER.refusal()
 
 
-def _pre_authentication(pool: Core, request: FlowRequest, attempt: Attempt) -> None:
-    """Run PreAuthentication before the password is checked; CUSTOM_AUTH without SRP does not (amplify-js #5318)."""
-    if attempt.user is not None or request.client.hides_user_existence:
-        pre_authentication(pool, request.client, attempt.user, attempt.username, request.metadata)
-
-
 def _user_srp_auth(pool: Core, request: FlowRequest) -> Reply:
     """USER_SRP_AUTH: only the answer to PASSWORD_VERIFIER tells that a user is unconfirmed, disabled or locked out."""
     srp_a = required_parameter(request.parameters, "SRP_A")
     attempt = _attempt(pool, request)
     _require_user(request.client, attempt.user)
-    _pre_authentication(pool, request, attempt)
+    pre_authentication(pool, attempt, request.metadata)
     proof = passwords.begin_srp(pool, attempt, srp_a)
-    return issue_password_verifier(pool, _with_known_device(pool, attempt, request), proof)
-
-
-def _with_known_device(pool: Core, attempt: Attempt, request: FlowRequest) -> Attempt:
-    return devices.with_known_device_key(pool, attempt, request.parameters.get("DEVICE_KEY"))
-
-
-def _with_device(pool: Core, attempt: Attempt, request: FlowRequest) -> Attempt:
-    return devices.with_device_key(pool, attempt, request.parameters.get("DEVICE_KEY"))
+    attempt = devices.with_known_device_key(pool, attempt, request.parameters)
+    return issue_password_verifier(pool, attempt, proof)
 
 
 def _password_auth(pool: Core, request: FlowRequest) -> Reply:
@@ -108,14 +94,11 @@ def _password_auth(pool: Core, request: FlowRequest) -> Reply:
     password = Secret(required_parameter(request.parameters, "PASSWORD"))
     attempt = _attempt(pool, request)
     if attempt.user is None:
-        name = attempt.submitted_name
-        user = migrate_at_sign_in(pool, request.client, name, password, request.metadata)
+        user = migrate_at_sign_in(pool, attempt, password, request.metadata)
         if user is not None:
             attempt = evolve(attempt, user=user, username=user.username)
-    _pre_authentication(pool, request, attempt)
-    passwords.check_password(pool, request.client, attempt.user, attempt.submitted_name, password)
-    attempt = _with_device(pool, attempt, request)
-    return next_challenge(pool, evolve(attempt, password_proved=True))
+    pre_authentication(pool, attempt, request.metadata)
+    return choice.sign_in_with_password(pool, attempt, request.parameters, None)
 
 
 def _admin_no_srp_auth(pool: Core, request: FlowRequest) -> Reply:
@@ -125,8 +108,8 @@ def _admin_no_srp_auth(pool: Core, request: FlowRequest) -> Reply:
         return _password_auth(pool, request)
     attempt = _attempt(pool, request)
     _require_user(request.client, attempt.user)
-    _pre_authentication(pool, request, attempt)
-    attempt = _with_known_device(pool, attempt, request)
+    pre_authentication(pool, attempt, request.metadata)
+    attempt = devices.with_known_device_key(pool, attempt, request.parameters)
     return issue_challenge(pool, attempt, State.ADMIN_NO_SRP_AUTH, {"USERNAME": attempt.username})
 
 
@@ -141,9 +124,9 @@ def _custom_auth(pool: Core, request: FlowRequest) -> Reply:
         # Wrong passwords lock out only sign-ins with a password (developer guide).
         attempt.user.ensure_can_sign_in(hide_imported=request.client.hides_user_existence)
     if not with_srp:
-        return next_challenge(pool, _with_device(pool, attempt, request))
-    _pre_authentication(pool, request, attempt)
-    attempt = _with_known_device(pool, attempt, request)
+        return next_challenge(pool, devices.with_device_key(pool, attempt, request.parameters))
+    pre_authentication(pool, attempt, request.metadata)
+    attempt = devices.with_known_device_key(pool, attempt, request.parameters)
     proof = passwords.begin_srp(pool, attempt, srp_a) if srp_a else None
     attempt = evolve(attempt, rounds=(triggers.passed_round("SRP_A"),))
     return next_challenge(pool, attempt, proof=proof)
@@ -154,7 +137,7 @@ def _user_auth(pool: Core, request: FlowRequest) -> Reply:
     attempt = _attempt(pool, request)
     if not pool.configuration.contradictions.user_auth_always_simulates_users:
         _require_user(request.client, attempt.user)
-    _pre_authentication(pool, request, attempt)
+    pre_authentication(pool, attempt, request.metadata)
     return choice.begin(pool, attempt, request.parameters, request.session)
 
 
@@ -171,25 +154,23 @@ def _refresh(pool: Core, request: FlowRequest) -> Reply:
     # (github.com/boto/boto3/issues/2736).
     check_secret_hash(pool, client, parameters.get("USERNAME") or user.username, parameters)
     # InitiateAuth's ClientMetadata does not reach PreTokenGeneration (AWS API reference).
-    overrides = _refresh_overrides(pool, None)
-    result = pool.token_issuer.refresh(token, client, parameters.get("DEVICE_KEY"), overrides)
+    result = _refreshed(pool, client, token, parameters.get("DEVICE_KEY"), None)
     return {"AuthenticationResult": result, "ChallengeParameters": {}}
-
-
-def _refresh_overrides(pool: Core, metadata: Metadata) -> Callable[[TokenFamily], ClaimOverrides]:
-    def overrides(family: TokenFamily) -> ClaimOverrides:
-        return pre_token_generation(pool, family.client, family.user, REFRESHED, metadata)
-
-    return overrides
 
 
 def get_tokens_from_refresh_token(pool: Core, request: Request) -> Reply:
     """GetTokensFromRefreshToken: takes the client secret itself instead of a hash, and rotates tokens."""
     client = pool.client(request)
     check_client_secret(client, request)
-    token, device = request["RefreshToken"], request.get("DeviceKey")
-    overrides = _refresh_overrides(pool, request.get("ClientMetadata"))
-    return {"AuthenticationResult": pool.token_issuer.refresh(token, client, device, overrides)}
+    token, metadata = request["RefreshToken"], request.get("ClientMetadata")
+    return {"AuthenticationResult": _refreshed(pool, client, token, request.get("DeviceKey"), metadata)}
+
+
+def _refreshed(
+    pool: Core, client: AppClient, token: str, device_key: str | None, metadata: Metadata
+) -> dict[str, Any]:
+    overrides = lambda family: pre_token_generation(pool, client, family.user, REFRESHED, metadata)  # noqa: E731
+    return pool.token_issuer.refresh(token, client, device_key, overrides)
 
 
 def check_client_secret(client: AppClient, request: Request) -> None:

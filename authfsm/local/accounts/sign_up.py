@@ -231,13 +231,13 @@ def resend_confirmation_code(pool: Core, request: Request) -> Reply:
 
 
 def migrate_at_sign_in(
-    pool: Core, client: AppClient, name: str, password: Secret[str], metadata: Metadata
+    pool: Core, attempt: Attempt, password: Secret[str], metadata: Metadata
 ) -> User | None:
     """Import the user of an unknown name who signs in with a password; None if the trigger has none."""
     # InitiateAuth's ClientMetadata arrives as validationData (developer guide).
     members = {"password": password.reveal(), "validationData": dict(metadata) if metadata else None}
-    source = "UserMigration_Authentication"
-    return _migrate(pool, client, source, name, members, password=password)
+    source, name = "UserMigration_Authentication", attempt.submitted_name
+    return _migrate(pool, attempt.client, source, name, members, password=password)
 
 
 def migrate_at_forgot_password(pool: Core, client: AppClient, name: str, metadata: Metadata) -> User | None:
@@ -261,7 +261,7 @@ def _migrate(
         "forceAliasCreation", "enableSMSMFA",
     )  # fmt: skip
     subject, blank = Subject(name, client, metadata), dict.fromkeys(response_members)
-    response = triggers.call(pool, "user_migration", source, subject, members, blank)
+    response = triggers.call(pool, source, subject, members, blank)
     if response is None:
         return None
     values = response.text_map("userAttributes")

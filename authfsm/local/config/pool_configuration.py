@@ -193,6 +193,23 @@ class Triggers:
                 object.__setattr__(self, each.name, to_function(each.name, value))
 
 
+TRIGGER_FIELDS: Final = {
+    "CreateAuthChallenge": "create",
+    "CustomEmailSender": "custom_email_sender",
+    "CustomMessage": "custom_message",
+    "CustomSMSSender": "custom_sms_sender",
+    "DefineAuthChallenge": "define",
+    "PostAuthentication": "post_authentication",
+    "PostConfirmation": "post_confirmation",
+    "PreAuthentication": "pre_authentication",
+    "PreSignUp": "pre_sign_up",
+    "PreTokenGeneration": "pre_token_generation",
+    "UserMigration": "user_migration",
+    "VerifyAuthChallengeResponse": "verify",
+}
+"""The field of `Triggers` with a function, by its name in LambdaConfig."""
+
+
 @frozen
 class WebAuthnConfiguration:
     """How the pool accepts passkeys (GetUserPoolMfaConfig, WebAuthnConfiguration).

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
-from authfsm.local.config.pool_configuration import KNOWN_FLOWS, Triggers
+from authfsm.local.config.pool_configuration import KNOWN_FLOWS, TRIGGER_FIELDS, Triggers
 from authfsm.settings.descriptions import Structure
 
 _UNKNOWN: Final = "this version of authfsm does not know it"
@@ -51,28 +51,12 @@ _REASONS_IN_CLIENT: Final = {
     "PublishSecretsInAWSSecretsManager": "the secret is not in AWS Secrets Manager: read `client_secret`",
 }  # fmt: skip
 
-_TRIGGER_FIELDS: Final = {
-    "CreateAuthChallenge": "create",
-    "CustomEmailSender": "custom_email_sender",
-    "CustomMessage": "custom_message",
-    "CustomSMSSender": "custom_sms_sender",
-    "DefineAuthChallenge": "define",
-    "PostAuthentication": "post_authentication",
-    "PostConfirmation": "post_confirmation",
-    "PreAuthentication": "pre_authentication",
-    "PreSignUp": "pre_sign_up",
-    "PreTokenGeneration": "pre_token_generation",
-    "PreTokenGenerationConfig": "pre_token_generation",
-    "UserMigration": "user_migration",
-    "VerifyAuthChallengeResponse": "verify",
-}
-
 
 def unsupported_in_pool(pool: Structure, mfa: Structure | None, triggers: Triggers | None) -> Iterator[str]:
     """Yield the unsupported settings of a UserPool; `mfa` is GetUserPoolMfaConfig's response, if known."""
     yield from _unsupported(pool, _SUPPORTED_IN_POOL, _REASONS_IN_POOL)
     for name in sorted(pool.get("LambdaConfig", {})):
-        field = _TRIGGER_FIELDS.get(name)
+        field = TRIGGER_FIELDS.get(name.removesuffix("Config"))
         if field is None:
             yield f"LambdaConfig.{name}: {_NO_LOGIN_PAGES if 'Federation' in name else _NOT_SENT}"
         elif getattr(triggers, field, None) is None:

@@ -55,7 +55,7 @@ def respond_as_admin(pool: Core, request: Request) -> Reply:
         proves_password = challenge in {State.PASSWORD_VERIFIER, State.ADMIN_NO_SRP_AUTH}
         if not proves_password and not attempt.awaits_first_factor:
             # Before the answer is checked: a used code could not be sent again without the DEVICE_KEY.
-            attempt = devices.with_device_key(pool, attempt, responses.get("DEVICE_KEY"))
+            attempt = devices.with_device_key(pool, attempt, responses)
         metadata = request.get("ClientMetadata")
         return handler(pool, ChallengeAnswer(pending, attempt, responses, metadata))
 
@@ -119,9 +119,9 @@ def _password_verifier(pool: Core, answer: ChallengeAnswer) -> Reply:
     for name in _CLAIM:
         required_parameter(answer.responses, name)
     attempt, proof = answer.attempt, answer.pending.expected_answer
-    passwords.check_srp_claim(pool, attempt.client, attempt.user, proof, answer.responses)
+    passwords.check_srp_claim(pool, attempt, proof, answer.responses)
     # After the proof: only who knows the password learns that a device does not exist.
-    attempt = devices.with_device_key(pool, attempt, answer.responses.get("DEVICE_KEY"))
+    attempt = devices.with_device_key(pool, attempt, answer.responses)
     attempt = evolve(attempt, password_proved=True)
     if attempt.flow == "CUSTOM_AUTH":
         passed = triggers.passed_round(State.PASSWORD_VERIFIER)

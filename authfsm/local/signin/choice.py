@@ -138,7 +138,7 @@ def _issue_first(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) ->
     preferred = parameters.get("PREFERRED_CHALLENGE") or None
     if preferred in PASSWORDLESS and pool.configuration.tier == "LITE":
         raise error_templates.NOT_IN_TIER.refusal(feature=preferred)
-    attempt = devices.with_known_device_key(pool, attempt, parameters.get("DEVICE_KEY"))
+    attempt = devices.with_known_device_key(pool, attempt, parameters)
     if preferred in attempt.first_factors:
         return _issue_factor(pool, attempt, State[preferred], parameters)
     if attempt.target_level and preferred is None and len(attempt.first_factors) == 1:
@@ -178,7 +178,7 @@ def _issue_factor(
     """Ask for a first factor, or check it if AuthParameters or ChallengeResponses have it already."""
     if factor is State.PASSWORD and parameters.get("PASSWORD"):
         return sign_in_with_password(pool, attempt, parameters, metadata)
-    attempt = devices.with_known_device_key(pool, attempt, parameters.get("DEVICE_KEY"))
+    attempt = devices.with_known_device_key(pool, attempt, parameters)
     if factor is State.PASSWORD_SRP and parameters.get("SRP_A"):
         proof = passwords.begin_srp(pool, attempt, parameters["SRP_A"])
         return steps.issue_password_verifier(pool, attempt, proof)
@@ -269,7 +269,6 @@ def sign_in_with_password(
     pool: Core, attempt: Attempt, parameters: Mapping[str, str], metadata: Metadata
 ) -> Reply:
     """Check the PASSWORD of AuthParameters or ChallengeResponses, then its DEVICE_KEY, and go on."""
-    clear = Secret(required_parameter(parameters, "PASSWORD"))
-    passwords.check_password(pool, attempt.client, attempt.user, attempt.submitted_name, clear)
-    attempt = devices.with_device_key(pool, attempt, parameters.get("DEVICE_KEY"))
+    passwords.check_password(pool, attempt, Secret(required_parameter(parameters, "PASSWORD")))
+    attempt = devices.with_device_key(pool, attempt, parameters)
     return next_challenge(pool, evolve(attempt, password_proved=True), metadata)

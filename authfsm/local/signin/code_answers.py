@@ -132,7 +132,7 @@ def first_code(pool: Core, answer: ChallengeAnswer) -> Reply:
     if not pool.is_code(expected.code, code) or user is None:
         raise error_templates.CODE_MISMATCH.refusal()
     # After the code: only who has it learns which devices exist. The same code can be sent again.
-    attempt = devices.with_device_key(pool, answer.attempt, answer.responses.get("DEVICE_KEY"))
+    attempt = devices.with_device_key(pool, answer.attempt, answer.responses)
     attribute = "email" if factor is State.EMAIL_OTP else "phone_number"
     pool.users.mark_verified(user, attribute, expected.address)
     imported = user.status is Status.RESET_REQUIRED and user.credential is None

@@ -8,6 +8,7 @@ own; after it, or after UpdateDeviceStatus, DEVICE_KEY leads to DEVICE_SRP_AUTH.
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from typing import Any, Final
 
 from attrs import evolve
@@ -39,17 +40,18 @@ def confirmed_device(user: User, key: str) -> DeviceRecord:
     return device
 
 
-def with_device_key(pool: Core, attempt: Attempt, key: str | None) -> Attempt:
+def with_device_key(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> Attempt:
     """Return the attempt with a DEVICE_KEY, if the pool tracks devices; an unknown device is refused."""
+    key = parameters.get("DEVICE_KEY")
     if not key or attempt.user is None or not _is_tracking(pool, attempt):
         return attempt
     return evolve(attempt, device_key=confirmed_device(attempt.user, key).key)
 
 
-def with_known_device_key(pool: Core, attempt: Attempt, key: str | None) -> Attempt:
+def with_known_device_key(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> Attempt:
     """Return the attempt with a known DEVICE_KEY; an unknown one is ignored until the user has proved something."""
     try:
-        return with_device_key(pool, attempt, key)
+        return with_device_key(pool, attempt, parameters)
     except PoolRefusal:
         return attempt
 

@@ -41,15 +41,12 @@ class Delivery:
     client: AppClient | None
     metadata: Metadata = None
 
-    def call(
-        self, pool: Core, trigger: str, name: str, request: dict[str, Any], *members: str
-    ) -> TriggerResponse | None:
+    def call(self, pool: Core, name: str, request: dict[str, Any], *members: str) -> TriggerResponse | None:
         """Call a function, if the pool has it, with the user's attributes and these response members."""
         event = str(self.purpose) if isinstance(self.purpose, Purpose) else "Authentication"
         request |= triggers.user_facts(None, self.user)
         subject = Subject(self.user.username, self.client, self.metadata)
-        blank = dict.fromkeys(members)
-        return triggers.call(pool, trigger, f"{name}_{event}", subject, request, blank)
+        return triggers.call(pool, f"{name}_{event}", subject, request, dict.fromkeys(members))
 
 
 def send(pool: Core, delivery: Delivery) -> None:
@@ -58,8 +55,7 @@ def send(pool: Core, delivery: Delivery) -> None:
     kind = _SENDERS[delivery.medium]
     code = b64encode(delivery.code.reveal().encode()).decode()
     request = {"type": f"custom{kind}SenderRequestV1", "code": code}
-    sender = f"custom_{kind.lower()}_sender"
-    if delivery.call(pool, sender, f"Custom{kind}Sender", request) is None:
+    if delivery.call(pool, f"Custom{kind}Sender", request) is None:
         subject, text = _custom_text(pool, delivery)
     d, username = delivery, delivery.user.username
     message = Message(username, d.to, d.medium, d.purpose, d.code, pool.clock(), subject, text)
@@ -75,7 +71,7 @@ def _custom_text(pool: Core, delivery: Delivery) -> tuple[str | None, Secret[str
         "usernameParameter": _USERNAME if invites else None,
     }
     members = ("smsMessage", "emailMessage", "emailSubject")
-    response = delivery.call(pool, "custom_message", "CustomMessage", request, *members)
+    response = delivery.call(pool, "CustomMessage", request, *members)
     member = _TEXT_MEMBERS[delivery.medium]
     text = None if response is None else response.text(member)
     if response is None or text is None:

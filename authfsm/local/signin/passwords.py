@@ -20,26 +20,17 @@ from authfsm.local.state.srp_proofs import PasswordRecord, SrpProof
 from authfsm.local.state.users import Status, User
 
 
-def _ensure_can_sign_in(pool: Core, client: AppClient, user: User) -> None:
-    user.ensure_can_sign_in(hide_imported=client.hides_user_existence)
-    user.lock_out.check(pool.elapsed())
-
-
-def check_password(
-    pool: Core, client: AppClient, user: User | None, submitted_name: str, password: Secret[str]
-) -> User:
-    """Return the user, if the password is right and the user may sign in."""
+def check_password(pool: Core, attempt: Attempt, password: Secret[str]) -> None:
+    """Refuse a wrong password, and a user who may not sign in."""
+    user, name = attempt.user, attempt.submitted_name
     if user is None:
-        if not client.hides_user_existence:
+        if not attempt.client.hides_user_existence:
             raise error_templates.NO_SUCH_USER.refusal()
-        simulated = pool.simulated_credential(submitted_name)
-        _matches(pool, simulated, submitted_name, password)
+        _matches(pool, pool.simulated_credential(name), name, password)
         raise error_templates.WRONG_PASSWORD.refusal()
-    _ensure_can_sign_in(pool, client, user)
-    credential = user.credential or pool.simulated_credential(submitted_name)
-    right = _matches(pool, credential, user.username, password)
-    _record_check(pool, user, right=right)
-    return user
+    _ensure_can_sign_in(pool, attempt.client, user)
+    credential = user.credential or pool.simulated_credential(name)
+    _record_check(pool, user, right=_matches(pool, credential, user.username, password))
 
 
 def begin_srp(pool: Core, attempt: Attempt, srp_a: str) -> SrpProof:
@@ -56,16 +47,18 @@ def _matches(pool: Core, credential: PasswordRecord, name: str, password: Secret
         return False
 
 
-def check_srp_claim(
-    pool: Core, client: AppClient, user: User | None, proof: SrpProof, responses: Mapping[str, str]
-) -> User:
-    """Return the user, if the answer proves the password and the user may sign in."""
-    if user is None:
+def check_srp_claim(pool: Core, attempt: Attempt, proof: SrpProof, responses: Mapping[str, str]) -> None:
+    """Refuse an answer that does not prove the password, and a user who may not sign in."""
+    if attempt.user is None:
         proves(pool, proof, responses)
         raise error_templates.WRONG_PASSWORD.refusal()
-    _ensure_can_sign_in(pool, client, user)
-    _record_check(pool, user, right=proves(pool, proof, responses))
-    return user
+    _ensure_can_sign_in(pool, attempt.client, attempt.user)
+    _record_check(pool, attempt.user, right=proves(pool, proof, responses))
+
+
+def _ensure_can_sign_in(pool: Core, client: AppClient, user: User) -> None:
+    user.ensure_can_sign_in(hide_imported=client.hides_user_existence)
+    user.lock_out.check(pool.elapsed())
 
 
 def proves(pool: Core, proof: SrpProof, responses: Mapping[str, str]) -> bool:

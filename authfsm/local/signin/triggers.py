@@ -20,7 +20,7 @@ from attrs import frozen
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.lambda_functions import Event, LambdaContext, call_function, function_name
-from authfsm.local.config.pool_configuration import AppClient
+from authfsm.local.config.pool_configuration import TRIGGER_FIELDS, AppClient
 from authfsm.local.state.core import Core
 from authfsm.local.state.sessions import Attempt
 from authfsm.local.state.token_claims import NO_OVERRIDES, ClaimOverrides, TokenChanges
@@ -95,9 +95,8 @@ class Subject:
     metadata: Metadata = None
 
 
-def call(  # noqa: PLR0917 - the parts of one event
+def call(
     pool: Core,
-    field: str,
     source: str,
     subject: Subject,
     request: Mapping[str, Any],
@@ -105,8 +104,9 @@ def call(  # noqa: PLR0917 - the parts of one event
     *,
     version: str = "1",
 ) -> TriggerResponse | None:
-    """Call the function in a field of `Triggers`, and return its response; None without a function."""
-    function = getattr(pool.configuration.triggers, field, None)
+    """Call the function of a triggerSource, and return its response; None if the pool has no such function."""
+    name = trigger_name(source)
+    function = getattr(pool.configuration.triggers, TRIGGER_FIELDS[name], None)
     if function is None:
         return None
     client, region = subject.client, pool.configuration.region
@@ -130,9 +130,8 @@ def call(  # noqa: PLR0917 - the parts of one event
         returned = call_function(function, event, context)
     except (Exception, SystemExit) as error:  # AWS: "Runtime exited"
         # "CreateAuthChallenge failed with error 'challengeMetaData'." -- reports of users
-        name, text = trigger_name(source), str(error)
-        raise error_templates.TRIGGER_FAILED.refusal(trigger=name, text=text) from error
-    if field.endswith("_sender"):
+        raise error_templates.TRIGGER_FAILED.refusal(trigger=name, text=str(error)) from error
+    if name.endswith("Sender"):
         # "Amazon Cognito doesn't expect any additional return information" (developer guide)
         return TriggerResponse(source, {})
     result = event if returned is None else returned
@@ -178,7 +177,7 @@ def pre_sign_up(
     request = {"userAttributes": user.attributes, "validationData": dict(validation) or None}
     blank = dict.fromkeys(("autoConfirmUser", "autoVerifyEmail", "autoVerifyPhone"), False)
     subject = Subject(user.username, client, metadata)
-    response = call(pool, "pre_sign_up", source, subject, request, blank)
+    response = call(pool, source, subject, request, blank)
     if response is None:
         return SignUpDecision()
     confirm = response.flag("autoConfirmUser")
@@ -195,17 +194,16 @@ def post_confirmation(
     pool: Core, source: str, client: AppClient | None, user: User, metadata: Metadata
 ) -> None:
     """Call PostConfirmation for a user who was confirmed, or who has reset the password."""
-    subject, request = Subject(user.username, client, metadata), user_facts(None, user)
-    call(pool, "post_confirmation", source, subject, request)
+    call(pool, source, Subject(user.username, client, metadata), user_facts(None, user))
 
 
-def pre_authentication(
-    pool: Core, client: AppClient, user: User | None, name: str, metadata: Metadata
-) -> None:
-    """Call PreAuthentication before the password is checked, with ClientMetadata as validationData (AWS API reference)."""
-    request = {**user_facts(client, user), "validationData": dict(metadata) if metadata else None}
-    source = "PreAuthentication_Authentication"
-    call(pool, "pre_authentication", source, Subject(name, client), request)
+def pre_authentication(pool: Core, attempt: Attempt, metadata: Metadata) -> None:
+    """Call PreAuthentication before the password is checked; CUSTOM_AUTH without SRP does not (amplify-js #5318)."""
+    user, client = attempt.user, attempt.client
+    if user is not None or client.hides_user_existence:
+        # ClientMetadata arrives as validationData (AWS API reference).
+        request = {**user_facts(client, user), "validationData": dict(metadata) if metadata else None}
+        call(pool, "PreAuthentication_Authentication", Subject(attempt.username, client), request)
 
 
 def run_token_triggers(
@@ -215,8 +213,7 @@ def run_token_triggers(
     client, user = attempt.client, attempt.existing_user
     # That newDeviceUsed is true where the reply has NewDeviceMetadata is inferred (developer guide).
     request = {**user_facts(None, user), "newDeviceUsed": new_device}
-    source, subject = "PostAuthentication_Authentication", Subject(user.username, client, metadata)
-    call(pool, "post_authentication", source, subject, request)
+    call(pool, "PostAuthentication_Authentication", Subject(user.username, client, metadata), request)
     last = pool.sessions.last_answered
     source = NEW_TOKENS
     if attempt.device_proved:
@@ -236,8 +233,8 @@ def pre_token_generation(
     key = "claimsOverrideDetails"
     if version != "V1_0":
         key, request["scopes"] = "claimsAndScopeOverrideDetails", ["aws.cognito.signin.user.admin"]
-    field, subject = "pre_token_generation", Subject(user.username, client, metadata)
-    response = call(pool, field, source, subject, request, {key: None}, version=version[1])
+    subject = Subject(user.username, client, metadata)
+    response = call(pool, source, subject, request, {key: None}, version=version[1])
     if response is None:
         return NO_OVERRIDES
     details = response.nested(key)
@@ -352,13 +349,6 @@ def _session(attempt: Attempt) -> list[dict[str, Any]]:
     return [*password, *map(dict, attempt.rounds)]
 
 
-_FIELDS: Final = {
-    "DefineAuthChallenge": "define",
-    "CreateAuthChallenge": "create",
-    "VerifyAuthChallengeResponse": "verify",
-}
-
-
 def _call_custom(  # noqa: PLR0917 - the parts of one event
     pool: Core,
     attempt: Attempt,
@@ -369,7 +359,7 @@ def _call_custom(  # noqa: PLR0917 - the parts of one event
 ) -> TriggerResponse:
     request = {**request, **user_facts(attempt.client, attempt.user)}
     subject, source = Subject(attempt.username, attempt.client, metadata), f"{name}_Authentication"
-    response = call(pool, _FIELDS[name], source, subject, request, dict.fromkeys(blank))
+    response = call(pool, source, subject, request, dict.fromkeys(blank))
     if response is None:
         raise error_templates.NO_CUSTOM_AUTH_TRIGGER.refusal()
     return response
