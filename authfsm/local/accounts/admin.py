@@ -1,21 +1,29 @@
-"""The operations on users that only administrators have: create, list, disable."""
+"""The operations on users that only administrators have: create, list, disable; and what users did, for them.
+
+AdminListUserAuthEvents needs threat protection (`tier="PLUS"` or an AdvancedSecurityMode), which here finds no
+risks. A sign-in is one event, whose challenges are `Password` and `Mfa` only (AWS API reference,
+ChallengeResponseType). That a refusal whose session can be used again leaves the event InProgress is inferred.
+"""
 
 from __future__ import annotations
 
 import re
 import string
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from authfsm.base.secret import Secret
 from authfsm.local.accounts import enrolment, sign_up
 from authfsm.local.config import error_templates
+from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.signin import messages, passwords, triggers
 from authfsm.local.signin.messages import Delivery
 from authfsm.local.state import attributes
 from authfsm.local.state.codes import Purpose
 from authfsm.local.state.core import Core, Reply, Request, paginate
-from authfsm.local.state.users import Status, User
+from authfsm.local.state.users import AuthEvent, Status, User
+from authfsm.protocol.states import MFA_METHODS, State
 
 # "You can only search for the following standard attributes ... Custom attributes are not searchable."
 # -- AWS API reference, ListUsers
@@ -195,3 +203,95 @@ def enable_user(pool: Core, user: User, _: Request) -> None:
     if not user.enabled:
         passwords.end_sessions(pool, user)
     user.enabled, user.modified = True, pool.clock()
+
+
+_EVENT_KINDS: Final = {
+    "InitiateAuth": "SignIn",
+    "AdminInitiateAuth": "SignIn",
+    "RespondToAuthChallenge": "SignIn",
+    "AdminRespondToAuthChallenge": "SignIn",
+    "SignUp": "SignUp",
+    "ResendConfirmationCode": "ResendCode",
+    "ForgotPassword": "ForgotPassword",
+    "ConfirmForgotPassword": "ForgotPassword",
+    "ChangePassword": "PasswordChange",
+}
+_PASSWORD_CHALLENGES: Final = {State.PASSWORD_VERIFIER, State.PASSWORD, State.ADMIN_NO_SRP_AUTH}
+_MOST_EVENTS: Final = 60
+
+
+def _records_events(pool: Core) -> bool:
+    add_ons = pool.configuration.pool_description.get("UserPool", {}).get("UserPoolAddOns", {})
+    mode = add_ons.get("AdvancedSecurityMode", "OFF")
+    return pool.configuration.tier == "PLUS" or mode != "OFF"
+
+
+def record_event(
+    pool: Core, operation: str, request: Request, reply: Reply | None, refusal: PoolRefusal | None
+) -> None:
+    """Record what a user did, with the reply or the refusal that it got."""
+    kind = _EVENT_KINDS.get(operation)
+    flow = request.get("AuthFlow", "")
+    if kind is None or flow.startswith("REFRESH_TOKEN") or not _records_events(pool):
+        return
+    user = _user_of(pool, request)
+    if user is None:
+        return
+    answers = "ChallengeName" in request
+    if reply is not None:
+        response = "InProgress" if "ChallengeName" in reply else "Pass"
+    else:
+        response = "InProgress" if answers and refusal and refusal.survives else "Fail"
+    events = user.account.events
+    open_events = [e for e in events if e.kind == "SignIn" and e.response == "InProgress"]
+    if answers and open_events:
+        event = open_events[-1]
+        event.response = response
+    else:
+        context = request.get("ContextData") or request.get("UserContextData") or {}
+        event_id, address = pool.token_issuer.uuid(), context.get("IpAddress", "")
+        event = AuthEvent(event_id, kind, pool.clock(), response, ip_address=address)
+        del events[: len(events) - _MOST_EVENTS + 1]
+        events.append(event)
+    if name := _challenge_of(request):
+        result = "Success" if reply is not None else "Failure"
+        event.challenges = (*event.challenges, (name, result))
+
+
+def _user_of(pool: Core, request: Request) -> User | None:
+    if "AccessToken" in request:
+        with suppress(PoolRefusal):
+            return pool.bearer(request)
+        return None
+    parameters = request.get("AuthParameters") or request.get("ChallengeResponses") or request
+    return pool.users.find(parameters.get("USERNAME") or parameters.get("Username", ""))
+
+
+def _challenge_of(request: Request) -> str | None:
+    challenge = request.get("ChallengeName")
+    given = request.get("AuthParameters") or request.get("ChallengeResponses") or {}
+    if challenge in _PASSWORD_CHALLENGES or "PASSWORD" in given:
+        return "Password"
+    return "Mfa" if challenge in MFA_METHODS else None
+
+
+def list_auth_events(pool: Core, user: User, request: Request) -> Reply:
+    """AdminListUserAuthEvents: the newest first."""
+    if not _records_events(pool):
+        raise error_templates.NO_THREAT_PROTECTION.refusal()
+    events = {each.event_id: each for each in reversed(user.account.events)}
+    return paginate(events, _event_members, request, "AuthEvents", size="MaxResults")
+
+
+def _event_members(event: AuthEvent) -> dict[str, Any]:
+    return {
+        "EventId": event.event_id,
+        "EventType": event.kind,
+        "CreationDate": event.created.timestamp(),
+        "EventResponse": event.response,
+        "EventRisk": {"RiskDecision": "NoRisk", "CompromisedCredentialsDetected": False},
+        "ChallengeResponses": [
+            {"ChallengeName": name, "ChallengeResponse": result} for name, result in event.challenges
+        ],
+        "EventContextData": {"IpAddress": event.ip_address} if event.ip_address else {},
+    }

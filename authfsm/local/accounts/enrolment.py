@@ -16,6 +16,7 @@ from attrs import evolve
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import WebAuthnConfiguration
+from authfsm.local.config.request_members import lower_first
 from authfsm.local.signin import choice
 from authfsm.local.signin.required_factors import ADDRESSES, has_factor
 from authfsm.local.signin.steps import MfaSetupProgress
@@ -81,7 +82,7 @@ def _verify_token(pool: Core, user: User, token: SoftwareToken | None, request: 
 
 def _pending_setup(pool: Core, request: Request) -> tuple[PendingChallenge, MfaSetupProgress]:
     """Return the MFA_SETUP challenge of a Session; the operations name no app client."""
-    pending = pool.sessions.find_by_session(request["Session"])
+    pending = pool.sessions.find(None, request["Session"])
     progress = pending.expected_answer
     if not isinstance(progress, MfaSetupProgress):
         raise error_templates.SESSION_UNKNOWN.refusal()
@@ -140,8 +141,7 @@ def set_user_settings(pool: Core, user: User, request: Request) -> None:
     for number, option in enumerate(request["MFAOptions"], 1):
         for member, only in (("DeliveryMedium", "SMS"), ("AttributeName", "phone_number")):
             if option.get(member) != only:
-                name = f"mFAOptions.{number}.member.{member[0].lower()}{member[1:]}"
-                value = str(option.get(member))
+                name, value = f"mFAOptions.{number}.member.{lower_first(member)}", str(option.get(member))
                 raise error_templates.NOT_IN_ENUM.refusal(value=value, name=name, values=only)
     settings = {"SMSMfaSettings": {"Enabled": bool(request["MFAOptions"])}}
     set_mfa_preference(pool, user, settings)
@@ -161,10 +161,7 @@ def delete_software_token(pool: Core, user: User, _: Request) -> None:
 def _check_passkey_mfa(pool: Core, enabled: set[State]) -> None:
     """Check that passkeys may satisfy a user's MFA, beside another factor (AWS API reference, WebAuthnMfaSettingsType)."""
     webauthn = pool.configuration.webauthn
-    multi_factor = (
-        webauthn is not None and webauthn.factor_configuration == "MULTI_FACTOR_WITH_USER_VERIFICATION"
-    )
-    if not multi_factor or pool.configuration.tier == "LITE":
+    if webauthn is None or not webauthn.is_multi_factor or pool.configuration.tier == "LITE":
         raise error_templates.PASSKEY_MFA_OFF.refusal()
     if not enabled:
         raise error_templates.PASSKEY_MFA_ALONE.refusal()

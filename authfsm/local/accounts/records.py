@@ -6,6 +6,7 @@ there are no pages. Groups have users, and are in their tokens.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
@@ -125,21 +126,11 @@ def get_identity_provider_by_identifier(pool: Core, request: Request) -> Reply:
 _CLOUD_FRONT: Final = "e2c343b3293ee505.cloudfront.net"
 
 
-def create_user_pool_domain(pool: Core, request: Request) -> Reply:
-    """CreateUserPoolDomain."""
-    return _domain_reply(DOMAINS.create(pool, request)["DomainDescription"])
-
-
-def update_user_pool_domain(pool: Core, request: Request) -> Reply:
-    """UpdateUserPoolDomain."""
-    return _domain_reply(DOMAINS.update(pool, request)["DomainDescription"])
-
-
-def _domain_reply(domain: dict[str, Any]) -> Reply:
+def _set_domain(change: Callable[[Core, Request], Reply], pool: Core, request: Request) -> Reply:
+    """CreateUserPoolDomain and UpdateUserPoolDomain."""
+    domain = change(pool, request)["DomainDescription"]
     version = {"ManagedLoginVersion": domain.get("ManagedLoginVersion", 1)}
-    if "CustomDomainConfig" not in domain:
-        return version
-    return {**version, "CloudFrontDomain": _CLOUD_FRONT}
+    return {**version, "CloudFrontDomain": _CLOUD_FRONT} if "CustomDomainConfig" in domain else version
 
 
 def describe_domain(pool: Core, domain: str) -> dict[str, Any]:
@@ -216,8 +207,8 @@ FUNCTIONS: Final[dict[str, OperationFunction]] = {
     "UpdateResourceServer": RESOURCE_SERVERS.update,
     "DeleteResourceServer": RESOURCE_SERVERS.delete,
     "ListResourceServers": RESOURCE_SERVERS.lister("ResourceServers", "MaxResults"),
-    "CreateUserPoolDomain": create_user_pool_domain,
-    "UpdateUserPoolDomain": update_user_pool_domain,
+    "CreateUserPoolDomain": partial(_set_domain, DOMAINS.create),
+    "UpdateUserPoolDomain": partial(_set_domain, DOMAINS.update),
     "DeleteUserPoolDomain": DOMAINS.delete,
 }
 # fmt: on

@@ -18,6 +18,7 @@ from authfsm.local.accounts.initiate_auth import check_client_secret
 from authfsm.local.accounts.sign_up import client_of, migrate_at_forgot_password
 from authfsm.local.config import error_templates
 from authfsm.local.config.pool_configuration import AppClient
+from authfsm.local.config.request_members import lower_first
 from authfsm.local.signin import messages, passwords, triggers
 from authfsm.local.state import attributes
 from authfsm.local.state.codes import Purpose
@@ -63,8 +64,7 @@ def forgot_password(pool: Core, request: Request) -> Reply:
         raise error_templates.ONLY_ADMINS_RESET.refusal()  # reveals nothing about a user
     user, hidden = pool.users.find(name), client.hides_user_existence
     if user is None:
-        metadata = request.get("ClientMetadata")
-        user = migrate_at_forgot_password(pool, client, name, metadata)
+        user = migrate_at_forgot_password(pool, client, name, request.get("ClientMetadata"))
     if user is None and not hidden:
         pool.refuse("unverified-recovery", error_templates.NO_SUCH_USERNAME.refusal())
     messages.count_call(pool, user, "ForgotPassword", name)
@@ -76,8 +76,7 @@ def forgot_password(pool: Core, request: Request) -> Reply:
         raise error_templates.DISABLED.refusal()
     attribute = _accepted_recovery_attribute(pool, user)
     _check_resettable(pool, user, "invited-users")
-    purpose = Purpose.FORGOT_PASSWORD
-    details = messages.send_code(pool, user, purpose, attribute, client, request)
+    details = messages.send_code(pool, user, Purpose.FORGOT_PASSWORD, attribute, client, request)
     return {"CodeDeliveryDetails": details}
 
 
@@ -274,8 +273,8 @@ def check_associated_sessions(request: Request) -> None:
 
 def _check_enum(request: Request, member: str, values: tuple[str, ...]) -> None:
     if request.get(member, values[0]) not in values:
-        name = f"{member[0].lower()}{member[1:]}"
-        raise error_templates.NOT_IN_ENUM.refusal(value=request[member], name=name, values=", ".join(values))
+        value, name = request[member], lower_first(member)
+        raise error_templates.NOT_IN_ENUM.refusal(value=value, name=name, values=", ".join(values))
 
 
 def _check_enabled(pool: Core) -> None:
@@ -334,8 +333,8 @@ def set_user_pool_session_configuration(pool: Core, request: Request) -> Reply:
     """SetUserPoolSessionConfiguration: sessions beyond a lower MaxPerUser end at the next sign-in."""
     _check_enum(request, "UserSessionTracking", ("ENABLED", "DISABLED"))
     _check_tier(pool)
-    settings = {name: request[name] for name in ("UserSessionTracking", "TokenSession")}
-    _set(pool, request["UserPoolId"], settings)
+    key, settings = request["UserPoolId"], {n: request[n] for n in ("UserSessionTracking", "TokenSession")}
+    pool.session_configurations[key] = SessionConfiguration(key, settings)
     return get_user_pool_session_configuration(pool, request)
 
 
@@ -352,14 +351,11 @@ def set_user_pool_client_session_configuration(pool: Core, request: Request) -> 
     client_id = pool.client(request).client_id
     _check_tier(pool)
     _check_enabled(pool)
-    _set(pool, client_id, {"SSOSession": request["SSOSession"]})
+    settings = {"SSOSession": request["SSOSession"]}
+    pool.session_configurations[client_id] = SessionConfiguration(client_id, settings)
     return get_user_pool_client_session_configuration(pool, request)
 
 
 def _check_tier(pool: Core) -> None:
     if pool.configuration.tier == "LITE":
         raise error_templates.NOT_IN_TIER.refusal(feature="Session tracking")
-
-
-def _set(pool: Core, key: str, settings: dict[str, Any]) -> None:
-    pool.session_configurations[key] = SessionConfiguration(key, settings)

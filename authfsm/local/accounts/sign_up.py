@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from attrs import frozen
-
 from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
 from authfsm.local.config.pool_configuration import AppClient
@@ -25,11 +23,6 @@ from authfsm.protocol.states import State
 
 _SIGN_UP: Final = "SIGN_UP"
 """The flow and challenge of SignUp's session; no challenge has this name, so none can be answered with it."""
-
-
-@frozen
-class AwaitsConfirmSignUp:
-    """The expected answer of SignUp's session: ConfirmSignUp."""
 
 
 def client_of(pool: Core, request: Request) -> AppClient:
@@ -98,7 +91,7 @@ def sign_up(pool: Core, request: Request) -> Reply:
     attributes.check_required(pool, user.attributes)
     _check_name_is_free(pool, request["Username"])
     metadata = request.get("ClientMetadata")
-    decision = triggers.pre_sign_up(
+    decided = triggers.pre_sign_up(
         pool,
         "PreSignUp_SignUp",
         client,
@@ -106,9 +99,9 @@ def sign_up(pool: Core, request: Request) -> Reply:
         validation=attributes.from_request(request.get("ValidationData", ())),
         metadata=metadata,
     )
-    for attribute, is_verified in (("email", decision.verify_email), ("phone_number", decision.verify_phone)):
+    for attribute, member in triggers.AUTO_VERIFY.items():
         if attribute in user.attributes:
-            user.attributes[f"{attribute}_verified"] = "true" if is_verified else "false"
+            user.attributes[f"{attribute}_verified"] = "true" if member in decided else "false"
     if conflict := pool.users.conflict(user):
         raise error_templates.ALIAS_TAKEN.refusal(name=conflict)
     pool.users.add(user)
@@ -116,7 +109,7 @@ def sign_up(pool: Core, request: Request) -> Reply:
     if password is not None:
         passwords.set_password(pool, user, password, temporary=False)
         user.status = Status.UNCONFIRMED
-    if decision.confirm:
+    if "autoConfirmUser" in decided:
         confirm(pool, client, user, metadata)
         return {"UserConfirmed": True, "UserSub": user.sub}
     reply = _await_confirmation(pool, client, user, request)
@@ -133,7 +126,7 @@ def _await_confirmation(pool: Core, client: AppClient, user: User, request: Requ
         # A recorded reply of a pool without passwordless sign-in has no Session.
         name = user.username
         attempt = Attempt(client, _SIGN_UP, user, name, name, pool.clock())
-        reply["Session"] = pool.sessions.open(attempt, _SIGN_UP, AwaitsConfirmSignUp()).session
+        reply["Session"] = pool.sessions.open(attempt, _SIGN_UP, None).session
     return reply
 
 
@@ -198,8 +191,7 @@ def _use_sign_up_session(pool: Core, client: AppClient, user: User, session: str
     """Check that this is the session of the user's own SignUp; it is then spent, whatever the result."""
     pending = pool.sessions.find(client, session)
     with pool.sessions.answering(pending):
-        is_sign_up = isinstance(pending.expected_answer, AwaitsConfirmSignUp)
-        if not is_sign_up or pending.attempt.user is not user:
+        if pending.challenge != _SIGN_UP or pending.attempt.user is not user:
             raise error_templates.SESSION_OF_ANOTHER_USER.refusal()
         pool.sessions.check_not_ended(pending)
 
@@ -219,8 +211,7 @@ def resend_confirmation_code(pool: Core, request: Request) -> Reply:
     attribute = messages.confirmation_attribute(pool, user)
     if attribute is None:
         raise error_templates.AUTO_VERIFICATION_OFF.refusal()
-    purpose = Purpose.RESEND_CODE
-    details = messages.send_code(pool, user, purpose, attribute, client, request)
+    details = messages.send_code(pool, user, Purpose.RESEND_CODE, attribute, client, request)
     return {"CodeDeliveryDetails": details}
 
 

@@ -10,19 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, Final
 
 from attrs import frozen
 
-from authfsm.local.accounts import (
-    admin,
-    auth_events,
-    enrolment,
-    initiate_auth,
-    records,
-    self_service,
-    sign_up,
-)
+from authfsm.local.accounts import admin, enrolment, initiate_auth, records, self_service, sign_up
 from authfsm.local.api import pool_operations
 from authfsm.local.config import error_templates, request_members
 from authfsm.local.config.error_templates import PoolRefusal
@@ -136,17 +129,17 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "DeleteGroup":                 Operation(records.delete_group),
     "ListUsersInGroup":            Operation(records.list_users_in_group),
     **{name: Operation(function) for name, function in records.FUNCTIONS.items()},
-    "UpdateUserPool":              Operation(pool_operations.update_user_pool),
+    "UpdateUserPool":              Operation(partial(pool_operations.configure, pool_operations.updated)),
     "SetUserPoolMfaConfig":        Operation(pool_operations.set_user_pool_mfa_config),
     "TagResource":                 Operation(pool_operations.tag_resource),
     "UntagResource":               Operation(pool_operations.untag_resource),
     "ListTagsForResource":         Operation(pool_operations.list_tags_for_resource),
-    "AddCustomAttributes":         Operation(pool_operations.add_custom_attributes),
+    "AddCustomAttributes":         Operation(partial(pool_operations.configure, pool_operations.with_custom_attributes)),
     "ListUsers":                   Operation(admin.list_users),
     "AdminSetUserSettings":        Operation(_by_name(enrolment.set_user_settings)),
     "AdminGetUserAuthFactors":     Operation(_by_name(enrolment.get_user_auth_factors)),
     "AdminDeleteSoftwareToken":    Operation(_by_name(enrolment.delete_software_token)),
-    "AdminListUserAuthEvents":     Operation(_by_name(auth_events.list_auth_events)),
+    "AdminListUserAuthEvents":     Operation(_by_name(admin.list_auth_events)),
     "AdminSetUserMFAPreference":   Operation(_by_name(enrolment.set_mfa_preference)),
     "AdminSetUserPassword":        Operation(_by_name(admin.set_user_password)),
 }
@@ -224,11 +217,11 @@ def answer(pool: Core, operation: str, members: dict[str, Any]) -> Reply:
         with checked_status(pool, operation, members, response):
             pool.check_pool(members)
             reply = found.function(pool, members) or {}
-        auth_events.record(pool, operation, members, reply, None)
+        admin.record_event(pool, operation, members, reply, None)
         answered = pool.sessions.last_answered
         check_arrow(response, reply, answered.challenge if answered else None)
     except PoolRefusal as refusal:
-        auth_events.record(pool, operation, members, None, refusal)
+        admin.record_event(pool, operation, members, None, refusal)
         raise pool.reword(refusal) from None
     finally:
         pool.sessions.last_answered = outer

@@ -175,13 +175,7 @@ def with_custom_attributes(
     return {"UserPool": members, "MfaConfig": descriptions.mfa_config(configuration)}
 
 
-def tagged(configuration: PoolConfiguration, tags: Mapping[str, str]) -> dict[str, Any]:
-    """Return the description of a pool with these tags."""
-    described = descriptions.described(configuration)
-    return {**described, "UserPool": {**described["UserPool"], "UserPoolTags": dict(tags)}}
-
-
-def with_mfa_config(configuration: PoolConfiguration, request: Structure, now: datetime) -> dict[str, Any]:
+def _with_mfa_config(configuration: PoolConfiguration, request: Structure, now: datetime) -> dict[str, Any]:
     """Return the description of a pool after SetUserPoolMfaConfig: it sets all second factors."""
     mode = request.get("MfaConfiguration", "OFF")
     factors = {n: e for n, e in request.items() if n not in {"UserPoolId", "MfaConfiguration"}}
@@ -246,25 +240,16 @@ def get_user_pool_mfa_config(pool: Core, _: Request) -> Reply:
     return descriptions.mfa_config(pool.configuration)
 
 
-def _configure(pool: Core, change: Callable[..., dict[str, Any]], request: Request) -> None:
+def configure(change: Callable[..., dict[str, Any]], pool: Core, request: Request) -> None:
+    """UpdateUserPool and AddCustomAttributes: give the pool the description that `change` returns."""
     description = change(pool.configuration, request, pool.clock())
     pool.configure(configured(pool.configuration, description))
 
 
-def update_user_pool(pool: Core, request: Request) -> None:
-    """UpdateUserPool."""
-    _configure(pool, updated, request)
-
-
 def set_user_pool_mfa_config(pool: Core, request: Request) -> Reply:
     """SetUserPoolMfaConfig."""
-    _configure(pool, with_mfa_config, request)
+    configure(_with_mfa_config, pool, request)
     return descriptions.mfa_config(pool.configuration)
-
-
-def add_custom_attributes(pool: Core, request: Request) -> None:
-    """AddCustomAttributes."""
-    _configure(pool, with_custom_attributes, request)
 
 
 def _tags(pool: Core, request: Request) -> dict[str, str]:
@@ -276,8 +261,9 @@ def _tags(pool: Core, request: Request) -> dict[str, str]:
 
 
 def _set_tags(pool: Core, tags: Mapping[str, str]) -> None:
-    description = tagged(pool.configuration, tags)
-    pool.configure(configured(pool.configuration, description))
+    described = descriptions.described(pool.configuration)
+    tagged = {**described, "UserPool": {**described["UserPool"], "UserPoolTags": dict(tags)}}
+    pool.configure(configured(pool.configuration, tagged))
 
 
 def tag_resource(pool: Core, request: Request) -> None:
@@ -301,8 +287,10 @@ def check_deletable(pool: Core, request: Request) -> None:
     pool.check_pool(request)
     described = descriptions.user_pool(pool.configuration, 0)
     if described.get("DeletionProtection") == "ACTIVE":
-        why = "The user pool cannot be deleted because deletion protection is activated. Deletion protection must be inactivated first."
-        raise error_templates.INVALID_PARAMETER.refusal(why=why)
+        raise _refuse(
+            "The user pool cannot be deleted because deletion protection is activated."
+            " Deletion protection must be inactivated first."
+        )
 
 
 def describe_user_pool_client(pool: Core, request: Request) -> Reply:
@@ -358,7 +346,7 @@ def add_user_pool_client_secret(pool: Core, request: Request) -> Reply:
     client, at, own = pool.client(request), pool.clock().timestamp(), request.get("ClientSecret")
     found, value = _secrets(client), Secret(own) if own else new_client_secret(pool.entropy)
     if not found:  # "for an existing confidential user pool app client"; the texts are ours
-        raise error_templates.INVALID_PARAMETER.refusal(why="A public app client has no secrets.")
+        raise _refuse("A public app client has no secrets.")
     if len(found) > 1:  # "up to 2 active secrets"
         raise error_templates.TOO_MANY_SECRETS.refusal()
     secret_id = f"{client.client_id}--{at:.6f}"
@@ -374,7 +362,7 @@ def delete_user_pool_client_secret(pool: Core, request: Request) -> None:
     if found.pop(request["ClientSecretId"], None) is None:
         raise error_templates.NO_SUCH_RESOURCE.refusal()
     if not found:
-        raise error_templates.INVALID_PARAMETER.refusal(why="This is the app client's last secret.")
+        raise _refuse("This is the app client's last secret.")
     _keep_secrets(pool, client, found)
 
 
@@ -394,11 +382,10 @@ def delete_user_pool_client(pool: Core, request: Request) -> None:
 
 def _set_client(pool: Core, described: Mapping[str, Any], secrets: Mapping[str, Any]) -> Reply:
     try:
-        dated = {**described, "LastModifiedDate": pool.clock().timestamp()}
-        settings = descriptions.client_settings(dated)
+        settings = descriptions.client_settings({**described, "LastModifiedDate": pool.clock().timestamp()})
         client = AppClient(**{**settings, **secrets})
     except (ValueError, TypeError, OverflowError) as error:
-        raise error_templates.INVALID_PARAMETER.refusal(why=str(error)) from None
+        raise _refuse(str(error)) from None
     pool.clients[client.client_id] = client
     return _client_reply(pool, client)
 

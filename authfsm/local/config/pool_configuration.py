@@ -229,6 +229,11 @@ class WebAuthnConfiguration:
         default="SINGLE_FACTOR", validator=_one_of("SINGLE_FACTOR", "MULTI_FACTOR_WITH_USER_VERIFICATION")
     )
 
+    @property
+    def is_multi_factor(self) -> bool:
+        """Whether a passkey with user verification can satisfy MFA."""
+        return self.factor_configuration == "MULTI_FACTOR_WITH_USER_VERIFICATION"
+
 
 @frozen
 class DeviceConfiguration:

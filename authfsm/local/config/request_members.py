@@ -33,6 +33,7 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
 _MAX_LENGTHS_IN_MAPS: Final = {"USERNAME": 128}
 
 _TOO_LONG: Final = "Member must have length less than or equal to"
+_TOO_SHORT: Final = "Member must have length greater than or equal to"
 _PATTERN: Final = "Member must satisfy regular expression pattern"
 _OF_USERS: Final = frozenset({"Username", "AccessToken", "AuthFlow", "Session", "Token", "RefreshToken"})
 
@@ -82,7 +83,7 @@ def _violations(shape_name: str, value: Any, path: str) -> Iterator[str]:
     prefix = f"{path}." if path else ""
     if kind == "structure":
         for name, each in value.items():
-            yield from _violations(shape["members"][name], each, f"{prefix}{_lower(name)}")
+            yield from _violations(shape["members"][name], each, f"{prefix}{lower_first(name)}")
         return
     if kind in {"string", "list", "map"}:
         yield from _length_violations(shape, value, path)
@@ -98,16 +99,13 @@ def _violations(shape_name: str, value: Any, path: str) -> Iterator[str]:
         allowed = f"[{', '.join(shape['enum'])}]"
         yield _violation(shape, value, path, f"Member must satisfy enum value set: {allowed}")
     pattern = shape.get("pattern", "")
-    if kind == "string" and pattern and "arn:" not in pattern and not _matches(pattern, value):
-        constraint = f"{_PATTERN}: {pattern}"
-        yield _violation(shape, value, path, constraint)
+    if kind == "string" and pattern and "arn:" not in pattern and not _compiled(pattern).fullmatch(value):
+        yield _violation(shape, value, path, f"{_PATTERN}: {pattern}")
 
 
 def _length_violations(shape: Any, value: Any, path: str) -> Iterator[str]:
     if len(value) < shape.get("min", 0):
-        yield _violation(
-            shape, value, path, f"Member must have length greater than or equal to {shape['min']}"
-        )
+        yield _violation(shape, value, path, f"{_TOO_SHORT} {shape['min']}")
     if len(value) > shape.get("max", len(value)):
         yield _violation(shape, value, path, f"{_TOO_LONG} {shape['max']}")
 
@@ -123,10 +121,6 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     # Python has no classes of Unicode categories: these five are all characters but spaces and controls.
     plain = pattern.replace(r"\p{L}\p{M}\p{S}\p{N}\p{P}", r"\S").replace(r"\p{Z}", r"\s")
     return re.compile(plain)
-
-
-def _matches(pattern: str, value: str) -> bool:
-    return _compiled(pattern).fullmatch(value) is not None
 
 
 def _read(shape_name: str, given: object, path: str) -> Any:
@@ -160,13 +154,13 @@ def _read_map(shape: Any, value: Mapping[str, Any], path: str) -> dict[str, Any]
 def _read_structure(shape: Any, value: Mapping[str, Any], path: str) -> dict[str, Any]:
     prefix = f"{path}." if path else ""
     members = {
-        name: _read(shape["members"][name], each, f"{prefix}{_lower(name)}")
+        name: _read(shape["members"][name], each, f"{prefix}{lower_first(name)}")
         for name, each in value.items()
         if each is not None and name in shape["members"]
     }
     for name in shape["required"]:
         if name not in members:
-            raise error_templates.NULL_MEMBER.refusal(name=f"{prefix}{_lower(name)}")
+            raise error_templates.NULL_MEMBER.refusal(name=f"{prefix}{lower_first(name)}")
     return members
 
 
@@ -179,5 +173,6 @@ def _check_bounds(shape: Any, value: Any, path: str) -> None:
         )
 
 
-def _lower(name: str) -> str:
+def lower_first(name: str) -> str:
+    """Return a member's name as the texts of errors spell it."""
     return f"{name[0].lower()}{name[1:]}"

@@ -36,6 +36,7 @@ from authfsm.local.api.pool import LocalPool
 from authfsm.local.server import page
 from authfsm.local.server.access import AccessMiddleware
 from authfsm.local.server.service import Service
+from authfsm.local.server.sign_in_tracker import TrackedStep
 
 MAX_BODY_BYTES: Final = 1 << 20
 """The largest body that the server reads; Cognito's largest request is far smaller."""
@@ -174,7 +175,7 @@ class _Endpoints:
 
     async def diagram(self, request: Request) -> Response:
         """The whole protocol as a picture."""
-        return await self._picture(page.protocol_picture, request)
+        return await self._picture(request, None)
 
     async def sign_in_diagram(self, request: Request) -> Response:
         """The path of one sign-in as a picture."""
@@ -184,13 +185,13 @@ class _Endpoints:
         sign_in = self.service.tracker.get(int(number)) if valid else None
         if sign_in is None:
             raise HTTPException(404, f"The server remembers no sign-in {number[:20]}.")
-        return await self._picture(page.sign_in_picture, request, tuple(sign_in.steps))
+        return await self._picture(request, tuple(sign_in.steps))
 
-    async def _picture(self, draw: Callable[..., str], request: Request, *arguments: Any) -> Response:
+    async def _picture(self, request: Request, steps: tuple[TrackedStep, ...] | None) -> Response:
         dark = request.query_params.get("theme") == "dark"
         try:
             # Not in the pool's thread: drawing must not delay sign-ins.
-            svg = await asyncio.to_thread(draw, *arguments, dark)
+            svg = await asyncio.to_thread(page.picture, steps, dark)
         except page.PictureUnavailable as error:
             raise HTTPException(503, str(error)) from None
         return Response(svg, media_type="image/svg+xml", headers=page.headers())

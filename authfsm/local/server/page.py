@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import chain, islice
@@ -14,7 +13,6 @@ from typing import Any, Final
 from authfsm.local.server.service import Service
 from authfsm.local.server.sign_in_tracker import TrackedSignIn, TrackedStep
 from authfsm.local.state.codes import Message
-from authfsm.local.state.core import Core
 from authfsm.local.state.users import User
 from authfsm.protocol.nodes import node_of
 from authfsm.protocol.states import State
@@ -66,7 +64,8 @@ def page_data(service: Service) -> dict[str, Any]:
         pools = [*service.cognito.pools.values()]
         cores = [each._core for each in pools]  # noqa: SLF001 - same package
         now = service.core.elapsed()
-        newest = sorted(_messages(cores), key=lambda each: each.at, reverse=True)
+        messages = chain.from_iterable(each.outbox for each in cores)
+        newest = sorted(messages, key=lambda each: each.at, reverse=True)
         return {
             "pool": ", ".join(each.pool_id for each in pools[:_MAX_POOLS]) or "none",
             "poolCount": len(pools),
@@ -88,10 +87,6 @@ def outbox_data(service: Service, name: str | None) -> list[dict[str, Any]]:
         outboxes = (each.outbox if name is None else each.outbox.sent_to(name) for each in cores)
         found = chain.from_iterable(outboxes)
         return [_message(each) for each in sorted(found, key=lambda each: each.at)]
-
-
-def _messages(cores: Iterable[Core]) -> Iterator[Message]:
-    return chain.from_iterable(each.outbox for each in cores)
 
 
 def _user(user: User) -> dict[str, Any]:
@@ -132,19 +127,9 @@ def _sign_in(sign_in: TrackedSignIn) -> dict[str, Any]:
     }
 
 
-@lru_cache(maxsize=2)
-def protocol_picture(dark: bool) -> str:  # noqa: FBT001 - a key of the cache
-    """Return the whole protocol as SVG."""
-    return _draw(None, dark=dark)
-
-
 @lru_cache(maxsize=64)
-def sign_in_picture(steps: tuple[TrackedStep, ...], dark: bool) -> str:  # noqa: FBT001 - a key of the cache
-    """Return the path of a sign-in as SVG."""
-    return _draw(steps, dark=dark)
-
-
-def _draw(steps: tuple[TrackedStep, ...] | None, *, dark: bool) -> str:
+def picture(steps: tuple[TrackedStep, ...] | None, dark: bool) -> str:  # noqa: FBT001 - a key of the cache
+    """Return the path of a sign-in, or the whole protocol, as SVG."""
     from authfsm.diagrams import DARK, LIGHT, NoEngine, diagram  # noqa: PLC0415 - slow: loaded with the first picture
 
     try:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 APPLICATION_ID: Final = 0x61757468  # "auth"
-VERSION: Final = 4
+VERSION: Final = 5
 """Raise this when a class or a field that a record contains is renamed, moved or given another meaning."""
 
 _SCHEMA: Final = """

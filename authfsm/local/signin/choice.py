@@ -86,7 +86,7 @@ def passkey_satisfies_mfa(pool: PoolConfiguration, user: User) -> bool:
     return (
         pool.contradictions.passkeys_with_mfa_required
         and pool.webauthn is not None
-        and pool.webauthn.factor_configuration == "MULTI_FACTOR_WITH_USER_VERIFICATION"
+        and pool.webauthn.is_multi_factor
         and user.passkeys.as_mfa
         and bool(required_factors.active_factors(pool, user))
     )

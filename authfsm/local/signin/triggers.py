@@ -155,13 +155,8 @@ def user_facts(client: AppClient | None, user: User | None) -> dict[str, Any]:
     return {"userAttributes": attributes, **({"userNotFound": user is None} if hides else {})}
 
 
-@frozen
-class SignUpDecision:
-    """What PreSignUp decided: autoConfirmUser, autoVerifyEmail and autoVerifyPhone."""
-
-    confirm: bool = False
-    verify_email: bool = False
-    verify_phone: bool = False
+AUTO_VERIFY: Final = {"email": "autoVerifyEmail", "phone_number": "autoVerifyPhone"}
+"""The attribute that a member of PreSignUp's response verifies."""
 
 
 def pre_sign_up(
@@ -172,22 +167,21 @@ def pre_sign_up(
     *,
     validation: Mapping[str, str],
     metadata: Metadata,
-) -> SignUpDecision:
-    """Ask PreSignUp about a user who is not in the pool yet."""
+) -> set[str]:
+    """Ask PreSignUp about a user who is not in the pool yet; return the members of its response that are true."""
     request = {"userAttributes": user.attributes, "validationData": dict(validation) or None}
-    blank = dict.fromkeys(("autoConfirmUser", "autoVerifyEmail", "autoVerifyPhone"), False)
+    blank = dict.fromkeys(("autoConfirmUser", *AUTO_VERIFY.values()), False)
     subject = Subject(user.username, client, metadata)
     response = call(pool, source, subject, request, blank)
     if response is None:
-        return SignUpDecision()
-    confirm = response.flag("autoConfirmUser")
-    email, phone = response.flag("autoVerifyEmail"), response.flag("autoVerifyPhone")
+        return set()
+    decided = {member for member in blank if response.flag(member)}
     # "If you set autoVerifyEmail to true, the user must have an email" -- developer guide, "Pre sign-up
     # Lambda trigger". Which error Cognito returns otherwise is not known.
-    for name, verify in (("email", email), ("phone_number", phone)):
-        if verify and name not in user.attributes:
+    for name, member in AUTO_VERIFY.items():
+        if member in decided and name not in user.attributes:
             raise response.invalid(f"the user has no {name} to verify")
-    return SignUpDecision(confirm, email, phone)
+    return decided
 
 
 def post_confirmation(

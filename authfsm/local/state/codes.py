@@ -129,12 +129,8 @@ def new_code(entropy: Entropy, digits: int = _DIGITS) -> Secret[str]:
     return Secret(f"{int.from_bytes(entropy(8), 'big') % 10**digits:0{digits}d}")
 
 
-def codes_match(expected: Secret[str], code: str) -> bool:
+def codes_match(expected: str, text: str) -> bool:
     """Return whether a code is the expected one; compares in constant time."""
-    return _equal(expected.reveal(), code)
-
-
-def _equal(expected: str, text: str) -> bool:
     return hmac.compare_digest(expected.encode(), text.encode("utf-8", "replace"))
 
 
@@ -160,7 +156,9 @@ def spend_totp(token: SoftwareToken, code: str, now: datetime) -> bool:
     """Return whether a TOTP is right, of this 30-second step or a neighbour, and spend it (RFC 6238, 5.2)."""
     totp = pyotp.TOTP(token.secret.reveal(), digits=_DIGITS, interval=_STEP_SECONDS)
     present = int(now.timestamp()) // _STEP_SECONDS
-    steps = [step for step in (present - 1, present, present + 1) if _equal(totp.generate_otp(step), code)]
+    steps = [
+        step for step in (present - 1, present, present + 1) if codes_match(totp.generate_otp(step), code)
+    ]
     unused = [step for step in steps if step not in token.used]
     if not unused:
         if steps:

@@ -148,26 +148,18 @@ class Sessions(TrackedDicts):
         pending.used, self.last_answered = True, pending
         return self.open(pending.attempt, pending.challenge, expected_answer)
 
-    def find(self, client: AppClient, session: str | None, other_key: str | None = None) -> PendingChallenge:
-        """Return the challenge of a session or, without a session, of the second key; refuse if it is not usable."""
+    def find(
+        self, client: AppClient | None, session: str | None, other_key: str | None = None
+    ) -> PendingChallenge:
+        """Return the usable challenge of a session or, without one, of the second key; some requests name no client."""
         if session is not None:
             pending = self._pending.get(session)
         else:
             pending = self._by_other_key.get(other_key) if other_key is not None else None
             if pending is not None and pending.session_required:
                 raise error_templates.MISSING_PARAMETER.refusal(name="Session")
-        if pending is None or pending.attempt.client.client_id != client.client_id:
+        if pending is None or (client and pending.attempt.client.client_id != client.client_id):
             raise error_templates.SESSION_UNKNOWN.refusal()
-        return self._usable(pending)
-
-    def find_by_session(self, session: str) -> PendingChallenge:
-        """Return the challenge of a session, for the operations that name no app client."""
-        pending = self._pending.get(session)
-        if pending is None:
-            raise error_templates.SESSION_UNKNOWN.refusal()
-        return self._usable(pending)
-
-    def _usable(self, pending: PendingChallenge) -> PendingChallenge:
         if pending.used:
             raise error_templates.SESSION_USED.refusal()
         if self._clock() >= pending.expires:
