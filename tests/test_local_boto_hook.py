@@ -259,7 +259,7 @@ class TestSecrets:
         choice = talk.srp("ada", self.PLANTED + "-password")
         asked = talk.answer(choice, "ada", ANSWER="SMS_MFA")
         code = pool.outbox.code_for("ada")
-        pending = pool._core.sessions.find_by_session(asked["Session"])
+        pending = pool._core.sessions.find(None, asked["Session"])
         shown = [repr(each) for each in (pool, pool.outbox, pool.outbox[-1], user, pending)]
         shown += [repr(pending.expected_answer), repr(pending.attempt), repr(user.software_token)]
         shown += [repr(user.credential), repr(pool.app_client), repr(pool.configuration)]

@@ -571,7 +571,7 @@ class TestUnknownUsers:
         """A code is a mismatch, however often; a password is wrong, in clear and by SRP."""
         api = ApiClient(pool_of())
         challenge_reply = api.initiate("USER_AUTH", USERNAME="eve", PREFERRED_CHALLENGE="EMAIL_OTP")
-        pending = api.pool._core.sessions.find_by_session(challenge_reply["Session"])
+        pending = api.pool._core.sessions.find(None, challenge_reply["Session"])
         for code in ("12345678", pending.expected_answer.code.reveal()):
             with refused(*MISMATCH):
                 api.answer(challenge_reply, "eve", EMAIL_OTP_CODE=code)

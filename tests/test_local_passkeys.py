@@ -592,7 +592,7 @@ def test_no_secret_is_shown(pool_of: PoolOf, caplog: pytest.LogCaptureFixture) -
     key = register(pool)
     challenge_reply, options = ask(pool)
     user = pool.user("ada")
-    pending = pool._core.sessions.find_by_session(challenge_reply["Session"])
+    pending = pool._core.sessions.find(None, challenge_reply["Session"])
     ApiClient(pool).answer(challenge_reply, "ada", CREDENTIAL=json.dumps(key.get(options)))
     passkey = next(iter(user.passkeys.by_id.values()))
     shown = "".join(

@@ -118,7 +118,7 @@ def _resend_invitation(pool: Core, request: Request) -> Reply:
 def confirm_user(pool: Core, user: User, request: Request) -> None:
     """AdminConfirmSignUp: without a code, and so without verifying an address."""
     sign_up.check_unconfirmed(pool, user)
-    messages.discard_code(user, messages.SIGN_UP)
+    user.account.codes.pop(messages.SIGN_UP, None)
     sign_up.confirm(pool, None, user, request.get("ClientMetadata"))
 
 
@@ -130,12 +130,8 @@ def set_user_password(pool: Core, user: User, request: Request) -> None:
     passwords.set_password(pool, user, password, temporary=not request.get("Permanent", False))
 
 
-def list_members(user: User) -> dict[str, Any]:
-    """Return a user as ListUsers shows them."""
-    return _members(user, "Attributes")
-
-
-def _members(user: User, attributes_member: str) -> dict[str, Any]:
+def list_members(user: User, attributes_member: str = "Attributes") -> dict[str, Any]:
+    """Return a user as ListUsers shows them, or as AdminGetUser does with UserAttributes."""
     return {
         "Username": user.username,
         attributes_member: attributes.to_api(user.all_attributes()),
@@ -148,7 +144,7 @@ def _members(user: User, attributes_member: str) -> dict[str, Any]:
 
 def get_user(_: Core, user: User, __: Request) -> Reply:
     """AdminGetUser."""
-    return {**_members(user, "UserAttributes"), **enrolment.mfa_members(user)}
+    return {**list_members(user, "UserAttributes"), **enrolment.mfa_members(user)}
 
 
 def list_users(pool: Core, request: Request) -> Reply:

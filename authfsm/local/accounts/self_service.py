@@ -110,7 +110,7 @@ def confirm_forgot_password(pool: Core, request: Request) -> None:
     if user.status is Status.UNCONFIRMED:
         raise error_templates.NOT_CONFIRMED.refusal()
     passwords.check_history(pool, user, password)
-    messages.discard_code(user, messages.RESET)
+    user.account.codes.pop(messages.RESET, None)
     passwords.set_password(pool, user, password, temporary=False)
     pool.users.mark_verified(user, pending.attribute, pending.address)
     source, metadata = "PostConfirmation_ConfirmForgotPassword", request.get("ClientMetadata")
@@ -235,7 +235,7 @@ def verify_user_attribute(pool: Core, user: User, request: Request) -> None:
     pending = messages.check_code(pool, user, name, request["Code"])
     if pool.users.is_taken(name, pending.address, user):
         raise error_templates.ALIAS_TAKEN.refusal(name=name)
-    messages.discard_code(user, name)
+    user.account.codes.pop(name, None)
     if name in pool.configuration.verified_before_update:
         pool.users.set_attribute(user, name, pending.address)
     pool.users.mark_verified(user, pending.attribute, pending.address)

@@ -145,19 +145,24 @@ def confirm(pool: Core, client: AppClient | None, user: User, metadata: Metadata
     triggers.post_confirmation(pool, "PostConfirmation_ConfirmSignUp", client, user, metadata)
 
 
+def _counted(pool: Core, request: Request, operation: str) -> tuple[AppClient, User | None]:
+    """Return the app client and the user of a call, which is counted; refuse an unknown user who need not be hidden."""
+    client, user = client_of(pool, request), pool.users.find(request["Username"])
+    if user is None and not client.hides_user_existence:
+        raise error_templates.NO_SUCH_USERNAME.refusal()
+    messages.count_call(pool, user, operation, request["Username"])
+    return client, user
+
+
 def confirm_sign_up(pool: Core, request: Request) -> Reply:
     """ConfirmSignUp: in a pool with passwordless sign-in the reply has a session that signs in, once."""
-    client, name = client_of(pool, request), request["Username"]
-    user, hidden = pool.users.find(name), client.hides_user_existence
-    if user is None and not hidden:
-        raise error_templates.NO_SUCH_USERNAME.refusal()
-    messages.count_call(pool, user, "ConfirmSignUp", name)
+    client, user = _counted(pool, request, "ConfirmSignUp")
     if user is None:
         # By analogy with ConfirmForgotPassword, where it is documented.
         raise error_templates.VERIFICATION_CODE_MISMATCH.refusal()
     check_unconfirmed(pool, user)
     code, force = request["ConfirmationCode"], bool(request.get("ForceAliasCreation"))
-    pending = messages.check_code(pool, user, messages.SIGN_UP, code, hidden=hidden)
+    pending = messages.check_code(pool, user, messages.SIGN_UP, code, hidden=client.hides_user_existence)
     # "If false and an attribute belongs to an existing alias, this request returns an
     # AliasExistsException" -- AWS API reference, ForceAliasCreation
     address = user.attributes.get(pending.attribute, "")
@@ -166,7 +171,7 @@ def confirm_sign_up(pool: Core, request: Request) -> Reply:
     pool.users.mark_verified(user, pending.attribute, pending.address)
     if force:
         pool.users.take_over_aliases(user)
-    messages.discard_code(user, messages.SIGN_UP)
+    user.account.codes.pop(messages.SIGN_UP, None)
     has_session = request.get("Session") is not None
     if has_session:
         _use_sign_up_session(pool, client, user, request["Session"])
@@ -198,14 +203,10 @@ def _use_sign_up_session(pool: Core, client: AppClient, user: User, session: str
 
 def resend_confirmation_code(pool: Core, request: Request) -> Reply:
     """ResendConfirmationCode: the new code replaces the old one."""
-    client, name = client_of(pool, request), request["Username"]
-    user, hidden = pool.users.find(name), client.hides_user_existence
-    if user is None and not hidden:
-        raise error_templates.NO_SUCH_USERNAME.refusal()
-    messages.count_call(pool, user, "ResendConfirmationCode", name)
-    if user is None or (hidden and not user.enabled):
+    client, user = _counted(pool, request, "ResendConfirmationCode")
+    if user is None or (client.hides_user_existence and not user.enabled):
         # "returns CodeDeliveryDetails for a disabled user or a user that doesn't exist" (developer guide)
-        return {"CodeDeliveryDetails": messages.simulated_delivery(pool, name)}
+        return {"CodeDeliveryDetails": messages.simulated_delivery(pool, request["Username"])}
     if user.status is not Status.UNCONFIRMED:
         raise error_templates.ALREADY_CONFIRMED.refusal()
     attribute = messages.confirmation_attribute(pool, user)

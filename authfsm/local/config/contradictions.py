@@ -128,39 +128,29 @@ class Contradictions:
 
 _Row = tuple[str, str, str]
 
-_TRACKED_FOR_ADMINS: Final = ("devices_tracked_in_admin_flows", True)
-_TRACKED_IN_USER_AUTH: Final = ("devices_tracked_in_user_auth", True)
-_WITHOUT_MFA: Final = ("first_sign_in_without_mfa", True)
-_CUSTOM_FOR_ADMINS: Final = ("custom_challenge_in_admin_flows", True)
-_ADMIN_NO_SRP: Final = ("admin_no_srp_auth_challenges", True)
-_OTHER_CHANNEL: Final = ("mfa_after_one_time_password", True)
-_CUSTOM_AFTER_PASSWORD: Final = ("custom_challenge_after_new_password", True)
-_TOTP_AFTER_SETUP: Final = ("totp_required_after_setup", True)
-_CUSTOM_AFTER_DEVICE: Final = ("custom_challenge_after_device", True)
-
 # fmt: off
-SETTINGS: Final[Mapping[_Row, tuple[str, bool]]] = {
-    ("START", "*", "AUTHENTICATED"):                                _WITHOUT_MFA,
-    ("SELECT_CHALLENGE", "Password", "AUTHENTICATED"):              _WITHOUT_MFA,
-    ("PASSWORD", "Password", "AUTHENTICATED"):                      _WITHOUT_MFA,
-    ("PASSWORD_VERIFIER", "SrpClaim", "AUTHENTICATED"):             _WITHOUT_MFA,
-    ("START", "AdminUserPasswordAuth", "DEVICE_SRP_AUTH"):          _TRACKED_FOR_ADMINS,
-    ("START", "AdminNoSrpAuth", "DEVICE_SRP_AUTH"):                 _TRACKED_FOR_ADMINS,
-    ("START", "UserAuthWithPassword", "DEVICE_SRP_AUTH"):           _TRACKED_IN_USER_AUTH,
-    ("SELECT_CHALLENGE", "Password", "DEVICE_SRP_AUTH"):            _TRACKED_IN_USER_AUTH,
-    ("PASSWORD", "Password", "DEVICE_SRP_AUTH"):                    _TRACKED_IN_USER_AUTH,
-    ("START", "AdminUserPasswordAuth", "CUSTOM_CHALLENGE"):         _CUSTOM_FOR_ADMINS,
-    ("START", "AdminNoSrpAuth", "CUSTOM_CHALLENGE"):                _CUSTOM_FOR_ADMINS,
-    ("START", "AdminNoSrpAuth", "ADMIN_NO_SRP_AUTH"):               _ADMIN_NO_SRP,
-    ("ADMIN_NO_SRP_AUTH", "Password", "*"):                         _ADMIN_NO_SRP,
-    ("EMAIL_OTP", "Code", "SMS_MFA"):                               _OTHER_CHANNEL,
-    ("SMS_OTP", "Code", "EMAIL_OTP"):                               _OTHER_CHANNEL,
-    ("NEW_PASSWORD_REQUIRED", "NewPassword", "CUSTOM_CHALLENGE"):   _CUSTOM_AFTER_PASSWORD,
-    ("MFA_SETUP", "CompleteMfaSetup", "SOFTWARE_TOKEN_MFA"):        _TOTP_AFTER_SETUP,
-    ("MFA_SETUP", "SetUpEmail", "EMAIL_OTP"):                       ("email_mfa_setup_in_session", True),
-    ("DEVICE_PASSWORD_VERIFIER", "SrpClaim", "CUSTOM_CHALLENGE"):   _CUSTOM_AFTER_DEVICE,
+SETTINGS: Final[Mapping[_Row, str]] = {
+    ("START", "*", "AUTHENTICATED"):                                "first_sign_in_without_mfa",
+    ("SELECT_CHALLENGE", "Password", "AUTHENTICATED"):              "first_sign_in_without_mfa",
+    ("PASSWORD", "Password", "AUTHENTICATED"):                      "first_sign_in_without_mfa",
+    ("PASSWORD_VERIFIER", "SrpClaim", "AUTHENTICATED"):             "first_sign_in_without_mfa",
+    ("START", "AdminUserPasswordAuth", "DEVICE_SRP_AUTH"):          "devices_tracked_in_admin_flows",
+    ("START", "AdminNoSrpAuth", "DEVICE_SRP_AUTH"):                 "devices_tracked_in_admin_flows",
+    ("START", "UserAuthWithPassword", "DEVICE_SRP_AUTH"):           "devices_tracked_in_user_auth",
+    ("SELECT_CHALLENGE", "Password", "DEVICE_SRP_AUTH"):            "devices_tracked_in_user_auth",
+    ("PASSWORD", "Password", "DEVICE_SRP_AUTH"):                    "devices_tracked_in_user_auth",
+    ("START", "AdminUserPasswordAuth", "CUSTOM_CHALLENGE"):         "custom_challenge_in_admin_flows",
+    ("START", "AdminNoSrpAuth", "CUSTOM_CHALLENGE"):                "custom_challenge_in_admin_flows",
+    ("START", "AdminNoSrpAuth", "ADMIN_NO_SRP_AUTH"):               "admin_no_srp_auth_challenges",
+    ("ADMIN_NO_SRP_AUTH", "Password", "*"):                         "admin_no_srp_auth_challenges",
+    ("EMAIL_OTP", "Code", "SMS_MFA"):                               "mfa_after_one_time_password",
+    ("SMS_OTP", "Code", "EMAIL_OTP"):                               "mfa_after_one_time_password",
+    ("NEW_PASSWORD_REQUIRED", "NewPassword", "CUSTOM_CHALLENGE"):   "custom_challenge_after_new_password",
+    ("MFA_SETUP", "CompleteMfaSetup", "SOFTWARE_TOKEN_MFA"):        "totp_required_after_setup",
+    ("MFA_SETUP", "SetUpEmail", "EMAIL_OTP"):                       "email_mfa_setup_in_session",
+    ("DEVICE_PASSWORD_VERIFIER", "SrpClaim", "CUSTOM_CHALLENGE"):   "custom_challenge_after_device",
 }
-"""The field of `Contradictions` with which the pool takes a transition, and its value."""
+"""The field of `Contradictions` that has to be true for the pool to take a transition."""
 
 _NO_FORM: Final = "No recorded reply shows a challenge after a refresh, so its parameters are not known."
 

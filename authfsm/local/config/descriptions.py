@@ -12,16 +12,8 @@ from typing import Any, Final
 
 from attrs import evolve
 
+from authfsm.local.config import pool_configuration as c
 from authfsm.local.config.lambda_functions import ACCOUNT
-from authfsm.local.config.pool_configuration import (
-    AppClient,
-    DeviceConfiguration,
-    PasswordPolicy,
-    PoolConfiguration,
-    RefreshTokenRotation,
-    Triggers,
-    WebAuthnConfiguration,
-)
 from authfsm.local.config.schema import SchemaAttribute
 from authfsm.protocol.errors import BadField
 from authfsm.protocol.states import MFA_METHODS, State
@@ -32,7 +24,7 @@ _UNITS: Final = (("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 
 
 # The fields of this package's classes, and Cognito's members with their default.
 _MEMBERS: Final[dict[type, dict[str, tuple[str, Any]]]] = {
-    PasswordPolicy: {
+    c.PasswordPolicy: {
         "minimum_length": ("MinimumLength", 8),
         "require_uppercase": ("RequireUppercase", False),
         "require_lowercase": ("RequireLowercase", False),
@@ -40,11 +32,11 @@ _MEMBERS: Final[dict[type, dict[str, tuple[str, Any]]]] = {
         "require_symbols": ("RequireSymbols", False),
         "password_history_size": ("PasswordHistorySize", 0),
     },
-    DeviceConfiguration: {
+    c.DeviceConfiguration: {
         "challenge_required_on_new_device": ("ChallengeRequiredOnNewDevice", False),
         "device_only_remembered_on_user_prompt": ("DeviceOnlyRememberedOnUserPrompt", False),
     },
-    WebAuthnConfiguration: {
+    c.WebAuthnConfiguration: {
         "relying_party_id": ("RelyingPartyId", None),
         "user_verification": ("UserVerification", "preferred"),
         "factor_configuration": ("FactorConfiguration", "SINGLE_FACTOR"),
@@ -56,7 +48,7 @@ _MEMBERS: Final[dict[type, dict[str, tuple[str, Any]]]] = {
         "mutable": ("Mutable", True),
         "required": ("Required", False),
     },
-    AppClient: {
+    c.AppClient: {
         "client_name": ("ClientName", "local"),
         "auth_session_validity": ("AuthSessionValidity", 3),
         "prevent_user_existence_errors": ("PreventUserExistenceErrors", "LEGACY"),
@@ -89,7 +81,7 @@ def pool_settings(descriptions: Descriptions) -> dict[str, Any]:
         "mfa": descriptions.mfa,
         # Without GetUserPoolMfaConfig: all that the pool could have. `unsupported_settings` says so.
         "mfa_methods": MFA_METHODS if factors is None else factors,
-        "device": None if device is None else DeviceConfiguration(**_fields(DeviceConfiguration, device)),
+        "device": None if device is None else c.DeviceConfiguration(**_fields(c.DeviceConfiguration, device)),
         "aliases": pool.get("AliasAttributes", ()),
         "username_attributes": pool.get("UsernameAttributes", ()),
         # "Absent field: case-sensitive" (measured).
@@ -99,7 +91,7 @@ def pool_settings(descriptions: Descriptions) -> dict[str, Any]:
         "password_policy": _read_policy(pool.get("Policies", {}).get("PasswordPolicy"), admin),
         "allowed_first_auth_factors": descriptions.first_factors,
         "tier": pool.get("UserPoolTier", "ESSENTIALS"),
-        "webauthn": WebAuthnConfiguration(**_fields(WebAuthnConfiguration, webauthn))
+        "webauthn": c.WebAuthnConfiguration(**_fields(c.WebAuthnConfiguration, webauthn))
         if "RelyingPartyId" in webauthn
         else None,
         "acr_values": pool.get("AcrConfiguration", {}),
@@ -111,7 +103,7 @@ def pool_settings(descriptions: Descriptions) -> dict[str, Any]:
     return {**settings, "pool_id": pool["Id"]} if "Id" in pool else settings
 
 
-def _with_described_version(triggers: Triggers, pool: Structure) -> Triggers:
+def _with_described_version(triggers: c.Triggers, pool: Structure) -> c.Triggers:
     """Return the functions, with the LambdaVersion of PreTokenGenerationConfig if they have none."""
     config = pool.get("LambdaConfig", {}).get("PreTokenGenerationConfig", {})
     version = triggers.pre_token_generation_version or config.get("LambdaVersion")
@@ -126,13 +118,13 @@ def _written(value: Any) -> dict[str, Any]:
     return {member: getattr(value, name) for name, (member, _) in _MEMBERS[type(value)].items()}
 
 
-def _read_policy(policy: Structure | None, admin: Structure) -> PasswordPolicy:
+def _read_policy(policy: Structure | None, admin: Structure) -> c.PasswordPolicy:
     # "Defaults to 7. If you submit a value of 0, Amazon Cognito treats it as a null value"; the older
     # UnusedAccountValidityDays applies where the newer member was never set (AWS API reference).
     days = (policy or {}).get("TemporaryPasswordValidityDays") or 0
     days = days or admin.get("UnusedAccountValidityDays") or 7
-    values = {} if policy is None else _fields(PasswordPolicy, policy)
-    return PasswordPolicy(temporary_password_validity_days=days, **values)
+    values = {} if policy is None else _fields(c.PasswordPolicy, policy)
+    return c.PasswordPolicy(temporary_password_validity_days=days, **values)
 
 
 def _read_attribute(attribute: Structure) -> SchemaAttribute:
@@ -160,10 +152,10 @@ def client_settings(client: Structure) -> dict[str, Any]:
         # A secret that AWS Secrets Manager holds is not described: the pool then makes one of its own.
         "client_secret": client.get("ClientSecret") or bool(client.get("ClientSecretArn")),
         "explicit_auth_flows": client.get("ExplicitAuthFlows", ()),
-        "refresh_token_rotation": RefreshTokenRotation(grace) if enabled else None,
+        "refresh_token_rotation": c.RefreshTokenRotation(grace) if enabled else None,
         "read_attributes": client.get("ReadAttributes"),
         "write_attributes": client.get("WriteAttributes"),
-        **_fields(AppClient, client),
+        **_fields(c.AppClient, client),
         **{
             name: int(token_validity(client, member).total_seconds())
             for member, name in _VALIDITY_FIELDS.items()
@@ -177,12 +169,12 @@ def merged_settings(read: Descriptions, settings: Mapping[str, Any]) -> dict[str
     """Return the arguments of `LocalPool` for a described pool; `settings` take precedence."""
     client = client_settings(read.user_pool_client or {})
     merged = {**pool_settings(read), **client, **settings}
-    if isinstance(triggers := settings.get("triggers"), Triggers):
+    if isinstance(triggers := settings.get("triggers"), c.Triggers):
         merged["triggers"] = _with_described_version(triggers, read.user_pool)
     return merged
 
 
-def user_pool(configuration: PoolConfiguration, users: int) -> dict[str, Any]:
+def user_pool(configuration: c.PoolConfiguration, users: int) -> dict[str, Any]:
     """Return the UserPool of a pool with so many users."""
     before = configuration.pool_description.get("UserPool") or {}
     device, pool_id = configuration.device, configuration.pool_id
@@ -229,7 +221,7 @@ def user_pool(configuration: PoolConfiguration, users: int) -> dict[str, Any]:
     return {**_without(before, members), **present, "EstimatedNumberOfUsers": users}
 
 
-def described(configuration: PoolConfiguration) -> dict[str, Any]:
+def described(configuration: c.PoolConfiguration) -> dict[str, Any]:
     """Return the description of a pool: UserPool and MfaConfig."""
     return {"UserPool": user_pool(configuration, 0), "MfaConfig": mfa_config(configuration)}
 
@@ -238,7 +230,7 @@ def _without(before: Structure, names: Any) -> dict[str, Any]:
     return {name: value for name, value in before.items() if name not in names}
 
 
-def _write_policy(policy: PasswordPolicy) -> dict[str, Any]:
+def _write_policy(policy: c.PasswordPolicy) -> dict[str, Any]:
     values = _written(policy)
     if not policy.password_history_size:
         del values["PasswordHistorySize"]
@@ -253,7 +245,7 @@ def _write_attribute(attribute: SchemaAttribute) -> dict[str, Any]:
     return members
 
 
-def mfa_config(configuration: PoolConfiguration) -> dict[str, Any]:
+def mfa_config(configuration: c.PoolConfiguration) -> dict[str, Any]:
     """Return GetUserPoolMfaConfig's response."""
     before = configuration.pool_description.get("MfaConfig") or {}
     methods, webauthn = configuration.mfa_methods, configuration.webauthn
@@ -272,7 +264,7 @@ def mfa_config(configuration: PoolConfiguration) -> dict[str, Any]:
     return {**_without(before, {*members, *optional}), **members}
 
 
-def user_pool_client(configuration: PoolConfiguration, client: AppClient) -> dict[str, Any]:
+def user_pool_client(configuration: c.PoolConfiguration, client: c.AppClient) -> dict[str, Any]:
     """Return the UserPoolClient of an app client."""
     before, rotation = client.client_description, client.refresh_token_rotation
     # "ClientSecretArn instead of ClientSecret" -- AWS API reference, UserPoolClientType
@@ -300,7 +292,7 @@ def _sorted(names: frozenset[str] | None) -> list[str] | None:
     return None if names is None else sorted(names)
 
 
-def _write_validities(client: AppClient, before: Mapping[str, Any]) -> dict[str, Any]:
+def _write_validities(client: c.AppClient, before: Mapping[str, Any]) -> dict[str, Any]:
     members: dict[str, Any] = {"TokenValidityUnits": {}}
     for name, (member, default_unit, _) in TOKEN_VALIDITIES.items():
         seconds = getattr(client, _VALIDITY_FIELDS[name])

@@ -130,9 +130,3 @@ def _finish(result: Awaitable[Any]) -> Any:
         return loop.run_until_complete(awaited())
     finally:
         loop.close()
-
-
-def function_name(function: Callable[..., Any]) -> str:
-    """Return the name of a function, or of the class of an object that can be called."""
-    name: str = getattr(function, "__name__", type(function).__name__)
-    return name

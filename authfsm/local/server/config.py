@@ -23,16 +23,8 @@ from attrs import NOTHING, field, fields, fields_dict, frozen
 
 from authfsm.local.api.pool import LocalPool
 from authfsm.local.config import descriptions
+from authfsm.local.config import pool_configuration as c
 from authfsm.local.config.contradictions import Contradictions
-from authfsm.local.config.pool_configuration import (
-    AppClient,
-    DeviceConfiguration,
-    PasswordPolicy,
-    PoolConfiguration,
-    RefreshTokenRotation,
-    Triggers,
-    WebAuthnConfiguration,
-)
 from authfsm.local.config.schema import SchemaAttribute
 from authfsm.local.server.access import AccessRules
 from authfsm.protocol.states import MFA_METHODS
@@ -47,19 +39,19 @@ POOL_ID: Final = "eu-west-1_LocalPool"
 CLIENT_ID: Final = "authfsmlocalclient"
 
 _STRUCTURED: Final[dict[str, type]] = {
-    "device": DeviceConfiguration,
-    "password_policy": PasswordPolicy,
-    "refresh_token_rotation": RefreshTokenRotation,
+    "device": c.DeviceConfiguration,
+    "password_policy": c.PasswordPolicy,
+    "refresh_token_rotation": c.RefreshTokenRotation,
     "contradictions": Contradictions,
-    "triggers": Triggers,
-    "webauthn": WebAuthnConfiguration,
+    "triggers": c.Triggers,
+    "webauthn": c.WebAuthnConfiguration,
 }
 _NOT_CONFIGURABLE: Final = {
     "clock", "entropy", "key", "settings", "attributes", "pool_description", "client_description",
     "second_secret", "secret_dates",
 }  # fmt: skip
 _TYPES: Final = {
-    **{each.name: str(each.type) for kind in (PoolConfiguration, AppClient) for each in fields(kind)},
+    **{each.name: str(each.type) for kind in (c.PoolConfiguration, c.AppClient) for each in fields(kind)},
     **inspect.get_annotations(LocalPool.__init__),
 }
 _SETTINGS: Final = {n: _TYPES[n] for n in _TYPES.keys() - _NOT_CONFIGURABLE - {"return"}}
@@ -158,7 +150,10 @@ def read_config(path: Path) -> ServerConfig:
 def parse_config(content: Mapping[str, Any]) -> ServerConfig:
     """Return the configuration in a mapping with the content of a configuration file."""
     settings = without_metadata(content)
-    access = _access({name: settings.pop(name) for name in _ACCESS if name in settings})
+    options = {name: settings.pop(name) for name in _ACCESS if name in settings}
+    _check_types(options, _ACCESS)
+    hosts, is_open = options.get("allow_host", ()), options.get("open", False)
+    access = access_rules(hosts, options.get("cors"), is_open=is_open)
     users = [*_users(settings.pop("users", [])), *_users(settings.pop("Users", []))]
     described = select_descriptions(settings)
     settings = {name: each for name, each in settings.items() if name not in described}
@@ -181,13 +176,6 @@ def parse_config(content: Mapping[str, Any]) -> ServerConfig:
         except (TypeError, ValueError) as error:
             raise ConfigError(f"the descriptions are invalid: {error}") from None
     return ServerConfig(settings, tuple(users), access)
-
-
-def _access(options: Mapping[str, Any]) -> AccessRules:
-    _check_types(options, _ACCESS)
-    return access_rules(
-        options.get("allow_host", ()), options.get("cors"), is_open=options.get("open", False)
-    )
 
 
 def access_rules(hosts: Iterable[str], origins: Iterable[str] | None, *, is_open: bool) -> AccessRules:

@@ -178,15 +178,8 @@ def _device_srp_auth(pool: Core, answer: ChallengeAnswer) -> Reply:
     srp_a = required_parameter(answer.responses, "SRP_A")
     proof = srp_proofs.begin_proof(device.group_key, device.key, device.credential, srp_a, pool.entropy)
     parameters = {**proof.parameters(), "USERNAME": attempt.username, "DEVICE_KEY": device.key}
-    return issue_challenge(
-        pool,
-        attempt,
-        State.DEVICE_PASSWORD_VERIFIER,
-        parameters,
-        proof,
-        other_key=srp_proofs.secret_block_key(proof.secret_block.reveal()),
-        session_required=False,
-    )
+    challenge = State.DEVICE_PASSWORD_VERIFIER
+    return issue_challenge(pool, attempt, challenge, parameters, proof, other_key=proof.key)
 
 
 def _device_password_verifier(pool: Core, answer: ChallengeAnswer) -> Reply:

@@ -26,9 +26,9 @@ from authfsm.protocol.states import State
 
 def select_mfa_type(pool: Core, answer: ChallengeAnswer) -> Reply:
     """SELECT_MFA_TYPE."""
-    choice: steps.MfaChoice = answer.pending.expected_answer
+    offered: steps.RequiredMfa = answer.pending.expected_answer
     factor = required_parameter(answer.responses, "ANSWER")
-    if factor not in choice.factors:
+    if factor not in offered.factors:
         raise error_templates.MFA_METHOD_NOT_OFFERED.refusal(answer=factor)
     return steps.issue_factor_challenge(pool, answer.attempt, answer.user, State[factor])
 

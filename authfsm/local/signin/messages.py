@@ -163,11 +163,6 @@ def check_code(pool: Core, user: User, code_key: str, code: str, *, hidden: bool
     return sent
 
 
-def discard_code(user: User, code_key: str) -> None:
-    """Remove a code that was used, or is not needed any more."""
-    user.account.codes.pop(code_key, None)
-
-
 def confirmation_attribute(pool: Core, user: User) -> str | None:
     """Return the attribute whose verification confirms a sign-up, the number first (developer guide); None if none."""
     required = pool.configuration.auto_verified_attributes

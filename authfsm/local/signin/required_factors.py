@@ -17,23 +17,16 @@ from attrs import evolve, frozen
 
 from authfsm.local.config import error_templates
 from authfsm.local.config.pool_configuration import PoolConfiguration
+from authfsm.local.state import token_claims as claims
 from authfsm.local.state.core import Core
 from authfsm.local.state.sessions import Attempt
-from authfsm.local.state.token_claims import (
-    ACR_COMBINATIONS,
-    AMR_METHODS,
-    PASSWORD_METHOD,
-    TokenFamily,
-    acr_level,
-    merge_passkeys,
-)
 from authfsm.local.state.users import Status, User
 from authfsm.protocol.states import MFA_METHODS, RECOVERY_MECHANISMS, State
 
 _TOTP: Final = State.SOFTWARE_TOKEN_MFA
 ADDRESSES: Final = {State.SMS_MFA: "phone_number", State.EMAIL_OTP: "email"}
 """The attribute to which a factor's code goes."""
-_FIRST_METHODS: Final = {**AMR_METHODS, State.WEB_AUTHN: "passkey"}
+_FIRST_METHODS: Final = {**claims.AMR_METHODS, State.WEB_AUTHN: "passkey"}
 _LONGEST_MAX_AGE: Final = 10
 
 
@@ -121,12 +114,12 @@ def _factor_or_choice(factors: Iterable[State]) -> RequiredMfa:
 
 def required_second_factor(pool: PoolConfiguration, attempt: Attempt, user: User) -> RequiredMfa | None:
     """Return the second factor that is needed after the password, for MFA or for the target level."""
-    if not attempt.target_level or acr_level(attempt.amr) >= attempt.target_level:
+    if not attempt.target_level or claims.acr_level(attempt.amr) >= attempt.target_level:
         return None if attempt.second_factor_passed else required_mfa(pool, user)
     usable = _step_up_factors(pool, user)
     totp = [factor for factor in usable if factor is _TOTP]
     codes = [factor for factor in usable if factor is not _TOTP]
-    highest = max(number for number, _ in ACR_COMBINATIONS)
+    highest = max(number for number, _ in claims.ACR_COMBINATIONS)
     fit = totp if attempt.target_level == highest else codes or totp
     if not fit:
         raise error_templates.LEVEL_OUT_OF_REACH.refusal()
@@ -154,28 +147,30 @@ def with_target_level(pool: Core, attempt: Attempt, parameters: Mapping[str, str
     family = _token_family(pool, attempt, parameters)
     reached = 0
     if family is not None:
-        methods = tuple(each for each in family.amr if each not in {"mfa", PASSWORD_METHOD})
+        methods = tuple(each for each in family.amr if each not in {"mfa", claims.PASSWORD_METHOD})
         attempt = evolve(
             attempt,
             methods=methods,
-            password_proved=PASSWORD_METHOD in family.amr,
+            password_proved=claims.PASSWORD_METHOD in family.amr,
             second_factor_passed="mfa" in family.amr,
         )
         # A level that was renamed since is "an unrecognized level"; the methods count all the same.
         reached = levels.get(family.acr or "", 0)
     second_factors = _step_up_factors(pool.configuration, attempt.user)
-    second_methods = {AMR_METHODS[factor] for factor in second_factors}
+    second_methods = {claims.AMR_METHODS[factor] for factor in second_factors}
     for target in targets:
-        if max(reached, acr_level(attempt.amr)) >= target:
+        if max(reached, claims.acr_level(attempt.amr)) >= target:
             raise error_templates.LEVEL_ALREADY_MET.refusal()
         missing_firsts = _missing_first_methods(attempt, target, second_methods)
         if missing_firsts:
-            attempt = evolve(attempt, target_level=target)
-            return _with_leading_factors(attempt, missing_firsts, parameters)
+            leading = tuple(f for f in attempt.first_factors if _FIRST_METHODS[f] in missing_firsts)
+            if None in missing_firsts and parameters.get("PREFERRED_CHALLENGE") not in leading:
+                leading = ()
+            return evolve(attempt, target_level=target, first_factors=leading)
     raise error_templates.LEVEL_OUT_OF_REACH.refusal()
 
 
-def _token_family(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> TokenFamily | None:
+def _token_family(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> claims.TokenFamily | None:
     """Return the sign-in of ACCESS_TOKEN whose methods count; None if there is none, or it is too old."""
     age = parameters.get("MAX_AGE")
     if age is not None and not (age.isascii() and age.isdigit() and len(age) <= _LONGEST_MAX_AGE):
@@ -196,11 +191,11 @@ def _token_family(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -
 
 def _missing_first_methods(attempt: Attempt, target: int, second_methods: set[str]) -> set[str | None]:
     """Return the first methods that lead to a level, or to a higher one; None if only a second one is missing."""
-    proved = merge_passkeys(attempt.amr)
+    proved = claims.merge_passkeys(attempt.amr)
     available = {_FIRST_METHODS[factor] for factor in attempt.first_factors}
     found: dict[int, set[str | None]] = {}
-    for level, needed in ACR_COMBINATIONS:
-        first = PASSWORD_METHOD if PASSWORD_METHOD in needed else next(iter(needed))
+    for level, needed in claims.ACR_COMBINATIONS:
+        first = claims.PASSWORD_METHOD if claims.PASSWORD_METHOD in needed else next(iter(needed))
         missing = needed - proved
         if level < target or not missing or not missing - {first} <= second_methods:
             continue
@@ -211,12 +206,3 @@ def _missing_first_methods(attempt: Attempt, target: int, second_methods: set[st
     if target in found:
         return found[target]
     return {method for methods in found.values() for method in methods}
-
-
-def _with_leading_factors(
-    attempt: Attempt, first_methods: set[str | None], parameters: Mapping[str, str]
-) -> Attempt:
-    leading = tuple(f for f in attempt.first_factors if _FIRST_METHODS[f] in first_methods)
-    if None in first_methods and parameters.get("PREFERRED_CHALLENGE") not in leading:
-        leading = ()
-    return evolve(attempt, first_factors=leading)

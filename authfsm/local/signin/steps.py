@@ -23,7 +23,7 @@ from authfsm.local.state import token_claims
 from authfsm.local.state.codes import delivery_address, delivery_parameters
 from authfsm.local.state.core import Core, Reply
 from authfsm.local.state.sessions import Attempt, PendingChallenge
-from authfsm.local.state.srp_proofs import SrpProof, secret_block_key
+from authfsm.local.state.srp_proofs import SrpProof
 from authfsm.local.state.users import DeviceRecord, SoftwareToken, Status, User
 from authfsm.protocol.states import MFA_METHODS, State
 
@@ -36,13 +36,6 @@ class SecondFactorCode:
     attribute: str
     address: str
     enrols: bool = False
-
-
-@frozen
-class MfaChoice:
-    """The second factors that SELECT_MFA_TYPE offers."""
-
-    factors: tuple[State, ...]
 
 
 @frozen
@@ -77,7 +70,7 @@ def issue_challenge(
     expected_answer: Any = None,
     *,
     other_key: str | None = None,
-    session_required: bool = True,
+    session_required: bool = False,
     include_session: bool = True,
 ) -> Reply:
     """Return a challenge, found again by its session or `other_key`, and keep what its answer is checked against."""
@@ -141,7 +134,7 @@ def issue_password_verifier(pool: Core, attempt: Attempt, proof: SrpProof) -> Re
         State.PASSWORD_VERIFIER,
         parameters,
         proof,
-        other_key=secret_block_key(proof.secret_block.reveal()),
+        other_key=proof.key,
         session_required=with_session,
         include_session=with_session,
     )
@@ -171,12 +164,10 @@ def _issue_second_factor(pool: Core, attempt: Attempt, user: User, mfa: Required
     parameters = {"USER_ID_FOR_SRP": attempt.username}
     if mfa.challenge is State.SELECT_MFA_TYPE:
         parameters[pool.configuration.contradictions.mfas_parameter] = factors
-        expected = MfaChoice(mfa.factors)
-        return issue_challenge(pool, attempt, mfa.challenge, parameters, expected)
+        return issue_challenge(pool, attempt, mfa.challenge, parameters, mfa)
     if mfa.challenge is State.MFA_SETUP:
         parameters["MFAS_CAN_SETUP"] = factors
-        progress = MfaSetupProgress(mfa.factors)
-        return issue_challenge(pool, attempt, mfa.challenge, parameters, progress)
+        return issue_challenge(pool, attempt, mfa.challenge, parameters, MfaSetupProgress(mfa.factors))
     return issue_factor_challenge(pool, attempt, user, mfa.challenge)
 
 
@@ -216,9 +207,7 @@ def _issue_device_srp_auth(pool: Core, attempt: Attempt, device: DeviceRecord) -
     # A client's tests read USERNAME here; that DEVICE_KEY is there too is inferred.
     parameters = {"USERNAME": attempt.username, "DEVICE_KEY": device.key}
     key = devices.device_srp_key(attempt.client.client_id, attempt.username, device.key)
-    return issue_challenge(
-        pool, attempt, State.DEVICE_SRP_AUTH, parameters, other_key=key, session_required=False
-    )
+    return issue_challenge(pool, attempt, State.DEVICE_SRP_AUTH, parameters, other_key=key)
 
 
 def _issue_tokens(pool: Core, attempt: Attempt, metadata: Metadata) -> Reply:

@@ -19,7 +19,7 @@ from attrs import frozen
 
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.config.lambda_functions import Event, LambdaContext, call_function, function_name
+from authfsm.local.config.lambda_functions import Event, LambdaContext, call_function
 from authfsm.local.config.pool_configuration import TRIGGER_FIELDS, AppClient
 from authfsm.local.state.core import Core
 from authfsm.local.state.sessions import Attempt
@@ -125,7 +125,8 @@ def call(
     }
     if subject.metadata:
         event["request"]["clientMetadata"] = dict(subject.metadata)
-    context = LambdaContext(pool.token_issuer.uuid(), function_name(function), region)
+    own_name = getattr(function, "__name__", type(function).__name__)  # perhaps an object that can be called
+    context = LambdaContext(pool.token_issuer.uuid(), own_name, region)
     try:
         returned = call_function(function, event, context)
     except (Exception, SystemExit) as error:  # AWS: "Runtime exited"

@@ -93,6 +93,11 @@ class SrpProof:
     server: srp.ServerEphemeral
     secret_block: Secret[str]
 
+    @property
+    def key(self) -> str:
+        """The key by which the secret block identifies the pending challenge."""
+        return secret_block_key(self.secret_block.reveal())
+
     def parameters(self) -> dict[str, str]:
         """Return SALT, SRP_B and SECRET_BLOCK, as the challenge carries them."""
         return {
