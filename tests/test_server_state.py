@@ -440,8 +440,6 @@ def test_every_attribute_is_accounted_for() -> None:
         "accepted",
         "operation",
         "_simulated_verifier",
-        "accepted",
-        "operation",
         "requests",
         "last_answered",
         "response",

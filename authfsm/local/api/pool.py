@@ -19,10 +19,9 @@ from authfsm.local.accounts.records import add_missing_groups
 from authfsm.local.api import pool_operations
 from authfsm.local.api.aws_json import HttpReply, answer_http
 from authfsm.local.api.operations import answer, read_members
-from authfsm.local.config import unsupported
 from authfsm.local.config.clock import Clock, utc_now
 from authfsm.local.config.contradictions import Contradictions
-from authfsm.local.config.descriptions import merged_settings
+from authfsm.local.config.descriptions import merged_settings, unsupported_settings
 from authfsm.local.config.leniency import Accepted
 from authfsm.local.config.pool_configuration import (
     EVERY_FLOW,
@@ -206,13 +205,7 @@ class LocalPool(DisplayMixin):
     @property
     def unsupported_settings(self) -> tuple[str, ...]:
         """The settings in the descriptions that this pool does not support, with reasons."""
-        described = self.configuration.pool_description
-        pool, mfa = described.get("UserPool", {}), described.get("MfaConfig")
-        known = (
-            *unsupported.unsupported_in_pool(pool, mfa, self.configuration.triggers),
-            *unsupported.unsupported_in_client(self.app_client.client_description),
-        )
-        return (*known, *unsupported.unknown_members(described.get("unknown", ()), known))
+        return unsupported_settings(self.configuration, self.app_client)
 
     def __repr__(self) -> str:
         users = len(self._core.users)

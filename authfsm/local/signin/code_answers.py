@@ -14,6 +14,7 @@ from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
 from authfsm.local.signin import devices, messages, steps, triggers
 from authfsm.local.signin.messages import Delivery
+from authfsm.local.signin.required_factors import RequiredMfa
 from authfsm.local.signin.steps import ChallengeAnswer, next_challenge
 from authfsm.local.state import codes
 from authfsm.local.state.attributes import EMAIL
@@ -26,7 +27,7 @@ from authfsm.protocol.states import State
 
 def select_mfa_type(pool: Core, answer: ChallengeAnswer) -> Reply:
     """SELECT_MFA_TYPE."""
-    offered: steps.RequiredMfa = answer.pending.expected_answer
+    offered: RequiredMfa = answer.pending.expected_answer
     factor = required_parameter(answer.responses, "ANSWER")
     if factor not in offered.factors:
         raise error_templates.MFA_METHOD_NOT_OFFERED.refusal(answer=factor)
