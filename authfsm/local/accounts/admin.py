@@ -57,14 +57,7 @@ def create_user(pool: Core, request: Request) -> Reply:
     if conflict and not request.get("ForceAliasCreation"):
         raise error_templates.ALIAS_TAKEN.refusal(name=conflict)
     # Its response has no effect: the user is confirmed already.
-    triggers.pre_sign_up(
-        pool,
-        "PreSignUp_AdminCreateUser",
-        None,
-        user,
-        validation=attributes.from_request(request.get("ValidationData", ())),
-        metadata=request.get("ClientMetadata"),
-    )
+    triggers.pre_sign_up(pool, "PreSignUp_AdminCreateUser", None, user, request)
     pool.users.add(user, force=bool(conflict))
     user.status = Status.CONFIRMED
     if password is not None:

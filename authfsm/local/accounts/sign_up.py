@@ -90,15 +90,7 @@ def sign_up(pool: Core, request: Request) -> Reply:
     check_new_attributes(pool, user)
     attributes.check_required(pool, user.attributes)
     _check_name_is_free(pool, request["Username"])
-    metadata = request.get("ClientMetadata")
-    decided = triggers.pre_sign_up(
-        pool,
-        "PreSignUp_SignUp",
-        client,
-        user,
-        validation=attributes.from_request(request.get("ValidationData", ())),
-        metadata=metadata,
-    )
+    decided = triggers.pre_sign_up(pool, "PreSignUp_SignUp", client, user, request)
     for attribute, member in triggers.AUTO_VERIFY.items():
         if attribute in user.attributes:
             user.attributes[f"{attribute}_verified"] = "true" if member in decided else "false"
@@ -110,7 +102,7 @@ def sign_up(pool: Core, request: Request) -> Reply:
         passwords.set_password(pool, user, password, temporary=False)
         user.status = Status.UNCONFIRMED
     if "autoConfirmUser" in decided:
-        confirm(pool, client, user, metadata)
+        confirm(pool, client, user, request.get("ClientMetadata"))
         return {"UserConfirmed": True, "UserSub": user.sub}
     reply = _await_confirmation(pool, client, user, request)
     return {"UserConfirmed": False, "UserSub": user.sub, **reply}
@@ -228,32 +220,23 @@ def migrate_at_sign_in(
     """Import the user of an unknown name who signs in with a password; None if the trigger has none."""
     # InitiateAuth's ClientMetadata arrives as validationData (developer guide).
     members = {"password": password.reveal(), "validationData": dict(metadata) if metadata else None}
-    source, name = "UserMigration_Authentication", attempt.submitted_name
-    return _migrate(pool, attempt.client, source, name, members, password=password)
+    subject = Subject(attempt.submitted_name, attempt.client)
+    return _migrate(pool, "UserMigration_Authentication", subject, members, password)
 
 
 def migrate_at_forgot_password(pool: Core, client: AppClient, name: str, metadata: Metadata) -> User | None:
     """Import the user of an unknown name who forgot the password; None if the trigger has none."""
-    source = "UserMigration_ForgotPassword"
-    return _migrate(pool, client, source, name, {}, metadata=metadata)
+    return _migrate(pool, "UserMigration_ForgotPassword", Subject(name, client, metadata), {})
 
 
 def _migrate(
-    pool: Core,
-    client: AppClient,
-    source: str,
-    name: str,
-    members: Mapping[str, Any],
-    *,
-    password: Secret[str] | None = None,
-    metadata: Metadata = None,
+    pool: Core, source: str, subject: Subject, members: Mapping[str, Any], password: Secret[str] | None = None
 ) -> User | None:
     response_members = (
         "userAttributes", "finalUserStatus", "messageAction", "desiredDeliveryMediums",
         "forceAliasCreation", "enableSMSMFA",
     )  # fmt: skip
-    subject, blank = Subject(name, client, metadata), dict.fromkeys(response_members)
-    response = triggers.call(pool, source, subject, members, blank)
+    response = triggers.call(pool, source, subject, members, dict.fromkeys(response_members))
     if response is None:
         return None
     values = response.text_map("userAttributes")
@@ -266,7 +249,7 @@ def _migrate(
     if status not in {None, "CONFIRMED", "RESET_REQUIRED"}:
         raise response.invalid("finalUserStatus is neither CONFIRMED nor RESET_REQUIRED")
     # A user who signs in with an alias gets their name from "username".
-    user = unsaved_user(pool, values.pop("username", name), values)
+    user = unsaved_user(pool, values.pop("username", subject.user_name), values)
     user.attributes.pop("sub", None)
     pool.users.add(user, force=response.flag("forceAliasCreation"))
     if password is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -111,22 +111,11 @@ def call_function(function: Callable[..., Any], event: Event, context: LambdaCon
     # In this thread, whose lock the function needs to call the pool, even where a loop runs already.
     outer = asyncio._get_running_loop()  # noqa: SLF001 - asyncio's own way to nest loops
     asyncio._set_running_loop(None)  # noqa: SLF001 - the same
+    loop = asyncio.new_event_loop()
     try:
-        return _finish(asyncio.wait_for(result, _SECONDS))
+        return loop.run_until_complete(asyncio.wait_for(result, _SECONDS))
     except asyncio.TimeoutError:
         raise TimeoutError(f"no complete answer within {_SECONDS:g} s") from None
     finally:
-        asyncio._set_running_loop(outer)  # noqa: SLF001 - the same
-
-
-def _finish(result: Awaitable[Any]) -> Any:
-    async def awaited() -> Any:
-        return await result
-
-    import asyncio  # noqa: PLC0415 - see above
-
-    loop = asyncio.new_event_loop()
-    try:
-        return loop.run_until_complete(awaited())
-    finally:
         loop.close()
+        asyncio._set_running_loop(outer)  # noqa: SLF001 - the same

@@ -21,7 +21,8 @@ from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.lambda_functions import Event, LambdaContext, call_function
 from authfsm.local.config.pool_configuration import TRIGGER_FIELDS, AppClient
-from authfsm.local.state.core import Core
+from authfsm.local.state import attributes
+from authfsm.local.state.core import Core, Request
 from authfsm.local.state.sessions import Attempt
 from authfsm.local.state.token_claims import NO_OVERRIDES, ClaimOverrides, TokenChanges
 from authfsm.local.state.users import User
@@ -30,9 +31,6 @@ from authfsm.protocol.states import MFA_METHODS, State
 Metadata = Mapping[str, str] | None
 """ClientMetadata, where Cognito passes it to a function."""
 
-NEW_TOKENS: Final = "TokenGeneration_Authentication"
-AFTER_NEW_PASSWORD: Final = "TokenGeneration_NewPasswordChallenge"  # noqa: S105 - a triggerSource
-AFTER_DEVICE: Final = "TokenGeneration_AuthenticateDevice"
 REFRESHED: Final = "TokenGeneration_RefreshTokens"
 
 
@@ -149,30 +147,23 @@ def trigger_name(source: str) -> str:
 
 def user_facts(client: AppClient | None, user: User | None) -> dict[str, Any]:
     """Return userAttributes, and userNotFound with PreventUserExistenceErrors=ENABLED (developer guide)."""
-    attributes = {}
+    own = {}
     if user is not None:
-        attributes = {**user.all_attributes(), "cognito:user_status": user.status.value}
+        own = {**user.all_attributes(), "cognito:user_status": user.status.value}
     hides = client is not None and client.hides_user_existence
-    return {"userAttributes": attributes, **({"userNotFound": user is None} if hides else {})}
+    return {"userAttributes": own, **({"userNotFound": user is None} if hides else {})}
 
 
 AUTO_VERIFY: Final = {"email": "autoVerifyEmail", "phone_number": "autoVerifyPhone"}
 """The attribute that a member of PreSignUp's response verifies."""
 
 
-def pre_sign_up(
-    pool: Core,
-    source: str,
-    client: AppClient | None,
-    user: User,
-    *,
-    validation: Mapping[str, str],
-    metadata: Metadata,
-) -> set[str]:
+def pre_sign_up(pool: Core, source: str, client: AppClient | None, user: User, members: Request) -> set[str]:
     """Ask PreSignUp about a user who is not in the pool yet; return the members of its response that are true."""
-    request = {"userAttributes": user.attributes, "validationData": dict(validation) or None}
+    validation = attributes.from_request(members.get("ValidationData", ()))
+    request = {"userAttributes": user.attributes, "validationData": validation or None}
     blank = dict.fromkeys(("autoConfirmUser", *AUTO_VERIFY.values()), False)
-    subject = Subject(user.username, client, metadata)
+    subject = Subject(user.username, client, members.get("ClientMetadata"))
     response = call(pool, source, subject, request, blank)
     if response is None:
         return set()
@@ -210,12 +201,12 @@ def run_token_triggers(
     request = {**user_facts(None, user), "newDeviceUsed": new_device}
     call(pool, "PostAuthentication_Authentication", Subject(user.username, client, metadata), request)
     last = pool.sessions.last_answered
-    source = NEW_TOKENS
+    after = "Authentication"
     if attempt.device_proved:
-        source = AFTER_DEVICE
+        after = "AuthenticateDevice"
     elif last is not None and last.challenge == State.NEW_PASSWORD_REQUIRED:
-        source = AFTER_NEW_PASSWORD
-    return pre_token_generation(pool, client, user, source, metadata)
+        after = "NewPasswordChallenge"
+    return pre_token_generation(pool, client, user, f"TokenGeneration_{after}", metadata)
 
 
 def pre_token_generation(
