@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 from apps.in_process import ORIGIN, VISITORS, Visitor
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Request
 from fastapi.testclient import TestClient
 from joserfc.jwk import RSAKey
 from test_secrets_in_frames import frames, printed
@@ -133,7 +133,7 @@ def test_a_refused_bearer_token(signing_key: RSAKey) -> None:
             raised.append(error)
             raise BugError from error
 
-    claims.__annotations__["request"] = authfsm.contrib.fastapi.Request
+    claims.__annotations__["request"] = Request
     app.get("/me", dependencies=[Depends(claims)])(lambda: "")
     with pytest.raises(BugError) as caught:
         TestClient(app, base_url=ORIGIN).get("/me", headers={"Authorization": f"Bearer {PASSWORD}"})

@@ -100,7 +100,7 @@ def test_back_to_the_beginning_and_forth(pool: LocalPool) -> None:
         recording.back()
         recording.back()
         assert position(recording) == (State.START, 0, 0)
-    with pytest.raises(InvalidOperation, match="the beginning"):
+    with pytest.raises(InvalidOperation, match="no step was taken yet"):
         recording.back()
 
 

@@ -65,7 +65,7 @@ def test_a_sign_in_is_clicked_through(pool: LocalPool) -> None:
         return view["state"], view["steps"], on, page.forms, bool(view["refusal"])
 
     assert seen() == ("START", 0, "sr", [], False)
-    assert page.view["buttons"]["back"]["hint"] == "This is the beginning"
+    assert page.view["buttons"]["back"]["hint"] == "No step was taken yet"
     assert page.press("step") == {"done": "step"}
     assert seen() == ("PASSWORD_VERIFIER", 1, "bsrr", [], False)
     page.press("run")

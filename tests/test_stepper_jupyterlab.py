@@ -118,7 +118,7 @@ def begin(visit: Visit) -> None:
     stands(stepper, "START", 0)
     back = stepper.locator("button.back")
     expect(back).to_have_attribute("aria-disabled", "true")
-    expect(back).to_have_attribute("title", "This is the beginning")
+    expect(back).to_have_attribute("title", "No step was taken yet")
     visit.look("start")
 
     visit.press("step")

@@ -1,1 +1,1 @@
-"""Web frameworks: `authfsm.contrib.fastapi` and `authfsm.contrib.django`, written with the public API alone."""
+"""Web frameworks and pytest: `fastapi`, `django` and the fixtures of `pytest_plugin`, written with the public API alone."""

@@ -12,51 +12,7 @@ Each name is imported at its first use.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from authfsm.base.lazy_names import lazy_names
 
-if TYPE_CHECKING:
-    from authfsm.traces.client_recording import Recording as Recording
-    from authfsm.traces.client_recording import record as record
-    from authfsm.traces.funnels import Funnel as Funnel
-    from authfsm.traces.funnels import InputSummary as InputSummary
-    from authfsm.traces.funnels import StepDuration as StepDuration
-    from authfsm.traces.funnels import TransitionCount as TransitionCount
-    from authfsm.traces.log_symbols import CheckedStep as CheckedStep
-    from authfsm.traces.log_symbols import Verdict as Verdict
-    from authfsm.traces.query import UnknownDialect as UnknownDialect
-    from authfsm.traces.query import sql as sql
-    from authfsm.traces.sources import UnreadableTraceFile as UnreadableTraceFile
-    from authfsm.traces.step_log import Recorder as Recorder
-    from authfsm.traces.step_log import recorder as recorder
-    from authfsm.traces.trace_files import InvalidMemoryLimit as InvalidMemoryLimit
-    from authfsm.traces.trace_files import OutOfResources as OutOfResources
-    from authfsm.traces.trace_files import TraceFiles as TraceFiles
-    from authfsm.traces.trace_files import funnel_from_rows as funnel_from_rows
-
-_EXPORTS: Final = {
-    "client_recording": "Recording record",
-    "funnels": "Funnel InputSummary StepDuration TransitionCount",
-    "log_symbols": "CheckedStep Verdict",
-    "query": "UnknownDialect sql",
-    "sources": "UnreadableTraceFile",
-    "step_log": "Recorder recorder",
-    "trace_files": "InvalidMemoryLimit OutOfResources TraceFiles funnel_from_rows",
-}
-_MODULE_OF: Final = {
-    name: f"{__name__}.{module}" for module, names in _EXPORTS.items() for name in names.split()
-}
-
-__all__ = sorted(_MODULE_OF)  # noqa: PLE0605 - `_EXPORTS` is the one list; a test compares it with the imports
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_MODULE_OF[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+__getattr__, __dir__, _module_of = lazy_names(__name__, __file__)
+__all__ = sorted(_module_of)  # noqa: PLE0605 - the names in the stub

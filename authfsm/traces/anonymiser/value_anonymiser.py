@@ -37,36 +37,9 @@ _CLIENT_ERROR_WORDS: Final = v.CODES | {
     "An", "error", "occurred", "when", "calling", "the", "operation", "reached", "max", "retries",
 }  # fmt: skip
 
-# Messages of AWS besides those in `authfsm.local.config.error_templates`, with their variable parts.
-_MESSAGES: Final = (
-    "Exception migrating user in app client {client}: {why}",
-    "1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: {why}",
-    "1 validation error detected: Value at '{name}' failed to satisfy constraint: {why}",
-    "{count} validation errors detected: {why}",
-    "Exceeded daily email limit for the operation or the account. If a higher limit is required, please configure your user pool to use your own Amazon SES configuration for sending email.",
-    "Invalid session due to a mismatched auth flow",
-    "Invalid code or auth state for the user.",
-    "Invalid Refresh Token",
-    "User pool {pool} does not exist.",
-    "Temporary password has expired and must be reset by an administrator.",
-    "Group not found.",
-    "{trigger} failed with error {why}",
-    "{trigger} invocation failed due to error {why}",
-    "Unrecognizable lambda output",
-    "Rate exceeded",
-    "Invalid username or missing email / phone_number / preferred_username attributes",
-)  # fmt: skip
-# Parts of messages that say what is wrong with a value.
 _PHRASES: Final = (
-    "Member must satisfy regular expression pattern: ^[0-9a-fA-F]+$", "Password not long enough", "Password must have uppercase characters",
-    "Password must have lowercase characters", "Password must have numeric characters",
-    "Password must have symbol characters", "Password did not conform with policy",
-    "Password does not conform to policy", "Member must not be null", "Member must satisfy regular expression pattern:",
-    "Member must have length less than or equal to", "Member must have length greater than or equal to",
-    "Member must satisfy enum value set:", "failed to satisfy constraint:", "is missing", "required by",
-    "does not exist", "is not authorized to perform", "The security token included in the request is invalid",
-    "The security token included in the request is expired", "no identity-based policy allows the",
-    *(message for message in _MESSAGES if "{" not in message),
+    *v.PHRASES,
+    *(message for message in v.KNOWN_MESSAGES if "{" not in message),
     *(part for parts in ERROR_POLICY.values() for part in parts if part),
 )  # fmt: skip
 _PHRASE: Final = re.compile(
@@ -86,7 +59,7 @@ _POOL_MESSAGES: Final = [
 # Whole messages, the longest first, with a group for each variable part. A template with little text is useless.
 _TEMPLATES: Final = tuple(
     _template_pattern(each)
-    for each in sorted((*_POOL_MESSAGES, *_MESSAGES), key=len, reverse=True)
+    for each in sorted((*_POOL_MESSAGES, *v.KNOWN_MESSAGES), key=len, reverse=True)
     if len(re.sub(r"\{\w+\}", "", each)) >= _MIN_TEMPLATE
 )
 

@@ -2,7 +2,7 @@
 
 AWS or a standard publishes all of them. Everything else is replaced. Names are compared in lower case, as
 CloudTrail writes members with a small first letter and Athena in lower case. `vocabulary.json` has the names of
-botocore's model of the API, `words.txt` what other sources publish.
+botocore's model of the API, `words.txt` what other sources publish and known messages.
 """
 
 from __future__ import annotations
@@ -32,9 +32,12 @@ _MODEL: Final[dict[str, dict[str, list[str]]]] = json.loads(
 _SECTIONS: Final = re.split(
     r"(?m)^\[(.+)\]\n#.*$", files(__package__).joinpath("words.txt").read_text("utf-8")
 )
-_WORDS: Final = {
-    name: frozenset(words.split()) for name, words in zip(_SECTIONS[1::2], _SECTIONS[2::2], strict=True)
-}
+_TEXTS: Final = dict(zip(_SECTIONS[1::2], _SECTIONS[2::2], strict=True))
+_WORDS: Final = {name: frozenset(text.split()) for name, text in _TEXTS.items()}
+KNOWN_MESSAGES: Final = tuple(_TEXTS["messages"].strip().splitlines())
+"""Messages of AWS besides those in `authfsm.local.config.error_templates`, with their variable parts."""
+PHRASES: Final = tuple(_TEXTS["phrases"].strip().splitlines())
+"""Parts of messages that say what is wrong with a value."""
 
 OPERATIONS: Final = frozenset(_MODEL["operations"])
 ERRORS: Final = frozenset(_MODEL["errors"]) | frozenset(ERROR_POLICY) | _WORDS["other errors"]

@@ -1,0 +1,38 @@
+"""Imports the public names of a package when they are first used.
+
+The package's stub, `__init__.pyi`, is the one list of its names: type checkers read it, and so does `lazy_names`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+_IMPORT = re.compile(r"^from (\S+) import (\w+) as \2$", re.MULTILINE)
+
+
+def lazy_names(
+    package: str, init: str
+) -> tuple[Callable[[str], Any], Callable[[], list[str]], Mapping[str, str]]:
+    """Return `__getattr__` and `__dir__` for a package, and the module of each of its public names.
+
+    Args:
+        package: the package's name.
+        init: its `__file__`, which lies beside the stub.
+    """
+    module_of = {
+        name: module for module, name in _IMPORT.findall(Path(init).with_suffix(".pyi").read_text("utf-8"))
+    }
+
+    def get(name: str) -> Any:
+        if name not in module_of:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value = getattr(import_module(module_of[name]), name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    return get, lambda: [*vars(sys.modules[package]), *module_of], module_of
