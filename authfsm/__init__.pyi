@@ -1,4 +1,4 @@
-__all__: list[str]
+__all__: list[str]  # noqa: PYI035 - the names of this file
 __version__: str
 
 from authfsm.base.secret import Secret as Secret

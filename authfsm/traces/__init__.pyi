@@ -1,4 +1,4 @@
-__all__: list[str]
+__all__: list[str]  # noqa: PYI035 - the names of this file
 
 from authfsm.traces.client_recording import Recording as Recording
 from authfsm.traces.client_recording import record as record
