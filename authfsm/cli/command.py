@@ -87,7 +87,8 @@ def typer_command(name: str, options: type[Command]) -> Any:
 
 def _parameter(field: attrs.Attribute[Any]) -> Parameter:
     declared = field.metadata.get(_TYPER)
-    if declared and field.default is False and not declared.param_decls:  # otherwise Typer adds --no-...
+    # Typer has the first name as `default`. A flag without a name of its own would get a --no-... beside it.
+    if declared and field.default is False and declared.default is ...:
         declared.param_decls = (f"--{field.name.replace('_', '-')}",)
     return Parameter(
         field.name,
