@@ -312,10 +312,13 @@ class DotStyle:
 
     def _line(self, edge: Edge) -> Attributes:
         theme, model = self.theme, self.model
+        thick = "1.4" if edge.kind.is_refusal else "2.6"  # the head of a loop would hide a thicker line
         found = {"color": theme.faded if model.has_history else theme.line, "penwidth": "1"}
         if edge.steps:
-            refused = any(step.error for step in edge.steps)
-            found = {"color": theme.warning if refused else theme.highlight, "penwidth": "2.6"}
+            found = {
+                "color": theme.warning if any(step.error for step in edge.steps) else theme.highlight,
+                "penwidth": thick,
+            }
         if model.sign_ins is not None:
             times = edge.total.times
             share = times / (model.sign_ins or 1)
@@ -328,7 +331,7 @@ class DotStyle:
             case SettingsEffect.FADED:
                 found |= {"color": theme.faded, "fontcolor": theme.muted}
             case SettingsEffect.GAINED:
-                found |= {"color": theme.gained, "penwidth": "2.8", "fontcolor": theme.gained}
+                found |= {"color": theme.gained, "penwidth": thick, "fontcolor": theme.gained}
             case SettingsEffect.LOST:
                 found |= {"color": theme.warning, "penwidth": "1.4", "fontcolor": theme.warning}
                 found["style"] = "dotted"

@@ -116,13 +116,13 @@ class Diagram(Drawing):
 
 _SECONDS_A_STEP, _SECONDS_AT_END = 1.2, 3.0
 _GROUP: Final = re.compile(r'<g id="(edge|node)(\d+)" class="([^"]*)">')
-_HIDDEN: Final = 0.12  # the opacity of what has not happened yet
+_HIDDEN: Final = 0.3  # the opacity of what has not happened yet
 
 
 def _animate(svg: str, model: DiagramModel) -> str:
     """Return the SVG of a recorded sign-in whose steps appear one after another, by CSS and without a script.
 
-    Where animation is off, or the reader asks for reduced motion, the SVG shows the whole path.
+    It shows the whole path at first, and throughout where animation is off or the reader asks for reduced motion.
     """
     edges = [edge for edge, _ in drawn_edges(model)]
     first = [min((step.number for step in edge.steps), default=0) for edge in edges]
@@ -148,7 +148,7 @@ def _animate(svg: str, model: DiagramModel) -> str:
 def _step_rules(number: int, duration: float) -> str:
     begin = 100 * (number - 0.5) * _SECONDS_A_STEP / duration
     frames = f"0%,{begin:.1f}%{{opacity:{_HIDDEN}}}{begin + 3:.1f}%,98%{{opacity:1}}100%{{opacity:{_HIDDEN}}}"
-    return f"@keyframes s{number}{{{frames}}}.step-{number}{{animation:s{number} {duration:.1f}s infinite}}"
+    return f"@keyframes s{number}{{{frames}}}.step-{number}{{animation:s{number} {duration:.1f}s {2 - duration:.1f}s infinite}}"
 
 
 FORMATS: Final[Mapping[str, Callable[[Diagram], str]]] = {
