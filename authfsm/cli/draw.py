@@ -71,7 +71,8 @@ class Draw(PoolOptions):
     failures: bool = _content("Also draw the refusals that end an attempt.", default=False)
     actions: bool = _content("Like --failures, and show what to do after each refusal.", default=False)
     unfolded: bool = _content(
-        "Draw every transition separately instead of merging similar ones.", default=False
+        "Draw every transition separately, on a page for each state: as SVG or PNG a file each, linked from FILE.",
+        default=False,
     )
     overview: bool = _content(
         "Leave out the names of responses, so that the whole protocol fits on one page.", default=False
@@ -191,9 +192,11 @@ class Draw(PoolOptions):
                     sys.stdout.buffer.write(_formatted(drawn, self.form or "svg"))
                 sys.stdout.flush()
             elif self.form:
-                _write(output, partial(_formatted, drawn, self.form))
+                for file, page in drawn.files(output, f".{self.form}").items():
+                    _write(file, partial(_formatted, page, self.form))
             elif output.name.lower().endswith(tuple(drawn.suffixes)):
-                _write(output, partial(drawn.save, output))
+                for file, page in drawn.files(output, output.suffix.lower()).items():
+                    _write(file, partial(page.save, file))
             else:
                 why = f"{output} must end in one of {', '.join(drawn.suffixes)}; or give its format with --format"
                 raise command.WrongUsage(why)

@@ -178,7 +178,7 @@ class DotStyle:
     def _in_columns(self) -> bool:
         focus = self.model.focus
         sources = {edge.source for edge in self.model.edges if edge.dest in focus} - focus
-        return len(sources) > _MANY_SOURCES or START in focus
+        return len(sources) > _MANY_SOURCES or START in focus or self.model.is_page
 
     @property
     def label_size(self) -> str:
@@ -228,7 +228,7 @@ class DotStyle:
             "color": paint.line,
             "fontcolor": theme.text,
             "tooltip": f"{node.name}: {node.state.meaning}{reason}",
-            "URL": documentation_link(node),
+            "URL": self.model.links.get(node) or documentation_link(node),
             "class": group.replace(" ", "-"),
             **self._outline(availability.effect),
         }

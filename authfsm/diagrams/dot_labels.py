@@ -35,6 +35,7 @@ LOOP_SENTENCES: Final = {
 
 
 UNCERTAIN: Final = "\u2020 and dashed: known only by inference, or contradicted by another source."
+PAGES: Final = "Each state links to its page: all that leads out of it."
 OVERVIEW: Final = "Not drawn: the names of the responses; each flow's own diagram has them."
 
 
@@ -43,6 +44,7 @@ def notes(model: DiagramModel) -> Iterator[str]:
     yield from model.notes
     if model.overview:
         yield OVERVIEW
+        yield from [PAGES] if model.links else []
     if model.has_history:
         yield "Numbered: the recorded steps. Filled and framed: the current state."
     if model.sign_ins is not None:
@@ -71,14 +73,15 @@ def caption(model: DiagramModel, theme: Theme, labels: Mapping[str, str], size: 
     if legend and len({theme.groups[each].fill for each in _LEGEND}) == 1:
         sentences.insert(0, _outline_legend(legend))
         legend = []
-    narrow, wide = len(model.nodes) < _NARROW, len(model.nodes) > MANY_NODES
+    small, wide = len(model.nodes) < _NARROW, len(model.nodes) > MANY_NODES
+    narrow = small or model.is_page
     longest = _LONGEST_NARROW_ROW if narrow else _LONGEST_WIDE_ROW if wide else _LONGEST_ROW
     texts = [wrap(labels.get(each, each), longest) for each in sentences]
     at = len(texts)
     if not narrow:  # two columns of one height
         at = min(range(at + 1), key=lambda at: max(_height(texts[:at]), _height(texts[at:])))
     right = texts if narrow else texts[at:]
-    size = _NARROW_SIZE if narrow else size
+    size = _NARROW_SIZE if small else size
     width = max((render.text_width(row, size) for text in right for row in text), default=0)
     title = f'<td align="left"><b>{escape(model.title)}</b>{_BOLD_ROOM}</td>'
     swatches = f'<td align="left">{_swatches(legend, theme, width, size)}</td>' if legend else ""

@@ -95,10 +95,16 @@ class Drawing:
 
     def pdf(self) -> bytes:
         """Return it as PDF; raises NoPdf, NoEngine, and MissingFont."""
-        return render.pdf(self.dot(), self.engine, self.title)
+        return render.pdf({"": (self.dot(), self.title)}, self.engine)
+
+    def files(self, path: Path, suffix: str) -> Mapping[Path, Drawing]:  # noqa: ARG002 -- a part overrides it
+        """Return what to write to this path in the format of a suffix, and what to the files beside it."""
+        return {path: self}
 
     def save(self, path: str | Path) -> Path:
         """Write it to a file, in the format of the file's suffix, and return its path.
+
+        An unfolded diagram is several files as SVG and PNG, whose names begin like that of this one.
 
         Raises:
             UnknownSuffix: no format has this suffix.
@@ -109,7 +115,9 @@ class Drawing:
         suffixes = [each for each in self.suffixes if file.name.lower().endswith(each)]
         if not suffixes:
             raise UnknownSuffix(file.suffix, self.suffixes)
-        file.write_bytes(self.suffixes[max(suffixes, key=len)](self))
+        suffix = max(suffixes, key=len)
+        for each, drawn in self.files(file, suffix).items():
+            each.write_bytes(self.suffixes[suffix](drawn))
         return file
 
     def _repr_svg_(self) -> str | None:
@@ -140,8 +148,8 @@ PICTURE_SUFFIXES: Final[Mapping[str, Callable[[Drawing], bytes]]] = {
 Drawing.suffixes = PICTURE_SUFFIXES
 Drawing.formats = {"": str, "dot": lambda drawn: drawn.dot(), "svg": lambda drawn: drawn.svg()}
 
-# JupyterLab shows an SVG as an image of its natural size, and a cell is about 930 px wide.
-_CELL_WIDTH: Final = 675  # points
+# JupyterLab and nbconvert show an SVG as an image of its natural size; in a window of 1,000 px a cell has 878 px.
+_CELL_WIDTH: Final = 650  # points
 _SIZE: Final = re.compile(r'width="([\d.]+)pt" height="([\d.]+)pt"')
 
 

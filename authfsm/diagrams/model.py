@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from authfsm.base.mixins import DescribedName
 from authfsm.core.machine import LeadsTo
-from authfsm.diagrams.vertices import Arrow, Junction, OmissionReason, Vertex, group_of
+from authfsm.diagrams.vertices import START, Arrow, Junction, OmissionReason, Vertex, group_of
 from authfsm.protocol.nodes import NODES, Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import DEVICE_STATES, State
@@ -128,6 +128,18 @@ class Edge:
         times = sum(each.times for each in self.counts)
         return EdgeCount(times, None, sum(shares) if shares else None)
 
+    def of_flow(self, flow: str | None) -> Edge:
+        """Return it with only the responses that begin a flow; None is for those that begin none."""
+        responses = tuple(each for each in self.responses if each.auth_flow == flow)
+        return evolve(
+            self,
+            responses=responses,
+            uncertain=tuple(each for each in self.uncertain if each in responses),
+            ruled_out=tuple(each for each in self.ruled_out if each in responses),
+            steps=tuple(each for each in self.steps if each.response in responses),
+            counts=tuple(each for each in self.counts if each.response in responses),
+        )
+
     @property
     def is_uncertain(self) -> bool:
         """Whether all of it is known only by inference, or contradicted."""
@@ -177,6 +189,7 @@ class DiagramModel:
     where that stands; `sign_ins` is the number of sign-ins that are counted on it, if any. `actions` says whether it shows
     what to do after a failure, `overview` whether it leaves out the names of responses; `notes` are further sentences for
     the caption. `own_states` and `own_transitions` are those that an application added to its machine.
+    `links` are the addresses of the pages about some nodes; the others have AWS's pages.
     """
 
     nodes: tuple[Vertex, ...]
@@ -194,13 +207,41 @@ class DiagramModel:
     pools: tuple[PoolSettings, ...] = field(default=(), repr=False)
     own_states: tuple[str, ...] = ()
     own_transitions: tuple[OwnTransition, ...] = ()
+    links: Mapping[Vertex, str] = field(factory=dict, converter=frozen_mapping)
+
+    def pages(self) -> Iterator[DiagramModel]:
+        """Yield what leads out of each node, out of START for each flow."""
+        parts: dict[tuple[Node, str | None], list[Edge]] = {}
+        for edge in self.edges:
+            if isinstance(edge.source, Node):
+                flows = (
+                    {each.auth_flow: None for each in edge.responses}
+                    if edge.source == START
+                    else {None: None}
+                )
+                for flow in flows:
+                    part = edge.of_flow(flow) if edge.source == START else edge
+                    parts.setdefault((edge.source, flow), []).append(part)
+        for (node, flow), edges in parts.items():
+            ends = {node, *(edge.dest for edge in edges)}
+            yield evolve(
+                self, nodes=tuple(each for each in self.nodes if each in ends), edges=tuple(edges), omitted=(),
+                flow=flow or self.flow, focus=frozenset({node}), own_states=(),
+                own_transitions=tuple(each for each in self.own_transitions if each.source == node.state.name),
+            )  # fmt: skip
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it shows only what leads out of its focus."""
+        return bool(self.focus and self.edges) and all(each.source in self.focus for each in self.edges)
 
     @property
     def title(self) -> str:
         """What the diagram shows, in a few words."""
         subject = {1: "what one pool's settings allow", 2: "two pools compared"}.get(len(self.pools))
+        about = "what leads out of" if self.is_page else "the states next to"
         parts = [self.flow or subject or ("" if self.focus else "all flows")]
-        parts += sorted({f"the states next to {node.state}" for node in self.focus})
+        parts += sorted({f"{about} {node.name if self.is_page else node.state}" for node in self.focus})
         parts += [subject] if self.flow and subject else []
         parts += ["a recorded sign-in"] if self.has_history else []
         parts += [] if self.sign_ins is None else [f"the paths of {self.sign_ins:,} sign-ins"]

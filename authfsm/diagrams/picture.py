@@ -6,13 +6,15 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from attrs import evolve, field, frozen
 
 from authfsm.diagrams import render
 from authfsm.diagrams.dot import dot, drawn_edges
-from authfsm.diagrams.dot_labels import LOOP_SENTENCES, OVERVIEW, UNCERTAIN, notes
+from authfsm.diagrams.dot_labels import LOOP_SENTENCES, OVERVIEW, PAGES, UNCERTAIN, notes
 from authfsm.diagrams.drawing import PICTURE_SUFFIXES, Drawing, UnknownName
 from authfsm.diagrams.exports import as_json, markdown, mermaid, plantuml
 from authfsm.diagrams.history_overlay import HistoryStep, add_history, add_traffic
@@ -73,13 +75,14 @@ class Diagram(Drawing):
     """A diagram of the protocol. `str(diagram)` is DOT; Jupyter displays it directly.
 
     `model` has its nodes and edges, `theme` the colours, and `labels` other texts for those that it has. `engine` is the
-    layout engine; None is the first that is installed.
+    layout engine; None is the first that is installed. An unfolded diagram has an `overview`, and is saved as `pages`.
     """
 
     model: DiagramModel
     theme: Theme = LIGHT
     labels: Mapping[str, str] = field(factory=dict, converter=frozen_texts)
     engine: str | None = None
+    overview: DiagramModel | None = None
 
     def __str__(self) -> str:
         return self.dot()
@@ -103,6 +106,50 @@ class Diagram(Drawing):
     def dot(self) -> str:
         """Return the diagram in Graphviz's language."""
         return dot(self.model, self.theme, self.labels)
+
+    def pages(self, stem: str = "", suffix: str = "") -> dict[str, Diagram]:
+        """Return the pages of an unfolded diagram by name: an overview, and what leads out of each state.
+
+        What leads out of START has a page for each flow. A diagram that is not unfolded is one page.
+
+        Args:
+            stem: the name of the overview, with which the other names begin. With it each state links to its page,
+                and on that page to the next one.
+            suffix: the end of each name.
+        """
+        if self.overview is None:
+            return {stem + suffix: self}
+        models = [self.overview, *self.model.pages()]
+        nodes = [next(iter(each.focus), None) for each in models]
+        names = [
+            re.sub(r"\W+", "-", f"-{number} {node and node.name} {each.flow or ''}").rstrip("-")
+            if node
+            else ""
+            for number, (node, each) in enumerate(zip(nodes, models, strict=True))
+        ]
+        files = [stem + name + suffix for name in names]
+        links = {
+            node: quote(file) for node, file in reversed([*zip(nodes, files, strict=True)]) if node and stem
+        }
+        found = {}
+        for node, model, file, after in zip(nodes, models, files, (*files[1:], files[0]), strict=True):
+            following = {node: quote(after)} if node and stem else {}
+            found[file] = evolve(self, model=evolve(model, links=links | following), overview=None)
+        return found
+
+    def files(self, path: Path, suffix: str) -> Mapping[Path, Drawing]:
+        """Return an unfolded diagram's pages for SVG and PNG by their paths, and the whole for other formats."""
+        if suffix not in {".svg", ".png"}:
+            return super().files(path, suffix)
+        return {path.with_name(name): page for name, page in self.pages(path.stem, path.suffix).items()}
+
+    def pdf(self) -> bytes:
+        """Return it as PDF, an unfolded diagram with a page for each of `pages`; raises NoPdf, NoEngine, MissingFont."""
+        pages = {name: (page.dot(), page.title) for name, page in self.pages("page").items()}
+        return render.pdf(pages, self.engine)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return super(Diagram, next(iter(self.pages().values())))._repr_mimebundle_()
 
     def svg(self, *, animated: bool = False) -> str:
         """Return the diagram as SVG, with real text, tooltips, and links to AWS's pages; raises NoEngine.
@@ -192,7 +239,7 @@ Diagram.suffixes = SUFFIXES
 @cache
 def _label_names() -> frozenset[str]:
     """Return every text of a diagram that a label can replace, without what only some settings say."""
-    sentences = {*LOOP_SENTENCES.values(), UNCERTAIN, OVERVIEW}
+    sentences = {*LOOP_SENTENCES.values(), UNCERTAIN, OVERVIEW, PAGES}
     sentences |= {each.caption for each in OmissionReason}
     sentences |= {action.advice for action in RecoveryAction}
     junctions = {each.name for each in JUNCTIONS}
@@ -230,7 +277,8 @@ def diagram(
         history: the steps of a sign-in: its path is highlighted, and the current state. Without another argument
             that says what to draw, it is drawn on what the sign-in's own flow reaches.
         traffic: the histories of many sign-ins: edges show how often they were followed.
-        unfolded: draw each arrow by itself, and all that the other arguments do not leave out.
+        unfolded: draw each arrow by itself, and all that the other arguments do not leave out; as SVG, PNG and PDF it is
+            saved as `Diagram.pages`.
         failures: draw where an attempt ends.
         actions: draw that, and what to do then.
         overview: leave the names of responses out of the drawing, so that the whole can be read on a page.
@@ -271,6 +319,15 @@ def diagram(
     refuse_unknown_labels(labels or {}, _label_names() | set(notes(model)))
     if history is not None:
         model = add_history(model, history)
+    traffic = None if traffic is None else tuple(map(tuple, traffic))
     if traffic is not None:
         model = add_traffic(model, traffic)
-    return Diagram(model, theme, labels or {}, engine)
+    summary = None
+    if unfolded and state is None:
+        summary = diagram(
+            machine, flow=flow, settings=settings, faded=faded, difference=difference, history=history, traffic=traffic,
+            failures=failures, actions=actions, overview=True,
+        ).model  # fmt: skip
+        rest = tuple(each for each in model.nodes if each not in summary.nodes)
+        summary = evolve(summary, nodes=(*summary.nodes, *rest), omitted=model.omitted)
+    return Diagram(model, theme, labels or {}, engine, summary)

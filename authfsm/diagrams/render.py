@@ -6,6 +6,7 @@ import re
 import shutil
 import sysconfig
 import unicodedata
+from collections.abc import Iterator, Mapping
 from html import unescape
 from importlib.util import find_spec
 from io import BytesIO
@@ -52,11 +53,10 @@ class NoEngine(OperatorError):
 class NoPdf(OperatorError):
     """Nothing that writes PDF is installed."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "nothing that writes PDF is installed: `pip install 'authfsm[pdf]'`, or install Graphviz"
-            " so that `dot` is on the PATH"
-        )
+    def __init__(self, pages: int = 1) -> None:
+        other = ", or install Graphviz so that `dot` is on the PATH" if pages == 1 else ""
+        what = "PDF" if pages == 1 else "PDF of several pages"
+        super().__init__(f"nothing that writes {what} is installed: `pip install 'authfsm[pdf]'`{other}")
 
 
 class MissingFont(OperatorError):
@@ -116,14 +116,17 @@ def png(source: str, dpi: int = 144, name: str | None = None) -> bytes:
     return _run(source, "png", name, f"-Gdpi={dpi}")
 
 
-def pdf(source: str, name: str | None = None, title: str = "") -> bytes:
-    """Return DOT as PDF whose text is text, by svglib or else by a system's `dot`; raises MissingFont or NoPdf."""
-    if name != "dot" and find_spec("svglib") and find_spec("reportlab"):
-        _check_characters(source, "PDF")
-        source = source.replace("\u2212", "\u2013")  # Helvetica has no minus sign
-        return _pdf_by_svglib(svg(source, name).replace(f'"{_FONTS}"', '"Helvetica"'), title)
+def pdf(pages: Mapping[str, tuple[str, str]], name: str | None = None) -> bytes:
+    """Return pages, each DOT and a title by its name, as PDF with text, by svglib or, one page, a system's `dot`.
+
+    A link to the name of a page leads there. Raises MissingFont or NoPdf.
+    """
+    if (name != "dot" or len(pages) > 1) and find_spec("svglib") and find_spec("reportlab"):
+        return _pdf_by_svglib(pages, name)
+    if len(pages) > 1:
+        raise NoPdf(len(pages))
     try:
-        return _run(source, "pdf", "dot")
+        return _run(next(iter(pages.values()))[0], "pdf", "dot")
     except NoEngine:
         raise NoPdf from None
 
@@ -140,14 +143,44 @@ def _check_characters(source: str, output_format: str) -> None:
         raise MissingFont("".join(sorted(missing)), output_format)
 
 
-def _pdf_by_svglib(drawn: str, title: str) -> bytes:
+def _pdf_by_svglib(pages: Mapping[str, tuple[str, str]], name: str | None) -> bytes:
     from reportlab.graphics import renderPDF  # noqa: PLC0415 -- an extra
+    from reportlab.pdfgen.canvas import Canvas  # noqa: PLC0415 -- an extra
     from svglib.svglib import svg2rlg  # noqa: PLC0415 -- an extra
 
-    page: Any = svg2rlg(BytesIO(drawn.encode()))
     written = BytesIO()
-    renderPDF.drawToFile(page, written, msg=title)
+    canvas: Any = Canvas(written)
+    canvas.setTitle(next(iter(pages.values()))[1])
+    for key, (source, title) in pages.items():
+        _check_characters(source, "PDF")
+        # Helvetica has no minus sign
+        drawn = svg(source.replace("\u2212", "\u2013"), name).replace(f'"{_FONTS}"', '"Helvetica"')
+        page: Any = svg2rlg(BytesIO(drawn.encode()))
+        canvas.setPageSize((page.width, page.height))
+        renderPDF.draw(page, canvas, 0, 0)
+        if key:
+            canvas.bookmarkPage(key)
+            canvas.addOutlineEntry(title, key)
+        for target, area in _links(drawn):
+            if target in pages:
+                canvas.linkRect(title, target, area)
+            else:
+                canvas.linkURL(target, area)
+        canvas.showPage()
+    canvas.save()
     return written.getvalue()
+
+
+def _links(drawn: str) -> Iterator[tuple[str, tuple[float, float, float, float]]]:
+    """Yield the address of each link of an SVG, and its left, bottom, right and top in points from the lower left."""
+    shift = re.search(r"translate\(([\d.]+) ([\d.]+)\)", drawn)
+    left = float(shift[1]) if shift else 0.0
+    for target, inside in re.findall(r'<a xlink:href="([^"]*)"[^>]*>(.*?)</a>', drawn, re.DOTALL):
+        outlines = " ".join(re.findall(r' (?:d|points)="([^"]*)"', inside))
+        points = [(float(x), float(y)) for x, y in re.findall(r"(-?[\d.]+),(-?[\d.]+)", outlines)]
+        if points:
+            xs, ys = zip(*points, strict=True)
+            yield unescape(target), (left + min(xs), -max(ys), left + max(xs), -min(ys))
 
 
 def _run(source: str, output_format: str, name: str | None, *options: str) -> bytes:
