@@ -50,9 +50,6 @@ class AccountDiagram(Drawing):
     theme: Theme = LIGHT
     engine: str | None = None
 
-    def __str__(self) -> str:
-        return self.dot()
-
     def dot(self) -> str:
         """Return the diagram in Graphviz's language."""
         return "\n".join((*self._statements(), ""))

@@ -9,7 +9,7 @@ from functools import lru_cache
 from html import escape
 from typing import Final
 
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
 from authfsm.diagrams.dot_labels import caption
 from authfsm.diagrams.model import MANY_NODES, DiagramModel, Edge, EdgeKind, EdgeStep, SettingsEffect
@@ -141,16 +141,6 @@ class DotStyle:
     model: DiagramModel
     theme: Theme
     labels: Mapping[str, str]
-    highlighted: frozenset[Vertex] = field(init=False)
-    self_loops: Mapping[Vertex, tuple[Edge, ...]] = field(init=False)
-
-    @highlighted.default
-    def _highlighted(self) -> frozenset[Vertex]:
-        return self.model.highlighted
-
-    @self_loops.default
-    def _self_loops(self) -> Mapping[Vertex, tuple[Edge, ...]]:
-        return self.model.self_loops()
 
     def defaults(self) -> tuple[Attributes, Attributes, Attributes]:
         """Return the attributes of the graph, and the defaults of nodes and edges."""
@@ -204,7 +194,7 @@ class DotStyle:
         return self.labels.get(key, key)
 
     def _is_faded(self, vertex: Vertex) -> bool:
-        untouched = self.model.has_highlights and vertex not in self.highlighted
+        untouched = self.model.has_highlights and vertex not in self.model.highlighted
         return untouched or self.model.availability(vertex).effect is SettingsEffect.FADED
 
     def _outline(self, effect: SettingsEffect) -> Attributes:
@@ -254,7 +244,8 @@ class DotStyle:
         role = escape(self.model.role_of(node))
         name = sign + escape(self.text(node.state)) + ("" if self.model.focus else role)
         rows = [role.strip()] if role and self.model.focus else []
-        rows += [row for edge in self.self_loops.get(node, ()) for row in self._rows(edge)]
+        loops = (edge for edge in self.model.edges if edge.source == edge.dest == node)
+        rows += [row for edge in loops for row in self._rows(edge)]
         if not rows:
             return name
         is_bold = node == self.model.current or node in self.model.focus

@@ -48,6 +48,9 @@ class Drawing:
     formats: ClassVar[Mapping[str, Callable[[Any], str]]]
     """The formats of `format(drawing, name)`."""
 
+    def __str__(self) -> str:
+        return self.dot()
+
     def __format__(self, spec: str) -> str:
         if spec not in self.formats:
             raise UnknownFormat(spec, filter(None, self.formats))

@@ -301,14 +301,6 @@ class DiagramModel:
         if self.flow and len(self.nodes) > MANY_NODES and len(device) > 1:
             yield device
 
-    def self_loops(self) -> dict[Vertex, tuple[Edge, ...]]:
-        """Return the edges that lead from a node back to it, by node."""
-        found: dict[Vertex, tuple[Edge, ...]] = {}
-        for edge in self.edges:
-            if edge.source == edge.dest:
-                found[edge.source] = (*found.get(edge.source, ()), edge)
-        return found
-
     def targets(self, vertex: Vertex) -> Iterator[Node]:
         """Yield the nodes that a junction leads to, through smaller junctions too; a node leads to itself."""
         if isinstance(vertex, Node):

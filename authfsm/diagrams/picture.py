@@ -84,9 +84,6 @@ class Diagram(Drawing):
     engine: str | None = None
     overview: DiagramModel | None = None
 
-    def __str__(self) -> str:
-        return self.dot()
-
     def __format__(self, spec: str) -> str:
         if (self.model.own_states or self.model.own_transitions) and spec in _PROTOCOL_ONLY:
             raise ConflictingOptions("a machine", f"the format {spec}")
@@ -186,16 +183,17 @@ def _animate(svg: str, model: DiagramModel) -> str:
         return found[0].replace(classes, f"{classes} step-{number}") if number else found[0]
 
     duration = last * _SECONDS_A_STEP + _SECONDS_AT_END
-    rules = "".join(_step_rules(number, duration) for number in range(1, last + 1))
+    rules = ""
+    for number in range(1, last + 1):
+        begin = 100 * (number - 0.5) * _SECONDS_A_STEP / duration
+        frames = (
+            f"0%,{begin:.1f}%{{opacity:{_HIDDEN}}}{begin + 3:.1f}%,98%{{opacity:1}}100%{{opacity:{_HIDDEN}}}"
+        )
+        animation = f"animation:s{number} {duration:.1f}s {2 - duration:.1f}s infinite"
+        rules += f"@keyframes s{number}{{{frames}}}.step-{number}{{{animation}}}"
     style = f"<style>@media (prefers-reduced-motion:no-preference){{{rules}}}</style>\n"
     inside = svg.index(">", svg.index("<svg")) + 1
     return f"{svg[:inside]}\n{style}{_GROUP.sub(mark, svg[inside:].lstrip())}"
-
-
-def _step_rules(number: int, duration: float) -> str:
-    begin = 100 * (number - 0.5) * _SECONDS_A_STEP / duration
-    frames = f"0%,{begin:.1f}%{{opacity:{_HIDDEN}}}{begin + 3:.1f}%,98%{{opacity:1}}100%{{opacity:{_HIDDEN}}}"
-    return f"@keyframes s{number}{{{frames}}}.step-{number}{{animation:s{number} {duration:.1f}s {2 - duration:.1f}s infinite}}"
 
 
 FORMATS: Final[Mapping[str, Callable[[Diagram], str]]] = {
