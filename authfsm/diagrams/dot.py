@@ -97,11 +97,7 @@ def _statements(model: DiagramModel, style: DotStyle) -> Iterator[str]:
 
 
 def drawn_edges(model: DiagramModel) -> Iterator[tuple[Edge, bool]]:
-    """Yield the edges that are lines in the drawing, each with whether it has two heads.
-
-    An edge back to the junction that leads to its node is one line with the edge from the junction.
-    An acknowledgement is no line: it is listed in its node.
-    """
+    """Yield the edges that are lines, each with whether it has two heads; acknowledgements are listed in their node."""
     by_ends = {(edge.source, edge.dest): edge for edge in model.edges}
     for edge in model.edges:
         back = by_ends.get((edge.dest, edge.source))

@@ -59,14 +59,7 @@ def notes(model: DiagramModel) -> Iterator[str]:
 
 
 def caption(model: DiagramModel, theme: Theme, labels: Mapping[str, str], size: int) -> str:
-    """Return the label below a diagram: its title, what the colours and outlines mean, the notes, and the advice.
-
-    Args:
-        model: the diagram.
-        theme: its theme.
-        labels: other texts for groups and sentences.
-        size: the size of the text, in points; that of a narrow drawing, which is never made smaller, is 10.
-    """
+    """Return the label below a diagram: title, legend, notes, advice; `size` is that of its text, if it is not narrow."""
     groups = {group_of(node) for node in model.nodes if isinstance(node, Node)}
     legend = [(theme.groups[g], labels.get(g, g)) for g in _LEGEND if g in groups]
     sentences = list(notes(model))

@@ -1,7 +1,4 @@
-"""A diagram as text: Mermaid, PlantUML and a Markdown table for people, JSON for programs.
-
-Mermaid, as GitHub renders it, has no styles for edges: a sign before the label says what an edge means.
-"""
+"""A diagram as text: Mermaid and PlantUML, where a sign says what an edge means; Markdown for people; JSON."""
 
 from __future__ import annotations
 

@@ -90,10 +90,7 @@ class HistoryWalker:
         return (*in_order(end for end in ends if isinstance(end, Node)), *self._junctions)
 
     def _path(self, source: Node, step: HistoryStep, dest: Node) -> tuple[int, ...]:
-        """Return the numbers of the edges that lead from one node to another by a response.
-
-        The path leads through junctions, unless it is a self-loop that stays in its challenge.
-        """
+        """Return the numbers of the edges from one node to another, through junctions unless a loop stays in its challenge."""
         loop = _loop_kind(step)
         paths: list[tuple[int, ...]] = [
             (number,)

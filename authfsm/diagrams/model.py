@@ -1,8 +1,4 @@
-"""The model of a diagram: its nodes and edges, with nothing about how they look.
-
-`authfsm.diagrams.model_builder` builds a `DiagramModel` from the protocol's table, and
-`authfsm.diagrams.history_overlay` adds recorded steps. Each format is a pure function of a `DiagramModel`.
-"""
+"""The model of a diagram: its nodes and edges, with nothing about how they look. Each format is a function of it."""
 
 from __future__ import annotations
 
@@ -277,12 +273,7 @@ class DiagramModel:
         return tuple(each for each in dict.fromkeys((*self.own_states, *ends)) if each not in known)
 
     def same_rank(self) -> Iterator[tuple[Vertex, ...]]:
-        """Yield nodes that are drawn side by side.
-
-        A member whose answers only lead to a smaller junction of the same junction is drawn beside the
-        junction. The other members are drawn in one row if they belong to one group. In a flow's large
-        diagram the steps of a device are drawn in one row too.
-        """
+        """Yield nodes that are drawn side by side: members of a junction, and in a large flow the steps of a device."""
         members: dict[Vertex, list[Vertex]] = {}
         answers: dict[Vertex, set[Vertex]] = {}
         for edge in self.edges:

@@ -1,7 +1,4 @@
-"""From the protocol's table to the model of a diagram: omit, fold and merge arrows.
-
-What a model shows and what it says it omits are together the whole table, by test.
-"""
+"""From the protocol's table to the model of a diagram: omit, fold and merge arrows, and say which are omitted."""
 
 from __future__ import annotations
 

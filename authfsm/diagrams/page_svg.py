@@ -1,7 +1,4 @@
-"""A diagram as part of a page: its colours are CSS variables, its nodes are buttons, its edges are numbered.
-
-Graphviz's links, tooltips and caption are removed; the page has its own.
-"""
+"""A diagram as part of a page: its colours are CSS variables, its nodes buttons, its edges numbered, its links gone."""
 
 from __future__ import annotations
 

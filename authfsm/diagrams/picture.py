@@ -164,10 +164,7 @@ _HIDDEN: Final = 0.3  # the opacity of what has not happened yet
 
 
 def _animate(svg: str, model: DiagramModel) -> str:
-    """Return the SVG of a recorded sign-in whose steps appear one after another, by CSS and without a script.
-
-    It shows the whole path at first, and throughout where animation is off or the reader asks for reduced motion.
-    """
+    """Return the SVG of a recorded sign-in whose steps appear one after another, by CSS; at first it is complete."""
     edges = [edge for edge, _ in drawn_edges(model)]
     first = [min((step.number for step in edge.steps), default=0) for edge in edges]
     arrivals: dict[Vertex, int] = {}

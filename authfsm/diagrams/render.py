@@ -117,10 +117,7 @@ def png(source: str, dpi: int = 144, name: str | None = None) -> bytes:
 
 
 def pdf(pages: Mapping[str, tuple[str, str]], name: str | None = None) -> bytes:
-    """Return pages, each DOT and a title by its name, as PDF with text, by svglib or, one page, a system's `dot`.
-
-    A link to the name of a page leads there. Raises MissingFont or NoPdf.
-    """
+    """Return pages, each DOT and a title by its name, to which links lead, as PDF; raises MissingFont or NoPdf."""
     if (name != "dot" or len(pages) > 1) and find_spec("svglib") and find_spec("reportlab"):
         return _pdf_by_svglib(pages, name)
     if len(pages) > 1:

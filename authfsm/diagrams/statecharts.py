@@ -53,10 +53,7 @@ def _guard(arrow: Arrow) -> dict[str, str]:
 
 
 def xstate(model: DiagramModel) -> str:
-    """Return the configuration of XState's `createMachine` (version 5), as JSON.
-
-    Its one guard is `leadsTo`, with the destination as its parameters; `xstate_module` has it.
-    """
+    """Return the configuration of XState's `createMachine` (version 5) as JSON; `xstate_module` has its guard too."""
     states: dict[str, Any] = {}
     arrows = arrows_by_source(model)
     for node, leaving in arrows.items():

@@ -1,7 +1,4 @@
-"""What stands in a diagram: nodes in groups, junctions, and the arrows of the table; and why some are left out.
-
-All of it is computed from the table's sets and from the evidence, never listed arrow by arrow.
-"""
+"""What stands in a diagram, computed from the table's sets and the evidence; and why some arrows are left out."""
 
 from __future__ import annotations
 
