@@ -191,7 +191,9 @@ def test_png_and_pdf(font_set: str, tmp_path: Path) -> None:
 
     writers: dict[str, Callable[[str], bytes]] = {
         "PNG": lambda source: render.png(source, 72),
-        "PDF": lambda source: read("pdftoppm", render.pdf(source), "-r", "72", "-png", "-singlefile"),
+        "PDF": lambda source: read(
+            "pdftoppm", render.pdf({"": (source, "")}), "-r", "72", "-png", "-singlefile"
+        ),
     }
     for (script, text), (output_format, written) in product(SCRIPTS.items(), writers.items()):
         letters = sorted(set(text) - {" "})
@@ -203,7 +205,7 @@ def test_png_and_pdf(font_set: str, tmp_path: Path) -> None:
         needed = f"this {output_format} do not have {''.join(letters)}: .*{package}"
         with pytest.raises(MissingFont, match=needed):
             written(dot([text], 4))
-    words = read("pdftotext", render.pdf(dot([SCRIPTS["Latin"]], 4)), "-").decode()
+    words = read("pdftotext", render.pdf({"": (dot([SCRIPTS["Latin"]], 4), "")}), "-").decode()
     assert SCRIPTS["Latin"] in words
 
 

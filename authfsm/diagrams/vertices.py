@@ -10,26 +10,12 @@ from attrs import field, frozen
 
 from authfsm.base.mixins import DescribedName
 from authfsm.protocol import links
+from authfsm.protocol import table as t
 from authfsm.protocol.evidence import Confidence, confidence
 from authfsm.protocol.nodes import NODES, Node
 from authfsm.protocol.responses import REFRESH_RESPONSES, Credential, Response
 from authfsm.protocol.states import DEVICE_STATES, SET_UP_STATES, State
-from authfsm.protocol.table import (
-    AFTER_LAST_FACTOR,
-    AFTER_PASSWORD,
-    ANY_CHALLENGE,
-    CUSTOM,
-    FIRST_FACTOR,
-    FIRST_FACTOR_CHOICE,
-    PROTOCOL,
-    RESTART,
-    SECOND_FACTOR,
-    UNKNOWN_CHALLENGE,
-    LoopKind,
-    Role,
-    Transition,
-    loop_kinds,
-)
+from authfsm.protocol.table import LoopKind, Role, Transition, loop_kinds
 from authfsm.settings import PoolSettings
 from authfsm.settings.reach import best_confidence
 
@@ -67,7 +53,7 @@ def group_of(node: Node) -> StateGroup:
         return StateGroup.SET_UP
     if node.state in DEVICE_STATES:
         return StateGroup.DEVICE
-    if node.role is Role.SECOND_FACTOR or (node.role is None and node.state in SECOND_FACTOR):
+    if node.role is Role.SECOND_FACTOR or (node.role is None and node.state in t.SECOND_FACTOR):
         return StateGroup.SECOND_FACTOR
     return StateGroup.FIRST_FACTOR
 
@@ -134,17 +120,17 @@ def _members(states: Iterable[State], role: Role) -> frozenset[Node]:
     return frozenset(Node(s, role if s is State.EMAIL_OTP else None) for s in states)
 
 
-_CODES = SECOND_FACTOR - {State.MFA_SETUP}
+_CODES = t.SECOND_FACTOR - {State.MFA_SETUP}
 JUNCTIONS: Final = (
-    Junction("password proved", _members(AFTER_PASSWORD - UNKNOWN_CHALLENGE, Role.SECOND_FACTOR)),
+    Junction("password proved", _members(t.AFTER_PASSWORD - t.UNKNOWN_CHALLENGE, Role.SECOND_FACTOR)),
     Junction(
         "permanent password proved",
-        _members(SECOND_FACTOR | AFTER_LAST_FACTOR - UNKNOWN_CHALLENGE, Role.SECOND_FACTOR),
+        _members(t.SECOND_FACTOR | t.AFTER_LAST_FACTOR - t.UNKNOWN_CHALLENGE, Role.SECOND_FACTOR),
     ),
-    Junction("first factor asked", _members(FIRST_FACTOR - UNKNOWN_CHALLENGE, Role.FIRST_FACTOR)),
+    Junction("first factor asked", _members(t.FIRST_FACTOR - t.UNKNOWN_CHALLENGE, Role.FIRST_FACTOR)),
     Junction("second factor asked", _members(_CODES, Role.SECOND_FACTOR)),
     Junction("code asked", _members(_CODES - {State.SELECT_MFA_TYPE}, Role.SECOND_FACTOR)),
-    Junction("factors proved", _members(AFTER_LAST_FACTOR - UNKNOWN_CHALLENGE, Role.SECOND_FACTOR)),
+    Junction("factors proved", _members(t.AFTER_LAST_FACTOR - t.UNKNOWN_CHALLENGE, Role.SECOND_FACTOR)),
 )
 """The named sets of the table as junctions, larger ones before those they contain."""
 
@@ -199,9 +185,9 @@ class OmissionReason(DescribedName):
 
 _ANOTHER_FACTOR: Final = {
     (state, response)
-    for state in FIRST_FACTOR - UNKNOWN_CHALLENGE
-    if PROTOCOL[state].keys() >= FIRST_FACTOR_CHOICE.keys()
-    for response in FIRST_FACTOR_CHOICE
+    for state in t.FIRST_FACTOR - t.UNKNOWN_CHALLENGE
+    if t.PROTOCOL[state].keys() >= t.FIRST_FACTOR_CHOICE.keys()
+    for response in t.FIRST_FACTOR_CHOICE
 } - {(State.WEB_AUTHN, Credential)}  # it answers the passkey challenge itself
 CONFIDENCE_MARKS: Final = {Confidence.INFERRED: "†", Confidence.CONTRADICTORY: "‡", Confidence.REFUTED: "✗"}
 """The mark of a transition whose evidence is weak."""
@@ -238,14 +224,14 @@ def omission_reason(
 def _less_certain(arrow: Arrow) -> OmissionReason | None:
     """Return why an arrow says no more than others that are drawn, or only what no source confirms."""
     source, response, dest, loop = arrow.transition
-    if loop is RESTART and len(loop_kinds(source, PROTOCOL[source][response])) > 1:
+    if loop is t.RESTART and len(loop_kinds(source, t.PROTOCOL[source][response])) > 1:
         return OmissionReason.RESTART
-    leads_anywhere = PROTOCOL[source][response] >= ANY_CHALLENGE and loop is None
-    if (leads_anywhere or dest in CUSTOM) and confidence(arrow.transition) not in _PUBLISHED:
+    leads_anywhere = t.PROTOCOL[source][response] >= t.ANY_CHALLENGE and loop is None
+    if (leads_anywhere or dest in t.CUSTOM) and confidence(arrow.transition) not in _PUBLISHED:
         return OmissionReason.UNCERTAIN if response in REFRESH_RESPONSES else OmissionReason.LAMBDA
     return None
 
 
 def is_foreign(node: Node, flow: str | None) -> bool:
     """Return whether only CUSTOM_AUTH reaches a node, and the diagram shows another flow."""
-    return flow not in {None, "CUSTOM_AUTH"} and node.state in CUSTOM
+    return flow not in {None, "CUSTOM_AUTH"} and node.state in t.CUSTOM
