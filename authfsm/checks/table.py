@@ -17,25 +17,12 @@ from attrs import evolve, field, frozen
 from authfsm.base.mixins import DescribedName
 from authfsm.protocol import links
 from authfsm.protocol import responses as r
+from authfsm.protocol import table as p
 from authfsm.protocol.error_policy import ERROR_POLICY, LISTED_OPERATIONS, ErrorRule, RecoveryAction
 from authfsm.protocol.evidence import Confidence, confidence
 from authfsm.protocol.nodes import EdgeRoles, target_roles
 from authfsm.protocol.states import CHALLENGES, PASSWORDLESS, State
-from authfsm.protocol.table import (
-    ACKNOWLEDGEMENT,
-    FIRST_FACTOR,
-    NEW_CHALLENGE,
-    PREREQUISITES,
-    PROTOCOL,
-    RESTART,
-    RETRY,
-    SECOND_FACTOR,
-    Destination,
-    Prerequisite,
-    Role,
-    Transition,
-    row_transitions,
-)
+from authfsm.protocol.table import Destination, Prerequisite, Role, Transition, row_transitions
 from authfsm.protocol.validators import frozen_mapping
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import passkey_allowed_with_mfa, skips_second_factor
@@ -93,7 +80,7 @@ _PROOF_NOT_CHECKED: Final = frozenset({S.FAILED, S.SELECT_CHALLENGE, S.ADMIN_NO_
 NEXT_BY_FUNCTIONS: Final = r.CUSTOM_AUTH_RESPONSES | {r.Answer}
 """The responses after which DefineAuthChallenge decides what follows, and may name any challenge."""
 
-_SECOND_FACTOR_STATES: Final = SECOND_FACTOR - {S.EMAIL_OTP}
+_SECOND_FACTOR_STATES: Final = p.SECOND_FACTOR - {S.EMAIL_OTP}
 
 
 @frozen(cache_hash=True)
@@ -133,8 +120,8 @@ def proved_by(
         # "credit for the factors in its amr": the first factor is credited if the second one is asked for.
         factor = Factor.ACCESS_TOKEN
     # A refusal proves nothing, nor does a challenge that is issued again. A custom challenge may be the next one.
-    again = kind is NEW_CHALLENGE and ends.source is ends.dest and source is not S.CUSTOM_CHALLENGE
-    if factor is None or dest in _PROOF_NOT_CHECKED or kind in {RETRY, RESTART} or again:
+    again = kind is p.NEW_CHALLENGE and ends.source is ends.dest and source is not S.CUSTOM_CHALLENGE
+    if factor is None or dest in _PROOF_NOT_CHECKED or kind in {p.RETRY, p.RESTART} or again:
         return frozenset()
     no_token_verified = response is r.CompleteMfaSetup and not before.verified
     no_function = factor is Factor.FUNCTIONS and not (
@@ -277,12 +264,12 @@ BOUNDS: Final = (
     Bound(
         "AuthSessionValidity", "3 to 15 minutes; a refused answer does not prolong the session",
         "NotAuthorizedException", "session is expired", _ENDS_SIGN_IN, "AWS API reference, UserPoolClientType",
-        lambda t: t.kind is RETRY or (t.kind is ACKNOWLEDGEMENT and t.source is S.MFA_SETUP)),
+        lambda t: t.kind is p.RETRY or (t.kind is p.ACKNOWLEDGEMENT and t.source is S.MFA_SETUP)),
     Bound(
         "device key", "once: the client does not send again a key that Cognito has forgotten",
         "ResourceNotFoundException", "Device does not exist", frozenset({RecoveryAction.DROP_DEVICE}),
         "amplify-js retryOnResourceNotFoundException, amplify-swift retryRespondPasswordVerifier",
-        lambda t: t.kind is RESTART),
+        lambda t: t.kind is p.RESTART),
     Bound(
         "DefineAuthChallenge", "as many rounds as the Lambda function allows: it receives the list of all rounds",
         "NotAuthorizedException", "", _ENDS_SIGN_IN,
@@ -292,7 +279,7 @@ BOUNDS: Final = (
         "request rate", "RespondToAuthChallenge may be sent at three times the rate of UserAuthentication",
         "TooManyRequestsException", "", frozenset({RecoveryAction.WAIT, RecoveryAction.WAIT_OUT}),
         "AWS developer guide, Quotas in Amazon Cognito",
-        lambda t: t.response is r.Select and {t.source, t.dest} <= FIRST_FACTOR),
+        lambda t: t.response is r.Select and {t.source, t.dest} <= p.FIRST_FACTOR),
     Bound(
         "device proof", "once: Cognito does not ask again for a device that was proved",
         "NotAuthorizedException", "session can only be used once", _ENDS_SIGN_IN,
@@ -404,7 +391,7 @@ class Table:
 
 def _contradictory() -> Iterator[Transition]:
     """The contradictory and refuted transitions, and OTHER_CHALLENGE of a row if all its known challenges are."""
-    for source, row in PROTOCOL.items():
+    for source, row in p.PROTOCOL.items():
         for response, dests in row.items():
             known = {
                 transition: confidence(transition) in {Confidence.CONTRADICTORY, Confidence.REFUTED}
@@ -417,6 +404,6 @@ def _contradictory() -> Iterator[Transition]:
 
 
 TABLE: Final = Table(
-    PROTOCOL, PREREQUISITES, PROOFS, ERROR_POLICY, LISTED_OPERATIONS, BOUNDS, _contradictory()
+    p.PROTOCOL, p.PREREQUISITES, PROOFS, ERROR_POLICY, LISTED_OPERATIONS, BOUNDS, _contradictory()
 )
 """The protocol of this package."""

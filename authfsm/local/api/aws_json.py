@@ -65,8 +65,8 @@ def error_reply(code: str, message: str, request_id: str, *, status: int = 400) 
         "Content-Type": _CONTENT_TYPE,
         "x-amzn-RequestId": request_id,
         "x-amzn-ErrorType": f"{code}:",
-        # A header is one line of ASCII; the body has the whole message.
-        "x-amzn-ErrorMessage": " ".join(message.split()).encode("ascii", "replace").decode(),
+        # A header is one line of ASCII, and clients read at most 8 KiB of it; the body has the whole message.
+        "x-amzn-ErrorMessage": " ".join(message.split()).encode("ascii", "replace").decode()[:4096],
     }
     return HttpReply(status, headers, json.dumps({"__type": code, "message": message}).encode())
 

@@ -77,24 +77,27 @@ def check_constraints(
         refuse("invalid-names" if named else "", refusal)
 
 
-def _violations(shape_name: str, value: Any, path: str) -> Iterator[str]:
-    shape = _model()["shapes"][shape_name]
+def _violations(shape_name: str, value: Any, path: str, *, secret: bool = False) -> Iterator[str]:
+    shape = dict(_model()["shapes"][shape_name])
+    secret = shape["sensitive"] = secret or shape.get("sensitive", False)  # so is all that a secret map has
     kind = shape["type"]
     prefix = f"{path}." if path else ""
     if kind == "structure":
         for name, each in value.items():
-            yield from _violations(shape["members"][name], each, f"{prefix}{lower_first(name)}")
+            yield from _violations(
+                shape["members"][name], each, f"{prefix}{lower_first(name)}", secret=secret
+            )
         return
     if kind in {"string", "list", "map"}:
         yield from _length_violations(shape, value, path)
     if kind == "map":
         for key, each in value.items():
             most = {"max": _MAX_LENGTHS_IN_MAPS.get(key, len(each)), "sensitive": True}
-            yield from _violations(shape["value"], each, f"{path}.{key}")
+            yield from _violations(shape["value"], each, f"{path}.{key}", secret=secret)
             yield from _length_violations(most, each, f"{path}.{key}")
     if kind == "list":
         for number, each in enumerate(value, 1):
-            yield from _violations(shape["member"], each, f"{prefix}{number}.member")
+            yield from _violations(shape["member"], each, f"{prefix}{number}.member", secret=secret)
     if kind == "string" and "enum" in shape and value not in shape["enum"]:
         allowed = f"[{', '.join(shape['enum'])}]"
         yield _violation(shape, value, path, f"Member must satisfy enum value set: {allowed}")
