@@ -150,7 +150,7 @@ def test_a_difference_shows_without_colour() -> None:
     assert "\u2212 SOFTWARE_TOKEN_MFA" in back
     assert "MFA ceases to be required." in back
     assert "style=dotted" in back
-    assert "penwidth=2.8" in there
+    assert "penwidth=2.6" in there
 
 
 def test_a_difference_of_nothing() -> None:
