@@ -28,7 +28,7 @@ from authfsm.protocol.error_policy import ErrorRule, Fault, RecoveryAction
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Prerequisite, Role
-from authfsm.settings.rules import CHALLENGE_RULES, FIRST_FACTOR_RULES
+from authfsm.settings.rules import CHALLENGE_RULES, FIRST_FACTOR_RULES, rules_of
 
 S = State
 
@@ -381,6 +381,7 @@ def test_a_missing_rule_of_the_settings_is_found(
 ) -> None:
     """If the settings' rules allowed a single factor although MFA is required, the check would find it."""
     assert check(settings=settings, every=True) == ()
+    monkeypatch.setattr("authfsm.settings.rules.rules_of", rules_of.__wrapped__)  # which has kept the rules
     for rules in (CHALLENGE_RULES, FIRST_FACTOR_RULES):
         if rule in rules:
             monkeypatch.setitem(rules, rule, ())
