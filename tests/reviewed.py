@@ -87,12 +87,12 @@ EVERYTHING_WRONG: Final = described(
 """A pool that a reviewer has much to say of."""
 
 
-def remediated(descriptions: Descriptions, mend: Remediation) -> Descriptions:
+def remediated(descriptions: Descriptions, remediation: Remediation) -> Descriptions:
     """Return the pool's descriptions after a remediation."""
     after = copy.deepcopy(descriptions)
-    for name, value in mend.settings.items():
+    for name, value in remediation.settings.items():
         top, *within = name.split(".")
-        for part in _parts(mend.operation, top):
+        for part in _parts(remediation.operation, top):
             where = after[part]
             if within:
                 where = where.setdefault(top, {})

@@ -21,26 +21,26 @@ from authfsm.local import LocalPool
 from authfsm.protocol.errors import BadField
 
 
-def found(told: Descriptions) -> dict[str, str]:
+def found(descriptions: Descriptions) -> dict[str, str]:
     """Return the ids of the findings with their paths."""
-    return {each.id: str(each.path) for each in review(told)}
+    return {each.id: str(each.path) for each in review(descriptions)}
 
 
 @pytest.mark.parametrize("name", GALLERY)
 def test_the_descriptions_are_those_of_the_example_pools(name: str) -> None:
     """The descriptions match the example pools of the gallery, and add what a review reads."""
-    told = PoolDescription.from_descriptions(*GALLERY[name].values()).settings
+    settings = PoolDescription.from_descriptions(*GALLERY[name].values()).settings
 
     drawn = EXAMPLE_POOLS[name][0]
-    assert told.possible() == drawn.possible()
-    assert told.mfa_configuration == drawn.mfa_configuration
+    assert settings.possible() == drawn.possible()
+    assert settings.mfa_configuration == drawn.mfa_configuration
 
 
 def test_the_example_pools() -> None:
     """Each example pool has the expected findings; the strict one has none."""
     srp = "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim->"
 
-    assert {name: found(told) for name, told in GALLERY.items()} == {
+    assert {name: found(descriptions) for name, descriptions in GALLERY.items()} == {
         "mfa_off": {"mfa-off": f"{srp} AUTHENTICATED"},
         "mfa_optional": {
             "mfa-unenforced": f"{srp} AUTHENTICATED",
@@ -78,7 +78,7 @@ def test_a_pool_with_everything_wrong() -> None:
 
 
 WRONG = {
-    **{name: told for name, told in GALLERY.items() if name != "mfa_required"},
+    **{name: descriptions for name, descriptions in GALLERY.items() if name != "mfa_required"},
     "everything": EVERYTHING_WRONG,
     "one phone for all": described("ON", "USER_SRP_AUTH", SMS),
     "by risk": described(
@@ -95,11 +95,11 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_each_remediation_fixes_its_finding(name: str) -> None:
     """A remediation fixes its finding, alone and after all others."""
-    told = WRONG[name]
-    for each in review(told):
-        for mend in each.remediations:
-            assert each.id not in found(remediated(told, mend)), (each.id, str(mend))
-    strict = told
+    descriptions = WRONG[name]
+    for each in review(descriptions):
+        for remediation in each.remediations:
+            assert each.id not in found(remediated(descriptions, remediation)), (each.id, str(remediation))
+    strict = descriptions
     while todo := review(strict):
         assert todo[0].remediations, todo[0]
         strict = remediated(strict, todo[0].remediations[0])
@@ -108,7 +108,7 @@ def test_each_remediation_fixes_its_finding(name: str) -> None:
 
 def test_every_rule_but_one_finds_something() -> None:
     """Each rule finds something in one of these pools, except that no pool violates an invariant."""
-    met = {name for told in WRONG.values() for name in found(told)}
+    met = {name for descriptions in WRONG.values() for name in found(descriptions)}
 
     assert {each.id for each in RULES} - met == {"invariant"}
     assert all(each.source.startswith("https://") for each in RULES)
@@ -125,8 +125,8 @@ def test_adaptive_authentication_is_only_a_note() -> None:
     """If threat protection may require MFA, the review only notes that it does not read the risk configuration."""
     adaptive = {"UserPoolAddOns": {"AdvancedSecurityMode": "ENFORCED"}}
 
-    told = described("OPTIONAL", "USER_SRP_AUTH", TOTP, adaptive)
-    assert [(each.id, str(each.severity)) for each in review(told)] == [("mfa-by-risk", "note")]
+    descriptions = described("OPTIONAL", "USER_SRP_AUTH", TOTP, adaptive)
+    assert [(each.id, str(each.severity)) for each in review(descriptions)] == [("mfa-by-risk", "note")]
 
 
 def test_functions_skip_mfa_needs_functions_and_mfa() -> None:
@@ -150,10 +150,10 @@ def test_functions_skip_mfa_needs_functions_and_mfa() -> None:
 def test_a_reported_lock_out_happens(primary: str, mfa: Descriptions, locked_out: bool) -> None:  # noqa: FBT001 - a parameter
     """Where the review reports that users are locked out, the local pool locks them out, and only there."""
     recovery = {"RecoveryMechanisms": [{"Priority": 1, "Name": primary}]}
-    told = described(
+    descriptions = described(
         "ON", "USER_PASSWORD_AUTH", mfa, {"AccountRecoverySetting": recovery}, AuthSessionValidity=3
     )
-    pool = LocalPool.like(*told.values())
+    pool = LocalPool.like(*descriptions.values())
     pool.add_user("ada", "Correct-Horse-1", email="ada@example.com", phone_number="+15555550143")
 
     def signs_in() -> Any:
@@ -163,7 +163,7 @@ def test_a_reported_lock_out_happens(primary: str, mfa: Descriptions, locked_out
             AuthParameters={"USERNAME": "ada", "PASSWORD": "Correct-Horse-1"},
         )
 
-    assert ("recovery-is-factor" in found(told)) is locked_out
+    assert ("recovery-is-factor" in found(descriptions)) is locked_out
     if locked_out:
         with pytest.raises(pool.client().exceptions.ClientError):
             signs_in()
@@ -175,10 +175,10 @@ def test_a_pool_is_described_by_boto3() -> None:
     """What a boto3 client returns is reviewed like a saved description."""
     pool = LocalPool.like(*EVERYTHING_WRONG.values())
 
-    told = PoolDescription.describe(pool.client(), pool.pool_id, pool.client_id)
-    assert [each.id for each in review(told)] == [each.id for each in review(EVERYTHING_WRONG)]
-    assert told.auth_session_validity == timedelta(minutes=15)
-    assert told.account_recovery == ("verified_phone_number", "verified_email")
+    description = PoolDescription.describe(pool.client(), pool.pool_id, pool.client_id)
+    assert [each.id for each in review(description)] == [each.id for each in review(EVERYTHING_WRONG)]
+    assert description.auth_session_validity == timedelta(minutes=15)
+    assert description.account_recovery == ("verified_phone_number", "verified_email")
 
 
 def test_an_invalid_description_is_refused() -> None:
@@ -201,16 +201,16 @@ def test_lifetimes_have_units() -> None:
 
 def test_one_phone_for_recovery_and_mfa_is_found() -> None:
     """By default, one phone number resets the password and is the second factor: the review reports it."""
-    told = described("ON", "USER_SRP_AUTH", SMS)
+    descriptions = described("ON", "USER_SRP_AUTH", SMS)
     both = {"RecoveryMechanisms": [{"Priority": 1, "Name": "verified_email"}]}
-    told["UserPool"].pop("AccountRecoverySetting", None)
+    descriptions["UserPool"].pop("AccountRecoverySetting", None)
 
-    (phone,) = (each for each in review(told) if each.id == "recovery-and-factor")
+    (phone,) = (each for each in review(descriptions) if each.id == "recovery-and-factor")
     assert (str(phone.severity), str(phone.path)) == (
         "high",
         "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> SMS_MFA -code-> AUTHENTICATED",
     )
-    assert "recovery-and-factor" not in found(remediated(told, phone.remediations[0]))
+    assert "recovery-and-factor" not in found(remediated(descriptions, phone.remediations[0]))
     for otherwise in (
         described("ON", "USER_SRP_AUTH", SMS, {"AccountRecoverySetting": both}),
         described("ON", "USER_SRP_AUTH", {**SMS, **TOTP}),

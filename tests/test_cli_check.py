@@ -28,9 +28,9 @@ def run(*options: object) -> Result:
 def saved(tmp_path: Path) -> Mapping[str, Path]:
     """The descriptions, saved."""
     paths = {}
-    for name, told in {**GALLERY, "wrong": EVERYTHING_WRONG}.items():
+    for name, descriptions in {**GALLERY, "wrong": EVERYTHING_WRONG}.items():
         paths[name] = tmp_path / f"{name}.json"
-        paths[name].write_text(json.dumps(told, indent=2), encoding="utf-8")
+        paths[name].write_text(json.dumps(descriptions, indent=2), encoding="utf-8")
     return paths
 
 
@@ -50,7 +50,7 @@ def test_the_table_is_checked() -> None:
 
 
 def test_a_broken_table_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """An invariant that is broken is told with its path, drawn, and ends with 1."""
+    """An invariant that is broken is printed with its path, drawn, and ends with 1."""
     broken = TABLE.with_transition(State.START, UserSrpAuth, State.AUTHENTICATED)
     (fault,) = [each for each in checks.check(broken) if each.invariant.name == "first-factor"]
     monkeypatch.setattr(checks, "check", lambda: (fault,))
@@ -65,9 +65,9 @@ def test_a_broken_table_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 def test_findings_of_the_gallery(saved: Mapping[str, Path]) -> None:
     """The gallery's pools have their findings; the strict one has none and ends with 0."""
-    told = {name: run("check", "--settings", path) for name, path in saved.items()}
+    results = {name: run("check", "--settings", path) for name, path in saved.items()}
 
-    assert {name: result.exit_code for name, result in told.items()} == {
+    assert {name: result.exit_code for name, result in results.items()} == {
         "mfa_off": 1,
         "mfa_optional": 1,
         "mfa_required": 0,
@@ -75,8 +75,8 @@ def test_findings_of_the_gallery(saved: Mapping[str, Path]) -> None:
         "custom": 1,
         "wrong": 1,
     }
-    assert told["mfa_required"].stdout == "No findings.\n"
-    assert told["mfa_off"].stdout.splitlines() == [
+    assert results["mfa_required"].stdout == "No findings.\n"
+    assert results["mfa_off"].stdout.splitlines() == [
         "",
         "medium mfa-off",
         "       A password alone is enough for tokens: MFA is off." + " " * 143,
@@ -87,7 +87,7 @@ def test_findings_of_the_gallery(saved: Mapping[str, Path]) -> None:
         "",
         "1 finding: 1 medium.",
     ]  # fmt: skip
-    assert "9 findings: 2 high, 5 medium, 1 low, 1 note." in told["wrong"].stdout
+    assert "9 findings: 2 high, 5 medium, 1 low, 1 note." in results["wrong"].stdout
 
 
 @pytest.mark.parametrize("form", ["text", "json", "sarif"])
@@ -116,7 +116,7 @@ def test_settings_in_any_unicode_encoding(
     ],
 )
 def test_what_is_a_failure(saved: Mapping[str, Path], name: str, fail_on: str, code: int) -> None:
-    """What is as bad as --fail-on, or worse, fails; what is not so bad is told all the same."""
+    """What is as bad as --fail-on, or worse, fails; what is not so bad is printed all the same."""
     result = run("check", "--settings", saved[name], "--fail-on", fail_on)
 
     assert result.exit_code == code
@@ -125,8 +125,10 @@ def test_what_is_a_failure(saved: Mapping[str, Path], name: str, fail_on: str, c
 
 def test_json_and_sarif(saved: Mapping[str, Path], tmp_path: Path) -> None:
     """For programs: JSON of the findings, or a SARIF log whose results lie in the saved file."""
-    told: list[Descriptions] = json.loads(run("check", "--settings", saved["mfa_off"], "-f", "json").stdout)
-    (finding,) = told
+    findings: list[Descriptions] = json.loads(
+        run("check", "--settings", saved["mfa_off"], "-f", "json").stdout
+    )
+    (finding,) = findings
     assert finding == {
         "id": "mfa-off",
         "severity": "medium",
@@ -203,7 +205,7 @@ def test_called_wrongly(options: list[str], words: str) -> None:
 
 
 def test_what_cannot_be_read_or_written(tmp_path: Path, saved: Mapping[str, Path]) -> None:
-    """A file that is not there, or says what AWS never says, or cannot be written, is told in one line."""
+    """A file that is not there, or says what AWS never says, or cannot be written, is reported in one line."""
     none = run("check", "--settings", tmp_path / "none.json")
     assert (none.exit_code, len(none.stderr.splitlines())) == (1, 1)
     odd = tmp_path / "odd.json"
@@ -253,8 +255,8 @@ def test_what_changes(saved: Mapping[str, Path]) -> None:
     diff = ("paths", "--diff", saved["mfa_off"], saved["mfa_required"])
 
     assert run(*diff).stdout.splitlines()[-1] == "4 gained, 2 lost."
-    told = json.loads(run(*diff, "--json").stdout)
-    assert (len(told["gained"]), len(told["lost"])) == (4, 2)
+    difference = json.loads(run(*diff, "--json").stdout)
+    assert (len(difference["gained"]), len(difference["lost"])) == (4, 2)
     assert run(*diff, "--through", "NEW_PASSWORD_REQUIRED").stdout.splitlines()[-1] == "2 gained, 1 lost."  # fmt: skip
 
 

@@ -179,11 +179,11 @@ def test_the_page_rules_out_what_settings_rule_out(shown: OpenedPage) -> None:
     """For 40 random pools and the examples, the page gives `PoolSettings`' own verdict on every arrow and node."""
     nothing = {each.key: False for each in SWITCHES if each.field == "explicit_auth_flows"}
     pools = [random_values(seed) for seed in range(40)] + [nothing, *EXAMPLES.values()]
-    told = shown.page.evaluate(
+    answers = shown.page.evaluate(
         "pools => pools.map(values => { explorer.set(values); return explorer.verdicts(); })", pools
     )
 
-    for values, said in zip(pools, told, strict=True):
+    for values, said in zip(pools, answers, strict=True):
         known = reachability(settings_of(values), include_lambda_named=False)
         by_lambda = reachability(settings_of(values), include_lambda_named=True).nodes
         assert said["arrows"] == [known.arrows[each] for each in TRANSITIONS_IN_ROLES]
@@ -230,10 +230,10 @@ def test_the_difference_of_two_settings(shown: OpenedPage, one: str, other: str)
 def test_the_page_has_the_settings_confidence(shown: OpenedPage) -> None:
     """For pools of every kind, the page gives the confidence of each arrow that `PoolSettings` gives."""
     pools = [random_values(seed) for seed in range(20)] + list(EXAMPLES.values())
-    told = shown.page.evaluate(
+    answers = shown.page.evaluate(
         "pools => pools.map(values => { explorer.set(values); return explorer.confidences(); })", pools
     )
-    for values, said in zip(pools, told, strict=True):
+    for values, said in zip(pools, answers, strict=True):
         settings = settings_of(values)
         assert said == [str(settings.confidence(arrow)) for arrow, _ in TRANSITIONS_IN_ROLES]
 
@@ -300,8 +300,8 @@ def test_a_pool_on_the_switches_has_its_verdicts(settings: PoolSettings) -> None
 
 def test_a_switch_fades_what_it_rules_out(shown: OpenedPage) -> None:
     """With MFA off the second factors fade, the reason is shown, and switching back undoes it."""
-    told = shown.page.locator("#reasons")
-    assert "Nothing" in told.inner_text()
+    reasons = shown.page.locator("#reasons")
+    assert "Nothing" in reasons.inner_text()
     assert not is_ruled_out(node_element(shown.page, "SMS_MFA"))
     set_switch(shown.page, "lambda_config:DefineAuthChallenge", value=False)
     set_switch(shown.page, "mfa_configuration", "OFF")
@@ -312,7 +312,7 @@ def test_a_switch_fades_what_it_rules_out(shown: OpenedPage) -> None:
     assert not is_ruled_out(node_element(shown.page, "EMAIL_OTP (first factor)"))
     assert not is_ruled_out(node_element(shown.page, "DEVICE_SRP_AUTH"))
     assert is_ruled_out(shown.page.locator('[data-junction="second factor asked"]'))
-    assert f"{MFA_OFF}: EMAIL_OTP (second factor)" in told.inner_text()
+    assert f"{MFA_OFF}: EMAIL_OTP (second factor)" in reasons.inner_text()
     assert "states ruled out" in shown.page.inner_text("#ruled-out-count")
 
     set_switch(shown.page, "mfa_configuration", "ON")
@@ -378,21 +378,21 @@ def test_the_page_begins_with_given_settings(browser: OpenedPage, tmp_path: Path
 
 def test_details_of_each_state(shown: OpenedPage) -> None:
     """The details say what a state means, carries and accepts, where it leads, its errors, with AWS's page."""
-    for told in NODES:
-        if node_element(shown.page, told.name).count():
-            node_element(shown.page, told.name).click()
+    for node in NODES:
+        if node_element(shown.page, node.name).count():
+            node_element(shown.page, node.name).click()
         else:
-            shown.page.fill("#search", told.name)
-            shown.page.click(f"#found button:has-text('{told.name}')")
+            shown.page.fill("#search", node.name)
+            shown.page.click(f"#found button:has-text('{node.name}')")
         details = shown.page.locator("#details")
         text = details.inner_text()
 
-        assert details.locator("h2").inner_text() == told.name
-        assert told.state.meaning in text
+        assert details.locator("h2").inner_text() == node.name
+        assert node.state.meaning in text
         link = details.locator("a").first.get_attribute("href") or ""
         assert link.startswith("https://docs.aws.amazon.com/cognito")
-        expected = set() if told.state is State.FAILED else {"Accepts", "leads to", "Errors"}
-        expected |= set() if told.state in {State.START, State.FAILED} else {"Comes from"}
+        expected = set() if node.state is State.FAILED else {"Accepts", "leads to", "Errors"}
+        expected |= set() if node.state in {State.START, State.FAILED} else {"Comes from"}
         assert {each for each in expected if each not in text} == set()
 
 

@@ -132,3 +132,18 @@ def test_null_is_like_absent_in_every_request(operation: str) -> None:
     for null, absent in _nulled(full):
         assert _outcome(operation, null) == _outcome(operation, absent)
     assert _outcome(operation, dict.fromkeys(full)) == _outcome(operation, {})
+
+
+@pytest.mark.parametrize("given", ["AuthParameters", "ChallengeResponses"])
+def test_an_error_shows_nothing_of_a_sensitive_map(given: str) -> None:
+    """The API's model marks the map alone; no value in it, however long, is repeated in an error."""
+    operation = "InitiateAuth" if given == "AuthParameters" else "RespondToAuthChallenge"
+    refusals: list[str] = []
+    for key in ("PASSWORD", "ANSWER", "SRP_A", "USERNAME"):
+        members = {given: {key: "planted" * 100_000}}
+        request_members.check_constraints(
+            operation, members, lambda _, why: refusals.append(str(why.message))
+        )
+
+    assert len(refusals) == 4
+    assert not [each for each in refusals if "planted" in each]
