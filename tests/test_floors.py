@@ -152,6 +152,17 @@ def test_the_top_level_has_at_most_24_entries() -> None:
     assert len(entries) <= 24, sorted(entries)
 
 
+def test_the_repository_has_seven_entries() -> None:
+    """A test or a command that is run by hand leaves nothing beside these entries, and nothing is committed there."""
+    made = {"build", "dist"}  # by pip and build, and not committed
+    entries = {
+        path.name for path in Path(__file__).parents[1].iterdir() if not path.name.startswith(".")
+    } - made
+    assert {name for name in entries if not name.endswith(".egg-info")} == {
+        "LICENSE", "README.md", "authfsm", "diagrams", "notebooks", "pyproject.toml", "tests"
+    }  # fmt: skip
+
+
 def test_a_module_imports_only_from_floors_below() -> None:
     """Between parts: from lower floors only, whether at the top, in a function or for typing."""
     known = modules()
