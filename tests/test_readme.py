@@ -29,7 +29,7 @@ def test_the_sign_in_signs_in(
     signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """README's first example signs in on a local pool, after empty input, letters and a wrong code."""
-    code = BLOCKS[0]
+    code = code_with("SoftwareTokenMfa()")
     password = "correct horse battery staple"
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
     pool.add_user("ada", password=password, phone_number="+15555550143", temporary=True)
@@ -40,7 +40,7 @@ def test_the_sign_in_signs_in(
         assert prompt
         return str(pool.outbox.code_for("ada")) if given is None else given
 
-    monkeypatch.setattr(boto3, "client", lambda _: pool.client())
+    monkeypatch.setattr(boto3, "client", lambda _, **__: pool.client())
     monkeypatch.setattr("builtins.input", answer)
     code = code.replace('client_id="..."', f"client_id={pool.client_id!r}")
     code = code.replace("eu-west-1_AbCdEfGhI", pool.pool_id)
@@ -68,9 +68,13 @@ def run(block: str, /, **given: Any) -> dict[str, Any]:
     return given
 
 
-def test_the_pool_answers() -> None:
-    """The code of the local pool runs as it stands."""
-    assert run(code_with("LocalPool(mfa="))["flow"].state is State.AUTHENTICATED
+def test_the_pool_answers(signing_key: RSAKey) -> None:
+    """The three examples of a local pool run as they stand: in place of AWS, on its own, and in pytest."""
+    names = run(code_with("# in place of the one above"))
+    assert names["cognito"].sign_in("ada", "correct horse battery staple").state is State.SMS_MFA
+    assert run(code_with("flow = pool.cognito().sign_in("))["flow"].state is State.AUTHENTICATED
+    pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
+    run(code_with("@pytest.mark.cognito("))["test_sign_in"](pool)
 
 
 def test_a_machine_with_states_of_ones_own(signing_key: RSAKey, capsys: pytest.CaptureFixture[str]) -> None:

@@ -155,20 +155,40 @@ def test_readme_links_to_each() -> None:
     assert missing == []
 
 
-def test_readme_s_router(pool: LocalPool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """README's example of FastAPI runs: its router signs in, and its route asks for the group."""
+def test_readme_s_router(signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    """README's example of FastAPI runs, its requests get the replies that README shows, and its route asks for the group."""
     readme = (RECIPES.parent.parent / "README.md").read_text("utf-8")
     (block,) = [
         each for each in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "CognitoAuth(" in each
     ]
+    pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
+    pool.add_user("ada", PASSWORD, phone_number="+15555550143", groups=["staff"])
     verifier = Verifier(pool.pool_id, pool.client_id, jwks=pool.jwks(), clock=pool.clock)
     monkeypatch.setattr(Verifier, "of", lambda _: verifier)  # it would fetch the keys from AWS
-    names: dict[str, Any] = {"cognito": pool.cognito(), "key": new_key()}
+    monkeypatch.setattr(boto3, "client", lambda _, **__: pool.client())
+    monkeypatch.setenv("AUTHFSM_KEY", new_key().reveal())
+    block = block.replace('"..."', repr(pool.client_id)).replace("eu-west-1_AbCdEfGhI", pool.pool_id)
+    names: dict[str, Any] = {}
     exec(compile(block, "README.md", "exec"), names)  # noqa: S102 - README's own code
     origin = "https://example.com"
     browser = TestClient(names["app"], base_url=origin, headers={"Origin": origin})
     assert browser.get("/me").status_code == 401
-    pool.add_user("sue", PASSWORD, groups=["staff"])
-    typed = {"username": "sue", "password": PASSWORD}
-    assert browser.post("/auth/sign-in", json=typed).json()["signed_in"]
-    assert browser.get("/me").json() == "sue"
+    begun = browser.post("/auth/sign-in", json={"username": "ada", "password": PASSWORD})
+    step = {"step": begun.json()["step"]}
+    refused = browser.post("/auth/challenge", json={"response": "code", "code": "123456", **step})
+    step = {"step": refused.json()["step"]}
+    code = pool.outbox.code_for("ada")
+    ended = browser.post("/auth/challenge", json={"response": "code", "code": code, **step})
+    assert browser.get("/me").json() == "ada"
+
+    (shown,) = re.findall(r"```text\n(POST /auth.*?)```", readme, re.DOTALL)
+    replies = re.findall(r"^  (\d+) +(.*)$", shown, re.MULTILINE)
+    assert [int(status) for status, _ in replies] == [
+        begun.status_code,
+        refused.status_code,
+        ended.status_code,
+    ]
+    for reply, (_, text) in zip((begun, refused, ended), replies, strict=True):
+        assert set(re.findall(r'[{ ]"(\w+)": ', text)) - {"title", "prompts"} <= set(reply.json())
+        for name in ("state", "signed_in", "message", "action"):
+            assert name not in text or f'"{name}": {json.dumps(reply.json()[name])}' in text
