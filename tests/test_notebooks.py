@@ -24,23 +24,58 @@ def test_there_are_eight() -> None:
     assert [path.name[:2] for path in EVERY] == [f"{number}-" for number in range(1, 9)]
 
 
-SOLUTIONS = {
-    "1": ('("FAILED", 2)', '("SMS_MFA", 2)'),
-    "2": ("128", "127"),
-    "3": (
-        '{"SELECT_CHALLENGE", "SELECT_MFA_TYPE", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"}',
-        '{"SELECT_CHALLENGE"}',
-    ),
-    "4": ("attrs.evolve(settings, device_configuration=True)", "settings"),
-    "5": ('"SealMissing"', '"SealExpired"'),
-    "6": ("{State.NEW_PASSWORD_REQUIRED}", "State.SMS_MFA"),
-    "7": ('"confirm_forgot_password"', '"forgot_password"'),
-    "8": (
-        "pool_description | {'UserPoolClient': {'PreventUserExistenceErrors': 'ENABLED'}}",
-        "pool_description",
-    ),
+SELECTING = '{"SELECT_CHALLENGE", "SELECT_MFA_TYPE", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"'
+SOLUTIONS: dict[str, dict[str, str]] = {
+    "1": {
+        '("FAILED", 2)': "",
+        '("SMS_MFA", 2)': "SMS_MFA comes only after a proof that the pool accepts",
+        '("PASSWORD_VERIFIER", 2)': "goes through PASSWORD_VERIFIER, but does not end there",
+        '("FAILED", 1)': "sent, and refused, in a request of its own",
+        '("FAILED", 3)': "no further request is sent",
+        '"FAILED"': "the answer must be the name of a state and a number of steps, as",
+    },
+    "2": {
+        "128": "",
+        "127": "writes 127 as 7f: the first bit of its first byte is not set",
+        "255": "a smaller number gets a zero byte too",
+        "0": "0 is not positive",
+        '"0x80"': "the answer must be a whole number, as 17",
+    },
+    "3": {
+        SELECTING + "}": "",
+        '{"SELECT_CHALLENGE"}': "4 of the 5 are missing",
+        SELECTING + ', "SMS_MFA"}': "SMS_MFA does not accept Select; it accepts Code.",
+        '{"SMS"}': 'as {"SMS_MFA", "EMAIL_OTP"}; checking yours raised ValueError',
+    },
+    "4": {
+        "attrs.evolve(settings, device_configuration=True)": "",
+        "settings": "you changed nothing; DEVICE_SRP_AUTH is still impossible: DeviceConfiguration is not set.",
+        'attrs.evolve(settings, mfa_configuration="ON")': "you changed mfa_configuration; DEVICE_SRP_AUTH is",
+        'attrs.evolve(settings, device_configuration=True, mfa_configuration="ON")': "one field is enough",
+    },
+    "5": {
+        '"SealMissing"': "",
+        '"SealExpired"': "SealExpired has another meaning: ",
+        '"SealLost"': "the answer must be the name of a class of authfsm",
+    },
+    "6": {
+        "{State.NEW_PASSWORD_REQUIRED}": "",
+        "{State.SMS_MFA}": "SMS_MFA does not accept it; its triggers are code",
+        "set()": "a state is missing: the one whose challenge asks for a new password",
+    },
+    "7": {
+        '"confirm_forgot_password"': "",
+        '"forgot_password"': "after forgot_password the status is RESET_REQUIRED",
+        '"admin_set_user_password"': "is an operation of administrators",
+        '"sign_up"': "the answer must be the name of a trigger",
+    },
+    "8": {
+        "pool_description | {'UserPoolClient': {'PreventUserExistenceErrors': 'ENABLED'}}": "",
+        "pool_description": "user-existence is still found, because PreventUserExistenceErrors is LEGACY",
+        "better_description": "you changed UserPool, MfaConfig too: the app client is enough",
+    },
 }
-"""For each notebook a right answer to its exercise, and a wrong one."""
+"""For each notebook answers to its exercise, each with a part of why it is wrong, or "" if it is right."""
 
 
 def exercise(path: Path) -> str:
@@ -51,24 +86,25 @@ def exercise(path: Path) -> str:
 
 @pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
 def test_it_runs_and_says_what_it_said(path: Path) -> None:
-    """Under a minute, the same outputs as committed; the exercise tells a right answer from a wrong one.
+    """Under a minute, the same outputs as committed; the exercise says whether an answer is right, or why it is wrong.
 
     `python tests/notebooks_anew.py` writes them anew.
     """
     begun = time.monotonic()
-    answered = [
-        re.sub(r"(?m)^answer = \.\.\..*", f"answer = {each}", exercise(path))
-        for each in SOLUTIONS[path.name[0]]
-    ]
-    anew = run(path, answered)
-    right, wrong = ("".join(each.get("text", "") for each in cell.outputs) for cell in anew.cells[-2:])
-    del anew.cells[-2:]
+    solutions = SOLUTIONS[path.name[0]]
+    cells = [re.sub(r"(?m)^answer = \.\.\..*", f"answer = {each}", exercise(path)) for each in solutions]
+    anew = run(path, cells)
+    told = ["".join(each.get("text", "") for each in cell.outputs) for cell in anew.cells[-len(cells) :]]
+    del anew.cells[-len(cells) :]
 
     assert time.monotonic() - begun < 60
     assert outputs(anew) == outputs(read(path))
     assert text(anew) == path.read_text("utf-8")
-    assert right.endswith("Right.\n")
-    assert "Not right yet. Hint: " in wrong
+    for answer, why, shown in zip(solutions, solutions.values(), told, strict=True):
+        assert ("Not right yet: " in shown and why in shown) if why else shown.endswith("Right.\n"), (
+            answer,
+            shown,
+        )
 
 
 @pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -203,7 +204,7 @@ def test_the_temporary_password_and_the_attributes(pools: Any) -> None:
         ("email", "email"),
     ]
     told = page.submit("new_password", password="", name="Ada", email="a@example.com")
-    assert told["error"] == "NewPassword.password must not be empty"
+    assert told["error"] == "The password must not be empty."
     assert page.view["steps"] == 2
     page.submit("new_password", password="short", name="Ada", email="ada@example.com")
     assert page.view["refusal"]["code"] == "InvalidPasswordException"
@@ -403,7 +404,7 @@ def test_after_the_sign_in(rich_pool: LocalPool) -> None:
         "sign_out": ("START", "RevokeToken"),
         "passkey": ("WEB_AUTHN", "InitiateAuth"),
     }
-    assert "offers" in page.send({"do": "act", "name": "refresh"})["error"]
+    assert "it offers none before" in page.send({"do": "act", "name": "refresh"})["error"]
     credential = page.debug_secrets()["code"]
     assert signed_parts(credential)[0][1].startswith('{"type":"webauthn.get"')
     assert "flags: user present, user verified; counter: 0" in signed_parts(credential)[1][1]
@@ -458,7 +459,7 @@ def test_play_answers_by_itself(pools: Any) -> None:
         ("AUTHENTICATED", "The sign-in has ended"),
         ("CUSTOM_CHALLENGE", "Only a person knows this answer"),
     ]
-    with pytest.raises(InvalidOperation, match="needs a person's answer"):
+    with pytest.raises(InvalidOperation, match=r"requires user input: call answer\(\) with Answer\(...\)"):
         stepper.advance()
 
 
@@ -559,7 +560,8 @@ def test_an_interrupt_releases_the_page(pool: LocalPool) -> None:
         page.press("step")
     cognito.client.meta.events.unregister("provide-client-params.cognito-idp", interrupts)
 
-    assert page.comm.messages == [{"error": "interrupted", "done": "step"}]
+    told = "the kernel was interrupted: press the button again"
+    assert page.comm.messages == [{"error": told, "done": "step"}]
     page.press("run")
     assert page.view["state"] == "SOFTWARE_TOKEN_MFA"
 
@@ -629,12 +631,70 @@ def test_memory_is_bounded(pools: Any) -> None:
     assert stepper.recording.steps.maxlen == MAX_STEPS
 
 
-def test_an_invalid_source(pool: LocalPool) -> None:
-    """A source of another type is a typed error, and so is a flow without its password."""
-    with pytest.raises(BadField, match="must be a LocalPool or a Cognito, not str"):
-        Stepper("eu-west-1_AbCdEfGhI", "ada", PASSWORD)  # type: ignore[arg-type]  # on purpose
-    with pytest.raises(ValueError, match="needs the password"):
-        Stepper(pool, "ada")
+INVALID: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
+    "a pool id": ({"source": "eu-west-1_AbCdEfGhI"}, BadField, "Stepper.source must be a LocalPool, or for a real pool"),
+    "no name": ({"username": ""}, BadField, "Stepper.username must not be empty"),
+    "a number": ({"password": 7}, BadField, "Stepper.password must be text, not int"),
+    "no password": ({"password": None}, ValueError, "USER_SRP_AUTH needs the password: give it as `password`"),
+    "an unknown flow": ({"flow": "SRP"}, ValueError, "the flows are USER_SRP_AUTH, USER_PASSWORD_AUTH, "),
+    "a refresh": ({"flow": "REFRESH_TOKEN_AUTH"}, ValueError, "the flows are USER_SRP_AUTH, "),
+    "an unknown argument": ({"pasword": PASSWORD}, TypeError, "no argument is named pasword; the arguments are source, "),
+    "a device key": ({"device": "eu-west-1_x"}, BadField, "Stepper.device must be a Device, "),
+    "a description": ({"settings": {"MfaConfiguration": "ON"}}, BadField, "Stepper.settings must be PoolSettings, "),
+    "metadata": ({"client_metadata": {"a": 1}}, BadField, "Stepper.client_metadata must hold text, not int"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", INVALID)
+def test_an_invalid_argument(pool: LocalPool, case: str) -> None:
+    """The error names the argument as the caller wrote it, and says what is allowed."""
+    wrong, kind, message = INVALID[case]
+    arguments: Any = {"source": pool, "username": "ada", "password": PASSWORD, **wrong}
+    with pytest.raises(kind, match=re.escape(message)):
+        Stepper(**arguments)
+
+
+def test_a_step_that_is_not_possible(pool: LocalPool) -> None:
+    """The error says what to call instead: an answer, a step, an action, or what the action's names are."""
+    stepper = Stepper(pool, "ada", PASSWORD)
+    with pytest.raises(WrongResponse, match=r"does not accept Code yet: .* call step\(\) or run\(\)"):
+        stepper.answer(Code("000000"))
+    stepper.run()
+    with pytest.raises(InvalidOperation, match=r"requires user input: call answer\(\) with Code\(...\)"):
+        stepper.step()
+    stepper.advance()
+    for move in (stepper.step, stepper.advance):
+        with pytest.raises(
+            InvalidOperation, match=r"has ended, in AUTHENTICATED: call act\(...\) or restart"
+        ):
+            move()
+    with pytest.raises(InvalidOperation, match="does not offer the action 'fly'; it offers refresh, "):
+        stepper.act("fly")
+    with pytest.raises(
+        InvalidOperation, match="a real pool has no outbox: it sends its messages to the user"
+    ):
+        _ = Stepper(pool.cognito(), "ada", PASSWORD).outbox
+
+
+def test_a_passkey_of_a_user_with_mfa(pools: Any) -> None:
+    """Where the pool lets a passkey satisfy MFA it signs in; elsewhere the refusal says why it cannot."""
+    seen = []
+    for factor in ("SINGLE_FACTOR", "MULTI_FACTOR_WITH_USER_VERIFICATION"):
+        configured = WebAuthnConfiguration("example.com", factor_configuration=factor)
+        factors = ["PASSWORD", "WEB_AUTHN"]
+        pool = pools(mfa="ON", allowed_first_auth_factors=factors, webauthn=configured)
+        pool.add_user("ada", PASSWORD, phone_number=PHONE, mfa=["SMS_MFA"])
+        page = Page(Stepper(pool, "ada", PASSWORD))
+        while not page.view["actions"]:
+            page.send({"do": "advance"})
+        page.send({"do": "act", "name": "register_passkey"})
+        page.send({"do": "act", "name": "passkey"})
+        seen.append((page.view["state"], (page.view["refusal"] or {}).get("message")))
+
+    assert seen == [
+        ("AUTHENTICATED", "Passkeys can satisfy MFA only where the user pool is set so."),
+        ("WEB_AUTHN", None),
+    ]
 
 
 def test_it_says_what_to_install() -> None:

@@ -11,7 +11,7 @@ from attrs import asdict, field, frozen
 from authfsm import srp
 from authfsm.base.secret import Key, Secret, WrapsSecrets, secret, wrapped_keys
 from authfsm.core.encryption import decrypt, encrypt, form_from_json, form_to_json
-from authfsm.protocol.replies import NewDevice, PasswordVerifier, SrpChallenge
+from authfsm.protocol.replies import NewDevice, SrpChallenge
 from authfsm.protocol.responses import ConfirmDevice, SrpClaim
 from authfsm.protocol.validators import is_text
 
@@ -93,22 +93,6 @@ class SrpIdentity:
     realm: str  # the pool's name, or DeviceGroupKey
     name: str  # USER_ID_FOR_SRP, or DEVICE_KEY
     password: Secret[str]
-
-    @classmethod
-    def of_user(
-        cls, challenge: PasswordVerifier, pool_id: str | None, password: Secret[str] | None
-    ) -> SrpIdentity:
-        """Return the identity for PASSWORD_VERIFIER; raise ValueError if password or pool id are missing."""
-        if password is None or pool_id is None:
-            raise ValueError("a proof of the password needs the password and the pool_id")
-        return cls(srp.pool_name(pool_id), challenge.user_id_for_srp, password)
-
-    @classmethod
-    def of_device(cls, device: Device | None) -> SrpIdentity:
-        """Return the identity for DEVICE_PASSWORD_VERIFIER; raise ValueError if there is no device."""
-        if device is None:
-            raise ValueError("a proof of the device needs the device")
-        return cls(device.device_group_key, device.device_key, device.password)
 
     def prove(self, challenge: SrpChallenge, ephemeral: srp.Ephemeral, now: datetime) -> SrpClaim:
         """Return the proof for a challenge."""

@@ -263,18 +263,27 @@ class SignIn(Sender, DisplayMixin):
             SrpRefused: the service's values are not valid for SRP.
         """
         password = secret(password)
-        match self.challenge:
-            case replies.PasswordVerifier() as challenge:
-                identity = SrpIdentity.of_user(challenge, self.pool_id, password)
-            case replies.DevicePasswordVerifier() as challenge:
-                identity = SrpIdentity.of_device(self.device)
-            case _:
-                raise WrongResponse(self._state, SrpClaim, self.accepts)
+        challenge, identity = self.srp_identity(password)
         if not self.srp_due:
             raise ProofRefused(self._state)
         if _fingerprint(ephemeral.A) != self.srp_answered[-1]:
             raise BadField(SrpClaim, "signature", "needs the ephemeral whose SRP_A was sent last")
         return identity.prove(challenge, ephemeral, now)
+
+    def srp_identity(self, password: Secret[str] | None) -> tuple[replies.SrpChallenge, SrpIdentity]:
+        """Return the challenge for a proof and what that is computed with; raises WrongResponse and ValueError as `proof`."""
+        match self.challenge:
+            case replies.PasswordVerifier() as challenge:
+                if password is None or self.pool_id is None:
+                    raise ValueError("a proof of the password needs the password and the pool_id")
+                return challenge, SrpIdentity(
+                    srp.pool_name(self.pool_id), challenge.user_id_for_srp, password
+                )
+            case replies.DevicePasswordVerifier() as challenge:
+                if (own := self.device) is None:
+                    raise ValueError("a proof of the device needs the device")
+                return challenge, SrpIdentity(own.device_group_key, own.device_key, own.password)
+        raise WrongResponse(self._state, SrpClaim, self.accepts)
 
     def abandon(self) -> None:
         """End the sign-in in FAILED, for good. Nothing is sent: Cognito drops an unanswered session itself.

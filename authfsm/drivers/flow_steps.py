@@ -25,7 +25,7 @@ from authfsm.drivers.base_flow import BaseFlow, SecretProvider, key_pair
 from authfsm.protocol import errors
 from authfsm.protocol import responses as r
 from authfsm.protocol.account_requests import Confirmed
-from authfsm.protocol.auth_flows import PASSWORD_FLOWS
+from authfsm.protocol.auth_flows import PASSWORD_FLOWS, SIGN_IN_FLOWS
 from authfsm.protocol.forms import PasswordProof
 from authfsm.protocol.replies import Refusal, Tokens
 from authfsm.protocol.responses import Response
@@ -115,8 +115,10 @@ def _first_response(
     flow: str, preferred: str | None, password: Secret[str] | None, pool_id: str | None
 ) -> type[Response]:
     """Return the class of the response that begins a flow; raise ValueError if something is missing for it."""
+    if flow not in SIGN_IN_FLOWS:
+        raise ValueError(f"no sign-in flow is named {flow!r}; the flows are {', '.join(SIGN_IN_FLOWS)}")
     if password is None and flow in PASSWORD_FLOWS:
-        raise ValueError(f"{flow} needs the password")
+        raise ValueError(f"{flow} needs the password: give it as `password`")
     if flow == "USER_SRP_AUTH" and pool_id is None:
         raise ValueError(f"{flow} needs the pool_id: the SRP proof is computed with it")
     if password is not None and flow == "USER_AUTH" and preferred == "PASSWORD":
@@ -125,8 +127,6 @@ def _first_response(
     if password is not None and by_srp and (kind := _BY_SRP.get(flow)) is not None:
         check_typed(kind, "password", password)
         return kind
-    if flow not in _NOT_BY_SRP:
-        raise ValueError(f"no flow that begins with a user name is called {flow!r}")
     return _NOT_BY_SRP[flow]
 
 

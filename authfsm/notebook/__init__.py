@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Moment", "NoWidgets", "Stepper", "exercise"]
 
-_EXPORTS = {"Moment": "authfsm.notebook.moment", "Stepper": "authfsm.notebook.stepper"}
-
 
 class NoWidgets(OperatorError, ImportError):
     """A package that the stepper needs is not installed.
@@ -37,22 +35,27 @@ class NoWidgets(OperatorError, ImportError):
         self.missing = missing
 
 
-def exercise(answer: object, is_right: Callable[[Any], object], hint: str) -> None:
-    """Print whether the answer to an exercise of a notebook is right, and if not a hint; `...` is no answer yet."""
+def exercise(answer: object, why_wrong: Callable[[Any], str], form: str) -> None:
+    """Print whether the answer to an exercise of a notebook is right, and if not, why.
+
+    Args:
+        answer: the answer; `...` if there is none yet.
+        why_wrong: returns why an answer is wrong, "" if it is right.
+        form: what an answer looks like, as "a set of names".
+    """
     try:
-        is_correct = answer is not ... and is_right(answer)
+        why = f"replace the dots by {form}." if answer is ... else why_wrong(answer)
     except Exception as error:  # noqa: BLE001 - any answer may be typed
-        hint = f"{hint} ({type(error).__name__}: {error})"
-        is_correct = False
-    wrong = "No answer yet: replace the dots." if answer is ... else f"Not right yet. Hint: {hint}"
-    print("Right." if is_correct else wrong)  # noqa: T201 - in a notebook
+        why = f"the answer must be {form}; checking yours raised {type(error).__name__}: {error}."
+    head = "No answer yet" if answer is ... else "Not right yet"
+    print(f"{head}: {why}" if why else "Right.")  # noqa: T201 - in a notebook
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _EXPORTS:
+    if name not in {"Moment", "Stepper"}:
         raise AttributeError(f"module 'authfsm.notebook' has no attribute {name!r}")
     try:
-        value = getattr(import_module(_EXPORTS[name]), name)
+        value = getattr(import_module(f"authfsm.notebook.{name.lower()}"), name)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing not in {"anywidget", "ipywidgets", "traitlets", "IPython"}:

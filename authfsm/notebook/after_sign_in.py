@@ -82,7 +82,8 @@ def take_action(recording: SignInRecording, name: str) -> None:
     """Do what a button does; raise InvalidOperation if it is not offered."""
     offered = offered_actions(recording)
     if name not in offered:
-        why = f"{recording.flow.state} offers {', '.join(offered) or 'no such action'}, not {name}"
+        now = ", ".join(offered) or "none before a sign-in has ended: call step(), run() or answer(...)"
+        why = f"{recording.flow.state} does not offer the action {name!r}; it offers {now}"
         raise InvalidOperation(why, state=recording.flow.state)
     action = offered[name]
     if action.act is not None:

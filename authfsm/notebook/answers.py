@@ -19,7 +19,7 @@ from authfsm.drivers.base_flow import BaseFlow
 from authfsm.drivers.boto import Flow
 from authfsm.notebook.recording import SignInRecording
 from authfsm.protocol import replies
-from authfsm.protocol.errors import AuthfsmError
+from authfsm.protocol.errors import AuthfsmError, WrongResponse
 from authfsm.protocol.forms import SRP_RESPONSES, Field, Prompt
 from authfsm.protocol.prompts import form_for
 from authfsm.protocol.responses import Answer, Response
@@ -38,12 +38,6 @@ class DebugSecrets:
     qr_code: Secret[str] | None = None
     key: Secret[str] | None = None
 
-    def reveal(self) -> dict[str, str]:
-        """Return it in plain text, for the message to the page."""
-        secrets = {"code": self.code, "qr_code": self.qr_code, "key": self.key}
-        revealed = {name: each.reveal() for name, each in secrets.items() if each is not None}
-        return {"explanation": self.explanation, **revealed}
-
 
 def debug_secrets(recording: SignInRecording) -> DebugSecrets | None:
     """Return what helps with the present challenge; None where nothing is known."""
@@ -52,9 +46,10 @@ def debug_secrets(recording: SignInRecording) -> DebugSecrets | None:
             messages = [] if recording.pool is None else list(recording.pool.outbox)
             if messages and (last := messages[-1]).purpose == challenge.state:
                 return DebugSecrets(f"The pool would have sent this code to {last.to}:", last.code)
-        case replies.SoftwareTokenMfa():
-            if secret := _authenticator_secret(recording):
-                return DebugSecrets(_APP, _totp(secret, recording))
+        case replies.SoftwareTokenMfa() if (
+            user := recording.user
+        ) is not None and user.software_token is not None:
+            return DebugSecrets(_APP, _totp(user.software_token.secret, recording))
         case replies.MfaSetup(secret_code=Secret() as secret, verified=False) as challenge:
             try:
                 enrolment = Enrolment.of(challenge, issuer=_ISSUER, account=recording.username)
@@ -70,16 +65,6 @@ def debug_secrets(recording: SignInRecording) -> DebugSecrets | None:
 
 _APP: Final = "The authenticator app would show:"
 _PASSKEY: Final = "The passkey in software, registered here, signs:"
-
-
-def _authenticator_secret(recording: SignInRecording) -> Secret[str] | None:
-    if recording.pool is None:
-        return None
-    try:
-        user = recording.pool.user(recording.flow.signin.username or recording.username)
-    except LookupError:
-        return None
-    return None if user.software_token is None else user.software_token.secret
 
 
 def _totp(secret: Secret[str], recording: SignInRecording) -> Secret[str]:
@@ -149,19 +134,14 @@ def _has_factor(name: str, recording: SignInRecording) -> bool:
 
 def srp_values(flow: BaseFlow) -> tuple[tuple[str, str, str], ...]:
     """Return name, first and last digits, and formula of each value of the proof that is due, as the papers have them."""
-    challenge, pair = flow.challenge, flow._ephemeral  # noqa: SLF001 - same package
-    match challenge:
-        case replies.PasswordVerifier() if flow.signin.pool_id is not None:
-            realm, name = srp.pool_name(flow.signin.pool_id), challenge.user_id_for_srp
-            password = flow._password  # noqa: SLF001 - same package
-        case replies.DevicePasswordVerifier() if flow.device is not None:
-            device = flow.device
-            realm, name, password = device.device_group_key, device.device_key, device.password
-        case _:
-            return ()
-    if pair is None or password is None:
+    pair = flow._ephemeral  # noqa: SLF001 - same package
+    try:
+        challenge, own = flow.signin.srp_identity(flow._password)  # noqa: SLF001 - same package
+    except (WrongResponse, ValueError):
         return ()
-    x = Secret(srp.private_key(realm, name, password, challenge.salt))
+    if pair is None:
+        return ()
+    x = Secret(srp.private_key(own.realm, own.name, own.password, challenge.salt))
     u = srp.scrambler(pair.A, challenge.B)
     S = srp.shared_secret(pair, challenge.B, x)  # noqa: N806 - the papers call it S
     key = srp.derived_key(S, u)

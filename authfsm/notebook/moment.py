@@ -7,9 +7,10 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from authfsm.core.history import History
-from authfsm.diagrams import AUTO, Diagram, NoEngine, UnknownFlow, diagram
+from authfsm.diagrams import AUTO, Diagram, NoEngine, diagram
 from authfsm.diagrams.page_svg import page_svg
 from authfsm.notebook.recording import SignInRecording, WireExchange
+from authfsm.notebook.value_repr import picture_bundle
 from authfsm.protocol.errors import AuthfsmError
 from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
@@ -35,16 +36,10 @@ class Moment:
     @classmethod
     def of(cls, recording: SignInRecording, settings: PoolSettings | None) -> Moment:
         """Return the present moment of a recorded sign-in."""
-        last = recording.steps[-1] if recording.steps else None
-        return cls(
-            state=recording.flow.state,
-            history=recording.flow.history,
-            exchanges=last.exchanges if last else (),
-            error=last.error if last else None,
-            username=recording.username,
-            flow=recording.flow.signin.flow or recording.auth_flow,
-            settings=settings,
-        )
+        flow, last = recording.flow, recording.steps[-1] if recording.steps else None
+        exchanges, error = (last.exchanges, last.error) if last else ((), None)
+        name = flow.signin.flow or recording.auth_flow
+        return cls(flow.state, flow.history, exchanges, error, recording.username, name, settings)
 
     def __str__(self) -> str:
         steps = f"{len(self.history)} step{'' if len(self.history) == 1 else 's'}"
@@ -53,17 +48,12 @@ class Moment:
         return f"{position} {self.state.meaning}{refusal}"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        svg = path_diagram(self.flow, self.history, self.settings)._repr_svg_()
-        text = {"text/plain": str(self)}
-        return text if svg is None else {"image/svg+xml": svg, **text}
+        return picture_bundle(path_diagram(self.flow, self.history, self.settings), str(self))
 
 
 def path_diagram(flow: str, history: History, settings: PoolSettings | None) -> Diagram:
     """Return the diagram of a flow with the path so far, without what the pool's settings rule out."""
-    try:
-        drawn = diagram(flow=flow, history=history, settings=settings, theme=AUTO)
-    except UnknownFlow:
-        drawn = diagram(history=history, settings=settings, theme=AUTO)
+    drawn = diagram(flow=flow, history=history, settings=settings, theme=AUTO)
     # The panels beside it say what may come next, so it needs no notes.
     return evolve(drawn, model=evolve(drawn.model, omitted=(), notes=()))
 

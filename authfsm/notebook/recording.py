@@ -6,9 +6,10 @@ is used again. A real pool cannot go back. Only the last steps are kept.
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,9 +18,13 @@ from attrs import define, evolve, field, frozen
 from authfsm.base.secret import Secret, WrapsSecrets, secret
 from authfsm.core.device import Device
 from authfsm.core.sealing import Snapshot
+from authfsm.core.wire_replies import read_other
+from authfsm.core.wire_requests import Request
 from authfsm.drivers.boto import Cognito, Flow
-from authfsm.local import LocalPool
-from authfsm.protocol.errors import AuthfsmError, BadField, InvalidOperation
+from authfsm.drivers.transport import send_request
+from authfsm.local import LocalPool, User
+from authfsm.protocol.errors import AuthfsmError, InvalidOperation, WrongResponse, refused
+from authfsm.protocol.replies import Refusal
 from authfsm.protocol.responses import NewPassword, Response
 from authfsm.protocol.states import STATE_BY_NAME
 
@@ -106,15 +111,15 @@ def record_exchanges(client: Any, secrets: Collection[str]) -> Iterator[list[Wir
         if exchanges:
             exchanges[-1] = evolve(exchanges[-1], reply=masked(parsed, "", secrets))
 
-    events, unique = client.meta.events, f"authfsm-{id(exchanges)}"
+    events = client.meta.events
     handlers = {"provide-client-params.cognito-idp": on_request, "after-call.cognito-idp": on_reply}
     for event, handler in handlers.items():
-        events.register(event, handler, unique_id=f"{unique}-{event}")
+        events.register(event, handler)
     try:
         yield exchanges
     finally:
         for event, handler in handlers.items():
-            events.unregister(event, handler, unique_id=f"{unique}-{event}")
+            events.unregister(event, handler)
 
 
 # ---- the recording ------------------------------------------------------------------------------------
@@ -140,10 +145,10 @@ class SignInRecording(WrapsSecrets):
     _source: LocalPool | Cognito
     username: str
     _first_password: Secret[str] | None = field(default=None, alias="password", converter=secret, repr=False)
-    auth_flow: str = field(default="USER_SRP_AUTH", alias="flow", kw_only=True)
-    preferred_challenge: str | None = field(default=None, kw_only=True)
-    _device: Device | None = field(default=None, kw_only=True)
-    _client_metadata: Mapping[str, str] | None = field(default=None, kw_only=True)
+    auth_flow: str = field(default="USER_SRP_AUTH", alias="flow")
+    preferred_challenge: str | None = None
+    _device: Device | None = None
+    _client_metadata: Mapping[str, str] | None = None
     steps: deque[RecordedStep] = field(factory=lambda: deque(maxlen=MAX_STEPS), init=False)
     pool: LocalPool | None = field(default=None, init=False)
     cognito: Cognito = field(init=False)
@@ -157,15 +162,11 @@ class SignInRecording(WrapsSecrets):
 
     def restart(self) -> None:
         """Begin again: on the local pool as it was given, or once more with the real one."""
-        source = self._source
-        if isinstance(source, LocalPool):
-            self.pool = source.fork()  # the pool that was given does not change
+        if isinstance(self._source, LocalPool):
+            self.pool = self._source.fork()  # the pool that was given does not change
             self.cognito = self.pool.cognito()
-        elif isinstance(source, Cognito):
-            self.cognito = source
         else:
-            must = f"must be a LocalPool or a Cognito, not {type(source).__name__}"
-            raise BadField(type(self), "source", must)
+            self.cognito = self._source
         self.password, self.passkey, self._pending = self._first_password, None, None
         self.flow = self._start(self._device)
         self.steps.clear()
@@ -178,6 +179,14 @@ class SignInRecording(WrapsSecrets):
         return flow.initial_response(self.auth_flow, self.username, self.preferred_challenge)
 
     @property
+    def user(self) -> User | None:
+        """The user in the local pool; None if there is none, or with a real pool."""
+        name = self.flow.signin.username or self.username
+        with suppress(LookupError):
+            return None if self.pool is None else self.pool.user(name)
+        return None
+
+    @property
     def pending(self) -> Response | None:
         """The response that `step` sends: an automatic or an offered one; None where user input is required."""
         if self._pending is None and not self.flow.done:
@@ -187,6 +196,9 @@ class SignInRecording(WrapsSecrets):
 
     def offer(self, response: Response) -> None:
         """Make a person's answer the pending response, or raise WrongResponse or BadField."""
+        if not self.flow.done and self.pending is not None and type(response) not in self.flow.accepts:
+            why = "yet: the next step needs no answer, so call step() or run()"
+            raise WrongResponse(self.flow.state, type(response), self.flow.accepts, why)
         self.request_of(response)
         self._pending = response
 
@@ -210,11 +222,18 @@ class SignInRecording(WrapsSecrets):
         """Send the pending response and record the reply; without one, raise InvalidOperation."""
         response = self.pending
         if response is None:
-            why = f"{self.flow.state} requires user input: send it by answer(...)"
-            raise InvalidOperation(why, state=self.flow.state)
+            raise self.no_step()
         with self._recorded() as secrets:
             self._send(response, secrets)
         return self.steps[-1]
+
+    def no_step(self) -> InvalidOperation:
+        """Return the error of a step that is not possible: the sign-in has ended, or a person must answer."""
+        state, accepted = self.flow.state, ", ".join(f"{each.__name__}(...)" for each in self.flow.accepts)
+        why = f"{state} requires user input: call answer() with {accepted}"
+        if self.flow.done:
+            why = f"the sign-in has ended, in {state}: call act(...) or restart()"
+        return InvalidOperation(why, state=state)
 
     def begin(self, response: Response | None = None) -> RecordedStep:
         """Begin another sign-in of the user, on the device that is remembered by now; by default as the first one."""
@@ -231,19 +250,23 @@ class SignInRecording(WrapsSecrets):
             self.flow.confirm_device("notebook")
 
     def register_passkey(self) -> None:
-        """Register a passkey in software for the user who is signed in."""
+        """Register a passkey in software for the user who is signed in; if the user has MFA, let it satisfy that."""
         from authfsm.conformance.passkey import VirtualPasskey  # noqa: PLC0415 - its library takes time to import
 
-        tokens, client = self.flow.signed_in(), self.cognito.client
+        access_token, account = self.flow.signed_in().access_token, self.cognito.account
         with self._recorded():
-            started = client.start_web_authn_registration(AccessToken=tokens.access_token.reveal())
-            options: Any = started["CredentialCreationOptions"]
+            options = account.start_web_authn_registration(access_token)
             passkey = VirtualPasskey(options["rp"]["id"])
-            credential = passkey.create(options)
-            client.complete_web_authn_registration(
-                AccessToken=tokens.access_token.reveal(), Credential=credential
-            )
-        self.passkey = passkey
+            account.complete_web_authn_registration(access_token, json.dumps(passkey.create(options)))
+            if self.user is not None and self.user.mfa_enabled:
+                members = {"AccessToken": access_token, "WebAuthnMfaSettings": {"Enabled": True}}
+                request = Request("SetUserMFAPreference", members)
+                raw = send_request(self.cognito.client.set_user_mfa_preference, request, self.flow.state)
+                if isinstance(
+                    reply := read_other(raw, request.operation), Refusal
+                ):  # where it may not satisfy MFA
+                    raise refused(reply, state=self.flow.state)
+            self.passkey = passkey
 
     def _send(self, response: Response, secrets: set[str]) -> None:
         secrets |= secrets_of(self.flow.signin.send(response).parameters)

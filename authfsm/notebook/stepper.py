@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import signature
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import anywidget
 import traitlets
+from attrs import asdict
 from IPython import display as ipython
 
-from authfsm.base.secret import Secret, secret
+from authfsm.base.secret import Secret, revealed, secret
 from authfsm.core.device import Device
 from authfsm.core.history import History
 from authfsm.diagrams import DARK, LIGHT
@@ -22,7 +24,7 @@ from authfsm.notebook.answers import debug_secrets, known_answer, prompts_for, s
 from authfsm.notebook.moment import Moment
 from authfsm.notebook.recording import SignInRecording
 from authfsm.notebook.view_model import settings_of, view_model
-from authfsm.protocol.errors import AuthfsmError, InvalidOperation
+from authfsm.protocol.errors import AuthfsmError, BadField, InvalidInput, InvalidOperation
 from authfsm.protocol.nodes import NODES
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
@@ -72,7 +74,8 @@ class Stepper:
         settings: the pool's settings, for what may come next; those of a local pool are known.
 
     Raises:
-        BadField: the source is neither.
+        TypeError: there is no such argument; the message lists them.
+        BadField: an argument has an invalid value; the message says what it may be.
         ValueError: there is no such flow, or it needs a password.
     """
 
@@ -87,21 +90,31 @@ class Stepper:
         device: Device | None = None,
         client_metadata: Mapping[str, str] | None = None,
         settings: PoolSettings | None = None,
+        **unknown: NoReturn,
     ) -> None:
         password = secret(password)
+        names = list(unknown)
+        unknown.clear()  # one may be a misspelt password
+        if names:
+            *allowed, _ = signature(type(self)).parameters
+            raise TypeError(f"no argument is named {names[0]}; the arguments are {', '.join(allowed)}")
+        for name, value, types, must in (
+            ("source", source, LocalPool | Cognito, "a LocalPool, or for a real pool Cognito(client, client_id=..., pool_id=...)"),
+            ("device", device, Device | None, "a Device, as flow.confirm_device() returns it"),
+            ("settings", settings, PoolSettings | None, "PoolSettings, as PoolSettings.describe(...) returns them"),
+        ):  # fmt: skip
+            if not isinstance(value, types):
+                raise BadField(type(self), name, f"must be {must}, not {type(value).__name__}")
         self.recording = SignInRecording(
-            source,
-            username,
-            password,
-            flow=flow,
-            preferred_challenge=preferred_challenge,
-            device=device,
-            client_metadata=client_metadata,
+            source, username, password, flow, preferred_challenge, device, client_metadata
         )
         if settings is None and isinstance(source, LocalPool):
             settings = settings_of(source)
         self.settings = settings
-        self.widget = StepperWidget(view_model=view_model(self.recording, settings))
+        try:
+            self.widget = StepperWidget(view_model=view_model(self.recording, settings))
+        except BadField as error:  # of the first response, which the caller has not made
+            raise BadField(type(self), error.field, error.why) from None
         self.widget.on_msg(self._on_message)
         self._displayed = False
 
@@ -124,7 +137,8 @@ class Stepper:
     def outbox(self) -> Outbox:
         """The messages that the local pool would have sent in this sign-in; raise InvalidOperation for a real pool."""
         if self.recording.pool is None:
-            raise InvalidOperation("a real pool sends its messages: it has no outbox", state=self.state)
+            why = "a real pool has no outbox: it sends its messages to the user, who then has the code"
+            raise InvalidOperation(why, state=self.state)
         return self.recording.pool.outbox
 
     def __repr__(self) -> str:
@@ -153,7 +167,7 @@ class Stepper:
         recording = self.recording
         if recording.pending is None:
             if (known := known_answer(recording)) is None:
-                raise InvalidOperation(f"{self.state} needs a person's answer", state=self.state)
+                raise recording.no_step()
             prompt, arguments = known
             recording.offer(recording.flow.make_response(prompt.response, **arguments))
         return self.step()
@@ -167,7 +181,7 @@ class Stepper:
                 by it) or `again` (sign in again).
 
         Raises:
-            InvalidOperation: it is not offered now; the message names what is.
+            InvalidOperation: it is not offered now; the message lists what is.
         """
         take_action(self.recording, action)
         return self._update()
@@ -210,38 +224,37 @@ class Stepper:
 
     def _on_message(self, _: StepperWidget, message: Any, __: Any) -> None:
         """Do what the page asks, and reply whatever happens: also after an interrupt of the kernel."""
-        reply: dict[str, Any] = {"error": "interrupted"}
+        reply: dict[str, Any] = {"error": "the kernel was interrupted: press the button again"}
         try:
             reply = self._do(message)
-        except AuthfsmError as error:
-            reply = {"error": str(error)}
         except Exception as error:  # noqa: BLE001 - the page must say it, since nobody reads a kernel's log
-            reply = {"error": f"{type(error).__name__}: {error}"}
+            text = error.advice if isinstance(error, InvalidInput) else str(error)
+            reply = {"error": text if isinstance(error, AuthfsmError) else f"{type(error).__name__}: {text}"}
         finally:
             done = message.get("do") if isinstance(message, dict) else None
             self.widget.send({**reply, "done": done})
 
     def _do(self, message: Mapping[str, Any]) -> dict[str, Any]:
         recording = self.recording
+        prompts = {each.trigger: each for each in prompts_for(recording.flow)}
         match message:
             case {"do": "step" | "run" | "advance" | "back" | "restart" as move}:
                 getattr(self, move)()
             case {"do": "act", "name": str(name)}:
                 self.act(name)
-            case {"do": "answer", "trigger": trigger, "values": dict(values)}:
-                prompt = {each.trigger: each for each in prompts_for(recording.flow)}.get(trigger)
-                if prompt is None:
-                    raise InvalidOperation(f"{self.state} has no form for {trigger}", state=self.state)
+            case {"do": "answer", "trigger": str(name), "values": dict(values)} if name in prompts:
+                prompt = prompts[name]
                 self.answer(recording.flow.make_response(prompt.response, **prompt.arguments(values)))
             case {"do": "debug_secrets"}:
                 found = debug_secrets(recording)
-                return {"debug_secrets": found and found.reveal()}
+                return {"debug_secrets": found and revealed(asdict(found, recurse=False))}
             case {"do": "srp"}:
                 return {"srp": srp_values(recording.flow)}
             case {"do": "about", "node": int(number)} if 0 <= number < len(NODES):
                 return {"about": as_dict(about_state(*NODES[number]))}
             case _:
-                raise InvalidOperation("the stepper does not know this message of its page", state=self.state)
+                why = "the kernel does not know this button: reload the page, and run the cell again"
+                raise InvalidOperation(why, state=self.state)
         return {}
 
     def _ipython_display_(self) -> None:

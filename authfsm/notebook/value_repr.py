@@ -53,7 +53,7 @@ def _(signin: SignIn | BaseFlow) -> dict[str, str]:
         states = [signin.history[0].source, *(step.dest for step in signin.history)]
         pairs = zip(states, ["", *states], strict=False)
         text += "\n" + " > ".join(state for state, before in pairs if state != before)
-    return _picture(diagram(history=signin.history, theme=AUTO), text)
+    return picture_bundle(diagram(history=signin.history, theme=AUTO), text)
 
 
 @mime_bundle.register
@@ -94,7 +94,7 @@ def _(refusal: Refusal) -> dict[str, str]:
 
 @mime_bundle.register
 def _(settings: PoolSettings) -> dict[str, str]:
-    return _picture(diagram(settings=settings, theme=AUTO), repr(settings))
+    return picture_bundle(diagram(settings=settings, theme=AUTO), repr(settings))
 
 
 @mime_bundle.register
@@ -112,7 +112,7 @@ def _(pool: LocalPool) -> dict[str, str]:
     return _table(pool.pool_id, rows)
 
 
-def _picture(drawn: Diagram, text: str) -> dict[str, str]:
+def picture_bundle(drawn: Diagram, text: str) -> dict[str, str]:
     """Return a diagram and a text; only the text where no layout engine is installed."""
     svg = drawn._repr_svg_()
     return {"text/plain": text} if svg is None else {"image/svg+xml": svg, "text/plain": text}

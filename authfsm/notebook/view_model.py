@@ -12,6 +12,7 @@ from authfsm.core.history import History
 from authfsm.core.signin import SignIn
 from authfsm.diagrams.vertices import group_of
 from authfsm.local import LocalPool
+from authfsm.local.config.pool_configuration import TRIGGER_FIELDS
 from authfsm.notebook.after_sign_in import offered_actions
 from authfsm.notebook.answers import debug_secrets, known_answer, prompts_for, sample_response
 from authfsm.notebook.moment import path_diagram, widget_svg
@@ -86,26 +87,22 @@ def _due(recording: SignInRecording, asked: tuple[Prompt, ...]) -> tuple[WireExc
 
 def _buttons(recording: SignInRecording, asked: tuple[Prompt, ...]) -> dict[str, dict[str, Any]]:
     """Return for each button whether it is enabled, and what it does or why it is not."""
-    flow, pending = recording.flow, recording.pending
-    if pending is not None:
-        step = _button(f"Send {pending.trigger}, and show the reply")
-        run = _button("Step until user input is required")
-    else:
-        reason = "The sign-in has ended" if flow.done else "User input is required"
-        reason += ": answer below" if asked else ""
-        step = run = _button(reason, enabled=False)
-    is_known = pending is not None or known_answer(recording) is not None
-    why_not = "The sign-in has ended" if flow.done else "Only a person knows this answer"
-    play = _button("Walk the sign-in without input" if is_known else why_not, enabled=is_known)
-    why = recording.why_no_back or "take one step back"
-    back = _button(why[0].upper() + why[1:], enabled=recording.why_no_back is None)
-    has_begun = bool(flow.history or recording.steps)
-    restart = _button("Begin again" if has_begun else "This is the beginning", enabled=has_begun)
-    return {"back": back, "step": step, "run": run, "play": play, "restart": restart}
-
-
-def _button(hint: str, *, enabled: bool = True) -> dict[str, Any]:
-    return {"enabled": enabled, "hint": hint}
+    pending, ended = recording.pending, "The sign-in has ended" if recording.flow.done else ""
+    has_begun = bool(recording.flow.history or recording.steps)
+    input_needed = ended or ("User input is required" + (": answer below" if asked else ""))
+    unknown = "" if pending or known_answer(recording) else ended or "Only a person knows this answer"
+    no_back = (recording.why_no_back or "").capitalize()
+    buttons = {  # what each does, and why it cannot
+        "back": ("Take one step back", no_back),
+        "step": (
+            f"Send {pending.trigger}, and show the reply" if pending else "",
+            "" if pending else input_needed,
+        ),
+        "run": ("Step until user input is required", "" if pending else input_needed),
+        "play": ("Walk the sign-in without input", unknown),
+        "restart": ("Begin again", "" if has_begun else "This is the beginning"),
+    }
+    return {name: {"enabled": not why, "hint": why or does} for name, (does, why) in buttons.items()}
 
 
 def _refusal(recording: SignInRecording) -> dict[str, str] | None:
@@ -202,8 +199,6 @@ def next_steps(
 def settings_of(pool: LocalPool) -> PoolSettings:
     """Return the settings of a local pool, with its Lambda functions, which a description would name by ARN."""
     settings = PoolSettings.describe(pool.client(), pool.pool_id, pool.client_id)
-    given = pool.configuration.triggers
-    names = {"DefineAuthChallenge": "define", "CreateAuthChallenge": "create"}
-    names["VerifyAuthChallengeResponse"] = "verify"
-    present = {name for name, field in names.items() if getattr(given, field, None)}
+    triggers = pool.configuration.triggers
+    present = {name for name, field in TRIGGER_FIELDS.items() if getattr(triggers, field, None)}
     return evolve(settings, lambda_config=frozenset({*(settings.lambda_config or ()), *present}))
