@@ -48,7 +48,7 @@ from situations import (
 
 from authfsm.local import Contradictions, DeviceConfiguration, RefreshTokenRotation
 from authfsm.protocol import responses as r
-from authfsm.protocol.states import CHALLENGES, STATE_BY_NAME, State
+from authfsm.protocol.states import CHALLENGES, State, state_named
 
 S = State
 
@@ -244,7 +244,7 @@ _NAMES: Final = (*(each.value for each in CHALLENGES), UNHEARD_OF)
 
 
 def _named(name: str) -> State:
-    return STATE_BY_NAME.get(name, S.OTHER_CHALLENGE)
+    return state_named(name)
 
 
 _DEAD_END_ANSWERS: Final[Mapping[State, tuple[Move, ...]]] = {

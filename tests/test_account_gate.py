@@ -256,7 +256,7 @@ def test_the_gate_finds_a_missing_transition(
 
     with pytest.raises(GateError, match=f"by {operation} to") as raised:
         RUN[operation](account)
-    assert raised.value.arrow[:2] == (source, operation)
+    assert raised.value.transition[:2] == (source, operation)
 
 
 def test_a_trigger_may_change_the_account_meanwhile() -> None:

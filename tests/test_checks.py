@@ -7,6 +7,14 @@ from typing import Any, Final
 
 import pytest
 from attrs import evolve
+from table_changes import (
+    with_action,
+    with_transition,
+    without_action,
+    without_need,
+    without_response,
+    without_transition,
+)
 
 from authfsm import PoolSettings
 from authfsm.checks import (
@@ -50,7 +58,7 @@ class OneTap(Response):
 
 def one_tap(table: Table) -> Table:
     """Return the table with a sign-in without any proof."""
-    return table.with_transition(S.START, OneTap, S.AUTHENTICATED)
+    return with_transition(table, S.START, OneTap, S.AUTHENTICATED)
 
 
 def _only_by(table: Table, dest: State, responses: set[type[Response]]) -> Table:
@@ -65,7 +73,7 @@ def _only_by(table: Table, dest: State, responses: set[type[Response]]) -> Table
 BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
     # what is wrong: how, the invariant meant for it, what it says, its path
     "a transition from START to AUTHENTICATED": (
-        lambda t: t.with_transition(S.START, r.UserSrpAuth, S.AUTHENTICATED),
+        lambda t: with_transition(t, S.START, r.UserSrpAuth, S.AUTHENTICATED),
         "first-factor",
         "tokens are issued, and no first factor was proved",
         "START -user_srp_auth-> AUTHENTICATED",
@@ -78,46 +86,46 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
     ),
     # cognito-local asked for the new password before it looked at the old one.
     "the new password before the old one is proved": (
-        lambda t: t.with_transition(S.START, r.UserAuth, S.NEW_PASSWORD_REQUIRED),
+        lambda t: with_transition(t, S.START, r.UserAuth, S.NEW_PASSWORD_REQUIRED),
         "first-factor",
         "tokens are issued, and no first factor was proved",
         "START -user_auth-> NEW_PASSWORD_REQUIRED -new_password-> AUTHENTICATED",
     ),
     # moto completed MFA_SETUP with no token verified.
     "MFA set up with no token verified": (
-        lambda t: t.without_need(S.MFA_SETUP, r.CompleteMfaSetup),
+        lambda t: without_need(t, S.MFA_SETUP, r.CompleteMfaSetup),
         "second-factor",
         "MFA is required: tokens are issued, and no second factor was proved",
         "START -user_password_auth-> MFA_SETUP -complete_mfa_setup-> AUTHENTICATED",
     ),
     "the choice of a second factor for the factor": (
-        lambda t: t.with_transition(S.SELECT_MFA_TYPE, r.Select, S.AUTHENTICATED),
+        lambda t: with_transition(t, S.SELECT_MFA_TYPE, r.Select, S.AUTHENTICATED),
         "second-factor",
         "MFA is required: tokens are issued, and no second factor was proved",
         "START -user_password_auth-> SELECT_MFA_TYPE -select-> AUTHENTICATED",
     ),
     "a second factor left for a new choice of the first": (
-        lambda t: t.without_need(S.EMAIL_OTP, r.Password),
+        lambda t: without_need(t, S.EMAIL_OTP, r.Password),
         "second-factor",
         "MFA is required: tokens are issued, and no second factor was proved",
         "START -user_password_auth-> EMAIL_OTP (second factor) -password-> AUTHENTICATED",
     ),
     "a missing action": (
-        lambda t: t.without_action("CodeMismatchException"),
+        lambda t: without_action(t, "CodeMismatchException"),
         "error-actions",
         "there is no action for CodeMismatchException",
         "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> FAILED",
     ),
     "a dead end": (
-        lambda t: t.without_transition(
-            S.SMS_MFA, r.Code, S.AUTHENTICATED, S.DEVICE_SRP_AUTH, S.CUSTOM_CHALLENGE, S.OTHER_CHALLENGE
+        lambda t: without_transition(
+            t, S.SMS_MFA, r.Code, S.AUTHENTICATED, S.DEVICE_SRP_AUTH, S.CUSTOM_CHALLENGE, S.OTHER_CHALLENGE
         ),
         "ends",
         "from SMS_MFA no answer leads to tokens",
         "START -user_password_auth-> SMS_MFA",
     ),
     "a challenge without a response": (
-        lambda t: t.without_response(S.EMAIL_OTP, r.Code),
+        lambda t: without_response(t, S.EMAIL_OTP, r.Code),
         "answerable",
         "no response to EMAIL_OTP (second factor) leads on",
         "START -user_password_auth-> EMAIL_OTP (second factor)",
@@ -135,19 +143,20 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         "START",
     ),
     "a second factor that can be chosen again and again": (
-        lambda t: t.with_transition(S.SMS_MFA, r.Select, S.SELECT_MFA_TYPE),
+        lambda t: with_transition(t, S.SMS_MFA, r.Select, S.SELECT_MFA_TYPE),
         "bounded",
         "SELECT_MFA_TYPE can be repeated without end",
         "START -user_password_auth-> SELECT_MFA_TYPE -select-> SMS_MFA -select-> SELECT_MFA_TYPE",
     ),
     "a session that never expires": (
-        lambda t: t.without_action("NotAuthorizedException", "session is expired"),
+        lambda t: without_action(t, "NotAuthorizedException", "session is expired"),
         "bounded",
         "EMAIL_OTP (second factor) can be repeated without end",
         "START -user_password_auth-> EMAIL_OTP (second factor) -code-> EMAIL_OTP (second factor)",
     ),
     "a lock-out that is ruled to be tried again": (
-        lambda t: t.with_action(
+        lambda t: with_action(
+            t,
             "NotAuthorizedException",
             "Password attempts exceeded",
             ErrorRule(RecoveryAction.TRY_AGAIN, Fault.USER),
@@ -157,7 +166,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         "START -user_password_auth-> AUTHENTICATED -revoke_token-> START",
     ),
     "a device's proof asked of whoever has none": (
-        lambda t: t.with_transition(S.PASSWORD_VERIFIER, r.SrpClaim, S.DEVICE_PASSWORD_VERIFIER),
+        lambda t: with_transition(t, S.PASSWORD_VERIFIER, r.SrpClaim, S.DEVICE_PASSWORD_VERIFIER),
         "device",
         "DEVICE_PASSWORD_VERIFIER is asked for without a device",
         "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> DEVICE_PASSWORD_VERIFIER",
@@ -176,77 +185,82 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         "START -user_password_auth-> MFA_SETUP",
     ),
     "a code that leads only to what nobody knows": (
-        lambda t: t.without_transition(
-            S.SMS_MFA, r.Code, S.AUTHENTICATED, S.DEVICE_SRP_AUTH, S.CUSTOM_CHALLENGE
+        lambda t: without_transition(
+            t, S.SMS_MFA, r.Code, S.AUTHENTICATED, S.DEVICE_SRP_AUTH, S.CUSTOM_CHALLENGE
         ),
         "ends",
         "from SMS_MFA no answer leads to tokens",
         "START -user_password_auth-> SMS_MFA",
     ),
     "a code that leads only to a device, for whoever has none": (
-        lambda t: t.without_transition(S.SMS_MFA, r.Code, S.AUTHENTICATED, S.CUSTOM_CHALLENGE),
+        lambda t: without_transition(t, S.SMS_MFA, r.Code, S.AUTHENTICATED, S.CUSTOM_CHALLENGE),
         "ends",
         "from SMS_MFA no answer leads to tokens",
         "START -user_password_auth-> SMS_MFA",
     ),
     "a code that leads only back to the beginning": (
-        lambda t: t.without_transition(
-            S.SOFTWARE_TOKEN_MFA, r.Code, S.AUTHENTICATED, S.DEVICE_SRP_AUTH, S.CUSTOM_CHALLENGE
-        ).with_transition(S.SOFTWARE_TOKEN_MFA, r.Code, S.START),
+        lambda t: with_transition(
+            without_transition(
+                t, S.SOFTWARE_TOKEN_MFA, r.Code, S.AUTHENTICATED, S.DEVICE_SRP_AUTH, S.CUSTOM_CHALLENGE
+            ),
+            S.SOFTWARE_TOKEN_MFA,
+            r.Code,
+            S.START,
+        ),
         "ends",
         "from SOFTWARE_TOKEN_MFA no answer leads to tokens",
         "START -user_password_auth-> SOFTWARE_TOKEN_MFA",
     ),
     "a custom challenge where no function leads": (
-        lambda t: t.with_transition(S.START, r.UserSrpAuth, S.CUSTOM_CHALLENGE),
+        lambda t: with_transition(t, S.START, r.UserSrpAuth, S.CUSTOM_CHALLENGE),
         "first-factor",
         "tokens are issued, and no first factor was proved",
         "START -user_srp_auth-> CUSTOM_CHALLENGE -answer-> AUTHENTICATED",
     ),
     "a passkey in place of the second factor that was asked for": (
-        lambda t: t.without_need(S.EMAIL_OTP, r.Credential),
+        lambda t: without_need(t, S.EMAIL_OTP, r.Credential),
         "second-factor",
         "MFA is required: tokens are issued, and no second factor was proved",
         "START -user_password_auth-> EMAIL_OTP (second factor) -credential-> AUTHENTICATED",
     ),
     "a device that need not prove itself": (
-        lambda t: t.with_transition(S.DEVICE_SRP_AUTH, r.SrpA, S.AUTHENTICATED),
+        lambda t: with_transition(t, S.DEVICE_SRP_AUTH, r.SrpA, S.AUTHENTICATED),
         "second-factor",
         "MFA is required: tokens are issued, and no second factor was proved",
         "START -user_password_auth-> DEVICE_SRP_AUTH -srp_a-> AUTHENTICATED",
     ),
     "MFA set up by a secret that no code was given for": (
-        lambda t: t.with_transition(S.MFA_SETUP, r.AssociateSoftwareToken, S.AUTHENTICATED),
+        lambda t: with_transition(t, S.MFA_SETUP, r.AssociateSoftwareToken, S.AUTHENTICATED),
         "second-factor",
         "MFA is required: tokens are issued, and no second factor was proved",
         "START -user_password_auth-> MFA_SETUP -associate_software_token-> AUTHENTICATED",
     ),
     "passwords that can be guessed again and again": (
-        lambda t: t.with_transition(S.SMS_OTP, r.Password, S.SMS_OTP),
+        lambda t: with_transition(t, S.SMS_OTP, r.Password, S.SMS_OTP),
         "bounded",
         "SMS_OTP can be repeated without end",
         "START -custom_auth-> SMS_OTP -password-> SMS_OTP",
     ),
     "a session that can be used again": (
-        lambda t: t.without_action("NotAuthorizedException", "session can only be used once"),
+        lambda t: without_action(t, "NotAuthorizedException", "session can only be used once"),
         "bounded",
         "OTHER_CHALLENGE can be repeated without end",
         "START -user_srp_auth-> OTHER_CHALLENGE -raw_answer-> OTHER_CHALLENGE",
     ),
     "a proof that the service can ask for again": (
-        lambda t: t.with_transition(S.PASSWORD_VERIFIER, r.SrpClaim, S.PASSWORD_VERIFIER),
+        lambda t: with_transition(t, S.PASSWORD_VERIFIER, r.SrpClaim, S.PASSWORD_VERIFIER),
         "unattended",
         "PASSWORD_VERIFIER can be repeated without new input from the caller",
         "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> PASSWORD_VERIFIER",
     ),
     "a device's proof that the service can ask for again": (
-        lambda t: t.with_transition(S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim, S.DEVICE_PASSWORD_VERIFIER),
+        lambda t: with_transition(t, S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim, S.DEVICE_PASSWORD_VERIFIER),
         "unattended",
         "DEVICE_PASSWORD_VERIFIER can be repeated without new input from the caller",
         "START -custom_auth-> DEVICE_PASSWORD_VERIFIER -srp_claim-> DEVICE_PASSWORD_VERIFIER",
     ),
     "a proof that begins anew by itself": (
-        lambda t: t.with_transition(S.PASSWORD_VERIFIER, r.SrpClaim, S.PASSWORD_SRP),
+        lambda t: with_transition(t, S.PASSWORD_VERIFIER, r.SrpClaim, S.PASSWORD_SRP),
         "unattended",
         "PASSWORD_SRP can be repeated without new input from the caller",
         (
@@ -255,7 +269,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         ),
     ),
     "a challenge for a refresh": (
-        lambda t: t.with_transition(S.START, r.GetTokensFromRefreshToken, S.SMS_MFA),
+        lambda t: with_transition(t, S.START, r.GetTokensFromRefreshToken, S.SMS_MFA),
         "refresh",
         "a refresh is answered with SMS_MFA",
         "START -get_tokens_from_refresh_token-> SMS_MFA",

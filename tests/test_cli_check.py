@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from reviewed import EVERYTHING_WRONG, GALLERY, Descriptions
+from table_changes import with_transition
 from typer.testing import CliRunner, Result
 
 from authfsm import checks
@@ -51,7 +52,7 @@ def test_the_table_is_checked() -> None:
 
 def test_a_broken_table_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An invariant that is broken is printed with its path, drawn, and ends with 1."""
-    broken = TABLE.with_transition(State.START, UserSrpAuth, State.AUTHENTICATED)
+    broken = with_transition(TABLE, State.START, UserSrpAuth, State.AUTHENTICATED)
     (fault,) = [each for each in checks.check(broken) if each.invariant.name == "first-factor"]
     monkeypatch.setattr(checks, "check", lambda: (fault,))
 

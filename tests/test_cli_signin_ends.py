@@ -22,6 +22,7 @@ from rich.console import Console
 from serving import CLIENT_ID, POOL_ID, serve_in_thread
 from typer.testing import CliRunner
 
+from authfsm.base.clock import ManualClock
 from authfsm.base.secret import Secret
 from authfsm.cli import app
 from authfsm.cli.signin.answers import AnswerPrompter
@@ -30,7 +31,6 @@ from authfsm.cli.signin.secret_storage import MemoryStorage, RememberedDevices
 from authfsm.cli.signin.session import SignInSession, SignInStart, exit_of
 from authfsm.cli.signin.user_input import PipedInput
 from authfsm.local import LocalPool, Triggers
-from authfsm.local.config.clock import ManualClock
 from authfsm.protocol.error_policy import Fault, RecoveryAction
 from authfsm.protocol.errors import AuthfsmError, OperatorError
 

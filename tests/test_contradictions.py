@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import pytest
@@ -16,7 +17,6 @@ from test_local_mfa import totp
 
 from authfsm import srp
 from authfsm.local import Contradictions, DeviceConfiguration, LocalPool, ManualClock
-from authfsm.local.config.contradictions import SETTINGS, UNREACHABLE
 from authfsm.local.server.config import parse_config
 from authfsm.protocol.evidence import Confidence, evidence_rows
 
@@ -27,6 +27,40 @@ EVERY_FLOW = [
     "ALLOW_USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH",
 ]  # fmt: skip
 Row = tuple[str, str, str]
+
+# fmt: off
+SETTINGS: Final[Mapping[Row, str]] = {
+    ("START", "*", "AUTHENTICATED"):                                "first_sign_in_without_mfa",
+    ("SELECT_CHALLENGE", "Password", "AUTHENTICATED"):              "first_sign_in_without_mfa",
+    ("PASSWORD", "Password", "AUTHENTICATED"):                      "first_sign_in_without_mfa",
+    ("PASSWORD_VERIFIER", "SrpClaim", "AUTHENTICATED"):             "first_sign_in_without_mfa",
+    ("START", "AdminUserPasswordAuth", "DEVICE_SRP_AUTH"):          "devices_tracked_in_admin_flows",
+    ("START", "AdminNoSrpAuth", "DEVICE_SRP_AUTH"):                 "devices_tracked_in_admin_flows",
+    ("START", "UserAuthWithPassword", "DEVICE_SRP_AUTH"):           "devices_tracked_in_user_auth",
+    ("SELECT_CHALLENGE", "Password", "DEVICE_SRP_AUTH"):            "devices_tracked_in_user_auth",
+    ("PASSWORD", "Password", "DEVICE_SRP_AUTH"):                    "devices_tracked_in_user_auth",
+    ("START", "AdminUserPasswordAuth", "CUSTOM_CHALLENGE"):         "custom_challenge_in_admin_flows",
+    ("START", "AdminNoSrpAuth", "CUSTOM_CHALLENGE"):                "custom_challenge_in_admin_flows",
+    ("START", "AdminNoSrpAuth", "ADMIN_NO_SRP_AUTH"):               "admin_no_srp_auth_challenges",
+    ("ADMIN_NO_SRP_AUTH", "Password", "*"):                         "admin_no_srp_auth_challenges",
+    ("EMAIL_OTP", "Code", "SMS_MFA"):                               "mfa_after_one_time_password",
+    ("SMS_OTP", "Code", "EMAIL_OTP"):                               "mfa_after_one_time_password",
+    ("NEW_PASSWORD_REQUIRED", "NewPassword", "CUSTOM_CHALLENGE"):   "custom_challenge_after_new_password",
+    ("MFA_SETUP", "CompleteMfaSetup", "SOFTWARE_TOKEN_MFA"):        "totp_required_after_setup",
+    ("MFA_SETUP", "SetUpEmail", "EMAIL_OTP"):                       "email_mfa_setup_in_session",
+    ("DEVICE_PASSWORD_VERIFIER", "SrpClaim", "CUSTOM_CHALLENGE"):   "custom_challenge_after_device",
+}
+"""The field of `Contradictions` that has to be true for the pool to take a transition."""
+
+_NO_FORM: Final = "No recorded reply shows a challenge after a refresh, so its parameters are not known."
+
+UNREACHABLE: Final[Mapping[Row, str]] = {
+    ("*", "RefreshTokenAuth", "*"):                 _NO_FORM,
+    ("*", "RefreshToken", "*"):                     _NO_FORM,
+    ("MFA_SETUP", "SetUpEmail", "SELECT_MFA_TYPE"): "No source shows an answer to MFA_SETUP that sets up several factors.",
+}
+"""Why no setting makes the pool take a transition."""
+# fmt: on
 
 ROWS = sorted({
     row[:3]

@@ -252,7 +252,7 @@ def test_the_pool_shares_only_the_table_and_the_arithmetic() -> None:
     The page of its server has pictures on it, and nothing of the pool's imports the server.
     """
     shared = {
-        "base/__init__", "base/concurrency", "base/secret", "base/mixins", "srp",
+        "base/__init__", "base/clock", "base/concurrency", "base/secret", "base/mixins", "srp",
         "settings/descriptions", "protocol/__init__", "protocol/account_table", "protocol/errors", "protocol/states", "protocol/table",
         "protocol/responses", "protocol/auth_flows", "protocol/api_requests",
         "protocol/nodes", "protocol/validators",

@@ -169,21 +169,21 @@ class TestGate:
     def test_reply_without_an_arrow(self) -> None:
         """Tokens in reply to SRP_A raise GateError."""
         with pytest.raises(GateError) as caught:
-            operations.check_arrow(UserSrpAuth, {"AuthenticationResult": {}}, None)
+            operations.check_transition(UserSrpAuth, {"AuthenticationResult": {}}, None)
 
-        assert State.AUTHENTICATED is caught.value.arrow.dest
-        assert caught.value.arrow not in TRANSITION_SET
+        assert State.AUTHENTICATED is caught.value.transition.dest
+        assert caught.value.transition not in TRANSITION_SET
 
     def test_first_reply(self) -> None:
         """The first reply has an arrow from START by the flow's response."""
-        found = operations.arrow_of(UserPasswordAuth, {"ChallengeName": "SMS_MFA"}, None)
+        found = operations.transition_of(UserPasswordAuth, {"ChallengeName": "SMS_MFA"}, None)
 
         assert Transition(State.START, UserPasswordAuth, State.SMS_MFA) == found
 
     def test_every_reply_is_checked(self, pool: LocalPool, monkeypatch: pytest.MonkeyPatch) -> None:
         """Every reply of a sign-in is checked."""
         seen = []
-        monkeypatch.setattr(operations, "check_arrow", lambda *args: seen.append((args[0], args[2])))
+        monkeypatch.setattr(operations, "check_transition", lambda *args: seen.append((args[0], args[2])))
         ApiClient(pool).srp("ada", PASSWORD)
 
         assert seen == [(UserSrpAuth, None), (SrpClaim, "PASSWORD_VERIFIER")]

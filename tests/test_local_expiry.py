@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 from joserfc import jws, jwt
 from joserfc.jwk import RSAKey
 
+from authfsm.base.clock import SteadyClock
 from authfsm.local import Contradictions, LocalPool, ManualClock, RefreshTokenRotation
-from authfsm.local.config.clock import SteadyClock
 
 PASSWORD = "Correct-h0rse"
 NEW = "New-Passw0rd!"

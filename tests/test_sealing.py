@@ -20,10 +20,10 @@ from joserfc.jwk import RSAKey
 
 import authfsm
 from authfsm import Flow, RecoveryAction, State
+from authfsm.base.clock import ManualClock
 from authfsm.core.encryption import BadKey, TooLongToSeal, new_key
 from authfsm.core.sealing import snapshot_from_json, snapshot_to_json
 from authfsm.local import DeviceConfiguration, LocalPool
-from authfsm.local.config.clock import ManualClock
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import (
     BadField,

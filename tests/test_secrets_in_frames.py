@@ -108,8 +108,6 @@ def test_every_function_wraps_its_secrets_first() -> None:
 
 
 NOT_SECRET: Final = {
-    "authfsm.checks.table.Table.without_action(code)": "an error's code",
-    "authfsm.checks.table.Table.with_action(code)": "an error's code",
     "authfsm.checks.table.Bound(code)": "an error's code",
     "authfsm.diagrams.dot.DotStyle.text(key)": "the name of a label",
     "authfsm.diagrams.sequence.SequenceWriter.text(key)": "the name of a label",

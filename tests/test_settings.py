@@ -394,15 +394,7 @@ def test_a_difference_is_symmetric(before: PoolSettings, after: PoolSettings) ->
     }
     assert not {t[:2] for t in there.gained} & {t[:2] for t in there.lost}
     assert {t.transition for t in there.gained} >= after.possible() - before.possible()
-
-
-def test_when_mfa_becomes_required() -> None:
-    """A difference says when a second factor becomes required, and when it ceases to be."""
-    there, back = difference(WHOLE, settings("ON")), difference(settings("ON"), WHOLE)
-
-    assert (there.mfa_becomes_required, there.mfa_ceases_to_be_required) == (True, False)
-    assert (back.mfa_becomes_required, back.mfa_ceases_to_be_required) == (False, True)
-    assert difference(WHOLE, WHOLE).gained == difference(WHOLE, WHOLE).lost == ()
+    assert difference(before, before).gained == difference(before, before).lost == ()
 
 
 def test_an_unknown_challenge_leads_to_the_pools_challenges() -> None:

@@ -13,11 +13,11 @@ from joserfc.jwk import RSAKey
 from redis_server import redis_server
 
 from authfsm import Code, Flow, RecoveryAction, State, UserError
+from authfsm.base.clock import ManualClock
 from authfsm.base.secret import wrapped_keys
 from authfsm.core.encryption import BadKey, new_key
 from authfsm.drivers.aio import AsyncCognito, AsyncFlow
 from authfsm.local import LocalPool
-from authfsm.local.config.clock import ManualClock
 from authfsm.protocol.errors import (
     InvalidOperation,
     SealBroken,

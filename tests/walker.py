@@ -19,7 +19,7 @@ from authfsm.protocol import responses as r
 from authfsm.protocol.api_requests import classify
 from authfsm.protocol.auth_flows import SIGN_IN_FLOWS
 from authfsm.protocol.responses import Response
-from authfsm.protocol.states import STATE_BY_NAME, State
+from authfsm.protocol.states import State, state_named
 
 LEVELS: Final = {"urn:cognito:loa:1": 1, "urn:cognito:loa:2": 2, "urn:cognito:loa:3": 3, "urn:cognito:loa:4": 4}  # fmt: skip
 _LONGEST: Final = 9
@@ -328,7 +328,7 @@ class Walker(Holding):
             self._granted(evolve(before, proved=proved), reply["AuthenticationResult"])
             return
         name = reply["ChallengeName"]
-        self._along(before, kind, STATE_BY_NAME.get(name, State.OTHER_CHALLENGE))
+        self._along(before, kind, state_named(name))
         asked, person = reply.get("ChallengeParameters", {}), before.person
         real = name == "CUSTOM_CHALLENGE" or (name == "PASSWORD_VERIFIER" and "SALT" in asked)
         sent = self.pool.outbox[-1].code.reveal() if len(self.pool.outbox) > outbox else None

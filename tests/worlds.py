@@ -30,7 +30,7 @@ from authfsm.local import (
 )
 from authfsm.local.config.pool_configuration import WebAuthnConfiguration
 from authfsm.protocol.responses import Response
-from authfsm.protocol.states import CHALLENGES, STATE_BY_NAME, State
+from authfsm.protocol.states import CHALLENGES, State, state_named
 from authfsm.protocol.table import TRANSITION_SET, Transition, transition_between
 
 T = TypeVar("T")
@@ -231,7 +231,7 @@ class World:
         """A reply led from here to there: is there such an arrow?"""
         source = State.START
         if before.name != "START":
-            source = STATE_BY_NAME.get(before.name, State.OTHER_CHALLENGE)
+            source = state_named(before.name)
         arrow = transition_between(source, kind, dest)
         self.trail.append((before, arrow))
         if arrow not in TRANSITION_SET:

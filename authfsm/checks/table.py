@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from authfsm.base.mixins import DescribedName
 from authfsm.protocol import links
@@ -234,8 +234,7 @@ def exception_for(
     return next(found, None) if transition.dest is State.AUTHENTICATED else None
 
 
-Row = Mapping[type[r.Response], frozenset[Destination]]
-Rows = Mapping[State, Row]
+Rows = Mapping[State, Mapping[type[r.Response], frozenset[Destination]]]
 
 
 @frozen
@@ -352,41 +351,6 @@ class Table:
         """Return the roles that the two ends of a transition may have, for one role of its source."""
         dests = self.rows[transition.source][transition.response]
         yield from (EdgeRoles(source, role) for role in target_roles(transition, source, dests))
-
-    def _with_row(self, source: State, row: Row) -> Table:
-        return evolve(self, rows={**self.rows, source: row})
-
-    def with_transition(self, source: State, response: type[r.Response], *dests: Destination) -> Table:
-        """Return the table with more destinations; the state itself stands for a new challenge."""
-        row = self.rows.get(source, {})
-        added = row.get(response, frozenset()) | frozenset(dests)
-        return self._with_row(source, {**row, response: added})
-
-    def without_transition(self, source: State, response: type[r.Response], *dests: Destination) -> Table:
-        """Return the table without these destinations; a response without any is removed."""
-        row = {**self.rows[source], response: self.rows[source][response] - frozenset(dests)}
-        return self._with_row(source, {each: left for each, left in row.items() if left})
-
-    def without_response(self, source: State, response: type[r.Response]) -> Table:
-        """Return the table in which a state does not accept a response."""
-        row = self.rows[source].items()
-        return self._with_row(source, {each: left for each, left in row if each is not response})
-
-    def without_need(self, source: State, response: type[r.Response]) -> Table:
-        """Return the table in which a response needs nothing before it."""
-        others = {each: need for each, need in self.needs.items() if each != (source, response)}
-        return evolve(self, needs=others)
-
-    def without_action(self, code: str, part: str = "") -> Table:
-        """Return the table without the action for an error, or for one of its messages."""
-        rows = {each: row for each, row in self.actions.get(code, {}).items() if each != part}
-        others = {each: row for each, row in self.actions.items() if each != code}
-        return evolve(self, actions={**others, code: rows} if rows else others)
-
-    def with_action(self, code: str, part: str, row: ErrorRule) -> Table:
-        """Return the table with another action for an error."""
-        rows = {**self.actions.get(code, {}), part: row}
-        return evolve(self, actions={**self.actions, code: rows})
 
 
 def _contradictory() -> Iterator[Transition]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from datetime import datetime, timezone
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
+from authfsm.base.clock import utc_now
 from authfsm.cli import command
 from authfsm.conformance.api_client import ApiClient
 from authfsm.conformance.pools import (
@@ -245,7 +245,7 @@ def _run(endpoints: list[Endpoint], rules: tuple[ConformanceRule, ...], timeout:
                 if name in bars:
                     progress.update(bars[name], advance=1, rule=f"{verdict.outcome.mark} {rule.id}")
 
-        day = datetime.now(timezone.utc).date()
+        day = utc_now().date()
         return run_rules(endpoints, rules, day=day, seconds=timeout, on_verdict=on_verdict)
 
 

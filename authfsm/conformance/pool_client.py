@@ -6,7 +6,6 @@ import base64
 import secrets
 import time
 from collections.abc import Mapping
-from datetime import datetime, timezone
 from typing import Any, Final
 
 from attrs import define, evolve, frozen
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 from authfsm import srp
+from authfsm.base.clock import utc_now
 from authfsm.base.secret import Secret
 from authfsm.conformance.api_client import ApiClient
 from authfsm.conformance.pools import PASSWORD, ConformanceClient, ConformancePool
@@ -199,7 +199,7 @@ class SrpSignIn(IssuedChallenge):
     ) -> ApiReply:
         """Answer with the proof of a password."""
         parameters = self.reply.parameters
-        timestamp = timestamp or srp.timestamp(datetime.now(timezone.utc))
+        timestamp = timestamp or srp.timestamp(utc_now())
         try:
             # Padding is added because a block without it is a failure of another rule.
             block = base64.b64decode(parameters["SECRET_BLOCK"] + "==")

@@ -5,10 +5,9 @@ Pools are this package's own, are created through an API, or exist already.
 
 from __future__ import annotations
 
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from io import StringIO
 from typing import Any, Final, Literal, ParamSpec, TypeAlias, TypeVar
 from urllib.parse import quote
@@ -197,7 +196,6 @@ def create_client(pool: ConformancePool, requirements: ClientRequirements) -> Co
 
 
 _HOST: Final = "127.0.0.1"
-_SERVER_TIMEOUT: Final = 30.0
 _CUSTOM_AUTH_ID: Final = "eu-west-1_CustomAuth"
 
 _MFA_SETTINGS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
@@ -276,40 +274,37 @@ class LocalPoolProvider(ApiPoolProvider):
 
     api: ApiClient = field(init=False)
     inbox: Inbox | None = field(default=code_in_outbox, init=False)
-    _server: tuple[Any, threading.Thread] | None = field(default=None, init=False)
+    _server: ExitStack | None = field(default=None, init=False)
 
     def cleanup(self) -> None:
         """Stop the server."""
         if self._server is not None:
-            server, thread = self._server
-            server.should_exit = True
-            thread.join(_SERVER_TIMEOUT)
+            self._server.close()
             self._server = None
 
     def _create_pool(self, requirements: PoolRequirements) -> ConformancePool:
         if self._server is None:
-            self._start()
+            self._server = self._start()
         if requirements.custom_auth:
             return ConformancePool(self.api, _CUSTOM_AUTH_ID, self.inbox)
         return super()._create_pool(requirements)
 
-    def _start(self) -> None:
+    def _start(self) -> ExitStack:
         from authfsm.local.server.access import listen, url_of  # noqa: PLC0415 - an extra
         from authfsm.local.server.config import ServerConfig  # noqa: PLC0415 - the same
         from authfsm.local.server.service import Log, open_service  # noqa: PLC0415 - the same
-        from authfsm.local.server.uvicorn_server import PoolServer  # noqa: PLC0415 - the same
+        from authfsm.local.server.uvicorn_server import serve_in_thread  # noqa: PLC0415 - the same
 
         sock = listen(_HOST, 0)
         url = url_of(_HOST, sock)
         triggers = Triggers(define=_define, create=_create, verify=_verify)
         config = ServerConfig({"pool_id": _CUSTOM_AUTH_ID, "triggers": triggers})
-        ready = threading.Event()
-        server = PoolServer(open_service(config, url, Log(StringIO())), ready.set)
-        thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
-        thread.start()
-        self.api, self._server = ApiClient(url, "eu-west-1"), (server, thread)
-        if not ready.wait(_SERVER_TIMEOUT):
-            raise Skipped("the local server did not start")
+        self.api, server = ApiClient(url, "eu-west-1"), ExitStack()
+        try:
+            server.enter_context(serve_in_thread(open_service(config, url, Log(StringIO())), sock))
+        except TimeoutError as error:
+            raise Skipped(str(error)) from None
+        return server
 
 
 def _pool_request(requirements: PoolRequirements) -> dict[str, Any]:

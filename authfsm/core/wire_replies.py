@@ -24,7 +24,7 @@ from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import ERROR_POLICY, Fault, RecoveryAction, error_rule
 from authfsm.protocol.errors import MalformedReply
 from authfsm.protocol.responses import Response
-from authfsm.protocol.states import DEVICE_STATES, STATE_BY_NAME, State
+from authfsm.protocol.states import DEVICE_STATES, State, state_named
 
 S = State
 Parameters = Mapping[str, str]
@@ -174,7 +174,7 @@ READERS: Final[Mapping[S, Callable[[Parameters], Fields]]] = {
 def challenge(name: str, raw: Mapping[str, Any]) -> replies.AnyChallenge:
     """Return the challenge of this name, its parameters parsed."""
     # Under CUSTOM_AUTH Cognito returns whatever name DefineAuthChallenge chose, and AWS adds names.
-    state = STATE_BY_NAME.get(name, S.OTHER_CHALLENGE)
+    state = state_named(name)
     session = _secret(raw, "Session")
     if session is None and state not in WITHOUT_SESSION:
         raise MalformedReply("Session is missing")

@@ -25,7 +25,7 @@ SCHEMA: Final = "authfsm-diagram/1"
 SIGNS: Final = {SettingsEffect.FADED: "\u2715 ", SettingsEffect.GAINED: "+ ", SettingsEffect.LOST: "\u2212 "}
 """The sign before the label of what settings rule out or change."""
 _RESERVED: Final = frozenset(
-    {
+    [
         "as",
         "class",
         "classdef",
@@ -38,7 +38,7 @@ _RESERVED: Final = frozenset(
         "note",
         "state",
         "style",
-    }
+    ]
 )
 """Words of Mermaid and PlantUML that cannot name a state."""
 

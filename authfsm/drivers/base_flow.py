@@ -10,12 +10,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from inspect import iscoroutinefunction
 from threading import Lock, RLock
 from typing import Any, ClassVar, Final, Generic, TypeAlias, TypeVar
 
 from authfsm import srp
+from authfsm.base.clock import Clock, utc_now
 from authfsm.base.mixins import DisplayMixin
 from authfsm.base.secret import Key, Secret, secret, wrapped_keys
 from authfsm.core.device import Device
@@ -54,10 +55,6 @@ def key_pair(exponent: Secret[int], pair: srp.Ephemeral | None) -> srp.Ephemeral
     return pair or srp.ephemeral(exponent.reveal().to_bytes(32, "big"))
 
 
-def _utc_now() -> datetime:
-    return datetime.now(timezone.utc)
-
-
 class BaseCognito(Generic[ClientT, FlowT]):
     """A user pool and one of its app clients: the base of `Cognito` and `AsyncCognito`."""
 
@@ -73,7 +70,7 @@ class BaseCognito(Generic[ClientT, FlowT]):
         client_secret: str | Secret[str] | SecretProvider | None = None,
         device: Device | None = None,
         admin: bool = False,
-        clock: Callable[[], datetime] = _utc_now,
+        clock: Clock = utc_now,
         entropy: Callable[[int], bytes] = secrets.token_bytes,
         observers: Iterable[Observer] = (),
         session_lifetime: timedelta = SESSION_LIFETIME,

@@ -1,15 +1,12 @@
 """What a journey requires (its user, its pool, changes between its steps) and asks for next; errors of apps that stray.
 
-The local pool reports each transition, and can be served over HTTP.
+The local pool reports each transition.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from io import StringIO
 from typing import Any, Final
 
 from attrs import NOTHING, define, field, fields, frozen
@@ -25,6 +22,7 @@ from authfsm.local import (
     WebAuthnConfiguration,
     utc_now,
 )
+from authfsm.local.api import operations
 from authfsm.protocol import responses as r
 from authfsm.protocol.api_requests import AFTER_SIGN_IN_RESPONSES
 from authfsm.protocol.auth_flows import ALLOWED_FIRST_AUTH_FACTORS, BEGIN_OPERATIONS, current_values
@@ -32,8 +30,8 @@ from authfsm.protocol.error_policy import error_rule
 from authfsm.protocol.errors import CallerError
 from authfsm.protocol.forms import SRP_RESPONSES
 from authfsm.protocol.replies import Refusal
-from authfsm.protocol.states import MFA_SETTINGS, STATE_BY_NAME, State
-from authfsm.protocol.table import Transition, transition_between, transition_for_reply
+from authfsm.protocol.states import MFA_SETTINGS, State
+from authfsm.protocol.table import Transition, transition_for_reply
 from authfsm.protocol.validators import frozen_mapping
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import enabled_second_factors
@@ -239,7 +237,6 @@ class NoProgress(CallerError, AssertionError):
 
 
 RELYING_PARTY: Final = "example.com"
-_TIMEOUT: Final = 30.0
 
 Observer = Callable[[Transition, Mapping[str, Any]], None]
 """Called with each transition and the reply; the reply is empty if it was a refusal."""
@@ -274,23 +271,18 @@ class ObservedPool(LocalPool):
         source = State.START if operation in BEGIN_OPERATIONS else self._state
         if self._observer is None or response is None or response in AFTER_SIGN_IN_RESPONSES:
             return
+        if source is State.AUTHENTICATED:
+            return
         if refusal is not None:
             row = error_rule(refusal.code, refusal.message, operation)
             refused = Refusal(refusal.code, refusal.message, action=row.action, fault=row.fault)
             transition = transition_for_reply(source, response, refused)
         else:
-            transition = transition_between(source, response, _next_state(source, reply))
-        if transition is not None and transition.source is not State.AUTHENTICATED:
+            challenge = None if source is State.START else source.value
+            transition = operations.transition_of(response, reply, challenge)
+        if transition is not None:
             self._state = State.START if transition.dest is State.FAILED else transition.dest
             self._observer(transition, reply)
-
-
-def _next_state(source: State, reply: Mapping[str, Any]) -> State:
-    if "AuthenticationResult" in reply:
-        return State.AUTHENTICATED
-    if "ChallengeName" in reply:
-        return STATE_BY_NAME.get(reply["ChallengeName"], State.OTHER_CHALLENGE)
-    return source  # a step within MFA_SETUP
 
 
 @define(eq=False)
@@ -363,25 +355,3 @@ def contradictions(plan: Plan) -> Contradictions:
     # A password that expires between steps must not end the sign-in.
     expires = any(each.expire_password for each in plan.between_steps.values())
     return Contradictions(**chosen, sessions_survive_password_change=expires)
-
-
-@contextmanager
-def serve(pool: LocalPool) -> Iterator[str]:
-    """Serve a pool on a free loopback port, in a thread, until the end of the block; yield its URL."""
-    from authfsm.local.server.access import listen, url_of  # noqa: PLC0415 - an extra
-    from authfsm.local.server.service import Log, Service  # noqa: PLC0415 - an extra
-    from authfsm.local.server.uvicorn_server import PoolServer  # noqa: PLC0415 - an extra
-
-    listening = listen("127.0.0.1", 0)
-    ready = threading.Event()
-    server = PoolServer(Service(pool, Log(StringIO())), ready.set)
-    thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
-    thread.start()
-    try:
-        if not ready.wait(_TIMEOUT):
-            raise RuntimeError(f"the pool's server did not start within {_TIMEOUT:.0f} seconds")
-        yield url_of("127.0.0.1", listening)
-    finally:
-        server.should_exit = True
-        thread.join(_TIMEOUT)
-        listening.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
+from io import StringIO
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import pyotp
@@ -106,7 +107,13 @@ class Stage:
         Raises:
             ImportError: the extra `authfsm[server]` is not installed.
         """
-        with p.serve(self.pool) as url:
+        from authfsm.local.server.access import listen, url_of  # noqa: PLC0415 - an extra
+        from authfsm.local.server.service import Log, Service  # noqa: PLC0415 - the same
+        from authfsm.local.server.uvicorn_server import serve_in_thread  # noqa: PLC0415 - the same
+
+        sock = listen("127.0.0.1", 0)
+        url = url_of("127.0.0.1", sock)
+        with serve_in_thread(Service(self.pool, Log(StringIO())), sock):
             yield url
 
     @property

@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final, Literal, Protocol
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jws import CompactSignature, JWSRegistry
 
+from authfsm.base.clock import Clock, utc_now
 from authfsm.base.secret import Secret, secret
 from authfsm.jwks import claims as c
 from authfsm.jwks.keys import Fetch, Keys, fetch_https, is_private
@@ -51,7 +52,7 @@ class ReachesPool(Protocol):
     client: Any
     client_id: str
     pool_id: str | None
-    clock: Callable[[], datetime]
+    clock: Clock
 
 
 class Verifier:
@@ -89,7 +90,7 @@ class Verifier:
         leeway: float = LEEWAY,
         interval: float = INTERVAL,
         max_age: float = MAX_AGE,
-        clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        clock: Clock = utc_now,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         pool_name(pool_id)

@@ -4,10 +4,10 @@ It checks SRP proofs, passwords, codes, sessions and devices, and replies with C
 `client()` is a real boto3 client whose requests do not leave the process.
 """
 
+from authfsm.base.clock import Clock, ManualClock, utc_now
 from authfsm.local.api.operations import GateError
 from authfsm.local.api.pool import LocalPool
 from authfsm.local.api.region import LocalCognito
-from authfsm.local.config.clock import Clock, ManualClock, utc_now
 from authfsm.local.config.contradictions import Contradictions
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.leniency import CHECKS, Accepted, RelaxedCheck
@@ -28,30 +28,9 @@ from authfsm.local.state.codes import Message, Outbox, Purpose
 from authfsm.local.state.users import User
 
 __all__ = [
-    "CHECKS",
-    "COGNITO_DEFAULT_FLOWS",
-    "EVERY_FLOW",
-    "Accepted",
-    "AppClient",
-    "Clock",
-    "Contradictions",
-    "DeviceConfiguration",
-    "GateError",
-    "LocalCognito",
-    "LocalPool",
-    "ManualClock",
-    "Message",
-    "Outbox",
-    "PasswordPolicy",
-    "PoolConfiguration",
-    "PoolRefusal",
-    "Purpose",
-    "RefreshTokenRotation",
-    "RelaxedCheck",
-    "SchemaAttribute",
-    "Triggers",
-    "User",
-    "WebAuthnConfiguration",
-    "mock_cognito",
+    "CHECKS", "COGNITO_DEFAULT_FLOWS", "EVERY_FLOW", "Accepted", "AppClient", "Clock", "Contradictions",
+    "DeviceConfiguration", "GateError", "LocalCognito", "LocalPool", "ManualClock", "Message", "Outbox",
+    "PasswordPolicy", "PoolConfiguration", "PoolRefusal", "Purpose", "RefreshTokenRotation",
+    "RelaxedCheck", "SchemaAttribute", "Triggers", "User", "WebAuthnConfiguration", "mock_cognito",
     "utc_now",
-]
+]  # fmt: skip

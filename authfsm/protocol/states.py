@@ -61,6 +61,12 @@ CHALLENGES: Final = tuple(state for state in State if state not in NON_CHALLENGE
 STATE_BY_NAME: Final = {state.value: state for state in CHALLENGES}
 """The state of each challenge name."""
 
+
+def state_named(challenge: str) -> State:
+    """Return the state of a ChallengeName; OTHER_CHALLENGE for a name that this package does not know."""
+    return STATE_BY_NAME.get(challenge, State.OTHER_CHALLENGE)
+
+
 PASSWORDLESS: Final = frozenset({State.EMAIL_OTP, State.SMS_OTP, State.WEB_AUTHN})
 """The first factors other than a password. In each, SELECT_CHALLENGE chooses another first factor."""
 

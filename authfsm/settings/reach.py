@@ -251,24 +251,10 @@ class Difference:
     Args:
         gained: the transitions that only the second settings allow, with the reason in the first.
         lost: the transitions that only the first settings allow, with the reason in the second.
-        mfa_before: MfaConfiguration in the first.
-        mfa_after: MfaConfiguration in the second.
     """
 
     gained: tuple[ChangedTransition, ...]
     lost: tuple[ChangedTransition, ...]
-    mfa_before: str | None
-    mfa_after: str | None
-
-    @property
-    def mfa_becomes_required(self) -> bool:
-        """Whether only the second settings require a second factor."""
-        return self.mfa_after == "ON" != self.mfa_before
-
-    @property
-    def mfa_ceases_to_be_required(self) -> bool:
-        """Whether only the first settings require a second factor."""
-        return self.mfa_before == "ON" != self.mfa_after
 
 
 def difference(before: SignInSettings, after: SignInSettings) -> Difference:
@@ -290,7 +276,7 @@ def difference(before: SignInSettings, after: SignInSettings) -> Difference:
             if why and not allowing[transition, roles]
         )
 
-    return Difference(only_in(new, old), only_in(old, new), before.mfa_configuration, after.mfa_configuration)
+    return Difference(only_in(new, old), only_in(old, new))
 
 
 def _single_settings() -> Iterator[dict[str, Any]]:

@@ -16,14 +16,14 @@ import logging
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TextIO
 
 from attrs import evolve, field, frozen
 
+from authfsm.base.clock import Clock, utc_now
 from authfsm.base.concurrency import ForkSafeLock
 from authfsm.protocol import table as t
 from authfsm.protocol.api_requests import OTHER_OPERATIONS, SETUP_OPERATIONS, classify, names_for
@@ -31,8 +31,8 @@ from authfsm.protocol.auth_flows import ANSWER_OPERATIONS, BEGIN_OPERATIONS, SIG
 from authfsm.protocol.error_policy import RecoveryAction, error_rule
 from authfsm.protocol.nodes import email_otp_role, proves_password, target_roles
 from authfsm.protocol.responses import GetTokensFromRefreshToken, Response, RevokeToken
-from authfsm.protocol.states import STATE_BY_NAME, State
-from authfsm.traces.step_log import Recorder, utc_now
+from authfsm.protocol.states import State, state_named
+from authfsm.traces.step_log import Recorder
 
 LOGGER: Final = logging.getLogger("authfsm")
 
@@ -41,7 +41,7 @@ _MAX_HASHES: Final = 100_000
 _CONTEXT_KEY: Final = "authfsm.traces"
 
 
-def record(client: Any, sink: str | Path | TextIO, *, clock: Callable[[], datetime] = utc_now) -> Recording:
+def record(client: Any, sink: str | Path | TextIO, *, clock: Clock = utc_now) -> Recording:
     """Record all sign-ins that go through a client, whatever code makes them.
 
     Args:
@@ -90,7 +90,7 @@ class Recording:
         clock: returns the present time with a time zone.
     """
 
-    def __init__(self, client: Any, recorder: Recorder, clock: Callable[[], datetime]) -> None:
+    def __init__(self, client: Any, recorder: Recorder, clock: Clock) -> None:
         self._events = client.meta.events
         self._recorder = recorder
         self._clock = clock
@@ -158,7 +158,7 @@ class Recording:
             progress = self._find_progress(keys)
             state = progress.state
             unexpected = state is not None and not _accepts(state, response, under)
-            symbol = str(STATE_BY_NAME.get(under, State.OTHER_CHALLENGE)) if unexpected else None
+            symbol = str(state_named(under)) if unexpected else None
             return _PendingRequest(progress, name, response, symbol, sent_at, keys, user)
         if response is GetTokensFromRefreshToken:
             return _PendingRequest(_new_sign_in(State.START), name, response, None, sent_at)
@@ -264,7 +264,7 @@ def _state_after(pending: _PendingRequest, parsed: Mapping[str, Any]) -> State |
     """Return the state to which a reply leads that is not a refusal."""
     name = parsed.get("ChallengeName")
     if isinstance(name, str):
-        return STATE_BY_NAME.get(name, State.OTHER_CHALLENGE)
+        return state_named(name)
     if parsed.get("AuthenticationResult"):
         return State.AUTHENTICATED
     response = OTHER_OPERATIONS.get(pending.operation)

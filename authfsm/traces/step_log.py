@@ -11,11 +11,12 @@ has another, and `lost` the error where no reply came. `from` or `to` is missing
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
+from collections.abc import Mapping
+from datetime import timezone
 from pathlib import Path
 from typing import Any, Final, TextIO
 
+from authfsm.base.clock import Clock, utc_now
 from authfsm.base.concurrency import ForkSafeLock
 from authfsm.core.history import history_to_json
 from authfsm.observers import Observation
@@ -26,11 +27,6 @@ COLUMNS: Final = (
 """The members of a line that are read back."""
 
 
-def utc_now() -> datetime:
-    """Return the present time in UTC."""
-    return datetime.now(timezone.utc)
-
-
 class Recorder:
     """Writes a line for each step, from any thread.
 
@@ -39,7 +35,7 @@ class Recorder:
         clock: returns the present time with a time zone, for steps without a time of their own.
     """
 
-    def __init__(self, sink: str | Path | TextIO, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, sink: str | Path | TextIO, clock: Clock = utc_now) -> None:
         self._owns_sink = isinstance(sink, str | Path)
         # Buffered by line: each written step is in the file, and several processes can append to it.
         self._sink: TextIO = (

@@ -25,7 +25,7 @@ from authfsm.local.state.users import User
 from authfsm.protocol import account_table as a
 from authfsm.protocol import responses as r
 from authfsm.protocol.api_requests import AFTER_SIGN_IN_RESPONSES, classify
-from authfsm.protocol.states import STATE_BY_NAME, State
+from authfsm.protocol.states import State, state_named
 from authfsm.protocol.table import TRANSITION_SET, Transition, transition_between
 
 _SETUP: Final = frozenset({r.AssociateSoftwareToken, r.VerifySoftwareToken})
@@ -219,7 +219,7 @@ def answer(pool: Core, operation: str, members: dict[str, Any]) -> Reply:
             reply = found.function(pool, members) or {}
         admin.record_event(pool, operation, members, reply, None)
         answered = pool.sessions.last_answered
-        check_arrow(response, reply, answered.challenge if answered else None)
+        check_transition(response, reply, answered.challenge if answered else None)
     except PoolRefusal as refusal:
         admin.record_event(pool, operation, members, None, refusal)
         raise pool.reword(refusal) from None
@@ -229,31 +229,29 @@ def answer(pool: Core, operation: str, members: dict[str, Any]) -> Reply:
     return reply
 
 
-def arrow_of(
+def transition_of(
     response: type[r.Response] | None, reply: Mapping[str, Any], challenge: str | None
 ) -> Transition | None:
-    """Return the arrow of the reply to a response, which answers `challenge` or begins; None outside of a sign-in."""
+    """Return the transition of the reply to a response, which answers `challenge` or begins; None outside of a sign-in."""
     if response is None or response in AFTER_SIGN_IN_RESPONSES:
         return None
-    source = State.START if challenge is None else _state_named(challenge)
+    source = State.START if challenge is None else state_named(challenge)
     if source is State.OTHER_CHALLENGE:
         response = r.RawAnswer
     if "AuthenticationResult" in reply:
         return transition_between(source, response, State.AUTHENTICATED)
     if response in _SETUP:
         return transition_between(source, response, source)
-    return transition_between(source, response, _state_named(reply.get("ChallengeName", "")))
+    return transition_between(source, response, state_named(reply.get("ChallengeName", "")))
 
 
-def check_arrow(response: type[r.Response] | None, reply: Mapping[str, Any], challenge: str | None) -> None:
-    """Raise GateError for a reply without an arrow; the arguments are those of `arrow_of`."""
-    arrow = arrow_of(response, reply, challenge)
-    if arrow is not None and arrow not in TRANSITION_SET:
-        raise GateError(arrow)
-
-
-def _state_named(challenge: str) -> State:
-    return STATE_BY_NAME.get(challenge, State.OTHER_CHALLENGE)
+def check_transition(
+    response: type[r.Response] | None, reply: Mapping[str, Any], challenge: str | None
+) -> None:
+    """Raise GateError for a reply without a transition; the arguments are those of `transition_of`."""
+    transition = transition_of(response, reply, challenge)
+    if transition is not None and transition not in TRANSITION_SET:
+        raise GateError(transition)
 
 
 _TRANSITIONS: Final = frozenset(a.ACCOUNT_TRANSITIONS)
@@ -263,15 +261,15 @@ class GateError(AssertionError):
     """What the pool did is not in a table of the protocol; a bug of the pool, never of the caller.
 
     Args:
-        arrow: the missing transition, of a sign-in or of an account's life.
+        transition: the missing transition, of a sign-in or of an account's life.
     """
 
-    def __init__(self, arrow: Transition | a.AccountTransition) -> None:
-        source, trigger, dest = arrow[:3]
+    def __init__(self, transition: Transition | a.AccountTransition) -> None:
+        source, trigger, dest = transition[:3]
         name = trigger if isinstance(trigger, str) else trigger.__name__
         why = "and the protocol's table has no such transition"
         super().__init__(f"the pool leads from {source} by {name} to {dest}, {why}")
-        self.arrow = arrow
+        self.transition = transition
 
 
 @contextmanager
@@ -292,9 +290,9 @@ def checked_status(
         if found and number == pool.requests:
             after = _status(user or _user_of(pool, members, found))
             may_stay = refused or found in a.SIMULATED_OPERATIONS or found.actor is a.Actor.SIGN_IN
-            arrow = a.AccountTransition(before, found, after)
-            if arrow not in _TRANSITIONS and not (after is before and may_stay):
-                raise GateError(arrow)
+            transition = a.AccountTransition(before, found, after)
+            if transition not in _TRANSITIONS and not (after is before and may_stay):
+                raise GateError(transition)
         pool.requests += 1
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from attrs import fields
 from joserfc.jwk import RSAKey
 
+from authfsm.base.clock import Clock, utc_now
 from authfsm.base.concurrency import ForkSafeLock
 from authfsm.base.mixins import DisplayMixin
 from authfsm.base.secret import Secret, secret, secret_values
@@ -19,7 +20,6 @@ from authfsm.local.accounts.records import add_missing_groups
 from authfsm.local.api import pool_operations
 from authfsm.local.api.aws_json import HttpReply, answer_http
 from authfsm.local.api.operations import answer, read_members
-from authfsm.local.config.clock import Clock, utc_now
 from authfsm.local.config.contradictions import Contradictions
 from authfsm.local.config.descriptions import merged_settings, unsupported_settings
 from authfsm.local.config.leniency import Accepted

@@ -13,6 +13,7 @@ from typing import Any, Final
 from attrs import evolve
 from joserfc.jwk import RSAKey
 
+from authfsm.base.clock import Clock, utc_now
 from authfsm.base.concurrency import ForkSafeLock
 from authfsm.base.mixins import DisplayMixin
 from authfsm.local.accounts import records
@@ -20,7 +21,6 @@ from authfsm.local.api import operations, pool_operations
 from authfsm.local.api.aws_json import HttpReply, answer_http, signing_region
 from authfsm.local.api.pool import LocalPool
 from authfsm.local.config import error_templates
-from authfsm.local.config.clock import Clock, utc_now
 from authfsm.local.config.leniency import MOST_ACCEPTED, Accepted
 from authfsm.local.config.pool_configuration import PoolConfiguration
 from authfsm.local.state.codes import Entropy

@@ -1,14 +1,12 @@
-"""The points on which sources about Cognito contradict each other: settings, and the transitions they reach.
+"""The points on which sources about Cognito contradict each other, each a setting of the pool.
 
-A row of `authfsm/protocol/evidence.csv` whose confidence is `contradictory` or `refuted` matches one key of
-`SETTINGS` or of `UNREACHABLE`: its state, response and destination, where `*` stands for any.
+Rows of `authfsm/protocol/evidence.csv` with the confidence `contradictory` or `refuted` are such points.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Final, Literal
+from typing import Literal
 
 from attrs import field, frozen
 
@@ -124,40 +122,3 @@ class Contradictions:
     custom_challenge_in_admin_flows: bool = False
     custom_challenge_after_device: bool = False
     custom_auth_may_name_mfa: bool = False
-
-
-_Row = tuple[str, str, str]
-
-# fmt: off
-SETTINGS: Final[Mapping[_Row, str]] = {
-    ("START", "*", "AUTHENTICATED"):                                "first_sign_in_without_mfa",
-    ("SELECT_CHALLENGE", "Password", "AUTHENTICATED"):              "first_sign_in_without_mfa",
-    ("PASSWORD", "Password", "AUTHENTICATED"):                      "first_sign_in_without_mfa",
-    ("PASSWORD_VERIFIER", "SrpClaim", "AUTHENTICATED"):             "first_sign_in_without_mfa",
-    ("START", "AdminUserPasswordAuth", "DEVICE_SRP_AUTH"):          "devices_tracked_in_admin_flows",
-    ("START", "AdminNoSrpAuth", "DEVICE_SRP_AUTH"):                 "devices_tracked_in_admin_flows",
-    ("START", "UserAuthWithPassword", "DEVICE_SRP_AUTH"):           "devices_tracked_in_user_auth",
-    ("SELECT_CHALLENGE", "Password", "DEVICE_SRP_AUTH"):            "devices_tracked_in_user_auth",
-    ("PASSWORD", "Password", "DEVICE_SRP_AUTH"):                    "devices_tracked_in_user_auth",
-    ("START", "AdminUserPasswordAuth", "CUSTOM_CHALLENGE"):         "custom_challenge_in_admin_flows",
-    ("START", "AdminNoSrpAuth", "CUSTOM_CHALLENGE"):                "custom_challenge_in_admin_flows",
-    ("START", "AdminNoSrpAuth", "ADMIN_NO_SRP_AUTH"):               "admin_no_srp_auth_challenges",
-    ("ADMIN_NO_SRP_AUTH", "Password", "*"):                         "admin_no_srp_auth_challenges",
-    ("EMAIL_OTP", "Code", "SMS_MFA"):                               "mfa_after_one_time_password",
-    ("SMS_OTP", "Code", "EMAIL_OTP"):                               "mfa_after_one_time_password",
-    ("NEW_PASSWORD_REQUIRED", "NewPassword", "CUSTOM_CHALLENGE"):   "custom_challenge_after_new_password",
-    ("MFA_SETUP", "CompleteMfaSetup", "SOFTWARE_TOKEN_MFA"):        "totp_required_after_setup",
-    ("MFA_SETUP", "SetUpEmail", "EMAIL_OTP"):                       "email_mfa_setup_in_session",
-    ("DEVICE_PASSWORD_VERIFIER", "SrpClaim", "CUSTOM_CHALLENGE"):   "custom_challenge_after_device",
-}
-"""The field of `Contradictions` that has to be true for the pool to take a transition."""
-
-_NO_FORM: Final = "No recorded reply shows a challenge after a refresh, so its parameters are not known."
-
-UNREACHABLE: Final[Mapping[_Row, str]] = {
-    ("*", "RefreshTokenAuth", "*"):                 _NO_FORM,
-    ("*", "RefreshToken", "*"):                     _NO_FORM,
-    ("MFA_SETUP", "SetUpEmail", "SELECT_MFA_TYPE"): "No source shows an answer to MFA_SETUP that sets up several factors.",
-}
-"""Why no setting makes the pool take a transition."""
-# fmt: on

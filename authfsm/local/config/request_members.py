@@ -43,11 +43,6 @@ def _model() -> Any:
     return json.loads(files(__package__).joinpath("members.json").read_bytes())
 
 
-def operation_names() -> tuple[str, ...]:
-    """Return the names of the API's operations, in alphabetical order."""
-    return tuple(sorted(_model()["operations"]))
-
-
 def is_known(operation: str) -> bool:
     """Return whether the API has an operation."""
     return operation in _model()["operations"]

@@ -16,13 +16,13 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timezone
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from attrs import field, frozen
 from joserfc.jwk import RSAKey
 
+from authfsm.base.clock import utc_now
 from authfsm.base.concurrency import ForkSafeLock
 from authfsm.local.api.aws_json import HttpReply, answer_http, error_reply, signing_region
 from authfsm.local.api.pool import LocalPool
@@ -55,7 +55,7 @@ class Log:
 
     def write(self, event: str, *, level: str = "info", **details: Any) -> None:
         """Write a line; details that are None are left out."""
-        at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+        at = utc_now().isoformat(timespec="milliseconds")
         present = {name: value for name, value in details.items() if value is not None}
         line = json.dumps({"at": at, "level": level, "event": event, **present}, default=str)
         try:

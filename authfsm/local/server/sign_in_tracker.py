@@ -1,7 +1,7 @@
 """Tracks each sign-in at the pool for the page: the state it is in, and the steps that led there.
 
-The tracker sees each operation's request, its outcome and the records it changed. A step is an arrow of the
-protocol's table; it belongs to the sign-in whose pending challenge the request answered.
+The tracker sees each operation's request, its outcome and the records it changed. A step is a transition of
+the protocol's table; it belongs to the sign-in whose pending challenge the request answered.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from authfsm.local.state.sessions import PendingChallenge
 from authfsm.protocol.auth_flows import BEGIN_OPERATIONS
 from authfsm.protocol.nodes import email_otp_role
 from authfsm.protocol.responses import REFRESH_RESPONSES, Response
-from authfsm.protocol.states import State
+from authfsm.protocol.states import State, state_named
 from authfsm.protocol.table import PROTOCOL, RESTART, RETRY, LoopKind, Role, loop_kinds, transition_between
 
 _MAX_SIGN_INS: Final = 200
@@ -148,10 +148,10 @@ def _outcome_state(
         survives = old is not None and not old.used and outcome.survives
         state = State.FAILED
         if challenge is not None and survives:
-            state = State.__members__.get(challenge, State.OTHER_CHALLENGE)
+            state = state_named(challenge)
         return state, outcome.code
-    arrow = operations.arrow_of(response, outcome, challenge)
-    return (arrow.dest if arrow else State.FAILED), None
+    transition = operations.transition_of(response, outcome, challenge)
+    return (transition.dest if transition else State.FAILED), None
 
 
 def _loop_kind(source: State, response: type[Response], dest: State, error: str | None) -> LoopKind | None:

@@ -10,6 +10,7 @@ import asyncio
 import json
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -27,6 +28,7 @@ MAX_REQUEST_BYTES: Final = 8 << 20
 """The largest request as sent; a body of `app.MAX_BODY_BYTES` fits into it even in small chunks."""
 
 _SHUTDOWN_SECONDS: Final = 5  # for requests that are being answered
+_THREAD_SECONDS: Final = 30.0  # for a server in a thread to start, and to end
 _MAX_CONNECTIONS: Final = 2000
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _ABORT_SECONDS: Final = 5.0  # for a client to read why its connection is closed
@@ -58,6 +60,23 @@ class PoolServer(uvicorn.Server):
         await super().startup(sockets)
         if not self.should_exit:
             self._on_ready()
+
+
+@contextmanager
+def serve_in_thread(service: Service, sock: socket.socket) -> Iterator[None]:
+    """Serve until the end of the block; raise TimeoutError if the server does not start in time."""
+    ready = threading.Event()
+    server = PoolServer(service, ready.set)
+    thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
+    thread.start()
+    try:
+        if not ready.wait(_THREAD_SECONDS):
+            raise TimeoutError(f"the pool's server did not start within {_THREAD_SECONDS:.0f} seconds")
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(_THREAD_SECONDS)
+        sock.close()
 
 
 def run(service: Service, sock: socket.socket, on_ready: Callable[[], None]) -> None:

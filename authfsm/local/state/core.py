@@ -10,13 +10,13 @@ import hashlib
 import hmac
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from attrs import frozen
 
 from authfsm import srp
+from authfsm.base.clock import Clock
 from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
@@ -184,11 +184,7 @@ class Core(TrackedDicts):
     _dicts = ("clients", "session_configurations")
 
     def __init__(
-        self,
-        configuration: PoolConfiguration,
-        token_issuer: TokenIssuer,
-        clock: Callable[[], datetime],
-        entropy: Entropy,
+        self, configuration: PoolConfiguration, token_issuer: TokenIssuer, clock: Clock, entropy: Entropy
     ) -> None:
         self.configuration = configuration
         self.token_issuer = token_issuer

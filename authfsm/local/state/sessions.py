@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from attrs import define, field, frozen
 
+from authfsm.base.clock import Clock
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient
@@ -91,7 +92,7 @@ class Sessions(TrackedDicts):
 
     _dicts = ("_pending", "_by_other_key")
 
-    def __init__(self, clock: Callable[[], datetime], entropy: Callable[[int], bytes]) -> None:
+    def __init__(self, clock: Clock, entropy: Callable[[int], bytes]) -> None:
         self._clock = clock
         self._entropy = entropy
         self._pending: dict[str, PendingChallenge] = {}

@@ -20,9 +20,9 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
+from authfsm.base.clock import Clock, SteadyClock
 from authfsm.base.concurrency import ForkSafeLock
 from authfsm.local.config import error_templates
-from authfsm.local.config.clock import SteadyClock
 from authfsm.local.config.pool_configuration import AppClient, PoolConfiguration
 from authfsm.local.state import token_claims
 from authfsm.local.state.codes import random_text
@@ -49,7 +49,7 @@ class TokenIssuer(TrackedDicts):
     def __init__(
         self,
         configuration: PoolConfiguration,
-        clock: Callable[[], datetime],
+        clock: Clock,
         entropy: Callable[[int], bytes],
         key: RSAKey | None = None,
     ) -> None:

@@ -1,8 +1,8 @@
-"""Clocks: the only module of the pool that reads the time. All others get a clock as an argument.
+"""Clocks: drivers, recorders and the local pool read the time only through a clock that they get as an argument.
 
-A clock is any callable that returns an aware `datetime`. Moments that others read (a token's `iat`, a user's
-creation date) are the pool's clock's. Lengths of time (the lifetime of a session, a lock-out) are measured
-by a `SteadyClock` over it, so that they do not grow when the clock is set back.
+A clock is any callable that returns an aware `datetime`. In the local pool, moments that others read (a token's `iat`,
+a user's creation date) are its clock's. Lengths of time (the lifetime of a session, a lock-out) are measured by a
+`SteadyClock` over it, so that they do not grow when the clock is set back.
 """
 
 from __future__ import annotations
