@@ -18,7 +18,7 @@ ODD: tuple[Any, ...] = (
     None, True, 0, -1, 10**13, 10**30, 1e308, "", "\x00", "\ud800", "{", '{"eventName": "', "H4sIAAAA", "eyJhIjox",
     [], {}, [[]], {"": None}, "HIDDEN_DUE_TO_SECURITY_REASONS", "x" * 5000, "2026-03-01T10:00:00Z", "\n", "'", '"',
 )  # fmt: skip
-STEP = {"sign_in": "a", "step": 1, "from": "START", "given": "user_srp_auth", "to": "PASSWORD_VERIFIER",
+STEP = {"sign_in": "a", "step": 1, "from": "START", "response": "user_srp_auth", "to": "PASSWORD_VERIFIER",
         "at": "2026-11-23T01:02:03.456789+00:00", "role": "second factor", "error": "CodeMismatchException",
         "action": "TRY_AGAIN", "seconds": 0.1}  # fmt: skip
 

@@ -349,7 +349,7 @@ def steps(p: Plants) -> str:
         "sign_in": p.hex(),
         "step": 1,
         "from": "START",
-        "given": "user_auth",
+        "response": "user_auth",
         "to": "SELECT_CHALLENGE",
         "seconds": 0.1,
         p.key(): p.any(),
@@ -587,7 +587,7 @@ KEPT = [
     {"AuthFlow": "USER_SRP_AUTH", "ClientMetadata": None},
     {"MfaConfiguration": "ON", "DeviceConfiguration": {"ChallengeRequiredOnNewDevice": True}, "AccessTokenValidity": 60},
     {"eventName": "InitiateAuth", "responseElements": {"challengeName": "SMS_MFA", "session": "HIDDEN_DUE_TO_SECURITY_REASONS"}},
-    {"sign_in": "", "step": 2, "from": "SMS_MFA", "given": "code", "to": "FAILED", "action": "GIVE_UP", "seconds": 0.183},
+    {"sign_in": "", "step": 2, "from": "SMS_MFA", "response": "code", "to": "FAILED", "action": "GIVE_UP", "seconds": 0.183},
     {"ChallengeParameters": {"requiredAttributes": '["userAttributes.name"]', "userAttributes": '{"email_verified":"true"}'}},
     {"message": "Password does not conform to policy: Password not long enough"},
 ]  # fmt: skip

@@ -54,7 +54,7 @@ def of(kind: str) -> list[Any]:
 
 def response_of(row: Mapping[str, Any]) -> type[r.Response]:
     """Return the response class that a captured reply answers."""
-    kind: type[r.Response] = getattr(r, row["given"])
+    kind: type[r.Response] = getattr(r, row["response"])
     return kind
 
 
@@ -77,7 +77,7 @@ def test_cited_captures_lead_where_the_evidence_says() -> None:
             assert all(row["genuine"] != "mock" for row in lines), known.source
             if known.confidence is Confidence.MEASURED:
                 assert all(row["from"] == state and row["to"] == dest for row in lines), known.source
-                assert all(row["given"] == response for row in lines), known.source
+                assert all(row["response"] == response for row in lines), known.source
 
 
 # ---- replies ----------------------------------------------------------------------------------------
@@ -291,7 +291,7 @@ def test_a_request_is_recognized(row: dict[str, Any], tmp_path: Path) -> None:
 
     (line,) = [json.loads(each) for each in file.read_text(encoding="utf-8").splitlines()]
     word = row["payload"].get("AuthFlow") or row["payload"]["ChallengeName"]
-    assert line["given"] == given[word]
+    assert line["response"] == given[word]
 
 
 # ---- descriptions -----------------------------------------------------------------------------------
@@ -386,10 +386,10 @@ def test_a_captured_event_is_checked(row: dict[str, Any], tmp_path: Path) -> Non
     traced = json.loads(result.stdout)
     assert (traced["read"]["events"], traced["read"]["others"], traced["read"]["broken"]) == (1, 0, 0)
     assert (traced["steps"], traced["verdicts"]["illegal"]) == (1, 0)
-    (step,) = traced["taken"]
+    (step,) = traced["transitions"]
     event = row["payload"].get("detail", row["payload"])
     parameters = event["requestParameters"]
-    assert step["given"] == (parameters.get("authFlow") or parameters["challengeName"])
+    assert step["response"] == (parameters.get("authFlow") or parameters["challengeName"])
     assert step["refused"] == ("errorCode" in event)
     if "errorCode" not in event:
         assert step["to"] == event["responseElements"]["challengeName"]

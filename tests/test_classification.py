@@ -199,7 +199,7 @@ def test_recordings_agree(pool: LocalPool) -> None:
                 method(ClientId=pool.client_id, **request)
             unlock(pool)
             sent.append(pool._core.response)
-    recorded = [json.loads(line)["given"] for line in out.getvalue().splitlines()]
+    recorded = [json.loads(line)["response"] for line in out.getvalue().splitlines()]
 
     assert recorded == [kind and kind.trigger for kind in sent]
 
@@ -226,7 +226,7 @@ def test_a_password_left_over_is_no_password(pool: LocalPool, tmp_path: Path) ->
     lines = path.read_text(encoding="utf-8").splitlines()
     done = CliRunner().invoke(app, ["trace", str(path)], env={"COLUMNS": "200", "NO_COLOR": "1"})
 
-    assert [json.loads(line)["given"] for line in lines] == ["user_auth", "select", "code"]
+    assert [json.loads(line)["response"] for line in lines] == ["user_auth", "select", "code"]
     assert done.exit_code == 0, done.output
     assert "illegal" not in done.output.replace("0 illegal", "")
 

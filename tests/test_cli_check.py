@@ -137,8 +137,8 @@ def test_json_and_sarif(saved: Mapping[str, Path], tmp_path: Path) -> None:
         "why": "MfaConfiguration is OFF",
         "source": "https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-mfa.html",
         "path": [
-            {"from": "START", "given": "user_srp_auth", "to": "PASSWORD_VERIFIER"},
-            {"from": "PASSWORD_VERIFIER", "given": "srp_claim", "to": "AUTHENTICATED"},
+            {"from": "START", "response": "user_srp_auth", "to": "PASSWORD_VERIFIER"},
+            {"from": "PASSWORD_VERIFIER", "response": "srp_claim", "to": "AUTHENTICATED"},
         ],
         "remediations": [
             {

@@ -48,12 +48,12 @@ def test_a_state(state: State) -> None:
     assert state.meaning in text
     assert "https://docs.aws.amazon.com/cognito" in text
     for response, dests in PROTOCOL[state].items():
-        assert f"Takes {response.trigger}" in text
+        assert f"Accepts {response.trigger}" in text
         assert request_shape(state, response).operation in text
         assert all(dest in text for dest in dests)
     if PROTOCOL[state]:
         assert "Errors" in text
-        assert "Takes nothing" not in text
+        assert "Accepts nothing" not in text
 
 
 @pytest.mark.parametrize("response", RESPONSES.values(), ids=list(RESPONSES))
@@ -111,7 +111,7 @@ def test_every_arrow_is_told_with_its_evidence() -> None:
     said = {
         (state, each.response, way.to, way.kind): {(k.confidence, k.when, k.source) for k in way.known}
         for state in State
-        for each in about_state(state).takes
+        for each in about_state(state).accepts
         for way in each.targets
     }
 

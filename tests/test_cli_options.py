@@ -232,7 +232,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "c.json").write_text('{"ChallengeName": "SMS_MFA", "Other": "SomeWord"}')
     (tmp_path / "e.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in ILLEGAL))
     (tmp_path / "h.jsonl").write_text(
-        '{"step": 1, "from": "START", "given": "user_srp_auth", "to": "PASSWORD_VERIFIER"}\n'
+        '{"step": 1, "from": "START", "response": "user_srp_auth", "to": "PASSWORD_VERIFIER"}\n'
     )
     (tmp_path / "d").mkdir()
     return tmp_path

@@ -126,11 +126,11 @@ def test_as_json(illegal: Path) -> None:
             "sign_in": "5a1f0c9e app 198.18.0.1 agent",
             "at": "2026-03-01T10:00:10",
             "from": "SMS_MFA",
-            "given": "SOFTWARE_TOKEN_MFA",
+            "response": "SOFTWARE_TOKEN_MFA",
             "to": "AUTHENTICATED",
             "error": None,
-            "allowed": ["SMS_MFA"],
-            "leads": [],
+            "allowed_responses": ["SMS_MFA"],
+            "allowed_destinations": [],
             "why": "SMS_MFA takes SMS_MFA; not SOFTWARE_TOKEN_MFA",
         }
     ]

@@ -265,8 +265,8 @@ def test_no_kind_of_self_loop_is_lost(shown: OpenedPage) -> None:
     numbers = shown.page.evaluate(
         """() => {
             const index = Object.fromEntries(data.nodes.map((each, n) => [each.name, n]));
-            return data.nodes.flatMap((each, n) => each.takes.flatMap(taken => taken.leads_to.map(
-                way => explorer.arrowNumber(n, taken.given, index[way.state], way.kind))));
+            return data.nodes.flatMap((each, n) => each.accepts.flatMap(accepted => accepted.leads_to.map(
+                way => explorer.arrowNumber(n, accepted.response, index[way.state], way.kind))));
         }"""
     )
     assert sorted(numbers) == list(range(len(TRANSITIONS_IN_ROLES)))

@@ -43,7 +43,7 @@ def test_no_secret_is_written(walked: tuple[Step, ...]) -> None:
     assert PASSWORD not in text
     assert "ada" not in text
     assert set().union(*(json.loads(line) for line in text.splitlines())) <= {
-        "step", "from", "given", "to", "role", "error", "action", "at",
+        "step", "from", "response", "to", "role", "error", "action", "at",
     }  # fmt: skip
 
 
@@ -60,12 +60,12 @@ def test_histories_can_be_concatenated(walked: tuple[Step, ...]) -> None:
 
 def test_times_keep_their_zone() -> None:
     """With its zone."""
-    line = '{"step": 1, "from": "START", "given": "user_auth", "to": "SELECT_CHALLENGE", "at": "2026-11-23T01:02:03+00:00"}'
+    line = '{"step": 1, "from": "START", "response": "user_auth", "to": "SELECT_CHALLENGE", "at": "2026-11-23T01:02:03+00:00"}'
 
     assert history_from_json(line)[0].at == datetime(2026, 11, 23, 1, 2, 3, tzinfo=timezone.utc)
 
 
-GOOD = {"step": 1, "from": "START", "given": "user_srp_auth", "to": "PASSWORD_VERIFIER"}
+GOOD = {"step": 1, "from": "START", "response": "user_srp_auth", "to": "PASSWORD_VERIFIER"}
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ GOOD = {"step": 1, "from": "START", "given": "user_srp_auth", "to": "PASSWORD_VE
         ("[1]", "is JSON, but not an object"),
         ("[" * 100_000, "is not JSON"),
         (json.dumps({**GOOD, "from": "NOWHERE"}), "has no from, or one that is not known"),
-        (json.dumps({**GOOD, "given": ["code"]}), "has no given, or one that is not known"),
+        (json.dumps({**GOOD, "response": ["code"]}), "has no response, or one that is not known"),
         (json.dumps({k: v for k, v in GOOD.items() if k != "to"}), "has no to"),
         (json.dumps({**GOOD, "step": 2}), "has step 2 where 1 is due"),
         (json.dumps({**GOOD, "step": "1"}), "has an invalid step, role, error, action or time"),

@@ -354,7 +354,7 @@ def test_any_bytes_can_be_traced(tmp_path: Path, head: bytes, rest: bytes) -> No
         assert files.funnel().input.files == 1
 
 
-_STEP = {"sign_in": "a", "step": 1, "from": "START", "given": "user_auth", "to": "SELECT_CHALLENGE"}
+_STEP = {"sign_in": "a", "step": 1, "from": "START", "response": "user_auth", "to": "SELECT_CHALLENGE"}
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

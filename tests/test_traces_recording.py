@@ -46,7 +46,7 @@ def members(text: str, *names: str) -> list[tuple[Any, ...]]:
     return [tuple(json.loads(line).get(name) for name in names) for line in text.splitlines()]
 
 
-STEP = ("step", "from", "given", "under", "to", "error")
+STEP = ("step", "from", "response", "challenge_name", "to", "error")
 
 
 def test_the_driver_is_recorded(signing_key: RSAKey, tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_hooks_record_the_steps_of_the_driver(
     differ: list[tuple[Any, ...]] = []
     unread: list[str] = []
     for scenario, _, own, recorded in recordings:
-        mine, theirs = (members(each, "from", "given", "to", "error") for each in (own, recorded))
+        mine, theirs = (members(each, "from", "response", "to", "error") for each in (own, recorded))
         # A refresh begins a sign-in of its own for whoever sees requests alone.
         renewing = {"refresh_token", "refresh_token_auth", "get_tokens_from_refresh_token"}
         differ += [
@@ -235,15 +235,15 @@ def test_no_secret_is_written(recordings: list[tuple[Scenario, ScenarioUser, str
         "sign_in",
         "step",
         "from",
-        "given",
-        "under",
+        "response",
+        "challenge_name",
         "to",
         "role",
         "error",
         "action",
         "at",
         "seconds",
-    } - ({"under"} - names)
+    } - ({"challenge_name"} - names)
     assert [each for each in (*tokens, PASSWORD, PHONE) if each in text] == []
     assert codes & values == set()
 
@@ -316,7 +316,7 @@ def test_a_reply_that_never_came(signing_key: RSAKey) -> None:
     with record(client, out), pytest.raises(EndpointConnectionError):
         client.initiate_auth(ClientId=pool.client_id, AuthFlow="USER_AUTH", AuthParameters={"USERNAME": USER})
 
-    assert members(out.getvalue(), "step", "from", "given", "to", "lost") == [
+    assert members(out.getvalue(), "step", "from", "response", "to", "lost") == [
         (1, "START", "user_auth", "START", "EndpointConnectionError")
     ]
 

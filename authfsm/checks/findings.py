@@ -135,7 +135,7 @@ def as_json(finding: Finding) -> dict[str, Any]:
 def steps_of(path: Path) -> list[dict[str, str]]:
     """Return a path as plain values, for `json.dumps`."""
     return [
-        {"from": str(source), "given": response.trigger, "to": str(dest)}
+        {"from": str(source), "response": response.trigger, "to": str(dest)}
         | ({"role": str(move.to.role)} if move.to.role else {})
         for move in path
         for source, response, dest, _ in (move.transition,)

@@ -50,8 +50,8 @@ def _page(described: Facts) -> str:
         operation = next(each for each in main if each in described["operations"])
         own = f"{links.reference(operation)}#API_{operation}_Errors"
         return links.COMMON_ERRORS if described["common"] else own
-    begun = described["begun_by"][0] if described["kind"] == "flow" else described
-    return str(begun["taken_by"][0]["request"]["page"])
+    first = described["begins_with"][0] if described["kind"] == "flow" else described
+    return str(first["accepted_by"][0]["request"]["page"])
 
 
 @frozen(kw_only=True)
@@ -134,24 +134,24 @@ def _state(described: Facts) -> Iterator[RenderableType]:
     if described["carries"]:
         yield _head("Carries", "ChallengeParameters")
         yield _in(_parameters(described["carries"]))
-    for each in described["takes"]:
-        yield from _taken(each, f"Takes {each['given']}", each["class"])
-    if not described["takes"]:
-        yield _head("Takes nothing", "it ends here")
+    for each in described["accepts"]:
+        yield from _accepted(each, f"Accepts {each['response']}", each["class"])
+    if not described["accepts"]:
+        yield _head("Accepts nothing", "it ends here")
     if described["from"]:
         yield _head("Comes from")
         ways = _grid("", "dim")
         by: dict[str, list[str]] = {}
         for way in described["from"]:
-            by.setdefault(way["state"], []).append(way["given"] + _mark(way["confidence"]))
-        for state, given in by.items():
-            ways.add_row(state, ", ".join(dict.fromkeys(given)))
+            by.setdefault(way["state"], []).append(way["response"] + _mark(way["confidence"]))
+        for state, responses in by.items():
+            ways.add_row(state, ", ".join(dict.fromkeys(responses)))
         yield _in(ways)
     if described["errors"]:
         yield from _errors(described)
 
 
-def _taken(each: Facts, title: str, beside: str) -> Iterator[RenderableType]:
+def _accepted(each: Facts, title: str, beside: str) -> Iterator[RenderableType]:
     yield _head(title, beside)
     yield _in(Text(each["meaning"]))
     if each["needs"]:
@@ -223,8 +223,8 @@ def _response(described: Facts) -> Iterator[RenderableType]:
     for name, about in described["fields"].items():
         table.add_row(name, about)
     yield _in(table)
-    for each in described["taken_by"]:
-        yield from _taken(each, f"In {each['state']}", "")
+    for each in described["accepted_by"]:
+        yield from _accepted(each, f"In {each['state']}", "")
 
 
 def _account(every: Iterable[Facts]) -> Table:
@@ -236,10 +236,10 @@ def _account(every: Iterable[Facts]) -> Table:
 
 
 def _flow(described: Facts) -> Iterator[RenderableType]:
-    yield _head("Begun by")
-    for begun in described["begun_by"]:
-        yield _in(Text.assemble((begun["name"], "bold"), f"  {begun['meaning']}"))
-        for each in begun["taken_by"]:
+    yield _head("Begins with")
+    for first in described["begins_with"]:
+        yield _in(Text.assemble((first["name"], "bold"), f"  {first['meaning']}"))
+        for each in first["accepted_by"]:
             if each["state"] == "START":
                 yield _in(_parameters(each["request"]["parameters"]), 4)
                 yield _in(_ways(each["leads_to"]), 4)
@@ -265,6 +265,6 @@ def _error(described: Facts) -> Iterator[RenderableType]:
         about = Text.assemble(each["advice"], (f"\n{facts}", "dim"))
         table.add_row("any message" if lone else message, each["action"], about, each["source"])
     yield _in(table)
-    yield _head("Given by")
-    given = "any operation of AWS's" if described["common"] else ", ".join(described["operations"])
-    yield _in(Text(given))
+    yield _head("Returned by")
+    operations = "any operation of AWS's" if described["common"] else ", ".join(described["operations"])
+    yield _in(Text(operations))

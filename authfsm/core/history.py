@@ -1,10 +1,10 @@
 """The steps of a sign-in, and histories as text: one JSON object per line for each step, without secrets.
 
-    {"step": 2, "from": "PASSWORD_VERIFIER", "given": "srp_claim", "to": "SMS_MFA", "role": "second factor",
+    {"step": 2, "from": "PASSWORD_VERIFIER", "response": "srp_claim", "to": "SMS_MFA", "role": "second factor",
      "at": "2026-11-23T01:02:03+00:00"}
 
-`step` counts from 1: another 1 starts another sign-in, so files can be concatenated. `given` is the
-response's trigger. `role`, `at`, `error` and `action` are left out if they are None. Nothing else is
+`step` counts from 1: another 1 starts another sign-in, so files can be concatenated. `response` is its
+trigger. `role`, `at`, `error` and `action` are left out if they are None. Nothing else is
 written, and nothing else is read.
 """
 
@@ -98,7 +98,7 @@ def step_to_dict(step: Step) -> dict[str, Any]:
     """Return the fields of a step but its number as JSON values, without those that are None."""
     fields = {
         "from": str(step.source),
-        "given": step.response.trigger,
+        "response": step.response.trigger,
         "to": str(step.dest),
         "role": step.role and str(step.role),
         "error": step.error,
@@ -116,7 +116,7 @@ def step_from_dict(number: int, fields: Mapping[str, Any]) -> Step:
     return Step(
         number=number,
         source=_member(State.__members__, fields, "from"),
-        response=_member(RESPONSES, fields, "given"),
+        response=_member(RESPONSES, fields, "response"),
         dest=_member(State.__members__, fields, "to"),
         role=None if role is None else Role(role),
         action=_member(RecoveryAction.__members__, fields, "action") if fields.get("action") else None,

@@ -49,7 +49,7 @@ _TYPES: Final = {
 }  # fmt: skip
 """The types of the JSON members that nothing else checks."""
 
-_STEP: Final = ("from", "given", "to", "at", "role", "error", "action")
+_STEP: Final = ("from", "response", "to", "at", "role", "error", "action")
 """The members of a step, in the order of a row; those at the end that are None are left out."""
 
 _EXPONENT: Final = re.compile("[0-9a-f]{1,64}")

@@ -274,11 +274,11 @@ function render({ model, el }) {
     ? table(["name", "value", "formula"], values.map(([name, value, formula]) => row([h("var", {}, name), code(value), formula])))
     : quiet("SRP’s values exist while a proof is due: in PASSWORD_VERIFIER and DEVICE_PASSWORD_VERIFIER, before the step.");
 
-  function aboutState({ name, meaning, ruled_out_by: limits, carries, takes, from }) {
+  function aboutState({ name, meaning, ruled_out_by: limits, carries, accepts, from }) {
     const carried = carries.map((each) => [each.name, each.about ?? each.value].filter(Boolean).join(": "));
-    const accepted = takes.map((each) => {
+    const accepted = accepts.map((each) => {
       const names = [...new Set(each.leads_to.map((target) => target.state))].filter((target) => target !== "FAILED");
-      return h("p", {}, h("b", {}, "accepts "), code(each.given), each.needs ? ` (${each.needs})` : "", `, which leads to ${names.join(", ") || "no other state"}.`);
+      return h("p", {}, h("b", {}, "accepts "), code(each.response), each.needs ? ` (${each.needs})` : "", `, which leads to ${names.join(", ") || "no other state"}.`);
     });
     const sources = [...new Set(from.map((each) => each.state))].join(", ");
     return [

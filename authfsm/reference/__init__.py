@@ -114,9 +114,9 @@ def as_dict(about: AboutState) -> Facts:
     return {
         "kind": "state", "name": about.name, "meaning": about.state.meaning,
         "carries": [_parameter(each) for each in about.carries], "session": about.session,
-        "takes": [_accepted(each) for each in about.takes],
+        "accepts": [_accepted(each) for each in about.accepts],
         "from": [
-            {"state": each.name, "given": each.response.trigger, **_certainty(each)}
+            {"state": each.name, "response": each.response.trigger, **_certainty(each)}
             for each in about.sources
         ],
         "errors": [
@@ -141,7 +141,7 @@ def _certainty(each: Source | Target) -> dict[str, str]:
 
 def _accepted(each: AcceptedResponse) -> Facts:
     return {
-        "given": each.response.trigger, "class": each.response.__name__,
+        "response": each.response.trigger, "class": each.response.__name__,
         "meaning": parse_docstring(each.response).summary, "needs": each.needs,
         "request": {
             "operation": each.request.operation, "page": each.request.page,
@@ -175,7 +175,7 @@ def _response(response: type[Response]) -> Facts:
         "kind": "response", "name": response.trigger, "class": response.__name__,
         "meaning": doc.summary, "flow": response.auth_flow,
         "fields": {each.name: doc.fields[each.name] for each in fields(response)},
-        "taken_by": [
+        "accepted_by": [
             {"state": str(state), **_accepted(each)}
             for state, each in accepted if each.response is response
         ],
@@ -188,7 +188,7 @@ def _flow(name: str) -> Facts:
     reached = _reached(starts, name)
     limits, *others = (limits_of_response(each) for each in starts)
     return {
-        "kind": "flow", "name": name, "begun_by": list(map(_response, starts)),
+        "kind": "flow", "name": name, "begins_with": list(map(_response, starts)),
         "reaches": [str(state) for state in CHALLENGES if state in reached],
         "ruled_out_by": [why for why in limits if all(why in each for each in others)],
     }  # fmt: skip

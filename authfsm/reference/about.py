@@ -78,7 +78,7 @@ class AboutState:
     role: Role | None  # which factor it is, if only one role of EMAIL_OTP is meant
     carries: tuple[Parameter, ...]  # of its challenge
     session: bool  # does the challenge come with a Session?
-    takes: tuple[AcceptedResponse, ...]
+    accepts: tuple[AcceptedResponse, ...]
     sources: tuple[Source, ...]
     errors: tuple[PossibleError, ...]
     limits: tuple[str, ...]  # the settings under which no user reaches it
@@ -91,15 +91,15 @@ class AboutState:
 
 def about_state(state: State, role: Role | None = None) -> AboutState:
     """Return what is known about a state, for EMAIL_OTP in one role or, without one, in both."""
-    takes = tuple(accepted_responses(state, role))
+    accepted = tuple(accepted_responses(state, role))
     return AboutState(
         state=state,
         role=role,
         carries=challenge_parameters(state),
         session=state not in WITHOUT_SESSION,
-        takes=takes,
+        accepts=accepted,
         sources=tuple(dict.fromkeys(_sources(state, role))),
-        errors=tuple(_possible_errors(state, {each.request.operation for each in takes})),
+        errors=tuple(_possible_errors(state, {each.request.operation for each in accepted})),
         limits=tuple(_limits(state, role)),
     )
 

@@ -75,7 +75,7 @@ class _PendingRequest:
     progress: _Progress
     operation: str
     response: type[Response] | None
-    under: str | None  # the ChallengeName of the request, where the protocol has another
+    challenge_name: str | None  # the ChallengeName of the request, where the protocol has another
     sent_at: float
     keys: tuple[str, ...] = field(factory=tuple, repr=False)  # hashes of the Session and the like
     user: tuple[str, ...] = field(factory=tuple, repr=False)  # hash of the app client and user name
@@ -150,15 +150,15 @@ class Recording:
             user = self._user_hash(params, fields)
             return _PendingRequest(progress, name, response, None, sent_at, user=user)
         if name in ANSWER_OPERATIONS:
-            fields, under = _mapping(params, "ChallengeResponses"), str(params.get("ChallengeName"))
+            fields, name_sent = _mapping(params, "ChallengeResponses"), str(params.get("ChallengeName"))
             user = self._user_hash(params, fields)
             # A device's answers may omit the Session: they belong to the user's last sign-in.
             block = fields.get("PASSWORD_CLAIM_SECRET_BLOCK")
             keys = self._hashes(params.get("Session"), block) or user
             progress = self._find_progress(keys)
             state = progress.state
-            unexpected = state is not None and not _accepts(state, response, under)
-            symbol = str(state_named(under)) if unexpected else None
+            unexpected = state is not None and not _accepts(state, response, name_sent)
+            symbol = str(state_named(name_sent)) if unexpected else None
             return _PendingRequest(progress, name, response, symbol, sent_at, keys, user)
         if response is GetTokensFromRefreshToken:
             return _PendingRequest(_new_sign_in(State.START), name, response, None, sent_at)
@@ -190,7 +190,7 @@ class Recording:
         step = {
             "sign_in": before.sign_in, "step": before.number + 1,
             "from": before.state and str(before.state),
-            "given": pending.response and pending.response.trigger, "under": pending.under,
+            "response": pending.response and pending.response.trigger, "challenge_name": pending.challenge_name,
             "to": after.state and str(after.state), "role": after.role and str(after.role), **more,
             "at": self._clock().isoformat(), "seconds": time.monotonic() - pending.sent_at,
         }  # fmt: skip
@@ -242,11 +242,11 @@ def _mapping(members: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _accepts(state: State, response: type[Response] | None, under: str) -> bool:
-    """Return whether a state accepts a response under that ChallengeName."""
+def _accepts(state: State, response: type[Response] | None, challenge_name: str) -> bool:
+    """Return whether a state accepts a response with that ChallengeName."""
     if response is None or response not in t.PROTOCOL[state]:
         return False
-    return state is State.OTHER_CHALLENGE or under in names_for(state, response)
+    return state is State.OTHER_CHALLENGE or challenge_name in names_for(state, response)
 
 
 def _refusal(parsed: Mapping[str, Any], operation: str) -> tuple[str | None, RecoveryAction | None]:

@@ -42,7 +42,7 @@ class Loader:
         # `row_status` is 'read' for a row that counts, 'other' for an event of another kind, 'left' for a line to scan.
         connection.execute(f"CREATE TABLE events_read ({columns}, row_status VARCHAR, line VARCHAR)")
         connection.execute(
-            "CREATE TABLE steps (sign_in VARCHAR, step BIGINT, source VARCHAR, given VARCHAR, under VARCHAR,"
+            "CREATE TABLE steps (sign_in VARCHAR, step BIGINT, source VARCHAR, response VARCHAR, challenge_name VARCHAR,"
             " dest VARCHAR, role VARCHAR, error VARCHAR, action VARCHAR, lost VARCHAR, moment TIMESTAMP,"
             " row_status VARCHAR, line VARCHAR)"
         )
@@ -297,7 +297,7 @@ def _insert_steps(lines: str, *, final: bool) -> str:
     field = {name: f"field[{number}]" for number, name in enumerate(COLUMNS, start=1)}
     texts = ", ".join(
         f"NULLIF({field[name]}, '')"
-        for name in ("from", "given", "under", "to", "role", "error", "action", "lost")
+        for name in ("from", "response", "challenge_name", "to", "role", "error", "action", "lost")
     )
     step = f"TRY_CAST({field['step']} AS BIGINT)"
     moment = f"TRY_CAST(TRY_CAST({field['at']} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS TIMESTAMP)"

@@ -191,22 +191,23 @@ class Funnel:
             "steps": self.steps, "repeated": self.repeated, "sign_ins": self.sign_ins, "unfinished": self.unfinished,
             "verdicts": {str(each): self.count(each) for each in s.Verdict},
             "ends": dict(self.ends),
-            "taken": [
+            "transitions": [
                 {
-                    "from": each.source, "given": each.symbol, "to": each.dest, "verdict": str(each.verdict),
+                    "from": each.source, "response": each.symbol, "to": each.dest, "verdict": str(each.verdict),
                     "times": each.times, "refused": each.refused, "share": round(each.share, 4),
                 }
                 for each in self.transitions
             ],
-            "waits": [
-                {"place": each.node, "times": each.times, "median": each.median, "p95": each.p95}
+            "durations": [
+                {"node": each.node, "times": each.times, "median": each.median, "p95": each.p95}
                 for each in self.durations
             ],
             "illegal": [
                 {
                     "id": each.id, "sign_in": each.sign_in, "at": each.at and each.at.isoformat(),
-                    "from": each.source, "given": each.symbol, "to": each.dest, "error": each.error,
-                    "allowed": list(each.allowed_symbols), "leads": list(each.allowed_dests), "why": each.why,
+                    "from": each.source, "response": each.symbol, "to": each.dest, "error": each.error,
+                    "allowed_responses": list(each.allowed_symbols),
+                    "allowed_destinations": list(each.allowed_dests), "why": each.why,
                 }
                 for each in self.illegal
             ],

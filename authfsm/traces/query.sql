@@ -176,12 +176,12 @@ WITH checked AS (
 -- name: from_steps
 -- Recorded steps as exchanges.
 distinct_steps AS (
-    SELECT sign_in, step, source, given, under, dest, role, error, lost, moment, COUNT(*) AS copies
+    SELECT sign_in, step, source, response, challenge_name, dest, role, error, lost, moment, COUNT(*) AS copies
     FROM steps
-    GROUP BY sign_in, step, source, given, under, dest, role, error, lost, moment
+    GROUP BY sign_in, step, source, response, challenge_name, dest, role, error, lost, moment
 ), from_steps AS (
     SELECT sign_in || ' ' || CAST(step AS VARCHAR) AS id, moment, step AS ranked,
-        COALESCE(under, given, '{unknown}') AS symbol, COALESCE(error, lost) AS error,
+        COALESCE(challenge_name, response, '{unknown}') AS symbol, COALESCE(error, lost) AS error,
         COALESCE(source = 'START', FALSE) AS opens, FALSE AS after_sign_in, FALSE AS alone,
         FALSE AS unattributed, copies, TRUE AS exact, sign_in, COALESCE(source, '{unknown}') AS claimed,
         {leads} AS moves, {leads} AS leads
@@ -191,8 +191,8 @@ distinct_steps AS (
 -- name: step_leads
 -- The node to which a recorded step leads.
 CASE WHEN (error IS NOT NULL OR lost IS NOT NULL) AND dest = source THEN NULL
-            WHEN dest = 'MFA_SETUP' AND given = '{associate}' THEN '{app_associated}'
-            WHEN dest = 'MFA_SETUP' AND given = '{verify}' THEN '{app_verified}'
+            WHEN dest = 'MFA_SETUP' AND response = '{associate}' THEN '{app_associated}'
+            WHEN dest = 'MFA_SETUP' AND response = '{verify}' THEN '{app_verified}'
             WHEN dest = 'EMAIL_OTP' AND role = '{first_factor}' THEN '{email_first_factor}'
             WHEN dest = 'EMAIL_OTP' AND role = '{second_factor}' THEN '{email_second_factor}'
             ELSE COALESCE(dest, '{unknown}') END

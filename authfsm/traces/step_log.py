@@ -1,11 +1,11 @@
 """The steps of sign-ins as lines of JSON without secrets, and the observer that writes them.
 
-    {"sign_in": "5f0c...", "step": 2, "from": "PASSWORD_VERIFIER", "given": "srp_claim", "to": "SMS_MFA",
+    {"sign_in": "5f0c...", "step": 2, "from": "PASSWORD_VERIFIER", "response": "srp_claim", "to": "SMS_MFA",
      "role": "second factor", "at": "2026-11-23T01:02:03.456789+00:00", "seconds": 0.183}
 
 The members are those of `authfsm.core.history`, so the lines of one sign-in are a history. Lines of several
-sign-ins may be mixed; `sign_in` tells them apart. `under` is the ChallengeName of a request where the protocol
-has another, and `lost` the error where no reply came. `from` or `to` is missing where it is not known.
+sign-ins may be mixed; `sign_in` tells them apart. `challenge_name` is that of a request where
+the protocol has another, and `lost` the error where no reply came. `from` or `to` is missing where it is not known.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from authfsm.core.history import history_to_json
 from authfsm.observers import Observation
 
 COLUMNS: Final = (
-    "sign_in", "step", "from", "given", "under", "to", "role", "error", "action", "lost", "at",
+    "sign_in", "step", "from", "response", "challenge_name", "to", "role", "error", "action", "lost", "at",
 )  # fmt: skip
 """The members of a line that are read back."""
 

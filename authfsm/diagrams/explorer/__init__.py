@@ -87,7 +87,7 @@ def _file(name: str) -> str:
 def _node(node: Node) -> Mapping[str, Any]:
     """Return the facts about a node; of evidence and errors only the values, to keep the page small."""
     facts = as_dict(about_state(node.state, node.role))
-    for accepted in facts["takes"]:
+    for accepted in facts["accepts"]:
         for target in accepted["leads_to"]:
             target["evidence"] = [list(known.values()) for known in target["evidence"]]
     return {

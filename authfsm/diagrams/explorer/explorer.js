@@ -252,10 +252,10 @@ function updateLine(element) {
 function showReasons() {
   const byReason = new Map();
   const add = (reason, element) => byReason.set(reason, [...(byReason.get(reason) ?? []), element]);
-  for (const { given } of nodes[START].takes) {
-    const numbers = arrows.flatMap((a, n) => (a.from === START && a.response === given && a.to !== FAILED && a.to !== START ? [n] : []));
+  for (const { response } of nodes[START].accepts) {
+    const numbers = arrows.flatMap((a, n) => (a.from === START && a.response === response && a.to !== FAILED && a.to !== START ? [n] : []));
     const found = numbers.map((n) => whyArrowRuledOut(n));
-    if (allRuledOut(found)) add(found[0], h("code", {}, given));
+    if (allRuledOut(found)) add(found[0], h("code", {}, response));
   }
   const ruledOut = [...nodes.keys()].filter((number) => whyNodeRuledOut(number) !== null);
   for (const number of ruledOut) add(whyNodeRuledOut(number), stateButton(number));
@@ -372,8 +372,8 @@ function detailsOfState(number) {
   if (reason !== null) parts.push(h("p", { class: "why" }, h("strong", {}, "Ruled out: "), reason, lambdaMayName(number) ? ". Only a Lambda function may still name it." : "."));
   if (node.carries.length) parts.push(h("h3", {}, "Carries"), parameterList(node.carries));
   if (!node.session) parts.push(h("p", { class: "quiet" }, "May come without a Session."));
-  for (const each of node.takes) parts.push(...acceptedResponse(number, each));
-  if (!node.takes.length) parts.push(h("p", {}, "Accepts no response: the attempt has ended."));
+  for (const each of node.accepts) parts.push(...acceptedResponse(number, each));
+  if (!node.accepts.length) parts.push(h("p", {}, "Accepts no response: the attempt has ended."));
   if (node.from.length) parts.push(h("h3", {}, "Comes from"), sources(number));
   if (node.errors.length) parts.push(h("h3", {}, "Errors"), h("p", { class: "quiet" }, LISTED), ...errorGroups(node));
   return parts;
@@ -390,7 +390,7 @@ function parameterList(parameters) {
 function acceptedResponse(number, each) {
   const { operation, parameters, page } = each.request;
   const targets = each.leads_to.map((target) => {
-    const dest = numberByName.get(target.state), arrow = numberByKey.get(arrowKey(number, each.given, dest, target.kind));
+    const dest = numberByName.get(target.state), arrow = numberByKey.get(arrowKey(number, each.response, dest, target.kind));
     const known = confidence(arrow), reason = whyNodeRuledOut(number) === null ? whyArrowRuledOut(arrow) : null;
     const change = arrowChange(arrow);
     const evidence = target.evidence.map(([name, when, source]) => h("p", {}, `${name}: ${[when, source].filter(Boolean).join(" — ")}`));
@@ -398,7 +398,7 @@ function acceptedResponse(number, each) {
       h("details", { class: "evidence" }, h("summary", {}, `${known}${confidenceMark(known)}`), evidence));
   });
   return [
-    h("h3", {}, "Accepts ", h("code", {}, each.given)),
+    h("h3", {}, "Accepts ", h("code", {}, each.response)),
     h("p", {}, `${each.meaning}${each.needs ? ` (${each.needs})` : ""}`),
     h("details", { class: "request" }, h("summary", {}, `${operation}, with ${parameters.length} parameters`), h("p", {}, awsLink(page, `AWS’s page about ${operation}`)), parameterList(parameters)),
     h("p", { class: "quiet" }, "leads to"),
@@ -408,9 +408,9 @@ function acceptedResponse(number, each) {
 
 function sources(number) {
   const responses = new Map();
-  for (const { state, given, kind } of nodes[number].from) {
-    const arrow = numberByKey.get(arrowKey(numberByName.get(state), given, number, kind));
-    const text = `${given}${kind ? ` (${kind})` : ""}${confidenceMark(confidence(arrow))}`;
+  for (const { state, response, kind } of nodes[number].from) {
+    const arrow = numberByKey.get(arrowKey(numberByName.get(state), response, number, kind));
+    const text = `${response}${kind ? ` (${kind})` : ""}${confidenceMark(confidence(arrow))}`;
     responses.set(state, [...(responses.get(state) ?? []), text]);
   }
   const item = ([state, texts]) => h("li", {}, stateButton(numberByName.get(state), whyNodeRuledOut(numberByName.get(state))), " ", h("span", { class: "quiet" }, texts.join(", ")));
@@ -458,10 +458,10 @@ nodes.forEach((node, number) => {
   const show = () => openState(number, true);
   addEntry(node.name, 0, node.group, node.meaning, show, number);
   for (const each of node.carries) addEntry(each.name, 3, `carried by ${node.name}`, "", show, number);
-  for (const each of node.takes) {
-    addEntry(each.given, 1, `in ${node.name}`, `${each.class} ${each.meaning}`, show, number);
+  for (const each of node.accepts) {
+    addEntry(each.response, 1, `in ${node.name}`, `${each.class} ${each.meaning}`, show, number);
     for (const { name, value, within } of each.request.parameters)
-      if (within || value) addEntry(value || name, 3, `${value ? `${name} ` : ""}of ${each.given} in ${node.name}`, "", show, number);
+      if (within || value) addEntry(value || name, 3, `${value ? `${name} ` : ""}of ${each.response} in ${node.name}`, "", show, number);
   }
 });
 for (const code of new Set(data.errors.map(([name]) => name)))

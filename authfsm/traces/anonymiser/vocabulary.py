@@ -104,7 +104,7 @@ SCOPES: Final = _set("aws.cognito.signin.user.admin openid email phone profile o
 
 _BY_HAND: Final[dict[str, Iterable[str]]] = {
     # keys: the values that stay
-    "challengename challenge_name preferred_challenge availablechallenges answer mfas_can_setup mfas_can_choose"
+    "challengename preferred_challenge availablechallenges answer mfas_can_setup mfas_can_choose"
     " mfas_can_select usermfasettinglist preferredmfasetting": _CHALLENGES,
     "auth_flow": _VALUES["AuthFlow"], "cognito:user_status": _VALUES["UserStatus"],
     "code_delivery_delivery_medium deliverymedium": _set("SMS EMAIL"),
@@ -118,7 +118,7 @@ _BY_HAND: Final[dict[str, Iterable[str]]] = {
         Unknown IAMUser AssumedRole Root AWSService AWSAccount FederatedUser Role public-key webauthn.get
         webauthn.create SMS EMAIL TOTP
     """),
-    "from to": STATES, "given": RESPONSES, "under": STATES | frozenset(RESPONSES),
+    "from to": STATES, "response": RESPONSES, "challenge_name": _CHALLENGES | STATES | frozenset(RESPONSES),
     "role": map(str, Role), "action": map(str, RecoveryAction),
     "tokentype token_type": _set("Bearer"), "token_use": _set("access id refresh"),
     "alg": _set("RS256 RS512 ES256 HS256 RSA-OAEP RSA-OAEP-256"), "enc": _set("A256GCM A128GCM"),
