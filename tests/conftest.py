@@ -22,7 +22,7 @@ if tuple(int(part) for part in botocore.__version__.split(".")[:3]) < (1, 44, 8)
 # So that no worker is left with one of these at the end.
 LONGEST_FIRST = [
     "test_typed_usage", "test_traces_recording", "test_traces", "test_explorer", "test_stepper_jupyterlab",
-    "test_conformance", "test_stores_crowd", "test_walks", "test_impossible", "test_server_state", "test_arrows",
+    "test_conformance", "test_stores_crowd", "test_walks", "test_impossible", "test_server_state", "test_transitions",
     "test_journeys", "test_stepper", "test_traces_reading", "test_app_site", "test_app_faults",
 ]  # fmt: skip
 

@@ -38,9 +38,9 @@ from authfsm.protocol.table import (
     AFTER_PASSWORD,
     ANY_CHALLENGE,
     FIRST_FACTOR,
+    OTHER,
     PROTOCOL,
     SECOND_FACTOR,
-    UNKNOWN_CHALLENGE,
     LoopKind,
     Transition,
     loop_kinds,
@@ -177,11 +177,11 @@ class NamedStates:
 
 
 _NAMED_SETS: Final = (
-    NamedStates("any challenge", ANY_CHALLENGE - UNKNOWN_CHALLENGE),
-    NamedStates("what follows a password", AFTER_PASSWORD - UNKNOWN_CHALLENGE),
-    NamedStates("a first factor", FIRST_FACTOR - UNKNOWN_CHALLENGE),
+    NamedStates("any challenge", ANY_CHALLENGE - OTHER),
+    NamedStates("what follows a password", AFTER_PASSWORD - OTHER),
+    NamedStates("a first factor", FIRST_FACTOR - OTHER),
     NamedStates("a second factor", SECOND_FACTOR - {State.MFA_SETUP}),
-    NamedStates("what follows the last factor", AFTER_LAST_FACTOR - UNKNOWN_CHALLENGE),
+    NamedStates("what follows the last factor", AFTER_LAST_FACTOR - OTHER),
 )
 """Larger sets before those they contain."""
 
@@ -228,7 +228,7 @@ def rows() -> Iterator[TableRow]:
     """Yield the rows in the table's own order."""
     for source, responses in PROTOCOL.items():
         for response, dests in responses.items():
-            whole = frozenset(each for each in State if each in dests - UNKNOWN_CHALLENGE)
+            whole = frozenset(each for each in State if each in dests - OTHER)
             rest, sets = whole, []
             for each in _NAMED_SETS:
                 if each.members <= whole and len(each.members & rest) > 1:
@@ -257,7 +257,7 @@ def _lines() -> Iterator[str]:
     yield "*any challenge*: any of Cognito's sixteen.  "
     kinds = " ".join(f"*{each}*: {each.meaning}" for each in LoopKind)
     yield f"The state does not change: {kinds}  "
-    open_rows = sum(bool(UNKNOWN_CHALLENGE & d) for row in PROTOCOL.values() for d in row.values())
+    open_rows = sum(bool(OTHER & d) for row in PROTOCOL.values() for d in row.values())
     yield f"The table omits two states: `FAILED`, reached when a refusal ends the attempt, and `OTHER_CHALLENGE`, a possible next state in {open_rows} of these rows.  "
     yield "† only inferred; ‡ contradicted by another source; ✗ refuted by replies of real pools, and kept only so that the client tolerates it. `authfsm explain STATE` shows the sources of each transition."
 

@@ -158,6 +158,6 @@ def whole(signin: SignIn) -> tuple[Any, ...]:
     return (*(getattr(signin, name) for name in names), signin.history)
 
 
-def named(arrow: Transition) -> str:
-    """An arrow's name, for a test's id."""
-    return f"{arrow.source}-{arrow.response.trigger}-{arrow.dest}"
+def named(transition: Transition) -> str:
+    """A transition's name, for a test's id."""
+    return f"{transition.source}-{transition.response.trigger}-{transition.dest}"

@@ -65,8 +65,8 @@ class ScenarioUser:
         return self.flows[-1]
 
     @property
-    def arrows(self) -> frozenset[Transition]:
-        """Every arrow that any of the sign-ins went along."""
+    def transitions(self) -> frozenset[Transition]:
+        """Every transition that any of the sign-ins went along."""
         return frozenset(
             Transition(step.source, step.response, step.dest, step.kind)
             for flow in self.flows

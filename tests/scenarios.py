@@ -1,7 +1,7 @@
-"""Conversations with the local pool that between them go along every arrow some pool can produce.
+"""Conversations with the local pool that between them go along every transition some pool can produce.
 
 Most are products: each way to come to an answer times each situation a user may be in. `SCENARIOS` is
-all of them; `tests/test_arrows.py` plays them and holds them against the table.
+all of them; `tests/test_transitions.py` plays them and holds them against the table.
 """
 
 from __future__ import annotations

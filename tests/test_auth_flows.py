@@ -64,8 +64,8 @@ def drawn(settings: PoolSettings) -> set[str]:
 
 def allowed_by_settings(settings: PoolSettings) -> set[str]:
     """Return the flows for which settings leave a transition out of START."""
-    arrows = (a for a in TRANSITIONS if a.source is S.START and a.dest not in {S.START, S.FAILED})
-    possible = (a.response.auth_flow for a in arrows if settings.ruled_out(a) is None)
+    transitions = (a for a in TRANSITIONS if a.source is S.START and a.dest not in {S.START, S.FAILED})
+    possible = (a.response.auth_flow for a in transitions if settings.ruled_out(a) is None)
     return {flow for flow in possible if flow}
 
 

@@ -83,7 +83,7 @@ def test_cited_captures_lead_where_the_evidence_says() -> None:
 # ---- replies ----------------------------------------------------------------------------------------
 
 OFF_THE_TABLE: Final[dict[str, str]] = {}
-"""By source: why a capture's arrow is not on the table."""
+"""By source: why a capture's transition is not on the table."""
 
 
 @pytest.mark.parametrize("row", of("reply"))
@@ -92,12 +92,12 @@ def test_a_reply_leads_to_the_captured_state(row: dict[str, Any]) -> None:
     source, kind = state_of(row["from"]), response_of(row)
     reply = read(row["payload"], kind, state=source)
 
-    arrow = transition_for_reply(source, kind, reply)
+    transition = transition_for_reply(source, kind, reply)
 
-    assert arrow is not None
-    assert arrow.dest == state_of(row["to"])
-    assert (arrow in TRANSITION_SET) == (row["source"] not in OFF_THE_TABLE), row["source"]
-    assert leads(row) is arrow.dest
+    assert transition is not None
+    assert transition.dest == state_of(row["to"])
+    assert (transition in TRANSITION_SET) == (row["source"] not in OFF_THE_TABLE), row["source"]
+    assert leads(row) is transition.dest
 
 
 def state_of(name: str) -> State:
@@ -223,11 +223,11 @@ def test_an_error_gets_its_recovery_action(row: dict[str, Any]) -> None:
     assert (refusal.code, refusal.message) == (expected["Code"], expected["Message"])
     for text, fault in FAULTS.items():
         assert text not in refusal.message or refusal.fault is fault
-    arrow = transition_for_reply(source, kind, refusal)
-    assert arrow is None or arrow in TRANSITION_SET
+    transition = transition_for_reply(source, kind, refusal)
+    assert transition is None or transition in TRANSITION_SET
     if "to" in row:
-        assert arrow is not None
-        assert arrow.dest is state_of(row["to"])
+        assert transition is not None
+        assert transition.dest is state_of(row["to"])
 
 
 @pytest.mark.parametrize("row", of("error"))
@@ -260,10 +260,10 @@ def test_a_malformed_code_of_an_authenticator_may_be_tried_again() -> None:
     refusal = read(raw, r.VerifySoftwareToken)
     assert isinstance(refusal, Refusal)
     assert (refusal.action, refusal.fault) == (RecoveryAction.TRY_AGAIN, Fault.USER)
-    arrow = transition_for_reply(State.MFA_SETUP, r.VerifySoftwareToken, refusal)
-    assert arrow is not None
-    assert (arrow.dest, arrow.kind) == (State.MFA_SETUP, LoopKind.RETRY)
-    assert arrow in TRANSITION_SET
+    transition = transition_for_reply(State.MFA_SETUP, r.VerifySoftwareToken, refusal)
+    assert transition is not None
+    assert (transition.dest, transition.kind) == (State.MFA_SETUP, LoopKind.RETRY)
+    assert transition in TRANSITION_SET
 
 
 # ---- requests ---------------------------------------------------------------------------------------
@@ -339,8 +339,8 @@ def test_a_description_goes_through_settings_and_pool(
     assert settings.mfa_configuration == pool["UserPool"]["MfaConfiguration"]
     if "ExplicitAuthFlows" in client["UserPoolClient"]:
         assert settings.explicit_auth_flows == frozenset(client["UserPoolClient"]["ExplicitAuthFlows"])
-    open_ = {arrow for arrow in TRANSITION_SET if settings.ruled_out(arrow) is None}
-    mfa_asked = {arrow for arrow in open_ if arrow.dest is State.SMS_MFA}
+    open_ = {transition for transition in TRANSITION_SET if settings.ruled_out(transition) is None}
+    mfa_asked = {transition for transition in open_ if transition.dest is State.SMS_MFA}
     assert bool(mfa_asked) == (settings.mfa_configuration != "OFF")
     for operation, key, captured, request in (
         (boto.describe_user_pool, "UserPool", pool, ids),

@@ -107,7 +107,7 @@ def test_each_message_part_is_understood() -> None:
 
 
 def test_every_arrow_is_told_with_its_evidence() -> None:
-    """States tell every arrow of the table, each with all that is known of it."""
+    """States tell every transition of the table, each with all that is known of it."""
     said = {
         (state, each.response, way.to, way.kind): {(k.confidence, k.when, k.source) for k in way.known}
         for state in State
@@ -116,9 +116,9 @@ def test_every_arrow_is_told_with_its_evidence() -> None:
     }
 
     assert set(said) == set(map(tuple, TRANSITIONS))
-    for arrow in TRANSITIONS:
-        known = {(e.confidence, e.when, e.source) for e in evidence(arrow)}
-        assert said[arrow.source, arrow.response, arrow.dest, arrow.kind] == known
+    for transition in TRANSITIONS:
+        known = {(e.confidence, e.when, e.source) for e in evidence(transition)}
+        assert said[transition.source, transition.response, transition.dest, transition.kind] == known
 
 
 def test_what_a_challenge_carries_is_asked_of_its_reader() -> None:

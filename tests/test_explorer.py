@@ -166,7 +166,7 @@ def test_the_trees_give_the_verdicts_of_settings() -> None:
         known = reachability(settings, include_lambda_named=False)
         by_lambda = reachability(settings, include_lambda_named=True).nodes
         assert [answer(each["ruledOut"], positions) for each in data["arrows"]] == [
-            known.arrows[each] for each in TRANSITIONS_IN_ROLES
+            known.transitions[each] for each in TRANSITIONS_IN_ROLES
         ]
         assert [answer(tree, positions) for tree in data["nodeTrees"]] == [known.nodes.get(n) for n in NODES]
         assert [answer(tree, positions) is None for tree in data["lambdaTrees"]] == [
@@ -186,7 +186,7 @@ def test_the_page_rules_out_what_settings_rule_out(shown: OpenedPage) -> None:
     for values, said in zip(pools, answers, strict=True):
         known = reachability(settings_of(values), include_lambda_named=False)
         by_lambda = reachability(settings_of(values), include_lambda_named=True).nodes
-        assert said["arrows"] == [known.arrows[each] for each in TRANSITIONS_IN_ROLES]
+        assert said["arrows"] == [known.transitions[each] for each in TRANSITIONS_IN_ROLES]
         assert said["nodes"] == [known.nodes.get(each) for each in NODES]
         assert said["lambda"] == [each not in by_lambda for each in NODES]
 
@@ -200,7 +200,7 @@ def test_the_difference_of_two_settings(shown: OpenedPage, one: str, other: str)
     shown.page.evaluate("values => explorer.set(values)", EXAMPLES[other])
     shown.page.select_option("#compare", one)
     before, after = settings_of(EXAMPLES[one]), settings_of(EXAMPLES[other])
-    old, new = (reachability(each, include_lambda_named=False).arrows for each in (before, after))
+    old, new = (reachability(each, include_lambda_named=False).transitions for each in (before, after))
 
     def change(arrow: TransitionInRoles) -> str:
         if bool(old[arrow]) != bool(new[arrow]):

@@ -1,6 +1,6 @@
-"""Impossible transitions: the table has no arrow for them, and no pool makes them on random walks.
+"""Impossible transitions: the table has no transition for them, and no pool makes them on random walks.
 
-AWS's documents and the cited issues exclude them. Where the table has an arrow for CUSTOM_AUTH only, the flow
+AWS's documents and the cited issues exclude them. Where the table has a transition for CUSTOM_AUTH only, the flow
 excludes it, and only the pool can show that.
 """
 
@@ -56,11 +56,11 @@ class Row:
         given = response.__name__ if response else "anything"
         return f"{source}-{given}-{'-'.join(sorted(self.dests))}"
 
-    def offers(self, before: OpenChallenge, arrow: Transition) -> bool:
+    def offers(self, before: OpenChallenge, transition: Transition) -> bool:
         """Was there a chance for this transition?"""
         return (
-            self.source in {None, arrow.source}
-            and self.response in {None, arrow.response}
+            self.source in {None, transition.source}
+            and self.response in {None, transition.response}
             and self.excluded(before)
         )
 
@@ -106,7 +106,7 @@ OF_THE_PATH: Final = (
         lambda before: before.flow != "CUSTOM_AUTH" and not before.keyed,
     ),
 )
-"""The rows that hold on some paths only: the table has their arrows for the sake of the others."""
+"""The rows that hold on some paths only: the table has their transitions for the sake of the others."""
 
 
 @pytest.fixture(scope="module")
@@ -120,18 +120,18 @@ def trail(signing_key: RSAKey) -> list[tuple[OpenChallenge, Transition]]:
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_the_table_has_no_such_arrow(row: Row) -> None:
-    """The table has no such arrow, so the client would report a fault of the service."""
+    """The table has no such transition, so the client would report a fault of the service."""
     assert row.source is not None
     assert row.response is not None
-    arrows = {transition_between(row.source, row.response, dest) for dest in row.dests}
+    transitions = {transition_between(row.source, row.response, dest) for dest in row.dests}
 
-    assert not arrows & TRANSITION_SET
+    assert not transitions & TRANSITION_SET
 
 
 @pytest.mark.parametrize("row", [*ROWS, *OF_THE_PATH], ids=str)
 def test_no_pool_makes_the_transition(row: Row, trail: list[tuple[OpenChallenge, Transition]]) -> None:
     """There were chances for the transition, and the pool never made it."""
-    chances = [arrow for before, arrow in trail if row.offers(before, arrow)]
+    chances = [transition for before, transition in trail if row.offers(before, transition)]
 
     assert len(chances) >= 2
-    assert not {arrow.dest for arrow in chances} & row.dests
+    assert not {transition.dest for transition in chances} & row.dests

@@ -164,7 +164,7 @@ class TestRawRequests:
 
 
 class TestGate:
-    """Every reply has an arrow in the protocol's table."""
+    """Every reply has a transition in the protocol's table."""
 
     def test_reply_without_an_arrow(self) -> None:
         """Tokens in reply to SRP_A raise GateError."""
@@ -175,7 +175,7 @@ class TestGate:
         assert caught.value.transition not in TRANSITION_SET
 
     def test_first_reply(self) -> None:
-        """The first reply has an arrow from START by the flow's response."""
+        """The first reply has a transition from START by the flow's response."""
         found = operations.transition_of(UserPasswordAuth, {"ChallengeName": "SMS_MFA"}, None)
 
         assert Transition(State.START, UserPasswordAuth, State.SMS_MFA) == found

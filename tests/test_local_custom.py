@@ -306,7 +306,7 @@ class TestWithSrp:
 
     @pytest.mark.skipif(
         Transition(State.MFA_SETUP, CompleteMfaSetup, State.CUSTOM_CHALLENGE) not in TRANSITION_SET,
-        reason="the table has no such arrow",
+        reason="the table has no such transition",
     )
     def test_mfa_setup_comes_before_the_riddle(self, signing_key: RSAKey) -> None:
         """MFA_SETUP also comes "before any CUSTOM_CHALLENGE" (developer guide), and does not replace it."""

@@ -131,14 +131,19 @@ def test_it_has_the_tables_arrows_and_no_other() -> None:
     """The machine's transitions are the table's, one for one."""
     machine = build()
     # Where a new challenge comes the state is left and entered again; the other self-loops are internal.
-    arrows = {
-        (arrow.source, event.name, arrow.dest, cast("Any", arrow.conditions[0].func).transition.kind)
+    transitions = {
+        (
+            transition.source,
+            event.name,
+            transition.dest,
+            cast("Any", transition.conditions[0].func).transition.kind,
+        )
         for event in machine.events.values()
-        for arrows in event.transitions.values()
-        for arrow in arrows
+        for transitions in event.transitions.values()
+        for transition in transitions
     }
 
-    assert arrows == {
+    assert transitions == {
         (
             a.source.name,
             a.response.trigger,

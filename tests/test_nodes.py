@@ -25,20 +25,24 @@ from authfsm.traces import Recording
 NOON = datetime(2026, 11, 5, 12, 0, 0, tzinfo=timezone.utc)
 FLOWS = sorted({each.auth_flow for each in RESPONSES if each.auth_flow} | {"USER_AUTH"})
 TO_A_CODE = [
-    arrow for arrow in TRANSITIONS if arrow.dest is State.EMAIL_OTP and arrow.kind in {None, NEW_CHALLENGE}
+    transition
+    for transition in TRANSITIONS
+    if transition.dest is State.EMAIL_OTP and transition.kind in {None, NEW_CHALLENGE}
 ]
 
 
-@pytest.mark.parametrize("arrow", TO_A_CODE, ids=lambda a: f"{a.source}-{a.response.trigger}")
-def test_the_table_has_the_roles_of_all_paths(arrow: Transition) -> None:
+@pytest.mark.parametrize("transition", TO_A_CODE, ids=lambda a: f"{a.source}-{a.response.trigger}")
+def test_the_table_has_the_roles_of_all_paths(transition: Transition) -> None:
     """Over every flow, with and without a password, the rule gives exactly the roles of the table's nodes."""
-    flows = [arrow.response.auth_flow] if arrow.response.auth_flow else FLOWS
+    flows = [transition.response.auth_flow] if transition.response.auth_flow else FLOWS
     given = {
-        email_otp_role(arrow.source, arrow.response, flow=flow, password_proved=proved, credited=credit)
+        email_otp_role(
+            transition.source, transition.response, flow=flow, password_proved=proved, credited=credit
+        )
         for flow, proved, credit in product(flows, (False, True), (False, True))
     }
 
-    assert given == set(target_roles(arrow, None))
+    assert given == set(target_roles(transition, None))
 
 
 def test_the_path_decides_the_role() -> None:
@@ -73,14 +77,14 @@ def paths(longest: int) -> Iterator[tuple[Transition, ...]]:
         onward = []
         for path in front:
             here = path[-1].dest if path else State.START
-            been = {State.START, *(arrow.dest for arrow in path)}
-            for arrow in TRANSITIONS:
-                if arrow.source is not here or arrow.dest in {*been, State.FAILED}:
+            been = {State.START, *(transition.dest for transition in path)}
+            for transition in TRANSITIONS:
+                if transition.source is not here or transition.dest in {*been, State.FAILED}:
                     continue
-                if arrow.dest is State.EMAIL_OTP:
-                    yield (*path, arrow)
-                elif arrow.dest is not State.AUTHENTICATED:
-                    onward.append((*path, arrow))
+                if transition.dest is State.EMAIL_OTP:
+                    yield (*path, transition)
+                elif transition.dest is not State.AUTHENTICATED:
+                    onward.append((*path, transition))
         front = onward
 
 
@@ -99,9 +103,9 @@ def test_signin_recording_and_nodes_agree() -> None:
     for path in paths(3):
         signin = SignIn("client", pool_id="eu-west-1_Pool")
         recording = Recording(client, cast("Any", _Lines(sink)), lambda: NOON)
-        if any(arrow.response in {r.VerifySoftwareToken, r.CompleteMfaSetup} for arrow in path):
+        if any(transition.response in {r.VerifySoftwareToken, r.CompleteMfaSetup} for transition in path):
             continue  # steps within MFA_SETUP come before
-        if not all(_step(signin, recording, arrow, n) for n, arrow in enumerate(path, 1)):
+        if not all(_step(signin, recording, transition, n) for n, transition in enumerate(path, 1)):
             continue
         line = json.loads(sink.getvalue().splitlines()[-1])
         ends = EdgeRoles(None, signin.role)
@@ -126,14 +130,14 @@ class _Lines:
         self._sink.write(json.dumps(line) + "\n")
 
 
-def _step(signin: SignIn, recording: Recording, arrow: Transition, number: int) -> bool:
+def _step(signin: SignIn, recording: Recording, transition: Transition, number: int) -> bool:
     """Make a transition; return False if this sign-in does not accept its response."""
-    if arrow.response not in signin.accepts:
+    if transition.response not in signin.accepts:
         return False
-    given = RESPONSES[arrow.response]
+    given = RESPONSES[transition.response]
     if hasattr(given, "srp_a"):
         given = attrs.evolve(cast("r.SrpA", given), srp_a=f"{number:x}")
-    request, raw, context = signin.send(given), reply(*arrow), dict[str, Any]()
+    request, raw, context = signin.send(given), reply(*transition), dict[str, Any]()
     raw = {**raw, "Session": f"session-{number}-{'s' * 20}"}
     model = SimpleNamespace(name=request.operation)
     recording._before_request(request.reveal(), model, context)
@@ -145,9 +149,9 @@ def _step(signin: SignIn, recording: Recording, arrow: Transition, number: int) 
 def test_the_diagrams_have_the_same_nodes() -> None:
     """The transitions of the diagrams, with their roles, are those of the table."""
     drawn = {
-        (arrow.transition, EdgeRoles(arrow.source.role, arrow.dest.role))
+        (transition.transition, EdgeRoles(transition.source.role, transition.dest.role))
         for row in TABLE_ROWS
-        for arrow in row
+        for transition in row
     }
 
     assert drawn == set(TRANSITIONS_IN_ROLES)

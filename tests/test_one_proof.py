@@ -225,9 +225,9 @@ def test_a_sealed_sign_in_knows_its_challenge(state: State) -> None:
 def longest() -> int:
     """The most steps in a row that the table lets a driver take without new input."""
     onward: dict[State, set[State]] = {}
-    for arrow in TRANSITIONS:
-        if is_automatic(arrow) and arrow.kind is not RESTART:
-            onward.setdefault(arrow.source, set()).add(arrow.dest)
+    for transition in TRANSITIONS:
+        if is_automatic(transition) and transition.kind is not RESTART:
+            onward.setdefault(transition.source, set()).add(transition.dest)
 
     def steps(state: State) -> int:
         return 1 + max(map(steps, onward[state])) if state in onward else 0

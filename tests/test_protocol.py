@@ -126,8 +126,10 @@ def test_no_custom_challenge_from_a_plain_password() -> None:
 
 def test_evidence_is_complete() -> None:
     """Each transition has evidence, with a source."""
-    assert [arrow for arrow in TRANSITIONS if not all(e.source for e in evidence(arrow) or [])] == []
-    assert all(evidence(arrow) for arrow in TRANSITIONS)
+    assert [
+        transition for transition in TRANSITIONS if not all(e.source for e in evidence(transition) or [])
+    ] == []
+    assert all(evidence(transition) for transition in TRANSITIONS)
 
 
 def test_evidence_has_only_transitions_of_the_table() -> None:
@@ -149,9 +151,9 @@ def test_common_transitions_are_certain() -> None:
     }
     thin = {
         name
-        for arrow in TRANSITIONS
-        if (name := (arrow.source.value, arrow.response.trigger, arrow.dest.value)) in common
-        and confidence(arrow).is_uncertain
+        for transition in TRANSITIONS
+        if (name := (transition.source.value, transition.response.trigger, transition.dest.value)) in common
+        and confidence(transition).is_uncertain
     }
 
     assert thin == set()

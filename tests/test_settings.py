@@ -141,16 +141,18 @@ REASONS: list[tuple[PoolSettings, Transition, Role | None, str]] = [
 # fmt: on
 
 
-@pytest.mark.parametrize(("pool_settings", "arrow", "role", "reason"), REASONS)
+@pytest.mark.parametrize(("pool_settings", "transition", "role", "reason"), REASONS)
 def test_a_reason_names_a_field(
-    pool_settings: PoolSettings, arrow: Transition, role: Role | None, reason: str
+    pool_settings: PoolSettings, transition: Transition, role: Role | None, reason: str
 ) -> None:
     """A removed transition has a reason: a field of AWS's descriptions, and its value."""
-    assert pool_settings.ruled_out(arrow, role) == reason
+    assert pool_settings.ruled_out(transition, role) == reason
 
 
 @pytest.mark.parametrize("pool", [{}, PLAIN])
-@pytest.mark.parametrize("source", [arrow for arrow in TRANSITIONS if arrow.dest is S.DEVICE_SRP_AUTH])
+@pytest.mark.parametrize(
+    "source", [transition for transition in TRANSITIONS if transition.dest is S.DEVICE_SRP_AUTH]
+)
 def test_no_mfa_keeps_devices(source: Transition, pool: dict[str, Any]) -> None:
     """MfaConfiguration OFF keeps the device's challenges, except after a second factor."""
     pool_settings = settings("OFF", pool=pool)
@@ -209,7 +211,7 @@ def test_a_lambda_function_may_name_any_challenge() -> None:
     pool_settings = settings("OFF")
     echoed = [transition_between(S.CUSTOM_CHALLENGE, Answer, dest) for dest in ANY_CHALLENGE]
 
-    assert [pool_settings.ruled_out(arrow) for arrow in echoed] == [None] * len(ANY_CHALLENGE)
+    assert [pool_settings.ruled_out(transition) for transition in echoed] == [None] * len(ANY_CHALLENGE)
     assert pool_settings.named_only(Transition(S.CUSTOM_CHALLENGE, Answer, S.SMS_MFA))
     assert not pool_settings.named_only(transition_between(S.CUSTOM_CHALLENGE, Answer, S.CUSTOM_CHALLENGE))
     assert (
@@ -244,9 +246,9 @@ def test_the_default_of_explicit_auth_flows() -> None:
     """An app client without ExplicitAuthFlows may refresh, and sign in with SRP and CUSTOM_AUTH."""
     pool_settings = PoolSettings.from_descriptions({"LambdaConfig": TRIGGERS}, {"ClientId": "x"}, None)
     begun = {
-        arrow.response
-        for arrow in pool_settings.possible()
-        if arrow.source is S.START and arrow.dest is not S.FAILED
+        transition.response
+        for transition in pool_settings.possible()
+        if transition.source is S.START and transition.dest is not S.FAILED
     }
 
     assert {each.auth_flow for each in begun} == {
@@ -374,14 +376,14 @@ OPTIONS = st.builds(
 def test_what_is_possible_is_reachable(pool_settings: PoolSettings) -> None:
     """Possible transitions leave reachable states, removed ones have a reason, and any attempt may fail."""
     found = reachability(pool_settings, include_lambda_named=True)
-    left = [each for each, why in found.arrows.items() if why is None]
-    reached = {(arrow.dest, roles.dest) for arrow, roles in left} | {(S.START, None)}
+    left = [each for each, why in found.transitions.items() if why is None]
+    reached = {(transition.dest, roles.dest) for transition, roles in left} | {(S.START, None)}
 
-    assert {(arrow.source, roles.source) for arrow, roles in left} <= reached
-    assert "" not in {*found.arrows.values(), *found.nodes.values()}
-    for arrow, _ in TRANSITIONS_IN_ROLES:
-        if arrow.dest is S.FAILED and arrow.source is not S.EMAIL_OTP:
-            assert pool_settings.ruled_out(arrow) == pool_settings.unreachable(arrow.source)
+    assert {(transition.source, roles.source) for transition, roles in left} <= reached
+    assert "" not in {*found.transitions.values(), *found.nodes.values()}
+    for transition, _ in TRANSITIONS_IN_ROLES:
+        if transition.dest is S.FAILED and transition.source is not S.EMAIL_OTP:
+            assert pool_settings.ruled_out(transition) == pool_settings.unreachable(transition.source)
 
 
 @given(OPTIONS, OPTIONS)
@@ -403,16 +405,16 @@ def test_an_unknown_challenge_leads_to_the_pools_challenges() -> None:
 
     for source, response in ((S.OTHER_CHALLENGE, RawAnswer), (S.START, RefreshTokenAuth)):
         for dest in destinations(source, response):
-            arrow = transition_between(source, response, dest)
-            roles = {each.dest for each in edge_roles(arrow)}  # an e-mailed code is a second factor here
+            transition = transition_between(source, response, dest)
+            roles = {each.dest for each in edge_roles(transition)}  # an e-mailed code is a second factor here
             gone = all(pool_settings.unreachable(dest, role) is not None for role in roles)
-            assert (pool_settings.ruled_out(arrow) is not None) is gone
+            assert (pool_settings.ruled_out(transition) is not None) is gone
 
 
 def test_an_administrators_password_may_lead_to_a_custom_challenge() -> None:
     """AWS's pages contradict each other, so it is possible if there is a Lambda function."""
-    arrow = Transition(S.START, AdminUserPasswordAuth, S.CUSTOM_CHALLENGE)
+    transition = Transition(S.START, AdminUserPasswordAuth, S.CUSTOM_CHALLENGE)
     pool_settings = settings(flows=["ALLOW_ADMIN_USER_PASSWORD_AUTH"])
 
-    assert pool_settings.ruled_out(arrow) is None
-    assert pool_settings.named_only(arrow)
+    assert pool_settings.ruled_out(transition) is None
+    assert pool_settings.named_only(transition)

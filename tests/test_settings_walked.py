@@ -126,9 +126,9 @@ def test_nothing_that_happens_is_ruled_out(name: str, signing_key: RSAKey) -> No
         for step in flow.history:
             seen += 1
             role = step.role if step.dest is State.EMAIL_OTP else None
-            arrow = Transition(step.source, step.response, step.dest, step.kind)
-            if why := pool_settings.ruled_out(arrow, role):
-                wrong.append((arrow, role, why))
+            transition = Transition(step.source, step.response, step.dest, step.kind)
+            if why := pool_settings.ruled_out(transition, role):
+                wrong.append((transition, role, why))
 
     assert wrong == []
     assert seen > len(USERS) * 3

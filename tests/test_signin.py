@@ -677,17 +677,17 @@ def test_random_paths_stay_on_the_table(data: st.DataObject) -> None:
             break
         kind = data.draw(st.sampled_from(accepts))
         source = signin.state
-        arrows = [arrow for arrow in TRANSITIONS if arrow[:2] == (source, kind)]
-        arrow = data.draw(st.sampled_from(arrows))
-        dest = arrow.dest
+        transitions = [transition for transition in TRANSITIONS if transition[:2] == (source, kind)]
+        transition = data.draw(st.sampled_from(transitions))
+        dest = transition.dest
         if hasattr(RESPONSES[kind], "srp_a"):  # a new one for each challenge
             signin.send(attrs.evolve(cast("r.SrpA", RESPONSES[kind]), srp_a=f"{count:x}"))
         else:
             signin.send(RESPONSES[kind])
 
-        assert signin.receive(reply(*arrow)) is dest
+        assert signin.receive(reply(*transition)) is dest
         assert len(signin.history) == count
-        assert (signin.history[-1].dest, signin.history[-1].kind) == (dest, arrow.kind)
+        assert (signin.history[-1].dest, signin.history[-1].kind) == (dest, transition.kind)
         assert (signin.tokens is not None) or dest is not State.AUTHENTICATED
     else:
         return

@@ -71,7 +71,7 @@ def test_recorded_steps_show_every_transition() -> None:
     }
 
     # A refusal that keeps the state leads nowhere that a log shows.
-    assert shown == {arrow[:3] for arrow in TRANSITIONS if arrow.kind not in REFUSAL_LOOPS}
+    assert shown == {transition[:3] for transition in TRANSITIONS if transition.kind not in REFUSAL_LOOPS}
 
 
 def test_cloudtrail_shows_every_transition() -> None:
@@ -83,17 +83,17 @@ def test_cloudtrail_shows_every_transition() -> None:
     }
 
     # A refusal that keeps the state leads nowhere that a log shows.
-    assert shown == {arrow[:3] for arrow in TRANSITIONS if arrow.kind not in REFUSAL_LOOPS}
+    assert shown == {transition[:3] for transition in TRANSITIONS if transition.kind not in REFUSAL_LOOPS}
 
 
 def test_mfa_setup_needs_a_verified_app() -> None:
     """MFA_SETUP leads to tokens only after an app is verified."""
-    arrows = cloudtrail_transitions()
+    transitions = cloudtrail_transitions()
 
-    assert LoggedTransition("MFA_SETUP", "MFA_SETUP", "AUTHENTICATED") not in arrows
-    assert LoggedTransition("MFA_SETUP (app associated)", "MFA_SETUP", "AUTHENTICATED") not in arrows
-    assert LoggedTransition("MFA_SETUP (app verified)", "MFA_SETUP", "AUTHENTICATED") in arrows
-    assert LoggedTransition("MFA_SETUP", "VerifySoftwareToken", "MFA_SETUP (app verified)") not in arrows
+    assert LoggedTransition("MFA_SETUP", "MFA_SETUP", "AUTHENTICATED") not in transitions
+    assert LoggedTransition("MFA_SETUP (app associated)", "MFA_SETUP", "AUTHENTICATED") not in transitions
+    assert LoggedTransition("MFA_SETUP (app verified)", "MFA_SETUP", "AUTHENTICATED") in transitions
+    assert LoggedTransition("MFA_SETUP", "VerifySoftwareToken", "MFA_SETUP (app verified)") not in transitions
 
 
 def test_only_a_first_factor_can_be_exchanged_for_another() -> None:
@@ -109,10 +109,10 @@ def test_only_a_first_factor_can_be_exchanged_for_another() -> None:
 
 def test_transitions_with_unknown_parts_are_known() -> None:
     """A transition with any part unknown is in the relation, unless no transition matches it."""
-    arrows = set(with_unknown_parts([LoggedTransition("START", "USER_SRP_AUTH", "PASSWORD_VERIFIER")]))
+    transitions = set(with_unknown_parts([LoggedTransition("START", "USER_SRP_AUTH", "PASSWORD_VERIFIER")]))
 
-    assert len(arrows) == 8
-    assert LoggedTransition(NOT_LOGGED, "USER_SRP_AUTH", NOT_LOGGED) in arrows
+    assert len(transitions) == 8
+    assert LoggedTransition(NOT_LOGGED, "USER_SRP_AUTH", NOT_LOGGED) in transitions
     assert LoggedTransition(NOT_LOGGED, "USER_SRP_AUTH", "AUTHENTICATED") not in set(
         with_unknown_parts(cloudtrail_transitions())
     )

@@ -11,16 +11,16 @@ from authfsm.protocol.states import State
 from authfsm.protocol.table import PROTOCOL, TRANSITION_SET, TRANSITIONS, Transition, transition_between
 
 
-@pytest.mark.parametrize("arrow", TRANSITIONS, ids=named)
-def test_a_transition_of_the_table_is_made(arrow: Transition) -> None:
+@pytest.mark.parametrize("transition", TRANSITIONS, ids=named)
+def test_a_transition_of_the_table_is_made(transition: Transition) -> None:
     """The reply of each transition leads to its destination, and adds one step to the history."""
-    signin = standing(arrow.source)
-    signin.send(RESPONSES[arrow.response])
+    signin = standing(transition.source)
+    signin.send(RESPONSES[transition.response])
 
-    state = signin.receive(reply(*arrow))
+    state = signin.receive(reply(*transition))
 
-    assert state == signin.state == arrow.dest
-    assert [(s.number, s.source, s.response, s.dest, s.kind) for s in signin.history] == [(1, *arrow)]
+    assert state == signin.state == transition.dest
+    assert [(s.number, s.source, s.response, s.dest, s.kind) for s in signin.history] == [(1, *transition)]
     assert signin.awaiting is None
 
 

@@ -169,11 +169,11 @@ def test_no_walk_breaks_the_rules(walkers: list[Walker]) -> None:
 
 
 def test_the_walks_cover_many_arrows(walkers: list[Walker]) -> None:
-    """Many walks end with tokens, along many arrows."""
-    arrows = frozenset().union(*(walker.arrows for walker in walkers))
+    """Many walks end with tokens, along many transitions."""
+    transitions = frozenset().union(*(walker.transitions for walker in walkers))
     tokens = sum(len(walker.held) for walker in walkers)
 
-    assert len(arrows) >= 80
+    assert len(transitions) >= 80
     assert tokens >= len(walkers)
 
 

@@ -87,9 +87,9 @@ class World:
         self.passkeys: dict[str, Authenticator] = {}
 
     @property
-    def arrows(self) -> frozenset[Transition]:
-        """Every arrow that was gone along."""
-        return frozenset(arrow for _, arrow in self.trail)
+    def transitions(self) -> frozenset[Transition]:
+        """Every transition that was gone along."""
+        return frozenset(transition for _, transition in self.trail)
 
     # ---- what there is ------------------------------------------------------------------------------
 
@@ -228,14 +228,14 @@ class World:
         return reply
 
     def _along(self, before: OpenChallenge, kind: type[Response], dest: State) -> None:
-        """A reply led from here to there: is there such an arrow?"""
+        """A reply led from here to there: is there such a transition?"""
         source = State.START
         if before.name != "START":
             source = state_named(before.name)
-        arrow = transition_between(source, kind, dest)
-        self.trail.append((before, arrow))
-        if arrow not in TRANSITION_SET:
-            raise self._never(f"off the table: {arrow}")
+        transition = transition_between(source, kind, dest)
+        self.trail.append((before, transition))
+        if transition not in TRANSITION_SET:
+            raise self._never(f"off the table: {transition}")
 
     def _never(self, what: str) -> Violated:
         return Violated("\n".join([what, *self.log]))

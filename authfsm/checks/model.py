@@ -275,8 +275,8 @@ def _is_lambda_only(settings: PoolSettings | None, transition: t.Transition, end
         return False
     if response in ANY_CHALLENGE_RESPONSES and transition in t.TRANSITION_SET:
         # It leads to whatever else this pool asks for.
-        transitions = reachability(settings, include_lambda_named=True).arrows
-        return None if transitions.get((transition, ends)) else False
+        left = reachability(settings, include_lambda_named=True).transitions
+        return None if left.get((transition, ends)) else False
     if response not in t.PROTOCOL.get(source, {}):
         # A row of a custom table: the settings may rule out its response or its destination.
         rules = (*RESPONSE_RULES.get(response, ()), *CHALLENGE_RULES.get(Node(dest, ends.dest), ()))

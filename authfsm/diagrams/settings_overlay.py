@@ -39,7 +39,7 @@ class SettingsOverlay:
 
 
 def _arrow_reason(found: Reachability, arrow: Arrow) -> _Reason:
-    return found.arrows[arrow.transition, EdgeRoles(arrow.source.role, arrow.dest.role)]
+    return found.transitions[arrow.transition, EdgeRoles(arrow.source.role, arrow.dest.role)]
 
 
 def _first_response_reason(settings: PoolSettings, response: type[Response]) -> _Reason:

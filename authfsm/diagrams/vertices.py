@@ -122,15 +122,15 @@ def _members(states: Iterable[State], role: Role) -> frozenset[Node]:
 
 _CODES = t.SECOND_FACTOR - {State.MFA_SETUP}
 JUNCTIONS: Final = (
-    Junction("password proved", _members(t.AFTER_PASSWORD - t.UNKNOWN_CHALLENGE, Role.SECOND_FACTOR)),
+    Junction("password proved", _members(t.AFTER_PASSWORD - t.OTHER, Role.SECOND_FACTOR)),
     Junction(
         "permanent password proved",
-        _members(t.SECOND_FACTOR | t.AFTER_LAST_FACTOR - t.UNKNOWN_CHALLENGE, Role.SECOND_FACTOR),
+        _members(t.SECOND_FACTOR | t.AFTER_LAST_FACTOR - t.OTHER, Role.SECOND_FACTOR),
     ),
-    Junction("first factor asked", _members(t.FIRST_FACTOR - t.UNKNOWN_CHALLENGE, Role.FIRST_FACTOR)),
+    Junction("first factor asked", _members(t.FIRST_FACTOR - t.OTHER, Role.FIRST_FACTOR)),
     Junction("second factor asked", _members(_CODES, Role.SECOND_FACTOR)),
     Junction("code asked", _members(_CODES - {State.SELECT_MFA_TYPE}, Role.SECOND_FACTOR)),
-    Junction("factors proved", _members(t.AFTER_LAST_FACTOR - t.UNKNOWN_CHALLENGE, Role.SECOND_FACTOR)),
+    Junction("factors proved", _members(t.AFTER_LAST_FACTOR - t.OTHER, Role.SECOND_FACTOR)),
 )
 """The named sets of the table as junctions, larger ones before those they contain."""
 
@@ -185,7 +185,7 @@ class OmissionReason(DescribedName):
 
 _ANOTHER_FACTOR: Final = {
     (state, response)
-    for state in t.FIRST_FACTOR - t.UNKNOWN_CHALLENGE
+    for state in t.FIRST_FACTOR - t.OTHER
     if t.PROTOCOL[state].keys() >= t.FIRST_FACTOR_CHOICE.keys()
     for response in t.FIRST_FACTOR_CHOICE
 } - {(State.WEB_AUTHN, Credential)}  # it answers the passkey challenge itself

@@ -70,7 +70,7 @@ _ANSWER: Final[Mapping[str, _Rules]] = {
     S.DEVICE_SRP_AUTH: ((r.SrpA, {}),),
     S.DEVICE_PASSWORD_VERIFIER: ((r.SrpClaim, {}),),
 }
-_UNKNOWN_CHALLENGE: Final[_Rules] = ((r.RawAnswer, {}),)
+_OTHER_CHALLENGE: Final[_Rules] = ((r.RawAnswer, {}),)
 
 OTHER_OPERATIONS: Final[Mapping[str, type[Response]]] = {
     each.__name__: each
@@ -113,7 +113,7 @@ def names_for(state: State, response: type[Response]) -> tuple[str, ...]:
     return tuple(
         name.value
         for name in dict.fromkeys((state, *more))
-        if response in (each for each, _ in _ANSWER.get(name, _UNKNOWN_CHALLENGE))
+        if response in (each for each, _ in _ANSWER.get(name, _OTHER_CHALLENGE))
     )
 
 
@@ -122,7 +122,7 @@ def _rules(operation: str, request: Mapping[str, Any]) -> _Rules:
         return _BEGIN.get(_text(request, "AuthFlow"), ())
     if operation in ANSWER_OPERATIONS:
         challenge = _text(request, "ChallengeName")
-        return _ANSWER.get(challenge, _UNKNOWN_CHALLENGE if challenge else ())
+        return _ANSWER.get(challenge, _OTHER_CHALLENGE if challenge else ())
     response = OTHER_OPERATIONS.get(operation)
     if response is None or (operation in SETUP_OPERATIONS and not _text(request, "Session")):
         return ()

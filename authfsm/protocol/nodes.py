@@ -51,7 +51,7 @@ def proves_password(source: State, response: type[Response], dest: State) -> boo
 
 _WITH_PASSWORD: Final = {State.PASSWORD_VERIFIER, State.ADMIN_NO_SRP_AUTH, State.SELECT_CHALLENGE}
 _ROLE_OF_STATE: Final[dict[t.Destination, t.Role]] = {
-    **dict.fromkeys(t.FIRST_FACTOR - t.UNKNOWN_CHALLENGE | _WITH_PASSWORD, t.Role.FIRST_FACTOR),
+    **dict.fromkeys(t.FIRST_FACTOR - t.OTHER | _WITH_PASSWORD, t.Role.FIRST_FACTOR),
     **dict.fromkeys(t.SECOND_FACTOR - {State.MFA_SETUP}, t.Role.SECOND_FACTOR),
 }
 
@@ -113,7 +113,7 @@ def target_roles(
 
 def _email_otp_roles(source: State, response: type[Response], dests: t.Destinations) -> tuple[t.Role, ...]:
     """Return the roles of an EMAIL_OTP challenge, as far as the groups in its row of the table decide them."""
-    if not dests >= t.FIRST_FACTOR - t.UNKNOWN_CHALLENGE:
+    if not dests >= t.FIRST_FACTOR - t.OTHER:
         return (t.Role.SECOND_FACTOR,)
     if not dests >= t.SECOND_FACTOR - {State.MFA_SETUP}:
         return (t.Role.FIRST_FACTOR,)

@@ -47,28 +47,28 @@ S = State
 # challenge is (protocol/nodes.py). To take one member out of such a row, look there first.
 
 # Cognito may add challenges: wherever a challenge may come, one that this version does not know may come.
-UNKNOWN_CHALLENGE: Final = frozenset({S.OTHER_CHALLENGE})
+OTHER:             Final = frozenset({S.OTHER_CHALLENGE})
 TOKENS:            Final = frozenset({S.AUTHENTICATED})
 # After the last factor. A remembered device proves itself last: instead of the second factor, or without any MFA.
-AFTER_LAST_FACTOR: Final = TOKENS | UNKNOWN_CHALLENGE | {S.DEVICE_SRP_AUTH}
+AFTER_LAST_FACTOR: Final = TOKENS | OTHER | {S.DEVICE_SRP_AUTH}
 # A second factor, the choice of one, or its set-up.
 SECOND_FACTOR:     Final = frozenset({S.SELECT_MFA_TYPE, S.SMS_MFA, S.EMAIL_OTP, S.SOFTWARE_TOKEN_MFA, S.MFA_SETUP})
 # After a correct password. A temporary one must be replaced before any MFA.
 AFTER_PASSWORD:    Final = SECOND_FACTOR | AFTER_LAST_FACTOR | {S.NEW_PASSWORD_REQUIRED}
 # A first factor that was chosen.
-FIRST_FACTOR:      Final = UNKNOWN_CHALLENGE | {S.EMAIL_OTP, S.SMS_OTP, S.WEB_AUTHN, S.PASSWORD, S.PASSWORD_SRP}
-SRP_PROOF:         Final = UNKNOWN_CHALLENGE | {S.PASSWORD_VERIFIER}
+FIRST_FACTOR:      Final = OTHER | {S.EMAIL_OTP, S.SMS_OTP, S.WEB_AUTHN, S.PASSWORD, S.PASSWORD_SRP}
+SRP_PROOF:         Final = OTHER | {S.PASSWORD_VERIFIER}
 # Where a DefineAuthChallenge function decides what comes next.
 CUSTOM:            Final = frozenset({S.CUSTOM_CHALLENGE})
 # DefineAuthChallenge may name any challenge, known or unknown, and Cognito repeats the name.
-ANY_CHALLENGE:     Final = UNKNOWN_CHALLENGE | frozenset(CHALLENGES)
+ANY_CHALLENGE:     Final = OTHER | frozenset(CHALLENGES)
 
 # The user chooses a first factor: in SELECT_CHALLENGE, or instead of the one that was chosen before.
 FIRST_FACTOR_CHOICE: Final[Mapping[type[Response], frozenset[State]]] = {
     r.Select:     FIRST_FACTOR,
     r.Password:   AFTER_PASSWORD,
     r.SrpA:       SRP_PROOF,
-    r.Credential: TOKENS | UNKNOWN_CHALLENGE,  # Cognito asks for no device after a passkey
+    r.Credential: TOKENS | OTHER,  # Cognito asks for no device after a passkey
 }
 
 # ---- the table -------------------------------------------------------------------------------------------
@@ -87,7 +87,7 @@ PROTOCOL: Final[Mapping[State, Mapping[type[Response], Destinations]]] = {
         r.UserAuthWithPassword:      AFTER_PASSWORD | {RESTART, S.SELECT_CHALLENGE},
         r.UserAuthWithSrp:           SRP_PROOF | {S.SELECT_CHALLENGE},
         r.StepUp:                    FIRST_FACTOR | SECOND_FACTOR - {S.MFA_SETUP} | SRP_PROOF | {S.SELECT_CHALLENGE},
-        r.SignedUp:                  TOKENS | UNKNOWN_CHALLENGE | {S.SELECT_CHALLENGE},
+        r.SignedUp:                  TOKENS | OTHER | {S.SELECT_CHALLENGE},
         r.RefreshTokenAuth:          TOKENS | ANY_CHALLENGE,
         r.RefreshToken:              TOKENS | ANY_CHALLENGE,
         r.GetTokensFromRefreshToken: TOKENS,
@@ -108,15 +108,15 @@ PROTOCOL: Final[Mapping[State, Mapping[type[Response], Destinations]]] = {
         r.AssociateSoftwareToken:    frozenset({ACKNOWLEDGEMENT}),
         r.VerifySoftwareToken:       frozenset({ACKNOWLEDGEMENT, RETRY}),
         r.CompleteMfaSetup:          AFTER_LAST_FACTOR | CUSTOM | {S.SOFTWARE_TOKEN_MFA},
-        r.SetUpEmail:                UNKNOWN_CHALLENGE | {RETRY, RESTART, S.EMAIL_OTP, S.SELECT_MFA_TYPE},
+        r.SetUpEmail:                OTHER | {RETRY, RESTART, S.EMAIL_OTP, S.SELECT_MFA_TYPE},
     },
     # Second factors
-    S.SELECT_MFA_TYPE:    {r.Select: SECOND_FACTOR - {S.MFA_SETUP, S.SELECT_MFA_TYPE} | UNKNOWN_CHALLENGE | {RESTART}},
+    S.SELECT_MFA_TYPE:    {r.Select: SECOND_FACTOR - {S.MFA_SETUP, S.SELECT_MFA_TYPE} | OTHER | {RESTART}},
     S.SMS_MFA:            {r.Code: AFTER_LAST_FACTOR | CUSTOM | {RETRY, RESTART}},
     S.SOFTWARE_TOKEN_MFA: {r.Code: AFTER_LAST_FACTOR | CUSTOM | {RETRY, RESTART}},
     # The remembered device
-    S.DEVICE_SRP_AUTH:          {r.SrpA: UNKNOWN_CHALLENGE | {S.DEVICE_PASSWORD_VERIFIER}},
-    S.DEVICE_PASSWORD_VERIFIER: {r.SrpClaim: TOKENS | UNKNOWN_CHALLENGE | CUSTOM | SECOND_FACTOR - {S.MFA_SETUP}},
+    S.DEVICE_SRP_AUTH:          {r.SrpA: OTHER | {S.DEVICE_PASSWORD_VERIFIER}},
+    S.DEVICE_PASSWORD_VERIFIER: {r.SrpClaim: TOKENS | OTHER | CUSTOM | SECOND_FACTOR - {S.MFA_SETUP}},
     # A challenge of another name
     S.OTHER_CHALLENGE: {r.RawAnswer: TOKENS | ANY_CHALLENGE | {RETRY, RESTART}},
     # With tokens

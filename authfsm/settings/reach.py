@@ -39,7 +39,7 @@ _OWN_DESTINATIONS: Final = frozenset(State) - frozenset(CHALLENGES) | {State.DEV
 class Reachability(NamedTuple):
     """What settings leave of the table, and why the rest is impossible."""
 
-    arrows: Mapping[TransitionInRoles, Reason]  # every transition in each pair of roles
+    transitions: Mapping[TransitionInRoles, Reason]  # every transition in each pair of roles
     nodes: Mapping[Node, str]  # the unreachable states, in each role
 
 
@@ -187,7 +187,7 @@ class PoolSettings(SignInSettings, DisplayMixin):
         return reason is not None and self.ruled_out(transition, role) is None
 
     def _reason(self, transition: Transition, role: Role | None, *, include_lambda_named: bool) -> str | None:
-        found = reachability(self, include_lambda_named=include_lambda_named).arrows
+        found = reachability(self, include_lambda_named=include_lambda_named).transitions
         reasons = [
             found[transition, roles]
             for roles in edge_roles(transition)
@@ -264,8 +264,8 @@ def difference(before: SignInSettings, after: SignInSettings) -> Difference:
         before: the settings before the change.
         after: the settings after it.
     """
-    old = reachability(before, include_lambda_named=True).arrows
-    new = reachability(after, include_lambda_named=True).arrows
+    old = reachability(before, include_lambda_named=True).transitions
+    new = reachability(after, include_lambda_named=True).transitions
 
     def only_in(
         allowing: Mapping[TransitionInRoles, Reason], other: Mapping[TransitionInRoles, Reason]
@@ -326,7 +326,7 @@ def limits_of_response(response: type[Response]) -> tuple[str, ...]:
             rows[each[0]].append(each)
 
     def why(found: Reachability) -> Reason:
-        reasons = [_joined(found.arrows[each] for each in row) for row in rows.values()]
+        reasons = [_joined(found.transitions[each] for each in row) for row in rows.values()]
         return None if None in reasons else Counter(reasons).most_common(1)[0][0]
 
     return _limits(why)

@@ -201,7 +201,7 @@ CHALLENGE_RULES: Final[Mapping[Node, tuple[Rule, ...]]] = {
 # fmt: on
 
 _FIRST_FACTOR_CHOICE_STATES: Final = (
-    frozenset({State.START, State.SELECT_CHALLENGE}) | t.FIRST_FACTOR - t.UNKNOWN_CHALLENGE
+    frozenset({State.START, State.SELECT_CHALLENGE}) | t.FIRST_FACTOR - t.OTHER
 )
 
 ANY_CHALLENGE_RESPONSES: Final = frozenset({r.RefreshTokenAuth, r.RefreshToken, r.RawAnswer})
