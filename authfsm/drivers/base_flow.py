@@ -134,7 +134,7 @@ class BaseCognito(Generic[ClientT, FlowT]):
             sealed, key, self.clock(), into=self._new_signin(None), session_lifetime=self.session_lifetime
         )
         flow = self._new_flow(snapshot.signin, None, {}, walk=snapshot.walk)
-        flow._restore(snapshot)  # noqa: SLF001 - same module
+        flow._restore(snapshot)  # noqa: SLF001 - same module; last: a new flow has an id and secrets of its own
         return flow
 
     def resume_tokens(self, sealed: str | bytes | None, key: Key) -> FlowT:
@@ -284,7 +284,7 @@ class BaseFlow(DisplayMixin):
             BadKey: the key is not valid.
         """
         key = wrapped_keys(key)
-        with self._exclusive():
+        with self._exclusive():  # an answer in progress would change the sign-in while it is read
             return seal(self._snapshot(), key, self._clock())
 
     def cancel(self) -> None:
@@ -333,14 +333,14 @@ class BaseFlow(DisplayMixin):
 
     def _on_reply(self, reply: Mapping[str, Any], source: State, response: Response, seconds: float) -> None:
         """Process the reply to a request, and notify the observers."""
-        at = self._clock()
+        at = self._clock()  # before the wait for the lock, which is no part of the reply's time
         try:
             with self._state_lock:
                 self.signin.receive(reply, at=at)
         except AuthfsmError as error:
             self._on_no_reply(error, source, response, seconds)
             raise
-        self._notify(self.history[-1], seconds)
+        self._notify(self.history[-1], seconds)  # without the lock: an observer may take long, or cancel
 
     def _on_no_reply(self, error: BaseException, source: State, response: Response, seconds: float) -> None:
         """Notify the observers of a request without a reply, or with one that cannot be read."""
@@ -366,7 +366,7 @@ class BaseFlow(DisplayMixin):
 
     def _drop_unneeded_secrets(self) -> None:
         self._password, self._exponent = self._needed_password, self._needed_exponent
-        if self._exponent is None:
+        if self._exponent is None:  # afterwards, because the pair is of use as long as its exponent
             self._pair = None
 
     @property
