@@ -29,7 +29,7 @@ from authfsm.checks import (
     factor_exceptions,
     path_invariant,
 )
-from authfsm.checks.table import FIRST_FACTOR_EXCEPTIONS, SECOND_FACTOR_EXCEPTIONS
+from authfsm.checks.factors import FIRST_FACTOR_EXCEPTIONS, SECOND_FACTOR_EXCEPTIONS
 from authfsm.diagrams.example_pools import EXAMPLE_POOLS
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import ErrorRule, Fault, RecoveryAction

@@ -25,11 +25,12 @@ from typer.testing import CliRunner
 
 from authfsm.cli import app
 from authfsm.conformance.api_client import ApiClient
-from authfsm.conformance.pools import ApiPoolProvider, LocalPoolProvider, parse_inbox
+from authfsm.conformance.pool_providers import ApiPoolProvider, LocalPoolProvider
+from authfsm.conformance.pools import parse_inbox
 from authfsm.conformance.report import as_json, as_markdown
-from authfsm.conformance.rule import Endpoint, EndpointResult, Unreachable, ensure_reachable, run_rules
 from authfsm.conformance.rules import RULES, select_rules
 from authfsm.conformance.rules.sign_in import UNTESTED_CHALLENGES
+from authfsm.conformance.run import Endpoint, EndpointResult, Unreachable, ensure_reachable, run_rules
 from authfsm.conformance.verdicts import Outcome
 from authfsm.protocol.states import CHALLENGES
 

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from authfsm.conformance.api_client import ApiClient
-from authfsm.conformance.pools import NEW_PASSWORD, PASSWORD, TEMPORARY_PASSWORD, ApiPoolProvider, parse_inbox
-from authfsm.conformance.rule import Unreachable, ensure_reachable, run_rule
+from authfsm.conformance.pool_providers import ApiPoolProvider
+from authfsm.conformance.pools import NEW_PASSWORD, PASSWORD, TEMPORARY_PASSWORD, parse_inbox
 from authfsm.conformance.rules import RULES, select_rules
+from authfsm.conformance.run import Unreachable, ensure_reachable, run_rule
 from authfsm.conformance.verdicts import Outcome, RuleSeverity
 
 Reply = tuple[int, bytes]

@@ -276,7 +276,7 @@ def test_the_pool_shares_only_the_table_and_the_arithmetic() -> None:
         if name.startswith("authfsm.local.server")
         if not module.startswith("local/server/")
     }
-    assert serving == {"cli/serve", "conformance/pools", "journeys/plan"}
+    assert serving == {"cli/serve", "conformance/pool_providers", "journeys/stage"}
 
 
 @pytest.mark.parametrize(

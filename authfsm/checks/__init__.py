@@ -6,6 +6,7 @@ to sign in; `review` reports what a security reviewer would change about a pool.
 Public: the names in `__all__`. Private: everything else in the modules of this folder.
 """
 
+from authfsm.checks.factors import Factor, FactorException, ProofState
 from authfsm.checks.findings import Finding, Remediation, Severity
 from authfsm.checks.invariants import (
     INVARIANTS,
@@ -18,7 +19,7 @@ from authfsm.checks.invariants import (
 from authfsm.checks.model import Exploration, Model, Move, Path, Position, explore
 from authfsm.checks.review import RULES, PoolDescription, Rule, review
 from authfsm.checks.sign_in_paths import Change, SignInPaths
-from authfsm.checks.table import TABLE, Factor, FactorException, ProofState, Table
+from authfsm.checks.table import TABLE, Table
 
 __all__ = [
     "INVARIANTS", "RULES", "TABLE", "Change", "Exploration", "Factor", "FactorException", "Finding",

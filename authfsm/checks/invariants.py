@@ -12,18 +12,17 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
-from authfsm.checks.model import AT_START, Exploration, HasPath, Model, Move, Path, Position, explore
-from authfsm.checks.sign_in_paths import walks
-from authfsm.checks.table import (
+from authfsm.checks.factors import (
     FIRST_FACTOR_EXCEPTIONS,
     FIRST_FACTORS,
     SECOND_FACTOR_EXCEPTIONS,
-    TABLE,
     Factor,
     FactorException,
-    Table,
     exception_for,
 )
+from authfsm.checks.model import AT_START, Exploration, HasPath, Model, Move, Path, Position, explore
+from authfsm.checks.sign_in_paths import walks
+from authfsm.checks.table import TABLE, Table
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import DEVICE_STATES, END_STATES, NON_CHALLENGES, State

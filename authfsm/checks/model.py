@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
 
-from authfsm.checks.table import (
+from authfsm.checks.factors import (
     NEXT_BY_FUNCTIONS,
     NOTHING,
-    TABLE,
     Factor,
     ProofState,
-    Table,
     asks_second_factor,
     proved_by,
 )
+from authfsm.checks.table import TABLE, Table
 from authfsm.core.history import Step
 from authfsm.protocol import responses as r
 from authfsm.protocol import table as t

@@ -13,11 +13,11 @@ from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
+from authfsm.checks.factors import Factor
 from authfsm.checks.findings import Finding, Remediation, Severity
 from authfsm.checks.invariants import Violation, check
 from authfsm.checks.model import Path
 from authfsm.checks.sign_in_paths import example_path, path_to_challenge, path_to_refresh, path_to_refusal
-from authfsm.checks.table import Factor
 from authfsm.protocol import links
 from authfsm.protocol import responses as r
 from authfsm.protocol.auth_flows import REQUIRED_VALUE, current_values, is_flow_allowed

@@ -13,8 +13,9 @@ from typing import Final
 
 from attrs import define, field, frozen
 
+from authfsm.checks.factors import SECOND_FACTOR_EXCEPTIONS, Factor, exception_for
 from authfsm.checks.model import AT_START, Exploration, Model, Move, Path, Position, explore
-from authfsm.checks.table import SECOND_FACTOR_EXCEPTIONS, TABLE, Factor, Table, exception_for
+from authfsm.checks.table import TABLE, Table
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import REFRESH_RESPONSES
 from authfsm.protocol.states import State

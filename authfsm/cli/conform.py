@@ -22,18 +22,13 @@ from rich.text import Text
 
 from authfsm.base.clock import utc_now
 from authfsm.cli import command
+from authfsm.conformance import pool_providers
 from authfsm.conformance.api_client import ApiClient
-from authfsm.conformance.pools import (
-    ApiPoolProvider,
-    ExistingPoolProvider,
-    Inbox,
-    LocalPoolProvider,
-    PoolProvider,
-    parse_inbox,
-)
+from authfsm.conformance.pools import Inbox, parse_inbox
 from authfsm.conformance.report import as_json, as_markdown
-from authfsm.conformance.rule import (
-    ConformanceRule,
+from authfsm.conformance.rule import ConformanceRule
+from authfsm.conformance.rules import RULES, select_rules
+from authfsm.conformance.run import (
     Endpoint,
     EndpointResult,
     Results,
@@ -41,7 +36,6 @@ from authfsm.conformance.rule import (
     ensure_reachable,
     run_rules,
 )
-from authfsm.conformance.rules import RULES, select_rules
 from authfsm.conformance.verdicts import Outcome, RuleVerdict
 
 EMBEDDED: Final = "ours"
@@ -186,7 +180,7 @@ class Conform:
                 raise command.WrongUsage(f"--codes {each!r} {error}") from None
         return found
 
-    def _pool_provider(self, url: str, inbox: Inbox | None) -> PoolProvider:
+    def _pool_provider(self, url: str, inbox: Inbox | None) -> pool_providers.PoolProvider:
         region = self.region
         if region is None and self.pool_id and "-" in self.pool_id:
             region = self.pool_id.partition("_")[0]
@@ -196,8 +190,8 @@ class Conform:
         except Unreachable as error:
             raise command.WrongUsage(str(error)) from None
         if self.pool_id:
-            return ExistingPoolProvider(api, self.pool_id, self.client_id, inbox)
-        return ApiPoolProvider(api, inbox)
+            return pool_providers.ExistingPoolProvider(api, self.pool_id, self.client_id, inbox)
+        return pool_providers.ApiPoolProvider(api, inbox)
 
 
 def _url(url: str) -> str:
@@ -206,10 +200,10 @@ def _url(url: str) -> str:
     return url.rstrip("/")
 
 
-def _local_pools() -> PoolProvider:
+def _local_pools() -> pool_providers.PoolProvider:
     if why := command.missing("server"):
         raise command.WrongUsage(f"the local pool's server {why}")
-    return LocalPoolProvider()
+    return pool_providers.LocalPoolProvider()
 
 
 def _credentials(profile: str | None) -> tuple[str, str, str | None]:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from typing import Any, Final
 
-from authfsm.conformance.rule import ConformanceRule, EndpointResult, Results
+from authfsm.conformance.rule import ConformanceRule
 from authfsm.conformance.rules import sign_in
+from authfsm.conformance.run import EndpointResult, Results
 from authfsm.conformance.verdicts import Outcome, RuleSeverity
 from authfsm.protocol.states import State
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
-from authfsm.conformance import pools
+from authfsm.conformance import pool_providers, pools
 from authfsm.conformance.pool_client import PoolClient, PoolUser
 from authfsm.conformance.rule import CRITICAL, MAJOR, RuleCollector, RuleSource, Trial
 from authfsm.conformance.rules.tokens import claims_of
@@ -41,7 +41,7 @@ def _protected_pool(trial: Trial) -> ApiReply:
 def _deleted_client(trial: Trial) -> ApiReply:
     user = trial.checked_user()
     pool = user.client.pool
-    client = PoolClient(pool, pools.create_client(pool, pools.OTHER_CLIENT))
+    client = PoolClient(pool, pool_providers.create_client(pool, pools.OTHER_CLIENT))
     members = {"ClientId": client.app_client.client_id}
     client.call_with_pool_id("DeleteUserPoolClient", **members).expect_success()
     return user.through(client).sign_in()

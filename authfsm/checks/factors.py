@@ -1,0 +1,229 @@
+"""What each response proves, what a user has proved on the way, and the documented exceptions.
+
+Tokens without a first factor, or without a second one where MFA is required, are a fault unless a `FactorException`
+applies. What the user has proved on the way there is a `ProofState`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from attrs import field, frozen
+
+from authfsm.base.mixins import DescribedName
+from authfsm.protocol import links
+from authfsm.protocol import responses as r
+from authfsm.protocol import table as p
+from authfsm.protocol.evidence import Confidence
+from authfsm.protocol.nodes import EdgeRoles
+from authfsm.protocol.states import PASSWORDLESS, State
+from authfsm.protocol.table import Role, Transition
+from authfsm.settings import PoolSettings
+from authfsm.settings.rules import passkey_allowed_with_mfa, skips_second_factor
+
+S = State
+StateResponse = tuple[State, type[r.Response]]
+
+
+class Factor(DescribedName):
+    """Something that a user can prove, or that replaces a proof."""
+
+    PASSWORD = "password"  # noqa: S105 - a name
+    CODE = "code as first factor"
+    PASSKEY = "passkey"
+    FUNCTIONS = "the pool's functions", "DefineAuthChallenge has issued tokens."
+    SIGN_UP = "code of the sign-up"
+    REFRESH_TOKEN = "refresh token"  # noqa: S105 - a name
+    ACCESS_TOKEN = "access token"  # noqa: S105 - a name
+    SECOND = "second factor"
+    DEVICE = "remembered device"
+    UNKNOWN = "unknown challenge", "No source says what it proves."
+
+
+FIRST_FACTORS: Final = frozenset({Factor.PASSWORD, Factor.CODE, Factor.PASSKEY})
+"""The first factors (AWS developer guide, "Authentication flows")."""
+
+# fmt: off
+PROOFS: Final[Mapping[StateResponse, Factor]] = {
+    **{(S.START, response): Factor.PASSWORD for response in
+       (r.UserPasswordAuth, r.AdminUserPasswordAuth, r.AdminNoSrpAuth, r.UserAuthWithPassword)},
+    **{(S.START, response): Factor.FUNCTIONS for response in r.CUSTOM_AUTH_RESPONSES},
+    (S.START, r.SignedUp):                    Factor.SIGN_UP,
+    **{(state, r.Password): Factor.PASSWORD for state in
+       (S.SELECT_CHALLENGE, S.PASSWORD, S.ADMIN_NO_SRP_AUTH, *PASSWORDLESS)},
+    **{(state, r.Credential): Factor.PASSKEY for state in (S.SELECT_CHALLENGE, *PASSWORDLESS)},
+    (S.PASSWORD_VERIFIER, r.SrpClaim):        Factor.PASSWORD,
+    (S.EMAIL_OTP, r.Code):                    Factor.CODE,      # as a second factor: SECOND
+    (S.SMS_OTP, r.Code):                      Factor.CODE,
+    (S.CUSTOM_CHALLENGE, r.Answer):           Factor.FUNCTIONS,
+    (S.MFA_SETUP, r.CompleteMfaSetup):        Factor.SECOND,    # only after VerifySoftwareToken
+    (S.SMS_MFA, r.Code):                      Factor.SECOND,
+    (S.SOFTWARE_TOKEN_MFA, r.Code):           Factor.SECOND,
+    (S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim): Factor.DEVICE,
+    (S.OTHER_CHALLENGE, r.RawAnswer):         Factor.UNKNOWN,
+    # "The refresh token ... retrieves new ID and access tokens" of a session that was proved before.
+    **{(state, response): Factor.REFRESH_TOKEN
+       for state in (S.START, S.AUTHENTICATED) for response in r.REFRESH_RESPONSES},
+}
+# fmt: on
+"""What a response in a state proves, once the reply leads on."""
+
+_PROOF_NOT_CHECKED: Final = frozenset({S.FAILED, S.SELECT_CHALLENGE, S.ADMIN_NO_SRP_AUTH, S.START})
+"""A reply that leads here shows that Cognito has not accepted a proof."""
+
+NEXT_BY_FUNCTIONS: Final = r.CUSTOM_AUTH_RESPONSES | {r.Answer}
+"""The responses after which DefineAuthChallenge decides what follows, and may name any challenge."""
+
+_SECOND_FACTOR_STATES: Final = p.SECOND_FACTOR - {S.EMAIL_OTP}
+
+
+@frozen(cache_hash=True)
+class ProofState:
+    """What a user has proved since the sign-in began.
+
+    Args:
+        factors: what was proved.
+        lambda_may_choose: may Lambda functions choose the challenges? They do in CUSTOM_AUTH; whether they do
+            after an administrator's password flow too, sources contradict each other.
+        second_factor_asked: has Cognito asked for a second factor or its set-up?
+        associated: has AssociateSoftwareToken issued a secret?
+        verified: has VerifySoftwareToken accepted a code?
+        lambda_named: did a Lambda function name the present challenge on its own? Then no answer to it leads on
+            (amplify-js #1291, #9592, #12887, PR #566; amplify-flutter #4890).
+    """
+
+    factors: frozenset[Factor] = frozenset()
+    lambda_may_choose: bool = False
+    second_factor_asked: bool = False
+    associated: bool = False
+    verified: bool = False
+    lambda_named: bool = False
+
+
+NOTHING: Final = ProofState()
+"""What is proved at START."""
+
+
+def proved_by(
+    proofs: Mapping[StateResponse, Factor], before: ProofState, transition: Transition, ends: EdgeRoles
+) -> frozenset[Factor]:
+    """Return what following a transition proves, after what was proved before."""
+    source, response, dest, kind = transition
+    factor = proofs.get((source, response))
+    if response is r.StepUp and asks_second_factor(dest, ends.dest):
+        # "credit for the factors in its amr": the first factor is credited if the second one is asked for.
+        factor = Factor.ACCESS_TOKEN
+    # A refusal proves nothing, nor does a challenge that is issued again. A custom challenge may be the next one.
+    again = kind is p.NEW_CHALLENGE and ends.source is ends.dest and source is not S.CUSTOM_CHALLENGE
+    if factor is None or dest in _PROOF_NOT_CHECKED or kind in {p.RETRY, p.RESTART} or again:
+        return frozenset()
+    no_token_verified = response is r.CompleteMfaSetup and not before.verified
+    no_function = factor is Factor.FUNCTIONS and not (
+        before.lambda_may_choose or response in r.CUSTOM_AUTH_RESPONSES
+    )
+    no_tokens = response in NEXT_BY_FUNCTIONS and dest not in {S.AUTHENTICATED, S.DEVICE_SRP_AUTH}
+    if no_token_verified or no_function or no_tokens:
+        return frozenset()
+    as_second = ends.source is Role.SECOND_FACTOR and factor is Factor.CODE
+    return frozenset({Factor.SECOND if as_second else factor})
+
+
+def asks_second_factor(dest: State, role: Role | None) -> bool:
+    """Return whether a state asks for a second factor or its set-up."""
+    return dest in _SECOND_FACTOR_STATES or (dest is S.EMAIL_OTP and role is Role.SECOND_FACTOR)
+
+
+@frozen
+class FactorException:
+    """A documented reason why tokens are issued without a factor.
+
+    Args:
+        name: its name.
+        why: the reason, in a sentence.
+        confidence: how certain it is.
+        source: where it is documented.
+        holds: does it explain this transition to the tokens, with what was proved on the way and by it?
+        applies: does it apply to a pool with these settings?
+    """
+
+    name: str
+    why: str
+    confidence: Confidence
+    source: str
+    holds: Callable[[ProofState, Transition], bool] = field(repr=False)
+    applies: Callable[[PoolSettings], bool] = field(default=lambda _: True, repr=False)
+
+
+def _has(factor: Factor) -> Callable[[ProofState, Transition], bool]:
+    return lambda proved, _: factor in proved.factors
+
+
+def _no_second_factor(factor: Factor, proved: ProofState) -> bool:
+    return factor in proved.factors and not proved.second_factor_asked
+
+
+# fmt: off
+FIRST_FACTOR_EXCEPTIONS: Final = (
+    FactorException(
+        "functions", "In CUSTOM_AUTH, the pool's Lambda functions decide who receives tokens: they set issueTokens.",
+        Confidence.DOCUMENTED, links.DEFINE_AUTH_CHALLENGE, _has(Factor.FUNCTIONS)),
+    FactorException(
+        "sign-up", "The code that confirmed the sign-up is the proof; the session of ConfirmSignUp vouches for it.",
+        Confidence.DOCUMENTED, links.reference("ConfirmSignUp"), _has(Factor.SIGN_UP)),
+    FactorException(
+        "refresh token", "A refresh token continues the sign-in that issued it.",
+        Confidence.DOCUMENTED, links.REFRESH_TOKENS, _has(Factor.REFRESH_TOKEN)),
+    FactorException(
+        "access token", "A step-up credits the factors in the amr claim of the access token.",
+        Confidence.DOCUMENTED, links.reference("InitiateAuth"), _has(Factor.ACCESS_TOKEN)),
+    FactorException(
+        "unknown challenge", "No source says what a challenge proves that this package does not know.",
+        Confidence.INFERRED, "botocore's model of ChallengeNameType has sixteen names", _has(Factor.UNKNOWN)),
+)
+"""What replaces a first factor."""
+
+SECOND_FACTOR_EXCEPTIONS: Final = (
+    FactorException(
+        "remembered device", "A remembered device that proves itself replaces the second factor.",
+        Confidence.DOCUMENTED, links.DEVICES, _has(Factor.DEVICE)),
+    FactorException(
+        "passkey", "A passkey with user verification counts as two factors (FactorConfiguration is "
+        "MULTI_FACTOR_WITH_USER_VERIFICATION).",
+        Confidence.DOCUMENTED, links.reference("WebAuthnConfigurationType"),
+        lambda proved, _: _no_second_factor(Factor.PASSKEY, proved),
+        lambda settings: passkey_allowed_with_mfa(settings) is None),
+    FactorException(
+        "first sign-in",
+        "'The first time that a new user signs in to your app, Amazon Cognito issues tokens, even if your user "
+        "pool requires MFA': the code of the sign-up was the second factor. Captured sign-ins and the tests of moto, "
+        "amplify-swift, amplify-flutter and amplify-android, which run against real pools, refute it.",
+        Confidence.REFUTED, links.MFA,
+        lambda proved, t: skips_second_factor(t) and _no_second_factor(Factor.PASSWORD, proved)),
+    FactorException(
+        "federated user",
+        "'In the case of federated users, Amazon Cognito delegates all authentication processes to the IdP and "
+        "doesn't offer them additional authentication factors.' No transition of the table leads there.",
+        Confidence.DOCUMENTED, links.MFA, lambda _, __: False),
+    *FIRST_FACTOR_EXCEPTIONS,
+)
+# fmt: on
+"""What replaces a second factor where MFA is required; what replaces a first factor replaces both.
+
+`functions`: "MFA is not supported in passwordless custom flows" (the Cognito team, amplify-js #12887).
+"""
+
+
+def exception_for(
+    exceptions: Iterable[FactorException],
+    proved: ProofState,
+    transition: Transition,
+    settings: PoolSettings | None = None,
+) -> FactorException | None:
+    """Return the exception that explains a transition to the tokens; None if there is none."""
+    found = (
+        each
+        for each in exceptions
+        if (settings is None or each.applies(settings)) and each.holds(proved, transition)
+    )
+    return next(found, None) if transition.dest is State.AUTHENTICATED else None

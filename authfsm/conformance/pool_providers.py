@@ -1,0 +1,303 @@
+"""The providers of pools: they create pools of this package or through an API, or use a pool that exists already."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from io import StringIO
+from typing import Any, Final, ParamSpec, TypeVar
+
+from attrs import define, evolve, field
+
+from authfsm.base.secret import Secret
+from authfsm.conformance import pools as p
+from authfsm.conformance.api_client import ApiClient
+from authfsm.conformance.verdicts import RuleEnded, Skipped
+from authfsm.local.config.pool_configuration import Triggers
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@define(eq=False)
+class PoolProvider(ABC):
+    """Provides pools and app clients, one for all rules with the same requirements."""
+
+    _created: dict[object, object] = field(factory=dict, init=False, repr=False)
+
+    def pool(self, requirements: p.PoolRequirements) -> p.ConformancePool:
+        """Return a pool with these settings."""
+        return self._once(self._create_pool, requirements)
+
+    def client(self, pool: p.ConformancePool, requirements: p.ClientRequirements) -> p.ConformanceClient:
+        """Return an app client of a pool with these settings."""
+        return self._once(self._create_client, pool, requirements)
+
+    def own_pool(self, api: ApiClient, **settings: Any) -> p.ConformancePool:  # noqa: ARG002 - most providers create pools
+        """Create a pool for one rule, with these members of CreateUserPool."""
+        raise Skipped("the rule needs a pool of its own")
+
+    def register_user(self, username: str) -> None:  # noqa: B027 - most providers delete users with their pool
+        """Note that a rule created a user, who must be deleted in `cleanup`."""
+
+    @abstractmethod
+    def cleanup(self) -> None:
+        """Delete what was created."""
+
+    @abstractmethod
+    def _create_pool(self, requirements: p.PoolRequirements) -> p.ConformancePool: ...
+
+    def _create_client(
+        self, pool: p.ConformancePool, requirements: p.ClientRequirements
+    ) -> p.ConformanceClient:
+        return create_client(pool, requirements)
+
+    def _once(self, create: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what the first call with these arguments returned, or raise what it raised."""
+        key = (create.__name__, args)
+        if key not in self._created:
+            try:
+                self._created[key] = create(*args, **kwargs)
+            except RuleEnded as error:
+                self._created[key] = error
+        created: Any = self._created[key]
+        if isinstance(created, RuleEnded):
+            raise type(created)(created.why)
+        result: T = created
+        return result
+
+
+def create_client(pool: p.ConformancePool, requirements: p.ClientRequirements) -> p.ConformanceClient:
+    """Create an app client through the API."""
+    request: dict[str, Any] = {
+        "ClientName": "authfsm-conform",
+        "ExplicitAuthFlows": list(requirements.flows),
+        "GenerateSecret": requirements.secret,
+        "PreventUserExistenceErrors": requirements.existence,
+    }
+    if requirements.rotation:
+        # Rotation excludes REFRESH_TOKEN_AUTH: developer guide, "Refresh tokens".
+        request["ExplicitAuthFlows"].remove("ALLOW_REFRESH_TOKEN_AUTH")
+        request["RefreshTokenRotation"] = {"Feature": "ENABLED", "RetryGracePeriodSeconds": 0}
+    with pool.api.setup():
+        reply = pool.api.call("CreateUserPoolClient", UserPoolId=pool.pool_id, **request)
+    client = reply.setup_value("UserPoolClient")
+    client_id, secret = client.get("ClientId"), client.get("ClientSecret")
+    if not isinstance(client_id, str) or requirements.secret != isinstance(secret, str):
+        raise Skipped(f"CreateUserPoolClient: {reply.summary}")
+    return p.ConformanceClient(client_id, Secret(secret) if requirements.secret else None)
+
+
+_HOST: Final = "127.0.0.1"
+_CUSTOM_AUTH_ID: Final = "eu-west-1_CustomAuth"
+
+_MFA_SETTINGS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "SOFTWARE_TOKEN_MFA": ("SoftwareTokenMfaConfiguration", {"Enabled": True}),
+    "SMS_MFA": (
+        "SmsMfaConfiguration",
+        {"SmsConfiguration": {"SnsCallerArn": "arn:aws:iam::123456789012:role/sms"}},
+    ),
+    "EMAIL_OTP": ("EmailMfaConfiguration", {"Message": "{####}", "Subject": "A code"}),
+}
+
+
+def _define(event: dict[str, Any]) -> None:
+    """Issue one CUSTOM_CHALLENGE with one attempt, after the SRP proof if the client sent SRP_A."""
+    answered: list[Mapping[str, Any]] = event["request"]["session"]
+    names = [each["challengeName"] for each in answered]
+    response = event["response"]
+    response["issueTokens"] = response["failAuthentication"] = False
+    if names[-1:] == ["SRP_A"]:
+        response["challengeName"] = "PASSWORD_VERIFIER"
+    elif "CUSTOM_CHALLENGE" not in names:
+        response["challengeName"] = "CUSTOM_CHALLENGE"
+    elif answered[-1]["challengeResult"]:
+        response["issueTokens"] = True
+    else:
+        response["failAuthentication"] = True
+
+
+def _create(event: dict[str, Any]) -> None:
+    event["response"]["publicChallengeParameters"] = {"question": "What runs, and has no legs?"}
+    event["response"]["privateChallengeParameters"] = {"answer": p.CUSTOM_ANSWER}
+
+
+def _verify(event: dict[str, Any]) -> None:
+    request = event["request"]
+    expected = request["privateChallengeParameters"]["answer"]
+    event["response"]["answerCorrect"] = request["challengeAnswer"] == expected
+
+
+@define(eq=False)
+class ApiPoolProvider(PoolProvider):
+    """Creates pools through the endpoint's API."""
+
+    api: ApiClient
+    inbox: p.Inbox | None = None
+    _pool_ids: list[str] = field(factory=list, init=False)
+
+    def cleanup(self) -> None:
+        """Delete the pools."""
+        with self.api.setup():
+            for pool_id in self._pool_ids:
+                with suppress(Skipped):
+                    self.api.call("DeleteUserPool", UserPoolId=pool_id)
+        self._pool_ids.clear()
+
+    def own_pool(self, api: ApiClient, **settings: Any) -> p.ConformancePool:
+        """Create a pool for one rule."""
+        with api.setup():
+            reply = api.call("CreateUserPool", **{"PoolName": "authfsm-conform", **settings})
+        self._pool_ids.append(str(reply.setup_value("UserPool", "Id")))
+        return p.ConformancePool(api, self._pool_ids[-1], self.inbox)
+
+    def _create_pool(self, requirements: p.PoolRequirements) -> p.ConformancePool:
+        if requirements.custom_auth:
+            raise Skipped("Lambda functions cannot be created through Cognito's API")
+        pool = self.own_pool(self.api, **_pool_request(requirements))
+        if settings := _mfa_request(requirements):
+            with self.api.setup():
+                self.api.call("SetUserPoolMfaConfig", UserPoolId=pool.pool_id, **settings).setup_value()
+        return pool
+
+
+@define(eq=False)
+class LocalPoolProvider(ApiPoolProvider):
+    """Creates pools of `authfsm.local`, behind a server in a thread."""
+
+    api: ApiClient = field(init=False)
+    inbox: p.Inbox | None = field(default=p.code_in_outbox, init=False)
+    _server: ExitStack | None = field(default=None, init=False)
+
+    def cleanup(self) -> None:
+        """Stop the server."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    def _create_pool(self, requirements: p.PoolRequirements) -> p.ConformancePool:
+        if self._server is None:
+            self._server = self._start()
+        if requirements.custom_auth:
+            return p.ConformancePool(self.api, _CUSTOM_AUTH_ID, self.inbox)
+        return super()._create_pool(requirements)
+
+    def _start(self) -> ExitStack:
+        from authfsm.local.server.access import listen, url_of  # noqa: PLC0415 - an extra
+        from authfsm.local.server.config import ServerConfig  # noqa: PLC0415 - the same
+        from authfsm.local.server.service import Log, open_service  # noqa: PLC0415 - the same
+        from authfsm.local.server.uvicorn_server import serve_in_thread  # noqa: PLC0415 - the same
+
+        sock = listen(_HOST, 0)
+        url = url_of(_HOST, sock)
+        triggers = Triggers(define=_define, create=_create, verify=_verify)
+        config = ServerConfig({"pool_id": _CUSTOM_AUTH_ID, "triggers": triggers})
+        self.api, server = ApiClient(url, "eu-west-1"), ExitStack()
+        try:
+            server.enter_context(serve_in_thread(open_service(config, url, Log(StringIO())), sock))
+        except TimeoutError as error:
+            raise Skipped(str(error)) from None
+        return server
+
+
+def _pool_request(requirements: p.PoolRequirements) -> dict[str, Any]:
+    # Recovery excludes e-mail if e-mail may be a second factor.
+    mechanism = {"Name": "verified_email" if requirements.mfa == "OFF" else "admin_only", "Priority": 1}
+    request: dict[str, Any] = {
+        "AutoVerifiedAttributes": ["email"],
+        "AccountRecoverySetting": {"RecoveryMechanisms": [mechanism]},
+    }
+    if requirements.devices:
+        request["DeviceConfiguration"] = {
+            "ChallengeRequiredOnNewDevice": False,
+            "DeviceOnlyRememberedOnUserPrompt": False,
+        }
+    if requirements.first_factors != ("PASSWORD",):
+        factors = list(requirements.first_factors)
+        request["Policies"] = {"SignInPolicy": {"AllowedFirstAuthFactors": factors}}
+        request["UserPoolTier"] = "ESSENTIALS"
+    return request
+
+
+def _mfa_request(requirements: p.PoolRequirements) -> dict[str, Any]:
+    """Return the settings for SetUserPoolMfaConfig; empty if the defaults are right."""
+    request: dict[str, Any] = {"MfaConfiguration": requirements.mfa}
+    if requirements.mfa != "OFF":
+        request |= dict(_MFA_SETTINGS[each] for each in requirements.methods)
+    if "WEB_AUTHN" in requirements.first_factors:
+        webauthn = {"RelyingPartyId": p.RELYING_PARTY, "UserVerification": "preferred"}
+        request["WebAuthnConfiguration"] = webauthn
+    return {} if request == {"MfaConfiguration": "OFF"} else request
+
+
+@define(eq=False)
+class ExistingPoolProvider(PoolProvider):
+    """Provides one existing pool, for the rules whose requirements it meets."""
+
+    api: ApiClient
+    pool_id: str
+    client_id: str | None = None  # if left out, app clients are created through the API
+    inbox: p.Inbox | None = None
+    _usernames: list[str] = field(factory=list, init=False)
+    _client_ids: list[str] = field(factory=list, init=False)
+
+    def register_user(self, username: str) -> None:
+        """Note that a rule created a user, who must be deleted in `cleanup`."""
+        self._usernames.append(username)
+
+    def cleanup(self) -> None:
+        """Delete the users and the app clients that were created."""
+        for username in self._usernames:
+            self._delete("AdminDeleteUser", Username=username)
+        for client_id in self._client_ids:
+            self._delete("DeleteUserPoolClient", ClientId=client_id)
+        self._usernames.clear()
+        self._client_ids.clear()
+
+    def _delete(self, operation: str, **identifier: str) -> None:
+        with self.api.setup(), suppress(Skipped):
+            self.api.call(operation, UserPoolId=self.pool_id, **identifier)
+
+    def _create_pool(self, requirements: p.PoolRequirements) -> p.ConformancePool:
+        pool = self._once(self._describe, "UserPool")
+        policy = pool.get("Policies", {}).get("SignInPolicy", {})
+        allowed = policy.get("AllowedFirstAuthFactors", ["PASSWORD"])
+        triggers = {"DefineAuthChallenge", "PreAuthentication"} & set(pool.get("LambdaConfig", {}))
+        checks = {
+            f"MfaConfiguration {requirements.mfa}": (pool.get("MfaConfiguration", "OFF") == requirements.mfa),
+            "AllowedFirstAuthFactors": set(requirements.first_factors) <= set(allowed),
+            "DeviceConfiguration": bool(pool.get("DeviceConfiguration")) == requirements.devices,
+            # The right answer to the challenge of an existing pool is unknown.
+            "the suite's own custom challenge": not requirements.custom_auth,
+            "no triggers that decide about sign-in": not triggers,
+        }
+        if missing := [setting for setting, met in checks.items() if not met]:
+            raise Skipped(f"the rule needs a pool with {', '.join(missing)}")
+        return p.ConformancePool(self.api, self.pool_id, self.inbox)
+
+    def _create_client(
+        self, pool: p.ConformancePool, requirements: p.ClientRequirements
+    ) -> p.ConformanceClient:
+        if self.client_id is None:
+            created = create_client(pool, requirements)
+            self._client_ids.append(created.client_id)
+            return created
+        client = self._once(self._describe, "UserPoolClient", ClientId=self.client_id)
+        secret = client.get("ClientSecret")
+        settings = p.ClientRequirements(
+            tuple(sorted(client.get("ExplicitAuthFlows", []))),
+            bool(secret),
+            client.get("PreventUserExistenceErrors", "LEGACY"),
+            client.get("RefreshTokenRotation", {}).get("Feature") == "ENABLED",
+        )
+        if settings != evolve(requirements, flows=tuple(sorted(requirements.flows))):
+            raise Skipped("the rule needs an app client with other settings")
+        wrapped = Secret(secret) if isinstance(secret, str) else None
+        return p.ConformanceClient(self.client_id, wrapped)
+
+    def _describe(self, kind: str, **identifier: str) -> dict[str, Any]:
+        with self.api.setup():
+            reply = self.api.call(f"Describe{kind}", UserPoolId=self.pool_id, **identifier)
+        description: dict[str, Any] = reply.setup_value(kind)
+        return description

@@ -1,0 +1,143 @@
+"""Runs rules one after another at each endpoint, and at several endpoints in parallel; and the results."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from itertools import groupby
+from typing import Final
+
+from attrs import field, frozen
+
+from authfsm.conformance.api_client import ApiClient
+from authfsm.conformance.pool_providers import PoolProvider
+from authfsm.conformance.rule import ConformanceRule, Trial
+from authfsm.conformance.verdicts import Outcome, RuleEnded, RuleFailed, RuleSeverity, RuleVerdict
+
+RULE_TIMEOUT: Final = 30.0  # seconds
+
+
+@frozen
+class Endpoint:
+    """An endpoint to test: this package's own pool, if it has no URL.
+
+    The options are those of the command that tests it, such as `--codes outbox`.
+    """
+
+    name: str
+    pool_provider: PoolProvider = field(repr=False)
+    url: str | None = None
+    options: tuple[str, ...] = ()
+
+    def command(self, rule: ConformanceRule) -> str:
+        """Return the command that runs one rule again."""
+        where = (f"--endpoint {self.url}",) if self.url else ()
+        return " ".join(["authfsm conform", *where, *self.options, f"--rule {rule.id}"])
+
+
+@frozen
+class EndpointResult:
+    """The verdicts at an endpoint, by the ids of the rules."""
+
+    endpoint: Endpoint
+    verdicts: Mapping[str, RuleVerdict] = field(repr=False)
+
+    def count(self, outcome: Outcome) -> int:
+        """Return how many rules have an outcome."""
+        return sum(each.outcome is outcome for each in self.verdicts.values())
+
+    @property
+    def critical_failures(self) -> int:
+        """The number of critical failures."""
+        return sum(each.severity is RuleSeverity.CRITICAL for each in self.verdicts.values())
+
+
+@frozen
+class Results:
+    """The results of a run, for each endpoint."""
+
+    rules: tuple[ConformanceRule, ...] = field(repr=False)
+    endpoints: tuple[EndpointResult, ...]
+    day: date
+
+    @property
+    def groups(self) -> dict[str, list[ConformanceRule]]:
+        """The rules by their groups."""
+        by_group = groupby(self.rules, key=lambda rule: rule.group)
+        return {group: list(rules) for group, rules in by_group}
+
+    @property
+    def all_passed(self) -> bool:
+        """Whether no rule failed, and every endpoint has a result."""
+        failures = any(each.count(Outcome.FAILED) for each in self.endpoints)
+        return not self.endpoints_without_result and not failures
+
+    @property
+    def endpoints_without_result(self) -> tuple[str, ...]:
+        """The names of the endpoints at which no rule passed or failed."""
+        return tuple(
+            each.endpoint.name
+            for each in self.endpoints
+            if not each.count(Outcome.PASSED) + each.count(Outcome.FAILED)
+        )
+
+
+class Unreachable(Exception):
+    """An endpoint does not answer."""
+
+
+def ensure_reachable(api: ApiClient) -> None:
+    """Check that an endpoint answers."""
+    try:
+        api.get(api.url)
+    except RuleEnded:
+        raise Unreachable(f"{api.url} does not answer: start it, or correct the URL") from None
+
+
+def run_rule(
+    rule: ConformanceRule, pool_provider: PoolProvider, seconds: float = RULE_TIMEOUT
+) -> RuleVerdict:
+    """Run one rule at one endpoint and return the verdict, whatever the endpoint replies."""
+    begin = time.monotonic()
+    trial = Trial(pool_provider, rule.id, begin + seconds)
+    outcome, why, severity = Outcome.PASSED, "", None
+    try:
+        rule.run(trial)
+    except RuleFailed as failed:
+        outcome, why, severity = failed.outcome, failed.why, failed.severity or rule.severity
+    except RuleEnded as ended:
+        outcome, why = ended.outcome, ended.why
+    except Exception as error:  # noqa: BLE001 - an unforeseen reply must not stop the other rules
+        outcome, why = Outcome.SKIPPED, f"the reply could not be read ({type(error).__name__})"
+    return RuleVerdict(outcome, why, trial.exchanges, severity, time.monotonic() - begin)
+
+
+def run_rules(
+    endpoints: Iterable[Endpoint],
+    rules: Iterable[ConformanceRule],
+    *,
+    day: date,
+    seconds: float = RULE_TIMEOUT,
+    on_verdict: Callable[[str, ConformanceRule, RuleVerdict], None] = lambda *_: None,
+) -> Results:
+    """Run rules at endpoints, and delete afterwards what they created there.
+
+    `on_verdict` is called with the endpoint's name, the rule and its verdict, from several threads.
+    """
+    all_rules = tuple(rules)
+
+    def run_at(endpoint: Endpoint) -> EndpointResult:
+        verdicts = {}
+        try:
+            for rule in all_rules:
+                verdicts[rule.id] = run_rule(rule, endpoint.pool_provider, seconds)
+                on_verdict(endpoint.name, rule, verdicts[rule.id])
+        finally:
+            endpoint.pool_provider.cleanup()
+        return EndpointResult(endpoint, verdicts)
+
+    targets = tuple(endpoints)
+    with ThreadPoolExecutor(max(len(targets), 1), thread_name_prefix="conform") as threads:
+        return Results(all_rules, tuple(threads.map(run_at, targets)), day)
