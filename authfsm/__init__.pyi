@@ -13,9 +13,9 @@ from authfsm.core.history import history_to_json as history_to_json
 from authfsm.core.machine import build as build
 from authfsm.core.machine import build_account as build_account
 from authfsm.core.machine import set_driver as set_driver
+from authfsm.core.model_triggers import AsyncTriggers as AsyncTriggers
+from authfsm.core.model_triggers import Triggers as Triggers
 from authfsm.core.signin import SignIn as SignIn
-from authfsm.core.triggers import AsyncTriggers as AsyncTriggers
-from authfsm.core.triggers import Triggers as Triggers
 from authfsm.core.triggers import UnsuitableModel as UnsuitableModel
 from authfsm.core.wire_requests import Request as Request
 from authfsm.diagrams import diagram as diagram

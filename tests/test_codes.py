@@ -79,7 +79,10 @@ def test_a_code_without_digits_is_the_users_error(response: Any, typed: str) -> 
     assert (error.fault, error.action, error.survives) == (Fault.USER, RecoveryAction.TRY_AGAIN, True)
     assert (error.response, error.field) == (response, "code")
     assert "code" in str(error)
-    assert error.advice.endswith("only digits." if response is r.Code else "six digits.")
+    form = (
+        "A code has only digits." if response is r.Code else "A code of the authenticator app is six digits."
+    )
+    assert error.advice == (form if typed.strip(" -") else "The code must not be empty.")
 
 
 @pytest.mark.parametrize("typed", [b"123456", 123456, None, ["123456"]])

@@ -154,10 +154,18 @@ def test_groups_are_permissions(visit: Visitor) -> None:
 
 
 def test_a_user_who_is_no_staff(visit: Visitor) -> None:
-    """Somebody who may not enter the admin is signed in all the same, and is shown the sign-in for another user."""
+    """Somebody who may not enter the admin is signed in all the same, and the sign-in for another user says why."""
     visit.sign_in("eve")
-    assert visit.heading == "Sign in"
+    why = (
+        "You are signed in as eve, but are not allowed to open that page. Sign in as another user to open it."
+    )
+    assert (visit.heading, visit.alert) == ("Sign in", why)
     assert User.objects.get().is_staff is False
+    visit.get("/account/sign-in/")
+    assert (visit.heading, visit.alert) == ("Sign in", None)
+    visit.get("/admin/")
+    visit.send("/admin/login/", username="ada", password=PASSWORD)
+    assert "Site administration" in visit.page
 
 
 def test_a_local_account_is_not_taken_over(visit: Visitor) -> None:

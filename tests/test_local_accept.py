@@ -13,6 +13,7 @@ from serving import serve_in_thread
 
 from authfsm.local import CHECKS, LocalCognito, PoolRefusal
 from authfsm.local.server.config import ConfigError, parse_config
+from authfsm.local.server.page import page_data
 from authfsm.local.server.service import Log, open_service
 
 PASSWORD = "Correct-Horse-1"
@@ -99,6 +100,9 @@ CASES: dict[str, Callable[[Region], Any]] = {
         r.ask("ForgotPassword", ClientId=r.public, Username="ada"),
     ),
     "code-123456": confirm_with_fixed_code,
+    "contradictory-settings": lambda r: r.ask(
+        "CreateUserPool", PoolName="x", AliasAttributes=["email"], UsernameAttributes=["email"]
+    ),
     "moto-messages": lambda r: r.ask("GetUser", AccessToken="none"),
 }
 
@@ -183,18 +187,23 @@ def test_names() -> None:
     assert LocalCognito(accept="weak-passwords").pool().configuration.accept == {"weak-passwords"}
     assert LocalCognito(accept=["all"]).pool().configuration.accept == set(CHECKS)
     assert LocalCognito().pool().configuration.accept == frozenset()
-    with pytest.raises(ValueError, match=r"accept has no check weak; there are all, unknown-attributes, "):
+    with pytest.raises(ValueError, match=r"accept cannot have weak; it can have all, unknown-attributes, "):
         LocalCognito(accept=["weak"])
-    with pytest.raises(ConfigError, match="accept has no check weak"):
+    with pytest.raises(ConfigError, match="accept cannot have weak"):
         open_service(parse_config({"accept": ["weak"]}), "http://127.0.0.1:1", Log(StringIO()))
 
 
-def test_the_log_of_the_server() -> None:
-    """The line of a request names the checks that were relaxed for it, and only for it."""
+def test_the_log_and_the_page_of_the_server() -> None:
+    """The line of a request names the checks that were relaxed for it, and only for it; the page has Cognito's errors."""
     with serve_in_thread(accept=["invalid-names"]) as server:
         status, _, reply = server.call("CreateUserPool", PoolName="a" * 129)
         server.call("DescribeUserPool", UserPoolId=reply["UserPool"]["Id"])
         lines = [json.loads(line) for line in server.log.getvalue().splitlines()]
+        shown = page_data(server.service)
 
     assert status == 200
+    assert shown["checks"] == ["invalid-names"]
+    (accepted,) = shown["accepted"]
+    assert (accepted["operation"], accepted["accepts"]) == ("CreateUserPool", CHECKS["invalid-names"].accepts)
+    assert "length less than or equal to 128" in accepted["refusal"]
     assert [each.get("accepted") for each in lines if each["event"] == "request"] == [["invalid-names"], None]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from authfsm.local import LocalCognito, PoolRefusal
+from authfsm.local import LocalCognito, ManualClock, PoolRefusal
 
 PASSWORD = "Correct-Horse-1"
 
@@ -211,6 +211,91 @@ def test_constraints(operation: str, members: dict[str, Any], message: str) -> N
     assert "short" not in caught.value.message
 
 
+def recovery(*mechanisms: str, step: int = 1) -> dict[str, Any]:
+    """Return an AccountRecoverySetting."""
+    found = [{"Name": name, "Priority": 1 + number * step} for number, name in enumerate(mechanisms)]
+    return {"AccountRecoverySetting": {"RecoveryMechanisms": found}}
+
+
+V2 = {"LambdaVersion": "V2_0", "LambdaArn": "arn:aws:lambda:eu-west-1:123456789012:function:a"}
+TEAM = {"Name": "team", "AttributeDataType": "String"}
+EMAIL_FIRST = {"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "EMAIL_OTP"]}}
+POOLS: list[tuple[dict[str, Any], str]] = [
+    ({"AliasAttributes": ["email"], "UsernameAttributes": ["email"]}, "Only one of the aliasAttributes or"),
+    (recovery("admin_only", "verified_email"), "cannot use admin_only setting with any other"),
+    (recovery("verified_email", "verified_email"), "cannot have duplicate priorities or"),
+    (recovery("verified_email", "verified_phone_number", step=0), "cannot have duplicate priorities or"),
+    ({"Schema": [TEAM, TEAM]}, "Duplicate custom attribute names custom:team are not allowed"),
+    ({"UserAttributeUpdateSettings": {"AttributesRequireVerificationBeforeUpdate": ["email"]}},
+        "must exist in AutoVerifiedAttributes"),
+    ({"Policies": {"SignInPolicy": {"AllowedFirstAuthFactors": ["EMAIL_OTP"]}}}, "Password should be configured"),
+    ({"UserPoolTier": "LITE", "Policies": EMAIL_FIRST}, "LITE pricing tier configured: Passwordless Sign-In"),
+    ({"UserPoolTier": "LITE", "LambdaConfig": {"PreTokenGenerationConfig": V2}}, "Pre-Token Generation Lambda V2_0"),
+    ({"AdminCreateUserConfig": {"UnusedAccountValidityDays": 3},
+        "Policies": {"PasswordPolicy": {"TemporaryPasswordValidityDays": 3}}}, "instead of UnusedAccountValidityDays"),
+]  # fmt: skip
+CODE = {"AllowedOAuthFlows": ["code"], "AllowedOAuthScopes": ["openid"]}
+CLIENTS: list[tuple[dict[str, Any], str]] = [
+    ({"ReadAttributes": ["custom:none"]}, "Invalid read attributes specified while creating a client"),
+    ({"WriteAttributes": ["email", "custom:none"]}, "Invalid write attributes specified while creating a client"),
+    ({"WriteAttributes": ["custom:team"]}, "Invalid write attributes"),
+    ({"WriteAttributes": ["email", "email_verified"]}, "Invalid write attributes"),
+    ({"ExplicitAuthFlows": ["ALLOW_USER_AUTH", "USER_PASSWORD_AUTH"]}, "cannot be used with legacy auth flow names"),
+    ({"AccessTokenValidity": 25}, "Invalid range for token validity."),
+    ({"IdTokenValidity": 4, "TokenValidityUnits": {"IdToken": "minutes"}}, "Invalid range for token validity."),
+    ({"RefreshTokenValidity": 59, "TokenValidityUnits": {"RefreshToken": "minutes"}}, "Invalid range for token"),
+    ({"AccessTokenValidity": 3, "RefreshTokenValidity": 2, "TokenValidityUnits": {"RefreshToken": "hours"}},
+        "must be less than or equal to refresh token expiration times."),
+    ({"AllowedOAuthFlowsUserPoolClient": True}, "AllowedOAuthFlows and AllowedOAuthScopes are required"),
+    (CODE, "CallbackUrls can not be empty when code flow"),
+    ({**CODE, "AllowedOAuthFlows": ["client_credentials"]}, "if client does not have a client secret."),
+    ({"CallbackURLs": ["https://a.example"], "DefaultRedirectURI": "https://b.example"},
+        "The default redirect URI https://b.example is not in the callback URIs list."),
+    ({"SupportedIdentityProviders": ["COGNITO", "Google"]}, "The provider Google does not exist for User Pool"),
+]  # fmt: skip
+
+
+def test_settings_that_contradict_each_other() -> None:
+    """CreateUserPool and CreateUserPoolClient, and their updates, refuse them in AWS's words."""
+    cognito = LocalCognito()
+
+    def refused(operation: str, **members: Any) -> str:
+        with pytest.raises(PoolRefusal) as caught:
+            cognito.answer(operation, members)
+        return caught.value.message
+
+    schema = [{"Name": "email", "Required": True}, TEAM]
+    cognito.answer("CreateUserPool", {"PoolName": "x", "UserPoolTier": "LITE"})
+    made = cognito.answer("CreateUserPool", {"PoolName": "x", "Schema": schema})["UserPool"]
+    pool = {"UserPoolId": made["Id"]}
+    for members, message in POOLS:
+        assert message in refused("CreateUserPool", PoolName="x", **members)
+    for members, message in CLIENTS:
+        assert message in refused("CreateUserPoolClient", **pool, ClientName="x", **members)
+    assert "admin_only" in refused("UpdateUserPool", **pool, **POOLS[1][0])
+    valid = {"WriteAttributes": ["email", "custom:team"], **CODE, "CallbackURLs": ["https://a.example"]}
+    client = cognito.answer("CreateUserPoolClient", {**pool, "ClientName": "x", **valid})["UserPoolClient"]
+    assert client["WriteAttributes"] == ["custom:team", "email"]
+    app = {**pool, "ClientId": client["ClientId"]}
+    assert refused("UpdateUserPoolClient", **app, WriteAttributes=["sub"]).endswith("while updating a client")
+    assert cognito.answer("DescribeUserPoolClient", app)["UserPoolClient"]["WriteAttributes"] == [
+        "custom:team",
+        "email",
+    ]
+
+
+def test_ids_are_given_once() -> None:
+    """A region has a pool id and an app client id once: the second is a ValueError that names the first's pool."""
+    cognito = LocalCognito()
+    pool = cognito.pool(client_id="web")
+    with pytest.raises(ValueError, match=f"there is a pool {pool.pool_id} already"):
+        cognito.pool(pool_id=pool.pool_id)
+    with pytest.raises(ValueError, match=f"the pool {pool.pool_id} has an app client web already"):
+        cognito.pool(client_id="web")
+    with pytest.raises(ValueError, match="the pool has an app client web already"):
+        pool.add_client(client_id="web")
+
+
 def test_a_deleted_pool_answers_no_more() -> None:
     """After DeleteUserPool its app client is unknown to sign-in and sign-up, also to a client that used it before."""
     client = LocalCognito().client()
@@ -234,8 +319,8 @@ def test_a_pagination_token_that_is_none() -> None:
 
 
 def test_client_secrets() -> None:
-    """An app client has up to two secrets, each of which is valid until it is deleted; the last one stays."""
-    cognito = LocalCognito()
+    """An app client has up to two secrets, even of one instant, each valid until it is deleted; the last one stays."""
+    cognito = LocalCognito(clock=ManualClock())
     pool_id = cognito.answer("CreateUserPool", {"PoolName": "app"})["UserPool"]["Id"]
     settings = {"UserPoolId": pool_id, "ClientName": "web", "GenerateSecret": True}
     app = cognito.answer("CreateUserPoolClient", settings)["UserPoolClient"]

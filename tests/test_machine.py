@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import pickle
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
 
+import attrs
 import pytest
 from joserfc.jwk import RSAKey
 from samples import TOKENS, challenge, error
@@ -18,7 +21,7 @@ from transitions.extensions.asyncio import AsyncMachine
 
 from authfsm.base.secret import Secret
 from authfsm.core.encryption import new_key
-from authfsm.core.machine import advance, build, set_driver
+from authfsm.core.machine import advance, build, build_account, set_driver
 from authfsm.core.triggers import UnsuitableModel
 from authfsm.core.wire_replies import refusal
 from authfsm.local import LocalPool
@@ -289,6 +292,48 @@ def test_a_slotted_model_is_told_what_to_do() -> None:
     opened.user_auth(State.EMAIL_OTP)
 
     assert (slotted.state, opened.state) == (State.AUTHENTICATED, State.EMAIL_OTP)
+
+
+class Pair(NamedTuple):
+    """A model that cannot change."""
+
+    state: str = "new"
+
+
+class ReadOnly:
+    """A model that computes its state."""
+
+    @property
+    def state(self) -> str:
+        """What a machine would have to set."""
+        return "new"
+
+
+FROZEN: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "attrs": (
+        attrs.make_class("Page", ["name"], frozen=True, slots=False),
+        "Page does not let its state be set",
+    ),
+    "dataclass": (
+        dataclasses.make_dataclass("Page", ["name"], frozen=True),
+        "Page does not let its state be set",
+    ),
+    "property": (lambda _: ReadOnly(), "ReadOnly does not let its state be set: a model must not be frozen"),
+    "slots": (attrs.make_class("Page", ["name"], slots=True), "Page cannot get triggers.*attrs.define"),
+    "namedtuple": (lambda _: Pair(), "Pair cannot get triggers"),
+}
+
+
+@pytest.mark.parametrize("make", [build, build_account])
+@pytest.mark.parametrize("kind", FROZEN)
+def test_a_frozen_model_is_told_what_to_do(kind: str, make: Callable[[Any], object]) -> None:
+    """A model whose state cannot be set is refused before anything is set, whatever keeps it from being set."""
+    cls, why = FROZEN[kind]
+    model: Any = cls("start")
+    before = dict(getattr(model, "__dict__", {}))
+    with pytest.raises(UnsuitableModel, match=why):
+        make(model)
+    assert dict(getattr(model, "__dict__", {})) == before
 
 
 def test_one_machine_drives_many_models() -> None:

@@ -137,7 +137,7 @@ def test_banner(tmp_path: Path) -> None:
         ('{"colour": "red"}', "no setting colour; the settings are "),
         ('{"users": {}}', "users must be a list of users"),
         ('{"users": [{}]}', "user 1 has no username"),
-        ('{"device": {"colour": 1}}', "device must be made of "),
+        ('{"device": {"colour": 1}}', "device cannot have colour; it can have challenge_required_on_new_device"),
         ('{"triggers": {"define": 7}}', 'triggers: define is not "module:function"'),
         ('{"triggers": {"define": "nowhere:f"}}', "triggers: define cannot be imported"),
         ("{", "is not JSON"),

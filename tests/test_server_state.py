@@ -12,6 +12,7 @@ import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -35,6 +36,7 @@ from authfsm.local.config.pool_configuration import WebAuthnConfiguration
 from authfsm.local.config.schema import SchemaAttribute
 from authfsm.local.server import records
 from authfsm.local.server.config import ConfigError, ServerConfig, config_template, parse_config, read_config
+from authfsm.local.server.page import outbox_data, page_data
 from authfsm.local.server.service import Log, Service, open_service
 from authfsm.local.server.state_file import APPLICATION_ID, StateFile, StateFileError
 from authfsm.local.state.users import User
@@ -72,7 +74,8 @@ class StoredPool:
         config = parse_config(given)
         if "key" in self.config:  # making one takes longer than a test
             config = evolve(config, settings={**config.settings, "key": self.config["key"]})
-        self.service = open_service(config, URL, Log(StringIO()), self.file)
+        self.log = StringIO()
+        self.service = open_service(config, URL, Log(self.log), self.file)
         return self.service
 
     def call(self, operation: str, **request: Any) -> dict[str, Any]:
@@ -537,6 +540,37 @@ class TestRefusedFiles:
             StoredPool(path)
         assert "hunter2" not in repr(caught.value) + str(caught.value.__cause__)
 
+    def test_a_damaged_pool_beside_others(self, tmp_path: Path) -> None:
+        """Requests about it are refused by its name and the damaged record; all others and the page work; the log has it once."""
+        path = tmp_path / "pool.db"
+        stored = StoredPool(path)
+        good, bad = (
+            stored.call("CreateUserPool", PoolName=each)["UserPool"]["Id"] for each in ("good", "bad")
+        )
+        user = {"Username": "ada", "TemporaryPassword": PASSWORD}
+        stored.call("AdminCreateUser", UserPoolId=bad, **user)
+        assert stored.file is not None
+        stored.file.close()
+        with closing(sqlite3.connect(path)) as inside, inside:
+            changed = "UPDATE records SET body = '{\"hunter2\": 1}' WHERE kind = 'user' AND pool = ?"
+            inside.execute(changed, (bad,))
+        stored = StoredPool(path)
+        log = stored.log
+
+        for _ in range(2):
+            reply = stored.call("ListUsers", UserPoolId=bad)
+            assert reply["__type"] == "InternalErrorException"
+            assert f"User 1 of the pool {bad} cannot be read; restore the file" in reply["message"]
+        assert stored.call("AdminCreateUser", UserPoolId=good, **user)["User"]["Username"] == "ada"
+        listed = stored.call("ListUserPools", MaxResults=60)["UserPools"]
+        assert [each["Id"] for each in listed] == [stored.service.pool.pool_id, good]
+        assert (page_data(stored.service)["unreadable"], outbox_data(stored.service, "ada")) == (1, [])
+        lines = [json.loads(line) for line in log.getvalue().splitlines()]
+        assert [each["pool"] for each in lines if each["event"] == "pool not read"] == [bad]
+        assert "hunter2" not in log.getvalue() + str(reply)
+        assert stored.file is not None
+        stored.file.close()
+
     @pytest.mark.parametrize("path", ["/nowhere/at/all/pool.db", "/"])
     def test_path_without_a_file(self, path: str) -> None:
         """A path where no file can be created is refused."""
@@ -646,8 +680,29 @@ def test_invalid_user(tmp_path: Path, field: dict[str, str], why: str) -> None:
         ({"open": "yes"}, "open must be true or false"),
         ({"users": [{"username": "a", "password": 5}]}, "user a: password must be text"),
         ({"users": [{"username": "a", "mfa": ["SMS"]}]}, "user a: mfa and preferred_mfa must be of SMS_MFA"),
-        ({"users": [{"username": "a", "status": "NEW"}]}, "user a is invalid: 'NEW' is not a valid"),
+        ({"users": [{"username": "a", "status": "NEW"}]}, "status cannot have NEW; it can have UNCONFIRMED"),
         ({"Users": [{"Username": "a", "Attributes": 5}]}, "user a: Attributes must be a list of Name"),
+        ({"users": [{"username": "a"}, 5]}, "user 2 must be a table, not of type int"),
+        ({"users": [{"username": "a"}, {"username": "a"}]}, "user 2, a, is an earlier user again"),
+        ({"users": [{"username": "a", "attributes": {"emial": "x"}}]}, "attributes cannot have emial; it can have"),
+        ({"users": [{"username": "a", "attributes": {"email": 5}}]}, "a table of text: email is of type int"),
+        ({"allow_host": [7]}, "allow_host must be a list of text: item 0 is of type int"),
+        ({"aliases": ["mail"]}, "aliases cannot have mail; it can have email, phone_number, preferred_username"),
+        ({"aliases": ["email", "email"]}, "aliases has email twice"),
+        ({"username_attributes": ["name"]}, "username_attributes cannot have name; it can have email, phone"),
+        ({"account_recovery": ["email"]}, "account_recovery cannot have email; it can have verified_email"),
+        ({"auto_verified_attributes": ["sms"]}, "auto_verified_attributes cannot have sms; it can have email"),
+        ({"verified_before_update": ["sms"]}, "verified_before_update cannot have sms; it can have email"),
+        ({"required_attributes": ["mail"]}, "required_attributes cannot have mail; it can have sub, address"),
+        ({"mfa_methods": ["SMS"]}, "mfa_methods cannot have SMS; it can have SMS_MFA"),
+        ({"allowed_first_auth_factors": ["SMS"]}, "allowed_first_auth_factors cannot have SMS; it can have"),
+        ({"explicit_auth_flows": ["SRP"]}, "explicit_auth_flows cannot have SRP; it can have"),
+        ({"acr_values": {"Level9": {"AcrValue": "x"}}}, "acr_values cannot have Level9; it can have Level1"),
+        ({"read_attributes": ["custom:x"]}, "read_attributes cannot have custom:x; it can have sub"),
+        ({"schema": [{"name": "team"}]}, "schema cannot have team; it can have sub"),
+        ({"schema": [{"name": "custom:a"}, {"name": "custom:a"}]}, "schema has custom:a twice"),
+        ({"schema": [{"name": "custom:a", "data_type": "Text"}]}, "'data_type' must be in ('String', 'Number'"),
+        ({"device": {"color": True}}, "device cannot have color; it can have challenge_required_on_new_device"),
     ],
 )  # fmt: skip
 def test_errors_of_a_configuration_name_the_field(config: dict[str, Any], why: str) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from authfsm.core import triggers
+from authfsm.core import model_triggers
 from authfsm.core.machine import build
 from authfsm.protocol.responses import RESPONSES, SRP_START_RESPONSES, SrpA, SrpClaim
 
-MODULE = Path(triggers.__file__)
-_BEGIN, _END = "        # fmt: off\n", "        # fmt: on\n"
+MODULE = Path(model_triggers.__file__).with_suffix(".pyi")
+_BEGIN, _END = "    # fmt: off\n", "    # fmt: on\n"
 
 
 def generated(text: str) -> str:
-    """Return the module's text with the triggers of today's response classes."""
+    """Return the stub with the triggers of today's response classes."""
     lines = []
     for name, kind in RESPONSES.items():
         signature = f"r.{kind.__name__}"
@@ -21,7 +21,7 @@ def generated(text: str) -> str:
             signature = "_ByPassword.start"
         elif kind in {SrpA, SrpClaim}:
             signature = "_ByPassword.proof"
-        lines.append(f"        {name}, may_{name} = _pair({signature})\n")
+        lines.append(f"    {name}, may_{name} = _pair({signature})\n")
     before, rest = text.split(_BEGIN)
     return before + _BEGIN + "".join(lines) + _END + rest.split(_END)[1]
 

@@ -133,6 +133,7 @@ def _access_lines(access: AccessRules) -> list[str]:
 
 
 def _announce(pool: LocalPool, url: str, state: Path | None, access: AccessRules) -> None:
+    checks = ", ".join(sorted(pool.configuration.accept))
     keys = 'aws_access_key_id="local", aws_secret_access_key="local"'
     boto3 = f'"cognito-idp", endpoint_url="{url}", region_name="{pool.region}", {keys}'
     lines = [
@@ -142,6 +143,7 @@ def _announce(pool: LocalPool, url: str, state: Path | None, access: AccessRules
         f"  state       {state or 'in memory, lost when the server ends'}",
         f"  page        {url}/ shows sign-ins, codes and users",
         *_access_lines(access),
+        *([f"  accepts     what Cognito refuses: {checks} (--accept)"] if checks else ()),
         f"  boto3       boto3.client({boto3})",
     ]
     sys.stdout.write("\n".join(lines) + "\n")

@@ -66,6 +66,7 @@ CUSTOM_AUTH_POOL: Final = PoolRequirements(custom_auth=True)
 DEFAULT_CLIENT: Final = ClientRequirements()
 OTHER_CLIENT: Final = ClientRequirements(flows=FLOWS_BUT_USER_AUTH)
 """Another app client than the default one of the same pool."""
+CONFIDENTIAL_CLIENT: Final = ClientRequirements(flows=FLOWS_BUT_USER_AUTH, secret=True)
 
 DEFAULT_USER: Final = UserRequirements()
 TEMPORARY_USER: Final = UserRequirements(temporary=True)

@@ -119,7 +119,7 @@ def build(
     the same name leaves the state and enters it again. A refusal that ends the sign-in enters FAILED before it is raised.
 
     Raises:
-        UnsuitableModel: the model has an attribute with a trigger's name already, or has `__slots__`.
+        UnsuitableModel: the model has an attribute with a trigger's name already, has `__slots__` or is frozen.
         ValueError: `prefix` begins no Python name. `send_event=False`: the conditions read the event. A HierarchicalMachine: challenge
             names contain its separator.
 
@@ -192,6 +192,7 @@ def build_account(
         **options: other arguments of `transitions.Machine`; by default `initial` is NO_ACCOUNT.
 
     Raises:
+        UnsuitableModel: as in `build`.
         ValueError: from a trigger: the operation does not lead to this status. MachineError of `transitions`: the
             status does not allow the operation.
     """
@@ -202,4 +203,6 @@ def build_account(
     ]
     arguments = {"initial": account.UserStatus.NO_ACCOUNT, "auto_transitions": False, **options}
     arguments["prepare_event"] = [_store_status, *listify(options.get("prepare_event"))]
-    return machine_cls(model, states=account.UserStatus, transitions=rows, send_event=True, **arguments)
+    machine = machine_cls(None, states=account.UserStatus, transitions=rows, send_event=True, **arguments)
+    add_model(machine, model)
+    return machine

@@ -1,7 +1,6 @@
 """The triggers of a machine of `build`: they wrap secrets, get the reply from the driver, and find where it leads.
 
-They call methods of `transitions`, which only `authfsm.core.machine` imports. `Triggers` has their signatures, for type
-checkers; `python tests/test_triggers.py` regenerates its list of triggers from the response classes.
+They call methods of `transitions`, which only `authfsm.core.machine` imports.
 """
 
 from __future__ import annotations
@@ -9,22 +8,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, cast
+from typing import Any, Final, Protocol, TypeAlias, cast
 
 from authfsm.base.secret import Secret
 from authfsm.core.wire_replies import read
 from authfsm.protocol import errors as e
-from authfsm.protocol import responses as r
 from authfsm.protocol import table as t
 from authfsm.protocol.replies import Refusal, Reply
 from authfsm.protocol.responses import RESPONSES, Response, wrap_call
 from authfsm.protocol.states import State
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import overload
-
-    from typing_extensions import ParamSpec, TypeVar
 
 Outcome: TypeAlias = "State | t.LoopKind | Reply | Mapping[str, Any]"
 _OUTCOMES: Final = (State, t.LoopKind, Reply, Mapping)
@@ -192,128 +184,38 @@ class UnsuitableModel(e.CallerError, ValueError):
 
 
 def add_model(machine: Any, model: Any, *args: Any, **kwargs: Any) -> None:
-    """As `transitions.Machine.add_model`, but raises where that would skip a trigger."""
+    """As `transitions.Machine.add_model`, but raises where that would skip a trigger, or cannot set it or the state."""
     names = {name for each in machine.events for name in (each, f"may_{each}")}
-    for each in model if isinstance(model, (list, tuple)) else [model]:
+    is_many = isinstance(model, (list, tuple)) and not hasattr(model, "_fields")  # a namedtuple is one model
+    for each in model if is_many else [model]:
         if each is None or each is machine.self_literal or machine.model_override:
             continue
-        if not hasattr(each, "__dict__"):
-            raise UnsuitableModel(
-                type(each),
-                'cannot get triggers, because it has __slots__: add "__dict__" to them,'
-                ' or call build(None).events["code"].trigger(model, ...)',
-            )
         present = filter(partial(hasattr, each), sorted({"trigger", "may_trigger"} | names))
         taken = [name for name in present if not _is_of(machine, getattr(each, name))]
-        if taken:
-            raise UnsuitableModel(
-                type(each),
-                f"has {', '.join(taken)} already, so it cannot get the triggers of that name: rename them, or pass"
-                ' prefix, for the triggers of the protocol: with build(..., prefix="auth_") code is auth_code',
-            )
+        if why := _why_not_settable(each, machine.model_attribute, taken):
+            raise UnsuitableModel(type(each), why)
     type(machine).add_model(machine, model, *args, **kwargs)
+
+
+def _why_not_settable(model: Any, state: str, taken: list[str]) -> str | None:
+    if not hasattr(model, "__dict__") or isinstance(model, tuple):
+        return (
+            "cannot get triggers, because it has no __dict__ (__slots__, attrs.define, a namedtuple): add"
+            ' "__dict__" to its __slots__, or call build(None).events["code"].trigger(model, ...)'
+        )
+    if taken:
+        return (
+            f"has {', '.join(taken)} already, so it cannot get the triggers of that name: rename them, or pass"
+            ' prefix, for the triggers of the protocol: with build(..., prefix="auth_") code is auth_code'
+        )
+    try:
+        setattr(model, state, getattr(model, state, None))
+    except (AttributeError, TypeError, ValueError):  # pydantic's is a ValueError
+        return f"does not let its {state} be set: a model must not be frozen, and its {state} not read-only"
+    return None
 
 
 def _is_of(machine: Any, value: Any) -> bool:
     """Return whether a value is a trigger that this machine has made, for a model that is added again."""
     made = value.args[:1] if isinstance(value, partial) else ()
     return any(each is machine or getattr(each, "machine", None) is machine for each in made)
-
-
-# ---- for type checkers -------------------------------------------------------------------------------------
-
-if TYPE_CHECKING:
-    Password: TypeAlias = str | Secret[str] | None
-    P = ParamSpec("P")
-    R_co = TypeVar("R_co", covariant=True)
-
-    class _Calling(Protocol[P, R_co]):
-        @overload
-        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
-        @overload
-        def __call__(self, outcome: Outcome, /) -> R_co: ...
-
-    class _Asking(Protocol[P, R_co]):
-        @overload
-        def __call__(self) -> R_co: ...
-        @overload
-        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
-        @overload
-        def __call__(self, outcome: Outcome, /) -> R_co: ...
-
-    class _Trigger(Protocol[P]):
-        @overload
-        def __get__(self, model: AsyncTriggers, owner: Any) -> _Calling[P, Awaitable[bool]]: ...
-        @overload
-        def __get__(self, model: ModelTriggers, owner: Any) -> _Calling[P, bool]: ...
-
-    class _Question(Protocol[P]):
-        @overload
-        def __get__(self, model: AsyncTriggers, owner: Any) -> _Asking[P, Awaitable[bool]]: ...
-        @overload
-        def __get__(self, model: ModelTriggers, owner: Any) -> _Asking[P, bool]: ...
-
-    def _pair(_: Callable[P, Any]) -> tuple[_Trigger[P], _Question[P]]: ...
-
-    class _ByPassword(Protocol):
-        @staticmethod
-        def start(
-            username: str, password: Password = None, *, client_metadata: Mapping[str, str] = ...
-        ) -> None: ...
-        @staticmethod
-        def proof(*, password: Password = None) -> None: ...
-
-
-class ModelTriggers:
-    """A base class for models of `build`: type checkers know `model.code("123456")` and `model.may_code()`.
-
-    It adds nothing to the model; without a driver, a trigger takes the reply or the state it leads to. Declare your own
-    triggers without a value: `approve: Callable[..., bool]`. For `build(prefix=...)` the names differ, and this class
-    does not apply.
-    """
-
-    if TYPE_CHECKING:
-        state: State | str
-        trigger: Callable[..., Any]
-        may_trigger: Callable[..., Any]
-        # fmt: off
-        user_srp_auth, may_user_srp_auth = _pair(_ByPassword.start)
-        user_password_auth, may_user_password_auth = _pair(r.UserPasswordAuth)
-        admin_user_password_auth, may_admin_user_password_auth = _pair(r.AdminUserPasswordAuth)
-        admin_no_srp_auth, may_admin_no_srp_auth = _pair(r.AdminNoSrpAuth)
-        custom_auth, may_custom_auth = _pair(r.CustomAuth)
-        custom_srp_auth, may_custom_srp_auth = _pair(_ByPassword.start)
-        user_auth, may_user_auth = _pair(r.UserAuth)
-        user_auth_with_password, may_user_auth_with_password = _pair(r.UserAuthWithPassword)
-        user_auth_with_srp, may_user_auth_with_srp = _pair(_ByPassword.start)
-        step_up, may_step_up = _pair(r.StepUp)
-        signed_up, may_signed_up = _pair(r.SignedUp)
-        refresh_token_auth, may_refresh_token_auth = _pair(r.RefreshTokenAuth)
-        refresh_token, may_refresh_token = _pair(r.RefreshToken)
-        get_tokens_from_refresh_token, may_get_tokens_from_refresh_token = _pair(r.GetTokensFromRefreshToken)
-        select, may_select = _pair(r.Select)
-        password, may_password = _pair(r.Password)
-        srp_a, may_srp_a = _pair(_ByPassword.proof)
-        srp_claim, may_srp_claim = _pair(_ByPassword.proof)
-        code, may_code = _pair(r.Code)
-        credential, may_credential = _pair(r.Credential)
-        answer, may_answer = _pair(r.Answer)
-        raw_answer, may_raw_answer = _pair(r.RawAnswer)
-        new_password, may_new_password = _pair(r.NewPassword)
-        associate_software_token, may_associate_software_token = _pair(r.AssociateSoftwareToken)
-        verify_software_token, may_verify_software_token = _pair(r.VerifySoftwareToken)
-        complete_mfa_setup, may_complete_mfa_setup = _pair(r.CompleteMfaSetup)
-        set_up_email, may_set_up_email = _pair(r.SetUpEmail)
-        confirm_device, may_confirm_device = _pair(r.ConfirmDevice)
-        update_device_status, may_update_device_status = _pair(r.UpdateDeviceStatus)
-        revoke_token, may_revoke_token = _pair(r.RevokeToken)
-        global_sign_out, may_global_sign_out = _pair(r.GlobalSignOut)
-        # fmt: on
-
-
-class AsyncTriggers(ModelTriggers):
-    """The same for an AsyncMachine: each trigger is awaited."""
-
-
-Triggers = ModelTriggers
-"""The public name; `authfsm.local.Triggers` are the Lambda functions of a local pool."""

@@ -236,5 +236,5 @@ def check_code(
     if why := not_text(code):
         raise BadField(response, name, why)
     if not rule.fits(code.reveal()):
-        why = rule.requirement if code else "must not be empty"
-        raise InvalidInput(response, name, why, rule.advice, state=state)
+        why, advice = (rule.requirement, rule.advice) if code else ("must not be empty", None)
+        raise InvalidInput(response, name, why, advice, state=state)

@@ -9,7 +9,7 @@ from authfsm.conformance.rules import accounts, proofs, requests_and_errors, sig
 
 _COLLECTORS: Final = (
     sign_in.rule, proofs.rule, requests_and_errors.session_rule, proofs.code_rule, tokens.rule,
-    requests_and_errors.client_rule, proofs.device_rule, requests_and_errors.existence_rule,
+    requests_and_errors.client_rule, accounts.secret_rule, proofs.device_rule, requests_and_errors.existence_rule,
     requests_and_errors.rule, accounts.pool_rule, accounts.group_rule, accounts.account_rule,
 )  # fmt: skip
 RULES: Final = tuple(rule for collector in _COLLECTORS for rule in collector.rules)

@@ -1,12 +1,15 @@
-"""Rules about pools and app clients, groups, and what users and administrators do to accounts."""
+"""Rules about pools, app clients and their secrets, groups, and what users and administrators do to accounts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
+from attrs import evolve
+
+from authfsm.base.secret import Secret
 from authfsm.conformance import pool_providers, pools
 from authfsm.conformance.pool_client import PoolClient, PoolUser
 from authfsm.conformance.rule import CRITICAL, MAJOR, RuleCollector, RuleSource, Trial
@@ -14,6 +17,7 @@ from authfsm.conformance.rules.tokens import claims_of
 from authfsm.conformance.verdicts import ApiReply, fail_if
 
 pool_rule: Final = RuleCollector("Pools and app clients")
+secret_rule: Final = RuleCollector("Client secrets")
 group_rule: Final = RuleCollector("Groups")
 account_rule: Final = RuleCollector("Accounts")
 
@@ -22,6 +26,7 @@ _GROUPS_PAGE: Final = RuleSource.guide("cognito-user-pools-user-groups", "Adding
 _NO_GROUP: Final = RuleSource.issue("aws-amplify/amplify-cli", 2214)
 _NOT_FOUND: Final = "ResourceNotFoundException"
 _ROLE: Final = "arn:aws:iam::123456789012:role/{}"
+_Call: TypeAlias = "Callable[..., ApiReply]"
 
 
 def _deleted_pool(trial: Trial) -> ApiReply:
@@ -59,7 +64,67 @@ pool_rule.refused("client.deleted", _reference("DeleteUserPoolClient"), CRITICAL
 
 
 @contextmanager
-def _group(client: PoolClient, name: str, **members: Any) -> Iterator[Callable[..., ApiReply]]:
+def _secrets(trial: Trial) -> Iterator[tuple[PoolUser, _Call]]:
+    """Create an app client with a secret, delete it in the end, and yield a user of it and a function that calls an operation on it."""
+    user = trial.checked_user()
+    client = PoolClient(user.client.pool, pool_providers.create_client(user.client.pool, pools.CONFIDENTIAL_CLIENT))
+    call = partial(client.call_with_pool_id, ClientId=client.app_client.client_id)
+    try:
+        yield user.through(client), call
+    finally:
+        with client.api.setup():
+            call("DeleteUserPoolClient")
+
+
+def _add_secret(user: PoolUser, call: _Call) -> PoolUser:
+    """Add a secret that the endpoint generates, and return the user with this secret of the app client."""
+    reply = call("AddUserPoolClientSecret").expect_success()
+    secret = Secret(str(reply.body["ClientSecretDescriptor"]["ClientSecretValue"]))
+    return user.through(evolve(user.client, app_client=evolve(user.client.app_client, secret=secret)))
+
+
+def _delete_secret(call: _Call) -> ApiReply:
+    first, *_ = call("ListUserPoolClientSecrets").expect_success().body["ClientSecrets"]
+    return call("DeleteUserPoolClientSecret", ClientSecretId=first["ClientSecretId"])
+
+
+def _third_secret(trial: Trial) -> ApiReply:
+    with _secrets(trial) as (user, call):
+        _add_secret(user, call)
+        return call("AddUserPoolClientSecret")
+
+
+def _last_secret(trial: Trial) -> ApiReply:
+    with _secrets(trial) as (_, call):
+        return _delete_secret(call)
+
+
+secret_rule.refused("secret.two-at-most", _reference("AddUserPoolClientSecret"), MAJOR, "a third secret",
+    "Cognito refuses to add a third secret to an app client.", _third_secret)  # fmt: skip
+secret_rule.refused("secret.last", _reference("DeleteUserPoolClientSecret"), MAJOR, "the deletion of the last secret",
+    "Cognito refuses to delete the last secret of an app client.", _last_secret)  # fmt: skip
+
+
+@secret_rule("secret.added", _reference("AddUserPoolClientSecret"))
+def _added_secret(trial: Trial) -> None:
+    """After AddUserPoolClientSecret, Cognito accepts SECRET_HASH of the first secret and of the added one."""
+    with _secrets(trial) as (user, call):
+        for each in (_add_secret(user, call), user):
+            each.sign_in().expect_tokens()
+
+
+@secret_rule("secret.deleted", _reference("DeleteUserPoolClientSecret"), CRITICAL)
+def _deleted_secret(trial: Trial) -> None:
+    """Cognito refuses SECRET_HASH of a deleted secret, and accepts that of the remaining one."""
+    with _secrets(trial) as (user, call):
+        added = _add_secret(user, call)
+        _delete_secret(call).expect_success()
+        accepted = sum(bool(each.sign_in().tokens) for each in (added, user))
+    fail_if(accepted != 1, f"{accepted} of a deleted secret and the remaining one returned tokens")
+
+
+@contextmanager
+def _group(client: PoolClient, name: str, **members: Any) -> Iterator[_Call]:
     """Create a group, delete it in the end, and yield a function that calls an operation on it."""
     call = partial(client.call_with_pool_id, GroupName=name)
     call("CreateGroup", **members).expect_success()

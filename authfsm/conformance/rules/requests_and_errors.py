@@ -41,7 +41,6 @@ _EXISTENCE: Final = RuleSource.guide(links.USER_EXISTENCE_ERRORS, "Managing user
 _CLI_PAGE: Final = RuleSource("AWS CLI reference, admin-initiate-auth", links.CLI_ADMIN_INITIATE_AUTH)
 
 _WRONG_HASH: Final = base64.b64encode(bytes(32)).decode()
-_WITH_SECRET: Final = pools.ClientRequirements(flows=pools.FLOWS_BUT_USER_AUTH, secret=True)
 _LEGACY: Final = pools.ClientRequirements(pools.FLOWS_BUT_USER_AUTH, existence="LEGACY")
 _UNISSUED_SESSION: Final = "this-session-was-never-issued-by-anybody-0000000000000000"
 _BAD_REQUEST: Final = 400
@@ -173,16 +172,16 @@ def _admin_flow_in_public(trial: Trial) -> None:
 
 client_rule.refused("secret-hash.missing", _SECRET_HASH, CRITICAL, "a request without SECRET_HASH",
     "Cognito refuses USER_PASSWORD_AUTH without SECRET_HASH if the app client has a secret.",
-    lambda t: t.checked_user(_WITH_SECRET).sign_in(SECRET_HASH=""))  # fmt: skip
+    lambda t: t.checked_user(pools.CONFIDENTIAL_CLIENT).sign_in(SECRET_HASH=""))  # fmt: skip
 client_rule.refused("secret-hash.wrong", _SECRET_HASH, CRITICAL, "a wrong SECRET_HASH",
     "Cognito refuses USER_PASSWORD_AUTH with a wrong SECRET_HASH if the app client has a secret.",
-    lambda t: t.checked_user(_WITH_SECRET).sign_in(SECRET_HASH=_WRONG_HASH))  # fmt: skip
+    lambda t: t.checked_user(pools.CONFIDENTIAL_CLIENT).sign_in(SECRET_HASH=_WRONG_HASH))  # fmt: skip
 client_rule.refused("secret-hash.srp", _SECRET_HASH, MAJOR, "a request without SECRET_HASH",
     "Cognito refuses USER_SRP_AUTH without SECRET_HASH if the app client has a secret.",
-    lambda t: t.srp_user(_WITH_SECRET).initiate_srp("2", SECRET_HASH=""))  # fmt: skip
+    lambda t: t.srp_user(pools.CONFIDENTIAL_CLIENT).initiate_srp("2", SECRET_HASH=""))  # fmt: skip
 client_rule.add("secret-hash.right", _SECRET_HASH, MAJOR,
     "Cognito accepts USER_PASSWORD_AUTH with the right SECRET_HASH if the app client has a secret.",
-    lambda t: t.user(client=_WITH_SECRET).sign_in().expect_tokens())  # fmt: skip
+    lambda t: t.user(client=pools.CONFIDENTIAL_CLIENT).sign_in().expect_tokens())  # fmt: skip
 
 
 def _nobody(trial: Trial, user: PoolUser) -> PoolUser:

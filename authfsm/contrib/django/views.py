@@ -107,6 +107,9 @@ def _page(
     except SealError as nothing:
         name, error = "sign_in", error or nothing
     first = {"flows": browser.site.flows, "username": browser.begun.get("username", "")}
+    user: Any = request.user
+    if user.is_authenticated and "next" in request.GET:  # a page that needs permissions sent the user here
+        first["denied_user"] = user.first_name or user.get_username()
     common = {"error": error and error.for_person(), "site_name": browser.site.name, "next": _next(request)}
     return render(request, f"authfsm/{name}.html", {**first, **shown, **common})
 

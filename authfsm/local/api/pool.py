@@ -32,6 +32,7 @@ from authfsm.local.config.pool_configuration import (
     RefreshTokenRotation,
     Triggers,
 )
+from authfsm.local.config.schema import check_names
 from authfsm.local.signin import passwords
 from authfsm.local.state.codes import Entropy, Outbox, checked_totp_secret
 from authfsm.local.state.core import Core
@@ -255,7 +256,11 @@ class LocalPool(DisplayMixin):
             client_secret = pool_operations.new_client_secret(self._entropy)
         client_id = client_id or pool_operations.new_client_id(self._entropy)
         client = AppClient(client_id, secret(client_secret or None), **settings)
+        for name in ("read_attributes", "write_attributes"):
+            check_names(name, getattr(client, name) or (), self.configuration.attributes.all)
         with self._lock:
+            if client_id in self._core.clients:
+                raise ValueError(f"the pool has an app client {client_id} already")
             self._core.clients[client.client_id] = client
         return client
 
@@ -300,7 +305,7 @@ class LocalPool(DisplayMixin):
         password = secret(password)
         totp_secret = secret(totp_secret)
         token = SoftwareToken(checked_totp_secret(totp_secret)) if totp_secret is not None else None
-        other_status = Status(status) if status else None
+        check_names("status", [status] if status else (), [each.value for each in Status])
         addresses = {"email": email, "phone_number": phone_number}
         own = {name: value for name, value in addresses.items() if value is not None}
         own.update(attributes or {})
@@ -308,7 +313,7 @@ class LocalPool(DisplayMixin):
             user = sign_up.add_confirmed_user(self._core, username, own, verified=verified)
             if password is not None:
                 passwords.set_password(self._core, user, password, temporary=temporary)
-            user.status = other_status or user.status
+            user.status = Status(status) if status else user.status
             user.enabled, user.groups = enabled, tuple(groups)
             add_missing_groups(self._core, user.groups)
             user.software_token = token

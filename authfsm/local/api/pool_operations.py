@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from attrs import evolve, fields
 
 from authfsm.base.secret import Secret
-from authfsm.local.accounts.records import DOMAINS
-from authfsm.local.config import descriptions, error_templates
+from authfsm.local.accounts.records import DOMAINS, IDENTITY_PROVIDERS
+from authfsm.local.config import contradictory_settings, descriptions, error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient, PoolConfiguration
 from authfsm.local.config.schema import STANDARD_ATTRIBUTES
@@ -59,25 +58,31 @@ def _refuse(why: str) -> PoolRefusal:
     return error_templates.INVALID_PARAMETER.refusal(why=why)
 
 
-def created(request: Structure, now: datetime) -> dict[str, Any]:
+def created(region: Core, request: Structure) -> dict[str, Any]:
     """Return the description of a pool that CreateUserPool makes."""
     rest = {n: each for n, each in request.items() if n not in {"PoolName", "Schema"}}
-    pool = {"Name": request["PoolName"], "CreationDate": now.timestamp(), **rest}
+    pool = {"Name": request["PoolName"], "CreationDate": region.clock().timestamp(), **rest}
     pool["SchemaAttributes"] = [schema_attribute(each) for each in request.get("Schema", ())]
-    return _described(pool, {}, now)
+    return _described(region, pool, {})
 
 
-def updated(configuration: PoolConfiguration, request: Structure, now: datetime) -> dict[str, Any]:
+def updated(core: Core, request: Structure) -> dict[str, Any]:
     """Return the description of a pool after UpdateUserPool, which resets what it leaves out (AWS API reference)."""
-    before = descriptions.user_pool(configuration, 0)
+    before = descriptions.user_pool(core.configuration, 0)
     rest = {n: each for n, each in request.items() if n not in {"UserPoolId", "PoolName"}}
     kept: dict[str, Any] = {name: before[name] for name in _KEPT if name in before}
     if "PoolName" in request:
         kept["Name"] = request["PoolName"]
-    return _described({**kept, **rest}, descriptions.mfa_config(configuration), now)
+    return _described(core, {**kept, **rest}, descriptions.mfa_config(core.configuration))
 
 
-def _described(pool: dict[str, Any], mfa: Structure, now: datetime) -> dict[str, Any]:
+def _check(core: Core, contradictions: Iterable[str]) -> None:
+    for why in contradictions:
+        core.refuse("contradictory-settings", _refuse(why))
+
+
+def _described(core: Core, pool: dict[str, Any], mfa: Structure) -> dict[str, Any]:
+    _check(core, contradictory_settings.of_pool(pool))
     mode = pool.get("MfaConfiguration", "OFF")
     template = pool.get("VerificationMessageTemplate", {})
     repeated = {ours: template[name] for name, ours in _TEMPLATE_MEMBERS.items() if name in template}
@@ -88,7 +93,7 @@ def _described(pool: dict[str, Any], mfa: Structure, now: datetime) -> dict[str,
         raise _refuse(
             "SMS configuration and Auto verification for phone_number are required when MFA is required/optional"
         )
-    members = {**_DEFAULTS, **repeated, **pool, "LastModifiedDate": now.timestamp()}
+    members = {**_DEFAULTS, **repeated, **pool, "LastModifiedDate": core.clock().timestamp()}
     return {"UserPool": members, "MfaConfig": {**factors, "MfaConfiguration": mode}}
 
 
@@ -159,11 +164,9 @@ def _limits(kind: str, attribute: Structure) -> dict[str, str]:
     return limits
 
 
-def with_custom_attributes(
-    configuration: PoolConfiguration, request: Structure, now: datetime
-) -> dict[str, Any]:
+def with_custom_attributes(core: Core, request: Structure) -> dict[str, Any]:
     """Return the description of a pool after AddCustomAttributes."""
-    pool = descriptions.user_pool(configuration, 0)
+    pool = descriptions.user_pool(core.configuration, 0)
     schema = {each["Name"].removeprefix("dev:"): each for each in pool["SchemaAttributes"]}
     for attribute in request["CustomAttributes"]:
         new = schema_attribute(attribute)
@@ -171,11 +174,11 @@ def with_custom_attributes(
         if plain in schema:
             raise _refuse(f"{plain}: Existing attribute already has name {schema[plain]['Name']}.")
         schema[plain] = new
-    members = {**pool, "SchemaAttributes": [*schema.values()], "LastModifiedDate": now.timestamp()}
-    return {"UserPool": members, "MfaConfig": descriptions.mfa_config(configuration)}
+    members = {**pool, "SchemaAttributes": [*schema.values()], "LastModifiedDate": core.clock().timestamp()}
+    return {"UserPool": members, "MfaConfig": descriptions.mfa_config(core.configuration)}
 
 
-def _with_mfa_config(configuration: PoolConfiguration, request: Structure, now: datetime) -> dict[str, Any]:
+def _with_mfa_config(core: Core, request: Structure) -> dict[str, Any]:
     """Return the description of a pool after SetUserPoolMfaConfig: it sets all second factors."""
     mode = request.get("MfaConfiguration", "OFF")
     factors = {n: e for n, e in request.items() if n not in {"UserPoolId", "MfaConfiguration"}}
@@ -187,7 +190,7 @@ def _with_mfa_config(configuration: PoolConfiguration, request: Structure, now: 
         )
     if "SmsMfaConfiguration" in factors and "SmsConfiguration" not in factors["SmsMfaConfiguration"]:
         raise _refuse("[SmsConfiguration] is a required member of [SoftwareTokenMfaConfiguration].")
-    pool = {**descriptions.user_pool(configuration, 0), "LastModifiedDate": now.timestamp()}
+    pool = {**descriptions.user_pool(core.configuration, 0), "LastModifiedDate": core.clock().timestamp()}
     return {
         "UserPool": {**pool, "MfaConfiguration": mode},
         "MfaConfig": {**factors, "MfaConfiguration": mode},
@@ -242,8 +245,7 @@ def get_user_pool_mfa_config(pool: Core, _: Request) -> Reply:
 
 def configure(change: Callable[..., dict[str, Any]], pool: Core, request: Request) -> None:
     """UpdateUserPool and AddCustomAttributes: give the pool the description that `change` returns."""
-    description = change(pool.configuration, request, pool.clock())
-    pool.configure(configured(pool.configuration, description))
+    pool.configure(configured(pool.configuration, change(pool, request)))
 
 
 def set_user_pool_mfa_config(pool: Core, request: Request) -> Reply:
@@ -314,7 +316,7 @@ def create_user_pool_client(pool: Core, request: Request) -> Reply:
     if request.get("GenerateSecret"):
         secret = new_client_secret(pool.entropy)
     own = {"ClientId": new_client_id(pool.entropy), "CreationDate": pool.clock().timestamp()}
-    return _set_client(pool, {**request, **own}, {"client_secret": secret})
+    return _set_client(pool, {**request, **own}, {"client_secret": secret}, "creating")
 
 
 def update_user_pool_client(pool: Core, request: Request) -> Reply:
@@ -324,7 +326,7 @@ def update_user_pool_client(pool: Core, request: Request) -> Reply:
     kept = {name: before[name] for name in ("ClientSecretArn", "CreationDate") if name in before}
     kept["ClientName"] = client.client_name
     secrets = {name: getattr(client, name) for name in ("client_secret", "second_secret", "secret_dates")}
-    return _set_client(pool, {**kept, **request}, secrets)
+    return _set_client(pool, {**kept, **request}, secrets, "updating")
 
 
 def _secrets(client: AppClient) -> dict[str, tuple[float, Secret[str]]]:
@@ -349,7 +351,8 @@ def add_user_pool_client_secret(pool: Core, request: Request) -> Reply:
         raise _refuse("A public app client has no secrets.")
     if len(found) > 1:  # "up to 2 active secrets"
         raise error_templates.TOO_MANY_SECRETS.refusal()
-    secret_id = f"{client.client_id}--{at:.6f}"
+    while (secret_id := f"{client.client_id}--{at:.6f}") in found:
+        at += 1e-6  # a clock that stands still must not replace the first secret
     _keep_secrets(pool, client, {**found, secret_id: (at, value)})
     shown = {} if own else {"ClientSecretValue": value.reveal()}
     return {"ClientSecretDescriptor": {"ClientSecretId": secret_id, "ClientSecretCreateDate": at, **shown}}
@@ -380,7 +383,10 @@ def delete_user_pool_client(pool: Core, request: Request) -> None:
         del pool.session_configurations[client_id]
 
 
-def _set_client(pool: Core, described: Mapping[str, Any], secrets: Mapping[str, Any]) -> Reply:
+def _set_client(pool: Core, described: Mapping[str, Any], secrets: Mapping[str, Any], verb: str) -> Reply:
+    providers = [each.name for each in pool.records.of_kind(IDENTITY_PROVIDERS.name).values()]
+    schema, has_secret = pool.configuration.attributes, secrets["client_secret"] is not None
+    _check(pool, contradictory_settings.of_client(described, schema, providers, verb, has_secret=has_secret))
     try:
         settings = descriptions.client_settings({**described, "LastModifiedDate": pool.clock().timestamp()})
         client = AppClient(**{**settings, **secrets})

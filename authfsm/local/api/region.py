@@ -7,6 +7,7 @@ import secrets
 from base64 import urlsafe_b64decode
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from typing import Any, Final
 
@@ -27,6 +28,10 @@ from authfsm.local.state.codes import Entropy
 from authfsm.local.state.core import Core, Reply, Request, paginate
 
 
+class UnreadablePool(Exception):
+    """A pool cannot be read from the state file; the message names it and the damaged record, and says what to do."""
+
+
 class Pools(Mapping[str, LocalPool]):
     """The pools of a region by id, the oldest first; those of a state file are read at their first use."""
 
@@ -44,6 +49,14 @@ class Pools(Mapping[str, LocalPool]):
                 pool = self._known[pool_id] = self._read(pool_id)
             return pool
 
+    def readable(self, pool_ids: Iterable[str] | None = None) -> list[LocalPool]:
+        """Return all pools or those with these ids, without those that cannot be read: the server logs them."""
+        found = []
+        for pool_id in self.copy() if pool_ids is None else pool_ids:
+            with suppress(UnreadablePool):
+                found.append(self[pool_id])
+        return found
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._known)
 
@@ -54,10 +67,13 @@ class Pools(Mapping[str, LocalPool]):
         return pool_id in self._known
 
     def add(self, pool: LocalPool) -> None:
-        """Add a pool, which now shares the region's lock; raise ValueError if its id is taken."""
+        """Add a pool, which now shares the region's lock; raise ValueError if its id or that of an app client is taken."""
         with self._lock:
             if pool.pool_id in self._known:
                 raise ValueError(f"there is a pool {pool.pool_id} already")
+            for client_id in pool._core.clients:  # noqa: SLF001 - same package
+                if (other := self.of_client(client_id)) is not None:
+                    raise ValueError(f"the pool {other.pool_id} has an app client {client_id} already")
             pool._lock = self._lock  # noqa: SLF001 - same package
             self._known[pool.pool_id] = pool
 
@@ -155,7 +171,7 @@ class LocalCognito(DisplayMixin):
             settings: arguments of `LocalPool`.
 
         Raises:
-            ValueError: a setting has an invalid value, or the region has a pool with this id.
+            ValueError: a setting has an invalid value, or the region has a pool or an app client with this id.
             TypeError: there is no such setting.
         """
         return self._add_made(LocalPool, settings)
@@ -171,7 +187,7 @@ class LocalCognito(DisplayMixin):
 
         Raises:
             BadField: a member has another type than in the API; the message names it.
-            ValueError: the descriptions contradict themselves, or the region has a pool with this id.
+            ValueError: the descriptions contradict themselves, or the region has a pool or an app client with this id.
         """
         make = lambda **more: LocalPool.like(user_pool, user_pool_client, mfa_config, **more)  # noqa: E731
         return self._add_made(make, settings)
@@ -186,7 +202,7 @@ class LocalCognito(DisplayMixin):
         return pool
 
     def add(self, pool: LocalPool) -> None:
-        """Add a pool that was made elsewhere and now shares the region's lock; raise ValueError if its id is taken."""
+        """Add a pool that was made elsewhere and now shares the region's lock; raise ValueError as `pool` does."""
         pool._core.accepted = self._accepted  # noqa: SLF001 - same package
         self.pools.add(pool)
 
@@ -264,7 +280,7 @@ class LocalCognito(DisplayMixin):
     def create_pool(self, request: Request, region: str) -> LocalPool:
         """Add a pool, without an app client, for a request of CreateUserPool; refuse as Cognito does."""
         pool_id = pool_operations.new_pool_id(region, self._entropy)
-        pool = self.restore(pool_id, pool_operations.created(request, self.clock()))
+        pool = self.restore(pool_id, pool_operations.created(self._nowhere._core, request))  # noqa: SLF001 - same package
         self.add(pool)
         return pool
 
@@ -304,8 +320,9 @@ def _delete_user_pool(cognito: LocalCognito, request: Request, _: str) -> Reply:
 
 def _list_user_pools(cognito: LocalCognito, request: Request, region: str) -> Reply:
     own = {each: each for each in cognito.pools if each.partition("_")[0] == region}
-    show = lambda pool_id: pool_operations.summary(cognito.pools[pool_id].configuration)  # noqa: E731
-    return paginate(own, show, request, "UserPools", size="MaxResults")
+    reply = paginate(own, str, request, "UserPools", size="MaxResults")
+    shown = cognito.pools.readable(reply["UserPools"])
+    return {**reply, "UserPools": [pool_operations.summary(each.configuration) for each in shown]}
 
 
 def _pool_of_domain(cognito: LocalCognito, domain: str) -> LocalPool | None:

@@ -15,6 +15,7 @@ from attrs import frozen
 
 from authfsm.local.config import error_templates as errors
 from authfsm.local.config.error_templates import ErrorTemplate, PoolRefusal
+from authfsm.local.config.schema import check_names
 
 ALL: Final = "all"
 FIXED_CODE: Final = "123456"
@@ -56,6 +57,8 @@ CHECKS: Final[Mapping[str, RelaxedCheck]] = {
         (errors.NO_RECOVERY_ADDRESS, errors.NO_SUCH_USERNAME), "AWS API reference, ForgotPassword"),
     "code-123456": RelaxedCheck("123456 as the code: the pool sends no other, and ConfirmSignUp takes it from users who were sent none",
         (errors.VERIFICATION_CODE_MISMATCH,), "AWS API reference, ConfirmSignUp: CodeMismatchException"),
+    "contradictory-settings": RelaxedCheck("settings of a pool or an app client that contradict each other",
+        (errors.INVALID_PARAMETER,), "the rules of cdk-preflight, which are tried on AWS"),
     "moto-messages": RelaxedCheck("tests that compare the texts of errors with moto's: the pool uses those",
         (), "reports of users, and botocore's model of the API"),
 }
@@ -91,8 +94,7 @@ class Accepted:
 def accepted_checks(names: str | Iterable[str]) -> frozenset[str]:
     """Return the checks that `accept` names: one, several or all; raise ValueError for an unknown name."""
     found = frozenset({names} if isinstance(names, str) else names)
-    if unknown := sorted(found - {ALL, *CHECKS}):
-        raise ValueError(f"accept has no check {', '.join(unknown)}; there are {ALL}, {', '.join(CHECKS)}")
+    check_names("accept", found, (ALL, *CHECKS))
     return frozenset(CHECKS) if ALL in found else found
 
 

@@ -18,7 +18,7 @@ from authfsm.base.secret import Secret
 from authfsm.local.config.contradictions import Contradictions
 from authfsm.local.config.lambda_functions import Trigger, to_function
 from authfsm.local.config.leniency import accepted_checks
-from authfsm.local.config.schema import Schema, SchemaAttribute
+from authfsm.local.config.schema import STANDARD_ATTRIBUTES, Schema, SchemaAttribute, check_names
 from authfsm.protocol.auth_flows import (
     ALLOWED_FIRST_AUTH_FACTORS,
     CURRENT_VALUES,
@@ -28,6 +28,7 @@ from authfsm.protocol.auth_flows import (
     mixed_values_error,
 )
 from authfsm.protocol.states import MFA_METHODS, State
+from authfsm.protocol.validators import to_tuple
 
 COGNITO_DEFAULT_FLOWS: Final = DEFAULT_VALUES
 """The ExplicitAuthFlows of an app client that sets none (AWS API reference)."""
@@ -115,8 +116,7 @@ class AppClient:
     def _known_flows(self, _: Attribute[Any], value: frozenset[str]) -> None:
         # A real app client may allow flows that are not supported here: they are kept, and allow nothing.
         described = self.client_description.get("ExplicitAuthFlows", ())
-        if unknown := value - KNOWN_FLOWS - {*described}:
-            raise ValueError(f"not among ExplicitAuthFlows: {', '.join(sorted(unknown))}")
+        check_names("explicit_auth_flows", value, sorted({*KNOWN_FLOWS, *described}))
         if error := mixed_values_error(value):
             raise ValueError(f"explicit_auth_flows {error}")
 
@@ -283,9 +283,8 @@ class PasswordPolicy:
 
 
 def _first_factors(names: Iterable[str]) -> tuple[str, ...]:
-    chosen = set(names) or {"PASSWORD"}  # That "PASSWORD" is the default was measured.
-    if unknown := chosen - set(ALLOWED_FIRST_AUTH_FACTORS):
-        raise ValueError(f"not first factors: {', '.join(sorted(unknown))}")
+    chosen = set(to_tuple(names)) or {"PASSWORD"}  # That "PASSWORD" is the default was measured.
+    check_names("allowed_first_auth_factors", chosen, ALLOWED_FIRST_AUTH_FACTORS)
     if chosen == {"WEB_AUTHN"}:
         # "The WEB_AUTHN option for passkey authentication must be accompanied by at least one other
         # option" -- developer guide, "Authentication flows"
@@ -297,8 +296,7 @@ def _acr_values(names: Iterable[str] | Mapping[str, Any]) -> tuple[str, ...]:
     """Return the names of the four levels, from all four or from an AcrConfiguration (rules: developer guide)."""
     if isinstance(names, Mapping):
         named = {key: value["AcrValue"] for key, value in names.items() if "AcrValue" in value}
-        if unknown := set(named) - {f"Level{number}" for number in (1, 2, 3, 4)}:
-            raise ValueError(f"not levels: {', '.join(sorted(unknown))}")
+        check_names("acr_values", named, [f"Level{number}" for number in (1, 2, 3, 4)])
         values = tuple(named.get(f"Level{n}", default) for n, default in enumerate(ACR_VALUES, 1))
     else:
         values = tuple(names)
@@ -311,14 +309,19 @@ def _acr_values(names: Iterable[str] | Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _mfa_methods(names: Iterable[str]) -> tuple[State, ...]:
-    chosen = set(names)
-    if unknown := chosen - set(MFA_METHODS):
-        raise ValueError(f"not MFA methods: {', '.join(sorted(unknown))}")
+    chosen = set(to_tuple(names))
+    check_names("mfa_methods", chosen, MFA_METHODS)
     return tuple(method for method in MFA_METHODS if method in chosen)
 
 
-def _names(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(names)
+_ADDRESSES: Final = ("email", "phone_number")
+_ALLOWED_NAMES: Final = {
+    "aliases": (*_ADDRESSES, "preferred_username"),
+    **dict.fromkeys(
+        ("username_attributes", "auto_verified_attributes", "verified_before_update"), _ADDRESSES
+    ),
+    "account_recovery": ("verified_email", "verified_phone_number", "admin_only"),
+}
 
 
 @frozen
@@ -365,11 +368,11 @@ class PoolConfiguration:
     mfa_methods: tuple[State, ...] = field(default=MFA_METHODS, converter=_mfa_methods)
     device: DeviceConfiguration | None = None
     triggers: Triggers | None = field(default=None, validator=or_none(instance_of(Triggers)))
-    aliases: tuple[str, ...] = field(default=(), converter=_names)
-    username_attributes: tuple[str, ...] = field(default=(), converter=_names)
+    aliases: tuple[str, ...] = field(default=(), converter=to_tuple)
+    username_attributes: tuple[str, ...] = field(default=(), converter=to_tuple)
     case_sensitive: bool = True
-    required_attributes: tuple[str, ...] = field(default=(), converter=_names, eq=False)
-    account_recovery: tuple[str, ...] = field(default=(), converter=_names)
+    required_attributes: tuple[str, ...] = field(default=(), converter=to_tuple, eq=False)
+    account_recovery: tuple[str, ...] = field(default=(), converter=to_tuple)
     password_policy: PasswordPolicy = PasswordPolicy()
     allowed_first_auth_factors: tuple[str, ...] = field(default=("PASSWORD",), converter=_first_factors)
     tier: str = field(default="ESSENTIALS", validator=_one_of("LITE", "ESSENTIALS", "PLUS"))
@@ -378,8 +381,8 @@ class PoolConfiguration:
     contradictions: Contradictions = field(factory=Contradictions)
     name: str = "local"
     schema: tuple[SchemaAttribute, ...] = field(default=(), converter=tuple, eq=False)
-    auto_verified_attributes: tuple[str, ...] = field(default=("email",), converter=_names)
-    verified_before_update: tuple[str, ...] = field(default=(), converter=_names)
+    auto_verified_attributes: tuple[str, ...] = field(default=("email",), converter=to_tuple)
+    verified_before_update: tuple[str, ...] = field(default=(), converter=to_tuple)
     allow_admin_create_user_only: bool = False
     per_user_quotas: bool = True
     accept: frozenset[str] = field(default=(), converter=accepted_checks)
@@ -389,6 +392,15 @@ class PoolConfiguration:
         repr=False,
         default=Factory(lambda self: Schema(self.schema, self.required_attributes), takes_self=True),
     )
+
+    def __attrs_post_init__(self) -> None:
+        """Check the names in lists, and that none comes twice."""
+        for name, allowed in _ALLOWED_NAMES.items():
+            check_names(name, getattr(self, name), allowed)
+        own = [each.name for each in self.schema]
+        # A real pool may have standard attributes that are not known here.
+        known = [each for each in own if self.pool_description or each.startswith(("custom:", "dev:custom:"))]
+        check_names("schema", own, [*STANDARD_ATTRIBUTES, "custom:NAME", *known])
 
     @mfa_methods.validator
     def _has_method_if_required(self, _: Attribute[Any], value: tuple[State, ...]) -> None:

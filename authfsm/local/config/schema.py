@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
+from attrs.validators import in_
 
 DataType = Literal["String", "Number", "DateTime", "Boolean"]
+
+
+def check_names(setting: str, names: Iterable[str], allowed: Collection[str]) -> None:
+    """Raise ValueError for a name that a setting cannot have, or has twice."""
+    found = list(names)
+    if unknown := sorted(set(found) - set(allowed), key=str):
+        raise ValueError(
+            f"{setting} cannot have {', '.join(map(str, unknown))}; it can have {', '.join(allowed)}"
+        )
+    if repeated := sorted({each for each in found if found.count(each) > 1}):
+        raise ValueError(f"{setting} has {', '.join(repeated)} twice")
+
 
 _NUMBER: Final = re.compile(r"[+-]?\d+")
 _LONGEST_NUMBER: Final = 40
@@ -31,7 +44,7 @@ class SchemaAttribute:
     """
 
     name: str
-    data_type: DataType = "String"
+    data_type: DataType = field(default="String", validator=in_(get_args(DataType)))
     mutable: bool = True
     required: bool = False
     developer_only: bool = False
@@ -87,9 +100,7 @@ class Schema:
 
     def __init__(self, attributes: Iterable[SchemaAttribute], required: Collection[str]) -> None:
         found = {**STANDARD_ATTRIBUTES, **{each.name: each for each in attributes}}
-        if unknown := set(required) - set(found):
-            names = ", ".join(sorted(unknown))
-            raise ValueError(f"required_attributes has names that are not in the schema: {names}")
+        check_names("required_attributes", required, found)
         self.all: dict[str, SchemaAttribute] = {
             name: evolve(each, required=True) if name in required else each for name, each in found.items()
         }

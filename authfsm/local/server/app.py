@@ -33,6 +33,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from authfsm.local.api.aws_json import error_reply
 from authfsm.local.api.pool import LocalPool
+from authfsm.local.api.region import UnreadablePool
 from authfsm.local.server import page
 from authfsm.local.server.access import AccessMiddleware
 from authfsm.local.server.service import Service
@@ -146,7 +147,10 @@ class _Endpoints:
 
     async def _pool_of(self, request: Request) -> LocalPool:
         pool_id = request.path_params["pool"]
-        pool = await self.run(self.service.cognito.pools.get, pool_id)
+        try:
+            pool = await self.run(self.service.cognito.pools.get, pool_id)
+        except UnreadablePool as error:
+            raise HTTPException(500, str(error)) from None
         if pool is None:
             raise HTTPException(404, f"There is no user pool {pool_id[:60]}.")
         return pool

@@ -25,8 +25,9 @@ from authfsm.local.api.pool import LocalPool
 from authfsm.local.config import descriptions
 from authfsm.local.config import pool_configuration as c
 from authfsm.local.config.contradictions import Contradictions
-from authfsm.local.config.schema import SchemaAttribute
+from authfsm.local.config.schema import SchemaAttribute, check_names
 from authfsm.local.server.access import AccessRules
+from authfsm.local.state.users import User
 from authfsm.protocol.states import MFA_METHODS
 from authfsm.settings.descriptions import Descriptions, decode_text, select_descriptions, without_metadata
 
@@ -100,25 +101,33 @@ class ServerConfig:
 
     def add_users(self, pool: LocalPool) -> None:
         """Add the users that the pool does not have yet."""
+        found = set[str]()
         for number, user in enumerate(self.users, 1):
             name = user.get("username")
             if not isinstance(name, str):
                 raise ConfigError(f"user {number} has no username")
             try:
-                pool.user(name)
+                known = pool.user(name)
             except LookupError:
-                _add_user(pool, name, user)
+                known = _add_user(pool, name, user)
+            _check(
+                known.username not in found, f"user {number}, {name}, is an earlier user again: remove one"
+            )
+            found.add(known.username)
 
 
-def _add_user(pool: LocalPool, name: str, user: Mapping[str, Any]) -> None:
+def _add_user(pool: LocalPool, name: str, user: Mapping[str, Any]) -> User:
     unknown = ", ".join(sorted(user.keys() - _USER_TYPES.keys()))
     _check(not unknown, f"user {name} has no setting {unknown}; the settings are {', '.join(_USER_TYPES)}")
     _check_types(user, _USER_TYPES, f"user {name}: ")
     factors = {*(user.get("mfa") or ()), *filter(None, [user.get("preferred_mfa")])}
     known = ", ".join(MFA_METHODS)
     _check(factors <= {*MFA_METHODS}, f"user {name}: mfa and preferred_mfa must be of {known}")
+    # `custom:team` need not be in the schema; ListUsers has the `identities` of a user who was federated.
+    plain = [each for each in user.get("attributes") or () if ":" not in each]
     try:
-        pool.add_user(**user)
+        check_names("attributes", plain, [*pool.configuration.attributes.all, "identities"])
+        return pool.add_user(**user)
     except Exception as error:  # noqa: BLE001 - any error is the configuration's
         secrets = (str(user[each]) for each in ("password", "totp_secret") if each in user)
         reason = type(error).__name__ if any(each in str(error) for each in secrets) else error
@@ -187,8 +196,9 @@ def access_rules(hosts: Iterable[str], origins: Iterable[str] | None, *, is_open
 
 
 def _users(users: Any) -> list[dict[str, Any]]:
-    is_list = isinstance(users, list) and all(isinstance(user, dict) for user in users)
-    _check(is_list, "users must be a list of users")
+    _check(isinstance(users, list), "users must be a list of users")
+    for number, user in enumerate(users, 1):
+        _check(isinstance(user, dict), f"user {number} must be a table, not of type {type(user).__name__}")
     return [_user_arguments(user) if "Username" in user else user for user in users]
 
 
@@ -206,8 +216,9 @@ def _user_arguments(user: Mapping[str, Any]) -> dict[str, Any]:
 
 def _structured(name: str, kind: type, value: Any) -> Any:
     parts = {part: str(each.type) for part, each in fields_dict(kind).items()}
-    is_table = isinstance(value, dict) and value.keys() <= parts.keys()
-    _check(is_table, f"{name} must be made of {', '.join(parts)}")
+    _check(isinstance(value, dict), f"{name} must be a table of {', '.join(parts)}")
+    unknown = ", ".join(sorted(value.keys() - parts.keys()))
+    _check(not unknown, f"{name} cannot have {unknown}; it can have {', '.join(parts)}")
     _check_types(value, parts, f"{name}.")
     missing = [each.name for each in fields(kind) if each.default is NOTHING and each.name not in value]
     _check(not missing, f"{name} needs {', '.join(missing)}")
@@ -227,11 +238,16 @@ def _check_types(values: Mapping[str, Any], types: Mapping[str, str], where: str
     for name, value in values.items():
         annotation = types[name]
         kind, words = _kind(annotation)
-        parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        parts = (
+            value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        )
         is_right = isinstance(value, kind) and (kind is not int or not isinstance(value, bool))
-        is_right = is_right and all(isinstance(part, str) for part in parts)
         is_none = value is None and "None" in annotation
         _check(is_right or is_none, f"{where}{name} must be {words}, not of type {type(value).__name__}")
+        for key, part in parts:
+            which = f"item {key}" if isinstance(value, list) else key
+            why = f"{where}{name} must be {words}: {which} is of type {type(part).__name__}"
+            _check(isinstance(part, str), why)
 
 
 def _kind(annotation: str) -> tuple[type | tuple[type, ...], str]:

@@ -10,6 +10,9 @@ from importlib.resources import files
 from itertools import chain, islice
 from typing import Any, Final
 
+from attrs import asdict
+
+from authfsm.local.config.leniency import CHECKS
 from authfsm.local.server.service import Service
 from authfsm.local.server.sign_in_tracker import TrackedSignIn, TrackedStep
 from authfsm.local.state.codes import Message
@@ -61,14 +64,16 @@ def headers() -> dict[str, str]:
 def page_data(service: Service) -> dict[str, Any]:
     """Return what the page shows: at most a hundred rows of each table, however large the pool is."""
     with service.locked():
-        pools = [*service.cognito.pools.values()]
+        pools = service.cognito.pools.readable()
         cores = [each._core for each in pools]  # noqa: SLF001 - same package
         now = service.core.elapsed()
         messages = chain.from_iterable(each.outbox for each in cores)
         newest = sorted(messages, key=lambda each: each.at, reverse=True)
+        accepted = islice(reversed(service.cognito.accepted), _MAX_ROWS)
         return {
             "pool": ", ".join(each.pool_id for each in pools[:_MAX_POOLS]) or "none",
             "poolCount": len(pools),
+            "unreadable": len(service.cognito.pools) - len(pools),
             "client": pools[0].client_id if pools and cores[0].clients else "none",
             "users": [_user(user) for user in islice(chain(*(e.users for e in cores)), _MAX_ROWS)],
             "userCount": sum(len(each.users) for each in cores),
@@ -77,13 +82,15 @@ def page_data(service: Service) -> dict[str, Any]:
                 {**_sign_in(each), "live": each.expires is not None and now < each.expires}
                 for each in islice(service.tracker, _MAX_ROWS)
             ],
+            "checks": sorted(frozenset().union(*(each.configuration.accept for each in cores))),
+            "accepted": [{**asdict(each), "accepts": CHECKS[each.check].accepts} for each in accepted],
         }
 
 
 def outbox_data(service: Service, name: str | None) -> list[dict[str, Any]]:
     """Return the messages in the outbox, the oldest first; only those to a user or an address, if given."""
     with service.locked():
-        cores = [each._core for each in service.cognito.pools.values()]  # noqa: SLF001 - same package
+        cores = [each._core for each in service.cognito.pools.readable()]  # noqa: SLF001 - same package
         outboxes = (each.outbox if name is None else each.outbox.sent_to(name) for each in cores)
         found = chain.from_iterable(outboxes)
         return [_message(each) for each in sorted(found, key=lambda each: each.at)]

@@ -24,7 +24,7 @@ from cattrs.preconf.json import make_converter
 from authfsm.base.secret import Secret
 from authfsm.local.config import descriptions
 from authfsm.local.config.pool_configuration import AppClient
-from authfsm.local.server.state_file import RecordRow, StateFile, StateFileError
+from authfsm.local.server.state_file import RecordRow, StateFile, StateFileError, UnreadableRecord
 from authfsm.local.state.codes import Message
 from authfsm.local.state.core import Core, SessionConfiguration
 from authfsm.local.state.records import Record
@@ -40,10 +40,6 @@ _COLLECTIONS: Final = (tuple, set, frozenset)
 _BY_NAME: Final = {each.__name__: each for each in (*_CONVERTED_TYPES, *_COLLECTIONS)}
 
 T = TypeVar("T")
-
-
-class UnreadableRecord(ValueError):
-    """A record's JSON is not what this version writes."""
 
 
 class MissingReference(LookupError):
@@ -80,8 +76,8 @@ class RecordSerializer:
         value = to_dict(record) if to_dict else self._converter.unstructure(record, kind)
         return json.dumps(value, separators=(",", ":"))
 
-    def from_text(self, text: str, kind: type[T]) -> T:
-        """Return the record of a JSON text; raise MissingReference or UnreadableRecord."""
+    def from_text(self, text: str, kind: type[T], number: int) -> T:
+        """Return the record of a JSON text; raise MissingReference, or UnreadableRecord with its number among its kind."""
         from_dict = self._from_dict.get(kind, self._converter.structure)
         try:
             record: T = from_dict(json.loads(text), kind)
@@ -89,7 +85,7 @@ class RecordSerializer:
             if _is_missing_reference(error):
                 raise MissingReference from None
             # Neither the text nor the error is shown: both contain secrets.
-            raise UnreadableRecord(f"a {kind.__name__} cannot be read") from None
+            raise UnreadableRecord(f"{kind.__name__} {number}") from None
         return record
 
     def _secret_to_json(self, secret: Secret[Any]) -> Any:
@@ -241,14 +237,14 @@ class RecordStore:
             self._core.seed = Secret(bytes.fromhex(seed))
         self._key_written = KEY in facts
         for name, record_type in _RECORD_TYPES.items():
-            for key, body in self._file.read(self._pool_id, name):
+            for number, (key, body) in enumerate(self._file.read(self._pool_id, name), 1):
                 if (name, key) == ("client", except_client):
                     continue
                 with suppress(MissingReference):  # its user or app client was deleted
-                    record: Any = self._serializer.from_text(body, record_type.record_class)
+                    record: Any = self._serializer.from_text(body, record_type.record_class, number)
                     record_type.restore(self._core, record)
         for key, body in self._file.read(self._pool_id, _MESSAGE):
-            self._core.outbox.put(self._serializer.from_text(body, Message))
+            self._core.outbox.put(self._serializer.from_text(body, Message, int(key)))
             self._last_message = int(key)
 
     def _reload(self) -> None:

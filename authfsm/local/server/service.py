@@ -27,14 +27,14 @@ from authfsm.base.concurrency import ForkSafeLock
 from authfsm.local.api.aws_json import HttpReply, answer_http, error_reply, signing_region
 from authfsm.local.api.pool import LocalPool
 from authfsm.local.api.pool_operations import configured
-from authfsm.local.api.region import REGION_OPERATIONS, LocalCognito
+from authfsm.local.api.region import REGION_OPERATIONS, LocalCognito, UnreadablePool
 from authfsm.local.config import descriptions
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.request_members import is_known
 from authfsm.local.server.access import AccessRules
 from authfsm.local.server.config import CLIENT_ID, POOL_ID, ConfigError, ServerConfig
 from authfsm.local.server.sign_in_tracker import SignInTracker
-from authfsm.local.server.state_file import StateFile, StateFileError
+from authfsm.local.server.state_file import StateFile, StateFileError, UnreadableRecord
 from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.states import State
 
@@ -150,6 +150,8 @@ class Service:
             self.log.write("state file not written", level="error", **ids)
             message = f"The state file {error.why}. Nothing was changed."
             reply = error_reply("InternalErrorException", message, request_id, status=500)
+        except UnreadablePool as error:
+            reply = error_reply("InternalErrorException", str(error), request_id, status=500)
         except Exception as error:  # noqa: BLE001 - a bug must not end the server
             operation = details.get("operation")
             self.log.write_error("internal error", error, operation=operation, request_id=request_id)
@@ -263,7 +265,7 @@ def open_service(
         cognito = LocalCognito(region=pool_id.partition("_")[0], issuer=url, **shared)
     except ValueError as error:
         raise ConfigError(str(error)) from None
-    with _damage_reported(file):
+    with _damage_reported(file, pool_id):
         if file is None:
             service = Service(config.pool(**settings), log, None, config.access, cognito)
         else:
@@ -299,13 +301,22 @@ def _open_from_file(
     service = Service(pool, log, store, config.access, cognito)
     store.save_all(configured=client, described=described)
 
+    damaged: dict[str, str] = {}
+
     def read(pool_id: str) -> LocalPool:
-        with _damage_reported(file):
-            facts = facts_of(file, pool_id)
-            key = _read_key(facts[KEY]) if KEY in facts else None
-            pool = cognito.restore(pool_id, json.loads(facts[DESCRIPTION]), key)
-            pool_store = store.of_pool(pool._core)  # noqa: SLF001 - same package
-            pool_store.load()
+        if pool_id in damaged:
+            raise UnreadablePool(damaged[pool_id])
+        try:
+            with _damage_reported(file, pool_id):
+                facts = facts_of(file, pool_id)
+                key = _read_key(facts[KEY]) if KEY in facts else None
+                pool = cognito.restore(pool_id, json.loads(facts[DESCRIPTION]), key)
+                pool_store = store.of_pool(pool._core)  # noqa: SLF001 - same package
+                pool_store.load()
+        except StateFileError as error:
+            damaged[pool_id] = str(error)
+            log.write("pool not read", level="error", pool=pool_id, why=error.why)
+            raise UnreadablePool(str(error)) from None
         service.add(pool, pool_store)
         return pool
 
@@ -314,14 +325,16 @@ def _open_from_file(
 
 
 @contextmanager
-def _damage_reported(file: StateFile | None) -> Iterator[None]:
-    """Raise StateFileError where the records of a file cannot be read."""
+def _damage_reported(file: StateFile | None, pool_id: str) -> Iterator[None]:
+    """Raise StateFileError where the records of a pool cannot be read."""
     try:
         yield
-    except (LookupError, ValueError, PoolRefusal):  # UnreadableRecord is a ValueError
+    except (LookupError, ValueError, PoolRefusal) as error:
         if file is None:
             raise
-        raise StateFileError(file.path, "cannot be read: it is damaged") from None
+        what = error if isinstance(error, UnreadableRecord) else "the description or the key"
+        why = f"is damaged: {what} of the pool {pool_id} cannot be read; restore the file, or delete the pool's rows"
+        raise StateFileError(file.path, why) from None
 
 
 def _read_key(text: str) -> RSAKey:

@@ -53,6 +53,10 @@ class StateFileError(Exception):
         self.why = why
 
 
+class UnreadableRecord(ValueError):
+    """A record's JSON is not what this version writes; the message is its class, and its number in the file, the oldest first."""
+
+
 class StateFile:
     """A file with the state of pools, locked for this process until it is closed; else raises StateFileError."""
 
@@ -110,10 +114,13 @@ class StateFile:
         return dict(self._sql.execute("SELECT key, pool FROM records WHERE kind = ?", (kind,)))
 
     def read(self, pool: str, kind: str) -> Iterator[tuple[str, str]]:
-        """Yield the keys and texts of all records of a kind, the oldest first."""
+        """Yield the keys and texts of all records of a kind, the oldest first, or raise StateFileError."""
         query = "SELECT key, body FROM records WHERE pool = ? AND kind = ? ORDER BY number"
-        with closing(self._sql.execute(query, (pool, kind))) as rows:
-            yield from rows
+        try:
+            with closing(self._sql.execute(query, (pool, kind))) as rows:
+                yield from rows
+        except sqlite3.DatabaseError as error:
+            raise StateFileError(self.path, f"cannot be read: {_reason(error)}") from None
 
     def delete(self, pool: str) -> None:
         """Delete all records of a pool, or raise StateFileError."""
