@@ -459,8 +459,7 @@ class TestAppClients:
         """Older values of ExplicitAuthFlows beside current ones are refused."""
         with refused(
             "InvalidParameterException",
-            "explicit_auth_flows has the legacy values USER_PASSWORD_AUTH next to ALLOW_USER_SRP_AUTH: Cognito"
-            " refuses an app client with both kinds; replace the legacy values",
+            "Auth flow name with prefix 'ALLOW' cannot be used with legacy auth flow names.",
         ):
             pool.client().create_user_pool_client(
                 UserPoolId=pool.pool_id,

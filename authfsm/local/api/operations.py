@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import partial
 from typing import Any, Final
 
 from attrs import frozen
@@ -129,12 +128,12 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "DeleteGroup":                 Operation(records.delete_group),
     "ListUsersInGroup":            Operation(records.list_users_in_group),
     **{name: Operation(function) for name, function in records.FUNCTIONS.items()},
-    "UpdateUserPool":              Operation(partial(pool_operations.configure, pool_operations.updated)),
+    "UpdateUserPool":              Operation(pool_operations.update_user_pool),
     "SetUserPoolMfaConfig":        Operation(pool_operations.set_user_pool_mfa_config),
     "TagResource":                 Operation(pool_operations.tag_resource),
     "UntagResource":               Operation(pool_operations.untag_resource),
     "ListTagsForResource":         Operation(pool_operations.list_tags_for_resource),
-    "AddCustomAttributes":         Operation(partial(pool_operations.configure, pool_operations.with_custom_attributes)),
+    "AddCustomAttributes":         Operation(pool_operations.add_custom_attributes),
     "ListUsers":                   Operation(admin.list_users),
     "AdminSetUserSettings":        Operation(_by_name(enrolment.set_user_settings)),
     "AdminGetUserAuthFactors":     Operation(_by_name(enrolment.get_user_auth_factors)),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from attrs import evolve, fields
@@ -164,22 +164,28 @@ def _limits(kind: str, attribute: Structure) -> dict[str, str]:
     return limits
 
 
-def with_custom_attributes(core: Core, request: Structure) -> dict[str, Any]:
-    """Return the description of a pool after AddCustomAttributes."""
-    pool = descriptions.user_pool(core.configuration, 0)
-    schema = {each["Name"].removeprefix("dev:"): each for each in pool["SchemaAttributes"]}
+def _change(core: Core, members: Structure, mfa: Structure | None = None) -> None:
+    """Give the pool these members of UserPool beside the others, and another MFA configuration."""
+    before = descriptions.described(core.configuration)
+    described = {"UserPool": {**before["UserPool"], **members}, "MfaConfig": mfa or before["MfaConfig"]}
+    core.configure(configured(core.configuration, described))
+
+
+def add_custom_attributes(core: Core, request: Request) -> None:
+    """AddCustomAttributes."""
+    before = descriptions.user_pool(core.configuration, 0)["SchemaAttributes"]
+    schema = {each["Name"].removeprefix("dev:"): each for each in before}
     for attribute in request["CustomAttributes"]:
         new = schema_attribute(attribute)
         plain = new["Name"].removeprefix("dev:")
         if plain in schema:
             raise _refuse(f"{plain}: Existing attribute already has name {schema[plain]['Name']}.")
         schema[plain] = new
-    members = {**pool, "SchemaAttributes": [*schema.values()], "LastModifiedDate": core.clock().timestamp()}
-    return {"UserPool": members, "MfaConfig": descriptions.mfa_config(core.configuration)}
+    _change(core, {"SchemaAttributes": [*schema.values()], "LastModifiedDate": core.clock().timestamp()})
 
 
-def _with_mfa_config(core: Core, request: Structure) -> dict[str, Any]:
-    """Return the description of a pool after SetUserPoolMfaConfig: it sets all second factors."""
+def set_user_pool_mfa_config(core: Core, request: Request) -> Reply:
+    """SetUserPoolMfaConfig: it sets all second factors."""
     mode = request.get("MfaConfiguration", "OFF")
     factors = {n: e for n, e in request.items() if n not in {"UserPoolId", "MfaConfiguration"}}
     if mode not in {"ON", "OFF", "OPTIONAL"}:
@@ -190,11 +196,9 @@ def _with_mfa_config(core: Core, request: Structure) -> dict[str, Any]:
         )
     if "SmsMfaConfiguration" in factors and "SmsConfiguration" not in factors["SmsMfaConfiguration"]:
         raise _refuse("[SmsConfiguration] is a required member of [SoftwareTokenMfaConfiguration].")
-    pool = {**descriptions.user_pool(core.configuration, 0), "LastModifiedDate": core.clock().timestamp()}
-    return {
-        "UserPool": {**pool, "MfaConfiguration": mode},
-        "MfaConfig": {**factors, "MfaConfiguration": mode},
-    }
+    members = {"MfaConfiguration": mode, "LastModifiedDate": core.clock().timestamp()}
+    _change(core, members, {**factors, "MfaConfiguration": mode})
+    return descriptions.mfa_config(core.configuration)
 
 
 _CLIENT_ALPHABET: Final = string.ascii_lowercase + string.digits
@@ -243,15 +247,9 @@ def get_user_pool_mfa_config(pool: Core, _: Request) -> Reply:
     return descriptions.mfa_config(pool.configuration)
 
 
-def configure(change: Callable[..., dict[str, Any]], pool: Core, request: Request) -> None:
-    """UpdateUserPool and AddCustomAttributes: give the pool the description that `change` returns."""
-    pool.configure(configured(pool.configuration, change(pool, request)))
-
-
-def set_user_pool_mfa_config(pool: Core, request: Request) -> Reply:
-    """SetUserPoolMfaConfig."""
-    configure(_with_mfa_config, pool, request)
-    return descriptions.mfa_config(pool.configuration)
+def update_user_pool(pool: Core, request: Request) -> None:
+    """UpdateUserPool."""
+    pool.configure(configured(pool.configuration, updated(pool, request)))
 
 
 def _tags(pool: Core, request: Request) -> dict[str, str]:
@@ -262,21 +260,15 @@ def _tags(pool: Core, request: Request) -> dict[str, str]:
     return tags
 
 
-def _set_tags(pool: Core, tags: Mapping[str, str]) -> None:
-    described = descriptions.described(pool.configuration)
-    tagged = {**described, "UserPool": {**described["UserPool"], "UserPoolTags": dict(tags)}}
-    pool.configure(configured(pool.configuration, tagged))
-
-
 def tag_resource(pool: Core, request: Request) -> None:
     """TagResource."""
-    _set_tags(pool, {**_tags(pool, request), **request["Tags"]})
+    _change(pool, {"UserPoolTags": {**_tags(pool, request), **request["Tags"]}})
 
 
 def untag_resource(pool: Core, request: Request) -> None:
     """UntagResource."""
     gone = request["TagKeys"]
-    _set_tags(pool, {n: e for n, e in _tags(pool, request).items() if n not in gone})
+    _change(pool, {"UserPoolTags": {n: e for n, e in _tags(pool, request).items() if n not in gone}})
 
 
 def list_tags_for_resource(pool: Core, request: Request) -> Reply:

@@ -53,7 +53,7 @@ def of_pool(pool: Structure) -> Iterator[str]:  # noqa: C901 - one condition a r
         yield "Please use TemporaryPasswordValidityDays in PasswordPolicy instead of UnusedAccountValidityDays"
 
 
-def of_client(  # noqa: C901 - one condition a rule
+def of_client(
     client: Structure, schema: Schema, providers: Collection[str], verb: str, *, has_secret: bool
 ) -> Iterator[str]:
     """Yield why Cognito refuses an app client's settings, in a pool with these identity providers; `verb` is creating or updating."""
@@ -72,12 +72,7 @@ def of_client(  # noqa: C901 - one condition a rule
         yield "Access and Id Token expiration times must be less than or equal to refresh token expiration times."
     for name in sorted({*client.get("SupportedIdentityProviders", ())} - {"COGNITO", *providers}):
         yield f"The provider {name} does not exist for User Pool"
-    flows, urls = {*client.get("AllowedOAuthFlows", ())}, client.get("CallbackURLs", ())
-    if client.get("AllowedOAuthFlowsUserPoolClient") and not (flows and client.get("AllowedOAuthScopes")):
-        yield "AllowedOAuthFlows and AllowedOAuthScopes are required if user pool client is allowed to use OAuth flows."
-    if flows - {"client_credentials"} and not urls:
-        yield "CallbackUrls can not be empty when code flow or implicit flow is selected"
-    if "client_credentials" in flows and not has_secret:
-        yield "client_credentials flow can not be selected if client does not have a client secret."
-    if (uri := client.get("DefaultRedirectURI")) and uri not in urls:
+    if (uri := client.get("DefaultRedirectURI")) and uri not in client.get("CallbackURLs", ()):
         yield f"The default redirect URI {uri} is not in the callback URIs list."
+    if "client_credentials" in client.get("AllowedOAuthFlows", ()) and not has_secret:
+        yield "client_credentials flow can not be selected if client does not have a client secret."

@@ -301,11 +301,7 @@ def _open_from_file(
     service = Service(pool, log, store, config.access, cognito)
     store.save_all(configured=client, described=described)
 
-    damaged: dict[str, str] = {}
-
     def read(pool_id: str) -> LocalPool:
-        if pool_id in damaged:
-            raise UnreadablePool(damaged[pool_id])
         try:
             with _damage_reported(file, pool_id):
                 facts = facts_of(file, pool_id)
@@ -314,7 +310,6 @@ def _open_from_file(
                 pool_store = store.of_pool(pool._core)  # noqa: SLF001 - same package
                 pool_store.load()
         except StateFileError as error:
-            damaged[pool_id] = str(error)
             log.write("pool not read", level="error", pool=pool_id, why=error.why)
             raise UnreadablePool(str(error)) from None
         service.add(pool, pool_store)
