@@ -31,6 +31,7 @@ from authfsm import srp
 from authfsm.base.secret import revealed
 from authfsm.cli import app
 from authfsm.local import LocalPool, ManualClock
+from authfsm.local.api.region import StateFileError
 from authfsm.local.config.descriptions import described
 from authfsm.local.config.pool_configuration import WebAuthnConfiguration
 from authfsm.local.config.schema import SchemaAttribute
@@ -38,7 +39,7 @@ from authfsm.local.server import records
 from authfsm.local.server.config import ConfigError, ServerConfig, config_template, parse_config, read_config
 from authfsm.local.server.page import outbox_data, page_data
 from authfsm.local.server.service import Log, Service, open_service
-from authfsm.local.server.state_file import APPLICATION_ID, StateFile, StateFileError
+from authfsm.local.server.state_file import APPLICATION_ID, StateFile
 from authfsm.local.state.users import User
 from authfsm.protocol.states import State
 

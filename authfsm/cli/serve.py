@@ -10,6 +10,7 @@ from attrs import evolve, frozen
 
 from authfsm.cli.command import Failed, option
 from authfsm.local.api.pool import LocalPool
+from authfsm.local.api.region import StateFileError
 from authfsm.local.server.access import (
     ANY_ORIGIN,
     AccessRules,
@@ -21,7 +22,7 @@ from authfsm.local.server.access import (
 )
 from authfsm.local.server.config import ConfigError, ServerConfig, access_rules, config_template, read_config
 from authfsm.local.server.service import Log, open_service
-from authfsm.local.server.state_file import StateFile, StateFileError
+from authfsm.local.server.state_file import StateFile
 
 
 @frozen(kw_only=True)
@@ -133,7 +134,6 @@ def _access_lines(access: AccessRules) -> list[str]:
 
 
 def _announce(pool: LocalPool, url: str, state: Path | None, access: AccessRules) -> None:
-    checks = ", ".join(sorted(pool.configuration.accept))
     keys = 'aws_access_key_id="local", aws_secret_access_key="local"'
     boto3 = f'"cognito-idp", endpoint_url="{url}", region_name="{pool.region}", {keys}'
     lines = [
@@ -143,7 +143,7 @@ def _announce(pool: LocalPool, url: str, state: Path | None, access: AccessRules
         f"  state       {state or 'in memory, lost when the server ends'}",
         f"  page        {url}/ shows sign-ins, codes and users",
         *_access_lines(access),
-        *([f"  accepts     what Cognito refuses: {checks} (--accept)"] if checks else ()),
+        f"  accepts     {', '.join(sorted(pool.configuration.accept)) or 'what Cognito accepts'} (--accept)",
         f"  boto3       boto3.client({boto3})",
     ]
     sys.stdout.write("\n".join(lines) + "\n")

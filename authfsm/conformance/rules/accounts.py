@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from attrs import evolve
 
@@ -26,7 +26,6 @@ _GROUPS_PAGE: Final = RuleSource.guide("cognito-user-pools-user-groups", "Adding
 _NO_GROUP: Final = RuleSource.issue("aws-amplify/amplify-cli", 2214)
 _NOT_FOUND: Final = "ResourceNotFoundException"
 _ROLE: Final = "arn:aws:iam::123456789012:role/{}"
-_Call: TypeAlias = "Callable[..., ApiReply]"
 
 
 def _deleted_pool(trial: Trial) -> ApiReply:
@@ -43,13 +42,17 @@ def _protected_pool(trial: Trial) -> ApiReply:
     return reply
 
 
-def _deleted_client(trial: Trial) -> ApiReply:
+def _new_client(trial: Trial, needs: pools.ClientRequirements) -> tuple[PoolUser, Callable[..., ApiReply]]:
+    """Return a user at an app client that is created for a rule, and a function that calls an operation on it."""
     user = trial.checked_user()
-    pool = user.client.pool
-    client = PoolClient(pool, pool_providers.create_client(pool, pools.OTHER_CLIENT))
-    members = {"ClientId": client.app_client.client_id}
-    client.call_with_pool_id("DeleteUserPoolClient", **members).expect_success()
-    return user.through(client).sign_in()
+    client = PoolClient(user.client.pool, pool_providers.create_client(user.client.pool, needs))
+    return user.through(client), partial(client.call_with_pool_id, ClientId=client.app_client.client_id)
+
+
+def _deleted_client(trial: Trial) -> ApiReply:
+    user, call = _new_client(trial, pools.OTHER_CLIENT)
+    call("DeleteUserPoolClient").expect_success()
+    return user.sign_in()
 
 
 pool_rule.refused("pool.deleted", _reference("DeleteUserPool"), MAJOR, "DescribeUserPool for a deleted pool",
@@ -64,26 +67,24 @@ pool_rule.refused("client.deleted", _reference("DeleteUserPoolClient"), CRITICAL
 
 
 @contextmanager
-def _secrets(trial: Trial) -> Iterator[tuple[PoolUser, _Call]]:
-    """Create an app client with a secret, delete it in the end, and yield a user of it and a function that calls an operation on it."""
-    user = trial.checked_user()
-    client = PoolClient(user.client.pool, pool_providers.create_client(user.client.pool, pools.CONFIDENTIAL_CLIENT))
-    call = partial(client.call_with_pool_id, ClientId=client.app_client.client_id)
+def _secrets(trial: Trial) -> Iterator[tuple[PoolUser, Callable[..., ApiReply]]]:
+    """Do the same with an app client that has a secret, and delete it in the end."""
+    user, call = _new_client(trial, pools.CONFIDENTIAL_CLIENT)
     try:
-        yield user.through(client), call
+        yield user, call
     finally:
-        with client.api.setup():
+        with user.client.api.setup():
             call("DeleteUserPoolClient")
 
 
-def _add_secret(user: PoolUser, call: _Call) -> PoolUser:
+def _add_secret(user: PoolUser, call: Callable[..., ApiReply]) -> PoolUser:
     """Add a secret that the endpoint generates, and return the user with this secret of the app client."""
     reply = call("AddUserPoolClientSecret").expect_success()
     secret = Secret(str(reply.body["ClientSecretDescriptor"]["ClientSecretValue"]))
     return user.through(evolve(user.client, app_client=evolve(user.client.app_client, secret=secret)))
 
 
-def _delete_secret(call: _Call) -> ApiReply:
+def _delete_secret(call: Callable[..., ApiReply]) -> ApiReply:
     first, *_ = call("ListUserPoolClientSecrets").expect_success().body["ClientSecrets"]
     return call("DeleteUserPoolClientSecret", ClientSecretId=first["ClientSecretId"])
 
@@ -124,7 +125,7 @@ def _deleted_secret(trial: Trial) -> None:
 
 
 @contextmanager
-def _group(client: PoolClient, name: str, **members: Any) -> Iterator[_Call]:
+def _group(client: PoolClient, name: str, **members: Any) -> Iterator[Callable[..., ApiReply]]:
     """Create a group, delete it in the end, and yield a function that calls an operation on it."""
     call = partial(client.call_with_pool_id, GroupName=name)
     call("CreateGroup", **members).expect_success()

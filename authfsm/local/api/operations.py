@@ -8,7 +8,7 @@ own and reads the tables nowhere else, so that a missing transition reveals a bu
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
@@ -145,12 +145,6 @@ OPERATIONS: Final[dict[str, Operation]] = {
 # fmt: on
 
 
-REGION_OPERATION_NAMES: Final = frozenset(
-    {"CreateUserPool", "DeleteUserPool", "DescribeUserPoolDomain", "ListUserPools"}
-)
-"""The operations that are not about one pool; `region` answers them."""
-
-
 _REASONS: Final = (
     (
         "Branding|Terms|UICustomization|CIMD|ClientMetadataURL|ClientToken|DerivedToken",
@@ -164,6 +158,7 @@ _REASONS: Final = (
     ("RiskConfiguration|EventFeedback", "there is no threat protection"),
     ("LogDelivery", "logs are not delivered: the server writes its own"),
     ("ProvisionedLimit", "there are no limits to provision"),
+    ("UserPool", "a single pool has no others beside it; use LocalCognito"),
 )
 
 _NOT_BUILT: Final = "it is not built"
@@ -186,10 +181,10 @@ def check_credentials(operation: str, *, signed: bool) -> None:
         raise error_templates.REQUEST_UNSIGNED.refusal()
 
 
-def read_members(pool: Core, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the members of a request, after checking them; refuse an operation that is not served."""
+def read_members(pool: Core, operation: str, request: Request, more: Container[str] = ()) -> dict[str, Any]:
+    """Return the members of a request, after checking them; refuse an operation that is not served, nor one of `more`."""
     pool.operation = operation
-    if operation not in OPERATIONS and operation not in REGION_OPERATION_NAMES:
+    if operation not in OPERATIONS and operation not in more:
         if not request_members.is_known(operation):
             raise error_templates.UNKNOWN_OPERATION.refusal()
         why = reason_not_served(operation)
@@ -205,17 +200,13 @@ def read_members(pool: Core, operation: str, request: Mapping[str, Any]) -> dict
 def answer(pool: Core, operation: str, members: dict[str, Any]) -> Reply:
     """Answer a request that `read_members` has read; GateError means that the pool has a bug."""
     pool.response, pool.operation = None, operation
-    found = OPERATIONS.get(operation)
-    if found is None:
-        why = "a single pool has no others beside it; use LocalCognito"
-        raise error_templates.OPERATION_NOT_SERVED.refusal(operation=operation, why=why)
     response = classify(operation, members)
     # A trigger may itself sign a user in: restore the challenge that the outer request answers.
     outer, pool.sessions.last_answered = pool.sessions.last_answered, None
     try:
         with checked_status(pool, operation, members, response):
             pool.check_pool(members)
-            reply = found.function(pool, members) or {}
+            reply = OPERATIONS[operation].function(pool, members) or {}
         admin.record_event(pool, operation, members, reply, None)
         answered = pool.sessions.last_answered
         check_transition(response, reply, answered.challenge if answered else None)

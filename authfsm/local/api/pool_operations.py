@@ -15,7 +15,7 @@ from typing import Any, Final
 from attrs import evolve, fields
 
 from authfsm.base.secret import Secret
-from authfsm.local.accounts.records import DOMAINS, IDENTITY_PROVIDERS
+from authfsm.local.accounts.records import DOMAINS
 from authfsm.local.config import contradictory_settings, descriptions, error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import AppClient, PoolConfiguration
@@ -376,9 +376,7 @@ def delete_user_pool_client(pool: Core, request: Request) -> None:
 
 
 def _set_client(pool: Core, described: Mapping[str, Any], secrets: Mapping[str, Any], verb: str) -> Reply:
-    providers = [each.name for each in pool.records.of_kind(IDENTITY_PROVIDERS.name).values()]
-    schema, has_secret = pool.configuration.attributes, secrets["client_secret"] is not None
-    _check(pool, contradictory_settings.of_client(described, schema, providers, verb, has_secret=has_secret))
+    _check(pool, contradictory_settings.of_client(described, pool.configuration.attributes, verb))
     try:
         settings = descriptions.client_settings({**described, "LastModifiedDate": pool.clock().timestamp()})
         client = AppClient(**{**settings, **secrets})

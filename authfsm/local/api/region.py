@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 from attrs import evolve
@@ -28,8 +29,13 @@ from authfsm.local.state.codes import Entropy
 from authfsm.local.state.core import Core, Reply, Request, paginate
 
 
-class UnreadablePool(Exception):
-    """A pool cannot be read from the state file; the message names it and the damaged record, and says what to do."""
+class StateFileError(Exception):
+    """The file cannot be used for the pool's state; `why` completes a sentence that begins with its path."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path} {why}")
+        self.path = path
+        self.why = why
 
 
 class Pools(Mapping[str, LocalPool]):
@@ -53,7 +59,7 @@ class Pools(Mapping[str, LocalPool]):
         """Return all pools or those with these ids, without those that cannot be read: the server logs them."""
         found = []
         for pool_id in self.copy() if pool_ids is None else pool_ids:
-            with suppress(UnreadablePool):
+            with suppress(StateFileError):
                 found.append(self[pool_id])
         return found
 
@@ -250,7 +256,8 @@ class LocalCognito(DisplayMixin):
 
     def read_members(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Return the members of a request, after checking those that no pool need check."""
-        return operations.read_members(self._nowhere._core, operation, request)  # noqa: SLF001 - same package
+        core = self._nowhere._core  # noqa: SLF001 - same package
+        return operations.read_members(core, operation, request, REGION_OPERATIONS)
 
     def check(self, operation: str, members: Mapping[str, Any]) -> None:
         """Refuse what one pool cannot know: a second pool with the same domain."""

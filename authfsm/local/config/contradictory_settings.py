@@ -1,12 +1,12 @@
 """What Cognito refuses in the settings of a pool or an app client although each member by itself is valid.
 
 Rules and messages are those of the package cdk-preflight, whose maintainers try each on AWS. What depends on other services
-(the keys, addresses and roles of KMS, SES, SNS and IAM) is not checked.
+(the keys, addresses and roles of KMS, SES, SNS and IAM; OAuth and federation) is not checked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 from authfsm.local.config.schema import VERIFIED_MARKS, Schema
@@ -53,10 +53,8 @@ def of_pool(pool: Structure) -> Iterator[str]:  # noqa: C901 - one condition a r
         yield "Please use TemporaryPasswordValidityDays in PasswordPolicy instead of UnusedAccountValidityDays"
 
 
-def of_client(
-    client: Structure, schema: Schema, providers: Collection[str], verb: str, *, has_secret: bool
-) -> Iterator[str]:
-    """Yield why Cognito refuses an app client's settings, in a pool with these identity providers; `verb` is creating or updating."""
+def of_client(client: Structure, schema: Schema, verb: str) -> Iterator[str]:
+    """Yield why Cognito refuses an app client's settings, in a pool with this schema; `verb` is creating or updating."""
     if set(client.get("ReadAttributes") or ()) - schema.all.keys():
         yield f"Invalid read attributes specified while {verb} a client"
     written = set(client.get("WriteAttributes") or schema.required)
@@ -70,9 +68,3 @@ def of_client(
         yield "Invalid range for token validity."
     if max(seconds.values()) > seconds["RefreshTokenValidity"]:
         yield "Access and Id Token expiration times must be less than or equal to refresh token expiration times."
-    for name in sorted({*client.get("SupportedIdentityProviders", ())} - {"COGNITO", *providers}):
-        yield f"The provider {name} does not exist for User Pool"
-    if (uri := client.get("DefaultRedirectURI")) and uri not in client.get("CallbackURLs", ()):
-        yield f"The default redirect URI {uri} is not in the callback URIs list."
-    if "client_credentials" in client.get("AllowedOAuthFlows", ()) and not has_secret:
-        yield "client_credentials flow can not be selected if client does not have a client secret."

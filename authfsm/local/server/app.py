@@ -33,7 +33,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from authfsm.local.api.aws_json import error_reply
 from authfsm.local.api.pool import LocalPool
-from authfsm.local.api.region import UnreadablePool
+from authfsm.local.api.region import StateFileError
 from authfsm.local.server import page
 from authfsm.local.server.access import AccessMiddleware
 from authfsm.local.server.service import Service
@@ -149,7 +149,7 @@ class _Endpoints:
         pool_id = request.path_params["pool"]
         try:
             pool = await self.run(self.service.cognito.pools.get, pool_id)
-        except UnreadablePool as error:
+        except StateFileError as error:
             raise HTTPException(500, str(error)) from None
         if pool is None:
             raise HTTPException(404, f"There is no user pool {pool_id[:60]}.")

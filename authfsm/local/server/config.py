@@ -246,8 +246,10 @@ def _check_types(values: Mapping[str, Any], types: Mapping[str, str], where: str
         _check(is_right or is_none, f"{where}{name} must be {words}, not of type {type(value).__name__}")
         for key, part in parts:
             which = f"item {key}" if isinstance(value, list) else key
-            why = f"{where}{name} must be {words}: {which} is of type {type(part).__name__}"
-            _check(isinstance(part, str), why)
+            _check(
+                isinstance(part, str),
+                f"{where}{name} must be {words}: {which} is of type {type(part).__name__}",
+            )
 
 
 def _kind(annotation: str) -> tuple[type | tuple[type, ...], str]:

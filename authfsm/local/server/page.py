@@ -68,8 +68,8 @@ def page_data(service: Service) -> dict[str, Any]:
         cores = [each._core for each in pools]  # noqa: SLF001 - same package
         now = service.core.elapsed()
         messages = chain.from_iterable(each.outbox for each in cores)
-        newest = sorted(messages, key=lambda each: each.at, reverse=True)
         accepted = islice(reversed(service.cognito.accepted), _MAX_ROWS)
+        newest = sorted(messages, key=lambda each: each.at, reverse=True)
         return {
             "pool": ", ".join(each.pool_id for each in pools[:_MAX_POOLS]) or "none",
             "poolCount": len(pools),

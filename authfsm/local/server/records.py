@@ -22,9 +22,10 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 from cattrs.preconf.json import make_converter
 
 from authfsm.base.secret import Secret
+from authfsm.local.api.region import StateFileError
 from authfsm.local.config import descriptions
 from authfsm.local.config.pool_configuration import AppClient
-from authfsm.local.server.state_file import RecordRow, StateFile, StateFileError, UnreadableRecord
+from authfsm.local.server.state_file import RecordRow, StateFile, UnreadableRecord
 from authfsm.local.state.codes import Message
 from authfsm.local.state.core import Core, SessionConfiguration
 from authfsm.local.state.records import Record

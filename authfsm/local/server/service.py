@@ -27,14 +27,14 @@ from authfsm.base.concurrency import ForkSafeLock
 from authfsm.local.api.aws_json import HttpReply, answer_http, error_reply, signing_region
 from authfsm.local.api.pool import LocalPool
 from authfsm.local.api.pool_operations import configured
-from authfsm.local.api.region import REGION_OPERATIONS, LocalCognito, UnreadablePool
+from authfsm.local.api.region import REGION_OPERATIONS, LocalCognito, StateFileError
 from authfsm.local.config import descriptions
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.request_members import is_known
 from authfsm.local.server.access import AccessRules
 from authfsm.local.server.config import CLIENT_ID, POOL_ID, ConfigError, ServerConfig
 from authfsm.local.server.sign_in_tracker import SignInTracker
-from authfsm.local.server.state_file import StateFile, StateFileError, UnreadableRecord
+from authfsm.local.server.state_file import StateFile, UnreadableRecord
 from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.states import State
 
@@ -147,11 +147,9 @@ class Service:
             reply = answer_http(answer, target, body, request_id, signed=signed)
         except StateFileError as error:
             ids = {"why": error.why, "request_id": request_id}
-            self.log.write("state file not written", level="error", **ids)
+            self.log.write("state file refused", level="error", **ids)
             message = f"The state file {error.why}. Nothing was changed."
             reply = error_reply("InternalErrorException", message, request_id, status=500)
-        except UnreadablePool as error:
-            reply = error_reply("InternalErrorException", str(error), request_id, status=500)
         except Exception as error:  # noqa: BLE001 - a bug must not end the server
             operation = details.get("operation")
             self.log.write_error("internal error", error, operation=operation, request_id=request_id)
@@ -311,7 +309,7 @@ def _open_from_file(
                 pool_store.load()
         except StateFileError as error:
             log.write("pool not read", level="error", pool=pool_id, why=error.why)
-            raise UnreadablePool(str(error)) from None
+            raise
         service.add(pool, pool_store)
         return pool
 

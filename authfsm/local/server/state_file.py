@@ -19,6 +19,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
+from authfsm.local.api.region import StateFileError
+
 APPLICATION_ID: Final = 0x61757468  # "auth"
 VERSION: Final = 5
 """Raise this when a class or a field that a record contains is renamed, moved or given another meaning."""
@@ -42,15 +44,6 @@ _DELETE: Final = "DELETE FROM records WHERE pool = ? AND kind = ? AND key = ?"
 
 RecordRow = tuple[str, str, str | None]
 """A record's kind, its key among the pool's records of this kind, and its text; None deletes the record."""
-
-
-class StateFileError(Exception):
-    """The file cannot be used for the pool's state; `why` completes a sentence that begins with its path."""
-
-    def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f"{path} {why}")
-        self.path = path
-        self.why = why
 
 
 class UnreadableRecord(ValueError):
