@@ -10,6 +10,8 @@ may issue a challenge.
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -19,12 +21,13 @@ from typing import Final
 from attrs import evolve, frozen
 
 from authfsm.core.history import Step
+from authfsm.diagrams import picture_tag
 from authfsm.diagrams.account import AccountDiagram
 from authfsm.diagrams.dot_labels import account_link
 from authfsm.diagrams.example_pools import EXAMPLE_POOLS
 from authfsm.diagrams.picture import Diagram, diagram
 from authfsm.diagrams.sequence import sequence
-from authfsm.diagrams.themes import AUTO
+from authfsm.diagrams.themes import AUTO, DARK, LIGHT
 from authfsm.diagrams.vertices import CONFIDENCE_MARKS
 from authfsm.protocol.account_table import RECOVERIES
 from authfsm.protocol.auth_flows import FLOWS
@@ -69,6 +72,7 @@ _SIGN_IN: Final = (
     ),
     Step(4, State.SOFTWARE_TOKEN_MFA, Code, State.AUTHENTICATED),
 )
+_SIGN_IN_ABOUT: Final = "One sign-in, step by step: the password by SRP, a mistyped code, the right code."
 _ACCOUNT: Final = (
     "The life of an account: sign-up, confirmation, forgotten password. Two failures of a sign-in lead here."
 )
@@ -76,11 +80,10 @@ _ACCOUNT: Final = (
 
 def pictures() -> Iterator[tuple[str, Diagram, str]]:
     """Yield each picture with the name of its file and a sentence about it."""
-    about = "One sign-in, step by step: the password by SRP, a mistyped code, the right code."
     settings = EXAMPLE_POOLS["mfa_required"][0]
-    drawn = diagram(settings=settings, history=_SIGN_IN, theme=AUTO)
+    drawn = diagram(settings=settings, history=_SIGN_IN, theme=AUTO, animated=True)
     model = evolve(drawn.model, notes=(_SHORT_CAPTION,), omitted=())
-    yield "sign_in", evolve(drawn, model=model), about
+    yield "sign_in", evolve(drawn, model=model), _SIGN_IN_ABOUT
     about = "The whole protocol at a glance: every flow, from the first request to tokens."
     yield "overview", diagram(overview=True, theme=AUTO), about
     about = "The whole protocol, with the response that each line needs; open it in a tab of its own."
@@ -103,7 +106,13 @@ def pictures() -> Iterator[tuple[str, Diagram, str]]:
 def files() -> dict[str, str]:
     """Return the text of every file of the gallery, by its name; raises NoEngine."""
     every = list(pictures())
-    found = {f"{name}.svg": drawn.svg(animated=drawn.model.has_history) for name, drawn, _ in every}
+    found = {f"{name}.svg": drawn.svg() for name, drawn, _ in every if not drawn.animated}
+    for name, drawn, _ in every:
+        if drawn.animated:
+            found |= {
+                f"{name}-{look}.svg": evolve(drawn, theme=theme).svg() for look, theme in _LOOKS.items()
+            }
+            found[f"{name}-still.svg"] = evolve(drawn, animated=False).svg()
     found["account.svg"] = AccountDiagram(AUTO).svg()
     found["sign_in_messages.svg"] = sequence(history=_SIGN_IN, theme=AUTO).svg()
     for action in RECOVERIES:  # beside each other, the pictures link to each other
@@ -120,13 +129,14 @@ def files() -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+_LOOKS: Final = {"light": LIGHT, "dark": DARK}
 _README: Final = """\
 # The protocol in pictures
 
 Computed from `authfsm/protocol/table.py` by `python tests/gallery.py`.
 The caption of each picture says what it omits. Open a picture in its own tab: hover over a state
 to see what it means, and click it for AWS's page. Pictures are dark if your browser prefers dark.
-`protocol.dot` is the source of the second.
+`protocol.dot` is the source of `protocol`.
 {pictures}
 ## The messages of a sign-in
 
@@ -138,9 +148,31 @@ to see what it means, and click it for AWS's page. Pictures are dark if your bro
 
 
 def _entry(name: str, about: str) -> str:
+    if name == "sign_in":
+        return f"\n## {name}\n\n{about}\n\n{moving_picture()}"
     # At the width of that page, the whole protocol cannot be read.
     shown = f"{name}.svg" if name == "protocol" else f"![{about.replace('`', '')}]({name}.svg)"
     return f"\n## {name}\n\n{about}\n\n[{shown}]({name}.svg)\n"
+
+
+def moving_picture(folder: str = "") -> str:
+    """Return the HTML that shows the sign-in that moves: light or dark, or still for readers who ask for that."""
+    files = {look: f"{folder}sign_in-{look}.svg" for look in (*_LOOKS, "still")}
+    return picture_tag(title=_SIGN_IN_ABOUT, **files)
+
+
+def shown() -> Iterator[tuple[str, str]]:
+    """Yield the pictures that README, the gallery and the notebooks show, each with its name, as SVG."""
+    root = Path(__file__).parents[1]
+    for page in ("README.md", "diagrams/README.md"):
+        text = (root / page).read_text("utf-8")
+        for found in re.findall(r"(?:!\[[^\]]*\]\(|srcset=\"|src=\")([^)\"]*\.svg)", text):
+            yield Path(found).name, (root / "diagrams" / Path(found).name).read_text("utf-8")
+    for file in sorted((root / "notebooks").glob("*.ipynb")):
+        for number, cell in enumerate(json.loads(file.read_text("utf-8"))["cells"]):
+            for output in cell.get("outputs", ()):
+                if drawn := "".join(output.get("data", {}).get("image/svg+xml", ())):
+                    yield f"{file.stem}, cell {number}", drawn
 
 
 def write(folder: str | Path) -> list[Path]:

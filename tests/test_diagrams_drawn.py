@@ -23,6 +23,7 @@ from authfsm.diagrams import (
     diagram,
     render,
 )
+from authfsm.diagrams.picture import HIDDEN
 from authfsm.diagrams.vertices import documentation_link
 from authfsm.protocol.nodes import NODES
 from authfsm.protocol.states import CHALLENGES
@@ -99,13 +100,19 @@ def test_groups_differ_without_colour(name: str) -> None:
 
 
 def test_paper_needs_no_colour() -> None:
-    """In the print theme fills are white, outlines are black, and the legend explains the outlines."""
-    source = str(diagram(theme=PRINT))
-
+    """In the print theme fills are white and outlines are black; in each theme the legend has the outlines in words."""
     assert {paint.fill for group, paint in PRINT.groups.items() if group is not StateGroup.BEGIN} == {
         "#ffffff"
     }
-    assert "Rounded: first factor. Folded corner: set-up. Square: second factor. Plugs: device." in source
+    for theme in THEMES.values():
+        legend = str(diagram(theme=theme))
+        for each in (
+            "first factor: rounded",
+            "set-up: folded corner",
+            "second factor: square",
+            "device: plugs",
+        ):
+            assert f"&#160;{each}&#160;" in legend
 
 
 def test_one_file_is_light_and_dark() -> None:
@@ -154,15 +161,39 @@ def test_text_has_contrast(name: str) -> None:
     assert [pair for pair in pairs if contrast(*pair) < 4.5] == []
 
 
-@pytest.mark.parametrize("name", ["light", "dark"])
+@pytest.mark.parametrize("name", THEMES)
 def test_lines_have_contrast(name: str) -> None:
-    """Lines of answers, of failures and of recorded steps reach 3 : 1 on the background (WCAG AA)."""
+    """Every line, faded ones and those of failures too, reaches 3 : 1 on what it stands on (WCAG AA)."""
     theme = THEMES[name]
     drawn = str(diagram(failures=True, theme=theme))
     failing = re.findall(r'-> FAILED \[.*?class=failure color="(#\w+)"', drawn)
     assert len(failing) > 10
-    for colour in {*failing, theme.line, theme.highlight, theme.warning, theme.gained}:
-        assert contrast(colour, theme.background) >= 3
+    colours = {*failing, theme.line, theme.faded, theme.muted, theme.highlight, theme.warning, theme.gained}
+    pairs = [(colour, theme.background) for colour in colours]
+    paints = [paint for group, paint in theme.groups.items() if group is not StateGroup.BEGIN]
+    pairs += [(each.line, each.fill) for each in paints] + [(each.line, theme.background) for each in paints]
+    assert [pair for pair in pairs if contrast(*pair) < 3] == []
+
+
+@pytest.mark.parametrize("name", THEMES)
+def test_what_has_not_happened_yet_has_contrast(name: str) -> None:
+    """In a picture that moves, the steps to come have the contrast of lines and text too, after their opacity."""
+    theme = THEMES[name]
+    lines, shapes, text = HIDDEN.values()
+
+    def blended(colour: str, opacity: float, under: str = theme.background) -> str:
+        channels = ((int(each[at : at + 2], 16) for each in (colour, under)) for at in (1, 3, 5))
+        return "#" + "".join(
+            f"{round(above * opacity + below * (1 - opacity)):02x}" for above, below in channels
+        )
+
+    fills = [paint.fill for group, paint in theme.groups.items() if group is not StateGroup.BEGIN]
+    drawn = [(blended(colour, lines), theme.background) for colour in (theme.highlight, theme.warning)]
+    drawn += [(blended(paint.line, shapes), theme.background) for paint in theme.groups.values()]
+    assert [pair for pair in drawn if contrast(*pair) < 3] == []
+    under = [theme.background, *(blended(fill, shapes) for fill in (*fills, theme.current))]
+    pairs = [(colour, each) for each in under for colour in (theme.text, theme.highlight, theme.warning)]
+    assert [pair for pair in pairs if contrast(blended(pair[0], text, pair[1]), pair[1]) < 4.5] == []
 
 
 def test_labels_replace_texts() -> None:

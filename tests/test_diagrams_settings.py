@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
@@ -21,10 +22,11 @@ from authfsm.diagrams import (
     UnknownState,
     diagram,
 )
-from authfsm.diagrams.dot import dot
+from authfsm.diagrams.dot import dot, drawn_edges, quoted
 from authfsm.diagrams.dot_labels import codes
 from authfsm.diagrams.example_pools import EXAMPLE_POOLS
 from authfsm.diagrams.model_builder import TABLE_ROWS, build_model
+from authfsm.diagrams.vertices import OmissionReason
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.responses import Code, NewPassword, SrpClaim, UserSrpAuth
 from authfsm.protocol.states import State
@@ -153,12 +155,44 @@ def test_a_difference_shows_without_colour() -> None:
     assert "penwidth=2.6" in there
 
 
-def test_a_difference_of_nothing() -> None:
-    """Between a pool and itself nothing changes."""
-    model = diagram(difference=(OFF, OFF)).model
+POOLS = {name: pool for name, (pool, _) in EXAMPLE_POOLS.items()} | {"everything": PoolSettings()}
 
-    assert {edge.availability.effect for edge in model.edges} == {SettingsEffect.AVAILABLE}
-    assert node_names(model) == node_names(diagram(settings=OFF).model)
+
+@pytest.mark.parametrize(("one", "other"), [*product(POOLS, POOLS)])
+def test_the_legend_of_a_difference_is_what_is_drawn(one: str, other: str) -> None:
+    """For every two pools the caption explains each sign that is drawn, and no other; the rest looks as usual."""
+    drawn = diagram(difference=(POOLS[one], POOLS[other]))
+    vertices = {vertex: drawn.model.availability(vertex).effect for vertex in drawn.model.nodes}
+    effects = [each.availability.effect for each in drawn.model.edges]
+    source = str(drawn)
+    signs = {
+        SettingsEffect.GAINED: ("Thick and +: becomes possible.", "+ "),
+        SettingsEffect.LOST: ("Dotted and \u2212: becomes impossible.", "\u2212 "),
+    }
+    assert {*vertices.values(), *effects} <= {*signs, SettingsEffect.AVAILABLE}
+    for effect, (sentence, sign) in signs.items():
+        is_drawn = effect in {*vertices.values(), *effects}
+        assert (sentence in source) == is_drawn
+        assert (f'label="{sign}' in source or f">{sign}" in source) == is_drawn
+    assert ("Nothing becomes possible or impossible." in source) == (
+        not {*vertices.values(), *effects} & {*signs}
+    )
+    lines = [line for line in source.splitlines() if " -> " in line and "style=invis" not in line]
+    for (edge, _), line in zip(drawn_edges(drawn.model), lines, strict=True):
+        effect = edge.availability.effect
+        assert ("style=dotted" in line) == (effect is SettingsEffect.LOST)
+        assert ("penwidth=2.6" in line) == (effect is SettingsEffect.GAINED and not edge.kind.is_refusal)
+        assert ("style=dashed" in line) == (edge.is_uncertain and effect is not SettingsEffect.LOST)
+    for vertex, effect in vertices.items():
+        (line,) = [each for each in source.splitlines() if each.startswith(f"\t{quoted(vertex.name)} [")]
+        assert ("penwidth=3" in line) == (effect is SettingsEffect.GAINED)
+        assert ("dotted" in line) == (effect is SettingsEffect.LOST and isinstance(vertex, Node))
+    if one == other:
+        assert node_names(drawn.model) == node_names(diagram(settings=POOLS[one]).model)
+    ruled_out_by_both = any(each.reason is OmissionReason.SETTINGS for each in drawn.model.omitted)
+    assert (
+        "what the settings of both pools rule out" in source.replace('<br align="left"/>', " ")
+    ) == ruled_out_by_both
 
 
 @pytest.mark.parametrize("state", State)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import gallery
 import pytest
-from gallery import pictures
 
 from authfsm.core.history import Step
 from authfsm.diagrams import UnknownLabel, diagram
@@ -49,21 +47,7 @@ def smallest(svg: str) -> dict[str, float]:
     }
 
 
-def shown() -> Iterator[tuple[str, str]]:
-    """Yield the pictures that README, the gallery and the notebooks show, each with its name."""
-    for name in ("README.md", "diagrams/README.md"):
-        for found in re.findall(
-            r"(?:!\[[^\]]*\]\(|srcset=\"|src=\")([^)\"]*\.svg)", (ROOT / name).read_text("utf-8")
-        ):
-            yield Path(found).name, (ROOT / "diagrams" / Path(found).name).read_text("utf-8")
-    for file in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        for number, cell in enumerate(json.loads(file.read_text("utf-8"))["cells"]):
-            for output in cell.get("outputs", ()):
-                if drawn := "".join(output.get("data", {}).get("image/svg+xml", ())):
-                    yield f"{file.stem}, cell {number}", drawn
-
-
-SHOWN = {name: smallest(svg) for name, svg in shown()}
+SHOWN = {name: smallest(svg) for name, svg in gallery.shown()}
 
 
 @pytest.mark.parametrize("name", SHOWN)
@@ -83,8 +67,9 @@ def table() -> str:
 
 
 def test_the_gallery_shows_every_picture_but_the_whole() -> None:
-    """The whole protocol with all names is a link; every other picture is shown."""
-    assert {f"{name}.svg" for name, _, _ in pictures()} - SHOWN.keys() == {"protocol.svg"}
+    """The whole protocol with all names is a link; every other picture is shown, the one that moves in README too."""
+    assert {name for name in gallery.files() if name.endswith(".svg")} - SHOWN.keys() == {"protocol.svg"}
+    assert gallery.moving_picture("diagrams/") in (ROOT / "README.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("state", State, ids=str)
@@ -197,8 +182,9 @@ def test_an_unknown_label_is_an_error() -> None:
 
 def test_a_sign_in_that_moves() -> None:
     """Each step has a moment of its own, in order; without animation, or with reduced motion, all is visible."""
-    drawn = diagram(flow="USER_SRP_AUTH", history=HISTORY)
-    still, moving = drawn.svg(), drawn.svg(animated=True)
+    still, moving = (
+        diagram(flow="USER_SRP_AUTH", history=HISTORY, animated=animated).svg() for animated in (False, True)
+    )
     style = re.findall(r"<style>(@media \(prefers-reduced-motion:no-preference\).*?)</style>", moving)
     assert len(style) == 1
     begins = [float(x) for x in re.findall(r"@keyframes s\d+\{0%,([\d.]+)%", style[0])]
@@ -209,7 +195,7 @@ def test_a_sign_in_that_moves() -> None:
     assert (arrived["PASSWORD_VERIFIER"], arrived["SMS_MFA"]) == ("1", "2")
     assert re.sub(r" step-\d+|<style>@media \(prefers-reduced.*?</style>\n", "", moving) == still
     assert "script" not in moving
-    assert diagram().svg(animated=True).count("@keyframes") == 0
+    assert diagram(animated=True).svg().count("@keyframes") == 0
 
 
 def test_jupyter_shows_no_picture_wider_than_its_cell() -> None:

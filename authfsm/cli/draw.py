@@ -26,7 +26,7 @@ _BINARY: Final[dict[str, Callable[[Drawing], bytes]]] = {"png": Drawing.png, "pd
 
 PICTURE_OPTIONS: Final = (
     "form", "flow", "state", "failures", "actions", "unfolded", "overview", "label", "history", "traffic", "diff",
-    "faded", "theme", "picture",
+    "faded", "theme", "picture", "animated",
 )  # fmt: skip
 """The options that decide what a picture shows or how it looks."""
 
@@ -36,6 +36,7 @@ _REQUIRED: Final = {
     "faded": ("pool", "settings"),
     "save_settings": ("pool", "settings"),
     "sequence": ("flow", "history"),
+    "animated": ("history",),
 }
 """The options that an option requires, at least one of them."""
 
@@ -98,8 +99,10 @@ class Draw(PoolOptions):
     )
     faded: bool = pool_option("Also show what the pool's settings exclude, in a faded colour.", default=False)
     theme: str | None = _output("Colour theme: light, dark, print or auto.")
+    animated: bool = _output("Let the steps of --history appear one after another (SVG).", default=False)
     picture: bool = _output(
-        "Write each picture twice, light and dark, and print HTML with which a page (on GitHub too) shows one of them.",
+        "Write each picture light and dark, and still if it is animated, and print the HTML that shows the right one on"
+        " a page, on GitHub too.",
         default=False,
     )
     engine: str | None = _output("Layout engine: graphviz-pure, or the installed Graphviz (dot).")
@@ -175,6 +178,7 @@ class Draw(PoolOptions):
             failures=self.failures,
             actions=self.actions,
             overview=self.overview,
+            animated=self.animated,
             **look,
         )
 
@@ -185,6 +189,8 @@ class Draw(PoolOptions):
             raise command.WrongUsage(str(error)) from None
         command.refuse_unknown("format", self.form, (*filter(None, drawn.formats), *_BINARY))
         for output in self.output or self._default(".svg"):
+            if self.animated and (self.form or output.suffix or ".svg").removeprefix(".") != "svg":
+                raise command.WrongUsage(f"--animated writes .svg, not {output}")
             if self.picture:
                 self._draw_pair(drawn, output)
             elif output == _STDOUT:
@@ -201,15 +207,21 @@ class Draw(PoolOptions):
                 why = f"{output} must end in one of {', '.join(drawn.suffixes)}; or give its format with --format"
                 raise command.WrongUsage(why)
 
-    @staticmethod
-    def _draw_pair(drawn: Drawing, output: Path) -> None:
-        """Write a picture for light and dark pages, and print the HTML that shows the right one."""
-        pair = [output.with_stem(f"{output.stem}-{theme}") for theme in ("light", "dark")]
+    def _draw_pair(self, drawn: Drawing, output: Path) -> None:
+        """Write a picture for light and dark pages, perhaps a still one, and print the HTML that shows the right one."""
         if output.suffix not in {".svg", ".png"}:
             raise command.WrongUsage(f"--picture writes .svg or .png, not {output}")
-        for file, theme in zip(pair, (diagrams.LIGHT, diagrams.DARK), strict=True):
-            _write(file, partial(evolve(drawn, theme=theme).save, file))  # type: ignore[misc]
-        sys.stdout.write(diagrams.picture_tag(pair[0].as_posix(), pair[1].as_posix(), drawn.title))
+        looks: dict[str, dict[str, Any]] = {
+            "light": {"theme": diagrams.LIGHT},
+            "dark": {"theme": diagrams.DARK},
+        }
+        if self.animated:
+            looks["still"] = {"theme": diagrams.AUTO, "animated": False}
+        files = {name: output.with_stem(f"{output.stem}-{name}") for name in looks}
+        for name, look in looks.items():
+            _write(files[name], partial(evolve(drawn, **look).save, files[name]))  # type: ignore[misc]
+        names = {name: file.as_posix() for name, file in files.items()}
+        sys.stdout.write(diagrams.picture_tag(title=drawn.title, **names))
 
 
 def _settings(path: Path) -> PoolSettings:

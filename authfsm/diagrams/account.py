@@ -8,7 +8,8 @@ from typing import ClassVar, Final
 
 from attrs import frozen
 
-from authfsm.diagrams.dot import FONT, quoted
+from authfsm.diagrams.dot import FONT, framed, statement
+from authfsm.diagrams.dot_labels import SENTENCES, title_label, with_rows
 from authfsm.diagrams.drawing import Drawing
 from authfsm.diagrams.themes import LIGHT, Theme
 from authfsm.diagrams.vertices import StateGroup
@@ -33,7 +34,7 @@ _CAPTION: Final = (
     "Not drawn: AdminDeleteUser and DeleteUser, which lead to NO_ACCOUNT.",
     f"Not drawn: {', '.join(sorted(UNUSED_STATUSES))}, which Cognito no longer uses.",
     "Operations listed in a status leave it as it is.",
-    "\u2020 and dashed: known only by inference, or contradicted by another source.",
+    SENTENCES["uncertain"],
 )
 
 
@@ -52,20 +53,23 @@ class AccountDiagram(Drawing):
 
     def dot(self) -> str:
         """Return the diagram in Graphviz's language."""
-        return "\n".join((*self._statements(), ""))
+        theme = self.theme
+        graph = {
+            "rankdir": "TB", "bgcolor": theme.background, "pad": "0.1", "nodesep": "0.12", "ranksep": "0.35",
+            "fontname": FONT, "fontsize": "12", "fontcolor": theme.muted, "labelloc": "t", "labeljust": "l",
+            "tooltip": " ", "label": title_label([self.title], theme, 12),
+        }  # fmt: skip
+        begin, end = framed(f"<<br/>{_lines(_CAPTION)}>")
+        head = "digraph account {", statement("graph", graph)
+        return "\n".join((*head, *begin, *self._statements(), *end, "}", ""))
 
     def _statements(self) -> Iterator[str]:
         theme = self.theme
-        yield "digraph account {"
-        yield _statement(
-            "graph", rankdir="TB", bgcolor=theme.background, pad="0.1", nodesep="0.12", ranksep="0.35",
-            fontname=FONT, fontsize="12", fontcolor=theme.muted, labelloc="b", labeljust="l", tooltip=" ",
-            label=f"<<br/>{_lines(_CAPTION)}>",
-        )  # fmt: skip
-        yield _statement("node", fontname=FONT, fontsize="13", height="0.3", fontcolor=theme.text)
-        yield _statement(
-            "edge", fontname=FONT, fontsize="12", arrowsize="0.65", color=theme.line, fontcolor=theme.label
-        )  # fmt: skip
+        yield statement(
+            "node", {"fontname": FONT, "fontsize": "13", "height": "0.3", "fontcolor": theme.text}
+        )
+        look = {"fontname": FONT, "fontsize": "12", "fontcolor": theme.label, "color": theme.line}
+        yield statement("edge", look | {"arrowsize": "0.65"})
         edges: dict[tuple[UserStatus, UserStatus], list[AccountTransition]] = {}
         for each in ACCOUNT_TRANSITIONS:
             if each.operation not in _DELETIONS and each.source not in UNUSED_STATUSES:
@@ -76,18 +80,18 @@ class AccountDiagram(Drawing):
         for (source, dest), every in edges.items():
             ends, label = f"{source.name} -> {dest.name}", _lines(map(_row, every), "&#160;")
             dashed = {"style": "dashed"} if all(map(_is_uncertain, every)) else {}
-            yield _statement(ends, label=f"<{label}>", tooltip=ends, **dashed)
-        yield "}"
+            yield statement(ends, {"label": f"<{label}>", "tooltip": ends, **dashed})
 
     def _node(self, status: UserStatus, stays: list[AccountTransition]) -> str:
         group = _GROUPS.get(status, StateGroup.SET_UP)
         paint = self.theme.groups[group]
-        rows = [f'<br/><font point-size="12">{escape(row)}</font>' for row in map(_row, stays)]
-        return _statement(
-            status.name, label=f"<{status.name}{''.join(rows)}>", tooltip=f"{status}: {status.meaning}", target="_blank",
-            URL=links.reference("UserType"), shape="box", style="rounded,filled",
-            fillcolor=self.theme.background if group is StateGroup.BEGIN else paint.fill, color=paint.line,
-        )  # fmt: skip
+        label = with_rows(status.name, [escape(_row(each)) for each in stays], "12") if stays else status.name
+        look = {
+            "label": label, "tooltip": f"{status}: {status.meaning}", "target": "_blank",
+            "URL": links.reference("UserType"), "shape": "box", "style": "rounded,filled", "color": paint.line,
+            "fillcolor": self.theme.background if group is StateGroup.BEGIN else paint.fill,
+        }  # fmt: skip
+        return statement(status.name, look)
 
 
 def _is_uncertain(transition: AccountTransition) -> bool:
@@ -100,8 +104,3 @@ def _row(transition: AccountTransition) -> str:
 
 def _lines(rows: Iterable[str], indent: str = "") -> str:
     return "".join(f'{indent}{escape(row)}<br align="left"/>' for row in rows)
-
-
-def _statement(subject: str, **attributes: str) -> str:
-    pairs = " ".join(f"{name}={quoted(value, html=name == 'label')}" for name, value in attributes.items())
-    return f"\t{subject} [{pairs}]"

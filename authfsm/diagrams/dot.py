@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import evolve, frozen
 
-from authfsm.diagrams.dot_labels import caption
+from authfsm.diagrams.dot_labels import caption, heading, with_rows
 from authfsm.diagrams.model import MANY_NODES, DiagramModel, Edge, EdgeKind, EdgeStep, SettingsEffect
 from authfsm.diagrams.themes import Paint, Theme
 from authfsm.diagrams.vertices import START, Junction, StateGroup, Vertex, documentation_link, group_of
@@ -63,15 +63,24 @@ def statement(subject: str, attributes: Attributes, defaults: Attributes | None 
     return f"\t{subject} [{pairs}]" if pairs else f"\t{subject}"
 
 
-def dot(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> str:
+def dot(model: DiagramModel, theme: Theme, labels: Mapping[str, str], *, captioned: bool = True) -> str:
     """Return a diagram as DOT; `labels` replaces names, triggers and sentences of the caption."""
-    return "\n".join((*_statements(model, DotStyle(model, theme, labels)), ""))
+    return "\n".join((*_statements(model, DotStyle(model, theme, labels, captioned)), ""))
+
+
+def framed(caption: str) -> tuple[list[str], list[str]]:
+    """Return what begins and ends the part of a graph below which a caption stands, if there is one."""
+    look = {"label": caption, "labelloc": "b", "peripheries": "0", "margin": "0"}
+    return (["subgraph cluster_drawing {", statement("graph", look)], ["}"]) if caption else ([], [])
 
 
 def _statements(model: DiagramModel, style: DotStyle) -> Iterator[str]:
     graph, node_defaults, edge_defaults = style.defaults()
+    title, below = style.captions()
+    begin, end = framed(below)
     yield "digraph authfsm {"
-    yield statement("graph", graph)
+    yield statement("graph", graph | title)
+    yield from begin
     yield statement("node", node_defaults)
     yield statement("edge", edge_defaults)
     for vertex in model.nodes:
@@ -93,7 +102,10 @@ def _statements(model: DiagramModel, style: DotStyle) -> Iterator[str]:
     for own in model.own_transitions:
         for source, dest in own.ends():
             yield statement(f"{quoted(source)} -> {quoted(dest)}", style.own_edge(own.trigger))
-    yield "}"
+    for row in model.same_rank():
+        if isinstance(row[0], Node) and group_of(row[0]) is StateGroup.FIRST_FACTOR:  # no line crosses them
+            yield statement(" -> ".join(quoted(each.name) for each in row), {"style": "invis"})
+    yield from (*end, "}")
 
 
 def drawn_edges(model: DiagramModel) -> Iterator[tuple[Edge, bool]]:
@@ -137,16 +149,23 @@ class DotStyle:
     model: DiagramModel
     theme: Theme
     labels: Mapping[str, str]
+    captioned: bool = True
+
+    def captions(self) -> tuple[Attributes, str]:
+        """Return the title above and the caption below, if it has them."""
+        if not self.captioned:
+            return {}, ""
+        asked = self.model, self.theme, self.labels, int(self.label_size)
+        return {"label": heading(*asked)}, caption(*asked)
 
     def defaults(self) -> tuple[Attributes, Attributes, Attributes]:
         """Return the attributes of the graph, and the defaults of nodes and edges."""
         theme, paint = self.theme, self.theme.groups[StateGroup.FIRST_FACTOR]
         faded = self.model.has_highlights
         graph = {
-            "rankdir": "LR" if self._in_columns else "TB", "bgcolor": theme.background, "pad": "0.1",
-            "nodesep": "0.12", "ranksep": "0.22", "splines": "spline", "fontname": FONT,
-            "fontsize": self.label_size, "fontcolor": theme.muted, "labelloc": "b", "labeljust": "l",
-            "tooltip": " ", "label": caption(self.model, theme, self.labels, int(self.label_size)),
+            "rankdir": "LR" if self._in_columns else "TB", "bgcolor": theme.background, "pad": "0.05",
+            "nodesep": "0.14", "ranksep": "0.2" if self._in_columns else "0.24", "splines": "spline", "fontname": FONT,
+            "fontsize": self.label_size, "fontcolor": theme.muted, "labelloc": "t", "labeljust": "l", "tooltip": " ",
         }  # fmt: skip
         node = {
             "fontname": FONT, "fontsize": str(max(_NAME_SIZE, int(self.label_size))), "height": "0.3", "margin": "0.13,0.05",
@@ -171,7 +190,7 @@ class DotStyle:
         """The size of labels in points: larger where a drawing is wide, and so is made smaller on paper."""
         if len(self.model.nodes) <= MANY_NODES or self.model.overview:
             return str(_LABEL_SIZE)
-        return str(_LABEL_SIZE + (1 if self.model.focus else 2))
+        return str(_LABEL_SIZE + (1 if self.model.focus else 3 if self.model.flow else 2))
 
     def own_state(self, name: str) -> Attributes:
         """Return the attributes of an application's own state."""
@@ -245,8 +264,7 @@ class DotStyle:
         if not rows:
             return name
         is_bold = node == self.model.current or node in self.model.focus
-        title = f"<b>{name}</b>" if is_bold else name
-        return f'<{title}<br/><font point-size="{self.label_size}">{"<br/>".join(rows)}</font>>'
+        return with_rows(f"<b>{name}</b>" if is_bold else name, rows, self.label_size)
 
     def junction(self, junction: Junction) -> Attributes:
         """Return the attributes of a junction: a small dark pill."""
@@ -268,13 +286,15 @@ class DotStyle:
         found = {**self._line(edge), "class": edge.kind.replace(" ", "-")}
         at_start = isinstance(edge.source, Node) and group_of(edge.source) is StateGroup.BEGIN
         if edge.is_uncertain:
-            found["style"] = "dashed"
+            found.setdefault("style", "dashed")
         if edge.kind.is_refusal:
             found["arrowsize"] = "0.5"
             if edge.kind is EdgeKind.RESTART:
                 found["arrowhead"] = "empty"
             if at_start:
                 found |= {"tailport": "n", "headport": "n"}
+        elif edge.kind is EdgeKind.FOLD:
+            found["weight"] = "2"  # members stay below their junction, clear of lines that pass
         elif edge.kind is EdgeKind.FAILURE and not (edge.steps or edge.counts):
             found |= {"color": self.theme.muted, "style": "dotted"}
             found |= {"arrowsize": "0.5", "weight": "0"}
@@ -316,7 +336,7 @@ class DotStyle:
             found["arrowsize"] = f"{0.65 - share * 0.2:.2f}"  # it grows with the line's width
         match edge.availability.effect:
             case SettingsEffect.FADED:
-                found |= {"color": theme.faded, "fontcolor": theme.muted}
+                found |= {"color": theme.faded, "fontcolor": theme.muted, "style": "dotted"}
             case SettingsEffect.GAINED:
                 found |= {"color": theme.gained, "penwidth": thick, "fontcolor": theme.gained}
             case SettingsEffect.LOST:

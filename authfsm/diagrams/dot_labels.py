@@ -1,15 +1,15 @@
-"""HTML-like labels of Graphviz: the caption below a diagram, and the advice in FAILED."""
+"""HTML-like labels of Graphviz: the title and legend above a diagram, its caption, and the advice in FAILED."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from textwrap import wrap
 from typing import Final
 
 from authfsm.diagrams import render
-from authfsm.diagrams.model import MANY_NODES, DiagramModel, EdgeKind
-from authfsm.diagrams.themes import Paint, Theme
+from authfsm.diagrams.model import MANY_NODES, DiagramModel, EdgeKind, SettingsEffect
+from authfsm.diagrams.themes import Theme
 from authfsm.diagrams.vertices import OmissionReason, StateGroup, group_of
 from authfsm.protocol.account_table import RECOVERIES
 from authfsm.protocol.error_policy import ERROR_POLICY, RecoveryAction
@@ -17,99 +17,135 @@ from authfsm.protocol.links import reference
 from authfsm.protocol.nodes import Node
 
 _NARROW: Final = 9  # a drawing of fewer nodes is narrow
-_LONGEST_ROW, _LONGEST_NARROW_ROW, _LONGEST_WIDE_ROW = 64, 76, 86  # characters
+_LONGEST_ROW, _LONGEST_NARROW_ROW, _LONGEST_WIDE_ROW, _LONGEST_FLOW_ROW = 68, 76, 86, 102  # characters
+_LONGEST_TITLE: Final = 54  # of a narrow drawing, characters
 _NARROW_SIZE: Final = 10  # points: the caption of a narrow drawing, which is never made smaller
-_LONGEST_ADVICE, _LONGEST_CODES = 34, 100  # characters in a row
+_LONGEST_ADVICE, _LONGEST_CODES = 34, 94  # characters in a row
 _BOLD_ROOM: Final = "&#160;" * 5  # bold text is wider than the engines measure it
 _GAP: Final = "<td>&#160;&#160;&#160;&#160;</td>"
 _BREAK: Final = '<br align="left"/>'
-_LEGEND: Final = (StateGroup.FIRST_FACTOR, StateGroup.SET_UP, StateGroup.SECOND_FACTOR, StateGroup.DEVICE)
-_OUTLINES: Final = {"rounded": "Rounded", "note": "Folded corner", "component": "Plugs"}
-
-LOOP_SENTENCES: Final = {
-    EdgeKind.RETRY: "Loop with a filled head: the answer was refused, and another may be sent.",
-    EdgeKind.RESTART: "Loop with an empty head: the same answer is sent again, without an unknown device key.",
-    EdgeKind.NEW_CHALLENGE: "Loop marked (new challenge): Cognito issued another challenge of the same name.",
-    EdgeKind.ACKNOWLEDGEMENT: "Other responses listed in a state: accepted, and the state stays the same.",
+_NOT_DRAWN: Final = "Not drawn: "
+OUTLINES: Final = {
+    StateGroup.FIRST_FACTOR: "rounded",
+    StateGroup.SET_UP: "folded corner",
+    StateGroup.SECOND_FACTOR: "square",
+    StateGroup.DEVICE: "plugs",
 }
+"""The groups of the legend, each with its outline in words, so that colours need not be told apart."""
 
-
-UNCERTAIN: Final = "\u2020 and dashed: known only by inference, or contradicted by another source."
-PAGES: Final = "Each state links to its page: all that leads out of it."
-OVERVIEW: Final = "Not drawn: the names of the responses; each flow's own diagram has them."
+SENTENCES: Final[Mapping[str, str]] = {
+    EdgeKind.RETRY: "Loop, filled head: refused, another answer may be sent.",
+    EdgeKind.RESTART: "Loop, empty head: sent again without the device key.",
+    EdgeKind.NEW_CHALLENGE: "(new challenge): another challenge of the same name.",
+    EdgeKind.ACKNOWLEDGEMENT: "Responses listed in a state: accepted, the state stays.",
+    SettingsEffect.GAINED: "Thick and +: becomes possible.",
+    SettingsEffect.LOST: "Dotted and \u2212: becomes impossible.",
+    "no change": "Nothing becomes possible or impossible.",
+    "ruled out by both": "Not drawn: what the settings of both pools rule out.",
+    "uncertain": "\u2020 and dashed: only inferred, or contradicted.",
+    "pages": "Each state links to its page: all that leads out of it.",
+    "overview": "Not drawn: the names of the responses (each flow's own diagram has them).",
+}
+"""The sentences of a caption, by what they explain; the reasons of omissions have theirs too."""
 
 
 def notes(model: DiagramModel) -> Iterator[str]:
     """Yield the sentences of the caption."""
     yield from model.notes
+    availabilities = (*model.availabilities.values(), *(each.availability for each in model.edges))
+    compared = len(model.pools) > 1
+    found: set[str] = {edge.kind for edge in model.edges} | {each.effect for each in availabilities}
+    found |= {"uncertain"} if any(edge.uncertain for edge in model.edges) else set()
+    found |= {"no change"} if compared and not found & {SettingsEffect.GAINED, SettingsEffect.LOST} else set()
     if model.overview:
-        yield OVERVIEW
-        yield from [PAGES] if model.links else []
+        yield SENTENCES["overview"]
+        yield from [SENTENCES["pages"]] if model.links else []
     if model.has_history:
         yield "Numbered: the recorded steps. Filled and framed: the current state."
     if model.sign_ins is not None:
         yield f"Width and \u00d7: how often, in {model.sign_ins:,} sign-ins; %: of the steps that left the same state."
-    kinds = {edge.kind for edge in model.edges}
-    yield from (sentence for kind, sentence in LOOP_SENTENCES.items() if kind in kinds)
-    if any(edge.uncertain for edge in model.edges):
-        yield UNCERTAIN
+    yield from (sentence for explained, sentence in SENTENCES.items() if explained in found)
     for each in model.omitted:
-        if not (each.reason is OmissionReason.SETTINGS and model.notes):  # the notes say more
+        if each.reason is OmissionReason.SETTINGS and compared:
+            yield SENTENCES["ruled out by both"]
+        elif not (each.reason is OmissionReason.SETTINGS and model.notes):  # the notes say more
             yield each.reason.caption
 
 
-def caption(model: DiagramModel, theme: Theme, labels: Mapping[str, str], size: int) -> str:
-    """Return the label below a diagram: title, legend, notes, advice; `size` is that of its text, if it is not narrow."""
+def _size(model: DiagramModel, size: int) -> int:
+    return _NARROW_SIZE if len(model.nodes) < _NARROW else size
+
+
+def _table(rows: Iterable[str], size: int, padding: int = 1) -> str:
+    body = "".join(f"<tr>{row}</tr>" for row in rows if row)
+    table = f'<table border="0" cellborder="0" cellspacing="0" cellpadding="{padding}">{body}</table>'
+    return f'<<font point-size="{size}">{table}</font>>'
+
+
+def with_rows(name: str, rows: Iterable[str], size: str) -> str:
+    """Return the label of a node: its name, and smaller rows below it with the usual space between them."""
+    below = f'<td><font point-size="{size}">{"<br/>".join(rows)}</font></td>'
+    return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="0"><tr><td>{name}</td></tr><tr>{below}</tr></table>>'
+
+
+def title_label(
+    titles: Iterable[str], theme: Theme, size: int, legend: str = "", *, wide: bool = False
+) -> str:
+    """Return the label above a drawing: rows of its title, and below or beside it perhaps a legend, in points."""
+    text = "".join(f"<b>{escape(row)}</b>{_BOLD_ROOM}{_BREAK}" for row in titles)
+    title = f'<td align="left"><font color="{theme.text}" point-size="{size + 2}">{text}</font></td>'
+    return _table((title + _GAP + legend,) if legend and wide else (title, legend), size)
+
+
+def heading(model: DiagramModel, theme: Theme, labels: Mapping[str, str], size: int) -> str:
+    """Return the title and the legend of a diagram; `size` is that of the text in it."""
+    size = _size(model, size)
+    titles = wrap(model.title, _LONGEST_TITLE) if size == _NARROW_SIZE else [model.title]
     groups = {group_of(node) for node in model.nodes if isinstance(node, Node)}
-    legend = [(theme.groups[g], labels.get(g, g)) for g in _LEGEND if g in groups]
-    sentences = list(notes(model))
-    if legend and len({theme.groups[each].fill for each in _LEGEND}) == 1:
-        sentences.insert(0, _outline_legend(legend))
-        legend = []
-    small, wide = len(model.nodes) < _NARROW, len(model.nodes) > MANY_NODES
-    narrow = small or model.is_page
+    shown = [(g, theme.groups[g], outline) for g, outline in OUTLINES.items() if g in groups]
+    legend = [(f"{labels.get(g, g)}: {labels.get(outline, outline)}", paint) for g, paint, outline in shown]
+    cells = "".join(
+        f'<td border="1" color="{paint.line}" bgcolor="{paint.fill}">'
+        f'<font color="{theme.text}">&#160;{escape(name)}&#160;</font></td><td>&#160;</td>'
+        for name, paint in legend
+    )
+    # The engines widen a table to its row: an empty cell takes what is left beside the legend.
+    width = max(render.text_width(row, size + 2) for row in titles)
+    rest = width - sum(render.text_width(f"   {name}", size) + 12 for name, _ in legend)
+    filler = f'<td width="{rest:.0f}"></td>' if rest > 0 else ""
+    table = f'<table border="0" cellborder="0" cellspacing="0"><tr>{cells}{filler}</tr></table>'
+    wide = len(model.nodes) > MANY_NODES
+    return title_label(titles, theme, size, f'<td align="left">{table}</td>' if cells else "", wide=wide)
+
+
+def caption(model: DiagramModel, theme: Theme, labels: Mapping[str, str], size: int) -> str:
+    """Return the label below a diagram, notes and advice, or nothing; `size` is that of the text in it."""
+    narrow, wide = (
+        len(model.nodes) < _NARROW or model.is_page,
+        len(model.nodes) > MANY_NODES and not model.focus,
+    )
     longest = _LONGEST_NARROW_ROW if narrow else _LONGEST_WIDE_ROW if wide else _LONGEST_ROW
-    texts = [wrap(labels.get(each, each), longest) for each in sentences]
+    longest = _LONGEST_FLOW_ROW if wide and model.flow else longest
+    texts = [wrap(each, longest) for each in _as_list(labels.get(each, each) for each in notes(model))]
     at = len(texts)
     if not narrow:  # two columns of one height
         at = min(range(at + 1), key=lambda at: max(_height(texts[:at]), _height(texts[at:])))
-    right = texts if narrow else texts[at:]
-    size = _NARROW_SIZE if small else size
-    width = max((render.text_width(row, size) for text in right for row in text), default=0)
-    title = f'<td align="left"><b>{escape(model.title)}</b>{_BOLD_ROOM}</td>'
-    swatches = f'<td align="left">{_swatches(legend, theme, width, size)}</td>' if legend else ""
-    rows = [title + _GAP + swatches, f"{_column(texts[:at])}{_GAP}{_column(right)}"]
-    if narrow:
-        rows = ['<td height="6"></td>', title, swatches, _column(texts)]
+    rows = [_column(texts[:at]) + (f"{_GAP}{_column(texts[at:])}" if texts[at:] else "")]
     if model.actions:
         rows.append(f'<td colspan="3">{advice(theme, labels)}</td>')
-    body = "".join(f"<tr>{row}</tr>" for row in rows if row)
-    table = f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{body}</table>'
-    return f'<<font point-size="{size}">{table}</font>>'
+    return _table(rows, _size(model, size)) if any(rows) else ""
+
+
+def _as_list(sentences: Iterable[str]) -> list[str]:
+    """Return sentences with all that is not drawn in one, at the end."""
+    found = list(sentences)
+    absent = [each for each in found if each.startswith(_NOT_DRAWN)]
+    names = "; ".join(each.removeprefix(_NOT_DRAWN).removesuffix(".") for each in absent)
+    return [*(each for each in found if each not in absent), *([f"{_NOT_DRAWN}{names}."] if absent else [])]
 
 
 def _height(texts: list[list[str]]) -> int:
     return sum(map(len, texts))
-
-
-def _swatches(legend: list[tuple[Paint, str]], theme: Theme, width: float, size: int) -> str:
-    """Return the legend in colours; an empty cell fills the row, so that the others stay narrow."""
-    cells = "".join(
-        f'<td border="1" color="{paint.line}" bgcolor="{paint.fill}">'
-        f'<font color="{theme.text}">&#160;{escape(name)}&#160;</font></td><td>&#160;</td>'
-        for paint, name in legend
-    )
-    rest = width - sum(render.text_width(f"   {name}", size) + 12 for _, name in legend)
-    filler = f'<td width="{rest:.0f}"></td>' if rest > 0 else ""
-    return f'<table border="0" cellborder="0" cellspacing="0"><tr>{cells}{filler}</tr></table>'
-
-
-def _outline_legend(legend: list[tuple[Paint, str]]) -> str:
-    """Return the legend in words, for a theme without colours."""
-    return " ".join(
-        f"{_OUTLINES.get(paint.style) or _OUTLINES.get(paint.shape, 'Square')}: {name}."
-        for paint, name in legend
-    )
 
 
 def _column(texts: list[list[str]]) -> str:

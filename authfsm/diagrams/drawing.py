@@ -162,15 +162,19 @@ def _no_wider(found: re.Match[str]) -> str:
     return f'style="max-width:100%;height:auto" width="{width * scale:g}pt" height="{height * scale:g}pt"'
 
 
-def picture_tag(light: str, dark: str, title: str) -> str:
+def picture_tag(light: str, dark: str, title: str, still: str | None = None) -> str:
     """Return the HTML that shows one picture on GitHub's light pages and the other on its dark ones.
 
     Args:
         light: the address of the picture for light pages.
         dark: the address of the picture for dark pages.
         title: what the picture shows, for those who do not see it.
+        still: the address of the picture for readers who asked for reduced motion, if the others move.
     """
-    return (
-        f'<picture>\n  <source media="(prefers-color-scheme: dark)" srcset="{escape(dark)}">\n'
-        f'  <img alt="{escape(title)}" src="{escape(light)}">\n</picture>\n'
+    sources = {"prefers-reduced-motion: reduce": still, "prefers-color-scheme: dark": dark}
+    rows = [
+        f'  <source media="({query})" srcset="{escape(file)}">' for query, file in sources.items() if file
+    ]
+    return "\n".join(
+        ("<picture>", *rows, f'  <img alt="{escape(title)}" src="{escape(light)}">', "</picture>\n")
     )

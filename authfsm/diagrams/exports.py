@@ -9,7 +9,15 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from authfsm.diagrams.model import AVAILABLE, Availability, DiagramModel, Edge, EdgeKind, SettingsEffect
+from authfsm.diagrams.model import (
+    AVAILABLE,
+    Availability,
+    DiagramModel,
+    Edge,
+    EdgeKind,
+    ResponseClass,
+    SettingsEffect,
+)
 from authfsm.diagrams.themes import Theme
 from authfsm.diagrams.vertices import START, Junction, Vertex, documentation_link, group_of
 from authfsm.protocol.nodes import Node
@@ -24,22 +32,9 @@ SCHEMA: Final = "authfsm-diagram/1"
 
 SIGNS: Final = {SettingsEffect.FADED: "\u2715 ", SettingsEffect.GAINED: "+ ", SettingsEffect.LOST: "\u2212 "}
 """The sign before the label of what settings rule out or change."""
-_RESERVED: Final = frozenset(
-    [
-        "as",
-        "class",
-        "classdef",
-        "click",
-        "default",
-        "direction",
-        "end",
-        "fork",
-        "join",
-        "note",
-        "state",
-        "style",
-    ]
-)
+_RESERVED: Final = frozenset({
+    "as", "class", "classdef", "click", "default", "direction", "end", "fork", "join", "note", "state", "style",
+})  # fmt: skip
 """Words of Mermaid and PlantUML that cannot name a state."""
 
 
@@ -145,24 +140,26 @@ def _node_rows(model: DiagramModel, node: Vertex, labels: Mapping[str, str]) -> 
 
 
 def _rows(edge: Edge, labels: Mapping[str, str]) -> Iterator[str]:
-    times = {count.response: count.times for count in edge.counts}
     for step in edge.steps:
         text = step.error or labels.get(step.response.trigger, step.response.trigger)
         yield f"{step.number} \u00b7 {text}"
-    if None in times:
-        yield f"\u00d7{times[None]}"
+    yield from (f"\u00d7{each.times}" for each in edge.counts if each.response is None)
     if edge.kind is EdgeKind.FAILURE and not edge.counts:
         return
-    is_loop = edge.kind.loop_kind and edge.kind is not EdgeKind.ACKNOWLEDGEMENT
-    kind = f" ({edge.kind})" if is_loop else ""
     numbered = {step.response for step in edge.steps if not step.error}
     for response in edge.responses:
         if response not in numbered:
-            sign = SIGNS.get(edge.effect_on(response), "")
             name = labels.get(response.trigger, response.trigger)
-            doubt = " \u2020" if response in edge.uncertain else ""
-            count = f" \u00d7{times[response]}" if response in times else ""
-            yield f"{sign}{name}{kind}{doubt}{count}"
+            yield _response(edge, response, name, with_kind=edge.kind is not EdgeKind.ACKNOWLEDGEMENT)
+
+
+def _response(edge: Edge, response: ResponseClass, name: str, *, with_kind: bool = True) -> str:
+    """Return the name of a response with signs for what settings do to it, its kind, doubt and count."""
+    sign = SIGNS.get(edge.effect_on(response), "")
+    kind = f" ({edge.kind})" if edge.kind.loop_kind and with_kind else ""
+    doubt = " \u2020" if response in edge.uncertain else ""
+    counts = "".join(f" \u00d7{each.times}" for each in edge.counts if each.response is response)
+    return f"{sign}{name}{kind}{doubt}{counts}"
 
 
 def _styles(theme: Theme) -> dict[str, tuple[str, str, str]]:
@@ -229,16 +226,10 @@ def _name(vertex: Vertex, labels: Mapping[str, str]) -> str:
 
 
 def _responses(edge: Edge, labels: Mapping[str, str]) -> Iterator[str]:
-    times = {count.response: count.times for count in edge.counts}
-    kind = f" ({edge.kind})" if edge.kind.loop_kind else ""
     for response in edge.responses:
-        sign = SIGNS.get(edge.effect_on(response), "")
-        doubt = "\u2020" if response in edge.uncertain else ""
-        count = f" \u00d7{times[response]}" if response in times else ""
         numbers = ", ".join(str(step.number) for step in edge.steps if step.response is response)
         step = f" (step {numbers})" if numbers else ""
-        name = labels.get(response.trigger, response.trigger)
-        yield f"{sign}`{name}`{kind}{doubt}{count}{step}"
+        yield _response(edge, response, f"`{labels.get(response.trigger, response.trigger)}`") + step
 
 
 # ---- JSON -------------------------------------------------------------------------------------

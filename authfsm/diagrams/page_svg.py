@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from attrs import evolve
 
-from authfsm.diagrams.dot import drawn_edges
+from authfsm.diagrams import render
+from authfsm.diagrams.dot import dot, drawn_edges
 from authfsm.diagrams.model import Edge
 from authfsm.diagrams.picture import Diagram
 from authfsm.diagrams.themes import COLOUR_NAMES, LIGHT, Theme
@@ -33,7 +34,6 @@ _PLACEHOLDER_THEME: Final = Theme(
 )
 
 _SPACE_WIDTH: Final = 2.5  # points, in a label
-_MARGIN: Final = 6.0  # points, below the picture
 
 
 def css_variables(theme: Theme) -> str:
@@ -43,25 +43,21 @@ def css_variables(theme: Theme) -> str:
 
 def page_svg(drawn: Diagram) -> tuple[str, list[Edge]]:
     """Return a diagram as SVG for a page, and its edges in the order of their numbers."""
-    text = evolve(drawn, theme=_PLACEHOLDER_THEME).svg()
-    text = text[text.index("<svg") :]
+    source = dot(drawn.model, _PLACEHOLDER_THEME, drawn.labels, captioned=False)
+    text = render.svg(source, drawn.engine).partition("<svg")[2]
     text = re.sub(r"<g id=\"a_[^\"]*\"><a [^>]*>\n?|</a>\n</g>\n?", "", text)
     for name, colour in _PLACEHOLDERS.items():
         text = text.replace(f'"{colour}"', f'"var(--{name})"')
     text = re.sub(r'<g id="(node|edge)(\d+)" class="([^"]*)">\n<title>(.*?)</title>', _group, text)
     text = re.sub(r"<title>.*?</title>\n?", "", text)
-    text = re.sub(
-        r'(<g id="graph0".*?)(?=<!--)',
-        lambda found: found[1].partition(">")[0] + ">\n",
-        text,
-        count=1,
-        flags=re.DOTALL,
-    )
     triggers = {r.trigger for edge in drawn.model.edges for r in edge.responses}
     text = re.sub(r"<text([^>]*)>([^<]*)<", lambda found: _trigger(found, triggers), text)
-    return _with_view_box(text), [edge for edge, _ in drawn_edges(drawn.model)]
+    view_box = re.search(r'viewBox="[^"]*"', text)  # without a width it is as wide as the page lets it be
+    head = f'<svg id="picture" {view_box and view_box[0]} role="group" {_ABOUT}{text[text.index(">") :]}'
+    return head, [edge for edge, _ in drawn_edges(drawn.model)]
 
 
+_ABOUT: Final = 'aria-label="The protocol: its states, and what leads from one to another"'
 _NODES_BY_NAME: Final = {node.name: node for node in NODES}
 
 
@@ -78,22 +74,6 @@ def _group(found: re.Match[str]) -> str:
     else:
         attributes = f'data-junction="{escape(name)}" aria-hidden="true"'
     return f'<g class="{unescape(classes)}" {attributes}>'
-
-
-def _with_view_box(text: str) -> str:
-    """Return the picture with a name, and as wide as the page lets it be, without its caption below."""
-    size = re.search(r'viewBox="0\.00 0\.00 ([\d.]+) ([\d.]+)"', text)
-    shift = re.search(r"translate\([\d.]+ ([\d.]+)\)", text)
-    outlines = " ".join(re.findall(r' (?:d|points)="([^"]*)"', text))
-    lowest = max(map(float, re.findall(r",(-?[\d.]+)", outlines)), default=0.0)
-    width = size[1] if size else "0"
-    height = f"{float(shift[1]) + lowest + _MARGIN:.2f}" if shift else "0"
-    head = (
-        f'<svg id="picture" viewBox="0 0 {width} {height}" role="group" '
-        'aria-label="The protocol: its states, and what leads from one to another" '
-        'xmlns="http://www.w3.org/2000/svg">'
-    )
-    return re.sub(r"<svg [^>]*>", head, text, count=1, flags=re.DOTALL)
 
 
 def _trigger(found: re.Match[str], triggers: set[str]) -> str:

@@ -14,7 +14,7 @@ from attrs import evolve, field, frozen
 
 from authfsm.diagrams import render
 from authfsm.diagrams.dot import dot, drawn_edges
-from authfsm.diagrams.dot_labels import LOOP_SENTENCES, OVERVIEW, PAGES, UNCERTAIN, notes
+from authfsm.diagrams.dot_labels import OUTLINES, SENTENCES, notes
 from authfsm.diagrams.drawing import PICTURE_SUFFIXES, Drawing, UnknownName
 from authfsm.diagrams.exports import as_json, markdown, mermaid, plantuml
 from authfsm.diagrams.history_overlay import HistoryStep, add_history, add_traffic
@@ -76,6 +76,7 @@ class Diagram(Drawing):
 
     `model` has its nodes and edges, `theme` the colours, and `labels` other texts for those that it has. `engine` is the
     layout engine; None is the first that is installed. An unfolded diagram has an `overview`, and is saved as `pages`.
+    If it is `animated`, the steps of its recorded sign-in appear one after another in SVG.
     """
 
     model: DiagramModel
@@ -83,6 +84,7 @@ class Diagram(Drawing):
     labels: Mapping[str, str] = field(factory=dict, converter=frozen_texts)
     engine: str | None = None
     overview: DiagramModel | None = None
+    animated: bool = False
 
     def __format__(self, spec: str) -> str:
         if (self.model.own_states or self.model.own_transitions) and spec in _PROTOCOL_ONLY:
@@ -148,19 +150,15 @@ class Diagram(Drawing):
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return super(Diagram, next(iter(self.pages().values())))._repr_mimebundle_()
 
-    def svg(self, *, animated: bool = False) -> str:
-        """Return the diagram as SVG, with real text, tooltips, and links to AWS's pages; raises NoEngine.
-
-        Args:
-            animated: let the steps of a recorded sign-in appear one after another.
-        """
-        drawn = render.svg(self.dot(), self.engine)
-        return self.described(_animate(drawn, self.model) if animated else drawn)
+    def described(self, svg: str) -> str:
+        """Return its SVG with what `Drawing` adds, and animated if the diagram is."""
+        return super().described(_animate(svg, self.model) if self.animated else svg)
 
 
 _SECONDS_A_STEP, _SECONDS_AT_END = 1.2, 3.0
 _GROUP: Final = re.compile(r'<g id="(edge|node)(\d+)" class="([^"]*)">')
-_HIDDEN: Final = 0.3  # the opacity of what has not happened yet
+HIDDEN: Final = {".edge :is(path,polygon)": 0.6, ".node :is(path,polygon)": 0.8, "text": 0.9}
+"""How opaque is what has not happened yet: its lines keep a contrast of 3 : 1, its text of 4.5 : 1."""
 
 
 def _animate(svg: str, model: DiagramModel) -> str:
@@ -183,11 +181,11 @@ def _animate(svg: str, model: DiagramModel) -> str:
     rules = ""
     for number in range(1, last + 1):
         begin = 100 * (number - 0.5) * _SECONDS_A_STEP / duration
-        frames = (
-            f"0%,{begin:.1f}%{{opacity:{_HIDDEN}}}{begin + 3:.1f}%,98%{{opacity:1}}100%{{opacity:{_HIDDEN}}}"
-        )
+        hidden = "opacity:var(--hidden)"
+        frames = f"0%,{begin:.1f}%{{{hidden}}}{begin + 3:.1f}%,98%{{opacity:1}}100%{{{hidden}}}"
         animation = f"animation:s{number} {duration:.1f}s {2 - duration:.1f}s infinite"
-        rules += f"@keyframes s{number}{{{frames}}}.step-{number}{{{animation}}}"
+        rules += f"@keyframes s{number}{{{frames}}}.step-{number} *{{{animation}}}"
+    rules += "".join(f"{selector}{{--hidden:{opacity}}}" for selector, opacity in HIDDEN.items())
     style = f"<style>@media (prefers-reduced-motion:no-preference){{{rules}}}</style>\n"
     inside = svg.index(">", svg.index("<svg")) + 1
     return f"{svg[:inside]}\n{style}{_GROUP.sub(mark, svg[inside:].lstrip())}"
@@ -196,7 +194,7 @@ def _animate(svg: str, model: DiagramModel) -> str:
 FORMATS: Final[Mapping[str, Callable[[Diagram], str]]] = {
     "": str,
     "dot": str,
-    "svg": Diagram.svg,
+    "svg": lambda drawn: drawn.svg(),
     "mermaid": lambda drawn: mermaid(drawn.model, drawn.theme, drawn.labels),
     "plantuml": lambda drawn: plantuml(drawn.model, drawn.theme, drawn.labels),
     "markdown": lambda drawn: markdown(drawn.model, drawn.labels),
@@ -234,8 +232,7 @@ Diagram.suffixes = SUFFIXES
 @cache
 def _label_names() -> frozenset[str]:
     """Return every text of a diagram that a label can replace, without what only some settings say."""
-    sentences = {*LOOP_SENTENCES.values(), UNCERTAIN, OVERVIEW, PAGES}
-    sentences |= {each.caption for each in OmissionReason}
+    sentences = {*SENTENCES.values(), *OUTLINES.values(), *(each.caption for each in OmissionReason)}
     sentences |= {action.advice for action in RecoveryAction}
     junctions = {each.name for each in JUNCTIONS}
     return frozenset(map(str, {*State, *RESPONSES, *StateGroup, *junctions, *sentences}))
@@ -256,6 +253,7 @@ def diagram(
     failures: bool = False,
     actions: bool = False,
     overview: bool = False,
+    animated: bool = False,
     theme: Theme = LIGHT,
     labels: Mapping[str, str] | None = None,
     engine: str | None = None,
@@ -277,6 +275,7 @@ def diagram(
         failures: draw where an attempt ends.
         actions: draw that, and what to do then.
         overview: leave the names of responses out of the drawing, so that the whole can be read on a page.
+        animated: as SVG, let the steps of `history` appear one after another.
         theme: how it looks.
         labels: other texts for names of states, triggers, junctions and groups, and for sentences of the caption.
         engine: the layout engine: "graphviz-pure", which is a dependency, or a system's "dot".
@@ -325,4 +324,4 @@ def diagram(
         ).model  # fmt: skip
         rest = tuple(each for each in model.nodes if each not in summary.nodes)
         summary = evolve(summary, nodes=(*summary.nodes, *rest), omitted=model.omitted)
-    return Diagram(model, theme, labels or {}, engine, summary)
+    return Diagram(model, theme, labels or {}, engine, summary, animated)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import escape
-from itertools import count
+from itertools import chain, count
 from typing import Final
 
 from attrs import frozen
 
 from authfsm.diagrams.dot import FONT, statement
+from authfsm.diagrams.dot_labels import title_label
 from authfsm.diagrams.exports import mermaid_text, plantuml_text
 from authfsm.diagrams.render import text_width
 from authfsm.diagrams.themes import Theme
@@ -108,8 +109,8 @@ def dot(items: Iterable[Item], names: Sequence[str], theme: Theme, title: str) -
         placed.add(item)
     graph = {
         "layout": "nop", "splines": "line", "bgcolor": theme.background, "pad": "0.1", "fontname": FONT,
-        "fontsize": str(_SIZE), "fontcolor": theme.muted, "labelloc": "b", "labeljust": "l", "tooltip": " ",
-        "label": f'<<br/><b>{escape(title)}</b><br align="left"/>>',
+        "fontsize": str(_SIZE), "fontcolor": theme.muted, "labelloc": "t", "labeljust": "l", "tooltip": " ",
+        "label": title_label([title], theme, _SIZE),
     }  # fmt: skip
     node = {
         "fontname": FONT,
@@ -118,15 +119,10 @@ def dot(items: Iterable[Item], names: Sequence[str], theme: Theme, title: str) -
         "shape": "plain",
         "tooltip": " ",
     }
-    heads = [
-        line for each, name in zip(PARTICIPANTS, names, strict=True) for line in placed.lifeline(each, name)
-    ]
-    defaults = [
-        statement("graph", graph),
-        statement("node", node),
-        statement("edge", {"color": theme.line, "arrowsize": "0.7", "tooltip": " "}),
-    ]
-    return "\n".join(("digraph sequence {", *defaults, *placed.frames, *heads, *placed.lines, "}", ""))
+    edge = {"color": theme.line, "arrowsize": "0.7", "tooltip": " "}
+    head = ("digraph sequence {", statement("graph", graph), statement("node", node), statement("edge", edge))
+    lifelines = (placed.lifeline(*each) for each in zip(PARTICIPANTS, names, strict=True))
+    return "\n".join((*head, *placed.frames, *chain(*lifelines), *placed.lines, "}", ""))
 
 
 class _Placed:

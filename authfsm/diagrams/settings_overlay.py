@@ -110,7 +110,7 @@ class PoolOverlay(SettingsOverlay):
     def notes(self) -> Iterator[str]:
         """Yield what the settings rule out, by reason."""
         if self._faded:
-            yield "Faded, or struck out: ruled out by the pool's settings."
+            yield "Dotted, dashed outline, or struck out: ruled out by the pool's settings."
         yield from _sentences(_reasons_by_name(self.pools[0], self._drawn))
 
 
@@ -150,7 +150,6 @@ class DifferenceOverlay(SettingsOverlay):
         modes = before.mfa_configuration, after.mfa_configuration
         if "ON" in modes and modes[0] != modes[1]:
             yield f"MFA {'becomes' if modes[1] == 'ON' else 'ceases to be'} required."
-        yield "Thick and +: becomes possible. Dotted and \u2212: becomes impossible."
         old = _reasons_by_name(before, self._before)
         new = _reasons_by_name(after, self._after)
         gained = {name: reason for name, reason in old.items() if name not in new}

@@ -72,7 +72,7 @@ _COLOURS: Final = {
     "line": ("#5b6b84", "#8696ad", "#333333"),
     "label": ("#2f3d52", "#c3cedd", "#000000"),
     "muted": ("#67748a", "#8d9bb0", "#555555"),
-    "faded": ("#c3cad5", "#3d4757", "#bbbbbb"),
+    "faded": ("#8893a4", "#667286", "#8c8c8c"),
     "highlight": ("#0f2a5c", "#9cc4ff", "#000000"),
     "current": ("#ffe9a8", "#4a3a00", "#dddddd"),
     "warning": ("#b3261e", "#ff8f85", "#222222"),

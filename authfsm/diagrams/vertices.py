@@ -161,26 +161,20 @@ class OmissionReason(DescribedName):
     def __init__(self, _: str, caption: str) -> None:
         self.caption = caption
 
-    FAILURE = "FAILURE", "Not drawn: refusals that cannot be retried; they lead to FAILED."
-    UNKNOWN = "UNKNOWN", "Not drawn: OTHER_CHALLENGE, any challenge that Cognito may add later."
+    FAILURE = "FAILURE", "Not drawn: refusals that cannot be retried (they lead to FAILED)."
+    UNKNOWN = "UNKNOWN", "Not drawn: OTHER_CHALLENGE (what Cognito may add later)."
     LAMBDA = ("LAMBDA", "In CUSTOM_AUTH a Lambda may name any challenge; only what AWS documents is drawn.")
     ANOTHER_FACTOR = (
         "ANOTHER_FACTOR",
-        "Not drawn: the choice of another first factor at EMAIL_OTP, SMS_OTP and WEB_AUTHN.",
+        "Not drawn: the choice of another first factor at EMAIL_OTP, SMS_OTP, WEB_AUTHN.",
     )
     TOKENS = "TOKENS", "Not drawn: refreshing tokens, confirming the device, signing out."
-    RESTART = (
-        "RESTART",
-        "Not drawn: answers sent again without the device key, where another loop is drawn.",
-    )
-    UNCERTAIN = (
-        "UNCERTAIN",
-        "Not drawn: arrows known only by inference, or contradicted, where a surer one exists.",
-    )
+    RESTART = ("RESTART", "Not drawn: answers sent again without the device key, beside another loop.")
+    UNCERTAIN = ("UNCERTAIN", "Not drawn: arrows less certain than another that is drawn.")
     REFUTED = "REFUTED", "Not drawn: arrows that replies of real pools refute."
     OTHER_STATE = "OTHER_STATE", "Only the states directly before and after it are drawn."
     SETTINGS = "SETTINGS", "Not drawn: what the pool's settings rule out."
-    OTHER_FLOW = "OTHER_FLOW", "Only what this flow reaches is drawn."
+    OTHER_FLOW = "OTHER_FLOW", "Not drawn: what only other flows reach."
 
 
 _ANOTHER_FACTOR: Final = {
