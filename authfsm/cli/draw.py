@@ -211,10 +211,7 @@ class Draw(PoolOptions):
         """Write a picture for light and dark pages, perhaps a still one, and print the HTML that shows the right one."""
         if output.suffix not in {".svg", ".png"}:
             raise command.WrongUsage(f"--picture writes .svg or .png, not {output}")
-        looks: dict[str, dict[str, Any]] = {
-            "light": {"theme": diagrams.LIGHT},
-            "dark": {"theme": diagrams.DARK},
-        }
+        looks: dict[str, Any] = {"light": {"theme": diagrams.LIGHT}, "dark": {"theme": diagrams.DARK}}
         if self.animated:
             looks["still"] = {"theme": diagrams.AUTO, "animated": False}
         files = {name: output.with_stem(f"{output.stem}-{name}") for name in looks}

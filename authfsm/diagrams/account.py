@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 from attrs import frozen
 
 from authfsm.diagrams.dot import FONT, framed, statement
-from authfsm.diagrams.dot_labels import SENTENCES, title_label, with_rows
+from authfsm.diagrams.dot_labels import SENTENCES, table, title_cell, with_rows
 from authfsm.diagrams.drawing import Drawing
 from authfsm.diagrams.themes import LIGHT, Theme
 from authfsm.diagrams.vertices import StateGroup
@@ -57,11 +57,10 @@ class AccountDiagram(Drawing):
         graph = {
             "rankdir": "TB", "bgcolor": theme.background, "pad": "0.1", "nodesep": "0.12", "ranksep": "0.35",
             "fontname": FONT, "fontsize": "12", "fontcolor": theme.muted, "labelloc": "t", "labeljust": "l",
-            "tooltip": " ", "label": title_label([self.title], theme, 12),
+            "tooltip": " ", "label": table([title_cell([self.title], theme, 12)], 12),
         }  # fmt: skip
-        begin, end = framed(f"<<br/>{_lines(_CAPTION)}>")
-        head = "digraph account {", statement("graph", graph)
-        return "\n".join((*head, *begin, *self._statements(), *end, "}", ""))
+        body = framed(f"<<br/>{_lines(_CAPTION)}>", self._statements())
+        return "\n".join(("digraph account {", statement("graph", graph), *body, "}", ""))
 
     def _statements(self) -> Iterator[str]:
         theme = self.theme

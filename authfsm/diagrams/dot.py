@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from functools import lru_cache
 from html import escape
@@ -16,8 +16,7 @@ from authfsm.diagrams.model import MANY_NODES, DiagramModel, Edge, EdgeKind, Edg
 from authfsm.diagrams.themes import Paint, Theme
 from authfsm.diagrams.vertices import START, Junction, StateGroup, Vertex, documentation_link, group_of
 from authfsm.protocol.nodes import Node
-from authfsm.protocol.responses import Response, SetUpEmail, SrpA, SrpClaim
-from authfsm.protocol.states import State
+from authfsm.protocol.responses import SetUpEmail, SrpA, SrpClaim
 
 Attributes = dict[str, str]
 
@@ -25,14 +24,12 @@ FONT: Final = "Helvetica"  # the layout engines know its metrics
 # Points. With these the widest picture, the whole protocol, has no label under 9 px where GitHub shows it, in
 # a column of 838 px.
 _NAME_SIZE, _LABEL_SIZE = 13, 12
-_CUSTOM_CHALLENGE: Final = Node(State.CUSTOM_CHALLENGE)
 _MOST_ROWS: Final = 3  # of a label
 _MANY_SOURCES: Final = 5  # the neighbours of a state with more are drawn in columns
 _NBSP: Final = "\N{NO-BREAK SPACE}"
 _INDENT: Final = _NBSP * 2  # keeps a label off its edge
 _BOLD_ROOM: Final = _NBSP * 5  # bold text is wider than the engines measure it
-_ROOM: Final[Mapping[type[Response], str]] = dict.fromkeys((SetUpEmail, SrpA, SrpClaim), _NBSP * 9)
-"""Room behind a label through which the layout would otherwise draw another edge."""
+_ROOM: Final = dict.fromkeys((SetUpEmail, SrpA, SrpClaim), _NBSP * 9)  # else lines would cross these labels
 _NARROWEST, _WIDEST = 0.8, 6.0  # points: an edge that few sign-ins followed, and one that all did
 _SIGNS: Final = {SettingsEffect.GAINED: "+ ", SettingsEffect.LOST: "\u2212 "}
 
@@ -65,29 +62,31 @@ def statement(subject: str, attributes: Attributes, defaults: Attributes | None 
 
 def dot(model: DiagramModel, theme: Theme, labels: Mapping[str, str], *, captioned: bool = True) -> str:
     """Return a diagram as DOT; `labels` replaces names, triggers and sentences of the caption."""
-    return "\n".join((*_statements(model, DotStyle(model, theme, labels, captioned)), ""))
+    style = DotStyle(model, theme, labels)
+    graph, *defaults = style.defaults()
+    title, below = (each(model, theme, labels, int(style.label_size)) for each in (heading, caption))
+    if not captioned:
+        title, below = "", ""
+    body = framed(below, _statements(model, style, *defaults))
+    return "\n".join(("digraph authfsm {", statement("graph", {**graph, "label": title}), *body, "}", ""))
 
 
-def framed(caption: str) -> tuple[list[str], list[str]]:
-    """Return what begins and ends the part of a graph below which a caption stands, if there is one."""
+def framed(caption: str, statements: Iterable[str]) -> Iterator[str]:
+    """Yield the statements of a graph below which a caption stands, if there is one."""
     look = {"label": caption, "labelloc": "b", "peripheries": "0", "margin": "0"}
-    return (["subgraph cluster_drawing {", statement("graph", look)], ["}"]) if caption else ([], [])
+    yield from ("subgraph cluster_drawing {", statement("graph", look)) if caption else ()
+    yield from statements
+    yield from "}" if caption else ()
 
 
-def _statements(model: DiagramModel, style: DotStyle) -> Iterator[str]:
-    graph, node_defaults, edge_defaults = style.defaults()
-    title, below = style.captions()
-    begin, end = framed(below)
-    yield "digraph authfsm {"
-    yield statement("graph", graph | title)
-    yield from begin
-    yield statement("node", node_defaults)
-    yield statement("edge", edge_defaults)
+def _statements(model: DiagramModel, style: DotStyle, nodes: Attributes, edges: Attributes) -> Iterator[str]:
+    yield statement("node", nodes)
+    yield statement("edge", edges)
     for vertex in model.nodes:
         attributes = style.junction(vertex) if isinstance(vertex, Junction) else style.node(vertex)
         if attributes["label"] == vertex.name:
             del attributes["label"]  # Graphviz's default
-        yield statement(quoted(vertex.name), attributes, node_defaults)
+        yield statement(quoted(vertex.name), attributes, nodes)
     for row in model.same_rank():
         yield "\t{"
         yield statement("graph", {"rank": "same"})
@@ -96,7 +95,7 @@ def _statements(model: DiagramModel, style: DotStyle) -> Iterator[str]:
     for edge, both_ways in drawn_edges(model):
         attributes = style.edge(edge) | ({"dir": "both"} if both_ways else {})
         ends = f"{quoted(edge.source.name)} -> {quoted(edge.dest.name)}"
-        yield statement(ends, attributes, edge_defaults)
+        yield statement(ends, attributes, edges)
     for name in model.own_names():
         yield statement(quoted(name), style.own_state(name))
     for own in model.own_transitions:
@@ -105,7 +104,6 @@ def _statements(model: DiagramModel, style: DotStyle) -> Iterator[str]:
     for row in model.same_rank():
         if isinstance(row[0], Node) and group_of(row[0]) is StateGroup.FIRST_FACTOR:  # no line crosses them
             yield statement(" -> ".join(quoted(each.name) for each in row), {"style": "invis"})
-    yield from (*end, "}")
 
 
 def drawn_edges(model: DiagramModel) -> Iterator[tuple[Edge, bool]]:
@@ -131,6 +129,10 @@ def _style(paint: Paint, extra: str = "") -> str:
     return ",".join(filter(None, (paint.style, "filled", extra)))
 
 
+def _dotted(colour: str) -> Attributes:
+    return {"color": colour, "fontcolor": colour, "style": "dotted", "penwidth": "1.6"}
+
+
 def _bold(text: str, colour: str) -> str:
     return f'<b><font color="{colour}">{escape(text)}</font></b>'
 
@@ -149,14 +151,6 @@ class DotStyle:
     model: DiagramModel
     theme: Theme
     labels: Mapping[str, str]
-    captioned: bool = True
-
-    def captions(self) -> tuple[Attributes, str]:
-        """Return the title above and the caption below, if it has them."""
-        if not self.captioned:
-            return {}, ""
-        asked = self.model, self.theme, self.labels, int(self.label_size)
-        return {"label": heading(*asked)}, caption(*asked)
 
     def defaults(self) -> tuple[Attributes, Attributes, Attributes]:
         """Return the attributes of the graph, and the defaults of nodes and edges."""
@@ -296,12 +290,9 @@ class DotStyle:
         elif edge.kind is EdgeKind.FOLD:
             found["weight"] = "2"  # members stay below their junction, clear of lines that pass
         elif edge.kind is EdgeKind.FAILURE and not (edge.steps or edge.counts):
-            found |= {"color": self.theme.muted, "style": "dotted"}
-            found |= {"arrowsize": "0.5", "weight": "0"}
+            found |= {"arrowsize": "0.5", "weight": "0", **_dotted(self.theme.muted)}
         if edge.source != edge.dest or at_start:  # other self-loops are listed in their node
             indent = _INDENT if self.model.sign_ins is None else _INDENT * 2
-            if (SrpClaim, _CUSTOM_CHALLENGE) in {(each, edge.dest) for each in edge.responses}:
-                indent = _INDENT * 4  # the layout draws another edge close to it
             rows = [f'{row}<br align="left"/>' for row in self._pairs(edge, indent)]
             found |= {"label": f"<{''.join(rows)}>"} if rows else {}
         if edge.responses:
@@ -336,12 +327,11 @@ class DotStyle:
             found["arrowsize"] = f"{0.65 - share * 0.2:.2f}"  # it grows with the line's width
         match edge.availability.effect:
             case SettingsEffect.FADED:
-                found |= {"color": theme.faded, "fontcolor": theme.muted, "style": "dotted"}
+                found |= _dotted(theme.muted)
             case SettingsEffect.GAINED:
                 found |= {"color": theme.gained, "penwidth": thick, "fontcolor": theme.gained}
             case SettingsEffect.LOST:
-                found |= {"color": theme.warning, "penwidth": "1.4", "fontcolor": theme.warning}
-                found["style"] = "dotted"
+                found |= _dotted(theme.warning)
         return found
 
     def _rows(self, edge: Edge, indent: str = "") -> Iterator[str]:

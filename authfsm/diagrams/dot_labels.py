@@ -34,13 +34,13 @@ OUTLINES: Final = {
 """The groups of the legend, each with its outline in words, so that colours need not be told apart."""
 
 SENTENCES: Final[Mapping[str, str]] = {
+    SettingsEffect.GAINED: "Thick and +: becomes possible.",
+    SettingsEffect.LOST: "Dotted and \u2212: becomes impossible.",
+    "no change": "Nothing becomes possible or impossible.",
     EdgeKind.RETRY: "Loop, filled head: refused, another answer may be sent.",
     EdgeKind.RESTART: "Loop, empty head: sent again without the device key.",
     EdgeKind.NEW_CHALLENGE: "(new challenge): another challenge of the same name.",
     EdgeKind.ACKNOWLEDGEMENT: "Responses listed in a state: accepted, the state stays.",
-    SettingsEffect.GAINED: "Thick and +: becomes possible.",
-    SettingsEffect.LOST: "Dotted and \u2212: becomes impossible.",
-    "no change": "Nothing becomes possible or impossible.",
     "ruled out by both": "Not drawn: what the settings of both pools rule out.",
     "uncertain": "\u2020 and dashed: only inferred, or contradicted.",
     "pages": "Each state links to its page: all that leads out of it.",
@@ -51,12 +51,11 @@ SENTENCES: Final[Mapping[str, str]] = {
 
 def notes(model: DiagramModel) -> Iterator[str]:
     """Yield the sentences of the caption."""
-    yield from model.notes
-    availabilities = (*model.availabilities.values(), *(each.availability for each in model.edges))
+    found = {each.effect for each in (*model.availabilities.values(), *(e.availability for e in model.edges))}
     compared = len(model.pools) > 1
-    found: set[str] = {edge.kind for edge in model.edges} | {each.effect for each in availabilities}
-    found |= {"uncertain"} if any(edge.uncertain for edge in model.edges) else set()
-    found |= {"no change"} if compared and not found & {SettingsEffect.GAINED, SettingsEffect.LOST} else set()
+    changes = [SENTENCES[each] for each in (SettingsEffect.GAINED, SettingsEffect.LOST) if each in found]
+    yield from changes or [SENTENCES["no change"]] * compared
+    yield from model.notes
     if model.overview:
         yield SENTENCES["overview"]
         yield from [SENTENCES["pages"]] if model.links else []
@@ -64,7 +63,10 @@ def notes(model: DiagramModel) -> Iterator[str]:
         yield "Numbered: the recorded steps. Filled and framed: the current state."
     if model.sign_ins is not None:
         yield f"Width and \u00d7: how often, in {model.sign_ins:,} sign-ins; %: of the steps that left the same state."
-    yield from (sentence for explained, sentence in SENTENCES.items() if explained in found)
+    kinds = {str(edge.kind) for edge in model.edges}
+    yield from (sentence for kind, sentence in SENTENCES.items() if kind in kinds)
+    if any(edge.uncertain for edge in model.edges):
+        yield SENTENCES["uncertain"]
     for each in model.omitted:
         if each.reason is OmissionReason.SETTINGS and compared:
             yield SENTENCES["ruled out by both"]
@@ -76,56 +78,55 @@ def _size(model: DiagramModel, size: int) -> int:
     return _NARROW_SIZE if len(model.nodes) < _NARROW else size
 
 
-def _table(rows: Iterable[str], size: int, padding: int = 1) -> str:
+def table(rows: Iterable[str], size: int) -> str:
+    """Return a table, without the rows that are empty, as a label whose text has a size in points."""
     body = "".join(f"<tr>{row}</tr>" for row in rows if row)
-    table = f'<table border="0" cellborder="0" cellspacing="0" cellpadding="{padding}">{body}</table>'
-    return f'<<font point-size="{size}">{table}</font>>'
+    inside = f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{body}</table>'
+    return f'<<font point-size="{size}">{inside}</font>>'
 
 
 def with_rows(name: str, rows: Iterable[str], size: str) -> str:
     """Return the label of a node: its name, and smaller rows below it with the usual space between them."""
-    below = f'<td><font point-size="{size}">{"<br/>".join(rows)}</font></td>'
-    return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="0"><tr><td>{name}</td></tr><tr>{below}</tr></table>>'
+    below = f'<tr><td><font point-size="{size}">{"<br/>".join(rows)}</font></td></tr>'
+    table = '<table border="0" cellborder="0" cellspacing="0" cellpadding="0">'
+    return f"<{table}<tr><td>{name}</td></tr>{below}</table>>"
 
 
-def title_label(
-    titles: Iterable[str], theme: Theme, size: int, legend: str = "", *, wide: bool = False
-) -> str:
-    """Return the label above a drawing: rows of its title, and below or beside it perhaps a legend, in points."""
+def title_cell(titles: Iterable[str], theme: Theme, size: int) -> str:
+    """Return the title above a drawing, in rows, as a cell of a table whose text has a size in points."""
     text = "".join(f"<b>{escape(row)}</b>{_BOLD_ROOM}{_BREAK}" for row in titles)
-    title = f'<td align="left"><font color="{theme.text}" point-size="{size + 2}">{text}</font></td>'
-    return _table((title + _GAP + legend,) if legend and wide else (title, legend), size)
+    return f'<td align="left"><font color="{theme.text}" point-size="{size + 2}">{text}</font></td>'
 
 
 def heading(model: DiagramModel, theme: Theme, labels: Mapping[str, str], size: int) -> str:
     """Return the title and the legend of a diagram; `size` is that of the text in it."""
     size = _size(model, size)
     titles = wrap(model.title, _LONGEST_TITLE) if size == _NARROW_SIZE else [model.title]
+    title = title_cell(titles, theme, size)
     groups = {group_of(node) for node in model.nodes if isinstance(node, Node)}
-    shown = [(g, theme.groups[g], outline) for g, outline in OUTLINES.items() if g in groups]
-    legend = [(f"{labels.get(g, g)}: {labels.get(outline, outline)}", paint) for g, paint, outline in shown]
+    shown = [group for group in OUTLINES if group in groups]
+    names = [f"{labels.get(each, each)}: {labels.get(OUTLINES[each], OUTLINES[each])}" for each in shown]
     cells = "".join(
-        f'<td border="1" color="{paint.line}" bgcolor="{paint.fill}">'
+        f'<td border="1" color="{theme.groups[group].line}" bgcolor="{theme.groups[group].fill}">'
         f'<font color="{theme.text}">&#160;{escape(name)}&#160;</font></td><td>&#160;</td>'
-        for name, paint in legend
+        for group, name in zip(shown, names, strict=True)
     )
     # The engines widen a table to its row: an empty cell takes what is left beside the legend.
     width = max(render.text_width(row, size + 2) for row in titles)
-    rest = width - sum(render.text_width(f"   {name}", size) + 12 for name, _ in legend)
+    rest = width - sum(render.text_width(f"   {name}", size) + 12 for name in names)
     filler = f'<td width="{rest:.0f}"></td>' if rest > 0 else ""
-    table = f'<table border="0" cellborder="0" cellspacing="0"><tr>{cells}{filler}</tr></table>'
-    wide = len(model.nodes) > MANY_NODES
-    return title_label(titles, theme, size, f'<td align="left">{table}</td>' if cells else "", wide=wide)
+    legend = f'<td align="left"><table border="0" cellborder="0" cellspacing="0"><tr>{cells}{filler}</tr></table></td>'
+    if not cells:
+        return table([title], size)
+    return table([title + _GAP + legend] if len(model.nodes) > MANY_NODES else [title, legend], size)
 
 
 def caption(model: DiagramModel, theme: Theme, labels: Mapping[str, str], size: int) -> str:
     """Return the label below a diagram, notes and advice, or nothing; `size` is that of the text in it."""
-    narrow, wide = (
-        len(model.nodes) < _NARROW or model.is_page,
-        len(model.nodes) > MANY_NODES and not model.focus,
-    )
-    longest = _LONGEST_NARROW_ROW if narrow else _LONGEST_WIDE_ROW if wide else _LONGEST_ROW
-    longest = _LONGEST_FLOW_ROW if wide and model.flow else longest
+    narrow = len(model.nodes) < _NARROW or model.is_page
+    many = len(model.nodes) > MANY_NODES and not model.focus
+    wide = (_LONGEST_FLOW_ROW if model.flow else _LONGEST_WIDE_ROW) if many else _LONGEST_ROW
+    longest = _LONGEST_NARROW_ROW if narrow else wide
     texts = [wrap(each, longest) for each in _as_list(labels.get(each, each) for each in notes(model))]
     at = len(texts)
     if not narrow:  # two columns of one height
@@ -133,7 +134,7 @@ def caption(model: DiagramModel, theme: Theme, labels: Mapping[str, str], size: 
     rows = [_column(texts[:at]) + (f"{_GAP}{_column(texts[at:])}" if texts[at:] else "")]
     if model.actions:
         rows.append(f'<td colspan="3">{advice(theme, labels)}</td>')
-    return _table(rows, _size(model, size)) if any(rows) else ""
+    return table(rows, _size(model, size)) if any(rows) else ""
 
 
 def _as_list(sentences: Iterable[str]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Final
 from attrs import frozen
 
 from authfsm.diagrams.dot import FONT, statement
-from authfsm.diagrams.dot_labels import title_label
+from authfsm.diagrams.dot_labels import table, title_cell
 from authfsm.diagrams.exports import mermaid_text, plantuml_text
 from authfsm.diagrams.render import text_width
 from authfsm.diagrams.themes import Theme
@@ -110,7 +110,7 @@ def dot(items: Iterable[Item], names: Sequence[str], theme: Theme, title: str) -
     graph = {
         "layout": "nop", "splines": "line", "bgcolor": theme.background, "pad": "0.1", "fontname": FONT,
         "fontsize": str(_SIZE), "fontcolor": theme.muted, "labelloc": "t", "labeljust": "l", "tooltip": " ",
-        "label": title_label([title], theme, _SIZE),
+        "label": table([title_cell([title], theme, _SIZE)], _SIZE),
     }  # fmt: skip
     node = {
         "fontname": FONT,
