@@ -214,11 +214,10 @@ class Draw(PoolOptions):
         looks: dict[str, Any] = {"light": {"theme": diagrams.LIGHT}, "dark": {"theme": diagrams.DARK}}
         if self.animated:
             looks["still"] = {"theme": diagrams.AUTO, "animated": False}
-        files = {name: output.with_stem(f"{output.stem}-{name}") for name in looks}
+        files = {name: output.with_stem(f"{output.stem}-{name}").as_posix() for name in looks}
         for name, look in looks.items():
-            _write(files[name], partial(evolve(drawn, **look).save, files[name]))  # type: ignore[misc]
-        names = {name: file.as_posix() for name, file in files.items()}
-        sys.stdout.write(diagrams.picture_tag(title=drawn.title, **names))
+            _write(Path(files[name]), partial(evolve(drawn, **look).save, files[name]))  # type: ignore[misc]
+        sys.stdout.write(diagrams.picture_tag(title=drawn.title, **files))
 
 
 def _settings(path: Path) -> PoolSettings:

@@ -64,9 +64,8 @@ def dot(model: DiagramModel, theme: Theme, labels: Mapping[str, str], *, caption
     """Return a diagram as DOT; `labels` replaces names, triggers and sentences of the caption."""
     style = DotStyle(model, theme, labels)
     graph, *defaults = style.defaults()
-    title, below = (each(model, theme, labels, int(style.label_size)) for each in (heading, caption))
-    if not captioned:
-        title, below = "", ""
+    asked = model, theme, labels, int(style.label_size)
+    title, below = (each(*asked) if captioned else "" for each in (heading, caption))
     body = framed(below, _statements(model, style, *defaults))
     return "\n".join(("digraph authfsm {", statement("graph", {**graph, "label": title}), *body, "}", ""))
 
@@ -97,10 +96,14 @@ def _statements(model: DiagramModel, style: DotStyle, nodes: Attributes, edges: 
         ends = f"{quoted(edge.source.name)} -> {quoted(edge.dest.name)}"
         yield statement(ends, attributes, edges)
     for name in model.own_names():
-        yield statement(quoted(name), style.own_state(name))
+        yield statement(
+            quoted(name), style.own(name, shape="box", style="filled", fillcolor=style.theme.background)
+        )
     for own in model.own_transitions:
         for source, dest in own.ends():
-            yield statement(f"{quoted(source)} -> {quoted(dest)}", style.own_edge(own.trigger))
+            yield statement(
+                f"{quoted(source)} -> {quoted(dest)}", style.own(own.trigger, _INDENT, arrowhead="vee")
+            )
     for row in model.same_rank():
         if isinstance(row[0], Node) and group_of(row[0]) is StateGroup.FIRST_FACTOR:  # no line crosses them
             yield statement(" -> ".join(quoted(each.name) for each in row), {"style": "invis"})
@@ -186,17 +189,10 @@ class DotStyle:
             return str(_LABEL_SIZE)
         return str(_LABEL_SIZE + (1 if self.model.focus else 3 if self.model.flow else 2))
 
-    def own_state(self, name: str) -> Attributes:
-        """Return the attributes of an application's own state."""
-        colours = {"fillcolor": self.theme.background, "color": self.theme.text}
-        label = {"label": escape(name), "class": "own", "tooltip": escape(name)}
-        return {"shape": "box", "style": "filled", **colours, **label}
-
-    def own_edge(self, trigger: str) -> Attributes:
-        """Return the attributes of an application's own transition."""
-        colours = {"color": self.theme.text, "fontcolor": self.theme.text}
-        label = {"label": _INDENT + escape(trigger), "class": "own", "tooltip": escape(trigger)}
-        return {**colours, "arrowhead": "vee", **label}
+    def own(self, text: str, indent: str = "", **look: str) -> Attributes:
+        """Return the attributes of an application's own state or transition."""
+        label = {"label": indent + escape(text), "class": "own", "tooltip": escape(text)}
+        return {"color": self.theme.text, "fontcolor": self.theme.text, **label, **look}
 
     def text(self, key: str) -> str:
         """Return the text for a name."""

@@ -111,14 +111,15 @@ def heading(model: DiagramModel, theme: Theme, labels: Mapping[str, str], size: 
         f'<font color="{theme.text}">&#160;{escape(name)}&#160;</font></td><td>&#160;</td>'
         for group, name in zip(shown, names, strict=True)
     )
-    # The engines widen a table to its row: an empty cell takes what is left beside the legend.
-    width = max(render.text_width(row, size + 2) for row in titles)
-    rest = width - sum(render.text_width(f"   {name}", size) + 12 for name in names)
-    filler = f'<td width="{rest:.0f}"></td>' if rest > 0 else ""
-    legend = f'<td align="left"><table border="0" cellborder="0" cellspacing="0"><tr>{cells}{filler}</tr></table></td>'
-    if not cells:
-        return table([title], size)
-    return table([title + _GAP + legend] if len(model.nodes) > MANY_NODES else [title, legend], size)
+    # An empty cell takes what is left beside the legend, which would become as wide as the title.
+    rest = render.text_width(max(titles, key=len), size + 2) - render.text_width("   ".join(names), size)
+    cells += f'<td width="{max(0, rest - 15 * len(names)):.0f}"></td>'
+    legend = (
+        f'<td><table border="0" cellborder="0" cellspacing="0"><tr>{cells}</tr></table></td>' if names else ""
+    )
+    return table(
+        [title + _GAP + legend] if legend and len(model.nodes) > MANY_NODES else [title, legend], size
+    )
 
 
 def caption(model: DiagramModel, theme: Theme, labels: Mapping[str, str], size: int) -> str:
@@ -130,7 +131,7 @@ def caption(model: DiagramModel, theme: Theme, labels: Mapping[str, str], size: 
     texts = [wrap(each, longest) for each in _as_list(labels.get(each, each) for each in notes(model))]
     at = len(texts)
     if not narrow:  # two columns of one height
-        at = min(range(at + 1), key=lambda at: max(_height(texts[:at]), _height(texts[at:])))
+        at = min(range(at + 1), key=lambda at: max(sum(map(len, texts[:at])), sum(map(len, texts[at:]))))
     rows = [_column(texts[:at]) + (f"{_GAP}{_column(texts[at:])}" if texts[at:] else "")]
     if model.actions:
         rows.append(f'<td colspan="3">{advice(theme, labels)}</td>')
@@ -143,10 +144,6 @@ def _as_list(sentences: Iterable[str]) -> list[str]:
     absent = [each for each in found if each.startswith(_NOT_DRAWN)]
     names = "; ".join(each.removeprefix(_NOT_DRAWN).removesuffix(".") for each in absent)
     return [*(each for each in found if each not in absent), *([f"{_NOT_DRAWN}{names}."] if absent else [])]
-
-
-def _height(texts: list[list[str]]) -> int:
-    return sum(map(len, texts))
 
 
 def _column(texts: list[list[str]]) -> str:

@@ -81,13 +81,12 @@ _PLANTUML: Final = _Syntax(plantuml_text, "\\n")
 
 def mermaid(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> str:
     """Return a diagram in Mermaid's language, with the theme's colours for the groups of nodes."""
-    about = f"{len(model.nodes)} states and {len(model.edges)} lines"
+    about = mermaid_text(f"{len(model.nodes)} states and {len(model.edges)} lines")
     head = (
-        *("stateDiagram-v2", f"    accTitle: {mermaid_text(model.title)}"),
-        *(f"    accDescr: {mermaid_text(about)}", "    direction TB"),
+        f"stateDiagram-v2\n    accTitle: {mermaid_text(model.title)}\n    accDescr: {about}\n    direction TB"
     )
     lines = (f"    {line}" for line in _state_lines(model, labels, _MERMAID, {}))
-    return "\n".join((*head, *lines, *_classes(model, theme), ""))
+    return "\n".join((head, *lines, *_classes(model, theme), ""))
 
 
 def plantuml(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> str:

@@ -17,6 +17,7 @@ from authfsm.diagrams.themes import Theme
 from authfsm.diagrams.vertices import StateGroup
 
 PERSON, APP, COGNITO = PARTICIPANTS = ("Person", "App", "Cognito")
+_KINDS: Final = (f"actor {PERSON}", f"participant {APP}", f"participant {COGNITO}")
 REQUEST, REPLY, REFUSAL = "request", "reply", "refusal"
 
 
@@ -58,21 +59,16 @@ _PLANTUML_ARROWS: Final = {REQUEST: " -> ", REPLY: " --> ", REFUSAL: " -->x "}
 
 def mermaid(items: Iterable[Item], names: Sequence[str]) -> str:
     """Return a sequence diagram in Mermaid's language."""
-    kinds = ("actor", "participant", "participant")
-    people = (
-        f"    {kind} {each} as {mermaid_text(name)}"
-        for kind, each, name in zip(kinds, PARTICIPANTS, names, strict=True)
-    )
+    people = (f"    {kind} as {mermaid_text(name)}" for kind, name in zip(_KINDS, names, strict=True))
     lines = _lines(items, _MERMAID_ARROWS, mermaid_text, "<br/>")
     return "\n".join(("sequenceDiagram", *people, *(f"    {line}" for line in lines), ""))
 
 
 def plantuml(items: Iterable[Item], names: Sequence[str], title: str) -> str:
     """Return a sequence diagram in PlantUML's language (https://plantuml.com/sequence-diagram)."""
-    kinds = ("actor", "participant", "participant")
     people = (
-        f'{kind} "{plantuml_text(name)}" as {each}'
-        for kind, each, name in zip(kinds, PARTICIPANTS, names, strict=True)
+        '{} "{text}" as {}'.format(*kind.split(), text=plantuml_text(name))
+        for kind, name in zip(_KINDS, names, strict=True)
     )
     lines = _lines(items, _PLANTUML_ARROWS, plantuml_text, "\\n")
     return "\n".join(("@startuml", f"title {plantuml_text(title)}", *people, *lines, "@enduml", ""))

@@ -108,11 +108,10 @@ def _scxml(arrows: Mapping[Node, list[Arrow]]) -> Iterator[str]:
         yield f"  <state id={name}>"
         for arrow in leaving:
             tests = (f"_event.data.{name} == '{value}'" for name, value in _guard(arrow).items())
-            condition = " && ".join(tests)
+            cond = quoteattr(" && ".join(tests))
             internal = ' type="internal"' if arrow.kind not in {None, NEW_CHALLENGE} else ""
             event = quoteattr(arrow.response.trigger)
             target = quoteattr(identifier(arrow.dest.name))
-            cond = quoteattr(condition)
             yield f"    <transition event={event} cond={cond} target={target}{internal}/>"
         yield "  </state>"
     yield "</scxml>"

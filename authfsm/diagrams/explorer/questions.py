@@ -52,9 +52,7 @@ class Switch:
     group: str
     help: str = ""
     member: str | None = None
-    on: Any = (
-        None  #: What the descriptions have at the path if it is set; None where they have the value itself.
-    )
+    on: Any = None  #: What the descriptions have there if it is set; None where they have the value itself.
 
     @property
     def key(self) -> str:
