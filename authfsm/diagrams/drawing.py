@@ -171,10 +171,8 @@ def picture_tag(light: str, dark: str, title: str, still: str | None = None) -> 
         title: what the picture shows, for those who do not see it.
         still: the address of the picture for readers who asked for reduced motion, if the others move.
     """
-    sources = {"prefers-reduced-motion: reduce": still, "prefers-color-scheme: dark": dark}
-    rows = [
-        f'  <source media="({query})" srcset="{escape(file)}">' for query, file in sources.items() if file
-    ]
+    files = {"prefers-reduced-motion: reduce": still, "prefers-color-scheme: dark": dark}
+    rows = [f'  <source media="({query})" srcset="{escape(file)}">' for query, file in files.items() if file]
     return "\n".join(
         ("<picture>", *rows, f'  <img alt="{escape(title)}" src="{escape(light)}">', "</picture>\n")
     )
