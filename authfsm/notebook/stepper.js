@@ -16,7 +16,8 @@ const BUTTONS = [["back", "‹ Back"], ["step", "Step ›"], ["run", "Run on »"
 const DELAYS = [1, 2, 3, 5, 10]; // seconds between the steps of "Play"
 const TABS = [["wire", "On the wire"], ["history", "History"], ["what_if", "What may come next"], ["srp", "SRP’s values"]];
 const TIMEOUT = 5000; // milliseconds after which the page says that the kernel does not reply
-const LARGEST_SCALE = 1.4; // pixels a point: a state's name is as large as the text beside it
+const LARGEST_SCALE = 1.15; // pixels a point: a state's name is as large as the text beside it
+const MARGIN = 6; // points around the diagram
 let stepperCount = 0; // for ids, which must differ between the steppers of a page
 
 // ---- what a passkey signs (W3C Web Authentication, 6.1 and 7.2) --------------------------------------------------
@@ -227,7 +228,9 @@ function render({ model, el }) {
     if (!view.picture) { parts.picture.replaceChildren(h("p", { class: "quiet" }, "No layout engine is installed, so there is no diagram.")); return; }
     parts.picture.innerHTML = view.picture;
     const svg = parts.picture.querySelector("svg");
-    svg.style.maxWidth = `${Math.round(svg.dataset.width * LARGEST_SCALE)}px`; // a small diagram stays small
+    const { x, y, width, height } = svg.getBBox(); // without the room for a title and a legend; empty where nothing is shown
+    if (width) svg.setAttribute("viewBox", `${x - MARGIN} ${y - MARGIN} ${width + 2 * MARGIN} ${height + 2 * MARGIN}`);
+    svg.style.maxWidth = `${Math.round(svg.viewBox.baseVal.width * LARGEST_SCALE)}px`; // a small diagram stays small
     const paths = [...parts.picture.querySelectorAll('[data-line] > path[stroke="var(--highlight)"], [data-line] > path[stroke="var(--warning)"]')];
     for (const path of paths) path.setAttribute("pathLength", "1");
     const highlighted = new Set(paths.map((path) => path.parentElement.dataset.line));
@@ -248,7 +251,7 @@ function render({ model, el }) {
   const items = (texts) => h("ul", {}, texts.map((each) => h("li", {}, each)));
 
   function exchange({ title, operation, kind, messages }) {
-    const sides = messages.map(([name, text]) => h("div", {}, h("h4", {}, name), h("pre", {}, text)));
+    const sides = messages.map(([name, text]) => h("div", {}, h("p", { class: "side" }, name), h("pre", {}, text)));
     return h("details", { class: `exchange ${kind}`, open: kind !== "" }, h("summary", {}, h("b", {}, title), " ", code(operation)), h("div", { class: "sides" }, sides));
   }
 
@@ -282,7 +285,7 @@ function render({ model, el }) {
     });
     const sources = [...new Set(from.map((each) => each.state))].join(", ");
     return [
-      h("h3", {}, code(name)), h("p", {}, meaning),
+      h("p", { class: "name" }, code(name)), h("p", {}, meaning),
       ...(limits.length ? [h("p", {}, h("b", {}, "Not reached where")), items(limits)] : []),
       ...(carried.length ? [h("p", {}, h("b", {}, "Carries")), items(carried)] : []),
       ...accepted, ...(sources ? [h("p", {}, h("b", {}, "comes from "), `${sources}.`)] : []),
