@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from joserfc.jwk import RSAKey
 from jupyter_page import Page, recording_comms
 
 from authfsm import PROTOCOL, Code, PoolSettings, State, Stepper, UserSrpAuth
+from authfsm.diagrams import render
 from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, Triggers, WebAuthnConfiguration
 from authfsm.notebook import stepper as stepper_module
 from authfsm.notebook.after_sign_in import ACTIONS
@@ -30,9 +32,13 @@ PHONE = "+15555550143"
 STEPPER_JS = Path(stepper_module.__file__).with_name("stepper.js")
 
 
+DRAWN = cache(render.svg)  # what is the same is drawn once
+
+
 @pytest.fixture(autouse=True)
-def recorded() -> Iterator[None]:
+def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every widget uses a comm that records, and is closed at the end."""
+    monkeypatch.setattr(render, "svg", DRAWN)
     with recording_comms():
         yield
         StepperWidget.close_all()
