@@ -1,4 +1,4 @@
-"""Cognito's SRP-6a, the client's half and the service's: integers and bytes in, integers and bytes out.
+"""Cognito's variant of SRP-6a, for client and server, as functions of integers and bytes.
 
 There is no clock and no randomness: entropy and times are arguments. Standard SRP-6a (A, B) comes from the
 `srp` package, by its public interface; Cognito's own part (padding, u, x, S, the key, the signature) is

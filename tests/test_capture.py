@@ -787,7 +787,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert shown.stdout == piped.stdout == out.read_text(encoding="utf-8") == anonymise(text).text
     assert written.stdout == ""
     assert "Secret" not in shown.output
-    assert "Replaced (different values): 1 sessions." in written.stderr
+    assert "Number of distinct values replaced: 1 sessions." in written.stderr
     assert "Read the result before you publish it." in written.stderr
 
 

@@ -102,15 +102,15 @@ def test_an_existing_app_client() -> None:
 
 USAGE_ERRORS = {
     ("--rule", "srp.nothing"): f"unknown rule srp.nothing: authfsm conform --list lists all {len(RULES)} rules",
-    ("--endpoint", "ftp://here"): "'ftp://here' is not an http or https URL",
-    ("--compare", "moto"): "--compare 'moto' is not NAME=URL",
-    ("--compare", "a=ours", "--compare", "a=ours"): "two --compare columns have the same name",
-    ("--endpoint", "http://here", "--compare", "a=ours"): "--endpoint and --compare exclude each other",
+    ("--endpoint", "ftp://here"): "the endpoint must be an http or https URL, not 'ftp://here'",
+    ("--compare", "moto"): "--compare must be NAME=URL, not 'moto'",
+    ("--compare", "a=ours", "--compare", "a=ours"): "each --compare must have a different NAME",
+    ("--endpoint", "http://here", "--compare", "a=ours"): "--endpoint and --compare cannot be used together",
     ("--pool-id", "eu-west-1_a"): "--pool-id and --client-id require --endpoint",
     ("--endpoint", "http://here", "--client-id", "a"): "--client-id requires --pool-id",
-    ("--compare", "a=ours", "--codes", "b=outbox"): "--codes names 'b', which is not a --compare column",
+    ("--compare", "a=ours", "--codes", "b=outbox"): "--codes: no --compare endpoint is called 'b'",
     ("--compare", "a=ours", "--codes", "pigeon"): "--codes 'pigeon' is neither outbox nor fixed:CODE",
-    ("-o", "table.pdf"): "table.pdf is neither .md nor .json",
+    ("-o", "table.pdf"): "--output table.pdf must end in .md or .json",
     ("--endpoint", "http://127.0.0.1:1"): "http://127.0.0.1:1 does not answer: start it, or correct the URL",
     ("--endpoint", "http://127.0.0.1:1", "--profile", "nobody-has-this"): (
         "--profile nobody-has-this: The config profile (nobody-has-this) could not be found"

@@ -213,7 +213,7 @@ def test_a_picture_for_light_and_dark_pages() -> None:
         ("src", "flow-light.svg"),
     ]
     one_line(draw("--picture", "-o", "flow.pdf"), 2, "--picture writes .svg or .png")
-    one_line(draw("--picture", "--theme", "dark"), 2, "exclude each other")
+    one_line(draw("--picture", "--theme", "dark"), 2, "cannot be used together")
 
 
 # ---- a pool of yours --------------------------------------------------------------------------------------------
@@ -265,11 +265,14 @@ def test_a_difference() -> None:
     ("text", "words"),
     [
         ("{", "is not JSON"),
-        pytest.param("[" * 100_000, "is not JSON that can be read", id="nested too deeply"),
+        pytest.param("[" * 100_000, "its JSON is nested too deeply", id="nested too deeply"),
         ("[]", "describes no pool"),
         ('{"UserPoolClient": {}}', "describes no pool"),
-        ('{"UserPool": {"MfaConfiguration": "SOMETIMES"}}', "cannot be read"),
-        ('{"UserPool": {"Policies": 7}}', "cannot be read"),
+        (
+            '{"UserPool": {"MfaConfiguration": "SOMETIMES"}}',
+            "MfaConfiguration must be one of OFF, OPTIONAL, ON",
+        ),
+        ('{"UserPool": {"Policies": 7}}', "UserPool.Policies "),
         (None, "No such file"),
     ],
 )
@@ -358,7 +361,7 @@ def refused(code: str) -> Exception:
         ("AccessDeniedException", describing_.ACTIONS.split(", ")),
         ("ExpiredTokenException", ["have expired", "aws sso login"]),
         ("UnrecognizedClientException", ["does not know these credentials"]),
-        ("ResourceNotFoundException", ["there is no eu-west-1_x"]),
+        ("ResourceNotFoundException", ["eu-west-1_x was not found"]),
         ("TooManyRequestsException", ["TooManyRequestsException", "no"]),
     ],
 )
@@ -415,8 +418,8 @@ def test_the_page_to_explore() -> None:
         (("-o", "flow"), ("flow", ".svg", "--format")),
         (("--client", "y"), ("--client requires --pool",)),
         (("--faded",), ("--faded requires --pool or --settings",)),
-        (("--pool", "a_b", "--settings", "c"), ("--pool and --settings exclude each other",)),
-        (("--history", "a", "--traffic", "b"), ("exclude each other",)),
+        (("--pool", "a_b", "--settings", "c"), ("--pool and --settings cannot be used together",)),
+        (("--history", "a", "--traffic", "b"), ("cannot be used together",)),
     ],
 )
 def test_called_wrongly(options: tuple[str, ...], words: tuple[str, ...]) -> None:

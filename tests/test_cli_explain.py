@@ -216,7 +216,7 @@ def test_an_unknown_name() -> None:
     """One line that names what comes nearest; exit code 1."""
     result = CliRunner().invoke(app, ["explain", "SMSMFAA"])
     assert result.exit_code == 1
-    assert result.stderr == "authfsm explain: 'SMSMFAA' is unknown; is it SMS_MFA?\n"
+    assert result.stderr == "authfsm explain: 'SMSMFAA' is unknown; did you mean SMS_MFA?\n"
 
     lost = CliRunner().invoke(app, ["explain", "xyzzy"])
     assert (lost.exit_code, lost.stderr.count("\n")) == (1, 1)

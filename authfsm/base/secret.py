@@ -21,7 +21,7 @@ class Secret(Generic[T]):
     """A value that can be compared and revealed, but is never shown.
 
     Args:
-        value: the text, bytes or integer.
+        value: the string, bytes or integer.
     """
 
     __slots__ = ("_value",)
@@ -120,7 +120,7 @@ Key: TypeAlias = "AnyKey | Iterable[AnyKey]"
 def wrapped_keys(key: Key) -> tuple[AnySecret, ...]:
     """Return the keys, each wrapped in `Secret`: code that holds or passes keys uses this form.
 
-    Nothing is raised here: what is no key is refused where it is used (`BadKey`).
+    It raises nothing: a value that is not a key raises `BadKey` when it is used.
     """
     several = isinstance(key, Iterable) and not isinstance(key, (str, bytes))
     keys: Any = key if several else (key,)

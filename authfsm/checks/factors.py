@@ -1,7 +1,7 @@
-"""What each response proves, what a user has proved on the way, and the documented exceptions.
+"""The factors: the proof that each response is, the proofs on a path (`ProofState`), and the documented exceptions.
 
-Tokens without a first factor, or without a second one where MFA is required, are a fault unless a `FactorException`
-applies. What the user has proved on the way there is a `ProofState`.
+Tokens without a first factor, or without a second one if MFA is required, are a fault unless a `FactorException`
+applies.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ StateResponse = tuple[State, type[r.Response]]
 
 
 class Factor(DescribedName):
-    """Something that a user can prove, or that replaces a proof."""
+    """A factor that a user can prove, or an event that replaces a proof."""
 
     PASSWORD = "password"  # noqa: S105 - a name
     CODE = "code as first factor"
@@ -67,10 +67,10 @@ PROOFS: Final[Mapping[StateResponse, Factor]] = {
        for state in (S.START, S.AUTHENTICATED) for response in r.REFRESH_RESPONSES},
 }
 # fmt: on
-"""What a response in a state proves, once the reply leads on."""
+"""The factor that a response in a state proves, once the reply leads to another state."""
 
 _PROOF_NOT_CHECKED: Final = frozenset({S.FAILED, S.SELECT_CHALLENGE, S.ADMIN_NO_SRP_AUTH, S.START})
-"""A reply that leads here shows that Cognito has not accepted a proof."""
+"""The states that show that Cognito has not accepted a proof."""
 
 NEXT_BY_FUNCTIONS: Final = r.CUSTOM_AUTH_RESPONSES | {r.Answer}
 """The responses after which DefineAuthChallenge decides what follows, and may name any challenge."""
@@ -80,10 +80,10 @@ _SECOND_FACTOR_STATES: Final = p.SECOND_FACTOR - {S.EMAIL_OTP}
 
 @frozen(cache_hash=True)
 class ProofState:
-    """What a user has proved since the sign-in began.
+    """The state of a user's proofs since the sign-in began.
 
     Args:
-        factors: what was proved.
+        factors: the proved factors.
         lambda_may_choose: may Lambda functions choose the challenges? They do in CUSTOM_AUTH; whether they do
             after an administrator's password flow too, sources contradict each other.
         second_factor_asked: has Cognito asked for a second factor or its set-up?
@@ -108,7 +108,7 @@ NOTHING: Final = ProofState()
 def proved_by(
     proofs: Mapping[StateResponse, Factor], before: ProofState, transition: Transition, ends: EdgeRoles
 ) -> frozenset[Factor]:
-    """Return what following a transition proves, after what was proved before."""
+    """Return the factors that a transition proves, given the proof state before it."""
     source, response, dest, kind = transition
     factor = proofs.get((source, response))
     if response is r.StepUp and asks_second_factor(dest, ends.dest):
@@ -143,7 +143,7 @@ class FactorException:
         why: the reason, in a sentence.
         confidence: how certain it is.
         source: where it is documented.
-        holds: does it explain this transition to the tokens, with what was proved on the way and by it?
+        holds: does it explain this transition to the tokens, given the proof states before and after it?
         applies: does it apply to a pool with these settings?
     """
 
@@ -181,7 +181,7 @@ FIRST_FACTOR_EXCEPTIONS: Final = (
         "unknown challenge", "No source says what a challenge proves that this package does not know.",
         Confidence.INFERRED, "botocore's model of ChallengeNameType has sixteen names", _has(Factor.UNKNOWN)),
 )
-"""What replaces a first factor."""
+"""The exceptions from a first factor."""
 
 SECOND_FACTOR_EXCEPTIONS: Final = (
     FactorException(
@@ -208,7 +208,7 @@ SECOND_FACTOR_EXCEPTIONS: Final = (
     *FIRST_FACTOR_EXCEPTIONS,
 )
 # fmt: on
-"""What replaces a second factor where MFA is required; what replaces a first factor replaces both.
+"""The exceptions from a second factor if MFA is required; an exception from a first factor replaces both.
 
 `functions`: "MFA is not supported in passwordless custom flows" (the Cognito team, amplify-js #12887).
 """

@@ -30,7 +30,7 @@ class Severity(DescribedName):
     HIGH = "high", "Somebody gets in who should not, or nobody can get in."
     MEDIUM = "medium", "The pool lacks a safeguard."
     LOW = "low", "It helps an attacker a little."
-    NOTE = "note", "A fact to know."
+    NOTE = "note", "For information."
 
     def __init__(self, _: str, meaning: str = "") -> None:
         self.rank, self.meaning = len(type(self).__members__), meaning
@@ -62,16 +62,16 @@ def _shown(value: Any) -> str:
 
 @frozen
 class Finding(HasPath):
-    """Something that a security reviewer would change.
+    """A setting that a security reviewer would change.
 
     Args:
         id: its name, such as `user-existence`.
         severity: how severe it is.
-        title: what it is, in a sentence.
+        title: the problem, in a sentence.
         why: which of the pool's settings cause it.
         path: a shortest path that shows it.
         source: the page that documents it.
-        remediations: what fixes it: any one of these.
+        remediations: the changes of settings that fix it, any one of them.
     """
 
     id: str

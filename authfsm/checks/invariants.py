@@ -1,4 +1,4 @@
-"""The invariants, which must be true of every table and of what a pool's settings leave of it, and their `check`.
+"""The invariants, which must be true of every table and of the paths that a pool's settings allow, and their `check`.
 
 An invariant of your own is an `Invariant`; `path_invariant` makes one of a predicate over paths.
 """
@@ -37,13 +37,13 @@ Fault = tuple[str, Path]
 
 @frozen
 class Invariant:
-    """Something that must be true.
+    """A statement that must be true of a table.
 
     Args:
         name: its name.
         statement: what must be true, in a sentence.
         faults: finds what breaks it.
-        of_table: is it about a whole table only, and not about what a pool's settings leave of it?
+        of_table: is it about a whole table only, and not about the paths that a pool's settings allow?
     """
 
     name: str
@@ -53,7 +53,7 @@ class Invariant:
 
 
 def _is_usual(here: Position, move: Move) -> bool:
-    """Return whether this is a step of the protocol itself, and not one of those that may lead anywhere."""
+    """Return whether this is a step of the known protocol, not one to or from an unknown challenge."""
     unknown = S.OTHER_CHALLENGE in {here.state, move.to.state}
     leads_anywhere = move.transition.response in ANY_CHALLENGE_RESPONSES
     return not (unknown or leads_anywhere or move.to.proved.lambda_named)
@@ -119,7 +119,7 @@ def _dead_ends(found: Exploration) -> Iterator[Position]:
 
 
 def _answerable(found: Exploration) -> Iterator[Fault]:
-    """Yield the challenges that accept no response which leads on, to a known challenge or to tokens."""
+    """Yield the challenges that accept no response which leads to a known challenge or to tokens."""
     challenges = frozenset(State) - {*NON_CHALLENGES} | {S.OTHER_CHALLENGE}
     names = set[str]()
     for here, moves in found.moves.items():
@@ -164,7 +164,7 @@ def _second_factor(found: Exploration) -> Iterator[Fault]:
 
 
 def _unbounded(found: Exploration) -> Iterator[Fault]:
-    """Return the loops that no bound ends, each with a shortest path into it and once round."""
+    """Return the loops that no bound ends, each with a shortest path into it and one round of it."""
     table = found.model.table
     bounds = [each for each in table.bounds if each.holds(table.actions)]
     free = {
@@ -300,7 +300,7 @@ def check(
 
     Args:
         table: the protocol; this package's by default.
-        settings: a pool's settings: the check leaves out what they rule out, and the invariants of whole tables.
+        settings: a pool's settings: the check omits transitions that they rule out, and invariants of whole tables.
         invariants: the invariants to check; the built-in ones by default.
         every: return every fault, and not only one with a shortest path for each invariant.
     """
@@ -316,7 +316,7 @@ def check(
 def factor_exceptions(
     table: Table = TABLE, *, settings: PoolSettings | None = None
 ) -> tuple[tuple[FactorException, Path], ...]:
-    """Return what replaces a second factor where MFA is required, each with a shortest path that relies on it.
+    """Return the exceptions from a second factor if MFA is required, each with a shortest path that relies on it.
 
     Args:
         table: the protocol; this package's by default.

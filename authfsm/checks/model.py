@@ -1,4 +1,4 @@
-"""What is checked, as a graph: positions, the moves between them, and paths.
+"""A table as a graph for the checks: positions, the moves between them, and paths.
 
 A position is a state, its role, and what the user has proved on the way (`ProofState`). Its moves are the transitions of
 the table without those that the settings or the earlier steps rule out. There are a few hundred positions.
@@ -41,7 +41,7 @@ class Position:
 
     Args:
         node: the state with its role.
-        proved: what was proved on the way.
+        proved: the factors proved so far, and more (`ProofState`).
     """
 
     node: Node
@@ -113,7 +113,7 @@ class Path:
 
     @property
     def proved(self) -> ProofState:
-        """What was proved on the path."""
+        """The proof state at the end of the path."""
         return self.end.proved
 
     @property
@@ -141,18 +141,14 @@ class Path:
         )
 
     def diagram(self, **options: Any) -> Diagram:
-        """Return the path on the protocol's diagram.
-
-        Args:
-            options: options of `authfsm.diagram`.
-        """
+        """Return the path on the protocol's diagram, with options of `authfsm.diagram`."""
         from authfsm.diagrams import diagram  # noqa: PLC0415 - loaded only to draw
 
         return diagram(history=self.steps, **options)
 
 
 class HasPath:
-    """Something that a path shows."""
+    """A base class of results that have a path."""
 
     __slots__ = ()
     path: Path

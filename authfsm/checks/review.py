@@ -1,7 +1,7 @@
 """The security review of a pool: each rule finds something that a reviewer would change.
 
 A rule is a sentence, a severity, a page that documents it, and a function that yields findings: the settings that
-cause them, a shortest path that shows them, and what fixes them.
+cause them, a shortest path that shows them, and the settings that fix them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from authfsm.checks.model import Path
 from authfsm.checks.sign_in_paths import example_path, path_to_challenge, path_to_refresh, path_to_refusal
 from authfsm.protocol import links
 from authfsm.protocol import responses as r
-from authfsm.protocol.auth_flows import REQUIRED_VALUE, current_values, is_flow_allowed
+from authfsm.protocol.auth_flows import AUTH_SESSION_VALIDITY, REQUIRED_VALUE, current_values, is_flow_allowed
 from authfsm.protocol.states import RECOVERY_MECHANISMS, State
 from authfsm.settings import PoolSettings
 from authfsm.settings.descriptions import Descriptions
@@ -41,9 +41,9 @@ _ONE_TIME: Final = frozenset({"EMAIL_OTP", "SMS_OTP"})
 
 @frozen(kw_only=True)
 class PoolDescription:
-    """What DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig return, for a review.
+    """The replies of DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig, for a review.
 
-    A missing reply leaves its fields None: not known. What is not known is no finding.
+    If a reply is missing, its fields are None (unknown). Unknown settings produce no findings.
 
     Args:
         settings: the settings of the sign-in.
@@ -66,7 +66,7 @@ class PoolDescription:
         user_pool_client: Mapping[str, Any] | None = None,
         mfa_config: Mapping[str, Any] | None = None,
     ) -> PoolDescription:
-        """Read replies that were fetched, or saved, before.
+        """Return the description in replies that were fetched or saved earlier.
 
         Args:
             user_pool: the reply of DescribeUserPool, or its UserPool; it may contain the other two as well.
@@ -89,7 +89,7 @@ class PoolDescription:
 
     @classmethod
     def describe(cls, client: Any, pool_id: str, client_id: str | None = None) -> PoolDescription:
-        """Ask AWS.
+        """Fetch the settings from AWS.
 
         Args:
             client: a boto3 `cognito-idp` client, or anything with its methods.
@@ -104,14 +104,14 @@ class PoolDescription:
 
 @frozen
 class Rule:
-    """Something to look for in a pool.
+    """A rule of the review.
 
     Args:
-        id: its name.
-        severity: how severe it is.
-        title: what it is, in a sentence.
+        id: the name of its findings.
+        severity: how severe they are.
+        title: the problem, in a sentence.
         source: the page that documents it.
-        find: finds it.
+        find: yields the findings of a pool.
     """
 
     id: str
@@ -142,8 +142,8 @@ def _pool(field: str, value: Any) -> Remediation:
 def _without_flow(pool: PoolDescription, auth_flow: str) -> Remediation:
     """Return the change after which the app client no longer allows a flow.
 
-    It names the current values, as an older one allows more than its name says, and at least one of them, as an
-    empty list means the default.
+    The list contains only current ALLOW_... values, because a legacy value allows more than its name says, and is
+    never empty, because an empty list means the default.
     """
     values = current_values(pool.settings.explicit_auth_flows or ())
     left = values - {REQUIRED_VALUE[auth_flow]} or {REQUIRED_VALUE["REFRESH_TOKEN_AUTH"]}
@@ -169,7 +169,7 @@ def _functions_skip_mfa(pool: PoolDescription) -> Iterator[Found]:
 
 
 def _require_mfa(settings: PoolSettings) -> Remediation:
-    """Return the change that requires MFA: with a factor for everybody, without what MFA excludes."""
+    """Return the change that requires MFA: it enables TOTP, and removes first factors that required MFA excludes."""
     fields = {"MfaConfiguration": "ON", **({} if settings.software_token_mfa else _ENABLE_APP)}
     allowed_first = settings.allowed_first_auth_factors or frozenset()
     if not allowed_first & _ONE_TIME:
@@ -190,7 +190,7 @@ def _mfa_off(pool: PoolDescription) -> Iterator[Found]:
 
 
 def _mfa_unenforced(pool: PoolDescription) -> Iterator[Found]:
-    # "When you have adaptive authentication ... MFA must be OPTIONAL": it asks where the risk is high.
+    # "When you have adaptive authentication ... MFA must be OPTIONAL": it requires MFA when the risk is high.
     adaptive = pool.settings.advanced_security_mode == "ENFORCED"
     if pool.settings.mfa_configuration == "OPTIONAL" and not adaptive:
         event_action = "AccountTakeoverRiskConfiguration.Actions.HighAction.EventAction"
@@ -210,7 +210,7 @@ def _mfa_by_risk(pool: PoolDescription) -> Iterator[Found]:
 
 
 def _only_factor(pool: PoolDescription) -> State | None:
-    """Return the pool's second factor if all are known and there is one only."""
+    """Return the pool's second factor, if the settings of all are known and exactly one is enabled."""
     factors = enabled_second_factors(pool.settings)
     known = None not in {pool.settings.sms_mfa, pool.settings.email_mfa}
     return factors[0] if known and len(factors) == 1 else None
@@ -264,7 +264,8 @@ def _long_session(pool: PoolDescription) -> Iterator[Found]:
     validity = pool.auth_session_validity
     if validity is not None and validity > _LONG_SESSION:
         why = f"AuthSessionValidity is {int(validity.total_seconds() // 60)} minutes"
-        yield from _found(path_to_challenge(pool.settings), why, _client(AuthSessionValidity=3))
+        shorter = _client(AuthSessionValidity=AUTH_SESSION_VALIDITY)
+        yield from _found(path_to_challenge(pool.settings), why, shorter)
 
 
 def _long_refresh(pool: PoolDescription) -> Iterator[Found]:
@@ -307,14 +308,14 @@ _H, _M, _L, _N = Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.NOTE
 RULES: Final = (
     Rule("functions-skip-mfa", _H, "In CUSTOM_AUTH, the pool's Lambda functions can issue tokens without a second factor.",
          "https://github.com/aws-amplify/amplify-js/issues/12887", _functions_skip_mfa),
-    Rule("recovery-is-factor", _H, "The channel that recovers the account is the only second factor: it locks users out.",
+    Rule("recovery-is-factor", _H, "The only second factor uses the channel of account recovery: users who forget their password are locked out.",
          links.MFA, _recovery_is_factor),
     Rule("recovery-and-factor", _H, "The phone number that is the second factor also resets the password.",
          links.reference("UserPoolType"), _recovery_and_factor),
     Rule("invariant", _H, "The sign-ins that the settings allow violate an invariant.", links.AUTHENTICATION_FLOWS, _broken_invariant),
     Rule("nothing-to-enrol", _M, "Users without a second factor cannot set one up, and so cannot sign in.",
          links.reference("RespondToAuthChallenge"), _nothing_to_enrol),
-    Rule("clear-beside-srp", _M, "The client may send the password itself, although SRP is allowed.",
+    Rule("clear-beside-srp", _M, "The app client allows sending the password itself (USER_PASSWORD_AUTH), although it allows SRP.",
          links.AUTHENTICATION_FLOWS, _clear_beside_srp),
     Rule("mfa-off", _M, "A password alone is enough for tokens: MFA is off.", links.MFA, _mfa_off),
     Rule("mfa-unenforced", _M, "A password alone is enough for tokens: MFA is optional and not enforced.",

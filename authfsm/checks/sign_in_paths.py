@@ -2,7 +2,7 @@
 
 A *walk* is any path that visits no position twice. A *sign-in path* leads from START to the tokens and visits no
 place twice (a place is a state, its role and the progress of a set-up). It contains no refusal, no unknown
-challenge and none that a Lambda function names on its own. What is done with tokens is no part of it.
+challenge and none that a Lambda function names on its own. Steps after the tokens are not part of it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Counts = tuple[int, ...]
 
 
 def place(position: Position) -> Place:
-    """Return the place of a position, whatever was proved on the way."""
+    """Return the place of a position: the position without its proof state."""
     return position.node, position.proved.associated, position.proved.verified
 
 
@@ -42,7 +42,7 @@ def walks(found: Exploration, *, longest: int) -> Iterator[Path]:
     for path in queue:  # which grows
         visited = {AT_START, *(move.to for move in path)}
         moves = found.moves.get(path.end, ())
-        # Cognito always refuses what the settings do not allow: that is no path of the pool.
+        # Cognito always refuses a response that the settings do not allow: that is no path of the pool.
         accepted = {move.transition.response for move in moves if move.to.state is not S.FAILED}
         for move in moves:
             if move.to not in visited and move.transition.response in accepted:
@@ -195,7 +195,7 @@ class SignInPaths:
         return self.count() - others.count()
 
     def __contains__(self, path: object) -> bool:
-        """Return whether a path is a path here too, whatever it proves elsewhere."""
+        """Return whether a path of another pool is a path of this one too."""
         if not isinstance(path, Path) or not path.moves:
             return False
         here, visited = AT_START, {place(AT_START)}

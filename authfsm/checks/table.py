@@ -1,7 +1,7 @@
-"""The protocol as a value for the checks, and what ends its loops.
+"""The protocol as a value for the checks, and the bounds of its loops.
 
-A `Table` (this package's, or one of your own) has all that the checks read: the transitions, what a response needs and
-proves, what ends a loop, and what to do about each error.
+A `Table` (this package's, or one of your own) has all data of the checks: the transitions, the responses that a
+response needs before it, the factor that it proves, the bounds of loops, and the recovery action of each error.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Rows = Mapping[State, Mapping[type[r.Response], frozenset[Destination]]]
 
 @frozen
 class Bound:
-    """What ends a loop: an error that Cognito returns sooner or later, and whose action ends the sign-in."""
+    """The bound of a loop: an error that Cognito returns sooner or later, and whose action ends the sign-in."""
 
     name: str
     limit: str  # how long, or how often
@@ -93,7 +93,7 @@ BOUNDS: Final = (
         lambda t: t.response in {r.RevokeToken, r.GlobalSignOut} and t.dest is S.START),
 )
 # fmt: on
-"""What ends loops, and the transitions that each bound applies to."""
+"""The bounds of loops, and the transitions that each applies to."""
 
 
 def _read_only(rows: Rows) -> Rows:
@@ -106,15 +106,15 @@ def _transitions(transitions: Iterable[Transition]) -> frozenset[Transition]:
 
 @frozen(eq=False)
 class Table:
-    """A protocol, with all that the checks read of it.
+    """A protocol, with all data that the checks need.
 
     Args:
         rows: state: response: where the reply may lead, as in `PROTOCOL`. FAILED is left out.
-        needs: the responses that a state accepts only after something else.
-        proofs: what a response proves, once the reply leads on.
-        actions: what to do about each error, by its code and a part of its message.
+        needs: the responses that a state accepts only after another one.
+        proofs: the factor that a response proves, once the reply leads to another state.
+        actions: the recovery action of each error, by its code and a part of its message.
         errors: the operations that may return each error.
-        bounds: what ends loops.
+        bounds: the bounds of loops.
         contradictory: the transitions about which sources contradict each other, and those that are refuted.
     """
 

@@ -21,22 +21,22 @@ _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 class Capture:
     """Anonymise captured Cognito traffic: personal data and secrets become placeholders of the same length.
 
-    Replaces names, ids, addresses, tokens, secrets and unknown texts, the same value always with the same
-    placeholder, and keeps Cognito's own words. Shifts all times so that the first is 2020-01-01.
+    Replaces names, ids, addresses, tokens, secrets and other unrecognised strings; equal values get equal
+    placeholders. Keeps names and values that Cognito documents. Shifts all times so that the first is 2020-01-01.
     """
 
     epilog: ClassVar[str] = "Exit status: 0 success; 1 the file could not be read or written; 2 usage error."
 
     name: str = argument(
         "JSON, JSON lines, HTTP messages with headers, a HAR file, Athena's CSV, a botocore log, or an object as"
-        " Python or JavaScript prints it; - is standard input.",
+        " Python or JavaScript prints it. Use - for standard input.",
         metavar="FILE",
     )
     output: Path | None = option(
         "Write to this file instead of standard output.", "--output", "-o", dir_okay=False
     )
     keep: list[str] | None = option(
-        "Do not replace this word, for example the name of a new challenge. Repeatable."
+        "Do not replace this word, for example the name of a new challenge. Repeatable.", metavar="WORD"
     )
 
     def run(self) -> int:
@@ -57,7 +57,7 @@ class Capture:
             why = error.strerror or type(error).__name__
             raise Failed(f"{error.filename or self.name}: {why}") from None
         counts = ", ".join(f"{count} {kind}" for kind, count in sorted(made.replaced.items()))
-        print_message(f"Replaced (different values): {counts or 'nothing'}.")
+        print_message(f"Number of distinct values replaced: {counts or 'none'}.")
         for key in sorted(made.unknown):
             print_message(
                 f"{key} had an unknown value, which was replaced: if AWS documents this value, keep it with --keep."

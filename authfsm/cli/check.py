@@ -48,7 +48,9 @@ class Check(PoolOptions):
         "Write to this file instead of standard output.", "--output", "-o", dir_okay=False
     )
     fail_on: str = _output(
-        "The lowest severity that fails the check: high, medium, low, note; or never.", default="medium"
+        "The lowest severity that fails the check: high, medium, low, note; or never.",
+        default="medium",
+        metavar="SEVERITY",
     )
     diagram: Path | None = _output("Folder for a picture of each finding's path.", file_okay=False)
 
@@ -69,7 +71,7 @@ class Check(PoolOptions):
             try:
                 found = review(descriptions)
             except BadField as error:
-                raise Failed(f"the pool's description cannot be read: {error}") from None
+                raise Failed(f"{self.settings or self.pool}: {error.field} {error.why}") from None
             lines = [*_findings(found), _summary(found)]
         self._print(found, lines)
         if self.diagram is not None:

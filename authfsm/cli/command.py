@@ -1,4 +1,4 @@
-"""What all commands share: their options are the fields of a class, and a failure is one line and an exit status."""
+"""The base of all commands: their options are the fields of a class, and a failure is one line and an exit status."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ USAGE_ERROR: Final = 2
 """The exit status of a usage error."""
 
 EXTRAS: Final = {"server": ("cattrs", "starlette", "uvicorn"), "trace": ("duckdb", "sqlglot")}
-"""What the extras of this package install that a command cannot do without."""
+"""The modules that a command needs, by the extra of this package that installs them."""
 
 _TYPER: Final = "typer"
 
@@ -90,12 +90,21 @@ def _parameter(field: attrs.Attribute[Any]) -> Parameter:
     # Typer has the first name as `default`. A flag without a name of its own would get a --no-... beside it.
     if declared and field.default is False and declared.default is ...:
         declared.param_decls = (f"--{field.name.replace('_', '-')}",)
+    if declared and declared.metavar is None:
+        declared.metavar = _metavar(field, is_file=declared.file_okay)
     return Parameter(
         field.name,
         Parameter.KEYWORD_ONLY,
         default=Parameter.empty if field.default is attrs.NOTHING else field.default,
         annotation=Annotated[field.type, declared] if declared else field.type,
     )
+
+
+def _metavar(field: attrs.Attribute[Any], *, is_file: bool) -> str:
+    kind = str(field.type)
+    if "Path" in kind:
+        return "FILE" if is_file else "DIR"
+    return "" if "bool" in kind else flag(field.name).rpartition("-")[2].upper()
 
 
 def missing(extra: str) -> str | None:
@@ -145,4 +154,4 @@ def refuse_exclusive(options: object, *pairs: tuple[str, str]) -> None:
     """Raise `Failed` if both options of a pair are given."""
     for one, other in pairs:
         if getattr(options, one) and getattr(options, other):
-            raise WrongUsage(f"--{one} and --{other} exclude each other")
+            raise WrongUsage(f"--{one} and --{other} cannot be used together")

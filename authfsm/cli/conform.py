@@ -70,7 +70,8 @@ class Conform:
         "An existing app client of the pool; by default app clients are created through the API."
     )
     codes: list[str] | None = _endpoint(
-        "How to read the codes that are sent: outbox (GET /outbox) or fixed:CODE. Repeatable, once for each --compare NAME.",
+        "How the suite gets verification codes: outbox requests GET /outbox; fixed:CODE always uses CODE. With --compare,"
+        " repeat as NAME=HOW.",
         metavar="[NAME=]HOW",
     )
     region: str | None = _endpoint("The region for signing requests.")
@@ -102,7 +103,7 @@ class Conform:
         outputs = self.output or []
         for path in outputs:
             if path != _STDOUT and path.suffix not in _SUFFIXES:
-                raise command.WrongUsage(f"{path} is neither .md nor .json")
+                raise command.WrongUsage(f"--output {path} must end in .md or .json")
         results = _run(self._endpoints(), rules, self.timeout)
         _write(results, outputs)
         if _STDOUT not in outputs:
@@ -158,10 +159,10 @@ class Conform:
         for each in self.compare:
             name, equals, url = each.partition("=")
             if not name or not equals:
-                raise command.WrongUsage(f"--compare {each!r} is not NAME=URL")
+                raise command.WrongUsage(f"--compare must be NAME=URL, not {each!r}")
             columns.append((name, None if url == EMBEDDED else _url(url)))
         if len({name for name, _ in columns}) < len(columns):
-            raise command.WrongUsage("two --compare columns have the same name")
+            raise command.WrongUsage("each --compare must have a different NAME")
         return columns
 
     def _inboxes(self, names: list[str]) -> dict[str, tuple[Inbox, str]]:
@@ -171,9 +172,11 @@ class Conform:
             if not equals:
                 name, how = names[0], each
                 if len(names) > 1:
-                    raise command.WrongUsage(f"--codes {each!r} names no column: use NAME={each}")
+                    raise command.WrongUsage(
+                        f"--codes {each} needs an endpoint's name: --codes {names[0]}={each}"
+                    )
             if name not in names:
-                raise command.WrongUsage(f"--codes names {name!r}, which is not a --compare column")
+                raise command.WrongUsage(f"--codes: no --compare endpoint is called {name!r}")
             try:
                 found[name] = parse_inbox(how), how
             except ValueError as error:
@@ -196,7 +199,7 @@ class Conform:
 
 def _url(url: str) -> str:
     if not url.startswith(("http://", "https://")):
-        raise command.WrongUsage(f"{url!r} is not an http or https URL")
+        raise command.WrongUsage(f"the endpoint must be an http or https URL, not {url!r}")
     return url.rstrip("/")
 
 

@@ -38,12 +38,12 @@ RIDDLE = "Up, but never down: what is it?"
 class Demo:
     """Sign five users in to a local pool, and draw the path of each sign-in.
 
-    Needs no AWS account, network or system package: the local pool verifies every proof.
+    Needs no AWS account, network or system package. The sign-ins use a local pool, which verifies every proof.
     """
 
     epilog: ClassVar[str] = "Exit status: 0 every sign-in ended with tokens; 1 one did not; 2 usage error."
 
-    out: Path = option("Folder for the pictures of the paths.", default=Path("walks"))
+    out: Path = option("Folder for the pictures of the paths.", default=Path("walks"), metavar="DIR")
     pause: float = option("Seconds to wait after each step.", default=0.0, min=0, max=10)
 
     def run(self) -> int:

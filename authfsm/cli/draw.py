@@ -55,7 +55,7 @@ class Draw(PoolOptions):
 
     output: list[Path] | None = _output(
         "Write to this file; the suffix sets the format: .svg .png .pdf .dot .mmd .puml .md .scxml .xstate.json"
-        " .xstate.js .json. - is standard output. Repeatable.",
+        " .xstate.js .json. Use - for standard output. Repeatable.",
         "--output",
         "-o",
         allow_dash=True,
@@ -72,7 +72,7 @@ class Draw(PoolOptions):
     failures: bool = _content("Also draw the refusals that end an attempt.", default=False)
     actions: bool = _content("Like --failures, and show what to do after each refusal.", default=False)
     unfolded: bool = _content(
-        "Draw every transition separately, on a page for each state: as SVG or PNG a file each, linked from FILE.",
+        "Write one page for each state, with every transition separate. SVG and PNG: one file per page, linked from FILE.",
         default=False,
     )
     overview: bool = _content(
@@ -83,7 +83,8 @@ class Draw(PoolOptions):
         metavar="NAME=TEXT",
     )
     history: Path | None = _content(
-        "Draw the path of one recorded sign-in: JSON lines, as written by history_to_json.", dir_okay=False
+        "Draw the path of one recorded sign-in: JSON lines, as written by authfsm.history_to_json.",
+        dir_okay=False,
     )
     traffic: Path | None = _content(
         "Draw how often each transition was taken: the JSON lines of many sign-ins, concatenated.",
@@ -97,12 +98,11 @@ class Draw(PoolOptions):
     diff: tuple[Path, Path] | None = pool_option(
         "Compare two saved descriptions: show what B enables and disables.", metavar="A B"
     )
-    faded: bool = pool_option("Also show what the pool's settings exclude, in a faded colour.", default=False)
+    faded: bool = pool_option("Draw transitions that the settings exclude too, but faded.", default=False)
     theme: str | None = _output("Colour theme: light, dark, print or auto.")
     animated: bool = _output("Let the steps of --history appear one after another (SVG).", default=False)
     picture: bool = _output(
-        "Write each picture light and dark, and still if it is animated, and print the HTML that shows the right one on"
-        " a page, on GitHub too.",
+        "Write a light and a dark version, and a still one if animated; print a <picture> element that selects one.",
         default=False,
     )
     engine: str | None = _output("Layout engine: graphviz-pure, or the installed Graphviz (dot).")

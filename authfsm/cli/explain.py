@@ -34,12 +34,12 @@ _KINDS: Final = {
     "flow": "a flow (AuthFlow)",
     "error": "an error",
     "account status": "a status of an account (UserStatus)",
-    "account operation": "an operation of an account's life",
+    "account operation": "an operation on an account",
 }
 
 
 def _page(described: Facts) -> str:
-    """Return AWS's page about what is described."""
+    """Return AWS's page about a name."""
     if "transitions" in described:
         return str(described["page"])
     if described["kind"] == "state":
@@ -58,7 +58,8 @@ def _page(described: Facts) -> str:
 class Explain:
     """Explain a state, a response, a flow, an error code or an error message, with the certainty of each fact.
 
-    Shows its parameters, the accepted responses, the next states, what to do, and the AWS page about it.
+    Shows its parameters, the accepted responses, the next states, the recommended action after an error, and a link
+    to AWS's page.
     """
 
     epilog: ClassVar[str] = "Exit status: 0 success; 1 unknown name; 2 usage error."
@@ -79,7 +80,7 @@ class Explain:
                 console.print(*_rendered(described), sep="\n")
         if not found:
             near = similar_names(self.name)
-            hint = f"is it {', '.join(near)}?" if near else "try a state, for example SMS_MFA"
+            hint = f"did you mean {' or '.join(near)}?" if near else "try a state, for example SMS_MFA"
             raise Failed(f"{self.name!r} is unknown; {hint}")
         return 0
 

@@ -38,7 +38,7 @@ class Paths(PoolOptions):
     diff: tuple[Path, Path] | None = pool_option(
         "Compare two saved descriptions: list the paths that B adds and removes.", metavar="A B"
     )
-    through: str | None = _selection("Only paths through this state, for example SMS_MFA.")
+    through: str | None = _selection("Only paths through this state, for example SMS_MFA.", metavar="STATE")
     shortest: bool = _selection("Only one shortest path.", default=False)
     longest: bool = _selection("Only one longest path that visits no state twice.", default=False)
     contradictory: bool = _selection(
@@ -57,9 +57,9 @@ class Paths(PoolOptions):
         if self.limit != _LIMIT and one:
             raise WrongUsage(f"--limit has no effect with --{one}, which lists one path")
         if self.limit not in {0, _LIMIT} and self.diff and self.json:
-            raise WrongUsage("--limit has no effect with --diff and --json, which have every path")
+            raise WrongUsage("--limit has no effect with --diff and --json, which print every path")
         if self.through and self.through.upper() not in State.__members__:
-            raise WrongUsage(f"unknown state {self.through}: choose one of {', '.join(State.__members__)}")
+            raise WrongUsage(f"--through must be one of {', '.join(State.__members__)}, not {self.through!r}")
         (self._print_change if self.diff else self._print_paths)()
         return 0
 

@@ -30,8 +30,8 @@ _STALE: Final = {
     "IncompleteSignature": "AWS refuses these credentials' signature: check the access key",
 }
 _NO_KEYS: Final = (
-    "there are no AWS credentials: run aws configure or aws sso login, set AWS_PROFILE, or give --profile;"
-    " or describe the pool elsewhere and give --settings FILE"
+    "there are no AWS credentials: run `aws configure` or `aws sso login`, set AWS_PROFILE, or use --profile;"
+    " or describe the pool on another machine, and use --settings FILE"
 )
 
 Descriptions = dict[str, Any]
@@ -98,11 +98,11 @@ def fetch(
     except ProfileNotFound as error:
         raise Failed(f"{error}: see aws configure list-profiles") from None
     except SSOError as error:
-        raise Failed(f"{error} (aws sso login)") from None
+        raise Failed(f"{error}; run `aws sso login`") from None
     except ClientError as error:
         raise Failed(_refused(error.response["Error"], pool_id, client_id)) from None
     except (BotoCoreError, ValueError) as error:
-        raise Failed(f"the pool could not be described: {error}") from None
+        raise Failed(f"{pool_id} could not be described: {error}") from None
     descriptions: Descriptions = {"UserPool": pool["UserPool"], "MfaConfig": mfa}
     if app is not None:
         descriptions["UserPoolClient"] = app["UserPoolClient"]
@@ -112,13 +112,13 @@ def fetch(
 def _refused(error: Any, pool_id: str, client_id: str | None) -> str:
     code = error.get("Code", "")
     if code in _DENIED:
-        return f"AWS denies describing {pool_id}: grant this identity {ACTIONS} on it"
+        return f"these credentials may not describe {pool_id}: allow them the actions {ACTIONS}"
     if code in _STALE:
         return _STALE[code]
     if code == "ResourceNotFoundException":
         names = f"{pool_id} or its app client {client_id}" if client_id else pool_id
-        return f"there is no {names} in this account and region"
-    return f"AWS refuses describing {pool_id}: {code}: {error.get('Message', '')}"
+        return f"user pool {names} was not found in this account and region"
+    return f"{pool_id} could not be described: {code}: {error.get('Message', '')}"
 
 
 def read(path: Path) -> Descriptions:
@@ -128,9 +128,9 @@ def read(path: Path) -> Descriptions:
     except OSError as error:
         raise Failed(f"{path} cannot be read: {error.strerror}") from None
     except ValueError:
-        raise Failed(f"{path} is not JSON") from None
+        raise Failed(f"{path} cannot be read: it is not JSON") from None
     except RecursionError:
-        raise Failed(f"{path} is not JSON that can be read: it is nested too deeply") from None
+        raise Failed(f"{path} cannot be read: its JSON is nested too deeply") from None
     if not isinstance(content, dict) or _OF_A_POOL.isdisjoint(content):
         raise Failed(
             f'{path} describes no pool: it must contain {{"UserPool": ..., "UserPoolClient": ..., "MfaConfig": ...}},'
@@ -142,8 +142,10 @@ def read(path: Path) -> Descriptions:
 def _checked(descriptions: Descriptions, where: str) -> Descriptions:
     try:
         found = reader.Descriptions.read(descriptions)
+        PoolSettings.from_read(found)
     except BadField as error:
-        raise Failed(f"{where}: the pool's description cannot be read: {error}") from None
+        member = error.field if error.field[0].isupper() else error.field.title().replace("_", "")
+        raise Failed(f"{where}: {member} {error.why}") from None
     if found.unknown:
         names = ", ".join(found.unknown)
         print_message(f"{where}: unknown members are ignored: {names}")
@@ -162,8 +164,5 @@ def save(path: Path, descriptions: Descriptions) -> None:
 
 
 def settings(descriptions: Descriptions) -> PoolSettings:
-    """Return the settings that descriptions give."""
-    try:
-        return PoolSettings.from_descriptions(descriptions)
-    except BadField as error:
-        raise Failed(f"the pool's description cannot be read: {error}") from None
+    """Return the settings in descriptions that `PoolOptions.described` or `read` has checked."""
+    return PoolSettings.from_descriptions(descriptions)

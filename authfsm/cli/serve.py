@@ -38,13 +38,13 @@ class Serve:
     host: str = option(
         "Address to listen on; the default accepts connections from this machine only.", default="127.0.0.1"
     )
-    port: int = option("Port to listen on; 0 takes any free port.", default=9229, min=0, max=65535)
+    port: int = option("Port to listen on; 0 selects a free port.", default=9229, min=0, max=65535)
     state: Path | None = option(
         "Keep the pool in this file; it is created if it does not exist.", dir_okay=False
     )
     config: Path | None = option(
-        "File with the pool's settings and users: JSON, or TOML (.toml). Its members are the arguments of"
-        " LocalPool, and users, a list of the arguments of add_user.",
+        "File with the pool's settings and users: JSON, or TOML (.toml). The keys are the arguments of LocalPool;"
+        " users is a list of tables with the arguments of add_user.",
         dir_okay=False,
     )
     print_config: bool = option(
@@ -64,8 +64,8 @@ class Serve:
         metavar="ORIGIN",
     )
     accept: list[str] | None = option(
-        "Accept what Cognito refuses: a check of authfsm.local.CHECKS, for example unknown-attributes, or all; the log"
-        " names what was accepted. For suites that were written for moto. Repeatable.",
+        "Do not enforce this check, for example unknown-attributes, or all: requests that Cognito would refuse then"
+        " succeed, and are logged. For suites written for moto. Names: authfsm.local.CHECKS. Repeatable.",
         metavar="CHECK",
     )
     is_open: bool = option(

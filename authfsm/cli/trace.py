@@ -46,7 +46,7 @@ _COLOURS: Final = {
 class Trace:
     """Check recorded sign-ins against the protocol: illegal steps, where sign-ins end, how long steps take.
 
-    Reads trails larger than memory. CloudTrail does not say which events belong to one sign-in: events are
+    Can read trails that do not fit in memory. CloudTrail does not say which events belong to one sign-in: events are
     grouped by sub, app client, IP address and user agent. What CloudTrail does not record is shown as unknown.
     """
 
@@ -56,10 +56,10 @@ class Trace:
     )
 
     names: list[str] | None = argument(
-        "CloudTrail events in any container format (S3, EventBridge, CloudWatch Logs, Logs Insights, lookup-events,"
+        "CloudTrail events in any common file format (S3, EventBridge, CloudWatch Logs, Logs Insights, lookup-events,"
         " Athena), or steps written by authfsm.traces.recorder.",
         default=None,
-        metavar="[FILE|DIR|GLOB]...",
+        metavar="FILE|DIR|GLOB",
     )
     json: bool = option("Print JSON.", default=False)
     diagram: Path | None = option(
@@ -82,9 +82,9 @@ class Trace:
         if self.table != attrs.fields(Trace).table.default:
             raise WrongUsage("--table requires --sql: files have no table name")
         if not self.names:
-            raise WrongUsage("no input: give files, folders or a pattern")
+            raise WrongUsage("no input: name files, folders or a pattern")
         if self.diagram is not None and not self.diagram.name.lower().endswith(tuple(SUFFIXES)):
-            raise WrongUsage(f"{self.diagram} must end in one of {', '.join(SUFFIXES)}")
+            raise WrongUsage(f"--diagram {self.diagram} must end in one of {', '.join(SUFFIXES)}")
         try:
             funnel = _funnel(self.names, self.limit, self.validity, self.memory)
         except traces.InvalidMemoryLimit as error:

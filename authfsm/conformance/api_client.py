@@ -86,7 +86,7 @@ class Redactor:
         return f"{status}{self._content(content)}"
 
     def text(self, message: str) -> str:
-        """Mask every value in a message that was sent or received before, or that looks generated."""
+        """Mask each value in a message that was sent or received before, or that looks generated."""
         message = " ".join(message.split())
         for each in sorted(self._secrets, key=len, reverse=True):
             message = message.replace(each, MASK)
@@ -138,7 +138,7 @@ class Redactor:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """Return the JSON value of a text; None if it is not JSON."""
+    """Return the value of a JSON string; None if it is not JSON."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

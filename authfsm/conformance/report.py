@@ -14,7 +14,7 @@ from authfsm.conformance.verdicts import Outcome, RuleSeverity
 from authfsm.protocol.states import State
 
 _NOTES: Final = files(__package__).joinpath("report_notes.md").read_text("utf-8").splitlines()
-"""How well-known endpoints are started, and what their authors say that they leave out: a line for each."""
+"""How well-known endpoints are started, and the features that their authors exclude: a line for each."""
 
 
 def as_json(results: Results) -> dict[str, Any]:

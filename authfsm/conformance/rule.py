@@ -1,4 +1,4 @@
-"""A rule: a sentence about Cognito with its source, and a function that tries it at an endpoint in a `Trial`.
+"""A rule: a sentence about Cognito with its source, and a function that tests it at an endpoint in a `Trial`.
 
 A failure while a trial creates app clients and users is not a verdict on the rule: it raises `Skipped`.
 """
@@ -20,7 +20,7 @@ from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 from authfsm.protocol.states import MFA_SETTINGS, State
 
-_PHONE: Final = "+15555550143"  # of the numbers that are reserved for fiction
+_PHONE: Final = "+15555550143"  # one of the numbers reserved for fictional use
 
 RunRule: TypeAlias = "Callable[[Trial], object]"
 CRITICAL, MAJOR, MINOR = RuleSeverity.CRITICAL, RuleSeverity.MAJOR, RuleSeverity.MINOR
@@ -28,7 +28,7 @@ CRITICAL, MAJOR, MINOR = RuleSeverity.CRITICAL, RuleSeverity.MAJOR, RuleSeverity
 
 @frozen
 class RuleSource:
-    """Where a rule is known from: a page, a measurement or an issue."""
+    """The source of a rule: a page, a measurement or an issue."""
 
     title: str
     url: str
@@ -36,31 +36,31 @@ class RuleSource:
 
     @classmethod
     def guide(cls, page: str, title: str) -> RuleSource:
-        """Return a page of the developer guide, by its address or by its name in the address."""
+        """Return the source for a page of the developer guide, given its URL or the last part of it."""
         url = page if page.startswith("https://") else links.guide(page)
         return cls(f'developer guide, "{title}"', url)
 
     @classmethod
     def reference(cls, name: str, confidence: Confidence = Confidence.DOCUMENTED) -> RuleSource:
-        """Return the page of an operation or a data type in the API reference."""
+        """Return the source for an operation or a data type in the API reference."""
         return cls(f"API reference, {name}", links.reference(name), confidence)
 
     @classmethod
     def rfc(cls, number: int, section: str) -> RuleSource:
-        """Return a section of an RFC. AWS's documents do not say that Cognito follows it."""
+        """Return the source for a section of an RFC; AWS does not say that Cognito follows it, so it is INFERRED."""
         url = f"https://www.rfc-editor.org/rfc/rfc{number}#section-{section}"
         return cls(f"RFC {number}, section {section}", url, Confidence.INFERRED)
 
     @classmethod
     def issue(cls, repository: str, number: int) -> RuleSource:
-        """Return an issue on GitHub."""
+        """Return the source for an issue on GitHub."""
         url = f"https://github.com/{repository}/issues/{number}"
         return cls(f"{repository} #{number}", url, Confidence.ISSUE)
 
 
 @frozen
 class ConformanceRule:
-    """A sentence about Cognito, and the function that tries it.
+    """A sentence about Cognito, and the function that tests it.
 
     `run` raises `RuleFailed`, `NotSupported` or `Skipped` unless the rule passes.
     """
@@ -128,7 +128,7 @@ MINISTACK: Final = RuleSource(
 
 @define
 class Trial:
-    """One run of a rule at an endpoint, up to a deadline of `time.monotonic()`."""
+    """One run of a rule at an endpoint, until `deadline`, a value of `time.monotonic()`."""
 
     pool_provider: PoolProvider
     rule_id: str
@@ -199,19 +199,19 @@ class Trial:
         return created
 
     def checked_user(self, client: pools.ClientRequirements = pools.DEFAULT_CLIENT) -> PoolUser:
-        """Create a user, who can sign in with the right password."""
+        """Create a user, and check that the password signs in."""
         user = self.user(client=client)
         user.access_token()
         return user
 
     def srp_user(self, client: pools.ClientRequirements = pools.DEFAULT_CLIENT) -> PoolUser:
-        """Create a user, for whom USER_SRP_AUTH leads to PASSWORD_VERIFIER."""
+        """Create a user, and check that USER_SRP_AUTH leads to PASSWORD_VERIFIER."""
         user = self.user(client=client)
         user.begin_srp()
         return user
 
     def admin_user(self) -> PoolUser:
-        """Create a user, whom an administrator can sign in with the password."""
+        """Create a user, and check that an administrator can sign in with the password."""
         user = self.user()
         user.sign_in_as_admin().expect_tokens()
         return user
@@ -226,7 +226,7 @@ class Trial:
         return user.challenge("SOFTWARE_TOKEN_MFA")
 
     def signed_up_user(self) -> PoolUser:
-        """Sign a user up, who is not confirmed yet."""
+        """Sign up a user without confirming the account."""
         client, username = self.client(), self.username("ada")
         attributes = [{"Name": "email", "Value": username}]
         members = {"Username": username, "Password": pools.PASSWORD, "UserAttributes": attributes}

@@ -21,10 +21,7 @@ RULE_TIMEOUT: Final = 30.0  # seconds
 
 @frozen
 class Endpoint:
-    """An endpoint to test: this package's own pool, if it has no URL.
-
-    The options are those of the command that tests it, such as `--codes outbox`.
-    """
+    """An endpoint to test (the local pool, if it has no URL), and the options of the command, as `--codes outbox`."""
 
     name: str
     pool_provider: PoolProvider = field(repr=False)

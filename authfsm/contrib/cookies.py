@@ -1,6 +1,6 @@
-"""The cookies of a browser that signs in: sealed, split where they are too long, and refused from other sites.
+"""The cookies of a browser that signs in: sealed, split if they are too long, and refused from other sites.
 
-A browser takes 4,096 bytes a cookie (RFC 6265, 6.1), so a longer text goes into several. All are HttpOnly and
+A browser accepts 4,096 bytes a cookie (RFC 6265, 6.1), so a longer value is split into several. All are HttpOnly and
 SameSite=Lax; over HTTPS they are Secure, and their names begin with `__Host-`, so that no subdomain can set one
 (RFC 6265bis, 4.1.3.2).
 """
@@ -18,7 +18,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from authfsm import Secret
 
 LONGEST: Final = 3_800
-"""The longest text in one cookie: its name and attributes need some of the 4,096 bytes too."""
+"""The longest value of one cookie: its name and attributes need some of the 4,096 bytes too."""
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """The HTTP methods that change nothing (RFC 9110, 9.2.1)."""
@@ -38,32 +38,32 @@ class Cookies:
         self._changes: dict[str, tuple[str, int]] = {}
 
     def put(self, name: str, text: str, lifetime: float) -> None:
-        """Keep a text that is sealed already, for so many seconds; it may be of any length."""
+        """Store a sealed string of any length, for `lifetime` seconds."""
         self._changes[name] = (text, int(lifetime))
 
     def text(self, name: str) -> str:
-        """Return the text that was kept; empty if there is none."""
+        """Return the stored string; empty if there is none."""
         if name in self._changes:
             return self._changes[name][0]
         parts = (self._received.get(self._part(name, number), "") for number in count())
         return "".join(takewhile(bool, parts))
 
     def seal(self, name: str, facts: Mapping[str, Any], lifetime: float) -> None:
-        """Keep facts, sealed under their cookie's name: one cookie cannot be copied over another."""
+        """Store facts, sealed together with the cookie's name, so that one cookie cannot be copied over another."""
         plain = json.dumps([name, facts]).encode()
         self.put(name, self._fernet.encrypt(plain).decode(), lifetime)
 
     def facts(self, name: str) -> dict[str, Any]:
-        """Return the facts that were kept; none if there are none, or they were changed."""
+        """Return the stored facts; an empty dictionary if there are none, or they were tampered with."""
         try:
             kept = json.loads(self._fernet.decrypt(self.text(name)))
         except (InvalidToken, ValueError):
             return {}
-        # The same key seals the sign-in itself, whose text is no list of a name and facts.
+        # The same key seals the sign-in itself, whose JSON is no list of a name and facts.
         return dict(kept[1]) if isinstance(kept, list) and kept[0] == name else {}
 
     def drop(self, *names: str) -> None:
-        """Keep these no longer."""
+        """Delete these cookies."""
         self._changes |= dict.fromkeys(names, ("", 0))
 
     def write(self, response: Any) -> None:
@@ -74,7 +74,7 @@ class Cookies:
             for number in range(max(len(parts) + 1, received)):
                 response.set_cookie(
                     self._part(name, number),
-                    parts[number] if number < len(parts) else "",  # of an earlier, longer text
+                    parts[number] if number < len(parts) else "",  # of an earlier, longer value
                     max_age=lifetime if number < len(parts) else 0,
                     path="/",
                     httponly=True,

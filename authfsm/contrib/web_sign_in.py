@@ -1,7 +1,7 @@
-"""The sign-in of a browser, for any web framework: what is pending, and who has signed in, is in its cookies.
+"""The sign-in of a browser, for any web framework: cookies hold the pending sign-in, or the tokens.
 
-The server keeps nothing: processes that share the key share the site. `authfsm.contrib.fastapi` and
-`authfsm.contrib.django` make HTTP of this.
+The server stores nothing: all processes that have the key can serve the site. `authfsm.contrib.fastapi` and
+`authfsm.contrib.django` are built on this.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class WebSignIn:
         verifier: verifies the tokens of that pool.
         key: one key of `authfsm.new_key`, or several, the newest first; it seals the cookies.
         origin: the site's origin, as `https://example.com`: only its own pages may change anything.
-        name: what the site is called in authenticator apps and in the names of devices.
+        name: the site's name in authenticator apps and in the names of devices.
         flows: the AuthFlows with which a browser may begin.
         session_lifetime: how long a browser stays signed in, at most: RefreshTokenValidity of the app client.
     """
@@ -79,7 +79,7 @@ def ends_session(error: AuthfsmError) -> bool:
 
 
 class BrowserSession:
-    """One browser's sign-in, during one request; `cookies.write` has the response carry what changed.
+    """One browser's sign-in, during one request; `cookies.write` adds the changed cookies to the response.
 
     Args:
         site: the site's settings.
@@ -180,7 +180,7 @@ class BrowserSession:
     def describe(self, flow: Flow | None) -> dict[str, Any]:
         """Return where a sign-in stands as JSON: the form of its challenge, and what a page needs for it.
 
-        Where the connection was lost before an automatic step, the form has no prompts: an empty answer takes the step.
+        If the connection was lost before an automatic step, the form has no prompts: an empty answer takes the step.
         Without a sign-in it is the form for the code and the new password, if they are pending.
         """
         challenge, name = flow and flow.challenge, self.begun.get("username")
@@ -201,7 +201,7 @@ class BrowserSession:
 
     @property
     def begun(self) -> dict[str, Any]:
-        """What was typed at the start of the pending sign-in: `username` and `remember`; empty if unknown."""
+        """The input at the start of the pending sign-in: `username` and `remember`; empty if unknown."""
         return self.cookies.facts("begun")
 
     def signed_in(self, *, refresh: bool = False) -> Flow:
@@ -251,7 +251,7 @@ class BrowserSession:
             flow.sign_out(everywhere=everywhere)
 
     def passkeys(self) -> dict[str, Any]:
-        """Return the user's passkeys (`known`), and what a browser makes another of (`options`, for `passkeys.js`).
+        """Return the user's passkeys (`known`), and the options for creating another (`options`, for `passkeys.js`).
 
         Raises:
             AuthfsmError: as `signed_in` and `cognito.account`.
@@ -283,7 +283,7 @@ class BrowserSession:
         self.cookies.put("session", tokens.seal(self.site.key), lifetime)
 
     def _keep(self, flow: Flow) -> None:
-        """Keep what a step has changed: the pending sign-in, the tokens, the device."""
+        """Store the changes of a step: the pending sign-in, the tokens, the device."""
         name, remember = self.begun.get("username", ""), self.begun.get("remember")
         if flow.tokens is not None:
             if flow.tokens.new_device is not None and remember:
@@ -337,7 +337,7 @@ def _reset_form(medium: str | None, destination: str | None) -> dict[str, Any]:
 
 
 def _offered(prompts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the prompts for a page: a password is asked for once, and no choice has a prompt of its own or is empty."""
+    """Return the prompts for a page: one field for a password, and no choice that is empty or has its own prompt."""
     names, own = {each["response"] for each in prompts}, {each["factor"] for each in prompts}
     for field_ in (field_ for each in prompts for field_ in each["fields"]):
         field_["choices"] = [one for one in field_["choices"] if one["value"] not in own]

@@ -64,7 +64,7 @@ def read_account_reply(sent: Request, raw: Mapping[str, Any]) -> Acknowledgement
 
 
 def account_value(request: AccountRequest[ReplyT], reply: Acknowledgement) -> ReplyT:
-    """Return what a reply says."""
+    """Return the value in a reply."""
     read = _READERS.get(type(request))
     return cast("ReplyT", read and read(request, reply.facts))
 

@@ -59,7 +59,7 @@ class Device(WrapsSecrets):
         )
 
     def seal(self, key: Key) -> str:
-        """Return the device as a text that only a holder of the key can read or change, to keep for years.
+        """Return the device as a string that only a holder of the key can read or change, to keep for years.
 
         Args:
             key: the key of `authfsm.new_key`, or several: the first seals.
@@ -75,7 +75,7 @@ class Device(WrapsSecrets):
         """Return the device that `seal` sealed.
 
         Args:
-            sealed: the sealed text; None if there is none.
+            sealed: the sealed device; None if there is none.
             key: the key, or several: all unseal.
 
         Raises:
@@ -88,7 +88,7 @@ class Device(WrapsSecrets):
 
 @frozen
 class SrpIdentity:
-    """What an SRP proof is computed with: a user's name and password in a pool, or those of a device."""
+    """The identity in an SRP proof: a user's name and password in a pool, or those of a device."""
 
     realm: str  # the pool's name, or DeviceGroupKey
     name: str  # USER_ID_FOR_SRP, or DEVICE_KEY

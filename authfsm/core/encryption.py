@@ -1,4 +1,4 @@
-"""Encrypts and authenticates a JSON form under the application's key: the seals of sign-ins, tokens and devices.
+"""Encrypts and authenticates JSON under the application's key: the seals of sign-ins, tokens and devices.
 
 Sealing uses Fernet (AES-128-CBC and HMAC-SHA256). Of several keys the first seals and all unseal, so that keys can be
 rotated. Only this module of the core imports `cryptography`.
@@ -23,10 +23,10 @@ from authfsm.protocol import errors as e
 T = TypeVar("T")
 
 VERSION: Final = 1
-"""The version of the forms that this package writes. It reads every version up to this one."""
+"""The version of the JSON documents that this package writes. It reads every version up to this one."""
 
 LARGEST: Final = 1 << 18
-"""The longest sealed text, in characters: about a hundred times the length of a usual one."""
+"""The longest seal, in characters: about a hundred times the length of a usual one."""
 
 
 class BadKey(e.CallerError, ValueError):
@@ -39,10 +39,10 @@ class BadKey(e.CallerError, ValueError):
 
 
 class TooLongToSeal(e.CallerError, ValueError):
-    """It is too large to seal; of a sign-in, the metadata, history or challenge parameters are too long."""
+    """The value is too large to seal; of a sign-in, the metadata, history or challenge parameters are too long."""
 
     def __init__(self) -> None:
-        super().__init__(f"it is too large to seal: the text would exceed {LARGEST} characters")
+        super().__init__(f"it is too large to seal: the seal would exceed {LARGEST} characters")
 
 
 def new_key() -> Secret[str]:
@@ -66,7 +66,7 @@ def _derived(key: AnySecret, ticket: Secret[str]) -> Secret[str]:
 
 
 def form_to_json(form: Mapping[str, Any]) -> Secret[str]:
-    """Return a form as JSON, its secrets in clear: with its version, without members that are None or empty."""
+    """Return a document as JSON, its secrets in plain text: with its version, without members that are None or empty."""
     present = {name: value for name, value in form.items() if value not in (None, {}, [])}
     form = {"authfsm": VERSION, **present}
     return Secret(json.dumps(revealed(form), separators=(",", ":"), ensure_ascii=False))
@@ -76,7 +76,7 @@ def form_from_json(
     text: Secret[str], build: Callable[[Mapping[str, Any]], T], *, kind: str,
     owner: Mapping[str, str | None],
 ) -> T:  # fmt: skip
-    """Return what `build` makes of a form of this kind, whose members in `owner` have just these values."""
+    """Return the result of `build` for the document in a JSON string; check its version and its `owner`'s members."""
     error: e.SealError = e.SealBroken(f"it is not {kind}")
     with suppress(e.AuthfsmError, AttributeError, KeyError, TypeError, ValueError, RecursionError):
         form = json.loads(text.reveal())
@@ -88,13 +88,13 @@ def form_from_json(
             if all(form.get(name) == value for name, value in owner.items()):
                 return build(form)
             error = e.SealWrongClient("it belongs to another user pool or app client")
-    # Raised outside the block, and without the form, so that no frame of the error shows its secrets.
+    # Raised outside the block, and without the document, so that no frame of the error shows its secrets.
     form = None
     raise error
 
 
 def encrypt(text: Secret[str], key: Key, at: datetime | None = None) -> str:
-    """Return a text that only a holder of the key can read or change: letters, digits, `-_=`."""
+    """Return a string that only a holder of the key can read or change: letters, digits, `-_=`."""
     key = wrapped_keys(key)
     fernet, seconds = _fernet(key), int(at.timestamp()) if at else 0
     # JSON from a Lambda trigger may contain a lone surrogate, which strict UTF-8 cannot encode. No local holds it.
@@ -105,7 +105,7 @@ def encrypt(text: Secret[str], key: Key, at: datetime | None = None) -> str:
 
 
 def decrypt(sealed: str | bytes | None, key: Key, kind: str = "sign-in to resume") -> Secret[str]:
-    """Return the JSON text in a seal."""
+    """Return the JSON string in a seal."""
     key = wrapped_keys(key)
     form = _decrypted(sealed, _fernet(key))
     if form is None and not sealed:
@@ -120,7 +120,7 @@ def _decrypted(sealed: str | bytes | None, fernet: MultiFernet) -> Secret[str] |
         return None
     with suppress(InvalidToken, ValueError):
         token = sealed.encode("ascii") if isinstance(sealed, str) else sealed
-        # Base64 has unused bits at its end that the HMAC does not cover: accept only the canonical text.
+        # Base64 has unused bits at its end that the HMAC does not cover: accept only the canonical form.
         if urlsafe_b64encode(urlsafe_b64decode(token)) == token:
             return Secret(fernet.decrypt(token).decode("utf-8", "surrogatepass"))
     return None

@@ -73,7 +73,7 @@ class Enrolment(WrapsSecrets):
         """Return the enrolment for MFA_SETUP; by default the account is the user name.
 
         Raises:
-            BadField: AssociateSoftwareToken was not answered yet; or a text is empty.
+            BadField: AssociateSoftwareToken was not answered yet; or a name is empty.
         """
         if challenge.secret_code is None:
             raise BadField(cls, "secret_code", "is not known yet: answer AssociateSoftwareToken first")

@@ -61,7 +61,7 @@ class History(DisplayMixin, tuple[Step, ...]):
 
 
 class BadHistory(CallerError, ValueError):
-    """A text is not the history of a sign-in."""
+    """The input is not the history of a sign-in."""
 
     def __init__(self, line: int, why: str) -> None:
         super().__init__(f"line {line} of the history {why}")
@@ -75,7 +75,7 @@ def history_to_json(history: Iterable[Step]) -> str:
 
 
 def history_from_json(text: str) -> History:
-    """Return the history of one sign-in from a text of `history_to_json`, or raise BadHistory."""
+    """Return the history of one sign-in from the output of `history_to_json`, or raise BadHistory."""
     histories: list[list[Step]] = [[]]
     for line, step in _steps(text):
         if histories[0] and step.number == 1:
@@ -85,7 +85,7 @@ def history_from_json(text: str) -> History:
 
 
 def histories_from_json(text: str) -> tuple[History, ...]:
-    """Return the histories of all sign-ins in a text of `history_to_json`, in their order, or raise BadHistory."""
+    """Return the histories of all sign-ins in the output of `history_to_json`, in order, or raise BadHistory."""
     histories: list[list[Step]] = []
     for line, step in _steps(text):
         if step.number == 1:
@@ -153,7 +153,7 @@ def _read_line(line: int, text: str) -> Step:
     try:
         step = step_from_dict(fields["step"], fields)
     except KeyError as error:
-        raise BadHistory(line, f"has no {error.args[0]}, or one that is not known") from None
+        raise BadHistory(line, f"has no {error.args[0]} with a known value") from None
     except (TypeError, ValueError):
         raise BadHistory(line, "has an invalid step, role, error, action or time") from None
     transition = Transition(step.source, step.response, step.dest, step.kind)

@@ -1,7 +1,7 @@
 """Runs the protocol's table with `transitions`; this is the only module that imports it.
 
 `advance` moves a sign-in along the table, with one shared machine that moves any number of light objects. `build`
-returns an ordinary `transitions` machine over the same table, for people who want their own callbacks and states.
+returns an ordinary `transitions` machine over the same table, for applications with their own callbacks and states.
 
 The condition of every transition is "the reply leads here". A new challenge of the same name is a reflexive
 transition: `transitions` leaves the state and enters it again. The other self-loops (a retry, an acknowledgement, a
@@ -104,12 +104,12 @@ def build(
         model: the object (or list of objects) that gets the triggers; by default the machine itself.
         driver: sends responses; `model.code("123456")` then sends the code, gets the reply and moves.
             `Flow.carry` is one, and takes one step at a time: `model.user_srp_auth("ada", "password")`, then
-            `model.srp_claim()`. Of a flow that has begun, pass `initial=flow.state` too. With AsyncMachine a driver
-            may return an awaitable. Without a driver, a trigger takes its reply, or the state it leads to:
+            `model.srp_claim()`. For a flow that has begun, pass `initial=flow.state` too. With AsyncMachine a driver
+            may return an awaitable. Without a driver, a trigger accepts its reply, or the state it leads to:
             `model.code(State.AUTHENTICATED)`. The current state means a new challenge, if one may come;
-            `model.code(LoopKind.RETRY)` names the self-loop. Pickling drops the driver: `set_driver` gives it back.
+            `model.code(LoopKind.RETRY)` names the self-loop. Pickling drops the driver: `set_driver` restores it.
         machine_cls: Machine, GraphMachine, AsyncMachine, or a class of yours.
-        prefix: what the names of the protocol's triggers begin with, for a model that has a `code` or `password` of
+        prefix: the prefix of the protocol's triggers, for a model that has a `code` or `password` of
             its own: with "auth_" they are `auth_code` and `may_auth_code`. Your own triggers keep their names.
         **options: other arguments of `transitions.Machine`; those for `prepare_event`,
             `after_state_change`, `states` and `transitions` are added to the protocol's.
@@ -159,7 +159,7 @@ def set_driver(machine: Machine, driver: Driver) -> None:
             each.driver = driver
 
 
-# ---- the life of an account ------------------------------------------------------------------------------
+# ---- the states of an account ----------------------------------------------------------------------------
 
 
 def _store_status(event: Any) -> None:
@@ -180,11 +180,11 @@ def _store_status(event: Any) -> None:
 def build_account(
     model: Any = Machine.self_literal, machine_cls: type[Machine] = Machine, **options: Any
 ) -> Machine:
-    """Return an ordinary `transitions` machine over the life of an account (`ACCOUNT_LIFE`).
+    """Return an ordinary `transitions` machine over the states of an account (`ACCOUNT_LIFE`).
 
     States are members of `authfsm.UserStatus`; triggers are Cognito's operations (`confirm_sign_up`,
-    `admin_reset_user_password`). A trigger takes the status to which the operation led, and needs none if there is
-    only one. An operation that stays in its status is a reflexive transition.
+    `admin_reset_user_password`). The argument of a trigger is the status to which the operation led; it is optional
+    if there is only one. An operation that stays in its status is a reflexive transition.
 
     Args:
         model: the object (or list of objects) that gets the triggers; by default the machine itself.

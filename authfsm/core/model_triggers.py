@@ -9,14 +9,14 @@ from __future__ import annotations
 class ModelTriggers:
     """A base class for models of `build`: type checkers know `model.code("123456")` and `model.may_code()`.
 
-    It adds nothing to the model; without a driver, a trigger takes the reply or the state it leads to. Declare your own
+    It adds nothing to the model; without a driver, a trigger accepts the reply or the state it leads to. Declare your own
     triggers without a value: `approve: Callable[..., bool]`. For `build(prefix=...)` the names differ, and this class
     does not apply.
     """
 
 
 class AsyncTriggers(ModelTriggers):
-    """The same for an AsyncMachine: each trigger is awaited."""
+    """The same for an AsyncMachine: each trigger is a coroutine function."""
 
 
 Triggers = ModelTriggers

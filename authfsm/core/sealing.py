@@ -1,10 +1,10 @@
-"""Seals a pending sign-in, or the tokens of a finished one, into a text for a cookie, a store or a file.
+"""Seals a pending sign-in, or the tokens of a finished one, as an encrypted string for a cookie, a store or a file.
 
-A pending sign-in is first one JSON text (`Snapshot`): all that it needs to continue elsewhere, and nothing more. The
-JSON has a version and a schema (`authfsm/core/snapshot.schema.json`). It contains secrets in clear, so it is never
-shown, and leaves the process only when `authfsm.core.encryption` has encrypted it under the application's key. The
-app client's secret is not in it. A challenge is stored as it came, and parsed again. Each seal is bound to its user
-pool and app client.
+A `Snapshot` is first serialised to JSON, with everything that another process needs to continue, and nothing more. The
+JSON has a version and a schema (`authfsm/core/snapshot.schema.json`). It contains secrets in plain text, so it is never
+logged or displayed, and `authfsm.core.encryption` encrypts it under the application's key before it leaves the process.
+It does not contain the app client's secret. A challenge is stored as Cognito sent it, and parsed again when it is
+loaded. Each seal is bound to its user pool and app client.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from authfsm.core.encryption import decrypt, encrypt, form_from_json, form_to_js
 from authfsm.core.history import Step, step_from_dict, step_to_dict
 from authfsm.core.signin import SignIn
 from authfsm.core.wire_replies import challenge
+from authfsm.protocol.auth_flows import AUTH_SESSION_VALIDITY
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import BadField, InvalidOperation, SealExpired
 from authfsm.protocol.replies import (
@@ -37,10 +38,8 @@ from authfsm.protocol.replies import (
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
 
-SESSION_LIFETIME: Final = timedelta(minutes=3)
+SESSION_LIFETIME: Final = timedelta(minutes=AUTH_SESSION_VALIDITY)
 """The lifetime of Cognito's session, unless the app client sets another one."""
-# "AuthSessionValidity ... the duration, in minutes, of the session token created by Amazon Cognito for each
-# API request in an authentication flow ... Default: 3" -- AWS API reference, CreateUserPoolClient.
 
 _TYPES: Final = {
     "id": str, "admin": bool, "flow": str, "username": str, "proved": bool, "at": str, "password": str,
@@ -50,7 +49,7 @@ _TYPES: Final = {
 """The types of the JSON members that nothing else checks."""
 
 _STEP: Final = ("from", "response", "to", "at", "role", "error", "action")
-"""The members of a step, in the order of a row; those at the end that are None are left out."""
+"""The members of a step, in the order of its JSON array; trailing nulls are omitted."""
 
 _EXPONENT: Final = re.compile("[0-9a-f]{1,64}")
 _FINGERPRINT: Final = re.compile("[0-9a-f]{32}")
@@ -99,7 +98,7 @@ def snapshot_to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
         "preferred": snapshot.preferred_challenge,
         "metadata": dict(snapshot.client_metadata),
         "walk": snapshot.walk,
-        # In later states the sign-in itself has them.
+        # In later states, `flow` and `username` hold these values.
         "begun": list(snapshot.first_request or ()) if signin.state is State.START else None,
         "steps": [_step_to_row(step) for step in signin.history],
     }
@@ -107,7 +106,7 @@ def snapshot_to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
 
 
 def snapshot_from_json(text: Secret[str], *, into: SignIn) -> Snapshot:
-    """Return the snapshot in a JSON text."""
+    """Return the snapshot in a JSON string, and restore its state into the sign-in `into`."""
     return form_from_json(
         text,
         lambda form: _read(form, into),
@@ -201,7 +200,7 @@ def _step_from_row(number: int, row: list[str | None]) -> Step:
 
 
 def seal(snapshot: Snapshot, key: Key, now: datetime) -> str:
-    """Return a snapshot as a text that only a holder of the key can read or change: `Flow.seal`."""
+    """Implement `Flow.seal`: encrypt a snapshot, so that only holders of the key can read or change it."""
     key = wrapped_keys(key)
     return encrypt(snapshot_to_json(snapshot, now), key, now)
 
@@ -214,13 +213,13 @@ def unseal(
     into: SignIn,
     session_lifetime: timedelta = SESSION_LIFETIME,
 ) -> Snapshot:
-    """Return the snapshot that a sealed text contains: `Cognito.resume`. It becomes the pending sign-in `into`."""
+    """Implement `Cognito.resume`: decrypt a snapshot, and restore its state into the sign-in `into`."""
     key = wrapped_keys(key)
     snapshot = snapshot_from_json(decrypt(sealed, key), into=into)
     since = into.session_received_at
     if since is None or now - since >= session_lifetime:
         into.abandon()
-        raise SealExpired("its Cognito session has expired")
+        raise SealExpired("the Cognito session of this sign-in has expired")
     return snapshot
 
 
@@ -234,12 +233,14 @@ _TOKEN_TYPES: Final = {
 
 
 def seal_tokens(tokens: Tokens, key: Key) -> str:
-    """Return tokens as a sealed text: `Tokens.seal`."""
+    """Implement `Tokens.seal`."""
     key = wrapped_keys(key)
     claims = unverified_claims(tokens.access_token)
     client, issuer = claims.get("client_id"), claims.get("iss")
     if not (isinstance(client, str) and isinstance(issuer, str)):
-        raise BadField(Tokens, "access_token", "has no client_id and iss to bind the seal to")
+        raise BadField(
+            Tokens, "access_token", "must have the claims client_id and iss, which the seal is bound to"
+        )
     fields = {name: value for name, value in attrs.asdict(tokens).items() if value is not None}
     if tokens.at is not None:
         fields["at"] = tokens.at.isoformat()
@@ -248,7 +249,7 @@ def seal_tokens(tokens: Tokens, key: Key) -> str:
 
 
 def unseal_tokens(sealed: str | bytes | None, key: Key, *, pool_id: str | None, client_id: str) -> Tokens:
-    """Return the tokens in a sealed text."""
+    """Implement `Cognito.resume_tokens`."""
     key = wrapped_keys(key)
     owner = {"client": client_id, **({} if pool_id is None else {"pool": pool_id})}
     kind = "the tokens of a sign-in"

@@ -134,7 +134,7 @@ class SignIn(Sender, DisplayMixin):
     def resume(
         self, state: State, challenge: replies.AnyChallenge | None, steps: Iterable[Step], *, admin: bool
     ) -> None:
-        """Take over another sign-in's state, or raise InvalidOperation; `core.sealing` sets the rest."""
+        """Adopt the state of a stored sign-in, or raise InvalidOperation; `core.sealing` sets the rest."""
         if self._steps or self._awaiting is not None:
             raise InvalidOperation(
                 "this sign-in has already begun: resume another one with a new SignIn", state=self._state
@@ -146,8 +146,8 @@ class SignIn(Sender, DisplayMixin):
     def accepts(self) -> tuple[type[Response], ...]:
         """The responses that the challenge accepts now, in the table's order.
 
-        What its parameters do not offer (MFAS_CAN_SETUP, MFAS_CAN_CHOOSE, AvailableChallenges) is left
-        out; which values Select accepts is in `challenge`.
+        Responses that its parameters do not offer (MFAS_CAN_SETUP, MFAS_CAN_CHOOSE, AvailableChallenges) are
+        omitted; `challenge` has the values that Select accepts.
         """
         return tuple(each for each in PROTOCOL[self._state] if self._not_accepted(each) is None)
 
@@ -155,7 +155,7 @@ class SignIn(Sender, DisplayMixin):
         """Return the request for a response, of a class in `accepts`; the state does not change before `receive`.
 
         Raises:
-            WrongResponse: the challenge does not accept it; the error names what it does accept.
+            WrongResponse: the challenge does not accept it; the error names the accepted ones.
             InvalidOperation: the reply to another response is still awaited.
             InvalidInput: the user's input cannot be an answer to this challenge.
             BadField: a value that this request needs is missing, or its SRP_A was sent before.
@@ -182,7 +182,7 @@ class SignIn(Sender, DisplayMixin):
         """Raise an error if the challenge does not accept a response, or a class of responses, now. Nothing changes.
 
         Raises:
-            WrongResponse: it is not accepted; the error names what is.
+            WrongResponse: it is not accepted; the error names the accepted ones.
             InvalidInput: the user's input cannot be an answer to this challenge.
         """
         response_type = response if isinstance(response, type) else type(response)
@@ -310,7 +310,7 @@ class SignIn(Sender, DisplayMixin):
         return why_not_offered(self.challenge, response_type)
 
     def _apply(self, reply: replies.Reply, source: State, response: Response, at: datetime | None) -> None:
-        """Take over what a reply other than a refusal says; the state has changed already."""
+        """Store the values of a reply other than a refusal; the state has changed already."""
         self.refusal = None
         self.session_received_at = None if self._state is State.START else at
         if source is State.START:
@@ -371,7 +371,7 @@ def _fingerprint(public: int) -> str:
 def _completed(
     new: replies.Tokens, response: Response, old: replies.Tokens | None, device: Device | None
 ) -> replies.Tokens:
-    """Return new tokens with what the reply leaves out: as the response gave it, otherwise as it was."""
+    """Return new tokens; values that the reply omits come from the response, otherwise from the old tokens."""
     given: Secret[str] | None = getattr(response, "refresh_token", None)
     if old is not None and given is not None and given != old.refresh_token:
         old = None  # the tokens of another sign-in

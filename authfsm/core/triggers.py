@@ -105,7 +105,7 @@ class GetReply:
 
 
 def is_question(event: Any) -> bool:
-    """Return whether `may_...` asks: it makes an event of its own."""
+    """Return whether the event comes from `may_...`, which must not send anything."""
     return event.machine.events.get(event.event.name) is not event.event
 
 

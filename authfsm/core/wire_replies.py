@@ -1,4 +1,4 @@
-"""Reads one reply from what Cognito sent; whatever cannot be read is a `MalformedReply`, never a crash.
+"""Parses one reply of Cognito; if it cannot be read, it raises `MalformedReply`, and no other error.
 
 `READERS` has one reader for each challenge of the protocol's table. Cognito's maps are text to text, with
 JSON inside the text if something is structured (AWS API reference). Unknown keys are kept, and an unknown
@@ -87,7 +87,7 @@ def _available(raw: Mapping[str, Any]) -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, (list, tuple)) or not all(isinstance(each, str) for each in value):
-        raise MalformedReply("AvailableChallenges is not a list of texts")
+        raise MalformedReply("AvailableChallenges is not a list of strings")
     return tuple(value)
 
 
@@ -269,7 +269,7 @@ def mask_secrets(refusal: replies.Refusal, values: Iterable[object]) -> replies.
     for value in values:
         for each in value.values() if isinstance(value, Mapping) else (value,):
             if isinstance(each, Secret) and (plain := each.reveal()):
-                # A short one is masked where it stands alone, and not inside of a word.
+                # A short one is masked only as a whole word.
                 alone = r"(?<!\w){}(?!\w)" if len(plain) < _SHORTEST_MASKED_INSIDE else "{}"
                 message = re.sub(alone.format(re.escape(plain)), MASK, message)
     return attrs.evolve(refusal, message=message)
@@ -321,11 +321,7 @@ def read(
     state: S | None = None,
     challenge: replies.Challenge | None = None,
 ) -> replies.Reply:
-    """Return one reply, parsed.
-
-    Raises:
-        MalformedReply: it is not a reply of Cognito's; the message names the part, never its value.
-    """
+    """Return one reply, parsed; a MalformedReply names the part that cannot be read, never its value."""
     try:
         return _read(raw, response, challenge)
     except MalformedReply as error:

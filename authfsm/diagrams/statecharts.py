@@ -1,8 +1,8 @@
 """A diagram as a statechart for engines: SCXML, and XState as JSON or as a module.
 
-An event is a response's trigger. Since the reply decides where a response leads, each transition has a guard,
-and the event says where the reply led: `to`, with the `role` of an e-mailed code and the `kind` of a self-loop.
-Only a new challenge enters its state again. Junctions are unfolded.
+An event is a response's trigger. Since the reply decides where a response leads, each transition has a guard on the
+event's data: `to` is the next state, `role` tells the two uses of EMAIL_OTP apart, `kind` is that of a self-loop.
+Of the self-loops only a new challenge enters its state again. Direct transitions replace the junctions.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ def arrows_by_source(model: DiagramModel) -> dict[Node, list[Arrow]]:
 
 
 def _guard(arrow: Arrow) -> dict[str, str]:
-    """Return what the event of an arrow says about where its reply led."""
+    """Return the event data for which an arrow is followed."""
     found = {"to": arrow.dest.state, "role": arrow.dest.role, "kind": arrow.kind}
     return {name: str(value) for name, value in found.items() if value}
 
 
 def xstate(model: DiagramModel) -> str:
-    """Return the configuration of XState's `createMachine` (version 5) as JSON; `xstate_module` has its guard too."""
+    """Return the configuration of XState's `createMachine` (version 5) as JSON; `xstate_module` adds the guard."""
     states: dict[str, Any] = {}
     arrows = arrows_by_source(model)
     for node, leaving in arrows.items():
@@ -78,7 +78,7 @@ def xstate(model: DiagramModel) -> str:
 
 
 def xstate_module(model: DiagramModel) -> str:
-    """Return a module of JavaScript that exports XState's machine with its guard: it runs as it is."""
+    """Return a JavaScript module, usable without changes, that exports the XState machine and its guard."""
     return f"""\
 import {{ setup }} from "xstate";
 

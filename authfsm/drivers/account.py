@@ -1,4 +1,4 @@
-"""The operations of users on their own accounts: `cognito.account`, and its twin whose methods are awaited.
+"""The operations of users on their own accounts: `cognito.account`, synchronous or for asyncio.
 
     new = cognito.account.sign_up("ada", password, attributes={"email": "ada@example.com"})
     code = input(f"code sent to {new.delivery.destination}: ")
@@ -29,7 +29,7 @@ Value_co = TypeVar("Value_co", covariant=True)
 
 
 class _Account:
-    """What both twins share: the driver that sends their requests."""
+    """The base of both classes: the driver that sends their requests."""
 
     def __init__(self, cognito: Any) -> None:
         self._cognito = cognito
@@ -38,7 +38,7 @@ class _Account:
         return f"<{type(self).__name__} of {self._cognito!r}>"
 
     def _send(self, request: AccountRequest[ReplyT]) -> Any:
-        """Return what the request's reply says; from `AsyncCognito`, an awaitable of it."""
+        """Return the value in the request's reply; from `AsyncCognito`, an awaitable of it."""
         return self._cognito._run(self._steps(request), lambda: None)  # noqa: SLF001 - same package
 
     def _steps(self, request: AccountRequest[ReplyT]) -> Steps[ReplyT]:
@@ -52,7 +52,7 @@ class _Account:
 
 
 class _TwinMethod(Protocol[Fields, Value_co]):
-    """A method for both twins: of `AsyncCognito` its driver's `_run` is a coroutine function."""
+    """A method of both classes: a coroutine function, if the driver's `_run` is one."""
 
     @overload
     def __get__(self, account: CognitoAccount, owner: Any) -> Callable[Fields, Value_co]: ...
@@ -100,4 +100,4 @@ class CognitoAccount(_Operations):
 
 
 class AsyncCognitoAccount(_Operations):
-    """The same through `AsyncCognito`: the methods are awaited."""
+    """The same through `AsyncCognito`: the methods are coroutine functions."""

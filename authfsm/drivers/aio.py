@@ -1,4 +1,4 @@
-"""Signs in from an event loop, through an aiobotocore client or a plain boto3 one; never blocks the loop.
+"""Signs in with asyncio, through an aiobotocore client or a plain boto3 one; never blocks the event loop.
 
     from aiobotocore.session import get_session
 
@@ -9,9 +9,9 @@
             await flow.answer(Code(await ask_user(flow.challenge)))
 
 With a plain boto3 client the calls run in threads, as many at once as the client has connections. With
-either client the SRP computations run in threads. Methods without I/O are not awaited: `start`, `resume`,
-`seal`, `cancel`. Cancelling an await (`task.cancel()`, `asyncio.timeout`) leaves the sign-in unchanged, to be
-answered again. As after a lost connection, Cognito may have evaluated the answer all the same.
+either client the SRP computations run in threads. Methods without I/O are synchronous: `start`, `resume`,
+`seal`, `cancel`. Cancelling an await (`task.cancel()`, `asyncio.timeout`) leaves the sign-in unchanged, so that it
+can be answered again. As after a lost connection, Cognito may have evaluated the answer.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from authfsm.protocol.states import State
 
 
 class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
-    """A user pool and one of its app clients, reached from an event loop.
+    """A user pool and one of its app clients, used with asyncio.
 
     Args: as `Cognito`, but `client` is an aiobotocore `cognito-idp` client, within its `async with`, or any
     boto3 one; a function as `client_secret` is called in a thread, and may be an async one. Observers are called
@@ -89,7 +89,7 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
 
     @property
     def account(self) -> AsyncCognitoAccount:
-        """As `Cognito.account`; its methods are awaited."""
+        """As `Cognito.account`; its methods are coroutine functions."""
         return AsyncCognitoAccount(self)
 
     async def sign_out(
@@ -149,7 +149,7 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
 
 
 class AsyncFlow(FlowSteps):
-    """One sign-in from an event loop: as `Flow`, but its methods are awaited."""
+    """One sign-in with asyncio: as `Flow`, but its methods are coroutine functions."""
 
     cognito: AsyncCognito
 

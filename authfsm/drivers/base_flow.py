@@ -1,8 +1,8 @@
-"""What both drivers share: a user pool with its client, and the state of one sign-in. No I/O, no long arithmetic.
+"""The base of both drivers: a user pool with its client, and the state of one sign-in. No I/O, no long arithmetic.
 
-`BaseCognito` starts and resumes flows. `BaseFlow` is one sign-in with what it needs to continue without
-the user: the password and the SRP exponent, each only as long as a later step may need it. A flow takes one
-answer at a time; a concurrent one gets the action WAIT.
+`BaseCognito` starts and resumes flows. `BaseFlow` is one sign-in with the secrets for its automatic steps:
+the password and the SRP exponent, each only while a later step may need it. A flow accepts one answer
+at a time; a concurrent one gets the action WAIT.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ClientT = TypeVar("ClientT")
 FlowT = TypeVar("FlowT", bound="BaseFlow")
 
 SecretProvider: TypeAlias = Callable[[], str | Secret[str] | Awaitable[str | Secret[str]]]
-"""Returns the app client's present secret, or for `AsyncCognito` perhaps an awaitable of it."""
+"""Returns the app client's current secret, or (for `AsyncCognito`) an awaitable of it."""
 
 _MAY_NEED_PASSWORD: Final = frozenset(
     {State.START, State.SELECT_CHALLENGE, State.PASSWORD_SRP, State.PASSWORD_VERIFIER}
@@ -44,7 +44,7 @@ _MAY_NEED_EXPONENT: Final = frozenset({State.START, State.PASSWORD_VERIFIER, Sta
 
 
 def is_async(client: Any) -> bool:
-    """Return whether a client's methods are awaited, as those of aiobotocore are."""
+    """Return whether a client's methods are coroutine functions, as those of aiobotocore are."""
     if hasattr(client, "__aenter__") and not hasattr(client, "initiate_auth"):
         raise TypeError("this is not a client yet: use `async with session.create_client(...) as client`")
     return iscoroutinefunction(getattr(client, "close", None))
@@ -59,7 +59,7 @@ class BaseCognito(Generic[ClientT, FlowT]):
     """A user pool and one of its app clients: the base of `Cognito` and `AsyncCognito`."""
 
     _ACCEPTS_ASYNC: ClassVar[bool] = False
-    """Whether this driver can use a client whose methods are awaited."""
+    """Whether this driver can use a client whose methods are coroutine functions."""
 
     def __init__(
         self,
@@ -80,9 +80,9 @@ class BaseCognito(Generic[ClientT, FlowT]):
             srp.pool_name(pool_id)  # raises now, not at the first proof, after a request was sent
         self._client_is_async = is_async(client)
         if self._client_is_async and not self._ACCEPTS_ASYNC:
-            raise TypeError("the methods of this client are awaited: use AsyncCognito")
+            raise TypeError("the methods of this client are coroutine functions: use AsyncCognito")
         if iscoroutinefunction(client_secret) and not self._ACCEPTS_ASYNC:
-            raise TypeError("this client_secret is awaited: use AsyncCognito")
+            raise TypeError("this client_secret is a coroutine function: use AsyncCognito")
         self.client = client
         self.client_id = client_id
         self.pool_id = pool_id
@@ -105,7 +105,7 @@ class BaseCognito(Generic[ClientT, FlowT]):
         client_metadata: Mapping[str, str] | None = None,
         walk: bool = True,
     ) -> FlowT:
-        """Return a sign-in that has not begun; `begin` or `answer` begins it. Not awaited by either driver.
+        """Return a sign-in that has not begun; `begin` or `answer` begins it. Synchronous in both drivers.
 
         Args:
             password: for SRP proofs.
@@ -117,10 +117,10 @@ class BaseCognito(Generic[ClientT, FlowT]):
         return self._new_flow(self._new_signin(device), password, client_metadata or {}, walk=walk)
 
     def resume(self, sealed: str | bytes | None, key: Key) -> FlowT:
-        """Return the sign-in that `seal` sealed, with either driver, in any process that has the key. Not awaited.
+        """Return the sign-in that `seal` sealed, with either driver, in any process with the key. Synchronous.
 
         Args:
-            sealed: the sealed text; None if the browser sent nothing.
+            sealed: the sealed sign-in; None if the browser sent nothing.
             key: the key, or several: all unseal.
 
         Raises:
@@ -138,7 +138,7 @@ class BaseCognito(Generic[ClientT, FlowT]):
         return flow
 
     def resume_tokens(self, sealed: str | bytes | None, key: Key) -> FlowT:
-        """Return an authenticated flow with the tokens that `Tokens.seal` sealed. Not awaited.
+        """Return an authenticated flow with the tokens that `Tokens.seal` sealed. Synchronous.
 
         The arguments and errors are those of `resume`, but SealExpired: if Cognito refuses the refresh token, the
         refresh says so.
@@ -171,7 +171,7 @@ class BaseCognito(Generic[ClientT, FlowT]):
 
 
 class BaseFlow(DisplayMixin):
-    """One sign-in with what it needs to continue by itself: the base of every driver's flow."""
+    """One sign-in, with the secrets for its automatic steps: the base of every driver's flow."""
 
     def __init__(
         self,
@@ -265,11 +265,11 @@ class BaseFlow(DisplayMixin):
     # ---- sealing and cancelling ------------------------------------------------------------------------
 
     def seal(self, key: Key) -> str:
-        """Return this sign-in as a text that only holders of the key can read or change, to wait anywhere.
+        """Return this sign-in as a string that only holders of the key can read or change, to store anywhere.
 
-        `Cognito.resume` continues it, in another request, process or machine. The text holds what the state
-        needs and no more: not the app client's secret, and the password only while a proof may follow. It
-        is good for one answer, like the Cognito session in it.
+        `Cognito.resume` continues it, in another request, process or machine. The string contains only the data
+        that the state needs: not the app client's secret, and the password only while a proof may follow. It
+        can be answered once, like the Cognito session in it.
 
         A cookie holds 4,096 bytes. With a Session of 1,000 characters, a sign-in that waits for a code, a
         choice, a new password or MFA enrolment takes about 2,200 bytes, and 160 more for each wrong code;

@@ -47,7 +47,7 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
 
     Raises:
         ValueError: `pool_id` is not the id of a user pool.
-        TypeError: the client is an async one, which `AsyncCognito` takes.
+        TypeError: the client is an async one, which requires `AsyncCognito`.
     """
 
     def sign_in(
@@ -96,7 +96,7 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
     ) -> Tokens:
         """Return new tokens for a refresh token; the arguments and errors are those of `Flow.refresh`.
 
-        Without `device_key`, the device is this object's own. Where the pool tracks devices, it is `tokens.device_key`,
+        Without `device_key`, the device is this object's own. If the pool tracks devices, pass `tokens.device_key`,
         or `device_key` of an access token's claims.
         """
         refresh_token = secret(refresh_token)
@@ -118,8 +118,8 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
     ) -> None:
         """End the session of a refresh token by RevokeToken, or `everywhere` all of the user's sessions.
 
-        The latter takes a refresh, with `device_key` if the session has a device, then GlobalSignOut with its access
-        token. The errors are those of `Flow.sign_out` and `refresh`.
+        The latter needs a refresh, with `device_key` if the session has a device, then GlobalSignOut with the new
+        access token. The errors are those of `Flow.sign_out` and `refresh`.
         """
         refresh_token = secret(refresh_token)
         flow = self.start()
@@ -138,7 +138,7 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
         return Flow
 
     def _run(self, steps: Steps[T], state: Callable[[], State | None]) -> T:
-        """Perform the tasks of a generator, here and now."""
+        """Perform the tasks of a generator in this thread."""
         try:
             task = next(steps)
             while True:
@@ -260,7 +260,7 @@ class Flow(FlowSteps):
     def fresh_tokens(self, within: timedelta = ONE_MINUTE) -> Tokens:
         """Return the tokens, refreshed first if the access token would expire within that time.
 
-        While another refresh is in progress, the present tokens are returned as long as they are valid. Raises as
+        While another refresh is in progress, the current tokens are returned if they are valid. Raises as
         `refresh`; InvalidOperation: there are no tokens.
         """
         tokens = self.signed_in()
@@ -291,7 +291,7 @@ class Flow(FlowSteps):
         return self._run(self._next_response_steps())
 
     def initial_response(self, flow: str, username: str, preferred_challenge: str | None = None) -> Response:
-        """Return the response that begins a flow, completed with what this flow holds, for the arguments of `begin`.
+        """Return the response that begins a flow, completed with this flow's data, for the arguments of `begin`.
 
         Raises:
             ValueError: there is no such flow, or its password is missing.
@@ -300,7 +300,7 @@ class Flow(FlowSteps):
         return self._run(self._initial_response_steps(flow, username, preferred_challenge))
 
     def make_response(self, response: type[Response], *args: Any, **kwargs: Any) -> Response:
-        """Return a response of this class, completed with what this flow holds; the arguments are those of `carry`.
+        """Return a response of this class, completed with this flow's data; the arguments are those of `carry`.
 
         `make_response(UserSrpAuth, "ada", "password")`, `make_response(SrpA)` and `make_response(SrpClaim)` are
         complete: the flow computes key pair and proof. A password that was not known at the start can be passed with

@@ -1,8 +1,8 @@
-"""The steps of a sign-in, after a sign-in too, as generators: both drivers run these, so this is the only copy.
+"""The steps of a sign-in, and of the operations after it, as generators that both drivers run.
 
 A generator yields a task, gets its result or its exception, and in the end returns the outcome. A task is a `Request`
-to send to Cognito, a `CpuTask` that takes milliseconds, or a function of the application's, which may take as long as
-a request. `boto` performs a task at once; `aio` awaits the request, or runs the task in a thread. The sign-in changes
+to send to Cognito, a `CpuTask` that takes milliseconds, or a function supplied by the application, which may block.
+`boto` performs a task at once; `aio` awaits the request, or runs the task in a thread. The sign-in changes
 only between two tasks, so a generator that is abandoned leaves the sign-in as it was.
 """
 
@@ -36,7 +36,7 @@ from authfsm.protocol.validators import check_typed
 T = TypeVar("T")
 
 ONE_MINUTE: Final = timedelta(minutes=1)
-"""How long fresh tokens are valid at least, by default."""
+"""The default minimum of the time for which fresh tokens are still valid."""
 
 # Also Cognito's answer if the session has a device and the refresh does not name it: aws-sdk-java-v2 #3418.
 _INVALID_REFRESH_TOKEN: Final = "Invalid Refresh Token"  # noqa: S105 - a message
@@ -53,7 +53,7 @@ MAX_AUTOMATIC_STEPS: Final = 8
 
 @frozen
 class CpuTask(Generic[T]):
-    """An SRP computation, without side effects: milliseconds, in which Python's global lock is released."""
+    """An SRP computation without side effects, which takes milliseconds and releases the GIL."""
 
     function: Callable[..., T]
     args: tuple[Any, ...] = field(repr=False)
@@ -64,7 +64,7 @@ class CpuTask(Generic[T]):
 
 
 def wrap_text(value: Any) -> Any:
-    """Return a text as a `Secret`, and anything else unchanged."""
+    """Return a string as a `Secret`, and anything else unchanged."""
     return Secret(value) if isinstance(value, str) else value
 
 
@@ -81,7 +81,7 @@ def _compute(function: Callable[..., T], *args: Any) -> Steps[T]:
 def client_secret_steps(
     provider: Secret[str] | SecretProvider | None, state: State | None
 ) -> Steps[Secret[str] | None]:
-    """Return the app client's present secret; call the application's function, if it is one."""
+    """Return the app client's current secret; if `provider` is a function, call it."""
     if not callable(provider):
         return provider
     try:
@@ -95,14 +95,14 @@ def client_secret_steps(
     return found
 
 
-_BY_SRP: Final[dict[str, type[Response]]] = {
+_SRP_START: Final[dict[str, type[Response]]] = {
     "USER_SRP_AUTH": r.UserSrpAuth,
     "CUSTOM_AUTH": r.CustomSrpAuth,
     "USER_AUTH": r.UserAuthWithSrp,
 }
-"""The responses that begin a flow and an SRP proof of the password at once."""
+"""The responses that begin a flow and send SRP_A in the same request."""
 
-_NOT_BY_SRP: Final[dict[str, type[Response]]] = {
+_OTHER_START: Final[dict[str, type[Response]]] = {
     "USER_PASSWORD_AUTH": r.UserPasswordAuth,
     "ADMIN_USER_PASSWORD_AUTH": r.AdminUserPasswordAuth,
     "ADMIN_NO_SRP_AUTH": r.AdminNoSrpAuth,
@@ -124,10 +124,10 @@ def _first_response(
     if password is not None and flow == "USER_AUTH" and preferred == "PASSWORD":
         return r.UserAuthWithPassword
     by_srp = flow != "USER_AUTH" or preferred in {None, "PASSWORD_SRP"}
-    if password is not None and by_srp and (kind := _BY_SRP.get(flow)) is not None:
+    if password is not None and by_srp and (kind := _SRP_START.get(flow)) is not None:
         check_typed(kind, "password", password)
         return kind
-    return _NOT_BY_SRP[flow]
+    return _OTHER_START[flow]
 
 
 class FlowSteps(BaseFlow):
@@ -136,7 +136,7 @@ class FlowSteps(BaseFlow):
     # ---- answering -----------------------------------------------------------------------------------
 
     def _answer_steps(self, response: Response) -> Steps[State]:
-        """Send a response, then whatever needs no user input."""
+        """Send a response, and then every further response that needs no user input."""
         if isinstance(response, PasswordProof):
             kind, password = response.response, response.password
             response = yield from self._make_response_steps(kind, password=password)
@@ -192,7 +192,7 @@ class FlowSteps(BaseFlow):
     def _sign_out_steps(
         self, refresh_token: Secret[str] | None = None, device_key: str | None = None, *, everywhere: bool
     ) -> Steps[None]:
-        """RevokeToken, or GlobalSignOut; a refresh token of another sign-in is taken into a new flow."""
+        """Send RevokeToken or GlobalSignOut; this flow, a new one, first adopts the refresh token if there is one."""
         if refresh_token is not None and everywhere:  # GlobalSignOut needs an access token
             yield from self._refresh_steps(refresh_token, None, device_key, rotating=True)
         elif refresh_token is not None:  # RevokeToken needs none
@@ -200,7 +200,7 @@ class FlowSteps(BaseFlow):
         yield from self._answer_steps(r.GlobalSignOut() if everywhere else r.RevokeToken())
 
     def _confirm_device_of(self, tokens: Tokens, name: str | None) -> Steps[Device]:
-        """Confirm the new device of tokens without a flow; an error has the flow, to try again with."""
+        """Confirm the new device that tokens name; after an error, `error.flow.confirm_device` tries again."""
         if not isinstance(tokens, Tokens):
             raise errors.BadField(r.ConfirmDevice, "tokens", f"must be Tokens, not {type(tokens).__name__}")
         self._take_over(tokens)
@@ -211,7 +211,7 @@ class FlowSteps(BaseFlow):
             raise
 
     def _confirm_device_steps(self, name: str | None) -> Steps[Device]:
-        """ConfirmDevice, and UpdateDeviceStatus if the pool lets users decide."""
+        """Send ConfirmDevice, and UpdateDeviceStatus if the pool lets users decide."""
         new_device = self.tokens.new_device if self.tokens else None
         if new_device is None:
             raise errors.InvalidOperation("there is no new device to confirm", state=self.state)
@@ -271,7 +271,7 @@ class FlowSteps(BaseFlow):
     def _initial_response_steps(self, flow: str, username: str, preferred: str | None) -> Steps[Response]:
         """Return the response that begins a flow."""
         kind: Any = _first_response(flow, preferred, self._password, self.signin.pool_id)
-        self.signin.check(kind)  # a new exponent must not replace one whose proof is due
+        self.signin.check(kind)  # a new exponent must not replace one whose proof has not been sent yet
         second: Any = (self._password,)
         if kind in r.SRP_START_RESPONSES:
             second = ((yield from self._new_srp_a()),)
@@ -283,7 +283,7 @@ class FlowSteps(BaseFlow):
         return response
 
     def _make_response_steps(self, kind: type[Response], *args: Any, **kwargs: Any) -> Steps[Response]:
-        """Return a response of this class, completed with what the flow holds."""
+        """Return a response of this class, completed with the flow's password, SRP values and metadata."""
         if len(args) == 1 and isinstance(args[0], kind):
             return args[0]
         self.signin.check(kind)  # before the flow changes
@@ -309,7 +309,7 @@ class FlowSteps(BaseFlow):
         return response
 
     def _new_srp_a(self) -> Steps[str]:
-        """Draw a new key pair; return its SRP_A."""
+        """Generate a new key pair, and return its SRP_A."""
         pair = yield from _compute(srp.ephemeral, self._entropy(32))
         self._exponent, self._pair = pair.a, pair
         return pair.SRP_A
@@ -328,7 +328,7 @@ class FlowSteps(BaseFlow):
         except srp.SrpRefused as error:
             invalid = error.value
         if invalid:
-            # Raised outside the handler: otherwise the frames of the computation stay, with the password.
+            # Raised outside the handler: the exception's context would keep the frames that contain the password.
             raise errors.MalformedReply(f"{invalid} is not a valid SRP value", state=self.state)
         return attrs.evolve(claim, client_metadata=self._client_metadata)
 
@@ -347,7 +347,7 @@ class FlowSteps(BaseFlow):
         return reply
 
     def _hint(self, response: Response, refusal: Refusal) -> str | None:
-        """Return what to try after the refusal of a refresh."""
+        """Return a sentence on what to try after the refusal of a refresh."""
         if type(response) not in r.REFRESH_RESPONSES:
             return None
         if refusal.code == "RefreshTokenReuseException":

@@ -4,7 +4,7 @@
     print(enrolment.terminal())  # the user scans it, and reads a code from the app
     totp.verify(client, tokens.access_token, input("code: "))
 
-From an event loop, await `associate_async`, `verify_async` and `switch_on_async`: with an aiobotocore client, or with
+With asyncio, await `associate_async`, `verify_async` and `switch_on_async`: with an aiobotocore client, or with
 a plain one, whose calls then run in threads.
 
 A user who must enrol before there are tokens (MFA_SETUP) does so in the sign-in, by AssociateSoftwareToken,
@@ -44,7 +44,7 @@ T = TypeVar("T")
 Requests: TypeAlias = Generator[Request, Any, T]
 """A generator that yields requests, is sent their replies, and returns a T: for both kinds of clients."""
 
-_STATE = State.AUTHENTICATED  # of every error: a refusal here takes no tokens away
+_STATE = State.AUTHENTICATED  # of every error: the tokens stay valid after a refusal
 
 
 class AlreadyEnrolled(CallerError):
@@ -83,7 +83,7 @@ def associate(
         Refused: Cognito refused; the class says who is at fault.
         ConnectionLost, NotSent, MalformedReply: no reply came, nothing was sent, the reply is not valid.
         BadField: `issuer` or `account` is empty; nothing was sent.
-        TypeError: an async client, which `associate_async` takes.
+        TypeError: an async client, which requires `associate_async`.
     """
     access_token = secret(access_token)
     return _run(client, _associate_steps(access_token, issuer, account, replace=replace))
@@ -209,7 +209,9 @@ def _switch_on_steps(access_token: Secret[str], *, preferred: bool) -> Requests[
 
 def _run(client: Any, steps: Requests[T]) -> T:
     if is_async(client):
-        raise TypeError("the methods of this client are awaited: use the function whose name ends in _async")
+        raise TypeError(
+            "the methods of this client are coroutine functions: use the function with _async in its name"
+        )
     try:
         request = next(steps)
         while True:

@@ -1,8 +1,8 @@
 """Sends requests through a boto3 or aiobotocore client; its failures become errors of this package.
 
-botocore sends a request again if no reply came or the service failed, up to five times, unseen, whatever its
+botocore sends a request again if no reply came or the service failed, up to five times, without notice, whatever its
 configuration says (`retries`, AWS_MAX_ATTEMPTS, AWS_RETRY_MODE). But an answer that Cognito evaluated the
-first time has spent its session. So only what may be repeated is repeated: each client gets one event handler,
+first time has used up its session. So only repeatable requests are repeated: each client gets one event handler,
 which does nothing outside of the calls made here. The client's configuration and other calls are unchanged.
 
 No message of botocore's is passed on if it may quote the value of a parameter.
@@ -42,7 +42,7 @@ def send_request(call: Callable[..., Any], request: Request, state: State | None
 async def send_request_async(
     call: Callable[..., Any], request: Request, state: State | None
 ) -> Mapping[str, Any]:
-    """As `send_request`, for a client whose methods are awaited."""
+    """As `send_request`, for a client whose methods are coroutine functions."""
     with _calling(call, request, state) as outcome:
         outcome.reply = await call(**request.reveal())
     return outcome.result()
@@ -81,7 +81,7 @@ _PARSER_ERRORS: Final = (ResponseParserError, UnicodeDecodeError, AttributeError
 
 
 def _translate(error: BaseException, state: State | None) -> AuthfsmError | None:
-    """Return this package's error for what botocore raised; None for anything else."""
+    """Return this package's error for an error of botocore; None for any other error."""
     match error:
         case OutOfTime():
             return ConnectionLost(str(error), state=state)
@@ -123,7 +123,7 @@ _NOT_SENT: Final = (
     exceptions.ProxyConnectionError,
 )
 
-# What botocore's retry modes repeat, by status and by code; a test compares them with botocore's own lists.
+# The statuses and codes that botocore's retry modes repeat; a test compares them with botocore's own lists.
 _RETRIED_STATUS: Final = 429
 _SERVER_ERROR: Final = 500
 _RETRIED_CODE: Final = re.compile(

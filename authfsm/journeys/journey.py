@@ -39,11 +39,7 @@ MAX_PATHS: Final = 10_000
 
 
 class TooManyPaths(CallerError, ValueError):
-    """A pool has too many paths for one journey each.
-
-    Args:
-        count: the number of paths.
-    """
+    """A pool has too many paths (`count`) for one journey each."""
 
     def __init__(self, count: int) -> None:
         super().__init__(

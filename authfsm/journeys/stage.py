@@ -122,11 +122,7 @@ class Stage:
         return tuple(self._transitions)
 
     def check(self) -> None:
-        """Check that the sign-in followed the whole path of the journey and nothing else.
-
-        Raises:
-            UnexpectedPath: It did not.
-        """
+        """Raise UnexpectedPath unless the sign-in followed the whole path of the journey and nothing else."""
         if self.transitions != self.path.transitions:
             raise p.UnexpectedPath(self.journey, self.path.transitions, self.transitions)
 

@@ -50,6 +50,9 @@ SIGN_IN_FLOWS: Final = tuple(flow for flow in FLOWS if flow not in REFRESH_FLOWS
 PASSWORD_FLOWS: Final = frozenset({"USER_SRP_AUTH", "USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH"})
 """The flows that need the password at once or in the next step."""
 
+AUTH_SESSION_VALIDITY: Final = 3
+"""The default lifetime of Cognito's session, in minutes (AWS API reference, CreateUserPoolClient)."""
+
 BEGIN_OPERATIONS: Final = frozenset(FLOWS_OF)
 """The API operations that start a flow."""
 

@@ -1,4 +1,4 @@
-"""Private: what is known about a name (a state, a response, a flow, an error), gathered from the tables for readers.
+"""Private: what the tables say about a name (a state, a response, a flow, an error), for `explain` and the diagrams.
 
 Nothing is declared here: parameters come from the code that reads and writes requests, transitions from the table and
 its evidence, errors from the error policy, and limits from the rules of settings.

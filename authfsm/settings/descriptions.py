@@ -18,6 +18,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from authfsm.base.secret import Secret, secret
+from authfsm.protocol.auth_flows import AUTH_SESSION_VALIDITY
 from authfsm.protocol.errors import BadField
 
 Structure = Mapping[str, Any]
@@ -149,8 +150,8 @@ class Descriptions:
 
     @property
     def auth_session_validity(self) -> timedelta:
-        """AuthSessionValidity; three minutes if it is not set (AWS API reference, UserPoolClientType)."""
-        minutes = (self.user_pool_client or {}).get("AuthSessionValidity") or 3
+        """AuthSessionValidity, or its default."""
+        minutes = (self.user_pool_client or {}).get("AuthSessionValidity") or AUTH_SESSION_VALIDITY
         return _timedelta("AuthSessionValidity", "minutes", minutes)
 
     def validity(self, name: str) -> timedelta:

@@ -1,9 +1,9 @@
 """What the settings of a pool and its app client rule out, and why: rules for responses and rules for challenges.
 
-A rule removes only what is impossible for every user of such a pool. What depends on the user (a phone number, a
-preference, a remembered device), and what sources contradict each other about, stays. So OPTIONAL keeps every MFA
-challenge, OFF keeps the device's, ON keeps tokens right after the password, and AccountRecoverySetting and
-ChallengeRequiredOnNewDevice remove nothing. Refusals stay too: a request that the pool does not accept is refused.
+A rule removes only what is impossible for every user of such a pool. A transition is kept if it depends on the user (a
+phone number, a preference, a remembered device), or if sources contradict each other about it. So OPTIONAL keeps every
+MFA challenge, OFF keeps the device challenges, ON keeps the transition from the password to tokens; no rule reads
+AccountRecoverySetting or ChallengeRequiredOnNewDevice. Transitions to FAILED are kept: any request may be refused.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LITE: Final = "UserPoolTier is LITE"
 
 
 def _unless(why: str, **setting: object) -> Rule:
-    """Return the rule that a setting must not have this value, with the reason if it has it."""
+    """Return the rule that a setting must not have this value; `why` is the reason if it has it."""
     ((name, value),) = setting.items()
     return lambda settings: why if getattr(settings, name) == value else None
 
@@ -87,7 +87,7 @@ def passkey_allowed_with_mfa(settings: SignInSettings) -> Reason:
 
 
 def post_signup_tokens_allowed(settings: SignInSettings) -> Reason:
-    """Require one-time passwords, without which a sign-up is not followed by tokens at once."""
+    """Require EMAIL_OTP or SMS_OTP; otherwise Cognito does not return tokens directly after a sign-up."""
     email_otp = first_factor_allowed("EMAIL_OTP")(settings)
     return email_otp and first_factor_allowed("SMS_OTP")(settings)
 
@@ -180,7 +180,7 @@ FIRST_FACTOR_RULES: Final[Mapping[type[Response], tuple[Rule, ...]]] = {
     r.SrpA:                 _PASSWORD,
     r.Credential:           _PASSKEY,
 }
-"""The rules of the responses that choose a first factor and prove it at once; otherwise SELECT_CHALLENGE comes again."""
+"""The rules of responses that choose and prove a first factor in one request; if one fails, SELECT_CHALLENGE follows."""
 
 CHALLENGE_RULES: Final[Mapping[Node, tuple[Rule, ...]]] = {
     Node(State.PASSWORD):           _PASSWORD,
@@ -205,7 +205,7 @@ _FIRST_FACTOR_CHOICE_STATES: Final = (
 )
 
 ANY_CHALLENGE_RESPONSES: Final = frozenset({r.RefreshTokenAuth, r.RefreshToken, r.RawAnswer})
-"""The responses that may lead to any challenge for which the pool asks elsewhere."""
+"""The responses after which any challenge that the pool's settings allow may come."""
 
 
 def lambda_may_choose(settings: SignInSettings) -> Reason:
@@ -216,20 +216,20 @@ def lambda_may_choose(settings: SignInSettings) -> Reason:
 
 @frozen
 class UnlessNamed:
-    """The rule of a challenge where a Lambda function may choose any name, which Cognito repeats."""
+    """Wraps a rule of a challenge, which stays possible if DefineAuthChallenge may name it."""
 
     rule: Rule
 
     def __call__(self, settings: SignInSettings) -> Reason:
-        """Return why the challenge is impossible, also for a Lambda function."""
+        """Return the reason if neither the settings nor a Lambda function allow the challenge."""
         return lambda_may_choose(settings) and self.rule(settings)
 
 
 @cache
 def rules_of(transition: t.Transition, roles: EdgeRoles, *, include_lambda_named: bool) -> tuple[Rule, ...]:
-    """Return the rules that forbid a transition although its source is reached.
+    """Return the rules that forbid a transition from a reachable state.
 
-    With `include_lambda_named`, a challenge is possible because a Lambda function may name it.
+    With `include_lambda_named`, a challenge is also possible if a Lambda function may name it.
     """
     source, response, dest, kind = transition
     if dest is State.FAILED:
@@ -250,6 +250,6 @@ def rules_of(transition: t.Transition, roles: EdgeRoles, *, include_lambda_named
 def why_forbidden(
     settings: SignInSettings, transition: t.Transition, roles: EdgeRoles, *, include_lambda_named: bool
 ) -> Reason:
-    """Return why a transition is impossible although its source is reached; None if it is possible."""
+    """Return why a transition from a reachable state is impossible; None if it is possible."""
     rules = rules_of(transition, roles, include_lambda_named=include_lambda_named)
     return next((why for rule in rules if (why := rule(settings))), None)

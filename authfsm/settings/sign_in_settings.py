@@ -88,11 +88,7 @@ class SignInSettings(CompletesDocstring):
             raise BadField(type(self), "explicit_auth_flows", why)
 
     def allows(self, auth_flow: str) -> bool:
-        """Return whether the app client allows a flow; True if its flows are not known.
-
-        Args:
-            auth_flow: the AuthFlow.
-        """
+        """Return whether the app client allows an AuthFlow; True if its flows are not known."""
         values = self.explicit_auth_flows
         return values is None or is_flow_allowed(values, auth_flow)
 
@@ -103,7 +99,7 @@ class SignInSettings(CompletesDocstring):
         user_pool_client: Mapping[str, Any] | None = None,
         mfa_config: Mapping[str, Any] | None = None,
     ) -> Settings:
-        """Return the settings in descriptions that were fetched, or saved, before.
+        """Return the settings in descriptions that were fetched or saved earlier.
 
         Args:
             user_pool: the reply of DescribeUserPool, or the UserPool in it; it may have the other two as well
@@ -119,11 +115,7 @@ class SignInSettings(CompletesDocstring):
 
     @classmethod
     def from_read(cls: type[Settings], read: Descriptions) -> Settings:  # noqa: PYI019 -- the same
-        """Return the settings in descriptions that `Descriptions.read` returned.
-
-        Raises:
-            BadField: a setting has a value that AWS does not have.
-        """
+        """Return the settings in these descriptions; raise BadField for a value that AWS does not have."""
         pool, client, mfa = read.user_pool, read.user_pool_client, read.mfa_config
         settings: dict[str, Any] = {
             "mfa_configuration": read.mfa,

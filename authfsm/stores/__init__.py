@@ -1,4 +1,4 @@
-"""Where sign-ins wait on the server: the browser gets a ticket, the store gets the sealed sign-in.
+"""Server-side storage of unfinished sign-ins: the browser gets a ticket, the store the encrypted sign-in.
 
     pending = PendingSignIns(cognito, MemoryStore(), key)
     ticket = pending.put(flow)                # into a cookie

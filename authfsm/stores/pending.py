@@ -1,17 +1,17 @@
-"""Sign-ins that wait for their user's next answer: a ticket for the browser, turns for the workers.
+"""Stores unfinished sign-ins: the browser gets a ticket, and one request at a time gets exclusive access, a turn.
 
-A ticket stands for one sign-in. One worker at a time has its turn with it; a concurrent request for the same
-ticket gets the action WAIT. At the end of a turn a sign-in that still waits is put back under its ticket,
-so a wrong code, a lost reply or a double click loses nothing. If a worker dies in its turn, the sign-in is
-gone, since nobody can know whether Cognito evaluated the answer: after the turn has timed out, start again.
+A ticket identifies one sign-in. Only one worker at a time may use it; a concurrent request for the same
+ticket gets the action WAIT. At the end of a turn an unfinished sign-in is stored again under the same ticket,
+so a wrong code, a lost reply or a double click loses nothing. If a worker dies during its turn, the sign-in is
+lost, because it is unknown whether Cognito evaluated the answer: when the turn has timed out, the user starts again.
 
-A sign-in is sealed for its ticket. Whoever controls the store but has no key cannot read or change it, nor
-put it in another ticket's place. They can delete it (the user starts again), or restore an older text of the
-same ticket: it expires when it would have, and Cognito accepts its session once, as before.
+A sign-in is sealed for its ticket. Whoever controls the store but has no key cannot read or change it, or
+use it for another ticket. They can delete it (the user starts again), or restore an earlier value of the
+same ticket: its expiry does not change, and Cognito still accepts its session only once.
 
-Tokens wait in the same way (`SharedTokens`): the worker that needs fresh ones first refreshes them, once for all. Under
-RefreshTokenRotation a refresh spends the refresh token. Two workers that refresh with the same one fork the tokens: even
-within RetryGracePeriodSeconds only the newest of them can be refreshed on, so one worker signs its user out.
+Tokens are stored in the same way (`SharedTokens`): the first worker that needs fresh tokens refreshes them for all.
+Under RefreshTokenRotation a refresh token can be used once. If two workers use the same one, even within
+RetryGracePeriodSeconds, only the refresh token of the later reply works afterwards, so one worker's session ends.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from authfsm.drivers.boto import Flow  # noqa: F401 - in quotes below
 
 TURN_LIFETIME: Final = timedelta(seconds=30)
-"""How long a turn may last before its worker counts as dead."""
+"""How long a turn may last before its worker is considered dead."""
 
 _TICKET_BYTES: Final = 32
 _MINUTE: Final = timedelta(minutes=1)
@@ -54,10 +54,10 @@ StoreT = TypeVar("StoreT", bound="Store | AsyncStore")
 
 
 class StoredFlows(Generic[FlowT, StoreT]):
-    """Flows in a store, each for the holder of its ticket: all but the calls of the store."""
+    """The base class of flows in a store: everything but the calls of the store, synchronous or awaited."""
 
     _ACCEPTS_ASYNC: ClassVar[bool] = False
-    """Whether the methods of the store are awaited."""
+    """Whether the methods of the store are coroutine functions."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class StoredFlows(Generic[FlowT, StoreT]):
         return Secret(urlsafe_b64encode(entropy).rstrip(b"=").decode())
 
     def _ticket(self, ticket: str | Secret[str] | None) -> Secret[str]:
-        """Return what a browser sent, wrapped; an empty ticket if it sent nothing."""
+        """Return the ticket that a browser sent as a `Secret`; an empty one if it sent none."""
         ticket = secret(ticket)
         if ticket is None:
             return Secret("")
@@ -105,15 +105,17 @@ class StoredFlows(Generic[FlowT, StoreT]):
         return flow.done or self._seconds_left(flow) <= 0
 
     def _seal(self, flow: FlowT, ticket: Secret[str]) -> tuple[str, float]:
-        """Return the sealed sign-in, and how many seconds it may wait."""
+        """Return the sealed sign-in, and the seconds until it expires."""
         sealed, left = self._sealed(flow, keys_for(self._key, ticket)), self._seconds_left(flow)
         if left <= 0:
-            raise SealExpired("its Cognito session has expired")
+            raise SealExpired("the Cognito session of this sign-in has expired")
         return sealed, left
 
     def _resume(self, sealed: str | None, ticket: Secret[str]) -> FlowT:
         if sealed is None:
-            raise SealNotFound("the store does not have it: it has ended, has expired, or its worker died")
+            raise SealNotFound(
+                "this sign-in is not in the store: it has ended, has expired, or its worker died"
+            )
         if sealed == TAKEN:
             raise InvalidOperation(
                 "another request is answering this sign-in: wait until it is done", action=RecoveryAction.WAIT
@@ -128,21 +130,21 @@ class StoredFlows(Generic[FlowT, StoreT]):
 
 
 class PendingSignIns(StoredFlows[FlowT, Store]):
-    """Sign-ins that wait in a store, each for the browser that has its ticket.
+    """Unfinished sign-ins in a store, each for the browser that has its ticket.
 
-    The ticket is as valuable as the browser's part in this sign-in: put it into a cookie that is `Secure`,
+    Whoever has the ticket can continue the sign-in: put it into a cookie that is `Secure`,
     `HttpOnly` and `SameSite`. It cannot be guessed, and the store does not know it. After AUTHENTICATED it is
-    worthless: give the browser a session of the application's own, and look for that one first.
+    no longer valid: create your application's own session, and check for that one before the ticket.
 
     Args:
-        cognito: the pool and its client; a sign-in waits for its `session_lifetime`.
+        cognito: the pool and its client; a sign-in is kept for its `session_lifetime`.
         store: the store.
         key: the key of `authfsm.new_key`, or several: the first seals, all unseal.
-        turn_lifetime: how long a turn may last before its worker counts as dead. Later requests start again;
-            a turn that lasts even longer still ends normally.
+        turn_lifetime: how long a turn may last before its worker is considered dead. Requests after that raise
+            SealNotFound; if the late turn ends all the same, its sign-in is stored again.
 
     Raises:
-        WrongStore: the methods of the store are awaited.
+        WrongStore: the methods of the store are coroutine functions.
     """
 
     def put(self, flow: FlowT) -> str:
@@ -163,13 +165,13 @@ class PendingSignIns(StoredFlows[FlowT, Store]):
 
     @contextmanager
     def turn(self, ticket: str | Secret[str] | None) -> Iterator[FlowT]:
-        """Enter a block with the sign-in of a ticket; nobody else gets it until the block ends.
+        """Return a context manager for exclusive access to the sign-in of a ticket.
 
-        However the block ends, with an error too: a sign-in that still waits is put back under the same
+        When the block ends, even with an exception, an unfinished sign-in is stored again under the same
         ticket. One that has ended (with tokens, in failure, cancelled) is deleted.
 
         Args:
-            ticket: the ticket; for anything else that a browser may send, None too, nothing is found.
+            ticket: the ticket; any other string, or None, raises SealNotFound.
 
         Raises:
             InvalidOperation: another turn is in progress (action WAIT): a double click, a reload.
@@ -193,14 +195,14 @@ class PendingSignIns(StoredFlows[FlowT, Store]):
             self._end(name, flow, ticket)
 
     def drop(self, ticket: str | Secret[str] | None) -> None:
-        """Delete a sign-in that waits. To end one in its turn, call `flow.cancel()`."""
+        """Delete an unfinished sign-in. To end one during its turn, call `flow.cancel()`."""
         ticket = secret(ticket)
         ticket = self._ticket(ticket)
         self.store.drop(name_of(ticket))
 
     def _end(self, name: str, flow: FlowT, ticket: Secret[str]) -> None:
         if self._ended(flow):
-            # A store that fails here must not lose the tokens; what it keeps expires with the turn.
+            # An error of the store must not lose the caller's tokens; the entry expires when the turn times out.
             with suppress(Exception):
                 self.store.drop(name)
         else:
@@ -208,19 +210,19 @@ class PendingSignIns(StoredFlows[FlowT, Store]):
 
 
 class AsyncPendingSignIns(StoredFlows[FlowT, AsyncStore]):
-    """`PendingSignIns`, with the same arguments, for an event loop: over an `AsyncStore`, for an `AsyncCognito`."""
+    """`PendingSignIns` for asyncio, with the same arguments: an `AsyncStore` and an `AsyncCognito`."""
 
     _ACCEPTS_ASYNC = True
 
     async def put(self, flow: FlowT) -> str:
-        """As `PendingSignIns.put`; WrongStore: the methods of the store are not awaited."""
+        """As `PendingSignIns.put`; WrongStore: the methods of the store are not coroutine functions."""
         ticket = self._new_ticket()
         await self._awaited(self.store.put(name_of(ticket), *self._seal(flow, ticket)))
         return ticket.reveal()
 
     @asynccontextmanager
     async def turn(self, ticket: str | Secret[str] | None) -> AsyncIterator[FlowT]:
-        """As `PendingSignIns.turn`. If it is cancelled, at any moment, the sign-in is put back all the same."""
+        """As `PendingSignIns.turn`. If it is cancelled, at any moment, the sign-in is still stored again."""
         ticket = secret(ticket)
         ticket = self._ticket(ticket)
         name = name_of(ticket)
@@ -285,12 +287,12 @@ def name_of(ticket: str | Secret[str] | None) -> str:
 
 
 class _StoredTokens(StoredFlows[FlowT, StoreT]):
-    """Stores the tokens of a flow, instead of a flow that waits for an answer."""
+    """Stores the tokens of a flow, instead of an unfinished sign-in."""
 
     lifetime = timedelta(days=30)
-    """How long the store keeps tokens that nobody asks for: RefreshTokenValidity, whose default this is."""
+    """How long the store keeps tokens after their last use: the default of RefreshTokenValidity."""
 
-    def _seconds_left(self, flow: FlowT) -> float:  # noqa: ARG002 - all tokens are kept as long
+    def _seconds_left(self, flow: FlowT) -> float:  # noqa: ARG002 - all tokens are kept equally long
         return self.lifetime.total_seconds()
 
     def _ended(self, flow: FlowT) -> bool:
@@ -303,14 +305,14 @@ class _StoredTokens(StoredFlows[FlowT, StoreT]):
         return self.cognito.resume_tokens(sealed, key)
 
     def _wait(self, error: InvalidOperation, attempt: int) -> None:
-        """Raise the error, unless another worker has its turn, and not for too long."""
+        """Return if another worker has its turn, for no longer than `turn_lifetime`; else raise the error."""
         too_long = attempt * _PAUSE > self.turn_lifetime.total_seconds()
         if too_long or error.action is not RecoveryAction.WAIT:
             raise error
 
 
 class SharedTokens(_StoredTokens["Flow", Store], PendingSignIns["Flow"]):
-    """Tokens in a store, for every worker that has their ticket: of all that need fresh ones, one refreshes.
+    """Tokens in a store, for every worker that has their ticket: only one of those that need fresh ones refreshes.
 
         shared = SharedTokens(cognito, RedisStore(redis), key)
         ticket = shared.put(flow)             # after the sign-in, into a cookie; or into a cron job's settings
@@ -318,8 +320,8 @@ class SharedTokens(_StoredTokens["Flow", Store], PendingSignIns["Flow"]):
         with shared.turn(ticket) as flow:     # to sign out, or to confirm the device
             flow.sign_out()
 
-    The arguments, `put`, `turn` and `drop` are those of `PendingSignIns`, and so is what the store can see and do. If
-    a worker dies in its turn, the tokens are lost, since the refresh token may be spent: the user signs in again.
+    The arguments, `put`, `turn`, `drop` and the security properties are those of `PendingSignIns`. If a worker
+    dies during its turn, the tokens are lost, since the refresh token may have been used: the user signs in again.
     """
 
     def fresh_tokens(self, ticket: str | Secret[str] | None, within: timedelta = _MINUTE) -> Tokens:
@@ -344,7 +346,7 @@ class SharedTokens(_StoredTokens["Flow", Store], PendingSignIns["Flow"]):
 
 
 class AsyncSharedTokens(_StoredTokens["AsyncFlow", AsyncStore], AsyncPendingSignIns["AsyncFlow"]):
-    """`SharedTokens`, for an event loop: over an `AsyncStore`, for an `AsyncCognito`."""
+    """`SharedTokens` for asyncio: with an `AsyncStore` and an `AsyncCognito`."""
 
     async def fresh_tokens(self, ticket: str | Secret[str] | None, within: timedelta = _MINUTE) -> Tokens:
         """As `SharedTokens.fresh_tokens`."""

@@ -48,11 +48,7 @@ class Loader:
         )
 
     def load(self, paths: Sequence[Path]) -> InputSummary:
-        """Load files.
-
-        Raises:
-            UnreadableTraceFile: a file cannot be read at all.
-        """
+        """Load files; raise UnreadableTraceFile if one cannot be read at all."""
         batches = {kind: _Batch(kind, self._folder / f"lines of {kind}") for kind in _TABLES}
         for path in paths:
             size = path.stat().st_size if path.is_file() else 0

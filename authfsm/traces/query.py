@@ -33,11 +33,7 @@ _COLUMNS: Final = (
 
 
 class UnknownDialect(CallerError, ValueError):
-    """The query cannot be written in this dialect.
-
-    Args:
-        dialect: the name that was passed.
-    """
+    """The query cannot be written in this SQL `dialect`."""
 
     def __init__(self, dialect: str) -> None:
         super().__init__(f"the dialect is one of {', '.join(DIALECTS)}, not {dialect!r}")

@@ -1,9 +1,9 @@
-"""Finds the events and steps in a text of any layout: JSON in any arrangement, CSV, or YAML that holds JSON.
+"""Finds events and steps in text of unknown format: JSON values separated in any way, CSV, or YAML that holds JSON.
 
 There may be one JSON value on each line, several on one line, or one over many lines. Text around them is skipped if a
 tool puts it there, like the prefix of a log line or the frame of a table. A value longer than
-`MAX_EVENT_LENGTH` is not parsed as a whole, but the values inside it are. After a broken value the scan goes
-on at the next text that begins like an event.
+`MAX_EVENT_LENGTH` is not parsed as a whole, but the values inside it are. After a broken value the scan continues
+at the next place that begins like an event.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _YAML_STRING: Final = re.compile(
     r"""(?:^|\n)[ \t-]*\w+:\s*('(?:[^']|'')*'(?!')|"(?:[^"\\]|\\.)*")""", re.DOTALL
 )
 _YAML_UNCLOSED: Final = re.compile(r"""\n[ \t-]*\w+:\s*['"][{\[]""")
-# A line may end in a backslash and go on in the next; `\ ` begins a line with a space.
+# A line may end in a backslash and continue in the next; `\ ` begins a line with a space.
 _YAML_CONTINUATION: Final = re.compile(r"\\\n[ \t]*(?:\\(?= ))?")
 _YAML_FOLD: Final = re.compile(r"[ \t]*\n[ \t]*")
 _CSV_COLUMNS: Final = frozenset(
@@ -81,7 +81,7 @@ class ScanCounts:
 
 
 def scan(pieces: Iterator[str], counts: ScanCounts) -> Iterator[tuple[str, bytes]]:
-    """Yield the events ("cloudtrail") and steps ("steps") in a text as lines of JSON, and count them."""
+    """Yield the events ("cloudtrail") and steps ("steps") in the pieces as lines of JSON, and count them."""
     head = ""
     for piece in pieces:
         head += piece
@@ -123,7 +123,7 @@ def _layout(head: str) -> str:
 
 
 def _items(value: Any) -> Iterable[Any]:
-    """Return the values to count one by one: the members of a list that is the only content of a value."""
+    """Return the members of a wrapper such as {"Records": [...]}, which are counted separately; else the value."""
     if isinstance(value, dict) and not e.is_event(value):
         for name in _LISTS & value.keys():
             if isinstance(value[name], list) and value[name]:
@@ -136,7 +136,7 @@ def _items(value: Any) -> Iterable[Any]:
 
 @define
 class _Window:
-    """The part of a text that is in memory."""
+    """The part of the text that is in memory."""
 
     pieces: Iterator[str]
     text: str = ""
@@ -205,7 +205,7 @@ def _json_values(pieces: Iterator[str], counts: ScanCounts) -> Iterator[Any]:  #
 
 
 def _first_inner_value(text: str, begin: int, failed_at: int) -> int | None:
-    """Return where the first value starts inside one that is incomplete or too long.
+    """Return the position of the first nested value in one that is incomplete or too long.
 
     None if the value is an event itself, or is broken before its first inner value.
     """
@@ -217,7 +217,7 @@ def _first_inner_value(text: str, begin: int, failed_at: int) -> int | None:
 
 @define
 class _Gap:
-    """The text between values, line by line: it is a tool's frame, or a piece that could not be read."""
+    """The text between values, line by line: printed by a tool (commas, table borders), or data that is unreadable."""
 
     counts: ScanCounts
     line: str = ""
@@ -228,7 +228,7 @@ class _Gap:
     found_any: bool = False
 
     def add_value(self, newlines: int = 0) -> None:
-        """Note that the line has a value, which contains this number of line ends."""
+        """Record that the line has a value, which contains this number of newlines."""
         self.has_value, self.line, self.found_any = True, "", True
         self.number += newlines
 
@@ -289,7 +289,7 @@ class _Gap:
 
 def _csv_rows(pieces: Iterator[str], delimiter: str, counts: ScanCounts) -> Iterator[Any]:
     """Yield the rows of a CSV with a header line as objects."""
-    # The limit belongs to the whole process, so it is only ever raised; the rows are measured below as well.
+    # The limit is the whole process's, so it is never lowered; the length of the cells is therefore checked below too.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_EVENT_LENGTH))
     reader = csv.DictReader(_csv_lines(pieces, counts), delimiter=delimiter)
     is_empty = True
@@ -355,7 +355,7 @@ def _yaml_values(pieces: Iterator[str], counts: ScanCounts) -> Iterator[str]:
 
 
 def _unquote_yaml(quoted: str) -> str:
-    """Return the text of a quoted YAML string; an empty one if its escapes are invalid."""
+    """Return the value of a quoted YAML string; "" if its escapes are invalid."""
     if quoted[0] == "'":
         return _YAML_FOLD.sub(" ", quoted[1:-1]).replace("''", "'")
     inner = _YAML_FOLD.sub(" ", _YAML_CONTINUATION.sub("", quoted[1:-1]))

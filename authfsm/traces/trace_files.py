@@ -35,11 +35,7 @@ class OutOfResources(Explained, OperatorError):
 
 
 class InvalidMemoryLimit(CallerError, ValueError):
-    """A memory limit is not an amount of memory.
-
-    Args:
-        memory: the value that was passed.
-    """
+    """The memory limit (`memory`) is not an amount of memory."""
 
     def __init__(self, memory: str) -> None:
         super().__init__(f"memory must be an amount like 700MB, not {memory!r}")

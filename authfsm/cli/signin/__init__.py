@@ -63,7 +63,7 @@ class Signin:
         "The example to run with --local: sms, totp, setup, new-password, email, choice, mfa-choice, custom, passkey,"
         " device, password, reset, unconfirmed or other.",
         default=None,
-        metavar="[EXAMPLE]",
+        metavar="EXAMPLE",
     )
     client_id: str | None = _pool(
         "The app client's id.", "--client-id", "--client", envvar="AUTHFSM_CLIENT_ID"
@@ -84,7 +84,10 @@ class Signin:
     profile: str | None = _pool("The AWS profile; --admin signs requests with its credentials.")
     admin: bool = _pool("Use the Admin* operations, with AWS credentials.", default=False)
     username: str | None = _sign_in(
-        "The user name or an alias; prompted for if omitted.", "--username", "-u", envvar="AUTHFSM_USERNAME"
+        "The user name or an alias; you are asked for it if it is omitted.",
+        "--username",
+        "-u",
+        envvar="AUTHFSM_USERNAME",
     )
     flow: str | None = _sign_in(
         "The AuthFlow: USER_SRP_AUTH (the default), USER_PASSWORD_AUTH, USER_AUTH, CUSTOM_AUTH,"
@@ -105,7 +108,7 @@ class Signin:
         default=False,
     )
     remember: bool | None = _sign_in(
-        "Whether to remember this device, if the pool supports it; prompted for if omitted.",
+        "Whether to remember this device, if the pool supports it; you are asked if this option is omitted.",
         "--remember/--no-remember",
         show_default=False,
     )
@@ -144,8 +147,7 @@ class Signin:
         refuse_unknown("flow", self.flow, SIGN_IN_FLOWS)
         refuse_unknown("preferred", self.preferred, _FIRST_FACTORS)
         if self.show_tokens and not self.json:
-            why = "--show-tokens has no effect without --json: tokens are printed only with that"
-            raise WrongUsage(why)
+            raise WrongUsage("--show-tokens has no effect without --json")
         for name in ("client_id", "pool_id", "region", "endpoint", "profile"):
             source = self.context.get_parameter_source(name)
             if self.local and source is not None and source.name == "COMMANDLINE":
@@ -154,7 +156,7 @@ class Signin:
     def _sign_in(self, screen: Screen) -> None:
         user = user_input_for(screen, lines=self.password_stdin)
         if self.demo is not None and not self.local:
-            raise Misused(f"{self.demo} requires --local: authfsm signin --local {self.demo}")
+            raise Misused(f"{self.demo} requires --local: authfsm signin --local {self.demo}.")
         storage = KeyringStorage() if self.keyring else None
         token_output = TokenOutput(
             printed=self.json, allow_terminal=self.show_tokens, file=self.output, keyring=storage
@@ -176,8 +178,7 @@ class Signin:
             remember=self.remember,
         )
         if start.preferred and start.flow != "USER_AUTH":
-            why = f"--preferred requires USER_AUTH, not {start.flow}."
-            raise Misused(why)
+            raise Misused(f"--preferred requires USER_AUTH, not {start.flow}.")
         if start.password_first and start.flow != "CUSTOM_AUTH":
             raise Misused("--password-first requires --flow CUSTOM_AUTH.")
         return start

@@ -42,10 +42,7 @@ class StartAgain(Exception):
 
 @define
 class AnswerPrompter:
-    """Asks the user for the answers; `issuer` names the pool in an authenticator app.
-
-    `password` is one that is already known; it is used once.
-    """
+    """Asks the user for answers; `issuer` is the pool's name in an authenticator app, and `password` is used once."""
 
     _screen: Screen
     _user: UserInput
@@ -58,11 +55,11 @@ class AnswerPrompter:
         """Return the response to the current challenge, or raise StartAgain or SignInEnded."""
         asked, prompts = flow.challenge, self._prompts(flow)
         if asked is None or not prompts:
-            # DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER, where no device was named; a factor of no kind we know.
+            # DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER without a device; or only unknown factors.
             raise SignInEnded(ExitStatus.NOT_HERE, f"{flow.state} cannot be answered in a terminal.")
         first = prompts[0]
         if first.response is r.SrpClaim:
-            # The pool asks for a proof that was not begun: with a preferred PASSWORD_SRP it is.
+            # The pool asks for an SRP proof, but no SRP_A was sent: a preferred PASSWORD_SRP sends it.
             raise StartAgain(State.PASSWORD_SRP)
         self._introduce(flow, first)
         if first.response is r.RawAnswer:
@@ -167,12 +164,12 @@ class AnswerPrompter:
 
     def _other_way(self, flow: Flow) -> Exception | None:
         """Ask what to do instead of typing a code; None returns to the code."""
-        given_up = SignInEnded(ExitStatus.INTERRUPTED, "Given up.")
+        cancelled = SignInEnded(ExitStatus.INTERRUPTED, "Cancelled.")
         ways: dict[str, tuple[str, Exception | None]] = {"here": ("Type the code", None)}
         if r.Select in flow.accepts:
             ways[State.SELECT_CHALLENGE.value] = "Sign in with another factor", OtherFactor()
         ways["again"] = "Start again, to get a new code", StartAgain()
-        ways["leave"] = "Give up", given_up
+        ways["leave"] = "Cancel the sign-in", cancelled
         words = [(text, name) for name, (text, _) in ways.items()]
         return ways[choose(self._user, self._screen, "What now", words)][1]
 

@@ -1,4 +1,4 @@
-"""The real pool: a boto3 client for it, unsigned unless an administrator's, and nothing of it in argv."""
+"""The connection to the real pool: a boto3 client, unsigned unless for an administrator; no secret of it is in argv."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class PoolConnection:
     def cognito(self) -> Cognito:
         """Return the driver on a boto3 client, or raise SignInEnded."""
         region = self.region or (self.pool_id or "").partition("_")[0] or None
-        # One attempt a request: what was lost is sent again by the person who asks for it, and not unseen.
+        # One attempt for each request: a lost request is sent again only if the user asks for it.
         config = Config(
             signature_version=None if self.admin else UNSIGNED,
             connect_timeout=CONNECT_TIMEOUT,

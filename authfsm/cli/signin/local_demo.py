@@ -1,6 +1,6 @@
 """`authfsm signin --local`: a local pool with its user, one for each challenge.
 
-What such a pool would send, and what the user's authenticator app would show, is printed.
+The messages that the pool would send, and the codes that the user's authenticator app would show, are printed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The output of `authfsm signin` for people, on standard error and without secrets; and its exit codes.
 
-Standard output is for the tokens. What comes from outside (parameters, destinations, messages) is shown without
-its control characters, so that a pool cannot control the terminal.
+Standard output is for the tokens. Strings from outside (parameters, destinations, messages) are shown without
+control characters, so that a pool cannot control the terminal.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _USERS_OWN: Final = {Fault.USER, Fault.TIME}
 
 
 def shown(text: str) -> str:
-    """Return a text from outside without the characters that could control the terminal."""
+    """Return a string from outside without the characters that could control the terminal."""
     return "".join(each if each.isprintable() else "?" for each in text)
 
 
@@ -96,7 +96,7 @@ class Screen:
 
     @property
     def coloured(self) -> bool:
-        """Whether there may be colours: not if NO_COLOR is set (no-color.org)."""
+        """Whether output may be coloured: not if NO_COLOR is set (no-color.org)."""
         return self.console.color_system is not None and not self.console.no_color
 
     def sign(self, name: str) -> str:
@@ -123,7 +123,7 @@ class Screen:
         self.console.print(Padding(Text(shown(text), style="dim"), (0, 0, 0, 2)))
 
     def prompt(self, question: str, hint: str = "") -> None:
-        """Print a question; what is typed follows it on the same line."""
+        """Print a question; the user's input follows it on the same line."""
         asked = Text.assemble((f"{self.sign('ask')} ", "bold cyan"), (shown(question), "bold"))
         if hint:
             asked.append(f" ({shown(hint)})", style="dim")

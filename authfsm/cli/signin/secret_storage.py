@@ -1,6 +1,6 @@
 """Where `authfsm signin` puts devices and tokens: the system's keyring, files, memory, or standard output.
 
-If the output would fail, the command says so before the user types a password. Tokens are printed to a terminal only
+If the output would fail, the command ends before the user types a password. Tokens are printed to a terminal only
 with `--show-tokens`.
 """
 
@@ -45,7 +45,7 @@ class KeyringStorage:
 
     def __init__(self) -> None:
         if find_spec("keyring") is None:
-            raise Misused("--keyring needs keyring: pip install 'authfsm[keyring]'")
+            raise Misused("--keyring needs the Python package keyring: pip install 'authfsm[keyring]'.")
         import keyring  # noqa: PLC0415 - an extra
         from keyring.backends import fail, null  # noqa: PLC0415 - the same
         from keyring.errors import KeyringError  # noqa: PLC0415 - the same
@@ -54,7 +54,7 @@ class KeyringStorage:
         self._failed = KeyringError
         if isinstance(self._keyring, (fail.Keyring, null.Keyring)):
             raise Misused(
-                "--keyring: this machine has no keyring (no Secret Service, no Keychain): use --output FILE"
+                "This machine has no keyring (Secret Service, Keychain): use --output FILE, not --keyring."
             )
 
     def get(self, service: str, account: str) -> Secret[str] | None:
@@ -82,7 +82,7 @@ class KeyringStorage:
         except self._failed as error:
             failed = type(error).__name__
         if failed:  # outside the handler: the backend's frames hold the secret
-            raise SignInEnded(ExitStatus.MISCONFIGURED, f"the keyring could not be {how} ({failed})")
+            raise SignInEnded(ExitStatus.MISCONFIGURED, f"The keyring could not be {how} ({failed}).")
 
 
 @frozen
@@ -159,7 +159,7 @@ def write(file: Path, value: Secret[str]) -> None:
 
 def unwritable(file: Path, error: OSError) -> SignInEnded:
     """Return the error for a file that cannot be written."""
-    return Misused(f"{file} cannot be written: {error.strerror or type(error).__name__}")
+    return Misused(f"{file} cannot be written: {error.strerror or type(error).__name__}.")
 
 
 @frozen
@@ -213,12 +213,12 @@ class TokenOutput:
             folder = self.file.parent
             if not folder.is_dir() or self.file.is_dir():
                 why = "it is a folder" if self.file.is_dir() else f"there is no folder {folder}"
-                raise Misused(f"{self.file} cannot be written: {why}")
+                raise Misused(f"{self.file} cannot be written: {why}.")
             if not os.access(folder, os.W_OK):
                 raise unwritable(self.file, PermissionError(13, "Permission denied"))
 
     def keep(self, flow: Flow, service: str) -> list[str]:
-        """Print and store the tokens of a sign-in, and return what was done, as texts for the user."""
+        """Print and store the tokens of a sign-in, and return phrases that tell the user what was done."""
         assert flow.tokens is not None  # noqa: S101 - for the type checker: AUTHENTICATED has them
         text = Secret(json.dumps(as_json(flow.tokens), indent=2) + "\n")
         done = []

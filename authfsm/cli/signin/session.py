@@ -1,8 +1,8 @@
 """A sign-in at the terminal, from the first prompt to the tokens.
 
 Each refusal is handled by its recovery action: a prompt is repeated while the session survives, a throttled request
-is sent again after a wait, and after an attempt that failed the user is offered a new one. Steps that need no user are
-taken without asking.
+is sent again after a wait, and after a failed attempt the user is offered a new one. Steps that need no user input
+happen automatically.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 
 PASSWORD_TRIES: Final = 3
-"""As many as sudo and ssh give."""
+"""The number of attempts that sudo and ssh allow, too."""
 
 _WAITS: Final = (1.0, 2.0, 4.0)
 _LONGEST_WAIT: Final = 300.0
@@ -94,7 +94,7 @@ class SignInSession:
         self._answers.password = self._start.password
 
     def run(self) -> Flow:
-        """Return the flow once it has tokens; SignInEnded tells why it will have none."""
+        """Return the flow once it has tokens; raise SignInEnded, with the reason, if it will have none."""
         while True:
             try:
                 return self._attempt()
@@ -208,7 +208,7 @@ class SignInSession:
     # ---- when it is over -------------------------------------------------------------------------------
 
     def _over(self, error: AuthfsmError) -> None:
-        """Return to begin a new attempt, or raise what ends the command."""
+        """Return to begin a new attempt, or raise SignInEnded."""
         flow, user = self._flow, self._user
         self._tries += 1
         if user.present and self._wants_secret(error):
@@ -252,7 +252,7 @@ class SignInSession:
         code, (reason, hint) = exit_of(error), why(error)
         advice = error.action.advice if error.action and reason != error.for_person() else ""
         if self._wants_secret(error):
-            advice = "This app client has a secret: set AUTHFSM_CLIENT_SECRET."
+            advice = "The app client has a secret: set AUTHFSM_CLIENT_SECRET."
         return SignInEnded(code, reason, hint=hint, advice=advice, todo=self._todo(code))
 
     def _todo(self, code: ExitStatus) -> str:

@@ -1,4 +1,4 @@
-"""What `authfsm signin` reads from the user: from a terminal, from a pipe, or nothing at all."""
+"""The input of `authfsm signin`: from a terminal, from a pipe, or none."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class UserInput(Protocol):
     """A source of answers."""
 
     present: bool
-    """Can something be asked that needs no answer, or asked again?"""
+    """Whether a user is present, who can be asked again and asked questions that need no answer."""
 
     def line(self, question: str, *, default: str = "", hint: str = "") -> str:
         """Return a line without the spaces around it; the default, if it is empty."""
@@ -36,7 +36,7 @@ class TerminalInput:
     present: bool = field(default=True, init=False)
 
     def line(self, question: str, *, default: str = "", hint: str = "") -> str:
-        """Ask for a line that may be seen."""
+        """Ask for a line that is echoed."""
         while True:
             self._screen.prompt(question, hint or default)
             try:
@@ -51,7 +51,7 @@ class TerminalInput:
             self._screen.bad("The input is not text in this terminal's encoding.")
 
     def hidden(self, question: str, *, hint: str = "") -> Secret[str]:
-        """Ask for a line that must not be seen; an empty one is asked for again."""
+        """Ask for a line that is not echoed; ask again if it is empty."""
         while True:
             self._screen.prompt(question, hint)
             typed = self._unseen()
@@ -62,7 +62,7 @@ class TerminalInput:
     def _unseen(self) -> Secret[str]:
         try:
             with warnings.catch_warnings():
-                # getpass warns, and goes on in the open, where the echo cannot be turned off.
+                # If the echo cannot be turned off, getpass warns and reads with echo.
                 warnings.simplefilter("error", getpass.GetPassWarning)
                 return Secret(getpass.getpass("", stream=sys.stderr))
         except EOFError:

@@ -25,7 +25,7 @@
 | POOL_ID, CLIENT_ID | the user pool and its app client |
 | CLIENT_SECRET | the app client's secret, if it has one |
 | ORIGIN | the site's origin, as `https://example.com` |
-| NAME | what the site is called in authenticator apps; by default "Example" |
+| NAME | the site's name in authenticator apps; by default "Example" |
 | FLOWS | the AuthFlows with which a browser may begin; by default USER_SRP_AUTH and USER_AUTH |
 | USERNAME_CLAIM | the claim that becomes the name of the Django user; by default `sub`, which Cognito never gives to somebody else |
 | STAFF_GROUPS, SUPERUSER_GROUPS | the Cognito groups whose members are staff or superusers; by default none |

@@ -38,7 +38,7 @@ class CognitoBackend(ModelBackend):
             return None
         user, created = model._default_manager.get_or_create(**{model.USERNAME_FIELD: name})  # noqa: SLF001 - the documented name
         if not created and user.has_usable_password():
-            return None  # an account of this site, not of Cognito's: nobody takes it over
+            return None  # an account of this site, not of Cognito's: it must not be taken over
         if created:
             user.set_unusable_password()
         facts = profile.raw if profile is not None else {}

@@ -147,7 +147,7 @@ def list_users(pool: Core, request: Request) -> Reply:
     reply = paginate(found, list_members, request, "Users", position="PaginationToken")
     if (names := request.get("AttributesToGet")) is not None:
         if any(pool.configuration.attributes.find(name) is None for name in names):
-            pool.refuse("unknown-attributes", error_templates.UNKNOWN_ATTRIBUTES.refusal())
+            pool.refuse_or_record("unknown-attributes", error_templates.UNKNOWN_ATTRIBUTES.refusal())
         for each in reply["Users"]:
             each["Attributes"] = [a for a in each["Attributes"] if a["Name"] in names]
     return reply

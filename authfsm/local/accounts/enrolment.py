@@ -113,7 +113,7 @@ def set_mfa_preference(pool: Core, user: User, request: Request) -> None:
         if enables:
             _require_enabled(pool, factor, refusal)
         if enables and not has_factor(user, factor):
-            pool.refuse("mfa-without-address" if attribute else "", refusal)
+            pool.refuse_or_record("mfa-without-address" if attribute else "", refusal)
             user.attributes[attribute] = ""
         enabled = enabled | {factor} if enables else enabled - {factor}
         if prefers:
@@ -131,7 +131,7 @@ def _require_enabled(pool: Core, factor: State, refusal: PoolRefusal) -> None:
     """Refuse a factor that the pool does not have; if that is accepted, the pool then has it."""
     settings = pool.configuration
     if factor not in settings.mfa_methods:
-        pool.refuse("disabled-mfa", refusal)
+        pool.refuse_or_record("disabled-mfa", refusal)
         mfa = "OPTIONAL" if settings.mfa == "OFF" else settings.mfa
         pool.configure(evolve(settings, mfa=mfa, mfa_methods=(*settings.mfa_methods, factor)))
 

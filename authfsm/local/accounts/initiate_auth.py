@@ -56,7 +56,7 @@ def _begin(pool: Core, request: Request, flows: Mapping[str, Flow], not_enabled:
     if flow not in flows:
         raise error_templates.FLOW_NEEDS_ADMIN.refusal()
     if not client.allows(flow):
-        pool.refuse("disabled-flows", not_enabled.refusal(flow=flow))
+        pool.refuse_or_record("disabled-flows", not_enabled.refusal(flow=flow))
     parameters, session = request.get("AuthParameters") or {}, request.get("Session") or None
     metadata = request.get("ClientMetadata")
     return flows[flow](pool, FlowRequest(client, flow, parameters, session, metadata))

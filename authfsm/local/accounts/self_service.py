@@ -51,7 +51,7 @@ def _accepted_recovery_attribute(pool: Core, user: User) -> str:
     """Return the attribute to which a recovery code goes, also one that is not verified if that is accepted."""
     found, refusal = recovery_attribute(pool, user), error_templates.NO_RECOVERY_ADDRESS.refusal()
     if found is None and (found := recovery_attribute(pool, user, verified=False)):
-        pool.refuse("unverified-recovery", refusal)
+        pool.refuse_or_record("unverified-recovery", refusal)
     if found is None:
         raise refusal
     return found
@@ -66,7 +66,7 @@ def forgot_password(pool: Core, request: Request) -> Reply:
     if user is None:
         user = migrate_at_forgot_password(pool, client, name, request.get("ClientMetadata"))
     if user is None and not hidden:
-        pool.refuse("unverified-recovery", error_templates.NO_SUCH_USERNAME.refusal())
+        pool.refuse_or_record("unverified-recovery", error_templates.NO_SUCH_USERNAME.refusal())
     messages.count_call(pool, user, "ForgotPassword", name)
     attribute = recovery_attribute(pool, user) if user is not None else None
     # "isn't found, is deactivated, or doesn't have a verified delivery mechanism" (developer guide)
@@ -83,7 +83,7 @@ def forgot_password(pool: Core, request: Request) -> Reply:
 def _check_resettable(pool: Core, user: User, check: str = "") -> None:
     if user.status not in {Status.CONFIRMED, Status.RESET_REQUIRED}:
         invited = user.status is Status.FORCE_CHANGE_PASSWORD
-        pool.refuse(check if invited else "", error_templates.RESET_NOT_POSSIBLE.refusal())
+        pool.refuse_or_record(check if invited else "", error_templates.RESET_NOT_POSSIBLE.refusal())
 
 
 def confirm_forgot_password(pool: Core, request: Request) -> None:

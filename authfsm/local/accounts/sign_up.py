@@ -181,7 +181,7 @@ def check_unconfirmed(pool: Core, user: User) -> None:
     if user.status is not Status.UNCONFIRMED:
         invited = user.status is Status.FORCE_CHANGE_PASSWORD
         refusal = error_templates.CANNOT_CONFIRM.refusal(status=user.status.value)
-        pool.refuse("invited-users" if invited else "", refusal)
+        pool.refuse_or_record("invited-users" if invited else "", refusal)
 
 
 def _use_sign_up_session(pool: Core, client: AppClient, user: User, session: str) -> None:

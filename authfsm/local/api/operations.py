@@ -191,7 +191,7 @@ def read_members(pool: Core, operation: str, request: Request, more: Container[s
         raise error_templates.OPERATION_NOT_SERVED.refusal(operation=operation, why=why)
     try:
         members = request_members.read(operation, request)
-        request_members.check_constraints(operation, members, pool.refuse)
+        request_members.check_constraints(operation, members, pool.refuse_or_record)
     except PoolRefusal as refusal:
         raise pool.reword(refusal) from None
     return members

@@ -38,6 +38,7 @@ from authfsm.local.state.codes import Entropy, Outbox, checked_totp_secret
 from authfsm.local.state.core import Core
 from authfsm.local.state.token_issuer import TokenIssuer
 from authfsm.local.state.users import SoftwareToken, Status, User
+from authfsm.protocol.auth_flows import AUTH_SESSION_VALIDITY
 from authfsm.protocol.states import MFA_METHODS
 from authfsm.settings.descriptions import Descriptions
 
@@ -92,7 +93,7 @@ class LocalPool(DisplayMixin):
         client_secret: bool | str | Secret[str] = False,
         device: DeviceConfiguration | None = None,
         explicit_auth_flows: Iterable[str] = EVERY_FLOW,
-        auth_session_validity: int = 3,
+        auth_session_validity: int = AUTH_SESSION_VALIDITY,
         prevent_user_existence_errors: Literal["ENABLED", "LEGACY"] = "ENABLED",
         triggers: Triggers | None = None,
         aliases: Iterable[str] = (),
@@ -321,11 +322,7 @@ class LocalPool(DisplayMixin):
         return user
 
     def user(self, name: str) -> User:
-        """Return a user by name or alias.
-
-        Raises:
-            LookupError: the pool has no such user.
-        """
+        """Return a user by name or alias; raise LookupError if the pool has none."""
         found = self._core.users.find(name)
         if found is None:
             raise LookupError(f"the pool has no user {name}")

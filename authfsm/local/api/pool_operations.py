@@ -78,7 +78,7 @@ def updated(core: Core, request: Structure) -> dict[str, Any]:
 
 def _check(core: Core, contradictions: Iterable[str]) -> None:
     for why in contradictions:
-        core.refuse("contradictory-settings", _refuse(why))
+        core.refuse_or_record("contradictory-settings", _refuse(why))
 
 
 def _described(core: Core, pool: dict[str, Any], mfa: Structure) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from authfsm.local.api import operations, pool_operations
 from authfsm.local.api.aws_json import HttpReply, answer_http, signing_region
 from authfsm.local.api.pool import LocalPool
 from authfsm.local.config import error_templates
-from authfsm.local.config.leniency import MOST_ACCEPTED, Accepted
+from authfsm.local.config.leniency import MAX_RECORDED, Accepted
 from authfsm.local.config.pool_configuration import PoolConfiguration
 from authfsm.local.state.codes import Entropy
 from authfsm.local.state.core import Core, Reply, Request, paginate
@@ -155,7 +155,7 @@ class LocalCognito(DisplayMixin):
         """The AWS region of its clients."""
         self.clock, self._entropy, self._lock = clock, entropy, ForkSafeLock()
         self._issuer, self._key, self._settings = issuer, key, settings
-        self._accepted: deque[Accepted] = deque(maxlen=MOST_ACCEPTED)
+        self._accepted: deque[Accepted] = deque(maxlen=MAX_RECORDED)
         self.pools: Final = Pools(self._lock)
         """The pools by id, the oldest first."""
         # Answers requests that name no pool here: it has neither users nor app clients.

@@ -15,6 +15,7 @@ from attrs import evolve
 from authfsm.local.config import pool_configuration as c
 from authfsm.local.config.lambda_functions import ACCOUNT
 from authfsm.local.config.schema import SchemaAttribute
+from authfsm.protocol.auth_flows import AUTH_SESSION_VALIDITY
 from authfsm.protocol.errors import BadField
 from authfsm.protocol.states import MFA_METHODS, State
 from authfsm.settings.descriptions import TOKEN_VALIDITIES, Descriptions, Structure, token_validity
@@ -22,15 +23,16 @@ from authfsm.settings.descriptions import TOKEN_VALIDITIES, Descriptions, Struct
 _SECRET_MEMBERS: Final = {"ClientSecret", "GenerateSecret"}
 _UNITS: Final = (("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
 
-# The fields of this package's classes, and Cognito's members with their default.
+_DEFAULT_POLICY: Final = c.PasswordPolicy()
+# The fields of this package's classes, and Cognito's members with the default of a description without them.
 _MEMBERS: Final[dict[type, dict[str, tuple[str, Any]]]] = {
     c.PasswordPolicy: {
-        "minimum_length": ("MinimumLength", 8),
+        "minimum_length": ("MinimumLength", _DEFAULT_POLICY.minimum_length),
         "require_uppercase": ("RequireUppercase", False),
         "require_lowercase": ("RequireLowercase", False),
         "require_numbers": ("RequireNumbers", False),
         "require_symbols": ("RequireSymbols", False),
-        "password_history_size": ("PasswordHistorySize", 0),
+        "password_history_size": ("PasswordHistorySize", _DEFAULT_POLICY.password_history_size),
     },
     c.DeviceConfiguration: {
         "challenge_required_on_new_device": ("ChallengeRequiredOnNewDevice", False),
@@ -50,7 +52,7 @@ _MEMBERS: Final[dict[type, dict[str, tuple[str, Any]]]] = {
     },
     c.AppClient: {
         "client_name": ("ClientName", "local"),
-        "auth_session_validity": ("AuthSessionValidity", 3),
+        "auth_session_validity": ("AuthSessionValidity", AUTH_SESSION_VALIDITY),
         "prevent_user_existence_errors": ("PreventUserExistenceErrors", "LEGACY"),
         "enable_token_revocation": ("EnableTokenRevocation", True),
     },
@@ -122,7 +124,7 @@ def _read_policy(policy: Structure | None, admin: Structure) -> c.PasswordPolicy
     # "Defaults to 7. If you submit a value of 0, Amazon Cognito treats it as a null value"; the older
     # UnusedAccountValidityDays applies where the newer member was never set (AWS API reference).
     days = (policy or {}).get("TemporaryPasswordValidityDays") or 0
-    days = days or admin.get("UnusedAccountValidityDays") or 7
+    days = days or admin.get("UnusedAccountValidityDays") or _DEFAULT_POLICY.temporary_password_validity_days
     values = {} if policy is None else _fields(c.PasswordPolicy, policy)
     return c.PasswordPolicy(temporary_password_validity_days=days, **values)
 

@@ -1,8 +1,8 @@
-"""What `accept` makes a local pool take although Cognito refuses it: for suites that were written for moto.
+"""The checks that `accept` disables, so that suites written for moto can run against a local pool.
 
-Each check is named after what it accepts, and has the errors that Cognito would have raised. `Core.refuse` is the
-one function that raises or accepts; what it accepts is in `LocalPool.accepted`, so that a suite can be mended step
-by step. No check concerns a password, an SRP proof, a TOTP or a token.
+A check is named after the requests that succeed when it is disabled, and lists the errors that Cognito raises for them.
+`Core.refuse_unless_accepted` raises the error or, if the check is disabled, records it in `LocalPool.accepted`, so that
+a suite can be corrected step by step. Passwords, SRP proofs, TOTP codes and tokens are verified in any case.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from authfsm.local.config.schema import check_names
 
 ALL: Final = "all"
 FIXED_CODE: Final = "123456"
-MOST_ACCEPTED: Final = 1_000
+MAX_RECORDED: Final = 1_000
 
 
 @frozen
 class RelaxedCheck:
-    """A check that can be relaxed: what it then `accepts`, the `errors` that Cognito raises, and the `source` for that."""
+    """A check that `accept` can disable: the requests that it then `accepts`, Cognito's `errors`, and their `source`."""
 
     accepts: str
     errors: tuple[ErrorTemplate, ...]
@@ -37,17 +37,17 @@ _SCHEMA: Final = "AWS API reference, SchemaAttributeType"
 CHECKS: Final[Mapping[str, RelaxedCheck]] = {
     "unknown-attributes": RelaxedCheck("attributes that the pool's schema does not have",
         (errors.NOT_IN_SCHEMA, errors.UNKNOWN_ATTRIBUTES), _SCHEMA),
-    "invalid-attribute-values": RelaxedCheck("email addresses, phone numbers and other attributes of a wrong form",
+    "invalid-attribute-values": RelaxedCheck("email addresses, phone numbers and other attributes with an invalid format",
         (errors.BAD_EMAIL, errors.BAD_PHONE, errors.NOT_IN_SCHEMA), _SCHEMA),
-    "invalid-names": RelaxedCheck("names and ids that are longer than, or have other characters than, the API's model allows",
+    "invalid-names": RelaxedCheck("names and ids whose length or characters violate the API's model",
         (errors.CONSTRAINTS_VIOLATED,), "botocore's model of the API"),
-    "weak-passwords": RelaxedCheck("passwords against the policy in AdminCreateUser and ConfirmForgotPassword, which moto does not check there",
+    "weak-passwords": RelaxedCheck("passwords that violate the pool's policy, in AdminCreateUser and ConfirmForgotPassword",
         (errors.PASSWORD_POLICY,), "AWS API reference, AdminCreateUser: InvalidPasswordException"),
     "missing-secret-hash": RelaxedCheck("requests without SECRET_HASH at an app client with a secret (a wrong one is refused)",
         (errors.SECRET_HASH_MISSING,), "developer guide, Computing secret hash values"),
     "disabled-flows": RelaxedCheck("an AuthFlow that is not among the app client's ExplicitAuthFlows",
         (errors.FLOW_NOT_ENABLED, errors.ADMIN_FLOW_NOT_ENABLED), "AWS API reference, CreateUserPoolClient"),
-    "disabled-mfa": RelaxedCheck("setting up a second factor that the pool does not have: the pool then has it",
+    "disabled-mfa": RelaxedCheck("enrolling a second factor that the pool has not enabled; the pool then enables it",
         (errors.TOTP_NOT_ENABLED, errors.CANNOT_PREFER), "AWS API reference, AssociateSoftwareToken"),
     "mfa-without-address": RelaxedCheck("SMS or email MFA for users without a phone number or address",
         (errors.CANNOT_PREFER,), "reports of users: User does not have delivery config set"),
@@ -55,16 +55,16 @@ CHECKS: Final[Mapping[str, RelaxedCheck]] = {
         (errors.CANNOT_CONFIRM, errors.RESET_NOT_POSSIBLE), "reports of users: User cannot be confirmed"),
     "unverified-recovery": RelaxedCheck("ForgotPassword and AdminResetUserPassword without a verified address; ForgotPassword of unknown users",
         (errors.NO_RECOVERY_ADDRESS, errors.NO_SUCH_USERNAME), "AWS API reference, ForgotPassword"),
-    "code-123456": RelaxedCheck("123456 as the code: the pool sends no other, and ConfirmSignUp takes it from users who were sent none",
+    "code-123456": RelaxedCheck("123456 as verification code: every code sent is 123456, and ConfirmSignUp accepts it even if none was sent",
         (errors.VERIFICATION_CODE_MISMATCH,), "AWS API reference, ConfirmSignUp: CodeMismatchException"),
     "contradictory-settings": RelaxedCheck("settings of a pool or an app client that contradict each other",
         (errors.INVALID_PARAMETER,), "the rules of cdk-preflight, which are tried on AWS"),
-    "moto-messages": RelaxedCheck("tests that compare the texts of errors with moto's: the pool uses those",
+    "moto-messages": RelaxedCheck("tests that expect moto's error messages; the pool then uses them",
         (), "reports of users, and botocore's model of the API"),
 }
 """The checks that `accept` can name."""
 
-MOTO_MESSAGES: Final = tuple((re.compile(own), theirs) for own, theirs in (
+MOTO_MESSAGES: Final = tuple((re.compile(pattern), message) for pattern, message in (
     ("GetUser: Invalid Access Token", "Invalid token"),
     ("AdminCreateUser: User account already exists", "{name}"),
     ("AdminResetUserPassword: (User is disabled).", r"\1"),
@@ -78,13 +78,13 @@ MOTO_MESSAGES: Final = tuple((re.compile(own), theirs) for own, theirs in (
     ("(?:Admin)?InitiateAuth: (.*) (at 'authFlow' .*: ).*",
      r"\1 \2" + str(["ADMIN_NO_SRP_AUTH", "ADMIN_USER_PASSWORD_AUTH", "USER_SRP_AUTH", "REFRESH_TOKEN_AUTH", "REFRESH_TOKEN", "CUSTOM_AUTH", "USER_PASSWORD_AUTH"])),
 ))
-"""The operation and the text of an error of Cognito's, and moto's text, where moto's tests expect it."""
+"""Pairs of a pattern ("Operation: Cognito's message") and the message of moto, where moto's tests expect that one."""
 # fmt: on
 
 
 @frozen
 class Accepted:
-    """The `operation` that was accepted by a `check` of `CHECKS`, and the `refusal` that Cognito would have raised."""
+    """A request that succeeded because a `check` was disabled: its `operation`, and the `refusal` that Cognito raises."""
 
     check: str
     operation: str
@@ -99,8 +99,8 @@ def accepted_checks(names: str | Iterable[str]) -> frozenset[str]:
 
 
 def moto_message(operation: str, refusal: PoolRefusal) -> str | None:
-    """Return moto's text of an error; None if it has none of its own."""
-    for own, theirs in MOTO_MESSAGES:
-        if found := own.fullmatch(f"{operation}: {refusal.message}"):
-            return found.expand(theirs).replace("{name}", refusal.facts.get("name", ""))
+    """Return moto's message for an error; None if it is Cognito's."""
+    for pattern, message in MOTO_MESSAGES:
+        if found := pattern.fullmatch(f"{operation}: {refusal.message}"):
+            return found.expand(message).replace("{name}", refusal.facts.get("name", ""))
     return None

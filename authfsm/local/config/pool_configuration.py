@@ -21,6 +21,7 @@ from authfsm.local.config.leniency import accepted_checks
 from authfsm.local.config.schema import STANDARD_ATTRIBUTES, Schema, SchemaAttribute, check_names
 from authfsm.protocol.auth_flows import (
     ALLOWED_FIRST_AUTH_FACTORS,
+    AUTH_SESSION_VALIDITY,
     CURRENT_VALUES,
     DEFAULT_VALUES,
     LEGACY_VALUES,
@@ -96,7 +97,7 @@ class AppClient:
     client_id: str
     client_secret: Secret[str] | None = None
     explicit_auth_flows: frozenset[str] = field(default=EVERY_FLOW, converter=_flows)
-    auth_session_validity: int = field(default=3)
+    auth_session_validity: int = field(default=AUTH_SESSION_VALIDITY)
     prevent_user_existence_errors: Literal["ENABLED", "LEGACY"] = field(
         default="ENABLED", validator=_one_of("ENABLED", "LEGACY")
     )

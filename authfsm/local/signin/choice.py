@@ -1,12 +1,13 @@
-"""Choice-based sign-in (USER_AUTH): which first factors a user has, and how the chosen one is asked for.
+"""Choice-based sign-in (USER_AUTH): the first factors that a user has, and the request for the chosen one.
 
-A preferred factor that is available is asked for at once. Otherwise SELECT_CHALLENGE follows, with
+A preferred factor that is available is requested at once. Otherwise SELECT_CHALLENGE follows, with
 AvailableChallenges; that is not an error (AWS API reference; measured). Until a first factor is proved, an
 unknown user looks like an existing one (PreventUserExistenceErrors=ENABLED).
 
 "Passwordless authentication flows aren't compatible with required multi-factor authentication (MFA) in your
 user pool. If MFA is optional in your user pool, users who have activated MFA can't sign in with a
-passwordless first factor" -- developer guide, "Authentication flows". A passkey that satisfies MFA can.
+passwordless first factor" -- developer guide, "Authentication flows". A passkey that satisfies MFA
+can be used with required MFA.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from authfsm.local.state.users import Status, User
 from authfsm.protocol.states import PASSWORDLESS, State
 
 SIGNED_UP: Final = "SIGNED_UP"
-"""The challenge name of a ConfirmSignUp session; no ChallengeName is like it, so no answer fits it."""
+"""The challenge name of a ConfirmSignUp session; it is not a ChallengeName, so no request can answer it."""
 
 _FACTOR_ORDER: Final = (
     # From an example of the developer guide and a measured reply; no source lists them all.
@@ -82,7 +83,7 @@ def _has(pool: PoolConfiguration, user: User, factor: State) -> bool:
 
 
 def passkey_satisfies_mfa(pool: PoolConfiguration, user: User) -> bool:
-    """Return whether a passkey with user verification is a user's MFA (AWS API reference, WebAuthnMfaSettingsType)."""
+    """Return whether a passkey with user verification satisfies a user's MFA (API reference, WebAuthnMfaSettingsType)."""
     return (
         pool.contradictions.passkeys_with_mfa_required
         and pool.webauthn is not None
@@ -93,7 +94,7 @@ def passkey_satisfies_mfa(pool: PoolConfiguration, user: User) -> bool:
 
 
 def _simulated_first_factors(pool: Core, submitted_name: str) -> tuple[State, ...]:
-    """Return the first factors of an unknown user, always the same for a name; every other name has a passkey."""
+    """Return the simulated first factors of an unknown name, the same on each call; half of all names have a passkey."""
     allowed = _allowed(pool.configuration)
     if (
         pool.configuration.webauthn is None
@@ -110,7 +111,7 @@ def _in_order(factors: Iterable[State]) -> tuple[State, ...]:
 
 
 def begin(pool: Core, attempt: Attempt, parameters: Mapping[str, str], session: str | None) -> Reply:
-    """USER_AUTH: with a preferred factor, by choice, towards a level, or with a ConfirmSignUp session."""
+    """Begin USER_AUTH: with a preferred factor, a list of factors, a target ACR level, or a ConfirmSignUp session."""
     user, configuration = attempt.user, pool.configuration
     if configuration.tier == "LITE" and configuration.contradictions.user_auth_needs_essentials:
         raise error_templates.NOT_IN_TIER.refusal(feature="USER_AUTH")
@@ -125,7 +126,7 @@ def begin(pool: Core, attempt: Attempt, parameters: Mapping[str, str], session: 
     if session is not None:
         return _begin_after_sign_up(pool, attempt, session)
     if user is not None and not set(factors) & PASSWORDLESS:
-        # Inferred: UNCONFIRMED and RESET_REQUIRED are errors at once where only a password is left.
+        # Inferred: UNCONFIRMED and RESET_REQUIRED cause an error immediately if the password is the only first factor.
         user.ensure_can_sign_in(hide_imported=attempt.client.hides_user_existence)
     if parameters.get("ACCESS_TOKEN") or parameters.get("TARGET_ACR_VALUES"):
         attempt = required_factors.with_target_level(pool, attempt, parameters)
@@ -142,7 +143,7 @@ def _issue_first(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) ->
     if preferred in attempt.first_factors:
         return _issue_factor(pool, attempt, State[preferred], parameters)
     if attempt.target_level and preferred is None and len(attempt.first_factors) == 1:
-        # "prompts only for factors that aren't already listed"; by which challenge is not documented.
+        # "prompts only for factors that aren't already listed"; which challenge follows is not documented.
         return _issue_factor(pool, attempt, attempt.first_factors[0], parameters)
     ways = pool.configuration.contradictions
     if State.WEB_AUTHN in attempt.first_factors and ways.select_challenge_has_request_options:
@@ -175,7 +176,7 @@ def _begin_after_sign_up(pool: Core, attempt: Attempt, session: str) -> Reply:
 def _issue_factor(
     pool: Core, attempt: Attempt, factor: State, parameters: Mapping[str, str], metadata: Metadata = None
 ) -> Reply:
-    """Ask for a first factor, or check it if AuthParameters or ChallengeResponses have it already."""
+    """Request a first factor, or check the answer if AuthParameters or ChallengeResponses already contain one."""
     if factor is State.PASSWORD and parameters.get("PASSWORD"):
         return sign_in_with_password(pool, attempt, parameters, metadata)
     attempt = devices.with_known_device_key(pool, attempt, parameters)
@@ -198,7 +199,7 @@ def _issue(
     expected_answer: FirstFactorCode | PasskeyChallenge | None = None,
 ) -> Reply:
     reply = steps.issue_challenge(pool, attempt, challenge, parameters, expected_answer)
-    # Also beside a first factor that is asked for directly (AWS API reference, InitiateAuth, examples).
+    # Also present if a first factor is requested directly (AWS API reference, InitiateAuth, examples).
     reply["AvailableChallenges"] = [factor.value for factor in attempt.first_factors]
     return reply
 
@@ -207,7 +208,7 @@ def _passkey_request(pool: Core, attempt: Attempt) -> tuple[dict[str, str], Pass
     settings, user = pool.configuration.webauthn, attempt.user
     if settings is None:
         raise error_templates.NO_RELYING_PARTY.refusal()
-    # Where MFA is required the passkey has to satisfy it, even if the user has switched that off since.
+    # If MFA is required, the passkey has to satisfy it, even if the user has since disabled MFA by passkey.
     as_mfa = user is not None and passkey_satisfies_mfa(pool.configuration, user)
     required = as_mfa or pool.configuration.mfa == "ON"
     challenge = PasskeyChallenge(
@@ -226,7 +227,7 @@ def _passkey_request(pool: Core, attempt: Attempt) -> tuple[dict[str, str], Pass
 
 
 def select_challenge(pool: Core, answer: ChallengeAnswer) -> Reply:
-    """SELECT_CHALLENGE, also instead of a first factor that was asked for; perhaps with the factor."""
+    """Handle SELECT_CHALLENGE; it may replace a requested first factor, and contain the answer to the chosen one."""
     factor = _choosable(answer, required_parameter(answer.responses, "ANSWER"))
     if factor is State.WEB_AUTHN and answer.responses.get("CREDENTIAL"):
         return web_authn(pool, answer)
@@ -234,7 +235,7 @@ def select_challenge(pool: Core, answer: ChallengeAnswer) -> Reply:
 
 
 def choose(pool: Core, answer: ChallengeAnswer, *, factor: State, parameter: str) -> Reply:
-    """PASSWORD or PASSWORD_SRP as ChallengeName, where it was asked for or can be chosen."""
+    """Handle the ChallengeName PASSWORD or PASSWORD_SRP, if it was requested or can be chosen."""
     _choosable(answer, factor)
     required_parameter(answer.responses, parameter)
     return _issue_factor(pool, answer.attempt, factor, answer.responses, answer.metadata)
@@ -252,7 +253,7 @@ def _choosable(answer: ChallengeAnswer, name: str) -> State:
 
 
 def web_authn(pool: Core, answer: ChallengeAnswer) -> Reply:
-    """WEB_AUTHN: no second factor follows, because the passkey is the only factor or satisfies MFA."""
+    """Handle WEB_AUTHN: no second factor follows, because the passkey is the only factor or satisfies MFA."""
     credential = required_parameter(answer.responses, "CREDENTIAL")
     challenge, attempt = answer.pending.expected_answer, answer.attempt
     user = attempt.user
@@ -268,7 +269,7 @@ def web_authn(pool: Core, answer: ChallengeAnswer) -> Reply:
 def sign_in_with_password(
     pool: Core, attempt: Attempt, parameters: Mapping[str, str], metadata: Metadata
 ) -> Reply:
-    """Check the PASSWORD of AuthParameters or ChallengeResponses, then its DEVICE_KEY, and go on."""
+    """Check the PASSWORD of AuthParameters or ChallengeResponses, then the DEVICE_KEY, and issue the next challenge."""
     passwords.check_password(pool, attempt, Secret(required_parameter(parameters, "PASSWORD")))
     attempt = devices.with_device_key(pool, attempt, parameters)
     return next_challenge(pool, evolve(attempt, password_proved=True), metadata)

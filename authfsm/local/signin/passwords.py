@@ -94,7 +94,7 @@ def check_policy(
     """Refuse a new password that violates the policy, with InvalidPasswordException, unless the check is relaxed."""
     why = pool.configuration.password_policy.violation(password.reveal())
     if why is not None:
-        pool.refuse(check, template.refusal(why=why))
+        pool.refuse_or_record(check, template.refusal(why=why))
 
 
 def check_history(pool: Core, user: User, password: Secret[str]) -> None:

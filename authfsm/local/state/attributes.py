@@ -63,7 +63,7 @@ def check(pool: Core, attributes: Attributes, user: User | None = None) -> None:
         found = schema.find(name)
         if found is None:
             why = f"Type for attribute {{{name}}} could not be determined"
-            pool.refuse("unknown-attributes", error_templates.NOT_IN_SCHEMA.refusal(why=why))
+            pool.refuse_or_record("unknown-attributes", error_templates.NOT_IN_SCHEMA.refusal(why=why))
             continue
         # "Attribute cannot be updated even when the attribute was never set" -- reports of users
         if name == "sub" or (user is not None and not found.mutable):
@@ -80,11 +80,11 @@ def check(pool: Core, attributes: Attributes, user: User | None = None) -> None:
 def _check_value(pool: Core, attribute: SchemaAttribute, value: str) -> None:
     check = "invalid-attribute-values"
     if attribute.name == "email" and not EMAIL.fullmatch(value):
-        pool.refuse(check, error_templates.BAD_EMAIL.refusal())
+        pool.refuse_or_record(check, error_templates.BAD_EMAIL.refusal())
     if attribute.name == "phone_number" and not _PHONE.fullmatch(value):
-        pool.refuse(check, error_templates.BAD_PHONE.refusal())
+        pool.refuse_or_record(check, error_templates.BAD_PHONE.refusal())
     if why := attribute.violation(value):
-        pool.refuse(check, error_templates.NOT_IN_SCHEMA.refusal(why=f"{attribute.name}: {why}"))
+        pool.refuse_or_record(check, error_templates.NOT_IN_SCHEMA.refusal(why=f"{attribute.name}: {why}"))
 
 
 def check_required(pool: Core, attributes: Attributes) -> None:

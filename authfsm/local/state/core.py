@@ -20,7 +20,7 @@ from authfsm.base.clock import Clock
 from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.config.leniency import FIXED_CODE, MOST_ACCEPTED, Accepted, moto_message
+from authfsm.local.config.leniency import FIXED_CODE, MAX_RECORDED, Accepted, moto_message
 from authfsm.local.config.pool_configuration import AppClient, PoolConfiguration
 from authfsm.local.state.codes import Entropy, Outbox, codes_match, new_code
 from authfsm.local.state.records import RecordListener, Records, TrackedDicts
@@ -202,7 +202,7 @@ class Core(TrackedDicts):
         """The response of the last request; None if it was malformed or not a step of a sign-in."""
         self.operation = ""
         """The operation under way."""
-        self.accepted: deque[Accepted] = deque(maxlen=MOST_ACCEPTED)
+        self.accepted: deque[Accepted] = deque(maxlen=MAX_RECORDED)
         self.requests = 0
         """The number of requests that were answered or refused, those of triggers included."""
         self.seed = Secret(entropy(32))
@@ -225,7 +225,7 @@ class Core(TrackedDicts):
         for part in (self.users, self.sessions, self.token_issuer, self.outbox, self.records):
             part.clear_all()
 
-    def refuse(self, check: str, refusal: PoolRefusal) -> None:
+    def refuse_or_record(self, check: str, refusal: PoolRefusal) -> None:
         """Raise a refusal; if `accept` names this check, record it instead."""
         if check not in self.configuration.accept:
             raise refusal
@@ -235,7 +235,7 @@ class Core(TrackedDicts):
         """Return a refusal in moto's words, if `accept` says so; Cognito's are recorded."""
         check = "moto-messages"
         if check in self.configuration.accept and (words := moto_message(self.operation, refusal)):
-            self.refuse(check, refusal)
+            self.refuse_or_record(check, refusal)
             refusal.message = words
         return refusal
 
@@ -248,7 +248,7 @@ class Core(TrackedDicts):
         """Return whether a code is the expected one; that `accept` fixes it is recorded."""
         right, check = codes_match(expected.reveal(), code), "code-123456"
         if right and check in self.configuration.accept:
-            self.refuse(check, error_templates.VERIFICATION_CODE_MISMATCH.refusal())
+            self.refuse_or_record(check, error_templates.VERIFICATION_CODE_MISMATCH.refusal())
         return right
 
     def client(self, request: Request) -> AppClient:
@@ -335,7 +335,7 @@ def check_secret_hash(pool: Core, client: AppClient, username: str, parameters: 
     secret_hash = parameters.get("SECRET_HASH")
     if not secret_hash:
         refusal = error_templates.SECRET_HASH_MISSING.refusal(client=client.client_id)
-        pool.refuse("missing-secret-hash", refusal)
+        pool.refuse_or_record("missing-secret-hash", refusal)
         return
     given = secret_hash.encode("utf-8", "replace")
     expected = [srp.secret_hash(username, client.client_id, each.reveal()) for each in client.secrets]
