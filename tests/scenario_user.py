@@ -51,7 +51,7 @@ class ScenarioUser:
         self.pool = LocalPool(clock=self.clock, key=signing_key, **pool)
         self.pool.add_user(USER, **{"password": PASSWORD, **user})
         self.client = self.pool.client()
-        self.cognito = self.pool.cognito()
+        self.cognito = self.pool.cognito(client=self.client)  # making one takes longer than most scenarios
         self.password = PASSWORD
         self.device: Device | None = None
         self.totp_secret = TOTP_SECRET

@@ -49,6 +49,7 @@ from authfsm.protocol.table import Role
 PASSWORD = "Correct-Horse-1"
 PHONE = "+15555550143"
 EMAIL = "ada@example.com"
+ONE_TRY = Config(retries={"total_max_attempts": 1})  # botocore waits between tries
 
 
 @pytest.fixture
@@ -559,7 +560,7 @@ def test_a_response_that_is_not_accepted_is_never_sent(pool_of: PoolOf) -> None:
 def test_a_lost_connection_leaves_the_sign_in_usable(pool_of: PoolOf) -> None:
     """No reply: ConnectionLost with the action WAIT, and the same answer succeeds later."""
     pool = pool_of(mfa="ON", mfa_methods=["SMS_MFA"], user={"phone_number": PHONE})
-    client = pool.client()
+    client = pool.client(ONE_TRY)
     flow = Cognito(client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock).sign_in(
         "ada", PASSWORD
     )
@@ -658,7 +659,7 @@ def test_a_parameter_that_botocore_refuses_is_named_not_quoted(pool_of: PoolOf) 
 def test_a_lost_connection_keeps_no_secret(pool_of: PoolOf) -> None:
     """The client library's error, whose frames contain the request, is not attached to ours."""
     pool = pool_of()
-    client = pool.client()
+    client = pool.client(ONE_TRY)
 
     def lost(**_: object) -> None:
         raise EndpointConnectionError(endpoint_url="https://nowhere.example")

@@ -108,6 +108,7 @@ def sitting(
         timeout=60,
     )
     child.logfile_read = output
+    child.delaybeforesend = None  # `Sitting` waits for each prompt, and for the echo to be off
     try:
         yield Sitting(child, output)
     finally:
@@ -370,7 +371,7 @@ def test_leaving_at_any_prompt(at: int, how: str) -> None:
             assert person.child.waitnoecho(10)
         press = person.child.sendintr if how == "Ctrl-C" else person.child.sendeof
         press()
-        if person.child.expect(["Cancelled", pexpect.TIMEOUT], timeout=5):
+        if person.child.expect(["Cancelled", pexpect.TIMEOUT], timeout=1):
             press()  # a signal just before getpass reads waits for the next key
             person.child.expect("Cancelled")
 

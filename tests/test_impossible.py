@@ -21,7 +21,7 @@ from authfsm.protocol.states import State
 from authfsm.protocol.table import TRANSITION_SET, Transition, transition_between
 
 S = State
-WALKS: Final = 100
+WALKS: Final = 60
 
 
 def _anywhere(_: OpenChallenge) -> bool:

@@ -45,7 +45,7 @@ class Hopping:
         if self._flow.done:
             return
         key = new_key()
-        for driver in (self._sitting.pool.cognito(), self._sitting.cognito):
+        for driver in (self._sitting.pool.cognito(client=self._sitting.client), self._sitting.cognito):
             self._flow = driver.resume(self._flow.seal(key), key)
 
 

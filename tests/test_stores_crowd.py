@@ -21,7 +21,7 @@ from serving import PASSWORD, TIMEOUT, ServerProcess, serve_in_process, wait_unt
 
 from authfsm.core.encryption import new_key
 
-PEOPLE = 250  # `.ci/full` has a thousand
+PEOPLE = 100  # `.ci/full` has a thousand
 THREADS = 8
 WRONG_FIRST = 5  # every fifth person mistypes the first code
 TWO_CLICKS = 7  # every seventh clicks twice

@@ -234,14 +234,14 @@ def of_redis(url: str, **more: Any) -> redis.Redis:
 def test_a_redis_that_is_down(call: str) -> None:
     """StoreUnavailable with WAIT; with the library's own retries or without."""
     with pytest.raises(StoreUnavailable, match=r"ConnectionError|no answer within") as caught:
-        CALLS[call](RedisStore(of_redis("x:9"), timeout=2))
+        CALLS[call](RedisStore(of_redis("x:9"), timeout=SECONDS))
     assert isinstance(caught.value, ServiceError)
     assert (caught.value.action, caught.value.fault) == (RecoveryAction.WAIT, Fault.SERVICE)
     assert caught.value.__context__ is None  # no frame of the client's, which has its password
 
     async def on_a_loop() -> Any:
         async with redis.asyncio.Redis(port=9) as client:
-            return await CALLS[call](AsyncRedisStore(client, timeout=2))
+            return await CALLS[call](AsyncRedisStore(client, timeout=SECONDS))
 
     with pytest.raises(StoreUnavailable):
         asyncio.run(on_a_loop())

@@ -13,6 +13,7 @@ from typing import Any
 import pyotp
 import pytest
 from aiobotocore.session import get_session
+from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
 from joserfc.jwk import RSAKey
 from pycognito import AWSSRP
@@ -307,7 +308,7 @@ def test_aiobotocore_is_recorded() -> None:
 def test_a_reply_that_never_came(signing_key: RSAKey) -> None:
     """A lost reply is a line with `lost`, and the state stays."""
     pool, out = sms_pool(signing_key), io.StringIO()
-    client = pool.client()
+    client = pool.client(Config(retries={"total_max_attempts": 1}))
 
     def fails(**_: Any) -> None:
         raise EndpointConnectionError(endpoint_url="https://example.com")

@@ -42,7 +42,7 @@ from authfsm.protocol.states import State
 STEPS: Final = 30
 LONGER: Final = int(os.environ.get("AUTHFSM_WALKS", "0"))
 WALKS: Final = settings(
-    max_examples=LONGER or 150,
+    max_examples=LONGER or 60,
     phases=[Phase.generate],  # the seeds have no order: what shrinks is the walk
     derandomize=not LONGER,
     database=None,

@@ -363,7 +363,7 @@ class LocalPool(DisplayMixin):
         return boto_client(answer_request, self.region, config)
 
     def cognito(self, **settings: Any) -> Cognito:
-        """Return this package's synchronous driver, connected to this pool; `settings` are its other arguments."""
+        """Return this package's synchronous driver, connected to this pool; `settings` replace its arguments."""
         from authfsm.drivers.boto import Cognito  # noqa: PLC0415 - the pool itself does not need it
 
         with self._lock:
@@ -376,7 +376,7 @@ class LocalPool(DisplayMixin):
             "clock": self.clock,
             "session_lifetime": timedelta(minutes=client.auth_session_validity),
         }
-        return Cognito(self.client(), **{**defaults, **settings})
+        return Cognito(settings.pop("client", None) or self.client(), **{**defaults, **settings})
 
     def fork(self) -> LocalPool:
         """Return a copy of this pool with its users, sessions, codes, tokens and key.
