@@ -28,6 +28,7 @@ from authfsm.local.server.config import parse_config
 from authfsm.local.server.service import Log, Service, open_service
 from authfsm.local.server.uvicorn_server import PoolServer
 
+_SESSION = get_session()  # one for all clients: it reads the model of the service once
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
@@ -77,7 +78,7 @@ def a_stage() -> Iterator[tuple[Stage, str]]:
 
 def aio_client(url: str, **config: Any) -> Any:
     """What gives an aiobotocore client to `async with`."""
-    return get_session().create_client(
+    return _SESSION.create_client(
         "cognito-idp",
         region_name="eu-west-1",
         endpoint_url=url,

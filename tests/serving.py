@@ -11,13 +11,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import boto3
 import botocore.config
-from attrs import define, field
+from attrs import define, evolve, field
+from joserfc.jwk import RSAKey
 
 from authfsm.local.server.access import listen, url_of
 from authfsm.local.server.config import CLIENT_ID, POOL_ID, parse_config
@@ -28,7 +30,10 @@ PASSWORD = "Correct-Horse-1"
 TARGET = "AWSCognitoIdentityProviderService."
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=local, SignedHeaders=host, Signature=0"}
 """Any credentials, as the operations for administrators need them."""
-TIMEOUT = 30.0
+TIMEOUT = 60.0
+_SESSION = boto3.session.Session(
+    aws_access_key_id="local", aws_secret_access_key="local", region_name="eu-west-1"
+)  # one for all clients: it reads the model of the service once
 Answer = tuple[int, Mapping[str, str], Any]
 
 
@@ -83,13 +88,8 @@ class ServerClient:
 
     def boto(self) -> Any:
         """Return a new boto3 client."""
-        return boto3.session.Session(
-            aws_access_key_id="local", aws_secret_access_key="local", region_name="eu-west-1"
-        ).client(
-            "cognito-idp",
-            endpoint_url=self.url,
-            config=botocore.config.Config(retries={"total_max_attempts": 1}),
-        )
+        one_try = botocore.config.Config(retries={"total_max_attempts": 1})
+        return _SESSION.client("cognito-idp", endpoint_url=self.url, config=one_try)
 
     def password(self, username: str, password: str = PASSWORD, **parameters: str) -> Answer:
         """Begin USER_PASSWORD_AUTH."""
@@ -193,6 +193,12 @@ class ThreadServer(ServerClient):
     log: StringIO
 
 
+@cache
+def _signing_key() -> RSAKey:
+    """Return the key of all pools that are served in this process: making one takes longer than most tests."""
+    return RSAKey.generate_key(2048, private=True)
+
+
 @contextmanager
 def serve_in_thread(**config: Any) -> Iterator[ThreadServer]:
     """Serve a pool with this configuration in a thread until the end of the block.
@@ -204,7 +210,9 @@ def serve_in_thread(**config: Any) -> Iterator[ThreadServer]:
     sock = listen("127.0.0.1", 0)
     url = url_of("127.0.0.1", sock)
     ready = threading.Event()
-    service = open_service(parse_config(config), url, Log(log))
+    parsed = parse_config(config)
+    parsed = evolve(parsed, settings={**parsed.settings, "key": _signing_key()})
+    service = open_service(parsed, url, Log(log))
     server = PoolServer(service, ready.set)
     thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
     thread.start()

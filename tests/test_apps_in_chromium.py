@@ -141,7 +141,7 @@ def test_the_site_in_chromium(command: Any, browser: Browser, tmp_path: Path) ->
     """Every way into the site, from a temporary password to a forgotten one, and out again."""
     with _running(command, tmp_path) as site:
         context = browser.new_context(base_url=site.url)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(30_000)
         page, said = context.new_page(), []
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))

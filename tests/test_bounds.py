@@ -23,7 +23,7 @@ from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import AuthfsmError, ConnectionLost
 
 SECONDS = 0.4
-SLACK = 6.0  # a busy machine's; what is bounded here would otherwise last for ever
+SLACK = 15.0  # a busy machine's; what is bounded here would otherwise last for ever
 
 Peer = Callable[[socket.socket], None]
 
@@ -161,12 +161,12 @@ def test_a_call_in_time_is_a_plain_call() -> None:
 
 
 def forked(program: str) -> str:
-    """What a program prints that forks; it has 30 seconds."""
+    """What a program prints that forks; it has two minutes."""
     if not hasattr(os, "fork"):
         pytest.skip("this system has no fork")
     ran = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)],
-        check=False, capture_output=True, text=True, timeout=30,
+        check=False, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
@@ -203,7 +203,7 @@ def test_a_worker_forked_while_keys_are_fetched_fetches_for_itself() -> None:
     assert forked(program) == "7\n"
 
 
-@pytest.mark.parametrize("held_for", [0.2, 60])
+@pytest.mark.parametrize("held_for", [0.2, 600])
 def test_a_worker_forked_while_the_pool_answers_answers_too(held_for: float) -> None:
     """The fork waits for a pool or a store that is busy for a moment, but not for one that is busy for long."""
     program = f"""
@@ -226,7 +226,7 @@ def test_a_worker_forked_while_the_pool_answers_answers_too(held_for: float) -> 
             assert pool.cognito().sign_in("ada", "Correct-Horse-1").tokens
             assert store.take("a", 30) == "text"
             os._exit(7)
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 20
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     """
     assert forked(program) == "7\n"

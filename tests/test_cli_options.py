@@ -99,7 +99,7 @@ class _Moved(_Portal):
 def portal(request: pytest.FixtureRequest) -> Iterator[str]:
     """A captive portal."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), request.param)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

@@ -67,7 +67,7 @@ class Sitting:
     def hides(self, question: str, answer: str) -> None:
         """Wait for a question that hides its answer, and answer it."""
         self.asked(question)
-        assert self.child.waitnoecho(10), "the echo is still on"
+        assert self.child.waitnoecho(30), "the echo is still on"
         self.child.sendline(answer)
 
     def told(self, pattern: str) -> str:
@@ -368,7 +368,7 @@ def test_leaving_at_any_prompt(at: int, how: str) -> None:
             (person.hides if answer else person.types)(question, answer)
         person.asked(QUESTIONS[at][0])
         if QUESTIONS[at][1]:  # what is typed before the echo is off, getpass throws away
-            assert person.child.waitnoecho(10)
+            assert person.child.waitnoecho(30)
         press = person.child.sendintr if how == "Ctrl-C" else person.child.sendeof
         press()
         if person.child.expect(["Cancelled", pexpect.TIMEOUT], timeout=1):
@@ -386,7 +386,7 @@ def test_a_signal_at_a_hidden_prompt() -> None:
         before = termios.tcgetattr(person.child.child_fd)
         person.types("User name", "")
         person.asked("Password of ada")
-        assert person.child.waitnoecho(10)
+        assert person.child.waitnoecho(30)
         person.child.kill(signal.SIGTERM)
         person.child.expect("Ended by a signal")
 
@@ -405,7 +405,7 @@ def test_ctrl_c_while_cognito_is_silent() -> None:
             before = termios.tcgetattr(person.child.child_fd)
             person.hides("Password of ada", SERVED)
             person.child.expect("asking Cognito")
-            assert person.child.waitnoecho(10)
+            assert person.child.waitnoecho(30)
             person.child.send("Typed-Too-Early")
             person.child.sendintr()
             person.child.expect("Cancelled")

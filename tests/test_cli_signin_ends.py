@@ -306,7 +306,7 @@ def throttled(pool: str, refuse: int) -> Iterator[str]:
     """A pool that finds the first requests too many."""
     kind = type("Here", (Throttle,), {"pool": pool, "refuse": refuse})
     server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

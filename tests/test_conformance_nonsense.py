@@ -73,7 +73,7 @@ def server(answer: Callable[[str], Reply]) -> Iterator[str]:
             pass
 
     running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=running.serve_forever, daemon=True)
+    thread = threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{running.server_port}"
@@ -130,7 +130,7 @@ def test_a_late_reply_skips_the_rule() -> None:
     stop = threading.Event()
 
     def answer(_: str) -> Reply:
-        stop.wait(2)
+        stop.wait(60)
         return json_reply(200, {})
 
     with server(answer) as url:
@@ -143,7 +143,7 @@ def test_a_late_reply_skips_the_rule() -> None:
     whys = {each.why for each in verdicts}
     assert {each.outcome for each in verdicts} == {Outcome.SKIPPED}
     assert any("no reply came within 0.2 s" in why for why in whys)
-    assert duration < 6
+    assert duration < 30
 
 
 def test_a_rule_has_a_time_limit() -> None:

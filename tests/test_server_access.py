@@ -434,7 +434,7 @@ class _Page(BaseHTTPRequestHandler):
 def other_site() -> Iterator[int]:
     """Serve an empty page on a port of this machine, and return the port."""
     site = ThreadingHTTPServer(("127.0.0.1", 0), _Page)
-    thread = threading.Thread(target=site.serve_forever, daemon=True)
+    thread = threading.Thread(target=site.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield site.server_address[1]

@@ -179,7 +179,7 @@ def answered(pool: LocalPool, target: str, body: bytes) -> HttpReply:
     """Send one request, and check that the reply arrives in bounded time."""
     begun = time.monotonic()
     answer = answer_http(pool.answer, target, body, "0" * 36, signed=True)
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 10
     return answer
 
 

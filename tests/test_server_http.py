@@ -177,7 +177,7 @@ class TestLimits:
         status, _, answered = web.ask("POST", "/", body, X_Amz_Target=f"{TARGET}InitiateAuth")
 
         assert (status, json.loads(answered)["__type"]) == (400, "SerializationException")
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 20
 
     def test_srp_a_of_a_megabyte(self, web: ThreadServer) -> None:
         """An SRP_A that is too long is refused without computing a power."""
@@ -190,7 +190,7 @@ class TestLimits:
         )
 
         assert (status, reply["__type"]) == (400, "InvalidParameterException")
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 20
 
 
 class TestPage:

@@ -37,7 +37,7 @@ from authfsm.stores.pending import name_of
 from authfsm.stores.redis import AsyncRedisStore, RedisStore
 
 PASSWORD = "Correct-Horse-1"
-SECONDS, SLACK = 0.4, 6.0
+SECONDS, SLACK = 0.4, 15.0
 
 
 @frozen

@@ -126,7 +126,7 @@ class Visit:
     def person(self, **settings: Any) -> Page:
         """A browser that knows nothing yet, at the first page."""
         context = self.browser.new_context(base_url=self.url, **settings)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         self._contexts.append(context)
         page = context.new_page()
         context.on("console", lambda message: self.said.append(message.text))
