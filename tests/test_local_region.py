@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from authfsm.local import LocalCognito, ManualClock, PoolRefusal
+from authfsm.local import LocalCognito, LocalPool, ManualClock, PoolRefusal, Triggers
 
 PASSWORD = "Correct-Horse-1"
 
@@ -111,8 +111,14 @@ ROLE = "arn:aws:iam::123456789012:role/{}"
 def test_roles_of_groups(
     groups: dict[str, dict[str, Any]], roles: list[str] | None, preferred: str | None
 ) -> None:
-    """The id token has the roles of the user's groups, and prefers the role of the lowest Precedence."""
-    cognito = LocalCognito()
+    """The id token has the roles of the user's groups, and prefers the role of the lowest Precedence; so has the event."""
+    events: list[Any] = []
+
+    def remember(event: Any) -> Any:
+        events.append(event["request"]["groupConfiguration"])
+        return event
+
+    cognito = LocalCognito(triggers=Triggers(pre_token_generation=remember))
     boto = cognito.client()
     pool_id, client_id = a_pool_with_ada(cognito, boto)
     for name, more in groups.items():
@@ -129,6 +135,13 @@ def test_roles_of_groups(
     assert claims["cognito:groups"] == [*groups]
     assert claims.get("cognito:roles") == (roles and [ROLE.format(each) for each in roles])
     assert claims.get("cognito:preferred_role") == (preferred and ROLE.format(preferred))
+    assert events == [
+        {
+            "groupsToOverride": [*groups],
+            "iamRolesToOverride": claims.get("cognito:roles", []),
+            "preferredRole": claims.get("cognito:preferred_role"),
+        }
+    ]
 
 
 # One call of each kind of record: create, find, list, update and delete.
@@ -275,6 +288,20 @@ def test_settings_that_contradict_each_other() -> None:
         "custom:team",
         "email",
     ]
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"schema": [{"name": "custom:team"}]}, {"device": {}}, {"password_policy": {"minimum_length": 6}},
+        {"webauthn": {}}, {"contradictions": {"a": 1}}, {"triggers": {}},
+    ],
+)  # fmt: skip
+def test_a_setting_of_another_type(setting: dict[str, Any]) -> None:
+    """A mapping where the library expects one of its classes is a TypeError that names the setting and the class."""
+    (name,) = setting
+    with pytest.raises(TypeError, match=rf"{name}.*(SchemaAttribute|Device|Policy|WebAuthn|Contrad|Trigg)"):
+        LocalPool(**setting)
 
 
 def test_ids_are_given_once() -> None:

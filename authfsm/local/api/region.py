@@ -256,8 +256,7 @@ class LocalCognito(DisplayMixin):
 
     def read_members(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Return the members of a request, after checking those that no pool need check."""
-        core = self._nowhere._core  # noqa: SLF001 - same package
-        return operations.read_members(core, operation, request, REGION_OPERATIONS)
+        return operations.read_members(self._nowhere._core, operation, request, REGION_OPERATIONS)  # noqa: SLF001 - same package
 
     def check(self, operation: str, members: Mapping[str, Any]) -> None:
         """Refuse what one pool cannot know: a second pool with the same domain."""

@@ -11,8 +11,6 @@ from typing import Any, Final, Literal
 
 from attrs import Attribute, Factory, field, fields, frozen
 from attrs.converters import optional
-from attrs.validators import instance_of
-from attrs.validators import optional as or_none
 
 from authfsm.base.secret import Secret
 from authfsm.local.config.contradictions import Contradictions
@@ -309,12 +307,28 @@ def _acr_values(names: Iterable[str] | Mapping[str, Any]) -> tuple[str, ...]:
     return values
 
 
+def _schema(attributes: Iterable[SchemaAttribute]) -> tuple[SchemaAttribute, ...]:
+    for each in (found := tuple(attributes)):
+        if not isinstance(each, SchemaAttribute):
+            raise TypeError(f"schema must be a list of SchemaAttribute, not of {type(each).__name__}")
+    return found
+
+
 def _mfa_methods(names: Iterable[str]) -> tuple[State, ...]:
     chosen = set(to_tuple(names))
     check_names("mfa_methods", chosen, MFA_METHODS)
     return tuple(method for method in MFA_METHODS if method in chosen)
 
 
+STRUCTURED: Final[dict[str, type]] = {
+    "device": DeviceConfiguration,
+    "password_policy": PasswordPolicy,
+    "refresh_token_rotation": RefreshTokenRotation,
+    "contradictions": Contradictions,
+    "triggers": Triggers,
+    "webauthn": WebAuthnConfiguration,
+}
+"""The classes of the settings that have settings of their own."""
 _ADDRESSES: Final = ("email", "phone_number")
 _ALLOWED_NAMES: Final = {
     "aliases": (*_ADDRESSES, "preferred_username"),
@@ -368,7 +382,7 @@ class PoolConfiguration:
     mfa: Literal["OFF", "OPTIONAL", "ON"] = field(default="OFF", validator=_one_of("OFF", "OPTIONAL", "ON"))
     mfa_methods: tuple[State, ...] = field(default=MFA_METHODS, converter=_mfa_methods)
     device: DeviceConfiguration | None = None
-    triggers: Triggers | None = field(default=None, validator=or_none(instance_of(Triggers)))
+    triggers: Triggers | None = None
     aliases: tuple[str, ...] = field(default=(), converter=to_tuple)
     username_attributes: tuple[str, ...] = field(default=(), converter=to_tuple)
     case_sensitive: bool = True
@@ -381,7 +395,7 @@ class PoolConfiguration:
     acr_values: tuple[str, ...] = field(default=ACR_VALUES, converter=_acr_values)
     contradictions: Contradictions = field(factory=Contradictions)
     name: str = "local"
-    schema: tuple[SchemaAttribute, ...] = field(default=(), converter=tuple, eq=False)
+    schema: tuple[SchemaAttribute, ...] = field(default=(), converter=_schema, eq=False)
     auto_verified_attributes: tuple[str, ...] = field(default=("email",), converter=to_tuple)
     verified_before_update: tuple[str, ...] = field(default=(), converter=to_tuple)
     allow_admin_create_user_only: bool = False
@@ -395,7 +409,10 @@ class PoolConfiguration:
     )
 
     def __attrs_post_init__(self) -> None:
-        """Check the names in lists, and that none comes twice."""
+        """Check the classes of settings, the names in lists, and that none comes twice."""
+        for name, kind in STRUCTURED.items():
+            if not isinstance(value := getattr(self, name, None), (kind, type(None))):
+                raise TypeError(f"{name} must be a {kind.__name__}, not of type {type(value).__name__}")
         for name, allowed in _ALLOWED_NAMES.items():
             check_names(name, getattr(self, name), allowed)
         own = [each.name for each in self.schema]

@@ -12,15 +12,15 @@ from attrs.validators import in_
 DataType = Literal["String", "Number", "DateTime", "Boolean"]
 
 
-def check_names(setting: str, names: Iterable[str], allowed: Collection[str]) -> None:
+def check_names(name: str, names: Iterable[str], allowed: Collection[str]) -> None:
     """Raise ValueError for a name that a setting cannot have, or has twice."""
     found = list(names)
     if unknown := sorted(set(found) - set(allowed), key=str):
         raise ValueError(
-            f"{setting} cannot have {', '.join(map(str, unknown))}; it can have {', '.join(allowed)}"
+            f"{name} cannot have {', '.join(map(str, unknown))}; it can have {', '.join(allowed)}"
         )
     if repeated := sorted({each for each in found if found.count(each) > 1}):
-        raise ValueError(f"{setting} has {', '.join(repeated)} twice")
+        raise ValueError(f"{name} has {', '.join(repeated)} twice")
 
 
 _NUMBER: Final = re.compile(r"[+-]?\d+")

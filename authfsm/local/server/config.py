@@ -24,7 +24,6 @@ from attrs import NOTHING, field, fields, fields_dict, frozen
 from authfsm.local.api.pool import LocalPool
 from authfsm.local.config import descriptions
 from authfsm.local.config import pool_configuration as c
-from authfsm.local.config.contradictions import Contradictions
 from authfsm.local.config.schema import SchemaAttribute, check_names
 from authfsm.local.server.access import AccessRules
 from authfsm.local.state.users import User
@@ -39,14 +38,6 @@ else:
 POOL_ID: Final = "eu-west-1_LocalPool"
 CLIENT_ID: Final = "authfsmlocalclient"
 
-_STRUCTURED: Final[dict[str, type]] = {
-    "device": c.DeviceConfiguration,
-    "password_policy": c.PasswordPolicy,
-    "refresh_token_rotation": c.RefreshTokenRotation,
-    "contradictions": Contradictions,
-    "triggers": c.Triggers,
-    "webauthn": c.WebAuthnConfiguration,
-}
 _NOT_CONFIGURABLE: Final = {
     "clock", "entropy", "key", "settings", "attributes", "pool_description", "client_description",
     "second_secret", "secret_dates",
@@ -169,11 +160,11 @@ def parse_config(content: Mapping[str, Any]) -> ServerConfig:
     if unknown := settings.keys() - _SETTINGS.keys():
         known = sorted({*_SETTINGS, *_ACCESS, "users"})
         raise ConfigError(f"no setting {', '.join(sorted(unknown))}; the settings are {', '.join(known)}")
-    plain = settings.keys() - _STRUCTURED.keys() - {"schema"}
+    plain = settings.keys() - c.STRUCTURED.keys() - {"schema"}
     if isinstance(settings.get("acr_values"), dict):
         plain -= {"acr_values"}  # an AcrConfiguration
     _check_types({name: settings[name] for name in plain}, _SETTINGS)
-    for name, kind in _STRUCTURED.items():
+    for name, kind in c.STRUCTURED.items():
         if settings.get(name) is not None:
             settings[name] = _structured(name, kind, settings[name])
     if "schema" in settings:

@@ -24,7 +24,7 @@ from authfsm.local.config.pool_configuration import TRIGGER_FIELDS, AppClient
 from authfsm.local.state import attributes
 from authfsm.local.state.core import Core, Request
 from authfsm.local.state.sessions import Attempt
-from authfsm.local.state.token_claims import NO_OVERRIDES, ClaimOverrides, TokenChanges
+from authfsm.local.state.token_claims import NO_OVERRIDES, ClaimOverrides, TokenChanges, role_claims
 from authfsm.local.state.users import User
 from authfsm.protocol.states import MFA_METHODS, State
 
@@ -214,7 +214,12 @@ def pre_token_generation(
 ) -> ClaimOverrides:
     """Return the changes that PreTokenGeneration makes to the claims."""
     version = getattr(pool.configuration.triggers, "pre_token_generation_version", None) or "V1_0"
-    groups = {"groupsToOverride": [*user.groups], "iamRolesToOverride": [], "preferredRole": None}
+    roles = role_claims(pool.records.groups_of(user))
+    groups = {
+        "groupsToOverride": [*user.groups],
+        "iamRolesToOverride": roles.get("cognito:roles", []),
+        "preferredRole": roles.get("cognito:preferred_role"),
+    }
     request = {**user_facts(None, user), "groupConfiguration": groups}
     key = "claimsOverrideDetails"
     if version != "V1_0":
