@@ -25,8 +25,8 @@ from authfsm.local import LocalPool
 from authfsm.local.api.aws_json import HttpReply, answer_http
 from authfsm.local.server.access import listen, url_of
 from authfsm.local.server.config import parse_config
+from authfsm.local.server.http_server import serve_in_thread
 from authfsm.local.server.service import Log, Service, open_service
-from authfsm.local.server.uvicorn_server import PoolServer
 
 _SESSION = get_session()  # one for all clients: it reads the model of the service once
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
@@ -61,19 +61,11 @@ class Stage(Service):
 def a_stage() -> Iterator[tuple[Stage, str]]:
     """A server for pools of this process, one after another, and its address."""
     sock = listen("127.0.0.1", 0)
-    url, ready = url_of("127.0.0.1", sock), threading.Event()
+    url = url_of("127.0.0.1", sock)
     bare = open_service(parse_config({}), url, Log(StringIO()))
     stage = Stage(bare.pool, bare.log)
-    server = PoolServer(stage, ready.set)
-    thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
-    thread.start()
-    try:
-        assert ready.wait(TIMEOUT)
+    with serve_in_thread(stage, sock):
         yield stage, url
-    finally:
-        server.should_exit = True
-        thread.join(TIMEOUT)
-        sock.close()
 
 
 def aio_client(url: str, **config: Any) -> Any:

@@ -21,10 +21,10 @@ import botocore.config
 from attrs import define, evolve, field
 from joserfc.jwk import RSAKey
 
+from authfsm.local.server import http_server
 from authfsm.local.server.access import listen, url_of
 from authfsm.local.server.config import CLIENT_ID, POOL_ID, parse_config
 from authfsm.local.server.service import Log, Service, open_service
-from authfsm.local.server.uvicorn_server import PoolServer
 
 PASSWORD = "Correct-Horse-1"
 TARGET = "AWSCognitoIdentityProviderService."
@@ -209,21 +209,11 @@ def serve_in_thread(**config: Any) -> Iterator[ThreadServer]:
     log = StringIO()
     sock = listen("127.0.0.1", 0)
     url = url_of("127.0.0.1", sock)
-    ready = threading.Event()
     parsed = parse_config(config)
     parsed = evolve(parsed, settings={**parsed.settings, "key": _signing_key()})
     service = open_service(parsed, url, Log(log))
-    server = PoolServer(service, ready.set)
-    thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
-    thread.start()
-    try:
-        assert ready.wait(TIMEOUT)
+    with http_server.serve_in_thread(service, sock):
         yield ThreadServer(url, service, log)
-    finally:
-        server.should_exit = True
-        thread.join(TIMEOUT)
-        sock.close()
-        assert not thread.is_alive()
 
 
 __all__ = [

@@ -19,9 +19,9 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 from vocabulary_of_botocore import folded
 
 from authfsm.cli import app

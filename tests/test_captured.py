@@ -18,10 +18,10 @@ import attrs
 import boto3
 import pytest
 from botocore.stub import Stubber
+from click.testing import CliRunner
 from joserfc.jwk import RSAKey
 from samples import RESPONSES as SAMPLES
 from samples import standing
-from typer.testing import CliRunner
 
 from authfsm.base.secret import Secret
 from authfsm.cli import app

@@ -15,9 +15,9 @@ from api_client import ApiClient
 from attrs import evolve
 from authenticator import Authenticator
 from botocore.exceptions import ClientError
+from click.testing import CliRunner
 from joserfc.jwk import RSAKey
 from samples import RESPONSES, standing
-from typer.testing import CliRunner
 
 from authfsm.cli import app
 from authfsm.core.signin import SignIn

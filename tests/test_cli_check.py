@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 from reviewed import EVERYTHING_WRONG, GALLERY, Descriptions
 from table_changes import with_transition
-from typer.testing import CliRunner, Result
 
 from authfsm import checks
 from authfsm.checks import TABLE, Invariant

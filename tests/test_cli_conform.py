@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from serving import CLIENT_ID, POOL_ID, serve_in_thread
-from typer.testing import CliRunner
 
 from authfsm.cli import app
 from authfsm.conformance.rules import RULES

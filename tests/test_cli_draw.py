@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 import boto3
 import pytest
-from typer.testing import CliRunner, Result
+from click.testing import CliRunner, Result
 
 from authfsm import history_to_json
 from authfsm.cli import app

@@ -8,7 +8,7 @@ from typing import Any
 
 import botocore.session
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from authfsm.cli import app
 from authfsm.core.wire_replies import READERS

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from test_traces_wrappers import ILLEGAL
-from typer.testing import CliRunner
 
 from authfsm.cli import COMMANDS, app, load_command
 from authfsm.cli.command import Failed
@@ -250,7 +250,7 @@ def done(folder: Path, *args: str) -> tuple[object, ...]:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_list_of_commands_repeats_their_help(name: str) -> None:
     """What `authfsm --help` says of a command is the first sentence of its own help."""
-    assert load_command(name).help.splitlines()[0] == COMMANDS[name]
+    assert str(load_command(name).help).splitlines()[0] == COMMANDS[name]
 
 
 def test_every_option_has_a_row() -> None:

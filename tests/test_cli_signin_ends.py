@@ -18,9 +18,9 @@ from urllib.request import Request, urlopen
 import pyotp
 import pytest
 from attrs import define
+from click.testing import CliRunner
 from rich.console import Console
 from serving import CLIENT_ID, POOL_ID, serve_in_thread
-from typer.testing import CliRunner
 
 from authfsm.base.clock import ManualClock
 from authfsm.base.secret import Secret

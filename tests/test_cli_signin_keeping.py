@@ -61,7 +61,7 @@ def ring() -> Iterator[InThisProcess]:
 @pytest.fixture(autouse=True)
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is kept in the home of whoever runs the tests."""
-    monkeypatch.setattr("typer.get_app_dir", lambda _: str(tmp_path / "app"))
+    monkeypatch.setattr("click.get_app_dir", lambda _: str(tmp_path / "app"))
 
 
 def signs_in(pool: ThreadServer, *options: str, lines: str = PASSWORD) -> Ran:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import sqlglot
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from authfsm.cli import app
 from authfsm.traces import sql

@@ -20,8 +20,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from conftest import lacking
-from typer.testing import CliRunner
 
 from authfsm.cli import app
 from authfsm.conformance.api_client import ApiClient

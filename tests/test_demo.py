@@ -9,8 +9,8 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
-from typer.testing import CliRunner
 
 from authfsm.cli import app
 from authfsm.cli.demo import NEW_PASSWORD, PASSWORD, STORIES, play_stories

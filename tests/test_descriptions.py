@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from joserfc.jwk import RSAKey
 from members_of_botocore import described, merged
 from test_local_descriptions import MFA_CONFIG, USER_POOL, USER_POOL_CLIENT
-from typer.testing import CliRunner
 
 from authfsm.base.secret import Secret
 from authfsm.checks import PoolDescription, SignInPaths, review

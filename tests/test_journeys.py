@@ -244,8 +244,6 @@ def test_a_plain_app_in_process(journey: Journey, signing_key: RSAKey) -> None:
 @pytest.mark.parametrize("journey", [APPS[0], APPS[-1]], ids=str)
 def test_a_plain_app_over_http(journey: Journey, signing_key: RSAKey) -> None:
     """The same over HTTP: the app only gets a URL, as an app in any language would."""
-    if find_spec("uvicorn") is None:
-        lacking("uvicorn, which serves the pool")
     stage = journey.begin(key=signing_key)
     with stage.serve() as url:
         client = boto3.session.Session(

@@ -298,13 +298,17 @@ class TestSignUpSession:
         assert "AuthenticationResult" in reply
 
     def test_session_of_another_user(self, talk: AccountClient) -> None:
-        """The session of another user's SignUp is refused, and the account stays unconfirmed."""
-        session = talk.sign_up("bea", None, email="bea@example.com")["Session"]
-        talk.sign_up("ada", None, email="ada@example.com")
+        """The session of another user's SignUp is refused, and nothing changes: account, code and both sessions."""
+        hers = talk.sign_up("bea", None, email="bea@example.com")["Session"]
+        session = talk.sign_up("ada", None, email="ada@example.com")["Session"]
+        code = talk.pool.outbox.code_for("ada")
         with refused("NotAuthorizedException", "Invalid session for the user."):
-            talk.confirm("ada", talk.pool.outbox.code_for("ada"), Session=session)
+            talk.confirm("ada", code, Session=hers)
 
-        assert talk.pool.user("ada").status == "UNCONFIRMED"
+        ada = talk.pool.user("ada")
+        assert (ada.status, ada.attributes["email_verified"]) == ("UNCONFIRMED", "false")
+        talk.confirm("ada", code, Session=session)
+        talk.confirm("bea", talk.pool.outbox.code_for("bea"), Session=hers)
 
     def test_it_answers_no_challenge(self, talk: AccountClient) -> None:
         """RespondToAuthChallenge does not accept the session of SignUp."""

@@ -625,7 +625,7 @@ class TestSignUpSession:
 
         assert path_of(flow) == ["signed_up -> AUTHENTICATED"]
         assert flow.tokens is not None
-        claims = jwt.decode(flow.tokens.access_token.reveal(), pool._core.token_issuer.key).claims
+        claims = jwt.decode(flow.tokens.access_token.reveal(), pool._core.token_issuer.key.jwk).claims
         assert (claims["amr"], claims["acr"]) == (["email_otp"], "urn:cognito:loa:2")
         with refused(*USED):
             self.begin(pool, session)

@@ -9,7 +9,7 @@ from api_client import WRONG, ApiClient, refused
 from botocore.exceptions import ClientError
 from joserfc.jwk import RSAKey
 
-from authfsm.local import LocalPool, ManualClock, PasswordPolicy
+from authfsm.local import LocalPool, ManualClock, PasswordPolicy, PoolRefusal
 from authfsm.local.state.users import Status
 
 PASSWORD = "Correct-h0rse"
@@ -105,8 +105,11 @@ class TestForgotPassword:
             talk.reset(talk.code)
 
     def test_refused_password_keeps_the_code(self, talk: RecoveryClient) -> None:
-        """The code stays valid if the new password violates the policy."""
+        """The code stays valid if the new password violates the policy, or cannot be encoded."""
         talk.forgot()
+        reset = {"ClientId": talk.app.client_id, "Username": "ada", "ConfirmationCode": talk.code}
+        with pytest.raises(PoolRefusal, match="Password is not text"):
+            talk.pool.answer("ConfirmForgotPassword", {**reset, "Password": f"{NEW}\ud800"})
         with refused(
             "InvalidPasswordException", "Password does not conform to policy: Password not long enough"
         ):

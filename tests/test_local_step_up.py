@@ -64,7 +64,7 @@ def pool_of(signing_key: RSAKey) -> PoolOf:
 def claims_of(pool: LocalPool, flow: Flow, which: str = "access_token") -> dict[str, Any]:
     """Return the claims of a sign-in's token."""
     token = getattr(flow.tokens, which)
-    read: dict[str, Any] = jwt.decode(token.reveal(), pool._core.token_issuer.key).claims
+    read: dict[str, Any] = jwt.decode(token.reveal(), pool._core.token_issuer.key.jwk).claims
     return read
 
 
@@ -387,7 +387,7 @@ class TestWithAnAccessToken:
         flow = step_up(pool, LOA[target], token=old)
         assert flow.state is {3: State.SMS_MFA, 4: State.SOFTWARE_TOKEN_MFA}[target]
         assert flow.answer(code_of(pool, flow)) is State.AUTHENTICATED
-        before, after = jwt.decode(old, pool._core.token_issuer.key).claims, claims_of(pool, flow)
+        before, after = jwt.decode(old, pool._core.token_issuer.key.jwk).claims, claims_of(pool, flow)
 
         assert (after["acr"], "pwd" in after["amr"], "mfa" in after["amr"]) == (LOA[target], True, True)
         assert after["auth_time"] == before["auth_time"] + 600

@@ -122,7 +122,7 @@ def _at_the_start(pool: LocalPool) -> Flow:
 
 
 def _required(pool: LocalPool) -> LocalPool:
-    made = LocalPool(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], key=pool._core.token_issuer.key)
+    made = LocalPool(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], key=pool._core.token_issuer.key.jwk)
     made.add_user("ida", PASSWORD)
     return made
 

@@ -6,7 +6,6 @@ but for what hypothesis did to them.
 
 from __future__ import annotations
 
-import asyncio
 import http.client
 import json
 import time
@@ -27,7 +26,7 @@ from authfsm import srp
 from authfsm.local import DeviceConfiguration, LocalPool, PoolRefusal, Triggers
 from authfsm.local.api.aws_json import HttpReply, answer_http
 from authfsm.local.api.operations import OPERATIONS
-from authfsm.local.server.app import create_app
+from authfsm.local.server.app import App
 from authfsm.local.server.service import Log, Service
 
 MODEL = known()
@@ -326,7 +325,7 @@ class TestHttp:
         """2,000 requests drawn from a seed cause no internal error."""
         log = StringIO()
         service = fuzzed(signing_key, log)
-        statuses = asyncio.run(fuzz(create_app(service), seed=20261128, number=2000))
+        statuses = fuzz(App(service), seed=20261128, number=2000)
 
         assert '"internal error"' not in log.getvalue()
         assert statuses[200] > 100

@@ -9,8 +9,8 @@ import pytest
 from serving import PASSWORD, ThreadServer, serve_in_thread
 from slow_clients import SLOW_REQUESTS, run_slow_clients, send_slowly
 
-from authfsm.local.server import app, uvicorn_server
-from authfsm.local.server.uvicorn_server import MAX_HEAD_BYTES
+from authfsm.local.server import http_connection
+from authfsm.local.server.http_connection import MAX_HEAD_BYTES
 
 PATIENCE = 1.0
 
@@ -18,8 +18,7 @@ PATIENCE = 1.0
 @pytest.fixture
 def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadServer]:
     """A server that waits one second for a request."""
-    monkeypatch.setattr(uvicorn_server, "REQUEST_SECONDS", PATIENCE)
-    monkeypatch.setattr(app, "REQUEST_SECONDS", PATIENCE)
+    monkeypatch.setattr(http_connection, "REQUEST_SECONDS", PATIENCE)
     with serve_in_thread(users=[{"username": "ada", "password": PASSWORD}]) as served:
         yield served
 

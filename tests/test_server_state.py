@@ -20,12 +20,12 @@ from typing import Any
 
 import pytest
 from attrs import asdict, evolve, fields, has
+from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
 from killing import Acknowledged, kill_at_work
 from serving import CLIENT_ID, PASSWORD, TARGET, ServerProcess, serve_in_process
-from typer.testing import CliRunner
 
 from authfsm import srp
 from authfsm.base.secret import revealed
@@ -155,7 +155,7 @@ def contents(pool: LocalPool) -> Any:
         "records": core.records.of_kind("group"),
         "settings": described(core.configuration),
         "seed": core.seed,
-        "key": core.token_issuer.key.as_dict(private=True),
+        "key": core.token_issuer.key.jwk.as_dict(private=True),
     }
     return plain(parts)
 

@@ -6,9 +6,10 @@ import inspect
 import re
 from enum import Enum
 from importlib import import_module
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from typing_extensions import Self
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _FIELD: Final = re.compile(r"^ {4}(\w+): .*(?:\n {5}.*)*", re.MULTILINE)
 """A field in a section of a docstring, with its further lines."""

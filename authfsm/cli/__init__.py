@@ -8,10 +8,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any, Final
 
-import typer
-from typer.core import TyperGroup
+import click
 
-from authfsm.cli.command import FAILED, missing, print_message, typer_command
+from authfsm.cli.command import FAILED, click_command, missing, print_message
 
 COMMANDS: Final = {
     "demo": "Sign five users in to a local pool, and draw the path of each sign-in.",
@@ -31,31 +30,29 @@ COMMANDS: Final = {
 _EXTRAS: Final = {"serve": "server", "trace": "trace"}
 
 
-def load_command(name: str) -> Any:
-    """Import a command's module, and return Typer's command for the class of the command's name."""
+def load_command(name: str) -> click.Command:
+    """Import a command's module, and return click's command for the class of the command's name."""
     extra = _EXTRAS.get(name)
     if extra and (why := missing(extra)):
         print_message(f"authfsm {name} {why}")
-        raise typer.Exit(FAILED)
-    return typer_command(name, getattr(import_module(f"authfsm.cli.{name}"), name.capitalize()))
+        raise click.exceptions.Exit(FAILED)
+    return click_command(name, getattr(import_module(f"authfsm.cli.{name}"), name.capitalize()))
 
 
-class CommandGroup(TyperGroup):
+class CommandGroup(click.Group):
     """Loads only the command that is called, because some need a second to import."""
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's name
+        """Return the names in the order of `COMMANDS`."""
+        return list(COMMANDS)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Return the name of the called command, the command and its arguments."""
         name, found, rest = super().resolve_command(ctx, args)
         return name, found and load_command(str(name)), rest
 
 
-app = typer.Typer(
-    cls=CommandGroup,
+app = CommandGroup(
     help="Amazon Cognito sign-in as one explicit state machine.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,  # importing Rich's help takes longer than everything else in --help
-    pretty_exceptions_show_locals=False,  # a traceback must not show what a frame holds
+    commands={name: click.Command(name, short_help=summary) for name, summary in COMMANDS.items()},
 )
-for _name, _summary in COMMANDS.items():
-    app.command(_name, short_help=_summary)(lambda: None)

@@ -6,13 +6,13 @@ import json
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from inspect import Parameter, Signature, getdoc
+from inspect import getdoc
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, Protocol
+from types import NoneType
+from typing import Any, ClassVar, Final, Protocol, get_args, get_origin
 
 import attrs
-import typer
-from typer.main import get_command
+import click
 
 FAILED: Final = 1
 """The exit status of a failure, or of a check that found something."""
@@ -20,10 +20,13 @@ FAILED: Final = 1
 USAGE_ERROR: Final = 2
 """The exit status of a usage error."""
 
-EXTRAS: Final = {"server": ("cattrs", "starlette", "uvicorn"), "trace": ("duckdb", "sqlglot")}
+EXTRAS: Final = {"server": ("cattrs",), "trace": ("duckdb", "sqlglot")}
 """The modules that a command needs, by the extra of this package that installs them."""
 
-_TYPER: Final = "typer"
+_DECLARED: Final = "declared"
+_PANEL: Final = "panel"
+_OF_TYPE: Final = frozenset({"min", "max", "dir_okay", "file_okay", "allow_dash"})
+"""The settings of an option that its type in click has."""
 
 
 class Failed(Exception):
@@ -53,51 +56,70 @@ class Command(Protocol):
         """Run the command, and return its exit status. `Failed` is printed in one line."""
 
 
-def option(text: str, *names: str, default: Any = None, panel: str | None = None, **more: Any) -> Any:
+def option(text: str, *names: str, default: Any = None, panel: str = "Options", **more: Any) -> Any:
     """Return the field of an option, with its text for `--help`; a flag has the default False."""
-    declared = typer.Option(*names, help=text, rich_help_panel=panel, **more)
-    return attrs.field(default=default, metadata={_TYPER: declared})
+    settings = {"help": text, "show_default": True, "show_envvar": True, **more}
+    return attrs.field(default=default, metadata={_DECLARED: (names, panel, settings)})
 
 
 def argument(text: str, *, default: Any = attrs.NOTHING, **more: Any) -> Any:
-    """Return the field of a positional argument; `more` is for `typer.Argument`."""
-    declared = typer.Argument(help=text, show_default=False, **more)
-    return attrs.field(default=default, metadata={_TYPER: declared})
+    """Return the field of a positional argument; `more` is for `click.Argument`."""
+    return attrs.field(default=default, metadata={_DECLARED: ((), None, {"help": text, **more})})
 
 
-def typer_command(name: str, options: type[Command]) -> Any:
-    """Return Typer's command for a class of options."""
+class _PanelCommand(click.Command):
+    """A command whose help lists the options by panel."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write a section for each panel."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for each in self.get_params(ctx):
+            if isinstance(each, click.Option) and (record := each.get_help_record(ctx)):
+                sections.setdefault(getattr(each, _PANEL, "Options"), []).append(record)
+        for panel, records in sections.items():
+            with formatter.section(panel):
+                formatter.write_dl(records)
+
+
+def click_command(name: str, options: type[Command]) -> click.Command:
+    """Return click's command for a class of options."""
 
     def call(**values: Any) -> None:
         try:
-            status = options(**values).run()
+            status = options(**{field: None if each == () else each for field, each in values.items()}).run()
         except Failed as failed:
             print_message(f"authfsm {name}: {failed.why}")
             status = failed.code
-        raise typer.Exit(status)
+        raise click.exceptions.Exit(status)
 
     paragraphs = (getdoc(options) or "").split("\n\n")  # the terminal's width decides on the lines
-    call.__doc__ = "\n\n".join(" ".join(each.split()) for each in paragraphs)
     fields = attrs.fields(attrs.resolve_types(options))  # type: ignore[arg-type, type-var]  # an attrs class
-    vars(call)["__signature__"] = Signature([_parameter(each) for each in fields])
-    app = typer.Typer(add_completion=False)
-    app.command(name, epilog=options.epilog)(call)
-    return get_command(app)
+    help_text = "\n\n".join(" ".join(each.split()) for each in paragraphs)
+    parameters = [_parameter(each) for each in fields]
+    return _PanelCommand(name, callback=call, params=parameters, help=help_text, epilog=options.epilog)
 
 
-def _parameter(field: attrs.Attribute[Any]) -> Parameter:
-    declared = field.metadata.get(_TYPER)
-    # Typer has the first name as `default`. A flag without a name of its own would get a --no-... beside it.
-    if declared and field.default is False and declared.default is ...:
-        declared.param_decls = (f"--{field.name.replace('_', '-')}",)
-    if declared and declared.metavar is None:
-        declared.metavar = _metavar(field, is_file=declared.file_okay)
-    return Parameter(
-        field.name,
-        Parameter.KEYWORD_ONLY,
-        default=Parameter.empty if field.default is attrs.NOTHING else field.default,
-        annotation=Annotated[field.type, declared] if declared else field.type,
-    )
+def _parameter(field: attrs.Attribute[Any]) -> click.Parameter:
+    names, panel, settings = field.metadata[_DECLARED]
+    parts = get_args(field.type)
+    kind: Any = parts[0] if NoneType in parts else field.type
+    many, kind = get_origin(kind), (*get_args(kind), kind)
+    of_type = {each: settings[each] for each in _OF_TYPE & settings.keys()}
+    settings = {each: value for each, value in settings.items() if each not in of_type}
+    settings["type"] = kind[0]
+    if kind[0] is Path:
+        settings["type"] = click.Path(path_type=Path, **of_type)
+    elif of_type:
+        settings["type"] = (click.IntRange if kind[0] is int else click.FloatRange)(**of_type)
+    if field.default is not attrs.NOTHING:
+        settings["default"] = field.default
+    if panel is None:
+        return click.Argument([field.name], nargs=-1 if many is list else 1, **settings)
+    settings.setdefault("metavar", _metavar(field, is_file=of_type.get("file_okay", True)))
+    settings |= {"multiple": many is list, "nargs": 2 if many is tuple else 1, "is_flag": kind[0] is bool}
+    option = click.Option([field.name, *(names or [flag(field.name)])], **settings)
+    setattr(option, _PANEL, panel)
+    return option
 
 
 def _metavar(field: attrs.Attribute[Any], *, is_file: bool) -> str:
@@ -115,7 +137,7 @@ def missing(extra: str) -> str | None:
 
 def print_message(message: str) -> None:
     """Print a message on standard error, because standard output may be a picture or JSON."""
-    typer.echo(message, err=True)
+    click.echo(message, err=True)
 
 
 def as_json(document: Any) -> str:

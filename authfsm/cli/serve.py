@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,6 +22,7 @@ from authfsm.local.server.access import (
     url_of,
 )
 from authfsm.local.server.config import ConfigError, ServerConfig, access_rules, config_template, read_config
+from authfsm.local.server.http_server import run
 from authfsm.local.server.service import Log, open_service
 from authfsm.local.server.state_file import StateFile
 
@@ -81,30 +83,21 @@ class Serve:
             sys.stdout.write(config_template())
             return 0
         log = Log(sys.stderr)
-        file = sock = None
-        try:
-            options = read_config(self.config) if self.config else ServerConfig()
-            access = self._access(options.access)
-            if self.accept:
-                options = evolve(options, settings={**options.settings, "accept": self.accept})
-            sock = listen(self.host, self.port)
-            file = StateFile(self.state) if self.state else None
-            url = url_of(self.host, sock)
-            service = open_service(evolve(options, access=access), url, log, file, self.issuer)
-        except (ConfigError, ListenError, StateFileError) as refused:
-            for each in (sock, file):
-                if each is not None:
-                    each.close()
-            raise Failed(str(refused)) from None
-        if not is_loopback(sock):
-            log.write("open to the network", level="warning", host=self.host)
-        from authfsm.local.server.uvicorn_server import run  # noqa: PLC0415 - while a key is being made
-
-        try:
+        with ExitStack() as stack:
+            try:
+                options = read_config(self.config) if self.config else ServerConfig()
+                access = self._access(options.access)
+                if self.accept:
+                    options = evolve(options, settings={**options.settings, "accept": self.accept})
+                sock = stack.enter_context(listen(self.host, self.port))
+                file = stack.enter_context(closing(StateFile(self.state))) if self.state else None
+                url = url_of(self.host, sock)
+                service = open_service(evolve(options, access=access), url, log, file, self.issuer)
+            except (ConfigError, ListenError, StateFileError) as refused:
+                raise Failed(str(refused)) from None
+            if not is_loopback(sock):
+                log.write("open to the network", level="warning", host=self.host)
             run(service, sock, lambda: _announce(service.pool, url, self.state, access))
-        finally:
-            if file is not None:
-                file.close()
         return 0
 
     def _access(self, configured: AccessRules) -> AccessRules:

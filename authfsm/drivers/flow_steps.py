@@ -11,11 +11,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Mapping
 from datetime import timedelta
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
 import attrs
 from attrs import field, frozen
-from typing_extensions import Self
 
 from authfsm import srp
 from authfsm.base.secret import Secret, secret
@@ -32,6 +31,9 @@ from authfsm.protocol.responses import Response
 from authfsm.protocol.states import DEVICE_STATES, State
 from authfsm.protocol.table import AUTOMATIC, RESTART
 from authfsm.protocol.validators import check_typed
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 T = TypeVar("T")
 

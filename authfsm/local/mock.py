@@ -14,13 +14,12 @@ from contextlib import ExitStack, aclosing
 from importlib.util import find_spec
 from io import BytesIO
 from types import TracebackType
-from typing import Any, Final, TypeVar, overload
-from urllib.request import OpenerDirector
-from urllib.response import addinfourl
-
-from joserfc.jwk import RSAKey
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from authfsm.local.api.region import LocalCognito
+
+if TYPE_CHECKING:
+    from joserfc.jwk import RSAKey
 
 Target = TypeVar("Target", bound=Callable[..., Any])
 
@@ -30,6 +29,8 @@ _JWKS: Final = "/.well-known/jwks.json"
 @functools.cache
 def _signing_key() -> RSAKey:
     """Return one key for all pools, since generating a key takes longer than most tests."""
+    from joserfc.jwk import RSAKey  # noqa: PLC0415 - slow to load: only mocks need it
+
     return RSAKey.generate_key(2048, private=True)
 
 
@@ -189,6 +190,8 @@ def _key_set(url: str) -> bytes | None:
 
 def _serve_keys(stack: ExitStack) -> None:
     """Answer requests for the JSON Web Key Sets of the regions in use."""
+    from urllib.request import OpenerDirector  # noqa: PLC0415 - takes 30 ms to load: only mocks need it
+    from urllib.response import addinfourl  # noqa: PLC0415 - the same
 
     def answer(owner: Any, name: str, reply: Callable[[Any, str, bytes], Any]) -> None:
         original = getattr(owner, name)

@@ -4,7 +4,7 @@ Settings only remove transitions, and only those that are impossible for every u
 reason: the field of AWS's description, and its value. Only the names in `__all__` are public; all modules are private.
 """
 
-from authfsm.settings.reach import ChangedTransition, Difference, PoolSettings, difference
-from authfsm.settings.sign_in_settings import SignInSettings
+from authfsm.base.lazy_names import lazy_names
 
-__all__ = ["ChangedTransition", "Difference", "PoolSettings", "SignInSettings", "difference"]
+__getattr__, __dir__, _module_of = lazy_names(__name__, __file__)
+__all__ = sorted(_module_of)  # noqa: PLE0605 - from the stub

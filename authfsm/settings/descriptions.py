@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -49,7 +49,7 @@ _UNITS: Final = frozenset({"seconds", "minutes", "hours", "days"})
 
 @cache
 def _model() -> Any:
-    return json.loads(files(__package__).joinpath("descriptions.json").read_bytes())
+    return json.loads(Path(__file__).with_suffix(".json").read_bytes())
 
 
 def select_descriptions(whole: Structure) -> dict[str, Any]:

@@ -11,7 +11,6 @@ The suite has a short version of each (test_server_fuzz, test_server_state, test
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 import sys
@@ -30,7 +29,7 @@ from serving import PASSWORD, serve_in_process
 from slow_clients import run_slow_clients
 from test_server_fuzz import fuzzed
 
-from authfsm.local.server.app import create_app
+from authfsm.local.server.app import App
 
 
 def fuzz_http(seed: int, number: int = 100_000) -> dict[str, Any]:
@@ -39,7 +38,7 @@ def fuzz_http(seed: int, number: int = 100_000) -> dict[str, Any]:
     service = fuzzed(RSAKey.generate_key(2048), log)
     statuses: dict[int, int] = {}
     for part in range(0, number, 10_000):
-        got = asyncio.run(fuzz(create_app(service), seed + part, min(10_000, number - part)))
+        got = fuzz(App(service), seed + part, min(10_000, number - part))
         for status, times in got.items():
             statuses[status] = statuses.get(status, 0) + times
         assert '"internal error"' not in log.getvalue()

@@ -16,8 +16,8 @@ from pathlib import Path
 from types import FrameType
 from typing import ClassVar, Final, NoReturn
 
-import typer
-from attrs import field, frozen
+import click
+from attrs import frozen
 
 from authfsm.cli.command import WrongUsage, argument, flag, option, refuse_unknown
 from authfsm.cli.signin.answers import AnswerPrompter
@@ -58,7 +58,6 @@ class Signin:
 
     epilog: ClassVar[str] = EPILOG
 
-    context: typer.Context = field(repr=False)
     demo: str | None = argument(
         "The example to run with --local: sms, totp, setup, new-password, email, choice, mfa-choice, custom, passkey,"
         " device, password, reset, unconfirmed or other.",
@@ -148,8 +147,9 @@ class Signin:
         refuse_unknown("preferred", self.preferred, _FIRST_FACTORS)
         if self.show_tokens and not self.json:
             raise WrongUsage("--show-tokens has no effect without --json")
+        context = click.get_current_context()
         for name in ("client_id", "pool_id", "region", "endpoint", "profile"):
-            source = self.context.get_parameter_source(name)
+            source = context.get_parameter_source(name)
             if self.local and source is not None and source.name == "COMMANDLINE":
                 raise WrongUsage(f"{flag(name)} has no effect with --local, which has a pool of its own")
 
@@ -190,7 +190,7 @@ class Signin:
         pool = self._connection(start, user)
         cognito = pool.cognito()
         screen.plain(f"{pool.pool_id or pool.region}, app client {pool.client_id}")
-        storage = storage or FileStorage(Path(typer.get_app_dir("authfsm")) / "devices")
+        storage = storage or FileStorage(Path(click.get_app_dir("authfsm")) / "devices")
         flow = SignInSession(
             cognito,
             start,

@@ -110,8 +110,8 @@ def confirm_forgot_password(pool: Core, request: Request) -> None:
     if user.status is Status.UNCONFIRMED:
         raise error_templates.NOT_CONFIRMED.refusal()
     passwords.check_history(pool, user, password)
-    user.account.codes.pop(messages.RESET, None)
     passwords.set_password(pool, user, password, temporary=False)
+    user.account.codes.pop(messages.RESET, None)
     pool.users.mark_verified(user, pending.attribute, pending.address)
     source, metadata = "PostConfirmation_ConfirmForgotPassword", request.get("ClientMetadata")
     triggers.post_confirmation(pool, source, client, user, metadata)

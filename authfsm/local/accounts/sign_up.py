@@ -160,13 +160,13 @@ def confirm_sign_up(pool: Core, request: Request) -> Reply:
     address = user.attributes.get(pending.attribute, "")
     if not force and pool.users.is_taken(pending.attribute, address, user):
         raise error_templates.ALIAS_TAKEN.refusal(name=pending.attribute)
+    has_session = request.get("Session") is not None
+    if has_session:
+        _use_sign_up_session(pool, client, user, request["Session"])
     pool.users.mark_verified(user, pending.attribute, pending.address)
     if force:
         pool.users.take_over_aliases(user)
     user.account.codes.pop(messages.SIGN_UP, None)
-    has_session = request.get("Session") is not None
-    if has_session:
-        _use_sign_up_session(pool, client, user, request["Session"])
     confirm(pool, client, user, request.get("ClientMetadata"))
     always = pool.configuration.contradictions.confirm_sign_up_always_has_session
     if has_session or (always and allows_no_password(pool)):
@@ -185,12 +185,12 @@ def check_unconfirmed(pool: Core, user: User) -> None:
 
 
 def _use_sign_up_session(pool: Core, client: AppClient, user: User, session: str) -> None:
-    """Check that this is the session of the user's own SignUp; it is then spent, whatever the result."""
+    """Use up the session of the user's own SignUp; refuse any other, which stays as it is."""
     pending = pool.sessions.find(client, session)
-    with pool.sessions.answering(pending):
-        if pending.challenge != _SIGN_UP or pending.attempt.user is not user:
-            raise error_templates.SESSION_OF_ANOTHER_USER.refusal()
-        pool.sessions.check_not_ended(pending)
+    if pending.challenge != _SIGN_UP or pending.attempt.user is not user:
+        raise error_templates.SESSION_OF_ANOTHER_USER.refusal()
+    pool.sessions.check_not_ended(pending)
+    pending.used, pool.sessions.last_answered = True, pending
 
 
 def resend_confirmation_code(pool: Core, request: Request) -> Reply:

@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from attrs import fields
-from joserfc.jwk import RSAKey
 
 from authfsm.base.clock import Clock, utc_now
 from authfsm.base.concurrency import ForkSafeLock
@@ -43,6 +42,8 @@ from authfsm.protocol.states import MFA_METHODS
 from authfsm.settings.descriptions import Descriptions
 
 if TYPE_CHECKING:
+    from joserfc.jwk import RSAKey
+
     from authfsm.drivers.boto import Cognito
 
 _CLIENT_SETTINGS: Final = frozenset(each.name for each in fields(AppClient))

@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
-from joserfc.jwk import RSAKey
 
 from authfsm.base.clock import Clock, utc_now
 from authfsm.base.concurrency import ForkSafeLock
@@ -27,6 +26,9 @@ from authfsm.local.config.leniency import MAX_RECORDED, Accepted
 from authfsm.local.config.pool_configuration import PoolConfiguration
 from authfsm.local.state.codes import Entropy
 from authfsm.local.state.core import Core, Reply, Request, paginate
+
+if TYPE_CHECKING:
+    from joserfc.jwk import RSAKey
 
 
 class StateFileError(Exception):

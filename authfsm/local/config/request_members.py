@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 from authfsm.local.config import error_templates
@@ -40,7 +40,7 @@ _OF_USERS: Final = frozenset({"Username", "AccessToken", "AuthFlow", "Session", 
 
 @cache
 def _model() -> Any:
-    return json.loads(files(__package__).joinpath("members.json").read_bytes())
+    return json.loads(Path(__file__).with_name("members.json").read_bytes())
 
 
 def is_known(operation: str) -> bool:

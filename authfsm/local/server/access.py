@@ -11,17 +11,16 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
-from attrs import field, frozen
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from attrs import evolve, field, frozen
 
-from authfsm.local.api.aws_json import TARGET_PREFIX
+from authfsm.local.api.aws_json import TARGET_PREFIX, HttpReply
 from authfsm.local.api.operations import needs_credentials
+from authfsm.local.server.http_connection import HttpRequest, json_reply
 
 ANY_ORIGIN: Final = "*"
 
@@ -61,6 +60,7 @@ def is_loopback(sock: socket.socket) -> bool:
     return ip_address(sock.getsockname()[0].partition("%")[0]).is_loopback
 
 
+@lru_cache(maxsize=256)
 def is_loopback_name(name: str) -> bool:
     """Return whether a host name or address always means this machine, whatever DNS says (RFC 6761, 6.3)."""
     plain = name.lower().removesuffix(".")
@@ -145,80 +145,54 @@ class AccessRules:
 
 
 @frozen
-class AccessMiddleware:
-    """The ASGI middleware that refuses what the rules do not allow; `on_refusal` gets host, origin or operation."""
+class AccessCheck:
+    """Refuses the requests that the rules do not allow; `on_refusal` gets host, origin or operation."""
 
     rules: AccessRules
-    app: ASGIApp
     shared_paths: re.Pattern[str]
-    on_refusal: Callable[[str], None]
+    on_refusal: Callable[..., None]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass one request on, or refuse it."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        decision = self._decide(scope, Headers(scope=scope))
-        if isinstance(decision, Response):
-            await decision(scope, receive, send)
-            return
-        cors = decision
-
-        async def send_with_cors(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(cors)
-            await send(message)
-
-        await self.app(scope, receive, send_with_cors if cors else send)
-
-    def _decide(self, scope: Scope, headers: Headers) -> Response | dict[str, str]:
+    def decide(self, request: HttpRequest) -> HttpReply | dict[str, str]:
         """Return the CORS headers for the reply to an allowed request, or the reply to another one."""
-        host = _joined(headers, "host")
-        address = (scope.get("server") or (None,))[0]
-        if not self.rules.allows_host(host, address):
-            return self._refusal(scope, "host", _host_refused(host))
-        return {} if _is_same_origin(headers, host) else self._decide_cross_origin(scope, headers)
+        host = request.headers.get("host", "")
+        if not self.rules.allows_host(host, request.server_address):
+            return self._refusal(request, "host", _host_refused(host))
+        return {} if _is_same_origin(request.headers, host) else self._decide_cross_origin(request)
 
-    def _decide_cross_origin(self, scope: Scope, headers: Headers) -> Response | dict[str, str]:
+    def _decide_cross_origin(self, request: HttpRequest) -> HttpReply | dict[str, str]:
         """Decide about a request that a page of another origin sent, or a link on it."""
-        method, path, is_open = scope["method"], scope["path"], self.rules.open
+        method, path, headers, is_open = request.method, request.path, request.headers, self.rules.open
         shared = path == "/" or self.shared_paths.fullmatch(path) is not None
         if is_open and not shared:
             return {}  # without CORS headers the page cannot read the reply
         if "origin" not in headers:
             reads = method in _READ_METHODS and (is_open or _is_navigation(headers))
-            return {} if shared and reads else self._refusal(scope, "origin", _SAME_ORIGIN_ONLY)
-        origin = _joined(headers, "origin")
+            return {} if shared and reads else self._refusal(request, "origin", _SAME_ORIGIN_ONLY)
+        origin = headers["origin"]
         preflight_method = headers.get("access-control-request-method")
         is_preflight = method == "OPTIONS" and preflight_method is not None
         reads = (preflight_method if is_preflight else method) in _READ_METHODS
         allowed = self.rules.allows_origin(origin)
         if not allowed or not shared or (path == "/" and reads and not is_open):
             message = _SAME_ORIGIN_ONLY if allowed else _origin_refused(origin)
-            return self._refusal(scope, "origin", message)
+            return self._refusal(request, "origin", message)
         cors = _cors_headers(ANY_ORIGIN if self.rules.any_origin else origin)
         if is_preflight:
-            return Response(headers={**cors, **_preflight_headers(headers)})
-        name = _joined(headers, "x-amz-target").removeprefix(TARGET_PREFIX)
+            return HttpReply(200, {**cors, **_preflight_headers(headers)}, b"")
+        name = headers.get("x-amz-target", "").removeprefix(TARGET_PREFIX)
         if needs_credentials(name) and not is_open:
-            refusal = self._refusal(scope, "operation", _operation_refused(name))
-            refusal.headers.update(cors)
-            return refusal
+            refusal = self._refusal(request, "operation", _operation_refused(name))
+            return evolve(refusal, headers={**refusal.headers, **cors})
         return cors
 
-    def _refusal(self, scope: Scope, reason: str, message: str) -> Response:
-        self.on_refusal(reason)
+    def _refusal(self, request: HttpRequest, reason: str, message: str) -> HttpReply:
+        self.on_refusal(reason=reason)
         error = {"message": message}
-        headers = {"connection": "close"}  # the request's body stays unread
-        if scope["method"] == "POST":  # the shape in which AWS clients read errors
+        headers = {"Connection": "close"}  # the request's body stays unread
+        if request.method == "POST":  # the shape in which AWS clients read errors
             error = {"__type": _FORBIDDEN, **error}
             headers["x-amzn-errortype"] = f"{_FORBIDDEN}:"
-        return JSONResponse(error, 403, headers)
-
-
-def _joined(headers: Headers, name: str) -> str:
-    """Return a header; the values of a repeated one are joined, and so are no valid host or origin."""
-    return ", ".join(headers.getlist(name))
+        return json_reply(error, 403, headers)
 
 
 def _cors_headers(origin: str) -> dict[str, str]:
@@ -229,7 +203,7 @@ def _cors_headers(origin: str) -> dict[str, str]:
     }
 
 
-def _preflight_headers(headers: Headers) -> dict[str, str]:
+def _preflight_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Allow what a preflight asks for; the request that follows is decided when it arrives."""
     allowed = {"access-control-allow-methods": "GET, POST", "access-control-max-age": "600"}
     if (names := headers.get("access-control-request-headers")) is not None:
@@ -239,19 +213,19 @@ def _preflight_headers(headers: Headers) -> dict[str, str]:
     return allowed
 
 
-def _is_same_origin(headers: Headers, host: str) -> bool:
+def _is_same_origin(headers: Mapping[str, str], host: str) -> bool:
     """Return whether a program, the server's own page or the address bar sent the request."""
     if "origin" not in headers:
         # All current browsers send this header (W3C, Fetch Metadata Request Headers); programs do not.
         return headers.get("sec-fetch-site", "none") in {"none", "same-origin"}
-    page, here = (_ORIGIN.fullmatch(_joined(headers, "origin").lower()), _HOST.fullmatch(host.lower()))
+    page, here = (_ORIGIN.fullmatch(headers["origin"].lower()), _HOST.fullmatch(host.lower()))
     if page is None or here is None or page["name"] != here["name"]:
         return False
     default = _DEFAULT_PORTS.get(page["scheme"])
     return (page["port"] or default) == (here["port"] or default)
 
 
-def _is_navigation(headers: Headers) -> bool:
+def _is_navigation(headers: Mapping[str, str]) -> bool:
     """Return whether the user followed a link; the page with the link cannot read the reply."""
     mode, destination = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")
     return (mode, destination) == ("navigate", "document")

@@ -16,6 +16,7 @@ import inspect
 import json
 import sys
 from collections.abc import Iterable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,11 +31,7 @@ from authfsm.local.state.users import User
 from authfsm.protocol.states import MFA_METHODS
 from authfsm.settings.descriptions import Descriptions, decode_text, select_descriptions, without_metadata
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
+_TOML: Final = "tomllib" if sys.version_info >= (3, 11) else "tomli"
 POOL_ID: Final = "eu-west-1_LocalPool"
 CLIENT_ID: Final = "authfsmlocalclient"
 
@@ -134,7 +131,7 @@ def read_config(path: Path) -> ServerConfig:
         raise ConfigError(f"{path} cannot be read: {why}") from None
     is_toml = path.suffix == ".toml"
     try:
-        content = tomllib.loads(text) if is_toml else json.loads(text)
+        content = import_module(_TOML).loads(text) if is_toml else json.loads(text)
     except ValueError as error:
         raise ConfigError(f"{path} is not {'TOML' if is_toml else 'JSON'}: {error}") from None
     except RecursionError:

@@ -6,8 +6,8 @@ import hashlib
 import re
 from base64 import b64encode
 from functools import cache, lru_cache
-from importlib.resources import files
 from itertools import chain, islice
+from pathlib import Path
 from typing import Any, Final
 
 from attrs import asdict
@@ -31,7 +31,7 @@ class PictureUnavailable(Exception):
 @cache
 def html() -> bytes:
     """Return the page."""
-    return files(__package__).joinpath("page.html").read_bytes()
+    return Path(__file__).with_suffix(".html").read_bytes()
 
 
 @cache

@@ -297,7 +297,7 @@ class RecordStore:
         if core.configuration is not self._written:
             facts[DESCRIPTION] = self._description()
         if core.token_issuer.has_key and not self._key_written:
-            facts[KEY] = json.dumps(core.token_issuer.key.as_dict(private=True))
+            facts[KEY] = json.dumps(core.token_issuer.key.jwk.as_dict(private=True))
         return facts
 
     def _description(self) -> str:

@@ -10,7 +10,6 @@ as they are.
 from __future__ import annotations
 
 import json
-import logging
 import threading
 import time
 import traceback
@@ -20,7 +19,6 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from attrs import field, frozen
-from joserfc.jwk import RSAKey
 
 from authfsm.base.clock import utc_now
 from authfsm.base.concurrency import ForkSafeLock
@@ -39,11 +37,12 @@ from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.states import State
 
 if TYPE_CHECKING:
+    from joserfc.jwk import RSAKey
+
     from authfsm.local.server.records import RecordStore
 
 _SHARED: Final = frozenset({"contradictions", "per_user_quotas", "accept"})
 """The settings of the configuration that hold for pools of the API too."""
-_UVICORN_LOGGERS: Final = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
 
 
 class Log:
@@ -70,30 +69,6 @@ class Log:
         frames = traceback.extract_tb(error.__traceback__)
         where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-12:]]
         self.write(event, level="error", exception=type(error).__name__, where=where, **details)
-
-    def replace_uvicorn_logs(self) -> None:
-        """Send uvicorn's warnings and errors to this log."""
-        handler = _UvicornHandler(self)
-        for name in _UVICORN_LOGGERS:
-            logger = logging.getLogger(name)
-            logger.handlers, logger.propagate = [], False
-            logger.setLevel(logging.WARNING)
-        logging.getLogger("uvicorn").addHandler(handler)
-        logging.getLogger("uvicorn.error").addHandler(handler)
-
-
-class _UvicornHandler(logging.Handler):
-    def __init__(self, log: Log) -> None:
-        super().__init__()
-        self._log = log
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write uvicorn's message without its arguments, which a client may have chosen."""
-        error = record.exc_info[1] if record.exc_info else None
-        if error is not None:
-            self._log.write_error("uvicorn", error)
-        else:
-            self._log.write("uvicorn", level=record.levelname.lower(), message=str(record.msg))
 
 
 @frozen
@@ -133,21 +108,25 @@ class Service:
         pool._core.watch(served.changed.append)  # noqa: SLF001 - same package
 
     def exchange(self, target: str, body: bytes, authorization: str = "") -> HttpReply:
-        """Answer a request in Cognito's protocol. This blocks: call it outside the event loop."""
+        """Answer a request in Cognito's protocol; those of several threads are answered one by one."""
         started, request_id = time.perf_counter(), self.pool.request_id()
         details: dict[str, Any] = {}
         accepted = self.core.accepted
-        last = accepted[-1] if accepted else None
 
         def answer(operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
-            return self._answer(operation, request, authorization, details)
+            with self.locked():
+                last = accepted[-1] if accepted else None
+                try:
+                    return self._answer(operation, request, authorization, details)
+                finally:
+                    new = takewhile(lambda each: each is not last, reversed(accepted))
+                    details["accepted"] = [each.check for each in new] or None
 
         try:
             signed = bool(authorization) or self.access.open
             reply = answer_http(answer, target, body, request_id, signed=signed)
         except StateFileError as error:
-            ids = {"why": error.why, "request_id": request_id}
-            self.log.write("state file refused", level="error", **ids)
+            self.log.write("state file refused", level="error", why=error.why, request_id=request_id)
             message = f"The state file {error.why}. Nothing was changed."
             reply = error_reply("InternalErrorException", message, request_id, status=500)
         except Exception as error:  # noqa: BLE001 - a bug must not end the server
@@ -156,8 +135,6 @@ class Service:
             message = "The local pool failed; the log of authfsm serve says where."
             reply = error_reply("InternalErrorException", message, request_id, status=500)
         details["error"] = reply.headers.get("x-amzn-ErrorType", "").rstrip(":") or None
-        new = takewhile(lambda each: each is not last, reversed(accepted))
-        details["accepted"] = [each.check for each in new] or None
         details["ms"] = round((time.perf_counter() - started) * 1e3, 2)
         self.log.write("request", **details, status=reply.status, request_id=request_id)
         return reply
@@ -167,19 +144,18 @@ class Service:
     ) -> Mapping[str, Any]:
         details["operation"] = operation if is_known(operation) else None
         outcome: Mapping[str, Any] | PoolRefusal
-        with self.locked():
-            if operation in REGION_OPERATIONS:
-                return self._answer_region(operation, request, authorization)
-            members = self.cognito.read_members(operation, request)
-            self.cognito.check(operation, members)
-            pool = self.cognito.pool_of(members)
-            try:
-                outcome = pool.answer_members(operation, members)
-            except PoolRefusal as refusal:
-                outcome = refusal
-            finally:
-                changed = self.save(pool)  # Refusals too: they change records (the count of failures).
-            self.tracker.record(pool._core, operation, request, outcome, changed)  # noqa: SLF001 - same package
+        if operation in REGION_OPERATIONS:
+            return self._answer_region(operation, request, authorization)
+        members = self.cognito.read_members(operation, request)
+        self.cognito.check(operation, members)
+        pool = self.cognito.pool_of(members)
+        try:
+            outcome = pool.answer_members(operation, members)
+        except PoolRefusal as refusal:
+            outcome = refusal
+        finally:
+            changed = self.save(pool)  # Refusals too: they change records (the count of failures).
+        self.tracker.record(pool._core, operation, request, outcome, changed)  # noqa: SLF001 - same package
         details.update(_log_details(request, outcome))
         if isinstance(outcome, PoolRefusal):
             raise outcome
@@ -331,6 +307,8 @@ def _damage_reported(file: StateFile | None, pool_id: str) -> Iterator[None]:
 
 
 def _read_key(text: str) -> RSAKey:
+    from joserfc.jwk import RSAKey  # noqa: PLC0415 - slow to load, and only a state file has a key
+
     return RSAKey.import_key(json.loads(text))
 
 

@@ -24,7 +24,7 @@ from authfsm.local.signin import code_answers, devices, passwords, required_fact
 from authfsm.local.signin.code_answers import FirstFactorCode
 from authfsm.local.signin.steps import ChallengeAnswer, next_challenge
 from authfsm.local.signin.triggers import Metadata
-from authfsm.local.state import passkeys
+from authfsm.local.state import codes, passkeys
 from authfsm.local.state.core import Core, Reply, required_parameter
 from authfsm.local.state.passkeys import PasskeyChallenge
 from authfsm.local.state.sessions import Attempt
@@ -219,7 +219,7 @@ def _passkey_request(pool: Core, attempt: Attempt) -> tuple[dict[str, str], Pass
     if user is not None:
         allowed = passkeys.allowed_credentials(user, settings.relying_party_id)
     else:
-        name = passkeys.base64url(pool.stable_bytes("credential", attempt.submitted_name))
+        name = codes.base64url(pool.stable_bytes("credential", attempt.submitted_name))
         allowed = [{"type": "public-key", "id": name, "transports": ["internal"]}]
     timeout = attempt.client.auth_session_validity * 60_000
     options = passkeys.request_options(challenge, allowed, timeout)

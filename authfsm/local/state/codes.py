@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from base64 import b32encode
+from base64 import b32encode, urlsafe_b64encode
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -115,6 +115,11 @@ class Outbox(Sequence[Message]):
                 f"no code was sent to {name}: give a name that the user signs in with, or an address in full"
             )
         return messages[-1].code.reveal()
+
+
+def base64url(raw: bytes) -> str:
+    """Return bytes as base64url without padding, as JSON Web Tokens and Web Authentication have them."""
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def random_text(entropy: Entropy, length: int, alphabet: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -18,6 +17,7 @@ from attrs import field, frozen
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import WebAuthnConfiguration
+from authfsm.local.state.codes import base64url
 from authfsm.local.state.users import Passkey, PasskeyRegistration, User
 
 if TYPE_CHECKING:
@@ -51,11 +51,6 @@ class PasskeyChallenge:
     challenge: bytes = field(repr=False)
     relying_party_id: str
     verification: str
-
-
-def base64url(raw: bytes) -> str:
-    """Return bytes as base64url without padding, as in the JSON of Web Authentication."""
-    return urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def relying_party_server(relying_party_id: str) -> Fido2Server:

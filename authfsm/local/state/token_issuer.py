@@ -7,30 +7,35 @@ together.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import string
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from functools import cache
-from typing import Any, Final
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, Final
 
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import RSAKey
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from authfsm.base.clock import Clock, SteadyClock
 from authfsm.base.concurrency import ForkSafeLock
 from authfsm.local.config import error_templates
 from authfsm.local.config.pool_configuration import AppClient, PoolConfiguration
 from authfsm.local.state import token_claims
-from authfsm.local.state.codes import random_text
+from authfsm.local.state.codes import base64url, random_text
 from authfsm.local.state.records import Records, TrackedDicts
 from authfsm.local.state.token_claims import ClaimOverrides, TokenFamily, TokenSession
 from authfsm.local.state.users import User
 
+if TYPE_CHECKING:
+    from joserfc.jwk import RSAKey
+
 _KEY_BITS: Final = 2048
+_TO_JSON: Final = json.JSONEncoder(separators=(",", ":")).encode
 _KEPT_AFTER_EXPIRY: Final = timedelta(days=1)
 _SESSION_ALPHABET: Final = string.ascii_lowercase + string.digits
 
@@ -39,6 +44,34 @@ _SESSION_ALPHABET: Final = string.ascii_lowercase + string.digits
 def _signing_threads(_process: int) -> ThreadPoolExecutor:
     """Return threads for the second signature; a forked process needs its own."""
     return ThreadPoolExecutor(4, thread_name_prefix="signing")
+
+
+class SigningKey:
+    """A private RSA key that signs with RS256 (RFC 7518, 3.3): the given one, or a new one."""
+
+    def __init__(self, given: RSAKey | None = None) -> None:
+        if given is not None:
+            given.ensure_kid()
+        key = rsa.generate_private_key(65537, _KEY_BITS) if given is None else given.private_key
+        if key is None:
+            raise ValueError("the key cannot sign: give a private RSA key")
+        self.private_key: Final = key
+        modulus = b"%d" % key.public_key().public_numbers().n
+        self.kid: Final = (given and given.kid) or base64url(hashlib.sha256(modulus).digest())
+        # Cognito's own header has these two and no `typ`.
+        self._header = base64url(_TO_JSON({"kid": self.kid, "alg": "RS256"}).encode())
+
+    @cached_property
+    def jwk(self) -> RSAKey:
+        """The key as a JSON Web Key (RFC 7517)."""
+        from joserfc.jwk import RSAKey  # noqa: PLC0415 - takes 50 ms to load, and signing does not need it
+
+        return RSAKey.import_key(self.private_key, {"kid": self.kid})
+
+    def sign(self, claims: Mapping[str, Any]) -> str:
+        """Return a JSON Web Token with these claims (RFC 7515, 7.1)."""
+        signed = f"{self._header}.{base64url(_TO_JSON(claims).encode())}"
+        return f"{signed}.{base64url(self.private_key.sign(signed.encode(), padding.PKCS1v15(), SHA256()))}"
 
 
 class TokenIssuer(TrackedDicts):
@@ -60,7 +93,7 @@ class TokenIssuer(TrackedDicts):
         self._entropy = entropy
         self.records = Records()
         """The pool's records; `Core` sets them."""
-        self._key = key
+        self._key = None if key is None else SigningKey(key)
         self._key_lock = ForkSafeLock()
         self._families: dict[str, TokenFamily] = {}
         self._by_refresh_token: dict[str, TokenFamily] = {}
@@ -87,13 +120,12 @@ class TokenIssuer(TrackedDicts):
             self._with_session.setdefault(family.user.username, []).append(family)
 
     @property
-    def key(self) -> RSAKey:
-        """The signing key, with its `kid`."""
+    def key(self) -> SigningKey:
+        """The signing key."""
         # Two threads sign at once: both wait for one key, and neither generates another.
         with self._key_lock:
             if self._key is None:
-                self._key = RSAKey.generate_key(_KEY_BITS, private=True)
-            self._key.ensure_kid()
+                self._key = SigningKey()
             return self._key
 
     @property
@@ -103,8 +135,7 @@ class TokenIssuer(TrackedDicts):
 
     def jwks(self) -> dict[str, Any]:
         """Return the public key as a JSON Web Key Set (RFC 7517), as at `/.well-known/jwks.json`."""
-        public = self.key.as_dict(private=False)
-        return {"keys": [{**public, "alg": "RS256", "use": "sig"}]}
+        return {"keys": [{**self.key.jwk.as_dict(private=False), "alg": "RS256", "use": "sig"}]}
 
     def uuid(self) -> str:
         """Return a random UUID."""
@@ -153,18 +184,13 @@ class TokenIssuer(TrackedDicts):
         if family.session is not None:
             family.session.last_active = self.elapsed()
         # Signatures are most of the work of a sign-in: the two are made in parallel.
-        id_token = _signing_threads(os.getpid()).submit(self._sign, identity)
+        id_token = _signing_threads(os.getpid()).submit(self.key.sign, identity)
         return {
-            "AccessToken": self._sign(access),
+            "AccessToken": self.key.sign(access),
             "IdToken": id_token.result(),
             "ExpiresIn": family.client.access_token_validity,
             "TokenType": "Bearer",
         }
-
-    def _sign(self, claims: dict[str, Any]) -> str:
-        key = self.key
-        # Cognito's own header has these two and no `typ`.
-        return jwt.encode({"kid": key.kid, "alg": "RS256"}, claims, key, default_type=None)
 
     def family_of(self, refresh_token: str, client: AppClient) -> TokenFamily:
         """Return the family of a refresh token that this app client may use."""
@@ -247,8 +273,11 @@ class TokenIssuer(TrackedDicts):
 
     def bearer(self, access_token: str) -> TokenFamily:
         """Return the family of an access token, if it is this pool's, has not expired and is not revoked."""
+        from joserfc import jwt  # noqa: PLC0415 - takes 50 ms to load, and a sign-in does not need it
+        from joserfc.errors import JoseError  # noqa: PLC0415 - the same
+
         try:
-            token = jwt.decode(access_token, self.key, algorithms=["RS256"])
+            token = jwt.decode(access_token, self.key.jwk, algorithms=["RS256"])
         except (JoseError, ValueError, TypeError, RecursionError):  # whatever the header contains
             raise error_templates.INVALID_ACCESS_TOKEN.refusal() from None
         claims = token.claims
