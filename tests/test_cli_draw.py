@@ -216,6 +216,25 @@ def test_a_picture_for_light_and_dark_pages() -> None:
     one_line(draw("--picture", "--theme", "dark"), 2, "cannot be used together")
 
 
+def test_a_picture_that_moves(steps: str) -> None:
+    """`--animated` moves a recorded sign-in; with `--picture` a still one is for readers who ask for reduced motion."""
+    Path("one.jsonl").write_text(steps, encoding="utf-8")
+    result = draw("--history", "one.jsonl", "--animated", "--picture", "-o", "walk.svg")
+    moving = {
+        name: "@keyframes" in Path(f"walk-{name}.svg").read_text("utf-8")
+        for name in ("light", "dark", "still")
+    }
+    assert moving == {"light": True, "dark": True, "still": False}
+    assert re.findall(r'media="([^"]*)" srcset="([^"]*)"', result.stdout) == [
+        ("(prefers-reduced-motion: reduce)", "walk-still.svg"),
+        ("(prefers-color-scheme: dark)", "walk-dark.svg"),
+    ]
+    assert draw("--history", "one.jsonl", "--animated").exit_code == 0
+    assert "@keyframes" in Path("walk.svg").read_text("utf-8")
+    one_line(draw("--history", "one.jsonl", "--animated", "-o", "walk.png"), 2, "--animated writes .svg")
+    one_line(draw("--animated"), 2, "--animated requires --history")
+
+
 # ---- a pool of yours --------------------------------------------------------------------------------------------
 
 POOL: dict[str, Any] = {

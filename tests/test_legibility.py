@@ -7,8 +7,11 @@ from html import unescape
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import browser
 import gallery
 import pytest
+from browser import chromium
+from playwright.sync_api import Page
 
 from authfsm.core.history import Step
 from authfsm.diagrams import UnknownLabel, diagram
@@ -196,6 +199,46 @@ def test_a_sign_in_that_moves() -> None:
     assert re.sub(r" step-\d+|<style>@media \(prefers-reduced.*?</style>\n", "", moving) == still
     assert "script" not in moving
     assert diagram(animated=True).svg().count("@keyframes") == 0
+
+
+def test_reduced_motion_is_honoured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In Chromium the media query inside an SVG image stops it, and README's element shows the still or the dark one."""
+    still, moving = (
+        diagram(flow="USER_SRP_AUTH", history=HISTORY, animated=each).svg() for each in (False, True)
+    )
+    begun = re.sub(
+        r"s -?[\d.]+s infinite", "s 0s infinite", moving
+    )  # at once, what comes later is not yet visible
+    for name, text in {"still.svg": still, "moving.svg": begun}.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+
+    def is_still(page: Page) -> bool:
+        shots = []
+        for name in ("still", "moving"):
+            (tmp_path / f"{name}.html").write_text(f'<img src="{name}.svg">', encoding="utf-8")
+            page.goto((tmp_path / f"{name}.html").as_uri())
+            shots.append(page.locator("img").screenshot())
+        return shots[0] == shots[1]
+
+    with chromium(tmp_path / "profile") as opened:
+        page = opened.page
+        assert not is_still(page)
+        (tmp_path / "page.html").write_text(
+            gallery.moving_picture(f"{ROOT.as_uri()}/diagrams/"), encoding="utf-8"
+        )
+        page.goto((tmp_path / "page.html").as_uri())
+        for motion, scheme, name in (
+            ("reduce", "light", "still"), ("reduce", "dark", "still"),
+            ("no-preference", "light", "light"), ("no-preference", "dark", "dark"),
+        ):  # fmt: skip
+            page.emulate_media(reduced_motion=motion, color_scheme=scheme)  # type: ignore[arg-type]  # two of its words
+            page.wait_for_function(
+                "name => document.images[0].currentSrc.endsWith(`sign_in-${name}.svg`)", arg=name
+            )
+    # The preference of the system: what is emulated for a page does not reach its images.
+    monkeypatch.setattr(browser, "ARGUMENTS", (*browser.ARGUMENTS, "--force-prefers-reduced-motion"))
+    with chromium(tmp_path / "other profile") as opened:
+        assert is_still(opened.page)
 
 
 def test_jupyter_shows_no_picture_wider_than_its_cell() -> None:
