@@ -198,7 +198,7 @@ async function readFile(file, destination) {
     go({ [destination]: found });
     $("message").textContent = `Read ${file.name}.`;
   } catch (error) {
-    const reason = error instanceof SyntaxError ? "The file is not JSON." : error.message;
+    const reason = error instanceof SyntaxError ? `The file is not JSON: ${error.message}.` : error.message;
     const command = destination === "before" ? "--diff BEFORE AFTER" : `--settings ${file.name}`;
     $("message").textContent = `${reason} For any description of a pool: authfsm draw --html page.html ${command}`;
     showSwitches();
