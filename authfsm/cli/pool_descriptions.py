@@ -48,8 +48,7 @@ class PoolOptions:
     """The options that name a pool; the base of several commands."""
 
     settings: Path | None = pool_option(
-        "A pool's JSON: by authfsm draw --save-settings or aws cognito-idp describe-user-pool.",
-        dir_okay=False,
+        "A pool as JSON, by draw --save-settings or aws cognito-idp describe-user-pool.", dir_okay=False
     )
     pool: str | None = pool_option(
         "The user pool's id, for example eu-west-1_AbCdEfGhI; its settings are read from AWS."
