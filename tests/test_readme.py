@@ -97,7 +97,7 @@ def test_a_machine_with_states_of_ones_own(signing_key: RSAKey, capsys: pytest.C
 
 PUBLIC = re.findall(
     r"`(?:authfsm\.)?([a-z_.]+?)`",
-    re.search(r"^Public are the names.*$", MAP.read_text("utf-8"), re.MULTILINE)[0],  # type: ignore[index]
+    re.search(r"^The public API consists of the names.*$", MAP.read_text("utf-8"), re.MULTILINE)[0],  # type: ignore[index]
 )
 
 

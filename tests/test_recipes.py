@@ -11,12 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import attrs
 import boto3
 import pytest
 from fastapi.testclient import TestClient
 from joserfc.jwk import RSAKey
 
-from authfsm import AsyncCognito, Verifier, new_key
+from authfsm import AsyncCognito, PoolSettings, Verifier, new_key
 from authfsm.contrib.web_sign_in import WebSignIn
 from authfsm.local import LocalPool, ManualClock, RefreshTokenRotation
 
@@ -192,3 +193,60 @@ def test_readme_s_router(signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -
         assert set(re.findall(r'[{ ]"(\w+)": ', text)) - {"title", "prompts"} <= set(reply.json())
         for name in ("state", "signed_in", "message", "action"):
             assert name not in text or f'"{name}": {json.dumps(reply.json()[name])}' in text
+
+
+POOL: Final = {
+    "MfaConfiguration": "ON",
+    "UserPoolTier": "ESSENTIALS",
+    "DeviceConfiguration": {"ChallengeRequiredOnNewDevice": True},
+}
+CLIENT: Final = {
+    "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_USER_AUTH"],
+    "EnableTokenRevocation": True,
+}
+FIRST: Final = {"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "WEB_AUTHN"]}}
+SOFTWARE_TOKEN: Final = {"SoftwareTokenMfaConfiguration": {"Enabled": True}}
+TERRAFORM: Final = {
+    "aws_cognito_user_pool": {
+        "name": "users", "mfa_configuration": "ON", "user_pool_tier": "ESSENTIALS", "sms_configuration": [],
+        "device_configuration": [{"challenge_required_on_new_device": True}], "tags": None,
+        "lambda_config": [{"define_auth_challenge": "arn:aws:lambda:eu-west-1:1:function:define", "pre_sign_up": ""}],
+        "sign_in_policy": [{"allowed_first_auth_factors": ["PASSWORD", "WEB_AUTHN"]}],
+        "software_token_mfa_configuration": [{"enabled": True}], "schema": [{"name": "email", "required": True}],
+    },
+    "aws_cognito_user_pool_client": {
+        "explicit_auth_flows": ["ALLOW_USER_SRP_AUTH", "ALLOW_USER_AUTH"], "enable_token_revocation": True,
+    },
+}  # fmt: skip
+
+
+def test_a_pool_before_it_exists(tmp_path: Path) -> None:
+    """Saved replies, a CloudFormation template and a Terraform plan of one pool give the same settings."""
+    module = recipe("pool_templates")
+    reply = POOL | {
+        "Policies": FIRST,
+        "LambdaConfig": {"DefineAuthChallenge": "arn:aws:lambda:eu-west-1:1:function:define"},
+    }
+    template = POOL | {"Policies": FIRST, "EnabledMfas": ["SOFTWARE_TOKEN_MFA"], "UserPoolName": {"Ref": "Name"},
+                       "LambdaConfig": {"DefineAuthChallenge": {"Fn::GetAtt": ["Define", "Arn"]}}}  # fmt: skip
+    replies = {
+        "pool": {"UserPool": reply},
+        "client": {"UserPoolClient": CLIENT},
+        "mfa": {"MfaConfiguration": "ON", **SOFTWARE_TOKEN},
+    }
+    for name, each in replies.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(each), encoding="utf-8")
+    kinds = {"AWS::Cognito::UserPool": template, "AWS::Cognito::UserPoolClient": CLIENT}
+    resources = {kind: {"Type": kind, "Properties": each} for kind, each in kinds.items()}
+    (tmp_path / "template").write_text(json.dumps({"Resources": resources}), encoding="utf-8")
+    planned = [{"resources": [{"type": kind, "values": each}]} for kind, each in TERRAFORM.items()]
+    plan = {"planned_values": {"root_module": {"child_modules": planned}}}
+    (tmp_path / "plan").write_text(json.dumps(plan), encoding="utf-8")
+
+    paths = (tmp_path, tmp_path / "template", tmp_path / "plan")
+    saved, *others = (PoolSettings.from_descriptions(module.description(each)) for each in paths)
+
+    for each in others:
+        assert attrs.evolve(each, unknown_members=()) == attrs.evolve(saved, unknown_members=())
+    assert saved.software_token_mfa
+    assert saved.lambda_config == frozenset({"DefineAuthChallenge"})
