@@ -151,7 +151,7 @@ def test_readme_links_to_each() -> None:
     readme = (RECIPES.parent.parent / "README.md").read_text("utf-8")
     names = [f"notebooks/recipes/{each.name}" for each in RECIPES.glob("*.py")]
 
-    assert len(names) == 4
+    assert len(names) == 5
     missing = [each for each in (*names, "notebooks/from-pycognito.md") if f"]({each})" not in readme]
     assert missing == []
 
