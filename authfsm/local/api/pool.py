@@ -258,7 +258,8 @@ class LocalPool(DisplayMixin):
             client_secret = pool_operations.new_client_secret(self._entropy)
         client_id = client_id or pool_operations.new_client_id(self._entropy)
         client = AppClient(client_id, secret(client_secret or None), **settings)
-        for name in ("read_attributes", "write_attributes"):
+        # A real app client may name attributes that its pool's description does not have.
+        for name in () if client.client_description else ("read_attributes", "write_attributes"):
             check_names(name, getattr(client, name) or (), self.configuration.attributes.all)
         with self._lock:
             if client_id in self._core.clients:
