@@ -196,6 +196,18 @@ def test_what_has_not_happened_yet_has_contrast(name: str) -> None:
     assert [pair for pair in pairs if contrast(blended(pair[0], text, pair[1]), pair[1]) < 4.5] == []
 
 
+@pytest.mark.parametrize("name", THEMES)
+def test_plantuml_has_contrast(name: str) -> None:
+    """In PlantUML's language, which has one colour for all text, that has 4.5 : 1 on every state and the background."""
+    text = format(diagram(theme=THEMES[name]), "plantuml")
+    (font,), (paper,) = (
+        re.findall(rf"skinparam {each} (#\w+)", text) for each in ("defaultFontColor", "backgroundColor")
+    )
+    fills = re.findall(r"^state .* (#\w+) ##\w+$", text, re.MULTILINE)
+    assert len(fills) > 20
+    assert [each for each in (*fills, paper) if contrast(font, each) < 4.5] == []
+
+
 def test_labels_replace_texts() -> None:
     """The argument `labels` replaces names of states, triggers, junctions and sentences of the caption."""
     words = {"SMS_MFA": "Code per SMS", "code": "<Code & mehr>", "password proved": "Passwort stimmt"}

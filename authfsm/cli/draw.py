@@ -212,8 +212,7 @@ class Draw(PoolOptions):
         if output.suffix not in {".svg", ".png"}:
             raise command.WrongUsage(f"--picture writes .svg or .png, not {output}")
         looks: dict[str, Any] = {"light": {"theme": diagrams.LIGHT}, "dark": {"theme": diagrams.DARK}}
-        if self.animated:
-            looks["still"] = {"theme": diagrams.AUTO, "animated": False}
+        looks |= {"still": {"theme": diagrams.AUTO, "animated": False}} if self.animated else {}
         files = {name: output.with_stem(f"{output.stem}-{name}").as_posix() for name in looks}
         for name, look in looks.items():
             _write(Path(files[name]), partial(evolve(drawn, **look).save, files[name]))  # type: ignore[misc]

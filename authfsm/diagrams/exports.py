@@ -91,13 +91,15 @@ def mermaid(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> str
 
 def plantuml(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> str:
     """Return a diagram in PlantUML's language (https://plantuml.com/state-diagram)."""
-    styles = _styles(theme)
-    paints = {
-        node: f" {fill} ##{line.lstrip('#')}"
-        for node in model.nodes
-        for fill, line, _ in (styles[_class(node, model)],)
-    }
-    head = ("@startuml", f"title {plantuml_text(model.title)}", "hide empty description")
+    styles = _styles(theme) | {
+        "junction": (theme.background, theme.line, theme.text)
+    }  # all text has one colour
+    found = {node: styles[_class(node, model)] for node in model.nodes}
+    paints = {node: f" {fill} ##{line.lstrip('#')}" for node, (fill, line, _) in found.items()}
+    colours = {"backgroundColor": theme.background, "arrowColor": theme.line}
+    colours |= dict.fromkeys(("defaultFontColor", "stateStartColor", "stateEndColor"), theme.text)
+    look = (f"skinparam {name} {colour}" for name, colour in colours.items())
+    head = ("@startuml", f"title {plantuml_text(model.title)}", "hide empty description", *look)
     return "\n".join((*head, *_state_lines(model, labels, _PLANTUML, paints), "@enduml", ""))
 
 
