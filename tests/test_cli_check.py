@@ -182,7 +182,7 @@ def test_a_real_pool(monkeypatch: pytest.MonkeyPatch) -> None:
             return client
 
     monkeypatch.setattr("boto3.session.Session", Session)
-    result = run("check", "--pool", pool.pool_id, "--client", pool.client_id, "-f", "json")
+    result = run("check", "--pool-id", pool.pool_id, "--client-id", pool.client_id, "-f", "json")
 
     assert result.exit_code == 1
     assert len(json.loads(result.stdout)) == 9
@@ -192,8 +192,8 @@ def test_a_real_pool(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--pool", "x", "--settings", "y"], "--pool and --settings cannot be used together"),
-        (["--client", "x"], "--client requires --pool"),
+        (["--pool-id", "x", "--settings", "y"], "--pool-id and --settings cannot be used together"),
+        (["--client-id", "x"], "--client-id requires --pool-id"),
         (["--format", "xml"], "--format must be one of text, json, sarif, not 'xml'"),
         (["--fail-on", "bad"], "--fail-on must be one of high, medium, low, note, never, not 'bad'"),
     ],
@@ -265,8 +265,8 @@ def test_what_changes(saved: Mapping[str, Path]) -> None:
     ("options", "words"),
     [
         (["--shortest", "--longest"], "--shortest and --longest cannot be used together"),
-        (["--region", "x"], "--region requires --pool"),
-        (["--pool", "x", "--diff", "a", "b"], "--pool and --diff cannot be used together"),
+        (["--region", "x"], "--region requires --pool-id"),
+        (["--pool-id", "x", "--diff", "a", "b"], "--pool-id and --diff cannot be used together"),
     ],
 )
 def test_paths_called_wrongly(options: list[str], words: str) -> None:

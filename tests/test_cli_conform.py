@@ -46,7 +46,7 @@ def test_list_prints_every_rule() -> None:
 def test_output_files(tmp_path: Path) -> None:
     """The suffix selects Markdown or JSON; - prints only JSON to standard output."""
     markdown, as_json = tmp_path / "table.md", tmp_path / "table.json"
-    ours = ("--compare", "one=ours", "--rule", "reply.tokens-alone")
+    ours = ("--compare", "one=local", "--rule", "reply.tokens-alone")
 
     code, stdout, _ = conform(*ours, "-o", str(markdown), "-o", str(as_json), "-o", "-")
 
@@ -62,7 +62,7 @@ def test_an_existing_pool() -> None:
     with serve_in_thread(account_recovery=["verified_email"]) as served:
         before = {each["ClientId"] for each in clients(served.boto())}
         code, stdout, _ = conform(
-            "--endpoint", served.url, "--pool-id", POOL_ID, *rules, "-o", "-", "--codes", "outbox"
+            "--endpoint-url", served.url, "--pool-id", POOL_ID, *rules, "-o", "-", "--codes", "outbox"
         )
         boto = served.boto()
         left = boto.list_users(UserPoolId=POOL_ID)["Users"]
@@ -75,7 +75,7 @@ def test_an_existing_pool() -> None:
     assert [name for name, each in outcomes.items() if each == "skipped"] == ["totp.wrong"]
     assert endpoint["verdicts"]["totp.wrong"]["why"] == "the rule needs a pool with MfaConfiguration OPTIONAL"
     assert endpoint["verdicts"]["password.wrong"]["command"] == (
-        f"authfsm conform --endpoint {served.url} --codes outbox --pool-id {POOL_ID} --rule password.wrong"
+        f"authfsm conform --endpoint-url {served.url} --codes outbox --pool-id {POOL_ID} --rule password.wrong"
     )
     assert (left, after) == ([], before)
 
@@ -92,7 +92,7 @@ def test_an_existing_app_client() -> None:
     where = ("--pool-id", POOL_ID, "--client-id", CLIENT_ID)
     rules = ("--rule", "password.wrong", "--rule", "secret-hash.missing")
     with serve_in_thread(account_recovery=["verified_email"]) as served:
-        code, stdout, _ = conform("--endpoint", served.url, *where, *rules, "-o", "-")
+        code, stdout, _ = conform("--endpoint-url", served.url, *where, *rules, "-o", "-")
     verdicts = json.loads(stdout)["endpoints"][0]["verdicts"]
 
     assert code == 0
@@ -102,17 +102,17 @@ def test_an_existing_app_client() -> None:
 
 USAGE_ERRORS = {
     ("--rule", "srp.nothing"): f"unknown rule srp.nothing: authfsm conform --list lists all {len(RULES)} rules",
-    ("--endpoint", "ftp://here"): "the endpoint must be an http or https URL, not 'ftp://here'",
+    ("--endpoint-url", "ftp://here"): "the endpoint must be an http or https URL, not 'ftp://here'",
     ("--compare", "moto"): "--compare must be NAME=URL, not 'moto'",
-    ("--compare", "a=ours", "--compare", "a=ours"): "each --compare must have a different NAME",
-    ("--endpoint", "http://here", "--compare", "a=ours"): "--endpoint and --compare cannot be used together",
-    ("--pool-id", "eu-west-1_a"): "--pool-id and --client-id require --endpoint",
-    ("--endpoint", "http://here", "--client-id", "a"): "--client-id requires --pool-id",
-    ("--compare", "a=ours", "--codes", "b=outbox"): "--codes: no --compare endpoint is called 'b'",
-    ("--compare", "a=ours", "--codes", "pigeon"): "--codes 'pigeon' is neither outbox nor fixed:CODE",
+    ("--compare", "a=local", "--compare", "a=local"): "each --compare must have a different NAME",
+    ("--endpoint-url", "http://here", "--compare", "a=local"): "--endpoint-url and --compare cannot be used together",
+    ("--pool-id", "eu-west-1_a"): "--pool-id and --client-id require --endpoint-url",
+    ("--endpoint-url", "http://here", "--client-id", "a"): "--client-id requires --pool-id",
+    ("--compare", "a=local", "--codes", "b=outbox"): "--codes: no --compare endpoint is called 'b'",
+    ("--compare", "a=local", "--codes", "pigeon"): "--codes 'pigeon' is neither outbox nor fixed:CODE",
     ("-o", "table.pdf"): "--output table.pdf must end in .md or .json",
-    ("--endpoint", "http://127.0.0.1:1"): "http://127.0.0.1:1 does not answer: start it, or correct the URL",
-    ("--endpoint", "http://127.0.0.1:1", "--profile", "nobody-has-this"): (
+    ("--endpoint-url", "http://127.0.0.1:1"): "http://127.0.0.1:1 does not answer: start it, or correct the URL",
+    ("--endpoint-url", "http://127.0.0.1:1", "--profile", "nobody-has-this"): (
         "--profile nobody-has-this: The config profile (nobody-has-this) could not be found"
     ),
 }  # fmt: skip

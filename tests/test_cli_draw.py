@@ -340,7 +340,9 @@ def test_a_real_pool_is_described_and_saved(monkeypatch: pytest.MonkeyPatch) -> 
     """By three Describe operations, in the region that its id names; saved without the client's secret."""
     told = Told()
     monkeypatch.setattr(boto3.session, "Session", told)
-    result = draw("--pool", "eu-west-1_x", "--client", "y", "--profile", "p", "--save-settings", "a.json")
+    result = draw(
+        "--pool-id", "eu-west-1_x", "--client-id", "y", "--profile", "p", "--save-settings", "a.json"
+    )
 
     assert result.exit_code == 0
     assert result.stderr == "saved a.json\n"
@@ -351,7 +353,7 @@ def test_a_real_pool_is_described_and_saved(monkeypatch: pytest.MonkeyPatch) -> 
     assert "hush" not in text
     assert "ALLOW_USER_SRP_AUTH" in text
     assert draw("--settings", "a.json", "-o", "a.svg").exit_code == 0
-    assert draw("--pool", "eu-west-1_x", "-o", "b.svg").exit_code == 0
+    assert draw("--pool-id", "eu-west-1_x", "-o", "b.svg").exit_code == 0
 
 
 def test_a_local_pool_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -362,7 +364,7 @@ def test_a_local_pool_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
     told.client = lambda *_, **__: client  # type: ignore[method-assign]  # its client is the pool's
     monkeypatch.setattr(boto3.session, "Session", told)
 
-    assert draw("--pool", pool.pool_id, "--client", pool.client_id).stderr == "drew pool.svg\n"
+    assert draw("--pool-id", pool.pool_id, "--client-id", pool.client_id).stderr == "drew pool.svg\n"
     assert "SOFTWARE_TOKEN_MFA" in texts(Path("pool.svg"))
     assert "SMS_MFA" not in texts(Path("pool.svg"))
 
@@ -388,14 +390,14 @@ def test_aws_refuses(monkeypatch: pytest.MonkeyPatch, code: str, words: list[str
     """One line says what to grant, or what to do: for access denied, the three IAM actions."""
     monkeypatch.setattr(boto3.session, "Session", Told(refused(code)))
 
-    one_line(draw("--pool", "eu-west-1_x"), 1, *words)
+    one_line(draw("--pool-id", "eu-west-1_x"), 1, *words)
 
 
 def test_no_credentials_no_profile_no_network() -> None:
     """One line each, that says what to do."""
-    one_line(draw("--pool", "abc"), 1, "eu-west-1_AbCdEfGhI", "abc")
-    one_line(draw("--pool", "eu-west-1_x"), 1, "aws configure", "AWS_PROFILE", "--settings")
-    one_line(draw("--pool", "eu-west-1_x", "--profile", "nope"), 1, "nope", "aws configure list-profiles")
+    one_line(draw("--pool-id", "abc"), 1, "eu-west-1_AbCdEfGhI", "abc")
+    one_line(draw("--pool-id", "eu-west-1_x"), 1, "aws configure", "AWS_PROFILE", "--settings")
+    one_line(draw("--pool-id", "eu-west-1_x", "--profile", "nope"), 1, "nope", "aws configure list-profiles")
 
 
 def test_an_endpoint_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -404,7 +406,7 @@ def test_an_endpoint_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
 
-    one_line(draw("--pool", "eu-west-1_x", "--endpoint-url", "http://127.0.0.1:9"), 1, "127.0.0.1:9")
+    one_line(draw("--pool-id", "eu-west-1_x", "--endpoint-url", "http://127.0.0.1:9"), 1, "127.0.0.1:9")
 
 
 # ---- the page -----------------------------------------------------------------------------------------------------
@@ -435,9 +437,9 @@ def test_the_page_to_explore() -> None:
         (("--theme", "pink"), ("pink", "light, dark")),
         (("-o", "flow.gif"), ("flow.gif", ".svg")),
         (("-o", "flow"), ("flow", ".svg", "--format")),
-        (("--client", "y"), ("--client requires --pool",)),
-        (("--faded",), ("--faded requires --pool or --settings",)),
-        (("--pool", "a_b", "--settings", "c"), ("--pool and --settings cannot be used together",)),
+        (("--client-id", "y"), ("--client-id requires --pool-id",)),
+        (("--faded",), ("--faded requires --pool-id or --settings",)),
+        (("--pool-id", "a_b", "--settings", "c"), ("--pool-id and --settings cannot be used together",)),
         (("--history", "a", "--traffic", "b"), ("cannot be used together",)),
     ],
 )

@@ -28,7 +28,7 @@ VALUES = {
 }  # fmt: skip
 KEPT = {
     **VALUES, "output": ("-o", "x.svg"), "sequence": ("--sequence",), "html": ("--html", "x.html"),
-    "settings": ("--settings", "a.json"), "pool": ("--pool", "p"), "client": ("--client", "c"), "profile": ("--profile", "p"),
+    "settings": ("--settings", "a.json"), "pool-id": ("--pool-id", "p"), "client-id": ("--client-id", "c"), "profile": ("--profile", "p"),
     "region": ("--region", "r"), "endpoint-url": ("--endpoint-url", "http://localhost"), "engine": ("--engine", "dot"),
     "save-settings": ("--save-settings", "s.json"),
 }  # fmt: skip
@@ -109,7 +109,7 @@ def portal(request: pytest.FixtureRequest) -> Iterator[str]:
 
 def test_an_endpoint_that_is_no_cognito_is_a_failure(portal: str) -> None:
     """Where no rule could be tried, conform says so and fails; it does not report success."""
-    result = run("conform", "--endpoint", portal, "--rule", "password.*", "-o", "-")
+    result = run("conform", "--endpoint-url", portal, "--rule", "password.*", "-o", "-")
 
     assert result.exit_code != 0
     assert "authfsm conform: no rule could run at" in result.stderr
@@ -118,20 +118,20 @@ def test_an_endpoint_that_is_no_cognito_is_a_failure(portal: str) -> None:
 
 def test_a_list_of_rules_takes_no_endpoint() -> None:
     """`conform --list` tries nothing: an endpoint is refused."""
-    result = run("conform", "--list", "--endpoint", "http://127.0.0.1:1")
+    result = run("conform", "--list", "--endpoint-url", "http://127.0.0.1:1")
 
-    assert (result.exit_code, "--endpoint has no effect with --list" in result.stderr) == (2, True)
+    assert (result.exit_code, "--endpoint-url has no effect with --list" in result.stderr) == (2, True)
 
 
 # ---- every option of every command ---------------------------------------------------------------------------
 
-POOL = ("--pool", "eu-west-1_a")
+POOL = ("--pool-id", "eu-west-1_a")
 OF_A_POOL = {
-    "settings": ((), ("--settings", "a.json")), "pool": ((), POOL), "client": (POOL, ("--client", "c")),
+    "settings": ((), ("--settings", "a.json")), "pool_id": ((), POOL), "client_id": (POOL, ("--client-id", "c")),
     "profile": (POOL, ("--profile", "p")), "region": (POOL, ("--region", "r")),
     "endpoint_url": (POOL, ("--endpoint-url", "http://127.0.0.1:1")),
 }  # fmt: skip
-AT = ("--endpoint", "http://127.0.0.1:1")
+AT = ("--endpoint-url", "http://127.0.0.1:1")
 SHORT = ("-o", "-", "-f", "dot")
 CHANGES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "capture": {
@@ -142,7 +142,7 @@ CHANGES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         "fail_on": (("--settings", "a.json"), ("--fail-on", "never")), "diagram": (("--settings", "a.json"), ("--diagram", "d")),
     },
     "conform": {
-        "endpoint": ((), AT), "compare": ((), ("--compare", "a=http://127.0.0.1:1")), "pool_id": (AT, ("--pool-id", "p")),
+        "endpoint_url": ((), AT), "compare": ((), ("--compare", "a=http://127.0.0.1:1")), "pool_id": (AT, ("--pool-id", "p")),
         "client_id": ((*AT, "--pool-id", "p"), ("--client-id", "c")), "codes": (AT, ("--codes", "fixed:123456")),
         "region": (AT, ("--region", "r")), "profile": (AT, ("--profile", "nobody")), "rule": ((), ("--rule", "srp.*")),
         "list_": ((), ("--list",)), "timeout": ((), ("--timeout", "5")), "output": ((), ("-o", "x.txt")),
@@ -171,7 +171,7 @@ CHANGES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     },
     "signin": {
         "demo": (("--local",), ("sms",)), "client_id": ((), ("--client-id", "c")), "pool_id": ((), ("--pool-id", "p")),
-        "region": ((), ("--region", "r")), "endpoint": ((), ("--endpoint", "http://127.0.0.1:1")), "profile": ((), ("--profile", "p")),
+        "region": ((), ("--region", "r")), "endpoint_url": ((), ("--endpoint-url", "http://127.0.0.1:1")), "profile": ((), ("--profile", "p")),
         "admin": ((), ("--admin",)), "username": ((), ("-u", "ada")), "flow": ((), ("--flow", "CUSTOM_AUTH")),
         "preferred": ((), ("--preferred", "EMAIL_OTP")), "password_first": ((), ("--password-first",)),
         "password_stdin": ((), ("--password-stdin",)), "remember": ((), ("--remember",)), "json": ((), ("--json",)),
@@ -189,7 +189,7 @@ REFUSED = (
     ("signin", ("--local", "--client-id", "c"), "--client-id has no effect with --local"),
     ("signin", ("--local", "--pool-id", "p"), "--pool-id has no effect with --local"),
     ("signin", ("--local", "--region", "r"), "--region has no effect with --local"),
-    ("signin", ("--local", "--endpoint", "http://127.0.0.1:1"), "--endpoint has no effect with --local"),
+    ("signin", ("--local", "--endpoint-url", "http://127.0.0.1:1"), "--endpoint-url has no effect with --local"),
     ("signin", ("--local", "--profile", "p"), "--profile has no effect with --local"),
     ("signin", ("--show-tokens",), "--show-tokens has no effect without --json"),
     ("signin", ("--flow", "SRP"), "--flow must be one of USER_SRP_AUTH, USER_PASSWORD_AUTH,"),

@@ -124,7 +124,7 @@ def _plain() -> dict[str, str]:
 
 def at_pool(url: str, *options: str) -> list[str]:
     """The options that name a served pool."""
-    return ["--endpoint", url, "--client-id", CLIENT_ID, "--pool-id", POOL_ID, *options]
+    return ["--endpoint-url", url, "--client-id", CLIENT_ID, "--pool-id", POOL_ID, *options]
 
 
 def begins(person: Sitting) -> None:
@@ -338,7 +338,7 @@ def test_an_app_client_with_a_secret_asks_for_it() -> None:
     """
     with (
         serve_in_thread(client_secret="s" * 51, users=[{"username": "ada", "password": SERVED}]) as pool,
-        sitting("--endpoint", pool.url) as person,
+        sitting("--endpoint-url", pool.url) as person,
     ):
         person.types("User pool id", POOL_ID)
         person.types("App client id", CLIENT_ID)

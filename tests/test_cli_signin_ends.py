@@ -70,7 +70,7 @@ def ran(*options: str, lines: str = "", **environment: str) -> Ran:
 
 def at(url: str, *options: str) -> list[str]:
     """The options that name a served pool and ada, her answers coming by standard input."""
-    named = ["--endpoint", url, "--client-id", CLIENT_ID, "--pool-id", POOL_ID, "--username", "ada"]
+    named = ["--endpoint-url", url, "--client-id", CLIENT_ID, "--pool-id", POOL_ID, "--username", "ada"]
     return [*named, "--no-remember", "--password-stdin", *options]
 
 
@@ -108,7 +108,7 @@ def test_everything_by_the_environment() -> None:
             "--json",
             AUTHFSM_CLIENT_ID=CLIENT_ID,
             AUTHFSM_POOL_ID=POOL_ID,
-            AUTHFSM_ENDPOINT=pool.url,
+            AUTHFSM_ENDPOINT_URL=pool.url,
             AUTHFSM_USERNAME="ada",
             AUTHFSM_PASSWORD=PASSWORD,
         )
@@ -208,7 +208,7 @@ def test_nothing_is_asked_of_a_pipe() -> None:
         (["--local", "--password-first"], "--password-first requires --flow CUSTOM_AUTH"),
         (["--local", "--output", "/nowhere/t.json"], "there is no folder /nowhere"),
         (["--pool-id", POOL_ID, "--client-id", "x", "--profile", "nobody"], "nobody"),
-        (["--pool-id", POOL_ID, "--client-id", "x", "--endpoint", "nonsense"], "nonsense"),
+        (["--pool-id", POOL_ID, "--client-id", "x", "--endpoint-url", "nonsense"], "nonsense"),
     ],
 )  # fmt: skip
 def test_called_wrongly(options: list[str], told: str) -> None:
@@ -268,7 +268,7 @@ def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 
     seen = ran(*at("http://127.0.0.1:1"), lines=PASSWORD)
 
-    assert seen.code == ExitStatus.NO_ANSWER
+    assert seen.code == ExitStatus.SERVICE_FAILED
     assert seen.err.count("Retrying in") == 2
     assert "EndpointConnectionError" in seen.err
 
@@ -338,7 +338,7 @@ def test_too_many_requests_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> No
         (RecoveryAction.WAIT_OUT, Fault.TIME, ExitStatus.TOO_LATE),
         (RecoveryAction.START_AGAIN, Fault.USER, ExitStatus.REFUSED),
         (RecoveryAction.START_AGAIN, Fault.TIME, ExitStatus.TOO_LATE),
-        (RecoveryAction.START_AGAIN, Fault.SERVICE, ExitStatus.NO_ANSWER),
+        (RecoveryAction.START_AGAIN, Fault.SERVICE, ExitStatus.SERVICE_FAILED),
         (RecoveryAction.START_AGAIN, Fault.CALLER, ExitStatus.MISCONFIGURED),
         (RecoveryAction.GIVE_UP, Fault.OPERATOR, ExitStatus.MISCONFIGURED),
         (RecoveryAction.FIX_CONFIGURATION, Fault.CALLER, ExitStatus.MISCONFIGURED),

@@ -66,7 +66,7 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def signs_in(pool: ThreadServer, *options: str, lines: str = PASSWORD) -> Ran:
     """Ada signs in to a served pool."""
-    named = ["--endpoint", pool.url, "--client-id", CLIENT_ID, "--pool-id", POOL_ID]
+    named = ["--endpoint-url", pool.url, "--client-id", CLIENT_ID, "--pool-id", POOL_ID]
     return ran(*named, "--username", "ada", "--password-stdin", *options, lines=lines)
 
 

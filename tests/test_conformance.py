@@ -151,12 +151,12 @@ def check_commands(result: EndpointResult, url: str) -> None:
     names = [name for name, each in result.verdicts.items() if each.outcome is Outcome.FAILED]
     options = [word for option in result.endpoint.options for word in option.split()]
     for rule in select_rules(tuple(names)):
-        command = ["authfsm", "conform", "--endpoint", str(result.endpoint.url)]
+        command = ["authfsm", "conform", "--endpoint-url", str(result.endpoint.url)]
         assert result.endpoint.command(rule) == " ".join([*command, *options, "--rule", rule.id])
 
     rules = [word for name in names for word in ("--rule", name)]
     again = CliRunner().invoke(
-        app, ["conform", "--endpoint", url, *options, *rules], env={"COLUMNS": "1000", "TERM": "dumb"}
+        app, ["conform", "--endpoint-url", url, *options, *rules], env={"COLUMNS": "1000", "TERM": "dumb"}
     )
 
     assert again.exit_code == 1

@@ -71,7 +71,7 @@ class Check(PoolOptions):
             try:
                 found = review(descriptions)
             except BadField as error:
-                raise Failed(f"{self.settings or self.pool}: {error.field} {error.why}") from None
+                raise Failed(f"{self.settings or self.pool_id}: {error.field} {error.why}") from None
             lines = [*_findings(found), _summary(found)]
         self._print(found, lines)
         if self.diagram is not None:
@@ -102,7 +102,7 @@ class Check(PoolOptions):
 
     def _origin(self) -> Origin:
         if self.settings is None:
-            return Origin(self.pool or "authfsm.protocol.table.PROTOCOL")
+            return Origin(self.pool_id or "authfsm.protocol.table.PROTOCOL")
         text = decode_text(self.settings.read_bytes())
         return Origin(self.settings.stem, str(self.settings), text)
 

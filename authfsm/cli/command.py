@@ -176,4 +176,4 @@ def refuse_exclusive(options: object, *pairs: tuple[str, str]) -> None:
     """Raise `Failed` if both options of a pair are given."""
     for one, other in pairs:
         if getattr(options, one) and getattr(options, other):
-            raise WrongUsage(f"--{one} and --{other} cannot be used together")
+            raise WrongUsage(f"{flag(one)} and {flag(other)} cannot be used together")

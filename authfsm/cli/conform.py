@@ -38,7 +38,7 @@ from authfsm.conformance.run import (
 )
 from authfsm.conformance.verdicts import Outcome, RuleVerdict
 
-EMBEDDED: Final = "ours"
+LOCAL: Final = "local"
 _SUFFIXES: Final = (".md", ".json")
 _LOCAL: Final = ("local", "local", None)
 _STDOUT: Final = Path("-")
@@ -60,9 +60,9 @@ class Conform:
         " 2 usage error, or the endpoint does not answer."
     )
 
-    endpoint: str | None = _endpoint("The endpoint's URL; by default the local pool.")
+    endpoint_url: str | None = _endpoint("The endpoint's URL; by default the local pool.")
     compare: list[str] | None = _endpoint(
-        "Compare this endpoint too, as column NAME; URL `ours` is the local pool. Repeatable.",
+        "Compare this endpoint too, as column NAME; use `local` as URL for the local pool. Repeatable.",
         metavar="NAME=URL",
     )
     pool_id: str | None = _endpoint("An existing user pool; by default pools are created through the API.")
@@ -128,9 +128,9 @@ class Conform:
             ) from None
 
     def _endpoints(self) -> list[Endpoint]:
-        command.refuse_exclusive(self, ("endpoint", "compare"))
-        if (self.pool_id or self.client_id) and not self.endpoint:
-            raise command.WrongUsage("--pool-id and --client-id require --endpoint")
+        command.refuse_exclusive(self, ("endpoint_url", "compare"))
+        if (self.pool_id or self.client_id) and not self.endpoint_url:
+            raise command.WrongUsage("--pool-id and --client-id require --endpoint-url")
         if self.client_id and not self.pool_id:
             raise command.WrongUsage("--client-id requires --pool-id")
         columns = self._columns()
@@ -151,8 +151,8 @@ class Conform:
         return endpoints
 
     def _columns(self) -> list[tuple[str, str | None]]:
-        if self.endpoint:
-            return [(self.endpoint, _url(self.endpoint))]
+        if self.endpoint_url:
+            return [(self.endpoint_url, _url(self.endpoint_url))]
         if not self.compare:
             return [(f"authfsm {version('authfsm')}", None)]
         columns: list[tuple[str, str | None]] = []
@@ -160,7 +160,7 @@ class Conform:
             name, equals, url = each.partition("=")
             if not name or not equals:
                 raise command.WrongUsage(f"--compare must be NAME=URL, not {each!r}")
-            columns.append((name, None if url == EMBEDDED else _url(url)))
+            columns.append((name, None if url == LOCAL else _url(url)))
         if len({name for name, _ in columns}) < len(columns):
             raise command.WrongUsage("each --compare must have a different NAME")
         return columns

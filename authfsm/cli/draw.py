@@ -33,8 +33,8 @@ PICTURE_OPTIONS: Final = (
 _STDOUT: Final = Path("-")
 
 _REQUIRED: Final = {
-    "faded": ("pool", "settings"),
-    "save_settings": ("pool", "settings"),
+    "faded": ("pool_id", "settings"),
+    "save_settings": ("pool_id", "settings"),
     "sequence": ("flow", "history"),
     "animated": ("history",),
 }
@@ -130,7 +130,7 @@ class Draw(PoolOptions):
     def _refuse_misuse(self) -> None:
         self.refuse_conflicts()
         command.refuse_exclusive(
-            self, ("pool", "diff"), ("settings", "diff"), ("history", "traffic"), ("picture", "theme")
+            self, ("pool_id", "diff"), ("settings", "diff"), ("history", "traffic"), ("picture", "theme")
         )
         for name, needed in _REQUIRED.items():
             if getattr(self, name) and not any(getattr(self, each) for each in needed):
@@ -152,7 +152,7 @@ class Draw(PoolOptions):
     def _default(self, suffix: str) -> list[Path]:
         """Return the file that is written if no option names one."""
         about = {"difference": self.diff, "walk": self.history, "traffic": self.traffic}
-        pool = "pool" if self.pool or self.settings else "protocol"
+        pool = "pool" if self.pool_id or self.settings else "protocol"
         name = next((name for name, given in about.items() if given), pool)
         return [Path((self.flow or self.state or name).lower() + suffix)]
 

@@ -50,7 +50,7 @@ class Paths(PoolOptions):
 
     def run(self) -> int:
         """Print the paths, or the paths that a change of settings adds and removes."""
-        refuse_exclusive(self, *((name, "diff") for name in ("pool", "settings")))
+        refuse_exclusive(self, *((name, "diff") for name in ("pool_id", "settings")))
         refuse_exclusive(self, ("shortest", "longest"), ("shortest", "diff"), ("longest", "diff"))
         self.refuse_conflicts()
         one = "shortest" if self.shortest else "longest" if self.longest else None

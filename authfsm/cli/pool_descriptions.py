@@ -50,25 +50,25 @@ class PoolOptions:
     settings: Path | None = pool_option(
         "A pool as JSON, by draw --save-settings or aws cognito-idp describe-user-pool.", dir_okay=False
     )
-    pool: str | None = pool_option(
+    pool_id: str | None = pool_option(
         "The user pool's id, for example eu-west-1_AbCdEfGhI; its settings are read from AWS."
     )
-    client: str | None = pool_option("The id of the pool's app client.")
+    client_id: str | None = pool_option("The id of the pool's app client.")
     profile: str | None = pool_option("The AWS profile whose credentials are used.")
     region: str | None = pool_option("The pool's region; by default the one in its id.")
     endpoint_url: str | None = pool_option("Use this endpoint URL instead of AWS's.")
 
     def refuse_conflicts(self) -> None:
         """Raise `Failed` if two of these options cannot be used together."""
-        refuse_exclusive(self, ("pool", "settings"))
-        for name in ("client", "profile", "region", "endpoint_url"):
-            if getattr(self, name) and not self.pool:
-                raise WrongUsage(f"{flag(name)} requires --pool")
+        refuse_exclusive(self, ("pool_id", "settings"))
+        for name in ("client_id", "profile", "region", "endpoint_url"):
+            if getattr(self, name) and not self.pool_id:
+                raise WrongUsage(f"{flag(name)} requires --pool-id")
 
     def described(self) -> Descriptions | None:
         """Return the pool's descriptions from AWS or from a file; None if no option names a pool."""
-        if self.pool:
-            return fetch(self.pool, self.client, self.profile, self.region, self.endpoint_url)
+        if self.pool_id:
+            return fetch(self.pool_id, self.client_id, self.profile, self.region, self.endpoint_url)
         return read(self.settings) if self.settings else None
 
 

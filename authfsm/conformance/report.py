@@ -96,7 +96,7 @@ def _notes(results: Results) -> Iterator[str]:
 def _compare_options(results: Results) -> Iterator[str]:
     for result in results.endpoints:
         endpoint = result.endpoint
-        yield f"--compare '{endpoint.name}={endpoint.url or 'ours'}'"
+        yield f"--compare '{endpoint.name}={endpoint.url or 'local'}'"
         for option in endpoint.options:
             name, _, value = option.partition(" ")
             if name == "--codes":

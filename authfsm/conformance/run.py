@@ -30,7 +30,7 @@ class Endpoint:
 
     def command(self, rule: ConformanceRule) -> str:
         """Return the command that runs one rule again."""
-        where = (f"--endpoint {self.url}",) if self.url else ()
+        where = (f"--endpoint-url {self.url}",) if self.url else ()
         return " ".join(["authfsm conform", *where, *self.options, f"--rule {rule.id}"])
 
 

@@ -64,21 +64,14 @@ class Signin:
         default=None,
         metavar="EXAMPLE",
     )
-    client_id: str | None = _pool(
-        "The app client's id.", "--client-id", "--client", envvar="AUTHFSM_CLIENT_ID"
-    )
+    client_id: str | None = _pool("The app client's id.", envvar="AUTHFSM_CLIENT_ID")
     pool_id: str | None = _pool(
-        "The user pool's id, for example eu-west-1_AbCdEfGhI.",
-        "--pool-id",
-        "--pool",
-        envvar="AUTHFSM_POOL_ID",
+        "The user pool's id, for example eu-west-1_AbCdEfGhI.", envvar="AUTHFSM_POOL_ID"
     )
     region: str | None = _pool("The pool's region; by default the one in its id.", envvar="AUTHFSM_REGION")
-    endpoint: str | None = _pool(
+    endpoint_url: str | None = _pool(
         "Use this endpoint URL instead of AWS's, for example http://127.0.0.1:9229.",
-        "--endpoint",
-        "--endpoint-url",
-        envvar="AUTHFSM_ENDPOINT",
+        envvar="AUTHFSM_ENDPOINT_URL",
     )
     profile: str | None = _pool("The AWS profile; --admin signs requests with its credentials.")
     admin: bool = _pool("Use the Admin* operations, with AWS credentials.", default=False)
@@ -148,7 +141,7 @@ class Signin:
         if self.show_tokens and not self.json:
             raise WrongUsage("--show-tokens has no effect without --json")
         context = click.get_current_context()
-        for name in ("client_id", "pool_id", "region", "endpoint", "profile"):
+        for name in ("client_id", "pool_id", "region", "endpoint_url", "profile"):
             source = context.get_parameter_source(name)
             if self.local and source is not None and source.name == "COMMANDLINE":
                 raise WrongUsage(f"{flag(name)} has no effect with --local, which has a pool of its own")
@@ -209,7 +202,7 @@ class Signin:
             pool_id = _required(user, "User pool id", "--pool-id", "AUTHFSM_POOL_ID")
         if not client_id:
             client_id = _required(user, "App client id", "--client-id", "AUTHFSM_CLIENT_ID")
-        return PoolConnection(client_id, pool_id, self.region, self.endpoint, self.profile, admin=admin)
+        return PoolConnection(client_id, pool_id, self.region, self.endpoint_url, self.profile, admin=admin)
 
     def _sign_in_locally(self, screen: Screen, user: UserInput, token_output: TokenOutput) -> None:
         from authfsm.cli.demo import ADA  # noqa: PLC0415 - slow: only --local needs a pool
