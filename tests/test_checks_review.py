@@ -57,13 +57,13 @@ def test_a_pool_with_everything_wrong() -> None:
     password = "START -user_password_auth->"
 
     assert [(each.id, str(each.severity), str(each.path)) for each in review(EVERYTHING_WRONG)] == [
-        ("functions-skip-mfa", "high", "START -custom_auth-> AUTHENTICATED"),
-        ("recovery-is-factor", "high", f"{password} FAILED"),
+        ("custom-auth-without-mfa", "high", "START -custom_auth-> AUTHENTICATED"),
+        ("recovery-same-as-mfa", "high", f"{password} FAILED"),
         ("nothing-to-enrol", "medium", f"{password} MFA_SETUP"),
-        ("clear-beside-srp", "medium", f"{password} SMS_MFA -code-> AUTHENTICATED"),
+        ("plain-password-allowed", "medium", f"{password} SMS_MFA -code-> AUTHENTICATED"),
         ("user-existence", "medium", "START -user_srp_auth-> FAILED"),
         (
-            "irrevocable",
+            "tokens-not-revocable",
             "medium",
             "START -custom_auth-> AUTHENTICATED -get_tokens_from_refresh_token-> AUTHENTICATED",
         ),
@@ -118,7 +118,7 @@ def test_what_is_not_known_is_no_finding() -> None:
     """Without the app client's description there are no findings about it; without any description there are none."""
     assert review(PoolDescription()) == ()
     pool_alone = {"UserPool": EVERYTHING_WRONG["UserPool"], "MfaConfig": EVERYTHING_WRONG["MfaConfig"]}
-    assert set(found(pool_alone)) == {"recovery-is-factor", "nothing-to-enrol", "text-messages"}
+    assert set(found(pool_alone)) == {"recovery-same-as-mfa", "nothing-to-enrol", "text-messages"}
 
 
 def test_adaptive_authentication_is_only_a_note() -> None:
@@ -129,13 +129,13 @@ def test_adaptive_authentication_is_only_a_note() -> None:
     assert [(each.id, str(each.severity)) for each in review(descriptions)] == [("mfa-by-risk", "note")]
 
 
-def test_functions_skip_mfa_needs_functions_and_mfa() -> None:
+def test_custom_auth_without_mfa_needs_functions_and_mfa() -> None:
     """The finding requires Lambda functions, CUSTOM_AUTH, and MFA."""
     pool = {"LambdaConfig": TRIGGERS}
 
-    assert "functions-skip-mfa" in found(described("ON", "CUSTOM_AUTH", TOTP, pool))
+    assert "custom-auth-without-mfa" in found(described("ON", "CUSTOM_AUTH", TOTP, pool))
     assert found(described("ON", "CUSTOM_AUTH", TOTP)) == {}
-    assert "functions-skip-mfa" not in found(described("OFF", "CUSTOM_AUTH", TOTP, pool))
+    assert "custom-auth-without-mfa" not in found(described("OFF", "CUSTOM_AUTH", TOTP, pool))
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_a_reported_lock_out_happens(primary: str, mfa: Descriptions, locked_out
             AuthParameters={"USERNAME": "ada", "PASSWORD": "Correct-Horse-1"},
         )
 
-    assert ("recovery-is-factor" in found(descriptions)) is locked_out
+    assert ("recovery-same-as-mfa" in found(descriptions)) is locked_out
     if locked_out:
         with pytest.raises(pool.client().exceptions.ClientError):
             signs_in()
@@ -205,18 +205,18 @@ def test_one_phone_for_recovery_and_mfa_is_found() -> None:
     both = {"RecoveryMechanisms": [{"Priority": 1, "Name": "verified_email"}]}
     descriptions["UserPool"].pop("AccountRecoverySetting", None)
 
-    (phone,) = (each for each in review(descriptions) if each.id == "recovery-and-factor")
+    (phone,) = (each for each in review(descriptions) if each.id == "recovery-by-mfa-phone")
     assert (str(phone.severity), str(phone.path)) == (
         "high",
         "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> SMS_MFA -code-> AUTHENTICATED",
     )
-    assert "recovery-and-factor" not in found(remediated(descriptions, phone.remediations[0]))
+    assert "recovery-by-mfa-phone" not in found(remediated(descriptions, phone.remediations[0]))
     for otherwise in (
         described("ON", "USER_SRP_AUTH", SMS, {"AccountRecoverySetting": both}),
         described("ON", "USER_SRP_AUTH", {**SMS, **TOTP}),
         described("OFF", "USER_SRP_AUTH", SMS),
     ):
-        assert "recovery-and-factor" not in found(otherwise)
+        assert "recovery-by-mfa-phone" not in found(otherwise)
 
 
 # ---- SARIF ------------------------------------------------------------------------------------------------

@@ -161,7 +161,7 @@ def test_password_and_exponent_are_gone_once_they_are_proved(pool: LocalPool) ->
     flow.step()
     after = set(form(flow))
 
-    assert before - after == {"password", "a", "due"}
+    assert before - after == {"password", "exponent", "due"}
     assert PASSWORD not in json.dumps(form(flow))
 
 
@@ -288,7 +288,7 @@ def test_a_newer_version_is_named(pool: LocalPool) -> None:
     [
         {"state": "AUTHENTICATED"}, {"state": "PASSWORD"}, {"state": 7}, {"asked": None}, {"asked": []},
         {"asked": {"ChallengeName": "SMS_MFA"}}, {"steps": [["START"]]}, {"steps": 7}, {"at": "noon"},
-        {"a": "xyz"}, {"device": {"key": "k"}}, {"role": "third factor"}, {"authfsm": "1"},
+        {"exponent": "xyz"}, {"device": {"key": "k"}}, {"role": "third factor"}, {"authfsm": "1"},
     ],
     ids=repr,
 )  # fmt: skip
@@ -311,7 +311,7 @@ ODD: list[Any] = [
 
 def oddities(told: dict[str, Any]) -> list[dict[str, Any]]:
     """A form with one thing in it odd, in every place: at the top, in the challenge, and in a step."""
-    every = [*told, "a", "password", "device", "metadata", "preferred", "begun", "asked", "steps"]
+    every = [*told, "exponent", "password", "device", "metadata", "preferred", "begun", "asked", "steps"]
     odd: list[dict[str, Any]] = [{**told, name: value} for name in every for value in ODD]
     odd += [{key: value for key, value in told.items() if key != name} for name in told]
     asked = told.get("asked", {})
@@ -627,7 +627,7 @@ def test_an_unexpected_password_is_not_stored(pool: LocalPool) -> None:
     with pytest.raises(WrongResponse):
         flow.carry(r.SrpA, password="Other-Horse-1")
     assert (flow._password, flow._exponent) == (None, None)
-    assert {"password", "a"} & set(form(flow)) == set()
+    assert {"password", "exponent"} & set(form(flow)) == set()
 
 
 @pytest.mark.parametrize("password", ["", "\ud800", b"bytes", 7], ids=repr)

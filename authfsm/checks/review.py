@@ -103,7 +103,7 @@ class PoolDescription:
 
 
 @frozen
-class Rule:
+class ReviewRule:
     """A rule of the review.
 
     Args:
@@ -150,7 +150,7 @@ def _without_flow(pool: PoolDescription, auth_flow: str) -> Remediation:
     return _client(ExplicitAuthFlows=sorted(left))
 
 
-def _clear_beside_srp(pool: PoolDescription) -> Iterator[Found]:
+def _plain_password_allowed(pool: PoolDescription) -> Iterator[Found]:
     values, clear = pool.settings.explicit_auth_flows, "USER_PASSWORD_AUTH"
     if values and all(is_flow_allowed(values, each) for each in (clear, "USER_SRP_AUTH")):
         path = example_path(pool.settings, lambda p: p.responses[0] is r.UserPasswordAuth)
@@ -159,7 +159,7 @@ def _clear_beside_srp(pool: PoolDescription) -> Iterator[Found]:
         yield from _found(path, why, _without_flow(pool, clear))
 
 
-def _functions_skip_mfa(pool: PoolDescription) -> Iterator[Found]:
+def _custom_auth_without_mfa(pool: PoolDescription) -> Iterator[Found]:
     mfa = pool.settings.mfa_configuration
     if pool.settings.explicit_auth_flows is not None and mfa in {"ON", "OPTIONAL"}:
         path = example_path(pool.settings, lambda p: p.proved.factors == {Factor.FUNCTIONS})
@@ -216,7 +216,7 @@ def _only_factor(pool: PoolDescription) -> State | None:
     return factors[0] if known and len(factors) == 1 else None
 
 
-def _recovery_is_factor(pool: PoolDescription) -> Iterator[Found]:
+def _recovery_same_as_mfa(pool: PoolDescription) -> Iterator[Found]:
     # "A user can't receive MFA and password reset codes at the same email address or phone number" -- AWS
     # developer guide, "Adding MFA to a user pool"
     factor, primary = _only_factor(pool), (pool.account_recovery or ("",))[0]
@@ -233,7 +233,7 @@ def _through(pool: PoolDescription, state: State) -> Path | None:
     return example_path(pool.settings, lambda p: state in p.states)
 
 
-def _recovery_and_factor(pool: PoolDescription) -> Iterator[Found]:
+def _recovery_by_mfa_phone(pool: PoolDescription) -> Iterator[Found]:
     # "With this setting, SMS doesn't qualify for a valid password recovery mechanism if the user also has SMS
     # multi-factor authentication (MFA) activated. ... In the absence of this setting, Amazon Cognito uses the
     # legacy behavior ... where SMS is preferred" -- AWS API reference, UserPoolType
@@ -276,7 +276,7 @@ def _long_refresh(pool: PoolDescription) -> Iterator[Found]:
         yield from _found(path_to_refresh(pool.settings), why, _client(**days))
 
 
-def _irrevocable(pool: PoolDescription) -> Iterator[Found]:
+def _tokens_not_revocable(pool: PoolDescription) -> Iterator[Found]:
     if pool.settings.enable_token_revocation is False:
         fix = _client(EnableTokenRevocation=True)
         yield from _found(path_to_refresh(pool.settings), "EnableTokenRevocation is false", fix)
@@ -306,28 +306,28 @@ _H, _M, _L, _N = Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.NOTE
 
 # fmt: off
 RULES: Final = (
-    Rule("functions-skip-mfa", _H, "In CUSTOM_AUTH, the pool's Lambda functions can issue tokens without a second factor.",
-         "https://github.com/aws-amplify/amplify-js/issues/12887", _functions_skip_mfa),
-    Rule("recovery-is-factor", _H, "The only second factor uses the channel of account recovery: users who forget their password are locked out.",
-         links.MFA, _recovery_is_factor),
-    Rule("recovery-and-factor", _H, "The phone number that is the second factor also resets the password.",
-         links.reference("UserPoolType"), _recovery_and_factor),
-    Rule("invariant", _H, "The sign-ins that the settings allow violate an invariant.", links.AUTHENTICATION_FLOWS, _broken_invariant),
-    Rule("nothing-to-enrol", _M, "Users without a second factor cannot set one up, and so cannot sign in.",
+    ReviewRule("custom-auth-without-mfa", _H, "In CUSTOM_AUTH, the pool's Lambda functions can issue tokens without a second factor.",
+         "https://github.com/aws-amplify/amplify-js/issues/12887", _custom_auth_without_mfa),
+    ReviewRule("recovery-same-as-mfa", _H, "The only second factor uses the channel of account recovery: users who forget their password are locked out.",
+         links.MFA, _recovery_same_as_mfa),
+    ReviewRule("recovery-by-mfa-phone", _H, "The phone number that is the second factor also resets the password.",
+         links.reference("UserPoolType"), _recovery_by_mfa_phone),
+    ReviewRule("invariant", _H, "The sign-ins that the settings allow violate an invariant.", links.AUTHENTICATION_FLOWS, _broken_invariant),
+    ReviewRule("nothing-to-enrol", _M, "Users without a second factor cannot set one up, and so cannot sign in.",
          links.reference("RespondToAuthChallenge"), _nothing_to_enrol),
-    Rule("clear-beside-srp", _M, "The app client allows sending the password itself (USER_PASSWORD_AUTH), although it allows SRP.",
-         links.AUTHENTICATION_FLOWS, _clear_beside_srp),
-    Rule("mfa-off", _M, "A password alone is enough for tokens: MFA is off.", links.MFA, _mfa_off),
-    Rule("mfa-unenforced", _M, "A password alone is enough for tokens: MFA is optional and not enforced.",
+    ReviewRule("plain-password-allowed", _M, "The app client allows sending the password itself (USER_PASSWORD_AUTH), although it allows SRP.",
+         links.AUTHENTICATION_FLOWS, _plain_password_allowed),
+    ReviewRule("mfa-off", _M, "A password alone is enough for tokens: MFA is off.", links.MFA, _mfa_off),
+    ReviewRule("mfa-unenforced", _M, "A password alone is enough for tokens: MFA is optional and not enforced.",
          links.MFA, _mfa_unenforced),
-    Rule("mfa-by-risk", _N, "A password alone is enough for tokens unless the risk configuration requires MFA.",
+    ReviewRule("mfa-by-risk", _N, "A password alone is enough for tokens unless the risk configuration requires MFA.",
          links.ADAPTIVE_AUTHENTICATION, _mfa_by_risk),
-    Rule("user-existence", _M, "Errors tell anyone whether a user exists.", links.USER_EXISTENCE_ERRORS, _legacy_errors),
-    Rule("irrevocable", _M, "A stolen refresh token cannot be revoked.", links.TOKEN_REVOCATION, _irrevocable),
-    Rule("long-refresh", _M, "Refresh tokens are valid for more than 30 days.", links.REFRESH_TOKENS, _long_refresh),
-    Rule("long-session", _L, "An attacker has more than five minutes to guess the answer to a challenge.",
+    ReviewRule("user-existence", _M, "Errors tell anyone whether a user exists.", links.USER_EXISTENCE_ERRORS, _legacy_errors),
+    ReviewRule("tokens-not-revocable", _M, "A stolen refresh token cannot be revoked.", links.TOKEN_REVOCATION, _tokens_not_revocable),
+    ReviewRule("long-refresh", _M, "Refresh tokens are valid for more than 30 days.", links.REFRESH_TOKENS, _long_refresh),
+    ReviewRule("long-session", _L, "An attacker has more than five minutes to guess the answer to a challenge.",
          links.reference("UserPoolClientType"), _long_session),
-    Rule("text-messages", _N, "Codes in text messages can be intercepted; NIST restricts their use.",
+    ReviewRule("text-messages", _N, "Codes in text messages can be intercepted; NIST restricts their use.",
          "https://pages.nist.gov/800-63-3/sp800-63b.html", _text_messages),
 )
 # fmt: on

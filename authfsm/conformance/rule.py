@@ -198,7 +198,7 @@ class Trial:
                 _activate_factors(created, user)
         return created
 
-    def checked_user(self, client: pools.ClientRequirements = pools.DEFAULT_CLIENT) -> PoolUser:
+    def user_with_working_password(self, client: pools.ClientRequirements = pools.DEFAULT_CLIENT) -> PoolUser:
         """Create a user, and check that the password signs in."""
         user = self.user(client=client)
         user.access_token()

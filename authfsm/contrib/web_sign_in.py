@@ -42,7 +42,7 @@ class WebSignIn:
         origin: the site's origin, as `https://example.com`: only its own pages may change anything.
         name: the site's name in authenticator apps and in the names of devices.
         flows: the AuthFlows with which a browser may begin.
-        session_lifetime: how long a browser stays signed in, at most: RefreshTokenValidity of the app client.
+        refresh_token_validity: how long a browser stays signed in, at most: RefreshTokenValidity of the app client.
     """
 
     cognito: Cognito
@@ -51,7 +51,7 @@ class WebSignIn:
     origin: str = field()
     name: str = "Example"
     flows: tuple[str, ...] = ("USER_SRP_AUTH", "USER_AUTH")
-    session_lifetime: timedelta = timedelta(days=30)
+    refresh_token_validity: timedelta = timedelta(days=30)
 
     @origin.validator
     def _check_origin(self, _: Any, origin: Any) -> None:
@@ -279,7 +279,7 @@ class BrowserSession:
         return name
 
     def _open(self, tokens: Tokens) -> None:
-        lifetime = self.site.session_lifetime.total_seconds()
+        lifetime = self.site.refresh_token_validity.total_seconds()
         self.cookies.put("session", tokens.seal(self.site.key), lifetime)
 
     def _keep(self, flow: Flow) -> None:

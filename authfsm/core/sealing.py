@@ -43,7 +43,7 @@ SESSION_LIFETIME: Final = timedelta(minutes=AUTH_SESSION_VALIDITY)
 
 _TYPES: Final = {
     "id": str, "admin": bool, "flow": str, "username": str, "proved": bool, "at": str, "password": str,
-    "a": str, "preferred": str, "metadata": dict, "walk": bool, "steps": list, "begun": list,
+    "exponent": str, "preferred": str, "metadata": dict, "walk": bool, "steps": list, "begun": list,
     "srp": list, "due": bool,
 }  # fmt: skip
 """The types of the JSON members that nothing else checks."""
@@ -92,7 +92,7 @@ def snapshot_to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
         "asked": _challenge_to_dict(signin.challenge),
         "device": signin.device and attrs.asdict(signin.device),
         "password": snapshot.password,
-        "a": None if snapshot.exponent is None else Secret(f"{snapshot.exponent.reveal():x}"),
+        "exponent": None if snapshot.exponent is None else Secret(f"{snapshot.exponent.reveal():x}"),
         "srp": list(signin.srp_answered),
         "due": signin.srp_due or None,
         "preferred": snapshot.preferred_challenge,
@@ -123,7 +123,7 @@ def _read(form: Mapping[str, Any], into: SignIn) -> Snapshot:
     _check((pending.state if pending else State.START) is state)
     steps = [_step_from_row(number, row) for number, row in enumerate(form.get("steps", []), 1)]
     device = Device(**form["device"]) if "device" in form else None
-    password, exponent, metadata = form.get("password"), form.get("a"), form.get("metadata", {})
+    password, exponent, metadata = form.get("password"), form.get("exponent"), form.get("metadata", {})
     _check(all(isinstance(value, str) for value in metadata.values()))
     _check(exponent is None or bool(_EXPONENT.fullmatch(exponent) and int(exponent, 16)))
     answered, due = tuple(form.get("srp", ())), form.get("due", False)

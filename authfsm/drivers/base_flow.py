@@ -146,7 +146,7 @@ class BaseCognito(Generic[ClientT, FlowT]):
         key = wrapped_keys(key)
         tokens = unseal_tokens(sealed, key, pool_id=self.pool_id, client_id=self.client_id)
         flow = self.start()
-        flow._take_over(tokens)  # noqa: SLF001 - same module
+        flow._adopt_tokens(tokens)  # noqa: SLF001 - same module
         return flow
 
     def _new_signin(self, device: Device | None) -> SignIn:
@@ -359,7 +359,7 @@ class BaseFlow(DisplayMixin):
         flow = self.signin.flow
         notify(self._observers, Observation(self.sign_in_id, step, seconds, flow, lost))
 
-    def _take_over(self, tokens: Tokens) -> None:
+    def _adopt_tokens(self, tokens: Tokens) -> None:
         """Become the flow of tokens that were issued before."""
         self.signin.resume(State.AUTHENTICATED, None, (), admin=self.signin.admin)
         self.signin.tokens, self.signin.username = tokens, tokens.username

@@ -198,14 +198,14 @@ class FlowSteps(BaseFlow):
         if refresh_token is not None and everywhere:  # GlobalSignOut needs an access token
             yield from self._refresh_steps(refresh_token, None, device_key, rotating=True)
         elif refresh_token is not None:  # RevokeToken needs none
-            self._take_over(Tokens(access_token=Secret(""), refresh_token=refresh_token))
+            self._adopt_tokens(Tokens(access_token=Secret(""), refresh_token=refresh_token))
         yield from self._answer_steps(r.GlobalSignOut() if everywhere else r.RevokeToken())
 
     def _confirm_device_of(self, tokens: Tokens, name: str | None) -> Steps[Device]:
         """Confirm the new device that tokens name; after an error, `error.flow.confirm_device` tries again."""
         if not isinstance(tokens, Tokens):
             raise errors.BadField(r.ConfirmDevice, "tokens", f"must be Tokens, not {type(tokens).__name__}")
-        self._take_over(tokens)
+        self._adopt_tokens(tokens)
         try:
             return (yield from self._confirm_device_steps(name))
         except errors.AuthfsmError as error:
@@ -354,8 +354,8 @@ class FlowSteps(BaseFlow):
             return None
         if refusal.code == "RefreshTokenReuseException":
             return _SHARE_TOKENS
-        unnamed = session_device_key(response, self.signin) is None
-        return _NAME_DEVICE if unnamed and _INVALID_REFRESH_TOKEN in refusal.message else None
+        device_unnamed = session_device_key(response, self.signin) is None
+        return _NAME_DEVICE if device_unnamed and _INVALID_REFRESH_TOKEN in refusal.message else None
 
     def _send(self, response: Response) -> Steps[Mapping[str, Any]]:
         try:

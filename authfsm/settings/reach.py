@@ -21,7 +21,7 @@ from authfsm.settings.rules import (
     ANY_CHALLENGE_RESPONSES,
     CHALLENGE_RULES,
     Reason,
-    Rule,
+    SettingRule,
     skips_second_factor,
     why_forbidden,
 )
@@ -116,7 +116,7 @@ def required_nodes(each: TransitionInRoles) -> tuple[Node, ...]:
 
 
 def why_unreachable(
-    node: Node, reason_of: Callable[[Rule], Reason], why: _Why, is_reached: Callable[[Node], bool]
+    node: Node, reason_of: Callable[[SettingRule], Reason], why: _Why, is_reached: Callable[[Node], bool]
 ) -> str:
     """Return the rule that forbids a state, otherwise the reasons that block every path to it."""
     own = next(filter(None, map(reason_of, CHALLENGE_RULES.get(node, ()))), None)

@@ -24,20 +24,20 @@ from authfsm.settings.sign_in_settings import SignInSettings
 
 Reason = str | None
 """Why something is impossible; None if it is possible."""
-Rule = Callable[[SignInSettings], Reason]
+SettingRule = Callable[[SignInSettings], Reason]
 
 MULTI_FACTOR_PASSKEY: Final = "MULTI_FACTOR_WITH_USER_VERIFICATION"
-_ON: Final = "MfaConfiguration is ON"
+_MFA_REQUIRED: Final = "MfaConfiguration is ON"
 _LITE: Final = "UserPoolTier is LITE"
 
 
-def _unless(why: str, **setting: object) -> Rule:
+def _forbidden_if(why: str, **setting: object) -> SettingRule:
     """Return the rule that a setting must not have this value; `why` is the reason if it has it."""
     ((name, value),) = setting.items()
     return lambda settings: why if getattr(settings, name) == value else None
 
 
-def flow_allowed(auth_flow: str) -> Rule:
+def flow_allowed(auth_flow: str) -> SettingRule:
     """Return the rule that ExplicitAuthFlows must allow a flow."""
     why = f"{REQUIRED_VALUE[auth_flow]} is not in ExplicitAuthFlows"
     return lambda settings: None if settings.allows(auth_flow) else why
@@ -55,11 +55,11 @@ def define_auth_challenge_set(settings: SignInSettings) -> Reason:
     return "LambdaConfig has no DefineAuthChallenge" if absent else None
 
 
-_ROTATION_OFF: Final = _unless("RefreshTokenRotation is ENABLED", refresh_token_rotation="ENABLED")  # noqa: S106 - a setting
-_REVOCATION_ON: Final = _unless("EnableTokenRevocation is false", enable_token_revocation=False)
+_ROTATION_OFF: Final = _forbidden_if("RefreshTokenRotation is ENABLED", refresh_token_rotation="ENABLED")  # noqa: S106 - a setting
+_REVOCATION_ON: Final = _forbidden_if("EnableTokenRevocation is false", enable_token_revocation=False)
 
 
-def first_factor_allowed(name: str) -> Rule:
+def first_factor_allowed(name: str) -> SettingRule:
     """Return the rule that AllowedFirstAuthFactors must have a factor, for example EMAIL_OTP."""
 
     def rule(settings: SignInSettings) -> Reason:
@@ -72,10 +72,10 @@ def first_factor_allowed(name: str) -> Rule:
     return rule
 
 
-_NOT_LITE: Final = _unless(_LITE, user_pool_tier="LITE")
+_NOT_LITE: Final = _forbidden_if(_LITE, user_pool_tier="LITE")
 # "users who sign in with a one-time password (OTP) first factor can't add an MFA factor to their
 # session" -- AWS developer guide, "Adding MFA"
-_OTP_ALONE: Final = _unless(_ON, mfa_configuration="ON")
+_MFA_NOT_REQUIRED: Final = _forbidden_if(_MFA_REQUIRED, mfa_configuration="ON")
 
 
 def passkey_allowed_with_mfa(settings: SignInSettings) -> Reason:
@@ -83,7 +83,7 @@ def passkey_allowed_with_mfa(settings: SignInSettings) -> Reason:
     satisfies_mfa = settings.web_authn_factor in {None, MULTI_FACTOR_PASSKEY}
     if settings.mfa_configuration != "ON" or satisfies_mfa:
         return None
-    return f"{_ON} and FactorConfiguration is not {MULTI_FACTOR_PASSKEY}"
+    return f"{_MFA_REQUIRED} and FactorConfiguration is not {MULTI_FACTOR_PASSKEY}"
 
 
 def post_signup_tokens_allowed(settings: SignInSettings) -> Reason:
@@ -92,10 +92,10 @@ def post_signup_tokens_allowed(settings: SignInSettings) -> Reason:
     return email_otp and first_factor_allowed("SMS_OTP")(settings)
 
 
-_MFA_ON: Final = _unless("MfaConfiguration is OFF", mfa_configuration="OFF")
-_SMS_MFA_ON: Final = _unless("SmsMfaConfiguration is not set", sms_mfa=False)
-_TOTP_MFA_ON: Final = _unless("SoftwareTokenMfaConfiguration is not enabled", software_token_mfa=False)
-_DEVICES_REMEMBERED: Final = _unless("DeviceConfiguration is not set", device_configuration=False)
+_MFA_NOT_OFF: Final = _forbidden_if("MfaConfiguration is OFF", mfa_configuration="OFF")
+_SMS_MFA_ON: Final = _forbidden_if("SmsMfaConfiguration is not set", sms_mfa=False)
+_TOTP_MFA_ON: Final = _forbidden_if("SoftwareTokenMfaConfiguration is not enabled", software_token_mfa=False)
+_DEVICES_REMEMBERED: Final = _forbidden_if("DeviceConfiguration is not set", device_configuration=False)
 
 
 def email_mfa_on(settings: SignInSettings) -> Reason:
@@ -112,7 +112,7 @@ def email_mfa_on(settings: SignInSettings) -> Reason:
     return None
 
 
-_SECOND_FACTOR_RULES: Final[Mapping[State, Rule]] = {
+_SECOND_FACTOR_RULES: Final[Mapping[State, SettingRule]] = {
     State.SMS_MFA: _SMS_MFA_ON,
     State.EMAIL_OTP: email_mfa_on,
     State.SOFTWARE_TOKEN_MFA: _TOTP_MFA_ON,
@@ -149,7 +149,7 @@ _PASSWORD: Final = (first_factor_allowed("PASSWORD"),)
 _PASSKEY: Final = (first_factor_allowed("WEB_AUTHN"), passkey_allowed_with_mfa)
 
 # fmt: off
-RESPONSE_RULES: Final[Mapping[type[Response], tuple[Rule, ...]]] = {
+RESPONSE_RULES: Final[Mapping[type[Response], tuple[SettingRule, ...]]] = {
     r.UserSrpAuth:            (flow_allowed("USER_SRP_AUTH"),),
     r.UserPasswordAuth:       (flow_allowed("USER_PASSWORD_AUTH"),),
     r.AdminUserPasswordAuth:  (_ADMIN,),
@@ -173,7 +173,7 @@ RESPONSE_RULES: Final[Mapping[type[Response], tuple[Rule, ...]]] = {
 }
 """The rules of each response, in every state."""
 
-FIRST_FACTOR_RULES: Final[Mapping[type[Response], tuple[Rule, ...]]] = {
+FIRST_FACTOR_RULES: Final[Mapping[type[Response], tuple[SettingRule, ...]]] = {
     r.UserAuthWithPassword: _PASSWORD,
     r.UserAuthWithSrp:      _PASSWORD,
     r.Password:             _PASSWORD,
@@ -182,18 +182,18 @@ FIRST_FACTOR_RULES: Final[Mapping[type[Response], tuple[Rule, ...]]] = {
 }
 """The rules of responses that choose and prove a first factor in one request; if one fails, SELECT_CHALLENGE follows."""
 
-CHALLENGE_RULES: Final[Mapping[Node, tuple[Rule, ...]]] = {
+CHALLENGE_RULES: Final[Mapping[Node, tuple[SettingRule, ...]]] = {
     Node(State.PASSWORD):           _PASSWORD,
     Node(State.PASSWORD_SRP):       _PASSWORD,
-    Node(State.EMAIL_OTP, t.Role.FIRST_FACTOR): (first_factor_allowed("EMAIL_OTP"), _OTP_ALONE),
-    Node(State.SMS_OTP):            (first_factor_allowed("SMS_OTP"), _OTP_ALONE),
+    Node(State.EMAIL_OTP, t.Role.FIRST_FACTOR): (first_factor_allowed("EMAIL_OTP"), _MFA_NOT_REQUIRED),
+    Node(State.SMS_OTP):            (first_factor_allowed("SMS_OTP"), _MFA_NOT_REQUIRED),
     Node(State.WEB_AUTHN):          _PASSKEY,
     Node(State.CUSTOM_CHALLENGE):   (define_auth_challenge_set, _CUSTOM_AUTH),
-    Node(State.MFA_SETUP):          (_MFA_ON, has_second_factor),
-    Node(State.SELECT_MFA_TYPE):    (_MFA_ON, has_multiple_factors),
-    Node(State.SMS_MFA):            (_MFA_ON, _SMS_MFA_ON),
-    Node(State.EMAIL_OTP, t.Role.SECOND_FACTOR): (_MFA_ON, email_mfa_on),
-    Node(State.SOFTWARE_TOKEN_MFA): (_MFA_ON, _TOTP_MFA_ON),
+    Node(State.MFA_SETUP):          (_MFA_NOT_OFF, has_second_factor),
+    Node(State.SELECT_MFA_TYPE):    (_MFA_NOT_OFF, has_multiple_factors),
+    Node(State.SMS_MFA):            (_MFA_NOT_OFF, _SMS_MFA_ON),
+    Node(State.EMAIL_OTP, t.Role.SECOND_FACTOR): (_MFA_NOT_OFF, email_mfa_on),
+    Node(State.SOFTWARE_TOKEN_MFA): (_MFA_NOT_OFF, _TOTP_MFA_ON),
     Node(State.DEVICE_SRP_AUTH):    (_DEVICES_REMEMBERED,),
     Node(State.DEVICE_PASSWORD_VERIFIER): (_DEVICES_REMEMBERED,),
 }
@@ -215,10 +215,10 @@ def lambda_may_choose(settings: SignInSettings) -> Reason:
 
 
 @frozen
-class UnlessNamed:
+class UnlessLambdaNames:
     """Wraps a rule of a challenge, which stays possible if DefineAuthChallenge may name it."""
 
-    rule: Rule
+    rule: SettingRule
 
     def __call__(self, settings: SignInSettings) -> Reason:
         """Return the reason if neither the settings nor a Lambda function allow the challenge."""
@@ -226,7 +226,9 @@ class UnlessNamed:
 
 
 @cache
-def rules_of(transition: t.Transition, roles: EdgeRoles, *, include_lambda_named: bool) -> tuple[Rule, ...]:
+def rules_of(
+    transition: t.Transition, roles: EdgeRoles, *, include_lambda_named: bool
+) -> tuple[SettingRule, ...]:
     """Return the rules that forbid a transition from a reachable state.
 
     With `include_lambda_named`, a challenge is also possible if a Lambda function may name it.
@@ -239,12 +241,12 @@ def rules_of(transition: t.Transition, roles: EdgeRoles, *, include_lambda_named
     if chooses and kind is not t.RESTART:
         rules += FIRST_FACTOR_RULES.get(response, ())
     if response is r.SignedUp and dest is State.AUTHENTICATED:
-        rules += (_OTP_ALONE, post_signup_tokens_allowed)
-    of_challenge = CHALLENGE_RULES.get(Node(dest, roles.dest), ())
+        rules += (_MFA_NOT_REQUIRED, post_signup_tokens_allowed)
+    challenge_rules = CHALLENGE_RULES.get(Node(dest, roles.dest), ())
     may_be_named = response not in ANY_CHALLENGE_RESPONSES and t.PROTOCOL[source][response] & t.CUSTOM
     if include_lambda_named and may_be_named:
-        of_challenge = tuple(map(UnlessNamed, of_challenge))
-    return rules + of_challenge
+        challenge_rules = tuple(map(UnlessLambdaNames, challenge_rules))
+    return rules + challenge_rules
 
 
 def why_forbidden(

@@ -153,15 +153,15 @@ class _Window:
 
 
 def _json_values(pieces: Iterator[str], counts: ScanCounts) -> Iterator[Any]:  # noqa: C901, PLR0912 - one loop over one position
-    window, position, inside = _Window(pieces), 0, False
+    window, position, in_broken_value = _Window(pieces), 0, False
     window.advance(0)
-    gap = _Gap(counts)
+    gap = _TextBetweenValues(counts)
     while True:
         start = _VALUE_START.search(window.text, position)
-        gap.add(window.text[position : start.start() if start else None], inside=inside)
+        gap.add(window.text[position : start.start() if start else None], in_broken_value=in_broken_value)
         if start is None:
             if window.ended:
-                gap.finish(inside=inside)
+                gap.finish(in_broken_value=in_broken_value)
                 return
             window.advance(len(window.text))
             position = 0
@@ -176,7 +176,7 @@ def _json_values(pieces: Iterator[str], counts: ScanCounts) -> Iterator[Any]:  #
             counts.add_broken(gap.number)
             brackets = re.compile(r"[\[{\s]*").match(window.text, begin)
             position = max(begin + 1, brackets.end() if brackets else 0)
-            position = gap.skip_broken(window, position, inside=inside)
+            position = gap.skip_broken(window, position, in_broken_value=in_broken_value)
         except ValueError as error:
             failed_at = error.pos if isinstance(error, json.JSONDecodeError) else begin
             unfinished = failed_at >= len(window.text) - _NEAR_END or "Unterminated" in str(error)
@@ -187,7 +187,7 @@ def _json_values(pieces: Iterator[str], counts: ScanCounts) -> Iterator[Any]:  #
             inner = _first_inner_value(window.text, begin, failed_at)
             if inner is not None:
                 counts.cut_short |= unfinished and window.ended
-                position, inside = inner, True
+                position, in_broken_value = inner, True
                 continue
             if unfinished and window.ended:
                 counts.cut_short = True
@@ -195,7 +195,7 @@ def _json_values(pieces: Iterator[str], counts: ScanCounts) -> Iterator[Any]:  #
                 counts.too_long += 1
             else:
                 counts.add_broken(gap.number)
-            position = gap.skip_broken(window, begin + 1, inside=inside)
+            position = gap.skip_broken(window, begin + 1, in_broken_value=in_broken_value)
         else:
             gap.add_value(window.text.count("\n", begin, position))
             if position - begin > MAX_EVENT_LENGTH and e.EVENT_START.match(window.text, begin):
@@ -216,7 +216,7 @@ def _first_inner_value(text: str, begin: int, failed_at: int) -> int | None:
 
 
 @define
-class _Gap:
+class _TextBetweenValues:
     """The text between values, line by line: printed by a tool (commas, table borders), or data that is unreadable."""
 
     counts: ScanCounts
@@ -232,11 +232,11 @@ class _Gap:
         self.has_value, self.line, self.found_any = True, "", True
         self.number += newlines
 
-    def skip_broken(self, window: _Window, position: int, *, inside: bool) -> int:
+    def skip_broken(self, window: _Window, position: int, *, in_broken_value: bool) -> int:
         """Skip a broken value, and return where the next one may begin."""
         self.add_value()
         while True:
-            found = (e.EVENT_START if inside else _RESUME_AT).search(window.text, position)
+            found = (e.EVENT_START if in_broken_value else _RESUME_AT).search(window.text, position)
             if found is not None:
                 resume = found.start() if found.group()[0] == "{" else found.end() - 1
                 self.number += window.text.count("\n", position, resume)
@@ -250,24 +250,24 @@ class _Gap:
             window.advance(keep)
             position = 0
 
-    def add(self, text: str, *, inside: bool) -> None:
+    def add(self, text: str, *, in_broken_value: bool) -> None:
         """Add a piece of the text between values."""
         first, *others = text.split("\n")
-        self._extend_line(first, inside=inside)
+        self._extend_line(first, in_broken_value=in_broken_value)
         for each in others:
-            self._end_line(inside=inside)
-            self._extend_line(each, inside=inside)
+            self._end_line(in_broken_value=in_broken_value)
+            self._extend_line(each, in_broken_value=in_broken_value)
 
-    def _extend_line(self, part: str, *, inside: bool) -> None:
-        if self.has_value or inside or self.skipping:
+    def _extend_line(self, part: str, *, in_broken_value: bool) -> None:
+        if self.has_value or in_broken_value or self.skipping:
             return
         self.line += part
         if len(self.line) > MAX_EVENT_LENGTH:
             self.counts.too_long += 1
             self.line, self.skipping, self.found_any = "", True, True
 
-    def _end_line(self, *, inside: bool) -> None:
-        if not (inside or self.has_value or self.skipping):
+    def _end_line(self, *, in_broken_value: bool) -> None:
+        if not (in_broken_value or self.has_value or self.skipping):
             line = self.line.strip("\r\ufeff ")
             if _FRAME.fullmatch(line):
                 self.has_frame |= bool(line.strip())
@@ -280,9 +280,9 @@ class _Gap:
         self.line, self.has_value, self.skipping = "", False, False
         self.number += 1
 
-    def finish(self, *, inside: bool) -> None:
+    def finish(self, *, in_broken_value: bool) -> None:
         """End the text. A frame without any value counts as broken: its content was lost."""
-        self._end_line(inside=inside)
+        self._end_line(in_broken_value=in_broken_value)
         if self.has_frame and not self.found_any:
             self.counts.add_broken(1)
 

@@ -56,7 +56,7 @@ class AnswerPrompter:
         asked, prompts = flow.challenge, self._prompts(flow)
         if asked is None or not prompts:
             # DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER without a device; or only unknown factors.
-            raise SignInEnded(ExitStatus.NOT_HERE, f"{flow.state} cannot be answered in a terminal.")
+            raise SignInEnded(ExitStatus.NEEDS_BROWSER, f"{flow.state} cannot be answered in a terminal.")
         first = prompts[0]
         if first.response is r.SrpClaim:
             # The pool asks for an SRP proof, but no SRP_A was sent: a preferred PASSWORD_SRP sends it.
@@ -110,7 +110,7 @@ class AnswerPrompter:
         here = [each for each in ways if each != State.WEB_AUTHN]
         if not here:
             why = "There is no other way to sign in here: use a browser."
-            raise SignInEnded(ExitStatus.NOT_HERE, why)
+            raise SignInEnded(ExitStatus.NEEDS_BROWSER, why)
         if len(here) < len(ways) and flow.state is not State.WEB_AUTHN:
             self._screen.plain("A passkey can also be used, in a browser.")
         question = "Second factor" if flow.state in _SECOND else "How to sign in"
@@ -203,7 +203,7 @@ class AnswerPrompter:
             enrolment = Enrolment.of(asked, issuer=self._issuer, account=shown(account) or "user")
         except BadField:
             why = "The pool returned a secret that authenticator apps cannot use."
-            raise SignInEnded(ExitStatus.NO_ANSWER, why) from None
+            raise SignInEnded(ExitStatus.SERVICE_FAILED, why) from None
         screen, plain = self._screen, enrolment.secret_code.reveal()
         screen.note(
             "Keep the following secret: anyone who sees it can generate your codes. Clear this screen afterwards."

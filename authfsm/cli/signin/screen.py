@@ -215,11 +215,11 @@ class ExitStatus(IntEnum):
     REFUSED = 1, "refused: a wrong password, code or answer"
     MISUSED = 2, "usage error, or no input for a prompt"
     TOO_LATE = 3, "expired, locked out or throttled: try again later"
-    NO_ANSWER = 4, "the network, Cognito or a trigger failed"
+    SERVICE_FAILED = 4, "the network, Cognito or a trigger failed"
     MISCONFIGURED = 5, "the configuration of the pool, the app client or this command must be fixed"
     RESET_PASSWORD = 6, "the password must be reset first"
     CONFIRM_USER = 7, "the user must be confirmed first"
-    NOT_HERE = 8, "the challenge cannot be answered in a terminal"
+    NEEDS_BROWSER = 8, "the challenge cannot be answered in a terminal"
     INTERRUPTED = 130, "cancelled by the user (Ctrl-C, Ctrl-D)"
     TERMINATED = 143, "ended by SIGTERM or SIGHUP"
 

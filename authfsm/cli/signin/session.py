@@ -45,7 +45,7 @@ _BY_ACTION: Final[Mapping[RecoveryAction, ExitStatus]] = {
 _BY_FAULT: Final[Mapping[Fault, ExitStatus]] = {
     Fault.USER: ExitStatus.REFUSED,
     Fault.TIME: ExitStatus.TOO_LATE,
-    Fault.SERVICE: ExitStatus.NO_ANSWER,
+    Fault.SERVICE: ExitStatus.SERVICE_FAILED,
     Fault.OPERATOR: ExitStatus.MISCONFIGURED,
     # The user does not control the request: the settings of this command are wrong.
     Fault.CALLER: ExitStatus.MISCONFIGURED,
@@ -177,7 +177,7 @@ class SignInSession:
                 with self._screen.waiting(f"{response.trigger.replace('_', ' ')}: asking Cognito"):
                     flow.answer(response)
             except WrongResponse as error:  # noqa: PERF203 - the same
-                raise SignInEnded(ExitStatus.NOT_HERE, str(error)) from None
+                raise SignInEnded(ExitStatus.NEEDS_BROWSER, str(error)) from None
             except AuthfsmError as error:
                 if error.action is not RecoveryAction.WAIT or least is None or not error.survives:
                     raise

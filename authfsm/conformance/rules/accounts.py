@@ -44,7 +44,7 @@ def _protected_pool(trial: Trial) -> ApiReply:
 
 def _new_client(trial: Trial, needs: pools.ClientRequirements) -> tuple[PoolUser, Callable[..., ApiReply]]:
     """Return a user at an app client that is created for a rule, and a function that calls an operation on it."""
-    user = trial.checked_user()
+    user = trial.user_with_working_password()
     client = PoolClient(user.client.pool, pool_providers.create_client(user.client.pool, needs))
     return user.through(client), partial(client.call_with_pool_id, ClientId=client.app_client.client_id)
 
@@ -149,7 +149,7 @@ def _claims_of_member(user: PoolUser) -> list[dict[str, Any]]:
 @group_rule("group.unknown", _NO_GROUP)
 def _unknown_group(trial: Trial) -> None:
     """Cognito refuses to add a user to an unknown group with ResourceNotFoundException "Group not found."."""
-    user = trial.checked_user()
+    user = trial.user_with_working_password()
     names = {"Username": user.username, "GroupName": "nobodys"}
     reply = user.client.call_with_pool_id("AdminAddUserToGroup", **names)
     reply.expect_error("an unknown group", _NOT_FOUND)
@@ -164,7 +164,7 @@ group_rule.refused("group.exists", _reference("CreateGroup"), MAJOR, "a second g
 @group_rule("group.claim", _GROUPS_PAGE)
 def _groups_in_tokens(trial: Trial) -> None:
     """A member's tokens have the group in cognito:groups, until the user is removed from it."""
-    user = trial.checked_user()
+    user = trial.user_with_working_password()
     member = {"Username": user.username}
     with _group(user.client, "conform-claim") as call:
         call("AdminAddUserToGroup", **member).expect_success()
@@ -178,7 +178,7 @@ def _groups_in_tokens(trial: Trial) -> None:
 @group_rule("group.preferred-role", _GROUPS_PAGE)
 def _role_of_lowest_precedence(trial: Trial) -> None:
     """The claim cognito:preferred_role is the role of the user's group with the lowest Precedence."""
-    user = trial.checked_user()
+    user = trial.user_with_working_password()
     with (
         _group(user.client, "conform-9", Precedence=9, RoleArn=_ROLE.format("nine")) as last,
         _group(user.client, "conform-1", Precedence=1, RoleArn=_ROLE.format("one")) as first,
@@ -194,7 +194,7 @@ def _role_of_lowest_precedence(trial: Trial) -> None:
 @group_rule("group.members", _reference("ListUsersInGroup"))
 def _members(trial: Trial) -> None:
     """ListUsersInGroup lists the members of a group."""
-    user = trial.checked_user()
+    user = trial.user_with_working_password()
     with _group(user.client, "conform-members") as call:
         call("AdminAddUserToGroup", Username=user.username).expect_success()
         listed = call("ListUsersInGroup").expect_success().body.get("Users", [])
@@ -212,7 +212,7 @@ def _user_call(user: PoolUser, operation: str, **members: Any) -> ApiReply:
 
 
 def _sign_in_after_deletion(trial: Trial) -> ApiReply:
-    user = trial.checked_user()
+    user = trial.user_with_working_password()
     _user_call(user, "DeleteUser").expect_success()
     return user.sign_in()
 
@@ -222,7 +222,7 @@ account_rule.refused("account.deleted", _reference("DeleteUser"), CRITICAL, "a u
 account_rule.refused(
     "account.previous-password", _reference("ChangePassword"), MAJOR, "ChangePassword with a wrong password",
     "Cognito refuses ChangePassword with a wrong PreviousPassword with NotAuthorizedException.",
-    lambda t: _user_call(t.checked_user(), "ChangePassword",
+    lambda t: _user_call(t.user_with_working_password(), "ChangePassword",
         PreviousPassword=pools.WRONG_PASSWORD, ProposedPassword=pools.NEW_PASSWORD),
     "NotAuthorizedException")  # fmt: skip
 account_rule.refused(
@@ -233,14 +233,14 @@ account_rule.refused(
 account_rule.refused(
     "account.exists", _reference("AdminCreateUser"), MAJOR, "a second user of the same name",
     "Cognito refuses a second user of the same name with UsernameExistsException.",
-    lambda t: t.client().call_with_pool_id("AdminCreateUser", Username=t.checked_user().username),
+    lambda t: t.client().call_with_pool_id("AdminCreateUser", Username=t.user_with_working_password().username),
     "UsernameExistsException")  # fmt: skip
 
 
 @account_rule("account.changed-address", _reference("UpdateUserAttributes"))
 def _changed_address(trial: Trial) -> None:
     """After UpdateUserAttributes, the new phone number is not verified."""
-    user = trial.checked_user()
+    user = trial.user_with_working_password()
     changed = [{"Name": "phone_number", "Value": "+15555550199"}]
     _user_call(user, "UpdateUserAttributes", UserAttributes=changed).expect_success()
     fail_if(_attributes(user).get("phone_number_verified") == "true", "the new phone number is verified")
@@ -249,7 +249,7 @@ def _changed_address(trial: Trial) -> None:
 @account_rule("account.deleted-attributes", _reference("DeleteUserAttributes"))
 def _deleted_attributes(trial: Trial) -> None:
     """DeleteUserAttributes deletes attributes of the user who is signed in."""
-    user = trial.checked_user()
+    user = trial.user_with_working_password()
     _user_call(user, "DeleteUserAttributes", UserAttributeNames=["phone_number"]).expect_success()
     fail_if("phone_number" in _attributes(user), "the attribute is still there")
 

@@ -45,7 +45,7 @@ _KEY_BITS: Final = 128  # RFC 4226, section 4, R6
 
 def give_wrong_password(trial: Trial) -> ApiReply:
     """Sign in with a wrong password, after the right one was accepted."""
-    return trial.checked_user().sign_in(pools.WRONG_PASSWORD)
+    return trial.user_with_working_password().sign_in(pools.WRONG_PASSWORD)
 
 
 def give_wrong_password_as_admin(trial: Trial) -> ApiReply:
@@ -136,7 +136,7 @@ _LOCK_OUT_PAGE: Final = RuleSource(
 @rule("password.lock-out", _LOCK_OUT_PAGE)
 def _lockout(trial: Trial) -> None:
     """After five wrong passwords, Cognito refuses the right one too, for one second at first."""
-    user = trial.checked_user()
+    user = trial.user_with_working_password()
     for _ in range(6):
         user.sign_in(pools.WRONG_PASSWORD).expect_error("a wrong password")
     user.sign_in().expect_error("the right password, right after six wrong ones,")

@@ -88,7 +88,7 @@ session_rule.refused("session.made-up", RESPOND, CRITICAL, "a made-up Session",
 session_rule.refused(
     "session.made-up-for-a-code", RESPOND, CRITICAL, "SMS_MFA with a made-up Session and no code",
     "Cognito refuses an answer to SMS_MFA that has no code, and a Session that it never issued.",
-    lambda t: t.checked_user().respond("SMS_MFA", _UNISSUED_SESSION))  # fmt: skip
+    lambda t: t.user_with_working_password().respond("SMS_MFA", _UNISSUED_SESSION))  # fmt: skip
 session_rule.refused("session.once", _SESSION_ISSUE, CRITICAL, "a Session that already led to tokens",
     "Cognito refuses a Session that already led to tokens.", _use_session_twice)  # fmt: skip
 session_rule.refused("session.binds-user", _SESSION_ISSUE, CRITICAL, "ada's Session in the name of eve",
@@ -155,7 +155,7 @@ def _add_forbidden_flow(
     client_rule.refused(f"flows.{flow}", _CREATE_CLIENT, CRITICAL, attempt, claim, send)
 
 
-_add_forbidden_flow("USER_PASSWORD_AUTH", Trial.checked_user, PoolUser.sign_in)
+_add_forbidden_flow("USER_PASSWORD_AUTH", Trial.user_with_working_password, PoolUser.sign_in)
 _add_forbidden_flow("USER_SRP_AUTH", Trial.srp_user, lambda user: user.initiate_srp("2"))
 _add_forbidden_flow("ADMIN_USER_PASSWORD_AUTH", Trial.admin_user, PoolUser.sign_in_as_admin)
 
@@ -172,10 +172,10 @@ def _admin_flow_in_public(trial: Trial) -> None:
 
 client_rule.refused("secret-hash.missing", _SECRET_HASH, CRITICAL, "a request without SECRET_HASH",
     "Cognito refuses USER_PASSWORD_AUTH without SECRET_HASH if the app client has a secret.",
-    lambda t: t.checked_user(pools.CONFIDENTIAL_CLIENT).sign_in(SECRET_HASH=""))  # fmt: skip
+    lambda t: t.user_with_working_password(pools.CONFIDENTIAL_CLIENT).sign_in(SECRET_HASH=""))  # fmt: skip
 client_rule.refused("secret-hash.wrong", _SECRET_HASH, CRITICAL, "a wrong SECRET_HASH",
     "Cognito refuses USER_PASSWORD_AUTH with a wrong SECRET_HASH if the app client has a secret.",
-    lambda t: t.checked_user(pools.CONFIDENTIAL_CLIENT).sign_in(SECRET_HASH=_WRONG_HASH))  # fmt: skip
+    lambda t: t.user_with_working_password(pools.CONFIDENTIAL_CLIENT).sign_in(SECRET_HASH=_WRONG_HASH))  # fmt: skip
 client_rule.refused("secret-hash.srp", _SECRET_HASH, MAJOR, "a request without SECRET_HASH",
     "Cognito refuses USER_SRP_AUTH without SECRET_HASH if the app client has a secret.",
     lambda t: t.srp_user(pools.CONFIDENTIAL_CLIENT).initiate_srp("2", SECRET_HASH=""))  # fmt: skip
@@ -194,7 +194,7 @@ def _unknown_in_password_flow(trial: Trial) -> None:
     """With PreventUserExistenceErrors ENABLED, USER_PASSWORD_AUTH gives the same error for an unknown user as for
     a wrong password.
     """
-    user = trial.checked_user()
+    user = trial.user_with_working_password()
     errors = set[tuple[str | None, str]]()
     for each in (user, _nobody(trial, user)):
         reply = each.sign_in(pools.WRONG_PASSWORD)
@@ -234,7 +234,7 @@ def _unknown_in_forgot_password(trial: Trial) -> None:
 
 existence_rule.refused("existence.legacy", _EXISTENCE, MAJOR, "an unknown user",
     "With PreventUserExistenceErrors LEGACY, Cognito refuses an unknown user with UserNotFoundException.",
-    lambda t: _nobody(t, t.checked_user(_LEGACY)).sign_in(pools.WRONG_PASSWORD), "UserNotFoundException")  # fmt: skip
+    lambda t: _nobody(t, t.user_with_working_password(_LEGACY)).sign_in(pools.WRONG_PASSWORD), "UserNotFoundException")  # fmt: skip
 
 
 @rule("error.shape", RuleSource.issue("aws/aws-sdk-cpp", 1789))
@@ -273,7 +273,7 @@ def _sign_in_in_forbidden_flow(trial: Trial) -> ApiReply:
 
 
 def _sign_in_at_unknown_client(trial: Trial) -> ApiReply:
-    user = trial.checked_user()
+    user = trial.user_with_working_password()
     return user.client.api.call(
         "InitiateAuth",
         ClientId="1234567890abcdefghijklmnop",
@@ -284,7 +284,7 @@ def _sign_in_at_unknown_client(trial: Trial) -> ApiReply:
 
 def _sign_in_after(trial: Trial, operation: str) -> ApiReply:
     """Sign in a user after an administrator's operation on that user."""
-    user = trial.checked_user()
+    user = trial.user_with_working_password()
     user.client.call_with_pool_id(operation, Username=user.username).expect_success()
     return user.sign_in()
 
@@ -319,7 +319,7 @@ rule.refused("error.reset-required", RuleSource.reference("AdminResetUserPasswor
 @rule("reply.unknown-flow", INITIATE, CRITICAL)
 def _unknown_flow(trial: Trial) -> None:
     """Cognito refuses an unknown AuthFlow."""
-    user = trial.checked_user()
+    user = trial.user_with_working_password()
     reply = user.client.initiate("TOMORROWS_AUTH", USERNAME=user.username)
     if reply.code is None:  # any error is right, including that the flow is not supported
         reply.expect_error("an unknown flow")
@@ -333,7 +333,7 @@ def _expect_challenge_tokens_or_error(reply: ApiReply, request: str) -> None:
 @rule("reply.one-of-three", INITIATE)
 def _initiate_reply(trial: Trial) -> None:
     """InitiateAuth replies with a challenge, tokens or an error, even to CUSTOM_AUTH in a pool without triggers."""
-    user = trial.checked_user()
+    user = trial.user_with_working_password()
     for flow in ("CUSTOM_AUTH", "USER_AUTH"):
         reply = user.client.initiate(flow, USERNAME=user.username)
         _expect_challenge_tokens_or_error(reply, flow)

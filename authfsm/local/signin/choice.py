@@ -54,7 +54,7 @@ def available_first_factors(pool: PoolConfiguration, user: User) -> tuple[State,
         found.update(allowed & set(_PASSWORD_FACTORS))
     # Measured: a user with a temporary password who asked for EMAIL_OTP was offered passwords.
     if user.status is not Status.FORCE_CHANGE_PASSWORD:
-        found.update(factor for factor in allowed & PASSWORDLESS if _has(pool, user, factor))
+        found.update(factor for factor in allowed & PASSWORDLESS if _user_has(pool, user, factor))
     # A user without any factor is offered passwords, which fail.
     return _in_order(found or _PASSWORD_FACTORS)
 
@@ -69,7 +69,7 @@ def _allowed(pool: PoolConfiguration) -> set[State]:
     return allowed | (set(_PASSWORD_FACTORS) if "PASSWORD" in names else set())
 
 
-def _has(pool: PoolConfiguration, user: User, factor: State) -> bool:
+def _user_has(pool: PoolConfiguration, user: User, factor: State) -> bool:
     active = required_factors.active_factors(pool, user)
     if factor is State.WEB_AUTHN:
         if pool.webauthn is None or not user.passkeys.of(pool.webauthn.relying_party_id):
@@ -145,8 +145,8 @@ def _issue_first(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) ->
     if attempt.target_level and preferred is None and len(attempt.first_factors) == 1:
         # "prompts only for factors that aren't already listed"; which challenge follows is not documented.
         return _issue_factor(pool, attempt, attempt.first_factors[0], parameters)
-    ways = pool.configuration.contradictions
-    if State.WEB_AUTHN in attempt.first_factors and ways.select_challenge_has_request_options:
+    contradictions = pool.configuration.contradictions
+    if State.WEB_AUTHN in attempt.first_factors and contradictions.select_challenge_has_request_options:
         return _issue(pool, attempt, State.SELECT_CHALLENGE, *_passkey_request(pool, attempt))
     return _issue(pool, attempt, State.SELECT_CHALLENGE, {})
 
@@ -228,7 +228,7 @@ def _passkey_request(pool: Core, attempt: Attempt) -> tuple[dict[str, str], Pass
 
 def select_challenge(pool: Core, answer: ChallengeAnswer) -> Reply:
     """Handle SELECT_CHALLENGE; it may replace a requested first factor, and contain the answer to the chosen one."""
-    factor = _choosable(answer, required_parameter(answer.responses, "ANSWER"))
+    factor = _chosen_factor(answer, required_parameter(answer.responses, "ANSWER"))
     if factor is State.WEB_AUTHN and answer.responses.get("CREDENTIAL"):
         return web_authn(pool, answer)
     return _issue_factor(pool, answer.attempt, factor, answer.responses, answer.metadata)
@@ -236,12 +236,12 @@ def select_challenge(pool: Core, answer: ChallengeAnswer) -> Reply:
 
 def choose(pool: Core, answer: ChallengeAnswer, *, factor: State, parameter: str) -> Reply:
     """Handle the ChallengeName PASSWORD or PASSWORD_SRP, if it was requested or can be chosen."""
-    _choosable(answer, factor)
+    _chosen_factor(answer, factor)
     required_parameter(answer.responses, parameter)
     return _issue_factor(pool, answer.attempt, factor, answer.responses, answer.metadata)
 
 
-def _choosable(answer: ChallengeAnswer, name: str) -> State:
+def _chosen_factor(answer: ChallengeAnswer, name: str) -> State:
     pending = answer.pending
     is_first = isinstance(pending.expected_answer, FirstFactorCode)
     if pending.challenge == State.EMAIL_OTP and not is_first:
