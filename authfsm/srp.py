@@ -3,7 +3,7 @@
 There is no clock and no randomness: entropy and times are arguments. Standard SRP-6a (A, B) comes from the
 `srp` package, by its public interface; Cognito's own part (padding, u, x, S, the key, the signature) is
 here. Powers take constant time, and other threads run meanwhile. N, g, k, a, A, b, B, u, x, v, S are named
-as in RFC 5054, and are integers; texts are hashed in UTF-8. "The clients", from which Cognito's own part is
+as in RFC 5054, and are integers; strings are hashed in UTF-8. "The clients", from which Cognito's own part is
 known, are pycognito and amazon-cognito-identity-js.
 
 Cognito's protocol does not prove the server to the client. In SRP-6a the server answers the client's proof
@@ -135,7 +135,7 @@ def private_key(realm: str, name: str, password: str | Secret[str], salt: int) -
     """Return x = SHA256(padded(salt) | SHA256(realm | name | ":" | password)).
     For a user's password, realm and name are the pool's name (`pool_name`) and USER_ID_FOR_SRP; for a
     device's (AWS, "Working with user devices"), DeviceGroupKey and DEVICE_KEY. The salt is an integer:
-    zeros in front of SALT do not count. Raises `SrpRefused` if a text has a lone surrogate.
+    zeros in front of SALT do not count. Raises `SrpRefused` if a string has a lone surrogate.
     """
     password = secret(password)
     user = _utf8(realm, "realm") + _utf8(name, "name") + b":"

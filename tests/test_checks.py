@@ -127,7 +127,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
     "a challenge without a response": (
         lambda t: without_response(t, S.EMAIL_OTP, r.Code),
         "answerable",
-        "no response to EMAIL_OTP (second factor) leads on",
+        "no response to EMAIL_OTP (second factor) leads to a known challenge or to tokens",
         "START -user_password_auth-> EMAIL_OTP (second factor)",
     ),
     "a state that nothing leads to": (

@@ -467,8 +467,8 @@ class TestWhatIsNotForHere:
             ({"exp": 1e300}, "exp is beyond the calendar"),
             ({"nbf": []}, "nbf is not a number of seconds"),
             ({"username": ["ada"]}, "username is list, not text"),
-            ({"cognito:groups": "admins"}, "cognito:groups is not a list of texts"),
-            ({"cognito:groups": [1]}, "cognito:groups is not a list of texts"),
+            ({"cognito:groups": "admins"}, "cognito:groups is not a list of strings"),
+            ({"cognito:groups": [1]}, "cognito:groups is not a list of strings"),
             ({"scope": ["openid"]}, "scope is list, not text"),
         ],
     )

@@ -397,7 +397,7 @@ def test_a_store_of_the_wrong_kind_is_named(pool_of: PoolOf, kind: Any) -> None:
     """A sync store for an event loop, and an async one for threads: a typed error that says what to use."""
     pool, key = pool_of(), new_key()
     wrong: Any = AsyncMemoryStore()
-    with pytest.raises(WrongStore, match="AsyncMemoryStore are awaited"):
+    with pytest.raises(WrongStore, match="AsyncMemoryStore are coroutine functions"):
         kind(pool.cognito(), wrong, key)
 
     awaited: Any = {PendingSignIns: AsyncPendingSignIns, SharedTokens: AsyncSharedTokens}[kind]

@@ -102,7 +102,7 @@ class ForksInChild(Protocol):
 
 
 def after_fork_in_child(owner: ForksInChild) -> None:
-    """Call `owner.reset_after_fork()` in every forked child, as long as `owner` exists (a weak reference)."""
+    """Call `owner.reset_after_fork()` in every forked child, while `owner` exists (a weak reference)."""
     with _registry:
         _OWNERS.add(owner)
 

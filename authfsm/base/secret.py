@@ -52,7 +52,7 @@ class Secret(Generic[T]):
         mine, theirs = self._value, other._value
         if type(mine) is not type(theirs):
             return False
-        # In constant time: the duration must not tell how much of a secret was right.
+        # In constant time: the duration must not reveal how much of a secret was right.
         return hmac.compare_digest(_as_bytes(mine), _as_bytes(theirs))
 
     def __hash__(self) -> int:
@@ -97,7 +97,7 @@ def secret(value: str | Secret[str] | ProviderT | None) -> Secret[str] | Provide
 def secret(value: Any) -> Any:
     """Wrap a value as a `Secret`; return None, a bool, a `Secret` or a function unchanged.
 
-    A public function that takes a secret calls this in its first statement and rebinds the parameter, so that no
+    A public function with a secret parameter calls this in its first statement and rebinds the parameter, so that no
     frame of a traceback shows the plain value. It never raises.
     """
     unchanged = value is None or isinstance(value, (Secret, bool)) or callable(value)

@@ -89,7 +89,7 @@ class ProofState:
         second_factor_asked: has Cognito asked for a second factor or its set-up?
         associated: has AssociateSoftwareToken issued a secret?
         verified: has VerifySoftwareToken accepted a code?
-        lambda_named: did a Lambda function name the present challenge on its own? Then no answer to it leads on
+        lambda_named: did a Lambda function name the present challenge on its own? Then no answer leads further
             (amplify-js #1291, #9592, #12887, PR #566; amplify-flutter #4890).
     """
 

@@ -128,7 +128,7 @@ def _answerable(found: Exploration) -> Iterator[Fault]:
         nowhere = {S.FAILED} if here.state is S.OTHER_CHALLENGE else {S.FAILED, S.OTHER_CHALLENGE}
         if all(move.to.state in nowhere or move.to == here for move in moves):
             names.add(here.name)
-            yield f"no response to {here.name} leads on", found.path(here)
+            yield f"no response to {here.name} leads to a known challenge or to tokens", found.path(here)
 
 
 def _to_tokens(found: Exploration) -> Iterator[Path]:
@@ -262,7 +262,7 @@ INVARIANTS: Final = (
               " exception.", _second_factor),
     Invariant("bounded", "Every loop ends: by a lifetime, a lock-out or a single use.", _unbounded),
     Invariant("unattended", "No loop is followed without new input from the caller.", _unattended),
-    Invariant("answerable", "Every challenge accepts a response that leads on.", _answerable),
+    Invariant("answerable", "Every challenge accepts a response that leads to a known challenge or to tokens.", _answerable),
     Invariant("error-actions", "There is an action for every error.", _without_action, of_table=True),
     Invariant("device", "Cognito asks for a device only if there is one.", _device),
     Invariant("refresh", "A refresh is never answered with a challenge.", _refresh),

@@ -1,6 +1,6 @@
 """A table as a graph for the checks: positions, the moves between them, and paths.
 
-A position is a state, its role, and what the user has proved on the way (`ProofState`). Its moves are the transitions of
+A position is a state, its role, and the user's proofs on the way (`ProofState`). Its moves are the transitions of
 the table without those that the settings or the earlier steps rule out. There are a few hundred positions.
 `explore` visits all of them, the nearest first, so the first path to a position is a shortest one.
 """
@@ -214,7 +214,7 @@ class Model:
         )
         if unmet:
             return False
-        if proved.lambda_named:  # no answer to such a challenge leads on
+        if proved.lambda_named:  # no answer to such a challenge leads further
             return dest is State.FAILED or transition.kind is not None
         if dest is State.CUSTOM_CHALLENGE and transition.source is not State.START:
             # "Custom challenges ... in CUSTOM_AUTH"; after an administrator's password: contradictory.

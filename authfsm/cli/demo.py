@@ -150,7 +150,7 @@ STORIES: list[Story] = []
 
 
 def _story(name: str, title: str) -> Callable[[Callable[[DemoStage], Flow]], None]:
-    """Add a story, whose function's docstring tells what it is about."""
+    """Add a story, whose function's docstring is its summary."""
     return lambda play: STORIES.append(Story(name, title, play.__doc__ or "", play))
 
 
@@ -167,7 +167,7 @@ def _totp_enrolment(stage: DemoStage) -> Flow:
     app = pyotp.TOTP(asked.secret_code.reveal())
     code = app.at(pool.clock())
     stage.give(flow, r.VerifySoftwareToken(code, "phone"), "types the app's code")
-    stage.give(flow, r.CompleteMfaSetup(), "goes on")
+    stage.give(flow, r.CompleteMfaSetup(), "continues")
     return flow
 
 

@@ -98,7 +98,7 @@ def build(
     Everything in the users' guide of `transitions` applies: `on_enter_SMS_MFA` and the other callbacks,
     `may_code`, `get_triggers`, your own states and triggers, pickling. States are members of
     `authfsm.State`, triggers are the responses' names (`user_srp_auth`, `srp_claim`, `code`).
-    `class Model(authfsm.Triggers)` tells type checkers about them.
+    `class Model(authfsm.Triggers)` declares them for type checkers.
 
     Args:
         model: the object (or list of objects) that gets the triggers; by default the machine itself.
@@ -127,7 +127,9 @@ def build(
     have, and the driver's errors, after the machine has moved where the sign-in moved.
     """
     if any(base.__name__ == "HierarchicalMachine" for base in machine_cls.__mro__):
-        raise ValueError('a HierarchicalMachine takes the "_" in challenge names for nesting')
+        raise ValueError(
+            'machine_cls must not be a HierarchicalMachine: it reads "_" in challenge names as nesting'
+        )
     if options.pop("send_event", True) is not True:
         raise ValueError("the machine needs send_event=True: its conditions read the event")
     if not isinstance(prefix, str) or not f"{prefix}code".isidentifier():

@@ -271,7 +271,7 @@ class SignIn(Sender, DisplayMixin):
         return identity.prove(challenge, ephemeral, now)
 
     def srp_identity(self, password: Secret[str] | None) -> tuple[replies.SrpChallenge, SrpIdentity]:
-        """Return the challenge for a proof and what that is computed with; raises WrongResponse and ValueError as `proof`."""
+        """Return the challenge and the identity for a proof; raises WrongResponse and ValueError as `proof`."""
         match self.challenge:
             case replies.PasswordVerifier() as challenge:
                 if password is None or self.pool_id is None:

@@ -366,7 +366,7 @@ class BaseFlow(DisplayMixin):
 
     def _drop_unneeded_secrets(self) -> None:
         self._password, self._exponent = self._needed_password, self._needed_exponent
-        if self._exponent is None:  # afterwards, because the pair is of use as long as its exponent
+        if self._exponent is None:  # afterwards, because the pair is needed while its exponent is
             self._pair = None
 
     @property

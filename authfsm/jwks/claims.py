@@ -1,4 +1,4 @@
-"""What a verified token says, and the errors that say why a token is refused.
+"""The claims of a verified token, and the errors that say why a token is refused.
 
 No message contains the token, or a part of it that no signature confirms.
 """
@@ -114,7 +114,7 @@ def _text(raw: Mapping[str, Any], name: str) -> str | None:
 def _texts(raw: Mapping[str, Any], name: str) -> tuple[str, ...]:
     value = raw.get(name, [])
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise MalformedToken(f"{name} is not a list of texts")
+        raise MalformedToken(f"{name} is not a list of strings")
     return tuple(value)
 
 

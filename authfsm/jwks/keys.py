@@ -1,6 +1,6 @@
 """The pool's keys: fetched over HTTPS when they are needed first, cached, and fetched again as rarely as possible.
 
-Whoever needs an unknown key waits for one fetch, all for the same; nobody waits for a known key. Between two
+All callers that need an unknown key wait for the same fetch; no caller waits for a known key. Between two
 fetches at least `interval` seconds pass. After a failed fetch the known keys stay.
 """
 

@@ -47,7 +47,7 @@ _AWS_HOSTS: Final = (".amazonaws.com", ".amazonaws.com.cn")
 
 
 class ReachesPool(Protocol):
-    """What `Verifier.of` needs of `Cognito` or `AsyncCognito`."""
+    """The attributes of `Cognito` and `AsyncCognito` that `Verifier.of` reads."""
 
     client: Any
     client_id: str
@@ -151,12 +151,12 @@ class Verifier:
         return self._verify(jwt, kid, use)
 
     async def verify_async(self, token: str | Secret[str], use: Use = "access") -> c.Claims:
-        """As `verify`, for an event loop: keys are fetched in a thread; all else takes a fraction of 1 ms."""
+        """As `verify`, for asyncio: keys are fetched in a thread; everything else needs a fraction of 1 ms."""
         token = secret(token)
         _check_use(use)
         jwt, kid = _parse(token)
         if (pending := self.keys.pending_fetch(kid)) is not None:
-            # If this task is cancelled, the fetch goes on for the others.
+            # If this task is cancelled, the fetch continues for the others.
             await asyncio.shield(asyncio.wrap_future(pending))
         return self._verify(jwt, kid, use)
 

@@ -1,4 +1,4 @@
-"""The life of an account as one table: `ACCOUNT_LIFE`.
+"""The states of an account, and the operations that change them, as one table: `ACCOUNT_LIFE`.
 
 States are Cognito's UserStatus values and NO_ACCOUNT; triggers are the operations that may change one. A refused
 operation changes nothing and has no transition. Operations that leave every status as it is are not in the table:

@@ -26,7 +26,7 @@ _PRESENT: Final = ""
 """In a rule, instead of a value: the parameter must be present, with any value."""
 
 REDACTED_VALUES: Final = ("HIDDEN_DUE_TO_SECURITY_REASONS", "HIDDEN_FOR_SECURITY_REASONS")
-"""The texts that AWS CloudTrail writes in place of a secret or of a whole map of parameters."""
+"""The values that AWS CloudTrail writes in place of a secret or of a whole map of parameters."""
 
 # The first rule whose parameters all match decides. A preferred password is proved even in a step-up, so
 # that the reply may lead wherever a proved password leads; SRP_A alone proves nothing.

@@ -306,11 +306,11 @@ class SealError(Explained):
 
 
 class SealBroken(SealError, UserError):
-    """The sealed text was tampered with, or the key that sealed it is not among the keys of this program."""
+    """The seal was tampered with, or the key that sealed it is not among the keys of this program."""
 
 
 class SealMissing(SealBroken):
-    """There is no sealed text: the browser sent none, or nothing was stored."""
+    """There is no seal: the browser sent none, or nothing was stored."""
 
     @property
     def _presentation(self) -> tuple[int, str]:

@@ -96,7 +96,7 @@ def confidence(transition: Transition) -> Confidence:
     return found[0].confidence if found else Confidence.INFERRED
 
 
-# ---- the life of an account ------------------------------------------------------------------------------
+# ---- the states of an account ----------------------------------------------------------------------------
 
 
 @cache

@@ -178,7 +178,7 @@ def _wrapped(values: Mapping[str, str | Secret[str]]) -> dict[str, Secret[str]]:
 
 
 def is_json(value: Secret[str]) -> bool:
-    """Return whether a text is JSON."""
+    """Return whether a string is JSON."""
     try:
         json.loads(value.reveal())
     except (ValueError, RecursionError):

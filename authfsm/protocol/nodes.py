@@ -1,6 +1,6 @@
 """Nodes: states with a role. EMAIL_OTP has two, as the e-mailed code is a first or a second factor; other states have one.
 
-`email_otp_role` is the rule that tells which factor a code is, from the path of one sign-in. The client, the local
+`email_otp_role` is the rule for which factor a code is, from the path of one sign-in. The client, the local
 pool's page and the recordings use it. `target_roles` is the same rule for all paths at once: diagrams, settings and
 checks use it.
 """
@@ -85,7 +85,7 @@ def email_otp_role(
 ) -> t.Role:
     """Return which factor an EMAIL_OTP challenge is.
 
-    Often the state and the response decide. Otherwise the code is a first factor in USER_AUTH as long as no
+    Often the state and the response decide. Otherwise the code is a first factor in USER_AUTH while no
     password has been proved, and a second factor in every other flow: no other flow has a choice of first factors.
     The arguments are those of `challenge_role`.
     """

@@ -304,7 +304,7 @@ _EXAMPLES: Final = (
 
 @cache
 def _prompts_by_trigger() -> Mapping[str, Prompt]:
-    """Return the prompts of all forms, with a text in the place of each choice."""
+    """Return the prompts of all forms, with a text field in place of each choice."""
     found: dict[str, Prompt] = {}
     for prompt in (each for challenge in _EXAMPLES for each in form_for(challenge).prompts):
         texts = (evolve(f, kind="text", choices=()) if f.kind == "choice" else f for f in prompt.fields)

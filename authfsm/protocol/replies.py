@@ -180,7 +180,7 @@ class SmsOtp(CodeChallenge, state=State.SMS_OTP):
 
 @frozen(kw_only=True)
 class EmailOtp(CodeChallenge, state=State.EMAIL_OTP):
-    """EMAIL_OTP: send the code from the e-mail; `SignIn.role` tells which factor it is."""
+    """EMAIL_OTP: send the code from the e-mail; `SignIn.role` is the factor that it proves."""
 
 
 @frozen(kw_only=True)
@@ -315,7 +315,7 @@ class Tokens(Reply):
         return self._claim("username")
 
     def seal(self, key: Key) -> str:
-        """Return the tokens as a text that only a holder of the key can read or change, to keep anywhere.
+        """Return the tokens as a string that only a holder of the key can read or change, to store anywhere.
 
         `Cognito.resume_tokens` makes a flow of it. With Cognito's three tokens it takes about 6,000 characters,
         more than one cookie holds. It is bound to the pool and the app client, and has no time limit of its own.

@@ -419,7 +419,7 @@ ADMIN_RESPONSES: Final = frozenset({AdminUserPasswordAuth, AdminNoSrpAuth})
 SRP_START_RESPONSES: Final[frozenset[type[Response]]] = frozenset(
     {UserSrpAuth, CustomSrpAuth, UserAuthWithSrp}
 )
-"""The responses that start an SRP proof: a driver takes the password in their place and makes SRP_A itself."""
+"""The responses that start an SRP proof: a driver accepts the password in place of SRP_A, which it computes."""
 
 
 def wrap_call(

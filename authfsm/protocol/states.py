@@ -1,4 +1,4 @@
-"""The states of a sign-in: Cognito's sixteen challenge names and four of our own, and what they have in common.
+"""The states of a sign-in (Cognito's sixteen challenge names and four of our own), and sets of them.
 
 The value of a challenge's state is its `ChallengeName` in the API (AWS API reference, RespondToAuthChallenge).
 """

@@ -40,14 +40,14 @@ def frozen_secret_mapping(value: Mapping[str, str | Secret[str]]) -> Mapping[str
 
 
 def to_tuple(value: Iterable[str]) -> tuple[str, ...]:
-    """Return texts as a tuple; a single text becomes a tuple of one."""
+    """Return strings as a tuple; a single string becomes a tuple of one."""
     if isinstance(value, str):
         return (value,)
     return tuple(value) if isinstance(value, Iterable) else value
 
 
 def stripped(value: str) -> str:
-    """Return a text without the whitespace around it."""
+    """Return a string without the whitespace around it."""
     return value.strip() if isinstance(value, str) else value
 
 
@@ -61,7 +61,7 @@ def not_text(value: object) -> str | None:
 
 
 def _unsendable(value: object) -> str | None:
-    """Return why a text cannot be sent; None if it can."""
+    """Return why a value cannot be sent as a string; None if it can."""
     plain: Any = value.reveal() if isinstance(value, Secret) else value
     if not plain:
         return "must not be empty"
@@ -115,7 +115,7 @@ def is_hex(response: Any, attribute: Attribute[Any], value: str) -> None:
 
 
 def are_texts(response: Any, attribute: Attribute[Any], value: object) -> None:
-    """Require a mapping of text to text, or a tuple of texts."""
+    """Require a mapping of strings to strings, or a tuple of strings."""
     if not isinstance(value, (Mapping, tuple)):
         raise BadField(type(response), attribute.name, f"must not be {type(value).__name__}")
     for each in (*value, *value.values()) if isinstance(value, Mapping) else value:
@@ -124,9 +124,9 @@ def are_texts(response: Any, attribute: Attribute[Any], value: object) -> None:
 
 
 def are_names(response: Any, attribute: Attribute[Any], value: object) -> None:
-    """Require one or more texts, none of them empty."""
+    """Require one or more strings, none of them empty."""
     if not isinstance(value, tuple) or not value:
-        raise BadField(type(response), attribute.name, "must be one or more texts")
+        raise BadField(type(response), attribute.name, "must be one or more strings")
     for each in value:
         is_text(response, attribute, each)
 

@@ -38,7 +38,7 @@ __all__ = [
 ]  # fmt: skip
 
 Facts = dict[str, Any]
-"""What is known about a name, for JSON: dicts, lists and text; `kind` says what the name is."""
+"""The facts about a name, for JSON: dicts, lists and strings; `kind` is the kind of the name."""
 
 
 def _named() -> Iterator[tuple[str, Callable[[Any], Facts], Any]]:
@@ -84,7 +84,7 @@ def _simplified(name: str) -> str:
 
 
 def _errors(text: str) -> tuple[Facts, ...]:
-    """Return the errors that a text names, otherwise those that have such a message."""
+    """Return the errors that the input names, otherwise those that have such a message."""
 
     def has_message(code: str) -> bool:
         rules = [rule for part, rule in ERROR_POLICY[code].items() if part]

@@ -100,7 +100,7 @@ class Descriptions:
         return cls(read["UserPool"], client, mfa, tuple(unknown))
 
     def parts(self) -> dict[str, Structure]:
-        """Return the descriptions by name, as `read` takes them in one mapping."""
+        """Return the descriptions by name, in the form that `read` accepts as one mapping."""
         structures = (self.user_pool, self.user_pool_client, self.mfa_config)
         every = zip(("UserPool", "UserPoolClient", "MfaConfig"), structures, strict=True)
         return {name: part for name, part in every if part is not None}

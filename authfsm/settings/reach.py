@@ -49,7 +49,7 @@ def _nodes(each: TransitionInRoles) -> tuple[Node, Node]:
 
 
 def _leads_nowhere_new(each: TransitionInRoles) -> bool:
-    """Return whether a transition leads only to challenges for which the pool asks elsewhere."""
+    """Return whether a transition leads only to challenges that the pool may issue after other responses too."""
     return each[0].response in ANY_CHALLENGE_RESPONSES and each[0].dest not in _OWN_DESTINATIONS
 
 

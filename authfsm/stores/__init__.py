@@ -7,7 +7,7 @@
 
 `authfsm.stores.redis` (extra `authfsm[redis]`) and `authfsm.stores.key_value` (extra `authfsm[stores]`) have
 stores that several workers share. To keep nothing on the server, put `flow.seal(key)` into the cookie.
-`SharedTokens` keeps the tokens of users who are signed in, and refreshes them once for all workers.
+`SharedTokens` keeps the tokens of users who are signed in; one worker refreshes them for all.
 """
 
 from __future__ import annotations

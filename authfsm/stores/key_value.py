@@ -2,12 +2,12 @@
 
 That library has no "take". It has `get`, and a `delete` that returns whether the key existed. If the
 database itself decides this, as DynamoDB does with ReturnValues=ALL_OLD, exactly one of several callers gets
-True, and that one has taken the text. If the library checks first and deletes afterwards (S3, Firestore,
+True, and that one has taken the entry. If the library checks first and deletes afterwards (S3, Firestore,
 Azure Tables, Vault), two callers can get True: such stores are refused.
 
-Each text is stored under a name that is used once, and the ticket's name points to it; a pointer without its
-text means that the text is taken. If a worker dies within the three calls of a take, the pointer stays for as
-long as the text would have been kept.
+Each seal is stored under a name that is used once, and the ticket's name points to it; a pointer without its
+seal means that the entry is taken. If a worker dies within the three calls of a take, the pointer stays until
+the seal would have expired.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ TAKES_ONCE: Final = {
     # Wrappers that pass one delete on as one delete.
     **dict.fromkeys((f"wrappers.{name}" for name in _WRAPPERS), ""),
 }
-"""The stores that let one taker have a text, by the library's module names, with the reason: from the library's
+"""The stores that give an entry to one taker only, by the library's module names, with the reason: from the library's
 source and the databases' manuals. Memory, Redis and DynamoDB (moto's) are tested; all others are refused."""
 
 _PACKAGE: Final = "key_value.aio."
 
 
 class UnsupportedStore(CallerError, TypeError):
-    """It is not known that this store lets only one taker have a text."""
+    """The store is not known to give an entry to one taker only."""
 
     def __init__(self, kind: type) -> None:
         super().__init__(
@@ -74,7 +74,7 @@ class KeyValueStore:
 
     Args:
         store: the library's store, or one of its wrappers around one.
-        collection: the collection to store the texts in.
+        collection: the collection to store the entries in.
         timeout: seconds that one call may take.
         takes_once: accept a store that is not in `TAKES_ONCE`: you know that of all concurrent deletes of
             a key exactly one returns True.
@@ -112,7 +112,7 @@ class KeyValueStore:
 
     async def _put_text(self, name: str, sealed: str, seconds: float) -> None:
         suffix = token_hex(8)
-        # The text first: a pointer without its text means that the text is taken.
+        # The seal first: a pointer without its seal means that the entry is taken.
         await self._put(f"{name}.{suffix}", {"sealed": sealed}, seconds)
         await self._put(name, {"at": suffix}, seconds)
 
@@ -124,7 +124,7 @@ class KeyValueStore:
         text = await self._get(key)
         if text is None or not await self.store.delete(key, collection=self.collection):
             return TAKEN
-        with suppress(Exception):  # a failure must not lose the text; the pointer then stays longer
+        with suppress(Exception):  # a failure must not lose the seal; the pointer then stays longer
             await self._put(name, pointer, seconds)
         sealed: str = text["sealed"]
         return sealed
@@ -143,7 +143,7 @@ class KeyValueStore:
 
 
 def _layers(store: Any) -> Iterator[Any]:
-    """Yield a store and what it wraps, down to the innermost."""
+    """Yield a store and the stores that it wraps, down to the innermost."""
     while store is not None:
         yield store
         store = getattr(store, "key_value", None)

@@ -1,9 +1,9 @@
 """Stores in Redis or Valkey, shared by any number of workers.
 
-One script, which Redis runs as one step, takes a text and marks its place as taken, so exactly one taker has
-it. If the reply to a take is lost, the text is taken all the same: that user waits until the turn has timed out
-and starts again. If a replica replaces a failed Redis, a text that was taken may be there again: the Cognito
-session in it is still good for one answer only.
+One script, which Redis runs as one step, returns an entry and marks it as taken, so exactly one caller gets
+it. If the reply is lost, the entry stays taken: that user waits until the turn has timed out, and starts
+again. If a replica replaces a failed Redis, an entry that was taken may be there again: the Cognito
+session in it can still be answered only once.
 
 Every call has `timeout` seconds in total, whatever timeouts and retries the client has: connecting, sending
 and the whole reply. A Redis that is down, fails or hangs raises `StoreUnavailable`.
@@ -116,5 +116,5 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _text(reply: str | bytes | None) -> str | None:
-    # Latin-1 decodes every byte; what is not a sealed text fails to unseal, and is dropped then.
+    # Latin-1 decodes every byte; a value that is not a seal fails to unseal, and is dropped then.
     return reply.decode("latin-1") if isinstance(reply, bytes) else reply

@@ -1,6 +1,6 @@
-"""What a store does (put with a lifetime, take once, drop), and a store in memory.
+"""The interface of a store (put with a lifetime, take once, drop), and a store in memory.
 
-A store keeps sealed texts (`authfsm.core.sealing`), each under the hash of a ticket: whoever reads the store
+A store keeps sealed strings (`authfsm.core.sealing`), each under the hash of a ticket: whoever reads the store
 learns neither a sign-in nor a valid ticket. A store that fails, or does not answer in time, raises
 `StoreUnavailable`; stores over a network use `bounded` and `bounded_async` for this.
 """
@@ -22,39 +22,39 @@ DEFAULT_TIMEOUT: Final = 5.0
 """Seconds that one call of a store may take, by default."""
 
 TAKEN: Final = ""
-"""What `take` returns while another taker has the text. A sealed text is never empty."""
+"""The result of `take` while another taker has the entry. A seal is never empty."""
 
 
 class Store(Protocol):
-    """Keeps sealed texts, each for one taker; safe to use from several threads."""
+    """Keeps sealed strings, each for one taker; safe to use from several threads."""
 
     def put(self, name: str, sealed: str, seconds: float) -> None:
-        """Keep a text, and replace what the name had.
+        """Store a seal, in place of an earlier one of this name.
 
         Args:
-            name: the name to take it by.
-            sealed: the text.
+            name: its name.
+            sealed: the seal.
             seconds: how long to keep it; more than 0.
         """
 
     def take(self, name: str, seconds: float) -> str | None:
-        """Return the text to one taker alone: of all concurrent callers exactly one gets it.
+        """Return the seal to one taker alone: of all concurrent callers exactly one gets it.
 
         Args:
-            name: the name it was put under.
+            name: its name.
             seconds: how long all others get `TAKEN`, unless the taker puts or drops the name before;
                 afterwards there is nothing under the name.
 
         Returns:
-            The text; `TAKEN` while another taker has it; None if there is nothing.
+            The seal; `TAKEN` while another taker has it; None if there is nothing.
         """
 
     def drop(self, name: str) -> None:
-        """Delete what is under this name, if there is anything."""
+        """Delete the entry of this name, if there is one."""
 
 
 class AsyncStore(Protocol):
-    """`Store`, for an event loop."""
+    """`Store` for asyncio."""
 
     async def put(self, name: str, sealed: str, seconds: float) -> None:
         """As `Store.put`."""
@@ -67,14 +67,14 @@ class AsyncStore(Protocol):
 
 
 class WrongStore(CallerError, TypeError):
-    """The store's methods are awaited where they must not be, or are not where they must be."""
+    """The store's methods are coroutine functions but must not be, or must be but are not."""
 
     def __init__(self, store: type, *, awaited: bool) -> None:
         todo = "use AsyncPendingSignIns or AsyncSharedTokens, with an AsyncCognito"
         if not awaited:
             todo = "use an AsyncStore (AsyncMemoryStore, AsyncRedisStore), or the class without Async"
         not_ = "" if awaited else "not "
-        super().__init__(f"the methods of {store.__name__} are {not_}awaited: {todo}")
+        super().__init__(f"the methods of {store.__name__} are {not_}coroutine functions: {todo}")
 
 
 # ---- in memory -----------------------------------------------------------------------------------------
@@ -83,11 +83,11 @@ class WrongStore(CallerError, TypeError):
 class MemoryStore:
     """A `Store` in this process's memory, for one worker or for tests. Bounded, and without a thread.
 
-    Expired texts are deleted when the next text comes. If the store is full, the text that would expire
+    Expired entries are deleted at the next `put`. If the store is full, the entry that would expire
     first is deleted, and that user starts again.
 
     Args:
-        capacity: the greatest number of texts; one takes about 3 KB.
+        capacity: the greatest number of entries; one needs about 3 KB.
         clock: returns seconds that never go backwards.
     """
 
@@ -98,7 +98,7 @@ class MemoryStore:
         self._clock = clock
         self._lock = ForkSafeLock()
         self._texts: dict[str, tuple[str, float]] = {}
-        # A heap of (expiry, name). An entry whose text was replaced or dropped stays until it expires, or
+        # A heap of (expiry, name). A pair whose entry was replaced or dropped stays until it expires, or
         # until there are too many.
         self._expiries: list[tuple[float, str]] = []
 
@@ -106,7 +106,7 @@ class MemoryStore:
         return f"<MemoryStore of {len(self)}>"
 
     def __len__(self) -> int:
-        """The number of texts, including those that are taken."""
+        """The number of entries, including those that are taken."""
         with self._lock:
             self._expire(self._clock())
             return len(self._texts)
@@ -184,7 +184,7 @@ def positive(timeout: float) -> float:
 
 
 def bounded(seconds: float, call: Callable[..., T], *args: Any) -> T:
-    """Return what a call returns; raise StoreUnavailable if it fails, or takes longer than that."""
+    """Return the result of a call; raise StoreUnavailable if it fails, or needs more than `seconds`."""
     try:
         return call_within(seconds, call, *args)
     except Exception as error:  # noqa: BLE001 - each client library has its own errors
@@ -206,6 +206,6 @@ def _why(error: Exception, seconds: float) -> str:
     name = type(error).__name__
     if isinstance(error, (OutOfTime, asyncio.TimeoutError)):
         return f"no answer within {seconds:g} s"
-    # Other errors may quote the command, and with it what was stored.
+    # Other errors may quote the command, and with it the stored value.
     harmless = isinstance(error, OSError) or name.endswith(("ConnectionError", "TimeoutError"))
     return f"{name}: {error}" if harmless else name

@@ -226,7 +226,7 @@ class Recording:
 
 @contextmanager
 def _errors_logged() -> Iterator[None]:
-    """Log the class of an error in a hook, and let the request go on."""
+    """Log the class of an error in a hook, and let the request continue."""
     try:
         yield
     except Exception as error:  # noqa: BLE001 - a request must not fail because its recording does

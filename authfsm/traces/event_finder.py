@@ -34,7 +34,7 @@ DECODER: Final = json.JSONDecoder(parse_float=str, parse_constant=str)
 EVENT_START: Final = re.compile(
     r'\{\s*"(?:event(?:Version|ID|Time|Name|Source|Type)|userIdentity|EventId|sign_in)"'
 )
-"""How an event or a recorded step begins in a text."""
+"""How an event or a recorded step begins."""
 
 _OBJECT_MEMBERS: Final = ("requestParameters", "responseElements", "additionalEventData")
 _EVENT_MEMBERS: Final = frozenset(
@@ -221,7 +221,7 @@ def _decode_base64(text: str) -> bytes:
 
 
 def _parse_values(text: str, found: FoundRecords) -> Iterator[Any]:
-    """Yield the JSON values in a text one after the other, as far as there are any."""
+    """Yield the JSON values at the start of a string, one after the other."""
     position = 0
     while position < len(text):
         try:

@@ -105,7 +105,7 @@ class AnswerPrompter:
         for prompt in prompts:
             for each in prompt.fields:
                 ways |= {name: (prompt, {each.name: name}) for name, _ in each.choices}
-            if prompt.factor is not None:  # it takes the place of a bare choice of the same name
+            if prompt.factor is not None:  # it replaces the choice of the same name without a field
                 ways[prompt.factor] = prompt, {}
         here = [each for each in ways if each != State.WEB_AUTHN]
         if not here:

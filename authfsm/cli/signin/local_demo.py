@@ -21,7 +21,7 @@ from authfsm.local.state.users import Passkey
 from authfsm.protocol.replies import MfaSetup
 from authfsm.protocol.states import State
 
-PASSWORD: Final = "Correct-Horse-1"  # noqa: S105 - of a user who lives as long as this process
+PASSWORD: Final = "Correct-Horse-1"  # noqa: S105 - of a user who exists only in this process
 EMAIL: Final = "ada@example.com"
 RELYING_PARTY: Final = "app.example.com"
 

@@ -79,7 +79,7 @@ def _require_user(client: AppClient, user: User | None) -> None:
 
 
 def _user_srp_auth(pool: Core, request: FlowRequest) -> Reply:
-    """USER_SRP_AUTH: only the answer to PASSWORD_VERIFIER tells that a user is unconfirmed, disabled or locked out."""
+    """USER_SRP_AUTH: only the answer to PASSWORD_VERIFIER shows that a user is unconfirmed, disabled or locked out."""
     srp_a = required_parameter(request.parameters, "SRP_A")
     attempt = _attempt(pool, request)
     _require_user(request.client, attempt.user)
@@ -159,7 +159,7 @@ def _refresh(pool: Core, request: FlowRequest) -> Reply:
 
 
 def get_tokens_from_refresh_token(pool: Core, request: Request) -> Reply:
-    """GetTokensFromRefreshToken: takes the client secret itself instead of a hash, and rotates tokens."""
+    """GetTokensFromRefreshToken: expects the client secret itself instead of a hash, and rotates tokens."""
     client = pool.client(request)
     check_client_secret(client, request)
     token, metadata = request["RefreshToken"], request.get("ClientMetadata")

@@ -231,7 +231,7 @@ class LocalPool(DisplayMixin):
 
     @property
     def accepted(self) -> tuple[Accepted, ...]:
-        """What `accept` made the pool take although Cognito refuses it: the last thousand, the oldest first."""
+        """The requests that succeeded because of `accept`: the last thousand, the oldest first."""
         return tuple(self._core.accepted)
 
     def add_client(

@@ -1,8 +1,8 @@
 """The operations on the pool and its app clients.
 
 A description is what DescribeUserPool and GetUserPoolMfaConfig return: the requests that create or update a pool
-turn into one, from which `descriptions` reads settings. The texts of refusals are those of AWS, as the tests of
-moto record them, unless a comment says otherwise.
+turn into one, from which `descriptions` reads settings. The messages of refusals are those of AWS, as the tests
+of moto record them, unless a comment says otherwise.
 """
 
 from __future__ import annotations
@@ -339,7 +339,7 @@ def add_user_pool_client_secret(pool: Core, request: Request) -> Reply:
     """AddUserPoolClientSecret: the reply has a secret only if the pool has made it (AWS API reference)."""
     client, at, own = pool.client(request), pool.clock().timestamp(), request.get("ClientSecret")
     found, value = _secrets(client), Secret(own) if own else new_client_secret(pool.entropy)
-    if not found:  # "for an existing confidential user pool app client"; the texts are ours
+    if not found:  # "for an existing confidential user pool app client"; the messages are ours
         raise _refuse("A public app client has no secrets.")
     if len(found) > 1:  # "up to 2 active secrets"
         raise error_templates.TOO_MANY_SECRETS.refusal()

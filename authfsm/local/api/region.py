@@ -169,7 +169,7 @@ class LocalCognito(DisplayMixin):
 
     @property
     def accepted(self) -> tuple[Accepted, ...]:
-        """What `accept` made the pools take although Cognito refuses it: the last thousand, the oldest first."""
+        """The requests that succeeded because of `accept`: the last thousand, the oldest first."""
         return tuple(self._accepted)
 
     def pool(self, **settings: Any) -> LocalPool:

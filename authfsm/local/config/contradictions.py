@@ -68,7 +68,7 @@ class Contradictions:
             both on one page of the developer guide).
         sessions_survive_password_change: pending sign-ins when a new password is set, or the user is
             disabled and enabled again. No source says what happens. False: they end, which is safer.
-            True: they go on.
+            True: they continue.
         device_replaces_mfa_enabled_later: a device that was remembered before the user had MFA. False: the
             second factor is required once, then the device replaces it again (amplify-js #4174, #8977).
             True: the device replaces it at once (developer guide, which makes no exception).

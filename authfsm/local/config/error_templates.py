@@ -100,7 +100,7 @@ TOTP_NOT_ENABLED = ErrorTemplate("SoftwareTokenMFANotFoundException", "Software 
 # The API lists this code and InvalidParameterException; no source says which one it is.
 MFA_METHOD_NOT_OFFERED = ErrorTemplate("MFAMethodNotFoundException", "{answer} is not one of the MFA methods offered.", survives=True)
 CANNOT_PREFER = ErrorTemplate(_INVALID_PARAMETER, "User does not have delivery config set to turn on {factor}")
-# The texts of the next three are not known from Cognito.
+# Cognito's messages in the next three cases are unknown.
 BAD_EMAIL = ErrorTemplate(_INVALID_PARAMETER, "Invalid email address format.", survives=True)
 ALIAS_TAKEN = ErrorTemplate("AliasExistsException", "An account with the given {name} already exists.", survives=True)
 MFA_SETUP_NOT_OFFERED = ErrorTemplate(_INVALID_PARAMETER, "This MFA method cannot be set up in this sign-in.", survives=True)
@@ -112,7 +112,7 @@ CHALLENGE_NOT_AVAILABLE = ErrorTemplate(_INVALID_PARAMETER, "{answer} is not one
 NOT_IN_TIER = ErrorTemplate("FeatureUnavailableInTierException", "{feature} is not available in the user pool's feature plan.")
 # The API lists no WebAuthn* error for sign-in: the code is inferred, the text is ours.
 PASSKEY_REFUSED = ErrorTemplate(_NOT_AUTHORIZED, "The passkey's answer is not valid.")
-# Step-up: only "Amazon Cognito returns an error" is documented; codes and texts are ours.
+# Step-up: only "Amazon Cognito returns an error" is documented; codes and messages are ours.
 UNKNOWN_LEVEL = ErrorTemplate(_INVALID_PARAMETER, "TARGET_ACR_VALUES has no level of this user pool.")
 LEVEL_ALREADY_MET = ErrorTemplate(_INVALID_PARAMETER, "The access token already meets the requested level.")
 LEVEL_OUT_OF_REACH = ErrorTemplate(_INVALID_PARAMETER, "The user has no factors for the requested levels.")
@@ -120,7 +120,7 @@ TOKEN_WITHOUT_TARGET = ErrorTemplate(_INVALID_PARAMETER, "ACCESS_TOKEN needs TAR
 TOKEN_OF_ANOTHER_USER = ErrorTemplate(_INVALID_PARAMETER, "ACCESS_TOKEN was not issued for USERNAME.")
 BAD_MAX_AGE = ErrorTemplate(_INVALID_PARAMETER, "MAX_AGE is not a whole number of seconds.")
 
-# ---- registering passkeys: the API's codes; the texts are ours, but BAD_CREDENTIAL's (aws-sdk-net #4386) -
+# ---- registering passkeys: the API's codes; the messages are ours, but BAD_CREDENTIAL's (aws-sdk-net #4386)
 BAD_CREDENTIAL = ErrorTemplate(_INVALID_PARAMETER, "Credential data is not valid")
 PASSKEYS_OFF = ErrorTemplate("WebAuthnNotEnabledException", "Passkeys are not enabled for this user pool.")
 NO_RELYING_PARTY = ErrorTemplate("WebAuthnConfigurationMissingException", "The user pool has no relying party id.")
@@ -152,7 +152,7 @@ ACCESS_EXPIRED = ErrorTemplate(_NOT_AUTHORIZED, "Access Token has expired")
 ACCESS_REVOKED = ErrorTemplate(_NOT_AUTHORIZED, "Access Token has been revoked")
 NOT_A_REFRESH_TOKEN = ErrorTemplate("UnsupportedTokenTypeException", "Unsupported token type")
 TOKEN_OF_ANOTHER_CLIENT = ErrorTemplate("UnauthorizedException", "Unauthorized")  # the API lists it for RevokeToken; the text is ours
-# Session tracking: the API lists the codes; that they mean these cases is inferred, and the texts are ours.
+# Session tracking: the API lists the codes; that they mean these cases is inferred, and the messages are ours.
 NO_SESSION_TRACKING = ErrorTemplate("OperationNotEnabledException", "Session tracking is not enabled for the user pool.")
 NO_SUCH_SESSION = ErrorTemplate(_NOT_FOUND, "The user has no such session.")
 SESSION_IS_CURRENT = ErrorTemplate(_INVALID_PARAMETER, "The session that the access token belongs to cannot be revoked.")
@@ -183,7 +183,7 @@ REQUEST_UNSIGNED = ErrorTemplate("MissingAuthenticationTokenException", "Missing
 OPERATION_NOT_SERVED = ErrorTemplate("UnsupportedOperationException", "The local Cognito does not serve {operation}: {why}.", survives=True)
 
 # ---- accounts: these requests have no session ---------------------------------------------------
-# The texts are those that clients translate (Amplify's dictionaries, error tables of applications).
+# The messages are those that clients translate (Amplify's dictionaries, error tables of applications).
 NAME_TAKEN = ErrorTemplate("UsernameExistsException", "User already exists")
 ADDRESS_TAKEN = ErrorTemplate("UsernameExistsException", "An account with the given {name} already exists.")
 SIGN_UP_PASSWORD_POLICY = ErrorTemplate("InvalidPasswordException", "Password did not conform with policy: {why}", survives=True)  # in SignUp only

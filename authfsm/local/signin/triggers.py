@@ -57,13 +57,13 @@ class TriggerResponse:
         return bool(self._member(key, "is not a boolean", lambda value: isinstance(value, bool)))
 
     def text(self, key: str) -> str | None:
-        """Return a text; None if it is absent."""
+        """Return a string; None if it is absent."""
         value: str | None = self._member(key, "is not text", lambda value: isinstance(value, str))
         return value
 
     def texts(self, key: str) -> tuple[str, ...] | None:
-        """Return a list of texts; None if it is absent."""
-        value = self._member(key, "is not a list of texts", _is_list_of_texts)
+        """Return a list of strings; None if it is absent."""
+        value = self._member(key, "is not a list of strings", _is_list_of_texts)
         return None if value is None else tuple(value)
 
     def nested(self, key: str) -> TriggerResponse:
@@ -307,7 +307,7 @@ def define_challenge(pool: Core, attempt: Attempt, metadata: Metadata) -> str | 
 
 
 def create_challenge(pool: Core, attempt: Attempt, metadata: Metadata) -> tuple[dict[str, str], CustomRound]:
-    """Return the publicChallengeParameters of CreateAuthChallenge, and what the answer is checked with."""
+    """Return the publicChallengeParameters of CreateAuthChallenge, and the data that verifies the answer."""
     request = {"challengeName": State.CUSTOM_CHALLENGE.value, "session": _session(attempt)}
     blank = ("publicChallengeParameters", "privateChallengeParameters", "challengeMetadata")
     response = _call_custom(pool, attempt, "CreateAuthChallenge", request, blank, metadata)

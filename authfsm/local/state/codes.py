@@ -182,7 +182,7 @@ def delivery_address(user: User, factor: State) -> tuple[str, str]:
 
 
 def delivery_parameters(medium: str, address: str) -> dict[str, str]:
-    """Return the ChallengeParameters that tell where a code was sent."""
+    """Return the ChallengeParameters that name the destination of a code."""
     masked = masked_address(medium, address)
     return {"CODE_DELIVERY_DELIVERY_MEDIUM": medium, "CODE_DELIVERY_DESTINATION": masked}
 

@@ -220,7 +220,7 @@ class Core(TrackedDicts):
             part.watch(listener)
 
     def clear_all(self) -> None:
-        """Remove all records without a report, before they are put back."""
+        """Remove all records without a report, before they are restored."""
         super().clear_all()
         for part in (self.users, self.sessions, self.token_issuer, self.outbox, self.records):
             part.clear_all()

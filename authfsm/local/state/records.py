@@ -76,7 +76,7 @@ class TrackedDicts:
             setattr(self, name, ChangeTrackingDict(listener, getattr(self, name)))
 
     def clear_all(self) -> None:
-        """Remove all records without a report, before they are put back."""
+        """Remove all records without a report, before they are restored."""
         for name in self._dicts:
             dict.clear(getattr(self, name))
 
