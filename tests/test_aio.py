@@ -600,7 +600,7 @@ def test_a_client_that_is_not_one_yet() -> None:
                 lambda: totp.verify(client, "token", "123456"),
                 lambda: totp.switch_on(client, "token"),
             ):
-                with pytest.raises(TypeError, match="awaited"):
+                with pytest.raises(TypeError, match="coroutine function"):
                     work()
 
     asyncio.run(talk())

@@ -412,7 +412,7 @@ def test_a_store_of_the_wrong_kind_is_named(pool_of: PoolOf, kind: Any) -> None:
             await getattr(pending, method)(first if method == "put" else "ticket")
 
     for method in ("put", "turn", "drop") if kind is PendingSignIns else ("turn", "drop"):
-        with pytest.raises(WrongStore, match="MemoryStore are not awaited"):
+        with pytest.raises(WrongStore, match="MemoryStore are not coroutine functions"):
             asyncio.run(used(method))
 
 
