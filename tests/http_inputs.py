@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
 from attrs import field, frozen
-from members_of_botocore import known
+from generate_members import known
 from serving import CLIENT_ID, PASSWORD, POOL_ID, SIGNED, TARGET
 
 from authfsm.local.api.operations import OPERATIONS

@@ -22,7 +22,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from vocabulary_of_botocore import folded
+from generate_vocabulary import folded
 
 from authfsm.cli import app
 from authfsm.traces.anonymiser import AnonymisedText, UnreadableDocument, anonymise

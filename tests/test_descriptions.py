@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from joserfc.jwk import RSAKey
-from members_of_botocore import described, merged
+from generate_members import described, merged
 from test_local_descriptions import MFA_CONFIG, USER_POOL, USER_POOL_CLIENT
 
 from authfsm.base.secret import Secret

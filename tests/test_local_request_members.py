@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
-from members_of_botocore import folded
+from generate_members import folded
 
 from authfsm.local import LocalPool, PoolRefusal
 from authfsm.local.api.operations import OPERATIONS

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from notebooks_anew import NOTEBOOKS, read, run, text
+from rerun_notebooks import NOTEBOOKS, read, run, text
 
 EVERY = sorted(NOTEBOOKS.glob("*.ipynb"))
 SMALL = 200 * 1024  # bytes of one notebook, its pictures included
@@ -88,7 +88,7 @@ def exercise(path: Path) -> str:
 def test_it_runs_and_says_what_it_said(path: Path) -> None:
     """Under a minute, the same outputs as committed; the exercise says whether an answer is right, or why it is wrong.
 
-    `python tests/notebooks_anew.py` writes them anew.
+    `python tests/rerun_notebooks.py` writes them anew.
     """
     begun = time.monotonic()
     solutions = SOLUTIONS[path.name[0]]

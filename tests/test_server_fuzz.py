@@ -15,11 +15,11 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from generate_members import known
 from http_inputs import fuzz
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
-from members_of_botocore import known
 from serving import CLIENT_ID, PASSWORD, POOL_ID, TARGET, ThreadServer, serve_in_thread
 
 from authfsm import srp

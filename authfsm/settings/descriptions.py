@@ -2,7 +2,7 @@
 
 Settings, review, local pool, journeys and commands all read them here. A null member counts as absent at every depth:
 the SDKs for Go and Java print null for every member that is not set. The types of the members are in
-`descriptions.json`, which `tests/members_of_botocore.py` makes from botocore's model; it has the members of
+`descriptions.json`, which `tests/generate_members.py` makes from botocore's model; it has the members of
 CreateUserPool and CreateUserPoolClient too. Members that it does not have are kept, and listed in `unknown`.
 """
 

@@ -1,7 +1,7 @@
 """Checks the members of a request before any operation reads it: names, types, lengths, bounds.
 
 botocore does this for its callers; over HTTP anybody can send anything. `members.json` is botocore's model of
-the API in short (tests/members_of_botocore.py generates it, a test compares them). Patterns and enumerations
+the API in short (tests/generate_members.py generates it, a test compares them). Patterns and enumerations
 are checked for the operations that are not about a user (`check_constraints`).
 """
 

@@ -1,6 +1,6 @@
 """The words of botocore's model of the API, folded for `authfsm capture`.
 
-`python tests/vocabulary_of_botocore.py` writes authfsm/traces/anonymiser/vocabulary.json again. What the file
+`python tests/generate_vocabulary.py` writes authfsm/traces/anonymiser/vocabulary.json again. What the file
 has and this botocore has not is kept, so that an older botocore takes nothing away.
 """
 

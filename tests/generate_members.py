@@ -1,6 +1,6 @@
 """What botocore's model of the API says of requests, folded for the local pool, and of descriptions.
 
-`python tests/members_of_botocore.py` writes authfsm/local/config/members.json and authfsm/settings/descriptions.json
+`python tests/generate_members.py` writes authfsm/local/config/members.json and authfsm/settings/descriptions.json
 again. What the files have and this botocore has not is kept, so that an older botocore takes nothing away.
 """
 

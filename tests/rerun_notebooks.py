@@ -1,4 +1,4 @@
-"""Runs the notebooks from top to bottom and keeps what reads well: `python tests/notebooks_anew.py`.
+"""Runs the notebooks from top to bottom and keeps what reads well: `python tests/rerun_notebooks.py`.
 
 Outputs are committed, because GitHub shows a notebook as it lies there and a lesson without its pictures is
 half a lesson. So that they stay small and change only when something did, pools and clocks in them are
