@@ -184,7 +184,7 @@ RECOVERIES: Final[Mapping[RecoveryAction, tuple[UserStatus, AccountOperation]]] 
     RecoveryAction.RESET_PASSWORD: (U.RESET_REQUIRED, O.FORGOT_PASSWORD),
     RecoveryAction.CONFIRM_USER: (U.UNCONFIRMED, O.CONFIRM_SIGN_UP),
 }
-"""Where a refused sign-in goes over into the account's life: the user's status, and the operation that comes first."""
+"""The refusals of a sign-in that depend on the account: the user's status, and the operation that must come first."""
 
 
 _BY_NAME: Final = {each.value: each for each in AccountOperation}

@@ -290,7 +290,7 @@ ACCOUNT_ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
     },
 }
 # fmt: on
-"""Where the policy of the requests about accounts differs from that of a sign-in, or the error is their own.
+"""The rules of requests about accounts, for errors that a sign-in lacks or treats differently.
 
 They have no session: TRY_AGAIN means the same request with another value, START_AGAIN a new code or a new sign-in.
 """

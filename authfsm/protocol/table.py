@@ -58,7 +58,7 @@ AFTER_PASSWORD:    Final = SECOND_FACTOR | AFTER_LAST_FACTOR | {S.NEW_PASSWORD_R
 # A first factor that was chosen.
 FIRST_FACTOR:      Final = OTHER | {S.EMAIL_OTP, S.SMS_OTP, S.WEB_AUTHN, S.PASSWORD, S.PASSWORD_SRP}
 SRP_PROOF:         Final = OTHER | {S.PASSWORD_VERIFIER}
-# Where a DefineAuthChallenge function decides what comes next.
+# If a DefineAuthChallenge function decides what comes next.
 CUSTOM:            Final = frozenset({S.CUSTOM_CHALLENGE})
 # DefineAuthChallenge may name any challenge, known or unknown, and Cognito repeats the name.
 ANY_CHALLENGE:     Final = OTHER | frozenset(CHALLENGES)

@@ -120,7 +120,7 @@ def accepted_responses(state: State, role: Role | None = None) -> Iterator[Accep
     for response in PROTOCOL[state]:
         if role is None or accepts(state, role, response):
             need = PREREQUISITES.get((state, response))
-            # Where the role is given, EMAIL_OTP needs nothing else.
+            # If the role is given, EMAIL_OTP needs nothing else.
             needs = "" if need is None or (role and state is State.EMAIL_OTP) else f"not {need}"
             request = request_shape(state, response)
             yield AcceptedResponse(response, needs, request, tuple(targets(state, response, role)))

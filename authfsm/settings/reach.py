@@ -138,7 +138,7 @@ def _blocking_reasons(node: Node, why: _Why, is_reached: Callable[[Node], bool])
 def confidence_in_pool(settings: SignInSettings, transition: Transition) -> Confidence:
     """Return how certain a transition is in a pool with these settings.
 
-    Where MFA is required, no evidence for tokens straight after a password holds: its condition is that no MFA is
+    If MFA is required, no evidence for tokens straight after a password holds: its condition is that no MFA is
     due. AWS's developer guide says that a first sign-in is exempt ("Adding MFA": "The first time that a new user
     signs in to your app, Amazon Cognito issues tokens, even if your user pool requires MFA"); tests that run against
     AWS say that it is not (moto, test_user_authentication_flow_mfa_on; amplify-swift,
@@ -298,7 +298,7 @@ def _single_settings() -> Iterator[dict[str, Any]]:
 def _limits(why: Callable[[Reachability], Reason]) -> tuple[str, ...]:
     """Return the reasons of all single settings.
 
-    Where a Lambda function chooses the challenges it may name any, so most things are ruled out only without one;
+    If a Lambda function chooses the challenges it may name any, so most things are ruled out only without one;
     what needs a Lambda function is ruled out by that alone.
     """
 

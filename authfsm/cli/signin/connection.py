@@ -28,7 +28,7 @@ WHOLE_TIMEOUT: Final = CONNECT_TIMEOUT + READ_TIMEOUT
 
 @frozen
 class PoolConnection:
-    """Where a pool is; `admin` signs requests with the profile's credentials."""
+    """The address of a pool; `admin` signs requests with the profile's credentials."""
 
     client_id: str
     pool_id: str | None = None

@@ -1,4 +1,4 @@
-"""Where `authfsm signin` puts devices and tokens: the system's keyring, files, memory, or standard output.
+"""The storage of devices and tokens for `authfsm signin`: the system's keyring, files, memory, or standard output.
 
 If the output would fail, the command ends before the user types a password. Tokens are printed to a terminal only
 with `--show-tokens`.
@@ -198,7 +198,7 @@ def _account(username: str) -> str:
 
 @frozen
 class TokenOutput:
-    """Where the tokens go; `allow_terminal` prints them even to a terminal."""
+    """The destinations of the tokens; `allow_terminal` prints them even to a terminal."""
 
     printed: bool = False
     allow_terminal: bool = False

@@ -16,7 +16,7 @@ from authfsm.cli.signin.screen import ExitStatus, Misused, Screen, SignInEnded, 
 
 
 class UserInput(Protocol):
-    """A source of answers."""
+    """A source of the user's input."""
 
     present: bool
     """Whether a user is present, who can be asked again and asked questions that need no answer."""
