@@ -184,16 +184,10 @@ def _fields(fields: Any) -> Values:
 _Step = Callable[[BrowserSession, Values], "Flow | dict[str, Any] | None"]
 _ROUTES: Final[dict[tuple[str, str], tuple[str, _Step]]] = {
     ("POST", "/sign-in"): ("Begin a sign-in.", BrowserSession.begin),
-    ("GET", "/challenge"): (
-        "The state and form of the pending sign-in.",
-        lambda browser, _: browser.pending(),
-    ),
+    ("GET", "/challenge"): ("The form of the pending sign-in.", lambda browser, _: browser.pending()),
     ("POST", "/challenge"): ("Answer the challenge of the pending sign-in.", BrowserSession.answer),
     ("POST", "/forgot-password"): ("Send a code to set a new password.", BrowserSession.forgot_password),
-    ("GET", "/passkeys"): (
-        "The passkeys, and the options for creating another.",
-        lambda browser, _: browser.passkeys(),
-    ),
+    ("GET", "/passkeys"): ("The passkeys, and options to add one.", lambda browser, _: browser.passkeys()),
     ("POST", "/passkeys"): ("Register a passkey.", BrowserSession.add_passkey),
     ("POST", "/refresh"): ("Get new tokens.", lambda browser, _: browser.signed_in(refresh=True)),
     ("POST", "/sign-out"): (

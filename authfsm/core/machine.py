@@ -127,9 +127,7 @@ def build(
     have, and the driver's errors, after the machine has moved where the sign-in moved.
     """
     if any(base.__name__ == "HierarchicalMachine" for base in machine_cls.__mro__):
-        raise ValueError(
-            'machine_cls must not be a HierarchicalMachine: it reads "_" in challenge names as nesting'
-        )
+        raise ValueError('a HierarchicalMachine reads the "_" in challenge names as nesting')
     if options.pop("send_event", True) is not True:
         raise ValueError("the machine needs send_event=True: its conditions read the event")
     if not isinstance(prefix, str) or not f"{prefix}code".isidentifier():

@@ -215,7 +215,7 @@ def lambda_may_choose(settings: SignInSettings) -> Reason:
 
 
 @frozen
-class UnlessLambdaNames:
+class UnlessLambda:
     """Wraps a rule of a challenge, which stays possible if DefineAuthChallenge may name it."""
 
     rule: SettingRule
@@ -245,7 +245,7 @@ def rules_of(
     challenge_rules = CHALLENGE_RULES.get(Node(dest, roles.dest), ())
     may_be_named = response not in ANY_CHALLENGE_RESPONSES and t.PROTOCOL[source][response] & t.CUSTOM
     if include_lambda_named and may_be_named:
-        challenge_rules = tuple(map(UnlessLambdaNames, challenge_rules))
+        challenge_rules = tuple(map(UnlessLambda, challenge_rules))
     return rules + challenge_rules
 
 

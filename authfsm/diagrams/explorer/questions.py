@@ -33,13 +33,7 @@ from authfsm.settings.reach import (
     required_nodes,
     why_unreachable,
 )
-from authfsm.settings.rules import (
-    MULTI_FACTOR_PASSKEY,
-    Reason,
-    UnlessLambdaNames,
-    lambda_may_choose,
-    rules_of,
-)
+from authfsm.settings.rules import MULTI_FACTOR_PASSKEY, Reason, UnlessLambda, lambda_may_choose, rules_of
 
 SwitchValue = str | bool
 SwitchValues = Mapping[str, SwitchValue]
@@ -248,7 +242,7 @@ class _RecordedSettings:
 @cache
 def _tree_of(rule: _Rule) -> Tree:
     """Return the tree of a rule: it asks about the fields that the rule reads."""
-    if isinstance(rule, UnlessLambdaNames):
+    if isinstance(rule, UnlessLambda):
         return _tree_of(rule.rule) | _tree_of(lambda_may_choose)
 
     def build(values: SwitchValues) -> Tree:
