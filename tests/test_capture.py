@@ -20,9 +20,9 @@ from urllib.parse import quote, unquote
 
 import pytest
 from click.testing import CliRunner
+from generate_vocabulary import folded
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from generate_vocabulary import folded
 
 from authfsm.cli import app
 from authfsm.traces.anonymiser import AnonymisedText, UnreadableDocument, anonymise

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from joserfc.jwk import RSAKey
 from generate_members import described, merged
+from joserfc.jwk import RSAKey
 from test_local_descriptions import MFA_CONFIG, USER_POOL, USER_POOL_CLIENT
 
 from authfsm.base.secret import Secret

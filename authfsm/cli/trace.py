@@ -59,7 +59,7 @@ class Trace:
         "CloudTrail events in any common file format (S3, EventBridge, CloudWatch Logs, Logs Insights, lookup-events,"
         " Athena), or steps written by authfsm.traces.recorder.",
         default=None,
-        metavar="FILE|DIR|GLOB",
+        metavar="[FILE|DIR|GLOB]...",
     )
     json: bool = option("Print JSON.", default=False)
     diagram: Path | None = option(

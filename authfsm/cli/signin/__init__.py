@@ -62,7 +62,7 @@ class Signin:
         "The example to run with --local: sms, totp, setup, new-password, email, choice, mfa-choice, custom, passkey,"
         " device, password, reset, unconfirmed or other.",
         default=None,
-        metavar="EXAMPLE",
+        metavar="[EXAMPLE]",
     )
     client_id: str | None = _pool("The app client's id.", envvar="AUTHFSM_CLIENT_ID")
     pool_id: str | None = _pool(
