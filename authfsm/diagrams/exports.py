@@ -91,9 +91,8 @@ def mermaid(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> str
 
 def plantuml(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> str:
     """Return a diagram in PlantUML's language (https://plantuml.com/state-diagram)."""
-    styles = _styles(theme) | {
-        "junction": (theme.background, theme.line, theme.text)
-    }  # all text has one colour
+    light = (theme.background, theme.line, theme.text)  # all text has one colour
+    styles = _styles(theme) | dict.fromkeys(("junction", "begin"), light)
     found = {node: styles[_class(node, model)] for node in model.nodes}
     paints = {node: f" {fill} ##{line.lstrip('#')}" for node, (fill, line, _) in found.items()}
     colours = {"backgroundColor": theme.background, "arrowColor": theme.line}
