@@ -87,12 +87,15 @@ def violations(
     """
     page.evaluate(axe() + ";window.axe = axe")
     found: list[tuple[str, str, list[str]]] = []
-    for scheme in schemes:
+    for number, scheme in enumerate(schemes):
         page.emulate_media(color_scheme=scheme)
-        report = page.evaluate("within => axe.run(within, { resultTypes: ['violations'] })", within)
+        # A scheme changes colours alone.
+        rules = {"runOnly": ["color-contrast"]} if number else {}
+        options = {"resultTypes": ["violations"], **rules}
+        report = page.evaluate("([within, options]) => axe.run(within, options)", [within, options])
         found += [
             (scheme, each["id"], [node["html"][:120] for node in each["nodes"]])
             for each in report["violations"]
         ]
-        assert len(report["passes"]) > 5, "nothing was checked"
+        assert len(report["passes"]) > (0 if number else 5), "nothing was checked"
     return found

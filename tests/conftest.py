@@ -21,9 +21,10 @@ if tuple(int(part) for part in botocore.__version__.split(".")[:3]) < (1, 44, 8)
 
 # So that no worker is left with one of these at the end.
 LONGEST_FIRST = [
-    "test_typed_usage", "test_traces_recording", "test_traces", "test_explorer", "test_stepper_jupyterlab",
-    "test_conformance", "test_stores_crowd", "test_walks", "test_impossible", "test_server_state", "test_transitions",
-    "test_journeys", "test_stepper", "test_traces_reading", "test_app_site", "test_app_faults",
+    "test_stepper_jupyterlab", "test_app_site", "test_cli_signin", "test_traces", "test_conformance",
+    "test_app_faults", "test_explorer", "test_traces_reading", "test_journeys", "test_aio_scenarios",
+    "test_traces_wrappers", "test_apps_in_chromium", "test_server_state", "test_app_security", "test_walks",
+    "test_transitions", "test_typed_usage", "test_bounds", "test_checks", "test_notebooks", "test_stepper",
 ]  # fmt: skip
 
 

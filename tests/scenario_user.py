@@ -12,7 +12,7 @@ from typing import Any
 
 import pyotp
 import pytest
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from authenticator import Authenticator
 from joserfc.jwk import RSAKey
 
@@ -72,6 +72,17 @@ class ScenarioUser:
             for flow in self.flows
             for step in flow.history
         )
+
+    @property
+    def steps(self) -> list[list[Any]]:
+        """The steps of each sign-in, and when each was taken, in seconds from the first."""
+        histories = [flow.history for flow in self.flows]
+        first = next((step.at for history in histories for step in history), None)
+        return [
+            [(evolve(step, at=None), step.at and first and round((step.at - first).total_seconds(), 3))
+             for step in history]
+            for history in histories
+        ]  # fmt: skip
 
     def begin(self) -> None:
         """A new sign-in, on the device there is."""

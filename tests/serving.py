@@ -217,13 +217,6 @@ def serve_in_thread(**config: Any) -> Iterator[ThreadServer]:
 
 
 __all__ = [
-    "CLIENT_ID",
-    "PASSWORD",
-    "POOL_ID",
-    "ServerClient",
-    "ServerProcess",
-    "ThreadServer",
-    "serve_in_process",
-    "serve_in_thread",
-    "wait_until",
-]
+    "CLIENT_ID", "PASSWORD", "POOL_ID", "ServerClient", "ServerProcess", "ThreadServer", "serve_in_process",
+    "serve_in_thread", "wait_until",
+]  # fmt: skip

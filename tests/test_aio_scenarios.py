@@ -7,14 +7,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
-import attrs
 import pytest
 from joserfc.jwk import RSAKey
-from scenario_user import Scenario, ScenarioUser
+from scenario_user import Scenario
 from scenario_user_async import AsyncScenarioUser, Run, a_loop, a_stage, aio_client, played
 from scenarios import SCENARIOS
 
-from authfsm.core.history import Step
 from authfsm.observers import Observation
 
 
@@ -36,25 +34,13 @@ def over_http(run: Run) -> Iterator[dict[str, Any]]:
         yield {"stage": stage, "client": client}
 
 
-def histories(scenario_user: ScenarioUser) -> list[list[Step]]:
-    """Every step of every sign-in; when it was is told from where that scenario_user's clock began."""
-    return [[attrs.evolve(step, at=None) for step in flow.history] for flow in scenario_user.flows]
+_IN_THE_SYNC_DRIVER: dict[str, list[Any]] = {}
 
 
-def moments(scenario_user: ScenarioUser) -> list[float]:
-    """When each step was, in seconds from the first."""
-    at = [step.at.timestamp() for flow in scenario_user.flows for step in flow.history if step.at]
-    return [round(each - at[0], 3) for each in at]
-
-
-_IN_THE_SYNC_DRIVER: dict[str, tuple[Any, Any]] = {}
-
-
-def in_the_sync_driver(scenario: Scenario, signing_key: RSAKey) -> tuple[Any, Any]:
-    """The steps of a scenario with the sync driver, and their moments; it is played once for both ways."""
+def in_the_sync_driver(scenario: Scenario, signing_key: RSAKey) -> list[Any]:
+    """Return the steps of a scenario with the sync driver; it is played once for both ways."""
     if scenario.name not in _IN_THE_SYNC_DRIVER:
-        scenario_user = scenario.play(signing_key)
-        _IN_THE_SYNC_DRIVER[scenario.name] = histories(scenario_user), moments(scenario_user)
+        _IN_THE_SYNC_DRIVER[scenario.name] = scenario.play(signing_key).steps
     return _IN_THE_SYNC_DRIVER[scenario.name]
 
 
@@ -79,7 +65,7 @@ def test_every_scenario_goes_the_same_way(
 
     assert scenario_user.flow.state is scenario.ends
     assert [each.walk for each in scenario_user.flows] == [False] * len(scenario_user.flows)
-    assert (histories(scenario_user), moments(scenario_user)) == in_the_sync_driver(scenario, signing_key)
+    assert scenario_user.steps == in_the_sync_driver(scenario, signing_key)
     assert [each.step for each in seen if each.lost is None] == [
         step for flow in scenario_user.flows for step in flow.history
     ]

@@ -22,7 +22,7 @@ from authfsm.jwks import fetch_https
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import AuthfsmError, ConnectionLost
 
-SECONDS = 0.4
+SECONDS = 0.2
 SLACK = 15.0  # a busy machine's; what is bounded here would otherwise last for ever
 
 Peer = Callable[[socket.socket], None]
@@ -92,7 +92,7 @@ def test_a_slow_key_server_is_abandoned_in_time(name: str) -> None:
     """Headers, bodies, chunks and errors that never end; and no thread that reads from them stays."""
     begun, before = time.monotonic(), set(threading.enumerate())
     with peer(PEERS[name]) as (url, _):
-        with pytest.raises(OSError, match=r"no complete answer within 0\.4 s|timed out|HTTP 500") as caught:
+        with pytest.raises(OSError, match=r"no complete answer within 0\.2 s|timed out|HTTP 500") as caught:
             fetch_https(f"{url}/jwks.json", seconds=SECONDS)
         assert time.monotonic() - begun < SECONDS + SLACK
         if "error" not in name:
@@ -280,7 +280,7 @@ def test_signin_gives_up_in_time(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     assert caught.value.action is RecoveryAction.WAIT
     assert (
         str(caught.value)
-        == "no reply came (no complete answer within 0.4 s); wait, then send the same answer again"
+        == "no reply came (no complete answer within 0.2 s); wait, then send the same answer again"
     )
 
 
@@ -296,7 +296,7 @@ def test_conform_gives_up_in_time(name: str) -> None:
         for ask in asked:
             talk.deadline = time.monotonic() + 60
             begun = time.monotonic()
-            with pytest.raises(Skipped, match=r"within 0\.4 s"):
+            with pytest.raises(Skipped, match=r"within 0\.2 s"):
                 ask()
             assert time.monotonic() - begun < SECONDS + SLACK
         talk.timeout, talk.deadline = 60, time.monotonic() + SECONDS

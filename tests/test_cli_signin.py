@@ -488,7 +488,7 @@ def test_a_narrow_terminal() -> None:
         assert [line for line in lines if len(line) > 40] == []
 
 
-def test_every_trial_is_told_of() -> None:
+def test_help_names_every_trial_and_exit_status() -> None:
     """--help names each of them, and every exit code."""
     help_ = subprocess.run(
         [sys.executable, "-m", "authfsm", "signin", "--help"],

@@ -37,7 +37,7 @@ from authfsm.stores.pending import name_of
 from authfsm.stores.redis import AsyncRedisStore, RedisStore
 
 PASSWORD = "Correct-Horse-1"
-SECONDS, SLACK = 0.4, 15.0
+SECONDS, SLACK = 0.2, 15.0
 
 
 @frozen
@@ -262,7 +262,7 @@ def test_a_redis_that_hangs(call: str, hangs: str, timeouts: dict[str, Any]) -> 
     with peer(HANGS[hangs]) as (url, _), of_redis(url, **timeouts) as client:
         store = RedisStore(client, timeout=SECONDS)
         begun = time.monotonic()
-        with pytest.raises(StoreUnavailable, match=r"no answer within 0\.4 s|TimeoutError"):
+        with pytest.raises(StoreUnavailable, match=r"no answer within 0\.2 s|TimeoutError"):
             CALLS[call](store)
         assert time.monotonic() - begun < SECONDS + SLACK
         if timeouts:

@@ -18,7 +18,6 @@ from joserfc.jwk import RSAKey
 from authfsm.protocol.states import State
 from authfsm.protocol.table import TRANSITIONS
 from authfsm.traces import TraceFiles, UnknownDialect, Verdict, sql
-from authfsm.traces import TraceFiles as Opened
 from authfsm.traces.cloudtrail import COLUMNS
 from authfsm.traces.log_symbols import (
     NOT_LOGGED,
@@ -57,7 +56,7 @@ def log(
     """Return a log with every error planted five times, the opened log and its funnel."""
     path = tmp_path_factory.mktemp("log") / "log.jsonl"
     written = write(path, all_conversations, common, events=EVENTS, plants=PLANTS_EACH)
-    with Opened(path) as files:
+    with TraceFiles(path) as files:
         yield written, files, files.funnel(limit=10_000)
 
 

@@ -344,7 +344,11 @@ def test_any_bytes_can_be_scanned(head: bytes, rest: bytes) -> None:
     assert not text.strip() or counts != ScanCounts()
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# A file's funnel takes as long for thirty events as for one: few examples, with many values each.
+_FEW = settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@_FEW
 @given(_HEADS, st.binary(max_size=300))
 def test_any_bytes_can_be_traced(tmp_path: Path, head: bytes, rest: bytes) -> None:
     """No content of a file raises an error."""
@@ -355,7 +359,7 @@ def test_any_bytes_can_be_traced(tmp_path: Path, head: bytes, rest: bytes) -> No
 
 
 _STEP = {"sign_in": "a", "step": 1, "from": "START", "response": "user_auth", "to": "SELECT_CHALLENGE"}
-# A file's funnel takes as long for thirty events as for one: few examples, with many values each.
+_MEMBERS = [*EVENTS[0], "errorCode", "errorMessage"]
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
@@ -363,12 +367,8 @@ _JSON = st.recursive(
 )
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    st.lists(
-        st.tuples(st.sampled_from([*EVENTS[0], "errorCode", "errorMessage"]), _JSON), min_size=10, max_size=30
-    )
-)
+@_FEW
+@given(st.lists(st.tuples(st.sampled_from(_MEMBERS), _JSON), min_size=10, max_size=30))
 def test_any_values_can_be_traced(tmp_path: Path, changes: list[tuple[str, Any]]) -> None:
     """Any JSON in place of a value gets a verdict, and raises no error."""
     events = [{**EVENTS[0], "eventID": str(n), key: value} for n, (key, value) in enumerate(changes)]
@@ -384,7 +384,7 @@ def test_any_values_can_be_traced(tmp_path: Path, changes: list[tuple[str, Any]]
     assert funnel.sign_ins >= 5
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@_FEW
 @given(st.lists(st.tuples(st.sampled_from(COLUMNS), _JSON), min_size=10, max_size=30))
 def test_any_steps_can_be_traced(tmp_path: Path, changes: list[tuple[str, Any]]) -> None:
     """Any JSON in a recorded step gets a verdict, and raises no error."""
