@@ -37,10 +37,17 @@ export function signedParts(credential) {
 }
 
 // ---- light or dark, as the page's background is ---------------------------------------------------------------
+function rgba(colour) { // whatever notation it has, such as oklch(...)
+  const context = document.createElement("canvas").getContext("2d");
+  context.fillStyle = colour;
+  context.fillRect(0, 0, 1, 1);
+  return context.getImageData(0, 0, 1, 1).data;
+}
+
 function background(element) {
-  for (let each = element; each; each = each.parentElement) {
-    const colour = getComputedStyle(each).backgroundColor, parts = colour.match(/[\d.]+/g)?.map(Number);
-    if (parts && parts.length >= 3 && (parts[3] ?? 1) > 0.5) return { colour, parts };
+  for (let each = element; each; each = each.parentElement ?? each.getRootNode().host) { // also out of a shadow tree
+    const colour = getComputedStyle(each).backgroundColor, parts = rgba(colour);
+    if (parts[3] > 127) return { colour, parts };
   }
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
   return dark ? { colour: "#111", parts: [17, 17, 17] } : { colour: "#fff", parts: [255, 255, 255] };
