@@ -25,6 +25,7 @@ VALUES = {
     "overview": ("--overview",), "label": ("--label", "SMS_MFA=Code"),
     "history": ("--history", "h.jsonl"), "traffic": ("--traffic", "h.jsonl"), "diff": ("--diff", "a.json", "b.json"),
     "faded": ("--faded", "--settings", "a.json"), "theme": ("--theme", "dark"), "picture": ("--picture",),
+    "animated": ("--animated", "--history", "h.jsonl"),
 }  # fmt: skip
 KEPT = {
     **VALUES, "output": ("-o", "x.svg"), "sequence": ("--sequence",), "html": ("--html", "x.html"),
@@ -156,7 +157,7 @@ CHANGES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         "traffic": (SHORT, ("--traffic", "h.jsonl")), "sequence": (("--flow", "USER_SRP_AUTH", "-o", "-"), ("--sequence",)),
         "html": (SHORT, ("--html", "x.html")), "save_settings": ((*SHORT, "--settings", "a.json"), ("--save-settings", "s.json")),
         "diff": (SHORT, ("--diff", "a.json", "b.json")), "faded": ((*SHORT, "--settings", "a.json"), ("--faded",)),
-        "theme": (SHORT, ("--theme", "dark")), "picture": (("--state", "SMS_MFA", "-o", "x.svg"), ("--picture",)), "engine": (("-o", "x.svg", "--state", "SMS_MFA"), ("--engine", "nonsense")),
+        "theme": (SHORT, ("--theme", "dark")), "picture": (("--state", "SMS_MFA", "-o", "x.svg"), ("--picture",)), "animated": (("--history", "h.jsonl", "-o", "x.svg"), ("--animated",)), "engine": (("-o", "x.svg", "--state", "SMS_MFA"), ("--engine", "nonsense")),
     },
     "explain": {"name": ((), ("SMS_MFA",)), "json": (("SMS_MFA",), ("--json",))},
     "paths": {
