@@ -228,10 +228,10 @@ def _reply(rng: Random, *, in_process: bool) -> tuple[Any, Any, Any]:
 
 def _read(made: tuple[Any, Any, Any]) -> None:
     state, kind, raw = made
-    heard = read(raw, kind, state=state)
-    repr(heard)
-    if isinstance(heard, Tokens):
-        _ = evolve(heard, at=NOW).expires_at
+    reply = read(raw, kind, state=state)
+    repr(reply)
+    if isinstance(reply, Tokens):
+        _ = evolve(reply, at=NOW).expires_at
 
 
 def replies() -> Target:

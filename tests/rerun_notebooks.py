@@ -62,12 +62,12 @@ def _joined(outputs: list[Any]) -> list[Any]:
 def _kept(output: Any) -> Any:
     if "execution_count" in output:
         output.execution_count = None
-    told = output.get("data", {})
-    told.pop("application/vnd.jupyter.widget-view+json", None)  # a live page's own
-    if "image/svg+xml" in told:
-        told.pop("image/png", None)
-        if len(told.get("text/plain", "")) > _LONGEST:
-            del told["text/plain"]
+    data = output.get("data", {})
+    data.pop("application/vnd.jupyter.widget-view+json", None)  # a live page's own
+    if "image/svg+xml" in data:
+        data.pop("image/png", None)
+        if len(data.get("text/plain", "")) > _LONGEST:
+            del data["text/plain"]
     return output
 
 

@@ -287,17 +287,17 @@ def test_the_same_flow_can_sign_in_again(pool_of: PoolOf, signs_in: SignsIn) -> 
 # ---- a device whose confirmation was lost ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("heard", [True, False])
+@pytest.mark.parametrize("received", [True, False])
 def test_a_lost_confirmation_can_be_repeated(
     pool_of: PoolOf,
     signs_in: SignsIn,
-    heard: bool,  # noqa: FBT001 - a test's case
+    received: bool,  # noqa: FBT001 - a test's case
 ) -> None:
     """No reply to ConfirmDevice, whether it was evaluated or not: repeated, it confirms the same device."""
     pool = pool_of(device=DeviceConfiguration(device_only_remembered_on_user_prompt=True))
     flow = signs_in(pool)
     events = flow.cognito.client.meta.events
-    event = f"{'needs-retry' if heard else 'before-call'}.cognito-identity-provider.ConfirmDevice"
+    event = f"{'needs-retry' if received else 'before-call'}.cognito-identity-provider.ConfirmDevice"
 
     def lost(**_: object) -> None:
         raise EndpointConnectionError(endpoint_url="https://nowhere.example")

@@ -130,11 +130,11 @@ def test_resubmitted_form(v: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert [send("1"), send("1")] == [("/challenge", True)] * 2
     assert send("1", Cookie="signin-0=newer") == ("/challenge", False)
-    assert v.wire.heard == ["InitiateAuth"]
+    assert v.wire.received == ["InitiateAuth"]
     send("2")
     send("3")  # the first is forgotten
     send("1")
-    assert v.wire.heard == ["InitiateAuth"] * 4
+    assert v.wire.received == ["InitiateAuth"] * 4
 
 
 def test_empty_fields(v: Visit) -> None:
@@ -149,7 +149,7 @@ def test_empty_fields(v: Visit) -> None:
     press(page, "Continue")
 
     assert here(page) == ("Enter the code", "The code must not be empty.")
-    assert v.wire.heard == ["InitiateAuth", "RespondToAuthChallenge"]
+    assert v.wire.received == ["InitiateAuth", "RespondToAuthChallenge"]
 
 
 # ---- time ------------------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ def test_expired_session(v: Visit, page: Page) -> None:
     v.clock.advance(181)
     give(page, "Code", v.code("ada"))
     assert here(page) == ("Sign in", EXPIRED)
-    assert v.wire.heard == ["InitiateAuth", "RespondToAuthChallenge"]
+    assert v.wire.received == ["InitiateAuth", "RespondToAuthChallenge"]
 
     begin(page, "ada")
     v.clock.advance(181)

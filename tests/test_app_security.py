@@ -151,7 +151,7 @@ def test_invalid_bodies(v: Visit) -> None:
         assert (status, headers["location"]) == (303, "/sign-in")
     status, headers, _ = web.ask("POST", "/challenge", b"code=1", **own, **form)
     assert (status, headers["location"]) == (303, "/sign-in")
-    assert v.wire.heard == []
+    assert v.wire.received == []
 
 
 def test_headers(v: Visit) -> None:

@@ -40,7 +40,7 @@ def test_password_and_sms(visit_of: VisitOf) -> None:
     press(page, "Sign out")
     assert here(page) == ("Sign in", "You have signed out.")
     assert page.context.cookies() == []
-    assert v.wire.heard[-1] == "RevokeToken"
+    assert v.wire.received[-1] == "RevokeToken"
     page.goto("/")
     assert here(page) == ("Sign in", None)
 

@@ -246,8 +246,8 @@ POOL: dict[str, Any] = {
 
 def saved(name: str, **changes: Any) -> Path:
     """A saved description."""
-    told = {part: {**POOL[part], **changes.get(part, {})} for part in POOL}
-    Path(name).write_text(json.dumps(told), encoding="utf-8")
+    descriptions = {part: {**POOL[part], **changes.get(part, {})} for part in POOL}
+    Path(name).write_text(json.dumps(descriptions), encoding="utf-8")
     return Path(name)
 
 
@@ -303,22 +303,22 @@ def test_what_is_no_description(text: str | None, words: str) -> None:
     one_line(draw("--settings", "a.json"), 1, words)
 
 
-class Told:
+class PoolSession:
     """What a `cognito-idp` client is asked, and says."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
-        self.asked: list[Any] = []
+        self.calls: list[Any] = []
 
     def __call__(self, *_: Any, **options: Any) -> Any:
         """It is its own session and its own client."""
-        self.asked.append(options)
+        self.calls.append(options)
         return self
 
     client = __call__
 
     def _say(self, part: str, **named: Any) -> Any:
-        self.asked.append(named)
+        self.calls.append(named)
         if self.error:
             raise self.error
         return {part: POOL[part]} if part != "MfaConfig" else POOL[part]
@@ -338,17 +338,17 @@ class Told:
 
 def test_a_real_pool_is_described_and_saved(monkeypatch: pytest.MonkeyPatch) -> None:
     """By three Describe operations, in the region that its id names; saved without the client's secret."""
-    told = Told()
-    monkeypatch.setattr(boto3.session, "Session", told)
+    session = PoolSession()
+    monkeypatch.setattr(boto3.session, "Session", session)
     result = draw(
         "--pool-id", "eu-west-1_x", "--client-id", "y", "--profile", "p", "--save-settings", "a.json"
     )
 
     assert result.exit_code == 0
     assert result.stderr == "saved a.json\n"
-    assert {"profile_name": "p"} in told.asked
-    assert {"region_name": "eu-west-1", "endpoint_url": None} in told.asked
-    assert {"UserPoolId": "eu-west-1_x", "ClientId": "y"} in told.asked
+    assert {"profile_name": "p"} in session.calls
+    assert {"region_name": "eu-west-1", "endpoint_url": None} in session.calls
+    assert {"UserPoolId": "eu-west-1_x", "ClientId": "y"} in session.calls
     text = Path("a.json").read_text(encoding="utf-8")
     assert "hush" not in text
     assert "ALLOW_USER_SRP_AUTH" in text
@@ -360,9 +360,9 @@ def test_a_local_pool_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any endpoint that speaks Cognito's protocol will do: the local pool's own client, for one."""
     pool = LocalPool(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
     client = pool.client()
-    told = Told()
-    told.client = lambda *_, **__: client  # type: ignore[method-assign]  # its client is the pool's
-    monkeypatch.setattr(boto3.session, "Session", told)
+    session = PoolSession()
+    session.client = lambda *_, **__: client  # type: ignore[method-assign]  # its client is the pool's
+    monkeypatch.setattr(boto3.session, "Session", session)
 
     assert draw("--pool-id", pool.pool_id, "--client-id", pool.client_id).stderr == "drew pool.svg\n"
     assert "SOFTWARE_TOKEN_MFA" in texts(Path("pool.svg"))
@@ -388,7 +388,7 @@ def refused(code: str) -> Exception:
 )
 def test_aws_refuses(monkeypatch: pytest.MonkeyPatch, code: str, words: list[str]) -> None:
     """One line says what to grant, or what to do: for access denied, the three IAM actions."""
-    monkeypatch.setattr(boto3.session, "Session", Told(refused(code)))
+    monkeypatch.setattr(boto3.session, "Session", PoolSession(refused(code)))
 
     one_line(draw("--pool-id", "eu-west-1_x"), 1, *words)
 

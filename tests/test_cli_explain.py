@@ -111,7 +111,7 @@ def test_each_message_part_is_understood() -> None:
 def test_every_transition_is_explained_with_its_evidence() -> None:
     """States tell every transition of the table, each with all that is known of it."""
     said = {
-        (state, each.response, way.to, way.kind): {(k.confidence, k.when, k.source) for k in way.known}
+        (state, each.response, way.to.state, way.kind): {(k.confidence, k.when, k.source) for k in way.known}
         for state in State
         for each in about_state(state).accepts
         for way in each.targets

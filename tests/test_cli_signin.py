@@ -70,7 +70,7 @@ class Sitting:
         assert self.child.waitnoecho(30), "the echo is still on"
         self.child.sendline(answer)
 
-    def told(self, pattern: str) -> str:
+    def reads(self, pattern: str) -> str:
         """What a line tells, waited for."""
         self.child.expect(pattern)
         found: str = self.child.match.group(1)
@@ -140,7 +140,7 @@ def test_a_code_by_sms_wrong_then_right() -> None:
     """The story is told, the wrong code is refused and asked again, the path and the claims are shown."""
     with sitting("--local") as person:
         begins(person)
-        code = person.told(r"an SMS to \+15555550143: (\d{6})")
+        code = person.reads(r"an SMS to \+15555550143: (\d{6})")
         person.types("Code sent by SMS to +*******0143", f"{(int(code) + 1) % 1_000_000:06d}")
         person.child.expect("CodeMismatchException")
         person.types("Code sent by SMS to", f"{code[:3]} {code[3:]}")
@@ -156,7 +156,7 @@ def test_a_code_by_e_mail() -> None:
     """The medium and the masked address are said."""
     with sitting("--local", "email") as person:
         begins(person)
-        code = person.told(r"an e-mail to ada@example.com: (\d+)")
+        code = person.reads(r"an e-mail to ada@example.com: (\d+)")
         person.types("Code sent by e-mail to a***@e***", code)
 
         assert person.ends() == ExitStatus.SIGNED_IN
@@ -166,7 +166,7 @@ def test_a_code_of_the_authenticator_app() -> None:
     """What the app would show is told, for there is no app; letters are no code, and are not sent."""
     with sitting("--local", "totp") as person:
         begins(person)
-        code = person.told(r"app would show: (\d{6})")
+        code = person.reads(r"app would show: (\d{6})")
         person.types("Code of the authenticator app", "abc")
         person.child.expect("A code has only digits")
         person.types("Code of the authenticator app", code)
@@ -179,7 +179,7 @@ def test_an_authenticator_app_is_enrolled() -> None:
     """The key is shown with a warning, and its QR code; a wrong code shows neither again."""
     with sitting("--local", "setup") as person:
         begins(person)
-        key = person.told(r"key\W.*?((?:[A-Z2-7]{4} ){7}[A-Z2-7]{4})").replace(" ", "")
+        key = person.reads(r"key\W.*?((?:[A-Z2-7]{4} ){7}[A-Z2-7]{4})").replace(" ", "")
         app = pyotp.TOTP(key)
         person.asked("Code that the app shows now")
         person.child.sendline(f"{(int(app.now()) + 1) % 1_000_000:06d}")
@@ -236,7 +236,7 @@ def test_a_second_factor_is_chosen() -> None:
         begins(person)
         person.child.expect("A code of your authenticator app")
         person.types("Second factor [1-2]", "software_token_mfa")
-        person.types("Code of the authenticator app", person.told(r"app would show: (\d{6})"))
+        person.types("Code of the authenticator app", person.reads(r"app would show: (\d{6})"))
 
         assert person.ends() == ExitStatus.SIGNED_IN
 
@@ -259,7 +259,7 @@ def test_a_passkey_is_for_browsers() -> None:
         person.types("User name", "")
         person.child.expect("a terminal does not have")
         person.types("How to sign in [1-3]", "email_otp")
-        person.types("Code sent by e-mail", person.told(r"an e-mail to ada@example.com: (\d+)"))
+        person.types("Code sent by e-mail", person.reads(r"an e-mail to ada@example.com: (\d+)"))
 
         assert person.ends() == ExitStatus.SIGNED_IN
         assert "WEB_AUTHN › EMAIL_OTP" in person.seen  # noqa: RUF001 - as shown
@@ -269,7 +269,7 @@ def test_a_device_is_remembered_and_stands_for_the_code() -> None:
     """After the first sign-in the device is kept, and the second needs no code."""
     with sitting("--local", "device") as person:
         begins(person)
-        code = person.told(r"an SMS to \+15555550143: (\d{6})")
+        code = person.reads(r"an SMS to \+15555550143: (\d{6})")
         person.types("Code sent by SMS to", code)
         person.types("Remember this device", "perhaps")
         person.types("Remember this device", "y")
@@ -316,19 +316,19 @@ def test_a_wrong_password_can_be_typed_three_times() -> None:
 
 
 @pytest.mark.parametrize(
-    ("trial", "code", "told"),
+    ("trial", "code", "message"),
     [
         ("reset", ExitStatus.RESET_PASSWORD, "aws cognito-idp forgot-password"),
         ("unconfirmed", ExitStatus.CONFIRM_USER, "aws cognito-idp confirm-sign-up"),
     ],
 )
-def test_what_must_be_done_elsewhere_first(trial: str, code: ExitStatus, told: str) -> None:
+def test_what_must_be_done_elsewhere_first(trial: str, code: ExitStatus, message: str) -> None:
     """The command line that does it is told, and the exit code is its own."""
     with sitting("--local", trial) as person:
         begins(person)
 
         assert person.ends() == code
-        assert told in person.seen
+        assert message in person.seen
 
 
 def test_an_app_client_with_a_secret_asks_for_it() -> None:

@@ -197,7 +197,7 @@ def test_nothing_is_asked_of_a_pipe() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ([], "--pool-id (or AUTHFSM_POOL_ID) is required."),
         (["--pool-id", POOL_ID], "--client-id (or AUTHFSM_CLIENT_ID) is required"),
@@ -211,19 +211,19 @@ def test_nothing_is_asked_of_a_pipe() -> None:
         (["--pool-id", POOL_ID, "--client-id", "x", "--endpoint-url", "nonsense"], "nonsense"),
     ],
 )  # fmt: skip
-def test_called_wrongly(options: list[str], told: str) -> None:
+def test_called_wrongly(options: list[str], message: str) -> None:
     """The exit code is 2, one line says why, and nothing was asked before."""
     seen = ran(*options)
 
     assert (seen.code, seen.out) == (ExitStatus.MISUSED, "")
-    assert told in seen.err
+    assert message in seen.err
 
 
 # ---- how it ends -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("user", "lines", "code", "told"),
+    ("user", "lines", "code", "message"),
     [
         ({}, "Wrong-Horse-9", ExitStatus.REFUSED, "The user name or the password is wrong."),
         ({"status": "RESET_REQUIRED"}, PASSWORD, ExitStatus.RESET_PASSWORD, "forgot-password"),
@@ -231,13 +231,13 @@ def test_called_wrongly(options: list[str], told: str) -> None:
         ({"enabled": False}, PASSWORD, ExitStatus.MISCONFIGURED, "User is disabled"),
     ],
 )
-def test_refused(user: dict[str, Any], lines: str, code: ExitStatus, told: str) -> None:
+def test_refused(user: dict[str, Any], lines: str, code: ExitStatus, message: str) -> None:
     """Whose fault it was, and what to do next, is the exit code; no password is told."""
     with serve_in_thread(users=[{**ADA, **user}]) as pool:
         seen = ran(*at(pool.url), lines=lines)
 
     assert (seen.code, seen.out) == (code, "")
-    assert told in seen.err
+    assert message in seen.err
     assert lines not in seen.err
 
 

@@ -22,11 +22,11 @@ def test_every_story_ends_with_tokens_and_a_picture(tmp_path: Path) -> None:
 
     assert play_stories(tmp_path, console=console) is True
 
-    told = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
-    assert told.count("✓ tokens") == len(STORIES) == 5
-    assert "5 of 5 sign-ins finished" in told
+    output = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
+    assert output.count("✓ tokens") == len(STORIES) == 5
+    assert "5 of 5 sign-ins finished" in output
     for story in STORIES:
-        assert story.title in told
+        assert story.title in output
         picture = tmp_path / f"{story.name}.svg"
         ET.parse(picture)  # noqa: S314 - our own picture
         assert "AUTHENTICATED" in picture.read_text(encoding="utf-8")
@@ -36,7 +36,7 @@ def test_the_stories_show_their_steps(tmp_path: Path) -> None:
     """A wrong code, a weak password, a device and a riddle are all seen on the screen."""
     console = Console(file=StringIO(), width=80)
     play_stories(tmp_path, console=console)
-    told = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
+    output = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
 
     for seen in (
         "retry: CodeMismatchException",
@@ -46,17 +46,17 @@ def test_the_stories_show_their_steps(tmp_path: Path) -> None:
         "verify_software_token",
         "Up, but never down",
     ):
-        assert seen in told
+        assert seen in output
 
 
 def test_no_secret_is_told_or_drawn(tmp_path: Path) -> None:
     """Neither the terminal nor a picture shows a password."""
     console = Console(file=StringIO(), width=120)
     play_stories(tmp_path, console=console)
-    told = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
+    output = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
     drawn = "".join(path.read_text(encoding="utf-8") for path in tmp_path.iterdir())
 
-    assert [secret for secret in (PASSWORD, NEW_PASSWORD) if secret in told + drawn] == []
+    assert [secret for secret in (PASSWORD, NEW_PASSWORD) if secret in output + drawn] == []
 
 
 def test_the_command_says_whether_it_worked(tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ def test_the_rows_are_the_table() -> None:
     } | {Transition(row.source, row.response, row.source, k) for row in rows() for k in row.loops}
     unsaid = {State.FAILED, State.OTHER_CHALLENGE}
 
-    told = {a for a in TRANSITIONS if a.dest not in unsaid or (a.kind and a.dest is a.source)}
-    assert told == read
+    expected = {a for a in TRANSITIONS if a.dest not in unsaid or (a.kind and a.dest is a.source)}
+    assert expected == read
 
 
 def test_one_row_for_each_response() -> None:

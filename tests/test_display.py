@@ -29,8 +29,8 @@ def pool(signing_key: RSAKey) -> LocalPool:
 def formatted(value: Any) -> dict[str, str]:
     """Return what IPython sends to a front end."""
     shell: Any = InteractiveShell.instance()
-    told: dict[str, str] = shell.display_formatter.format(value)[0]
-    return told
+    formats: dict[str, str] = shell.display_formatter.format(value)[0]
+    return formats
 
 
 def test_a_flow_shows_its_path(pool: LocalPool) -> None:

@@ -100,7 +100,7 @@ def rows_of_terminal(text: str, paper_dark: bool, ink_dark: bool) -> list[Row]: 
     return rows
 
 
-def told(uri: str) -> tuple[str, str, str, str]:
+def parsed(uri: str) -> tuple[str, str, str, str]:
     """What an app makes of a URI: its secret, both issuers and the account."""
     parts = urlsplit(uri)
     query = parse_qs(parts.query, strict_parsing=True, keep_blank_values=True)
@@ -117,7 +117,7 @@ def test_odd_names(issuer: str, account: str) -> None:
     enrolment = Enrolment(SECRET, issuer, account)
     uri = enrolment.uri.reveal()
 
-    assert told(uri) == (SECRET, issuer, issuer, account)
+    assert parsed(uri) == (SECRET, issuer, issuer, account)
     assert uri.isascii()
     assert decoded(rows_of_svg(enrolment.svg())) == uri
     assert decoded(rows_of_terminal(enrolment.terminal(), paper_dark=True, ink_dark=False)) == uri
@@ -129,7 +129,7 @@ def test_any_names(issuer: str, account: str) -> None:
     """The same for any text."""
     enrolment = Enrolment(SECRET, issuer, account)
 
-    assert told(enrolment.uri.reveal()) == (SECRET, issuer, issuer, account)
+    assert parsed(enrolment.uri.reveal()) == (SECRET, issuer, issuer, account)
     assert decoded(rows_of_svg(enrolment.svg())) == enrolment.uri.reveal()
 
 
@@ -233,7 +233,7 @@ def test_names_that_are_too_long() -> None:
         with pytest.raises(BadField, match="too long") as caught:
             draw()
         assert caught.value.__context__ is None
-    assert told(enrolment.uri.reveal())[3] == "株" * 400
+    assert parsed(enrolment.uri.reveal())[3] == "株" * 400
 
 
 def test_without_segno(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,7 +241,7 @@ def test_without_segno(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "segno", None)
     enrolment = Enrolment(SECRET, "Example", "ada")
 
-    assert told(enrolment.uri.reveal()) == (SECRET, "Example", "Example", "ada")
+    assert parsed(enrolment.uri.reveal()) == (SECRET, "Example", "Example", "ada")
     for draw in (enrolment.svg, enrolment.terminal):
         with pytest.raises(NoQrCode, match=r"pip install 'authfsm\[qr\]'") as caught:
             draw()

@@ -492,9 +492,9 @@ def test_a_focused_state_opens_by_key(shown: OpenedPage, key: str) -> None:
 
 def test_everything_can_be_done_by_keys(shown: OpenedPage) -> None:
     """Tab reaches the search, every switch and every node; / begins a search, arrows move in what is found."""
-    wanted = shown.page.locator("#picture [data-node], [data-switch]:not([type=radio]), #search").count()
+    count = shown.page.locator("#picture [data-node], [data-switch]:not([type=radio]), #search").count()
     met = set()
-    for _ in range(wanted + 40):
+    for _ in range(count + 40):
         shown.page.keyboard.press("Tab")
         met.add(
             shown.page.evaluate(

@@ -348,14 +348,14 @@ def test_a_pool_like_its_descriptions(name: str, signing_key: RSAKey) -> None:
 def test_journeys_depend_on_the_descriptions(signing_key: RSAKey) -> None:
     """Without a relying party there are no passkeys, and without e-mailed codes no sign-up."""
     _passkeys()
-    told = GALLERY["passwordless"]
+    description = GALLERY["passwordless"]
     whole = {
-        **told,
-        "UserPool": {**told["UserPool"], "AutoVerifiedAttributes": ["email"]},
-        "MfaConfig": {**told["MfaConfig"], "WebAuthnConfiguration": {"RelyingPartyId": "auth.example.org"}},
+        **description,
+        "UserPool": {**description["UserPool"], "AutoVerifiedAttributes": ["email"]},
+        "MfaConfig": {**description["MfaConfig"], "WebAuthnConfiguration": {"RelyingPartyId": "auth.example.org"}},
     }  # fmt: skip
 
-    reasons = {each.reason for each in journeys(told).omitted}
+    reasons = {each.reason for each in journeys(description).omitted}
     assert {
         "WebAuthnConfiguration has no RelyingPartyId",
         "users of this pool do not sign up with a code by e-mail",
@@ -368,16 +368,18 @@ def test_journeys_depend_on_the_descriptions(signing_key: RSAKey) -> None:
 
 def test_a_device_replaces_the_second_factor_or_follows_it(signing_key: RSAKey) -> None:
     """If ChallengeRequiredOnNewDevice is known, only the paths that it allows become journeys."""
-    told = GALLERY["mfa_optional"]
-    stands_in = {str(each) for each in journeys(told)}
-    comes_after = journeys({**told, "UserPool": {**told["UserPool"], "DeviceConfiguration": {}}})
+    description = GALLERY["mfa_optional"]
+    stands_in = {str(each) for each in journeys(description)}
+    comes_after = journeys(
+        {**description, "UserPool": {**description["UserPool"], "DeviceConfiguration": {}}}
+    )
 
     after = "user_srp_auth-PASSWORD_VERIFIER-srp_claim-SMS_MFA-code-DEVICE_SRP_AUTH-srp_a-DEVICE_PASSWORD_VERIFIER-srp_claim"
     assert after not in stands_in
     assert after in {str(each) for each in comes_after}
     for journey in comes_after:
         journey.run(key=signing_key)
-    assert "ChallengeRequiredOnNewDevice is true" in {e.reason for e in journeys(told).omitted}
+    assert "ChallengeRequiredOnNewDevice is true" in {e.reason for e in journeys(description).omitted}
 
 
 def test_too_many_paths_are_refused() -> None:
@@ -426,14 +428,14 @@ def test_journeys_are_a_sequence() -> None:
 
 def test_a_client_with_a_secret_and_users_with_addresses(signing_key: RSAKey) -> None:
     """Journeys work with a client secret and with addresses as user names."""
-    told = described(
+    description = described(
         "ON",
         "USER_AUTH",
         {"SoftwareTokenMfaConfiguration": {"Enabled": True}},
         {"UsernameAttributes": ["email"]},
         ClientSecret="1secret0fthe2client",
     )
-    every = journeys(told)
+    every = journeys(description)
 
     assert len(every) > 3
     for journey in every:

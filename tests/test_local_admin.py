@@ -229,7 +229,7 @@ class TestListUsers:
         assert [len(page["Users"]) for page in pages] == [2, 1]
 
     @pytest.mark.parametrize(
-        ("wanted", "found"),
+        ("filter_", "found"),
         [
             ('email = "bea@example.com"', ["bea"]),
             ('email ^= "c"', ["cleo"]),
@@ -239,9 +239,9 @@ class TestListUsers:
             ('name = "Ada"', []),
         ],
     )
-    def test_filters(self, talk: AdminClient, wanted: str, found: list[str]) -> None:
+    def test_filters(self, talk: AdminClient, filter_: str, found: list[str]) -> None:
         """A Filter selects users."""
-        assert self.names(talk, Filter=wanted) == found
+        assert self.names(talk, Filter=filter_) == found
 
     def test_invalid_filter(self, talk: AdminClient) -> None:
         """An invalid Filter is refused."""

@@ -39,15 +39,15 @@ def test_sign_in_continues_in_both(signing_key: RSAKey) -> None:
 
 def test_watchers_are_not_copied(signing_key: RSAKey) -> None:
     """A watcher of the outbox need not be copyable, and does not get the fork's messages."""
-    told: Queue[Message] = Queue()
+    messages: Queue[Message] = Queue()
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
     pool.add_user("ada", PASSWORD, phone_number="+15555550143")
-    pool.outbox.watch(told.put)
+    pool.outbox.watch(messages.put)
 
     pool.fork().cognito().sign_in("ada", PASSWORD)
-    assert told.qsize() == 0
+    assert messages.qsize() == 0
     pool.cognito().sign_in("ada", PASSWORD)
-    assert told.qsize() == 1
+    assert messages.qsize() == 1
 
 
 def test_changes_are_separate(signing_key: RSAKey) -> None:

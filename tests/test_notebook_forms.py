@@ -106,7 +106,7 @@ def test_secrets_are_masked() -> None:
     """Secret members and texts that contain a secret of the request are masked; a choice is not."""
     hidden = secrets_of({"a": Secret("hunter2"), "b": [{"c": Secret("no")}], "d": Secret(5)})
     assert hidden == {"hunter2", "no"}
-    told = {
+    request = {
         "Session": "x",
         "echo": "you said hunter2",
         "word": "no",
@@ -116,7 +116,7 @@ def test_secrets_are_masked() -> None:
         "ResponseMetadata": {"HTTPStatusCode": 200},
     }
 
-    assert masked(told, "", hidden) == {
+    assert masked(request, "", hidden) == {
         "Session": MASK,
         "echo": MASK,
         "word": MASK,
@@ -128,7 +128,7 @@ def test_secrets_are_masked() -> None:
 
 def test_an_answer_that_the_functions_repeat_is_masked(signing_key: RSAKey) -> None:
     """An answer that a Lambda function repeats in public is masked on the page."""
-    heard: list[str] = []
+    answers: list[str] = []
 
     def define(event: Any) -> Any:
         event["response"] |= {"issueTokens": False, "failAuthentication": False}
@@ -136,12 +136,12 @@ def test_an_answer_that_the_functions_repeat_is_masked(signing_key: RSAKey) -> N
         return event
 
     def create(event: Any) -> Any:
-        event["response"]["publicChallengeParameters"] = {"not": heard[-1] if heard else "-"}
+        event["response"]["publicChallengeParameters"] = {"not": answers[-1] if answers else "-"}
         event["response"]["privateChallengeParameters"] = {}
         return event
 
     def verify(event: Any) -> Any:
-        heard.append(event["request"]["challengeAnswer"])
+        answers.append(event["request"]["challengeAnswer"])
         event["response"]["answerCorrect"] = False
         return event
 
@@ -155,7 +155,7 @@ def test_an_answer_that_the_functions_repeat_is_masked(signing_key: RSAKey) -> N
 
     step = recording.step()
 
-    assert heard == ["a-balloon"]
+    assert answers == ["a-balloon"]
     assert step.exchanges[0].request["ChallengeResponses"]["ANSWER"] == MASK
     assert step.exchanges[0].reply["ChallengeParameters"]["not"] == MASK
     assert view_model(recording, None)["facts"] == [["not", MASK]]

@@ -94,13 +94,13 @@ def test_it_runs_and_says_what_it_said(path: Path) -> None:
     solutions = SOLUTIONS[path.name[0]]
     cells = [re.sub(r"(?m)^answer = \.\.\..*", f"answer = {each}", exercise(path)) for each in solutions]
     anew = run(path, cells)
-    told = ["".join(each.get("text", "") for each in cell.outputs) for cell in anew.cells[-len(cells) :]]
+    printed = ["".join(each.get("text", "") for each in cell.outputs) for cell in anew.cells[-len(cells) :]]
     del anew.cells[-len(cells) :]
 
     assert time.monotonic() - begun < 60
     assert outputs(anew) == outputs(read(path))
     assert text(anew) == path.read_text("utf-8")
-    for answer, why, shown in zip(solutions, solutions.values(), told, strict=True):
+    for answer, why, shown in zip(solutions, solutions.values(), printed, strict=True):
         assert ("Not right yet: " in shown and why in shown) if why else shown.endswith("Right.\n"), (
             answer,
             shown,

@@ -45,12 +45,12 @@ def test_every_step_is_observed_once_and_in_order(scenario: Scenario, signing_ke
     played(scenario, scenario_user)
 
     for flow in scenario_user.flows:
-        told = [each for each in seen if each.sign_in == flow.sign_in_id]
-        assert tuple(each.step for each in told if each.lost is None) == flow.history
-        lost = [each for each in told if each.lost is not None]
+        own = [each for each in seen if each.sign_in == flow.sign_in_id]
+        assert tuple(each.step for each in own if each.lost is None) == flow.history
+        lost = [each for each in own if each.lost is not None]
         assert {each.lost for each in lost} <= {"MalformedReply"}
         assert all(each.step not in flow.history for each in lost)
-        numbers = [each.step.number for each in told]
+        numbers = [each.step.number for each in own]
         assert numbers == sorted(numbers)
     assert len({flow.sign_in_id for flow in scenario_user.flows}) == len(scenario_user.flows)
     assert all(0 < each.seconds < 60 for each in seen)
@@ -74,7 +74,7 @@ def test_a_lost_step_is_marked(pool: LocalPool) -> None:
     cognito.client.meta.events.unregister(event, lost)
     flow.answer(code)
 
-    *_, missed, told = seen
+    *_, missed, last = seen
     assert (missed.lost, missed.flow, missed.sign_in) == (
         "ConnectionLost", "USER_SRP_AUTH", flow.sign_in_id,
     )  # fmt: skip
@@ -88,7 +88,7 @@ def test_a_lost_step_is_marked(pool: LocalPool) -> None:
         "error": None,
         "at": pool.clock(),
     }
-    assert (told.lost, told.step) == (None, flow.history[2])
+    assert (last.lost, last.step) == (None, flow.history[2])
 
 
 def test_a_sealed_sign_in_keeps_its_id(pool: LocalPool) -> None:
@@ -147,14 +147,14 @@ def test_a_log_line_for_each_step(pool: LocalPool, caplog: pytest.LogCaptureFixt
 # ---- secrets --------------------------------------------------------------------------------------------
 
 
-def words(told: Any) -> set[str]:
+def words(value: Any) -> set[str]:
     """Every text in a request or reply that is long or wild enough to be looked for."""
-    if isinstance(told, Mapping):
-        return set().union(*map(words, told.values()))
-    if isinstance(told, (list, tuple)):
-        return set().union(*map(words, told))
+    if isinstance(value, Mapping):
+        return set().union(*map(words, value.values()))
+    if isinstance(value, (list, tuple)):
+        return set().union(*map(words, value))
     plain = {str(each) for each in State} | {"USER_SRP_AUTH", "CODE"}
-    return {told} - plain if isinstance(told, str) and len(told) >= 6 else set()
+    return {value} - plain if isinstance(value, str) and len(value) >= 6 else set()
 
 
 @pytest.mark.parametrize("driver", ["sync", "async"])

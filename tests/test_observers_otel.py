@@ -53,7 +53,7 @@ def provider(kept: InMemorySpanExporter) -> Iterator[TracerProvider]:
     made.shutdown()
 
 
-def told(span: ReadableSpan) -> tuple[Any, ...]:
+def summary(span: ReadableSpan) -> tuple[Any, ...]:
     """What a span says of its step."""
     return span.name, dict(span.attributes or {}), span.status.status_code, span.status.description
 
@@ -105,7 +105,7 @@ def test_a_span_for_each_step(
     requests = {span.name: span for span in ended if not span.name.startswith("sign_in")}
     steps = [span for span in ended if span.name.startswith("sign_in")]
     common = {"authfsm.sign_in.id": sign_in, "authfsm.flow": "USER_SRP_AUTH"}
-    assert [told(span) for span in steps] == [
+    assert [summary(span) for span in steps] == [
         (
             "sign_in START user_srp_auth",
             {
@@ -186,7 +186,7 @@ def test_a_lost_reply_is_an_error(
         cognito.sign_in("ada", PASSWORD)
 
     (span,) = kept.get_finished_spans()
-    name, attributes, status, description = told(span)
+    name, attributes, status, description = summary(span)
     assert (name, status, description) == (
         "sign_in START user_srp_auth", StatusCode.ERROR, "ConnectionLost: WAIT",
     )  # fmt: skip

@@ -41,8 +41,8 @@ PROOFS = {State.PASSWORD_VERIFIER: "password", State.DEVICE_PASSWORD_VERIFIER: "
 def asked(state: State, number: int = 1, **parameters: str) -> dict[str, Any]:
     """A challenge that asks for a proof, with a B of its own."""
     raw = challenge(state)
-    told = {"SRP_B": f"{srp.verifier(number):x}", **parameters}
-    return {**raw, "ChallengeParameters": {**raw["ChallengeParameters"], **told}}
+    members = {"SRP_B": f"{srp.verifier(number):x}", **parameters}
+    return {**raw, "ChallengeParameters": {**raw["ChallengeParameters"], **members}}
 
 
 class Hostile:

@@ -158,7 +158,7 @@ def test_counts_and_differences_agree_for_any_settings(
     *, mfa: str, flows: set[str], device: bool, email: bool
 ) -> None:
     """For any settings the count equals the list, no path uses a forbidden flow, and gains and losses add up."""
-    told = PoolSettings(
+    settings = PoolSettings(
         mfa_configuration=mfa,
         explicit_auth_flows={f"ALLOW_{flow}" for flow in {*flows, "REFRESH_TOKEN_AUTH"}},
         device_configuration=device,
@@ -167,7 +167,7 @@ def test_counts_and_differences_agree_for_any_settings(
         allowed_first_auth_factors={"PASSWORD", "EMAIL_OTP"},
         lambda_config={"DefineAuthChallenge"},
     )
-    ways, before = SignInPaths(told), SignInPaths(OPTIONAL)
+    ways, before = SignInPaths(settings), SignInPaths(OPTIONAL)
     listed, old = list(ways), list(before)
 
     assert len(listed) == ways.count()

@@ -324,19 +324,19 @@ def test_the_async_drivers_too(wire: Wire) -> None:
 
     async def conversation() -> list[Any]:
         known: Any = {"client_id": wire.pool.client_id, "pool_id": wire.pool.pool_id}
-        told: list[Any] = []
+        results: list[Any] = []
         for mode in MODES:
             config = AioConfig(signature_version=UNSIGNED, retries={"mode": mode, "total_max_attempts": 4})
             async with get_session().create_client(
                 "cognito-idp", region_name="eu-west-1", endpoint_url=wire.url, config=config
             ) as client:
                 wire.received.clear()
-                told.append(await lost(AsyncCognito(client, **known)))
-                told.append(wire.received["RespondToAuthChallenge"])
+                results.append(await lost(AsyncCognito(client, **known)))
+                results.append(wire.received["RespondToAuthChallenge"])
         wire.received.clear()
-        told.append(await lost(AsyncCognito(wire.client("standard"), **known)))
-        told.append(wire.received["RespondToAuthChallenge"])
-        return told
+        results.append(await lost(AsyncCognito(wire.client("standard"), **known)))
+        results.append(wire.received["RespondToAuthChallenge"])
+        return results
 
     # Each sign-in answers PASSWORD_VERIFIER first, and then the code once.
     assert asyncio.run(conversation()) == [ConnectionLost, 2] * 4

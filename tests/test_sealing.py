@@ -56,8 +56,8 @@ def elsewhere(pool: LocalPool, sealed: str, key: Any) -> Flow:
 
 def form(flow: Flow) -> dict[str, Any]:
     """What is inside the seal."""
-    told: dict[str, Any] = json.loads(snapshot_to_json(flow._snapshot(), flow._clock()).reveal())
-    return told
+    members: dict[str, Any] = json.loads(snapshot_to_json(flow._snapshot(), flow._clock()).reveal())
+    return members
 
 
 def whole(flow: Flow) -> tuple[Any, ...]:
@@ -309,19 +309,19 @@ ODD: list[Any] = [
 """What may stand where something else belongs."""
 
 
-def oddities(told: dict[str, Any]) -> list[dict[str, Any]]:
+def oddities(members: dict[str, Any]) -> list[dict[str, Any]]:
     """A form with one thing in it odd, in every place: at the top, in the challenge, and in a step."""
-    every = [*told, "exponent", "password", "device", "metadata", "preferred", "begun", "asked", "steps"]
-    odd: list[dict[str, Any]] = [{**told, name: value} for name in every for value in ODD]
-    odd += [{key: value for key, value in told.items() if key != name} for name in told]
-    asked = told.get("asked", {})
+    every = [*members, "exponent", "password", "device", "metadata", "preferred", "begun", "asked", "steps"]
+    odd: list[dict[str, Any]] = [{**members, name: value} for name in every for value in ODD]
+    odd += [{key: value for key, value in members.items() if key != name} for name in members]
+    asked = members.get("asked", {})
     inner = [*asked, "SecretCode", "Verified"]
-    odd += [{**told, "asked": {**asked, name: value}} for name in inner for value in ODD]
+    odd += [{**members, "asked": {**asked, name: value}} for name in inner for value in ODD]
     for place in range(7):
         for value in ODD:
             row: list[Any] = ["START", "code", "SMS_MFA", None, None, None, None]
             row[place] = value
-            odd.append({**told, "steps": [row]})
+            odd.append({**members, "steps": [row]})
     return odd
 
 
@@ -332,9 +332,9 @@ def test_a_valid_seal_of_odd_values_is_broken_or_works(
     """It is refused when it is unsealed, or it can be displayed, sealed again and continued."""
     key, flow = new_key(), stand(pool)
     lock, refused = Fernet(key.reveal()), 0
-    for told in oddities(form(flow)):
+    for members in oddities(form(flow)):
         try:
-            resumed = flow.cognito.resume(lock.encrypt(json.dumps(told).encode()), key)
+            resumed = flow.cognito.resume(lock.encrypt(json.dumps(members).encode()), key)
         except SealError:
             refused += 1
             continue
@@ -372,10 +372,10 @@ def test_an_invalid_version_is_broken(pool: LocalPool, version: Any) -> None:
     """It does not count as a newer version."""
     key = new_key()
     flow = pool.cognito().sign_in("ada", PASSWORD)
-    told = json.dumps({**form(flow), "authfsm": version}).encode()
+    text = json.dumps({**form(flow), "authfsm": version}).encode()
 
     with pytest.raises(SealBroken):
-        flow.cognito.resume(Fernet(key.reveal()).encrypt(told), key)
+        flow.cognito.resume(Fernet(key.reveal()).encrypt(text), key)
 
 
 def test_another_purpose_of_the_same_key_is_broken(pool: LocalPool) -> None:
@@ -408,10 +408,10 @@ def test_a_sign_in_that_awaits_a_reply_is_not_sealed(pool: LocalPool) -> None:
 def test_a_sign_in_that_has_begun_cannot_resume_another(pool: LocalPool) -> None:
     """Only a new sign-in can resume a snapshot."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
-    told = snapshot_to_json(flow._snapshot(), flow._clock())
+    text = snapshot_to_json(flow._snapshot(), flow._clock())
 
     with pytest.raises(SealBroken):
-        snapshot_from_json(told, into=flow.signin)
+        snapshot_from_json(text, into=flow.signin)
     assert flow.state is State.SMS_MFA
 
 
@@ -453,17 +453,17 @@ def test_a_concurrent_answer_gets_wait(pool: LocalPool) -> None:
     """A second answer while the first is in progress gets the action WAIT, and nothing is spent."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
     code = r.Code(pool.outbox.code_for("ada"))
-    told: list[InvalidOperation] = []
+    errors: list[InvalidOperation] = []
 
     def meanwhile(**_: Any) -> None:
         with pytest.raises(InvalidOperation) as caught:
             flow.answer(code)
-        told.append(caught.value)
+        errors.append(caught.value)
 
     flow.cognito.client.meta.events.register("before-call.cognito-idp", meanwhile)
 
     assert flow.answer(code) is State.AUTHENTICATED
-    assert [(error.action, error.state) for error in told] == [(RecoveryAction.WAIT, State.SMS_MFA)]
+    assert [(error.action, error.state) for error in errors] == [(RecoveryAction.WAIT, State.SMS_MFA)]
 
 
 def test_a_cancelled_sign_in_holds_nothing(pool: LocalPool) -> None:

@@ -62,8 +62,8 @@ def test_two_hundred_concurrent_clients(tmp_path: Path) -> None:
                     Session=asked["Session"],
                     ChallengeResponses={"USERNAME": name, "SMS_MFA_CODE": code},
                 )["AuthenticationResult"]
-                told = call("GetUser", AccessToken=result["AccessToken"])["Username"]
-                signed_in.append((name, claims(result["AccessToken"]), claims(result["IdToken"]), told))
+                owner = call("GetUser", AccessToken=result["AccessToken"])["Username"]
+                signed_in.append((name, claims(result["AccessToken"]), claims(result["IdToken"]), owner))
         except Exception as error:  # noqa: BLE001 - the main thread reports it
             errors.append((name, error))
         finally:
@@ -84,7 +84,7 @@ def test_two_hundred_concurrent_clients(tmp_path: Path) -> None:
     assert errors == []
     assert len(signed_in) == CLIENTS * ROUNDS
     assert {
-        (name, access["username"], identity["cognito:username"], told)
-        for name, access, identity, told in signed_in
+        (name, access["username"], identity["cognito:username"], owner)
+        for name, access, identity, owner in signed_in
     } == {(user["username"],) * 4 for user in users}
     assert len({access["jti"] for _, access, _, _ in signed_in}) == CLIENTS * ROUNDS

@@ -199,15 +199,15 @@ class TestPage:
         connection = http.client.HTTPConnection(web.address, timeout=10)
         connection.request("GET", "/events")
         reply = connection.getresponse()
-        told: list[dict[str, object]] = []
-        while len(told) < number:
+        events: list[dict[str, object]] = []
+        while len(events) < number:
             line = reply.readline()
             assert line
             if line.startswith(b"data: "):
-                told.append(json.loads(line.removeprefix(b"data: ")))
+                events.append(json.loads(line.removeprefix(b"data: ")))
         reply.close()
         connection.close()
-        return told
+        return events
 
     def test_page_loads_nothing_else(self, web: ThreadServer) -> None:
         """The page is one file, and its policy forbids other origins and other scripts."""

@@ -311,8 +311,8 @@ def test_both_halves_agree() -> None:
             shapes.add(
                 (name, "short" if len(digits) < 767 else "odd" if len(digits) % 2 else digits[0] > "7")
             )
-    wanted = {(name, shape) for name in "ABS" for shape in ("short", "odd", True, False)}
-    assert wanted == shapes
+    expected = {(name, shape) for name in "ABS" for shape in ("short", "odd", True, False)}
+    assert expected == shapes
 
 
 @proofs

@@ -116,10 +116,10 @@ def test_facts_about_a_state(pool: LocalPool) -> None:
     """A click on a node shows the facts about it; an unknown node is an error on the page."""
     page = Page(Stepper(pool, "ada", PASSWORD))
 
-    told = page.send({"do": "about", "node": 4})
-    assert told["done"] == "about"
-    assert told["about"]["name"] == "PASSWORD_VERIFIER"
-    assert "SECRET_BLOCK" in str(told["about"]["carries"])
+    reply = page.send({"do": "about", "node": 4})
+    assert reply["done"] == "about"
+    assert reply["about"]["name"] == "PASSWORD_VERIFIER"
+    assert "SECRET_BLOCK" in str(reply["about"]["carries"])
     assert "error" in page.send({"do": "about", "node": 4000})
 
 
@@ -149,9 +149,9 @@ def test_srp_values_on_request(pool: LocalPool) -> None:
     assert page.send({"do": "srp"})["srp"] == ()
     page.press("step")
 
-    told = page.send({"do": "srp"})["srp"]
+    reply = page.send({"do": "srp"})["srp"]
 
-    values = {name: value for name, value, _ in told}
+    values = {name: value for name, value, _ in reply}
     assert list(values) == ["a", "A", "s", "B", "x", "u", "S", "K"]
     assert values["x"][:8] not in page.saved
 
@@ -166,10 +166,10 @@ def test_nothing_secret_is_ever_saved(pools: Any) -> None:
     page.submit("new_password", password="Analytical-Engine-1843", name="Ada")
     assert page.view["state"] == "MFA_SETUP"
     page.submit("associate_software_token")
-    told = page.debug_secrets()
-    assert told["qr_code"].startswith("<svg")
+    reply = page.debug_secrets()
+    assert reply["qr_code"].startswith("<svg")
     page.submit("verify_software_token", code="000000", name="")
-    page.submit("verify_software_token", code=told["code"], name="phone")
+    page.submit("verify_software_token", code=reply["code"], name="phone")
     held = stepper.recording.flow.challenge
     assert held is not None
     assert held.session is not None
@@ -183,8 +183,8 @@ def test_nothing_secret_is_ever_saved(pools: Any) -> None:
     secrets = {
         "temporary password": PASSWORD,
         "password": "Analytical-Engine-1843",
-        "key": told["key"],
-        "code": f'"{told["code"]}"',
+        "key": reply["key"],
+        "code": f'"{reply["code"]}"',
         "session": session[:40],
         "access": tokens.access_token.reveal()[:60],
         "id": tokens.id_token.reveal()[-60:],
@@ -209,8 +209,8 @@ def test_the_temporary_password_and_the_attributes(pools: Any) -> None:
         ("name", "text"),
         ("email", "email"),
     ]
-    told = page.submit("new_password", password="", name="Ada", email="a@example.com")
-    assert told["error"] == "The password must not be empty."
+    reply = page.submit("new_password", password="", name="Ada", email="a@example.com")
+    assert reply["error"] == "The password must not be empty."
     assert page.view["steps"] == 2
     page.submit("new_password", password="short", name="Ada", email="ada@example.com")
     assert page.view["refusal"]["code"] == "InvalidPasswordException"
@@ -233,9 +233,9 @@ def test_a_choice_among_second_factors(pools: Any) -> None:
 
     assert page.view["state"] == "SMS_MFA"
     assert "0143" in page.view["forms"][0]["explanation"]
-    told = page.debug_secrets()
-    assert told["explanation"] == f"The pool would have sent this code to {PHONE}:"
-    page.submit("code", code=f" {told['code']} ")
+    reply = page.debug_secrets()
+    assert reply["explanation"] == f"The pool would have sent this code to {PHONE}:"
+    page.submit("code", code=f" {reply['code']} ")
     assert page.view["state"] == "AUTHENTICATED"
 
 
@@ -545,9 +545,9 @@ def test_any_exception_is_shown_on_the_page(pool: LocalPool) -> None:
         raise ZeroDivisionError("the floor gave way")
 
     cognito.client.meta.events.register("provide-client-params.cognito-idp", breaks)
-    told = page.press("step")
+    reply = page.press("step")
 
-    assert told == {"error": "ZeroDivisionError: the floor gave way", "done": "step"}
+    assert reply == {"error": "ZeroDivisionError: the floor gave way", "done": "step"}
     cognito.client.meta.events.unregister("provide-client-params.cognito-idp", breaks)
     page.press("step")
     assert page.view["state"] == "PASSWORD_VERIFIER"
@@ -566,8 +566,8 @@ def test_an_interrupt_releases_the_page(pool: LocalPool) -> None:
         page.press("step")
     cognito.client.meta.events.unregister("provide-client-params.cognito-idp", interrupts)
 
-    told = "the kernel was interrupted: press the button again"
-    assert page.comm.messages == [{"error": told, "done": "step"}]
+    message = "the kernel was interrupted: press the button again"
+    assert page.comm.messages == [{"error": message, "done": "step"}]
     page.press("run")
     assert page.view["state"] == "SOFTWARE_TOKEN_MFA"
 

@@ -77,9 +77,9 @@ def saved(page: Page, file: Path) -> dict[str, Any]:
     """Save the notebook, its widgets' state with it, as JupyterLab writes it."""
     page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
     for _ in range(100):
-        told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        if "widgets" in told["metadata"]:
-            return told
+        notebook: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        if "widgets" in notebook["metadata"]:
+            return notebook
         page.wait_for_timeout(100)
     raise AssertionError("JupyterLab saved no state of widgets")
 

@@ -136,22 +136,22 @@ def test_a_text_is_for_one_taker(opened: Opened) -> None:
 
     async def conversation() -> list[str | None]:
         async with opened() as store:
-            heard = [await store.take("a", 30)]
+            results = [await store.take("a", 30)]
             await store.put("a", "first", 30)
-            heard += [await store.take("b", 30), await store.take("a", 30)]
-            heard += [await store.take("a", 30), await store.take("a", 30)]
+            results += [await store.take("b", 30), await store.take("a", 30)]
+            results += [await store.take("a", 30), await store.take("a", 30)]
             await store.put("a", "second", 30)
-            heard += [await store.take("a", 30), await store.take("a", 30)]
+            results += [await store.take("a", 30), await store.take("a", 30)]
             await store.drop("a")
-            heard += [await store.take("a", 30)]
+            results += [await store.take("a", 30)]
             await store.put("a", "third", 30)
             await store.put("a", "fourth", 30)
-            heard += [await store.take("a", 30)]
+            results += [await store.take("a", 30)]
             await store.drop("a")
             await store.drop("a")
             await store.put("a", "fifth", 30)
             await store.drop("a")
-            return [*heard, await store.take("a", 30)]
+            return [*results, await store.take("a", 30)]
 
     assert asyncio.run(conversation()) == [
         None,
@@ -186,9 +186,9 @@ def test_texts_and_marks_expire(opened: Opened) -> None:
             await store.put("short", "text", 1)
             await store.put("long", "text", 60)
             await store.put("turn", "text", 60)
-            heard = [await store.take("turn", 1)]
+            results = [await store.take("turn", 1)]
             await asyncio.sleep(1.05)
-            return [*heard, *[await store.take(each, 60) for each in ("short", "long", "turn")]]
+            return [*results, *[await store.take(each, 60) for each in ("short", "long", "turn")]]
 
     assert asyncio.run(conversation()) == ["text", None, "text", None]
 
@@ -255,10 +255,10 @@ def test_a_slow_taker_gets_no_newer_text() -> None:
         await quick.put("a", "first", 30)
         late = asyncio.create_task(slow.take("a", 30))
         await paused.read.wait()
-        heard = [await quick.take("a", 30)]
+        results = [await quick.take("a", 30)]
         await quick.put("a", "second", 30)
         paused.go_on.set()
-        return [*heard, await late, await quick.take("a", 30)]
+        return [*results, await late, await quick.take("a", 30)]
 
     assert asyncio.run(conversation()) == ["first", TAKEN, "second"]
 
@@ -325,20 +325,20 @@ def test_two_workers_over_dynamodb(a_dynamodb: str, signing_key: RSAKey) -> None
                 client: Any = pool.client()
                 cognito = AsyncCognito(client, client_id=pool.client_id, pool_id=pool.pool_id)
                 workers.append(AsyncPendingSignIns(cognito, KeyValueStore(theirs), key))
-            heard = []
+            results = []
             for number in range(20):
                 name = f"u{number}"
                 flow = await cognito.sign_in(name, PASSWORD)
                 ticket = await workers[0].put(flow)
                 both = [answered(each, name, ticket) for each in workers]
-                heard.append(sorted(await asyncio.gather(*both)))
-            return heard
+                results.append(sorted(await asyncio.gather(*both)))
+            return results
 
-    heard = asyncio.run(conversation())
+    results = asyncio.run(conversation())
 
-    assert len(heard) == 20
-    assert [each for each in heard if each[0] != "AUTHENTICATED"] == []
-    assert {each[1] for each in heard} <= {"START_AGAIN", "WAIT"}
+    assert len(results) == 20
+    assert [each for each in results if each[0] != "AUTHENTICATED"] == []
+    assert {each[1] for each in results} <= {"START_AGAIN", "WAIT"}
 
 
 def test_redis_keys_have_the_prefix_and_expire(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ class Person:
     ticket: str | None = None
     code: str = ""
     tokens: list[str] = field(factory=list)
-    told: list[str] = field(factory=list)
+    outcomes: list[str] = field(factory=list)
     open: int = 0
 
     def request(self) -> dict[str, Any]:
@@ -87,15 +87,15 @@ class Site:
         self._later = [(when, person) for when, person in self._later if when > now]
         for person in due:
             self.send(person)
-        heard = self.redis.blpop([workers.REPLIES], 0.05)
-        if heard is None:
+        popped = self.redis.blpop([workers.REPLIES], 0.05)
+        if popped is None:
             return
-        reply = json.loads(heard[1])
+        reply = json.loads(popped[1])
         person, _ = self.under_way.pop(reply["number"])
         person.open -= 1
-        person.told.append(reply["told"])
-        self.counts[reply["told"]] += 1
-        assert reply["told"] != "fault", reply
+        person.outcomes.append(reply["outcome"])
+        self.counts[reply["outcome"]] += 1
+        assert reply["outcome"] != "fault", reply
         person.ticket = reply.get("ticket", person.ticket)
         if "token" in reply:
             person.tokens.append(reply["token"])
@@ -104,19 +104,19 @@ class Site:
 
     def decide(self, person: Person) -> None:
         """Every reply is here: what does the person do?"""
-        told, person.told = person.told, []
+        outcomes, person.outcomes = person.outcomes, []
         if person.tokens:
             return
-        if "TRY_AGAIN" in told:
+        if "TRY_AGAIN" in outcomes:
             person.mistypes = False
             self.send(person)
-        elif "START_AGAIN" in told:
+        elif "START_AGAIN" in outcomes:
             self.counts["people told to start again"] += 1
             person.ticket = None
             self.send(person)
-        elif "WAIT" in told:
+        elif "WAIT" in outcomes:
             self._later.append((time.monotonic() + 0.25, person))
-        elif "SMS_MFA" in told and person.code:  # started again, in the middle of it all
+        elif "SMS_MFA" in outcomes and person.code:  # started again, in the middle of it all
             person.code = self.pool.code_for(person.username)
             self.send(person)
 

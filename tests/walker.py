@@ -322,7 +322,7 @@ class Walker(Holding):
 
     def _heard(self, before: OpenChallenge, kind: type[Response], reply: Reply, outbox: int) -> None:
         """A reply that leads on from `before`: a challenge is remembered, tokens are looked at."""
-        proved = before.proved | ({"issued"} if self.told == "TOKENS" else set())
+        proved = before.proved | ({"issued"} if self.decision == "TOKENS" else set())
         if "AuthenticationResult" in reply:
             self._along(before, kind, State.AUTHENTICATED)
             self._granted(evolve(before, proved=proved), reply["AuthenticationResult"])
@@ -345,7 +345,7 @@ class Walker(Holding):
                 code=sent,
                 secret=None,
                 signed={},
-                dead=self.told == name and not real,
+                dead=self.decision == name and not real,
                 spent=False,
             )
         )

@@ -44,18 +44,18 @@ def site(client: redis.Redis, url: str, key: str) -> PendingSignIns[Flow]:
 
 
 def answered(pending: PendingSignIns[Flow], request: Mapping[str, Any]) -> dict[str, Any]:
-    """What a person is told."""
+    """What the page says to a person."""
     try:
         if "ticket" not in request:
             flow = pending.cognito.sign_in(request["username"], request["password"])  # type: ignore[attr-defined]  # a Cognito
-            return {"told": str(flow.state), "ticket": pending.put(flow)}
+            return {"outcome": str(flow.state), "ticket": pending.put(flow)}
         with pending.turn(request["ticket"]) as flow:
             flow.answer(Code(request["code"]))
             assert flow.tokens is not None
             token = flow.tokens.access_token.reveal()
-            return {"told": str(flow.state), "token": sha256(token.encode()).hexdigest()}
+            return {"outcome": str(flow.state), "token": sha256(token.encode()).hexdigest()}
     except AuthfsmError as error:
-        return {"told": str(error.action), "error": type(error).__name__}
+        return {"outcome": str(error.action), "error": type(error).__name__}
 
 
 def work(client: redis.Redis, pending: PendingSignIns[Flow], held: str) -> None:
@@ -68,7 +68,7 @@ def work(client: redis.Redis, pending: PendingSignIns[Flow], held: str) -> None:
         try:
             reply = answered(pending, request)
         except Exception as error:  # noqa: BLE001 - a page that says that the site is at fault
-            reply = {"told": "fault", "error": repr(error)}
+            reply = {"outcome": "fault", "error": repr(error)}
         with client.pipeline() as both:
             both.rpush(REPLIES, json.dumps({"number": request["number"], **reply}))
             both.lrem(held, 1, taken)

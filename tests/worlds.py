@@ -73,7 +73,7 @@ class World:
         self.trail: list[tuple[OpenChallenge, Transition]] = []
         self.log: list[str] = [f"seed {seed}"]
         self.clock = ManualClock(datetime(2026, 1, 1, tzinfo=timezone.utc))
-        self.told: str | None = None
+        self.decision: str | None = None
         self.refused = "", ""
         self.open_challenges: list[OpenChallenge] = []
         self.held: list[HeldTokens] = []
@@ -188,14 +188,14 @@ class World:
         if whim < 0.12:
             response["failAuthentication"] = True
         elif names == ["SRP_A"] and whim < 0.9:
-            response["challengeName"] = self.told = "PASSWORD_VERIFIER"
+            response["challengeName"] = self.decision = "PASSWORD_VERIFIER"
         elif whim < 0.3:
             named = self._some([*(each.value for each in CHALLENGES), UNHEARD_OF, "SRP_A"])
-            response["challengeName"] = self.told = named
+            response["challengeName"] = self.decision = named
         elif session and session[-1]["challengeResult"] and whim < 0.8:
-            response["issueTokens"], self.told = True, "TOKENS"
+            response["issueTokens"], self.decision = True, "TOKENS"
         else:
-            response["challengeName"] = self.told = "CUSTOM_CHALLENGE"
+            response["challengeName"] = self.decision = "CUSTOM_CHALLENGE"
         return event
 
     def _create(self, event: Any) -> None:
@@ -210,7 +210,7 @@ class World:
 
     def _call(self, operation: str, **parameters: Any) -> Reply | None:
         """What the pool replies; None where botocore or the pool refuses, with an error that the API lists."""
-        self.told, self.refused = None, ("", "")
+        self.decision, self.refused = None, ("", "")
         self.log.append(f"{operation} {parameters}")
         name, shape, listed = _operation(operation)
         if ParamValidator().validate(parameters, shape).has_errors():

@@ -36,14 +36,9 @@ def call_within(
 ) -> T:
     """Call a blocking function with a time limit; return its result, or raise its exception.
 
-    The function runs in a daemon thread, in a copy of the caller's context. When the time is up, the caller
-    continues; the thread ends by itself later and does not keep the process alive.
-
-    Args:
-        seconds: the time limit.
-        work: the function.
-        args: its arguments.
-        give_up: called when the time is up, to end what the thread waits for, for example by closing its socket.
+    The function runs in a daemon thread, in a copy of the caller's context. When the time is up, the caller continues,
+    and calls `give_up` to end what the thread waits for, for example by closing its socket. The thread ends by itself
+    later and does not keep the process alive.
     """
     done = threading.Event()
     outcome: list[T] = []

@@ -273,13 +273,7 @@ INVARIANTS: Final = (
 
 @frozen
 class Violation(HasPath):
-    """An invariant that a protocol violates.
-
-    Args:
-        invariant: the invariant.
-        why: what is wrong.
-        path: a shortest path that shows it.
-    """
+    """An `invariant` that a protocol violates: `why`, and a shortest `path` that shows it."""
 
     invariant: Invariant
     why: str

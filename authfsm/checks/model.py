@@ -37,12 +37,7 @@ if TYPE_CHECKING:
 
 @frozen(cache_hash=True)
 class Position:
-    """A point on a path.
-
-    Args:
-        node: the state with its role.
-        proved: the factors proved so far, and more (`ProofState`).
-    """
+    """A point on a path: its `node`, and the factors `proved` so far, and more (`ProofState`)."""
 
     node: Node
     proved: ProofState = NOTHING
@@ -71,12 +66,7 @@ _ACTIONS: Final[dict[t.LoopKind | None, RecoveryAction]] = {
 
 @frozen
 class Move:
-    """One step of a path.
-
-    Args:
-        transition: the transition that it follows.
-        to: the position after it.
-    """
+    """One step of a path: the `transition` that it follows, and the position that it leads `to`."""
 
     transition: t.Transition
     to: Position

@@ -215,12 +215,7 @@ class SignInPaths:
 
 @frozen
 class Change:
-    """The difference between the paths of two pools; both sides are listed on demand.
-
-    Args:
-        before: the paths of the first.
-        after: the paths of the second.
-    """
+    """The difference between the paths of two pools, `before` and `after`; both sides are listed on demand."""
 
     before: SignInPaths
     after: SignInPaths

@@ -76,10 +76,9 @@ class Check(PoolOptions):
         self._print(found, lines)
         if self.diagram is not None:
             _draw(self.diagram, found)
-        return FAILED if any(map(self._fails, found)) else 0
-
-    def _fails(self, finding: Finding) -> bool:
-        return self.fail_on != _NEVER and finding.severity.rank <= Severity(self.fail_on).rank
+        if self.fail_on == _NEVER:
+            return 0
+        return FAILED if any(each.severity.rank <= Severity(self.fail_on).rank for each in found) else 0
 
     def _print(self, found: Sequence[Finding], lines: list[RenderableType]) -> None:
         if self.form == "text" and self.output is None:

@@ -222,9 +222,6 @@ def _credentials(profile: str | None) -> tuple[str, str, str | None]:
     return keys.access_key, keys.secret_key, keys.token
 
 
-# ---- the run and its output -------------------------------------------------------------------
-
-
 def _run(endpoints: list[Endpoint], rules: tuple[ConformanceRule, ...], timeout: float) -> Results:
     console = Console(stderr=True)
     with ExitStack() as stack:

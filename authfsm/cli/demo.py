@@ -133,9 +133,6 @@ class DemoStage:
         self._table.add_row(str(step.number), given, "→", state, f"{took * 1000:.0f} ms")
 
 
-# ---- the stories ---------------------------------------------------------------------------
-
-
 @frozen
 class Story:
     """One sign-in of the demo; `name` is that of its picture, without the suffix."""
@@ -245,9 +242,6 @@ def _custom_challenge(stage: DemoStage) -> Flow:
     stage.give(flow, r.Answer("a balloon"), "guesses wrong")
     stage.give(flow, r.Answer("age"), "guesses right")
     return flow
-
-
-# ---- playing them --------------------------------------------------------------------------
 
 
 def _play(story: Story, console: Console, pause: float) -> tuple[Flow, float]:

@@ -147,8 +147,6 @@ class Draw(PoolOptions):
             command.refuse_unused(self, unused, "--sequence, which shows messages")
         command.refuse_unknown("theme", self.theme, diagrams.THEMES)
 
-    # ---- pictures ---------------------------------------------------------------------------------
-
     def _default(self, suffix: str) -> list[Path]:
         """Return the file that is written if no option names one."""
         about = {"difference": self.diff, "walk": self.history, "traffic": self.traffic}

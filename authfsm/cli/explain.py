@@ -19,14 +19,10 @@ from authfsm.protocol.nodes import NODES
 from authfsm.reference import Facts, find, similar_names
 
 _COLOURS: Final = {
-    "documented": "green",
-    "measured": "green",
-    "asserted": "green",
-    "client": "cyan",
-    "issue": "cyan",
+    **dict.fromkeys(("documented", "measured", "asserted"), "green"),
+    **dict.fromkeys(("client", "issue"), "cyan"),
     "inferred": "yellow",
-    "contradictory": "red",
-    "refuted": "red",
+    **dict.fromkeys(("contradictory", "refuted"), "red"),
 }
 _KINDS: Final = {
     "state": "a state",
@@ -83,9 +79,6 @@ class Explain:
             hint = f"did you mean {' or '.join(near)}?" if near else "try a state, for example SMS_MFA"
             raise Failed(f"{self.name!r} is unknown; {hint}")
         return 0
-
-
-# ---- the parts ------------------------------------------------------------------------------------------
 
 
 def _rendered(described: Facts) -> Iterator[RenderableType]:

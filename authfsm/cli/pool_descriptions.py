@@ -77,14 +77,7 @@ def fetch(
 ) -> Descriptions:
     """Fetch a pool's descriptions from AWS, in the form that `--settings` reads."""
     import boto3  # noqa: PLC0415 - slow, and not needed to read a file
-    from botocore.exceptions import (  # noqa: PLC0415 - the same
-        BotoCoreError,
-        ClientError,
-        NoCredentialsError,
-        PartialCredentialsError,
-        ProfileNotFound,
-        SSOError,
-    )
+    from botocore import exceptions  # noqa: PLC0415 - the same
 
     try:
         pool_name(pool_id)  # raises ValueError unless it is a pool's id
@@ -93,15 +86,15 @@ def fetch(
             "cognito-idp", region_name=region or pool_id.partition("_")[0], endpoint_url=url
         )
         pool, app, mfa = fetch_descriptions(client, pool_id, client_id)
-    except (NoCredentialsError, PartialCredentialsError):
+    except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError):
         raise Failed(_NO_KEYS) from None
-    except ProfileNotFound as error:
+    except exceptions.ProfileNotFound as error:
         raise Failed(f"{error}: see aws configure list-profiles") from None
-    except SSOError as error:
+    except exceptions.SSOError as error:
         raise Failed(f"{error}; run `aws sso login`") from None
-    except ClientError as error:
+    except exceptions.ClientError as error:
         raise Failed(_refused(error.response["Error"], pool_id, client_id)) from None
-    except (BotoCoreError, ValueError) as error:
+    except (exceptions.BotoCoreError, ValueError) as error:
         raise Failed(f"{pool_id} could not be described: {error}") from None
     descriptions: Descriptions = {"UserPool": pool["UserPool"], "MfaConfig": mfa}
     if app is not None:

@@ -78,14 +78,9 @@ class PoolClient:
 
     def cognito(self, *, admin: bool = False, device: Device | None = None) -> Cognito:
         """Return this package's own client, which follows the protocol."""
-        return Cognito(
-            self.api.boto3_client,
-            client_id=self.app_client.client_id,
-            pool_id=self.pool.pool_id,
-            client_secret=self.app_client.secret,
-            admin=admin,
-            device=device,
-        )
+        own: dict[str, Any] = {"pool_id": self.pool.pool_id, "client_secret": self.app_client.secret}
+        client, client_id = self.api.boto3_client, self.app_client.client_id
+        return Cognito(client, client_id=client_id, admin=admin, device=device, **own)
 
     def with_secret_hash(self, members: Mapping[str, str]) -> dict[str, str]:
         """Add SECRET_HASH if the app client has a secret. An empty one of the rule's means none."""

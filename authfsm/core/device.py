@@ -98,13 +98,7 @@ class SrpIdentity:
         """Return the proof for a challenge."""
         timestamp = srp.timestamp(now)
         signature = srp.claim(
-            ephemeral,
-            realm=self.realm,
-            name=self.name,
-            password=self.password,
-            salt=challenge.salt,
-            B=challenge.B,
-            secret_block=challenge.secret_block.reveal(),
-            timestamp=timestamp,
-        )
+            ephemeral, realm=self.realm, name=self.name, password=self.password, salt=challenge.salt,
+            B=challenge.B, secret_block=challenge.secret_block.reveal(), timestamp=timestamp,
+        )  # fmt: skip
         return SrpClaim(signature=signature, secret_block=challenge.secret_block, timestamp=timestamp)

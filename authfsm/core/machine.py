@@ -159,9 +159,6 @@ def set_driver(machine: Machine, driver: Driver) -> None:
             each.driver = driver
 
 
-# ---- the states of an account ----------------------------------------------------------------------------
-
-
 def _store_status(event: Any) -> None:
     """Store on the event where its operation leads: to the status it was called with, or to the only one."""
     if is_question(event) and not event.args:

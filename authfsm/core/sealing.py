@@ -196,9 +196,6 @@ def _step_from_row(number: int, row: list[str | None]) -> Step:
     return step_from_dict(number, dict(zip(_STEP, row, strict=False)))
 
 
-# ---- sealing a sign-in -----------------------------------------------------------------------------------
-
-
 def seal(snapshot: Snapshot, key: Key, now: datetime) -> str:
     """Implement `Flow.seal`: encrypt a snapshot, so that only holders of the key can read or change it."""
     key = wrapped_keys(key)
@@ -222,8 +219,6 @@ def unseal(
         raise SealExpired("the Cognito session of this sign-in has expired")
     return snapshot
 
-
-# ---- tokens --------------------------------------------------------------------------------------------
 
 _TOKEN_TYPES: Final = {
     "access_token": str, "id_token": str, "refresh_token": str, "expires_in": int, "token_type": str,

@@ -227,18 +227,10 @@ class SignIn(Sender, DisplayMixin):
             self._apply_refusal(reply, response, at)
         else:
             self._apply(reply, source, response, at)
-        self._steps.append(
-            Step(
-                number=len(self._steps) + 1,
-                source=source,
-                response=response_type,
-                dest=self._state,
-                role=self.role,
-                action=self.refusal.action if self.refusal else None,
-                error=self.refusal.code if self.refusal else None,
-                at=at,
-            )
-        )
+        refused = self.refusal
+        action, error = (refused.action, refused.code) if refused else (None, None)
+        number = len(self._steps) + 1
+        self._steps.append(Step(number, source, response_type, self._state, self.role, action, error, at))
         return self._state
 
     def prove(

@@ -125,9 +125,6 @@ def _names(parameters: Parameters, *keys: str) -> tuple[str, ...]:
     return ()
 
 
-# ---- challenges ----------------------------------------------------------------------------------------
-
-
 def _srp_fields(parameters: Parameters) -> Fields:
     try:
         salt = srp.from_hex(required_text(parameters, "SALT"), "SALT")
@@ -188,9 +185,6 @@ def challenge(name: str, raw: Mapping[str, Any]) -> replies.AnyChallenge:
     )
 
 
-# ---- tokens, and replies to other operations ---------------------------------------------------------------
-
-
 def _tokens(result: Any) -> replies.Tokens:
     _ensure_map(result, "AuthenticationResult")
     access_token = _required_secret(result, "AccessToken")
@@ -247,9 +241,6 @@ _OTHER_READERS: Final[
     **dict.fromkeys((r.ConfirmDevice, r.UpdateDeviceStatus, r.RevokeToken, r.GlobalSignOut), _done),
 }
 """The readers of replies that have neither a challenge nor tokens."""
-
-
-# ---- refusals ------------------------------------------------------------------------------------------
 
 
 def refusal(

@@ -166,10 +166,6 @@ def _missing(response: Response, name: str, why: str) -> BadField:
     return BadField(type(response), name, f"is missing: {why}")
 
 
-def _no_fields(_: Any) -> Fields:
-    return {}
-
-
 def _fields(**attributes: str) -> FieldsOf:
     """Return a function that returns these fields, each the value of an attribute of the response."""
     return lambda response: {key: getattr(response, name) for key, name in attributes.items()}
@@ -180,6 +176,7 @@ def _fixed(key: str, value: str, fields: FieldsOf) -> FieldsOf:
     return lambda response: {key: value, **fields(response)}
 
 
+_NONE: Final = _fields()
 _SRP_A: Final = _fields(SRP_A="srp_a")
 # "CHALLENGE_NAME: SRP_A" -- AWS developer guide of 2023, "Custom authentication flow"; the API reference's
 # "ChallengeName: SRP_A" is an error that no client copies.
@@ -323,7 +320,6 @@ def _revoke(response: r.RevokeToken, sender: Sender) -> Fields:
     }
 
 
-# ---- the table -------------------------------------------------------------------------------------------
 _CHOOSE: Final = RespondToAuthChallenge("SELECT_CHALLENGE", _choice)
 
 # fmt: off
@@ -332,13 +328,13 @@ WRITERS: Final[Mapping[tuple[S, type[Response]], RequestWriter]] = {
     (S.START, r.UserPasswordAuth):          InitiateAuth(_password, device=True),
     (S.START, r.AdminUserPasswordAuth):     InitiateAuth(_password, device=True, admin=True),
     (S.START, r.AdminNoSrpAuth):            InitiateAuth(_password, device=True, admin=True),
-    (S.START, r.CustomAuth):                InitiateAuth(_no_fields, device=True),
+    (S.START, r.CustomAuth):                InitiateAuth(_NONE, device=True),
     (S.START, r.CustomSrpAuth):             InitiateAuth(_CUSTOM_SRP, device=True),
     (S.START, r.UserAuth):                  InitiateAuth(lambda response: _present(PREFERRED_CHALLENGE=response.preferred_challenge or None)),
     (S.START, r.UserAuthWithPassword):      InitiateAuth(_fixed("PREFERRED_CHALLENGE", "PASSWORD", _password), device=True),
     (S.START, r.UserAuthWithSrp):           InitiateAuth(_fixed("PREFERRED_CHALLENGE", "PASSWORD_SRP", _SRP_A)),
     (S.START, r.StepUp):                    InitiateAuth(_step_up),
-    (S.START, r.SignedUp):                  InitiateAuth(_no_fields),
+    (S.START, r.SignedUp):                  InitiateAuth(_NONE),
     (S.START, r.RefreshTokenAuth):          _refresh,
     (S.START, r.RefreshToken):              _refresh,
     (S.START, r.GetTokensFromRefreshToken): OtherOperation("GetTokensFromRefreshToken", _get_tokens),
@@ -358,7 +354,7 @@ WRITERS: Final[Mapping[tuple[S, type[Response]], RequestWriter]] = {
     (S.NEW_PASSWORD_REQUIRED, r.NewPassword): RespondToAuthChallenge("NEW_PASSWORD_REQUIRED", _new_password, device=True),
     (S.MFA_SETUP, r.AssociateSoftwareToken): OtherOperation("AssociateSoftwareToken", lambda response, sender: {"Session": _session(response, sender)}),
     (S.MFA_SETUP, r.VerifySoftwareToken):   OtherOperation("VerifySoftwareToken", _verify),
-    (S.MFA_SETUP, r.CompleteMfaSetup):      RespondToAuthChallenge("MFA_SETUP", _no_fields),
+    (S.MFA_SETUP, r.CompleteMfaSetup):      RespondToAuthChallenge("MFA_SETUP", _NONE),
     # Clients spell it EMAIL; one page of AWS's, "email".
     (S.MFA_SETUP, r.SetUpEmail):            RespondToAuthChallenge("MFA_SETUP", lambda response: {"EMAIL": Secret(response.email)}, device=True),
 

@@ -298,15 +298,9 @@ class BaseFlow(DisplayMixin):
 
     def _snapshot(self) -> Snapshot:
         return Snapshot(
-            self.sign_in_id,
-            self.signin,
-            self._needed_password,
-            self._needed_exponent,
-            self.preferred_challenge,
-            self._client_metadata,
-            self.walk,
-            self._first_request,
-        )
+            self.sign_in_id, self.signin, self._needed_password, self._needed_exponent,
+            self.preferred_challenge, self._client_metadata, self.walk, self._first_request,
+        )  # fmt: skip
 
     def _restore(self, snapshot: Snapshot) -> None:
         self.sign_in_id, self.walk = snapshot.sign_in_id, snapshot.walk
@@ -344,15 +338,9 @@ class BaseFlow(DisplayMixin):
 
     def _on_no_reply(self, error: BaseException, source: State, response: Response, seconds: float) -> None:
         """Notify the observers of a request without a reply, or with one that cannot be read."""
-        step = Step(
-            number=len(self.history) + 1,
-            source=source,
-            response=type(response),
-            dest=self.state,
-            role=self.signin.role,
-            action=getattr(error, "action", None),
-            at=self._clock(),
-        )
+        action, number = getattr(error, "action", None), len(self.history) + 1
+        facts: dict[str, Any] = {"role": self.signin.role, "action": action, "at": self._clock()}
+        step = Step(number, source, type(response), self.state, **facts)
         self._notify(step, seconds, type(error).__name__)
 
     def _notify(self, step: Step, seconds: float, lost: str | None = None) -> None:

@@ -131,12 +131,7 @@ class Journey:
 
 @frozen
 class OmittedPath:
-    """A path that no pool can follow.
-
-    Args:
-        path: the path.
-        reason: why not.
-    """
+    """A `path` that no pool can follow, and the `reason`."""
 
     path: Path
     reason: str

@@ -192,8 +192,6 @@ class Stage:
         webauthn = self.pool.configuration.webauthn
         return VirtualPasskey("example.com" if webauthn is None else webauthn.relying_party_id)
 
-    # ---- what happens in the pool -----------------------------------------------------------------------
-
     def _on_transition(self, transition: Transition, reply: Mapping[str, Any]) -> None:
         self._transitions.append(transition)
         self._functions.step = len(self._transitions)

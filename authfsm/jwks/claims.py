@@ -125,9 +125,6 @@ def _required(read: Callable[[Mapping[str, Any], str], T | None], raw: Mapping[s
     return value
 
 
-# ---- errors --------------------------------------------------------------------------------------------
-
-
 class TokenRefused(AuthfsmError):
     """The token is not accepted; the concrete class says why."""
 

@@ -78,7 +78,7 @@ class Keys:
     @classmethod
     def pinned(cls, key_set: Mapping[str, Any]) -> Keys:
         """Return the keys of a JSON Web Key Set, which are never fetched; raise ValueError if none is for RS256."""
-        keys = cls("(pinned)", _no_fetch, interval=float("inf"), max_age=float("inf"))
+        keys = cls("(pinned)", fetch_https, interval=float("inf"), max_age=float("inf"))
         keys._keys = _usable(key_set)
         keys._started_at = keys._fetched_at = keys._ticks()
         return keys
@@ -143,10 +143,6 @@ class Keys:
             pending.set_result(None)
 
 
-def _no_fetch(_: str) -> bytes:
-    raise OSError("these keys are pinned, and never fetched")
-
-
 def _usable(key_set: Any) -> Mapping[str, RSAKey]:
     """Return the keys that verify RS256, by name."""
     keys = key_set.get("keys") if isinstance(key_set, Mapping) else None
@@ -175,9 +171,6 @@ def _rsa_keys(keys: list[Any]) -> Iterator[tuple[str, RSAKey]]:
             modulus = int.from_bytes(urlsafe_b64decode(n + "=" * (-len(n) % 4)), "big")
             if modulus.bit_length() >= _MIN_BITS:
                 yield kid, RSAKey.import_key({"kty": "RSA", "n": n, "e": e})
-
-
-# ---- fetching over HTTPS -------------------------------------------------------------------------------
 
 
 def is_private(url: str) -> bool:

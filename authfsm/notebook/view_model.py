@@ -183,16 +183,16 @@ def next_steps(
     role = signin.role if signin.state is State.EMAIL_OTP else None
     for accepted in signin.accepts if response is None else (type(response),):
         for target in targets(signin.state, accepted, role):
-            if target.to is State.FAILED:
+            if target.to.state is State.FAILED:
                 continue
-            arrow = Transition(signin.state, accepted, target.to, target.kind)
-            arrow_role = target.role or role
+            transition = Transition(signin.state, accepted, target.to.state, target.kind)
+            to_role = target.to.role or role
             yield {
                 "response": accepted.trigger,
-                "name": target.name,
+                "name": target.to.name,
                 "conditions": list(dict.fromkeys(each.when for each in target.known if each.when)),
-                "ruled_out": None if settings is None else settings.ruled_out(arrow, arrow_role),
-                "lambda_only": settings is not None and settings.named_only(arrow, arrow_role),
+                "ruled_out": None if settings is None else settings.ruled_out(transition, to_role),
+                "lambda_only": settings is not None and settings.named_only(transition, to_role),
             }
 
 

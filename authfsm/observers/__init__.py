@@ -44,12 +44,7 @@ Observer: TypeAlias = Callable[[Observation], None]
 
 
 def notify(observers: Iterable[Observer], observation: Observation) -> None:
-    """Call each observer; an exception of one does not keep the others from being called.
-
-    Args:
-        observers: the observers, in this order.
-        observation: the step.
-    """
+    """Call each observer in turn; an exception of one does not keep the others from being called."""
     for observer in observers:
         try:
             observer(observation)
@@ -68,15 +63,12 @@ def logging_observer(logger: logging.Logger = LOGGER, level: int = logging.INFO)
     def observer(observation: Observation) -> None:
         step = observation.step
         problem = observation.lost or step.error
+        why = f" ({problem}: {step.action})" if problem else ""
         logger.log(
             logging.WARNING if problem else level,
             "sign-in %s: %s, %s -> %s%s in %.0f ms",
-            observation.sign_in,
-            step.source,
-            step.response.trigger,
-            step.dest,
-            f" ({problem}: {step.action})" if problem else "",
-            observation.seconds * 1e3,
+            *(observation.sign_in, step.source, step.response.trigger, step.dest),
+            *(why, observation.seconds * 1e3),
             extra={"authfsm": observation},
         )
 

@@ -17,8 +17,6 @@ from authfsm.protocol.responses import SignedUp
 
 ReplyT = TypeVar("ReplyT")
 
-# ---- the values of the replies -----------------------------------------------------------------------------
-
 
 @frozen
 class CodeDelivery(DisplayMixin):
@@ -87,9 +85,6 @@ class UserProfile(DisplayMixin):
     attributes: Mapping[str, str] = field(factory=dict, converter=v.frozen_mapping, repr=False)
     mfa: tuple[str, ...] = ()
     preferred_mfa: str | None = None
-
-
-# ---- the requests ------------------------------------------------------------------------------------------
 
 
 @frozen
@@ -174,12 +169,7 @@ class ForgotPassword(_UserRequest[CodeDelivery]):
 
 @frozen
 class ConfirmForgotPassword(_UserRequest[Confirmed]):
-    """Set a new password by the code that was sent.
-
-    Args:
-        code: the code.
-        password: the new password.
-    """
+    """Set a new password by the code that was sent."""
 
     code: Secret[str] = field(converter=v.to_code, validator=v.is_code)
     password: Secret[str] = field(converter=secret, validator=v.is_typed)

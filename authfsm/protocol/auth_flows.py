@@ -23,15 +23,9 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 FLOWS: Final = (
-    "USER_SRP_AUTH",
-    "USER_PASSWORD_AUTH",
-    "ADMIN_USER_PASSWORD_AUTH",
-    "ADMIN_NO_SRP_AUTH",
-    "CUSTOM_AUTH",
-    "USER_AUTH",
-    "REFRESH_TOKEN_AUTH",
-    "REFRESH_TOKEN",
-)
+    "USER_SRP_AUTH", "USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH",
+    "CUSTOM_AUTH", "USER_AUTH", "REFRESH_TOKEN_AUTH", "REFRESH_TOKEN",
+)  # fmt: skip
 """All `AuthFlow` values, in the order of the protocol table."""
 
 FLOWS_OF: Final[Mapping[str, tuple[str, ...]]] = {
@@ -72,8 +66,6 @@ ALLOWED_FIRST_AUTH_FACTORS: Final = ("PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AU
 
 "SOFTWARE_TOKEN is not currently supported" -- AWS API reference, SignInPolicyType
 """
-
-# ---- ExplicitAuthFlows ---------------------------------------------------------------------------------
 
 _ADMIN: Final = "ALLOW_ADMIN_USER_PASSWORD_AUTH"
 _PASSWORD: Final = "ALLOW_USER_PASSWORD_AUTH"  # noqa: S105 - the name of a setting

@@ -96,9 +96,6 @@ def confidence(transition: Transition) -> Confidence:
     return found[0].confidence if found else Confidence.INFERRED
 
 
-# ---- the states of an account ----------------------------------------------------------------------------
-
-
 @cache
 def account_evidence_rows() -> dict[AccountTransition, tuple[Evidence, ...]]:
     """Return what `account_evidence.csv` has about each transition, the most certain first."""

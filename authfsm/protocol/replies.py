@@ -28,9 +28,6 @@ class Reply(CompletesDocstring, DisplayMixin):
     __slots__ = ()
 
 
-# ---- challenges ------------------------------------------------------------------------------------------
-
-
 @frozen(kw_only=True)
 class Challenge(Reply):
     """The base class of all challenges.
@@ -255,9 +252,6 @@ CHALLENGE_OF: Final[Mapping[State, type[AnyChallenge]]] = MappingProxyType(
     {each.state: each for each in get_args(AnyChallenge)}
 )
 """The class of each challenge, by its state."""
-
-
-# ---- other replies ---------------------------------------------------------------------------------------
 
 
 @frozen(kw_only=True)

@@ -51,9 +51,6 @@ def stripped(value: str) -> str:
     return value.strip() if isinstance(value, str) else value
 
 
-# ---- validators ------------------------------------------------------------------------------------------
-
-
 def not_text(value: object) -> str | None:
     """Return why a value is not text; None if it is. No frame that raises has the plain value."""
     plain = value.reveal() if isinstance(value, Secret) else value
@@ -141,9 +138,6 @@ def is_count_if_given(response: Any, attribute: Attribute[Any], value: object) -
     """Require a whole number of seconds, or None."""
     if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
         raise BadField(type(response), attribute.name, "must be a whole number of seconds")
-
-
-# ---- one-time codes --------------------------------------------------------------------------------------
 
 
 @frozen

@@ -106,17 +106,14 @@ def similar_names(text: str, count: int = 5) -> tuple[str, ...]:
     return tuple(names[each] for each in dict.fromkeys((*close, *containing)))[:count]
 
 
-# ---- states ------------------------------------------------------------------------------------------------
-
-
 def as_dict(about: AboutState) -> Facts:
     """Return what is known about a state, for JSON."""
     return {
-        "kind": "state", "name": about.name, "meaning": about.state.meaning,
+        "kind": "state", "name": about.node.name, "meaning": about.node.state.meaning,
         "carries": [_parameter(each) for each in about.carries], "session": about.session,
         "accepts": [_accepted(each) for each in about.accepts],
         "from": [
-            {"state": each.name, "response": each.response.trigger, **_certainty(each)}
+            {"state": each.node.name, "response": each.response.trigger, **_certainty(each)}
             for each in about.sources
         ],
         "errors": [
@@ -149,7 +146,7 @@ def _accepted(each: AcceptedResponse) -> Facts:
         },
         "leads_to": [
             {
-                "state": target.name, **_certainty(target),
+                "state": target.to.name, **_certainty(target),
                 "evidence": [
                     {"confidence": str(e.confidence), "when": e.when, "source": e.source}
                     for e in target.known
@@ -162,9 +159,6 @@ def _accepted(each: AcceptedResponse) -> Facts:
 
 def _parameter(each: Parameter) -> dict[str, str]:
     return {name: value for name, value in asdict(each).items() if value or name == "name"}
-
-
-# ---- responses and flows -----------------------------------------------------------------------------------
 
 
 def _response(response: type[Response]) -> Facts:
@@ -209,9 +203,6 @@ def _reached(starts: Iterable[type[Response]], flow: str) -> frozenset[State]:
         following = {to for at, to, _ in moves if at in challenges}
         front = {node for node in following - found if node.state not in excluded}
     return frozenset(node.state for node in found) - excluded
-
-
-# ---- errors and accounts -----------------------------------------------------------------------------------
 
 
 def _error(code: str, message: str = "") -> Facts:

@@ -23,16 +23,10 @@ from authfsm.settings.reach import limits_of_node
 class Target:
     """A state to which a response may lead."""
 
-    to: State
-    role: Role | None  # which factor it is, for EMAIL_OTP
+    to: Node
     kind: LoopKind | None  # of a transition that stays in its state
     confidence: Confidence
     known: tuple[Evidence, ...]
-
-    @property
-    def name(self) -> str:
-        """The state's name, with its role."""
-        return Node(self.to, self.role).name
 
 
 @frozen
@@ -48,16 +42,10 @@ class AcceptedResponse:
 class Source(NamedTuple):
     """A transition into a state."""
 
-    state: State
-    role: Role | None
+    node: Node
     response: type[Response]
     kind: LoopKind | None
     confidence: Confidence
-
-    @property
-    def name(self) -> str:
-        """The state's name, with its role."""
-        return Node(self.state, self.role).name
 
 
 @frozen
@@ -74,8 +62,7 @@ class PossibleError:
 class AboutState:
     """What is known about a state."""
 
-    state: State
-    role: Role | None  # which factor it is, if only one role of EMAIL_OTP is meant
+    node: Node  # with a role, if only one of EMAIL_OTP is meant
     carries: tuple[Parameter, ...]  # of its challenge
     session: bool  # does the challenge come with a Session?
     accepts: tuple[AcceptedResponse, ...]
@@ -83,18 +70,12 @@ class AboutState:
     errors: tuple[PossibleError, ...]
     limits: tuple[str, ...]  # the settings under which no user reaches it
 
-    @property
-    def name(self) -> str:
-        """The state's name, with its role."""
-        return Node(self.state, self.role).name
-
 
 def about_state(state: State, role: Role | None = None) -> AboutState:
     """Return what is known about a state, for EMAIL_OTP in one role or, without one, in both."""
     accepted = tuple(accepted_responses(state, role))
     return AboutState(
-        state=state,
-        role=role,
+        node=Node(state, role),
         carries=challenge_parameters(state),
         session=state not in WITHOUT_SESSION,
         accepts=accepted,
@@ -112,7 +93,7 @@ def targets(state: State, response: type[Response], role: Role | None = None) ->
         if (transition.source, transition.response) == (state, response) and role in {None, roles.source}
     }
     for (dest, dest_role, kind), transition in transitions.items():
-        yield Target(dest, dest_role, kind, confidence(transition), evidence(transition))
+        yield Target(Node(dest, dest_role), kind, confidence(transition), evidence(transition))
 
 
 def accepted_responses(state: State, role: Role | None = None) -> Iterator[AcceptedResponse]:
@@ -132,7 +113,7 @@ def _sources(state: State, role: Role | None) -> Iterator[Source]:
     for transition, roles in TRANSITIONS_IN_ROLES:
         source, response, dest, kind = transition
         if dest is state and role in {None, roles.dest}:
-            yield Source(source, roles.source, response, kind, confidence(transition))
+            yield Source(Node(source, roles.source), response, kind, confidence(transition))
 
 
 def _possible_errors(state: State, operations: set[str]) -> Iterator[PossibleError]:

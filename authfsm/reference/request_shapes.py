@@ -155,8 +155,6 @@ def _usual_spellings(state: State, names: Iterable[str]) -> set[str]:
     return found
 
 
-# ---- requests ----------------------------------------------------------------------------------------------
-
 _MAPS: Final = ("AuthParameters", "ChallengeResponses", "DeviceSecretVerifierConfig")
 _SESSION: Final = Secret("<session>")
 _CLIENT_SECRET: Final = Secret("<client secret>")

@@ -283,9 +283,6 @@ def name_of(ticket: str | Secret[str] | None) -> str:
     return sha256((ticket or Secret("")).reveal().encode("utf-8", "surrogatepass")).hexdigest()
 
 
-# ---- tokens that several workers share -------------------------------------------------------------------
-
-
 class _StoredTokens(StoredFlows[FlowT, StoreT]):
     """Stores the tokens of a flow, instead of an unfinished sign-in."""
 

@@ -77,9 +77,6 @@ class WrongStore(CallerError, TypeError):
         super().__init__(f"the methods of {store.__name__} are {not_}coroutine functions: {todo}")
 
 
-# ---- in memory -----------------------------------------------------------------------------------------
-
-
 class MemoryStore:
     """A `Store` in this process's memory, for one worker or for tests. Bounded, and without a thread.
 
@@ -171,9 +168,6 @@ class AsyncMemoryStore:
     async def drop(self, name: str) -> None:
         """As `Store.drop`."""
         self.store.drop(name)
-
-
-# ---- for stores over a network -------------------------------------------------------------------------
 
 
 def positive(timeout: float) -> float:

@@ -58,13 +58,13 @@ class Wire:
         pool: at its other end.
         faults: how the next requests fare: `busy`, `unsent` or `unheard`; empty for well.
         delay: seconds that each request takes.
-        heard: the operations that the pool has heard.
+        received: the operations that the pool has received.
     """
 
     pool: LocalPool
     faults: list[str] = field(factory=list)
     delay: float = 0
-    heard: list[str] = field(factory=list)
+    received: list[str] = field(factory=list)
 
     def __call__(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         """Carry a request of botocore's, and its reply."""
@@ -86,7 +86,7 @@ class Wire:
         return AWSResponse(request.url, answered.status, headers, raw)
 
     def _hear(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        self.heard.append(operation)
+        self.received.append(operation)
         return self.pool.answer(operation, request)
 
     def _refuse(self, *_: Any) -> dict[str, Any]:
@@ -235,8 +235,8 @@ def give(page: Page, label: str, text: str) -> None:
 
 def authenticator(page: Page, **options: Any) -> None:
     """Plug an authenticator in: Chromium's own, which is always at hand and never asks."""
-    told = page.context.new_cdp_session(page)
-    told.send("WebAuthn.enable")
+    session = page.context.new_cdp_session(page)
+    session.send("WebAuthn.enable")
     usual = {
         "protocol": "ctap2",
         "transport": "internal",
@@ -245,7 +245,7 @@ def authenticator(page: Page, **options: Any) -> None:
         "isUserVerified": True,
         "automaticPresenceSimulation": True,
     }
-    told.send("WebAuthn.addVirtualAuthenticator", {"options": {**usual, **options}})
+    session.send("WebAuthn.addVirtualAuthenticator", {"options": {**usual, **options}})
 
 
 def here(page: Page) -> tuple[str, str | None]:
@@ -260,5 +260,5 @@ def title(page: Page) -> str:
 
 def notice(page: Page) -> str | None:
     """What it says of what went before; None for nothing."""
-    told = page.locator("[role=alert]:visible, [role=status]:visible")
-    return told.inner_text() if told.count() else None
+    messages = page.locator("[role=alert]:visible, [role=status]:visible")
+    return messages.inner_text() if messages.count() else None

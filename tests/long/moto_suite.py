@@ -50,8 +50,8 @@ def download(folder: Path) -> None:
     with tarfile.open(folder / f"{name}.tar.gz") as archive:
         for member in archive.getmembers():
             inside = member.name.removeprefix(f"{name}/")
-            wanted = inside == "tests/__init__.py" or inside.startswith("tests/test_cognitoidp/")
-            if wanted and member.isfile() and ".." not in inside:
+            included = inside == "tests/__init__.py" or inside.startswith("tests/test_cognitoidp/")
+            if included and member.isfile() and ".." not in inside:
                 member.name = inside
                 archive.extract(member, folder)
 

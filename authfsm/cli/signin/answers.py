@@ -78,8 +78,6 @@ class AnswerPrompter:
         known, self.password = self.password, None
         return known or self._user.hidden(question)
 
-    # ---- what is asked -------------------------------------------------------------------------------
-
     def _prompts(self, flow: Flow) -> list[Prompt]:
         if flow.challenge is None:
             return []
@@ -195,8 +193,6 @@ class AnswerPrompter:
                 break
             name = self._user.line("Another field", hint="Enter: send")
         return r.RawAnswer(fields)
-
-    # ---- the authenticator app -------------------------------------------------------------------------
 
     def _carry_over(self, asked: MfaSetup, account: str) -> None:
         try:

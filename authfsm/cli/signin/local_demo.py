@@ -70,58 +70,34 @@ _ASKING: Final = DeviceConfiguration(
     challenge_required_on_new_device=True, device_only_remembered_on_user_prompt=True
 )
 
+_BOTH: Final = ["SMS_MFA", "SOFTWARE_TOKEN_MFA"]
+
 DEMO_POOLS: Final[Mapping[str, DemoPool]] = {
     "sms": DemoPool("the password, then a code by SMS", lambda: _with(_mfa("SMS_MFA"), phone_number=PHONE)),
-    "totp": DemoPool(
-        "the password, then a code of the authenticator app",
-        lambda: _with(_mfa("SOFTWARE_TOKEN_MFA"), totp_secret=pyotp.random_base32()),
-    ),
-    "setup": DemoPool(
-        "an authenticator app is enrolled on the way", lambda: _with(_mfa("SOFTWARE_TOKEN_MFA"))
-    ),
-    "new-password": DemoPool(
-        "a temporary password is replaced",
-        lambda: _with(LocalPool(required_attributes=["name"]), temporary=True),
-        hints={"a good new one": NEW_PASSWORD},
-    ),
+    "totp": DemoPool("the password, then a code of the authenticator app",
+                     lambda: _with(_mfa("SOFTWARE_TOKEN_MFA"), totp_secret=pyotp.random_base32())),
+    "setup": DemoPool("an authenticator app is enrolled on the way", lambda: _with(_mfa("SOFTWARE_TOKEN_MFA"))),
+    "new-password": DemoPool("a temporary password is replaced",
+                             lambda: _with(LocalPool(required_attributes=["name"]), temporary=True),
+                             hints={"a good new one": NEW_PASSWORD}),
     "email": DemoPool("the password, then a code by e-mail", lambda: _with(_mfa("EMAIL_OTP"), email=EMAIL)),
-    "choice": DemoPool(
-        "the first factor is chosen",
-        lambda: _with(
-            LocalPool(allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP", "SMS_OTP"]),
-            email=EMAIL,
-            phone_number=PHONE,
-        ),
-        flow="USER_AUTH",
-    ),
-    "mfa-choice": DemoPool(
-        "the second factor is chosen",
-        lambda: _with(
-            _mfa("SMS_MFA", "SOFTWARE_TOKEN_MFA"),
-            phone_number=PHONE,
-            totp_secret=pyotp.random_base32(),
-            mfa=["SMS_MFA", "SOFTWARE_TOKEN_MFA"],
-        ),
-    ),
-    "custom": DemoPool(
-        "the pool's own functions ask a riddle",
-        lambda: _with(LocalPool(triggers=riddle_triggers())),
-        flow="CUSTOM_AUTH",
-        hints={"the answer": "age"},
-    ),
+    "choice": DemoPool("the first factor is chosen",
+                       lambda: _with(LocalPool(allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP", "SMS_OTP"]),
+                                     email=EMAIL, phone_number=PHONE),
+                       flow="USER_AUTH"),
+    "mfa-choice": DemoPool("the second factor is chosen",
+                           lambda: _with(_mfa(*_BOTH), phone_number=PHONE, totp_secret=pyotp.random_base32(), mfa=_BOTH)),
+    "custom": DemoPool("the pool's own functions ask a riddle",
+                       lambda: _with(LocalPool(triggers=riddle_triggers())),
+                       flow="CUSTOM_AUTH", hints={"the answer": "age"}),
     "passkey": DemoPool("a passkey, which a terminal cannot use", _passkey, flow="USER_AUTH"),
-    "device": DemoPool(
-        "this device is remembered, and replaces the code",
-        lambda: _with(_mfa("SMS_MFA", device=_ASKING), phone_number=PHONE),
-        twice=True,
-    ),
+    "device": DemoPool("this device is remembered, and replaces the code",
+                       lambda: _with(_mfa("SMS_MFA", device=_ASKING), phone_number=PHONE), twice=True),
     "password": DemoPool("nothing but a password", lambda: _with(LocalPool())),
-    "reset": DemoPool(
-        "an administrator reset the password", lambda: _with(LocalPool(), status="RESET_REQUIRED")
-    ),
+    "reset": DemoPool("an administrator reset the password", lambda: _with(LocalPool(), status="RESET_REQUIRED")),
     "unconfirmed": DemoPool("the user was never confirmed", lambda: _with(LocalPool(), status="UNCONFIRMED")),
     "other": DemoPool("a challenge of an unknown name: a dead end", _other, flow="CUSTOM_AUTH"),
-}
+}  # fmt: skip
 """Every pool that can be tried, by its name; the first is the usual one."""
 
 

@@ -195,9 +195,6 @@ class Screen:
         self.console.file.flush()
 
 
-# ---- the end of the command -------------------------------------------------------------------------------
-
-
 class ExitStatus(IntEnum):
     """The exit codes: one for each different next action of a user or a script."""
 
@@ -250,9 +247,6 @@ class Misused(SignInEnded):
 
     def __init__(self, why: str) -> None:
         super().__init__(ExitStatus.MISUSED, why)
-
-
-# ---- the keyboard ------------------------------------------------------------------------------
 
 
 def read_line() -> str:

@@ -193,9 +193,6 @@ def _account(username: str) -> str:
     return f"{username} (device)"
 
 
-# ---- tokens -----------------------------------------------------------------------------------
-
-
 @frozen
 class TokenOutput:
     """The destinations of the tokens; `allow_terminal` prints them even to a terminal."""

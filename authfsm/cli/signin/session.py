@@ -106,8 +106,6 @@ class SignInSession:
                 if self._flow is not None and self._flow.tokens is None:
                     self._flow.cancel()  # which erases the password and the session
 
-    # ---- one attempt -----------------------------------------------------------------------------------
-
     def _attempt(self) -> Flow:
         start, answers = self._start, self._answers
         username = self._username = self._username or self._ask_username()
@@ -204,8 +202,6 @@ class SignInSession:
             self._screen.note("The device was not remembered.", " ".join(why(error)))
             return
         self._screen.good(f"Device stored in {self._devices.keep(username, device)}")
-
-    # ---- when it is over -------------------------------------------------------------------------------
 
     def _over(self, error: AuthfsmError) -> None:
         """Return to begin a new attempt, or raise SignInEnded."""

@@ -23,6 +23,7 @@ from authfsm.local.state import attributes
 from authfsm.local.state.codes import Purpose
 from authfsm.local.state.core import Core, Reply, Request, paginate
 from authfsm.local.state.users import AuthEvent, Status, User
+from authfsm.protocol.auth_flows import ANSWER_OPERATIONS, BEGIN_OPERATIONS
 from authfsm.protocol.states import MFA_METHODS, State
 
 # "You can only search for the following standard attributes ... Custom attributes are not searchable."
@@ -195,16 +196,10 @@ def enable_user(pool: Core, user: User, _: Request) -> None:
 
 
 _EVENT_KINDS: Final = {
-    "InitiateAuth": "SignIn",
-    "AdminInitiateAuth": "SignIn",
-    "RespondToAuthChallenge": "SignIn",
-    "AdminRespondToAuthChallenge": "SignIn",
-    "SignUp": "SignUp",
-    "ResendConfirmationCode": "ResendCode",
-    "ForgotPassword": "ForgotPassword",
-    "ConfirmForgotPassword": "ForgotPassword",
-    "ChangePassword": "PasswordChange",
-}
+    **dict.fromkeys(BEGIN_OPERATIONS | ANSWER_OPERATIONS, "SignIn"),
+    "SignUp": "SignUp", "ResendConfirmationCode": "ResendCode", "ForgotPassword": "ForgotPassword",
+    "ConfirmForgotPassword": "ForgotPassword", "ChangePassword": "PasswordChange",
+}  # fmt: skip
 _PASSWORD_CHALLENGES: Final = {State.PASSWORD_VERIFIER, State.PASSWORD, State.ADMIN_NO_SRP_AUTH}
 _MOST_EVENTS: Final = 60
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from authfsm.local.accounts import admin, enrolment, initiate_auth, records, self_service, sign_up
-from authfsm.local.api import pool_operations
+from authfsm.local.api import client_operations, pool_operations
 from authfsm.local.config import error_templates, request_members
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.signin import answers, devices
@@ -117,14 +117,14 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "SetUserPoolClientSessionConfiguration": Operation(self_service.set_user_pool_client_session_configuration),
     "DescribeUserPool":            Operation(pool_operations.describe_user_pool),
     "GetUserPoolMfaConfig":        Operation(pool_operations.get_user_pool_mfa_config),
-    "DescribeUserPoolClient":      Operation(pool_operations.describe_user_pool_client),
-    "ListUserPoolClients":         Operation(pool_operations.list_user_pool_clients),
-    "CreateUserPoolClient":        Operation(pool_operations.create_user_pool_client),
-    "UpdateUserPoolClient":        Operation(pool_operations.update_user_pool_client),
-    "DeleteUserPoolClient":        Operation(pool_operations.delete_user_pool_client),
-    "AddUserPoolClientSecret":     Operation(pool_operations.add_user_pool_client_secret),
-    "DeleteUserPoolClientSecret":  Operation(pool_operations.delete_user_pool_client_secret),
-    "ListUserPoolClientSecrets":   Operation(pool_operations.list_user_pool_client_secrets),
+    "DescribeUserPoolClient":      Operation(client_operations.describe_user_pool_client),
+    "ListUserPoolClients":         Operation(client_operations.list_user_pool_clients),
+    "CreateUserPoolClient":        Operation(client_operations.create_user_pool_client),
+    "UpdateUserPoolClient":        Operation(client_operations.update_user_pool_client),
+    "DeleteUserPoolClient":        Operation(client_operations.delete_user_pool_client),
+    "AddUserPoolClientSecret":     Operation(client_operations.add_user_pool_client_secret),
+    "DeleteUserPoolClientSecret":  Operation(client_operations.delete_user_pool_client_secret),
+    "ListUserPoolClientSecrets":   Operation(client_operations.list_user_pool_client_secrets),
     "DeleteGroup":                 Operation(records.delete_group),
     "ListUsersInGroup":            Operation(records.list_users_in_group),
     **{name: Operation(function) for name, function in records.FUNCTIONS.items()},

@@ -16,11 +16,11 @@ from authfsm.base.mixins import DisplayMixin
 from authfsm.base.secret import Secret, secret, secret_values
 from authfsm.local.accounts import enrolment, sign_up
 from authfsm.local.accounts.records import add_missing_groups
-from authfsm.local.api import pool_operations
+from authfsm.local.api import client_operations, pool_operations
 from authfsm.local.api.aws_json import HttpReply, answer_http
 from authfsm.local.api.operations import answer, read_members
 from authfsm.local.config.contradictions import Contradictions
-from authfsm.local.config.descriptions import merged_settings, unsupported_settings
+from authfsm.local.config.descriptions import merged_settings
 from authfsm.local.config.leniency import Accepted
 from authfsm.local.config.pool_configuration import (
     EVERY_FLOW,
@@ -32,6 +32,7 @@ from authfsm.local.config.pool_configuration import (
     Triggers,
 )
 from authfsm.local.config.schema import check_names
+from authfsm.local.config.unsupported_settings import unsupported_settings
 from authfsm.local.signin import passwords
 from authfsm.local.state.codes import Entropy, Outbox, checked_totp_secret
 from authfsm.local.state.core import Core
@@ -119,31 +120,20 @@ class LocalPool(DisplayMixin):
         client_settings = {name: settings.pop(name) for name in _CLIENT_SETTINGS & set(settings)}
         pool_id = pool_id or pool_operations.new_pool_id(region, entropy)
         configuration = PoolConfiguration(
-            pool_id=pool_id,
-            issuer=issuer or pool_operations.cognito_issuer(pool_id),
-            mfa=mfa,
-            mfa_methods=mfa_methods,
-            device=device,
-            triggers=triggers,
-            aliases=aliases,
-            username_attributes=username_attributes,
-            case_sensitive=case_sensitive,
-            required_attributes=required_attributes,
-            account_recovery=account_recovery,
-            password_policy=password_policy or PasswordPolicy(),
-            contradictions=contradictions or Contradictions(),
+            pool_id=pool_id, issuer=issuer or pool_operations.cognito_issuer(pool_id),
+            mfa=mfa, mfa_methods=mfa_methods, device=device, triggers=triggers, aliases=aliases,
+            username_attributes=username_attributes, case_sensitive=case_sensitive,
+            required_attributes=required_attributes, account_recovery=account_recovery,
+            password_policy=password_policy or PasswordPolicy(), contradictions=contradictions or Contradictions(),
             **settings,
-        )
+        )  # fmt: skip
         self._start(configuration, clock, entropy, key)
         self._client_id = self.add_client(
-            client_id=client_id,
-            client_secret=client_secret,
-            explicit_auth_flows=explicit_auth_flows,
+            client_id=client_id, client_secret=client_secret, explicit_auth_flows=explicit_auth_flows,
             auth_session_validity=auth_session_validity,
             prevent_user_existence_errors=prevent_user_existence_errors,
-            refresh_token_rotation=refresh_token_rotation,
-            **client_settings,
-        ).client_id
+            refresh_token_rotation=refresh_token_rotation, **client_settings,
+        ).client_id  # fmt: skip
 
     def _start(
         self, configuration: PoolConfiguration, clock: Clock, entropy: Entropy, key: RSAKey | None
@@ -255,8 +245,8 @@ class LocalPool(DisplayMixin):
         client_secret = secret_values(client_secret)
         pool_operations.check_setting_names(settings, AppClient)
         if client_secret is True:
-            client_secret = pool_operations.new_client_secret(self._entropy)
-        client_id = client_id or pool_operations.new_client_id(self._entropy)
+            client_secret = client_operations.new_client_secret(self._entropy)
+        client_id = client_id or client_operations.new_client_id(self._entropy)
         client = AppClient(client_id, secret(client_secret or None), **settings)
         # A real app client may name attributes that its pool's description does not have.
         for name in () if client.client_description else ("read_attributes", "write_attributes"):
@@ -358,11 +348,10 @@ class LocalPool(DisplayMixin):
         """
         from authfsm.local.api.boto_hook import boto_client  # noqa: PLC0415 - boto3 takes 0.3 s to load
 
-        def answer_request(target: str, body: bytes, authorization: str) -> HttpReply:
-            signed = bool(authorization)
-            return answer_http(self.answer, target, body, self.request_id(), signed=signed)
+        def exchange(target: str, body: bytes, authorization: str) -> HttpReply:
+            return answer_http(self.answer, target, body, self.request_id(), signed=bool(authorization))
 
-        return boto_client(answer_request, self.region, config)
+        return boto_client(exchange, self.region, config)
 
     def cognito(self, **settings: Any) -> Cognito:
         """Return this package's synchronous driver, connected to this pool; `settings` replace its arguments."""

@@ -1,4 +1,4 @@
-"""The operations on the pool and its app clients.
+"""The operations on the pool.
 
 A description is what DescribeUserPool and GetUserPoolMfaConfig return: the requests that create or update a pool
 turn into one, from which `descriptions` reads settings. The messages of refusals are those of AWS, as the tests
@@ -14,14 +14,13 @@ from typing import Any, Final
 
 from attrs import evolve, fields
 
-from authfsm.base.secret import Secret
 from authfsm.local.accounts.records import DOMAINS
 from authfsm.local.config import contradictory_settings, descriptions, error_templates
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.config.pool_configuration import AppClient, PoolConfiguration
+from authfsm.local.config.pool_configuration import PoolConfiguration
 from authfsm.local.config.schema import STANDARD_ATTRIBUTES
 from authfsm.local.state.codes import Entropy, random_text
-from authfsm.local.state.core import Core, Reply, Request, paginate
+from authfsm.local.state.core import Core, Reply, Request
 from authfsm.settings.descriptions import Descriptions, Structure
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,40}")
@@ -54,7 +53,8 @@ _TEMPLATE_MEMBERS: Final = {
 }
 
 
-def _refuse(why: str) -> PoolRefusal:
+def refuse(why: str) -> PoolRefusal:
+    """Return the refusal of a parameter, with its reason."""
     return error_templates.INVALID_PARAMETER.refusal(why=why)
 
 
@@ -76,13 +76,14 @@ def updated(core: Core, request: Structure) -> dict[str, Any]:
     return _described(core, {**kept, **rest}, descriptions.mfa_config(core.configuration))
 
 
-def _check(core: Core, contradictions: Iterable[str]) -> None:
+def check_settings(core: Core, contradictions: Iterable[str]) -> None:
+    """Refuse settings that contradict each other, for these reasons."""
     for why in contradictions:
-        core.refuse_or_record("contradictory-settings", _refuse(why))
+        core.refuse_or_record("contradictory-settings", refuse(why))
 
 
 def _described(core: Core, pool: dict[str, Any], mfa: Structure) -> dict[str, Any]:
-    _check(core, contradictory_settings.of_pool(pool))
+    check_settings(core, contradictory_settings.of_pool(pool))
     mode = pool.get("MfaConfiguration", "OFF")
     template = pool.get("VerificationMessageTemplate", {})
     repeated = {ours: template[name] for name, ours in _TEMPLATE_MEMBERS.items() if name in template}
@@ -90,7 +91,7 @@ def _described(core: Core, pool: dict[str, Any], mfa: Structure) -> dict[str, An
     if mode != "OFF" and "SmsConfiguration" in pool:
         factors["SmsMfaConfiguration"] = {"SmsConfiguration": pool["SmsConfiguration"]}
     if mode != "OFF" and not factors:
-        raise _refuse(
+        raise refuse(
             "SMS configuration and Auto verification for phone_number are required when MFA is required/optional"
         )
     members = {**_DEFAULTS, **repeated, **pool, "LastModifiedDate": core.clock().timestamp()}
@@ -104,7 +105,7 @@ def configured(configuration: PoolConfiguration, description: Mapping[str, Any])
         settings.pop("pool_id", None)
         return evolve(configuration, **settings)
     except (ValueError, TypeError, OverflowError) as error:
-        raise _refuse(str(error)) from None
+        raise refuse(str(error)) from None
 
 
 def summary(configuration: PoolConfiguration) -> dict[str, Any]:
@@ -117,24 +118,24 @@ def summary(configuration: PoolConfiguration) -> dict[str, Any]:
 def schema_attribute(attribute: Structure) -> dict[str, Any]:
     """Return an attribute of Schema or CustomAttributes as DescribeUserPool shows it."""
     if "Name" not in attribute:
-        raise _refuse("A schema attribute has no Name.")
+        raise refuse("A schema attribute has no Name.")
     name, kind = attribute["Name"], attribute.get("AttributeDataType")
     developer_only = attribute.get("DeveloperOnlyAttribute", False)
     standard = STANDARD_ATTRIBUTES.get(name)
     if standard is not None:
         if kind not in {None, standard.data_type} or developer_only:
-            raise _refuse(
+            raise refuse(
                 "You can not change AttributeDataType or set developerOnlyAttribute for standard schema"
                 f" attribute {name}"
             )
         kind = standard.data_type
     else:
         if kind is None:
-            raise _refuse(
+            raise refuse(
                 "Invalid AttributeDataType input, consider using the provided AttributeDataType enum."
             )
         if attribute.get("Required"):
-            raise _refuse("Required custom attributes are not supported currently.")
+            raise refuse("Required custom attributes are not supported currently.")
         name = f"{'dev:' if developer_only else ''}custom:{name}"
     described = {
         "Name": name,
@@ -156,11 +157,11 @@ def _limits(kind: str, attribute: Structure) -> dict[str, str]:
     limits: dict[str, str] = {n: e for n, e in attribute.get(group, {}).items() if n in {low, high}}
     name = attribute["Name"]
     if not all(_INTEGER.fullmatch(each) for each in limits.values()):
-        raise _refuse(f"Invalid {group} for schema attribute {name}")
+        raise refuse(f"Invalid {group} for schema attribute {name}")
     if kind == "String" and any(int(each) > _LONGEST for each in limits.values()):
-        raise _refuse(f"user.{name}: String attributes cannot have a length of more than {_LONGEST}")
+        raise refuse(f"user.{name}: String attributes cannot have a length of more than {_LONGEST}")
     if low in limits and high in limits and int(limits[low]) > int(limits[high]):
-        raise _refuse(f"user.{name}: Max {unit} cannot be less than min {unit}.")
+        raise refuse(f"user.{name}: Max {unit} cannot be less than min {unit}.")
     return limits
 
 
@@ -179,7 +180,7 @@ def add_custom_attributes(core: Core, request: Request) -> None:
         new = schema_attribute(attribute)
         plain = new["Name"].removeprefix("dev:")
         if plain in schema:
-            raise _refuse(f"{plain}: Existing attribute already has name {schema[plain]['Name']}.")
+            raise refuse(f"{plain}: Existing attribute already has name {schema[plain]['Name']}.")
         schema[plain] = new
     _change(core, {"SchemaAttributes": [*schema.values()], "LastModifiedDate": core.clock().timestamp()})
 
@@ -189,19 +190,18 @@ def set_user_pool_mfa_config(core: Core, request: Request) -> Reply:
     mode = request.get("MfaConfiguration", "OFF")
     factors = {n: e for n, e in request.items() if n not in {"UserPoolId", "MfaConfiguration"}}
     if mode not in {"ON", "OFF", "OPTIONAL"}:
-        raise _refuse("[MfaConfiguration] must be one of 'ON', 'OFF', or 'OPTIONAL'.")
+        raise refuse("[MfaConfiguration] must be one of 'ON', 'OFF', or 'OPTIONAL'.")
     if mode != "OFF" and not factors:
-        raise _refuse(
+        raise refuse(
             "At least one of [SmsMfaConfiguration] or [SoftwareTokenMfaConfiguration] must be provided."
         )
     if "SmsMfaConfiguration" in factors and "SmsConfiguration" not in factors["SmsMfaConfiguration"]:
-        raise _refuse("[SmsConfiguration] is a required member of [SoftwareTokenMfaConfiguration].")
+        raise refuse("[SmsConfiguration] is a required member of [SoftwareTokenMfaConfiguration].")
     members = {"MfaConfiguration": mode, "LastModifiedDate": core.clock().timestamp()}
     _change(core, members, {**factors, "MfaConfiguration": mode})
     return descriptions.mfa_config(core.configuration)
 
 
-_CLIENT_ALPHABET: Final = string.ascii_lowercase + string.digits
 _POOL_ID_ALPHABET: Final = string.ascii_letters + string.digits
 
 
@@ -221,16 +221,6 @@ def new_pool_id(region: str, entropy: Entropy) -> str:
 def cognito_issuer(pool_id: str) -> str:
     """Return the issuer that Cognito gives a pool."""
     return f"https://cognito-idp.{pool_id.partition('_')[0]}.amazonaws.com/{pool_id}"
-
-
-def new_client_id(entropy: Entropy) -> str:
-    """Return a random app client id."""
-    return random_text(entropy, 26, _CLIENT_ALPHABET)
-
-
-def new_client_secret(entropy: Entropy) -> Secret[str]:
-    """Return a random app client secret."""
-    return Secret(random_text(entropy, 51, _CLIENT_ALPHABET))
 
 
 def describe_user_pool(pool: Core, _: Request) -> Reply:
@@ -281,110 +271,7 @@ def check_deletable(pool: Core, request: Request) -> None:
     pool.check_pool(request)
     described = descriptions.user_pool(pool.configuration, 0)
     if described.get("DeletionProtection") == "ACTIVE":
-        raise _refuse(
+        raise refuse(
             "The user pool cannot be deleted because deletion protection is activated."
             " Deletion protection must be inactivated first."
         )
-
-
-def describe_user_pool_client(pool: Core, request: Request) -> Reply:
-    """DescribeUserPoolClient."""
-    return _client_reply(pool, pool.client(request))
-
-
-def list_user_pool_clients(pool: Core, request: Request) -> Reply:
-    """ListUserPoolClients."""
-
-    def show(client: AppClient) -> Reply:
-        own = {"ClientId": client.client_id, "ClientName": client.client_name}
-        return {**own, "UserPoolId": request["UserPoolId"]}
-
-    return paginate(pool.clients, show, request, "UserPoolClients", size="MaxResults")
-
-
-def create_user_pool_client(pool: Core, request: Request) -> Reply:
-    """CreateUserPoolClient."""
-    secret = Secret(request["ClientSecret"]) if "ClientSecret" in request else None
-    if request.get("GenerateSecret"):
-        secret = new_client_secret(pool.entropy)
-    own = {"ClientId": new_client_id(pool.entropy), "CreationDate": pool.clock().timestamp()}
-    return _set_client(pool, {**request, **own}, {"client_secret": secret}, "creating")
-
-
-def update_user_pool_client(pool: Core, request: Request) -> Reply:
-    """UpdateUserPoolClient: resets what it leaves out, but not the secret; sign-ins under way keep the old settings."""
-    client = pool.client(request)
-    before = client.client_description
-    kept = {name: before[name] for name in ("ClientSecretArn", "CreationDate") if name in before}
-    kept["ClientName"] = client.client_name
-    secrets = {name: getattr(client, name) for name in ("client_secret", "second_secret", "secret_dates")}
-    return _set_client(pool, {**kept, **request}, secrets, "updating")
-
-
-def _secrets(client: AppClient) -> dict[str, tuple[float, Secret[str]]]:
-    """Return a client's secrets, and when they were added, by their ids."""
-    dates = client.secret_dates or (client.client_description.get("CreationDate", 0.0),)
-    dated = zip(dates, client.secrets, strict=False)
-    return {f"{client.client_id}--{at:.6f}": (at, each) for at, each in dated}
-
-
-def _keep_secrets(pool: Core, client: AppClient, found: Mapping[str, tuple[float, Secret[str]]]) -> None:
-    first, second = ([each for _, each in found.values()] + [None])[:2]
-    dates = tuple(at for at, _ in found.values())
-    changed = evolve(client, client_secret=first, second_secret=second, secret_dates=dates)
-    pool.clients[client.client_id] = changed
-
-
-def add_user_pool_client_secret(pool: Core, request: Request) -> Reply:
-    """AddUserPoolClientSecret: the reply has a secret only if the pool has made it (AWS API reference)."""
-    client, at, own = pool.client(request), pool.clock().timestamp(), request.get("ClientSecret")
-    found, value = _secrets(client), Secret(own) if own else new_client_secret(pool.entropy)
-    if not found:  # "for an existing confidential user pool app client"; the messages are ours
-        raise _refuse("A public app client has no secrets.")
-    if len(found) > 1:  # "up to 2 active secrets"
-        raise error_templates.TOO_MANY_SECRETS.refusal()
-    while (secret_id := f"{client.client_id}--{at:.6f}") in found:
-        at += 1e-6  # a clock that stands still must not replace the first secret
-    _keep_secrets(pool, client, {**found, secret_id: (at, value)})
-    shown = {} if own else {"ClientSecretValue": value.reveal()}
-    return {"ClientSecretDescriptor": {"ClientSecretId": secret_id, "ClientSecretCreateDate": at, **shown}}
-
-
-def delete_user_pool_client_secret(pool: Core, request: Request) -> None:
-    """DeleteUserPoolClientSecret: "You cannot delete the last remaining secret" (AWS API reference)."""
-    client = pool.client(request)
-    found = _secrets(client)
-    if found.pop(request["ClientSecretId"], None) is None:
-        raise error_templates.NO_SUCH_RESOURCE.refusal()
-    if not found:
-        raise _refuse("This is the app client's last secret.")
-    _keep_secrets(pool, client, found)
-
-
-def list_user_pool_client_secrets(pool: Core, request: Request) -> Reply:
-    """ListUserPoolClientSecrets: without the secrets themselves."""
-    found = [(secret_id, at) for secret_id, (at, _) in _secrets(pool.client(request)).items()]
-    return {"ClientSecrets": [{"ClientSecretId": name, "ClientSecretCreateDate": at} for name, at in found]}
-
-
-def delete_user_pool_client(pool: Core, request: Request) -> None:
-    """DeleteUserPoolClient."""
-    client_id = pool.client(request).client_id
-    del pool.clients[client_id]
-    if client_id in pool.session_configurations:
-        del pool.session_configurations[client_id]
-
-
-def _set_client(pool: Core, described: Mapping[str, Any], secrets: Mapping[str, Any], verb: str) -> Reply:
-    _check(pool, contradictory_settings.of_client(described, pool.configuration.attributes, verb))
-    try:
-        settings = descriptions.client_settings({**described, "LastModifiedDate": pool.clock().timestamp()})
-        client = AppClient(**{**settings, **secrets})
-    except (ValueError, TypeError, OverflowError) as error:
-        raise _refuse(str(error)) from None
-    pool.clients[client.client_id] = client
-    return _client_reply(pool, client)
-
-
-def _client_reply(pool: Core, client: AppClient) -> Reply:
-    return {"UserPoolClient": descriptions.user_pool_client(pool.configuration, client)}

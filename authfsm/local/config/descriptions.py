@@ -2,12 +2,12 @@
 
 UserPool is in the responses of DescribeUserPool and CreateUserPool, UserPoolClient in those of the same
 operations for app clients. What has no setting here is kept and returned as it came, and listed with its reason
-in `LocalPool.unsupported_settings`.
+in `unsupported_settings`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from attrs import evolve
@@ -39,15 +39,12 @@ _MEMBERS: Final[dict[type, dict[str, tuple[str, Any]]]] = {
         "device_only_remembered_on_user_prompt": ("DeviceOnlyRememberedOnUserPrompt", False),
     },
     c.WebAuthnConfiguration: {
-        "relying_party_id": ("RelyingPartyId", None),
-        "user_verification": ("UserVerification", "preferred"),
+        "relying_party_id": ("RelyingPartyId", None), "user_verification": ("UserVerification", "preferred"),
         "factor_configuration": ("FactorConfiguration", "SINGLE_FACTOR"),
     },
     SchemaAttribute: {
-        "name": ("Name", None),
-        "data_type": ("AttributeDataType", "String"),
-        "developer_only": ("DeveloperOnlyAttribute", False),
-        "mutable": ("Mutable", True),
+        "name": ("Name", None), "data_type": ("AttributeDataType", "String"),
+        "developer_only": ("DeveloperOnlyAttribute", False), "mutable": ("Mutable", True),
         "required": ("Required", False),
     },
     c.AppClient: {
@@ -56,7 +53,7 @@ _MEMBERS: Final[dict[type, dict[str, tuple[str, Any]]]] = {
         "prevent_user_existence_errors": ("PreventUserExistenceErrors", "LEGACY"),
         "enable_token_revocation": ("EnableTokenRevocation", True),
     },
-}
+}  # fmt: skip
 _CONSTRAINTS: Final = {
     "min_length": ("StringAttributeConstraints", "MinLength"),
     "max_length": ("StringAttributeConstraints", "MaxLength"),
@@ -306,99 +303,3 @@ def _write_validities(client: c.AppClient, before: Mapping[str, Any]) -> dict[st
             number = seconds // size
         members[name], members["TokenValidityUnits"][member] = number, unit
     return members
-
-
-_UNKNOWN: Final = "this version of authfsm does not know it"
-_NO_TEXTS: Final = "messages have no text: read the codes in the outbox"
-_NOT_SENT: Final = "messages are not sent: read them in the outbox"
-_NO_LOGIN_PAGES: Final = "there are no managed login pages and no OAuth endpoints"
-
-# Members that have a setting here, that describe the real pool, or that change nothing in a sign-in.
-_SUPPORTED_IN_POOL: Final = {
-    "AccountRecoverySetting", "AcrConfiguration", "AdminCreateUserConfig", "AliasAttributes", "Arn",
-    "AutoVerifiedAttributes", "CreationDate", "DeletionProtection", "DeviceConfiguration",
-    "EstimatedNumberOfUsers", "Id", "LambdaConfig", "LastModifiedDate", "MfaConfiguration", "Name",
-    "Policies", "PoolName", "Schema", "SchemaAttributes", "Status", "UserAttributeUpdateSettings",
-    "UserPoolAddOns", "UserPoolTags", "UserPoolTier", "UsernameAttributes", "UsernameConfiguration",
-}  # fmt: skip
-_SUPPORTED_IN_CLIENT: Final = {
-    "AccessTokenValidity", "AuthSessionValidity", "ClientId", "ClientName", "ClientSecret",
-    "ClientSecretArn", "ClientType", "CreationDate", "EnableTokenRevocation", "ExplicitAuthFlows", "GenerateSecret",
-    "IdTokenValidity", "LastModifiedDate", "PreventUserExistenceErrors", "ReadAttributes",
-    "RefreshTokenRotation", "RefreshTokenValidity", "SupportedIdentityProviders",
-    "TokenValidityUnits", "UserPoolId", "WriteAttributes",
-}  # fmt: skip
-
-_REASONS_IN_POOL: Final = {
-    **dict.fromkeys(("CustomDomain", "DcrConfiguration", "Domain"), _NO_LOGIN_PAGES),
-    **dict.fromkeys(
-        ("EmailConfiguration", "EmailConfigurationFailure", "SmsConfiguration", "SmsConfigurationFailure"), _NOT_SENT
-    ),
-    **dict.fromkeys(
-        ("EmailVerificationMessage", "EmailVerificationSubject", "SmsAuthenticationMessage",
-         "SmsVerificationMessage", "VerificationMessageTemplate"), _NO_TEXTS,
-    ),
-    "IssuerConfiguration": "set `issuer` for the issuer of the tokens",
-    "KeyConfiguration": "set `key` for the signing key",
-}  # fmt: skip
-_REASONS_IN_CLIENT: Final = {
-    **dict.fromkeys(
-        ("AllowedOAuthFlows", "AllowedOAuthFlowsUserPoolClient", "AllowedOAuthScopes", "CallbackURLs",
-         "DefaultRedirectURI", "LogoutURLs"), _NO_LOGIN_PAGES,
-    ),
-    "AnalyticsConfiguration": "nothing is reported to Amazon Pinpoint",
-    "EnablePropagateAdditionalUserContextData": "there is no threat protection that would use it",
-    "PublishSecretsInAWSSecretsManager": "the secret is not in AWS Secrets Manager: read `client_secret`",
-}  # fmt: skip
-
-
-def unsupported_settings(configuration: c.PoolConfiguration, client: c.AppClient) -> tuple[str, ...]:
-    """Return the settings in the descriptions of a pool and an app client that are not supported, with reasons."""
-    described, triggers = configuration.pool_description, configuration.triggers
-    pool, mfa = described.get("UserPool", {}), described.get("MfaConfig")
-    own = _unsupported_in_client(client.client_description)
-    known = (*_unsupported_in_pool(pool, mfa, triggers), *own)
-    # Members that the API does not have, and that are not among the known ones already.
-    before = {each.partition(":")[0] for each in known}
-    paths = described.get("unknown", ())
-    unknown = (path.removeprefix("UserPool.").removeprefix("UserPoolClient.") for path in paths)
-    return (*known, *(f"{name}: {_UNKNOWN}" for name in unknown if name not in before))
-
-
-def _unsupported_in_pool(
-    pool: Structure, mfa: Structure | None, triggers: c.Triggers | None
-) -> Iterator[str]:
-    yield from _unsupported(pool, _SUPPORTED_IN_POOL, _REASONS_IN_POOL)
-    for name in sorted(pool.get("LambdaConfig", {})):
-        field = c.TRIGGER_FIELDS.get(name.removesuffix("Config"))
-        if field is None:
-            yield f"LambdaConfig.{name}: {_NO_LOGIN_PAGES if 'Federation' in name else _NOT_SENT}"
-        elif getattr(triggers, field, None) is None:
-            yield f"LambdaConfig.{name}: no Lambda function is called; give Triggers({field}=...)"
-    addons = pool.get("UserPoolAddOns", {})
-    mode = addons.get("AdvancedSecurityMode", "OFF")
-    if mode != "OFF" or addons.get("AdvancedSecurityAdditionalFlows"):
-        yield "UserPoolAddOns: there is no threat protection: no sign-in counts as risky"
-    if pool.get("AdminCreateUserConfig", {}).get("InviteMessageTemplate"):
-        yield f"AdminCreateUserConfig.InviteMessageTemplate: {_NO_TEXTS}"
-    if mfa is None and pool.get("MfaConfiguration", "OFF") != "OFF":
-        yield (
-            "MfaConfiguration: all second factors are enabled, because only GetUserPoolMfaConfig "
-            "tells which are"
-        )
-
-
-def _unsupported_in_client(client: Structure) -> Iterator[str]:
-    yield from _unsupported(client, _SUPPORTED_IN_CLIENT, _REASONS_IN_CLIENT)
-    others = [e for e in client.get("SupportedIdentityProviders", ()) if e != "COGNITO"]
-    if others:
-        yield f"SupportedIdentityProviders: {', '.join(others)}: there is no federation"
-    for flow in client.get("ExplicitAuthFlows", ()):
-        if flow not in c.KNOWN_FLOWS:
-            yield f"ExplicitAuthFlows: {flow}: this flow is not supported"
-
-
-def _unsupported(members: Structure, supported: Collection[str], reasons: Mapping[str, str]) -> Iterator[str]:
-    for name in sorted(members):
-        if name not in supported and members[name] not in (None, False, "", [], {}):
-            yield f"{name}: {reasons.get(name, _UNKNOWN)}"

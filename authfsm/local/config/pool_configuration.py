@@ -17,25 +17,17 @@ from authfsm.local.config.contradictions import Contradictions
 from authfsm.local.config.lambda_functions import Trigger, to_function
 from authfsm.local.config.leniency import accepted_checks
 from authfsm.local.config.schema import STANDARD_ATTRIBUTES, Schema, SchemaAttribute, check_names
-from authfsm.protocol.auth_flows import (
-    ALLOWED_FIRST_AUTH_FACTORS,
-    AUTH_SESSION_VALIDITY,
-    CURRENT_VALUES,
-    DEFAULT_VALUES,
-    LEGACY_VALUES,
-    is_flow_allowed,
-    mixed_values_error,
-)
+from authfsm.protocol import auth_flows
 from authfsm.protocol.states import MFA_METHODS, State
 from authfsm.protocol.validators import to_tuple
 
-COGNITO_DEFAULT_FLOWS: Final = DEFAULT_VALUES
+COGNITO_DEFAULT_FLOWS: Final = auth_flows.DEFAULT_VALUES
 """The ExplicitAuthFlows of an app client that sets none (AWS API reference)."""
 
-EVERY_FLOW: Final = frozenset(CURRENT_VALUES)
+EVERY_FLOW: Final = frozenset(auth_flows.CURRENT_VALUES)
 """Every value of ExplicitAuthFlows that this pool supports, without the older values."""
 
-KNOWN_FLOWS: Final = EVERY_FLOW | frozenset(LEGACY_VALUES)
+KNOWN_FLOWS: Final = EVERY_FLOW | frozenset(auth_flows.LEGACY_VALUES)
 """Every value of ExplicitAuthFlows that this pool supports."""
 
 ACR_VALUES: Final = tuple(f"urn:cognito:loa:{level}" for level in (1, 2, 3, 4))
@@ -95,7 +87,7 @@ class AppClient:
     client_id: str
     client_secret: Secret[str] | None = None
     explicit_auth_flows: frozenset[str] = field(default=EVERY_FLOW, converter=_flows)
-    auth_session_validity: int = field(default=AUTH_SESSION_VALIDITY)
+    auth_session_validity: int = field(default=auth_flows.AUTH_SESSION_VALIDITY)
     prevent_user_existence_errors: Literal["ENABLED", "LEGACY"] = field(
         default="ENABLED", validator=_one_of("ENABLED", "LEGACY")
     )
@@ -116,7 +108,7 @@ class AppClient:
         # A real app client may allow flows that are not supported here: they are kept, and allow nothing.
         described = self.client_description.get("ExplicitAuthFlows", ())
         check_names("explicit_auth_flows", value, sorted({*KNOWN_FLOWS, *described}))
-        if error := mixed_values_error(value):
+        if error := auth_flows.mixed_values_error(value):
             raise ValueError(f"explicit_auth_flows {error}")
 
     @auth_session_validity.validator
@@ -136,7 +128,7 @@ class AppClient:
 
     def allows(self, auth_flow: str) -> bool:
         """Return whether ExplicitAuthFlows allow an AuthFlow."""
-        return is_flow_allowed(self.explicit_auth_flows, auth_flow)
+        return auth_flows.is_flow_allowed(self.explicit_auth_flows, auth_flow)
 
 
 @frozen
@@ -193,19 +185,11 @@ class Triggers:
 
 
 TRIGGER_FIELDS: Final = {
-    "CreateAuthChallenge": "create",
-    "CustomEmailSender": "custom_email_sender",
-    "CustomMessage": "custom_message",
-    "CustomSMSSender": "custom_sms_sender",
-    "DefineAuthChallenge": "define",
-    "PostAuthentication": "post_authentication",
-    "PostConfirmation": "post_confirmation",
-    "PreAuthentication": "pre_authentication",
-    "PreSignUp": "pre_sign_up",
-    "PreTokenGeneration": "pre_token_generation",
-    "UserMigration": "user_migration",
-    "VerifyAuthChallengeResponse": "verify",
-}
+    "CreateAuthChallenge": "create", "CustomEmailSender": "custom_email_sender", "CustomMessage": "custom_message",
+    "CustomSMSSender": "custom_sms_sender", "DefineAuthChallenge": "define", "PostAuthentication": "post_authentication",
+    "PostConfirmation": "post_confirmation", "PreAuthentication": "pre_authentication", "PreSignUp": "pre_sign_up",
+    "PreTokenGeneration": "pre_token_generation", "UserMigration": "user_migration", "VerifyAuthChallengeResponse": "verify",
+}  # fmt: skip
 """The field of `Triggers` with a function, by its name in LambdaConfig."""
 
 
@@ -283,12 +267,12 @@ class PasswordPolicy:
 
 def _first_factors(names: Iterable[str]) -> tuple[str, ...]:
     chosen = set(to_tuple(names)) or {"PASSWORD"}  # That "PASSWORD" is the default was measured.
-    check_names("allowed_first_auth_factors", chosen, ALLOWED_FIRST_AUTH_FACTORS)
+    check_names("allowed_first_auth_factors", chosen, auth_flows.ALLOWED_FIRST_AUTH_FACTORS)
     if chosen == {"WEB_AUTHN"}:
         # "The WEB_AUTHN option for passkey authentication must be accompanied by at least one other
         # option" -- developer guide, "Authentication flows"
         raise ValueError("WEB_AUTHN needs another first factor beside it")
-    return tuple(name for name in ALLOWED_FIRST_AUTH_FACTORS if name in chosen)
+    return tuple(name for name in auth_flows.ALLOWED_FIRST_AUTH_FACTORS if name in chosen)
 
 
 def _acr_values(names: Iterable[str] | Mapping[str, Any]) -> tuple[str, ...]:

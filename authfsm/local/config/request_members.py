@@ -18,14 +18,10 @@ from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
-    "structure": (dict,),
-    "document": (dict,),
-    "map": (dict,),
+    **dict.fromkeys(("structure", "document", "map"), (dict,)),
     "list": (list, tuple),
-    "string": (str,),
-    "blob": (str,),
-    "integer": (int,),
-    "long": (int,),
+    **dict.fromkeys(("string", "blob"), (str,)),
+    **dict.fromkeys(("integer", "long"), (int,)),
     "boolean": (bool,),
     "timestamp": (int, float),
 }

@@ -71,16 +71,13 @@ def issue_challenge(
     *,
     other_key: str | None = None,
     session_required: bool = False,
-    include_session: bool = True,
 ) -> Reply:
     """Return a challenge, found again by its session or `other_key`, and keep what its answer is checked against."""
     pending = pool.sessions.open(
         attempt, str(challenge), expected_answer, other_key=other_key, session_required=session_required
     )
     reply: Reply = {"ChallengeName": pending.challenge, "ChallengeParameters": dict(parameters)}
-    if include_session:
-        reply["Session"] = pending.session
-    return reply
+    return {**reply, "Session": pending.session}
 
 
 def next_challenge(
@@ -127,17 +124,10 @@ def _mfa_after_code(pool: Core, attempt: Attempt, user: User) -> RequiredMfa | N
 def issue_password_verifier(pool: Core, attempt: Attempt, proof: SrpProof) -> Reply:
     """Return PASSWORD_VERIFIER, which has no Session in USER_SRP_AUTH: the secret block identifies it."""
     parameters = {**proof.parameters(), "USERNAME": attempt.username, "USER_ID_FOR_SRP": attempt.username}
-    with_session = attempt.flow != "USER_SRP_AUTH"
-    return issue_challenge(
-        pool,
-        attempt,
-        State.PASSWORD_VERIFIER,
-        parameters,
-        proof,
-        other_key=proof.key,
-        session_required=with_session,
-        include_session=with_session,
-    )
+    challenge, with_session = State.PASSWORD_VERIFIER, attempt.flow != "USER_SRP_AUTH"
+    keys: dict[str, Any] = {"other_key": proof.key, "session_required": with_session}
+    reply = issue_challenge(pool, attempt, challenge, parameters, proof, **keys)
+    return {name: each for name, each in reply.items() if with_session or name != "Session"}
 
 
 def issue_factor_challenge(
@@ -224,15 +214,9 @@ def _issue_tokens(pool: Core, attempt: Attempt, metadata: Metadata) -> Reply:
     has_acr = attempt.target_level or not pool.configuration.contradictions.acr_only_with_target
     amr = token_claims.amr_claim(attempt.amr) if has_acr else ()
     overrides = run_token_triggers(pool, attempt, metadata, new_device=new is not None)
-    result = pool.token_issuer.issue(
-        user,
-        attempt.client,
-        attempt.started_at,
-        device_key,
-        amr=amr,
-        overrides=overrides,
-        max_sessions=pool.max_sessions_per_user,
-    )
+    began = user, attempt.client, attempt.started_at, device_key
+    limit = pool.max_sessions_per_user
+    result = pool.token_issuer.issue(*began, amr=amr, overrides=overrides, max_sessions=limit)
     if new:
         result["NewDeviceMetadata"] = new
     return {"AuthenticationResult": result, "ChallengeParameters": {}}

@@ -154,8 +154,6 @@ class ValueAnonymiser(ShapeAnonymiser):
             return text
         return self.placeholders.make("numbers", text, p.like_number(text))
 
-    # ---- running text -------------------------------------------------------------------------------
-
     def prose(self, text: str, words: frozenset[str] = v.CODES) -> str:
         """Return running text with each word replaced, except `words` and names of the API."""
         return "".join(

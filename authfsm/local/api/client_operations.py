@@ -1,0 +1,131 @@
+"""The operations on the pool's app clients and on their secrets."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping
+from typing import Any, Final
+
+from attrs import evolve
+
+from authfsm.base.secret import Secret
+from authfsm.local.api.pool_operations import check_settings, refuse
+from authfsm.local.config import contradictory_settings, descriptions, error_templates
+from authfsm.local.config.pool_configuration import AppClient
+from authfsm.local.state.codes import Entropy, random_text
+from authfsm.local.state.core import Core, Reply, Request, paginate
+
+_ALPHABET: Final = string.ascii_lowercase + string.digits
+
+
+def new_client_id(entropy: Entropy) -> str:
+    """Return a random app client id."""
+    return random_text(entropy, 26, _ALPHABET)
+
+
+def new_client_secret(entropy: Entropy) -> Secret[str]:
+    """Return a random app client secret."""
+    return Secret(random_text(entropy, 51, _ALPHABET))
+
+
+def describe_user_pool_client(pool: Core, request: Request) -> Reply:
+    """DescribeUserPoolClient."""
+    return _client_reply(pool, pool.client(request))
+
+
+def list_user_pool_clients(pool: Core, request: Request) -> Reply:
+    """ListUserPoolClients."""
+
+    def show(client: AppClient) -> Reply:
+        own = {"ClientId": client.client_id, "ClientName": client.client_name}
+        return {**own, "UserPoolId": request["UserPoolId"]}
+
+    return paginate(pool.clients, show, request, "UserPoolClients", size="MaxResults")
+
+
+def create_user_pool_client(pool: Core, request: Request) -> Reply:
+    """CreateUserPoolClient."""
+    secret = Secret(request["ClientSecret"]) if "ClientSecret" in request else None
+    if request.get("GenerateSecret"):
+        secret = new_client_secret(pool.entropy)
+    own = {"ClientId": new_client_id(pool.entropy), "CreationDate": pool.clock().timestamp()}
+    return _set_client(pool, {**request, **own}, {"client_secret": secret}, "creating")
+
+
+def update_user_pool_client(pool: Core, request: Request) -> Reply:
+    """UpdateUserPoolClient: resets what it leaves out, but not the secret; sign-ins under way keep the old settings."""
+    client = pool.client(request)
+    before = client.client_description
+    kept = {name: before[name] for name in ("ClientSecretArn", "CreationDate") if name in before}
+    kept["ClientName"] = client.client_name
+    secrets = {name: getattr(client, name) for name in ("client_secret", "second_secret", "secret_dates")}
+    return _set_client(pool, {**kept, **request}, secrets, "updating")
+
+
+def _secrets(client: AppClient) -> dict[str, tuple[float, Secret[str]]]:
+    """Return a client's secrets, and when they were added, by their ids."""
+    dates = client.secret_dates or (client.client_description.get("CreationDate", 0.0),)
+    dated = zip(dates, client.secrets, strict=False)
+    return {f"{client.client_id}--{at:.6f}": (at, each) for at, each in dated}
+
+
+def _keep_secrets(pool: Core, client: AppClient, found: Mapping[str, tuple[float, Secret[str]]]) -> None:
+    first, second = ([each for _, each in found.values()] + [None])[:2]
+    dates = tuple(at for at, _ in found.values())
+    changed = evolve(client, client_secret=first, second_secret=second, secret_dates=dates)
+    pool.clients[client.client_id] = changed
+
+
+def add_user_pool_client_secret(pool: Core, request: Request) -> Reply:
+    """AddUserPoolClientSecret: the reply has a secret only if the pool has made it (AWS API reference)."""
+    client, at, own = pool.client(request), pool.clock().timestamp(), request.get("ClientSecret")
+    found, value = _secrets(client), Secret(own) if own else new_client_secret(pool.entropy)
+    if not found:  # "for an existing confidential user pool app client"; the messages are ours
+        raise refuse("A public app client has no secrets.")
+    if len(found) > 1:  # "up to 2 active secrets"
+        raise error_templates.TOO_MANY_SECRETS.refusal()
+    while (secret_id := f"{client.client_id}--{at:.6f}") in found:
+        at += 1e-6  # a clock that stands still must not replace the first secret
+    _keep_secrets(pool, client, {**found, secret_id: (at, value)})
+    shown = {} if own else {"ClientSecretValue": value.reveal()}
+    return {"ClientSecretDescriptor": {"ClientSecretId": secret_id, "ClientSecretCreateDate": at, **shown}}
+
+
+def delete_user_pool_client_secret(pool: Core, request: Request) -> None:
+    """DeleteUserPoolClientSecret: "You cannot delete the last remaining secret" (AWS API reference)."""
+    client = pool.client(request)
+    found = _secrets(client)
+    if found.pop(request["ClientSecretId"], None) is None:
+        raise error_templates.NO_SUCH_RESOURCE.refusal()
+    if not found:
+        raise refuse("This is the app client's last secret.")
+    _keep_secrets(pool, client, found)
+
+
+def list_user_pool_client_secrets(pool: Core, request: Request) -> Reply:
+    """ListUserPoolClientSecrets: without the secrets themselves."""
+    found = [(secret_id, at) for secret_id, (at, _) in _secrets(pool.client(request)).items()]
+    return {"ClientSecrets": [{"ClientSecretId": name, "ClientSecretCreateDate": at} for name, at in found]}
+
+
+def delete_user_pool_client(pool: Core, request: Request) -> None:
+    """DeleteUserPoolClient."""
+    client_id = pool.client(request).client_id
+    del pool.clients[client_id]
+    if client_id in pool.session_configurations:
+        del pool.session_configurations[client_id]
+
+
+def _set_client(pool: Core, described: Mapping[str, Any], secrets: Mapping[str, Any], verb: str) -> Reply:
+    check_settings(pool, contradictory_settings.of_client(described, pool.configuration.attributes, verb))
+    try:
+        settings = descriptions.client_settings({**described, "LastModifiedDate": pool.clock().timestamp()})
+        client = AppClient(**{**settings, **secrets})
+    except (ValueError, TypeError, OverflowError) as error:
+        raise refuse(str(error)) from None
+    pool.clients[client.client_id] = client
+    return _client_reply(pool, client)
+
+
+def _client_reply(pool: Core, client: AppClient) -> Reply:
+    return {"UserPoolClient": descriptions.user_pool_client(pool.configuration, client)}
