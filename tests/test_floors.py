@@ -82,6 +82,7 @@ LIBRARIES = {
     "anywidget": {"notebook"},
     "traitlets": {"notebook"},
     "cattrs": {"local/server/records"},
+    "httptools": {"local/server/http_connection"},
     "sqlite3": {"local/server/state_file"},
     "pyotp": {"local", "cli", "core/enrolment", "journeys", "notebook"},
     "fido2": {"local", "conformance/passkey"},

@@ -193,6 +193,58 @@ class TestLimits:
         assert time.monotonic() - begun < 20
 
 
+HOST = b"HTTP/1.1\r\nHost: localhost\r\n"
+GET, NEXT = b"GET /health " + HOST, b"GET /nowhere " + HOST + b"\r\n"
+POST, CHUNKED = b"POST / " + HOST, b"Transfer-Encoding: chunked\r\n\r\n"
+H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
+
+
+class TestParsing:
+    """The statuses of the replies to what a client sends, and whether its connection stays open (RFC 9112)."""
+
+    @pytest.mark.parametrize(
+        ("sent", "statuses", "is_open"),
+        [
+            pytest.param(GET + b"\r\n" + NEXT, [200, 404], True, id="pipelined"),
+            pytest.param(b"\r\n\r\n" + GET + b"\r\n", [200], True, id="empty lines first"),
+            pytest.param(b"GET http://localhost/health HTTP/1.1\r\nHost: localhost\r\n\r\n", [200], True, id="absolute form"),
+            pytest.param(b"GET /health HTTP/1.0\r\nHost: localhost\r\n\r\n", [200], False, id="HTTP/1.0"),
+            pytest.param(b"GET /health HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n", [200], True, id="kept alive"),
+            pytest.param(GET + b"Content-Length: 3\r\n\r\nabc" + NEXT, [200, 404], True, id="a body that nobody reads"),
+            pytest.param(POST + CHUNKED + b"2;a=b\r\n{}\r\n0\r\nX-T: 1\r\n\r\n" + NEXT, [400, 404], True, id="trailers"),
+            pytest.param(GET + H2C + b"\r\n" + NEXT, [200, 404], True, id="upgrade"),
+            pytest.param(POST + H2C + b"Content-Length: 2\r\n\r\n{}" + NEXT, [400, 404], True, id="upgrade with a body"),
+            pytest.param(POST + H2C + CHUNKED + b"0\r\n\r\n", [400], False, id="upgrade in chunks"),
+            pytest.param(b"CONNECT localhost:443 " + HOST + b"\r\n", [404], True, id="CONNECT"),
+            pytest.param(POST + b"Expect: 100-continue\r\nContent-Length: 20000000\r\n\r\n", [413], False, id="expects too much"),
+            pytest.param(GET + b"Connection: close\r\n\r\n" + NEXT, [200], False, id="closed by the client"),
+            pytest.param(GET + b"\r\n\x16\x03\x01", [200, 400], False, id="garbage after a request"),
+            pytest.param(bytes.fromhex("16030100c8010000c40303"), [400], False, id="TLS"),
+            pytest.param(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", [400], False, id="HTTP/2"),
+            pytest.param(b"X / " + HOST + b"\r\n", [400], False, id="unknown method"),
+            pytest.param(POST + b"Content-Length: 3\r\n" + CHUNKED + b"0\r\n\r\n", [400], False, id="two lengths"),
+            pytest.param(POST + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", [400], False, id="length twice"),
+            pytest.param(POST + b"Content-Length: " + b"9" * 30 + b"\r\n\r\n", [400], False, id="length of thirty digits"),
+            pytest.param(POST + b"Content-Length: " + b"0" * 5000 + b"\r\n\r\n", [400], True, id="length of zeros"),
+            pytest.param(POST + CHUNKED + b"zz\r\n{}\r\n0\r\n\r\n", [400], False, id="length of a chunk"),
+            pytest.param(GET + b"X: a\r\n b\r\n\r\n", [400], False, id="folded header"),
+            pytest.param(GET + b"X : a\r\n\r\n", [400], False, id="space in a name"),
+            pytest.param(GET + b"X: a\0b\r\n\r\n", [400], False, id="NUL in a header"),
+        ],
+    )  # fmt: skip
+    def test_requests(self, web: ThreadServer, sent: bytes, statuses: list[int], is_open: bool) -> None:  # noqa: FBT001 - of the table above
+        """What llhttp refuses is 400 and closes the connection, after the replies to the requests before it."""
+        received = data = b"-"
+        with socket.create_connection(("127.0.0.1", int(web.address.split(":")[1])), timeout=10) as sock:
+            sock.sendall(sent)
+            while received.count(b"HTTP/1.1 ") < len(statuses) or not (is_open or data == b""):
+                received += (data := sock.recv(65536))
+                assert data or not is_open
+
+        assert [int(each) for each in re.findall(rb"HTTP/1.1 (\d+)", received)] == statuses
+        assert (b"Connection: close" in received) is not is_open
+
+
 class TestPage:
     def news(self, web: ThreadServer, number: int = 1) -> list[dict[str, object]]:
         """Return that many events."""

@@ -20,7 +20,7 @@ FAILED: Final = 1
 USAGE_ERROR: Final = 2
 """The exit status of a usage error."""
 
-EXTRAS: Final = {"server": ("cattrs",), "trace": ("duckdb", "sqlglot")}
+EXTRAS: Final = {"server": ("cattrs", "httptools"), "trace": ("duckdb", "sqlglot")}
 """The modules that a command needs, by the extra of this package that installs them."""
 
 _DECLARED: Final = "declared"

@@ -1,4 +1,4 @@
-"""HTTP/1.1 on one connection, served by one thread: strict parsing, with bounds on time and size (RFC 9112).
+"""HTTP/1.1 on one connection, served by one thread: httptools (llhttp) parses, and time and size have bounds.
 
 A client that sends one byte now and then, headers or a body without end, or does not read the replies, is cut off.
 """
@@ -6,9 +6,9 @@ A client that sends one byte now and then, headers or a body without end, or doe
 from __future__ import annotations
 
 import json
-import re
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
@@ -17,6 +17,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
 from attrs import define, field, frozen
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from authfsm.local.api.aws_json import HttpReply
 
@@ -33,11 +34,7 @@ _KEEP_ALIVE_SECONDS: Final = 65.0  # between two requests
 _LINGER_SECONDS: Final = 1.0  # for a client to read why its connection is closed
 _LINGER_CHUNKS: Final = 16
 _CHUNK: Final = 64 << 10
-_NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_REQUEST_LINE: Final = re.compile(rf"({_NAME}) (?:https?://[^/?# ]*)?([^?# ]*)(?:\?([^ ]*))? HTTP/1\.([01])")
-_HEADER: Final = re.compile(rf"({_NAME}):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
-_LENGTH: Final = re.compile(r"[0-9]{1,18}")  # int() raises for more than 4,300 digits
-_CHUNK_SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;.{0,99})?")
+_MAX_RECEIVED: Final = 2 * MAX_BODY_BYTES  # with the lines between the chunks of a body
 
 
 @define
@@ -72,7 +69,92 @@ class HttpRequest:
     headers: Mapping[str, str] = field(repr=False)
     server_address: str
     body: Callable[[], bytes]
+
+
+@define
+class _Message:
+    """What the parser has found of a request."""
+
+    url: bytes = b""
+    method: str = ""
+    headers: dict[str, str] = field(factory=dict)
+    body: bytearray = field(factory=bytearray)
     keeps_alive: bool = False
+    has_head: bool = False
+    is_complete: bool = False
+    received: int = 0
+    """The bytes that have arrived until now, at most one chunk too many."""
+    head_bytes: int = 0
+    """The bytes of the URL, the headers and the trailers."""
+
+
+class _MessageParser:
+    """Makes messages of the bytes of a connection: `messages` are those that have begun, the oldest first."""
+
+    def __init__(self) -> None:
+        self.messages: deque[_Message] = deque()
+        self.is_malformed = False
+        self._parser, self._unparsed = HttpRequestParser(self), 0
+
+    def feed(self, data: bytes) -> None:
+        """Parse more bytes."""
+        size = len(data)
+        try:
+            while data and not self.is_malformed:
+                if self._unparsed:
+                    part, data = data[: self._unparsed], data[self._unparsed :]
+                    self._unparsed -= len(part)
+                    self.messages[-1].body += part
+                    self.messages[-1].is_complete = not self._unparsed
+                else:
+                    data = self._parse(data)
+        except HttpParserError:
+            self.is_malformed = True
+        for each in self.messages:
+            each.received += 0 if each.is_complete else size
+
+    def _parse(self, data: bytes) -> bytes:
+        """Parse more bytes, and return those that follow a request to change the protocol, which is not followed.
+
+        "A server MAY ignore a received Upgrade header field" -- RFC 9110, 7.8. llhttp ends such a request before its
+        body, which Java's HttpClient sends with every request over HTTP.
+        """
+        try:
+            self._parser.feed_data(data)
+        except HttpParserUpgrade as upgrade:
+            message = self.messages[-1]
+            self.is_malformed = "transfer-encoding" in message.headers
+            self._unparsed = int(message.headers.get("content-length", "0")[-20:])
+            message.is_complete = not (self._unparsed or self.is_malformed)
+            return data[upgrade.args[0] :]
+        return b""
+
+    # ---- httptools calls these ---------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        self.messages.append(_Message())
+
+    def on_url(self, part: bytes) -> None:
+        self.messages[-1].url += part
+        self.messages[-1].head_bytes += len(part)
+
+    def on_header(self, raw_name: bytes, raw: bytes) -> None:
+        message, name = self.messages[-1], raw_name.decode("latin-1").lower()
+        message.head_bytes += len(raw_name) + len(raw)
+        if not message.has_head:  # after it come trailers, which nobody reads
+            value, known = raw.decode("latin-1").strip(" \t"), message.headers
+            known[name] = f"{known[name]}, {value}" if name in known else value
+
+    def on_headers_complete(self) -> None:
+        message = self.messages[-1]
+        message.has_head, message.method = True, self._parser.get_method().decode("latin-1")
+        message.keeps_alive = self._parser.should_keep_alive()
+
+    def on_body(self, part: bytes) -> None:
+        self.messages[-1].body += part
+
+    def on_message_complete(self) -> None:
+        self.messages[-1].is_complete = True
 
 
 class HttpConnection:
@@ -83,7 +165,7 @@ class HttpConnection:
     ) -> None:
         self._sock, self._respond, self._is_closing = sock, respond, is_closing
         self._address: str = sock.getsockname()[0]
-        self._buffer, self._is_idle, self._has_body = b"", True, False
+        self._parser, self._is_idle = _MessageParser(), True
         self._deadline = time.monotonic() + REQUEST_SECONDS
 
     def serve(self) -> None:
@@ -91,7 +173,7 @@ class HttpConnection:
         with self._sock, suppress(OSError):  # the client has gone, or does not read
             try:
                 while self._answer(self._read_head()):
-                    self._is_idle = not self._buffer
+                    self._is_idle = not self._parser.messages
                     self._allow(_KEEP_ALIVE_SECONDS if self._is_idle else REQUEST_SECONDS)
             except RequestRefused as refused:
                 self._send(json_reply({"message": refused.why}, refused.status), "close")
@@ -103,16 +185,21 @@ class HttpConnection:
             with suppress(OSError):
                 self._sock.shutdown(socket.SHUT_RDWR)
 
-    def _answer(self, request: HttpRequest) -> bool:
+    def _answer(self, message: _Message) -> bool:
         """Send the reply to a request; return whether the connection stays open."""
+        path, _, query = _origin_form(message.url).partition("?")
+        named = dict(parse_qsl(query, keep_blank_values=True))
+        body = partial(self._read_body, message)
+        request = HttpRequest(message.method, unquote(path), named, message.headers, self._address, body)
         reply = self._respond(request)
-        closes = not request.keeps_alive or reply.headers.get("Connection") == "close" or self._is_closing()
-        closes = closes or (self._has_body and "expect" in request.headers)
-        self._send(reply, "close" if closes else "keep-alive", with_body=request.method != "HEAD")
-        if self._has_body and not closes:  # nobody has read it
+        closes = not message.keeps_alive or reply.headers.get("Connection") == "close" or self._is_closing()
+        closes = closes or (not message.is_complete and "expect" in message.headers)
+        self._send(reply, "close" if closes else "keep-alive", with_body=message.method != "HEAD")
+        if not (closes or message.is_complete):  # nobody has read it
             with suppress(RequestRefused):
                 request.body()
-        return not (closes or self._has_body)
+        self._parser.messages.popleft()
+        return message.is_complete and not closes
 
     def _send(self, reply: HttpReply, connection: str, *, with_body: bool = True) -> None:
         date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())
@@ -160,70 +247,48 @@ class HttpConnection:
         if self._is_idle:
             self._is_idle = False
             self._allow(REQUEST_SECONDS)
-        self._buffer += data
+        self._parser.feed(data)
 
-    def _until(self, separator: bytes) -> bytes:
-        """Return the bytes before a separator, at most as many as a head may have."""
-        while (end := self._buffer.find(separator)) < 0 and len(self._buffer) <= MAX_HEAD_BYTES:
-            self._receive()
-        if not 0 <= end <= MAX_HEAD_BYTES:
-            raise RequestRefused(431, f"The headers are larger than {MAX_HEAD_BYTES} bytes.")
-        found, self._buffer = self._buffer[:end], self._buffer[end + len(separator) :]
-        return found
+    def _receive_more(self) -> None:
+        """Receive more bytes of a message that is not complete, unless what has arrived is malformed."""
+        if self._parser.is_malformed:
+            raise RequestRefused(400, "The request is not HTTP.")
+        self._receive()
 
-    def _read_head(self) -> HttpRequest:
-        while not self._buffer.lstrip(b"\r\n"):  # "SHOULD ignore at least one empty line" -- RFC 9112, 2.2
+    def _read_head(self) -> _Message:
+        """Return the next request, once its head has arrived."""
+        messages, limit = self._parser.messages, MAX_HEAD_BYTES
+        while not (messages and messages[0].has_head):
             if self._is_idle and self._is_closing():
                 raise ConnectionResetError
-            self._buffer = b""
-            self._receive()
-        self._buffer = self._buffer.lstrip(b"\r\n")
-        first, *rest = self._until(b"\r\n\r\n").decode("latin-1").split("\r\n")
-        line, headers = _REQUEST_LINE.fullmatch(first), dict[str, str]()
-        fields = [_HEADER.fullmatch(each) for each in rest]
-        for each in filter(None, fields):
-            name, value = each[1].lower(), each[2].rstrip(" \t")
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
-        encoding, size = headers.get("transfer-encoding"), headers.get("content-length", "0")
-        is_clear = encoding is None or (encoding.lower() == "chunked" and "content-length" not in headers)
-        if line is None or None in fields or not is_clear or not _LENGTH.fullmatch(size):
-            raise RequestRefused(400, "The request is not HTTP.")
-        method, path, query, version = line.groups()
-        self._has_body = encoding is not None or size.strip("0") != ""
+            self._receive_more()
+            if messages and messages[0].received > limit + _CHUNK:
+                break
+        if not messages[0].has_head or messages[0].head_bytes > limit:
+            raise RequestRefused(431, f"The headers are larger than {limit} bytes.")
         self._allow(REQUEST_SECONDS)
-        read = partial(self._read_body, headers)
-        named = dict(parse_qsl(query or "", keep_blank_values=True))
-        keeps_alive = version == "1" and "close" not in headers.get("connection", "").lower()
-        return HttpRequest(method, unquote(path), named, headers, self._address, read, keeps_alive)
+        return messages[0]
 
-    def _read_body(self, headers: Mapping[str, str]) -> bytes:
-        if self._has_body and headers.get("expect", "").lower() == "100-continue":
+    def _read_body(self, message: _Message) -> bytes:
+        declared = message.headers.get("content-length", "").lstrip("0") or "0"
+        too_large = RequestRefused(413, f"The request is larger than {MAX_BODY_BYTES} bytes.")
+        if len(declared) > len(str(MAX_BODY_BYTES)) or int(declared) > MAX_BODY_BYTES:
+            raise too_large
+        if not message.is_complete and message.headers.get("expect", "").lower() == "100-continue":
             with suppress(OSError):  # the next line notices that the client has gone
                 self._sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-        is_chunked, size = "transfer-encoding" in headers, int(headers.get("content-length", "0"))
-        body = b"".join(self._chunks()) if is_chunked else self._exactly(size)
-        self._has_body = False
-        return body
+        while not message.is_complete:
+            self._receive_more()
+            if len(message.body) > MAX_BODY_BYTES or message.received > _MAX_RECEIVED:
+                raise too_large
+        if message.head_bytes > MAX_HEAD_BYTES:
+            raise RequestRefused(431, f"The trailers are larger than {MAX_HEAD_BYTES} bytes.")
+        return bytes(message.body)
 
-    def _exactly(self, size: int, limit: int = MAX_BODY_BYTES) -> bytes:
-        """Return so many bytes."""
-        if size > limit:
-            raise RequestRefused(413, f"The request is larger than {MAX_BODY_BYTES} bytes.")
-        while len(self._buffer) < size:
-            self._receive()
-        found, self._buffer = self._buffer[:size], self._buffer[size:]
-        return found
 
-    def _chunks(self) -> Iterator[bytes]:
-        """Yield the chunks of a body, and pass over the trailers (RFC 9112, 7.1)."""
-        left, rest, size = MAX_BODY_BYTES, b"", 1
-        while size:
-            line = _CHUNK_SIZE.fullmatch(self._until(b"\r\n"))
-            if line is None or rest:
-                raise RequestRefused(400, "The request is not HTTP.")
-            size = int(line[1], 16)
-            yield self._exactly(size, left)
-            left -= size
-            rest = self._until(b"\r\n") if size else b""
-        self._buffer = b"\r\n" + self._buffer  # with it, trailers end like a head
-        self._until(b"\r\n\r\n")
+def _origin_form(url: bytes) -> str:
+    """Return path and query of a request's target, whose absolute form a proxy's client sends (RFC 9112, 3.2)."""
+    target = url.decode("latin-1").partition("#")[0]
+    if target.startswith(("http://", "https://")):
+        return "/" + "/".join(target.split("/")[3:])
+    return target
