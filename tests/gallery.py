@@ -53,11 +53,11 @@ _FLOW_SENTENCES: Final = {
     "USER_SRP_AUTH": "the password is proved by SRP and never sent.",
     "USER_PASSWORD_AUTH": "the password is sent in plain text.",
     "ADMIN_USER_PASSWORD_AUTH": "an administrator sends a user's password in plain text.",
-    "ADMIN_NO_SRP_AUTH": "its older name; one AWS page has a second step for the password.",
+    "ADMIN_NO_SRP_AUTH": "the older name of ADMIN_USER_PASSWORD_AUTH; one AWS page has a second step for the password.",
     "CUSTOM_AUTH": "the pool's Lambda functions decide; the password may be proved by SRP first.",
     "USER_AUTH": "the user chooses or prefers a first factor: password, code or passkey.",
     "REFRESH_TOKEN_AUTH": "new tokens for a refresh token.",
-    "REFRESH_TOKEN": "its older name.",
+    "REFRESH_TOKEN": "the older name of REFRESH_TOKEN_AUTH.",
 }
 
 
@@ -73,9 +73,7 @@ _SIGN_IN: Final = (
     Step(4, State.SOFTWARE_TOKEN_MFA, Code, State.AUTHENTICATED),
 )
 _SIGN_IN_ABOUT: Final = "One sign-in, step by step: the password by SRP, a mistyped code, the right code."
-_ACCOUNT: Final = (
-    "The life of an account: sign-up, confirmation, forgotten password. Two failures of a sign-in lead here."
-)
+_ACCOUNT: Final = "The life of an account: sign-up, confirmation, forgotten password. Two failures of a sign-in lead into this diagram: an unconfirmed user, and a password that must be reset."
 
 
 def pictures() -> Iterator[tuple[str, Diagram, str]]:
@@ -95,7 +93,7 @@ def pictures() -> Iterator[tuple[str, Diagram, str]]:
         about = f"A pool's settings: {sentence}"
         yield f"pool_{name}", diagram(settings=settings, theme=AUTO), about
     off, required = (EXAMPLE_POOLS[name][0] for name in ("mfa_off", "mfa_required"))
-    about = "The whole protocol, with what MFA off rules out faded."
+    about = "The whole protocol; transitions that are impossible when MFA is off are faded."
     yield "pool_mfa_off_faded", diagram(settings=off, faded=True, overview=True, theme=AUTO), about
     about = "What becomes possible when MFA becomes required."
     yield "pool_mfa_off_to_required", diagram(difference=(off, required), theme=AUTO), about

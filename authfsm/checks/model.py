@@ -210,7 +210,7 @@ class Model:
             # "Custom challenges ... in CUSTOM_AUTH"; after an administrator's password: contradictory.
             return proved.lambda_may_choose or transition.response in ANY_CHALLENGE_RESPONSES
         if dest is State.DEVICE_SRP_AUTH:
-            # "when DEVICE_KEY was sent" -- AWS developer guide, "Working with user devices"; and once.
+            # "when DEVICE_KEY was sent" -- AWS developer guide, "Working with user devices"; and only once in a sign-in.
             return self.device and Factor.DEVICE not in proved.factors
         return True
 
@@ -226,7 +226,7 @@ class Model:
         if before.lambda_named or lambda_named:
             return _LAMBDA_NAMED
         if source in {State.AUTHENTICATED, State.OTHER_CHALLENGE}:
-            before = NOTHING  # what a refresh or an unknown challenge leads to begins again
+            before = NOTHING  # after a refresh or an unknown challenge, nothing counts as proved
         by_admin = self.contradictory and response in r.ADMIN_RESPONSES
         acknowledged = kind is t.ACKNOWLEDGEMENT
         custom = response in r.CUSTOM_AUTH_RESPONSES
@@ -259,7 +259,7 @@ def _is_lambda_only(settings: PoolSettings | None, transition: t.Transition, end
     if settings is None:
         return False
     if response in ANY_CHALLENGE_RESPONSES and transition in t.TRANSITION_SET:
-        # It leads to whatever else this pool asks for.
+        # It may lead to any challenge that other transitions of this pool reach.
         left = reachability(settings, include_lambda_named=True).transitions
         return None if left.get((transition, ends)) else False
     if response not in t.PROTOCOL.get(source, {}):

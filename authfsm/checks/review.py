@@ -169,7 +169,7 @@ def _custom_auth_without_mfa(pool: PoolDescription) -> Iterator[Found]:
 
 
 def _require_mfa(settings: PoolSettings) -> Remediation:
-    """Return the change that requires MFA: it enables TOTP, and removes first factors that required MFA excludes."""
+    """Return the change that requires MFA: it enables TOTP, and removes the first factors that cannot be used when MFA is required."""
     fields = {"MfaConfiguration": "ON", **({} if settings.software_token_mfa else _ENABLE_APP)}
     allowed_first = settings.allowed_first_auth_factors or frozenset()
     if not allowed_first & _ONE_TIME:

@@ -1,4 +1,4 @@
-"""`authfsm serve`: a pool behind Cognito's HTTP protocol, for any client in any language."""
+"""`authfsm serve`: serves a pool over Cognito's HTTP protocol, for any client in any language."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A virtual authenticator with one passkey, for conformance rules and journeys: ES256, with user verification.
 
-The structures are those of `fido2`, the keys those of `cryptography`. It signs like a browser on a page of the
+It uses the data structures of `fido2` and the keys of `cryptography`. It signs like a browser on a page of the
 relying party.
 """
 

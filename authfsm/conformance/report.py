@@ -113,7 +113,7 @@ def _groups(results: Results) -> Iterator[str]:
 
 def _sign_in(results: Results) -> Iterator[str]:
     yield (
-        "Every challenge of Cognito, by every way that the protocol's table has on good evidence. The suite answers each"
+        "Each challenge of Cognito, reached by each transition for which the protocol's table has good evidence. The suite answers each"
         " challenge until tokens come, with a client that rejects replies outside of the table. Each column is a way"
         " to prove the password, each row the challenge that follows."
     )

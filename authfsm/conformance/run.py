@@ -1,4 +1,4 @@
-"""Runs rules one after another at each endpoint, and at several endpoints in parallel; and the results."""
+"""Runs rules, one after another at each endpoint and at several endpoints in parallel, and collects the results."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ _ACKNOWLEDGED_BY: Final[Mapping[ResponseClass, str]] = {
 }
 """The member of a reply that is no challenge."""
 _NOTES: Final[Mapping[ResponseClass, str]] = {
-    r.SrpClaim: "The app signs Cognito's values by SRP: the password itself is not sent."
+    r.SrpClaim: "The app proves the password by SRP; the password itself is not sent."
 }
 """What the app does by itself for a response."""
 _TOKENS: Final = ("AccessToken", "IdToken", "RefreshToken")

@@ -1,4 +1,4 @@
-"""What stands in a diagram, computed from the table's sets and the evidence; and why some arrows are left out."""
+"""What a diagram contains, computed from the table's sets and the evidence; and why some arrows are left out."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def in_order(nodes: Iterable[Node]) -> tuple[Node, ...]:
 
 @frozen(cache_hash=True)
 class Arrow:
-    """An arrow of the table between two nodes; `kind` is None unless it stays in its state."""
+    """An arrow of the table between two nodes; `kind` is None unless the arrow leads back to its own state."""
 
     source: Node
     response: type[Response]

@@ -1,6 +1,6 @@
 """The sign-in protocol as one table: `PROTOCOL`.
 
-Rule 1: every transition of the protocol is in `PROTOCOL`, and nowhere else, but for those to FAILED, which `may_fail`
+Rule 1: every transition of the protocol is in `PROTOCOL`, and nowhere else, except those to FAILED, which `may_fail`
 adds. The machine, the diagrams, the table in README, the local pool's self-check, `authfsm check` and the tests are
 derived from it. `authfsm explain SMS_MFA` prints a state's transitions one by one.
 Rule 2: a response becomes one API request, and the reply makes one of the transitions that the response's row lists.
@@ -43,8 +43,8 @@ S = State
 # fmt: off
 
 # ---- groups of destinations ------------------------------------------------------------------------------
-# A row that has all of FIRST_FACTOR or SECOND_FACTOR says more than its members: it decides which factor an EMAIL_OTP
-# challenge is (protocol/nodes.py). To take one member out of such a row, look there first.
+# A row that has all of FIRST_FACTOR or of SECOND_FACTOR also decides which factor an EMAIL_OTP challenge is there
+# (protocol/nodes.py). To take one member out of such a row, look there first.
 
 # Cognito may add challenges: wherever a challenge may come, one that this version does not know may come.
 OTHER:             Final = frozenset({S.OTHER_CHALLENGE})

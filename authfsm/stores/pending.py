@@ -54,7 +54,7 @@ StoreT = TypeVar("StoreT", bound="Store | AsyncStore")
 
 
 class StoredFlows(Generic[FlowT, StoreT]):
-    """The base class of flows in a store: everything but the calls of the store, synchronous or awaited."""
+    """The base class of flows in a store: everything but the calls of the store, which subclasses make or await."""
 
     _ACCEPTS_ASYNC: ClassVar[bool] = False
     """Whether the methods of the store are coroutine functions."""
@@ -302,7 +302,7 @@ class _StoredTokens(StoredFlows[FlowT, StoreT]):
         return self.cognito.resume_tokens(sealed, key)
 
     def _wait(self, error: InvalidOperation, attempt: int) -> None:
-        """Return if another worker has its turn, for no longer than `turn_lifetime`; else raise the error."""
+        """Return if another worker's turn has not passed `turn_lifetime`; otherwise raise the error."""
         too_long = attempt * _PAUSE > self.turn_lifetime.total_seconds()
         if too_long or error.action is not RecoveryAction.WAIT:
             raise error

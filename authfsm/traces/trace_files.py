@@ -1,7 +1,7 @@
 """`TraceFiles`: log files, loaded into a temporary DuckDB database and checked against the protocol.
 
 The files are read once. The database keeps on disk what exceeds its memory limit, so memory is bounded however
-large the files are. Closing removes it.
+large the files are. `close` deletes the database.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class TraceFiles:
         self._loader = Loader(self._connection, Path(self._folder.name))
 
     def load(self) -> InputSummary:
-        """Read the files once, and return what was read. All other methods do this by themselves.
+        """Read the files once, and return what was read. `replay` and `funnel` call it if it has not been called.
 
         Raises:
             UnreadableTraceFile: a file cannot be read.
@@ -151,7 +151,7 @@ class TraceFiles:
             return funnel_from_rows(_rows_by_name(cursor), self.load(), limit)
 
     def _execute(self, query: str) -> duckdb.DuckDBPyConnection:
-        """Run a query over the prepared tables, in a cursor of its own, so several can be read at once."""
+        """Run a query over the prepared tables, in a separate cursor, so that several results can be read at the same time."""
         self.load()
         with _resource_errors():
             if not self._prepared:
@@ -162,7 +162,7 @@ class TraceFiles:
             return self._running.execute(query)
 
     def stop(self) -> None:
-        """Interrupt what runs in another thread, with an error there."""
+        """Interrupt the query that runs in another thread; that thread gets an exception."""
         self._running.interrupt()
 
     def close(self) -> None:

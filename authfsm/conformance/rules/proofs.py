@@ -1,4 +1,4 @@
-"""Rules about proofs: the passwords, SRP proofs and codes that Cognito accepts, and those of remembered devices."""
+"""Rules about proofs: the passwords, SRP proofs and codes that Cognito accepts, and the proofs of remembered devices."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _wrong_temporary_password(trial: Trial) -> None:
 
 
 rule.refused("password.policy", RESPOND, MAJOR, 'the new password "weak"',
-    "Cognito refuses a NEW_PASSWORD that violates the password policy with InvalidPasswordException.",
+    "Cognito replies with InvalidPasswordException to a NEW_PASSWORD that violates the password policy.",
     lambda t: t.new_password_challenge().answer(NEW_PASSWORD="weak"),  # noqa: S106 - on purpose
     "InvalidPasswordException")  # fmt: skip
 
@@ -231,7 +231,7 @@ def _setup_parameters(trial: Trial) -> None:
 
 
 def _wrong_code(user: PoolUser) -> str:
-    """Return a code that was not sent; if it cannot be read, one that is wrong but for one time in a million."""
+    """Return a code that was not sent; if it cannot be read, one that is wrong except with a probability of one in a million."""
     code, other = "000000", "999999"
     return other if user.client.pool.inbox and user.code().reveal() == code else code
 
@@ -360,7 +360,7 @@ def _no_device_proof(trial: Trial) -> None:
 
 @device_rule("device.refresh-needs-key", RuleSource.issue("aws-amplify/amplify-js", 2962))
 def _refresh_without_device_key(trial: Trial) -> None:
-    """Cognito refuses the refresh token of a sign-in on a device without the DEVICE_KEY."""
+    """If a sign-in was on a remembered device, Cognito refuses its refresh token unless DEVICE_KEY is sent with it."""
     user, reply, key = _user_with_device(trial)
     token = {"REFRESH_TOKEN": str(reply.tokens.get("RefreshToken"))}
     initiate = user.client.initiate

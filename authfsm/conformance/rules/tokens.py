@@ -71,7 +71,7 @@ def _expect_claims(claims: Mapping[str, Any], names: str, **values: str) -> None
 
 
 def _expect_token(trial: Trial, token: str, use: str, client_claim: str, names: str) -> None:
-    """Check the claims of a token, which has an issuer and times too."""
+    """Check the given claims of a token, and also its issuer and times."""
     client, tokens = _tokens(trial)
     claims = claims_of(client, tokens, token)
     values = {"token_use": use, client_claim: client.app_client.client_id}
@@ -84,7 +84,7 @@ def _expect_token(trial: Trial, token: str, use: str, client_claim: str, names: 
 
 @rule("token.signed", _JWT_PAGE, CRITICAL)
 def _signature(trial: Trial) -> None:
-    """Access and ID token are signed with RS256 and a key from the pool's /.well-known/jwks.json."""
+    """The access token and the ID token are signed with RS256 and a key from the pool's /.well-known/jwks.json."""
     client, tokens = _tokens(trial)
     claims_of(client, tokens, "AccessToken")
     claims_of(client, tokens, "IdToken")
@@ -187,7 +187,7 @@ def _refresh_at_other_client(trial: Trial) -> ApiReply:
 
 
 rule.refused("refresh.made-up", INITIATE, CRITICAL, "a made-up refresh token",
-    "Cognito refuses a refresh token that it never issued with NotAuthorizedException.",
+    "Cognito replies with NotAuthorizedException to a refresh token that it never issued.",
     _refresh_with_made_up_token, "NotAuthorizedException")  # fmt: skip
 rule.refused("refresh.binds-client", RuleSource.rfc(6749, "10.4"), CRITICAL, "a refresh token of another app client",
     "Cognito refuses a refresh token that was issued to another app client.", _refresh_at_other_client)  # fmt: skip

@@ -1,4 +1,4 @@
-"""The authentication backend: verified claims become a Django user, and Cognito's groups his groups."""
+"""The authentication backend: makes a Django user of verified claims, and sets the user's groups from Cognito's groups."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def _maps_text_to_text(value: Any) -> bool:
 
 @frozen
 class Subject:
-    """Whom an event is about, who calls (no app client: an administrator), and the ClientMetadata passed on."""
+    """The user of an event, the app client that made the request (None: an administrator), and its ClientMetadata."""
 
     user_name: str
     client: AppClient | None
