@@ -228,9 +228,11 @@ class SignIn(Sender, DisplayMixin):
         else:
             self._apply(reply, source, response, at)
         refused = self.refusal
-        action, error = (refused.action, refused.code) if refused else (None, None)
-        number = len(self._steps) + 1
-        self._steps.append(Step(number, source, response_type, self._state, self.role, action, error, at))
+        step = Step(
+            number=len(self._steps) + 1, source=source, response=response_type, dest=self._state, role=self.role,
+            action=refused.action if refused else None, error=refused.code if refused else None, at=at,
+        )  # fmt: skip
+        self._steps.append(step)
         return self._state
 
     def prove(

@@ -338,9 +338,10 @@ class BaseFlow(DisplayMixin):
 
     def _on_no_reply(self, error: BaseException, source: State, response: Response, seconds: float) -> None:
         """Notify the observers of a request without a reply, or with one that cannot be read."""
-        action, number = getattr(error, "action", None), len(self.history) + 1
-        facts: dict[str, Any] = {"role": self.signin.role, "action": action, "at": self._clock()}
-        step = Step(number, source, type(response), self.state, **facts)
+        step = Step(
+            number=len(self.history) + 1, source=source, response=type(response), dest=self.state,
+            role=self.signin.role, action=getattr(error, "action", None), at=self._clock(),
+        )  # fmt: skip
         self._notify(step, seconds, type(error).__name__)
 
     def _notify(self, step: Step, seconds: float, lost: str | None = None) -> None:
