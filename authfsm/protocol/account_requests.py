@@ -169,7 +169,12 @@ class ForgotPassword(_UserRequest[CodeDelivery]):
 
 @frozen
 class ConfirmForgotPassword(_UserRequest[Confirmed]):
-    """Set a new password by the code that was sent."""
+    """Set a new password by the code that was sent.
+
+    Args:
+        code: the code.
+        password: the new password.
+    """
 
     code: Secret[str] = field(converter=v.to_code, validator=v.is_code)
     password: Secret[str] = field(converter=secret, validator=v.is_typed)
