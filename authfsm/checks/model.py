@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @frozen(cache_hash=True)
 class Position:
-    """A point on a path: its `node`, and the factors `proved` so far, and more (`ProofState`)."""
+    """A point on a path: its `node`, and what was `proved` on the way (`ProofState`)."""
 
     node: Node
     proved: ProofState = NOTHING
