@@ -103,8 +103,10 @@ def test_a_rotated_client_secret(pool: LocalPool, kind: str) -> None:
         cognito = AsyncCognito(
             pool.client(), client_id=pool.client_id, pool_id=pool.pool_id, client_secret=functions[kind]
         )
+        del pool._core.clients[pool.client_id]
         pool.add_client(client_id=pool.client_id, client_secret="one")
         flow, key = await cognito.sign_in("ada", PASSWORD), new_key()
+        del pool._core.clients[pool.client_id]
         pool.add_client(client_id=pool.client_id, client_secret="two")
         current[0] = "two"
         flow = cognito.resume(flow.seal(key), key)

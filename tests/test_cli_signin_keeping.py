@@ -131,7 +131,7 @@ def test_no_keyring_on_this_machine() -> None:
         keyring.set_keyring(before)
 
     assert seen.code == ExitStatus.MISUSED
-    assert "this machine has no keyring" in seen.err
+    assert "This machine has no keyring" in seen.err
     assert "User name" not in seen.err
 
 
@@ -156,7 +156,7 @@ def test_a_keyring_that_fails(ring: InThisProcess, monkeypatch: pytest.MonkeyPat
         seen = signs_in(pool, "--keyring")
 
     assert seen.code == ExitStatus.MISCONFIGURED
-    assert "the keyring could not be written (PasswordSetError)" in seen.err
+    assert "The keyring could not be written (PasswordSetError)" in seen.err
     assert "eyJ" not in seen.err
 
 

@@ -176,7 +176,7 @@ def test_the_query(dialect: str) -> None:
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
-        ((), 2, "authfsm trace: no input: give files, folders or a pattern"),
+        ((), 2, "authfsm trace: no input: name files, folders or a pattern"),
         (("nowhere.json",), 1, "authfsm trace: nowhere.json cannot be read: there is no such file"),
         (("--sql", "oracle"), 2, "authfsm trace: the dialect is one of duckdb, athena, spark, not 'oracle'"),
         (("--sql", "athena", "a.json"), 2, "authfsm trace: --sql prints the query and reads nothing: omit the files"),

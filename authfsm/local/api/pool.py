@@ -239,7 +239,7 @@ class LocalPool(DisplayMixin):
             settings: other fields of `AppClient`.
 
         Raises:
-            ValueError: a setting has an invalid value.
+            ValueError: a setting has an invalid value, or the pool has an app client with this id.
             TypeError: there is no such setting.
         """
         client_secret = secret_values(client_secret)
