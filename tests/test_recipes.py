@@ -160,7 +160,9 @@ def test_readme_s_router(signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -
     """README's example of FastAPI runs, its requests get the replies that README shows, and its route asks for the group."""
     readme = (RECIPES.parent.parent / "README.md").read_text("utf-8")
     (block,) = [
-        each for each in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "auth = CognitoAuth(" in each
+        each
+        for each in re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+        if "auth = CognitoAuth(" in each
     ]
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
     pool.add_user("ada", PASSWORD, phone_number="+15555550143", groups=["staff"])

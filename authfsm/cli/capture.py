@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 
 from attrs import frozen
 
-from authfsm.cli.command import Failed, WrongUsage, argument, option, print_message
+from authfsm.cli.command import STDOUT, Failed, WrongUsage, argument, option, print_message
 from authfsm.traces.anonymiser import UnreadableDocument, anonymise
 
 _LARGEST: Final = 64 * 1024 * 1024
@@ -33,7 +33,7 @@ class Capture:
         metavar="FILE",
     )
     output: Path | None = option(
-        "Write to this file instead of standard output.", "--output", "-o", dir_okay=False
+        "Write to this file; - is standard output, the default.", "--output", "-o", dir_okay=False
     )
     keep: list[str] | None = option(
         "Do not replace this word, for example the name of a new challenge. Repeatable.", metavar="WORD"
@@ -42,7 +42,7 @@ class Capture:
     def run(self) -> int:
         """Write the anonymised text, and report what was replaced."""
         try:
-            out = self.output
+            out = None if self.output == STDOUT else self.output
             if out is not None and self.name != "-" and out.exists() and out.samefile(self.name):
                 raise WrongUsage(f"{out} is the input file: choose another output file")
             made = anonymise(_read(self.name), keep=self.keep or ())

@@ -19,7 +19,16 @@ from authfsm import checks
 from authfsm.checks import INVARIANTS, Invariant, Violation, explore, factor_exceptions, review
 from authfsm.checks.findings import Finding, Origin, Severity, sarif
 from authfsm.checks.findings import as_json as finding_json
-from authfsm.cli.command import FAILED, Failed, as_json, option, print_message, refuse_unknown, writing
+from authfsm.cli.command import (
+    FAILED,
+    STDOUT,
+    Failed,
+    as_json,
+    option,
+    print_message,
+    refuse_unknown,
+    writing,
+)
 from authfsm.cli.pool_descriptions import PoolOptions
 from authfsm.protocol import links
 from authfsm.protocol.errors import BadField
@@ -45,7 +54,7 @@ class Check(PoolOptions):
 
     form: str = _output("Output format: text, json or sarif.", "--format", "-f", default="text")
     output: Path | None = _output(
-        "Write to this file instead of standard output.", "--output", "-o", dir_okay=False
+        "Write to this file; - is standard output, the default.", "--output", "-o", dir_okay=False
     )
     fail_on: str = _output(
         "The lowest severity that fails the check: high, medium, low, note; or never.",
@@ -81,7 +90,8 @@ class Check(PoolOptions):
         return FAILED if any(each.severity.rank <= Severity(self.fail_on).rank for each in found) else 0
 
     def _print(self, found: Sequence[Finding], lines: list[RenderableType]) -> None:
-        if self.form == "text" and self.output is None:
+        output = None if self.output == STDOUT else self.output
+        if self.form == "text" and output is None:
             Console(highlight=False).print(*lines, sep="\n")
             return
         if self.form == "text":
@@ -92,12 +102,12 @@ class Check(PoolOptions):
             text = as_json(sarif(found, self._origin()))
         else:
             text = as_json([finding_json(each) for each in found])
-        if self.output is None:
+        if output is None:
             sys.stdout.write(text)
             return
-        with writing(self.output):
-            self.output.write_text(text, encoding="utf-8")
-        print_message(f"wrote {self.output}")
+        with writing(output):
+            output.write_text(text, encoding="utf-8")
+        print_message(f"wrote {output}")
 
     def _origin(self) -> Origin:
         if self.settings is None:

@@ -20,6 +20,12 @@ FAILED: Final = 1
 USAGE_ERROR: Final = 2
 """The exit status of a usage error."""
 
+INTERRUPTED: Final = 130
+"""The exit status after Ctrl-C, as of a shell's command that SIGINT ended."""
+
+STDOUT: Final = Path("-")
+"""The file that stands for standard output."""
+
 EXTRAS: Final = {"server": ("cattrs", "httptools"), "trace": ("duckdb", "sqlglot")}
 """The modules that a command needs, by the extra of this package that installs them."""
 
@@ -90,6 +96,8 @@ def click_command(name: str, options: type[Command]) -> click.Command:
         except Failed as failed:
             print_message(f"authfsm {name}: {failed.why}")
             status = failed.code
+        except KeyboardInterrupt:
+            status = INTERRUPTED
         raise click.exceptions.Exit(status)
 
     paragraphs = (getdoc(options) or "").split("\n\n")  # the terminal's width decides on the lines

@@ -41,7 +41,6 @@ from authfsm.conformance.verdicts import Outcome, RuleVerdict
 LOCAL: Final = "local"
 _SUFFIXES: Final = (".md", ".json")
 _LOCAL: Final = ("local", "local", None)
-_STDOUT: Final = Path("-")
 
 _endpoint: Final = partial(command.option, panel="Endpoint")
 _rules: Final = partial(command.option, panel="Rules")
@@ -102,11 +101,11 @@ class Conform:
             return 0
         outputs = self.output or []
         for path in outputs:
-            if path != _STDOUT and path.suffix not in _SUFFIXES:
+            if path != command.STDOUT and path.suffix not in _SUFFIXES:
                 raise command.WrongUsage(f"--output {path} must end in .md or .json")
         results = _run(self._endpoints(), rules, self.timeout)
         _write(results, outputs)
-        if _STDOUT not in outputs:
+        if command.STDOUT not in outputs:
             console = Console(highlight=False)
             for each in rule_reports(results) if self.rule else table(results):
                 console.print(each, soft_wrap=isinstance(each, Text))
@@ -246,7 +245,7 @@ def _run(endpoints: list[Endpoint], rules: tuple[ConformanceRule, ...], timeout:
 def _write(results: Results, outputs: Sequence[Path]) -> None:
     for path in outputs:
         text = as_markdown(results) if path.suffix == ".md" else command.as_json(as_json(results))
-        if path == _STDOUT:
+        if path == command.STDOUT:
             sys.stdout.write(text)
         else:
             with command.writing(path, command.USAGE_ERROR):

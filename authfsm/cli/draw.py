@@ -30,8 +30,6 @@ PICTURE_OPTIONS: Final = (
 )  # fmt: skip
 """The options that decide what a picture shows or how it looks."""
 
-_STDOUT: Final = Path("-")
-
 _REQUIRED: Final = {
     "faded": ("pool_id", "settings"),
     "save_settings": ("pool_id", "settings"),
@@ -191,7 +189,7 @@ class Draw(PoolOptions):
                 raise command.WrongUsage(f"--animated writes .svg, not {output}")
             if self.picture:
                 self._draw_pair(drawn, output)
-            elif output == _STDOUT:
+            elif output == command.STDOUT:
                 with drawing():
                     sys.stdout.buffer.write(_formatted(drawn, self.form or "svg"))
                 sys.stdout.flush()

@@ -128,7 +128,12 @@ class App:
         while not self._is_closing():
             if self.service.version != sent_version:
                 sent_version, polls = self.service.version, 0
-                yield f"data: {json.dumps(page.page_data(self.service))}\n\n".encode()
+                try:
+                    data = json.dumps(page.page_data(self.service))
+                except Exception as error:  # noqa: BLE001 - a bug, which the log reports; the stream ends
+                    self.service.log.write_error("internal error", error)
+                    return
+                yield f"data: {data}\n\n".encode()
             polls += 1
             if polls % _POLLS_PER_HEARTBEAT == 0:
                 yield b": heartbeat\n\n"  # fails if the client has gone

@@ -113,6 +113,10 @@ def _add_user(pool: LocalPool, name: str, user: Mapping[str, Any]) -> User:
     _check(factors <= {*MFA_METHODS}, f"user {name}: mfa and preferred_mfa must be of {known}")
     # `custom:team` need not be in the schema; ListUsers has the `identities` of a user who was federated.
     plain = [each for each in user.get("attributes") or () if ":" not in each]
+    if user.get("status") == "EXTERNAL_PROVIDER":
+        raise ConfigError(
+            f"user {name} was federated (EXTERNAL_PROVIDER), and a local pool has no federation: remove the user"
+        )
     try:
         check_names("attributes", plain, [*pool.configuration.attributes.all, "identities"])
         return pool.add_user(**user)

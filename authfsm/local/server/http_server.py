@@ -7,7 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from threading import Event, Thread
 from typing import Final
 
@@ -17,6 +17,7 @@ from authfsm.local.server.service import Service
 
 _SHUTDOWN_SECONDS: Final = 5.0  # for requests that are being answered
 _MAX_CONNECTIONS: Final = 2000
+_OTHER_FILES: Final = 64  # file descriptors for the state file, modules and the like
 _POLL_SECONDS: Final = 0.1
 
 
@@ -62,6 +63,7 @@ def _accept(service: Service, sock: socket.socket, closing: Event) -> None:
             connections.discard(connection)
 
     sock.settimeout(_POLL_SECONDS)
+    limit, is_full = _connection_limit(), False
     while not closing.is_set():
         try:
             accepted, _ = sock.accept()
@@ -69,14 +71,29 @@ def _accept(service: Service, sock: socket.socket, closing: Event) -> None:
         except OSError as error:  # nobody has come, or has gone already; or there is no file descriptor left
             time.sleep(0 if isinstance(error, TimeoutError) else _POLL_SECONDS)
             continue
-        if len(connections) >= _MAX_CONNECTIONS:
+        was_full, is_full = is_full, len(connections) >= limit
+        if is_full:
             accepted.close()
-        else:
-            with suppress(RuntimeError):  # the system has no thread left
-                Thread(target=serve, args=(accepted,), name="connection", daemon=True).start()
+            if not was_full:
+                service.log.write("too many connections: new ones are closed", level="warning")
+            continue
+        try:
+            Thread(target=serve, args=(accepted,), name="connection", daemon=True).start()
+        except RuntimeError:  # the system has no thread left
+            accepted.close()
     sock.close()
     until = time.monotonic() + _SHUTDOWN_SECONDS
     while connections and time.monotonic() < until:
         for each in tuple(connections):
             each.close_if_idle()
         time.sleep(_POLL_SECONDS / 10)
+
+
+def _connection_limit() -> int:
+    """Return how many connections may be open at once; each needs a file descriptor of the process."""
+    try:
+        from resource import RLIMIT_NOFILE, getrlimit  # noqa: PLC0415 - Windows has no such module
+    except ImportError:
+        return _MAX_CONNECTIONS
+    files, _ = getrlimit(RLIMIT_NOFILE)
+    return min(_MAX_CONNECTIONS, max(1, files - _OTHER_FILES)) if files > 0 else _MAX_CONNECTIONS

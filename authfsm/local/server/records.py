@@ -264,7 +264,8 @@ class RecordStore:
             if user is not None:
                 records[id(user)] = user
         rows = [row for record in records.values() for row in self._rows(record)]
-        rows.extend((FACT, name, text) for name, text in self._changed_facts().items())
+        configuration, facts = self._core.configuration, self._changed_facts()
+        rows.extend((FACT, name, text) for name, text in facts.items())
         if rows:
             now = self._core.elapsed().isoformat()
             try:
@@ -272,8 +273,8 @@ class RecordStore:
             except StateFileError:
                 self._reload()
                 raise
-            self._written = self._core.configuration
-            self._key_written = self._core.token_issuer.has_key
+            # Only what was written: a key that is made meanwhile is saved the next time.
+            self._written, self._key_written = configuration, self._key_written or KEY in facts
 
     def of_pool(self, core: Core) -> RecordStore:
         """Return a store for another pool in the same file."""

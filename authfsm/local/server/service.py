@@ -14,7 +14,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
@@ -178,6 +178,7 @@ class Service:
             for pool_id in before.keys() - after.keys():
                 if store is not None:
                     store.delete_pool(pool_id)
+                self._served.pop(pool_id, None)
         except StateFileError:
             self.cognito.pools.replace(before)
             raise
@@ -200,8 +201,15 @@ class Service:
         """Return the public key of a pool, which is made and saved if it has none yet."""
         keys = pool.jwks()
         with self.locked():
-            self.save(pool)
+            if pool.pool_id in self.cognito.pools:  # it may have been deleted meanwhile
+                self.save(pool)
         return keys
+
+    def make_key(self) -> None:
+        """Make and save the signing key of the first pool, which its first sign-in needs."""
+        _ = self.core.token_issuer.key
+        with self.locked(), suppress(StateFileError):  # the next request reports it
+            self.save(self.pool)
 
     def locked(self) -> ForkSafeLock:
         """Return the lock that keeps other threads from changing the pools."""
@@ -247,7 +255,7 @@ def open_service(
     config.add_users(service.pool)
     service.save(service.pool)
     # The first sign-in needs the signing key: make it while the server starts.
-    threading.Thread(target=lambda: service.core.token_issuer.key, daemon=True).start()
+    threading.Thread(target=service.make_key, daemon=True).start()
     return service
 
 

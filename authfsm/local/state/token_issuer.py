@@ -50,12 +50,14 @@ class SigningKey:
     """A private RSA key that signs with RS256 (RFC 7518, 3.3): the given one, or a new one."""
 
     def __init__(self, given: RSAKey | None = None) -> None:
-        if given is not None:
+        key = getattr(given, "private_key", None)
+        if given is None:
+            key = rsa.generate_private_key(65537, _KEY_BITS)
+        elif not isinstance(key, rsa.RSAPrivateKey):
+            raise ValueError("the key cannot sign with RS256: give a private joserfc.jwk.RSAKey")
+        else:
             given.ensure_kid()
-        key = rsa.generate_private_key(65537, _KEY_BITS) if given is None else given.private_key
-        if key is None:
-            raise ValueError("the key cannot sign: give a private RSA key")
-        self.private_key: Final = key
+        self.private_key: Final[rsa.RSAPrivateKey] = key
         modulus = b"%d" % key.public_key().public_numbers().n
         self.kid: Final = (given and given.kid) or base64url(hashlib.sha256(modulus).digest())
         # Cognito's own header has these two and no `typ`.
