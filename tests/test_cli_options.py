@@ -326,3 +326,26 @@ def test_a_file_that_cannot_be_read_is_a_failure(
     assert result.exit_code in {1, 2}
     assert "given" in result.stderr + result.stdout * (args[0] == "trace")
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("name", ["check", "paths", "conform", "demo"])
+def test_ctrl_c(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Ctrl-C is exit status 130, and no finding or failure of the command."""
+
+    def interrupt(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"authfsm.cli.{name}.{name.capitalize()}.run", interrupt)
+    assert run(name).exit_code == 130
+
+
+def test_a_dash_is_standard_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`-o -` writes no file named `-`."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reply.json").write_text('{"Username": "ada"}', encoding="utf-8")
+    outputs = [run("check", "-f", "json", "-o", "-").stdout, run("capture", "reply.json", "-o", "-").stdout]
+
+    checked, captured = map(json.loads, outputs)
+    assert checked == []
+    assert captured.keys() == {"Username"}
+    assert [each.name for each in tmp_path.iterdir()] == ["reply.json"]

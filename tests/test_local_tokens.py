@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from api_client import WRONG, ApiClient, refused
 from joserfc import jwt
-from joserfc.jwk import KeySet, RSAKey
+from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey, RSAKey
 
 from authfsm import srp
 from authfsm.local import LocalPool, ManualClock, RefreshTokenRotation
@@ -410,3 +410,15 @@ def test_many_users(signing_key: RSAKey) -> None:
         pool.user(f"user{number}@example.com")
 
     assert time.process_time() - begun < 2
+
+
+@pytest.mark.parametrize(
+    "key",
+    [ECKey.generate_key(), OctKey.generate_key(), OKPKey.generate_key(), "a PEM", {}, None],
+    ids=["EC", "octets", "Ed25519", "text", "dict", "public"],
+)
+def test_a_key_that_cannot_sign(key: Any, signing_key: RSAKey) -> None:
+    """RS256 needs a private RSA key; others are refused when they are given."""
+    key = RSAKey.import_key(signing_key.as_dict(private=False)) if key is None else key
+    with pytest.raises(ValueError, match=r"cannot sign with RS256: give a private joserfc\.jwk\.RSAKey"):
+        LocalPool(key=key)

@@ -16,6 +16,8 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from serving import CLIENT_ID, PASSWORD, POOL_ID, TARGET, ThreadServer, serve_in_thread, wait_until
 
+from authfsm.local.server import http_server, page
+
 USERS = [
     {"username": "ada", "password": PASSWORD},
     {"username": "sam", "password": PASSWORD, "phone_number": "+15555550143", "preferred_mfa": "SMS_MFA"},
@@ -349,3 +351,33 @@ def test_internal_error(web: ThreadServer, monkeypatch: pytest.MonkeyPatch) -> N
     assert "RuntimeError" in web.log.getvalue()
     assert "hunter2" not in web.log.getvalue()
     assert web.password("ada")[0] == 200
+
+
+def test_a_fault_in_the_events(web: ThreadServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stream ends, and the log says where the fault is, without its message."""
+    monkeypatch.setattr(page, "page_data", lambda _: 1 / 0)
+    status, _, body = web.ask("GET", "/events")
+
+    assert (status, body) == (200, b"")
+    assert '"exception": "ZeroDivisionError"' in web.log.getvalue()
+
+
+def test_a_full_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It closes further connections, says so once, and accepts them again when there is room."""
+    monkeypatch.setattr(http_server, "_connection_limit", lambda: 1)
+    with serve_in_thread() as served:
+        address = ("127.0.0.1", int(served.address.split(":")[1]))
+        with socket.create_connection(address, timeout=10) as first:
+            first.sendall(GET)
+            for _ in range(2):
+                with socket.create_connection(address, timeout=10) as second:
+                    assert second.recv(1) == b""
+        wait_until(lambda: _is_healthy(served), "an answer")
+        assert served.log.getvalue().count("too many connections") == 1
+
+
+def _is_healthy(served: ThreadServer) -> bool:
+    try:
+        return served.ask("GET", "/health")[0] == 200
+    except (ConnectionError, http.client.HTTPException):
+        return False

@@ -682,6 +682,7 @@ def test_invalid_user(tmp_path: Path, field: dict[str, str], why: str) -> None:
         ({"users": [{"username": "a", "password": 5}]}, "user a: password must be text"),
         ({"users": [{"username": "a", "mfa": ["SMS"]}]}, "user a: mfa and preferred_mfa must be of SMS_MFA"),
         ({"users": [{"username": "a", "status": "NEW"}]}, "status cannot have NEW; it can have UNCONFIRMED"),
+        ({"Users": [{"Username": "g_1", "UserStatus": "EXTERNAL_PROVIDER"}]}, "user g_1 was federated"),
         ({"Users": [{"Username": "a", "Attributes": 5}]}, "user a: Attributes must be a list of Name"),
         ({"users": [{"username": "a"}, 5]}, "user 2 must be a table, not of type int"),
         ({"users": [{"username": "a"}, {"username": "a"}]}, "user 2, a, is an earlier user again"),
@@ -1014,3 +1015,38 @@ def test_pools_of_the_api_survive(tmp_path: Path) -> None:
     stored.file._sql = whole
     assert [*again.pools] == [stored.service.pool.pool_id, *pools[:8], *pools[9:]]
     stored.file.close()
+
+
+def test_a_key_that_is_made_during_a_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pool's first key is in the file, also if it was made while other records were written."""
+    monkeypatch.setattr(Service, "make_key", lambda _: None)
+    stored = StoredPool(tmp_path / "pool.db", {})
+    file, issuer = stored.file, stored.service.core.token_issuer
+    assert file is not None
+    write = file.write
+
+    def write_slowly(*args: Any, **kwargs: Any) -> None:
+        write(*args, **kwargs)
+        assert issuer.key.kid
+
+    monkeypatch.setattr(file, "write", write_slowly)
+    user = {"UserPoolId": stored.service.pool.pool_id, "Username": "ada"}
+    stored.call("AdminCreateUser", **user)
+    stored.call("AdminGetUser", **user)
+
+    assert stored.begin().core.token_issuer.has_key
+    assert stored.service.core.token_issuer.key.kid == issuer.key.kid
+
+
+def test_a_deleted_pool_stays_deleted(tmp_path: Path) -> None:
+    """A request for the keys of a pool that is deleted meanwhile writes nothing."""
+    stored = StoredPool(tmp_path / "pool.db", {})
+    pool_id = stored.call("CreateUserPool", PoolName="short")["UserPool"]["Id"]
+    found = stored.service.cognito.pools[pool_id]
+    stored.call("DeleteUserPool", UserPoolId=pool_id)
+    assert stored.service.jwks(found)["keys"]
+
+    stored.begin()
+    assert stored.file is not None
+    assert pool_id not in stored.file.pools()
+    assert stored.call("DescribeUserPool", UserPoolId=pool_id)["__type"] == "ResourceNotFoundException"

@@ -123,11 +123,7 @@ def _read(form: Mapping[str, Any], into: SignIn) -> Snapshot:
     _check((pending.state if pending else State.START) is state)
     steps = [_step_from_row(number, row) for number, row in enumerate(form.get("steps", []), 1)]
     device = Device(**form["device"]) if "device" in form else None
-    password, exponent, metadata = (
-        form.get("password"),
-        form.get("exponent", form.get("a")),
-        form.get("metadata", {}),
-    )
+    password, exponent, metadata = (form.get("password"), form.get("exponent"), form.get("metadata", {}))
     _check(all(isinstance(value, str) for value in metadata.values()))
     _check(exponent is None or bool(_EXPONENT.fullmatch(exponent) and int(exponent, 16)))
     answered, due = tuple(form.get("srp", ())), form.get("due", False)

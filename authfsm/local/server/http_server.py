@@ -54,9 +54,7 @@ def _accept(service: Service, sock: socket.socket, closing: Event) -> None:
     """Serve the connections of a listening socket, then answer the requests that have begun and return."""
     app, connections = App(service, closing.is_set), set[HttpConnection]()
 
-    def serve(accepted: socket.socket) -> None:
-        connection = HttpConnection(accepted, app.respond, closing.is_set)
-        connections.add(connection)
+    def serve(connection: HttpConnection) -> None:
         try:
             connection.serve()
         finally:
@@ -68,6 +66,7 @@ def _accept(service: Service, sock: socket.socket, closing: Event) -> None:
         try:
             accepted, _ = sock.accept()
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection = HttpConnection(accepted, app.respond, closing.is_set)
         except OSError as error:  # nobody has come, or has gone already; or there is no file descriptor left
             time.sleep(0 if isinstance(error, TimeoutError) else _POLL_SECONDS)
             continue
@@ -77,9 +76,11 @@ def _accept(service: Service, sock: socket.socket, closing: Event) -> None:
             if not was_full:
                 service.log.write("too many connections: new ones are closed", level="warning")
             continue
+        connections.add(connection)
         try:
-            Thread(target=serve, args=(accepted,), name="connection", daemon=True).start()
+            Thread(target=serve, args=(connection,), name="connection", daemon=True).start()
         except RuntimeError:  # the system has no thread left
+            connections.discard(connection)
             accepted.close()
     sock.close()
     until = time.monotonic() + _SHUTDOWN_SECONDS

@@ -14,7 +14,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
@@ -206,10 +206,8 @@ class Service:
         return keys
 
     def make_key(self) -> None:
-        """Make and save the signing key of the first pool, which its first sign-in needs."""
+        """Make the signing key of the first pool; the next request saves it."""
         _ = self.core.token_issuer.key
-        with self.locked(), suppress(StateFileError):  # the next request reports it
-            self.save(self.pool)
 
     def locked(self) -> ForkSafeLock:
         """Return the lock that keeps other threads from changing the pools."""
