@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import evolve, frozen
 
-from authfsm.diagrams.dot_labels import caption, heading, with_rows
+from authfsm.diagrams.dot_labels import BOLD_ROOM, caption, heading, with_rows
 from authfsm.diagrams.model import MANY_NODES, DiagramModel, Edge, EdgeKind, EdgeStep, SettingsEffect
 from authfsm.diagrams.themes import Paint, Theme
 from authfsm.diagrams.vertices import START, Junction, StateGroup, Vertex, documentation_link, group_of
@@ -28,7 +28,6 @@ _MOST_ROWS: Final = 3  # of a label
 _MANY_SOURCES: Final = 5  # the neighbours of a state with more are drawn in columns
 _NBSP: Final = "\N{NO-BREAK SPACE}"
 _INDENT: Final = _NBSP * 2  # keeps a label off its edge
-_BOLD_ROOM: Final = _NBSP * 5  # bold text is wider than the engines measure it
 _ROOM: Final = dict.fromkeys((SetUpEmail, SrpA, SrpClaim), _NBSP * 9)  # else lines would cross these labels
 _NARROWEST, _WIDEST = 0.8, 6.0  # points: an edge that few sign-ins followed, and one that all did
 _SIGNS: Final = {SettingsEffect.GAINED: "+ ", SettingsEffect.LOST: "\u2212 "}
@@ -336,7 +335,7 @@ class DotStyle:
         for step in edge.steps:
             if step.error or step.response in edge.responses:
                 colour = theme.warning if step.error else theme.highlight
-                yield _bold(indent + self._step(step), colour) + _BOLD_ROOM + room.get(step.response, "")
+                yield _bold(indent + self._step(step), colour) + BOLD_ROOM + room.get(step.response, "")
         refused = edge.kind is EdgeKind.FAILURE or edge.kind.is_refusal
         if edge.counts and (refused or not edge.responses):
             yield _bold(f"{indent}{edge.total}", theme.warning if refused else theme.highlight)

@@ -21,7 +21,8 @@ _LONGEST_ROW, _LONGEST_NARROW_ROW, _LONGEST_WIDE_ROW, _LONGEST_FLOW_ROW = 68, 76
 _LONGEST_TITLE: Final = 54  # of a narrow drawing, characters
 _NARROW_SIZE: Final = 10  # points: the caption of a narrow drawing, which is never made smaller
 _LONGEST_ADVICE, _LONGEST_CODES = 34, 94  # characters in a row
-_BOLD_ROOM: Final = "&#160;" * 5  # bold text is wider than the engines measure it
+BOLD_ROOM: Final = "\N{NO-BREAK SPACE}" * 5
+"""Space after bold text, which is wider than the engines measure it."""
 _GAP: Final = "<td>&#160;&#160;&#160;&#160;</td>"
 _BREAK: Final = '<br align="left"/>'
 _NOT_DRAWN: Final = "Not drawn: "
@@ -87,14 +88,19 @@ def table(rows: Iterable[str], size: int) -> str:
 
 def with_rows(name: str, rows: Iterable[str], size: str) -> str:
     """Return the label of a node: its name, and smaller rows below it with the usual space between them."""
-    below = f'<tr><td><font point-size="{size}">{"<br/>".join(rows)}</font></td></tr>'
+    # What is bold has its room on both sides, as the rows are centred, and above: engines set it too close to the name.
+    centred = [
+        BOLD_ROOM[:2] + row.removesuffix(BOLD_ROOM) + BOLD_ROOM[2:] if "<b>" in row else row for row in rows
+    ]
+    above = '<tr><td height="3"></td></tr>' if any("<b>" in row for row in centred) else ""
+    below = f'{above}<tr><td><font point-size="{size}">{"<br/>".join(centred)}</font></td></tr>'
     table = '<table border="0" cellborder="0" cellspacing="0" cellpadding="0">'
     return f"<{table}<tr><td>{name}</td></tr>{below}</table>>"
 
 
 def title_cell(titles: Iterable[str], theme: Theme, size: int) -> str:
     """Return the title above a drawing, in rows, as a cell of a table whose text has a size in points."""
-    text = "".join(f"<b>{escape(row)}</b>{_BOLD_ROOM}{_BREAK}" for row in titles)
+    text = "".join(f"<b>{escape(row)}</b>{BOLD_ROOM}{_BREAK}" for row in titles)
     return f'<td align="left"><font color="{theme.text}" point-size="{size + 2}">{text}</font></td>'
 
 
@@ -180,5 +186,5 @@ def advice(theme: Theme, labels: Mapping[str, str]) -> str:
             for target, colour, lines in cells
         )
         rows.append(f"<tr>{columns}</tr>")
-    head = f'<tr><td align="left" colspan="2"><b>After FAILED</b>{_BOLD_ROOM}</td></tr>'
+    head = f'<tr><td align="left" colspan="2"><b>After FAILED</b>{BOLD_ROOM}</td></tr>'
     return f'<table border="0" cellborder="0" cellspacing="0" cellpadding="2">{head}{"".join(rows)}</table>'
