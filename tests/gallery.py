@@ -288,7 +288,7 @@ def _lines() -> Iterator[str]:
     kinds = " ".join(f"*{each}*: {each.meaning}" for each in LoopKind)
     yield f"The state does not change: {kinds}  "
     open_rows = sum(bool(OTHER & d) for row in PROTOCOL.values() for d in row.values())
-    yield f"The table omits two states: `FAILED`, reached when a refusal ends the attempt, and `OTHER_CHALLENGE`, a possible next state in {open_rows} of these rows.  "
+    yield f"The column *next states* omits two states: `FAILED`, reached when a refusal ends the attempt, and `OTHER_CHALLENGE`, a possible next state in {open_rows} of these rows.  "
     yield "† only inferred; ‡ contradicted by another source; ✗ refuted by replies of real pools, and kept only so that the client tolerates it. `authfsm explain STATE` shows the sources of each transition."
 
 

@@ -84,8 +84,8 @@ class ProofState:
 
     Args:
         factors: the proved factors.
-        lambda_may_choose: may Lambda functions choose the challenges? They do in CUSTOM_AUTH; whether they do
-            after an administrator's password flow too, sources contradict each other.
+        lambda_may_choose: may Lambda functions choose the challenges? They do in CUSTOM_AUTH; sources
+            contradict each other about whether they also do after an administrator's password flow.
         second_factor_asked: has Cognito asked for a second factor or its set-up?
         associated: has AssociateSoftwareToken issued a secret?
         verified: has VerifySoftwareToken accepted a code?
@@ -114,7 +114,7 @@ def proved_by(
     if response is r.StepUp and asks_second_factor(dest, ends.dest):
         # "credit for the factors in its amr": the first factor is credited if the second one is asked for.
         factor = Factor.ACCESS_TOKEN
-    # A refusal proves nothing, nor does a challenge that is issued again. A custom challenge may be the next one.
+    # A refusal proves nothing, nor does a challenge that is issued again. Except CUSTOM_CHALLENGE: the second may be a new round.
     again = kind is p.NEW_CHALLENGE and ends.source is ends.dest and source is not S.CUSTOM_CHALLENGE
     if factor is None or dest in _PROOF_NOT_CHECKED or kind in {p.RETRY, p.RESTART} or again:
         return frozenset()
@@ -143,7 +143,7 @@ class FactorException:
         why: the reason, in a sentence.
         confidence: how certain it is.
         source: where it is documented.
-        holds: does it explain this transition to the tokens, given the proof states before and after it?
+        holds: does it explain this transition to the tokens, given the proof state after it?
         applies: does it apply to a pool with these settings?
     """
 
@@ -178,7 +178,7 @@ FIRST_FACTOR_EXCEPTIONS: Final = (
         "access token", "A step-up credits the factors in the amr claim of the access token.",
         Confidence.DOCUMENTED, links.reference("InitiateAuth"), _has(Factor.ACCESS_TOKEN)),
     FactorException(
-        "unknown challenge", "No source says what a challenge proves that this package does not know.",
+        "unknown challenge", "This package does not know the challenge, and no source says what it proves.",
         Confidence.INFERRED, "botocore's model of ChallengeNameType has sixteen names", _has(Factor.UNKNOWN)),
 )
 """The exceptions from a first factor."""
@@ -203,12 +203,12 @@ SECOND_FACTOR_EXCEPTIONS: Final = (
     FactorException(
         "federated user",
         "'In the case of federated users, Amazon Cognito delegates all authentication processes to the IdP and "
-        "doesn't offer them additional authentication factors.' No transition of the table leads there.",
+        "doesn't offer them additional authentication factors.' The table has no transition for federated sign-ins.",
         Confidence.DOCUMENTED, links.MFA, lambda _, __: False),
     *FIRST_FACTOR_EXCEPTIONS,
 )
 # fmt: on
-"""The exceptions from a second factor if MFA is required; an exception from a first factor replaces both.
+"""The exceptions from a second factor if MFA is required; an exception from the first factor is also one from the second.
 
 `functions`: "MFA is not supported in passwordless custom flows" (the Cognito team, amplify-js #12887).
 """

@@ -109,7 +109,7 @@ class Table:
     """A protocol, with all data that the checks need.
 
     Args:
-        rows: state: response: where the reply may lead, as in `PROTOCOL`. FAILED is left out.
+        rows: for each state and response, where the reply may lead, as in `PROTOCOL`. FAILED is left out.
         needs: the responses that a state accepts only after another one.
         proofs: the factor that a response proves, once the reply leads to another state.
         actions: the recovery action of each error, by its code and a part of its message.
@@ -144,7 +144,7 @@ class Table:
 
 
 def _contradictory() -> Iterator[Transition]:
-    """The contradictory and refuted transitions, and OTHER_CHALLENGE of a row if all its known challenges are."""
+    """The contradictory and refuted transitions to challenges, and a row's OTHER_CHALLENGE if its known challenges are all such."""
     for source, row in p.PROTOCOL.items():
         for response, dests in row.items():
             known = {

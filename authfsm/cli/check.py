@@ -49,7 +49,7 @@ class Check(PoolOptions):
     """
 
     epilog: ClassVar[str] = (
-        "Exit status: 0 no finding of severity --fail-on or higher; 1 at least one; 2 usage error."
+        "Exit status: 0 no finding of severity --fail-on or higher; 1 at least one, or the pool could not be read; 2 usage error."
     )
 
     form: str = _output("Output format: text, json or sarif.", "--format", "-f", default="text")

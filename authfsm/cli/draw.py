@@ -70,7 +70,7 @@ class Draw(PoolOptions):
     failures: bool = _content("Also draw the refusals that end an attempt.", default=False)
     actions: bool = _content("Like --failures, and show what to do after each refusal.", default=False)
     unfolded: bool = _content(
-        "Write one page for each state, with every transition separate. SVG and PNG: one file per page, linked from FILE.",
+        "Write one page for each state, with every transition separate. SVG and PNG: one file per page; the SVG files link to each other.",
         default=False,
     )
     overview: bool = _content(
@@ -96,7 +96,7 @@ class Draw(PoolOptions):
     diff: tuple[Path, Path] | None = pool_option(
         "Compare two saved descriptions: show what B enables and disables.", metavar="A B"
     )
-    faded: bool = pool_option("Draw transitions that the settings exclude too, but faded.", default=False)
+    faded: bool = pool_option("Also draw, faded, the transitions that the settings exclude.", default=False)
     theme: str | None = _output("Colour theme: light, dark, print or auto.")
     animated: bool = _output("Let the steps of --history appear one after another (SVG).", default=False)
     picture: bool = _output(
@@ -225,7 +225,7 @@ def _formatted(drawn: Drawing, form: str) -> bytes:
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Raise `Failed` if no layout engine is installed, or if it fails."""
+    """Raise `Failed` if there is no layout engine, it fails, a font is missing, or PDF cannot be written."""
     try:
         yield
     except (diagrams.MissingFont, diagrams.NoEngine, diagrams.NoPdf) as error:

@@ -40,7 +40,7 @@ class Paths(PoolOptions):
     )
     through: str | None = _selection("Only paths through this state, for example SMS_MFA.", metavar="STATE")
     shortest: bool = _selection("Only one shortest path.", default=False)
-    longest: bool = _selection("Only one longest path that visits no state twice.", default=False)
+    longest: bool = _selection("Only one longest path.", default=False)
     contradictory: bool = _selection(
         "Include transitions about which the sources contradict each other.", default=False
     )

@@ -48,7 +48,8 @@ class PoolOptions:
     """The options that name a pool; the base of several commands."""
 
     settings: Path | None = pool_option(
-        "A pool as JSON, by draw --save-settings or aws cognito-idp describe-user-pool.", dir_okay=False
+        "The pool's settings as JSON, as written by draw --save-settings or aws cognito-idp describe-user-pool.",
+        dir_okay=False,
     )
     pool_id: str | None = pool_option(
         "The user pool's id, for example eu-west-1_AbCdEfGhI; its settings are read from AWS."

@@ -51,8 +51,8 @@ class Trace:
     """
 
     epilog: ClassVar[str] = (
-        "Exit status: 0 everything was read and every step is legal; 1 an illegal step, or something could not be"
-        " read; 2 usage error."
+        "Exit status: 0 everything was read and every step is legal; 1 an illegal step, something could not be"
+        " read, or there is no event of a sign-in; 2 usage error."
     )
 
     names: list[str] | None = argument(
@@ -173,8 +173,8 @@ def report_parts(funnel: traces.Funnel) -> Iterator[RenderableType]:
     elif funnel.legal:
         yield Text("every step is legal", style="bold green")
     else:
-        why = "every step that could be read is legal, but not everything could be read"
-        yield Text(why, style="bold red")
+        partly = "every step that could be read is legal, but not everything could be read"
+        yield Text(partly if funnel.transitions else "the input has no event of a sign-in", style="bold red")
 
 
 def _counts(funnel: traces.Funnel) -> Iterator[RenderableType]:

@@ -40,7 +40,7 @@ class AuthenticatorApp:
             raise RuleFailed("SecretCode is not base32") from None
 
     def code(self, offset: int = 0) -> str:
-        """Return the code of the current time step, or of one that many steps later."""
+        """Return the code of the time step that is `offset` steps after the current one."""
         # pyotp refuses short keys, which some endpoints issue.
         totp = TOTP(self.key(), 6, SHA1(), _TIME_STEP, enforce_key_length=False)  # noqa: S303 - as RFC 6238 says
         return totp.generate(int(time.time()) + offset * _TIME_STEP).decode()
@@ -83,7 +83,7 @@ class PoolClient:
         return Cognito(client, client_id=client_id, admin=admin, device=device, **own)
 
     def with_secret_hash(self, members: Mapping[str, str]) -> dict[str, str]:
-        """Add SECRET_HASH if the app client has a secret. An empty one of the rule's means none."""
+        """Add SECRET_HASH if the app client has a secret. If the rule passes an empty SECRET_HASH, none is sent."""
         result = dict(members)
         secret = self.app_client.secret
         if secret is not None and "SECRET_HASH" not in result and "USERNAME" in result:
@@ -173,7 +173,7 @@ class IssuedChallenge:
     reply: ApiReply
 
     def answer(self, user: PoolUser | None = None, **responses: str) -> ApiReply:
-        """Answer with its own name and Session, in the name of its user or of another one."""
+        """Answer with the challenge's ChallengeName and Session, as its user or as another user."""
         name = str(self.reply.challenge)
         return (user or self.user).respond(name, self.reply.session, **responses)
 
@@ -196,7 +196,7 @@ class SrpSignIn(IssuedChallenge):
         parameters = self.reply.parameters
         timestamp = timestamp or srp.timestamp(utc_now())
         try:
-            # Padding is added because a block without it is a failure of another rule.
+            # Padding is added because another rule reports missing padding.
             block = base64.b64decode(parameters["SECRET_BLOCK"] + "==")
             name = parameters["USER_ID_FOR_SRP"]
             pool = srp.pool_name(self.user.client.pool.pool_id)

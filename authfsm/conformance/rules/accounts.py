@@ -56,13 +56,13 @@ def _deleted_client(trial: Trial) -> ApiReply:
 
 
 pool_rule.refused("pool.deleted", _reference("DeleteUserPool"), MAJOR, "DescribeUserPool for a deleted pool",
-    "Cognito refuses requests for a deleted pool with ResourceNotFoundException.",
+    "Cognito replies with ResourceNotFoundException for requests for a deleted pool.",
     _deleted_pool, _NOT_FOUND)  # fmt: skip
 pool_rule.refused("pool.deletion-protection", _reference("DeleteUserPool"), MAJOR, "the deletion of a protected pool",
-    "Cognito refuses to delete a pool whose DeletionProtection is ACTIVE with InvalidParameterException.",
+    "Cognito replies with InvalidParameterException for to delete a pool whose DeletionProtection is ACTIVE.",
     _protected_pool, "InvalidParameterException")  # fmt: skip
 pool_rule.refused("client.deleted", _reference("DeleteUserPoolClient"), CRITICAL, "a deleted app client",
-    "Cognito refuses a sign-in at a deleted app client with ResourceNotFoundException.",
+    "Cognito replies with ResourceNotFoundException for a sign-in at a deleted app client.",
     _deleted_client, _NOT_FOUND)  # fmt: skip
 
 
@@ -157,7 +157,7 @@ def _unknown_group(trial: Trial) -> None:
 
 
 group_rule.refused("group.exists", _reference("CreateGroup"), MAJOR, "a second group of the same name",
-    "Cognito refuses a second group of the same name with GroupExistsException.",
+    "Cognito replies with GroupExistsException for a second group of the same name.",
     _same_group_twice, "GroupExistsException")  # fmt: skip
 
 
@@ -221,18 +221,18 @@ account_rule.refused("account.deleted", _reference("DeleteUser"), CRITICAL, "a u
     "Cognito refuses the sign-in of a user who called DeleteUser.", _sign_in_after_deletion)  # fmt: skip
 account_rule.refused(
     "account.previous-password", _reference("ChangePassword"), MAJOR, "ChangePassword with a wrong password",
-    "Cognito refuses ChangePassword with a wrong PreviousPassword with NotAuthorizedException.",
+    "Cognito replies with NotAuthorizedException for ChangePassword with a wrong PreviousPassword.",
     lambda t: _user_call(t.user_with_working_password(), "ChangePassword",
         PreviousPassword=pools.WRONG_PASSWORD, ProposedPassword=pools.NEW_PASSWORD),
     "NotAuthorizedException")  # fmt: skip
 account_rule.refused(
     "account.unknown-user", _reference("AdminGetUser"), MAJOR, "AdminGetUser for an unknown user",
-    "Cognito refuses an administrator's request for an unknown user with UserNotFoundException.",
+    "Cognito replies with UserNotFoundException for an administrator's request for an unknown user.",
     lambda t: t.client().call_with_pool_id("AdminGetUser", Username=t.username()),
     "UserNotFoundException")  # fmt: skip
 account_rule.refused(
     "account.exists", _reference("AdminCreateUser"), MAJOR, "a second user of the same name",
-    "Cognito refuses a second user of the same name with UsernameExistsException.",
+    "Cognito replies with UsernameExistsException for a second user of the same name.",
     lambda t: t.client().call_with_pool_id("AdminCreateUser", Username=t.user_with_working_password().username),
     "UsernameExistsException")  # fmt: skip
 

@@ -87,7 +87,7 @@ def _fresh_challenge(trial: Trial) -> None:
 
 
 rule.refused("srp.timestamp", MINISTACK, MINOR, "a TIMESTAMP in ISO 8601",
-    "Cognito refuses a TIMESTAMP of another format with InvalidParameterException.",
+    "Cognito replies with InvalidParameterException for a TIMESTAMP of another format.",
     lambda t: t.user().begin_srp().prove(timestamp="2026-01-01T00:00:00Z"), "InvalidParameterException")  # fmt: skip
 
 
@@ -377,7 +377,7 @@ _AMPLIFY_DEVICES: Final = RuleSource(
 
 @device_rule("device.stale-key", _AMPLIFY_DEVICES, MINOR)
 def _unknown_device_key(trial: Trial) -> None:
-    """Cognito refuses an unknown DEVICE_KEY with ResourceNotFoundException."""
+    """Cognito replies with ResourceNotFoundException for an unknown DEVICE_KEY."""
     user = trial.user(pools.DEVICE_POOL)
     _srp_tokens(user)
     reply = user.begin_srp().prove(DEVICE_KEY="us-east-1_00000000-0000-4000-8000-000000000000")

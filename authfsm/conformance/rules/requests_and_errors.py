@@ -87,7 +87,7 @@ session_rule.refused("session.made-up", RESPOND, CRITICAL, "a made-up Session",
     lambda t: _set_password(t.new_password_challenge().user, _UNISSUED_SESSION))  # fmt: skip
 session_rule.refused(
     "session.made-up-for-a-code", RESPOND, CRITICAL, "SMS_MFA with a made-up Session and no code",
-    "Cognito refuses an answer to SMS_MFA that has no code, and a Session that it never issued.",
+    "Cognito refuses an answer to SMS_MFA that has no code and has a Session that Cognito never issued.",
     lambda t: t.user_with_working_password().respond("SMS_MFA", _UNISSUED_SESSION))  # fmt: skip
 session_rule.refused("session.once", _SESSION_ISSUE, CRITICAL, "a Session that already led to tokens",
     "Cognito refuses a Session that already led to tokens.", _use_session_twice)  # fmt: skip
@@ -118,7 +118,7 @@ def _new_session(trial: Trial) -> None:
 
 session_rule.refused(
     "session.missing", RuleSource.issue("aws-amplify/amplify-js", 758), MINOR, "an answer without a Session",
-    "Cognito refuses an answer to NEW_PASSWORD_REQUIRED without a Session with InvalidParameterException.",
+    "Cognito replies with InvalidParameterException for an answer to NEW_PASSWORD_REQUIRED without a Session.",
     lambda t: _set_password(t.new_password_challenge().user, None), "InvalidParameterException")  # fmt: skip
 
 
@@ -144,7 +144,7 @@ def _client_without(flow: str) -> pools.ClientRequirements:
 def _add_forbidden_flow(
     flow: str, create: Callable[[Trial], PoolUser], sign_in: Callable[[PoolUser], ApiReply]
 ) -> None:
-    """Add the rule that an app client's flows are enforced, for a user whom the flow signs in elsewhere."""
+    """Add the rule that an app client's flows are enforced, for a user whom the flow signs in at another app client."""
 
     def send(trial: Trial) -> ApiReply:
         user = create(trial)
@@ -233,7 +233,7 @@ def _unknown_in_forgot_password(trial: Trial) -> None:
 
 
 existence_rule.refused("existence.legacy", _EXISTENCE, MAJOR, "an unknown user",
-    "With PreventUserExistenceErrors LEGACY, Cognito refuses an unknown user with UserNotFoundException.",
+    "With PreventUserExistenceErrors LEGACY, Cognito replies with UserNotFoundException for an unknown user.",
     lambda t: _nobody(t, t.user_with_working_password(_LEGACY)).sign_in(pools.WRONG_PASSWORD), "UserNotFoundException")  # fmt: skip
 
 
@@ -255,7 +255,7 @@ def _wrong_password(trial: Trial) -> None:
 
 
 def _refused_before(reply: ApiReply, rule_id: str) -> ApiReply:
-    """Return a reply that must be an error by another rule, without which there is none to check."""
+    """Return the reply, which another rule requires to be an error; if it is none, this rule is skipped."""
     if reply.code is None:
         raise Skipped(f"{rule_id} fails, so there is no error to check")
     return reply
@@ -290,29 +290,29 @@ def _sign_in_after(trial: Trial, operation: str) -> ApiReply:
 
 
 rule.refused("error.wrong-password-by-administrator", ADMIN_INITIATE, MAJOR, "a wrong password",
-    "Cognito refuses a wrong password in ADMIN_USER_PASSWORD_AUTH with NotAuthorizedException.",
+    "Cognito replies with NotAuthorizedException for a wrong password in ADMIN_USER_PASSWORD_AUTH.",
     proofs.give_wrong_password_as_admin, "NotAuthorizedException")  # fmt: skip
 rule.refused("error.wrong-code", RESPOND, MAJOR, "a wrong code",
-    "Cognito refuses a wrong code with CodeMismatchException.",
+    "Cognito replies with CodeMismatchException for a wrong code.",
     proofs.answer_wrong_totp, "CodeMismatchException")  # fmt: skip
 rule.refused("error.used-session", _SESSION_ISSUE, MAJOR, "a Session that already led to tokens",
-    "Cognito refuses a used Session with NotAuthorizedException.", _answer_twice, "NotAuthorizedException")  # fmt: skip
+    "Cognito replies with NotAuthorizedException for a used Session.", _answer_twice, "NotAuthorizedException")  # fmt: skip
 rule.refused(
     "error.flow-not-enabled", RuleSource.issue("floci-io/floci", 3974), MAJOR, "a flow that is not allowed",
-    "Cognito refuses a flow that the app client does not allow with InvalidParameterException.",
+    "Cognito replies with InvalidParameterException for a flow that the app client does not allow.",
     _sign_in_in_forbidden_flow, "InvalidParameterException")  # fmt: skip
 rule.refused("error.unknown-client", INITIATE, MAJOR, "an unknown app client",
-    "Cognito refuses an unknown app client with ResourceNotFoundException.",
+    "Cognito replies with ResourceNotFoundException for an unknown app client.",
     _sign_in_at_unknown_client, "ResourceNotFoundException")  # fmt: skip
 rule.refused("error.unconfirmed", MINISTACK, MAJOR, "an unconfirmed user",
-    "Cognito refuses a user who signed up and is not confirmed with UserNotConfirmedException.",
+    "Cognito replies with UserNotConfirmedException for a user who signed up and is not confirmed.",
     lambda t: t.signed_up_user().sign_in(), "UserNotConfirmedException")  # fmt: skip
 rule.refused("error.disabled", RuleSource.reference("AdminDisableUser"), CRITICAL, "a disabled user",
-    "Cognito refuses a disabled user with NotAuthorizedException.",
+    "Cognito replies with NotAuthorizedException for a disabled user.",
     lambda t: _sign_in_after(t, "AdminDisableUser"), "NotAuthorizedException")  # fmt: skip
 rule.refused("error.reset-required", RuleSource.reference("AdminResetUserPassword"), CRITICAL,
     "the password after its reset",
-    "After AdminResetUserPassword, Cognito refuses the password with PasswordResetRequiredException.",
+    "After AdminResetUserPassword, Cognito replies with PasswordResetRequiredException for the password.",
     lambda t: _sign_in_after(t, "AdminResetUserPassword"), "PasswordResetRequiredException")  # fmt: skip
 
 

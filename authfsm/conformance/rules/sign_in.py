@@ -87,7 +87,7 @@ Begin = Callable[[PoolUser], Flow]
 
 @define
 class SignInRunner:
-    """Signs a user in, who makes this choice between several factors."""
+    """Signs a user in; `choice` is the factor that the user selects if Cognito offers several."""
 
     user: PoolUser
     passkey: VirtualPasskey | None = None
@@ -301,7 +301,7 @@ def _add_rules_of_user_auth() -> None:
 
 
 def rule_id(method: str, challenge: State) -> str:
-    """Return the id of the rule that a challenge follows a way to sign in."""
+    """Return the id of the rule which says that a sign-in by this method leads to this challenge."""
     return f"sign-in.{method}.{challenge.value}"
 
 

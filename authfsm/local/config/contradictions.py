@@ -20,7 +20,8 @@ def _to_timedelta(value: float | timedelta | None) -> timedelta | None:
 class Contradictions:
     """What the pool does where sources about Cognito contradict each other.
 
-    Each default is what the better sources say; the other value is what the others say.
+    Each default is what the better sources say; the other value is what the others say. Where no source
+    exists, the setting says so.
 
     Args:
         totp_required_after_setup: after MFA_SETUP with TOTP. False: the reply has tokens (AWS API
@@ -31,7 +32,7 @@ class Contradictions:
             DefineAuthChallenge runs again (amplify-js #4888, a trace; #9592). False: the reply has tokens
             (amplify-js #3876).
         custom_challenge_after_new_password: the same after NEW_PASSWORD_REQUIRED. True: DefineAuthChallenge
-            runs again (no source; no challenge is skipped). False: it does not
+            runs again (no source; chosen because no challenge is skipped). False: it does not
             (amazon-cognito-identity-js #341).
         device_replaces_email_mfa: True: a remembered device replaces any second factor (developer guide).
             False: it replaces SMS and TOTP only (AWS API reference).
@@ -58,11 +59,12 @@ class Contradictions:
         mfa_after_one_time_password: False: users with MFA cannot begin with a code, and no second factor
             follows one (developer guide, "Authentication"). True: they can, and a code by the other channel
             follows (developer guide, "Adding MFA", on the same factor twice).
-        passkeys_with_mfa_required: True: a passkey with user verification satisfies MFA, if pool and user
-            are set so (AWS API reference). False: it never does (an older table of the developer guide).
+        passkeys_with_mfa_required: True: a passkey with user verification satisfies MFA, if FactorConfiguration
+            and the user's MFA preference allow it (AWS API reference). False: it never does (an older table of the
+            developer guide).
         select_challenge_has_request_options: False: SELECT_CHALLENGE has no parameters. True: it has
-            CREDENTIAL_REQUEST_OPTIONS, without which ANSWER=WEB_AUTHN with CREDENTIAL (AWS API reference)
-            would have nothing to sign.
+            CREDENTIAL_REQUEST_OPTIONS, which the client needs to answer with ANSWER=WEB_AUTHN and CREDENTIAL (AWS
+            API reference).
         acr_only_with_target: False: the tokens of every sign-in have `acr` and `amr` ("apply to any
             sign-in"). True: only those of a sign-in with a target level ("in response to these inputs";
             both on one page of the developer guide).
@@ -81,9 +83,9 @@ class Contradictions:
             ConfirmSignUp always replies with a Session for USER_AUTH (amplify-js relies on it for autoSignIn
             and sends no Session; amplify-js #13666). False: only if the request has the Session of SignUp
             (AWS API reference).
-        timestamp_tolerance: how far the TIMESTAMP of an SRP claim may be from the pool's time; a number is
-            of seconds. None: any time is accepted, as no AWS page sets a limit. A user reports that sign-in
-            fails from five minutes on (amazon-cognito-auth-js #199).
+        timestamp_tolerance: how far the TIMESTAMP of an SRP claim may be from the pool's time; a number means
+            seconds. None: any time is accepted, as no AWS page sets a limit. A user reports that sign-in fails from
+            five minutes on (amazon-cognito-auth-js #199).
         custom_challenge_in_admin_flows: after the password of ADMIN_USER_PASSWORD_AUTH and
             ADMIN_NO_SRP_AUTH. False: DefineAuthChallenge does not run (developer guide, "Custom
             authentication challenge Lambda triggers"). True: it runs, and sees ADMIN_NO_SRP_AUTH (developer
@@ -93,7 +95,7 @@ class Contradictions:
             DEVICE_PASSWORD_VERIFIER (developer guide, "Define auth challenge Lambda trigger").
         custom_auth_may_name_mfa: DefineAuthChallenge names SMS_MFA, EMAIL_OTP or SOFTWARE_TOKEN_MFA after
             PASSWORD_VERIFIER. No source shows the outcome (amplify-js #4157 asks for it). False: the output is
-            refused, as any name but CUSTOM_CHALLENGE. True: the second factor is asked for.
+            refused, like every name other than CUSTOM_CHALLENGE. True: the second factor is asked for.
     """
 
     totp_required_after_setup: bool = False

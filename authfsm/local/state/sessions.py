@@ -24,7 +24,7 @@ from authfsm.local.state.token_claims import PASSWORD_METHOD
 from authfsm.local.state.users import User
 from authfsm.protocol.states import State
 
-# Used and expired sessions are remembered for their own error messages: so long, and so many.
+# Used and expired sessions are remembered, with these limits, so that they get their own error messages.
 _REMEMBERED_FOR: Final = timedelta(hours=1)
 _MOST_REMEMBERED: Final = 10_000
 _PROOF_FAILED: Final = {"CodeMismatchException", "ExpiredCodeException"}
@@ -98,7 +98,7 @@ class Sessions(TrackedDicts):
         self._pending: dict[str, PendingChallenge] = {}
         self._by_other_key: dict[str, PendingChallenge] = {}
         self.last_answered: PendingChallenge | None = None
-        """The challenge that was answered last, for the gate."""
+        """The challenge that was answered last, for the check of the transition (`check_transition`)."""
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -110,7 +110,7 @@ class Sessions(TrackedDicts):
         return pending.session in self._pending
 
     def has(self, session: str) -> bool:
-        """Return whether a session is known, without a report."""
+        """Return whether a session is pending."""
         return session in self._pending
 
     def restore(self, pending: PendingChallenge) -> None:
@@ -168,7 +168,7 @@ class Sessions(TrackedDicts):
         return pending
 
     def check_not_ended(self, pending: PendingChallenge) -> None:
-        """Refuse a session of before the user's sessions were ended, after the errors about the user."""
+        """Refuse a session that was issued before the user's sessions were ended; call it after the checks of the user."""
         user = pending.attempt.user
         if user is not None and user.session_generation != pending.session_generation:
             raise error_templates.SESSION_EXPIRED.refusal()
