@@ -59,7 +59,7 @@ pool_rule.refused("pool.deleted", _reference("DeleteUserPool"), MAJOR, "Describe
     "Cognito replies with ResourceNotFoundException for requests for a deleted pool.",
     _deleted_pool, _NOT_FOUND)  # fmt: skip
 pool_rule.refused("pool.deletion-protection", _reference("DeleteUserPool"), MAJOR, "the deletion of a protected pool",
-    "Cognito replies with InvalidParameterException for to delete a pool whose DeletionProtection is ACTIVE.",
+    "Cognito replies with InvalidParameterException for the deletion of a pool whose DeletionProtection is ACTIVE.",
     _protected_pool, "InvalidParameterException")  # fmt: skip
 pool_rule.refused("client.deleted", _reference("DeleteUserPoolClient"), CRITICAL, "a deleted app client",
     "Cognito replies with ResourceNotFoundException for a sign-in at a deleted app client.",
