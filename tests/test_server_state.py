@@ -1050,3 +1050,5 @@ def test_a_deleted_pool_stays_deleted(tmp_path: Path) -> None:
     assert stored.file is not None
     assert pool_id not in stored.file.pools()
     assert stored.call("DescribeUserPool", UserPoolId=pool_id)["__type"] == "ResourceNotFoundException"
+    stored.call("DeleteUserPool", UserPoolId=stored.service.pool.pool_id)
+    assert "UserPool" in stored.call("CreateUserPool", PoolName="after the first")

@@ -178,7 +178,8 @@ class Service:
             for pool_id in before.keys() - after.keys():
                 if store is not None:
                     store.delete_pool(pool_id)
-                self._served.pop(pool_id, None)
+                if pool_id != self.pool.pool_id:  # the first pool's store writes the others too
+                    self._served.pop(pool_id, None)
         except StateFileError:
             self.cognito.pools.replace(before)
             raise
