@@ -16,7 +16,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from serving import CLIENT_ID, PASSWORD, POOL_ID, TARGET, ThreadServer, serve_in_thread, wait_until
 
-from authfsm.local.server import http_server, page
+from authfsm.local.server import http_connection, http_server, page
 
 USERS = [
     {"username": "ada", "password": PASSWORD},
@@ -381,3 +381,15 @@ def _is_healthy(served: ThreadServer) -> bool:
         return served.ask("GET", "/health")[0] == 200
     except (ConnectionError, http.client.HTTPException):
         return False
+
+
+def test_a_request_that_arrives_shows_no_secret() -> None:
+    """What the parser has of a request shows neither its body nor its headers or URL, in a traceback for example."""
+    parser = http_connection._MessageParser()
+    parser.feed(
+        b"POST /?password=in-url HTTP/1.1\r\nAuthorization: in-header\r\nContent-Length: 7\r\n\r\nin-body"
+    )
+    (message,) = parser.messages
+
+    assert (bytes(message.body), message.headers["authorization"]) == (b"in-body", "in-header")
+    assert not re.search("in-url|in-header|in-body", f"{message!r} {parser!r}")

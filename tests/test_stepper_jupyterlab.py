@@ -237,11 +237,11 @@ def test_a_sign_in_by_clicks(tmp_path: Path) -> None:
             stands(visit.stepper, "AUTHENTICATED", 3)  # what is done there is not done here
             whole = saved(page, lab.folder / "signin.ipynb")
             cold = page.locator(".jp-OutputArea-output", has_text="COLD").last.inner_text()
-            told = list(said)
+            messages = list(said)
             lose_the_kernel(visit)
 
     assert len(set(visit.pictures)) == len(visit.pictures) == 5
-    assert told == []
+    assert messages == []
     assert [each for each in shown.asked if not each.startswith(OURS)] == []
     planted = {**visit.planted, **other.planted, "password": PASSWORD, "key": TOTP}
     assert len(planted["new key"]) >= 32

@@ -32,7 +32,7 @@ OUTLINES: Final = {
     StateGroup.SECOND_FACTOR: "square",
     StateGroup.DEVICE: "plugs",
 }
-"""The groups of the legend, each with its outline in words, so that colours need not be told apart."""
+"""The groups of the legend, each with its outline in words, for readers who cannot distinguish the colours."""
 
 SENTENCES: Final[Mapping[str, str]] = {
     SettingsEffect.GAINED: "Thick and +: becomes possible.",

@@ -137,7 +137,7 @@ class App:
             polls += 1
             if polls % _POLLS_PER_HEARTBEAT == 0:
                 yield b": heartbeat\n\n"  # fails if the client has gone
-            time.sleep(_POLL_SECONDS)
+            time.sleep(_POLL_SECONDS)  # until the next check for changes; ends when the server closes
 
 
 _ROUTES: Final[tuple[tuple[re.Pattern[str], Callable[..., HttpReply]], ...]] = tuple(

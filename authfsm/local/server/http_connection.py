@@ -75,10 +75,11 @@ class HttpRequest:
 class _Message:
     """What the parser has found of a request."""
 
-    url: bytes = b""
+    # A body may have a password, a header a token: neither is shown.
+    url: bytes = field(default=b"", repr=False)
     method: str = ""
-    headers: dict[str, str] = field(factory=dict)
-    body: bytearray = field(factory=bytearray)
+    headers: dict[str, str] = field(factory=dict, repr=False)
+    body: bytearray = field(factory=bytearray, repr=False)
     keeps_alive: bool = False
     has_head: bool = False
     is_complete: bool = False

@@ -68,6 +68,7 @@ def _accept(service: Service, sock: socket.socket, closing: Event) -> None:
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection = HttpConnection(accepted, app.respond, closing.is_set)
         except OSError as error:  # nobody has come, or has gone already; or there is no file descriptor left
+            # Without a free file descriptor `accept` fails at once: this keeps the loop from spinning.
             time.sleep(0 if isinstance(error, TimeoutError) else _POLL_SECONDS)
             continue
         was_full, is_full = is_full, len(connections) >= limit
@@ -87,7 +88,7 @@ def _accept(service: Service, sock: socket.socket, closing: Event) -> None:
     while connections and time.monotonic() < until:
         for each in tuple(connections):
             each.close_if_idle()
-        time.sleep(_POLL_SECONDS / 10)
+        time.sleep(_POLL_SECONDS / 10)  # for the requests that are being answered; `until` bounds it
 
 
 def _connection_limit() -> int:
