@@ -308,7 +308,7 @@ class TestSecrets:
 
 
 class TestModules:
-    """The modules of `authfsm.local`; tests/test_floors.py says what they may import of this package."""
+    """The modules of `authfsm.local`; tests/test_layers.py says what they may import of this package."""
 
     FOLDER: ClassVar = Path(authfsm.local.__file__).parent
     MODULES: ClassVar = sorted(FOLDER.rglob("*.py"))

@@ -17,7 +17,7 @@ import authfsm
 
 PACKAGE = Path(authfsm.__file__).parent
 
-FLOORS = [
+LAYERS = [
     ("base",),
     ("protocol", "srp"),
     ("settings",),
@@ -38,19 +38,19 @@ FLOORS = [
     ("__init__", "__main__"),
     ("contrib",),
 ]
-"""The folders and single modules of the package, from the ground up; a part imports only from floors below its own."""
+"""The folders and single modules of the package, lowest layer first; a part imports only from lower layers."""
 
 MAP = PACKAGE / "README.md"
-_BEGIN, _END = "<!-- floors -->\n", "<!-- /floors -->\n"
+_BEGIN, _END = "<!-- layers -->\n", "<!-- /layers -->\n"
 
-FLOOR = {part: number for number, parts in enumerate(FLOORS) for part in parts}
+LAYER = {part: number for number, parts in enumerate(LAYERS) for part in parts}
 
 DYNAMIC_IMPORTS = {
     ("base/mixins", "authfsm.notebook.value_repr"),
     ("protocol/replies", "authfsm.protocol.prompts"),
     ("protocol/replies", "authfsm.core.sealing"),
 }
-"""Imports by a string, against the order of the floors: a value's HTML is loaded when a notebook asks for it, a form
+"""Imports by a string, from a higher layer: a value's HTML is loaded when a notebook asks for it, a form
 and a seal when a program calls `Challenge.form` or `Tokens.seal`."""
 
 LIBRARIES = {
@@ -108,10 +108,10 @@ def modules() -> dict[str, ast.Module]:
 
 
 def part_of(module: str) -> str:
-    """The entry of `FLOORS` that a module belongs to: the longest one that its path begins with."""
+    """The entry of `LAYERS` that a module belongs to: the longest one that its path begins with."""
     names = module.removesuffix("/__init__").split("/")
     parts = ["/".join(names[:length]) for length in range(len(names), 0, -1)]
-    return next((part for part in parts if part in FLOOR), module)
+    return next((part for part in parts if part in LAYER), module)
 
 
 def imports(tree: ast.Module) -> Iterator[str]:
@@ -138,9 +138,9 @@ def module_of(name: str, known: Collection[str]) -> str | None:
     return "__init__"
 
 
-def test_every_module_has_a_floor() -> None:
-    """Each module is on one floor, and each entry of the list of floors exists."""
-    assert {part_of(module) for module in modules()} == set(FLOOR)
+def test_every_module_has_a_layer() -> None:
+    """Each module belongs to one layer, and each entry of the list of layers exists."""
+    assert {part_of(module) for module in modules()} == set(LAYER)
 
 
 def test_the_top_level_has_at_most_24_entries() -> None:
@@ -161,8 +161,8 @@ def test_the_repository_has_seven_entries() -> None:
     }  # fmt: skip
 
 
-def test_a_module_imports_only_from_floors_below() -> None:
-    """Between parts: from lower floors only, whether at the top, in a function or for typing."""
+def test_a_module_imports_only_from_lower_layers() -> None:
+    """A module imports from parts of lower layers only, whether at its top, in a function or for typing."""
     known = modules()
     wrong = [
         (module, name)
@@ -170,7 +170,7 @@ def test_a_module_imports_only_from_floors_below() -> None:
         for name in imports(tree)
         if (imported := module_of(name, known)) is not None
         and (part := part_of(imported)) != part_of(module)
-        and FLOOR[part] >= FLOOR[part_of(module)]
+        and LAYER[part] >= LAYER[part_of(module)]
     ]
 
     assert wrong == []
@@ -235,7 +235,7 @@ def test_the_core_does_no_io() -> None:
     wrong = [
         (module, name)
         for module, tree in modules().items()
-        if FLOOR[part_of(module)] < FLOOR["drivers"] and module != "base/concurrency"
+        if LAYER[part_of(module)] < LAYER["drivers"] and module != "base/concurrency"
         for name in imports(tree)
         if name.split(".")[0] in WORLD
         or (part_of(module) in {"base", "protocol", "settings", "core"} and "base.concurrency" in name)
@@ -300,11 +300,11 @@ def test_the_public_names_can_be_imported() -> None:
         _ = getattr(authfsm, "nothing")  # noqa: B009 - type checkers know that it is missing
 
 
-def floors() -> str:
-    """Return the list of floors for the map: each part with the first line of its docstring."""
+def layers() -> str:
+    """Return the list of layers for the map: each part with the first line of its docstring."""
     known = modules()
     lines = []
-    for number, parts in enumerate(FLOORS, 1):
+    for number, parts in enumerate(LAYERS, 1):
         for part in parts:
             module = part if part in known else f"{part}/__init__"
             docstring = ast.get_docstring(known[module]) or ""
@@ -313,17 +313,17 @@ def floors() -> str:
     return "".join(lines)
 
 
-def with_floors(text: str) -> str:
-    """Return the map's text with the list of floors as it is now."""
+def with_layers(text: str) -> str:
+    """Return the map's text with an up-to-date list of layers."""
     before, rest = text.split(_BEGIN)
-    return before + _BEGIN + floors() + _END + rest.split(_END)[1]
+    return before + _BEGIN + layers() + _END + rest.split(_END)[1]
 
 
-def test_the_map_shows_the_floors() -> None:
-    """The list of floors in `authfsm/README.md` is the one that `python tests/test_floors.py` writes."""
+def test_the_map_shows_the_layers() -> None:
+    """The list of layers in `authfsm/README.md` is the one that `python tests/test_layers.py` writes."""
     text = MAP.read_text(encoding="utf-8")
 
-    assert text == with_floors(text)
+    assert text == with_layers(text)
 
 
 def test_the_map_names_files_that_exist() -> None:
@@ -335,4 +335,4 @@ def test_the_map_names_files_that_exist() -> None:
 
 
 if __name__ == "__main__":
-    MAP.write_text(with_floors(MAP.read_text(encoding="utf-8")), encoding="utf-8")
+    MAP.write_text(with_layers(MAP.read_text(encoding="utf-8")), encoding="utf-8")
