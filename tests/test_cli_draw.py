@@ -283,7 +283,8 @@ def test_a_difference() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{", "is not JSON"),
+        ("{", "is not JSON: Expecting property name"),
+        ('{"UserPool": {"Id": "a", "Id": "b"}}', "the key 'Id' occurs twice in one object"),
         pytest.param("[" * 100_000, "its JSON is nested too deeply", id="nested too deeply"),
         ("[]", "describes no pool"),
         ('{"UserPoolClient": {}}', "describes no pool"),

@@ -11,10 +11,12 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
 from test_traces_wrappers import ILLEGAL
 
+from authfsm import __version__
 from authfsm.cli import COMMANDS, app, load_command
 from authfsm.cli.command import Failed
 from authfsm.cli.draw import PICTURE_OPTIONS
@@ -64,6 +66,53 @@ def test_a_sequence_refuses_what_it_does_not_heed(name: str) -> None:
     result = run("draw", "--sequence", "--flow", "USER_SRP_AUTH", *VALUES[name])
 
     assert (result.exit_code, "has no effect with --sequence" in result.stderr) == (2, True)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full exists on Linux only")
+@pytest.mark.parametrize(
+    "command",
+    [
+        "--help", "--version", "check", "check -f sarif", "check --help", "draw --flow USER_SRP_AUTH -o -", "explain SMS_MFA",
+        "paths --json", "serve --print-config", "trace --sql duckdb", "capture {file}", "signin --help",
+    ],
+)  # fmt: skip
+def test_output_that_cannot_be_written(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A full disk behind standard output is one line and status 1 for every command, and no traceback."""
+    (tmp_path / "file").write_text("{}", encoding="utf-8")
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        with pytest.raises(SystemExit) as ended:
+            app(command.format(file=tmp_path / "file").split(), prog_name="authfsm")
+
+    assert ended.value.code == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == "authfsm: standard output cannot be written: No space left on device"
+
+
+def test_closed_output(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A command whose standard output is closed (`>&-`) fails and says so."""
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(SystemExit) as ended:
+        app(["check"], prog_name="authfsm")
+
+    assert ended.value.code == 1
+    assert "standard output is closed" in capsys.readouterr().err
+
+
+def test_version() -> None:
+    """`authfsm --version` prints the package's version."""
+    assert run("--version").stdout == f"authfsm {__version__}\n"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_empty_file_name(name: str) -> None:
+    """No option accepts an empty file name, which an unset shell variable leaves, as the current folder."""
+    for each in load_command(name).params:
+        if isinstance(each.type, click.Path) and isinstance(each, click.Option):
+            result = run(name, each.opts[0], *[""] * each.nargs)
+            assert (result.exit_code, "the name is empty" in result.stderr) == (2, True), each.opts
 
 
 class _Portal(BaseHTTPRequestHandler):

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from authfsm.cli.command import FAILED, click_command, missing, print_message
+from authfsm.cli.command import FAILED, click_command, missing, print_message, stdout_checked
 
 COMMANDS: Final = {
     "demo": "Sign five users in to a local pool, and draw the path of each sign-in.",
@@ -42,6 +42,11 @@ def load_command(name: str) -> click.Command:
 class CommandGroup(click.Group):
     """Loads only the command that is called, because some need a second to import."""
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the command line; an output that cannot be written is one line and a failure."""
+        with stdout_checked():
+            return super().main(*args, **extra)
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's name
         """Return the names in the order of `COMMANDS`."""
         return list(COMMANDS)
@@ -56,3 +61,4 @@ app = CommandGroup(
     help="Amazon Cognito sign-in as one explicit state machine.",
     commands={name: click.Command(name, short_help=summary) for name, summary in COMMANDS.items()},
 )
+click.version_option(package_name="authfsm", message="authfsm %(version)s")(app)

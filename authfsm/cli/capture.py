@@ -46,16 +46,16 @@ class Capture:
             if out is not None and self.name != "-" and out.exists() and out.samefile(self.name):
                 raise WrongUsage(f"{out} is the input file: choose another output file")
             made = anonymise(_read(self.name), keep=self.keep or ())
-            if out is None:
-                sys.stdout.buffer.write(made.text.encode())
-                sys.stdout.flush()
-            else:
+            if out is not None:
                 out.write_text(made.text, encoding="utf-8", newline="")
         except UnreadableDocument as error:
             raise Failed(f"{self.name} cannot be read: {error}") from None
         except OSError as error:
             why = error.strerror or type(error).__name__
             raise Failed(f"{error.filename or self.name}: {why}") from None
+        if out is None:
+            sys.stdout.buffer.write(made.text.encode())
+            sys.stdout.flush()
         counts = ", ".join(f"{count} {kind}" for kind, count in sorted(made.replaced.items()))
         print_message(f"Number of distinct values replaced: {counts or 'none'}.")
         for key in sorted(made.unknown):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -29,6 +32,7 @@ STDOUT: Final = Path("-")
 EXTRAS: Final = {"server": ("cattrs", "httptools"), "trace": ("duckdb", "sqlglot")}
 """The modules that a command needs, by the extra of this package that installs them."""
 
+_UNWRITABLE: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EPIPE}
 _DECLARED: Final = "declared"
 _PANEL: Final = "panel"
 _OF_TYPE: Final = frozenset({"min", "max", "dir_okay", "file_okay", "allow_dash"})
@@ -87,6 +91,16 @@ class _PanelCommand(click.Command):
                 formatter.write_dl(records)
 
 
+class _FileName(click.Path):
+    """The name of a file or folder; an empty one, as of an unset shell variable, would mean the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path, and fail for an empty name."""
+        return (
+            super().convert(value, param, ctx) if value != "" else self.fail("the name is empty", param, ctx)
+        )
+
+
 def click_command(name: str, options: type[Command]) -> click.Command:
     """Return click's command for a class of options."""
 
@@ -116,7 +130,7 @@ def _parameter(field: attrs.Attribute[Any]) -> click.Parameter:
     settings = {each: value for each, value in settings.items() if each not in of_type}
     settings["type"] = kind[0]
     if kind[0] is Path:
-        settings["type"] = click.Path(path_type=Path, **of_type)
+        settings["type"] = _FileName(path_type=Path, **of_type)
     elif of_type:
         settings["type"] = (click.IntRange if kind[0] is int else click.FloatRange)(**of_type)
     if field.default is not attrs.NOTHING:
@@ -151,6 +165,34 @@ def print_message(message: str) -> None:
 def as_json(document: Any) -> str:
     """Return a document as JSON for people, with a line end."""
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+@contextmanager
+def stdout_checked() -> Iterator[None]:
+    """Exit with a message if standard output is closed or cannot be written; a closed pipe is no message."""
+    if sys.stdout is None:
+        print_message("authfsm: standard output is closed; to discard the output, use >/dev/null")
+        sys.exit(FAILED)
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in _UNWRITABLE or error.filename is not None:
+            raise
+        discard_stdout()
+        if error.errno != errno.EPIPE:
+            print_message(f"authfsm: standard output cannot be written: {error.strerror}")
+        sys.exit(FAILED)
+
+
+def discard_stdout() -> None:
+    """Discard what is left in the buffer of standard output; Python would try to write it at its end.
+
+    Source: the Python documentation, "Note on SIGPIPE", in the module `signal`.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

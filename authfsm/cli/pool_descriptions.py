@@ -13,7 +13,7 @@ from authfsm.cli.command import Failed, WrongUsage, flag, option, print_message,
 from authfsm.protocol.errors import BadField
 from authfsm.settings import PoolSettings
 from authfsm.settings import descriptions as reader
-from authfsm.settings.descriptions import decode_text
+from authfsm.settings.descriptions import decode_text, parse_json
 from authfsm.settings.sign_in_settings import fetch_descriptions
 from authfsm.srp import pool_name
 
@@ -118,11 +118,13 @@ def _refused(error: Any, pool_id: str, client_id: str | None) -> str:
 def read(path: Path) -> Descriptions:
     """Read descriptions from a file: what `save` wrote, the reply of a Describe* operation, or several merged."""
     try:
-        content = json.loads(decode_text(path.read_bytes()))
+        content = parse_json(decode_text(path.read_bytes()))
     except OSError as error:
         raise Failed(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError:
-        raise Failed(f"{path} cannot be read: it is not JSON") from None
+    except UnicodeDecodeError:
+        raise Failed(f"{path} cannot be read: it is not text in UTF-8 or UTF-16") from None
+    except ValueError as error:
+        raise Failed(f"{path} cannot be read: it is not JSON: {error}") from None
     except RecursionError:
         raise Failed(f"{path} cannot be read: its JSON is nested too deeply") from None
     if not isinstance(content, dict) or _OF_A_POOL.isdisjoint(content):

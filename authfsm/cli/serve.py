@@ -67,7 +67,7 @@ class Serve:
     )
     accept: list[str] | None = option(
         "Do not enforce this check, for example unknown-attributes, or all: requests that Cognito would refuse then"
-        " succeed, and are logged. For suites written for moto. Names: authfsm.local.CHECKS. Repeatable.",
+        " succeed, and are logged. For suites written for moto. Names: authfsm.local.CHECKS. Replaces `accept` of --config. Repeatable.",
         metavar="CHECK",
     )
     is_open: bool = option(

@@ -189,6 +189,25 @@ def decode_text(raw: bytes) -> str:
     return raw.decode(json.detect_encoding(raw))
 
 
+def parse_json(text: str) -> Any:
+    """Return what a JSON text says.
+
+    Raises:
+        ValueError: it is not JSON; or an object has a key twice, and `json` would ignore the first value.
+    """
+    return json.loads(text, object_pairs_hook=_without_repetition)
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(
+            f"the key {next(key for key in keys if keys.count(key) > 1)!r} occurs twice in one object"
+        )
+    return found
+
+
 def _wrong(path: str, why: str) -> BadField:
     return BadField(Descriptions, path, why)
 

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from attrs import asdict, field, frozen
 
 from authfsm.base.secret import Secret, revealed
+from authfsm.cli.command import discard_stdout
 from authfsm.cli.signin.screen import ExitStatus, Misused, Screen, SignInEnded
 from authfsm.core.device import Device
 from authfsm.drivers.boto import Flow
@@ -229,10 +230,10 @@ class TokenOutput:
             try:
                 sys.stdout.write(text.reveal())
                 sys.stdout.flush()
-            except BrokenPipeError:
-                # What is left in the buffer must not be tried again when Python ends (Python docs, signal).
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-                raise Misused("The tokens could not be written: the pipe is closed.") from None
+            except OSError as error:
+                discard_stdout()
+                why = "the pipe is closed" if isinstance(error, BrokenPipeError) else error.strerror
+                raise Misused(f"The tokens could not be written: {why}.") from None
             done.append("printed as JSON")
         return done
 
