@@ -1052,3 +1052,19 @@ def test_a_deleted_pool_stays_deleted(tmp_path: Path) -> None:
     assert stored.call("DescribeUserPool", UserPoolId=pool_id)["__type"] == "ResourceNotFoundException"
     stored.call("DeleteUserPool", UserPoolId=stored.service.pool.pool_id)
     assert "UserPool" in stored.call("CreateUserPool", PoolName="after the first")
+
+
+def test_restart_after_the_first_pool_was_deleted(tmp_path: Path) -> None:
+    """The file still belongs to its configuration: the other pools are there, and the first one begins anew, without users."""
+    stored = StoredPool(tmp_path / "pool.db", {})
+    first = stored.service.pool.pool_id
+    stored.call("AdminCreateUser", UserPoolId=first, Username="ada")
+    for _ in range(2):
+        stored.call("DeleteUserPool", UserPoolId=first)
+        other = stored.call("CreateUserPool", PoolName="other")["UserPool"]["Id"]
+        stored.call("AdminCreateUser", UserPoolId=other, Username="grace")
+        cognito = stored.begin().cognito
+
+        assert next(iter(cognito.pools)) == first
+        assert stored.call("ListUsers", UserPoolId=first)["Users"] == []
+        assert [each["Username"] for each in stored.call("ListUsers", UserPoolId=other)["Users"]] == ["grace"]

@@ -145,7 +145,10 @@ _ROUTES: Final[tuple[tuple[re.Pattern[str], Callable[..., HttpReply]], ...]] = t
     for pattern, answer in (
         (r"/", lambda *_: _part(page.html(), "text/html; charset=utf-8")),
         (rf"/(?P<pool>[^/]+)/\.well-known/(?P<document>{_DOCUMENTS})", App.well_known),
-        (r"/health", lambda app, _: json_reply({"status": "ok", "pool": app.service.pool.pool_id})),
+        (
+            r"/health",
+            lambda app, _: json_reply({"status": "ok", "pool": next(iter(app.service.cognito.pools), None)}),
+        ),
         (r"/outbox", App.outbox),
         (r"/events", App.events),
         (r"/diagram\.svg", lambda _, request: _picture(request, None)),

@@ -13,7 +13,6 @@ DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig. Settings besi
 from __future__ import annotations
 
 import inspect
-import json
 import sys
 from collections.abc import Iterable, Mapping
 from importlib import import_module
@@ -29,7 +28,13 @@ from authfsm.local.config.schema import SchemaAttribute, check_names
 from authfsm.local.server.access import AccessRules
 from authfsm.local.state.users import User
 from authfsm.protocol.states import MFA_METHODS
-from authfsm.settings.descriptions import Descriptions, decode_text, select_descriptions, without_metadata
+from authfsm.settings.descriptions import (
+    Descriptions,
+    decode_text,
+    parse_json,
+    select_descriptions,
+    without_metadata,
+)
 
 _TOML: Final = "tomllib" if sys.version_info >= (3, 11) else "tomli"
 POOL_ID: Final = "eu-west-1_LocalPool"
@@ -135,7 +140,7 @@ def read_config(path: Path) -> ServerConfig:
         raise ConfigError(f"{path} cannot be read: {why}") from None
     is_toml = path.suffix == ".toml"
     try:
-        content = import_module(_TOML).loads(text) if is_toml else json.loads(text)
+        content = import_module(_TOML).loads(text) if is_toml else parse_json(text)
     except ValueError as error:
         raise ConfigError(f"{path} is not {'TOML' if is_toml else 'JSON'}: {error}") from None
     except RecursionError:

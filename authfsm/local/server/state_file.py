@@ -40,6 +40,7 @@ _WRITE: Final = (
     " ON CONFLICT (pool, kind, key) DO UPDATE SET body = excluded.body WHERE body IS NOT excluded.body"
 )
 _DELETE: Final = "DELETE FROM records WHERE pool = ? AND kind = ? AND key = ?"
+_DELETE_ALL: Final = "DELETE FROM records WHERE pool = ? AND number > (SELECT min(number) FROM records)"
 
 
 RecordRow = tuple[str, str, str | None]
@@ -118,7 +119,9 @@ class StateFile:
     def delete(self, pool: str) -> None:
         """Delete all records of a pool, or raise StateFileError."""
         with self._transaction() as sql:
-            sql.execute("DELETE FROM records WHERE pool = ?", (pool,))
+            # The first row stays, without its text: its pool is the one of the configuration that the file belongs to.
+            sql.execute(_DELETE_ALL, (pool,))
+            sql.execute("UPDATE records SET kind = 'deleted', key = '', body = '' WHERE pool = ?", (pool,))
 
     def write(self, pool: str, rows: Iterable[RecordRow], if_changed: Iterable[RecordRow] = ()) -> None:
         """Write records of a pool, all or none, and `if_changed` only if a row has changed: reading works on a full disk."""
