@@ -67,7 +67,7 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
         client_metadata: Mapping[str, str] | None = None,
         walk: bool = True,
     ) -> AsyncFlow:
-        """As `Cognito.sign_in`. If it is cancelled, the flow is lost: `start` and `AsyncFlow.begin` keep it."""
+        """See `Cognito.sign_in`. If it is cancelled, the flow is lost: `start` and `AsyncFlow.begin` keep it."""
         password = secret(password)
         begun = self.start(password, device=device, client_metadata=client_metadata, walk=walk)
         await begun.begin(flow, username, preferred_challenge)
@@ -81,7 +81,7 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
         device_key: str | None = None,
         rotating: bool = True,
     ) -> Tokens:
-        """As `Cognito.refresh`."""
+        """See `Cognito.refresh`."""
         refresh_token = secret(refresh_token)
         return await self.start().refresh(
             refresh_token, username=username, device_key=device_key, rotating=rotating
@@ -89,7 +89,7 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
 
     @property
     def account(self) -> AsyncCognitoAccount:
-        """As `Cognito.account`; its methods are coroutine functions."""
+        """See `Cognito.account`; its methods are coroutine functions."""
         return AsyncCognitoAccount(self)
 
     async def sign_out(
@@ -99,13 +99,13 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
         *,
         device_key: str | None = None,
     ) -> None:
-        """As `Cognito.sign_out`."""
+        """See `Cognito.sign_out`."""
         refresh_token = secret(refresh_token)
         flow = self.start()
         await flow._run(flow._sign_out_steps(refresh_token, device_key, everywhere=everywhere))  # noqa: SLF001 - same module
 
     async def confirm_device(self, tokens: Tokens, name: str | None = None) -> Device:
-        """As `Cognito.confirm_device`."""
+        """See `Cognito.confirm_device`."""
         flow = self.start()
         return await flow._run(flow._confirm_device_of(tokens, name))  # noqa: SLF001 - same module
 
@@ -156,15 +156,15 @@ class AsyncFlow(FlowSteps):
     async def begin(
         self, flow: str, username: str | Confirmed, preferred_challenge: str | None = None
     ) -> State:
-        """As `Flow.begin`."""
+        """See `Flow.begin`."""
         return await self._run(self._begin_steps(flow, username, preferred_challenge))
 
     async def answer(self, response: Response) -> State:
-        """As `Flow.answer`."""
+        """See `Flow.answer`."""
         return await self._run(self._answer_steps(response))
 
     async def step(self) -> State:
-        """As `Flow.step`."""
+        """See `Flow.step`."""
         return await self._run(self._single_step())
 
     async def carry(self, response: type[Response], *args: Any, **kwargs: Any) -> State:
@@ -173,14 +173,14 @@ class AsyncFlow(FlowSteps):
         return await self._run(self._carry_steps(response, *args, **kwargs))
 
     async def restart(self, password: str | Secret[str] | None = None) -> AsyncFlow:
-        """As `Flow.restart`."""
+        """See `Flow.restart`."""
         password = secret(password)
         attempt, flow, username = self._new_attempt(password)
         await attempt.begin(flow, username, self.preferred_challenge)
         return attempt
 
     async def confirm_device(self, name: str | None = None) -> Device:
-        """As `Flow.confirm_device`."""
+        """See `Flow.confirm_device`."""
         return await self._run(self._confirm_device_steps(name))
 
     async def refresh(
@@ -191,12 +191,12 @@ class AsyncFlow(FlowSteps):
         device_key: str | None = None,
         rotating: bool = True,
     ) -> Tokens:
-        """As `Flow.refresh`."""
+        """See `Flow.refresh`."""
         refresh_token = secret(refresh_token)
         return await self._run(self._refresh_steps(refresh_token, username, device_key, rotating=rotating))
 
     async def fresh_tokens(self, within: timedelta = ONE_MINUTE) -> Tokens:
-        """As `Flow.fresh_tokens`."""
+        """See `Flow.fresh_tokens`."""
         tokens = self.signed_in()
         if self.tokens_valid_for(within):
             return tokens
@@ -208,21 +208,21 @@ class AsyncFlow(FlowSteps):
             raise
 
     async def sign_out(self, *, everywhere: bool = False) -> None:
-        """As `Flow.sign_out`."""
+        """See `Flow.sign_out`."""
         await self._run(self._sign_out_steps(everywhere=everywhere))
 
     async def next_response(self) -> Response | None:
-        """As `Flow.next_response`."""
+        """See `Flow.next_response`."""
         return await self._run(self._next_response_steps())
 
     async def initial_response(
         self, flow: str, username: str, preferred_challenge: str | None = None
     ) -> Response:
-        """As `Flow.initial_response`."""
+        """See `Flow.initial_response`."""
         return await self._run(self._initial_response_steps(flow, username, preferred_challenge))
 
     async def make_response(self, response: type[Response], *args: Any, **kwargs: Any) -> Response:
-        """As `Flow.make_response`."""
+        """See `Flow.make_response`."""
         args, kwargs = r.wrap_call(response, args, kwargs)
         return await self._run(self._make_response_steps(response, *args, **kwargs))
 

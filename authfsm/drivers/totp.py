@@ -97,7 +97,7 @@ async def associate_async(
     account: str | None = None,
     replace: bool = False,
 ) -> Enrolment:
-    """As `associate`."""
+    """See `associate`."""
     access_token = secret(access_token)
     return await _run_async(client, _associate_steps(access_token, issuer, account, replace=replace))
 
@@ -153,7 +153,7 @@ async def verify_async(
     device_name: str | None = None,
     preferred: bool = True,
 ) -> None:
-    """As `verify`."""
+    """See `verify`."""
     access_token = secret(access_token)
     code = secret(code)
     await _run_async(client, _verify_steps(access_token, code, device_name, preferred=preferred))
@@ -193,7 +193,7 @@ def switch_on(
 
 
 async def switch_on_async(client: Any, access_token: str | Secret[str], *, preferred: bool = True) -> None:
-    """As `switch_on`."""
+    """See `switch_on`."""
     access_token = secret(access_token)
     await _run_async(client, _switch_on_steps(access_token, preferred=preferred))
 

@@ -42,7 +42,7 @@ def send_request(call: Callable[..., Any], request: Request, state: State | None
 async def send_request_async(
     call: Callable[..., Any], request: Request, state: State | None
 ) -> Mapping[str, Any]:
-    """As `send_request`, for a client whose methods are coroutine functions."""
+    """See `send_request`, for a client whose methods are coroutine functions."""
     with _calling(call, request, state) as outcome:
         outcome.reply = await call(**request.reveal())
     return outcome.result()

@@ -187,7 +187,7 @@ class InvalidInput(UserError, BadField):
         return self.for_person()
 
     def for_person(self, translations: Mapping[str, str] | None = None) -> str:
-        """As `AuthfsmError.for_person`; the field's name (`friendly device name`) is translated too."""
+        """See `AuthfsmError.for_person`; the field's name (`friendly device name`) is translated too."""
         name = self.field.removeprefix("custom:").replace("_", " ")
         sentence = _translated(self._template, translations)
         return sentence.replace("{field}", _translated(name, translations))
@@ -365,7 +365,7 @@ class Refused(AuthfsmError):
         self.hint = hint
 
     def for_person(self, translations: Mapping[str, str] | None = None) -> str:
-        """As `AuthfsmError.for_person`, by Cognito's code and message."""
+        """See `AuthfsmError.for_person`, by Cognito's code and message."""
         by_code = sentence_of_code(self.refusal.code, self.refusal.message)
         return _translated(by_code or self._presentation[1], translations)
 

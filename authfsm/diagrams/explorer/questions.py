@@ -231,7 +231,7 @@ class _RecordedSettings:
         self.read = set[str]()  # the names of fields
 
     def allows(self, auth_flow: str) -> bool:
-        """As `SignInSettings.allows`."""
+        """See `SignInSettings.allows`."""
         return is_flow_allowed(self.explicit_auth_flows, auth_flow)
 
     def __getattr__(self, name: str) -> Any:

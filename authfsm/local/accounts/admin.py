@@ -37,7 +37,7 @@ _PASSWORD_ALPHABETS: Final = (string.ascii_uppercase, string.ascii_lowercase, st
 
 
 def create_user(pool: Core, request: Request) -> Reply:
-    """AdminCreateUser: the invitation contains the temporary password.
+    """Answer AdminCreateUser: the invitation contains the temporary password.
 
     "To create a user with no password, omit this parameter ... You can only create a passwordless user when
     passwordless sign-in is available. ... If you don't specify a value, Amazon Cognito generates one for
@@ -110,14 +110,14 @@ def _resend_invitation(pool: Core, request: Request) -> Reply:
 
 
 def confirm_user(pool: Core, user: User, request: Request) -> None:
-    """AdminConfirmSignUp: without a code, and so without verifying an address."""
+    """Answer AdminConfirmSignUp: without a code, and so without verifying an address."""
     sign_up.check_unconfirmed(pool, user)
     user.account.codes.pop(messages.SIGN_UP, None)
     sign_up.confirm(pool, None, user, request.get("ClientMetadata"))
 
 
 def set_user_password(pool: Core, user: User, request: Request) -> None:
-    """AdminSetUserPassword: a permanent password, or one that the user must change at the next sign-in."""
+    """Answer AdminSetUserPassword: a permanent password, or one that the user must change at the next sign-in."""
     password = Secret(request["Password"])
     passwords.check_policy(pool, password)
     passwords.check_history(pool, user, password)
@@ -137,12 +137,12 @@ def list_members(user: User, attributes_member: str = "Attributes") -> dict[str,
 
 
 def get_user(_: Core, user: User, __: Request) -> Reply:
-    """AdminGetUser."""
+    """Answer AdminGetUser: a user's attributes, status and second factors."""
     return {**list_members(user, "UserAttributes"), **enrolment.mfa_members(user)}
 
 
 def list_users(pool: Core, request: Request) -> Reply:
-    """ListUsers: in the order of creation."""
+    """Answer ListUsers: in the order of creation."""
     matches = _parse_filter(request.get("Filter"))
     found = {user.username: user for user in pool.users if matches(user)}
     reply = paginate(found, list_members, request, "Users", position="PaginationToken")
@@ -183,13 +183,13 @@ def _parse_filter(text: str | None) -> Callable[[User], bool]:
 
 
 def disable_user(pool: Core, user: User, _: Request) -> None:
-    """AdminDisableUser: "revokes all access tokens for the user" (AWS API reference)."""
+    """Answer AdminDisableUser: "revokes all access tokens for the user" (AWS API reference)."""
     user.enabled, user.modified = False, pool.clock()
     user.sign_outs += 1
 
 
 def enable_user(pool: Core, user: User, _: Request) -> None:
-    """AdminEnableUser: sign-ins from before the user was disabled stay refused."""
+    """Answer AdminEnableUser: sign-ins from before the user was disabled stay refused."""
     if not user.enabled:
         passwords.end_sessions(pool, user)
     user.enabled, user.modified = True, pool.clock()
@@ -260,7 +260,7 @@ def _challenge_of(request: Request) -> str | None:
 
 
 def list_auth_events(pool: Core, user: User, request: Request) -> Reply:
-    """AdminListUserAuthEvents: the newest first."""
+    """Answer AdminListUserAuthEvents: the newest first."""
     if not _records_events(pool):
         raise error_templates.NO_THREAT_PROTECTION.refusal()
     events = {each.event_id: each for each in reversed(user.account.events)}

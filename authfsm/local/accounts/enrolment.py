@@ -31,7 +31,7 @@ _MAX_PASSKEYS: Final = 20  # "Each user can register up to 20 passkeys" (develop
 
 
 def associate_software_token(pool: Core, request: Request) -> Reply:
-    """AssociateSoftwareToken: the reply to a Session has a new Session."""
+    """Answer AssociateSoftwareToken: the reply to a Session has a new Session."""
     _require_enabled(pool, State.SOFTWARE_TOKEN_MFA, error_templates.TOTP_NOT_ENABLED.refusal())
     token = SoftwareToken(new_totp_secret(pool.entropy))
     reply: Reply = {"SecretCode": token.secret.reveal()}
@@ -48,7 +48,7 @@ def associate_software_token(pool: Core, request: Request) -> Reply:
 
 
 def verify_software_token(pool: Core, request: Request) -> Reply:
-    """VerifySoftwareToken: a sign-in cannot use the same code again (issues)."""
+    """Answer VerifySoftwareToken: a sign-in cannot use the same code again (issues)."""
     # The API model has the length 6 and the pattern [0-9]+.
     if not re.fullmatch("[0-9]{6}", request["UserCode"]):
         raise error_templates.USER_CODE_NOT_DIGITS.refusal()
@@ -98,7 +98,7 @@ def _pending_setup(pool: Core, request: Request) -> tuple[PendingChallenge, MfaS
 
 
 def set_mfa_preference(pool: Core, user: User, request: Request) -> None:
-    """SetUserMFAPreference and AdminSetUserMFAPreference."""
+    """Answer SetUserMFAPreference and AdminSetUserMFAPreference: enable second factors, and prefer one."""
     enabled, preferred = set(user.mfa_enabled), user.preferred_mfa
     requested = {factor: request[key] for factor, key in MFA_SETTINGS.items() if key in request}
     if sum(bool(each.get("PreferredMfa")) for each in requested.values()) > 1:
@@ -137,7 +137,7 @@ def _require_enabled(pool: Core, factor: State, refusal: PoolRefusal) -> None:
 
 
 def set_user_settings(pool: Core, user: User, request: Request) -> None:
-    """SetUserSettings and AdminSetUserSettings: "You can use it to configure only SMS MFA"; no options end it."""
+    """Answer SetUserSettings and AdminSetUserSettings: "You can use it to configure only SMS MFA"; no options end it."""
     for number, option in enumerate(request["MFAOptions"], 1):
         for member, only in (("DeliveryMedium", "SMS"), ("AttributeName", "phone_number")):
             if option.get(member) != only:
@@ -148,7 +148,7 @@ def set_user_settings(pool: Core, user: User, request: Request) -> None:
 
 
 def delete_software_token(pool: Core, user: User, _: Request) -> None:
-    """AdminDeleteSoftwareToken: the user "can register a new TOTP factor" (AWS API reference)."""
+    """Answer AdminDeleteSoftwareToken: the user "can register a new TOTP factor" (AWS API reference)."""
     if user.status is Status.UNCONFIRMED:  # the API lists the exception
         raise error_templates.NOT_CONFIRMED.refusal()
     user.software_token = user.pending_token = None
@@ -206,7 +206,7 @@ def _webauthn_settings(pool: Core) -> WebAuthnConfiguration:
 
 
 def start_web_authn_registration(pool: Core, request: Request) -> Reply:
-    """StartWebAuthnRegistration: the options expire with the session duration; Cognito's own is unknown."""
+    """Answer StartWebAuthnRegistration: the options expire with the session duration; Cognito's own is unknown."""
     family, settings = pool.token_issuer.bearer(request["AccessToken"]), _webauthn_settings(pool)
     user, client = family.user, family.client
     passkeys.relying_party_server(settings.relying_party_id)  # raises if fido2 is not installed
@@ -225,7 +225,7 @@ def start_web_authn_registration(pool: Core, request: Request) -> Reply:
 
 
 def complete_web_authn_registration(pool: Core, request: Request) -> None:
-    """CompleteWebAuthnRegistration: verifies a RegistrationResponseJSON."""
+    """Answer CompleteWebAuthnRegistration: verifies a RegistrationResponseJSON."""
     family, settings = pool.token_issuer.bearer(request["AccessToken"]), _webauthn_settings(pool)
     user = family.user
     registration = user.passkeys.registration
@@ -244,13 +244,13 @@ def complete_web_authn_registration(pool: Core, request: Request) -> None:
 
 
 def list_web_authn_credentials(_: Core, user: User, request: Request) -> Reply:
-    """ListWebAuthnCredentials."""
+    """Answer ListWebAuthnCredentials: the user's passkeys."""
     passkeys_by_id, show = user.passkeys.by_id, _passkey_members
     return paginate(passkeys_by_id, show, request, "Credentials", size="MaxResults", most=20)
 
 
 def delete_web_authn_credential(_: Core, user: User, request: Request) -> None:
-    """DeleteWebAuthnCredential."""
+    """Answer DeleteWebAuthnCredential: the passkey no longer signs in."""
     if request["CredentialId"] not in user.passkeys.by_id:
         raise error_templates.NO_SUCH_PASSKEY.refusal()
     del user.passkeys.by_id[request["CredentialId"]]
@@ -270,7 +270,7 @@ def _passkey_members(passkey: Passkey) -> dict[str, Any]:
 
 
 def get_user_auth_factors(pool: Core, user: User, _: Request) -> Reply:
-    """GetUserAuthFactors and AdminGetUserAuthFactors: the available first factors, and the MFA settings."""
+    """Answer GetUserAuthFactors and AdminGetUserAuthFactors: the available first factors, and the MFA settings."""
     available = choice.available_first_factors(pool.configuration, user)
     # In AuthFactorType, PASSWORD means both password factors, and "SOFTWARE_TOKEN can only be used as an MFA
     # factor" -- AWS API reference

@@ -1,4 +1,4 @@
-"""InitiateAuth and AdminInitiateAuth: one function for each AuthFlow; and GetTokensFromRefreshToken.
+"""Answer InitiateAuth and AdminInitiateAuth: one function for each AuthFlow; and GetTokensFromRefreshToken.
 
 The order of the checks: the app client, the flow, the parameters, SECRET_HASH, then the user.
 """
@@ -39,12 +39,12 @@ Flow = Callable[[Core, FlowRequest], Reply]
 
 
 def initiate_auth(pool: Core, request: Request) -> Reply:
-    """InitiateAuth."""
+    """Answer InitiateAuth, the first request of a sign-in."""
     return _begin(pool, request, FLOWS, error_templates.FLOW_NOT_ENABLED)
 
 
 def admin_initiate_auth(pool: Core, request: Request) -> Reply:
-    """AdminInitiateAuth."""
+    """Answer AdminInitiateAuth, which has flows of its own and needs AWS credentials."""
     return _begin(pool, request, ADMIN_FLOWS, error_templates.ADMIN_FLOW_NOT_ENABLED)
 
 
@@ -159,7 +159,7 @@ def _refresh(pool: Core, request: FlowRequest) -> Reply:
 
 
 def get_tokens_from_refresh_token(pool: Core, request: Request) -> Reply:
-    """GetTokensFromRefreshToken: expects the client secret itself instead of a hash, and rotates tokens."""
+    """Answer GetTokensFromRefreshToken: expects the client secret itself instead of a hash, and rotates tokens."""
     client = pool.client(request)
     check_client_secret(client, request)
     token, metadata = request["RefreshToken"], request.get("ClientMetadata")

@@ -59,7 +59,7 @@ class RecordKind:
         return record
 
     def create(self, pool: Core, request: Request) -> Reply:
-        """Create."""
+        """Answer the operation that creates a record; refuse a name that is taken."""
         name = request[self.key]
         if pool.records.find(self.name, name) is not None:
             pool_id = pool.configuration.pool_id
@@ -68,11 +68,11 @@ class RecordKind:
         return {self.member: self.show(pool, self.add(pool, name, **members))}
 
     def describe(self, pool: Core, request: Request) -> Reply:
-        """Get or Describe."""
+        """Answer the operation that returns a record."""
         return {self.member: self.show(pool, self.find(pool, request))}
 
     def update(self, pool: Core, request: Request) -> Reply:
-        """Update."""
+        """Answer the operation that changes a record."""
         record = self.find(pool, request)
         given = {name: each for name, each in request.items() if name != "UserPoolId"}
         record.members = given if self.replaced else {**record.members, **given}
@@ -80,7 +80,7 @@ class RecordKind:
         return {self.member: self.show(pool, record)}
 
     def delete(self, pool: Core, request: Request) -> None:
-        """Delete."""
+        """Answer the operation that deletes a record."""
         pool.records.remove(self.find(pool, request))
 
     def lister(self, member: str, size: str, only: tuple[str, ...] = ()) -> OperationFunction:
@@ -114,7 +114,7 @@ DOMAINS: Final = RecordKind(
 
 
 def get_identity_provider_by_identifier(pool: Core, request: Request) -> Reply:
-    """GetIdentityProviderByIdentifier."""
+    """Answer GetIdentityProviderByIdentifier: `IdpIdentifiers` contains the identifier."""
     wanted = request["IdpIdentifier"]
     for record in pool.records.of_kind(IDENTITY_PROVIDERS.name).values():
         if wanted in record.members.get("IdpIdentifiers", ()):
@@ -127,7 +127,7 @@ _CLOUD_FRONT: Final = "e2c343b3293ee505.cloudfront.net"
 
 
 def _set_domain(change: Callable[[Core, Request], Reply], pool: Core, request: Request) -> Reply:
-    """CreateUserPoolDomain and UpdateUserPoolDomain."""
+    """Answer CreateUserPoolDomain or UpdateUserPoolDomain, whose replies do not describe the domain."""
     domain = change(pool, request)["DomainDescription"]
     version = {"ManagedLoginVersion": domain.get("ManagedLoginVersion", 1)}
     return {**version, "CloudFrontDomain": _CLOUD_FRONT} if "CustomDomainConfig" in domain else version
@@ -153,33 +153,33 @@ def add_missing_groups(pool: Core, names: tuple[str, ...]) -> None:
 
 
 def add_user_to_group(pool: Core, user: User, request: Request) -> None:
-    """AdminAddUserToGroup."""
+    """Answer AdminAddUserToGroup; the tokens of the next sign-in name the group."""
     name = GROUPS.find(pool, request).name
     if name not in user.groups:
         user.groups = (*user.groups, name)
 
 
 def remove_user_from_group(pool: Core, user: User, request: Request) -> None:
-    """AdminRemoveUserFromGroup."""
+    """Answer AdminRemoveUserFromGroup; tokens that were issued before still name the group."""
     name = GROUPS.find(pool, request).name
     user.groups = tuple(group for group in user.groups if group != name)
 
 
 def list_groups_for_user(pool: Core, user: User, request: Request) -> Reply:
-    """AdminListGroupsForUser."""
+    """Answer AdminListGroupsForUser: the descriptions of a user's groups."""
     own = {each.name: each for each in pool.records.groups_of(user)}
     return paginate(own, partial(GROUPS.show, pool), request, "Groups")
 
 
 def list_users_in_group(pool: Core, request: Request) -> Reply:
-    """ListUsersInGroup."""
+    """Answer ListUsersInGroup: the users as ListUsers shows them."""
     name = GROUPS.find(pool, request).name
     members = {each.username: each for each in pool.users if name in each.groups}
     return paginate(members, list_members, request, "Users")
 
 
 def delete_group(pool: Core, request: Request) -> None:
-    """DeleteGroup: its users leave it."""
+    """Answer DeleteGroup: its users leave it."""
     record = GROUPS.find(pool, request)
     for username in [each.username for each in pool.users if record.name in each.groups]:
         user = pool.users.named(username)  # reports the change

@@ -58,7 +58,7 @@ def _accepted_recovery_attribute(pool: Core, user: User) -> str:
 
 
 def forgot_password(pool: Core, request: Request) -> Reply:
-    """ForgotPassword."""
+    """Answer ForgotPassword: send a code for a new password."""
     client, name = client_of(pool, request), request["Username"]
     if pool.configuration.account_recovery == ("admin_only",):
         raise error_templates.ONLY_ADMINS_RESET.refusal()  # reveals nothing about a user
@@ -87,7 +87,7 @@ def _check_resettable(pool: Core, user: User, check: str = "") -> None:
 
 
 def confirm_forgot_password(pool: Core, request: Request) -> None:
-    """ConfirmForgotPassword: the code stays valid if the password is refused."""
+    """Answer ConfirmForgotPassword: the code stays valid if the password is refused."""
     client, name = client_of(pool, request), request["Username"]
     user, password = pool.users.find(name), Secret(request["Password"])
     hidden = client.hides_user_existence
@@ -118,7 +118,7 @@ def confirm_forgot_password(pool: Core, request: Request) -> None:
 
 
 def reset_user_password(pool: Core, user: User, request: Request) -> None:
-    """AdminResetUserPassword: disables the password, and sends a code as ForgotPassword does."""
+    """Answer AdminResetUserPassword: disables the password, and sends a code as ForgotPassword does."""
     if not user.enabled:  # moto's tests
         raise error_templates.DISABLED.refusal()
     _check_resettable(pool, user)
@@ -128,7 +128,7 @@ def reset_user_password(pool: Core, user: User, request: Request) -> None:
 
 
 def change_password(pool: Core, user: User, request: Request) -> None:
-    """ChangePassword: needs the current password if the user has one."""
+    """Answer ChangePassword: needs the current password if the user has one."""
     password = Secret(request["ProposedPassword"])
     messages.count_call(pool, user, "ChangePassword")
     user.lock_out.check(pool.elapsed())
@@ -143,7 +143,7 @@ def change_password(pool: Core, user: User, request: Request) -> None:
 
 
 def get_user(pool: Core, request: Request) -> Reply:
-    """GetUser: the attributes that the app client may read."""
+    """Answer GetUser: the attributes that the app client may read."""
     family = pool.token_issuer.bearer(request["AccessToken"])
     family.user.ensure_confirmed()
     readable = attributes.readable_by(pool, family.client, family.user)
@@ -155,7 +155,7 @@ def get_user(pool: Core, request: Request) -> Reply:
 
 
 def update_user_attributes(pool: Core, request: Request) -> Reply:
-    """UpdateUserAttributes: sends a code to a new address if the pool verifies such addresses."""
+    """Answer UpdateUserAttributes: sends a code to a new address if the pool verifies such addresses."""
     family = pool.token_issuer.bearer(request["AccessToken"])
     family.user.ensure_confirmed()
     values = attributes.from_request(request["UserAttributes"])
@@ -166,7 +166,7 @@ def update_user_attributes(pool: Core, request: Request) -> Reply:
 
 
 def admin_update_user_attributes(pool: Core, user: User, request: Request) -> None:
-    """AdminUpdateUserAttributes: may also mark an address as verified."""
+    """Answer AdminUpdateUserAttributes: may also mark an address as verified."""
     values = attributes.from_request(request["UserAttributes"])
     attributes.check(pool, values, user)
     _write_attributes(pool, user, values, None, request)
@@ -191,14 +191,14 @@ def _write_attributes(
 
 
 def delete_user_attributes(pool: Core, request: Request) -> None:
-    """DeleteUserAttributes: those that the app client may write; one that the user lacks is no error."""
+    """Answer DeleteUserAttributes: those that the app client may write; one that the user lacks is no error."""
     family, names = pool.token_issuer.bearer(request["AccessToken"]), request["UserAttributeNames"]
     attributes.check_writable(pool, family.client, dict.fromkeys(names, ""))
     admin_delete_user_attributes(pool, family.user, request)
 
 
 def admin_delete_user_attributes(pool: Core, user: User, request: Request) -> None:
-    """AdminDeleteUserAttributes: a verified address loses its mark as well."""
+    """Answer AdminDeleteUserAttributes: a verified address loses its mark as well."""
     names, schema = request["UserAttributeNames"], pool.configuration.attributes
     if unknown := [name for name in names if schema.find(name) is None]:
         why = "\n".join(f"user.{n}: Attribute does not exist in the schema." for n in unknown)
@@ -213,7 +213,7 @@ def admin_delete_user_attributes(pool: Core, user: User, request: Request) -> No
 
 
 def get_user_attribute_verification_code(pool: Core, request: Request) -> Reply:
-    """GetUserAttributeVerificationCode: sends a code to the current address, or to one that waits for its code."""
+    """Answer GetUserAttributeVerificationCode: sends a code to the current address, or to one that waits for its code."""
     family, name = pool.token_issuer.bearer(request["AccessToken"]), request["AttributeName"]
     user = family.user
     messages.count_call(pool, user, "GetUserAttributeVerificationCode")
@@ -227,7 +227,7 @@ def get_user_attribute_verification_code(pool: Core, request: Request) -> Reply:
 
 
 def verify_user_attribute(pool: Core, user: User, request: Request) -> None:
-    """VerifyUserAttribute."""
+    """Answer VerifyUserAttribute: mark an address as verified if the code is right."""
     name = request["AttributeName"]
     messages.count_call(pool, user, "VerifyUserAttribute")
     if name not in _ADDRESSES:
@@ -243,12 +243,12 @@ def verify_user_attribute(pool: Core, user: User, request: Request) -> None:
 
 
 def global_sign_out(_: Core, user: User, __: Request) -> None:
-    """GlobalSignOut and AdminUserGlobalSignOut: revoke all tokens of the user."""
+    """Answer GlobalSignOut and AdminUserGlobalSignOut: revoke all tokens of the user."""
     user.sign_outs += 1
 
 
 def revoke_token(pool: Core, request: Request) -> None:
-    """RevokeToken: a refresh token, and the access tokens of its sign-in."""
+    """Answer RevokeToken: a refresh token, and the access tokens of its sign-in."""
     client = pool.client(request)
     check_client_secret(client, request)
     check_associated_sessions(request)
@@ -258,7 +258,7 @@ def revoke_token(pool: Core, request: Request) -> None:
 
 
 def delete_user(pool: Core, user: User, _: Request) -> None:
-    """DeleteUser and AdminDeleteUser."""
+    """Answer DeleteUser and AdminDeleteUser: delete the user's records too."""
     pool.users.remove(user)
 
 
@@ -291,7 +291,7 @@ def _session_owner(pool: Core, request: Request) -> tuple[User, TokenFamily | No
 
 
 def list_user_sessions(pool: Core, request: Request) -> Reply:
-    """ListUserSessions and AdminListUserSessions: of all app clients, in a single page."""
+    """Answer ListUserSessions and AdminListUserSessions: of all app clients, in a single page."""
     user, current = _session_owner(pool, request)
     _check_enabled(pool)
     sessions = pool.token_issuer.sessions_of(user)
@@ -325,12 +325,12 @@ def revoke_user_session(pool: Core, request: Request) -> None:
 
 
 def get_user_pool_session_configuration(pool: Core, request: Request) -> Reply:
-    """GetUserPoolSessionConfiguration."""
+    """Answer GetUserPoolSessionConfiguration: how many sessions a user may have."""
     return {"UserPoolId": request["UserPoolId"], **pool.session_settings}
 
 
 def set_user_pool_session_configuration(pool: Core, request: Request) -> Reply:
-    """SetUserPoolSessionConfiguration: sessions beyond a lower MaxPerUser end at the next sign-in."""
+    """Answer SetUserPoolSessionConfiguration: sessions beyond a lower MaxPerUser end at the next sign-in."""
     _check_enum(request, "UserSessionTracking", ("ENABLED", "DISABLED"))
     _check_tier(pool)
     key, settings = request["UserPoolId"], {n: request[n] for n in ("UserSessionTracking", "TokenSession")}
@@ -339,7 +339,7 @@ def set_user_pool_session_configuration(pool: Core, request: Request) -> Reply:
 
 
 def get_user_pool_client_session_configuration(pool: Core, request: Request) -> Reply:
-    """GetUserPoolClientSessionConfiguration."""
+    """Answer GetUserPoolClientSessionConfiguration: what was set for the app client."""
     client_id = pool.client(request).client_id
     configuration = pool.session_configurations.get(client_id)
     settings = _CLIENT_DEFAULT if configuration is None else configuration.settings
@@ -347,7 +347,7 @@ def get_user_pool_client_session_configuration(pool: Core, request: Request) -> 
 
 
 def set_user_pool_client_session_configuration(pool: Core, request: Request) -> Reply:
-    """SetUserPoolClientSessionConfiguration: kept and returned; it changes nothing without SSO sessions."""
+    """Answer SetUserPoolClientSessionConfiguration: kept and returned; it changes nothing without SSO sessions."""
     client_id = pool.client(request).client_id
     _check_tier(pool)
     _check_enabled(pool)

@@ -1,4 +1,4 @@
-"""SignUp, ConfirmSignUp and ResendConfirmationCode; and users that the UserMigration trigger imports.
+"""Answer SignUp, ConfirmSignUp and ResendConfirmationCode; and users that the UserMigration trigger imports.
 
 The order of SignUp's checks: the app client, SECRET_HASH, whether users may sign up, the password, the
 attributes, the name, PreSignUp. Cognito's own order is unknown.
@@ -75,7 +75,7 @@ def check_new_attributes(pool: Core, user: User) -> None:
 
 
 def sign_up(pool: Core, request: Request) -> Reply:
-    """SignUp."""
+    """Answer SignUp: add an unconfirmed user, and send the confirmation code."""
     client = client_of(pool, request)
     if pool.configuration.allow_admin_create_user_only:
         raise error_templates.NO_SIGN_UP.refusal()
@@ -147,7 +147,7 @@ def _counted(pool: Core, request: Request, operation: str) -> tuple[AppClient, U
 
 
 def confirm_sign_up(pool: Core, request: Request) -> Reply:
-    """ConfirmSignUp: in a pool with passwordless sign-in the reply has a session that signs in, once."""
+    """Answer ConfirmSignUp: in a pool with passwordless sign-in the reply has a session that signs in, once."""
     client, user = _counted(pool, request, "ConfirmSignUp")
     if user is None:
         # By analogy with ConfirmForgotPassword, where it is documented.
@@ -194,7 +194,7 @@ def _use_sign_up_session(pool: Core, client: AppClient, user: User, session: str
 
 
 def resend_confirmation_code(pool: Core, request: Request) -> Reply:
-    """ResendConfirmationCode: the new code replaces the old one."""
+    """Answer ResendConfirmationCode: the new code replaces the old one."""
     client, user = _counted(pool, request, "ResendConfirmationCode")
     if user is None or (client.hides_user_existence and not user.enabled):
         # "returns CodeDeliveryDetails for a disabled user or a user that doesn't exist" (developer guide)

@@ -29,12 +29,12 @@ def new_client_secret(entropy: Entropy) -> Secret[str]:
 
 
 def describe_user_pool_client(pool: Core, request: Request) -> Reply:
-    """DescribeUserPoolClient."""
+    """Answer DescribeUserPoolClient: all settings, with the secret."""
     return _client_reply(pool, pool.client(request))
 
 
 def list_user_pool_clients(pool: Core, request: Request) -> Reply:
-    """ListUserPoolClients."""
+    """Answer ListUserPoolClients: the ids and names."""
 
     def show(client: AppClient) -> Reply:
         own = {"ClientId": client.client_id, "ClientName": client.client_name}
@@ -44,7 +44,7 @@ def list_user_pool_clients(pool: Core, request: Request) -> Reply:
 
 
 def create_user_pool_client(pool: Core, request: Request) -> Reply:
-    """CreateUserPoolClient."""
+    """Answer CreateUserPoolClient; the id is random."""
     secret = Secret(request["ClientSecret"]) if "ClientSecret" in request else None
     if request.get("GenerateSecret"):
         secret = new_client_secret(pool.entropy)
@@ -53,7 +53,7 @@ def create_user_pool_client(pool: Core, request: Request) -> Reply:
 
 
 def update_user_pool_client(pool: Core, request: Request) -> Reply:
-    """UpdateUserPoolClient: resets what it leaves out, but not the secret; sign-ins under way keep the old settings."""
+    """Answer UpdateUserPoolClient: resets what it leaves out, but not the secret; sign-ins under way keep the old settings."""
     client = pool.client(request)
     before = client.client_description
     kept = {name: before[name] for name in ("ClientSecretArn", "CreationDate") if name in before}
@@ -77,7 +77,7 @@ def _keep_secrets(pool: Core, client: AppClient, found: Mapping[str, tuple[float
 
 
 def add_user_pool_client_secret(pool: Core, request: Request) -> Reply:
-    """AddUserPoolClientSecret: the reply has a secret only if the pool has made it (AWS API reference)."""
+    """Answer AddUserPoolClientSecret: the reply has a secret only if the pool has made it (AWS API reference)."""
     client, at, own = pool.client(request), pool.clock().timestamp(), request.get("ClientSecret")
     found, value = _secrets(client), Secret(own) if own else new_client_secret(pool.entropy)
     if not found:  # "for an existing confidential user pool app client"; the messages are ours
@@ -92,7 +92,7 @@ def add_user_pool_client_secret(pool: Core, request: Request) -> Reply:
 
 
 def delete_user_pool_client_secret(pool: Core, request: Request) -> None:
-    """DeleteUserPoolClientSecret: "You cannot delete the last remaining secret" (AWS API reference)."""
+    """Answer DeleteUserPoolClientSecret: "You cannot delete the last remaining secret" (AWS API reference)."""
     client = pool.client(request)
     found = _secrets(client)
     if found.pop(request["ClientSecretId"], None) is None:
@@ -103,13 +103,13 @@ def delete_user_pool_client_secret(pool: Core, request: Request) -> None:
 
 
 def list_user_pool_client_secrets(pool: Core, request: Request) -> Reply:
-    """ListUserPoolClientSecrets: without the secrets themselves."""
+    """Answer ListUserPoolClientSecrets: without the secrets themselves."""
     found = [(secret_id, at) for secret_id, (at, _) in _secrets(pool.client(request)).items()]
     return {"ClientSecrets": [{"ClientSecretId": name, "ClientSecretCreateDate": at} for name, at in found]}
 
 
 def delete_user_pool_client(pool: Core, request: Request) -> None:
-    """DeleteUserPoolClient."""
+    """Answer DeleteUserPoolClient: delete the app client and what belongs to it."""
     client_id = pool.client(request).client_id
     del pool.clients[client_id]
     if client_id in pool.session_configurations:

@@ -173,7 +173,7 @@ def _change(core: Core, members: Structure, mfa: Structure | None = None) -> Non
 
 
 def add_custom_attributes(core: Core, request: Request) -> None:
-    """AddCustomAttributes."""
+    """Answer AddCustomAttributes: their names get the prefix `custom:`."""
     before = descriptions.user_pool(core.configuration, 0)["SchemaAttributes"]
     schema = {each["Name"].removeprefix("dev:"): each for each in before}
     for attribute in request["CustomAttributes"]:
@@ -186,7 +186,7 @@ def add_custom_attributes(core: Core, request: Request) -> None:
 
 
 def set_user_pool_mfa_config(core: Core, request: Request) -> Reply:
-    """SetUserPoolMfaConfig: it sets all second factors."""
+    """Answer SetUserPoolMfaConfig: it sets all second factors."""
     mode = request.get("MfaConfiguration", "OFF")
     factors = {n: e for n, e in request.items() if n not in {"UserPoolId", "MfaConfiguration"}}
     if mode not in {"ON", "OFF", "OPTIONAL"}:
@@ -224,7 +224,7 @@ def cognito_issuer(pool_id: str) -> str:
 
 
 def describe_user_pool(pool: Core, _: Request) -> Reply:
-    """DescribeUserPool."""
+    """Answer DescribeUserPool: all settings but those of MFA."""
     described = descriptions.user_pool(pool.configuration, len(pool.users))
     for record in pool.records.of_kind(DOMAINS.name).values():
         custom = "CustomDomainConfig" in record.members
@@ -233,12 +233,12 @@ def describe_user_pool(pool: Core, _: Request) -> Reply:
 
 
 def get_user_pool_mfa_config(pool: Core, _: Request) -> Reply:
-    """GetUserPoolMfaConfig."""
+    """Answer GetUserPoolMfaConfig: the settings of second factors."""
     return descriptions.mfa_config(pool.configuration)
 
 
 def update_user_pool(pool: Core, request: Request) -> None:
-    """UpdateUserPool."""
+    """Answer UpdateUserPool: settings that the request leaves out get their defaults."""
     pool.configure(configured(pool.configuration, updated(pool, request)))
 
 
@@ -251,18 +251,18 @@ def _tags(pool: Core, request: Request) -> dict[str, str]:
 
 
 def tag_resource(pool: Core, request: Request) -> None:
-    """TagResource."""
+    """Answer TagResource: add tags to the pool, or change their values."""
     _change(pool, {"UserPoolTags": {**_tags(pool, request), **request["Tags"]}})
 
 
 def untag_resource(pool: Core, request: Request) -> None:
-    """UntagResource."""
+    """Answer UntagResource: remove tags of the pool."""
     gone = request["TagKeys"]
     _change(pool, {"UserPoolTags": {n: e for n, e in _tags(pool, request).items() if n not in gone}})
 
 
 def list_tags_for_resource(pool: Core, request: Request) -> Reply:
-    """ListTagsForResource."""
+    """Answer ListTagsForResource: the pool's tags."""
     return {"Tags": _tags(pool, request)}
 
 
