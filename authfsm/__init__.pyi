@@ -13,10 +13,10 @@ from authfsm.core.history import history_to_json as history_to_json
 from authfsm.core.machine import build as build
 from authfsm.core.machine import build_account as build_account
 from authfsm.core.machine import set_driver as set_driver
-from authfsm.core.model_triggers import AsyncTriggers as AsyncTriggers
-from authfsm.core.model_triggers import Triggers as Triggers
+from authfsm.core.machine_triggers import UnsuitableModel as UnsuitableModel
+from authfsm.core.model_triggers import AsyncModelTriggers as AsyncModelTriggers
+from authfsm.core.model_triggers import ModelTriggers as ModelTriggers
 from authfsm.core.signin import SignIn as SignIn
-from authfsm.core.triggers import UnsuitableModel as UnsuitableModel
 from authfsm.core.wire_requests import Request as Request
 from authfsm.diagrams import diagram as diagram
 from authfsm.drivers.account import AsyncCognitoAccount as AsyncCognitoAccount

@@ -22,7 +22,7 @@ from transitions.extensions.asyncio import AsyncMachine
 from authfsm.base.secret import Secret
 from authfsm.core.encryption import new_key
 from authfsm.core.machine import advance, build, build_account, set_driver
-from authfsm.core.triggers import UnsuitableModel
+from authfsm.core.machine_triggers import UnsuitableModel
 from authfsm.core.wire_replies import refusal
 from authfsm.local import LocalPool
 from authfsm.protocol import responses as r

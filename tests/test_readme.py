@@ -81,7 +81,7 @@ def test_a_machine_with_states_of_ones_own(signing_key: RSAKey, capsys: pytest.C
     """The code of the custom machine signs in step by step, calls on_enter and goes on to its own state."""
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
     pool.add_user("ada", "Correct-Horse-1", phone_number="+15555550143")
-    code = code_with("class Page(Triggers)").replace("page.code(code)", "page.code(code())")
+    code = code_with("class Page(ModelTriggers)").replace("page.code(code)", "page.code(code())")
     given = {
         "cognito": pool.cognito(),
         "password": "Correct-Horse-1",

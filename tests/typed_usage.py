@@ -113,11 +113,11 @@ def sans_io(reply: dict[str, object]) -> State:
     return signin.receive(reply)
 
 
-class Page(authfsm.Triggers):
+class Page(authfsm.ModelTriggers):
     """A model of one's own: its triggers have signatures."""
 
 
-class AsyncPage(authfsm.AsyncTriggers):
+class AsyncPage(authfsm.AsyncModelTriggers):
     """The same, awaited."""
 
 

@@ -18,7 +18,7 @@ from attrs import frozen
 from transitions import Machine
 from transitions.core import listify
 
-from authfsm.core.triggers import Driver, GetReply, add_model, is_question, raise_refusal
+from authfsm.core.machine_triggers import Driver, GetReply, add_model, is_question, raise_refusal
 from authfsm.protocol import account_table as account
 from authfsm.protocol.errors import ProtocolViolation
 from authfsm.protocol.states import State
@@ -98,7 +98,7 @@ def build(
     Everything in the users' guide of `transitions` applies: `on_enter_SMS_MFA` and the other callbacks,
     `may_code`, `get_triggers`, your own states and triggers, pickling. States are members of
     `authfsm.State`, triggers are the responses' names (`user_srp_auth`, `srp_claim`, `code`).
-    `class Model(authfsm.Triggers)` declares them for type checkers.
+    `class Model(authfsm.ModelTriggers)` declares them for type checkers.
 
     Args:
         model: the object (or list of objects) that gets the triggers; by default the machine itself.

@@ -5,7 +5,7 @@ from typing import Any, Protocol, TypeAlias, overload
 from typing_extensions import ParamSpec, TypeVar
 
 from authfsm.base.secret import Secret
-from authfsm.core.triggers import Outcome
+from authfsm.core.machine_triggers import Outcome
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
 
@@ -29,13 +29,13 @@ class _Asking(Protocol[_P, _R_co]):
 
 class _Trigger(Protocol[_P]):
     @overload
-    def __get__(self, model: AsyncTriggers, owner: Any) -> _Calling[_P, Awaitable[bool]]: ...
+    def __get__(self, model: AsyncModelTriggers, owner: Any) -> _Calling[_P, Awaitable[bool]]: ...
     @overload
     def __get__(self, model: ModelTriggers, owner: Any) -> _Calling[_P, bool]: ...
 
 class _Question(Protocol[_P]):
     @overload
-    def __get__(self, model: AsyncTriggers, owner: Any) -> _Asking[_P, Awaitable[bool]]: ...
+    def __get__(self, model: AsyncModelTriggers, owner: Any) -> _Asking[_P, Awaitable[bool]]: ...
     @overload
     def __get__(self, model: ModelTriggers, owner: Any) -> _Asking[_P, bool]: ...
 
@@ -87,6 +87,4 @@ class ModelTriggers:
     global_sign_out, may_global_sign_out = _pair(r.GlobalSignOut)
     # fmt: on
 
-class AsyncTriggers(ModelTriggers): ...
-
-Triggers = ModelTriggers
+class AsyncModelTriggers(ModelTriggers): ...

@@ -1,4 +1,4 @@
-"""`authfsm.Triggers`: the signatures of a model's triggers, generated from the response classes."""
+"""`authfsm.ModelTriggers`: the signatures of a model's triggers, generated from the response classes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def generated(text: str) -> str:
 
 
 def test_the_triggers_are_those_of_the_table() -> None:
-    """The committed list is the one that `python tests/test_triggers.py` writes, and a machine has these triggers."""
+    """The committed list is the one that `python tests/test_model_triggers.py` writes, and a machine has these triggers."""
     text = MODULE.read_text(encoding="utf-8")
 
     assert text == generated(text)
