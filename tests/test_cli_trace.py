@@ -98,7 +98,7 @@ def test_an_illegal_step(illegal: Path) -> None:
     assert lines(result.stdout)[-4:] == [
         "Illegal steps: 1",
         "at event what the protocol allows there",
-        "2026-03-01 10:00:10 event-1 SMS_MFA takes SMS_MFA; not SOFTWARE_TOKEN_MFA",
+        "2026-03-01 10:00:10 event-1 SMS_MFA accepts SMS_MFA; not SOFTWARE_TOKEN_MFA",
         "illegal steps: 1",
     ]
 
@@ -131,7 +131,7 @@ def test_as_json(illegal: Path) -> None:
             "error": None,
             "allowed_responses": ["SMS_MFA"],
             "allowed_destinations": [],
-            "why": "SMS_MFA takes SMS_MFA; not SOFTWARE_TOKEN_MFA",
+            "why": "SMS_MFA accepts SMS_MFA; not SOFTWARE_TOKEN_MFA",
         }
     ]
 
@@ -178,7 +178,7 @@ def test_the_query(dialect: str) -> None:
     [
         ((), 2, "authfsm trace: no input: name files, folders or a pattern"),
         (("nowhere.json",), 1, "authfsm trace: nowhere.json cannot be read: there is no such file"),
-        (("--sql", "oracle"), 2, "authfsm trace: the dialect is one of duckdb, athena, spark, not 'oracle'"),
+        (("--sql", "oracle"), 2, "authfsm trace: the dialect must be one of duckdb, athena, spark, not 'oracle'"),
         (("--sql", "athena", "a.json"), 2, "authfsm trace: --sql prints the query and reads nothing: omit the files"),
         (("--sql", "athena", "--json"), 2, "authfsm trace: --json has no effect with --sql, which prints the query and reads nothing"),
         (("--sql", "athena", "--limit", "3"), 2, "authfsm trace: --limit has no effect with --sql, which prints the query and reads nothing"),

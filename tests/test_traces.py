@@ -151,10 +151,10 @@ def test_the_replayed_steps_match_the_funnel(log: Any) -> None:
     assert left == funnel.unfinished
     assert set(wrong) == set(written.planted)
     whys = {written.planted[each.id]: each.why for each in wrong.values()}
-    assert whys["the password never proved"] == "PASSWORD_VERIFIER takes PASSWORD_VERIFIER; not SMS_MFA"
+    assert whys["the password never proved"] == "PASSWORD_VERIFIER accepts PASSWORD_VERIFIER; not SMS_MFA"
     assert (
         whys["a second factor left for a first"]
-        == "EMAIL_OTP (second factor) takes EMAIL_OTP; not SELECT_CHALLENGE"
+        == "EMAIL_OTP (second factor) accepts EMAIL_OTP; not SELECT_CHALLENGE"
     )
     assert whys["tokens without a factor"] == (
         "from START, USER_SRP_AUTH leads to PASSWORD_VERIFIER, OTHER_CHALLENGE, FAILED; not to AUTHENTICATED"

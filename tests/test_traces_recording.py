@@ -128,11 +128,11 @@ def test_wrong_requests_of_other_code_are_found(signing_key: RSAKey, tmp_path: P
 
     assert steps == [
         ("START", "user_password_auth", "legal", ""),
-        ("SMS_MFA", "SOFTWARE_TOKEN_MFA", "illegal", "SMS_MFA takes SMS_MFA; not SOFTWARE_TOKEN_MFA"),
+        ("SMS_MFA", "SOFTWARE_TOKEN_MFA", "illegal", "SMS_MFA accepts SMS_MFA; not SOFTWARE_TOKEN_MFA"),
         ("SMS_MFA", "code", "legal", ""),
         (
             "AUTHENTICATED", "SMS_MFA", "illegal",
-            f"AUTHENTICATED takes {WITH_TOKENS}; not SMS_MFA",
+            f"AUTHENTICATED accepts {WITH_TOKENS}; not SMS_MFA",
         ),
     ]  # fmt: skip
     assert (funnel.illegal_count, funnel.sign_ins) == (2, 1)

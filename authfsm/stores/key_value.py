@@ -1,13 +1,13 @@
-"""A store over py-key-value-aio, for those of its stores in which exactly one of several deletes succeeds.
+"""A store over py-key-value-aio. It accepts backends in which exactly one of several concurrent deletes succeeds.
 
-That library has no "take". It has `get`, and a `delete` that returns whether the key existed. If the
+py-key-value-aio has no "take". It has `get`, and a `delete` that returns whether the key existed. If the
 database itself decides this, as DynamoDB does with ReturnValues=ALL_OLD, exactly one of several callers gets
-True, and that one has taken the entry. If the library checks first and deletes afterwards (S3, Firestore,
-Azure Tables, Vault), two callers can get True: such stores are refused.
+True, and this caller has taken the entry. If the library checks first and deletes afterwards (S3, Firestore,
+Azure Tables, Vault), two callers can get True: such backends are refused.
 
-Each seal is stored under a name that is used once, and the ticket's name points to it; a pointer without its
-seal means that the entry is taken. If a worker dies within the three calls of a take, the pointer stays until
-the seal would have expired.
+Each seal is stored under a new random name. A pointer to it is stored under the ticket's name; a pointer whose
+seal is gone means that the entry is taken. If a worker dies within the three calls of a take, the pointer stays
+until the seal would have expired.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _WRAPPERS: Final = (
 TAKES_ONCE: Final = {
     # module: why exactly one of several deletes of a key returns True (py-key-value-aio 0.5.0)
     "stores.aerospike": "remove fails with RecordNotFound for all but one",
-    "stores.disk": "diskcache looks and deletes in one transaction of SQLite; one machine",
-    "stores.duckdb": "DELETE ... RETURNING; one process, for DuckDB locks its file",
+    "stores.disk": "diskcache reads and deletes in one transaction of SQLite; one machine",
+    "stores.duckdb": "DELETE ... RETURNING; one process, because DuckDB locks its file",
     "stores.dynamodb": "DeleteItem with ReturnValues=ALL_OLD",
     "stores.elasticsearch": "the shard's answer is `deleted` for one and `not_found` for all others",
     "stores.filetree": "unlink fails for all but one; one machine",
@@ -46,14 +46,15 @@ TAKES_ONCE: Final = {
     # Wrappers that pass one delete on as one delete.
     **dict.fromkeys((f"wrappers.{name}" for name in _WRAPPERS), ""),
 }
-"""The stores that give an entry to one taker only, by the library's module names, with the reason: from the library's
-source and the databases' manuals. Memory, Redis and DynamoDB (moto's) are tested; all others are refused."""
+"""The stores that give an entry to one caller only, by the library's module names, with the reason from the library's
+source and the databases' manuals. Tests cover memory, Redis and DynamoDB (as moto simulates it). A store that is not
+listed is refused."""
 
 _PACKAGE: Final = "key_value.aio."
 
 
 class UnsupportedStore(CallerError, TypeError):
-    """The store is not known to give an entry to one taker only."""
+    """The store is not known to give an entry to one caller only."""
 
     def __init__(self, kind: type) -> None:
         super().__init__(
@@ -66,18 +67,18 @@ class UnsupportedStore(CallerError, TypeError):
 class KeyValueStore:
     """An `AsyncStore` over a store of py-key-value-aio.
 
-    `DynamoDBStore` may return data that is a moment old, and expires items by whole seconds: an answer within
-    a fraction of a second of `put` may find nothing, and that user starts again. A collection is one
-    partition, which DynamoDB limits to 1,000 write units a second; a turn takes about eight, so that one
-    collection bears about a hundred turns a second. The library warns that a new version may change the
-    stored format of this and some other stores; here nothing is stored for longer than minutes.
+    `DynamoDBStore` may return stale data, and expires items by whole seconds: a `take` within a fraction of a
+    second after `put` may find nothing, and that user starts again. A collection is one partition, which
+    DynamoDB limits to 1,000 write units a second; a turn needs about eight, so one collection allows about a
+    hundred turns a second. The library warns that a new version may change the stored format of this and some
+    other stores; here no entry is stored for longer than minutes.
 
     Args:
-        store: the library's store, or one of its wrappers around one.
+        store: a store of the library, or one of its wrappers around a store.
         collection: the collection to store the entries in.
         timeout: seconds that one call may take.
-        takes_once: accept a store that is not in `TAKES_ONCE`: you know that of all concurrent deletes of
-            a key exactly one returns True.
+        takes_once: accept a store that is not in `TAKES_ONCE`, because you know that of all concurrent
+            deletes of a key exactly one returns True.
 
     Raises:
         UnsupportedStore: the store is not in `TAKES_ONCE`.
@@ -121,12 +122,12 @@ class KeyValueStore:
         if pointer is None:
             return None
         key = f"{name}.{pointer['at']}"
-        text = await self._get(key)
-        if text is None or not await self.store.delete(key, collection=self.collection):
+        entry = await self._get(key)
+        if entry is None or not await self.store.delete(key, collection=self.collection):
             return TAKEN
         with suppress(Exception):  # a failure must not lose the seal; the pointer then stays longer
             await self._put(name, pointer, seconds)
-        sealed: str = text["sealed"]
+        sealed: str = entry["sealed"]
         return sealed
 
     async def _drop_text(self, name: str) -> None:

@@ -76,7 +76,7 @@ class StoredFlows(Generic[FlowT, StoreT]):
         self.store = store
         self.turn_lifetime = turn_lifetime
         self._key = key
-        self._tasks: set[asyncio.Future[Any]] = set()  # the event loop refers to its tasks only weakly
+        self._tasks: set[asyncio.Future[Any]] = set()  # the event loop has only weak references to its tasks
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.cognito!r}>"
@@ -86,7 +86,7 @@ class StoredFlows(Generic[FlowT, StoreT]):
         return Secret(urlsafe_b64encode(entropy).rstrip(b"=").decode())
 
     def _ticket(self, ticket: str | Secret[str] | None) -> Secret[str]:
-        """Return the ticket that a browser sent as a `Secret`; an empty one if it sent none."""
+        """Return as a `Secret` the ticket that a browser sent; an empty one if it sent none."""
         ticket = secret(ticket)
         if ticket is None:
             return Secret("")
@@ -133,15 +133,15 @@ class PendingSignIns(StoredFlows[FlowT, Store]):
     """Unfinished sign-ins in a store, each for the browser that has its ticket.
 
     Whoever has the ticket can continue the sign-in: put it into a cookie that is `Secure`,
-    `HttpOnly` and `SameSite`. It cannot be guessed, and the store does not know it. After AUTHENTICATED it is
-    no longer valid: create your application's own session, and check for that one before the ticket.
+    `HttpOnly` and `SameSite`. It cannot be guessed, and the store does not contain it. After AUTHENTICATED it
+    is no longer valid: create your application's own session, and look for that session before the ticket.
 
     Args:
-        cognito: the pool and its client; a sign-in is kept for its `session_lifetime`.
+        cognito: the driver of the pool and app client; its `session_lifetime` is how long a sign-in is stored.
         store: the store.
-        key: the key of `authfsm.new_key`, or several: the first seals, all unseal.
-        turn_lifetime: how long a turn may last before its worker is considered dead. Requests after that raise
-            SealNotFound; if the late turn ends all the same, its sign-in is stored again.
+        key: a key from `authfsm.new_key`, or several: the first one seals, and each of them can unseal.
+        turn_lifetime: how long a turn may last before its worker is considered dead. Later requests raise
+            SealNotFound. If the worker still ends its turn, the sign-in is stored again.
 
     Raises:
         WrongStore: the methods of the store are coroutine functions.
@@ -154,8 +154,8 @@ class PendingSignIns(StoredFlows[FlowT, Store]):
             flow: the sign-in; its ticket is valid until it ends, or the Cognito session expires.
 
         Raises:
-            InvalidOperation: it has ended already, or an answer is in progress.
-            SealExpired: its session has expired.
+            InvalidOperation: the sign-in has ended already, or an answer is in progress.
+            SealExpired: its Cognito session has expired.
             StoreUnavailable: the store failed, or did not answer in time (action WAIT).
             BadKey: the key is not valid.
         """
@@ -187,7 +187,7 @@ class PendingSignIns(StoredFlows[FlowT, Store]):
         try:
             flow = self._resume(sealed, ticket)
         except SealError:
-            self.store.drop(name)  # it can never be resumed: nobody should wait for it
+            self.store.drop(name)  # it can never be resumed, so no other request should wait for it
             raise
         try:
             yield flow
@@ -217,7 +217,7 @@ class AsyncPendingSignIns(StoredFlows[FlowT, AsyncStore]):
     async def put(self, flow: FlowT) -> str:
         """As `PendingSignIns.put`; WrongStore: the methods of the store are not coroutine functions."""
         ticket = self._new_ticket()
-        await self._awaited(self.store.put(name_of(ticket), *self._seal(flow, ticket)))
+        await self._await_store(self.store.put(name_of(ticket), *self._seal(flow, ticket)))
         return ticket.reveal()
 
     @asynccontextmanager
@@ -226,8 +226,8 @@ class AsyncPendingSignIns(StoredFlows[FlowT, AsyncStore]):
         ticket = secret(ticket)
         ticket = self._ticket(ticket)
         name = name_of(ticket)
-        # A request may be cancelled at each await, for example by a browser that hung up. So the beginning
-        # and the end of a turn are separate tasks.
+        # A request may be cancelled at each await, for example when the browser closes the connection. So the
+        # beginning and the end of a turn are separate tasks.
         beginning = self._task(self._begin(name, ticket))
         try:
             flow = await asyncio.shield(beginning)
@@ -243,9 +243,9 @@ class AsyncPendingSignIns(StoredFlows[FlowT, AsyncStore]):
         """As `PendingSignIns.drop`."""
         ticket = secret(ticket)
         ticket = self._ticket(ticket)
-        await self._awaited(self.store.drop(name_of(ticket)))
+        await self._await_store(self.store.drop(name_of(ticket)))
 
-    async def _awaited(self, result: Awaitable[T]) -> T:
+    async def _await_store(self, result: Awaitable[T]) -> T:
         if not isawaitable(result):
             raise WrongStore(type(self.store), awaited=False)
         return await result
@@ -257,7 +257,7 @@ class AsyncPendingSignIns(StoredFlows[FlowT, AsyncStore]):
         return task
 
     async def _begin(self, name: str, ticket: Secret[str]) -> FlowT:
-        sealed = await self._awaited(self.store.take(name, self.turn_lifetime.total_seconds()))
+        sealed = await self._await_store(self.store.take(name, self.turn_lifetime.total_seconds()))
         try:
             return self._resume(sealed, ticket)
         except SealError:
@@ -289,7 +289,7 @@ class _StoredTokens(StoredFlows[FlowT, StoreT]):
     lifetime = timedelta(days=30)
     """How long the store keeps tokens after their last use: the default of RefreshTokenValidity."""
 
-    def _seconds_left(self, flow: FlowT) -> float:  # noqa: ARG002 - all tokens are kept equally long
+    def _seconds_left(self, flow: FlowT) -> float:  # noqa: ARG002 - the lifetime of all tokens is the same
         return self.lifetime.total_seconds()
 
     def _ended(self, flow: FlowT) -> bool:
@@ -302,17 +302,17 @@ class _StoredTokens(StoredFlows[FlowT, StoreT]):
         return self.cognito.resume_tokens(sealed, key)
 
     def _wait(self, error: InvalidOperation, attempt: int) -> None:
-        """Return if another worker's turn has not passed `turn_lifetime`; otherwise raise the error."""
+        """Raise the error if another worker's turn takes longer than `turn_lifetime`, or if waiting is no remedy."""
         too_long = attempt * _PAUSE > self.turn_lifetime.total_seconds()
         if too_long or error.action is not RecoveryAction.WAIT:
             raise error
 
 
 class SharedTokens(_StoredTokens["Flow", Store], PendingSignIns["Flow"]):
-    """Tokens in a store, for every worker that has their ticket: only one of those that need fresh ones refreshes.
+    """Tokens in a store. Of all workers that need fresh tokens of a ticket, only one refreshes them.
 
         shared = SharedTokens(cognito, RedisStore(redis), key)
-        ticket = shared.put(flow)             # after the sign-in, into a cookie; or into a cron job's settings
+        ticket = shared.put(flow)             # after the sign-in; put it into a cookie or a job's settings
         tokens = shared.fresh_tokens(ticket)  # in any worker, at any time
         with shared.turn(ticket) as flow:     # to sign out, or to confirm the device
             flow.sign_out()
@@ -324,10 +324,12 @@ class SharedTokens(_StoredTokens["Flow", Store], PendingSignIns["Flow"]):
     def fresh_tokens(self, ticket: str | Secret[str] | None, within: timedelta = _MINUTE) -> Tokens:
         """Return the tokens, refreshed first if the access token would expire within that time.
 
-        While another worker refreshes them, this waits for its tokens. Raises as `turn` and `Flow.refresh`, and:
+        If another worker is refreshing them, this call waits for its result. Beside the errors of `turn` and
+        `Flow.refresh`:
 
         Raises:
-            SealNotFound: the store does not have them: signed out, dropped, expired, or lost with their worker.
+            SealNotFound: the store does not have the tokens: the user has signed out, or they were dropped, have
+                expired, or were lost with their worker.
             Refused: Cognito refused the refresh (START_AGAIN): drop the ticket, and sign in again.
             InvalidOperation: another worker's turn takes too long (action WAIT).
         """
@@ -338,7 +340,7 @@ class SharedTokens(_StoredTokens["Flow", Store], PendingSignIns["Flow"]):
                     return flow.fresh_tokens(within)
             except InvalidOperation as error:
                 self._wait(error, attempt)
-            time.sleep(_PAUSE)  # another worker refreshes; `_wait` bounds the attempts
+            time.sleep(_PAUSE)  # `_wait` bounds the attempts
         raise AssertionError  # `count` does not end
 
 

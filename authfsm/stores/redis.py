@@ -1,12 +1,12 @@
 """Stores in Redis or Valkey, shared by any number of workers.
 
-One script, which Redis runs as one step, returns an entry and marks it as taken, so exactly one caller gets
+A Lua script, which Redis runs atomically, returns an entry and marks it as taken, so exactly one caller gets
 it. If the reply is lost, the entry stays taken: that user waits until the turn has timed out, and starts
-again. If a replica replaces a failed Redis, an entry that was taken may be there again: the Cognito
-session in it can still be answered only once.
+again. If a replica replaces a failed server, an entry that was taken may reappear; Cognito still accepts
+only one answer for the session in it.
 
-Every call has `timeout` seconds in total, whatever timeouts and retries the client has: connecting, sending
-and the whole reply. A Redis that is down, fails or hangs raises `StoreUnavailable`.
+Every call has `timeout` seconds in total for connecting, sending and the whole reply, whatever timeouts and
+retries the client has. If Redis is down, fails or hangs, the call raises `StoreUnavailable`.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class RedisStore:
     """A `Store` in Redis.
 
     Args:
-        client: any client of redis-py, a cluster's too, with `decode_responses` or without.
-        prefix: the prefix of its keys.
+        client: a client of redis-py for one server or a cluster, with or without `decode_responses`.
+        prefix: the prefix of the keys in Redis.
         timeout: seconds that one call may take.
     """
 
@@ -94,8 +94,8 @@ class AsyncRedisStore:
 def _with_timeout(client: Any, seconds: float) -> Any:
     """Return the client if its sockets have a timeout, else a copy of it whose sockets have one.
 
-    The copy has its own connections: the application may wait long on its own client on purpose. The
-    sockets of a cluster's client stay as they are; the calls are bounded all the same.
+    The copy has its own connections, because the application may use long waits on its client on purpose. The
+    client of a cluster is returned unchanged; `bounded` limits its calls too.
     """
     pool = getattr(client, "connection_pool", None)
     settings = getattr(pool, "connection_kwargs", None)
@@ -106,15 +106,15 @@ def _with_timeout(client: Any, seconds: float) -> Any:
     own_pool.reset()  # its own lock and connections
     own = copy.copy(client)
     own.connection_pool = own_pool
-    own.connection = None  # a client with a single connection keeps it for itself
+    own.connection = None  # if the original has a single connection, the copy does not use it
     return own
 
 
 def _milliseconds(seconds: float) -> int:
-    # Rounded down: nothing is kept for longer than asked. Redis refuses 0.
+    # Rounded down, so that nothing is stored for longer than `seconds`. Redis refuses 0.
     return max(1, int(seconds * 1000))
 
 
 def _text(reply: str | bytes | None) -> str | None:
-    # Latin-1 decodes every byte; a value that is not a seal fails to unseal, and is dropped then.
+    # Latin-1 decodes every byte. A value that is not a seal raises SealError later, and is dropped then.
     return reply.decode("latin-1") if isinstance(reply, bytes) else reply

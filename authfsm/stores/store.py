@@ -22,31 +22,31 @@ DEFAULT_TIMEOUT: Final = 5.0
 """Seconds that one call of a store may take, by default."""
 
 TAKEN: Final = ""
-"""The result of `take` while another taker has the entry. A seal is never empty."""
+"""The result of `take` if another caller has taken the entry. A seal is never empty."""
 
 
 class Store(Protocol):
-    """Keeps sealed strings, each for one taker; safe to use from several threads."""
+    """Stores sealed strings, and gives each to one caller; safe to use from several threads."""
 
     def put(self, name: str, sealed: str, seconds: float) -> None:
-        """Store a seal, in place of an earlier one of this name.
+        """Store a seal under a name, in place of an earlier one.
 
         Args:
-            name: its name.
+            name: the name.
             sealed: the seal.
-            seconds: how long to keep it; more than 0.
+            seconds: how long to store it; more than 0.
         """
 
     def take(self, name: str, seconds: float) -> str | None:
-        """Return the seal to one taker alone: of all concurrent callers exactly one gets it.
+        """Take the seal of a name: of all concurrent callers exactly one gets it.
 
         Args:
-            name: its name.
-            seconds: how long all others get `TAKEN`, unless the taker puts or drops the name before;
+            name: the name.
+            seconds: how long all other callers get `TAKEN`, unless this caller puts or drops the name before;
                 afterwards there is nothing under the name.
 
         Returns:
-            The seal; `TAKEN` while another taker has it; None if there is nothing.
+            The seal; `TAKEN` if another caller has taken it; None if there is nothing under the name.
         """
 
     def drop(self, name: str) -> None:
@@ -78,13 +78,13 @@ class WrongStore(CallerError, TypeError):
 
 
 class MemoryStore:
-    """A `Store` in this process's memory, for one worker or for tests. Bounded, and without a thread.
+    """A `Store` in this process's memory, for one worker or for tests. Its size is bounded, and it starts no thread.
 
     Expired entries are deleted at the next `put`. If the store is full, the entry that would expire
     first is deleted, and that user starts again.
 
     Args:
-        capacity: the greatest number of entries; one needs about 3 KB.
+        capacity: the greatest number of entries; each needs about 3 kB.
         clock: returns seconds that never go backwards.
     """
 
@@ -151,7 +151,7 @@ class AsyncMemoryStore:
     """An `AsyncStore` in memory.
 
     Args:
-        store: the `MemoryStore` behind it, if others use it too; by default a new one.
+        store: the `MemoryStore` to use, for example one that synchronous code uses too; by default a new one.
     """
 
     def __init__(self, store: MemoryStore | None = None) -> None:

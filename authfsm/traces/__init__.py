@@ -3,8 +3,8 @@
     recorder("steps.jsonl")            an observer that writes each step: Cognito(client, observers=[...])
     record(client, "steps.jsonl")      the same for any code that signs in through a boto3 client
     TraceFiles("logs/**/*.json.gz")    recorded steps or CloudTrail events, checked and counted (extra: trace)
-    sql("athena")                      the query behind it, for logs that are too large for one machine
-    funnel_from_rows(rows)             the result of that query's rows, from any engine
+    sql("athena")                      the query of `TraceFiles`, for logs that are too large for one machine
+    funnel_from_rows(rows)             the `Funnel` of the rows that the query returns, from any engine
 
 The names in `__all__` are public, and so is `authfsm.traces.anonymiser`. All other modules are private.
 Each name is imported at its first use.

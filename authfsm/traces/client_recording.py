@@ -1,12 +1,12 @@
-"""Records the sign-ins of any code, by hooks on its boto3 or aiobotocore client.
+"""Records the sign-ins of any code, with hooks on its boto3 or aiobotocore client.
 
     record(client, "steps.jsonl")
     AWSSRP(username=..., client=client, ...).authenticate_user()  # pycognito, for example
 
-botocore reports each request before it is sent, and each reply. A request belongs to the sign-in whose reply
-contained its Session, or its SRP SECRET_BLOCK where there is no Session. Only keyed hashes of these are stored,
-and the key is lost when the recording ends. If a sign-in began before the recording, its first step has no
-`from`. The hooks never change or fail a request.
+botocore calls the hooks before each request and after each reply. A request belongs to the sign-in whose reply
+contained the request's Session or, if it has none, its SRP SECRET_BLOCK. The recording keeps only hashes of these
+values, under a random key that is never stored. If a sign-in began before the recording, its first step has no
+`from`. The hooks never change a request or make it fail.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def record(client: Any, sink: str | Path | TextIO, *, clock: Clock = utc_now) ->
 
 @frozen
 class _Progress:
-    """How far a sign-in has come; what is not known is None."""
+    """How far a sign-in has come. An attribute that is not known is None."""
 
     sign_in: str
     number: int = 0
@@ -75,10 +75,10 @@ class _PendingRequest:
     progress: _Progress
     operation: str
     response: type[Response] | None
-    challenge_name: str | None  # the ChallengeName of the request, where the protocol has another
+    challenge_name: str | None  # the ChallengeName of the request, if the protocol requires another
     sent_at: float
-    keys: tuple[str, ...] = field(factory=tuple, repr=False)  # hashes of the Session and the like
-    user: tuple[str, ...] = field(factory=tuple, repr=False)  # hash of the app client and user name
+    keys: tuple[str, ...] = field(factory=tuple, repr=False)  # hashes of the Session or SECRET_BLOCK
+    user: tuple[str, ...] = field(factory=tuple, repr=False)  # the hash of the app client and username
 
 
 class Recording:
@@ -135,7 +135,7 @@ class Recording:
 
     def _after_error(self, exception: BaseException, context: Any, **_: Any) -> None:
         if isinstance(refusal := getattr(exception, "response", None), Mapping):
-            # A ClientError: botocore raises refusals that it would have retried if retries were left.
+            # A ClientError: botocore raises a refusal that it would retry when no retries are left.
             self._after_reply(refusal, context)
         else:
             self._after_reply(exception, context)
@@ -150,16 +150,16 @@ class Recording:
             user = self._user_hash(params, fields)
             return _PendingRequest(progress, name, response, None, sent_at, user=user)
         if name in ANSWER_OPERATIONS:
-            fields, name_sent = _mapping(params, "ChallengeResponses"), str(params.get("ChallengeName"))
+            fields, challenge = _mapping(params, "ChallengeResponses"), str(params.get("ChallengeName"))
             user = self._user_hash(params, fields)
             # A device's answers may omit the Session: they belong to the user's last sign-in.
-            block = fields.get("PASSWORD_CLAIM_SECRET_BLOCK")
-            keys = self._hashes(params.get("Session"), block) or user
+            secret_block = fields.get("PASSWORD_CLAIM_SECRET_BLOCK")
+            keys = self._hashes(params.get("Session"), secret_block) or user
             progress = self._find_progress(keys)
             state = progress.state
-            unexpected = state is not None and not _accepts(state, response, name_sent)
-            symbol = str(state_named(name_sent)) if unexpected else None
-            return _PendingRequest(progress, name, response, symbol, sent_at, keys, user)
+            unexpected = state is not None and not _accepts(state, response, challenge)
+            challenge_name = str(state_named(challenge)) if unexpected else None
+            return _PendingRequest(progress, name, response, challenge_name, sent_at, keys, user)
         if response is GetTokensFromRefreshToken:
             return _PendingRequest(_new_sign_in(State.START), name, response, None, sent_at)
         key = "Session" if name in SETUP_OPERATIONS else "AccessToken"
@@ -200,11 +200,11 @@ class Recording:
         self, pending: _PendingRequest, progress: _Progress, parsed: Mapping[str, Any]
     ) -> None:
         result = _mapping(parsed, "AuthenticationResult")
-        block = _mapping(parsed, "ChallengeParameters").get("SECRET_BLOCK")
+        secret_block = _mapping(parsed, "ChallengeParameters").get("SECRET_BLOCK")
         tokens = result.get("AccessToken"), result.get("RefreshToken")
-        new_keys = self._hashes(parsed.get("Session"), block, *tokens)
+        new_keys = self._hashes(parsed.get("Session"), secret_block, *tokens)
         with self._lock:
-            # The old keys too: a Session that is sent twice belongs to a sign-in that has moved on.
+            # The old keys too, because a client may send the same Session again.
             for key in (*pending.keys, *pending.user, *new_keys):
                 self._progress_by_hash[key] = progress
                 self._progress_by_hash.move_to_end(key)
@@ -226,7 +226,7 @@ class Recording:
 
 @contextmanager
 def _errors_logged() -> Iterator[None]:
-    """Log the class of an error in a hook, and let the request continue."""
+    """Log the class of an error that a hook raises, and let the request continue."""
     try:
         yield
     except Exception as error:  # noqa: BLE001 - a request must not fail because its recording does
@@ -250,7 +250,7 @@ def _accepts(state: State, response: type[Response] | None, challenge_name: str)
 
 
 def _refusal(parsed: Mapping[str, Any], operation: str) -> tuple[str | None, RecoveryAction | None]:
-    """Return the error code of a refusal and its recovery action; None for another reply."""
+    """Return the error code of a refusal and its recovery action; None and None for any other reply."""
     if parsed.get("Status") == "ERROR":
         code, message = "EnableSoftwareTokenMFAException", ""
     elif (error := _mapping(parsed, "Error")) and isinstance(error.get("Code"), str):
@@ -261,7 +261,7 @@ def _refusal(parsed: Mapping[str, Any], operation: str) -> tuple[str | None, Rec
 
 
 def _state_after(pending: _PendingRequest, parsed: Mapping[str, Any]) -> State | None:
-    """Return the state to which a reply leads that is not a refusal."""
+    """Return the state to which a reply leads if it is not a refusal."""
     name = parsed.get("ChallengeName")
     if isinstance(name, str):
         return state_named(name)
@@ -284,7 +284,7 @@ def _keeps_state(state: State | None, response: type[Response] | None, action: R
 
 
 def _role(before: _Progress, response: type[Response] | None, state: State | None) -> t.Role | None:
-    """Return which factor an e-mailed code is, where that is known."""
+    """Return the role of an EMAIL_OTP challenge; None if it is not known, or for another state."""
     if state is not State.EMAIL_OTP or response is None or before.state is None:
         return None
     transition = t.transition_between(before.state, response, state)
@@ -293,6 +293,6 @@ def _role(before: _Progress, response: type[Response] | None, state: State | Non
     if before.flow is not None:
         facts = {"password_proved": before.password_proved, "credited": before.credited}
         return email_otp_role(before.state, response, flow=before.flow, **facts)
-    # The sign-in began before the recording: only the table can tell.
+    # The sign-in began before the recording, so the role follows only from the protocol's table.
     roles = target_roles(transition, before.role)
     return roles[0] if len(roles) == 1 else None

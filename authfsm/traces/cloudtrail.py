@@ -3,9 +3,9 @@
     authFlow -> responseElements.challengeName -> requestParameters.challengeName -> ...
 
 Each event shows one step. It does not show which sign-in the step belongs to: the Session is redacted, and no
-other value connects the requests. So events are grouped by sub, app client, address and user agent, and ordered
-by time. Times are whole seconds; within one second, the order is that of the protocol. AWS publishes no example
-of these events, so any member may be missing.
+other value connects the requests. So events are grouped by sub, app client, IP address and user agent, and ordered
+by time. Times are whole seconds; events of the same second are put into the order of the protocol. AWS publishes
+no example of these events, so any member may be missing.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ COLUMNS: Final = (
 )  # fmt: skip
 """The members of an event that are read. Athena's table for CloudTrail has them as columns in lower case."""
 
-# The operation of each response that has one of its own.
+# The operations that send one response only; InitiateAuth and RespondToAuthChallenge send many.
 _ASSOCIATE: Final = r.AssociateSoftwareToken.__name__
 _VERIFY: Final = r.VerifySoftwareToken.__name__
 _RENEW: Final = r.GetTokensFromRefreshToken.__name__
@@ -47,7 +47,7 @@ _AFTER_OPERATIONS: Final = tuple(each.__name__ for each in _AFTER_SIGN_IN)
 _BEGIN: Final = tuple(sorted(BEGIN_OPERATIONS))
 _ANSWER: Final = tuple(sorted(ANSWER_OPERATIONS))
 OPERATIONS: Final = (*_BEGIN, *_ANSWER, _ASSOCIATE, _VERIFY, _RENEW, *_AFTER_OPERATIONS)
-"""The operations of which sign-ins consist."""
+"""The operations that a sign-in consists of."""
 
 FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     # the column of the table `events_read`: the path of the event's member
@@ -68,7 +68,7 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "status": ("responseElements", "status"),
     "sub": ("additionalEventData", "sub"),
 }
-"""The values that are used of an event, and where they stand in it."""
+"""The values that the query uses, and where they stand in an event."""
 
 COLUMN_TYPES: Final[Mapping[str, str]] = dict.fromkeys(FIELDS, "VARCHAR") | {
     "moment": "TIMESTAMP", "in_session": "BOOLEAN", "with_token": "BOOLEAN", "tokens": "BOOLEAN",
@@ -90,7 +90,7 @@ def _literals(values: Iterable[str]) -> str:
 def field_values(member: Callable[[tuple[str, ...]], str]) -> Mapping[str, str]:
     """Return the SQL of each value in `FIELDS`; `member` returns the SQL of an event's member by its path.
 
-    An empty string always counts as missing: some exports write an empty errorCode if there was no error.
+    An empty string counts as missing, because some exports write an empty errorCode if there was no error.
     """
     values: dict[str, str] = {}
     for name, path in FIELDS.items():
@@ -115,7 +115,7 @@ def is_sign_in_event(source: str, operation: str) -> str:
 
 
 def extraction(table: str) -> str:
-    """Return the common table expression `events_read`: the values of the events in a table of Athena's."""
+    """Return the common table expression `events_read`: the values of the events in a table as Athena has it."""
 
     def member(path: tuple[str, ...]) -> str:
         column, *rest = path
@@ -129,10 +129,10 @@ def extraction(table: str) -> str:
 
 
 def exchanges(*, stored: bool = False) -> str:
-    """Return the common table expressions that make exchanges of `events_read`, which may be `stored` as a table.
+    """Return the common table expressions that convert `events_read` to exchanges (requests with their replies).
 
-    Reading a stored table several times takes less time than sorting all of it. Without one, an engine must read
-    the events only once.
+    If `events_read` is `stored` as a table, they read it several times, which takes less time than sorting all of
+    it. Otherwise they read it once.
     """
     flows = sorted({kind.auth_flow for kind in PROTOCOL[State.START] if kind.auth_flow})
     names = ", ".join(name for name in FIELDS if name != "with_token")
@@ -154,16 +154,16 @@ def exchanges(*, stored: bool = False) -> str:
     SELECT *, sub IS NULL OR moment IS NULL OR orphan AS alone, {_rank()} AS ranked, {_session_survives()} AS survives
     FROM with_app
 ), from_cloudtrail AS (
-    SELECT id, moment, ranked, symbol, error, opens, after_sign_in, alone, unattributed, copies, FALSE AS exact,
+    SELECT id, moment, ranked, symbol, error, opens, after_sign_in, alone, unattributed, copies, FALSE AS recorded,
         CASE WHEN alone THEN 'alone ' || COALESCE(id, '') ELSE sub || ' ' || app || ' ' || address || ' ' || agent END AS sign_in,
-        CAST(NULL AS VARCHAR) AS claimed,
+        CAST(NULL AS VARCHAR) AS recorded_source,
         CASE
             WHEN after_sign_in THEN NULL
             WHEN error IS NOT NULL THEN CASE WHEN NOT survives THEN 'FAILED' WHEN opens THEN 'START' END
-            ELSE {_reply_node()} END AS moves,
+            ELSE {_reply_node()} END AS next_node,
         CASE
             WHEN error IS NOT NULL THEN CASE WHEN NOT survives AND NOT after_sign_in THEN 'FAILED' END
-            ELSE {_reply_node()} END AS leads
+            ELSE {_reply_node()} END AS reply_node
     FROM ranked_events
 )"""  # noqa: S608 - our own words
 
@@ -174,7 +174,7 @@ def _challenge_state(name: str) -> str:
 
 
 def _reply_node() -> str:
-    """Return the SQL of the node to which a reply leads that is not a refusal."""
+    """Return the SQL of the node to which a reply leads if it is not a refusal."""
     after = (
         f" WHEN operation = '{each.__name__}' THEN '{next(iter(destinations(State.AUTHENTICATED, each)))}'"
         for each in _AFTER_SIGN_IN
@@ -189,7 +189,7 @@ def _reply_node() -> str:
 
 
 def _email_node() -> str:
-    """Return the SQL of the node of an EMAIL_OTP challenge: most symbols lead to one of its two roles only."""
+    """Return the SQL of the node of an EMAIL_OTP challenge: most symbols lead to only one of its two roles."""
     nodes: dict[str, set[str]] = {}
     for each in s.cloudtrail_transitions():
         if each.dest in {s.EMAIL_FIRST_FACTOR, s.EMAIL_SECOND_FACTOR}:
@@ -224,9 +224,10 @@ def _survives_by_message(rules: Mapping[str, ErrorRule]) -> str:
 
 
 def _rank() -> str:
-    """Return the SQL of the order of the protocol, for events of the same second.
+    """Return the SQL of a number by which events of the same second are sorted into the order of the protocol.
 
-    First comes what begins a sign-in, and of that what ended at once. A wrong answer comes before the right one.
+    Requests that begin a sign-in come first, and among them those whose reply ended it. A wrong answer comes before
+    the right one.
     """
     # An authenticator app is associated and verified before MFA_SETUP is answered.
     setup = 10 * list(State).index(State.MFA_SETUP)

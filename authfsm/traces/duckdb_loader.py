@@ -1,7 +1,7 @@
 """Loads log files into DuckDB's tables `events_read` and `steps`.
 
-DuckDB itself reads files with one event or step a line. A file or a line that it cannot read is read by
-`authfsm.traces.text_scanner`, so nothing is skipped silently. What cannot be read at all is counted.
+DuckDB itself reads files with one event or step on each line. A file or a line that it cannot read is read by
+`authfsm.traces.text_scanner`, so nothing is skipped silently. Text that cannot be read at all is counted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from authfsm.traces.sources import MAX_EVENT_LENGTH, TraceSource, open_sources
 from authfsm.traces.step_log import COLUMNS
 from authfsm.traces.text_scanner import ScanCounts, scan
 
-# DuckDB would take a file name with these characters for a pattern.
+# DuckDB would treat a file name with these characters as a pattern.
 _PATTERN: Final = re.compile(r"[*?\[{]")
 _MAX_BATCH: Final = 256 * 1024 * 1024
 _ROWS: Final = 1000
@@ -39,7 +39,7 @@ class Loader:
         self._empty: list[Path] = []
         self.bytes_read = 0
         columns = ", ".join(f"{name} {type_}" for name, type_ in cloudtrail.COLUMN_TYPES.items())
-        # `row_status` is 'read' for a row that counts, 'other' for an event of another kind, 'left' for a line to scan.
+        # `row_status` is 'read' for a step of a sign-in, 'other' for another event, 'unread' for a line to scan.
         connection.execute(f"CREATE TABLE events_read ({columns}, row_status VARCHAR, line VARCHAR)")
         connection.execute(
             "CREATE TABLE steps (sign_in VARCHAR, step BIGINT, source VARCHAR, response VARCHAR, challenge_name VARCHAR,"
@@ -96,13 +96,13 @@ class Loader:
         batch.clear()
 
     def _insert_or_scan(self, kind: str, files: Sequence[Path], sources: Sequence[tuple[Path, str]]) -> None:
-        """Have DuckDB read files; if that fails, read each of their sources alone, and scan the one that fails."""
+        """Have DuckDB read files; if it cannot, have it read each source alone, and scan those that it cannot read."""
         try:
             self._insert(kind, files)
         except (duckdb.InterruptException, duckdb.OutOfMemoryException):
             raise
         except duckdb.Error:
-            names, retry = set(sources), _Batch(kind, self._folder / "again")
+            names, retry = set(sources), _Batch(kind, self._folder / "retry")
             for path in dict.fromkeys(path for path, _ in sources):
                 with open_sources(path) as opened:
                     for source in opened:
@@ -121,11 +121,11 @@ class Loader:
         """Scan the lines in which DuckDB found no event."""
         table = _TABLES[kind]
         cursor = self._connection.cursor()
-        cursor.execute(f"SELECT line FROM {table} WHERE row_status = 'left'")  # noqa: S608 - our own words
+        cursor.execute(f"SELECT line FROM {table} WHERE row_status = 'unread'")  # noqa: S608 - our own words
         if rows := cursor.fetchmany(_ROWS):
             counts = ScanCounts()
             self._insert_found(_scan_lines(rows, cursor, counts), counts, str(path))
-            self._connection.execute(f"DELETE FROM {table} WHERE row_status = 'left'")  # noqa: S608 - our own words
+            self._connection.execute(f"DELETE FROM {table} WHERE row_status = 'unread'")  # noqa: S608 - our own words
 
     def _scan(self, path: Path, source: TraceSource) -> None:
         counts = ScanCounts()
@@ -187,7 +187,7 @@ class Loader:
 
 
 class _Batch:
-    """Input that DuckDB reads at once: whole files, and one file to which lines of others are copied."""
+    """Input that DuckDB reads at once: whole files, and one file with the lines of other sources."""
 
     def __init__(self, kind: str, path: Path) -> None:
         self.kind = kind
@@ -205,7 +205,7 @@ class _Batch:
         self.size += len(line) + 1
 
     def add_source(self, path: Path, source: TraceSource) -> None:
-        """Copy the lines of a source; if it is cut short, without the last."""
+        """Copy the lines of a source; if the source is cut short, leave out the last line."""
         self.copied.append((path, source.name))
         rest = b""
         for piece in source.pieces():
@@ -228,7 +228,7 @@ class _Batch:
 
 
 def _kind_of_lines(source: TraceSource) -> str | None:
-    """Return the kind of a source that seems to have one event or step a line; None for any other."""
+    """Return the kind of a source that seems to have one event or step on each line; None for any other source."""
     if source.encoding != "utf-8":
         return None
     first, end, _ = source.head.lstrip().partition(b"\n")
@@ -254,7 +254,7 @@ _TABLES: Final = {"cloudtrail": "events_read", "steps": "steps"}
 
 
 def _extract(paths: Iterable[str], lines: str) -> str:
-    """Return the SQL of the values of each line by their paths, in one pass over it."""
+    """Return the SQL that extracts the values at these paths from each line, which it parses once."""
     listed = ", ".join(f"'$.{path}'" for path in paths)
     return (
         f"(SELECT line, JSON_EXTRACT_STRING(line, [{listed}]) AS field FROM {lines} WHERE line IS NOT NULL)"  # noqa: S608 - our own words
@@ -262,9 +262,10 @@ def _extract(paths: Iterable[str], lines: str) -> str:
 
 
 def _insert_events(lines: str, *, final: bool) -> str:
-    """Return the SQL that inserts events; of other events only that they exist.
+    """Return the SQL that inserts events of sign-ins, and for other events only their `row_status`.
 
-    A line in which no event is found is inserted whole, to be scanned, unless this is `final`.
+    A line in which no event is found is inserted as text, to be scanned later. If `final` is true, it counts as
+    another event.
     """
     paths = [("eventSource",), *cloudtrail.FIELDS.values()]
     field = {path: f"field[{number}]" for number, path in enumerate(paths, start=1)}
@@ -281,15 +282,15 @@ def _insert_events(lines: str, *, final: bool) -> str:
     columns = ", ".join(f"CASE WHEN row_status = 'read' THEN {value} END" for value in values.values())
     return (
         f"INSERT INTO events_read ({', '.join(values)}, row_status, line)"  # noqa: S608 - our own words
-        f" SELECT {columns}, row_status, CASE WHEN row_status = 'left' THEN line END"
+        f" SELECT {columns}, row_status, CASE WHEN row_status = 'unread' THEN line END"
         f" FROM (SELECT *, CASE WHEN ({is_ours}) AND ({has_parameters} OR {final}) THEN 'read'"
-        f" WHEN {final} OR ({is_event} AND NOT ({is_ours})) THEN 'other' ELSE 'left' END AS row_status"
+        f" WHEN {final} OR ({is_event} AND NOT ({is_ours})) THEN 'other' ELSE 'unread' END AS row_status"
         f" FROM {_extract(('.'.join(path) for path in paths), lines)})"
     )
 
 
 def _insert_steps(lines: str, *, final: bool) -> str:
-    """Return the SQL that inserts recorded steps, in the same way."""
+    """Return the SQL that inserts recorded steps; lines without one are treated as in `_insert_events`."""
     field = {name: f"field[{number}]" for number, name in enumerate(COLUMNS, start=1)}
     texts = ", ".join(
         f"NULLIF({field[name]}, '')"
@@ -299,7 +300,7 @@ def _insert_steps(lines: str, *, final: bool) -> str:
     moment = f"TRY_CAST(TRY_CAST({field['at']} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS TIMESTAMP)"
     return (
         f"INSERT INTO steps SELECT {field['sign_in']}, {step}, {texts}, {moment}, row_status,"  # noqa: S608 - our own words
-        f" CASE WHEN row_status = 'left' THEN line END FROM (SELECT *,"
+        f" CASE WHEN row_status = 'unread' THEN line END FROM (SELECT *,"
         f" CASE WHEN {field['sign_in']} IS NOT NULL AND {step} IS NOT NULL THEN 'read'"
-        f" WHEN {final} THEN 'other' ELSE 'left' END AS row_status FROM {_extract(COLUMNS, lines)})"
+        f" WHEN {final} THEN 'other' ELSE 'unread' END AS row_status FROM {_extract(COLUMNS, lines)})"
     )

@@ -1,4 +1,4 @@
-"""Finds CloudTrail events and recorded steps in any JSON value, by their shape, whatever wraps them.
+"""Finds CloudTrail events and recorded steps in any JSON value by their members, whatever wraps them.
 
     EventBridge           {"detail-type": "AWS API Call via CloudTrail", "detail": {event}}
     S3                    {"Records": [{event}, ...]}
@@ -29,7 +29,7 @@ from authfsm.traces.sources import MAX_EVENT_LENGTH
 from authfsm.traces.step_log import COLUMNS
 
 DECODER: Final = json.JSONDecoder(parse_float=str, parse_constant=str)
-"""Parses JSON; numbers that are not integers stay text, so they can be written again unchanged."""
+"""Parses JSON. Numbers with a fraction or exponent stay text, so that they are written again unchanged."""
 
 EVENT_START: Final = re.compile(
     r'\{\s*"(?:event(?:Version|ID|Time|Name|Source|Type)|userIdentity|EventId|sign_in)"'
@@ -51,11 +51,11 @@ _MAX_DOTS: Final = 3
 
 @define
 class FoundRecords:
-    """The events and steps that were found in one value, as lines of JSON."""
+    """The events and steps in one value, as lines of JSON."""
 
     events: list[bytes] = field(factory=list)
     steps: list[bytes] = field(factory=list)
-    broken: int = 0  # strings that begin like an event and are not JSON
+    broken: int = 0  # strings that begin like an event but are not JSON
     too_long: int = 0
 
     def __bool__(self) -> bool:
@@ -70,15 +70,18 @@ class FoundRecords:
         else:
             self.too_long += 1
 
-    def take_over(self, other: FoundRecords) -> bool:
-        """Add the records of another, and return whether there are any."""
+    def extend(self, other: FoundRecords) -> bool:
+        """Add the records of another value, and return whether it has any."""
         self.events += other.events
         self.steps += other.steps
         return bool(other)
 
 
-def find_records(value: Any, within: int = 0) -> FoundRecords:
-    """Return the events and steps in a parsed JSON value, which is `within` so many carrier records."""
+def find_records(value: Any, carriers: int = 0) -> FoundRecords:
+    """Return the events and steps in a parsed JSON value.
+
+    `carriers` counts the records around it that carry events, such as those that Lambda receives from a stream.
+    """
     found = FoundRecords()
     # Depth first, in the order of the text.
     waiting: list[tuple[Any, int, int]] = [(value, 0, 0)]
@@ -92,17 +95,17 @@ def find_records(value: Any, within: int = 0) -> FoundRecords:
             row = insights_row(each)
             inner = tuple(each) if row is None else (row,)
         elif isinstance(each, dict):
-            inner = _parse_object(each, found, within)
+            inner = _parse_object(each, found, carriers)
         if depth < _MAX_DEPTH:
             waiting.extend((child, depth + 1, strings) for child in reversed(inner))
     return found
 
 
-def _parse_object(each: dict[str, Any], found: FoundRecords, within: int) -> tuple[Any, ...]:
-    """Add an object that is a record, and return no values; of another, return the values to search."""
-    may_search, message = within < _MAX_STRINGS, each.get("@message")
+def _parse_object(each: dict[str, Any], found: FoundRecords, carriers: int) -> tuple[Any, ...]:
+    """Add an object to `found` if it is a record; otherwise return its values, to search them."""
+    may_search, message = carriers < _MAX_STRINGS, each.get("@message")
     has_message = may_search and isinstance(message, str)
-    if has_message and found.take_over(find_records(message, within + 1)):
+    if has_message and found.extend(find_records(message, carriers + 1)):
         return ()  # the other columns of this Logs Insights row are parts of the same event
     if is_step(each):
         found.add(found.steps, {name: _scalar(each.get(name)) for name in COLUMNS})
@@ -111,9 +114,9 @@ def _parse_object(each: dict[str, Any], found: FoundRecords, within: int) -> tup
         each = nest_dotted_names(each)
     if (event := _event(each)) is None:
         return tuple(each.values())
-    carrier = str(event.get("eventSource", "")).startswith("aws:")
-    if may_search and carrier and found.take_over(find_records(list(each.values()), within + 1)):
-        return ()  # Lambda's record of a stream or a topic, which carries the events
+    is_carrier = str(event.get("eventSource", "")).startswith("aws:")
+    if may_search and is_carrier and found.extend(find_records(list(each.values()), carriers + 1)):
+        return ()  # a record that Lambda receives from a stream or a topic
     found.add(found.events, event)
     return ()
 
@@ -134,7 +137,7 @@ def is_event(value: Any) -> bool:
 
 
 def _event(each: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the members of an event that are used; None if the object is not an event."""
+    """Return the members of an event that `cloudtrail.FIELDS` names; None if the object is not an event."""
     members = {name.lower(): value for name, value in each.items()}
     if not isinstance(members.get("eventname"), str) or not (_EVENT_MEMBERS & members.keys()):
         return None
@@ -144,7 +147,7 @@ def _event(each: Mapping[str, Any]) -> dict[str, Any] | None:
     for path in cloudtrail.FIELDS.values():
         value, target = members.get(path[0].lower()), event
         if len(path) > 1 and isinstance(value, str):
-            # Athena has JSON as text. CloudTrail Lake's maps are not JSON, and are not used.
+            # Athena returns JSON as text. CloudTrail Lake returns maps that are not JSON: they are not read.
             value = members[path[0].lower()] = _parse_or_none(value)
         for outer, inner in pairwise(path):
             value = value.get(inner) if isinstance(value, dict) else None
@@ -157,7 +160,7 @@ def _event(each: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _scalar(value: Any) -> Any:
-    """Return a value without its content if it is an object or list, and as text if it has over 64 bits."""
+    """Return a value; an object or list without its content, an integer of more than 64 bits as text."""
     if isinstance(value, dict | list):
         return type(value)()
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**63:
@@ -197,7 +200,7 @@ def nest_dotted_names(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _parse_string(text: str, found: FoundRecords) -> Iterator[Any]:
-    """Yield the JSON values in a string, or in the base64 that it holds."""
+    """Yield the JSON values in a string, or in the data that the string holds as base64."""
     start = text.lstrip()[:2]
     if start[:1] in {"{", "["} or start == '"{':
         yield from _parse_values(text, found)
@@ -210,7 +213,7 @@ def _parse_string(text: str, found: FoundRecords) -> Iterator[Any]:
 
 
 def _decode_base64(text: str) -> bytes:
-    """Return the bytes, decompressed up to just above `MAX_EVENT_LENGTH`; none if they are damaged."""
+    """Return the decoded and decompressed bytes, one more than `MAX_EVENT_LENGTH` at most; none if damaged."""
     try:
         data = base64.b64decode(text)
         if data.startswith(b"\x1f\x8b"):
@@ -235,7 +238,7 @@ def _parse_values(text: str, found: FoundRecords) -> Iterator[Any]:
 
 
 def describe(value: Any) -> str:
-    """Return what kind of value this is, without its content, which may be secret."""
+    """Return in words what kind of value this is, without its content, which may be secret."""
     if isinstance(value, dict):
         names = [repr(name[:40]) for name in list(value)[:6]]
         more = ", ..." if len(value) > len(names) else ""

@@ -1,4 +1,4 @@
-"""The result of checking a log: what was read, the counts over all steps, and the diagram with them."""
+"""The result of checking a log: what was read, the counts over all steps, and the diagram with these counts."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class InputSummary:
 
     Args:
         files: the number of files.
-        events: events of sign-ins, or recorded steps.
-        others: events of other services or operations.
-        unrecognised: JSON values that hold neither events nor steps.
+        events: the number of events of sign-ins and recorded steps.
+        others: the number of events of other services or operations.
+        unrecognised: the number of JSON values that hold neither events nor steps.
         unrecognised_example: what kind of value the first of them is, without its content.
-        broken: pieces that are not JSON.
+        broken: the number of pieces that are not JSON.
         broken_example: where the first of them begins.
-        too_long: pieces that are too long for an event.
+        too_long: the number of pieces that are too long for an event.
         cut_short: files that end in the middle of a value; the part before it was read.
         empty: files without content.
     """
@@ -54,7 +54,7 @@ class InputSummary:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What could not be read, in sentences; also that there is no event of a sign-in."""
+        """Sentences that say what could not be read, or that there is no event of a sign-in."""
         found = [f"{path} is empty" for path in self.empty]
         rest = "ends in the middle: only the part before that was read"
         found += [f"{path} {rest}" for path in self.cut_short]
@@ -147,13 +147,14 @@ class Funnel:
         steps: the number of steps, each counted once.
         repeated: how often an event was delivered again.
         sign_ins: the number of attempts that began.
-        ends: how many attempts ended at each node, most first; UNKNOWN for those without a beginning in the log.
+        ends: how many attempts ended at each node, in descending order; UNKNOWN for attempts whose beginning is not
+            in the log.
         transitions: every transition that was taken, by the node it leaves.
         durations: how long sign-ins stayed at each node.
-        illegal: the first of the illegal steps.
+        illegal: the earliest illegal steps, up to a limit.
         illegal_count: the number of all illegal steps.
-        since: the time of the first event, UTC.
-        until: the time of the last event.
+        since: the time of the first event, in UTC.
+        until: the time of the last event, in UTC.
     """
 
     input: InputSummary
@@ -219,7 +220,7 @@ class Funnel:
         Args:
             theme: the colours and fonts.
             engine: the layout engine.
-            options: of `authfsm.diagram`: `flow`, `settings`, `failures` and the like.
+            options: options of `authfsm.diagram`, such as `flow`, `settings` or `failures`.
         """
         return Diagram(with_traffic(build_model(**options), self), theme, {}, engine)
 
@@ -234,14 +235,14 @@ _MAX_LISTED: Final = 6
 def with_traffic(model: DiagramModel, funnel: Funnel) -> DiagramModel:
     """Return a diagram with the counts of a funnel."""
     walker, counts = HistoryWalker(model), Counter[tuple[int, type[Response] | None]]()
-    several: dict[str, None] = {}
+    ambiguous: dict[str, None] = {}
     for each in funnel.transitions:
         source, dest = s.state_of(each.source), s.state_of(each.dest)
         if source is None or dest is None or not each.responses:
             continue
         response, *others = each.responses
         if others:
-            several[each.symbol] = None
+            ambiguous[each.symbol] = None
         refusal: dict[str, Any] = {}
         if each.refused == each.times:
             refusal = {"error": "refused", "action": RecoveryAction.TRY_AGAIN}
@@ -254,9 +255,9 @@ def with_traffic(model: DiagramModel, funnel: Funnel) -> DiagramModel:
         evolve(edge, counts=_edge_counts(edge, own)) for edge, own in zip(walker.edges, by_edge, strict=True)
     )
     notes = [*model.notes, *_notes(funnel)]
-    if several:
+    if ambiguous:
         notes.append(
-            f"The log does not distinguish the responses of {', '.join(several)}: they are counted as one of them."
+            f"In the log, {', '.join(ambiguous)} may stand for several responses; the diagram shows them as one."
         )
     nodes = walker.nodes(START)
     return evolve(model, nodes=nodes, edges=with_shares(edges), sign_ins=funnel.sign_ins, notes=tuple(notes))
@@ -278,6 +279,6 @@ def _notes(funnel: Funnel) -> Iterator[str]:
     yield f"Where sign-ins ended: {', '.join(ends)}{more}."
     if slowest := sorted(funnel.durations, key=lambda each: -each.median)[:_MAX_LISTED]:
         durations = (f"{each.node} {each.median:g} and {each.p95:g}" for each in slowest)
-        yield f"Seconds, median and 95th percentile: {', '.join(durations)}."
+        yield f"Seconds in a state, median and 95th percentile: {', '.join(durations)}."
     if funnel.illegal_count:
         yield f"{funnel.illegal_count:,} steps are not allowed by the protocol."

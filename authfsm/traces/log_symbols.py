@@ -2,9 +2,9 @@
 
 A recorded step names its response. A CloudTrail event has only the AuthFlow, the ChallengeName or the
 operation of the request. Either name is the symbol of the step. A node is the name of a state with its role
-(`authfsm.protocol.nodes`); two more nodes show how far MFA_SETUP has come. What a log leaves out is
-`NOT_LOGGED`. Each transition is also known with any of its parts `NOT_LOGGED`, so a step that matches no
-transition is illegal whatever the log has left out.
+(`authfsm.protocol.nodes`); two more nodes show how far MFA_SETUP has come. A part that the log leaves out is
+`NOT_LOGGED`. The protocol is extended by each transition with any of its parts `NOT_LOGGED`, so a step that
+matches no transition is illegal, whatever the log leaves out.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from authfsm.protocol.responses import AssociateSoftwareToken, Response
 from authfsm.protocol.states import END_STATES, State
 
 NOT_LOGGED: Final = "UNKNOWN"
-"""Stands for what the log does not show."""
+"""Stands for a node or a symbol that the log does not show."""
 
 # After AssociateSoftwareToken has returned a secret, and after VerifySoftwareToken has accepted a code.
 APP_ASSOCIATED: Final = f"{State.MFA_SETUP} (app associated)"
@@ -39,7 +39,7 @@ FINISHED: Final = frozenset(state.value for state in (*END_STATES, State.START))
 """The nodes at which a sign-in is not left unfinished."""
 
 REFUSAL_LOOPS: Final = frozenset({t.RETRY, t.RESTART})
-"""The kinds of self-loop that are refusals: a log shows the refusal, and no reply that leads to a node."""
+"""The kinds of self-loop that are refusals: the log shows an error instead of a node."""
 
 _EMAIL_NODES: Final[Mapping[t.Role | None, tuple[str, ...]]] = {
     # The second of each pair is for logs that do not show the role.
@@ -67,7 +67,7 @@ def state_of(node: str) -> State | None:
 
 
 def role_of(node: str) -> t.Role | None:
-    """Return which factor an e-mailed code is at a node, where the node says it."""
+    """Return the role of EMAIL_OTP in the name of a node; None for other nodes."""
     roles = {EMAIL_FIRST_FACTOR: t.Role.FIRST_FACTOR, EMAIL_SECOND_FACTOR: t.Role.SECOND_FACTOR}
     return roles.get(node)
 
@@ -82,9 +82,9 @@ def sort_key(node: str) -> tuple[int, str]:
 def cloudtrail_transitions(
     *, refusals: bool = False
 ) -> Mapping[LoggedTransition, tuple[type[Response], ...]]:
-    """Return every transition as CloudTrail shows it, each with the responses that it may be of.
+    """Return every transition as CloudTrail shows it, with the responses that may have caused it.
 
-    With `refusals`, also those that keep a sign-in in its state.
+    With `refusals`, include the transitions of refusals that keep a sign-in in its state.
     """
     found: dict[LoggedTransition, tuple[type[Response], ...]] = {}
     for transition in t.TRANSITIONS:
@@ -112,8 +112,8 @@ def recorded_transitions() -> Mapping[LoggedTransition, tuple[type[Response], ..
 
 def with_unknown_parts(transitions: Iterable[LoggedTransition]) -> tuple[LoggedTransition, ...]:
     """Return the transitions, and each with any of its parts `NOT_LOGGED`, sorted."""
-    found = (product(*((part, NOT_LOGGED) for part in each)) for each in transitions)
-    return tuple(sorted({LoggedTransition(*parts) for every in found for parts in every}))
+    variants = (product(*((part, NOT_LOGGED) for part in each)) for each in transitions)
+    return tuple(sorted({LoggedTransition(*parts) for each in variants for parts in each}))
 
 
 def _as_logged(transition: t.Transition, symbols: Iterable[str]) -> Iterator[LoggedTransition]:
@@ -152,7 +152,7 @@ class Verdict(DescribedName):
     # fmt: off
     LEGAL = "legal", "The protocol allows it."
     ILLEGAL = "illegal", "The protocol does not allow it, whatever the log has left out."
-    UNKNOWN = "unknown", "The log leaves something out; the protocol allows what it shows."
+    UNKNOWN = "unknown", "The log leaves something out; the protocol allows the part that it shows."
     AMBIGUOUS = "ambiguous", "The protocol does not allow it in this order, but the order is not certain: the events came within one second, or two sign-ins ran at once."
     # fmt: on
 
@@ -162,12 +162,12 @@ class CheckedStep:
     """A step of a log with its verdict.
 
     Args:
-        id: the event's id; of a recorded step, the id of its sign-in and its number.
+        id: the event's id; for a recorded step, the id of its sign-in and its number.
         sign_in: the recorder's id of the sign-in, or the values by which events were grouped.
         attempt: the number of the attempt within `sign_in`.
         at: the time, UTC; CloudTrail logs whole seconds.
         source: the node it left, UNKNOWN if the log does not show it.
-        symbol: the response's trigger; of an event, the flow, challenge or operation of the request.
+        symbol: the response's trigger; for an event, the flow, challenge or operation of the request.
         dest: the node it led to.
         verdict: whether the protocol allows it.
         error: Cognito's error code, if the step was refused.
@@ -192,13 +192,13 @@ class CheckedStep:
 
     @property
     def allowed_dests(self) -> tuple[str, ...]:
-        """The nodes to which the protocol lets this response lead; none if the node does not take it."""
+        """The nodes to which the protocol lets this response lead; empty if the source does not accept it."""
         same = (each for each in self._allowed() if each.symbol == self.symbol)
         return tuple(dict.fromkeys(each.dest for each in same))
 
     @property
     def why(self) -> str:
-        """What is wrong with the step, or uncertain, in a sentence; empty if it is legal."""
+        """A sentence that says what is wrong or uncertain about the step; empty if it is legal."""
         if self.verdict is Verdict.LEGAL:
             return ""
         if self.verdict is not Verdict.ILLEGAL:
@@ -206,7 +206,7 @@ class CheckedStep:
         if dests := ", ".join(self.allowed_dests):
             return f"from {self.source}, {self.symbol} leads to {dests}; not to {self.dest}"
         accepted = ", ".join(self.allowed_symbols) or "nothing"
-        return f"{self.source} takes {accepted}; not {self.symbol}"
+        return f"{self.source} accepts {accepted}; not {self.symbol}"
 
     def _allowed(self) -> list[LoggedTransition]:
         transitions = recorded_transitions() if self.symbol.islower() else cloudtrail_transitions()

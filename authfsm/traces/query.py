@@ -1,8 +1,8 @@
 """The query that checks steps against the protocol, in SQL for DuckDB, Athena and Spark.
 
-It is written in DuckDB's dialect (`query.sql`) with functions that the others have too, and sqlglot translates it. The protocol
-is part of it, as a VALUES relation. It reads each event once and returns everything: each illegal step, how often
-each transition was taken, how long each step took, and where sign-ins ended.
+It is written in DuckDB's dialect (`query.sql`), with functions that the other engines have too; sqlglot translates it.
+It contains the protocol as a VALUES relation. It reads each event once, and returns each illegal step, how often each
+transition was taken, how long each step took, and where sign-ins ended.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ VALIDITY: Final = 15
 """The longest AuthSessionValidity in minutes: an answer after more than that belongs to another attempt."""
 
 _COLUMNS: Final = (
-    "id, moment, ranked, symbol, error, opens, after_sign_in, alone, unattributed, copies, exact, sign_in, claimed,"
-    " moves, leads"
+    "id, moment, ranked, symbol, error, opens, after_sign_in, alone, unattributed, copies, recorded, sign_in,"
+    " recorded_source, next_node, reply_node"
 )
 
 
@@ -36,7 +36,7 @@ class UnknownDialect(CallerError, ValueError):
     """The query cannot be written in this SQL `dialect`."""
 
     def __init__(self, dialect: str) -> None:
-        super().__init__(f"the dialect is one of {', '.join(DIALECTS)}, not {dialect!r}")
+        super().__init__(f"the dialect must be one of {', '.join(DIALECTS)}, not {dialect!r}")
         self.dialect = dialect
 
 
@@ -47,14 +47,14 @@ def _relation(transitions: Iterable[s.LoggedTransition]) -> str:
 
 
 def _from_steps() -> str:
-    """Return the common table expressions that make exchanges of recorded steps."""
-    leads = SQL["step_leads"].format(
+    """Return the common table expressions that convert recorded steps to exchanges."""
+    reply_node = SQL["step_reply_node"].format(
         unknown=s.NOT_LOGGED, associate=AssociateSoftwareToken.trigger, verify=VerifySoftwareToken.trigger,
         app_associated=s.APP_ASSOCIATED, app_verified=s.APP_VERIFIED, first_factor=Role.FIRST_FACTOR,
         second_factor=Role.SECOND_FACTOR, email_first_factor=s.EMAIL_FIRST_FACTOR,
         email_second_factor=s.EMAIL_SECOND_FACTOR,
     )  # fmt: skip
-    return SQL["from_steps"].format(unknown=s.NOT_LOGGED, leads=leads)
+    return SQL["from_steps"].format(unknown=s.NOT_LOGGED, reply_node=reply_node)
 
 
 @cache
@@ -84,7 +84,7 @@ def preparation(kinds: tuple[str, ...], validity: int = VALIDITY) -> tuple[str, 
             common=", ".join(exchanges[kind] for kind in kinds),
             all_exchanges=" UNION ALL ".join(all_exchanges),
         ),
-        SQL["people"].format(seconds=validity * 60),
+        SQL["users"].format(seconds=validity * 60),
         SQL["sequences"].format(transitions=_relation(transitions), check=check),
     )
 
@@ -98,7 +98,7 @@ def sql(dialect: str, table: str = "events", *, validity: int = VALIDITY, funnel
     """Return the query over CloudTrail events for an engine.
 
     Athena runs it over the table from AWS's guide ("Querying AWS CloudTrail logs"), or over a view that selects
-    some days of it. For Spark all columns are text, JSON included:
+    some days of it. For Spark, all columns must be text, also those with JSON:
 
         schema = ", ".join(f"{name} STRING" for name in authfsm.traces.cloudtrail.COLUMNS)
         spark.read.schema(schema).json("s3://...").createOrReplaceTempView("events")
@@ -114,9 +114,9 @@ def sql(dialect: str, table: str = "events", *, validity: int = VALIDITY, funnel
         funnel: return the rows of the funnel and every illegal step; False: each step with its verdict.
 
     Raises:
-        UnknownDialect: the dialect is not one of these.
+        UnknownDialect: the dialect is not in `DIALECTS`.
     """
     if dialect not in DIALECTS:
         raise UnknownDialect(dialect)
-    written = query(table=table, validity=validity, funnel=funnel)
-    return sqlglot.transpile(written, read="duckdb", write=dialect, pretty=True)[0]
+    statement = query(table=table, validity=validity, funnel=funnel)
+    return sqlglot.transpile(statement, read="duckdb", write=dialect, pretty=True)[0]

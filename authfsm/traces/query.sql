@@ -1,4 +1,21 @@
--- The SQL of the queries over sign-ins, in DuckDB's dialect. `-- name:` begins a part, which Python fills in.
+-- The SQL of the queries over sign-ins, in DuckDB's dialect. `-- name:` begins a part; Python replaces the names in braces.
+--
+-- An exchange is a request with its reply. Its columns, beside the time, the error and the number of copies:
+--   symbol           the log's name for the response (`authfsm.traces.log_symbols`)
+--   ranked           the order of events of the same second
+--   sign_in          the recorded sign-in, or the values by which events are grouped
+--   opens            true if the request begins a sign-in
+--   after_sign_in    true for operations that need the tokens of a sign-in, such as ConfirmDevice
+--   alone            true if the event does not show its user or time, so that no other event can be related to it
+--   unattributed     true if the same address and user agent have set-up events that do not show their user
+--   recorded         true for a recorded step, whose sign-in and order are certain
+--   recorded_source  the state that a recorded step left
+--   reply_node       the node to which the reply leads; NULL if a refusal keeps the state
+--   next_node        the node of the sign-in afterwards; NULL if the exchange does not change it
+-- Columns that `check` adds:
+--   attempt          the number of the attempt among those of the same `sign_in`
+--   reached          the node of the attempt before the exchange
+--   abandoned        the node of an unfinished attempt during which this one began; `other_node` in each of its exchanges
 
 -- name: deduplicated
 -- An event that was delivered several times counts once. Setting up an authenticator app with an access token is
@@ -10,7 +27,7 @@ deduplicated AS (
 -- name: deduplicated_stored
 -- The same for `events_read` as a table, which can be read several times: few events are delivered twice.
 repeated AS (
-    SELECT DISTINCT id FROM (SELECT id FROM events_read WHERE id IS NOT NULL GROUP BY id HAVING COUNT(*) > 1) AS twice
+    SELECT DISTINCT id FROM (SELECT id FROM events_read WHERE id IS NOT NULL GROUP BY id HAVING COUNT(*) > 1) AS duplicated
 ), deduplicated AS (
     SELECT {names}, CAST(1 AS BIGINT) AS copies FROM events_read
     WHERE NOT ({with_token}) AND id IS NOT NULL AND id NOT IN (SELECT id FROM repeated)
@@ -51,25 +68,25 @@ clients AS (
 timed AS (
     SELECT *, LAG(moment) OVER (PARTITION BY sign_in ORDER BY moment, ranked, id) AS before,
         LEAD(moment) OVER (PARTITION BY sign_in ORDER BY moment, ranked, id) AS after,
-        LAST_VALUE(moves IGNORE NULLS) OVER (
+        LAST_VALUE(next_node IGNORE NULLS) OVER (
             PARTITION BY sign_in ORDER BY moment, ranked, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         ) AS node_before
     FROM exchanges
 ), split AS (
     SELECT *, SUM(CASE
         WHEN opens THEN 1
-        WHEN NOT exact AND error IS NULL AND DATE_DIFF('second', before, moment) > {seconds} THEN 1
+        WHEN NOT recorded AND error IS NULL AND DATE_DIFF('second', before, moment) > {seconds} THEN 1
         ELSE 0 END) OVER (PARTITION BY sign_in ORDER BY moment, ranked, id ROWS UNBOUNDED PRECEDING) AS attempt,
-        CASE WHEN opens AND NOT exact AND NOT alone AND node_before NOT IN ('AUTHENTICATED', 'FAILED', 'START')
+        CASE WHEN opens AND NOT recorded AND NOT alone AND node_before NOT IN ('AUTHENTICATED', 'FAILED', 'START')
             AND DATE_DIFF('second', before, moment) <= {seconds} THEN node_before END AS abandoned
     FROM timed
 ), followed AS (
     SELECT *,
-        LAST_VALUE(moves IGNORE NULLS) OVER (
+        LAST_VALUE(next_node IGNORE NULLS) OVER (
             PARTITION BY sign_in, attempt ORDER BY moment, ranked, id
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         ) AS reached,
-        MAX(abandoned) OVER (PARTITION BY sign_in, attempt) AS other,
+        MAX(abandoned) OVER (PARTITION BY sign_in, attempt) AS other_node,
         MAX(CASE WHEN opens THEN 1 ELSE 0 END) OVER (PARTITION BY sign_in, attempt) AS has_beginning,
         LAG(moment) OVER (PARTITION BY sign_in, attempt ORDER BY moment, ranked, id) AS since,
         LEAD(id) OVER (PARTITION BY sign_in, attempt ORDER BY moment, ranked, id) AS following
@@ -77,33 +94,33 @@ timed AS (
 ), with_source AS (
     SELECT *, CASE
         WHEN opens THEN 'START'
-        WHEN exact THEN COALESCE(CASE WHEN reached = claimed OR reached LIKE claimed || ' (%' THEN reached END, claimed)
+        WHEN recorded THEN COALESCE(CASE WHEN reached = recorded_source OR reached LIKE recorded_source || ' (%' THEN reached END, recorded_source)
         WHEN alone THEN '{unknown}'
         -- The tokens may be those of an earlier sign-in.
         WHEN after_sign_in AND (reached IS NULL OR reached <> 'AUTHENTICATED') THEN '{unknown}'
         ELSE COALESCE(reached, '{unknown}') END AS source
     FROM followed
 ), with_dest AS (
-    SELECT *, COALESCE(leads, source) AS dest, CASE WHEN error IS NULL THEN leads ELSE '{unknown}' END AS reply
+    SELECT *, COALESCE(reply_node, source) AS dest, CASE WHEN error IS NULL THEN reply_node ELSE '{unknown}' END AS reply
     FROM with_source
 ), compared AS (
     SELECT step.*, CASE
-        WHEN here.symbol IS NOT NULL THEN CASE WHEN step.source = '{unknown}' OR step.symbol = '{unknown}' OR step.dest = '{unknown}' THEN 'unknown' ELSE 'legal' END
-        WHEN exact OR opens OR anywhere.symbol IS NULL THEN 'illegal'
-        WHEN moment = before OR moment = after OR there.symbol IS NOT NULL THEN 'ambiguous'
+        WHEN from_source.symbol IS NOT NULL THEN CASE WHEN step.source = '{unknown}' OR step.symbol = '{unknown}' OR step.dest = '{unknown}' THEN 'unknown' ELSE 'legal' END
+        WHEN recorded OR opens OR from_any.symbol IS NULL THEN 'illegal'
+        WHEN moment = before OR moment = after OR from_other.symbol IS NOT NULL THEN 'ambiguous'
         WHEN step.source LIKE 'MFA_SETUP%' AND unattributed THEN 'unknown'
-        ELSE 'illegal' END AS found, anywhere.symbol IS NOT NULL AS possible
+        ELSE 'illegal' END AS first_verdict, from_any.symbol IS NOT NULL AS in_protocol
     FROM with_dest AS step
-    LEFT JOIN transitions AS here ON here.source = step.source AND here.symbol = step.symbol AND here.dest = step.reply
-    LEFT JOIN transitions AS anywhere ON anywhere.source = '{unknown}' AND anywhere.symbol = step.symbol AND anywhere.dest = step.reply
-    LEFT JOIN transitions AS there ON there.source = step.other AND there.symbol = step.symbol AND there.dest = step.reply
+    LEFT JOIN transitions AS from_source ON from_source.source = step.source AND from_source.symbol = step.symbol AND from_source.dest = step.reply
+    LEFT JOIN transitions AS from_any ON from_any.source = '{unknown}' AND from_any.symbol = step.symbol AND from_any.dest = step.reply
+    LEFT JOIN transitions AS from_other ON from_other.source = step.other_node AND from_other.symbol = step.symbol AND from_other.dest = step.reply
 ), checked AS (
     -- After events of an uncertain order, nothing in the attempt is called illegal.
     SELECT id, sign_in, attempt, moment, ranked, source, symbol, dest, error, copies, opens, CASE
-            WHEN found = 'illegal' AND possible AND NOT exact AND MAX(CASE WHEN found = 'ambiguous' THEN 1 ELSE 0 END) OVER (
+            WHEN first_verdict = 'illegal' AND in_protocol AND NOT recorded AND MAX(CASE WHEN first_verdict = 'ambiguous' THEN 1 ELSE 0 END) OVER (
                 PARTITION BY sign_in, attempt ORDER BY moment, ranked, id ROWS UNBOUNDED PRECEDING
             ) = 1 THEN 'ambiguous'
-            ELSE found END AS verdict,
+            ELSE first_verdict END AS verdict,
         CASE WHEN NOT opens THEN FLOOR(DATE_DIFF('millisecond', since, moment) / 100.0) END AS tenths,
         CASE WHEN following IS NOT NULL THEN NULL
             WHEN has_beginning = 0 OR (alone AND dest NOT IN ('AUTHENTICATED', 'FAILED')) THEN '{unknown}'
@@ -127,38 +144,38 @@ GROUP BY GROUPING SETS ((verdict, source, symbol, dest, illegal_id), (source, te
 
 -- name: sorted_exchanges
 -- Many sign-ins are alike. DuckDB sorts the exchanges of each user once, and checks each different sequence of
--- exchanges once, for one user who has it. The sequence includes all that decides a verdict: what `_CHECK` reads
--- except ids and moments, and of moments which are equal and which are too far apart.
+-- exchanges once, for one user who has it. The sequence includes everything that decides a verdict: the columns that
+-- `check` reads, except ids and times; and of two times only whether they are equal or too far apart.
 CREATE TABLE sorted_exchanges AS
 WITH {common}, exchanges AS ({all_exchanges})
 SELECT *, ROW_NUMBER() OVER by_time AS number, LAG(moment) OVER by_time AS earlier
-FROM (SELECT *, MD5_NUMBER(sign_in) AS person FROM exchanges)
-WINDOW by_time AS (PARTITION BY person ORDER BY moment, ranked, id)
+FROM (SELECT *, MD5_NUMBER(sign_in) AS user_hash FROM exchanges)
+WINDOW by_time AS (PARTITION BY user_hash ORDER BY moment, ranked, id)
 
--- name: people
-CREATE TABLE people AS
-WITH each_person AS (
-SELECT person, MD5_NUMBER(STRING_AGG(CONCAT_WS(CHR(31),
-        symbol, COALESCE(moves, CHR(29)), COALESCE(leads, CHR(29)), COALESCE(claimed, CHR(29)),
-        CASE WHEN exact THEN CONCAT_WS(' ', LENGTH(symbol), LENGTH(moves), LENGTH(leads), LENGTH(claimed)) END,
+-- name: users
+CREATE TABLE users AS
+WITH each_user AS (
+SELECT user_hash, MD5_NUMBER(STRING_AGG(CONCAT_WS(CHR(31),
+        symbol, COALESCE(next_node, CHR(29)), COALESCE(reply_node, CHR(29)), COALESCE(recorded_source, CHR(29)),
+        CASE WHEN recorded THEN CONCAT_WS(' ', LENGTH(symbol), LENGTH(next_node), LENGTH(reply_node), LENGTH(recorded_source)) END,
         (CASE WHEN error IS NULL THEN 1 ELSE 0 END) + (CASE WHEN opens THEN 2 ELSE 0 END)
         + (CASE WHEN after_sign_in THEN 4 ELSE 0 END) + (CASE WHEN alone THEN 8 ELSE 0 END)
-        + (CASE WHEN unattributed THEN 16 ELSE 0 END) + (CASE WHEN exact THEN 32 ELSE 0 END)
+        + (CASE WHEN unattributed THEN 16 ELSE 0 END) + (CASE WHEN recorded THEN 32 ELSE 0 END)
         + (CASE WHEN moment = earlier THEN 64 WHEN earlier IS NULL THEN 128 WHEN moment IS NULL THEN 192 ELSE 0 END)
         + (CASE WHEN DATE_DIFF('second', earlier, moment) > {seconds} THEN 256 ELSE 0 END)
     ), CHR(30) ORDER BY number)) AS signature
-FROM sorted_exchanges GROUP BY person
+FROM sorted_exchanges GROUP BY user_hash
 ), numbered AS (
-    SELECT signature, MIN(person) AS example, ROW_NUMBER() OVER (ORDER BY signature) AS sequence FROM each_person GROUP BY signature
+    SELECT signature, MIN(user_hash) AS example, ROW_NUMBER() OVER (ORDER BY signature) AS sequence FROM each_user GROUP BY signature
 )
-SELECT person, sequence, person = example AS is_example FROM each_person JOIN numbered USING (signature)
+SELECT user_hash, sequence, user_hash = example AS is_example FROM each_user JOIN numbered USING (signature)
 
 -- name: sequences
 CREATE TABLE sequences AS
 WITH {transitions}, exchanges AS (
     SELECT LPAD(CAST(number AS VARCHAR), 19, '0') AS id, moment, ranked, symbol, error, opens, after_sign_in, alone,
-        unattributed, copies, exact, CAST(sequence AS VARCHAR) AS sign_in, claimed, moves, leads
-    FROM sorted_exchanges JOIN people USING (person) WHERE is_example
+        unattributed, copies, recorded, CAST(sequence AS VARCHAR) AS sign_in, recorded_source, next_node, reply_node
+    FROM sorted_exchanges JOIN users USING (user_hash) WHERE is_example
 ), {check}
 SELECT CAST(sign_in AS BIGINT) AS sequence, CAST(id AS BIGINT) AS number, attempt, source, symbol, dest, verdict,
     opens, tenths, ended
@@ -169,8 +186,8 @@ WITH checked AS (
     SELECT id, sign_in, attempt, moment, ranked, source, sequences.symbol, dest, error, copies, sequences.opens, verdict,
         CASE WHEN tenths IS NOT NULL THEN FLOOR(DATE_DIFF('millisecond', earlier, moment) / 100.0) END AS tenths,
         ended
-    FROM sorted_exchanges JOIN people USING (person)
-    JOIN sequences ON sequences.sequence = people.sequence AND sequences.number = sorted_exchanges.number
+    FROM sorted_exchanges JOIN users USING (user_hash)
+    JOIN sequences ON sequences.sequence = users.sequence AND sequences.number = sorted_exchanges.number
 )
 
 -- name: from_steps
@@ -183,12 +200,12 @@ distinct_steps AS (
     SELECT sign_in || ' ' || CAST(step AS VARCHAR) AS id, moment, step AS ranked,
         COALESCE(challenge_name, response, '{unknown}') AS symbol, COALESCE(error, lost) AS error,
         COALESCE(source = 'START', FALSE) AS opens, FALSE AS after_sign_in, FALSE AS alone,
-        FALSE AS unattributed, copies, TRUE AS exact, sign_in, COALESCE(source, '{unknown}') AS claimed,
-        {leads} AS moves, {leads} AS leads
+        FALSE AS unattributed, copies, TRUE AS recorded, sign_in, COALESCE(source, '{unknown}') AS recorded_source,
+        {reply_node} AS next_node, {reply_node} AS reply_node
     FROM distinct_steps
 )
 
--- name: step_leads
+-- name: step_reply_node
 -- The node to which a recorded step leads.
 CASE WHEN (error IS NOT NULL OR lost IS NOT NULL) AND dest = source THEN NULL
             WHEN dest = 'MFA_SETUP' AND response = '{associate}' THEN '{app_associated}'

@@ -1,4 +1,4 @@
-"""Log files as text: finds files by name, then decompresses and decodes them by their content, in pieces."""
+"""Log files as text: finds files by name; recognises compression and encoding by content; reads in pieces."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from authfsm.protocol.errors import CallerError
 SUFFIXES: Final = (
     ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".yaml", ".yml", ".log", ".gz", ".bz2", ".xz", ".zip",
 )  # fmt: skip
-"""The files that are read in a folder. A file that is named itself may have any suffix."""
+"""The suffixes of the files that are read in a folder. A file that the caller names may have any suffix."""
 
 MAX_EVENT_LENGTH: Final = 2 * 1024 * 1024
-"""The most characters that an event may have. CloudTrail's own limit is 256 kB, or 1 MB by choice."""
+"""The most characters that an event may have. CloudTrail's own limit is 256 kB, or 1 MB if so configured."""
 
 _PIECE: Final = 1024 * 1024
 _HEAD: Final = 64 * 1024
@@ -65,7 +65,11 @@ class UnreadableTraceFile(CallerError, ValueError):
 
 
 def find_files(names: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
-    """Return the files for names of files, folders or patterns (`logs/**/*.json.gz`), each once; at least one."""
+    """Return the files that names of files, folders or patterns (`logs/**/*.json.gz`) stand for, each file once.
+
+    Raises:
+        UnreadableTraceFile: there is no file for one of the names.
+    """
     found: dict[Path, None] = {}
     for name in [names] if isinstance(names, str | Path) else names:
         path = Path(name)
@@ -102,7 +106,7 @@ class TraceSource:
     cut_short: bool = False  # the compressed data ends early or is damaged
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the bytes, as far as they can be read."""
+        """Yield the bytes up to the first that cannot be read."""
         if self.head:
             yield self.head
         try:
@@ -121,7 +125,7 @@ class TraceSource:
         return _ENCODING_BY_ZEROS.get(zeros, "utf-8")
 
     def text(self) -> Iterator[str]:
-        """Yield the text in pieces, with U+FFFD for bytes that the encoding does not have."""
+        """Yield the text in pieces, with U+FFFD in place of bytes that are invalid in the encoding."""
         decoder = codecs.getincrementaldecoder(self.encoding)("replace")
         for piece in self.pieces():
             yield decoder.decode(piece)
@@ -159,13 +163,13 @@ def _sources(path: Path, name: str, stream: IO[bytes], layers: int) -> Iterator[
 
 
 def _read_piece(stream: IO[bytes]) -> bytes:
-    """Read a little at a time, to keep what stands before the damaged part of a compressed file."""
+    """Read a small piece, so that the content before the damaged part of a compressed file is not lost."""
     piece: bytes = stream.read1(_PIECE)  # type: ignore[attr-defined]  # every kind of stream here has it
     return piece
 
 
 class _FromStart(io.RawIOBase):
-    """A stream from its beginning, although its head was read already."""
+    """The whole stream of a source, whose head was read already."""
 
     def __init__(self, source: TraceSource) -> None:
         self._head = source.head
@@ -174,16 +178,16 @@ class _FromStart(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, into: memoryview) -> int:  # type: ignore[override]  # the buffer is io's own
-        piece = self._head[: len(into)] or self._stream.read(len(into))
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # io always passes a memoryview
+        piece = self._head[: len(buffer)] or self._stream.read(len(buffer))
         self._head = self._head[len(piece) :]
-        into[: len(piece)] = piece
+        buffer[: len(piece)] = piece
         return len(piece)
 
 
 def _members(path: Path, name: str, stream: IO[bytes], layers: int) -> Iterator[TraceSource]:
-    """Yield the members of a ZIP archive, whose directory stands at its end."""
-    if not stream.seekable() or layers:
+    """Yield the members of a ZIP archive."""
+    if not stream.seekable() or layers:  # the archive's directory is at its end
         why = f"{name} has a ZIP archive within another compression: unpack it"
         raise UnreadableTraceFile(path, why)
     try:

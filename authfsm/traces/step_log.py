@@ -4,8 +4,8 @@
      "role": "second factor", "at": "2026-11-23T01:02:03.456789+00:00", "seconds": 0.183}
 
 The members are those of `authfsm.core.history`, so the lines of one sign-in are a history. Lines of several
-sign-ins may be mixed; `sign_in` tells them apart. `challenge_name` is that of a request where
-the protocol has another, and `lost` the error where no reply came. `from` or `to` is missing where it is not known.
+sign-ins may be mixed; `sign_in` tells them apart. `challenge_name` is the ChallengeName of the request, if the
+protocol requires another. `lost` is the class of the error if no reply came. `from` or `to` is missing if it is not known.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from authfsm.observers import Observation
 COLUMNS: Final = (
     "sign_in", "step", "from", "response", "challenge_name", "to", "role", "error", "action", "lost", "at",
 )  # fmt: skip
-"""The members of a line that are read back."""
+"""The members of a line that `TraceFiles` reads."""
 
 
 class Recorder:
@@ -32,7 +32,7 @@ class Recorder:
 
     Args:
         sink: the path of a file to append to, or a text stream.
-        clock: returns the present time with a time zone, for steps without a time of their own.
+        clock: returns the present time with a time zone, for steps that have no time.
     """
 
     def __init__(self, sink: str | Path | TextIO, clock: Clock = utc_now) -> None:

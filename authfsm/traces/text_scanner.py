@@ -1,9 +1,9 @@
 """Finds events and steps in text of unknown format: JSON values separated in any way, CSV, or YAML that holds JSON.
 
-There may be one JSON value on each line, several on one line, or one over many lines. Text around them is skipped if a
-tool puts it there, like the prefix of a log line or the frame of a table. A value longer than
+There may be one JSON value on each line, several on one line, or one over many lines. Text around them is skipped if
+tools print such text, for example the prefix of a log line or the frame of a table. A value longer than
 `MAX_EVENT_LENGTH` is not parsed as a whole, but the values inside it are. After a broken value the scan continues
-at the next place that begins like an event.
+at the next text that begins like an event.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from authfsm.traces.sources import MAX_EVENT_LENGTH
 
 _VALUE_START: Final = re.compile(r"""[\[{]|^"(?=\s*[\[{])""", re.MULTILINE)
 _RESUME_AT: Final = re.compile(rf"{e.EVENT_START.pattern}|\n[ \t]*[\[{{]")
-# What tools print between values: commas and brackets; the frame of `--output table`; the lines that
-# `--output text` prints beside an event. A table row with quotation marks holds a piece of an event.
+# The text that tools print between values: commas and brackets; the frame of `--output table`; the lines that
+# `--output text` prints beside an event. A table row with quotation marks is part of an event.
 _FRAME: Final = re.compile(r"""[\s,\]}|+\-=]*|[|+][^"{}]*|(?:EVENTS|RESOURCES|NEXTTOKEN)(?:\t.*)?""")
 _YAML: Final = re.compile(r"---$|- \w+:(?: |$)|\w+:$")
 _YAML_STRING: Final = re.compile(
     r"""(?:^|\n)[ \t-]*\w+:\s*('(?:[^']|'')*'(?!')|"(?:[^"\\]|\\.)*")""", re.DOTALL
 )
 _YAML_UNCLOSED: Final = re.compile(r"""\n[ \t-]*\w+:\s*['"][{\[]""")
-# A line may end in a backslash and continue in the next; `\ ` begins a line with a space.
+# A backslash at the end of a line continues it in the next line, where `\ ` stands for a leading space.
 _YAML_CONTINUATION: Final = re.compile(r"\\\n[ \t]*(?:\\(?= ))?")
 _YAML_FOLD: Final = re.compile(r"[ \t]*\n[ \t]*")
 _CSV_COLUMNS: Final = frozenset(
@@ -153,6 +153,7 @@ class _Window:
 
 
 def _json_values(pieces: Iterator[str], counts: ScanCounts) -> Iterator[Any]:  # noqa: C901, PLR0912 - one loop over one position
+    """Yield the JSON values in a text, and count what is broken, too long or cut short."""
     window, position, in_broken_value = _Window(pieces), 0, False
     window.advance(0)
     gap = _TextBetweenValues(counts)
@@ -205,9 +206,9 @@ def _json_values(pieces: Iterator[str], counts: ScanCounts) -> Iterator[Any]:  #
 
 
 def _first_inner_value(text: str, begin: int, failed_at: int) -> int | None:
-    """Return the position of the first nested value in one that is incomplete or too long.
+    """Return the position of the first value inside a value that is incomplete or too long.
 
-    None if the value is an event itself, or is broken before its first inner value.
+    Return None if the outer value is an event, or is broken before its first inner value.
     """
     inner = _VALUE_START.search(text, begin + 1)
     if e.EVENT_START.match(text, begin) or inner is None or inner.start() >= failed_at:
@@ -217,7 +218,7 @@ def _first_inner_value(text: str, begin: int, failed_at: int) -> int | None:
 
 @define
 class _TextBetweenValues:
-    """The text between values, line by line: printed by a tool (commas, table borders), or data that is unreadable."""
+    """The text between values, line by line: either a tool printed it (commas, table borders), or it is unreadable."""
 
     counts: ScanCounts
     line: str = ""
@@ -281,7 +282,7 @@ class _TextBetweenValues:
         self.number += 1
 
     def finish(self, *, in_broken_value: bool) -> None:
-        """End the text. A frame without any value counts as broken: its content was lost."""
+        """End the text. A frame without any value counts as broken, because its content is missing."""
         self._end_line(in_broken_value=in_broken_value)
         if self.has_frame and not self.found_any:
             self.counts.add_broken(1)
@@ -289,7 +290,7 @@ class _TextBetweenValues:
 
 def _csv_rows(pieces: Iterator[str], delimiter: str, counts: ScanCounts) -> Iterator[Any]:
     """Yield the rows of a CSV with a header line as objects."""
-    # The limit is the whole process's, so it is never lowered; the length of the cells is therefore checked below too.
+    # The limit applies to the whole process, so it is only raised. It may be higher, so cells are checked below too.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_EVENT_LENGTH))
     reader = csv.DictReader(_csv_lines(pieces, counts), delimiter=delimiter)
     is_empty = True
@@ -314,7 +315,7 @@ def _csv_rows(pieces: Iterator[str], delimiter: str, counts: ScanCounts) -> Iter
 
 
 def _csv_lines(pieces: Iterable[str], counts: ScanCounts) -> Iterator[str]:
-    """Yield lines with their line ends; a line that is too long is cut, but stays longer than MAX_EVENT_LENGTH."""
+    """Yield lines with their line ends. Cut a line that is too long, but leave it longer than MAX_EVENT_LENGTH."""
     rest, quotes = "", 0
     for piece in pieces:
         quotes += piece.count('"')

@@ -1,6 +1,6 @@
 """`TraceFiles`: log files, loaded into a temporary DuckDB database and checked against the protocol.
 
-The files are read once. The database keeps on disk what exceeds its memory limit, so memory is bounded however
+The files are read once. The database moves data that exceeds its memory limit to disk, so memory is bounded however
 large the files are. `close` deletes the database.
 """
 
@@ -56,7 +56,7 @@ class TraceFiles:
     Args:
         names: files, folders or patterns.
         memory: DuckDB's memory limit, for example "700MB".
-        folder: where the temporary files go; the system's folder by default.
+        folder: the folder for temporary files; by default the system's.
         validity: AuthSessionValidity of the app clients, in minutes.
         threads: how many threads DuckDB uses; one for each core by default.
 
@@ -96,7 +96,7 @@ class TraceFiles:
         self._loader = Loader(self._connection, Path(self._folder.name))
 
     def load(self) -> InputSummary:
-        """Read the files once, and return what was read. `replay` and `funnel` call it if it has not been called.
+        """Read the files, if they have not been read yet, and return what was read. `replay` and `funnel` call it.
 
         Raises:
             UnreadableTraceFile: a file cannot be read.
@@ -141,7 +141,7 @@ class TraceFiles:
         """Return the counts over all steps.
 
         Args:
-            limit: how many of the illegal steps are listed; all are counted.
+            limit: how many illegal steps are listed at most; all are counted.
 
         Raises:
             UnreadableTraceFile, OutOfResources: as for `load`.
@@ -151,7 +151,7 @@ class TraceFiles:
             return funnel_from_rows(_rows_by_name(cursor), self.load(), limit)
 
     def _execute(self, query: str) -> duckdb.DuckDBPyConnection:
-        """Run a query over the prepared tables, in a separate cursor, so that several results can be read at the same time."""
+        """Run a query over the prepared tables in a cursor of its own, so that several results can be read at once."""
         self.load()
         with _resource_errors():
             if not self._prepared:
@@ -162,7 +162,7 @@ class TraceFiles:
             return self._running.execute(query)
 
     def stop(self) -> None:
-        """Interrupt the query that runs in another thread; that thread gets an exception."""
+        """Interrupt a query that another thread runs, which raises an exception there."""
         self._running.interrupt()
 
     def close(self) -> None:
@@ -196,9 +196,9 @@ def funnel_from_rows(
     """Return the funnel for the rows of the query, from any engine.
 
     Args:
-        rows: mappings by the names of the columns.
-        summary: what was read, if that is known.
-        limit: how many of the illegal steps are listed.
+        rows: the rows, as mappings of column names to values.
+        summary: what was read, if it is known.
+        limit: how many illegal steps are listed at most.
     """
     counts: dict[tuple[str, ...], list[int]] = {}
     by_source: Counter[str] = Counter()
@@ -255,10 +255,10 @@ def _duration(node: str, tenths: Counter[int]) -> StepDuration:
     ranked = sorted(tenths.items())
 
     def percentile(share: float) -> float:
-        seen = 0
+        counted = 0
         for value, count in ranked:
-            seen += count
-            if seen >= share * times:
+            counted += count
+            if counted >= share * times:
                 return value / 10
         raise AssertionError
 
