@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from attrs import define, field
@@ -125,22 +126,22 @@ ACCESS = {
 
 
 @define
-class Shelf:
-    """Where keys lie: says what it is told to say, and counts who asks.
+class FakeFetch:
+    """A `fetch` function that returns a fixed document, and records the URLs.
 
     Args:
         document: the key set; an exception is raised.
-        slow: seconds that it takes.
-        asked: the URLs that were asked for.
+        slow: how many seconds a call takes.
+        urls: the URLs of the calls.
     """
 
     document: bytes | Exception
     slow: float = 0
-    asked: list[str] = field(factory=list)
+    urls: list[str] = field(factory=list)
 
     def __call__(self, url: str) -> bytes:
         """Fetch."""
-        self.asked.append(url)
+        self.urls.append(url)
         time.sleep(self.slow)  # a slow endpoint
         if isinstance(self.document, Exception):
             raise self.document
@@ -149,7 +150,7 @@ class Shelf:
 
 @define
 class Ticks:
-    """Seconds that grow when they are told to."""
+    """A monotonic clock that a test advances."""
 
     now: float = 1000.0
 
@@ -158,10 +159,10 @@ class Ticks:
         return self.now
 
 
-def until(true: Callable[[], bool]) -> None:
-    """Wait for what happens in another thread."""
+def until(condition: Callable[[], bool]) -> None:
+    """Wait until another thread has made a condition true."""
     deadline = time.monotonic() + 30
-    while not true():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.005)
 
@@ -286,7 +287,7 @@ class TestWhatIsForged:
     def test_any_text(self, text: str) -> None:
         """For any text, the result is a typed refusal."""
         with pytest.raises(MalformedToken):
-            Verifier(POOL, CLIENT, fetch=Shelf(OSError())).verify(text)
+            Verifier(POOL, CLIENT, fetch=FakeFetch(OSError())).verify(text)
 
     @example(header=["alg"])
     @example(header="alg")
@@ -303,7 +304,7 @@ class TestWhatIsForged:
     def test_any_header(self, header: Any) -> None:
         """The same for a header that is any JSON."""
         part = part_of(json.dumps(header).encode()).decode()
-        verifier = Verifier(POOL, CLIENT, fetch=Shelf(b"{}"))
+        verifier = Verifier(POOL, CLIENT, fetch=FakeFetch(b"{}"))
         with pytest.raises((TokenRefused, KeysUnreachable)):
             verifier.verify(f"{part}.e30.AAAA")
 
@@ -464,7 +465,7 @@ class TestWhatIsNotForHere:
             ({"exp": "soon"}, "exp is not a number of seconds"),
             ({"exp": True}, "exp is not a number of seconds"),
             ({"exp": float("inf")}, "exp is not a number of seconds"),
-            ({"exp": 1e300}, "exp is beyond the calendar"),
+            ({"exp": 1e300}, "exp is outside the years 1 to 9999"),
             ({"nbf": []}, "nbf is not a number of seconds"),
             ({"username": ["ada"]}, "username is list, not text"),
             ({"cognito:groups": "admins"}, "cognito:groups is not a list of strings"),
@@ -487,7 +488,7 @@ class TestWhatIsNotForHere:
         signing_key.ensure_kid()
         for payload in (b"", b"[]", b"null", b"\xff", b"[" * 5000):
             token = jws.serialize_compact({"alg": "RS256", "kid": signing_key.kid}, payload, signing_key)
-            with pytest.raises(MalformedToken, match="no JSON object"):
+            with pytest.raises(MalformedToken, match="are not a JSON object"):
                 verifier.verify(token)
 
 
@@ -505,8 +506,8 @@ class TestNothingIsShown:
             (Verifier(POOL, "other", **here_now), token, "access"),
             (Verifier(POOL, CLIENT, issuer="https://x", **here_now), token, "access"),
             (Verifier(POOL, CLIENT, jwks=pool.jwks(), clock=late), token, "access"),
-            (Verifier(POOL, CLIENT, fetch=Shelf(OSError("down"))), token, "access"),
-            (Verifier(POOL, CLIENT, fetch=Shelf(OSError("down"))), token, "neither"),
+            (Verifier(POOL, CLIENT, fetch=FakeFetch(OSError("down"))), token, "access"),
+            (Verifier(POOL, CLIENT, fetch=FakeFetch(OSError("down"))), token, "neither"),
         ]
         seen = set()
         for verifier, given_, use in cases:
@@ -545,49 +546,49 @@ class TestNothingIsShown:
         assert not issubclass(KeysUnreachable, TokenRefused)
 
 
-def verifier_at(shelf: Shelf, ticks: Ticks, clock: ManualClock, **more: Any) -> Verifier:
-    """A verifier that fetches from this shelf."""
-    return Verifier(POOL, CLIENT, fetch=shelf, ticks=ticks, clock=clock, **more)
+def verifier_at(fetch: FakeFetch, ticks: Ticks, clock: ManualClock, **more: Any) -> Verifier:
+    """Return a verifier with this `fetch` function."""
+    return Verifier(POOL, CLIENT, fetch=fetch, ticks=ticks, clock=clock, **more)
 
 
 class TestKeys:
     def test_keys_are_fetched_once_and_lazily(self, signing_key: RSAKey, clock: ManualClock) -> None:
         """Making a verifier fetches nothing; its first token does, and the next thousand do not."""
-        shelf = Shelf(published(signing_key))
-        verifier = verifier_at(shelf, Ticks(), clock)
-        assert shelf.asked == []
+        fetch = FakeFetch(published(signing_key))
+        verifier = verifier_at(fetch, Ticks(), clock)
+        assert fetch.urls == []
 
         for _ in range(100):
             verifier.verify(signed(signing_key, ACCESS))
 
-        assert shelf.asked == [KEYS_AT]
+        assert fetch.urls == [KEYS_AT]
 
     def test_rotation(self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock) -> None:
         """A new key is found by one more fetch, which also forgets a key that is gone."""
-        shelf, ticks = Shelf(published(signing_key)), Ticks()
-        verifier = verifier_at(shelf, ticks, clock)
+        fetch, ticks = FakeFetch(published(signing_key)), Ticks()
+        verifier = verifier_at(fetch, ticks, clock)
         old, new = signed(signing_key, ACCESS), signed(other_key, ACCESS)
         verifier.verify(old)
 
-        shelf.document = published(signing_key, other_key)
+        fetch.document = published(signing_key, other_key)
         ticks.now += 10
         assert verifier.verify(new).username == "ada"
         assert verifier.verify(old).username == "ada"
-        assert len(shelf.asked) == 2
+        assert len(fetch.urls) == 2
 
-        shelf.document = published(other_key)
+        fetch.document = published(other_key)
         ticks.now += 24 * 3600
         verifier.verify(new)  # known: it waits for nothing, and begins what is due
-        until(lambda: len(shelf.asked) == 3 and verifier.keys._pending is None)
+        until(lambda: len(fetch.urls) == 3 and verifier.keys._pending is None)
         with pytest.raises(BadSignature) as caught:
             verifier.verify(old)
         assert caught.value.known is False
-        assert len(shelf.asked) == 3
+        assert len(fetch.urls) == 3
 
     def test_many_forged_key_names(self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock) -> None:
         """A thousand unknown keys in a minute make seven requests, and good tokens verify meanwhile."""
-        shelf, ticks = Shelf(published(signing_key)), Ticks()
-        verifier = verifier_at(shelf, ticks, clock)
+        fetch, ticks = FakeFetch(published(signing_key)), Ticks()
+        verifier = verifier_at(fetch, ticks, clock)
         forged, good = signed(other_key, ACCESS), signed(signing_key, ACCESS)
         parts = forged.split(".")
         for number in range(1001):
@@ -598,40 +599,54 @@ class TestKeys:
                 assert verifier.verify(good).username == "ada"
             ticks.now += 0.0625
 
-        assert len(shelf.asked) == 7
+        assert len(fetch.urls) == 7
 
     def test_a_failed_fetch_keeps_the_known_keys(
         self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock
     ) -> None:
         """Known keys still verify; an unknown one raises KeysUnreachable, until a fetch succeeds."""
-        shelf, ticks = Shelf(OSError("no route")), Ticks()
-        verifier = verifier_at(shelf, ticks, clock)
+        fetch, ticks = FakeFetch(OSError("no route")), Ticks()
+        verifier = verifier_at(fetch, ticks, clock)
         old, new = signed(signing_key, ACCESS), signed(other_key, ACCESS)
         for _ in range(3):
             with pytest.raises(KeysUnreachable) as caught:
                 verifier.verify(old)
             assert (caught.value.url, caught.value.why) == (KEYS_AT, "OSError: no route")
-        assert len(shelf.asked) == 1
+        assert len(fetch.urls) == 1
 
-        shelf.document = published(signing_key)
+        fetch.document = published(signing_key)
         ticks.now += 10
         assert verifier.verify(old).username == "ada"
-        shelf.document = RuntimeError("a bug of the fetch's own")
+        fetch.document = RuntimeError("a bug of the fetch's own")
         ticks.now += 48 * 3600
         with pytest.raises(KeysUnreachable):
             verifier.verify(new)
         assert verifier.verify(old).username == "ada"
-        shelf.document = published(signing_key, other_key)
+        fetch.document = published(signing_key, other_key)
         ticks.now += 10
         assert verifier.verify(new).username == "ada"
-        assert len(shelf.asked) == 4
+        assert len(fetch.urls) == 4
+
+    def test_no_thread_for_a_fetch(
+        self, signing_key: RSAKey, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """If the process can start no thread, the keys are unreachable; after the interval they are fetched."""
+        fetch, ticks = FakeFetch(published(signing_key)), Ticks()
+        verifier = verifier_at(fetch, ticks, clock)
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", Mock(side_effect=RuntimeError("no more threads")))
+            for _ in range(2):
+                with pytest.raises(KeysUnreachable, match="no more threads"):
+                    verifier.verify(signed(signing_key, ACCESS))
+        ticks.now += 10
+        assert verifier.verify(signed(signing_key, ACCESS)).username == "ada"
 
     @pytest.mark.parametrize(
         "document", [b"", b"{", b"[]", b"{}", b'{"keys": {}}', b'{"keys": []}', b"\xff\xfe", b"[" * 100_000]
     )
     def test_an_invalid_key_set(self, signing_key: RSAKey, clock: ManualClock, document: bytes) -> None:
         """It counts as a failed fetch."""
-        verifier = verifier_at(Shelf(document), Ticks(), clock)
+        verifier = verifier_at(FakeFetch(document), Ticks(), clock)
         with pytest.raises(KeysUnreachable):
             verifier.verify(signed(signing_key, ACCESS))
 
@@ -660,11 +675,11 @@ class TestKeys:
         token = signed(signing_key, ACCESS)
         for each in others:
             listed = [each, json.loads(published(other_key))["keys"][0]]
-            verifier = verifier_at(Shelf(json.dumps({"keys": listed}).encode()), Ticks(), clock)
+            verifier = verifier_at(FakeFetch(json.dumps({"keys": listed}).encode()), Ticks(), clock)
             with pytest.raises(BadSignature) as caught:
                 verifier.verify(token)
             assert caught.value.known is False
-        verifier = verifier_at(Shelf(json.dumps({"keys": [*others, public]}).encode()), Ticks(), clock)
+        verifier = verifier_at(FakeFetch(json.dumps({"keys": [*others, public]}).encode()), Ticks(), clock)
         assert verifier.verify(token).username == "ada"
 
     @pytest.mark.parametrize("interval", [0.0, 10.0])
@@ -672,8 +687,8 @@ class TestKeys:
         self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock, interval: float
     ) -> None:
         """Sixteen threads that come at once make one request; the forged among them are refused by it."""
-        shelf = Shelf(published(signing_key), slow=0.2)
-        verifier = verifier_at(shelf, Ticks(), clock, interval=interval)
+        fetch = FakeFetch(published(signing_key), slow=0.2)
+        verifier = verifier_at(fetch, Ticks(), clock, interval=interval)
         good, forged = signed(signing_key, ACCESS), signed(other_key, ACCESS)
         gate = threading.Barrier(16)
 
@@ -688,14 +703,14 @@ class TestKeys:
             found = list(threads.map(one, range(16)))
 
         assert found == ["ada", "refused"] * 8
-        assert len(shelf.asked) == 1
+        assert len(fetch.urls) == 1
 
     def test_a_known_key_is_used_at_once(
         self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock
     ) -> None:
         """While keys are fetched for another token, a known key verifies at once."""
-        shelf, ticks = Shelf(published(signing_key)), Ticks()
-        verifier = verifier_at(shelf, ticks, clock)
+        fetch, ticks = FakeFetch(published(signing_key)), Ticks()
+        verifier = verifier_at(fetch, ticks, clock)
         good, forged = signed(signing_key, ACCESS), signed(other_key, ACCESS)
         verifier.verify(good)
         ticks.now += 10
@@ -713,8 +728,8 @@ class TestKeys:
 class TestAsync:
     def test_tasks_share_one_fetch_off_the_loop(self, signing_key: RSAKey, clock: ManualClock) -> None:
         """Fifty tasks make one request; the loop is not blocked; one that is cancelled does not affect the others."""
-        shelf = Shelf(published(signing_key), slow=0.3)
-        verifier = verifier_at(shelf, Ticks(), clock)
+        fetch = FakeFetch(published(signing_key), slow=0.3)
+        verifier = verifier_at(fetch, Ticks(), clock)
         token = signed(signing_key, ACCESS)
 
         async def main() -> tuple[list[Any], int]:
@@ -731,7 +746,7 @@ class TestAsync:
 
         assert isinstance(found[0], asyncio.CancelledError)
         assert [each.username for each in found[1:]] == ["ada"] * 49
-        assert len(shelf.asked) == 1
+        assert len(fetch.urls) == 1
         assert beats > 5
 
     def test_both_methods_refuse_the_same(
@@ -751,8 +766,8 @@ class TestAsync:
         assert asyncio.run(refused(signed(signing_key, ACCESS), "id")) is WrongUse
         assert asyncio.run(refused(signed(signing_key, ACCESS), "both")) is ValueError
 
-        shelf = Shelf(published(signing_key), slow=0.3)
-        patient = verifier_at(shelf, Ticks(), clock)
+        fetch = FakeFetch(published(signing_key), slow=0.3)
+        patient = verifier_at(fetch, Ticks(), clock)
         token = signed(signing_key, ACCESS)
 
         async def impatient() -> None:
@@ -761,7 +776,7 @@ class TestAsync:
         with pytest.raises(asyncio.TimeoutError):
             asyncio.run(impatient())
         assert patient.verify(token).username == "ada"
-        assert len(shelf.asked) == 1
+        assert len(fetch.urls) == 1
 
 
 class TestMaking:
@@ -800,12 +815,12 @@ class TestMaking:
 
     def test_an_own_fetch_may_use_any_url(self, signing_key: RSAKey, clock: ManualClock) -> None:
         """With its own fetch, an application may use plain HTTP, in a private network for example."""
-        shelf = Shelf(published(signing_key))
+        fetch = FakeFetch(published(signing_key))
         issuer = "http://cognito:9229/eu-west-1_Local"
-        verifier = Verifier(POOL, CLIENT, issuer=issuer, fetch=shelf, clock=clock)
+        verifier = Verifier(POOL, CLIENT, issuer=issuer, fetch=fetch, clock=clock)
 
         assert verifier.verify(signed(signing_key, {**ACCESS, "iss": issuer})).issuer == issuer
-        assert shelf.asked == [f"{issuer}/.well-known/jwks.json"]
+        assert fetch.urls == [f"{issuer}/.well-known/jwks.json"]
 
 
 class Site(BaseHTTPRequestHandler):

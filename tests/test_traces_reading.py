@@ -283,13 +283,15 @@ def test_a_file_that_was_removed(tmp_path: Path) -> None:
 
 
 def test_memory(tmp_path: Path) -> None:
-    """An invalid limit is an error; so is too little memory, and no temporary file stays."""
+    """An invalid memory limit, no threads and too little memory are errors, and no temporary file stays."""
     path = tmp_path / "log.jsonl"
     path.write_text(LINES, encoding="utf-8")
     room = tmp_path / "room"
     room.mkdir()
     with pytest.raises(InvalidMemoryLimit, match="memory must be an amount like 700MB, not 'lots'"):
         TraceFiles(path, memory="lots", folder=room)
+    with pytest.raises(ValueError, match="threads must be at least 1, not 0"):
+        TraceFiles(path, threads=0, folder=room)
     with (
         pytest.raises(OutOfResources, match="ran out of memory or disk space"),
         TraceFiles(path, memory="1MB", folder=room) as files,

@@ -9,8 +9,8 @@ The rules are those of "Verifying JSON web tokens" (Amazon Cognito developer gui
 token that is not accepted raises a `TokenRefused` (answer 401); keys that cannot be fetched raise
 `KeysUnreachable` (answer 503).
 
-A signature says who issued a token, not whether it was revoked since: after GlobalSignOut or RevokeToken an
-access token still verifies here until it expires. If that matters, call GetUser.
+A signature proves who issued a token, not that it is still valid: after GlobalSignOut or RevokeToken an access
+token still verifies here until it expires. If this matters, call GetUser.
 """
 
 from authfsm.jwks.claims import (

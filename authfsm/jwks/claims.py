@@ -1,6 +1,6 @@
 """The claims of a verified token, and the errors that say why a token is refused.
 
-No message contains the token, or a part of it that no signature confirms.
+No message contains the token, or a part of it whose signature is not verified.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Claims:
     developer guide. A PreTokenGeneration trigger may have added claims, and removed some.
 
     Args:
-        subject: `sub`, the user's id, which never changes; in a client-credentials token, the client's.
-        username: `username` of an access token, `cognito:username` of an ID token; None if the token
-            belongs to a machine.
+        subject: `sub`, the user's id, which never changes; in a client-credentials token, the app client's id.
+        username: `username` of an access token, `cognito:username` of an ID token; None in a
+            client-credentials token.
         client_id: the app client: `client_id` of an access token, `aud` of an ID token.
         token_use: `access` or `id`.
         issuer: `iss`, the pool.
@@ -37,13 +37,13 @@ class Claims:
         expires: `exp`.
         auth_time: when the user signed in; a refresh does not change it.
         groups: `cognito:groups`, in Cognito's order.
-        scopes: `scope`, split; an ID token has none.
+        scopes: the scopes in `scope`; an ID token has none.
         amr: the authentication methods that were used (`pwd`, `otp`, `mfa` ...), if the pool says so.
         acr: the authentication level, if the pool says so.
         jti: this token's id.
         origin_jti: the id that all tokens of one sign-in share, if token revocation is on.
         event_id: the sign-in's id in Cognito's logs.
-        device_key: the remembered device, if there is one.
+        device_key: the key of the remembered device, if there is one.
         raw: every claim unchanged, read-only.
     """
 
@@ -93,7 +93,7 @@ def parse_claims(raw: Mapping[str, Any]) -> Claims:
 
 
 def moment(raw: Mapping[str, Any], name: str) -> datetime | None:
-    """Return a NumericDate (RFC 7519, 2): seconds since 1970 began in UTC, possibly with a fraction."""
+    """Return a NumericDate (RFC 7519, 2: seconds since 1970-01-01 UTC, with or without a fraction) as a datetime."""
     value = raw.get(name)
     if value is None:
         return None
@@ -101,7 +101,7 @@ def moment(raw: Mapping[str, Any], name: str) -> datetime | None:
         raise MalformedToken(f"{name} is not a number of seconds")
     with suppress(OverflowError, ValueError, OSError):
         return datetime.fromtimestamp(value, timezone.utc)
-    raise MalformedToken(f"{name} is beyond the calendar")
+    raise MalformedToken(f"{name} is outside the years 1 to 9999")
 
 
 def _text(raw: Mapping[str, Any], name: str) -> str | None:
@@ -126,29 +126,32 @@ def _required(read: Callable[[Mapping[str, Any], str], T | None], raw: Mapping[s
 
 
 class TokenRefused(AuthfsmError):
-    """The token is not accepted; the concrete class says why."""
+    """The token is not accepted; the subclass says why."""
 
     _presented = NOT_SIGNED_IN
 
 
 class MalformedToken(Explained, TokenRefused, CallerError):
-    """It is not a JWT of Cognito's: not three parts, not RS256, or a claim is missing or has the wrong type (`why`)."""
+    """The token is no JWT that Cognito issues: wrong form or algorithm, or a claim is missing or invalid (`why`)."""
 
     _sentence = "this is not a token of Cognito's: {}"
 
 
 class BadSignature(TokenRefused, CallerError):
-    """No key of this pool signed it: it was changed, or comes from elsewhere (`known`: it names a key of the pool)."""
+    """No key of the pool signed the token: it was changed, or another issuer made it.
+
+    `known` is whether the token names a key of the pool.
+    """
 
     def __init__(self, *, known: bool) -> None:
         super().__init__(
-            "the signature is wrong" if known else "the key that it names is not one of this pool's"
+            "the signature is wrong" if known else "the token names a key that is not one of this pool's"
         )
         self.known = known
 
 
 class WrongIssuer(TokenRefused, CallerError):
-    """The pool's key signed it, but its `iss` is not this pool (`expected`)."""
+    """A key of the pool signed the token, but its `iss` is not this pool (`expected`)."""
 
     def __init__(self, expected: str) -> None:
         super().__init__(f"the token was not issued by {expected}")
@@ -156,7 +159,7 @@ class WrongIssuer(TokenRefused, CallerError):
 
 
 class NotForThisClient(TokenRefused, CallerError):
-    """It is for another app client (`client_id`)."""
+    """The token is for another app client (`client_id`)."""
 
     def __init__(self, client_id: str) -> None:
         super().__init__(f"the token is for the app client {client_id!r}, which is not accepted here")
@@ -164,7 +167,7 @@ class NotForThisClient(TokenRefused, CallerError):
 
 
 class WrongUse(TokenRefused, CallerError):
-    """It is an ID token instead of an access token, or the other way round: `found`, where `expected` is required."""
+    """The token is an ID token instead of an access token, or the reverse: `found` instead of `expected`."""
 
     def __init__(self, expected: str, found: str) -> None:
         super().__init__(
@@ -176,7 +179,7 @@ class WrongUse(TokenRefused, CallerError):
 
 
 class Expired(TokenRefused, TimeError):
-    """It has expired (`at`): refresh it."""
+    """The token has expired (`at`): refresh it."""
 
     def __init__(self, at: datetime) -> None:
         super().__init__(f"the token expired at {at.isoformat()}")
@@ -184,7 +187,7 @@ class Expired(TokenRefused, TimeError):
 
 
 class NotYetValid(TokenRefused, TimeError):
-    """It is valid only from a later time (`since`): this machine's clock is slow by more than the leeway."""
+    """The token is valid only from a later time (`since`): this machine's clock is slow by more than the leeway."""
 
     def __init__(self, since: datetime) -> None:
         super().__init__(

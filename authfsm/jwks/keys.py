@@ -1,7 +1,7 @@
-"""The pool's keys: fetched over HTTPS when they are needed first, cached, and fetched again as rarely as possible.
+"""The pool's keys: fetched over HTTPS at the first use, cached, and fetched again as rarely as possible.
 
 All callers that need an unknown key wait for the same fetch; no caller waits for a known key. Between two
-fetches at least `interval` seconds pass. After a failed fetch the known keys stay.
+fetches at least `interval` seconds pass. If a fetch fails, the known keys stay valid.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ Fetch = Callable[[str], bytes]
 """Returns the document at a URL, or raises an error."""
 
 SECONDS: Final = 5.0
-"""The time for a document of a kilobyte."""
+"""How long a fetch may take."""
 
 MAX_BYTES: Final = 65_536
-"""A pool publishes two keys, about one kilobyte."""
+"""The largest document that is accepted. A pool publishes two keys, about one kilobyte."""
 
 _MIN_BITS: Final = 2048
 _MAX_FETCH_SECONDS: Final = 30.0
-"""After this time an application's own `fetch` counts as failed."""
+"""After this time, a fetch by an application's own `fetch` function counts as failed."""
 
 
 class Keys:
-    """A key set, by `kid`.
+    """The keys of a pool by `kid`.
 
     Args:
         url: the URL of the key set (RFC 7517).
@@ -77,7 +77,7 @@ class Keys:
 
     @classmethod
     def pinned(cls, key_set: Mapping[str, Any]) -> Keys:
-        """Return the keys of a JSON Web Key Set, which are never fetched; raise ValueError if none is for RS256."""
+        """Return the keys of a JSON Web Key Set; they are never fetched. Raise ValueError if none is for RS256."""
         keys = cls("(pinned)", fetch_https, interval=float("inf"), max_age=float("inf"))
         keys._keys = _usable(key_set)
         keys._started_at = keys._fetched_at = keys._ticks()
@@ -87,24 +87,28 @@ class Keys:
         return f"<Keys of {self.url}: {len(self._keys)} known>"
 
     def pending_fetch(self, kid: str) -> Future[None] | None:
-        """Return the fetch to wait for before `key(kid)`; None if there is nothing to wait for.
+        """Start a fetch if one is due; return it if `key(kid)` needs its result, otherwise None.
 
-        Starts a fetch if one is due. It runs in its own thread, so that a caller who stops waiting (a
-        task that is cancelled, say) does not end it for the others.
+        A fetch has a thread of its own, so that it continues for the other callers if one stops waiting, for
+        example because its task is cancelled.
         """
         with self._lock:
             known = kid in self._keys
             if self._pending is None and self._due(known=known):
-                self._pending, self._started_at = Future(), self._ticks()
-                threading.Thread(target=self._renew, args=(self._pending,), name="jwks", daemon=True).start()
+                self._started_at, pending = self._ticks(), Future[None]()
+                try:
+                    threading.Thread(target=self._renew, args=(pending,), name="jwks", daemon=True).start()
+                    self._pending = pending
+                except RuntimeError as error:  # the process can start no more threads
+                    self._failure = str(error)
             return None if known else self._pending
 
     def key(self, kid: str) -> RSAKey:
-        """Return the key of that name, if it is known now.
+        """Return a known key by its `kid`.
 
         Raises:
-            BadSignature: the pool has no key of that name.
-            KeysUnreachable: it may have one, but the last fetch failed.
+            BadSignature: the pool has no such key.
+            KeysUnreachable: the pool may have such a key, but the last fetch failed.
         """
         key, failure = self._keys.get(kid), self._failure
         if key is not None:
@@ -114,7 +118,7 @@ class Keys:
         raise BadSignature(known=False)
 
     def reset_after_fork(self) -> None:
-        """Forget a pending fetch: its thread is the parent's, and would never finish it here."""
+        """Forget a pending fetch: its thread exists only in the parent process, so it would never finish here."""
         self._lock = threading.Lock()
         if self._pending is not None:
             self._pending = self._started_at = None
@@ -129,7 +133,7 @@ class Keys:
 
     def _renew(self, pending: Future[None]) -> None:
         keys: Mapping[str, RSAKey] | None = None
-        failure: str | None = "it was interrupted"
+        failure: str | None = "the fetch was interrupted"
         try:
             document = call_within(_MAX_FETCH_SECONDS, self._fetch, self.url)
             keys, failure = _usable(json.loads(document)), None
@@ -144,13 +148,13 @@ class Keys:
 
 
 def _usable(key_set: Any) -> Mapping[str, RSAKey]:
-    """Return the keys that verify RS256, by name."""
+    """Return the keys of a key set that verify RS256, by `kid`."""
     keys = key_set.get("keys") if isinstance(key_set, Mapping) else None
     if not isinstance(keys, list):
-        raise ValueError("it is not a JSON Web Key Set")  # noqa: TRY004 - JSON of the wrong shape is a wrong value
+        raise ValueError("the document is not a JSON Web Key Set")  # noqa: TRY004 - JSON of the wrong shape is a wrong value
     usable = dict(_rsa_keys(keys))
     if not usable:
-        raise ValueError("it has no key for RS256")
+        raise ValueError("the key set has no key for RS256")
     return MappingProxyType(usable)
 
 
@@ -173,8 +177,8 @@ def _rsa_keys(keys: list[Any]) -> Iterator[tuple[str, RSAKey]]:
                 yield kid, RSAKey.import_key({"kty": "RSA", "n": n, "e": e})
 
 
-def is_private(url: str) -> bool:
-    """Return whether nobody on the way can change the document: the URL uses HTTPS, or a loopback address."""
+def is_protected(url: str) -> bool:
+    """Return whether nobody in the network can change the document: the URL uses HTTPS, or a loopback address."""
     parts = urlsplit(url)
     if parts.scheme == "https":
         return bool(parts.hostname)
@@ -184,72 +188,71 @@ def is_private(url: str) -> bool:
     return parts.scheme == "http" and host == "localhost"
 
 
-def fetch_https(url: str, *, seconds: float = SECONDS, most: int = MAX_BYTES) -> bytes:
+def fetch_https(url: str, *, seconds: float = SECONDS, max_bytes: int = MAX_BYTES) -> bytes:
     """Return the document at a URL. Proxies of the environment are used, as urllib does; redirects are errors.
 
     Args:
         url: the URL; `http` only for a loopback address.
-        seconds: the time for everything: name look-up, connection, headers and body.
-        most: the greatest size of the document, in bytes.
+        seconds: the time limit for name look-up, connection, headers and body together.
+        max_bytes: the largest size of the document.
 
     Raises:
-        ValueError: the URL is not one to trust keys from; the document is too large.
-        TimeoutError: it did not come within `seconds`.
-        OSError: it cannot be fetched.
+        ValueError: the URL uses neither https nor a loopback address; the document is too large.
+        TimeoutError: the document did not arrive within `seconds`.
+        OSError: the document cannot be fetched.
     """
-    if not is_private(url):
+    if not is_protected(url):
         raise ValueError(f"the JWKS URL must use https or a loopback address, not {url}")
     sockets = _Sockets(seconds)
-    return call_within(seconds, _document, url, most, sockets, give_up=sockets.shut)
+    return call_within(seconds, _document, url, max_bytes, sockets, give_up=sockets.shut)
 
 
-def _document(url: str, most: int, sockets: _Sockets) -> bytes:
+def _document(url: str, max_bytes: int, sockets: _Sockets) -> bytes:
     try:
         with sockets.opener().open(url, timeout=sockets.seconds) as reply:
-            document: bytes = reply.read(most + 1)
+            document: bytes = reply.read(max_bytes + 1)
     except HTTPError as error:
         error.close()
         raise OSError(f"the answer was HTTP {error.code}") from None
     except http.client.HTTPException as error:
         raise OSError(f"the answer was not HTTP ({type(error).__name__})") from None
-    if len(document) > most:
-        raise ValueError(f"the document has more than {most} bytes")
+    if len(document) > max_bytes:
+        raise ValueError(f"the document has more than {max_bytes} bytes")
     return document
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Turns every redirect into an HTTPError: another host, or plain HTTP, may not supply the keys."""
+    """Raises HTTPError for every redirect: another host, or plain HTTP, must not supply the keys."""
 
     def redirect_request(self, *_: Any) -> None:
         """Return None, which makes urllib raise HTTPError."""
 
 
 class _Sockets:
-    """The sockets of one fetch, to be shut when its time is up; the thread that reads from one then ends.
+    """The sockets of one fetch. Shutting them when the time is up ends the thread that reads from them.
 
-    urllib's timeout bounds each `recv`, so that a peer that sends a byte now and then is never late.
+    urllib's timeout limits each `recv` only: a peer that sends a byte now and then would never exceed it.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
-        self._late = False
+        self._is_shut = False
 
     def shut(self) -> None:
         """Shut all sockets, and each that is opened from now on."""
         with self._lock:
-            self._late = True
+            self._is_shut = True
             for each in self._sockets:
                 with suppress(OSError):
-                    # The plain socket's method for an SSLSocket too: its own one removes an object that the
-                    # reading thread uses.
+                    # Not SSLSocket's own method, which removes an object that the reading thread uses.
                     socket.socket.shutdown(each, socket.SHUT_RDWR)
 
     def add(self, each: socket.socket) -> None:
         with self._lock:
             self._sockets.append(each)
-        if self._late:
+        if self._is_shut:
             self.shut()
 
     def opener(self) -> urllib.request.OpenerDirector:

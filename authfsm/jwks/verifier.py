@@ -1,6 +1,6 @@
-"""Verifies tokens: a key of the pool must have signed the token by RS256, and its claims must fit.
+"""Verifies tokens: a key of the pool must have signed the token with RS256, and its claims must be valid.
 
-The signature is verified first. Until then nothing in the token is trusted but the name of the key.
+The signature is verified first. Until then only the name of the key is read from the token.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from joserfc.jws import CompactSignature, JWSRegistry
 from authfsm.base.clock import Clock, utc_now
 from authfsm.base.secret import Secret, secret
 from authfsm.jwks import claims as c
-from authfsm.jwks.keys import Fetch, Keys, fetch_https, is_private
+from authfsm.jwks.keys import Fetch, Keys, fetch_https, is_protected
 from authfsm.protocol.validators import to_tuple
 from authfsm.srp import pool_name
 
 Use = Literal["access", "id"]
 
 LEEWAY: Final = 10.0
-"""Seconds. NTP keeps a clock right to within one, and a token's `iat` is the current second: without leeway
-a machine that is slow by half a second refuses a token that was just issued (pycognito #225). Ten seconds allow
-for a bad clock, and lengthen the shortest life of a token (5 minutes) by a thirtieth."""
+"""Seconds by which clocks may differ. A token's `iat` is the current second: without leeway, a machine that is slow
+by half a second refuses a token that was just issued (pycognito #225). Ten seconds allow for a bad clock, and
+lengthen the shortest lifetime of a token (5 minutes) by a thirtieth."""
 
 INTERVAL: Final = 10.0
-"""Seconds between two fetches, as AWS's aws-jwt-verify waits after a key was not found."""
+"""Seconds between two fetches. AWS's aws-jwt-verify waits as long after a key was not found."""
 
 MAX_AGE: Final = 24 * 3600.0
 """Seconds after which the keys are fetched again: no access or ID token lives longer than a day."""
@@ -42,11 +42,10 @@ MAX_AGE: Final = 24 * 3600.0
 # "Unrecognized Header Parameters ... MUST be ignored" (RFC 7515, 4), unless `crit` names them.
 _RS256: Final = JWSRegistry(algorithms=["RS256"], strict_check_header=False)
 
-
 _AWS_HOSTS: Final = (".amazonaws.com", ".amazonaws.com.cn")
 
 
-class ReachesPool(Protocol):
+class PoolDriver(Protocol):
     """The attributes of `Cognito` and `AsyncCognito` that `Verifier.of` reads."""
 
     client: Any
@@ -56,17 +55,17 @@ class ReachesPool(Protocol):
 
 
 class Verifier:
-    """Verifies the access and ID tokens of one user pool. Threads and event loops may share one.
+    """Verifies the access and ID tokens of one user pool. Threads and event loops may share a verifier.
 
-    Nothing is fetched before the first token. An unknown key is looked up again at most every `interval`
-    seconds; if the keys cannot be fetched, the known ones still verify.
+    Nothing is fetched before the first token. An unknown key causes a new fetch at most every `interval`
+    seconds; if the keys cannot be fetched, the known keys still verify tokens.
 
     Args:
         pool_id: the user pool's id (`eu-west-1_AbCdEfGhI`).
         client_id: the app client whose tokens are accepted, or several.
         issuer: `iss` of its tokens; by default Cognito's URL of the pool.
-        jwks: the pool's JSON Web Key Set, if you have it: then nothing is fetched. For a pool in this
-            process (`pool.jwks()`), or a machine without a network.
+        jwks: the pool's JSON Web Key Set; then nothing is fetched. For a local pool in this process
+            (`pool.jwks()`), or a machine without a network.
         fetch: returns the document at a URL; by default over HTTPS with the standard library.
         leeway: seconds that this machine's clock may differ from Cognito's.
         interval: seconds between two fetches of the keys, at least.
@@ -76,7 +75,7 @@ class Verifier:
 
     Raises:
         ValueError: `pool_id` is not the id of a user pool; there is no client_id; the issuer's URL uses
-            neither https nor a loopback address (a `fetch` of your own may do so).
+            neither https nor a loopback address, and no `fetch` is passed.
     """
 
     def __init__(
@@ -106,26 +105,25 @@ class Verifier:
             return
         # The path that the developer guide documents.
         url = f"{self.issuer}/.well-known/jwks.json"
-        if fetch is None and not is_private(url):
+        if fetch is None and not is_protected(url):
             raise ValueError(f"the JWKS URL must use https or a loopback address, not {self.issuer}")
         self.keys = Keys(url, fetch or fetch_https, interval=interval, max_age=max_age, ticks=ticks)
 
     @classmethod
     def of(
-        cls, cognito: ReachesPool, *, issuer: str | None = None, jwks: Mapping[str, Any] | None = None
+        cls, cognito: PoolDriver, *, issuer: str | None = None, jwks: Mapping[str, Any] | None = None
     ) -> Verifier:
         """Return the verifier of the pool and client of a `Cognito` or `AsyncCognito`, with its clock.
 
-        If its endpoint is not AWS's (`authfsm serve`), the issuer and the keys are there. The arguments and errors are
-        those of `Verifier`; `jwks` has the keys of a local pool: `pool.jwks()`.
+        If its endpoint is not at AWS (`authfsm serve`), it is also that of the issuer and the keys. The arguments and
+        errors are those of `Verifier`; for a local pool in this process, pass `jwks=pool.jwks()`.
         """
         if cognito.pool_id is None:
             raise ValueError("pool_id is required: pass it to Cognito")
         url = str(cognito.client.meta.endpoint_url).rstrip("/")
         if issuer is None and not (urlsplit(url).hostname or "").endswith(_AWS_HOSTS):
             issuer = f"{url}/{cognito.pool_id}"
-        named: Any = {"issuer": issuer, "jwks": jwks, "clock": cognito.clock}
-        return cls(cognito.pool_id, cognito.client_id, **named)
+        return cls(cognito.pool_id, cognito.client_id, issuer=issuer, jwks=jwks, clock=cognito.clock)
 
     def __repr__(self) -> str:
         return f"<Verifier of {self.issuer} for {', '.join(sorted(self.client_ids))}>"
@@ -135,12 +133,12 @@ class Verifier:
 
         Args:
             token: the JWT, without `Bearer`.
-            use: which kind it must be. A back end accepts access tokens; an ID token is for the app that
+            use: the required `token_use`. A back end accepts access tokens; an ID token is for the app that
                 requested it.
 
         Raises:
-            TokenRefused: it is not accepted; the concrete class says why.
-            KeysUnreachable: the key that it names is not known, and the keys could not be fetched.
+            TokenRefused: the token is not accepted; the subclass says why.
+            KeysUnreachable: the token names an unknown key, and the keys could not be fetched.
             ValueError: `use` is neither `access` nor `id`.
         """
         token = secret(token)
@@ -204,7 +202,7 @@ def _check_use(use: str) -> None:
 
 
 def _parse(token: Secret[str]) -> tuple[CompactSignature, str]:
-    """Return the token in its parts, and the name of the key that it claims."""
+    """Return the parts of a token, and the name of its key (`kid`)."""
     jwt = _parts(token)
     header = None if jwt is None else jwt.protected
     if jwt is None or not isinstance(header, Mapping):
@@ -232,5 +230,5 @@ def _payload(jwt: CompactSignature) -> Mapping[str, Any]:
     with suppress(ValueError, RecursionError):
         claims = json.loads(jwt.payload or b"")
     if not isinstance(claims, dict):
-        raise c.MalformedToken("its claims are no JSON object")
+        raise c.MalformedToken("its claims are not a JSON object")
     return MappingProxyType(claims)

@@ -63,6 +63,7 @@ class TraceFiles:
     Raises:
         UnreadableTraceFile: there is no such file.
         InvalidMemoryLimit: `memory` is not an amount of memory.
+        ValueError: `threads` is less than 1.
     """
 
     def __init__(
@@ -74,6 +75,8 @@ class TraceFiles:
         validity: int = VALIDITY,
         threads: int | None = None,
     ) -> None:
+        if threads is not None and threads < 1:
+            raise ValueError(f"threads must be at least 1, not {threads}")
         self.paths = find_files(names)
         self.size = sum(path.stat().st_size for path in self.paths)
         """The bytes of all files."""
