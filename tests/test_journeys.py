@@ -313,7 +313,7 @@ def test_an_app_that_stops_in_the_middle_is_caught(signing_key: RSAKey) -> None:
             stage.client().get_user(AccessToken="none")
     assert stage.next_input()
     assert stage.next_input()
-    with pytest.raises(NothingSent, match="Code in SOFTWARE_TOKEN_MFA was returned twice"):
+    with pytest.raises(NothingSent, match=r"next_input\(\) has returned Code in SOFTWARE_TOKEN_MFA twice"):
         stage.next_input()
 
 

@@ -1,7 +1,7 @@
 """Journeys: the paths to sign in to a pool, each ready for a test on a local pool.
 
 For every path of `authfsm.checks.SignInPaths` there is a journey, or the reason why no pool can follow it. In
-addition there is one journey for each answer that can be wrong first and right then.
+addition there is a journey for each answer that may be repeated: it is wrong first, then right.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ MAX_PATHS: Final = 10_000
 
 
 class TooManyPaths(CallerError, ValueError):
-    """A pool has too many paths (`count`) for one journey each."""
+    """A pool has too many paths (`count`) to make a journey of each."""
 
     def __init__(self, count: int) -> None:
         super().__init__(
-            f"there are {count} paths to sign in, and at most {MAX_PATHS} become journeys:"
+            f"there are {count} paths to sign in, and journeys() makes at most {MAX_PATHS} journeys:"
             " describe the pool's settings, or use cover='transitions'"
         )
         self.count = count
@@ -67,7 +67,7 @@ class Journey:
 
     @cached_property
     def id(self) -> str:
-        """The responses and the states they lead to, step by step."""
+        """The responses and the states to which they lead, step by step."""
         steps = []
         for step, move in enumerate(self.path):
             name = move.transition.response.trigger
@@ -95,8 +95,8 @@ class Journey:
         """Create the local pool and its user.
 
         Args:
-            pool: arguments of `LocalPool` that replace those of the journey, such as `key`, so that the pools of
-                several journeys share one signing key.
+            pool: arguments of `LocalPool` that replace those of the journey. For example, with the same `key` the
+                pools of several journeys share one signing key.
         """
         clock, functions = ShiftedClock(), ScriptedTriggers(self.plan.script)
         arguments = {
@@ -106,13 +106,13 @@ class Journey:
             **pool,
         }
         if self.descriptions is None:
-            made = ObservedPool(**{**pool_arguments(self.settings, self.plan), **arguments})
+            observed = ObservedPool(**{**pool_arguments(self.settings, self.plan), **arguments})
         else:
             if Descriptions.read(self.descriptions).user_pool_client is None:
-                # Nothing is known of the app client: it allows every flow.
+                # The app client is not described, so it allows every flow.
                 arguments = {"explicit_auth_flows": EVERY_FLOW, **arguments}
-            made = cast("ObservedPool", ObservedPool.like(self.descriptions, **arguments))
-        return Stage(self.id, self.path, self.plan, pool=made, functions=functions, clock=clock)
+            observed = cast("ObservedPool", ObservedPool.like(self.descriptions, **arguments))
+        return Stage(self.id, self.path, self.plan, pool=observed, functions=functions, clock=clock)
 
     def run(self, **pool: Any) -> Flow:
         """Follow the path with this package's own driver.
@@ -124,7 +124,7 @@ class Journey:
             The sign-in, with its tokens.
 
         Raises:
-            UnexpectedPath: It did not follow the path.
+            UnexpectedPath: the sign-in did not follow the path.
         """
         return drive(self.begin(**pool))
 
@@ -176,11 +176,11 @@ def journeys(
     Args:
         settings: the pool's settings; or its descriptions, as `{"UserPool": ..., "UserPoolClient": ...,
             "MfaConfig": ...}`: then the local pool copies all settings that it supports.
-        cover: "paths" makes a journey of each path; "transitions" makes only enough to follow every transition once.
+        cover: "paths" makes a journey of each path; "transitions" makes journeys until each transition is in one.
         contradictory: include transitions about which the sources contradict each other.
 
     Raises:
-        TooManyPaths: There are too many paths for one journey each.
+        TooManyPaths: there are too many paths to make a journey of each.
         BadField: a member of a description has a value that AWS does not return.
     """
     descriptions = None if isinstance(settings, PoolSettings) else settings
@@ -242,14 +242,14 @@ def _facts(settings: PoolSettings | Mapping[str, Any]) -> PoolFacts:
 def _with_refused_answers(
     every: list[Journey], pool: PoolFacts, model: Model, omitted: list[OmittedPath]
 ) -> list[Journey]:
-    """Return, for each answer that can be wrong first and right then, the shortest journey with it."""
+    """Return the shortest journey for each answer that may be repeated: wrong first, then right."""
     found: dict[object, Journey] = {}
     impossible: dict[object, OmittedPath] = {}
     for journey in every:
-        here: Position = AT_START
+        position: Position = AT_START
         moves = journey.path.moves
         for step, move in enumerate(moves):
-            for refused in _refusals(model, here, move):
+            for refused in _refusals(model, position, move):
                 key = refused.transition, refused.to.role
                 if key in found:
                     continue
@@ -258,14 +258,14 @@ def _with_refused_answers(
                     found[key] = evolve(journey, path=path, plan=plan_for(path, pool))
                 except ImpossiblePath as error:
                     impossible[key] = OmittedPath(path, str(error))
-            here = move.to
+            position = move.to
     omitted += [each for key, each in impossible.items() if key not in found]
     return list(found.values())
 
 
-def _refusals(model: Model, here: Position, move: Move) -> Iterator[Move]:
-    """Yield the moves in which the same answer is refused and may be repeated."""
-    for each in model.moves(here):
-        same = each.transition.response is move.transition.response
-        if same and each.to == here and each.transition.kind is not ACKNOWLEDGEMENT:
+def _refusals(model: Model, position: Position, move: Move) -> Iterator[Move]:
+    """Yield the moves in which Cognito refuses the response of a move, and it may be repeated."""
+    for each in model.moves(position):
+        same_response = each.transition.response is move.transition.response
+        if same_response and each.to == position and each.transition.kind is not ACKNOWLEDGEMENT:
             yield each

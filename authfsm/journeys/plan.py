@@ -1,6 +1,6 @@
-"""What a journey requires (its user, its pool, changes between its steps) and asks for next; errors of apps that stray.
+"""What a journey requires (its user, its pool, changes between its steps), its next input, and the errors of an app.
 
-The local pool reports each transition.
+`ObservedPool` is the local pool of a journey, which reports each transition.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Person:
         passkey: does the user have a passkey?
         passkey_as_mfa: does the passkey satisfy MFA (WebAuthnMfaSettings)?
         remembered: does the pool remember a device of the user?
-        newcomer: does the user sign up first?
+        newcomer: does the user sign up before the sign-in?
     """
 
     password: bool = True
@@ -128,9 +128,10 @@ class Plan:
 
     Args:
         person: the user.
-        challenge_required_on_new_device: of the pool's DeviceConfiguration; None if it makes no difference.
-        script: the state after each step, which DefineAuthChallenge names.
-        between_steps: what happens after a number of steps.
+        challenge_required_on_new_device: ChallengeRequiredOnNewDevice of the pool's DeviceConfiguration; None if it
+            makes no difference.
+        script: the state after each step, which DefineAuthChallenge returns.
+        between_steps: what the administrator does, by the number of steps after which it happens.
         contradictions: the fields of `authfsm.local.Contradictions` that are true.
     """
 
@@ -150,7 +151,7 @@ class NextInput:
         response: the class of the response.
         value: what the user types, chooses or signs: a password, a code, the name of a choice, a credential;
             None if nothing is needed.
-        wrong: is the value wrong on purpose? The right one follows.
+        wrong: is the value wrong on purpose? The right one follows in the next step.
         leads_to: the state after the reply.
     """
 
@@ -165,7 +166,7 @@ class NextInput:
 
     @property
     def field(self) -> str | None:
-        """The form field that takes the value; None if nothing is asked for."""
+        """The form field for the value; None if the form needs no value."""
         if self.response in SRP_RESPONSES:
             return "password"
         return next((each.name for each in fields(self.response) if each.default is NOTHING), None)
@@ -192,18 +193,17 @@ class UnexpectedPath(CallerError, AssertionError):
             (n for n, (a, b) in enumerate(zip(expected, actual, strict=False)) if a != b),
             min(len(expected), len(actual)),
         )
-        due, got = _shown(expected[step : step + 1]), _shown(actual[step : step + 1])
-        super().__init__(f"{journey}: step {step + 1} should be {due}, but was {got}")
+        due, taken = _first_step(expected[step:]), _first_step(actual[step:])
+        super().__init__(f"{journey}: step {step + 1} should be {due}, but was {taken}")
         self.journey, self.expected, self.actual = journey, expected, actual
 
 
-def _shown(transitions: tuple[Transition, ...]) -> str:
-    named = (f"{a.source} -{a.response.trigger}-> {a.dest}" for a in transitions)
-    return next(named, "no step at all")
+def _first_step(transitions: tuple[Transition, ...]) -> str:
+    return next((f"{a.source} -{a.response.trigger}-> {a.dest}" for a in transitions), "no step at all")
 
 
 class NothingSent(CallerError, AssertionError):
-    """The app asked for the same input a third time and sent no request in between.
+    """The app called `next_input` a third time for the same input, and sent no request in between.
 
     Args:
         journey: the journey's id.
@@ -212,8 +212,8 @@ class NothingSent(CallerError, AssertionError):
 
     def __init__(self, journey: str, next_input: NextInput) -> None:
         super().__init__(
-            f"{journey}: {next_input} was returned twice, and the app has sent the pool no request"
-            " since. Check that the app enters what `next_input()` returns and that its client uses this pool"
+            f"{journey}: next_input() has returned {next_input} twice, and the app has sent no request to the pool"
+            " since. Check that the app enters the value, and that its client uses this pool"
             " (`stage.client()`, or the endpoint of `stage.serve()`)."
         )
         self.journey, self.next_input = journey, next_input
@@ -274,8 +274,8 @@ class ObservedPool(LocalPool):
         if source is State.AUTHENTICATED:
             return
         if refusal is not None:
-            row = error_rule(refusal.code, refusal.message, operation)
-            refused = Refusal(refusal.code, refusal.message, action=row.action, fault=row.fault)
+            rule = error_rule(refusal.code, refusal.message, operation)
+            refused = Refusal(refusal.code, refusal.message, action=rule.action, fault=rule.fault)
             transition = transition_for_reply(source, response, refused)
         else:
             challenge = None if source is State.START else source.value
@@ -296,15 +296,15 @@ class ShiftedClock:
         return utc_now() + self._offset
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forward by seconds."""
+        """Move the clock forward by a number of seconds."""
         self._offset += timedelta(seconds=seconds)
 
 
 @define(eq=False)
 class ScriptedTriggers:
-    """Lambda functions that follow a script: the state after each step. Before the sign-in they let everybody through.
+    """Lambda functions that issue the challenges of a script: the state after each step.
 
-    The right answer to a custom challenge is `RIGHT_ANSWER`.
+    Before the sign-in they issue tokens at once. The right answer to a custom challenge is `RIGHT_ANSWER`.
     """
 
     _script: tuple[State, ...]
@@ -319,8 +319,8 @@ class ScriptedTriggers:
         scripted = self.step is not None and self.step < len(self._script)
         state = self._script[self.step or 0] if scripted else State.AUTHENTICATED
         issues_tokens = state in {State.AUTHENTICATED, State.DEVICE_SRP_AUTH}
-        named = {"challengeName": state.value}
-        event["response"] |= {"issueTokens": True} if issues_tokens else named
+        challenge = {"challengeName": state.value}
+        event["response"] |= {"issueTokens": True} if issues_tokens else challenge
 
     def _create(self, event: Any) -> None:
         event["response"]["publicChallengeParameters"] = {"question": "6 times 7"}
@@ -331,7 +331,7 @@ class ScriptedTriggers:
 
 
 def pool_arguments(settings: PoolSettings, plan: Plan) -> dict[str, Any]:
-    """Return the arguments of a `LocalPool` with these settings; the plan fills in what they leave open."""
+    """Return the arguments of a `LocalPool` with these settings; the plan decides those that are not known."""
     flows, factors = settings.explicit_auth_flows, settings.allowed_first_auth_factors
     needs_mfa = plan.person.mfa or plan.between_steps
     passkeys: Any = settings.web_authn_factor or "SINGLE_FACTOR"  # a Literal that its class checks
@@ -350,7 +350,7 @@ def pool_arguments(settings: PoolSettings, plan: Plan) -> dict[str, Any]:
 
 
 def contradictions(plan: Plan) -> Contradictions:
-    """Return what the pool does where sources contradict each other."""
+    """Return the settings of the local pool for points on which the sources contradict each other."""
     chosen: dict[str, Any] = dict.fromkeys(plan.contradictions, True)
     # A password that expires between steps must not end the sign-in.
     expires = any(each.expire_password for each in plan.between_steps.values())

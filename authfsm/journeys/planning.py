@@ -24,8 +24,10 @@ S = State
 _NO_DEVICES_YET: Final = "Cognito says nothing about devices before a first factor is proved"
 _NOT_FOR_RECOVERY: Final = "the channel that recovers the account cannot be a second factor"
 _CHALLENGES_DEVICES: Final = "ChallengeRequiredOnNewDevice is true"
-_NOTHING_TO_SIGN: Final = "a one-time password challenge brings nothing for a passkey to sign"
-_DEVICE_KEY_NOT_SENT: Final = "the client sends no device key when it leaves a first factor"
+_NOTHING_TO_SIGN: Final = "a one-time password challenge contains nothing that a passkey can sign"
+_DEVICE_KEY_NOT_SENT: Final = (
+    "the client sends no device key when the user switches from a code or a passkey to the password"
+)
 
 # fmt: off
 IMPOSSIBLE: Final[Mapping[tuple[State, type[r.Response], State | None], str]] = {
@@ -43,7 +45,7 @@ IMPOSSIBLE: Final[Mapping[tuple[State, type[r.Response], State | None], str]] = 
     (S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim, S.CUSTOM_CHALLENGE): "no source shows a custom challenge after a device",
 }
 # fmt: on
-"""The transitions that no pool follows, or not with this client, each with the reason; None is any destination."""
+"""The transitions that no pool takes, or none with this client, each with the reason; None is any destination."""
 
 CONTRADICTIONS: Final[Mapping[str, Callable[[Path], bool]]] = {
     "admin_no_srp_auth_challenges": lambda path: S.ADMIN_NO_SRP_AUTH in path.states,
@@ -63,7 +65,7 @@ class ImpossiblePath(Exception):
 
 @frozen
 class PoolFacts:
-    """What is known of a pool."""
+    """What is known about a pool."""
 
     settings: PoolSettings
     challenge_required_on_new_device: bool | None = None  # None if it is not known
@@ -93,7 +95,10 @@ def plan_for(path: Path, pool: PoolFacts) -> Plan:
 
 
 def _second_factors(path: Path) -> tuple[tuple[int, State], ...]:
-    """Return the second factors, their choice or set-up that a path asks for, each after a number of steps."""
+    """Return the states of a path in which Cognito asks for a second factor, its choice or its set-up.
+
+    Each state comes with the number of steps before it.
+    """
     states = {S.SELECT_MFA_TYPE, S.MFA_SETUP, S.SMS_MFA, S.SOFTWARE_TOKEN_MFA}
     return tuple(
         (step, move.to.state)
@@ -103,7 +108,7 @@ def _second_factors(path: Path) -> tuple[tuple[int, State], ...]:
     )
 
 
-def _at(plan: Plan, steps: int, **action: Any) -> Plan:
+def _with_action(plan: Plan, steps: int, **action: Any) -> Plan:
     """Return the plan with one more action after a number of steps."""
     before = plan.between_steps.get(steps, BetweenSteps())
     return evolve(plan, between_steps={**plan.between_steps, steps: evolve(before, **action)})
@@ -128,7 +133,7 @@ def _for_existing_user(path: Path, pool: PoolFacts) -> Plan:
     )
     plan = Plan(person)
     if device_forgotten is not None:
-        plan = _at(plan, device_forgotten, forget_device=True)
+        plan = _with_action(plan, device_forgotten, forget_device=True)
     passwordless = bool(first_factors) or passkey
     plan = _with_second_factor(path, pool, plan, passwordless=passwordless)
     plan = _with_new_password(path, plan, passwordless=passwordless)
@@ -136,7 +141,7 @@ def _for_existing_user(path: Path, pool: PoolFacts) -> Plan:
 
 
 def _has_password(path: Path) -> bool:
-    """Return whether the user has a password. Nobody who prefers one is offered a choice instead."""
+    """Return whether the user has a password. Cognito offers a choice in place of it only to users without one."""
     by_password = {r.UserAuthWithPassword, r.UserAuthWithSrp}
     choices = (a for a in path.transitions if a.dest is S.SELECT_CHALLENGE)
     if not any(each.response in by_password for each in choices):
@@ -158,7 +163,7 @@ def _device_forgotten_at(path: Path, pool: PoolFacts) -> int | None:
     if pool.settings.device_configuration is False:
         raise ImpossiblePath("this pool remembers no devices and so forgets none")
     if DEVICE_STATES & {*path.states}:
-        raise ImpossiblePath("a sign-in sends the key of one device only")
+        raise ImpossiblePath("a sign-in sends the key of only one device")
     challenge = path.moves[step].to  # a restart stays in the challenge
     second_factor = challenge.state in {S.SELECT_MFA_TYPE, *MFA_METHODS}
     if pool.challenge_required_on_new_device and second_factor and challenge.role is not Role.FIRST_FACTOR:
@@ -168,13 +173,13 @@ def _device_forgotten_at(path: Path, pool: PoolFacts) -> int | None:
 
 
 def _with_second_factor(path: Path, pool: PoolFacts, plan: Plan, *, passwordless: bool) -> Plan:
-    """Enable the second factors that the path asks for: before it, or later if they would block it."""
-    asked = _second_factors(path)
-    if not asked:
+    """Enable the second factors that the path requires: before the sign-in, or during it if they would block it."""
+    required = _second_factors(path)
+    if not required:
         return _without_second_factor(path, pool, plan)
-    states = [state for _, state in asked]
+    states = [state for _, state in required]
     device = next((n for n, s in enumerate(path.states) if s is S.DEVICE_PASSWORD_VERIFIER), None)
-    if device is not None and asked[0][0] < device < asked[-1][0]:
+    if device is not None and required[0][0] < device < required[-1][0]:
         raise ImpossiblePath("Cognito does not ask again for a second factor that was proved")
     if S.MFA_SETUP in states:
         _check_set_up(path, pool, passwordless=passwordless)
@@ -185,14 +190,14 @@ def _with_second_factor(path: Path, pool: PoolFacts, plan: Plan, *, passwordless
         raise ImpossiblePath(_NOT_FOR_RECOVERY)
     if chooses and S.SOFTWARE_TOKEN_MFA not in factors and pool.recovery:
         raise ImpossiblePath(f"{_NOT_FOR_RECOVERY}: nothing is left to choose")
-    after_device = device is not None and device < asked[0][0]
+    after_device = device is not None and device < required[0][0]
     if (passwordless or after_device) and not pool.mfa_required:
         # Cognito offers a user with MFA only the password, and accepts a device instead of MFA.
         if after_device and pool.challenge_required_on_new_device:
             raise ImpossiblePath(_CHALLENGES_DEVICES)
         person = _with_factors(plan.person, factors, None, is_enabled=False)
         plan = evolve(plan, person=person, challenge_required_on_new_device=False if after_device else None)
-        return _at(plan, asked[0][0] - 1, enable_mfa=factors)
+        return _with_action(plan, required[0][0] - 1, enable_mfa=factors)
     if after_device:
         raise ImpossiblePath("where MFA is required, a device replaces it or comes after it")
     preferred = factors[0] if len(factors) == 1 else None
@@ -200,10 +205,10 @@ def _with_second_factor(path: Path, pool: PoolFacts, plan: Plan, *, passwordless
 
 
 def _without_second_factor(path: Path, pool: PoolFacts, plan: Plan) -> Plan:
-    """If MFA is required, enable a factor that the device or the passkey replaces."""
-    begins_custom = path.responses[0] in r.CUSTOM_AUTH_RESPONSES
-    by_functions = begins_custom and r.SrpClaim not in path.responses
-    if not pool.mfa_required or by_functions:
+    """If MFA is required, enable a second factor that the device or the passkey replaces."""
+    is_custom = path.responses[0] in r.CUSTOM_AUTH_RESPONSES
+    functions_decide = is_custom and r.SrpClaim not in path.responses
+    if not pool.mfa_required or functions_decide:
         return plan
     usable = (
         each
@@ -213,7 +218,7 @@ def _without_second_factor(path: Path, pool: PoolFacts, plan: Plan) -> Plan:
     factor = next(usable, None)
     by_passkey = path.responses[-1] is r.Credential
     if factor is None or not (S.DEVICE_SRP_AUTH in path.states or by_passkey):
-        raise ImpossiblePath("where MFA is required, only a first sign-in brings tokens without it")
+        raise ImpossiblePath("where MFA is required, tokens are issued without a second factor only directly after the sign-up")
     return evolve(plan, person=_with_factors(plan.person, (factor,), factor))
 
 
@@ -243,11 +248,12 @@ def _check_set_up(path: Path, pool: PoolFacts, *, passwordless: bool) -> None:
 
 
 def _with_new_password(path: Path, plan: Plan, *, passwordless: bool) -> Plan:
-    """Make the password temporary: before the path, or later if it would block it."""
+    """Make the password temporary: before the sign-in, or during it if this would block it."""
     if S.NEW_PASSWORD_REQUIRED not in path.states:
         return plan
     if passwordless:
-        return _at(plan, path.states.index(S.NEW_PASSWORD_REQUIRED) - 1, expire_password=True)
+        steps = path.states.index(S.NEW_PASSWORD_REQUIRED) - 1
+        return _with_action(plan, steps, expire_password=True)
     return evolve(plan, person=evolve(plan.person, temporary=True))
 
 
@@ -255,16 +261,16 @@ def _with_device(path: Path, pool: PoolFacts, plan: Plan) -> Plan:
     """Decide whether the device replaces the second factor or comes after it."""
     if S.DEVICE_SRP_AUTH not in path.states or not plan.person.mfa:
         return plan
-    device, asked = path.states.index(S.DEVICE_SRP_AUTH), _second_factors(path)
-    replaces_second_factor = not asked or asked[0][0] > device
+    device, required = path.states.index(S.DEVICE_SRP_AUTH), _second_factors(path)
+    replaces_second_factor = not required or required[0][0] > device
     if pool.challenge_required_on_new_device not in {None, replaces_second_factor}:
-        asks = "true" if pool.challenge_required_on_new_device else "false"
-        raise ImpossiblePath(f"ChallengeRequiredOnNewDevice is {asks}")
+        setting = "true" if pool.challenge_required_on_new_device else "false"
+        raise ImpossiblePath(f"ChallengeRequiredOnNewDevice is {setting}")
     return evolve(plan, challenge_required_on_new_device=replaces_second_factor)
 
 
 def _with_passkey_as_mfa(plan: Plan, pool: PoolFacts) -> Plan:
-    """Have the passkey of a user with MFA satisfy it."""
+    """Let the passkey of a user with MFA satisfy MFA."""
     if not plan.person.passkey or not plan.person.mfa:
         return plan
     if pool.settings.web_authn_factor not in {None, MULTI_FACTOR_PASSKEY}:
@@ -280,10 +286,10 @@ def _for_newcomer(path: Path, pool: PoolFacts) -> Plan:
     email_allowed = factors is None or "EMAIL_OTP" in factors
     if path.transitions[0].dest is S.AUTHENTICATED:
         if not email_allowed:
-            raise ImpossiblePath("the sign-up's code came by e-mail, and EMAIL_OTP is not allowed")
+            raise ImpossiblePath("the user signed up with a code by e-mail, and EMAIL_OTP is not allowed")
         return plan
     if email_allowed and not pool.mfa_required:
-        raise ImpossiblePath("a new session of the sign-up leaves nothing to choose")
+        raise ImpossiblePath("with a session of the sign-up, the code by e-mail already is the first factor")
     by_password = {S.SELECT_CHALLENGE, S.PASSWORD, S.PASSWORD_SRP, S.PASSWORD_VERIFIER}
     other_states = {*path.states[1:]} - by_password - {S.AUTHENTICATED}
     if pool.mfa_required or other_states or _device_forgotten_at(path, pool) is not None:

@@ -1,4 +1,4 @@
-"""A journey under way: the local pool with its user, the next input, and the transitions so far."""
+"""A journey in progress: the local pool with its user, the next input, and the transitions so far."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 _TOTP_PERIOD: Final = 30
 _EMAIL_ATTRIBUTES: Final = [{"Name": "email", "Value": p.EMAIL}]
 _MAX_REPEATS: Final = 2
-"""How often an input is returned without a request in between: to look at it, and to enter it."""
+"""How often an input is returned without a request in between: an app may read it once before it enters it."""
 _MAX_REQUESTS: Final = 100
-"""How many requests one step may take; a page that polls sends a few."""
+"""How many requests the app may send in one step; a page that polls sends a few."""
 
 
 def is_wrong(move: Move) -> bool:
@@ -43,7 +43,7 @@ def is_wrong(move: Move) -> bool:
 
 @define(eq=False, repr=False, slots=False)
 class Stage:
-    """A journey under way. `Journey.begin` makes it.
+    """A journey in progress. `Journey.begin` makes it.
 
     Args:
         journey: the journey's id.
@@ -74,9 +74,9 @@ class Stage:
     _transitions: list[Transition] = field(factory=list, init=False)
     _values: dict[int, Secret[str] | None] = field(factory=dict, init=False)
     _due: tuple[int, int] = field(default=(-1, 0), init=False)
-    """A step, and the number of requests when it became due."""
+    """The number of the due step, and how many requests had arrived when it became due."""
     _returned: tuple[int, int] = field(default=(0, 0), init=False)
-    """The number of requests, and how often an input was returned since."""
+    """How many requests have arrived, and how often an input was returned since the last one."""
 
     def __attrs_post_init__(self) -> None:
         self.username = _username(self.pool)
@@ -128,8 +128,8 @@ class Stage:
 
         Raises:
             UnexpectedPath: the sign-in has left the path of the journey.
-            NothingSent: the app asks a third time and has sent no request in between.
-            NoProgress: the app has sent many requests, and none was a step.
+            NothingSent: the app calls a third time for the same input, and has sent no request in between.
+            NoProgress: the app has sent many requests, and none was a step of the sign-in.
         """
         transitions, step = self.path.transitions, len(self._transitions)
         if transitions[:step] != self.transitions:
@@ -142,12 +142,12 @@ class Stage:
             # After a restart without the device key the same input is sent again.
             leads_to = transitions[min(step + (kind is RESTART), len(transitions) - 1)].dest
             self._values[step] = self._value(transitions[step], leads_to, wrong=wrong)
-        found = p.NextInput(source, response, self._values[step], wrong, dest)
-        self._check_progress(step, found)
-        return found
+        next_input = p.NextInput(source, response, self._values[step], wrong, dest)
+        self._check_progress(step, next_input)
+        return next_input
 
     def _check_progress(self, step: int, next_input: p.NextInput) -> None:
-        """Without this check, an app that never sends the right request would loop for ever."""
+        """Raise an error for an app that never sends the right request: it would loop for ever."""
         requests = self.pool.requests
         if self._due[0] != step:
             self._due = step, requests
@@ -163,20 +163,19 @@ class Stage:
         if response in p.VALUES:
             return p.VALUES[response][wrong]
         if response in {r.Code, r.VerifySoftwareToken}:
-            sent = response is r.Code and transition.source is not State.SOFTWARE_TOKEN_MFA
-            code = self.pool.outbox[-1].code if sent else self._app_code()
+            by_message = response is r.Code and transition.source is not State.SOFTWARE_TOKEN_MFA
+            code = self.pool.outbox[-1].code if by_message else self._app_code()
             return _wrong_code(code) if wrong else code
-        found: Secret[str] | None = None
+        value: Secret[str] | None = None
         if response is r.AdminNoSrpAuth:
-            found = None if leads_to is State.ADMIN_NO_SRP_AUTH else p.PASSWORD
+            value = None if leads_to is State.ADMIN_NO_SRP_AUTH else p.PASSWORD
         elif response in {r.UserAuth, r.Select}:
-            found = None if leads_to is State.SELECT_CHALLENGE else Secret(leads_to.value)
+            value = None if leads_to is State.SELECT_CHALLENGE else Secret(leads_to.value)
         elif response is r.SignedUp:
-            found = self.sign_up_session
+            value = self.sign_up_session
         elif response is r.Credential:
-            options = self._reply_members["CREDENTIAL_REQUEST_OPTIONS"]
-            found = Secret(self._passkey.sign(options))
-        return found
+            value = Secret(self._passkey.sign(self._reply_members["CREDENTIAL_REQUEST_OPTIONS"]))
+        return value
 
     def _app_code(self) -> Secret[str]:
         """Return the authenticator app's next code: Cognito accepts each code once."""
@@ -199,7 +198,7 @@ class Stage:
         self._act_between_steps(len(self._transitions))
 
     def _act_between_steps(self, steps: int) -> None:
-        """Do what the plan has after this number of steps."""
+        """Do what the administrator does after this number of steps, according to the plan."""
         action = self.plan.between_steps.get(steps)
         if action is None:
             return
@@ -232,11 +231,11 @@ class Stage:
             self._expire_password()
 
     def _enrol(self) -> None:
-        """Sign in at an app client whose Lambda functions ask nothing; enrol the device and the passkey there."""
+        """Sign in at an app client whose Lambda functions issue no challenge; enrol the device and the passkey."""
         client = self.pool.add_client(explicit_auth_flows=["ALLOW_CUSTOM_AUTH"])
         cognito = self.pool.cognito(client_id=client.client_id, client_secret=None)
         flow = cognito.sign_in(self.username, flow="CUSTOM_AUTH")
-        tokens = cast("Tokens", flow.tokens)  # issued, as the functions ask nothing
+        tokens = cast("Tokens", flow.tokens)  # the functions have issued them at once
         if self.plan.person.remembered:
             self.device = flow.confirm_device("laptop")
         if self.plan.person.passkey:
@@ -270,16 +269,16 @@ def _wrong_code(code: Secret[str]) -> Secret[str]:
     return Secret(f"{(int(digits) + 1) % 10 ** len(digits):0{len(digits)}d}")
 
 
-_TAKE_ONLY_A_NAME: Final = {r.UserSrpAuth, r.CustomSrpAuth, r.CustomAuth, r.UserAuthWithSrp}
+_HAS_ONLY_USERNAME: Final = {r.UserSrpAuth, r.CustomSrpAuth, r.CustomAuth, r.UserAuthWithSrp}
 
 
 def drive(stage: Stage) -> Flow:
     """Sign in with this package's own driver."""
     flow = stage.cognito().start(stage.password, device=stage.device, walk=False)
-    while (entry := stage.next_input()) is not None:
+    while (next_input := stage.next_input()) is not None:
         steps = len(stage.transitions)
         try:
-            _submit(flow, stage.username, entry)
+            _submit(flow, stage.username, next_input)
         except Refused:
             if len(stage.transitions) == steps:
                 raise
@@ -289,9 +288,9 @@ def drive(stage: Stage) -> Flow:
     return flow
 
 
-def _submit(flow: Flow, username: str, entry: p.NextInput) -> None:
-    value = [] if entry.value is None or entry.automatic else [entry.value.reveal()]
-    if entry.response in _TAKE_ONLY_A_NAME:
-        value = []
-    name = [username] if entry.state is State.START else []
-    flow.carry(entry.response, *name, *value)
+def _submit(flow: Flow, username: str, next_input: p.NextInput) -> None:
+    arguments = [username] if next_input.state is State.START else []
+    value, response = next_input.value, next_input.response
+    if value is not None and not next_input.automatic and response not in _HAS_ONLY_USERNAME:
+        arguments.append(value.reveal())
+    flow.carry(response, *arguments)
