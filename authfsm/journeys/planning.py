@@ -218,7 +218,9 @@ def _without_second_factor(path: Path, pool: PoolFacts, plan: Plan) -> Plan:
     factor = next(usable, None)
     by_passkey = path.responses[-1] is r.Credential
     if factor is None or not (S.DEVICE_SRP_AUTH in path.states or by_passkey):
-        raise ImpossiblePath("where MFA is required, tokens are issued without a second factor only directly after the sign-up")
+        raise ImpossiblePath(
+            "where MFA is required, tokens are issued without a second factor only directly after the sign-up"
+        )
     return evolve(plan, person=_with_factors(plan.person, (factor,), factor))
 
 

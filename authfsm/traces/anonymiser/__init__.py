@@ -2,8 +2,8 @@
 
     anonymise(text)    a reply, request, error, description, event, recorded steps, HAR file or log
 
-Words that AWS or a standard publishes stay; everything else is replaced, each value by the same placeholder
-throughout the text. Times are shifted so that the first is 2020-01-01. Regions and the names of AWS services stay.
+Words that AWS or a standard publishes stay, among them regions and the names of AWS services. Everything else is
+replaced, and equal values get equal placeholders. Times are shifted so that the first is 2020-01-01.
 
 Public: `anonymise`, `AnonymisedText` and `UnreadableDocument`. All modules are private.
 """
@@ -27,8 +27,9 @@ class AnonymisedText:
 
     Args:
         text: the text.
-        replaced: how many different values of each kind were replaced.
-        unknown: by key, how many values were replaced where AWS documents values. AWS may have added some.
+        replaced: how many different values were replaced, by kind.
+        unknown: how many values were replaced that look like values of the API but are not known, by key. AWS may
+            have added them.
     """
 
     text: str = field(repr=False)
@@ -47,10 +48,10 @@ def anonymise(text: str, *, keep: Iterable[str] = ()) -> AnonymisedText:
         UnreadableDocument: the text cannot be read.
     """
     words = frozenset(keep)
-    # The first pass only collects the values, as a placeholder must not equal one of them by chance.
-    first = ValueAnonymiser(rewrite_json, words)
-    rewrite(text, first)
-    avoid = frozenset(each.lower() for each in first.placeholders.originals)
+    # The first pass only collects the values, because a placeholder must not equal one of them by chance.
+    collector = ValueAnonymiser(rewrite_json, words)
+    rewrite(text, collector)
+    avoid = frozenset(each.lower() for each in collector.placeholders.originals)
     anonymiser = ValueAnonymiser(rewrite_json, words, avoid)
     result = rewrite(text, anonymiser)
     return AnonymisedText(result, dict(anonymiser.placeholders.kinds), dict(anonymiser.unknown))

@@ -1,7 +1,7 @@
 """Anonymises whole texts: JSON, objects as Python and JavaScript print them, HTTP messages, CSV and logs.
 
-A text is rewritten in place. Order, white space, the form of numbers and repeated keys stay, so the result has
-the form of the original. Text between the values is replaced word by word.
+The order of values, white space, the form of numbers and repeated keys stay, so the result has the form of the
+original. Text between the values is replaced word by word.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _UTC: Final = re.compile(r"(?:tzinfo=)?(?:tzutc\(\)|tzlocal\(\)|datetime\.timezo
 _CSV_HEADER: Final = re.compile(r'(?=[^\n]*\beventname\b)"?\w+"?(?:,"?\w+"?)+\r?\n', re.IGNORECASE)
 _QUOTED: Final = re.compile(r"""[bu]?(["'])(?:\\.|(?!\1)[^\n\\])*\1(?=\s|$)""")
 _LITERALS: Final = frozenset({"None", "True", "False", "null", "true", "false", "undefined"})
-# After so many unclosed brackets all others are taken for words, as each search reads the whole text.
+# After this many unclosed brackets, further ones count as words: each search for a closing bracket reads the whole text.
 _MAX_UNCLOSED: Final = 50
 
 
@@ -51,8 +51,10 @@ class UnreadableDocument(CallerError, ValueError):
 def rewrite(text: str, anonymiser: ValueAnonymiser) -> str:
     """Return a whole text, anonymised.
 
-    It may be JSON values, an object printed by Python or JavaScript, HTTP messages, Athena's CSV or a log. If it is
-    empty, ends in the middle or has nothing of Cognito in it, this raises UnreadableDocument.
+    It may be JSON values, an object printed by Python or JavaScript, HTTP messages, Athena's CSV or a log.
+
+    Raises:
+        UnreadableDocument: the text is empty, ends in the middle of a value, or contains nothing of Cognito's.
     """
     if not text.strip():
         raise UnreadableDocument("it is empty")
@@ -70,14 +72,14 @@ def rewrite(text: str, anonymiser: ValueAnonymiser) -> str:
     result = _rewrite_mixed(text, anonymiser)
     if not anonymiser.recognized:
         raise UnreadableDocument(
-            "it has nothing that is known as Cognito's: give JSON, JSON lines, HTTP messages with their headers, a HAR"
+            "it contains no name of Cognito's API: give JSON, JSON lines, HTTP messages with their headers, a HAR"
             " file, a botocore log, or an object as Python or JavaScript prints it"
         )
     return result
 
 
 def _json_problem(text: str) -> tuple[str, bool]:
-    """Return why a text is not a sequence of JSON values ("" if it is), and whether it can be nothing else."""
+    """Return why a text is not a sequence of JSON values ("" if it is one), and whether it must be broken JSON."""
     decoder, position = json.JSONDecoder(strict=False), 0
     while position < len(text):
         if text[position].isspace():
@@ -92,8 +94,8 @@ def _json_problem(text: str) -> tuple[str, bool]:
             line = text.count("\n", 0, failed_at) + 1
             column = failed_at - text.rfind("\n", 0, failed_at)
             # A broken line among good ones is not an object printed by another language.
-            surely = position > 0 and text.startswith('{"', position)
-            return f"is not JSON from line {line}, column {column} on", surely
+            surely_broken = position > 0 and text.startswith('{"', position)
+            return f"is not JSON from line {line}, column {column} on", surely_broken
         if not isinstance(value, (dict, list, str)):
             return f"has a bare {type(value).__name__} among its values", False
     return "", False
@@ -109,8 +111,8 @@ class _Frame:
     mark: str
     key: str  # "" before it is read
     outer_key: str = ""  # the key of the whole object or list
-    name: str = ""  # the value of the key Name, which names the value of the key Value
-    is_custom: bool = False  # within a map with keys of the customer's own
+    name: str = ""  # the value of the key Name; it is the key of the value of Value
+    is_custom: bool = False  # inside a map whose keys the customer chooses
 
     @property
     def value_key(self) -> str:
@@ -178,7 +180,7 @@ def _open_or_close(frames: list[_Frame], mark: str) -> None:
     frame = frames[-1]
     if mark in _CLOSING:
         key = frame.value_key
-        is_custom = frame.is_custom or key.lower() in v.FOREIGN
+        is_custom = frame.is_custom or key.lower() in v.CUSTOMER_MAPS
         frames.append(_Frame(mark, "", key, is_custom=is_custom))
     elif mark in _CLOSING.values() and len(frames) > 1:
         frames.pop()
@@ -230,8 +232,8 @@ def _quote(token: re.Match[str], text: str, *, strict: bool) -> str:
 def _shift_date_call(text: str, anonymiser: ValueAnonymiser) -> str:
     """Return Python's `datetime.datetime(...)`, shifted."""
     found = _DATE_CALL.fullmatch(text)
-    given = found.group(1).replace(" ", "").split(",") if found else []
-    numbers = [int(each) for each in given if each]
+    arguments = found.group(1).replace(" ", "").split(",") if found else []
+    numbers = [int(each) for each in arguments if each]
     if found is None or not 3 <= len(numbers) <= 7:  # noqa: PLR2004 - year, month, day to microseconds
         return "datetime.datetime(2020, 1, 1)"
     year, month, day, hour, minute, second, micro = [*numbers, 0, 0, 0, 0][:7]
@@ -245,7 +247,7 @@ def _shift_date_call(text: str, anonymiser: ValueAnonymiser) -> str:
 
 
 def _closing_bracket(text: str, start: int) -> int | None:
-    """Return the end of the bracket that opens at `start`; None if it is not closed."""
+    """Return the end of the text in the bracket that opens at `start`; None if it is not closed."""
     expected: list[str] = []
     for token in _TOKEN.finditer(text, start):
         mark = token.group()
@@ -270,11 +272,13 @@ def _rewrite_csv(text: str, anonymiser: ValueAnonymiser) -> str:
     try:
         columns, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     except csv.Error:
-        raise UnreadableDocument("it begins like CSV but is not CSV: give the whole text") from None
+        raise UnreadableDocument("it begins like CSV but is not valid CSV: give the whole text") from None
     writer.writerow(map(anonymiser.key, columns))
     for row in rows:
         if len(row) != len(columns):
-            raise UnreadableDocument("a row does not have the columns of the first line")
+            raise UnreadableDocument(
+                "a row has more or fewer columns than the first line: give the whole text"
+            )
         writer.writerow(_rewrite_cell(*each, anonymiser) for each in zip(columns, row, strict=True))
     return out.getvalue()
 
@@ -290,7 +294,7 @@ def _rewrite_cell(column: str, text: str, anonymiser: ValueAnonymiser) -> str:
 
 
 def _rewrite_mixed(text: str, anonymiser: ValueAnonymiser) -> str:
-    """Return HTTP messages, log lines, and objects among words, anonymised."""
+    """Return a text of HTTP messages, log lines, and objects between words, anonymised."""
     parts, position, unclosed = [], 0, 0
     while position < len(text):
         line_starts = position == 0 or text[position - 1] == "\n"
@@ -333,7 +337,10 @@ def _rewrite_object(text: str, start: int, anonymiser: ValueAnonymiser) -> tuple
 
 
 def _rewrite_http(line: str, anonymiser: ValueAnonymiser) -> tuple[str, int] | None:
-    """Return a line of an HTTP message, anonymised, and its length without a body in it; None for another line."""
+    """Return a line of an HTTP message, anonymised, and its length; None for another line.
+
+    The length does not include JSON in the value of a header, which the caller anonymises.
+    """
     if found := _REQUEST.fullmatch(line):
         mark, method, target, version = found.groups()
         if method in v.WORDS["method"]:
@@ -343,10 +350,10 @@ def _rewrite_http(line: str, anonymiser: ValueAnonymiser) -> tuple[str, int] | N
             return f"{mark or ''}{method} {target}{version or ''}{ending}", len(line)
     if found := _STATUS.fullmatch(line):
         mark, version, code, reason = found.groups()
-        kept = reason is None or reason in v.REASONS
-        reason = "" if reason is None else f" {reason if kept else anonymiser.prose(reason)}"
+        if reason is not None:
+            reason = f" {reason if reason in v.REASONS else anonymiser.prose(reason)}"
         ending = "\r" if line.endswith("\r") else ""
-        return f"{mark or ''}{version} {code}{reason}{ending}", len(line)
+        return f"{mark or ''}{version} {code}{reason or ''}{ending}", len(line)
     if found := _HEADER.fullmatch(line):
         mark, name, space, value, ending = found.groups()
         start = f"{mark or ''}{anonymiser.key(name)}:{space}"

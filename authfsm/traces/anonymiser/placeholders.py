@@ -1,4 +1,4 @@
-"""Placeholders: for each value a neutral one of the same shape and length, always the same for the same value."""
+"""Placeholders: neutral values of the same shape and length as the originals; equal values get equal placeholders."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BASE32: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 BASE64: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 FIRST_TIME: Final = datetime(2020, 1, 1, tzinfo=timezone.utc)
-"""The placeholder of the first time. All other times keep their distance to it."""
+"""The placeholder of the first time. All times are shifted by the same amount."""
 
 _MAX_TRIES: Final = 2000
 _MONTHS: Final = (
@@ -35,12 +35,12 @@ TIME: Final = re.compile(
     rf"|{_HTTP.pattern.replace('(', '(?:')}|{_JAVA.pattern.replace('(', '(?:')})"
 )
 """A time within running text."""
-# Seconds and milliseconds: from, to, per second.
+# Seconds and milliseconds since 1970: the least and the greatest number that counts as a time, and the unit.
 _EPOCHS: Final = ((10**9, 10**10, 1), (10**12, 10**13, 1000))
 
 
 class Placeholders:
-    """Makes placeholders, none of them a text in `avoid`, and remembers them."""
+    """Makes placeholders that are not in `avoid`, and remembers them."""
 
     def __init__(self, avoid: frozenset[str] = frozenset()) -> None:
         self._avoid = avoid
@@ -52,32 +52,32 @@ class Placeholders:
         self.kinds: Counter[str] = Counter()
 
     def known(self, value: str) -> str | None:
-        """Return the placeholder that a value has already."""
+        """Return the placeholder of a value if it has one already."""
         return self._by_value.get(value)
 
     def make(self, kind: str, value: str, template: Sequence[str]) -> str:
-        """Return the placeholder of a value; a template has for each character those that may replace it."""
+        """Return the placeholder of a value; for each character the template has those that may replace it."""
         if (known := self._by_value.get(value)) is not None:
             return known
         self.originals.add(value)
-        bucket = tuple(template)
+        counter = tuple(template)
         tries = 1
         for choices in template:
             tries = min(tries * len(choices), _MAX_TRIES)
         for _ in range(tries):
-            placeholder = _fill(template, self._next[bucket])
-            self._next[bucket] += 1
+            placeholder = _fill(template, self._next[counter])
+            self._next[counter] += 1
             is_other = placeholder.lower() != value.lower() and placeholder not in self._used
             if is_other and placeholder.lower() not in self._avoid:
                 return self.keep(kind, value, placeholder)
-        # Too short for an unused one: any but the value itself.
+        # The value is too short for an unused placeholder: take any but the value itself.
         others = (_fill(template, n) for n in range(tries))
         fallback = next((each for each in others if each.lower() != value.lower()), None)
         letter = "x" if value.lower() != "x" * len(value) else "y"
         return self.keep(kind, value, fallback or letter * len(value))
 
     def number(self, kind: str, value: str, text: Callable[[int], str]) -> str:
-        """Return the first numbered text that is unused and not to be avoided, as the placeholder of a value."""
+        """Return the placeholder of a value: the first `text(number)` that is unused and not in `avoid`."""
         placeholder = ""
         for _ in range(_MAX_TRIES):
             placeholder = text(self._next[(kind,)])
@@ -101,7 +101,7 @@ class Placeholders:
         return moment + self._shift
 
     def time(self, text: str) -> str | None:
-        """Return a time, shifted; None if the text is no time, or one that cannot be shifted."""
+        """Return a time, shifted; None if the text is not a time or cannot be shifted."""
         try:
             if found := _ISO.fullmatch(text):
                 return self._iso(found)
@@ -149,7 +149,7 @@ def _moment(year: str, month: str | int, day: str, *clock: str) -> datetime:
 
 
 def _fill(template: Sequence[str], number: int) -> str:
-    """Return the text of a number in a template, whose characters count like digits."""
+    """Return the text number `number` of a template: its characters are counted up like digits."""
     filled = []
     for choices in reversed(template):
         number, which = divmod(number, len(choices))
@@ -157,7 +157,7 @@ def _fill(template: Sequence[str], number: int) -> str:
     return "".join(reversed(filled))
 
 
-def like_text(text: str) -> list[str]:
+def text_template(text: str) -> list[str]:
     """Return a template that keeps the case of letters, the places of digits, and common punctuation."""
     return [
         LOWER if not each.isascii()
@@ -169,8 +169,8 @@ def like_text(text: str) -> list[str]:
     ]  # fmt: skip
 
 
-def like_number(text: str) -> list[str]:
-    """Return a template for a number of JSON or Python, with a leading zero only where JSON allows it."""
+def number_template(text: str) -> list[str]:
+    """Return a template for a number as JSON or Python writes it, with a leading zero only where JSON allows it."""
     template, leading = [], True
     for n, each in enumerate(text):
         if each.isdigit():
@@ -181,8 +181,8 @@ def like_number(text: str) -> list[str]:
     return template
 
 
-def of_alphabet(text: str, alphabet: str) -> list[str]:
-    """Return a template of the characters of an alphabet, with the padding that the text has."""
+def alphabet_template(text: str, alphabet: str) -> list[str]:
+    """Return a template of the characters of an alphabet, with the same padding as the text."""
     body = text.rstrip("=")
     template = [alphabet] * len(body) + ["="] * (len(text) - len(body))
     if len(text) > len(body) and body:

@@ -1,4 +1,4 @@
-"""Anonymises value by value: what is known to be harmless under its key stays, the rest becomes a placeholder."""
+"""Anonymises value by value: a value that is known to be harmless under its key stays; others become placeholders."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ def _template_pattern(template: str) -> re.Pattern[str]:
 _POOL_MESSAGES: Final = [
     each.message for each in vars(error_templates).values() if isinstance(each, ErrorTemplate)
 ]
-# Whole messages, the longest first, with a group for each variable part. A template with little text is useless.
+# Whole messages, the longest first, with a group for each variable part. Templates with too little text would match
+# unrelated messages.
 _TEMPLATES: Final = tuple(
     _template_pattern(each)
     for each in sorted((*_POOL_MESSAGES, *v.KNOWN_MESSAGES), key=len, reverse=True)
@@ -84,7 +85,7 @@ class ValueAnonymiser(ShapeAnonymiser):
         return self._rewrite(text, self, key)
 
     def key(self, name: str) -> str:
-        """Return a key: known names stay."""
+        """Return a key; a known name stays."""
         folded = name.lower()
         if folded in v.NAMES:
             self.recognized += folded in v.COGNITO
@@ -95,7 +96,7 @@ class ValueAnonymiser(ShapeAnonymiser):
         return name if name in self._keep else self.replace(name)
 
     def value(self, key: str, text: str) -> str:
-        """Return the value of a key ("" for none): known values stay."""
+        """Return the value of a key ("" if it has none); a known value stays."""
         folded = key.lower()
         if not text or text in self._keep or v.stays(folded, text):
             return text
@@ -105,7 +106,7 @@ class ValueAnonymiser(ShapeAnonymiser):
                 return self.rewrite(text, key)
             finally:
                 self._depth -= 1
-        if self.placeholders.known(text) is None and folded in v.SECRET:
+        if self.placeholders.known(text) is None and folded in v.KEYS_OF_SECRETS:
             return self.placeholders.make("secrets", text, [p.LOWER] * len(text))
         if (replaced := self._replace_parts(folded, text)) is not None:
             return replaced
@@ -114,11 +115,11 @@ class ValueAnonymiser(ShapeAnonymiser):
         return self.replace(text)
 
     def _replace_parts(self, key: str, text: str) -> str | None:
-        """Return the value of a key that tells of which parts its values consist; None for other keys."""
+        """Return the value of a key whose values consist of known parts, replaced part by part; None for other keys."""
         replaced = None
         if key in v.MESSAGES:
             replaced = self.message(text)
-        elif key in v.NAMED and " " not in text:
+        elif key in v.KEYS_OF_NAMES and " " not in text:
             replaced = self.key(text)
         elif key in v.ERROR_CODES:
             replaced = self._error_code(key, text)
@@ -146,13 +147,13 @@ class ValueAnonymiser(ShapeAnonymiser):
         return self.replace(text)
 
     def number(self, key: str, text: str) -> str:
-        """Return a number: counts, lengths and lifetimes stay, times are shifted, others get other digits."""
+        """Return a number: counts, lengths and lifetimes stay; times are shifted; all others get other digits."""
         folded = key.lower()
         if folded in v.TIMES and (shifted := self.placeholders.epoch(text)) is not None:
             return self.placeholders.keep("times", text, shifted)
         if folded in v.NUMBERS and len(text) <= _MAX_DIGITS:
             return text
-        return self.placeholders.make("numbers", text, p.like_number(text))
+        return self.placeholders.make("numbers", text, p.number_template(text))
 
     def prose(self, text: str, words: frozenset[str] = v.CODES) -> str:
         """Return running text with each word replaced, except `words` and names of the API."""
@@ -186,7 +187,7 @@ class ValueAnonymiser(ShapeAnonymiser):
         return before + self.message(stripped[start:]) + text[len(stripped) :]
 
     def message(self, text: str) -> str:
-        """Return the text of an error: of known messages only the variable parts are replaced."""
+        """Return an error message: in a known message, only the variable parts are replaced."""
         if is_json(text):
             return self.replace(text)
         if found := _CLIENT_ERROR.fullmatch(text):

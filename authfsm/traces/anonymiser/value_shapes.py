@@ -1,7 +1,7 @@
-"""Replaces a value by its shape: UUIDs, addresses, tokens, URLs, ARNs, base64 and the like.
+"""Replaces a value according to its shape: UUIDs, addresses, tokens, URLs, ARNs, base64 and others.
 
-The placeholder depends on the value alone, never on where it stands: the same value has the same placeholder in
-a parameter, a claim, a path and a message.
+The placeholder depends on the value alone, not on its place: the same value has the same placeholder in a
+parameter, a claim, a path and a message.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SEPARATORS: Final = re.compile(r"([\s,;()\[\]{}<>\"'`|]+)")
 
 _FORM: Final = re.compile(r"[\w.%+~:-]+=[^&\s=]*(?:&[\w.%+~:-]+=[^&\s]*)*")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
-_REGIONAL: Final = re.compile(rf"({v.REGION.pattern})([_:])(.+)", re.DOTALL)
+_REGIONAL: Final = re.compile(rf"({v.REGION.pattern})([_:])([\w-]+)", re.ASCII)
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 _PHONE: Final = re.compile(r"\+\d{7,15}", re.ASCII)
 _MASKED: Final = re.compile(r"[+\w@.-]*\*[+\w@.*-]*")
@@ -34,6 +34,8 @@ _IPV4: Final = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}", re.ASCII)
 _IPV6: Final = re.compile(
     r"(?:(?=.*::)[0-9a-fA-F:]{3,39}|[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4}){7})(?:\.\d{1,3}){0,3}(?:%\w+)?"
 )
+_ENCODED: Final = re.compile(r"[^=]*%[0-9A-Fa-f]{2}[^=]*", re.DOTALL)
+_DIGITS: Final = re.compile(r"\d+", re.ASCII)
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _HEX: Final = re.compile(r"(?:[0-9a-f]{16,}|[0-9A-F]{16,})")
 _BASE32: Final = re.compile(r"(?=.*\d)[A-Z2-7]{16,}=*")
@@ -43,7 +45,7 @@ _HOST: Final = re.compile(r"(?:[a-zA-Z0-9-]+\.)+[a-zA-Z]{2,}")
 _AWS_HOST: Final = re.compile(
     rf"(?:cognito-idp|cognito-identity|cognito-idp-fips|auth)\.{v.REGION.pattern}\.(?:amazonaws\.com|amazoncognito\.com)"
 )
-# Signed and encrypted tokens (RFC 7515, RFC 7516); one that was cut has fewer parts.
+# Signed and encrypted tokens (RFC 7515, RFC 7516); a token that was cut has fewer parts.
 _JWT: Final = re.compile(r"[\w-]{10,}(?:\.[\w-]*){1,4}", re.ASCII)
 _SCHEMES: Final = frozenset({"http", "https", "otpauth"})
 _AWS_SERVICES: Final = frozenset({"cognito-idp", "cognito-identity", "iam", "sts", "lambda", "ses", "sns", "kms", "logs", "wafv2"})  # fmt: skip
@@ -72,7 +74,7 @@ def is_name_and_value(text: str) -> bool:
 
 
 class ShapeAnonymiser(ABC):
-    """Replaces values by their shape; the subclass knows about keys."""
+    """Replaces values according to their shape; the subclass has the rules about keys."""
 
     def __init__(self, avoid: frozenset[str]) -> None:
         self.placeholders = Placeholders(avoid)
@@ -101,7 +103,7 @@ class ShapeAnonymiser(ABC):
         if (known := self.placeholders.known(text)) is not None:
             return known
         if self._depth >= MAX_DEPTH:
-            return self.placeholders.make("other texts", text, p.like_text(text))
+            return self.placeholders.make("other texts", text, p.text_template(text))
         self._depth += 1
         try:
             return self._replace_by_shape(text)
@@ -113,26 +115,27 @@ class ShapeAnonymiser(ABC):
             return self.placeholders.keep("times", text, shifted)
         if is_json(text):
             return self.rewrite(text)
-        for shape in (
-            self._jwt, self._url, self._arn, self._email, self._uuid, self._regional, self._address,
-            self._form, self._encoded, self._digits, self._date, self._phone, self._masked, self._hex_or_base,
-            self._host,
+        for pattern, shape in (
+            (_JWT, self._jwt), (_URL, self._url), (_ARN, self._arn), (_EMAIL, self._email),
+            (_UUID, self._uuid), (_REGIONAL, self._regional), (_IPV4, self._ipv4), (_IPV6, self._ipv6),
+            (_FORM, self._form), (_ENCODED, self._encoded), (_DIGITS, self._digits), (_DATE, self._date),
+            (_PHONE, self._phone), (_MASKED, self._masked), (_HEX, self._hex), (_BASE32, self._base32),
+            (_BASE64, self._base64), (_HOST, self._host),
         ):  # fmt: skip
-            if (replaced := shape(text)) is not None:
+            found = pattern.fullmatch(text)
+            if found is not None and (replaced := shape(found)) is not None:
                 return replaced
         if SEPARATORS.search(text):
             return self.prose(text)
         if text.startswith("/"):
             return self.path(text)
-        template = p.like_text(text)
+        template = p.text_template(text)
         if not any(len(each) > 1 for each in template):
             template = [p.LOWER] * len(text)
         return self.placeholders.make("names and other texts", text, template)
 
-    def _jwt(self, text: str) -> str | None:
-        if not _JWT.fullmatch(text):
-            return None
-        head, *rest = text.split(".")
+    def _jwt(self, found: re.Match[str]) -> str | None:
+        head, *rest = found.group().split(".")
         header = self._json_part(head)
         if header is None:
             return None
@@ -140,8 +143,8 @@ class ShapeAnonymiser(ABC):
         if len(rest) == 2 and (payload := self._json_part(rest[0])) is not None:  # noqa: PLR2004 - header, payload, signature
             parts.append(payload)
             rest = rest[1:]
-        parts += [each and self._of_alphabet("tokens' parts", each, p.BASE64) for each in rest]
-        return self.placeholders.keep("tokens", text, ".".join(parts))
+        parts += [each and self._from_alphabet("tokens' parts", each, p.BASE64) for each in rest]
+        return self.placeholders.keep("tokens", found.group(), ".".join(parts))
 
     def _json_part(self, part: str) -> str | None:
         """Return JSON in base64, rewritten, with the same padding and alphabet; None for anything else."""
@@ -158,33 +161,31 @@ class ShapeAnonymiser(ABC):
             encoded = encoded.translate(_TO_URL_SAFE)
         return encoded + "=" * (-len(encoded) % 4 if part.endswith("=") else 0)
 
-    def _hex_or_base(self, text: str) -> str | None:
-        if _HEX.fullmatch(text):
-            alphabet = p.HEX if text.lower() == text else p.HEX.upper()
-            return self._of_alphabet("hexadecimal values", text, alphabet)
-        if _BASE32.fullmatch(text):
-            return self._of_alphabet("authenticator secrets", text, p.BASE32)
-        if not _BASE64.fullmatch(text):
-            return None
-        return self._json_part(text) or self._base64(text)
+    def _hex(self, found: re.Match[str]) -> str:
+        text = found.group()
+        alphabet = p.HEX if text.lower() == text else p.HEX.upper()
+        return self._from_alphabet("hexadecimal values", text, alphabet)
 
-    def _base64(self, text: str) -> str | None:
-        """Return a session or another value in base64, replaced; None for what may also be a name."""
+    def _base32(self, found: re.Match[str]) -> str:
+        return self._from_alphabet("authenticator secrets", found.group(), p.BASE32)
+
+    def _base64(self, found: re.Match[str]) -> str | None:
+        """Return JSON, a session or another value in base64, replaced; None for a text that may be a name."""
+        text = found.group()
+        if (rewritten := self._json_part(text)) is not None:
+            return rewritten
         if text.startswith(_SESSION_START):
-            rest = p.of_alphabet(text[len(_SESSION_START) :], p.BASE64)
+            rest = p.alphabet_template(text[len(_SESSION_START) :], p.BASE64)
             return self.placeholders.make("sessions", text, [*_SESSION_START, *rest])
         mixed = all(re.search(each, text) for each in (r"\d", "[A-Z]", "[a-z]"))
         if text.endswith("=") or mixed:
-            return self._of_alphabet("base64 values", text, p.BASE64)
+            return self._from_alphabet("base64 values", text, p.BASE64)
         return None
 
-    def _of_alphabet(self, kind: str, text: str, alphabet: str) -> str:
-        return self.placeholders.make(kind, text, p.of_alphabet(text, alphabet))
+    def _from_alphabet(self, kind: str, text: str, alphabet: str) -> str:
+        return self.placeholders.make(kind, text, p.alphabet_template(text, alphabet))
 
-    def _url(self, text: str) -> str | None:
-        found = _URL.fullmatch(text)
-        if found is None:
-            return None
+    def _url(self, found: re.Match[str]) -> str:
         scheme, host, path, query, fragment = found.groups()
         scheme = scheme if scheme.lower() in _SCHEMES else self.replace(scheme)
         url = f"{scheme}://{self._authority(host)}{self._segments(path)}"
@@ -228,22 +229,20 @@ class ShapeAnonymiser(ABC):
             pairs.append(f"{quote(self.key(unquote(name)), safe=':')}{equals}{replaced}")
         return "&".join(pairs)
 
-    def _form(self, text: str) -> str | None:
-        if not _FORM.fullmatch(text) or _BASE64.fullmatch(text):
-            return None
-        if "&" not in text and not v.is_name(unquote(text.partition("=")[0])):
-            return None
-        return self._pairs(text)
+    def _form(self, found: re.Match[str]) -> str | None:
+        text = found.group()
+        is_pair = "&" in text or v.is_name(unquote(text.partition("=")[0]))
+        return self._pairs(text) if is_pair and not _BASE64.fullmatch(text) else None
 
-    def _encoded(self, text: str) -> str | None:
-        if "=" in text or not re.search(r"%[0-9A-Fa-f]{2}", text) or unquote(text) == text:
-            return None
-        return quote(self.replace(unquote(text)), safe="")
+    def _encoded(self, found: re.Match[str]) -> str | None:
+        clear = unquote(found.group())
+        return None if clear == found.group() else quote(self.replace(clear), safe="")
 
-    def _host(self, text: str) -> str | None:
+    def _host(self, found: re.Match[str]) -> str | None:
+        text = found.group()
         if _AWS_HOST.fullmatch(text):
             return text
-        if len(text) > _MAX_HOST or not _HOST.fullmatch(text):
+        if len(text) > _MAX_HOST:
             return None
         pool, dot, rest = text.partition(".")
         if _AWS_HOST.fullmatch(rest):
@@ -254,10 +253,7 @@ class ShapeAnonymiser(ABC):
             return None
         return self.placeholders.make("host names", text, [*[p.LOWER] * letters, *suffix])
 
-    def _arn(self, text: str) -> str | None:
-        found = _ARN.fullmatch(text)
-        if found is None:
-            return None
+    def _arn(self, found: re.Match[str]) -> str:
         partition, service, region, account, resource = found.groups()
         service = service if service in _AWS_SERVICES else self.replace(service)
         region = region if not region or v.REGION.fullmatch(region) else self.replace(region)
@@ -267,63 +263,54 @@ class ShapeAnonymiser(ABC):
         )
         return f"arn:{partition}:{service}:{region}:{self.replace(account)}:{''.join(parts)}"
 
-    def _email(self, text: str) -> str | None:
-        if not _EMAIL.fullmatch(text):
-            return None
+    def _email(self, found: re.Match[str]) -> str:
+        text = found.group()
         domain = "@example.com"
         letters = max(len(text) - len(domain), 2) - 1
         return self.placeholders.make("e-mail addresses", text, ["u", *[p.LOWER] * letters, *domain])
 
-    def _uuid(self, text: str) -> str | None:
-        if not _UUID.fullmatch(text):
-            return None
+    def _uuid(self, found: re.Match[str]) -> str:
+        text = found.group()
         template = [*"aaaaaaaa-bbbb-4ccc-8ddd-", *["e0123456789abcdf"] * 12]
         if text.upper() == text:
             template = [each.upper() for each in template]
         return self.placeholders.make("UUIDs", text, template)
 
-    def _regional(self, text: str) -> str | None:
+    def _regional(self, found: re.Match[str]) -> str:
         """Return the id of a pool, a device or an identity, replaced except for its region."""
-        found = _REGIONAL.fullmatch(text)
-        if found is None or not re.fullmatch(r"[\w-]+", found.group(3), re.ASCII):
-            return None
         region, mark, name = found.groups()
         if _UUID.fullmatch(name):
             return f"{region}{mark}{self.replace(name)}"
         template = [*region, mark, *[p.UPPER] * len(name)]
-        return self.placeholders.make("pool ids", text, template)
+        return self.placeholders.make("pool ids", found.group(), template)
 
-    def _address(self, text: str) -> str | None:
-        if _IPV4.fullmatch(text) and all(int(each) < 256 for each in text.split(".")):  # noqa: PLR2004 - a byte
-            networks = ("192.0.2", "198.51.100", "203.0.113")  # RFC 5737
-            return self.placeholders.number(
-                "IP addresses", text, lambda n: f"{networks[n // 254 % 3]}.{n % 254 + 1}"
-            )
-        if _IPV6.fullmatch(text) and not _HEX.fullmatch(text):
-            return self.placeholders.number("IP addresses", text, lambda n: f"2001:db8::{n + 1:x}")
-        return None
-
-    def _date(self, text: str) -> str | None:
-        if not _DATE.fullmatch(text):
+    def _ipv4(self, found: re.Match[str]) -> str | None:
+        text = found.group()
+        if any(int(each) > 255 for each in text.split(".")):  # noqa: PLR2004 - a byte
             return None
+        networks = ("192.0.2", "198.51.100", "203.0.113")  # RFC 5737
         return self.placeholders.number(
-            "dates", text, lambda n: f"2000-{n // 28 % 12 + 1:02d}-{n % 28 + 1:02d}"
+            "IP addresses", text, lambda n: f"{networks[n // 254 % 3]}.{n % 254 + 1}"
         )
 
-    def _digits(self, text: str) -> str | None:
-        if not re.fullmatch(r"\d+", text, re.ASCII):
-            return None
+    def _ipv6(self, found: re.Match[str]) -> str:
+        return self.placeholders.number("IP addresses", found.group(), lambda n: f"2001:db8::{n + 1:x}")
+
+    def _date(self, found: re.Match[str]) -> str:
+        return self.placeholders.number(
+            "dates", found.group(), lambda n: f"2000-{n // 28 % 12 + 1:02d}-{n % 28 + 1:02d}"
+        )
+
+    def _digits(self, found: re.Match[str]) -> str:
+        text = found.group()
         first = p.DIGITS if text[0] == "0" or len(text) == 1 else p.NOT_ZERO
         return self.placeholders.make("numbers", text, [first, *[p.DIGITS] * (len(text) - 1)])
 
-    def _phone(self, text: str) -> str | None:
-        if not _PHONE.fullmatch(text):
-            return None
-        template = [*"+1555", *[p.DIGITS] * (len(text) - 5)]
-        return self.placeholders.make("phone numbers", text, template)
+    def _phone(self, found: re.Match[str]) -> str:
+        text = found.group()
+        return self.placeholders.make("phone numbers", text, [*"+1555", *[p.DIGITS] * (len(text) - 5)])
 
-    def _masked(self, text: str) -> str | None:
-        if not _MASKED.fullmatch(text):
-            return None
+    def _masked(self, found: re.Match[str]) -> str:
+        text = found.group()
         template = [each if each in "*+@.-" else p.DIGITS if each.isdigit() else p.LOWER for each in text]
         return self.placeholders.make("masked destinations", text, template)

@@ -1,8 +1,8 @@
 """The words that anonymising keeps: those of the API, of its tokens and of the tools that record traffic.
 
-AWS or a standard publishes all of them. Everything else is replaced. Names are compared in lower case, as
-CloudTrail writes members with a small first letter and Athena in lower case. `vocabulary.json` has the names of
-botocore's model of the API, `words.txt` what other sources publish and known messages.
+AWS or a standard publishes all of them. Everything else is replaced. Names are compared in lower case, because
+CloudTrail writes members with a small first letter and Athena in lower case. `vocabulary.json` has the names in
+botocore's model of the API; `words.txt` has words that other sources publish, and known messages.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _SECTIONS: Final = re.split(
 _TEXTS: Final = dict(zip(_SECTIONS[1::2], _SECTIONS[2::2], strict=True))
 _WORDS: Final = {name: frozenset(text.split()) for name, text in _TEXTS.items()}
 KNOWN_MESSAGES: Final = tuple(_TEXTS["messages"].strip().splitlines())
-"""Messages of AWS besides those in `authfsm.local.config.error_templates`, with their variable parts."""
+"""Messages of AWS that are not in `authfsm.local.config.error_templates`; their variable parts are in braces."""
 PHRASES: Final = tuple(_TEXTS["phrases"].strip().splitlines())
 """Parts of messages that say what is wrong with a value."""
 
@@ -47,7 +47,7 @@ PARAMETERS: Final = _WORDS["parameters"]
 
 _TYPES: Final = {name.lower(): frozenset(kinds) for name, kinds in _MODEL["types"].items()}
 COGNITO: Final = frozenset(_TYPES) | {each.lower() for each in PARAMETERS | OPERATIONS}
-"""The names that only captured Cognito traffic has, in lower case."""
+"""The names of Cognito's API, in lower case: they show that a text is captured Cognito traffic."""
 
 NAMES: Final = COGNITO | {
     each.lower()
@@ -59,11 +59,11 @@ NAMES: Final = COGNITO | {
 PREFIXES: Final = ("custom:", "dev:custom:", "userAttributes.", "cognito:")
 """The beginnings of keys that stay before a name that is replaced."""
 
-NAMED: Final = _WORDS["named"]
+KEYS_OF_NAMES: Final = _WORDS["keys of names"]
 """The keys whose values are names of attributes or headers."""
 
-SECRET: Final = _WORDS["secret"]
-"""The keys of secrets, of which only the length stays."""
+KEYS_OF_SECRETS: Final = _WORDS["keys of secrets"]
+"""The keys of secrets. Only the length of a secret stays."""
 
 ERROR_CODES: Final = frozenset({"error", "code", "__type", "errorcode", "x-amzn-errortype"})
 """The keys of error codes."""
@@ -74,8 +74,8 @@ AGENTS: Final = frozenset({"useragent", "user-agent", "x-amz-user-agent"})
 MAPS: Final = frozenset({"authparameters", "challengeparameters", "challengeresponses"})
 """The keys of maps in which only the keys in `PARAMETERS` mean something."""
 
-FOREIGN: Final = _WORDS["foreign"]
-"""The keys of maps with keys of the customer's own, in which no value stays."""
+CUSTOMER_MAPS: Final = _WORDS["customer maps"]
+"""The keys of maps whose keys the customer chooses. No value in them stays."""
 
 MESSAGES: Final = frozenset({"message", "errormessage", "x-amzn-errormessage", "error_description"})
 """The keys of error messages."""
@@ -90,7 +90,7 @@ _COUNTS: Final = {name for name, kinds in _TYPES.items() if kinds & {"integer", 
 NUMBERS: Final = _COUNTS | _WORDS["numbers"]
 """The keys of numbers that stay."""
 
-NUMERALS: Final = _WORDS["numerals"]
+NUMBERS_AS_TEXT: Final = _WORDS["numbers as text"]
 """The keys of texts that stay if they are a short number."""
 
 _VALUES: Final = {name: frozenset(values) for name, values in _MODEL["values"].items()}
@@ -102,8 +102,8 @@ _MIME: Final = _set("""
 """) | {"application/json; charset=utf-8", "application/x-amz-json-1.1; charset=utf-8"}
 SCOPES: Final = _set("aws.cognito.signin.user.admin openid email phone profile offline_access")
 
-_BY_HAND: Final[dict[str, Iterable[str]]] = {
-    # keys: the values that stay
+_OTHER_VALUES: Final[dict[str, Iterable[str]]] = {
+    # keys: the values that stay, beside those in botocore's model
     "challengename preferred_challenge availablechallenges answer mfas_can_setup mfas_can_choose"
     " mfas_can_select usermfasettinglist preferredmfasetting": _CHALLENGES,
     "auth_flow": _VALUES["AuthFlow"], "cognito:user_status": _VALUES["UserStatus"],
@@ -137,10 +137,10 @@ _BY_HAND: Final[dict[str, Iterable[str]]] = {
     "supportedidentityproviders": _set("COGNITO Facebook Google LoginWithAmazon SignInWithApple"),
     "tlsversion": _set("TLSv1.2 TLSv1.3"), "lambdaversion": _set("V1_0 V2_0 V3_0"),
 }  # fmt: skip
-_LISTED: Final = {key: frozenset(words) for keys, words in _BY_HAND.items() for key in keys.split()}
-_OF_MODEL: Final = {name.lower(): words for name, words in _VALUES.items()}
+_OTHERS: Final = {key: frozenset(words) for keys, words in _OTHER_VALUES.items() for key in keys.split()}
+_BY_MODEL: Final = {name.lower(): words for name, words in _VALUES.items()}
 WORDS: Final[dict[str, frozenset[str]]] = {
-    key: _OF_MODEL.get(key, frozenset()) | _LISTED.get(key, frozenset()) for key in _OF_MODEL | _LISTED
+    key: _BY_MODEL.get(key, frozenset()) | _OTHERS.get(key, frozenset()) for key in _BY_MODEL | _OTHERS
 }
 """The values that stay, by key in lower case."""
 
@@ -151,7 +151,7 @@ CODES: Final = (
     | frozenset(kind.__name__ for kind in CHALLENGE_OF.values())
     | _WORDS["other codes"]
 )  # fmt: skip
-"""The words that stay in running text: they cannot be anybody's name."""
+"""The words that stay in running text, because they cannot be the name of a person."""
 
 LOG: Final = CODES | _WORDS["log"]
 """The words that stay in log lines."""
@@ -194,10 +194,10 @@ def stays(key: str, value: str) -> bool:
         return True
     if value in WORDS.get(key, ()):
         return True
-    if key in SECRET:
+    if key in KEYS_OF_SECRETS:
         return False
     if value.lower() in {"true", "false"}:
         return True
-    if key in NUMERALS or key in NUMBERS:
+    if key in NUMBERS_AS_TEXT or key in NUMBERS:
         return _NUMERAL.fullmatch(value) is not None
     return key in _REGIONS and REGION.fullmatch(value) is not None
