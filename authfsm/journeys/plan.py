@@ -178,13 +178,7 @@ class NextInput:
 
 
 class UnexpectedPath(CallerError, AssertionError):
-    """A sign-in did not follow the path of its journey.
-
-    Args:
-        journey: the journey's id.
-        expected: the journey's transitions.
-        actual: the transitions that happened.
-    """
+    """A sign-in did not follow the path of its `journey`: its `actual` transitions are not the `expected` ones."""
 
     def __init__(
         self, journey: str, expected: tuple[Transition, ...], actual: tuple[Transition, ...]
@@ -203,12 +197,7 @@ def _first_step(transitions: tuple[Transition, ...]) -> str:
 
 
 class NothingSent(CallerError, AssertionError):
-    """The app called `next_input` a third time for the same input, and sent no request in between.
-
-    Args:
-        journey: the journey's id.
-        next_input: the input; its value is not in the message.
-    """
+    """The app of a `journey` asked for the same input (`next_input`) a third time, and sent no request in between."""
 
     def __init__(self, journey: str, next_input: NextInput) -> None:
         super().__init__(
@@ -220,13 +209,7 @@ class NothingSent(CallerError, AssertionError):
 
 
 class NoProgress(CallerError, AssertionError):
-    """The app has sent many requests, and none was a step of the sign-in.
-
-    Args:
-        journey: the journey's id.
-        next_input: the input that is due.
-        requests: the number of requests.
-    """
+    """The app of a `journey` has sent many `requests`, and none was a step of the sign-in (`next_input` is due)."""
 
     def __init__(self, journey: str, next_input: NextInput, requests: int) -> None:
         super().__init__(

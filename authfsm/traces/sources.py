@@ -51,12 +51,7 @@ _ENCODING_BY_ZEROS: Final[Mapping[tuple[bool, ...], str]] = {
 
 
 class UnreadableTraceFile(CallerError, ValueError):
-    """A file cannot be read at all.
-
-    Args:
-        path: the file.
-        why: the reason.
-    """
+    """A file (`path`) cannot be read at all (`why`)."""
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(f"{path} cannot be read: {why}")

@@ -253,11 +253,10 @@ class _TextBetweenValues:
 
     def add(self, text: str, *, in_broken_value: bool) -> None:
         """Add a piece of the text between values."""
-        first, *others = text.split("\n")
-        self._extend_line(first, in_broken_value=in_broken_value)
-        for each in others:
-            self._end_line(in_broken_value=in_broken_value)
-            self._extend_line(each, in_broken_value=in_broken_value)
+        for number, part in enumerate(text.split("\n")):
+            if number > 0:
+                self._end_line(in_broken_value=in_broken_value)
+            self._extend_line(part, in_broken_value=in_broken_value)
 
     def _extend_line(self, part: str, *, in_broken_value: bool) -> None:
         if self.has_value or in_broken_value or self.skipping:

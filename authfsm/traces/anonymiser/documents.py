@@ -127,17 +127,8 @@ class _Frame:
         return self.key if self.mark in {"{", "("} or self.key else self.outer_key
 
 
-def rewrite_json(text: str, anonymiser: ValueAnonymiser, key: str = "") -> str:
-    """Return JSON, anonymised; `key` is the key of the JSON."""
-    return _rewrite_tokens(text, anonymiser, key, strict=True)
-
-
-def _rewrite_literal(text: str, anonymiser: ValueAnonymiser) -> str:
-    """Return an object as Python or JavaScript prints it, anonymised."""
-    return _rewrite_tokens(text, anonymiser, "", strict=False)
-
-
-def _rewrite_tokens(text: str, anonymiser: ValueAnonymiser, key: str, *, strict: bool) -> str:
+def rewrite_json(text: str, anonymiser: ValueAnonymiser, key: str = "", *, strict: bool = True) -> str:
+    """Return JSON (not `strict`: an object as Python or JavaScript prints it), anonymised; `key` is its key."""
     tokens = list(_TOKEN.finditer(text))
     frames = [_Frame("", key)]
     parts = []
@@ -286,7 +277,7 @@ def _rewrite_csv(text: str, anonymiser: ValueAnonymiser) -> str:
 def _rewrite_cell(column: str, text: str, anonymiser: ValueAnonymiser) -> str:
     # Athena prints structures as {type=Unknown, principalId=Anonymous}.
     if text[:1] == "{" and not is_json(text) and _closing_bracket(text, 0) == len(text):
-        return _rewrite_literal(text, anonymiser)
+        return rewrite_json(text, anonymiser, strict=False)
     return anonymiser.value(column, text)
 
 
@@ -314,7 +305,7 @@ def _rewrite_mixed(text: str, anonymiser: ValueAnonymiser) -> str:
             rewritten, position = found or (text[position], position + 1)
             parts.append(rewritten)
         elif line_starts and (quoted := _QUOTED.match(text, position)) is not None:
-            parts.append(_rewrite_literal(quoted.group(), anonymiser))
+            parts.append(rewrite_json(quoted.group(), anonymiser, strict=False))
             position = quoted.end()
         else:
             brackets = (text.find(each, position) for each in "{[")
@@ -333,7 +324,7 @@ def _rewrite_object(text: str, start: int, anonymiser: ValueAnonymiser) -> tuple
     closing = _closing_bracket(text, start)
     if closing is None:
         return None
-    return _rewrite_literal(text[start:closing], anonymiser), closing
+    return rewrite_json(text[start:closing], anonymiser, strict=False), closing
 
 
 def _rewrite_http(line: str, anonymiser: ValueAnonymiser) -> tuple[str, int] | None:
