@@ -165,7 +165,7 @@ class TestLockOut:
         for failure in range(17):
             with refused(*WRONG):
                 api.password("ada", "wrong")
-            until = pool.user("ada").lock_out.until
+            until = pool.user("ada").lock_out.locked_until
             if until is not None:
                 waits.append((until - clock()).total_seconds())
                 # One second early there is a lock still, and it changes nothing.

@@ -246,7 +246,7 @@ def test_many_used_sessions_are_removed(
     pool: LocalPool, api: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However fast they come, used sessions are kept up to a number; pending ones are all kept."""
-    monkeypatch.setattr("authfsm.local.state.sessions._MOST_REMEMBERED", 20)
+    monkeypatch.setattr("authfsm.local.state.sessions._MAX_REMEMBERED", 20)
     for _ in range(30):
         challenge_reply = api.password("ada", PASSWORD)
         api.answer(challenge_reply, "ada", SMS_MFA_CODE=code(pool))

@@ -127,7 +127,7 @@ def contents(pool: LocalPool) -> Any:
     core = pool._core  # what this file is about
 
     def there(user: User | None) -> bool:
-        return user is None or core.users.named(user.username) is user
+        return user is None or core.users.by_username(user.username) is user
 
     def plain(value: Any) -> Any:
         if has(type(value)):

@@ -100,7 +100,7 @@ def _send_invitation(pool: Core, user: User, password: Secret[str], request: Req
 
 
 def _resend_invitation(pool: Core, request: Request) -> Reply:
-    user = pool.named(request)
+    user = pool.user_of(request)
     if user.status is not Status.FORCE_CHANGE_PASSWORD:
         raise error_templates.RESEND_NOT_POSSIBLE.refusal(username=user.username)
     password = _temporary_password(pool, request) or _random_password(pool)
@@ -201,7 +201,7 @@ _EVENT_KINDS: Final = {
     "ConfirmForgotPassword": "ForgotPassword", "ChangePassword": "PasswordChange",
 }  # fmt: skip
 _PASSWORD_CHALLENGES: Final = {State.PASSWORD_VERIFIER, State.PASSWORD, State.ADMIN_NO_SRP_AUTH}
-_MOST_EVENTS: Final = 60
+_MAX_EVENTS: Final = 60
 
 
 def _records_events(pool: Core) -> bool:
@@ -227,7 +227,7 @@ def record_event(
     else:
         response = "InProgress" if answers and refusal and refusal.survives else "Fail"
     events = user.account.events
-    open_events = [e for e in events if e.kind == "SignIn" and e.response == "InProgress"]
+    open_events = [e for e in events if e.event_type == "SignIn" and e.response == "InProgress"]
     if answers and open_events:
         event = open_events[-1]
         event.response = response
@@ -235,7 +235,7 @@ def record_event(
         context = request.get("ContextData") or request.get("UserContextData") or {}
         event_id, address = pool.token_issuer.uuid(), context.get("IpAddress", "")
         event = AuthEvent(event_id, kind, pool.clock(), response, ip_address=address)
-        del events[: len(events) - _MOST_EVENTS + 1]
+        del events[: len(events) - _MAX_EVENTS + 1]
         events.append(event)
     if name := _challenge_of(request):
         result = "Success" if reply is not None else "Failure"
@@ -245,7 +245,7 @@ def record_event(
 def _user_of(pool: Core, request: Request) -> User | None:
     if "AccessToken" in request:
         with suppress(PoolRefusal):
-            return pool.bearer(request)
+            return pool.user_of_token(request)
         return None
     parameters = request.get("AuthParameters") or request.get("ChallengeResponses") or request
     return pool.users.find(parameters.get("USERNAME") or parameters.get("Username", ""))
@@ -270,7 +270,7 @@ def list_auth_events(pool: Core, user: User, request: Request) -> Reply:
 def _event_members(event: AuthEvent) -> dict[str, Any]:
     return {
         "EventId": event.event_id,
-        "EventType": event.kind,
+        "EventType": event.event_type,
         "CreationDate": event.created.timestamp(),
         "EventResponse": event.response,
         "EventRisk": {"RiskDecision": "NoRisk", "CompromisedCredentialsDetected": False},

@@ -21,7 +21,7 @@ from authfsm.local.signin import choice
 from authfsm.local.signin.required_factors import ADDRESSES, has_factor
 from authfsm.local.signin.steps import MfaSetupProgress
 from authfsm.local.state import passkeys
-from authfsm.local.state.codes import new_totp_secret, spend_totp
+from authfsm.local.state.codes import new_totp_secret, use_totp
 from authfsm.local.state.core import Core, Reply, Request, paginate
 from authfsm.local.state.sessions import PendingChallenge
 from authfsm.local.state.users import Passkey, PasskeyRegistration, SoftwareToken, Status, User
@@ -40,7 +40,7 @@ def associate_software_token(pool: Core, request: Request) -> Reply:
         progress = evolve(progress, token=token, verified=False)
         pending = pool.sessions.reissue(pending, progress)
         return {**reply, "Session": pending.session}
-    user = pool.bearer(request)
+    user = pool.user_of_token(request)
     user.pending_token = token
     if not pool.configuration.contradictions.software_token_works_until_replaced:
         user.software_token = None
@@ -61,7 +61,7 @@ def verify_software_token(pool: Core, request: Request) -> Reply:
         progress = evolve(progress, verified=True)
         pending = pool.sessions.reissue(pending, progress)
         return {"Status": "SUCCESS", "Session": pending.session}
-    user = pool.bearer(request)
+    user = pool.user_of_token(request)
     _verify_token(pool, user, user.pending_token, request)
     user.pending_token = None
     return {"Status": "SUCCESS"}
@@ -71,7 +71,7 @@ def _verify_token(pool: Core, user: User, token: SoftwareToken | None, request: 
     if token is None:
         raise error_templates.TOTP_NOT_SET_UP.refusal()
     try:
-        accepted = spend_totp(token, request["UserCode"], pool.clock())
+        accepted = use_totp(token, request["UserCode"], pool.clock())
     except PoolRefusal:
         accepted = False  # used before; the API lists no ExpiredCodeException for this operation
     if not accepted:
@@ -207,7 +207,7 @@ def _webauthn_settings(pool: Core) -> WebAuthnConfiguration:
 
 def start_web_authn_registration(pool: Core, request: Request) -> Reply:
     """Answer StartWebAuthnRegistration: the options expire with the session duration; Cognito's own is unknown."""
-    family, settings = pool.token_issuer.bearer(request["AccessToken"]), _webauthn_settings(pool)
+    family, settings = pool.token_family(request), _webauthn_settings(pool)
     user, client = family.user, family.client
     passkeys.relying_party_server(settings.relying_party_id)  # raises if fido2 is not installed
     if len(user.passkeys.by_id) >= _MAX_PASSKEYS:
@@ -226,7 +226,7 @@ def start_web_authn_registration(pool: Core, request: Request) -> Reply:
 
 def complete_web_authn_registration(pool: Core, request: Request) -> None:
     """Answer CompleteWebAuthnRegistration: verifies a RegistrationResponseJSON."""
-    family, settings = pool.token_issuer.bearer(request["AccessToken"]), _webauthn_settings(pool)
+    family, settings = pool.token_family(request), _webauthn_settings(pool)
     user = family.user
     registration = user.passkeys.registration
     if registration is None or pool.elapsed() >= registration.expires:

@@ -17,7 +17,7 @@ from authfsm.local.config.error_templates import ErrorTemplate
 from authfsm.local.config.pool_configuration import AppClient
 from authfsm.local.signin import choice, devices, passwords, triggers
 from authfsm.local.signin.steps import issue_challenge, issue_password_verifier, next_challenge
-from authfsm.local.signin.triggers import REFRESHED, Metadata, pre_authentication, pre_token_generation
+from authfsm.local.signin.triggers import REFRESH_SOURCE, Metadata, pre_authentication, pre_token_generation
 from authfsm.local.state.core import Core, Reply, Request, check_secret_hash, required_parameter
 from authfsm.local.state.sessions import Attempt
 from authfsm.local.state.users import User
@@ -128,7 +128,7 @@ def _custom_auth(pool: Core, request: FlowRequest) -> Reply:
     pre_authentication(pool, attempt, request.metadata)
     attempt = devices.with_known_device_key(pool, attempt, request.parameters)
     proof = passwords.begin_srp(pool, attempt, srp_a) if srp_a else None
-    attempt = evolve(attempt, rounds=(triggers.passed_round("SRP_A"),))
+    attempt = evolve(attempt, challenge_results=(triggers.passed_challenge("SRP_A"),))
     return next_challenge(pool, attempt, proof=proof)
 
 
@@ -149,7 +149,7 @@ def _refresh(pool: Core, request: FlowRequest) -> Reply:
         # flow must be disabled in the client" (developer guide) makes this one the likeliest.
         raise error_templates.FLOW_NOT_ENABLED.refusal(flow=request.flow)
     token = required_parameter(parameters, "REFRESH_TOKEN")
-    user = pool.token_issuer.family_of(token, client).user
+    user = pool.token_issuer.family_of_refresh_token(token, client).user
     # USERNAME may be absent; the hash is then of the user's internal name
     # (github.com/boto/boto3/issues/2736).
     check_secret_hash(pool, client, parameters.get("USERNAME") or user.username, parameters)
@@ -169,7 +169,7 @@ def get_tokens_from_refresh_token(pool: Core, request: Request) -> Reply:
 def _refreshed(
     pool: Core, client: AppClient, token: str, device_key: str | None, metadata: Metadata
 ) -> dict[str, Any]:
-    overrides = lambda family: pre_token_generation(pool, client, family.user, REFRESHED, metadata)  # noqa: E731
+    overrides = lambda family: pre_token_generation(pool, client, family.user, REFRESH_SOURCE, metadata)  # noqa: E731
     return pool.token_issuer.refresh(token, client, device_key, overrides)
 
 

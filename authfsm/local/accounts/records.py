@@ -182,7 +182,7 @@ def delete_group(pool: Core, request: Request) -> None:
     """Answer DeleteGroup: its users leave it."""
     record = GROUPS.find(pool, request)
     for username in [each.username for each in pool.users if record.name in each.groups]:
-        user = pool.users.named(username)  # reports the change
+        user = pool.users.by_username(username)  # reports the change
         if user is not None:
             user.groups = tuple(group for group in user.groups if group != record.name)
     pool.records.remove(record)

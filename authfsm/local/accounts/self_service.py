@@ -144,7 +144,7 @@ def change_password(pool: Core, user: User, request: Request) -> None:
 
 def get_user(pool: Core, request: Request) -> Reply:
     """Answer GetUser: the attributes that the app client may read."""
-    family = pool.token_issuer.bearer(request["AccessToken"])
+    family = pool.token_family(request)
     family.user.ensure_confirmed()
     readable = attributes.readable_by(pool, family.client, family.user)
     return {
@@ -156,7 +156,7 @@ def get_user(pool: Core, request: Request) -> Reply:
 
 def update_user_attributes(pool: Core, request: Request) -> Reply:
     """Answer UpdateUserAttributes: sends a code to a new address if the pool verifies such addresses."""
-    family = pool.token_issuer.bearer(request["AccessToken"])
+    family = pool.token_family(request)
     family.user.ensure_confirmed()
     values = attributes.from_request(request["UserAttributes"])
     attributes.check_writable(pool, family.client, values)
@@ -192,7 +192,7 @@ def _write_attributes(
 
 def delete_user_attributes(pool: Core, request: Request) -> None:
     """Answer DeleteUserAttributes: those that the app client may write; one that the user lacks is no error."""
-    family, names = pool.token_issuer.bearer(request["AccessToken"]), request["UserAttributeNames"]
+    family, names = pool.token_family(request), request["UserAttributeNames"]
     attributes.check_writable(pool, family.client, dict.fromkeys(names, ""))
     admin_delete_user_attributes(pool, family.user, request)
 
@@ -214,7 +214,7 @@ def admin_delete_user_attributes(pool: Core, user: User, request: Request) -> No
 
 def get_user_attribute_verification_code(pool: Core, request: Request) -> Reply:
     """Answer GetUserAttributeVerificationCode: sends a code to the current address, or to one that waits for its code."""
-    family, name = pool.token_issuer.bearer(request["AccessToken"]), request["AttributeName"]
+    family, name = pool.token_family(request), request["AttributeName"]
     user = family.user
     messages.count_call(pool, user, "GetUserAttributeVerificationCode")
     pending = user.account.codes.get(name)
@@ -285,8 +285,8 @@ def _check_enabled(pool: Core) -> None:
 def _session_owner(pool: Core, request: Request) -> tuple[User, TokenFamily | None]:
     """Return the user whose sessions a request is about, and the user's own token family; None for an administrator."""
     if "AccessToken" not in request:
-        return pool.named(request), None
-    current = pool.token_issuer.bearer(request["AccessToken"])
+        return pool.user_of(request), None
+    current = pool.token_family(request)
     return current.user, current
 
 

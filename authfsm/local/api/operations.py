@@ -43,12 +43,12 @@ _UserFunction = Callable[[Core, User, Request], Reply | None]
 
 def _by_token(function: _UserFunction) -> OperationFunction:
     """Call the function with the user of the request's AccessToken."""
-    return lambda pool, request: function(pool, pool.bearer(request), request)
+    return lambda pool, request: function(pool, pool.user_of_token(request), request)
 
 
 def _by_name(function: _UserFunction) -> OperationFunction:
     """Call the function with the user of the request's Username."""
-    return lambda pool, request: function(pool, pool.named(request), request)
+    return lambda pool, request: function(pool, pool.user_of(request), request)
 
 
 # fmt: off
@@ -295,7 +295,7 @@ def _status(user: User | None) -> a.UserStatus:
 def _user_of(pool: Core, members: Mapping[str, Any], operation: a.AccountOperation) -> User | None:
     if operation.actor is a.Actor.SIGNED_IN_USER:
         with suppress(PoolRefusal):
-            return pool.token_issuer.bearer(members.get("AccessToken", "")).user
+            return pool.token_family(members).user
         return None
     parameters = members.get("AuthParameters") or members.get("ChallengeResponses") or {}
     name = members.get("Username") or parameters.get("USERNAME")

@@ -282,7 +282,9 @@ class LocalCognito(DisplayMixin):
             found = self.pools.get(arn.rpartition("/")[2])
         else:
             session = members.get("Session", "")
-            found = self.pools.first(lambda core: core.sessions.has(session), "pending_challenge", session)
+            found = self.pools.first(
+                lambda core: core.sessions.is_pending(session), "pending_challenge", session
+            )
         return found or self._nowhere
 
     def create_pool(self, request: Request, region: str) -> LocalPool:

@@ -85,7 +85,7 @@ SESSION_OF_ANOTHER_USER = ErrorTemplate(_NOT_AUTHORIZED, "Invalid session for th
 # MFA_SETUP is answered before VerifySoftwareToken has accepted a code (amplify-js #6461).
 MFA_SETUP_UNFINISHED = ErrorTemplate(_NOT_AUTHORIZED, "Invalid session for the user.")
 # Reports of users: DefineAuthChallenge named NEW_PASSWORD_REQUIRED.
-SESSION_DEAD_END = ErrorTemplate(_NOT_AUTHORIZED, "Invalid session provided for the user.")
+CHALLENGE_UNANSWERABLE = ErrorTemplate(_NOT_AUTHORIZED, "Invalid session provided for the user.")
 
 # ---- codes --------------------------------------------------------------------------------------
 # Measured for EMAIL_OTP (six wrong codes with one session), from clients' code for the others. The same

@@ -1,4 +1,4 @@
-"""Lambda functions as plain Python: which ones `Triggers` accepts, and how one is called.
+"""Lambda functions as plain Python: which ones `Triggers` accepts, how they are called, and what they return.
 
 "When Lambda invokes your function handler, the Lambda runtime passes two arguments to the function handler":
 the event and the context -- AWS Lambda developer guide, "Define Lambda function handler in Python". Here the
@@ -10,11 +10,14 @@ from __future__ import annotations
 import importlib
 import inspect
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
 from attrs import field, frozen
+
+from authfsm.local.config import error_templates
+from authfsm.local.config.error_templates import PoolRefusal
 
 Event = dict[str, Any]
 """The event of a Lambda trigger, in the shape that AWS documents."""
@@ -119,3 +122,59 @@ def call_function(function: Callable[..., Any], event: Event, context: LambdaCon
     finally:
         loop.close()
         asyncio._set_running_loop(outer)  # noqa: SLF001 - the same
+
+
+def trigger_name(source: str) -> str:
+    """Return the name that the trigger of a triggerSource has in LambdaConfig and in errors."""
+    first = source.partition("_")[0]
+    return "PreTokenGeneration" if first == "TokenGeneration" else first
+
+
+@frozen
+class TriggerResponse:
+    """A function's response, or a map in it; a member of the wrong type raises InvalidLambdaResponseException."""
+
+    source: str
+    members: Mapping[str, Any]
+
+    def invalid(self, why: str) -> PoolRefusal:
+        """Return InvalidLambdaResponseException, with a reason."""
+        name = trigger_name(self.source)
+        return error_templates.TRIGGER_RESPONSE_INVALID.refusal(trigger=name, why=why)
+
+    def _member(self, key: str, defect: str, is_valid: Callable[[Any], bool]) -> Any:
+        value = self.members.get(key)
+        if value is not None and not is_valid(value):
+            raise self.invalid(f"{key} {defect}")
+        return value
+
+    def flag(self, key: str) -> bool:
+        """Return a boolean; False if it is absent."""
+        return bool(self._member(key, "is not a boolean", lambda value: isinstance(value, bool)))
+
+    def text(self, key: str) -> str | None:
+        """Return a string; None if it is absent."""
+        value: str | None = self._member(key, "is not text", lambda value: isinstance(value, str))
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...] | None:
+        """Return a list of strings; None if it is absent."""
+        value = self._member(key, "is not a list of strings", _is_list_of_texts)
+        return None if value is None else tuple(value)
+
+    def nested(self, key: str) -> TriggerResponse:
+        """Return a map; empty if it is absent."""
+        value = self._member(key, "is not a map", lambda value: isinstance(value, Mapping))
+        return TriggerResponse(self.source, value or {})
+
+    def text_map(self, key: str) -> dict[str, str]:
+        """Return a map of strings to strings; empty if it is absent."""
+        return dict(self._member(key, "does not map text to text", _maps_text_to_text) or {})
+
+
+def _is_list_of_texts(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value)
+
+
+def _maps_text_to_text(value: Any) -> bool:
+    return isinstance(value, Mapping) and _is_list_of_texts([part for pair in value.items() for part in pair])

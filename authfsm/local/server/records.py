@@ -66,7 +66,7 @@ class RecordSerializer:
         self._to_dict = {kind: make_dict_unstructure_fn(kind, converter) for kind in referenced}
         self._from_dict = {kind: make_dict_structure_fn(kind, converter) for kind in referenced}
         converter.register_unstructure_hook(User, lambda user: user.username)
-        converter.register_structure_hook(User, lambda key, _: _existing(self.core.users.named(key)))
+        converter.register_structure_hook(User, lambda key, _: _existing(self.core.users.by_username(key)))
         converter.register_unstructure_hook(AppClient, lambda client: client.client_id)
         converter.register_structure_hook(AppClient, lambda key, _: _existing(self.core.clients.get(key)))
 

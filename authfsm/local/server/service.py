@@ -246,7 +246,7 @@ def open_service(
         cognito = LocalCognito(region=pool_id.partition("_")[0], issuer=url, **shared)
     except ValueError as error:
         raise ConfigError(str(error)) from None
-    with _damage_reported(file, pool_id):
+    with _reporting_damage(file, pool_id):
         if file is None:
             service = Service(config.pool(**settings), log, None, config.access, cognito)
         else:
@@ -284,7 +284,7 @@ def _open_from_file(
 
     def read(pool_id: str) -> LocalPool:
         try:
-            with _damage_reported(file, pool_id):
+            with _reporting_damage(file, pool_id):
                 facts = facts_of(file, pool_id)
                 key = _read_key(facts[KEY]) if KEY in facts else None
                 pool = cognito.restore(pool_id, json.loads(facts[DESCRIPTION]), key)
@@ -301,7 +301,7 @@ def _open_from_file(
 
 
 @contextmanager
-def _damage_reported(file: StateFile | None, pool_id: str) -> Iterator[None]:
+def _reporting_damage(file: StateFile | None, pool_id: str) -> Iterator[None]:
     """Raise StateFileError where the records of a pool cannot be read."""
     try:
         yield

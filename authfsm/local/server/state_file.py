@@ -22,7 +22,7 @@ from typing import Final
 from authfsm.local.api.region import StateFileError
 
 APPLICATION_ID: Final = 0x61757468  # "auth"
-VERSION: Final = 5
+VERSION: Final = 6
 """Raise this when a class or a field that a record contains is renamed, moved or given another meaning."""
 
 _SCHEMA: Final = """

@@ -1,8 +1,9 @@
 """RespondToAuthChallenge and AdminRespondToAuthChallenge: check an answer's session, then its content.
 
-`respond_as_admin` checks, whatever the challenge: the app client, SECRET_HASH, the session (bound to client, user
-and challenge; not used, not expired), and that the user may still sign in. A handler of `HANDLERS` then
-checks its own answer and notes what it proves; `steps.next_challenge` decides what follows.
+For every challenge, `respond_as_admin` checks the app client, SECRET_HASH, the session (it belongs to the client,
+the user and the challenge, is unused and has not expired), and that the user may still sign in. The challenge's
+handler in `HANDLERS` then checks the answer and records in the attempt what the answer proves.
+`steps.next_challenge` decides which challenge follows.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ from authfsm.protocol.states import CODE_FIELDS, PASSWORDLESS, State
 
 Handler = Callable[[Core, ChallengeAnswer], Reply]
 
-_CLAIM: Final = ("PASSWORD_CLAIM_SECRET_BLOCK", "PASSWORD_CLAIM_SIGNATURE", "TIMESTAMP")
+_SRP_CLAIM: Final = ("PASSWORD_CLAIM_SECRET_BLOCK", "PASSWORD_CLAIM_SIGNATURE", "TIMESTAMP")
 _ATTRIBUTE_PREFIX: Final = "userAttributes."
 
 
 def respond(pool: Core, request: Request) -> Reply:
-    """RespondToAuthChallenge."""
+    """Answer RespondToAuthChallenge."""
     # "You can't respond to an ADMIN_NO_SRP_AUTH challenge with this operation" -- AWS API reference
     if request["ChallengeName"] == State.ADMIN_NO_SRP_AUTH:
         raise error_templates.NO_SUCH_CHALLENGE.refusal(name=request["ChallengeName"])
@@ -41,7 +42,7 @@ def respond(pool: Core, request: Request) -> Reply:
 
 
 def respond_as_admin(pool: Core, request: Request) -> Reply:
-    """AdminRespondToAuthChallenge."""
+    """Answer AdminRespondToAuthChallenge."""
     client, challenge = pool.client(request), request["ChallengeName"]
     responses: Mapping[str, str] = request.get("ChallengeResponses") or {}
     username = required_parameter(responses, "USERNAME")
@@ -54,7 +55,8 @@ def respond_as_admin(pool: Core, request: Request) -> Reply:
         handler = _handler(pending, challenge)
         proves_password = challenge in {State.PASSWORD_VERIFIER, State.ADMIN_NO_SRP_AUTH}
         if not proves_password and not attempt.awaits_first_factor:
-            # Before the answer is checked: a used code could not be sent again without the DEVICE_KEY.
+            # The device is checked before the answer. If an unknown device were refused after it, the client
+            # could not send the same code again without DEVICE_KEY, because the code would be used up.
             attempt = devices.with_device_key(pool, attempt, responses)
         metadata = request.get("ClientMetadata")
         return handler(pool, ChallengeAnswer(pending, attempt, responses, metadata))
@@ -63,7 +65,7 @@ def respond_as_admin(pool: Core, request: Request) -> Reply:
 def _find_pending(
     pool: Core, client: AppClient, challenge: str, session: str | None, responses: Mapping[str, str]
 ) -> PendingChallenge:
-    """Return the challenge of a session or, as pycognito sends none, of its secret block or the user's device."""
+    """Return the challenge of a session; without one (pycognito sends none), of the secret block or the device."""
     other_key = None
     if session is None and challenge in {State.PASSWORD_VERIFIER, State.DEVICE_PASSWORD_VERIFIER}:
         block = required_parameter(responses, "PASSWORD_CLAIM_SECRET_BLOCK")
@@ -78,17 +80,17 @@ def _find_pending(
     try:
         return pool.sessions.find(client, session, other_key)
     except PoolRefusal as refusal:
-        # Measured: a wrong secret block is "Incorrect username or password."
+        # Measured: a wrong secret block is refused with "Incorrect username or password."
         if other_key is not None and refusal.message == error_templates.SESSION_UNKNOWN.message:
             raise error_templates.WRONG_PASSWORD.refusal() from None
         raise
 
 
 def _check_user(pool: Core, attempt: Attempt, username: str) -> None:
-    """Check that USERNAME is the session's user, by any name that clients send, who may still sign in."""
+    """Check that USERNAME names the session's user, and that this user may still sign in."""
     user = attempt.user
-    aliases = pool.configuration.contradictions.aliases_accepted_in_answers
-    found = pool.users.find(username) if aliases else pool.users.named(username)
+    by_alias = pool.configuration.contradictions.aliases_accepted_in_answers
+    found = pool.users.find(username) if by_alias else pool.users.by_username(username)
     if user is None:
         if found is not None or username not in {attempt.username, attempt.submitted_name}:
             raise error_templates.SESSION_OF_ANOTHER_USER.refusal()
@@ -97,40 +99,41 @@ def _check_user(pool: Core, attempt: Attempt, username: str) -> None:
     elif not user.enabled:
         raise error_templates.DISABLED.refusal()
     elif attempt.password_proved and user.status is Status.RESET_REQUIRED:
-        # The password that was proved is not valid any more; the API lists the exception here too.
+        # The proved password is no longer valid; the API lists this exception for this operation too.
         raise error_templates.RESET_REQUIRED.refusal()
 
 
 def _handler(pending: PendingChallenge, challenge: str) -> Handler:
     if isinstance(pending.expected_answer, triggers.UnanswerableChallenge):
-        # "every code fails with CodeMismatchException" (amplify-js #12887, #9592). NEW_PASSWORD_REQUIRED
-        # fails otherwise (amplify-flutter #4890); that the others fail like it is inferred.
+        # "every code fails with CodeMismatchException" (amplify-js #12887, #9592). NEW_PASSWORD_REQUIRED fails
+        # with NotAuthorizedException (amplify-flutter #4890); that all other challenges do too is inferred.
         has_code = challenge in CODE_FIELDS
-        raise (error_templates.CODE_MISMATCH if has_code else error_templates.SESSION_DEAD_END).refusal()
+        raise (
+            error_templates.CODE_MISMATCH if has_code else error_templates.CHALLENGE_UNANSWERABLE
+        ).refusal()
     handler = HANDLERS.get((pending.challenge, challenge))
     if handler is None:
-        # Cognito gives the same message for a wrong ChallengeName, and for a factor that is not selected
-        # yet (amplify-js #9734, #11069, #13962).
+        # Cognito returns the message of a wrong code for a wrong ChallengeName too, and for a factor that the
+        # user has not selected yet (amplify-js #9734, #11069, #13962).
         raise error_templates.CODE_MISMATCH.refusal()
     return handler
 
 
 def _password_verifier(pool: Core, answer: ChallengeAnswer) -> Reply:
-    for name in _CLAIM:
+    for name in _SRP_CLAIM:
         required_parameter(answer.responses, name)
     attempt, proof = answer.attempt, answer.pending.expected_answer
     passwords.check_srp_claim(pool, attempt, proof, answer.responses)
-    # After the proof: only who knows the password learns that a device does not exist.
+    # The device is checked after the proof: only who knows the password may learn that a device does not exist.
     attempt = devices.with_device_key(pool, attempt, answer.responses)
     attempt = evolve(attempt, password_proved=True)
     if attempt.flow == "CUSTOM_AUTH":
-        passed = triggers.passed_round(State.PASSWORD_VERIFIER)
-        attempt = evolve(attempt, rounds=(*attempt.rounds, passed))
+        attempt = attempt.with_challenge_result(triggers.passed_challenge(State.PASSWORD_VERIFIER))
     return next_challenge(pool, attempt, answer.metadata)
 
 
 def _admin_no_srp_auth(pool: Core, answer: ChallengeAnswer) -> Reply:
-    # No source shows a custom challenge after this one, even with `custom_challenge_in_admin_flows`.
+    # No source shows a custom challenge after ADMIN_NO_SRP_AUTH, even with `custom_challenge_in_admin_flows`.
     attempt = evolve(answer.attempt, custom_passed=True)
     return choice.sign_in_with_password(pool, attempt, answer.responses, None)
 
@@ -151,7 +154,7 @@ def _new_password(pool: Core, answer: ChallengeAnswer) -> Reply:
         # "you can't modify a required attribute that already has a value" -- AWS API reference
         if name in new_attributes and name in user.attributes:
             raise error_templates.ALREADY_PROVIDED.refusal(name=name)
-    # That this fails for an app client without WriteAttributes for a required attribute is inferred.
+    # Inferred: the answer is refused if the app client may not write an attribute in it, even a required one.
     attributes.check_writable(pool, answer.attempt.client, new_attributes)
     attributes.check(pool, new_attributes, user)
     passwords.set_password(pool, user, password, temporary=False)
@@ -164,10 +167,9 @@ def _new_password(pool: Core, answer: ChallengeAnswer) -> Reply:
 
 def _custom_challenge(pool: Core, answer: ChallengeAnswer) -> Reply:
     attempt, text = answer.attempt, required_parameter(answer.responses, "ANSWER")
-    challenge = answer.pending.expected_answer
-    result = triggers.verify_answer(pool, attempt, challenge, text, answer.metadata)
+    result = triggers.verify_answer(pool, attempt, answer.pending.expected_answer, text, answer.metadata)
     # A wrong answer is not an error: DefineAuthChallenge decides what follows.
-    return next_challenge(pool, evolve(attempt, rounds=(*attempt.rounds, result)), answer.metadata)
+    return next_challenge(pool, attempt.with_challenge_result(result), answer.metadata)
 
 
 def _device_srp_auth(pool: Core, answer: ChallengeAnswer) -> Reply:
@@ -183,27 +185,27 @@ def _device_srp_auth(pool: Core, answer: ChallengeAnswer) -> Reply:
 
 
 def _device_password_verifier(pool: Core, answer: ChallengeAnswer) -> Reply:
-    for name in ("DEVICE_KEY", *_CLAIM):
+    for name in ("DEVICE_KEY", *_SRP_CLAIM):
         required_parameter(answer.responses, name)
     proof: SrpProof = answer.pending.expected_answer
     if answer.responses["DEVICE_KEY"] != proof.name:
         raise error_templates.NO_SUCH_DEVICE.refusal()
     devices.confirmed_device(answer.user, proof.name)
-    # Reports of users: a wrong device signature has the same message as a wrong password.
-    if not passwords.proves(pool, proof, answer.responses):
+    # Reports of users: a wrong signature of a device gets the message of a wrong password.
+    if not passwords.is_valid_srp_claim(pool, proof, answer.responses):
         raise error_templates.WRONG_PASSWORD.refusal()
     attempt = evolve(answer.attempt, device_proved=True)
-    again = pool.configuration.contradictions.custom_challenge_after_device
-    if again and attempt.flow == "CUSTOM_AUTH":
-        rounds = (*attempt.rounds, triggers.passed_round(State.DEVICE_PASSWORD_VERIFIER))
-        attempt = evolve(attempt, rounds=rounds, custom_passed=False)
+    custom_follows = pool.configuration.contradictions.custom_challenge_after_device
+    if custom_follows and attempt.flow == "CUSTOM_AUTH":
+        attempt = attempt.with_challenge_result(triggers.passed_challenge(State.DEVICE_PASSWORD_VERIFIER))
+        attempt = evolve(attempt, custom_passed=False)
     return next_challenge(pool, attempt, answer.metadata)
 
 
 _CHOICES: Final[dict[str, Handler]] = {
     State.SELECT_CHALLENGE: choice.select_challenge,
-    State.PASSWORD: partial(choice.choose, factor=State.PASSWORD, parameter="PASSWORD"),
-    State.PASSWORD_SRP: partial(choice.choose, factor=State.PASSWORD_SRP, parameter="SRP_A"),
+    State.PASSWORD: partial(choice.password_factor, factor=State.PASSWORD, parameter="PASSWORD"),
+    State.PASSWORD_SRP: partial(choice.password_factor, factor=State.PASSWORD_SRP, parameter="SRP_A"),
 }
 
 HANDLERS: Final[dict[tuple[str, str], Handler]] = {
@@ -219,18 +221,18 @@ HANDLERS: Final[dict[tuple[str, str], Handler]] = {
             State.SMS_MFA: code_answers.second_factor_code,
             State.SOFTWARE_TOKEN_MFA: code_answers.software_token,
             State.EMAIL_OTP: code_answers.email_otp,
-            State.SMS_OTP: code_answers.first_code,
+            State.SMS_OTP: code_answers.first_factor_code,
             State.WEB_AUTHN: choice.web_authn,
             **{factor: _CHOICES[factor] for factor in (State.PASSWORD, State.PASSWORD_SRP)},
             State.DEVICE_SRP_AUTH: _device_srp_auth,
             State.DEVICE_PASSWORD_VERIFIER: _device_password_verifier,
         }.items()
     },
-    # Another first factor may be chosen instead of the one that was asked for.
+    # The user may choose another first factor than the requested one.
     **{
-        (challenge, answered): handler
+        (challenge, name): handler
         for challenge in (State.SELECT_CHALLENGE, *sorted(PASSWORDLESS))
-        for answered, handler in _CHOICES.items()
+        for name, handler in _CHOICES.items()
     },
 }
-"""The handler of an answer, by the challenge that is pending and the ChallengeName of the answer."""
+"""The handler of an answer, by the pending challenge and the answer's ChallengeName."""

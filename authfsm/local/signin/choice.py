@@ -1,13 +1,13 @@
-"""Choice-based sign-in (USER_AUTH): the first factors that a user has, and the request for the chosen one.
+"""Choice-based sign-in (USER_AUTH): determines a user's first factors, and issues the challenge of the chosen one.
 
-A preferred factor that is available is requested at once. Otherwise SELECT_CHALLENGE follows, with
-AvailableChallenges; that is not an error (AWS API reference; measured). Until a first factor is proved, an
-unknown user looks like an existing one (PreventUserExistenceErrors=ENABLED).
+If PREFERRED_CHALLENGE is available, its challenge is issued at once. Otherwise SELECT_CHALLENGE is issued, with
+AvailableChallenges; an unavailable preference is not an error (AWS API reference; measured). Until a first factor
+is proved, an unknown user gets the replies of an existing one (PreventUserExistenceErrors=ENABLED).
 
 "Passwordless authentication flows aren't compatible with required multi-factor authentication (MFA) in your
 user pool. If MFA is optional in your user pool, users who have activated MFA can't sign in with a
-passwordless first factor" -- developer guide, "Authentication flows". A passkey that satisfies MFA
-can be used with required MFA.
+passwordless first factor" -- developer guide, "Authentication flows". The exception is a passkey that satisfies
+MFA (`passkey_satisfies_mfa`).
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from authfsm.local.state.users import Status, User
 from authfsm.protocol.states import PASSWORDLESS, State
 
 SIGNED_UP: Final = "SIGNED_UP"
-"""The challenge name of a ConfirmSignUp session; it is not a ChallengeName, so no request can answer it."""
+"""The challenge of a session from ConfirmSignUp. The API has no such ChallengeName, so no request can answer it."""
 
 _FACTOR_ORDER: Final = (
-    # From an example of the developer guide and a measured reply; no source lists them all.
+    # From an example of the developer guide and a measured reply; no source has the order of all five.
     State.EMAIL_OTP,
     State.SMS_OTP,
     State.PASSWORD_SRP,
@@ -46,55 +46,56 @@ _FACTOR_ORDER: Final = (
 _PASSWORD_FACTORS: Final = (State.PASSWORD_SRP, State.PASSWORD)
 
 
-def available_first_factors(pool: PoolConfiguration, user: User) -> tuple[State, ...]:
+def available_first_factors(configuration: PoolConfiguration, user: User) -> tuple[State, ...]:
     """Return the first factors that the pool allows and the user has."""
-    allowed = _allowed(pool)
+    allowed = _allowed(configuration)
     found: set[State] = set()
     if user.credential is not None:
         found.update(allowed & set(_PASSWORD_FACTORS))
-    # Measured: a user with a temporary password who asked for EMAIL_OTP was offered passwords.
+    # Measured: a user with a temporary password who preferred EMAIL_OTP was offered only passwords.
     if user.status is not Status.FORCE_CHANGE_PASSWORD:
-        found.update(factor for factor in allowed & PASSWORDLESS if _user_has(pool, user, factor))
-    # A user without any factor is offered passwords, which fail.
+        found.update(factor for factor in allowed & PASSWORDLESS if _user_has(configuration, user, factor))
+    # A user without any factor is offered passwords, although no password is correct.
     return _in_order(found or _PASSWORD_FACTORS)
 
 
-def _allowed(pool: PoolConfiguration) -> set[State]:
-    names = set(pool.allowed_first_auth_factors)
+def _allowed(configuration: PoolConfiguration) -> set[State]:
+    names = set(configuration.allowed_first_auth_factors)
     allowed = {factor for factor in PASSWORDLESS if factor in names}
-    if pool.tier == "LITE":
+    if configuration.tier == "LITE":
         allowed.clear()
-    if pool.mfa == "ON":
+    if configuration.mfa == "ON":
         allowed &= {State.WEB_AUTHN}
     return allowed | (set(_PASSWORD_FACTORS) if "PASSWORD" in names else set())
 
 
-def _user_has(pool: PoolConfiguration, user: User, factor: State) -> bool:
-    active = required_factors.active_factors(pool, user)
+def _user_has(configuration: PoolConfiguration, user: User, factor: State) -> bool:
+    active = required_factors.active_factors(configuration, user)
     if factor is State.WEB_AUTHN:
-        if pool.webauthn is None or not user.passkeys.of(pool.webauthn.relying_party_id):
+        webauthn = configuration.webauthn
+        if webauthn is None or not user.passkeys.of_relying_party(webauthn.relying_party_id):
             return False
-        return passkey_satisfies_mfa(pool, user) if active or pool.mfa == "ON" else True
+        return passkey_satisfies_mfa(configuration, user) if active or configuration.mfa == "ON" else True
     attribute = "email" if factor is State.EMAIL_OTP else "phone_number"
     if attribute not in user.attributes:
         return False
     other = State.SMS_MFA if factor is State.EMAIL_OTP else State.EMAIL_OTP
-    return not active or (pool.contradictions.mfa_after_one_time_password and other in active)
+    return not active or (configuration.contradictions.mfa_after_one_time_password and other in active)
 
 
-def passkey_satisfies_mfa(pool: PoolConfiguration, user: User) -> bool:
+def passkey_satisfies_mfa(configuration: PoolConfiguration, user: User) -> bool:
     """Return whether a passkey with user verification satisfies a user's MFA (API reference, WebAuthnMfaSettingsType)."""
     return (
-        pool.contradictions.passkeys_with_mfa_required
-        and pool.webauthn is not None
-        and pool.webauthn.is_multi_factor
+        configuration.contradictions.passkeys_with_mfa_required
+        and configuration.webauthn is not None
+        and configuration.webauthn.is_multi_factor
         and user.passkeys.as_mfa
-        and bool(required_factors.active_factors(pool, user))
+        and bool(required_factors.active_factors(configuration, user))
     )
 
 
 def _simulated_first_factors(pool: Core, submitted_name: str) -> tuple[State, ...]:
-    """Return the simulated first factors of an unknown name, the same on each call; half of all names have a passkey."""
+    """Return an unknown user's simulated first factors: always the same for a name; half of all names have a passkey."""
     allowed = _allowed(pool.configuration)
     if (
         pool.configuration.webauthn is None
@@ -111,7 +112,7 @@ def _in_order(factors: Iterable[State]) -> tuple[State, ...]:
 
 
 def begin(pool: Core, attempt: Attempt, parameters: Mapping[str, str], session: str | None) -> Reply:
-    """Begin USER_AUTH: with a preferred factor, a list of factors, a target ACR level, or a ConfirmSignUp session."""
+    """Begin USER_AUTH; `session` is the Session of ConfirmSignUp's reply, None if the request has none."""
     user, configuration = attempt.user, pool.configuration
     if configuration.tier == "LITE" and configuration.contradictions.user_auth_needs_essentials:
         raise error_templates.NOT_IN_TIER.refusal(feature="USER_AUTH")
@@ -126,7 +127,7 @@ def begin(pool: Core, attempt: Attempt, parameters: Mapping[str, str], session: 
     if session is not None:
         return _begin_after_sign_up(pool, attempt, session)
     if user is not None and not set(factors) & PASSWORDLESS:
-        # Inferred: UNCONFIRMED and RESET_REQUIRED cause an error immediately if the password is the only first factor.
+        # Inferred: if the password is the only first factor, UNCONFIRMED and RESET_REQUIRED are refused at once.
         user.ensure_can_sign_in(hide_imported=attempt.client.hides_user_existence)
     if parameters.get("ACCESS_TOKEN") or parameters.get("TARGET_ACR_VALUES"):
         attempt = required_factors.with_target_level(pool, attempt, parameters)
@@ -143,7 +144,7 @@ def _issue_first(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) ->
     if preferred in attempt.first_factors:
         return _issue_factor(pool, attempt, State[preferred], parameters)
     if attempt.target_level and preferred is None and len(attempt.first_factors) == 1:
-        # "prompts only for factors that aren't already listed"; which challenge follows is not documented.
+        # "prompts only for factors that aren't already listed" (developer guide); by which challenge is inferred.
         return _issue_factor(pool, attempt, attempt.first_factors[0], parameters)
     contradictions = pool.configuration.contradictions
     if State.WEB_AUTHN in attempt.first_factors and contradictions.select_challenge_has_request_options:
@@ -152,13 +153,13 @@ def _issue_first(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) ->
 
 
 def sign_up_session(pool: Core, client: AppClient, user: User) -> str:
-    """Return a session for ConfirmSignUp's reply, with which the user signs in without a challenge."""
+    """Return the Session of ConfirmSignUp's reply; with it the user can begin USER_AUTH without a challenge."""
     attempt = Attempt(client, "USER_AUTH", user, user.username, user.username, pool.clock())
     return pool.sessions.open(attempt, SIGNED_UP, None).session
 
 
 def _begin_after_sign_up(pool: Core, attempt: Attempt, session: str) -> Reply:
-    """Return tokens at once if a code to a verified address could be the first factor (developer guide)."""
+    """Return tokens at once if a code could be the first factor and its address is verified (developer guide)."""
     pending = pool.sessions.find(attempt.client, session)
     if pending.challenge != SIGNED_UP or pending.attempt.user is not attempt.user:
         raise error_templates.SESSION_UNKNOWN.refusal()
@@ -176,7 +177,7 @@ def _begin_after_sign_up(pool: Core, attempt: Attempt, session: str) -> Reply:
 def _issue_factor(
     pool: Core, attempt: Attempt, factor: State, parameters: Mapping[str, str], metadata: Metadata = None
 ) -> Reply:
-    """Request a first factor, or check the answer if AuthParameters or ChallengeResponses already contain one."""
+    """Issue a first factor's challenge, or check the answer if AuthParameters or ChallengeResponses contain it already."""
     if factor is State.PASSWORD and parameters.get("PASSWORD"):
         return sign_in_with_password(pool, attempt, parameters, metadata)
     attempt = devices.with_known_device_key(pool, attempt, parameters)
@@ -186,8 +187,8 @@ def _issue_factor(
     if factor is State.WEB_AUTHN:
         return _issue(pool, attempt, factor, *_passkey_request(pool, attempt))
     if factor in PASSWORDLESS:
-        return _issue(pool, attempt, factor, *code_answers.send_first_code(pool, attempt, factor))
-    # PASSWORD and PASSWORD_SRP as ChallengeName: in the API's enumeration, and in no trace.
+        return _issue(pool, attempt, factor, *code_answers.send_first_factor_code(pool, attempt, factor))
+    # The API's enumeration of ChallengeName has PASSWORD and PASSWORD_SRP; no recorded sign-in shows them.
     return _issue(pool, attempt, factor, {})
 
 
@@ -199,7 +200,7 @@ def _issue(
     expected_answer: FirstFactorCode | PasskeyChallenge | None = None,
 ) -> Reply:
     reply = steps.issue_challenge(pool, attempt, challenge, parameters, expected_answer)
-    # Also present if a first factor is requested directly (AWS API reference, InitiateAuth, examples).
+    # Also present after PREFERRED_CHALLENGE (AWS API reference, InitiateAuth, examples).
     reply["AvailableChallenges"] = [factor.value for factor in attempt.first_factors]
     return reply
 
@@ -208,34 +209,34 @@ def _passkey_request(pool: Core, attempt: Attempt) -> tuple[dict[str, str], Pass
     settings, user = pool.configuration.webauthn, attempt.user
     if settings is None:
         raise error_templates.NO_RELYING_PARTY.refusal()
-    # If MFA is required, the passkey has to satisfy it, even if the user has since disabled MFA by passkey.
-    as_mfa = user is not None and passkey_satisfies_mfa(pool.configuration, user)
-    required = as_mfa or pool.configuration.mfa == "ON"
+    # If the pool requires MFA, the passkey has to satisfy it, even if the user has since turned this off.
+    satisfies_mfa = user is not None and passkey_satisfies_mfa(pool.configuration, user)
+    must_verify_user = satisfies_mfa or pool.configuration.mfa == "ON"
     challenge = PasskeyChallenge(
         pool.entropy(passkeys.CHALLENGE_BYTES),
         settings.relying_party_id,
-        "required" if required else settings.user_verification,
+        "required" if must_verify_user else settings.user_verification,
     )
     if user is not None:
         allowed = passkeys.allowed_credentials(user, settings.relying_party_id)
     else:
-        name = codes.base64url(pool.stable_bytes("credential", attempt.submitted_name))
-        allowed = [{"type": "public-key", "id": name, "transports": ["internal"]}]
+        credential_id = codes.base64url(pool.stable_bytes("credential", attempt.submitted_name))
+        allowed = [{"type": "public-key", "id": credential_id, "transports": ["internal"]}]
     timeout = attempt.client.auth_session_validity * 60_000
     options = passkeys.request_options(challenge, allowed, timeout)
     return {"CREDENTIAL_REQUEST_OPTIONS": options}, challenge
 
 
 def select_challenge(pool: Core, answer: ChallengeAnswer) -> Reply:
-    """Handle SELECT_CHALLENGE; it may replace a requested first factor, and contain the answer to the chosen one."""
+    """Handle the ChallengeName SELECT_CHALLENGE, which may also replace a requested factor or contain its answer."""
     factor = _chosen_factor(answer, required_parameter(answer.responses, "ANSWER"))
     if factor is State.WEB_AUTHN and answer.responses.get("CREDENTIAL"):
         return web_authn(pool, answer)
     return _issue_factor(pool, answer.attempt, factor, answer.responses, answer.metadata)
 
 
-def choose(pool: Core, answer: ChallengeAnswer, *, factor: State, parameter: str) -> Reply:
-    """Handle the ChallengeName PASSWORD or PASSWORD_SRP, if it was requested or can be chosen."""
+def password_factor(pool: Core, answer: ChallengeAnswer, *, factor: State, parameter: str) -> Reply:
+    """Handle the ChallengeName PASSWORD or PASSWORD_SRP, if this factor was requested or is available."""
     _chosen_factor(answer, factor)
     required_parameter(answer.responses, parameter)
     return _issue_factor(pool, answer.attempt, factor, answer.responses, answer.metadata)
@@ -261,8 +262,8 @@ def web_authn(pool: Core, answer: ChallengeAnswer) -> Reply:
         raise error_templates.PASSKEY_REFUSED.refusal()
     passkey = passkeys.verify_assertion(challenge, user, credential)
     attempt = evolve(attempt, methods=(*attempt.methods, passkey.method), second_factor_passed=True)
-    if user.status is Status.RESET_REQUIRED and user.credential is None:
-        user.status = Status.CONFIRMED
+    if user.is_imported:
+        user.status, user.modified = Status.CONFIRMED, pool.clock()
     return next_challenge(pool, attempt, answer.metadata)
 
 

@@ -1,9 +1,9 @@
-"""Answers with a code: a second factor, its set-up, or a one-time password as the first factor.
+"""Checks answers that contain a code: for a second factor, for MFA_SETUP, or for a first factor.
 
-Wrong codes of a second factor count towards the lock-out. Wrong one-time passwords do not (measured: six in
-a row); they have eight digits, and the right one confirms: "your user pool marks the user's unverified email
-address or phone number attribute as verified. The user status also changed from UNCONFIRMED to CONFIRMED"
--- developer guide, "Authentication flows".
+A wrong code for a second factor counts towards the lock-out; a wrong code for a first factor does not (measured
+with six in a row). A correct code for a first factor also confirms the user: "your user pool marks the user's
+unverified email address or phone number attribute as verified. The user status also changed from UNCONFIRMED to
+CONFIRMED" -- developer guide, "Authentication flows".
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from authfsm.protocol.states import State
 
 
 def select_mfa_type(pool: Core, answer: ChallengeAnswer) -> Reply:
-    """SELECT_MFA_TYPE."""
+    """Handle SELECT_MFA_TYPE."""
     offered: RequiredMfa = answer.pending.expected_answer
     factor = required_parameter(answer.responses, "ANSWER")
     if factor not in offered.factors:
@@ -35,7 +35,7 @@ def select_mfa_type(pool: Core, answer: ChallengeAnswer) -> Reply:
 
 
 def second_factor_code(pool: Core, answer: ChallengeAnswer) -> Reply:
-    """SMS_MFA and EMAIL_OTP: the right code also verifies its address (developer guide)."""
+    """Handle SMS_MFA and EMAIL_OTP as second factors; the correct code also verifies its address (developer guide)."""
     expected: steps.SecondFactorCode = answer.pending.expected_answer
     user, factor = answer.user, State[answer.pending.challenge]
     code = required_parameter(answer.responses, f"{factor}_CODE")
@@ -54,12 +54,12 @@ def second_factor_code(pool: Core, answer: ChallengeAnswer) -> Reply:
 
 
 def software_token(pool: Core, answer: ChallengeAnswer) -> Reply:
-    """SOFTWARE_TOKEN_MFA: a TOTP that was not used before."""
+    """Handle SOFTWARE_TOKEN_MFA; a TOTP can be used once."""
     user, code = answer.user, required_parameter(answer.responses, "SOFTWARE_TOKEN_MFA_CODE")
     user.lock_out.check(pool.elapsed())
     if user.software_token is None:
         raise error_templates.TOTP_NOT_SET_UP.refusal()
-    if not codes.spend_totp(user.software_token, code, pool.clock()):
+    if not codes.use_totp(user.software_token, code, pool.clock()):
         user.lock_out.record_failure(pool.elapsed())
         raise error_templates.TOTP_MISMATCH.refusal()
     attempt = _with_second_factor(pool, answer.attempt, State.SOFTWARE_TOKEN_MFA)
@@ -67,12 +67,15 @@ def software_token(pool: Core, answer: ChallengeAnswer) -> Reply:
 
 
 def mfa_setup(pool: Core, answer: ChallengeAnswer) -> Reply:
-    """MFA_SETUP: after VerifySoftwareToken, or with an address in EMAIL (clients) or email (developer guide)."""
+    """Handle MFA_SETUP: VerifySoftwareToken has verified a TOTP, or the answer contains an e-mail address.
+
+    Clients send the address as EMAIL; the developer guide names the parameter email.
+    """
     progress: steps.MfaSetupProgress = answer.pending.expected_answer
-    ways = pool.configuration.contradictions
+    contradictions = pool.configuration.contradictions
     address = answer.responses.get("EMAIL") or answer.responses.get("email")
     if address:
-        if State.EMAIL_OTP not in progress.factors or not ways.email_mfa_setup_in_session:
+        if State.EMAIL_OTP not in progress.factors or not contradictions.email_mfa_setup_in_session:
             raise error_templates.MFA_SETUP_NOT_OFFERED.refusal()
         if not EMAIL.fullmatch(address):
             raise error_templates.BAD_EMAIL.refusal()
@@ -81,7 +84,7 @@ def mfa_setup(pool: Core, answer: ChallengeAnswer) -> Reply:
         return steps.issue_factor_challenge(pool, answer.attempt, answer.user, State.EMAIL_OTP, address)
     if not progress.verified:
         raise error_templates.MFA_SETUP_UNFINISHED.refusal()
-    if ways.totp_required_after_setup:
+    if contradictions.totp_required_after_setup:
         factor = State.SOFTWARE_TOKEN_MFA
         return steps.issue_factor_challenge(pool, answer.attempt, answer.user, factor)
     attempt = _with_second_factor(pool, answer.attempt, State.MFA_SETUP)
@@ -95,19 +98,21 @@ def _with_second_factor(pool: Core, attempt: Attempt, challenge: State) -> Attem
         return attempt
     if not pool.configuration.contradictions.custom_challenge_after_mfa:
         return evolve(attempt, custom_passed=True)
-    return evolve(attempt, rounds=(*attempt.rounds, triggers.passed_round(challenge)))
+    return attempt.with_challenge_result(triggers.passed_challenge(challenge))
 
 
 @frozen
 class FirstFactorCode:
-    """A one-time password, and the address it was sent to; an unknown user's is sent nowhere."""
+    """The code of a first factor and its address; the code for an unknown user is not sent."""
 
     code: Secret[str]
     address: str
 
 
-def send_first_code(pool: Core, attempt: Attempt, factor: State) -> tuple[dict[str, str], FirstFactorCode]:
-    """Send the code of EMAIL_OTP or SMS_OTP; return ChallengeParameters and what is expected back."""
+def send_first_factor_code(
+    pool: Core, attempt: Attempt, factor: State
+) -> tuple[dict[str, str], FirstFactorCode]:
+    """Send the code of EMAIL_OTP or SMS_OTP; return the ChallengeParameters and the expected code."""
     code = pool.new_code(pool.configuration.contradictions.first_factor_digits)
     if attempt.user is not None:
         user, client = attempt.user, attempt.client
@@ -120,24 +125,24 @@ def send_first_code(pool: Core, attempt: Attempt, factor: State) -> tuple[dict[s
 
 
 def email_otp(pool: Core, answer: ChallengeAnswer) -> Reply:
-    """EMAIL_OTP, as the first or as the second factor."""
+    """Handle EMAIL_OTP, as the first or as the second factor."""
     is_first = isinstance(answer.pending.expected_answer, FirstFactorCode)
-    return (first_code if is_first else second_factor_code)(pool, answer)
+    return (first_factor_code if is_first else second_factor_code)(pool, answer)
 
 
-def first_code(pool: Core, answer: ChallengeAnswer) -> Reply:
-    """EMAIL_OTP and SMS_OTP as first factor."""
+def first_factor_code(pool: Core, answer: ChallengeAnswer) -> Reply:
+    """Handle EMAIL_OTP and SMS_OTP as first factors."""
     expected: FirstFactorCode = answer.pending.expected_answer
     factor, user = State[answer.pending.challenge], answer.attempt.user
     code = required_parameter(answer.responses, f"{factor}_CODE")
     if not pool.is_code(expected.code, code) or user is None:
         raise error_templates.CODE_MISMATCH.refusal()
-    # After the code: only who has it learns which devices exist. The same code can be sent again.
+    # The device is checked after the code: only who has the code may learn which devices exist. If the device is
+    # refused, the client can send the same code again.
     attempt = devices.with_device_key(pool, answer.attempt, answer.responses)
     attribute = "email" if factor is State.EMAIL_OTP else "phone_number"
     pool.users.mark_verified(user, attribute, expected.address)
-    imported = user.status is Status.RESET_REQUIRED and user.credential is None
-    if user.status is Status.UNCONFIRMED or imported:
+    if user.status is Status.UNCONFIRMED or user.is_imported:
         # Imported users "aren't required to set a password before sign-in" (developer guide).
         user.status, user.modified = Status.CONFIRMED, pool.clock()
     return next_challenge(pool, with_first_factor(attempt, factor), answer.metadata)

@@ -1,8 +1,8 @@
-"""Remembered devices: how the pool issues their keys, confirms them, and asks for their proof.
+"""Tracked devices: issues their keys, decides when a sign-in must prove one, and answers the API's device operations.
 
-A sign-in without DEVICE_KEY returns NewDeviceMetadata; ConfirmDevice gives the device an SRP verifier of its
-own; after it, or after UpdateDeviceStatus, DEVICE_KEY leads to DEVICE_SRP_AUTH.
--- developer guide, "Working with user devices in your user pool"
+A sign-in without DEVICE_KEY returns NewDeviceMetadata. ConfirmDevice gives the device its own SRP verifier. The
+device is remembered after ConfirmDevice or after UpdateDeviceStatus, as the pool is configured; a sign-in with its
+DEVICE_KEY then has to pass DEVICE_SRP_AUTH. -- developer guide, "Working with user devices in your user pool"
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from authfsm.local.state.token_claims import PASSKEY_METHODS
 from authfsm.local.state.users import DeviceRecord, User
 from authfsm.protocol.states import State
 
-_MOST_UNCONFIRMED: Final = 32
+_MAX_UNCONFIRMED: Final = 32
 
 
 def device_srp_key(client_id: str, name: str, device_key: str) -> str:
-    """Return the second key of a DEVICE_SRP_AUTH challenge, whose answer may have no session."""
+    """Return the key that identifies a DEVICE_SRP_AUTH challenge if its answer has no session."""
     return f"device:{client_id}:{name}:{device_key}"
 
 
 def confirmed_device(user: User, key: str) -> DeviceRecord:
-    """Return a confirmed device of a user; refuse with "Device does not exist." without one."""
+    """Return the confirmed device with a key; refuse an unknown or unconfirmed one: "Device does not exist."."""
     device = user.devices.get(key)
     if device is None or device.credential is None:
         raise error_templates.NO_SUCH_DEVICE.refusal()
@@ -41,7 +41,7 @@ def confirmed_device(user: User, key: str) -> DeviceRecord:
 
 
 def with_device_key(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> Attempt:
-    """Return the attempt with a DEVICE_KEY, if the pool tracks devices; an unknown device is refused."""
+    """Return the attempt with the request's DEVICE_KEY, if the flow tracks devices; refuse an unknown device."""
     key = parameters.get("DEVICE_KEY")
     if not key or attempt.user is None or not _is_tracking(pool, attempt):
         return attempt
@@ -49,7 +49,10 @@ def with_device_key(pool: Core, attempt: Attempt, parameters: Mapping[str, str])
 
 
 def with_known_device_key(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> Attempt:
-    """Return the attempt with a known DEVICE_KEY; an unknown one is ignored until the user has proved something."""
+    """Return the attempt with the request's DEVICE_KEY if it is known.
+
+    An unknown key is not refused before a factor is proved: the refusal would reveal which devices exist.
+    """
     try:
         return with_device_key(pool, attempt, parameters)
     except PoolRefusal:
@@ -57,25 +60,27 @@ def with_known_device_key(pool: Core, attempt: Attempt, parameters: Mapping[str,
 
 
 def device_to_prove(pool: Core, attempt: Attempt) -> DeviceRecord | None:
-    """Return the remembered device that this attempt has still to prove; None if there is none."""
+    """Return the remembered device that this attempt must still prove; None if there is none."""
     if attempt.device_proved or attempt.user is None or not _is_tracking(pool, attempt):
         return None
-    if PASSKEY_METHODS & set(attempt.methods):  # Nothing follows a passkey.
+    if PASSKEY_METHODS & set(attempt.methods):  # No further challenge follows a passkey.
         return None
     device = attempt.user.devices.get(attempt.device_key or "")
     return device if device is not None and device.remembered else None
 
 
 def replaces_second_factor(pool: Core, attempt: Attempt, challenge: State) -> bool:
-    """Return whether a remembered device replaces a second factor, which is never MFA_SETUP (inferred)."""
+    """Return whether a remembered device replaces the challenge of a second factor; never MFA_SETUP (inferred)."""
     configuration = pool.configuration
     if configuration.device is None or challenge is State.MFA_SETUP:
         return False
-    ways = configuration.contradictions
-    if challenge is State.EMAIL_OTP and not ways.device_replaces_email_mfa:
+    contradictions = configuration.contradictions
+    if challenge is State.EMAIL_OTP and not contradictions.device_replaces_email_mfa:
         return False
     device = attempt.existing_user.devices.get(attempt.device_key or "")
-    if device is None or not (device.after_mfa or ways.device_replaces_mfa_enabled_later):
+    if device is None or not (
+        device.second_factor_passed or contradictions.device_replaces_mfa_enabled_later
+    ):
         return False
     return configuration.device.challenge_required_on_new_device
 
@@ -83,14 +88,14 @@ def replaces_second_factor(pool: Core, attempt: Attempt, challenge: State) -> bo
 def _is_tracking(pool: Core, attempt: Attempt) -> bool:
     if pool.configuration.device is None:
         return False
-    ways = pool.configuration.contradictions
+    contradictions = pool.configuration.contradictions
     if attempt.flow == "USER_AUTH":
-        return ways.devices_tracked_in_user_auth
-    return ways.devices_tracked_in_admin_flows or not attempt.flow.startswith("ADMIN_")
+        return contradictions.devices_tracked_in_user_auth
+    return contradictions.devices_tracked_in_admin_flows or not attempt.flow.startswith("ADMIN_")
 
 
 def new_device_metadata(pool: Core, attempt: Attempt, user: User) -> dict[str, str] | None:
-    """Return NewDeviceMetadata for a sign-in without a device; None if the reply has none."""
+    """Return the NewDeviceMetadata of a sign-in without DEVICE_KEY; None if the reply has none."""
     now = pool.clock()
     if attempt.device_key is not None:
         if device := user.devices.get(attempt.device_key):
@@ -98,9 +103,9 @@ def new_device_metadata(pool: Core, attempt: Attempt, user: User) -> dict[str, s
         return None
     if not _is_tracking(pool, attempt):
         return None
-    # The oldest devices that were never confirmed are removed.
+    # Every such sign-in adds a device: the oldest unconfirmed ones are removed.
     unconfirmed = [key for key, device in user.devices.items() if device.credential is None]
-    for key in unconfirmed[: max(0, len(unconfirmed) - _MOST_UNCONFIRMED + 1)]:
+    for key in unconfirmed[: max(0, len(unconfirmed) - _MAX_UNCONFIRMED + 1)]:
         del user.devices[key]
     key = f"{pool.configuration.region}_{pool.token_issuer.uuid()}"
     group_key = f"-{urlsafe_b64encode(pool.entropy(6)).decode()}"
@@ -109,7 +114,7 @@ def new_device_metadata(pool: Core, attempt: Attempt, user: User) -> dict[str, s
 
 
 def confirm(pool: Core, user: User, request: Request) -> Reply:
-    """ConfirmDevice, with the access token of this sign-in or an earlier one (asserted)."""
+    """Answer ConfirmDevice; its access token may be that of an earlier sign-in (a client's tests against AWS)."""
     device = user.devices.get(request["DeviceKey"])
     configuration = pool.configuration.device
     if device is None or configuration is None:
@@ -129,7 +134,7 @@ def confirm(pool: Core, user: User, request: Request) -> Reply:
 
 
 def update_status(pool: Core, user: User, request: Request) -> None:
-    """UpdateDeviceStatus and AdminUpdateDeviceStatus."""
+    """Answer UpdateDeviceStatus and AdminUpdateDeviceStatus."""
     device = confirmed_device(user, request["DeviceKey"])
     status = request.get("DeviceRememberedStatus")
     if status not in {"remembered", "not_remembered"}:
@@ -139,23 +144,23 @@ def update_status(pool: Core, user: User, request: Request) -> None:
 
 
 def forget(_: Core, user: User, request: Request) -> None:
-    """ForgetDevice and AdminForgetDevice."""
+    """Answer ForgetDevice and AdminForgetDevice."""
     del user.devices[confirmed_device(user, request["DeviceKey"]).key]
 
 
 def get(_: Core, user: User, request: Request) -> Reply:
-    """GetDevice and AdminGetDevice."""
+    """Answer GetDevice and AdminGetDevice."""
     return {"Device": device_for_api(confirmed_device(user, request["DeviceKey"]))}
 
 
 def list_all(_: Core, user: User, request: Request) -> Reply:
-    """ListDevices and AdminListDevices: the confirmed devices, 60 on a page or `Limit`."""
+    """Answer ListDevices and AdminListDevices, with pages of `Limit` confirmed devices; 60 without Limit."""
     confirmed = {each.key: each for each in user.devices.values() if each.credential}
     return paginate(confirmed, device_for_api, request, "Devices", position="PaginationToken")
 
 
 def device_for_api(device: DeviceRecord) -> dict[str, Any]:
-    """Return a DeviceType."""
+    """Return a device as the API's DeviceType."""
     remembered = "remembered" if device.remembered else "not_remembered"
     result: dict[str, Any] = {
         "DeviceKey": device.key,

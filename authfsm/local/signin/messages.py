@@ -1,10 +1,10 @@
-"""Sends messages into the outbox, with codes that confirm an account, reset a password or verify an address.
+"""Puts messages into the outbox, checks the codes that confirm accounts, reset passwords and verify addresses.
 
 With CustomEmailSender or CustomSMSSender, "Amazon Cognito invokes a Lambda function instead of its default
-behavior" (developer guide); that CustomMessage is then not called is inferred. The outbox has every message.
+behavior" (developer guide); that CustomMessage is then not called is inferred. The outbox gets every message.
 
-A code is checked against the one that was sent last for the same purpose. It expires, and the first right
-answer uses it up. Cognito's hourly quotas per user are counted here too.
+Only the last code of each purpose is valid. It expires, and the first correct answer uses it up. This module also
+applies Cognito's hourly quotas per user.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ from attrs import field, frozen
 
 from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
+from authfsm.local.config.lambda_functions import TriggerResponse
 from authfsm.local.config.pool_configuration import AppClient
 from authfsm.local.signin import triggers
-from authfsm.local.signin.triggers import Metadata, Subject, TriggerResponse
+from authfsm.local.signin.triggers import Metadata, Subject
 from authfsm.local.state.codes import Message, Purpose, masked_address
 from authfsm.local.state.core import Core, Request
 from authfsm.local.state.users import User, VerificationCode
 
 _CODE, _LINK, _USERNAME = "{####}", "{##Click Here##}", "{username}"
-_SENDERS: Final = {"EMAIL": "Email", "SMS": "SMS"}
+_SENDER_NAMES: Final = {"EMAIL": "Email", "SMS": "SMS"}
 _TEXT_MEMBERS: Final = {"EMAIL": "emailMessage", "SMS": "smsMessage"}
 
 
 @frozen
 class Delivery:
-    """A code or a temporary password to send; the client is None for an administrator."""
+    """A code or a temporary password to send; `client` is None if an administrator made the request."""
 
     user: User
     to: str
@@ -42,33 +43,37 @@ class Delivery:
     metadata: Metadata = None
 
     def call(self, pool: Core, name: str, request: dict[str, Any], *members: str) -> TriggerResponse | None:
-        """Call a function, if the pool has it, with the user's attributes and these response members."""
+        """Call a Lambda function, if the pool has it, with the user's attributes and empty response members."""
         event = str(self.purpose) if isinstance(self.purpose, Purpose) else "Authentication"
-        request |= triggers.user_facts(None, self.user)
+        request |= triggers.user_members(None, self.user)
         subject = Subject(self.user.username, self.client, self.metadata)
         return triggers.call(pool, f"{name}_{event}", subject, request, dict.fromkeys(members))
 
 
 def send(pool: Core, delivery: Delivery) -> None:
-    """Send a message into the outbox, and call the pool's functions for it; they get the code in base64."""
+    """Put a message into the outbox, and call the pool's Lambda functions for it: a custom sender or CustomMessage.
+
+    A custom sender gets the code in base64 and not encrypted: a local pool has no key of AWS KMS.
+    """
     subject = text = None
-    kind = _SENDERS[delivery.medium]
+    sender = _SENDER_NAMES[delivery.medium]
     code = b64encode(delivery.code.reveal().encode()).decode()
-    request = {"type": f"custom{kind}SenderRequestV1", "code": code}
-    if delivery.call(pool, f"Custom{kind}Sender", request) is None:
+    request = {"type": f"custom{sender}SenderRequestV1", "code": code}
+    if delivery.call(pool, f"Custom{sender}Sender", request) is None:
         subject, text = _custom_text(pool, delivery)
-    d, username = delivery, delivery.user.username
-    message = Message(username, d.to, d.medium, d.purpose, d.code, pool.clock(), subject, text)
-    pool.outbox.put(message)
+    username, to, medium = delivery.user.username, delivery.to, delivery.medium
+    pool.outbox.put(
+        Message(username, to, medium, delivery.purpose, delivery.code, pool.clock(), subject, text)
+    )
 
 
 def _custom_text(pool: Core, delivery: Delivery) -> tuple[str | None, Secret[str] | None]:
-    """Return the subject and text that CustomMessage gives a message; None for Cognito's own."""
-    invites = delivery.purpose == Purpose.ADMIN_CREATE_USER
+    """Return the subject and the text from CustomMessage; None stands for Cognito's default."""
+    is_invitation = delivery.purpose == Purpose.ADMIN_CREATE_USER
     request = {
         "codeParameter": _CODE,
         "linkParameter": _LINK,
-        "usernameParameter": _USERNAME if invites else None,
+        "usernameParameter": _USERNAME if is_invitation else None,
     }
     members = ("smsMessage", "emailMessage", "emailSubject")
     response = delivery.call(pool, "CustomMessage", request, *members)
@@ -86,7 +91,7 @@ def _custom_text(pool: Core, delivery: Delivery) -> tuple[str | None, Secret[str
 SIGN_UP: Final = "sign-up"
 RESET: Final = "reset"
 _CODE_KEYS: Final = {Purpose.SIGN_UP: SIGN_UP, Purpose.RESEND_CODE: SIGN_UP, Purpose.FORGOT_PASSWORD: RESET}
-"""The keys of the codes that do not verify an attribute."""
+"""The keys in `Account.codes` of the codes that do not verify an attribute."""
 
 # "Sign-up confirmation code validity period: 24 hours. User attribute verification code validity period:
 # 24 hours. Forgot password code validity period: 1 hour" -- developer guide, "Quotas in Amazon Cognito"
@@ -94,8 +99,8 @@ _CODE_LIFETIME: Final = timedelta(hours=24)
 _RESET_CODE_LIFETIME: Final = timedelta(hours=1)
 
 # "Maximum number of ... requests per user per hour" -- the same page. For the two operations of a forgotten
-# password it is "5-20", by a risk that Cognito estimates in a way that is not known: here it is 20.
-_PER_HOUR: Final = {
+# password the page says "5-20", depending on a risk estimate that AWS does not document; this pool allows 20.
+_MAX_CALLS_PER_HOUR: Final = {
     "ConfirmForgotPassword": 20,
     "ForgotPassword": 20,
     "ResendConfirmationCode": 5,
@@ -107,14 +112,14 @@ _PER_HOUR: Final = {
 
 
 def count_call(pool: Core, user: User | None, operation: str, submitted_name: str = "") -> None:
-    """Count a call of an operation with an hourly quota, for a user or an unknown name alike, or refuse it."""
+    """Count a call of an operation with an hourly quota, or refuse it; unknown names have the same quotas as users."""
     if not pool.configuration.per_user_quotas:
         return
     account = user.account if user else pool.account_of_unknown_name(submitted_name)
     now, hour = pool.elapsed(), timedelta(hours=1)
     recent = [at for at in account.calls.get(operation, ()) if now - at < hour]
-    # That a refused call does not count is inferred.
-    if len(recent) >= _PER_HOUR[operation]:
+    # Inferred: a refused call does not count.
+    if len(recent) >= _MAX_CALLS_PER_HOUR[operation]:
         raise error_templates.LIMIT_EXCEEDED.refusal()
     account.calls[operation] = (*recent, now)
 
@@ -128,7 +133,7 @@ def send_code(  # noqa: PLR0917 - the parts of one message
     request: Request,
     address: str | None = None,
 ) -> dict[str, str]:
-    """Send a code, perhaps to an address that is not the user's yet; return CodeDeliveryDetails."""
+    """Send a code to the user's attribute, or to a new `address` for it; return CodeDeliveryDetails."""
     address = address or user.attributes.get(attribute, "")
     code, code_key = pool.new_code(), _CODE_KEYS.get(purpose, attribute)
     expires = pool.elapsed() + (_RESET_CODE_LIFETIME if code_key == RESET else _CODE_LIFETIME)
@@ -149,29 +154,29 @@ def _delivery_details(attribute: str, address: str) -> dict[str, str]:
 
 
 def check_code(pool: Core, user: User, code_key: str, code: str, *, hidden: bool = False) -> VerificationCode:
-    """Return the code that was sent, if this is the right one; with `hidden`, wrong codes do not reveal the user."""
+    """Return the sent code's record if `code` is correct; if `hidden`, refuse a wrong code as for an unknown user."""
     sent = user.account.codes.get(code_key)
     if sent is None and code_key == SIGN_UP and "code-123456" in pool.configuration.accept:
         sent = VerificationCode(pool.new_code(), "", "", pool.elapsed() + _CODE_LIFETIME)
-    right = sent is not None and pool.is_code(sent.code, code)
-    if hidden and not right:
+    is_correct = sent is not None and pool.is_code(sent.code, code)
+    if hidden and not is_correct:
         raise error_templates.VERIFICATION_CODE_MISMATCH.refusal()
     if sent is None or pool.elapsed() >= sent.expires:
         raise error_templates.VERIFICATION_CODE_EXPIRED.refusal()
-    if not right:
+    if not is_correct:
         raise error_templates.VERIFICATION_CODE_MISMATCH.refusal()
     return sent
 
 
 def confirmation_attribute(pool: Core, user: User) -> str | None:
-    """Return the attribute whose verification confirms a sign-up, the number first (developer guide); None if none."""
-    required = pool.configuration.auto_verified_attributes
-    names = (n for n in ("phone_number", "email") if n in required and user.attributes.get(n))
+    """Return the attribute whose code confirms a sign-up; None without one. A phone number wins (developer guide)."""
+    verified = pool.configuration.auto_verified_attributes
+    names = (n for n in ("phone_number", "email") if n in verified and user.attributes.get(n))
     return next(names, None)
 
 
 def simulated_address(pool: Core, medium: str, submitted_name: str) -> str:
-    """Return an unknown user's address, always the same for a name: the name itself if it is such an address."""
+    """Return an unknown user's simulated address: the name if it is an address, else always the same for a name."""
     random = pool.stable_bytes(medium, submitted_name)
     if medium == "SMS":
         number = f"+1555{int.from_bytes(random[:4], 'big') % 10**7:07d}"
@@ -181,10 +186,10 @@ def simulated_address(pool: Core, medium: str, submitted_name: str) -> str:
 
 
 def simulated_delivery(pool: Core, submitted_name: str) -> dict[str, Any]:
-    """Return CodeDeliveryDetails for an unknown user, always the same for a name (developer guide)."""
+    """Return simulated CodeDeliveryDetails for an unknown user, always the same for a name (developer guide)."""
     settings = pool.configuration
-    # "determined by the input username format and verification settings of the user pool" (developer guide); by
-    # recovery settings if nothing is verified (inferred).
+    # "determined by the input username format and verification settings of the user pool" (developer guide). If
+    # the pool verifies no attribute, AccountRecoverySetting determines it (inferred).
     attributes = settings.auto_verified_attributes or settings.account_recovery[:1] or ("phone_number",)
     by_email = "@" in submitted_name or bool({"email", "verified_email"} & set(attributes))
     by_sms = submitted_name.startswith("+") or not by_email

@@ -1,7 +1,7 @@
-"""Checking and setting passwords, in clear or by SRP.
+"""Checks passwords, which arrive in clear or as an SRP proof, and sets new ones.
 
-The checks come in this order: may this user sign in, is the user locked out, is the password right, has a
-temporary password expired. For an unknown user the same work is done as for one who exists.
+The order of the checks: the user may sign in, the user is not locked out, the password is correct, a temporary
+password has not expired. An unknown user costs the same work as an existing one, so that time reveals nothing.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ def check_password(pool: Core, attempt: Attempt, password: Secret[str]) -> None:
         raise error_templates.WRONG_PASSWORD.refusal()
     _ensure_can_sign_in(pool, attempt.client, user)
     credential = user.credential or pool.simulated_credential(name)
-    _record_check(pool, user, right=_matches(pool, credential, user.username, password))
+    _require_correct(pool, user, is_correct=_matches(pool, credential, user.username, password))
 
 
 def begin_srp(pool: Core, attempt: Attempt, srp_a: str) -> SrpProof:
-    """Begin an SRP exchange; for an unknown user, or one without a password, with a simulated one."""
+    """Begin an SRP exchange; an unknown user, or one without a password, gets a simulated verifier."""
     credential = attempt.user.credential if attempt.user is not None else None
     credential = credential or pool.simulated_credential(attempt.submitted_name)
     return srp_proofs.begin_proof(pool.realm, attempt.username, credential, srp_a, pool.entropy)
@@ -43,17 +43,17 @@ def begin_srp(pool: Core, attempt: Attempt, srp_a: str) -> SrpProof:
 def _matches(pool: Core, credential: PasswordRecord, name: str, password: Secret[str]) -> bool:
     try:
         return credential.matches(pool.realm, name, password)
-    except srp.SrpRefused:  # text that cannot be encoded in UTF-8
+    except srp.SrpRefused:  # the password cannot be encoded in UTF-8
         return False
 
 
 def check_srp_claim(pool: Core, attempt: Attempt, proof: SrpProof, responses: Mapping[str, str]) -> None:
     """Refuse an answer that does not prove the password, and a user who may not sign in."""
     if attempt.user is None:
-        proves(pool, proof, responses)
+        is_valid_srp_claim(pool, proof, responses)
         raise error_templates.WRONG_PASSWORD.refusal()
     _ensure_can_sign_in(pool, attempt.client, attempt.user)
-    _record_check(pool, attempt.user, right=proves(pool, proof, responses))
+    _require_correct(pool, attempt.user, is_correct=is_valid_srp_claim(pool, proof, responses))
 
 
 def _ensure_can_sign_in(pool: Core, client: AppClient, user: User) -> None:
@@ -61,19 +61,19 @@ def _ensure_can_sign_in(pool: Core, client: AppClient, user: User) -> None:
     user.lock_out.check(pool.elapsed())
 
 
-def proves(pool: Core, proof: SrpProof, responses: Mapping[str, str]) -> bool:
-    """Return whether an answer proves an SRP exchange, within the pool's tolerance for its TIMESTAMP."""
+def is_valid_srp_claim(pool: Core, proof: SrpProof, responses: Mapping[str, str]) -> bool:
+    """Return whether an answer's PASSWORD_CLAIM_SIGNATURE is correct and its TIMESTAMP is within the pool's tolerance."""
     tolerance = pool.configuration.contradictions.timestamp_tolerance
     return proof.is_proved_by(responses, pool.clock(), tolerance)
 
 
-def _record_check(pool: Core, user: User, *, right: bool) -> None:
-    if not right or user.credential is None:
+def _require_correct(pool: Core, user: User, *, is_correct: bool) -> None:
+    if not is_correct or user.credential is None:
         user.lock_out.record_failure(pool.elapsed())
         raise error_templates.WRONG_PASSWORD.refusal()
-    if user.status is Status.FORCE_CHANGE_PASSWORD and user.password_set is not None:
+    if user.status is Status.FORCE_CHANGE_PASSWORD and user.password_set_at is not None:
         days = pool.configuration.password_policy.temporary_password_validity_days
-        if pool.elapsed() >= user.password_set + timedelta(days=days):
+        if pool.elapsed() >= user.password_set_at + timedelta(days=days):
             raise error_templates.TEMPORARY_EXPIRED.refusal()
 
 
@@ -91,14 +91,14 @@ def check_policy(
     *,
     check: str = "",
 ) -> None:
-    """Refuse a new password that violates the policy, with InvalidPasswordException, unless the check is relaxed."""
+    """Refuse a new password that violates the policy, with InvalidPasswordException, unless `accept` names `check`."""
     why = pool.configuration.password_policy.violation(password.reveal())
     if why is not None:
         pool.refuse_or_record(check, template.refusal(why=why))
 
 
 def check_history(pool: Core, user: User, password: Secret[str]) -> None:
-    """Refuse a password that is the current one (inferred) or among the last PasswordHistorySize ones."""
+    """Refuse a password that equals one of the last PasswordHistorySize ones; the current one counts (inferred)."""
     current = () if user.credential is None else (user.credential,)
     size = pool.configuration.password_policy.password_history_size
     for credential in (*current, *user.previous_credentials)[:size]:
@@ -107,16 +107,16 @@ def check_history(pool: Core, user: User, password: Secret[str]) -> None:
 
 
 def set_password(pool: Core, user: User, password: Secret[str], *, temporary: bool) -> None:
-    """Give a user a password: its salt and verifier are stored, the password is not."""
+    """Set a user's password: the pool stores its salt and verifier, not the password."""
     size = pool.configuration.password_policy.password_history_size
     try:
-        credential = PasswordRecord.of(pool.realm, user.username, password, pool.entropy(16))
+        credential = PasswordRecord.from_password(pool.realm, user.username, password, pool.entropy(16))
     except srp.SrpRefused:
         raise error_templates.PASSWORD_POLICY.refusal(why="Password is not text") from None
     if user.credential is not None:
         user.previous_credentials = (user.credential, *user.previous_credentials)[:size]
     user.credential = credential
-    user.password_set, user.modified = pool.elapsed(), pool.clock()
+    user.password_set_at, user.modified = pool.elapsed(), pool.clock()
     end_sessions(pool, user)
     user.status = Status.FORCE_CHANGE_PASSWORD if temporary else Status.CONFIRMED
 

@@ -1,11 +1,11 @@
-"""Which factors a sign-in still needs: by Cognito's MFA decision tree, and towards the level of a step-up.
+"""Decides which factors a sign-in still needs, for MFA and for the target level of a step-up.
 
-The numbers in `required_mfa` are the steps of the decision tree in the developer guide, "Adding MFA to a
-user pool". A channel by which the account can be recovered (AccountRecoverySetting) is not a second factor.
+The numbers in the comments are the steps of the MFA decision tree in the developer guide, "Adding MFA to a user
+pool". An address that recovers the account (AccountRecoverySetting) cannot be a second factor.
 
-"Amazon Cognito steps the user up from the token's current factors to the highest-priority satisfiable
-level" -- developer guide, "Step-up authentication with the USER_AUTH flow". The MFA of user and pool is
-needed in any case, a factor is never set up on the way, and only methods that were proved count.
+"Amazon Cognito steps the user up from the token's current factors to the highest-priority satisfiable level" --
+developer guide, "Step-up authentication with the USER_AUTH flow". A step-up requires the MFA of user and pool in
+any case, sets up no factor, and counts only proved methods.
 """
 
 from __future__ import annotations
@@ -25,83 +25,85 @@ from authfsm.protocol.states import MFA_METHODS, RECOVERY_MECHANISMS, State
 
 _TOTP: Final = State.SOFTWARE_TOKEN_MFA
 ADDRESSES: Final = {State.SMS_MFA: "phone_number", State.EMAIL_OTP: "email"}
-"""The attribute to which a factor's code goes."""
+"""The attribute whose value is the address of a factor's code."""
 _FIRST_METHODS: Final = {**claims.AMR_METHODS, State.WEB_AUTHN: "passkey"}
-_LONGEST_MAX_AGE: Final = 10
+_MAX_AGE_DIGITS: Final = 10
 
 
 @frozen
 class RequiredMfa:
-    """The second factor that a sign-in needs, or SELECT_MFA_TYPE or MFA_SETUP with their factors."""
+    """The challenge of a required second factor; SELECT_MFA_TYPE and MFA_SETUP have `factors` to choose from."""
 
     challenge: State
     factors: tuple[State, ...] = ()
 
 
 def has_factor(user: User, factor: State) -> bool:
-    """Return whether the user has what a factor needs. The address need not be verified (developer guide)."""
+    """Return whether the user has a factor's secret or address, which need not be verified (developer guide)."""
     if factor is _TOTP:
         return user.software_token is not None
     return ADDRESSES[factor] in user.attributes
 
 
-def _factors_of(pool: PoolConfiguration, user: User) -> list[State]:
-    return [factor for factor in pool.mfa_methods if pool.mfa != "OFF" and has_factor(user, factor)]
+def _usable_factors(configuration: PoolConfiguration, user: User) -> list[State]:
+    methods = configuration.mfa_methods if configuration.mfa != "OFF" else ()
+    return [factor for factor in methods if has_factor(user, factor)]
 
 
-def active_factors(pool: PoolConfiguration, user: User) -> frozenset[State]:
-    """Return the second factors that the pool enables and that the user has and has switched on."""
-    return user.mfa_enabled & set(_factors_of(pool, user))
+def active_factors(configuration: PoolConfiguration, user: User) -> frozenset[State]:
+    """Return the second factors that the pool enables and that the user has and has enabled."""
+    return user.mfa_enabled & set(_usable_factors(configuration, user))
 
 
-def required_mfa(pool: PoolConfiguration, user: User) -> RequiredMfa | None:
-    """Return the second factor that a user needs after the first; None if none."""
-    if pool.mfa == "OFF":  # 1
+def required_mfa(configuration: PoolConfiguration, user: User) -> RequiredMfa | None:
+    """Return the second factor that MFA requires; None if it requires none."""
+    if configuration.mfa == "OFF":  # 1
         return None
-    if user.account.never_signed_in and pool.contradictions.first_sign_in_without_mfa:
+    if user.account.never_signed_in and configuration.contradictions.first_sign_in_without_mfa:
         return None
-    usable = [factor for factor in pool.mfa_methods if has_factor(user, factor)]
-    if pool.mfa == "OPTIONAL":  # 2
-        # A verified TOTP that SetUserMFAPreference never switched on is not asked for (reports of users).
+    usable = _usable_factors(configuration, user)
+    if configuration.mfa == "OPTIONAL":  # 2
+        # A verified TOTP is not required until SetUserMFAPreference enables it (reports of users).
         usable = [factor for factor in usable if factor in user.mfa_enabled]
         if not usable:
             return None
     preferred = user.preferred_mfa
     if preferred in usable:  # 3
-        only_recovery = pool.account_recovery == (RECOVERY_MECHANISMS.get(preferred),)
+        only_recovery = configuration.account_recovery == (RECOVERY_MECHANISMS.get(preferred),)
         if not only_recovery:
             return RequiredMfa(preferred)
     if _TOTP in usable:  # 4
         return _factor_or_choice(usable)
-    return _required_without_totp(pool, user, usable)
+    return _required_without_totp(configuration, user, usable)
 
 
-def _required_without_totp(pool: PoolConfiguration, user: User, usable: list[State]) -> RequiredMfa:
-    primary = pool.account_recovery[0] if pool.account_recovery else None
+def _required_without_totp(configuration: PoolConfiguration, user: User, usable: list[State]) -> RequiredMfa:
+    primary = configuration.account_recovery[0] if configuration.account_recovery else None
     addresses = [factor for factor in RECOVERY_MECHANISMS if has_factor(user, factor)]
     if len(addresses) == 1 and RECOVERY_MECHANISMS[addresses[0]] == primary:  # 5
         raise error_templates.NO_MFA_POSSIBLE.refusal()
-    fit = [factor for factor in usable if RECOVERY_MECHANISMS[factor] != primary]  # 5, 6
-    if fit:
-        return _factor_or_choice(fit)
-    # 5, where the factor of the user's address is not enabled: TOTP only. 7, without an address: any factor
-    # that does not recover the account.
+    suitable = [factor for factor in usable if RECOVERY_MECHANISMS[factor] != primary]  # 5, 6
+    if suitable:
+        return _factor_or_choice(suitable)
+    # 5: a user with an address, whose factor is not enabled, can set up TOTP only. 7: a user without an address
+    # can set up any factor that does not recover the account.
     settable = [
         factor
-        for factor in pool.mfa_methods
-        if factor is _TOTP or (not addresses and RECOVERY_MECHANISMS[factor] not in pool.account_recovery)
+        for factor in configuration.mfa_methods
+        if factor is _TOTP
+        or (not addresses and RECOVERY_MECHANISMS[factor] not in configuration.account_recovery)
     ]
-    # SMS is listed but cannot be set up in the sign-in: "phone_number must be set elsewhere"
-    # -- AWS API reference, InitiateAuth, MFA_SETUP. So it is not enough by itself.
-    if pool.mfa == "OPTIONAL" or not set(settable) - {State.SMS_MFA}:
+    # MFA_SETUP lists SMS, but SMS cannot be set up in the sign-in: "phone_number must be set elsewhere"
+    # -- AWS API reference, InitiateAuth, MFA_SETUP. So SMS alone is refused.
+    if configuration.mfa == "OPTIONAL" or not set(settable) - {State.SMS_MFA}:
         raise error_templates.NO_MFA_POSSIBLE.refusal()
     return RequiredMfa(State.MFA_SETUP, tuple(settable))
 
 
-def mfa_after_code(pool: PoolConfiguration, user: User, factor: State) -> RequiredMfa | None:
-    """Return the second factor after a code as first factor: a code by the other channel, if active."""
+def mfa_after_code(configuration: PoolConfiguration, user: User, factor: State) -> RequiredMfa | None:
+    """Return the second factor after a code as the first one: a code by the other medium, if active; else None."""
     other = State.SMS_MFA if factor is State.EMAIL_OTP else State.EMAIL_OTP
-    return RequiredMfa(other) if other in active_factors(pool, user) else None
+    return RequiredMfa(other) if other in active_factors(configuration, user) else None
 
 
 def _factor_or_choice(factors: Iterable[State]) -> RequiredMfa:
@@ -112,29 +114,34 @@ def _factor_or_choice(factors: Iterable[State]) -> RequiredMfa:
     return RequiredMfa(State.SELECT_MFA_TYPE, in_order)
 
 
-def required_second_factor(pool: PoolConfiguration, attempt: Attempt, user: User) -> RequiredMfa | None:
-    """Return the second factor that is needed after the password, for MFA or for the target level."""
+def required_second_factor(
+    configuration: PoolConfiguration, attempt: Attempt, user: User
+) -> RequiredMfa | None:
+    """Return the second factor that MFA or the target level requires after the password; None if neither does."""
     if not attempt.target_level or claims.acr_level(attempt.amr) >= attempt.target_level:
-        return None if attempt.second_factor_passed else required_mfa(pool, user)
-    usable = _step_up_factors(pool, user)
+        return None if attempt.second_factor_passed else required_mfa(configuration, user)
+    usable = _step_up_factors(configuration, user)
     totp = [factor for factor in usable if factor is _TOTP]
     codes = [factor for factor in usable if factor is not _TOTP]
     highest = max(number for number, _ in claims.ACR_COMBINATIONS)
-    fit = totp if attempt.target_level == highest else codes or totp
-    if not fit:
+    suitable = totp if attempt.target_level == highest else codes or totp
+    if not suitable:
         raise error_templates.LEVEL_OUT_OF_REACH.refusal()
-    return _factor_or_choice([f for f in fit if f is user.preferred_mfa] or fit)
+    return _factor_or_choice([each for each in suitable if each is user.preferred_mfa] or suitable)
 
 
-def _step_up_factors(pool: PoolConfiguration, user: User | None) -> list[State]:
-    """Return the second factors for a step-up: those the user has, switched on or not (inferred)."""
-    if pool.mfa == "OFF":
-        return []
-    return list(MFA_METHODS) if user is None else _factors_of(pool, user)
+def _step_up_factors(configuration: PoolConfiguration, user: User | None) -> list[State]:
+    """Return the second factors for a step-up: all that the user has, enabled or not (inferred)."""
+    if user is None and configuration.mfa != "OFF":
+        return list(MFA_METHODS)
+    return [] if user is None else _usable_factors(configuration, user)
 
 
 def with_target_level(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> Attempt:
-    """Return the attempt with its target level and the first factors that lead there; none if only a second is missing."""
+    """Return the attempt with its target level, and with the first factors that can lead to this level.
+
+    `first_factors` is empty if only a second factor is missing.
+    """
     if not parameters.get("TARGET_ACR_VALUES"):
         raise error_templates.TOKEN_WITHOUT_TARGET.refusal()
     if pool.configuration.tier == "LITE":
@@ -154,7 +161,7 @@ def with_target_level(pool: Core, attempt: Attempt, parameters: Mapping[str, str
             password_proved=claims.PASSWORD_METHOD in family.amr,
             second_factor_passed="mfa" in family.amr,
         )
-        # A level that was renamed since is "an unrecognized level"; the methods count all the same.
+        # If the pool's level was renamed since, the token has "an unrecognized level"; its methods still count.
         reached = levels.get(family.acr or "", 0)
     second_factors = _step_up_factors(pool.configuration, attempt.user)
     second_methods = {claims.AMR_METHODS[factor] for factor in second_factors}
@@ -163,34 +170,37 @@ def with_target_level(pool: Core, attempt: Attempt, parameters: Mapping[str, str
             raise error_templates.LEVEL_ALREADY_MET.refusal()
         missing_firsts = _missing_first_methods(attempt, target, second_methods)
         if missing_firsts:
-            leading = tuple(f for f in attempt.first_factors if _FIRST_METHODS[f] in missing_firsts)
-            if None in missing_firsts and parameters.get("PREFERRED_CHALLENGE") not in leading:
-                leading = ()
-            return evolve(attempt, target_level=target, first_factors=leading)
+            factors = tuple(each for each in attempt.first_factors if _FIRST_METHODS[each] in missing_firsts)
+            if None in missing_firsts and parameters.get("PREFERRED_CHALLENGE") not in factors:
+                factors = ()
+            return evolve(attempt, target_level=target, first_factors=factors)
     raise error_templates.LEVEL_OUT_OF_REACH.refusal()
 
 
 def _token_family(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> claims.TokenFamily | None:
-    """Return the sign-in of ACCESS_TOKEN whose methods count; None if there is none, or it is too old."""
+    """Return the token family of ACCESS_TOKEN if its methods count for a step-up; None without one, or if it is too old."""
     age = parameters.get("MAX_AGE")
-    if age is not None and not (age.isascii() and age.isdigit() and len(age) <= _LONGEST_MAX_AGE):
+    if age is not None and not (age.isascii() and age.isdigit() and len(age) <= _MAX_AGE_DIGITS):
         raise error_templates.BAD_MAX_AGE.refusal()
     if not parameters.get("ACCESS_TOKEN"):
         return None
-    family = pool.token_issuer.bearer(parameters["ACCESS_TOKEN"])
+    family = pool.token_issuer.family_of_access_token(parameters["ACCESS_TOKEN"])
     if family.user is not attempt.user:
         raise error_templates.TOKEN_OF_ANOTHER_USER.refusal()
     if age is not None:
         seconds = (pool.clock() - family.auth_time).total_seconds()
-        # An `auth_time` in the future does not count either: the clock was set back, the age is unknown.
+        # An `auth_time` in the future does not count: the clock was set back, so the age is unknown.
         if not 0 <= seconds <= int(age):
             return None
-    # A password that must be changed first does not count (inferred).
+    # The token of a user who must change or reset the password does not count (inferred).
     return family if family.user.status is Status.CONFIRMED else None
 
 
 def _missing_first_methods(attempt: Attempt, target: int, second_methods: set[str]) -> set[str | None]:
-    """Return the first methods that lead to a level, or to a higher one; None if only a second one is missing."""
+    """Return the first methods that can lead to a level or, if none can, to a higher one.
+
+    The set contains None if a second method suffices. It is empty if the level is out of reach.
+    """
     proved = claims.merge_passkeys(attempt.amr)
     available = {_FIRST_METHODS[factor] for factor in attempt.first_factors}
     found: dict[int, set[str | None]] = {}

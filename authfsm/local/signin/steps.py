@@ -1,8 +1,8 @@
-"""What follows in a sign-in: the one place that decides the next challenge, whatever the flow.
+"""Decides the next challenge of a sign-in, for all flows, and issues challenges and tokens.
 
-`next_challenge` reads nothing but the facts of the attempt, so that no path avoids a temporary password or a
-second factor. The order is: the new password, the second factor (unless a remembered device replaces it),
-the custom challenges, the device, the tokens.
+`next_challenge` depends only on what the attempt has proved, not on the requests that led there. So no path avoids
+the change of a temporary password, or a second factor. The order is: the new password, the second factor (unless
+a remembered device replaces it), the custom challenges, the device, the tokens.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from authfsm.protocol.states import MFA_METHODS, State
 
 @frozen
 class SecondFactorCode:
-    """A code that was sent for a second factor; if it enrols, the right code sets the factor up."""
+    """A code that was sent for a second factor; if `enrols`, the correct code also sets up the factor."""
 
     code: Secret[str]
     attribute: str
@@ -40,7 +40,7 @@ class SecondFactorCode:
 
 @frozen
 class MfaSetupProgress:
-    """The factors that MFA_SETUP offers, the token of AssociateSoftwareToken, and whether a code verified it."""
+    """The factors that MFA_SETUP offers, AssociateSoftwareToken's token, and whether VerifySoftwareToken accepted it."""
 
     factors: tuple[State, ...]
     token: SoftwareToken | None = None
@@ -49,7 +49,7 @@ class MfaSetupProgress:
 
 @frozen
 class ChallengeAnswer:
-    """An answer to a challenge whose session is valid; responses that the challenge does not use are ignored."""
+    """An answer whose session is valid; ChallengeResponses that the challenge does not use are ignored."""
 
     pending: PendingChallenge
     attempt: Attempt
@@ -72,7 +72,7 @@ def issue_challenge(
     other_key: str | None = None,
     session_required: bool = False,
 ) -> Reply:
-    """Return a challenge, found again by its session or `other_key`, and keep what its answer is checked against."""
+    """Return a challenge's reply, and store the challenge with the expected answer under its session and `other_key`."""
     pending = pool.sessions.open(
         attempt, str(challenge), expected_answer, other_key=other_key, session_required=session_required
     )
@@ -83,27 +83,27 @@ def issue_challenge(
 def next_challenge(
     pool: Core, attempt: Attempt, metadata: Metadata = None, proof: SrpProof | None = None
 ) -> Reply:
-    """Return the challenge that follows, or the tokens; `proof` is an SRP exchange that CUSTOM_AUTH has not issued yet."""
+    """Return the next challenge or the tokens; `proof` is the exchange of an SRP_A that CUSTOM_AUTH has not answered yet."""
     user, device = attempt.user, devices.device_to_prove(pool, attempt)
     if attempt.awaits_first_factor:
         raise error_templates.WRONG_PASSWORD.refusal()
     if attempt.password_proved and user is not None:
         if user.status is Status.FORCE_CHANGE_PASSWORD:
             if attempt.second_factor_passed or attempt.device_proved:
-                # The password became temporary after it was proved. Cognito asks for a new password
+                # The password became temporary after it was proved. Cognito requires the new password
                 # before the second factor, never after it.
                 raise error_templates.WRONG_PASSWORD.refusal()
             return _issue_new_password(pool, attempt, user)
-        # MFA follows a password only: "MFA is not supported in passwordless custom flows"
-        # (amplify-js #12887). No source says that a temporary password matters there.
+        # MFA follows a password only: "MFA is not supported in passwordless custom flows" (amplify-js
+        # #12887). No source says that a temporary password has an effect in such a flow.
         mfa = required_factors.required_second_factor(pool.configuration, attempt, user)
-        # A device is not a method of `amr`, so it does not count towards a level.
-        trusted = (device is not None or attempt.device_proved) and not attempt.target_level
-        if mfa and not (trusted and devices.replaces_second_factor(pool, attempt, mfa.challenge)):
+        # A device is not a method of `amr`, so it does not count towards a target level.
+        may_replace = (device is not None or attempt.device_proved) and not attempt.target_level
+        if mfa and not (may_replace and devices.replaces_second_factor(pool, attempt, mfa.challenge)):
             return _issue_second_factor(pool, attempt, user, mfa)
     elif user is not None and (mfa := _mfa_after_code(pool, attempt, user)):
         return _issue_second_factor(pool, attempt, user, mfa)
-    if triggers.runs_triggers(pool, attempt) and not attempt.custom_passed:
+    if triggers.runs_define_challenge(pool, attempt) and not attempt.custom_passed:
         name = triggers.define_challenge(pool, attempt, metadata)
         if name is not None:
             return _issue_custom(pool, attempt, name, metadata, proof)
@@ -114,15 +114,15 @@ def next_challenge(
 
 
 def _mfa_after_code(pool: Core, attempt: Attempt, user: User) -> RequiredMfa | None:
-    follows = pool.configuration.contradictions.mfa_after_one_time_password
+    is_enabled = pool.configuration.contradictions.mfa_after_one_time_password
     factor = {"email_otp": State.EMAIL_OTP, "sms": State.SMS_OTP}.get("".join(attempt.methods))
-    if not follows or factor is None or attempt.second_factor_passed:
+    if not is_enabled or factor is None or attempt.second_factor_passed:
         return None
     return required_factors.mfa_after_code(pool.configuration, user, factor)
 
 
 def issue_password_verifier(pool: Core, attempt: Attempt, proof: SrpProof) -> Reply:
-    """Return PASSWORD_VERIFIER, which has no Session in USER_SRP_AUTH: the secret block identifies it."""
+    """Return PASSWORD_VERIFIER; in USER_SRP_AUTH its reply has no Session, and the secret block identifies it."""
     parameters = {**proof.parameters(), "USERNAME": attempt.username, "USER_ID_FOR_SRP": attempt.username}
     challenge, with_session = State.PASSWORD_VERIFIER, attempt.flow != "USER_SRP_AUTH"
     keys: dict[str, Any] = {"other_key": proof.key, "session_required": with_session}
@@ -133,7 +133,7 @@ def issue_password_verifier(pool: Core, attempt: Attempt, proof: SrpProof) -> Re
 def issue_factor_challenge(
     pool: Core, attempt: Attempt, user: User, factor: State, new_address: str | None = None
 ) -> Reply:
-    """Return a second factor's challenge and send its code, to the new address if MFA_SETUP sets one up."""
+    """Return a second factor's challenge, and send its code: to `new_address` if MFA_SETUP sets up an address."""
     if factor is State.SOFTWARE_TOKEN_MFA:
         token = user.software_token
         parameters = {"USER_ID_FOR_SRP": attempt.username}
@@ -176,7 +176,7 @@ def _issue_custom(
 ) -> Reply:
     if name == State.PASSWORD_VERIFIER and proof is not None:
         return issue_password_verifier(pool, attempt, proof)
-    last = attempt.rounds[-1]["challengeName"] if attempt.rounds else None
+    last = attempt.challenge_results[-1]["challengeName"] if attempt.challenge_results else None
     if name == State.PASSWORD_VERIFIER and last == "SRP_A":
         raise error_templates.MISSING_PARAMETER.refusal(name="SRP_A")
     if name in MFA_METHODS and last == State.PASSWORD_VERIFIER:
@@ -186,15 +186,15 @@ def _issue_custom(
     parameters = {"USERNAME": attempt.username}
     if name == State.CUSTOM_CHALLENGE:
         public, expected = triggers.create_challenge(pool, attempt, metadata)
-        # The first reply has USERNAME (amplify-js #12887), later ones have not (amplify-js #4888).
+        # The first CUSTOM_CHALLENGE has USERNAME (amplify-js #12887), later ones do not (amplify-js #4888).
         public = {**parameters, **public} if last in {None, "SRP_A"} else public
         return issue_challenge(pool, attempt, name, public, expected)
-    # "ChallengeParameters {USERNAME} only and no message sent": a trace in amplify-js PR #566.
+    # "ChallengeParameters {USERNAME} only and no message sent" (a trace in amplify-js PR #566).
     return issue_challenge(pool, attempt, name, parameters, triggers.UnanswerableChallenge())
 
 
 def _issue_device_srp_auth(pool: Core, attempt: Attempt, device: DeviceRecord) -> Reply:
-    # A client's tests read USERNAME here; that DEVICE_KEY is there too is inferred.
+    # A client's tests read USERNAME from this challenge; that it also has DEVICE_KEY is inferred.
     parameters = {"USERNAME": attempt.username, "DEVICE_KEY": device.key}
     key = devices.device_srp_key(attempt.client.client_id, attempt.username, device.key)
     return issue_challenge(pool, attempt, State.DEVICE_SRP_AUTH, parameters, other_key=key)
@@ -204,19 +204,19 @@ def _issue_tokens(pool: Core, attempt: Attempt, metadata: Metadata) -> Reply:
     user = attempt.existing_user
     user.lock_out.record_success()
     user.account.never_signed_in = False
-    new = devices.new_device_metadata(pool, attempt, user)
-    device_key = new["DeviceKey"] if new else attempt.device_key
+    new_device = devices.new_device_metadata(pool, attempt, user)
+    device_key = new_device["DeviceKey"] if new_device else attempt.device_key
     configuration = pool.configuration
     has_mfa = configuration.mfa == "ON" or required_factors.active_factors(configuration, user)
     device = user.devices.get(device_key or "")
-    if device is not None and (attempt.second_factor_passed or (new and has_mfa)):
-        device.after_mfa = True
+    if device is not None and (attempt.second_factor_passed or (new_device and has_mfa)):
+        device.second_factor_passed = True
     has_acr = attempt.target_level or not pool.configuration.contradictions.acr_only_with_target
     amr = token_claims.amr_claim(attempt.amr) if has_acr else ()
-    overrides = run_token_triggers(pool, attempt, metadata, new_device=new is not None)
-    began = user, attempt.client, attempt.started_at, device_key
+    overrides = run_token_triggers(pool, attempt, metadata, new_device=new_device is not None)
+    sign_in = user, attempt.client, attempt.started_at, device_key
     limit = pool.max_sessions_per_user
-    result = pool.token_issuer.issue(*began, amr=amr, overrides=overrides, max_sessions=limit)
-    if new:
-        result["NewDeviceMetadata"] = new
+    result = pool.token_issuer.issue(*sign_in, amr=amr, overrides=overrides, max_sessions=limit)
+    if new_device:
+        result["NewDeviceMetadata"] = new_device
     return {"AuthenticationResult": result, "ChallengeParameters": {}}

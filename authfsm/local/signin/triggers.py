@@ -1,25 +1,30 @@
-"""Calls the pool's Lambda functions, with the events that AWS documents, and reads their responses.
+"""Calls the pool's Lambda functions with the events that AWS documents, and reads their responses.
 
 "Amazon Cognito passes event information to your Lambda function. The function then returns the same event
 object back to Amazon Cognito with any changes in the response." -- developer guide, "Customizing user pool
 workflows with Lambda triggers"
 
-An exception of a function becomes UserLambdaValidationException, a response in another shape
-InvalidLambdaResponseException. The functions of CUSTOM_AUTH get the ClientMetadata of RespondToAuthChallenge;
-that of InitiateAuth is not passed to them (AWS API reference).
+If a function raises an exception, the request is refused with UserLambdaValidationException; if its response has
+another shape than AWS documents, with InvalidLambdaResponseException. The functions of CUSTOM_AUTH get the
+ClientMetadata of RespondToAuthChallenge, but not that of InitiateAuth (AWS API reference).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, Final
 
 from attrs import frozen
 
 from authfsm.local.config import error_templates
-from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.config.lambda_functions import Event, LambdaContext, call_function
+from authfsm.local.config.lambda_functions import (
+    Event,
+    LambdaContext,
+    TriggerResponse,
+    call_function,
+    trigger_name,
+)
 from authfsm.local.config.pool_configuration import TRIGGER_FIELDS, AppClient
 from authfsm.local.state import attributes
 from authfsm.local.state.core import Core, Request
@@ -29,64 +34,15 @@ from authfsm.local.state.users import User
 from authfsm.protocol.states import MFA_METHODS, State
 
 Metadata = Mapping[str, str] | None
-"""ClientMetadata, where Cognito passes it to a function."""
+"""The ClientMetadata of a request, if Cognito passes it to a function; else None."""
 
-REFRESHED: Final = "TokenGeneration_RefreshTokens"
-
-
-@frozen
-class TriggerResponse:
-    """The response of a function, or a map in it; members of another type are an InvalidLambdaResponseException."""
-
-    source: str
-    members: Mapping[str, Any]
-
-    def invalid(self, why: str) -> PoolRefusal:
-        """Return InvalidLambdaResponseException, with a reason."""
-        name = trigger_name(self.source)
-        return error_templates.TRIGGER_RESPONSE_INVALID.refusal(trigger=name, why=why)
-
-    def _member(self, key: str, kind: str, fits: Callable[[Any], bool]) -> Any:
-        value = self.members.get(key)
-        if value is not None and not fits(value):
-            raise self.invalid(f"{key} {kind}")
-        return value
-
-    def flag(self, key: str) -> bool:
-        """Return a boolean; False if it is absent."""
-        return bool(self._member(key, "is not a boolean", lambda value: isinstance(value, bool)))
-
-    def text(self, key: str) -> str | None:
-        """Return a string; None if it is absent."""
-        value: str | None = self._member(key, "is not text", lambda value: isinstance(value, str))
-        return value
-
-    def texts(self, key: str) -> tuple[str, ...] | None:
-        """Return a list of strings; None if it is absent."""
-        value = self._member(key, "is not a list of strings", _is_list_of_texts)
-        return None if value is None else tuple(value)
-
-    def nested(self, key: str) -> TriggerResponse:
-        """Return a map; empty if it is absent."""
-        value = self._member(key, "is not a map", lambda value: isinstance(value, Mapping))
-        return TriggerResponse(self.source, value or {})
-
-    def text_map(self, key: str) -> dict[str, str]:
-        """Return a map of text to text; empty if it is absent."""
-        return dict(self._member(key, "does not map text to text", _maps_text_to_text) or {})
-
-
-def _is_list_of_texts(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value)
-
-
-def _maps_text_to_text(value: Any) -> bool:
-    return isinstance(value, Mapping) and _is_list_of_texts([part for pair in value.items() for part in pair])
+REFRESH_SOURCE: Final = "TokenGeneration_RefreshTokens"
+"""The triggerSource of PreTokenGeneration when tokens are refreshed."""
 
 
 @frozen
 class Subject:
-    """The user of an event, the app client that made the request (None: an administrator), and its ClientMetadata."""
+    """An event's user and ClientMetadata, and the app client of the request; None if an administrator made it."""
 
     user_name: str
     client: AppClient | None
@@ -102,7 +58,7 @@ def call(
     *,
     version: str = "1",
 ) -> TriggerResponse | None:
-    """Call the function of a triggerSource, and return its response; None if the pool has no such function."""
+    """Call the function of a triggerSource and return its response; None if the pool has no function for it."""
     name = trigger_name(source)
     function = getattr(pool.configuration.triggers, TRIGGER_FIELDS[name], None)
     if function is None:
@@ -123,12 +79,14 @@ def call(
     }
     if subject.metadata:
         event["request"]["clientMetadata"] = dict(subject.metadata)
-    own_name = getattr(function, "__name__", type(function).__name__)  # perhaps an object that can be called
-    context = LambdaContext(pool.token_issuer.uuid(), own_name, region)
+    function_name = getattr(
+        function, "__name__", type(function).__name__
+    )  # a callable object has no __name__
+    context = LambdaContext(pool.token_issuer.uuid(), function_name, region)
     try:
         returned = call_function(function, event, context)
-    except (Exception, SystemExit) as error:  # AWS: "Runtime exited"
-        # "CreateAuthChallenge failed with error 'challengeMetaData'." -- reports of users
+    except (Exception, SystemExit) as error:  # AWS reports SystemExit as "Runtime exited".
+        # "CreateAuthChallenge failed with error 'challengeMetaData'." (reports of users)
         raise error_templates.TRIGGER_FAILED.refusal(trigger=name, text=str(error)) from error
     if name.endswith("Sender"):
         # "Amazon Cognito doesn't expect any additional return information" (developer guide)
@@ -139,14 +97,8 @@ def call(
     return TriggerResponse(source, result["response"])
 
 
-def trigger_name(source: str) -> str:
-    """Return the trigger's name in LambdaConfig and in errors."""
-    first = source.partition("_")[0]
-    return "PreTokenGeneration" if first == "TokenGeneration" else first
-
-
-def user_facts(client: AppClient | None, user: User | None) -> dict[str, Any]:
-    """Return userAttributes, and userNotFound with PreventUserExistenceErrors=ENABLED (developer guide)."""
+def user_members(client: AppClient | None, user: User | None) -> dict[str, Any]:
+    """Return the request members userAttributes and, for a client that hides users, userNotFound (developer guide)."""
     own = {}
     if user is not None:
         own = {**user.all_attributes(), "cognito:user_status": user.status.value}
@@ -155,64 +107,64 @@ def user_facts(client: AppClient | None, user: User | None) -> dict[str, Any]:
 
 
 AUTO_VERIFY: Final = {"email": "autoVerifyEmail", "phone_number": "autoVerifyPhone"}
-"""The attribute that a member of PreSignUp's response verifies."""
+"""The attributes that PreSignUp can mark as verified, with the member of its response that does."""
 
 
 def pre_sign_up(pool: Core, source: str, client: AppClient | None, user: User, members: Request) -> set[str]:
-    """Ask PreSignUp about a user who is not in the pool yet; return the members of its response that are true."""
+    """Call PreSignUp for a user who is not in the pool yet; return the members of its response that are true."""
     validation = attributes.from_request(members.get("ValidationData", ()))
     request = {"userAttributes": user.attributes, "validationData": validation or None}
-    blank = dict.fromkeys(("autoConfirmUser", *AUTO_VERIFY.values()), False)
+    flags = dict.fromkeys(("autoConfirmUser", *AUTO_VERIFY.values()), False)
     subject = Subject(user.username, client, members.get("ClientMetadata"))
-    response = call(pool, source, subject, request, blank)
+    response = call(pool, source, subject, request, flags)
     if response is None:
         return set()
-    decided = {member for member in blank if response.flag(member)}
+    set_flags = {member for member in flags if response.flag(member)}
     # "If you set autoVerifyEmail to true, the user must have an email" -- developer guide, "Pre sign-up
     # Lambda trigger". Which error Cognito returns otherwise is not known.
     for name, member in AUTO_VERIFY.items():
-        if member in decided and name not in user.attributes:
+        if member in set_flags and name not in user.attributes:
             raise response.invalid(f"the user has no {name} to verify")
-    return decided
+    return set_flags
 
 
 def post_confirmation(
     pool: Core, source: str, client: AppClient | None, user: User, metadata: Metadata
 ) -> None:
     """Call PostConfirmation for a user who was confirmed, or who has reset the password."""
-    call(pool, source, Subject(user.username, client, metadata), user_facts(None, user))
+    call(pool, source, Subject(user.username, client, metadata), user_members(None, user))
 
 
 def pre_authentication(pool: Core, attempt: Attempt, metadata: Metadata) -> None:
-    """Call PreAuthentication before the password is checked; CUSTOM_AUTH without SRP does not (amplify-js #5318)."""
+    """Call PreAuthentication before a password is checked; CUSTOM_AUTH without SRP_A does not (amplify-js #5318)."""
     user, client = attempt.user, attempt.client
     if user is not None or client.hides_user_existence:
         # ClientMetadata arrives as validationData (AWS API reference).
-        request = {**user_facts(client, user), "validationData": dict(metadata) if metadata else None}
+        request = {**user_members(client, user), "validationData": dict(metadata) if metadata else None}
         call(pool, "PreAuthentication_Authentication", Subject(attempt.username, client), request)
 
 
 def run_token_triggers(
     pool: Core, attempt: Attempt, metadata: Metadata, *, new_device: bool
 ) -> ClaimOverrides:
-    """Call PostAuthentication and PreTokenGeneration before tokens are issued; both may refuse."""
+    """Call PostAuthentication and PreTokenGeneration before tokens are issued; either may refuse the sign-in."""
     client, user = attempt.client, attempt.existing_user
-    # That newDeviceUsed is true where the reply has NewDeviceMetadata is inferred (developer guide).
-    request = {**user_facts(None, user), "newDeviceUsed": new_device}
+    # Inferred from the developer guide: newDeviceUsed is true if the reply has NewDeviceMetadata.
+    request = {**user_members(None, user), "newDeviceUsed": new_device}
     call(pool, "PostAuthentication_Authentication", Subject(user.username, client, metadata), request)
     last = pool.sessions.last_answered
-    after = "Authentication"
+    cause = "Authentication"
     if attempt.device_proved:
-        after = "AuthenticateDevice"
+        cause = "AuthenticateDevice"
     elif last is not None and last.challenge == State.NEW_PASSWORD_REQUIRED:
-        after = "NewPasswordChallenge"
-    return pre_token_generation(pool, client, user, f"TokenGeneration_{after}", metadata)
+        cause = "NewPasswordChallenge"
+    return pre_token_generation(pool, client, user, f"TokenGeneration_{cause}", metadata)
 
 
 def pre_token_generation(
     pool: Core, client: AppClient, user: User, source: str, metadata: Metadata
 ) -> ClaimOverrides:
-    """Return the changes that PreTokenGeneration makes to the claims."""
+    """Call PreTokenGeneration, and return its changes to the claims."""
     version = getattr(pool.configuration.triggers, "pre_token_generation_version", None) or "V1_0"
     roles = role_claims(pool.records.groups_of(user))
     groups = {
@@ -220,7 +172,7 @@ def pre_token_generation(
         "iamRolesToOverride": roles.get("cognito:roles", []),
         "preferredRole": roles.get("cognito:preferred_role"),
     }
-    request = {**user_facts(None, user), "groupConfiguration": groups}
+    request = {**user_members(None, user), "groupConfiguration": groups}
     key = "claimsOverrideDetails"
     if version != "V1_0":
         key, request["scopes"] = "claimsAndScopeOverrideDetails", ["aws.cognito.signin.user.admin"]
@@ -231,7 +183,7 @@ def pre_token_generation(
     details = response.nested(key)
     overrides = details.nested("groupOverrideDetails")
     if version == "V1_0":
-        # In a V1_0 response claims are text: an array is "Unrecognizable lambda output" (reports of users).
+        # In a V1_0 response all claims are strings: an array is "Unrecognizable lambda output" (reports of users).
         add = details.text_map("claimsToAddOrOverride")
         id_token = TokenChanges(add, details.texts("claimsToSuppress") or ())
         access_token = TokenChanges()
@@ -257,8 +209,8 @@ def _token_changes(changes: TriggerResponse) -> TokenChanges:
 
 
 @frozen
-class CustomRound:
-    """The privateChallengeParameters and challengeMetadata of a CUSTOM_CHALLENGE."""
+class CreatedChallenge:
+    """The privateChallengeParameters and challengeMetadata that CreateAuthChallenge returned."""
 
     private: Mapping[str, str]
     metadata: str | None
@@ -266,28 +218,28 @@ class CustomRound:
 
 @frozen
 class UnanswerableChallenge:
-    """A challenge that DefineAuthChallenge named and the pool has sent nothing for."""
+    """Marks a challenge that no answer passes: DefineAuthChallenge named it, but the pool sent no code for it."""
 
 
 def check_supported(pool: Core) -> None:
-    """Refuse CUSTOM_AUTH with InvalidParameterException in a pool without DefineAuthChallenge."""
+    """Refuse CUSTOM_AUTH in a pool without DefineAuthChallenge, with InvalidParameterException."""
     if getattr(pool.configuration.triggers, "define", None) is None:
         raise error_templates.NO_CUSTOM_AUTH_TRIGGER.refusal()
 
 
-def runs_triggers(pool: Core, attempt: Attempt) -> bool:
-    """Return whether DefineAuthChallenge decides what follows the password and the second factor."""
+def runs_define_challenge(pool: Core, attempt: Attempt) -> bool:
+    """Return whether DefineAuthChallenge runs in this flow, after the password and the second factor if it has them."""
     settings = pool.configuration
     in_admin_flows = settings.contradictions.custom_challenge_in_admin_flows
-    decides = in_admin_flows and getattr(settings.triggers, "define", None) is not None
-    return attempt.flow == "CUSTOM_AUTH" or (decides and attempt.flow.startswith("ADMIN_"))
+    runs = in_admin_flows and getattr(settings.triggers, "define", None) is not None
+    return attempt.flow == "CUSTOM_AUTH" or (runs and attempt.flow.startswith("ADMIN_"))
 
 
 def define_challenge(pool: Core, attempt: Attempt, metadata: Metadata) -> str | None:
-    """Return the challenge that DefineAuthChallenge names; None if it issues tokens."""
+    """Call DefineAuthChallenge, and return the challenge that it names; None if it decides to issue tokens."""
     request = {"session": _session(attempt)}
-    blank = ("challengeName", "issueTokens", "failAuthentication")
-    response = _call_custom(pool, attempt, "DefineAuthChallenge", request, blank, metadata)
+    members = ("challengeName", "issueTokens", "failAuthentication")
+    response = _call_custom(pool, attempt, "DefineAuthChallenge", request, members, metadata)
     if response.flag("failAuthentication"):
         raise error_templates.WRONG_PASSWORD.refusal()
     if response.flag("issueTokens"):
@@ -295,8 +247,8 @@ def define_challenge(pool: Core, attempt: Attempt, metadata: Metadata) -> str | 
     challenge = response.members.get("challengeName")
     if not isinstance(challenge, str) or not challenge:
         raise response.invalid("no challengeName")
-    # Cognito echoes any name (amplify-js PR #566, #1291) where it asks for a first or a next challenge.
-    # After a password or an MFA no source has seen another than CUSTOM_CHALLENGE.
+    # As the first challenge, or after a CUSTOM_CHALLENGE, Cognito accepts any name (amplify-js PR #566, #1291).
+    # After a password or a second factor, no source shows another name than CUSTOM_CHALLENGE.
     last = request["session"][-1]["challengeName"] if request["session"] else None
     may_name_mfa = pool.configuration.contradictions.custom_auth_may_name_mfa
     if may_name_mfa and challenge in MFA_METHODS and last == State.PASSWORD_VERIFIER:
@@ -306,23 +258,25 @@ def define_challenge(pool: Core, attempt: Attempt, metadata: Metadata) -> str | 
     return challenge
 
 
-def create_challenge(pool: Core, attempt: Attempt, metadata: Metadata) -> tuple[dict[str, str], CustomRound]:
-    """Return the publicChallengeParameters of CreateAuthChallenge, and the data that verifies the answer."""
+def create_challenge(
+    pool: Core, attempt: Attempt, metadata: Metadata
+) -> tuple[dict[str, str], CreatedChallenge]:
+    """Call CreateAuthChallenge, and return its publicChallengeParameters and the data that verifies the answer."""
     request = {"challengeName": State.CUSTOM_CHALLENGE.value, "session": _session(attempt)}
-    blank = ("publicChallengeParameters", "privateChallengeParameters", "challengeMetadata")
-    response = _call_custom(pool, attempt, "CreateAuthChallenge", request, blank, metadata)
-    challenge_metadata = response.text("challengeMetadata")
-    public = response.text_map("publicChallengeParameters")
-    return public, CustomRound(response.text_map("privateChallengeParameters"), challenge_metadata)
+    members = ("publicChallengeParameters", "privateChallengeParameters", "challengeMetadata")
+    response = _call_custom(pool, attempt, "CreateAuthChallenge", request, members, metadata)
+    public, private = map(response.text_map, members[:2])
+    return public, CreatedChallenge(private, response.text("challengeMetadata"))
 
 
 def verify_answer(
-    pool: Core, attempt: Attempt, challenge: CustomRound, answer: str, metadata: Metadata
+    pool: Core, attempt: Attempt, challenge: CreatedChallenge, answer: str, metadata: Metadata
 ) -> dict[str, Any]:
-    """Have VerifyAuthChallengeResponse check an answer; return the round for event.request.session."""
+    """Call VerifyAuthChallengeResponse to check an answer; return the challenge's entry in event.request.session."""
     request = {"privateChallengeParameters": dict(challenge.private), "challengeAnswer": answer}
-    blank = ("answerCorrect",)
-    response = _call_custom(pool, attempt, "VerifyAuthChallengeResponse", request, blank, metadata)
+    response = _call_custom(
+        pool, attempt, "VerifyAuthChallengeResponse", request, ("answerCorrect",), metadata
+    )
     return {
         "challengeName": State.CUSTOM_CHALLENGE.value,
         "challengeResult": response.flag("answerCorrect"),
@@ -330,14 +284,14 @@ def verify_answer(
     }
 
 
-def passed_round(challenge: str) -> dict[str, Any]:
-    """Return the round of a passed challenge that is not custom: SRP_A, PASSWORD_VERIFIER, an MFA."""
+def passed_challenge(challenge: str) -> dict[str, Any]:
+    """Return the entry in event.request.session of a passed SRP_A, PASSWORD_VERIFIER, device or second factor."""
     return {"challengeName": str(challenge), "challengeResult": True, "challengeMetadata": None}
 
 
 def _session(attempt: Attempt) -> list[dict[str, Any]]:
-    password = [passed_round("ADMIN_NO_SRP_AUTH")] if attempt.flow.startswith("ADMIN_") else []
-    return [*password, *map(dict, attempt.rounds)]
+    password = [passed_challenge("ADMIN_NO_SRP_AUTH")] if attempt.flow.startswith("ADMIN_") else []
+    return [*password, *map(dict, attempt.challenge_results)]
 
 
 def _call_custom(  # noqa: PLR0917 - the parts of one event
@@ -345,12 +299,12 @@ def _call_custom(  # noqa: PLR0917 - the parts of one event
     attempt: Attempt,
     name: str,
     request: Mapping[str, Any],
-    blank: tuple[str, ...],
+    members: tuple[str, ...],
     metadata: Metadata,
 ) -> TriggerResponse:
-    request = {**request, **user_facts(attempt.client, attempt.user)}
+    request = {**request, **user_members(attempt.client, attempt.user)}
     subject, source = Subject(attempt.username, attempt.client, metadata), f"{name}_Authentication"
-    response = call(pool, source, subject, request, dict.fromkeys(blank))
+    response = call(pool, source, subject, request, dict.fromkeys(members))
     if response is None:
         raise error_templates.NO_CUSTOM_AUTH_TRIGGER.refusal()
     return response

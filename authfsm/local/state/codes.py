@@ -157,7 +157,7 @@ def checked_totp_secret(totp_secret: Secret[str]) -> Secret[str]:
     return totp_secret
 
 
-def spend_totp(token: SoftwareToken, code: str, now: datetime) -> bool:
+def use_totp(token: SoftwareToken, code: str, now: datetime) -> bool:
     """Return whether a TOTP is right, of this 30-second step or a neighbour, and spend it (RFC 6238, 5.2)."""
     totp = pyotp.TOTP(token.secret.reveal(), digits=_DIGITS, interval=_STEP_SECONDS)
     present = int(now.timestamp()) // _STEP_SECONDS

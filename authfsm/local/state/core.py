@@ -26,13 +26,14 @@ from authfsm.local.state.codes import Entropy, Outbox, codes_match, new_code
 from authfsm.local.state.records import RecordListener, Records, TrackedDicts
 from authfsm.local.state.sessions import Sessions
 from authfsm.local.state.srp_proofs import PasswordRecord
+from authfsm.local.state.token_claims import TokenFamily
 from authfsm.local.state.token_issuer import TokenIssuer
 from authfsm.local.state.users import Account, User
 from authfsm.protocol.responses import Response
 
 Item = TypeVar("Item")
 
-_MOST_UNKNOWN_NAMES: Final = 10_000
+_MAX_UNKNOWN_NAMES: Final = 10_000
 
 Request = Mapping[str, Any]
 """An operation's request, as the API spells it."""
@@ -68,7 +69,7 @@ class Directory(TrackedDicts):
         return len(self._by_name)
 
     def __contains__(self, user: User) -> bool:
-        return self.named(user.username) is user
+        return self.by_username(user.username) is user
 
     def __iter__(self) -> Iterator[User]:
         return iter(self._by_name.values())
@@ -81,7 +82,7 @@ class Directory(TrackedDicts):
         key = self._key(name)
         return self._by_name.get(key) or self._by_alias.get(key)
 
-    def named(self, name: str) -> User | None:
+    def by_username(self, name: str) -> User | None:
         """Return the user of an internal name; aliases do not count."""
         return self._by_name.get(self._key(name))
 
@@ -263,15 +264,19 @@ class Core(TrackedDicts):
         if request.get("UserPoolId", self.configuration.pool_id) != self.configuration.pool_id:
             raise error_templates.NO_SUCH_POOL.refusal(pool=request["UserPoolId"])
 
-    def bearer(self, request: Request) -> User:
-        """Return the user of a request's AccessToken; refuse one that is not valid with NotAuthorizedException."""
+    def token_family(self, request: Request) -> TokenFamily:
+        """Return the token family of a request's AccessToken; refuse an invalid token with NotAuthorizedException."""
         if "AccessToken" not in request:  # optional in the API model of some operations
             raise error_templates.MISSING_PARAMETER.refusal(name="AccessToken")
-        user = self.token_issuer.bearer(request["AccessToken"]).user
+        return self.token_issuer.family_of_access_token(request["AccessToken"])
+
+    def user_of_token(self, request: Request) -> User:
+        """Return the user of a request's AccessToken, who must be confirmed."""
+        user = self.token_family(request).user
         user.ensure_confirmed()
         return user
 
-    def named(self, request: Request) -> User:
+    def user_of(self, request: Request) -> User:
         """Return the user of an administrator's request."""
         user = self.users.find(request["Username"])
         if user is None:
@@ -310,7 +315,7 @@ class Core(TrackedDicts):
         key = submitted_name if self.configuration.case_sensitive else submitted_name.casefold()
         account = self._unknown_name_accounts.pop(key, None) or Account()
         self._unknown_name_accounts[key] = account
-        if len(self._unknown_name_accounts) > _MOST_UNKNOWN_NAMES:
+        if len(self._unknown_name_accounts) > _MAX_UNKNOWN_NAMES:
             del self._unknown_name_accounts[next(iter(self._unknown_name_accounts))]
         return account
 

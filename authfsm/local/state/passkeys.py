@@ -30,7 +30,7 @@ ALGORITHMS: Final = (-7, -257)
 CHALLENGE_BYTES: Final = 16
 """As in a trace (aws-sdk-net #4386)."""
 
-_LONGEST_CREDENTIAL: Final = 65_536
+_MAX_CREDENTIAL_LENGTH: Final = 65_536
 
 
 class MissingExtra(ImportError):
@@ -67,7 +67,7 @@ def allowed_credentials(user: User, relying_party_id: str) -> list[dict[str, Any
     """Return the allowCredentials, or the excludeCredentials, of a user."""
     return [
         {"type": "public-key", "id": each.credential_id, "transports": list(each.transports)}
-        for each in user.passkeys.of(relying_party_id)
+        for each in user.passkeys.of_relying_party(relying_party_id)
     ]
 
 
@@ -167,7 +167,7 @@ def _verify_assertion(
 ) -> Passkey:
     from fido2.webauthn import AttestedCredentialData, AuthenticationResponse  # noqa: PLC0415 - an extra
 
-    if len(credential) > _LONGEST_CREDENTIAL:
+    if len(credential) > _MAX_CREDENTIAL_LENGTH:
         raise ValueError("the credential is too long")
     parsed = AuthenticationResponse.from_dict(cast("dict[str, Any]", json.loads(credential)))
     passkey = user.passkeys.by_id[base64url(parsed.raw_id)]

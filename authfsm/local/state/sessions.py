@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from authfsm.base.clock import Clock
 from authfsm.local.config import error_templates
@@ -26,7 +26,7 @@ from authfsm.protocol.states import State
 
 # Used and expired sessions are remembered, with these limits, so that they get their own error messages.
 _REMEMBERED_FOR: Final = timedelta(hours=1)
-_MOST_REMEMBERED: Final = 10_000
+_MAX_REMEMBERED: Final = 10_000
 _PROOF_FAILED: Final = {"CodeMismatchException", "ExpiredCodeException"}
 
 
@@ -49,7 +49,7 @@ class Attempt:
     second_factor_passed: bool = False
     custom_passed: bool = False
     device_proved: bool = False
-    rounds: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    challenge_results: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     first_factors: tuple[State, ...] = ()
     methods: tuple[str, ...] = ()
     target_level: int = 0
@@ -63,6 +63,10 @@ class Attempt:
     def awaits_first_factor(self) -> bool:
         """Whether USER_AUTH has no proved first factor yet, so that replies must not reveal the user."""
         return self.flow == "USER_AUTH" and not self.amr
+
+    def with_challenge_result(self, result: Mapping[str, Any]) -> Attempt:
+        """Return the attempt with one more challenge in event.request.session."""
+        return evolve(self, challenge_results=(*self.challenge_results, result))
 
     @property
     def existing_user(self) -> User:
@@ -109,7 +113,7 @@ class Sessions(TrackedDicts):
     def __contains__(self, pending: PendingChallenge) -> bool:
         return pending.session in self._pending
 
-    def has(self, session: str) -> bool:
+    def is_pending(self, session: str) -> bool:
         """Return whether a session is pending."""
         return session in self._pending
 
@@ -193,7 +197,7 @@ class Sessions(TrackedDicts):
             session, pending = next(iter(self._pending.items()))
             over = pending.used or now >= pending.expires
             remembered = now - pending.expires < _REMEMBERED_FOR
-            if remembered and not (over and len(self._pending) > _MOST_REMEMBERED):
+            if remembered and not (over and len(self._pending) > _MAX_REMEMBERED):
                 return
             del self._pending[session]
             key = pending.other_key

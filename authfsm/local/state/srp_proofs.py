@@ -70,7 +70,7 @@ class PasswordRecord:
     verifier: Secret[int]
 
     @classmethod
-    def of(cls, realm: str, name: str, password: Secret[str], salt: bytes) -> PasswordRecord:
+    def from_password(cls, realm: str, name: str, password: Secret[str], salt: bytes) -> PasswordRecord:
         """Return the record of a password, by Cognito's SRP (`authfsm.srp.private_key`)."""
         number = int.from_bytes(salt, "big")
         x = srp.private_key(realm, name, password.reveal(), number)

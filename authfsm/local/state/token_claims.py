@@ -95,7 +95,7 @@ class TokenFamily:
     sign_outs: int
     expires: datetime
     refresh_tokens: list[str] = field(factory=list, repr=False)
-    replaced: dict[str, datetime] = field(factory=dict, repr=False)
+    replaced_at: dict[str, datetime] = field(factory=dict, repr=False)
     revoked: bool = False
     amr: tuple[str, ...] = ()
     acr: str | None = None

@@ -100,7 +100,7 @@ class TokenIssuer(TrackedDicts):
         self._families: dict[str, TokenFamily] = {}
         self._by_refresh_token: dict[str, TokenFamily] = {}
         # The families that have a session, of each user by name.
-        self._with_session: dict[str, list[TokenFamily]] = {}
+        self._families_with_session: dict[str, list[TokenFamily]] = {}
 
     def __iter__(self) -> Iterator[TokenFamily]:
         return iter(self._families.values())
@@ -111,7 +111,7 @@ class TokenIssuer(TrackedDicts):
     def clear_all(self) -> None:
         """Remove all without a report."""
         super().clear_all()
-        self._with_session.clear()
+        self._families_with_session.clear()
 
     def restore(self, family: TokenFamily) -> None:
         """Put back a token family; the oldest first."""
@@ -119,7 +119,7 @@ class TokenIssuer(TrackedDicts):
         for token in family.refresh_tokens:
             self._by_refresh_token[token] = family
         if family.session is not None:
-            self._with_session.setdefault(family.user.username, []).append(family)
+            self._families_with_session.setdefault(family.user.username, []).append(family)
 
     @property
     def key(self) -> SigningKey:
@@ -194,7 +194,7 @@ class TokenIssuer(TrackedDicts):
             "TokenType": "Bearer",
         }
 
-    def family_of(self, refresh_token: str, client: AppClient) -> TokenFamily:
+    def family_of_refresh_token(self, refresh_token: str, client: AppClient) -> TokenFamily:
         """Return the family of a refresh token that this app client may use."""
         family = self._by_refresh_token.get(refresh_token)
         if family is None or family.client.client_id != client.client_id:
@@ -219,13 +219,13 @@ class TokenIssuer(TrackedDicts):
         (aws-sdk-java-v2 #3418, aws-sdk-cpp #851). `overrides_for` returns the changes of PreTokenGeneration;
         it is called once the token was found valid.
         """
-        family = self.family_of(refresh_token, client)
+        family = self.family_of_refresh_token(refresh_token, client)
         if family.device_key is not None and device_key != family.device_key:
             raise error_templates.INVALID_REFRESH_TOKEN.refusal()
         rotation = client.refresh_token_rotation
         if rotation is None:
             return self._access_and_id(family, overrides_for(family))
-        replaced, now = family.replaced.get(refresh_token), self.elapsed()
+        replaced, now = family.replaced_at.get(refresh_token), self.elapsed()
 
         if family.refresh_tokens[-1] != refresh_token:
             # Measured: a token may be used again within the grace period, and only its newest successor
@@ -235,7 +235,7 @@ class TokenIssuer(TrackedDicts):
                 raise error_templates.REFRESH_REUSED.refusal()
         result = self._access_and_id(family, overrides_for(family))
         if family.refresh_tokens[-1] == refresh_token:
-            family.replaced[refresh_token] = now
+            family.replaced_at[refresh_token] = now
         return {**result, "RefreshToken": self._new_refresh_token(family)}
 
     def revoke(self, token: str, client: AppClient) -> None:
@@ -256,10 +256,10 @@ class TokenIssuer(TrackedDicts):
         now = self.elapsed()
         active = [
             each
-            for each in self._with_session.get(user.username, ())
+            for each in self._families_with_session.get(user.username, ())
             if each.user is user and each.is_active and now < each.expires
         ]
-        self._with_session[user.username] = active
+        self._families_with_session[user.username] = active
         return [(each.session, each) for each in active if each.session is not None]
 
     def end_session(self, family: TokenFamily) -> None:
@@ -273,7 +273,7 @@ class TokenIssuer(TrackedDicts):
         for _, family in sessions[: max(len(sessions) - remaining, 0)]:
             self.end_session(family)
 
-    def bearer(self, access_token: str) -> TokenFamily:
+    def family_of_access_token(self, access_token: str) -> TokenFamily:
         """Return the family of an access token, if it is this pool's, has not expired and is not revoked."""
         from joserfc import jwt  # noqa: PLC0415 - takes 50 ms to load, and a sign-in does not need it
         from joserfc.errors import JoseError  # noqa: PLC0415 - the same
@@ -308,7 +308,7 @@ class TokenIssuer(TrackedDicts):
             del self._families[origin_jti]
             for token in family.refresh_tokens:
                 del self._by_refresh_token[token]
-            others = self._with_session.get(family.user.username, [])
+            others = self._families_with_session.get(family.user.username, [])
             if family in others:
                 others.remove(family)
 

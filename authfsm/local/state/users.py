@@ -14,7 +14,7 @@ from authfsm.local.state.srp_proofs import PasswordRecord
 from authfsm.protocol.states import State
 
 _FAILURES_BEFORE_LOCK_OUT: Final = 5
-_LONGEST_LOCK_OUT: Final = timedelta(minutes=15)
+_MAX_LOCK_OUT: Final = timedelta(minutes=15)
 
 
 class Status(DescribedName):
@@ -38,10 +38,10 @@ class VerificationCode:
 
 @define(eq=False)
 class AuthEvent:
-    """What a user did, as AdminListUserAuthEvents has it: EventType is `kind`, EventResponse is `response`."""
+    """What a user did, as AdminListUserAuthEvents has it: `response` is EventResponse."""
 
     event_id: str
-    kind: str
+    event_type: str
     created: datetime
     response: str
     challenges: tuple[tuple[str, str], ...] = ()
@@ -70,16 +70,16 @@ class LockOut:
     """
 
     failures: int = 0
-    until: datetime | None = None
+    locked_until: datetime | None = None
     last_attempt: datetime | None = None
 
     def check(self, now: datetime) -> None:
         """Count an attempt; refuse it with "Password attempts exceeded" during a lock-out."""
         last, self.last_attempt = self.last_attempt, now
         locked_before = self.failures >= _FAILURES_BEFORE_LOCK_OUT
-        if locked_before and last is not None and now - last >= _LONGEST_LOCK_OUT:
-            self.failures, self.until = 0, None
-        if self.until is not None and now < self.until:
+        if locked_before and last is not None and now - last >= _MAX_LOCK_OUT:
+            self.failures, self.locked_until = 0, None
+        if self.locked_until is not None and now < self.locked_until:
             raise error_templates.LOCKED_OUT.refusal()
 
     def record_failure(self, now: datetime) -> None:
@@ -88,12 +88,12 @@ class LockOut:
         if self.failures >= _FAILURES_BEFORE_LOCK_OUT:
             # The exponent is bounded, because the count may be large.
             seconds = 2 ** min(self.failures - _FAILURES_BEFORE_LOCK_OUT, 10)
-            self.until = now + min(timedelta(seconds=seconds), _LONGEST_LOCK_OUT)
+            self.locked_until = now + min(timedelta(seconds=seconds), _MAX_LOCK_OUT)
 
     def record_success(self) -> None:
         """Reset the count after a lock-out; without one, a successful sign-in does not reset it."""
         if self.failures >= _FAILURES_BEFORE_LOCK_OUT:
-            self.failures, self.until = 0, None
+            self.failures, self.locked_until = 0, None
 
 
 @define(eq=False)
@@ -107,7 +107,7 @@ class DeviceRecord:
     name: str = ""
     credential: PasswordRecord | None = None
     remembered: bool = False
-    after_mfa: bool = False
+    second_factor_passed: bool = False
     last_authenticated: datetime | None = None
 
 
@@ -150,7 +150,7 @@ class UserPasskeys:
     registration: PasskeyRegistration | None = None
     as_mfa: bool = False
 
-    def of(self, relying_party_id: str) -> list[Passkey]:
+    def of_relying_party(self, relying_party_id: str) -> list[Passkey]:
         """Return those of a relying party: "if you change your RP ID, your users must register again"."""
         return [each for each in self.by_id.values() if each.relying_party_id == relying_party_id]
 
@@ -180,7 +180,7 @@ class User:
         groups: the names of the user's groups.
         credential: the SRP verifier of the password; None for a user without a password.
         previous_credentials: those of earlier passwords, newest first, as many as the policy compares.
-        password_set: when the password was set.
+        password_set_at: when the password was set.
         software_token: the TOTP in use.
         pending_token: the TOTP of AssociateSoftwareToken, not in use until it is verified.
         mfa_enabled: UserMFASettingList.
@@ -205,7 +205,7 @@ class User:
     groups: tuple[str, ...] = ()
     credential: PasswordRecord | None = field(default=None, repr=False)
     previous_credentials: tuple[PasswordRecord, ...] = field(default=(), repr=False)
-    password_set: datetime | None = field(default=None, repr=False)
+    password_set_at: datetime | None = field(default=None, repr=False)
     software_token: SoftwareToken | None = field(default=None, repr=False)
     pending_token: SoftwareToken | None = field(default=None, repr=False)
     mfa_enabled: frozenset[State] = frozenset()
@@ -223,6 +223,11 @@ class User:
         """Return all attributes and the `sub`, as GetUser and the triggers show them."""
         return {"sub": self.sub, **self.attributes}
 
+    @property
+    def is_imported(self) -> bool:
+        """Whether the user was imported from a CSV file and has no password yet."""
+        return self.status is Status.RESET_REQUIRED and self.credential is None
+
     def ensure_can_sign_in(self, *, hide_imported: bool) -> None:
         """Refuse a user who is disabled, unconfirmed or must reset the password.
 
@@ -233,8 +238,7 @@ class User:
         """
         if not self.enabled:
             raise error_templates.DISABLED.refusal()
-        imported = self.status is Status.RESET_REQUIRED and self.credential is None
-        if hide_imported and imported:
+        if hide_imported and self.is_imported:
             raise error_templates.WRONG_PASSWORD.refusal()
         self.ensure_confirmed()
 
