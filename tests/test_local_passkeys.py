@@ -570,7 +570,7 @@ class TestWithMfa:
                 pool.client().set_user_mfa_preference(
                     AccessToken=token(pool), WebAuthnMfaSettings={"Enabled": True}
                 )
-            assert pool.user("ada").passkeys.as_mfa is False
+            assert pool.user("ada").passkeys.satisfy_mfa is False
 
     def test_as_an_administrator(self, pool_of: PoolOf) -> None:
         """AdminSetUserMFAPreference switches it on and off; other preferences leave it as it is."""
@@ -578,10 +578,10 @@ class TestWithMfa:
         client, whom = pool.client(), {"UserPoolId": pool.pool_id, "Username": "ada"}
         client.admin_set_user_mfa_preference(**whom, WebAuthnMfaSettings={"Enabled": True})
         client.admin_set_user_mfa_preference(**whom, SMSMfaSettings={"PreferredMfa": True})
-        assert pool.user("ada").passkeys.as_mfa is True
+        assert pool.user("ada").passkeys.satisfy_mfa is True
         client.admin_set_user_mfa_preference(**whom, WebAuthnMfaSettings={"Enabled": False})
 
-        assert pool.user("ada").passkeys.as_mfa is False
+        assert pool.user("ada").passkeys.satisfy_mfa is False
 
 
 def test_no_secret_is_shown(pool_of: PoolOf, caplog: pytest.LogCaptureFixture) -> None:

@@ -242,7 +242,7 @@ def test_a_code_by_any_name(signing_key: RSAKey, name: str) -> None:
 
 def test_no_code() -> None:
     """Without a message to the name, the error says what to give."""
-    with pytest.raises(LookupError, match="no code was sent to eve: give a name"):
+    with pytest.raises(LookupError, match="no code was sent to eve: pass a name"):
         LocalPool().outbox.code_for("eve")
 
 

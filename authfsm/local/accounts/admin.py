@@ -145,7 +145,7 @@ def list_users(pool: Core, request: Request) -> Reply:
     """Answer ListUsers: in the order of creation."""
     matches = _parse_filter(request.get("Filter"))
     found = {user.username: user for user in pool.users if matches(user)}
-    reply = paginate(found, list_members, request, "Users", position="PaginationToken")
+    reply = paginate(found, list_members, request, "Users", position_member="PaginationToken")
     if (names := request.get("AttributesToGet")) is not None:
         if any(pool.configuration.attributes.find(name) is None for name in names):
             pool.refuse_or_record("unknown-attributes", error_templates.UNKNOWN_ATTRIBUTES.refusal())
@@ -264,7 +264,7 @@ def list_auth_events(pool: Core, user: User, request: Request) -> Reply:
     if not _records_events(pool):
         raise error_templates.NO_THREAT_PROTECTION.refusal()
     events = {each.event_id: each for each in reversed(user.account.events)}
-    return paginate(events, _event_members, request, "AuthEvents", size="MaxResults")
+    return paginate(events, _event_members, request, "AuthEvents", size_member="MaxResults")
 
 
 def _event_members(event: AuthEvent) -> dict[str, Any]:

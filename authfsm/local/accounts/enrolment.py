@@ -120,11 +120,11 @@ def set_mfa_preference(pool: Core, user: User, request: Request) -> None:
             preferred = factor
         elif preferred is factor:
             preferred = None
-    as_mfa = bool(request.get("WebAuthnMfaSettings", {}).get("Enabled", user.passkeys.as_mfa))
-    if as_mfa and "WebAuthnMfaSettings" in request:
+    satisfy_mfa = bool(request.get("WebAuthnMfaSettings", {}).get("Enabled", user.passkeys.satisfy_mfa))
+    if satisfy_mfa and "WebAuthnMfaSettings" in request:
         _check_passkey_mfa(pool, enabled)
     user.mfa_enabled, user.preferred_mfa, user.mfa_chosen = frozenset(enabled), preferred, True
-    user.passkeys.as_mfa, user.modified = as_mfa, pool.clock()
+    user.passkeys.satisfy_mfa, user.modified = satisfy_mfa, pool.clock()
 
 
 def _require_enabled(pool: Core, factor: State, refusal: PoolRefusal) -> None:
@@ -246,7 +246,7 @@ def complete_web_authn_registration(pool: Core, request: Request) -> None:
 def list_web_authn_credentials(_: Core, user: User, request: Request) -> Reply:
     """Answer ListWebAuthnCredentials: the user's passkeys."""
     passkeys_by_id, show = user.passkeys.by_id, _passkey_members
-    return paginate(passkeys_by_id, show, request, "Credentials", size="MaxResults", most=20)
+    return paginate(passkeys_by_id, show, request, "Credentials", size_member="MaxResults", default_size=20)
 
 
 def delete_web_authn_credential(_: Core, user: User, request: Request) -> None:

@@ -91,7 +91,7 @@ class RecordKind:
                 shown = self.show(pool, record)
                 return {name: shown[name] for name in only or shown if name in shown}
 
-            return paginate(pool.records.of_kind(self.name), show, request, member, size=size)
+            return paginate(pool.records.of_kind(self.name), show, request, member, size_member=size)
 
         return list_all
 

@@ -40,7 +40,7 @@ def list_user_pool_clients(pool: Core, request: Request) -> Reply:
         own = {"ClientId": client.client_id, "ClientName": client.client_name}
         return {**own, "UserPoolId": request["UserPoolId"]}
 
-    return paginate(pool.clients, show, request, "UserPoolClients", size="MaxResults")
+    return paginate(pool.clients, show, request, "UserPoolClients", size_member="MaxResults")
 
 
 def create_user_pool_client(pool: Core, request: Request) -> Reply:

@@ -330,7 +330,7 @@ def _delete_user_pool(cognito: LocalCognito, request: Request, _: str) -> Reply:
 
 def _list_user_pools(cognito: LocalCognito, request: Request, region: str) -> Reply:
     own = {each: each for each in cognito.pools if each.partition("_")[0] == region}
-    reply = paginate(own, str, request, "UserPools", size="MaxResults")
+    reply = paginate(own, str, request, "UserPools", size_member="MaxResults")
     shown = cognito.pools.readable(reply["UserPools"])
     return {**reply, "UserPools": [pool_operations.summary(each.configuration) for each in shown]}
 

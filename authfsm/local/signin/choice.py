@@ -89,7 +89,7 @@ def passkey_satisfies_mfa(configuration: PoolConfiguration, user: User) -> bool:
         configuration.contradictions.passkeys_with_mfa_required
         and configuration.webauthn is not None
         and configuration.webauthn.is_multi_factor
-        and user.passkeys.as_mfa
+        and user.passkeys.satisfy_mfa
         and bool(required_factors.active_factors(configuration, user))
     )
 

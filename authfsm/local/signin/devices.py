@@ -156,7 +156,7 @@ def get(_: Core, user: User, request: Request) -> Reply:
 def list_all(_: Core, user: User, request: Request) -> Reply:
     """Answer ListDevices and AdminListDevices, with pages of `Limit` confirmed devices; 60 without Limit."""
     confirmed = {each.key: each for each in user.devices.values() if each.credential}
-    return paginate(confirmed, device_for_api, request, "Devices", position="PaginationToken")
+    return paginate(confirmed, device_for_api, request, "Devices", position_member="PaginationToken")
 
 
 def device_for_api(device: DeviceRecord) -> dict[str, Any]:

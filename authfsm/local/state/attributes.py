@@ -1,7 +1,7 @@
-"""Checks and writes user attributes, wherever they come from.
+"""Checks user attributes, from any operation, and writes them.
 
-The checks come in this order: may the app client write it, is it in the schema, may it change, is the value
-of its type, is it another user's alias. In which order Cognito checks is not known.
+The order of the checks: the app client may write the attribute, the schema has it, it may change, the value has
+the right type, and no other user has the value as an alias. In which order Cognito checks is not known.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PHONE: Final = re.compile(r"\+\d{1,15}")  # E.164
 
 Attributes = Mapping[str, str]
-"""Attributes, by name."""
+"""The values of attributes by the attributes' names."""
 
 
 def from_request(attributes: Iterable[Any]) -> dict[str, str]:
-    """Return the UserAttributes of a request, by name; refuse with SerializationException what is none."""
+    """Return the UserAttributes of a request; refuse a value of another type with SerializationException."""
     found = {}
     for each in attributes:
         name = each.get("Name") if isinstance(each, Mapping) else None
         value = each.get("Value", "") if isinstance(each, Mapping) else None
         if not isinstance(name, str) or not isinstance(value, str):
             raise error_templates.WRONG_TYPE.refusal(name="UserAttributes")
-        # AWS takes "True" for true (moto's suite, a test that its maintainers verify there).
+        # AWS reads "True" as true (a test of moto's that its maintainers run against AWS).
         found[name] = value.lower() if name in VERIFIED_MARKS else value
     return found
 
 
 def to_api(attributes: Attributes) -> list[dict[str, str]]:
-    """Return attributes as the API lists them."""
+    """Return attributes as the API's list of Name and Value."""
     return [{"Name": name, "Value": value} for name, value in attributes.items()]
 
 
@@ -50,14 +50,14 @@ def readable_by(pool: Core, client: AppClient, user: User) -> dict[str, str]:
 def check_writable(pool: Core, client: AppClient, attributes: Attributes) -> None:
     """Refuse attributes that the app client may not write, with NotAuthorizedException."""
     schema, unknown = pool.configuration.attributes, "unknown-attributes" in pool.configuration.accept
-    # If unknown ones are accepted, `check` decides about them.
+    # If `accept` allows unknown attributes, `check` records them.
     known = [name for name in attributes if schema.find(name) or not unknown]
     if any(not schema.may_write(name, client.write_attributes) for name in known):
         raise error_templates.ATTRIBUTE_NOT_WRITABLE.refusal()
 
 
 def check(pool: Core, attributes: Attributes, user: User | None = None) -> None:
-    """Refuse attributes that do not conform to the schema, or are another user's alias; without a user, of a new one."""
+    """Refuse attributes that violate the schema, or are another user's alias; `user` is None for a new user."""
     schema = pool.configuration.attributes
     for name, value in attributes.items():
         found = schema.find(name)
@@ -65,7 +65,7 @@ def check(pool: Core, attributes: Attributes, user: User | None = None) -> None:
             why = f"Type for attribute {{{name}}} could not be determined"
             pool.refuse_or_record("unknown-attributes", error_templates.NOT_IN_SCHEMA.refusal(why=why))
             continue
-        # "Attribute cannot be updated even when the attribute was never set" -- reports of users
+        # "Attribute cannot be updated even when the attribute was never set" (reports of users)
         if name == "sub" or (user is not None and not found.mutable):
             raise error_templates.NOT_MUTABLE.refusal(name=name)
         # "To delete an attribute from your user, submit the attribute ... with a blank value"
@@ -88,7 +88,7 @@ def _check_value(pool: Core, attribute: SchemaAttribute, value: str) -> None:
 
 
 def check_required(pool: Core, attributes: Attributes) -> None:
-    """Refuse a new user without the required attributes, with InvalidParameterException naming them all."""
+    """Refuse a new user without the required attributes, with one InvalidParameterException that names all."""
     missing = [n for n in pool.configuration.attributes.required if not attributes.get(n)]
     if missing:
         why = "\n".join(f"{name}: The attribute is required" for name in missing)
@@ -96,8 +96,8 @@ def check_required(pool: Core, attributes: Attributes) -> None:
 
 
 def write(pool: Core, user: User, attributes: Attributes) -> None:
-    """Write attributes that were checked; a blank value removes the attribute."""
-    # The *_verified attributes come last, because a new address resets its own.
+    """Write checked attributes; a blank value removes the attribute."""
+    # The *_verified attributes are written last, because a new address sets its own to false.
     for name, value in sorted(attributes.items(), key=lambda each: each[0] in VERIFIED_MARKS):
         if value:
             pool.users.set_attribute(user, name, value)

@@ -1,4 +1,4 @@
-"""Codes: those that the pool sends, into its outbox only, and those of an authenticator app."""
+"""Generates and compares codes: those that the pool puts into its outbox, and those of authenticator apps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from authfsm.local.state.users import SoftwareToken, User
 from authfsm.protocol.states import State
 
 Entropy = Callable[[int], bytes]
-"""Returns that many random bytes."""
+"""A function that returns the given number of random bytes."""
 
 _DIGITS: Final = 6
 _STEP_SECONDS: Final = 30
@@ -28,7 +28,7 @@ _OUTBOX_SIZE: Final = 1000
 
 
 class Purpose(DescribedName):
-    """The purpose of a message outside of sign-ins, named as in the CustomMessage trigger's sources."""
+    """The purpose of a message that no sign-in sends, named as in the triggerSource of CustomMessage."""
 
     SIGN_UP = "SignUp"
     RESEND_CODE = "ResendCode"
@@ -44,13 +44,13 @@ class Message:
 
     Args:
         username: the user's internal name.
-        to: the address, in full.
+        to: the complete address.
         medium: SMS or EMAIL.
-        purpose: the challenge that asks for the code; a `Purpose` outside of sign-ins.
+        purpose: the challenge that requires the code; a `Purpose` if no sign-in sent the message.
         code: the code; in an invitation, the temporary password.
         at: when it was sent.
-        subject: the subject that CustomMessage gave it; None if Cognito's own.
-        text: the text that CustomMessage gave it, with the code; None if Cognito's own.
+        subject: the subject that CustomMessage returned; None stands for Cognito's default.
+        text: the text that CustomMessage returned, with the code; None stands for Cognito's default.
     """
 
     username: str
@@ -64,7 +64,7 @@ class Message:
 
 
 class Outbox(Sequence[Message]):
-    """The messages that Cognito would have sent, oldest first; the last thousand are kept."""
+    """The last thousand messages that Cognito would have sent, the oldest first."""
 
     def __init__(self, find: Callable[[str], User | None]) -> None:
         self._find = find
@@ -94,7 +94,7 @@ class Outbox(Sequence[Message]):
             self._listener(message)
 
     def clear_all(self) -> None:
-        """Remove all messages without a report."""
+        """Remove all messages without reporting them."""
         self._messages.clear()
 
     def watch(self, listener: RecordListener) -> None:
@@ -102,29 +102,29 @@ class Outbox(Sequence[Message]):
         self._listener = listener
 
     def sent_to(self, name: str) -> list[Message]:
-        """Return the messages to a name that a user signs in with, or to an address, the oldest first."""
+        """Return the messages to a user (by name or alias) or to an address, the oldest first."""
         user = self._find(name)
         names = {name} if user is None else {name, user.username}
         return [each for each in self._messages if names & {each.username, each.to}]
 
     def code_for(self, name: str) -> str:
-        """Return the last code that was sent to a name or address, in clear; raise LookupError without one."""
+        """Return the last code that was sent to a user or an address, in clear; raise LookupError if none was."""
         messages = self.sent_to(name)
         if not messages:
             raise LookupError(
-                f"no code was sent to {name}: give a name that the user signs in with, or an address in full"
+                f"no code was sent to {name}: pass a name that the user signs in with, or the complete address"
             )
         return messages[-1].code.reveal()
 
 
 def base64url(raw: bytes) -> str:
-    """Return bytes as base64url without padding, as JSON Web Tokens and Web Authentication have them."""
+    """Return bytes as base64url without padding, as JSON Web Tokens and Web Authentication require."""
     return urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def random_text(entropy: Entropy, length: int, alphabet: str) -> str:
     """Return random characters of an alphabet."""
-    # 256 is not a multiple of 62 or 36: the bias is slight, and these texts have more entropy than needed.
+    # 256 is not a multiple of 62 or 36: the bias is slight, and these strings have more entropy than needed.
     return "".join(alphabet[byte % len(alphabet)] for byte in entropy(length))
 
 
@@ -135,47 +135,47 @@ def new_code(entropy: Entropy, digits: int = _DIGITS) -> Secret[str]:
 
 
 def codes_match(expected: str, text: str) -> bool:
-    """Return whether a code is the expected one; compares in constant time."""
+    """Return whether a code equals the expected one; the comparison takes constant time."""
     return hmac.compare_digest(expected.encode(), text.encode("utf-8", "replace"))
 
 
 def new_totp_secret(entropy: Entropy) -> Secret[str]:
-    """Return a secret for an authenticator app: 160 random bits in base32 (RFC 4226, 4, R6)."""
+    """Return a new secret for an authenticator app: 160 random bits in base32 (RFC 4226, section 4, R6)."""
     return Secret(b32encode(entropy(20)).decode())
 
 
 def checked_totp_secret(totp_secret: Secret[str]) -> Secret[str]:
-    """Return the secret of an authenticator app; raise ValueError if pyotp computes no codes from it."""
-    valid = True
+    """Return the secret of an authenticator app; raise ValueError if it is not base32 of at least 112 bits."""
+    is_valid = True
     try:
         pyotp.TOTP(totp_secret.reveal()).at(0)
-    except ValueError:  # binascii.Error is one
-        valid = False
-    if not valid:
-        # Raised outside of the handler, so that no traceback has pyotp's frames with the secret.
+    except ValueError:  # also binascii.Error
+        is_valid = False
+    if not is_valid:
+        # Raised outside of the handler, so that the traceback lacks pyotp's frames, which contain the secret.
         raise ValueError("a TOTP secret must be base32 text of at least 112 bits")
     return totp_secret
 
 
 def use_totp(token: SoftwareToken, code: str, now: datetime) -> bool:
-    """Return whether a TOTP is right, of this 30-second step or a neighbour, and spend it (RFC 6238, 5.2)."""
+    """Return whether a TOTP is correct for this 30-second step or an adjacent one, and mark it as used (RFC 6238, 5.2)."""
     totp = pyotp.TOTP(token.secret.reveal(), digits=_DIGITS, interval=_STEP_SECONDS)
-    present = int(now.timestamp()) // _STEP_SECONDS
-    steps = [
-        step for step in (present - 1, present, present + 1) if codes_match(totp.generate_otp(step), code)
+    now_step = int(now.timestamp()) // _STEP_SECONDS
+    matching = [
+        step for step in range(now_step - 1, now_step + 2) if codes_match(totp.generate_otp(step), code)
     ]
-    unused = [step for step in steps if step not in token.used]
+    unused = [step for step in matching if step not in token.used_steps]
     if not unused:
-        if steps:
+        if matching:
             raise error_templates.TOTP_USED.refusal()
         return False
-    # Older steps than a neighbour need no record: their codes have expired.
-    token.used = frozenset(used for used in token.used if used >= unused[0] - 2) | {unused[0]}
+    # Steps before the previous one need no record: their codes have expired.
+    token.used_steps = frozenset(step for step in token.used_steps if step >= unused[0] - 2) | {unused[0]}
     return True
 
 
 def delivery_address(user: User, factor: State) -> tuple[str, str]:
-    """Return the medium and the address for the code of a factor."""
+    """Return the medium and the user's address for the code of a factor."""
     if factor in {State.SMS_MFA, State.SMS_OTP}:
         return "SMS", user.attributes["phone_number"]
     return "EMAIL", user.attributes["email"]
@@ -188,9 +188,9 @@ def delivery_parameters(medium: str, address: str) -> dict[str, str]:
 
 
 def masked_address(medium: str, to: str) -> str:
-    """Return an address as Cognito shows it: `+********1234`, `t***@e***`."""
+    """Return an address as Cognito masks it: `+********1234`, `t***@e***`."""
     if medium == "SMS":
-        # A number without "+", which Cognito does not have, is shown as it is.
+        # A number without "+", which Cognito does not accept, is not masked.
         return f"+{'*' * max(len(to) - 5, 0)}{to[-4:]}" if to[:1] in {"+", ""} else to
     name, _, domain = to.partition("@")
     return f"{name[:1]}***@{domain[:1]}***"

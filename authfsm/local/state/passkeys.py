@@ -1,7 +1,7 @@
-"""Passkeys: the options that an authenticator signs, and the verification of what it signed.
+"""Creates the options for registering a passkey and for signing in with one, and verifies the credentials.
 
-The ceremonies are verified by `fido2`, as W3C Web Authentication specifies (7.1 and 7.2). It comes with the
-extra `authfsm[passkeys]` and is imported at the first use.
+The package `fido2` verifies them, as W3C Web Authentication specifies (7.1 and 7.2). It is the extra
+`authfsm[passkeys]` and is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -34,19 +34,16 @@ _MAX_CREDENTIAL_LENGTH: Final = 65_536
 
 
 class MissingExtra(ImportError):
-    """A passkey has to be verified, and `fido2` is not installed."""
+    """A passkey has to be verified, but `fido2` is not installed."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "passkeys are verified by the package fido2, which is not installed: "
-            "pip install 'authfsm[passkeys]'",
-            name="fido2",
-        )
+        why = "passkeys are verified by the package fido2, which is not installed"
+        super().__init__(f"{why}: pip install 'authfsm[passkeys]'", name="fido2")
 
 
 @frozen
 class PasskeyChallenge:
-    """What an answer to WEB_AUTHN is checked against; user verification is "required" or "preferred"."""
+    """The expected answer of a WEB_AUTHN challenge; `verification` (of the user) is "required" or "preferred"."""
 
     challenge: bytes = field(repr=False)
     relying_party_id: str
@@ -54,7 +51,7 @@ class PasskeyChallenge:
 
 
 def relying_party_server(relying_party_id: str) -> Fido2Server:
-    """Return the verifier of a relying party; raise `MissingExtra` if `fido2` is not installed."""
+    """Return fido2's verifier for a relying party; raise `MissingExtra` if `fido2` is not installed."""
     try:
         from fido2.server import Fido2Server  # noqa: PLC0415 - an extra
         from fido2.webauthn import PublicKeyCredentialRpEntity  # noqa: PLC0415 - the same
@@ -64,7 +61,7 @@ def relying_party_server(relying_party_id: str) -> Fido2Server:
 
 
 def allowed_credentials(user: User, relying_party_id: str) -> list[dict[str, Any]]:
-    """Return the allowCredentials, or the excludeCredentials, of a user."""
+    """Return a user's passkeys as allowCredentials or excludeCredentials."""
     return [
         {"type": "public-key", "id": each.credential_id, "transports": list(each.transports)}
         for each in user.passkeys.of_relying_party(relying_party_id)
@@ -74,7 +71,7 @@ def allowed_credentials(user: User, relying_party_id: str) -> list[dict[str, Any
 def creation_options(
     settings: WebAuthnConfiguration, user: User, registration: PasskeyRegistration, timeout: int
 ) -> dict[str, Any]:
-    """Return CredentialCreationOptions (PublicKeyCredentialCreationOptionsJSON); timeout in ms."""
+    """Return CredentialCreationOptions (PublicKeyCredentialCreationOptionsJSON); `timeout` is in milliseconds."""
     relying_party = settings.relying_party_id
     return {
         "rp": {"id": relying_party, "name": relying_party},
@@ -96,7 +93,7 @@ def creation_options(
 def verify_registration(
     registration: PasskeyRegistration, credential: Mapping[str, Any], verification: str, now: datetime
 ) -> Passkey:
-    """Return the passkey of a RegistrationResponseJSON, or refuse with the WebAuthn* error that fits."""
+    """Return the passkey of a RegistrationResponseJSON; refuse an invalid one with one of the WebAuthn* errors."""
     relying_party = relying_party_server(registration.relying_party_id)
     from fido2.webauthn import RegistrationResponse  # noqa: PLC0415 - an extra
 
@@ -110,7 +107,7 @@ def verify_registration(
         transports = [str(each) for each in credential["response"].get("transports") or ()]
     except PoolRefusal:
         raise
-    except Exception:  # noqa: BLE001 - whatever the error is, the credential is not valid
+    except Exception:  # noqa: BLE001 - any error means that the credential is not valid
         raise error_templates.BAD_CREDENTIAL.refusal() from None
     if data.public_key.ALGORITHM not in ALGORITHMS:
         raise error_templates.UNSUPPORTED_CREDENTIAL.refusal()
@@ -127,7 +124,7 @@ def verify_registration(
 
 
 def _check_registration(registration: PasskeyRegistration, parsed: RegistrationResponse) -> None:
-    """Check what has an error of its own in the API; `fido2` checks the rest."""
+    """Check the properties for which the API has separate errors; `fido2` checks all others."""
     from fido2.rpid import verify_rp_id  # noqa: PLC0415 - an extra
 
     client_data = parsed.response.client_data
@@ -141,7 +138,7 @@ def _check_registration(registration: PasskeyRegistration, parsed: RegistrationR
 
 
 def request_options(challenge: PasskeyChallenge, credentials: list[dict[str, Any]], timeout: int) -> str:
-    """Return CREDENTIAL_REQUEST_OPTIONS: PublicKeyCredentialRequestOptionsJSON; timeout in ms."""
+    """Return CREDENTIAL_REQUEST_OPTIONS (PublicKeyCredentialRequestOptionsJSON); `timeout` is in milliseconds."""
     return json.dumps(
         {
             "challenge": base64url(challenge.challenge),
@@ -154,11 +151,14 @@ def request_options(challenge: PasskeyChallenge, credentials: list[dict[str, Any
 
 
 def verify_assertion(challenge: PasskeyChallenge, user: User, credential: str) -> Passkey:
-    """Return the passkey that signed an AuthenticationResponseJSON, and update its counter; refuse all else alike."""
+    """Return the passkey that signed an AuthenticationResponseJSON, and update its counter.
+
+    Any invalid credential is refused with the same error.
+    """
     relying_party = relying_party_server(challenge.relying_party_id)
     try:
         return _verify_assertion(relying_party, challenge, user, credential)
-    except Exception:  # noqa: BLE001 - whatever the error is, the assertion is not valid
+    except Exception:  # noqa: BLE001 - any error means that the assertion is not valid
         raise error_templates.PASSKEY_REFUSED.refusal() from None
 
 
@@ -182,8 +182,8 @@ def _verify_assertion(
     data = AttestedCredentialData(passkey.public_key)
     relying_party.authenticate_complete(state, [data], parsed)
     # "less than or equal to the stored signCount value: this is a signal, but not proof, that the
-    # authenticator may be cloned" (step 22). A counter that stays 0 does not count. What Cognito does is
-    # not known.
+    # authenticator may be cloned" (step 22). A counter that stays 0 is not used. What Cognito does is not
+    # known.
     count = parsed.response.authenticator_data.counter
     if (count or passkey.sign_count) and count <= passkey.sign_count:
         raise ValueError("the passkey may have been cloned")

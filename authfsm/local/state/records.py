@@ -1,27 +1,29 @@
-"""Dictionaries of records that report changes; and groups, identity providers, resource servers, domains.
+"""Keeps a pool's records in dictionaries that report changes: users, groups, identity providers and others.
 
-Only the records that an operation touched are written to the state file. An operation that changes a record has
-looked it up first, so a lookup is reported as well. Iterating is not reported: it is for reading.
+After an operation, only the reported records are written to the state file. An operation that changes a record
+has looked it up first, so lookups are reported too. Iteration is not reported: it serves only to read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, ClassVar, NoReturn, TypeVar
 
 from attrs import define
 
+from authfsm.local.config import error_templates
+from authfsm.local.config.pool_configuration import PoolConfiguration
 from authfsm.local.state.users import User
 
 V = TypeVar("V")
 
 RecordListener = Callable[[Any], None]
-"""Is called with each record that was touched."""
+"""A function that is called with each record that was looked up, set or removed."""
 
 
 class ChangeTrackingDict(dict[str, V]):
-    """A dictionary that reports each value that is looked up, set or removed; not its initial values."""
+    """A dictionary that reports each value when it is looked up, set or removed; initial values are not reported."""
 
     __slots__ = ("_listener",)
 
@@ -45,7 +47,7 @@ class ChangeTrackingDict(dict[str, V]):
         self._listener(value)
 
     def setdefault(self, key: str, default: Any = None) -> Any:
-        """Return the value of a key, which is set if absent, and report it."""
+        """Return the value of a key, after setting it to the default if absent, and report it."""
         if key not in self:
             self[key] = default
         return self[key]
@@ -60,34 +62,34 @@ class ChangeTrackingDict(dict[str, V]):
         return value
 
     def _unsupported(self, *_: Any, **__: Any) -> NoReturn:
-        raise TypeError("change records one at a time: a change of several would not be reported")
+        raise TypeError("change one record at a time: this dictionary cannot report a change of several")
 
     update = clear = popitem = __ior__ = _unsupported
 
 
 class TrackedDicts:
-    """A part of the pool that keeps its records in the dictionaries that `_dicts` names."""
+    """A part of the pool whose records are in the attributes named by `_dicts`, which are dictionaries."""
 
     _dicts: ClassVar[tuple[str, ...]] = ()
 
     def watch(self, listener: RecordListener) -> None:
-        """Report each record that is found, added or removed from now on."""
+        """Report each record that is looked up, set or removed from now on."""
         for name in self._dicts:
             setattr(self, name, ChangeTrackingDict(listener, getattr(self, name)))
 
     def clear_all(self) -> None:
-        """Remove all records without a report, before they are restored."""
+        """Remove all records without reporting them, before they are restored from the state file."""
         for name in self._dicts:
             dict.clear(getattr(self, name))
 
 
 GROUP = "group"
-"""The kind of the records of groups."""
+"""The `kind` of the records of groups."""
 
 
 @define(eq=False)
 class Record:
-    """A record: its name among those of its kind, and its members as the API spells them."""
+    """A group, identity provider, resource server or domain; `members` are named as in the API."""
 
     kind: str
     name: str
@@ -97,12 +99,12 @@ class Record:
 
     @property
     def key(self) -> str:
-        """Its name among all records of the pool."""
+        """The key of the record in its pool."""
         return f"{self.kind}/{self.name}"
 
 
 class Records(TrackedDicts):
-    """The records of a pool, found by kind and name."""
+    """The groups, identity providers, resource servers and domains of a pool, found by kind and name."""
 
     _dicts = ("_by_key",)
 
@@ -110,18 +112,18 @@ class Records(TrackedDicts):
         self._by_key: dict[str, Record] = {}
 
     def restore(self, record: Record) -> None:
-        """Put a record in; the oldest first."""
+        """Put a record in; call this for the oldest record first."""
         self._by_key[record.key] = record
 
     def find(self, kind: str, name: str) -> Record | None:
-        """Return a record; None if there is none."""
+        """Return a record; None if it does not exist."""
         return self._by_key.get(f"{kind}/{name}")
 
     def __contains__(self, record: Record) -> bool:
         return dict.get(self._by_key, record.key) is record
 
     def of_kind(self, kind: str) -> dict[str, Record]:
-        """Return the records of a kind by name, the oldest first."""
+        """Return the records of a kind by their names, the oldest first."""
         return {each.name: each for each in self._by_key.values() if each.kind == kind}
 
     def remove(self, record: Record) -> None:
@@ -129,6 +131,132 @@ class Records(TrackedDicts):
         del self._by_key[record.key]
 
     def groups_of(self, user: User) -> list[Record]:
-        """Return the groups of a user, as the user joined them."""
+        """Return the groups of a user, in the order in which the user joined them."""
         found = (dict.get(self._by_key, f"{GROUP}/{name}") for name in user.groups)
         return [each for each in found if each is not None]
+
+
+class Directory(TrackedDicts):
+    """The users of a pool, found by name or alias in constant time."""
+
+    _dicts = ("_by_name", "_by_alias")
+
+    def __init__(self, configuration: PoolConfiguration) -> None:
+        self._case_sensitive = configuration.case_sensitive
+        self._aliases = configuration.aliases
+        self._username_attributes = configuration.username_attributes
+        self._by_name: dict[str, User] = {}
+        self._by_alias: dict[str, User] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __contains__(self, user: User) -> bool:
+        return self.by_username(user.username) is user
+
+    def __iter__(self) -> Iterator[User]:
+        return iter(self._by_name.values())
+
+    def _key(self, name: str) -> str:
+        return name if self._case_sensitive else name.casefold()
+
+    def find(self, name: str) -> User | None:
+        """Return the user with this internal name or alias; None if there is none."""
+        key = self._key(name)
+        return self._by_name.get(key) or self._by_alias.get(key)
+
+    def by_username(self, name: str) -> User | None:
+        """Return the user with this internal name; None if there is none. Aliases are not considered."""
+        return self._by_name.get(self._key(name))
+
+    def add(self, user: User, *, force: bool = False) -> None:
+        """Add a new user; with `force`, other users lose the aliases that the new user has (ForceAliasCreation)."""
+        aliases = () if force else self._aliases_of(user)
+        if self.find(user.username) or any(self.find(alias) for alias in aliases):
+            raise error_templates.USER_EXISTS.refusal(name=user.username)
+        if force:
+            self.take_over_aliases(user)
+        self.restore(user)
+
+    def restore(self, user: User) -> None:
+        """Put a user in; call this for the oldest user first."""
+        self._by_name[self._key(user.username)] = user
+        self.index(user)
+
+    def index(self, user: User) -> None:
+        """Let a user be found by the aliases that the user's attributes now contain."""
+        for alias in self._aliases_of(user):
+            self._by_alias.setdefault(self._key(alias), user)
+
+    def remove(self, user: User) -> None:
+        """Remove a user, and mark the record as deleted for pending sign-ins and tokens that still refer to it."""
+        user.deleted = True
+        self._by_name.pop(self._key(user.username))
+        for alias in user.attributes.values():
+            self._forget_alias(user, alias)
+
+    def is_taken(self, attribute: str, value: str, user: User) -> bool:
+        """Return whether another user can sign in with this value of an attribute."""
+        if attribute not in (*self._aliases, *self._username_attributes):
+            return False
+        other = self.find(value)
+        return other is not None and other is not user
+
+    def conflict(self, user: User) -> str | None:
+        """Return the name of an attribute whose value another user can sign in with; None if there is none."""
+        names = (*self._aliases, *self._username_attributes)
+        aliases = set(self._aliases_of(user))
+        own = (name for name in names if user.attributes.get(name) in aliases)
+        return next((name for name in own if self.is_taken(name, user.attributes[name], user)), None)
+
+    def set_attribute(self, user: User, attribute: str, value: str) -> None:
+        """Set an attribute: the user can no longer sign in with its old value, and a new address is not verified."""
+        old = user.attributes.get(attribute)
+        if old is not None and old != value:
+            self._forget_alias(user, old)
+        user.attributes[attribute] = value
+        if attribute in {"email", "phone_number"} and old != value:
+            user.attributes[f"{attribute}_verified"] = "false"
+        self.index(user)
+
+    def remove_attribute(self, user: User, attribute: str) -> None:
+        """Remove an attribute, its *_verified attribute and its alias."""
+        old = user.attributes.pop(attribute, None)
+        user.attributes.pop(f"{attribute}_verified", None)
+        if old is not None:
+            self._forget_alias(user, old)
+
+    def mark_verified(self, user: User, attribute: str, address: str) -> None:
+        """Mark an address as verified, if the user still has it."""
+        if user.attributes.get(attribute) == address:
+            user.attributes[f"{attribute}_verified"] = "true"
+            self.index(user)
+
+    def take_over_aliases(self, user: User) -> None:
+        """Give a user all aliases in the user's attributes, even those of other users (ForceAliasCreation)."""
+        for alias in self._aliases_of(user):
+            key = self._key(alias)
+            owner = self._by_alias.get(key)
+            if owner is not None and owner is not user:
+                # "the existing user can no longer" sign in with it (AWS API reference).
+                for name in ("email", "phone_number"):
+                    if self._key(owner.attributes.get(name, "")) == key:
+                        owner.attributes[f"{name}_verified"] = "false"
+            self._by_alias[key] = user
+
+    def _forget_alias(self, user: User, alias: str) -> None:
+        # The alias may belong to another user: several users may have an address, and one of them verified it.
+        if self._by_alias.get(self._key(alias)) is user:
+            self._by_alias.pop(self._key(alias))
+
+    def _aliases_of(self, user: User) -> Iterator[str]:
+        for attribute in self._username_attributes:
+            if value := user.attributes.get(attribute):
+                yield value
+        for attribute in self._aliases:
+            # Users can sign in with an address after it is verified (developer guide, "Customizing sign-in
+            # attributes"); a preferred_username needs no verification.
+            mark = user.attributes.get(f"{attribute}_verified")
+            is_verified = attribute == "preferred_username" or mark == "true"
+            if (value := user.attributes.get(attribute)) and is_verified:
+                yield value

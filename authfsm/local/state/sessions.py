@@ -1,8 +1,9 @@
-"""Sessions: opaque, bound to app client, user and challenge, new for each challenge, short-lived, used once.
+"""Pending challenges and their sessions, and the attempts (sign-ins) that they belong to.
 
-A `PendingChallenge` is one challenge of one sign-in attempt, until it is answered. Its session is the key to
-it; where clients send no session, the secret block or the device is a second key to it. It is used up by the
-answer that moves on, and by a refusal that the session does not survive (`ErrorTemplate.survives`).
+A session is an opaque string. Each challenge has a new one, which belongs to an app client, a user and the
+challenge, expires soon and can be used once. The session identifies its `PendingChallenge`; if a client sends no
+session, `other_key` (from the secret block or the device) does. An answer uses up the session if it is accepted, or
+if its refusal ends the session (`ErrorTemplate.survives`).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from authfsm.local.state.token_claims import PASSWORD_METHOD
 from authfsm.local.state.users import User
 from authfsm.protocol.states import State
 
-# Used and expired sessions are remembered, with these limits, so that they get their own error messages.
+# Used and expired sessions are remembered, within these limits, because they have error messages of their own.
 _REMEMBERED_FOR: Final = timedelta(hours=1)
 _MAX_REMEMBERED: Final = 10_000
 _PROOF_FAILED: Final = {"CodeMismatchException", "ExpiredCodeException"}
@@ -32,10 +33,11 @@ _PROOF_FAILED: Final = {"CodeMismatchException", "ExpiredCodeException"}
 
 @frozen
 class Attempt:
-    """A sign-in attempt: the facts that decide what follows.
+    """A sign-in attempt: what it has proved until now, which decides the next challenge.
 
-    The user is None if unknown and simulated, `username` is the internal name; `rounds` are DefineAuthChallenge's
-    session, `methods` are `amr` without the password, and `target_level` is 0 without a step-up.
+    `user` is None for an unknown, simulated user; `username` is the internal name. `challenge_results` is
+    event.request.session of DefineAuthChallenge. `methods` is `amr` without the password. `target_level` is 0
+    without a step-up.
     """
 
     client: AppClient
@@ -56,12 +58,12 @@ class Attempt:
 
     @property
     def amr(self) -> tuple[str, ...]:
-        """All proved methods, in the names of `amr`."""
+        """All proved methods, with the names that the claim `amr` uses."""
         return (PASSWORD_METHOD, *self.methods) if self.password_proved else self.methods
 
     @property
     def awaits_first_factor(self) -> bool:
-        """Whether USER_AUTH has no proved first factor yet, so that replies must not reveal the user."""
+        """Whether this is USER_AUTH without a proved factor, so that replies must not reveal whether the user exists."""
         return self.flow == "USER_AUTH" and not self.amr
 
     def with_challenge_result(self, result: Mapping[str, Any]) -> Attempt:
@@ -70,7 +72,7 @@ class Attempt:
 
     @property
     def existing_user(self) -> User:
-        """The user, after a proof that only an existing user can give."""
+        """The user, who exists if the attempt has proved a factor; refuse an unknown user as a wrong password."""
         if self.user is None:
             raise error_templates.WRONG_PASSWORD.refusal()
         return self.user
@@ -78,7 +80,7 @@ class Attempt:
 
 @define(eq=False)
 class PendingChallenge:
-    """One challenge of an attempt, until it is answered."""
+    """A challenge that waits for its answer."""
 
     attempt: Attempt
     challenge: str
@@ -92,7 +94,7 @@ class PendingChallenge:
 
 
 class Sessions(TrackedDicts):
-    """The pending challenges, and for a while those that were answered or have expired."""
+    """The pending challenges and, for an hour, those that were answered or have expired."""
 
     _dicts = ("_pending", "_by_other_key")
 
@@ -102,7 +104,7 @@ class Sessions(TrackedDicts):
         self._pending: dict[str, PendingChallenge] = {}
         self._by_other_key: dict[str, PendingChallenge] = {}
         self.last_answered: PendingChallenge | None = None
-        """The challenge that was answered last, for the check of the transition (`check_transition`)."""
+        """The challenge that the last answer belonged to: its transition is checked against the table."""
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -118,7 +120,7 @@ class Sessions(TrackedDicts):
         return session in self._pending
 
     def restore(self, pending: PendingChallenge) -> None:
-        """Put back a challenge; the oldest first."""
+        """Put a challenge in; call this for the oldest challenge first."""
         self._pending[pending.session] = pending
         if pending.other_key is not None:
             self._by_other_key[pending.other_key] = pending
@@ -132,7 +134,7 @@ class Sessions(TrackedDicts):
         other_key: str | None = None,
         session_required: bool = False,
     ) -> PendingChallenge:
-        """Return a new pending challenge, with a new session."""
+        """Return a new pending challenge with a new session."""
         now = self._clock()
         self._remove_old(now)
         pending = PendingChallenge(
@@ -156,7 +158,10 @@ class Sessions(TrackedDicts):
     def find(
         self, client: AppClient | None, session: str | None, other_key: str | None = None
     ) -> PendingChallenge:
-        """Return the usable challenge of a session or, without one, of the second key; some requests name no client."""
+        """Return the unused, unexpired challenge of a session or, without one, of `other_key`.
+
+        `client` is None if the request names none.
+        """
         if session is not None:
             pending = self._pending.get(session)
         else:
@@ -172,14 +177,14 @@ class Sessions(TrackedDicts):
         return pending
 
     def check_not_ended(self, pending: PendingChallenge) -> None:
-        """Refuse a session that was issued before the user's sessions were ended; call it after the checks of the user."""
+        """Refuse a session that a new password or disabling the user has ended; call it after checking the user's status."""
         user = pending.attempt.user
         if user is not None and user.session_generation != pending.session_generation:
             raise error_templates.SESSION_EXPIRED.refusal()
 
     @contextmanager
     def answering(self, pending: PendingChallenge) -> Iterator[None]:
-        """Use up the session, unless the answer is refused in a way that the session survives."""
+        """Mark the session as used after the block, unless the block raises a refusal that the session survives."""
         self.last_answered = pending
         try:
             yield
@@ -192,12 +197,12 @@ class Sessions(TrackedDicts):
         pending.used = True
 
     def _remove_old(self, now: datetime) -> None:
-        # In the order of issue, so that the oldest come first; their lifetimes differ by minutes only.
+        # The dictionary has the oldest challenges first; their lifetimes differ only by minutes.
         while self._pending:
             session, pending = next(iter(self._pending.items()))
-            over = pending.used or now >= pending.expires
-            remembered = now - pending.expires < _REMEMBERED_FOR
-            if remembered and not (over and len(self._pending) > _MAX_REMEMBERED):
+            is_over = pending.used or now >= pending.expires
+            is_recent = now - pending.expires < _REMEMBERED_FOR
+            if is_recent and not (is_over and len(self._pending) > _MAX_REMEMBERED):
                 return
             del self._pending[session]
             key = pending.other_key

@@ -1,6 +1,6 @@
-"""The claims of tokens: `amr` and `acr`, the rest, and what PreTokenGeneration changes in them.
+"""Composes the claims of tokens, and applies the changes of PreTokenGeneration.
 
-`amr` lists the methods that were completed, `acr` names "the highest authentication level that the user's
+The claim `amr` lists the completed methods; `acr` names "the highest authentication level that the user's
 completed factors fully satisfy" -- developer guide, "Authentication levels with ACR and AMR claims".
 """
 
@@ -19,7 +19,7 @@ from authfsm.protocol.states import State
 
 PASSWORD_METHOD: Final = "pwd"  # noqa: S105 - the method's name
 PASSKEY_METHODS: Final = frozenset({"swk", "hwk"})
-"""A passkey of a platform (software-bound key), and of a roaming authenticator (hardware-bound key)."""
+"""swk: a passkey of a platform authenticator (software-bound key); hwk: of a roaming one (hardware-bound key)."""
 
 AMR_METHODS: Final = {
     State.PASSWORD: PASSWORD_METHOD,
@@ -28,12 +28,12 @@ AMR_METHODS: Final = {
     State.SMS_MFA: "sms",
     State.EMAIL_OTP: "email_otp",
     State.SOFTWARE_TOKEN_MFA: "otp",
-    State.MFA_SETUP: "otp",  # It ends with a code that VerifySoftwareToken has accepted.
+    State.MFA_SETUP: "otp",  # MFA_SETUP is answered after VerifySoftwareToken has accepted a TOTP.
 }
-"""The `amr` method of each challenge; that of a passkey is `Passkey.method`."""
+"""The method in `amr` of each challenge; for a passkey see `Passkey.method`."""
 
 ACR_COMBINATIONS: Final = (
-    # (level, the methods that satisfy it); "passkey" stands for both methods of a passkey
+    # (a level, the methods that satisfy it together); "passkey" stands for swk or hwk
     (1, frozenset({PASSWORD_METHOD})),
     (2, frozenset({"email_otp"})),
     (2, frozenset({"sms"})),
@@ -46,34 +46,34 @@ ACR_COMBINATIONS: Final = (
 
 
 def merge_passkeys(methods: Iterable[str]) -> frozenset[str]:
-    """Return the methods, with "passkey" for both methods of a passkey."""
+    """Return the methods with "passkey" in place of swk and hwk."""
     return frozenset("passkey" if method in PASSKEY_METHODS else method for method in methods)
 
 
 def acr_level(methods: Iterable[str]) -> int:
-    """Return the highest level that these methods satisfy; 0 for none, as after a custom challenge."""
+    """Return the highest level that these methods satisfy; 0 if they satisfy none, as after custom challenges only."""
     proved = merge_passkeys(methods)
     return max((number for number, needed in ACR_COMBINATIONS if needed <= proved), default=0)
 
 
 def amr_claim(methods: Collection[str]) -> tuple[str, ...]:
-    """Return `amr`: "mfa" is "added when the user completes two or more distinct factors"."""
+    """Return the claim `amr`: "mfa" is "added when the user completes two or more distinct factors"."""
     distinct = tuple(dict.fromkeys(methods))
     return (*distinct, "mfa") if len(distinct) > 1 else distinct
 
 
 def acr_claim(methods: Iterable[str], names: Sequence[str]) -> str | None:
-    """Return `acr`, the name of the level reached; None for none."""
+    """Return the claim `acr`, the name of the highest satisfied level; None if the methods satisfy none."""
     level = acr_level(methods)
     return names[level - 1] if level else None
 
 
-_NO_PRECEDENCE: Final = 2**31  # "The default Precedence value is null": it comes last
+_NO_PRECEDENCE: Final = 2**31  # "The default Precedence value is null": such a group comes last.
 
 
 @define(eq=False)
 class TokenSession:
-    """The session of a sign-in, in a pool that tracks sessions (UserSessionTracking)."""
+    """The token session of a sign-in, in a pool that tracks sessions (UserSessionTracking)."""
 
     session_id: str
     created: datetime
@@ -82,9 +82,10 @@ class TokenSession:
 
 @define(eq=False)
 class TokenFamily:
-    """The tokens that one sign-in and its refreshes have issued, with one `origin_jti`.
+    """All tokens of one sign-in, refreshed ones included; they share the claim `origin_jti`.
 
-    The newest refresh token is the last; `sign_outs` is the user's count of GlobalSignOut at the sign-in.
+    The newest refresh token is the last; `replaced_at` has the times when older ones were replaced. `sign_outs` is
+    the user's count of GlobalSignOut at the sign-in.
     """
 
     user: User
@@ -103,7 +104,7 @@ class TokenFamily:
 
     @property
     def is_active(self) -> bool:
-        """Whether it was not revoked, by RevokeToken or GlobalSignOut."""
+        """Whether neither RevokeToken nor GlobalSignOut has revoked the tokens."""
         return not self.revoked and self.sign_outs == self.user.sign_outs
 
 
@@ -116,8 +117,8 @@ def compose_claims(
     common: dict[str, Any] = {
         "sub": user.sub,
         "iss": configuration.issuer,
-        # Without EnableTokenRevocation there is no origin_jti (developer guide, "Ending user sessions");
-        # the pool then recognises its tokens by their event.
+        # Without EnableTokenRevocation tokens have no origin_jti (developer guide, "Ending user sessions"). The
+        # pool then finds the family of an access token by its event_id.
         **({"origin_jti": family.origin_jti} if revocable else {}),
         "event_id": uuid() if revocable else family.origin_jti,
         "auth_time": int(family.auth_time.timestamp()),
@@ -158,18 +159,20 @@ def compose_claims(
 
 
 def role_claims(groups: Iterable[Record]) -> dict[str, Any]:
-    """Return `cognito:roles` and, where one role takes precedence, `cognito:preferred_role` (API, GroupType)."""
-    roles = [each.members for each in groups if "RoleArn" in each.members]
-    if not roles:
+    """Return `cognito:roles` and, if one role takes precedence, `cognito:preferred_role` (AWS API reference, GroupType)."""
+    ranks: dict[str, int] = {}
+    for members in (each.members for each in groups if "RoleArn" in each.members):
+        rank = members.get("Precedence", _NO_PRECEDENCE)
+        ranks[members["RoleArn"]] = min(rank, ranks.get(members["RoleArn"], rank))
+    if not ranks:
         return {}
-    ranks = [each.get("Precedence", _NO_PRECEDENCE) for each in roles]
-    first = {e["RoleArn"] for e, rank in zip(roles, ranks, strict=True) if rank == min(ranks)}
-    claims: dict[str, Any] = {"cognito:roles": list(dict.fromkeys(e["RoleArn"] for e in roles))}
-    return {**claims, "cognito:preferred_role": first.pop()} if len(first) == 1 else claims
+    claims: dict[str, Any] = {"cognito:roles": list(ranks)}
+    preferred = [role for role, rank in ranks.items() if rank == min(ranks.values())]
+    return {**claims, "cognito:preferred_role": preferred[0]} if len(preferred) == 1 else claims
 
 
-# "Excluded claims and scopes" -- developer guide, "Pre token generation Lambda trigger". That a change to one
-# of them is ignored, and is not an error, is inferred.
+# "Excluded claims and scopes" -- developer guide, "Pre token generation Lambda trigger". Inferred: a change to
+# one of them is ignored, and is not an error.
 _EXCLUDED: Final = frozenset(
     {
         "acr", "amr", "at_hash", "auth_time", "azp", "exp", "iat", "identities", "iss", "jti", "nbf",
@@ -185,7 +188,7 @@ _RESERVED_PREFIXES: Final = ("cognito:", "dev:")
 
 @frozen
 class TokenChanges:
-    """The changes to one token: claimsToAddOrOverride, claimsToSuppress, scopesToAdd, scopesToSuppress."""
+    """The changes to one token: claimsToAddOrOverride, claimsToSuppress, scopesToAdd and scopesToSuppress."""
 
     add: Mapping[str, Any] = field(factory=dict)
     suppress: tuple[str, ...] = ()
@@ -193,7 +196,7 @@ class TokenChanges:
     suppress_scopes: tuple[str, ...] = ()
 
     def apply(self, claims: dict[str, Any], excluded: frozenset[str]) -> dict[str, Any]:
-        """Return the claims with these changes, except to those that cannot be changed."""
+        """Return the claims with these changes; changes to `excluded` and reserved claims are ignored."""
 
         def changeable(name: str) -> bool:
             return name not in excluded and not name.startswith(_RESERVED_PREFIXES)
@@ -204,7 +207,7 @@ class TokenChanges:
 
 @frozen
 class ClaimOverrides:
-    """The changes to both tokens of a sign-in; without `groups` (groupsToOverride) the groups stay."""
+    """The changes to both tokens of a sign-in; `groups` is groupsToOverride, and None leaves the groups unchanged."""
 
     id_token: TokenChanges = TokenChanges()
     access_token: TokenChanges = TokenChanges()

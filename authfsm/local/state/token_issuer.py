@@ -1,7 +1,7 @@
-"""Issues tokens with Cognito's claims, signed with RS256 by the pool's own key, and verifies them.
+"""Issues, refreshes, verifies and revokes tokens, which the pool's own key signs with RS256.
 
-Access and id tokens are JWTs that anybody can verify with `TokenIssuer.jwks`; a refresh token is opaque and
-only the pool knows it. All tokens of one sign-in, refreshed or not, share an `origin_jti` and are revoked
+Access and id tokens are JWTs that anybody can verify with `TokenIssuer.jwks`. A refresh token is an opaque string
+that only its pool can use. All tokens of one sign-in, refreshed ones included, are a token family and are revoked
 together.
 """
 
@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -42,25 +43,25 @@ _SESSION_ALPHABET: Final = string.ascii_lowercase + string.digits
 
 @cache
 def _signing_threads(_process: int) -> ThreadPoolExecutor:
-    """Return threads for the second signature; a forked process needs its own."""
+    """Return threads that sign the id token; each process needs its own, also after a fork."""
     return ThreadPoolExecutor(4, thread_name_prefix="signing")
 
 
 class SigningKey:
-    """A private RSA key that signs with RS256 (RFC 7518, 3.3): the given one, or a new one."""
+    """A private RSA key that signs with RS256 (RFC 7518, 3.3): that of a JSON Web Key, or a new one."""
 
-    def __init__(self, given: RSAKey | None = None) -> None:
-        key = getattr(given, "private_key", None)
-        if given is None:
+    def __init__(self, jwk: RSAKey | None = None) -> None:
+        key = getattr(jwk, "private_key", None)
+        if jwk is None:
             key = rsa.generate_private_key(65537, _KEY_BITS)
         elif not isinstance(key, rsa.RSAPrivateKey):
-            raise ValueError("the key cannot sign with RS256: give a private joserfc.jwk.RSAKey")
+            raise ValueError("the key cannot sign with RS256: pass a private joserfc.jwk.RSAKey")
         else:
-            given.ensure_kid()
+            jwk.ensure_kid()
         self.private_key: Final[rsa.RSAPrivateKey] = key
         modulus = b"%d" % key.public_key().public_numbers().n
-        self.kid: Final = (given and given.kid) or base64url(hashlib.sha256(modulus).digest())
-        # Cognito's own header has these two and no `typ`.
+        self.kid: Final = (jwk and jwk.kid) or base64url(hashlib.sha256(modulus).digest())
+        # The header of Cognito's tokens has these two members and no `typ`.
         self._header = base64url(_TO_JSON({"kid": self.kid, "alg": "RS256"}).encode())
 
     @cached_property
@@ -77,7 +78,7 @@ class SigningKey:
 
 
 class TokenIssuer(TrackedDicts):
-    """Issues, refreshes, verifies and revokes a pool's tokens; without a key it makes an RSA-2048 key."""
+    """Issues, refreshes, verifies and revokes a pool's tokens; without a key, it generates an RSA-2048 key."""
 
     _dicts = ("_families", "_by_refresh_token")
 
@@ -91,15 +92,15 @@ class TokenIssuer(TrackedDicts):
         self.configuration = configuration
         self._clock = clock
         self.elapsed = SteadyClock(clock)
-        """Measures lengths of time, for the whole pool."""
+        """The clock for all periods of the pool, which never goes back."""
         self._entropy = entropy
         self.records = Records()
-        """The pool's records; `Core` sets them."""
+        """The pool's groups and other records, which `Core` replaces by its own."""
         self._key = None if key is None else SigningKey(key)
         self._key_lock = ForkSafeLock()
         self._families: dict[str, TokenFamily] = {}
         self._by_refresh_token: dict[str, TokenFamily] = {}
-        # The families that have a session, of each user by name.
+        # By username: the user's families that have a session.
         self._families_with_session: dict[str, list[TokenFamily]] = {}
 
     def __iter__(self) -> Iterator[TokenFamily]:
@@ -109,12 +110,12 @@ class TokenIssuer(TrackedDicts):
         return family.origin_jti in self._families
 
     def clear_all(self) -> None:
-        """Remove all without a report."""
+        """Remove all token families without reporting them, before they are restored from the state file."""
         super().clear_all()
         self._families_with_session.clear()
 
     def restore(self, family: TokenFamily) -> None:
-        """Put back a token family; the oldest first."""
+        """Put a token family in; call this for the oldest family first."""
         self._families[family.origin_jti] = family
         for token in family.refresh_tokens:
             self._by_refresh_token[token] = family
@@ -123,8 +124,8 @@ class TokenIssuer(TrackedDicts):
 
     @property
     def key(self) -> SigningKey:
-        """The signing key."""
-        # Two threads sign at once: both wait for one key, and neither generates another.
+        """The signing key, generated at its first use."""
+        # If two threads need the key at once, one generates it and the other waits.
         with self._key_lock:
             if self._key is None:
                 self._key = SigningKey()
@@ -132,7 +133,7 @@ class TokenIssuer(TrackedDicts):
 
     @property
     def has_key(self) -> bool:
-        """Whether the signing key was given, or was made at its first use."""
+        """Whether the signing key exists already."""
         return self._key is not None
 
     def jwks(self) -> dict[str, Any]:
@@ -141,11 +142,7 @@ class TokenIssuer(TrackedDicts):
 
     def uuid(self) -> str:
         """Return a random UUID."""
-        # RFC 9562, 5.4: the version in the high bits of octet 6, the variant in those of octet 8.
-        octets = bytearray(self._entropy(16))
-        octets[6], octets[8] = octets[6] & 0x0F | 0x40, octets[8] & 0x3F | 0x80
-        text = octets.hex()
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        return str(UUID(bytes=self._entropy(16), version=4))
 
     def issue(
         self,
@@ -158,7 +155,7 @@ class TokenIssuer(TrackedDicts):
         overrides: ClaimOverrides = token_claims.NO_OVERRIDES,
         max_sessions: int | None = None,
     ) -> dict[str, Any]:
-        """Return the AuthenticationResult of a sign-in; `max_sessions` is None if the pool tracks no sessions."""
+        """Return the AuthenticationResult of a sign-in; `max_sessions` is None if the pool does not track sessions."""
         now = self.elapsed()
         self._remove_old(now)
         expires = now + timedelta(seconds=client.refresh_token_validity)
@@ -185,7 +182,7 @@ class TokenIssuer(TrackedDicts):
         access, identity = overrides.apply_to_access(access), overrides.apply_to_id(identity)
         if family.session is not None:
             family.session.last_active = self.elapsed()
-        # Signatures are most of the work of a sign-in: the two are made in parallel.
+        # The two signatures are most of the work of a sign-in: two threads make them at the same time.
         id_token = _signing_threads(os.getpid()).submit(self.key.sign, identity)
         return {
             "AccessToken": self.key.sign(access),
@@ -195,7 +192,7 @@ class TokenIssuer(TrackedDicts):
         }
 
     def family_of_refresh_token(self, refresh_token: str, client: AppClient) -> TokenFamily:
-        """Return the family of a refresh token that this app client may use."""
+        """Return the family of a refresh token; refuse one that this app client may not use."""
         family = self._by_refresh_token.get(refresh_token)
         if family is None or family.client.client_id != client.client_id:
             raise error_templates.INVALID_REFRESH_TOKEN.refusal()
@@ -213,11 +210,11 @@ class TokenIssuer(TrackedDicts):
         device_key: str | None,
         overrides_for: Callable[[TokenFamily], ClaimOverrides],
     ) -> dict[str, Any]:
-        """Return the AuthenticationResult of a refresh; with rotation it has a new refresh token.
+        """Return the AuthenticationResult of a refresh; with token rotation, it has a new refresh token.
 
-        A sign-in with a device is refreshed with its DEVICE_KEY only, else "Invalid Refresh Token."
-        (aws-sdk-java-v2 #3418, aws-sdk-cpp #851). `overrides_for` returns the changes of PreTokenGeneration;
-        it is called once the token was found valid.
+        If the sign-in had a device, its DEVICE_KEY is required, else the error is "Invalid Refresh Token."
+        (aws-sdk-java-v2 #3418, aws-sdk-cpp #851). `overrides_for` returns the changes of PreTokenGeneration; it
+        is called only for a valid token.
         """
         family = self.family_of_refresh_token(refresh_token, client)
         if family.device_key is not None and device_key != family.device_key:
@@ -228,8 +225,8 @@ class TokenIssuer(TrackedDicts):
         replaced, now = family.replaced_at.get(refresh_token), self.elapsed()
 
         if family.refresh_tokens[-1] != refresh_token:
-            # Measured: a token may be used again within the grace period, and only its newest successor
-            # can be refreshed; later it is reuse, but "the newest token still works".
+            # Measured: a replaced token works again within the grace period; of the tokens that replaced it, only
+            # the newest works. Later it is refused as reused, but "the newest token still works".
             grace = timedelta(seconds=rotation.retry_grace_period_seconds)
             if replaced is None or now - replaced >= grace:
                 raise error_templates.REFRESH_REUSED.refusal()
@@ -244,7 +241,7 @@ class TokenIssuer(TrackedDicts):
         if family is None:
             if token.count(".") == 2:  # noqa: PLR2004 - a JWT has three parts
                 raise error_templates.NOT_A_REFRESH_TOKEN.refusal()
-            # What Cognito answers here is not known. "invalid tokens do not cause an error response"
+            # Cognito's reply for an unknown token is not known. "invalid tokens do not cause an error response"
             # -- RFC 7009, 2.2
             return
         if family.client.client_id != client.client_id:
@@ -263,8 +260,8 @@ class TokenIssuer(TrackedDicts):
         return [(each.session, each) for each in active if each.session is not None]
 
     def end_session(self, family: TokenFamily) -> None:
-        """End the session of a family: revoke all its tokens."""
-        self._families[family.origin_jti].revoked = True  # the lookup reports the change
+        """End the session of a family by revoking all its tokens."""
+        self._families[family.origin_jti].revoked = True  # The lookup reports the change.
 
     def _end_least_recently_used(self, user: User, remaining: int) -> None:
         # "the next successful authentication automatically evicts that user's least recently used
@@ -274,18 +271,18 @@ class TokenIssuer(TrackedDicts):
             self.end_session(family)
 
     def family_of_access_token(self, access_token: str) -> TokenFamily:
-        """Return the family of an access token, if it is this pool's, has not expired and is not revoked."""
+        """Return the family of an access token; refuse a token of another pool, an expired or a revoked one."""
         from joserfc import jwt  # noqa: PLC0415 - takes 50 ms to load, and a sign-in does not need it
         from joserfc.errors import JoseError  # noqa: PLC0415 - the same
 
         try:
             token = jwt.decode(access_token, self.key.jwk, algorithms=["RS256"])
-        except (JoseError, ValueError, TypeError, RecursionError):  # whatever the header contains
+        except (JoseError, ValueError, TypeError, RecursionError):  # a malformed header raises any of these
             raise error_templates.INVALID_ACCESS_TOKEN.refusal() from None
         claims = token.claims
         if (
-            # No extension is supported, and an empty list is not allowed: "Producers MUST NOT use the
-            # empty list" -- RFC 7515, 4.1.11
+            # The pool supports no extension, and `crit` may not be empty: "Producers MUST NOT use the empty
+            # list" -- RFC 7515, 4.1.11
             "crit" in token.header
             or claims.get("token_use") != "access"
             or claims.get("iss") != self.configuration.issuer
@@ -300,7 +297,8 @@ class TokenIssuer(TrackedDicts):
         return family
 
     def _remove_old(self, now: datetime) -> None:
-        # In the order of issue. Expired tokens are kept for a day, for the error that says so.
+        # The dictionary has the oldest families first. Expired ones are kept for a day, because their tokens
+        # have an error message of their own.
         while self._families:
             origin_jti, family = next(iter(self._families.items()))
             if now - family.expires < _KEPT_AFTER_EXPIRY:

@@ -1,4 +1,4 @@
-"""The records that a pool keeps of each user: password, MFA, devices, passkeys and account."""
+"""The record of a user: attributes, password, MFA, devices, passkeys, verification codes and lock-out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MAX_LOCK_OUT: Final = timedelta(minutes=15)
 
 
 class Status(DescribedName):
-    """UserStatus."""
+    """The values of UserStatus."""
 
     UNCONFIRMED = "UNCONFIRMED"
     CONFIRMED = "CONFIRMED"
@@ -28,7 +28,7 @@ class Status(DescribedName):
 
 @frozen
 class VerificationCode:
-    """A code that was sent to the value of an attribute; the right code verifies that address only."""
+    """A code that was sent to an attribute's value; the correct code verifies this address and no later one."""
 
     code: Secret[str]
     attribute: str
@@ -38,7 +38,7 @@ class VerificationCode:
 
 @define(eq=False)
 class AuthEvent:
-    """What a user did, as AdminListUserAuthEvents has it: `response` is EventResponse."""
+    """An event of AdminListUserAuthEvents; `response` is EventResponse."""
 
     event_id: str
     event_type: str
@@ -50,7 +50,10 @@ class AuthEvent:
 
 @define(eq=False)
 class Account:
-    """A user's account outside of sign-ins; codes are kept by `sign-up`, `reset` or the attribute to verify."""
+    """A user's verification codes, calls that quotas count, and authentication events.
+
+    The keys of `codes` are `sign-up`, `reset` and the names of attributes to verify; those of `calls` are operations.
+    """
 
     codes: dict[str, VerificationCode] = field(factory=dict, repr=False)
     calls: dict[str, tuple[datetime, ...]] = field(factory=dict, repr=False)
@@ -60,7 +63,7 @@ class Account:
 
 @define
 class LockOut:
-    """Failed passwords and MFA codes, and how long they lock the user out.
+    """Counts wrong passwords and MFA codes, and locks the user out.
 
     "For a cumulative number of failed sign-in attempts n, not including `Password attempts exceeded`
     exceptions, Amazon Cognito locks out your user for 2^(n-5) seconds. To reset the lockout to its n=0
@@ -91,14 +94,17 @@ class LockOut:
             self.locked_until = now + min(timedelta(seconds=seconds), _MAX_LOCK_OUT)
 
     def record_success(self) -> None:
-        """Reset the count after a lock-out; without one, a successful sign-in does not reset it."""
+        """Reset the count if the user was locked out; otherwise a successful sign-in does not change it."""
         if self.failures >= _FAILURES_BEFORE_LOCK_OUT:
             self.failures, self.locked_until = 0, None
 
 
 @define(eq=False)
 class DeviceRecord:
-    """A device of a user; until ConfirmDevice it has no credential, whose realm is `group_key`."""
+    """A tracked device: ConfirmDevice sets `credential`, an SRP verifier for the realm `group_key`.
+
+    `second_factor_passed` is whether a sign-in with the device passed a second factor.
+    """
 
     key: str
     group_key: str
@@ -113,7 +119,7 @@ class DeviceRecord:
 
 @define(eq=False)
 class Passkey:
-    """A passkey of a user: the id in base64url, the key as AttestedCredentialData (Web Authentication, 6.5.2)."""
+    """A passkey: its id in base64url, its key as AttestedCredentialData (Web Authentication, 6.5.2)."""
 
     credential_id: str
     public_key: bytes = field(repr=False)
@@ -126,7 +132,7 @@ class Passkey:
 
     @property
     def method(self) -> str:
-        """Its name in `amr`: "a passkey with a platform authenticator" is swk, "roaming" is hwk."""
+        """The passkey's method in `amr`: swk for "a passkey with a platform authenticator", hwk for a roaming one."""
         if self.attachment is None:
             return "swk" if "internal" in self.transports else "hwk"
         return "swk" if self.attachment == "platform" else "hwk"
@@ -134,7 +140,7 @@ class Passkey:
 
 @frozen
 class PasskeyRegistration:
-    """StartWebAuthnRegistration, to be completed by the same app client before it expires."""
+    """A registration that StartWebAuthnRegistration began; the same app client may complete it until it expires."""
 
     challenge: bytes = field(repr=False)
     client_id: str
@@ -144,24 +150,24 @@ class PasskeyRegistration:
 
 @define(eq=False)
 class UserPasskeys:
-    """The passkeys of a user by credential id, the last registration, and WebAuthnMfaSettings.Enabled (`as_mfa`)."""
+    """A user's passkeys by credential id, and the last registration; `satisfy_mfa` is WebAuthnMfaSettings.Enabled."""
 
     by_id: dict[str, Passkey] = field(factory=dict)
     registration: PasskeyRegistration | None = None
-    as_mfa: bool = False
+    satisfy_mfa: bool = False
 
     def of_relying_party(self, relying_party_id: str) -> list[Passkey]:
-        """Return those of a relying party: "if you change your RP ID, your users must register again"."""
+        """Return the passkeys of a relying party: "if you change your RP ID, your users must register again"."""
         return [each for each in self.by_id.values() if each.relying_party_id == relying_party_id]
 
 
 @define(eq=False)
 class SoftwareToken:
-    """The TOTP secret of a user in base32, and the 30-second steps whose codes were used."""
+    """An authenticator app: its TOTP secret in base32, and the 30-second steps whose codes were used."""
 
     secret: Secret[str]
     friendly_name: str = ""
-    used: frozenset[int] = frozenset()
+    used_steps: frozenset[int] = frozenset()
 
 
 @define(eq=False)
@@ -173,26 +179,26 @@ class User:
             users sign in with an attribute.
         sub: a UUID.
         created: when the user was created.
-        modified: when the user was changed last.
+        modified: when the user was last modified.
         status: UserStatus.
         enabled: whether the user may sign in.
-        attributes: `email`, `phone_number`, `custom:...`; all text.
+        attributes: the values of `email`, `phone_number`, `custom:...` by name.
         groups: the names of the user's groups.
         credential: the SRP verifier of the password; None for a user without a password.
-        previous_credentials: those of earlier passwords, newest first, as many as the policy compares.
+        previous_credentials: the verifiers of earlier passwords, newest first; PasswordHistorySize limits them.
         password_set_at: when the password was set.
-        software_token: the TOTP in use.
-        pending_token: the TOTP of AssociateSoftwareToken, not in use until it is verified.
+        software_token: the authenticator app in use.
+        pending_token: the authenticator app of AssociateSoftwareToken, used only after it is verified.
         mfa_enabled: UserMFASettingList.
         preferred_mfa: PreferredMfaSetting.
         mfa_chosen: whether SetUserMFAPreference was called.
         devices: the tracked devices by key.
-        lock_out: the wrong passwords, and how long the user is locked out.
+        lock_out: the count of wrong passwords and MFA codes, and how long the user is locked out.
         passkeys: the registered passkeys, and whether they satisfy MFA.
-        account: verification codes and counted calls.
-        sign_outs: how often GlobalSignOut was called: it revokes the tokens issued before.
+        account: verification codes, counted calls and authentication events.
+        sign_outs: the number of calls of GlobalSignOut, which revokes the tokens issued before.
         deleted: whether the user was deleted from the pool.
-        session_generation: grows when pending sign-ins are ended: it invalidates the sessions opened before.
+        session_generation: grows when pending sign-ins are ended; sessions of an earlier generation are invalid.
     """
 
     username: str
@@ -220,7 +226,7 @@ class User:
     session_generation: int = field(default=0, repr=False)
 
     def all_attributes(self) -> dict[str, str]:
-        """Return all attributes and the `sub`, as GetUser and the triggers show them."""
+        """Return all attributes and the `sub`, as GetUser and Lambda functions get them."""
         return {"sub": self.sub, **self.attributes}
 
     @property
@@ -231,10 +237,9 @@ class User:
     def ensure_can_sign_in(self, *, hide_imported: bool) -> None:
         """Refuse a user who is disabled, unconfirmed or must reset the password.
 
-        This comes before the password is checked: so measured for UserNotConfirmedException. In which order
-        Cognito checks the three is not known. With `hide_imported` a user imported from a CSV file, who has no
-        password yet, gets "Incorrect username or password.", as with PreventUserExistenceErrors=ENABLED
-        (developer guide).
+        Call this before the password is checked (measured for UserNotConfirmedException). In which order Cognito
+        checks the three is not known. With `hide_imported`, an imported user gets "Incorrect username or
+        password.", as with PreventUserExistenceErrors=ENABLED (developer guide).
         """
         if not self.enabled:
             raise error_templates.DISABLED.refusal()
@@ -245,7 +250,7 @@ class User:
     def ensure_confirmed(self) -> None:
         """Refuse an unconfirmed user, or one who must reset the password.
 
-        The API lists both errors for the operations with an access token, such as GetUser and ChangePassword.
+        The API lists both errors also for operations with an access token, such as GetUser and ChangePassword.
         """
         if self.status is Status.UNCONFIRMED:
             raise error_templates.NOT_CONFIRMED.refusal()
