@@ -17,8 +17,8 @@ from generate_members import known
 from serving import CLIENT_ID, PASSWORD, POOL_ID, SIGNED, TARGET
 
 from authfsm.local.api.operations import OPERATIONS
-from authfsm.local.server.app import App
 from authfsm.local.server.http_connection import HttpRequest, RequestRefused, StreamedReply
+from authfsm.local.server.http_server import App
 
 T = TypeVar("T")
 

@@ -23,9 +23,8 @@ from authfsm.drivers.aio import AsyncCognito, AsyncFlow
 from authfsm.drivers.boto import Cognito, Flow
 from authfsm.local import LocalPool
 from authfsm.local.api.aws_json import HttpReply, answer_http
-from authfsm.local.server.access import listen, url_of
 from authfsm.local.server.config import parse_config
-from authfsm.local.server.http_server import serve_in_thread
+from authfsm.local.server.http_server import listen, serve_in_thread
 from authfsm.local.server.service import Log, Service, open_service
 
 _SESSION = get_session()  # one for all clients: it reads the model of the service once
@@ -60,8 +59,7 @@ class Stage(Service):
 @contextmanager
 def a_stage() -> Iterator[tuple[Stage, str]]:
     """A server for pools of this process, one after another, and its address."""
-    sock = listen("127.0.0.1", 0)
-    url = url_of("127.0.0.1", sock)
+    sock, url = listen("127.0.0.1", 0)
     bare = open_service(parse_config({}), url, Log(StringIO()))
     stage = Stage(bare.pool, bare.log)
     with serve_in_thread(stage, sock):

@@ -22,7 +22,6 @@ from attrs import define, evolve, field
 from joserfc.jwk import RSAKey
 
 from authfsm.local.server import http_server
-from authfsm.local.server.access import listen, url_of
 from authfsm.local.server.config import CLIENT_ID, POOL_ID, parse_config
 from authfsm.local.server.service import Log, Service, open_service
 
@@ -207,8 +206,7 @@ def serve_in_thread(**config: Any) -> Iterator[ThreadServer]:
         config: its configuration.
     """
     log = StringIO()
-    sock = listen("127.0.0.1", 0)
-    url = url_of("127.0.0.1", sock)
+    sock, url = http_server.listen("127.0.0.1", 0)
     parsed = parse_config(config)
     parsed = evolve(parsed, settings={**parsed.settings, "key": _signing_key()})
     service = open_service(parsed, url, Log(log))

@@ -26,7 +26,7 @@ from authfsm import srp
 from authfsm.local import DeviceConfiguration, LocalPool, PoolRefusal, Triggers
 from authfsm.local.api.aws_json import HttpReply, answer_http
 from authfsm.local.api.operations import OPERATIONS
-from authfsm.local.server.app import App
+from authfsm.local.server.http_server import App
 from authfsm.local.server.service import Log, Service
 
 MODEL = known()

@@ -15,6 +15,8 @@ import pyotp
 import pytest
 from serving import CLIENT_ID, PASSWORD, TARGET, serve_in_process, wait_until
 
+from authfsm.local.server.http_server import ListenError, listen
+
 TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 USERS: list[dict[str, Any]] = [
     {"username": "ada", "password": PASSWORD},
@@ -143,7 +145,7 @@ def test_banner(tmp_path: Path) -> None:
         ("{", "is not JSON"),
         ('{"mfa": "OFF", "mfa": "ON"}', "the key 'mfa' occurs twice in one object"),
         pytest.param("[" * 100_000, "is nested too deeply", id="nested too deeply"),
-        ("[]", "holds no settings"),
+        ("[]", "has no settings"),
     ],
 )  # fmt: skip
 def test_invalid_configuration(tmp_path: Path, config: str, why: str) -> None:
@@ -173,6 +175,12 @@ def test_port_in_use(tmp_path: Path) -> None:
     assert ran.returncode == 1
     assert f"cannot listen at 127.0.0.1:{port}" in ran.stderr
     assert ran.stderr.count("\n") == 1
+
+
+def test_host_that_is_no_name() -> None:
+    """A host that cannot be a name in DNS is a ListenError too."""
+    with pytest.raises(ListenError, match="cannot listen at aaa"):
+        listen("a" * 64, 0)
 
 
 def test_missing_extra() -> None:

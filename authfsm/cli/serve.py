@@ -12,17 +12,9 @@ from attrs import evolve, frozen
 from authfsm.cli.command import Failed, option
 from authfsm.local.api.pool import LocalPool
 from authfsm.local.api.region import StateFileError
-from authfsm.local.server.access import (
-    ANY_ORIGIN,
-    AccessRules,
-    ListenError,
-    is_loopback,
-    is_loopback_name,
-    listen,
-    url_of,
-)
+from authfsm.local.server.access import ANY_ORIGIN, AccessRules, is_loopback_name
 from authfsm.local.server.config import ConfigError, ServerConfig, access_rules, config_template, read_config
-from authfsm.local.server.http_server import run
+from authfsm.local.server.http_server import ListenError, is_loopback, listen, run
 from authfsm.local.server.service import Log, open_service
 from authfsm.local.server.state_file import StateFile
 
@@ -89,9 +81,9 @@ class Serve:
                 access = self._access(options.access)
                 if self.accept:
                     options = evolve(options, settings={**options.settings, "accept": self.accept})
-                sock = stack.enter_context(listen(self.host, self.port))
+                sock, url = listen(self.host, self.port)
+                stack.enter_context(sock)
                 file = stack.enter_context(closing(StateFile(self.state))) if self.state else None
-                url = url_of(self.host, sock)
                 service = open_service(evolve(options, access=access), url, log, file, self.issuer)
             except (ConfigError, ListenError, StateFileError) as refused:
                 raise Failed(str(refused)) from None

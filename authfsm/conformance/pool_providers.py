@@ -184,13 +184,11 @@ class LocalPoolProvider(ApiPoolProvider):
         return super()._create_pool(requirements)
 
     def _start(self) -> ExitStack:
-        from authfsm.local.server.access import listen, url_of  # noqa: PLC0415 - slow to load
-        from authfsm.local.server.config import ServerConfig  # noqa: PLC0415 - the same
-        from authfsm.local.server.http_server import serve_in_thread  # noqa: PLC0415 - the same
+        from authfsm.local.server.config import ServerConfig  # noqa: PLC0415 - slow to load
+        from authfsm.local.server.http_server import listen, serve_in_thread  # noqa: PLC0415 - the same
         from authfsm.local.server.service import Log, open_service  # noqa: PLC0415 - the same
 
-        sock = listen(_HOST, 0)
-        url = url_of(_HOST, sock)
+        sock, url = listen(_HOST, 0)
         triggers = Triggers(define=_define, create=_create, verify=_verify)
         config = ServerConfig({"pool_id": _CUSTOM_AUTH_ID, "triggers": triggers})
         self.api, server = ApiClient(url, "eu-west-1"), ExitStack()

@@ -104,12 +104,10 @@ class Stage:
         Yields:
             The URL, which the app uses as Cognito's endpoint.
         """
-        from authfsm.local.server.access import listen, url_of  # noqa: PLC0415 - slow to load
-        from authfsm.local.server.http_server import serve_in_thread  # noqa: PLC0415 - the same
+        from authfsm.local.server.http_server import listen, serve_in_thread  # noqa: PLC0415 - slow to load
         from authfsm.local.server.service import Log, Service  # noqa: PLC0415 - the same
 
-        sock = listen("127.0.0.1", 0)
-        url = url_of("127.0.0.1", sock)
+        sock, url = listen("127.0.0.1", 0)
         with serve_in_thread(Service(self.pool, Log(StringIO())), sock):
             yield url
 

@@ -29,7 +29,7 @@ from serving import PASSWORD, serve_in_process
 from slow_clients import run_slow_clients
 from test_server_fuzz import fuzzed
 
-from authfsm.local.server.app import App
+from authfsm.local.server.http_server import App
 
 
 def fuzz_http(seed: int, number: int = 100_000) -> dict[str, Any]:

@@ -1,16 +1,15 @@
-"""Where the server listens, which hosts a request may name, and which web pages may send requests.
+"""Which hosts a request may name in its Host header, and which web pages may send requests.
 
 Any web page can make its visitor's browser send requests to a server on the visitor's machine. With DNS
-rebinding (the attacker's host name later resolves to 127.0.0.1) the page can also read the replies. So a
-request must name a host that is this machine or is allowed, and a page of another origin may call only the
-operations that Cognito lets browsers call without AWS credentials. The server decides before it reads the
-body, because a simple cross-origin POST takes effect even if the page cannot read the reply.
+rebinding (the attacker's host name later resolves to 127.0.0.1) the page can also read the replies. So a request
+must name a loopback host or an allowed one, and a page of another origin may call only the operations that
+Cognito lets browsers call without AWS credentials. The server decides before it reads the body, because a simple
+cross-origin POST takes effect even if the page cannot read the reply.
 """
 
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from ipaddress import ip_address
@@ -33,36 +32,9 @@ _FORBIDDEN: Final = "ForbiddenException"
 _SAME_ORIGIN_ONLY: Final = "Pages of other origins may not request this."
 
 
-class ListenError(Exception):
-    """The server cannot listen at an address; the message says why."""
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket, or raise ListenError; port 0 stands for any free port."""
-    try:
-        family, _, _, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        return socket.create_server(address[:2], family=family, backlog=1024)
-    except OSError as error:
-        raise ListenError(f"cannot listen at {host}:{port}: {error.strerror or error}") from None
-
-
-def url_of(host: str, sock: socket.socket) -> str:
-    """Return the URL of a listening socket, as clients on this machine use it."""
-    port = sock.getsockname()[1]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - only compared
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def is_loopback(sock: socket.socket) -> bool:
-    """Return whether only this machine can reach a listening socket."""
-    return ip_address(sock.getsockname()[0].partition("%")[0]).is_loopback
-
-
 @lru_cache(maxsize=256)
 def is_loopback_name(name: str) -> bool:
-    """Return whether a host name or address always means this machine, whatever DNS says (RFC 6761, 6.3)."""
+    """Return whether a host name or address is a loopback one, without asking DNS (RFC 6761, 6.3)."""
     plain = name.lower().removesuffix(".")
     if plain == "localhost" or plain.endswith(".localhost"):
         return True
@@ -84,7 +56,7 @@ def _parse_hosts(hosts: Iterable[str]) -> tuple[str, ...]:
         is_ipv6 = plain.count(":") > 1 and "[" not in plain
         match = _HOST.fullmatch(f"[{plain}]" if is_ipv6 else plain)
         if match is None or match["port"] is not None:
-            raise ValueError(f"a host is a name or an address without scheme and port, not {host!r}")
+            raise ValueError(f"a host must be a name or an address without scheme and port, not {host!r}")
         names.append(_host_name(match))
     return tuple(names)
 
@@ -96,13 +68,13 @@ def _parse_origins(origins: Iterable[str] | None) -> tuple[str, ...] | None:
     for origin in origins:
         match = _ORIGIN.fullmatch(origin.lower().strip())
         if match is None and origin != ANY_ORIGIN:
-            raise ValueError(f"an origin is scheme://host or scheme://host:port, not {origin!r}")
+            raise ValueError(f"an origin must be scheme://host or scheme://host:port, not {origin!r}")
         parsed.append(_without_default_port(match) if match else origin)
     return tuple(parsed)
 
 
 def _without_default_port(origin: re.Match[str]) -> str:
-    """Return an origin as browsers write it: without its scheme's default port."""
+    """Return an origin without the default port of its scheme, as browsers send it."""
     scheme, port = origin["scheme"], origin["port"]
     plain = f"{scheme}://{origin['name']}"
     return f"{plain}:{port}" if port and port != _DEFAULT_PORTS.get(scheme) else plain
@@ -110,9 +82,10 @@ def _without_default_port(origin: re.Match[str]) -> str:
 
 @frozen
 class AccessRules:
-    """Which hosts requests may name beside loopback ones, and which pages may send them.
+    """The hosts that requests may name beside loopback ones, and the origins of pages that may send requests.
 
-    `origins` may call the operations without credentials; None means http and https origins on loopback hosts.
+    Pages of `origins` may call the operations that need no credentials; None means http and https origins on
+    loopback hosts. With `open`, every host, origin and operation is allowed.
     """
 
     hosts: tuple[str, ...] = field(default=(), converter=_parse_hosts)
@@ -125,11 +98,12 @@ class AccessRules:
         return self.open or (self.origins is not None and ANY_ORIGIN in self.origins)
 
     def allows_host(self, host: str, address: str | None = None) -> bool:
-        """Return whether a request to this address may have this Host header; DNS rebinding needs a name."""
+        """Return whether a request to this address of the server may have this Host header."""
         match = _HOST.fullmatch(host.lower())
         if self.open or match is None:
             return self.open
         name = _host_name(match)
+        # The address itself is safe: DNS rebinding needs a name.
         return is_loopback_name(name) or name in self.hosts or name == address
 
     def allows_origin(self, origin: str) -> bool:
@@ -137,7 +111,7 @@ class AccessRules:
         if self.any_origin:
             return True
         match = _ORIGIN.fullmatch(origin.lower())
-        if match is None:  # also `null`, the origin of sandboxed frames and local files of any site
+        if match is None:  # also `null`, which browsers send for sandboxed frames and local files
             return False
         if self.origins is None:
             return match["scheme"] in _DEFAULT_PORTS and is_loopback_name(_host_name(match))
@@ -146,25 +120,28 @@ class AccessRules:
 
 @frozen
 class AccessCheck:
-    """Refuses the requests that the rules do not allow; `on_refusal` gets host, origin or operation."""
+    """Refuses requests that the rules do not allow; `on_refusal` is called with reason "host", "origin" or "operation".
+
+    A page of another origin may POST to `/` and read `shared_paths`; a link on it may also lead to `/`.
+    """
 
     rules: AccessRules
     shared_paths: re.Pattern[str]
     on_refusal: Callable[..., None]
 
     def decide(self, request: HttpRequest) -> HttpReply | dict[str, str]:
-        """Return the CORS headers for the reply to an allowed request, or the reply to another one."""
+        """Return the CORS headers for the reply to an allowed request, or the reply that refuses the request."""
         host = request.headers.get("host", "")
         if not self.rules.allows_host(host, request.server_address):
             return self._refusal(request, "host", _host_refused(host))
         return {} if _is_same_origin(request.headers, host) else self._decide_cross_origin(request)
 
     def _decide_cross_origin(self, request: HttpRequest) -> HttpReply | dict[str, str]:
-        """Decide about a request that a page of another origin sent, or a link on it."""
+        """Decide about a request that a page of another origin or a link on it has sent."""
         method, path, headers, is_open = request.method, request.path, request.headers, self.rules.open
         shared = path == "/" or self.shared_paths.fullmatch(path) is not None
         if is_open and not shared:
-            return {}  # without CORS headers the page cannot read the reply
+            return {}  # Without CORS headers the page cannot read the reply.
         if "origin" not in headers:
             reads = method in _READ_METHODS and (is_open or _is_navigation(headers))
             return {} if shared and reads else self._refusal(request, "origin", _SAME_ORIGIN_ONLY)
@@ -188,8 +165,8 @@ class AccessCheck:
     def _refusal(self, request: HttpRequest, reason: str, message: str) -> HttpReply:
         self.on_refusal(reason=reason)
         error = {"message": message}
-        headers = {"Connection": "close"}  # the request's body stays unread
-        if request.method == "POST":  # the shape in which AWS clients read errors
+        headers = {"Connection": "close"}  # The server does not read the request's body.
+        if request.method == "POST":  # AWS clients expect errors in this shape.
             error = {"__type": _FORBIDDEN, **error}
             headers["x-amzn-errortype"] = f"{_FORBIDDEN}:"
         return json_reply(error, 403, headers)
@@ -204,7 +181,7 @@ def _cors_headers(origin: str) -> dict[str, str]:
 
 
 def _preflight_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Allow what a preflight asks for; the request that follows is decided when it arrives."""
+    """Return the headers that allow all that a preflight requests: the real request is checked when it arrives."""
     allowed = {"access-control-allow-methods": "GET, POST", "access-control-max-age": "600"}
     if (names := headers.get("access-control-request-headers")) is not None:
         allowed["access-control-allow-headers"] = names
@@ -214,7 +191,7 @@ def _preflight_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _is_same_origin(headers: Mapping[str, str], host: str) -> bool:
-    """Return whether a program, the server's own page or the address bar sent the request."""
+    """Return whether the request comes from a program, the server's own page or the address bar."""
     if "origin" not in headers:
         # All current browsers send this header (W3C, Fetch Metadata Request Headers); programs do not.
         return headers.get("sec-fetch-site", "none") in {"none", "same-origin"}
@@ -226,7 +203,7 @@ def _is_same_origin(headers: Mapping[str, str], host: str) -> bool:
 
 
 def _is_navigation(headers: Mapping[str, str]) -> bool:
-    """Return whether the user followed a link; the page with the link cannot read the reply."""
+    """Return whether the user followed a link: the page with the link cannot read the reply."""
     mode, destination = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")
     return (mode, destination) == ("navigate", "document")
 
@@ -237,16 +214,16 @@ def _host_refused(host: str) -> str:
         return "The Host header is missing or is not a host."
     name = _host_name(match)
     return (
-        f"This server does not answer to the host {name}. Start authfsm serve with --allow-host {name}"
+        f"This server refuses requests to the host {name}. Start authfsm serve with --allow-host {name}"
         " to allow it, or with --open to allow every host."
     )
 
 
 def _origin_refused(origin: str) -> str:
     if _ORIGIN.fullmatch(origin.lower()) is None:
-        return "This server accepts no requests from pages whose origin is not a scheme and a host."
+        return "This server refuses requests from pages whose origin is not a scheme and a host."
     return (
-        f"This server accepts no requests from pages of {origin}. Start authfsm serve with"
+        f"This server refuses requests from pages of {origin}. Start authfsm serve with"
         f" --cors {origin} to allow the operations that need no AWS credentials, or with --open to"
         " allow everything."
     )

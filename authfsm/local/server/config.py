@@ -1,11 +1,11 @@
 """Reads the file of `authfsm serve --config`: the pool's settings and users, in JSON or TOML.
 
-A setting has the name that `LocalPool` gives it; `users` is a list of `add_user`'s arguments. Structured
-settings (`device`, `password_policy`) are tables. A trigger is "module:function".
+The settings are the arguments of `LocalPool`; `users` is a list of tables with the arguments of `add_user`.
+Structured settings (`device`, `password_policy`) are tables. A trigger is "module:function".
 
-To serve a pool like a real one, the file has `UserPool`, `UserPoolClient` and `MfaConfig`: the replies of
-DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig. Settings beside them take precedence.
-`Users` may have the shape of ListUsers, each with a `Password`.
+To serve a pool like a real one, put the replies of DescribeUserPool, DescribeUserPoolClient and
+GetUserPoolMfaConfig into `UserPool`, `UserPoolClient` and `MfaConfig`. Other settings in the file take precedence.
+`Users` may have the shape of ListUsers, each user with a `Password`.
 
 `allow_host`, `cors` and `open` mean the same as the options of `authfsm serve`.
 """
@@ -60,7 +60,7 @@ _KINDS: Final[dict[str, tuple[type | tuple[type, ...], str]]] = {
     "Mapping": (dict, "a table of text"),
     "timedelta": ((int, float), "seconds"),
 }
-"""The type in JSON and TOML of a setting whose annotation begins with a word, and what it is called."""
+"""The types of a setting's value in JSON and TOML, and their name for users, by how the annotation begins."""
 _USER_MEMBERS: Final = {
     "Username": "username",
     "Password": "password",
@@ -73,19 +73,19 @@ _IGNORED_USER_MEMBERS: Final = {"UserCreateDate", "UserLastModifiedDate", "MFAOp
 
 
 class ConfigError(Exception):
-    """The configuration is invalid; the message says where and why."""
+    """The configuration is invalid; the message says which part and why."""
 
 
 @frozen
 class ServerConfig:
-    """The configuration of `authfsm serve`: arguments of `LocalPool`, and of `add_user` for each user."""
+    """The configuration of `authfsm serve`: arguments of `LocalPool`, arguments of `add_user` for each user, and access."""
 
     settings: Mapping[str, Any] = field(factory=dict, repr=False)
     users: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     access: AccessRules = field(factory=AccessRules)
 
     def pool(self, **settings: Any) -> LocalPool:
-        """Return a pool with these and more settings, without its users."""
+        """Return a pool with the configuration's settings and `settings`, but without its users."""
         ids = {"pool_id": POOL_ID, "client_id": CLIENT_ID}
         try:
             return LocalPool(**{**ids, **self.settings, **settings})
@@ -94,19 +94,17 @@ class ServerConfig:
 
     def add_users(self, pool: LocalPool) -> None:
         """Add the users that the pool does not have yet."""
-        found = set[str]()
+        usernames = set[str]()
         for number, user in enumerate(self.users, 1):
             name = user.get("username")
             if not isinstance(name, str):
                 raise ConfigError(f"user {number} has no username")
             try:
-                known = pool.user(name)
+                username = pool.user(name).username
             except LookupError:
-                known = _add_user(pool, name, user)
-            _check(
-                known.username not in found, f"user {number}, {name}, is an earlier user again: remove one"
-            )
-            found.add(known.username)
+                username = _add_user(pool, name, user).username
+            _check(username not in usernames, f"user {number}, {name}, occurs twice: remove one of the two")
+            usernames.add(username)
 
 
 def _add_user(pool: LocalPool, name: str, user: Mapping[str, Any]) -> User:
@@ -115,17 +113,17 @@ def _add_user(pool: LocalPool, name: str, user: Mapping[str, Any]) -> User:
     _check_types(user, _USER_TYPES, f"user {name}: ")
     factors = {*(user.get("mfa") or ()), *filter(None, [user.get("preferred_mfa")])}
     known = ", ".join(MFA_METHODS)
-    _check(factors <= {*MFA_METHODS}, f"user {name}: mfa and preferred_mfa must be of {known}")
-    # `custom:team` need not be in the schema; ListUsers has the `identities` of a user who was federated.
+    _check(factors <= {*MFA_METHODS}, f"user {name}: mfa and preferred_mfa can have only {known}")
+    # `custom:team` need not be in the schema. ListUsers returns the attribute `identities` of federated users.
     plain = [each for each in user.get("attributes") or () if ":" not in each]
     if user.get("status") == "EXTERNAL_PROVIDER":
         raise ConfigError(
-            f"user {name} was federated (EXTERNAL_PROVIDER), and a local pool has no federation: remove the user"
+            f"user {name} is a federated user (EXTERNAL_PROVIDER), which a local pool cannot have: remove the user"
         )
     try:
         check_names("attributes", plain, [*pool.configuration.attributes.all, "identities"])
         return pool.add_user(**user)
-    except Exception as error:  # noqa: BLE001 - any error is the configuration's
+    except Exception as error:  # noqa: BLE001 - the configuration caused any error
         secrets = (str(user[each]) for each in ("password", "totp_secret") if each in user)
         reason = type(error).__name__ if any(each in str(error) for each in secrets) else error
         raise ConfigError(f"user {name} is invalid: {reason}") from None
@@ -146,7 +144,7 @@ def read_config(path: Path) -> ServerConfig:
     except RecursionError:
         raise ConfigError(f"{path} cannot be read: it is nested too deeply") from None
     if not isinstance(content, dict):
-        raise ConfigError(f"{path} holds no settings: its top level is not an object")
+        raise ConfigError(f"{path} has no settings: its top level is not an object")
     try:
         return parse_config(content)
     except ConfigError as error:
@@ -154,7 +152,7 @@ def read_config(path: Path) -> ServerConfig:
 
 
 def parse_config(content: Mapping[str, Any]) -> ServerConfig:
-    """Return the configuration in a mapping with the content of a configuration file."""
+    """Return the configuration that the content of a configuration file describes."""
     settings = without_metadata(content)
     options = {name: settings.pop(name) for name in _ACCESS if name in settings}
     _check_types(options, _ACCESS)
@@ -185,7 +183,7 @@ def parse_config(content: Mapping[str, Any]) -> ServerConfig:
 
 
 def access_rules(hosts: Iterable[str], origins: Iterable[str] | None, *, is_open: bool) -> AccessRules:
-    """Return the rules of a configuration or of options."""
+    """Return the access rules; raise ConfigError for an invalid host or origin."""
     try:
         return AccessRules(tuple(hosts), None if origins is None else tuple(origins), is_open)
     except ValueError as error:
@@ -201,14 +199,14 @@ def _users(users: Any) -> list[dict[str, Any]]:
 
 def _user_arguments(user: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of `add_user` for a user in the shape of ListUsers."""
-    given = user.get("Attributes", user.get("UserAttributes", []))
-    is_list = isinstance(given, list) and all(isinstance(each, dict) and "Name" in each for each in given)
+    pairs = user.get("Attributes", user.get("UserAttributes", []))
+    is_list = isinstance(pairs, list) and all(isinstance(each, dict) and "Name" in each for each in pairs)
     _check(is_list, f"user {user['Username']}: Attributes must be a list of Name and Value")
-    attributes = {each["Name"]: each.get("Value", "") for each in given if each["Name"] != "sub"}
+    attributes = {each["Name"]: each.get("Value", "") for each in pairs if each["Name"] != "sub"}
     known = {*_USER_MEMBERS, *_IGNORED_USER_MEMBERS, "Attributes", "UserAttributes"}
-    more = {name: value for name, value in user.items() if name not in known}
-    renamed = {ours: user[name] for name, ours in _USER_MEMBERS.items() if name in user}
-    return {**more, **renamed, "attributes": attributes, "verified": False}
+    others = {name: value for name, value in user.items() if name not in known}
+    renamed = {argument: user[name] for name, argument in _USER_MEMBERS.items() if name in user}
+    return {**others, **renamed, "attributes": attributes, "verified": False}
 
 
 def _structured(name: str, kind: type, value: Any) -> Any:
@@ -231,29 +229,31 @@ def _check(is_valid: bool, why: str) -> None:  # noqa: FBT001 - the condition
 
 
 def _check_types(values: Mapping[str, Any], types: Mapping[str, str], where: str = "") -> None:
-    """Check that each value has the type of its setting; an error does not show the value, which may be secret."""
+    """Check that each value has the type of its setting; the error does not contain the value, which may be secret."""
     for name, value in values.items():
         annotation = types[name]
-        kind, words = _kind(annotation)
+        kind, description = _kind(annotation)
         parts = (
             value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
         )
         is_right = isinstance(value, kind) and (kind is not int or not isinstance(value, bool))
         is_none = value is None and "None" in annotation
-        _check(is_right or is_none, f"{where}{name} must be {words}, not of type {type(value).__name__}")
+        _check(
+            is_right or is_none, f"{where}{name} must be {description}, not of type {type(value).__name__}"
+        )
         for key, part in parts:
             which = f"item {key}" if isinstance(value, list) else key
             _check(
                 isinstance(part, str),
-                f"{where}{name} must be {words}: {which} is of type {type(part).__name__}",
+                f"{where}{name} must be {description}: {which} is of type {type(part).__name__}",
             )
 
 
 def _kind(annotation: str) -> tuple[type | tuple[type, ...], str]:
     found = (kind for beginning, kind in _KINDS.items() if annotation.startswith(beginning))
-    return next(found, (object, "module:function"))  # a Literal is checked by the setting itself
+    return next(found, (object, "module:function"))  # The setting's own class checks a Literal.
 
 
 def config_template() -> str:
-    """Return a file in TOML with every setting, its type, its meaning and its default: `config.toml` beside this."""
+    """Return `config.toml`, a configuration file with every setting, its type, its meaning and its default."""
     return Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")

@@ -1,6 +1,6 @@
-"""HTTP/1.1 on one connection, served by one thread: httptools (llhttp) parses, and time and size have bounds.
+"""Serves HTTP/1.1 on one connection, in one thread: httptools (llhttp) parses; times and sizes are limited.
 
-A client that sends one byte now and then, headers or a body without end, or does not read the replies, is cut off.
+The connection closes if the client sends too slowly, sends headers or a body without end, or does not read replies.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from authfsm.local.api.aws_json import HttpReply
 
 MAX_HEAD_BYTES: Final = 64 << 10
-"""The largest request line and headers together, and the largest trailers."""
+"""The largest size of the request line and headers together, and of the trailers."""
 
 MAX_BODY_BYTES: Final = 1 << 20
-"""The largest body that the server reads; Cognito's largest request is far smaller."""
+"""The largest size of a body; Cognito's largest request is far smaller."""
 
 REQUEST_SECONDS: Final = 20.0
-"""How long the head of a request may take to arrive, and then its body, and the reply to be read."""
+"""The longest time in which a request's head must arrive, then its body, and in which the client must read the reply."""
 
 _KEEP_ALIVE_SECONDS: Final = 65.0  # between two requests
-_LINGER_SECONDS: Final = 1.0  # for a client to read why its connection is closed
+_LINGER_SECONDS: Final = 1.0  # in which a client can read why its connection closes
 _LINGER_CHUNKS: Final = 16
 _CHUNK: Final = 64 << 10
-_MAX_RECEIVED: Final = 2 * MAX_BODY_BYTES  # with the lines between the chunks of a body
+_MAX_RECEIVED: Final = 2 * MAX_BODY_BYTES  # including the size lines of a chunked body
 
 
 @define
 class RequestRefused(Exception):
-    """A request is malformed, too large or too slow: the connection closes after a reply with this status."""
+    """A request is malformed, too large or too slow; the connection closes after a reply with this status."""
 
     status: int
     why: str
@@ -47,21 +47,24 @@ class RequestRefused(Exception):
 
 @frozen
 class StreamedReply(HttpReply):
-    """A reply whose parts are sent as they come."""
+    """A reply of which each part is sent as soon as the iterator yields it."""
 
     parts: Iterator[bytes] = field(repr=False)
 
 
 def json_reply(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpReply:
     """Return a reply with a JSON document."""
-    # ASCII: a username may contain a lone surrogate, which UTF-8 cannot encode.
+    # json.dumps escapes all but ASCII: a username may contain a lone surrogate, which UTF-8 cannot encode.
     named = {"Content-Type": "application/json", **(headers or {})}
     return HttpReply(status, named, json.dumps(document).encode())
 
 
 @frozen(eq=False)
 class HttpRequest:
-    """A request whose head has arrived, repeated headers joined (RFC 9110, 5.2); `body` may raise RequestRefused."""
+    """A request whose head has arrived; `body` reads the body and may raise RequestRefused.
+
+    The values of repeated headers are joined (RFC 9110, 5.2).
+    """
 
     method: str
     path: str
@@ -73,9 +76,9 @@ class HttpRequest:
 
 @define
 class _Message:
-    """What the parser has found of a request."""
+    """A request as far as the parser has read it."""
 
-    # A body may have a password, a header a token: neither is shown.
+    # A body may contain a password, a header a token: `repr` shows neither.
     url: bytes = field(default=b"", repr=False)
     method: str = ""
     headers: dict[str, str] = field(factory=dict, repr=False)
@@ -84,13 +87,13 @@ class _Message:
     has_head: bool = False
     is_complete: bool = False
     received: int = 0
-    """The bytes that have arrived until now, at most one chunk too many."""
+    """The number of bytes that have arrived; it may include part of the next request, up to one chunk."""
     head_bytes: int = 0
-    """The bytes of the URL, the headers and the trailers."""
+    """The number of bytes of the URL, the headers and the trailers."""
 
 
 class _MessageParser:
-    """Makes messages of the bytes of a connection: `messages` are those that have begun, the oldest first."""
+    """Parses the bytes of a connection; `messages` are the requests that have begun to arrive, the oldest first."""
 
     def __init__(self) -> None:
         self.messages: deque[_Message] = deque()
@@ -115,10 +118,10 @@ class _MessageParser:
             each.received += 0 if each.is_complete else size
 
     def _parse(self, data: bytes) -> bytes:
-        """Parse more bytes, and return those that follow a request to change the protocol, which is not followed.
+        """Parse more bytes; after the head of a request with an Upgrade header, return the bytes that follow it.
 
-        "A server MAY ignore a received Upgrade header field" -- RFC 9110, 7.8. llhttp ends such a request before its
-        body, which Java's HttpClient sends with every request over HTTP.
+        The header is ignored: "A server MAY ignore a received Upgrade header field" (RFC 9110, 7.8). Java's
+        HttpClient sends it with every request over HTTP. llhttp ends such a request before its body.
         """
         try:
             self._parser.feed_data(data)
@@ -142,7 +145,7 @@ class _MessageParser:
     def on_header(self, raw_name: bytes, raw: bytes) -> None:
         message, name = self.messages[-1], raw_name.decode("latin-1").lower()
         message.head_bytes += len(raw_name) + len(raw)
-        if not message.has_head:  # after it come trailers, which nobody reads
+        if not message.has_head:  # The headers after the head are trailers, which are ignored.
             value, known = raw.decode("latin-1").strip(" \t"), message.headers
             known[name] = f"{known[name]}, {value}" if name in known else value
 
@@ -159,7 +162,7 @@ class _MessageParser:
 
 
 class HttpConnection:
-    """A client's connection: `serve` answers its requests one by one until either side closes it."""
+    """A client's connection; `serve` answers its requests one after the other until either side closes it."""
 
     def __init__(
         self, sock: socket.socket, respond: Callable[[HttpRequest], HttpReply], is_closing: Callable[[], bool]
@@ -171,7 +174,7 @@ class HttpConnection:
 
     def serve(self) -> None:
         """Answer the requests, then close the connection."""
-        with self._sock, suppress(OSError):  # the client has gone, or does not read
+        with self._sock, suppress(OSError):  # The client has gone, or does not read the reply.
             try:
                 while self._answer(self._read_head()):
                     self._is_idle = not self._parser.messages
@@ -196,7 +199,7 @@ class HttpConnection:
         closes = not message.keeps_alive or reply.headers.get("Connection") == "close" or self._is_closing()
         closes = closes or (not message.is_complete and "expect" in message.headers)
         self._send(reply, "close" if closes else "keep-alive", with_body=message.method != "HEAD")
-        if not (closes or message.is_complete):  # nobody has read it
+        if not (closes or message.is_complete):  # `respond` has not read the body.
             with suppress(RequestRefused):
                 request.body()
         self._parser.messages.popleft()
@@ -221,7 +224,7 @@ class HttpConnection:
             self._sock.sendall(b"0\r\n\r\n")
 
     def _linger(self) -> None:
-        """Let the client read why the connection closes: closing it with unread bytes would reset it."""
+        """Let the client read the last reply: closing a connection with unread bytes would reset it."""
         self._sock.shutdown(socket.SHUT_WR)
         self._sock.settimeout(_LINGER_SECONDS)
         any(not self._sock.recv(_CHUNK) for _ in range(_LINGER_CHUNKS))
@@ -234,7 +237,7 @@ class HttpConnection:
     def _receive(self) -> None:
         """Receive more bytes; raise RequestRefused if they come too late, ConnectionError if none come."""
         try:
-            # At least a moment: with zero the socket would not block.
+            # A millisecond at least: with zero the socket would not block.
             self._sock.settimeout(max(self._deadline - time.monotonic(), 1e-3))
             data = self._sock.recv(_CHUNK)
         except TimeoutError:
@@ -251,13 +254,13 @@ class HttpConnection:
         self._parser.feed(data)
 
     def _receive_more(self) -> None:
-        """Receive more bytes of a message that is not complete, unless what has arrived is malformed."""
+        """Receive more bytes of an incomplete message; refuse it if the bytes that have arrived are malformed."""
         if self._parser.is_malformed:
             raise RequestRefused(400, "The request is not HTTP.")
         self._receive()
 
     def _read_head(self) -> _Message:
-        """Return the next request, once its head has arrived."""
+        """Wait for the head of the next request, and return the request."""
         messages, limit = self._parser.messages, MAX_HEAD_BYTES
         while not (messages and messages[0].has_head):
             if self._is_idle and self._is_closing():
@@ -276,7 +279,7 @@ class HttpConnection:
         if len(declared) > len(str(MAX_BODY_BYTES)) or int(declared) > MAX_BODY_BYTES:
             raise too_large
         if not message.is_complete and message.headers.get("expect", "").lower() == "100-continue":
-            with suppress(OSError):  # the next line notices that the client has gone
+            with suppress(OSError):  # The next line notices that the client has gone.
                 self._sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         while not message.is_complete:
             self._receive_more()
@@ -288,7 +291,7 @@ class HttpConnection:
 
 
 def _origin_form(url: bytes) -> str:
-    """Return path and query of a request's target, whose absolute form a proxy's client sends (RFC 9112, 3.2)."""
+    """Return the path and query of a request's target, which proxies' clients send as an absolute URL (RFC 9112, 3.2)."""
     target = url.decode("latin-1").partition("#")[0]
     if target.startswith(("http://", "https://")):
         return "/" + "/".join(target.split("/")[3:])

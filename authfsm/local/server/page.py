@@ -1,4 +1,4 @@
-"""The page for developers: its HTML, its data and its pictures. The page loads nothing from other hosts."""
+"""The page for developers: its HTML, data, diagrams and headers. The page loads nothing from other hosts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MAX_POOLS: Final = 8
 
 
 class PictureUnavailable(Exception):
-    """No Graphviz engine is installed that could draw; the message says how to install one."""
+    """No Graphviz engine is installed; the message says how to install one."""
 
 
 @cache
@@ -36,7 +36,7 @@ def html() -> bytes:
 
 @cache
 def _content_security_policy() -> str:
-    """Allow the page's own script and style, and nothing else."""
+    """Return the policy that allows only the page's own script and style, and requests to this server."""
     text = html().decode()
 
     def hashes(tag: str) -> str:
@@ -51,7 +51,7 @@ def _content_security_policy() -> str:
 
 
 def headers() -> dict[str, str]:
-    """Return the headers of the page, its pictures and its data, which contain codes."""
+    """Return the headers for the page, its diagrams and its data, which no cache may store: they contain codes."""
     return {
         "Cache-Control": "no-store",
         "Content-Security-Policy": _content_security_policy(),
@@ -62,7 +62,7 @@ def headers() -> dict[str, str]:
 
 
 def page_data(service: Service) -> dict[str, Any]:
-    """Return what the page shows: at most a hundred rows of each table, however large the pool is."""
+    """Return the page's data: at most a hundred rows of each table, so that a large pool is no slower."""
     with service.locked():
         pools = service.cognito.pools.readable()
         cores = [each._core for each in pools]  # noqa: SLF001 - same package
@@ -88,7 +88,7 @@ def page_data(service: Service) -> dict[str, Any]:
 
 
 def outbox_data(service: Service, name: str | None) -> list[dict[str, Any]]:
-    """Return the messages in the outbox, the oldest first; only those to a user or an address, if given."""
+    """Return the messages of all outboxes, the oldest first; with `name`, only those to this user or address."""
     with service.locked():
         cores = [each._core for each in service.cognito.pools.readable()]  # noqa: SLF001 - same package
         outboxes = (each.outbox if name is None else each.outbox.sent_to(name) for each in cores)
@@ -136,7 +136,7 @@ def _sign_in(sign_in: TrackedSignIn) -> dict[str, Any]:
 
 @lru_cache(maxsize=64)
 def picture(steps: tuple[TrackedStep, ...] | None, dark: bool) -> str:  # noqa: FBT001 - a key of the cache
-    """Return the path of a sign-in, or the whole protocol, as SVG."""
+    """Return the diagram with the path of a sign-in as SVG; without steps, the diagram of the protocol."""
     from authfsm.diagrams import DARK, LIGHT, NoEngine, diagram  # noqa: PLC0415 - slow: loaded with the first picture
 
     try:

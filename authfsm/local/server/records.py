@@ -1,10 +1,10 @@
-"""Stores a pool's records in a state file: as JSON, written after each operation and read at the start.
+"""Stores a pool's records as JSON in a state file: writes them after each operation, reads them at the start.
 
-The attrs classes of the records define the JSON: no field is named here. A record that another one refers to
-(a user, an app client) is represented by its key. A field annotated `Any` (the answer that a challenge
-expects) carries the name of its class, and only classes of this package are read back.
+The attrs classes of the records define the JSON: its members are their fields. If a record refers to a user or an
+app client, its JSON contains the key of that record. The value of a field annotated `Any` (the expected answer of
+a challenge) is stored with the name of its class; only classes of this package are accepted when it is read.
 
-The JSON holds secrets in clear. It goes into the state file and nowhere else.
+The JSON contains secrets in clear. It is written only to the state file.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ T = TypeVar("T")
 
 
 class MissingReference(LookupError):
-    """A record refers to a user or an app client that no longer exists."""
+    """A record refers to a user or an app client that was deleted."""
 
 
 class RecordSerializer:
-    """Converts records to JSON text and back; users and app clients that they refer to are found by key in `core`.
+    """Converts records to JSON and back; finds the users and app clients that they refer to in `core`.
 
-    One is shared by all pools of a file, because making its functions takes long: each sets `core` before it uses it.
+    All pools of a file share one serializer, because creating it is slow. A pool sets `core` before it reads records.
     """
 
     core: Core
@@ -71,21 +71,21 @@ class RecordSerializer:
         converter.register_structure_hook(AppClient, lambda key, _: _existing(self.core.clients.get(key)))
 
     def to_text(self, record: Any) -> str:
-        """Return a record as JSON text."""
+        """Return a record as JSON."""
         kind = type(record)
         to_dict = self._to_dict.get(kind)
         value = to_dict(record) if to_dict else self._converter.unstructure(record, kind)
         return json.dumps(value, separators=(",", ":"))
 
     def from_text(self, text: str, kind: type[T], number: int) -> T:
-        """Return the record of a JSON text; raise MissingReference, or UnreadableRecord with its number among its kind."""
+        """Return the record of some JSON; raise MissingReference, or UnreadableRecord with the record's `number`."""
         from_dict = self._from_dict.get(kind, self._converter.structure)
         try:
             record: T = from_dict(json.loads(text), kind)
         except Exception as error:  # noqa: BLE001 - cattrs raises errors of many classes
             if _is_missing_reference(error):
                 raise MissingReference from None
-            # Neither the text nor the error is shown: both contain secrets.
+            # The new exception contains neither the JSON nor cattrs' error: both contain secrets.
             raise UnreadableRecord(f"{kind.__name__} {number}") from None
         return record
 
@@ -95,7 +95,7 @@ class RecordSerializer:
     def _secret_from_json(self, value: Any, kind: Any) -> Secret[Any]:
         return Secret(self._converter.structure(value, get_args(kind)[0]))
 
-    def _any_to_json(self, value: Any) -> Any:  # noqa: PLR0911 - one line a kind
+    def _any_to_json(self, value: Any) -> Any:  # noqa: PLR0911 - a return for each type of value
         kind = type(value)
         if isinstance(value, Enum) or attrs.has(kind):
             name = f"{kind.__module__}:{kind.__qualname__}"
@@ -159,14 +159,14 @@ def _record_class(name: str) -> type:
 
 
 def _is_missing_reference(error: BaseException) -> bool:
-    """Return whether an error, perhaps one of cattrs' groups, is or contains a MissingReference."""
+    """Return whether an error is a MissingReference or a group that contains one (cattrs raises groups)."""
     inner = getattr(error, "exceptions", ())
     return isinstance(error, MissingReference) or any(map(_is_missing_reference, inner))
 
 
 @attrs.frozen
 class RecordType:
-    """A type of record: its class, the field with its key, and the part of the pool that has these records."""
+    """A type of record: its class, the field that is its key, and the attribute of `Core` that has these records."""
 
     record_class: type
     key_field: str
@@ -180,7 +180,7 @@ class RecordType:
         return record in part
 
     def restore(self, core: Core, record: Any) -> None:
-        """Put a record back; the oldest first."""
+        """Put a record into its part of the pool; call this for the oldest record first."""
         part = getattr(core, self.part)
         if isinstance(part, dict):
             part[getattr(record, self.key_field)] = record
@@ -188,7 +188,7 @@ class RecordType:
             part.restore(record)
 
 
-# In the order of reading: users and app clients come before the records that refer to them.
+# The order in which records are read: users and app clients come before the records that refer to them.
 _RECORD_TYPES: Final = {
     "client": RecordType(AppClient, "client_id", "clients"),
     "user": RecordType(User, "username", "users"),
@@ -199,49 +199,44 @@ _RECORD_TYPES: Final = {
 }
 _KINDS: Final = {each.record_class: name for name, each in _RECORD_TYPES.items()}
 _MESSAGE: Final = "message"
-FACT: Final = "fact"
-"""The kind of the single values: the pool's description, key and seed, and the time of the last write (`_LATEST`)."""
+PROPERTY: Final = "property"
+"""The kind of records of which a pool has one each. Their keys are the next four, and those from `open_service`."""
 KEY: Final = "key"
 DESCRIPTION: Final = "description"
 _SEED: Final = "seed"
-_LATEST: Final = "latest"
-
-
-def facts_of(file: StateFile, pool_id: str) -> dict[str, str]:
-    """Return the single values that a file has of a pool."""
-    return dict(file.read(pool_id, FACT))
+_LAST_WRITE: Final = "last_write"
 
 
 class RecordStore:
-    """Writes a pool's records to a file and reads them back."""
+    """Writes a pool's records to a state file, and reads them."""
 
     def __init__(self, core: Core, file: StateFile, serializer: RecordSerializer | None = None) -> None:
         self._core = core
         self._file = file
         self._pool_id = core.configuration.pool_id
-        self._written = core.configuration
+        self._written_configuration = core.configuration
         self._key_written = False
         self._serializer = serializer or RecordSerializer()
         self._last_message = 0
 
     def text_of(self, record: Any) -> str:
-        """Return a record as the file contains it."""
+        """Return the JSON of a record."""
         return self._serializer.to_text(record)
 
     def load(self, except_client: str | None = None) -> None:
-        """Put the file's records into the pool, except an app client that stays as the pool has it."""
+        """Put the file's records into the pool; the app client `except_client` keeps the pool's settings."""
         self._serializer.core = self._core
-        facts = facts_of(self._file, self._pool_id)
-        if latest := facts.get(_LATEST):
-            self._core.elapsed.resume(datetime.fromisoformat(latest))
-        if seed := facts.get(_SEED):
+        properties = dict(self._file.read(self._pool_id, PROPERTY))
+        if last_write := properties.get(_LAST_WRITE):
+            self._core.elapsed.resume(datetime.fromisoformat(last_write))
+        if seed := properties.get(_SEED):
             self._core.seed = Secret(bytes.fromhex(seed))
-        self._key_written = KEY in facts
+        self._key_written = KEY in properties
         for name, record_type in _RECORD_TYPES.items():
             for number, (key, body) in enumerate(self._file.read(self._pool_id, name), 1):
                 if (name, key) == ("client", except_client):
                     continue
-                with suppress(MissingReference):  # its user or app client was deleted
+                with suppress(MissingReference):
                     record: Any = self._serializer.from_text(body, record_type.record_class, number)
                     record_type.restore(self._core, record)
         for key, body in self._file.read(self._pool_id, _MESSAGE):
@@ -249,14 +244,14 @@ class RecordStore:
             self._last_message = int(key)
 
     def _reload(self) -> None:
-        """Discard the changes that could not be written: make the pool equal to the file again."""
+        """Discard the changes that could not be written, by reading the file again."""
         self._core.clear_all()
-        self._core.configure(self._written)
+        self._core.configure(self._written_configuration)
         self._last_message = 0
         self.load()
 
     def save(self, changed: Iterable[Any]) -> None:
-        """Write the changed records, and the users whom they belong to; or undo the changes and raise StateFileError."""
+        """Write the changed records and their users; if that fails, undo the changes and raise StateFileError."""
         records = {id(record): record for record in changed}
         for record in tuple(records.values()):
             user = record.user if isinstance(record, TokenFamily) else None
@@ -264,17 +259,18 @@ class RecordStore:
             if user is not None:
                 records[id(user)] = user
         rows = [row for record in records.values() for row in self._rows(record)]
-        configuration, facts = self._core.configuration, self._changed_facts()
-        rows.extend((FACT, name, text) for name, text in facts.items())
+        configuration, properties = self._core.configuration, self._changed_properties()
+        rows.extend((PROPERTY, name, text) for name, text in properties.items())
         if rows:
             now = self._core.elapsed().isoformat()
             try:
-                self._file.write(self._pool_id, rows, if_changed=[(FACT, _LATEST, now)])
+                self._file.write(self._pool_id, rows, if_changed=[(PROPERTY, _LAST_WRITE, now)])
             except StateFileError:
                 self._reload()
                 raise
-            # Only what was written: a key that is made meanwhile is saved the next time.
-            self._written, self._key_written = configuration, self._key_written or KEY in facts
+            # The signing key may have been generated during the write: then the next call writes it.
+            self._key_written |= KEY in properties
+            self._written_configuration = configuration
 
     def of_pool(self, core: Core) -> RecordStore:
         """Return a store for another pool in the same file."""
@@ -284,22 +280,24 @@ class RecordStore:
         """Delete all records of a pool."""
         self._file.delete(pool_id)
 
-    def save_all(self, **facts: str) -> None:
-        """Write a pool that may be new in the file, with its app clients and these facts."""
+    def save_all(self, **properties: str) -> None:
+        """Write a pool that may be new in the file: its app clients, its own properties and these properties."""
         core = self._core
-        own = {_SEED: core.seed.reveal().hex(), DESCRIPTION: self._description(), **facts}
-        rows = [*(row for each in core.clients.values() for row in self._rows(each))]
-        self._file.write(self._pool_id, [*((FACT, n, e) for n, e in own.items()), *rows])
+        properties |= {_SEED: core.seed.reveal().hex(), DESCRIPTION: self._description()}
+        rows = [row for each in core.clients.values() for row in self._rows(each)]
+        self._file.write(
+            self._pool_id, [*((PROPERTY, name, text) for name, text in properties.items()), *rows]
+        )
         self.save(())
 
-    def _changed_facts(self) -> dict[str, str]:
+    def _changed_properties(self) -> dict[str, str]:
         core = self._core
-        facts = {}
-        if core.configuration is not self._written:
-            facts[DESCRIPTION] = self._description()
+        properties = {}
+        if core.configuration is not self._written_configuration:
+            properties[DESCRIPTION] = self._description()
         if core.token_issuer.has_key and not self._key_written:
-            facts[KEY] = json.dumps(core.token_issuer.key.jwk.as_dict(private=True))
-        return facts
+            properties[KEY] = json.dumps(core.token_issuer.key.jwk.as_dict(private=True))
+        return properties
 
     def _description(self) -> str:
         return json.dumps(descriptions.described(self._core.configuration))
@@ -308,7 +306,7 @@ class RecordStore:
         if isinstance(record, Message):
             self._last_message += 1
             yield _MESSAGE, str(self._last_message), self.text_of(record)
-            # Keep as many messages as the outbox does.
+            # Delete the message that the outbox has dropped.
             oldest = self._last_message - len(self._core.outbox)
             yield _MESSAGE, str(oldest), None
             return

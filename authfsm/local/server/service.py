@@ -1,10 +1,9 @@
-"""The region as the server runs it: each operation is saved to the state file, tracked and logged.
+"""Answers the server's operations: each one is written to the state file, tracked for the page, and logged.
 
-`open_service` makes the first pool from its configuration and its state file. The settings come from the
-configuration at every start; a change to an app client through the API holds until the configuration changes.
-The file supplies the rest: the signing key, the app client's secret if the configuration names none, the
-users, their sign-ins, and the pools that the API has created. Users of the configuration who exist already stay
-as they are.
+`open_service` creates the first pool from the configuration and the state file. The settings come from the
+configuration at every start; a change through the API is valid until the configuration changes. The file supplies
+the rest: the signing key, the app client's secret if the configuration has none, the users, their sign-ins, and the
+pools that were created through the API. A user of the configuration who exists already is not changed.
 """
 
 from __future__ import annotations
@@ -42,18 +41,18 @@ if TYPE_CHECKING:
     from authfsm.local.server.records import RecordStore
 
 _SHARED: Final = frozenset({"contradictions", "per_user_quotas", "accept"})
-"""The settings of the configuration that hold for pools of the API too."""
+"""The settings of the configuration that also apply to pools created through the API."""
 
 
 class Log:
-    """The server's log: one JSON object a line, without secrets, names that a client chose, or messages of exceptions."""
+    """The server's log: a JSON object on each line, without secrets, clients' own strings or messages of exceptions."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._lock = threading.Lock()
 
     def write(self, event: str, *, level: str = "info", **details: Any) -> None:
-        """Write a line; details that are None are left out."""
+        """Write a line; details that are None are omitted."""
         at = utc_now().isoformat(timespec="milliseconds")
         present = {name: value for name, value in details.items() if value is not None}
         line = json.dumps({"at": at, "level": level, "event": event, **present}, default=str)
@@ -62,10 +61,10 @@ class Log:
                 self._stream.write(f"{line}\n")
                 self._stream.flush()
         except (OSError, ValueError):
-            pass  # The reader closed the stream; the server goes on.
+            pass  # The reader of the log closed the stream; the server continues.
 
     def write_error(self, event: str, error: BaseException, **details: Any) -> None:
-        """Write a line about an exception: its class, and where it was raised."""
+        """Write a line with an exception's class and the places in the code that raised it."""
         frames = traceback.extract_tb(error.__traceback__)
         where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-12:]]
         self.write(event, level="error", exception=type(error).__name__, where=where, **details)
@@ -73,14 +72,14 @@ class Log:
 
 @frozen
 class _ServedPool:
-    """A pool with the records that the operation under way has touched, and where they are stored."""
+    """A pool's store, and the records that the present operation has looked up, set or removed."""
 
     store: RecordStore | None
     changed: list[Any] = field(factory=list)
 
 
 class Service:
-    """A region of pools that a server runs, `pool` the first; without a state file, in memory only."""
+    """The pools of a region that a server runs, `pool` being the first; without a store, they are in memory only."""
 
     def __init__(
         self,
@@ -97,18 +96,18 @@ class Service:
         self.log = log
         self.tracker = SignInTracker()
         self.version = 0
-        """Grows with every operation, so that the page notices changes."""
+        """A number that grows with every operation, so that the page notices changes."""
         self._served: dict[str, _ServedPool] = {}
         self.cognito.add(pool)
         self.add(pool, store)
 
     def add(self, pool: LocalPool, store: RecordStore | None) -> None:
-        """Serve a pool of the region, whose records are in a store."""
+        """Serve one more pool of the region, whose records are written to `store`."""
         served = self._served[pool.pool_id] = _ServedPool(store)
         pool._core.watch(served.changed.append)  # noqa: SLF001 - same package
 
     def exchange(self, target: str, body: bytes, authorization: str = "") -> HttpReply:
-        """Answer a request in Cognito's protocol; those of several threads are answered one by one."""
+        """Answer a request in Cognito's HTTP protocol; requests of several threads are answered one after the other."""
         started, request_id = time.perf_counter(), self.pool.request_id()
         details: dict[str, Any] = {}
         accepted = self.core.accepted
@@ -126,7 +125,7 @@ class Service:
             signed = bool(authorization) or self.access.open
             reply = answer_http(answer, target, body, request_id, signed=signed)
         except StateFileError as error:
-            self.log.write("state file refused", level="error", why=error.why, request_id=request_id)
+            self.log.write("state file failed", level="error", why=error.why, request_id=request_id)
             message = f"The state file {error.why}. Nothing was changed."
             reply = error_reply("InternalErrorException", message, request_id, status=500)
         except Exception as error:  # noqa: BLE001 - a bug must not end the server
@@ -154,7 +153,9 @@ class Service:
         except PoolRefusal as refusal:
             outcome = refusal
         finally:
-            changed = self.save(pool)  # Refusals too: they change records (the count of failures).
+            changed = self.save(
+                pool
+            )  # A refusal changes records too, for example the count of wrong passwords.
         self.tracker.record(pool._core, operation, request, outcome, changed)  # noqa: SLF001 - same package
         details.update(_log_details(request, outcome))
         if isinstance(outcome, PoolRefusal):
@@ -164,7 +165,7 @@ class Service:
     def _answer_region(
         self, operation: str, request: Mapping[str, Any], authorization: str
     ) -> Mapping[str, Any]:
-        """Answer an operation that may create or delete pools; undo that if it cannot be written."""
+        """Answer an operation that may create or delete pools; undo this if the state file cannot be written."""
         before = self.cognito.pools.copy()
         store = self._served[self.pool.pool_id].store
         reply = self.cognito.answer(operation, request, signing_region(authorization))
@@ -178,7 +179,7 @@ class Service:
             for pool_id in before.keys() - after.keys():
                 if store is not None:
                     store.delete_pool(pool_id)
-                if pool_id != self.pool.pool_id:  # the first pool's store writes the others too
+                if pool_id != self.pool.pool_id:  # The first pool's store is needed to write new pools.
                     self._served.pop(pool_id, None)
         except StateFileError:
             self.cognito.pools.replace(before)
@@ -188,26 +189,26 @@ class Service:
         return reply
 
     def save(self, pool: LocalPool) -> tuple[Any, ...]:
-        """Write the records of a pool that were touched, and return them; or undo it and raise StateFileError."""
+        """Write and return a pool's changed records; if this fails, undo the changes and raise StateFileError."""
         served = self._served.get(pool.pool_id, _ServedPool(None))
-        touched, self.version = tuple(served.changed), self.version + 1
+        changed, self.version = tuple(served.changed), self.version + 1
         try:
             if served.store is not None:
-                served.store.save(touched)
+                served.store.save(changed)
         finally:
             served.changed.clear()
-        return touched
+        return changed
 
     def jwks(self, pool: LocalPool) -> dict[str, Any]:
-        """Return the public key of a pool, which is made and saved if it has none yet."""
+        """Return a pool's public key as a JSON Web Key Set; a new key is written to the state file."""
         keys = pool.jwks()
         with self.locked():
-            if pool.pool_id in self.cognito.pools:  # it may have been deleted meanwhile
+            if pool.pool_id in self.cognito.pools:  # It may have been deleted meanwhile.
                 self.save(pool)
         return keys
 
     def make_key(self) -> None:
-        """Make the signing key of the first pool; the next request saves it."""
+        """Generate the signing key of the first pool; the next request writes it to the state file."""
         _ = self.core.token_issuer.key
 
     def locked(self) -> ForkSafeLock:
@@ -218,7 +219,7 @@ class Service:
 def _log_details(
     request: Mapping[str, Any], outcome: Mapping[str, Any] | PoolRefusal
 ) -> dict[str, str | None]:
-    """Return the flow and the challenges of a request and its reply, if they are Cognito's own names."""
+    """Return the flow and the challenges of a request and its reply; names that Cognito does not have are omitted."""
     flow, challenge, leads_to = request.get("AuthFlow"), request.get("ChallengeName"), None
     if not isinstance(outcome, PoolRefusal):
         signed_in = "AuthenticationResult" in outcome
@@ -237,7 +238,12 @@ def _state_name(name: Any) -> str | None:
 def open_service(
     config: ServerConfig, url: str, log: Log, file: StateFile | None = None, issuer: str | None = None
 ) -> Service:
-    """Return the pool of a configuration, ready to be served at a URL; raise ConfigError or StateFileError."""
+    """Return the service for a configuration and a state file, whose server has this URL.
+
+    Raises:
+        ConfigError: the configuration is invalid.
+        StateFileError: the file cannot be read or written.
+    """
     pool_id = str(config.settings.get("pool_id") or POOL_ID)
     issuer = issuer or config.settings.get("issuer") or f"{url}/{pool_id}"
     settings: dict[str, Any] = {"pool_id": pool_id, "issuer": issuer}
@@ -253,7 +259,7 @@ def open_service(
             service = _open_from_file(config, settings, log, file, cognito)
     config.add_users(service.pool)
     service.save(service.pool)
-    # The first sign-in needs the signing key: make it while the server starts.
+    # The first sign-in needs the signing key: generate it while the server starts.
     threading.Thread(target=service.make_key, daemon=True).start()
     return service
 
@@ -261,33 +267,34 @@ def open_service(
 def _open_from_file(
     config: ServerConfig, settings: dict[str, Any], log: Log, file: StateFile, cognito: LocalCognito
 ) -> Service:
-    from authfsm.local.server.records import DESCRIPTION, KEY, RecordStore, facts_of  # noqa: PLC0415 - cattrs loads slowly
+    from authfsm.local.server.records import DESCRIPTION, KEY, PROPERTY, RecordStore  # noqa: PLC0415 - cattrs loads slowly
 
     pool_id, known = settings["pool_id"], file.pools()
     if known and known[0] != pool_id:
         raise StateFileError(file.path, f"belongs to the pool {known[0]}, not to {pool_id}")
-    facts = facts_of(file, pool_id)
-    if KEY in facts:
-        settings["key"] = _read_key(facts[KEY])
+    properties = dict(file.read(pool_id, PROPERTY))
+    if KEY in properties:
+        settings["key"] = _read_key(properties[KEY])
     settings["client_secret"] = _client_secret(config, file, pool_id)
     pool = config.pool(**settings)
     core = pool._core  # noqa: SLF001 - same package
-    # The file's description and app client hold while the configuration says the same as at the last start.
-    described = json.dumps(descriptions.described(pool.configuration))
-    if facts.get("described") == described != facts[DESCRIPTION]:
-        core.configure(configured(pool.configuration, json.loads(facts[DESCRIPTION])))
+    # Changes through the API are valid as long as the configuration is the same as at the last start.
+    description = json.dumps(descriptions.described(pool.configuration))
+    if properties.get("configured_description") == description != properties[DESCRIPTION]:
+        core.configure(configured(pool.configuration, json.loads(properties[DESCRIPTION])))
     store = RecordStore(core, file)
     client = store.text_of(pool.app_client)
-    store.load(except_client=None if facts.get("configured") == client else pool.client_id)
+    is_same_client = properties.get("configured_client") == client
+    store.load(except_client=None if is_same_client else pool.client_id)
     service = Service(pool, log, store, config.access, cognito)
-    store.save_all(configured=client, described=described)
+    store.save_all(configured_description=description, configured_client=client)
 
     def read(pool_id: str) -> LocalPool:
         try:
             with _reporting_damage(file, pool_id):
-                facts = facts_of(file, pool_id)
-                key = _read_key(facts[KEY]) if KEY in facts else None
-                pool = cognito.restore(pool_id, json.loads(facts[DESCRIPTION]), key)
+                properties = dict(file.read(pool_id, PROPERTY))
+                key = _read_key(properties[KEY]) if KEY in properties else None
+                pool = cognito.restore(pool_id, json.loads(properties[DESCRIPTION]), key)
                 pool_store = store.of_pool(pool._core)  # noqa: SLF001 - same package
                 pool_store.load()
         except StateFileError as error:
@@ -302,7 +309,7 @@ def _open_from_file(
 
 @contextmanager
 def _reporting_damage(file: StateFile | None, pool_id: str) -> Iterator[None]:
-    """Raise StateFileError where the records of a pool cannot be read."""
+    """Raise StateFileError if the block cannot read the records of a pool."""
     try:
         yield
     except (LookupError, ValueError, PoolRefusal) as error:
@@ -320,7 +327,7 @@ def _read_key(text: str) -> RSAKey:
 
 
 def _client_secret(config: ServerConfig, file: StateFile, pool_id: str) -> bool | str:
-    """Return the app client's secret: the configuration's, or the random one of an earlier start."""
+    """Return the app client's secret: the configuration's, else the generated one of an earlier start, else True."""
     secret = config.settings.get("client_secret", False)
     if secret is not True:
         return secret or False

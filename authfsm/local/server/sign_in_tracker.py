@@ -1,7 +1,7 @@
-"""Tracks each sign-in at the pool for the page: the state it is in, and the steps that led there.
+"""Tracks the sign-ins at all pools for the page: the present state of each, and the steps that led there.
 
-The tracker sees each operation's request, its outcome and the records it changed. A step is a transition of
-the protocol's table; it belongs to the sign-in whose pending challenge the request answered.
+The tracker gets the request of each operation, its outcome and the records that it changed. A step is a transition
+of the protocol's table; it belongs to the sign-in whose pending challenge the request answered.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MAX_STEPS: Final = 100
 
 @frozen
 class TrackedStep:
-    """A step of a sign-in, as `authfsm.diagrams` draws it; `error` is Cognito's code of a refusal."""
+    """A step of a sign-in, which `authfsm.diagrams` can draw; `error` is Cognito's code of a refusal."""
 
     number: int
     source: State
@@ -43,7 +43,7 @@ class TrackedStep:
 
 @define(eq=False)
 class TrackedSignIn:
-    """A sign-in of the internal username, or of the submitted name if no user has it."""
+    """A tracked sign-in; `username` is the internal name, or the submitted name of an unknown user."""
 
     number: int
     username: str
@@ -53,12 +53,12 @@ class TrackedSignIn:
 
     @property
     def state(self) -> State:
-        """The state it is in."""
+        """The present state of the sign-in."""
         return self.steps[-1].dest if self.steps else State.START
 
 
 class SignInTracker:
-    """Tracks the latest two hundred sign-ins at all pools; iterating yields them, the newest first."""
+    """Tracks the last two hundred sign-ins at all pools; iterating yields them, the newest first."""
 
     def __init__(self) -> None:
         self._by_session: dict[str, TrackedSignIn] = {}
@@ -69,7 +69,7 @@ class SignInTracker:
         return reversed(self._by_number.values())
 
     def get(self, number: int) -> TrackedSignIn | None:
-        """Return the sign-in of a number, if it is still tracked."""
+        """Return the sign-in with a number; None if it is no longer tracked."""
         return self._by_number.get(number)
 
     def record(
@@ -80,36 +80,36 @@ class SignInTracker:
         outcome: Mapping[str, Any] | PoolRefusal,
         changed: Iterable[Any],
     ) -> None:
-        """Add the step of a pool's operation to its sign-in; begin a sign-in if the operation does."""
+        """Add the step of an operation to its sign-in, or to a new one if the operation begins a sign-in."""
         response = core.response
         if response is None or response in REFRESH_RESPONSES:
-            return  # not part of a sign-in
+            return  # The operation is not part of a sign-in.
         challenges = [
             each for each in changed if isinstance(each, PendingChallenge) and each in core.sessions
         ]
         known = {each.session: each for each in challenges if each.session in self._by_session}
-        new = next((each for each in challenges if each.session not in known), None)
+        issued = next((each for each in challenges if each.session not in known), None)
         # A refused request may have members of any type.
         session = request.get("Session")
-        old = known.get(session) if isinstance(session, str) else None
-        old = old or next(iter(known.values()), None)
-        sign_in = self._by_session[old.session] if old else None
+        answered = known.get(session) if isinstance(session, str) else None
+        answered = answered or next(iter(known.values()), None)
+        sign_in = self._by_session[answered.session] if answered else None
         if sign_in is None:
             if operation not in BEGIN_OPERATIONS:
                 return
-            sign_in = self._begin(request, new)
-        dest, error = _outcome_state(response, outcome, old)
+            sign_in = self._begin(request, issued)
+        dest, error = _outcome_state(response, outcome, answered)
         role = sign_in.steps[-1].role if sign_in.steps else None
-        if old is not None and old.used:
-            del self._by_session[old.session]
-        if new is not None:
-            sign_in.expires = new.expires
-            self._by_session[new.session] = sign_in
+        if answered is not None and answered.used:
+            del self._by_session[answered.session]
+        if issued is not None:
+            sign_in.expires = issued.expires
+            self._by_session[issued.session] = sign_in
             role = email_otp_role(
                 sign_in.state,
                 response,
                 flow=sign_in.flow,
-                password_proved=new.attempt.password_proved,
+                password_proved=issued.attempt.password_proved,
                 credited="ACCESS_TOKEN" in (request.get("AuthParameters") or {}),
             )
         if len(sign_in.steps) < _MAX_STEPS:
@@ -125,11 +125,11 @@ class SignInTracker:
             )
             sign_in.steps.append(step)
 
-    def _begin(self, request: Mapping[str, Any], new: PendingChallenge | None) -> TrackedSignIn:
+    def _begin(self, request: Mapping[str, Any], issued: PendingChallenge | None) -> TrackedSignIn:
         self._count += 1
         parameters = request.get("AuthParameters")
         submitted = str(parameters.get("USERNAME", "")) if isinstance(parameters, Mapping) else ""
-        username = new.attempt.username if new else submitted
+        username = issued.attempt.username if issued else submitted
         sign_in = TrackedSignIn(self._count, username, request["AuthFlow"])
         self._by_number[self._count] = sign_in
         while len(self._by_number) > _MAX_SIGN_INS:
@@ -140,12 +140,12 @@ class SignInTracker:
 
 
 def _outcome_state(
-    response: type[Response], outcome: Mapping[str, Any] | PoolRefusal, old: PendingChallenge | None
+    response: type[Response], outcome: Mapping[str, Any] | PoolRefusal, answered: PendingChallenge | None
 ) -> tuple[State, str | None]:
     """Return the state that an operation led to, and the error code of a refusal."""
-    challenge = old.challenge if old else None
+    challenge = answered.challenge if answered else None
     if isinstance(outcome, PoolRefusal):
-        survives = old is not None and not old.used and outcome.survives
+        survives = answered is not None and not answered.used and outcome.survives
         state = State.FAILED
         if challenge is not None and survives:
             state = state_named(challenge)
@@ -155,7 +155,7 @@ def _outcome_state(
 
 
 def _loop_kind(source: State, response: type[Response], dest: State, error: str | None) -> LoopKind | None:
-    """Return the kind of a self-loop, as the table has it."""
+    """Return the kind of a transition from a state to itself, as the protocol's table has it; else None."""
     if dest is not source:
         return None
     if error is None:

@@ -1,12 +1,12 @@
-"""The SQLite file with the state of all pools: an operation's changes are in it before its reply is sent.
+"""The SQLite file with the state of all pools; it contains an operation's changes before the reply is sent.
 
-After each operation the records that it changed are written in one transaction. So a process that is killed
-loses nothing that it replied to, and never leaves half an operation; a write that fails (a full disk) leaves
-the file unchanged. The journal is a write-ahead log that is not flushed at each commit: it survives the end
-of the process, but a machine that loses power may lose the last transactions. The cost of an operation does
-not grow with the number of users.
+After each operation, one transaction writes the records that the operation changed. So a process that is killed
+loses no operation that it has replied to and leaves no operation half written; a write that fails, for example on
+a full disk, leaves the file unchanged. The journal is a write-ahead log that is not flushed at each commit: it
+survives the end of the process, but if the machine loses power, the last transactions may be lost. The cost of an
+operation does not depend on the number of users.
 
-One process uses the file at a time. It holds secrets in clear (the signing key, refresh tokens, codes), and
+One process uses the file at a time. The file contains secrets in clear (the signing key, refresh tokens, codes), so
 only its owner may read it.
 """
 
@@ -23,7 +23,7 @@ from authfsm.local.api.region import StateFileError
 
 APPLICATION_ID: Final = 0x61757468  # "auth"
 VERSION: Final = 6
-"""Raise this when a class or a field that a record contains is renamed, moved or given another meaning."""
+"""The version of the file's format: increase it when a class or a field in a record gets another name or meaning."""
 
 _SCHEMA: Final = """
 CREATE TABLE records (
@@ -44,15 +44,15 @@ _DELETE_ALL: Final = "DELETE FROM records WHERE pool = ? AND number > (SELECT mi
 
 
 RecordRow = tuple[str, str, str | None]
-"""A record's kind, its key among the pool's records of this kind, and its text; None deletes the record."""
+"""A record's kind, its key among the pool's records of this kind, and its JSON; None deletes the record."""
 
 
 class UnreadableRecord(ValueError):
-    """A record's JSON is not what this version writes; the message is its class, and its number in the file, the oldest first."""
+    """A record's JSON is invalid; the message is its class and its number among the pool's records of this class."""
 
 
 class StateFile:
-    """A file with the state of pools, locked for this process until it is closed; else raises StateFileError."""
+    """A file with the state of pools, locked for this process until it is closed; all methods may raise StateFileError."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -71,7 +71,7 @@ class StateFile:
             raise
 
     def _open(self) -> None:
-        # This comes before the first read, which then takes the lock for as long as the file is open.
+        # In this mode the first access takes a lock, which lasts until the file is closed.
         self._sql.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._sql.execute("BEGIN EXCLUSIVE")
         application, version = self._pragma("application_id"), self._pragma("user_version")
@@ -104,11 +104,11 @@ class StateFile:
         return [pool for (pool,) in self._sql.execute(query)]
 
     def index(self, kind: str) -> dict[str, str]:
-        """Return the ids of the pools by the keys of their records of a kind."""
+        """Return, for each key of a record of a kind, the id of the pool that has the record."""
         return dict(self._sql.execute("SELECT key, pool FROM records WHERE kind = ?", (kind,)))
 
     def read(self, pool: str, kind: str) -> Iterator[tuple[str, str]]:
-        """Yield the keys and texts of all records of a kind, the oldest first, or raise StateFileError."""
+        """Yield the key and the JSON of each of a pool's records of a kind, the oldest first."""
         query = "SELECT key, body FROM records WHERE pool = ? AND kind = ? ORDER BY number"
         try:
             with closing(self._sql.execute(query, (pool, kind))) as rows:
@@ -117,14 +117,17 @@ class StateFile:
             raise StateFileError(self.path, f"cannot be read: {_reason(error)}") from None
 
     def delete(self, pool: str) -> None:
-        """Delete all records of a pool, or raise StateFileError."""
+        """Delete all records of a pool."""
         with self._transaction() as sql:
-            # The first row stays, without its text: its pool is the one of the configuration that the file belongs to.
+            # The first row of the file stays, emptied: its pool id says which configuration the file belongs to.
             sql.execute(_DELETE_ALL, (pool,))
             sql.execute("UPDATE records SET kind = 'deleted', key = '', body = '' WHERE pool = ?", (pool,))
 
     def write(self, pool: str, rows: Iterable[RecordRow], if_changed: Iterable[RecordRow] = ()) -> None:
-        """Write records of a pool, all or none, and `if_changed` only if a row has changed: reading works on a full disk."""
+        """Write records of a pool, all or none.
+
+        `if_changed` is written only if another row has changed, so that operations that only read need no disk space.
+        """
         with self._transaction() as sql:
             before = sql.total_changes
             _execute(sql, pool, rows)
@@ -153,8 +156,8 @@ def _execute(sql: sqlite3.Connection, pool: str, rows: Iterable[RecordRow]) -> N
 
 
 def _create_private(path: Path) -> None:
-    """Create the file if it does not exist, and deny access to everybody but its owner."""
-    # SQLite gives its log the mode of the file.
+    """Create the file if it does not exist, and let only its owner read and write it."""
+    # SQLite creates its log with the permissions of the file.
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         if hasattr(os, "fchmod"):
