@@ -61,10 +61,7 @@ def json_reply(document: Any, status: int = 200, headers: Mapping[str, str] | No
 
 @frozen(eq=False)
 class HttpRequest:
-    """A request whose head has arrived; `body` reads the body and may raise RequestRefused.
-
-    The values of repeated headers are joined (RFC 9110, 5.2).
-    """
+    """A request whose head has arrived, repeated headers joined (RFC 9110, 5.2); `body` may raise RequestRefused."""
 
     method: str
     path: str
@@ -178,7 +175,7 @@ class HttpConnection:
             try:
                 while self._answer(self._read_head()):
                     self._is_idle = not self._parser.messages
-                    self._allow(_KEEP_ALIVE_SECONDS if self._is_idle else REQUEST_SECONDS)
+                    self._set_deadline(_KEEP_ALIVE_SECONDS if self._is_idle else REQUEST_SECONDS)
             except RequestRefused as refused:
                 self._send(json_reply({"message": refused.why}, refused.status), "close")
             self._linger()
@@ -231,11 +228,13 @@ class HttpConnection:
 
     # ---- reading a request -------------------------------------------------------------------------------
 
-    def _allow(self, seconds: float) -> None:
+    def _set_deadline(self, seconds: float) -> None:
         self._deadline = time.monotonic() + seconds
 
     def _receive(self) -> None:
-        """Receive more bytes; raise RequestRefused if they come too late, ConnectionError if none come."""
+        """Receive more bytes; raise RequestRefused if they come late or are malformed, ConnectionError if none come."""
+        if self._parser.is_malformed:
+            raise RequestRefused(400, "The request is not HTTP.")
         try:
             # A millisecond at least: with zero the socket would not block.
             self._sock.settimeout(max(self._deadline - time.monotonic(), 1e-3))
@@ -250,14 +249,8 @@ class HttpConnection:
             raise ConnectionResetError
         if self._is_idle:
             self._is_idle = False
-            self._allow(REQUEST_SECONDS)
+            self._set_deadline(REQUEST_SECONDS)
         self._parser.feed(data)
-
-    def _receive_more(self) -> None:
-        """Receive more bytes of an incomplete message; refuse it if the bytes that have arrived are malformed."""
-        if self._parser.is_malformed:
-            raise RequestRefused(400, "The request is not HTTP.")
-        self._receive()
 
     def _read_head(self) -> _Message:
         """Wait for the head of the next request, and return the request."""
@@ -265,12 +258,12 @@ class HttpConnection:
         while not (messages and messages[0].has_head):
             if self._is_idle and self._is_closing():
                 raise ConnectionResetError
-            self._receive_more()
+            self._receive()
             if messages and messages[0].received > limit + _CHUNK:
                 break
         if not messages[0].has_head or messages[0].head_bytes > limit:
             raise RequestRefused(431, f"The headers are larger than {limit} bytes.")
-        self._allow(REQUEST_SECONDS)
+        self._set_deadline(REQUEST_SECONDS)
         return messages[0]
 
     def _read_body(self, message: _Message) -> bytes:
@@ -282,7 +275,7 @@ class HttpConnection:
             with suppress(OSError):  # The next line notices that the client has gone.
                 self._sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         while not message.is_complete:
-            self._receive_more()
+            self._receive()
             if len(message.body) > MAX_BODY_BYTES or message.received > _MAX_RECEIVED:
                 raise too_large
         if message.head_bytes > MAX_HEAD_BYTES:

@@ -238,12 +238,7 @@ def _state_name(name: Any) -> str | None:
 def open_service(
     config: ServerConfig, url: str, log: Log, file: StateFile | None = None, issuer: str | None = None
 ) -> Service:
-    """Return the service for a configuration and a state file, whose server has this URL.
-
-    Raises:
-        ConfigError: the configuration is invalid.
-        StateFileError: the file cannot be read or written.
-    """
+    """Return the service for a server with this URL; raise ConfigError or StateFileError."""
     pool_id = str(config.settings.get("pool_id") or POOL_ID)
     issuer = issuer or config.settings.get("issuer") or f"{url}/{pool_id}"
     settings: dict[str, Any] = {"pool_id": pool_id, "issuer": issuer}

@@ -146,10 +146,7 @@ def _outcome_state(
     challenge = answered.challenge if answered else None
     if isinstance(outcome, PoolRefusal):
         survives = answered is not None and not answered.used and outcome.survives
-        state = State.FAILED
-        if challenge is not None and survives:
-            state = state_named(challenge)
-        return state, outcome.code
+        return (state_named(challenge) if challenge and survives else State.FAILED), outcome.code
     transition = operations.transition_of(response, outcome, challenge)
     return (transition.dest if transition else State.FAILED), None
 

@@ -55,8 +55,8 @@ def respond_as_admin(pool: Core, request: Request) -> Reply:
         handler = _handler(pending, challenge)
         proves_password = challenge in {State.PASSWORD_VERIFIER, State.ADMIN_NO_SRP_AUTH}
         if not proves_password and not attempt.awaits_first_factor:
-            # The device is checked before the answer. If an unknown device were refused after it, the client
-            # could not send the same code again without DEVICE_KEY, because the code would be used up.
+            # Checked before the answer: if an unknown device is refused, the client can send the same code
+            # again without DEVICE_KEY, because the code is not used up.
             attempt = devices.with_device_key(pool, attempt, responses)
         metadata = request.get("ClientMetadata")
         return handler(pool, ChallengeAnswer(pending, attempt, responses, metadata))

@@ -67,10 +67,7 @@ def software_token(pool: Core, answer: ChallengeAnswer) -> Reply:
 
 
 def mfa_setup(pool: Core, answer: ChallengeAnswer) -> Reply:
-    """Handle MFA_SETUP: VerifySoftwareToken has verified a TOTP, or the answer contains an e-mail address.
-
-    Clients send the address as EMAIL; the developer guide names the parameter email.
-    """
+    """Handle MFA_SETUP, after VerifySoftwareToken or with an address in EMAIL (clients) or email (developer guide)."""
     progress: steps.MfaSetupProgress = answer.pending.expected_answer
     contradictions = pool.configuration.contradictions
     address = answer.responses.get("EMAIL") or answer.responses.get("email")
@@ -137,8 +134,7 @@ def first_factor_code(pool: Core, answer: ChallengeAnswer) -> Reply:
     code = required_parameter(answer.responses, f"{factor}_CODE")
     if not pool.is_code(expected.code, code) or user is None:
         raise error_templates.CODE_MISMATCH.refusal()
-    # The device is checked after the code: only who has the code may learn which devices exist. If the device is
-    # refused, the client can send the same code again.
+    # Checked after the code: only who has the code may learn which devices exist. The code can be sent again.
     attempt = devices.with_device_key(pool, answer.attempt, answer.responses)
     attribute = "email" if factor is State.EMAIL_OTP else "phone_number"
     pool.users.mark_verified(user, attribute, expected.address)

@@ -49,10 +49,7 @@ def with_device_key(pool: Core, attempt: Attempt, parameters: Mapping[str, str])
 
 
 def with_known_device_key(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> Attempt:
-    """Return the attempt with the request's DEVICE_KEY if it is known.
-
-    An unknown key is not refused before a factor is proved: the refusal would reveal which devices exist.
-    """
+    """Return the attempt with a known DEVICE_KEY; an unknown one is ignored, as a refusal would reveal devices."""
     try:
         return with_device_key(pool, attempt, parameters)
     except PoolRefusal:
@@ -134,7 +131,7 @@ def confirm(pool: Core, user: User, request: Request) -> Reply:
 
 
 def update_status(pool: Core, user: User, request: Request) -> None:
-    """Answer UpdateDeviceStatus and AdminUpdateDeviceStatus."""
+    """Answer UpdateDeviceStatus and AdminUpdateDeviceStatus: remember a device or not."""
     device = confirmed_device(user, request["DeviceKey"])
     status = request.get("DeviceRememberedStatus")
     if status not in {"remembered", "not_remembered"}:
@@ -144,7 +141,7 @@ def update_status(pool: Core, user: User, request: Request) -> None:
 
 
 def forget(_: Core, user: User, request: Request) -> None:
-    """Answer ForgetDevice and AdminForgetDevice."""
+    """Answer ForgetDevice and AdminForgetDevice: remove a device."""
     del user.devices[confirmed_device(user, request["DeviceKey"]).key]
 
 

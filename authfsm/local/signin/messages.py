@@ -51,13 +51,10 @@ class Delivery:
 
 
 def send(pool: Core, delivery: Delivery) -> None:
-    """Put a message into the outbox, and call the pool's Lambda functions for it: a custom sender or CustomMessage.
-
-    A custom sender gets the code in base64 and not encrypted: a local pool has no key of AWS KMS.
-    """
+    """Put a message into the outbox, and call the pool's Lambda functions for it: a custom sender or CustomMessage."""
     subject = text = None
     sender = _SENDER_NAMES[delivery.medium]
-    code = b64encode(delivery.code.reveal().encode()).decode()
+    code = b64encode(delivery.code.reveal().encode()).decode()  # not encrypted: a local pool has no AWS KMS
     request = {"type": f"custom{sender}SenderRequestV1", "code": code}
     if delivery.call(pool, f"Custom{sender}Sender", request) is None:
         subject, text = _custom_text(pool, delivery)
@@ -146,11 +143,8 @@ def send_code(  # noqa: PLR0917 - the parts of one message
 
 def _delivery_details(attribute: str, address: str) -> dict[str, str]:
     medium = "SMS" if attribute == "phone_number" else "EMAIL"
-    return {
-        "Destination": masked_address(medium, address),
-        "DeliveryMedium": medium,
-        "AttributeName": attribute,
-    }
+    masked = masked_address(medium, address)
+    return {"Destination": masked, "DeliveryMedium": medium, "AttributeName": attribute}
 
 
 def check_code(pool: Core, user: User, code_key: str, code: str, *, hidden: bool = False) -> VerificationCode:

@@ -132,16 +132,13 @@ def required_second_factor(
 
 def _step_up_factors(configuration: PoolConfiguration, user: User | None) -> list[State]:
     """Return the second factors for a step-up: all that the user has, enabled or not (inferred)."""
-    if user is None and configuration.mfa != "OFF":
-        return list(MFA_METHODS)
-    return [] if user is None else _usable_factors(configuration, user)
+    if user is not None:
+        return _usable_factors(configuration, user)
+    return [] if configuration.mfa == "OFF" else list(MFA_METHODS)
 
 
 def with_target_level(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> Attempt:
-    """Return the attempt with its target level, and with the first factors that can lead to this level.
-
-    `first_factors` is empty if only a second factor is missing.
-    """
+    """Return the attempt with its target level and the first factors that lead to it; none if a second suffices."""
     if not parameters.get("TARGET_ACR_VALUES"):
         raise error_templates.TOKEN_WITHOUT_TARGET.refusal()
     if pool.configuration.tier == "LITE":

@@ -76,8 +76,8 @@ def issue_challenge(
     pending = pool.sessions.open(
         attempt, str(challenge), expected_answer, other_key=other_key, session_required=session_required
     )
-    reply: Reply = {"ChallengeName": pending.challenge, "ChallengeParameters": dict(parameters)}
-    return {**reply, "Session": pending.session}
+    challenge, session = pending.challenge, pending.session
+    return {"ChallengeName": challenge, "ChallengeParameters": dict(parameters), "Session": session}
 
 
 def next_challenge(

@@ -274,9 +274,8 @@ def verify_answer(
 ) -> dict[str, Any]:
     """Call VerifyAuthChallengeResponse to check an answer; return the challenge's entry in event.request.session."""
     request = {"privateChallengeParameters": dict(challenge.private), "challengeAnswer": answer}
-    response = _call_custom(
-        pool, attempt, "VerifyAuthChallengeResponse", request, ("answerCorrect",), metadata
-    )
+    name, members = "VerifyAuthChallengeResponse", ("answerCorrect",)
+    response = _call_custom(pool, attempt, name, request, members, metadata)
     return {
         "challengeName": State.CUSTOM_CHALLENGE.value,
         "challengeResult": response.flag("answerCorrect"),

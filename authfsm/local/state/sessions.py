@@ -158,10 +158,7 @@ class Sessions(TrackedDicts):
     def find(
         self, client: AppClient | None, session: str | None, other_key: str | None = None
     ) -> PendingChallenge:
-        """Return the unused, unexpired challenge of a session or, without one, of `other_key`.
-
-        `client` is None if the request names none.
-        """
+        """Return the usable challenge of a session, else of `other_key`; `client` is None if a request has none."""
         if session is not None:
             pending = self._pending.get(session)
         else:

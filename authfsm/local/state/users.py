@@ -50,10 +50,7 @@ class AuthEvent:
 
 @define(eq=False)
 class Account:
-    """A user's verification codes, calls that quotas count, and authentication events.
-
-    The keys of `codes` are `sign-up`, `reset` and the names of attributes to verify; those of `calls` are operations.
-    """
+    """Codes by `sign-up`, `reset` or the attribute to verify; calls that quotas count, by operation; events."""
 
     codes: dict[str, VerificationCode] = field(factory=dict, repr=False)
     calls: dict[str, tuple[datetime, ...]] = field(factory=dict, repr=False)
@@ -101,10 +98,7 @@ class LockOut:
 
 @define(eq=False)
 class DeviceRecord:
-    """A tracked device: ConfirmDevice sets `credential`, an SRP verifier for the realm `group_key`.
-
-    `second_factor_passed` is whether a sign-in with the device passed a second factor.
-    """
+    """A tracked device: ConfirmDevice sets `credential`, an SRP verifier for the realm `group_key`."""
 
     key: str
     group_key: str
