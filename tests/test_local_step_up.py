@@ -494,7 +494,7 @@ class TestWithAnAccessToken:
         """A level that was renamed since does not count; its methods do."""
         pool = pool_of()
         token = password_token(pool)
-        for family in pool._core.token_issuer:
+        for family in pool._core.token_issuer._families.values():
             family.acr = "urn:former:1"
         flow = step_up(pool, LOA[4], token=token)
 

@@ -420,5 +420,5 @@ def test_many_users(signing_key: RSAKey) -> None:
 def test_a_key_that_cannot_sign(key: Any, signing_key: RSAKey) -> None:
     """RS256 needs a private RSA key; others are refused when they are given."""
     key = RSAKey.import_key(signing_key.as_dict(private=False)) if key is None else key
-    with pytest.raises(ValueError, match=r"cannot sign with RS256: give a private joserfc\.jwk\.RSAKey"):
+    with pytest.raises(ValueError, match=r"cannot sign with RS256: pass a private joserfc\.jwk\.RSAKey"):
         LocalPool(key=key)

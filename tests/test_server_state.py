@@ -147,8 +147,8 @@ def contents(pool: LocalPool) -> Any:
     parts = {
         "users": list(core.users),
         # Of users who were deleted there is nothing left to tell.
-        "legs": [pending for pending in core.sessions if there(pending.attempt.user)],
-        "families": [family for family in core.token_issuer if there(family.user)],
+        "legs": [pending for pending in core.sessions._pending.values() if there(pending.attempt.user)],
+        "families": [family for family in core.token_issuer._families.values() if there(family.user)],
         "outbox": list(core.outbox),
         "clients": core.clients,
         "session configurations": core.session_configurations,
@@ -434,7 +434,7 @@ def test_every_attribute_is_accounted_for() -> None:
         "clients", "users", "_by_name", "sessions", "_pending", "token_issuer", "_families", "_key",
         "outbox", "_messages", "seed", "elapsed", "session_configurations", "records",
     }  # fmt: skip
-    made_of_them = {"_by_alias", "_by_other_key", "_by_refresh_token", "_with_session"}
+    made_of_them = {"_by_alias", "_by_other_key", "_by_refresh_token", "_families_with_session"}
     settings_ = {
         "configuration", "realm", "_aliases", "_case_sensitive",
         "_username_attributes",

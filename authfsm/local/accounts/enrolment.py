@@ -18,10 +18,10 @@ from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import WebAuthnConfiguration
 from authfsm.local.config.request_members import lower_first
 from authfsm.local.signin import choice
-from authfsm.local.signin.required_factors import ADDRESSES, has_factor
+from authfsm.local.signin.required_factors import has_factor
 from authfsm.local.signin.steps import MfaSetupProgress
 from authfsm.local.state import passkeys
-from authfsm.local.state.codes import new_totp_secret, use_totp
+from authfsm.local.state.codes import ADDRESSES, new_totp_secret, use_totp
 from authfsm.local.state.core import Core, Reply, Request, paginate
 from authfsm.local.state.sessions import PendingChallenge
 from authfsm.local.state.users import Passkey, PasskeyRegistration, SoftwareToken, Status, User

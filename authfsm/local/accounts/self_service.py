@@ -21,13 +21,12 @@ from authfsm.local.config.pool_configuration import AppClient
 from authfsm.local.config.request_members import lower_first
 from authfsm.local.signin import messages, passwords, triggers
 from authfsm.local.state import attributes
-from authfsm.local.state.codes import Purpose
+from authfsm.local.state.codes import MEDIA, Purpose
 from authfsm.local.state.core import Core, Reply, Request, SessionConfiguration
 from authfsm.local.state.token_claims import TokenFamily, TokenSession
 from authfsm.local.state.users import Status, User
 from authfsm.protocol.states import State
 
-_ADDRESSES: Final = ("email", "phone_number")
 _RECOVERY_ATTRIBUTES: Final = {"verified_email": "email", "verified_phone_number": "phone_number"}
 _DEFAULT_RECOVERY: Final = ("verified_phone_number", "verified_email")
 
@@ -176,7 +175,7 @@ def _write_attributes(
     pool: Core, user: User, values: Mapping[str, str], client: AppClient | None, request: Request
 ) -> list[dict[str, str]]:
     settings = pool.configuration
-    changed = [n for n in _ADDRESSES if values.get(n) and values[n] != user.attributes.get(n)]
+    changed = [n for n in MEDIA if values.get(n) and values[n] != user.attributes.get(n)]
     to_verify = [
         name
         for name in changed
@@ -219,7 +218,7 @@ def get_user_attribute_verification_code(pool: Core, request: Request) -> Reply:
     messages.count_call(pool, user, "GetUserAttributeVerificationCode")
     pending = user.account.codes.get(name)
     address = pending.address if pending is not None else user.attributes.get(name)
-    if name not in _ADDRESSES or not address:
+    if name not in MEDIA or not address:
         raise error_templates.NOTHING_TO_VERIFY.refusal(name=name)
     client, purpose = family.client, Purpose.VERIFY_USER_ATTRIBUTE
     details = messages.send_code(pool, user, purpose, name, client, request, address)
@@ -230,7 +229,7 @@ def verify_user_attribute(pool: Core, user: User, request: Request) -> None:
     """Answer VerifyUserAttribute: mark an address as verified if the code is right."""
     name = request["AttributeName"]
     messages.count_call(pool, user, "VerifyUserAttribute")
-    if name not in _ADDRESSES:
+    if name not in MEDIA:
         raise error_templates.NOTHING_TO_VERIFY.refusal(name=name)
     pending = messages.check_code(pool, user, name, request["Code"])
     if pool.users.is_taken(name, pending.address, user):

@@ -120,14 +120,11 @@ class AccessRules:
 
 @frozen
 class AccessCheck:
-    """Refuses requests that the rules do not allow; `on_refusal` is called with reason "host", "origin" or "operation".
-
-    A page of another origin may POST to `/` and read `shared_paths`; a link on it may also lead to `/`.
-    """
+    """Refuses requests that the rules do not allow; pages of other origins may POST to `/` and read `shared_paths`."""
 
     rules: AccessRules
     shared_paths: re.Pattern[str]
-    on_refusal: Callable[..., None]
+    on_refusal: Callable[..., None]  # is called with reason="host", "origin" or "operation"
 
     def decide(self, request: HttpRequest) -> HttpReply | dict[str, str]:
         """Return the CORS headers for the reply to an allowed request, or the reply that refuses the request."""

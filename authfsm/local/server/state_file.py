@@ -124,10 +124,7 @@ class StateFile:
             sql.execute("UPDATE records SET kind = 'deleted', key = '', body = '' WHERE pool = ?", (pool,))
 
     def write(self, pool: str, rows: Iterable[RecordRow], if_changed: Iterable[RecordRow] = ()) -> None:
-        """Write records of a pool, all or none.
-
-        `if_changed` is written only if another row has changed, so that operations that only read need no disk space.
-        """
+        """Write rows, all or none, and `if_changed` if any row changes, so that reading needs no disk space."""
         with self._transaction() as sql:
             before = sql.total_changes
             _execute(sql, pool, rows)

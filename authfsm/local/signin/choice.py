@@ -12,7 +12,7 @@ MFA (`passkey_satisfies_mfa`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from attrs import evolve
@@ -76,11 +76,11 @@ def _user_has(configuration: PoolConfiguration, user: User, factor: State) -> bo
         if webauthn is None or not user.passkeys.of_relying_party(webauthn.relying_party_id):
             return False
         return passkey_satisfies_mfa(configuration, user) if active or configuration.mfa == "ON" else True
-    attribute = "email" if factor is State.EMAIL_OTP else "phone_number"
-    if attribute not in user.attributes:
+    if not required_factors.has_factor(user, factor):
         return False
-    other = State.SMS_MFA if factor is State.EMAIL_OTP else State.EMAIL_OTP
-    return not active or (configuration.contradictions.mfa_after_one_time_password and other in active)
+    mfa_may_follow = configuration.contradictions.mfa_after_one_time_password
+    mfa = required_factors.mfa_after_code(configuration, user, factor)
+    return not active or (mfa_may_follow and mfa is not None)
 
 
 def passkey_satisfies_mfa(configuration: PoolConfiguration, user: User) -> bool:
@@ -106,8 +106,7 @@ def _simulated_first_factors(pool: Core, submitted_name: str) -> tuple[State, ..
     return _in_order(allowed or _PASSWORD_FACTORS)
 
 
-def _in_order(factors: Iterable[State]) -> tuple[State, ...]:
-    factors = set(factors)
+def _in_order(factors: Collection[State]) -> tuple[State, ...]:
     return tuple(factor for factor in _FACTOR_ORDER if factor in factors)
 
 
@@ -166,10 +165,10 @@ def _begin_after_sign_up(pool: Core, attempt: Attempt, session: str) -> Reply:
     pool.sessions.check_not_ended(pending)
     pending.used = True
     user = attempt.existing_user
-    for factor, attribute in ((State.EMAIL_OTP, "email"), (State.SMS_OTP, "phone_number")):
+    for factor in (State.EMAIL_OTP, State.SMS_OTP):
         needs_mfa = required_factors.mfa_after_code(pool.configuration, user, factor)
-        verified = user.attributes.get(f"{attribute}_verified") == "true"
-        if factor in attempt.first_factors and not needs_mfa and verified:
+        is_verified = user.attributes.get(f"{codes.ADDRESSES[factor]}_verified") == "true"
+        if factor in attempt.first_factors and not needs_mfa and is_verified:
             return next_challenge(pool, code_answers.with_first_factor(attempt, factor))
     return _issue_first(pool, attempt, {})
 

@@ -116,7 +116,7 @@ def send_first_factor_code(
         medium, address = codes.delivery_address(user, factor)
         messages.send(pool, Delivery(user, address, medium, factor, code, client))
     else:
-        medium = "SMS" if factor is State.SMS_OTP else "EMAIL"
+        medium = codes.MEDIA[codes.ADDRESSES[factor]]
         address = messages.simulated_address(pool, medium, attempt.submitted_name)
     return codes.delivery_parameters(medium, address), FirstFactorCode(code, address)
 
@@ -136,8 +136,7 @@ def first_factor_code(pool: Core, answer: ChallengeAnswer) -> Reply:
         raise error_templates.CODE_MISMATCH.refusal()
     # Checked after the code: only who has the code may learn which devices exist. The code can be sent again.
     attempt = devices.with_device_key(pool, answer.attempt, answer.responses)
-    attribute = "email" if factor is State.EMAIL_OTP else "phone_number"
-    pool.users.mark_verified(user, attribute, expected.address)
+    pool.users.mark_verified(user, codes.ADDRESSES[factor], expected.address)
     if user.status is Status.UNCONFIRMED or user.is_imported:
         # Imported users "aren't required to set a password before sign-in" (developer guide).
         user.status, user.modified = Status.CONFIRMED, pool.clock()

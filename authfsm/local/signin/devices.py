@@ -75,9 +75,7 @@ def replaces_second_factor(pool: Core, attempt: Attempt, challenge: State) -> bo
     if challenge is State.EMAIL_OTP and not contradictions.device_replaces_email_mfa:
         return False
     device = attempt.existing_user.devices.get(attempt.device_key or "")
-    if device is None or not (
-        device.second_factor_passed or contradictions.device_replaces_mfa_enabled_later
-    ):
+    if not (device and (device.second_factor_passed or contradictions.device_replaces_mfa_enabled_later)):
         return False
     return configuration.device.challenge_required_on_new_device
 

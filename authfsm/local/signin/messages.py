@@ -21,7 +21,7 @@ from authfsm.local.config.lambda_functions import TriggerResponse
 from authfsm.local.config.pool_configuration import AppClient
 from authfsm.local.signin import triggers
 from authfsm.local.signin.triggers import Metadata, Subject
-from authfsm.local.state.codes import Message, Purpose, masked_address
+from authfsm.local.state.codes import MEDIA, Message, Purpose, masked_address
 from authfsm.local.state.core import Core, Request
 from authfsm.local.state.users import User, VerificationCode
 
@@ -142,7 +142,7 @@ def send_code(  # noqa: PLR0917 - the parts of one message
 
 
 def _delivery_details(attribute: str, address: str) -> dict[str, str]:
-    medium = "SMS" if attribute == "phone_number" else "EMAIL"
+    medium = MEDIA[attribute]
     masked = masked_address(medium, address)
     return {"Destination": masked, "DeliveryMedium": medium, "AttributeName": attribute}
 

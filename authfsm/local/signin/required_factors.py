@@ -10,7 +10,7 @@ any case, sets up no factor, and counts only proved methods.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from attrs import evolve, frozen
@@ -18,14 +18,13 @@ from attrs import evolve, frozen
 from authfsm.local.config import error_templates
 from authfsm.local.config.pool_configuration import PoolConfiguration
 from authfsm.local.state import token_claims as claims
+from authfsm.local.state.codes import ADDRESSES
 from authfsm.local.state.core import Core
 from authfsm.local.state.sessions import Attempt
 from authfsm.local.state.users import Status, User
 from authfsm.protocol.states import MFA_METHODS, RECOVERY_MECHANISMS, State
 
 _TOTP: Final = State.SOFTWARE_TOKEN_MFA
-ADDRESSES: Final = {State.SMS_MFA: "phone_number", State.EMAIL_OTP: "email"}
-"""The attribute whose value is the address of a factor's code."""
 _FIRST_METHODS: Final = {**claims.AMR_METHODS, State.WEB_AUTHN: "passkey"}
 _MAX_AGE_DIGITS: Final = 10
 
@@ -90,8 +89,7 @@ def _required_without_totp(configuration: PoolConfiguration, user: User, usable:
     settable = [
         factor
         for factor in configuration.mfa_methods
-        if factor is _TOTP
-        or (not addresses and RECOVERY_MECHANISMS[factor] not in configuration.account_recovery)
+        if factor is _TOTP or not (addresses or RECOVERY_MECHANISMS[factor] in configuration.account_recovery)
     ]
     # MFA_SETUP lists SMS, but SMS cannot be set up in the sign-in: "phone_number must be set elsewhere"
     # -- AWS API reference, InitiateAuth, MFA_SETUP. So SMS alone is refused.
@@ -106,17 +104,14 @@ def mfa_after_code(configuration: PoolConfiguration, user: User, factor: State) 
     return RequiredMfa(other) if other in active_factors(configuration, user) else None
 
 
-def _factor_or_choice(factors: Iterable[State]) -> RequiredMfa:
-    found = set(factors)
-    in_order = tuple(factor for factor in MFA_METHODS if factor in found)
+def _factor_or_choice(factors: Collection[State]) -> RequiredMfa:
+    in_order = tuple(factor for factor in MFA_METHODS if factor in factors)
     if len(in_order) == 1:
         return RequiredMfa(in_order[0])
     return RequiredMfa(State.SELECT_MFA_TYPE, in_order)
 
 
-def required_second_factor(
-    configuration: PoolConfiguration, attempt: Attempt, user: User
-) -> RequiredMfa | None:
+def next_second_factor(configuration: PoolConfiguration, attempt: Attempt, user: User) -> RequiredMfa | None:
     """Return the second factor that MFA or the target level requires after the password; None if neither does."""
     if not attempt.target_level or claims.acr_level(attempt.amr) >= attempt.target_level:
         return None if attempt.second_factor_passed else required_mfa(configuration, user)

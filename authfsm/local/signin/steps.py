@@ -20,7 +20,7 @@ from authfsm.local.signin.messages import Delivery
 from authfsm.local.signin.required_factors import RequiredMfa
 from authfsm.local.signin.triggers import Metadata, run_token_triggers
 from authfsm.local.state import token_claims
-from authfsm.local.state.codes import delivery_address, delivery_parameters
+from authfsm.local.state.codes import ADDRESSES, delivery_address, delivery_parameters
 from authfsm.local.state.core import Core, Reply
 from authfsm.local.state.sessions import Attempt, PendingChallenge
 from authfsm.local.state.srp_proofs import SrpProof
@@ -96,7 +96,7 @@ def next_challenge(
             return _issue_new_password(pool, attempt, user)
         # MFA follows a password only: "MFA is not supported in passwordless custom flows" (amplify-js
         # #12887). No source says that a temporary password has an effect in such a flow.
-        mfa = required_factors.required_second_factor(pool.configuration, attempt, user)
+        mfa = required_factors.next_second_factor(pool.configuration, attempt, user)
         # A device is not a method of `amr`, so it does not count towards a target level.
         may_replace = (device is not None or attempt.device_proved) and not attempt.target_level
         if mfa and not (may_replace and devices.replaces_second_factor(pool, attempt, mfa.challenge)):
@@ -143,9 +143,8 @@ def issue_factor_challenge(
     medium, address = ("EMAIL", new_address) if new_address else delivery_address(user, factor)
     code = pool.new_code()
     messages.send(pool, Delivery(user, address, medium, factor, code, attempt.client))
-    attribute = "phone_number" if medium == "SMS" else "email"
     parameters = {**delivery_parameters(medium, address), "USER_ID_FOR_SRP": attempt.username}
-    expected = SecondFactorCode(code, attribute, address, enrols=new_address is not None)
+    expected = SecondFactorCode(code, ADDRESSES[factor], address, enrols=new_address is not None)
     return issue_challenge(pool, attempt, factor, parameters, expected)
 
 

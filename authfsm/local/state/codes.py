@@ -22,6 +22,12 @@ from authfsm.protocol.states import State
 Entropy = Callable[[int], bytes]
 """A function that returns the given number of random bytes."""
 
+ADDRESSES: Final = {State.SMS_MFA: "phone_number", State.SMS_OTP: "phone_number", State.EMAIL_OTP: "email"}
+"""The attribute whose value is the address of a factor's code."""
+
+MEDIA: Final = {"email": "EMAIL", "phone_number": "SMS"}
+"""The DeliveryMedium of codes to an attribute's value."""
+
 _DIGITS: Final = 6
 _STEP_SECONDS: Final = 30
 _OUTBOX_SIZE: Final = 1000
@@ -176,9 +182,8 @@ def use_totp(token: SoftwareToken, code: str, now: datetime) -> bool:
 
 def delivery_address(user: User, factor: State) -> tuple[str, str]:
     """Return the medium and the user's address for the code of a factor."""
-    if factor in {State.SMS_MFA, State.SMS_OTP}:
-        return "SMS", user.attributes["phone_number"]
-    return "EMAIL", user.attributes["email"]
+    attribute = ADDRESSES[factor]
+    return MEDIA[attribute], user.attributes[attribute]
 
 
 def delivery_parameters(medium: str, address: str) -> dict[str, str]:

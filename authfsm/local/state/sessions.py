@@ -1,9 +1,8 @@
 """Pending challenges and their sessions, and the attempts (sign-ins) that they belong to.
 
-A session is an opaque string. Each challenge has a new one, which belongs to an app client, a user and the
-challenge, expires soon and can be used once. The session identifies its `PendingChallenge`; if a client sends no
-session, `other_key` (from the secret block or the device) does. An answer uses up the session if it is accepted, or
-if its refusal ends the session (`ErrorTemplate.survives`).
+A session is an opaque string that identifies a `PendingChallenge`: it belongs to one app client, user and challenge,
+expires soon and is used once. If a client sends none, `other_key` (from the secret block or the device) identifies
+the challenge. An accepted answer uses up the session, or a refusal that it does not survive (`ErrorTemplate`).
 """
 
 from __future__ import annotations
@@ -35,9 +34,8 @@ _PROOF_FAILED: Final = {"CodeMismatchException", "ExpiredCodeException"}
 class Attempt:
     """A sign-in attempt: what it has proved until now, which decides the next challenge.
 
-    `user` is None for an unknown, simulated user; `username` is the internal name. `challenge_results` is
-    event.request.session of DefineAuthChallenge. `methods` is `amr` without the password. `target_level` is 0
-    without a step-up.
+    `user` is None for an unknown, simulated user. `challenge_results` is event.request.session of DefineAuthChallenge,
+    `methods` is `amr` without the password, and `target_level` is 0 without a step-up.
     """
 
     client: AppClient
@@ -105,12 +103,6 @@ class Sessions(TrackedDicts):
         self._by_other_key: dict[str, PendingChallenge] = {}
         self.last_answered: PendingChallenge | None = None
         """The challenge that the last answer belonged to: its transition is checked against the table."""
-
-    def __len__(self) -> int:
-        return len(self._pending)
-
-    def __iter__(self) -> Iterator[PendingChallenge]:
-        return iter(self._pending.values())
 
     def __contains__(self, pending: PendingChallenge) -> bool:
         return pending.session in self._pending

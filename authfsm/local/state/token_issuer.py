@@ -12,7 +12,7 @@ import json
 import os
 import string
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import cache, cached_property
@@ -102,9 +102,6 @@ class TokenIssuer(TrackedDicts):
         self._by_refresh_token: dict[str, TokenFamily] = {}
         # By username: the user's families that have a session.
         self._families_with_session: dict[str, list[TokenFamily]] = {}
-
-    def __iter__(self) -> Iterator[TokenFamily]:
-        return iter(self._families.values())
 
     def __contains__(self, family: TokenFamily) -> bool:
         return family.origin_jti in self._families

@@ -127,9 +127,10 @@ class Passkey:
     @property
     def method(self) -> str:
         """The passkey's method in `amr`: swk for "a passkey with a platform authenticator", hwk for a roaming one."""
-        if self.attachment is None:
-            return "swk" if "internal" in self.transports else "hwk"
-        return "swk" if self.attachment == "platform" else "hwk"
+        is_platform = (
+            "internal" in self.transports if self.attachment is None else self.attachment == "platform"
+        )
+        return "swk" if is_platform else "hwk"
 
 
 @frozen
