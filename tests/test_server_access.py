@@ -138,7 +138,7 @@ class TestHosts:
     @pytest.mark.parametrize("host", ["http://cognito", "cognito:9229", "*", "a b", ""])
     def test_invalid_host(self, host: str) -> None:
         """An invalid host in the configuration is refused."""
-        with pytest.raises(ConfigError, match="a host is"):
+        with pytest.raises(ConfigError, match="a host must be"):
             parse_config({"allow_host": [host]})
 
 
@@ -257,7 +257,7 @@ class TestOrigins:
     )
     def test_invalid_origin(self, origin: str) -> None:
         """An invalid origin in the configuration is refused."""
-        with pytest.raises(ConfigError, match="an origin is"):
+        with pytest.raises(ConfigError, match="an origin must be"):
             parse_config({"cors": [origin]})
 
     @pytest.mark.parametrize("operation", sorted(OPERATIONS))

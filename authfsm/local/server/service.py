@@ -153,9 +153,7 @@ class Service:
         except PoolRefusal as refusal:
             outcome = refusal
         finally:
-            changed = self.save(
-                pool
-            )  # A refusal changes records too, for example the count of wrong passwords.
+            changed = self.save(pool)  # A refusal too, which may have counted a wrong password.
         self.tracker.record(pool._core, operation, request, outcome, changed)  # noqa: SLF001 - same package
         details.update(_log_details(request, outcome))
         if isinstance(outcome, PoolRefusal):
@@ -322,7 +320,7 @@ def _read_key(text: str) -> RSAKey:
 
 
 def _client_secret(config: ServerConfig, file: StateFile, pool_id: str) -> bool | str:
-    """Return the app client's secret: the configuration's, else the generated one of an earlier start, else True."""
+    """Return the app client's secret: the configuration's, or an earlier start's random one; True to generate one."""
     secret = config.settings.get("client_secret", False)
     if secret is not True:
         return secret or False

@@ -79,9 +79,7 @@ def call(
     }
     if subject.metadata:
         event["request"]["clientMetadata"] = dict(subject.metadata)
-    function_name = getattr(
-        function, "__name__", type(function).__name__
-    )  # a callable object has no __name__
+    function_name = getattr(function, "__name__", type(function).__name__)  # A callable object has no name.
     context = LambdaContext(pool.token_issuer.uuid(), function_name, region)
     try:
         returned = call_function(function, event, context)
