@@ -1,4 +1,4 @@
-"""Answers to challenges: the right one, as far as there is one, and what may be wrong about it."""
+"""Makes answers to challenges: the right one if there is one, and answers that are wrong in one respect."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NO_SESSION: Final = "a session that nobody was ever given"
 
 @frozen
 class Sent:
-    """An answer as it is about to be sent.
+    """An answer before it is sent.
 
     Args:
         operation: the client's method.
@@ -42,12 +42,12 @@ Maker = Callable[[Any, Choose[Any], OpenChallenge], Given]
 
 
 class Answering(World):
-    """Makes answers. Nothing is sent here."""
+    """Makes answers; sends nothing."""
 
     # ---- rightly ----------------------------------------------------------------------------------------
 
     def _right(self, choose: Choose[Any], open_challenge: OpenChallenge) -> Sent:
-        """The answer that is right, as far as there is one."""
+        """Return the right answer, if there is one."""
         asked, name = open_challenge.parameters, open_challenge.name
         username = asked.get("USER_ID_FOR_SRP") or asked.get("USERNAME") or open_challenge.typed
         responses = {"USERNAME": username}
@@ -154,7 +154,7 @@ class Answering(World):
         return Sent(operation, "MFA_SETUP", open_challenge.session, open_challenge.client, responses)
 
     def _signed(self, choose: Choose[Any], open_challenge: OpenChallenge) -> str:
-        """What the person's passkey signs for a challenge, where there is one; it may not verify its user."""
+        """Return what the user's passkey signs for a challenge; the passkey may not verify its user."""
         options = open_challenge.parameters.get("CREDENTIAL_REQUEST_OPTIONS")
         provider = self.passkeys.get(open_challenge.person.name) if open_challenge.person else None
         if options is None or provider is None:
@@ -170,7 +170,10 @@ class Answering(World):
         return sent
 
     def _hasty(self, choose: Choose[Any], sent: Sent) -> Sent:
-        """MFA_SETUP is closed, or its app verified, however far it has come; elsewhere, garbage."""
+        """At MFA_SETUP, answer it or verify the app, in whatever order.
+
+        At other challenges, answer garbage.
+        """
         if sent.challenge != "MFA_SETUP":
             return self._garbage(choose, sent)
         if sent.operation == "verify_software_token" and choose([True, False]):
@@ -186,13 +189,13 @@ class Answering(World):
         return evolve(sent, responses={**sent.responses, field: new})
 
     def _mixed(self, choose: Choose[Any], sent: Sent) -> Sent:
-        """What another sign-in's answer would have is put here."""
+        """Use a value from the answer of another sign-in."""
         other = self._right(choose, choose(self.open_challenges[-10:])).responses
         shared = {key: other[key] for key in set(other) & set(sent.responses) - {"USERNAME"}}
         return evolve(sent, responses={**sent.responses, **shared})
 
     def _stolen(self, choose: Choose[Any], sent: Sent) -> Sent:
-        """The session is another's, made up, or left out."""
+        """Use another sign-in's session, an invented one, or none."""
         others = [each.session for each in self.open_challenges[-10:] if each.session]
         return evolve(sent, session=choose([*others, NO_SESSION, None]))
 
@@ -201,7 +204,7 @@ class Answering(World):
         return evolve(sent, responses={**sent.responses, "USERNAME": name})
 
     def _renamed(self, choose: Choose[Any], sent: Sent) -> Sent:
-        """Another challenge is answered than the one that was asked."""
+        """Answer another challenge than the one that was issued."""
         other = self._right(choose, choose(self.open_challenges[-10:]))
         name = choose([other.challenge, *(each.value for each in CHALLENGES)])
         responses = {**other.responses, "USERNAME": sent.responses["USERNAME"]}

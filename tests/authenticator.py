@@ -1,4 +1,4 @@
-"""A passkey provider in software, for the tests: it holds real keys and signs what it is asked to.
+"""A passkey provider in software, for the tests: it has real keys, and signs every challenge.
 
 It is honest: its flags, counter and client data say what happened. What it should say otherwise, a test
 tells it. Keys are made by `cryptography`, structures by `fido2`; the pool verifies by `fido2`'s server.

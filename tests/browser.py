@@ -1,4 +1,4 @@
-"""A page in headless Chromium, for tests: whatever it says on its console is kept."""
+"""A page in headless Chromium, for tests: its console messages and its requests are recorded."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AXE = Path(__file__).parent / "js" / "node_modules" / "axe-core" / "axe.min.js"
 
 @frozen
 class OpenedPage:
-    """A page that is shown.
+    """A page in the browser.
 
     Args:
         page: the page, as playwright has it.
@@ -42,7 +42,7 @@ class OpenedPage:
 
 @contextmanager
 def chromium(folder: Path, width: int = 1440, height: int = 900) -> Iterator[OpenedPage]:
-    """A system's Chromium with an empty profile, which tests drive.
+    """Start the system's Chromium with an empty profile.
 
     Args:
         folder: where the profile goes.
@@ -69,7 +69,7 @@ def chromium(folder: Path, width: int = 1440, height: int = 900) -> Iterator[Ope
 
 
 def axe() -> str:
-    """The accessibility checker's script."""
+    """Return the script of the accessibility checker."""
     if not AXE.exists():
         lacking("axe-core (npm ci in tests/js)")
     return AXE.read_text(encoding="utf-8")
@@ -78,7 +78,7 @@ def axe() -> str:
 def violations(
     page: Page, within: str = "html", schemes: Sequence[Literal["light", "dark"]] = ("light", "dark")
 ) -> list[tuple[str, str, list[str]]]:
-    """What axe-core finds: for each finding the colour scheme, the rule, and the elements' beginnings.
+    """Return the findings of axe-core: the colour scheme, the rule, and the beginnings of the elements.
 
     Args:
         page: the page; a policy that forbids other scripts does not keep the checker out.

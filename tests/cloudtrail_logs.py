@@ -135,7 +135,7 @@ def conversation(scenario: Scenario, signing_key: RSAKey) -> Conversation:
 
 
 def conversations(signing_key: RSAKey) -> tuple[Conversation, ...]:
-    """Every scenario's."""
+    """Yield the conversation of every scenario."""
     return tuple(conversation(each, signing_key) for each in SCENARIOS)
 
 
@@ -212,7 +212,10 @@ COMMON: Final[Mapping[str, tuple[int, Scenario]]] = {
         (4, Scenario("LEFT", (SWITCHED_ON[State.SMS_MFA], begins(r.UserPasswordAuth, USER, PASSWORD)), State.SMS_MFA, **_WITH)),
     )
 }  # fmt: skip
-"""The everyday; the rest of a hundred is every scenario of `tests/scenarios.py` in turn."""
+"""The everyday scenarios and their share in percent.
+
+The rest is every scenario of `tests/scenarios.py` in turn.
+"""
 
 
 # ---- planted errors ---------------------------------------------------------------------------------------

@@ -29,19 +29,19 @@ LONGEST_FIRST = [
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files come first; the others stay in their random order."""
+    """Run the longest files first, and the others in random order."""
     place = {name: number for number, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: place.get(item.path.stem, len(place)))
 
 
 @pytest.fixture(scope="session")
 def signing_key() -> RSAKey:
-    """One RSA key for all local pools of a run: making one takes longer than most tests."""
+    """One RSA key for all local pools of a run, because creating one takes longer than most tests."""
     return RSAKey.generate_key(2048, private=True)
 
 
 def lacking(what: str) -> NoReturn:
-    """This machine lacks what a test needs: it is skipped with the reason, or fails where none may be.
+    """Skip a test whose requirements this machine lacks, or fail it if skips are not allowed.
 
     Args:
         what: what is lacking.

@@ -1,4 +1,7 @@
-"""Every public function that takes a secret, made to fail in each way that it can: for `test_secrets_in_frames`."""
+"""Every public function that takes a secret, made to fail in each possible way.
+
+For `test_secrets_in_frames`.
+"""
 
 # mypy: disable-error-code="misc, call-arg, arg-type, union-attr"
 # Every call below is wrong on purpose, and is a lambda with its values bound.
@@ -35,7 +38,7 @@ TOKEN: Final = "plantedTOKENplanted"
 KEY: Final = "plantedKEYplanted"
 POOL_ID: Final = "eu-west-1_AbCdEfGhI"
 PLANTED: Final = [PASSWORD, CODE, TOKEN, KEY]
-"""What is searched for; cases add the sessions and keys that they are given."""
+"""The values that tests search for; cases add the sessions and keys that they receive."""
 
 DEAD: Final = "http://127.0.0.1:9"
 """An endpoint that refuses every connection."""
@@ -62,7 +65,7 @@ class Case:
 
 
 def planted(value: str) -> str:
-    """Note a value as one that must not be shown."""
+    """Record a value as one that must not be shown, and return it."""
     PLANTED.append(value)
     return value
 
@@ -81,10 +84,10 @@ def client(*, dead: bool = False) -> Any:
 
 
 class Broken:
-    """A client whose every method raises an error of its own, as a hook of somebody's may."""
+    """A client whose every method raises an error of its own, as a hook of an application may."""
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing."""
 
     def __getattr__(self, name: str) -> Any:
         def fail(**_: Any) -> Any:
@@ -94,7 +97,7 @@ class Broken:
 
 
 class BrokenAsync(Broken):
-    """The same, awaited."""
+    """The same, with coroutine functions."""
 
     def __getattr__(self, name: str) -> Any:
         async def fail(**_: Any) -> Any:
@@ -118,7 +121,7 @@ def waiting() -> Any:
 
 
 def proving() -> Any:
-    """A flow whose proof is due: it holds the password and the exponent."""
+    """A flow whose SRP proof is due: it holds the password and the exponent."""
     flow = pool().cognito().sign_in("ada", PASSWORD, walk=False)
     planted(f"{flow._exponent.reveal():x}")
     planted(f"{flow._exponent.reveal()}")
@@ -133,11 +136,11 @@ BAD_TEXT: Final[dict[str, Callable[[str], Any]]] = {
     "bytes in a mapping": lambda text: {"value": text.encode()},
     "a list in a mapping": lambda text: {"value": [text]},
 }
-"""What a text can be made into that no field takes."""
+"""Bad values of a text field."""
 
 
 def responses() -> Iterator[Case]:
-    """Each response class with each kind of bad value in its secret field, and with a keyword too many."""
+    """Yield each response class with each bad value in its secret field, and with one keyword too many."""
     given: dict[type[r.Response], tuple[tuple[Any, ...], str]] = {
         r.UserPasswordAuth: (("ada",), PASSWORD),
         r.AdminUserPasswordAuth: (("ada",), PASSWORD),
@@ -182,7 +185,7 @@ BASE = "authfsm.drivers.base_flow.BaseCognito"
 
 
 def awaited(call: Callable[[], Any]) -> Any:
-    """What a call gives; a coroutine is run in a loop of its own, as a task."""
+    """Return the result of a call; a coroutine is run as a task in a new event loop."""
 
     async def run() -> Any:
         result = call()
@@ -192,7 +195,10 @@ def awaited(call: Callable[[], Any]) -> Any:
 
 
 def cognitos() -> Iterator[tuple[str, str, str, Callable[[], Any]]]:
-    """Each driver with each kind of service behind it: module, prefix of its classes, what it is, how it is made."""
+    """Yield each driver with each kind of service.
+
+    Module, prefix of its classes, a description, a factory.
+    """
     named: dict[str, Any] = {"client_id": "cid", "pool_id": POOL_ID}
     yield SYNC, "", "nothing listens", lambda: Cognito(client(dead=True), **named)
     yield SYNC, "", "the client raises", lambda: Cognito(Broken(), **named)
@@ -208,12 +214,12 @@ def cognitos() -> Iterator[tuple[str, str, str, Callable[[], Any]]]:
 
 
 def refusing(cognito: Any) -> Any:
-    """The same pool under another pool's id: its proofs by SRP are wrong."""
+    """Return the same pool under another pool's id, so that it refuses SRP proofs."""
     return Cognito(cognito.client, client_id=cognito.client_id, pool_id="eu-west-1_Other")
 
 
 def drivers() -> Iterator[Case]:
-    """Each method of both drivers that takes a secret."""
+    """Yield each method of both drivers that takes a secret."""
     for module, prefix, what, made in cognitos():
         cognito, flow = f"{module}.{prefix}Cognito", f"{module}.{prefix}Flow"
         rows: dict[str, tuple[tuple[str, ...], Callable[[Any], Any]]] = {
@@ -277,7 +283,7 @@ def drivers() -> Iterator[Case]:
 
 
 def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
-    """The function, how it fails, and the call."""
+    """Yield the function, how it fails, and the call."""
     core, stores = "authfsm.core.signin.SignIn", "authfsm.stores.pending"
     yield (
         "authfsm.core.signin.SignIn.__init__",
@@ -395,7 +401,7 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
 
 
 def seal_rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
-    """The same for the seals of tokens and devices."""
+    """Yield the rows for the seals of tokens and devices."""
     encryption, tokens = "authfsm.core.encryption", Tokens(access_token=Secret(TOKEN))
     device, kept = "authfsm.core.device.Device", Device("key", "group", PASSWORD)
     calls: dict[str, Callable[[Any], Any]] = {
@@ -416,7 +422,7 @@ def seal_rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
 
 
 def srp_rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
-    """The same for the arithmetic."""
+    """Yield the rows for the SRP arithmetic."""
     yield (
         "authfsm.srp.private_key",
         "a lone surrogate",
@@ -454,23 +460,23 @@ NOW: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 
 
 def ephemeral() -> srp.Ephemeral:
-    """A key pair, always the same."""
+    """Return a key pair, always the same one."""
     return srp.ephemeral(b"1" * 32)
 
 
 def claimed(**changes: Any) -> str:
-    """A proof of the planted password, with something wrong in it."""
+    """Make a proof of the planted password with one wrong argument."""
     right = {"salt": 1, "B": 5, "secret_block": "", "timestamp": srp.timestamp(NOW)}
     return srp.claim(ephemeral(), realm="Pool", name="ada", password=PASSWORD, **{**right, **changes})
 
 
 def tried(call: Any, made: Callable[[], Any], more: str, function: Any) -> Any:
-    """Call a function of totp's with a new client."""
+    """Call a function of `drivers.totp` with a new client."""
     return call(made(), more, function)
 
 
 def resumed_elsewhere(*, late: bool = False) -> Any:
-    """A sealed sign-in that is in order, taken up by another app client or too late."""
+    """Resume a valid sealed sign-in at another app client, or too late."""
     flow, key = waiting(), new_key()
     planted(key.reveal())
     there = Cognito(
@@ -483,7 +489,7 @@ def resumed_elsewhere(*, late: bool = False) -> Any:
 
 
 async def entered(made: Any, store: Any, method: str) -> Any:
-    """Call a method of a new PendingSignIns with bytes for a ticket; enter or await what it gives."""
+    """Call a method of a new PendingSignIns with bytes as the ticket; enter or await the result."""
     turn = getattr(made(pool().cognito(), store(), new_key()), method)(KEY.encode())
     if asyncio.iscoroutine(turn):
         return await turn
@@ -495,20 +501,20 @@ async def entered(made: Any, store: Any, method: str) -> Any:
 
 
 def unprovable(password: str) -> Any:
-    """A proof that is due, of a password that UTF-8 cannot write."""
+    """Make a due proof of a password that UTF-8 cannot encode."""
     flow = proving()
     return flow.signin.prove(flow._pair, NOW, password)
 
 
 def notebook(name: str) -> Any:
-    """A class of the notebook's, imported late: it brings ipywidgets along."""
+    """Return a class of the notebook's, imported late because it loads ipywidgets."""
     import authfsm.notebook  # noqa: PLC0415 - the reason above
 
     return getattr(authfsm.notebook, name)
 
 
 def others() -> Iterator[Case]:
-    """The rows as cases, and the triggers of a machine that a driver carries."""
+    """Return the rows as cases, and the triggers of a machine that a driver carries."""
     for function, how, run in (*rows(), *seal_rows(), *srp_rows()):
         yield Case(f"{function.rpartition('.')[2]}: {how} ({function})", (function,), run)
 
@@ -522,7 +528,7 @@ def others() -> Iterator[Case]:
     yield Case("response: an unknown field", (), lambda: authfsm.response("password", passwd=PASSWORD))
 
     class Model:
-        """A model of somebody's."""
+        """A model of an application."""
 
     def machine(call: Callable[[Any], Any]) -> Any:
         model: Any = Model()
@@ -573,7 +579,7 @@ BASES: Final = {
 
 
 def proving_base(module: str, name: str) -> Any:
-    """A base class of the flows, made without what it needs."""
+    """Return an instance of the flows' base class without the attributes that it needs."""
     cls = getattr(__import__(f"authfsm.drivers.{module}", fromlist=[name]), name)
     return cls(None, None, PASSWORD, client_metadata={}, walk=True)
 
@@ -587,5 +593,5 @@ CASES: list[Case] = [
 
 
 def covered() -> set[str]:
-    """The functions that the cases try."""
+    """Return the functions that the cases call."""
     return {name for case in CASES for name in case.functions}

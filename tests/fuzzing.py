@@ -1,4 +1,4 @@
-"""Structure-aware fuzzing: right inputs, made wrong in a few places; whatever comes of one is typed or right.
+"""Structure-aware fuzzing: valid inputs with a few errors; each must be accepted or raise a typed error.
 
 A `Target` makes an input of its own kind and hands it in. `run` counts what escapes that is no error of this
 package's. `tests/test_fuzz_core.py` runs a few thousand, `tests/long/fuzz_core.py` a hundred thousand.
@@ -50,7 +50,7 @@ NOW: Final = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
 def deep(kind: type[Any], levels: int) -> Any:
-    """Lists in lists, or maps in maps."""
+    """Return deeply nested lists or maps."""
     value: Any = kind()
     for _ in range(levels):
         value = [value] if kind is list else {"a": value}
@@ -63,7 +63,10 @@ ODD: Final[tuple[Any, ...]] = (
     "[", "{}", "x" * 5000, "9" * 5000, "é", "2026-13-40T99:99:99", "9999-12-31T23:59:59+00:00",
     "0001-01-01T00:00:00+23:59", [], {}, [[]], [None], [1, "x"], {"": ""}, {"a": None}, {"Enabled": "yes"},
 )  # fmt: skip
-"""Values that JSON can write. The deep ones are made anew each time: their repr is long."""
+"""Unusual values that JSON can write.
+
+The deep ones are created anew each time, because their repr is long.
+"""
 IN_PROCESS: Final[tuple[Any, ...]] = (
     b"bytes",
     b"\xff",
@@ -76,11 +79,11 @@ IN_PROCESS: Final[tuple[Any, ...]] = (
     range(3),
     int,
 )
-"""Values that only a program can hand in."""  # fmt: skip
+"""Values that only a program can pass."""  # fmt: skip
 
 
 def odd(rng: Random, *, in_process: bool = False) -> Any:
-    """A value that is seldom right."""
+    """Return a value that is seldom valid."""
     if rng.random() < 0.02:
         return deep(rng.choice((list, dict)), rng.choice((10, 200, 3000)))
     # A copy: the next mutation may change it.
@@ -88,7 +91,7 @@ def odd(rng: Random, *, in_process: bool = False) -> Any:
 
 
 def mutated(rng: Random, right: Any, *, in_process: bool = False) -> Any:
-    """A copy of something right, wrong in one to three places."""
+    """Return a copy of a valid value with one to three errors."""
     wrong = copy.deepcopy(right)
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         places = list(_places(wrong))
@@ -112,7 +115,10 @@ def mutated(rng: Random, right: Any, *, in_process: bool = False) -> Any:
 
 
 def written(value: Any, **how: Any) -> str:
-    """It as JSON; of what is too deep or too long for Python to write, something that is too deep to read."""
+    """Return a value as JSON.
+
+    If Python cannot write it (too deep, too long), JSON that is too deep to read.
+    """
     try:
         return json.dumps(value, **how)
     except (RecursionError, ValueError):
@@ -147,7 +153,7 @@ _NAMES: Final = (
 
 @define
 class Target:
-    """One way in.
+    """A function or parser under test.
 
     Args:
         name: its name.
@@ -166,7 +172,7 @@ class Target:
 
 @define
 class Outcome:
-    """What came of a run.
+    """The result of a run.
 
     Args:
         inputs: how many were handed in, by target.
@@ -186,7 +192,7 @@ class Outcome:
 
 
 def run(targets: list[Target], inputs: int, seed: int) -> Outcome:
-    """Hand in so many inputs; the same seed makes the same."""
+    """Pass a number of inputs to the targets; the same seed makes the same inputs."""
     rng, outcome = Random(seed), Outcome()  # noqa: S311 - a seed repeats its values, on purpose
     names = [each for each in targets for _ in range(each.share)]
     for _ in range(inputs):
@@ -235,7 +241,7 @@ def _read(made: tuple[Any, Any, Any]) -> None:
 
 
 def replies() -> Target:
-    """What a boto3 client hands over, read."""
+    """Replies of boto3 clients, which the core reads."""
     return Target("replies", lambda rng: _reply(rng, in_process=True), _read, (MalformedReply,), 6)
 
 
@@ -245,7 +251,7 @@ class _Raw(BytesIO):
 
 
 def bodies() -> Target:
-    """The bytes of a reply, through botocore and the driver."""
+    """The bytes of a reply, read by botocore and the driver."""
     client: Any = boto3.client(
         "cognito-idp", region_name="eu-west-1", config=Config(signature_version=UNSIGNED)
     )
@@ -291,7 +297,7 @@ def _flows(key: RSAKey) -> list[Any]:
 
 
 def sealed(key: RSAKey) -> list[Target]:
-    """Sealed texts that anybody changed, and forms that only a holder of the key could have sealed."""
+    """Sealed texts that somebody has changed, and contents that only an owner of the key can have sealed."""
     flows, secret = _flows(key), new_key()
     forms = [json.loads(snapshot_to_json(each._snapshot(), NOW).reveal()) for each in flows]
     texts = [each.seal(secret) for each in flows]
@@ -319,7 +325,7 @@ def sealed(key: RSAKey) -> list[Target]:
 
 
 def tickets(key: RSAKey) -> Target:
-    """Whatever a browser, or a program, brings for a ticket."""
+    """Any value that a browser or a program passes as a ticket."""
     pool = LocalPool(key=key)
     pool.add_user("ada", PASSWORD)
     pending = PendingSignIns(pool.cognito(), MemoryStore(), new_key())
@@ -368,7 +374,7 @@ def tokens(key: RSAKey) -> list[Target]:
 
 
 def settings(key: RSAKey) -> list[Target]:
-    """Descriptions of pools, for the client's reader, the reviewer's and the local pool's."""
+    """Descriptions of pools, for the readers of the client, of `check` and of the local pool."""
     described = list(GALLERY.values())
 
     def make(rng: Random) -> Any:
@@ -418,13 +424,13 @@ def values() -> Target:
 
 
 def core(key: RSAKey) -> list[Target]:
-    """Every way into the core but the settings'."""
+    """Return every target of the core except the settings."""
     return [replies(), bodies(), *sealed(key), tickets(key), *tokens(key), values()]
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without botocore's waiting for another attempt."""
+    """Disable botocore's pauses between attempts."""
     import botocore.retryhandler as legacy  # noqa: PLC0415 - only here
 
     before: Any = legacy.delay_exponential

@@ -1,4 +1,4 @@
-"""What botocore's model of the API says of requests, folded for the local pool, and of descriptions.
+"""Generates the members of requests and descriptions from botocore's model of the API.
 
 `python tests/generate_members.py` writes authfsm/local/config/members.json and authfsm/settings/descriptions.json
 again. What the files have and this botocore has not is kept, so that an older botocore takes nothing away.
@@ -21,7 +21,7 @@ DESCRIPTIONS = Path(authfsm.settings.__file__).parent / "descriptions.json"
 
 
 def folded() -> dict[str, Any]:
-    """Operations and their shapes: what a request may have in it, and of which type."""
+    """Return the operations and their shapes: the members that a request may have, and their types."""
     read = botocore.loaders.Loader().load_service_model("cognito-idp", "service-2")
     model = botocore.model.ServiceModel(read)
     shapes: dict[str, Any] = {}
@@ -35,7 +35,7 @@ def folded() -> dict[str, Any]:
 
 
 def known() -> dict[str, Any]:
-    """What the pool knows: this botocore's operations and shapes, and those of newer ones."""
+    """Return what the pool knows: the operations and shapes of this botocore and of newer ones."""
     read: dict[str, Any] = json.loads(FILE.read_bytes())
     return read
 
@@ -66,7 +66,7 @@ def _fold(shape: Any, shapes: dict[str, Any]) -> None:
 
 
 def described() -> dict[str, Any]:
-    """What a pool's descriptions may have in them, and of which type: what is described, and what is created."""
+    """Return the members that a pool's descriptions may have, and their types."""
     read = botocore.loaders.Loader().load_service_model("cognito-idp", "service-2")
     model = botocore.model.ServiceModel(read)
     shapes = {
@@ -81,7 +81,7 @@ def described() -> dict[str, Any]:
 
 
 def merged(known: Any, new: Any) -> Any:
-    """Both; an older botocore takes nothing away that a newer one knew."""
+    """Return both; an older botocore removes nothing that a newer one has added."""
     if not isinstance(known, dict) or not isinstance(new, dict):
         return new
     names = dict.fromkeys((*known, *new))

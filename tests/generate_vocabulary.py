@@ -1,4 +1,4 @@
-"""The words of botocore's model of the API, folded for `authfsm capture`.
+"""Generates the words of botocore's model of the API for `authfsm capture`.
 
 `python tests/generate_vocabulary.py` writes authfsm/traces/anonymiser/vocabulary.json again. What the file
 has and this botocore has not is kept, so that an older botocore takes nothing away.
@@ -21,7 +21,7 @@ MEMBERS = Path(authfsm.local.__file__).parent / "config/members.json"
 
 
 def folded() -> dict[str, Any]:
-    """Operations, errors, the members of all structures by type, and the values of those that are enumerated."""
+    """Return the operations, errors, members of all structures by type, and the values of enumerations."""
     read = botocore.loaders.Loader().load_service_model("cognito-idp", "service-2")
     model = botocore.model.ServiceModel(read)
     types: dict[str, set[str]] = {}
@@ -47,7 +47,7 @@ def folded() -> dict[str, Any]:
 
 
 def merged() -> dict[str, Any]:
-    """What botocore has, with what the two files have besides."""
+    """Return the names of botocore, and those that the two files have besides."""
     new = folded()
     requests = json.loads(MEMBERS.read_bytes())
     old = json.loads(FILE.read_bytes()) if FILE.exists() else {}

@@ -1,4 +1,4 @@
-"""Tokens: whether there should be any, and what may be done with them."""
+"""Checks of tokens in the random walks: whether they may be issued, and what they may be used for."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PREFERENCES: Final = {
 
 @frozen
 class Excuse:
-    """A documented way to tokens without a second factor where one is to be expected.
+    """A documented way to get tokens without a second factor although one is expected.
 
     Args:
         name: in a few words.
@@ -48,7 +48,7 @@ class Excuse:
 
 
 class Holding(Answering):
-    """Holds tokens, and says where there should be none.
+    """Stores tokens, and detects tokens that must not have been issued.
 
     Args:
         seed: what pool and which people.
@@ -64,13 +64,13 @@ class Holding(Answering):
     # ---- should there be any? ------------------------------------------------------------------------------
 
     def second_factor_wanted(self, person: KnownUser) -> bool:
-        """Is somebody to be asked for a second factor, as pool and user are set?"""
+        """Return whether Cognito must ask a user for a second factor, by the settings of pool and user."""
         configuration = self.pool.configuration
         active = {f for f in person.switched_on if f in configuration.mfa_methods and MFA[f] in person.has}
         return configuration.mfa == "ON" or (configuration.mfa == "OPTIONAL" and bool(active))
 
     def _granted(self, before: OpenChallenge, result: Reply) -> None:
-        """There are tokens: was everything proved that must be?"""
+        """Check, when tokens are issued, that everything was proved that must be."""
         person, proved = before.person, before.proved
         if person is None:
             raise self._never("tokens for nobody")
@@ -117,7 +117,7 @@ class Holding(Answering):
     # ---- what they are good for ------------------------------------------------------------------------------
 
     def refreshes(self, choose: Choose[Any]) -> None:
-        """New tokens for a refresh token, perhaps an old one, of another client, or without its device."""
+        """Refresh tokens, perhaps with an old refresh token, one of another client, or without its device."""
         if not self.held:
             return
         held, how = choose(self.held[-6:][::-1]), choose(list(REFRESHES))
@@ -170,7 +170,7 @@ class Holding(Answering):
         self.held.append(HeldTokens(family, result["AccessToken"], new, now))
 
     def uses_tokens(self, choose: Choose[Any]) -> None:
-        """With an access token: a device, a passkey, a preference; signing out."""
+        """Use an access token: for a device, a passkey, a preference, or to sign out."""
         if not self.held:
             return
         held = choose(self.held[-6:][::-1])
@@ -262,7 +262,10 @@ class Holding(Answering):
 
 
 def _level(proved: Proofs) -> int:
-    """The level that methods reach: the table of the guide, "ACR levels and satisfying factor combinations"."""
+    """Return the level that methods reach.
+
+    The table of the guide, "ACR levels and satisfying factor combinations".
+    """
     code = bool(proved & {"sms", "email_otp"})
     if {"pwd", "otp"} <= proved:
         return 4

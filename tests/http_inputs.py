@@ -98,7 +98,7 @@ class FuzzRequest:
 
 
 class FuzzRequests:
-    """Requests drawn from a seed; sessions and tokens of replies appear in later requests.
+    """Random requests; sessions and tokens of replies appear in later requests.
 
     Args:
         seed: of the random numbers.
@@ -234,7 +234,7 @@ def send_request(app: App, asked: FuzzRequest) -> tuple[int, bytes]:
 
 
 def fuzz(app: App, seed: int, number: int) -> dict[int, int]:
-    """Send that many requests, and count the statuses.
+    """Send a number of requests, and count the statuses.
 
     Raises:
         AssertionError: one was answered by a fault of ours, or by none; it is named.

@@ -20,19 +20,19 @@ from attrs import frozen
 from playwright.sync_api import ConsoleMessage, Page
 
 SOON: Final = 60.0
-"""Seconds within which JupyterLab answers, on a slow machine."""
+"""The seconds within which JupyterLab must answer on a slow machine."""
 
 QUIET: Final = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
     "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
     "@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True},
 }
-"""Settings: nothing is fetched from elsewhere; and widgets' state is saved with a notebook, as people may have it."""
+"""Settings: nothing is fetched from the network, and the state of widgets is saved with a notebook."""
 
 
 @frozen
 class Lab:
-    """A JupyterLab that runs.
+    """A running JupyterLab.
 
     Args:
         folder: where its notebooks are.
@@ -45,7 +45,7 @@ class Lab:
     token: str
 
     def page(self, notebook: str) -> str:
-        """The address of a notebook, alone on its page.
+        """Return the URL of a notebook's page.
 
         Args:
             notebook: its name.
@@ -53,7 +53,7 @@ class Lab:
         return f"http://127.0.0.1:{self.port}/doc/tree/{notebook}?token={self.token}"
 
     def write(self, notebook: str, cells: Sequence[str]) -> Path:
-        """Make a notebook.
+        """Write a notebook.
 
         Args:
             notebook: its name.
@@ -83,7 +83,7 @@ class Lab:
 
 @contextmanager
 def jupyterlab(folder: Path, theme: str = "JupyterLab Light") -> Iterator[Lab]:
-    """JupyterLab, for as long as it is wanted.
+    """Run JupyterLab until the end of the block.
 
     Args:
         folder: where all it writes goes.
@@ -141,7 +141,7 @@ def _answers(lab: Lab, process: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def notebook(lab: Lab, page: Page, name: str, cells: Sequence[str]) -> Iterator[list[str]]:
-    """A notebook, open in a browser with its kernel up and no cell run.
+    """Open a notebook in a browser, with its kernel started and no cell run.
 
     Args:
         lab: the JupyterLab.

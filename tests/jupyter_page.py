@@ -1,4 +1,4 @@
-"""The page's end of a stepper's comm: it receives what the kernel sends, and presses buttons.
+"""The page's end of a stepper's comm: it receives the messages of the kernel, and presses buttons.
 
 It replaces Jupyter's own comm, below ipywidgets; nothing of authfsm is replaced.
 """
@@ -17,7 +17,7 @@ from authfsm.notebook import Stepper
 
 
 class RecordingComm(BaseComm):
-    """A comm that records what goes over it."""
+    """A comm that records its messages."""
 
     opened: list[RecordingComm] = []  # noqa: RUF012 - emptied by `recording_comms`
 
@@ -51,7 +51,7 @@ def recording_comms() -> Iterator[None]:
 
 
 class Page:
-    """What a page shows of a stepper, and what it can do.
+    """A page's view of a stepper, and the messages that it can send.
 
     Args:
         stepper: the stepper, created within `recording_comms`.
@@ -74,7 +74,7 @@ class Page:
 
     @property
     def saved(self) -> str:
-        """Every state so far as text: what a notebook may save."""
+        """Every state so far as text: a notebook may save it."""
         return "\n".join(self.comm.states)
 
     def send(self, message: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Clients that work at a region of pools until its server is killed, and remember what it acknowledged."""
+"""Clients that work at a region of pools until its server is killed, and record what it acknowledged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Replies = list[tuple[str, dict[str, Any], int]]
 
 @define
 class Acknowledged:
-    """What a server has acknowledged: requests that must have a reply of this status after any restart.
+    """The requests that a server has acknowledged: they must have a reply of this status after any restart.
 
     Args:
         replies: operation, members, status.
@@ -30,7 +30,7 @@ class Acknowledged:
     sign_ins: int = 0
 
     def check(self, web: ServerProcess, chance: random.Random | None = None, most: int = 150) -> None:
-        """Assert that all of it is there, or so much of it if `chance` chooses."""
+        """Assert that everything acknowledged is there, or a sample if `chance` chooses it."""
         chosen = self.replies
         if chance is not None:
             chosen = chance.sample(chosen, min(most, len(chosen)))
@@ -39,7 +39,7 @@ class Acknowledged:
             assert status == expected, (operation, members, reply)
 
     def add_pool(self, web: ServerProcess) -> str | None:
-        """Have a pool made; return its id."""
+        """Create a pool, and return its id."""
         status, _, reply = web.call("CreateUserPool", PoolName="made")
         if status != 200:
             return None
@@ -57,7 +57,7 @@ class Acknowledged:
         return pool_id
 
     def work(self, web: ServerProcess, name: str, stop: threading.Event) -> None:
-        """Sign in, make and delete users, groups and pools under names of one's own, until the server is killed."""
+        """Sign in, create and delete users, groups and pools under own names, until the server is killed."""
         chance = random.Random(name)  # noqa: S311 - the same work for the same name
         count = 0
         try:

@@ -1,4 +1,4 @@
-"""The oracle of the random walks: what is true of a pool's users, known without asking the pool.
+"""The oracle of the random walks: facts about a pool's users, known without asking the pool.
 
 `proofs_of` says what an answer to a challenge really proves: it compares passwords, the code that was sent with that
 very challenge, and signatures with the right ones.

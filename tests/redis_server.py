@@ -1,4 +1,4 @@
-"""A Redis of the tests' own: the machine's `redis-server`, on a free port, which keeps nothing on disk."""
+"""A Redis for the tests: the machine's `redis-server`, on a free port, without persistence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from serving import TIMEOUT, wait_until
 
 @frozen
 class RedisServer:
-    """A Redis that runs.
+    """A running Redis server.
 
     Args:
         port: where, on this machine.
@@ -28,7 +28,7 @@ class RedisServer:
     process: subprocess.Popen[bytes]
 
     def client(self, *, decode_responses: bool = False) -> redis.Redis:
-        """A client that does not try twice."""
+        """Return a client that does not retry."""
         return redis.Redis(
             port=self.port,
             decode_responses=decode_responses,
@@ -36,14 +36,14 @@ class RedisServer:
         )
 
     def end(self) -> None:
-        """Kill it."""
+        """Kill the server."""
         self.process.kill()
         self.process.wait(TIMEOUT)
 
 
 @contextmanager
 def redis_server(folder: Path) -> Iterator[RedisServer]:
-    """A Redis, until the end of the block.
+    """Run a Redis server until the end of the block.
 
     Args:
         folder: where it runs.
@@ -59,7 +59,10 @@ def redis_server(folder: Path) -> Iterator[RedisServer]:
 
 
 def begun(program: str, folder: Path) -> RedisServer:
-    """A Redis that answers; its port may be taken by somebody else before it is there, so some are tried."""
+    """Start a Redis server, and return it once it answers.
+
+    Try other ports if another program takes the port first.
+    """
     for _ in range(5):
         with socket.socket() as sock:
             sock.bind(("127.0.0.1", 0))
@@ -76,7 +79,7 @@ def begun(program: str, folder: Path) -> RedisServer:
 
 
 def answers(running: RedisServer) -> bool:
-    """Does it answer, and is it the one that was started?"""
+    """Return whether the server answers, and is the one that was started."""
     with running.client() as client:
         try:
             return bool(client.info("server")["process_id"] == running.process.pid)

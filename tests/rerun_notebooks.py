@@ -1,4 +1,6 @@
-"""Runs the notebooks from top to bottom and keeps what reads well: `python tests/rerun_notebooks.py`.
+"""Runs the notebooks from top to bottom and writes their normalised outputs.
+
+`python tests/rerun_notebooks.py`.
 
 Outputs are committed, because GitHub shows a notebook as it lies there and a lesson without its pictures is
 half a lesson. So that they stay small and change only when something did, pools and clocks in them are
@@ -22,12 +24,12 @@ _LONGEST = 2000  # characters of text beside a picture
 
 
 def read(path: Path) -> Any:
-    """A notebook as it lies there."""
+    """Return a committed notebook."""
     return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # it ships no types
 
 
 def run(path: Path, more: Iterable[str] = ()) -> Any:
-    """A notebook, run from top to bottom in its own folder, with more cells at its end; its outputs normalised."""
+    """Run a notebook in its own folder, with more cells at its end; return it with normalised outputs."""
     notebook = read(path)
     for source in more:
         notebook.cells.append(nbformat.v4.new_code_cell(source))  # type: ignore[no-untyped-call]  # the same
@@ -38,7 +40,7 @@ def run(path: Path, more: Iterable[str] = ()) -> Any:
 
 
 def normalised(notebook: Any) -> Any:
-    """A notebook without what a run adds to it."""
+    """Return a notebook without the parts that differ from run to run."""
     notebook.metadata = {"kernelspec": _KERNEL, "language_info": {"name": "python"}}
     for number, cell in enumerate(notebook.cells, start=1):
         cell["id"], cell.metadata = f"cell-{number:02d}", {}
@@ -49,7 +51,7 @@ def normalised(notebook: Any) -> Any:
 
 
 def _joined(outputs: list[Any]) -> list[Any]:
-    """Text that was printed in pieces, in one."""
+    """Return the outputs, with a text that was printed in pieces joined."""
     joined: list[Any] = []
     for each in outputs:
         if each.output_type == "stream" and joined and joined[-1].get("name") == each.name:
@@ -72,13 +74,13 @@ def _kept(output: Any) -> Any:
 
 
 def text(notebook: Any) -> str:
-    """A notebook as it is committed."""
+    """Return a notebook as the text that is committed."""
     lines = json.loads(nbformat.writes(notebook))  # type: ignore[no-untyped-call]  # it ships no types
     return json.dumps(lines, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 def main() -> None:
-    """Run all of them, or those that are named, and write them anew."""
+    """Run all notebooks, or those that are named, and write them."""
     for path in [Path(name) for name in sys.argv[1:]] or sorted(NOTEBOOKS.glob("*.ipynb")):
         path.write_text(text(run(path)), encoding="utf-8")
         print(f"{path.name}: {path.stat().st_size / 1024:.0f} KiB")  # noqa: T201 - a command

@@ -84,7 +84,7 @@ EVERYTHING_WRONG: Final = described(
     AuthSessionValidity=15,
     RefreshTokenValidity=3650,
 )
-"""A pool that a reviewer has much to say of."""
+"""A pool in which a reviewer finds every kind of problem."""
 
 
 def remediated(descriptions: Descriptions, remediation: Remediation) -> Descriptions:

@@ -1,4 +1,4 @@
-"""One sample of everything: each response, each challenge, and the raw reply that leads to each state."""
+"""Samples: each response, each challenge, and the raw reply that leads to each state."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ TOKENS = {
 
 
 def challenge(state: State, **more: Any) -> dict[str, Any]:
-    """The raw reply that asks this challenge."""
+    """Return the raw reply that issues this challenge."""
     name = "TOMORROWS_CHALLENGE" if state is State.OTHER_CHALLENGE else state.value
     return {
         "ChallengeName": name,
@@ -98,7 +98,7 @@ def challenge(state: State, **more: Any) -> dict[str, Any]:
 
 
 def error(code: str, message: str = "") -> dict[str, Any]:
-    """A refusal, as boto3's ClientError has it."""
+    """Return a refusal as the `response` of boto3's ClientError."""
     return {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"RequestId": "r-1"}}
 
 
@@ -121,7 +121,10 @@ REFUSALS = {
 def reply(
     source: State, response: type[r.Response], dest: State, kind: LoopKind | None = None
 ) -> dict[str, Any]:
-    """A raw reply to this response, in this state, that leads to `dest`, by that kind, if anything does."""
+    """Return a raw reply that leads from a state by a response, of this kind, to `dest`.
+
+    None if there is none.
+    """
     if kind in REFUSALS:
         return REFUSALS[kind]
     if response in BESIDE and dest in destinations(source, response):
@@ -134,7 +137,7 @@ def reply(
 
 
 def standing(state: State, role: Role | None = None) -> SignIn:
-    """A sign-in that stands in this state, as far along inside it as can be."""
+    """Return a sign-in in this state, with all its prerequisites met."""
     signin = SignIn("client", pool_id="eu-west-1_Pool")
     signin._state = state
     signin.username = None if state is State.START else "ada"
@@ -153,11 +156,11 @@ def standing(state: State, role: Role | None = None) -> SignIn:
 
 
 def whole(signin: SignIn) -> tuple[Any, ...]:
-    """Everything a sign-in is, for comparing it with itself before and after."""
+    """Return all data of a sign-in, to compare it before and after."""
     names = [name for name in SignIn.__slots__ if name != "_steps"]
     return (*(getattr(signin, name) for name in names), signin.history)
 
 
 def named(transition: Transition) -> str:
-    """A transition's name, for a test's id."""
+    """Return a transition's name, for a test's id."""
     return f"{transition.source}-{transition.response.trigger}-{transition.dest}"

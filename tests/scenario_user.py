@@ -38,7 +38,7 @@ STALE = Device("eu-west-1_00000000-0000-4000-8000-000000000000", "-stale", "no s
 
 
 class ScenarioUser:
-    """A pool with a clock that stands still, ada in it, and her sign-ins one after another.
+    """A pool with a clock that stands still, its user ada, and her sign-ins one after another.
 
     Args:
         signing_key: the pool's.
@@ -61,12 +61,12 @@ class ScenarioUser:
 
     @property
     def flow(self) -> Flow:
-        """The sign-in that goes on."""
+        """The present sign-in."""
         return self.flows[-1]
 
     @property
     def transitions(self) -> frozenset[Transition]:
-        """Every transition that any of the sign-ins went along."""
+        """Every transition that a sign-in has taken."""
         return frozenset(
             Transition(step.source, step.response, step.dest, step.kind)
             for flow in self.flows
@@ -75,7 +75,7 @@ class ScenarioUser:
 
     @property
     def steps(self) -> list[list[Any]]:
-        """The steps of each sign-in, and when each was taken, in seconds from the first."""
+        """The steps of each sign-in, with their times in seconds from the first one."""
         histories = [flow.history for flow in self.flows]
         first = next((step.at for history in histories for step in history), None)
         return [
@@ -85,23 +85,23 @@ class ScenarioUser:
         ]  # fmt: skip
 
     def begin(self) -> None:
-        """A new sign-in, on the device there is."""
+        """Begin a new sign-in, on the present device."""
         self.flows.append(self.cognito.start(self.password, device=self.device, walk=False))
 
     def code(self) -> str:
-        """The code that is asked for: the one sent last, or the authenticator app's present one."""
+        """The right code: the last one that was sent, or the authenticator app's present one."""
         if self.flow.state in {State.SOFTWARE_TOKEN_MFA, State.MFA_SETUP}:
             return pyotp.TOTP(self.totp_secret).at(self.clock())
         return self.pool.outbox[-1].code.reveal()
 
     def wrong_code(self) -> str:
-        """A code that is not the one asked for."""
+        """A code that is not the right one."""
         right = self.code()
         return f"{(int(right) + 1) % 10 ** len(right):0{len(right)}d}"
 
 
 Move = Callable[[ScenarioUser], None]
-"""One thing that happens."""
+"""One event of a scenario."""
 
 
 def _now(scenario_user: ScenarioUser, value: Any) -> Any:
@@ -109,7 +109,7 @@ def _now(scenario_user: ScenarioUser, value: Any) -> Any:
 
 
 def gives(response: type[Response], *args: Any, **kwargs: Any) -> Move:
-    """A response is given; an argument that can be called is asked for its value at that moment."""
+    """Give a response; an argument that can be called is called at that moment for its value."""
 
     def move(scenario_user: ScenarioUser) -> None:
         scenario_user.flow.carry(
@@ -122,7 +122,7 @@ def gives(response: type[Response], *args: Any, **kwargs: Any) -> Move:
 
 
 def begins(response: type[Response], *args: Any, **kwargs: Any) -> Move:
-    """A new sign-in, with this response."""
+    """Begin a new sign-in with this response."""
     given = gives(response, *args, **kwargs)
 
     def move(scenario_user: ScenarioUser) -> None:
@@ -133,7 +133,7 @@ def begins(response: type[Response], *args: Any, **kwargs: Any) -> Move:
 
 
 def refused(given: Move) -> Move:
-    """The same, and Cognito refuses it."""
+    """The same move, which Cognito refuses."""
 
     def move(scenario_user: ScenarioUser) -> None:
         with pytest.raises(Refused):
@@ -143,7 +143,7 @@ def refused(given: Move) -> Move:
 
 
 def unreadable(given: Move) -> Move:
-    """The same, and the reply lacks what the client must have of it."""
+    """The same move, whose reply lacks a member that the client requires."""
 
     def move(scenario_user: ScenarioUser) -> None:
         with pytest.raises(MalformedReply):
@@ -179,7 +179,7 @@ def beside(operation: str, **parameters: Any) -> Callable[[Move], Move]:
 
 
 def later(seconds: float) -> Move:
-    """Time goes by."""
+    """Let time pass."""
 
     def move(scenario_user: ScenarioUser) -> None:
         scenario_user.clock.advance(seconds)
@@ -188,11 +188,11 @@ def later(seconds: float) -> Move:
 
 
 too_late = later(16 * 60)
-"""Longer than any session lives."""
+"""Let more time pass than any session is valid."""
 
 
 def administrator(operation: str, **parameters: Any) -> Move:
-    """An administrator does something about ada, through the API."""
+    """Call an operation of an administrator on ada's account."""
 
     def move(scenario_user: ScenarioUser) -> None:
         call = getattr(scenario_user.client, f"admin_{operation}")
@@ -205,7 +205,7 @@ temporary_password = administrator("set_user_password", Password=PASSWORD, Perma
 
 
 def on(device: Device) -> Move:
-    """From now on ada signs in on this device."""
+    """From now on, ada signs in on this device."""
 
     def move(scenario_user: ScenarioUser) -> None:
         scenario_user.device = device
@@ -214,14 +214,14 @@ def on(device: Device) -> Move:
 
 
 def goes_on(scenario_user: ScenarioUser) -> None:
-    """What is asked is answered rightly, until the tokens are there."""
+    """Answer each challenge correctly until the tokens are issued."""
     while scenario_user.flow.state is not State.AUTHENTICATED:
         scenario_user.clock.advance(30)  # an authenticator app's code serves once
         answered(scenario_user)
 
 
 def answered(scenario_user: ScenarioUser) -> None:
-    """What is asked is answered rightly, once."""
+    """Answer one challenge correctly."""
     flow = scenario_user.flow
     match flow.state:
         case State.SMS_MFA | State.EMAIL_OTP | State.SOFTWARE_TOKEN_MFA | State.SMS_OTP:
@@ -241,7 +241,7 @@ def answered(scenario_user: ScenarioUser) -> None:
 
 
 def registers_passkey(scenario_user: ScenarioUser) -> None:
-    """Ada signs in and registers a passkey."""
+    """Let ada sign in and register a passkey."""
     has_tokens(scenario_user)
     token = access_token(scenario_user)
     started = scenario_user.client.start_web_authn_registration(AccessToken=token)
@@ -251,14 +251,14 @@ def registers_passkey(scenario_user: ScenarioUser) -> None:
 
 
 def signature(scenario_user: ScenarioUser) -> str:
-    """What the passkey signs, as it is asked."""
+    """Return the passkey's signature for the present challenge."""
     asked = scenario_user.flow.challenge
     assert asked is not None
     return json.dumps(scenario_user.passkeys.get(asked.parameters["CREDENTIAL_REQUEST_OPTIONS"]))
 
 
 def signs_up(scenario_user: ScenarioUser) -> None:
-    """Somebody signs up under the name of `NEWCOMER`, and confirms the address."""
+    """Sign up a user under the name of `NEWCOMER`, and confirm the address."""
     app, client = ({"ClientId": scenario_user.pool.client_id, "Username": NEWCOMER}, scenario_user.client)
     begun = client.sign_up(
         **app, Password=PASSWORD, UserAttributes=[{"Name": "email", "Value": f"{NEWCOMER}@example.com"}]
@@ -269,7 +269,7 @@ def signs_up(scenario_user: ScenarioUser) -> None:
 
 
 def associates(scenario_user: ScenarioUser) -> None:
-    """AssociateSoftwareToken, and the app is given the secret."""
+    """Call AssociateSoftwareToken, and give the secret to the authenticator app."""
     scenario_user.flow.carry(r.AssociateSoftwareToken)
     asked = scenario_user.flow.challenge
     assert isinstance(asked, MfaSetup)
@@ -278,31 +278,31 @@ def associates(scenario_user: ScenarioUser) -> None:
 
 
 def enrols(scenario_user: ScenarioUser) -> None:
-    """An authenticator app is associated and verified."""
+    """Associate and verify an authenticator app."""
     associates(scenario_user)
     scenario_user.flow.carry(r.VerifySoftwareToken, scenario_user.code())
     scenario_user.clock.advance(30)
 
 
 def keeps_device(scenario_user: ScenarioUser) -> None:
-    """The pool remembers the device that came with the tokens."""
+    """Let the pool remember the device that came with the tokens."""
     scenario_user.device = scenario_user.flow.confirm_device("laptop")
 
 
 def remembers(scenario_user: ScenarioUser) -> None:
-    """Ada signs in on a new device, and the pool remembers it."""
+    """Let ada sign in on a new device, which the pool then remembers."""
     begins(r.UserSrpAuth, USER)(scenario_user)
     goes_on(scenario_user)
     keeps_device(scenario_user)
 
 
 def on_forgotten(scenario_user: ScenarioUser) -> None:
-    """From here on the sign-in bears the key of a device that the pool does not know (any more)."""
+    """From now on the sign-in has the key of a device that the pool does not know, or no longer knows."""
     scenario_user.flow.signin.device = STALE
 
 
 def has_tokens(scenario_user: ScenarioUser) -> None:
-    """Ada has signed in."""
+    """Let ada sign in."""
     begins(r.UserPasswordAuth, USER, lambda s: s.password)(scenario_user)
     goes_on(scenario_user)
 
@@ -312,12 +312,12 @@ def _tokens(scenario_user: ScenarioUser) -> Tokens:
 
 
 def access_token(scenario_user: ScenarioUser) -> str:
-    """The access token that came last."""
+    """The last access token."""
     return _tokens(scenario_user).access_token.reveal()
 
 
 def refresh_token(scenario_user: ScenarioUser) -> str:
-    """The refresh token that came last."""
+    """The last refresh token."""
     held = _tokens(scenario_user).refresh_token
     assert held is not None
     return held.reveal()
@@ -325,7 +325,7 @@ def refresh_token(scenario_user: ScenarioUser) -> str:
 
 @frozen
 class Scenario:
-    """One conversation.
+    """One conversation with a pool.
 
     Args:
         name: what it is about.
@@ -342,7 +342,7 @@ class Scenario:
     user: Mapping[str, Any] = field(factory=dict, repr=False)
 
     def play(self, signing_key: RSAKey) -> ScenarioUser:
-        """Have it happen."""
+        """Make the moves."""
         scenario_user = ScenarioUser(signing_key, self.pool, self.user)
         for move in self.moves:
             move(scenario_user)

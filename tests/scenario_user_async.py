@@ -1,4 +1,4 @@
-"""Scenario users whose sign-ins go through the async driver, on an event loop in a thread of its own.
+"""Scenario users whose sign-ins use the async driver, on an event loop in a thread of its own.
 
 The moves of `tests/scenario_user.py` are those of a program that waits; `Waiting` lets it wait for a flow that
 is awaited. Everything between is the async driver itself, over threads or over HTTP.
@@ -33,7 +33,10 @@ Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 @contextmanager
 def a_loop() -> Iterator[Run]:
-    """An event loop in a thread, until the end of the block; what it gives runs a coroutine there."""
+    """Run an event loop in a thread until the end of the block.
+
+    Yield a function that runs a coroutine in it.
+    """
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="the loop", daemon=True)
     thread.start()
@@ -46,7 +49,7 @@ def a_loop() -> Iterator[Run]:
 
 
 class Stage(Service):
-    """Serves whichever pool is played with."""
+    """Serves the pool of the present scenario."""
 
     playing: LocalPool
 
@@ -67,7 +70,7 @@ def a_stage() -> Iterator[tuple[Stage, str]]:
 
 
 def aio_client(url: str, **config: Any) -> Any:
-    """What gives an aiobotocore client to `async with`."""
+    """Return an async context manager for an aiobotocore client."""
     return _SESSION.create_client(
         "cognito-idp",
         region_name="eu-west-1",
@@ -79,7 +82,7 @@ def aio_client(url: str, **config: Any) -> Any:
 
 
 class Waiting:
-    """A flow that is awaited, for who cannot await: what returns a coroutine is run, and waited for.
+    """An async flow with blocking methods: it runs each coroutine, and returns its result.
 
     Args:
         flow: the flow.
@@ -98,7 +101,7 @@ class Waiting:
 
 
 class Waits:
-    """`AsyncCognito`, for who cannot await."""
+    """`AsyncCognito` with blocking methods."""
 
     def __init__(self, cognito: AsyncCognito, run: Run) -> None:
         self._cognito = cognito
@@ -106,14 +109,14 @@ class Waits:
         self.client = cognito.client
 
     def start(self, *args: Any, **kwargs: Any) -> Flow:
-        """A flow that has not begun."""
+        """Return a flow that has not begun."""
         flow = self._cognito.start(*args, **kwargs)
         assert flow.walk is kwargs["walk"]
         return cast("Flow", Waiting(flow, self._run))
 
 
 class AsyncScenarioUser(ScenarioUser):
-    """A scenario_user through the async driver.
+    """A scenario user with the async driver.
 
     Args:
         signing_key: the pool's.
@@ -144,7 +147,7 @@ class AsyncScenarioUser(ScenarioUser):
 
 
 def on(pool: LocalPool, client: Any = None, **more: Any) -> AsyncCognito:
-    """The async driver on a pool, by this client or by the pool's own in threads."""
+    """Return the async driver for a pool, with this client or with the pool's own client in threads."""
     return AsyncCognito(
         client or pool.client(),
         client_id=pool.client_id,
@@ -156,7 +159,7 @@ def on(pool: LocalPool, client: Any = None, **more: Any) -> AsyncCognito:
 
 
 def played(scenario: Scenario, scenario_user: ScenarioUser) -> ScenarioUser:
-    """Have a scenario happen at this scenario_user."""
+    """Play a scenario with this user."""
     for move in scenario.moves:
         move(scenario_user)
     return scenario_user

@@ -1,4 +1,4 @@
-"""Conversations with the local pool that between them go along every transition some pool can produce.
+"""Conversations with the local pool that together take every transition that a pool can produce.
 
 Most are products: each way to come to an answer times each situation a user may be in. `SCENARIOS` is
 all of them; `tests/test_transitions.py` plays them and holds them against the table.
@@ -60,7 +60,7 @@ _THEN_ASKED: Final = {"triggers": led("PASSWORD_VERIFIER", "CUSTOM_CHALLENGE", "
 
 
 def after_a_new_password() -> Iterator[Scenario]:
-    """NEW_PASSWORD_REQUIRED, in each situation."""
+    """Yield the scenarios of NEW_PASSWORD_REQUIRED, in each situation."""
     renews = gives(r.NewPassword, NEW_PASSWORD)
     for each in SITUATIONS:
         if each.ends is S.NEW_PASSWORD_REQUIRED:
@@ -91,7 +91,7 @@ def after_a_new_password() -> Iterator[Scenario]:
 
 
 def mfa_setup() -> Iterator[Scenario]:
-    """MFA_SETUP, by an authenticator app and by e-mail."""
+    """Yield the scenarios of MFA_SETUP, with an authenticator app and with e-mail."""
     completes = gives(r.CompleteMfaSetup)
     emails = gives(r.SetUpEmail, EMAIL)
     yield Scenario("TOTP set up", (_SIGNS_IN, enrols, completes), S.AUTHENTICATED, TOTP_ONLY)
@@ -146,7 +146,10 @@ _NOT_RIGHT: Final = refused(gives(r.Code, lambda scenario_user: scenario_user.wr
 
 
 def second_factors() -> Iterator[Scenario]:
-    """Each second factor: the code right, wrong and late; what follows it; and the choice of one."""
+    """Yield the scenarios of each second factor.
+
+    A right, wrong and late code; what follows; the choice of one.
+    """
     for each in WITH_FACTOR:
         if each.ends is S.SELECT_MFA_TYPE:
             continue
@@ -214,7 +217,7 @@ _DEVICE_CLAIM: Final = gives(r.SrpClaim)
 
 
 def devices() -> Iterator[Scenario]:
-    """A remembered device proves itself."""
+    """Yield the scenarios in which a remembered device proves itself."""
     pool = {"device": DeviceConfiguration()}
     at_it = (remembers, _SIGNS_IN)
     yield Scenario("The device", (*at_it, _DEVICE_A), S.DEVICE_PASSWORD_VERIFIER, pool)
@@ -252,7 +255,7 @@ _DEAD_END_ANSWERS: Final[Mapping[State, tuple[Move, ...]]] = {
     S.PASSWORD: (gives(r.Password, PASSWORD),),
     S.PASSWORD_SRP: (gives(r.SrpA),),
 }
-"""How the dead ends are answered that nothing else leads to."""
+"""The answers to challenges that only a Lambda function can issue, and that no answer completes."""
 
 
 _NOTHING_TO_PROVE: Final = frozenset({S.PASSWORD_VERIFIER, S.DEVICE_PASSWORD_VERIFIER})
@@ -262,7 +265,10 @@ _NOTHING_TO_PROVE: Final = frozenset({S.PASSWORD_VERIFIER, S.DEVICE_PASSWORD_VER
 def _told(
     name: str, where: str, asked_in: State, moves: tuple[Move, ...], script: tuple[str, ...]
 ) -> Scenario:
-    """A function names a challenge as the last of these moves is made: the client stands there, or cannot."""
+    """Return the moves in which a function names a challenge as the last move is made.
+
+    The client may not reach it.
+    """
     state, settings = _named(name), {"triggers": led(*script, name)}
     *before, last = moves
     if state in _NOTHING_TO_PROVE and last is not _BY_SRP_AND_FUNCTIONS:
@@ -273,7 +279,10 @@ def _told(
 
 
 def custom_auth() -> Iterator[Scenario]:
-    """DefineAuthChallenge names every challenge there is, and one that there is not; and it ends well or badly."""
+    """Yield scenarios in which DefineAuthChallenge names every challenge, and an unknown one.
+
+    With success and failure.
+    """
     for name in _NAMES:
         yield _told(name, "CUSTOM_AUTH named", S.START, (_BY_FUNCTIONS,), ())
         yield _told(name, "CUSTOM_AUTH with SRP named", S.START, (_BY_SRP_AND_FUNCTIONS,), ())
@@ -322,7 +331,7 @@ _REFRESHES: Final = (r.RefreshTokenAuth, r.RefreshToken, r.GetTokensFromRefreshT
 
 
 def openings() -> Iterator[Scenario]:
-    """The beginnings that nothing above has, and how they are refused."""
+    """Yield the scenarios of the first requests that are in no other scenario, and of their refusals."""
     yield Scenario("USER_SRP_AUTH", (begins(r.UserSrpAuth, USER),), S.PASSWORD_VERIFIER)
     yield Scenario("USER_SRP_AUTH, not enabled", (refused(begins(r.UserSrpAuth, USER)),), S.FAILED, _NO_FLOWS)
     yield Scenario(
@@ -340,7 +349,7 @@ def openings() -> Iterator[Scenario]:
 
 
 def tokens_in_hand() -> Iterator[Scenario]:
-    """Refreshing, devices, signing out."""
+    """Yield the scenarios of refreshing, devices and signing out."""
     for kind in _REFRESHES:
         yield Scenario(f"{kind.__name__}", (has_tokens, gives(kind)), S.AUTHENTICATED)
     yield Scenario(

@@ -1,4 +1,7 @@
-"""Choice-based sign-in, as conversations: the first factors, the choice between them, passkeys, step-up, sign-up."""
+"""Scenarios of choice-based sign-in.
+
+The first factors, the choice between them, passkeys, step-up, sign-up.
+"""
 
 from __future__ import annotations
 
@@ -52,11 +55,11 @@ EVERYTHING: Final[Settings] = {
     "allowed_first_auth_factors": ["PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"],
     "webauthn": RELYING_PARTY,
 }
-"""A pool whose users may begin with whatever they have."""
+"""A pool whose users may begin with every factor."""
 
 CHOOSES: Final = begins(r.UserAuth, USER)
 FIRST: Final = (S.EMAIL_OTP, S.SMS_OTP, S.WEB_AUTHN)
-"""The first factors that may be left for another."""
+"""The first factors from which a user may change to another."""
 
 _NO_MFA_TO_SET_UP: Final = frozenset({S.MFA_SETUP})
 
@@ -75,7 +78,7 @@ def _key(scenario_user: ScenarioUser) -> str | None:
 
 
 _bearing_key: Final = beside("RespondToAuthChallenge", DEVICE_KEY=_key)
-"""The driver sends no DEVICE_KEY where one first factor is left for another; the API takes it with any answer."""
+"""Send DEVICE_KEY: our driver sends none when the user changes the first factor, but the API accepts it."""
 
 WAYS_OF_CHOICE: Final = (
     Way(
@@ -125,7 +128,7 @@ WAYS_OF_CHOICE: Final = (
 
 
 def choosing() -> Iterator[Scenario]:
-    """From the choice, and from each first factor, to each; and the refusals."""
+    """Yield the scenarios of the choice, and of a change from each first factor to each; and the refusals."""
     late = (
         gives(r.Select, "EMAIL_OTP"),
         gives(r.SrpA),
@@ -184,7 +187,10 @@ _OTHER: Final = {S.EMAIL_OTP: S.SMS_MFA, S.SMS_OTP: S.EMAIL_OTP}
 
 
 def one_time_passwords() -> Iterator[Scenario]:
-    """EMAIL_OTP and SMS_OTP as first factors: the code right, wrong and late; what follows."""
+    """Yield the scenarios of EMAIL_OTP and SMS_OTP as first factors.
+
+    A right, wrong and late code; what follows.
+    """
     for factor, other in _OTHER.items():
         begun = _prefers(factor)
         wrong = refused(gives(r.Code, lambda scenario_user: scenario_user.wrong_code()))
@@ -213,7 +219,10 @@ def one_time_passwords() -> Iterator[Scenario]:
 
 
 def passkeys() -> Iterator[Scenario]:
-    """WEB_AUTHN: asked for and then signed, or in one step; and a password instead, MFA being required."""
+    """Yield the scenarios of WEB_AUTHN.
+
+    In two steps, in one step, and with a password instead because MFA is required.
+    """
     signs = gives(r.Credential, signature)
     yield Scenario(
         "WEB_AUTHN", (registers_passkey, _prefers(S.WEB_AUTHN), signs), S.AUTHENTICATED, EVERYTHING
@@ -246,7 +255,7 @@ def _level(number: int) -> list[str]:
 
 
 def step_up() -> Iterator[Scenario]:
-    """Toward a level: from scratch, or with the credit of an access token."""
+    """Yield the scenarios of a step-up to a level: without and with the factors of an access token."""
     mail, phone = {"email": FACTORS["email"]}, {"phone_number": FACTORS["phone_number"]}
     yield Scenario("Step-up, a choice", (_steps(2),), S.SELECT_CHALLENGE, EVERYTHING, {**mail, **phone})
     yield Scenario("Step-up by e-mail", (_steps(2),), S.EMAIL_OTP, EVERYTHING, mail)
@@ -285,7 +294,7 @@ def _session(scenario_user: ScenarioUser) -> str:
 
 
 def signed_up() -> Iterator[Scenario]:
-    """With the session of ConfirmSignUp."""
+    """Yield the scenarios with the session of ConfirmSignUp."""
     signs_in = begins(r.SignedUp, NEWCOMER, _session)
     yield Scenario("Signed up", (signs_up, signs_in), S.AUTHENTICATED, EVERYTHING)
     yield Scenario(
@@ -300,7 +309,7 @@ def signed_up() -> Iterator[Scenario]:
 
 
 def _wants_mfa(scenario_user: ScenarioUser) -> None:
-    """The newcomer has MFA by e-mail from now on, and may not begin with a code any more."""
+    """From now on the new user has MFA by e-mail, and can no longer begin with a code."""
     scenario_user.client.admin_set_user_mfa_preference(
         UserPoolId=scenario_user.pool.pool_id, Username=NEWCOMER, EmailMfaSettings={"Enabled": True}
     )

@@ -28,7 +28,7 @@ from authfsm.local.server.service import Log, Service, open_service
 PASSWORD = "Correct-Horse-1"
 TARGET = "AWSCognitoIdentityProviderService."
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=local, SignedHeaders=host, Signature=0"}
-"""Any credentials, as the operations for administrators need them."""
+"""Credentials of any value, which the operations of administrators require."""
 TIMEOUT = 60.0
 _SESSION = boto3.session.Session(
     aws_access_key_id="local", aws_secret_access_key="local", region_name="eu-west-1"
@@ -194,7 +194,7 @@ class ThreadServer(ServerClient):
 
 @cache
 def _signing_key() -> RSAKey:
-    """Return the key of all pools that are served in this process: making one takes longer than most tests."""
+    """Return the key of all pools that are served here, because creating one takes longer than most tests."""
     return RSAKey.generate_key(2048, private=True)
 
 

@@ -1,4 +1,4 @@
-"""What botocore's model of the API says of sign-in, and how it differs from the copy that is known here.
+"""The part of botocore's model that concerns sign-in, and how it differs from the committed copy.
 
 `python tests/sign_in_model.py` writes tests/data/sign_in_model.json again, from the botocore that runs it. What
 the file has and this botocore has not stays in it, so that an older botocore takes nothing away.
@@ -36,7 +36,7 @@ OPERATIONS = (
     "UpdateDeviceStatus",
     "VerifySoftwareToken",
 )
-"""The operations that a sign-in is made of, and those straight before and after it."""
+"""The operations of a sign-in, and those directly before and after it."""
 
 DESCRIPTIONS = ("UserPoolType", "UserPoolClientType", "GetUserPoolMfaConfigResponse")
 """The descriptions that decide which sign-ins a pool allows."""
@@ -62,7 +62,7 @@ def model() -> Model:
 
 
 def _collect(shape: Any, found: dict[str, set[str]]) -> None:
-    """Add the members of a structure, or the values of an enumeration, and of all that is in it."""
+    """Add the members of a structure, or the values of an enumeration, and everything inside them."""
     if shape.type_name == "list":
         _collect(shape.member, found)
     elif shape.type_name == "structure" and f"{shape.name} members" not in found:
@@ -74,7 +74,7 @@ def _collect(shape: Any, found: dict[str, set[str]]) -> None:
 
 
 def known() -> dict[str, Any]:
-    """Return the committed copy: the botocore it was last written with, and its model."""
+    """Return the committed copy: the version of botocore that wrote it, and its model."""
     read: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
     return read
 

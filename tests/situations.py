@@ -1,4 +1,4 @@
-"""What users and pools are like, and the ways to prove a password: what the scenarios are products of."""
+"""The situations of users and pools, and the ways to prove a password: scenarios combine them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ TOTP_OR_EMAIL: Final[Settings] = {"mfa": "ON", "mfa_methods": ["SOFTWARE_TOKEN_M
 
 
 def led(*names: str) -> Triggers:
-    """A pool's functions: DefineAuthChallenge gives these names in turn; "TOKENS" issues them, "FAIL" ends it.
+    """Return Lambda functions.
+
+    DefineAuthChallenge returns these names in turn; "TOKENS" issues tokens, "FAIL" ends it.
 
     With SRP first the first name answers SRP_A. The right answer to a custom challenge is 42.
     """
@@ -62,7 +64,7 @@ def led(*names: str) -> Triggers:
 
 
 FACTORS: Final[Settings] = {"phone_number": PHONE, "email": EMAIL, "totp_secret": TOTP_SECRET, "mfa": []}
-"""A user who has something for every second factor, none of them switched on."""
+"""The attributes of a user who can use every second factor, and has activated none."""
 
 _ON: Final[Mapping[State, Settings]] = {
     S.SMS_MFA: {"SMSMfaSettings": {"Enabled": True, "PreferredMfa": True}},
@@ -77,12 +79,12 @@ _ON: Final[Mapping[State, Settings]] = {
 SWITCHED_ON: Final = {
     asked: administrator("set_user_mfa_preference", **settings) for asked, settings in _ON.items()
 }
-"""What an administrator does so that each of these is asked for."""
+"""The administrator's actions that activate each second factor."""
 
 
 @frozen
 class Situation:
-    """What a user and a pool are like when a password has been proved.
+    """The state of user and pool when a password has been proved.
 
     Args:
         ends: what follows.
@@ -183,7 +185,10 @@ WAYS: Final = (
 
 
 def after_a_password(way: Way) -> Iterator[Scenario]:
-    """A way to prove a password, in each situation; with a stale device; with a wrong password."""
+    """Yield the scenarios of a way to prove a password.
+
+    In each situation, with a stale device, with a wrong password.
+    """
     for each in SITUATIONS:
         if each.ends in way.barred:
             continue

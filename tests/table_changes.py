@@ -1,4 +1,4 @@
-"""Tables of the protocol with one change, for tests of what the checks then find."""
+"""Tables of the protocol with one change, for tests of the findings of the checks."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def without_response(table: Table, source: State, response: type[Response]) -> T
 
 
 def without_need(table: Table, source: State, response: type[Response]) -> Table:
-    """Return the table in which a response needs nothing before it."""
+    """Return the table in which a response has no prerequisite."""
     return evolve(table, needs={k: need for k, need in table.needs.items() if k != (source, response)})
 
 

@@ -1,4 +1,7 @@
-"""`cognito.account`, by both drivers, against a pool: sign-up to deletion, errors, and over into a sign-in."""
+"""`cognito.account`, with both drivers, on a local pool.
+
+From sign-up to deletion, errors, and the sign-in after it.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ METHODS = {name: getattr(CognitoAccount, name) for name in dir(CognitoAccount) i
 
 
 class Driven:
-    """One driver's `account` and `sign_in`, called without await."""
+    """The methods of one driver's `account` and `sign_in`, called without await."""
 
     def __init__(self, kind: type[Any], pool: LocalPool, **settings: Any) -> None:
         known: dict[str, Any] = {"client_secret": pool.client_secret, **settings}
@@ -46,15 +49,15 @@ class Driven:
         self.cognito = kind(pool.client(), client_id=pool.client_id, pool_id=pool.pool_id, **known)
 
     def sign_in(self, *args: Any, **kwargs: Any) -> Any:
-        """As the driver's."""
+        """Sign in with the driver."""
         return _waited(lambda: self.cognito.sign_in(*args, **kwargs))
 
     def token(self, *args: Any) -> Any:
-        """The access token of a sign-in."""
+        """Return the access token of a sign-in."""
         return self.sign_in(*args).tokens.access_token
 
     def code(self) -> str:
-        """The code of the last message."""
+        """Return the code of the last message."""
         return str(self.pool.outbox[-1].code.reveal())
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -84,7 +87,7 @@ def make(request: pytest.FixtureRequest, signing_key: RSAKey) -> Make:
 
 
 def refusal(call: Callable[[], Any]) -> Refused:
-    """The refusal that a call raises."""
+    """Return the refusal that a call raises."""
     with pytest.raises(Refused) as raised:
         call()
     assert raised.value.state is None
@@ -93,7 +96,7 @@ def refusal(call: Callable[[], Any]) -> Refused:
 
 
 def test_from_sign_up_to_deletion(make: Make) -> None:
-    """A new account: unconfirmed, another code, a wrong code, confirmed, signed in, changed, deleted."""
+    """A new account is sent another code, confirmed after a wrong code, used, changed and deleted."""
     account = make(client_secret=True)
     new = account.sign_up("ada", PASSWORD, attributes={"email": EMAIL})
     assert (new.confirmed, new.session) == (False, None)
@@ -122,7 +125,7 @@ def test_from_sign_up_to_deletion(make: Make) -> None:
 
 
 def test_confirmation_leads_to_a_sign_in_without_a_challenge(make: Make) -> None:
-    """Where codes are first factors, SignUp's Session and ConfirmSignUp's lead to tokens: no password, no code."""
+    """If codes are first factors, the Session of ConfirmSignUp leads to tokens without password or code."""
     account = make(allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP"])
     new = account.sign_up("ada", attributes={"email": EMAIL})
     confirmed = account.confirm_sign_up(new.username, account.code(), session=new.session)
@@ -141,7 +144,7 @@ def test_confirmation_leads_to_a_sign_in_without_a_challenge(make: Make) -> None
 
 
 def test_a_forgotten_password_and_then_the_sign_in(make: Make) -> None:
-    """A sign-in that says RESET_PASSWORD goes over into ForgotPassword, and from there into a sign-in."""
+    """A sign-in with the action RESET_PASSWORD continues with ForgotPassword, and then with a sign-in."""
     account = make()
     account.pool.add_user("ada", PASSWORD, email=EMAIL, status="RESET_REQUIRED")
     with pytest.raises(Refused) as required:
@@ -160,7 +163,7 @@ def test_a_forgotten_password_and_then_the_sign_in(make: Make) -> None:
 
 
 def test_attributes_and_their_verification(make: Make) -> None:
-    """A new address is written, its code comes by itself or by request, and verifies it."""
+    """A new address is stored; its code comes automatically or by request, and verifies it."""
     account = make()
     account.pool.add_user("ada", PASSWORD, email=EMAIL, attributes={"name": "Ada"})
     token = account.token("ada", PASSWORD)
@@ -178,7 +181,10 @@ def test_attributes_and_their_verification(make: Make) -> None:
 
 
 def test_a_secret_that_is_a_function(make: Make) -> None:
-    """The app client's secret is asked for before each request; without one, nothing is sent."""
+    """A function that returns the client secret is called before each request.
+
+    If it fails, nothing is sent.
+    """
     known: list[Any] = []
     account = make(client_secret=True, driver={"client_secret": lambda: known[-1]})
     known += [account.pool.client_secret]
@@ -192,7 +198,7 @@ def test_a_secret_that_is_a_function(make: Make) -> None:
 
 
 def test_triggers_confirm_and_get_metadata(make: Make) -> None:
-    """An account that a PreSignUp function confirms is confirmed; the function gets both kinds of data."""
+    """A PreSignUp function can confirm an account; it receives ClientMetadata and ValidationData."""
     events: list[Any] = []
 
     def pre_sign_up(event: Any) -> Any:
@@ -224,7 +230,7 @@ def test_triggers_confirm_and_get_metadata(make: Make) -> None:
 def test_errors_say_what_to_do(
     make: Make, prepare: Any, call: Callable[[Any], Any], action: str, fault: Fault
 ) -> None:
-    """Each refusal has an action that helps with an account, and who is at fault."""
+    """Each refusal has an action that helps with an account, and says whose fault it is."""
     account = make(prevent_user_existence_errors="LEGACY")
     account.pool.add_user("ada", PASSWORD, email=EMAIL, **prepare)
 
@@ -284,7 +290,7 @@ def test_every_error_and_member_is_known(name: str) -> None:
 def test_bad_input_is_not_sent(
     make: Make, call: Callable[[Any], Any], error: type[BadField], field: str
 ) -> None:
-    """What cannot be right raises a typed error that names the field, and reaches no client."""
+    """Input that cannot be valid raises a typed error that names the field, and no request is sent."""
     account = make()
     account.cognito.client = None
 
@@ -300,7 +306,7 @@ def test_bad_input_is_not_sent(
     ids=str,
 )  # fmt: skip
 def test_a_reply_that_is_none_is_an_error(reply: Any) -> None:
-    """Whatever a server replies, each method returns a value or raises MalformedReply."""
+    """For any reply of a server, each method returns a value or raises MalformedReply."""
     arguments = {
         "username": "ada", "code": "123456", "password": PASSWORD, "access_token": "t", "attribute": "email",
         "attributes": {"name": "Ada"}, "credential": "{}", "previous_password": PASSWORD, "proposed_password": NEW,

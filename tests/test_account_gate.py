@@ -1,4 +1,4 @@
-"""The pool's account operations and the table of an account's life: equal where enumerated, and in random walks."""
+"""The pool's account operations take the transitions of the table: enumerated, and in random walks."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ NOT_THE_POOLS = {
     if each.operation in {O.IMPORT_USER, O.FEDERATED_SIGN_IN, O.FIRST_FACTOR_PASSKEY}
     or each.source not in {U.NO_ACCOUNT, *(U[own.name] for own in Status)}
 }
-"""No identity provider, no CSV files, no status that Cognito does not use; passkeys have a test of their own."""
+"""Operations that the test leaves out.
+
+Identity providers, CSV imports, unused statuses; passkeys have their own test.
+"""
 
 
 @cache
@@ -45,7 +48,10 @@ def key() -> RSAKey:
 
 
 class Account:
-    """One pool with at most one user, and what its operations need: codes, a token, the triggers' choices."""
+    """A pool with at most one user, and the values that its operations need.
+
+    Codes, a token, choices of the triggers.
+    """
 
     def __init__(self, *, auto_confirm: bool = False, migrates: str | None = None) -> None:
         def pre_sign_up(event: Any) -> Any:
@@ -72,14 +78,14 @@ class Account:
 
     @property
     def status(self) -> UserStatus:
-        """The status that AdminGetUser shows."""
+        """Return the status that AdminGetUser shows."""
         try:
             return U[self.call("AdminGetUser", Username="ada")["UserStatus"]]
         except PoolRefusal:
             return U.NO_ACCOUNT
 
     def call(self, operation: str, **request: Any) -> dict[str, Any]:
-        """Answer a request; an administrator's with the pool's id, any other with the client's."""
+        """Answer a request, with the pool's id for an administrator, else with the client's."""
         admin = operation.startswith("Admin")
         known = {"UserPoolId": self.pool.pool_id} if admin else {}
         if not admin and "AccessToken" not in request:
@@ -87,13 +93,13 @@ class Account:
         return self.pool.answer(operation, {**known, **request})
 
     def begin(self, flow: str, **parameters: str) -> dict[str, Any]:
-        """InitiateAuth."""
+        """Send InitiateAuth."""
         reply = self.call("InitiateAuth", AuthFlow=flow, AuthParameters={"USERNAME": "ada", **parameters})
         self.token = reply.get("AuthenticationResult", {}).get("AccessToken", self.token)
         return reply
 
     def answer(self, begun: Mapping[str, Any], **responses: str) -> dict[str, Any]:
-        """RespondToAuthChallenge."""
+        """Send RespondToAuthChallenge."""
         reply = self.call(
             "RespondToAuthChallenge",
             ChallengeName=begun["ChallengeName"],
@@ -104,11 +110,11 @@ class Account:
         return reply
 
     def code(self) -> str:
-        """The last code that was sent; one that is wrong without any."""
+        """Return the last code that was sent; a wrong one if none was."""
         return self.pool.outbox[-1].code.reveal() if len(self.pool.outbox) else "000000"
 
     def prepare(self, status: UserStatus) -> None:
-        """Bring the account to a status, with a token and a code from before where they can exist."""
+        """Bring the account to a status, with a token and a code from earlier if they can exist."""
         if status is U.NO_ACCOUNT:
             return
         if status is U.UNCONFIRMED:
@@ -120,35 +126,35 @@ class Account:
         self.pool.user("ada").status = Status[status.name]
 
     def sign_up(self) -> None:
-        """SignUp."""
+        """Send SignUp."""
         self.call("SignUp", Username="ada", Password=PASSWORD, UserAttributes=[EMAIL])
 
     def set_password(self, password: str, *, permanent: bool) -> None:
-        """AdminSetUserPassword."""
+        """Send AdminSetUserPassword."""
         self.call("AdminSetUserPassword", Username="ada", Password=password, Permanent=permanent)
         self.password = password
 
     def confirm_forgot_password(self) -> None:
-        """ConfirmForgotPassword."""
+        """Send ConfirmForgotPassword."""
         self.call("ConfirmForgotPassword", Username="ada", ConfirmationCode=self.code(), Password=NEW)
         self.password = NEW
 
     def change_password(self) -> None:
-        """ChangePassword, with the right password."""
+        """Send ChangePassword, with the right password."""
         self.call(
             "ChangePassword", AccessToken=self.token, PreviousPassword=self.password, ProposedPassword=OTHER
         )
         self.password = OTHER
 
     def new_password(self) -> None:
-        """A sign-in that replaces the temporary password."""
+        """Sign in and replace the temporary password."""
         begun = self.begin("USER_PASSWORD_AUTH", PASSWORD=self.password)
         if "ChallengeName" in begun:
             self.answer(begun, NEW_PASSWORD=NEW)
             self.password = NEW
 
     def first_factor_code(self) -> None:
-        """A sign-in by e-mail; a user who was imported has no password."""
+        """Sign in with a code by e-mail; a user who was imported has no password."""
         if self.status is U.RESET_REQUIRED:
             self.pool.user("ada").credential = None
         begun = self.begin("USER_AUTH", PREFERRED_CHALLENGE="EMAIL_OTP")
@@ -180,7 +186,7 @@ SETTINGS: list[dict[str, Any]] = [{}, {"auto_confirm": True}, {"migrates": "CONF
 
 
 def run(account: Account, operation: AccountOperation) -> AccountTransition | None:
-    """Run one operation; return the transition that it made, None if it was refused and changed nothing."""
+    """Run one operation; return its transition, or None if it was refused and changed nothing."""
     before = account.status
     try:
         RUN[operation](account)
@@ -196,7 +202,7 @@ def run(account: Account, operation: AccountOperation) -> AccountTransition | No
 
 
 def without_password(account: Account) -> AccountTransition:
-    """AdminCreateUser without a password, where a code is enough to sign in."""
+    """Send AdminCreateUser without a password, if a code is enough to sign in."""
     account.call("AdminCreateUser", Username="ada", UserAttributes=[EMAIL])
     return AccountTransition(U.NO_ACCOUNT, O.ADMIN_CREATE_USER, account.status)
 
@@ -226,7 +232,7 @@ def test_the_pool_makes_the_transitions_of_the_table() -> None:
 def test_a_random_walk_stays_on_the_table(
     options: dict[str, Any], steps: list[tuple[AccountOperation, bool]]
 ) -> None:
-    """Whatever users and administrators do, right or wrong, the status moves along the table, and the gate agrees."""
+    """Any sequence of operations, valid or not, takes only transitions of the table, and the gate agrees."""
     account = Account(**options)
     for operation, is_right in steps:
         token = account.token
@@ -260,7 +266,7 @@ def test_the_gate_finds_a_missing_transition(
 
 
 def test_a_trigger_may_change_the_account_meanwhile() -> None:
-    """A function of the pool that deletes the user in the middle of ConfirmSignUp is no error of the pool."""
+    """A trigger that deletes the user during ConfirmSignUp causes no error of the pool."""
     holder = SimpleNamespace()
 
     def post_confirmation(event: Any) -> Any:

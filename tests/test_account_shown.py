@@ -1,4 +1,4 @@
-"""The life of an account as a picture and by `explain`: each shows what the table has."""
+"""The life of an account as a picture and in `explain`: both show the transitions of the table."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ DELETIONS = {AccountOperation.DELETE_USER, AccountOperation.ADMIN_DELETE_USER}
 
 
 def test_the_picture_shows_every_transition() -> None:
-    """Each transition between two statuses in use is in the label of its edge, one that stays in its status's."""
+    """The label of an edge has each transition between two statuses.
+
+    That of a status those that stay in it.
+    """
     statements = str(AccountDiagram()).splitlines()
     labels = {line.split(" [")[0].strip(): line for line in statements if " [" in line}
     drawn = [

@@ -1,4 +1,7 @@
-"""The life of an account: the table is complete, has evidence, and a machine runs along it and nowhere else."""
+"""The life of an account.
+
+The table is complete and has evidence, and the machine has exactly its transitions.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +32,16 @@ U, O = UserStatus, AccountOperation  # noqa: E741 - as in the table
 
 
 def test_the_statuses_are_cognitos() -> None:
-    """The statuses are AWS's list of UserStatus values, and no account."""
+    """The statuses are the UserStatus values that AWS lists, and one for no account."""
     assert set(COGNITO.shape_for("UserStatusType").enum) == set(UserStatus) - {U.NO_ACCOUNT}
     assert set(ACCOUNT_LIFE) == set(UserStatus)
 
 
 def test_the_operations_are_cognitos() -> None:
-    """Each operation is carried by one of the API, is accepted somewhere, and one of AWS's admin operations is an admin's."""
+    """Each operation has an operation of the API and a status that accepts it.
+
+    AWS's admin operations are the admin's.
+    """
     assert {each.page for each in O} <= set(COGNITO.operation_names)
     assert {operation for row in ACCOUNT_LIFE.values() for operation in row} == set(O)
     admin = {each for each in O if each.page.startswith("Admin") or each is O.IMPORT_USER}
@@ -72,7 +78,7 @@ def test_evidence_is_complete() -> None:
 
 
 def test_the_common_ways_are_certain() -> None:
-    """Every status in use is reached by a transition that is not uncertain, and left by one."""
+    """Each status in use has a certain transition that leads to it, and one that leaves it."""
     sure = [t for t in ACCOUNT_TRANSITIONS if not account_evidence(t)[0].confidence.is_uncertain]
 
     assert {each.dest for each in sure} == set(UserStatus) - UNUSED_STATUSES
@@ -80,7 +86,7 @@ def test_the_common_ways_are_certain() -> None:
 
 
 def test_every_status_can_end_and_most_can_sign_in() -> None:
-    """Each account can be deleted; from each in use, users and administrators reach CONFIRMED."""
+    """Each account can be deleted, and users and administrators can bring each status in use to CONFIRMED."""
     assert all(O.ADMIN_DELETE_USER in ACCOUNT_LIFE[each] for each in U if each is not U.NO_ACCOUNT)
     for status in set(UserStatus) - UNUSED_STATUSES:
         assert any(U.CONFIRMED in dests for dests in ACCOUNT_LIFE[status].values()), status
@@ -106,7 +112,7 @@ def machine() -> Any:
 
 @pytest.mark.parametrize(("status", "operation"), list(product(UserStatus, O)))
 def test_the_machine_is_the_table(machine: Any, status: UserStatus, operation: AccountOperation) -> None:
-    """A status accepts an operation, and it leads where the table says: nothing else."""
+    """The machine has the transitions of the table, and no others."""
     dests = ACCOUNT_LIFE[status].get(operation, frozenset())
     call = getattr(machine, operation.trigger)
     for dest in UserStatus:
@@ -139,7 +145,7 @@ def test_the_machine_can_be_async() -> None:
 
 
 def test_requests_are_operations() -> None:
-    """Each operation but those of another service is found from its request; the others concern no status."""
+    """Each operation of Cognito's is found from its request; other requests change no status."""
     assert {account_operation(each.value) for each in O} >= {
         each for each in O if each.actor in {Actor.USER, Actor.SIGNED_IN_USER}
     }

@@ -1,4 +1,4 @@
-"""With tokens in hand: refreshed in place, kept fresh, signed out, by either driver; and how long to wait when refused."""
+"""After the sign-in: tokens are refreshed and revoked, with both drivers; and the delay after a refusal."""
 
 # A test looks at one state again and again: mypy believes that it cannot have changed.
 # mypy: disable-error-code="comparison-overlap"
@@ -40,15 +40,15 @@ PASSWORD = "Correct-Horse-1"
 
 
 class SignsIn(Protocol):
-    """Signs ada in."""
+    """Signs ada in with one of the drivers."""
 
     def __call__(self, pool: LocalPool, **more: Any) -> Flow:
-        """A flow with tokens."""
+        """Return a flow with tokens."""
 
 
 @pytest.fixture(params=["sync", "async"])
 def signs_in(request: pytest.FixtureRequest) -> Iterator[SignsIn]:
-    """By the sync driver, and by the async one, awaited elsewhere."""
+    """Return a function that signs in with the sync driver, or with the async one."""
 
     def sync(pool: LocalPool, **more: Any) -> Flow:
         return pool.cognito().sign_in("ada", PASSWORD, **more)
@@ -67,7 +67,7 @@ def signs_in(request: pytest.FixtureRequest) -> Iterator[SignsIn]:
 
 @pytest.fixture
 def pool_of(signing_key: RSAKey) -> Callable[..., LocalPool]:
-    """Makes a pool with a clock that stands still, and ada in it."""
+    """Return a function that creates a pool with the user ada and a clock that stands still."""
 
     def make(**settings: Any) -> LocalPool:
         pool = LocalPool(clock=ManualClock(), key=signing_key, **settings)
@@ -81,13 +81,13 @@ PoolOf = Callable[..., LocalPool]
 
 
 def held(flow: Flow) -> Tokens:
-    """The tokens of a flow."""
+    """Return the tokens of a flow."""
     assert flow.tokens is not None
     return flow.tokens
 
 
 def sent(flow: Flow) -> list[dict[str, Any]]:
-    """What is sent from now on, by operation."""
+    """Return a list to which each request from now on is added, with its operation."""
     requests: list[dict[str, Any]] = []
 
     def note(model: Any, params: Any, **_: Any) -> None:
@@ -118,7 +118,10 @@ def test_tokens_are_refreshed_in_place(pool_of: PoolOf, signs_in: SignsIn) -> No
 
 
 def test_rotation_brings_a_new_refresh_token_each_time(pool_of: PoolOf, signs_in: SignsIn) -> None:
-    """Under RefreshTokenRotation each refresh gives another token and spends the last; the flow has the newest."""
+    """With RefreshTokenRotation each refresh returns a new refresh token and ends the old one.
+
+    The flow has the newest.
+    """
     flow = signs_in(pool_of(refresh_token_rotation=RefreshTokenRotation()))
     seen = [held(flow).refresh_token]
     seen += [flow.refresh().refresh_token for _ in range(3)]
@@ -159,7 +162,10 @@ def test_by_an_alias_the_secret_hash_is_over_the_name(pool_of: PoolOf) -> None:
 
 
 def test_a_refused_refresh_keeps_the_tokens(pool_of: PoolOf, signs_in: SignsIn) -> None:
-    """A revoked refresh token: nobody's fault, START_AGAIN; the flow keeps its tokens."""
+    """A revoked refresh token is refused with START_AGAIN and no fault of anybody.
+
+    The flow keeps its tokens.
+    """
     pool = pool_of()
     flow = signs_in(pool)
     tokens = held(flow)
@@ -173,7 +179,7 @@ def test_a_refused_refresh_keeps_the_tokens(pool_of: PoolOf, signs_in: SignsIn) 
 
 
 def test_a_refresh_needs_tokens(pool_of: PoolOf) -> None:
-    """In a flow that has just started there is no refresh token: BadField; fresh_tokens raises InvalidOperation."""
+    """In a flow that has just started, refresh() raises BadField and fresh_tokens() InvalidOperation."""
     flow = pool_of().cognito().start()
 
     with pytest.raises(BadField, match="refresh_token"):
@@ -211,7 +217,7 @@ def test_tokens_are_refreshed_before_they_expire(pool_of: PoolOf, signs_in: Sign
 
 
 def test_during_a_refresh_the_present_tokens_are_returned(pool_of: PoolOf) -> None:
-    """Many requests at once: one refreshes, the others get the present tokens if they are still valid, else WAIT."""
+    """While one request refreshes, others get the present tokens if they are valid, else WAIT."""
     pool = pool_of()
     clock: Any = pool.clock
 
@@ -238,7 +244,7 @@ def test_during_a_refresh_the_present_tokens_are_returned(pool_of: PoolOf) -> No
 
 
 def test_signing_out_here_leaves_other_sessions(pool_of: PoolOf, signs_in: SignsIn) -> None:
-    """RevokeToken ends this session alone; the flow is in START again and holds nothing."""
+    """RevokeToken ends this session only; the flow is in START and has no tokens."""
     pool = pool_of(client_secret=True)
     here, there = signs_in(pool), signs_in(pool)
     token = held(here).refresh_token
@@ -257,7 +263,7 @@ def test_signing_out_here_leaves_other_sessions(pool_of: PoolOf, signs_in: Signs
 
 
 def test_signing_out_everywhere(pool_of: PoolOf, signs_in: SignsIn) -> None:
-    """GlobalSignOut ends every session of the user's; the access tokens cannot be used here any more."""
+    """GlobalSignOut ends every session of the user, and their access tokens are refused."""
     pool = pool_of()
     here, there = signs_in(pool), signs_in(pool)
     requests = sent(here)
@@ -316,7 +322,7 @@ def test_a_lost_confirmation_can_be_repeated(
 
 
 def test_a_device_that_is_confirmed_is_not_confirmed_twice(pool_of: PoolOf, signs_in: SignsIn) -> None:
-    """Without a lost reply, "already exists" is an error."""
+    """If no reply was lost, "already exists" is an error."""
     flow = signs_in(pool_of(device=DeviceConfiguration()))
     device = flow.confirm_device()
 
@@ -330,15 +336,15 @@ def test_a_device_that_is_confirmed_is_not_confirmed_twice(pool_of: PoolOf, sign
 
 
 class Raw(BytesIO):
-    """What botocore reads a body from."""
+    """The raw response from which botocore reads a body."""
 
     def stream(self, **_: object) -> Iterator[bytes]:
-        """The body, in one piece."""
+        """Yield the body, in one piece."""
         yield self.read()
 
 
 def throttled(headers: dict[str, str], status: int = 400) -> Any:
-    """A handler of boto3's that answers as Cognito does when there are too many requests."""
+    """Return a handler of boto3's that answers like Cognito after too many requests."""
     body = json.dumps({"__type": "TooManyRequestsException", "message": "Rate exceeded"}).encode()
     fields: Any = HTTPHeaders.from_pairs(list(headers.items()))
     return lambda **_: AWSResponse("https://nowhere.example", status, fields, Raw(body))
@@ -359,7 +365,10 @@ def throttled(headers: dict[str, str], status: int = 400) -> Any:
 def test_throttling_says_how_long(
     pool_of: PoolOf, signs_in: SignsIn, headers: dict[str, str], seconds: float
 ) -> None:
-    """Retry-After if it came, and a second if it did not or is no number; then the same answer succeeds."""
+    """A throttled request has the delay of Retry-After, or one second without a valid one.
+
+    Then the answer succeeds.
+    """
     pool = pool_of()
     flow = signs_in(pool)
     answers, events = throttled(headers), flow.cognito.client.meta.events
@@ -376,7 +385,10 @@ def test_throttling_says_how_long(
 
 
 def test_a_lockout_has_a_minimum_delay(pool_of: PoolOf) -> None:
-    """After five wrong passwords: at least a second, and it doubles; after that time the answer may succeed."""
+    """After five wrong passwords the delay is at least a second and doubles.
+
+    Afterwards the answer may succeed.
+    """
     pool = pool_of()
     clock: Any = pool.clock
     for _ in range(5):
@@ -392,7 +404,7 @@ def test_a_lockout_has_a_minimum_delay(pool_of: PoolOf) -> None:
 
 
 def test_a_lost_connection_has_a_delay(pool_of: PoolOf) -> None:
-    """One second; retry_after is None if waiting does not help."""
+    """A lost connection has a delay of one second; retry_after is None if waiting does not help."""
     error: AuthfsmError = ConnectionLost("EndpointConnectionError", state=State.START)
     assert error.retry_after == 1.0
 

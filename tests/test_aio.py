@@ -1,4 +1,4 @@
-"""The async driver: it never blocks the loop, can be broken off anywhere, and takes one answer at a time."""
+"""The async driver never blocks the loop, can be cancelled at any await, and takes one answer at a time."""
 
 # A test looks at one state again and again: mypy believes that it cannot have changed.
 # mypy: disable-error-code="comparison-overlap"
@@ -49,13 +49,13 @@ PROOF = [State.START, State.PASSWORD_VERIFIER]
 
 
 def lost(**_: object) -> None:
-    """A handler of boto3's: the request goes nowhere."""
+    """A handler of boto3's that loses the request before it is sent."""
     raise EndpointConnectionError(endpoint_url="https://nowhere.example")
 
 
 @pytest.fixture
 def pool(signing_key: RSAKey) -> LocalPool:
-    """A pool whose users have an SMS code to give."""
+    """A pool whose users receive a code by SMS."""
     device = DeviceConfiguration(challenge_required_on_new_device=True)
     made = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key, device=device)
     made.add_user("ada", PASSWORD, phone_number=PHONE)
@@ -64,7 +64,7 @@ def pool(signing_key: RSAKey) -> LocalPool:
 
 @pytest.fixture(scope="module")
 def web() -> Iterator[ThreadServer]:
-    """A pool behind HTTP, with ada and many others."""
+    """A pool behind HTTP, with ada and many other users."""
     users = [
         {"username": name, "password": PASSWORD, "phone_number": PHONE, "preferred_mfa": "SMS_MFA"}
         for name in ("ada", *(f"u{n}" for n in range(200)))
@@ -81,7 +81,7 @@ async def reached(web: ThreadServer, **config: Any) -> AsyncIterator[AsyncCognit
 
 
 def wrong(code: str) -> r.Code:
-    """Another code."""
+    """Return a wrong code."""
     return r.Code(f"{(int(code) + 1) % 10**6:06d}")
 
 
@@ -121,10 +121,10 @@ def test_a_rotated_client_secret(pool: LocalPool, kind: str) -> None:
 
 
 class ReckonsOnTheLoop(ThreadPoolExecutor):
-    """Sends calls off to threads, and does the arithmetic at once where it is asked to: what a driver must not do."""
+    """An executor that runs computations at once in the loop's thread, as a driver must not do."""
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        """Do it, or have it done."""
+        """Run a computation at once, and anything else in a thread."""
         if not isinstance(args[0], CpuTask):
             return super().submit(fn, *args, **kwargs)
         done: Future[T] = Future()
@@ -159,7 +159,7 @@ async def greatest_gap(work: Awaitable[Any]) -> float:
 
 
 async def crowd(cognito: AsyncCognito) -> None:
-    """Many sign-ins at once, by SRP, and the device of each is confirmed."""
+    """Sign in many users at once by SRP, and confirm the device of each."""
 
     async def one(number: int) -> None:
         flow = await cognito.sign_in(f"u{number}", PASSWORD)
@@ -179,7 +179,7 @@ def without_mfa(signing_key: RSAKey) -> LocalPool:
 
 
 def one_power() -> float:
-    """What SRP_A takes of a thread's time on this machine: the least of several."""
+    """Return the CPU time of SRP_A on this machine: the least of several measurements."""
     took = []
     for _ in range(9):
         begun = time.thread_time()
@@ -254,7 +254,7 @@ def test_threads_run_in_the_callers_context(pool: LocalPool) -> None:
 
 
 class BrokenOff:
-    """Awaits a coroutine, and has its own task cancelled at the coroutine's nth await.
+    """Awaits a coroutine, and cancels its own task at the coroutine's nth await.
 
     Args:
         inner: the coroutine.
@@ -266,7 +266,7 @@ class BrokenOff:
         self._nth = nth
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        """As the coroutine's own."""
+        """Iterate over the coroutine's awaits."""
         inner, count, sent = self._inner.__await__(), 0, None
         while True:
             try:
@@ -286,7 +286,7 @@ class BrokenOff:
 
 
 async def broken_off(work: Coroutine[Any, Any, Any], nth: int) -> bool:
-    """Was it cancelled at its nth await, or over before?"""
+    """Return whether the coroutine was cancelled at its nth await; False if it ended before."""
 
     async def whole() -> None:
         await BrokenOff(work, nth)
@@ -300,7 +300,7 @@ async def broken_off(work: Coroutine[Any, Any, Any], nth: int) -> bool:
 
 
 class Gate:
-    """Lets the requests of a boto3 client through, or keeps them until it is opened, and loses them then."""
+    """Holds the requests of a boto3 client back until it is opened, and loses them then."""
 
     def __init__(self, client: Any) -> None:
         self.open = True
@@ -308,18 +308,18 @@ class Gate:
         client.meta.events.register_first("before-send.*", self)
 
     def __call__(self, **named: Any) -> None:
-        """Before a request is sent."""
+        """Hold a request back before it is sent."""
         if not self.open:
             assert self._end.wait(30)
             lost(**named)
 
     def end(self) -> None:
-        """Those that are kept are lost now."""
+        """Lose the requests that were held back."""
         self._end.set()
 
 
 def facts(flow: AsyncFlow) -> tuple[Any, ...]:
-    """Where it stands, and all that it could go on with."""
+    """Return the state of a flow, and everything with which it can continue."""
     return (
         flow.state, flow.challenge, flow.history, flow.accepts, flow.device, flow.tokens, flow.signin.session,
         flow.signin.awaiting, flow.signin.username,
@@ -328,7 +328,7 @@ def facts(flow: AsyncFlow) -> tuple[Any, ...]:
 
 @pytest.mark.parametrize("nth", range(1, 4))
 def test_a_sign_in_cancelled_at_any_await_can_continue(pool: LocalPool, nth: int) -> None:
-    """SRP_A, its request, the proof: cancelled at each, the flow is unchanged and continues from there."""
+    """A flow that is cancelled at SRP_A, its request or the proof is unchanged, and continues from there."""
     seen: list[Observation] = []
 
     async def talk() -> None:
@@ -356,7 +356,7 @@ def test_a_sign_in_cancelled_at_any_await_can_continue(pool: LocalPool, nth: int
 @pytest.mark.parametrize("waited", ["the arithmetic", "the reply"])
 @pytest.mark.parametrize("steps", range(5))
 def test_the_result_of_a_cancelled_thread_changes_nothing(pool: LocalPool, steps: int, waited: str) -> None:
-    """Each SRP step of a sign-in on a known device, and its confirmation, cancelled at either await.
+    """If a step is cancelled while its thread runs, the thread's result does not change the flow.
 
     A thread cannot be stopped: what it finds afterwards leaves the flow as it is. The calls are kept
     back and then lost, so that the pool has not heard them; the flow goes on to its end.
@@ -400,7 +400,7 @@ def test_the_result_of_a_cancelled_thread_changes_nothing(pool: LocalPool, steps
 
 
 def test_an_answer_cancelled_over_http_can_be_repeated(web: ThreadServer) -> None:
-    """A code cancelled at each of aiobotocore's awaits: state, session and lock are as before."""
+    """A code that is cancelled at any of aiobotocore's awaits leaves state, session and lock unchanged."""
 
     async def talk() -> int:
         seen: list[Observation] = []
@@ -471,7 +471,7 @@ def test_a_timeout_leaves_the_sign_in_usable(pool: LocalPool) -> None:
 
 
 def test_cancel_while_a_reply_is_awaited(pool: LocalPool) -> None:
-    """flow.cancel() in the middle of an answer: the reply is ignored, and nothing can be answered."""
+    """After flow.cancel() during an answer, the reply is ignored, and the flow accepts no answer."""
 
     async def talk() -> None:
         cognito = on(pool)
@@ -493,7 +493,7 @@ def test_cancel_while_a_reply_is_awaited(pool: LocalPool) -> None:
 
 
 def test_a_concurrent_answer_gets_wait(pool: LocalPool) -> None:
-    """The second answer gets the action WAIT, and nothing of it is sent; the first one continues."""
+    """A second answer at the same time gets WAIT and is not sent; the first one continues."""
 
     async def talk() -> None:
         cognito = on(pool)
@@ -512,7 +512,7 @@ def test_a_concurrent_answer_gets_wait(pool: LocalPool) -> None:
 
 
 def test_two_hundred_sign_ins_at_once(web: ThreadServer) -> None:
-    """Two hundred users on one client and one loop: each gets their own tokens."""
+    """Of two hundred users on one client and one loop, each gets their own tokens."""
 
     async def one(cognito: AsyncCognito, name: str) -> str | None:
         flow = await cognito.sign_in(name, PASSWORD)
@@ -560,7 +560,7 @@ def test_a_lost_connection_leaves_the_sign_in_usable(web: ThreadServer) -> None:
 
 
 def test_nothing_listens() -> None:
-    """Nothing listens at the address: ConnectionLost, with the flow to continue with."""
+    """If nothing listens at the address, ConnectionLost has the flow to continue with."""
 
     async def talk() -> None:
         async with aio_client("http://127.0.0.1:9", connect_timeout=2) as client:
@@ -574,7 +574,10 @@ def test_nothing_listens() -> None:
 
 
 def test_refusals_are_the_same(web: ThreadServer) -> None:
-    """A wrong password is a RefusedUser that ends the attempt, a wrong client id is the caller's or the operator's fault."""
+    """A wrong password raises RefusedUser and ends the attempt.
+
+    A wrong client id is the caller's or operator's fault.
+    """
 
     async def talk() -> None:
         async with reached(web) as cognito:
@@ -588,7 +591,7 @@ def test_refusals_are_the_same(web: ThreadServer) -> None:
 
 
 def test_a_client_that_is_not_one_yet() -> None:
-    """The context manager of create_client, an async client and a sync one are distinguished."""
+    """The driver tells apart an async client, a sync client and the context manager of create_client."""
 
     async def talk() -> None:
         not_yet = aio_client("http://127.0.0.1:9")
@@ -612,7 +615,7 @@ def test_a_client_that_is_not_one_yet() -> None:
 
 
 def test_a_sealed_sign_in_moves_between_the_drivers(pool: LocalPool) -> None:
-    """Begun by the async driver, answered wrongly by the sync one, rightly by the async one; with the proof's exponent."""
+    """A sealed sign-in continues in the other driver, at a challenge and before the SRP proof."""
     key = new_key()
 
     async def begins() -> str:
@@ -651,7 +654,7 @@ def test_a_sealed_sign_in_moves_between_the_drivers(pool: LocalPool) -> None:
 
 @pytest.mark.parametrize(("sync", "awaited"), [(Flow, AsyncFlow), (Cognito, AsyncCognito)])
 def test_both_drivers_have_the_same_methods(sync: type, awaited: type) -> None:
-    """The same names, with the same arguments in the same order."""
+    """Both drivers have the same methods, with the same arguments in the same order."""
 
     def taken(kind: type) -> dict[str, list[tuple[str, Any, Any]]]:
         every = inspect.getmembers(kind, inspect.isfunction)
@@ -667,7 +670,7 @@ def test_both_drivers_have_the_same_methods(sync: type, awaited: type) -> None:
 
 
 def test_prepared_responses_can_be_sent(pool: LocalPool) -> None:
-    """An initial response, and a late password, are completed off the loop and then sent."""
+    """An initial response, or a late password, is prepared off the loop and then sent."""
 
     async def talk() -> None:
         flow = on(pool).start(PASSWORD)
@@ -682,7 +685,7 @@ def test_prepared_responses_can_be_sent(pool: LocalPool) -> None:
 
 
 def test_cancel_during_a_computation_keeps_nothing(pool: LocalPool) -> None:
-    """Its result is dropped: no exponent, no password, nothing sent."""
+    """If a flow is cancelled during a computation, the result is dropped and nothing is sent."""
 
     async def talk() -> None:
         flow = on(pool).start(PASSWORD)
@@ -699,7 +702,7 @@ def test_cancel_during_a_computation_keeps_nothing(pool: LocalPool) -> None:
 
 
 def test_every_method_of_a_flow(pool: LocalPool) -> None:
-    """Step by step with next_response; restarted; a device confirmed; refreshed; signed out."""
+    """Each method of an async flow works: next_response, restart, confirm_device, refresh, sign_out."""
 
     async def talk() -> None:
         cognito = on(pool)
@@ -757,7 +760,7 @@ def test_one_object_serves_many_loops(pool: LocalPool) -> None:
 
 
 def test_a_repeated_answer_is_refused_as_used(web: ThreadServer) -> None:
-    """A code that was evaluated, its reply lost: repeated, it is refused by "session can only be used once"."""
+    """A code that is repeated after a lost reply is refused: "session can only be used once"."""
 
     async def talk() -> None:
         async with aio_client(web.url) as client:

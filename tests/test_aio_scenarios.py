@@ -1,4 +1,4 @@
-"""The async driver goes every way that the other goes, over HTTP and over threads, step for step."""
+"""The async driver, over HTTP and in threads, takes every scenario in the same steps as the sync driver."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from authfsm.observers import Observation
 
 @pytest.fixture(scope="module")
 def run() -> Iterator[Run]:
-    """Runs a coroutine on an event loop that lasts as long as the module."""
+    """A function that runs a coroutine on an event loop of the module."""
     with a_loop() as run:
         yield run
 
 
 @pytest.fixture(scope="module")
 def over_http(run: Run) -> Iterator[dict[str, Any]]:
-    """A served stage, and an aiobotocore client of it."""
+    """A served pool, and an aiobotocore client for it."""
     with ExitStack() as stack:
         stage, url = stack.enter_context(a_stage())
         made = aio_client(url)

@@ -21,7 +21,7 @@ LOST = "The service does not respond at the moment. Wait a little, then try agai
 
 @pytest.fixture
 def page(v: Visit) -> Page:
-    """A page that asks ada for the code that was sent to her."""
+    """A page that asks ada for the code she was sent."""
     page = v.person()
     begin(page, "ada")
     assert here(page) == ("Enter the code", None)

@@ -25,7 +25,7 @@ MISSING = "You are not signed in. Sign in, then try again."
 
 @pytest.fixture
 def page(v: Visit) -> Page:
-    """A page that asks ada for the code that was sent to her."""
+    """A page that asks ada for the code she was sent."""
     page = v.person()
     begin(page, "ada")
     assert here(page) == ("Enter the code", None)

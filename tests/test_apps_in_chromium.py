@@ -55,7 +55,7 @@ WORKER_LOG: Final = {
 
 @frozen
 class Running:
-    """A site in processes of its own, and the pool behind it.
+    """A site in processes of its own, and its pool.
 
     Args:
         url: where the site is.
@@ -157,7 +157,7 @@ def test_the_site_in_chromium(command: Any, browser: Browser, tmp_path: Path) ->
 
 
 def _temporary_password(page: Page, site: Running) -> None:
-    """A new password, an SMS with a wrong code, and a device that replaces the code the next time."""
+    """A new password, a code by SMS after a wrong one, and a device that replaces the code the next time."""
     sent = site.pool.service.pool.outbox
     begin(page, "nia")
     assert here(page) == ("Choose a new password", None)

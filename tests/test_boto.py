@@ -1,4 +1,4 @@
-"""The driver and the pool, both ends wired: a real boto3 client, real proofs, no network."""
+"""The driver with the pool: a real boto3 client and real proofs, without a network."""
 
 # A test looks at one state again and again: mypy believes that it cannot have changed.
 # mypy: disable-error-code="comparison-overlap"
@@ -54,7 +54,7 @@ ONE_TRY = Config(retries={"total_max_attempts": 1})  # botocore waits between tr
 
 @pytest.fixture
 def pool_of(signing_key: RSAKey) -> Callable[..., LocalPool]:
-    """Makes a pool with a clock that stands still, and ada in it."""
+    """Return a function that creates a pool with the user ada and a clock that stands still."""
 
     def make(**settings: Any) -> LocalPool:
         user = settings.pop("user", {})
@@ -70,7 +70,7 @@ PoolOf = Callable[..., LocalPool]
 
 
 def walked(flow: Flow) -> list[str]:
-    """The path of a sign-in: each trigger, and where it led."""
+    """Return the path of a sign-in: each trigger, and the state to which it led."""
     return [f"{step.response.trigger} -> {step.dest}" for step in flow.history]
 
 
@@ -301,7 +301,7 @@ def test_a_forgotten_device_does_not_end_the_sign_in(pool_of: PoolOf) -> None:
 
 
 def riddles(*, tries: int = 3) -> Triggers:
-    """A custom challenge that takes "age" for an answer."""
+    """Lambda functions whose custom challenge has the answer "age"."""
 
     def define(event: dict[str, Any]) -> dict[str, Any]:
         answered = [
@@ -424,7 +424,7 @@ def test_a_missing_client_secret_is_the_callers_fault(pool_of: PoolOf) -> None:
 
 
 def rotate(pool: LocalPool, client_secret: str) -> None:
-    """Give the pool's app client another secret."""
+    """Give the pool's app client a new secret."""
     del pool._core.clients[pool.client_id]
     pool.add_client(client_id=pool.client_id, client_secret=client_secret)
 
@@ -631,7 +631,10 @@ def test_any_boto3_client_will_do() -> None:
 
 
 def kept(error: BaseException | None) -> str:
-    """All that an error drags along: its facts, and the locals of each frame that is not the test's own."""
+    """Return everything that an error refers to.
+
+    Its attributes, and the locals of all frames but the test's.
+    """
     text = ""
     while error is not None:
         text += f"{error!r}{vars(error)}"
@@ -715,10 +718,10 @@ def test_a_body_that_botocore_cannot_parse(pool_of: PoolOf, status: int, body: b
 
 
 class Raw(BytesIO):
-    """What botocore reads a body from."""
+    """The raw response from which botocore reads a body."""
 
     def stream(self, **_: object) -> Iterator[bytes]:
-        """The body, in one piece."""
+        """Yield the body, in one piece."""
         yield self.read()
 
 

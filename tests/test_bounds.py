@@ -1,4 +1,4 @@
-"""Nothing hangs: whatever a peer does, a call ends within its time; a fork leaves nothing locked."""
+"""Nothing hangs: whatever a peer does, a call ends in time, and no lock stays locked after a fork."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Peer = Callable[[socket.socket], None]
 
 @contextmanager
 def peer(talk: Peer) -> Iterator[tuple[str, int]]:
-    """A server that answers each connection by `talk`; yields its URL without the path, and its port."""
+    """Run a server that answers each connection with `talk`; yield its URL without the path, and its port."""
     listening = socket.create_server(("127.0.0.1", 0))
     ended = threading.Event()
     open_: list[socket.socket] = []
@@ -61,7 +61,7 @@ def peer(talk: Peer) -> Iterator[tuple[str, int]]:
 
 
 def dripping(before: bytes, each: bytes) -> Peer:
-    """Says something, then a little more every 20 ms, for ever: never late for a timeout of one `recv`."""
+    """Send a text, then a little more every 20 ms for ever, so that no `recv` times out."""
 
     def talk(talking: socket.socket) -> None:
         talking.sendall(before)
@@ -114,7 +114,7 @@ def test_a_slow_key_server_is_abandoned_in_time(name: str) -> None:
     ids=["a huge header", "many headers", "a huge body", "a huge chunk", "no HTTP"],
 )
 def test_a_document_that_is_too_large_is_refused(said: bytes, error: type[Exception]) -> None:
-    """At once, without waiting for the end of the time."""
+    """A document that is too large is refused at once."""
     begun = time.monotonic()
     with peer(lambda talking: talking.sendall(said)) as (url, _), pytest.raises(error) as caught:
         fetch_https(f"{url}/jwks.json", seconds=60)
@@ -141,7 +141,7 @@ def test_a_call_that_hangs_does_not_keep_the_process() -> None:
 
 
 def test_a_call_in_time_is_a_plain_call() -> None:
-    """Its result is returned, its error is raised; a late call is an OutOfTime."""
+    """A call in time returns its result or raises its error; a late one raises OutOfTime."""
     assert call_within(5, pow, 2, 10) == 1024
     with pytest.raises(ZeroDivisionError):
         call_within(5, divmod, 1, 0)
@@ -161,7 +161,7 @@ def test_a_call_in_time_is_a_plain_call() -> None:
 
 
 def forked(program: str) -> str:
-    """What a program prints that forks; it has two minutes."""
+    """Return the output of a program that forks, within two minutes."""
     if not hasattr(os, "fork"):
         pytest.skip("this system has no fork")
     ran = subprocess.run(
@@ -173,7 +173,7 @@ def forked(program: str) -> str:
 
 
 def test_a_worker_forked_while_keys_are_fetched_fetches_for_itself() -> None:
-    """The parent's fetch never ends; the child has its keys all the same, with and without the lock held."""
+    """A child that is forked during a fetch fetches the keys itself, whether or not the lock was held."""
     program = """
         import json, os, threading
         from authfsm.jwks import Keys
@@ -205,7 +205,10 @@ def test_a_worker_forked_while_keys_are_fetched_fetches_for_itself() -> None:
 
 @pytest.mark.parametrize("held_for", [0.2, 600])
 def test_a_worker_forked_while_the_pool_answers_answers_too(held_for: float) -> None:
-    """The fork waits for a pool or a store that is busy for a moment, but not for one that is busy for long."""
+    """A fork waits for a pool or a store that is busy for a moment, but not for a long time.
+
+    The child can use both.
+    """
     program = f"""
         import os, threading, time
         from authfsm.local import LocalPool
@@ -233,7 +236,7 @@ def test_a_worker_forked_while_the_pool_answers_answers_too(held_for: float) -> 
 
 
 def test_a_fork_releases_its_locks() -> None:
-    """Parent and child can both use a lock after it, and the child's is not the parent's."""
+    """After a fork parent and child can use a lock, and the child's lock is not the parent's."""
     program = """
         import os
         from authfsm.base.concurrency import ForkSafeLock
@@ -257,7 +260,7 @@ def test_a_fork_releases_its_locks() -> None:
 
 
 def test_a_lock_is_reentrant() -> None:
-    """A pool whose Lambda function calls it answers."""
+    """A pool answers a Lambda function that calls it."""
     lock = ForkSafeLock()
     with lock, lock:
         pass
@@ -268,7 +271,7 @@ def test_a_lock_is_reentrant() -> None:
 
 @pytest.mark.parametrize("name", PEERS)
 def test_signin_gives_up_in_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The driver of `authfsm signin` on an endpoint that sends slowly: a ConnectionLost with the reason, in time."""
+    """`authfsm signin` raises ConnectionLost in time, with the reason, if an endpoint sends too slowly."""
     monkeypatch.setattr(connection, "WHOLE_TIMEOUT", SECONDS)
     with peer(PEERS[name]) as (url, _):
         cognito = connection.PoolConnection("c", "eu-west-1_AbCdEfGhI", endpoint=url).cognito()
@@ -286,7 +289,7 @@ def test_signin_gives_up_in_time(name: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("name", PEERS)
 def test_conform_gives_up_in_time(name: str) -> None:
-    """A rule on an endpoint that sends slowly has its time and no more, for requests and for documents."""
+    """A conformance rule ends in time if an endpoint sends too slowly, for requests and for documents."""
     with peer(PEERS[name]) as (url, _):
         talk = ApiClient(url, timeout=SECONDS)
         asked: list[Callable[[], object]] = [

@@ -37,7 +37,7 @@ ALNUM = LETTERS + string.digits
 
 
 class Plants:
-    """Makes random values that must not be left in an anonymised text, and remembers them."""
+    """Makes random values that must not remain in an anonymised text, and remembers them."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)  # noqa: S311 - test data
@@ -61,7 +61,7 @@ class Plants:
         return f"{first} {last}"
 
     def key(self) -> str:
-        """A key of the customer's own."""
+        """A key that the customer chooses."""
         return self._plant(self.random.choice(["", "custom:"]) + self.text(10)).strip()
 
     def email(self) -> str:
@@ -134,7 +134,7 @@ class Plants:
         return f"arn:aws:iam::{self.account()}:role/{self.name()}"
 
     def birthdate(self) -> str:
-        """A day of birth."""
+        """A date of birth."""
         return self._plant(
             f"19{self.random.randint(10, 99)}-{self.random.randint(1, 12):02d}-{self.random.randint(1, 28):02d}"
         )
@@ -176,7 +176,7 @@ class Plants:
         )
 
     def inner(self) -> str:
-        """JSON in a string, in a string."""
+        """A value in JSON in a string of JSON."""
         return json.dumps(
             {self.key(): json.dumps({self.key(): self.names(), "list": [self.email(), self.code()]})}
         )
@@ -202,7 +202,7 @@ class Plants:
         return self.random.choice(kinds)()
 
     def some(self) -> dict[str, Any]:
-        """A map with keys and values of the customer's own."""
+        """A map with keys and values that the customer chooses."""
         return {self.key(): self.any() for _ in range(4)} | {self.email(): self.any()}
 
 
@@ -237,7 +237,7 @@ def tokens(p: Plants) -> str:
 
 
 def request(p: Plants) -> str:
-    """A request, as Python prints it."""
+    """A request as Python prints it."""
     return repr(
         {
             "AuthFlow": "USER_SRP_AUTH",
@@ -400,7 +400,7 @@ def spellings(secret: str) -> set[str]:
 
 
 def opened(text: str, depth: int = 4) -> list[str]:
-    """A text and the texts encoded in it: JSON strings, base64, percent-encoding."""
+    """Return a text and the texts that are encoded in it: JSON strings, base64, percent-encoding."""
     found = [text]
     if depth:
         for each in re.findall(r"[A-Za-z0-9+/_-]{8,}", text):
@@ -415,7 +415,7 @@ def opened(text: str, depth: int = 4) -> list[str]:
 
 
 def left(secrets: list[str], text: str) -> set[str]:
-    """The secrets that a text still contains."""
+    """Return the secrets that a text still contains."""
     haystack = "\n".join(opened(text)).casefold()
     found = set()
     for secret in secrets:

@@ -1,1 +1,1 @@
-"""Programs that embed a sign-in, to be read and copied."""
+"""Example programs with a sign-in, to be read and copied."""

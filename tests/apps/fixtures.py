@@ -16,19 +16,19 @@ VisitOf = Callable[..., Visit]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A browser program; each person gets a profile of their own in it."""
+    """A browser program, in which each visitor gets a profile of their own."""
     with started() as program:
         yield program
 
 
 @pytest.fixture
 def visit_of(browser: Browser, signing_key: RSAKey) -> Iterator[VisitOf]:
-    """A site, whose pool has these settings."""
+    """Return a function that opens a site whose pool has the given settings."""
     with ExitStack() as open_:
         yield lambda **settings: open_.enter_context(visit(browser, signing_key, **settings))
 
 
 @pytest.fixture
 def v(visit_of: VisitOf) -> Visit:
-    """A site before the usual pool."""
+    """A site with the usual pool."""
     return visit_of()

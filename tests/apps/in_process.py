@@ -22,7 +22,7 @@ FLOWS: Final = {"USER_SRP_AUTH": "Sign in", "USER_AUTH": "Without a password", "
 
 
 class Visitor:
-    """A browser before a site: it sends the hidden fields of its page with what is typed.
+    """A browser at a site: it sends the hidden fields of its page with the text that the test enters.
 
     Args:
         cognito: the pool and its client.
@@ -51,7 +51,7 @@ class Visitor:
 
     @property
     def heading(self) -> str:
-        """What the page is about."""
+        """The heading of the present page."""
         found = re.search(r"<h1>(.*?)</h1>", self.page)
         return found.group(1) if found else ""
 
@@ -63,11 +63,11 @@ class Visitor:
     def _post(self, address: str, values: dict[str, str]) -> str: ...
     @abstractmethod
     def debug(self, *, shown: bool) -> None:
-        """Have errors shown on the framework's page for developers, or else raised here."""
+        """Show errors on the framework's page for developers, or else raise them here."""
 
 
 class FastApiVisitor(Visitor):
-    """Before the site on FastAPI."""
+    """A visitor of the site on FastAPI."""
 
     SIGN_IN, CHALLENGE, FORGOT_PASSWORD = "/sign-in", "/challenge", "/forgot-password"
 
@@ -106,7 +106,7 @@ def current_site() -> WebSignIn:
 
 
 class DjangoVisitor(Visitor):
-    """Before the site on Django, whose CSRF checks are on."""
+    """A visitor of the site on Django, whose CSRF checks are on."""
 
     SIGN_IN, CHALLENGE = "/account/sign-in/", "/account/challenge/"
     FORGOT_PASSWORD = "/account/forgot-password/"

@@ -1,4 +1,7 @@
-"""Visits to the example site: real browsers, the site on a port of its own, a pool behind a wire that fails."""
+"""Visits to the example site.
+
+Real browsers, a real site, and a pool behind a connection that fails on demand.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,7 @@ def started() -> Iterator[Browser]:
 
 @define
 class Wire:
-    """What lies between the site and the pool. Requests fare badly, when it is told so.
+    """The connection between the site and the pool, which can fail or delay requests.
 
     Args:
         pool: at its other end.
@@ -67,7 +70,7 @@ class Wire:
     received: list[str] = field(factory=list)
 
     def __call__(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
-        """Carry a request of botocore's, and its reply."""
+        """Forward a request of botocore's, and its reply."""
         time.sleep(self.delay)  # a slow network
         fault = self.faults.pop(0) if self.faults else ""
         if fault == "unsent":
@@ -93,7 +96,7 @@ class Wire:
         raise PoolRefusal(BUSY)
 
     def client(self) -> Any:
-        """A boto3 client at this end."""
+        """Return a boto3 client at the site's end."""
         client = _SESSION.client("cognito-idp", config=ONE_TRY)
         events: Any = client.meta.events  # its types know no handler that answers
         events.register("before-send.cognito-identity-provider", self)
@@ -102,7 +105,7 @@ class Wire:
 
 @define
 class Visit:
-    """One site, one pool, and the browsers that come.
+    """A site, its pool, and the browsers that visit it.
 
     Args:
         url: where the site is.
@@ -124,7 +127,7 @@ class Visit:
     _contexts: list[BrowserContext] = field(factory=list)
 
     def person(self, **settings: Any) -> Page:
-        """A browser that knows nothing yet, at the first page."""
+        """Open a new browser without cookies at the first page."""
         context = self.browser.new_context(base_url=self.url, **settings)
         context.set_default_timeout(30_000)
         self._contexts.append(context)
@@ -135,17 +138,20 @@ class Visit:
         return page
 
     def code(self, username: str) -> str:
-        """The last code that was sent to somebody."""
+        """Return the last code that was sent to a user."""
         return self.pool.outbox.code_for(username)
 
     def path(self) -> list[str]:
-        """Where the steps of the sign-ins led, since this was last asked."""
+        """Return the states to which the sign-ins led since the last call."""
         led = [str(each.step.dest) for each in self.steps]
         self.steps.clear()
         return led
 
     def leave(self) -> None:
-        """Close the browsers. No page complained; no password and no token was ever shown or asked for."""
+        """Close the browsers.
+
+        Check that no page logged an error and no password or token was shown or requested.
+        """
         said = list(self.said)  # closing a page that still loads makes the browser complain
         for context in self._contexts:
             context.close()
@@ -155,7 +161,7 @@ class Visit:
 
 
 def _watched(app: ASGIApp, shown: list[bytes]) -> ASGIApp:
-    """The site, with everything that it is asked for and that leaves it written down."""
+    """Return the site as an ASGI application that records every request and response."""
 
     async def watching(scope: Scope, receive: Receive, send: Send) -> None:
         async def sent(message: Message) -> None:
@@ -170,7 +176,7 @@ def _watched(app: ASGIApp, shown: list[bytes]) -> ASGIApp:
 
 @contextmanager
 def visit(browser: Browser, key: RSAKey, **settings: Any) -> Iterator[Visit]:
-    """A site with a pool of its own, until the end of the block.
+    """Serve a site with a pool of its own until the end of the block.
 
     Args:
         browser: the browser program.
@@ -215,26 +221,26 @@ def begin(page: Page, username: str, password: str = PASSWORD, *, remember: bool
 
 
 def begin_without(page: Page, username: str) -> None:
-    """Sign in without one."""
+    """Begin a sign-in without a password."""
     page.get_by_label("User name").fill(username)
     press(page, "Sign in without a password")
 
 
 def press(page: Page, button: str) -> None:
-    """Press a button, and wait for where it leads."""
+    """Press a button, and wait for the next page."""
     with page.expect_navigation():
         page.get_by_role("button", name=button, exact=True).click()
 
 
 def give(page: Page, label: str, text: str) -> None:
-    """Type something, and press Enter."""
+    """Enter a text, and press Enter."""
     page.get_by_label(label, exact=True).fill(text)
     with page.expect_navigation():
         page.get_by_label(label, exact=True).press("Enter")
 
 
 def authenticator(page: Page, **options: Any) -> None:
-    """Plug an authenticator in: Chromium's own, which is always at hand and never asks."""
+    """Add Chromium's virtual authenticator, which answers without asking the user."""
     session = page.context.new_cdp_session(page)
     session.send("WebAuthn.enable")
     usual = {
@@ -249,16 +255,16 @@ def authenticator(page: Page, **options: Any) -> None:
 
 
 def here(page: Page) -> tuple[str, str | None]:
-    """What a person sees: what the page is about, and what it says of what went before."""
+    """Return the title and the notice of the page."""
     return title(page), notice(page)
 
 
 def title(page: Page) -> str:
-    """What the page is about."""
+    """Return the title of the page."""
     return page.get_by_role("heading").inner_text()
 
 
 def notice(page: Page) -> str | None:
-    """What it says of what went before; None for nothing."""
+    """Return the notice about the last request; None if there is none."""
     messages = page.locator("[role=alert]:visible, [role=status]:visible")
     return messages.inner_text() if messages.count() else None

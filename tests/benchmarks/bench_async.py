@@ -1,4 +1,6 @@
-"""Fifty sign-ins by SRP at once: what they take beside one after another, and how long an event loop is held up.
+"""Fifty SRP sign-ins at once.
+
+Their duration beside one after another, and how long the event loop is blocked.
 
 Run by hand: `python tests/benchmarks/bench_async.py`. The pool is served by a process of its own. The peer
 is pycognito as Home Assistant calls it (home-assistant/core#118417): in the loop's executor, where its
@@ -32,7 +34,7 @@ IDS: dict[str, Any] = {"client_id": CLIENT_ID, "pool_id": POOL_ID}
 
 
 async def watched(work: Awaitable[Any]) -> tuple[float, float]:
-    """How long it took, and the longest that the loop was held up meanwhile: seconds."""
+    """Return a coroutine's duration and the longest time that it blocked the event loop, in seconds."""
     gaps = [0.0]
 
     async def ticks() -> None:
@@ -49,12 +51,15 @@ async def watched(work: Awaitable[Any]) -> tuple[float, float]:
 
 
 async def at_once(sign_in: Callable[[], Awaitable[Any]]) -> None:
-    """As many as are measured, at once."""
+    """Run all sign-ins at once."""
     await asyncio.gather(*(sign_in() for _ in range(SIGN_INS)))
 
 
 async def round_of(web: ServerProcess) -> dict[str, tuple[float, float]]:
-    """One of each, as seconds taken and seconds held up; a round runs all of them, so drift hits all alike."""
+    """Run each variant once.
+
+    Return duration and blocked time. One round runs all, so drift affects all alike.
+    """
     sync = web.boto()
     loop = asyncio.get_running_loop()
 

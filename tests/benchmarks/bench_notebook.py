@@ -1,4 +1,4 @@
-"""The stepper in JupyterLab and Chromium: its cold start, and what a step takes until it is drawn, against their bars.
+"""The stepper in JupyterLab and Chromium: its cold start, and the time from a click to the new picture.
 
 Run by hand: `python tests/benchmarks/bench_notebook.py`. A cold start is from the run of the cell, its
 kernel up and idle, to the picture on the page: import, pool, stepper, display, drawing. A step is from the

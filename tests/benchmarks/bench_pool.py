@@ -1,4 +1,4 @@
-"""The pool as a server, beside moto_server and cognito-local, and against what its arithmetic costs.
+"""The pool as a server, beside moto_server and cognito-local, and against the cost of its arithmetic.
 
 Run by hand: `python tests/benchmarks/bench_pool.py`. moto_server comes with `moto[server]`, cognito-local
 with `npm ci` in tests/js, or is on the PATH; who is not installed is left out.
@@ -44,7 +44,7 @@ ROUNDS, SIGN_INS = 9, 200
 
 @frozen
 class Served:
-    """A server that runs.
+    """A running server.
 
     Args:
         address: host and port.
@@ -67,7 +67,7 @@ def free_port() -> int:
 
 
 def memory_of(pid: int) -> float:
-    """The resident memory of a process, MiB."""
+    """Return the resident memory of a process, in MiB."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
     return int(line.split()[1]) / 1024
@@ -82,7 +82,7 @@ HEADERS = {
 
 
 def asked(connection: http.client.HTTPConnection, body: bytes) -> int:
-    """The status of one sign-in."""
+    """Send one sign-in, and return the HTTP status."""
     connection.request("POST", "/", body, HEADERS)
     reply = connection.getresponse()
     reply.read()
@@ -91,7 +91,7 @@ def asked(connection: http.client.HTTPConnection, body: bytes) -> int:
 
 @contextmanager
 def running(command: list[str], port: int, body: bytes | None, **env: str) -> Iterator[Served]:
-    """A server, once it has answered a request: a sign-in if there is a body for it, or an error."""
+    """Start a server; return it once it has answered a sign-in, or with an error if there is no body."""
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
@@ -120,7 +120,7 @@ def running(command: list[str], port: int, body: bytes | None, **env: str) -> It
 
 
 def request(client_id: str) -> bytes:
-    """A sign-in."""
+    """Return a sign-in as an HTTP request."""
     signing = {"USERNAME": ADA, "PASSWORD": PASSWORD}
     asking = {"ClientId": client_id, "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": signing}
     return json.dumps(asking).encode()
@@ -141,7 +141,7 @@ def ours(*options: str) -> Iterator[Served]:
 
 @contextmanager
 def peer(command: list[str], port: int, **env: str) -> Iterator[Served]:
-    """A peer with a pool, a client and a user, made by its API."""
+    """Start a peer, and create a pool, a client and a user through its API."""
     with running(command, port, None, **env) as served:
         boto = boto3.client(
             "cognito-idp", endpoint_url=f"http://{served.address}", region_name="us-east-1",
@@ -171,7 +171,7 @@ def peers() -> dict[str, Callable[[], Any]]:
 
 
 def sign_ins(served: Served) -> Callable[[], None]:
-    """So many plain password sign-ins on one connection that is kept alive."""
+    """Send plain password sign-ins on one connection that stays open."""
     connection = http.client.HTTPConnection(served.address, timeout=30)
 
     def work() -> None:
@@ -183,7 +183,7 @@ def sign_ins(served: Served) -> Callable[[], None]:
 
 
 def over_http() -> Iterator[Row]:
-    """Sign-ins a second, start and memory."""
+    """Measure sign-ins a second, the start and the memory."""
     with ExitStack() as stack:
         servers = {"authfsm": stack.enter_context(ours())}
         state = stack.enter_context(tempfile.TemporaryDirectory())

@@ -1,4 +1,4 @@
-"""What a sign-in costs beside its I/O and its SRP: making one, one step of it, importing the package.
+"""The cost of a sign-in without its I/O and SRP: creating one, one step, importing the package.
 
 Run by hand: `python tests/benchmarks/bench_signin.py`. The peers are `transitions` with a registered
 model and, where it is installed, python-statemachine.
@@ -52,12 +52,12 @@ def three_steps() -> None:
 
 
 def each(work: Any, number: int, rounds: int = 9) -> float:
-    """Microseconds a run: the median of several rounds."""
+    """Return microseconds a run: the median of several rounds."""
     return median(timeit.repeat(work, number=number, repeat=rounds)) / number * 1e6
 
 
 def stubbed_call() -> Any:
-    """A boto3 call answered by botocore's own Stubber: what a step rides on."""
+    """Return a boto3 call that botocore's own Stubber answers, to compare with a step."""
     client = boto3.client(
         "cognito-idp", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
     )
@@ -74,7 +74,10 @@ def stubbed_call() -> Any:
 
 
 def statemachine_made() -> Any:
-    """Makes a python-statemachine of the same states; None where it is not installed."""
+    """Return a function that creates a python-statemachine of the same states.
+
+    None if it is not installed.
+    """
     if find_spec("statemachine") is None:
         return None
     import statemachine  # noqa: PLC0415 - an optional peer
@@ -92,7 +95,7 @@ def statemachine_made() -> Any:
 
 
 def imported(statement: str) -> float:
-    """Milliseconds that an import takes in a fresh interpreter."""
+    """Return the milliseconds that an import takes in a fresh interpreter."""
     code = f"import time; t = time.perf_counter(); {statement}; print(time.perf_counter() - t)"
     runs = [
         float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
@@ -151,7 +154,7 @@ def rows() -> list[Row]:
 
 
 def object_of_somebody() -> Any:
-    """A model for `build`."""
+    """Return a model object of an application for `build`."""
     return type("Model", (), {})()
 
 

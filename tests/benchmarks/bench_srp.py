@@ -58,7 +58,7 @@ def ours() -> None:
 
 
 def powers() -> Callable[[], None]:
-    """The three calls of powmod_sec that one sign-in cannot do without, and nothing else."""
+    """The three calls of powmod_sec that every sign-in needs, and nothing else."""
     N = gmpy2.mpz(srp.N)
     a, x, u = (gmpy2.mpz(secrets.randbits(256)) | 1 << 255 for _ in range(3))
     base, g, exponent = gmpy2.mpz(int(SRP_B, 16)), gmpy2.mpz(srp.g), a + u * x
@@ -72,13 +72,13 @@ def powers() -> Callable[[], None]:
 
 
 def pycognito() -> None:
-    """The same by pycognito."""
+    """The same computation by pycognito."""
     client = AWSSRP(USER, PASSWORD, POOL, "client", client=object())
     client.process_challenge(CHALLENGE, {"USERNAME": USER})
 
 
 def warrant() -> None:
-    """The same by warrant-lite, around its process_challenge, which wants the locale en_US."""
+    """The same computation by warrant-lite; its process_challenge requires the locale en_US."""
     client = warrant_lite.WarrantLite(USER, PASSWORD, POOL, "client", client=object())
     key = client.get_password_authentication_key(USER, PASSWORD, int(SRP_B, 16), SALT)
     message = f"{srp.pool_name(POOL)}{USER}".encode() + base64.b64decode(SECRET_BLOCK)
@@ -87,7 +87,7 @@ def warrant() -> None:
 
 
 def threads(work: Callable[[], None], count: int, times: int) -> Callable[[], None]:
-    """`work`, so many times in each of so many threads at once."""
+    """Run `work` a number of times in each of several threads at once."""
 
     def repeat() -> None:
         for _ in range(times):
@@ -104,7 +104,7 @@ def threads(work: Callable[[], None], count: int, times: int) -> Callable[[], No
 
 
 def alone() -> list[Row]:
-    """One sign-in at a time."""
+    """Measure one sign-in at a time."""
     base, mine = interleaved([powers(), ours], 200)
     overhead = ratio(mine, base)
     slow = interleaved([ours, pycognito, warrant], 25)
@@ -125,7 +125,7 @@ def alone() -> list[Row]:
 
 
 def processes(work: Callable[[], None], count: int, times: int) -> Callable[[], None]:
-    """The same in processes: what the machine has to give, no lock of Python's between them."""
+    """Run the same in processes, which share no lock of Python's: the limit of the machine."""
     fork = multiprocessing.get_context("fork")
 
     def repeat() -> None:
@@ -143,7 +143,7 @@ def processes(work: Callable[[], None], count: int, times: int) -> Callable[[], 
 
 
 def together() -> list[Row]:
-    """Two threads at once against one; in the same rounds two processes, to tell a busy machine by."""
+    """Measure two threads against one; in the same rounds two processes, to detect a busy machine."""
     crews = [
         ("2 threads / 1: ours", threads, ours, 40, 1.8),
         ("2 processes / 1: ours (for comparison)", processes, ours, 40, None),
@@ -163,7 +163,7 @@ def together() -> list[Row]:
 
 
 def rows() -> list[Row]:
-    """Every measure of SRP, with srp's OpenSSL half if it is there, and without it."""
+    """Every measure of SRP, with and without srp's OpenSSL backend, if it is installed."""
     found = []
     if standard.User.__module__ == "srp._ctsrp":
         found += [*alone(), *together()]

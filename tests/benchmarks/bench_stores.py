@@ -1,4 +1,4 @@
-"""What it costs to have a sign-in wait: sealed and put, taken and resumed, in memory and in a Redis on this machine.
+"""The cost of storing a sign-in: sealing and put, take and resume, in memory and in a Redis on this machine.
 
 Run by hand: `python tests/benchmarks/bench_stores.py`. The bar is the answer itself: a turn's bookkeeping is
 small beside the request to Cognito that it is for, here over HTTP to the local pool.
@@ -42,7 +42,7 @@ def each(work: Callable[[], object], number: int, rounds: int = 7) -> float:
 
 
 def a_second(work: Callable[[int], object], rounds: int) -> float:
-    """How many in a second: the median of several rounds of `WAITING`."""
+    """Return the operations a second: the median of several rounds of `WAITING`."""
     times = []
     for done in range(rounds):
         begun = time.perf_counter()
@@ -53,7 +53,7 @@ def a_second(work: Callable[[int], object], rounds: int) -> float:
 
 
 def measured(name: str, store: Store, flow: Flow, request: float) -> Iterator[Row]:
-    """One store, with many sign-ins in it."""
+    """Measure one store that holds many sign-ins."""
     pending = PendingSignIns(flow.cognito, store, new_key())
     tickets: list[str] = []
     put = a_second(lambda _: tickets.append(pending.put(flow)), ROUNDS)

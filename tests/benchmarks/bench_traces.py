@@ -23,9 +23,9 @@ from rows import Row, show
 EVENTS = 1_250_000
 PLANTS = 100
 MEMORY = 800
-"""MiB that the process may take at its peak; the file is larger."""
+"""The greatest peak memory of the process, in MiB; the file is larger."""
 SPEED = 100_000
-"""Events a second, on a machine with two cores that does nothing else."""
+"""Events a second, on an idle machine with two cores."""
 
 TRACE = """
 import json, resource, sys, time
@@ -73,7 +73,7 @@ def write_log(folder: Path) -> WrittenLog:
 
 
 def run(code: str, *args: str) -> dict[str, object]:
-    """Return what a separate process prints."""
+    """Return the output of a separate process."""
     done = subprocess.run([sys.executable, "-c", code, *args], check=True, stdout=subprocess.PIPE, text=True)
     output: dict[str, object] = json.loads(done.stdout)
     return output

@@ -1,4 +1,4 @@
-"""A measure is a ratio against a bar, both sides of it taken in one run on one machine."""
+"""A measure is a ratio against a bar; both sides of the ratio are measured in one run on one machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from rich.table import Table
 
 @frozen
 class Row:
-    """One measure: what, its ratio, the bar in words, whether the ratio meets it, the raw figures."""
+    """One measure.
+
+    Its name, its ratio, the bar in words, whether the ratio meets the bar, and the raw figures.
+    """
 
     what: str
     ratio: float
@@ -23,7 +26,10 @@ class Row:
 
 
 def interleaved(works: Sequence[Callable[[], object]], rounds: int) -> list[list[float]]:
-    """The seconds each work took in each round; a round runs all of them, so drift hits all alike."""
+    """Return the seconds of each function in each round.
+
+    A round runs all of them, so drift affects all alike.
+    """
     for work in works:
         work()  # warm-up
     seconds: list[list[float]] = [[] for _ in works]
@@ -41,12 +47,12 @@ def ratio(dividends: Iterable[float], divisors: Iterable[float]) -> float:
 
 
 def milliseconds(seconds: Iterable[float]) -> str:
-    """The median, as text."""
+    """Return the median as text."""
     return f"{statistics.median(seconds) * 1e3:.2f} ms"
 
 
 def show(rows: Iterable[Row]) -> None:
-    """The rows as a table on the terminal."""
+    """Print the rows as a table."""
     table = Table("what", "ratio", "bar", "met", "figures")
     for row in rows:
         met = "[green]yes[/]" if row.met else "[red]no[/]"

@@ -14,7 +14,7 @@ INPUTS = 100_000
 
 
 def main() -> int:
-    """Run, and say what came of it."""
+    """Run, and print the result."""
     seed = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     inputs = int(sys.argv[2]) if len(sys.argv) > 2 else INPUTS
     key = RSAKey.generate_key(2048, private=True)

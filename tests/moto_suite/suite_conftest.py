@@ -84,7 +84,7 @@ def _servers() -> Iterator[dict[str, ThreadServer]]:
 def _server(
     request: pytest.FixtureRequest, _servers: dict[str, ThreadServer], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    """Reach an empty server; afterwards, report what it accepted."""
+    """Connect to an empty server; afterwards, report which relaxed checks it used."""
     server = _servers[request.param]
     monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", server.url)
     client = boto3.client("cognito-idp", "us-west-2")

@@ -20,7 +20,7 @@ PASSWORD = "Correct-Horse-1"
 
 @contextmanager
 def refused(code: str, message: str | None = None) -> Iterator[None]:
-    """Expect an error of this code."""
+    """Expect an error with this code."""
     with pytest.raises(ClientError, match=message) as caught:
         yield
     assert caught.value.response["Error"]["Code"] == code
@@ -94,7 +94,10 @@ def test_sessions_are_listed(signing_key: RSAKey) -> None:
 
 
 def test_a_session_is_revoked(signing_key: RSAKey) -> None:
-    """Its access and refresh tokens end with it; users cannot revoke their current session, or another's."""
+    """The access and refresh tokens of a revoked session end.
+
+    A user cannot revoke the current or another's session.
+    """
     ada = Ada(signing_key)
     ada.pool.add_user("bob", PASSWORD)
     first, second, bob = ada.sign_in(), ada.sign_in(), ada.sign_in("bob")
@@ -154,7 +157,7 @@ def test_the_least_recently_used_session_ends(signing_key: RSAKey) -> None:
 
 
 def test_expired_sessions_do_not_count(signing_key: RSAKey) -> None:
-    """A session is over when its refresh token has expired."""
+    """A session ends when its refresh token expires."""
     ada = Ada(signing_key, most=2, refresh_token_validity=3600)
     ada.sign_in()
     ada.clock.advance(3600)
@@ -216,7 +219,7 @@ def test_configurations(signing_key: RSAKey) -> None:
 
 
 def test_a_copy_has_sessions_of_its_own(signing_key: RSAKey) -> None:
-    """What is revoked in a fork stays valid in the original."""
+    """Revoking a session in a fork of a pool leaves the original's session valid."""
     ada = Ada(signing_key)
     tokens = ada.sign_in()
     ids = {**ada.ids, "Username": "ada"}

@@ -35,7 +35,10 @@ NEEDED = {"COGNITO_POOL_ID", "COGNITO_CLIENT_ID", "SITE_KEY"}
 
 
 def from_environment() -> FastAPI:
-    """Return the site before the pool that the environment names: `uvicorn --factory --workers 2` runs it too."""
+    """Return the site for the pool that the environment names.
+
+    `uvicorn --factory --workers 2` runs it too.
+    """
     pool_id, client_id = os.environ["COGNITO_POOL_ID"], os.environ["COGNITO_CLIENT_ID"]
     client = boto3.client("cognito-idp", region_name=pool_id.partition("_")[0], config=ONE_TRY)
     secret = os.environ.get("COGNITO_CLIENT_SECRET")

@@ -1,4 +1,4 @@
-"""A web site with sign-in on `authfsm.contrib.fastapi`: its pages, and what they say.
+"""A web site with sign-in on `authfsm.contrib.fastapi`: its pages and their texts.
 
 app = site(cognito, verifier, key=key, origin="https://example.com")
 
@@ -23,7 +23,7 @@ from authfsm.contrib.fastapi import CognitoAuth, WebSignIn
 from authfsm.contrib.web_sign_in import PASSKEYS_JS
 
 FLOWS: Final = {"USER_SRP_AUTH": "Sign in", "USER_AUTH": "Sign in without a password"}
-"""The flows that the app client allows, and the words on their buttons; the first is Enter's."""
+"""The flows that the app client allows, with the labels of their buttons; Enter presses the first button."""
 
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -35,7 +35,7 @@ HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-"""The headers that keep pages to themselves."""
+"""The headers that keep other sites and caches from using the pages."""
 
 
 def site(

@@ -1,4 +1,4 @@
-"""A local pool with a user for every page of the site. What it would send is printed."""
+"""A local pool with a user for every page of the site. Its messages are printed instead of being sent."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ USERS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "eve": ("nothing; or without it a code by e-mail", {"email": "eve@example.com"}),
     "zoe": ("nothing; with --mfa ON, an authenticator app to enrol", {}),
 }  # fmt: skip
-"""Each user, what comes after the password, and what the pool knows."""
+"""Each user, the challenge after the password, and the user's attributes in the pool."""
 
 
 def pool(**settings: Any) -> LocalPool:
-    """The pool.
+    """Return the pool.
 
     Args:
         settings: of `LocalPool`, in place of these.
@@ -51,7 +51,7 @@ def pool(**settings: Any) -> LocalPool:
 
 
 def app_with_pool(origin: str, mfa: str) -> FastAPI:
-    """Return the site before this pool, and print its users, and each code that is sent."""
+    """Return the site with this pool; print its users, and each code that it would send."""
     made = pool(mfa=mfa)
     show = partial(print, flush=True)  # on the terminal of whoever tries the site
     made.outbox.watch(lambda message: show(f"to {message.to}: {message.code.reveal()}"))

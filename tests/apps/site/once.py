@@ -1,4 +1,4 @@
-"""A form is answered once: whoever clicks twice gets the reply to the first click."""
+"""A form is answered once: a user who clicks twice gets the reply to the first click."""
 
 import asyncio
 from collections import OrderedDict
@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from authfsm.contrib.fastapi import Values, body_of
 
 KEPT: Final = 1_000
-"""Forms whose replies are remembered."""
+"""The number of forms whose replies are stored."""
 
 
 class Once:
@@ -27,7 +27,7 @@ class Once:
         self._replies: OrderedDict[bytes, tuple[str, asyncio.Task[Response]]] = OrderedDict()
 
     def answered(self, page: Callable[[Request, Values], Response]) -> Callable[..., Awaitable[Response]]:
-        """Return an endpoint for a form, which the page answers off the event loop."""
+        """Return an endpoint for a form; the page answers the form in a thread."""
 
         async def endpoint(request: Request, values: Annotated[Values, Depends(body_of)]) -> Response:
             digest = sha256(await request.body()).digest()

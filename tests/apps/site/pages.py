@@ -1,4 +1,4 @@
-"""The pages: the first one, one for every challenge, and those of somebody who has signed in."""
+"""The pages: the first one, one for every challenge, and those of a user who has signed in."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -44,7 +44,7 @@ class Pages:
         return self._step(request, values, BrowserSession.forgot_password)
 
     def ask(self, request: Request) -> Response:
-        """Show the page of what is pending."""
+        """Show the page of the pending challenge."""
         browser = self.auth.browser(request)
         try:
             shown = browser.describe(browser.pending())
@@ -58,14 +58,14 @@ class Pages:
         return self._step(request, values, BrowserSession.answer)
 
     def home(self, request: Request) -> Response:
-        """Show the first page of somebody who has signed in."""
+        """Show the first page of a user who has signed in."""
         browser = self.auth.browser(request)
         if (claims := _claims(browser)) is None:
             return self._redirect(browser, "/sign-in")
         return self._show(browser, request, "home", claims=claims)
 
     def passkeys(self, request: Request) -> Response:
-        """Show the passkeys that there are, and what a browser needs to make another."""
+        """Show the user's passkeys, and the options with which the browser creates another."""
         browser = self.auth.browser(request)
         if _claims(browser) is None:
             return self._redirect(browser, "/sign-in")
@@ -76,7 +76,7 @@ class Pages:
             return self._redirect(browser, "/", "There are no passkeys here, or not now.")
 
     def add_passkey(self, request: Request, values: Values) -> Response:
-        """Have Cognito keep the passkey that the browser made."""
+        """Register the passkey that the browser has created."""
         browser = self.auth.browser(request)
         said = "Your passkey was added. Next time you can sign in with it."
         try:
@@ -87,7 +87,7 @@ class Pages:
         return self._redirect(browser, "/passkeys", said, wrong=False)
 
     def sign_out(self, request: Request, _: Values) -> Response:
-        """Have Cognito revoke the tokens, and keep them no longer. The device stays remembered."""
+        """Revoke the tokens and delete them. The device stays remembered."""
         browser = self.auth.browser(request)
         try:
             browser.sign_out()
@@ -96,7 +96,10 @@ class Pages:
         return self._redirect(browser, "/sign-in", "You have signed out.", wrong=False)
 
     def _step(self, request: Request, values: Values, step: Step) -> Response:
-        """Take a step, and redirect to where it leads: home, to the next page, to the same one, or to the first."""
+        """Take a step, and redirect to the page that follows.
+
+        Home, the next challenge, the same page or the first page.
+        """
         browser, wrong = self.auth.browser(request), None
         try:
             flow = step(browser, values)
@@ -113,14 +116,14 @@ class Pages:
         return self._redirect(browser, "/challenge", _said(wrong) if wrong is not None else "")
 
     def _nothing_to_answer(self, browser: BrowserSession, wrong: AuthfsmError) -> Response:
-        """Nothing is pending: it has expired, or another tab has signed in."""
+        """Redirect: no challenge is pending, because it has expired or another tab has signed in."""
         browser.cookies.drop("signin")
         if _claims(browser) is not None:
             return self._redirect(browser, "/")
         return self._redirect(browser, "/sign-in", _said(wrong))
 
     def _show(self, browser: BrowserSession, request: Request, template: str, **facts: Any) -> Response:
-        """Return a page, with the notice that waits for it, and a random number for its forms."""
+        """Return a page with the pending notice and a random number for its forms."""
         notice = browser.cookies.facts("notice")
         if notice:
             browser.cookies.drop("notice")
@@ -132,7 +135,7 @@ class Pages:
     def _redirect(
         self, browser: BrowserSession, path: str, said: str = "", *, wrong: bool = True
     ) -> Response:
-        """Redirect to another page, which will say that."""
+        """Redirect to another page, which shows a notice."""
         if said:
             browser.cookies.seal("notice", {"said": said, "wrong": wrong}, 60)
         reply = RedirectResponse(path, status_code=303)
@@ -141,7 +144,7 @@ class Pages:
 
 
 def _claims(browser: BrowserSession) -> Claims | None:
-    """Return who has signed in; None if nobody has."""
+    """Return the claims of the user who has signed in; None if nobody has."""
     try:
         return browser.claims()
     except AuthfsmError:
