@@ -208,7 +208,7 @@ def without_password(account: Account) -> AccountTransition:
 
 
 def test_the_pool_makes_the_transitions_of_the_table() -> None:
-    """Each operation in each status: what the pool does is the table, but for what no pool of this package can do."""
+    """The pool takes only transitions of the table, and all that it can produce."""
     made: set[AccountTransition | None] = {without_password(Account())}
     for status in (U.NO_ACCOUNT, *(U[own.name] for own in Status)):
         for operation in RUN:
@@ -251,7 +251,7 @@ def test_a_random_walk_stays_on_the_table(
 def test_the_gate_finds_a_missing_transition(
     monkeypatch: pytest.MonkeyPatch, operation: AccountOperation
 ) -> None:
-    """Without the operation's transitions in the table, the pool's own reply is an error of the pool."""
+    """If the table lacks a transition that the pool takes, the gate reports an error of the pool."""
     source = next(status for status in UserStatus if operation in ACCOUNT_LIFE[status])
     account = Account()
     account.prepare(source)

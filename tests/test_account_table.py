@@ -49,7 +49,7 @@ def test_the_operations_are_cognitos() -> None:
 
 
 def test_every_operation_with_a_password_or_status_is_in_the_table() -> None:
-    """Each operation of the API whose request has a password, or that creates, confirms or deletes a user, is in the table."""
+    """Operations of the API that set a password or create, confirm or delete a user are in the table."""
 
     def concerns_status(name: str) -> bool:
         members = COGNITO.operation_model(name).input_shape.members
@@ -93,7 +93,7 @@ def test_every_status_can_end_and_most_can_sign_in() -> None:
 
 
 def test_recovery_actions_lead_into_the_table() -> None:
-    """The actions that name an operation of an account lead to a status that accepts it, and on to CONFIRMED."""
+    """Recovery actions that name an account operation lead to CONFIRMED along the table."""
     named = {
         each for each in RecoveryAction if "ForgotPassword" in each.advice or "ConfirmSignUp" in each.advice
     }

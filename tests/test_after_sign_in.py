@@ -101,7 +101,7 @@ def sent(flow: Flow) -> list[dict[str, Any]]:
 
 
 def test_tokens_are_refreshed_in_place(pool_of: PoolOf, signs_in: SignsIn) -> None:
-    """By GetTokensFromRefreshToken: new access and ID tokens, the refresh token as it was, one more step."""
+    """A refresh gives new access and ID tokens, keeps the refresh token, and is one more step."""
     pool = pool_of()
     flow = signs_in(pool)
     old, requests = held(flow), sent(flow)
@@ -135,7 +135,7 @@ def test_rotation_brings_a_new_refresh_token_each_time(pool_of: PoolOf, signs_in
 
 
 def test_refresh_token_auth_sends_device_and_secret_hash(pool_of: PoolOf, signs_in: SignsIn) -> None:
-    """REFRESH_TOKEN_AUTH: DEVICE_KEY of the confirmed device, SECRET_HASH over the real name, not the alias."""
+    """REFRESH_TOKEN_AUTH sends DEVICE_KEY, and a SECRET_HASH of the real name instead of the alias."""
     pool = pool_of(client_secret=True, aliases=["email"], device=DeviceConfiguration())
     pool.add_user("grace", PASSWORD, email="grace@example.com")
     flow = signs_in(pool)
@@ -193,7 +193,7 @@ def test_a_refresh_needs_tokens(pool_of: PoolOf) -> None:
 
 
 def test_tokens_are_refreshed_before_they_expire(pool_of: PoolOf, signs_in: SignsIn) -> None:
-    """fresh_tokens() sends nothing while they are valid, and refreshes within a minute of their expiry."""
+    """fresh_tokens() sends nothing until one minute before the tokens expire."""
     pool = pool_of()
     clock: Any = pool.clock
     flow = signs_in(pool)
@@ -299,7 +299,7 @@ def test_a_lost_confirmation_can_be_repeated(
     signs_in: SignsIn,
     received: bool,  # noqa: FBT001 - a test's case
 ) -> None:
-    """No reply to ConfirmDevice, whether it was evaluated or not: repeated, it confirms the same device."""
+    """If the reply to ConfirmDevice is lost, repeating the request confirms the same device."""
     pool = pool_of(device=DeviceConfiguration(device_only_remembered_on_user_prompt=True))
     flow = signs_in(pool)
     events = flow.cognito.client.meta.events

@@ -87,7 +87,7 @@ def wrong(code: str) -> r.Code:
 
 @pytest.mark.parametrize("kind", ["plain", "async", "lambda"])
 def test_a_rotated_client_secret(pool: LocalPool, kind: str) -> None:
-    """A function as client_secret, async or not, is called before each request, outside of the loop's thread."""
+    """A client_secret function, async or not, is called before each request, off the loop's thread."""
     current = ["one"]
     threads = set()
 
@@ -133,7 +133,7 @@ class ReckonsOnTheLoop(ThreadPoolExecutor):
 
 
 async def greatest_gap(work: Awaitable[Any]) -> float:
-    """The most seconds of this thread's own time that go by between two ticks, while the work is done.
+    """Return the greatest CPU time of this thread between two ticks of the loop while work runs.
 
     Its own time, not the clock's: what other threads and other programs take is not the loop's fault.
     """
@@ -189,7 +189,7 @@ def one_power() -> float:
 
 
 def test_computations_and_calls_do_not_block_the_loop(without_mfa: LocalPool) -> None:
-    """Fifty sign-ins at once: no gap between two ticks is as long as half of their fifty SRP_A.
+    """Fifty sign-ins at once never block the loop for half as long as their SRP_A computations take.
 
     The watchdog is shown to bite: with the same arithmetic done on the loop the gap is above the bound.
     """
@@ -533,7 +533,7 @@ def test_two_hundred_sign_ins_at_once(web: ThreadServer) -> None:
 
 
 def test_a_lost_connection_leaves_the_sign_in_usable(web: ThreadServer) -> None:
-    """Over HTTP: ConnectionLost with the action WAIT, observers are notified, and the same answer succeeds later."""
+    """A lost connection over HTTP raises ConnectionLost with WAIT, and the same answer then succeeds."""
     seen: list[Observation] = []
 
     async def talk() -> None:

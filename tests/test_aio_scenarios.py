@@ -49,7 +49,7 @@ def in_the_sync_driver(scenario: Scenario, signing_key: RSAKey) -> list[Any]:
 def test_every_scenario_goes_the_same_way(
     scenario: Scenario, way: str, signing_key: RSAKey, run: Run, request: pytest.FixtureRequest
 ) -> None:
-    """State, history and actions are those of the sync driver; observers are told each step, in the loop's thread."""
+    """State, history, actions and observations are those of the sync driver."""
     seen: list[Observation] = []
     threads: set[str] = set()
 

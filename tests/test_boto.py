@@ -726,7 +726,7 @@ class Raw(BytesIO):
 
 
 def test_a_device_is_kept_if_only_remembering_it_fails(pool_of: PoolOf) -> None:
-    """ConfirmDevice succeeded and UpdateDeviceStatus failed: the device is there, and can be remembered later."""
+    """If only UpdateDeviceStatus fails, the device is confirmed and can be remembered later."""
     pool = pool_of(device=DeviceConfiguration(device_only_remembered_on_user_prompt=True))
     client = pool.client()
     cognito = Cognito(client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock)

@@ -89,7 +89,7 @@ PEERS: dict[str, Peer] = {
 
 @pytest.mark.parametrize("name", PEERS)
 def test_a_slow_key_server_is_abandoned_in_time(name: str) -> None:
-    """Headers, bodies, chunks and errors that never end; and no thread that reads from them stays."""
+    """A fetch of keys from a server that never finishes ends in time, and so does its thread."""
     begun, before = time.monotonic(), set(threading.enumerate())
     with peer(PEERS[name]) as (url, _):
         with pytest.raises(OSError, match=r"no complete answer within 0\.2 s|timed out|HTTP 500") as caught:
@@ -123,7 +123,7 @@ def test_a_document_that_is_too_large_is_refused(said: bytes, error: type[Except
 
 
 def test_a_call_that_hangs_does_not_keep_the_process() -> None:
-    """The caller goes on in time, and the interpreter ends though the thread still waits."""
+    """After a call that hangs, the caller continues in time and the process can end."""
     program = """
         import threading
         from authfsm.base.concurrency import OutOfTime, call_within

@@ -470,7 +470,7 @@ trees = st.recursive(
 
 
 def texts_of(tree: Any) -> list[str]:
-    """All texts and numbers of a tree, keys too."""
+    """Return all texts and numbers of a tree, including its keys."""
     if isinstance(tree, dict):
         return [
             each
@@ -483,7 +483,7 @@ def texts_of(tree: Any) -> list[str]:
 
 
 def shape_of(tree: Any) -> Any:
-    """A tree's structure: types, and how many members."""
+    """Return a tree's structure: types, and numbers of members."""
     if isinstance(tree, dict):
         return [shape_of(each) for each in tree.values()]
     if isinstance(tree, list):
@@ -640,7 +640,7 @@ def test_no_value_stays_in_a_map_of_the_customers_own() -> None:
 
 
 def leaves(tree: Any) -> list[Any]:
-    """All values of a tree."""
+    """Return all values of a tree."""
     if isinstance(tree, dict):
         return [each for value in tree.values() for each in leaves(value)]
     if isinstance(tree, list):
@@ -771,7 +771,7 @@ def test_the_vocabulary_has_what_botocore_has() -> None:
 
 
 def run(*args: str, text: str | bytes | None = None) -> Any:
-    """The command."""
+    """Run the command."""
     return CliRunner().invoke(app, ["capture", *args], input=text)
 
 
@@ -810,7 +810,7 @@ def test_compressed_and_in_utf_16(tmp_path: Path) -> None:
     ids=["binary", "encoding", "cut", "gzip"],
 )
 def test_the_command_writes_nothing_where_it_cannot_read(tmp_path: Path, data: bytes, why: str) -> None:
-    """Exit code 1, one line that says why, no file."""
+    """For unreadable input the command fails with one line and writes no file."""
     file, out = tmp_path / "file", tmp_path / "out"
     file.write_bytes(data)
     result = run(str(file), "-o", str(out))

@@ -206,7 +206,7 @@ FAULTS: Final = {
     "Exceeded daily email limit": Fault.OPERATOR,
     "Missing required parameter": Fault.CALLER,
 }
-"""Whose fault it was, where the text says so."""
+"""Whose fault an error is, where the captured text says so."""
 
 
 @pytest.mark.parametrize("row", of("error"))
@@ -232,7 +232,7 @@ def test_an_error_gets_its_recovery_action(row: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("row", of("error"))
 def test_an_error_as_it_is_on_the_wire(row: dict[str, Any]) -> None:
-    """An error in boto3's shape and in that of HTTP, with a namespace or without, is the same."""
+    """An error is parsed alike in boto3's shape and in that of HTTP, with or without a namespace."""
     expected = row["payload"].get("Error")
     code, text = (
         (expected["Code"], expected["Message"])
@@ -251,7 +251,7 @@ def test_an_error_as_it_is_on_the_wire(row: dict[str, Any]) -> None:
 
 
 def test_a_malformed_code_of_an_authenticator_may_be_tried_again() -> None:
-    """amplify-swift's suite: after InvalidParameterException the right code completes the set-up."""
+    """After InvalidParameterException the right code completes the set-up (amplify-swift's tests)."""
     text = (
         "1 validation error detected: Value '12' at 'userCode' failed to satisfy constraint: "
         "Member must satisfy regular expression pattern: [0-9]+"
@@ -312,7 +312,7 @@ POOLS, CLIENTS, MFA = (
 
 
 def client_of(pool: dict[str, Any]) -> dict[str, Any]:
-    """Return the first captured app client; without a pool id where the pool's description was cut."""
+    """Return the first captured app client; without a pool id if the description of its pool was cut."""
     client = CLIENTS[0]["UserPoolClient"]
     of_no_pool = {key: value for key, value in client.items() if key != "UserPoolId"}
     return {"UserPoolClient": client if "Id" in pool["UserPool"] else of_no_pool}
@@ -329,7 +329,7 @@ DESCRIPTIONS = [
 def test_a_description_goes_through_settings_and_pool(
     three: tuple[Any, Any, Any], signing_key: RSAKey
 ) -> None:
-    """It is read, a pool like it opens, and that pool describes itself as the captured one was described."""
+    """A captured description is read, and a local pool with its settings describes itself in the same way."""
     pool, client, mfa = three
     settings = PoolSettings.from_descriptions(pool, client, mfa)
     like = LocalPool.like(pool, client, mfa, key=signing_key)
@@ -359,7 +359,7 @@ NOT_GIVEN_BACK: Final = {
     "CreationDate": "a time, which boto3 gives as a datetime",
     "LastModifiedDate": "the same",
 }
-"""Members of a description that are others in a pool like it, and why."""
+"""Members of a description that differ in a local pool with the same settings, and the reason."""
 
 
 def covers(given: Any, captured: Any) -> bool:
@@ -376,7 +376,7 @@ def covers(given: Any, captured: Any) -> bool:
 
 @pytest.mark.parametrize("row", of("event"))
 def test_a_captured_event_is_checked(row: dict[str, Any], tmp_path: Path) -> None:
-    """`authfsm trace` reads it, finds the step that it shows, and no illegal step."""
+    """`authfsm trace` reads a captured event, finds its step, and finds no illegal step."""
     file = tmp_path / "trail.jsonl"
     file.write_text(json.dumps(row["payload"]) + "\n", encoding="utf-8")
 

@@ -48,7 +48,7 @@ def test_the_table_violates_no_invariant() -> None:
 
 @pytest.mark.parametrize("name", EXAMPLE_POOLS)
 def test_the_example_pools_violate_no_invariant(name: str) -> None:
-    """Nor does what the settings of the example pools leave of it."""
+    """Under the settings of the example pools, the table violates no invariant."""
     assert check(settings=EXAMPLE_POOLS[name][0], every=True) == ()
 
 

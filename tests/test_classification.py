@@ -1,4 +1,4 @@
-"""Which response a request carries: pool, recordings, random walker and request writers agree."""
+"""The response class of a request: pool, recordings, random walker and request writers agree on it."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ EVERY: Final[list[tuple[str, dict[str, Any]]]] = [
         )
     ),
 ]  # fmt: skip
-"""All combinations of what tells requests apart: of every flow, and of every challenge."""
+"""All combinations of the parameters that distinguish requests: of every flow, and of every challenge."""
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ class TestAsThePool:
 
     @pytest.mark.parametrize("fields", USER_AUTH, ids=str)
     def test_user_auth(self, pool: LocalPool, fields: dict[str, str]) -> None:
-        """Each of the 64 combinations of a session, a password, SRP_A and levels."""
+        """In 64 combinations of session, password, SRP_A and levels, pool and class agree."""
         request = begin("USER_AUTH", fields)
         kind, outcome = classify(BEGIN, request), reply_of(pool, BEGIN, request)
         unreachable = begin("USER_AUTH", {**fields, "TARGET_ACR_VALUES": "nowhere"})
@@ -159,7 +159,7 @@ class TestAsThePool:
 
     @pytest.mark.parametrize("fields", SELECT_CHALLENGE, ids=str)
     def test_select_challenge(self, pool: LocalPool, fields: dict[str, str]) -> None:
-        """Each of the 40 combinations: a secret counts only next to the ANSWER that names its factor."""
+        """In 40 combinations, a secret counts only with the ANSWER that names its factor."""
         session = pool.answer(
             BEGIN, {"ClientId": pool.client_id, **begin("USER_AUTH", {})}
         )["Session"]  # fmt: skip
@@ -266,7 +266,7 @@ class TestAbsence:
 
     @pytest.mark.parametrize("nothing", [None, ""])
     def test_absent_null_and_empty_are_equal(self, nothing: str | None) -> None:
-        """Each parameter of each request, null or empty, counts as missing."""
+        """A parameter that is null or empty counts as missing."""
         for operation, request in EVERY:
             where = "AuthParameters" if operation == BEGIN else "ChallengeResponses"
             for name in (*request[where], "PASSWORD", "SRP_A", "TARGET_ACR_VALUES", "ACCESS_TOKEN"):

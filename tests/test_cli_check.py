@@ -1,4 +1,4 @@
-"""`authfsm check` and `authfsm paths`: what they tell, in every form, and how they end."""
+"""`authfsm check` and `authfsm paths`: their output in every format, and their exit status."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from authfsm.protocol.states import State
 
 
 def run(*options: object) -> Result:
-    """The command line."""
+    """Run the command."""
     return CliRunner().invoke(app, list(map(str, options)), env={"COLUMNS": "200"})
 
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Mapping[str, Path]:
-    """The descriptions, saved."""
+    """Return a file with the descriptions."""
     paths = {}
     for name, descriptions in {**GALLERY, "wrong": EVERYTHING_WRONG}.items():
         paths[name] = tmp_path / f"{name}.json"
@@ -39,7 +39,7 @@ def saved(tmp_path: Path) -> Mapping[str, Path]:
 
 
 def test_the_table_is_checked() -> None:
-    """With no pool: every invariant, that it holds, and how much was looked at."""
+    """Without a pool, every invariant is listed as fulfilled, with the number of paths."""
     result = run("check")
 
     assert result.exit_code == 0
@@ -51,7 +51,7 @@ def test_the_table_is_checked() -> None:
 
 
 def test_a_broken_table_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """An invariant that is broken is printed with its path, drawn, and ends with 1."""
+    """A violated invariant is printed and drawn with its path, and the exit status is 1."""
     broken = with_transition(TABLE, State.START, UserSrpAuth, State.AUTHENTICATED)
     (fault,) = [each for each in checks.check(broken) if each.invariant.name == "first-factor"]
     monkeypatch.setattr(checks, "check", lambda: (fault,))
@@ -65,7 +65,7 @@ def test_a_broken_table_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 
 def test_findings_of_the_gallery(saved: Mapping[str, Path]) -> None:
-    """The gallery's pools have their findings; the strict one has none and ends with 0."""
+    """The example pools have their findings; the strict one has none, and exit status 0."""
     results = {name: run("check", "--settings", path) for name, path in saved.items()}
 
     assert {name: result.exit_code for name, result in results.items()} == {
@@ -96,7 +96,7 @@ def test_findings_of_the_gallery(saved: Mapping[str, Path]) -> None:
 def test_settings_in_any_unicode_encoding(
     encoding: str, form: str, saved: Mapping[str, Path], tmp_path: Path
 ) -> None:
-    """Windows PowerShell writes UTF-16: such a file has the findings of the same text in UTF-8, in each format."""
+    """A file in UTF-16, as Windows PowerShell writes it, has the same findings as in UTF-8."""
     text = saved["mfa_off"].read_text(encoding="utf-8")
     file = tmp_path / saved["mfa_off"].name
     file.write_bytes(text.encode(encoding))
@@ -117,7 +117,7 @@ def test_settings_in_any_unicode_encoding(
     ],
 )
 def test_what_is_a_failure(saved: Mapping[str, Path], name: str, fail_on: str, code: int) -> None:
-    """What is as bad as --fail-on, or worse, fails; what is not so bad is printed all the same."""
+    """Findings of the --fail-on severity or worse fail the command; others are only printed."""
     result = run("check", "--settings", saved[name], "--fail-on", fail_on)
 
     assert result.exit_code == code
@@ -125,7 +125,7 @@ def test_what_is_a_failure(saved: Mapping[str, Path], name: str, fail_on: str, c
 
 
 def test_json_and_sarif(saved: Mapping[str, Path], tmp_path: Path) -> None:
-    """For programs: JSON of the findings, or a SARIF log whose results lie in the saved file."""
+    """The findings can be written as JSON, or as a SARIF log with their lines in the saved file."""
     findings: list[Descriptions] = json.loads(
         run("check", "--settings", saved["mfa_off"], "-f", "json").stdout
     )
@@ -158,7 +158,7 @@ def test_json_and_sarif(saved: Mapping[str, Path], tmp_path: Path) -> None:
 
 
 def test_text_to_a_file_and_pictures(saved: Mapping[str, Path], tmp_path: Path) -> None:
-    """The text goes to a file as well, and each path is drawn."""
+    """The text can also be written to a file, and each path drawn."""
     out, folder = tmp_path / "review.txt", tmp_path / "deep" / "drawn"
     result = run("check", "--settings", saved["wrong"], "-o", out, "--diagram", folder)
 
@@ -169,7 +169,7 @@ def test_text_to_a_file_and_pictures(saved: Mapping[str, Path], tmp_path: Path) 
 
 
 def test_a_real_pool(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pool is described by AWS: here, by a local one."""
+    """A pool can be described by AWS; here a local pool answers."""
     pool = LocalPool.like(*EVERYTHING_WRONG.values())
     asked: list[Any] = []
     client = pool.client()  # it is made by a session, too: before that is another
@@ -199,14 +199,14 @@ def test_a_real_pool(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_called_wrongly(options: list[str], words: str) -> None:
-    """One line says what is wrong, and the exit code is 2."""
+    """Wrong usage is one line that says what is wrong, and exit status 2."""
     result = run("check", *options)
 
     assert (result.exit_code, result.stderr) == (2, f"authfsm check: {words}\n")
 
 
 def test_what_cannot_be_read_or_written(tmp_path: Path, saved: Mapping[str, Path]) -> None:
-    """A file that is not there, or says what AWS never says, or cannot be written, is reported in one line."""
+    """A missing, invalid or unwritable file is reported in one line."""
     none = run("check", "--settings", tmp_path / "none.json")
     assert (none.exit_code, len(none.stderr.splitlines())) == (1, 1)
     odd = tmp_path / "odd.json"
@@ -221,7 +221,7 @@ def test_what_cannot_be_read_or_written(tmp_path: Path, saved: Mapping[str, Path
 
 
 def test_the_ways_of_a_pool(saved: Mapping[str, Path]) -> None:
-    """Every way is a line, and they are counted."""
+    """Every path is a line, and the paths are counted."""
     result = run("paths", "--settings", saved["mfa_off"])
 
     assert result.exit_code == 0
@@ -234,7 +234,7 @@ def test_the_ways_of_a_pool(saved: Mapping[str, Path]) -> None:
 
 
 def test_which_ways(saved: Mapping[str, Path]) -> None:
-    """The shortest, the longest, those through a state, those in doubt; as many as are wanted."""
+    """Options select the shortest or longest paths, those through a state or uncertain ones, and a number."""
     optional = ("paths", "--settings", saved["mfa_optional"])
     sms = run(*optional, "--through", "sms_mfa", "--limit", 2).stdout.splitlines()
     assert [*sms[:1], sms[-1]] == [
@@ -252,7 +252,7 @@ def test_which_ways(saved: Mapping[str, Path]) -> None:
 
 
 def test_what_changes(saved: Mapping[str, Path]) -> None:
-    """From one description to another: what is gained, what is lost."""
+    """Between two descriptions, the new and the missing paths are listed."""
     diff = ("paths", "--diff", saved["mfa_off"], saved["mfa_required"])
 
     assert run(*diff).stdout.splitlines()[-1] == "4 gained, 2 lost."
@@ -270,7 +270,7 @@ def test_what_changes(saved: Mapping[str, Path]) -> None:
     ],
 )
 def test_paths_called_wrongly(options: list[str], words: str) -> None:
-    """One line says what is wrong, and the exit code is 2."""
+    """Wrong usage of `paths` is one line that says what is wrong, and exit status 2."""
     result = run("paths", *options)
 
     assert (result.exit_code, result.stderr) == (2, f"authfsm paths: {words}\n")

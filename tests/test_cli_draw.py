@@ -1,4 +1,4 @@
-"""`authfsm draw` draws what is asked, says where, and says in one line what to do where it can't."""
+"""`authfsm draw` draws the requested picture and names its file, or says in one line what to do."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ PASSWORD = "Correct-Horse-1"
 
 
 def draw(*options: object) -> Result:
-    """The command, in the current folder."""
+    """Run the command in the current folder."""
     return CliRunner().invoke(app, ["draw", *map(str, options)])
 
 
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder of its own, and no credentials."""
+    """Use a temporary folder, and no credentials."""
     monkeypatch.chdir(tmp_path)
     for name in [each for each in os.environ if each.startswith("AWS_")]:
         monkeypatch.delenv(name)
@@ -42,13 +42,13 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def texts(svg: Path) -> set[str]:
-    """The texts of a picture."""
+    """Return the texts of a picture."""
     root = ET.parse(svg).getroot()  # noqa: S314 -- our own
     return {"".join(each.itertext()).strip() for each in root.iter("{http://www.w3.org/2000/svg}text")}
 
 
 def one_line(result: Result, code: int, *words: str) -> None:
-    """It failed with this code, and with one line that has these words."""
+    """Check that the command failed with this status, and with one line that has these words."""
     assert result.exit_code == code, result.output
     assert result.stderr.count("\n") == 1
     assert result.stderr.startswith("authfsm draw: ")
@@ -61,7 +61,7 @@ def one_line(result: Result, code: int, *words: str) -> None:
 
 
 def test_with_no_option_the_whole_protocol() -> None:
-    """To protocol.svg, and it says so."""
+    """Without options the whole protocol is drawn to protocol.svg, and the output says so."""
     result = draw()
 
     assert result.exit_code == 0
@@ -70,7 +70,7 @@ def test_with_no_option_the_whole_protocol() -> None:
 
 
 def test_a_flow_and_a_state() -> None:
-    """Each by its name, to a file of its name; a state's case does not matter."""
+    """A flow or a state, in upper or lower case, is drawn to a file of its name."""
     assert draw("--flow", "USER_SRP_AUTH").stderr == "drew user_srp_auth.svg\n"
     assert "WEB_AUTHN" not in texts(Path("user_srp_auth.svg"))
     assert draw("--state", "sms_mfa").stderr == "drew sms_mfa.svg\n"
@@ -78,7 +78,7 @@ def test_a_flow_and_a_state() -> None:
 
 
 def test_failures_rulings_unfolded_and_themes() -> None:
-    """What is left out otherwise is there when it is asked for."""
+    """Options add failures, recovery actions, unfolded edges and other themes."""
     assert draw("--failures", "-o", "f.svg").exit_code == 0
     assert "FAILED" in texts(Path("f.svg"))
     assert draw("--actions", "-o", "r.dot").exit_code == 0
@@ -102,7 +102,7 @@ def test_failures_rulings_unfolded_and_themes() -> None:
     ],
 )
 def test_a_suffix_says_the_format(name: str, begins: bytes) -> None:
-    """Every format, with nothing installed but the package."""
+    """Each format is drawn without optional packages."""
     result = draw("--flow", "USER_SRP_AUTH", "-o", name)
 
     assert result.exit_code == 0, result.output
@@ -112,7 +112,7 @@ def test_a_suffix_says_the_format(name: str, begins: bytes) -> None:
 
 
 def test_pictures_need_no_system_dot(monkeypatch: pytest.MonkeyPatch) -> None:
-    """SVG and PNG are drawn where no `dot` is on the PATH."""
+    """SVG and PNG are drawn if no `dot` is on the PATH."""
     monkeypatch.setenv("PATH", "")
 
     assert draw("-o", "flow.svg", "-o", "flow.png").exit_code == 0
@@ -121,7 +121,7 @@ def test_pictures_need_no_system_dot(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_pdf_or_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the extra or a system's dot it is drawn; with neither one line names both."""
+    """PDF needs an extra or the system's dot; without both, one line names both."""
     assert draw("-o", "flow.pdf").exit_code == 0
     assert Path("flow.pdf").read_bytes().startswith(b"%PDF")
 
@@ -133,7 +133,7 @@ def test_pdf_or_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_engine_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One line says what to install; what needs no engine is drawn all the same."""
+    """Without a layout engine one line says what to install; formats that need none are drawn."""
     monkeypatch.setattr(shutil, "which", lambda cmd, **kw: None)
 
     one_line(draw(), 1, "pip install graphviz-pure", "dot")
@@ -143,7 +143,7 @@ def test_no_engine_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_engine_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The system's dot, and no other: if it isn't there, that is said."""
+    """The system's dot is used if an option asks for it; if it is missing, the command says so."""
     real = shutil.which
     monkeypatch.setattr(shutil, "which", lambda cmd, **kw: None if cmd == "dot" else real(cmd, **kw))
 
@@ -176,7 +176,7 @@ def steps() -> str:
 
 
 def test_a_walk_and_traffic(steps: str) -> None:
-    """A history is lit, many are counted."""
+    """One history is highlighted; several histories are counted."""
     Path("one.jsonl").write_text(steps, encoding="utf-8")
     Path("many.jsonl").write_text(steps * 3, encoding="utf-8")
 
@@ -188,7 +188,7 @@ def test_a_walk_and_traffic(steps: str) -> None:
 
 
 def test_a_sequence(steps: str) -> None:
-    """Person, app and Cognito, of a flow or of a walk."""
+    """A sequence diagram of a flow or of a history has the user, the app and Cognito."""
     Path("one.jsonl").write_text(steps, encoding="utf-8")
     assert draw("--sequence", "--flow", "USER_SRP_AUTH").stderr == "drew user_srp_auth.svg\n"
     assert any("InitiateAuth (USER_SRP_AUTH)" in text for text in texts(Path("user_srp_auth.svg")))
@@ -203,7 +203,7 @@ def test_a_sequence(steps: str) -> None:
 
 
 def test_a_picture_for_light_and_dark_pages() -> None:
-    """`--picture` writes both themes, and prints the HTML that shows the right one on GitHub."""
+    """`--picture` draws both themes, and prints the HTML that selects one on GitHub."""
     result = draw("--flow", "REFRESH_TOKEN", "--picture", "-o", "flow.svg")
     light, dark = (Path(f"flow-{theme}.svg").read_text(encoding="utf-8") for theme in ("light", "dark"))
     assert (LIGHT.text in light, DARK.text in dark, LIGHT.text in dark) == (True, True, False)
@@ -217,7 +217,7 @@ def test_a_picture_for_light_and_dark_pages() -> None:
 
 
 def test_a_picture_that_moves(steps: str) -> None:
-    """`--animated` moves a recorded sign-in; with `--picture` a still one is for readers who ask for reduced motion."""
+    """`--animated` animates a recorded sign-in; `--picture` adds a still image for reduced motion."""
     Path("one.jsonl").write_text(steps, encoding="utf-8")
     result = draw("--history", "one.jsonl", "--animated", "--picture", "-o", "walk.svg")
     moving = {
@@ -245,14 +245,14 @@ POOL: dict[str, Any] = {
 
 
 def saved(name: str, **changes: Any) -> Path:
-    """A saved description."""
+    """Return a file with a description."""
     descriptions = {part: {**POOL[part], **changes.get(part, {})} for part in POOL}
     Path(name).write_text(json.dumps(descriptions), encoding="utf-8")
     return Path(name)
 
 
 def test_saved_settings() -> None:
-    """What they rule out is left away, or faded with its reason."""
+    """Transitions that the settings forbid are omitted, or faded with their reason."""
     saved("a.json")
     assert draw("--settings", "a.json").stderr == "drew pool.svg\n"
     assert "SMS_MFA" not in texts(Path("pool.svg"))
@@ -263,14 +263,14 @@ def test_saved_settings() -> None:
 
 @pytest.mark.parametrize("whole", [POOL["UserPool"], {"UserPool": POOL["UserPool"]}])
 def test_a_bare_reply_will_do(whole: dict[str, Any]) -> None:
-    """What `aws cognito-idp describe-user-pool` prints, or the pool in it."""
+    """The output of `aws cognito-idp describe-user-pool`, or only the pool in it, is accepted."""
     Path("a.json").write_text(json.dumps(whole), encoding="utf-8")
 
     assert draw("--settings", "a.json").exit_code == 0
 
 
 def test_a_difference() -> None:
-    """What turns on and off between two files."""
+    """The transitions that appear and disappear between two files are marked."""
     on = {"MfaConfiguration": "ON"}
     saved("a.json")
     saved("b.json", UserPool=on, MfaConfig={**on, "SoftwareTokenMfaConfiguration": {"Enabled": True}})
@@ -297,7 +297,7 @@ def test_a_difference() -> None:
     ],
 )
 def test_what_is_no_description(text: str | None, words: str) -> None:
-    """One line says what is wrong with the file."""
+    """For a file that is no description, one line says what is wrong."""
     if text is not None:
         Path("a.json").write_text(text, encoding="utf-8")
 
@@ -305,14 +305,14 @@ def test_what_is_no_description(text: str | None, words: str) -> None:
 
 
 class PoolSession:
-    """What a `cognito-idp` client is asked, and says."""
+    """A session and `cognito-idp` client that records requests and has fixed replies."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
         self.calls: list[Any] = []
 
     def __call__(self, *_: Any, **options: Any) -> Any:
-        """It is its own session and its own client."""
+        """Return itself, as session and as client."""
         self.calls.append(options)
         return self
 
@@ -325,20 +325,20 @@ class PoolSession:
         return {part: POOL[part]} if part != "MfaConfig" else POOL[part]
 
     def describe_user_pool(self, **named: Any) -> Any:
-        """The pool."""
+        """Return the pool."""
         return self._say("UserPool", **named)
 
     def describe_user_pool_client(self, **named: Any) -> Any:
-        """The app client, with its secret."""
+        """Return the app client, with its secret."""
         return self._say("UserPoolClient", **named)
 
     def get_user_pool_mfa_config(self, **named: Any) -> Any:
-        """Its MFA."""
+        """Return the MFA settings."""
         return self._say("MfaConfig", **named)
 
 
 def test_a_real_pool_is_described_and_saved(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By three Describe operations, in the region that its id names; saved without the client's secret."""
+    """Three operations describe a pool in its region; the saved file has no client secret."""
     session = PoolSession()
     monkeypatch.setattr(boto3.session, "Session", session)
     result = draw(
@@ -358,7 +358,7 @@ def test_a_real_pool_is_described_and_saved(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_local_pool_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any endpoint that speaks Cognito's protocol will do: the local pool's own client, for one."""
+    """A pool at any endpoint can be described, for example a local pool."""
     pool = LocalPool(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
     client = pool.client()
     session = PoolSession()
@@ -371,7 +371,7 @@ def test_a_local_pool_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def refused(code: str) -> Exception:
-    """A ClientError."""
+    """Return a ClientError."""
     from botocore.exceptions import ClientError  # noqa: PLC0415 -- only here
 
     return ClientError({"Error": {"Code": code, "Message": "no"}}, "DescribeUserPool")
@@ -388,21 +388,21 @@ def refused(code: str) -> Exception:
     ],
 )
 def test_aws_refuses(monkeypatch: pytest.MonkeyPatch, code: str, words: list[str]) -> None:
-    """One line says what to grant, or what to do: for access denied, the three IAM actions."""
+    """If AWS refuses, one line says what to do; for access denied it names the three IAM actions."""
     monkeypatch.setattr(boto3.session, "Session", PoolSession(refused(code)))
 
     one_line(draw("--pool-id", "eu-west-1_x"), 1, *words)
 
 
 def test_no_credentials_no_profile_no_network() -> None:
-    """One line each, that says what to do."""
+    """Without credentials, profile or network, one line says what to do."""
     one_line(draw("--pool-id", "abc"), 1, "eu-west-1_AbCdEfGhI", "abc")
     one_line(draw("--pool-id", "eu-west-1_x"), 1, "aws configure", "AWS_PROFILE", "--settings")
     one_line(draw("--pool-id", "eu-west-1_x", "--profile", "nope"), 1, "nope", "aws configure list-profiles")
 
 
 def test_an_endpoint_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is named."""
+    """An endpoint that does not answer is named."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
@@ -414,7 +414,7 @@ def test_an_endpoint_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_the_page_to_explore() -> None:
-    """One file, and no picture beside it unless one is asked for too."""
+    """`--html` writes one file, and a picture only if it is requested too."""
     saved("a.json")
     assert draw("--html", "flow.html").stderr == "drew flow.html\n"
     assert draw("--html", "mine.html", "--settings", "a.json").stderr == "drew mine.html\n"
@@ -445,16 +445,16 @@ def test_the_page_to_explore() -> None:
     ],
 )
 def test_called_wrongly(options: tuple[str, ...], words: tuple[str, ...]) -> None:
-    """One line says what there is instead; exit code 2."""
+    """Wrong usage is one line with the possible values, and exit status 2."""
     one_line(draw(*options), 2, *words)
 
 
 def test_a_folder_that_is_not_there() -> None:
-    """One line; exit code 1."""
+    """A missing folder is one line, and exit status 1."""
     one_line(draw("-o", "nowhere/flow.svg"), 1, "nowhere/flow.svg", "No such file or directory")
 
 
 def test_help_tells_the_exit_codes() -> None:
-    """They are documented where people look."""
+    """`--help` describes the exit status."""
     for command in ("draw", "explain"):
         assert "Exit status" in CliRunner().invoke(app, [command, "--help"]).stdout

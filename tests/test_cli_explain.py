@@ -1,4 +1,4 @@
-"""`authfsm explain` tells what is known of every name, and of what errors say; and what comes near what it doesn't know."""
+"""`authfsm explain` shows what is known about a name or an error text, and suggests similar names."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def explained(name: str) -> str:
 
 
 def facts(name: str) -> list[dict[str, Any]]:
-    """The same as JSON."""
+    """Return the explanation as JSON."""
     result = CliRunner().invoke(app, ["explain", name, "--json"])
     assert result.exit_code == 0
     found: list[dict[str, Any]] = json.loads(result.stdout)
@@ -44,7 +44,7 @@ def facts(name: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("state", State)
 def test_a_state(state: State) -> None:
-    """What it means, AWS's page, what it carries and takes, by which request, and where each response leads."""
+    """A state has its meaning, AWS's page, its members, and its responses with requests and next states."""
     text = explained(state)
 
     assert state.meaning in text
@@ -60,7 +60,10 @@ def test_a_state(state: State) -> None:
 
 @pytest.mark.parametrize("response", RESPONSES.values(), ids=list(RESPONSES))
 def test_a_response(response: Any) -> None:
-    """What it is, its class and fields, and every state that takes it; by its trigger and by its class."""
+    """A response has its meaning, class and fields, and the states that accept it.
+
+    By trigger or class name.
+    """
     text = explained(response.trigger)
 
     headings = {line.strip() for line in text.splitlines()}
@@ -72,7 +75,7 @@ def test_a_response(response: Any) -> None:
 
 @pytest.mark.parametrize("flow", FLOWS)
 def test_a_flow(flow: str) -> None:
-    """What begins it, what it reaches, and the ExplicitAuthFlows that it needs."""
+    """A flow has the responses that begin it, the states that it reaches, and its ExplicitAuthFlows."""
     text = explained(flow)
 
     assert f"= {flow}" in text
@@ -82,7 +85,7 @@ def test_a_flow(flow: str) -> None:
 
 @pytest.mark.parametrize("code", ERROR_POLICY)
 def test_an_error(code: str) -> None:
-    """Every part of its message that tells has its action, its advice and its source."""
+    """Each part of an error's message that decides has its action, its advice and its source."""
     text = explained(code)
 
     for part, row in ERROR_POLICY[code].items():
@@ -93,7 +96,7 @@ def test_an_error(code: str) -> None:
 
 
 def test_each_message_part_is_understood() -> None:
-    """An error's text alone, or as boto3 words it, leads to its action."""
+    """The text of an error, alone or as boto3 formats it, leads to its action."""
     for code, rows in ERROR_POLICY.items():
         for part, row in rows.items():
             called = row.operation or "InitiateAuth"
@@ -109,7 +112,7 @@ def test_each_message_part_is_understood() -> None:
 
 
 def test_every_transition_is_explained_with_its_evidence() -> None:
-    """States tell every transition of the table, each with all that is known of it."""
+    """The states together show every transition of the table, with its evidence."""
     said = {
         (state, each.response, way.to.state, way.kind): {(k.confidence, k.when, k.source) for k in way.known}
         for state in State
@@ -124,7 +127,7 @@ def test_every_transition_is_explained_with_its_evidence() -> None:
 
 
 def test_what_a_challenge_carries_is_asked_of_its_reader() -> None:
-    """The proof by SRP needs its four parameters; a code's delivery may be left out."""
+    """The parameters that a challenge needs, and those it may lack, are those that its parser requires."""
     verifier = {each.name: each.when for each in about_state(State.PASSWORD_VERIFIER).carries}
     assert verifier == dict.fromkeys(("SALT", "SRP_B", "SECRET_BLOCK", "USER_ID_FOR_SRP"), "")
     sms = {each.name: each.when for each in about_state(State.SMS_MFA).carries}
@@ -146,7 +149,7 @@ def test_an_error_that_can_be_retried_stays_in_its_state() -> None:
 
 
 def test_when_a_parameter_is_sent() -> None:
-    """SECRET_HASH with a client secret, DEVICE_KEY on a remembered device, Session where there is one."""
+    """SECRET_HASH needs a client secret, DEVICE_KEY a remembered device, Session an earlier reply."""
     given = {
         each.name: each.when
         for each in request_shape(State.PASSWORD_VERIFIER, RESPONSES["srp_claim"]).parameters
@@ -165,7 +168,7 @@ def test_when_a_parameter_is_sent() -> None:
 
 
 def test_what_rules_out() -> None:
-    """Settings that rule a state or a response out are named; for EMAIL_OTP role by role."""
+    """Settings that forbid a state or a response are listed; for EMAIL_OTP by role."""
     assert facts("SMS_MFA")[0]["ruled_out_by"] == [
         "MfaConfiguration is OFF",
         "SmsMfaConfiguration is not set",
@@ -176,7 +179,7 @@ def test_what_rules_out() -> None:
 
 
 def test_the_errors_of_an_operation_are_aws_own() -> None:
-    """The list of errors by operation is botocore's model's, for every error that is ruled."""
+    """The errors of an operation are those of botocore's model that have a rule."""
     model = botocore.session.get_session().get_service_model("cognito-idp")
     listed: dict[str, set[str]] = {}
     for operation in SIGN_IN_OPERATIONS:
@@ -203,19 +206,19 @@ def test_the_errors_of_an_operation_are_aws_own() -> None:
     ],
 )
 def test_a_name_as_it_is_spelt(name: str, kinds: list[str]) -> None:
-    """A name means what is spelt so; spelt loosely, whatever it may be."""
+    """A name that is spelt exactly has one meaning; otherwise all that may be meant are shown."""
     assert [each["kind"] for each in facts(name)] == kinds
 
 
 def test_every_name_is_explained() -> None:
-    """No name crashes."""
+    """Each known name has an explanation."""
     for name in known_names():
         assert explained(name).strip()
     assert len(known_names()) > 120
 
 
 def test_an_unknown_name() -> None:
-    """One line that names what comes nearest; exit code 1."""
+    """An unknown name is one line with the most similar names, and exit status 1."""
     result = CliRunner().invoke(app, ["explain", "SMSMFAA"])
     assert result.exit_code == 1
     assert result.stderr == "authfsm explain: 'SMSMFAA' is unknown; did you mean SMS_MFA?\n"
@@ -227,7 +230,7 @@ def test_an_unknown_name() -> None:
 
 
 def test_the_command_prints() -> None:
-    """On a terminal of eighty columns no line is longer than it but for addresses."""
+    """On a terminal of eighty columns no line is longer, except addresses."""
     result = CliRunner().invoke(app, ["explain", "MFA_SETUP"], env={"COLUMNS": "80"})
     lines = result.stdout.splitlines()
 

@@ -1,4 +1,4 @@
-"""An option that would do nothing is refused, and a command that could try nothing fails."""
+"""An option that would have no effect is refused, and a command that could check nothing fails."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ KEPT = {
 
 
 def run(*args: str) -> Any:
-    """A command."""
+    """Run a command."""
     return CliRunner().invoke(app, list(args), env={"COLUMNS": "300", "NO_COLOR": "1"})
 
 
 def test_every_option_of_a_picture_has_a_row() -> None:
-    """The rows below are all of the options that say what a picture shows."""
+    """The rows below name every option that decides what a picture shows."""
     assert VALUES.keys() == set(PICTURE_OPTIONS)
 
 
@@ -62,7 +62,7 @@ def test_a_page_refuses_what_it_does_not_heed(
 
 @pytest.mark.parametrize("name", set(VALUES) - {"flow", "history", "form", "theme", "label", "picture"})
 def test_a_sequence_refuses_what_it_does_not_heed(name: str) -> None:
-    """The same of `draw --sequence`."""
+    """`draw --sequence` with an option that it ignores is a usage error."""
     result = run("draw", "--sequence", "--flow", "USER_SRP_AUTH", *VALUES[name])
 
     assert (result.exit_code, "has no effect with --sequence" in result.stderr) == (2, True)
@@ -79,7 +79,7 @@ def test_a_sequence_refuses_what_it_does_not_heed(name: str) -> None:
 def test_output_that_cannot_be_written(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """A full disk behind standard output is one line and status 1 for every command, and no traceback."""
+    """If the disk behind standard output is full, each command fails with one line and status 1."""
     (tmp_path / "file").write_text("{}", encoding="utf-8")
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         monkeypatch.setattr(sys, "stdout", full)
@@ -116,7 +116,7 @@ def test_empty_file_name(name: str) -> None:
 
 
 class _Portal(BaseHTTPRequestHandler):
-    """Answers everything with a page, or leads elsewhere."""
+    """A server that answers each request with a page, or redirects it."""
 
     def _answer(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -129,11 +129,11 @@ class _Portal(BaseHTTPRequestHandler):
     do_GET = do_POST = _answer  # noqa: N815 - http.server's names
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class _Moved(_Portal):
-    """Leads everything to a page."""
+    """A server that redirects each request to a page."""
 
     def _answer(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -147,7 +147,7 @@ class _Moved(_Portal):
 
 @pytest.fixture(params=[_Portal, _Moved], ids=["a page", "a redirect"])
 def portal(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A captive portal."""
+    """Run a captive portal."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), request.param)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
@@ -158,7 +158,7 @@ def portal(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def test_an_endpoint_that_is_no_cognito_is_a_failure(portal: str) -> None:
-    """Where no rule could be tried, conform says so and fails; it does not report success."""
+    """If no rule could be checked, `conform` fails and says so."""
     result = run("conform", "--endpoint-url", portal, "--rule", "password.*", "-o", "-")
 
     assert result.exit_code != 0
@@ -167,7 +167,7 @@ def test_an_endpoint_that_is_no_cognito_is_a_failure(portal: str) -> None:
 
 
 def test_a_list_of_rules_takes_no_endpoint() -> None:
-    """`conform --list` tries nothing: an endpoint is refused."""
+    """`conform --list` with an endpoint is a usage error, because it checks nothing."""
     result = run("conform", "--list", "--endpoint-url", "http://127.0.0.1:1")
 
     assert (result.exit_code, "--endpoint-url has no effect with --list" in result.stderr) == (2, True)
@@ -233,7 +233,7 @@ CHANGES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         "validity": (("--sql", "duckdb"), ("--validity", "3")), "memory": (("e.jsonl",), ("--memory", "nonsense")),
     },
 }  # fmt: skip
-"""Of each option: a command line, and what it adds to it, which changes what the command does."""
+"""For each option: a command line, and the arguments with the option that change the command's result."""
 
 REFUSED = (
     ("signin", ("--local", "--client-id", "c"), "--client-id has no effect with --local"),
@@ -262,7 +262,7 @@ def parameters() -> set[tuple[str, str]]:
 
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with what the rows name; what a command asks the network for, or serves, it prints instead."""
+    """A folder with the files of the rows; network access and serving are replaced by printing."""
 
     def printed(*args: object, **options: object) -> Any:
         raise Failed(f"called with {args} {options}")
@@ -289,7 +289,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def done(folder: Path, *args: str) -> tuple[object, ...]:
-    """What a command does: its exit status, what it prints, and the files that it leaves."""
+    """Return the result of a command: its exit status, its output, and the files that it leaves."""
     before = set(folder.rglob("*"))
     result = run(*args)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
@@ -299,12 +299,12 @@ def done(folder: Path, *args: str) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_list_of_commands_repeats_their_help(name: str) -> None:
-    """What `authfsm --help` says of a command is the first sentence of its own help."""
+    """`authfsm --help` has the first sentence of each command's own help."""
     assert str(load_command(name).help).splitlines()[0] == COMMANDS[name]
 
 
 def test_every_option_has_a_row() -> None:
-    """A new option fails here until a row shows what it changes."""
+    """Each option has a row that shows what it changes."""
     assert {(command, name) for command, rows in CHANGES.items() for name in rows} == parameters()
 
 
@@ -312,7 +312,7 @@ def test_every_option_has_a_row() -> None:
     ("command", "name"), [(command, name) for command, rows in CHANGES.items() for name in rows]
 )
 def test_an_option_changes_what_its_command_does(command: str, name: str, files: Path) -> None:
-    """With the option the status, the output or the files are others than without it."""
+    """With the option, the status, the output or the files differ."""
     without, given = CHANGES[command][name]
 
     assert done(files, command, *without) != done(files, command, *without, *given)
@@ -379,7 +379,7 @@ def test_a_file_that_cannot_be_read_is_a_failure(
 
 @pytest.mark.parametrize("name", ["check", "paths", "conform", "demo"])
 def test_ctrl_c(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Ctrl-C is exit status 130, and no finding or failure of the command."""
+    """After Ctrl-C the exit status is 130, and nothing is reported as a finding or failure."""
 
     def interrupt(_: object) -> int:
         raise KeyboardInterrupt

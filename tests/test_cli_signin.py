@@ -1,4 +1,4 @@
-"""`authfsm signin` at a real terminal: the command itself, in a pseudo-terminal, answered as a person does.
+"""`authfsm signin` at a terminal: the command runs in a pseudo-terminal, and a simulated person answers.
 
 What it shows is kept whole, and searched for what must not be in it.
 """
@@ -40,7 +40,7 @@ AN_ESCAPE = re.compile(r"\x1b(\[[0-9;?]*[a-zA-Z]|\(B)")
 
 @define
 class Sitting:
-    """Somebody at a terminal, in front of the command.
+    """A person at a terminal with the command.
 
     Args:
         child: the command.
@@ -52,7 +52,7 @@ class Sitting:
 
     @property
     def seen(self) -> str:
-        """What it has written so far, as a person reads it."""
+        """Return the output so far, as a person reads it."""
         return AN_ESCAPE.sub("", self.output.getvalue()).replace("\r", "")
 
     def asked(self, question: str) -> None:
@@ -60,24 +60,24 @@ class Sitting:
         self.child.expect(f"{re.escape(question)}.*: (\\x1b\\[0m)?$")
 
     def types(self, question: str, answer: str) -> None:
-        """Wait for a question and answer it, to be seen."""
+        """Wait for a question and enter an answer that is shown."""
         self.asked(question)
         self.child.sendline(answer)
 
     def hides(self, question: str, answer: str) -> None:
-        """Wait for a question that hides its answer, and answer it."""
+        """Wait for a question whose answer is hidden, and enter it."""
         self.asked(question)
         assert self.child.waitnoecho(30), "the echo is still on"
         self.child.sendline(answer)
 
     def reads(self, pattern: str) -> str:
-        """What a line tells, waited for."""
+        """Wait for a line of output."""
         self.child.expect(pattern)
         found: str = self.child.match.group(1)
         return found
 
     def ends(self) -> int:
-        """The exit code, once it has ended; the echo is on again."""
+        """Return the exit status once the command has ended; the echo must be on again."""
         self.child.expect(pexpect.EOF)
         self.child.wait()
         return int(self.child.exitstatus)
@@ -87,7 +87,7 @@ class Sitting:
 def sitting(
     *options: str, width: int = 80, program: list[str] | None = None, **environment: str
 ) -> Iterator[Sitting]:
-    """Sit down in front of `authfsm signin`.
+    """Start `authfsm signin` in a terminal.
 
     Args:
         options: of the command.
@@ -116,19 +116,19 @@ def sitting(
 
 
 def _plain() -> dict[str, str]:
-    """This environment without what would answer for the person, or colour the answers."""
+    """Return this environment without the variables that answer questions or set colours."""
     ours = ("AUTHFSM_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "AWS_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**kept, "LC_ALL": "C.UTF-8", "AWS_EC2_METADATA_DISABLED": "true"}
 
 
 def at_pool(url: str, *options: str) -> list[str]:
-    """The options that name a served pool."""
+    """Return the options that name a served pool."""
     return ["--endpoint-url", url, "--client-id", CLIENT_ID, "--pool-id", POOL_ID, *options]
 
 
 def begins(person: Sitting) -> None:
-    """The usual name, the right password."""
+    """Enter the usual name and the right password."""
     person.types("User name", "")
     person.hides("Password of ada", PASSWORD)
 
@@ -137,7 +137,7 @@ def begins(person: Sitting) -> None:
 
 
 def test_a_code_by_sms_wrong_then_right() -> None:
-    """The story is told, the wrong code is refused and asked again, the path and the claims are shown."""
+    """Each step is described, a wrong code is refused and asked for again, and path and claims are shown."""
     with sitting("--local") as person:
         begins(person)
         code = person.reads(r"an SMS to \+15555550143: (\d{6})")
@@ -153,7 +153,7 @@ def test_a_code_by_sms_wrong_then_right() -> None:
 
 
 def test_a_code_by_e_mail() -> None:
-    """The medium and the masked address are said."""
+    """The prompt for a code names the medium and the masked address."""
     with sitting("--local", "email") as person:
         begins(person)
         code = person.reads(r"an e-mail to ada@example.com: (\d+)")
@@ -163,7 +163,7 @@ def test_a_code_by_e_mail() -> None:
 
 
 def test_a_code_of_the_authenticator_app() -> None:
-    """What the app would show is told, for there is no app; letters are no code, and are not sent."""
+    """With --local the app's code is printed; letters are refused as a code before anything is sent."""
     with sitting("--local", "totp") as person:
         begins(person)
         code = person.reads(r"app would show: (\d{6})")
@@ -176,7 +176,7 @@ def test_a_code_of_the_authenticator_app() -> None:
 
 
 def test_an_authenticator_app_is_enrolled() -> None:
-    """The key is shown with a warning, and its QR code; a wrong code shows neither again."""
+    """The key is shown once with a warning and its QR code, and not again after a wrong code."""
     with sitting("--local", "setup") as person:
         begins(person)
         key = person.reads(r"key\W.*?((?:[A-Z2-7]{4} ){7}[A-Z2-7]{4})").replace(" ", "")
@@ -193,7 +193,7 @@ def test_an_authenticator_app_is_enrolled() -> None:
 
 
 def test_a_temporary_password_is_replaced() -> None:
-    """Typed hidden, twice, and the same; one too weak is refused, and the attributes are kept."""
+    """A new password is entered hidden and twice; after a weak one the attributes are kept."""
     with sitting("--local", "new-password") as person:
         begins(person)
         person.hides("New password", "short")
@@ -213,7 +213,7 @@ def test_a_temporary_password_is_replaced() -> None:
 
 
 def test_a_first_factor_is_chosen_and_left_for_another() -> None:
-    """Numbered choices in plain words; from a code by SMS the person goes to a password."""
+    """First factors are numbered choices; the person changes from a code by SMS to a password."""
     with sitting("--local", "choice") as person:
         person.types("User name", "ada")
         person.types("How to sign in [1-4]", "7")
@@ -231,7 +231,7 @@ def test_a_first_factor_is_chosen_and_left_for_another() -> None:
 
 
 def test_a_second_factor_is_chosen() -> None:
-    """SELECT_MFA_TYPE in plain words."""
+    """SELECT_MFA_TYPE offers the second factors in plain words."""
     with sitting("--local", "mfa-choice") as person:
         begins(person)
         person.child.expect("A code of your authenticator app")
@@ -242,7 +242,7 @@ def test_a_second_factor_is_chosen() -> None:
 
 
 def test_a_riddle_answered_in_the_open_and_hidden() -> None:
-    """The public parameters are shown; an empty line asks for the answer hidden."""
+    """Public parameters are shown; after an empty line the answer is entered hidden."""
     with sitting("--local", "custom") as person:
         person.types("User name", "")
         person.child.expect("Up, but never down")
@@ -254,7 +254,7 @@ def test_a_riddle_answered_in_the_open_and_hidden() -> None:
 
 
 def test_a_passkey_is_for_browsers() -> None:
-    """WEB_AUTHN is not offered where there is a choice; asked for at once, it is left for another factor."""
+    """WEB_AUTHN is not offered as a choice; if Cognito issues it, the person can change to another factor."""
     with sitting("--local", "passkey", "--preferred", "WEB_AUTHN") as person:
         person.types("User name", "")
         person.child.expect("a terminal does not have")
@@ -266,7 +266,7 @@ def test_a_passkey_is_for_browsers() -> None:
 
 
 def test_a_device_is_remembered_and_stands_for_the_code() -> None:
-    """After the first sign-in the device is kept, and the second needs no code."""
+    """After the first sign-in the device is stored, and the second sign-in needs no code."""
     with sitting("--local", "device") as person:
         begins(person)
         code = person.reads(r"an SMS to \+15555550143: (\d{6})")
@@ -284,7 +284,7 @@ def _joined(text: str) -> str:
 
 
 def test_a_challenge_of_an_unknown_name() -> None:
-    """The command names it, asks for its fields, and offers to start again after the refusal."""
+    """An unknown challenge is named, its fields are asked for, and a refusal offers to start again."""
     with sitting("--local", "other") as person:
         person.types("User name", "")
         person.child.expect("know the challenge CAPTCHA_CHALLENGE")
@@ -304,7 +304,7 @@ def test_a_challenge_of_an_unknown_name() -> None:
 
 
 def test_a_wrong_password_can_be_typed_three_times() -> None:
-    """The name is kept, the password is asked for again at once; after three it is over, with 1."""
+    """After a wrong password only the password is asked for; the third one ends with status 1."""
     with sitting("--local") as person:
         person.types("User name", "ada")
         for _ in range(3):
@@ -323,7 +323,7 @@ def test_a_wrong_password_can_be_typed_three_times() -> None:
     ],
 )
 def test_what_must_be_done_elsewhere_first(trial: str, code: ExitStatus, message: str) -> None:
-    """The command line that does it is told, and the exit code is its own."""
+    """If something must be done first, its command line is shown, and the exit status is its own."""
     with sitting("--local", trial) as person:
         begins(person)
 
@@ -332,7 +332,7 @@ def test_what_must_be_done_elsewhere_first(trial: str, code: ExitStatus, message
 
 
 def test_an_app_client_with_a_secret_asks_for_it() -> None:
-    """Cognito wants SECRET_HASH: the secret is asked for, hidden, and the sign-in begins anew.
+    """If Cognito requires SECRET_HASH, the secret is asked for and the sign-in begins again.
 
     So are the pool and the client, where no option names them.
     """
@@ -361,7 +361,7 @@ QUESTIONS = [("User name", ""), ("Password of ada", PASSWORD), ("Code sent by SM
 @pytest.mark.parametrize("at", range(len(QUESTIONS)), ids=[each for each, _ in QUESTIONS])
 @pytest.mark.parametrize("how", ["Ctrl-C", "Ctrl-D"])
 def test_leaving_at_any_prompt(at: int, how: str) -> None:
-    """The exit code is 130, the terminal is as it was found, no token and no traceback is shown."""
+    """Leaving at any prompt ends with 130, restores the terminal, and shows no token or traceback."""
     with sitting("--local") as person:
         before = termios.tcgetattr(person.child.child_fd)
         for question, answer in QUESTIONS[:at]:
@@ -395,7 +395,7 @@ def test_a_signal_at_a_hidden_prompt() -> None:
 
 
 def test_ctrl_c_while_cognito_is_silent() -> None:
-    """A request that is never answered is given up at once; the cursor that the spinner hid is back.
+    """Ctrl-C ends a request without a reply at once, and restores the cursor.
 
     What is typed meanwhile, a password say, is not shown; afterwards the terminal is as it was.
     """
@@ -420,7 +420,7 @@ def test_ctrl_c_while_cognito_is_silent() -> None:
 
 
 def test_tokens_are_not_shown_unasked() -> None:
-    """--json on a terminal is refused before anything is asked; with --show-tokens it is obeyed."""
+    """--json on a terminal is refused before any question, unless --show-tokens is given."""
     with sitting("--local", "password", "--json") as person:
         assert person.ends() == ExitStatus.MISUSED
         assert "--show-tokens" in person.seen
@@ -432,7 +432,7 @@ def test_tokens_are_not_shown_unasked() -> None:
 
 
 def test_tokens_are_piped(tmp_path: Path) -> None:
-    """With --json in a pipe the prompts stay on the terminal, and the pipe has JSON and nothing else."""
+    """With --json in a pipe, the prompts are on the terminal and the pipe has only JSON."""
     piped = tmp_path / "piped.json"
     script = f"{sys.executable} -m authfsm signin --local password --json | cat > {piped}"
     with sitting(program=["sh", "-c", script]) as person:
@@ -455,7 +455,7 @@ def test_tokens_are_piped(tmp_path: Path) -> None:
 
 
 def test_no_colour_where_none_is_wanted() -> None:
-    """With NO_COLOR there is no colour, not in the QR code either; what is bold stays bold."""
+    """With NO_COLOR there is no colour, not even in the QR code; bold text stays bold."""
     with sitting("--local", "setup", NO_COLOR="1") as person:
         begins(person)
         person.asked("Code that the app shows now")
@@ -464,7 +464,7 @@ def test_no_colour_where_none_is_wanted() -> None:
 
 
 def test_a_terminal_of_ascii_alone() -> None:
-    """Signs, frame and path are ASCII, and in place of the QR code there is the address that it would hold."""
+    """On an ASCII terminal the output is ASCII, and an address replaces the QR code."""
     with sitting("--local", "setup", PYTHONIOENCODING="ascii") as person:
         begins(person)
         person.asked("Code that the app shows now")
@@ -476,7 +476,7 @@ def test_a_terminal_of_ascii_alone() -> None:
 
 
 def test_a_narrow_terminal() -> None:
-    """In forty columns no line of a sign-in is longer than that, but for the prompts, which wrap."""
+    """In forty columns no line is longer, except prompts, which wrap."""
     with sitting("--local", width=40) as person:
         begins(person)
         person.asked("Code sent by SMS")
@@ -489,7 +489,7 @@ def test_a_narrow_terminal() -> None:
 
 
 def test_help_names_every_trial_and_exit_status() -> None:
-    """--help names each of them, and every exit code."""
+    """--help names every example of --local and every exit status."""
     help_ = subprocess.run(
         [sys.executable, "-m", "authfsm", "signin", "--help"],
         check=True, capture_output=True, text=True, env={**_plain(), "COLUMNS": "200"},

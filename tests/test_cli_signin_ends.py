@@ -1,4 +1,4 @@
-"""`authfsm signin` where nobody is at a terminal, and how it ends: each end has its exit code.
+"""`authfsm signin` without a terminal, and its exit status for each way to end.
 
 The pool is served over HTTP and reached by the command's own boto3 client.
 """
@@ -41,7 +41,7 @@ ADA = {"username": "ada", "password": PASSWORD, "groups": ["pioneers"]}
 
 @define
 class Ran:
-    """What a run of the command came to.
+    """The result of a run of the command.
 
     Args:
         code: its exit code.
@@ -55,7 +55,7 @@ class Ran:
 
 
 def ran(*options: str, lines: str = "", **environment: str) -> Ran:
-    """Run the command with nobody at a terminal.
+    """Run the command without a terminal.
 
     Args:
         options: of the command.
@@ -69,13 +69,13 @@ def ran(*options: str, lines: str = "", **environment: str) -> Ran:
 
 
 def at(url: str, *options: str) -> list[str]:
-    """The options that name a served pool and ada, her answers coming by standard input."""
+    """Return the options for a served pool and its user ada, with answers on standard input."""
     named = ["--endpoint-url", url, "--client-id", CLIENT_ID, "--pool-id", POOL_ID, "--username", "ada"]
     return [*named, "--no-remember", "--password-stdin", *options]
 
 
 def tokens_of(out: str) -> dict[str, Any]:
-    """The tokens that were printed."""
+    """Return the tokens that were printed."""
     found: dict[str, Any] = json.loads(out)
     return found
 
@@ -84,7 +84,7 @@ def tokens_of(out: str) -> dict[str, Any]:
 
 
 def test_a_password_and_a_code_by_standard_input() -> None:
-    """The first line is the password, the next the code; standard output has the tokens alone."""
+    """The first line is the password, the next the code; standard output has only the tokens."""
     with serve_in_thread(
         mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], users=[{**ADA, "totp_secret": KEY}]
     ) as pool:
@@ -102,7 +102,7 @@ def test_a_password_and_a_code_by_standard_input() -> None:
 
 
 def test_everything_by_the_environment() -> None:
-    """In a pipeline the environment says who signs in to what; nothing is read, nothing is asked."""
+    """In a pipeline the environment has user and pool; nothing is read or asked."""
     with serve_in_thread(users=[ADA]) as pool:
         seen = ran(
             "--json",
@@ -118,7 +118,7 @@ def test_everything_by_the_environment() -> None:
 
 
 def test_a_client_secret_by_the_environment() -> None:
-    """AUTHFSM_CLIENT_SECRET is enough; without it the call must be mended, and says how."""
+    """AUTHFSM_CLIENT_SECRET is used; without it the command fails and says what to do."""
     hidden = "p" * 51
     with serve_in_thread(client_secret=hidden, users=[ADA]) as pool:
         good = ran(*at(pool.url), lines=PASSWORD, AUTHFSM_CLIENT_SECRET=hidden)
@@ -131,7 +131,7 @@ def test_a_client_secret_by_the_environment() -> None:
 
 
 def test_without_tokens_asked_for_standard_output_is_empty() -> None:
-    """Everything for people goes to standard error; no token goes anywhere."""
+    """Text for people goes to standard error, and no token is printed."""
     with serve_in_thread(users=[ADA]) as pool:
         seen = ran(*at(pool.url), lines=PASSWORD)
 
@@ -141,7 +141,7 @@ def test_without_tokens_asked_for_standard_output_is_empty() -> None:
 
 @pytest.mark.parametrize("flow", ["USER_SRP_AUTH", "USER_PASSWORD_AUTH", "USER_AUTH"])
 def test_each_flow_with_a_password(flow: str) -> None:
-    """By SRP, in clear, and by choice: there a line chooses, by its name, and the next is the password."""
+    """A password works by SRP, in clear, and by choice, where a line names the choice."""
     with serve_in_thread(users=[ADA]) as pool:
         lines = f"PASSWORD_SRP\n{PASSWORD}\n" if flow == "USER_AUTH" else PASSWORD
         seen = ran(*at(pool.url, "--flow", flow), lines=lines)
@@ -151,7 +151,7 @@ def test_each_flow_with_a_password(flow: str) -> None:
 
 @pytest.mark.parametrize("flow", ["USER_SRP_AUTH", "ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH"])
 def test_an_administrator(flow: str) -> None:
-    """The administrators' operations go out signed; without credentials nothing goes out."""
+    """Operations of administrators are signed; without credentials nothing is sent."""
     keys = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
     none = {"AWS_SHARED_CREDENTIALS_FILE": "/nowhere", "AWS_CONFIG_FILE": "/nowhere"}
     with serve_in_thread(users=[ADA]) as pool:
@@ -167,7 +167,7 @@ def test_an_administrator(flow: str) -> None:
 
 
 def test_the_first_line_of_a_pipe_is_never_the_user_name() -> None:
-    """Without --username nothing is sent, and the password, the first line, is not shown."""
+    """Without --username nothing is sent, and the first line, a password, is not shown."""
     with serve_in_thread(users=[ADA]) as pool:
         options = [each for each in at(pool.url) if each not in {"--username", "ada"}]
         seen = ran(*options, lines=f"{PASSWORD}\n{PASSWORD}\n")
@@ -186,7 +186,7 @@ def test_the_user_of_an_example_is_known_to_a_pipe() -> None:
 
 
 def test_nothing_is_asked_of_a_pipe() -> None:
-    """Without a terminal, and without --password-stdin, no password is read: it says what to do, with 2."""
+    """Without a terminal and --password-stdin no password is read; exit status 2 and what to do."""
     with serve_in_thread(users=[ADA]) as pool:
         options = [each for each in at(pool.url) if each != "--password-stdin"]
         seen = ran(*options, lines=f"{PASSWORD}\n")
@@ -212,7 +212,7 @@ def test_nothing_is_asked_of_a_pipe() -> None:
     ],
 )  # fmt: skip
 def test_called_wrongly(options: list[str], message: str) -> None:
-    """The exit code is 2, one line says why, and nothing was asked before."""
+    """Wrong usage is one line and exit status 2, before any question."""
     seen = ran(*options)
 
     assert (seen.code, seen.out) == (ExitStatus.MISUSED, "")
@@ -232,7 +232,7 @@ def test_called_wrongly(options: list[str], message: str) -> None:
     ],
 )
 def test_refused(user: dict[str, Any], lines: str, code: ExitStatus, message: str) -> None:
-    """Whose fault it was, and what to do next, is the exit code; no password is told."""
+    """A refusal's exit status says whose fault it is; no password is shown."""
     with serve_in_thread(users=[{**ADA, **user}]) as pool:
         seen = ran(*at(pool.url), lines=lines)
 
@@ -242,7 +242,7 @@ def test_refused(user: dict[str, Any], lines: str, code: ExitStatus, message: st
 
 
 def test_a_wrong_code_and_no_other() -> None:
-    """A refused line of standard input is followed by the next; when there is none, it was refused: 1."""
+    """After a refused line the next one is used; without one, the exit status is 1."""
     with serve_in_thread(
         mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], users=[{**ADA, "totp_secret": KEY}]
     ) as pool:
@@ -254,7 +254,7 @@ def test_a_wrong_code_and_no_other() -> None:
 
 
 def test_a_flow_that_is_not_allowed() -> None:
-    """The app client must be mended: 5."""
+    """If the app client's settings must be changed, the exit status is 5."""
     with serve_in_thread(explicit_auth_flows=["ALLOW_USER_SRP_AUTH"], users=[ADA]) as pool:
         seen = ran(*at(pool.url, "--flow", "USER_PASSWORD_AUTH"), lines=PASSWORD)
 
@@ -263,7 +263,7 @@ def test_a_flow_that_is_not_allowed() -> None:
 
 
 def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A request without a reply is sent again after a while, and then the network has failed: 4."""
+    """A request without a reply is sent again later; then the exit status is 4."""
     monkeypatch.setattr("authfsm.cli.signin.session._WAITS", (0.01, 0.02))
 
     seen = ran(*at("http://127.0.0.1:1"), lines=PASSWORD)
@@ -274,13 +274,13 @@ def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Throttle(BaseHTTPRequestHandler):
-    """In front of a pool: the first requests are too many, the others go through."""
+    """A proxy that refuses the first requests as too many."""
 
     pool: ClassVar[str] = ""
     refuse: ClassVar[int] = 0
 
     def do_POST(self) -> None:
-        """Refuse, or pass on."""
+        """Refuse a request, or forward it."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if type(self).refuse > 0:
             type(self).refuse -= 1
@@ -298,12 +298,12 @@ class Throttle(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Nothing is logged."""
+        """Log nothing."""
 
 
 @contextmanager
 def throttled(pool: str, refuse: int) -> Iterator[str]:
-    """A pool that finds the first requests too many."""
+    """Run a pool behind a `Throttle`."""
     kind = type("Here", (Throttle,), {"pool": pool, "refuse": refuse})
     server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
@@ -317,7 +317,7 @@ def throttled(pool: str, refuse: int) -> Iterator[str]:
 
 
 def test_too_many_requests_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Throttled twice, it waits twice and signs in; throttled for ever, it ends with 3."""
+    """The command waits after each throttled request and signs in; if it never ends, the exit status is 3."""
     monkeypatch.setattr("authfsm.cli.signin.session._WAITS", (0.01, 0.02, 0.04))
     monkeypatch.setattr("authfsm.protocol.errors.Refused.retry_after", None)
     with serve_in_thread(users=[ADA]) as pool:
@@ -345,7 +345,7 @@ def test_too_many_requests_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> No
     ],
 )
 def test_the_exit_code_of_a_ruling(action: RecoveryAction, fault: Fault, code: ExitStatus) -> None:
-    """What is to be done decides, else whose fault it was."""
+    """The exit status follows from the recovery action, else from the fault."""
     error = AuthfsmError("no", action=action)
     error.fault = fault
 
@@ -353,7 +353,7 @@ def test_the_exit_code_of_a_ruling(action: RecoveryAction, fault: Fault, code: E
 
 
 def test_the_exit_code_of_an_error_without_a_ruling() -> None:
-    """The fault of its class."""
+    """Without a recovery action, the exit status follows from the error's class."""
     assert exit_of(OperatorError("no")) is ExitStatus.MISCONFIGURED
 
 
@@ -361,7 +361,7 @@ def test_the_exit_code_of_an_error_without_a_ruling() -> None:
 
 
 def walk(pool: LocalPool, lines: PipedInput, opening: SignInStart) -> tuple[ExitStatus, str]:
-    """A sign-in in this process, and what it showed."""
+    """Sign in within this process, and return the flow and the output."""
     file = StringIO()
     screen = Screen(Console(file=file, width=200, highlight=False, markup=False))
     signing_in = SignInSession(
@@ -381,7 +381,7 @@ def walk(pool: LocalPool, lines: PipedInput, opening: SignInStart) -> tuple[Exit
 
 
 def test_an_enrolment_without_qr_codes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without segno the key and the otpauth address are shown, and what to install."""
+    """Without segno the key and the otpauth address are shown, and how to install segno."""
     monkeypatch.setitem(sys.modules, "segno", None)
     pool = LocalPool(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
     pool.add_user("ada", PASSWORD)
@@ -395,7 +395,7 @@ def test_an_enrolment_without_qr_codes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_expired_session() -> None:
-    """Four minutes at the code's prompt are too long: 3."""
+    """After four minutes at the prompt for a code, the exit status is 3."""
     clock = ManualClock()
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], clock=clock)
     pool.add_user("ada", PASSWORD, phone_number="+15555550143")
@@ -412,7 +412,7 @@ def test_an_expired_session() -> None:
 
 
 def test_a_lock_out() -> None:
-    """After too many wrong passwords the right one is refused for a while: 3."""
+    """If the user is locked out, the exit status is 3."""
     pool = LocalPool(clock=ManualClock())
     pool.add_user("ada", PASSWORD)
     for _ in range(6):
@@ -425,7 +425,7 @@ def test_a_lock_out() -> None:
 
 
 def test_a_pool_does_not_steer_the_terminal() -> None:
-    """What a pool says is shown without its control characters, and without rich's markup taking effect."""
+    """Texts of a pool are shown without control characters and without rich's markup."""
     evil = "\x1b]0;owned\x07\x1b[2J[red]riddle[/red]\r\n\x9b31m\u202e"
 
     def define(event: dict[str, Any]) -> dict[str, Any]:
@@ -446,7 +446,7 @@ def test_a_pool_does_not_steer_the_terminal() -> None:
 
 
 def test_the_flow_is_given_up_where_it_ends_without_tokens() -> None:
-    """Whatever ends the command, the attempt keeps neither password nor session."""
+    """However the command ends, the attempt keeps neither password nor session."""
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"])
     pool.add_user("ada", PASSWORD, phone_number="+15555550143")
     lines, screen = PipedInput(StringIO()), Screen(Console(file=StringIO()))

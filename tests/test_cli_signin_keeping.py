@@ -1,4 +1,4 @@
-"""Where `authfsm signin` keeps tokens and devices: files that only their owner reads, and the keyring."""
+"""Where `authfsm signin` stores tokens and devices: files that only their owner can read, and the keyring."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SERVICE = f"authfsm:{POOL_ID}/{CLIENT_ID}"
 
 
 class InThisProcess(KeyringBackend):
-    """A keyring that lives as long as a test."""
+    """A keyring in memory."""
 
     priority = 1
 
@@ -35,22 +35,22 @@ class InThisProcess(KeyringBackend):
         self.kept: dict[tuple[str, str], str] = {}
 
     def get_password(self, service: str, username: str) -> str | None:
-        """What is kept."""
+        """Return the stored secret."""
         return self.kept.get((service, username))
 
     def set_password(self, service: str, username: str, password: str) -> None:
-        """Keep it."""
+        """Store a secret."""
         self.kept[service, username] = password
 
     def delete_password(self, service: str, username: str) -> None:
-        """Keep it no longer."""
+        """Delete a secret."""
         if self.kept.pop((service, username), None) is None:
             raise PasswordDeleteError("nothing there")
 
 
 @pytest.fixture
 def ring() -> Iterator[InThisProcess]:
-    """A keyring in place of the machine's."""
+    """Use a keyring in memory instead of the machine's."""
     before = keyring.get_keyring()
     ours = InThisProcess()
     keyring.set_keyring(ours)
@@ -60,12 +60,12 @@ def ring() -> Iterator[InThisProcess]:
 
 @pytest.fixture(autouse=True)
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is kept in the home of whoever runs the tests."""
+    """Use a temporary home directory."""
     monkeypatch.setattr("click.get_app_dir", lambda _: str(tmp_path / "app"))
 
 
 def signs_in(pool: ThreadServer, *options: str, lines: str = PASSWORD) -> Ran:
-    """Ada signs in to a served pool."""
+    """Sign ada in to a served pool."""
     named = ["--endpoint-url", pool.url, "--client-id", CLIENT_ID, "--pool-id", POOL_ID]
     return ran(*named, "--username", "ada", "--password-stdin", *options, lines=lines)
 
@@ -74,7 +74,7 @@ def signs_in(pool: ThreadServer, *options: str, lines: str = PASSWORD) -> Ran:
 
 
 def test_tokens_in_a_file(tmp_path: Path) -> None:
-    """The file is its owner's alone, has the tokens whole, replaces what was there; they are told nowhere."""
+    """The tokens' file is readable by its owner only, replaces an earlier one, and no token is printed."""
     if sys.platform == "win32":
         lacking("file modes")
     file = tmp_path / "tokens.json"
@@ -92,7 +92,7 @@ def test_tokens_in_a_file(tmp_path: Path) -> None:
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    """What cannot be written leaves what was there, and nothing beside it."""
+    """If a file cannot be written, an earlier one stays, and no other file."""
     file = tmp_path / "tokens.json"
     file.write_text("older", encoding="utf-8")
 
@@ -109,7 +109,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_tokens_in_the_keyring(ring: InThisProcess) -> None:
-    """Under the pool's and the client's name, for the user; where they are is told, they are not."""
+    """Tokens are stored in the keyring by pool, client and user; only their place is printed."""
     with serve_in_thread(users=[ADA]) as pool:
         seen = signs_in(pool, "--keyring")
 
@@ -122,7 +122,7 @@ def test_tokens_in_the_keyring(ring: InThisProcess) -> None:
 
 
 def test_no_keyring_on_this_machine() -> None:
-    """It is told before anything is asked or sent."""
+    """Without a keyring the command fails before it asks or sends anything."""
     before = keyring.get_keyring()
     keyring.set_keyring(fail.Keyring())  # type: ignore[no-untyped-call]  # the same
     try:
@@ -136,7 +136,7 @@ def test_no_keyring_on_this_machine() -> None:
 
 
 def test_the_extra_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It says what to install."""
+    """Without the extra, the command says what to install."""
     monkeypatch.setattr("authfsm.cli.signin.secret_storage.find_spec", lambda _: None)
 
     seen = ran("--local", "--keyring")
@@ -146,7 +146,7 @@ def test_the_extra_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_keyring_that_fails(ring: InThisProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A locked keyring is an end of its own kind, and what it was given is not told."""
+    """A locked keyring has an exit status of its own, and the error shows no token."""
 
     def refuses(*given: str) -> None:
         raise PasswordSetError(f"locked, {given}")
@@ -167,7 +167,7 @@ DEVICE = Device("eu-west-1_0", "-group", "planted")
 
 @pytest.mark.parametrize("kind", ["files", "memory"])
 def test_a_device_is_kept_and_dropped(kind: str, tmp_path: Path) -> None:
-    """It comes back as it was, for its own user alone; once dropped it is gone."""
+    """A stored device is loaded unchanged for its user only; once deleted it is gone."""
     devices = RememberedDevices(FileStorage(tmp_path / "d") if kind == "files" else MemoryStorage(), SERVICE)
     before = devices.of("ada")
     where = devices.keep("ada", DEVICE)
@@ -180,7 +180,7 @@ def test_a_device_is_kept_and_dropped(kind: str, tmp_path: Path) -> None:
 
 
 def test_a_device_file_is_its_owners(tmp_path: Path) -> None:
-    """The folder is 0700, the file 0600; a file of nonsense is no device."""
+    """The folder has mode 0700 and the file 0600; an invalid file counts as no device."""
     if sys.platform == "win32":
         lacking("file modes")
     RememberedDevices(FileStorage(tmp_path / "d"), SERVICE).keep("ada", DEVICE)
@@ -199,7 +199,7 @@ def test_a_device_file_is_its_owners(tmp_path: Path) -> None:
 
 
 def test_a_remembered_device_is_used_and_forgotten_with_cognito(tmp_path: Path) -> None:
-    """--remember keeps it, the next sign-in proves it, and once Cognito has forgotten it so has the machine."""
+    """--remember stores the device; it is deleted when Cognito has forgotten it."""
     device = {"challenge_required_on_new_device": True}
     folder = tmp_path / "app" / "devices"
     with serve_in_thread(device=device, users=[ADA]) as pool:

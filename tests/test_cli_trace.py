@@ -1,4 +1,4 @@
-"""`authfsm trace`: what it says, in which form, and with which exit code."""
+"""`authfsm trace`: its output in each format, and its exit status."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TOKENS = {"authenticationResult": {"accessToken": TODAY, "expiresIn": 3600}}
 
 
 def run(*args: str) -> Any:
-    """The command, in a wide terminal."""
+    """Run the command in a wide terminal."""
     return CliRunner().invoke(app, ["trace", *args], env={"COLUMNS": "200", "NO_COLOR": "1"})
 
 
@@ -47,7 +47,7 @@ ILLEGAL = event(1, "RespondToAuthChallenge", {"challengeName": "SOFTWARE_TOKEN_M
 
 @pytest.fixture
 def legal(tmp_path: Path) -> Path:
-    """A sign-in with a code by SMS, an event of another service, and what is no event."""
+    """A sign-in with a code by SMS, an event of another service, and a value that is no event."""
     path = tmp_path / "legal.jsonl"
     other = '{"eventSource": "s3.amazonaws.com", "eventName": "GetObject", "eventID": "o"}'
     path.write_text(f"{BEGUN}\n{LEGAL}\n{LEGAL}\n{other}\n{{}}\n", encoding="utf-8")
@@ -56,14 +56,14 @@ def legal(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def illegal(tmp_path: Path) -> Path:
-    """SMS_MFA was asked for, SOFTWARE_TOKEN_MFA is answered."""
+    """The challenge is SMS_MFA, but SOFTWARE_TOKEN_MFA is answered."""
     path = tmp_path / "illegal.jsonl"
     path.write_text(f"{BEGUN}\n{ILLEGAL}\n", encoding="utf-8")
     return path
 
 
 def lines(text: str) -> list[str]:
-    """A text's lines, each space one."""
+    """Return the lines of a text, with runs of spaces as one."""
     return [" ".join(line.split()) for line in text.splitlines()]
 
 

@@ -69,7 +69,7 @@ def test_separators_are_removed(typed: str) -> None:
 )
 @pytest.mark.parametrize("response", [r.Code, r.VerifySoftwareToken])
 def test_a_code_without_digits_is_the_users_error(response: Any, typed: str) -> None:
-    """It is refused when the response is made, as it is no code in any challenge."""
+    """A code without digits is refused when the response is created."""
     with pytest.raises(InvalidInput) as caught:
         response(typed)
 
@@ -97,7 +97,7 @@ def test_a_code_that_is_not_text_is_the_programs_error(response: Any, typed: Any
 
 
 def test_each_code_has_a_format() -> None:
-    """Every state and response of the table that has a code: six digits for an app, any number for a message."""
+    """Each state and response with a code has a format: six digits for an app, any number for a message."""
     with_codes = {
         (state, response)
         for state, responses in PROTOCOL.items()
@@ -116,7 +116,7 @@ def test_each_code_has_a_format() -> None:
 @pytest.mark.parametrize("state", [state for state, response in CODE_FORMATS if response is r.Code])
 @pytest.mark.parametrize("length", [1, 5, 6, 7, 8, 9, 20])
 def test_the_challenge_decides_the_number_of_digits(state: State, length: int) -> None:
-    """A code of the app has six digits, or is not sent; a code of a message is sent whatever its length."""
+    """A code of an app is sent only with six digits; a code of a message with any number."""
     signin = standing(state)
     if state is not State.SOFTWARE_TOKEN_MFA or length == 6:
         sent = signin.send(r.Code("7" * length)).reveal()
@@ -172,7 +172,7 @@ TYPED: list[tuple[str, Callable[[], Any]]] = [
 
 @pytest.mark.parametrize(("field", "make"), TYPED)
 def test_empty_input_is_the_users_error(field: str, make: Callable[[], Any]) -> None:
-    """Input that is empty, cannot be encoded or is no address is the user's error."""
+    """Input that is empty, cannot be encoded or is not an address raises UserError."""
     with pytest.raises(InvalidInput) as caught:
         make()
 
@@ -181,7 +181,7 @@ def test_empty_input_is_the_users_error(field: str, make: Callable[[], Any]) -> 
 
 
 def test_passwords_are_not_changed() -> None:
-    """Spaces count in a password and in an answer; they are removed from an address."""
+    """Spaces stay in a password and in an answer; they are removed from an address."""
     assert r.Password(" ").password == Secret(" ")
     assert r.NewPassword(" a-b ").password == Secret(" a-b ")
     assert r.Answer(" ").answer == Secret(" ")
@@ -190,7 +190,7 @@ def test_passwords_are_not_changed() -> None:
 
 @pytest.mark.parametrize("state", [State.SELECT_CHALLENGE, State.SELECT_MFA_TYPE])
 def test_a_choice_that_is_not_offered(state: State) -> None:
-    """It is not sent, and the error names the offered ones; if the challenge names none, any choice is sent."""
+    """A choice that is not offered is not sent, and the error names the offered ones."""
     signin = standing(state)
     challenge: Any = signin.challenge
     if state is State.SELECT_CHALLENGE:
@@ -232,7 +232,7 @@ def test_an_empty_password_at_the_start(signing_key: RSAKey) -> None:
     ],
 )
 def test_no_error_contains_the_input(make: Callable[[], Any]) -> None:
-    """Neither its text, its attributes, its pickle nor a frame of its traceback."""
+    """No error contains the input: not in its text, attributes, pickle or traceback's frames."""
     with pytest.raises(BadField) as caught:
         make()
 
@@ -306,7 +306,7 @@ def test_the_pool_refuses_like_cognito(signing_key: RSAKey) -> None:
     ],
 )
 def test_cognitos_refusal_of_a_malformed_code(message: str) -> None:
-    """The sign-in survives it, and the user is asked again; the same message elsewhere ends the attempt."""
+    """After Cognito refuses a malformed code, the user is asked again."""
     refusal = {"Error": {"Code": "InvalidParameterException", "Message": message}}
     signin = standing(State.MFA_SETUP)
     signin.send(r.AssociateSoftwareToken())
@@ -324,7 +324,7 @@ def test_cognitos_refusal_of_a_malformed_code(message: str) -> None:
 
 
 def test_an_app_of_a_signed_in_user(signing_key: RSAKey) -> None:
-    """`totp.verify` does not send a code of another format either."""
+    """`totp.verify` also sends only codes of six digits."""
     pool = LocalPool(key=signing_key)
     for wrong in ("", "12345", "abcdef"):
         with pytest.raises(InvalidInput):

@@ -1,4 +1,4 @@
-"""How certain a transition is in a pool: no picture claims more than the paths do."""
+"""The confidence of a transition in a pool: no picture claims more than the paths do."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_without_required_mfa_nothing_changes() -> None:
 
 
 def test_with_required_mfa_only_tokens_after_a_password_are_refuted() -> None:
-    """Devices, passkeys, codes and custom challenges are as certain as before."""
+    """Required MFA changes no confidence of devices, passkeys, codes and custom challenges."""
     settings = PoolSettings(mfa_configuration="ON")
     changed = [a for a in TRANSITIONS if settings.confidence(a) is not confidence(a)]
 
@@ -103,7 +103,7 @@ def test_with_required_mfa_only_tokens_after_a_password_are_refuted() -> None:
 
 
 def test_of_two_pools_the_more_certain_counts() -> None:
-    """A picture of a difference draws as certain what is certain in one of the two."""
+    """In a picture of two pools, a transition is certain if it is certain in one of them."""
     on, off = (PoolSettings(mfa_configuration=each) for each in ("ON", "OFF"))
     arrow = Transition(S.PASSWORD_VERIFIER, r.SrpClaim, S.AUTHENTICATED)
 
@@ -122,7 +122,7 @@ ON = {
 @pytest.mark.parametrize("settings", list(ON.values()), ids=list(ON))
 @pytest.mark.parametrize("look", [{}, {"faded": True}, {"unfolded": True}], ids=str)
 def test_no_picture_draws_it_as_certain(settings: PoolSettings, look: dict[str, bool]) -> None:
-    """Folded, faded or unfolded, as a picture or as JSON, and in the notebook."""
+    """A refuted transition is marked in every kind of picture, in JSON and in the notebook."""
     model = build_model(settings=settings, **look)
     marked = {
         (edge.source, response, place)

@@ -123,9 +123,7 @@ def verdict_lines(report: str) -> list[str]:
 
 
 def test_the_report_is_up_to_date() -> None:
-    """A run today gives the verdicts of the report; this package's own pool passes every rule; each command in the
-    report reproduces its failure. If the report is out of date, run `python tests/test_conformance.py`.
-    """
+    """The report has today's verdicts, and this package's own pool passes every rule."""
     report = REPORT.read_text(encoding="utf-8")
     with running_endpoints() as (endpoints, urls):
         results = run_rules(endpoints, RULES, day=date(2026, 1, 1))
@@ -140,7 +138,7 @@ def test_the_report_is_up_to_date() -> None:
 
 
 def test_the_report_shows_no_empty_request_or_reply() -> None:
-    """A failure without a request has no line for it."""
+    """A failure without a request has no line for a request or reply."""
     report = REPORT.read_text(encoding="utf-8")
 
     assert [line for line in report.splitlines() if line.endswith(": ``")] == []
@@ -189,7 +187,7 @@ def test_the_sign_in_rules_cover_every_challenge() -> None:
 
 
 def test_rules_are_selected_by_their_names() -> None:
-    """One by its id, several by a prefix, all without a name; an unknown name is an error."""
+    """A name selects a rule by id or several by prefix; no name selects all; an unknown one is an error."""
     assert [rule.id for rule in select_rules(("srp.timestamp",))] == ["srp.timestamp"]
     assert {rule.id.split(".")[0] for rule in select_rules(("srp.*", "token.*"))} == {"srp", "token"}
     assert select_rules(()) == RULES
@@ -198,7 +196,7 @@ def test_rules_are_selected_by_their_names() -> None:
 
 
 def test_json_contains_rules_and_verdicts() -> None:
-    """Rules with their sources, and for each endpoint every verdict with its evidence and its command."""
+    """The JSON has the rules with their sources, and each verdict with evidence and command."""
     endpoint = Endpoint("ours", LocalPoolProvider())
     results = run_rules([endpoint], select_rules(("password.wrong",)), day=date(2026, 1, 1))
 

@@ -178,7 +178,7 @@ PASSWORD_ROWS = [
 @pytest.mark.parametrize("goes", [True, False])
 @pytest.mark.parametrize("row", PASSWORD_ROWS, ids="-".join)
 def test_the_pool_follows_the_setting(signing_key: RSAKey, row: Row, *, goes: bool) -> None:
-    """After the password, the setting leads to the row's destination, and its other value elsewhere."""
+    """After the password, the setting leads to the row's destination, and without it elsewhere."""
     name = setting_of(row)
     setting: dict[str, Any] = {name: goes}
     pool = pool_for(row, Contradictions(**setting), signing_key)
@@ -258,7 +258,7 @@ def test_a_device_older_than_the_users_mfa(signing_key: RSAKey, *, at_once: bool
 
 @pytest.mark.parametrize("works", [True, False])
 def test_the_old_authenticator_while_a_new_one_is_set_up(signing_key: RSAKey, *, works: bool) -> None:
-    """It works until the new one is verified, or is removed by AssociateSoftwareToken."""
+    """The old app works until the new one is verified, or AssociateSoftwareToken removes it."""
     clock = ManualClock()
     pool = LocalPool(
         key=signing_key,
@@ -325,7 +325,7 @@ def test_no_session_without_one_time_passwords(signing_key: RSAKey) -> None:
 @pytest.mark.parametrize("seconds", [-301, -300, 300, 301])
 @pytest.mark.parametrize("tolerance", [None, timedelta(minutes=5)])
 def test_the_timestamp_of_a_claim(signing_key: RSAKey, seconds: int, tolerance: timedelta | None) -> None:
-    """A TIMESTAMP too far from the pool's time is a wrong password; without a tolerance any is right."""
+    """A TIMESTAMP too far from the pool's time counts as a wrong password, unless there is no tolerance."""
     now = datetime(2026, 5, 5, tzinfo=timezone.utc)
     ways = Contradictions(timestamp_tolerance=tolerance)
     pool = LocalPool(
@@ -402,7 +402,7 @@ def test_only_the_first_reply_of_custom_auth_has_the_username(signing_key: RSAKe
 
 @pytest.mark.parametrize("existence", ["ENABLED", "LEGACY"])
 def test_user_not_found_in_events(signing_key: RSAKey, existence: str) -> None:
-    """With LEGACY no event has userNotFound; with ENABLED it is there for every user."""
+    """With LEGACY no event has userNotFound; with ENABLED every event has it."""
     riddles = Riddles()
     events: list[Any] = []
     triggers = attrs.evolve(riddles.triggers, pre_authentication=events.append)

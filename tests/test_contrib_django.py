@@ -1,4 +1,4 @@
-"""`authfsm.contrib.django` signs users in, on Django itself and its admin, before a local pool."""
+"""`authfsm.contrib.django` signs users in, on Django itself and its admin, with a local pool."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SETTINGS: Final[dict[str, Any]] = {
 
 
 class Visitor:
-    """A browser before Django, whose CSRF checks are on.
+    """A browser at a site on Django, whose CSRF checks are on.
 
     Args:
         pool: the pool.
@@ -54,11 +54,11 @@ class Visitor:
         self.page = ""
 
     def get(self, address: str) -> Any:
-        """Open a page, and follow where it leads."""
+        """Open a page, and follow redirects."""
         return self._shown(self.client.get(address, follow=True, secure=True))
 
     def send(self, address: str, **values: str) -> Any:
-        """Fill in the form of the present page whose hidden fields fit, and send it."""
+        """Fill in the form of the present page whose hidden fields match, and send it."""
         hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', self.page))
         sent = {**hidden, **values}
         headers: Any = {"HTTP_REFERER": f"{ORIGIN}/", "HTTP_ORIGIN": ORIGIN}
@@ -80,13 +80,13 @@ class Visitor:
 
     @property
     def heading(self) -> str:
-        """What the page is about."""
+        """Return the heading of the page."""
         found = re.search(r"<h1>(.*?)</h1>", self.page)
         return found.group(1) if found else ""
 
     @property
     def alert(self) -> str | None:
-        """What the page says of what went before."""
+        """Return the message of the page about the last request."""
         found = re.search(r'<p role="alert">(.*?)</p>', self.page)
         return found and found.group(1)
 
@@ -97,7 +97,7 @@ class Visitor:
 
 @pytest.fixture
 def visit(signing_key: RSAKey, request: pytest.FixtureRequest) -> Iterator[Visitor]:
-    """Return a browser before a site whose pool has the settings of the test's parameter."""
+    """Return a browser at a site whose pool has the settings of the test's parameter."""
     clock = ManualClock()
     pool = LocalPool(**{"mfa": "OPTIONAL", **getattr(request, "param", {})}, key=signing_key, clock=clock)
     for name, groups in (("ada", ["admins"]), ("sue", ["staff", "editors"]), ("eve", ["readers"])):
@@ -118,7 +118,7 @@ def visit(signing_key: RSAKey, request: pytest.FixtureRequest) -> Iterator[Visit
 
 
 def test_the_admin(visit: Visitor) -> None:
-    """The admin sends to the sign-in and lets a superuser in; its own sign-out revokes the tokens."""
+    """The admin redirects to the sign-in and admits a superuser; its own sign-out revokes the tokens."""
     visit.get("/admin/auth/user/")
     assert visit.heading == "Sign in"
     reply = visit.send("/account/sign-in/", username="ada", password=PASSWORD)
@@ -154,7 +154,7 @@ def test_groups_are_permissions(visit: Visitor) -> None:
 
 
 def test_a_user_who_is_no_staff(visit: Visitor) -> None:
-    """Somebody who may not enter the admin is signed in all the same, and the sign-in for another user says why."""
+    """A user without access to the admin is signed in, and sees why the admin is closed."""
     visit.sign_in("eve")
     why = (
         "You are signed in as eve, but are not allowed to open that page. Sign in as another user to open it."
@@ -181,7 +181,7 @@ def test_a_local_account_is_not_taken_over(visit: Visitor) -> None:
 
 
 def test_a_code_and_a_wrong_one(visit: Visitor) -> None:
-    """The page asks for the code, says that a wrong one is wrong, and goes on; a form of an earlier page is refused with a message."""
+    """A wrong code is reported and can be repeated; a form of an earlier page is refused with a message."""
     visit.sign_in("tom", "wrong")
     assert (visit.heading, visit.alert) == ("Sign in", "The user name or the password is wrong.")
     assert 'value="tom"' in visit.page
@@ -234,7 +234,7 @@ def test_a_remembered_device(visit: Visitor) -> None:
 
 
 def test_the_middleware_keeps_tokens_fresh(visit: Visitor) -> None:
-    """Five expiries pass unnoticed; whoever is signed out at Cognito is signed out here at the next refresh."""
+    """Expired tokens are refreshed; a user who is signed out at Cognito is signed out at the next refresh."""
     visit.sign_in("ada")
     for _ in range(5):
         visit.clock.advance(3600)
@@ -283,7 +283,7 @@ def test_templates_can_be_overridden(visit: Visitor, tmp_path: Any) -> None:
 
 
 def test_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The settings make the site and are all described; one that is missing or unknown is named."""
+    """The settings configure the site and are all documented; a missing or unknown one is named."""
     assert [
         each for each in conf._ALL if each not in str(import_module("authfsm.contrib.django").__doc__)
     ] == []

@@ -1,4 +1,4 @@
-"""`authfsm.contrib.fastapi` signs browsers in, on FastAPI itself, before a local pool."""
+"""`authfsm.contrib.fastapi` signs browsers in, on FastAPI itself, with a local pool."""
 
 import json
 from collections.abc import Callable
@@ -74,7 +74,7 @@ SiteOf = Callable[..., Site]
 
 @pytest.fixture
 def site_of(signing_key: RSAKey) -> SiteOf:
-    """Return an application before a pool with these settings."""
+    """Return an application with a pool of these settings."""
 
     def make(**settings: Any) -> Site:
         clock = ManualClock()
@@ -146,7 +146,7 @@ def test_a_code_and_a_wrong_one(site: Site) -> None:
 
 
 def test_groups(site: Site) -> None:
-    """A member of the group is let in, somebody else gets 403, nobody 401."""
+    """A member of the group is admitted; another user gets 403, an anonymous one 401."""
     assert site.get("/me") == (401, {"detail": "You are not signed in. Sign in, then try again."})
     assert site.browser.post("/admin").status_code == 401
     site.sign_in("eve")
@@ -176,7 +176,7 @@ def test_a_bearer_token(site: Site) -> None:
 
 
 def test_tokens_are_refreshed(site: Site) -> None:
-    """Five expiries pass unnoticed; `/refresh` brings new tokens at once; a revoked sign-in ends with 401."""
+    """Expired tokens are refreshed; `/refresh` brings new ones at once; a revoked sign-in ends with 401."""
     site.sign_in("eve")
     for _ in range(5):
         site.clock.advance(3600)
@@ -222,7 +222,7 @@ def test_requests_at_once_under_rotation(site_of: SiteOf) -> None:
 
 
 def test_names_that_are_no_names(site: Site) -> None:
-    """A name with half a character, and one that is too long, are the user's mistakes."""
+    """A name with an invalid character, or one that is too long, is the user's error."""
     for name in ("\ud800", "x" * 129):
         reply = site.browser.post("/auth/sign-in", content=json.dumps({"username": name, "password": "x"}))
         assert reply.status_code == 422
@@ -230,7 +230,7 @@ def test_names_that_are_no_names(site: Site) -> None:
 
 @pytest.mark.parametrize("origin", ["example.com", "HTTPS://example.com", "", "https://example.com/"])
 def test_an_origin_that_is_none(origin: str) -> None:
-    """An origin without a scheme, in capitals or with a path is an error: its cookies would not be secure."""
+    """An origin without a scheme, in capitals or with a path is an error."""
     nothing: Any = None
     with pytest.raises(ValueError, match=r"origin must be like https://example\.com"):
         WebSignIn(cognito=nothing, verifier=nothing, key=new_key(), origin=origin)
@@ -308,7 +308,7 @@ def test_a_forgotten_password(site: Site) -> None:
 
 
 def test_registering_a_passkey(site_of: SiteOf) -> None:
-    """A user who has signed in gets the options for a passkey; what is none is refused; the script is served."""
+    """A signed-in user gets the options for a passkey; an invalid credential is refused."""
     factors, passkeys = ["PASSWORD", "WEB_AUTHN"], WebAuthnConfiguration("testserver")
     site = site_of(mfa="OFF", webauthn=passkeys, allowed_first_auth_factors=factors)
     assert site.get("/auth/passkeys")[0] == 401
@@ -391,7 +391,7 @@ def test_copied_cookies(site: Site, over: str) -> None:
 
 @pytest.mark.parametrize("origin", [None, "null", "https://evil.example", "http://testserver"])
 def test_forms_of_other_sites(site: Site, origin: str | None) -> None:
-    """What another site sends has no effect, with the user's cookies too."""
+    """A request of another site has no effect, even with the user's cookies."""
     site.sign_in("eve")
     other = TestClient(site.app, base_url=ORIGIN, cookies=dict(site.browser.cookies))
     headers = {} if origin is None else {"Origin": origin}

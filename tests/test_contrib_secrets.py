@@ -1,4 +1,4 @@
-"""What a person types into a site on FastAPI or Django is in no frame of ours, no log and no page for developers."""
+"""Secrets that a user enters into a site on FastAPI or Django are in no frame, log or error page."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class BugError(Exception):
 
 
 class Broken:
-    """A pool whose client can be made to fail, and a site before it.
+    """A pool whose client can be made to fail, and its site.
 
     Args:
         visitor: the site's framework.
@@ -81,7 +81,7 @@ def _refresh(broken: Broken) -> Callable[[], Any]:
 
 
 def _tokens_of(broken: Broken) -> list[Any]:
-    """Return the tokens that the browser's cookies hold."""
+    """Return the tokens in the browser's cookies."""
     kept = {
         name: str(getattr(each, "value", each)).strip('"')
         for name, each in dict(broken.site.client.cookies).items()
@@ -99,7 +99,7 @@ CASES: Final = (_wrong_password, _code, _forgotten, _refresh)
 def test_no_frame_log_or_page_shows_what_was_typed(
     visitor: type[Visitor], case: Any, signing_key: RSAKey, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An error that nobody handles, at each place where a secret is typed or sent, shows it nowhere."""
+    """An unhandled error, at each place where a secret is entered or sent, shows it nowhere."""
     broken = Broken(visitor, signing_key)
     act = case(broken)
     broken.site.debug(shown=False)

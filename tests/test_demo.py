@@ -1,4 +1,4 @@
-"""`authfsm demo` tells five stories, shows each step, and draws each path."""
+"""`authfsm demo` runs five sign-ins, shows each step, and draws each path."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from authfsm.cli.demo import NEW_PASSWORD, PASSWORD, STORIES, play_stories
 
 
 def test_every_story_ends_with_tokens_and_a_picture(tmp_path: Path) -> None:
-    """Five sign-ins finish; each leaves an SVG that is well-formed and names the states it walked."""
+    """Five sign-ins finish; each leaves a well-formed SVG with the names of its states."""
     console = Console(file=StringIO(), width=80)
 
     assert play_stories(tmp_path, console=console) is True
@@ -33,7 +33,7 @@ def test_every_story_ends_with_tokens_and_a_picture(tmp_path: Path) -> None:
 
 
 def test_the_stories_show_their_steps(tmp_path: Path) -> None:
-    """A wrong code, a weak password, a device and a riddle are all seen on the screen."""
+    """The output shows a wrong code, a weak password, a device and a custom challenge."""
     console = Console(file=StringIO(), width=80)
     play_stories(tmp_path, console=console)
     output = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
@@ -50,7 +50,7 @@ def test_the_stories_show_their_steps(tmp_path: Path) -> None:
 
 
 def test_no_secret_is_told_or_drawn(tmp_path: Path) -> None:
-    """Neither the terminal nor a picture shows a password."""
+    """Neither the output nor a picture has a password."""
     console = Console(file=StringIO(), width=120)
     play_stories(tmp_path, console=console)
     output = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
@@ -71,7 +71,7 @@ def test_the_command_says_whether_it_worked(tmp_path: Path) -> None:
 
 
 def test_a_story_that_fails_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A refused sign-in is told in red, the others go on, and the command exits with 1."""
+    """A refused sign-in is shown in red, the others continue, and the exit status is 1."""
     monkeypatch.setattr("authfsm.cli.demo.PASSWORD", "wrong")  # the users are made with it as well
     monkeypatch.setattr("authfsm.local.LocalPool.add_user", lambda *_, **__: None)
 
@@ -83,7 +83,7 @@ def test_a_story_that_fails_is_said_so(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_python_m_authfsm_is_the_command() -> None:
-    """`python -m authfsm --help` lists the demo."""
+    """`python -m authfsm --help` lists the command `demo`."""
     seen = subprocess.run(
         [sys.executable, "-m", "authfsm", "--help"], check=True, capture_output=True, text=True
     )

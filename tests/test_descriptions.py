@@ -1,4 +1,4 @@
-"""Descriptions of a pool: one reader, null counts as absent, files in any encoding, and errors that name the member."""
+"""Descriptions of a pool: one reader; null counts as absent; errors name the member."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ REAL["MfaConfig"].pop("ResponseMetadata")
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Return the path of every member, at every depth."""
+    """Return the path of every member at every depth."""
     if isinstance(value, dict):
         for name, each in value.items():
             yield (*path, name)
@@ -95,7 +95,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def changed(whole: Shape, path: tuple[Any, ...], *, absent: bool) -> Shape:
-    """Return a copy with one member null, or absent."""
+    """Return a copy in which one member is null, or absent."""
     made = copy.deepcopy(whole)
     at: Any = made
     for name in path[:-1]:
@@ -132,7 +132,7 @@ def outcome(whole: Shape, key: RSAKey) -> Any:
 
 @pytest.mark.parametrize("whole", [FULL, REAL], ids=["every member", "a real pool"])
 def test_one_null_member_equals_its_absence(whole: Shape, signing_key: RSAKey) -> None:
-    """Each member of each description, at every depth, in settings, review and pool."""
+    """A null member, at every depth, counts as absent in settings, review and pool."""
     usual = outcome(whole, signing_key)
     assert not any(isinstance(each, tuple) and isinstance(each[0], type) for each in usual)
     for path in places(whole):
@@ -175,7 +175,7 @@ def test_each_wrong_type_names_the_member() -> None:
 
 
 def test_impossible_values_are_errors() -> None:
-    """An unknown unit, an endless time, a mechanism or an attribute without a name."""
+    """An unknown unit, an infinite time, or a mechanism or attribute without a name is an error."""
     cases: list[tuple[Shape, Shape, str]] = [
         ({}, {"RefreshTokenValidity": 1, "TokenValidityUnits": {"RefreshToken": "years"}}, "RefreshToken"),
         ({}, {"RefreshTokenValidity": 10**12}, "RefreshTokenValidity"),
@@ -230,7 +230,7 @@ TOTP_ONLY: Shape = {**NULL_FACTORS, "MfaConfig": _TOTP}
 def test_commands_treat_null_as_absent(
     written: Shape, meant: Shape, tmp_path: Path, signing_key: RSAKey
 ) -> None:
-    """A pool as the SDK for Go prints it, and one with null factors."""
+    """Commands read a pool as the SDK for Go prints it, and one with null factors."""
     one, other = (PoolSettings.from_descriptions(each) for each in (written, meant))
     file = tmp_path / "pool.json"
     file.write_text(json.dumps(written))
@@ -329,7 +329,7 @@ def test_unknown_members_are_named(tmp_path: Path, signing_key: RSAKey) -> None:
 
 
 def test_a_command_names_a_member_of_the_wrong_type(tmp_path: Path) -> None:
-    """It fails with one line."""
+    """A command fails with one line for a member of the wrong type."""
     file = tmp_path / "pool.json"
     file.write_text(json.dumps({"UserPool": {"Policies": {"SignInPolicy": []}}}))
     for command in ("draw", "check", "paths"):
@@ -340,7 +340,7 @@ def test_a_command_names_a_member_of_the_wrong_type(tmp_path: Path) -> None:
 
 
 def test_the_client_secret_is_wrapped() -> None:
-    """The reader wraps it at once; neither repr nor errors show it."""
+    """The client secret is wrapped at once; neither repr nor errors show it."""
     read = Descriptions.read({}, {"ClientSecret": "s3cret-of-the-client"})
     client: Mapping[str, Any] = read.user_pool_client or {}
 
