@@ -1,4 +1,4 @@
-"""The conformance suite at this package's own pool, at moto_server and at cognito-local, as in `diagrams/conformance.md`.
+"""The conformance suite at this package's pool, moto_server and cognito-local.
 
 `python tests/test_conformance.py` writes that file again.
 """

@@ -365,7 +365,7 @@ def test_a_configuration_file_has_seconds() -> None:
 
 
 def test_srp_a_may_be_missing_where_a_custom_challenge_follows(signing_key: RSAKey) -> None:
-    """CHALLENGE_NAME=SRP_A without SRP_A: CUSTOM_CHALLENGE where it is named, else SRP_A is missing."""
+    """Without SRP_A, CHALLENGE_NAME=SRP_A leads to CUSTOM_CHALLENGE only with the setting for it."""
     names = iter(["CUSTOM_CHALLENGE", "PASSWORD_VERIFIER"])
     riddles = Riddles(lambda _: {"challengeName": next(names)})
     pool = LocalPool(key=signing_key, triggers=riddles.triggers)

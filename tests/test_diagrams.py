@@ -59,7 +59,7 @@ def omitted_arrows(model: DiagramModel) -> dict[OmissionReason, frozenset[Arrow]
 
 
 def test_arrows_between_nodes_are_the_table() -> None:
-    """The arrows between nodes are the table's, with the roles of EMAIL_OTP settings apart."""
+    """The arrows between nodes are the table's; EMAIL_OTP has a node for each of its roles."""
     assert set(TRANSITIONS) == {arrow.transition for arrow in EVERY}
 
 
@@ -155,7 +155,7 @@ def test_each_reason_has_its_own_arrows() -> None:
 
 
 def test_uncertain_arrows_are_drawn_where_no_other_leads() -> None:
-    """An inferred or contradicted arrow is marked, and drawn where no surer arrow leads."""
+    """An uncertain arrow is marked, and drawn only if no more certain arrow leads to the same node."""
     thin = {
         (edge.source.name, response)
         for edge in DRAFTS["whole"].edges
@@ -168,7 +168,7 @@ def test_uncertain_arrows_are_drawn_where_no_other_leads() -> None:
 
 
 def test_a_flow_begins_with_its_own_responses() -> None:
-    """A flow's diagram has only what the flow reaches: USER_SRP_AUTH has no choice and no custom challenge."""
+    """A flow's diagram has only the states that the flow reaches: USER_SRP_AUTH has no choice."""
     model = build_model(flow="USER_SRP_AUTH")
     drawn = {node.state for node in model.nodes if isinstance(node, Node)}
     begun = {r for edge in model.edges if edge.source == Node(State.START) for r in edge.responses}

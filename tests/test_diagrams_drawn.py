@@ -100,7 +100,7 @@ def test_groups_differ_without_colour(name: str) -> None:
 
 
 def test_paper_needs_no_colour() -> None:
-    """In the print theme fills are white and outlines are black; in each theme the legend has the outlines in words."""
+    """The print theme is black and white; the legend of each theme describes the outlines in words."""
     assert {paint.fill for group, paint in PRINT.groups.items() if group is not StateGroup.BEGIN} == {
         "#ffffff"
     }
@@ -136,21 +136,21 @@ def test_a_colour_has_one_dark_counterpart() -> None:
 
 
 def luminance(colour: str) -> float:
-    """Relative luminance (WCAG 2.2)."""
+    """Return the relative luminance (WCAG 2.2)."""
     parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
     return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 def contrast(one: str, other: str) -> float:
-    """Contrast ratio (WCAG 2.2)."""
+    """Return the contrast ratio (WCAG 2.2)."""
     dark, light = sorted((luminance(one), luminance(other)))
     return (light + 0.05) / (dark + 0.05)
 
 
 @pytest.mark.parametrize("name", THEMES)
 def test_text_has_contrast(name: str) -> None:
-    """Names, labels, captions and warnings reach 4.5 : 1 on what they stand on, faded ones too (WCAG AA)."""
+    """All text, faded text too, has a contrast of 4.5 : 1 to its background (WCAG AA)."""
     theme = THEMES[name]
     fills = [p.fill for g, p in theme.groups.items() if g is not StateGroup.BEGIN] + [theme.current]
     signs = (theme.highlight, theme.warning, theme.gained)
@@ -163,7 +163,7 @@ def test_text_has_contrast(name: str) -> None:
 
 @pytest.mark.parametrize("name", THEMES)
 def test_lines_have_contrast(name: str) -> None:
-    """Every line, faded ones and those of failures too, reaches 3 : 1 on what it stands on (WCAG AA)."""
+    """All lines, faded ones and failures too, have a contrast of 3 : 1 to their background (WCAG AA)."""
     theme = THEMES[name]
     drawn = str(diagram(failures=True, theme=theme))
     failing = re.findall(r'-> FAILED \[.*?class=failure color="(#\w+)"', drawn)
@@ -177,7 +177,7 @@ def test_lines_have_contrast(name: str) -> None:
 
 @pytest.mark.parametrize("name", THEMES)
 def test_what_has_not_happened_yet_has_contrast(name: str) -> None:
-    """In a picture that moves, the steps to come have the contrast of lines and text too, after their opacity."""
+    """In an animated picture, future steps have the same contrast, with their opacity."""
     theme = THEMES[name]
     lines, shapes, text = HIDDEN.values()
 
@@ -198,7 +198,7 @@ def test_what_has_not_happened_yet_has_contrast(name: str) -> None:
 
 @pytest.mark.parametrize("name", THEMES)
 def test_plantuml_has_contrast(name: str) -> None:
-    """In PlantUML's language, which has one colour for all text, that has 4.5 : 1 on every state and the background."""
+    """In PlantUML, which has one colour for all text, it has a contrast of 4.5 : 1 on each state."""
     text = format(diagram(theme=THEMES[name]), "plantuml")
     (font,), (paper,) = (
         re.findall(rf"skinparam {each} (#\w+)", text) for each in ("defaultFontColor", "backgroundColor")
@@ -255,7 +255,7 @@ def test_a_notebook_shows_it() -> None:
 
 
 def test_captions_describe_this_diagram() -> None:
-    """The caption has a note only where something was omitted for that reason."""
+    """The caption has a note on an omission only if something was omitted."""
     refresh, custom = str(diagram(flow="REFRESH_TOKEN_AUTH")), str(diagram(flow="CUSTOM_AUTH"))
 
     assert "a Lambda may name" not in refresh
@@ -264,7 +264,7 @@ def test_captions_describe_this_diagram() -> None:
 
 
 def test_dot_is_plain_to_read() -> None:
-    """DOT states common attributes once, and each node only its own."""
+    """DOT states common attributes once, and at each node only those of that node."""
     line = next(x for x in str(diagram()).splitlines() if x.strip().startswith("SMS_OTP ["))
 
     assert {"URL", "class", "tooltip"} == set(re.findall(r"(\w+)=", line))

@@ -1,4 +1,4 @@
-"""Every format is accepted by its own readers: Mermaid, XState, SCXML interpreters, PDF readers, and people."""
+"""Each format is accepted by independent readers: Mermaid, XState, SCXML interpreters, PDF readers."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ PICTURES: dict[str, Diagram] = {
 
 
 def run_in_node(script: str, package: str, given: Any) -> Any:
-    """Run a script of ours in Node.js, and return what it prints."""
+    """Run a script in Node.js, and return its output."""
     program = shutil.which("node") or lacking("node")
     if not (JS / "node_modules" / package).is_dir():
         lacking(f"{package} (npm ci in tests/js)")
@@ -163,7 +163,7 @@ def test_a_statechart_has_the_arrows_of_its_diagram(name: str) -> None:
 
 
 def test_a_statechart_omits_what_is_ruled_out() -> None:
-    """A pool's statechart omits what is ruled out, even if the diagram shows it faded."""
+    """A pool's statechart omits forbidden transitions, even if the diagram shows them faded."""
     faded = format(diagram(settings=OFF, faded=True), "scxml")
 
     assert "SMS_MFA" not in faded
@@ -197,7 +197,7 @@ def test_markdown_has_a_row_for_each_edge(name: str) -> None:
 
 
 def test_mermaid_marks_effects_steps_and_counts() -> None:
-    """In Mermaid a sign stands before what is ruled out, gained or lost; steps and counts are shown."""
+    """Mermaid marks forbidden, new and missing transitions with a sign, and shows steps and counts."""
     faded, difference = (format(PICTURES[name], "mermaid") for name in ("faded", "difference"))
     walk, traffic = (format(PICTURES[name], "mermaid") for name in ("a walk", "traffic"))
 
@@ -218,7 +218,7 @@ def test_mermaid_ends_where_sign_ins_end() -> None:
 
 
 def test_every_suffix_saves(tmp_path: Path) -> None:
-    """The suffix decides the format, `.xstate.json` and `.json` plain apart."""
+    """The suffix decides the format; `.xstate.json` and `.json` differ."""
     drawn = diagram(flow="REFRESH_TOKEN_AUTH")
     starts = {
         ".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF-", ".dot": b"digraph", ".gv": b"digraph",
@@ -233,7 +233,7 @@ def test_every_suffix_saves(tmp_path: Path) -> None:
 
 
 def test_every_format_has_a_name() -> None:
-    """`format(diagram, name)` gives each text; another name is an error that lists them."""
+    """`format(diagram, name)` returns each text; an unknown name is an error that lists the names."""
     drawn = diagram(flow="REFRESH_TOKEN_AUTH")
 
     assert all(format(drawn, name) for name in FORMATS)
@@ -249,7 +249,7 @@ def test_pdf_without_a_system_package() -> None:
 
 
 def test_pdf_without_anything(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nothing writes PDF, the error says in one line what to install."""
+    """If nothing can write PDF, the error says in one line what to install."""
     monkeypatch.setattr(render, "find_spec", lambda _: None)
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
 
@@ -270,7 +270,7 @@ def test_texts_need_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_engine_is_used_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`engine="dot"` uses a system's Graphviz and nothing else."""
+    """`engine="dot"` uses the system's Graphviz and nothing else."""
     asked: list[str] = []
     monkeypatch.setattr(shutil, "which", lambda name, **_: asked.append(name))
 
@@ -298,7 +298,7 @@ def test_a_sequence_opens_and_closes() -> None:
 
 
 def test_a_pools_sequence_is_shorter() -> None:
-    """With a pool's settings a sequence omits what they rule out."""
+    """With a pool's settings a sequence omits the messages that they forbid."""
     text = str(sequence(flow="USER_SRP_AUTH", settings=OFF))
 
     assert "NEW_PASSWORD_REQUIRED" in text
@@ -362,7 +362,7 @@ def test_plantuml_accepts_diagrams() -> None:
 
 @pytest.mark.parametrize("form", ["mermaid", "plantuml"])
 def test_states_of_your_own_stay_apart(form: str) -> None:
-    """Names that differ only in other characters, and words of the language, are states of their own."""
+    """Custom states whose names differ only in special characters, or are keywords, stay separate."""
     names = ("a-b", "a_b", "a b", "end", "state", "<x>", '"', "1st", "日本", "EMAIL_OTP_first_factor")
     drawn = diagram(build(states=[*names], transitions=[["go", State.START, name] for name in names]))
     text = format(drawn, form)
@@ -376,7 +376,7 @@ def test_states_of_your_own_stay_apart(form: str) -> None:
 
 
 def test_json_has_the_effect_of_settings() -> None:
-    """What settings rule out has its reason in the JSON."""
+    """The JSON has the reason for each transition that the settings forbid."""
     plain = json.loads(format(PICTURES["faded"], "json"))
     sms = next(each for each in plain["nodes"] if each["name"] == "SMS_MFA")
 
@@ -384,7 +384,7 @@ def test_json_has_the_effect_of_settings() -> None:
 
 
 def test_a_machines_own_states_are_drawn() -> None:
-    """`diagram(machine)` has the application's states and transitions beside all of the protocol's."""
+    """`diagram(machine)` has the application's states and transitions beside the protocol's."""
     machine = build(
         states=["TERMS"],
         transitions=[

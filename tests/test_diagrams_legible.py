@@ -1,4 +1,4 @@
-"""Labels can be read and lines followed: no label lies on another, no line runs through a label, or along a state."""
+"""Labels are legible: no label lies on another, and no line runs through a label or along a state."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HISTORY = (
 
 @frozen
 class Box:
-    """A label, or a state, on the paper."""
+    """The box of a label or a state in the picture."""
 
     text: str
     left: float
@@ -39,7 +39,7 @@ class Box:
     bottom: float
 
     def holds(self, point: complex, room: float = 0) -> bool:
-        """Return whether a point is on the box, or so close to it."""
+        """Return whether a point is in the box, or within a distance of it."""
         beside = self.left - room < point.real < self.right + room
         return beside and self.top - room < point.imag < self.bottom + room
 
@@ -68,7 +68,7 @@ def along(path: ET.Element) -> Iterator[complex]:
 
 @frozen
 class Drawn:
-    """What stands in a picture: `states`, `lines` by their names, and `labels` that no shape is around."""
+    """The content of a picture: `states`, `lines` by name, and `labels` outside of shapes."""
 
     states: tuple[Box, ...]
     lines: tuple[tuple[str, tuple[complex, ...]], ...]
@@ -76,7 +76,7 @@ class Drawn:
 
     @classmethod
     def read(cls, svg: str) -> Drawn:
-        """Return what stands in an SVG of Graphviz's."""
+        """Return the content of an SVG of Graphviz's."""
         states, lines, labels = [], [], []
         for group in ET.fromstring(svg).iter(f"{SVG}g"):  # noqa: S314 -- we wrote it
             name, kind = group.findtext(f"{SVG}title") or "", str(group.get("id"))
@@ -92,7 +92,7 @@ class Drawn:
         return cls(tuple(states), tuple(lines), tuple(labels))
 
     def faults(self) -> Iterator[tuple[str, str]]:
-        """Yield the names of labels and lines that are in each other's way."""
+        """Yield the names of labels and lines that overlap."""
         yield from ((one.text, two.text) for one, two in combinations(self.labels, 2) if one.meets(two))
         for name, line in self.lines:
             yield from ((name, box.text) for box in self.labels if any(map(box.holds, line)))
@@ -107,7 +107,7 @@ class Drawn:
 
 
 def label(text: ET.Element) -> Box:
-    """Return the box of a text, about where a reader sees it."""
+    """Return the approximate box of a text."""
     words = text.text or ""
     x, y, size, width = (float(text.attrib[key]) for key in ("x", "y", "font-size", "textLength"))
     left = x - width / 2 if text.get("text-anchor") == "middle" else x

@@ -15,7 +15,7 @@ README = Path(__file__).parent.parent / "README.md"
 
 
 def test_the_rows_are_the_table() -> None:
-    """Read back, the rows are every arrow but those to FAILED and OTHER_CHALLENGE, which it says it leaves out."""
+    """The rows, read back, are every arrow except those that the text says are left out."""
     read = {
         transition_between(row.source, row.response, dest)
         for row in rows()
@@ -35,7 +35,7 @@ def test_one_row_for_each_response() -> None:
 
 
 def test_doubt_is_marked() -> None:
-    """An arrow has a mark where its best evidence is an inference or a contradiction, and nowhere else."""
+    """An arrow has a mark if, and only if, its best evidence is an inference or a contradiction."""
     for row in rows():
         for dest in row.dests:
             arrow = Transition(row.source, row.response, dest)
@@ -46,7 +46,7 @@ def test_doubt_is_marked() -> None:
 
 
 def test_a_row_reads() -> None:
-    """Sets go by name, doubts by their marks, a self-loop by its kind."""
+    """A row has the names of sets, the marks of uncertain arrows, and the kind of a self-loop."""
     lines = readme_table().splitlines()
 
     assert "| `DEVICE_SRP_AUTH` | `srp_a` | `DEVICE_PASSWORD_VERIFIER` |" in lines
@@ -67,7 +67,7 @@ def test_the_readme_has_the_table() -> None:
 
 
 def test_writing_keeps_the_rest(tmp_path: Path) -> None:
-    """The table goes between its marks, once; what stands around it stays, and a second time changes nothing."""
+    """Writing replaces the table between its marks only; writing again changes nothing."""
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
 
@@ -77,7 +77,7 @@ def test_writing_keeps_the_rest(tmp_path: Path) -> None:
 
 
 def test_a_file_without_marks_is_left_alone(tmp_path: Path) -> None:
-    """A file that has no place for the table is an error, and is not written."""
+    """A file without marks for the table is an error, and is not written."""
     page = tmp_path / "page.md"
     page.write_text("nothing here\n", encoding="utf-8")
 

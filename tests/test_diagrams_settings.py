@@ -1,4 +1,4 @@
-"""A pool's diagram shows what its settings allow, and says why the rest is missing; so does a difference."""
+"""A pool's diagram shows what its settings allow, and the reasons for omissions; so does a difference."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def is_complete(model: DiagramModel) -> bool:
 @given(OPTIONS)
 @settings(deadline=None, max_examples=40)
 def test_a_pools_diagram_has_nothing_ruled_out(pool: PoolSettings) -> None:
-    """For any settings: the diagram has nothing that they rule out, and accounts for every arrow."""
+    """For any settings, the diagram has no forbidden arrow, and each arrow is drawn or listed."""
     model = build_model(settings=pool)
 
     assert all(pool.ruled_out(a.transition, a.dest.role or a.source.role) is None for a in model.arrows)
@@ -63,7 +63,7 @@ def test_a_pools_diagram_has_nothing_ruled_out(pool: PoolSettings) -> None:
 @given(OPTIONS)
 @settings(deadline=None, max_examples=40)
 def test_a_faded_diagram_fades_what_is_ruled_out(pool: PoolSettings) -> None:
-    """For any settings: the faded nodes are the unreachable ones, each with its reason."""
+    """For any settings, the faded nodes are the unreachable ones, each with its reason."""
     model = build_model(settings=pool, faded=True)
     cut = reachability(pool, include_lambda_named=False).nodes
     faded = {
@@ -79,7 +79,7 @@ def test_a_faded_diagram_fades_what_is_ruled_out(pool: PoolSettings) -> None:
 @given(OPTIONS, OPTIONS)
 @settings(deadline=None, max_examples=40)
 def test_a_difference_draws_both(before: PoolSettings, after: PoolSettings) -> None:
-    """For any two settings: what the second alone allows is gained, and the other way round lost."""
+    """For any two settings, arrows that only one of them allows are marked as new or missing."""
     there, back = (build_model(difference=pair) for pair in ((before, after), (after, before)))
     turned = {
         SettingsEffect.GAINED: SettingsEffect.LOST,
@@ -102,7 +102,7 @@ def test_a_pool_without_mfa_is_small() -> None:
 
 
 def test_the_caption_says_what_is_ruled_out() -> None:
-    """The caption has each reason with all that it rules out."""
+    """The caption has each reason with the nodes and responses that it forbids."""
     source = " ".join(str(diagram(settings=OFF)).replace('<br align="left"/>', " ").split())
 
     assert "DeviceConfiguration is not set: no DEVICE_SRP_AUTH, DEVICE_PASSWORD_VERIFIER." in source
@@ -128,7 +128,7 @@ def test_fading_moves_nothing() -> None:
 
 
 def test_a_ruled_out_response_of_an_edge_is_struck_out() -> None:
-    """Where settings allow one response of an edge and rule out another, that one is struck out."""
+    """A forbidden response on an edge with allowed ones is struck out."""
     model = diagram(settings=OFF, faded=True).model
     line = next(e for e in model.edges if e.dest == Node(S.PASSWORD_VERIFIER) and UserSrpAuth in e.responses)
 
@@ -137,14 +137,14 @@ def test_a_ruled_out_response_of_an_edge_is_struck_out() -> None:
 
 
 def test_what_only_a_lambda_may_name_is_not_drawn() -> None:
-    """A custom pool's diagram has no MFA, though a Lambda may name it; unfolded, it has."""
+    """A custom pool's diagram omits challenges that only a Lambda may name; unfolded, it has them."""
     assert "SMS_MFA" not in node_names(diagram(settings=CUSTOM).model)
     assert "SMS_MFA" in node_names(diagram(settings=CUSTOM, unfolded=True).model)
     assert "a Lambda may name any challenge" in str(diagram(settings=CUSTOM))
 
 
 def test_a_difference_shows_without_colour() -> None:
-    """What is gained is thick with a plus, what is lost is dotted with a minus; a change of required MFA is stated."""
+    """New arrows are thick with a plus, missing ones dotted with a minus."""
     there, back = str(diagram(difference=(OFF, REQUIRED))), str(diagram(difference=(REQUIRED, OFF)))
 
     assert "+ SOFTWARE_TOKEN_MFA" in there
@@ -160,7 +160,7 @@ POOLS = {name: pool for name, (pool, _) in EXAMPLE_POOLS.items()} | {"everything
 
 @pytest.mark.parametrize(("one", "other"), [*product(POOLS, POOLS)])
 def test_the_legend_of_a_difference_is_what_is_drawn(one: str, other: str) -> None:
-    """For every two pools the caption explains each sign that is drawn, and no other; the rest looks as usual."""
+    """For any two pools the caption explains exactly the signs that are drawn."""
     drawn = diagram(difference=(POOLS[one], POOLS[other]))
     vertices = {vertex: drawn.model.availability(vertex).effect for vertex in drawn.model.nodes}
     effects = [each.availability.effect for each in drawn.model.edges]
@@ -219,7 +219,7 @@ def test_conflicting_options() -> None:
 
 
 def test_failed_says_what_to_do() -> None:
-    """With actions=True, FAILED says what to do next, with the error codes that lead there."""
+    """With actions=True, FAILED lists the recovery actions with the error codes that lead there."""
     source = str(diagram(flow="USER_SRP_AUTH", actions=True)).replace('&#160;<br align="left"/>', " ")
 
     for action in RecoveryAction:

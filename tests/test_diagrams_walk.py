@@ -31,7 +31,7 @@ WRONG = "CodeMismatchException"
 
 
 def steps(*walked: tuple[State, type[Response], State, Role | None, str | None]) -> list[Step]:
-    """Return a history."""
+    """Return the steps of a history."""
     return [
         Step(number=number, source=source, response=response, dest=dest, role=role, error=error)
         for number, (source, response, dest, role, error) in enumerate(walked, start=1)
@@ -107,7 +107,7 @@ def test_a_refused_password_is_a_loop() -> None:
 
 
 def test_email_otp_is_highlighted_in_its_role() -> None:
-    """The step's role decides which EMAIL_OTP it led to, and the next step leaves that one."""
+    """The step's role decides which EMAIL_OTP node is highlighted, and the next step leaves that node."""
     history = steps(
         (State.START, UserAuth, State.EMAIL_OTP, Role.FIRST_FACTOR, None),
         (State.EMAIL_OTP, Password, State.EMAIL_OTP, Role.SECOND_FACTOR, None),
@@ -123,7 +123,7 @@ def test_email_otp_is_highlighted_in_its_role() -> None:
 
 
 def test_omitted_arrows_are_drawn_when_followed() -> None:
-    """A recorded unknown challenge, or a failure, gets its node and edge."""
+    """An omitted challenge or failure that was recorded gets its node and edge."""
     history = steps(
         (State.START, UserAuth, State.OTHER_CHALLENGE, None, None),
         (State.OTHER_CHALLENGE, RawAnswer, State.FAILED, None, "NotAuthorizedException"),
@@ -162,7 +162,7 @@ def is_chain(edges: list[Edge]) -> bool:
 @given(histories(), st.booleans())
 @settings(deadline=None)  # a machine may be busy
 def test_every_history_can_be_drawn(history: list[Step], unfolded: bool) -> None:  # noqa: FBT001 -- hypothesis gives it
-    """For any history on the table: each step follows one path of connected edges."""
+    """For any history on the table, each step follows one path of connected edges."""
     drawn: Diagram = diagram(history=history, unfolded=unfolded)
 
     for step in history:
@@ -175,7 +175,7 @@ def test_every_history_can_be_drawn(history: list[Step], unfolded: bool) -> None
 
 
 def test_what_a_step_must_have() -> None:
-    """Anything with number, source, response, dest, role, error, kind and time can be drawn."""
+    """Any object with the attributes of a step can be drawn."""
     asked = {name for name in vars(HistoryStep) if not name.startswith("_")}
 
     assert asked == {"number", "source", "response", "dest", "role", "error", "kind", "at"}

@@ -1,4 +1,4 @@
-"""Each value displays itself in a notebook: a picture or a table, text beside it, no secret, no file."""
+"""Each value displays itself in a notebook as a picture or table, with text, and without secrets or files."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ PASSWORD = "Correct-Horse-1"
 
 @pytest.fixture
 def pool(signing_key: RSAKey) -> LocalPool:
-    """A pool that asks for a code."""
+    """A pool whose users receive a code."""
     made = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
     made.add_user("ada", PASSWORD, phone_number="+15555550143")
     return made
 
 
 def formatted(value: Any) -> dict[str, str]:
-    """Return what IPython sends to a front end."""
+    """Return the bundle that IPython sends to a front end."""
     shell: Any = InteractiveShell.instance()
     formats: dict[str, str] = shell.display_formatter.format(value)[0]
     return formats
 
 
 def test_a_flow_shows_its_path(pool: LocalPool) -> None:
-    """A flow is an SVG with its present state, and its path as text."""
+    """A flow is an SVG with its current state, and its path as text."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
 
     shown = formatted(flow)
@@ -46,7 +46,7 @@ def test_a_flow_shows_its_path(pool: LocalPool) -> None:
 
 
 def test_a_sign_in_that_has_not_begun_shows_itself(pool: LocalPool) -> None:
-    """A sign-in without steps is the whole protocol, without a path."""
+    """A sign-in without steps is displayed as the whole protocol."""
     shown = formatted(pool.cognito().start())
 
     assert shown["text/plain"] == "<Flow: START after 0 steps>"
@@ -61,7 +61,7 @@ def _flow(pool: LocalPool) -> Flow:
 
 
 def test_a_history_is_a_table(pool: LocalPool) -> None:
-    """A history is a table with a row for each step; a refusal has its action."""
+    """A history is a table with a row for each step; a refusal has its recovery action."""
     shown = formatted(_flow(pool).history)
 
     assert set(shown) == {"text/html", "text/plain"}
@@ -76,7 +76,7 @@ def test_a_history_is_a_table(pool: LocalPool) -> None:
 
 
 def test_challenges_refusals_and_tokens_are_tables(pool: LocalPool) -> None:
-    """A challenge with its parameters, a refusal with its action, tokens without their values."""
+    """Challenges, refusals and tokens are tables; tokens have no values."""
     flow = _flow(pool)
 
     assert formatted(flow.challenge)["text/plain"].splitlines() == [
@@ -107,7 +107,7 @@ def test_a_pool_and_its_settings_show_themselves(pool: LocalPool) -> None:
 
 
 def test_replies_are_escaped(pool: LocalPool) -> None:
-    """A name that is HTML stays text."""
+    """A name that contains HTML is shown as text."""
     pool.add_user("<b>ada", PASSWORD, phone_number="+15555550144")
     flow = pool.cognito().sign_in("<b>ada", PASSWORD)
     flow.answer(Code(pool.outbox.code_for("<b>ada")))
@@ -119,7 +119,7 @@ def test_replies_are_escaped(pool: LocalPool) -> None:
 def test_nothing_is_shown_that_is_secret_and_no_file_is_written(
     pool: LocalPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Sessions, codes and tokens are in no bundle; the folder stays empty."""
+    """No bundle has a session, code or token, and no file is written."""
     monkeypatch.chdir(tmp_path)
     flow = _flow(pool)
     session, code = flow.signin.session, pool.outbox.code_for("ada")

@@ -1,4 +1,4 @@
-"""What an authenticator app is told: a real decoder reads every QR code back."""
+"""Enrolment of authenticator apps: an independent decoder reads every QR code."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 PASSWORD = "Correct-Horse-1"
 SVG = "{http://www.w3.org/2000/svg}"
 Row = list[bool]
-"""One row of a picture: which of its modules are dark."""
+"""One row of a picture: the darkness of its modules."""
 
 NAMES = [
     ("Example", "ada"),
@@ -53,7 +53,7 @@ NAME = st.text(
 
 
 def decoded(rows: Iterable[Row], invert: bool = False) -> str | None:  # noqa: FBT001, FBT002 - as the decoder has it
-    """What a camera reads in a picture of dark and light modules, four pixels each.
+    """Return the text that a camera reads in a picture of modules of four pixels each.
 
     Args:
         rows: the picture.
@@ -70,7 +70,7 @@ def decoded(rows: Iterable[Row], invert: bool = False) -> str | None:  # noqa: F
 
 
 def rows_of_svg(svg: str, scale: float = 4) -> list[Row]:
-    """The modules of a picture that is one path of horizontal strokes."""
+    """Return the modules of a picture that is one path of horizontal strokes."""
     root = ET.fromstring(svg)  # noqa: S314 - it is our own
     size = round(float(root.attrib["width"]) / scale)
     rows = [[False] * size for _ in range(size)]
@@ -89,7 +89,7 @@ def rows_of_svg(svg: str, scale: float = 4) -> list[Row]:
 
 
 def rows_of_terminal(text: str, paper_dark: bool, ink_dark: bool) -> list[Row]:  # noqa: FBT001 - a terminal's theme
-    """What a terminal shows: two modules a character, in its own colours where none are said."""
+    """Return the modules that a terminal shows: two in each character, with its own colours by default."""
     rows = []
     for line in text.splitlines():
         said = re.fullmatch("\x1b\\[38;5;231;48;5;16m(.*)\x1b\\[0m", line)
@@ -101,7 +101,7 @@ def rows_of_terminal(text: str, paper_dark: bool, ink_dark: bool) -> list[Row]: 
 
 
 def parsed(uri: str) -> tuple[str, str, str, str]:
-    """What an app makes of a URI: its secret, both issuers and the account."""
+    """Return the parts that an app reads from a URI: secret, both issuers and account."""
     parts = urlsplit(uri)
     query = parse_qs(parts.query, strict_parsing=True, keep_blank_values=True)
     assert (parts.scheme, parts.netloc, parts.fragment) == ("otpauth", "totp", "")
@@ -113,7 +113,7 @@ def parsed(uri: str) -> tuple[str, str, str, str]:
 
 @pytest.mark.parametrize(("issuer", "account"), NAMES)
 def test_odd_names(issuer: str, account: str) -> None:
-    """Colons, spaces, slashes, question marks and any script are the same in the scanned QR code."""
+    """Names with special characters or in any script are the same in the scanned QR code."""
     enrolment = Enrolment(SECRET, issuer, account)
     uri = enrolment.uri.reveal()
 
@@ -126,7 +126,7 @@ def test_odd_names(issuer: str, account: str) -> None:
 @settings(deadline=None, max_examples=60)  # the largest codes take segno half a second
 @given(issuer=NAME, account=NAME)
 def test_any_names(issuer: str, account: str) -> None:
-    """The same for any text."""
+    """Any names are the same in the scanned QR code."""
     enrolment = Enrolment(SECRET, issuer, account)
 
     assert parsed(enrolment.uri.reveal()) == (SECRET, issuer, issuer, account)
@@ -134,7 +134,7 @@ def test_any_names(issuer: str, account: str) -> None:
 
 
 def test_the_usual_uri() -> None:
-    """Google's "Key Uri Format", exactly."""
+    """The URI has the form of Google's "Key Uri Format"."""
     assert Enrolment(SECRET, "Example Corp", "ada@example.com").uri == Secret(
         "otpauth://totp/Example%20Corp:ada%40example.com"
         "?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Example%20Corp"
@@ -142,7 +142,10 @@ def test_the_usual_uri() -> None:
 
 
 def test_dark_and_light_terminals() -> None:
-    """With colours it can be scanned on any terminal; without, on a dark one, and inverted on a light one."""
+    """With colours the code can be scanned on any terminal.
+
+    Without, on a dark one; inverted, on a light one.
+    """
     enrolment = Enrolment(SECRET, "Example", "ada")
     uri = enrolment.uri.reveal()
     dark, light = ({"paper_dark": True, "ink_dark": False}, {"paper_dark": False, "ink_dark": True})
@@ -160,7 +163,7 @@ def test_dark_and_light_terminals() -> None:
 
 
 def test_an_svg_for_a_page() -> None:
-    """It has a size, a background, a title for screen readers, and no secret in clear."""
+    """The SVG has a size, a background, a title for screen readers, and no secret in clear."""
     enrolment = Enrolment(SECRET, "<Example>", "ada")
     svg = enrolment.svg(dark="navy", light="#fed", scale=2.5)
     root = ET.fromstring(svg)  # noqa: S314 - the same
@@ -179,7 +182,7 @@ def test_an_svg_for_a_page() -> None:
 
 
 def test_only_named_methods_draw() -> None:
-    """Neither a repr, nor Jupyter, nor a pickle shows the secret or its code."""
+    """Neither repr, Jupyter nor pickle shows the secret or its code."""
     enrolment = Enrolment(SECRET, "Example", "ada")
 
     assert (
@@ -249,7 +252,7 @@ def test_without_segno(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_user_scans_it_during_sign_in(signing_key: RSAKey) -> None:
-    """MFA_SETUP: the code is scanned, the app's codes are accepted, and so are those of the next sign-in."""
+    """During MFA_SETUP the code is scanned, and the app's codes are accepted then and at the next sign-in."""
     clock = ManualClock()
     pool = LocalPool(key=signing_key, clock=clock, mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
     pool.add_user("ada", password=PASSWORD)

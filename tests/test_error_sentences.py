@@ -1,4 +1,4 @@
-"""Errors for people and for HTTP: each class and each row of the error policy has a sentence and a status."""
+"""Each error class and each row of the error policy has a sentence for users and an HTTP status."""
 
 from __future__ import annotations
 
@@ -75,13 +75,13 @@ def every_error() -> Iterator[AuthfsmError]:
 
 
 def test_every_error_has_a_sentence_and_a_status() -> None:
-    """Each class and each row: no code, no name of a state, and an entry of ERROR_SENTENCES; a status of the list."""
+    """Each error has a sentence without codes or state names, and a status of the list."""
     for error in every_error():
         check(error)
 
 
 def test_statuses_follow_action_and_fault() -> None:
-    """What a client does next is decided by the status alone."""
+    """The status alone says what a client should do next."""
     expected = {
         ("CodeMismatchException", ""): 422,
         ("NotAuthorizedException", "Incorrect username or password"): 401,
@@ -110,7 +110,7 @@ def test_unknown_user_and_wrong_password_read_alike() -> None:
 
 
 def test_every_code_with_a_sentence_is_in_the_policy() -> None:
-    """A sentence for an error that Cognito does not have would never be read."""
+    """Each code with a sentence of its own is an error of the policy."""
     assert set(_BY_CODE) <= set(ERROR_POLICY)
 
 
@@ -125,7 +125,7 @@ INVALID_INPUT: dict[str, Callable[[], object]] = {
     "Choose one of the offered possibilities.": lambda: authfsm.response("telepathy"),
     "That is not right. Check what you typed, and try again.": lambda: authfsm.response("code", x="y"),
 }
-"""Input that is not sent, by what the person reads."""
+"""Invalid input that is not sent, by the sentence that the user reads."""
 
 
 def test_every_sentence_is_translated() -> None:
@@ -157,7 +157,7 @@ def test_every_sentence_is_translated() -> None:
 
 
 def test_actions_and_faults_are_complete() -> None:
-    """Every combination has a status, so that a new row of the policy cannot be without one."""
+    """Every combination of action and fault has a status."""
     for action in RecoveryAction:
         for fault in Fault:
             check(refused(Refusal("X", "", action=action, fault=fault), state=State.SMS_MFA))

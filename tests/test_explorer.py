@@ -1,4 +1,4 @@
-"""The explorer in a browser: clicks, switches, search, keys; what it rules out is what the settings rule out."""
+"""The explorer in a browser: clicks, switches, search and keys; its verdicts are those of the settings."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MFA_OFF = "MfaConfiguration is OFF"
 
 @pytest.fixture(scope="module")
 def html(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page as a file."""
+    """The page's HTML."""
     file = tmp_path_factory.mktemp("page") / "flow.html"
     file.write_text(page(), encoding="utf-8")
     return file
@@ -39,7 +39,7 @@ def html(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenedPage]:
-    """A browser with the page in it."""
+    """A browser with the page."""
     with chromium(tmp_path_factory.mktemp("profile")) as shown:
         yield shown
 
@@ -59,7 +59,7 @@ def shown(browser: OpenedPage, html: Path) -> Iterator[OpenedPage]:
 
 
 def node_element(page_: Page, name: str) -> Any:
-    """Return a node of the picture."""
+    """Return the element of a node in the picture."""
     number = [each.name for each in NODES].index(name)
     return page_.locator(f'#picture [data-node="{number}"]')
 
@@ -75,7 +75,7 @@ def open_all(page_: Page) -> None:
 
 
 def set_switch(page_: Page, key: str, value: SwitchValue) -> None:
-    """Set one switch, as a person does."""
+    """Set one switch by clicking."""
     if isinstance(value, bool):
         page_.set_checked(f'[name="{key}"]', value)
     elif key == "mfa_configuration":
@@ -147,7 +147,7 @@ def settings_on_paths(data: Mapping[str, Any], share: int) -> Iterator[tuple[int
 
 
 def test_the_trees_give_the_verdicts_of_settings() -> None:
-    """On paths through the trees that the page looks up, they say what `reachability` says of every arrow and node."""
+    """On sampled paths through the decision trees, each verdict is that of `reachability`."""
     data = verdicts()
 
     def answer(tree: int, positions: tuple[int, ...]) -> str | None:
@@ -176,7 +176,7 @@ def test_the_trees_give_the_verdicts_of_settings() -> None:
 
 
 def test_the_page_rules_out_what_settings_rule_out(shown: OpenedPage) -> None:
-    """For 40 random pools and the examples, the page gives `PoolSettings`' own verdict on every arrow and node."""
+    """For 40 random pools and the examples, the page has the verdicts of `PoolSettings`."""
     nothing = {each.key: False for each in SWITCHES if each.field == "explicit_auth_flows"}
     pools = [random_values(seed) for seed in range(40)] + [nothing, *EXAMPLES.values()]
     answers = shown.page.evaluate(
@@ -196,7 +196,7 @@ def test_the_page_rules_out_what_settings_rule_out(shown: OpenedPage) -> None:
     [("everything", "mfa_off"), ("mfa_off", "passwordless"), ("mfa_required", "mfa_optional")],
 )
 def test_the_difference_of_two_settings(shown: OpenedPage, one: str, other: str) -> None:
-    """Each arrow that becomes possible, impossible or of another certainty is marked, in words and in the picture."""
+    """Arrows that become possible, impossible or less certain are marked in words and picture."""
     shown.page.evaluate("values => explorer.set(values)", EXAMPLES[other])
     shown.page.select_option("#compare", one)
     before, after = settings_of(EXAMPLES[one]), settings_of(EXAMPLES[other])
@@ -228,7 +228,7 @@ def test_the_difference_of_two_settings(shown: OpenedPage, one: str, other: str)
 
 
 def test_the_page_has_the_settings_confidence(shown: OpenedPage) -> None:
-    """For pools of every kind, the page gives the confidence of each arrow that `PoolSettings` gives."""
+    """For pools of every kind, the page has the confidence that `PoolSettings` gives each arrow."""
     pools = [random_values(seed) for seed in range(20)] + list(EXAMPLES.values())
     answers = shown.page.evaluate(
         "pools => pools.map(values => { explorer.set(values); return explorer.confidences(); })", pools
@@ -261,7 +261,7 @@ def test_the_page_has_the_settings_confidence(shown: OpenedPage) -> None:
 
 
 def test_no_kind_of_self_loop_is_lost(shown: OpenedPage) -> None:
-    """Each arrow of the table has a number of its own on the page, also where two differ only in their kind."""
+    """Each arrow of the table has its own number, also if two differ only in kind."""
     numbers = shown.page.evaluate(
         """() => {
             const index = Object.fromEntries(data.nodes.map((each, n) => [each.name, n]));
@@ -289,7 +289,7 @@ def test_switches_and_settings_convert_both_ways() -> None:
 
 @pytest.mark.parametrize("settings", [each for each, _ in EXAMPLE_POOLS.values()], ids=list(EXAMPLE_POOLS))
 def test_a_pool_on_the_switches_has_its_verdicts(settings: PoolSettings) -> None:
-    """The switches of a pool rule out what the pool rules out, for the same reasons."""
+    """The switches of a pool forbid what the pool's settings forbid, for the same reasons."""
     moved = settings_of(values_of(settings))
 
     for include_lambda_named in (True, False):
@@ -299,7 +299,7 @@ def test_a_pool_on_the_switches_has_its_verdicts(settings: PoolSettings) -> None
 
 
 def test_a_switch_fades_what_it_rules_out(shown: OpenedPage) -> None:
-    """With MFA off the second factors fade, the reason is shown, and switching back undoes it."""
+    """With MFA off, second factors fade and the reason is shown; switching back undoes it."""
     reasons = shown.page.locator("#reasons")
     assert "Nothing" in reasons.inner_text()
     assert not is_ruled_out(node_element(shown.page, "SMS_MFA"))
@@ -346,7 +346,7 @@ def test_every_switch_has_an_effect(shown: OpenedPage) -> None:
 
 
 def test_one_of_several_responses_on_a_line_is_struck_out(shown: OpenedPage) -> None:
-    """A flow that is not allowed is struck out on its line, and the line's other responses stay."""
+    """A forbidden flow is struck out on its line; the line's other responses stay."""
     set_switch(shown.page, "explicit_auth_flows:ALLOW_USER_AUTH", value=False)
     label = shown.page.locator('[data-line] text[data-response="user_srp_auth"]')
     other = shown.page.locator('[data-line]:not(.ruled-out) text[data-response="user_auth"]')
@@ -356,7 +356,7 @@ def test_one_of_several_responses_on_a_line_is_struck_out(shown: OpenedPage) -> 
 
 
 def test_the_page_begins_with_given_settings(browser: OpenedPage, tmp_path: Path) -> None:
-    """The switches begin at the settings that were given, compared with those before; the address keeps another choice."""
+    """The switches begin with the settings passed to the page, compared with the earlier ones."""
     settings = PoolSettings(mfa_configuration="OFF", lambda_config=(), device_configuration=False)
     file = tmp_path / "mine.html"
     file.write_text(page(settings, before=PoolSettings()), encoding="utf-8")
@@ -397,7 +397,7 @@ def test_details_of_each_state(shown: OpenedPage) -> None:
 
 
 def test_details_of_sms_mfa(shown: OpenedPage) -> None:
-    """SMS_MFA as an example: its parameters, its request, its evidence, its errors."""
+    """The details of SMS_MFA have its parameters, its request, its evidence and its errors."""
     node_element(shown.page, "SMS_MFA").click()
     open_all(shown.page)
     text = shown.page.inner_text("#details")
@@ -429,7 +429,7 @@ def test_next_states_can_be_followed(shown: OpenedPage) -> None:
 
 
 def test_a_state_that_is_ruled_out_says_why(shown: OpenedPage) -> None:
-    """The details have the reason, as long as the switch rules the state out."""
+    """The details of a forbidden state have the reason."""
     shown.page.select_option("#example", "mfa_off")
     node_element(shown.page, "SMS_MFA").click()
     assert f"Ruled out: {MFA_OFF}" in shown.page.inner_text("#details")
@@ -516,7 +516,7 @@ def test_everything_can_be_done_by_keys(shown: OpenedPage) -> None:
 
 
 def test_the_picture_grows_and_shrinks(shown: OpenedPage) -> None:
-    """Larger, smaller and fit."""
+    """Buttons make the picture larger, smaller, or fit the window."""
 
     def width() -> float:
         return float(shown.page.evaluate("picture.getBoundingClientRect().width"))
@@ -534,13 +534,13 @@ def test_the_picture_grows_and_shrinks(shown: OpenedPage) -> None:
 
 
 def background(page_: Page) -> str:
-    """The page's background."""
+    """Return the page's background colour."""
     colour: str = page_.evaluate("getComputedStyle(document.querySelector('header')).backgroundColor")
     return colour
 
 
 def test_light_dark_and_print(shown: OpenedPage) -> None:
-    """Dark where the reader prefers or chooses it; in print always light, without switches, with their positions."""
+    """The page is dark if the reader prefers it; in print it is light and shows the switches' positions."""
     light = background(shown.page)
     shown.page.emulate_media(color_scheme="dark")
     dark = background(shown.page)
@@ -584,7 +584,7 @@ def test_accessibility(shown: OpenedPage, width: int) -> None:
 
 @pytest.mark.parametrize("size", [(1280, 800), (1920, 1080), (390, 844)], ids=str)
 def test_the_whole_picture_is_visible(shown: OpenedPage, size: tuple[int, int]) -> None:
-    """With the settings open, on a phone after "Fit", every node lies inside the window; a tap brings details into view."""
+    """On a phone after "Fit", each node is inside the window; a tap shows the details."""
     width, height = size
     shown.page.set_viewport_size({"width": width, "height": height})
     shown.page.reload()
@@ -684,7 +684,7 @@ def test_settings_are_saved_and_loaded(shown: OpenedPage, tmp_path: Path) -> Non
     ],
 )
 def test_a_file_that_leaves_something_out(shown: OpenedPage, tmp_path: Path, text: str, reason: str) -> None:
-    """What the page cannot read without a rule of its own is said, with the command that reads it; nothing changes."""
+    """For a file that only a command can read, the page names the command and changes nothing."""
     file = tmp_path / "mine.json"
     file.write_text(text, encoding="utf-8")
     with shown.page.expect_file_chooser() as chooser:
@@ -699,7 +699,7 @@ def test_a_file_that_leaves_something_out(shown: OpenedPage, tmp_path: Path, tex
 
 
 def test_errors_that_are_only_listed(shown: OpenedPage) -> None:
-    """What AWS only lists for the operation is marked so, and what is known from elsewhere is not."""
+    """An error that AWS only lists for an operation is marked as such."""
     assert ERROR_POLICY["MFAMethodNotFoundException"][""].is_only_listed
     assert not ERROR_POLICY["CodeMismatchException"][""].is_only_listed
     node_element(shown.page, "SMS_MFA").click()
@@ -720,7 +720,7 @@ def test_a_narrow_window_has_no_sideways_scroll(shown: OpenedPage) -> None:
 
 
 def test_the_data_are_not_code(html: Path) -> None:
-    """The data cannot end their script element."""
+    """The data cannot close their script element."""
     text = html.read_text(encoding="utf-8")
     data = text.split('<script type="application/json" id="data">')[1].split("</script>")[0]
 

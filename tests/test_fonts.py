@@ -1,4 +1,4 @@
-"""Pictures are the same with every font: nothing is lost, or the font that is needed is named."""
+"""Pictures are legible with every set of fonts, or the missing font is named."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ CONFIGURATION: Final = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "font
 
 @pytest.fixture(params=SETS)
 def font_set(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A machine whose only fonts are those of one set, and a font for Japanese."""
+    """Use a set of fonts as the machine's only ones, with a font for Japanese."""
     name = str(request.param)
     for file, package in ((SETS[name], f"fonts-{name.lower()}"), (JAPANESE, "fonts-noto-cjk")):
         if not file.exists():
@@ -92,7 +92,7 @@ UNASSIGNED: Final = "\u0378"
 
 @cache
 def drawings() -> dict[str, str]:
-    """Pictures of every kind, and two with labels in three scripts, as SVG."""
+    """Return pictures of every kind, and two with labels in three scripts, as SVG."""
     labels = dict(zip(("SMS_MFA", "code", "factors proved"), SCRIPTS.values(), strict=True))
     others = dict(zip(("SMS_MFA", "code", "factors proved"), reversed(SCRIPTS.values()), strict=True))
     kinds = ("sign_in", "protocol", "pool_mfa_off_to_required", "failures")
@@ -105,20 +105,20 @@ def drawings() -> dict[str, str]:
 
 
 def inside(box: list[float], outer: list[float]) -> bool:
-    """Is a box within another? A browser's rounded ink is a pixel wider and two higher than it looks."""
+    """Return whether a box is within another, allowing for a browser's rounding."""
     room = zip(box, outer, (1, 2, -1, -2), strict=True)
     left, top, right, bottom = (inner + rounding - edge for inner, edge, rounding in room)
     return left >= 0 and top >= 0 and right <= 0 and bottom <= 0
 
 
 def meet(one: list[float], other: list[float]) -> bool:
-    """Do two boxes share more than a pixel in width and two in height?"""
+    """Return whether two boxes overlap by more than a pixel in width and two in height."""
     wide, high = (min(one[at + 2], other[at + 2]) - max(one[at], other[at]) for at in (0, 1))
     return wide > 1 and high > 2
 
 
 def lost(name: str, picture: dict[str, Any]) -> list[tuple[str, ...]]:
-    """What is wrong in a picture: texts outside it, or outside their shape, and texts that lie on each other."""
+    """Return the faults of a picture: texts outside it or their shape, and texts that overlap."""
     texts = picture["texts"]
     assert len(texts) > 10
     found = [(name, "outside", each["text"]) for each in texts if not inside(each["box"], picture["picture"])]
@@ -131,7 +131,7 @@ def lost(name: str, picture: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 def fonts_used(opened: OpenedPage) -> set[str]:
-    """The families of the fonts with which a browser draws the three scripts."""
+    """Return the families of the fonts with which a browser draws the three scripts."""
     session = opened.page.context.new_cdp_session(opened.page)
     session.send("DOM.enable")
     session.send("CSS.enable")
@@ -142,7 +142,7 @@ def fonts_used(opened: OpenedPage) -> set[str]:
 
 
 def test_svg_in_a_browser(font_set: str, tmp_path: Path) -> None:
-    """With each set of fonts every text is inside its shape and picture, on no other text, and no box is drawn."""
+    """With each set of fonts every text is inside its shape, on no other text, and no letter is missing."""
     characters = sorted({each for text in SCRIPTS.values() for each in text if each.strip()})
     with chromium(tmp_path / "profile") as opened:
         shown = "".join(f'<div id="{name}">{svg}</div>' for name, svg in drawings().items())
@@ -161,7 +161,7 @@ def test_svg_in_a_browser(font_set: str, tmp_path: Path) -> None:
 
 
 def dot(texts: Sequence[str], width: float = 0.5) -> str:
-    """A drawing of texts, each in a cell of 40 points, 30 in a row."""
+    """Return a drawing of texts, each in a cell of 40 points, 30 in a row."""
     style = f"node [shape=box fixedsize=true width={width} height=0.5 penwidth=0 fontname=Helvetica]"
     nodes = (
         f'n{number} [label="&#{ord(text)};" pos="{number % 30 * 40},{number // 30 * -40}"]'
@@ -173,18 +173,18 @@ def dot(texts: Sequence[str], width: float = 0.5) -> str:
 
 
 def cells(picture: Image.Image, count: int) -> list[bytes]:
-    """The pixels of so many cells."""
+    """Return the pixels of the cells."""
     corners = [(number % 30 * 40, number // 30 * 40) for number in range(count)]
     return [picture.crop((x, y, x + 36, y + 36)).tobytes() for x, y in corners]
 
 
 def test_png_and_pdf(font_set: str, tmp_path: Path) -> None:
-    """With each set of fonts every letter is drawn and differs from a box, or the font that is needed is named."""
+    """With each set of fonts every letter is drawn, or the missing font is named."""
     if not shutil.which("pdftoppm"):
         lacking("pdftoppm (of poppler-utils)")
 
     def read(program: str, written: bytes, *options: str) -> bytes:
-        """What a reader of PDF, which has no fonts but the system's, makes of a file."""
+        """Return the text that a PDF reader without fonts of its own finds in a file."""
         file = tmp_path / "written.pdf"
         file.write_bytes(written)
         return subprocess.run([program, file, *options], capture_output=True, check=True).stdout
@@ -210,7 +210,7 @@ def test_png_and_pdf(font_set: str, tmp_path: Path) -> None:
 
 
 def test_png_has_every_character_that_it_accepts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No character that a PNG accepts is drawn as a box; a sign or a letter that it lacks is named."""
+    """PNG draws every character that it accepts, and names a letter that it lacks."""
     for each in ("\u2713", "\u21d2", "\u2460", UNASSIGNED, "\u0531", "\U0001f511"):
         with pytest.raises(MissingFont, match=f"the fonts of this PNG do not have {each}: .*fonts-noto-core"):
             render.png(dot([each]))

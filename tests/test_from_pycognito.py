@@ -38,7 +38,7 @@ TOTP: Final = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 @frozen
 class Row:
-    """How a row is run.
+    """How a row is tested.
 
     Args:
         seen: an expression for what the row's code does; or one for each column.
@@ -56,7 +56,7 @@ class Row:
 
     @property
     def by_column(self) -> tuple[str, str]:
-        """What each column is compared by."""
+        """Return the expressions by which the columns are compared."""
         return (self.seen, self.seen) if isinstance(self.seen, str) else self.seen
 
 
@@ -263,7 +263,7 @@ def test_every_public_method_has_a_row() -> None:
 
 
 class Side:
-    """One column: a pool of its own, and the names that the code uses.
+    """One column: a pool of its own, and the names that its code uses.
 
     Args:
         row: how the row is run.
@@ -307,25 +307,25 @@ class Side:
         return None
 
     def accepts(self, token: str) -> bool:
-        """Is an access token still accepted?"""
+        """Return whether an access token is still accepted."""
         return not isinstance(attempt(lambda: self.client.get_user(AccessToken=token)), str)
 
     def works(self, password: str) -> bool:
-        """Can ada sign in with this password?"""
+        """Return whether ada can sign in with this password."""
         return not isinstance(attempt(lambda: self.pool.cognito().sign_in("ada", password)), str)
 
     def mfa_of(self, name: str) -> Any:
-        """The second factors of a user."""
+        """Return the second factors of a user."""
         user = self.client.admin_get_user(UserPoolId=self.pool.pool_id, Username=name)
         return user.get("UserMFASettingList", [])
 
     def attributes_of(self, name: str) -> Any:
-        """The attributes of a user, without the id."""
+        """Return the attributes of a user, without the id."""
         user = self.client.admin_get_user(UserPoolId=self.pool.pool_id, Username=name)
         return sorted((e["Name"], e["Value"]) for e in user["UserAttributes"] if e["Name"] != "sub")
 
     def run(self, code: str) -> None:
-        """Run code; the value of its last expression is `result`."""
+        """Run code; the value of its last expression becomes `result`."""
         tree = ast.parse(code)
         last = tree.body[-1] if tree.body else None
         if isinstance(last, ast.Expr):
@@ -333,12 +333,12 @@ class Side:
         exec(compile(tree, "from-pycognito.md", "exec"), self.names)  # noqa: S102 - the page's own code
 
     def see(self, expression: str) -> Any:
-        """The value of an expression, or the name of its error."""
+        """Return the value of an expression, or the name of its error."""
         return attempt(lambda: eval(expression, self.names))  # noqa: S307 - a row of this file
 
 
 def attempt(function: Any, *args: Any) -> Any:
-    """What a call returns, or the name of the error that it raises."""
+    """Return the result of a call, or the name of the error that it raises."""
     try:
         return function(*args)
     except Exception as error:  # noqa: BLE001 - whichever it is
@@ -346,7 +346,7 @@ def attempt(function: Any, *args: Any) -> Any:
 
 
 def pycognitos(row: Row, key: RSAKey, patch: pytest.MonkeyPatch, shared: dict[str, Any]) -> Side:
-    """The left column, ready to run."""
+    """Return the left column, ready to run."""
     side = Side(row, key, shared)
     pool = side.pool
     user = pycognito.Cognito(
@@ -378,7 +378,7 @@ def pycognitos(row: Row, key: RSAKey, patch: pytest.MonkeyPatch, shared: dict[st
 
 
 def ours(row: Row, key: RSAKey, shared: dict[str, Any]) -> Side:
-    """The right column, ready to run."""
+    """Return the right column, ready to run."""
     side = Side(row, key, shared)
     pool = side.pool
     cognito = Cognito(side.client, client_id=pool.client_id, pool_id=pool.pool_id)
@@ -395,7 +395,7 @@ def ours(row: Row, key: RSAKey, shared: dict[str, Any]) -> Side:
 
 @pytest.mark.parametrize("name", ROWS)
 def test_both_columns_do_the_same(name: str, signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a row of pycognito's does is what its row of ours does; before it was not so."""
+    """Both columns of a row have the same effect, and it differs from the state before."""
     row, (left, right) = ROWS[name], TABLE[name]
     sides, shared = [], dict[str, Any]()
     if name not in POSTS_TO_AWS:

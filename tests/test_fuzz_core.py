@@ -1,4 +1,4 @@
-"""Three thousand wrong inputs for each way into the core: what comes of one is typed or right.
+"""Three thousand invalid inputs for each part of the core: each is accepted or raises a typed error.
 
 `tests/long/fuzz_core.py` hands in a hundred thousand.
 """
@@ -13,7 +13,7 @@ INPUTS = 3000
 
 
 def test_nothing_untyped_escapes_from_the_core(signing_key: RSAKey) -> None:
-    """Replies, bodies, sealed sign-ins, tickets, tokens, key sets and fields."""
+    """Replies, bodies, sealed sign-ins, tickets, tokens, key sets and fields raise only typed errors."""
     with quiet():
         outcome = run(core(signing_key), INPUTS, seed=1)
     assert outcome.escaped == {}
@@ -24,13 +24,13 @@ def test_nothing_untyped_escapes_from_the_core(signing_key: RSAKey) -> None:
 
 
 def test_nothing_untyped_escapes_from_the_settings(signing_key: RSAKey) -> None:
-    """Descriptions of pools: what is wrong is a BadField that names it."""
+    """An invalid description of a pool raises a BadField that names the member."""
     outcome = run(settings(signing_key), INPUTS, seed=1)
     assert outcome.escaped == {}
 
 
 def test_what_escapes_is_found() -> None:
-    """The search finds a planted crash, counts it, and keeps its first input; a seed repeats itself."""
+    """The search finds a planted crash, counts it and keeps its first input; a seed repeats a run."""
 
     def crash(value: object) -> None:
         if isinstance(value, float):

@@ -1,4 +1,4 @@
-"""Histories as text: what is written is read again, no secret is in it, and what is none is refused by its line."""
+"""Histories as text: they survive writing and reading, contain no secret, and errors name the line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PASSWORD = "Correct-Horse-1"
 
 @pytest.fixture(scope="module")
 def walked() -> tuple[Step, ...]:
-    """The history of a sign-in with a wrong code."""
+    """Return the history of a sign-in with a wrong code."""
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"])
     pool.add_user("ada", password=PASSWORD, phone_number="+15555550143")
     flow = pool.cognito().sign_in("ada", PASSWORD)
@@ -28,7 +28,7 @@ def walked() -> tuple[Step, ...]:
 
 
 def test_a_history_survives_writing_and_reading(walked: tuple[Step, ...]) -> None:
-    """Times and refusals included."""
+    """A history that is written and read is equal, with times and refusals."""
     text = history_to_json(walked)
 
     assert history_from_json(text) == walked
@@ -37,7 +37,7 @@ def test_a_history_survives_writing_and_reading(walked: tuple[Step, ...]) -> Non
 
 
 def test_no_secret_is_written(walked: tuple[Step, ...]) -> None:
-    """Neither the password, nor a code, nor the user's name."""
+    """A history has neither the password, nor a code, nor the user's name."""
     text = history_to_json(walked)
 
     assert PASSWORD not in text
@@ -59,7 +59,7 @@ def test_histories_can_be_concatenated(walked: tuple[Step, ...]) -> None:
 
 
 def test_times_keep_their_zone() -> None:
-    """With its zone."""
+    """A time keeps its zone."""
     line = '{"step": 1, "from": "START", "response": "user_auth", "to": "SELECT_CHALLENGE", "at": "2026-11-23T01:02:03+00:00"}'
 
     assert history_from_json(line)[0].at == datetime(2026, 11, 23, 1, 2, 3, tzinfo=timezone.utc)
@@ -88,7 +88,7 @@ GOOD = {"step": 1, "from": "START", "response": "user_srp_auth", "to": "PASSWORD
     ],
 )
 def test_an_invalid_history(line: str, why: str) -> None:
-    """It is refused with the line's number and the reason."""
+    """An invalid history is refused with the line's number and the reason."""
     with pytest.raises(BadHistory, match=why) as refused:
         history_from_json(line)
 

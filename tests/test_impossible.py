@@ -29,13 +29,13 @@ def _anywhere(_: OpenChallenge) -> bool:
 
 
 def _not_by_functions(before: OpenChallenge) -> bool:
-    """Return whether no Lambda function chooses: in no flow but CUSTOM_AUTH, nor, as sources differ, an administrator's."""
+    """Return whether no Lambda function can choose the challenge."""
     return before.flow != "CUSTOM_AUTH" and not str(before.flow).startswith("ADMIN_")
 
 
 @frozen
 class Row:
-    """A transition that is impossible.
+    """An impossible transition.
 
     Args:
         source: the state it would leave; None for any.
@@ -57,7 +57,7 @@ class Row:
         return f"{source}-{given}-{'-'.join(sorted(self.dests))}"
 
     def offers(self, before: OpenChallenge, transition: Transition) -> bool:
-        """Was there a chance for this transition?"""
+        """Return whether a state and response made the transition possible."""
         return (
             self.source in {None, transition.source}
             and self.response in {None, transition.response}
@@ -83,7 +83,7 @@ ROWS: Final = (
     Row(S.SOFTWARE_TOKEN_MFA, r.Code, NEW_PASSWORD, _ORDER),
     Row(S.EMAIL_OTP, r.Code, NEW_PASSWORD, _ORDER),
 )
-"""The rows that the table can say by itself."""
+"""The rows that the table alone excludes."""
 
 OF_THE_PATH: Final = (
     Row(S.PASSWORD_VERIFIER, r.SrpClaim, CUSTOM, _RIDDLES),
@@ -106,7 +106,7 @@ OF_THE_PATH: Final = (
         lambda before: before.flow != "CUSTOM_AUTH" and not before.keyed,
     ),
 )
-"""The rows that hold on some paths only: the table has their transitions for the sake of the others."""
+"""The rows that only some paths exclude: on others the table has their transitions."""
 
 
 @pytest.fixture(scope="module")
