@@ -1,4 +1,4 @@
-"""`notebooks/from-pycognito.md` is complete, and both columns of each row do the same at the local Cognito."""
+"""`notebooks/from-pycognito.md` is complete, and both columns of each row have the same result."""
 
 from __future__ import annotations
 

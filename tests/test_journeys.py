@@ -173,7 +173,7 @@ class App:
         self.reply: Any = {}
 
     def login(self, username: str, password: str) -> None:
-        """Begin."""
+        """Begin the sign-in."""
         self.username = username
         self.reply = self.client.initiate_auth(
             ClientId=self.client_id,
@@ -182,7 +182,7 @@ class App:
         )
 
     def submit(self, next_input: NextInput) -> None:
-        """What the user types or clicks."""
+        """Send the input that a user types or clicks."""
         typed = next_input.value.reveal() if next_input.value is not None else ""
         try:
             self.reply |= self._sent(typed)
@@ -222,7 +222,7 @@ APPS: Final = journeys(evolve(PLAIN, mfa_configuration="ON"))
 
 
 def use(app: App, stage: Stage) -> None:
-    """Use the app as a person would, one input after the other."""
+    """Use the app as a person does, one input after the other."""
     while (next_input := stage.next_input()) is not None:
         if next_input.state is S.START:
             app.login(stage.username, stage.password.reveal())
@@ -233,7 +233,7 @@ def use(app: App, stage: Stage) -> None:
 
 @pytest.mark.parametrize("journey", APPS, ids=str)
 def test_a_plain_app_in_process(journey: Journey, signing_key: RSAKey) -> None:
-    """An app that does not know this package is tested with every sequence of challenges."""
+    """An app that does not use this package follows every sequence of challenges."""
     stage = journey.begin(key=signing_key)
     app = App(stage.client(), stage.pool.client_id)
 
@@ -243,7 +243,7 @@ def test_a_plain_app_in_process(journey: Journey, signing_key: RSAKey) -> None:
 
 @pytest.mark.parametrize("journey", [APPS[0], APPS[-1]], ids=str)
 def test_a_plain_app_over_http(journey: Journey, signing_key: RSAKey) -> None:
-    """The same over HTTP: the app only gets a URL, as an app in any language would."""
+    """Over HTTP the app needs only a URL, as an app in any language does."""
     stage = journey.begin(key=signing_key)
     with stage.serve() as url:
         client = boto3.session.Session(
@@ -287,7 +287,7 @@ def test_an_app_that_uses_another_flow_is_caught(signing_key: RSAKey) -> None:
 
 @pytest.mark.parametrize("name", sorted(WITH))
 def test_an_app_that_does_nothing_is_caught(name: str, signing_key: RSAKey) -> None:
-    """The same input is returned twice; the third time an error names it, without its secret."""
+    """If the app does nothing, the third call for the same input raises an error without the secret."""
     stage = WITH[name][0].begin(key=signing_key)
     given = [stage.next_input(), stage.next_input()]
     with pytest.raises(NothingSent) as caught:
@@ -301,7 +301,7 @@ def test_an_app_that_does_nothing_is_caught(name: str, signing_key: RSAKey) -> N
 
 
 def test_an_app_that_stops_in_the_middle_is_caught(signing_key: RSAKey) -> None:
-    """The same happens at any step; any request in between allows the input to be asked for again."""
+    """An app that stops at a later step is detected too; any request allows the input to be read again."""
     stage = WITH["mfa_required"][0].begin(key=signing_key)
     flow = stage.cognito().start(stage.password, walk=False)
     assert stage.next_input()
@@ -334,7 +334,7 @@ def test_an_app_that_makes_no_progress_is_caught(signing_key: RSAKey) -> None:
 
 @pytest.mark.parametrize("name", GALLERY)
 def test_a_pool_like_its_descriptions(name: str, signing_key: RSAKey) -> None:
-    """A journey made from descriptions runs on a pool that is like them."""
+    """A journey that is made from descriptions runs on a pool with their settings."""
     _passkeys()
     described_ = GALLERY[name]
     every = journeys(described_)

@@ -36,7 +36,7 @@ _NOT_ITS_WAYS: Final = {r.SignedUp, r.UserAuthWithSrp, r.UserAuthWithPassword}
 
 
 def offered(journey: Journey) -> bool:
-    """Do the site's pages offer this path? They prove passwords by SRP, and do not switch the first factor."""
+    """Return whether the site's pages offer this path: they use SRP, and do not switch the first factor."""
     given = {each.response for each in journey.path.transitions}
     if {r.AssociateSoftwareToken, r.SetUpEmail} <= given:
         return False  # once an app is being enrolled, its page asks for its code alone

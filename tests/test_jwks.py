@@ -1,4 +1,4 @@
-"""Tokens verified by the pool's keys: what is good is read, and whatever else there may be is refused."""
+"""Tokens are verified with the pool's keys: valid tokens are read, and all others are refused."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ KEYS_AT = f"{ISSUER}/.well-known/jwks.json"
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """Noon."""
+    """A clock that stands at noon."""
     return ManualClock(NOON)
 
 
 @pytest.fixture
 def pool(signing_key: RSAKey, clock: ManualClock) -> LocalPool:
-    """A pool with ada in it."""
+    """A pool with the user ada."""
     pool = LocalPool(key=signing_key, clock=clock, pool_id=POOL, client_id=CLIENT)
     pool.add_user("ada", password=PASSWORD, email="ada@example.com")
     return pool
@@ -68,7 +68,7 @@ def pool(signing_key: RSAKey, clock: ManualClock) -> LocalPool:
 
 @pytest.fixture
 def tokens(pool: LocalPool) -> Tokens:
-    """What ada's sign-in brought."""
+    """The tokens of ada's sign-in."""
     found = pool.cognito().sign_in("ada", PASSWORD).tokens
     assert found is not None
     return found
@@ -76,19 +76,19 @@ def tokens(pool: LocalPool) -> Tokens:
 
 @pytest.fixture
 def verifier(pool: LocalPool, clock: ManualClock) -> Verifier:
-    """With the pool's keys in hand."""
+    """A verifier with the pool's keys."""
     return Verifier(POOL, CLIENT, jwks=pool.jwks(), clock=clock)
 
 
 def claims_of(token: str) -> dict[str, Any]:
-    """The claims of a token, unverified."""
+    """Return the claims of a token, without verifying it."""
     payload = token.split(".")[1]
     found: dict[str, Any] = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     return found
 
 
 def signed(key: RSAKey, claims: Mapping[str, Any], **header: Any) -> str:
-    """A token as Cognito makes them, by this key."""
+    """Return a token as Cognito makes it, signed by this key."""
     key.ensure_kid()
     return jwt.encode(
         {"kid": key.kid, "alg": "RS256", **header},
@@ -100,12 +100,12 @@ def signed(key: RSAKey, claims: Mapping[str, Any], **header: Any) -> str:
 
 
 def part_of(octets: bytes) -> bytes:
-    """A part of a JWT."""
+    """Return a part of a JWT."""
     return urlsafe_b64encode(octets).rstrip(b"=")
 
 
 def published(*keys: RSAKey) -> bytes:
-    """A key set, as a pool publishes it."""
+    """Return a key set as a pool publishes it."""
     listed = []
     for key in keys:
         key.ensure_kid()
@@ -140,7 +140,7 @@ class FakeFetch:
     urls: list[str] = field(factory=list)
 
     def __call__(self, url: str) -> bytes:
-        """Fetch."""
+        """Return the document, or raise the error."""
         self.urls.append(url)
         time.sleep(self.slow)  # a slow endpoint
         if isinstance(self.document, Exception):
@@ -155,7 +155,7 @@ class Ticks:
     now: float = 1000.0
 
     def __call__(self) -> float:
-        """Now."""
+        """Return the present time."""
         return self.now
 
 
@@ -175,7 +175,7 @@ def other_key() -> RSAKey:
 
 class TestWhatIsGood:
     def test_an_access_token(self, pool: LocalPool, tokens: Tokens, verifier: Verifier) -> None:
-        """All that a back end needs of an access token is an attribute."""
+        """Each claim of an access token that a back end needs is an attribute."""
         raw = claims_of(tokens.access_token.reveal())
 
         assert verifier.verify(tokens.access_token) == Claims(
@@ -216,7 +216,7 @@ class TestWhatIsGood:
             claims.raw["email"] = "eve@example.com"  # type: ignore[index]  # that is the claim
 
     def test_a_machines_token(self, verifier: Verifier, signing_key: RSAKey) -> None:
-        """A token of client credentials has no user, and the client as its subject."""
+        """A client-credentials token has no user, and the client as its subject."""
         claims = {**ACCESS, "sub": CLIENT, "scope": "orders/read"}
         del claims["username"]
 
@@ -237,13 +237,13 @@ class TestWhatIsGood:
         assert verifier.verify(tokens.access_token).client_id == CLIENT
 
     def test_unknown_header_parameters_are_ignored(self, verifier: Verifier, signing_key: RSAKey) -> None:
-        """RFC 7515, 4."""
+        """Unknown header parameters are ignored (RFC 7515, 4)."""
         assert verifier.verify(signed(signing_key, ACCESS, typ="JWT", later="x")).username == "ada"
 
     def test_a_revoked_token_verifies_until_it_expires(
         self, pool: LocalPool, tokens: Tokens, verifier: Verifier
     ) -> None:
-        """A signature cannot be taken back: only the service knows of a sign-out."""
+        """A revoked token verifies until it expires, because only the service knows of the sign-out."""
         client, token = pool.client(), tokens.access_token.reveal()
         client.global_sign_out(AccessToken=token)
 
@@ -302,7 +302,7 @@ class TestWhatIsForged:
         )
     )
     def test_any_header(self, header: Any) -> None:
-        """The same for a header that is any JSON."""
+        """For any JSON as header, the result is a typed refusal."""
         part = part_of(json.dumps(header).encode()).decode()
         verifier = Verifier(POOL, CLIENT, fetch=FakeFetch(b"{}"))
         with pytest.raises((TokenRefused, KeysUnreachable)):
@@ -310,14 +310,14 @@ class TestWhatIsForged:
 
     @pytest.mark.parametrize("kid", [None, 7, [], {}])
     def test_a_key_without_a_name(self, verifier: Verifier, kid: Any) -> None:
-        """A key's name is text."""
+        """A `kid` that is not text is refused."""
         header = part_of(json.dumps({"alg": "RS256", "kid": kid}).encode()).decode()
         with pytest.raises(MalformedToken, match="name its key"):
             verifier.verify(f"{header}.e30.AAAA")
 
     @pytest.mark.parametrize("token", [None, b"e30.e30.AAAA", 7, ["e30.e30.AAAA"]])
     def test_a_token_that_is_not_text(self, verifier: Verifier, token: Any) -> None:
-        """A header that was not sent is refused as an invented one is."""
+        """A token that is missing or not text is refused like an invented one."""
         with pytest.raises(MalformedToken):
             verifier.verify(token)
 
@@ -356,7 +356,7 @@ class TestWhatIsForged:
     def test_another_algorithm_of_the_right_key(
         self, verifier: Verifier, signing_key: RSAKey, algorithm: str
     ) -> None:
-        """Only RS256: other signatures of the right key are refused too."""
+        """Signatures of the right key by another algorithm than RS256 are refused."""
         token = jwt.encode({"kid": signing_key.kid, "alg": algorithm}, dict(ACCESS), signing_key, [algorithm])
 
         with pytest.raises(MalformedToken, match="RS256"):
@@ -403,7 +403,7 @@ class TestWhatIsNotForHere:
         assert caught.value.expected == ISSUER
 
     def test_another_client(self, pool: LocalPool, clock: ManualClock, tokens: Tokens) -> None:
-        """Another app client's token is refused, and the error says whose it is."""
+        """A token of another app client is refused, and the error names the client."""
         verifier = Verifier(POOL, "other", jwks=pool.jwks(), clock=clock)
         assert tokens.id_token is not None
         for token, use in ((tokens.access_token, "access"), (tokens.id_token, "id")):
@@ -427,7 +427,7 @@ class TestWhatIsNotForHere:
     def test_it_expires_on_the_second(
         self, pool: LocalPool, clock: ManualClock, signing_key: RSAKey, leeway: float
     ) -> None:
-        """A token is valid up to `exp` and the leeway, and not at that very second any more."""
+        """A token is valid before `exp` plus the leeway, and no longer at this second."""
         verifier = Verifier(POOL, CLIENT, jwks=pool.jwks(), clock=clock, leeway=leeway)
         token = signed(signing_key, ACCESS)
         clock.advance(300 + leeway - 0.000_001)
@@ -443,7 +443,7 @@ class TestWhatIsNotForHere:
     def test_a_slow_clock_is_tolerated(
         self, verifier: Verifier, clock: ManualClock, signing_key: RSAKey, claim: str
     ) -> None:
-        """A token from ten seconds ahead is valid, and from later is not yet (pycognito #225)."""
+        """A token issued ten seconds in the future is valid, a later one is not (pycognito #225)."""
         noon = int(NOON.timestamp())
         for ahead, good in ((10, True), (11, False), (3600, False)):
             token = signed(signing_key, {**ACCESS, claim: noon + ahead, "exp": noon + 7200})
@@ -476,7 +476,7 @@ class TestWhatIsNotForHere:
     def test_malformed_claims(
         self, verifier: Verifier, signing_key: RSAKey, claims: dict[str, Any], why: str
     ) -> None:
-        """A valid signature does not excuse a claim that cannot be read."""
+        """A malformed claim is refused although the signature is valid."""
         merged = {k: v for k, v in {**ACCESS, **claims}.items() if v is not None}
         with pytest.raises(MalformedToken) as caught:
             verifier.verify(signed(signing_key, merged))
@@ -539,7 +539,7 @@ class TestNothingIsShown:
         }
 
     def test_whose_fault(self) -> None:
-        """A refusal is the caller's or the clock's; missing keys are the service's."""
+        """A refusal is the fault of caller or clock; unreachable keys are the service's."""
         assert issubclass(BadSignature, CallerError)
         assert issubclass(NotYetValid, TimeError)
         assert issubclass(KeysUnreachable, ServiceError)
@@ -564,7 +564,7 @@ class TestKeys:
         assert fetch.urls == [KEYS_AT]
 
     def test_rotation(self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock) -> None:
-        """A new key is found by one more fetch, which also forgets a key that is gone."""
+        """A new key is found by one more fetch, which also removes an old key."""
         fetch, ticks = FakeFetch(published(signing_key)), Ticks()
         verifier = verifier_at(fetch, ticks, clock)
         old, new = signed(signing_key, ACCESS), signed(other_key, ACCESS)
@@ -645,7 +645,7 @@ class TestKeys:
         "document", [b"", b"{", b"[]", b"{}", b'{"keys": {}}', b'{"keys": []}', b"\xff\xfe", b"[" * 100_000]
     )
     def test_an_invalid_key_set(self, signing_key: RSAKey, clock: ManualClock, document: bytes) -> None:
-        """It counts as a failed fetch."""
+        """An invalid key set counts as a failed fetch."""
         verifier = verifier_at(FakeFetch(document), Ticks(), clock)
         with pytest.raises(KeysUnreachable):
             verifier.verify(signed(signing_key, ACCESS))
@@ -686,7 +686,7 @@ class TestKeys:
     def test_threads_share_one_fetch(
         self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock, interval: float
     ) -> None:
-        """Sixteen threads that come at once make one request; the forged among them are refused by it."""
+        """Sixteen threads at once make one request, and forged tokens among theirs are refused."""
         fetch = FakeFetch(published(signing_key), slow=0.2)
         verifier = verifier_at(fetch, Ticks(), clock, interval=interval)
         good, forged = signed(signing_key, ACCESS), signed(other_key, ACCESS)
@@ -752,7 +752,7 @@ class TestAsync:
     def test_both_methods_refuse_the_same(
         self, verifier: Verifier, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock
     ) -> None:
-        """The same errors, with and without a loop; a caller that stops waiting leaves nothing behind."""
+        """`verify` and `verify_async` raise the same errors; a cancelled caller leaves no task."""
 
         async def refused(token: str, use: Any = "access") -> type[Exception]:
             try:
@@ -809,7 +809,7 @@ class TestMaking:
         ],
     )
     def test_invalid_arguments_are_refused(self, wrong: dict[str, Any], why: str) -> None:
-        """A verifier that could accept nothing, or would trust anybody, is not made."""
+        """Invalid arguments raise ValueError, for example no client or an unprotected URL."""
         with pytest.raises(ValueError, match=why):
             Verifier(**{"pool_id": POOL, "client_id": CLIENT, **wrong})
 
@@ -824,10 +824,10 @@ class TestMaking:
 
 
 class Site(BaseHTTPRequestHandler):
-    """Documents by their path; `/slow` drips."""
+    """A web site: documents by path; `/slow` sends slowly."""
 
     def do_GET(self) -> None:
-        """Answer."""
+        """Answer a request."""
         if self.path == "/moved":
             self.send_response(302)
             self.send_header("Location", "/good")
@@ -846,7 +846,7 @@ class Site(BaseHTTPRequestHandler):
         self.wfile.write(found or b"none")
 
     def log_message(self, *_: Any) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 @contextmanager
@@ -886,7 +886,7 @@ class TestFetching:
         "url", ["http://example.com/", "file:///etc/passwd", "ftp://localhost/", "https:///x", "x"]
     )
     def test_plain_http_is_refused(self, url: str) -> None:
-        """Neither HTTP to other machines, nor files."""
+        """HTTP to other machines and `file:` URLs are refused."""
         with pytest.raises(ValueError, match="https"):
             fetch_https(url)
 

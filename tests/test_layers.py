@@ -100,7 +100,7 @@ WORLD = {"os", "time", "socket", "random", "secrets", "subprocess", "threading",
 
 @cache
 def modules() -> dict[str, ast.Module]:
-    """The syntax of each module, by its path inside the package without its suffix."""
+    """Return the syntax tree of each module, by its path inside the package without suffix."""
     return {
         path.relative_to(PACKAGE).with_suffix("").as_posix(): ast.parse(path.read_text(encoding="utf-8"))
         for path in sorted(PACKAGE.rglob("*.py"))
@@ -108,14 +108,14 @@ def modules() -> dict[str, ast.Module]:
 
 
 def part_of(module: str) -> str:
-    """The entry of `LAYERS` that a module belongs to: the longest one that its path begins with."""
+    """Return the entry of `LAYERS` to which a module belongs: the longest one that its path begins with."""
     names = module.removesuffix("/__init__").split("/")
     parts = ["/".join(names[:length]) for length in range(len(names), 0, -1)]
     return next((part for part in parts if part in LAYER), module)
 
 
 def imports(tree: ast.Module) -> Iterator[str]:
-    """Every name that is imported anywhere in a module, inside functions and for typing too."""
+    """Yield every imported name of a module, also in functions and for typing."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -125,7 +125,7 @@ def imports(tree: ast.Module) -> Iterator[str]:
 
 
 def module_of(name: str, known: Collection[str]) -> str | None:
-    """The module of this package that an imported name is, or is in; None for another package's."""
+    """Return the module of this package that defines an imported name; None for other packages."""
     top, *names = name.split(".")
     if top != "authfsm":
         return None
@@ -144,14 +144,14 @@ def test_every_module_has_a_layer() -> None:
 
 
 def test_the_top_level_has_at_most_24_entries() -> None:
-    """What lies in `authfsm/` can be seen at one look."""
+    """`authfsm/` has at most 24 entries."""
     entries = [each.name for each in PACKAGE.iterdir() if each.name != "__pycache__"]
 
     assert len(entries) <= 24, sorted(entries)
 
 
 def test_the_repository_has_seven_entries() -> None:
-    """A test or a command that is run by hand leaves nothing beside these entries, and nothing is committed there."""
+    """The repository has seven entries, and tests and commands leave no other files in it."""
     made = {"build", "dist"}  # by pip and build, and not committed
     entries = {
         path.name for path in Path(__file__).parents[1].iterdir() if not path.name.startswith(".")
@@ -177,7 +177,7 @@ def test_a_module_imports_only_from_lower_layers() -> None:
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
-    """Inside a folder too there is an order: the graph of all imports, typing included, has no cycle."""
+    """The graph of all imports, also those for typing, has no cycle."""
     known = modules()
     graph = {
         module: {found for name in imports(tree) if (found := module_of(name, known)) is not None} - {module}
@@ -214,7 +214,7 @@ def test_dynamic_imports_are_declared() -> None:
 
 
 def test_libraries_are_imported_in_few_places() -> None:
-    """Transitions in machine.py alone, botocore in the drivers and the pool's hook, graphviz in diagrams."""
+    """Only machine.py imports transitions, only drivers and the pool's hook botocore, and so on."""
     wrong = [
         (module, name)
         for module, tree in modules().items()
@@ -245,7 +245,7 @@ def test_the_core_does_no_io() -> None:
 
 
 def test_the_pool_shares_only_the_table_and_the_arithmetic() -> None:
-    """The local pool is an independent witness: it knows nothing of the client, but for `pool.cognito()`.
+    """The local pool uses no code of the client, except for `pool.cognito()`.
 
     The page of its server has pictures on it, and nothing of the pool's imports the server.
     """
@@ -289,7 +289,7 @@ def test_an_import_is_light(module: str) -> None:
 
 
 def test_the_public_names_can_be_imported() -> None:
-    """Every public name can be had, is typed for checkers, and a name that is not there is an AttributeError."""
+    """Every public name can be imported and is typed; an unknown name is an AttributeError."""
     tree = ast.parse((PACKAGE / "__init__.pyi").read_text(encoding="utf-8"))
     typed = {name.rpartition(".")[2] for name in imports(tree) if name.startswith("authfsm.")}
 

@@ -1,4 +1,4 @@
-"""Pictures can be read where people see them, are the same with every font, and say what they show."""
+"""Labels are large enough wherever people see pictures, in every font; pictures have a title."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ SHOWN = {name: smallest(svg) for name, svg in gallery.shown()}
 
 @pytest.mark.parametrize("name", SHOWN)
 def test_what_is_shown_can_be_read(name: str) -> None:
-    """No label of a picture that we show is under 9 px in README, 8 pt on A4 or 12 px on a slide."""
+    """No label of a published picture is under 9 px in README, 8 pt on A4 or 12 px on a slide."""
     found = SHOWN[name]
     assert {place: size for place, size in found.items() if size < SMALLEST[place]} == {}
 
@@ -70,7 +70,7 @@ def table() -> str:
 
 
 def test_the_gallery_shows_every_picture_but_the_whole() -> None:
-    """The whole protocol with all names is a link; every other picture is shown, the one that moves in README too."""
+    """The gallery shows every picture; the whole protocol with all names is a link."""
     assert {name for name in gallery.files() if name.endswith(".svg")} - SHOWN.keys() == {"protocol.svg"}
     assert gallery.moving_picture("diagrams/") in (ROOT / "README.md").read_text("utf-8")
 
@@ -115,7 +115,7 @@ def test_an_unfolded_picture_is_saved_as_pages(tmp_path: Path) -> None:
 
 
 def test_the_font_does_not_matter() -> None:
-    """Every text has the width that the layout left for it, whatever the script: no font leaves its box."""
+    """Every text has the width that the layout reserved for it, in every script and font."""
     labels = {"SMS_MFA": "日本語のコード", "code": "κωδικός", "factors proved": "Ελληνικά"}
     for drawn in (diagram(), diagram(state="SMS_MFA", labels=labels), diagram(history=HISTORY)):
         root = ET.fromstring(drawn.svg())  # noqa: S314 - our own drawing
@@ -132,7 +132,7 @@ def test_the_font_does_not_matter() -> None:
 
 
 def test_other_scripts_are_drawn_or_the_font_is_named() -> None:
-    """SVG has any script; PNG has Greek; where a font lacks a letter, PNG and PDF are an error, never boxes."""
+    """SVG draws any script, PNG Greek; for a letter without a font PNG and PDF raise an error."""
     greek, japanese = (diagram(state="SMS_MFA", labels={"SMS_MFA": text}) for text in ("Κωδικός", "日本語"))
     assert "Κωδικός" in greek.svg()
     assert "日本語" in japanese.svg()
@@ -157,7 +157,7 @@ def test_other_scripts_are_drawn_or_the_font_is_named() -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_picture_says_what_it_shows(drawn: Diagram, title: str) -> None:
-    """The title is in the caption, and with a description it is what a screen reader reads; in Mermaid too."""
+    """The title is in the caption; title and description are what a screen reader reads."""
     svg = drawn.svg()
     whole = f"Amazon Cognito sign-in: {title}"
     root = ET.fromstring(svg)  # noqa: S314 - our own drawing
@@ -170,7 +170,7 @@ def test_a_picture_says_what_it_shows(drawn: Diagram, title: str) -> None:
 
 
 def test_an_unknown_label_is_an_error() -> None:
-    """A misspelt name is an error that names the closest; names, junctions, groups and sentences are known."""
+    """A misspelt name is an error that suggests the closest name."""
     with pytest.raises(UnknownLabel, match=r"'SMS_MAF', so it has no label; the closest is 'SMS_MFA'"):
         diagram(labels={"SMS_MAF": "Code"})
     known = [
@@ -184,7 +184,7 @@ def test_an_unknown_label_is_an_error() -> None:
 
 
 def test_a_sign_in_that_moves() -> None:
-    """Each step has a moment of its own, in order; without animation, or with reduced motion, all is visible."""
+    """Each step is animated in its order; without animation all steps are visible."""
     still, moving = (
         diagram(flow="USER_SRP_AUTH", history=HISTORY, animated=animated).svg() for animated in (False, True)
     )
@@ -202,7 +202,7 @@ def test_a_sign_in_that_moves() -> None:
 
 
 def test_reduced_motion_is_honoured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In Chromium the media query inside an SVG image stops it, and README's element shows the still or the dark one."""
+    """In Chromium reduced motion stops the animation, and README shows the still image."""
     still, moving = (
         diagram(flow="USER_SRP_AUTH", history=HISTORY, animated=each).svg() for each in (False, True)
     )
@@ -242,7 +242,7 @@ def test_reduced_motion_is_honoured(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_jupyter_shows_no_picture_wider_than_its_cell() -> None:
-    """In a notebook the natural width is at most 867 pixels; a smaller picture keeps its own."""
+    """In a notebook a picture is at most 867 pixels wide."""
 
     def width(drawn: Diagram) -> float:
         return float(re.findall(r'width="([\d.]+)pt"', drawn._repr_svg_() or "")[0]) * 96 / 72

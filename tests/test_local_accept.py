@@ -1,4 +1,4 @@
-"""`accept`: what a local Cognito takes although Cognito refuses it, and what it never takes."""
+"""`accept`: the requests that a local Cognito accepts although Cognito refuses them, and the limits."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Region:
         self.public = self.new_client("ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH")
 
     def ask(self, operation: str, **members: Any) -> Any:
-        """Ask for an operation."""
+        """Send a request."""
         return self.cognito.answer(operation, members)
 
     def new_client(self, *flows: str) -> str:
@@ -109,7 +109,7 @@ CASES: dict[str, Callable[[Region], Any]] = {
 
 @pytest.mark.parametrize("check", CHECKS)
 def test_each_check(check: str, signing_key: RSAKey) -> None:
-    """Strict, Cognito's error is raised; relaxed, the same request is taken, and the error is recorded."""
+    """Strict, Cognito's error is raised; relaxed, the request is accepted, and the error is recorded."""
     strict, lenient = Region(signing_key), Region(signing_key, check)
     with pytest.raises(PoolRefusal) as caught:
         CASES[check](strict)
@@ -127,7 +127,7 @@ def test_each_check(check: str, signing_key: RSAKey) -> None:
 
 
 def test_the_second_factor_follows(signing_key: RSAKey) -> None:
-    """A factor that the pool did not have is asked for; SMS without a number has the fixed code."""
+    """A second factor that the pool lacked is asked for; SMS without a number has the fixed code."""
     region = Region(signing_key, "all")
     region.set_password()
     settings = {"SMSMfaSettings": {"Enabled": True, "PreferredMfa": True}}
@@ -172,7 +172,7 @@ REFUSED: dict[str, Callable[[Region], Any]] = {
 
 @pytest.mark.parametrize("what", REFUSED)
 def test_never_accepted(what: str, signing_key: RSAKey) -> None:
-    """Passwords, proofs, codes and tokens are verified whatever is accepted."""
+    """Passwords, proofs, codes and tokens are verified whatever `accept` says."""
     with pytest.raises(PoolRefusal) as caught:
         REFUSED[what](Region(signing_key, "all"))
 
@@ -183,7 +183,7 @@ def test_never_accepted(what: str, signing_key: RSAKey) -> None:
 
 
 def test_names() -> None:
-    """One name or several; an unknown one is a ValueError that has those that are known."""
+    """`accept` takes one name or several; an unknown name is a ValueError with the known ones."""
     assert LocalCognito(accept="weak-passwords").pool().configuration.accept == {"weak-passwords"}
     assert LocalCognito(accept=["all"]).pool().configuration.accept == set(CHECKS)
     assert LocalCognito().pool().configuration.accept == frozenset()

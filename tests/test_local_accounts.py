@@ -23,7 +23,7 @@ DAY = 24 * 3600
 
 
 def listed(attributes: dict[str, str]) -> list[dict[str, str]]:
-    """Attributes, as the API lists them."""
+    """Return attributes as the API lists them."""
     return [{"Name": name, "Value": value} for name, value in attributes.items()]
 
 
@@ -31,34 +31,34 @@ class AccountClient(ApiClient):
     """A client's requests about one account."""
 
     def sign_up(self, username: str, password: str | None = PASSWORD, **attributes: str) -> Any:
-        """SignUp."""
+        """Send SignUp."""
         more = {} if password is None else {"Password": password}
         return self.boto.sign_up(
             ClientId=self.app.client_id, Username=username, UserAttributes=listed(attributes), **more
         )
 
     def confirm(self, username: str, code: str, **more: Any) -> Any:
-        """ConfirmSignUp."""
+        """Send ConfirmSignUp."""
         return self.boto.confirm_sign_up(
             ClientId=self.app.client_id, Username=username, ConfirmationCode=code, **more
         )
 
     def resend(self, username: str) -> Any:
-        """ResendConfirmationCode."""
+        """Send ResendConfirmationCode."""
         return self.boto.resend_confirmation_code(ClientId=self.app.client_id, Username=username)
 
     def token(self, username: str = "ada", password: str = PASSWORD) -> str:
-        """An access token."""
+        """Return an access token."""
         tokens = self.password(username, password)["AuthenticationResult"]
         text: str = tokens["AccessToken"]
         return text
 
     def update(self, token: str, **attributes: str) -> Any:
-        """UpdateUserAttributes."""
+        """Send UpdateUserAttributes."""
         return self.boto.update_user_attributes(AccessToken=token, UserAttributes=listed(attributes))
 
     def attributes(self, token: str) -> dict[str, str]:
-        """The attributes that GetUser shows."""
+        """Return the attributes that GetUser shows."""
         shown = self.boto.get_user(AccessToken=token)["UserAttributes"]
         return {each["Name"]: each["Value"] for each in shown}
 
@@ -311,7 +311,7 @@ class TestSignUpSession:
         talk.confirm("bea", talk.pool.outbox.code_for("bea"), Session=hers)
 
     def test_it_answers_no_challenge(self, talk: AccountClient) -> None:
-        """RespondToAuthChallenge does not accept the session of SignUp."""
+        """RespondToAuthChallenge refuses the session of SignUp."""
         session = talk.sign_up("ada", email="ada@example.com")["Session"]
         for challenge in ("EMAIL_OTP", "SELECT_CHALLENGE", "PASSWORD"):
             with refused("CodeMismatchException", "Invalid code or auth state for the user."):

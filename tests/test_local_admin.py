@@ -19,13 +19,13 @@ class AdminClient(ApiClient):
     """An administrator's requests."""
 
     def do(self, operation: str, username: str | None = "ada", **more: Any) -> Any:
-        """An Admin* operation on a user."""
+        """Send an Admin* operation on a user."""
         named = {} if username is None else {"Username": username}
         call = getattr(self.boto, operation)
         return call(UserPoolId=self.pool.pool_id, **named, **more)
 
     def create(self, username: str = "ada", **more: Any) -> Any:
-        """AdminCreateUser."""
+        """Send AdminCreateUser."""
         given = [{"Name": n, "Value": v} for n, v in more.pop("attributes", {}).items()]
         return self.do("admin_create_user", username, UserAttributes=given, **more)["User"]
 
@@ -165,7 +165,7 @@ class TestUserState:
             talk.do("admin_get_user")
 
     def test_update_attributes(self, talk: AdminClient) -> None:
-        """AdminUpdateUserAttributes can mark an address as verified; otherwise a new one gets a code."""
+        """AdminUpdateUserAttributes can mark a new address as verified; otherwise it is sent a code."""
         update = "admin_update_user_attributes"
         given = {"Name": "email", "Value": "new@example.com"}
         talk.do(update, UserAttributes=[{"Name": "email_verified", "Value": "true"}, given])
@@ -177,7 +177,7 @@ class TestUserState:
         assert talk.pool.outbox[-1].to == "newer@example.com"
 
     def test_groups(self, talk: AdminClient) -> None:
-        """Users can join and leave groups; one that is not there is "Group not found."."""
+        """Users can join and leave groups; for a missing group the error is "Group not found."."""
         for name in ("engines", "poets"):
             talk.do("create_group", None, GroupName=name)
         with refused("ResourceNotFoundException", "Group not found."):

@@ -1,4 +1,4 @@
-"""Real boto3 calls to a local pool; the gate; the table of refusals; no secret is shown."""
+"""Real boto3 calls to a local pool: replies, the gate, the refusals, and secrets."""
 
 from __future__ import annotations
 
@@ -300,7 +300,7 @@ class TestSecrets:
             assert secret not in everything
 
     def test_no_password_is_stored(self, pool: LocalPool) -> None:
-        """The pool stores a salt and a verifier."""
+        """The pool stores a salt and a verifier instead of a password."""
         credential = pool.user("ada").credential
 
         assert credential is not None
@@ -315,7 +315,7 @@ class TestModules:
 
     @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
     def test_clock_and_randomness_are_arguments(self, path: Path) -> None:
-        """Only the server reads the time itself, and a Lambda function's context measures how long it runs.
+        """Only the server reads the time, and no module imports `random` or the client's machine.
 
         No module imports `random` or the client's machine.
         """

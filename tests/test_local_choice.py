@@ -55,7 +55,7 @@ def has_tokens(reply: Any) -> bool:
 
 
 def path_of(flow: Flow) -> list[str]:
-    """Return the path of a sign-in: each trigger, and where it led."""
+    """Return the path of a sign-in: each trigger, and the state to which it led."""
     return [f"{step.response.trigger} -> {step.dest}" for step in flow.history]
 
 
@@ -107,7 +107,7 @@ class TestAvailableChallenges:
     def test_factors_of_pool_and_user(
         self, pool_of: PoolOf, settings: dict[str, Any], offered: list[str]
     ) -> None:
-        """The factors that the pool allows and the user has, without those that MFA rules out."""
+        """The offered factors are those of pool and user, without those that MFA excludes."""
         pool = pool_of(**settings)
 
         assert offered == ApiClient(pool).initiate("USER_AUTH", USERNAME="ada")["AvailableChallenges"]
@@ -199,7 +199,7 @@ class TestPasswords:
         assert has_tokens(api.answer(challenge_reply, "ada", **proof))
 
     def test_without_the_secret(self, pool_of: PoolOf) -> None:
-        """Preferred or chosen without their secret, PASSWORD and PASSWORD_SRP are asked for."""
+        """PASSWORD and PASSWORD_SRP, preferred or chosen without their secret, are issued as challenges."""
         api = ApiClient(pool_of())
         for preferred in (True, False):
             for name in ("PASSWORD", "PASSWORD_SRP"):
@@ -219,7 +219,7 @@ class TestPasswords:
 
     @pytest.mark.parametrize("direct", [False, True])
     def test_chosen_in_one_step(self, pool_of: PoolOf, direct: bool) -> None:  # noqa: FBT001 - a test's case
-        """ANSWER with the secret, or the secret with the factor's own ChallengeName: the driver does both."""
+        """A factor can be chosen with its secret in one step, by ANSWER or by its own ChallengeName."""
         cognito = pool_of().cognito()
         flow = cognito.start(PASSWORD)
         flow.answer(r.UserAuth("ada"))
@@ -242,7 +242,7 @@ class TestPasswords:
 
     @pytest.mark.parametrize("step", ["at once", "chosen", "asked for"])
     def test_what_follows_a_password(self, pool_of: PoolOf, step: str) -> None:
-        """However it was sent: the temporary password is replaced first, then the second factor, then tokens."""
+        """After any way to send a password come a new password, the second factor, and tokens."""
         pool = pool_of(mfa="ON", mfa_methods=["EMAIL_OTP"], user={"temporary": True})
         flow = pool.cognito().start()
         if step == "at once":
@@ -319,7 +319,7 @@ class TestSelectChallenge:
             api.answer(challenge_reply, "ada", ANSWER="SMS_OTP")
 
     def test_another_challenge_name(self, pool_of: PoolOf) -> None:
-        """A ChallengeName that was not asked does not answer a choice."""
+        """A ChallengeName other than that of the choice is refused."""
         api = ApiClient(pool_of())
         challenge_reply = api.initiate("USER_AUTH", USERNAME="ada")
         for name in ("EMAIL_OTP", "SMS_OTP", "WEB_AUTHN", "PASSWORD_VERIFIER", "SMS_MFA"):
