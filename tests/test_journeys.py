@@ -447,7 +447,7 @@ def test_a_client_with_a_secret_and_users_with_addresses(signing_key: RSAKey) ->
 def test_a_device_forgotten_before_a_second_factor(
     signing_key: RSAKey, flow: str, *, challenge_required_on_new_device: bool
 ) -> None:
-    """A device that replaces MFA cannot be forgotten at an MFA code: Cognito would have asked for the device."""
+    """A device that replaces MFA cannot be forgotten at an MFA code."""
     functions = ("DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallengeResponse")
     arn = "arn:aws:lambda:eu-west-1:123456789012:function:x"
     described = {

@@ -367,7 +367,10 @@ class TestCodes:
         [("EMAIL_OTP", "EMAIL", "a***@e***", EMAIL), ("SMS_OTP", "SMS", "+*******0143", PHONE)],
     )
     def test_a_code(self, pool_of: PoolOf, factor: str, medium: str, shown: str, to: str) -> None:
-        """Eight digits go to the address; parameters name no user, and the other factors are listed beside."""
+        """A code of eight digits goes to the address.
+
+        The challenge lists the other factors, and names no user.
+        """
         pool = pool_of()
         api = ApiClient(pool)
         challenge_reply = api.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE=factor)
@@ -413,7 +416,7 @@ class TestCodes:
             api.answer(challenge_reply, "ada", EMAIL_OTP_CODE=older)
 
     def test_it_expires_and_is_used_once(self, pool_of: PoolOf) -> None:
-        """A code is accepted once, and as long as its session."""
+        """A code is accepted once, while its session is valid."""
         clock = ManualClock()
         pool = pool_of(clock=clock)
         api = ApiClient(pool)
@@ -429,7 +432,7 @@ class TestCodes:
 
     @pytest.mark.parametrize("factor", ["EMAIL_OTP", "SMS_OTP"])
     def test_choosing_another_factor_instead(self, pool_of: PoolOf, factor: str) -> None:
-        """A user without the code chooses another first factor with the same session, in every way."""
+        """A user without the code can choose another first factor with the same session."""
         pool = pool_of()
         choices: list[tuple[r.Response, State]] = [
             (r.Select("EMAIL_OTP"), State.EMAIL_OTP),
@@ -484,7 +487,7 @@ class TestCodes:
     def test_users_who_may_not_use_a_password(
         self, pool_of: PoolOf, status: str, code: str, message: str
     ) -> None:
-        """Where no code can be sent, they are refused at once; otherwise when they choose the password."""
+        """A user who must reset the password is refused at once, or after choosing the password."""
         pool = pool_of(user={"status": status})
         pool.add_user("bob", PASSWORD, status=status)
         api = ApiClient(pool)
@@ -495,7 +498,7 @@ class TestCodes:
             api.answer(challenge_reply, "ada", ANSWER="PASSWORD", PASSWORD=PASSWORD)
 
     def test_a_disabled_user(self, pool_of: PoolOf) -> None:
-        """They are refused, at the beginning or during the sign-in."""
+        """A disabled user is refused, at the beginning or during the sign-in."""
         pool = pool_of()
         api = ApiClient(pool)
         challenge_reply = api.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="EMAIL_OTP")
@@ -532,7 +535,7 @@ class TestUnknownUsers:
     """An unknown user looks like an existing one, until the answer."""
 
     def test_replies_look_the_same(self, pool_of: PoolOf) -> None:
-        """A choice, a code, a password, a proof: replies have the same shape, and stay the same."""
+        """The replies to an unknown user have the same shape, and repeat."""
         pool = pool_of()
         api = ApiClient(pool)
         sent = len(pool.outbox)
@@ -568,7 +571,7 @@ class TestUnknownUsers:
         assert shown == ("e***@e***" if "@" in name else "+*******0199")
 
     def test_every_answer_fails(self, pool_of: PoolOf) -> None:
-        """A code is a mismatch, however often; a password is wrong, in clear and by SRP."""
+        """For an unknown user every code is a mismatch, and every password wrong."""
         api = ApiClient(pool_of())
         challenge_reply = api.initiate("USER_AUTH", USERNAME="eve", PREFERRED_CHALLENGE="EMAIL_OTP")
         pending = api.pool._core.sessions.find(None, challenge_reply["Session"])
@@ -651,14 +654,14 @@ class TestSignUpSession:
         ],
     )
     def test_users_who_cannot_begin_with_a_code(self, pool_of: PoolOf, settings: dict[str, Any]) -> None:
-        """Where a code cannot be the first factor, the choice follows."""
+        """If a code cannot be the first factor, the choice follows."""
         pool = pool_of(**settings)
         session = sign_up_session(pool._core, pool.app_client, pool.user("ada"))
 
         assert self.begin(pool, session)["ChallengeName"] == "SELECT_CHALLENGE"
 
     def test_it_is_bound_and_expires(self, pool_of: PoolOf) -> None:
-        """It is bound to its user and app client, is used once, and expires after AuthSessionValidity."""
+        """The session is valid once, for its user and app client, until AuthSessionValidity."""
         clock = ManualClock()
         pool = pool_of(clock=clock)
         bob = pool.add_user("bob", PASSWORD, email="bob@example.com")

@@ -1,4 +1,4 @@
-"""Changes by an administrator or the user during a sign-in: they never let anybody in."""
+"""Changes by an administrator or the user during a sign-in never let a user in who should not be."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ PROVED: Final = (
         {"device": DeviceConfiguration()},
     ),
 )
-"""The password is proved, and one thing more is about to be."""
+"""Sign-ins in which the password is proved and one more proof is due."""
 
 
 @pytest.mark.parametrize("proved", PROVED, ids=lambda proved: proved.name)
@@ -95,7 +95,7 @@ def test_a_new_password_does_not_undo_a_reset(signing_key: RSAKey) -> None:
 
 
 def test_a_passkey_for_mfa_verifies_its_user(signing_key: RSAKey) -> None:
-    """Offered for required MFA, the preference then switched off: without user verification it is refused."""
+    """A passkey that was offered for required MFA needs user verification, even if the preference changes."""
     multi = evolve(RELYING_PARTY, factor_configuration="MULTI_FACTOR_WITH_USER_VERIFICATION")
     pool = {**EVERYTHING, "webauthn": multi, "mfa": "ON"}
     scenario_user = ScenarioUser(signing_key, pool, {"phone_number": PHONE})

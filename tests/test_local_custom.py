@@ -18,7 +18,7 @@ PASSWORD = "correct horse battery staple"
 
 
 class Riddles:
-    """Three functions: two riddles, three tries; each event they get is kept.
+    """Lambda functions for two riddles and three attempts; they record each event.
 
     Args:
         define: what DefineAuthChallenge answers, by what it finds in the session; two riddles, if left out.
@@ -39,13 +39,13 @@ class Riddles:
         return {"challengeName": "CUSTOM_CHALLENGE"}
 
     def define(self, event: Any) -> Any:
-        """DefineAuthChallenge; returns the event."""
+        """Answer DefineAuthChallenge, and return the event."""
         self.events.append(event)
         event["response"].update(self._define(event["request"]["session"]))
         return event
 
     def create(self, event: Any) -> None:
-        """CreateAuthChallenge; only changes the event."""
+        """Answer CreateAuthChallenge, and only change the event."""
         self.events.append(event)
         number = len(event["request"]["session"])
         event["response"]["publicChallengeParameters"] = {"riddle": f"number {number}"}
@@ -53,7 +53,7 @@ class Riddles:
         event["response"]["challengeMetadata"] = f"RIDDLE_{number}"
 
     def verify(self, event: Any) -> Any:
-        """VerifyAuthChallengeResponse."""
+        """Answer VerifyAuthChallengeResponse."""
         self.events.append(event)
         request = event["request"]
         right = request["challengeAnswer"] == request["privateChallengeParameters"]["answer"]
@@ -90,7 +90,7 @@ class TestWithoutSrp:
     """The functions decide from the start."""
 
     def test_two_riddles(self, signing_key: RSAKey) -> None:
-        """Right, wrong, right: a wrong answer is not an error; every challenge has a new session."""
+        """A wrong answer is not an error, and every challenge has a new session."""
         riddles = Riddles()
         api = ApiClient(make_pool(signing_key, riddles))
         first = begin(api)
@@ -172,7 +172,7 @@ class TestWithoutSrp:
         assert "AuthenticationResult" in begin(api, CHALLENGE_NAME="CUSTOM_CHALLENGE")
 
     def test_a_missing_answer(self, signing_key: RSAKey) -> None:
-        """ANSWER is required; nothing is used up."""
+        """Without ANSWER the request is refused, and the session stays valid."""
         api = ApiClient(make_pool(signing_key, Riddles()))
         challenge_reply = begin(api)
         with refused("InvalidParameterException", "Missing required parameter ANSWER"):
@@ -181,7 +181,7 @@ class TestWithoutSrp:
         assert api.answer(challenge_reply, "ada", ANSWER="x")["ChallengeName"] == "CUSTOM_CHALLENGE"
 
     def test_another_users_session(self, signing_key: RSAKey) -> None:
-        """A riddle for ada is not answered by eve."""
+        """Another user cannot answer ada's riddle."""
         pool = make_pool(signing_key, Riddles())
         pool.add_user("eve")
         api = ApiClient(pool)
@@ -218,7 +218,7 @@ class TestUnknownUser:
     """An unknown user."""
 
     def test_the_functions_see_user_not_found(self, signing_key: RSAKey) -> None:
-        """They see userNotFound; no answer returns tokens, whatever the functions decide."""
+        """For an unknown user the functions see userNotFound, and no decision of theirs returns tokens."""
         riddles = Riddles()
         api = ApiClient(make_pool(signing_key, riddles))
         challenge_reply = begin(api, "nobody")
@@ -243,7 +243,7 @@ class TestWithSrp:
     """CHALLENGE_NAME=SRP_A: the password comes first."""
 
     def test_password_then_riddles(self, signing_key: RSAKey) -> None:
-        """PASSWORD_VERIFIER with a Session, then what DefineAuthChallenge names."""
+        """PASSWORD_VERIFIER comes with a Session, then the challenge that DefineAuthChallenge names."""
 
         def define(session: list[dict[str, Any]]) -> dict[str, Any]:
             names = [each["challengeName"] for each in session]
@@ -262,14 +262,14 @@ class TestWithSrp:
 
     @staticmethod
     def srp_first(session: list[dict[str, Any]]) -> dict[str, Any]:
-        """Return the answer to SRP, then to one riddle."""
+        """Answer SRP, then one riddle, and return the reply."""
         last = session[-1]["challengeName"]
         if last == "SRP_A":
             return {"challengeName": "PASSWORD_VERIFIER"}
         return {"issueTokens": True} if last == "CUSTOM_CHALLENGE" else {"challengeName": "CUSTOM_CHALLENGE"}
 
     def test_the_session_is_required(self, signing_key: RSAKey) -> None:
-        """The secret block alone is not enough here."""
+        """In CUSTOM_AUTH the secret block does not replace the Session."""
         api = ApiClient(make_pool(signing_key, Riddles(self.srp_first)))
         challenge_reply = begin(api, CHALLENGE_NAME="SRP_A", SRP_A=api.ephemeral.SRP_A)
         claim = api.claim(challenge_reply, PASSWORD)
@@ -330,7 +330,7 @@ class TestWithSrp:
         assert "AuthenticationResult" in api.answer(challenge_reply, "ada", ANSWER="x")
 
     def test_no_riddle_after_mfa(self, signing_key: RSAKey) -> None:
-        """Another report has tokens after the MFA: a setting does too."""
+        """With a setting, tokens come directly after the MFA (reported by a user)."""
         contradictions = Contradictions(custom_challenge_after_mfa=False)
         pool = make_pool(
             signing_key,
@@ -400,7 +400,7 @@ class TestUnanswerableChallenges:
         expected: tuple[str, str],
         later: bool,  # noqa: FBT001 - a case
     ) -> None:
-        """At the beginning or after a riddle, with USERNAME only, and no message is sent."""
+        """The challenge has USERNAME only, and no message is sent."""
         riddles = Riddles(
             lambda session: {"challengeName": "CUSTOM_CHALLENGE" if later and not session else name}
         )
@@ -419,7 +419,7 @@ class TestUnanswerableChallenges:
             api.answer(challenge_reply, "ada", **responses)
 
     def test_not_after_a_password(self, signing_key: RSAKey) -> None:
-        """After PASSWORD_VERIFIER no source has seen another name echoed: it is refused."""
+        """After PASSWORD_VERIFIER such a name is refused, because no source shows it."""
         riddles = Riddles(
             lambda session: {"challengeName": "PASSWORD_VERIFIER" if len(session) == 1 else "WEB_AUTHN"}
         )
@@ -453,7 +453,7 @@ class TestBrokenFunctions:
     def test_a_function_that_raises(
         self, signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch, which: str, trigger: str
     ) -> None:
-        """UserLambdaValidationException "<Trigger> failed with error <text>."; the attempt is over."""
+        """A function that raises ends the attempt: "<Trigger> failed with error <text>."."""
         riddles = Riddles()
 
         def broken(_: Any) -> Any:
@@ -481,7 +481,7 @@ class TestBrokenFunctions:
         ],
     )
     def test_an_invalid_response(self, signing_key: RSAKey, answer: dict[str, Any], why: str) -> None:
-        """InvalidLambdaResponseException."""
+        """An invalid response of a function is InvalidLambdaResponseException."""
         with refused(
             "InvalidLambdaResponseException", f"Unrecognizable lambda output: DefineAuthChallenge: {why}"
         ):

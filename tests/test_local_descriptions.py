@@ -122,7 +122,7 @@ MFA_CONFIG: dict[str, Any] = {
 
 
 def descriptions_of(pool: LocalPool) -> tuple[Any, Any, Any]:
-    """Return what the three operations return, through boto3."""
+    """Return the descriptions by the three operations, through boto3."""
     client, ids = pool.client(), {"UserPoolId": pool.pool_id}
     return (
         client.describe_user_pool(**ids),
@@ -136,11 +136,11 @@ class TestLike:
 
     @pytest.fixture
     def pool(self, signing_key: RSAKey) -> LocalPool:
-        """A pool like the one described above."""
+        """A pool with the settings described above."""
         return LocalPool.like(USER_POOL, USER_POOL_CLIENT, MFA_CONFIG, key=signing_key)
 
     def test_the_settings_of_the_pool(self, pool: LocalPool) -> None:
-        """Every member that has a setting here becomes that setting."""
+        """Every supported member becomes a setting of the pool."""
         settings = pool.configuration
 
         assert (settings.pool_id, settings.region, settings.name, settings.mfa) == (
@@ -170,7 +170,7 @@ class TestLike:
         assert not settings.case_sensitive
 
     def test_the_settings_of_the_app_client(self, pool: LocalPool) -> None:
-        """Those of the app client too; token validities become seconds, whatever their units."""
+        """Every supported member becomes a setting of the app client; validities become seconds."""
         app = pool.app_client
 
         assert (app.client_id, app.client_name) == ("1example23456789", "web")
@@ -187,7 +187,7 @@ class TestLike:
         assert (app.write_attributes, app.auth_session_validity) == (None, 5)
 
     def test_it_describes_itself_the_same(self, pool: LocalPool) -> None:
-        """It returns its description, unknown members included."""
+        """The pool returns its description, with unknown members."""
         user_pool, client, mfa = descriptions_of(pool)
 
         description = user_pool["UserPool"]
@@ -208,7 +208,7 @@ class TestLike:
         }
 
     def test_unsupported_settings(self, pool: LocalPool) -> None:
-        """Each is listed with its reason; nothing is dropped silently."""
+        """Each unsupported setting is listed with its reason."""
         assert [description.partition(":")[0] for description in pool.unsupported_settings] == [
             "EmailConfiguration",
             "VerificationMessageTemplate",
@@ -230,7 +230,7 @@ class TestLike:
         ] == {"On": True}
 
     def test_triggers_replace_lambda_functions(self, signing_key: RSAKey) -> None:
-        """A function is called, with the event in the version described."""
+        """A function replaces the Lambda function, and gets the described version of the event."""
         pool = LocalPool.like(
             USER_POOL,
             {"ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH"]},
@@ -258,7 +258,7 @@ class TestLike:
         assert descriptions_of(pool)[1]["UserPoolClient"]["ExplicitAuthFlows"] == flows
 
     def test_the_defaults_are_the_apis(self, signing_key: RSAKey) -> None:
-        """What a description leaves out has the API's default."""
+        """Members that a description lacks have the API's defaults."""
         pool = LocalPool.like({}, {}, {}, key=signing_key)
 
         assert pool.configuration.mfa == "OFF"
@@ -270,20 +270,20 @@ class TestLike:
         assert pool.unsupported_settings == ()
 
     def test_without_the_mfa_configuration(self, signing_key: RSAKey) -> None:
-        """Which second factors are enabled is then unknown: all are, and that is listed."""
+        """Without the MFA configuration all second factors are enabled, and this is listed."""
         pool = LocalPool.like(USER_POOL, USER_POOL_CLIENT, key=signing_key)
 
         assert len(pool.configuration.mfa_methods) == 3
         assert any("GetUserPoolMfaConfig" in description for description in pool.unsupported_settings)
 
     def test_a_contradictory_description(self) -> None:
-        """Older and newer flows do not mix; the error says so."""
+        """A description with legacy and current flows is refused, and the error says so."""
         mixed = {"ExplicitAuthFlows": ["USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH"]}
         with pytest.raises(ValueError, match="legacy values USER_PASSWORD_AUTH next to ALLOW_USER_SRP_AUTH"):
             LocalPool.like({}, mixed, {})
 
     def test_arguments_override_the_description(self, signing_key: RSAKey) -> None:
-        """Any setting may be changed beside the description, as tests need."""
+        """Arguments override any setting of the description."""
         pool = LocalPool.like(USER_POOL, USER_POOL_CLIENT, MFA_CONFIG, key=signing_key, mfa="ON")
 
         assert pool.configuration.mfa == "ON"
@@ -338,7 +338,7 @@ class TestRoundTrip:
     """The description of a pool makes the same pool, whatever its settings."""
 
     def test_equal_settings(self, settings: dict[str, Any], signing_key: RSAKey) -> None:
-        """The settings are equal, and so is the description of the second pool."""
+        """The settings of both pools are equal, and so are their descriptions."""
         first = LocalPool(key=signing_key, **settings)
         second = LocalPool.like(*descriptions_of(first), key=signing_key)
 
@@ -364,7 +364,7 @@ class TestSecretInSecretsManager:
 
     @pytest.mark.parametrize("given", [None, "the-secret-of-the-client"])
     def test_secret_hash_is_required(self, signing_key: RSAKey, given: str | None) -> None:
-        """The pool makes a secret of its own, unless one is given; requests need its SECRET_HASH."""
+        """The pool creates a secret, unless one is passed; requests need its SECRET_HASH."""
         pool = self.pool(signing_key, **({} if given is None else {"client_secret": given}))
         request = {
             "AuthFlow": "USER_PASSWORD_AUTH",
@@ -401,7 +401,7 @@ class TestAppClients:
         return pool
 
     def test_create(self, pool: LocalPool) -> None:
-        """CreateUserPoolClient: the user signs in with it; its secret is required."""
+        """A user signs in with a client of CreateUserPoolClient, and needs its secret."""
         client_reply = pool.client().create_user_pool_client(
             UserPoolId=pool.pool_id,
             ClientName="second",
@@ -425,7 +425,7 @@ class TestAppClients:
         assert len(client_reply["ClientSecret"]) > 40
 
     def test_update(self, pool: LocalPool) -> None:
-        """UpdateUserPoolClient: what is left out becomes the default again."""
+        """UpdateUserPoolClient resets members that the request lacks to their defaults."""
         client = pool.client()
         client.update_user_pool_client(
             UserPoolId=pool.pool_id, ClientId=pool.client_id, ExplicitAuthFlows=["ALLOW_USER_SRP_AUTH"]
@@ -437,7 +437,7 @@ class TestAppClients:
         assert "AuthenticationResult" in ApiClient(pool).srp("ada", PASSWORD)
 
     def test_delete(self, pool: LocalPool) -> None:
-        """DeleteUserPoolClient: nobody signs in with it any more."""
+        """After DeleteUserPoolClient nobody can sign in with the client."""
         other = pool.add_client()
         pool.client().delete_user_pool_client(UserPoolId=pool.pool_id, ClientId=other.client_id)
 
@@ -445,7 +445,7 @@ class TestAppClients:
             ApiClient(pool, other).password("ada", PASSWORD)
 
     def test_list(self, pool: LocalPool) -> None:
-        """ListUserPoolClients: page by page."""
+        """ListUserPoolClients returns one page at a time."""
         pool.add_client(client_name="second")
         pages = pool.client().get_paginator("list_user_pool_clients")
         found = pages.paginate(UserPoolId=pool.pool_id, MaxResults=1)
@@ -456,7 +456,7 @@ class TestAppClients:
         ]
 
     def test_flows_that_do_not_mix(self, pool: LocalPool) -> None:
-        """Older values of ExplicitAuthFlows beside current ones are refused."""
+        """Legacy and current values of ExplicitAuthFlows together are refused."""
         with refused(
             "InvalidParameterException",
             "Auth flow name with prefix 'ALLOW' cannot be used with legacy auth flow names.",
@@ -469,7 +469,7 @@ class TestAppClients:
 
 
 def test_contradictions_are_not_described(signing_key: RSAKey) -> None:
-    """Contradictions are set beside the descriptions, which do not have them."""
+    """Settings for contradictions are arguments, because descriptions do not have them."""
     ways = Contradictions(mfas_parameter="MFAS_CAN_SELECT")
     pool = LocalPool.like(USER_POOL, USER_POOL_CLIENT, MFA_CONFIG, contradictions=ways)
 

@@ -20,7 +20,7 @@ AFTER = DeviceConfiguration()
 
 
 class UserDevice:
-    """A device of the test: it is confirmed with the tokens of a sign-in.
+    """A device that is confirmed with the tokens of a sign-in.
 
     Args:
         talk: the conversation.
@@ -35,7 +35,7 @@ class UserDevice:
         self.password = base64.b64encode(secrets.token_bytes(40)).decode()
 
     def confirm(self) -> Any:
-        """ConfirmDevice."""
+        """Send ConfirmDevice."""
         verifier = srp.device_verifier(self.group_key, self.key, self.password, secrets.token_bytes(16))
         return self.api.boto.confirm_device(
             AccessToken=self.tokens["AccessToken"],
@@ -69,7 +69,7 @@ def make_pool(signing_key: RSAKey, device: DeviceConfiguration | None, **setting
 
 
 def sign_in(api: ApiClient, challenge_reply: Any) -> Any:
-    """Sign in, with the code of an SMS if one is asked for, and return the tokens."""
+    """Sign in, with the code of an SMS if it is required, and return the tokens."""
     if challenge_reply.get("ChallengeName") == "SMS_MFA":
         return api.answer(challenge_reply, "ada", SMS_MFA_CODE=api.pool.outbox.code_for("ada"))
     return challenge_reply
@@ -96,7 +96,7 @@ class TestTheTwoPlaces:
         assert "NewDeviceMetadata" not in done["AuthenticationResult"]
 
     def test_instead_of_mfa(self, signing_key: RSAKey, by: str) -> None:
-        """With ChallengeRequiredOnNewDevice it replaces the second factor, and no code is sent."""
+        """With ChallengeRequiredOnNewDevice the device replaces the second factor, and no code is sent."""
         pool = make_pool(signing_key, INSTEAD, mfa="ON", mfa_methods=["SMS_MFA"])
         api = ApiClient(pool)
         device = confirmed_device(api)
@@ -107,7 +107,7 @@ class TestTheTwoPlaces:
         assert sent == len(pool.outbox)
 
     def test_after_mfa(self, signing_key: RSAKey, by: str) -> None:
-        """Without ChallengeRequiredOnNewDevice it is proved after the second factor."""
+        """Without ChallengeRequiredOnNewDevice the device is proved after the second factor."""
         api = ApiClient(make_pool(signing_key, AFTER, mfa="ON", mfa_methods=["SMS_MFA"]))
         device = confirmed_device(api)
         challenge_reply = getattr(api, by)("ada", PASSWORD, DEVICE_KEY=device.key)
@@ -125,7 +125,7 @@ class TestTheTwoPlaces:
         assert "NewDeviceMetadata" in sign_in(api, challenge_reply)["AuthenticationResult"]
 
     def test_an_unknown_key_keeps_the_session(self, signing_key: RSAKey, by: str) -> None:
-        """The device does not exist; the same answer without the key continues."""
+        """An unknown device is refused; the same answer without its key continues."""
         api = ApiClient(make_pool(signing_key, AFTER))
         if by == "password":
             with refused(*NO_DEVICE):
@@ -154,7 +154,7 @@ class TestTheProof:
         return ApiClient(make_pool(signing_key, AFTER))
 
     def test_sessions_may_be_left_out(self, api: ApiClient) -> None:
-        """The device and the secret block identify the attempt."""
+        """Without Session, device and secret block identify the attempt."""
         device = confirmed_device(api)
         api.srp("ada", PASSWORD, DEVICE_KEY=device.key)
         reply = api.respond(
@@ -251,7 +251,7 @@ class TestRemembering:
             api.password("ada", PASSWORD, DEVICE_KEY=device.key)
 
     def test_get_and_list(self, signing_key: RSAKey) -> None:
-        """GetDevice and ListDevices return the confirmed ones, page by page."""
+        """GetDevice and ListDevices return the confirmed devices, one page at a time."""
         api = ApiClient(make_pool(signing_key, AFTER))
         keys = [confirmed_device(api).key for _ in range(3)]
         token = api.srp("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
@@ -271,7 +271,7 @@ class TestRemembering:
         assert "PaginationToken" not in rest
 
     def test_invalid_confirmations(self, signing_key: RSAKey) -> None:
-        """A key that was not issued, one confirmed already, an invalid verifier."""
+        """An unknown or confirmed key and an invalid verifier are refused."""
         api = ApiClient(make_pool(signing_key, AFTER))
         device = UserDevice(api, api.srp("ada", PASSWORD))
         verifier_config = {"PasswordVerifier": "AA==", "Salt": "AA=="}
@@ -352,7 +352,7 @@ def test_custom_auth(signing_key: RSAKey) -> None:
 
 
 def test_an_unknown_key_uses_up_no_code(signing_key: RSAKey) -> None:
-    """The key is checked before the code: the code is accepted with the same answer without the key."""
+    """The key is checked before the code, which stays valid."""
     pool = make_pool(signing_key, INSTEAD, mfa="ON", mfa_methods=["SMS_MFA"])
     api = ApiClient(pool)
     challenge_reply = api.password("ada", PASSWORD)
@@ -364,7 +364,7 @@ def test_an_unknown_key_uses_up_no_code(signing_key: RSAKey) -> None:
 
 
 def test_a_temporary_password_with_a_known_device(signing_key: RSAKey) -> None:
-    """The new password comes first; the device does not replace it."""
+    """A known device does not replace the new password."""
     pool = make_pool(signing_key, INSTEAD, mfa="ON", mfa_methods=["SMS_MFA"])
     api = ApiClient(pool)
     device = confirmed_device(api)
@@ -377,7 +377,7 @@ def test_a_temporary_password_with_a_known_device(signing_key: RSAKey) -> None:
 
 
 class TestContradictions:
-    """Where sources contradict each other, a setting does the other."""
+    """Settings for points on which sources contradict each other."""
 
     def test_email_mfa_is_not_replaced(self, signing_key: RSAKey) -> None:
         """In the AWS API reference a device replaces SMS and TOTP only."""

@@ -42,7 +42,7 @@ class World(ApiClient):
 
 
 def error_of(do: Callable[[], Any]) -> str | None:
-    """Return the code of the error that an action is refused with, or None."""
+    """Return the error code of an action; None if it succeeds."""
     try:
         do()
     except ClientError as error:
@@ -52,7 +52,7 @@ def error_of(do: Callable[[], Any]) -> str | None:
 
 # What begins, what may then be done while it lasts, and how many seconds it lasts.
 def lock_out(world: World) -> tuple[Callable[[], Any], float]:
-    """Ten wrong passwords lock a user out for 32 seconds; then the right one is accepted."""
+    """After ten wrong passwords a user is locked out for 32 seconds."""
     for _ in range(10):
         world.clock.advance(timedelta(minutes=1))
         error_of(lambda: world.password("bob", "wrong"))
@@ -103,7 +103,7 @@ def reset_code(world: World) -> tuple[Callable[[], Any], float]:
 
 
 def quota(world: World) -> tuple[Callable[[], Any], float]:
-    """Five calls an hour, and then none."""
+    """After five calls in an hour, further ones are refused."""
     token = world.tokens()["AccessToken"]
 
     def call() -> Any:
@@ -133,7 +133,7 @@ def grace(world: World) -> tuple[Callable[[], Any], float]:
 
 
 def refresh_token(world: World) -> tuple[Callable[[], Any], float]:
-    """A refresh token works for an hour here."""
+    """A refresh token works for an hour in this pool."""
     token = world.tokens()["RefreshToken"]
     return lambda: world.boto.initiate_auth(
         ClientId=world.pool.client_id, AuthFlow="REFRESH_TOKEN_AUTH", AuthParameters={"REFRESH_TOKEN": token}
@@ -159,7 +159,7 @@ LENGTHS: dict[Callable[[World], tuple[Callable[[], Any], float]], dict[str, Any]
 @pytest.mark.parametrize("length", LENGTHS, ids=lambda each: each.__name__)
 @pytest.mark.parametrize("back", [0, 60, DAY, 400 * DAY], ids=lambda each: f"{each}s back")
 def test_a_clock_set_back_changes_no_expiry(signing_key: RSAKey, length: Any, back: int) -> None:
-    """When the clock is set back, nothing lasts longer than it would have, and nothing shorter."""
+    """A clock that is set back changes no expiry."""
     from authfsm.local import PasswordPolicy  # noqa: PLC0415 - made of what the table says
 
     settings = dict(LENGTHS[length])
@@ -176,7 +176,7 @@ def test_a_clock_set_back_changes_no_expiry(signing_key: RSAKey, length: Any, ba
 
 
 def test_a_steady_clock() -> None:
-    """It follows its clock, continues when the clock goes back, and from a moment of an earlier process."""
+    """A steady clock follows its clock, and continues when that is set back, or after a restart."""
     clock = ManualClock(datetime(2026, 5, 5, tzinfo=timezone.utc))
     steady = SteadyClock(clock)
     begun = steady()
@@ -197,17 +197,17 @@ def test_a_steady_clock() -> None:
 
 
 def by_administrator(world: World) -> None:
-    """AdminSetUserPassword."""
+    """Call AdminSetUserPassword."""
     world.boto.admin_set_user_password(UserPoolId=world.pool_id, Username="ada", Password=NEW, Permanent=True)
 
 
 def temporary_by_administrator(world: World) -> None:
-    """AdminSetUserPassword, temporary."""
+    """Call AdminSetUserPassword with a temporary password."""
     world.boto.admin_set_user_password(UserPoolId=world.pool_id, Username="ada", Password=NEW)
 
 
 def by_recovery(world: World) -> None:
-    """ForgotPassword and its code."""
+    """Call ForgotPassword, and confirm its code."""
     world.boto.forgot_password(ClientId=world.pool.client_id, Username="ada")
     world.boto.confirm_forgot_password(
         ClientId=world.pool.client_id,
@@ -218,7 +218,7 @@ def by_recovery(world: World) -> None:
 
 
 def by_user(world: World) -> None:
-    """ChangePassword."""
+    """Call ChangePassword."""
     tokens = world.code(world.password("ada", PASSWORD))["AuthenticationResult"]
     world.boto.change_password(
         AccessToken=tokens["AccessToken"], PreviousPassword=PASSWORD, ProposedPassword=NEW
@@ -226,7 +226,7 @@ def by_user(world: World) -> None:
 
 
 def disabled_and_enabled(world: World) -> None:
-    """AdminDisableUser, and AdminEnableUser."""
+    """Call AdminDisableUser and AdminEnableUser."""
     world.boto.admin_disable_user(UserPoolId=world.pool_id, Username="ada")
     world.boto.admin_enable_user(UserPoolId=world.pool_id, Username="ada")
 
@@ -236,7 +236,7 @@ CHANGES = (by_administrator, temporary_by_administrator, by_recovery, by_user, d
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda each: each.__name__)
 def test_a_pending_session_ends(signing_key: RSAKey, change: Callable[[World], None]) -> None:
-    """A pending code is refused after the password changed, though it is the right one."""
+    """After a change of the password, the right code of a pending sign-in is refused."""
     world = World(signing_key)
     reply = world.password("ada", PASSWORD)
     code = world.pool.outbox.code_for("ada")
@@ -255,7 +255,7 @@ def test_a_pending_session_ends(signing_key: RSAKey, change: Callable[[World], N
 def test_a_pending_session_survives_with_the_setting(
     signing_key: RSAKey, change: Callable[[World], None]
 ) -> None:
-    """With the setting it is accepted."""
+    """With the setting, the code of a pending sign-in is accepted."""
     world = World(signing_key, contradictions=Contradictions(sessions_survive_password_change=True))
     reply = world.password("ada", PASSWORD)
     code = world.pool.outbox.code_for("ada")
@@ -267,7 +267,7 @@ def test_a_pending_session_survives_with_the_setting(
 
 @pytest.mark.parametrize("how", ["admin_delete_user", "admin_disable_user", "admin_reset_user_password"])
 def test_mfa_setup_ends_with_the_user(signing_key: RSAKey, how: str) -> None:
-    """A session of MFA_SETUP, too, is over for a user who is deleted, disabled or must reset the password."""
+    """A session of MFA_SETUP ends if the user is deleted, disabled or must reset the password."""
     strict = LocalPool(key=signing_key, mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
     strict.add_user("ada", PASSWORD, email="ada@example.com")
     api = ApiClient(strict)
@@ -279,7 +279,7 @@ def test_mfa_setup_ends_with_the_user(signing_key: RSAKey, how: str) -> None:
 
 
 def test_a_new_password_in_the_sign_in_itself(signing_key: RSAKey) -> None:
-    """NEW_PASSWORD_REQUIRED continues; another pending sign-in does not."""
+    """NEW_PASSWORD_REQUIRED continues its own sign-in, and ends other pending ones."""
     world = World(signing_key)
     mine, other = world.password("new", PASSWORD), world.password("new", PASSWORD)
 

@@ -18,7 +18,7 @@ from authfsm.local.state import srp_proofs
 @example(2**256 - 1)
 @example(2**255)
 def test_it_equals_pow(x: int) -> None:
-    """It equals pow."""
+    """The function equals Python's pow."""
     assert srp_proofs.fixed_base_pow(x) == pow(srp.g, x, srp.N)
 
 

@@ -48,7 +48,7 @@ async def later(event: Event, context: Any) -> Event:
 
 
 def sign_up(pool: LocalPool, name: str = "bea") -> Any:
-    """SignUp."""
+    """Send SignUp."""
     attributes = [{"Name": "email", "Value": f"{name}@example.com"}]
     return pool.client().sign_up(
         ClientId=pool.client_id,
@@ -82,7 +82,7 @@ class TestHandlers:
         ],
     )
     def test_accepted(self, signing_key: RSAKey, function: Any) -> None:
-        """One or two arguments, async or not, bound, partial, with defaults, or a name."""
+        """Functions of one or two arguments are accepted: async, bound, partial, with defaults, or a name."""
         pool = LocalPool(key=signing_key, triggers=Triggers(pre_sign_up=function))
 
         assert "UserSub" in sign_up(pool)
@@ -102,7 +102,7 @@ class TestHandlers:
         ],
     )
     def test_refused(self, name: str, function: Any, error: type[Exception]) -> None:
-        """Each trigger refuses a wrong signature or name when it is given, and the message names it."""
+        """Each trigger refuses a wrong signature or name at once, and the message names it."""
         with pytest.raises(error, match=name):
             Triggers(**{name: function})
 
@@ -143,7 +143,7 @@ def texts(event: Event) -> Event:
 
 
 def test_custom_message(signing_key: RSAKey) -> None:
-    """The outbox has CustomMessage's words with the code in them; an invitation has the user name as well."""
+    """The outbox has the text of CustomMessage with the code in it."""
     pool = LocalPool(key=signing_key, triggers=Triggers(custom_message=texts))
     sign_up(pool)
     pool.client().admin_create_user(
@@ -173,7 +173,7 @@ def test_custom_message_without_the_code(signing_key: RSAKey) -> None:
 
 
 def test_custom_senders(signing_key: RSAKey) -> None:
-    """A sender gets the code in base64 and may return anything; CustomMessage is not called beside it."""
+    """A sender gets the code in base64 and may return anything; CustomMessage is not called."""
     events: list[Event] = []
 
     def sender(event: Event, _: Any = None) -> dict[str, int]:

@@ -342,7 +342,7 @@ class TestSetUp:
         )
 
     def test_setup_needs_verification(self, pool: LocalPool) -> None:
-        """MFA_SETUP answered at once, or after AssociateSoftwareToken only, returns no tokens."""
+        """MFA_SETUP returns no tokens before VerifySoftwareToken."""
         api = ApiClient(pool)
         with refused(*UNKNOWN):
             api.answer(api.password("ada", PASSWORD), "ada")
@@ -393,7 +393,7 @@ class TestSetUp:
 
     @pytest.mark.parametrize("key", ["EMAIL", "email"])
     def test_email(self, pool: LocalPool, key: str) -> None:
-        """An address as the answer, then its code: the user has it from then on, verified."""
+        """An address as the answer and then its code make the address a verified factor."""
         api = ApiClient(pool)
         challenge_reply = api.password("ada", PASSWORD)
         with refused("InvalidParameterException", "Invalid email address format."):
@@ -419,7 +419,7 @@ class TestSetUp:
             api.answer(api.password("ada", PASSWORD), "ada", EMAIL="ada@example.com")
 
     def test_totp_required_after_setup(self, signing_key: RSAKey, clock: ManualClock) -> None:
-        """The developer guide's tree asks for the new factor: a setting does too."""
+        """By a setting, the new factor is asked for after its set-up (developer guide)."""
         pool = LocalPool(
             key=signing_key,
             clock=clock,

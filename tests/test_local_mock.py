@@ -27,12 +27,12 @@ from authfsm.local import mock_cognito as mock_aws  # the import that changes: `
 PASSWORD = "Correct-Horse-1"
 REGION = "us-east-1"
 BEFORE = boto3.client("cognito-idp", region_name=REGION)
-"""A client as modules of applications make it, long before any test."""
+"""A client that a module of an application creates before any test."""
 
 
 @pytest.fixture(autouse=True)
 def no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have no AWS credentials, and no files with some."""
+    """Remove AWS credentials and files with credentials."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -50,7 +50,7 @@ def make_pool(boto: Any, **settings: Any) -> str:
 
 
 def test_clients_made_inside_and_before() -> None:
-    """Both reach the region that `with` gives, without credentials; the pool is in the client's AWS region."""
+    """Clients created before and within `with` reach the region, without credentials."""
     with mock_aws() as cognito:
         inside = boto3.client("cognito-idp", region_name="eu-central-1")
         made = [make_pool(inside), make_pool(BEFORE)]
@@ -63,7 +63,7 @@ def test_clients_made_inside_and_before() -> None:
 
 
 def test_what_it_leaves_alone(signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other pools' own clients, clients with an endpoint of their own, and other services are untouched."""
+    """Other pools' clients, clients with their own endpoint, and other services are not affected."""
     pool = LocalPool(key=signing_key)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
@@ -84,7 +84,7 @@ def test_what_it_leaves_alone(signing_key: RSAKey, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("inner", [moto.mock_aws, mock_aws])
 def test_beside_moto(inner: Any) -> None:
-    """In either order: Cognito is here, with its own keys; the other services are moto's."""
+    """In either order, Cognito is local with its own keys, and other services are moto's."""
     outer = mock_aws if inner is moto.mock_aws else moto.mock_aws
     with outer(), inner():
         boto3.client("sqs", REGION).create_queue(QueueName="jobs")
@@ -98,7 +98,7 @@ def test_beside_moto(inner: Any) -> None:
 
 
 def test_uses_are_separate_and_nest() -> None:
-    """Each use begins without pools; an inner one hides the outer, which is there again after it."""
+    """Each use begins without pools; an inner use hides the outer one until it ends."""
     mock = mock_aws()
     with pytest.raises(RuntimeError, match="not in use"):
         _ = mock.cognito
@@ -111,7 +111,7 @@ def test_uses_are_separate_and_nest() -> None:
 
 
 def test_an_unknown_setting() -> None:
-    """A setting that LocalCognito lacks is a TypeError, and the mock is not in use."""
+    """An unknown setting is a TypeError, and the mock is not active."""
     with pytest.raises(TypeError, match="config"):
         mock_aws(config={}).start()
 
@@ -120,20 +120,20 @@ def test_an_unknown_setting() -> None:
 
 
 def count() -> int:
-    """Return how many pools there are after one more was created."""
+    """Create a pool, and return the number of pools."""
     make_pool(BEFORE)
     return len(BEFORE.list_user_pools(MaxResults=60)["UserPools"])
 
 
 @mock_aws
 def bare() -> int:
-    """Without parentheses."""
+    """Decorated without parentheses."""
     return count()
 
 
 @mock_aws()
 def called() -> int:
-    """With parentheses."""
+    """Decorated with parentheses."""
     return count()
 
 
@@ -208,7 +208,7 @@ class TestCaseOfUnittest(unittest.TestCase):
         assert count() == 2
 
     def test_another(self) -> None:
-        """It has a region of its own."""
+        """Another test has its own region."""
         assert count() == 2
 
 
@@ -304,7 +304,7 @@ class TestLambda:
         }
 
     def test_invites(self) -> None:
-        """The user must change the password, and the job is queued."""
+        """The user must change the password, and a job is queued."""
         assert handler(self.event, None) == {"statusCode": 201, "status": "FORCE_CHANGE_PASSWORD"}
         assert len(self.sqs.receive_message(QueueUrl=self.event["queue"])["Messages"]) == 1
 
@@ -343,7 +343,7 @@ def apply(idp: Any, state: dict[str, str]) -> dict[str, str]:
 
 @mock_aws()
 def test_set_up_twice() -> None:
-    """A second run changes nothing, and what was set up reads back as it was written."""
+    """A second run changes nothing, and the settings read back are those that were written."""
     idp = boto3.client("cognito-idp", region_name=REGION)
     state = apply(idp, {})
     describe = {"UserPoolId": state["pool"], "ClientId": state["client"]}
@@ -360,7 +360,7 @@ def test_set_up_twice() -> None:
 
 
 def test_uses_that_overlap_end_in_any_order() -> None:
-    """The methods that fetch keys are as before once the last of the uses has ended; a stop too many is an error."""
+    """When the last use ends, all patched methods are restored; one stop too many is an error."""
     owners = (
         (requests.Session, "send"),
         (httpx.HTTPTransport, "handle_request"),

@@ -135,7 +135,7 @@ class TestRegistration:
             client.delete_web_authn_credential(**gone)
 
     def test_at_most_twenty(self, pool_of: PoolOf) -> None:
-        """The twenty-first is refused; they are listed page by page."""
+        """The twenty-first passkey is refused; passkeys are listed one page at a time."""
         pool = pool_of()
         for _ in range(20):
             register(pool)
@@ -159,7 +159,7 @@ class TestRegistration:
         ],
     )
     def test_what_it_refuses(self, pool_of: PoolOf, otherwise: dict[str, Any], code: str) -> None:
-        """Another challenge, origin, relying party or ceremony is refused with its own error."""
+        """Another challenge, origin, relying party or ceremony is refused, each with its own error."""
         pool = pool_of()
         client, access = pool.client(), token(pool)
         options = client.start_web_authn_registration(AccessToken=access)
@@ -182,7 +182,7 @@ class TestRegistration:
         ],
     )
     def test_invalid_credentials(self, pool_of: PoolOf, broken: dict[str, Any]) -> None:
-        """Anything else is "Credential data is not valid" (the message of a trace)."""
+        """Invalid data is refused with "Credential data is not valid" (the message of a trace)."""
         pool = pool_of()
         client, access = pool.client(), token(pool)
         options = client.start_web_authn_registration(AccessToken=access)
@@ -193,7 +193,7 @@ class TestRegistration:
             )
 
     def test_an_unsupported_algorithm(self, pool_of: PoolOf) -> None:
-        """EdDSA is neither ES256 nor RS256."""
+        """An EdDSA key is refused."""
         with refused("WebAuthnCredentialNotSupportedException", "The passkey is neither ES256 nor RS256."):
             register(pool_of(), Authenticator(algorithm=-8))
 
@@ -205,7 +205,7 @@ class TestRegistration:
         register(pool)
 
     def test_start_and_completion_must_match(self, pool_of: PoolOf) -> None:
-        """Each start is completed once, by the same app client and user, in time; a newer start replaces it."""
+        """Each start is completed once, in time, by the same app client and user."""
         clock = ManualClock()
         pool = pool_of(clock=clock)
         other = pool.add_client()
@@ -289,7 +289,7 @@ class TestSigningIn:
     @pytest.mark.parametrize("chosen", [False, True])
     @pytest.mark.parametrize("verifies", [False, True])
     def test_the_driver(self, pool_of: PoolOf, chosen: bool, verifies: bool) -> None:  # noqa: FBT001 - a test's case
-        """Preferred or chosen, the driver reads the options and sends the passkey's answer: tokens."""
+        """With a preference or a choice, the driver reads the options and sends the passkey's answer."""
         pool = pool_of()
         key = register(pool, Authenticator(verifies=verifies))
         flow = pool.cognito().start()
@@ -312,7 +312,7 @@ class TestSigningIn:
         ],
     )
     def test_the_claims(self, pool_of: PoolOf, key: Authenticator, method: str) -> None:
-        """A platform's passkey is swk, a roaming one hwk; either reaches level 3 by itself."""
+        """A platform passkey has amr swk, a roaming one hwk; each reaches level 3."""
         pool = pool_of()
         register(pool, key)
         challenge_reply, options = ask(pool)
@@ -375,7 +375,7 @@ class TestSigningIn:
             ApiClient(pool).answer(challenge_reply, "ada", CREDENTIAL=json.dumps(signed))
 
     def test_a_cloned_passkey(self, pool_of: PoolOf) -> None:
-        """A counter that does not grow may be a clone's; one that is always 0 does not count."""
+        """A signature counter that does not grow is refused as a clone's, unless it is always 0."""
         pool = pool_of()
         key = register(pool)
         api = ApiClient(pool)
@@ -525,7 +525,7 @@ class TestWithMfa:
 
     @pytest.mark.parametrize("mfa", ["ON", "OPTIONAL"])
     def test_it_is_offered(self, pool_of: PoolOf, mfa: str) -> None:
-        """With pool, user and another method set, WEB_AUTHN is offered, requires verification, and returns tokens."""
+        """If pool, user and another method allow it, WEB_AUTHN is offered and requires user verification."""
         pool = pool_of(mfa=mfa, webauthn=MULTI)
         key = self.ready(pool)
         challenge_reply, options = ask(pool)
@@ -544,7 +544,7 @@ class TestWithMfa:
     @pytest.mark.parametrize("mfa", ["ON", "OPTIONAL"])
     @pytest.mark.parametrize("lacking", ["the user's wish", "another method", "the other page"])
     def test_one_condition_missing(self, pool_of: PoolOf, mfa: str, lacking: str) -> None:
-        """Without the user's setting or another method, or by the guide's older table, it is not offered."""
+        """If one condition is missing, WEB_AUTHN is not offered."""
         ways = Contradictions(passkeys_with_mfa_required=lacking != "the other page")
         pool = pool_of(mfa=mfa, webauthn=MULTI, contradictions=ways)
         self.ready(pool, enabled=lacking != "the user's wish")
@@ -556,7 +556,7 @@ class TestWithMfa:
         assert ("WEB_AUTHN" in offered) == (lacking == "another method" and mfa == "OPTIONAL")
 
     def test_the_pool_must_allow_it(self, pool_of: PoolOf) -> None:
-        """SINGLE_FACTOR, LITE, or no other method: the preference is refused, and nothing changes."""
+        """In a pool that does not allow it, the preference is refused, and nothing changes."""
         for settings, message in (
             ({}, "Passkeys can satisfy MFA only where the user pool is set so."),
             (
@@ -573,7 +573,7 @@ class TestWithMfa:
             assert pool.user("ada").passkeys.satisfy_mfa is False
 
     def test_as_an_administrator(self, pool_of: PoolOf) -> None:
-        """AdminSetUserMFAPreference switches it on and off; other preferences leave it as it is."""
+        """AdminSetUserMFAPreference switches it on and off."""
         pool = pool_of(mfa="OPTIONAL", webauthn=MULTI, user={"mfa": ["SMS_MFA"]})
         client, whom = pool.client(), {"UserPoolId": pool.pool_id, "Username": "ada"}
         client.admin_set_user_mfa_preference(**whom, WebAuthnMfaSettings={"Enabled": True})
