@@ -97,7 +97,7 @@ def test_statuses_follow_action_and_fault() -> None:
     }
     assert {row: refused(refusal_of(*row), state=State.SMS_MFA).http_status for row in expected} == expected
     by_class = {
-        each: getattr(authfsm, each)._presented
+        each: getattr(authfsm, each)._fixed_presentation
         for each in ("WrongResponse", "InvalidOperation", "TokenRefused", "KeysUnreachable")
     }
     assert [status for status, _ in by_class.values()] == [409, 409, 401, 503]
@@ -118,7 +118,7 @@ INVALID_INPUT: dict[str, Callable[[], object]] = {
     "The password must not be empty.": lambda: authfsm.response("password"),
     "The password must be text that UTF-8 can encode.": lambda: r.Password("\ud800"),
     "The credential must be JSON.": lambda: authfsm.response("credential", credential="{"),
-    "The fields must be NAME=value, one a line.": lambda: authfsm.response("raw_answer", fields="x"),
+    "The fields must be NAME=value, one on each line.": lambda: authfsm.response("raw_answer", fields="x"),
     "A code has only digits.": lambda: r.Code("x"),
     "A code of the authenticator app is six digits.": lambda: r.VerifySoftwareToken("1"),
     "An e-mail address looks like name@example.com.": lambda: r.SetUpEmail("x"),

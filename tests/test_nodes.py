@@ -37,7 +37,7 @@ def test_the_table_has_the_roles_of_all_paths(transition: Transition) -> None:
     flows = [transition.response.auth_flow] if transition.response.auth_flow else FLOWS
     given = {
         email_otp_role(
-            transition.source, transition.response, flow=flow, password_proved=proved, credited=credit
+            transition.source, transition.response, flow=flow, password_proved=proved, has_access_token=credit
         )
         for flow, proved, credit in product(flows, (False, True), (False, True))
     }

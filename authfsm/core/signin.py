@@ -251,7 +251,7 @@ class SignIn(Sender, DisplayMixin):
 
         Raises:
             WrongResponse: the challenge does not ask for an SRP proof.
-            ProofRefused: the challenge does not reply to an SRP_A of this sign-in.
+            ProofRefused: the challenge is not the reply to an SRP_A of this sign-in.
             BadField: the ephemeral is a different one.
             ValueError: the password, the device or the pool's id is missing.
             SrpRefused: the service's values are not valid for SRP.
@@ -328,14 +328,14 @@ class SignIn(Sender, DisplayMixin):
                 self._state,
                 flow=self.flow,
                 password_proved=self.password_proved,
-                credited=isinstance(response, StepUp) and response.access_token is not None,
+                has_access_token=isinstance(response, StepUp) and response.access_token is not None,
             )
             return
         self.challenge = self.role = None
         if isinstance(reply, replies.Tokens):
             reply = attrs.evolve(reply, at=at)
             self.tokens = _completed(reply, response, self.tokens, self.device)
-            # A refresh's SECRET_HASH is over the real name, not over the alias that the user typed.
+            # A refresh's SECRET_HASH is over the actual username, not over the alias that the user typed.
             self.username = reply.username or self.username
         elif self._state is State.START:  # signed out
             self.tokens = self.flow = None

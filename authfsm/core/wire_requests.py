@@ -250,7 +250,7 @@ def _refresh(response: r.RefreshTokenAuth, sender: Sender) -> Request:
     username = response.username or sender.username
     token = _refresh_token(response, sender)
     if sender.client_secret is not None and username is None:
-        raise _missing(response, "username", "SECRET_HASH needs the user's real name, not an alias")
+        raise _missing(response, "username", "SECRET_HASH needs the user's actual username, not an alias")
     parameters: Fields = {
         "AuthFlow": response.auth_flow,
         "ClientId": sender.client_id,

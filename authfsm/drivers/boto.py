@@ -242,7 +242,7 @@ class Flow(FlowSteps):
 
         Args:
             refresh_token: another refresh token, in a flow that has just started.
-            username: the user's real name, if the app client has a secret and `rotating` is False.
+            username: the user's actual username, if the app client has a secret and `rotating` is False.
             device_key: DeviceKey of that session's device, for another refresh token; both are kept.
             rotating: use GetTokensFromRefreshToken, which supports rotation; REFRESH_TOKEN_AUTH does not
                 work for an app client with RefreshTokenRotation.

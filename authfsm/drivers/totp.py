@@ -50,7 +50,7 @@ _STATE = State.AUTHENTICATED  # of every error: the tokens stay valid after a re
 class AlreadyEnrolled(CallerError):
     """The user (`username`) has an authenticator app, and a new secret would disable it; nothing was changed."""
 
-    _presented = OTHER_STEP
+    _fixed_presentation = OTHER_STEP
 
     def __init__(self, username: str) -> None:
         super().__init__(

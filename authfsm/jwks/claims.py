@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from attrs import field, frozen
 
 from authfsm.protocol.error_sentences import NOT_SIGNED_IN, UNAVAILABLE
-from authfsm.protocol.errors import AuthfsmError, CallerError, Explained, ServiceError, TimeError
+from authfsm.protocol.errors import AuthfsmError, CallerError, ExplainedError, ServiceError, TimeError
 
 T = TypeVar("T")
 
@@ -128,10 +128,10 @@ def _required(read: Callable[[Mapping[str, Any], str], T | None], raw: Mapping[s
 class TokenRefused(AuthfsmError):
     """The token is not accepted; the subclass says why."""
 
-    _presented = NOT_SIGNED_IN
+    _fixed_presentation = NOT_SIGNED_IN
 
 
-class MalformedToken(Explained, TokenRefused, CallerError):
+class MalformedToken(ExplainedError, TokenRefused, CallerError):
     """The token is no JWT that Cognito issues: wrong form or algorithm, or a claim is missing or invalid (`why`)."""
 
     _sentence = "this is not a token of Cognito's: {}"
@@ -199,7 +199,7 @@ class NotYetValid(TokenRefused, TimeError):
 class KeysUnreachable(ServiceError):
     """The keys at `url` could not be fetched (`why`), so the token could not be verified."""
 
-    _presented = UNAVAILABLE
+    _fixed_presentation = UNAVAILABLE
 
     def __init__(self, url: str, why: str) -> None:
         super().__init__(f"the keys at {url} could not be fetched ({why})")

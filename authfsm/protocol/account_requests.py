@@ -1,6 +1,7 @@
-"""The requests of users about their accounts, and the values of the replies: frozen, with validated fields.
+"""The requests of users about their accounts, and the values of the replies, as frozen classes with validated fields.
 
-A request has the name of its operation; its fields are the operation's members, some shortened (`member_of`).
+The class of a request has the operation's name. Its fields are the operation's members, some under shorter names:
+`member_of` returns the member of a field.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class NewAccount(DisplayMixin):
     Args:
         username: the user's name.
         user_sub: the `sub` that Cognito gave the user.
-        confirmed: whether it needs no confirmation, because a PreSignUp trigger confirmed it.
+        confirmed: whether the account is confirmed already, by a PreSignUp trigger.
         delivery: where the confirmation code was sent; None if no code was sent.
         session: the Session for ConfirmSignUp, where the pool allows passwordless sign-in.
     """
@@ -58,7 +59,7 @@ class Confirmed(DisplayMixin):
 
     Args:
         username: the user's name.
-        session: the Session of ConfirmSignUp's reply, which signs in without a challenge, once.
+        session: the Session of ConfirmSignUp's reply, with which the user can sign in once without a challenge.
     """
 
     username: str
@@ -77,7 +78,7 @@ class UserProfile(DisplayMixin):
     Args:
         username: the user's name.
         attributes: the attributes that the app client may read.
-        mfa: UserMFASettingList, the second factors that are switched on.
+        mfa: UserMFASettingList, the second factors that the user has enabled.
         preferred_mfa: PreferredMfaSetting.
     """
 
@@ -122,8 +123,8 @@ class _TokenRequest(AccountRequest[ReplyT]):
 class SignUp(_UserRequest[NewAccount]):
     """Create an account, and send a code to confirm it.
 
-    If Cognito cannot send the code (LimitExceededException, CodeDeliveryFailureException), the account exists all the
-    same: request the code later.
+    If Cognito cannot send the code (LimitExceededException, CodeDeliveryFailureException), it has created the account
+    all the same: request the code later.
 
     Args:
         password: the password; None for a user who signs in without one.
@@ -142,12 +143,12 @@ class SignUp(_UserRequest[NewAccount]):
 
 @frozen
 class ConfirmSignUp(_UserRequest[Confirmed]):
-    """Confirm an account by the code that was sent to the user.
+    """Confirm an account with the code that was sent to the user.
 
     Args:
         code: the code.
-        session: the Session of SignUp: the confirmation then leads to a sign-in without a challenge.
-        force_alias_creation: take over the address if it is another user's alias.
+        session: the Session of SignUp: with it, the user can sign in after the confirmation without a challenge.
+        force_alias_creation: whether an address that is another user's alias becomes this user's.
     """
 
     code: Secret[str] = field(converter=v.to_code, validator=v.is_code)
@@ -159,7 +160,7 @@ class ConfirmSignUp(_UserRequest[Confirmed]):
 
 @frozen
 class ResendConfirmationCode(_UserRequest[CodeDelivery]):
-    """Send another code to confirm the account; the one before is no longer valid."""
+    """Send another code to confirm the account; the previous code is no longer valid."""
 
 
 @frozen
@@ -169,7 +170,7 @@ class ForgotPassword(_UserRequest[CodeDelivery]):
 
 @frozen
 class ConfirmForgotPassword(_UserRequest[Confirmed]):
-    """Set a new password by the code that was sent.
+    """Set a new password with the code that was sent.
 
     Args:
         code: the code.
@@ -200,7 +201,7 @@ class GetUser(_TokenRequest[UserProfile]):
 
 @frozen
 class _SendingRequest(_TokenRequest[ReplyT]):
-    """A request of a signed-in user for a code.
+    """The base class of a signed-in user's requests after which Cognito may send a code.
 
     Args:
         client_metadata: for the pool's Lambda triggers.
@@ -235,7 +236,7 @@ class GetUserAttributeVerificationCode(_SendingRequest[CodeDelivery]):
 
 @frozen
 class VerifyUserAttribute(_TokenRequest[None]):
-    """Verify an address by the code that was sent to it.
+    """Verify an address with the code that was sent to it.
 
     Args:
         attribute: `email` or `phone_number`.

@@ -1,10 +1,10 @@
 """The states of an account, and the operations that change them, as one table: `ACCOUNT_LIFE`.
 
-States are Cognito's UserStatus values and NO_ACCOUNT; triggers are the operations that may change one. A refused
-operation changes nothing and has no transition. Operations that leave every status as it is are not in the table:
-those on attributes, devices, groups, factors and tokens, and AdminDisableUser and AdminEnableUser (`Enabled` is a
-field of its own). How certain each transition is, and from which source, is in `account_evidence.csv`, under the same
-status, operation and destination. Where sources contradict each other, the table has both.
+States are Cognito's UserStatus values and NO_ACCOUNT; triggers are the operations that may change a status. A refused
+operation changes nothing and has no transition. Operations that change no status are not in the table: those on
+attributes, devices, groups, factors and tokens, and AdminDisableUser and AdminEnableUser (`Enabled` is a field of its
+own). `account_evidence.csv` has the sources of each transition, under the same status, operation and destination.
+Where sources contradict each other, the table has the transitions of both.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class UserStatus(DescribedName):
     """The status of an account: Cognito's UserStatus (AWS API reference, UserType), or NO_ACCOUNT."""
 
     # fmt: off
-    NO_ACCOUNT = "NO_ACCOUNT", "The pool has no user of this name; no UserStatus of Cognito's."
-    UNCONFIRMED = "UNCONFIRMED", "The user has signed up, and the account waits for its confirmation."
+    NO_ACCOUNT = "NO_ACCOUNT", "The pool has no user with this name. Cognito has no UserStatus for this."
+    UNCONFIRMED = "UNCONFIRMED", "The user has signed up, and the account is not confirmed yet."
     CONFIRMED = "CONFIRMED", "The user is confirmed and can sign in."
     FORCE_CHANGE_PASSWORD = "FORCE_CHANGE_PASSWORD", "The user has a temporary password, and replaces it at the first sign-in."
     RESET_REQUIRED = "RESET_REQUIRED", "The user must request a code and set a new password before signing in."
@@ -37,7 +37,7 @@ class UserStatus(DescribedName):
 
 
 class Actor(DescribedName):
-    """Who starts an operation of an account's life."""
+    """Who performs an operation on an account."""
 
     USER = "user", "The user, without a token."
     SIGNED_IN_USER = "signed-in user", "The user, with an access token."
@@ -49,33 +49,33 @@ class AccountOperation(DescribedName):
     """An operation that may change the status of an account; `trigger` is its name in the machine."""
 
     actor: Actor
-    """Who starts it."""
+    """Who performs the operation."""
     page: str
-    """The operation of Cognito's API that carries it: a page of the AWS API reference has this name."""
+    """The operation of Cognito's API in which it happens: the name of a page of the AWS API reference."""
     meaning: str
-    """One sentence: what it does."""
+    """A sentence that says what the operation does."""
 
     def __init__(self, _: str, actor: Actor, page: str, meaning: str) -> None:
         self.actor, self.page, self.meaning = actor, page, meaning
 
     @property
     def trigger(self) -> str:
-        """The name of the trigger in the machine, as `confirm_sign_up`."""
+        """The name of the trigger in the machine, for example `confirm_sign_up`."""
         return self.name.lower()
 
     # fmt: off
     SIGN_UP = "SignUp", Actor.USER, "SignUp", "Creates an account, and sends a code to confirm it."
-    CONFIRM_SIGN_UP = "ConfirmSignUp", Actor.USER, "ConfirmSignUp", "Confirms the account by the code."
+    CONFIRM_SIGN_UP = "ConfirmSignUp", Actor.USER, "ConfirmSignUp", "Confirms the account with the code."
     RESEND_CONFIRMATION_CODE = "ResendConfirmationCode", Actor.USER, "ResendConfirmationCode", "Sends another code to confirm the account."
-    FORGOT_PASSWORD = "ForgotPassword", Actor.USER, "ForgotPassword", "Sends a code to set a new password with."
-    CONFIRM_FORGOT_PASSWORD = "ConfirmForgotPassword", Actor.USER, "ConfirmForgotPassword", "Sets a new password by the code."
-    CHANGE_PASSWORD = "ChangePassword", Actor.SIGNED_IN_USER, "ChangePassword", "Replaces the password by another."
+    FORGOT_PASSWORD = "ForgotPassword", Actor.USER, "ForgotPassword", "Sends a code with which the user sets a new password."
+    CONFIRM_FORGOT_PASSWORD = "ConfirmForgotPassword", Actor.USER, "ConfirmForgotPassword", "Sets a new password with the code."
+    CHANGE_PASSWORD = "ChangePassword", Actor.SIGNED_IN_USER, "ChangePassword", "Replaces the password by another one."
     DELETE_USER = "DeleteUser", Actor.SIGNED_IN_USER, "DeleteUser", "Deletes the account."
     ADMIN_CREATE_USER = "AdminCreateUser", Actor.ADMINISTRATOR, "AdminCreateUser", "Creates an account and invites the user, or (RESEND) invites again."
     ADMIN_CONFIRM_SIGN_UP = "AdminConfirmSignUp", Actor.ADMINISTRATOR, "AdminConfirmSignUp", "Confirms the account without a code."
     ADMIN_SET_PERMANENT_PASSWORD = "AdminSetUserPassword Permanent", Actor.ADMINISTRATOR, "AdminSetUserPassword", "Sets a password with Permanent=true."
     ADMIN_SET_TEMPORARY_PASSWORD = "AdminSetUserPassword Temporary", Actor.ADMINISTRATOR, "AdminSetUserPassword", "Sets a password with Permanent=false."
-    ADMIN_RESET_USER_PASSWORD = "AdminResetUserPassword", Actor.ADMINISTRATOR, "AdminResetUserPassword", "Invalidates the password, and sends a code to set a new one with."
+    ADMIN_RESET_USER_PASSWORD = "AdminResetUserPassword", Actor.ADMINISTRATOR, "AdminResetUserPassword", "Invalidates the password, and sends a code with which the user sets a new one."
     ADMIN_DELETE_USER = "AdminDeleteUser", Actor.ADMINISTRATOR, "AdminDeleteUser", "Deletes the account."
     IMPORT_USER = "StartUserImportJob", Actor.ADMINISTRATOR, "StartUserImportJob", "Imports the account from a CSV file, without a password."
     MIGRATE_USER = "UserMigration", Actor.SIGN_IN, "InitiateAuth", "The UserMigration trigger imports the account at a sign-in with a password."
@@ -122,8 +122,8 @@ _LIFE: Final[Mapping[UserStatus, Mapping[AccountOperation, set[UserStatus]]]] = 
     U.FORCE_CHANGE_PASSWORD: {
         O.NEW_PASSWORD:              {U.CONFIRMED},
         O.ADMIN_CREATE_USER:         {U.FORCE_CHANGE_PASSWORD},           # MessageAction RESEND
-        O.CHANGE_PASSWORD:           {U.CONFIRMED},                       # with a token from before
-        O.CONFIRM_FORGOT_PASSWORD:   {U.CONFIRMED},                       # with a code from before
+        O.CHANGE_PASSWORD:           {U.CONFIRMED},                       # with a token issued before
+        O.CONFIRM_FORGOT_PASSWORD:   {U.CONFIRMED},                       # with a code sent before
         **_SET_PASSWORD, **_DELETE,
     },
     U.RESET_REQUIRED: {
@@ -174,10 +174,10 @@ UNUSED_STATUSES: Final = frozenset({U.ARCHIVED, U.COMPROMISED, U.UNKNOWN})
 """The statuses that "are no longer used" (AWS API reference, UserType): no operation leads to them."""
 
 SIMULATED_OPERATIONS: Final = frozenset({O.FORGOT_PASSWORD, O.RESEND_CONFIRMATION_CODE})
-"""The operations whose reply is simulated where PreventUserExistenceErrors is ENABLED, and which then change nothing.
+"""The operations whose reply Cognito simulates if PreventUserExistenceErrors is ENABLED; they then change nothing.
 
-For a user who does not exist, is disabled, or has no address for a code -- AWS developer guide, "Managing user
-existence error responses".
+It does so for a user who does not exist, is disabled, or has no address for a code -- AWS developer guide, "Managing
+user existence error responses".
 """
 
 RECOVERIES: Final[Mapping[RecoveryAction, tuple[UserStatus, AccountOperation]]] = {
@@ -198,7 +198,13 @@ _BY_RESPONSE: Final[Mapping[type[Response] | None, AccountOperation]] = {
 def account_operation(
     name: str, *, permanent: bool = False, response: type[Response] | None = None
 ) -> AccountOperation | None:
-    """Return the operation of an account's life that a request is; None if it leaves every status as it is."""
+    """Return the account operation that a request performs; None if the request changes no status.
+
+    Args:
+        name: the operation of Cognito's API.
+        permanent: whether the password of AdminSetUserPassword is permanent.
+        response: the class of the response, if the request is a step of a sign-in.
+    """
     if name == "AdminSetUserPassword":
         return O.ADMIN_SET_PERMANENT_PASSWORD if permanent else O.ADMIN_SET_TEMPORARY_PASSWORD
     if name in BEGIN_OPERATIONS | ANSWER_OPERATIONS:

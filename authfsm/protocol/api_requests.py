@@ -1,9 +1,9 @@
 """Rules about API requests: which response a request carries, and which requests may be sent twice.
 
-`classify` reads the response class from a request's operation, its flow or challenge, and its parameters. Recorded
-sign-ins, the local pool's self-check and the tests use it. A parameter that is null or empty counts as absent, as in
-Cognito. The order of the rules is Cognito's: with a `Session` it ignores AuthParameters, and an answer may carry a
-secret only of the factor that `ANSWER` names.
+`classify` determines the class of the response from a request's operation, its flow or challenge, and its parameters.
+Recorded sign-ins, the local pool's self-check and the tests use it. A parameter that is null or empty counts as
+absent, as for Cognito. Cognito decides in the order of these rules: it ignores AuthParameters next to a `Session`, and
+with an answer it accepts a secret of the factor that `ANSWER` names only.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ S = State
 _Rules = tuple[tuple[type[Response], Mapping[str, str]], ...]
 
 _PRESENT: Final = ""
-"""In a rule, instead of a value: the parameter must be present, with any value."""
+"""Stands for any value in a rule: the parameter must be present."""
 
 REDACTED_VALUES: Final = ("HIDDEN_DUE_TO_SECURITY_REASONS", "HIDDEN_FOR_SECURITY_REASONS")
 """The values that AWS CloudTrail writes in place of a secret or of a whole map of parameters."""
 
-# The first rule whose parameters all match decides. A preferred password is proved even in a step-up, so
-# that the reply may lead wherever a proved password leads; SRP_A alone proves nothing.
+# The first rule whose parameters all match decides. USER_AUTH with a preferred password proves it even in a step-up,
+# so it comes first: the reply may lead wherever a proved password leads. SRP_A alone proves nothing.
 _BEGIN: Final[Mapping[str, _Rules]] = {
     **{each.auth_flow: ((each, {}),) for each in RESPONSES.values() if each.auth_flow},
     "CUSTOM_AUTH": ((r.CustomSrpAuth, {"CHALLENGE_NAME": "SRP_A"}), (r.CustomAuth, {})),
@@ -79,19 +79,19 @@ OTHER_OPERATIONS: Final[Mapping[str, type[Response]]] = {
         *(r.ConfirmDevice, r.UpdateDeviceStatus, r.RevokeToken, r.GlobalSignOut),
     )
 }
-"""The operations that neither start a flow nor answer a challenge, and the one response that each carries."""
+"""The operations that neither start a flow nor answer a challenge, each with the only response that it carries."""
 
 SETUP_OPERATIONS: Final = frozenset({"AssociateSoftwareToken", "VerifySoftwareToken"})
-"""The operations that belong to a sign-in only with a `Session`, not with an access token."""
+"""The operations that are steps of a sign-in with a `Session`, but not with an access token."""
 
 AFTER_SIGN_IN_RESPONSES: Final = PROTOCOL[S.AUTHENTICATED].keys() - PROTOCOL[S.START].keys()
 """The responses that need the tokens of a finished sign-in."""
 
 
 def classify(operation: str, request: Mapping[str, Any]) -> type[Response] | None:
-    """Return the class of the response that a request carries; None if it is no step of a sign-in.
+    """Return the class of the response that a request carries; None if the request is no step of a sign-in.
 
-    The request need not be well formed, but must not be redacted.
+    The request may be malformed, but must not have `REDACTED_VALUES`.
     """
     rules = _rules(operation, request)
     if len(rules) == 1:  # most flows and challenges: the parameters need not be read
@@ -101,13 +101,13 @@ def classify(operation: str, request: Mapping[str, Any]) -> type[Response] | Non
 
 
 def names_for(state: State, response: type[Response]) -> tuple[str, ...]:
-    """Return the names under which a request can carry a response from a state, the usual one first."""
+    """Return the flows, challenges or operations with which a request can send a response in a state, the usual first."""
     if response.auth_flow is not None:
         return (response.auth_flow,)
     if response.__name__ in OTHER_OPERATIONS:
         return (response.__name__,)
-    # "You can respond with the challenge name PASSWORD or PASSWORD_SRP directly", and SELECT_CHALLENGE
-    # replaces one first factor by another -- AWS developer guide, "Authentication flows"
+    # "You can respond with the challenge name PASSWORD or PASSWORD_SRP directly"; with SELECT_CHALLENGE
+    # the user chooses another first factor -- AWS developer guide, "Authentication flows"
     can_choose = PROTOCOL[state].keys() >= FIRST_FACTOR_CHOICE.keys()
     more = (S.SELECT_CHALLENGE, S.PASSWORD, S.PASSWORD_SRP) if can_choose else ()
     return tuple(
@@ -135,7 +135,7 @@ def _text(request: Mapping[str, Any], name: str) -> str:
 
 
 def _fields(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters that the rules look at, without the empty ones."""
+    """Return the parameters that the rules test, without empty ones."""
     begins = operation in BEGIN_OPERATIONS
     parameters = request.get("AuthParameters" if begins else "ChallengeResponses")
     fields = dict(parameters) if isinstance(parameters, Mapping) else {}
@@ -150,11 +150,12 @@ def _matches(required: Mapping[str, str], fields: Mapping[str, Any]) -> bool:
 
 @frozen
 class Repetition:
-    """Whether a client library may send a request again if no reply came.
+    """Whether a client library may send a request again if no reply came, and why.
 
-    A reply can be lost after Cognito has acted. A request is harmless to repeat if acting on it twice is the same
-    for the user as acting on it once: it uses up no session or token, counts no failure twice, sends no message
-    twice, and the second reply is as good as the first. Any other request is sent once, and a lost reply is an error.
+    A reply can be lost after Cognito has processed the request. To repeat a request is harmless if it makes no
+    difference for the user that Cognito processes it twice: it uses up no session or token, counts no failure twice,
+    sends no message twice, and the second reply is as good as the first. Any other request is sent once, and a lost
+    reply is an error.
     """
 
     harmless: bool
@@ -189,7 +190,7 @@ RESPONSE_REPETITION: Final[Mapping[type[Response], Repetition]] = {
     r.StepUp:                    _SENDS_CODE,
     r.SignedUp:                  _once("it uses up the session of ConfirmSignUp"),
     r.RefreshTokenAuth:          _repeat("app clients with rotation do not allow it: the refresh token stays valid"),
-    r.RefreshToken:              _repeat("as REFRESH_TOKEN_AUTH"),
+    r.RefreshToken:              _repeat("the reason is that for REFRESH_TOKEN_AUTH"),
     r.GetTokensFromRefreshToken: _once("with rotation it uses up the refresh token"),
     **dict.fromkeys((r.Select, r.Password, r.SrpA, r.SrpClaim, r.Code, r.Credential, r.Answer, r.RawAnswer), _USES_SESSION),
     **dict.fromkeys((r.NewPassword, r.CompleteMfaSetup, r.SetUpEmail), _USES_SESSION),
@@ -198,28 +199,28 @@ RESPONSE_REPETITION: Final[Mapping[type[Response], Repetition]] = {
     r.ConfirmDevice:             _once("AWS does not document whether a device can be confirmed twice"),
     r.UpdateDeviceStatus:        _repeat("it sets a value"),
     r.RevokeToken:               _repeat("revoking a revoked token is no error"),
-    r.GlobalSignOut:             _once("it revokes the access token of the request: the second one is refused"),
+    r.GlobalSignOut:             _once("it revokes the access token that it carries: the second request is refused"),
 }
 """For each response, whether its request may be sent again."""
 
 OPERATION_REPETITION: Final[Mapping[str, Repetition]] = {
-    "SignUp":                    _once("the second one finds the name taken"),
+    "SignUp":                    _once("the second request finds that the name is taken"),
     "ConfirmSignUp":             _USES_CODE,
     "ResendConfirmationCode":    _SENDS_CODE,
     "ForgotPassword":            _SENDS_CODE,
     "ConfirmForgotPassword":     _USES_CODE,
-    "ChangePassword":            _once("the previous password is then a wrong one"),
+    "ChangePassword":            _once("the second request has the previous password, which is no longer valid"),
     "GetUser":                   _repeat("it only reads"),
     "UpdateUserAttributes":      _SENDS_CODE,
     "GetUserAttributeVerificationCode": _SENDS_CODE,
     "VerifyUserAttribute":       _USES_CODE,
-    "DeleteUser":                _once("the second one finds no user"),
+    "DeleteUser":                _once("the second request finds no user"),
     "ListWebAuthnCredentials":   _repeat("it only reads"),
     "StartWebAuthnRegistration": _repeat("it starts another registration"),
-    "CompleteWebAuthnRegistration": _once("the second one finds no registration"),
+    "CompleteWebAuthnRegistration": _once("the second request finds no registration"),
     "AssociateSoftwareToken":    RESPONSE_REPETITION[r.AssociateSoftwareToken],
     "VerifySoftwareToken":       RESPONSE_REPETITION[r.VerifySoftwareToken],
     "SetUserMFAPreference":      _repeat("it sets a value"),
 }
 # fmt: on
-"""The same for requests that are not part of a sign-in."""
+"""For each operation outside a sign-in, whether its request may be sent again."""

@@ -1,8 +1,9 @@
 """The `AuthFlow` names, and the `ExplicitAuthFlows` values of an app client that allow them.
 
-A current `ExplicitAuthFlows` value starts with `ALLOW_` and allows one flow, under all of its names. Old app clients
-may have one of three legacy values. These came on top of what every app client could do before November 2019: SRP,
-CUSTOM_AUTH and refreshing needed no setting, and only `CUSTOM_AUTH_FLOW_ONLY` switched SRP off.
+A current `ExplicitAuthFlows` value starts with `ALLOW_` and allows one flow, under all of its names. An old app client
+may have some of the three legacy values instead. Such an app client may use SRP, CUSTOM_AUTH and refreshing without a
+value for them. `USER_PASSWORD_AUTH` and `ADMIN_NO_SRP_AUTH` each allow the flow of that name in addition, and
+`CUSTOM_AUTH_FLOW_ONLY` switches SRP off.
 
 Sources:
     - AWS API reference, CreateUserPoolClient and UserPoolClientType, ExplicitAuthFlows: the values, the default,
@@ -59,7 +60,7 @@ SIGN_IN_OPERATIONS: Final = (
     | {"AssociateSoftwareToken", "VerifySoftwareToken", "ConfirmDevice", "UpdateDeviceStatus"}
     | {"GetTokensFromRefreshToken", "RevokeToken", "GlobalSignOut"}
 )
-"""All API operations of a sign-in and of what follows it with its tokens."""
+"""The API operations of a sign-in, and those for its tokens and its device afterwards."""
 
 ALLOWED_FIRST_AUTH_FACTORS: Final = ("PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN")
 """The values of a pool's `AllowedFirstAuthFactors`, in Cognito's order. PASSWORD includes PASSWORD_SRP.
@@ -78,7 +79,7 @@ CURRENT_VALUES: Final = (_SRP, _PASSWORD, _ADMIN, _CUSTOM, _CHOICE, _REFRESH)
 """The current `ExplicitAuthFlows` values that concern a sign-in."""
 
 DEFAULT_VALUES: Final = frozenset({_REFRESH, _SRP, _CUSTOM})
-"""The values of an app client whose `ExplicitAuthFlows` is not set or empty (AWS API reference)."""
+"""The values of an app client whose `ExplicitAuthFlows` is missing or empty (AWS API reference)."""
 
 REQUIRED_VALUE: Final[Mapping[str, str]] = {
     "USER_SRP_AUTH": _SRP,
@@ -104,7 +105,7 @@ LEGACY_VALUES: Final = tuple(_LEGACY)
 
 
 def current_values(values: Iterable[str]) -> frozenset[str]:
-    """Return the current `ExplicitAuthFlows` values that mean the same."""
+    """Return the current `ExplicitAuthFlows` values that allow the same flows as these values."""
     names = frozenset(values)
     legacy = names & _LEGACY.keys()
     if not legacy:

@@ -3,7 +3,7 @@
 The table has every error that the AWS API reference lists for the operations of a sign-in, by its code and, if one
 code has several meanings, by a part of its message. `NotAuthorizedException` alone means a wrong password, a lockout,
 an expired session, a used session, a disabled user or a wrong secret hash: only the message tells them apart. AWS
-documents few of the messages; the others were seen in replies.
+documents few of the messages; the others come from recorded replies.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Fault(DescribedName):
-    """Who is at fault for a refusal."""
+    """Who is at fault if Cognito refuses a request."""
 
     CALLER = "caller", "The program that makes the request."
     USER = "user", "The user who signs in."
@@ -33,13 +33,13 @@ class RecoveryAction(DescribedName):
     """What to do next after a refusal."""
 
     advice: str
-    """The same as a sentence."""
+    """A sentence that tells the program or the user what to do."""
 
     def __init__(self, _: str, advice: str) -> None:
         self.advice = self.meaning = advice
 
     # fmt: off
-    # The session survives. The sign-in stays in its state if the table has RETRY or RESTART there; WAIT needs neither.
+    # The session survives. The sign-in stays in its state if the table has RETRY or DEVICE_DROPPED there; WAIT needs neither.
     TRY_AGAIN = "TRY_AGAIN", "Answer again: the session is still valid."
     DROP_DEVICE = "DROP_DEVICE", "Delete the stored device key, and send the same answer again without it."
     WAIT = "WAIT", "Wait, then send the same answer again: the request was probably not evaluated."
@@ -55,7 +55,7 @@ class RecoveryAction(DescribedName):
 
     @property
     def survives(self) -> bool:
-        """Return whether the attempt and its session survive."""
+        """Whether the attempt and its session survive."""
         return self in {RecoveryAction.TRY_AGAIN, RecoveryAction.DROP_DEVICE, RecoveryAction.WAIT}
 
 
@@ -66,11 +66,13 @@ class ErrorRule:
     action: RecoveryAction
     fault: Fault
     source: str = "AWS API reference"
-    operation: str | None = None  # the only one whose refusals the row covers
+    operation: str | None = (
+        None  # the row applies to refusals of this operation only; None for every operation
+    )
 
     @property
     def is_only_listed(self) -> bool:
-        """Return whether nothing is known but that AWS lists the error for an operation."""
+        """Whether nothing is known about the error except that AWS lists it for an operation."""
         return self.source.startswith("AWS API reference") and {":", ";"}.isdisjoint(self.source)
 
 
@@ -78,7 +80,8 @@ _R, _F = RecoveryAction, Fault
 
 # fmt: off
 ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
-    # error code: {part of the message (the longest one counts, in any case), or "" for every other message: what to do, who is at fault, source}
+    # error code: {part of the message: what to do, who is at fault, source}
+    # The longest part that the message contains decides; case does not matter. "" is for every other message.
 
     # ---- the user ------------------------------------------------------------------------------
     "NotAuthorizedException": {
@@ -253,7 +256,7 @@ LISTED_OPERATIONS: Final[dict[str, frozenset[str]]] = {
     "InternalErrorException":                  SIGN_IN_OPERATIONS,
     "ConcurrentModificationException":         frozenset({_ASSOCIATE}),
 }
-"""The operations for which the AWS API reference lists an error. Any operation may return the errors that are missing."""
+"""For each error, the operations for which the AWS API reference lists it. Any operation may return all other errors."""
 # fmt: on
 
 
@@ -273,7 +276,7 @@ ACCOUNT_ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
         "cannot be confirmed":            ErrorRule(_R.START_AGAIN, _F.USER, "amplify-js #6711: the account is confirmed already, or has another status"),
         "cannot be reset":                ErrorRule(_R.GIVE_UP, _F.OPERATOR, "amplify-js #1340, #2955: FORCE_CHANGE_PASSWORD; an administrator invites the user again (AdminCreateUser, RESEND)"),
         "not permitted":                  ErrorRule(_R.FIX_CONFIGURATION, _F.OPERATOR, _TEXTS + ": only administrators create users"),
-        "Auto verification not turned on": ErrorRule(_R.FIX_CONFIGURATION, _F.OPERATOR, "a trace"),
+        "Auto verification not turned on": ErrorRule(_R.FIX_CONFIGURATION, _F.OPERATOR, "seen in a recorded reply"),
     },
     "WebAuthnNotEnabledException":           {"": ErrorRule(_R.FIX_CONFIGURATION, _F.OPERATOR)},
     "WebAuthnConfigurationMissingException": {"": ErrorRule(_R.FIX_CONFIGURATION, _F.OPERATOR)},
@@ -290,12 +293,13 @@ ACCOUNT_ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
     },
 }
 # fmt: on
-"""The rules of requests about accounts, for errors that a sign-in lacks or treats differently.
+"""The rules of requests about accounts, for errors that do not occur in a sign-in or have another rule there.
 
-They have no session: TRY_AGAIN means the same request with another value, START_AGAIN a new code or a new sign-in.
+These requests have no session: after TRY_AGAIN send the same request with another value, after START_AGAIN request a
+new code or sign in again.
 """
 
 
 def account_error_rule(code: str, message: str) -> ErrorRule | None:
-    """Return what to do about an error of a request about an account; None if it is as in a sign-in."""
+    """Return the rule for an error of a request about an account; None if the rule for a sign-in applies."""
     return by_message(ACCOUNT_ERROR_POLICY.get(code, {}), message)

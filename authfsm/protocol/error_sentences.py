@@ -1,6 +1,6 @@
-"""What a person reads about an error, and its HTTP status: by recovery action and fault, or by Cognito's error code.
+"""The sentence that a user reads about an error, and its HTTP status, by recovery action and fault or by error code.
 
-The sentences have no codes and no names of states or operations. Each is also its own key for a translation.
+The sentences have no codes and no names of states or operations. The key of a translation is the English sentence.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ FIELD_SENTENCES: Final = (
     "The {field} must not be empty.",
     "The {field} must be text that UTF-8 can encode.",
     "The {field} must be JSON.",
-    "The {field} must be NAME=value, one a line.",
+    "The {field} must be NAME=value, one on each line.",
 )
-"""The sentences about one field; `{field}` is its name, for which a translation is looked up too."""
+"""The sentences about one field; `{field}` stands for its name, which is translated too."""
 
 _WRONG_CODE: Final = "That code is not right. Check it, and try again."
 _WRONG_LOGIN: Final = "The user name or the password is wrong."
@@ -36,8 +36,8 @@ UNAVAILABLE: Final = 503, _BUSY
 
 _A, _F = RecoveryAction, Fault
 _BY_ACTION: Final[Mapping[tuple[RecoveryAction | None, Fault | None], tuple[int, str]]] = {
-    # RFC 9110: 401 the user is not authenticated, 403 and will not be; 409 the state of the sign-in conflicts;
-    # 422 the input is wrong; 502 and 503 the service failed, 503 for now. RFC 6585: 429 too many requests.
+    # RFC 9110: 401 the user is not authenticated; 403 signing in again does not help; 409 the state of the sign-in
+    # conflicts; 422 the input is wrong; 502 the service failed; 503 it fails at the moment. RFC 6585: 429 too many requests.
     (_A.TRY_AGAIN, None): (422, WRONG_INPUT),
     (_A.DROP_DEVICE, None): (409, "This device is no longer remembered. Try again."),
     (_A.WAIT, _F.TIME): (429, "There are too many requests at the moment. Wait a little, then try again."),
@@ -56,7 +56,7 @@ _BY_ACTION: Final[Mapping[tuple[RecoveryAction | None, Fault | None], tuple[int,
     (None, _F.SERVICE): (502, _IMPOSSIBLE),
     (None, None): (500, _IMPOSSIBLE),
 }  # fmt: skip
-"""HTTP status and sentence. A row without a fault is for all others, and one without an action too."""
+"""HTTP status and sentence. None as an action or a fault stands for all that have no row of their own."""
 
 _BY_CODE: Final[Mapping[str, Mapping[str, str]]] = {
     # error code: {part of the message, or "": sentence}; a code that is missing here has the sentence of its action
@@ -109,5 +109,5 @@ def status_and_sentence(action: RecoveryAction | None, fault: Fault) -> tuple[in
 
 
 def sentence_of_code(code: str, message: str) -> str | None:
-    """Return the sentence of Cognito's error; None if its recovery action says it all."""
+    """Return the sentence for an error code of Cognito; None if the sentence of the recovery action suffices."""
     return by_message(_BY_CODE.get(code, {}), message)

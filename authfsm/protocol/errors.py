@@ -1,15 +1,15 @@
 """The exceptions of this package, grouped by who is at fault; the details are attributes of the exception.
 
-* `CallerError`: the program. It sent a response that this state does not accept, or at the wrong time.
-* `UserError`: the user. A wrong code or password; `action` says whether the user may try again.
-  `InvalidInput` is one: the input cannot be an answer (no digits, or empty), and was not sent.
+* `CallerError`: the program. It sent a response that this state does not accept, or sent it at the wrong time.
+* `UserError`: the user, for example by a wrong code or password; `action` says whether the user may try again.
+  Its subclass `InvalidInput` means that the input cannot be right (no digits, or empty) and was not sent.
 * `TimeError`: nobody. The answer came too late (start again), or there were too many requests (wait).
-* `ServiceError`: Cognito, a Lambda trigger or the network. An unexpected reply, a lost connection.
+* `ServiceError`: Cognito, a Lambda trigger or the network, for example by an unexpected reply or a lost connection.
 * `OperatorError`: the configuration. The user pool, the app client or IAM must be fixed.
 
-A refused request raises the class of its fault. `error.refusal` holds Cognito's own code and message,
-`error.action` says what to do next, and `error.survives` whether the sign-in can still be answered.
-No message contains a secret.
+If Cognito refuses a request, the exception is a `Refused` that is also an instance of one of these classes. Its
+`refusal` has Cognito's code and message. For every error, `action` says what to do next, and `survives` whether the
+sign-in can continue. No message contains a secret.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SHORTEST_WAIT: Final = 1.0
 
 
 class FlowInProgress(Protocol):
-    """What `Flow` and `AsyncFlow` have in common; check the class to call the rest."""
+    """What `Flow` and `AsyncFlow` have in common; check the class before you call their other methods."""
 
     @property
     def state(self) -> State:
@@ -51,14 +51,14 @@ class AuthfsmError(CompletesDocstring, Exception):
     """The base class of every exception of this package. The message is a sentence without secrets.
 
     Attributes:
-        state: that of the sign-in after the error; None if there is no sign-in.
-        action: what to do next, a `RecoveryAction`; None if the program is wrong.
+        state: the state of the sign-in after the error; None if there is no sign-in.
+        action: what to do next, a `RecoveryAction`; None if the program must be corrected.
         flow: the sign-in in progress, if `Cognito.sign_in` raised this error and so could not return it.
         fault: who is at fault, a `Fault`.
     """
 
     fault: Fault = Fault.CALLER
-    _presented: ClassVar[tuple[int, str] | None] = None
+    _fixed_presentation: ClassVar[tuple[int, str] | None] = None
     """HTTP status and sentence of a class whose recovery action and fault do not decide them."""
 
     def __init__(
@@ -82,28 +82,30 @@ class AuthfsmError(CompletesDocstring, Exception):
 
     @property
     def survives(self) -> bool:
-        """Return whether the sign-in can still be answered."""
+        """Whether the sign-in can continue."""
         return self.state not in {None, State.FAILED}
 
     @property
     def http_status(self) -> int:
         """The status of an HTTP reply that reports this error (RFC 9110, RFC 6585).
 
-        401 start again, 403 not allowed, 409 the sign-in is at another step, 422 wrong input: answer again, 429 wait,
-        503 the service is unavailable, 502 it failed, 500 the program or the configuration is wrong.
+        401: the user must start again. 403: access is not allowed. 409: the sign-in is at another step. 422: the input
+        is wrong, and the user may answer again. 429: the client must wait. 503: the service is unavailable. 502: the
+        service failed. 500: the program or the configuration is wrong.
         """
         return self._presentation[0]
 
     @property
     def _presentation(self) -> tuple[int, str]:
-        presented = self._presented if self.action is None else None
-        return presented or status_and_sentence(self.action, self.fault)
+        fixed = self._fixed_presentation if self.action is None else None
+        return fixed or status_and_sentence(self.action, self.fault)
 
     def for_person(self, translations: Mapping[str, str] | None = None) -> str:
         """Return what to show the user: a sentence or two without codes, names of operations or secrets.
 
         Args:
-            translations: translations of `authfsm.ERROR_SENTENCES`, by the sentence; one that is missing stays English.
+            translations: the translations of `authfsm.ERROR_SENTENCES`, by the English sentence; a sentence without a
+                translation stays English.
         """
         return _translated(self._presentation[1], translations)
 
@@ -142,7 +144,7 @@ class OperatorError(AuthfsmError):
     fault = Fault.OPERATOR
 
 
-class Explained(AuthfsmError):
+class ExplainedError(AuthfsmError):
     """An error whose message is a fixed sentence with a reason: `why`, which is never a secret."""
 
     _sentence: ClassVar[str]
@@ -169,8 +171,8 @@ class BadField(CallerError, ValueError):
 class InvalidInput(UserError, BadField):
     """The user's input cannot be an answer; nothing was sent, and the sign-in is unchanged.
 
-    It is also a BadField, so that one class covers every invalid field. Ask the user again: `action` is TRY_AGAIN.
-    `advice` is a sentence for the user about what a valid answer is.
+    InvalidInput is also a BadField, so that one class covers every invalid field. Ask the user again: `action` is
+    TRY_AGAIN. `advice` tells the user what a valid answer is.
     """
 
     def __init__(
@@ -183,7 +185,7 @@ class InvalidInput(UserError, BadField):
 
     @property
     def advice(self) -> str:
-        """What a valid answer is, in a sentence for the user: `for_person` without translations."""
+        """A sentence that tells the user what a valid answer is: `for_person` without translations."""
         return self.for_person()
 
     def for_person(self, translations: Mapping[str, str] | None = None) -> str:
@@ -194,18 +196,18 @@ class InvalidInput(UserError, BadField):
 
     @property
     def survives(self) -> bool:
-        """Return whether the sign-in can still be answered: nothing was sent, so only a failed one cannot."""
+        """Whether the sign-in can continue: as nothing was sent, it can unless it had failed before."""
         return self.state is not State.FAILED
 
 
 class WrongResponse(CallerError):
     """The state does not accept this response; nothing was sent and nothing changed.
 
-    `accepts` are the classes that are accepted now, in the table's order; `why` is the reason, if the state accepts the
-    response in general, but not yet or not in this challenge.
+    `accepts` are the classes that the state accepts now, in the table's order. `why` is the reason if the state accepts
+    the response in general, but not yet or not in this challenge; otherwise None.
     """
 
-    _presented = OTHER_STEP
+    _fixed_presentation = OTHER_STEP
 
     def __init__(self, state: State, response: type, accepts: Iterable[type], why: str | None = None) -> None:
         self.accepts: Final = tuple(accepts)
@@ -221,13 +223,13 @@ class WrongResponse(CallerError):
 class InvalidOperation(CallerError):
     """The call is not possible now: an earlier response still awaits its reply, or no request awaits this reply."""
 
-    _presented = OTHER_STEP
+    _fixed_presentation = OTHER_STEP
 
 
-class NotSent(Explained, CallerError):
+class NotSent(ExplainedError, CallerError):
     """The client library refused to send the request; the sign-in is unchanged.
 
-    `why` is the library's message; for a refused parameter only that it was refused.
+    `why` is the library's message. If the library refused a parameter, `why` says only that.
     """
 
     _sentence = "the request was not sent ({}); correct it, then send the answer again"
@@ -250,7 +252,7 @@ class ProtocolViolation(ServiceError):
 
 
 class ProofRefused(ServiceError):
-    """The service asks for an SRP proof, but its challenge does not reply to an SRP_A of this sign-in.
+    """The service asks for an SRP proof, but its challenge is not the reply to an SRP_A of this sign-in.
 
     A server that chooses B, salt and secret block for an SRP_A that was used before can test one password
     with each proof. No proof is made; nothing was sent and nothing changed. Start again.
@@ -258,7 +260,7 @@ class ProofRefused(ServiceError):
 
     def __init__(self, state: State) -> None:
         super().__init__(
-            f"{state} does not reply to an SRP_A of this sign-in: a proof for it would let the service"
+            f"{state} is not the reply to an SRP_A of this sign-in: a proof for it would let the service"
             " test a password; start again",
             state=state,
             action=RecoveryAction.START_AGAIN,
@@ -277,13 +279,13 @@ class TooManySteps(ServiceError):
         self.limit = limit
 
 
-class MalformedReply(Explained, ServiceError):
+class MalformedReply(ExplainedError, ServiceError):
     """The reply is not a valid Cognito reply; nothing changed. `why` names the invalid part, never its value."""
 
     _sentence = "malformed reply: {}"
 
 
-class ConnectionLost(Explained, ServiceError):
+class ConnectionLost(ExplainedError, ServiceError):
     """No reply came: the sign-in is unchanged, and the same answer may be sent again.
 
     Cognito may still have evaluated the request. If it did, the session is used up, and Cognito refuses
@@ -298,10 +300,10 @@ class ConnectionLost(Explained, ServiceError):
 # ---- sealed and stored sign-ins ------------------------------------------------------------------------
 
 
-class SealError(Explained):
-    """What was sealed or stored cannot be used; the concrete class says why. The user starts again."""
+class SealError(ExplainedError):
+    """A sealed or stored sign-in, device or token cannot be used; the concrete class says why. The user starts again."""
 
-    _sentence = "what was sealed cannot be used: {}; start again"
+    _sentence = "the seal cannot be used: {}; start again"
     _action = RecoveryAction.START_AGAIN
 
 
@@ -318,7 +320,7 @@ class SealMissing(SealBroken):
 
 
 class SealExpired(SealError, TimeError):
-    """The Cognito session in it has expired."""
+    """The Cognito session in the seal has expired."""
 
 
 class SealNotFound(SealError, TimeError):
@@ -333,12 +335,12 @@ class SealTooNew(SealError, CallerError):
     """A newer version of this package sealed it, in a format that this version does not know."""
 
 
-class StoreUnavailable(Explained, ServiceError):
+class StoreUnavailable(ExplainedError, ServiceError):
     """The store of pending sign-ins failed, or did not answer in time: try again a little later.
 
     The store may still have carried out the request. A sign-in that was taken and could not be put
     back is lost when its lease expires; the user then starts again.
-    `why` is the kind of failure, as the store's client names it; no stored value.
+    `why` is the kind of failure, as the store's client names it; it contains no stored value.
     """
 
     _sentence = "the store of pending sign-ins is unavailable ({}); try again later"
@@ -351,8 +353,8 @@ class StoreUnavailable(Explained, ServiceError):
 class Refused(AuthfsmError):
     """Cognito refused the request; the concrete class says who is at fault.
 
-    `refusal` has Cognito's code and message, and what to do next; `hint` what to try, if this request makes a certain
-    cause likely. `state` is None if there is no sign-in.
+    `refusal` has Cognito's code and message, and the recovery action. If the request makes a certain cause likely,
+    `hint` says what to try. `state` is None if there is no sign-in.
     """
 
     def __init__(self, refusal: Refusal, *, state: State | None, hint: str | None = None) -> None:
@@ -371,7 +373,7 @@ class Refused(AuthfsmError):
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds to wait before trying again: as the service says, otherwise the shortest useful delay."""
+        """Seconds to wait before trying again: those that the service asks for, otherwise the shortest useful delay."""
         delay = self.refusal.retry_after
         return super().retry_after if delay is None else delay
 

@@ -1,7 +1,8 @@
-"""What is known about each transition, how certainly, and from which source: `evidence.csv`, `account_evidence.csv`.
+"""The evidence for each transition: when Cognito makes it, how certain that is, and the source.
 
-Each CSV file is a second table next to `PROTOCOL` or `ACCOUNT_LIFE`, under the same names; a test holds it complete.
-A transition has several rows if it has several causes. `*` stands for every state or response.
+`evidence.csv` has rows for the transitions of `PROTOCOL`, `account_evidence.csv` for those of `ACCOUNT_LIFE`; a test
+checks that no transition is without a row. A transition has several rows if it has several causes. `*` stands for
+every state or response.
 """
 
 from __future__ import annotations
@@ -28,14 +29,17 @@ class Confidence(DescribedName):
     ASSERTED = "asserted", "A test that somebody runs against a real pool says so."
     DOCUMENTED = "documented", "AWS says so."
     CLIENT = "client", "A widely used client relies on it."
-    ISSUE = "issue", "An issue reports it, with the requests and replies."
+    ISSUE = "issue", "A user reports it in a public issue, with the requests and replies."
     INFERRED = "inferred", "It follows from something that is known; no source shows it."
     CONTRADICTORY = "contradictory", "Two sources contradict each other."
-    REFUTED = "refuted", "Real pools answer otherwise. The client accepts it; nothing else expects it."
+    REFUTED = (
+        "refuted",
+        "Replies of real pools contradict it. The client accepts it; nothing else expects it.",
+    )
 
     @property
     def is_uncertain(self) -> bool:
-        """Return whether this is too little to rely on."""
+        """Whether evidence of this confidence is too weak to rely on."""
         return self in {Confidence.INFERRED, Confidence.CONTRADICTORY, Confidence.REFUTED}
 
 
@@ -44,7 +48,7 @@ class Evidence:
     """One piece of evidence for a transition."""
 
     confidence: Confidence
-    when: str  # the condition under which Cognito makes it, in Cognito's terms
+    when: str  # the condition under which Cognito makes the transition, in Cognito's terms
     source: str
 
 
@@ -58,10 +62,10 @@ def _rows(file: str) -> Iterator[tuple[dict[str, str], Evidence]]:
 
 
 def _most_certain_first(rows: Iterable[tuple[Key, Evidence]]) -> dict[Key, tuple[Evidence, ...]]:
-    order, found = list(Confidence).index, dict[Key, list[Evidence]]()
-    for key, each in sorted(rows, key=lambda row: order(row[1].confidence)):
+    rank, found = list(Confidence).index, dict[Key, list[Evidence]]()
+    for key, each in sorted(rows, key=lambda row: rank(row[1].confidence)):
         found.setdefault(key, []).append(each)
-    return {key: tuple(every) for key, every in found.items()}
+    return {key: tuple(pieces) for key, pieces in found.items()}
 
 
 def evidence_rows() -> Iterator[tuple[_Key, Evidence]]:
@@ -86,7 +90,7 @@ def _evidence() -> dict[Transition, tuple[Evidence, ...]]:
 
 
 def evidence(transition: Transition) -> tuple[Evidence, ...]:
-    """Return what is known about a transition, the most certain first."""
+    """Return the evidence for a transition, the most certain first."""
     return _evidence()[transition]
 
 
@@ -98,7 +102,7 @@ def confidence(transition: Transition) -> Confidence:
 
 @cache
 def account_evidence_rows() -> dict[AccountTransition, tuple[Evidence, ...]]:
-    """Return what `account_evidence.csv` has about each transition, the most certain first."""
+    """Return the evidence in `account_evidence.csv` for each transition, the most certain first."""
 
     def transition(row: dict[str, str]) -> AccountTransition:
         source, dest = UserStatus[row["status"]], UserStatus[row["leads_to"]]
@@ -108,5 +112,5 @@ def account_evidence_rows() -> dict[AccountTransition, tuple[Evidence, ...]]:
 
 
 def account_evidence(transition: AccountTransition) -> tuple[Evidence, ...]:
-    """Return what is known about a transition of the table, the most certain first."""
+    """Return the evidence for a transition of `ACCOUNT_LIFE`, the most certain first."""
     return account_evidence_rows()[transition]

@@ -1,4 +1,4 @@
-"""Forms: the inputs that ask a user for the answer to a challenge, and how their values make a response.
+"""Forms: the inputs for the answer to a challenge, and the response that is made from their values.
 
 `authfsm.protocol.prompts` makes the form of each challenge.
 """
@@ -38,12 +38,14 @@ class Field:
     choices: tuple[tuple[str, str], ...] = field(kw_only=True, default=())
     format: CodeFormat | None = field(kw_only=True, default=None)
     autocomplete: str = field(kw_only=True, default="off")
-    within: str | None = field(kw_only=True, default=None)  # the mapping that holds it
+    within: str | None = field(
+        kw_only=True, default=None
+    )  # the response's argument, a mapping, that has the value
     request_options: Mapping[str, Any] | None = field(kw_only=True, default=None, repr=False)
 
     @property
     def secret(self) -> bool:
-        """Whether it is hidden while it is typed."""
+        """Whether the page hides the value while the user types it."""
         return self.kind == "password"
 
     @property
@@ -69,7 +71,7 @@ class Field:
 
 @frozen
 class PasswordProof(Response):
-    """A password that a flow proves by SRP: `flow.answer` turns it into the response of this class."""
+    """A password that a flow must prove by SRP: `flow.answer` makes a response of the class `response` from it."""
 
     response: type[Response]
     password: Secret[str] = field(converter=secret, validator=is_typed)
@@ -92,7 +94,7 @@ class Prompt:
 
     @property
     def by_person(self) -> bool:
-        """Whether a user can fill it in; a credential comes from the browser."""
+        """Whether the user can type the values; a passkey's credential comes from the browser."""
         return all(each.kind != "credential" for each in self.fields)
 
     def arguments(self, values: Mapping[str, str | Secret[str]]) -> dict[str, Any]:
@@ -122,7 +124,7 @@ class Prompt:
         if item.kind == "credential" and not is_json(value):
             raise InvalidInput(self.response, item.name, "must be JSON")
         if item.kind == "lines" and _pairs(value) is None:
-            raise InvalidInput(self.response, item.name, "must be NAME=value, one a line")
+            raise InvalidInput(self.response, item.name, "must be NAME=value, one on each line")
 
     def answer(self, values: Mapping[str, str | Secret[str]]) -> Response:
         """Return the response with these values; a `PasswordProof` for those of `SRP_RESPONSES`."""
@@ -145,7 +147,7 @@ class Prompt:
 
 @frozen
 class Form:
-    """The question that a challenge asks."""
+    """The form of a challenge: its title, and one prompt for each way to answer."""
 
     state: State
     role: Role | None
@@ -167,7 +169,7 @@ class Form:
 def check_choice(
     response: type[Response], name: str, choice: str, names: Collection[str], state: State | None = None
 ) -> None:
-    """Check that a choice is one of those offered."""
+    """Check that a choice is one of the offered names."""
     if choice not in names:
         why = f"must be one of {', '.join(map(str, names))}"
         raise InvalidInput(response, name, why, NOT_OFFERED, state=state)
@@ -187,7 +189,7 @@ def is_json(value: Secret[str]) -> bool:
 
 
 def _pairs(value: Secret[str]) -> dict[str, Secret[str]] | None:
-    """Return the lines NAME=value as a mapping; None if a line has another form."""
+    """Return lines of the form NAME=value as a mapping; None if a line has another form."""
     lines = [line.partition("=") for line in value.reveal().splitlines() if line.strip()]
     if not lines or not all(name.strip() and equals for name, equals, _ in lines):
         return None

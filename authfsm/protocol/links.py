@@ -1,4 +1,4 @@
-"""Addresses of AWS's documentation: the pages that findings, diagrams and rules refer to, each written once."""
+"""Addresses of the pages of AWS's documentation to which findings, diagrams and rules refer."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Nodes: states with a role. EMAIL_OTP has two, as the e-mailed code is a first or a second factor; other states have one.
+"""Nodes: each state, and EMAIL_OTP twice, because its code is a first factor or a second factor: its role.
 
-`email_otp_role` is the rule for which factor a code is, from the path of one sign-in. The client, the local
-pool's page and the recordings use it. `target_roles` is the same rule for all paths at once: diagrams, settings and
+`email_otp_role` decides which factor a code is in one sign-in, from the sign-in's path. The client, the local pool's
+page and the recordings use it. `target_roles` applies the same rule to all paths at once: diagrams, settings and
 checks use it.
 """
 
@@ -41,8 +41,8 @@ NODES: Final = tuple(
 def proves_password(source: State, response: type[Response], dest: State) -> bool:
     """Return whether a transition proves that the user knows the password.
 
-    A refusal does not, nor a transition that stays in its state. Neither does SELECT_CHALLENGE, the reply to a
-    preferred password that is not available, nor ADMIN_NO_SRP_AUTH, the reply to a missing password.
+    A refusal proves nothing, nor does a transition that stays in its state. Cognito replies with SELECT_CHALLENGE to a
+    preferred password that is not available, and with ADMIN_NO_SRP_AUTH to a missing password: neither proves it.
     """
     carries_proof = response.proves_password or (response is SrpClaim and source is State.PASSWORD_VERIFIER)
     unproved = {State.SELECT_CHALLENGE, State.ADMIN_NO_SRP_AUTH, State.FAILED, source}
@@ -63,16 +63,23 @@ def challenge_role(
     *,
     flow: str | None,
     password_proved: bool,
-    credited: bool = False,
+    has_access_token: bool = False,
 ) -> t.Role | None:
     """Return which factor a challenge is; None if it is neither.
 
-    `password_proved` counts a proof by this response; `credited` means that it carries an access token, whose
-    factors count.
+    Args:
+        source: the state before the challenge.
+        response: the response to which the challenge is the reply.
+        dest: the state of the challenge.
+        flow: the AuthFlow of the sign-in; None if it is not known.
+        password_proved: whether the sign-in has proved the password, by this response or before it.
+        has_access_token: whether the response carries an access token, whose factors count as proved.
     """
     if dest is not State.EMAIL_OTP:
         return _ROLE_OF_STATE.get(dest)
-    return email_otp_role(source, response, flow=flow, password_proved=password_proved, credited=credited)
+    return email_otp_role(
+        source, response, flow=flow, password_proved=password_proved, has_access_token=has_access_token
+    )
 
 
 def email_otp_role(
@@ -81,27 +88,30 @@ def email_otp_role(
     *,
     flow: str | None,
     password_proved: bool,
-    credited: bool = False,
+    has_access_token: bool = False,
 ) -> t.Role:
-    """Return which factor an EMAIL_OTP challenge is.
+    """Return which factor an EMAIL_OTP challenge is; the arguments are those of `challenge_role`.
 
-    Often the state and the response decide. Otherwise the code is a first factor in USER_AUTH while no
-    password has been proved, and a second factor in every other flow: no other flow has a choice of first factors.
-    The arguments are those of `challenge_role`.
+    The table often allows one role only after this state and response. Otherwise the code is a first factor in
+    USER_AUTH before the password is proved, and a second factor in all other cases: only USER_AUTH has a choice of
+    first factors.
     """
     dests = t.PROTOCOL[source].get(response, frozenset())
     roles = _email_otp_roles(source, response, dests)
     if len(roles) == 1:
         return roles[0]
     # A refresh is a flow of its own, whatever the sign-in's flow is.
-    is_first = (response.auth_flow or flow) == "USER_AUTH" and not (password_proved or credited)
+    is_first = (response.auth_flow or flow) == "USER_AUTH" and not (password_proved or has_access_token)
     return t.Role.FIRST_FACTOR if is_first else t.Role.SECOND_FACTOR
 
 
 def target_roles(
     transition: t.Transition, source: t.Role | None, dests: t.Destinations | None = None
 ) -> tuple[t.Role | None, ...]:
-    """Return the roles that the destination of a transition may have, for any path to it, in a row with these destinations."""
+    """Return the roles that the destination of a transition may have, on any path to it.
+
+    `source` is the role of the transition's first state. `dests` are the destinations of its row, by default the table's.
+    """
     if transition.dest is not State.EMAIL_OTP:
         return (None,)
     if transition.kind not in {None, t.NEW_CHALLENGE}:
@@ -112,7 +122,7 @@ def target_roles(
 
 
 def _email_otp_roles(source: State, response: type[Response], dests: t.Destinations) -> tuple[t.Role, ...]:
-    """Return the roles of an EMAIL_OTP challenge, as far as the groups in its row of the table decide them."""
+    """Return the roles of an EMAIL_OTP challenge that the groups of destinations in its row leave possible."""
     if not dests >= t.FIRST_FACTOR - t.OTHER:
         return (t.Role.SECOND_FACTOR,)
     if not dests >= t.SECOND_FACTOR - {State.MFA_SETUP}:
@@ -136,7 +146,7 @@ class EdgeRoles(NamedTuple):
 
 
 def accepts(state: State, role: t.Role | None, response: type[Response]) -> bool:
-    """Return whether a state accepts a response in a role."""
+    """Return whether a state with this role accepts a response."""
     if role is t.Role.SECOND_FACTOR and t.PREREQUISITES.get((state, response)) is t.Prerequisite.FIRST_FACTOR:
         return False
     return response in t.PROTOCOL[state]

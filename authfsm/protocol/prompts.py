@@ -1,7 +1,7 @@
-"""The form of each challenge: `form_for(challenge, role)`; and the response that a filled form makes: `response(name, ...)`.
+"""The form of each challenge (`form_for`), and the response that is made from a filled form (`response`).
 
-The terminal, the notebook, the example site and the tests use these forms: the questions, labels, choices and formats
-are written only here. `check_answer` checks a response against its challenge before it is sent.
+The terminal, the notebook, the example site and the tests use these forms, so that only this module has the questions,
+labels, choices and formats. `check_answer` checks a response against its challenge before it is sent.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ _SETUP_FACTOR_OF_RESPONSE: Final[Mapping[type[Response], str]] = {
     **dict.fromkeys(_BY_APP, "SOFTWARE_TOKEN_MFA"),
     r.SetUpEmail: "EMAIL_OTP",
 }
-_SAME: Final = {"EMAIL_MFA": "EMAIL_OTP"}
-"""The API reference has EMAIL_MFA where the list of values, and every client, has EMAIL_OTP."""
+_OTHER_NAMES: Final = {"EMAIL_MFA": "EMAIL_OTP"}
+"""A page of the API reference has EMAIL_MFA for the factor that its list of values, and all clients, call EMAIL_OTP."""
 
 
 def offered_factors(challenge: replies.Challenge | None) -> tuple[str, ...]:
-    """Return the names of the factors that a challenge offers; none if its parameters set no limit.
+    """Return the names of the factors that a challenge offers; an empty tuple if its parameters set no limit.
 
     The parameters are MFAS_CAN_SETUP, MFAS_CAN_CHOOSE (one page of AWS spells it MFAS_CAN_SELECT) and
     AvailableChallenges.
@@ -78,13 +78,13 @@ def offered_factors(challenge: replies.Challenge | None) -> tuple[str, ...]:
 
 def _is_offered(challenge: replies.Challenge | None, factor: str) -> bool:
     names = offered_factors(challenge)
-    return not names or _SAME.get(factor, factor) in {_SAME.get(each, each) for each in names}
+    return not names or _OTHER_NAMES.get(factor, factor) in {_OTHER_NAMES.get(each, each) for each in names}
 
 
 def why_not_offered(challenge: replies.Challenge | None, response: type[Response]) -> str | None:
-    """Return why a challenge does not accept a response that its state accepts; None if it does.
+    """Return why a challenge does not accept a response that its state accepts; None if it accepts the response.
 
-    `check_answer` checks the factor that a `Select` chooses.
+    For `Select` it returns None: `check_answer` checks the chosen factor.
     """
     if isinstance(challenge, replies.MfaSetup):
         factor = _SETUP_FACTOR_OF_RESPONSE.get(response)
@@ -143,9 +143,9 @@ _TITLES: Final[Mapping[State, str]] = {
 
 
 def form_for(challenge: replies.Challenge, role: Role | None = None) -> Form:
-    """Return the form of a challenge, perhaps in a role.
+    """Return the form of a challenge; `role` is that of EMAIL_OTP.
 
-    Instead of a code by e-mail that is a first factor, the user can choose another first factor.
+    As a first factor, the form of EMAIL_OTP also lets the user choose another first factor.
     """
     title, public = _TITLES[challenge.state], {}
     match challenge:
@@ -198,7 +198,7 @@ def _prompts(challenge: replies.Challenge, role: Role | None) -> Iterator[Prompt
             answer = Field("answer", "Answer", "text")
             yield Prompt(r.Answer, "Answer", "Answer the question of the user pool.", (answer,))
         case replies.OtherChallenge():
-            lines = Field("fields", "ChallengeResponses, as NAME=value, one a line", "lines")
+            lines = Field("fields", "ChallengeResponses, as NAME=value, one on each line", "lines")
             explanation = f"This version does not know the challenge {challenge.name}."
             yield Prompt(r.RawAnswer, "Answer", explanation, (lines,))
 
@@ -284,27 +284,29 @@ def _set_up(challenge: replies.MfaSetup) -> Iterator[Prompt]:
         yield Prompt(r.SetUpEmail, "Send codes by e-mail", explanation, (email,), S.EMAIL_OTP)
 
 
-# ---- from what a browser sent to a response ---------------------------------------------------------------
+# ---- from the values of a form to a response --------------------------------------------------------------
 
-_PROOF: Final = Secret("-")
+_PLACEHOLDER: Final = Secret("-")
 _EXAMPLES: Final = (
     replies.SmsMfa(name="SMS_MFA"),
     replies.SelectChallenge(name="SELECT_CHALLENGE"),
-    replies.PasswordVerifier(name="PASSWORD_VERIFIER", salt=0, B=0, secret_block=_PROOF, user_id_for_srp="-"),
+    replies.PasswordVerifier(
+        name="PASSWORD_VERIFIER", salt=0, B=0, secret_block=_PLACEHOLDER, user_id_for_srp="-"
+    ),
     replies.WebAuthn(name="WEB_AUTHN", request_options={}),
     replies.CustomChallenge(name="CUSTOM_CHALLENGE"),
     replies.NewPasswordRequired(name="NEW_PASSWORD_REQUIRED"),
     replies.MfaSetup(name="MFA_SETUP"),
-    replies.MfaSetup(name="MFA_SETUP", secret_code=_PROOF),
+    replies.MfaSetup(name="MFA_SETUP", secret_code=_PLACEHOLDER),
     replies.MfaSetup(name="MFA_SETUP", verified=True),
     replies.OtherChallenge(name="-"),
 )
-"""Challenges whose forms have every response that a person can give; a test compares."""
+"""Challenges whose forms together have every response that a user can make; a test checks that none is missing."""
 
 
 @cache
 def _prompts_by_trigger() -> Mapping[str, Prompt]:
-    """Return the prompts of all forms, with a text field in place of each choice."""
+    """Return the prompts of all forms by their triggers, with a text field in place of each choice."""
     found: dict[str, Prompt] = {}
     for prompt in (each for challenge in _EXAMPLES for each in form_for(challenge).prompts):
         texts = (evolve(f, kind="text", choices=()) if f.kind == "choice" else f for f in prompt.fields)
@@ -313,19 +315,19 @@ def _prompts_by_trigger() -> Mapping[str, Prompt]:
 
 
 def response(name: str, /, **fields: str | Secret[str] | None) -> Response:
-    """Return the response that the values of a form make: `response("code", code="123456")`.
+    """Return the response from the values of a form: `response("code", code="123456")`.
 
-    The password for `srp_a` and `srp_claim` makes a response that `flow.answer` completes with the SRP proof. The
-    format of a code and the offered choices are checked when it is sent.
+    `srp_a` and `srp_claim` take the password, and return a response that `flow.answer` completes with the SRP proof.
+    When the response is sent, the format of a code and the offered choices are checked.
 
     Args:
         name: the prompt's `response` in `challenge.form()`.
-        **fields: the values of its fields, as a browser sends them; None is an empty field. For `new_password`,
-            every field but `password` is an attribute of the user; pass those that the form asks for.
+        **fields: the values of the prompt's fields, as a browser sends them; None is an empty field. For
+            `new_password`, every field but `password` is an attribute of the user; pass those that the form asks for.
 
     Raises:
-        InvalidInput: `error.field` names what is wrong: a field is missing, empty, unknown or not text, or no form
-            has this response (`response`).
+        InvalidInput: a field is missing, empty, unknown or not text (`error.field` is its name), or no form has this
+            response (`error.field` is `response`).
     """
     fields = secret_values(fields)
     prompts = _prompts_by_trigger()
@@ -337,8 +339,8 @@ def response(name: str, /, **fields: str | Secret[str] | None) -> Response:
     for key in sorted(values.keys() - {each.name for each in prompt.fields}):
         if prompt.response is not r.NewPassword:
             raise InvalidInput(prompt.response, key, f"is not a field of {name}", WRONG_INPUT)
-        own = Field(key, key, "text", within="attributes")
-        prompt = evolve(prompt, fields=(*prompt.fields, own))
+        attribute = Field(key, key, "text", within="attributes")
+        prompt = evolve(prompt, fields=(*prompt.fields, attribute))
     for key, value in values.items():
         if (problem := not_text(value)) is not None:
             raise InvalidInput(prompt.response, key, problem, WRONG_INPUT)

@@ -1,7 +1,7 @@
 """The replies of Cognito: a challenge, tokens, an acknowledgement or a refusal.
 
-Each challenge has a class of its own with its parsed parameters; `parameters` has all of them as they came, so that
-nothing is lost. `authfsm.core.wire_replies` parses the API's replies into these values.
+Each challenge has a class of its own with parsed parameters; its `parameters` has all of them as they came.
+`authfsm.core.wire_replies` parses the API's replies into these values.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Challenge(Reply):
     """The state of the sign-in after this challenge."""
 
     def __init_subclass__(cls, *, state: State | None = None) -> None:
-        """Keep the state; it is not given when attrs makes the class again with slots."""
+        """Set the state, which is missing when attrs makes the class a second time, with slots."""
         super().__init_subclass__()
         cls.state = state or cls.state
 
@@ -54,27 +54,27 @@ class Challenge(Reply):
 
     @property
     def username(self) -> str | None:
-        """The user name for the next answers: USER_ID_FOR_SRP, otherwise USERNAME, otherwise None."""
+        """The user name that the next answers must have: USER_ID_FOR_SRP, otherwise USERNAME, otherwise None."""
         return self.parameters.get("USER_ID_FOR_SRP") or self.parameters.get("USERNAME") or None
 
     def form(self, role: str | None = None) -> dict[str, Any]:
-        """Return the form that asks a person for the answer, as JSON-able values without secrets.
+        """Return the form that asks a user for the answer, as JSON-able values without secrets.
 
-        `authfsm.response(prompt["response"], **values)` makes the response of what the person typed.
+        `authfsm.response(prompt["response"], **values)` makes the response from the values that the user typed.
 
         Args:
-            role: the `authfsm.Role` of EMAIL_OTP: as a first factor the form also offers the others. `flow.form()`
-                passes it.
+            role: the `authfsm.Role` of EMAIL_OTP: as a first factor, the form also offers the other first factors.
+                `flow.form()` passes it.
 
         Returns:
             `challenge` (the state), `role`, `title`, `facts` (the public parameters of a custom challenge), and
-            `prompts`, the ways to answer: each with `response` (its name), `label` (of a button), `explanation`,
-            `factor` (that it uses, if there is a choice) and `fields`: `name`, `label`, `question` (a longer label),
-            `kind` (code, password, text, email, tel, date, choice, lines, credential), `required`, `choices` (`value`,
-            `label`), and HTML's `pattern`, `autocomplete` and `inputmode`; for a passkey `request_options`, for
-            `navigator.credentials.get`.
+            `prompts`, the ways to answer. Each prompt has `response` (the response's name), `label` (of a button),
+            `explanation`, `factor` (the factor that it uses, if there is a choice) and `fields`. Each field has `name`,
+            `label`, `question` (a longer label), `kind` (code, password, text, email, tel, date, choice, lines or
+            credential), `required`, `choices` (`value`, `label`), and HTML's `pattern`, `autocomplete` and
+            `inputmode`; that of a passkey also `request_options`, for `navigator.credentials.get`.
         """
-        prompts = import_module("authfsm.protocol.prompts")  # which imports this module
+        prompts = import_module("authfsm.protocol.prompts")  # imported here, because it imports this module
         form: dict[str, Any] = prompts.form_for(self, role).to_json()
         return form
 
@@ -256,7 +256,7 @@ CHALLENGE_OF: Final[Mapping[State, type[AnyChallenge]]] = MappingProxyType(
 
 @frozen(kw_only=True)
 class NewDevice:
-    """NewDeviceMetadata: the sign-in came from a device that can be confirmed."""
+    """NewDeviceMetadata: the keys of a new device, which ConfirmDevice can register."""
 
     device_key: str
     device_group_key: str
@@ -269,13 +269,13 @@ class Tokens(Reply):
     Args:
         access_token: AccessToken, a JWT.
         id_token: IdToken, a JWT.
-        refresh_token: RefreshToken; after a refresh without a new one, the one that was used: it stays valid.
+        refresh_token: RefreshToken; if a refresh returned none, the token that was used for it, which stays valid.
         expires_in: seconds until the access token expires.
         token_type: `Bearer`.
         new_device: NewDeviceMetadata, if the pool tracks devices and the request had no device key.
         at: the time of arrival, if the driver has set it.
-        device_key: DeviceKey of the session's device, which a refresh has to name; by default the access
-            token's `device_key`, else that of `new_device`.
+        device_key: DeviceKey of the session's device, which a refresh must name; by default the access token's claim
+            `device_key`, otherwise that of `new_device`.
     """
 
     state: ClassVar[State] = State.AUTHENTICATED
@@ -302,7 +302,7 @@ class Tokens(Reply):
 
     @property
     def username(self) -> str | None:
-        """The `username` claim of the access token, the user's real name; None if it cannot be read.
+        """The `username` claim of the access token, the user's actual username; None if it cannot be read.
 
         The token is not verified here: the name is only sent back to the service that it came from.
         """
@@ -311,14 +311,14 @@ class Tokens(Reply):
     def seal(self, key: Key) -> str:
         """Return the tokens as a string that only a holder of the key can read or change, to store anywhere.
 
-        `Cognito.resume_tokens` makes a flow of it. With Cognito's three tokens it takes about 6,000 characters,
-        more than one cookie holds. It is bound to the pool and the app client, and has no time limit of its own.
+        `Cognito.resume_tokens` makes a flow from it. With Cognito's three tokens the string has about 6,000
+        characters, more than one cookie holds. It is bound to the pool and the app client, and has no time limit.
 
         Args:
-            key: the key of `authfsm.new_key`, or several: the first seals.
+            key: a key that `authfsm.new_key` made, or several keys, the first of which seals.
 
         Raises:
-            BadField: the access token names no pool and client that the seal could be bound to.
+            BadField: the access token does not name the pool and the app client, to which the seal must be bound.
             BadKey: the key is not valid.
         """
         key = wrapped_keys(key)
@@ -331,9 +331,9 @@ class Tokens(Reply):
 
 
 def unverified_claims(token: Secret[str]) -> Mapping[str, Any]:
-    """Return the claims of a JSON Web Token (RFC 7519); none if it cannot be read.
+    """Return the claims of a JSON Web Token (RFC 7519); an empty mapping if it cannot be read.
 
-    They are not verified, which `authfsm.jwks` does: do not base a decision on them.
+    The claims are not verified: do not base a decision on them. `authfsm.jwks` verifies tokens.
     """
     try:
         payload = token.reveal().split(".")[1]
@@ -345,7 +345,7 @@ def unverified_claims(token: Secret[str]) -> Mapping[str, Any]:
 
 @frozen(kw_only=True)
 class Acknowledgement(Reply):
-    """The request was accepted, without a challenge or tokens.
+    """Cognito accepted the request, and returned no challenge and no tokens.
 
     Args:
         facts: the members of the reply, in Cognito's spelling (`UserConfirmationNecessary`).
@@ -360,7 +360,7 @@ class Refusal(Reply):
 
     Args:
         code: the error's code, for example `NotAuthorizedException`.
-        message: the error's message, with any secret of the request masked.
+        message: the error's message, in which the secrets of the request are masked.
         action: what to do next.
         fault: who is at fault.
         request_id: `x-amzn-RequestId`, to quote to AWS.

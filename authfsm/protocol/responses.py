@@ -1,8 +1,8 @@
-"""The responses that a caller gives in a sign-in, each a frozen class with checked fields and wrapped secrets.
+"""The responses that a program sends in a sign-in, each a frozen class with checked fields and wrapped secrets.
 
 A response becomes one API request. Its class is the trigger of the transition: `Response.trigger` is the name in the
-machine and the diagrams (`UserSrpAuth` -> `user_srp_auth`). Where it leads is in `authfsm.protocol.table`. The names
-of the fields are Cognito's, in lower case.
+machine and the diagrams (`UserSrpAuth` -> `user_srp_auth`). `authfsm.protocol.table` has the states to which it may
+lead. The names of the fields are Cognito's, in lower case.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class Response(CompletesDocstring, WrapsSecrets):
     """
 
     trigger: ClassVar[str] = "response"
-    """Its name in the machine, the diagrams and stored histories, which a renamed class makes unreadable."""
+    """The response's name in the machine, the diagrams and stored histories. After a change, older histories cannot be read."""
     auth_flow: ClassVar[str | None] = None
     """The `AuthFlow` that this response starts; None if it answers a challenge."""
     proves_password: ClassVar[bool] = False
-    """Whether this response carries the password, so that a reply that continues proves it."""
+    """Whether this response carries the password: if the sign-in continues after it, the password is proved."""
 
     client_metadata: Mapping[str, str] = field(
         factory=dict, converter=v.frozen_texts, validator=v.are_texts, kw_only=True, repr=False
@@ -41,7 +41,7 @@ class Response(CompletesDocstring, WrapsSecrets):
         """Name the trigger after the class: `UserSrpAuth` is `user_srp_auth`."""
         super().__init_subclass__()
         cls.trigger = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
-        # Not given when attrs makes the class again with slots.
+        # attrs makes the class a second time, with slots and without these arguments.
         cls.auth_flow = auth_flow or cls.auth_flow
         cls.proves_password = proves_password or cls.proves_password
 
@@ -120,7 +120,7 @@ class CustomSrpAuth(_SrpStart, auth_flow="CUSTOM_AUTH"):
 
 @frozen
 class UserAuth(_Start, auth_flow="USER_AUTH"):
-    """Start with a user name; the first factor is chosen by the user, or preferred.
+    """Start USER_AUTH with a user name: the user chooses a first factor, or the program names the preferred one.
 
     Args:
         preferred_challenge: `PREFERRED_CHALLENGE`: PASSWORD, PASSWORD_SRP, EMAIL_OTP, SMS_OTP or WEB_AUTHN.
@@ -147,7 +147,7 @@ class StepUp(_Start, auth_flow="USER_AUTH"):
         username: the user; with `access_token`, the user of that token.
         target_acr_values: `TARGET_ACR_VALUES`, the requested levels, the best first.
         access_token: a token whose `amr` claim counts as proved factors.
-        max_age: `MAX_AGE` in seconds: the factors of an older token do not count.
+        max_age: `MAX_AGE` in seconds: if the token is older, its factors do not count.
     """
 
     target_acr_values: tuple[str, ...] = field(converter=v.to_tuple, validator=v.are_names)
@@ -157,7 +157,7 @@ class StepUp(_Start, auth_flow="USER_AUTH"):
 
 @frozen
 class SignedUp(_Start, auth_flow="USER_AUTH"):
-    """Start with the session of ConfirmSignUp: there is no challenge if the session is fresh.
+    """Start with the session of ConfirmSignUp: if it is still valid, Cognito issues tokens without a challenge.
 
     Args:
         username: the user who has just signed up.
@@ -172,10 +172,10 @@ class RefreshTokenAuth(Response, auth_flow="REFRESH_TOKEN_AUTH"):
     """Exchange a refresh token for new tokens.
 
     Args:
-        refresh_token: the refresh token; None for the sign-in's own.
-        username: for SECRET_HASH, if the app client has a secret: the user's real name (its `sub`
-            if the name is a UUID), not an alias; None for the sign-in's own.
-        device_key: DEVICE_KEY of the session's device; None for the sign-in's own.
+        refresh_token: the refresh token; None for that of the sign-in.
+        username: for SECRET_HASH, if the app client has a secret: the user's actual username, not an alias (in a pool
+            whose users sign in with an address it is their `sub`); None for that of the sign-in.
+        device_key: DEVICE_KEY of the session's device; None for that of the sign-in.
     """
 
     refresh_token: Secret[str] | None = field(default=None, converter=secret, validator=v.is_text_if_given)
@@ -193,8 +193,8 @@ class GetTokensFromRefreshToken(Response):
     """Exchange a refresh token for new tokens, with the operation that supports rotation.
 
     Args:
-        refresh_token: the refresh token; None for the sign-in's own.
-        device_key: DeviceKey of the session's device; None for the sign-in's own.
+        refresh_token: the refresh token; None for that of the sign-in.
+        device_key: DeviceKey of the session's device; None for that of the sign-in.
     """
 
     refresh_token: Secret[str] | None = field(default=None, converter=secret, validator=v.is_text_if_given)
@@ -221,8 +221,8 @@ class Password(Response, proves_password=True):
 
     Args:
         password: the password.
-        direct: where a first factor can be chosen, answer under the name PASSWORD and not with
-            ANSWER=PASSWORD under SELECT_CHALLENGE; Cognito accepts both.
+        direct: where a first factor can be chosen, send ChallengeName PASSWORD instead of SELECT_CHALLENGE with
+            ANSWER=PASSWORD; Cognito accepts both.
     """
 
     password: Secret[str] = field(converter=secret, validator=v.is_typed)
@@ -235,8 +235,8 @@ class SrpA(Response):
 
     Args:
         srp_a: the client's public value A (hex).
-        direct: where a first factor can be chosen, answer under the name PASSWORD_SRP and not with
-            ANSWER=PASSWORD_SRP under SELECT_CHALLENGE; Cognito accepts both.
+        direct: where a first factor can be chosen, send ChallengeName PASSWORD_SRP instead of SELECT_CHALLENGE with
+            ANSWER=PASSWORD_SRP; Cognito accepts both.
     """
 
     srp_a: str = field(validator=v.is_hex)
@@ -245,11 +245,11 @@ class SrpA(Response):
 
 @frozen
 class SrpClaim(Response):
-    """Finish an SRP proof: `authfsm.srp.claim` makes the signature.
+    """Finish an SRP proof: `authfsm.srp.claim_signature` makes the signature.
 
     Args:
         signature: `PASSWORD_CLAIM_SIGNATURE` (base64).
-        secret_block: `PASSWORD_CLAIM_SECRET_BLOCK`, the challenge's own, unchanged (base64).
+        secret_block: `PASSWORD_CLAIM_SECRET_BLOCK`: SECRET_BLOCK of the challenge, unchanged (base64).
         timestamp: `TIMESTAMP`, exactly as it was signed.
     """
 
@@ -262,11 +262,11 @@ class SrpClaim(Response):
 class Code(Response):
     """Send the code of an SMS, an e-mail or an authenticator app.
 
-    Spaces, hyphens and the like are removed. SOFTWARE_TOKEN_MFA accepts six digits, any other challenge as many as
-    the message had.
+    Spaces, hyphens and the like are removed. SOFTWARE_TOKEN_MFA accepts six digits; other challenges accept any number
+    of digits.
 
     Args:
-        code: its digits.
+        code: the digits.
     """
 
     code: Secret[str] = field(converter=v.to_code, validator=v.is_code)
@@ -364,7 +364,7 @@ class ConfirmDevice(Response):
     Args:
         password_verifier: base64 of the padded verifier.
         salt: base64 of the padded salt.
-        device_key: the device's key; None for the one in the tokens' `NewDeviceMetadata`.
+        device_key: the device's key; None for the key in the tokens' `NewDeviceMetadata`.
         device_name: a name for the device.
     """
 
@@ -380,7 +380,7 @@ class UpdateDeviceStatus(Response):
 
     Args:
         remembered: True for `remembered`, False for `not_remembered`.
-        device_key: the device's key; None for the sign-in's own.
+        device_key: the device's key; None for that of the sign-in.
     """
 
     remembered: bool = field(default=True, validator=v.is_bool)
@@ -389,7 +389,7 @@ class UpdateDeviceStatus(Response):
 
 @frozen
 class RevokeToken(Response):
-    """Sign out here: revoke the refresh token and the access tokens that it produced."""
+    """Sign out here: revoke the refresh token and the access tokens that were issued for it."""
 
 
 @frozen
@@ -414,7 +414,7 @@ CUSTOM_AUTH_RESPONSES: Final = frozenset({CustomAuth, CustomSrpAuth})
 """The responses that start CUSTOM_AUTH, in which the pool's Lambda functions choose the challenges."""
 
 ADMIN_RESPONSES: Final = frozenset({AdminUserPasswordAuth, AdminNoSrpAuth})
-"""The responses that only an administrator's operation carries."""
+"""The responses that only an operation of an administrator carries."""
 
 SRP_START_RESPONSES: Final[frozenset[type[Response]]] = frozenset(
     {UserSrpAuth, CustomSrpAuth, UserAuthWithSrp}
@@ -425,7 +425,7 @@ SRP_START_RESPONSES: Final[frozenset[type[Response]]] = frozenset(
 def wrap_call(
     response: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the arguments of a response with the secret ones wrapped; all of them for an unknown class."""
+    """Return the arguments of a response with the secret ones wrapped; if the class is unknown, wrap all of them."""
     if not (isinstance(response, type) and issubclass(response, Response)):
         return WrapsSecrets.wrap_arguments(args, kwargs)
     if len(args) == 1 and isinstance(args[0], Response):

@@ -1,4 +1,4 @@
-"""The states of a sign-in (Cognito's sixteen challenge names and four of our own), and sets of them.
+"""The states of a sign-in (Cognito's sixteen challenge names, and four of this package), and sets of states.
 
 The value of a challenge's state is its `ChallengeName` in the API (AWS API reference, RespondToAuthChallenge).
 """
@@ -43,7 +43,7 @@ class State(DescribedName):
     DEVICE_PASSWORD_VERIFIER = "DEVICE_PASSWORD_VERIFIER", "Finish the SRP proof of the device: sign the secret block."
 
     # States that are not challenge names of Cognito.
-    OTHER_CHALLENGE = "OTHER_CHALLENGE", "Answer a challenge of another name: one of a Lambda function, or a new one of Cognito."
+    OTHER_CHALLENGE = "OTHER_CHALLENGE", "Answer a challenge with a name that this package does not know."
     AUTHENTICATED = "AUTHENTICATED", "The sign-in is complete: the tokens have arrived."
     FAILED = "FAILED", "This attempt has failed: start a new one."
     # fmt: on
@@ -68,7 +68,7 @@ def state_named(challenge: str) -> State:
 
 
 PASSWORDLESS: Final = frozenset({State.EMAIL_OTP, State.SMS_OTP, State.WEB_AUTHN})
-"""The first factors other than a password. In each, SELECT_CHALLENGE chooses another first factor."""
+"""The first factors other than a password. In these states the user may choose another first factor instead."""
 
 MFA_METHODS: Final = (State.SMS_MFA, State.SOFTWARE_TOKEN_MFA, State.EMAIL_OTP)
 """The second factors, in the order in which Cognito lists them."""
@@ -92,12 +92,12 @@ MFA_SETTINGS: Final[Mapping[State, str]] = {
     State.SOFTWARE_TOKEN_MFA: "SoftwareTokenMfaSettings",
     State.EMAIL_OTP: "EmailMfaSettings",
 }
-"""The member of SetUserMFAPreference that enables and prefers a second factor."""
+"""The member of SetUserMFAPreference in which a user enables and prefers a second factor."""
 
 RECOVERY_MECHANISMS: Final[Mapping[State, str]] = MappingProxyType(
     {State.SMS_MFA: "verified_phone_number", State.EMAIL_OTP: "verified_email"}
 )
 """The `AccountRecoverySetting` mechanism that uses the same channel as a second factor.
 
-Cognito does not use a channel for MFA that is the only one for account recovery (AWS developer guide, "Adding MFA").
+Cognito sends no MFA code over a channel that is the only one for account recovery (AWS developer guide, "Adding MFA").
 """

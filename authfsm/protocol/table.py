@@ -6,8 +6,9 @@ derived from it. `authfsm explain SMS_MFA` prints a state's transitions one by o
 Rule 2: a response becomes one API request, and the reply makes one of the transitions that the response's row lists.
 Rule 3: a transition that stays in its state has a kind (`LoopKind`), which `transition_for_reply` determines.
 Rule 4: each transition has a row in `evidence.csv`, under the same state, response, destination and kind: when Cognito
-makes it, how certain that is, and the source. Where sources contradict each other, the table has both: a client must
-cope with either. After a change, `tests/test_protocol.py` names the rows that are missing or too many.
+makes it, how certain that is, and the source. Where sources contradict each other, the table has the transitions of
+both, because a client must cope with either. After a change, `tests/test_protocol.py` names missing and superfluous
+rows.
 """
 
 from __future__ import annotations
@@ -43,13 +44,13 @@ S = State
 # fmt: off
 
 # ---- groups of destinations ------------------------------------------------------------------------------
-# A row that has all of FIRST_FACTOR or of SECOND_FACTOR also decides which factor an EMAIL_OTP challenge is there
-# (protocol/nodes.py). To take one member out of such a row, look there first.
+# Whether a row has all of FIRST_FACTOR or of SECOND_FACTOR also decides which factor EMAIL_OTP is in that row
+# (protocol/nodes.py). Before you remove a member from such a row, read that module.
 
-# Cognito may add challenges: wherever a challenge may come, one that this version does not know may come.
+# Cognito may add challenges: wherever it may issue a challenge, it may issue one that this version does not know.
 OTHER:             Final = frozenset({S.OTHER_CHALLENGE})
 TOKENS:            Final = frozenset({S.AUTHENTICATED})
-# After the last factor. A remembered device proves itself last: instead of the second factor, or without any MFA.
+# After the last factor. A remembered device proves itself last: in place of the second factor, or if there is no MFA.
 AFTER_LAST_FACTOR: Final = TOKENS | OTHER | {S.DEVICE_SRP_AUTH}
 # A second factor, the choice of one, or its set-up.
 SECOND_FACTOR:     Final = frozenset({S.SELECT_MFA_TYPE, S.SMS_MFA, S.EMAIL_OTP, S.SOFTWARE_TOKEN_MFA, S.MFA_SETUP})
@@ -58,12 +59,12 @@ AFTER_PASSWORD:    Final = SECOND_FACTOR | AFTER_LAST_FACTOR | {S.NEW_PASSWORD_R
 # A first factor that was chosen.
 FIRST_FACTOR:      Final = OTHER | {S.EMAIL_OTP, S.SMS_OTP, S.WEB_AUTHN, S.PASSWORD, S.PASSWORD_SRP}
 SRP_PROOF:         Final = OTHER | {S.PASSWORD_VERIFIER}
-# If a DefineAuthChallenge function decides what comes next.
+# If a DefineAuthChallenge function chooses the next challenge.
 CUSTOM:            Final = frozenset({S.CUSTOM_CHALLENGE})
-# DefineAuthChallenge may name any challenge, known or unknown, and Cognito repeats the name.
+# DefineAuthChallenge may name any challenge, known or unknown, and Cognito replies with that name.
 ANY_CHALLENGE:     Final = OTHER | frozenset(CHALLENGES)
 
-# The user chooses a first factor: in SELECT_CHALLENGE, or instead of the one that was chosen before.
+# The user chooses a first factor: in SELECT_CHALLENGE, or in place of the factor that was chosen before.
 FIRST_FACTOR_CHOICE: Final[Mapping[type[Response], frozenset[State]]] = {
     r.Select:     FIRST_FACTOR,
     r.Password:   AFTER_PASSWORD,
@@ -75,7 +76,7 @@ FIRST_FACTOR_CHOICE: Final[Mapping[type[Response], frozenset[State]]] = {
 
 PROTOCOL: Final[Mapping[State, Mapping[type[Response], Destinations]]] = {
     # state: {response: destinations}. From every state but the last two, a refusal may lead to FAILED as well.
-    # A state among its own destinations is a NEW_CHALLENGE; other reasons to stay are listed by their kind.
+    # A state among its own destinations stands for NEW_CHALLENGE; other transitions that stay are listed by their kind.
     S.START: {
         r.UserSrpAuth:               SRP_PROOF,
         r.UserPasswordAuth:          AFTER_PASSWORD | {RESTART},
@@ -140,7 +141,7 @@ PROTOCOL: Final[Mapping[State, Mapping[type[Response], Destinations]]] = {
 class Transition(NamedTuple):
     """One transition of the protocol: the reply to a response leads from `source` to `dest`.
 
-    `kind` is that of a transition that stays in its state; None for any other.
+    `kind` is the kind of a transition that stays in its state; None for any other transition.
     """
 
     source: State
@@ -150,9 +151,9 @@ class Transition(NamedTuple):
 
 
 def may_fail(source: State) -> bool:
-    """Return whether a refusal can end the attempt in this state.
+    """Return whether a refusal in this state can end the sign-in.
 
-    After a sign-in has ended it cannot: a refused refresh, for example, leaves the tokens as they are.
+    After the sign-in has ended, no refusal can: a refused refresh, for example, leaves the tokens as they are.
     """
     return source not in END_STATES
 
@@ -181,7 +182,7 @@ TRANSITIONS: Final = tuple(
 """All transitions, including those to FAILED, in the table's order."""
 
 TRANSITION_SET: Final = frozenset(TRANSITIONS)
-"""The same as a set."""
+"""All transitions, as a set."""
 
 
 def destinations(source: State, response: type[Response]) -> frozenset[State]:
@@ -195,11 +196,11 @@ def destinations(source: State, response: type[Response]) -> frozenset[State]:
     return frozenset(each.dest for each in found if each.dest is not State.FAILED)
 
 
-# ---- what the table cannot say ---------------------------------------------------------------------------
+# ---- what PROTOCOL does not contain ----------------------------------------------------------------------
 
 
 class Role(DescribedName):
-    """Which factor a code is: EMAIL_OTP is one challenge name with two roles."""
+    """Which factor the code of an EMAIL_OTP challenge is: Cognito has one challenge name for both."""
 
     FIRST_FACTOR = "first factor"
     SECOND_FACTOR = "second factor"
@@ -231,7 +232,7 @@ AUTOMATIC: Final[Mapping[State, type[Response]]] = {
 }
 """The responses that a driver sends without new input: the steps of an SRP proof.
 
-In every state it also makes a RESTART by itself, once: the repeated answer has no device key."""
+In every state, a driver also sends an answer once more without the device key if Cognito does not know the device."""
 
 
 def is_automatic(transition: Transition) -> bool:
@@ -245,7 +246,7 @@ LOOP_KIND_OF_ACTION: Final[Mapping[RecoveryAction, LoopKind]] = {
     RecoveryAction.TRY_AGAIN: RETRY,
     RecoveryAction.DROP_DEVICE: RESTART,
 }
-"""The kind of the transition that a refusal makes; where the row lacks that kind, the refusal leads to FAILED."""
+"""The kind of the transition that a refusal makes; if the row does not have that kind, the refusal leads to FAILED."""
 
 
 def loop_kind(
@@ -262,15 +263,16 @@ def loop_kind(
 def transition_between(
     source: State, response: type[Response], dest: State, action: RecoveryAction | None = None
 ) -> Transition:
-    """Return the transition between two states, which need not be in the table."""
+    """Return the transition between two states, whether or not the table has it."""
     kind = loop_kind(source, response, action) if dest is source else None
     return Transition(source, response, dest, kind)
 
 
 def transition_for_reply(source: State, response: type[Response], reply: Reply) -> Transition | None:
-    """Return the transition that a reply makes, which need not be in the table.
+    """Return the transition that a reply makes, whether or not the table has it.
 
-    None if it makes none: the request was throttled before it was evaluated, or refused after the sign-in had ended.
+    None if the state stays the same without a transition: the request was throttled before Cognito evaluated it, or
+    Cognito refused it after the sign-in had ended.
     """
     match reply:
         case Refusal(action=RecoveryAction.WAIT):
@@ -282,7 +284,7 @@ def transition_for_reply(source: State, response: type[Response], reply: Reply) 
             return Transition(source, response, source if kind else State.FAILED, kind)
         case Challenge() | Tokens():
             dest = reply.state
-        case _:  # an acknowledgement names no state: the row must have just one
+        case _:  # an acknowledgement names no state: the row must lead to one state only
             dests = destinations(source, response)
             if len(dests) != 1:
                 raise ProtocolViolation(source, response, source)

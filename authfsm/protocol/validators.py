@@ -52,7 +52,10 @@ def stripped(value: str) -> str:
 
 
 def not_text(value: object) -> str | None:
-    """Return why a value is not text; None if it is. No frame that raises has the plain value."""
+    """Return why a value is not text; None if it is text.
+
+    Callers raise the error, so that no frame of its traceback has the plain value of a secret.
+    """
     plain = value.reveal() if isinstance(value, Secret) else value
     return None if isinstance(plain, str) else f"must be text, not {type(plain).__name__}"
 
@@ -97,7 +100,7 @@ def is_name(response: Any, attribute: Attribute[Any], value: str) -> None:
 
 
 def is_email(response: Any, attribute: Attribute[Any], value: str) -> None:
-    """Require something on both sides of an "@", and no spaces; Cognito checks the rest."""
+    """Require an "@" with characters before and after it, and no spaces; Cognito checks the rest."""
     is_typed(response, attribute, value)
     if not re.fullmatch(r"[^@\s]+@[^@\s]+", value):
         why = "must be an e-mail address"
@@ -144,19 +147,19 @@ def is_count_if_given(response: Any, attribute: Attribute[Any], value: object) -
 class CodeFormat:
     """The format of one kind of one-time code, after normalization."""
 
-    lengths: tuple[int, ...]
-    exact: bool
-    advice: str
+    lengths: tuple[int, ...]  # the usual numbers of digits
+    exact: bool  # whether a code of another length is refused
+    advice: str  # a sentence for the user about a valid code
     source: str
 
     def fits(self, code: str) -> bool:
-        """Return whether a normalized code can be right, and is worth sending."""
+        """Return whether a normalized code can be right, so that it is sent."""
         is_number = re.fullmatch("[0-9]+", code) is not None
         return is_number and (not self.exact or len(code) in self.lengths)
 
     @property
     def requirement(self) -> str:
-        """The requirement as an end of a sentence that starts with the field's name."""
+        """The requirement, as the end of a sentence that starts with the field's name."""
         lengths = f"{' or '.join(map(str, self.lengths))} " if self.exact else ""
         return f"must be {lengths}digits"
 
@@ -181,12 +184,12 @@ MESSAGE_CODE: Final = CodeFormat(
     advice=DIGITS_ONLY,
     source=(
         "measured: 8 digits for a first factor by e-mail, as in the API reference's example; the developer"
-        " guide says 6. No page gives a rule, so another length is sent all the same."
+        " guide says 6. No page gives a rule, so codes of other lengths are sent too."
     ),
 )
-"""The code of an SMS or an e-mail; every other kind of code fits it too."""
+"""The code of an SMS or an e-mail. It allows any number of digits, so every other kind of code is valid in it too."""
 
-_MINUS_SIGN: Final = "\N{MINUS SIGN}"  # for Unicode a symbol (Sm), for a user a hyphen
+_MINUS_SIGN: Final = "\N{MINUS SIGN}"  # in Unicode a symbol (category Sm), but users type it as a hyphen
 
 
 def normalize_code(code: str) -> str:

@@ -65,7 +65,7 @@ class _Progress:
     role: t.Role | None = None
     flow: str | None = None
     password_proved: bool = False
-    credited: bool = False  # the first request has an access token, which counts as a factor
+    has_access_token: bool = False  # the first request has an access token, which counts as a factor
 
 
 @frozen
@@ -145,8 +145,8 @@ class Recording:
         response = classify(name, params)
         if name in BEGIN_OPERATIONS:
             fields = _mapping(params, "AuthParameters")
-            flow, credited = str(params.get("AuthFlow")), "ACCESS_TOKEN" in fields
-            progress = evolve(_new_sign_in(State.START), flow=flow, credited=credited)
+            flow, has_access_token = str(params.get("AuthFlow")), "ACCESS_TOKEN" in fields
+            progress = evolve(_new_sign_in(State.START), flow=flow, has_access_token=has_access_token)
             user = self._user_hash(params, fields)
             return _PendingRequest(progress, name, response, None, sent_at, user=user)
         if name in ANSWER_OPERATIONS:
@@ -291,7 +291,7 @@ def _role(before: _Progress, response: type[Response] | None, state: State | Non
     if transition not in t.TRANSITION_SET:
         return None
     if before.flow is not None:
-        facts = {"password_proved": before.password_proved, "credited": before.credited}
+        facts = {"password_proved": before.password_proved, "has_access_token": before.has_access_token}
         return email_otp_role(before.state, response, flow=before.flow, **facts)
     # The sign-in began before the recording, so the role follows only from the protocol's table.
     roles = target_roles(transition, before.role)

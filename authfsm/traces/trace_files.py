@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import duckdb
 
-from authfsm.protocol.errors import CallerError, Explained, OperatorError
+from authfsm.protocol.errors import CallerError, ExplainedError, OperatorError
 from authfsm.traces.duckdb_loader import Loader
 from authfsm.traces.funnels import Funnel, InputSummary, StepDuration, TransitionCount
 from authfsm.traces.log_symbols import FINISHED, NOT_LOGGED, CheckedStep, Verdict, sort_key
@@ -28,7 +28,7 @@ MEMORY: Final = "550MB"
 _ROWS: Final = 10_000
 
 
-class OutOfResources(Explained, OperatorError):
+class OutOfResources(ExplainedError, OperatorError):
     """DuckDB needs more memory or disk space than it may use: `why` is DuckDB's message."""
 
     _sentence = "DuckDB ran out of memory or disk space: {}"

@@ -110,7 +110,7 @@ class SignInTracker:
                 response,
                 flow=sign_in.flow,
                 password_proved=issued.attempt.password_proved,
-                credited="ACCESS_TOKEN" in (request.get("AuthParameters") or {}),
+                has_access_token="ACCESS_TOKEN" in (request.get("AuthParameters") or {}),
             )
         if len(sign_in.steps) < _MAX_STEPS:
             step = TrackedStep(
