@@ -28,7 +28,7 @@ from authfsm.base.secret import Secret, secret
 # fmt: off
 __all__ = [
     "N_HEX", "DeviceVerifier", "Ephemeral", "H", "N", "ServerEphemeral", "SrpRefused",
-    "TimestampFormat", "claim", "client_key", "derived_key", "device_verifier", "ephemeral",
+    "TimestampFormat", "claim_signature", "client_key", "derived_key", "device_verifier", "ephemeral",
     "from_device_config", "from_hex", "g", "k", "padded", "parse_timestamp", "pool_name",
     "private_key", "scrambler", "secret_hash", "server_ephemeral", "server_key", "shared_secret",
     "sign", "timestamp", "to_hex", "verifier", "verify",
@@ -190,7 +190,7 @@ def sign(key: bytes | Secret[bytes], realm: str, name: str, secret_block: bytes,
     return b64encode(hmac.digest(key.reveal(), message, "sha256")).decode()
 
 
-def claim(
+def claim_signature(
     ephemeral: Ephemeral,
     *,
     realm: str,

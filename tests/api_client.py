@@ -119,7 +119,7 @@ class ApiClient:
         timestamp = timestamp or srp.timestamp(self.pool.clock())
         return {
             "PASSWORD_CLAIM_SECRET_BLOCK": challenge_reply["SECRET_BLOCK"],
-            "PASSWORD_CLAIM_SIGNATURE": srp.claim(
+            "PASSWORD_CLAIM_SIGNATURE": srp.claim_signature(
                 self.ephemeral,
                 realm=realm,
                 name=name,

@@ -293,11 +293,11 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
     yield (f"{core}.prove", "no proof is asked for", lambda: SignIn("c").prove(ephemeral(), NOW, PASSWORD))
     yield f"{core}.prove", "a lone surrogate", lambda: unprovable(PASSWORD + "\ud800")
     yield "authfsm.core.sealing.seal", "no key", lambda: seal(waiting()._snapshot(), KEY, NOW)
-    yield ("authfsm.core.sealing.unseal", "no key", lambda: unseal("gAAAA", KEY, NOW, into=SignIn("c")))
+    yield ("authfsm.core.sealing.unseal", "no key", lambda: unseal("gAAAA", KEY, NOW, signin=SignIn("c")))
     yield (
         "authfsm.core.sealing.unseal",
         "several keys",
-        lambda: unseal("gAAAA", [new_key(), KEY], NOW, into=SignIn("c")),
+        lambda: unseal("gAAAA", [new_key(), KEY], NOW, signin=SignIn("c")),
     )
     resume = "authfsm.drivers.base_flow.BaseCognito.resume"
     yield resume, "another client's", resumed_elsewhere
@@ -434,9 +434,9 @@ def srp_rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
     yield "authfsm.srp.verifier", "no number", lambda: srp.verifier(Secret(PASSWORD))
     for name in ("shared_secret", "client_key"):
         yield (f"authfsm.srp.{name}", "B is 0", lambda name=name: getattr(srp, name)(ephemeral(), 0, x))
-    yield "authfsm.srp.claim", "B is 0", lambda: claimed(B=0)
-    yield "authfsm.srp.claim", "a bad timestamp", lambda: claimed(timestamp="\ud800")
-    yield "authfsm.srp.claim", "a bad block", lambda: claimed(secret_block="?")
+    yield "authfsm.srp.claim_signature", "B is 0", lambda: claimed(B=0)
+    yield "authfsm.srp.claim_signature", "a bad timestamp", lambda: claimed(timestamp="\ud800")
+    yield "authfsm.srp.claim_signature", "a bad block", lambda: claimed(secret_block="?")
     yield (
         "authfsm.srp.sign",
         "a bad timestamp",
@@ -467,7 +467,9 @@ def ephemeral() -> srp.Ephemeral:
 def claimed(**changes: Any) -> str:
     """Make a proof of the planted password with one wrong argument."""
     right = {"salt": 1, "B": 5, "secret_block": "", "timestamp": srp.timestamp(NOW)}
-    return srp.claim(ephemeral(), realm="Pool", name="ada", password=PASSWORD, **{**right, **changes})
+    return srp.claim_signature(
+        ephemeral(), realm="Pool", name="ada", password=PASSWORD, **{**right, **changes}
+    )
 
 
 def tried(call: Any, made: Callable[[], Any], more: str, function: Any) -> Any:

@@ -305,7 +305,7 @@ def sealed(key: RSAKey) -> list[Target]:
 
     def taken_up(text: Any) -> None:
         into = SignIn(signin.client_id, pool_id=signin.pool_id)
-        snapshot = unseal(text, secret, NOW, into=into, session_lifetime=timedelta(days=1))
+        snapshot = unseal(text, secret, NOW, signin=into, session_lifetime=timedelta(days=1))
         repr(snapshot)
         repr(into.history)
 

@@ -185,7 +185,7 @@ def signature(open_challenge: OpenChallenge, realm: str, timestamp: str) -> str 
     known = (device.password if device else None) if of_device else open_challenge.password
     if open_challenge.ephemeral is None or known is None or "SECRET_BLOCK" not in parameters:
         return None
-    return srp.claim(
+    return srp.claim_signature(
         open_challenge.ephemeral,
         realm=device.group_key if of_device and device else realm,
         name=parameters["DEVICE_KEY"] if of_device else parameters["USER_ID_FOR_SRP"],

@@ -114,7 +114,7 @@ BESIDE: dict[type[r.Response], dict[str, Any]] = {
 
 REFUSALS = {
     LoopKind.RETRY: error("CodeMismatchException"),
-    LoopKind.RESTART: error("ResourceNotFoundException", "Device does not exist."),
+    LoopKind.DEVICE_DROPPED: error("ResourceNotFoundException", "Device does not exist."),
 }
 
 

@@ -255,10 +255,10 @@ def test_what_changes(saved: Mapping[str, Path]) -> None:
     """Between two descriptions, the new and the missing paths are listed."""
     diff = ("paths", "--diff", saved["mfa_off"], saved["mfa_required"])
 
-    assert run(*diff).stdout.splitlines()[-1] == "4 gained, 2 lost."
+    assert run(*diff).stdout.splitlines()[-1] == "4 added, 2 removed."
     difference = json.loads(run(*diff, "--json").stdout)
-    assert (len(difference["gained"]), len(difference["lost"])) == (4, 2)
-    assert run(*diff, "--through", "NEW_PASSWORD_REQUIRED").stdout.splitlines()[-1] == "2 gained, 1 lost."  # fmt: skip
+    assert (len(difference["added"]), len(difference["removed"])) == (4, 2)
+    assert run(*diff, "--through", "NEW_PASSWORD_REQUIRED").stdout.splitlines()[-1] == "2 added, 1 removed."  # fmt: skip
 
 
 @pytest.mark.parametrize(

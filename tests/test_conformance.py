@@ -168,18 +168,18 @@ def check_commands(result: EndpointResult, url: str) -> None:
 
 
 def test_a_rule_is_a_sentence_with_a_source() -> None:
-    """Ids are unique; a claim is a sentence; a source has a title and an address."""
+    """Ids are unique; a statement is a sentence; a source has a title and an address."""
     assert len({rule.id for rule in RULES}) == len(RULES)
-    assert [rule.id for rule in RULES if not rule.claim.endswith((".", '".'))] == []
-    assert [rule.id for rule in RULES if not rule.claim[0].isupper()] == []
+    assert [rule.id for rule in RULES if not rule.statement.endswith((".", '".'))] == []
+    assert [rule.id for rule in RULES if not rule.statement[0].isupper()] == []
     assert [rule.id for rule in RULES if not rule.source.url.startswith("https://")] == []
     assert [rule.id for rule in RULES if not rule.source.title] == []
 
 
 def test_the_sign_in_rules_cover_every_challenge() -> None:
-    """The claim of some sign-in rule names each challenge of Cognito, unless it is listed as untested."""
+    """The statement of some sign-in rule names each challenge of Cognito, unless it is listed as untested."""
     rules = [rule for rule in RULES if rule.group == "Sign-in"]
-    words = {word.strip(",.") for rule in rules for word in rule.claim.split()}
+    words = {word.strip(",.") for rule in rules for word in rule.statement.split()}
     untested = set(UNTESTED_CHALLENGES)
 
     assert [each for each in CHALLENGES if each.value not in words and each not in untested] == []
@@ -205,7 +205,7 @@ def test_json_contains_rules_and_verdicts() -> None:
         "rules": [
             {
                 "id": "password.wrong",
-                "claim": "Cognito refuses a wrong password in USER_PASSWORD_AUTH.",
+                "statement": "Cognito refuses a wrong password in USER_PASSWORD_AUTH.",
                 "group": "Passwords and SRP",
                 "severity": "critical",
                 "source": "ministackorg/ministack #1758, measured on a real pool",

@@ -153,7 +153,7 @@ def test_text_has_contrast(name: str) -> None:
     """All text, faded text too, has a contrast of 4.5 : 1 to its background (WCAG AA)."""
     theme = THEMES[name]
     fills = [p.fill for g, p in theme.groups.items() if g is not StateGroup.BEGIN] + [theme.current]
-    signs = (theme.highlight, theme.warning, theme.gained)
+    signs = (theme.highlight, theme.warning, theme.added)
     pairs = [(text, theme.background) for text in (theme.label, theme.muted, *signs)]
     pairs += [(text, fill) for fill in fills for text in (theme.text, *signs)]
     pairs += [(theme.background, theme.line), (theme.background, theme.highlight)]
@@ -168,7 +168,7 @@ def test_lines_have_contrast(name: str) -> None:
     drawn = str(diagram(failures=True, theme=theme))
     failing = re.findall(r'-> FAILED \[.*?class=failure color="(#\w+)"', drawn)
     assert len(failing) > 10
-    colours = {*failing, theme.line, theme.faded, theme.muted, theme.highlight, theme.warning, theme.gained}
+    colours = {*failing, theme.line, theme.faded, theme.muted, theme.highlight, theme.warning, theme.added}
     pairs = [(colour, theme.background) for colour in colours]
     paints = [paint for group, paint in theme.groups.items() if group is not StateGroup.BEGIN]
     pairs += [(each.line, each.fill) for each in paints] + [(each.line, theme.background) for each in paints]

@@ -51,10 +51,13 @@ def test_a_row_reads() -> None:
 
     assert "| `DEVICE_SRP_AUTH` | `srp_a` | `DEVICE_PASSWORD_VERIFIER` |" in lines
     assert (
-        "| `SMS_MFA` | `code` | *what follows the last factor*, `CUSTOM_CHALLENGE`, *retry*, *restart* |"
+        "| `SMS_MFA` | `code` | *what follows the last factor*, `CUSTOM_CHALLENGE`, *retry*, *device dropped* |"
         in lines
     )
-    assert "| `PASSWORD` | `password` | *what follows a password* (`DEVICE_SRP_AUTH`‡), *restart*† |" in lines
+    assert (
+        "| `PASSWORD` | `password` | *what follows a password* (`DEVICE_SRP_AUTH`‡), *device dropped*† |"
+        in lines
+    )
 
 
 def test_the_readme_has_the_table() -> None:

@@ -82,8 +82,8 @@ def test_a_difference_draws_both(before: PoolSettings, after: PoolSettings) -> N
     """For any two settings, arrows that only one of them allows are marked as new or missing."""
     there, back = (build_model(difference=pair) for pair in ((before, after), (after, before)))
     turned = {
-        SettingsEffect.GAINED: SettingsEffect.LOST,
-        SettingsEffect.LOST: SettingsEffect.GAINED,
+        SettingsEffect.ADDED: SettingsEffect.REMOVED,
+        SettingsEffect.REMOVED: SettingsEffect.ADDED,
         SettingsEffect.AVAILABLE: SettingsEffect.AVAILABLE,
     }
 
@@ -166,8 +166,8 @@ def test_the_legend_of_a_difference_is_what_is_drawn(one: str, other: str) -> No
     effects = [each.availability.effect for each in drawn.model.edges]
     source = str(drawn)
     signs = {
-        SettingsEffect.GAINED: ("Thick and +: becomes possible.", "+ "),
-        SettingsEffect.LOST: ("Dotted and \u2212: becomes impossible.", "\u2212 "),
+        SettingsEffect.ADDED: ("Thick and +: becomes possible.", "+ "),
+        SettingsEffect.REMOVED: ("Dotted and \u2212: becomes impossible.", "\u2212 "),
     }
     assert {*vertices.values(), *effects} <= {*signs, SettingsEffect.AVAILABLE}
     for effect, (sentence, sign) in signs.items():
@@ -180,13 +180,13 @@ def test_the_legend_of_a_difference_is_what_is_drawn(one: str, other: str) -> No
     lines = [line for line in source.splitlines() if " -> " in line and "style=invis" not in line]
     for (edge, _), line in zip(drawn_edges(drawn.model), lines, strict=True):
         effect = edge.availability.effect
-        assert ("style=dotted" in line) == (effect is SettingsEffect.LOST)
-        assert ("penwidth=2.6" in line) == (effect is SettingsEffect.GAINED and not edge.kind.is_refusal)
-        assert ("style=dashed" in line) == (edge.is_uncertain and effect is not SettingsEffect.LOST)
+        assert ("style=dotted" in line) == (effect is SettingsEffect.REMOVED)
+        assert ("penwidth=2.6" in line) == (effect is SettingsEffect.ADDED and not edge.kind.is_refusal)
+        assert ("style=dashed" in line) == (edge.is_uncertain and effect is not SettingsEffect.REMOVED)
     for vertex, effect in vertices.items():
         (line,) = [each for each in source.splitlines() if each.startswith(f"\t{quoted(vertex.name)} [")]
-        assert ("penwidth=3" in line) == (effect is SettingsEffect.GAINED)
-        assert ("dotted" in line) == (effect is SettingsEffect.LOST and isinstance(vertex, Node))
+        assert ("penwidth=3" in line) == (effect is SettingsEffect.ADDED)
+        assert ("dotted" in line) == (effect is SettingsEffect.REMOVED and isinstance(vertex, Node))
     if one == other:
         assert node_names(drawn.model) == node_names(diagram(settings=POOLS[one]).model)
     ruled_out_by_both = any(each.reason is OmissionReason.SETTINGS for each in drawn.model.omitted)

@@ -204,7 +204,7 @@ def test_the_difference_of_two_settings(shown: OpenedPage, one: str, other: str)
 
     def change(arrow: TransitionInRoles) -> str:
         if bool(old[arrow]) != bool(new[arrow]):
-            return "gained" if old[arrow] else "lost"
+            return "added" if old[arrow] else "removed"
         same = confidence_in_pool(before, arrow[0]) == confidence_in_pool(after, arrow[0])
         return "" if new[arrow] or same else "changed"
 
@@ -213,13 +213,13 @@ def test_the_difference_of_two_settings(shown: OpenedPage, one: str, other: str)
     words = shown.page.inner_text("#difference")
     assert "thick: becomes possible" in shown.page.inner_text("#legend")
     for kind, meaning in (
-        ("gained", "becomes possible"),
-        ("lost", "becomes impossible"),
+        ("added", "becomes possible"),
+        ("removed", "becomes impossible"),
         ("changed", "changes"),
     ):
         count = expected.count(kind)
         assert f"{meaning}: {count or 'no'} arrow" in words
-    marked = "[data-line]:is(.gained, .lost, .changed)"
+    marked = "[data-line]:is(.added, .removed, .changed)"
     assert (shown.page.locator(marked).count() > 0) == any(expected)
     shown.page.select_option("#compare", "")
     assert not shown.page.is_visible("#difference")

@@ -104,7 +104,7 @@ def test_the_number_of_journeys() -> None:
     assert ways == {"mfa_off": 2, "mfa_optional": 52, "mfa_required": 4, "passwordless": 328, "custom": 7}
     assert again == {
         "mfa_off": 1,
-        "mfa_optional": 8,  # a device key that is not known, at each of its RESTART rows
+        "mfa_optional": 8,  # a device key that is not known, at each of its DEVICE_DROPPED rows
         "mfa_required": 3,
         "passwordless": 2,
         "custom": 2,

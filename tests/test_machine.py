@@ -571,10 +571,10 @@ class Entering:
     ("state", "trigger", "outcome", "seen"),
     [
         (State.SMS_MFA, "code", LoopKind.RETRY, ["moved"]),
-        (State.SMS_MFA, "code", LoopKind.RESTART, ["moved"]),
+        (State.SMS_MFA, "code", LoopKind.DEVICE_DROPPED, ["moved"]),
         (State.SMS_MFA, "code", State.SMS_MFA, ["moved"]),
         (State.MFA_SETUP, "verify_software_token", LoopKind.ACKNOWLEDGEMENT, ["moved"]),
-        (State.CUSTOM_CHALLENGE, "answer", LoopKind.RESTART, ["moved"]),
+        (State.CUSTOM_CHALLENGE, "answer", LoopKind.DEVICE_DROPPED, ["moved"]),
         (State.CUSTOM_CHALLENGE, "answer", State.CUSTOM_CHALLENGE, ["out", "in", "moved"]),
         (State.CUSTOM_CHALLENGE, "answer", challenge(State.CUSTOM_CHALLENGE), ["out", "in", "moved"]),
         (State.EMAIL_OTP, "select", LoopKind.NEW_CHALLENGE, ["out", "in", "moved"]),
@@ -583,7 +583,7 @@ class Entering:
 def test_only_a_new_challenge_enters_its_state_again(
     state: State, trigger: str, outcome: Any, seen: list[str]
 ) -> None:
-    """A retry, an acknowledgement and a restart are internal transitions; a new challenge is reflexive."""
+    """A retry, an acknowledgement and a dropped device are internal transitions; a new challenge is reflexive."""
     page: Any = Entering()
     machine = build(page, initial=state, after_state_change="after")
     getattr(machine, f"on_enter_{state}")("entered")

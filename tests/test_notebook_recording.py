@@ -153,7 +153,7 @@ def test_a_real_pool_cannot_go_back(pool: LocalPool) -> None:
     recording = SignInRecording(pool.cognito(), "ada", PASSWORD)
     recording.run()
 
-    assert recording.why_no_back is not None
+    assert recording.why_back_impossible is not None
     with pytest.raises(InvalidOperation, match="real pool"):
         recording.back()
     assert position(recording) == (State.SMS_MFA, 2, 2)

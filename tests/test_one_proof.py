@@ -29,7 +29,7 @@ from authfsm.protocol.errors import (
     TooManySteps,
 )
 from authfsm.protocol.states import State
-from authfsm.protocol.table import RESTART, TRANSITIONS, is_automatic
+from authfsm.protocol.table import DEVICE_DROPPED, TRANSITIONS, is_automatic
 
 NOON = datetime(2026, 11, 5, 12, 0, 0, tzinfo=timezone.utc)
 POOL = "eu-west-1_AbCdEfGhI"
@@ -203,7 +203,7 @@ def test_a_sealed_sign_in_knows_its_challenge(state: State) -> None:
     waits = seal(Snapshot("id", signin), key, NOON)
 
     resumed = SignIn("c", pool_id=POOL, device=DEVICE)
-    unseal(waits, key, NOON, into=resumed)
+    unseal(waits, key, NOON, signin=resumed)
     assert prove(resumed) == prove(signin)
     with pytest.raises(BadField):
         prove(resumed, OTHER)
@@ -211,13 +211,13 @@ def test_a_sealed_sign_in_knows_its_challenge(state: State) -> None:
     resumed.send(prove(resumed))
     resumed.receive(challenge(State.CUSTOM_CHALLENGE), at=NOON)
     again = SignIn("c", pool_id=POOL, device=DEVICE)
-    unseal(seal(Snapshot("id", resumed), key, NOON), key, NOON, into=again)
+    unseal(seal(Snapshot("id", resumed), key, NOON), key, NOON, signin=again)
     again.send(r.Answer("42"))
     again.receive(asked(state, 2), at=NOON)
     with pytest.raises(ProofRefused):
         prove(again)
     later = SignIn("c", pool_id=POOL, device=DEVICE)
-    unseal(seal(Snapshot("id", again), key, NOON), key, NOON, into=later)
+    unseal(seal(Snapshot("id", again), key, NOON), key, NOON, signin=later)
     with pytest.raises(ProofRefused):
         prove(later)
 
@@ -226,7 +226,7 @@ def longest() -> int:
     """The most steps in a row that the table lets a driver take without new input."""
     onward: dict[State, set[State]] = {}
     for transition in TRANSITIONS:
-        if is_automatic(transition) and transition.kind is not RESTART:
+        if is_automatic(transition) and transition.kind is not DEVICE_DROPPED:
             onward.setdefault(transition.source, set()).add(transition.dest)
 
     def steps(state: State) -> int:

@@ -114,16 +114,16 @@ def test_without_a_device_there_are_fewer() -> None:
 
 
 def test_a_difference_is_two_lists_of_paths() -> None:
-    """Between two pools some paths are gained and some lost; between a pool and itself none."""
+    """Between two pools some paths are added and some removed; between a pool and itself none."""
     change = Change(SignInPaths(OFF), SignInPaths(REQUIRED))
 
-    assert [str(way) for way in change.lost()] == [
+    assert [str(way) for way in change.removed()] == [
         "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> AUTHENTICATED",
         "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> NEW_PASSWORD_REQUIRED -new_password-> AUTHENTICATED",
     ]
-    assert list(change.gained()) == list(SignInPaths(REQUIRED))
+    assert list(change.added()) == list(SignInPaths(REQUIRED))
     same = Change(SignInPaths(OPTIONAL), SignInPaths(OPTIONAL))
-    assert (list(same.gained()), list(same.lost())) == ([], [])
+    assert (list(same.added()), list(same.removed())) == ([], [])
 
 
 def test_only_whole_paths_of_the_pool_are_contained() -> None:
@@ -173,8 +173,8 @@ def test_counts_and_differences_agree_for_any_settings(
     assert len(listed) == ways.count()
     assert {way.transitions[0].response.auth_flow for way in listed} <= {*flows}
     change = Change(before, ways)
-    gained, lost = list(change.gained()), list(change.lost())
-    assert len(old) + len(gained) - len(lost) == len(listed)
+    added, removed = list(change.added()), list(change.removed())
+    assert len(old) + len(added) - len(removed) == len(listed)
 
 
 def test_listing_is_lazy() -> None:

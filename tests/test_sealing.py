@@ -411,7 +411,7 @@ def test_a_sign_in_that_has_begun_cannot_resume_another(pool: LocalPool) -> None
     text = snapshot_to_json(flow._snapshot(), flow._clock())
 
     with pytest.raises(SealBroken):
-        snapshot_from_json(text, into=flow.signin)
+        snapshot_from_json(text, signin=flow.signin)
     assert flow.state is State.SMS_MFA
 
 

@@ -202,7 +202,7 @@ class TestRestart:
         reply = stored.begin_sign_in("USER_SRP_AUTH", USERNAME="ada", SRP_A=mine.SRP_A)
         asked, pool = reply["ChallengeParameters"], stored.begin().pool
         timestamp = srp.timestamp(pool.clock())
-        claim = srp.claim(
+        claim = srp.claim_signature(
             mine,
             realm=srp.pool_name(pool.pool_id),
             name="ada",

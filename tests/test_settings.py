@@ -212,8 +212,8 @@ def test_a_lambda_function_may_name_any_challenge() -> None:
     echoed = [transition_between(S.CUSTOM_CHALLENGE, Answer, dest) for dest in ANY_CHALLENGE]
 
     assert [pool_settings.ruled_out(transition) for transition in echoed] == [None] * len(ANY_CHALLENGE)
-    assert pool_settings.named_only(Transition(S.CUSTOM_CHALLENGE, Answer, S.SMS_MFA))
-    assert not pool_settings.named_only(transition_between(S.CUSTOM_CHALLENGE, Answer, S.CUSTOM_CHALLENGE))
+    assert pool_settings.lambda_only(Transition(S.CUSTOM_CHALLENGE, Answer, S.SMS_MFA))
+    assert not pool_settings.lambda_only(transition_between(S.CUSTOM_CHALLENGE, Answer, S.CUSTOM_CHALLENGE))
     assert (
         pool_settings.ruled_out(Transition(S.START, UserPasswordAuth, S.SMS_MFA)) == "MfaConfiguration is OFF"
     )
@@ -388,15 +388,15 @@ def test_what_is_possible_is_reachable(pool_settings: PoolSettings) -> None:
 
 @given(OPTIONS, OPTIONS)
 def test_a_difference_is_symmetric(before: PoolSettings, after: PoolSettings) -> None:
-    """Gained and lost are exchanged if the settings are exchanged, and no transition is both."""
+    """Gained and removed are exchanged if the settings are exchanged, and no transition is both."""
     there, back = difference(before, after), difference(after, before)
 
-    assert {(t.transition, t.role, t.reason) for t in there.gained} == {
-        (t.transition, t.role, t.reason) for t in back.lost
+    assert {(t.transition, t.role, t.reason) for t in there.added} == {
+        (t.transition, t.role, t.reason) for t in back.removed
     }
-    assert not {t[:2] for t in there.gained} & {t[:2] for t in there.lost}
-    assert {t.transition for t in there.gained} >= after.possible() - before.possible()
-    assert difference(before, before).gained == difference(before, before).lost == ()
+    assert not {t[:2] for t in there.added} & {t[:2] for t in there.removed}
+    assert {t.transition for t in there.added} >= after.possible() - before.possible()
+    assert difference(before, before).added == difference(before, before).removed == ()
 
 
 def test_an_unknown_challenge_leads_to_the_pools_challenges() -> None:
@@ -417,4 +417,4 @@ def test_an_administrators_password_may_lead_to_a_custom_challenge() -> None:
     pool_settings = settings(flows=["ALLOW_ADMIN_USER_PASSWORD_AUTH"])
 
     assert pool_settings.ruled_out(transition) is None
-    assert pool_settings.named_only(transition)
+    assert pool_settings.lambda_only(transition)

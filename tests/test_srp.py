@@ -129,7 +129,7 @@ def test_vectors(vector: dict[str, str]) -> None:
     assert int(vector["u"], 16) == srp.scrambler(A, B)
     assert S_key == int.from_bytes(srp.client_key(mine, B, x), "big")
     assert S_key == int.from_bytes(srp.server_key(server, A, v), "big")
-    signature = srp.claim(
+    signature = srp.claim_signature(
         mine,
         realm=realm,
         name=name,
@@ -236,7 +236,7 @@ def test_pycognito_proves_a_password_to_our_server() -> None:
         assert srp.timestamp(srp.parse_timestamp(stamp)) == stamp
         key = srp.server_key(server, A, v)
         assert srp.verify(key, "AbCdEfGhI", USER, BLOCK, stamp, signature)
-        assert signature == srp.claim(
+        assert signature == srp.claim_signature(
             mine,
             realm=srp.pool_name(POOL),
             name=USER,
@@ -273,7 +273,7 @@ def test_pycognito_registers_and_proves_a_device(monkeypatch: pytest.MonkeyPatch
         stamp, signature = answer["TIMESTAMP"], answer["PASSWORD_CLAIM_SIGNATURE"]
         assert srp.verify(srp.server_key(server, A, v), GROUP, DEVICE, BLOCK, stamp, signature)
         mine = Ephemeral(Secret(device.small_a_value), A)
-        assert signature == srp.claim(
+        assert signature == srp.claim_signature(
             mine,
             realm=GROUP,
             name=DEVICE,
@@ -326,7 +326,7 @@ def test_any_script(realm: str, name: str, password: str, salt: int) -> None:
     key = srp.server_key(server, mine.A, v)
 
     def signed(attempt: str) -> str:
-        return srp.claim(
+        return srp.claim_signature(
             mine,
             realm=realm,
             name=name,
@@ -501,7 +501,7 @@ def test_entropy_is_32_bytes(entropy: bytes) -> None:
 def test_strict_secret_block(block: str) -> None:
     """A SECRET_BLOCK that is not base64 to the letter is refused."""
     with pytest.raises(SrpRefused) as caught:
-        srp.claim(
+        srp.claim_signature(
             client(7),
             realm="AbC",
             name=USER,

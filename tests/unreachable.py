@@ -13,7 +13,7 @@ from attrs import field, frozen
 
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import State
-from authfsm.protocol.table import RESTART, Transition
+from authfsm.protocol.table import DEVICE_DROPPED, Transition
 
 S = State
 
@@ -68,7 +68,7 @@ UNREACHABLE: Final = (
         "An unknown device is detected at the first request with its key, so it would have to be forgotten between "
         "two later requests of one sign-in. Clients drop its key there too (amplify-js, "
         "retryOnResourceNotFoundException); no scenario forgets a device during a sign-in.",
-        lambda transition: transition.kind is RESTART and transition.source in _AFTER_FIRST_FACTOR,
+        lambda transition: transition.kind is DEVICE_DROPPED and transition.source in _AFTER_FIRST_FACTOR,
     ),
     Unreachable(
         "Today Cognito issues only the sixteen names of ChallengeNameType (botocore's service model); only in "

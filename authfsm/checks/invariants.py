@@ -26,7 +26,7 @@ from authfsm.checks.table import TABLE, Table
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import DEVICE_STATES, END_STATES, NON_CHALLENGES, State
-from authfsm.protocol.table import RESTART, is_automatic
+from authfsm.protocol.table import DEVICE_DROPPED, is_automatic
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import ANY_CHALLENGE_RESPONSES
 
@@ -176,9 +176,9 @@ def _unbounded(found: Exploration) -> Iterator[Fault]:
 
 def _unattended(found: Exploration) -> Iterator[Fault]:
     """Return the loops that a driver follows without new input, in which a faulty server could keep it for ever."""
-    # A restart without the device key is none: the client drops the key and does not send it again.
+    # DEVICE_DROPPED makes no loop: the client drops the device key, and does not send it again.
     free = {
-        here: [m for m in moves if is_automatic(m.transition) and m.transition.kind is not RESTART]
+        here: [m for m in moves if is_automatic(m.transition) and m.transition.kind is not DEVICE_DROPPED]
         for here, moves in found.moves.items()
     }
     return _loops(found, free, "can be repeated without new input from the caller")

@@ -77,7 +77,7 @@ class PoolDescription:
             BadField: a member has a value that AWS does not return.
         """
         read = Descriptions.read(user_pool, user_pool_client, mfa_config)
-        pool = cls(settings=PoolSettings.from_read(read), account_recovery=read.recovery)
+        pool = cls(settings=PoolSettings.from_parsed(read), account_recovery=read.recovery)
         if read.user_pool_client is None:
             return pool
         return evolve(

@@ -220,11 +220,11 @@ class Change:
     before: SignInPaths
     after: SignInPaths
 
-    def gained(self) -> Iterator[Path]:
+    def added(self) -> Iterator[Path]:
         """Return the paths that only the second has, the shortest first."""
         return (path for path in self.after if path not in self.before)
 
-    def lost(self) -> Iterator[Path]:
+    def removed(self) -> Iterator[Path]:
         """Return the paths that only the first has, the shortest first."""
         return (path for path in self.before if path not in self.after)
 

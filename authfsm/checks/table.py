@@ -58,7 +58,7 @@ BOUNDS: Final = (
         "device key", "once: the client does not send again a key that Cognito has forgotten",
         "ResourceNotFoundException", "Device does not exist", frozenset({RecoveryAction.DROP_DEVICE}),
         "amplify-js retryOnResourceNotFoundException, amplify-swift retryRespondPasswordVerifier",
-        lambda t: t.kind is p.RESTART),
+        lambda t: t.kind is p.DEVICE_DROPPED),
     Bound(
         "DefineAuthChallenge", "as many rounds as the Lambda function allows: it receives the list of all rounds",
         "NotAuthorizedException", "", _ENDS_SIGN_IN,

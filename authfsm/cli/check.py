@@ -95,9 +95,9 @@ class Check(PoolOptions):
             Console(highlight=False).print(*lines, sep="\n")
             return
         if self.form == "text":
-            into = StringIO()
-            Console(file=into, highlight=False, width=120).print(*lines, sep="\n")
-            text = into.getvalue()
+            buffer = StringIO()
+            Console(file=buffer, highlight=False, width=120).print(*lines, sep="\n")
+            text = buffer.getvalue()
         elif self.form == "sarif":
             text = as_json(sarif(found, self._origin()))
         else:

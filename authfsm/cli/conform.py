@@ -261,13 +261,13 @@ _COLOURS: Final = {
 
 
 def rules_with_sources(rules: tuple[ConformanceRule, ...]) -> RenderableType:
-    """Return the rules with their claims and sources."""
+    """Return the rules with their statements and sources."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(overflow="fold")
     for rule in rules:
         source = f"{rule.source.title} ({rule.source.confidence})\n{rule.source.url}"
-        grid.add_row(rule.id, Text.assemble(rule.claim, "\n", (source, "dim")))
+        grid.add_row(rule.id, Text.assemble(rule.statement, "\n", (source, "dim")))
     return grid
 
 
@@ -310,7 +310,7 @@ def _failed(results: Results, column: EndpointResult) -> Iterator[RenderableType
 def rule_reports(results: Results) -> Iterator[RenderableType]:
     """Yield each rule with the requests and replies that decided its outcome."""
     for rule in results.rules:
-        yield Text.assemble((rule.id, "bold"), f"  {rule.claim}")
+        yield Text.assemble((rule.id, "bold"), f"  {rule.statement}")
         source = f"{rule.source.title} ({rule.source.confidence})  {rule.source.url}"
         yield _in(Text(source, style="dim"), 2)
         for column in results.endpoints:

@@ -93,17 +93,17 @@ class Paths(PoolOptions):
     def _print_change(self) -> None:
         before, after = (self._paths(pool_descriptions.read(path)) for path in self.diff or ())
         change, through = Change(before, after), self.through and State[self.through.upper()]
-        gained, lost = (
+        added, removed = (
             [way for way in ways if not through or through in way.states]
-            for ways in (change.gained(), change.lost())
+            for ways in (change.added(), change.removed())
         )
         if self.json:
             sys.stdout.write(
-                as_json({"gained": list(map(steps_of, gained)), "lost": list(map(steps_of, lost))})
+                as_json({"added": list(map(steps_of, added)), "removed": list(map(steps_of, removed))})
             )
             return
         console = Console(highlight=False, soft_wrap=True)
-        for mark, style, ways in (("+ ", "green", gained), ("- ", "red", lost)):
+        for mark, style, ways in (("+ ", "green", added), ("- ", "red", removed)):
             for way in islice(ways, self.limit or None):
                 console.print(Text.assemble((mark, style), path_line(way)))
-        console.print(Text(f"\n{len(gained)} gained, {len(lost)} lost."))
+        console.print(Text(f"\n{len(added)} added, {len(removed)} removed."))

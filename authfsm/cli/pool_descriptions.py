@@ -138,7 +138,7 @@ def read(path: Path) -> Descriptions:
 def _checked(descriptions: Descriptions, where: str) -> Descriptions:
     try:
         found = reader.Descriptions.read(descriptions)
-        PoolSettings.from_read(found)
+        PoolSettings.from_parsed(found)
     except BadField as error:
         member = error.field if error.field[0].isupper() else error.field.title().replace("_", "")
         raise Failed(f"{where}: {member} {error.why}") from None

@@ -21,7 +21,7 @@ def as_json(results: Results) -> dict[str, Any]:
     """Return the results for programs."""
     rules = [
         {
-            "id": rule.id, "claim": rule.claim, "group": rule.group,
+            "id": rule.id, "statement": rule.statement, "group": rule.group,
             "severity": rule.severity.value, "source": rule.source.title, "url": rule.source.url,
             "confidence": rule.source.confidence.value,
         }
@@ -146,7 +146,7 @@ def _rules(rules: list[ConformanceRule], results: Results) -> Iterator[str]:
     for rule in rules:
         source = f"[{_text(rule.source.title)}]({rule.source.url}) ({rule.source.confidence})"
         marks = (_mark(result, rule.id) for result in results.endpoints)
-        yield _row([f"`{rule.id}`", _text(rule.claim), source, rule.severity, *marks])
+        yield _row([f"`{rule.id}`", _text(rule.statement), source, rule.severity, *marks])
     yield ""
 
 

@@ -1,6 +1,7 @@
-"""A rule: a sentence about Cognito with its source, and a function that tests it at an endpoint in a `Trial`.
+"""A rule: a sentence about Cognito with its source, and a function that tests it at an endpoint.
 
-A failure while a trial creates app clients and users is not a verdict on the rule: it raises `Skipped`.
+The function's argument is a `RuleContext`, which creates app clients and users. A failure to create them is not a
+verdict on the rule: it raises `Skipped`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from authfsm.protocol.states import MFA_SETTINGS, State
 
 _PHONE: Final = "+15555550143"  # one of the numbers reserved for fictional use
 
-RunRule: TypeAlias = "Callable[[Trial], object]"
+RunRule: TypeAlias = "Callable[[RuleContext], object]"
 CRITICAL, MAJOR, MINOR = RuleSeverity.CRITICAL, RuleSeverity.MAJOR, RuleSeverity.MINOR
 
 
@@ -66,7 +67,7 @@ class ConformanceRule:
     """
 
     id: str  # a short, stable name, such as `srp.verifies-proof`
-    claim: str  # what Cognito does, in one sentence
+    statement: str  # what Cognito does, in one sentence
     group: str  # its subject, a heading of the report
     source: RuleSource
     severity: RuleSeverity
@@ -83,7 +84,7 @@ class RuleCollector:
     def __call__(
         self, rule_id: str, source: RuleSource, severity: RuleSeverity = MAJOR
     ) -> Callable[[RunRule], RunRule]:
-        """Return the decorator that makes a function a rule; its docstring is the claim."""
+        """Return the decorator that makes a function a rule; its docstring is the statement."""
 
         def collect(run: RunRule) -> RunRule:
             self.add(rule_id, source, severity, run.__doc__ or "", run)
@@ -91,10 +92,12 @@ class RuleCollector:
 
         return collect
 
-    def add(self, rule_id: str, source: RuleSource, severity: RuleSeverity, claim: str, run: RunRule) -> None:
+    def add(
+        self, rule_id: str, source: RuleSource, severity: RuleSeverity, statement: str, run: RunRule
+    ) -> None:
         """Add a rule."""
-        claim = " ".join(claim.split())
-        self.rules.append(ConformanceRule(rule_id, claim, self.group, source, severity, run))
+        statement = " ".join(statement.split())
+        self.rules.append(ConformanceRule(rule_id, statement, self.group, source, severity, run))
 
     def refused(  # noqa: PLR0917 - a row of the rules' tables
         self,
@@ -102,16 +105,16 @@ class RuleCollector:
         source: RuleSource,
         severity: RuleSeverity,
         attempt: str,
-        claim: str,
-        send: Callable[[Trial], ApiReply],
+        statement: str,
+        send: Callable[[RuleContext], ApiReply],
         code: str | None = None,
     ) -> None:
         """Add the rule that Cognito refuses an attempt, with this error code if there is one."""
 
-        def run(trial: Trial) -> None:
-            send(trial).expect_error(attempt, code)
+        def run(context: RuleContext) -> None:
+            send(context).expect_error(attempt, code)
 
-        self.add(rule_id, source, severity, claim, run)
+        self.add(rule_id, source, severity, statement, run)
 
 
 RESPOND: Final = RuleSource.reference("RespondToAuthChallenge")
@@ -127,8 +130,8 @@ MINISTACK: Final = RuleSource(
 
 
 @define
-class Trial:
-    """One run of a rule at an endpoint, until `deadline`, a value of `time.monotonic()`."""
+class RuleContext:
+    """What a rule uses in one run at an endpoint, until `deadline`, a value of `time.monotonic()`."""
 
     pool_provider: PoolProvider
     rule_id: str

@@ -13,7 +13,7 @@ from attrs import field, frozen
 
 from authfsm.conformance.api_client import ApiClient
 from authfsm.conformance.pool_providers import PoolProvider
-from authfsm.conformance.rule import ConformanceRule, Trial
+from authfsm.conformance.rule import ConformanceRule, RuleContext
 from authfsm.conformance.verdicts import Outcome, RuleEnded, RuleFailed, RuleSeverity, RuleVerdict
 
 RULE_TIMEOUT: Final = 30.0  # seconds
@@ -98,17 +98,17 @@ def run_rule(
 ) -> RuleVerdict:
     """Run one rule at one endpoint and return the verdict, whatever the endpoint replies."""
     begin = time.monotonic()
-    trial = Trial(pool_provider, rule.id, begin + seconds)
+    context = RuleContext(pool_provider, rule.id, begin + seconds)
     outcome, why, severity = Outcome.PASSED, "", None
     try:
-        rule.run(trial)
+        rule.run(context)
     except RuleFailed as failed:
         outcome, why, severity = failed.outcome, failed.why, failed.severity or rule.severity
     except RuleEnded as ended:
         outcome, why = ended.outcome, ended.why
     except Exception as error:  # noqa: BLE001 - an unforeseen reply must not stop the other rules
         outcome, why = Outcome.SKIPPED, f"the reply could not be read ({type(error).__name__})"
-    return RuleVerdict(outcome, why, trial.exchanges, severity, time.monotonic() - begin)
+    return RuleVerdict(outcome, why, context.exchanges, severity, time.monotonic() - begin)
 
 
 def run_rules(

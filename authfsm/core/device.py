@@ -97,7 +97,7 @@ class SrpIdentity:
     def prove(self, challenge: SrpChallenge, ephemeral: srp.Ephemeral, now: datetime) -> SrpClaim:
         """Return the proof for a challenge."""
         timestamp = srp.timestamp(now)
-        signature = srp.claim(
+        signature = srp.claim_signature(
             ephemeral, realm=self.realm, name=self.name, password=self.password, salt=challenge.salt,
             B=challenge.B, secret_block=challenge.secret_block.reveal(), timestamp=timestamp,
         )  # fmt: skip

@@ -5,7 +5,7 @@ returns an ordinary `transitions` machine over the same table, for applications 
 
 The condition of every transition is "the reply leads here". A new challenge of the same name is a reflexive
 transition: `transitions` leaves the state and enters it again. The other self-loops (a retry, an acknowledgement, a
-restart without the device key) are internal: the state is not left, and only the machine's own callbacks are called.
+dropped device) are internal: the state is not left, and only the machine's own callbacks are called.
 """
 
 from __future__ import annotations

@@ -105,17 +105,17 @@ def snapshot_to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
     return form_to_json(form)
 
 
-def snapshot_from_json(text: Secret[str], *, into: SignIn) -> Snapshot:
-    """Return the snapshot in a JSON string, and restore its state into the sign-in `into`."""
+def snapshot_from_json(text: Secret[str], *, signin: SignIn) -> Snapshot:
+    """Return the snapshot in a JSON string, and restore its state into `signin`."""
     return form_from_json(
         text,
-        lambda form: _read(form, into),
+        lambda form: _read(form, signin),
         kind="a snapshot of a sign-in",
-        owner={"pool": into.pool_id, "client": into.client_id},
+        owner={"pool": signin.pool_id, "client": signin.client_id},
     )
 
 
-def _read(form: Mapping[str, Any], into: SignIn) -> Snapshot:
+def _read(form: Mapping[str, Any], signin: SignIn) -> Snapshot:
     # Everything is read before anything changes.
     _check(all(type(form.get(name, kind())) is kind for name, kind in _TYPES.items()))
     _check(bool(form["id"]))
@@ -137,7 +137,7 @@ def _read(form: Mapping[str, Any], into: SignIn) -> Snapshot:
     admin, proved = form["admin"], form["proved"]
     snapshot = Snapshot(
         sign_in_id=form["id"],
-        signin=into,
+        signin=signin,
         password=None if password is None else Secret(password),
         exponent=None if exponent is None else Secret(int(exponent, 16)),
         preferred_challenge=form.get("preferred"),
@@ -145,11 +145,11 @@ def _read(form: Mapping[str, Any], into: SignIn) -> Snapshot:
         walk=form["walk"],
         first_request=(username, flow) if username and flow else None,
     )
-    into.resume(state, pending, steps, admin=admin)
-    into.device, into.role = device, role
-    into.flow, into.username = form.get("flow"), form.get("username")
-    into.password_proved, into.session_received_at = proved, received_at
-    into.srp_answered, into.srp_due = answered, due
+    signin.resume(state, pending, steps, admin=admin)
+    signin.device, signin.role = device, role
+    signin.flow, signin.username = form.get("flow"), form.get("username")
+    signin.password_proved, signin.session_received_at = proved, received_at
+    signin.srp_answered, signin.srp_due = answered, due
     return snapshot
 
 
@@ -207,15 +207,15 @@ def unseal(
     key: Key,
     now: datetime,
     *,
-    into: SignIn,
+    signin: SignIn,
     session_lifetime: timedelta = SESSION_LIFETIME,
 ) -> Snapshot:
-    """Implement `Cognito.resume`: decrypt a snapshot, and restore its state into the sign-in `into`."""
+    """Implement `Cognito.resume`: decrypt a snapshot, and restore its state into `signin`."""
     key = wrapped_keys(key)
-    snapshot = snapshot_from_json(decrypt(sealed, key), into=into)
-    since = into.session_received_at
+    snapshot = snapshot_from_json(decrypt(sealed, key), signin=signin)
+    since = signin.session_received_at
     if since is None or now - since >= session_lifetime:
-        into.abandon()
+        signin.abandon()
         raise SealExpired("the Cognito session of this sign-in has expired")
     return snapshot
 

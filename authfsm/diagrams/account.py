@@ -27,7 +27,7 @@ _DELETIONS: Final = frozenset({AccountOperation.DELETE_USER, AccountOperation.AD
 _GROUPS: Final = {
     UserStatus.NO_ACCOUNT: StateGroup.BEGIN,
     UserStatus.CONFIRMED: StateGroup.END,
-    UserStatus.EXTERNAL_PROVIDER: StateGroup.OUTSIDE,
+    UserStatus.EXTERNAL_PROVIDER: StateGroup.OTHER,
 }
 _MARK: Final = " \u2020"
 _CAPTION: Final = (

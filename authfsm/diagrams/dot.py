@@ -30,7 +30,7 @@ _NBSP: Final = "\N{NO-BREAK SPACE}"
 _INDENT: Final = _NBSP * 2  # keeps a label off its edge
 _ROOM: Final = dict.fromkeys((SetUpEmail, SrpA, SrpClaim), _NBSP * 9)  # else lines would cross these labels
 _NARROWEST, _WIDEST = 0.8, 6.0  # points: an edge that few sign-ins followed, and one that all did
-_SIGNS: Final = {SettingsEffect.GAINED: "+ ", SettingsEffect.LOST: "\u2212 "}
+_SIGNS: Final = {SettingsEffect.ADDED: "+ ", SettingsEffect.REMOVED: "\u2212 "}
 
 
 # ---- the grammar: https://graphviz.org/doc/info/lang.html -------------------------------------
@@ -202,9 +202,9 @@ class DotStyle:
         return untouched or self.model.availability(vertex).effect is SettingsEffect.FADED
 
     def _outline(self, effect: SettingsEffect) -> Attributes:
-        if effect is SettingsEffect.GAINED:
-            return {"color": self.theme.gained, "penwidth": "3"}
-        if effect is SettingsEffect.LOST:
+        if effect is SettingsEffect.ADDED:
+            return {"color": self.theme.added, "penwidth": "3"}
+        if effect is SettingsEffect.REMOVED:
             return {"color": self.theme.warning, "penwidth": "1.6"}
         return {}
 
@@ -216,7 +216,7 @@ class DotStyle:
         found = {
             "label": self._node_label(node),
             "shape": paint.shape,
-            "style": _style(paint, "dotted" if availability.effect is SettingsEffect.LOST else ""),
+            "style": _style(paint, "dotted" if availability.effect is SettingsEffect.REMOVED else ""),
             "peripheries": str(paint.peripheries),
             "fillcolor": paint.fill,
             "color": paint.line,
@@ -278,7 +278,7 @@ class DotStyle:
             found.setdefault("style", "dashed")
         if edge.kind.is_refusal:
             found["arrowsize"] = "0.5"
-            if edge.kind is EdgeKind.RESTART:
+            if edge.kind is EdgeKind.DEVICE_DROPPED:
                 found["arrowhead"] = "empty"
             if at_start:
                 found |= {"tailport": "n", "headport": "n"}
@@ -323,9 +323,9 @@ class DotStyle:
         match edge.availability.effect:
             case SettingsEffect.FADED:
                 found |= _dotted(theme.muted)
-            case SettingsEffect.GAINED:
-                found |= {"color": theme.gained, "penwidth": thick, "fontcolor": theme.gained}
-            case SettingsEffect.LOST:
+            case SettingsEffect.ADDED:
+                found |= {"color": theme.added, "penwidth": thick, "fontcolor": theme.added}
+            case SettingsEffect.REMOVED:
                 found |= _dotted(theme.warning)
         return found
 

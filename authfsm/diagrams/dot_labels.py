@@ -35,11 +35,11 @@ OUTLINES: Final = {
 """The groups of the legend, each with its outline in words, for readers who cannot distinguish the colours."""
 
 SENTENCES: Final[Mapping[str, str]] = {
-    SettingsEffect.GAINED: "Thick and +: becomes possible.",
-    SettingsEffect.LOST: "Dotted and \u2212: becomes impossible.",
+    SettingsEffect.ADDED: "Thick and +: becomes possible.",
+    SettingsEffect.REMOVED: "Dotted and \u2212: becomes impossible.",
     "no change": "Nothing becomes possible or impossible.",
     EdgeKind.RETRY: "Loop, filled head: refused, another answer may be sent.",
-    EdgeKind.RESTART: "Loop, empty head: sent again without the device key.",
+    EdgeKind.DEVICE_DROPPED: "Loop, empty head: sent again without the device key.",
     EdgeKind.NEW_CHALLENGE: "(new challenge): another challenge of the same name.",
     EdgeKind.ACKNOWLEDGEMENT: "Responses listed in a state: accepted, the state stays.",
     "ruled out by both": "Not drawn: what the settings of both pools rule out.",
@@ -54,7 +54,7 @@ def notes(model: DiagramModel) -> Iterator[str]:
     """Yield the sentences of the caption."""
     found = {each.effect for each in (*model.availabilities.values(), *(e.availability for e in model.edges))}
     compared = len(model.pools) > 1
-    changes = [SENTENCES[each] for each in (SettingsEffect.GAINED, SettingsEffect.LOST) if each in found]
+    changes = [SENTENCES[each] for each in (SettingsEffect.ADDED, SettingsEffect.REMOVED) if each in found]
     yield from changes or [SENTENCES["no change"]] * compared
     yield from model.notes
     if model.overview:

@@ -29,7 +29,7 @@ class EdgeKind(DescribedName):
     RETRY = "retry", "The answer was refused, and another may be sent."
     NEW_CHALLENGE = "new challenge", "Cognito issued another challenge of the same name."
     ACKNOWLEDGEMENT = "acknowledgement", "A response was accepted, and the state stays the same."
-    RESTART = "restart", "The same answer is sent again without the device key."
+    DEVICE_DROPPED = "device dropped", "The same answer is sent again without the device key."
     FAILURE = "failure", "The attempt ends."
 
     @property
@@ -40,7 +40,7 @@ class EdgeKind(DescribedName):
     @property
     def is_refusal(self) -> bool:
         """Whether the state stays the same because Cognito refused the answer."""
-        return self in {EdgeKind.RETRY, EdgeKind.RESTART}
+        return self in {EdgeKind.RETRY, EdgeKind.DEVICE_DROPPED}
 
 
 _LOOP_KINDS: Final = {EdgeKind(str(each)): each for each in LoopKind}
@@ -53,8 +53,8 @@ class SettingsEffect(DescribedName):
     FADED = "faded", "They rule it out, and the diagram shows it faded."
     RULED_OUT = "ruled out", "They rule it out."
     LAMBDA_ONLY = "lambda only", "They allow it only because a Lambda may name any challenge."
-    GAINED = "gained", "The second of two pools allows it, and the first does not."
-    LOST = "lost", "The first of two pools allows it, and the second does not."
+    ADDED = "added", "The second of two pools allows it, and the first does not."
+    REMOVED = "removed", "The first of two pools allows it, and the second does not."
 
 
 @frozen(cache_hash=True)

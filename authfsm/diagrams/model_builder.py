@@ -66,7 +66,7 @@ ARROWS_THROUGH: Final = {
 """The arrows that lead to each member of a junction through it, apart from rows that may lead anywhere."""
 
 _NOT_DRAWN: Final = frozenset({SettingsEffect.RULED_OUT, SettingsEffect.LAMBDA_ONLY})
-_CHANGES: Final = frozenset({SettingsEffect.GAINED, SettingsEffect.LOST})
+_CHANGES: Final = frozenset({SettingsEffect.ADDED, SettingsEffect.REMOVED})
 
 
 @frozen(cache_hash=True)

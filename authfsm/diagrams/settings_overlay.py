@@ -129,8 +129,8 @@ class DifferenceOverlay(SettingsOverlay):
         if before and after:
             return Availability(SettingsEffect.RULED_OUT, after)
         if before:
-            return Availability(SettingsEffect.GAINED, before)
-        return Availability(SettingsEffect.LOST, after) if after else AVAILABLE
+            return Availability(SettingsEffect.ADDED, before)
+        return Availability(SettingsEffect.REMOVED, after) if after else AVAILABLE
 
     def arrow(self, arrow: Arrow) -> Availability:
         """Return whether an arrow becomes possible or impossible."""
@@ -152,11 +152,11 @@ class DifferenceOverlay(SettingsOverlay):
             yield f"MFA {'becomes' if modes[1] == 'ON' else 'ceases to be'} required."
         old = _reasons_by_name(before, self._before)
         new = _reasons_by_name(after, self._after)
-        gained = {name: reason for name, reason in old.items() if name not in new}
-        lost = {name: reason for name, reason in new.items() if name not in old}
-        for reason, names in _by_reason(gained).items():
+        added = {name: reason for name, reason in old.items() if name not in new}
+        removed = {name: reason for name, reason in new.items() if name not in old}
+        for reason, names in _by_reason(added).items():
             yield f"+ {', '.join(names)}; before, {reason}."
-        for reason, names in _by_reason(lost).items():
+        for reason, names in _by_reason(removed).items():
             yield f"\u2212 {', '.join(names)}: {reason}."
 
 

@@ -22,7 +22,7 @@ from authfsm.protocol.table import NEW_CHALLENGE
 
 NAMESPACE: Final = "http://www.w3.org/2005/07/scxml"
 _RESPONSE_ORDER: Final = {response: number for number, response in enumerate(RESPONSES.values())}
-_ABSENT: Final = frozenset({SettingsEffect.FADED, SettingsEffect.LOST})
+_ABSENT: Final = frozenset({SettingsEffect.FADED, SettingsEffect.REMOVED})
 
 
 def arrows_by_source(model: DiagramModel) -> dict[Node, list[Arrow]]:

@@ -37,7 +37,7 @@ class Theme:
     The colours are those of the `background`, the names of nodes (`text`), edges and junctions (`line`), the text on edges
     (`label`), captions and faded text (`muted`), `faded` outlines and edges, what a recorded sign-in touched (`highlight`),
     the node where it stands (`current`), refused answers and what becomes impossible (`warning`), and what becomes possible
-    (`gained`). `dark` is how an SVG looks where the reader prefers dark; None is the same.
+    (`added`). `dark` is how an SVG looks where the reader prefers dark; None is the same.
     """
 
     background: str
@@ -49,7 +49,7 @@ class Theme:
     highlight: str
     current: str
     warning: str
-    gained: str
+    added: str
     groups: Mapping[StateGroup, Paint] = field(converter=frozen_mapping)
     dark: Theme | None = None
 
@@ -76,7 +76,7 @@ _COLOURS: Final = {
     "highlight": ("#0f2a5c", "#9cc4ff", "#000000"),
     "current": ("#ffe9a8", "#4a3a00", "#dddddd"),
     "warning": ("#b3261e", "#ff8f85", "#222222"),
-    "gained": ("#00714f", "#4fd3a4", "#111111"),
+    "added": ("#00714f", "#4fd3a4", "#111111"),
 }
 COLOUR_NAMES: Final = tuple(_COLOURS)
 """The fields of `Theme` that are one colour."""
@@ -88,7 +88,7 @@ _LIGHT_PAINTS: Final = {
     StateGroup.SECOND_FACTOR: Paint("#ffedd9", "#b45400"),
     StateGroup.DEVICE: Paint("#f6e8f1", "#a2487c", "component"),
     StateGroup.END: Paint("#ddf3ea", "#007a58", style="rounded", peripheries=2),
-    StateGroup.OUTSIDE: Paint("#f2f3f5", "#67748a", style="rounded,dashed"),
+    StateGroup.OTHER: Paint("#f2f3f5", "#67748a", style="rounded,dashed"),
 }
 _DARK_FILLS_AND_LINES: Final = {
     StateGroup.BEGIN: ("#e8eef6", "#e8eef6"),
@@ -97,7 +97,7 @@ _DARK_FILLS_AND_LINES: Final = {
     StateGroup.SECOND_FACTOR: ("#36210a", "#e69f00"),
     StateGroup.DEVICE: ("#331c2b", "#d98bb8"),
     StateGroup.END: ("#07301f", "#2fbf8f"),
-    StateGroup.OUTSIDE: ("#1b222c", "#8d9bb0"),
+    StateGroup.OTHER: ("#1b222c", "#8d9bb0"),
 }
 
 

@@ -33,14 +33,14 @@ class StateGroup(DescribedName):
     SECOND_FACTOR = "second factor"
     DEVICE = "device"
     END = "end"
-    OUTSIDE = "outside"
+    OTHER = "other"
 
 
 _STATE_GROUPS: Final = {
     State.START: StateGroup.BEGIN,
     State.AUTHENTICATED: StateGroup.END,
-    State.FAILED: StateGroup.OUTSIDE,
-    State.OTHER_CHALLENGE: StateGroup.OUTSIDE,
+    State.FAILED: StateGroup.OTHER,
+    State.OTHER_CHALLENGE: StateGroup.OTHER,
 }
 
 
@@ -65,7 +65,7 @@ _GROUP_PAGES: Final = {
     StateGroup.SECOND_FACTOR: links.MFA,
     StateGroup.DEVICE: links.DEVICES,
     StateGroup.END: links.TOKENS,
-    StateGroup.OUTSIDE: links.reference("RespondToAuthChallenge"),
+    StateGroup.OTHER: links.reference("RespondToAuthChallenge"),
 }
 _STATE_PAGES: Final = {
     State.CUSTOM_CHALLENGE: links.CUSTOM_CHALLENGES,
@@ -169,7 +169,10 @@ class OmissionReason(DescribedName):
         "Not drawn: the choice of another first factor at EMAIL_OTP, SMS_OTP, WEB_AUTHN.",
     )
     TOKENS = "TOKENS", "Not drawn: refreshing tokens, confirming the device, signing out."
-    RESTART = ("RESTART", "Not drawn: answers sent again without the device key, beside another loop.")
+    DEVICE_DROPPED = (
+        "DEVICE_DROPPED",
+        "Not drawn: answers sent again without the device key, beside another loop.",
+    )
     UNCERTAIN = ("UNCERTAIN", "Not drawn: arrows less certain than another that is drawn.")
     REFUTED = "REFUTED", "Not drawn: arrows that replies of real pools refute."
     OTHER_STATE = "OTHER_STATE", "Only the states directly before and after it are drawn."
@@ -218,8 +221,8 @@ def omission_reason(
 def _less_certain(arrow: Arrow) -> OmissionReason | None:
     """Return why an arrow says no more than others that are drawn, or only what no source confirms."""
     source, response, dest, loop = arrow.transition
-    if loop is t.RESTART and len(loop_kinds(source, t.PROTOCOL[source][response])) > 1:
-        return OmissionReason.RESTART
+    if loop is t.DEVICE_DROPPED and len(loop_kinds(source, t.PROTOCOL[source][response])) > 1:
+        return OmissionReason.DEVICE_DROPPED
     leads_anywhere = t.PROTOCOL[source][response] >= t.ANY_CHALLENGE and loop is None
     if (leads_anywhere or dest in t.CUSTOM) and confidence(arrow.transition) not in _PUBLISHED:
         return OmissionReason.UNCERTAIN if response in REFRESH_RESPONSES else OmissionReason.LAMBDA

@@ -131,7 +131,7 @@ class BaseCognito(Generic[ClientT, FlowT]):
         """
         key = wrapped_keys(key)
         snapshot = unseal(
-            sealed, key, self.clock(), into=self._new_signin(None), session_lifetime=self.session_lifetime
+            sealed, key, self.clock(), signin=self._new_signin(None), session_lifetime=self.session_lifetime
         )
         flow = self._new_flow(snapshot.signin, None, {}, walk=snapshot.walk)
         flow._restore(snapshot)  # noqa: SLF001 - same module; last: a new flow has an id and secrets of its own

@@ -29,7 +29,7 @@ from authfsm.protocol.forms import PasswordProof
 from authfsm.protocol.replies import Refusal, Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import DEVICE_STATES, State
-from authfsm.protocol.table import AUTOMATIC, RESTART
+from authfsm.protocol.table import AUTOMATIC, DEVICE_DROPPED
 from authfsm.protocol.validators import check_typed
 
 if TYPE_CHECKING:
@@ -326,20 +326,20 @@ class FlowSteps(BaseFlow):
         exponent, pair = self._exponent, self._pair
         invalid = ""
         try:
-            claim = yield from _compute(lambda: signin.prove(key_pair(exponent, pair), now, password))
+            response = yield from _compute(lambda: signin.prove(key_pair(exponent, pair), now, password))
         except srp.SrpRefused as error:
             invalid = error.value
         if invalid:
             # Raised outside the handler: the exception's context would keep the frames that contain the password.
             raise errors.MalformedReply(f"{invalid} is not a valid SRP value", state=self.state)
-        return attrs.evolve(claim, client_metadata=self._client_metadata)
+        return attrs.evolve(response, client_metadata=self._client_metadata)
 
     # ---- one step --------------------------------------------------------------------------------------
 
     def _exchange(self, response: Response) -> Steps[Mapping[str, Any]]:
         """Send one response and process its reply; send it once more if Cognito has forgotten the device."""
         reply = yield from self._send(response)
-        if self.refusal is not None and self.history[-1].kind is RESTART:
+        if self.refusal is not None and self.history[-1].kind is DEVICE_DROPPED:
             # amplify-js and amplify-swift delete the device and send the same answer without DEVICE_KEY.
             # The sign-in has dropped the device already.
             reply = yield from self._send(response)

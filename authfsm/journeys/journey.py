@@ -27,7 +27,7 @@ from authfsm.journeys.stage import Stage, drive, is_wrong
 from authfsm.local import EVERY_FLOW
 from authfsm.protocol.errors import CallerError
 from authfsm.protocol.states import State
-from authfsm.protocol.table import ACKNOWLEDGEMENT, RESTART, Role, Transition
+from authfsm.protocol.table import ACKNOWLEDGEMENT, DEVICE_DROPPED, Role, Transition
 from authfsm.settings import PoolSettings
 from authfsm.settings.descriptions import Descriptions
 
@@ -89,7 +89,7 @@ class Journey:
 
     def stale(self, step: int) -> bool:
         """Return whether the pool refuses a step, counted from 0, because it has forgotten the device."""
-        return self.path.moves[step].transition.kind is RESTART
+        return self.path.moves[step].transition.kind is DEVICE_DROPPED
 
     def begin(self, **pool: Any) -> Stage:
         """Create the local pool and its user.
@@ -230,7 +230,7 @@ def _facts(settings: PoolSettings | Mapping[str, Any]) -> PoolFacts:
     required = None if devices is None else bool(devices.get("ChallengeRequiredOnNewDevice"))
     admin_only = pool.get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly", False)
     return PoolFacts(
-        PoolSettings.from_read(read),
+        PoolSettings.from_parsed(read),
         challenge_required_on_new_device=required,
         recovery=read.recovery,
         address_as_username=bool(pool.get("UsernameAttributes")),

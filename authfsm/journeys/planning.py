@@ -15,7 +15,7 @@ from authfsm.checks import Path
 from authfsm.journeys.plan import BetweenSteps, Person, Plan
 from authfsm.protocol import responses as r
 from authfsm.protocol.states import DEVICE_STATES, MFA_METHODS, PASSWORDLESS, RECOVERY_MECHANISMS, State
-from authfsm.protocol.table import NEW_CHALLENGE, RESTART, Role, Transition
+from authfsm.protocol.table import DEVICE_DROPPED, NEW_CHALLENGE, Role, Transition
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import MULTI_FACTOR_PASSKEY, enabled_second_factors
 
@@ -146,7 +146,7 @@ def _has_password(path: Path) -> bool:
     choices = (a for a in path.transitions if a.dest is S.SELECT_CHALLENGE)
     if not any(each.response in by_password for each in choices):
         return True
-    if path.transitions[0].kind is RESTART:
+    if path.transitions[0].kind is DEVICE_DROPPED:
         raise ImpossiblePath(_NO_DEVICES_YET)
     if {r.Password, r.SrpA} & {*path.responses[1:]}:
         raise ImpossiblePath("a user without a password cannot prove one afterwards")
@@ -157,14 +157,14 @@ def _has_password(path: Path) -> bool:
 
 def _device_forgotten_at(path: Path, pool: PoolFacts) -> int | None:
     """Return after how many steps the pool forgets the device; None if it does not."""
-    step = next((n for n, a in enumerate(path.transitions) if a.kind is RESTART), None)
+    step = next((n for n, a in enumerate(path.transitions) if a.kind is DEVICE_DROPPED), None)
     if step is None:
         return None
     if pool.settings.device_configuration is False:
         raise ImpossiblePath("this pool remembers no devices and so forgets none")
     if DEVICE_STATES & {*path.states}:
         raise ImpossiblePath("a sign-in sends the key of only one device")
-    challenge = path.moves[step].to  # a restart stays in the challenge
+    challenge = path.moves[step].to  # DEVICE_DROPPED stays in the challenge
     second_factor = challenge.state in {S.SELECT_MFA_TYPE, *MFA_METHODS}
     if pool.challenge_required_on_new_device and second_factor and challenge.role is not Role.FIRST_FACTOR:
         # As long as it is remembered, Cognito asks for the device instead of the second factor.

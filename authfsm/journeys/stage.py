@@ -18,7 +18,7 @@ from authfsm.journeys import plan as p
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import Refused
 from authfsm.protocol.states import State
-from authfsm.protocol.table import NEW_CHALLENGE, RESTART, RETRY, Transition
+from authfsm.protocol.table import DEVICE_DROPPED, NEW_CHALLENGE, RETRY, Transition
 from authfsm.srp import secret_hash
 
 if TYPE_CHECKING:
@@ -137,8 +137,8 @@ class Stage:
         source, response, dest, kind = transitions[step]
         wrong = is_wrong(self.path.moves[step])
         if step not in self._values:
-            # After a restart without the device key the same input is sent again.
-            leads_to = transitions[min(step + (kind is RESTART), len(transitions) - 1)].dest
+            # After DEVICE_DROPPED the same input is sent again.
+            leads_to = transitions[min(step + (kind is DEVICE_DROPPED), len(transitions) - 1)].dest
             self._values[step] = self._value(transitions[step], leads_to, wrong=wrong)
         next_input = p.NextInput(source, response, self._values[step], wrong, dest)
         self._check_progress(step, next_input)

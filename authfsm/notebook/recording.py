@@ -305,7 +305,7 @@ class SignInRecording(WrapsSecrets):
         return count
 
     @property
-    def why_no_back(self) -> str | None:
+    def why_back_impossible(self) -> str | None:
         """Why `back` is impossible; None where it is possible."""
         if self.pool is None:
             return "a real pool cannot take back what it received: restart instead"
@@ -317,10 +317,10 @@ class SignInRecording(WrapsSecrets):
 
     def back(self) -> None:
         """Go back to the sign-in and the pool before the last step, or raise InvalidOperation."""
-        if (reason := self.why_no_back) is not None:
+        if (reason := self.why_back_impossible) is not None:
             raise InvalidOperation(reason, state=self.flow.state)
         step = self.steps.pop()
-        assert step.pool is not None  # noqa: S101 - `why_no_back` has checked
+        assert step.pool is not None  # noqa: S101 - `why_back_impossible` has checked
         self.pool, self.password, self._pending = step.pool, step.password, None
         self.cognito = self.pool.cognito()
         self.flow = self.cognito.start(walk=False)

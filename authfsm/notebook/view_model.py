@@ -91,9 +91,9 @@ def _buttons(recording: SignInRecording, asked: tuple[Prompt, ...]) -> dict[str,
     has_begun = bool(recording.flow.history or recording.steps)
     input_needed = ended or ("User input is required" + (": answer below" if asked else ""))
     unknown = "" if pending or known_answer(recording) else ended or "Only a person knows this answer"
-    no_back = (recording.why_no_back or "").capitalize()
+    back_impossible = (recording.why_back_impossible or "").capitalize()
     buttons = {  # what each does, and why it cannot
-        "back": ("Take one step back", no_back),
+        "back": ("Take one step back", back_impossible),
         "step": (
             f"Send {pending.trigger}, and show the reply" if pending else "",
             "" if pending else input_needed,
@@ -192,7 +192,7 @@ def next_steps(
                 "name": target.to.name,
                 "conditions": list(dict.fromkeys(each.when for each in target.known if each.when)),
                 "ruled_out": None if settings is None else settings.ruled_out(transition, to_role),
-                "lambda_only": settings is not None and settings.named_only(transition, to_role),
+                "lambda_only": settings is not None and settings.lambda_only(transition, to_role),
             }
 
 

@@ -32,11 +32,11 @@ class LoopKind(DescribedName):
     RETRY = "retry", "Cognito refused the answer; the same challenge accepts another one."
     NEW_CHALLENGE = "new challenge", "Cognito issued a new challenge of the same name; the previous one is no longer valid."
     ACKNOWLEDGEMENT = "acknowledgement", "Cognito accepted the request without a challenge."
-    RESTART = "restart", "Cognito does not know the device key; the same answer is sent once more without it."
+    DEVICE_DROPPED = "device dropped", "Cognito does not know the device key; the same answer is sent once more without it."
     # fmt: on
 
 
-RETRY, NEW_CHALLENGE, ACKNOWLEDGEMENT, RESTART = LoopKind  # in the order of the class
+RETRY, NEW_CHALLENGE, ACKNOWLEDGEMENT, DEVICE_DROPPED = LoopKind  # in the order of the class
 Destination = State | LoopKind
 Destinations = frozenset[Destination]
 S = State
@@ -79,13 +79,13 @@ PROTOCOL: Final[Mapping[State, Mapping[type[Response], Destinations]]] = {
     # A state among its own destinations stands for NEW_CHALLENGE; other transitions that stay are listed by their kind.
     S.START: {
         r.UserSrpAuth:               SRP_PROOF,
-        r.UserPasswordAuth:          AFTER_PASSWORD | {RESTART},
-        r.AdminUserPasswordAuth:     AFTER_PASSWORD | CUSTOM | {RESTART},
-        r.AdminNoSrpAuth:            AFTER_PASSWORD | CUSTOM | {RESTART, S.ADMIN_NO_SRP_AUTH},
-        r.CustomAuth:                TOKENS | ANY_CHALLENGE | {RESTART},
-        r.CustomSrpAuth:             TOKENS | ANY_CHALLENGE | {RESTART},
+        r.UserPasswordAuth:          AFTER_PASSWORD | {DEVICE_DROPPED},
+        r.AdminUserPasswordAuth:     AFTER_PASSWORD | CUSTOM | {DEVICE_DROPPED},
+        r.AdminNoSrpAuth:            AFTER_PASSWORD | CUSTOM | {DEVICE_DROPPED, S.ADMIN_NO_SRP_AUTH},
+        r.CustomAuth:                TOKENS | ANY_CHALLENGE | {DEVICE_DROPPED},
+        r.CustomSrpAuth:             TOKENS | ANY_CHALLENGE | {DEVICE_DROPPED},
         r.UserAuth:                  FIRST_FACTOR | SRP_PROOF | {S.SELECT_CHALLENGE},  # SRP_PROOF: for an unknown user
-        r.UserAuthWithPassword:      AFTER_PASSWORD | {RESTART, S.SELECT_CHALLENGE},
+        r.UserAuthWithPassword:      AFTER_PASSWORD | {DEVICE_DROPPED, S.SELECT_CHALLENGE},
         r.UserAuthWithSrp:           SRP_PROOF | {S.SELECT_CHALLENGE},
         r.StepUp:                    FIRST_FACTOR | SECOND_FACTOR - {S.MFA_SETUP} | SRP_PROOF | {S.SELECT_CHALLENGE},
         r.SignedUp:                  TOKENS | OTHER | {S.SELECT_CHALLENGE},
@@ -94,32 +94,32 @@ PROTOCOL: Final[Mapping[State, Mapping[type[Response], Destinations]]] = {
         r.GetTokensFromRefreshToken: TOKENS,
     },
     # First factors
-    S.SELECT_CHALLENGE:  {each: dests | {RESTART} for each, dests in FIRST_FACTOR_CHOICE.items()},
-    S.PASSWORD:          {r.Password: AFTER_PASSWORD | {RESTART}},
+    S.SELECT_CHALLENGE:  {each: dests | {DEVICE_DROPPED} for each, dests in FIRST_FACTOR_CHOICE.items()},
+    S.PASSWORD:          {r.Password: AFTER_PASSWORD | {DEVICE_DROPPED}},
     S.PASSWORD_SRP:      {r.SrpA: SRP_PROOF},
-    S.PASSWORD_VERIFIER: {r.SrpClaim: AFTER_PASSWORD | CUSTOM | {RESTART}},  # no RETRY: one proof for each SRP_A
+    S.PASSWORD_VERIFIER: {r.SrpClaim: AFTER_PASSWORD | CUSTOM | {DEVICE_DROPPED}},  # no RETRY: one proof for each SRP_A
     S.ADMIN_NO_SRP_AUTH: {r.Password: AFTER_PASSWORD},
-    S.EMAIL_OTP:         {r.Code: AFTER_LAST_FACTOR | CUSTOM | {RETRY, RESTART, S.SMS_MFA}, **FIRST_FACTOR_CHOICE},
-    S.SMS_OTP:           {r.Code: AFTER_LAST_FACTOR | {RETRY, RESTART, S.EMAIL_OTP}, **FIRST_FACTOR_CHOICE},
+    S.EMAIL_OTP:         {r.Code: AFTER_LAST_FACTOR | CUSTOM | {RETRY, DEVICE_DROPPED, S.SMS_MFA}, **FIRST_FACTOR_CHOICE},
+    S.SMS_OTP:           {r.Code: AFTER_LAST_FACTOR | {RETRY, DEVICE_DROPPED, S.EMAIL_OTP}, **FIRST_FACTOR_CHOICE},
     S.WEB_AUTHN:         FIRST_FACTOR_CHOICE,                                # Credential answers this challenge
-    S.CUSTOM_CHALLENGE:  {r.Answer: TOKENS | ANY_CHALLENGE | {RESTART}},
+    S.CUSTOM_CHALLENGE:  {r.Answer: TOKENS | ANY_CHALLENGE | {DEVICE_DROPPED}},
     # Set-up
-    S.NEW_PASSWORD_REQUIRED: {r.NewPassword: SECOND_FACTOR | AFTER_LAST_FACTOR | CUSTOM | {RETRY, RESTART}},
+    S.NEW_PASSWORD_REQUIRED: {r.NewPassword: SECOND_FACTOR | AFTER_LAST_FACTOR | CUSTOM | {RETRY, DEVICE_DROPPED}},
     S.MFA_SETUP: {
         r.AssociateSoftwareToken:    frozenset({ACKNOWLEDGEMENT}),
         r.VerifySoftwareToken:       frozenset({ACKNOWLEDGEMENT, RETRY}),
         r.CompleteMfaSetup:          AFTER_LAST_FACTOR | CUSTOM | {S.SOFTWARE_TOKEN_MFA},
-        r.SetUpEmail:                OTHER | {RETRY, RESTART, S.EMAIL_OTP, S.SELECT_MFA_TYPE},
+        r.SetUpEmail:                OTHER | {RETRY, DEVICE_DROPPED, S.EMAIL_OTP, S.SELECT_MFA_TYPE},
     },
     # Second factors
-    S.SELECT_MFA_TYPE:    {r.Select: SECOND_FACTOR - {S.MFA_SETUP, S.SELECT_MFA_TYPE} | OTHER | {RESTART}},
-    S.SMS_MFA:            {r.Code: AFTER_LAST_FACTOR | CUSTOM | {RETRY, RESTART}},
-    S.SOFTWARE_TOKEN_MFA: {r.Code: AFTER_LAST_FACTOR | CUSTOM | {RETRY, RESTART}},
+    S.SELECT_MFA_TYPE:    {r.Select: SECOND_FACTOR - {S.MFA_SETUP, S.SELECT_MFA_TYPE} | OTHER | {DEVICE_DROPPED}},
+    S.SMS_MFA:            {r.Code: AFTER_LAST_FACTOR | CUSTOM | {RETRY, DEVICE_DROPPED}},
+    S.SOFTWARE_TOKEN_MFA: {r.Code: AFTER_LAST_FACTOR | CUSTOM | {RETRY, DEVICE_DROPPED}},
     # The remembered device
     S.DEVICE_SRP_AUTH:          {r.SrpA: OTHER | {S.DEVICE_PASSWORD_VERIFIER}},
     S.DEVICE_PASSWORD_VERIFIER: {r.SrpClaim: TOKENS | OTHER | CUSTOM | SECOND_FACTOR - {S.MFA_SETUP}},
     # A challenge of another name
-    S.OTHER_CHALLENGE: {r.RawAnswer: TOKENS | ANY_CHALLENGE | {RETRY, RESTART}},
+    S.OTHER_CHALLENGE: {r.RawAnswer: TOKENS | ANY_CHALLENGE | {RETRY, DEVICE_DROPPED}},
     # With tokens
     S.AUTHENTICATED: {
         r.ConfirmDevice:             frozenset({ACKNOWLEDGEMENT}),
@@ -237,14 +237,14 @@ In every state, a driver also sends an answer once more without the device key i
 
 def is_automatic(transition: Transition) -> bool:
     """Return whether a driver makes a transition without new input."""
-    return transition.kind is RESTART or AUTOMATIC.get(transition.source) is transition.response
+    return transition.kind is DEVICE_DROPPED or AUTOMATIC.get(transition.source) is transition.response
 
 
 # ---- from a reply to its transition ----------------------------------------------------------------------
 
 LOOP_KIND_OF_ACTION: Final[Mapping[RecoveryAction, LoopKind]] = {
     RecoveryAction.TRY_AGAIN: RETRY,
-    RecoveryAction.DROP_DEVICE: RESTART,
+    RecoveryAction.DROP_DEVICE: DEVICE_DROPPED,
 }
 """The kind of the transition that a refusal makes; if the row does not have that kind, the refusal leads to FAILED."""
 

@@ -173,7 +173,7 @@ class PoolSettings(SignInSettings, DisplayMixin):
         """
         return self._reason(transition, role, include_lambda_named=True)
 
-    def named_only(self, transition: Transition, role: Role | None = None) -> bool:
+    def lambda_only(self, transition: Transition, role: Role | None = None) -> bool:
         """Return whether a transition is possible only because a Lambda function may name any challenge.
 
         Args:
@@ -249,12 +249,12 @@ class Difference:
     """The difference between two settings.
 
     Args:
-        gained: the transitions that only the second settings allow, with the reason in the first.
-        lost: the transitions that only the first settings allow, with the reason in the second.
+        added: the transitions that only the second settings allow, with the reason in the first.
+        removed: the transitions that only the first settings allow, with the reason in the second.
     """
 
-    gained: tuple[ChangedTransition, ...]
-    lost: tuple[ChangedTransition, ...]
+    added: tuple[ChangedTransition, ...]
+    removed: tuple[ChangedTransition, ...]
 
 
 def difference(before: SignInSettings, after: SignInSettings) -> Difference:

@@ -238,7 +238,7 @@ def rules_of(
         return ()
     rules = RESPONSE_RULES.get(response, ())
     chooses = source in _FIRST_FACTOR_CHOICE_STATES and dest is not State.SELECT_CHALLENGE
-    if chooses and kind is not t.RESTART:
+    if chooses and kind is not t.DEVICE_DROPPED:
         rules += FIRST_FACTOR_RULES.get(response, ())
     if response is r.SignedUp and dest is State.AUTHENTICATED:
         rules += (_MFA_NOT_REQUIRED, post_signup_tokens_allowed)

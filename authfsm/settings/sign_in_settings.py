@@ -111,10 +111,10 @@ class SignInSettings(CompletesDocstring):
         Raises:
             BadField: a member has another type, or a value that AWS does not have.
         """
-        return cls.from_read(Descriptions.read(user_pool, user_pool_client, mfa_config))
+        return cls.from_parsed(Descriptions.read(user_pool, user_pool_client, mfa_config))
 
     @classmethod
-    def from_read(cls: type[Settings], read: Descriptions) -> Settings:  # noqa: PYI019 -- the same
+    def from_parsed(cls: type[Settings], read: Descriptions) -> Settings:  # noqa: PYI019 -- the same
         """Return the settings in these descriptions; raise BadField for a value that AWS does not have."""
         pool, client, mfa = read.user_pool, read.user_pool_client, read.mfa_config
         settings: dict[str, Any] = {

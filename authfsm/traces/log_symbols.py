@@ -38,7 +38,7 @@ EMAIL_SECOND_FACTOR: Final = Node(State.EMAIL_OTP, t.Role.SECOND_FACTOR).name
 FINISHED: Final = frozenset(state.value for state in (*END_STATES, State.START))
 """The nodes at which a sign-in is not left unfinished."""
 
-REFUSAL_LOOPS: Final = frozenset({t.RETRY, t.RESTART})
+REFUSAL_LOOPS: Final = frozenset({t.RETRY, t.DEVICE_DROPPED})
 """The kinds of self-loop that are refusals: the log shows an error instead of a node."""
 
 _EMAIL_NODES: Final[Mapping[t.Role | None, tuple[str, ...]]] = {

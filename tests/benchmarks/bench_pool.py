@@ -232,7 +232,7 @@ def srp_sign_in() -> Iterator[Row]:
         challenge = pool.answer("InitiateAuth", opening)["ChallengeParameters"]
         between = time.perf_counter()
         timestamp = srp.timestamp(pool.clock())
-        claim = srp.claim(
+        claim = srp.claim_signature(
             mine, realm=srp.pool_name(pool.pool_id), name="ada", password=PASSWORD,
             salt=srp.from_hex(challenge["SALT"], "SALT"), B=srp.from_hex(challenge["SRP_B"], "B"),
             secret_block=challenge["SECRET_BLOCK"], timestamp=timestamp,

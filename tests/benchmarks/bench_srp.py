@@ -45,7 +45,7 @@ def ours() -> None:
     """Entropy, A, SRP_A; SALT and SRP_B parsed, x, S, the key, the signature."""
     pair = srp.ephemeral(secrets.token_bytes(32))
     _ = pair.SRP_A
-    srp.claim(
+    srp.claim_signature(
         pair,
         realm=srp.pool_name(POOL),
         name=USER,

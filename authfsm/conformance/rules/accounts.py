@@ -12,7 +12,7 @@ from attrs import evolve
 from authfsm.base.secret import Secret
 from authfsm.conformance import pool_providers, pools
 from authfsm.conformance.pool_client import PoolClient, PoolUser
-from authfsm.conformance.rule import CRITICAL, MAJOR, RuleCollector, RuleSource, Trial
+from authfsm.conformance.rule import CRITICAL, MAJOR, RuleCollector, RuleContext, RuleSource
 from authfsm.conformance.rules.tokens import claims_of
 from authfsm.conformance.verdicts import ApiReply, fail_if
 
@@ -28,29 +28,31 @@ _NOT_FOUND: Final = "ResourceNotFoundException"
 _ROLE: Final = "arn:aws:iam::123456789012:role/{}"
 
 
-def _deleted_pool(trial: Trial) -> ApiReply:
-    pool = trial.own_pool()
+def _deleted_pool(context: RuleContext) -> ApiReply:
+    pool = context.own_pool()
     pool.call_with_pool_id("DeleteUserPool").expect_success()
     return pool.call_with_pool_id("DescribeUserPool")
 
 
-def _protected_pool(trial: Trial) -> ApiReply:
-    pool = trial.own_pool(DeletionProtection="ACTIVE")
+def _protected_pool(context: RuleContext) -> ApiReply:
+    pool = context.own_pool(DeletionProtection="ACTIVE")
     reply = pool.call_with_pool_id("DeleteUserPool")
     with pool.api.setup():
         pool.call_with_pool_id("UpdateUserPool", DeletionProtection="INACTIVE")
     return reply
 
 
-def _new_client(trial: Trial, needs: pools.ClientRequirements) -> tuple[PoolUser, Callable[..., ApiReply]]:
+def _new_client(
+    context: RuleContext, needs: pools.ClientRequirements
+) -> tuple[PoolUser, Callable[..., ApiReply]]:
     """Return a user at an app client that is created for a rule, and a function that calls an operation on it."""
-    user = trial.user_with_working_password()
+    user = context.user_with_working_password()
     client = PoolClient(user.client.pool, pool_providers.create_client(user.client.pool, needs))
     return user.through(client), partial(client.call_with_pool_id, ClientId=client.app_client.client_id)
 
 
-def _deleted_client(trial: Trial) -> ApiReply:
-    user, call = _new_client(trial, pools.OTHER_CLIENT)
+def _deleted_client(context: RuleContext) -> ApiReply:
+    user, call = _new_client(context, pools.OTHER_CLIENT)
     call("DeleteUserPoolClient").expect_success()
     return user.sign_in()
 
@@ -67,9 +69,9 @@ pool_rule.refused("client.deleted", _reference("DeleteUserPoolClient"), CRITICAL
 
 
 @contextmanager
-def _secrets(trial: Trial) -> Iterator[tuple[PoolUser, Callable[..., ApiReply]]]:
+def _secrets(context: RuleContext) -> Iterator[tuple[PoolUser, Callable[..., ApiReply]]]:
     """Do the same with an app client that has a secret, and delete it in the end."""
-    user, call = _new_client(trial, pools.CONFIDENTIAL_CLIENT)
+    user, call = _new_client(context, pools.CONFIDENTIAL_CLIENT)
     try:
         yield user, call
     finally:
@@ -89,14 +91,14 @@ def _delete_secret(call: Callable[..., ApiReply]) -> ApiReply:
     return call("DeleteUserPoolClientSecret", ClientSecretId=first["ClientSecretId"])
 
 
-def _third_secret(trial: Trial) -> ApiReply:
-    with _secrets(trial) as (user, call):
+def _third_secret(context: RuleContext) -> ApiReply:
+    with _secrets(context) as (user, call):
         _add_secret(user, call)
         return call("AddUserPoolClientSecret")
 
 
-def _last_secret(trial: Trial) -> ApiReply:
-    with _secrets(trial) as (_, call):
+def _last_secret(context: RuleContext) -> ApiReply:
+    with _secrets(context) as (_, call):
         return _delete_secret(call)
 
 
@@ -107,17 +109,17 @@ secret_rule.refused("secret.last", _reference("DeleteUserPoolClientSecret"), MAJ
 
 
 @secret_rule("secret.added", _reference("AddUserPoolClientSecret"))
-def _added_secret(trial: Trial) -> None:
+def _added_secret(context: RuleContext) -> None:
     """After AddUserPoolClientSecret, Cognito accepts SECRET_HASH of the first secret and of the added one."""
-    with _secrets(trial) as (user, call):
+    with _secrets(context) as (user, call):
         for each in (_add_secret(user, call), user):
             each.sign_in().expect_tokens()
 
 
 @secret_rule("secret.deleted", _reference("DeleteUserPoolClientSecret"), CRITICAL)
-def _deleted_secret(trial: Trial) -> None:
+def _deleted_secret(context: RuleContext) -> None:
     """Cognito refuses SECRET_HASH of a deleted secret, and accepts that of the remaining one."""
-    with _secrets(trial) as (user, call):
+    with _secrets(context) as (user, call):
         added = _add_secret(user, call)
         _delete_secret(call).expect_success()
         accepted = sum(bool(each.sign_in().tokens) for each in (added, user))
@@ -136,8 +138,8 @@ def _group(client: PoolClient, name: str, **members: Any) -> Iterator[Callable[.
             call("DeleteGroup")
 
 
-def _same_group_twice(trial: Trial) -> ApiReply:
-    with _group(trial.client(), "conform-twice") as call:
+def _same_group_twice(context: RuleContext) -> ApiReply:
+    with _group(context.client(), "conform-twice") as call:
         return call("CreateGroup")
 
 
@@ -147,9 +149,9 @@ def _claims_of_member(user: PoolUser) -> list[dict[str, Any]]:
 
 
 @group_rule("group.unknown", _NO_GROUP)
-def _unknown_group(trial: Trial) -> None:
+def _unknown_group(context: RuleContext) -> None:
     """Cognito refuses to add a user to an unknown group with ResourceNotFoundException "Group not found."."""
-    user = trial.user_with_working_password()
+    user = context.user_with_working_password()
     names = {"Username": user.username, "GroupName": "nobodys"}
     reply = user.client.call_with_pool_id("AdminAddUserToGroup", **names)
     reply.expect_error("an unknown group", _NOT_FOUND)
@@ -162,9 +164,9 @@ group_rule.refused("group.exists", _reference("CreateGroup"), MAJOR, "a second g
 
 
 @group_rule("group.claim", _GROUPS_PAGE)
-def _groups_in_tokens(trial: Trial) -> None:
+def _groups_in_tokens(context: RuleContext) -> None:
     """A member's tokens have the group in cognito:groups, until the user is removed from it."""
-    user = trial.user_with_working_password()
+    user = context.user_with_working_password()
     member = {"Username": user.username}
     with _group(user.client, "conform-claim") as call:
         call("AdminAddUserToGroup", **member).expect_success()
@@ -176,9 +178,9 @@ def _groups_in_tokens(trial: Trial) -> None:
 
 
 @group_rule("group.preferred-role", _GROUPS_PAGE)
-def _role_of_lowest_precedence(trial: Trial) -> None:
+def _role_of_lowest_precedence(context: RuleContext) -> None:
     """The claim cognito:preferred_role is the role of the user's group with the lowest Precedence."""
-    user = trial.user_with_working_password()
+    user = context.user_with_working_password()
     with (
         _group(user.client, "conform-9", Precedence=9, RoleArn=_ROLE.format("nine")) as last,
         _group(user.client, "conform-1", Precedence=1, RoleArn=_ROLE.format("one")) as first,
@@ -192,9 +194,9 @@ def _role_of_lowest_precedence(trial: Trial) -> None:
 
 
 @group_rule("group.members", _reference("ListUsersInGroup"))
-def _members(trial: Trial) -> None:
+def _members(context: RuleContext) -> None:
     """ListUsersInGroup lists the members of a group."""
-    user = trial.user_with_working_password()
+    user = context.user_with_working_password()
     with _group(user.client, "conform-members") as call:
         call("AdminAddUserToGroup", Username=user.username).expect_success()
         listed = call("ListUsersInGroup").expect_success().body.get("Users", [])
@@ -211,8 +213,8 @@ def _user_call(user: PoolUser, operation: str, **members: Any) -> ApiReply:
     return user.client.api.call(operation, AccessToken=user.access_token(), **members)
 
 
-def _sign_in_after_deletion(trial: Trial) -> ApiReply:
-    user = trial.user_with_working_password()
+def _sign_in_after_deletion(context: RuleContext) -> ApiReply:
+    user = context.user_with_working_password()
     _user_call(user, "DeleteUser").expect_success()
     return user.sign_in()
 
@@ -238,27 +240,27 @@ account_rule.refused(
 
 
 @account_rule("account.changed-address", _reference("UpdateUserAttributes"))
-def _changed_address(trial: Trial) -> None:
+def _changed_address(context: RuleContext) -> None:
     """After UpdateUserAttributes, the new phone number is not verified."""
-    user = trial.user_with_working_password()
+    user = context.user_with_working_password()
     changed = [{"Name": "phone_number", "Value": "+15555550199"}]
     _user_call(user, "UpdateUserAttributes", UserAttributes=changed).expect_success()
     fail_if(_attributes(user).get("phone_number_verified") == "true", "the new phone number is verified")
 
 
 @account_rule("account.deleted-attributes", _reference("DeleteUserAttributes"))
-def _deleted_attributes(trial: Trial) -> None:
+def _deleted_attributes(context: RuleContext) -> None:
     """DeleteUserAttributes deletes attributes of the user who is signed in."""
-    user = trial.user_with_working_password()
+    user = context.user_with_working_password()
     _user_call(user, "DeleteUserAttributes", UserAttributeNames=["phone_number"]).expect_success()
     fail_if("phone_number" in _attributes(user), "the attribute is still there")
 
 
 @account_rule("account.filter", _reference("ListUsers"))
-def _filtered_users(trial: Trial) -> None:
+def _filtered_users(context: RuleContext) -> None:
     """ListUsers with a Filter by email returns the user with this address, and nobody else."""
-    user, _ = trial.user(), trial.user(label="eve")
-    wanted = f'email = "{trial.username("ada")}"'
+    user, _ = context.user(), context.user(label="eve")
+    wanted = f'email = "{context.username("ada")}"'
     reply = user.client.call_with_pool_id("ListUsers", Filter=wanted).expect_success()
     found = [each.get("Username") for each in reply.body.get("Users", [])]
     fail_if(found != [user.username], f"ListUsers returned {len(found)} users, or another one")

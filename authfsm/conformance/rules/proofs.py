@@ -20,8 +20,8 @@ from authfsm.conformance.rule import (
     MINOR,
     RESPOND,
     RuleCollector,
+    RuleContext,
     RuleSource,
-    Trial,
 )
 from authfsm.conformance.rules.sign_in import SignInRunner
 from authfsm.conformance.verdicts import ApiReply, NotSupported, RuleFailed, fail_if
@@ -43,18 +43,18 @@ _NO_PROOF: Final = base64.b64encode(bytes(32)).decode()
 _KEY_BITS: Final = 128  # RFC 4226, section 4, R6
 
 
-def give_wrong_password(trial: Trial) -> ApiReply:
+def give_wrong_password(context: RuleContext) -> ApiReply:
     """Sign in with a wrong password, after the right one was accepted."""
-    return trial.user_with_working_password().sign_in(pools.WRONG_PASSWORD)
+    return context.user_with_working_password().sign_in(pools.WRONG_PASSWORD)
 
 
-def give_wrong_password_as_admin(trial: Trial) -> ApiReply:
+def give_wrong_password_as_admin(context: RuleContext) -> ApiReply:
     """Do the same in ADMIN_USER_PASSWORD_AUTH."""
-    return trial.admin_user().sign_in_as_admin(pools.WRONG_PASSWORD)
+    return context.admin_user().sign_in_as_admin(pools.WRONG_PASSWORD)
 
 
-def _prove_twice(trial: Trial) -> ApiReply:
-    challenge = trial.user().begin_srp()
+def _prove_twice(context: RuleContext) -> ApiReply:
+    challenge = context.user().begin_srp()
     challenge.prove(pools.WRONG_PASSWORD).expect_error("a proof of a wrong password")
     return challenge.prove()
 
@@ -77,9 +77,9 @@ rule.refused("srp.refuses-A-N", RuleSource.rfc(5054, "2.5.4"), CRITICAL, "SRP_A 
 
 
 @rule("srp.fresh-challenge", RuleSource.rfc(5054, "2.5.3"))
-def _fresh_challenge(trial: Trial) -> None:
+def _fresh_challenge(context: RuleContext) -> None:
     """Each PASSWORD_VERIFIER has a new SRP_B and SECRET_BLOCK, and the same SALT."""
-    user = trial.user()
+    user = context.user()
     first, second = (user.begin_srp().reply.parameters for _ in range(2))
     for name in ("SRP_B", "SECRET_BLOCK"):
         fail_if(first.get(name) == second.get(name), f"two sign-ins have the same {name}")
@@ -105,9 +105,9 @@ rule.refused("password.wrong-by-administrator", ADMIN_INITIATE, CRITICAL, "a wro
 
 
 @rule("password.wrong-temporary", _CREATING_USERS, CRITICAL)
-def _wrong_temporary_password(trial: Trial) -> None:
+def _wrong_temporary_password(context: RuleContext) -> None:
     """Cognito refuses a wrong temporary password, and does not issue NEW_PASSWORD_REQUIRED."""
-    user = trial.user(user=pools.TEMPORARY_USER)
+    user = context.user(user=pools.TEMPORARY_USER)
     user.sign_in(pools.WRONG_PASSWORD).expect_error("a wrong temporary password")
     user.challenge("NEW_PASSWORD_REQUIRED")
 
@@ -119,9 +119,9 @@ rule.refused("password.policy", RESPOND, MAJOR, 'the new password "weak"',
 
 
 @rule("password.replaced", _CREATING_USERS, CRITICAL)
-def _replaced_password(trial: Trial) -> None:
+def _replaced_password(context: RuleContext) -> None:
     """After NEW_PASSWORD_REQUIRED, Cognito accepts the new password and refuses the temporary one."""
-    challenge = trial.new_password_challenge()
+    challenge = context.new_password_challenge()
     challenge.answer(NEW_PASSWORD=pools.NEW_PASSWORD).expect_success()
     challenge.user.sign_in().expect_error("the temporary password, after it was replaced,")
     challenge.user.sign_in(pools.NEW_PASSWORD).expect_tokens()
@@ -134,22 +134,22 @@ _LOCK_OUT_PAGE: Final = RuleSource(
 
 
 @rule("password.lock-out", _LOCK_OUT_PAGE)
-def _lockout(trial: Trial) -> None:
+def _lockout(context: RuleContext) -> None:
     """After five wrong passwords, Cognito refuses the right one too, for one second at first."""
-    user = trial.user_with_working_password()
+    user = context.user_with_working_password()
     for _ in range(6):
         user.sign_in(pools.WRONG_PASSWORD).expect_error("a wrong password")
     user.sign_in().expect_error("the right password, right after six wrong ones,")
 
 
-def answer_wrong_totp(trial: Trial) -> ApiReply:
+def answer_wrong_totp(context: RuleContext) -> ApiReply:
     """Answer SOFTWARE_TOKEN_MFA with a wrong code."""
-    challenge = trial.totp_challenge()
+    challenge = context.totp_challenge()
     return challenge.answer(SOFTWARE_TOKEN_MFA_CODE=challenge.user.app.wrong_code())
 
 
-def _use_code_twice(trial: Trial) -> ApiReply:
-    challenge = trial.totp_challenge()
+def _use_code_twice(context: RuleContext) -> ApiReply:
+    challenge = context.totp_challenge()
     code = challenge.user.app.code()
     challenge.answer(SOFTWARE_TOKEN_MFA_CODE=code).expect_tokens()
     return challenge.user.challenge("SOFTWARE_TOKEN_MFA").answer(SOFTWARE_TOKEN_MFA_CODE=code)
@@ -175,29 +175,29 @@ def _associate(user: PoolUser) -> tuple[str, str]:
     return token, str(reply.body.get("SecretCode"))
 
 
-def _secret_codes(trial: Trial) -> list[str]:
-    users = (trial.user(pools.SMS_OR_TOTP_POOL, label=label) for label in ("ada", "eve"))
+def _secret_codes(context: RuleContext) -> list[str]:
+    users = (context.user(pools.SMS_OR_TOTP_POOL, label=label) for label in ("ada", "eve"))
     return [_associate(user)[1] for user in users]
 
 
 @code_rule("totp.secret-of-their-own", RuleSource.rfc(4226, "4"), CRITICAL)
-def _own_secret(trial: Trial) -> None:
+def _own_secret(context: RuleContext) -> None:
     """AssociateSoftwareToken returns a different SecretCode for each user."""
-    first, second = _secret_codes(trial)
+    first, second = _secret_codes(context)
     fail_if(first == second, "two users received the same SecretCode")
 
 
 @code_rule("totp.secret-128-bits", RuleSource.rfc(4226, "4"), MINOR)
-def _secret_length(trial: Trial) -> None:
+def _secret_length(context: RuleContext) -> None:
     """SecretCode has at least 128 bits."""
-    bits = min(len(AuthenticatorApp(Secret(code)).key()) * 8 for code in _secret_codes(trial))
+    bits = min(len(AuthenticatorApp(Secret(code)).key()) * 8 for code in _secret_codes(context))
     fail_if(bits < _KEY_BITS, f"SecretCode has {bits} bits")
 
 
 @code_rule("totp.verified-by-a-right-code", RuleSource.reference("VerifySoftwareToken"), CRITICAL)
-def _wrong_code_of_new_app(trial: Trial) -> None:
+def _wrong_code_of_new_app(context: RuleContext) -> None:
     """VerifySoftwareToken refuses a wrong code."""
-    user = trial.user(pools.SMS_OR_TOTP_POOL)
+    user = context.user(pools.SMS_OR_TOTP_POOL)
     token, secret_code = _associate(user)
     code = AuthenticatorApp(Secret(secret_code)).wrong_code()
     reply = user.client.api.call("VerifySoftwareToken", AccessToken=token, UserCode=code)
@@ -205,9 +205,9 @@ def _wrong_code_of_new_app(trial: Trial) -> None:
         reply.expect_error("a wrong code")
 
 
-def _mfa_setup(trial: Trial) -> IssuedChallenge:
+def _mfa_setup(context: RuleContext) -> IssuedChallenge:
     """Sign in a user who must set up a second factor, which leads to MFA_SETUP."""
-    challenge = trial.new_password_challenge(pools.TOTP_REQUIRED_POOL)
+    challenge = context.new_password_challenge(pools.TOTP_REQUIRED_POOL)
     reply = challenge.answer(NEW_PASSWORD=pools.NEW_PASSWORD)
     if reply.challenge != "MFA_SETUP":  # a rule of its own reports that
         raise NotSupported(f"MFA_SETUP did not come: {reply.summary}")
@@ -222,9 +222,9 @@ code_rule.refused(
 
 
 @code_rule("mfa-setup.is-json", RESPOND)
-def _setup_parameters(trial: Trial) -> None:
+def _setup_parameters(context: RuleContext) -> None:
     """MFAS_CAN_SETUP is a JSON array in a string, because all ChallengeParameters are strings."""
-    methods = _mfa_setup(trial).reply.parameters.get("MFAS_CAN_SETUP")
+    methods = _mfa_setup(context).reply.parameters.get("MFAS_CAN_SETUP")
     if not isinstance(methods, str):
         raise RuleFailed("MFAS_CAN_SETUP is not a string")
     fail_if(not isinstance(parse_json(methods), list), "MFAS_CAN_SETUP is not a JSON array")
@@ -236,12 +236,12 @@ def _wrong_code(user: PoolUser) -> str:
     return other if user.client.pool.inbox and user.code().reveal() == code else code
 
 
-def _sms_challenge(trial: Trial) -> IssuedChallenge:
-    return trial.user(pools.SMS_OR_TOTP_POOL, pools.SMS_USER).challenge("SMS_MFA")
+def _sms_challenge(context: RuleContext) -> IssuedChallenge:
+    return context.user(pools.SMS_OR_TOTP_POOL, pools.SMS_USER).challenge("SMS_MFA")
 
 
-def _answer_wrong_sms_code(trial: Trial) -> ApiReply:
-    challenge = _sms_challenge(trial)
+def _answer_wrong_sms_code(context: RuleContext) -> ApiReply:
+    challenge = _sms_challenge(context)
     return challenge.answer(SMS_MFA_CODE=_wrong_code(challenge.user))
 
 
@@ -255,9 +255,9 @@ code_rule.refused("sms.wrong", RESPOND, CRITICAL, "a wrong code",
 
 
 @code_rule("sms.says-where", _AMPLIFY_SIGN_IN, MINOR)
-def _delivery(trial: Trial) -> None:
+def _delivery(context: RuleContext) -> None:
     """SMS_MFA names the delivery medium, and the destination in masked form."""
-    parameters = _sms_challenge(trial).reply.parameters
+    parameters = _sms_challenge(context).reply.parameters
     is_sms = parameters.get("CODE_DELIVERY_DELIVERY_MEDIUM") == "SMS"
     fail_if(not is_sms, "CODE_DELIVERY_DELIVERY_MEDIUM is not SMS")
     destination = parameters.get("CODE_DELIVERY_DESTINATION")
@@ -271,23 +271,23 @@ def _confirm(user: PoolUser, operation: str, code: str, **more: str) -> ApiReply
 
 
 @code_rule("sign-up.wrong-code", _CONFIRM_SIGN_UP, CRITICAL)
-def _wrong_sign_up_code(trial: Trial) -> None:
+def _wrong_sign_up_code(context: RuleContext) -> None:
     """ConfirmSignUp refuses a wrong code."""
-    user = trial.signed_up_user()
+    user = context.signed_up_user()
     _confirm(user, "ConfirmSignUp", _wrong_code(user)).expect_error("a wrong code")
 
 
 @code_rule("sign-up.right-code", _CONFIRM_SIGN_UP)
-def _right_sign_up_code(trial: Trial) -> None:
+def _right_sign_up_code(context: RuleContext) -> None:
     """ConfirmSignUp with the code that was sent confirms the user, who can sign in then."""
-    user = trial.signed_up_user()
+    user = context.signed_up_user()
     user.sign_in().expect_error("an unconfirmed user", "UserNotConfirmedException")
     _confirm(user, "ConfirmSignUp", user.code().reveal()).expect_success()
     user.sign_in().expect_tokens()
 
 
-def _forgot_password(trial: Trial) -> PoolUser:
-    user = trial.user()
+def _forgot_password(context: RuleContext) -> PoolUser:
+    user = context.user()
     user.client.call_with_client_id("ForgotPassword", Username=user.username).expect_success()
     return user
 
@@ -297,16 +297,16 @@ def _reset_password(user: PoolUser, code: str) -> ApiReply:
 
 
 @code_rule("forgot-password.wrong-code", _CONFIRM_FORGOT, CRITICAL)
-def _wrong_reset_code(trial: Trial) -> None:
+def _wrong_reset_code(context: RuleContext) -> None:
     """ConfirmForgotPassword refuses a wrong code."""
-    user = _forgot_password(trial)
+    user = _forgot_password(context)
     _reset_password(user, _wrong_code(user)).expect_error("a wrong code")
 
 
 @code_rule("forgot-password.right-code", _CONFIRM_FORGOT)
-def _right_reset_code(trial: Trial) -> None:
+def _right_reset_code(context: RuleContext) -> None:
     """ConfirmForgotPassword with the code that was sent sets the new password."""
-    user = _forgot_password(trial)
+    user = _forgot_password(context)
     _reset_password(user, user.code().reveal()).expect_success()
     user.sign_in().expect_error("the old password")
     user.sign_in(pools.NEW_PASSWORD).expect_tokens()
@@ -321,9 +321,9 @@ def _srp_tokens(user: PoolUser) -> tuple[ApiReply, dict[str, Any]]:
     return reply, metadata
 
 
-def _user_with_device(trial: Trial) -> tuple[PoolUser, ApiReply, str]:
+def _user_with_device(context: RuleContext) -> tuple[PoolUser, ApiReply, str]:
     """Sign in a user, confirm the new device, and return the user, the tokens and the device's key."""
-    user = trial.user(pools.DEVICE_POOL)
+    user = context.user(pools.DEVICE_POOL)
     reply, metadata = _srp_tokens(user)
     group, key = metadata["DeviceGroupKey"], metadata["DeviceKey"]
     config = srp.device_verifier(group, key, pools.PASSWORD, secrets.token_bytes(16))
@@ -335,16 +335,16 @@ def _user_with_device(trial: Trial) -> tuple[PoolUser, ApiReply, str]:
 
 
 @device_rule("device.metadata", DEVICES_PAGE)
-def _new_device(trial: Trial) -> None:
+def _new_device(context: RuleContext) -> None:
     """In a pool that remembers devices, a sign-in without DEVICE_KEY returns NewDeviceMetadata."""
-    _, metadata = _srp_tokens(trial.user(pools.DEVICE_POOL))
+    _, metadata = _srp_tokens(context.user(pools.DEVICE_POOL))
     fail_if(not metadata.get("DeviceGroupKey"), "NewDeviceMetadata has no DeviceGroupKey")
 
 
 @device_rule("device.verifies-proof", RESPOND, CRITICAL)
-def _no_device_proof(trial: Trial) -> None:
+def _no_device_proof(context: RuleContext) -> None:
     """Cognito refuses an answer to DEVICE_PASSWORD_VERIFIER whose signature is not a proof of the device password."""
-    user, _, key = _user_with_device(trial)
+    user, _, key = _user_with_device(context)
     reply = user.begin_srp().prove(DEVICE_KEY=key).expect_success()
     reply.expect_challenge("DEVICE_SRP_AUTH")
     public_key = srp.ephemeral(secrets.token_bytes(32)).SRP_A
@@ -359,9 +359,9 @@ def _no_device_proof(trial: Trial) -> None:
 
 
 @device_rule("device.refresh-needs-key", RuleSource.issue("aws-amplify/amplify-js", 2962))
-def _refresh_without_device_key(trial: Trial) -> None:
+def _refresh_without_device_key(context: RuleContext) -> None:
     """If a sign-in was on a remembered device, Cognito refuses its refresh token unless DEVICE_KEY is sent with it."""
-    user, reply, key = _user_with_device(trial)
+    user, reply, key = _user_with_device(context)
     token = {"REFRESH_TOKEN": str(reply.tokens.get("RefreshToken"))}
     initiate = user.client.initiate
     initiate("REFRESH_TOKEN_AUTH", **token, DEVICE_KEY=key).expect_success()
@@ -376,9 +376,9 @@ _AMPLIFY_DEVICES: Final = RuleSource(
 
 
 @device_rule("device.stale-key", _AMPLIFY_DEVICES, MINOR)
-def _unknown_device_key(trial: Trial) -> None:
+def _unknown_device_key(context: RuleContext) -> None:
     """Cognito replies with ResourceNotFoundException for an unknown DEVICE_KEY."""
-    user = trial.user(pools.DEVICE_POOL)
+    user = context.user(pools.DEVICE_POOL)
     _srp_tokens(user)
     reply = user.begin_srp().prove(DEVICE_KEY="us-east-1_00000000-0000-4000-8000-000000000000")
     reply.expect_error("an unknown DEVICE_KEY", "ResourceNotFoundException")

@@ -18,8 +18,8 @@ from authfsm.conformance.rule import (
     MINOR,
     RESPOND,
     RuleCollector,
+    RuleContext,
     RuleSource,
-    Trial,
 )
 from authfsm.conformance.rules import proofs
 from authfsm.conformance.verdicts import ApiReply, NotSupported, RuleFailed, Skipped, fail_if
@@ -51,31 +51,31 @@ def _set_password(user: PoolUser, session: str | None) -> ApiReply:
     return user.respond("NEW_PASSWORD_REQUIRED", session, NEW_PASSWORD=pools.NEW_PASSWORD)
 
 
-def _use_session_twice(trial: Trial) -> ApiReply:
-    challenge = trial.new_password_challenge()
+def _use_session_twice(context: RuleContext) -> ApiReply:
+    challenge = context.new_password_challenge()
     challenge.answer(NEW_PASSWORD=pools.NEW_PASSWORD).expect_tokens()
     return challenge.answer(NEW_PASSWORD="Third-Horse-3")  # noqa: S106 - of a user for this rule
 
 
-def _answer_as_other_user(trial: Trial) -> ApiReply:
-    challenge = trial.new_password_challenge()
-    eve = trial.user(user=pools.TEMPORARY_USER, label="eve")
+def _answer_as_other_user(context: RuleContext) -> ApiReply:
+    challenge = context.new_password_challenge()
+    eve = context.user(user=pools.TEMPORARY_USER, label="eve")
     return challenge.answer(eve, NEW_PASSWORD=pools.NEW_PASSWORD)
 
 
-def _answer_at_other_client(trial: Trial) -> ApiReply:
-    challenge = trial.new_password_challenge()
-    user = challenge.user.through(trial.client(client=pools.OTHER_CLIENT))
+def _answer_at_other_client(context: RuleContext) -> ApiReply:
+    challenge = context.new_password_challenge()
+    user = challenge.user.through(context.client(client=pools.OTHER_CLIENT))
     return challenge.answer(user, NEW_PASSWORD=pools.NEW_PASSWORD)
 
 
-def _answer_other_challenge(trial: Trial) -> ApiReply:
-    challenge = trial.new_password_challenge()
+def _answer_other_challenge(context: RuleContext) -> ApiReply:
+    challenge = context.new_password_challenge()
     return challenge.user.respond("MFA_SETUP", challenge.reply.session)
 
 
-def _send_secret_block(trial: Trial) -> ApiReply:
-    challenge = trial.user().begin_srp()
+def _send_secret_block(context: RuleContext) -> ApiReply:
+    challenge = context.user().begin_srp()
     block = challenge.reply.parameters.get("SECRET_BLOCK")
     if not isinstance(block, str):
         raise RuleFailed("PASSWORD_VERIFIER came without SECRET_BLOCK")
@@ -106,9 +106,9 @@ session_rule.refused("session.secret-block", RESPOND, CRITICAL, "SECRET_BLOCK in
 
 
 @session_rule("session.rotates", RESPOND, MINOR)
-def _new_session(trial: Trial) -> None:
+def _new_session(context: RuleContext) -> None:
     """Each reply has a new Session."""
-    first = trial.new_password_challenge(pools.TOTP_REQUIRED_POOL)
+    first = context.new_password_challenge(pools.TOTP_REQUIRED_POOL)
     second = first.answer(NEW_PASSWORD=pools.NEW_PASSWORD)
     if second.code is not None or second.challenge is None:
         raise NotSupported(f"no second challenge came: {second.summary}")
@@ -128,9 +128,9 @@ session_rule.add("session.none-after-srp", MINISTACK, MINOR, "The reply to USER_
 
 
 @session_rule("session.survives-wrong-code", RuleSource.issue("aws-amplify/amplify-swift", 2615))
-def _after_wrong_code(trial: Trial) -> None:
+def _after_wrong_code(context: RuleContext) -> None:
     """After CodeMismatchException, Cognito accepts the right code with the same Session."""
-    challenge = trial.totp_challenge()
+    challenge = context.totp_challenge()
     challenge.answer(SOFTWARE_TOKEN_MFA_CODE=challenge.user.app.wrong_code())
     challenge.answer(SOFTWARE_TOKEN_MFA_CODE=challenge.user.app.code()).expect_tokens()
 
@@ -142,28 +142,28 @@ def _client_without(flow: str) -> pools.ClientRequirements:
 
 
 def _add_forbidden_flow(
-    flow: str, create: Callable[[Trial], PoolUser], sign_in: Callable[[PoolUser], ApiReply]
+    flow: str, create: Callable[[RuleContext], PoolUser], sign_in: Callable[[PoolUser], ApiReply]
 ) -> None:
     """Add the rule that an app client's flows are enforced, for a user whom the flow signs in at another app client."""
 
-    def send(trial: Trial) -> ApiReply:
-        user = create(trial)
-        return sign_in(user.through(trial.client(client=_client_without(flow))))
+    def send(context: RuleContext) -> ApiReply:
+        user = create(context)
+        return sign_in(user.through(context.client(client=_client_without(flow))))
 
-    claim = f"Cognito refuses {flow} if the app client's ExplicitAuthFlows do not allow it."
+    statement = f"Cognito refuses {flow} if the app client's ExplicitAuthFlows do not allow it."
     attempt = "a flow that is not allowed"
-    client_rule.refused(f"flows.{flow}", _CREATE_CLIENT, CRITICAL, attempt, claim, send)
+    client_rule.refused(f"flows.{flow}", _CREATE_CLIENT, CRITICAL, attempt, statement, send)
 
 
-_add_forbidden_flow("USER_PASSWORD_AUTH", Trial.user_with_working_password, PoolUser.sign_in)
-_add_forbidden_flow("USER_SRP_AUTH", Trial.srp_user, lambda user: user.initiate_srp("2"))
-_add_forbidden_flow("ADMIN_USER_PASSWORD_AUTH", Trial.admin_user, PoolUser.sign_in_as_admin)
+_add_forbidden_flow("USER_PASSWORD_AUTH", RuleContext.user_with_working_password, PoolUser.sign_in)
+_add_forbidden_flow("USER_SRP_AUTH", RuleContext.srp_user, lambda user: user.initiate_srp("2"))
+_add_forbidden_flow("ADMIN_USER_PASSWORD_AUTH", RuleContext.admin_user, PoolUser.sign_in_as_admin)
 
 
 @client_rule("flows.administrators-only", INITIATE, CRITICAL)
-def _admin_flow_in_public(trial: Trial) -> None:
+def _admin_flow_in_public(context: RuleContext) -> None:
     """InitiateAuth refuses ADMIN_USER_PASSWORD_AUTH, which is for AdminInitiateAuth."""
-    user = trial.admin_user()
+    user = context.admin_user()
     password = {"USERNAME": user.username, "PASSWORD": pools.PASSWORD}
     reply = user.client.initiate("ADMIN_USER_PASSWORD_AUTH", **password)
     if reply.code is None:
@@ -184,19 +184,19 @@ client_rule.add("secret-hash.right", _SECRET_HASH, MAJOR,
     lambda t: t.user(client=pools.CONFIDENTIAL_CLIENT).sign_in().expect_tokens())  # fmt: skip
 
 
-def _nobody(trial: Trial, user: PoolUser) -> PoolUser:
+def _nobody(context: RuleContext, user: PoolUser) -> PoolUser:
     """Return a user who does not exist, at the app client of one who does."""
-    return PoolUser(user.client, trial.username("nobody"), user.password)
+    return PoolUser(user.client, context.username("nobody"), user.password)
 
 
 @existence_rule("existence.password", _EXISTENCE)
-def _unknown_in_password_flow(trial: Trial) -> None:
+def _unknown_in_password_flow(context: RuleContext) -> None:
     """With PreventUserExistenceErrors ENABLED, USER_PASSWORD_AUTH gives the same error for an unknown user as for
     a wrong password.
     """
-    user = trial.user_with_working_password()
+    user = context.user_with_working_password()
     errors = set[tuple[str | None, str]]()
-    for each in (user, _nobody(trial, user)):
+    for each in (user, _nobody(context, user)):
         reply = each.sign_in(pools.WRONG_PASSWORD)
         reply.expect_error("a wrong password")
         errors.add((reply.code, reply.message))
@@ -204,11 +204,11 @@ def _unknown_in_password_flow(trial: Trial) -> None:
 
 
 @existence_rule("existence.srp", _EXISTENCE)
-def _unknown_in_srp(trial: Trial) -> None:
+def _unknown_in_srp(context: RuleContext) -> None:
     """With PreventUserExistenceErrors ENABLED, USER_SRP_AUTH for an unknown user leads to PASSWORD_VERIFIER with the
     same SALT each time, or to NotAuthorizedException.
     """
-    nobody = _nobody(trial, trial.srp_user())
+    nobody = _nobody(context, context.srp_user())
     # The summary of AWS's page says error, its body says challenge: both are accepted.
     salts: set[str] = set()
     for _ in range(2):
@@ -222,13 +222,13 @@ def _unknown_in_srp(trial: Trial) -> None:
 
 
 @existence_rule("existence.forgot-password", _EXISTENCE)
-def _unknown_in_forgot_password(trial: Trial) -> None:
+def _unknown_in_forgot_password(context: RuleContext) -> None:
     """With PreventUserExistenceErrors ENABLED, ForgotPassword for an unknown user replies as if a code was sent."""
-    user = trial.user()
+    user = context.user()
     call = user.client.call_with_client_id
     reply = call("ForgotPassword", Username=user.username).expect_success()
     fail_if(not reply.body.get("CodeDeliveryDetails"), f"ForgotPassword was answered with {reply.summary}")
-    reply = call("ForgotPassword", Username=trial.username("nobody"))
+    reply = call("ForgotPassword", Username=context.username("nobody"))
     fail_if(not reply.body.get("CodeDeliveryDetails"), f"an unknown user was answered with {reply.summary}")
 
 
@@ -238,18 +238,18 @@ existence_rule.refused("existence.legacy", _EXISTENCE, MAJOR, "an unknown user",
 
 
 @rule("error.shape", RuleSource.issue("aws/aws-sdk-cpp", 1789))
-def _shape(trial: Trial) -> None:
+def _shape(context: RuleContext) -> None:
     """An error has the HTTP status 400, and the members __type and message."""
-    reply = proofs.give_wrong_password(trial)
+    reply = proofs.give_wrong_password(context)
     reply.expect_error("a wrong password")
     fail_if(reply.status != _BAD_REQUEST, f"the error has the HTTP status {reply.status}")
     fail_if("__type" not in reply.body or not reply.message, "__type or message is missing")
 
 
 @rule("error.wrong-password", MINISTACK)
-def _wrong_password(trial: Trial) -> None:
+def _wrong_password(context: RuleContext) -> None:
     """Cognito refuses a wrong password with NotAuthorizedException "Incorrect username or password."."""
-    reply = proofs.give_wrong_password(trial)
+    reply = proofs.give_wrong_password(context)
     reply.expect_error("a wrong password", "NotAuthorizedException")
     fail_if(reply.message != _WRONG_PASSWORD_MESSAGE, f'the message is not "{_WRONG_PASSWORD_MESSAGE}"')
 
@@ -261,19 +261,19 @@ def _refused_before(reply: ApiReply, rule_id: str) -> ApiReply:
     return reply
 
 
-def _answer_twice(trial: Trial) -> ApiReply:
-    challenge = trial.new_password_challenge()
+def _answer_twice(context: RuleContext) -> ApiReply:
+    challenge = context.new_password_challenge()
     challenge.answer(NEW_PASSWORD=pools.NEW_PASSWORD).expect_success()
     return _refused_before(challenge.answer(NEW_PASSWORD=pools.NEW_PASSWORD), "session.once")
 
 
-def _sign_in_in_forbidden_flow(trial: Trial) -> ApiReply:
-    user = trial.user(client=_client_without("USER_PASSWORD_AUTH"))
+def _sign_in_in_forbidden_flow(context: RuleContext) -> ApiReply:
+    user = context.user(client=_client_without("USER_PASSWORD_AUTH"))
     return _refused_before(user.sign_in(), "flows.USER_PASSWORD_AUTH")
 
 
-def _sign_in_at_unknown_client(trial: Trial) -> ApiReply:
-    user = trial.user_with_working_password()
+def _sign_in_at_unknown_client(context: RuleContext) -> ApiReply:
+    user = context.user_with_working_password()
     return user.client.api.call(
         "InitiateAuth",
         ClientId="1234567890abcdefghijklmnop",
@@ -282,9 +282,9 @@ def _sign_in_at_unknown_client(trial: Trial) -> ApiReply:
     )
 
 
-def _sign_in_after(trial: Trial, operation: str) -> ApiReply:
+def _sign_in_after(context: RuleContext, operation: str) -> ApiReply:
     """Sign in a user after an administrator's operation on that user."""
-    user = trial.user_with_working_password()
+    user = context.user_with_working_password()
     user.client.call_with_pool_id(operation, Username=user.username).expect_success()
     return user.sign_in()
 
@@ -317,9 +317,9 @@ rule.refused("error.reset-required", RuleSource.reference("AdminResetUserPasswor
 
 
 @rule("reply.unknown-flow", INITIATE, CRITICAL)
-def _unknown_flow(trial: Trial) -> None:
+def _unknown_flow(context: RuleContext) -> None:
     """Cognito refuses an unknown AuthFlow."""
-    user = trial.user_with_working_password()
+    user = context.user_with_working_password()
     reply = user.client.initiate("TOMORROWS_AUTH", USERNAME=user.username)
     if reply.code is None:  # any error is right, including that the flow is not supported
         reply.expect_error("an unknown flow")
@@ -331,33 +331,33 @@ def _expect_challenge_tokens_or_error(reply: ApiReply, request: str) -> None:
 
 
 @rule("reply.one-of-three", INITIATE)
-def _initiate_reply(trial: Trial) -> None:
+def _initiate_reply(context: RuleContext) -> None:
     """InitiateAuth replies with a challenge, tokens or an error, even to CUSTOM_AUTH in a pool without triggers."""
-    user = trial.user_with_working_password()
+    user = context.user_with_working_password()
     for flow in ("CUSTOM_AUTH", "USER_AUTH"):
         reply = user.client.initiate(flow, USERNAME=user.username)
         _expect_challenge_tokens_or_error(reply, flow)
 
 
 @rule("reply.unknown-challenge", _CHALLENGE_ISSUE)
-def _respond_reply(trial: Trial) -> None:
+def _respond_reply(context: RuleContext) -> None:
     """RespondToAuthChallenge replies with a challenge, tokens or an error, even to the name of another challenge."""
-    challenge = trial.new_password_challenge()
+    challenge = context.new_password_challenge()
     session = challenge.reply.session
     reply = challenge.user.respond("EMAIL_OTP", session, EMAIL_OTP_CODE="12345678")
     _expect_challenge_tokens_or_error(reply, "EMAIL_OTP with the Session of another challenge")
 
 
 @rule("reply.tokens-alone", FLOWS_PAGE, MINOR)
-def _tokens_without_challenge(trial: Trial) -> None:
+def _tokens_without_challenge(context: RuleContext) -> None:
     """A reply with tokens has no ChallengeName."""
-    reply = trial.user().sign_in().expect_tokens()
+    reply = context.user().sign_in().expect_tokens()
     fail_if(reply.challenge is not None, f"tokens came with {reply.challenge}")
 
 
 @rule("reply.new-password-parameters", _CLI_PAGE, MINOR)
-def _new_password_parameters(trial: Trial) -> None:
+def _new_password_parameters(context: RuleContext) -> None:
     """NEW_PASSWORD_REQUIRED has userAttributes and requiredAttributes, both JSON in strings."""
-    parameters = trial.new_password_challenge().reply.parameters
+    parameters = context.new_password_challenge().reply.parameters
     for name in ("userAttributes", "requiredAttributes"):
         fail_if(not isinstance(parameters.get(name), str), f"{name} is missing, or not a string")

@@ -21,9 +21,9 @@ from authfsm.conformance.rule import (
     FLOWS_PAGE,
     MAJOR,
     RuleCollector,
+    RuleContext,
     RuleSource,
     RunRule,
-    Trial,
 )
 from authfsm.conformance.verdicts import NotSupported, RuleFailed, RuleSeverity, Skipped, fail_if
 from authfsm.drivers.boto import Flow
@@ -217,13 +217,13 @@ def _expect(
     Before a pool is created for it, a flow that few endpoints support is tried in the default pool.
     """
 
-    def run(trial: Trial) -> None:
+    def run(context: RuleContext) -> None:
         if flow is not None:
-            asked = trial.user(label="nobody-asked")
+            asked = context.user(label="nobody-asked")
             reply = asked.client.initiate(flow, USERNAME=asked.username).ensure_supported()
             if not reply.body:
                 raise NotSupported(reply.summary)
-        pool_user = trial.user(pool, user)
+        pool_user = context.user(pool, user)
         passkey = _registered_passkey(pool_user) if challenge is S.WEB_AUTHN else None
         SignInRunner(pool_user, passkey, choice).run(begin, challenge)
 
@@ -244,7 +244,7 @@ def _registered_passkey(user: PoolUser) -> VirtualPasskey:
     return passkey
 
 
-def _claim(flow: str, preferred: str, user: str, challenge: State) -> str:
+def _statement(flow: str, preferred: str, user: str, challenge: State) -> str:
     preference = f"with {preferred} as PREFERRED_CHALLENGE, " if preferred else ""
     if challenge is S.AUTHENTICATED:
         return f"In {flow}, {preference}{user} receives tokens."
@@ -285,9 +285,9 @@ def _add_rules_after_password() -> None:
         for challenge, (pool, user, description) in USER_SITUATIONS.items():
             transition = Transition(source, response, challenge)
             if transition in TRANSITION_SET and not confidence(transition).is_uncertain:
-                claim = _claim(flow, preferred, description, challenge)
+                statement = _statement(flow, preferred, description, challenge)
                 run = _expect(challenge, _begin(flow, preferred), pool, user)
-                rule.add(rule_id(method, challenge), _source(transition, operation), MAJOR, claim, run)
+                rule.add(rule_id(method, challenge), _source(transition, operation), MAJOR, statement, run)
 
 
 def _add_rules_of_user_auth() -> None:
@@ -295,9 +295,9 @@ def _add_rules_of_user_auth() -> None:
         preferred = "" if challenge is S.SELECT_CHALLENGE else challenge.value
         begin, choice = _begin("USER_AUTH", preferred, password=False), preferred or "EMAIL_OTP"
         source = _source(Transition(S.START, r.UserAuth, challenge), "InitiateAuth")
-        claim = _claim("USER_AUTH", preferred, "a user", challenge)
+        statement = _statement("USER_AUTH", preferred, "a user", challenge)
         run = _expect(challenge, begin, pools.USER_AUTH_POOL, flow="USER_AUTH", choice=choice)
-        rule.add(rule_id("USER_AUTH", challenge), source, MAJOR, claim, run)
+        rule.add(rule_id("USER_AUTH", challenge), source, MAJOR, statement, run)
 
 
 def rule_id(method: str, challenge: State) -> str:

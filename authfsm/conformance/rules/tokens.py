@@ -12,7 +12,7 @@ from joserfc.jwk import KeySet, RSAKey
 
 from authfsm.conformance import pools
 from authfsm.conformance.pool_client import PoolClient
-from authfsm.conformance.rule import CRITICAL, INITIATE, MAJOR, MINOR, RuleCollector, RuleSource, Trial
+from authfsm.conformance.rule import CRITICAL, INITIATE, MAJOR, MINOR, RuleCollector, RuleContext, RuleSource
 from authfsm.conformance.verdicts import ApiReply, NotSupported, RuleFailed, Skipped, fail_if
 from authfsm.protocol import links
 
@@ -35,10 +35,10 @@ _SIGN_OUT: Final = RuleSource.reference("GlobalSignOut")
 
 
 def _tokens(
-    trial: Trial, client: pools.ClientRequirements = pools.DEFAULT_CLIENT
+    context: RuleContext, client: pools.ClientRequirements = pools.DEFAULT_CLIENT
 ) -> tuple[PoolClient, dict[str, str]]:
     """Sign in a new user, and return the AuthenticationResult with all values as text."""
-    user = trial.user(client=client)
+    user = context.user(client=client)
     reply = user.sign_in().expect_success()
     if not reply.tokens:
         raise NotSupported(reply.summary)
@@ -70,9 +70,9 @@ def _expect_claims(claims: Mapping[str, Any], names: str, **values: str) -> None
     fail_if(wrong, f"wrong claims: {', '.join(wrong)}")
 
 
-def _expect_token(trial: Trial, token: str, use: str, client_claim: str, names: str) -> None:
+def _expect_token(context: RuleContext, token: str, use: str, client_claim: str, names: str) -> None:
     """Check the given claims of a token, and also its issuer and times."""
-    client, tokens = _tokens(trial)
+    client, tokens = _tokens(context)
     claims = claims_of(client, tokens, token)
     values = {"token_use": use, client_claim: client.app_client.client_id}
     names = f"sub iss token_use auth_time exp iat {client_claim} {names}"
@@ -83,17 +83,17 @@ def _expect_token(trial: Trial, token: str, use: str, client_claim: str, names: 
 
 
 @rule("token.signed", _JWT_PAGE, CRITICAL)
-def _signature(trial: Trial) -> None:
+def _signature(context: RuleContext) -> None:
     """The access token and the ID token are signed with RS256 and a key from the pool's /.well-known/jwks.json."""
-    client, tokens = _tokens(trial)
+    client, tokens = _tokens(context)
     claims_of(client, tokens, "AccessToken")
     claims_of(client, tokens, "IdToken")
 
 
 @rule("token.key-of-the-pool", _JWT_PAGE)
-def _keys_of_pool(trial: Trial) -> None:
+def _keys_of_pool(context: RuleContext) -> None:
     """Each user pool signs with its own keys."""
-    clients = [trial.client(pool) for pool in (pools.DEFAULT_POOL, pools.ALL_MFA_POOL)]
+    clients = [context.client(pool) for pool in (pools.DEFAULT_POOL, pools.ALL_MFA_POOL)]
     first, second = ({key.thumbprint() for key in _key_set(each).keys} for each in clients)
     fail_if(first & second, "two pools have the same key")
 
@@ -107,16 +107,16 @@ rule.add("token.id-claims", _ID_PAGE, MAJOR,
 
 
 @rule("token.id-attributes", _ID_PAGE)
-def _id_token_attributes(trial: Trial) -> None:
+def _id_token_attributes(context: RuleContext) -> None:
     """The ID token has the user attributes that the app client can read, such as email."""
-    client, tokens = _tokens(trial)
+    client, tokens = _tokens(context)
     _expect_claims(claims_of(client, tokens, "IdToken"), "email email_verified")
 
 
 @rule("token.result-members", RuleSource.reference("AuthenticationResultType"), MINOR)
-def _result(trial: Trial) -> None:
+def _result(context: RuleContext) -> None:
     """AuthenticationResult has ExpiresIn in seconds, and the TokenType Bearer."""
-    tokens = trial.user().sign_in().expect_tokens().tokens
+    tokens = context.user().sign_in().expect_tokens().tokens
     fail_if(not isinstance(tokens.get("ExpiresIn"), int), "ExpiresIn is missing")
     fail_if(tokens.get("TokenType") != "Bearer", "TokenType is not Bearer")
 
@@ -134,8 +134,8 @@ def _refresh_by_operation(client: PoolClient, tokens: Mapping[str, str]) -> ApiR
     return client.call_with_client_id("GetTokensFromRefreshToken", RefreshToken=token)
 
 
-def _forge_token(trial: Trial) -> ApiReply:
-    client, tokens = _tokens(trial)
+def _forge_token(context: RuleContext) -> ApiReply:
+    client, tokens = _tokens(context)
     _get_user(client, tokens).expect_success()
     try:
         claims = claims_of(client, tokens, "AccessToken")
@@ -168,22 +168,22 @@ rule.add("refresh.REFRESH_TOKEN", INITIATE, MAJOR, "REFRESH_TOKEN is another nam
 
 
 @rule("refresh.after-a-challenge", _REFRESH_PAGE)
-def _refresh_after_challenge(trial: Trial) -> None:
+def _refresh_after_challenge(context: RuleContext) -> None:
     """Cognito also accepts the refresh token of a sign-in in which a challenge was answered."""
-    challenge = trial.new_password_challenge()
+    challenge = context.new_password_challenge()
     reply = challenge.answer(NEW_PASSWORD=pools.NEW_PASSWORD).expect_success()
     _refresh(challenge.user.client, reply.tokens).expect_success()
 
 
-def _refresh_with_made_up_token(trial: Trial) -> ApiReply:
-    client, tokens = _tokens(trial)
+def _refresh_with_made_up_token(context: RuleContext) -> ApiReply:
+    client, tokens = _tokens(context)
     _refresh(client, tokens).expect_tokens()
     return _refresh(client, {"RefreshToken": "made.up.refresh.token"})
 
 
-def _refresh_at_other_client(trial: Trial) -> ApiReply:
-    _, tokens = _tokens(trial)
-    return _refresh(trial.client(client=pools.OTHER_CLIENT), tokens)
+def _refresh_at_other_client(context: RuleContext) -> ApiReply:
+    _, tokens = _tokens(context)
+    return _refresh(context.client(client=pools.OTHER_CLIENT), tokens)
 
 
 rule.refused("refresh.made-up", INITIATE, CRITICAL, "a made-up refresh token",
@@ -197,25 +197,25 @@ rule.add("refresh.GetTokensFromRefreshToken", RuleSource.reference("GetTokensFro
 
 
 @rule("refresh.rotation", _REFRESH_PAGE)
-def _rotation(trial: Trial) -> None:
+def _rotation(context: RuleContext) -> None:
     """With RefreshTokenRotation, a refresh returns a new refresh token, and Cognito refuses the old one after the
     grace period.
     """
-    client, tokens = _tokens(trial, pools.ClientRequirements(rotation=True))
+    client, tokens = _tokens(context, pools.ClientRequirements(rotation=True))
     new = _refresh_by_operation(client, tokens).expect_success().tokens.get("RefreshToken")
     fail_if(not new or new == tokens.get("RefreshToken"), "no new RefreshToken came")
     time.sleep(0.01)  # the grace period is 0 s, but a clock may count in milliseconds
     _refresh_by_operation(client, tokens).expect_error("the old refresh token")
 
 
-def _revoke(trial: Trial) -> tuple[PoolClient, dict[str, str]]:
-    client, tokens = _tokens(trial)
+def _revoke(context: RuleContext) -> tuple[PoolClient, dict[str, str]]:
+    client, tokens = _tokens(context)
     client.call_with_client_id("RevokeToken", Token=tokens.get("RefreshToken")).expect_success()
     return client, tokens
 
 
-def _sign_out(trial: Trial) -> tuple[PoolClient, dict[str, str]]:
-    client, tokens = _tokens(trial)
+def _sign_out(context: RuleContext) -> tuple[PoolClient, dict[str, str]]:
+    client, tokens = _tokens(context)
     client.api.call("GlobalSignOut", AccessToken=tokens.get("AccessToken")).expect_success()
     return client, tokens
 

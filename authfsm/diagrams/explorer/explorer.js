@@ -37,12 +37,12 @@ function allUncertain(numbers) {
 }
 
 // ---- the difference of two settings -------------------------------------------------------------------
-const CHANGES = { gained: "becomes possible", lost: "becomes impossible", changed: "changes" };
+const CHANGES = { added: "becomes possible", removed: "becomes impossible", changed: "changes" };
 
-// What happens to something that is possible where one of its parts is: "gained", "lost", or "".
+// What happens to something that is possible where one of its parts is: "added", "removed", or "".
 function changeOf(reasonsBefore, reasonsNow) {
   const was = !allRuledOut(reasonsBefore), is = !allRuledOut(reasonsNow);
-  return was === is ? "" : is ? "gained" : "lost";
+  return was === is ? "" : is ? "added" : "removed";
 }
 
 function arrowChange(number) {
@@ -273,11 +273,11 @@ function showDifference() {
     const groups = new Map();
     arrows.forEach((arrow, number) => {
       if (arrowChange(number) !== change) return;
-      const now = change === "gained" ? before : positions;
+      const now = change === "added" ? before : positions;
       const reason = change === "changed" ? `${confidence(number, before)}, then ${confidence(number)}` : whyArrowRuledOut(number, now);
       groups.set(reason, [...(groups.get(reason) ?? []), arrow]);
     });
-    const count = [...groups.values()].flat().length, note = { gained: "before: ", lost: "", changed: "certainty: " }[change];
+    const count = [...groups.values()].flat().length, note = { added: "before: ", removed: "", changed: "certainty: " }[change];
     const arrow = ({ from, response, to, kind }) => h("li", {}, `${nodes[from].name}: `, h("code", {}, response), ` → ${nodes[to].name}${kind ? ` (${kind})` : ""}`);
     const group = ([reason, list]) => h("details", {}, h("summary", {}, `${note}${reason} (${list.length})`), h("ul", {}, list.map(arrow)));
     return [h("h3", { class: `change ${change}` }, `${CHANGES[change]}: ${count || "no"} ${count === 1 ? "arrow" : "arrows"}`), ...[...groups].map(group)];
@@ -445,7 +445,7 @@ function detailsOfError(code) {
     h("p", {}, h("strong", {}, action), ` ${data.actions[action]}`),
     h("p", { class: "quiet" }, `Fault: ${fault}. ${source} `, isListed ? onlyListed() : ""));
   return [
-    heading(code, "outside", "error"),
+    heading(code, "other", "error"),
     ...rows.map(row),
     ...(states.length ? [h("h3", {}, "Can occur in"), h("ul", { class: "index" }, states.map((n) => h("li", {}, stateButton(n))))] : [h("p", {}, "Any operation of AWS’s can return it.")]),
   ];
