@@ -102,7 +102,7 @@ def test_each_message_part_is_understood() -> None:
             called = row.operation or "InitiateAuth"
             words = f"An error occurred ({code}) when calling the {called} operation: {part}."
             [said] = facts(words)
-            assert (said["name"], said["this"]["action"]) == (code, row.action)
+            assert (said["name"], said["matching_action"]["action"]) == (code, row.action)
             if part:
                 assert code in {each["name"] for each in facts(part)}
     assert "Password attempts exceeded" not in explained("Incorrect username or password.")
@@ -114,7 +114,9 @@ def test_each_message_part_is_understood() -> None:
 def test_every_transition_is_explained_with_its_evidence() -> None:
     """The states together show every transition of the table, with its evidence."""
     said = {
-        (state, each.response, way.to.state, way.kind): {(k.confidence, k.when, k.source) for k in way.known}
+        (state, each.response, way.node.state, way.kind): {
+            (k.confidence, k.when, k.source) for k in way.evidence
+        }
         for state in State
         for each in about_state(state).accepts
         for way in each.targets
@@ -138,7 +140,7 @@ def test_what_a_challenge_carries_is_asked_of_its_reader() -> None:
 def test_an_error_that_can_be_retried_stays_in_its_state() -> None:
     """A wrong code leaves the sign-in in its state; a wrong password ends the attempt."""
     after = {
-        (state, each.code, each.part): each.leads
+        (state, each.code, each.part): each.leads_to
         for state in (State.SMS_MFA, State.PASSWORD_VERIFIER)
         for each in about_state(state).errors
     }
@@ -155,9 +157,9 @@ def test_when_a_parameter_is_sent() -> None:
         for each in request_shape(State.PASSWORD_VERIFIER, RESPONSES["srp_claim"]).parameters
     }
 
-    assert given["SECRET_HASH"] == "where the app client has a secret"
+    assert given["SECRET_HASH"] == "if the app client has a secret"
     assert given["DEVICE_KEY"] == "on a remembered device"
-    assert given["Session"] == "where the challenge brought one"
+    assert given["Session"] == "if the challenge had one"
     assert given["PASSWORD_CLAIM_SIGNATURE"] == ""
     refresh = {
         each.name: each.when

@@ -13,7 +13,7 @@ from authfsm.core.history import History
 from authfsm.diagrams.example_pools import EXAMPLE_POOLS
 from authfsm.diagrams.exports import as_json
 from authfsm.diagrams.model_builder import build_model
-from authfsm.notebook.moment import path_diagram
+from authfsm.notebook.view_model import path_diagram
 from authfsm.protocol import responses as r
 from authfsm.protocol.evidence import Confidence, confidence
 from authfsm.protocol.responses import REFRESH_RESPONSES

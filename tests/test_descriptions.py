@@ -346,7 +346,7 @@ def test_the_client_secret_is_wrapped() -> None:
 
     assert isinstance(client["ClientSecret"], Secret)
     assert "s3cret" not in repr(read)
-    assert Descriptions.read(read.parts()) == read
+    assert Descriptions.parse(read.parts()) == read
     with pytest.raises(BadField) as caught:
-        Descriptions.read({}, {"ClientSecret": ["s3cret-of-the-client"]})
+        Descriptions.parse({}, {"ClientSecret": ["s3cret-of-the-client"]})
     assert "s3cret" not in str(caught.value)

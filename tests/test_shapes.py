@@ -30,10 +30,10 @@ from authfsm.reference.request_shapes import (
 )
 
 PAIRS: Final = [(state, kind) for state, kinds in PROTOCOL.items() for kind in kinds]
-SECRET: Final = "where the app client has a secret"
+SECRET: Final = "if the app client has a secret"
 DEVICE: Final = "on a remembered device"
-SESSION: Final = "where the challenge brought one"
-GIVEN: Final = "if given"
+SESSION: Final = "if the challenge had one"
+GIVEN: Final = "optional"
 MAPS: Final = ("client_metadata", "attributes")
 OPTIONAL: Final[Mapping[str, Any]] = {
     "client_metadata": {"a": "b"},
@@ -114,12 +114,15 @@ def test_request_shapes(state: State, kind: type[Response], *, admin: bool) -> N
 
         assert made.operation == shown.operation
         assert names(made.reveal()) == expected
-        if shown.under:
-            assert shown.under in {made.parameters.get("AuthFlow"), made.parameters.get("ChallengeName")}
+        if shown.flow_or_challenge:
+            assert shown.flow_or_challenge in {
+                made.parameters.get("AuthFlow"),
+                made.parameters.get("ChallengeName"),
+            }
     plain = names(
         write(state, response(state, kind, set()), SituationSender(state, set(), admin=admin)).reveal()
     )
-    always = {"ANSWER" if raw and name == "<fields>" else name for name in shown.always}
+    always = {"ANSWER" if raw and name == "<fields>" else name for name in shown.always_sent}
     assert always == {name for _, name in plain} - {"AuthFlow", "ChallengeName", "ClientId", "UserPoolId"}
 
 
@@ -146,4 +149,4 @@ def test_sequence_diagrams(state: State, kind: type[Response]) -> None:
 
     assert isinstance(message, SequenceMessage)
     assert message.text.startswith(shown.operation)
-    assert message.parameters == tuple(shown.always)
+    assert message.parameters == tuple(shown.always_sent)

@@ -20,7 +20,7 @@ from authfsm import PROTOCOL, Code, PoolSettings, State, Stepper, UserSrpAuth
 from authfsm.diagrams import render
 from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, Triggers, WebAuthnConfiguration
 from authfsm.notebook import stepper as stepper_module
-from authfsm.notebook.after_sign_in import ACTIONS
+from authfsm.notebook.answers import ACTIONS
 from authfsm.notebook.recording import MAX_STEPS
 from authfsm.notebook.stepper import StepperWidget
 from authfsm.protocol.errors import BadField, InvalidOperation, WrongResponse

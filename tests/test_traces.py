@@ -16,12 +16,11 @@ from conftest import lacking
 from joserfc.jwk import RSAKey
 
 from authfsm.protocol.states import State
-from authfsm.protocol.table import TRANSITIONS
+from authfsm.protocol.table import REFUSAL_KINDS, TRANSITIONS
 from authfsm.traces import TraceFiles, UnknownDialect, Verdict, sql
 from authfsm.traces.cloudtrail import COLUMNS
 from authfsm.traces.log_symbols import (
     NOT_LOGGED,
-    REFUSAL_LOOPS,
     CheckedStep,
     LoggedTransition,
     cloudtrail_transitions,
@@ -70,7 +69,7 @@ def test_recorded_steps_show_every_transition() -> None:
     }
 
     # A refusal that keeps the state leads nowhere that a log shows.
-    assert shown == {transition[:3] for transition in TRANSITIONS if transition.kind not in REFUSAL_LOOPS}
+    assert shown == {transition[:3] for transition in TRANSITIONS if transition.kind not in REFUSAL_KINDS}
 
 
 def test_cloudtrail_shows_every_transition() -> None:
@@ -82,7 +81,7 @@ def test_cloudtrail_shows_every_transition() -> None:
     }
 
     # A refusal that keeps the state leads nowhere that a log shows.
-    assert shown == {transition[:3] for transition in TRANSITIONS if transition.kind not in REFUSAL_LOOPS}
+    assert shown == {transition[:3] for transition in TRANSITIONS if transition.kind not in REFUSAL_KINDS}
 
 
 def test_mfa_setup_needs_a_verified_app() -> None:

@@ -116,7 +116,7 @@ def proved_by(
         factor = Factor.ACCESS_TOKEN
     # A refusal proves nothing, nor does a challenge that is issued again. Except CUSTOM_CHALLENGE: the second may be a new round.
     again = kind is p.NEW_CHALLENGE and ends.source is ends.dest and source is not S.CUSTOM_CHALLENGE
-    if factor is None or dest in _PROOF_NOT_CHECKED or kind in {p.RETRY, p.DEVICE_DROPPED} or again:
+    if factor is None or dest in _PROOF_NOT_CHECKED or kind in p.REFUSAL_KINDS or again:
         return frozenset()
     no_token_verified = response is r.CompleteMfaSetup and not before.verified
     no_function = factor is Factor.FUNCTIONS and not (

@@ -23,7 +23,7 @@ from authfsm.protocol import responses as r
 from authfsm.protocol.auth_flows import AUTH_SESSION_VALIDITY, REQUIRED_VALUE, current_values, is_flow_allowed
 from authfsm.protocol.states import RECOVERY_MECHANISMS, State
 from authfsm.settings import PoolSettings
-from authfsm.settings.descriptions import Descriptions
+from authfsm.settings.descriptions import Descriptions, token_validity
 from authfsm.settings.rules import enabled_second_factors
 from authfsm.settings.sign_in_settings import fetch_descriptions
 
@@ -76,15 +76,15 @@ class PoolDescription:
         Raises:
             BadField: a member has a value that AWS does not return.
         """
-        read = Descriptions.read(user_pool, user_pool_client, mfa_config)
-        pool = cls(settings=PoolSettings.from_parsed(read), account_recovery=read.recovery)
-        if read.user_pool_client is None:
+        parsed = Descriptions.parse(user_pool, user_pool_client, mfa_config)
+        pool = cls(settings=PoolSettings.from_parsed(parsed), account_recovery=parsed.recovery)
+        if parsed.user_pool_client is None:
             return pool
         return evolve(
             pool,
-            prevent_user_existence_errors=read.user_existence_errors,
-            auth_session_validity=read.auth_session_validity,
-            refresh_token_validity=read.validity("RefreshTokenValidity"),
+            prevent_user_existence_errors=parsed.user_existence_errors,
+            auth_session_validity=parsed.auth_session_validity,
+            refresh_token_validity=token_validity(parsed.user_pool_client, "RefreshTokenValidity"),
         )
 
     @classmethod

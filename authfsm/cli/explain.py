@@ -242,7 +242,7 @@ def _flow(described: Facts) -> Iterator[RenderableType]:
 
 
 def _error(described: Facts) -> Iterator[RenderableType]:
-    if this := described.get("this"):
+    if this := described.get("matching_action"):
         yield _head(f"{this['action']}: {this['advice']}", f"fault: {this['fault']}")
         yield _in(Text(this["source"], style="dim"))
         if others := len(described["actions"]) - 1:

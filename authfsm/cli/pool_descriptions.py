@@ -137,7 +137,7 @@ def read(path: Path) -> Descriptions:
 
 def _checked(descriptions: Descriptions, where: str) -> Descriptions:
     try:
-        found = reader.Descriptions.read(descriptions)
+        found = reader.Descriptions.parse(descriptions)
         PoolSettings.from_parsed(found)
     except BadField as error:
         member = error.field if error.field[0].isupper() else error.field.title().replace("_", "")

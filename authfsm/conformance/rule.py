@@ -1,7 +1,6 @@
 """A rule: a sentence about Cognito with its source, and a function that tests it at an endpoint.
 
-The function's argument is a `RuleContext`, which creates app clients and users. A failure to create them is not a
-verdict on the rule: it raises `Skipped`.
+The function's argument, a `RuleContext`, creates app clients and users, or raises `Skipped`: that is no verdict.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from authfsm.diagrams.vertices import START, Arrow, Junction, OmissionReason, Ve
 from authfsm.protocol.nodes import NODES, Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import DEVICE_STATES, State
-from authfsm.protocol.table import NEW_CHALLENGE, LoopKind
+from authfsm.protocol.table import NEW_CHALLENGE, REFUSAL_KINDS, LoopKind
 from authfsm.protocol.validators import frozen_mapping
 from authfsm.settings import PoolSettings
 
@@ -40,7 +40,7 @@ class EdgeKind(DescribedName):
     @property
     def is_refusal(self) -> bool:
         """Whether the state stays the same because Cognito refused the answer."""
-        return self in {EdgeKind.RETRY, EdgeKind.DEVICE_DROPPED}
+        return self.loop_kind in REFUSAL_KINDS
 
 
 _LOOP_KINDS: Final = {EdgeKind(str(each)): each for each in LoopKind}

@@ -244,9 +244,9 @@ class SequenceWriter:
         if response in _NOTES:
             yield Note(APP, self.text(_NOTES[response]))
         request = request_shape(state, response, admin=self.admin)
-        name = request.under or (str(state) if response is r.RawAnswer else "")
+        name = request.flow_or_challenge or (str(state) if response is r.RawAnswer else "")
         operation = f"{request.operation} ({name})" if name else request.operation
-        yield SequenceMessage(APP, COGNITO, before + operation, tuple(request.always))
+        yield SequenceMessage(APP, COGNITO, before + operation, tuple(request.always_sent))
 
     def flow(self, order: FlowOrder) -> Iterator[Item]:
         """Yield all messages of a flow."""

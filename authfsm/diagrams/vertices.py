@@ -169,10 +169,7 @@ class OmissionReason(DescribedName):
         "Not drawn: the choice of another first factor at EMAIL_OTP, SMS_OTP, WEB_AUTHN.",
     )
     TOKENS = "TOKENS", "Not drawn: refreshing tokens, confirming the device, signing out."
-    DEVICE_DROPPED = (
-        "DEVICE_DROPPED",
-        "Not drawn: answers sent again without the device key, beside another loop.",
-    )
+    DEVICE = "DEVICE", "Not drawn: answers sent again without the device key, beside another loop."
     UNCERTAIN = ("UNCERTAIN", "Not drawn: arrows less certain than another that is drawn.")
     REFUTED = "REFUTED", "Not drawn: arrows that replies of real pools refute."
     OTHER_STATE = "OTHER_STATE", "Only the states directly before and after it are drawn."
@@ -222,7 +219,7 @@ def _less_certain(arrow: Arrow) -> OmissionReason | None:
     """Return why an arrow says no more than others that are drawn, or only what no source confirms."""
     source, response, dest, loop = arrow.transition
     if loop is t.DEVICE_DROPPED and len(loop_kinds(source, t.PROTOCOL[source][response])) > 1:
-        return OmissionReason.DEVICE_DROPPED
+        return OmissionReason.DEVICE
     leads_anywhere = t.PROTOCOL[source][response] >= t.ANY_CHALLENGE and loop is None
     if (leads_anywhere or dest in t.CUSTOM) and confidence(arrow.transition) not in _PUBLISHED:
         return OmissionReason.UNCERTAIN if response in REFRESH_RESPONSES else OmissionReason.LAMBDA

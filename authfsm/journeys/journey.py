@@ -108,7 +108,7 @@ class Journey:
         if self.descriptions is None:
             observed = ObservedPool(**{**pool_arguments(self.settings, self.plan), **arguments})
         else:
-            if Descriptions.read(self.descriptions).user_pool_client is None:
+            if Descriptions.parse(self.descriptions).user_pool_client is None:
                 # The app client is not described, so it allows every flow.
                 arguments = {"explicit_auth_flows": EVERY_FLOW, **arguments}
             observed = cast("ObservedPool", ObservedPool.like(self.descriptions, **arguments))
@@ -224,15 +224,15 @@ def _uncovered(omitted: list[OmittedPath], covered: set[object]) -> list[Omitted
 def _facts(settings: PoolSettings | Mapping[str, Any]) -> PoolFacts:
     if isinstance(settings, PoolSettings):
         return PoolFacts(settings)
-    read = Descriptions.read(settings)
-    pool, mfa = read.user_pool, read.mfa_config or {}
+    parsed = Descriptions.parse(settings)
+    pool, mfa = parsed.user_pool, parsed.mfa_config or {}
     devices = pool.get("DeviceConfiguration")
     required = None if devices is None else bool(devices.get("ChallengeRequiredOnNewDevice"))
     admin_only = pool.get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly", False)
     return PoolFacts(
-        PoolSettings.from_parsed(read),
+        PoolSettings.from_parsed(parsed),
         challenge_required_on_new_device=required,
-        recovery=read.recovery,
+        recovery=parsed.recovery,
         address_as_username=bool(pool.get("UsernameAttributes")),
         relying_party="RelyingPartyId" in mfa.get("WebAuthnConfiguration", {}),
         sign_up_by_email="email" in pool.get("AutoVerifiedAttributes", ()) and not admin_only,

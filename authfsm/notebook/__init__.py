@@ -2,8 +2,8 @@
 
     from authfsm.notebook import Stepper
 
-It needs `pip install "authfsm[notebook]"`. The names in `__all__` are public; the modules are private. What
-belongs here: how values look in a notebook, and the stepper: a recorder, what its page shows, and the widget.
+It needs `pip install "authfsm[notebook]"`. The names in `__all__` are public; the modules are private. `value_repr` is
+how values look in a notebook; the other modules are the stepper: a recorder, what its page shows, and the widget.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from authfsm.protocol.errors import OperatorError
 
 if TYPE_CHECKING:
-    from authfsm.notebook.moment import Moment as Moment
     from authfsm.notebook.stepper import Stepper as Stepper
+    from authfsm.notebook.view_model import Moment as Moment
 
 __all__ = ["Moment", "NoWidgets", "Stepper", "exercise"]
 
@@ -36,26 +36,27 @@ class NoWidgets(OperatorError, ImportError):
 
 
 def exercise(answer: object, why_wrong: Callable[[Any], str], form: str) -> None:
-    """Print whether the answer to an exercise of a notebook is right, and if not, why.
+    """Print whether the answer to an exercise of a notebook is right, and if it is not, why.
 
     Args:
-        answer: the answer; `...` if there is none yet.
-        why_wrong: returns why an answer is wrong, "" if it is right.
-        form: what an answer looks like, as "a set of names".
+        answer: the answer; `...` if the reader has not written one yet.
+        why_wrong: returns why an answer is wrong, or "" if it is right.
+        form: the form of an answer, for example "a set of names".
     """
     try:
         why = f"replace the dots by {form}." if answer is ... else why_wrong(answer)
-    except Exception as error:  # noqa: BLE001 - any answer may be typed
+    except Exception as error:  # noqa: BLE001 - the reader may type anything
         why = f"the answer must be {form}; checking yours raised {type(error).__name__}: {error}."
     head = "No answer yet" if answer is ... else "Not right yet"
     print(f"{head}: {why}" if why else "Right.")  # noqa: T201 - in a notebook
 
 
 def __getattr__(name: str) -> Any:
-    if name not in {"Moment", "Stepper"}:
+    module = {"Moment": "view_model", "Stepper": "stepper"}.get(name)
+    if module is None:
         raise AttributeError(f"module 'authfsm.notebook' has no attribute {name!r}")
     try:
-        value = getattr(import_module(f"authfsm.notebook.{name.lower()}"), name)
+        value = getattr(import_module(f"authfsm.notebook.{module}"), name)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing not in {"anywidget", "ipywidgets", "traitlets", "IPython"}:

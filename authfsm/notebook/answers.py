@@ -1,12 +1,13 @@
-"""What is known about the answer to a challenge: its prompts, an example, the right code, the values of an SRP proof.
+"""What the user can send at the present moment: the answer to a challenge, and requests after the sign-in.
 
-Secrets are sent to the page as messages and are part of no widget's state, so that a saved notebook does not
-contain them. An answer is known if the local pool or this process has it: a code of the outbox or of the authenticator
-app, the signature of the passkey in software, the password, a choice. "Play" gives these.
+Secrets are sent to the page as messages and are not in the widget's state, so that a saved notebook does not contain
+them. An answer is known if the local pool or this process has it: a code in the outbox or of the authenticator app, a
+signature of the software passkey, the password, or a choice. "Play" sends known answers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from attrs import frozen
@@ -17,12 +18,14 @@ from authfsm.base.secret import Secret
 from authfsm.core.enrolment import Enrolment
 from authfsm.drivers.base_flow import BaseFlow
 from authfsm.drivers.boto import Flow
+from authfsm.local.config.pool_configuration import ACR_VALUES
 from authfsm.notebook.recording import SignInRecording
 from authfsm.protocol import replies
-from authfsm.protocol.errors import AuthfsmError, WrongResponse
+from authfsm.protocol import responses as r
+from authfsm.protocol.errors import AuthfsmError, InvalidOperation, WrongResponse
 from authfsm.protocol.forms import SRP_RESPONSES, Field, Prompt
 from authfsm.protocol.prompts import form_for
-from authfsm.protocol.responses import Answer, Response
+from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 
 _ISSUER: Final = "authfsm"
@@ -31,7 +34,7 @@ _SHOWN_DIGITS: Final = 8
 
 @frozen
 class DebugSecrets:
-    """What helps to answer a challenge: the right code or credential, or an authenticator app's secret."""
+    """Secrets that help to answer a challenge: the right code or credential, or the secret of an authenticator app."""
 
     explanation: str = ""
     code: Secret[str] | None = None
@@ -40,7 +43,7 @@ class DebugSecrets:
 
 
 def debug_secrets(recording: SignInRecording) -> DebugSecrets | None:
-    """Return what helps with the present challenge; None where nothing is known."""
+    """Return the secrets for the present challenge; None if there are none, or they are not known."""
     match recording.flow.challenge:
         case replies.SmsMfa() | replies.SmsOtp() | replies.EmailOtp() as challenge:
             messages = [] if recording.pool is None else list(recording.pool.outbox)
@@ -54,7 +57,9 @@ def debug_secrets(recording: SignInRecording) -> DebugSecrets | None:
             try:
                 enrolment = Enrolment.of(challenge, issuer=_ISSUER, account=recording.username)
                 qr_code = Secret(enrolment.svg(scale=3))
-            except AuthfsmError:  # segno is not installed, or the key is invalid: show the text
+            except (
+                AuthfsmError
+            ):  # segno is not installed, or the key is invalid: the page shows the key as text
                 qr_code = None
             return DebugSecrets(_APP, _totp(secret, recording), qr_code, secret)
         case replies.WebAuthn() as challenge if recording.passkey is not None:
@@ -64,7 +69,7 @@ def debug_secrets(recording: SignInRecording) -> DebugSecrets | None:
 
 
 _APP: Final = "The authenticator app would show:"
-_PASSKEY: Final = "The passkey in software, registered here, signs:"
+_PASSKEY: Final = "The software passkey that this page registered signs:"
 
 
 def _totp(secret: Secret[str], recording: SignInRecording) -> Secret[str]:
@@ -80,12 +85,12 @@ _NEW_PASSWORD: Final = "Correct-Horse-2"  # noqa: S105 - an example
 
 
 def prompts_for(flow: Flow) -> tuple[Prompt, ...]:
-    """Return the prompts of the present challenge, those of its form."""
+    """Return the prompts in the form of the present challenge."""
     return () if flow.challenge is None else form_for(flow.challenge, flow.signin.role).prompts
 
 
 def sample_response(prompt: Prompt) -> Response | None:
-    """Return an example of an answer, to show its request; None where that needs a proof or a passkey."""
+    """Return an example of an answer, to show its request; None if an answer needs an SRP proof or a passkey."""
     if prompt.response in SRP_RESPONSES or not prompt.by_person:
         return None
     return prompt.answer({each.name: _example(each) for each in prompt.fields})
@@ -96,13 +101,13 @@ def _example(field: Field) -> str:
 
 
 def known_answer(recording: SignInRecording) -> tuple[Prompt, dict[str, Any]] | None:
-    """Return the prompt whose answer is known, and the response's arguments; None if a person must answer."""
+    """Return the prompt whose answer is known, and the response's arguments; None if only the user can answer."""
     secrets = debug_secrets(recording)
     for prompt in prompts_for(recording.flow):
         required = [each for each in prompt.fields if each.required]
         values = ((each.name, _known_value(each, recording, secrets)) for each in required)
         known = {name: value for name, value in values if value is not None}
-        if len(known) == len(required) and prompt.response is not Answer:
+        if len(known) == len(required) and prompt.response is not r.Answer:
             return prompt, prompt.arguments(known)
     return None
 
@@ -133,7 +138,7 @@ def _has_factor(name: str, recording: SignInRecording) -> bool:
 
 
 def srp_values(flow: BaseFlow) -> tuple[tuple[str, str, str], ...]:
-    """Return name, first and last digits, and formula of each value of the proof that is due, as the papers have them."""
+    """Return the name, the first and last digits and the formula of each value of the SRP proof that is sent next."""
     pair = flow._ephemeral  # noqa: SLF001 - same package
     try:
         challenge, own = flow.signin.srp_identity(flow._password)  # noqa: SLF001 - same package
@@ -161,3 +166,83 @@ def _srp_value(name: str, formula: str, number: int) -> tuple[str, str, str]:
     digits = f"{number:x}"
     ends = f"{digits[:_SHOWN_DIGITS]}…{digits[-_SHOWN_DIGITS:]}"
     return name, f"{ends} ({number.bit_length()} bits)", formula
+
+
+# ---- the buttons after a sign-in -----------------------------------------------------------------------
+# Each button makes a real call. There is one for each row of PROTOCOL[AUTHENTICATED]; a step-up and a sign-in with a
+# passkey begin another sign-in.
+
+
+@frozen
+class Action:
+    """A button, which is offered if the state accepts its response and `is_offered` returns something true."""
+
+    label: str
+    response: type[Response] | None = None
+    is_offered: Callable[[SignInRecording], object] = lambda _: True
+    act: Callable[[SignInRecording], object] | None = (
+        None  # what it does; None to send the response without arguments
+    )
+
+
+def _levels(recording: SignInRecording) -> tuple[str, ...]:
+    """Return the levels of authentication above that of the tokens, the highest first."""
+    if recording.flow.tokens is None:
+        return ()
+    names = ACR_VALUES if recording.pool is None else recording.pool.configuration.acr_values
+    reached = replies.unverified_claims(recording.flow.tokens.access_token).get("acr")
+    return names[: names.index(reached) if reached in names else None : -1]
+
+
+def _step_up(recording: SignInRecording) -> object:
+    access_token = recording.flow.signed_in().access_token
+    return recording.begin(r.StepUp(recording.username, _levels(recording), access_token))
+
+
+# fmt: off
+ACTIONS: Final[Mapping[str, Action]] = {
+    "refresh":             Action("Refresh", r.GetTokensFromRefreshToken),
+    "refresh_token_auth":  Action("Refresh by REFRESH_TOKEN_AUTH", r.RefreshTokenAuth),
+    "refresh_token":       Action("Refresh by REFRESH_TOKEN", r.RefreshToken),
+    "confirm_device":      Action("Confirm the device", r.ConfirmDevice,
+                                  lambda rec: rec.flow.tokens and rec.flow.tokens.new_device and not rec.flow.device,
+                                  SignInRecording.confirm_device),
+    "remember_device":     Action("Remember the device", r.UpdateDeviceStatus, lambda rec: rec.flow.device),
+    "forget_device":       Action("Forget the device", r.UpdateDeviceStatus, lambda rec: rec.flow.device,
+                                  lambda rec: rec.answer(r.UpdateDeviceStatus(remembered=False))),
+    "sign_out":            Action("Sign out", r.RevokeToken),
+    "sign_out_everywhere": Action("Sign out everywhere", r.GlobalSignOut),
+    "register_passkey":    Action("Register a passkey", None,
+                                  lambda rec: rec.flow.tokens and rec.pool and rec.pool.configuration.webauthn,
+                                  SignInRecording.register_passkey),
+    "step_up":             Action("Step up", r.StepUp, _levels, _step_up),
+    "passkey":             Action("Sign in with the passkey", r.UserAuth, lambda rec: rec.passkey,
+                                  lambda rec: rec.begin(r.UserAuth(rec.username, State.WEB_AUTHN))),
+    "again":               Action("Sign in again", act=SignInRecording.begin),
+}
+# fmt: on
+"""Every button by its name, in the order of the page."""
+
+
+def offered_actions(recording: SignInRecording) -> dict[str, Action]:
+    """Return the buttons that are offered now, by name; none before the sign-in has ended."""
+    flow = recording.flow
+    if not flow.history or not (flow.done or flow.state is State.START):
+        return {}
+    accepted = {None, r.StepUp, r.UserAuth, *(flow.accepts if flow.done else ())}
+    buttons = ((name, each) for name, each in ACTIONS.items() if each.response in accepted)
+    return {name: each for name, each in buttons if each.is_offered(recording)}
+
+
+def take_action(recording: SignInRecording, name: str) -> None:
+    """Do what a button does; raise InvalidOperation if the button is not offered."""
+    offered = offered_actions(recording)
+    if name not in offered:
+        now = ", ".join(offered) or "none before a sign-in has ended: call step(), run() or answer(...)"
+        why = f"{recording.flow.state} does not offer the action {name!r}; it offers {now}"
+        raise InvalidOperation(why, state=recording.flow.state)
+    action = offered[name]
+    if action.act is not None:
+        action.act(recording)
+    elif action.response is not None:
+        recording.answer(action.response())

@@ -1,7 +1,7 @@
-"""Records the sign-ins of one user step by step: forward, to where user input is required, back, and from the start.
+"""Records the sign-ins of one user step by step, and can go back a step or begin again.
 
-It needs no widgets. With a local pool, going back is real: before each step the pool is forked, and the fork
-is used again. A real pool cannot go back. Only the last steps are kept.
+It needs no widgets. Before each step of a sign-in at a local pool, it forks the pool: to go back, it continues with the
+fork. A sign-in at a real pool cannot go back. It keeps only the last `MAX_STEPS` steps.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from authfsm.conformance.passkey import VirtualPasskey
 
 MAX_STEPS: Final = 100
-"""The number of steps that are kept and can be taken back."""
+"""The number of steps that a recording keeps and that can be taken back."""
 
 MASK: Final = "••••••"
 
@@ -44,18 +44,18 @@ SECRET_MEMBERS: Final = frozenset(
         "PASSWORD_CLAIM_SIGNATURE", "PASSWORD_CLAIM_SECRET_BLOCK", "SECRET_BLOCK",
     }
 )  # fmt: skip
-"""Every member of requests, replies and their maps that is secret."""
+"""The members of requests, replies and their maps that are secret."""
 
-_LONGEST: Final = 40  # characters of a value; of a longer one both ends are shown
-_SHORTEST_PART: Final = 4  # characters; a shorter secret is in many texts by chance
+_LONGEST: Final = 40  # characters; of a longer value only the beginning and the end are shown
+_SHORTEST_PART: Final = 4  # characters; a shorter secret may be part of another text by chance
 
 
-# ---- requests and replies, by botocore's events: what was really sent ---------------------------------
+# ---- the requests and replies that botocore really sent and received ----------------------------------
 
 
 @frozen
 class WireExchange:
-    """A request and its reply, secrets masked; the reply is empty if none came."""
+    """A request and its reply with secrets masked; the reply is empty if none came."""
 
     operation: str
     request: Mapping[str, Any]
@@ -65,7 +65,10 @@ class WireExchange:
 def masked(
     value: Any, name: str = "", secrets: Collection[str] = frozenset(), longest: int = _LONGEST
 ) -> Any:
-    """Return a request, a reply, or a value of a member as it may be shown."""
+    """Return a request, a reply, or the value of the member `name`, with secrets masked and long values shortened.
+
+    `secrets` are further texts to mask; a value of more than `longest` characters is shortened.
+    """
     if isinstance(value, Secret):
         return MASK
     if isinstance(value, Mapping):
@@ -89,7 +92,7 @@ def _contains_secret(value: Any, secrets: Collection[str]) -> bool:
 
 
 def secrets_of(request: Any) -> frozenset[str]:
-    """Return every secret text in a request, in plain text."""
+    """Return the plain text of every secret in a request."""
     if isinstance(request, Secret):
         plain = request.reveal()
         return frozenset({plain}) if isinstance(plain, str) and plain else frozenset()
@@ -127,20 +130,20 @@ def record_exchanges(client: Any, secrets: Collection[str]) -> Iterator[list[Wir
 
 @frozen
 class RecordedStep:
-    """A step, the sign-in, the password and a fork of the pool before it, and its secrets."""
+    """A step, and what is needed to go back to the moment before it."""
 
     number: int
-    before: Snapshot
-    password: Secret[str] | None
-    pool: LocalPool | None
+    before: Snapshot  # the sign-in before the step
+    password: Secret[str] | None  # the password before the step
+    pool: LocalPool | None  # a fork of the local pool before the step
     exchanges: tuple[WireExchange, ...] = ()
     error: AuthfsmError | None = None
-    secrets: tuple[Secret[str], ...] = ()
+    secrets: tuple[Secret[str], ...] = ()  # the secrets in its requests
 
 
 @define(eq=False)
 class SignInRecording(WrapsSecrets):
-    """The sign-ins of one user, recorded step by step; the arguments are those of `Stepper`."""
+    """Records the sign-ins of one user step by step; the arguments are those of `Stepper`."""
 
     _source: LocalPool | Cognito
     username: str
@@ -153,17 +156,17 @@ class SignInRecording(WrapsSecrets):
     pool: LocalPool | None = field(default=None, init=False)
     cognito: Cognito = field(init=False)
     flow: Flow = field(init=False)
-    password: Secret[str] | None = field(init=False)  #: The one that was given, or that has replaced it.
-    passkey: VirtualPasskey | None = field(init=False)  #: A passkey in software, once it was registered.
+    password: Secret[str] | None = field(init=False)  # the user's password now, which NewPassword replaces
+    passkey: VirtualPasskey | None = field(init=False)  # the software passkey; None before it is registered
     _pending: Response | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.restart()
 
     def restart(self) -> None:
-        """Begin again: on the local pool as it was given, or once more with the real one."""
+        """Begin again: with a new fork of the local pool, or with the real pool."""
         if isinstance(self._source, LocalPool):
-            self.pool = self._source.fork()  # the pool that was given does not change
+            self.pool = self._source.fork()  # so that the caller's pool does not change
             self.cognito = self.pool.cognito()
         else:
             self.cognito = self._source
@@ -180,7 +183,7 @@ class SignInRecording(WrapsSecrets):
 
     @property
     def user(self) -> User | None:
-        """The user in the local pool; None if there is none, or with a real pool."""
+        """The user in the local pool; None if the pool has no such user, or is a real pool."""
         name = self.flow.signin.username or self.username
         with suppress(LookupError):
             return None if self.pool is None else self.pool.user(name)
@@ -188,14 +191,14 @@ class SignInRecording(WrapsSecrets):
 
     @property
     def pending(self) -> Response | None:
-        """The response that `step` sends: an automatic or an offered one; None where user input is required."""
+        """The response that `step` sends: automatic, or passed to `offer`; None if user input is required."""
         if self._pending is None and not self.flow.done:
-            begun = self.flow.history
-            self._pending = self.flow.next_response() if begun else self._first_response(self.flow)
+            has_begun = self.flow.history
+            self._pending = self.flow.next_response() if has_begun else self._first_response(self.flow)
         return self._pending
 
     def offer(self, response: Response) -> None:
-        """Make a person's answer the pending response, or raise WrongResponse or BadField."""
+        """Make a user's answer the pending response, or raise WrongResponse or BadField."""
         if not self.flow.done and self.pending is not None and type(response) not in self.flow.accepts:
             why = "yet: the next step needs no answer, so call step() or run()"
             raise WrongResponse(self.flow.state, type(response), self.flow.accepts, why)
@@ -203,23 +206,23 @@ class SignInRecording(WrapsSecrets):
         self._pending = response
 
     def answer(self, response: Response) -> RecordedStep:
-        """Offer a response and send it."""
+        """Make a response the pending response, and send it."""
         self.offer(response)
         return self.step()
 
     @property
     def preview(self) -> WireExchange | None:
-        """The request that `step` would send, secrets masked."""
+        """The request that `step` would send, with secrets masked."""
         return None if self.pending is None else self.request_of(self.pending)
 
     def request_of(self, response: Response) -> WireExchange:
-        """Return the request that would carry a response, secrets masked; nothing is sent."""
+        """Return the request that would carry a response, with secrets masked; nothing is sent."""
         request = self.flow.signin.send(response)
         self.flow.signin.send_failed()
         return WireExchange(request.operation, masked(request.parameters))
 
     def step(self) -> RecordedStep:
-        """Send the pending response and record the reply; without one, raise InvalidOperation."""
+        """Send the pending response and record the reply; raise InvalidOperation if there is none."""
         response = self.pending
         if response is None:
             raise self.no_step()
@@ -228,7 +231,7 @@ class SignInRecording(WrapsSecrets):
         return self.steps[-1]
 
     def no_step(self) -> InvalidOperation:
-        """Return the error of a step that is not possible: the sign-in has ended, or a person must answer."""
+        """Return the error of a step that is not possible: the sign-in has ended, or the user must answer."""
         state, accepted = self.flow.state, ", ".join(f"{each.__name__}(...)" for each in self.flow.accepts)
         why = f"{state} requires user input: call answer() with {accepted}"
         if self.flow.done:
@@ -236,7 +239,7 @@ class SignInRecording(WrapsSecrets):
         return InvalidOperation(why, state=state)
 
     def begin(self, response: Response | None = None) -> RecordedStep:
-        """Begin another sign-in of the user, on the device that is remembered by now; by default as the first one."""
+        """Begin another sign-in of the user on the same device; by default with the same response as the first one."""
         flow = self._start(self.flow.device)
         response = response or self._first_response(flow)
         with self._recorded() as secrets:
@@ -245,12 +248,12 @@ class SignInRecording(WrapsSecrets):
         return self.steps[-1]
 
     def confirm_device(self) -> None:
-        """Confirm the new device with Cognito, and have it remembered; later sign-ins are on it."""
+        """Confirm the new device with Cognito, and have it remembered; later sign-ins use it."""
         with self._recorded():
             self.flow.confirm_device("notebook")
 
     def register_passkey(self) -> None:
-        """Register a passkey in software for the user who is signed in; if the user has MFA, let it satisfy that."""
+        """Register a software passkey for the user who is signed in; if the user has MFA, let the passkey satisfy it."""
         from authfsm.conformance.passkey import VirtualPasskey  # noqa: PLC0415 - its library takes time to import
 
         access_token, account = self.flow.signed_in().access_token, self.cognito.account
@@ -262,9 +265,8 @@ class SignInRecording(WrapsSecrets):
                 members = {"AccessToken": access_token, "WebAuthnMfaSettings": {"Enabled": True}}
                 request = Request("SetUserMFAPreference", members)
                 raw = send_request(self.cognito.client.set_user_mfa_preference, request, self.flow.state)
-                if isinstance(
-                    reply := read_other(raw, request.operation), Refusal
-                ):  # where it may not satisfy MFA
+                reply = read_other(raw, request.operation)
+                if isinstance(reply, Refusal):  # a passkey does not satisfy MFA in this pool
                     raise refused(reply, state=self.flow.state)
             self.passkey = passkey
 
@@ -277,10 +279,10 @@ class SignInRecording(WrapsSecrets):
 
     @contextmanager
     def _recorded(self) -> Iterator[set[str]]:
-        """Record what is sent and received in this context as one step; a refusal is part of it.
+        """Record what is sent and received in this context as one step; a refusal ends the context and is recorded.
 
         Yields:
-            The secrets of its requests, to be filled, which are masked.
+            A set to which the caller adds the secrets of the step's requests, which are masked in the record.
         """
         fork = None if self.pool is None else self.pool.fork()
         number = self.steps[-1].number + 1 if self.steps else 1
@@ -306,9 +308,9 @@ class SignInRecording(WrapsSecrets):
 
     @property
     def why_back_impossible(self) -> str | None:
-        """Why `back` is impossible; None where it is possible."""
+        """Why `back` is impossible; None if it is possible."""
         if self.pool is None:
-            return "a real pool cannot take back what it received: restart instead"
+            return "a real pool cannot undo a request: restart instead"
         if self.steps:
             return None
         if self.flow.history:
@@ -329,13 +331,13 @@ class SignInRecording(WrapsSecrets):
 
 
 def _snapshot(flow: Flow) -> Snapshot:
-    """Return the state of a flow, which its next steps do not change."""
+    """Return a snapshot of a flow, which the flow's next steps do not change."""
     signin = copy(flow.signin)
     signin._steps = list(flow.history)  # noqa: SLF001 - same package
     return evolve(flow._snapshot(), signin=signin)  # noqa: SLF001 - same package
 
 
 def _without_frames(error: AuthfsmError) -> AuthfsmError:
-    """Remove what an error refers to, since its frames hold clients and secrets, and it is kept for long."""
+    """Return the error without its flow, causes and traceback: frames refer to clients and secrets, and it is kept long."""
     error.flow = error.__context__ = error.__cause__ = None
     return error.with_traceback(None)

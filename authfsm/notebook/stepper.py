@@ -1,4 +1,4 @@
-"""`Stepper`: one sign-in on a page of a notebook, which a person steps forward and back."""
+"""`Stepper`: a sign-in in a notebook that the reader steps forward and back."""
 
 from __future__ import annotations
 
@@ -19,11 +19,9 @@ from authfsm.diagrams import DARK, LIGHT
 from authfsm.diagrams.page_svg import css_variables
 from authfsm.drivers.boto import Cognito
 from authfsm.local import LocalPool, Outbox
-from authfsm.notebook.after_sign_in import take_action
-from authfsm.notebook.answers import debug_secrets, known_answer, prompts_for, srp_values
-from authfsm.notebook.moment import Moment
+from authfsm.notebook.answers import debug_secrets, known_answer, prompts_for, srp_values, take_action
 from authfsm.notebook.recording import SignInRecording
-from authfsm.notebook.view_model import settings_of, view_model
+from authfsm.notebook.view_model import Moment, settings_of, view_model
 from authfsm.protocol.errors import AuthfsmError, BadField, InvalidInput, InvalidOperation
 from authfsm.protocol.nodes import NODES
 from authfsm.protocol.responses import Response
@@ -41,8 +39,8 @@ _COLOURS: Final = (
 class StepperWidget(anywidget.AnyWidget):
     """The widget on the page.
 
-    A notebook saves its view model, which contains no secrets. User input and secrets that the page shows on
-    request are messages, which are not saved.
+    A notebook saves the widget's view model, which contains no secrets. User input, and secrets that the page shows
+    on request, are sent as messages, which are not saved.
     """
 
     _esm = (_FOLDER / "stepper.js").read_text(encoding="utf-8")
@@ -53,30 +51,30 @@ class StepperWidget(anywidget.AnyWidget):
 class Stepper:
     """A sign-in to step through in Jupyter; as the last expression of a cell it displays itself.
 
-    The page has the diagram with the path so far, buttons, a form for the present challenge, requests and
-    replies, SRP's values, the history, and what may come next. After the sign-in it offers what Cognito does with
-    tokens, a passkey in software, and further sign-ins. "Play" walks by itself. `step`, `run`, `advance`, `back`,
-    `restart`, `answer` and `act` do the same from code, and return the `Moment` they led to.
+    The page has the diagram with the path so far, buttons, a form for the present challenge, requests and replies,
+    SRP's values, the history, and the states that may come next. After the sign-in it offers requests with the tokens,
+    a software passkey, and further sign-ins. "Play" takes steps without the reader. `step`, `run`, `advance`, `back`,
+    `restart`, `answer` and `act` are the buttons for code: each returns the `Moment` after it.
 
-    A local pool is stepped on forks of it, and does not change; `outbox` has the messages of the fork.
+    The steps run on a fork of a local pool, so that the pool does not change; `outbox` has the fork's messages.
 
     Below the widget it displays the moment as a picture, which live pages hide and saved notebooks show. Each step
-    updates it, as long as the page on which the cell ran is open: after a reload, run the cell again.
+    updates the picture while the page on which the cell ran is open: after a reload, run the cell again.
 
     Args:
-        source: a local pool, or the driver of a real one.
-        username: who signs in.
+        source: a local pool, or `Cognito` for a real pool.
+        username: the name or alias of the user who signs in.
         password: the password, if the flow needs one.
         flow: the AuthFlow.
         preferred_challenge: PREFERRED_CHALLENGE, for USER_AUTH.
         device: a remembered device.
         client_metadata: for the pool's Lambda triggers.
-        settings: the pool's settings, for what may come next; those of a local pool are known.
+        settings: the settings of a real pool, which decide what may come next; those of a local pool are known.
 
     Raises:
-        TypeError: there is no such argument; the message lists them.
-        BadField: an argument has an invalid value; the message says what it may be.
-        ValueError: there is no such flow, or it needs a password.
+        TypeError: an argument has an unknown name; the message lists the names.
+        BadField: an argument has an invalid value; the message says which values are valid.
+        ValueError: there is no such flow, or the flow needs a password.
     """
 
     def __init__(
@@ -94,7 +92,7 @@ class Stepper:
     ) -> None:
         password = secret(password)
         names = list(unknown)
-        unknown.clear()  # one may be a misspelt password
+        unknown.clear()  # a value may be the password, under a misspelt name
         if names:
             *allowed, _ = signature(type(self)).parameters
             raise TypeError(f"no argument is named {names[0]}; the arguments are {', '.join(allowed)}")
@@ -113,7 +111,7 @@ class Stepper:
         self.settings = settings
         try:
             self.widget = StepperWidget(view_model=view_model(self.recording, settings))
-        except BadField as error:  # of the first response, which the caller has not made
+        except BadField as error:  # names a field of the first response, whose class the caller does not know
             raise BadField(type(self), error.field, error.why) from None
         self.widget.on_msg(self._on_message)
         self._displayed = False
@@ -137,7 +135,7 @@ class Stepper:
     def outbox(self) -> Outbox:
         """The messages that the local pool would have sent in this sign-in; raise InvalidOperation for a real pool."""
         if self.recording.pool is None:
-            why = "a real pool has no outbox: it sends its messages to the user, who then has the code"
+            why = "a real pool has no outbox: it sends its messages to the user; type the code that the user received"
             raise InvalidOperation(why, state=self.state)
         return self.recording.pool.outbox
 
@@ -145,7 +143,7 @@ class Stepper:
         return f"<Stepper {self.moment}>"
 
     def step(self) -> Moment:
-        """Send the automatic or offered response. A refusal raises nothing: the moment has its error.
+        """Send the pending response. A refusal raises no exception: it is the `error` of the moment.
 
         Raises:
             InvalidOperation: user input is required, or the sign-in has ended.
@@ -159,10 +157,10 @@ class Stepper:
         return self._update()
 
     def advance(self) -> Moment:
-        """Take one step; where user input is required, give the answer that is known, as "Play" does.
+        """Take one step as "Play" does: if user input is required, send the answer, if it is known.
 
         Raises:
-            InvalidOperation: only a person knows the answer, or the sign-in has ended.
+            InvalidOperation: only the user knows the answer, or the sign-in has ended.
         """
         recording = self.recording
         if recording.pending is None:
@@ -173,27 +171,27 @@ class Stepper:
         return self.step()
 
     def act(self, action: str) -> Moment:
-        """Do what one of the buttons after a sign-in does. A refusal raises nothing: the moment has its error.
+        """Do what one of the buttons after a sign-in does. A refusal raises no exception: it is the moment's `error`.
 
         Args:
             action: `refresh`, `refresh_token_auth`, `refresh_token`, `confirm_device`, `remember_device`,
                 `forget_device`, `sign_out`, `sign_out_everywhere`, `register_passkey`, `step_up`, `passkey` (sign in
-                by it) or `again` (sign in again).
+                with it) or `again` (sign in again).
 
         Raises:
-            InvalidOperation: it is not offered now; the message lists what is.
+            InvalidOperation: the action is not offered now; the message lists the offered actions.
         """
         take_action(self.recording, action)
         return self._update()
 
     def answer(self, response: Response) -> Moment:
-        """Send a person's answer. A refusal raises nothing: the moment has its error.
+        """Send the user's answer. A refusal raises no exception: it is the `error` of the moment.
 
         Args:
             response: the answer.
 
         Raises:
-            WrongResponse, BadField: this state does not accept it; nothing changed.
+            WrongResponse, BadField: the state does not accept the answer; nothing changed.
         """
         self.recording.answer(response)
         return self._update()
@@ -202,7 +200,7 @@ class Stepper:
         """Take one step back.
 
         Raises:
-            InvalidOperation: that is impossible; the message says why.
+            InvalidOperation: going back is impossible; the message says why.
         """
         self.recording.back()
         return self._update()
@@ -213,7 +211,7 @@ class Stepper:
         return self._update()
 
     def close(self) -> None:
-        """Remove it from every page, and free what it holds."""
+        """Remove the widget from every page, and free its resources."""
         self.widget.close()
 
     def _update(self) -> Moment:
@@ -223,11 +221,11 @@ class Stepper:
         return self.moment
 
     def _on_message(self, _: StepperWidget, message: Any, __: Any) -> None:
-        """Do what the page asks, and reply whatever happens: also after an interrupt of the kernel."""
+        """Do what the page requests, and reply in any case, even if the user interrupts the kernel."""
         reply: dict[str, Any] = {"error": "the kernel was interrupted: press the button again"}
         try:
             reply = self._do(message)
-        except Exception as error:  # noqa: BLE001 - the page must say it, since nobody reads a kernel's log
+        except Exception as error:  # noqa: BLE001 - the page must show it, since nobody reads a kernel's log
             text = error.advice if isinstance(error, InvalidInput) else str(error)
             reply = {"error": text if isinstance(error, AuthfsmError) else f"{type(error).__name__}: {text}"}
         finally:

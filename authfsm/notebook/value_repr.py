@@ -1,6 +1,6 @@
-"""How each value looks in a notebook: a sign-in as the path it took, a history and a challenge as tables.
+"""How values look in a notebook: a sign-in as a diagram of its path, a history and a challenge as tables.
 
-Text for terminals, SVG or HTML in the notebook's own colours for the rest; no secret is shown.
+A terminal shows text, a notebook SVG or HTML in its own colours. No secret is shown.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from authfsm.core.signin import SignIn
 from authfsm.diagrams import AUTO, Diagram, diagram
 from authfsm.drivers.base_flow import BaseFlow
 from authfsm.local import LocalPool
+from authfsm.protocol.nodes import node_of
 from authfsm.protocol.replies import Challenge, Refusal, Tokens
 from authfsm.protocol.table import PROTOCOL
 from authfsm.settings import PoolSettings
@@ -30,7 +31,7 @@ _CELL: Final = "text-align:left;padding:2px 12px 2px 0;border:0;vertical-align:t
 
 @singledispatch
 def mime_bundle(value: object) -> dict[str, str]:
-    """Return texts and pictures of a value by MIME type; its repr, if nothing better is known."""
+    """Return texts and pictures of a value by MIME type; by default only its repr."""
     return {"text/plain": repr(value)}
 
 
@@ -38,9 +39,8 @@ def mime_bundle(value: object) -> dict[str, str]:
 def _(history: History) -> dict[str, str]:
     rows: Rows = []
     for step in history:
-        role = f" ({step.role})" if step.role else ""
         refusal = f"{step.error}: {step.action}" if step.error else ""
-        number, dest = str(step.number), f"{step.dest}{role}"
+        number, dest = str(step.number), node_of(step.dest, step.role).name
         rows.append((number, step.source, step.response.trigger, dest, refusal))
     return _table("history", rows, head=("", "state", "response", "led to", "refusal"))
 
@@ -113,13 +113,13 @@ def _(pool: LocalPool) -> dict[str, str]:
 
 
 def picture_bundle(drawn: Diagram, text: str) -> dict[str, str]:
-    """Return a diagram and a text; only the text where no layout engine is installed."""
+    """Return a diagram and a text by MIME type; only the text if no layout engine is installed."""
     svg = drawn._repr_svg_()
     return {"text/plain": text} if svg is None else {"image/svg+xml": svg, "text/plain": text}
 
 
 def _table(title: str, rows: Rows, head: tuple[str, ...] = ()) -> dict[str, str]:
-    """Return a table in HTML and in plain text; without a head, each row begins with its name."""
+    """Return a table in HTML and in plain text; without a head, the first cell of each row is the row's head."""
     caption = f'<caption style="text-align:left;font-weight:bold;color:inherit">{escape(title)}</caption>'
     html = [_html_row(head, ["th"] * len(head))] if head else []
     html += [_html_row(row, ["td" if head else "th"] + ["td"] * (len(row) - 1)) for row in rows]

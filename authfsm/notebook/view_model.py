@@ -1,4 +1,7 @@
-"""The view model: all that the page shows of one moment, as plain values without secrets, saved with the notebook."""
+"""What a notebook shows of one moment of a sign-in: the page's view model, and `Moment`, a picture that needs no widgets.
+
+The view model has plain values without secrets, and is saved with the notebook.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,24 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from attrs import evolve
+from attrs import evolve, field, frozen
 
 from authfsm.core.history import History
 from authfsm.core.signin import SignIn
+from authfsm.diagrams import AUTO, Diagram, NoEngine, diagram
+from authfsm.diagrams.page_svg import page_svg
 from authfsm.diagrams.vertices import group_of
 from authfsm.local import LocalPool
 from authfsm.local.config.pool_configuration import TRIGGER_FIELDS
-from authfsm.notebook.after_sign_in import offered_actions
-from authfsm.notebook.answers import debug_secrets, known_answer, prompts_for, sample_response
-from authfsm.notebook.moment import path_diagram, widget_svg
+from authfsm.notebook.answers import (
+    debug_secrets,
+    known_answer,
+    offered_actions,
+    prompts_for,
+    sample_response,
+)
 from authfsm.notebook.recording import SignInRecording, WireExchange, masked
-from authfsm.notebook.value_repr import token_rows
+from authfsm.notebook.value_repr import picture_bundle, token_rows
 from authfsm.protocol.errors import AuthfsmError
 from authfsm.protocol.forms import Prompt
 from authfsm.protocol.nodes import node_of
@@ -34,8 +43,8 @@ _SHOWN_STEPS: Final = 12
 def view_model(recording: SignInRecording, settings: PoolSettings | None) -> dict[str, Any]:
     """Return all that the page shows of the present moment; `stepper.js` draws it."""
     flow, pending = recording.flow, recording.pending
-    asked = () if pending is not None else prompts_for(flow)
-    due, when = _due(recording, asked)
+    prompts = () if pending is not None else prompts_for(flow)
+    request, when = _next_request(recording, prompts)
     return {
         "username": recording.username,
         "flow": flow.signin.flow or recording.auth_flow,
@@ -46,8 +55,8 @@ def view_model(recording: SignInRecording, settings: PoolSettings | None) -> dic
         "refusal": _refusal(recording),
         "next": _next(recording),
         "facts": _facts(recording),
-        "buttons": _buttons(recording, asked),
-        "forms": [each.to_json() for each in asked],
+        "buttons": _buttons(recording, prompts),
+        "forms": [each.to_json() for each in prompts],
         "actions": [
             {"name": name, "label": each.label, "response": each.response and each.response.trigger}
             for name, each in offered_actions(recording).items()
@@ -55,7 +64,7 @@ def view_model(recording: SignInRecording, settings: PoolSettings | None) -> dic
         "has_debug_secrets": debug_secrets(recording) is not None,
         "picture": widget_svg(path_diagram(flow.signin.flow or recording.auth_flow, flow.history, settings)),
         "panels": {
-            "wire": _wire(recording, due, when),
+            "wire": _wire(recording, request, when),
             "history": _history(flow.history),
             "what_if": sorted(
                 next_steps(flow.signin, settings, pending), key=lambda each: each["ruled_out"] is not None
@@ -73,26 +82,26 @@ def _next(recording: SignInRecording) -> dict[str, str] | None:
     return {"trigger": pending.trigger, "operation": preview.operation, "about": about}
 
 
-def _due(recording: SignInRecording, asked: tuple[Prompt, ...]) -> tuple[WireExchange | None, str]:
-    """Return the request that is sent next, and when."""
+def _next_request(recording: SignInRecording, prompts: tuple[Prompt, ...]) -> tuple[WireExchange | None, str]:
+    """Return the request that is sent next (None if it is not known), and when it is sent."""
     if (preview := recording.preview) is not None:
         return preview, "about to be sent"
     try:
-        sample = sample_response(asked[0]) if asked else None
+        sample = sample_response(prompts[0]) if prompts else None
         request = None if sample is None else recording.request_of(sample)
     except AuthfsmError:
         return None, ""
     return request, "sent with your answer"
 
 
-def _buttons(recording: SignInRecording, asked: tuple[Prompt, ...]) -> dict[str, dict[str, Any]]:
-    """Return for each button whether it is enabled, and what it does or why it is not."""
+def _buttons(recording: SignInRecording, prompts: tuple[Prompt, ...]) -> dict[str, dict[str, Any]]:
+    """Return for each button whether it is enabled, and what it does or why it is disabled."""
     pending, ended = recording.pending, "The sign-in has ended" if recording.flow.done else ""
     has_begun = bool(recording.flow.history or recording.steps)
-    input_needed = ended or ("User input is required" + (": answer below" if asked else ""))
+    input_needed = ended or ("User input is required" + (": answer below" if prompts else ""))
     unknown = "" if pending or known_answer(recording) else ended or "Only a person knows this answer"
     back_impossible = (recording.why_back_impossible or "").capitalize()
-    buttons = {  # what each does, and why it cannot
+    buttons = {  # what each button does, and why it is disabled: "" if it is enabled
         "back": ("Take one step back", back_impossible),
         "step": (
             f"Send {pending.trigger}, and show the reply" if pending else "",
@@ -123,7 +132,7 @@ _NOT_FACTS: Final = {
     *("SALT", "SRP_B", "SECRET_BLOCK", "CREDENTIAL_REQUEST_OPTIONS"),
     *("userAttributes", "requiredAttributes"),
 }
-"""Parameters that are long and useless to a reader, or part of the form; the panel of requests has all."""
+"""Parameters that are long and do not help a reader, or are part of the form; the panel of requests has all of them."""
 
 
 def _facts(recording: SignInRecording) -> list[list[str]]:
@@ -133,7 +142,7 @@ def _facts(recording: SignInRecording) -> list[list[str]]:
         return [list(row) for row in token_rows(flow.tokens)]
     if flow.challenge is None:
         return []
-    # A Lambda function may repeat an answer in public.
+    # A Lambda function may repeat an answer in the public parameters.
     secrets = frozenset(each.reveal() for step in recording.steps for each in step.secrets)
     parameters: dict[str, Any] = masked(flow.challenge.parameters, "", secrets, _LONGEST_FACT)
     facts = [
@@ -146,9 +155,9 @@ def _facts(recording: SignInRecording) -> list[list[str]]:
     return facts
 
 
-def _wire(recording: SignInRecording, due: WireExchange | None, when: str) -> list[dict[str, Any]]:
+def _wire(recording: SignInRecording, sample: WireExchange | None, when: str) -> list[dict[str, Any]]:
     """Return the request that is sent next, if it is known, and those sent so far, the newest first."""
-    rows = [] if due is None else [_exchange(when, due.operation, "due", request=due.request)]
+    rows = [] if sample is None else [_exchange(when, sample.operation, "due", request=sample.request)]
     steps = list(recording.steps)[-_SHOWN_STEPS:]
     for step in reversed(steps):
         title, kind = f"step {step.number}", "latest" if step is steps[-1] else ""
@@ -179,26 +188,82 @@ def _history(steps: History) -> list[list[str]]:
 def next_steps(
     signin: SignIn, settings: PoolSettings | None = None, response: Response | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Yield the states that may come next, perhaps by one response, without FAILED: on which conditions, or why never."""
+    """Yield the states that may come next, except FAILED: the conditions of each, or why the settings rule it out.
+
+    With a response, only the states to which this response may lead.
+    """
     role = signin.role if signin.state is State.EMAIL_OTP else None
     for accepted in signin.accepts if response is None else (type(response),):
         for target in targets(signin.state, accepted, role):
-            if target.to.state is State.FAILED:
+            if target.node.state is State.FAILED:
                 continue
-            transition = Transition(signin.state, accepted, target.to.state, target.kind)
-            to_role = target.to.role or role
+            transition = Transition(signin.state, accepted, target.node.state, target.kind)
+            to_role = target.node.role or role
             yield {
                 "response": accepted.trigger,
-                "name": target.to.name,
-                "conditions": list(dict.fromkeys(each.when for each in target.known if each.when)),
+                "name": target.node.name,
+                "conditions": list(dict.fromkeys(each.when for each in target.evidence if each.when)),
                 "ruled_out": None if settings is None else settings.ruled_out(transition, to_role),
                 "lambda_only": settings is not None and settings.lambda_only(transition, to_role),
             }
 
 
 def settings_of(pool: LocalPool) -> PoolSettings:
-    """Return the settings of a local pool, with its Lambda functions, which a description would name by ARN."""
+    """Return the settings of a local pool, with its Lambda functions, which have no ARN and are in no description."""
     settings = PoolSettings.describe(pool.client(), pool.pool_id, pool.client_id)
     triggers = pool.configuration.triggers
     present = {name for name, field in TRIGGER_FIELDS.items() if getattr(triggers, field, None)}
     return evolve(settings, lambda_config=frozenset({*(settings.lambda_config or ()), *present}))
+
+
+# ---- the pictures -------------------------------------------------------------------------------------
+
+
+@frozen
+class Moment:
+    """The state of a sign-in at one moment; a notebook shows it as the diagram of the sign-in's path.
+
+    It contains no secrets, and GitHub, nbviewer and nbconvert show it as they show any picture.
+    """
+
+    state: State
+    history: History = field(repr=False)
+    exchanges: tuple[WireExchange, ...] = field(repr=False)  # those of the last step, with secrets masked
+    error: AuthfsmError | None  # the error of the last step, if Cognito refused it
+    username: str
+    flow: str  # the AuthFlow
+    settings: PoolSettings | None = field(default=None, repr=False)  # the pool's, if they are known
+
+    @classmethod
+    def of(cls, recording: SignInRecording, settings: PoolSettings | None) -> Moment:
+        """Return the present moment of a recorded sign-in."""
+        flow, last = recording.flow, recording.steps[-1] if recording.steps else None
+        exchanges, error = (last.exchanges, last.error) if last else ((), None)
+        name = flow.signin.flow or recording.auth_flow
+        return cls(flow.state, flow.history, exchanges, error, recording.username, name, settings)
+
+    def __str__(self) -> str:
+        steps = f"{len(self.history)} step{'' if len(self.history) == 1 else 's'}"
+        position = f"{self.username} by {self.flow}: {self.state} after {steps}."
+        refusal = "" if self.error is None else f"\nRefused: {self.error}"
+        return f"{position} {self.state.meaning}{refusal}"
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return picture_bundle(path_diagram(self.flow, self.history, self.settings), str(self))
+
+
+def path_diagram(flow: str, history: History, settings: PoolSettings | None) -> Diagram:
+    """Return the diagram of a flow with the path so far, without what the pool's settings rule out."""
+    drawn = diagram(flow=flow, history=history, settings=settings, theme=AUTO)
+    # The panels beside the diagram say what may come next, so the diagram needs no notes.
+    return evolve(drawn, model=evolve(drawn.model, omitted=(), notes=()))
+
+
+def widget_svg(drawn: Diagram) -> str | None:
+    """Return the SVG of a diagram for the widget; None if no layout engine is installed."""
+    try:
+        text, _ = page_svg(drawn)
+    except NoEngine:
+        return None
+    # A page may have several steppers, but ids must be unique on a page.
+    return text.replace('id="picture" ', "", 1).replace('id="graph0" ', "", 1)

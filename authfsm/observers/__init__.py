@@ -1,6 +1,6 @@
 """Observers are called after each step of each sign-in; pass them to `Cognito(..., observers=[...])`.
 
-An observation contains no secret and never changes, so it can be logged, counted, traced or kept. An observer
+An observation contains no secret and never changes, so it can be logged, counted, traced or stored. An observer
 cannot stop a sign-in: its exceptions are logged, and the step continues. `observers.otel` makes OpenTelemetry spans.
 """
 
@@ -25,11 +25,11 @@ class Observation:
 
     Args:
         sign_in: identifies the sign-in, the same in every process that continues it; not the user.
-        step: the step: the response, where its reply led, and the action if it was a refusal.
-        seconds: from sending the request to its reply; in a thread, with the wait for a free one.
+        step: the response, the state to which its reply led, and the recovery action if Cognito refused it.
+        seconds: from sending the request to its reply; in a thread pool, with the wait for a free thread.
         flow: the AuthFlow that began the sign-in.
-        lost: the name of the error class if no reply came, or one that cannot be read. `step` is then what
-            was tried; it is not in the history, and the next step has the same number.
+        lost: the name of the error class, if no reply came or the reply cannot be read; otherwise None. `step` then
+            has the response that was sent, but the history does not have this step: the next has the same number.
     """
 
     sign_in: str
@@ -40,7 +40,7 @@ class Observation:
 
 
 Observer: TypeAlias = Callable[[Observation], None]
-"""Is called after each step, in the thread or event loop that took it: it must return quickly."""
+"""A function that is called after each step, in the thread or event loop of the step: it must return quickly."""
 
 
 def notify(observers: Iterable[Observer], observation: Observation) -> None:
@@ -48,7 +48,7 @@ def notify(observers: Iterable[Observer], observation: Observation) -> None:
     for observer in observers:
         try:
             observer(observation)
-        except Exception:  # noqa: PERF203 - each observer fails for itself
+        except Exception:  # noqa: PERF203 - an observer that fails must not stop the others
             LOGGER.exception("an observer of a sign-in failed")
 
 
@@ -57,7 +57,7 @@ def logging_observer(logger: logging.Logger = LOGGER, level: int = logging.INFO)
 
     Args:
         logger: the logger; by default `authfsm`.
-        level: the level of a step that moves on; a refusal and a lost reply are warnings.
+        level: the level of a step that succeeds; a refusal and a lost reply are logged as warnings.
     """
 
     def observer(observation: Observation) -> None:

@@ -1,8 +1,8 @@
 """OpenTelemetry spans for the steps of a sign-in (extra `authfsm[otel]`): no secrets, no user names.
 
-A span is created when its step is over, as a child of the span that is current there, for example of the
-request that the application is serving. One sign-in may take several such requests, and processes: the
-attribute `authfsm.sign_in.id` connects them.
+A span is created after its step, as a child of the current span, for example of the span of the request that the
+application serves. One sign-in may take several such requests, in several processes: the attribute
+`authfsm.sign_in.id` connects its spans.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def spans(tracer_provider: TracerProvider | None = None) -> Observer:
-    """Return an observer that creates a span for each step, named `sign_in SMS_MFA code`, for example.
+    """Return an observer that creates a span for each step, with a name such as `sign_in SMS_MFA code`.
 
     "The span name SHOULD be the most general string that identifies a (statistically) interesting class
-    of Spans" (OpenTelemetry specification, Span): there is one for each row of the table. The attributes are
-    the step's values under `authfsm.`, and `error.type` of the semantic conventions: Cognito's code of a
-    refusal, or the class of this package's error if no reply came. Both set the status ERROR.
+    of Spans" (OpenTelemetry specification, Span): each row of the protocol's table has one name. The attributes are
+    the step's values under `authfsm.`, and `error.type` of the semantic conventions: Cognito's code of a refusal, or
+    the class of this package's error if no reply came. In both cases the span has the status ERROR.
 
     Args:
         tracer_provider: the provider of the tracer; by default the global one.
@@ -64,5 +64,5 @@ def _attributes(observation: Observation) -> dict[str, AttributeValue]:
 
 
 def _nanoseconds(at: datetime | None) -> int | None:
-    """Return the nanoseconds since 1970, without rounding: no float has that many digits."""
+    """Return the nanoseconds since 1970 in integers, because a float does not have that many digits."""
     return None if at is None else (at - _EPOCH) // timedelta(microseconds=1) * 1000

@@ -198,13 +198,7 @@ _BY_RESPONSE: Final[Mapping[type[Response] | None, AccountOperation]] = {
 def account_operation(
     name: str, *, permanent: bool = False, response: type[Response] | None = None
 ) -> AccountOperation | None:
-    """Return the account operation that a request performs; None if the request changes no status.
-
-    Args:
-        name: the operation of Cognito's API.
-        permanent: whether the password of AdminSetUserPassword is permanent.
-        response: the class of the response, if the request is a step of a sign-in.
-    """
+    """Return what a request of the API's operation `name` does to an account; None if it changes no status."""
     if name == "AdminSetUserPassword":
         return O.ADMIN_SET_PERMANENT_PASSWORD if permanent else O.ADMIN_SET_TEMPORARY_PASSWORD
     if name in BEGIN_OPERATIONS | ANSWER_OPERATIONS:

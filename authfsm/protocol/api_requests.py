@@ -9,6 +9,7 @@ with an answer it accepts a secret of the factor that `ANSWER` names only.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from attrs import frozen
@@ -152,23 +153,17 @@ def _matches(required: Mapping[str, str], fields: Mapping[str, Any]) -> bool:
 class Repetition:
     """Whether a client library may send a request again if no reply came, and why.
 
-    A reply can be lost after Cognito has processed the request. To repeat a request is harmless if it makes no
-    difference for the user that Cognito processes it twice: it uses up no session or token, counts no failure twice,
-    sends no message twice, and the second reply is as good as the first. Any other request is sent once, and a lost
-    reply is an error.
+    A reply can be lost after Cognito has processed the request. Repeating it is harmless if that makes no difference for
+    the user: it uses up no session or token, counts no failure twice, sends no message twice, and the second reply is as
+    good as the first. Any other request is sent once, and a lost reply is an error.
     """
 
-    harmless: bool
     why: str
+    harmless: bool
 
 
-def _repeat(why: str) -> Repetition:
-    return Repetition(harmless=True, why=why)
-
-
-def _once(why: str) -> Repetition:
-    return Repetition(harmless=False, why=why)
-
+_repeat: Final = partial(Repetition, harmless=True)
+_once: Final = partial(Repetition, harmless=False)
 
 _START_SRP: Final = _repeat("it has only a public value: the second request starts another session")
 _COUNTS: Final = _once("a wrong password counts twice towards the lockout, and a code is sent twice")

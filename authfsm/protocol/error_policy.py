@@ -66,9 +66,7 @@ class ErrorRule:
     action: RecoveryAction
     fault: Fault
     source: str = "AWS API reference"
-    operation: str | None = (
-        None  # the row applies to refusals of this operation only; None for every operation
-    )
+    operation: str | None = None  # the only operation whose refusals the row is for
 
     @property
     def is_only_listed(self) -> bool:
@@ -80,8 +78,8 @@ _R, _F = RecoveryAction, Fault
 
 # fmt: off
 ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
-    # error code: {part of the message: what to do, who is at fault, source}
-    # The longest part that the message contains decides; case does not matter. "" is for every other message.
+    # error code: {part of the message, in any letter case: what to do, who is at fault, source}. If the message has
+    # several parts, the longest decides; "" is for every other message.
 
     # ---- the user ------------------------------------------------------------------------------
     "NotAuthorizedException": {

@@ -93,12 +93,12 @@ _BY_CODE: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }
 
-_EVERY: Final = (
+_ALL: Final = (
     *(sentence for _, sentence in (*_BY_ACTION.values(), OTHER_STEP, NOT_SIGNED_IN)),
     *(sentence for parts in _BY_CODE.values() for sentence in parts.values()),
     *(*FIELD_SENTENCES, DIGITS_ONLY, SIX_DIGITS, EMAIL_EXAMPLE, NOT_OFFERED),
 )
-ERROR_SENTENCES: Final = tuple(dict.fromkeys(_EVERY))
+ERROR_SENTENCES: Final = tuple(dict.fromkeys(_ALL))
 """Every sentence of `error.for_person`: the keys of a translation."""
 
 

@@ -104,8 +104,7 @@ class AuthfsmError(CompletesDocstring, Exception):
         """Return what to show the user: a sentence or two without codes, names of operations or secrets.
 
         Args:
-            translations: the translations of `authfsm.ERROR_SENTENCES`, by the English sentence; a sentence without a
-                translation stays English.
+            translations: translations of `authfsm.ERROR_SENTENCES` by the English sentence; all others stay English.
         """
         return _translated(self._presentation[1], translations)
 

@@ -1,8 +1,7 @@
 """The evidence for each transition: when Cognito makes it, how certain that is, and the source.
 
-`evidence.csv` has rows for the transitions of `PROTOCOL`, `account_evidence.csv` for those of `ACCOUNT_LIFE`; a test
-checks that no transition is without a row. A transition has several rows if it has several causes. `*` stands for
-every state or response.
+`evidence.csv` has a row for each transition of `PROTOCOL`, `account_evidence.csv` for each of `ACCOUNT_LIFE`, or several
+if it has several causes; a test checks that none is missing. `*` stands for every state or response.
 """
 
 from __future__ import annotations
@@ -32,10 +31,7 @@ class Confidence(DescribedName):
     ISSUE = "issue", "A user reports it in a public issue, with the requests and replies."
     INFERRED = "inferred", "It follows from something that is known; no source shows it."
     CONTRADICTORY = "contradictory", "Two sources contradict each other."
-    REFUTED = (
-        "refuted",
-        "Replies of real pools contradict it. The client accepts it; nothing else expects it.",
-    )
+    REFUTED = "refuted", "Replies of real pools contradict it. Only the client still accepts it."
 
     @property
     def is_uncertain(self) -> bool:
@@ -104,11 +100,10 @@ def confidence(transition: Transition) -> Confidence:
 def account_evidence_rows() -> dict[AccountTransition, tuple[Evidence, ...]]:
     """Return the evidence in `account_evidence.csv` for each transition, the most certain first."""
 
-    def transition(row: dict[str, str]) -> AccountTransition:
-        source, dest = UserStatus[row["status"]], UserStatus[row["leads_to"]]
-        return AccountTransition(source, AccountOperation[row["operation"]], dest)
+    def transition(status: str, operation: str, leads_to: str, **_: str) -> AccountTransition:
+        return AccountTransition(UserStatus[status], AccountOperation[operation], UserStatus[leads_to])
 
-    return _most_certain_first((transition(row), each) for row, each in _rows("account_evidence.csv"))
+    return _most_certain_first((transition(**row), each) for row, each in _rows("account_evidence.csv"))
 
 
 def account_evidence(transition: AccountTransition) -> tuple[Evidence, ...]:

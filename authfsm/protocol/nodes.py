@@ -41,8 +41,8 @@ NODES: Final = tuple(
 def proves_password(source: State, response: type[Response], dest: State) -> bool:
     """Return whether a transition proves that the user knows the password.
 
-    A refusal proves nothing, nor does a transition that stays in its state. Cognito replies with SELECT_CHALLENGE to a
-    preferred password that is not available, and with ADMIN_NO_SRP_AUTH to a missing password: neither proves it.
+    A refusal proves nothing, nor does a transition that stays in its state, SELECT_CHALLENGE (the reply to a preferred
+    password that is not available) or ADMIN_NO_SRP_AUTH (the reply to a missing password).
     """
     carries_proof = response.proves_password or (response is SrpClaim and source is State.PASSWORD_VERIFIER)
     unproved = {State.SELECT_CHALLENGE, State.ADMIN_NO_SRP_AUTH, State.FAILED, source}
@@ -67,13 +67,8 @@ def challenge_role(
 ) -> t.Role | None:
     """Return which factor a challenge is; None if it is neither.
 
-    Args:
-        source: the state before the challenge.
-        response: the response to which the challenge is the reply.
-        dest: the state of the challenge.
-        flow: the AuthFlow of the sign-in; None if it is not known.
-        password_proved: whether the sign-in has proved the password, by this response or before it.
-        has_access_token: whether the response carries an access token, whose factors count as proved.
+    The challenge, of state `dest`, is the reply to `response` in `source`; `flow` is the sign-in's AuthFlow.
+    `password_proved` counts a proof by this response; the factors of an access token in it count as proved.
     """
     if dest is not State.EMAIL_OTP:
         return _ROLE_OF_STATE.get(dest)

@@ -180,12 +180,9 @@ def _prompts(challenge: replies.Challenge, role: Role | None) -> Iterator[Prompt
         case replies.SelectChallenge():
             yield from _first_factors(challenge)
         case replies.WebAuthn():
-            options = challenge.request_options
             name, label = "credential", "AuthenticationResponseJSON"
-            credential = Field(name, label, "credential", request_options=options)
-            explanation = (
-                "A passkey signs for the web site for which it was created: the browser asks for it there."
-            )
+            credential = Field(name, label, "credential", request_options=challenge.request_options)
+            explanation = "A passkey signs for the web site for which it was created: use the browser there."
             yield Prompt(r.Credential, "Use the passkey", explanation, (credential,), S.WEB_AUTHN)
             yield from _first_factors(challenge)
         case replies.SelectMfaType():

@@ -248,6 +248,9 @@ LOOP_KIND_OF_ACTION: Final[Mapping[RecoveryAction, LoopKind]] = {
 }
 """The kind of the transition that a refusal makes; if the row does not have that kind, the refusal leads to FAILED."""
 
+REFUSAL_KINDS: Final = frozenset(LOOP_KIND_OF_ACTION.values())
+"""The kinds of the transitions that stay in their state after a refusal."""
+
 
 def loop_kind(
     source: State, response: type[Response], action: RecoveryAction | None = None

@@ -1,7 +1,7 @@
 """Private: what the tables say about a name (a state, a response, a flow, an error), for `explain` and the diagrams.
 
-Nothing is declared here: parameters come from the code that reads and writes requests, transitions from the table and
-its evidence, errors from the error policy, and limits from the rules of settings.
+This folder declares no facts: parameters come from the code that parses replies and writes requests, transitions from
+the table and its evidence, errors from the error policy, and limits from the rules of settings.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ __all__ = [
 ]  # fmt: skip
 
 Facts = dict[str, Any]
-"""The facts about a name, for JSON: dicts, lists and strings; `kind` is the kind of the name."""
+"""The facts about a name as JSON: dicts, lists and strings; `kind` is the kind of the name."""
 
 
 def _named() -> Iterator[tuple[str, Callable[[Any], Facts], Any]]:
-    """Yield every name, the function that returns what is known about it, and the function's argument."""
+    """Yield every name with the function that returns its facts, and the function's argument."""
     yield from ((str(state), _state, state) for state in State)
     for trigger, response in RESPONSES.items():
         yield from ((name, _response, response) for name in (trigger, response.__name__))
@@ -50,30 +50,27 @@ def _named() -> Iterator[tuple[str, Callable[[Any], Facts], Any]]:
     yield from ((code, _error, code) for code in ERROR_POLICY)
     for subject in (*UserStatus, *AccountOperation):
         yield str(subject), _account, subject
-        # A step of a sign-in has the sign-in's names.
+        # The steps of a sign-in share their page and trigger with states and flows.
         if isinstance(subject, AccountOperation) and subject.actor is not Actor.SIGN_IN:
             yield from ((name, _account, subject) for name in (subject.page, subject.trigger))
 
 
 def known_names() -> tuple[str, ...]:
-    """Return every name about which something is known."""
+    """Return every name that has facts."""
     return tuple(dict.fromkeys(name for name, *_ in _named()))
 
 
 def find(text: str) -> tuple[Facts, ...]:
-    """Return what is known about a name or an error's message; empty if nothing is.
+    """Return the facts about a name or an error's message; an empty tuple if there are none.
 
-    A name may mean several things: `ADMIN_NO_SRP_AUTH` is a flow and a challenge. An exact match wins over one that
-    differs in case, and that one over a match without separators.
-
-    Args:
-        text: the name, or the message as it came.
+    A name may mean several things: `ADMIN_NO_SRP_AUTH` is a flow and a challenge. Names that match exactly are
+    preferred; next come names that differ in case only, then names that differ in separators.
     """
     text = text.strip()
-    every = tuple(_named())
+    names = tuple(_named())
     spellings: tuple[Callable[[str], str], ...] = (str, str.casefold, _simplified)
     for spelling in spellings:
-        if found := [known for name, *known in every if spelling(name) == spelling(text)]:
+        if found := [rest for name, *rest in names if spelling(name) == spelling(text)]:
             return tuple(facts(subject) for facts, subject in dict.fromkeys(map(tuple, found)))
     return _errors(text)
 
@@ -84,7 +81,7 @@ def _simplified(name: str) -> str:
 
 
 def _errors(text: str) -> tuple[Facts, ...]:
-    """Return the errors that the input names, otherwise those that have such a message."""
+    """Return the errors whose codes are in the text, otherwise those that have such a message."""
 
     def has_message(code: str) -> bool:
         rules = [rule for part, rule in ERROR_POLICY[code].items() if part]
@@ -96,7 +93,7 @@ def _errors(text: str) -> tuple[Facts, ...]:
 
 
 def similar_names(text: str, count: int = 5) -> tuple[str, ...]:
-    """Return the known names that are most similar to an unknown one."""
+    """Return the known names that are most similar to an unknown name."""
     simplified = _simplified(text)
     names: dict[str, str] = {}
     for name in known_names():
@@ -107,7 +104,7 @@ def similar_names(text: str, count: int = 5) -> tuple[str, ...]:
 
 
 def as_dict(about: AboutState) -> Facts:
-    """Return what is known about a state, for JSON."""
+    """Return the facts about a state as JSON."""
     return {
         "kind": "state", "name": about.node.name, "meaning": about.node.state.meaning,
         "carries": [_parameter(each) for each in about.carries], "session": about.session,
@@ -119,7 +116,7 @@ def as_dict(about: AboutState) -> Facts:
         "errors": [
             {
                 "code": each.code, "message": each.part, "action": str(each.rule.action),
-                "leads_to": str(each.leads),
+                "leads_to": str(each.leads_to),
             }
             for each in about.errors
         ],
@@ -146,10 +143,10 @@ def _accepted(each: AcceptedResponse) -> Facts:
         },
         "leads_to": [
             {
-                "state": target.to.name, **_certainty(target),
+                "state": target.node.name, **_certainty(target),
                 "evidence": [
                     {"confidence": str(e.confidence), "when": e.when, "source": e.source}
-                    for e in target.known
+                    for e in target.evidence
                 ],
             }
             for target in each.targets
@@ -206,7 +203,7 @@ def _reached(starts: Iterable[type[Response]], flow: str) -> frozenset[State]:
 
 
 def _error(code: str, message: str = "") -> Facts:
-    """Return what is known about an error; with a message, `this` is the rule that applies to it."""
+    """Return the facts about an error; with a message, `matching_action` is the one of its `actions` that applies."""
     rules = {
         part: {
             "message": part, "action": str(rule.action), "advice": rule.action.advice,
@@ -223,7 +220,9 @@ def _error(code: str, message: str = "") -> Facts:
     if message:
         operation = re.search(r"when calling the (\w+) operation", message)
         applied = error_rule(code, message, operation[1] if operation else "")
-        facts["this"] = next(rules[part] for part, rule in ERROR_POLICY[code].items() if rule is applied)
+        facts["matching_action"] = next(
+            rules[part] for part, rule in ERROR_POLICY[code].items() if rule is applied
+        )
     return facts
 
 

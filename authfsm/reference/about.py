@@ -1,4 +1,4 @@
-"""What is known about a state, read from the tables."""
+"""The facts about a state, from the tables."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from authfsm.settings.reach import limits_of_node
 class Target:
     """A state to which a response may lead."""
 
-    to: Node
-    kind: LoopKind | None  # of a transition that stays in its state
+    node: Node
+    kind: LoopKind | None  # the kind of a transition that stays in its state
     confidence: Confidence
-    known: tuple[Evidence, ...]
+    evidence: tuple[Evidence, ...]
 
 
 @frozen
@@ -34,15 +34,15 @@ class AcceptedResponse:
     """A response that a state accepts, and the request that carries it."""
 
     response: type[Response]
-    needs: str  # when it is not accepted; "" if it always is
+    needs: str  # when the state does not accept it ("not before ..."); "" if it always does
     request: RequestShape
     targets: tuple[Target, ...]
 
 
 class Source(NamedTuple):
-    """A transition into a state."""
+    """A transition into a state, without that state."""
 
-    node: Node
+    node: Node  # where the transition starts
     response: type[Response]
     kind: LoopKind | None
     confidence: Confidence
@@ -55,24 +55,24 @@ class PossibleError:
     code: str
     part: str  # the part of its message that selects the rule; "" for any other message
     rule: ErrorRule
-    leads: State  # the state after it
+    leads_to: State
 
 
 @frozen
 class AboutState:
-    """What is known about a state."""
+    """The facts about a state."""
 
-    node: Node  # with a role, if only one of EMAIL_OTP is meant
-    carries: tuple[Parameter, ...]  # of its challenge
-    session: bool  # does the challenge come with a Session?
+    node: Node  # EMAIL_OTP has a role if the facts are about this role only
+    carries: tuple[Parameter, ...]  # the parameters of its challenge
+    session: bool  # whether the challenge comes with a Session
     accepts: tuple[AcceptedResponse, ...]
     sources: tuple[Source, ...]
     errors: tuple[PossibleError, ...]
-    limits: tuple[str, ...]  # the settings under which no user reaches it
+    limits: tuple[str, ...]  # the settings with which no user reaches it
 
 
 def about_state(state: State, role: Role | None = None) -> AboutState:
-    """Return what is known about a state, for EMAIL_OTP in one role or, without one, in both."""
+    """Return the facts about a state; for EMAIL_OTP in one role or, without a role, in both."""
     accepted = tuple(accepted_responses(state, role))
     return AboutState(
         node=Node(state, role),
@@ -97,11 +97,11 @@ def targets(state: State, response: type[Response], role: Role | None = None) ->
 
 
 def accepted_responses(state: State, role: Role | None = None) -> Iterator[AcceptedResponse]:
-    """Yield the responses that a state accepts, perhaps in a role."""
+    """Yield the responses that a state accepts; with a role, only those that it accepts in this role."""
     for response in PROTOCOL[state]:
         if role is None or accepts(state, role, response):
             need = PREREQUISITES.get((state, response))
-            # If the role is given, EMAIL_OTP needs nothing else.
+            # EMAIL_OTP has no prerequisite but the role.
             needs = "" if need is None or (role and state is State.EMAIL_OTP) else f"not {need}"
             request = request_shape(state, response)
             yield AcceptedResponse(response, needs, request, tuple(targets(state, response, role)))

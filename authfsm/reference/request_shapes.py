@@ -1,8 +1,8 @@
 """The parameters of each challenge and of each request, read from the code that parses and writes them.
 
-The parser of a challenge runs with empty parameters, which record the names that it reads and misses. The writer of a
-request runs with placeholders, with and without a client secret, a device and optional fields: the differences tell
-when each parameter is sent.
+The parser of a challenge runs with a mapping that records the names that the parser reads. The writer of a request runs
+with placeholders, with and without a client secret, a device and optional fields: the differences show when each
+parameter is sent.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from authfsm.protocol.states import DEVICE_STATES, State
 _NAMING: Final = ("AuthFlow", "ChallengeName")
 _IDS: Final = ("ClientId", "UserPoolId")
 
-OTHER_SPELLING: Final = "where it is spelled so"
-"""`Parameter.when` of a name that is read only where the usual one is missing."""
+OTHER_SPELLING: Final = "if the reply has this spelling"
+"""`Parameter.when` of a name that the parser reads only if the usual name is missing."""
 
 
 @frozen
@@ -38,10 +38,12 @@ class Parameter:
     """One parameter of a challenge or of a request."""
 
     name: str  # in the API
-    within: str = ""  # the map that has it, for example `AuthParameters`; "" for the request itself
-    when: str = ""  # when it is present; "" for always
-    value: str = ""  # if that is always the same
-    about: str = ""  # what it is
+    within: str = (
+        ""  # the map that has the parameter, for example `AuthParameters`; "" for the request itself
+    )
+    when: str = ""  # when the parameter is present; "" for always
+    value: str = ""  # its value, if that is always the same
+    about: str = ""  # a description
 
 
 @frozen
@@ -57,13 +59,13 @@ class RequestShape:
         return links.reference(self.operation)
 
     @property
-    def under(self) -> str:
-        """The flow or the challenge that it names, if that is always the same; "" otherwise."""
+    def flow_or_challenge(self) -> str:
+        """The AuthFlow or ChallengeName of the request, if that is always the same; otherwise ""."""
         return next((each.value for each in self.parameters if each.name in _NAMING), "")
 
     @property
-    def always(self) -> tuple[str, ...]:
-        """The parameters that are always present, except ids and the flow or challenge; members of maps first."""
+    def always_sent(self) -> tuple[str, ...]:
+        """The parameters that are always present, without ids and the flow or challenge; members of maps come first."""
         others = {*_NAMING, *_IDS}
         present = [each for each in self.parameters if not each.when and each.name not in others]
         return tuple(each.name for each in sorted(present, key=lambda each: not each.within))
@@ -77,7 +79,7 @@ class Docstring(NamedTuple):
 
 
 def parse_docstring(kind: type) -> Docstring:
-    """Return the parts of a class's docstring, with the fields that its base classes describe."""
+    """Return the parts of a class's docstring; the fields include those that its base classes describe."""
     summary, _, rest = inspect.cleandoc(kind.__doc__ or "").partition("\n\n")
     _, _, block = rest.partition("Args:\n")
     found: dict[str, str] = {}
@@ -92,7 +94,7 @@ def parse_docstring(kind: type) -> Docstring:
 
 
 def _described(name: str, descriptions: Mapping[str, str]) -> str:
-    """Return the description that starts with a parameter's name, otherwise one that has it; without the name."""
+    """Return the description that starts with a parameter's name or else contains it, without the name at its start."""
     texts = descriptions.values()
     own = [text for text in texts if text.startswith(name)] or [t for t in texts if name in t]
     return re.sub(rf"^`?{re.escape(name.strip('`'))}`?[:,.]? *", "", own[0]) if own else ""
@@ -102,7 +104,7 @@ _HEX_AND_BASE64: Final = "abcd"
 
 
 class _RecordingParameters(dict[str, str]):
-    """Challenge parameters that record the names that are read."""
+    """Challenge parameters that record which names the parser reads."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -143,9 +145,9 @@ def challenge_parameters(state: State) -> tuple[Parameter, ...]:
 
 
 def _usual_spellings(state: State, names: Iterable[str]) -> set[str]:
-    """Return the names that are read if all are present, and so are not the other spelling of one of them."""
+    """Return the names that the parser reads if all are present: other spellings of them are not among these."""
     found: set[str] = set()
-    # A reader stops at a value that it cannot parse.
+    # A parser stops at a value that it cannot parse, so several values are tried.
     for value in (_HEX_AND_BASE64, '["x"]', '{"x": "y"}'):
         parameters = _RecordingParameters()
         parameters.update(dict.fromkeys(names, value))
@@ -166,7 +168,7 @@ _VALUES: Final = {"code": "000000", "email": "<e-mail@address>"}
 
 @define(slots=False)
 class _PlaceholderSender(Sender):
-    """A sign-in with placeholders, without the client secret, device and tokens that are not passed."""
+    """A sign-in with placeholders; it has no client secret, device or tokens unless they are passed."""
 
     client_secret: Secret[str] | None = None
     device: Device | None = None
@@ -179,16 +181,16 @@ class _PlaceholderSender(Sender):
     challenge_name: str | None = "<challenge name>"
 
 
-# The parameters that are no field of a response, or have another name there.
+# Parameters that are not fields of a response, or have another name there.
 _DESCRIPTIONS: Final[Mapping[str, str]] = {
     **dict.fromkeys(
         ("EMAIL_OTP_CODE", "SMS_OTP_CODE", "SMS_MFA_CODE", "SOFTWARE_TOKEN_MFA_CODE"), "the code."
     ),
     "ClientId": "the app client.",
     "UserPoolId": "the user pool.",
-    "Session": "the newest one, unchanged.",
-    "USERNAME": "the user's name; USER_ID_FOR_SRP of a challenge that had it.",
-    "SECRET_HASH": "HMAC-SHA256 of that name and the client id, with the client's secret as key.",
+    "Session": "the newest session, unchanged.",
+    "USERNAME": "the user's name; USER_ID_FOR_SRP if the challenge had that parameter.",
+    "SECRET_HASH": "HMAC-SHA256 of the user's name and the client id, with the client's secret as key.",
     "ClientSecret": "the app client's secret.",
     "DEVICE_KEY": "the device's key.",
     "NEW_PASSWORD": "the new password.",
@@ -197,26 +199,26 @@ _DESCRIPTIONS: Final[Mapping[str, str]] = {
     "AccessToken": "the access token.",
     "Token": "the refresh token.",
     "DeviceRememberedStatus": "remembered, or not_remembered.",
-    "CHALLENGE_NAME": "the proof that comes first.",
+    "CHALLENGE_NAME": "the proof with which CUSTOM_AUTH starts.",
 }
 
 
 def request_shape(state: State, response: type[Response], *, admin: bool = False) -> RequestShape:
-    """Return the request that carries a response in a state; one that it does not accept raises KeyError."""
+    """Return the request that carries a response in a state; raise KeyError if the state does not accept it."""
     sender = _PlaceholderSender(
         admin=admin,
         tokens=_TOKENS if state is State.AUTHENTICATED else None,
         session=None if state in WITHOUT_SESSION else _SESSION,
-        # Only a remembered device is asked to prove itself.
+        # Cognito issues the device challenges to a remembered device only.
         device=_DEVICE if state in DEVICE_STATES else None,
     )
     shortest = _write(state, response, sender, complete=False)
     found = dict(_parameters(shortest, response))
     for when, other, complete in (
-        ("where the challenge brought one", evolve(sender, session=_SESSION), False),
-        ("where the app client has a secret", evolve(sender, client_secret=_CLIENT_SECRET), False),
+        ("if the challenge had one", evolve(sender, session=_SESSION), False),
+        ("if the app client has a secret", evolve(sender, client_secret=_CLIENT_SECRET), False),
         ("on a remembered device", evolve(sender, device=_DEVICE), False),
-        ("if given", sender, True),
+        ("optional", sender, True),
     ):
         request = _write(state, response, other, complete=complete)
         for key, each in _parameters(request, response):
@@ -233,7 +235,7 @@ def _write(state: State, response: type[Response], sender: Sender, *, complete: 
     for names in ([], *([name] for name in optional)):
         with suppress(BadField):
             return WRITERS[state, response](_with_placeholders(response, names), sender)
-    raise KeyError((state, response))  # pragma: no cover -- no response needs two of them
+    raise KeyError((state, response))  # pragma: no cover -- no writer needs two optional fields
 
 
 def _with_placeholders(response: type[Response], optional: list[str]) -> Response:
@@ -244,7 +246,7 @@ def _with_placeholders(response: type[Response], optional: list[str]) -> Respons
     }
     try:
         return response(**values)
-    except BadField as error:  # it accepts only digits, an address or hexadecimal
+    except BadField as error:  # the field accepts only digits, an address or hexadecimal text
         return response(**{**values, error.field: _VALUES.get(error.field, _HEX_AND_BASE64)})
 
 

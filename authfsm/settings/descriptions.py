@@ -1,9 +1,9 @@
-"""Reading descriptions of a pool: DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig.
+"""Parses the descriptions of a pool: the replies of DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig.
 
-Settings, review, local pool, journeys and commands all read them here. A null member counts as absent at every depth:
-the SDKs for Go and Java print null for every member that is not set. The types of the members are in
-`descriptions.json`, which `tests/generate_members.py` makes from botocore's model; it has the members of
-CreateUserPool and CreateUserPoolClient too. Members that it does not have are kept, and listed in `unknown`.
+A null member counts as absent at every depth: the SDKs for Go and Java print null for every member that is not set. The
+types of the members are in `descriptions.json`, which `tests/generate_members.py` makes from botocore's model; it has
+the members of CreateUserPool and CreateUserPoolClient too. Members that are not in that file are kept, and listed in
+`Descriptions.unknown`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from authfsm.protocol.errors import BadField
 Structure = Mapping[str, Any]
 """A structure of the API, as botocore returns it."""
 
-# Members that SDKs add to a reply: botocore, the SDK for Go, the SDK for JavaScript.
+# Members that botocore, the SDK for Go and the SDK for JavaScript add to a reply.
 _METADATA: Final = frozenset({"ResponseMetadata", "ResultMetadata", "$metadata"})
 _MFA_NAMES: Final = ("MfaConfig", "UserPoolMfaConfig")
 _PARTS: Final = frozenset({"UserPool", "UserPoolClient", *_MFA_NAMES})
@@ -36,14 +36,14 @@ _PYTHON: Final[dict[str, tuple[type, ...]]] = {
 }
 
 TOKEN_VALIDITIES: Final = {
-    # member of UserPoolClient: (member of TokenValidityUnits, its unit if left out, default)
+    # member of UserPoolClient: (member of TokenValidityUnits, the unit if that is missing, default)
     "AccessTokenValidity": ("AccessToken", "hours", 1),
     "IdTokenValidity": ("IdToken", "hours", 1),
     "RefreshTokenValidity": ("RefreshToken", "days", 30),
 }
-"""The members with the lifetimes of tokens."""
+"""The members that have the lifetimes of tokens."""
 _DEEPEST: Final = 32
-"""The allowed levels of nesting in a member that the model does not have; AWS itself has at most six."""
+"""How many levels of nesting are allowed in a member that the model does not have; AWS's members have at most six."""
 _UNITS: Final = frozenset({"seconds", "minutes", "hours", "days"})
 
 
@@ -52,22 +52,22 @@ def _model() -> Any:
     return json.loads(Path(__file__).with_suffix(".json").read_bytes())
 
 
-def select_descriptions(whole: Structure) -> dict[str, Any]:
-    """Return the parts of a mapping that belong to descriptions: replies by name, and GetUserPoolMfaConfig's members."""
+def select_descriptions(members: Structure) -> dict[str, Any]:
+    """Return the members of a mapping that are descriptions, or members of GetUserPoolMfaConfig's reply."""
     names = _PARTS | _model()["MfaConfig"].keys()
-    return {name: each for name, each in whole.items() if name in names}
+    return {name: each for name, each in members.items() if name in names}
 
 
-def without_metadata(whole: Structure) -> dict[str, Any]:
-    """Return a mapping without the members that SDKs add to a reply."""
-    return {name: each for name, each in whole.items() if name not in _METADATA}
+def without_metadata(reply: Structure) -> dict[str, Any]:
+    """Return a reply without the members that SDKs add to it."""
+    return {name: each for name, each in reply.items() if name not in _METADATA}
 
 
 @frozen
 class Descriptions:
-    """The descriptions of a pool: checked, without null members and without the metadata of replies.
+    """The parsed descriptions of a pool: checked, without null members and without the metadata of replies.
 
-    Times that came as `datetime` are seconds since 1970; other times are as they came.
+    Times that came as `datetime` are seconds since 1970; times of other types are unchanged.
     """
 
     user_pool: Structure = field(repr=False)
@@ -76,40 +76,40 @@ class Descriptions:
     unknown: tuple[str, ...] = ()  # members that the model lacks: `UserPool.Policies.Tomorrow`
 
     @classmethod
-    def read(
+    def parse(
         cls,
         user_pool: Structure,
         user_pool_client: Structure | None = None,
         mfa_config: Structure | None = None,
     ) -> Descriptions:
-        """Read descriptions that were fetched, or saved, before: each a whole reply, or the structure in it.
+        """Parse descriptions that were fetched or saved earlier: each is a whole reply, or the structure in it.
 
-        `user_pool` may have the other two as well: as UserPoolClient and MfaConfig, or as GetUserPoolMfaConfig's
-        members next to UserPool. A member of another type than in the API raises BadField, which names it.
+        `user_pool` may contain the other two as well: as UserPoolClient and MfaConfig, or as GetUserPoolMfaConfig's
+        members next to UserPool. A member whose type differs from the API's raises BadField, which names the member.
         """
         more = {"UserPoolClient": user_pool_client, "MfaConfig": mfa_config}
         parts = _parts(user_pool) | {name: part for name, part in more.items() if part is not None}
         unknown: list[str] = []
-        read = {
-            name: _read(_model()[name], _unwrapped(part, name), name, unknown)
+        parsed = {
+            name: _parse(_model()[name], _structure(part, name).get(name, part), name, unknown)
             for name, part in parts.items()
             if name in _model()
         }
         unknown += [name for name in parts if name not in _model()]
-        client, mfa = read.get("UserPoolClient"), read.get("MfaConfig")
-        return cls(read["UserPool"], client, mfa, tuple(unknown))
+        client, mfa = parsed.get("UserPoolClient"), parsed.get("MfaConfig")
+        return cls(parsed["UserPool"], client, mfa, tuple(unknown))
 
     def parts(self) -> dict[str, Structure]:
-        """Return the descriptions by name, in the form that `read` accepts as one mapping."""
-        structures = (self.user_pool, self.user_pool_client, self.mfa_config)
-        every = zip(("UserPool", "UserPoolClient", "MfaConfig"), structures, strict=True)
-        return {name: part for name, part in every if part is not None}
+        """Return the descriptions by name, in the form that `parse` accepts as one mapping."""
+        names = ("UserPool", "UserPoolClient", "MfaConfig")
+        pairs = zip(names, (self.user_pool, self.user_pool_client, self.mfa_config), strict=True)
+        return {name: part for name, part in pairs if part is not None}
 
     # ---- rules of the API about absent and repeated members -------------------------------------------------
 
     @property
     def mfa(self) -> str:
-        """MfaConfiguration: of GetUserPoolMfaConfig, otherwise of DescribeUserPool, otherwise OFF."""
+        """MfaConfiguration in GetUserPoolMfaConfig's reply, otherwise in DescribeUserPool's, otherwise OFF."""
         known = (self.mfa_config or {}).get("MfaConfiguration")
         mode: str = known or self.user_pool.get("MfaConfiguration", "OFF")
         return mode
@@ -129,13 +129,13 @@ class Descriptions:
 
     @property
     def first_factors(self) -> tuple[str, ...]:
-        """AllowedFirstAuthFactors; only PASSWORD if it is not set or empty (measured)."""
+        """AllowedFirstAuthFactors; only PASSWORD if it is missing or empty (measured)."""
         policy = self.user_pool.get("Policies", {}).get("SignInPolicy", {})
         return tuple(policy.get("AllowedFirstAuthFactors") or ("PASSWORD",))
 
     @property
     def recovery(self) -> tuple[str, ...]:
-        """AccountRecoverySetting's mechanisms, the preferred one first; empty if it is not set."""
+        """The mechanisms of AccountRecoverySetting, the preferred mechanism first; empty if it is not set."""
         path = "AccountRecoverySetting.RecoveryMechanisms"
         mechanisms = self.user_pool.get("AccountRecoverySetting", {}).get("RecoveryMechanisms", ())
         if any("Name" not in each for each in mechanisms):
@@ -153,10 +153,6 @@ class Descriptions:
         """AuthSessionValidity, or its default."""
         minutes = (self.user_pool_client or {}).get("AuthSessionValidity") or AUTH_SESSION_VALIDITY
         return _timedelta("AuthSessionValidity", "minutes", minutes)
-
-    def validity(self, name: str) -> timedelta:
-        """Return the lifetime of a token, as `token_validity` does."""
-        return token_validity(self.user_pool_client or {}, name)
 
 
 def token_validity(client: Structure, name: str) -> timedelta:
@@ -221,46 +217,40 @@ def _structure(value: Any, path: str) -> Structure:
     return {n: each for n, each in value.items() if each is not None and n not in _METADATA}
 
 
-def _unwrapped(value: Any, name: str) -> Any:
-    """Return a part, which may be inside its reply."""
-    return _structure(value, name).get(name, value)
-
-
 def _parts(value: Any) -> dict[str, Any]:
-    """Return UserPool and the other parts of the same mapping by name."""
-    whole = _structure(value, "UserPool")
+    """Return UserPool and the other descriptions in the same mapping by name."""
+    members = _structure(value, "UserPool")
     mfa_members = _model()["MfaConfig"].keys()
     is_bare = _PARTS.isdisjoint(value)
     if is_bare:  # MfaConfiguration belongs to UserPool
         mfa_members = mfa_members - _model()["UserPool"].keys()
-    mfa = {name: each for name, each in whole.items() if name in mfa_members}
-    rest = {n: each for n, each in whole.items() if n not in mfa_members and n not in _MFA_NAMES}
+    mfa = {name: each for name, each in members.items() if name in mfa_members}
+    rest = {n: each for n, each in members.items() if n not in mfa_members and n not in _MFA_NAMES}
     parts: dict[str, Any] = {"UserPool": rest} if is_bare else {"UserPool": {}, **rest}
-    named = next((whole[name] for name in _MFA_NAMES if name in whole), None)
-    if named is not None or mfa:
-        parts["MfaConfig"] = mfa if named is None else named
+    mfa_config = next((members[name] for name in _MFA_NAMES if name in members), None)
+    if mfa_config is not None or mfa:
+        parts["MfaConfig"] = mfa if mfa_config is None else mfa_config
     return parts
 
 
-def _read(model: Any, value: Any, path: str, unknown: list[str]) -> Any:
+def _parse(model: Any, value: Any, path: str, unknown: list[str]) -> Any:
     """Return a value without null members, after checking its types against the model."""
     if isinstance(model, list):
         if not isinstance(value, (list, tuple)):
             raise _wrong(path, f"must be a list, and is of type {type(value).__name__}")
         present = [each for each in value if each is not None]
-        return [_read(model[0], each, f"{path}.{n}", unknown) for n, each in enumerate(present, 1)]
+        return [_parse(model[0], each, f"{path}.{n}", unknown) for n, each in enumerate(present, 1)]
     if isinstance(model, dict):
-        read = {}
+        parsed = {}
         for name, each in _structure(value, path).items():
-            inner = model.get(name, model.get("*"))
-            at = f"{path}.{name}"
-            if inner is None:
-                unknown.append(at)
-            read[name] = _plain(each, at) if inner is None else _read(inner, each, at, unknown)
-        return read
+            member, inner = model.get(name, model.get("*")), f"{path}.{name}"
+            if member is None:
+                unknown.append(inner)
+            parsed[name] = _plain(each, inner) if member is None else _parse(member, each, inner, unknown)
+        return parsed
     if path == "UserPoolClient.ClientSecret" and isinstance(value, (str, Secret)):
         return secret(value)
-    # In Python True is an int, in the API it is no integer.
+    # In Python True is an int, but in the API a boolean is no integer.
     if not isinstance(value, _PYTHON[model]) or (isinstance(value, bool) and model != "boolean"):
         raise _wrong(path, f"must be of type {model}, and is of type {type(value).__name__}")
     return _plain(value, path)
@@ -272,7 +262,7 @@ def _plain(value: Any, path: str, levels: int = _DEEPEST) -> Any:
         try:
             return value.timestamp()
         except (OverflowError, ValueError):
-            raise _wrong(path, "is a moment that is out of range") from None
+            raise _wrong(path, "is a time that is out of range") from None
     if isinstance(value, (Mapping, list, tuple)) and levels == 0:
         raise _wrong(path, f"is nested more than {_DEEPEST} levels deep")
     if isinstance(value, Mapping):

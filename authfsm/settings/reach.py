@@ -1,4 +1,4 @@
-"""Which states and transitions settings leave reachable, and what rules out the others."""
+"""Which states and transitions are reachable with given settings, and which settings rule out the others."""
 
 from __future__ import annotations
 
@@ -32,15 +32,17 @@ _Why = Callable[[TransitionInRoles], Reason]
 
 START: Final = Node(State.START)
 
-# A refresh may lead to these although the pool does not ask for them elsewhere. A page of AWS names the device.
+# A refresh may lead to these states even if no other response does. A page of AWS names the device challenge.
 _OWN_DESTINATIONS: Final = frozenset(State) - frozenset(CHALLENGES) | {State.DEVICE_SRP_AUTH}
 
 
 class Reachability(NamedTuple):
-    """What settings leave of the table, and why the rest is impossible."""
+    """Which transitions and states of the table are impossible with the same settings, and why."""
 
-    transitions: Mapping[TransitionInRoles, Reason]  # every transition in each pair of roles
-    nodes: Mapping[Node, str]  # the unreachable states, in each role
+    transitions: Mapping[
+        TransitionInRoles, Reason
+    ]  # every transition in each pair of roles; None if it is possible
+    nodes: Mapping[Node, str]  # only the unreachable nodes
 
 
 def _nodes(each: TransitionInRoles) -> tuple[Node, Node]:
@@ -58,21 +60,21 @@ def _is_specific(each: TransitionInRoles) -> bool:
     return not PROTOCOL[each[0].source][each[0].response] >= ANY_CHALLENGE
 
 
-_INTO: Final[defaultdict[Node, list[tuple[Node, TransitionInRoles]]]] = defaultdict(list)
-_OUT_OF: Final[defaultdict[Node, list[tuple[Node, TransitionInRoles]]]] = defaultdict(list)
+_INCOMING: Final[defaultdict[Node, list[tuple[Node, TransitionInRoles]]]] = defaultdict(list)
+_OUTGOING: Final[defaultdict[Node, list[tuple[Node, TransitionInRoles]]]] = defaultdict(list)
 for _each in TRANSITIONS_IN_ROLES:
     if not _leads_nowhere_new(_each):
         _source, _dest = _nodes(_each)
-        _INTO[_dest].append((_source, _each))
-        _OUT_OF[_source].append((_dest, _each))
-# A Lambda function may name a challenge anywhere: the reasons of specific transitions say more.
-for _pairs in _INTO.values():
+        _INCOMING[_dest].append((_source, _each))
+        _OUTGOING[_source].append((_dest, _each))
+# A Lambda function may name any challenge, so the reasons of specific transitions are more informative.
+for _pairs in _INCOMING.values():
     _pairs[:] = [_pair for _pair in _pairs if _is_specific(_pair[1])] or _pairs
 
 
 @lru_cache(maxsize=256)
 def reachability(settings: SignInSettings, *, include_lambda_named: bool) -> Reachability:
-    """Return what settings leave of the table, with or without challenges that only a Lambda function may name."""
+    """Return what is reachable with settings, with or without challenges that only a Lambda function may name."""
     why = {
         each: why_forbidden(settings, *each, include_lambda_named=include_lambda_named)
         for each in TRANSITIONS_IN_ROLES
@@ -88,25 +90,25 @@ def reachability(settings: SignInSettings, *, include_lambda_named: bool) -> Rea
     return Reachability(MappingProxyType(why), MappingProxyType(unreachable))
 
 
-def reached(opens: Mapping[TransitionInRoles, Any], never: Any, always: Any) -> dict[Node, Any]:
+def reached(possible: Mapping[TransitionInRoles, Any], never: Any, always: Any) -> dict[Node, Any]:
     """Return for each node whether a sign-in reaches it.
 
     Args:
-        opens: for each transition whether it is possible: bools, or conditions with `&` and `|`.
-        never: the value of what is never possible.
-        always: the value of what is always possible.
+        possible: for each transition whether it is possible: bools, or conditions with `&` and `|`.
+        never: the value for "impossible".
+        always: the value for "possible".
     """
     found = dict.fromkeys((node for each in TRANSITIONS_IN_ROLES for node in _nodes(each)), never)
     found[START] = always
-    front = {START: None}
-    while front:
-        leaving = [(node, *each) for node in front for each in _OUT_OF[node]]
-        front = {}
+    frontier = {START: None}
+    while frontier:
+        leaving = [(node, *each) for node in frontier for each in _OUTGOING[node]]
+        frontier = {}
         for source, dest, each in leaving:
-            value = found[dest] | found[source] & opens[each]
+            value = found[dest] | found[source] & possible[each]
             if value != found[dest]:
                 found[dest] = value
-                front[dest] = None
+                frontier[dest] = None
     return found
 
 
@@ -118,33 +120,33 @@ def required_nodes(each: TransitionInRoles) -> tuple[Node, ...]:
 def why_unreachable(
     node: Node, reason_of: Callable[[SettingRule], Reason], why: _Why, is_reached: Callable[[Node], bool]
 ) -> str:
-    """Return the rule that forbids a state, otherwise the reasons that block every path to it."""
+    """Return why a rule forbids a state; if no rule does, the reasons why no path leads to it."""
     own = next(filter(None, map(reason_of, CHALLENGE_RULES.get(node, ()))), None)
     return own or "; ".join(dict.fromkeys(_blocking_reasons(node, why, is_reached)))
 
 
 def _blocking_reasons(node: Node, why: _Why, is_reached: Callable[[Node], bool]) -> Iterator[str]:
-    """Yield why the transitions are forbidden that lead from the reachable states towards a state."""
-    visited, front = {node}, [node]
-    while front:
-        for source, each in _INTO[front.pop(0)]:
+    """Yield why the transitions from reachable states towards this state are forbidden."""
+    visited, frontier = {node}, [node]
+    while frontier:
+        for source, each in _INCOMING[frontier.pop(0)]:
             if is_reached(source):
                 yield why(each) or ""
             elif source not in visited:
                 visited.add(source)
-                front.append(source)
+                frontier.append(source)
 
 
 def confidence_in_pool(settings: SignInSettings, transition: Transition) -> Confidence:
     """Return how certain a transition is in a pool with these settings.
 
-    If MFA is required, no evidence for tokens straight after a password holds: its condition is that no MFA is
-    due. AWS's developer guide says that a first sign-in is exempt ("Adding MFA": "The first time that a new user
-    signs in to your app, Amazon Cognito issues tokens, even if your user pool requires MFA"); tests that run against
-    AWS say that it is not (moto, test_user_authentication_flow_mfa_on; amplify-swift,
+    If the pool requires MFA, the evidence for tokens directly after a password does not apply: its condition is that
+    no MFA is due. AWS's developer guide says that a first sign-in is exempt ("Adding MFA": "The first time that a new
+    user signs in to your app, Amazon Cognito issues tokens, even if your user pool requires MFA"); tests that run
+    against AWS show that it is not (moto, test_user_authentication_flow_mfa_on; amplify-swift,
     TOTPSetupWhenUnauthenticatedTests; amplify-android, EmailMFATests; amplify-flutter, mfa_sms_email_required_test).
-    So the transition is refuted there. A remembered device and a passkey with user verification replace the second
-    factor, and their transitions are as certain as elsewhere.
+    So the transition is refuted in such a pool. A remembered device and a passkey with user verification replace the
+    second factor; their transitions are as certain as in other pools.
     """
     known, required = confidence(transition), settings.mfa_configuration == "ON"
     refuted = required and skips_second_factor(transition) and not known.is_uncertain
@@ -152,7 +154,7 @@ def confidence_in_pool(settings: SignInSettings, transition: Transition) -> Conf
 
 
 def best_confidence(transition: Transition, pools: Iterable[SignInSettings]) -> Confidence:
-    """Return how certain a transition is in the pool where it is most certain, or without settings if there is no pool."""
+    """Return how certain a transition is in the pool where it is most certain; without pools, how certain it is at all."""
     known = [confidence_in_pool(pool, transition) for pool in pools] or [confidence(transition)]
     return min(known, key=list(Confidence).index)
 
@@ -166,7 +168,7 @@ class PoolSettings(SignInSettings, DisplayMixin):
 
         Args:
             transition: a transition of the table.
-            role: which factor EMAIL_OTP is, where it leads there or leaves there; None for either.
+            role: which factor EMAIL_OTP is, if the transition starts or ends there; None for either factor.
 
         Raises:
             KeyError: the table does not have the transition, or not in this role.
@@ -202,7 +204,7 @@ class PoolSettings(SignInSettings, DisplayMixin):
 
         Args:
             state: the state.
-            role: which factor it is, for EMAIL_OTP; None for either.
+            role: which factor EMAIL_OTP is, if it is the state; None for either factor.
         """
         unreachable = reachability(self, include_lambda_named=True).nodes
         roles = ((role,) if role else tuple(Role)) if state is State.EMAIL_OTP else (None,)
@@ -225,7 +227,7 @@ class PoolSettings(SignInSettings, DisplayMixin):
 
 
 def _joined(reasons: Iterable[str | None]) -> str | None:
-    """Return the different reasons as one; None if one of them is None."""
+    """Return the different reasons as one text; None if one of them is None."""
     different = dict.fromkeys(reasons)
     return None if None in different else "; ".join(why for why in different if why)
 
@@ -235,7 +237,7 @@ class ChangedTransition(NamedTuple):
 
     Args:
         transition: the transition.
-        role: which factor EMAIL_OTP is, where it leads there or leaves there; None otherwise.
+        role: which factor EMAIL_OTP is, if the transition starts or ends there; otherwise None.
         reason: why it is ruled out.
     """
 
@@ -249,8 +251,8 @@ class Difference:
     """The difference between two settings.
 
     Args:
-        added: the transitions that only the second settings allow, with the reason in the first.
-        removed: the transitions that only the first settings allow, with the reason in the second.
+        added: the transitions that only the second settings allow; the reason is that of the first settings.
+        removed: the transitions that only the first settings allow; the reason is that of the second settings.
     """
 
     added: tuple[ChangedTransition, ...]
@@ -280,7 +282,7 @@ def difference(before: SignInSettings, after: SignInSettings) -> Difference:
 
 
 def _single_settings() -> Iterator[dict[str, Any]]:
-    """Yield settings of which one is known (or two that work together): what is unknown rules nothing out."""
+    """Yield settings of which only one is known, or two that work together; unknown settings rule nothing out."""
     yield from ({"mfa_configuration": mode} for mode in ("OFF", "ON"))
     yield from ({name: False} for name in ("sms_mfa", "software_token_mfa", "email_mfa"))
     yield {"mfa_configuration": "ON", "web_authn_factor": "SINGLE_FACTOR"}
@@ -296,10 +298,10 @@ def _single_settings() -> Iterator[dict[str, Any]]:
 
 
 def _limits(why: Callable[[Reachability], Reason]) -> tuple[str, ...]:
-    """Return the reasons of all single settings.
+    """Return the reasons that single settings have.
 
-    If a Lambda function chooses the challenges it may name any, so most things are ruled out only without one;
-    what needs a Lambda function is ruled out by that alone.
+    A DefineAuthChallenge function may name any challenge, so other settings rule out most challenges only in a pool
+    without this function. If its absence alone is a reason, it is one of the reasons.
     """
 
     def reason(**settings: Any) -> Reason:
@@ -314,12 +316,12 @@ def _limits(why: Callable[[Reachability], Reason]) -> tuple[str, ...]:
 
 @cache
 def limits_of_node(node: Node) -> tuple[str, ...]:
-    """Return the settings under which no user reaches a state, except where a Lambda function names it."""
+    """Return the settings with which no user reaches a state, unless a Lambda function names the challenge."""
     return _limits(lambda found: found.nodes.get(node))
 
 
 def limits_of_response(response: type[Response]) -> tuple[str, ...]:
-    """Return the settings under which a response is always refused."""
+    """Return the settings with which Cognito always refuses a response."""
     rows = defaultdict[Transition, list[TransitionInRoles]](list)
     for each in TRANSITIONS_IN_ROLES:
         if each[0].response is response and each[0].dest is not State.FAILED:

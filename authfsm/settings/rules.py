@@ -1,9 +1,9 @@
 """What the settings of a pool and its app client rule out, and why: rules for responses and rules for challenges.
 
-A rule removes only what is impossible for every user of such a pool. A transition is kept if it depends on the user (a
-phone number, a preference, a remembered device), or if sources contradict each other about it. So OPTIONAL keeps every
-MFA challenge, OFF keeps the device challenges, ON keeps the transition from the password to tokens; no rule reads
-AccountRecoverySetting or ChallengeRequiredOnNewDevice. Transitions to FAILED are kept: any request may be refused.
+A rule removes only what is impossible for every user of such a pool. A transition stays if it depends on the user (a
+phone number, a preference, a remembered device), or if sources contradict each other about it. So with
+MfaConfiguration OPTIONAL every MFA challenge stays, with OFF the device challenges, with ON the transition from password
+to tokens; no rule reads AccountRecoverySetting or ChallengeRequiredOnNewDevice. All transitions to FAILED stay.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LITE: Final = "UserPoolTier is LITE"
 
 
 def _forbidden_if(why: str, **setting: object) -> SettingRule:
-    """Return the rule that a setting must not have this value; `why` is the reason if it has it."""
+    """Return the rule that a setting must not have this value; `why` is the reason that it returns otherwise."""
     ((name, value),) = setting.items()
     return lambda settings: why if getattr(settings, name) == value else None
 
@@ -60,7 +60,7 @@ _REVOCATION_ON: Final = _forbidden_if("EnableTokenRevocation is false", enable_t
 
 
 def first_factor_allowed(name: str) -> SettingRule:
-    """Return the rule that AllowedFirstAuthFactors must have a factor, for example EMAIL_OTP."""
+    """Return the rule that AllowedFirstAuthFactors must contain a factor, for example EMAIL_OTP."""
 
     def rule(settings: SignInSettings) -> Reason:
         names = settings.allowed_first_auth_factors
@@ -120,7 +120,7 @@ _SECOND_FACTOR_RULES: Final[Mapping[State, SettingRule]] = {
 
 
 def enabled_second_factors(settings: SignInSettings) -> list[State]:
-    """Return the challenges of the second factors that the pool may ask for."""
+    """Return the challenges of the second factors that the pool has enabled."""
     return [state for state, rule in _SECOND_FACTOR_RULES.items() if rule(settings) is None]
 
 
@@ -180,7 +180,7 @@ FIRST_FACTOR_RULES: Final[Mapping[type[Response], tuple[SettingRule, ...]]] = {
     r.SrpA:                 _PASSWORD,
     r.Credential:           _PASSKEY,
 }
-"""The rules of responses that choose and prove a first factor in one request; if one fails, SELECT_CHALLENGE follows."""
+"""The rules of responses that choose and prove a first factor at once; if one forbids it, the reply is SELECT_CHALLENGE."""
 
 CHALLENGE_RULES: Final[Mapping[Node, tuple[SettingRule, ...]]] = {
     Node(State.PASSWORD):           _PASSWORD,
@@ -197,7 +197,7 @@ CHALLENGE_RULES: Final[Mapping[Node, tuple[SettingRule, ...]]] = {
     Node(State.DEVICE_SRP_AUTH):    (_DEVICES_REMEMBERED,),
     Node(State.DEVICE_PASSWORD_VERIFIER): (_DEVICES_REMEMBERED,),
 }
-"""The rules of each challenge, whatever led to it."""
+"""The rules of each challenge, after any response."""
 # fmt: on
 
 _FIRST_FACTOR_CHOICE_STATES: Final = (
@@ -205,18 +205,18 @@ _FIRST_FACTOR_CHOICE_STATES: Final = (
 )
 
 ANY_CHALLENGE_RESPONSES: Final = frozenset({r.RefreshTokenAuth, r.RefreshToken, r.RawAnswer})
-"""The responses after which any challenge that the pool's settings allow may come."""
+"""The responses after which Cognito may issue any challenge that the pool's settings allow."""
 
 
 def lambda_may_choose(settings: SignInSettings) -> Reason:
     """Require that a Lambda function may choose challenges."""
-    # Sources contradict each other about whether it also runs after an administrator's password flow.
+    # Sources contradict each other about whether DefineAuthChallenge also runs in an administrator's password flow.
     return define_auth_challenge_set(settings) or (_CUSTOM_AUTH(settings) and _ADMIN(settings))
 
 
 @frozen
 class UnlessLambda:
-    """Wraps a rule of a challenge, which stays possible if DefineAuthChallenge may name it."""
+    """A rule of a challenge that does not apply if a DefineAuthChallenge function may name the challenge."""
 
     rule: SettingRule
 
@@ -229,7 +229,7 @@ class UnlessLambda:
 def rules_of(
     transition: t.Transition, roles: EdgeRoles, *, include_lambda_named: bool
 ) -> tuple[SettingRule, ...]:
-    """Return the rules that forbid a transition from a reachable state.
+    """Return the rules for a transition from a reachable state.
 
     With `include_lambda_named`, a challenge is also possible if a Lambda function may name it.
     """
@@ -237,8 +237,8 @@ def rules_of(
     if dest is State.FAILED:
         return ()
     rules = RESPONSE_RULES.get(response, ())
-    chooses = source in _FIRST_FACTOR_CHOICE_STATES and dest is not State.SELECT_CHALLENGE
-    if chooses and kind is not t.DEVICE_DROPPED:
+    factor_is_accepted = source in _FIRST_FACTOR_CHOICE_STATES and dest is not State.SELECT_CHALLENGE
+    if factor_is_accepted and kind is not t.DEVICE_DROPPED:
         rules += FIRST_FACTOR_RULES.get(response, ())
     if response is r.SignedUp and dest is State.AUTHENTICATED:
         rules += (_MFA_NOT_REQUIRED, post_signup_tokens_allowed)

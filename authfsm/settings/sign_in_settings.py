@@ -1,7 +1,7 @@
 """The settings of a pool and its app client that matter for a sign-in, under AWS's names in snake_case.
 
-A setting of a description that was not given is None, "not known", and rules nothing out. A setting that a
-description leaves out has AWS's default.
+Without a description, its settings are None: they are not known, and rule nothing out. A setting that is missing in a
+description has AWS's default.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class SignInSettings(CompletesDocstring):
         explicit_auth_flows: the app client's ExplicitAuthFlows.
         enable_token_revocation: the app client's EnableTokenRevocation.
         refresh_token_rotation: the app client's RefreshTokenRotation.Feature.
-        unknown_members: the members of the descriptions that this version does not know, and did not read.
+        unknown_members: the members of the descriptions that this version does not know and ignores.
 
     Raises:
         BadField: a setting has a value that AWS does not have.
@@ -102,30 +102,30 @@ class SignInSettings(CompletesDocstring):
         """Return the settings in descriptions that were fetched or saved earlier.
 
         Args:
-            user_pool: the reply of DescribeUserPool, or the UserPool in it; it may have the other two as well
-                (`authfsm.settings.descriptions`).
+            user_pool: the reply of DescribeUserPool, or the UserPool in it. It may contain the other two descriptions
+                as well, as UserPoolClient and MfaConfig.
             user_pool_client: the reply of DescribeUserPoolClient, or the UserPoolClient in it; without it the
                 app client's settings are not known.
             mfa_config: the reply of GetUserPoolMfaConfig; without it the enabled second factors are not known.
 
         Raises:
-            BadField: a member has another type, or a value that AWS does not have.
+            BadField: a member has the wrong type, or a value that AWS does not have.
         """
-        return cls.from_parsed(Descriptions.read(user_pool, user_pool_client, mfa_config))
+        return cls.from_parsed(Descriptions.parse(user_pool, user_pool_client, mfa_config))
 
     @classmethod
-    def from_parsed(cls: type[Settings], read: Descriptions) -> Settings:  # noqa: PYI019 -- the same
-        """Return the settings in these descriptions; raise BadField for a value that AWS does not have."""
-        pool, client, mfa = read.user_pool, read.user_pool_client, read.mfa_config
+    def from_parsed(cls: type[Settings], parsed: Descriptions) -> Settings:  # noqa: PYI019 -- the same
+        """Return the settings in parsed descriptions; raise BadField for a value that AWS does not have."""
+        pool, client, mfa = parsed.user_pool, parsed.user_pool_client, parsed.mfa_config
         settings: dict[str, Any] = {
-            "mfa_configuration": read.mfa,
-            "allowed_first_auth_factors": read.first_factors,
+            "mfa_configuration": parsed.mfa,
+            "allowed_first_auth_factors": parsed.first_factors,
             "device_configuration": "DeviceConfiguration" in pool,
             "lambda_config": [name for name, each in pool.get("LambdaConfig", {}).items() if each],
             "user_pool_tier": pool.get("UserPoolTier"),
             "advanced_security_mode": pool.get("UserPoolAddOns", {}).get("AdvancedSecurityMode"),
             "email_sending_account": pool.get("EmailConfiguration", {}).get("EmailSendingAccount"),
-            "unknown_members": read.unknown,
+            "unknown_members": parsed.unknown,
         }
         if client is not None:
             rotation = client.get("RefreshTokenRotation", {})
@@ -134,12 +134,12 @@ class SignInSettings(CompletesDocstring):
                 "enable_token_revocation": client.get("EnableTokenRevocation"),
                 "refresh_token_rotation": rotation.get("Feature", "DISABLED"),
             }
-        if mfa is not None and read.second_factors is not None:
+        if mfa is not None and parsed.second_factors is not None:
             passkeys = mfa.get("WebAuthnConfiguration", {})
             settings |= {
-                "sms_mfa": "SMS_MFA" in read.second_factors,
-                "software_token_mfa": "SOFTWARE_TOKEN_MFA" in read.second_factors,
-                "email_mfa": "EMAIL_OTP" in read.second_factors,
+                "sms_mfa": "SMS_MFA" in parsed.second_factors,
+                "software_token_mfa": "SOFTWARE_TOKEN_MFA" in parsed.second_factors,
+                "email_mfa": "EMAIL_OTP" in parsed.second_factors,
                 "web_authn_factor": passkeys.get("FactorConfiguration", "SINGLE_FACTOR"),
             }
         return cls(**settings)
@@ -150,7 +150,7 @@ class SignInSettings(CompletesDocstring):
     ) -> Settings:
         """Fetch the descriptions from AWS, and return their settings.
 
-        This needs cognito-idp:DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig.
+        The caller needs the IAM actions cognito-idp:DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig.
 
         Args:
             client: a boto3 `cognito-idp` client, or anything with its methods.

@@ -38,9 +38,6 @@ EMAIL_SECOND_FACTOR: Final = Node(State.EMAIL_OTP, t.Role.SECOND_FACTOR).name
 FINISHED: Final = frozenset(state.value for state in (*END_STATES, State.START))
 """The nodes at which a sign-in is not left unfinished."""
 
-REFUSAL_LOOPS: Final = frozenset({t.RETRY, t.DEVICE_DROPPED})
-"""The kinds of self-loop that are refusals: the log shows an error instead of a node."""
-
 _EMAIL_NODES: Final[Mapping[t.Role | None, tuple[str, ...]]] = {
     # The second of each pair is for logs that do not show the role.
     t.Role.FIRST_FACTOR: (EMAIL_FIRST_FACTOR, State.EMAIL_OTP.value),
@@ -88,7 +85,7 @@ def cloudtrail_transitions(
     """
     found: dict[LoggedTransition, tuple[type[Response], ...]] = {}
     for transition in t.TRANSITIONS:
-        if transition.kind in REFUSAL_LOOPS and not refusals:
+        if transition.kind in t.REFUSAL_KINDS and not refusals:
             continue
         response = transition.response
         for each in _as_logged(transition, names_for(transition.source, response)):
@@ -104,7 +101,7 @@ def recorded_transitions() -> Mapping[LoggedTransition, tuple[type[Response], ..
         {
             each: (transition.response,)
             for transition in t.TRANSITIONS
-            if transition.kind not in REFUSAL_LOOPS
+            if transition.kind not in t.REFUSAL_KINDS
             for each in _as_logged(transition, (transition.response.trigger,))
         }
     )
@@ -119,7 +116,7 @@ def with_unknown_parts(transitions: Iterable[LoggedTransition]) -> tuple[LoggedT
 def _as_logged(transition: t.Transition, symbols: Iterable[str]) -> Iterator[LoggedTransition]:
     for roles in edge_roles(transition):
         sources = _sources(transition, roles.source)
-        if transition.kind in REFUSAL_LOOPS:
+        if transition.kind in t.REFUSAL_KINDS:
             for source, symbol in product(sources, symbols):
                 yield LoggedTransition(source, symbol, source)
         else:

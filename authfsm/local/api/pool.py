@@ -164,8 +164,8 @@ class LocalPool(DisplayMixin):
             BadField: a member has another type than in the API; the message names it.
             ValueError: the descriptions contradict themselves.
         """
-        read = Descriptions.read(user_pool, user_pool_client, mfa_config)
-        return cls(**merged_settings(read, settings))
+        parsed = Descriptions.parse(user_pool, user_pool_client, mfa_config)
+        return cls(**merged_settings(parsed, settings))
 
     @property
     def configuration(self) -> PoolConfiguration:

@@ -101,7 +101,7 @@ def _described(core: Core, pool: dict[str, Any], mfa: Structure) -> dict[str, An
 def configured(configuration: PoolConfiguration, description: Mapping[str, Any]) -> PoolConfiguration:
     """Return a pool's settings with those of a description; refuse what contradicts itself."""
     try:
-        settings = descriptions.pool_settings(Descriptions.read(description))
+        settings = descriptions.pool_settings(Descriptions.parse(description))
         settings.pop("pool_id", None)
         return evolve(configuration, **settings)
     except (ValueError, TypeError, OverflowError) as error:

@@ -176,7 +176,7 @@ def parse_config(content: Mapping[str, Any]) -> ServerConfig:
         settings["schema"] = [_structured("schema", SchemaAttribute, e) for e in settings["schema"]]
     if described:
         try:
-            settings = descriptions.merged_settings(Descriptions.read(described), settings)
+            settings = descriptions.merged_settings(Descriptions.parse(described), settings)
         except (TypeError, ValueError) as error:
             raise ConfigError(f"the descriptions are invalid: {error}") from None
     return ServerConfig(settings, tuple(users), access)

@@ -21,15 +21,7 @@ from authfsm.protocol.auth_flows import BEGIN_OPERATIONS
 from authfsm.protocol.nodes import email_otp_role
 from authfsm.protocol.responses import REFRESH_RESPONSES, Response
 from authfsm.protocol.states import State, state_named
-from authfsm.protocol.table import (
-    DEVICE_DROPPED,
-    PROTOCOL,
-    RETRY,
-    LoopKind,
-    Role,
-    loop_kinds,
-    transition_between,
-)
+from authfsm.protocol.table import PROTOCOL, LoopKind, Role, loop_kinds, transition_between
 
 _MAX_SIGN_INS: Final = 200
 _MAX_STEPS: Final = 100
@@ -167,5 +159,5 @@ def _loop_kind(source: State, response: type[Response], dest: State, error: str 
         return transition_between(source, response, dest).kind
     kinds = loop_kinds(source, PROTOCOL[source].get(response, frozenset()))
     # In a sign-in, only an unknown device key is a ResourceNotFoundException.
-    kind = DEVICE_DROPPED if error == "ResourceNotFoundException" else RETRY
+    kind = LoopKind.DEVICE_DROPPED if error == "ResourceNotFoundException" else LoopKind.RETRY
     return kind if kind in kinds else None
