@@ -169,8 +169,6 @@ def _srp_value(name: str, formula: str, number: int) -> tuple[str, str, str]:
 
 
 # ---- the buttons after a sign-in -----------------------------------------------------------------------
-# Each button makes a real call. There is one for each row of PROTOCOL[AUTHENTICATED]; a step-up and a sign-in with a
-# passkey begin another sign-in.
 
 
 @frozen
@@ -221,7 +219,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "again":               Action("Sign in again", act=SignInRecording.begin),
 }
 # fmt: on
-"""Every button by its name, in the order of the page."""
+"""Every button by its name, in the order of the page: each row of PROTOCOL[AUTHENTICATED] has one, and makes a real call."""
 
 
 def offered_actions(recording: SignInRecording) -> dict[str, Action]:

@@ -65,10 +65,7 @@ class WireExchange:
 def masked(
     value: Any, name: str = "", secrets: Collection[str] = frozenset(), longest: int = _LONGEST
 ) -> Any:
-    """Return a request, a reply, or the value of the member `name`, with secrets masked and long values shortened.
-
-    `secrets` are further texts to mask; a value of more than `longest` characters is shortened.
-    """
+    """Return a request, a reply or the value of the member `name`, with `secrets` masked and long values shortened."""
     if isinstance(value, Secret):
         return MASK
     if isinstance(value, Mapping):

@@ -44,7 +44,7 @@ def view_model(recording: SignInRecording, settings: PoolSettings | None) -> dic
     """Return all that the page shows of the present moment; `stepper.js` draws it."""
     flow, pending = recording.flow, recording.pending
     prompts = () if pending is not None else prompts_for(flow)
-    request, when = _next_request(recording, prompts)
+    request, when = _preview(recording, prompts)
     return {
         "username": recording.username,
         "flow": flow.signin.flow or recording.auth_flow,
@@ -82,7 +82,7 @@ def _next(recording: SignInRecording) -> dict[str, str] | None:
     return {"trigger": pending.trigger, "operation": preview.operation, "about": about}
 
 
-def _next_request(recording: SignInRecording, prompts: tuple[Prompt, ...]) -> tuple[WireExchange | None, str]:
+def _preview(recording: SignInRecording, prompts: tuple[Prompt, ...]) -> tuple[WireExchange | None, str]:
     """Return the request that is sent next (None if it is not known), and when it is sent."""
     if (preview := recording.preview) is not None:
         return preview, "about to be sent"
