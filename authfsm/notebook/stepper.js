@@ -269,8 +269,8 @@ function render({ model, el }) {
     const named = steps.filter((each) => each.lambda_only);
     const byLambda = [...new Set(named.map((each) => each.response))].map((response) =>
       row([code(response), code(named.filter((each) => each.response === response).map((each) => each.name).join(", ")), "only if a Lambda function names it"]));
-    const note = settingsKnown ? "Under this pool’s own settings." : "The pool’s settings are not known here: create the stepper with settings=PoolSettings.describe(...).";
-    return [quiet(note), table(["response", "may lead to", "if one of these holds"], [...rows, ...byLambda])];
+    const note = settingsKnown ? "With this pool’s settings." : "The pool’s settings are not known here: create the stepper with settings=PoolSettings.describe(...).";
+    return [quiet(note), table(["response", "may lead to", "on one of these conditions"], [...rows, ...byLambda])];
   }
 
   const PANELS = {
@@ -293,7 +293,7 @@ function render({ model, el }) {
     const sources = [...new Set(from.map((each) => each.state))].join(", ");
     return [
       h("p", { class: "name" }, code(name)), h("p", {}, meaning),
-      ...(limits.length ? [h("p", {}, h("b", {}, "Not reached where")), items(limits)] : []),
+      ...(limits.length ? [h("p", {}, h("b", {}, "Not reached if")), items(limits)] : []),
       ...(carried.length ? [h("p", {}, h("b", {}, "Carries")), items(carried)] : []),
       ...accepted, ...(sources ? [h("p", {}, h("b", {}, "comes from "), `${sources}.`)] : []),
     ];
