@@ -158,7 +158,7 @@ class ExplainedError(AuthfsmError):
 
 
 class BadField(CallerError, ValueError):
-    """A field of a response (its class) has an invalid value: `why` says what is wrong, never the value itself."""
+    """A field of the class `response` has an invalid value: `why` says what is wrong, without the value itself."""
 
     def __init__(self, response: type, field: str, why: str) -> None:
         super().__init__(f"{response.__name__}.{field} {why}")
