@@ -513,7 +513,7 @@ def test_a_real_pool_cannot_go_back(pool: LocalPool) -> None:
     page.press("run")
     back = page.view["buttons"]["back"]
     assert back["enabled"] is False
-    assert back["hint"].startswith("A real pool cannot take back")
+    assert back["hint"].startswith("A real pool cannot undo")
     assert not page.view["panels"]["settings_known"]
     assert page.view["has_debug_secrets"] is False
     assert "real pool" in page.send({"do": "back"})["error"]

@@ -16,7 +16,6 @@ from authfsm.core.signin import SignIn
 from authfsm.diagrams import AUTO, Diagram, diagram
 from authfsm.drivers.base_flow import BaseFlow
 from authfsm.local import LocalPool
-from authfsm.protocol.nodes import node_of
 from authfsm.protocol.replies import Challenge, Refusal, Tokens
 from authfsm.protocol.table import PROTOCOL
 from authfsm.settings import PoolSettings
@@ -39,8 +38,9 @@ def mime_bundle(value: object) -> dict[str, str]:
 def _(history: History) -> dict[str, str]:
     rows: Rows = []
     for step in history:
+        role = f" ({step.role})" if step.role else ""
         refusal = f"{step.error}: {step.action}" if step.error else ""
-        number, dest = str(step.number), node_of(step.dest, step.role).name
+        number, dest = str(step.number), f"{step.dest}{role}"
         rows.append((number, step.source, step.response.trigger, dest, refusal))
     return _table("history", rows, head=("", "state", "response", "led to", "refusal"))
 
