@@ -341,7 +341,7 @@ def test_a_command_names_a_member_of_the_wrong_type(tmp_path: Path) -> None:
 
 def test_the_client_secret_is_wrapped() -> None:
     """The client secret is wrapped at once; neither repr nor errors show it."""
-    read = Descriptions.read({}, {"ClientSecret": "s3cret-of-the-client"})
+    read = Descriptions.parse({}, {"ClientSecret": "s3cret-of-the-client"})
     client: Mapping[str, Any] = read.user_pool_client or {}
 
     assert isinstance(client["ClientSecret"], Secret)
