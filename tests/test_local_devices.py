@@ -221,7 +221,7 @@ class TestRemembering:
         assert device.confirm()["UserConfirmationNecessary"] is False
 
     def test_on_user_prompt(self, signing_key: RSAKey) -> None:
-        """With DeviceOnlyRememberedOnUserPrompt, UpdateDeviceStatus remembers it, or forgets it again."""
+        """With DeviceOnlyRememberedOnUserPrompt, UpdateDeviceStatus remembers and forgets it."""
         prompt = DeviceConfiguration(device_only_remembered_on_user_prompt=True)
         api = ApiClient(make_pool(signing_key, prompt))
         device = UserDevice(api, api.srp("ada", PASSWORD))

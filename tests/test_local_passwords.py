@@ -38,7 +38,7 @@ def pool(signing_key: RSAKey, clock: ManualClock) -> LocalPool:
 
 @pytest.mark.parametrize("flow", FLOWS)
 class TestEveryFlow:
-    """What holds for every flow that proves a password."""
+    """Rules of every flow that proves a password."""
 
     def test_right_password(self, pool: LocalPool, flow: str) -> None:
         """The right password returns tokens."""
@@ -97,7 +97,7 @@ class TestEveryFlow:
     def test_users_who_may_not_sign_in(
         self, pool: LocalPool, flow: str, facts: dict[str, bool], expected: tuple[str, str]
     ) -> None:
-        """Unconfirmed, to be reset, disabled: each gets its error before the password is checked."""
+        """Unconfirmed, disabled and to be reset: each user gets the error before the password is checked."""
         pool.add_user("eve", PASSWORD, **facts)  # type: ignore[arg-type]
         with refused(*expected):
             sign_in(ApiClient(pool), flow, "eve", "wrong")
@@ -160,7 +160,7 @@ class TestLockOut:
     """The lock-out schedule: 2^(n-5) seconds, at most 15 minutes."""
 
     def test_the_time_doubles_up_to_fifteen_minutes(self, pool: LocalPool, clock: ManualClock) -> None:
-        """1, 2, 4, ... 512, 900, 900 seconds."""
+        """Lock-outs last 1, 2, 4, ... 512, 900, 900 seconds."""
         api, waits = ApiClient(pool), []
         for failure in range(17):
             with refused(*WRONG):
@@ -214,7 +214,7 @@ class TestNewPassword:
         return pool
 
     def test_the_challenge_lists_what_is_missing(self, pool: LocalPool) -> None:
-        """Its parameters requiredAttributes and userAttributes are JSON in a string."""
+        """The parameters requiredAttributes and userAttributes are JSON in a string."""
         challenge_reply = ApiClient(pool).password("ada", PASSWORD)
 
         assert challenge_reply["ChallengeParameters"] == {
@@ -224,7 +224,7 @@ class TestNewPassword:
         }
 
     def test_refusals_keep_the_session(self, pool: LocalPool) -> None:
-        """A password against the policy, a missing attribute: the user tries again, then signs in with it."""
+        """After a weak password or a missing attribute, the user tries again with the session."""
         api = ApiClient(pool)
         challenge_reply = api.password("ada", PASSWORD)
         with refused(
@@ -249,7 +249,7 @@ class TestNewPassword:
             api.password("ada", PASSWORD)
 
     def test_the_new_password_is_required(self, pool: LocalPool) -> None:
-        """NEW_PASSWORD is required."""
+        """An answer without NEW_PASSWORD is refused."""
         api = ApiClient(pool)
         challenge_reply = api.password("ada", PASSWORD)
         with refused("InvalidParameterException", "Missing required parameter NEW_PASSWORD"):
@@ -284,7 +284,7 @@ class TestNewPassword:
         ],
     )
     def test_the_policy(self, password: str, lacks: str | None) -> None:
-        """Cognito's default policy, with its messages."""
+        """The pool applies Cognito's default policy, with its messages."""
         assert lacks == PasswordPolicy().violation(password)
 
 
@@ -314,7 +314,7 @@ class TestNames:
 
     @pytest.mark.parametrize("sensitive", [True, False])
     def test_case_sensitivity(self, signing_key: RSAKey, sensitive: bool) -> None:  # noqa: FBT001 - a case
-        """CaseSensitive: absent means sensitive (measured)."""
+        """User names are case-sensitive unless CaseSensitive is false (measured)."""
         pool = LocalPool(key=signing_key, case_sensitive=sensitive)
         pool.add_user("Ada", PASSWORD)
 
@@ -385,7 +385,7 @@ class TestAdminNoSrpAuthChallenges:
             ApiClient(pool).initiate_as_admin("ADMIN_NO_SRP_AUTH", USERNAME="ada")
 
     def test_it_challenges_with_the_setting(self, signing_key: RSAKey) -> None:
-        """The password comes in a second step, by the administrators' operation only."""
+        """With the setting the password comes in a second step, by the administrators' operation only."""
         from authfsm.local import Contradictions  # noqa: PLC0415 - here alone
 
         pool = LocalPool(key=signing_key, contradictions=Contradictions(admin_no_srp_auth_challenges=True))

@@ -1,4 +1,4 @@
-"""pycognito works whole in this process: its clients, its proofs, and its verification of tokens."""
+"""pycognito's clients, proofs and token verification work in this process."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def unexpected(*_: object, **__: object) -> None:
 
 
 class Person:
-    """A pool with a user, and how pycognito reaches it: by README's line, or by its own client under the mock."""
+    """A pool with a user, and pycognito objects that reach it: with README's line, or under the mock."""
 
     def __init__(self, pool: LocalPool, *, line: bool) -> None:
         self.pool, self.line = pool, line
@@ -52,7 +52,7 @@ class Person:
 def person(
     request: pytest.FixtureRequest, signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Person]:
-    """Return a person in a pool with optional MFA, whose app client has a secret; AWS cannot be asked for keys."""
+    """Return a user in a pool with optional MFA, whose app client has a secret; no request reaches AWS."""
     settings: dict[str, Any] = {"mfa": "OPTIONAL", "client_secret": SECRET, "key": signing_key}
     if request.param:
         monkeypatch.setattr(requests, "get", unexpected)
@@ -65,7 +65,7 @@ def person(
 
 
 def test_authenticate_and_renew(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The password by SRP, verified tokens; check_token renews expired ones, and not others."""
+    """SRP returns verified tokens; check_token refreshes expired tokens, and no others."""
     user = person.add()
     user.authenticate(PASSWORD)
     first = user.access_token
@@ -86,7 +86,7 @@ def test_authenticate_and_renew(person: Person, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_new_password_challenge(person: Person) -> None:
-    """A temporary password is changed."""
+    """A temporary password can be changed."""
     user = person.add(temporary=True)
     with pytest.raises(ForceChangePasswordException):
         user.authenticate(PASSWORD)
@@ -96,7 +96,7 @@ def test_new_password_challenge(person: Person) -> None:
 
 
 def test_sms(person: Person) -> None:
-    """A code by SMS."""
+    """A code by SMS signs in."""
     user = person.add(phone_number="+15555550143", preferred_mfa="SMS_MFA")
     with pytest.raises(SMSMFAChallengeException):
         user.authenticate(PASSWORD)
@@ -106,7 +106,7 @@ def test_sms(person: Person) -> None:
 
 
 def test_totp(person: Person) -> None:
-    """A code of an authenticator app."""
+    """A code of an authenticator app signs in."""
     user = person.add(totp_secret=TOTP)
     with pytest.raises(SoftwareTokenMFAChallengeException):
         user.authenticate(PASSWORD)
@@ -116,7 +116,7 @@ def test_totp(person: Person) -> None:
 
 
 def test_admin_authenticate(person: Person) -> None:
-    """ADMIN_NO_SRP_AUTH."""
+    """ADMIN_NO_SRP_AUTH signs in."""
     user = person.add()
     user.admin_authenticate(PASSWORD)
 
@@ -124,7 +124,7 @@ def test_admin_authenticate(person: Person) -> None:
 
 
 def test_tokens_of_another_pool(person: Person) -> None:
-    """The verification is real: the keys of another pool do not verify the tokens."""
+    """pycognito verifies signatures: the keys of another pool do not verify the tokens."""
     user = person.add()
     user.authenticate(PASSWORD)
     other = LocalPool(key=RSAKey.generate_key(2048, {"kid": person.pool.jwks()["keys"][0]["kid"]}))

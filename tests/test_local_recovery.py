@@ -29,24 +29,24 @@ class RecoveryClient(ApiClient):
     """A client's requests about a password."""
 
     def forgot(self, username: str = "ada", **more: Any) -> Any:
-        """ForgotPassword."""
+        """Send ForgotPassword."""
         reply = self.boto.forgot_password(ClientId=self.app.client_id, Username=username, **more)
         return reply["CodeDeliveryDetails"]
 
     def reset(self, code: str, password: str = NEW, username: str = "ada") -> Any:
-        """ConfirmForgotPassword."""
+        """Send ConfirmForgotPassword."""
         return self.boto.confirm_forgot_password(
             ClientId=self.app.client_id, Username=username, ConfirmationCode=code, Password=password
         )
 
     def change(self, token: str, previous: str | None, proposed: str) -> Any:
-        """ChangePassword."""
+        """Send ChangePassword."""
         more = {} if previous is None else {"PreviousPassword": previous}
         return self.boto.change_password(AccessToken=token, ProposedPassword=proposed, **more)
 
     @property
     def code(self) -> str:
-        """The last code that was sent."""
+        """Return the last code that was sent."""
         return self.pool.outbox[-1].code.reveal()
 
 
@@ -170,7 +170,7 @@ class TestAccountRecoverySetting:
 
 
 class TestUserExistence:
-    """What ForgotPassword reveals about users."""
+    """Replies of ForgotPassword do not reveal whether a user exists."""
 
     def test_enabled(self, talk: RecoveryClient) -> None:
         """Unknown and disabled users and those without a verified address get the same simulated reply (ENABLED)."""
@@ -194,7 +194,7 @@ class TestUserExistence:
         assert talk.forgot("+15559876543")["Destination"] == "+*******6543"
 
     def test_legacy(self, legacy: RecoveryClient) -> None:
-        """LEGACY names the reason."""
+        """With LEGACY the error names the reason."""
         nobody = ("UserNotFoundException", "Username/client id combination not found.")
         with refused(*nobody):
             legacy.forgot("nobody")
@@ -217,7 +217,7 @@ class TestAdminResetUserPassword:
     """AdminResetUserPassword."""
 
     def test_reset_and_sign_in(self, talk: RecoveryClient) -> None:
-        """The old password is no longer accepted; the code sets a new one."""
+        """After the reset the old password is refused, and the code sets a new one."""
         ids = {"UserPoolId": talk.pool.pool_id, "Username": "ada"}
         talk.boto.admin_reset_user_password(**ids)
         with refused("PasswordResetRequiredException", "Password reset required for the user"):
@@ -261,12 +261,12 @@ class TestChangePassword:
             talk.change(token, PASSWORD, NEW)
 
     def test_current_password_is_required(self, talk: RecoveryClient, token: str) -> None:
-        """A user with a password must send it."""
+        """A user with a password must send the current one."""
         with pytest.raises(talk.boto.exceptions.InvalidParameterException):
             talk.change(token, None, NEW)
 
     def test_first_password(self, signing_key: RSAKey) -> None:
-        """A user without a password sets the first one without it."""
+        """A user without a password sets the first one without a current one."""
         pool = LocalPool(key=signing_key, allowed_first_auth_factors=["EMAIL_OTP", "PASSWORD"])
         pool.add_user("ada", email="ada@example.com")
         talk = RecoveryClient(pool)
@@ -329,7 +329,7 @@ class TestWithoutTheCode:
     STANDING = ("CONFIRMED", "UNCONFIRMED", "FORCE_CHANGE_PASSWORD", "RESET_REQUIRED", "disabled")
 
     def answers(self, talk: RecoveryClient, clock: ManualClock, username: str) -> list[tuple[str, str]]:
-        """The replies to a client without the code: to any code and any password, and repeatedly."""
+        """Return the replies to a client without the code: to any code and any password, repeatedly."""
         said = []
 
         def tried(code: str, password: str = NEW) -> None:
@@ -364,7 +364,7 @@ class TestWithoutTheCode:
 
     @pytest.mark.parametrize("pending", [False, True], ids=["no code", "an old code"])
     def test_confirm_sign_up(self, signing_key: RSAKey, clock: ManualClock, *, pending: bool) -> None:
-        """The same for an account that awaits confirmation."""
+        """The replies of ConfirmSignUp do not reveal whether an account awaits confirmation."""
         auto = ["email"] if pending else []
         pool = LocalPool(key=signing_key, clock=clock, auto_verified_attributes=auto)
         talk = RecoveryClient(pool)
@@ -392,7 +392,7 @@ class TestWithoutTheCode:
                 call("nobody")
 
     def resend(self, talk: RecoveryClient) -> Any:
-        """ResendConfirmationCode."""
+        """Send ResendConfirmationCode."""
         return lambda name: talk.boto.resend_confirmation_code(ClientId=talk.app.client_id, Username=name)
 
     def test_admin_only(self, signing_key: RSAKey) -> None:

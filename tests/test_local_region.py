@@ -1,4 +1,4 @@
-"""A region of pools: requests reach the pool that they are about, and pools are created, changed and deleted."""
+"""A region of pools: each request reaches its pool, and pools are created, changed and deleted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def a_pool_with_ada(cognito: LocalCognito, boto: Any) -> tuple[str, str]:
 
 
 def test_requests_reach_their_pool() -> None:
-    """A ClientId, an access token and a session lead to the pool that they belong to, among others."""
+    """A ClientId, an access token or a session selects its pool among others."""
     cognito = LocalCognito()
     boto = cognito.client()
     pools = [a_pool_with_ada(cognito, boto) for _ in range(3)]
@@ -56,7 +56,7 @@ def test_requests_reach_their_pool() -> None:
     ],
 )  # fmt: skip
 def test_requests_about_no_pool(operation: str, members: dict[str, Any], code: str) -> None:
-    """A request about a pool, client, token or session that is not there is refused as at Cognito."""
+    """A request for an unknown pool, client, token or session is refused as by Cognito."""
     with pytest.raises(PoolRefusal) as caught:
         LocalCognito().answer(operation, members)
 
@@ -111,7 +111,7 @@ ROLE = "arn:aws:iam::123456789012:role/{}"
 def test_roles_of_groups(
     groups: dict[str, dict[str, Any]], roles: list[str] | None, preferred: str | None
 ) -> None:
-    """The id token has the roles of the user's groups, and prefers the role of the lowest Precedence; so has the event."""
+    """The id token has the roles of the user's groups, and prefers that of the lowest Precedence."""
     events: list[Any] = []
 
     def remember(event: Any) -> Any:
@@ -154,7 +154,7 @@ RECORDS: list[tuple[str, str, dict[str, Any], dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("kind", "key", "given", "changed", "listed"), RECORDS)
 def test_records(kind: str, key: str, given: dict[str, Any], changed: dict[str, Any], listed: str) -> None:
-    """A record is created once, found, listed page by page, changed and deleted."""
+    """A record is created once, found, listed one page at a time, changed and deleted."""
     cognito = LocalCognito()
     pool = {"UserPoolId": cognito.pool().pool_id}
     size = {"Limit" if kind == "Group" else "MaxResults": 2}
@@ -193,7 +193,7 @@ def test_domains() -> None:
 
 
 def test_tags() -> None:
-    """Tags are given at the creation, added and removed; another ARN is no resource."""
+    """Tags are set at creation, added and removed; another ARN is refused."""
     boto = LocalCognito().client()
     arn = boto.create_user_pool(PoolName="tagged", UserPoolTags={"a": "1"})["UserPool"]["Arn"]
     boto.tag_resource(ResourceArn=arn, Tags={"b": "2"})
@@ -215,7 +215,7 @@ def test_tags() -> None:
     ],
 )  # fmt: skip
 def test_constraints(operation: str, members: dict[str, Any], message: str) -> None:
-    """Patterns, enumerations and lengths are refused in Cognito's words, all of them in one message."""
+    """Violations of patterns, enumerations and lengths are all in one message, in Cognito's words."""
     with pytest.raises(PoolRefusal) as caught:
         LocalCognito().answer(operation, members)
 
@@ -262,7 +262,7 @@ CLIENTS: list[tuple[dict[str, Any], str]] = [
 
 
 def test_settings_that_contradict_each_other() -> None:
-    """CreateUserPool and CreateUserPoolClient, and their updates, refuse them in AWS's words."""
+    """Creating or updating with contradictory settings is refused in AWS's words."""
     cognito = LocalCognito()
 
     def refused(operation: str, **members: Any) -> str:
@@ -305,7 +305,7 @@ def test_a_setting_of_another_type(setting: dict[str, Any]) -> None:
 
 
 def test_ids_are_given_once() -> None:
-    """A region has a pool id and an app client id once: the second is a ValueError that names the first's pool."""
+    """A second pool or app client with the same id is a ValueError that names the first one's pool."""
     cognito = LocalCognito()
     pool = cognito.pool(client_id="web")
     with pytest.raises(ValueError, match=f"there is a pool {pool.pool_id} already"):
@@ -317,7 +317,7 @@ def test_ids_are_given_once() -> None:
 
 
 def test_a_deleted_pool_answers_no_more() -> None:
-    """After DeleteUserPool its app client is unknown to sign-in and sign-up, also to a client that used it before."""
+    """After DeleteUserPool its app client is unknown, also to a boto3 client that used it before."""
     client = LocalCognito().client()
     pool = client.create_user_pool(PoolName="gone")["UserPool"]["Id"]
     app = client.create_user_pool_client(UserPoolId=pool, ClientName="app")["UserPoolClient"]["ClientId"]
@@ -331,7 +331,7 @@ def test_a_deleted_pool_answers_no_more() -> None:
 
 
 def test_a_pagination_token_that_is_none() -> None:
-    """A token that no page has returned is refused; it does not begin again at the first page."""
+    """An unknown pagination token is refused."""
     client = LocalCognito().client()
     pool = client.create_user_pool(PoolName="pages")["UserPool"]["Id"]
     with pytest.raises(client.exceptions.InvalidParameterException, match="pagination token"):
@@ -339,7 +339,7 @@ def test_a_pagination_token_that_is_none() -> None:
 
 
 def test_client_secrets() -> None:
-    """An app client has up to two secrets, even of one instant, each valid until it is deleted; the last one stays."""
+    """An app client has up to two secrets, each valid until it is deleted; the last one cannot be."""
     cognito = LocalCognito(clock=ManualClock())
     pool_id = cognito.answer("CreateUserPool", {"PoolName": "app"})["UserPool"]["Id"]
     settings = {"UserPoolId": pool_id, "ClientName": "web", "GenerateSecret": True}

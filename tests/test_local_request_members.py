@@ -1,4 +1,4 @@
-"""Request members: the pool's model equals botocore's, and nothing else is accepted."""
+"""The members of requests: the pool's model equals botocore's, and invalid members are refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OURS = json.loads(files("authfsm.local.config").joinpath("members.json").read_by
 
 
 def test_the_model_agrees_with_botocore() -> None:
-    """Other versions of botocore have more members, or fewer; what both have is the same."""
+    """Members that both the model and this botocore have are the same."""
     theirs = folded()
 
     def common(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
@@ -63,7 +63,7 @@ LONG = "1 validation error detected: Value at '{}' failed to satisfy constraint:
     ],
 )  # fmt: skip
 def test_invalid_members(operation: str, request_: dict[str, Any], code: str, message: str) -> None:
-    """Missing, null, too long, out of bounds or of another type, at any depth: the error says where."""
+    """The error for a missing, null, too long or wrong member says where it is."""
     pool = LocalPool()
 
     with pytest.raises(PoolRefusal) as caught:
@@ -74,7 +74,7 @@ def test_invalid_members(operation: str, request_: dict[str, Any], code: str, me
 
 
 def test_unknown_members_are_ignored() -> None:
-    """A member that is unknown or null is like an absent one."""
+    """An unknown or null member counts as absent."""
     read = request_members.read(
         "InitiateAuth", {"ClientId": "c", "AuthFlow": "f", "Session": None, "Tomorrow": {"deep": [1]}}
     )
@@ -125,7 +125,7 @@ def _outcome(operation: str, request: dict[str, Any]) -> Any:
 
 @pytest.mark.parametrize("operation", sorted(OPERATIONS))
 def test_null_is_like_absent_in_every_request(operation: str) -> None:
-    """One member null at any depth, maps included, is read, or refused, as if it were absent."""
+    """A request with a null member, at any depth, has the same result as without it."""
     full = _sample(OURS["operations"][operation])
 
     assert request_members.read(operation, full) == full
@@ -136,7 +136,7 @@ def test_null_is_like_absent_in_every_request(operation: str) -> None:
 
 @pytest.mark.parametrize("given", ["AuthParameters", "ChallengeResponses"])
 def test_an_error_shows_nothing_of_a_sensitive_map(given: str) -> None:
-    """The API's model marks the map alone; no value in it, however long, is repeated in an error."""
+    """No error shows a value of a map that the API's model marks as sensitive."""
     operation = "InitiateAuth" if given == "AuthParameters" else "RespondToAuthChallenge"
     refusals: list[str] = []
     for key in ("PASSWORD", "ANSWER", "SRP_A", "USERNAME"):

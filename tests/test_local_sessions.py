@@ -45,7 +45,7 @@ def wrong(right: str) -> str:
 
 
 def test_right_session_and_code(pool: LocalPool, api: ApiClient) -> None:
-    """The session of the challenge and the code that was sent return tokens."""
+    """The challenge's session with the right code returns tokens."""
     challenge_reply = api.password("ada", PASSWORD)
 
     assert challenge_reply["ChallengeName"] == "SMS_MFA"
@@ -54,7 +54,7 @@ def test_right_session_and_code(pool: LocalPool, api: ApiClient) -> None:
 
 
 def test_a_session_is_used_once(pool: LocalPool, api: ApiClient) -> None:
-    """After it returned tokens it is refused."""
+    """A session that returned tokens is refused afterwards."""
     challenge_reply = api.password("ada", PASSWORD)
     api.answer(challenge_reply, "ada", SMS_MFA_CODE=code(pool))
     with refused(*USED):
@@ -153,7 +153,7 @@ def test_a_missing_code(pool: LocalPool, api: ApiClient) -> None:
 
 
 def test_a_wrong_code_keeps_the_session(pool: LocalPool, api: ApiClient) -> None:
-    """CodeMismatchException, then the right code with the same session."""
+    """After CodeMismatchException the right code is accepted with the same session."""
     challenge_reply = api.password("ada", PASSWORD)
     with refused(*MISMATCH):
         api.answer(challenge_reply, "ada", SMS_MFA_CODE=wrong(code(pool)))
@@ -231,7 +231,7 @@ def test_a_user_disabled_during_the_sign_in(pool: LocalPool, api: ApiClient) -> 
 
 
 def test_old_sessions_are_removed(pool: LocalPool, api: ApiClient, clock: ManualClock) -> None:
-    """An hour after their end sessions are removed; a new one is not."""
+    """Sessions are removed an hour after they end."""
     stale: list[Any] = [api.password("ada", PASSWORD) for _ in range(5)]
     clock.advance(3600 + 3 * 60)
     fresh = api.password("ada", PASSWORD)
@@ -245,7 +245,7 @@ def test_old_sessions_are_removed(pool: LocalPool, api: ApiClient, clock: Manual
 def test_many_used_sessions_are_removed(
     pool: LocalPool, api: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However fast they come, used sessions are kept up to a number; pending ones are all kept."""
+    """Only a limited number of used sessions is kept, but every pending one."""
     monkeypatch.setattr("authfsm.local.state.sessions._MAX_REMEMBERED", 20)
     for _ in range(30):
         challenge_reply = api.password("ada", PASSWORD)

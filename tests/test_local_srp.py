@@ -1,4 +1,4 @@
-"""The local pool checks SRP: every proof, every bound, and what the known clients send."""
+"""The local pool checks SRP: every proof, every bound, and the requests of known clients."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def pool(signing_key: RSAKey) -> LocalPool:
 
 
 def test_the_right_proof_returns_tokens(pool: LocalPool) -> None:
-    """USER_SRP_AUTH asks PASSWORD_VERIFIER without a Session; the right proof returns tokens."""
+    """USER_SRP_AUTH leads to PASSWORD_VERIFIER without a Session; the right proof returns tokens."""
     api = ApiClient(pool)
     challenge_reply = api.srp_a("ada")
 
@@ -79,7 +79,7 @@ def test_a_wrong_password_is_refused(pool: LocalPool) -> None:
 
 @pytest.mark.parametrize("signature", ["garbage", "", "AAAA", "é" * 44])
 def test_invalid_signatures(pool: LocalPool, signature: str) -> None:
-    """An invalid signature is refused, whatever it looks like."""
+    """An invalid signature is refused, whatever its form."""
     api = ApiClient(pool)
     challenge_reply = api.srp_a("ada")
     claim = {**api.claim(challenge_reply, PASSWORD), "PASSWORD_CLAIM_SIGNATURE": signature}
@@ -141,7 +141,7 @@ def test_a_secret_block_of_another_client(pool: LocalPool) -> None:
 
 
 def test_the_proof_must_come_in_time(pool: LocalPool) -> None:
-    """Three minutes after the challenge a proof is refused."""
+    """A proof is refused three minutes after its challenge."""
     api = ApiClient(pool)
     challenge_reply = api.srp_a("ada")
     assert isinstance(pool.clock, ManualClock)
@@ -151,7 +151,7 @@ def test_the_proof_must_come_in_time(pool: LocalPool) -> None:
 
 
 def test_a_session_must_be_right(pool: LocalPool) -> None:
-    """USER_SRP_AUTH returns no Session: an answer with any is refused."""
+    """USER_SRP_AUTH returns no Session, so an answer with one is refused."""
     api = ApiClient(pool)
     challenge_reply = api.srp_a("ada")
     with refused(*UNKNOWN):
@@ -176,7 +176,7 @@ def test_dangerous_srp_a_is_refused(pool: LocalPool, srp_a: str) -> None:
 
 @pytest.mark.parametrize("srp_a", ["xyz", "-5", "COFFEEG"])
 def test_srp_a_is_hexadecimal(pool: LocalPool, srp_a: str) -> None:
-    """SRP_A that is no number is refused as Cognito does, and no retry helps."""
+    """An SRP_A that is not a number is refused as by Cognito, and must not be repeated."""
     message = (
         "1 validation error detected: Value at 'a' failed to satisfy constraint: "
         "Member must satisfy regular expression pattern: ^[0-9a-fA-F]+$"
@@ -203,7 +203,7 @@ def test_srp_a_is_hexadecimal(pool: LocalPool, srp_a: str) -> None:
 def test_timestamp_format(
     signing_key: RSAKey, spoil: Callable[[str], str], expected: tuple[str, str]
 ) -> None:
-    """An unreadable TIMESTAMP is an invalid parameter; one that Java would write otherwise is a wrong proof."""
+    """An unreadable TIMESTAMP is an invalid parameter; one in another format is a wrong proof."""
     clock = ManualClock(datetime(2023, 9, 5, 7, 8, 9, tzinfo=timezone.utc))
     pool = LocalPool(key=signing_key, clock=clock)
     pool.add_user("ada", PASSWORD)
@@ -237,7 +237,7 @@ class TestUsernameInAnswers:
         )
 
     def test_the_internal_name_is_the_sub(self, pool: LocalPool) -> None:
-        """USER_ID_FOR_SRP is a UUID, not the address: the password is proved with it."""
+        """USER_ID_FOR_SRP is a UUID, with which the password is proved, instead of the address."""
         challenge_reply = ApiClient(pool).srp_a("ada@example.com")
 
         assert challenge_reply["ChallengeParameters"]["USER_ID_FOR_SRP"] == pool.user("ada@example.com").sub
@@ -316,7 +316,7 @@ class TestPycognito:
             self.sign_in(pool, "wrong")
 
     def test_new_password(self, signing_key: RSAKey) -> None:
-        """Pycognito sends its proof along with the new password: it is ignored."""
+        """A proof that pycognito sends with the new password is ignored."""
         pool = LocalPool(key=signing_key)
         pool.add_user("ada", PASSWORD, temporary=True)
         client = AWSSRP("ada", PASSWORD, pool.pool_id, pool.client_id, client=pool.client())

@@ -130,7 +130,7 @@ def register(pool: LocalPool) -> Authenticator:
     ],
 )
 def test_the_table_of_levels(methods: list[str], reached: int, claim: tuple[str, ...]) -> None:
-    """The guide's table of combinations, and its `amr`."""
+    """The levels and `amr` are those of the guide's table of combinations."""
     assert (acr_level(methods), amr_claim(methods)) == (reached, claim)
 
 
@@ -150,7 +150,7 @@ class TestClaims:
     def test_passwords(
         self, pool_of: PoolOf, factor: str | None, methods: list[str], reached: int, flow_name: str
     ) -> None:
-        """A password, and what followed it, in both tokens."""
+        """Both tokens have the level and methods of a password and the factors after it."""
         pool = pool_of(user={"preferred_mfa": factor})
         flow = pool.cognito().sign_in("ada", PASSWORD, flow=flow_name)
         if factor:
@@ -161,7 +161,7 @@ class TestClaims:
             assert (claims["amr"], claims["acr"]) == (methods, LOA[reached])
 
     def test_own_names(self, pool_of: PoolOf) -> None:
-        """AcrConfiguration renames levels; those left out keep their names."""
+        """AcrConfiguration renames levels; other levels keep their names."""
         pool = pool_of(acr_values={"Level1": {"AcrValue": "urn:mine:1"}})
         flow = pool.cognito().sign_in("ada", PASSWORD)
 
@@ -181,12 +181,12 @@ class TestClaims:
         ],
     )
     def test_invalid_names(self, pool_of: PoolOf, names: Any) -> None:
-        """Each is unique, defaults included; 1 to 64 characters; no spaces, quotes, backslashes (documented)."""
+        """Names are unique, 1 to 64 characters, without spaces, quotes, backslashes (documented)."""
         with pytest.raises(ValueError, match=r"(?i)level"):
             pool_of(acr_values=names)
 
     def test_refreshing_keeps_the_claims(self, pool_of: PoolOf) -> None:
-        """acr, amr and auth_time stay, with rotation and without, however long ago the sign-in was."""
+        """acr, amr and auth_time stay after a refresh, with and without rotation."""
         clock = ManualClock()
         for rotation in (None, RefreshTokenRotation()):
             pool = pool_of(clock=clock, refresh_token_rotation=rotation, user={"preferred_mfa": "SMS_MFA"})
@@ -238,7 +238,7 @@ class TestFromScratch:
         ],
     )
     def test_the_leading_factors(self, pool_of: PoolOf, target: int, available: list[str]) -> None:
-        """The first factors that a combination of the level begins with are offered."""
+        """The choice has the first factors with which a combination of the level begins."""
         pool = pool_of()
         register(pool)
         flow = step_up(pool, LOA[target])
@@ -252,7 +252,7 @@ class TestFromScratch:
     def test_a_second_factor_that_is_not_switched_on(
         self, pool_of: PoolOf, target: int, second_factor: State, methods: list[str]
     ) -> None:
-        """The level needs it, though the user's MFA would not."""
+        """A level can require a second factor that the user has not activated."""
         pool = pool_of(mfa_methods=["SMS_MFA", "SOFTWARE_TOKEN_MFA"])
         flow = step_up(pool, LOA[target])
         assert flow.answer(r.Password(PASSWORD)) is second_factor
@@ -261,7 +261,7 @@ class TestFromScratch:
         assert (claims_of(pool, flow)["amr"], claims_of(pool, flow)["acr"]) == (methods, LOA[target])
 
     def test_several_second_factors(self, pool_of: PoolOf) -> None:
-        """Where SMS and e-mail both reach the level, the user chooses, or the preferred one is asked for."""
+        """If SMS and e-mail both reach the level, the user chooses, or has a preference."""
         pool = pool_of()
         flow = step_up(pool, LOA[3])
         assert flow.answer(r.Password(PASSWORD)) is State.SELECT_MFA_TYPE
@@ -305,7 +305,7 @@ class TestFromScratch:
             assert reply.get("ChallengeName") == name
 
     def test_the_list_of_targets(self, pool_of: PoolOf) -> None:
-        """The first level that can be reached is the target; unknown names are ignored; only unknown ones is an error."""
+        """The first reachable level is the target; unknown names are ignored, unless all are unknown."""
         pool = pool_of(mfa_methods=["SMS_MFA"])
         flow = step_up(pool, "urn:other", LOA[4], LOA[3], LOA[1])
         assert flow.answer(r.Password(PASSWORD)) is State.SMS_MFA
@@ -325,7 +325,7 @@ class TestFromScratch:
         ],
     )
     def test_out_of_reach(self, pool_of: PoolOf, settings: dict[str, Any], target: int) -> None:
-        """No factors for any target is an error; no set-up is offered."""
+        """If no factors reach a target, the request is refused."""
         pool = pool_of(**settings)
         with refused(*BEYOND):
             ApiClient(pool).initiate("USER_AUTH", USERNAME="ada", TARGET_ACR_VALUES=LOA[target])
@@ -366,7 +366,7 @@ class TestFromScratch:
         assert flow.answer(r.Password(PASSWORD)) is State.SOFTWARE_TOKEN_MFA
 
     def test_unknown_users(self, pool_of: PoolOf) -> None:
-        """An unknown user is offered what leads to the level, and fails at the answer."""
+        """An unknown user is offered the level's factors, and each answer fails."""
         api = ApiClient(pool_of())
         challenge_reply = api.initiate("USER_AUTH", USERNAME="eve", TARGET_ACR_VALUES=LOA[4])
         assert challenge_reply["AvailableChallenges"] == ["PASSWORD_SRP", "PASSWORD"]
@@ -375,7 +375,7 @@ class TestFromScratch:
 
 
 class TestWithAnAccessToken:
-    """TARGET_ACR_VALUES with ACCESS_TOKEN: only what is missing is asked for."""
+    """TARGET_ACR_VALUES with ACCESS_TOKEN: only missing factors are required."""
 
     @pytest.mark.parametrize("target", [3, 4])
     def test_from_a_password(self, pool_of: PoolOf, target: int) -> None:
@@ -404,7 +404,10 @@ class TestWithAnAccessToken:
         assert flow.answer(r.Select("SMS_MFA")) is State.SMS_MFA
 
     def test_from_a_password_by_a_passkey(self, pool_of: PoolOf) -> None:
-        """Level 3 by a passkey alone: asked for directly where nothing else leads there, or if preferred."""
+        """A passkey alone reaches level 3.
+
+        It is required at once if no other factor does, or if preferred.
+        """
         pool = pool_of(mfa="OFF")
         key = register(pool)
         flow = step_up(pool, LOA[3], token=password_token(pool))
@@ -491,7 +494,7 @@ class TestWithAnAccessToken:
             ApiClient(pool_of()).initiate("USER_AUTH", USERNAME="ada", TARGET_ACR_VALUES=LOA[1], MAX_AGE=age)
 
     def test_a_renamed_level(self, pool_of: PoolOf) -> None:
-        """A level that was renamed since does not count; its methods do."""
+        """The name of a level that was renamed does not count; the token's methods do."""
         pool = pool_of()
         token = password_token(pool)
         for family in pool._core.token_issuer._families.values():
@@ -513,7 +516,7 @@ class TestWithAnAccessToken:
 
     @pytest.mark.parametrize("name", ["PASSWORD", "PASSWORD_SRP", "SMS_OTP", "NONSENSE"])
     def test_a_preference_that_leads_nowhere(self, pool_of: PoolOf, name: str) -> None:
-        """A factor that counts already, or does not lead there, is not asked for, whatever is preferred."""
+        """A preferred factor that does not help to reach the level is not required."""
         wish = {"PREFERRED_CHALLENGE": name, "PASSWORD": PASSWORD, "TARGET_ACR_VALUES": LOA[3]}
         for settings, expected in (({}, "SELECT_MFA_TYPE"), ({"mfa": "OFF"}, "SELECT_CHALLENGE")):
             pool = pool_of(**settings)
@@ -524,7 +527,7 @@ class TestWithAnAccessToken:
             assert challenge_reply["ChallengeName"] == expected
 
     def test_invalid_parameters(self, pool_of: PoolOf) -> None:
-        """A token without a target, of another user, expired, or of another pool."""
+        """A token without target, of another user, expired or of another pool is refused."""
         clock = ManualClock()
         pool = pool_of(clock=clock)
         pool.add_user("bob", PASSWORD)
@@ -554,7 +557,7 @@ class TestAllOrNothing:
     """One failure ends a step-up."""
 
     def test_a_wrong_code(self, pool_of: PoolOf) -> None:
-        """A wrong code ends it, though it would not end a sign-in; there are no tokens."""
+        """A wrong code ends a step-up, though it does not end a sign-in."""
         pool = pool_of(mfa_methods=["SMS_MFA", "SOFTWARE_TOKEN_MFA"])
         api, token = ApiClient(pool), password_token(pool)
         wish = {"USERNAME": "ada", "TARGET_ACR_VALUES": LOA[3]}
@@ -566,7 +569,7 @@ class TestAllOrNothing:
             api.answer(challenge_reply, "ada", SMS_MFA_CODE=code)
 
     def test_a_used_totp(self, pool_of: PoolOf) -> None:
-        """A TOTP that was used before ends it too."""
+        """A TOTP code that was used before ends a step-up."""
         pool = pool_of()
         api, totp = ApiClient(pool), pyotp.TOTP(TOTP).at(pool.clock())
         wish = {"USERNAME": "ada", "TARGET_ACR_VALUES": LOA[4], "ACCESS_TOKEN": password_token(pool)}

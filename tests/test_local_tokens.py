@@ -100,7 +100,7 @@ class TestClaims:
         assert claims["cognito:username"] == "ada"
 
     def test_issuer(self, signing_key: RSAKey) -> None:
-        """The issuer is a setting."""
+        """The issuer can be set."""
         pool = LocalPool(key=signing_key, issuer="http://localhost:9229/x")
         pool.add_user("ada", PASSWORD)
 
@@ -140,14 +140,14 @@ class TestGetUser:
         }
 
     def test_expired(self, api: ApiClient, clock: ManualClock) -> None:
-        """An hour later it has expired."""
+        """An access token expires after an hour."""
         token = sign_in(api)["AccessToken"]
         clock.advance(3600)
         with refused("NotAuthorizedException", "Access Token has expired"):
             api.boto.get_user(AccessToken=token)
 
     def test_invalid_tokens(self, pool: LocalPool, api: ApiClient) -> None:
-        """An id token, a token of another key, an altered one, an unsigned one, a word."""
+        """An id token, a foreign, altered or unsigned token, and a word are refused."""
         tokens = sign_in(api)
         head, body, signature = tokens["AccessToken"].split(".")
         other = LocalPool(pool_id=pool.pool_id, client_id=pool.client_id)
@@ -208,7 +208,7 @@ class TestRefresh:
         assert "AuthenticationResult" in api.initiate_as_admin("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=token)
 
     def test_expired(self, api: ApiClient, clock: ManualClock) -> None:
-        """After thirty days it has expired."""
+        """A refresh token expires after thirty days."""
         token = sign_in(api)["RefreshToken"]
         clock.advance(30 * 24 * 3600)
         with refused("NotAuthorizedException", "Refresh Token has expired"):
@@ -223,7 +223,7 @@ class TestRefresh:
                 who.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=what)
 
     def test_secret(self, signing_key: RSAKey) -> None:
-        """The hash is over the user's real name; GetTokensFromRefreshToken needs the secret itself."""
+        """SECRET_HASH is over the user's real name; GetTokensFromRefreshToken needs the secret itself."""
         pool = LocalPool(key=signing_key, client_secret=True, username_attributes=["email"])
         pool.add_user("ada@example.com", PASSWORD)
         api = ApiClient(pool)
@@ -270,7 +270,7 @@ class TestRotation:
         return str(reply["AuthenticationResult"]["RefreshToken"])
 
     def test_a_new_token_each_time(self, api: ApiClient, clock: ManualClock) -> None:
-        """Each refresh returns the next; the old one, after the grace period, is reuse; the newest still works."""
+        """Each refresh returns a new token; after the grace period the old one is refused."""
         first = sign_in(api)["RefreshToken"]
         second = self.rotate(api, first)
         clock.advance(10)
@@ -367,7 +367,7 @@ class TestAdministrators:
         )
 
     def test_a_generated_password(self, pool: LocalPool, api: ApiClient) -> None:
-        """Without a temporary password one is generated, and it is not the empty one."""
+        """Without a temporary password, the pool generates one that is not empty."""
         api.boto.admin_create_user(UserPoolId=pool.pool_id, Username="eve")
         with refused(*WRONG):
             api.srp("eve", "x")
@@ -378,7 +378,7 @@ class TestAdministrators:
         assert "AuthenticationResult" in api.srp("eve", "New-Passw0rd!")
 
     def test_refusals(self, pool: LocalPool, api: ApiClient) -> None:
-        """A name that exists, a weak password, an unknown user."""
+        """An existing name, a weak password and an unknown user are refused."""
         with refused("UsernameExistsException", "User account already exists"):
             api.boto.admin_create_user(UserPoolId=pool.pool_id, Username="ada")
         with refused(
@@ -401,7 +401,7 @@ def test_old_families_are_removed(pool: LocalPool, api: ApiClient, clock: Manual
 
 
 def test_many_users(signing_key: RSAKey) -> None:
-    """Finding one of 20,000 users takes no search."""
+    """Finding one of 20,000 users needs no search."""
     pool = LocalPool(key=signing_key, aliases=["email"])
     for number in range(20_000):
         pool.add_user(f"user{number}", email=f"user{number}@example.com")
@@ -418,7 +418,7 @@ def test_many_users(signing_key: RSAKey) -> None:
     ids=["EC", "octets", "Ed25519", "text", "dict", "public"],
 )
 def test_a_key_that_cannot_sign(key: Any, signing_key: RSAKey) -> None:
-    """RS256 needs a private RSA key; others are refused when they are given."""
+    """A key that is not a private RSA key is refused at once."""
     key = RSAKey.import_key(signing_key.as_dict(private=False)) if key is None else key
     with pytest.raises(ValueError, match=r"cannot sign with RS256: pass a private joserfc\.jwk\.RSAKey"):
         LocalPool(key=key)

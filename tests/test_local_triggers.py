@@ -18,7 +18,7 @@ Event = dict[str, Any]
 
 
 class Recorder:
-    """A function that keeps the events it gets, and may do more.
+    """A function that records its events, and may do more.
 
     Args:
         then: what it does with an event.
@@ -37,7 +37,7 @@ class Recorder:
 
     @property
     def sources(self) -> list[str]:
-        """The triggerSource of each event."""
+        """Return the triggerSource of each event."""
         return [event["triggerSource"] for event in self.events]
 
 
@@ -79,7 +79,7 @@ def make(signing_key: RSAKey) -> Any:
 
 
 def sign_up(api: ApiClient, name: str = "bea", **more: Any) -> Any:
-    """SignUp."""
+    """Send SignUp."""
     return api.boto.sign_up(
         ClientId=api.app.client_id,
         Username=name,
@@ -134,7 +134,7 @@ class TestTheEvent:
             api.password("ada", PASSWORD)
 
     def test_changes_do_not_reach_the_pool(self, make: Any) -> None:
-        """What a function changes in its event changes nothing in the pool."""
+        """A function that changes its event changes nothing in the pool."""
 
         def vandal(event: Event) -> None:
             event["request"]["userAttributes"].clear()
@@ -150,7 +150,7 @@ class TestPreAuthentication:
     """PreAuthentication."""
 
     def test_it_refuses(self, make: Any) -> None:
-        """Its exception refuses the sign-in, whether or not the password is right."""
+        """An exception of the function refuses the sign-in, whatever the password."""
         api = make(pre_authentication=fail("not today"))
         for password in (PASSWORD, "wrong"):
             with refused("UserLambdaValidationException", "PreAuthentication failed with error not today."):
@@ -158,7 +158,7 @@ class TestPreAuthentication:
 
     @pytest.mark.parametrize("flow", ["USER_PASSWORD_AUTH", "USER_SRP_AUTH", "USER_AUTH"])
     def test_it_runs_once(self, make: Any, flow: str) -> None:
-        """It runs in InitiateAuth, once."""
+        """The function runs once, in InitiateAuth."""
         before = Recorder()
         api = make(pre_authentication=before)
         if flow == "USER_PASSWORD_AUTH":
@@ -171,7 +171,7 @@ class TestPreAuthentication:
         assert before.sources == ["PreAuthentication_Authentication"]
 
     def test_an_unknown_user(self, make: Any) -> None:
-        """An unknown user has userNotFound (ENABLED), or it does not run (LEGACY)."""
+        """For an unknown user the event has userNotFound (ENABLED), or the function does not run (LEGACY)."""
         before = Recorder()
         api = make(pre_authentication=before)
         with refused(*WRONG):
@@ -187,7 +187,7 @@ class TestPostAuthentication:
     """PostAuthentication."""
 
     def test_it_runs_after_all_proofs(self, make: Any) -> None:
-        """It runs for a sign-in that succeeds, not for a refresh; ClientMetadata is the answer's."""
+        """The function runs when a sign-in succeeds, and not for a refresh."""
         after = Recorder()
         api = make(post_authentication=after)
         with refused(*WRONG):
@@ -206,7 +206,7 @@ class TestPostAuthentication:
         assert after.events[0]["request"]["newDeviceUsed"] is False
 
     def test_it_refuses(self, make: Any) -> None:
-        """Its exception withholds the tokens."""
+        """After an exception of the function no tokens are issued."""
         api = make(post_authentication=fail("late"))
         with refused("UserLambdaValidationException", "PostAuthentication failed with error late."):
             api.password("ada", PASSWORD)
@@ -222,7 +222,7 @@ class TestPreTokenGeneration:
     }
 
     def test_version_1(self, make: Any) -> None:
-        """The id token is changed, except what cannot be; groups change in both."""
+        """The function can change claims of the id token, and groups of both tokens."""
         api = make(pre_token_generation=respond(claimsOverrideDetails=self.DETAILS))
         tokens = api.password("ada", PASSWORD)
         identity, access = (claims(api.pool, tokens, k) for k in ("IdToken", "AccessToken"))
@@ -236,14 +236,14 @@ class TestPreTokenGeneration:
         assert "plan" not in access
 
     def test_version_1_is_text(self, make: Any) -> None:
-        """Its claims are text: anything else is an unrecognizable output."""
+        """Claims of version 1 must be text."""
         details = {"claimsToAddOrOverride": {"plans": ["gold"]}}
         api = make(pre_token_generation=respond(claimsOverrideDetails=details))
         with pytest.raises(api.boto.exceptions.InvalidLambdaResponseException):
             api.password("ada", PASSWORD)
 
     def test_version_2(self, make: Any) -> None:
-        """Both tokens are changed, and the scopes; claims may be any JSON."""
+        """The function can change claims of both tokens, and the scopes; claims may be any JSON."""
         details = {
             "idTokenGeneration": {"claimsToAddOrOverride": {"plans": ["gold"]}},
             "accessTokenGeneration": {
@@ -263,7 +263,7 @@ class TestPreTokenGeneration:
         assert access["client_id"] == api.app.client_id
 
     def test_its_sources(self, make: Any) -> None:
-        """Its triggerSource says which sign-in it was, and it runs again at every refresh."""
+        """The triggerSource names the kind of sign-in, and the function runs at each refresh."""
         recorder = Recorder()
         api = make(pre_token_generation=recorder)
         tokens = api.password("ada", PASSWORD)["AuthenticationResult"]
@@ -290,7 +290,7 @@ class TestPreTokenGeneration:
         assert groups["groupsToOverride"] == ["engines"]
 
     def test_a_refused_refresh(self, make: Any) -> None:
-        """It does not run for an invalid refresh token."""
+        """The function does not run for an invalid refresh token."""
         recorder = Recorder()
         api = make(pre_token_generation=recorder)
         with refused("NotAuthorizedException", "Invalid Refresh Token."):
@@ -299,7 +299,7 @@ class TestPreTokenGeneration:
         assert recorder.events == []
 
     def test_changed_tokens_are_still_accepted(self, make: Any) -> None:
-        """Its changes never make an access token invalid."""
+        """Changes of the function never make an access token invalid."""
         details = {"claimsToSuppress": ["jti", "origin_jti", "token_use", "event_id", "sub"]}
         version_2 = {"accessTokenGeneration": details, "idTokenGeneration": details}
         api = make(
@@ -348,7 +348,7 @@ class TestSigningUp:
             sign_up(api)
 
     def test_by_an_administrator(self, make: Any) -> None:
-        """It runs for AdminCreateUser too, without an app client; it does not confirm the user."""
+        """PreSignUp runs for AdminCreateUser without an app client, and does not confirm the user."""
         before = Recorder(respond(autoConfirmUser=True))
         api = make(pre_sign_up=before)
         sign_up_reply = api.boto.admin_create_user(UserPoolId=api.pool.pool_id, Username="bea")
@@ -398,7 +398,7 @@ class TestUserMigration:
 
     @pytest.mark.parametrize("as_admin", [False, True])
     def test_at_sign_in(self, make: Any, *, as_admin: bool) -> None:
-        """A user with the right password is migrated and signed in; from then on the pool has them."""
+        """A user with the right password is migrated and signed in, and is in the pool afterwards."""
         fetch = Recorder(self.other_directory)
         api = make(user_migration=fetch)
         parameters = {"USERNAME": "bea", "PASSWORD": "old"}
@@ -432,7 +432,7 @@ class TestUserMigration:
         assert fetch.events == []
 
     def test_its_exception(self, make: Any) -> None:
-        """Its exception refuses the sign-in."""
+        """An exception of the function refuses the sign-in."""
         api = make(user_migration=fail("Bad password"))
         with refused("UserLambdaValidationException", "UserMigration failed with error Bad password."):
             api.password("bea", "old")
@@ -472,7 +472,7 @@ class TestUserMigration:
 
 
 class TestCustomFunctions:
-    """Define, create and verify beside the others: each may be left out."""
+    """Each of the three functions of CUSTOM_AUTH may be missing."""
 
     def test_without_define(self, make: Any) -> None:
         """A pool without DefineAuthChallenge has no CUSTOM_AUTH."""
@@ -501,7 +501,7 @@ class TestRevocation:
     """EnableTokenRevocation."""
 
     def test_switched_off(self, make: Any) -> None:
-        """Without it tokens have no origin_jti, cannot be revoked one by one, and work all the same."""
+        """Without token revocation, tokens have no origin_jti and cannot be revoked one by one."""
         api = make(settings={"enable_token_revocation": False})
         reply = api.password("ada", PASSWORD)
         tokens = reply["AuthenticationResult"]
