@@ -124,7 +124,7 @@ def test_admin_authenticate(person: Person) -> None:
 
 
 def test_tokens_of_another_pool(person: Person) -> None:
-    """pycognito verifies signatures: the keys of another pool do not verify the tokens."""
+    """Signatures are verified: the keys of another pool do not verify the tokens."""
     user = person.add()
     user.authenticate(PASSWORD)
     other = LocalPool(key=RSAKey.generate_key(2048, {"kid": person.pool.jwks()["keys"][0]["kid"]}))

@@ -203,7 +203,7 @@ class TestClaims:
             ]
 
     def test_only_with_a_target(self, pool_of: PoolOf) -> None:
-        """By the page's other words only sign-ins with a target level have them."""
+        """With a setting, only sign-ins with a target level have the claims."""
         pool = pool_of(contradictions=Contradictions(acr_only_with_target=True))
         assert not {"acr", "amr"} & claims_of(pool, pool.cognito().sign_in("ada", PASSWORD)).keys()
         flow = step_up(pool, LOA[1])

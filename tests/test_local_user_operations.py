@@ -48,7 +48,7 @@ class TestDeleteUserAttributes:
     """DeleteUserAttributes and AdminDeleteUserAttributes."""
 
     def test_as_user(self, api: ApiClient) -> None:
-        """What the user has goes, an address with its verified mark; what they lack is no error."""
+        """An address is deleted with its verified mark; deleting an absent attribute is no error."""
         names = ["nickname", "phone_number", "family_name"]
         api.boto.delete_user_attributes(AccessToken=token(api), UserAttributeNames=names)
 
@@ -56,7 +56,7 @@ class TestDeleteUserAttributes:
         assert set(api.pool.user("ada").attributes) == left
 
     def test_as_administrator(self, api: ApiClient) -> None:
-        """An administrator also deletes what no app client may write."""
+        """An administrator can also delete attributes that no app client may write."""
         with refused("NotAuthorizedException", "A client attempted to write unauthorized attribute"):
             api.boto.delete_user_attributes(AccessToken=token(api), UserAttributeNames=["custom:team"])
         admin(api, "admin_delete_user_attributes", UserAttributeNames=["custom:team"])
@@ -100,7 +100,7 @@ class TestFactors:
         assert set_options([]) == []
 
     def test_settings_refused(self, api: ApiClient) -> None:
-        """Only SMS to a phone number that the user has."""
+        """SetUserSettings accepts only SMS to a phone number of the user."""
         wrong = "1 validation error detected: Value 'EMAIL' at 'mFAOptions.1.member.deliveryMedium' failed to satisfy constraint: Member must satisfy enum value set: [SMS]"
         with refused("InvalidParameterException", wrong):
             admin(api, "admin_set_user_settings", MFAOptions=[{**SMS, "DeliveryMedium": "EMAIL"}])
@@ -110,7 +110,7 @@ class TestFactors:
             admin(api, "admin_set_user_settings", MFAOptions=[SMS])
 
     def test_delete_software_token(self, api: ApiClient) -> None:
-        """The authenticator app is gone as a factor, also from a sign-in under way; a new one can be set up."""
+        """After the deletion the app is no factor, also in a pending sign-in; a new app can be set up."""
         preference = {"Enabled": True, "PreferredMfa": True}
         admin(api, "admin_set_user_mfa_preference", SoftwareTokenMfaSettings=preference)
         asked = api.password("ada", PASSWORD)
@@ -169,7 +169,7 @@ class TestListUsers:
         ],
     )
     def test_refused(self, api: ApiClient, members: Any, message: str) -> None:
-        """What is no filter, cannot be searched for, or does not exist."""
+        """An invalid filter, an attribute that cannot be searched, and an unknown one are refused."""
         with refused("InvalidParameterException", message):
             api.boto.list_users(UserPoolId=api.pool.pool_id, **members)
 
@@ -178,7 +178,7 @@ class TestAuthEvents:
     """AdminListUserAuthEvents."""
 
     def test_what_happened(self, api: ApiClient) -> None:
-        """A sign-in is one event with its challenges, whatever becomes of it; refreshes are none."""
+        """A sign-in is one event with its challenges, whether or not it succeeds; a refresh is no event."""
         with refused(*WRONG):
             api.password("ada", "wrong")
         admin(api, "admin_set_user_mfa_preference", SMSMfaSettings={"Enabled": True})
@@ -223,7 +223,7 @@ class TestAuthEvents:
 
 @pytest.mark.parametrize("name", ["ada", "ADA@example.com", PHONE, "countess"])
 def test_a_code_by_any_name(signing_key: RSAKey, name: str) -> None:
-    """The outbox finds a code by each name that signs the user in, in a stepper's copy of the pool as well."""
+    """The outbox finds a code by each name of the user, also in a copy of the pool."""
     pool = LocalPool(
         key=signing_key, mfa="ON", mfa_methods=["SMS_MFA"], case_sensitive=False,
         aliases=["email", "phone_number", "preferred_username"],
@@ -241,7 +241,7 @@ def test_a_code_by_any_name(signing_key: RSAKey, name: str) -> None:
 
 
 def test_no_code() -> None:
-    """Without a message to the name, the error says what to give."""
+    """Without a message to the name, the error says which names have one."""
     with pytest.raises(LookupError, match="no code was sent to eve: pass a name"):
         LocalPool().outbox.code_for("eve")
 

@@ -1,4 +1,7 @@
-"""The machine people embed: transitions' own users' guide applies to it, and its triggers never lie."""
+"""The embeddable machine.
+
+Transitions' own guide applies to it, and it has exactly the table's transitions.
+"""
 
 # A test looks at one state again and again: mypy believes that it cannot have changed.
 # mypy: disable-error-code="comparison-overlap"
@@ -40,7 +43,7 @@ from authfsm.protocol.table import PROTOCOL, TRANSITIONS, LoopKind, Transition
 
 
 class Page:
-    """Somebody's own model: it writes down what it enters."""
+    """A model of an application that records the states that it enters."""
 
     state: State | str
 
@@ -48,7 +51,7 @@ class Page:
         self.entered: list[str] = []
 
     def on_enter_SMS_MFA(self, event: Any) -> None:  # noqa: N802 - the name transitions wants
-        """Note that a code is asked for."""
+        """Record that a code is required."""
         self.entered.append(f"{event.transition.source} -> {self.state}")
 
 
@@ -59,7 +62,7 @@ def embedded(**options: Any) -> tuple[Any, Machine]:
 
 
 def test_triggers_take_the_state_they_lead_to() -> None:
-    """Without a driver a trigger takes its outcome, moves, returns True and calls the callbacks."""
+    """Without a driver a trigger takes the next state, moves there, returns True and calls the callbacks."""
     page, _ = embedded()
 
     assert page.user_srp_auth(State.PASSWORD_VERIFIER) is True
@@ -71,7 +74,7 @@ def test_triggers_take_the_state_they_lead_to() -> None:
 
 
 def test_triggers_take_the_reply_itself() -> None:
-    """Without a driver a trigger takes a boto3 response too: challenge, tokens or error."""
+    """Without a driver a trigger also takes a boto3 reply: challenge, tokens or error."""
     page, _ = embedded()
 
     page.user_srp_auth(challenge(State.PASSWORD_VERIFIER))
@@ -87,7 +90,7 @@ def test_triggers_take_the_reply_itself() -> None:
 
 
 def test_a_reply_off_the_table_raises() -> None:
-    """Where transitions would return False silently, the machine raises an error and stays."""
+    """For a reply that the table lacks, the machine raises an error and stays."""
     page, _ = embedded()
 
     with pytest.raises(ProtocolViolation):
@@ -203,7 +206,7 @@ def test_it_pickles() -> None:
 
 
 def test_a_machine_is_pickled_without_its_driver(signing_key: RSAKey) -> None:
-    """The driver, which holds a client and secrets, stays behind; without it nothing is sent, and it can be given back."""
+    """A pickle has no driver; it can be set again, and without it nothing is sent."""
     pool = LocalPool(key=signing_key, mfa="ON", mfa_methods=["SMS_MFA"])
     pool.add_user("ada", "Correct-Horse-1", phone_number="+15555550143")
     flow = pool.cognito().sign_in("ada", "Correct-Horse-1")
@@ -223,7 +226,7 @@ def test_a_machine_is_pickled_without_its_driver(signing_key: RSAKey) -> None:
 
 
 class Account:
-    """A user as an application stores it: its columns have the names of triggers."""
+    """A user as an application stores it; its columns have the names of triggers."""
 
     def __init__(self) -> None:
         self.password = "a hash"
@@ -231,7 +234,7 @@ class Account:
 
 
 def test_a_name_of_the_models_own_raises() -> None:
-    """Each trigger that would be skipped is named, also one that is None; nothing was set; prefix= avoids it."""
+    """If a model has an attribute with a trigger's name, an error names it; a prefix avoids it."""
     account: Any = Account()
     with pytest.raises(UnsuitableModel, match=r"Account has code, password already.*prefix") as caught:
         build(account)
@@ -259,7 +262,7 @@ def test_a_name_of_the_models_own_raises() -> None:
 
 
 def test_a_prefix_with_a_driver() -> None:
-    """The driver gets the response of a trigger with a prefix, and secrets are wrapped all the same."""
+    """With a prefix the driver gets the trigger's response, with wrapped secrets."""
     driver = Scripted(State.SMS_MFA, TOKENS)
     page, _ = embedded(driver=driver, prefix="auth_")
 
@@ -274,7 +277,7 @@ def test_a_prefix_with_a_driver() -> None:
 
 
 def test_a_slotted_model_is_told_what_to_do() -> None:
-    """Triggers cannot be set on it; both ways that the error names work."""
+    """For a model on which triggers cannot be set, the error names two ways that work."""
 
     class Slotted:
         __slots__ = ("state",)
@@ -295,7 +298,7 @@ def test_a_slotted_model_is_told_what_to_do() -> None:
 
 
 class Pair(NamedTuple):
-    """A model that cannot change."""
+    """An immutable model."""
 
     state: str = "new"
 
@@ -305,7 +308,7 @@ class ReadOnly:
 
     @property
     def state(self) -> str:
-        """What a machine would have to set."""
+        """The state, which cannot be set."""
         return "new"
 
 
@@ -327,7 +330,7 @@ FROZEN: dict[str, tuple[Callable[[Any], Any], str]] = {
 @pytest.mark.parametrize("make", [build, build_account])
 @pytest.mark.parametrize("kind", FROZEN)
 def test_a_frozen_model_is_told_what_to_do(kind: str, make: Callable[[Any], object]) -> None:
-    """A model whose state cannot be set is refused before anything is set, whatever keeps it from being set."""
+    """A model whose state cannot be set is refused before anything is set."""
     cls, why = FROZEN[kind]
     model: Any = cls("start")
     before = dict(getattr(model, "__dict__", {}))
@@ -337,7 +340,7 @@ def test_a_frozen_model_is_told_what_to_do(kind: str, make: Callable[[Any], obje
 
 
 def test_one_machine_drives_many_models() -> None:
-    """Models are added and moved one by one, as transitions' guide has it."""
+    """Models are added and moved one by one, as in transitions' guide."""
     one, two = Page(), Page()
     machine = build([one, two])
     any_one: Any = one
@@ -366,14 +369,14 @@ def test_send_event_is_needed() -> None:
 
 
 class Scripted:
-    """A driver that plays a script of outcomes and notes what it was given."""
+    """A driver that returns scripted outcomes and records the responses."""
 
     def __init__(self, *script: Any) -> None:
         self.script = list(script)
         self.given: list[tuple[str, tuple[Any, ...]]] = []
 
     def __call__(self, response: type[Response], *args: Any, **kwargs: Any) -> Any:
-        """The next outcome, or the next error."""
+        """Return the next outcome, or raise the next error."""
         assert not kwargs
         self.given.append((response.trigger, args))
         outcome = self.script.pop(0)
@@ -388,7 +391,7 @@ BUSY = refusal("TooManyRequestsException")
 
 
 def test_a_drivers_triggers_send_and_move() -> None:
-    """With a driver a trigger sends once, gets the reply, and moves where it leads."""
+    """With a driver a trigger sends once, gets the reply, and moves to its state."""
     driver = Scripted(State.PASSWORD_VERIFIER, challenge(State.SMS_MFA), TOKENS)
     page, _ = embedded(driver=driver)
 
@@ -415,7 +418,7 @@ def test_may_never_sends() -> None:
 
 
 def test_a_drivers_refusal_moves_then_raises() -> None:
-    """A wrong code stays and raises; a lockout fails and raises; throttling raises and moves nothing."""
+    """A wrong code raises and stays; a lockout raises and fails; throttling raises without a move."""
     driver = Scripted(
         State.SMS_MFA,
         refused(MISMATCH, state=State.SMS_MFA),
@@ -483,7 +486,7 @@ def test_an_async_machine_with_an_async_driver() -> None:
 
 
 def test_the_shared_machine_moves_any_object() -> None:
-    """advance() moves any object with a _state, registers nothing on it, and refuses what is not on the table."""
+    """advance() moves any object with a _state along the table only, and registers nothing on it."""
 
     class Weightless:
         __slots__ = ("_state",)
@@ -507,7 +510,7 @@ def test_trigger_names_are_snake_case_responses() -> None:
 
 
 def test_a_reply_that_changes_nothing_runs_no_callback() -> None:
-    """Throttled, lost, not accepted: the sign-in is unchanged, and so is the machine."""
+    """A throttled, lost or unaccepted request changes neither sign-in nor machine."""
     page, _ = embedded(
         driver=Scripted(
             State.SMS_MFA,
@@ -528,7 +531,7 @@ def test_a_reply_that_changes_nothing_runs_no_callback() -> None:
 
 
 def test_the_protocols_trigger_names_are_free_in_other_states() -> None:
-    """A trigger of the protocol's name from an application's own state is the application's."""
+    """An application's state may have a trigger of its own with the protocol's name."""
     page, machine = embedded(states=["TERMS"])
     machine.add_transition("show_terms", State.AUTHENTICATED, "TERMS")
     machine.add_transition("code", "TERMS", State.AUTHENTICATED)
@@ -547,7 +550,7 @@ def test_a_hierarchical_machine_is_refused() -> None:
 
 
 class Entering:
-    """A model that counts how often it enters and leaves each state, and how often a callback comes."""
+    """A model that counts how often each state is entered and left, and how often a callback runs."""
 
     state: State | str
 
@@ -555,15 +558,15 @@ class Entering:
         self.seen: list[str] = []
 
     def entered(self, _: Any) -> None:
-        """Note a state that was entered."""
+        """Count a state that was entered."""
         self.seen.append(f"in {self.state}")
 
     def left(self, _: Any) -> None:
-        """Note a state that was left."""
+        """Count a state that was left."""
         self.seen.append(f"out {self.state}")
 
     def after(self, _: Any) -> None:
-        """Note a move."""
+        """Count a move."""
         self.seen.append("moved")
 
 
@@ -596,7 +599,7 @@ def test_only_a_new_challenge_enters_its_state_again(
 
 
 def test_a_kind_that_the_row_has_not_is_off_the_table() -> None:
-    """A second PASSWORD_VERIFIER challenge after a proof is the service's fault, as a state and as a reply."""
+    """A second PASSWORD_VERIFIER after a proof is a protocol violation of the service."""
     page: Any = Entering()
     build(page, initial=State.PASSWORD_VERIFIER)
 

@@ -1,4 +1,4 @@
-"""What botocore knows of sign-in is known here too, by name.
+"""Every name of botocore's model that concerns sign-in is known here.
 
 The suite compares with the botocore that it runs with. `.ci/run` runs this file again with the newest botocore, and
 there a name that is not known is a failure; elsewhere it is no more than a skip that names it, so that a suite which
@@ -44,7 +44,7 @@ def test_nothing_is_new() -> None:
     ],
 )
 def test_what_is_not_in_the_copy_is_named(key: str, name: str) -> None:
-    """A name taken from the copy is reported as new, with the shape or operation that has it."""
+    """A name that is missing in the copy is reported with its shape or operation."""
     copy: Model = known()["model"]
     without = {**copy, key: [each for each in copy[key] if each != name]}
 
@@ -53,7 +53,7 @@ def test_what_is_not_in_the_copy_is_named(key: str, name: str) -> None:
 
 
 def test_every_challenge_and_flow_has_a_place_in_the_protocol() -> None:
-    """The table knows each challenge of the API, and the package each AuthFlow."""
+    """The table has each challenge of the API, and the package each AuthFlow."""
     copy: Model = known()["model"]
 
     assert {state.value for state in states.State} >= set(copy["ChallengeNameType values"])

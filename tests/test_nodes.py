@@ -1,4 +1,4 @@
-"""Which factor an e-mailed code is: the sign-in, a recording of it, and the table's nodes agree."""
+"""The role of EMAIL_OTP: the sign-in, its recording and the table's nodes agree."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TO_A_CODE = [
 
 @pytest.mark.parametrize("transition", TO_A_CODE, ids=lambda a: f"{a.source}-{a.response.trigger}")
 def test_the_table_has_the_roles_of_all_paths(transition: Transition) -> None:
-    """Over every flow, with and without a password, the rule gives exactly the roles of the table's nodes."""
+    """Over all flows, with and without a password, the rule gives the roles of the table's nodes."""
     flows = [transition.response.auth_flow] if transition.response.auth_flow else FLOWS
     given = {
         email_otp_role(
@@ -96,7 +96,7 @@ class _SilentEvents:
 
 
 def test_signin_recording_and_nodes_agree() -> None:
-    """Along every path to a code, up to three steps, they give the same role."""
+    """Along every path to a code, up to three steps, sign-in, recording and nodes give the same role."""
     sink = io.StringIO()
     client = SimpleNamespace(meta=SimpleNamespace(events=_SilentEvents()))
     tried = 0

@@ -1,4 +1,4 @@
-"""The rarer forms: passkeys, challenges of unknown names, e-mail as a second factor, and what they refuse."""
+"""The rarer forms: passkeys, unknown challenges, e-mail as a second factor, and invalid input."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def at_challenge(recording: SignInRecording, challenge: Any) -> SignInRecording:
 
 
 def test_a_passkey(recording: SignInRecording) -> None:
-    """The form says why a notebook has no passkey; a credential can be pasted; other factors are offered."""
+    """The form says that a notebook has no passkey; a credential can be pasted, or another factor chosen."""
     asked = WebAuthn(name="WEB_AUTHN", session=Secret("s"), available=("PASSWORD",), request_options={})
     at_challenge(recording, asked)
 
@@ -75,7 +75,7 @@ def test_a_challenge_of_another_name(recording: SignInRecording) -> None:
 
 
 def test_an_address_as_second_factor(recording: SignInRecording) -> None:
-    """E-mail is offered where it can be set up, after the authenticator app."""
+    """If e-mail can be set up, the form offers it after the authenticator app."""
     at_challenge(
         recording,
         MfaSetup(name="MFA_SETUP", session=Secret("s"), choices=("SOFTWARE_TOKEN_MFA", "EMAIL_OTP")),
@@ -89,7 +89,7 @@ def test_an_address_as_second_factor(recording: SignInRecording) -> None:
 
 
 def test_every_challenge_that_asks_a_person_has_a_form(recording: SignInRecording) -> None:
-    """Only the device's challenges, which a person cannot answer, have no form."""
+    """Every challenge has a form, except those of devices, which no user can answer."""
     parts: dict[str, Any] = {"session": Secret("s"), "salt": 1, "B": 1, "secret_block": Secret("b")}
     parts |= {"user_id_for_srp": "ada", "request_options": {}}
     without = set()

@@ -1,4 +1,4 @@
-"""A recorded sign-in goes forward, back and again; requests and replies are shown without their secrets."""
+"""A recorded sign-in can go forward and back; requests and replies are shown without secrets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PASSWORD = "Correct-Horse-1"
 
 @pytest.fixture
 def pool(signing_key: RSAKey) -> LocalPool:
-    """A pool that asks for a code."""
+    """A pool whose users receive a code."""
     made = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key, clock=ManualClock())
     made.add_user("ada", PASSWORD, phone_number="+15555550143")
     return made
@@ -31,7 +31,7 @@ def position(recording: SignInRecording) -> tuple[State, int, int]:
 
 
 def test_forward_to_the_tokens(pool: LocalPool) -> None:
-    """Automatic steps are stepped or run; the code is offered, previewed and sent."""
+    """Automatic steps can be taken one by one or together; the code is offered, previewed and sent."""
     recording = SignInRecording(pool, "ada", PASSWORD)
     assert position(recording) == (State.START, 0, 0)
     assert recording.preview is not None
@@ -105,7 +105,7 @@ def test_back_to_the_beginning_and_forth(pool: LocalPool) -> None:
 
 
 def asks_for_ever(event: Any) -> Any:
-    """The three Lambda functions of a pool that refuses every answer."""
+    """Return Lambda functions that refuse every answer and issue the challenge again."""
     event["response"] |= {"issueTokens": False, "failAuthentication": False, "answerCorrect": False}
     event["response"] |= {"challengeName": "CUSTOM_CHALLENGE"}
     return event
@@ -132,7 +132,7 @@ def test_only_the_last_steps_are_kept(signing_key: RSAKey) -> None:
 
 
 def test_restart_begins_on_the_pool_as_it_was(pool: LocalPool) -> None:
-    """The recording does not change the pool that was given."""
+    """A recording does not change the pool that was passed to it."""
     recording = SignInRecording(pool, "ada", PASSWORD)
     recording.run()
     for _ in range(5):
@@ -162,7 +162,7 @@ def test_a_real_pool_cannot_go_back(pool: LocalPool) -> None:
 
 
 def test_an_unaccepted_response_cannot_be_offered(pool: LocalPool) -> None:
-    """It is a typed error, and the recording does not change."""
+    """An unaccepted response is a typed error, and the recording does not change."""
     recording = SignInRecording(pool, "ada", PASSWORD)
     recording.run()
 
@@ -172,7 +172,7 @@ def test_an_unaccepted_response_cannot_be_offered(pool: LocalPool) -> None:
 
 
 def test_the_values_of_a_proof(pool: LocalPool) -> None:
-    """While a proof is due, all its values by the papers' names; none before, none after."""
+    """While a proof is due, its values are shown by the names of the papers."""
     recording = SignInRecording(pool, "ada", PASSWORD)
     assert srp_values(recording.flow) == ()
     recording.step()
@@ -182,7 +182,7 @@ def test_the_values_of_a_proof(pool: LocalPool) -> None:
 
 
 def test_next_steps_have_conditions(pool: LocalPool) -> None:
-    """From PASSWORD_VERIFIER this pool leads to SMS_MFA, and never to SELECT_MFA_TYPE, with the reason."""
+    """The next steps have conditions: this pool leads to SMS_MFA, and never to SELECT_MFA_TYPE."""
     recording = SignInRecording(pool, "ada", PASSWORD)
     recording.step()
     settings = PoolSettings.describe(pool.client(), pool.pool_id, pool.client_id)
@@ -196,7 +196,7 @@ def test_next_steps_have_conditions(pool: LocalPool) -> None:
 
 
 def test_next_steps_distinguish_the_roles_of_email_otp(signing_key: RSAKey) -> None:
-    """EMAIL_OTP is allowed as a first factor here and not as a second: each has its own verdict."""
+    """EMAIL_OTP as a first and as a second factor have separate verdicts."""
     pool = LocalPool(
         allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP"], key=signing_key, clock=ManualClock()
     )
@@ -215,7 +215,7 @@ def test_next_steps_distinguish_the_roles_of_email_otp(signing_key: RSAKey) -> N
 
 
 def test_next_steps_that_only_a_lambda_names(signing_key: RSAKey) -> None:
-    """What only a local pool's Lambda functions may name is marked as such."""
+    """Challenges that only a local pool's Lambda functions issue are marked."""
     triggers = Triggers(define=asks_for_ever, create=asks_for_ever, verify=asks_for_ever)
     pool = LocalPool(triggers=triggers, key=signing_key, clock=ManualClock())
     pool.add_user("ada")

@@ -1,4 +1,4 @@
-"""Every notebook runs from top to bottom with no AWS account, and prints what it says it prints."""
+"""Every notebook runs from top to bottom without an AWS account, with the committed outputs."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ SMALL = 200 * 1024  # bytes of one notebook, its pictures included
 
 
 def outputs(notebook: Any) -> list[Any]:
-    """What each cell shows."""
+    """Return the outputs of each cell."""
     return [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def test_there_are_eight() -> None:
-    """They are numbered, in the order they are to be read."""
+    """The eight notebooks are numbered in reading order."""
     assert [path.name[:2] for path in EVERY] == [f"{number}-" for number in range(1, 9)]
 
 
@@ -75,7 +75,7 @@ SOLUTIONS: dict[str, dict[str, str]] = {
         "better_description": "you changed UserPool, MfaConfig too: the app client is enough",
     },
 }
-"""For each notebook answers to its exercise, each with a part of why it is wrong, or "" if it is right."""
+"""For each notebook, answers to its exercise, with a part of the explanation if they are wrong."""
 
 
 def exercise(path: Path) -> str:
@@ -86,7 +86,7 @@ def exercise(path: Path) -> str:
 
 @pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
 def test_it_runs_and_says_what_it_said(path: Path) -> None:
-    """Under a minute, the same outputs as committed; the exercise says whether an answer is right, or why it is wrong.
+    """A notebook runs in under a minute with the committed outputs, and its exercise assesses answers.
 
     `python tests/rerun_notebooks.py` writes them anew.
     """
@@ -109,7 +109,7 @@ def test_it_runs_and_says_what_it_said(path: Path) -> None:
 
 @pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
 def test_it_is_small_and_begins_with_what_it_is_for(path: Path) -> None:
-    """A title, a purpose, a picture or a table somewhere, and little to carry around."""
+    """A notebook is small, and begins with a title and its purpose."""
     notebook = read(path)
     first = notebook.cells[0].source
 

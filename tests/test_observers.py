@@ -1,4 +1,4 @@
-"""Observers are told every step once and in order, of either driver; they break nothing, and no secret reaches them."""
+"""Observers are called for every step once and in order, with both drivers, and get no secret."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PASSWORD = "Correct-Horse-1"
 
 @pytest.fixture
 def pool(signing_key: RSAKey) -> LocalPool:
-    """A pool whose users have an SMS code to give."""
+    """A pool whose users receive a code by SMS."""
     made = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key, clock=ManualClock())
     made.add_user("ada", PASSWORD, phone_number="+15555550143")
     return made
@@ -57,12 +57,12 @@ def test_every_step_is_observed_once_and_in_order(scenario: Scenario, signing_ke
 
 
 def lost(**_: object) -> None:
-    """A handler of boto3's: the request goes nowhere."""
+    """A handler of boto3's that loses the request before it is sent."""
     raise EndpointConnectionError(endpoint_url="https://nowhere.example")
 
 
 def test_a_lost_step_is_marked(pool: LocalPool) -> None:
-    """For a code whose reply did not come: the response, the state, the error's class; its number is used again."""
+    """A step without a reply has its response, state and error class; its number is used again."""
     seen: list[Observation] = []
     cognito = pool.cognito(observers=[seen.append])
     flow = cognito.sign_in("ada", PASSWORD)
@@ -92,7 +92,7 @@ def test_a_lost_step_is_marked(pool: LocalPool) -> None:
 
 
 def test_a_sealed_sign_in_keeps_its_id(pool: LocalPool) -> None:
-    """Processes that continue it have the same `sign_in`, and the numbers continue."""
+    """A sealed sign-in that another process continues keeps its `sign_in` and its step numbers."""
     seen: list[Observation] = []
     key = new_key()
     flow = pool.cognito(observers=[seen.append]).sign_in("ada", PASSWORD)
@@ -107,7 +107,7 @@ def test_a_sealed_sign_in_keeps_its_id(pool: LocalPool) -> None:
 def test_an_observer_that_raises_breaks_nothing(
     pool: LocalPool, caplog: pytest.LogCaptureFixture, driver: str
 ) -> None:
-    """Its error is logged, the sign-in continues, and the next observer is called all the same."""
+    """An error of an observer is logged, and the sign-in and other observers continue."""
     seen: list[Observation] = []
 
     def falls_over(_: Observation) -> None:
@@ -127,7 +127,7 @@ def test_an_observer_that_raises_breaks_nothing(
 
 
 def test_a_log_line_for_each_step(pool: LocalPool, caplog: pytest.LogCaptureFixture) -> None:
-    """Moves at INFO, refusals and lost replies as warnings; the observation is in the record."""
+    """Moves are logged at INFO, refusals and lost replies as warnings, with the observation in the record."""
     cognito = pool.cognito(observers=[logging_observer()])
     with caplog.at_level(logging.INFO, "authfsm"):
         flow = cognito.sign_in("ada", PASSWORD)
@@ -148,7 +148,7 @@ def test_a_log_line_for_each_step(pool: LocalPool, caplog: pytest.LogCaptureFixt
 
 
 def words(value: Any) -> set[str]:
-    """Every text in a request or reply that is long or wild enough to be looked for."""
+    """Return the texts of a request or reply that are distinctive enough to search for."""
     if isinstance(value, Mapping):
         return set().union(*map(words, value.values()))
     if isinstance(value, (list, tuple)):
@@ -161,7 +161,7 @@ def words(value: Any) -> set[str]:
 def test_no_secret_reaches_an_observer(
     pool: LocalPool, caplog: pytest.LogCaptureFixture, driver: str
 ) -> None:
-    """Nothing that was sent or received in a whole sign-in, nor the password or the name, is observed or logged."""
+    """No secret of a sign-in, nor the password or the name, is observed or logged."""
     seen: list[Observation] = []
     wire: set[str] = {PASSWORD, "ada"}
     client = pool.client()

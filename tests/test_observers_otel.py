@@ -214,7 +214,7 @@ def test_a_cancelled_step_is_an_error_without_an_action(
 def test_a_span_lasts_as_long_as_its_step(
     signing_key: RSAKey, provider: TracerProvider, kept: InMemorySpanExporter
 ) -> None:
-    """Its end is when the reply came by the driver's clock, its start that much earlier; to the microsecond."""
+    """A span ends when the reply came by the driver's clock, and lasts as long as its step."""
     seen: list[Observation] = []
     clock = ManualClock()
     pool = LocalPool(key=signing_key, clock=clock)

@@ -1,4 +1,4 @@
-"""A challenge limits the factors by its own parameters; what it does not offer is refused before anything is sent."""
+"""A challenge limits the factors by its parameters; a factor that it does not offer is refused unsent."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def at(state: State, key: str | None = None, names: tuple[str, ...] = ()) -> Sig
 
 
 def refused(signin: SignIn, response: Response) -> str:
-    """Return the message with which a response is refused; nothing changes."""
+    """Return the message with which a response is refused; check that nothing changes."""
     before = whole(signin)
     with pytest.raises(WrongResponse) as caught:
         signin.send(response)
@@ -56,7 +56,7 @@ def refused(signin: SignIn, response: Response) -> str:
 
 
 def assert_not_offered(signin: SignIn, name: str, names: tuple[str, ...]) -> None:
-    """Check that a choice that is not offered is the user's error, that the error names the others, and that nothing changes."""
+    """Check that a choice that is not offered is the user's error and names the offered ones."""
     before = whole(signin)
     for refuses in (signin.check, signin.send):
         with pytest.raises(InvalidInput) as caught:

@@ -1,4 +1,4 @@
-"""One ephemeral serves one challenge, and a driver's own steps end: whatever plays the service gets one guess."""
+"""An ephemeral key serves one challenge, and automatic steps end: a false service gets one guess."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ PROOFS = {State.PASSWORD_VERIFIER: "password", State.DEVICE_PASSWORD_VERIFIER: "
 
 
 def asked(state: State, number: int = 1, **parameters: str) -> dict[str, Any]:
-    """A challenge that asks for a proof, with a B of its own."""
+    """Return a challenge that requires a proof, with a B of its own."""
     raw = challenge(state)
     members = {"SRP_B": f"{srp.verifier(number):x}", **parameters}
     return {**raw, "ChallengeParameters": {**raw["ChallengeParameters"], **members}}
 
 
 class Hostile:
-    """A service that answers whatever is sent with one more challenge, each with a B of its own."""
+    """A service that answers every request with another challenge, each with a B of its own."""
 
     def __init__(self, first: State, *then: State) -> None:
         self.meta = SimpleNamespace(config=SimpleNamespace(max_pool_connections=1))
@@ -57,15 +57,15 @@ class Hostile:
         self.sent: list[str] = []
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing."""
 
     def initiate_auth(self, **request: Any) -> dict[str, Any]:
-        """The first reply."""
+        """Return the first reply."""
         self.sent.append(request["AuthParameters"].get("SRP_A", ""))
         return self._next(self.script[0])
 
     def respond_to_auth_challenge(self, **request: Any) -> dict[str, Any]:
-        """Another challenge, whatever was given."""
+        """Return another challenge, whatever the answer."""
         given = request["ChallengeResponses"]
         if "SRP_A" in given:
             self.sent.append(given["SRP_A"])
@@ -79,7 +79,7 @@ class Hostile:
 
 
 def finished(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """What a call gives, awaited if it must be."""
+    """Return the result of a call, which is awaited if necessary."""
 
     async def awaited() -> Any:
         given = call(*args, **kwargs)
@@ -111,7 +111,7 @@ SERVICES: dict[str, tuple[str, Device | None, Callable[[], Hostile]]] = {
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("kind", [Cognito, AsyncCognito])
 def test_a_service_that_asks_again_gets_one_proof(service: str, kind: Any) -> None:
-    """One proof of the password and one of the device, each for its own SRP_A; then ProtocolViolation or ProofRefused."""
+    """A service that repeats a challenge gets one proof of the password and one of the device."""
     flow, device, made = SERVICES[service]
     hostile = made()
     cognito = kind(hostile, client_id="c", pool_id=POOL, device=device)
@@ -127,7 +127,7 @@ def test_a_service_that_asks_again_gets_one_proof(service: str, kind: Any) -> No
 
 
 def at_proof(state: State) -> SignIn:
-    """A sign-in of which a proof is asked, by `MINE`."""
+    """Return a sign-in that must prove the password, with the key pair `MINE`."""
     signin = SignIn("c", pool_id=POOL, device=DEVICE)
     if state is State.PASSWORD_VERIFIER:
         signin.send(r.CustomSrpAuth("ada", MINE.SRP_A))
@@ -140,13 +140,13 @@ def at_proof(state: State) -> SignIn:
 
 
 def prove(signin: SignIn, pair: srp.Ephemeral = MINE) -> r.SrpClaim:
-    """The proof that is asked for."""
+    """Return the proof for a challenge."""
     return signin.prove(pair, NOON, "a password")
 
 
 @pytest.mark.parametrize("state", PROOFS)
 def test_a_challenges_proof_may_be_sent_again(state: State) -> None:
-    """Throttled, or its reply lost: the same challenge gets the same proof, as often as necessary."""
+    """If a proof is throttled or its reply lost, the same challenge gets the same proof again."""
     signin = at_proof(state)
     first = prove(signin)
     signin.send(first)
@@ -223,7 +223,7 @@ def test_a_sealed_sign_in_knows_its_challenge(state: State) -> None:
 
 
 def longest() -> int:
-    """The most steps in a row that the table lets a driver take without new input."""
+    """Return the greatest number of consecutive automatic steps that the table allows."""
     onward: dict[State, set[State]] = {}
     for transition in TRANSITIONS:
         if is_automatic(transition) and transition.kind is not DEVICE_DROPPED:

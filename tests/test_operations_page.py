@@ -39,7 +39,7 @@ def _served(name: str) -> str:
 
 
 def test_page_is_current() -> None:
-    """The page is what the program says, and has all of botocore's operations."""
+    """The page is up to date, and has all operations of botocore's model."""
     theirs = botocore.session.get_session().get_service_model("cognito-idp").operation_names
 
     assert PAGE.read_text(encoding="utf-8") == page()
@@ -49,7 +49,7 @@ def test_page_is_current() -> None:
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - SERVED))
 def test_refusal_names_the_operation(name: str) -> None:
-    """An operation that is not served is refused with its name and the reason, whatever the request is."""
+    """An operation that is not served is refused with its name and the reason, whatever its request."""
     with pytest.raises(PoolRefusal) as caught:
         LocalCognito().answer(name, {})
 

@@ -20,7 +20,7 @@ OFF, OPTIONAL, REQUIRED, PASSWORDLESS, CUSTOM = (pool for pool, _ in EXAMPLE_POO
 
 
 def test_a_small_pool_is_listed_whole() -> None:
-    """Where MFA with an authenticator app is required, there are four paths."""
+    """If MFA with an authenticator app is required, there are four paths."""
     ways = SignInPaths(REQUIRED)
 
     enrols = (
@@ -78,7 +78,7 @@ def test_the_whole_protocol_is_counted_without_listing_it() -> None:
 
 @pytest.mark.parametrize("name", EXAMPLE_POOLS)
 def test_the_count_equals_the_list(name: str) -> None:
-    """The counts by length equal the list: in order, each path once, and no place twice on a path."""
+    """The counts by length equal the list, which has each path once and no repeated position."""
     ways = SignInPaths(EXAMPLE_POOLS[name][0])
     listed = list(ways)
 

@@ -1,4 +1,4 @@
-"""The forms of challenges: complete by the table, and shown by every user interface."""
+"""The forms of challenges are complete by the table, and every user interface shows them."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def values(prompt: Prompt) -> dict[str, str]:
 
 @by_challenge
 def test_every_challenge_has_prompts(challenge: Any, role: Role | None) -> None:
-    """In every role there is a title, and prompts with a sentence each; only a device needs no user."""
+    """In every role a challenge has a title and prompts; only a device needs no user."""
     asks = form_for(challenge, role)
 
     assert asks.title
@@ -132,7 +132,7 @@ def test_the_fields_are_the_arguments_of_the_response(challenge: Any, role: Role
 
 @by_challenge
 def test_an_empty_field_is_named(challenge: Any, role: Role | None) -> None:
-    """Each required field in turn: it is the user's error, and no value of another field is in it."""
+    """For each empty required field, the user's error names it and has no value of another field."""
     for prompt in form_for(challenge, role).prompts:
         for each in prompt.fields:
             given = {**values(prompt), each.name: ""}
@@ -174,7 +174,10 @@ HTML = ("label", "kind", "required", "pattern", "autocomplete", "inputmode")
 
 @by_challenge
 def test_a_browsers_values_make_the_response(challenge: Any, role: Role | None) -> None:
-    """`response` makes of the values of each prompt what the prompt makes; errors name a missing or unknown field."""
+    """`response` makes the prompt's response of a browser's values.
+
+    Errors name a missing or unknown field.
+    """
     for prompt in form_for(challenge, role).prompts:
         typed = values(prompt)
         assert authfsm.response(prompt.trigger, **typed) == prompt.answer(typed)
@@ -197,7 +200,7 @@ def test_a_browsers_values_make_the_response(challenge: Any, role: Role | None) 
 
 @pytest.mark.parametrize("name", ["user_srp_auth", "revoke_token", "", None, ["code"]])
 def test_no_form_has_this_response(name: Any) -> None:
-    """A name that no form has, those of the responses that start or end a sign-in too, is an error of the user's."""
+    """A name that no form has is the user's error, also that of a response that begins a sign-in."""
     with pytest.raises(InvalidInput, match="must be one of code") as caught:
         authfsm.response(name, code="123456")
     assert caught.value.field == "response"
@@ -231,7 +234,7 @@ def prompts(challenge: Any, role: Role | None = None) -> dict[str, Prompt]:
 
 
 def test_the_destination_of_a_code_is_shown() -> None:
-    """The medium and the masked address are shown; the usual medium, if the challenge names none."""
+    """The medium and the masked address of a code are shown."""
     challenge = replies.SmsMfa(name="SMS_MFA", medium="SMS", destination="+***0143")
     assert prompts(challenge)["code"].explanation == "A code was sent by SMS to +***0143."
     bare = replies.EmailOtp(name="EMAIL_OTP")
@@ -252,12 +255,12 @@ def test_the_destination_of_a_code_is_shown() -> None:
     ],
 )
 def test_the_offered_factors_can_be_set_up(choices: tuple[str, ...], triggers: list[str]) -> None:
-    """MFAS_CAN_SETUP decides; without it both factors are offered."""
+    """MFAS_CAN_SETUP limits the factors; without it both are offered."""
     assert list(prompts(replies.MfaSetup(name="MFA_SETUP", choices=choices))) == triggers
 
 
 def test_the_choices_come_from_the_challenge() -> None:
-    """They are the offered ones, with unknown names; all of the table's, if none are offered."""
+    """The choices are the offered ones, unknown names too; all of the table's, if none are offered."""
     challenge = replies.SelectMfaType(name="SELECT_MFA_TYPE", choices=("SMS_MFA", "TELEPATHY"))
     [choice] = prompts(challenge)["select"].fields
     assert choice.choices == (("SMS_MFA", "A code by SMS"), ("TELEPATHY", "TELEPATHY"))
@@ -273,7 +276,7 @@ def test_the_choices_come_from_the_challenge() -> None:
 
 
 def test_another_first_factor_can_be_chosen() -> None:
-    """The present factor is not among the other ones; a second factor has no such choice."""
+    """The other first factors can be chosen; a second factor has no such choice."""
     challenge = replies.EmailOtp(name="EMAIL_OTP", available=("EMAIL_OTP", "PASSWORD"))
     assert list(prompts(challenge, Role.FIRST_FACTOR)) == ["code", "select", "password"]
     [choice] = prompts(challenge, Role.FIRST_FACTOR)["select"].fields
@@ -282,7 +285,7 @@ def test_another_first_factor_can_be_chosen() -> None:
 
 
 def test_only_attributes_without_a_value_are_asked_for() -> None:
-    """A required attribute that has a value cannot be changed here; the others become `attributes`."""
+    """Required attributes without a value are asked for, and become `attributes`."""
     challenge = replies.NewPasswordRequired(
         name="NEW_PASSWORD_REQUIRED",
         required_attributes=("email", "name", "custom:team"),
@@ -308,7 +311,7 @@ def test_public_parameters_are_facts() -> None:
 
 @pytest.fixture
 def flow(signing_key: RSAKey) -> Flow:
-    """Return a flow that can be put into any state."""
+    """A flow that can be put into any state."""
     pool = LocalPool(key=signing_key)
     pool.add_user("ada", "Correct-Horse-1")
     return pool.cognito().start()
@@ -328,7 +331,7 @@ def fields_of(asks: Form) -> dict[str, list[Field]]:
 
 @by_challenge
 def test_the_notebook_shows_these_fields(flow: Flow, challenge: Any, role: Role | None) -> None:
-    """Each prompt is a form of the page, with these fields in this order."""
+    """Each prompt is a form of the notebook's page, with its fields in order."""
     shown_forms = {each.trigger: each.to_json() for each in prompts_for(at(flow, challenge, role))}
     expected = fields_of(form_for(challenge, role))
 
@@ -343,7 +346,7 @@ def test_the_notebook_shows_these_fields(flow: Flow, challenge: Any, role: Role 
 
 @by_challenge
 def test_the_site_shows_these_fields(flow: Flow, challenge: Any, role: Role | None) -> None:
-    """Each prompt that the site offers is a form of its page: the fields, the choices, hidden or not."""
+    """Each prompt that the site offers is a form of its page, with its fields and choices."""
     at(flow, challenge, role)
     cognito: Any = flow.cognito
     verifier = Verifier("eu-west-1_AbC", "client")
@@ -369,7 +372,7 @@ def test_the_site_shows_these_fields(flow: Flow, challenge: Any, role: Role | No
 
 
 class Typist:
-    """A user at a terminal who enters valid values, and remembers the questions."""
+    """A user at a terminal who enters valid values, and records the questions."""
 
     present = True
 
@@ -379,7 +382,7 @@ class Typist:
         self.hid: list[str] = []
 
     def line(self, question: str, *, default: str = "", hint: str = "") -> str:
-        """Type a line: a chosen factor, an address or a code."""
+        """Enter a line: a chosen factor, an address or a code."""
         del hint
         if "[1-" in question:
             return self.factor
@@ -390,7 +393,7 @@ class Typist:
         return next((text for start, text in good.items() if question.startswith(start)), default or "text")
 
     def hidden(self, question: str, *, hint: str = "") -> Secret[str]:
-        """Type something that is not shown."""
+        """Enter a hidden value."""
         del hint
         self.hid.append(question)
         return Secret("Another-Horse-2")
@@ -398,7 +401,7 @@ class Typist:
 
 @by_challenge
 def test_the_command_asks_for_these_fields(flow: Flow, challenge: Any, role: Role | None) -> None:
-    """For each prompt that can be chosen, it asks for the required fields, hidden or not, and makes the response."""
+    """For each prompt the command asks for the required fields and makes the response."""
     screen = Screen(Console(file=StringIO()))
     for prompt in form_for(challenge, role).prompts:
         if prompt.response is r.Credential:
@@ -429,7 +432,7 @@ def test_the_command_asks_for_these_fields(flow: Flow, challenge: Any, role: Rol
 
 
 def test_the_command_stops_at_a_device(flow: Flow) -> None:
-    """Where no user can answer, it stops and says so."""
+    """At a challenge that no user can answer, the command stops and says so."""
     screen = Screen(Console(file=StringIO()))
     for state in sorted(OF_DEVICE):
         with pytest.raises(SignInEnded, match=str(state)):
@@ -438,14 +441,14 @@ def test_the_command_stops_at_a_device(flow: Flow) -> None:
 
 @by_challenge
 def test_a_journey_names_these_fields(challenge: Any, role: Role | None) -> None:
-    """A next_input names the field for its value."""
+    """The next input of a journey names the field for its value."""
     for prompt in form_for(challenge, role).prompts:
         next_input = NextInput(challenge.state, prompt.response, None, wrong=False, leads_to=S.AUTHENTICATED)
         assert next_input.field == (prompt.fields[0].name if prompt.fields else None)
 
 
 def test_the_random_walker_answers_these_forms() -> None:
-    """The random walker makes an answer wherever a user or an SRP proof is needed."""
+    """The random walker answers every challenge that needs a user or an SRP proof."""
     by_its_own_way = {S.MFA_SETUP, S.SELECT_CHALLENGE}
     made: Mapping[str, Any] = Answering.MAKERS
 

@@ -40,7 +40,7 @@ def reachable(source: State, response: type[Response] | None = None) -> frozense
 
 
 def test_every_challenge_name_is_a_state() -> None:
-    """The states are AWS's list of challenge names, and four of our own."""
+    """The states are AWS's list of challenge names, and four of this package's."""
     assert set(COGNITO.shape_for("ChallengeNameType").enum) == {state.value for state in CHALLENGES}
     assert set(State) - set(CHALLENGES) == set(NON_CHALLENGES)
 
@@ -176,7 +176,7 @@ OPERATIONS = [
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_error_of_an_operation_has_a_rule(operation: str) -> None:
-    """Each error that AWS's model lists for the operation is in the error policy."""
+    """Each error that AWS's model lists for an operation is in the error policy."""
     errors = {shape.name for shape in COGNITO.operation_model(operation).error_shapes}
 
     assert errors - set(ERROR_POLICY) == set()
@@ -192,7 +192,7 @@ _FORM = "1 validation error detected: Value '12' at 'userCode' failed to satisfy
 
 @pytest.mark.parametrize("operation", ["", *OPERATIONS])
 def test_a_rule_for_one_operation_is_for_no_other(operation: str) -> None:
-    """A rule that names an operation applies only to its refusals;  is an unknown operation."""
+    """A rule that names an operation applies only to its refusals."""
     limited = {
         (code, part): row
         for code, rules in ERROR_POLICY.items()

@@ -85,6 +85,6 @@ class TestHere:
     [({"mfaa": "ON"}, "no setting mfaa; the settings are "), ({"triggers": {}}, "Triggers")],
 )
 def test_a_wrong_setting(settings: dict[str, Any], named: str) -> None:
-    """A setting that does not exist, or is of the wrong type, is refused by name."""
+    """A setting that does not exist, or has the wrong type, is refused by name."""
     with pytest.raises(TypeError, match=named):
         LocalPool(**settings)

@@ -28,7 +28,7 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 def test_the_sign_in_signs_in(
     signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """README's first example signs in on a local pool, after empty input, letters and a wrong code."""
+    """README's first example signs in to a local pool, after empty input, letters and a wrong code."""
     code = code_with("SoftwareTokenMfa()")
     password = "correct horse battery staple"
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
@@ -56,20 +56,20 @@ def test_the_sign_in_signs_in(
 
 
 def code_with(*words: str) -> str:
-    """README's one block of code that has all these words."""
+    """Return the one code block of README that has all these words."""
     block: str
     (block,) = [each for each in BLOCKS if all(word in each for word in words)]
     return block
 
 
 def run(block: str, /, **given: Any) -> dict[str, Any]:
-    """What a block of README's leaves behind."""
+    """Return the names that a code block of README defines."""
     exec(compile(block, "README.md", "exec"), given)  # noqa: S102 - README's own code
     return given
 
 
 def test_the_pool_answers(signing_key: RSAKey) -> None:
-    """The three examples of a local pool run as they stand: in place of AWS, on its own, and in pytest."""
+    """The three examples of a local pool run: in place of AWS, on its own, and in pytest."""
     names = run(code_with("# in place of the one above"))
     assert names["cognito"].sign_in("ada", "correct horse battery staple").state is State.SMS_MFA
     assert run(code_with("flow = pool.cognito().sign_in("))["flow"].state is State.AUTHENTICATED
@@ -78,7 +78,7 @@ def test_the_pool_answers(signing_key: RSAKey) -> None:
 
 
 def test_a_machine_with_states_of_ones_own(signing_key: RSAKey, capsys: pytest.CaptureFixture[str]) -> None:
-    """The code of the custom machine signs in step by step, calls on_enter and goes on to its own state."""
+    """The example of a custom machine signs in, calls on_enter and continues to its own state."""
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
     pool.add_user("ada", "Correct-Horse-1", phone_number="+15555550143")
     code = code_with("class Page(ModelTriggers)").replace("page.code(code)", "page.code(code())")
@@ -102,7 +102,7 @@ PUBLIC = re.findall(
 
 
 def test_everything_public_can_be_imported() -> None:
-    """Each import and each dotted name of the package in README, the map and the notebooks is there, and public."""
+    """Each name of the package in README, the map and the notebooks exists and is public."""
     books = (Path(__file__).parent.parent / "notebooks").glob("**/*.ipynb")
     cells = [cell for book in books for cell in json.loads(book.read_text("utf-8"))["cells"]]
     text = "\n".join([README, *("".join(cell["source"]) for cell in cells)])
@@ -128,7 +128,7 @@ def test_everything_public_can_be_imported() -> None:
 
 
 def test_help_explains_every_field() -> None:
-    """The docstring of each public value class names each field, inherited ones too; that of an enumeration, each member."""
+    """The docstring of each public value class names each field, and that of an enumeration each member."""
     others = {"__all__", "authfsm", "contrib.django", "observers.otel.spans"}  # Django's needs settings
     modules = [import_module(f"authfsm.{name}") for name in PUBLIC if name not in others]
     public = [
@@ -164,7 +164,7 @@ def is_there(module: str, name: str) -> bool:
 
 
 def test_what_waits_goes_on(signing_key: RSAKey) -> None:
-    """Sealed into a cookie, and kept in a store: both blocks sign in."""
+    """Both examples of a pending sign-in, in a cookie and in a store, sign in."""
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
     pool.add_user("ada", "Correct-Horse-1", phone_number="+15555550143")
     given = {"cognito": pool.cognito(), "password": "Correct-Horse-1", "outbox": pool.outbox}
@@ -178,7 +178,7 @@ def test_what_waits_goes_on(signing_key: RSAKey) -> None:
 
 
 def test_stored_tokens_go_on(signing_key: RSAKey) -> None:
-    """Sealed, resumed, shared: each step has fresh tokens."""
+    """The examples of sealed, resumed and shared tokens have fresh tokens at each step."""
     pool = LocalPool(key=signing_key)
     pool.add_user("ada", "Correct-Horse-1")
     cognito = pool.cognito()
@@ -190,7 +190,7 @@ def test_stored_tokens_go_on(signing_key: RSAKey) -> None:
 
 
 def test_an_account_goes_over_into_a_sign_in(signing_key: RSAKey) -> None:
-    """The code about accounts: signed up and confirmed, the password forgotten, each time signed in."""
+    """The examples of accounts sign in after a sign-up and after a forgotten password."""
     pool = LocalPool(key=signing_key, auto_verified_attributes=["email"])
     code = code_with("confirm_sign_up(").replace(", code,", ", pool.outbox[-1].code,")
 
@@ -203,7 +203,7 @@ def test_an_account_goes_over_into_a_sign_in(signing_key: RSAKey) -> None:
 def test_tokens_are_verified_and_an_app_enrolled(
     signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The code of what follows a sign-in, on a local pool whose keys are at hand."""
+    """The examples after a sign-in run on a local pool with known keys."""
     pool = LocalPool(key=signing_key, mfa="OPTIONAL", mfa_methods=["SOFTWARE_TOKEN_MFA"])
     pool.add_user("ada", "Correct-Horse-1")
     tokens = pool.cognito().sign_in("ada", "Correct-Horse-1").tokens
@@ -222,7 +222,7 @@ def test_tokens_are_verified_and_an_app_enrolled(
 
 
 def test_every_command_is_there() -> None:
-    """Each `authfsm <command>` that README shows is a command, with the options it is shown with."""
+    """Each `authfsm <command>` in README exists, with the options that README shows."""
     shown = re.findall(r"^authfsm (\w+)(.*?)(?:#.*)?$", README, re.MULTILINE)
     assert {name for name, _ in shown} <= set(COMMANDS)
     for name, words in shown:
@@ -231,7 +231,7 @@ def test_every_command_is_there() -> None:
 
 
 def test_every_file_is_there() -> None:
-    """Each relative link leads somewhere."""
+    """Each relative link leads to a file."""
     links = re.findall(r"\]\(([^)#]+)\)", README)
     here = Path(__file__).parent.parent
 
