@@ -254,7 +254,7 @@ PERMISSIVE = {
 
 
 def licences(name: str) -> set[str]:
-    """What a distribution says that it is under, in SPDX's names or the classifiers' first words."""
+    """Return the licences that a distribution declares, in SPDX's names or by its classifiers."""
     fields: Any = metadata.metadata(name)
     if expression := fields.get("License-Expression"):
         return set(re.split(r" (?:AND|OR) ", expression.strip("()")))
@@ -264,7 +264,7 @@ def licences(name: str) -> set[str]:
 
 
 def test_the_licences_of_the_base_install_are_named() -> None:
-    """Each requirement that is under more than a permissive licence is in README, with its licence."""
+    """README names each requirement that is not under a permissive licence only."""
     project = (Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8")
     base = project.partition("dependencies = [")[2].partition("]")[0]
     names = re.findall(r'^  "([A-Za-z0-9_-]+)', base, re.MULTILINE)
@@ -279,7 +279,7 @@ def test_the_licences_of_the_base_install_are_named() -> None:
 
 
 def test_a_local_pool_has_one_name() -> None:
-    """README, the notebooks and the package call a pool of `LocalPool` a local pool, and its region a local Cognito."""
+    """The documentation calls a pool of `LocalPool` a local pool, and its region a local Cognito."""
     here = Path(__file__).parent.parent
     files = [here / "README.md", *here.glob("notebooks/*.*"), *here.glob("authfsm/**/*.py")]
     other = re.compile(

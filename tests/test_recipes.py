@@ -1,4 +1,4 @@
-"""Each recipe of `notebooks/recipes/` runs, before a local pool, and README links to it."""
+"""Each recipe of `notebooks/recipes/` runs with a local pool, and README links to it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ORIGIN: Final = "https://localhost"
 
 
 def recipe(name: str) -> Any:
-    """Return a recipe's module, loaded anew."""
+    """Return a newly loaded module of a recipe."""
     spec = importlib.util.spec_from_file_location(name, RECIPES / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
@@ -53,7 +53,7 @@ def pool(signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -> LocalPool:
 
 
 def test_flask(pool: LocalPool) -> None:
-    """A browser signs in with a code, asks who it is, and signs out; a form of another site is refused."""
+    """A browser signs in with a code, sees the user, and signs out; a form of another site is refused."""
     module = recipe("flask_app")
     assert module.site_of_environment().cognito.pool_id == pool.pool_id
     site = WebSignIn(
@@ -82,7 +82,7 @@ def test_flask(pool: LocalPool) -> None:
 
 
 def test_lambda(pool: LocalPool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each invocation is a cold start; a wrong code is asked for again, a seal of somebody else's is refused."""
+    """Each invocation is a cold start; a wrong code can be repeated, a foreign seal is refused."""
 
     def invoke(**values: Any) -> tuple[int, Any]:
         module = recipe("aws_lambda")
@@ -123,7 +123,7 @@ def test_cron(pool: LocalPool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 
 def test_asyncio(pool: LocalPool) -> None:
-    """Tasks share one sign-in: at each expiry one of them refreshes, and the end signs out."""
+    """Tasks share one sign-in: at each expiry one of them refreshes; at the end it is signed out."""
     asked: list[str] = []
     cognito = AsyncCognito(pool.client(), client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock)
     events: Any = cognito.client.meta.events
@@ -157,7 +157,7 @@ def test_readme_links_to_each() -> None:
 
 
 def test_readme_s_router(signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -> None:
-    """README's example of FastAPI runs, its requests get the replies that README shows, and its route asks for the group."""
+    """README's example of FastAPI runs, with the replies that README shows."""
     readme = (RECIPES.parent.parent / "README.md").read_text("utf-8")
     (block,) = [
         each

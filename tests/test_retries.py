@@ -1,4 +1,4 @@
-"""A request that spends something is sent once, whatever the client is told about retries; a lost reply says so."""
+"""A request with effects is sent once, whatever the client's retries; a lost reply raises an error."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ MODES = ["legacy", "standard", "adaptive"]
 
 @define
 class Wire:
-    """A pool behind HTTP that acts on every request, and then does to the reply what it is told.
+    """A pool behind HTTP that evaluates every request, and then loses or replaces replies on demand.
 
     Args:
         pool: the pool.
@@ -69,13 +69,13 @@ class Wire:
         )  # fmt: skip
 
     def cognito(self, client: Any) -> Cognito:
-        """The driver on a client."""
+        """Return the driver with a client."""
         return Cognito(client, client_id=self.pool.client_id, pool_id=self.pool.pool_id)
 
 
 @pytest.fixture
 def wire(signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
-    """A pool whose user has an SMS code to give, behind HTTP."""
+    """A pool behind HTTP whose user receives a code by SMS."""
     monkeypatch.setattr("botocore.retryhandler.delay_exponential", lambda *_, **__: 0.01)
     monkeypatch.setattr(standard.ExponentialBackoff, "delay_amount", lambda *_, **__: 0.01)
     pool = LocalPool(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], key=signing_key)
@@ -87,13 +87,13 @@ def wire(signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]
 
 @contextmanager
 def served(wire: Wire) -> Iterator[Wire]:
-    """Serve it."""
+    """Serve the pool."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            """Act, then answer or not."""
+            """Evaluate a request, then answer or not."""
             target = self.headers["X-Amz-Target"]
             operation = target.rpartition(".")[2]
             body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -118,7 +118,7 @@ def served(wire: Wire) -> Iterator[Wire]:
             self.wfile.write(said)
 
         def log_message(self, *_: Any) -> None:
-            """Nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
@@ -137,7 +137,7 @@ def served(wire: Wire) -> Iterator[Wire]:
 
 
 def test_every_response_has_a_repetition_rule() -> None:
-    """Each has a rule and a reason, and the request has the flag."""
+    """Each response has a rule and a reason, and its request has the flag."""
     assert set(RESPONSE_REPETITION) == set(RESPONSES.values()) == {kind for _, kind in WRITERS}
     assert all(each.why for each in (*RESPONSE_REPETITION.values(), *OPERATION_REPETITION.values()))
     assert {kind for kind, each in RESPONSE_REPETITION.items() if each.harmless} == {
@@ -147,7 +147,7 @@ def test_every_response_has_a_repetition_rule() -> None:
 
 
 def test_a_requests_method_is_botos() -> None:
-    """As botocore itself spells it, for every operation."""
+    """Each operation's method name is botocore's."""
     model = botocore_session().get_service_model("cognito-idp")
     wrong = [name for name in model.operation_names if Request(name, {}).method != xform_name(name)]
     assert [name for name in wrong if name in OPERATION_REPETITION] == []
@@ -155,7 +155,7 @@ def test_a_requests_method_is_botos() -> None:
 
 
 def test_every_retry_of_botocore_is_known() -> None:
-    """Every code and status of its retry modes: none of them may cause a second request."""
+    """No code and no status of botocore's retry modes causes a second request."""
     throttled: Any = standard.ThrottledRetryableChecker
     transient: Any = standard.TransientRetryableChecker
     legacy = botocore_session().get_data("_retry")["definitions"]
@@ -181,7 +181,7 @@ def test_every_retry_of_botocore_is_known() -> None:
 @pytest.mark.parametrize("how", ["drop", 500, 502, 503, 504, 429, 400])
 @pytest.mark.parametrize("mode", MODES)
 def test_an_answer_is_sent_once(wire: Wire, mode: str, how: str | int) -> None:
-    """Cognito has evaluated it and the reply is lost: one request, a typed error, an unchanged sign-in."""
+    """If the reply to an answer is lost, one request was sent, and the sign-in is unchanged."""
     flow = wire.cognito(wire.client(mode)).sign_in("ada", PASSWORD)
     wire.received.clear()
     wire.spoil["RespondToAuthChallenge"] = how
@@ -197,7 +197,7 @@ def test_an_answer_is_sent_once(wire: Wire, mode: str, how: str | int) -> None:
 
 
 def test_the_environment_does_not_matter(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    """AWS_MAX_ATTEMPTS and AWS_RETRY_MODE, and no configuration at all."""
+    """AWS_MAX_ATTEMPTS, AWS_RETRY_MODE and a client without configuration cause no retries."""
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "7")
     monkeypatch.setenv("AWS_RETRY_MODE", "standard")
     client = boto3.client(
@@ -243,7 +243,7 @@ ONCE: dict[str, tuple[str, Given]] = {
 
 @pytest.mark.parametrize("name", ONCE)
 def test_requests_with_effects_are_sent_once(wire: Wire, name: str) -> None:
-    """First requests that count or send, refreshes, enrolments: one request each."""
+    """First requests that count or send, refreshes and enrolments are sent once."""
     operation, give = ONCE[name]
     flow = wire.cognito(wire.client("standard")).sign_in("bob", PASSWORD)
     wire.received.clear()
@@ -256,7 +256,7 @@ def test_requests_with_effects_are_sent_once(wire: Wire, name: str) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_harmless_requests_are_repeated(wire: Wire, mode: str) -> None:
-    """SRP_A and RevokeToken: as often as the client's configuration says."""
+    """SRP_A and RevokeToken are repeated as the client's configuration says."""
     cognito = wire.cognito(wire.client(mode, attempts=3))
     flow = cognito.sign_in("bob", PASSWORD)
     wire.received.clear()
@@ -269,7 +269,7 @@ def test_harmless_requests_are_repeated(wire: Wire, mode: str) -> None:
 
 
 def test_the_clients_other_calls_are_its_own(wire: Wire) -> None:
-    """The application's calls on the same client, from hooks of the driver's calls too, are retried as before."""
+    """The application's own calls on the same client are retried as before."""
     client = wire.client("standard", attempts=3)
     flow = wire.cognito(client).sign_in("bob", PASSWORD)
     assert flow.tokens is not None
@@ -293,7 +293,7 @@ def test_the_clients_other_calls_are_its_own(wire: Wire) -> None:
 
 
 def test_unsent_requests_may_be_repeated() -> None:
-    """Nothing listens: botocore may try again, since nothing was sent; the error is a ConnectionLost."""
+    """If nothing listens, botocore may retry, and the error is a ConnectionLost."""
     client = boto3.client(
         "cognito-idp",
         region_name="eu-west-1",
@@ -309,7 +309,7 @@ def test_unsent_requests_may_be_repeated() -> None:
 
 
 def test_the_async_drivers_too(wire: Wire) -> None:
-    """Over aiobotocore, and over a boto3 client in threads; two sign-ins at once."""
+    """The rules apply over aiobotocore and in threads, also for two sign-ins at once."""
 
     async def lost(cognito: AsyncCognito) -> type[Exception]:
         flow = await cognito.sign_in("ada", PASSWORD)

@@ -1,4 +1,4 @@
-"""A sign-in that waits can go on anywhere; what was tampered with, is late or foreign cannot."""
+"""A sealed sign-in can continue anywhere; an altered, expired or foreign seal is refused."""
 
 from __future__ import annotations
 
@@ -43,25 +43,25 @@ SCHEMA = json.loads((Path(authfsm.__file__).parent / "core/snapshot.schema.json"
 
 @pytest.fixture
 def pool(signing_key: RSAKey) -> LocalPool:
-    """A pool whose users have an SMS code to give."""
+    """A pool whose users receive a code by SMS."""
     made = LocalPool(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], key=signing_key, clock=ManualClock())
     made.add_user("ada", PASSWORD, phone_number="+15555550143", mfa=["SMS_MFA"])
     return made
 
 
 def elsewhere(pool: LocalPool, sealed: str, key: Any) -> Flow:
-    """The sign-in, resumed by a driver that has never seen it."""
+    """Return the sign-in, resumed by a new driver."""
     return pool.cognito().resume(sealed, key)
 
 
 def form(flow: Flow) -> dict[str, Any]:
-    """What is inside the seal."""
+    """Return the content of a seal."""
     members: dict[str, Any] = json.loads(snapshot_to_json(flow._snapshot(), flow._clock()).reveal())
     return members
 
 
 def whole(flow: Flow) -> tuple[Any, ...]:
-    """All that a flow holds."""
+    """Return all data of a flow."""
     inner = flow.signin
     return (
         flow.sign_in_id, flow.state, flow.challenge, flow.history, flow.device, flow.accepts,
@@ -72,7 +72,7 @@ def whole(flow: Flow) -> tuple[Any, ...]:
 
 
 def test_a_sign_in_continues_in_another_process(pool: LocalPool) -> None:
-    """SMS_MFA is asked in one process and answered in another, with a wrong code and another move between."""
+    """SMS_MFA is issued in one process and answered in another, with a wrong code and one more move."""
     key = new_key()
     flow = pool.cognito().sign_in("ada", PASSWORD)
     assert flow.state is State.SMS_MFA
@@ -136,7 +136,7 @@ STANDS: list[Callable[[LocalPool], Flow]] = [
 def test_nothing_is_lost_and_the_json_fits_its_schema(
     pool: LocalPool, stand: Callable[[LocalPool], Flow]
 ) -> None:
-    """In every state that can wait, the resumed sign-in is the same in every attribute."""
+    """In every state that can be sealed, the resumed sign-in has the same attributes."""
     key = new_key()
     flow = stand(pool)
 
@@ -147,7 +147,7 @@ def test_nothing_is_lost_and_the_json_fits_its_schema(
 
 
 def test_the_resuming_process_makes_the_proof(pool: LocalPool) -> None:
-    """SRP_A was sent in one process; another makes the proof, with the exponent and the password from the seal."""
+    """Another process than that of SRP_A makes the proof, with exponent and password from the seal."""
     key = new_key()
     flow = elsewhere(pool, _at_the_verifier(pool).seal(key), key)
 
@@ -155,7 +155,7 @@ def test_the_resuming_process_makes_the_proof(pool: LocalPool) -> None:
 
 
 def test_password_and_exponent_are_gone_once_they_are_proved(pool: LocalPool) -> None:
-    """They are in the seal while a proof is due, and no longer."""
+    """A seal has password and exponent only while a proof is due."""
     flow = _at_the_verifier(pool)
     before = set(form(flow))
     flow.step()
@@ -180,7 +180,7 @@ def test_a_sign_in_that_waits_for_a_user_fits_a_cookie(pool: LocalPool) -> None:
 
 
 def test_10_000_flipped_bits_are_10_000_refusals(pool: LocalPool) -> None:
-    """A text with any one bit changed is refused, and the error shows nothing of its content."""
+    """A seal with any flipped bit is refused, and the error shows none of its content."""
     key, rng = new_key(), random.Random(20260101)  # noqa: S311 - a seed repeats its choices, on purpose
     flow = pool.cognito().sign_in("ada", PASSWORD)
     cognito, refused = flow.cognito, 0
@@ -203,7 +203,7 @@ def test_10_000_flipped_bits_are_10_000_refusals(pool: LocalPool) -> None:
     ids=lambda text: repr(text)[:8],
 )
 def test_a_text_that_is_no_seal_is_refused(pool: LocalPool, text: Any) -> None:
-    """For everything that a browser may send, nothing at all included."""
+    """Anything that a browser may send instead of a seal is refused, also nothing."""
     with pytest.raises(SealBroken):
         pool.cognito().resume(text, new_key())
 
@@ -232,7 +232,7 @@ def test_an_invalid_key_is_refused(pool: LocalPool, key: Any) -> None:
 
 
 def test_it_expires_with_the_session(pool: LocalPool) -> None:
-    """One second before AuthSessionValidity it is valid, at that second it has expired."""
+    """A seal is valid until one second before AuthSessionValidity ends."""
     key = new_key()
     sealed = pool.cognito().sign_in("ada", PASSWORD).seal(key)
 
@@ -293,7 +293,7 @@ def test_a_newer_version_is_named(pool: LocalPool) -> None:
     ids=repr,
 )  # fmt: skip
 def test_a_valid_seal_of_nonsense_is_broken(pool: LocalPool, change: dict[str, Any]) -> None:
-    """Whatever another program sealed with the same key: a typed error, never a crash."""
+    """Other content that was sealed with the same key is a typed error."""
     key = new_key()
     flow = pool.cognito().sign_in("ada", PASSWORD)
     nonsense = json.dumps({**form(flow), **change}).encode()
@@ -306,11 +306,11 @@ ODD: list[Any] = [
     None, True, -1, 0, 7, 1e400, "", "x", "-5", "0", "f" * 65, "\ud800", "9999", "2026-01-01T00:00:00",
     [], [7], [None], [["START"]], {}, {"x": 7}, {"x": None}, {"device_key": "k", "device_group_key": "g", "password": 7},
 ]  # fmt: skip
-"""What may stand where something else belongs."""
+"""Values that may be in place of valid ones."""
 
 
 def oddities(members: dict[str, Any]) -> list[dict[str, Any]]:
-    """A form with one thing in it odd, in every place: at the top, in the challenge, and in a step."""
+    """Yield forms with one odd value in each place: at the top, in the challenge, and in a step."""
     every = [*members, "exponent", "password", "device", "metadata", "preferred", "begun", "asked", "steps"]
     odd: list[dict[str, Any]] = [{**members, name: value} for name in every for value in ODD]
     odd += [{key: value for key, value in members.items() if key != name} for name in members]
@@ -329,7 +329,7 @@ def oddities(members: dict[str, Any]) -> list[dict[str, Any]]:
 def test_a_valid_seal_of_odd_values_is_broken_or_works(
     pool: LocalPool, stand: Callable[[LocalPool], Flow]
 ) -> None:
-    """It is refused when it is unsealed, or it can be displayed, sealed again and continued."""
+    """A seal with an odd value is refused, or its sign-in can be displayed, sealed and continued."""
     key, flow = new_key(), stand(pool)
     lock, refused = Fernet(key.reveal()), 0
     for members in oddities(form(flow)):
@@ -349,7 +349,7 @@ def test_a_valid_seal_of_odd_values_is_broken_or_works(
 
 
 def test_a_lone_surrogate_survives_sealing(pool: LocalPool) -> None:
-    """A trigger's JSON may contain what strict UTF-8 cannot encode: it is sealed, and shown in no error."""
+    """A character that UTF-8 cannot encode is sealed, and shown in no error."""
     odd = {"page": "\ud83d", "\udc00": "日本\0"}
     key, flow = new_key(), pool.cognito().start(PASSWORD, client_metadata=odd)
 
@@ -357,7 +357,7 @@ def test_a_lone_surrogate_survives_sealing(pool: LocalPool) -> None:
 
 
 def test_a_text_that_was_sealed_can_be_unsealed(pool: LocalPool) -> None:
-    """A long one too; a text too long to unseal is not sealed."""
+    """A long text can be unsealed; one that is too long to unseal is not sealed."""
     key = new_key()
     long = pool.cognito().start(client_metadata={"page": "x" * 150_000})
     longer = pool.cognito().start(client_metadata={"page": "x" * 200_000})
@@ -369,7 +369,7 @@ def test_a_text_that_was_sealed_can_be_unsealed(pool: LocalPool) -> None:
 
 @pytest.mark.parametrize("version", [0, -1, True, 1.0, "1", None], ids=repr)
 def test_an_invalid_version_is_broken(pool: LocalPool, version: Any) -> None:
-    """It does not count as a newer version."""
+    """An invalid version does not count as a newer one."""
     key = new_key()
     flow = pool.cognito().sign_in("ada", PASSWORD)
     text = json.dumps({**form(flow), "authfsm": version}).encode()
@@ -379,7 +379,7 @@ def test_an_invalid_version_is_broken(pool: LocalPool, version: Any) -> None:
 
 
 def test_another_purpose_of_the_same_key_is_broken(pool: LocalPool) -> None:
-    """A Fernet token that is no snapshot at all."""
+    """A Fernet token that is not a snapshot is refused."""
     key = new_key()
     for text in (b"", b"7", b"[]", b"{}", b"\xff", b"null", b"[" * 60_000):
         with pytest.raises(SealBroken):
@@ -387,7 +387,7 @@ def test_another_purpose_of_the_same_key_is_broken(pool: LocalPool) -> None:
 
 
 def test_a_sign_in_that_has_ended_is_not_sealed(pool: LocalPool) -> None:
-    """Tokens are stored as tokens; a failed sign-in cannot continue."""
+    """A sign-in with tokens or in FAILED is not sealed."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
     flow.answer(r.Code(pool.outbox.code_for("ada")))
 
@@ -396,7 +396,7 @@ def test_a_sign_in_that_has_ended_is_not_sealed(pool: LocalPool) -> None:
 
 
 def test_a_sign_in_that_awaits_a_reply_is_not_sealed(pool: LocalPool) -> None:
-    """Another process might answer the same session meanwhile."""
+    """A sign-in whose reply is pending is not sealed."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
     flow.signin.send(r.Code("123456"))
 
@@ -416,7 +416,7 @@ def test_a_sign_in_that_has_begun_cannot_resume_another(pool: LocalPool) -> None
 
 
 def test_a_seal_answered_twice_is_refused_by_the_session(pool: LocalPool) -> None:
-    """A text is good for one answer, as its session is: the second one is refused with START_AGAIN."""
+    """A second answer from the same seal is refused with START_AGAIN."""
     key = new_key()
     sealed = pool.cognito().sign_in("ada", PASSWORD).seal(key)
     code = r.Code(pool.outbox.code_for("ada"))
@@ -428,7 +428,7 @@ def test_a_seal_answered_twice_is_refused_by_the_session(pool: LocalPool) -> Non
 
 
 def test_the_device_and_the_metadata_are_sealed(signing_key: RSAKey) -> None:
-    """A remembered device is proved after the sign-in was resumed."""
+    """A remembered device can be proved after the sign-in was resumed."""
     pool = LocalPool(key=signing_key, device=DeviceConfiguration())
     pool.add_user("ada", PASSWORD)
     first = pool.cognito().sign_in("ada", PASSWORD)
@@ -450,7 +450,7 @@ def test_the_device_and_the_metadata_are_sealed(signing_key: RSAKey) -> None:
 
 
 def test_a_concurrent_answer_gets_wait(pool: LocalPool) -> None:
-    """A second answer while the first is in progress gets the action WAIT, and nothing is spent."""
+    """A second answer during the first one gets WAIT, and uses nothing up."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
     code = r.Code(pool.outbox.code_for("ada"))
     errors: list[InvalidOperation] = []
@@ -467,7 +467,7 @@ def test_a_concurrent_answer_gets_wait(pool: LocalPool) -> None:
 
 
 def test_a_cancelled_sign_in_holds_nothing(pool: LocalPool) -> None:
-    """Cancelled: FAILED, no session, no password; the history stays; no answer is accepted."""
+    """A cancelled sign-in is FAILED, with its history, but without session and password."""
     flow = _at_the_verifier(pool)
     before = flow.history
 
@@ -482,7 +482,7 @@ def test_a_cancelled_sign_in_holds_nothing(pool: LocalPool) -> None:
 
 
 def test_tokens_are_not_cancelled(pool: LocalPool) -> None:
-    """A sign-in that has succeeded stays as it is."""
+    """Cancelling a sign-in that has succeeded changes nothing."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
     flow.answer(r.Code(pool.outbox.code_for("ada")))
     tokens = flow.tokens
@@ -493,7 +493,7 @@ def test_tokens_are_not_cancelled(pool: LocalPool) -> None:
 
 
 def test_a_reply_after_cancel_is_ignored(pool: LocalPool) -> None:
-    """Cancelled while its answer is in progress: the reply changes nothing."""
+    """If a sign-in is cancelled during an answer, the reply changes nothing."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
     flow.cognito.client.meta.events.register(
         "before-call.cognito-idp", lambda **_: flow.cancel(), unique_id="cancel"
@@ -505,13 +505,13 @@ def test_a_reply_after_cancel_is_ignored(pool: LocalPool) -> None:
 
 
 def test_a_reply_is_processed_completely_or_not_at_all(pool: LocalPool) -> None:
-    """Cancelled by another thread in the middle of a reply: the reply is processed first, then everything is dropped."""
+    """If another thread cancels during a reply, the reply is processed first."""
     flow = pool.cognito().sign_in("ada", PASSWORD, walk=False)
     threads: list[threading.Thread] = []
 
     class Heard(dict[str, Any]):
         def get(self, key: str, default: Any = None) -> Any:
-            """In the middle of being read."""
+            """Cancel the sign-in while the reply is read."""
             if not threads:
                 threads.append(threading.Thread(target=flow.cancel))
                 threads[0].start()
@@ -532,7 +532,7 @@ def test_a_reply_is_processed_completely_or_not_at_all(pool: LocalPool) -> None:
 
 
 def test_restart_begins_the_same_sign_in_again(pool: LocalPool) -> None:
-    """The same user and flow; the old one is abandoned; a password that was dropped must be passed again."""
+    """A restart has the same user and flow; a dropped password must be passed again."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
 
     again = flow.restart(PASSWORD)
@@ -544,7 +544,7 @@ def test_restart_begins_the_same_sign_in_again(pool: LocalPool) -> None:
 
 
 def test_a_refused_first_request_can_be_restarted(signing_key: RSAKey) -> None:
-    """The user and the flow are known though nothing has changed; a password that is still there is used again."""
+    """After a refused first request, a restart needs neither user nor flow nor password."""
     pool = LocalPool(key=signing_key)
     with pytest.raises(authfsm.UserError) as caught:
         pool.cognito().sign_in("ada", PASSWORD, flow="USER_PASSWORD_AUTH")
@@ -555,7 +555,7 @@ def test_a_refused_first_request_can_be_restarted(signing_key: RSAKey) -> None:
 
 
 def test_a_lost_first_request_can_be_restarted_elsewhere(signing_key: RSAKey) -> None:
-    """The user and the flow are in the seal until the sign-in itself has them."""
+    """After a lost first request, a seal has the user and the flow."""
     pool = LocalPool(key=signing_key)
     pool.add_user("ada", PASSWORD)
     flow, key = pool.cognito().start(PASSWORD), new_key()
@@ -569,7 +569,7 @@ def test_a_lost_first_request_can_be_restarted_elsewhere(signing_key: RSAKey) ->
 
 
 def lost(**_: object) -> None:
-    """No reply comes."""
+    """Lose the reply."""
     raise ConnectTimeoutError(endpoint_url="https://x")
 
 
@@ -580,7 +580,7 @@ def _with_a_code(signing_key: RSAKey) -> LocalPool:
 
 
 def test_a_failed_restart_does_not_abandon_the_sign_in(pool: LocalPool) -> None:
-    """The flow needs the password, which was dropped: ValueError, and the code can still be sent."""
+    """A restart without the dropped password is a ValueError, and the sign-in continues."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
 
     with pytest.raises(ValueError, match="needs the password"):
@@ -589,7 +589,7 @@ def test_a_failed_restart_does_not_abandon_the_sign_in(pool: LocalPool) -> None:
 
 
 def test_a_device_that_was_forgotten_is_not_tried_again(signing_key: RSAKey) -> None:
-    """Cognito forgot it in the attempt before: the next one has no device, though the application has one."""
+    """A restart sends no device that Cognito had forgotten in the attempt before."""
     pool = LocalPool(key=signing_key, device=DeviceConfiguration())
     pool.add_user("ada", PASSWORD)
     stale = authfsm.Device("eu-west-1_00000000-0000-4000-8000-000000000000", "-stale", "none")
@@ -602,7 +602,7 @@ def test_a_device_that_was_forgotten_is_not_tried_again(signing_key: RSAKey) -> 
 
 
 def test_begin_is_refused_in_the_middle(pool: LocalPool) -> None:
-    """Beginning while the proof is due is refused and changes nothing: the proof can still be made."""
+    """Beginning while a proof is due is refused, and the proof can still be made."""
     flow = _at_the_verifier(pool)
     before = whole(flow)
 
@@ -621,7 +621,7 @@ def test_begin_is_refused_in_the_middle(pool: LocalPool) -> None:
 
 
 def test_an_unexpected_password_is_not_stored(pool: LocalPool) -> None:
-    """It is neither held nor sealed."""
+    """A password that the flow does not need is neither kept nor sealed."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
 
     with pytest.raises(WrongResponse):
@@ -633,7 +633,7 @@ def test_an_unexpected_password_is_not_stored(pool: LocalPool) -> None:
 @pytest.mark.parametrize("password", ["", "\ud800", b"bytes", 7], ids=repr)
 @pytest.mark.parametrize("flow", ["USER_SRP_AUTH", "USER_AUTH", "CUSTOM_AUTH", "USER_PASSWORD_AUTH"])
 def test_an_invalid_password_is_not_sent(pool: LocalPool, flow: str, password: Any) -> None:
-    """A proof of it would count as a wrong password, or fail half-way: nothing is sent, in any flow."""
+    """A password that cannot be encoded is refused before anything is sent, in any flow."""
     with pytest.raises(BadField) as caught:
         pool.cognito().sign_in("ada", password, flow=flow)
 
@@ -643,7 +643,7 @@ def test_an_invalid_password_is_not_sent(pool: LocalPool, flow: str, password: A
 
 
 def test_a_refused_code_that_renews_the_session_renews_its_time(pool: LocalPool) -> None:
-    """VerifySoftwareToken's ERROR may bring a new Session, which lives as long as any other."""
+    """A new Session in VerifySoftwareToken's ERROR has a full lifetime."""
     key, flow = new_key(), _at_the_set_up(pool)
     late = flow._clock() + timedelta(minutes=2)
     flow.signin.send(r.VerifySoftwareToken("000000"))
@@ -656,7 +656,7 @@ def test_a_refused_code_that_renews_the_session_renews_its_time(pool: LocalPool)
 
 
 def test_after_sign_out_no_session_expires(pool: LocalPool) -> None:
-    """In START again: as good an hour later as at once."""
+    """After a sign-out the flow is in START, and does not expire."""
     key, flow = new_key(), pool.cognito().sign_in("ada", PASSWORD)
     flow.answer(r.Code(pool.outbox.code_for("ada")))
     flow.sign_out()
@@ -667,7 +667,7 @@ def test_after_sign_out_no_session_expires(pool: LocalPool) -> None:
 
 
 def test_a_refresh_in_progress_is_not_cancelled(pool: LocalPool) -> None:
-    """If tokens rotate, only its reply brings them."""
+    """A refresh in progress is not cancelled, because its reply has the only valid refresh token."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
     flow.answer(r.Code(pool.outbox.code_for("ada")))
     before = flow.tokens
@@ -680,6 +680,6 @@ def test_a_refresh_in_progress_is_not_cancelled(pool: LocalPool) -> None:
 
 
 def test_a_sign_in_that_has_not_begun_cannot_restart(pool: LocalPool) -> None:
-    """There is no user to begin with."""
+    """A sign-in that has not begun cannot be restarted, as it has no user."""
     with pytest.raises(InvalidOperation):
         pool.cognito().start(PASSWORD).restart()

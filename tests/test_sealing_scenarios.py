@@ -1,4 +1,4 @@
-"""A sign-in that changes hands after every step goes the way that it goes in one hand, whatever the conversation."""
+"""A sign-in that is sealed and resumed after every step takes the same steps, in every scenario."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from authfsm.drivers.boto import Cognito
 
 
 class Hopping:
-    """A flow that is sealed, let go and resumed whenever it was asked to do something, as long as it waits.
+    """A flow that is sealed and resumed before each call, as long as it can be sealed.
 
     Args:
         scenario_user: gives a driver that has never seen this sign-in.
@@ -48,16 +48,16 @@ class Hopping:
 
 
 class HoppingSitting(ScenarioUser):
-    """A scenario_user whose every sign-in hops."""
+    """A scenario user whose every sign-in is a `Hopping` flow."""
 
     def begin(self) -> None:
-        """As `ScenarioUser.begin`."""
+        """Begin a sign-in, as `ScenarioUser.begin`."""
         super().begin()
         self.flows[-1] = cast("Flow", Hopping(self, self.flows[-1]))
 
 
 def facts(scenario_user: ScenarioUser) -> list[Any]:
-    """Where each sign-in stands, and all that it says of itself, but for what is drawn at random."""
+    """Return the state and data of each sign-in, except random values."""
     return [
         (
             flow.state, flow.accepts, flow.signin.username, flow.signin.flow, flow.signin.role, flow.signin.admin,
@@ -70,7 +70,7 @@ def facts(scenario_user: ScenarioUser) -> list[Any]:
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_every_scenario_ends_as_in_one_hand(scenario: Scenario, signing_key: RSAKey) -> None:
-    """Sealed by one driver and resumed by another, twice after each step: the same states, steps, facts and end."""
+    """A sign-in that is sealed and resumed after each step has the same states, steps and end."""
     there = scenario.play(signing_key)
     scenario_user = HoppingSitting(signing_key, scenario.pool, scenario.user)
     assert isinstance(scenario_user.cognito, Cognito)

@@ -1,4 +1,4 @@
-"""Secrets are never shown: planted in every place, they are searched for in everything printed."""
+"""Secrets are never shown: planted secrets are searched for in all printed forms."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DIGITS = "913579"  # a code is digits: this one is planted where a code is asked
 
 
 def shown(thing: object) -> str:
-    """Everything that can be printed of a thing."""
+    """Return every printed form of an object."""
     return (
         f"{thing!r} {thing!s} {thing:}"
         if type(thing).__format__ is object.__format__
@@ -37,7 +37,7 @@ def shown(thing: object) -> str:
 
 @given(value=st.text(min_size=4) | st.binary(min_size=4) | st.integers(min_value=10**6))
 def test_a_secret_shows_only_its_mask(value: str | bytes | int) -> None:
-    """repr, str, format and f-strings show the mask, whatever is inside; reveal() gives it back."""
+    """repr, str, format and f-strings show the mask; reveal() returns the content."""
     hidden: Secret[Any] = Secret(value)
 
     assert {repr(hidden), str(hidden), f"{hidden}", format(hidden), "%s" % hidden} == {MASK}  # noqa: UP031 - that way too
@@ -46,7 +46,7 @@ def test_a_secret_shows_only_its_mask(value: str | bytes | int) -> None:
 
 
 def test_a_secret_compares_with_its_like() -> None:
-    """Secrets compare by value with secrets, never with what is in the open."""
+    """A secret equals another one of the same content, and never a plain value."""
     assert Secret("a") == Secret("a") != Secret("b")
     assert Secret("a") != "a"
     assert Secret("1") != Secret(1)
@@ -55,7 +55,7 @@ def test_a_secret_compares_with_its_like() -> None:
 
 
 def test_a_secret_neither_changes_nor_travels() -> None:
-    """It cannot be changed or pickled; copies are itself."""
+    """A secret cannot be changed or pickled, and its copy is itself."""
     hidden = Secret(PLANTED)
 
     with pytest.raises(AttributeError):
@@ -69,7 +69,7 @@ def test_a_secret_neither_changes_nor_travels() -> None:
 
 
 def test_revealed_unwraps_only_secrets() -> None:
-    """revealed() opens nested secrets and leaves the rest."""
+    """revealed() reveals nested secrets and leaves other values unchanged."""
     assert revealed({"a": Secret("x"), "b": [Secret("y"), 1], "c": {"d": Secret("z")}}) == {
         "a": "x",
         "b": ["y", 1],
@@ -78,7 +78,7 @@ def test_revealed_unwraps_only_secrets() -> None:
 
 
 def planted() -> list[r.Response]:
-    """Every response that carries a secret, with one planted."""
+    """Return every response with a secret, with a planted value."""
     return [
         r.UserPasswordAuth("ada", PLANTED),
         r.AdminUserPasswordAuth("ada", PLANTED),
@@ -120,7 +120,7 @@ def _takers(kind: type[r.Response]) -> list[State]:
 
 
 def test_nothing_of_a_sign_in_shows_a_secret() -> None:
-    """SignIn, challenge, tokens, history, device and refusal: planted secrets stay inside."""
+    """No part of a sign-in shows a planted secret."""
     signin = SignIn(
         "client", pool_id="eu-west-1_Pool", client_secret=PLANTED, device=Device("device", "group", PLANTED)
     )
@@ -145,7 +145,7 @@ def test_nothing_of_a_sign_in_shows_a_secret() -> None:
 
 
 def test_a_service_that_echoes_a_secret_is_blotted() -> None:
-    """A refusal's message that quotes password, code or session is stored without it."""
+    """A refusal's message that quotes password, code or session is stored with a mask."""
     signin = standing(State.SMS_MFA)
     signin.send(r.Code(DIGITS))
     session = signin.session
@@ -167,14 +167,14 @@ def test_a_service_that_echoes_a_secret_is_blotted() -> None:
     ],
 )
 def test_a_short_secret_is_masked_where_it_stands_alone(secret: str, message: str, shown: str) -> None:
-    """Fewer than four characters are not masked inside of words: "Invalid code" stays legible."""
+    """A secret of less than four characters is masked only as a whole word."""
     refusal = mask_secrets(wire_refusal("CodeMismatchException", message), [Secret(secret)])
 
     assert refusal.message == shown
 
 
 def errors() -> list[AuthfsmError]:
-    """One of each error that has met a secret."""
+    """Return one of each error that may contain a secret."""
     found: list[AuthfsmError] = []
     for run in (
         lambda: r.Code(PLANTED.encode()),  # type: ignore[arg-type]
@@ -197,7 +197,7 @@ def errors() -> list[AuthfsmError]:
 
 
 def test_errors_and_their_tracebacks_show_no_secret(caplog: pytest.LogCaptureFixture) -> None:
-    """str, repr, pickle and traceback of each error, and whatever was logged, are free of secrets."""
+    """Text, repr, pickle, traceback and log of each error have no secret."""
     caplog.set_level(logging.DEBUG)
     found = errors()
     text = "".join(
@@ -212,7 +212,7 @@ def test_errors_and_their_tracebacks_show_no_secret(caplog: pytest.LogCaptureFix
 
 
 def test_errors_travel() -> None:
-    """Errors pickle with their facts, so that another process can read them."""
+    """Errors can be pickled with their attributes."""
     from authfsm.core.wire_replies import refusal  # noqa: PLC0415 - only here
 
     error = refused(refusal("NotAuthorizedException", "Password attempts exceeded"), state=State.FAILED)
@@ -229,7 +229,7 @@ def test_errors_travel() -> None:
 
 
 def test_every_secret_field_is_a_secret() -> None:
-    """No response keeps a password, code, token, session or credential in the open."""
+    """Every password, code, token, session or credential of a response is a Secret."""
     open_names = {
         (kind.__name__, name)
         for kind, sample in RESPONSES.items()

@@ -32,13 +32,13 @@ SECRET_NAMES: Final = {"password", "code", "token", "key", "session", "answer"}
 
 
 def module_name(path: Path) -> str:
-    """A module's name, for its path."""
+    """Return the name of the module at a path."""
     name = path.relative_to(PACKAGE.parent).with_suffix("").as_posix().replace("/", ".")
     return name.removesuffix(".__init__")
 
 
 def functions() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef, bool]]:
-    """Each function of the package: its name with its module's path, its syntax, whether it is in a Protocol."""
+    """Yield each function of the package: its full name, its syntax, and whether it is in a Protocol."""
 
     def inside(node: ast.AST, path: str, *, declared: bool) -> Iterator[Any]:
         for child in ast.iter_child_nodes(node):
@@ -57,7 +57,7 @@ def functions() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef, b
 
 
 def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[tuple[str, str]]:
-    """Each parameter that has an annotation, with the annotation's text."""
+    """Yield each annotated parameter with the text of its annotation."""
     given = function.args
     keywords = (given.kwarg,) if given.kwarg else ()
     for each in (*given.posonlyargs, *given.args, *given.kwonlyargs, *keywords):
@@ -66,19 +66,19 @@ def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[tup
 
 
 def takes_plain(annotation: str) -> bool:
-    """Does an annotation allow a secret in clear as well as a wrapped one?"""
+    """Return whether an annotation allows a secret in clear as well as a wrapped one."""
     kinds = {part.strip() for part in annotation.split("|")}
     secret = any(part.startswith(("Secret[", "Wrapped")) for part in kinds)
     return "Key" in kinds or (secret and bool(kinds & {"str", "bytes", "int"}))
 
 
 def is_overload(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Is this only a signature, for type checkers?"""
+    """Return whether a function is only a signature for type checkers."""
     return any(ast.unparse(each).endswith("overload") for each in function.decorator_list)
 
 
 def wrapped_first(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
-    """The parameters that the first statements wrap, each rebound to what a wrapper makes of it."""
+    """Return the parameters that the first statements of a function wrap."""
     body = function.body[1:] if ast.get_docstring(function) is not None else function.body
     names = set()
     for statement in body:
@@ -128,7 +128,7 @@ NOT_SECRET: Final = {
     "authfsm.traces.anonymiser.value_anonymiser.ValueAnonymiser.value(key)": "the name of a JSON member",
     "authfsm.traces.anonymiser.vocabulary.stays(key)": "the name of a JSON member",
 }
-"""Parameters and fields that have the name of a secret and hold none, with what they hold."""
+"""Parameters and fields with the name of a secret that contain none, with their content."""
 
 # Not public: the local Cognito but for its class below, what tests it, and the command line.
 _INTERNAL: Final = ("authfsm.local.", "authfsm.conformance.", "authfsm.cli.")
@@ -137,13 +137,13 @@ _PLAIN: Final = {"str", "str | None", "bytes", "str | bytes", "str | bytes | Non
 
 
 def public(name: str) -> bool:
-    """Is this a function that a user of the package may call?"""
+    """Return whether users of the package may call a function."""
     hidden = any(part.startswith("_") and part != "__init__" for part in name.split("."))
     return not hidden and (name.startswith(_PUBLIC) or not name.startswith(_INTERNAL))
 
 
 def plain_fields() -> Iterator[str]:
-    """The fields of public classes that have a secret's name and are annotated as text alone."""
+    """Yield the fields of public classes that have a secret's name and are plain text."""
     for path in sorted(PACKAGE.rglob("*.py")):
         module = path.relative_to(PACKAGE.parent).with_suffix("").as_posix().replace("/", ".")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -157,7 +157,7 @@ def plain_fields() -> Iterator[str]:
 
 
 def test_no_public_parameter_with_a_secret_name_is_plain_text() -> None:
-    """A public parameter or field called password, code, token, key, session or answer is never `str` alone.
+    """A public parameter or field with the name of a secret is never `str` alone.
 
     Those that hold no secret are listed, each with what it holds.
     """
@@ -173,7 +173,7 @@ def test_no_public_parameter_with_a_secret_name_is_plain_text() -> None:
 
 
 def test_every_class_that_wraps_a_field_wraps_it_before_its_init() -> None:
-    """An attrs class that converts plain text to a Secret derives from WrapsSecrets; there are some."""
+    """An attrs class that converts plain text to a Secret derives from WrapsSecrets."""
     converting = {
         value
         for path in PACKAGE.rglob("*.py")
@@ -191,7 +191,7 @@ def test_every_class_that_wraps_a_field_wraps_it_before_its_init() -> None:
 
 
 def test_every_public_function_that_takes_a_secret_is_tried() -> None:
-    """The cases below name every function that takes a secret in clear, and nothing that does not exist."""
+    """The cases cover exactly the functions that take a secret in clear."""
     takers = {
         name
         for name, function, declared in functions()
@@ -237,7 +237,7 @@ def frames(error: BaseException) -> Iterator[types.FrameType]:
 
 
 def printed(value: object) -> str:
-    """What tools print of a local; of an object that its failed `__init__` left half made, what it holds."""
+    """Return the text that tools print of a local."""
     try:
         return f"{value!r} {pretty_repr(value)}"
     except AttributeError:
@@ -246,7 +246,7 @@ def printed(value: object) -> str:
 
 
 def shown(error: BaseException) -> Iterator[tuple[str, str]]:
-    """Where a planted secret can be read: the frame and the local."""
+    """Return the frames and locals in which a planted secret can be read."""
     for frame in frames(error):
         for name, value in frame.f_locals.items():
             text = printed(value)
@@ -259,7 +259,7 @@ def shown(error: BaseException) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_no_frame_shows_a_secret(case: Any) -> None:
-    """However it fails, no local of any frame shows what was planted, and neither does the error."""
+    """However a function fails, no local of any frame shows a planted secret, and neither does the error."""
     with pytest.raises(case.raises) as caught:
         case.run()
 

@@ -75,7 +75,7 @@ def ask(
 def call(
     web: ThreadServer, operation: str, request: dict[str, Any], **headers: str
 ) -> tuple[int, dict[str, str], Any]:
-    """Call an operation, without credentials unless they are among the headers."""
+    """Call an operation without credentials, unless the headers have them."""
     named = {"Host": web.address, **{name.replace("_", "-"): value for name, value in headers.items()}}
     named["X-Amz-Target"] = TARGET + operation
     status, got, body = ask(web, "POST", "/", list(named.items()), json.dumps(request).encode())
@@ -83,7 +83,7 @@ def call(
 
 
 def password_of(web: ThreadServer) -> str | None:
-    """Return which of the two passwords ada has."""
+    """Return the present password of ada, one of two."""
     for each in (PASSWORD, SET_PASSWORD["Password"]):
         if web.password("ada", str(each))[0] == 200:
             return str(each)
@@ -418,7 +418,7 @@ _FORM = """([url]) => new Promise(done => {
 
 class _Page(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        """An empty page."""
+        """Return an empty page."""
         body = b"<!doctype html><title>elsewhere</title><body>"
         self.send_response(200)
         self.send_header("Content-Type", "text/html")
@@ -427,7 +427,7 @@ class _Page(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 @contextmanager
@@ -446,7 +446,7 @@ def other_site() -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, for which two foreign names resolve to this machine, as after DNS rebinding."""
+    """Chromium, in which two foreign names resolve to this machine, as after DNS rebinding."""
     program = shutil.which("chromium") or lacking("chromium")
     rules = "MAP evil.example 127.0.0.1, MAP rebind.example 127.0.0.1"
     with sync_playwright() as play:
@@ -459,7 +459,7 @@ def browser() -> Iterator[Browser]:
 
 class TestInABrowser:
     def test_foreign_page(self, web: ThreadServer, browser: Browser) -> None:
-        """A foreign page can do nothing: by fetch, simple requests, forms, streams or images."""
+        """A foreign page has no effect by fetch, simple requests, forms, streams or images."""
         web.password("ada")
         with other_site() as port:
             page = browser.new_page()
@@ -481,7 +481,7 @@ class TestInABrowser:
         assert password_of(web) == PASSWORD
 
     def test_dns_rebinding(self, web: ThreadServer, browser: Browser) -> None:
-        """A page of a rebound name can do nothing."""
+        """A page whose name was rebound to this machine has no effect."""
         page = browser.new_page()
         port = web.address.split(":")[1]
         page.goto(f"http://rebind.example:{port}/health")

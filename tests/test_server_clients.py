@@ -83,7 +83,7 @@ class RemotePool:
         self.app_client = AppClient(CLIENT_ID)
 
     def client(self) -> Any:
-        """A boto3 client with `endpoint_url`."""
+        """Return a boto3 client with `endpoint_url`."""
         return self.boto
 
     def clock(self) -> datetime:
@@ -94,16 +94,16 @@ class RemotePool:
 class TestBoto3:
     @pytest.fixture
     def talk(self, web: ServerProcess) -> ApiClient:
-        """Requests by boto3."""
+        """A client that sends requests with boto3."""
         remote: Any = RemotePool(web)
         return ApiClient(remote)
 
     def test_srp(self, talk: ApiClient) -> None:
-        """The password by SRP."""
+        """The user signs in by SRP."""
         signed_in(talk.srp("boto3-plain", PASSWORD))
 
     def test_sms(self, talk: ApiClient, web: ServerProcess) -> None:
-        """A code by SMS, from the outbox."""
+        """The user signs in with a code by SMS, from the outbox."""
         asked = talk.srp("boto3-sms", PASSWORD)
         assert asked["ChallengeName"] == "SMS_MFA"
         code = web.code_for("boto3-sms")
@@ -111,14 +111,14 @@ class TestBoto3:
         signed_in(talk.answer(asked, "boto3-sms", SMS_MFA_CODE=code))
 
     def test_totp(self, talk: ApiClient) -> None:
-        """A code of an authenticator app."""
+        """The user signs in with a code of an authenticator app."""
         asked = talk.srp("boto3-totp", PASSWORD)
         code = pyotp.TOTP(TOTP).now()
 
         signed_in(talk.answer(asked, "boto3-totp", SOFTWARE_TOKEN_MFA_CODE=code))
 
     def test_new_password(self, talk: ApiClient) -> None:
-        """A temporary password is changed."""
+        """A temporary password is replaced."""
         asked = talk.password("boto3-new", PASSWORD)
         assert asked["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
         signed_in(talk.answer(asked, "boto3-new", NEW_PASSWORD=NEW))
@@ -152,7 +152,7 @@ class TestThisPackagesDriver:
         return Cognito(web.boto(), client_id=CLIENT_ID, pool_id=POOL_ID)
 
     def test_srp_and_sms(self, cognito: Cognito, web: ServerProcess) -> None:
-        """SRP, then a code by SMS."""
+        """The user signs in by SRP and a code by SMS."""
         flow = cognito.sign_in("driver-sms", PASSWORD)
         assert not flow.done
         flow.answer(Code(web.code_for("driver-sms")))
@@ -160,7 +160,7 @@ class TestThisPackagesDriver:
         assert flow.state is State.AUTHENTICATED
 
     def test_new_password(self, cognito: Cognito) -> None:
-        """A temporary password is changed."""
+        """A temporary password is replaced."""
         flow = cognito.sign_in("driver-new", PASSWORD)
         flow.answer(NewPassword(NEW))
 
@@ -176,7 +176,7 @@ class TestPycognito:
         return pycognito.Cognito(POOL_ID, CLIENT_ID, username=f"pycognito-{name}", boto3_client_kwargs=kwargs)
 
     def test_srp(self, web: ServerProcess) -> None:
-        """The password by SRP; the tokens verify; a refresh brings new ones."""
+        """The user signs in by SRP, the tokens verify, and a refresh returns new ones."""
         user = self.user(web, "plain")
         user.authenticate(PASSWORD)
 
@@ -185,7 +185,7 @@ class TestPycognito:
         assert user.get_user().sub == user.id_claims["sub"]
 
     def test_sms(self, web: ServerProcess) -> None:
-        """A code by SMS."""
+        """The user signs in with a code by SMS."""
         user = self.user(web, "sms")
         with pytest.raises(SMSMFAChallengeException):
             user.authenticate(PASSWORD)
@@ -194,7 +194,7 @@ class TestPycognito:
         assert user.access_claims["username"] == "pycognito-sms"
 
     def test_totp(self, web: ServerProcess) -> None:
-        """A code of an authenticator app."""
+        """The user signs in with a code of an authenticator app."""
         user = self.user(web, "totp")
         with pytest.raises(SoftwareTokenMFAChallengeException):
             user.authenticate(PASSWORD)
@@ -203,7 +203,7 @@ class TestPycognito:
         assert user.access_claims["username"] == "pycognito-totp"
 
     def test_new_password(self, web: ServerProcess) -> None:
-        """A temporary password is changed."""
+        """A temporary password is replaced."""
         user = self.user(web, "new")
         with pytest.raises(ForceChangePasswordException):
             user.authenticate(PASSWORD)
@@ -240,12 +240,12 @@ class TestWarrantLite:
         return warrant_lite.WarrantLite(f"warrant-{name}", PASSWORD, POOL_ID, CLIENT_ID, client=web.boto())
 
     def test_srp(self, web: ServerProcess) -> None:
-        """SRP; the reply also has the members that warrant-lite ignores."""
+        """The user signs in by SRP; warrant-lite ignores the additional members."""
         signed_in(self.user(web, "plain").authenticate_user())
         assert self.user(web, "sms").authenticate_user()["ChallengeName"] == "SMS_MFA"
 
     def test_new_password(self, web: ServerProcess) -> None:
-        """A temporary password is changed."""
+        """A temporary password is replaced."""
         signed_in(self.user(web, "new").set_new_password_challenge(NEW))
 
 
@@ -277,7 +277,7 @@ class TestAmazonCognitoIdentityJs:
         return in_node(web, "amazon-cognito-identity-js", "sign_in.mjs", given)
 
     def test_srp(self, web: ServerProcess) -> None:
-        """SRP; the library confirms a device and refreshes the tokens."""
+        """The user signs in by SRP; the library confirms a device and refreshes the tokens."""
         came = self.sign_in(web, "plain")
 
         assert came["username"] == "js-plain"
@@ -289,18 +289,18 @@ class TestAmazonCognitoIdentityJs:
         assert web.boto().get_user(AccessToken=came["access"])["Username"] == "js-plain"
 
     def test_sms(self, web: ServerProcess) -> None:
-        """A code by SMS."""
+        """The user signs in with a code by SMS."""
         assert self.sign_in(web, "sms")["asked"] == [["SMS_MFA"]]
 
     def test_totp(self, web: ServerProcess) -> None:
-        """A code of an authenticator app."""
+        """The user signs in with a code of an authenticator app."""
         came = self.sign_in(web, "totp", totp=pyotp.TOTP(TOTP).now())
 
         assert came["asked"] == [["SOFTWARE_TOKEN_MFA"]]
         assert came["username"] == "js-totp"
 
     def test_new_password(self, web: ServerProcess) -> None:
-        """A temporary password is changed."""
+        """A temporary password is replaced."""
         assert self.sign_in(web, "new", newPassword=NEW)["asked"] == [["NEW_PASSWORD_REQUIRED"]]
 
     def test_remembered_device(self, web: ServerProcess) -> None:
@@ -347,7 +347,7 @@ class TestAmazonCognitoIdentityJs:
 
 
 def test_amplify_signs_in_after_one_code(tmp_path: Path) -> None:
-    """aws-amplify: signUp, one code, autoSignIn without another one, groups in refreshed tokens, deleteUserAttributes."""
+    """aws-amplify signs up with one code, signs in automatically, refreshes tokens and deletes attributes."""
     config = {"allowed_first_auth_factors": ["PASSWORD", "EMAIL_OTP"]}
     who = {"username": "cleo", "email": "cleo@example.com"}
     with serve_in_process(tmp_path, config) as served:
@@ -363,7 +363,7 @@ def test_amplify_signs_in_after_one_code(tmp_path: Path) -> None:
 
 
 def test_unknown_user_gets_the_reply_to_a_wrong_password(web: ServerProcess) -> None:
-    """Over HTTP as well."""
+    """Over HTTP too, an unknown user gets the reply to a wrong password."""
     with pytest.raises(ClientError, match="Incorrect username or password"):
         web.boto().initiate_auth(
             ClientId=CLIENT_ID,

@@ -1,4 +1,4 @@
-"""Fuzzing: every reply is Cognito's, arrives in bounded time, and refused requests change and reveal nothing.
+"""Fuzzing: every reply is Cognito's, arrives in time, and refused requests change and reveal nothing.
 
 The cases are made from botocore's model of the API: requests of every operation that is served, well formed
 but for what hypothesis did to them.
@@ -62,7 +62,7 @@ def pool(signing_key: RSAKey) -> LocalPool:
 
 @pytest.fixture(scope="module")
 def standing(pool: LocalPool) -> FuzzState:
-    """The state that cases use."""
+    """The state of the pool that cases use."""
     return FuzzState(pool)
 
 
@@ -84,7 +84,7 @@ class FuzzState:
         return self.pool.answer("InitiateAuth", request)
 
     def fill(self, body: str) -> str:
-        """A case with its marks filled in; whatever earlier cases took away is put back."""
+        """Return a case with its placeholders filled in; restore what earlier cases have removed."""
         self.pool._core.configure(self.configuration)
         self.pool._core.clients[CLIENT_ID] = self.client
         for name, more in USERS.items():
@@ -104,7 +104,7 @@ class FuzzState:
         return body
 
     def replace(self, name: str) -> None:
-        """A user as new."""
+        """Replace a user by a new one."""
         core = self.pool._core
         core.users.remove(self.pool.user(name))
         self.pool.add_user(name, PASSWORD, **USERS[name])
@@ -250,11 +250,11 @@ def test_only_the_code_completes_a_sign_in(
 
 
 class TestRefusalsChangeNothing:
-    """A request that is refused for its shape changes no record."""
+    """A request that is refused for its form changes no record."""
 
     @pytest.mark.parametrize("operation", sorted(OPERATIONS))
     def test_ill_typed(self, signing_key: RSAKey, operation: str) -> None:
-        """Every member in turn has another type."""
+        """No record changes when any one member has another type."""
         pool = LocalPool(pool_id=POOL_ID, client_id=CLIENT_ID, key=signing_key)
         pool.add_user("ada", PASSWORD)
         touched: list[Any] = []
@@ -319,7 +319,7 @@ def socket_web() -> Iterator[ThreadServer]:
 
 
 class TestHttp:
-    """Methods, paths, queries, headers and bodies together; tests/long/server.py sends 100,000."""
+    """Random methods, paths, queries, headers and bodies."""
 
     def test_no_internal_error(self, signing_key: RSAKey) -> None:
         """2,000 requests drawn from a seed cause no internal error."""

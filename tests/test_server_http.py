@@ -67,7 +67,7 @@ class TestProtocol:
         assert path == f"/{POOL_ID}/.well-known/jwks.json"
 
     def test_health(self, web: ThreadServer) -> None:
-        """/health tells that the server is up."""
+        """/health returns success when the server runs."""
         status, _, body = web.ask("GET", "/health")
 
         assert (status, json.loads(body)) == (200, {"status": "ok", "pool": POOL_ID})
@@ -235,7 +235,7 @@ class TestParsing:
         ],
     )  # fmt: skip
     def test_requests(self, web: ThreadServer, sent: bytes, statuses: list[int], is_open: bool) -> None:  # noqa: FBT001 - of the table above
-        """What llhttp refuses is 400 and closes the connection, after the replies to the requests before it."""
+        """A request that llhttp refuses gets 400 and closes the connection, after the earlier replies."""
         received = data = b"-"
         with socket.create_connection(("127.0.0.1", int(web.address.split(":")[1])), timeout=10) as sock:
             sock.sendall(sent)
@@ -249,7 +249,7 @@ class TestParsing:
 
 class TestPage:
     def news(self, web: ThreadServer, number: int = 1) -> list[dict[str, object]]:
-        """Return that many events."""
+        """Return a number of events."""
         connection = http.client.HTTPConnection(web.address, timeout=10)
         connection.request("GET", "/events")
         reply = connection.getresponse()
@@ -354,7 +354,7 @@ def test_internal_error(web: ThreadServer, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_fault_in_the_events(web: ThreadServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The stream ends, and the log says where the fault is, without its message."""
+    """A fault ends the stream of events, and the log has its place but not its message."""
     monkeypatch.setattr(page, "page_data", lambda _: 1 / 0)
     status, _, body = web.ask("GET", "/events")
 
@@ -363,7 +363,7 @@ def test_a_fault_in_the_events(web: ThreadServer, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_full_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It closes further connections, says so once, and accepts them again when there is room."""
+    """A full server closes further connections, logs this once, and recovers."""
     monkeypatch.setattr(http_server, "_connection_limit", lambda: 1)
     with serve_in_thread() as served:
         address = ("127.0.0.1", int(served.address.split(":")[1]))

@@ -31,7 +31,7 @@ def address(web: ThreadServer) -> tuple[str, int]:
 
 @pytest.mark.parametrize("name", SLOW_REQUESTS)
 def test_slow_client(web: ThreadServer, name: str) -> None:
-    """A slow client's connection is closed, whichever part of the request is slow; single bytes do not extend the time."""
+    """The connection of a slow client is closed in time, whichever part of the request is slow."""
     durations = send_slowly(address(web), name, pause=0.1, most=20 * PATIENCE)
 
     # The headers and the body may each take that long; then the client reads the error.
@@ -41,7 +41,7 @@ def test_slow_client(web: ThreadServer, name: str) -> None:
 
 
 def test_sixty_slow_clients(web: ThreadServer) -> None:
-    """Another client signs in meanwhile (tests/long/server.py has six hundred)."""
+    """While sixty clients are slow, another client signs in."""
 
     def sign_in() -> None:
         assert web.password("ada")[0] == 200

@@ -1,4 +1,7 @@
-"""The state file: everything that was replied survives the end of the process; other files are refused."""
+"""The state file.
+
+Everything that was acknowledged survives the end of the process; other files are refused.
+"""
 
 from __future__ import annotations
 
@@ -86,11 +89,11 @@ class StoredPool:
         return reply
 
     def begin_sign_in(self, flow: str, **parameters: str) -> dict[str, Any]:
-        """InitiateAuth."""
+        """Send InitiateAuth."""
         return self.call("InitiateAuth", ClientId=CLIENT_ID, AuthFlow=flow, AuthParameters=parameters)
 
     def password(self, username: str, password: str = PASSWORD) -> dict[str, Any]:
-        """USER_PASSWORD_AUTH."""
+        """Send USER_PASSWORD_AUTH."""
         return self.begin_sign_in("USER_PASSWORD_AUTH", USERNAME=username, PASSWORD=password)
 
     def answer(self, reply: dict[str, Any], **responses: str) -> dict[str, Any]:
@@ -106,7 +109,7 @@ class StoredPool:
 
 @pytest.fixture(scope="module", autouse=True)
 def one_serializer() -> Iterator[None]:
-    """All stores share a serializer, as those of one server do: making one takes longer than most tests."""
+    """Share one serializer among all stores, because creating one takes longer than most tests."""
     shared = records.RecordSerializer()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(records, "RecordSerializer", lambda: shared)
@@ -123,7 +126,7 @@ def stored(tmp_path: Path) -> Iterator[StoredPool]:
 
 
 def contents(pool: LocalPool) -> Any:
-    """Return everything in a pool, to the last field, as plain values."""
+    """Return everything in a pool as plain values."""
     core = pool._core  # what this file is about
 
     def there(user: User | None) -> bool:
@@ -223,7 +226,7 @@ class TestRestart:
         assert "AuthenticationResult" in ended
 
     def test_tokens(self, stored: StoredPool) -> None:
-        """Access tokens are valid, refresh tokens refresh, revoked ones do not; the keys are the same."""
+        """After a restart tokens are as valid as before, and the keys are the same."""
         one = stored.password("ada")["AuthenticationResult"]
         other = stored.password("ada")["AuthenticationResult"]
         stored.call("RevokeToken", Token=other["RefreshToken"], ClientId=CLIENT_ID)
@@ -298,7 +301,7 @@ class TestRestart:
         assert found["__type"] == "UserNotFoundException"
 
     def test_simulated_salt(self, stored: StoredPool) -> None:
-        """The simulated salt of an unknown name stays the same; a change would reveal that nobody has it."""
+        """The simulated salt of an unknown name survives, since a change would reveal it."""
         salts = set()
         for _ in range(2):
             mine = srp.ephemeral(secrets.token_bytes(32))
@@ -309,7 +312,7 @@ class TestRestart:
         assert len(salts) == 1
 
     def test_client_secret(self, tmp_path: Path) -> None:
-        """A random secret stays; a configured one is always the configuration's."""
+        """A random secret survives; a configured one is that of the configuration."""
         path = tmp_path / "pool.db"
         drawn = []
         for config in ({"client_secret": True}, {"client_secret": True}, {"client_secret": "named"}):
@@ -323,7 +326,7 @@ class TestRestart:
         assert drawn[0] == drawn[1] != drawn[2] == "named"
 
     def test_outbox(self, stored: StoredPool) -> None:
-        """The file keeps the last thousand messages, as the outbox does."""
+        """The file has the last thousand messages, as the outbox does."""
         for _ in range(3):
             stored.password("sam")
         before = list(stored.service.pool.outbox)
@@ -333,7 +336,7 @@ class TestRestart:
 
 
 class RandomClient:
-    """A client that calls operations in any order; refusals change records, too."""
+    """A client that calls operations in any order."""
 
     def __init__(self, stored: StoredPool) -> None:
         self.stored = stored
@@ -341,13 +344,13 @@ class RandomClient:
         self.tokens: dict[str, Any] = {}
 
     def step(self, name: str, user: str) -> None:
-        """One step."""
+        """Call one operation."""
         reply = self.requests(user)[name]()
         self.reply = reply if "ChallengeName" in reply else self.reply
         self.tokens = reply.get("AuthenticationResult") or self.tokens
 
     def requests(self, user: str) -> dict[str, Callable[[], dict[str, Any]]]:
-        """What it may ask for."""
+        """Return the requests that it may send."""
         stored, call = self.stored, self.stored.call
         access, refresh = self.tokens.get("AccessToken", "-"), self.tokens.get("RefreshToken", "-")
         admin: Any = {"UserPoolId": stored.service.pool.pool_id, "Username": user}
@@ -414,7 +417,7 @@ STEPS = st.lists(
 def test_file_equals_memory(
     tmp_path_factory: pytest.TempPathFactory, signing_key: RSAKey, steps: list[tuple[str, str]]
 ) -> None:
-    """After any operations, the records read from the file equal those in memory, to the last field."""
+    """After any operations, the records in the file equal those in memory."""
     stored = StoredPool(tmp_path_factory.mktemp("state") / "pool.db", {**CONFIG, "key": signing_key})
     # A user of the configuration who was deleted would be made again.
     stored.config = {**stored.config, "users": []}
@@ -428,7 +431,7 @@ def test_file_equals_memory(
 
 
 def test_every_attribute_is_accounted_for() -> None:
-    """Every attribute of the pool's parts is stored, made from the settings, or not needed."""
+    """Every attribute of the pool is stored, derived from settings, or not needed."""
     core = LocalPool()._core
     stored = {
         "clients", "users", "_by_name", "sessions", "_pending", "token_issuer", "_families", "_key",
