@@ -103,7 +103,7 @@ def test_lambda(pool: LocalPool, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_cron(pool: LocalPool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A person signs in once; the program then lives through five expiries with a refresh token that rotates."""
+    """After one sign-in, the program works through five expiries with a rotating refresh token."""
     monkeypatch.chdir(tmp_path)
     typed: list[Callable[[], str]] = [lambda: PASSWORD, lambda: pool.outbox.code_for("ada")]
     monkeypatch.setattr("getpass.getpass", lambda _="": typed.pop(0)())

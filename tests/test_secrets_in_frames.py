@@ -208,7 +208,7 @@ def test_every_public_function_that_takes_a_secret_is_tried() -> None:
 
 
 def frames(error: BaseException) -> Iterator[types.FrameType]:
-    """Every frame of a traceback and of the errors behind it, and those of what their locals hold suspended."""
+    """Yield every frame of a traceback and of its causes, and of suspended generators and coroutines."""
     seen: set[int] = set()
     errors: list[BaseException | None] = [error]
     waiting: list[Any] = []

@@ -545,7 +545,10 @@ class TestRefusedFiles:
         assert "hunter2" not in repr(caught.value) + str(caught.value.__cause__)
 
     def test_a_damaged_pool_beside_others(self, tmp_path: Path) -> None:
-        """Requests about it are refused by its name and the damaged record; all others and the page work; the log says why."""
+        """Requests for a damaged pool are refused with its name.
+
+        All others work, and the log has the reason.
+        """
         path = tmp_path / "pool.db"
         stored = StoredPool(path)
         good, bad = (
@@ -722,7 +725,7 @@ def test_errors_of_a_configuration_name_the_field(config: dict[str, Any], why: s
 
 
 def test_the_printed_configuration(tmp_path: Path) -> None:
-    """`serve --print-config` is a valid file with every setting and its true default, in comments too."""
+    """`serve --print-config` prints a valid file with every setting and its default."""
     text, file = config_template(), tmp_path / "pool.toml"
     ran = CliRunner().invoke(app, ["serve", "--print-config"])
     assert (ran.exit_code, ran.output) == (0, text)
@@ -760,7 +763,7 @@ def _sign_in_repeatedly(
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal here")
 def test_kill(tmp_path: Path) -> None:
-    """After a kill during forty sign-ins, with three more pools in the file, everything that was replied is there."""
+    """After a kill during forty sign-ins, everything that was acknowledged is there."""
     users = [{"username": f"u{n}", "password": PASSWORD} for n in range(8)]
     users += [{**user, "username": f"m{n}", "phone_number": f"+1555555{n:04}", "preferred_mfa": "SMS_MFA"}
               for n, user in enumerate(users)]  # fmt: skip
@@ -1021,7 +1024,7 @@ def test_pools_of_the_api_survive(tmp_path: Path) -> None:
 
 
 def test_a_key_that_is_made_during_a_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pool's first key is in the file, also if it was made while other records were written."""
+    """A pool's first key is in the file, also if it was created during another write."""
     monkeypatch.setattr(Service, "make_key", lambda _: None)
     stored = StoredPool(tmp_path / "pool.db", {})
     file, issuer = stored.file, stored.service.core.token_issuer
@@ -1058,7 +1061,7 @@ def test_a_deleted_pool_stays_deleted(tmp_path: Path) -> None:
 
 
 def test_restart_after_the_first_pool_was_deleted(tmp_path: Path) -> None:
-    """The file still belongs to its configuration: the other pools are there, and the first one begins anew, without users."""
+    """After the first pool was deleted, a restart creates it anew without users; the others are there."""
     stored = StoredPool(tmp_path / "pool.db", {})
     first = stored.service.pool.pool_id
     stored.call("AdminCreateUser", UserPoolId=first, Username="ada")

@@ -145,7 +145,7 @@ REASONS: list[tuple[PoolSettings, Transition, Role | None, str]] = [
 def test_a_reason_names_a_field(
     pool_settings: PoolSettings, transition: Transition, role: Role | None, reason: str
 ) -> None:
-    """A removed transition has a reason: a field of AWS's descriptions, and its value."""
+    """A forbidden transition has a reason: a field of AWS's descriptions, and its value."""
     assert pool_settings.ruled_out(transition, role) == reason
 
 
@@ -228,7 +228,7 @@ def test_no_custom_challenge_without_a_lambda_function() -> None:
 
 
 def test_an_unreachable_state_has_the_blocking_reasons() -> None:
-    """The reason of an unreachable state is what blocks every path to it."""
+    """The reasons of an unreachable state are those that block every path to it."""
     pool_settings = settings(
         flows=["ALLOW_USER_PASSWORD_AUTH", "ALLOW_USER_AUTH"], factors=["PASSWORD"], pool=PLAIN
     )
@@ -331,7 +331,7 @@ class Client:
 
 
 def test_three_requests_describe_a_pool() -> None:
-    """Three requests of any client with these methods, or two without an app client."""
+    """Three requests of a client describe a pool, or two without an app client."""
     client = Client()
     pool_settings = PoolSettings.describe(client, "eu-west-1_A", "app")
 
@@ -349,7 +349,7 @@ def test_three_requests_describe_a_pool() -> None:
 
 
 def test_an_impossible_value_is_an_error() -> None:
-    """The error names the field."""
+    """The error for an impossible value names the field."""
     with pytest.raises(BadField, match="mfa_configuration must be one of OFF, OPTIONAL, ON"):
         PoolSettings.from_descriptions({"MfaConfiguration": "MAYBE"})
 
@@ -374,7 +374,7 @@ OPTIONS = st.builds(
 
 @given(OPTIONS)
 def test_what_is_possible_is_reachable(pool_settings: PoolSettings) -> None:
-    """Possible transitions leave reachable states, removed ones have a reason, and any attempt may fail."""
+    """Possible transitions leave reachable states, forbidden ones have a reason, and any attempt may fail."""
     found = reachability(pool_settings, include_lambda_named=True)
     left = [each for each, why in found.transitions.items() if why is None]
     reached = {(transition.dest, roles.dest) for transition, roles in left} | {(S.START, None)}

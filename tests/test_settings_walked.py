@@ -1,4 +1,4 @@
-"""A pool's settings do not rule out anything that the pool does, in sign-ins of every user with every flow."""
+"""A pool's settings forbid nothing that the pool does, in sign-ins of every user with every flow."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FLOWS = ("USER_SRP_AUTH", "USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH", "CUS
 
 
 def define(event: Any) -> None:
-    """Define one custom challenge, then tokens."""
+    """Issue one custom challenge, then tokens."""
     asked = event["request"]["session"]
     done = bool(asked) and asked[-1]["challengeName"] == "CUSTOM_CHALLENGE"
     event["response"] |= {"issueTokens": True} if done else {"challengeName": "CUSTOM_CHALLENGE"}
@@ -61,7 +61,7 @@ POOLS: dict[str, dict[str, Any]] = {
 
 
 def answer_of(flow: Flow, pool: LocalPool, user: str) -> r.Response | None:
-    """Return a user's answer."""
+    """Return the answer of a user."""
     challenge: Any = flow.challenge
     answers: dict[State, Callable[[], r.Response | None]] = {
         State.NEW_PASSWORD_REQUIRED: lambda: r.NewPassword("Another-Horse-2"),
@@ -96,7 +96,7 @@ def enrolled(flow: Flow, pool: LocalPool) -> r.Response | None:
 
 
 def walks(pool: LocalPool) -> Iterator[Flow]:
-    """Yield a sign-in of every user with every flow, as far as it goes."""
+    """Yield a sign-in of every user with every flow, up to its end."""
     cognito = pool.cognito()
     for (user, pool_settings), name, password in product(USERS.items(), FLOWS, (PASSWORD, None)):
         if password is None and name not in {"CUSTOM_AUTH", "USER_AUTH"}:
@@ -114,7 +114,7 @@ def walks(pool: LocalPool) -> Iterator[Flow]:
 
 @pytest.mark.parametrize("name", POOLS)
 def test_nothing_that_happens_is_ruled_out(name: str, signing_key: RSAKey) -> None:
-    """Every transition that a pool makes is possible in the settings of its own description."""
+    """Every transition that a pool takes is possible under the settings of its own description."""
     pool = LocalPool(clock=ManualClock(), key=signing_key, **POOLS[name])
     pool_settings = PoolSettings.describe(pool.client(), pool.pool_id, pool.client_id)
     if "triggers" in POOLS[name]:

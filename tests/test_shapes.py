@@ -1,4 +1,4 @@
-"""The parameters of requests and challenges that reference and diagrams show are those that are written and read."""
+"""The parameters that reference and diagrams show are those that requests and challenges have."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_request_shapes(state: State, kind: type[Response], *, admin: bool) -> N
 
 @pytest.mark.parametrize("state", sorted(PARAMETERS), ids=str)
 def test_challenge_parameters(state: State) -> None:
-    """Each parameter that is shown is read; one that is always present is required."""
+    """Each parameter that is shown is parsed; one that is always present is required."""
     for each in challenge_parameters(state):
         without = {key: value for key, value in PARAMETERS[state].items() if key != each.name}
         raw = {**challenge(state), "ChallengeParameters": without}
@@ -143,7 +143,7 @@ def test_challenge_parameters(state: State) -> None:
 
 @pytest.mark.parametrize(("state", "kind"), PAIRS, ids=lambda each: getattr(each, "__name__", each))
 def test_sequence_diagrams(state: State, kind: type[Response]) -> None:
-    """A sequence diagram shows exactly what the request always carries, and under which name."""
+    """A sequence diagram shows exactly the parameters that a request always has."""
     *_, message = SequenceWriter({}).request(state, kind)
     shown = request_shape(state, kind)
 

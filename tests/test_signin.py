@@ -1,4 +1,4 @@
-"""The sign-in without I/O: conversations narrated, the whole state asserted after each step."""
+"""The sign-in without I/O: conversations, with the whole state checked after each step."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ NOON = datetime(2026, 11, 5, 12, 0, 0, tzinfo=timezone.utc)
 
 
 def test_srp_then_sms() -> None:
-    """USER_SRP_AUTH, the proof, a wrong code, the right one: requests, states and history to the letter."""
+    """The requests, states and history of USER_SRP_AUTH, its proof, a wrong code and the right one."""
     signin = SignIn("client", pool_id="eu-west-1_Pool")
     pair = srp.ephemeral(bytes(range(32)))
 
@@ -132,7 +132,7 @@ def test_srp_then_sms() -> None:
 
 
 def test_totp_enrolment_uses_the_newest_session() -> None:
-    """Associate, verify and complete are one request each, each with the newest session."""
+    """AssociateSoftwareToken, VerifySoftwareToken and MFA_SETUP each use the newest session."""
     signin = standing(State.START)
     signin.send(r.UserPasswordAuth("ada", "a password"))
     signin.receive(challenge(State.MFA_SETUP))
@@ -194,7 +194,7 @@ def test_the_secret_hash_follows_the_username() -> None:
 
 @pytest.mark.parametrize("direct", [False, True])
 def test_a_choice_can_be_answered_under_the_factors_own_name(direct: bool) -> None:  # noqa: FBT001 - a test's case
-    """SELECT_CHALLENGE is answered by its name, or as PASSWORD and PASSWORD_SRP: Cognito accepts both."""
+    """SELECT_CHALLENGE can be answered by its own name, or as PASSWORD and PASSWORD_SRP."""
     sent = []
     for response in (r.Password("a password", direct=direct), r.SrpA("beef", direct=direct)):
         request = standing(State.SELECT_CHALLENGE).send(response).reveal()
@@ -226,7 +226,7 @@ def test_another_first_factor_can_be_chosen() -> None:
 
 
 def email_otp_after(*steps: tuple[r.Response, dict[str, Any]]) -> SignIn:
-    """A sign-in that these steps have brought to EMAIL_OTP."""
+    """Return a sign-in that these steps have led to EMAIL_OTP."""
     signin = SignIn("client", pool_id="eu-west-1_Pool")
     for response, raw in steps:
         signin.send(response)
@@ -308,7 +308,7 @@ def test_challenges_are_parsed_and_keep_unknown_keys() -> None:
 
 
 def test_mfas_can_select_is_read_too() -> None:
-    """One page of AWS's spells MFAS_CAN_CHOOSE as MFAS_CAN_SELECT; both are read."""
+    """MFAS_CAN_SELECT is read like MFAS_CAN_CHOOSE; AWS's pages have both."""
     signin = standing(State.START)
     signin.send(r.UserPasswordAuth("ada", "a password"))
     signin.receive(
@@ -320,7 +320,7 @@ def test_mfas_can_select_is_read_too() -> None:
 
 
 def test_available_challenges_come_with_any_challenge() -> None:
-    """AvailableChallenges is kept wherever it comes, beside a direct EMAIL_OTP too."""
+    """AvailableChallenges is kept with any challenge."""
     for state, kind in ((State.SELECT_CHALLENGE, SelectChallenge), (State.EMAIL_OTP, EmailOtp)):
         signin = standing(State.START)
         signin.send(r.UserAuth("ada"))
@@ -332,7 +332,7 @@ def test_available_challenges_come_with_any_challenge() -> None:
 
 @pytest.mark.parametrize("name", ["SRP_A", "TOMORROWS_CHALLENGE", "START", "FAILED", "AUTHENTICATED"])
 def test_a_challenge_of_another_name_is_a_state(name: str) -> None:
-    """A name outside the table, even one of our own words, is OTHER_CHALLENGE, answered raw under that name."""
+    """Any unknown challenge is OTHER_CHALLENGE, and is answered under its own name."""
     signin = standing(State.START)
     signin.send(r.CustomAuth("ada"))
 
@@ -347,7 +347,7 @@ def test_a_challenge_of_another_name_is_a_state(name: str) -> None:
 
 
 def test_a_custom_challenge_shows_its_public_parameters() -> None:
-    """What CreateAuthChallenge makes public is in the challenge; its USERNAME is the user's real name."""
+    """A custom challenge has CreateAuthChallenge's public parameters, and the user's real name."""
     signin = standing(State.START)
     signin.send(r.CustomAuth("ada@example.com"))
     signin.receive(
@@ -401,7 +401,7 @@ def test_a_forgotten_device_is_dropped_and_the_answer_repeated() -> None:
 
 
 def test_operations_after_the_sign_in() -> None:
-    """ConfirmDevice, refresh and sign-out are possible in AUTHENTICATED; what a refresh leaves out stays."""
+    """ConfirmDevice, refresh and sign-out are possible in AUTHENTICATED; a refresh keeps absent tokens."""
     signin = standing(State.START)
     signin.client_secret = Secret("a client secret")
     signin.send(r.UserPasswordAuth("ada", "a password"))
@@ -451,7 +451,7 @@ def test_operations_after_the_sign_in() -> None:
 
 
 def test_a_lost_reply_leaves_the_sign_in_unchanged() -> None:
-    """After send_failed() the same answer, or another, can be sent."""
+    """After send_failed() the same or another answer can be sent."""
     signin = standing(State.SMS_MFA)
     before = whole(signin)
     signin.send(r.Code("123456"))
@@ -466,7 +466,7 @@ def test_a_lost_reply_leaves_the_sign_in_unchanged() -> None:
 
 
 def test_a_reply_that_is_not_awaited_is_refused() -> None:
-    """receive() without send() changes nothing."""
+    """receive() without send() is an error and changes nothing."""
     signin = standing(State.SMS_MFA)
     before = whole(signin)
 
@@ -480,7 +480,7 @@ def test_a_reply_that_is_not_awaited_is_refused() -> None:
 )
 @pytest.mark.parametrize("state", [s for s in State if s is not State.FAILED])
 def test_throttling_changes_nothing(state: State, code: str) -> None:
-    """Throttled before evaluation: the state and its session stay valid, in every state."""
+    """A throttled request leaves the state and its session valid, in every state."""
     for kind in PROTOCOL[state]:
         signin = standing(state)
         session = signin.session
@@ -526,7 +526,7 @@ VERIFIER = PARAMETERS[State.PASSWORD_VERIFIER]
 
 
 def broken(**changes: str | None) -> dict[str, Any]:
-    """PASSWORD_VERIFIER with parameters changed or left out."""
+    """Return PASSWORD_VERIFIER with parameters changed or removed."""
     parameters = {k: v for k, v in {**VERIFIER, **changes}.items() if v is not None}
     return {"ChallengeName": "PASSWORD_VERIFIER", "ChallengeParameters": parameters}
 
@@ -594,7 +594,7 @@ MALFORMED: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", MALFORMED)
 def test_a_malformed_reply_changes_nothing(name: str) -> None:
-    """A reply that cannot be read is an error of the service, without its value, and the sign-in stays usable."""
+    """A malformed reply is an error of the service without its value, and the sign-in is usable."""
     signin = SignIn("client", pool_id="eu-west-1_Pool")
     before = whole(signin)
     signin.send(r.CustomSrpAuth("ada", "beef"))
@@ -614,7 +614,7 @@ def test_a_malformed_reply_changes_nothing(name: str) -> None:
     "raw", [{}, {"SecretCode": "x"}, {"Session": "x"}, {"SecretCode": 5, "Session": "x"}]
 )
 def test_a_malformed_association_changes_nothing(raw: dict[str, Any]) -> None:
-    """AssociateSoftwareToken and VerifySoftwareToken have required members too."""
+    """A malformed reply to AssociateSoftwareToken or VerifySoftwareToken changes nothing."""
     for kind in (r.AssociateSoftwareToken, r.VerifySoftwareToken):
         signin = standing(State.MFA_SETUP)
         before = whole(signin)
@@ -650,7 +650,7 @@ PARAMETER_MAPS = st.dictionaries(
     raw=st.dictionaries(st.sampled_from(KEYS), JSON | NAMES | PARAMETER_MAPS, max_size=5) | JSON,
 )
 def test_no_reply_crashes_a_sign_in(kind: type[r.Response], raw: Any) -> None:
-    """For any reply, the sign-in follows the table, or raises a typed error and stays."""
+    """For any reply, the sign-in follows the table, or raises a typed error and is unchanged."""
     for state, answers in PROTOCOL.items():
         if kind not in answers:
             continue
@@ -669,7 +669,7 @@ def test_no_reply_crashes_a_sign_in(kind: type[r.Response], raw: Any) -> None:
 
 @given(data=st.data())
 def test_random_paths_stay_on_the_table(data: st.DataObject) -> None:
-    """From START, any response that the state accepts with any reply its row allows: never stuck, never off the table."""
+    """Random responses and replies of the table never leave it, and each state accepts a response."""
     signin = SignIn("client", pool_id="eu-west-1_Pool")
     for count in range(1, 12):
         accepts = sorted(signin.accepts, key=lambda each: each.trigger)
@@ -695,7 +695,7 @@ def test_random_paths_stay_on_the_table(data: st.DataObject) -> None:
 
 
 def test_prove_needs_a_challenge_for_a_proof() -> None:
-    """prove() elsewhere is a WrongResponse; without password, pool or device, a ValueError."""
+    """prove() in another state is a WrongResponse; without password, pool or device, a ValueError."""
     pair = srp.ephemeral(bytes(range(32)))
     with pytest.raises(WrongResponse):
         standing(State.SMS_MFA).prove(pair, NOON, "a password")
@@ -706,7 +706,7 @@ def test_prove_needs_a_challenge_for_a_proof() -> None:
 
 
 def test_a_missing_value_is_named() -> None:
-    """A refresh without a token, or without the name its SECRET_HASH needs, is a BadField."""
+    """A refresh without a token, or without the name for SECRET_HASH, is a BadField."""
     for response, field in (
         (r.RefreshTokenAuth(), "refresh_token"),
         (r.GetTokensFromRefreshToken(), "refresh_token"),
@@ -720,7 +720,7 @@ def test_a_missing_value_is_named() -> None:
 
 
 def test_beside_samples_are_complete() -> None:
-    """The samples know each operation whose reply is not a challenge or tokens."""
+    """The samples have each operation whose reply is neither challenge nor tokens."""
     from authfsm.core.wire_replies import _OTHER_READERS  # noqa: PLC0415 - what the samples must match
 
     assert set(BESIDE) == set(_OTHER_READERS)
@@ -728,7 +728,7 @@ def test_beside_samples_are_complete() -> None:
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_a_gateways_failure_changes_nothing(status: int) -> None:
-    """A 5xx without a code of Cognito's is transient: WAIT, and the same answer succeeds."""
+    """A 5xx without a code of Cognito's has the action WAIT, and the same answer succeeds."""
     signin = standing(State.SMS_MFA)
     signin.send(r.Code("123456"))
 
@@ -762,7 +762,7 @@ def test_a_refusal_that_ends_the_attempt_says_start_again() -> None:
 
 
 def test_a_repeated_challenge_keeps_its_role() -> None:
-    """EMAIL_OTP chosen again keeps its role; a PASSWORD_VERIFIER after a proof is a ProtocolViolation."""
+    """EMAIL_OTP keeps its role when chosen again; a second PASSWORD_VERIFIER is a violation."""
     signin = email_otp_after((r.UserAuth("ada", "EMAIL_OTP"), EMAIL))
     signin.send(r.Select("EMAIL_OTP"))
     signin.receive(EMAIL)
@@ -780,7 +780,7 @@ def test_a_repeated_challenge_keeps_its_role() -> None:
 
 
 def test_a_refresh_hashes_the_real_name() -> None:
-    """Tokens that came without any challenge contain the real name; a refresh's SECRET_HASH is over it."""
+    """After tokens without a challenge, a refresh's SECRET_HASH is over the real name."""
     payload = base64.urlsafe_b64encode(json.dumps({"username": "a-sub"}).encode()).decode().rstrip("=")
     signin = SignIn("client", client_secret="a client secret")
     signin.send(r.UserPasswordAuth("ada@example.com", "a password"))
@@ -819,13 +819,13 @@ def test_a_refresh_names_the_device_that_came_with_the_tokens() -> None:
 
 
 def test_unaccepted_metadata_is_not_dropped_silently() -> None:
-    """ClientMetadata with AssociateSoftwareToken is a BadField: Cognito does not accept it there."""
+    """ClientMetadata for an operation that does not accept it is a BadField."""
     with pytest.raises(BadField, match="AssociateSoftwareToken"):
         standing(State.MFA_SETUP).send(r.AssociateSoftwareToken(client_metadata={"a": "b"}))
 
 
 def test_an_acknowledgement_without_a_challenge_is_a_violation() -> None:
-    """A parsed Acknowledgement where a challenge or tokens must come changes nothing."""
+    """An acknowledgement instead of a challenge or tokens is refused and changes nothing."""
     signin = standing(State.SMS_MFA)
     before = whole(signin)
     signin.send(r.Code("123456"))
@@ -836,7 +836,7 @@ def test_an_acknowledgement_without_a_challenge_is_a_violation() -> None:
 
 
 def test_an_empty_client_secret_is_none() -> None:
-    """An empty secret makes no SECRET_HASH."""
+    """With an empty client secret there is no SECRET_HASH."""
     sent = SignIn("client", client_secret="").send(r.UserPasswordAuth("ada", "a password")).reveal()
 
     assert "SECRET_HASH" not in sent["AuthParameters"]

@@ -1,4 +1,4 @@
-"""SRP is right if implementations from outside say the same bytes, and both our halves agree."""
+"""SRP gives the same bytes as independent implementations, and client and server agree."""
 
 from __future__ import annotations
 
@@ -49,19 +49,19 @@ STAMP = "Tue Sep 5 07:08:09 UTC 2023"
 VECTORS = json.loads((Path(__file__).parent / "srp_vectors.json").read_text("utf-8"))
 
 EDGES = [n for bits in (1, 7, 8, 9, 64, 3063, 3064, 3065, 3071) for n in (2**bits - 1, 2**bits)]
-"""Integers about the borders of a byte and of N: top bit set and clear, odd and even digits."""
+"""Integers near the limits of a byte and of N: top bit set and clear, odd and even digits."""
 
 quick = settings(deadline=None, max_examples=1000)
 proofs = settings(deadline=None, max_examples=30)
 
 
 def client(entropy: int) -> Ephemeral:
-    """Our client's key pair, with the a given."""
+    """Return our client's key pair for this a."""
     return srp.ephemeral(entropy.to_bytes(32, "big"))
 
 
 def pycognitos(a: int | None = None, **device: str) -> Any:
-    """A client of pycognito's, with the a given."""
+    """Return a client of pycognito's with this a."""
     theirs = pyc.AWSSRP("ada", "pa:ss", POOL, "client", client=object(), **device)
     if a is not None:
         theirs.small_a_value, theirs.large_a_value = a, int(gmpy2.powmod(g, a, N))
@@ -69,7 +69,7 @@ def pycognitos(a: int | None = None, **device: str) -> Any:
 
 
 def warrants(mine: Ephemeral) -> Any:
-    """A client of warrant-lite's, with our a."""
+    """Return a client of warrant-lite's with our a."""
     theirs = object.__new__(war.WarrantLite)
     theirs.pool_id, theirs.big_n, theirs.g, theirs.k = POOL, N, g, k
     theirs.small_a_value, theirs.large_a_value = mine.a.reveal(), mine.A
@@ -77,7 +77,7 @@ def warrants(mine: Ephemeral) -> Any:
 
 
 def pycognitos_x(realm: str, name: str, password: str, salt: int) -> int:
-    """The x of pycognito's two key functions, by its own functions."""
+    """Return the x of pycognito's two key functions."""
     identity = pyc.hash_sha256(f"{realm}{name}:{password}".encode())
     return int(pyc.hex_to_long(pyc.hex_hash(pyc.pad_hex(salt) + identity)))
 
@@ -86,7 +86,7 @@ def pycognitos_x(realm: str, name: str, password: str, salt: int) -> int:
 
 
 def test_N_is_the_prime_of_RFC_3526() -> None:
-    """N is 2^3072 - 2^3008 - 1 + 2^64 ([2^2942 pi] + 1690314), and the one both witnesses use."""
+    """N is 2^3072 - 2^3008 - 1 + 2^64 ([2^2942 pi] + 1690314), as in both other implementations."""
     with gmpy2.context(precision=3200):
         digits_of_pi = int(gmpy2.floor(gmpy2.const_pi() * gmpy2.mpz(2) ** 2942))
     assert 2**3072 - 2**3008 - 1 + 2**64 * (digits_of_pi + 1690314) == N
@@ -112,7 +112,7 @@ def test_import_is_lazy() -> None:
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["password"])
 def test_vectors(vector: dict[str, str]) -> None:
-    """Every value of the vectors, step by step, on both sides."""
+    """Every value of the vectors is right, step by step, on both sides."""
     a, b, v, S_key = (int(vector[name], 16) for name in ("a", "b", "v", "key"))
     A, B = srp.from_hex(vector["SRP_A"], "A"), srp.from_hex(vector["SRP_B"], "B")
     salt = srp.from_hex(vector["salt"], "SALT")
@@ -151,14 +151,14 @@ def test_vectors(vector: dict[str, str]) -> None:
 @quick
 @given(st.integers(0, 2**3080) | st.integers(0, 2**20) | st.sampled_from(EDGES))
 def test_padding(n: int) -> None:
-    """`padded` is padHex of both witnesses, `to_hex` their long_to_hex; `from_hex` reads both."""
+    """`padded` is the others' padHex, `to_hex` their long_to_hex, and `from_hex` reads both."""
     assert pyc.pad_hex(n) == war.pad_hex(n) == srp.padded(n).hex()
     assert pyc.long_to_hex(n) == srp.to_hex(n)
     assert n == srp.from_hex(srp.to_hex(n), "A") == srp.from_hex(srp.padded(n).hex().upper(), "A")
 
 
 def test_pieces_over_thousands_of_values() -> None:
-    """u, x, the key and SECRET_HASH of 3,000 random values are those of both witnesses."""
+    """u, x, key and SECRET_HASH of 3,000 random values are those of both others."""
     rng = random.Random(1)
     alphabet = string.printable + "äßéłñ→π漢字🔑\u0301\u202e"
     for _ in range(3000):
@@ -177,7 +177,7 @@ def test_pieces_over_thousands_of_values() -> None:
 
 @pytest.mark.parametrize("digits", [1, 2, 30, 31, 32])
 def test_leading_zeros_of_a_salt_do_not_count(digits: int) -> None:
-    """A SALT with zeros in front gives the x of the number it writes."""
+    """Leading zeros of a SALT do not change x."""
     text = "9" * digits
     salts = {srp.from_hex(zeros + text, "SALT") for zeros in ("", "0", "00", "0000")}
     assert {int(text, 16)} == salts
@@ -196,7 +196,7 @@ def test_key_at_the_edges_of_B(B: int) -> None:
 
 
 def test_key_where_S_is_zero() -> None:
-    """S = 0, when B is k v and nothing else, is hashed as pycognito hashes it."""
+    """If S = 0 (B is k v), the key is pycognito's."""
     mine = client(2**255 + 1)
     x = srp.private_key("AbCdEfGhI", "ada", "pa:ss", 1)
     B = k * srp.verifier(x) % N
@@ -206,7 +206,7 @@ def test_key_where_S_is_zero() -> None:
 
 
 def test_claim_is_warrant_lites() -> None:
-    """The key of warrant-lite, for passwords of any script."""
+    """The proof is warrant-lite's, for passwords of any script."""
     rng = random.Random(2)
     for password in ("a", "pässwörd→", "漢字", "🔑" * 40, " : ", "e\u0301"):
         mine, B, salt = client(rng.getrandbits(256)), rng.randrange(1, N), rng.getrandbits(128)
@@ -215,7 +215,7 @@ def test_claim_is_warrant_lites() -> None:
 
 
 def test_pycognito_proves_a_password_to_our_server() -> None:
-    """pycognito's PASSWORD_VERIFIER answer is verified by our server, and is our client's."""
+    """Our server verifies pycognito's proof, which is that of our client."""
     rng = random.Random(3)
     for _ in range(8):
         salt = rng.getrandbits(rng.choice((128, 120)))
@@ -249,7 +249,7 @@ def test_pycognito_proves_a_password_to_our_server() -> None:
 
 
 def test_pycognito_registers_and_proves_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    """ConfirmDevice's verifier and the device's proof are pycognito's, top bits set or clear."""
+    """The device's verifier and proof are pycognito's, with top bits set or clear."""
     rng = random.Random(4)
     monkeypatch.setattr(pyc, "os", SimpleNamespace(urandom=rng.randbytes))
     tops = set()
@@ -287,7 +287,7 @@ def test_pycognito_registers_and_proves_a_device(monkeypatch: pytest.MonkeyPatch
 
 
 def both(rng: random.Random, password: str) -> tuple[tuple[int, int, int], bytes, bytes]:
-    """A, B and S of one sign-in, and the two keys."""
+    """Return A, B and S of one sign-in, and the keys of both sides."""
     salt = rng.getrandbits(rng.choice((128, 127, 120, 4, 1)))
     x = srp.private_key("AbC", USER, password, salt)
     v = srp.verifier(x)
@@ -299,7 +299,7 @@ def both(rng: random.Random, password: str) -> tuple[tuple[int, int, int], bytes
 
 
 def test_both_halves_agree() -> None:
-    """500 sign-ins end in one key; A, B and S came short, of odd digits, top bit set and clear."""
+    """In 500 sign-ins client and server have the same key, also for short or odd numbers."""
     rng = random.Random(1)  # a seed that shows all shapes
     shapes = set()
     for _ in range(500):
@@ -318,7 +318,7 @@ def test_both_halves_agree() -> None:
 @proofs
 @given(st.text(), st.text(), st.text(), st.integers(0, 2**128 - 1))
 def test_any_script(realm: str, name: str, password: str, salt: int) -> None:
-    """Names and passwords in any script prove themselves, and no other password does."""
+    """Names and passwords in any script can be proved, and no other password."""
     v = srp.verifier(srp.private_key(realm, name, password, salt))
     mine = client(salt + 1)
     server = srp.server_ephemeral(v, mine.A, bytes(range(32)))
@@ -342,7 +342,7 @@ def test_any_script(realm: str, name: str, password: str, salt: int) -> None:
 
 
 def test_verify_refuses_other_signatures() -> None:
-    """A signature over another name, block or timestamp, or none at all, is not verified."""
+    """A signature over another name, block or timestamp, or none, is refused."""
     key = bytes(16)
     good = srp.sign(key, "AbC", USER, BLOCK, STAMP)
     assert srp.verify(key, "AbC", USER, BLOCK, STAMP, good)
@@ -360,7 +360,7 @@ def test_verify_refuses_other_signatures() -> None:
 
 @pytest.fixture(params=BACK_ENDS, ids=lambda module: module.__name__)
 def back_end(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Either back end of srp."""
+    """Select a back end of srp."""
     monkeypatch.setattr(standard, "User", request.param.User)
     monkeypatch.setattr(standard, "Verifier", request.param.Verifier)
 
@@ -515,7 +515,7 @@ def test_strict_secret_block(block: str) -> None:
 
 
 def test_lone_surrogates_are_refused_without_showing_the_text() -> None:
-    """A text that UTF-8 cannot encode is refused; nothing that hangs on the exception contains it."""
+    """A text that UTF-8 cannot encode is refused, and no exception contains it."""
     texts = {"realm": "AbC", "name": USER, "password": "pa:ss"}
     for name in texts:
         with pytest.raises(SrpRefused) as caught:
@@ -542,7 +542,7 @@ def test_pool_name() -> None:
 
 
 def test_secrets_are_not_shown() -> None:
-    """Neither exponent, nor a device's verifier, is in a repr."""
+    """No repr has an exponent or a device's verifier."""
     mine, server = client(2**255 + 1), srp.server_ephemeral(5, 3, b"\xff" * 32)
     device = srp.device_verifier(GROUP, DEVICE, "pa:ss", b"\1" * 16)
     assert repr(mine) == f"Ephemeral(a={MASK}, A={mine.A})"
@@ -554,12 +554,12 @@ def test_secrets_are_not_shown() -> None:
 
 
 def encoded(n: int, length: int) -> str:
-    """The base64 of a number, in so many bytes."""
+    """Return a number in base64, in this number of bytes."""
     return base64.b64encode(n.to_bytes(length, "big")).decode()
 
 
 def test_device_verifier_is_padded() -> None:
-    """If a top bit is set a zero byte goes in front; if the salt is short, none."""
+    """A zero byte precedes a set top bit; a short salt gets none."""
     for salt in (b"\xff" * 16, b"\x7f" * 16, bytes(15) + b"\x80", bytes(16)):
         ours = srp.device_verifier(GROUP, DEVICE, "pa:ss", salt)
         number = int.from_bytes(salt, "big")
@@ -606,7 +606,7 @@ MOMENTS = st.datetimes(datetime(1000, 1, 2), datetime(9999, 12, 30), timezones=Z
 @quick
 @given(MOMENTS)
 def test_timestamp(moment: datetime) -> None:
-    """A moment in any zone is written in UTC as pycognito writes it, and read back to the second."""
+    """A time in any zone is written in UTC as pycognito writes it, and read back."""
     utc = moment.astimezone(timezone.utc)
     text = srp.timestamp(moment)
     assert pyc.AWSSRP.get_cognito_formatted_timestamp(utc) == text
@@ -615,21 +615,21 @@ def test_timestamp(moment: datetime) -> None:
 
 
 def test_timestamp_does_not_pad_the_day() -> None:
-    """Single-digit days stand alone, with one space before them."""
+    """A day of one digit is written without padding."""
     zone = timezone(timedelta(hours=2))
     assert srp.timestamp(datetime(2023, 9, 5, 9, 8, 9, 999999, zone)) == STAMP
     assert srp.timestamp(datetime(2024, 2, 29, 0, 0, tzinfo=timezone.utc)) == "Thu Feb 29 00:00:00 UTC 2024"
 
 
 def test_naive_datetimes_are_refused() -> None:
-    """Without a time zone, the time is unknown."""
+    """A datetime without a time zone is refused."""
     with pytest.raises(ValueError, match="time zone"):
         srp.timestamp(datetime(2023, 9, 5))  # noqa: DTZ001 - what is refused
 
 
 @pytest.fixture
 def german(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The process in a German locale, compiled for the test where the system has none."""
+    """Use a German locale, which is compiled if the system lacks it."""
     before = locale.setlocale(locale.LC_ALL)
     try:
         locale.setlocale(locale.LC_ALL, "de_DE.UTF-8")
@@ -688,6 +688,6 @@ def test_timestamps_that_are_read_but_not_canonical(text: str) -> None:
     ],
 )
 def test_invalid_timestamps(text: str) -> None:
-    """They are refused with Cognito's own message."""
+    """Invalid timestamps are refused with Cognito's own message."""
     with pytest.raises(TimestampFormat, match="format should be EEE MMM d HH:mm:ss z yyyy in english"):
         srp.parse_timestamp(text)

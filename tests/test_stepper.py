@@ -1,4 +1,4 @@
-"""The stepper without a browser: what its page shows and does in every challenge, and what is never saved."""
+"""The stepper without a browser: its page in every challenge, and what a notebook never saves."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ DRAWN = cache(render.svg)  # what is the same is drawn once
 
 @pytest.fixture(autouse=True)
 def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every widget uses a comm that records, and is closed at the end."""
+    """Let every widget use a comm that records; close them at the end."""
     monkeypatch.setattr(render, "svg", DRAWN)
     with recording_comms():
         yield
@@ -56,14 +56,14 @@ def pools(signing_key: RSAKey) -> Any:
 
 @pytest.fixture
 def pool(pools: Any) -> LocalPool:
-    """A pool that asks for an authenticator app's code."""
+    """A pool whose user has an authenticator app."""
     made: LocalPool = pools(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
     made.add_user("ada", PASSWORD, totp_secret=TOTP)
     return made
 
 
 def test_a_sign_in_is_clicked_through(pool: LocalPool) -> None:
-    """Step, run, a wrong code, back, the right code: at each moment the page shows the state."""
+    """After each click (step, run, a wrong code, back, the right code) the page shows the state."""
     page = Page(Stepper(pool, "ada", PASSWORD))
 
     def seen() -> tuple[Any, ...]:
@@ -96,7 +96,7 @@ def test_a_sign_in_is_clicked_through(pool: LocalPool) -> None:
 
 
 def test_the_picture_moves(pool: LocalPool) -> None:
-    """Each step highlights its edges, back removes that; states are buttons; no id occurs twice on a page."""
+    """Each step highlights its edges, and back removes that; states are buttons."""
     page = Page(Stepper(pool, "ada", PASSWORD))
     lit = [page.view["picture"].count("var(--highlight)")]
 
@@ -124,7 +124,7 @@ def test_facts_about_a_state(pool: LocalPool) -> None:
 
 
 def test_the_panels(pool: LocalPool) -> None:
-    """The next request, those sent so far, the history, and what may come next with its conditions."""
+    """The panels show the next request, earlier ones, the history, and the next states with conditions."""
     page = Page(Stepper(pool, "ada", PASSWORD))
     panels = page.view["panels"]
     assert panels["wire"][0]["title"] == "about to be sent"
@@ -144,7 +144,7 @@ def test_the_panels(pool: LocalPool) -> None:
 
 
 def test_srp_values_on_request(pool: LocalPool) -> None:
-    """While a proof is due, its values are shown shortened, as a message and never as state."""
+    """While a proof is due, its shortened values are sent as a message, and never saved."""
     page = Page(Stepper(pool, "ada", PASSWORD))
     assert page.send({"do": "srp"})["srp"] == ()
     page.press("step")
@@ -157,7 +157,7 @@ def test_srp_values_on_request(pool: LocalPool) -> None:
 
 
 def test_nothing_secret_is_ever_saved(pools: Any) -> None:
-    """Passwords, codes, keys, tokens and sessions are in messages where necessary, and in no state."""
+    """Passwords, codes, keys, tokens and sessions are in no saved state."""
     pool = pools(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], required_attributes=["name"])
     pool.add_user("ada", PASSWORD, temporary=True)
     stepper = Stepper(pool, "ada", PASSWORD)
@@ -197,7 +197,7 @@ def test_nothing_secret_is_ever_saved(pools: Any) -> None:
 
 
 def test_the_temporary_password_and_the_attributes(pools: Any) -> None:
-    """A field for the new password, hidden, and one for each attribute that the pool requires."""
+    """The form has a hidden field for the new password, and one for each required attribute."""
     pool = pools(required_attributes=["name", "email"])
     pool.add_user("ada", PASSWORD, temporary=True)
     page = Page(Stepper(pool, "ada", PASSWORD))
@@ -219,7 +219,7 @@ def test_the_temporary_password_and_the_attributes(pools: Any) -> None:
 
 
 def test_a_choice_among_second_factors(pools: Any) -> None:
-    """The choices are those that Cognito offered, and the page can show the code that the pool would have sent."""
+    """The choices are the offered ones, and the page can show the code that would have been sent."""
     pool = pools(mfa="OPTIONAL")
     pool.add_user(
         "ada", PASSWORD, phone_number=PHONE, totp_secret=TOTP, mfa=["SMS_MFA", "SOFTWARE_TOKEN_MFA"]
@@ -240,7 +240,7 @@ def test_a_choice_among_second_factors(pools: Any) -> None:
 
 
 def test_a_choice_among_first_factors(pools: Any) -> None:
-    """At SELECT_CHALLENGE and after it: another factor, the password, or its proof."""
+    """At SELECT_CHALLENGE and later, another factor or the password can be chosen."""
     pool = pools(allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP", "SMS_OTP"])
     pool.add_user("ada", PASSWORD, email="ada@example.com", phone_number=PHONE)
     page = Page(Stepper(pool, "ada", flow="USER_AUTH"))
@@ -272,7 +272,7 @@ def test_a_choice_among_first_factors(pools: Any) -> None:
 
 
 def riddle() -> Triggers:
-    """Return Lambda functions that ask a riddle; one of them can fail."""
+    """Return Lambda functions with a riddle; one of them can fail."""
 
     def define(event: Any) -> Any:
         passed = bool(event["request"]["session"]) and event["request"]["session"][-1]["challengeResult"]
@@ -298,7 +298,7 @@ def riddle() -> Triggers:
 
 
 def test_a_riddle(pools: Any) -> None:
-    """The public parameters are shown; the answer is neither shown nor saved."""
+    """The public parameters are shown, and the answer is neither shown nor saved."""
     pool = pools(triggers=riddle())
     pool.add_user("ada")
     page = Page(Stepper(pool, "ada", flow="CUSTOM_AUTH"))
@@ -346,7 +346,7 @@ def test_a_remembered_device_needs_no_input(pools: Any) -> None:
     "flow", ["USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH", "USER_AUTH"]
 )
 def test_other_flows_run_to_their_end(pools: Any, flow: str) -> None:
-    """Flows that need only a password run to tokens, and the password is in no state."""
+    """Flows that need only a password run to tokens, and no state has the password."""
     pool = pools()
     pool.add_user("ada", PASSWORD)
     page = Page(Stepper(pool, "ada", PASSWORD, flow=flow))
@@ -372,7 +372,7 @@ def rich_pool(pools: Any) -> LocalPool:
 
 
 def signed_parts(credential: str) -> list[list[str]]:
-    """Return what the page shows of a credential."""
+    """Return the parts of a credential that the page shows."""
     script = f"import {{ signedParts }} from {json.dumps(str(STEPPER_JS))};"
     script += f"console.log(JSON.stringify(signedParts({json.dumps(credential)})))"
     command = ["node", "--input-type=module", "--no-warnings", "-e", script]
@@ -382,7 +382,7 @@ def signed_parts(credential: str) -> list[list[str]]:
 
 
 def test_after_the_sign_in(rich_pool: LocalPool) -> None:
-    """Each row of the table for tokens has a button; what it does is a real call, and can be taken back."""
+    """Each response for tokens has a button, which makes a real call and can be undone."""
     assert {each.response for each in ACTIONS.values()} >= set(PROTOCOL[State.AUTHENTICATED])
     page = Page(Stepper(rich_pool, "ada", PASSWORD))
     page.press("run")
@@ -423,7 +423,7 @@ def test_after_the_sign_in(rich_pool: LocalPool) -> None:
 
 
 def test_step_up_and_sign_in_again(rich_pool: LocalPool) -> None:
-    """A step-up begins a sign-in for a higher level; another sign-in is on the device that was confirmed."""
+    """A step-up signs in for a higher level; a further sign-in uses the confirmed device."""
     stepper = Stepper(rich_pool, "ada", PASSWORD)
     stepper.run()
     acr = unverified_claims(stepper.recording.flow.signed_in().access_token)["acr"]
@@ -441,7 +441,7 @@ def test_step_up_and_sign_in_again(rich_pool: LocalPool) -> None:
 
 
 def test_play_answers_by_itself(pools: Any) -> None:
-    """What the outbox, the app or this process knows is answered; a riddle waits for a person."""
+    """Play answers codes by itself; at a riddle it waits for a person."""
     pool = pools(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], required_attributes=["name"])
     pool.add_user("ada", PASSWORD, temporary=True)
     chosen = pools(allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP"])
@@ -470,7 +470,7 @@ def test_play_answers_by_itself(pools: Any) -> None:
 
 
 def test_the_picture_below_is_up_to_date(pool: LocalPool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The widget is displayed without a picture of its own; the picture below it is updated by each step."""
+    """The widget has no picture of its own; each step updates the picture below it."""
     published: list[tuple[dict[str, str], dict[str, Any]]] = []
     monkeypatch.setattr(stepper_module, "_publish", lambda bundle, *_, **how: published.append((bundle, how)))
     stepper = Stepper(pool, "ada", PASSWORD)
@@ -490,7 +490,7 @@ def test_the_picture_below_is_up_to_date(pool: LocalPool, monkeypatch: pytest.Mo
 
 
 def test_the_end_of_an_attempt(pool: LocalPool) -> None:
-    """A wrong password ends the attempt: the advice is shown, step is disabled, back and restart are not."""
+    """After a wrong password the advice is shown, and only back and restart are enabled."""
     page = Page(Stepper(pool, "ada", "error"))
 
     page.press("run")
@@ -508,7 +508,7 @@ def test_the_end_of_an_attempt(pool: LocalPool) -> None:
 
 
 def test_a_real_pool_cannot_go_back(pool: LocalPool) -> None:
-    """The button says why; without settings, what may come next says that they are unknown."""
+    """With a real pool the back button is disabled and says why."""
     page = Page(Stepper(pool.cognito(), "ada", PASSWORD))
     page.press("run")
     back = page.view["buttons"]["back"]
@@ -573,7 +573,7 @@ def test_an_interrupt_releases_the_page(pool: LocalPool) -> None:
 
 
 def test_stepping_from_code(pool: LocalPool) -> None:
-    """Each call returns the moment it led to, which is a picture that needs no widgets."""
+    """Each call of the stepper returns a picture of the resulting state, without widgets."""
     stepper = Stepper(pool, "ada", PASSWORD)
 
     first = stepper.step()
@@ -617,7 +617,7 @@ def test_two_steppers_are_independent(pool: LocalPool) -> None:
 
 
 def test_memory_is_bounded(pools: Any) -> None:
-    """After many wrong codes only the last steps are held, and the panel shows the last of them."""
+    """After many wrong codes only the last steps are kept."""
     pool = pools(triggers=riddle())
     pool.add_user("ada")
     stepper = Stepper(pool, "ada", flow="CUSTOM_AUTH")
@@ -653,7 +653,7 @@ INVALID: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
 
 @pytest.mark.parametrize("case", INVALID)
 def test_an_invalid_argument(pool: LocalPool, case: str) -> None:
-    """The error names the argument as the caller wrote it, and says what is allowed."""
+    """The error names the invalid argument, and the allowed values."""
     wrong, kind, message = INVALID[case]
     arguments: Any = {"source": pool, "username": "ada", "password": PASSWORD, **wrong}
     with pytest.raises(kind, match=re.escape(message)):
@@ -661,7 +661,7 @@ def test_an_invalid_argument(pool: LocalPool, case: str) -> None:
 
 
 def test_a_step_that_is_not_possible(pool: LocalPool) -> None:
-    """The error says what to call instead: an answer, a step, an action, or what the action's names are."""
+    """The error names what to call instead."""
     stepper = Stepper(pool, "ada", PASSWORD)
     with pytest.raises(WrongResponse, match=r"does not accept Code yet: .* call step\(\) or run\(\)"):
         stepper.answer(Code("000000"))
@@ -683,7 +683,7 @@ def test_a_step_that_is_not_possible(pool: LocalPool) -> None:
 
 
 def test_a_passkey_of_a_user_with_mfa(pools: Any) -> None:
-    """Where the pool lets a passkey satisfy MFA it signs in; elsewhere the refusal says why it cannot."""
+    """If the pool lets a passkey satisfy MFA it signs in; otherwise the refusal says why."""
     seen = []
     for factor in ("SINGLE_FACTOR", "MULTI_FACTOR_WITH_USER_VERIFICATION"):
         configured = WebAuthnConfiguration("example.com", factor_configuration=factor)
@@ -704,7 +704,7 @@ def test_a_passkey_of_a_user_with_mfa(pools: Any) -> None:
 
 
 def test_it_says_what_to_install() -> None:
-    """Without anywidget the import error says what to install."""
+    """Without anywidget the import error names the extra."""
     code = """
 import sys
 sys.modules["anywidget"] = None

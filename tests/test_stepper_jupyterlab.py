@@ -1,4 +1,7 @@
-"""The stepper in a real JupyterLab, in a real browser: clicked through, looked at, saved."""
+"""The stepper in a real JupyterLab in a real browser.
+
+A sign-in by clicks, its pictures, the saved notebook.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,7 @@ def theme(page: Page, name: str) -> None:
 
 
 def stands(stepper: Locator, state: str, steps: int) -> None:
-    """Wait until the stepper shows this state after so many steps, and wants to be pressed again."""
+    """Wait until the stepper shows this state after a number of steps, with enabled buttons."""
     expect(stepper).to_have_attribute("data-state", state)
     expect(stepper).to_have_attribute("data-steps", str(steps))
     expect(stepper).not_to_have_attribute("aria-busy", "true")
@@ -74,7 +77,7 @@ def stands(stepper: Locator, state: str, steps: int) -> None:
 
 
 def saved(page: Page, file: Path) -> dict[str, Any]:
-    """Save the notebook, its widgets' state with it, as JupyterLab writes it."""
+    """Save the notebook with the state of its widgets."""
     page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
     for _ in range(100):
         notebook: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
@@ -86,7 +89,7 @@ def saved(page: Page, file: Path) -> dict[str, Any]:
 
 @define
 class Visit:
-    """One look at a stepper on a page, and what was come across that must not be saved.
+    """A visit to a stepper's page, with the secrets that must not be saved.
 
     Args:
         page: the page.
@@ -101,7 +104,7 @@ class Visit:
     planted: dict[str, str] = field(factory=dict)
 
     def look(self) -> None:
-        """Keep the diagram as it is drawn, and check the moment: axe-core in both palettes, and the diagram's size."""
+        """Store the picture, and check accessibility in both palettes and the picture's size."""
         self.pictures.append(self.stepper.locator(".picture").inner_html())
         self.accessible()
         smallest, beyond = self.stepper.evaluate(SIZES)
@@ -109,7 +112,7 @@ class Visit:
         assert beyond <= 0, "pixels that it is wider than the stepper"
 
     def accessible(self) -> None:
-        """Check with axe-core, light and dark; the page's own headings decide which level would come next."""
+        """Check the stepper with axe-core, light and dark."""
         assert self.stepper.evaluate(AXE) == []
         assert self.stepper.locator("h1, h2, h3, h4, h5, h6").count() == 0
 
@@ -123,7 +126,7 @@ class Visit:
 
 
 def begin(visit: Visit) -> None:
-    """From the beginning to the code, with a look at SRP's values on the way."""
+    """Sign in from the beginning to the code, and show SRP's values."""
     stepper = visit.stepper
     stands(stepper, "START", 0)
     back = stepper.locator("button.back")
@@ -148,7 +151,7 @@ def begin(visit: Visit) -> None:
 
 
 def err_and_go_back(visit: Visit) -> None:
-    """A wrong code by the keyboard, its refusal, and a step back."""
+    """Enter a wrong code with the keyboard, see its refusal, and go back one step."""
     stepper = visit.stepper
     code = stepper.locator("input.code")
     expect(code).to_be_focused()
@@ -171,7 +174,7 @@ def err_and_go_back(visit: Visit) -> None:
 
 
 def end(visit: Visit) -> None:
-    """The right code to the tokens, the history, what a state is, and the dark theme."""
+    """Enter the right code; look at tokens, history, a state and the dark theme."""
     stepper = visit.stepper
     stepper.locator("form[data-trigger=code] button[type=submit]").click()
     stands(stepper, "AUTHENTICATED", 3)
@@ -187,7 +190,7 @@ def end(visit: Visit) -> None:
 
 
 def enrol(visit: Visit) -> None:
-    """On another pool: to the QR code of an authenticator app's key."""
+    """On another pool, go to the QR code of an authenticator app."""
     stepper = visit.stepper
     stands(stepper, "START", 0)
     visit.press("run")
@@ -200,7 +203,7 @@ def enrol(visit: Visit) -> None:
 
 
 def lose_the_kernel(visit: Visit) -> None:
-    """A kernel that is gone: the page shows where the sign-in was, and says that nobody answers."""
+    """Without its kernel the page shows the last state, and says that nobody answers."""
     visit.page.evaluate("window.jupyterapp.commands.execute('kernelmenu:shutdown')")
     visit.page.get_by_text("No Kernel | ").or_(visit.page.get_by_text("| Unknown")).first.wait_for()
     visit.press("restart")
@@ -209,7 +212,7 @@ def lose_the_kernel(visit: Visit) -> None:
 
 
 def test_a_sign_in_by_clicks(tmp_path: Path) -> None:
-    """SRP and TOTP with a wrong code and a step back: each moment is seen, nothing errs, nothing secret is saved.
+    """A sign-in with a wrong code and a step back works by clicks, without errors or saved secrets.
 
     axe-core finds nothing at any moment, in the light palette and in the dark one. Without a kernel the page says so.
     """

@@ -1,4 +1,4 @@
-"""Programs that start from tokens that were kept: a refresh token, a device, sealed tokens; by either driver."""
+"""Programs that start from stored tokens: a refresh token, a device, sealed tokens; with both drivers."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ Do = Callable[[Any], Any]
 
 @pytest.fixture(params=["sync", "async"])
 def driver(request: pytest.FixtureRequest) -> Iterator[tuple[Callable[[LocalPool], Any], Do]]:
-    """What makes a Cognito of a pool, and what gives the value of a call: awaited by the async driver."""
+    """Return functions that create a driver of either kind, and that run its calls."""
     loop = asyncio.new_event_loop()
 
     def do(value: Any) -> Any:
@@ -70,7 +70,7 @@ def driver(request: pytest.FixtureRequest) -> Iterator[tuple[Callable[[LocalPool
 
 @pytest.fixture
 def pool_of(signing_key: RSAKey) -> Callable[..., LocalPool]:
-    """Makes a pool with a clock that stands still, and ada in it."""
+    """Return a function that creates a pool with the user ada and a clock that stands still."""
 
     def make(**settings: Any) -> LocalPool:
         settings = {"access_token_validity": LIFETIME, **settings}
@@ -86,7 +86,7 @@ Driver = tuple[Callable[[LocalPool], Any], Do]
 
 
 def tracking(*, on: bool = True) -> DeviceConfiguration | None:
-    """The settings of a pool that tracks devices, or does not."""
+    """Return the settings of a pool with or without devices."""
     return DeviceConfiguration(challenge_required_on_new_device=True) if on else None
 
 
@@ -97,7 +97,7 @@ def later(pool: LocalPool, seconds: float) -> None:
 
 
 def signed_in(pool: LocalPool) -> Tokens:
-    """Ada's tokens."""
+    """Return ada's tokens."""
     return pool.cognito().sign_in("ada", PASSWORD).signed_in()
 
 
@@ -109,7 +109,7 @@ STARTS = ["a refresh token", "sealed tokens"]
 def test_a_program_lives_on_from_what_was_stored(
     pool_of: PoolOf, driver: Driver, start: str, case: tuple[str, bool, int]
 ) -> None:
-    """With and without rotation, devices and earlier refreshes: through five expiries, each time one request."""
+    """Stored tokens are refreshed at five expiries, with and without rotation and devices."""
     (cognito_of, do), (rotation, devices, earlier) = driver, case
     pool = pool_of(refresh_token_rotation=ROTATIONS[rotation], device=tracking(on=devices))
     key, first = new_key(), pool.cognito().sign_in("ada", PASSWORD)
@@ -140,7 +140,7 @@ def test_a_program_lives_on_from_what_was_stored(
 
 
 def test_the_device_key_is_kept_though_the_token_lacks_the_claim() -> None:
-    """Where no access token names the device, the key that was given to the refresh stays; a newer one replaces it."""
+    """If no access token names the device, the stored device key stays until a newer one replaces it."""
     result = {"AccessToken": "opaque", "ExpiresIn": 300}
     signin = pool_signin()
     signin.send(r.GetTokensFromRefreshToken("stored", "a device"))
@@ -156,14 +156,14 @@ def test_the_device_key_is_kept_though_the_token_lacks_the_claim() -> None:
 
 
 def pool_signin() -> Any:
-    """A sign-in that has not begun."""
+    """Return a sign-in that has not begun."""
     from authfsm import SignIn  # noqa: PLC0415 - only here
 
     return SignIn("client")
 
 
 def test_a_refusal_says_that_the_device_key_may_be_missing(pool_of: PoolOf, driver: Driver) -> None:
-    """Without a device key the error names the parameter and the claim; with one, or revoked, it does not."""
+    """The error without a device key names the parameter and the claim."""
     cognito_of, do = driver
     pool = pool_of(device=tracking(), refresh_token_rotation=RefreshTokenRotation(0))
     tokens, cognito = signed_in(pool), cognito_of(pool)
@@ -189,7 +189,7 @@ def test_a_refusal_says_that_the_device_key_may_be_missing(pool_of: PoolOf, driv
 def test_a_session_is_ended_with_its_refresh_token_alone(
     pool_of: PoolOf, driver: Driver, rotation: str, which: str
 ) -> None:
-    """RevokeToken ends one session, without a device key; `everywhere` ends the user's others too."""
+    """RevokeToken needs no device key; `everywhere` ends the user's other sessions too."""
     (cognito_of, do), everywhere = driver, which == "all sessions"
     pool = pool_of(refresh_token_rotation=ROTATIONS[rotation], device=tracking(), client_secret=True)
     one, other = signed_in(pool), signed_in(pool)
@@ -208,7 +208,7 @@ def test_a_session_is_ended_with_its_refresh_token_alone(
 
 
 def test_a_device_is_confirmed_after_the_sign_in(pool_of: PoolOf, driver: Driver) -> None:
-    """From tokens that were sealed; if the reply is lost, the error's flow confirms the same device."""
+    """A device can be confirmed with sealed tokens, also after a lost reply."""
     cognito_of, do = driver
     pool, key = pool_of(device=tracking()), new_key()
     sealed, cognito = signed_in(pool).seal(key), cognito_of(pool)
@@ -238,7 +238,7 @@ def test_a_device_is_confirmed_after_the_sign_in(pool_of: PoolOf, driver: Driver
 
 
 def test_signed_in_returns_tokens_or_says_what_is_missing(pool_of: PoolOf) -> None:
-    """Not begun, waiting for a challenge, signed in, signed out: the error names the state."""
+    """Without tokens, the error of signed_in() names the state."""
     pool = pool_of(mfa="ON", mfa_methods=["SMS_MFA"])
     pool.add_user("eve", PASSWORD, phone_number="+15555550143")
     cognito = pool.cognito()
@@ -259,7 +259,10 @@ def test_signed_in_returns_tokens_or_says_what_is_missing(pool_of: PoolOf) -> No
 
 
 def test_a_seal_is_of_one_kind_pool_client_and_version(pool_of: PoolOf) -> None:
-    """A seal of tokens, of a device and of a sign-in are not each other; foreign, newer, empty: each its error."""
+    """Seals of tokens, devices and sign-ins are distinct.
+
+    Foreign, newer and empty ones raise typed errors.
+    """
     pool, key = pool_of(device=tracking()), new_key()
     cognito, tokens = pool.cognito(), signed_in(pool)
     device = cognito.confirm_device(tokens)
@@ -294,7 +297,7 @@ ODD: list[Any] = [None, 7, "", "noon", [], {"device_key": 7}]
 
 
 def test_a_seal_of_nonsense_is_broken(pool_of: PoolOf) -> None:
-    """Whatever another program sealed with the same key: a typed error, or tokens of the right types."""
+    """Other content sealed with the same key is a typed error, or tokens of the right types."""
     pool, key = pool_of(device=tracking()), Fernet.generate_key()
     tokens, cognito = signed_in(pool), pool.cognito()
     form = json.loads(Fernet(key).decrypt(tokens.seal(key)))
@@ -314,7 +317,7 @@ def test_a_seal_of_nonsense_is_broken(pool_of: PoolOf) -> None:
 
 
 def test_an_id_token_is_told_how_to_be_verified(pool_of: PoolOf) -> None:
-    """The error of the wrong use names the argument that is right."""
+    """The error for the wrong use of a token names the right argument."""
     pool = pool_of()
     tokens = signed_in(pool)
     verifier = Verifier(pool.pool_id, pool.client_id, jwks=pool.jwks(), clock=pool.clock)
@@ -329,7 +332,7 @@ def test_an_id_token_is_told_how_to_be_verified(pool_of: PoolOf) -> None:
 
 
 def test_ten_workers_refresh_once(pool_of: PoolOf) -> None:
-    """Threads over one store: at each of three expiries one request for all, and nobody loses the session."""
+    """Ten threads with one store send one request at each of three expiries."""
     pool, store, key = (pool_of(refresh_token_rotation=RefreshTokenRotation(0)), MemoryStore(), new_key())
     flow = pool.cognito().sign_in("ada", PASSWORD)
     ticket = SharedTokens(pool.cognito(), store, key).put(flow)
@@ -353,7 +356,7 @@ def test_ten_workers_refresh_once(pool_of: PoolOf) -> None:
 
 
 def test_ten_tasks_refresh_once(pool_of: PoolOf) -> None:
-    """The same on an event loop."""
+    """Ten tasks on an event loop send one request at each expiry."""
     pool = pool_of(refresh_token_rotation=RefreshTokenRotation(0), device=tracking())
     cognito = AsyncCognito(pool.client(), client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock)
     shared = AsyncSharedTokens(cognito, AsyncMemoryStore(), new_key())
@@ -375,7 +378,7 @@ def test_ten_tasks_refresh_once(pool_of: PoolOf) -> None:
 
 
 def test_a_turn_that_lasts_is_waited_for_and_not_for_ever(pool_of: PoolOf) -> None:
-    """While another worker has its turn, WAIT is raised once a turn's lifetime is over; other errors at once."""
+    """WAIT is raised if another worker's turn lasts longer than its lifetime; other errors at once."""
     pool, seconds = pool_of(), [0.0]
     store = MemoryStore(clock=lambda: seconds[0])
     shared = SharedTokens(pool.cognito(), store, new_key(), turn_lifetime=timedelta(milliseconds=100))
@@ -394,7 +397,7 @@ def test_a_turn_that_lasts_is_waited_for_and_not_for_ever(pool_of: PoolOf) -> No
 
 @pytest.mark.parametrize("kind", [PendingSignIns, SharedTokens])
 def test_a_store_of_the_wrong_kind_is_named(pool_of: PoolOf, kind: Any) -> None:
-    """A sync store for an event loop, and an async one for threads: a typed error that says what to use."""
+    """A sync store for an event loop, and an async one for threads, are typed errors."""
     pool, key = pool_of(), new_key()
     wrong: Any = AsyncMemoryStore()
     with pytest.raises(WrongStore, match="AsyncMemoryStore are coroutine functions"):
@@ -417,7 +420,7 @@ def test_a_store_of_the_wrong_kind_is_named(pool_of: PoolOf, kind: Any) -> None:
 
 
 def test_a_verifier_is_made_of_a_cognito(pool_of: PoolOf, driver: Driver) -> None:
-    """For a pool at AWS, in this process and served, with the driver's clock: one call."""
+    """One call makes the verifier for a pool at AWS, in this process or served."""
     cognito_of, _ = driver
     pool = pool_of()
     tokens, cognito = signed_in(pool), cognito_of(pool)

@@ -1,4 +1,4 @@
-"""Every store gives what was put to one taker alone, for as long as it was to be kept."""
+"""Every store gives an entry to one caller only, for its lifetime."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:A configured store is unstable:U
 
 
 class InThreads:
-    """A `Store` as an `AsyncStore`: each call in a thread of its own."""
+    """A `Store` as an `AsyncStore`, with each call in a thread."""
 
     def __init__(self, store: Store, threads: ThreadPoolExecutor) -> None:
         self.store = store
@@ -66,14 +66,14 @@ class InThreads:
 
 @pytest.fixture(scope="module")
 def a_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """A Redis for all tests of this file: each uses names of its own."""
+    """A Redis for all tests of this file; each uses its own names."""
     with redis_server(tmp_path_factory.mktemp("redis")) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def a_dynamodb() -> Iterator[str]:
-    """Where moto serves DynamoDB."""
+    """The address at which moto serves DynamoDB."""
     server = ThreadedMotoServer(port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -82,7 +82,7 @@ def a_dynamodb() -> Iterator[str]:
 
 
 def in_dynamodb(url: str) -> DynamoDBStore:
-    """That library's store, in moto."""
+    """Return the library's DynamoDB store, in moto."""
     return DynamoDBStore(
         table_name="waiting",
         region_name="eu-west-1",
@@ -100,7 +100,7 @@ KINDS = [
 
 @pytest.fixture(params=KINDS)
 def opened(request: pytest.FixtureRequest) -> Opened:
-    """Opens a store of each kind, within the event loop that uses it."""
+    """Open a store of each kind, within the event loop that uses it."""
     kind: str = request.param
     port = request.getfixturevalue("a_redis").port if "redis" in kind else 0
     url = request.getfixturevalue("a_dynamodb") if "dynamodb" in kind else ""
@@ -132,7 +132,7 @@ def opened(request: pytest.FixtureRequest) -> Opened:
 
 
 def test_a_text_is_for_one_taker(opened: Opened) -> None:
-    """Taken once; others get TAKEN until it is put back or dropped; then there is nothing."""
+    """An entry is taken once; others get TAKEN until it is put back or dropped."""
 
     async def conversation() -> list[str | None]:
         async with opened() as store:
@@ -165,7 +165,7 @@ def test_a_text_is_for_one_taker(opened: Opened) -> None:
 
 
 def test_exactly_one_of_many_takers_gets_it(opened: Opened) -> None:
-    """Forty take at the same time, five times over."""
+    """Of forty concurrent callers exactly one gets the entry, in five rounds."""
 
     async def rush(store: AsyncStore, name: str) -> list[str | None]:
         await store.put(name, "text", 30)
@@ -197,7 +197,7 @@ def test_texts_and_marks_expire(opened: Opened) -> None:
 
 
 def test_memory_is_bounded() -> None:
-    """If it is full, the text that would expire first is deleted; a text that was put again counts once."""
+    """A full store deletes the entry that would expire first; replacing an entry needs no more room."""
     now = [0.0]
     store = MemoryStore(3, clock=lambda: now[0])
     for name, seconds in (("a", 30), ("b", 10), ("c", 20), ("b", 40)):
@@ -211,7 +211,7 @@ def test_memory_is_bounded() -> None:
 
 
 def test_memory_deletes_expired_texts() -> None:
-    """Neither ten thousand texts that are never taken nor ten thousand that are soon dropped stay."""
+    """Entries that expire or are dropped do not stay in memory."""
     now = [0.0]
     store = MemoryStore(clock=lambda: now[0])
     for number in range(10_000):
@@ -230,7 +230,7 @@ def test_memory_deletes_expired_texts() -> None:
 
 
 class Paused(BaseWrapper):
-    """Holds whoever has read until they may go on."""
+    """A store that pauses after reading."""
 
     def __init__(self, store: Any) -> None:
         self.key_value = store
@@ -238,7 +238,7 @@ class Paused(BaseWrapper):
         self.go_on = asyncio.Event()
 
     async def delete(self, key: str, *, collection: str | None = None) -> bool:
-        """Not before it may."""
+        """Delete an entry after the pause."""
         self.read.set()
         await self.go_on.wait()
         deleted: bool = await super().delete(key, collection=collection)
@@ -246,7 +246,7 @@ class Paused(BaseWrapper):
 
 
 def test_a_slow_taker_gets_no_newer_text() -> None:
-    """One reads and is delayed; another takes, answers and puts back: the first one gets nothing."""
+    """A delayed caller does not get an entry that was put back meanwhile."""
 
     async def conversation() -> list[str | None]:
         theirs = TheirMemory()
@@ -264,10 +264,10 @@ def test_a_slow_taker_gets_no_newer_text() -> None:
 
 
 class OfOnesOwn:
-    """A store that keeps the library's protocol, and is not the library's."""
+    """A store that is not the library's but has its methods."""
 
     async def get(self, key: str, *, collection: str | None = None) -> dict[str, Any] | None:
-        """Nothing."""
+        """Return nothing."""
 
     async def put(
         self,
@@ -277,7 +277,7 @@ class OfOnesOwn:
         collection: str | None = None,
         ttl: SupportsFloat | None = None,
     ) -> None:
-        """Nothing."""
+        """Store nothing."""
 
 
 @pytest.mark.parametrize(
@@ -291,7 +291,7 @@ class OfOnesOwn:
     ],
 )  # fmt: skip
 def test_a_store_that_is_not_in_the_list_is_refused(made: Callable[[], Any], named: str) -> None:
-    """Also beneath a wrapper, and with its class named; takes_once=True accepts it."""
+    """A store that is not listed is refused, also inside a wrapper, unless takes_once=True."""
     with pytest.raises(UnsupportedStore) as caught:
         KeyValueStore(made())
 
@@ -305,7 +305,7 @@ def test_the_listed_stores_exist() -> None:
 
 
 def test_two_workers_over_dynamodb(a_dynamodb: str, signing_key: RSAKey) -> None:
-    """Twenty sign-ins are answered at both workers at once: each gets its tokens, from one of them."""
+    """Twenty sign-ins are answered at two workers at once, and each gets its tokens once."""
     pool = LocalPool(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], key=signing_key)
     for number in range(20):
         pool.add_user(f"u{number}", PASSWORD, phone_number=f"+1555{number:07}", mfa=["SMS_MFA"])
@@ -342,7 +342,7 @@ def test_two_workers_over_dynamodb(a_dynamodb: str, signing_key: RSAKey) -> None
 
 
 def test_redis_keys_have_the_prefix_and_expire(tmp_path: Path) -> None:
-    """The prefix is in front of every key, and each key has a time to live."""
+    """Every key in Redis has the prefix and a time to live."""
     with redis_server(tmp_path) as running, running.client(decode_responses=True) as client:
         RedisStore(client, prefix="site:").put("a", "text", 1.5)
         RedisStore(client).put("a", "text", 0.0001)

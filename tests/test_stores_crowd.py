@@ -1,4 +1,4 @@
-"""Many sign-ins wait in Redis for two workers, one of which is killed: nobody hangs, nobody is answered twice."""
+"""Many sign-ins wait in Redis for two workers, one of which is killed: all finish, each once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ AT_MOST = 240.0  # seconds, before whoever has not finished is said to hang
 
 @define
 class Person:
-    """Somebody at a browser.
+    """A person at a browser.
 
     Args:
         username: their name.
@@ -48,7 +48,7 @@ class Person:
     open: int = 0
 
     def request(self) -> dict[str, Any]:
-        """What they send next."""
+        """Return the next request of a person."""
         if self.ticket is None:
             return {"username": self.username, "password": PASSWORD}
         code = f"{(int(self.code) + 1) % 10**6:06}" if self.mistypes else self.code
@@ -57,7 +57,7 @@ class Person:
 
 @define
 class Site:
-    """The load balancer, and everybody in front of it.
+    """A load balancer, and all its users.
 
     Args:
         redis: where requests are handed out.
@@ -73,7 +73,7 @@ class Site:
     _number: int = 0
 
     def send(self, person: Person, request: dict[str, Any] | None = None) -> None:
-        """A person sends a request."""
+        """Send a request of a person."""
         request = request or person.request()
         self._number += 1
         person.open += 1
@@ -81,7 +81,7 @@ class Site:
         self.redis.rpush(workers.REQUESTS, json.dumps({"number": self._number, **request}))
 
     def hear(self) -> None:
-        """Replies, and what people do about them."""
+        """Receive replies, and react to them."""
         now = time.monotonic()
         due = [person for when, person in self._later if when <= now]
         self._later = [(when, person) for when, person in self._later if when > now]
@@ -103,7 +103,7 @@ class Site:
             self.decide(person)
 
     def decide(self, person: Person) -> None:
-        """Every reply is here: what does the person do?"""
+        """React to a reply."""
         outcomes, person.outcomes = person.outcomes, []
         if person.tokens:
             return
@@ -121,14 +121,14 @@ class Site:
             self.send(person)
 
     def answer_all(self) -> None:
-        """Everybody gives their code, some of them twice."""
+        """Let everybody send their code, some of them twice."""
         for person in self.people:
             self.send(person)
             if person.two_clicks and not person.mistypes:
                 self.send(person)
 
     def breaks(self, name: str) -> int:
-        """The requests that a dead worker held break off; their people send them again."""
+        """Send the requests of a dead worker again."""
         lost = [json.loads(each) for each in self.redis.lrange(workers.HELD + name, 0, -1)]
         for each in lost:
             if each["number"] in self.under_way:
@@ -139,13 +139,13 @@ class Site:
 
     @property
     def finished(self) -> int:
-        """How many have their tokens."""
+        """Return how many have their tokens."""
         return sum(bool(person.tokens) for person in self.people)
 
 
 @contextmanager
 def worker(name: str, server: RedisServer, pool: ServerProcess, key: str) -> Iterator[Any]:
-    """A worker, until the end of the block."""
+    """Run a worker until the end of the block."""
     running = subprocess.Popen(
         [sys.executable, workers.__file__, name, str(THREADS)],
         env={**os.environ, "SITE_REDIS": str(server.port), "SITE_COGNITO": pool.url, "SITE_KEY": key},
@@ -158,7 +158,7 @@ def worker(name: str, server: RedisServer, pool: ServerProcess, key: str) -> Ite
 
 
 def kill_in_the_middle(site: Site, name: str, running: Any) -> int:
-    """Kill -9 a worker that has requests in its hands.
+    """Kill a worker that has pending requests.
 
     Returns:
         How many it had.
@@ -178,12 +178,12 @@ def kill_in_the_middle(site: Site, name: str, running: Any) -> int:
 
 
 def test_many_sign_ins_and_a_dead_worker(tmp_path: Path, capfd: Any) -> None:
-    """All wait at once; a fifth mistype, some click twice, a worker dies in the middle; all finish, each once."""
+    """All sign-ins finish once, though a fifth mistype, some click twice, and a worker dies."""
     run_crowd(tmp_path, capfd, PEOPLE)
 
 
 def run_crowd(tmp_path: Path, capfd: Any, number: int) -> None:
-    """So many people: all wait at once; a fifth mistype, some click twice, a worker dies in the middle; all finish, each once."""
+    """Let a number of people sign in at once, with mistakes, double clicks and a dead worker."""
     people = [
         Person(f"u{n}", mistypes=n % WRONG_FIRST == 0, two_clicks=n % TWO_CLICKS == 0) for n in range(number)
     ]

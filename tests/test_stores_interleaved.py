@@ -1,4 +1,4 @@
-"""Whatever takers, putters and droppers do, in whatever order, a store does what a plain list of facts says."""
+"""In any order of calls, a store behaves like a simple model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CAPACITY = 3
 
 
 class Told(RuleBasedStateMachine):
-    """A `MemoryStore` beside what it should hold, to the millisecond."""
+    """A `MemoryStore` beside a model of its content, to the millisecond."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Told(RuleBasedStateMachine):
 
     @rule(name=NAMES, lives=MILLISECONDS)
     def put(self, name: str, lives: int) -> None:
-        """Each text is another; when all places are taken, the next to expire goes, by name if several."""
+        """Put a new text; in a full store, the next one to expire is deleted."""
         self.number += 1
         self.store.put(name, f"text {self.number}", lives)
         self._expired()
@@ -42,7 +42,7 @@ class Told(RuleBasedStateMachine):
 
     @rule(name=NAMES, lives=MILLISECONDS)
     def take(self, name: str, lives: int) -> None:
-        """The text once, then the mark, for as long as was said at the taking; then nothing."""
+        """Take a text: the first call gets it, later ones the mark, until it expires."""
         self._expired()
         text, _ = self.facts.get(name, (None, 0))
         assert self.store.take(name, lives) == text
@@ -51,38 +51,38 @@ class Told(RuleBasedStateMachine):
 
     @rule(name=NAMES)
     def drop(self, name: str) -> None:
-        """Nothing is left of it."""
+        """Drop a text."""
         self.store.drop(name)
         self.facts.pop(name, None)
 
     @rule(by=MILLISECONDS)
     def time_passes(self, by: int) -> None:
-        """Nobody calls the store."""
+        """Let time pass without a call."""
         self.now += by
 
     @rule()
     def the_next_to_expire_is_on_the_brink(self) -> None:
-        """A millisecond later it is gone."""
+        """Go to the last millisecond of the next entry to expire."""
         self._expired()
         self.now = min((expires - 1 for _, expires in self.facts.values()), default=self.now)
 
     @invariant()
     def nothing_more_is_kept(self) -> None:
-        """As many as there should be, and no end of entries that are out of date."""
+        """The store has the model's number of entries, and few outdated ones."""
         self._expired()
         assert len(self.store) == len(self.facts)
         assert len(self.store._expiries) <= 2 * CAPACITY + 101
 
 
 def test_any_order_of_calls() -> None:
-    """Hypothesis looks for an order in which the store differs from the model."""
+    """Hypothesis finds no order of calls in which the store differs from the model."""
     run_state_machine_as_test(
         Told, settings=settings(max_examples=100, stateful_step_count=40, deadline=None)
     )
 
 
 class Slow(str):
-    """A name that lets other threads go first whenever a store looks it up."""
+    """A name that lets other threads run whenever a store looks it up."""
 
     __slots__ = ()
 

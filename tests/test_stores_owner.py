@@ -1,4 +1,4 @@
-"""What whoever owns the store can do, and what a store that is down, broken or hangs does to the application."""
+"""What the owner of the store can do, and what a failing store does to the application."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SECONDS, SLACK = 0.2, 15.0
 
 @frozen
 class Place:
-    """A pool with two users who have a code to give, and a key.
+    """A pool with two users who receive a code, and a key.
 
     Args:
         pool: the pool.
@@ -53,17 +53,17 @@ class Place:
     key: Secret[str]
 
     def sign_in(self, username: str = "ada") -> Flow:
-        """A sign-in that waits for a code."""
+        """Return a sign-in that waits for a code."""
         return self.pool.cognito().sign_in(username, PASSWORD)
 
     def over(self, store: Any) -> PendingSignIns[Flow]:
-        """What is under test."""
+        """Return the `PendingSignIns` with a store."""
         return PendingSignIns(self.pool.cognito(), store, self.key)
 
 
 @pytest.fixture
 def place(signing_key: RSAKey) -> Place:
-    """A pool, with nobody signed in."""
+    """A pool in which nobody has signed in."""
     pool = LocalPool(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], key=signing_key)
     for number, name in enumerate(("ada", "eve")):
         pool.add_user(name, PASSWORD, phone_number=f"+1555555014{number}", mfa=["SMS_MFA"])
@@ -81,7 +81,7 @@ def a_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 
 
 def test_texts_swapped_in_redis_are_refused(place: Place, a_redis: RedisServer) -> None:
-    """Eve's ticket cannot get Ada's sign-in: neither text unseals, and both users start again."""
+    """If two entries in Redis are exchanged, neither is accepted, and both users start again."""
     with a_redis.client() as client:
         pending = place.over(RedisStore(client))
         tickets = [pending.put(place.sign_in(name)) for name in ("ada", "eve")]
@@ -98,7 +98,7 @@ def test_texts_swapped_in_redis_are_refused(place: Place, a_redis: RedisServer) 
 
 @pytest.mark.parametrize("bytes_", [b"\xff\xfe", "gAAAA\xe9".encode(), b"5", b"\x00"])
 def test_foreign_bytes_are_refused(place: Place, a_redis: RedisServer, bytes_: bytes) -> None:
-    """For any bytes in a text's place, its user starts again, with either client."""
+    """Any bytes in place of an entry are refused, with both kinds of client."""
     with a_redis.client() as client:
         pending = place.over(RedisStore(client))
         ticket = pending.put(place.sign_in())
@@ -125,7 +125,7 @@ def test_foreign_bytes_are_refused(place: Place, a_redis: RedisServer, bytes_: b
 
 
 def test_texts_swapped_in_memory_are_refused(place: Place) -> None:
-    """The same for a store in this process."""
+    """Exchanged entries of a store in memory are refused."""
     store = MemoryStore()
     pending = place.over(store)
     tickets = [pending.put(place.sign_in(name)) for name in ("ada", "eve")]
@@ -138,7 +138,7 @@ def test_texts_swapped_in_memory_are_refused(place: Place) -> None:
 
 @pytest.mark.parametrize("kind", ["async memory", "key-value"])
 def test_texts_swapped_are_refused_on_an_event_loop(place: Place, kind: str) -> None:
-    """The same for the async class, over each kind of store."""
+    """Exchanged entries are refused by the async class, with each kind of store."""
 
     async def conversation() -> int:
         store: Any = AsyncMemoryStore() if kind == "async memory" else KeyValueStore(TheirMemory())
@@ -163,7 +163,7 @@ def test_texts_swapped_are_refused_on_an_event_loop(place: Place, kind: str) -> 
 
 
 def test_a_text_for_a_cookie_does_not_fit_a_store(place: Place) -> None:
-    """A sign-in that was sealed for a cookie does not unseal from a store, and the other way round."""
+    """A seal for a cookie is refused from a store, and the reverse."""
     store, flow = MemoryStore(), place.sign_in()
     pending = place.over(store)
     ticket = pending.put(flow)
@@ -176,7 +176,7 @@ def test_a_text_for_a_cookie_does_not_fit_a_store(place: Place) -> None:
 
 
 def test_an_older_text_of_the_same_ticket_is_harmless(place: Place) -> None:
-    """It unseals, for it is that user's; Cognito refuses the session that was answered since."""
+    """An older entry of the same ticket is accepted, but Cognito refuses its used session."""
     store = MemoryStore()
     pending = place.over(store)
     ticket = pending.put(place.sign_in())
@@ -191,7 +191,7 @@ def test_an_older_text_of_the_same_ticket_is_harmless(place: Place) -> None:
 
 
 def test_keys_for_a_ticket() -> None:
-    """Each ticket and each key has its own; an invalid key is a BadKey."""
+    """Each ticket and each key has its own derived key; an invalid key is a BadKey."""
     key, other = new_key(), new_key()
     one, two = Secret("one"), Secret("two")
     assert keys_for(key, one) == keys_for(key.reveal(), one) == keys_for(key.reveal().encode(), one)
@@ -205,7 +205,7 @@ def test_keys_for_a_ticket() -> None:
 
 @pytest.mark.parametrize("sent", [b"x" * 43, 5, 1.5, ["x"], {"x": 1}, object()])
 def test_a_ticket_that_is_no_text(place: Place, sent: Any) -> None:
-    """Undecoded bytes of a cookie, and other types: an error that names the type."""
+    """A ticket that is not text is an error that names the type."""
     pending = place.over(MemoryStore())
     with pytest.raises(BadField, match=r"PendingSignIns.ticket must be text or None, not "):
         pending.drop(sent)
@@ -226,13 +226,13 @@ CALLS: dict[str, Call] = {
 
 
 def of_redis(url: str, **more: Any) -> redis.Redis:
-    """A client of that address, with the library's own retries and timeouts."""
+    """Return a client for an address, with the library's retries and timeouts."""
     return redis.Redis(host="127.0.0.1", port=int(url.rpartition(":")[2]), **more)
 
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_redis_that_is_down(call: str) -> None:
-    """StoreUnavailable with WAIT; with the library's own retries or without."""
+    """If Redis is down, StoreUnavailable has the action WAIT, with and without retries."""
     with pytest.raises(StoreUnavailable, match=r"ConnectionError|no answer within") as caught:
         CALLS[call](RedisStore(of_redis("x:9"), timeout=SECONDS))
     assert isinstance(caught.value, ServiceError)
@@ -258,7 +258,7 @@ HANGS = {
 @pytest.mark.parametrize("hangs", HANGS)
 @pytest.mark.parametrize("call", CALLS)
 def test_a_redis_that_hangs(call: str, hangs: str, timeouts: dict[str, Any]) -> None:
-    """Abandoned in time, with the library's timeouts and with none; the application's client is unchanged."""
+    """A call to a Redis that hangs ends in time; the application's client is unchanged."""
     with peer(HANGS[hangs]) as (url, _), of_redis(url, **timeouts) as client:
         store = RedisStore(client, timeout=SECONDS)
         begun = time.monotonic()
@@ -275,7 +275,7 @@ def test_a_redis_that_hangs(call: str, hangs: str, timeouts: dict[str, Any]) -> 
 @pytest.mark.parametrize("hangs", HANGS)
 @pytest.mark.parametrize("call", CALLS)
 def test_a_redis_that_hangs_on_a_loop(call: str, hangs: str) -> None:
-    """The same, over `redis.asyncio` and over py-key-value-aio."""
+    """On an event loop too, a call to a Redis that hangs ends in time."""
 
     async def on_a_loop(port: int) -> list[float]:
         took = []
@@ -299,7 +299,7 @@ def test_a_redis_that_hangs_on_a_loop(call: str, hangs: str) -> None:
 
 @pytest.mark.parametrize("call", ["take"])
 def test_an_error_of_redis_quotes_nothing(a_redis: RedisServer, call: str) -> None:
-    """Redis quotes the command in some errors: only the kind of the error is passed on."""
+    """Of an error that quotes the command only the kind is passed on."""
     with a_redis.client() as client:
         client.delete("authfsm:name")
         client.rpush("authfsm:name", "not a text")
@@ -316,7 +316,7 @@ def test_an_error_of_redis_quotes_nothing(a_redis: RedisServer, call: str) -> No
 def test_a_client_without_a_timeout_works(
     place: Place, a_redis: RedisServer, timeouts: dict[str, Any], *, blocking: bool
 ) -> None:
-    """The store's own connections have the application's settings otherwise: pool, database, decoding."""
+    """The copy of a client without a timeout keeps its pool, database and decoding."""
     kind = redis.BlockingConnectionPool if blocking else redis.ConnectionPool
     pool = kind(port=a_redis.port, db=3, decode_responses=True, **timeouts)
     with redis.Redis(connection_pool=pool) as client:
@@ -329,7 +329,7 @@ def test_a_client_without_a_timeout_works(
 
 
 def test_a_timeout_must_be_positive() -> None:
-    """Zero, negative and NaN are refused."""
+    """A timeout of zero, a negative one and NaN are refused."""
     for wrong in (0, -1, float("nan")):
         with pytest.raises(ValueError, match="timeout"):
             RedisStore(redis.Redis(), timeout=wrong)

@@ -1,4 +1,4 @@
-"""A ticket holds one sign-in for one browser, one turn at a time; whatever goes wrong is told plainly."""
+"""A ticket stands for one sign-in of one browser, with one turn at a time; errors say what to do."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ PASSWORD = "Correct-Horse-1"
 
 @frozen
 class Place:
-    """A pool, and a store whose clock is the pool's.
+    """A pool, and a store with the same clock.
 
     Args:
         pool: the pool.
@@ -58,23 +58,23 @@ class Place:
     pending: PendingSignIns[Flow]
 
     def sign_in(self) -> Flow:
-        """A sign-in that waits for a code."""
+        """Return a sign-in that waits for a code."""
         return self.pool.cognito().sign_in("ada", PASSWORD)
 
     @property
     def code(self) -> Code:
-        """The right one."""
+        """Return the right code."""
         return Code(self.pool.outbox.code_for("ada"))
 
     def elsewhere(self, **settings: Any) -> PendingSignIns[Flow]:
-        """The same, as another worker has it."""
+        """Return the `PendingSignIns` of another worker."""
         settings.setdefault("key", self.pending._key)
         return PendingSignIns(self.pool.cognito(), self.store, **settings)
 
 
 @pytest.fixture
 def place(signing_key: RSAKey) -> Place:
-    """A pool whose user has an SMS code to give."""
+    """A pool whose user receives a code by SMS."""
     clock = ManualClock()
     pool = LocalPool(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], key=signing_key, clock=clock)
     pool.add_user("ada", PASSWORD, phone_number="+15555550143", mfa=["SMS_MFA"])
@@ -88,7 +88,7 @@ def place(signing_key: RSAKey) -> Place:
 
 
 def refused(pending: PendingSignIns[Flow], ticket: str | None) -> tuple[type, RecoveryAction | None]:
-    """What whoever comes with that ticket is told."""
+    """Return the error for a ticket."""
     with pytest.raises((InvalidOperation, SealError)) as caught, pending.turn(ticket):
         pass
     return type(caught.value), caught.value.action
@@ -99,7 +99,7 @@ WAIT = (InvalidOperation, RecoveryAction.WAIT)
 
 
 def test_a_sign_in_continues_in_another_worker(place: Place) -> None:
-    """A wrong code in one worker, the right one in another, one ticket; after the tokens it is worthless."""
+    """Two workers answer one ticket, wrongly and rightly; after the tokens it is invalid."""
     ticket = place.pending.put(place.sign_in())
     assert (len(ticket), len(place.store)) == (43, 1)
 
@@ -139,7 +139,7 @@ def test_a_turn_without_an_answer_changes_nothing(place: Place) -> None:
 
 
 def test_a_worker_that_dies_in_its_turn(place: Place) -> None:
-    """Others get WAIT until the turn has timed out, to the millisecond, however often they ask; then they start again."""
+    """Until a dead worker's turn times out others get WAIT; then they start again."""
     ticket = place.pending.put(place.sign_in())
     place.store.take(name_of(ticket), 30)  # and is never heard of again
 
@@ -157,7 +157,7 @@ def test_a_worker_that_dies_in_its_turn(place: Place) -> None:
 
 @pytest.mark.parametrize("late", [False, True])
 def test_a_sign_in_waits_for_the_session_lifetime(place: Place, *, late: bool) -> None:
-    """Three minutes from Cognito's challenge, not from when it was put, and not from its last turn."""
+    """A sign-in is stored for three minutes from Cognito's challenge, whatever its turns."""
     flow = place.sign_in()
     place.clock.advance(100)
     ticket = place.pending.put(flow)
@@ -174,7 +174,7 @@ def test_a_sign_in_waits_for_the_session_lifetime(place: Place, *, late: bool) -
 
 
 def test_an_expired_sign_in_is_not_stored(place: Place) -> None:
-    """Neither one that is put too late nor one whose session expires in a turn."""
+    """A sign-in that is expired, or expires during a turn, is not stored."""
     flow = place.sign_in()
     ticket = place.pending.put(flow)
     with place.pending.turn(ticket):
@@ -188,7 +188,7 @@ def test_an_expired_sign_in_is_not_stored(place: Place) -> None:
 
 
 def test_a_sign_in_that_has_ended_is_not_put_back(place: Place) -> None:
-    """Cancelled or restarted in its turn, or dropped outside of one, a sign-in is gone."""
+    """A sign-in that was cancelled, restarted or dropped is not stored again."""
     first, second, third = (place.pending.put(place.sign_in()) for _ in range(3))
     with place.pending.turn(first) as flow:
         flow.cancel()
@@ -203,7 +203,7 @@ def test_a_sign_in_that_has_ended_is_not_put_back(place: Place) -> None:
 
 @pytest.mark.parametrize("sent", ["", "x", "..", "\0", "\ud800", "a" * 100_000, "authfsm:*", "Ω", None])
 def test_an_invalid_ticket_is_not_found(place: Place, sent: str | None) -> None:
-    """No text of a cookie does more than not being found."""
+    """Any invalid ticket raises SealNotFound."""
     ticket = place.pending.put(place.sign_in())
     assert refused(place.pending, sent) == GONE
     place.pending.drop(sent)
@@ -215,7 +215,7 @@ def test_an_invalid_ticket_is_not_found(place: Place, sent: str | None) -> None:
 
 
 def test_the_store_reveals_nothing(place: Place) -> None:
-    """Neither a ticket nor anything of the sign-in is in the store, nor in the repr of these objects."""
+    """Neither store nor repr has a ticket or anything of the sign-in."""
     flow = place.pool.cognito().sign_in("ada", PASSWORD, walk=False)  # its password is still needed
     ticket = place.pending.put(flow)
     kept = str(place.store._texts)
@@ -229,7 +229,7 @@ def test_the_store_reveals_nothing(place: Place) -> None:
 
 
 def test_keys_can_be_rotated(place: Place) -> None:
-    """A worker with the new key and the old one resumes it; one with neither raises SealBroken, and it is dropped."""
+    """A worker with both keys resumes a sign-in of the old one; a worker with neither drops it."""
     ticket, other = place.pending.put(place.sign_in()), place.pending.put(place.sign_in())
 
     rotated = place.elsewhere(key=iter([new_key(), *place.pending._key]))
@@ -242,7 +242,7 @@ def test_keys_can_be_rotated(place: Place) -> None:
 
 
 def test_invalid_settings_are_refused(place: Place) -> None:
-    """An invalid key, a turn lifetime of zero."""
+    """An invalid key and a turn lifetime of zero are refused."""
     with pytest.raises(BadKey):
         place.elsewhere(key="no key").put(place.sign_in())
     with pytest.raises(ValueError, match="turn_lifetime must be more than 0"):
@@ -250,7 +250,7 @@ def test_invalid_settings_are_refused(place: Place) -> None:
 
 
 def test_a_failing_store_does_not_lose_tokens(place: Place, tmp_path: Path) -> None:
-    """Redis dies in a turn: tokens that were issued are not lost; a sign-in that waits cannot be put back."""
+    """If Redis fails during a turn, issued tokens are not lost."""
     with redis_server(tmp_path) as server, server.client() as client:
         pending = PendingSignIns(place.pool.cognito(), RedisStore(client), new_key())
         answered, code = pending.put(place.sign_in()), place.code
@@ -270,7 +270,7 @@ def test_a_failing_store_does_not_lose_tokens(place: Place, tmp_path: Path) -> N
 
 
 def over_the_loop(place: Place, store: AsyncStore) -> AsyncPendingSignIns[AsyncFlow]:
-    """The same pool and key, for an event loop."""
+    """Return the same pool and key for an event loop."""
     pool = place.pool
     cognito = AsyncCognito(
         pool.client(),
@@ -283,7 +283,7 @@ def over_the_loop(place: Place, store: AsyncStore) -> AsyncPendingSignIns[AsyncF
 
 
 def test_the_same_on_an_event_loop(place: Place) -> None:
-    """Put, a wrong code, a concurrent request, the right code; sync and async classes accept each other's tickets."""
+    """The async class behaves alike, and both classes accept each other's tickets."""
 
     async def conversation() -> list[str]:
         pending = over_the_loop(place, AsyncMemoryStore(place.store))
@@ -319,18 +319,18 @@ def test_the_same_on_an_event_loop(place: Place) -> None:
 
 
 async def begun(pending: AsyncPendingSignIns[AsyncFlow]) -> AsyncFlow:
-    """A sign-in that waits for a code."""
+    """Return a sign-in that waits for a code."""
     assert isinstance(pending.cognito, AsyncCognito)
     return await pending.cognito.sign_in("ada", PASSWORD)
 
 
 @pytest.mark.parametrize("calls", range(6))
 def test_a_browser_that_hangs_up_at_once_loses_nothing(place: Place, calls: int) -> None:
-    """A turn that is cancelled while its sign-in is being taken, at any point, puts it back."""
+    """A turn that is cancelled at its beginning puts the sign-in back."""
 
     class Far(AsyncMemoryStore):
         async def take(self, name: str, seconds: float) -> str | None:
-            """There and back."""
+            """Take an entry slowly."""
             await asyncio.sleep(0)
             sealed = await super().take(name, seconds)
             await asyncio.sleep(0)
@@ -360,11 +360,11 @@ def test_a_browser_that_hangs_up_at_once_loses_nothing(place: Place, calls: int)
 
 
 def test_a_browser_that_hangs_up_loses_nothing(place: Place) -> None:
-    """A turn that is cancelled, again and again while it ends, puts the sign-in back."""
+    """A turn that is cancelled repeatedly at its end puts the sign-in back."""
 
     class Slow(AsyncMemoryStore):
         async def put(self, name: str, sealed: str, seconds: float) -> None:
-            """Not at once."""
+            """Put an entry slowly."""
             await asyncio.sleep(0.01)
             await super().put(name, sealed, seconds)
 

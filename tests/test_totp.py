@@ -1,4 +1,4 @@
-"""An authenticator app after sign-in: a real boto3 client, a pool that checks every code, an app that scans."""
+"""Enrolling an authenticator app after the sign-in, with a real boto3 client and a pool that checks codes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def pool_of(signing_key: RSAKey, clock: ManualClock) -> Callable[..., LocalPool]:
-    """Makes a pool where MFA is optional, and ada in it."""
+    """Return a function that creates a pool with optional MFA and the user ada."""
 
     def make(mfa_methods: Any = (TOTP, SMS), **user: Any) -> LocalPool:
         pool = LocalPool(key=signing_key, clock=clock, mfa="OPTIONAL", mfa_methods=mfa_methods)
@@ -63,7 +63,7 @@ PoolOf = Callable[..., LocalPool]
 
 @pytest.fixture(params=["sync", "async"], autouse=True)
 def _twin(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test calls the functions, and then their async twins on a loop of their own."""
+    """Let each test call the functions, and then their async versions on an event loop."""
     if request.param == "sync":
         return
     for name in ("associate", "verify", "switch_on"):
@@ -72,7 +72,7 @@ def _twin(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def signed_in(pool: LocalPool, code: str | None = None) -> Secret[str]:
-    """Ada's access token."""
+    """Return ada's access token."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
     if code is not None:
         assert flow.state is State.SOFTWARE_TOKEN_MFA
@@ -82,38 +82,38 @@ def signed_in(pool: LocalPool, code: str | None = None) -> Secret[str]:
 
 
 def asked(pool: LocalPool) -> Flow:
-    """Ada, once her password is proved."""
+    """Return ada's sign-in after the password."""
     return pool.cognito().sign_in("ada", PASSWORD)
 
 
 def scanned(enrolment: Enrolment) -> pyotp.TOTP:
-    """The app, once it has scanned the code."""
+    """Return the app that has scanned the code."""
     app = pyotp.parse_uri(enrolment.uri.reveal())
     assert isinstance(app, pyotp.TOTP)
     return app
 
 
 def factors(pool: LocalPool, token: Secret[str]) -> tuple[list[str], str | None]:
-    """What GetUser says is on, and preferred."""
+    """Return the active and the preferred factors by GetUser."""
     said = pool.client().get_user(AccessToken=token.reveal())
     return said.get("UserMFASettingList", []), said.get("PreferredMfaSetting")
 
 
 def meddled(pool: LocalPool, operation: str, meddle: Callable[..., Any], on: str = "before-call") -> Any:
-    """A client of the pool's, one of whose operations goes otherwise."""
+    """Return a client of the pool's with one operation replaced."""
     client = pool.client()
     client.meta.events.register(f"{on}.cognito-idp.{operation}", meddle)
     return client
 
 
 def answered(status: int, parsed: dict[str, Any]) -> Callable[..., Any]:
-    """An answer in place of the service's."""
+    """Return a function that replies with a fixed answer."""
     http = AWSResponse("https://x", status, HTTPHeaders(), None)
     return lambda **_: (http, parsed)
 
 
 def test_an_app_is_enrolled_and_asked_for_at_the_next_sign_in(pool_of: PoolOf, clock: ManualClock) -> None:
-    """Associate, scan, verify: on and preferred; the spent code is not taken again, the next one is."""
+    """An enrolled app is active and preferred; its used code is refused, the next one accepted."""
     pool = pool_of(email="ada@example.com")
     client, token = pool.client(), signed_in(pool)
 
@@ -203,7 +203,7 @@ def test_beside_another_factor(
     preferred: bool,  # noqa: FBT001 - a test's case
     after: str,
 ) -> None:
-    """SMS stays on; the caller chooses which of the two is asked for first."""
+    """SMS stays active; the caller chooses the preferred factor."""
     pool = pool_of(phone_number=PHONE, preferred_mfa=SMS)
     flow = asked(pool)
     assert flow.state is State.SMS_MFA
@@ -220,7 +220,7 @@ def test_beside_another_factor(
 
 
 def test_a_pool_without_totp(pool_of: PoolOf) -> None:
-    """If the pool has no TOTP, the operator is at fault, by the same class as anywhere."""
+    """If the pool has no TOTP, the error is the operator's fault."""
     pool = pool_of(mfa_methods=[SMS])
 
     with pytest.raises(RefusedByConfiguration) as caught:
@@ -231,7 +231,7 @@ def test_a_pool_without_totp(pool_of: PoolOf) -> None:
 
 
 def test_out_of_order(pool_of: PoolOf) -> None:
-    """Verifying before associating, and switching on before verifying, are refused; nothing is on."""
+    """Verifying before associating, and activating before verifying, are refused."""
     pool = pool_of()
     client, token = pool.client(), signed_in(pool)
     with pytest.raises(RefusedByConfiguration, match="Software Token MFA does not exist"):
@@ -243,7 +243,7 @@ def test_out_of_order(pool_of: PoolOf) -> None:
 
 
 def test_invalid_tokens(pool_of: PoolOf, clock: ManualClock) -> None:
-    """An expired token is nobody's fault, an invented one the caller's."""
+    """An expired token is nobody's fault, an invented one is the caller's."""
     pool = pool_of()
     client, token = pool.client(), signed_in(pool)
 
@@ -278,7 +278,7 @@ def test_names_are_checked_before_anything_is_sent(
 
 
 def test_a_connection_lost_half_way(pool_of: PoolOf, clock: ManualClock) -> None:
-    """The app is verified, and the request to switch it on is lost: only that one is repeated."""
+    """If the activation's request is lost after the verification, only it is repeated."""
     pool = pool_of()
     token = signed_in(pool)
 
@@ -298,7 +298,7 @@ def test_a_connection_lost_half_way(pool_of: PoolOf, clock: ManualClock) -> None
 
 
 def test_the_status_error_is_a_refusal(pool_of: PoolOf) -> None:
-    """`Status: ERROR` is a wrong code; no status, no secret and no user name are malformed replies."""
+    """`Status: ERROR` is a wrong code; missing members are malformed replies."""
     pool = pool_of()
     token = signed_in(pool)
 
@@ -326,7 +326,7 @@ def test_other_exceptions_pass_unchanged(pool_of: PoolOf) -> None:
 
 
 def test_nothing_secret_is_shown(pool_of: PoolOf) -> None:
-    """A message that quotes the request is masked; frames and tracebacks contain neither token nor code."""
+    """No message, frame or traceback contains token or code."""
     pool = pool_of()
     token = signed_in(pool)
     code = "971843"
@@ -372,7 +372,7 @@ def test_nothing_secret_is_shown(pool_of: PoolOf) -> None:
 
 
 def test_over_http() -> None:
-    """The same through a server, by a client with an endpoint of its own."""
+    """Enrolment works over HTTP, with a client that has its own endpoint."""
     users = [{"username": "ada", "password": PASSWORD}]
     with serve_in_thread(mfa="OPTIONAL", users=users) as web:
         client = web.boto()

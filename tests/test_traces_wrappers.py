@@ -1,4 +1,4 @@
-"""`authfsm trace` finds an illegal step in whatever wraps it, and fails with a sentence where nothing could be read."""
+"""`authfsm trace` finds an illegal step in every wrapper, and reports unreadable input."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ ILLEGAL: Final = (
     event(0, "InitiateAuth", {"authFlow": "USER_PASSWORD_AUTH"}, ASKED),
     event(1, "RespondToAuthChallenge", {"challengeName": "SOFTWARE_TOKEN_MFA"}, TOKENS),
 )
-"""SMS_MFA was asked for, SOFTWARE_TOKEN_MFA is answered: event-1 is illegal."""
+"""SMS_MFA is answered with SOFTWARE_TOKEN_MFA: event-1 is illegal."""
 
 
 def run(*args: str) -> Any:
-    """The command, in a wide terminal."""
+    """Run the command in a wide terminal."""
     return CliRunner().invoke(app, ["trace", *args], env={"COLUMNS": "300", "NO_COLOR": "1"})
 
 
@@ -63,24 +63,24 @@ def run(*args: str) -> Any:
 
 
 def eventbridge(each: Event) -> Event:
-    """As EventBridge delivers it."""
+    """Return events as EventBridge delivers them."""
     return {"version": "0", "id": each["eventID"], "detail-type": "AWS API Call via CloudTrail",
             "source": "aws.cognito-idp", "resources": [], "detail": each}  # fmt: skip
 
 
 def logged(events: tuple[Event, ...]) -> dict[str, Any]:
-    """As CloudWatch Logs hands events to a subscription."""
+    """Return events as CloudWatch Logs delivers them to a subscription."""
     return {"messageType": "DATA_MESSAGE", "owner": "123456789012", "logGroup": "trail", "logStream": "1",
             "logEvents": [{"id": str(n), "timestamp": n, "message": json.dumps(each)} for n, each in enumerate(events)]}  # fmt: skip
 
 
 def packed(value: Any) -> str:
-    """Base64 of gzip."""
+    """Return base64 of gzip."""
     return base64.b64encode(gzip.compress(json.dumps(value).encode())).decode()
 
 
 def looked_up(each: Event) -> dict[str, Any]:
-    """As `lookup-events` has it."""
+    """Return events as `lookup-events` prints them."""
     return {"EventId": each["eventID"], "EventName": each["eventName"], "ReadOnly": "false",
             "EventTime": "2026-03-01T10:00:00+00:00", "EventSource": each["eventSource"],
             "Resources": [{"ResourceType": "AWS::Cognito::UserPool", "ResourceName": "p"}],
@@ -88,7 +88,7 @@ def looked_up(each: Event) -> dict[str, Any]:
 
 
 def as_text(events: tuple[Event, ...]) -> str:
-    """`lookup-events --output text`."""
+    """Return events as `lookup-events --output text` prints them."""
     return "".join(
         f"EVENTS\tAKIA\t{looked_up(each)['CloudTrailEvent']}\t{each['eventID']}\t{each['eventName']}\n"
         "RESOURCES\tp\tAWS::Cognito::UserPool\n"
@@ -97,7 +97,7 @@ def as_text(events: tuple[Event, ...]) -> str:
 
 
 def as_table(events: tuple[Event, ...]) -> str:
-    """`lookup-events --output table`, where the rows are too wide for columns."""
+    """Return events as `lookup-events --output table` prints rows that are too wide for columns."""
     frame = "-" * 60
     body = "".join(
         f"||  CloudTrailEvent |  {looked_up(each)['CloudTrailEvent']}  ||\n||  EventName       |  {each['eventName']}  ||\n|+-----+----+|\n"
@@ -107,7 +107,7 @@ def as_table(events: tuple[Event, ...]) -> str:
 
 
 def as_yaml(events: tuple[Event, ...]) -> str:
-    """`lookup-events --output yaml`: a single-quoted string, folded at its spaces."""
+    """Return events as `lookup-events --output yaml` prints them: a single-quoted, folded string."""
     rows = []
     for each in events:
         text = looked_up(each)["CloudTrailEvent"].replace("'", "''").replace(" md/", "\n      md/")
@@ -118,20 +118,20 @@ def as_yaml(events: tuple[Event, ...]) -> str:
 
 
 def as_yaml_double(events: tuple[Event, ...]) -> str:
-    """The same as a double-quoted string, folded with a backslash at the end of a line."""
+    """Return events as a double-quoted YAML string, folded with backslashes."""
     folded = [json.dumps(json.dumps(each)).replace(" os/", " \\\n      os/", 1) for each in events]
     return "- Events:\n" + "".join(f"  - CloudTrailEvent: {text}\n    EventId: x\n" for text in folded)
 
 
 def insights(events: tuple[Event, ...]) -> dict[str, Any]:
-    """Logs Insights' `get-query-results`."""
+    """Return events as Logs Insights' `get-query-results` prints them."""
     return {"results": [[{"field": "@timestamp", "value": "2026-03-01 10:00:00.000"},
                          {"field": "@message", "value": json.dumps(each)}, {"field": "@ptr", "value": "Cm"}] for each in events],
             "statistics": {"recordsMatched": 2.0}, "status": "Complete"}  # fmt: skip
 
 
 def flattened(each: Event) -> dict[str, str]:
-    """The fields of an event by their paths, as Logs Insights names them."""
+    """Return the fields of an event by their paths, as Logs Insights names them."""
     row: dict[str, str] = {}
     for name, value in each.items():
         if isinstance(value, dict):
@@ -142,12 +142,12 @@ def flattened(each: Event) -> dict[str, str]:
 
 
 def insights_fields(events: tuple[Event, ...]) -> dict[str, Any]:
-    """The same where fields were asked for one by one."""
+    """Return events as Logs Insights prints selected fields."""
     return {"results": [[{"field": k, "value": v} for k, v in flattened(each).items()] for each in events]}
 
 
 def as_csv(rows: list[dict[str, str]], delimiter: str = ",") -> str:
-    """A CSV."""
+    """Return a CSV."""
     out = io.StringIO()
     writer = csv.DictWriter(
         out, list(dict.fromkeys(name for row in rows for name in row)), delimiter=delimiter
@@ -158,12 +158,12 @@ def as_csv(rows: list[dict[str, str]], delimiter: str = ",") -> str:
 
 
 def lines(values: Any) -> str:
-    """One JSON text a line."""
+    """Return one JSON text on each line."""
     return "".join(f"{json.dumps(each)}\n" for each in values)
 
 
 def lowered(each: Event) -> dict[str, str]:
-    """As Athena has it: names in lower case, JSON as text."""
+    """Return an event as Athena has it: names in lower case, JSON as text."""
     return {k.lower(): json.dumps(v) if isinstance(v, dict) else v for k, v in each.items()}
 
 
@@ -225,7 +225,7 @@ PACKAGES: Final[dict[str, Callable[[str], bytes]]] = {
 
 
 def zipped(members: dict[str, bytes]) -> bytes:
-    """A ZIP archive."""
+    """Return a ZIP archive."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in members.items():
@@ -234,7 +234,7 @@ def zipped(members: dict[str, bytes]) -> bytes:
 
 
 def found(path: Path) -> tuple[list[str], tuple[str, ...], int]:
-    """The illegal events' ids, what could not be read, and how many events were found."""
+    """Return the ids of the illegal events, the problems, and the number of events."""
     with TraceFiles(path) as files:
         funnel = files.funnel()
     return [each.id for each in funnel.illegal], funnel.input.problems, funnel.input.events
@@ -242,7 +242,7 @@ def found(path: Path) -> tuple[list[str], tuple[str, ...], int]:
 
 @pytest.mark.parametrize("wrapper", WRAPPERS)
 def test_an_illegal_step_is_found_in_every_wrapper(wrapper: str, tmp_path: Path) -> None:
-    """Any wrapper: the illegal step is found, both events are counted once, and nothing is reported as unreadable."""
+    """In each wrapper the illegal step is found, and both events are counted once."""
     path = tmp_path / "log"
     path.write_text(WRAPPERS[wrapper](ILLEGAL), encoding="utf-8", newline="")
 
@@ -251,7 +251,7 @@ def test_an_illegal_step_is_found_in_every_wrapper(wrapper: str, tmp_path: Path)
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_an_illegal_step_is_found_in_every_compression(package: str, tmp_path: Path) -> None:
-    """The same in every encoding and compression, which the content decides and not the name."""
+    """Encoding and compression are recognised by content, and the illegal step is found."""
     wrappers = ["lines", "EventBridge", "S3, pretty-printed", "Athena's CSV", "lookup-events --output yaml"]
     for number, wrapper in enumerate(wrappers):
         events = json.loads(

@@ -20,14 +20,14 @@ from unreachable import UNREACHABLE, Unreachable
 from authfsm.protocol.table import TRANSITIONS, Transition
 
 NOT_YET: Final[frozenset[Transition]] = frozenset()
-"""Transitions that the pool does not produce yet and should."""
+"""Transitions that the pool should produce and does not."""
 
 Transitions = frozenset[Transition]
 _PLAYED: dict[str, Transitions] = {}
 
 
 def played(scenario: Scenario, signing_key: RSAKey) -> Transitions:
-    """The transitions of a scenario; it is played once in a run."""
+    """Return the transitions of a scenario, which is played once in a run."""
     if scenario.name not in _PLAYED:
         scenario_user = scenario.play(signing_key)
         assert scenario_user.flow.state is scenario.ends, scenario
@@ -37,19 +37,19 @@ def played(scenario: Scenario, signing_key: RSAKey) -> Transitions:
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_a_scenario_ends_where_it_says(scenario: Scenario, signing_key: RSAKey) -> None:
-    """Each conversation leads where its author meant it to, and along transitions of the table alone."""
+    """Each scenario has its declared end, and takes only transitions of the table."""
     assert played(scenario, signing_key) <= set(TRANSITIONS)
 
 
 @pytest.fixture(scope="module")
 def produced(signing_key: RSAKey) -> Transitions:
-    """Every transition that some scenario goes along."""
+    """Return every transition that a scenario takes."""
     return frozenset().union(*(played(each, signing_key) for each in SCENARIOS))
 
 
 @cache
 def excused() -> Mapping[Transition, tuple[str, ...]]:
-    """The reasons there are for each transition that has any."""
+    """Return the reasons of each transition that has one."""
     found = {
         transition: tuple(rule.reason for rule in UNREACHABLE if rule.applies_to(transition))
         for transition in TRANSITIONS
@@ -58,36 +58,36 @@ def excused() -> Mapping[Transition, tuple[str, ...]]:
 
 
 def listed(transitions: Transitions) -> list[str]:
-    """Their names, in the table's order."""
+    """Return the names of transitions, in the table's order."""
     return [named(transition) for transition in TRANSITIONS if transition in transitions]
 
 
 def test_every_arrow_is_produced_or_excused(produced: Transitions) -> None:
-    """No transition of the table is there for nothing: a pool goes along it, or a fact about Cognito says why none does."""
+    """Each transition of the table is taken by a pool, or a fact about Cognito says why none can."""
     missing = frozenset(TRANSITIONS) - produced - frozenset(excused()) - NOT_YET
 
     assert listed(missing) == []
 
 
 def test_no_reason_is_belied(produced: Transitions) -> None:
-    """What a scenario produces is not said to be out of reach; nor does one transition have two reasons."""
+    """No transition that a scenario takes has a reason against it, and none has two."""
     assert listed(produced & frozenset(excused())) == []
     assert [named(transition) for transition, reasons in excused().items() if len(reasons) > 1] == []
 
 
 @pytest.mark.parametrize("rule", UNREACHABLE, ids=lambda rule: rule.reason[:40])
 def test_no_reason_is_idle(rule: Unreachable) -> None:
-    """Every reason speaks of some transition."""
+    """Every reason applies to a transition."""
     assert any(rule.applies_to(transition) for transition in TRANSITIONS)
 
 
 def test_nothing_is_still_to_do(produced: Transitions) -> None:
-    """There are no holes that are merely ours."""
+    """No transition is listed as missing in the pool."""
     assert listed(NOT_YET - produced - frozenset(excused())) == []
 
 
 def test_scenarios_have_names_of_their_own() -> None:
-    """A scenario's name is a test's name."""
+    """The names of scenarios are unique."""
     names = [each.name for each in SCENARIOS]
 
     assert len(set(names)) == len(names)

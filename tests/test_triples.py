@@ -26,7 +26,7 @@ def test_a_transition_of_the_table_is_made(transition: Transition) -> None:
 
 @pytest.mark.parametrize("source", State)
 def test_a_response_that_is_not_accepted_changes_nothing(source: State) -> None:
-    """It is refused before anything is sent, by an error with the facts."""
+    """A response that the state does not accept is refused unsent, by an error with the facts."""
     for kind in set(KINDS.values()) - set(PROTOCOL[source]):
         signin = standing(source)
         before = whole(signin)
@@ -40,7 +40,7 @@ def test_a_response_that_is_not_accepted_changes_nothing(source: State) -> None:
 
 
 def test_a_reply_that_the_table_does_not_have_changes_nothing() -> None:
-    """The service is at fault, and the sign-in can still be used."""
+    """A reply that the table lacks is the service's fault, and the sign-in stays usable."""
     tried = 0
     for source, answers in PROTOCOL.items():
         for kind in answers:

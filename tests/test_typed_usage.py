@@ -1,4 +1,4 @@
-"""Two type checkers read programs that use this package, and find what is wrong in a wrong one."""
+"""Two type checkers accept programs that use this package, and find the errors of a wrong one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class MyApp:
     def __init__(self, client: Any, client_id: str) -> None: ...
     def submit(self, entry: object) -> None: ...
 """
-"""What README's blocks use of their surroundings, beside the parameters of `BLOCK`."""
+"""The names that README's blocks use, beside the parameters of `BLOCK`."""
 
 BLOCK = (
     "def block_{}(cognito: authfsm.Cognito, password: str, code: str, key: authfsm.Secret[str], redis: Any, token: str,"
@@ -32,7 +32,7 @@ BLOCK = (
 
 
 def readme_program() -> str:
-    """Return README's python blocks as functions of one program."""
+    """Return README's Python blocks as functions of one program."""
     readme = USAGE.parent.parent.joinpath("README.md").read_text("utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
     assert len(blocks) >= 7
@@ -50,7 +50,7 @@ def wrong_program() -> str:
 
 @pytest.fixture(scope="module", params=["mypy", "pyright"])
 def errors(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return what a checker says of each program; it reads all of them at once, and their libraries once."""
+    """Return the errors that a checker finds in each program; it reads all programs at once."""
     folder = tmp_path_factory.mktemp("programs")
     programs = {"usage": USAGE.read_text("utf-8"), "readme": readme_program(), "wrong": wrong_program()}
     for name, text in programs.items():
@@ -73,17 +73,17 @@ def errors(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def test_programs_that_use_it_are_well_typed(errors: dict[str, str]) -> None:
-    """The installed package ships its types, and they say what the program believes."""
+    """The installed package ships its types, and programs that use it pass both checkers."""
     assert not errors["usage"]
 
 
 def test_readmes_examples_are_well_typed(errors: dict[str, str]) -> None:
-    """Each python block of README passes both checkers as it stands."""
+    """Each Python block of README passes both checkers."""
     assert not errors["readme"]
 
 
 def test_a_challenge_left_out_is_found(errors: dict[str, str]) -> None:
-    """A match without EMAIL_OTP, and a wrong argument: both are told, by name."""
+    """Both checkers report a match without EMAIL_OTP, and a wrong argument."""
     assert "EmailOtp" in errors["wrong"]
     assert '"cody"' in errors["wrong"]
     assert '"int"' in errors["wrong"] or "Literal[123456]" in errors["wrong"]

@@ -115,7 +115,7 @@ EXCUSES: Final = (
 
 
 def walk(seed: int, signing_key: RSAKey, steps: Sequence[int]) -> Walker:
-    """Walk with a seed for the pool and the users; each step's number seeds what happens in it.
+    """Take a walk with a seed for the pool and the users; each step's number is the seed of that step.
 
     Raises:
         Violated: the pool did what it must never do.
@@ -134,7 +134,7 @@ def walk(seed: int, signing_key: RSAKey, steps: Sequence[int]) -> Walker:
 
 
 def shortened(seed: int, signing_key: RSAKey) -> Exception:
-    """Return the error of a failing walk after leaving out every step that it fails without."""
+    """Return the error of a failing walk without the steps that are not needed for it."""
     steps = list(range(STEPS))
     found: Exception = AssertionError("it does not fail again")
     for step in [None, *reversed(range(STEPS))]:
@@ -236,7 +236,7 @@ def test_every_excuse_has_a_scenario() -> None:
 
 @pytest.mark.parametrize("scenario", REAL, ids=lambda scenario: scenario.name)
 def test_the_pool_makes_the_excused_exception(scenario: Scenario, signing_key: RSAKey) -> None:
-    """The pool issues tokens in the documented exception, and no second factor was proved."""
+    """In a documented exception the pool issues tokens without a second factor."""
     scenario_user = scenario.play(signing_key)
     last = scenario_user.flow.history
 

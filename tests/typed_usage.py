@@ -1,4 +1,4 @@
-"""The public interface as programs use it; never run: two type checkers read it.
+"""The public interface as programs use it; type checkers read this file, and it is never run.
 
 Every line says something that must hold of the types. `exhaustive` is complete: take a case away and both
 checkers say which challenge is left out.
@@ -35,7 +35,7 @@ from authfsm.core.history import History
 
 
 def exhaustive(asked: AnyChallenge) -> str:  # noqa: C901, PLR0911 - a case for each challenge
-    """What a program shows for each challenge."""
+    """Return a text for each challenge."""
     match asked:
         case authfsm.SelectChallenge(available=available):
             return ", ".join(available)
@@ -64,7 +64,7 @@ def exhaustive(asked: AnyChallenge) -> str:  # noqa: C901, PLR0911 - a case for 
 
 
 def local_pool() -> Tokens | None:
-    """A sign-in from end to end."""
+    """Sign in from beginning to end."""
     cognito = Cognito(
         boto3.client("cognito-idp"), client_id="client", pool_id="eu-west-1_AbCdEfGhI", observers=[observed]
     )
@@ -101,28 +101,28 @@ def local_pool() -> Tokens | None:
 
 
 def observed(seen: Observation) -> None:
-    """An observer."""
+    """Use an observer."""
     assert_type(seen.step, Step)
     assert_type(seen.seconds, float)
 
 
 def sans_io(reply: dict[str, object]) -> State:
-    """The core, with I/O of one's own."""
+    """Use the core with custom I/O."""
     signin = SignIn("client", pool_id="eu-west-1_AbCdEfGhI")
     assert_type(signin.send(authfsm.UserPasswordAuth("ada", "password")), Request)
     return signin.receive(reply)
 
 
 class Page(authfsm.ModelTriggers):
-    """A model of one's own: its triggers have signatures."""
+    """A custom model, whose triggers have signatures."""
 
 
 class AsyncPage(authfsm.AsyncModelTriggers):
-    """The same, awaited."""
+    """A custom async model."""
 
 
 async def embedded_machine(flow: Flow) -> None:
-    """The triggers take the response's fields, the response, or where the reply leads."""
+    """Call triggers with fields, with a response, or with the next state."""
     page = Page()
     machine = authfsm.build(page, driver=flow.carry, states=["TERMS"])
     authfsm.set_driver(machine, flow.carry)
@@ -137,7 +137,7 @@ async def embedded_machine(flow: Flow) -> None:
 
 
 def forms(flow: Flow) -> None:
-    """A challenge as a form, and an error in words."""
+    """Use a challenge as a form, and an error's sentence."""
     form = flow.form()
     assert_type(form, dict[str, Any] | None)
     try:

@@ -20,7 +20,7 @@ S = State
 
 @frozen
 class Unreachable:
-    """Why the pool produces none of some transitions.
+    """The reason why the pool produces none of some transitions.
 
     Args:
         reason: a fact about Cognito, and its source.

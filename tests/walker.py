@@ -1,4 +1,4 @@
-"""A client that sends anything at a local pool: right and wrong, stale, stolen and mixed-up answers.
+"""A client that sends any answers to a local pool: right and wrong, stale, stolen and mixed up.
 
 It compares all that the pool does with the oracle in `tests/oracle.py`: replies that lead on in `_led_on`, tokens in
 `_granted`. It uses only the public API: a real boto3 client, and the codes that users receive.
@@ -26,12 +26,12 @@ _LONGEST: Final = 9
 
 
 class Walker(Holding):
-    """Somebody who walks through a pool at random, and knows what is true."""
+    """A client that takes a random walk through a pool, and knows the facts of the oracle."""
 
     # ---- beginning ------------------------------------------------------------------------------------
 
     def begins(self, choose: Choose[Any]) -> None:
-        """A sign-in begins, of anybody, in any flow, with a password that may be right."""
+        """Begin a sign-in of any user in any flow, with a password that may be right."""
         typed = choose(
             [*(name for each in self.people[:4] for name in each.typed), *self._newest(), "nobody"]
         )
@@ -68,7 +68,7 @@ class Walker(Holding):
         return self.people[-1].typed
 
     def _opening(self, choose: Choose[Any], start: OpenChallenge) -> tuple[dict[str, str], dict[str, Any]]:
-        """What a flow begins with: AuthParameters, and what else the request has."""
+        """Return the AuthParameters of a flow's first request, and its other members."""
         flow = start.flow
         right = self._password(start.person)
         password = {"PASSWORD": choose([right, right, right, choose(PASSWORDS)])}
@@ -85,7 +85,7 @@ class Walker(Holding):
     def _chooses(
         self, choose: Choose[Any], start: OpenChallenge, password: dict[str, str], srp_a: dict[str, str]
     ) -> tuple[dict[str, str], dict[str, Any]]:
-        """USER_AUTH: what is preferred, a session of ConfirmSignUp, a step-up."""
+        """Return the parameters of USER_AUTH: a preference, a session of ConfirmSignUp, a step-up."""
         person = start.person
         if person is not None and person.sign_up is not None and choose([True, False]):
             of, session, began = person.sign_up
@@ -131,7 +131,7 @@ class Walker(Holding):
         return key
 
     def signs_in(self, choose: Choose[Any]) -> None:
-        """A sign-in begins and goes on as far as it goes, with slips; with tokens in hand a device is kept."""
+        """Begin a sign-in and answer as far as possible, with mistakes; confirm a device with the tokens."""
         known, tokens = len(self.open_challenges), len(self.held)
         self.begins(choose)
         for _ in range(_LONGEST):
@@ -150,19 +150,19 @@ class Walker(Holding):
     # ---- answering --------------------------------------------------------------------------------------
 
     def answers(self, choose: Choose[Any]) -> None:
-        """The right answer to a challenge that is still open, if there is one."""
+        """Send the right answer to an open challenge, if there is one."""
         open_ones = [each for each in self.open_challenges[-6:] if not each.spent]
         if open_ones:
             open_challenge = choose(open_ones[::-1])
             self._sends(self._right(choose, open_challenge))
 
     def errs(self, choose: Choose[Any]) -> None:
-        """An answer that is not right to a challenge that may be long over."""
+        """Send a wrong answer to a challenge that may have ended long ago."""
         if self.open_challenges:
             self._slips(choose, choose(self.open_challenges[-10:]))
 
     def _slips(self, choose: Choose[Any], open_challenge: OpenChallenge) -> None:
-        """An answer with something about it that is not right: old, mixed up, stolen, garbage."""
+        """Return a wrong answer: old, mixed up, stolen or garbage."""
         spoils = [self._garbage, self._garbage, self._hasty, self._hasty, self._mixed, self._stolen,
                   self._impersonated, self._renamed, self._of_other_client,
                   self._on_other_device, self._unchanged]  # fmt: skip
@@ -197,7 +197,7 @@ class Walker(Holding):
             self._led_on(hit, sent, reply, now, outbox)
 
     def _hit(self, sent: Sent) -> OpenChallenge | None:
-        """Whose leg an answer is for: by its session, by its secret block, or by its device."""
+        """Return the challenge that an answer is for: by its session, secret block or device."""
         if sent.session is not None:
             return next((each for each in self.open_challenges if each.session == sent.session), None)
         block = sent.responses.get("PASSWORD_CLAIM_SECRET_BLOCK")
@@ -218,7 +218,7 @@ class Walker(Holding):
     # ---- what becomes of it -----------------------------------------------------------------------------
 
     def _led_on(self, hit: OpenChallenge, sent: Sent, reply: Reply, now: datetime, outbox: int) -> None:
-        """An answer was taken: might it be?"""
+        """Check an answer that the pool accepted: was it right?"""
         kind = self._check(hit, sent, now)
         proved = self._proves(hit, sent, now)
         if proved is None:
@@ -241,7 +241,7 @@ class Walker(Holding):
         self._heard(after, kind, reply, outbox)
 
     def _check(self, hit: OpenChallenge, sent: Sent, now: datetime) -> type[Response]:
-        """The leg may be answered at all, by this client, under this name, now."""
+        """Check that this client may answer a challenge under this name now."""
         by_session = sent.operation.endswith("software_token")
         life = timedelta(minutes=hit.client.auth_session_validity)
         left = hit.chooses_first and hit.name in CHOICES and sent.challenge in CHOICES
@@ -270,7 +270,7 @@ class Walker(Holding):
         return classify(operation, {**answer, "Session": sent.session}) or Response
 
     def _proves(self, hit: OpenChallenge, sent: Sent, now: datetime) -> Proofs | None:
-        """What an answer truly proves; None if it is not right."""
+        """Return what an answer really proves; None if it is wrong."""
         if sent.operation == "associate_software_token":
             return NO_PROOF
         if sent.operation == "verify_software_token":
@@ -285,7 +285,7 @@ class Walker(Holding):
         return frozenset({"enrolled", "otp", "second"}) if right else None
 
     def _was_taken(self, hit: OpenChallenge, sent: Sent, now: datetime) -> bool:
-        """The answer was right, and what came after it failed: a function of the pool's, or the choice of MFA."""
+        """Return whether the answer was right and only a later step failed: a Lambda function, or MFA."""
         code, message = self.refused
         afterwards = "Lambda" in code or message.startswith(("Incorrect", "The user has no MFA"))
         fresh = (
@@ -302,7 +302,7 @@ class Walker(Holding):
     def _changes(
         self, hit: OpenChallenge, person: KnownUser, sent: Sent, proved: Proofs, now: datetime
     ) -> None:
-        """What is true from now on, since this answer was taken."""
+        """Update the known facts after an answer was accepted."""
         code = sent.responses.get("UserCode") or sent.responses.get("SOFTWARE_TOKEN_MFA_CODE")
         secret = hit.secret if "enrolled" in proved else person.totp
         if "otp" in proved and code and secret:
@@ -321,7 +321,7 @@ class Walker(Holding):
             person.password, person.temporary = sent.responses["NEW_PASSWORD"], False
 
     def _heard(self, before: OpenChallenge, kind: type[Response], reply: Reply, outbox: int) -> None:
-        """A reply that leads on from `before`: a challenge is remembered, tokens are looked at."""
+        """Process a reply to an answer: remember a challenge, check tokens."""
         proved = before.proved | ({"issued"} if self.decision == "TOKENS" else set())
         if "AuthenticationResult" in reply:
             self._along(before, kind, State.AUTHENTICATED)
@@ -353,7 +353,7 @@ class Walker(Holding):
     # ---- the administrator, and time ----------------------------------------------------------------------
 
     def administers(self, choose: Choose[Any]) -> None:
-        """An administrator changes a user: password, preference, in or out."""
+        """Change a user as an administrator: password, preference, enabled or disabled."""
         self._meddles(choose, choose(self.people))
 
     def _meddles(self, choose: Choose[Any], person: KnownUser) -> None:
@@ -379,7 +379,7 @@ class Walker(Holding):
                     person.enabled = switch == "enable"
 
     def signs_up(self, choose: Choose[Any]) -> None:
-        """Somebody signs up, and confirms the address."""
+        """Sign up a user, and confirm the address."""
         name, client = f"new{len(self.people)}", choose(self.clients)
         app: dict[str, Any] = {"ClientId": client.client_id, "Username": name}
         if client.client_secret is not None:
@@ -404,7 +404,7 @@ class Walker(Holding):
                 person.sign_up = client, done["Session"], self.clock()
 
     def waits(self, choose: Choose[Any]) -> None:
-        """Time goes by."""
+        """Let time pass."""
         seconds = choose([1, 31, 31, 61, 61, 150, 150, 400, 1000, 4000, 31 * 24 * 3600])
         self.log.append(f"{seconds} seconds later")
         self.clock.advance(seconds)

@@ -1,4 +1,4 @@
-"""A worker of a site that signs people in, as a program: `python workers.py NAME THREADS`, the rest by environment.
+"""A worker of a site that signs people in, as a program: `python workers.py NAME THREADS`.
 
 A load balancer hands out requests in a Redis list; the worker holds each in a list of its own until it is
 answered, so that what was in the hands of a worker that died can be told, as by a connection that breaks.
@@ -30,7 +30,7 @@ MINUTES = 15  # AuthSessionValidity: nobody is to be late for want of a quicker 
 
 
 def site(client: redis.Redis, url: str, key: str) -> PendingSignIns[Flow]:
-    """The sign-ins that wait, as every worker of the site has them."""
+    """Return the pending sign-ins, as every worker of the site has them."""
     there = boto3.session.Session(
         aws_access_key_id="local", aws_secret_access_key="local", region_name="eu-west-1"
     ).client(
@@ -44,7 +44,7 @@ def site(client: redis.Redis, url: str, key: str) -> PendingSignIns[Flow]:
 
 
 def answered(pending: PendingSignIns[Flow], request: Mapping[str, Any]) -> dict[str, Any]:
-    """What the page says to a person."""
+    """Return the text of the page after an answer."""
     try:
         if "ticket" not in request:
             flow = pending.cognito.sign_in(request["username"], request["password"])  # type: ignore[attr-defined]  # a Cognito
@@ -59,7 +59,7 @@ def answered(pending: PendingSignIns[Flow], request: Mapping[str, Any]) -> dict[
 
 
 def work(client: redis.Redis, pending: PendingSignIns[Flow], held: str) -> None:
-    """Answer requests, one after the other."""
+    """Answer requests one after the other."""
     while True:
         taken: Any = client.blmove(REQUESTS, held, 1, "LEFT", "RIGHT")
         if taken is None:
@@ -76,7 +76,7 @@ def work(client: redis.Redis, pending: PendingSignIns[Flow], held: str) -> None:
 
 
 def main() -> None:
-    """Work until somebody ends the process."""
+    """Work until the process is ended."""
     name, threads = sys.argv[1], int(sys.argv[2])
     client = redis.Redis(port=int(os.environ["SITE_REDIS"]), decode_responses=True)
     pending = site(client, os.environ["SITE_COGNITO"], os.environ["SITE_KEY"])

@@ -1,4 +1,4 @@
-"""A pool made at random, the people in it, its functions, and how a walker asks it: the ground to walk on."""
+"""A random pool, its users and Lambda functions, and the requests of a random walk."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ STALE_KEY: Final = "eu-west-1_00000000-0000-4000-8000-000000000000"
 
 
 class Violated(AssertionError):
-    """The pool did what it must never do."""
+    """The pool did something that it must never do."""
 
 
 @cache
 def _operation(method: str) -> tuple[str, Any, frozenset[str]]:
-    """An operation of botocore's method: its name, the shape of its request, the errors that it lists."""
+    """Return the operation of a method of botocore: its name, its request's shape, and its errors."""
     meta = _client().meta
     name = meta.method_to_api_mapping[method]
     model = meta.service_model.operation_model(name)
@@ -61,7 +61,7 @@ def _client() -> Any:
 
 
 class World:
-    """A pool and its people.
+    """A pool and its users.
 
     Args:
         seed: what pool and which people.
@@ -88,7 +88,7 @@ class World:
 
     @property
     def transitions(self) -> frozenset[Transition]:
-        """Every transition that was gone along."""
+        """Every transition that the pool has taken."""
         return frozenset(transition for _, transition in self.trail)
 
     # ---- what there is ------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ class World:
     # ---- asking ---------------------------------------------------------------------------------------
 
     def _call(self, operation: str, **parameters: Any) -> Reply | None:
-        """What the pool replies; None where botocore or the pool refuses, with an error that the API lists."""
+        """Return the pool's reply; None if botocore or the pool refuses with an error that the API lists."""
         self.decision, self.refused = None, ("", "")
         self.log.append(f"{operation} {parameters}")
         name, shape, listed = _operation(operation)
@@ -228,7 +228,7 @@ class World:
         return reply
 
     def _along(self, before: OpenChallenge, kind: type[Response], dest: State) -> None:
-        """A reply led from here to there: is there such a transition?"""
+        """Check that a reply's transition is in the table."""
         source = State.START
         if before.name != "START":
             source = state_named(before.name)
