@@ -496,6 +496,18 @@ class TestRefusedFiles:
             StateFile(path)
         assert path.read_bytes() == content
 
+    def test_overwritten_pages(self, tmp_path: Path) -> None:
+        """A database with overwritten pages is a StateFileError when its pools are listed."""
+        path = tmp_path / "pool.db"
+        file = StateFile(path)
+        file.write("eu-west-1_a", [("user", str(number), "x" * 100) for number in range(500)])
+        file.close()
+        content = path.read_bytes()
+        path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+
+        with closing(StateFile(path)) as damaged, pytest.raises(StateFileError, match="cannot be read: "):
+            damaged.pools()
+
     def test_another_programs_database(self, tmp_path: Path) -> None:
         """Another program's database is refused."""
         path = tmp_path / "other.db"

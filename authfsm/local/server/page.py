@@ -30,7 +30,7 @@ class PictureUnavailable(Exception):
 
 @cache
 def html() -> bytes:
-    """Return the page."""
+    """Return the HTML of the page."""
     return Path(__file__).with_suffix(".html").read_bytes()
 
 

@@ -17,7 +17,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from authfsm.local.api.region import StateFileError
 
@@ -101,17 +101,21 @@ class StateFile:
     def pools(self) -> list[str]:
         """Return the ids of the pools that have records, the oldest first."""
         query = "SELECT pool FROM records GROUP BY pool ORDER BY min(number)"
-        return [pool for (pool,) in self._sql.execute(query)]
+        return [pool for (pool,) in self._select(query)]
 
     def index(self, kind: str) -> dict[str, str]:
         """Return, for each key of a record of a kind, the id of the pool that has the record."""
-        return dict(self._sql.execute("SELECT key, pool FROM records WHERE kind = ?", (kind,)))
+        return dict(self._select("SELECT key, pool FROM records WHERE kind = ?", kind))
 
     def read(self, pool: str, kind: str) -> Iterator[tuple[str, str]]:
-        """Yield the key and the JSON of each of a pool's records of a kind, the oldest first."""
-        query = "SELECT key, body FROM records WHERE pool = ? AND kind = ? ORDER BY number"
+        """Return the key and the JSON of each of a pool's records of a kind, the oldest first."""
+        return self._select(
+            "SELECT key, body FROM records WHERE pool = ? AND kind = ? ORDER BY number", pool, kind
+        )
+
+    def _select(self, query: str, *parameters: str) -> Iterator[Any]:
         try:
-            with closing(self._sql.execute(query, (pool, kind))) as rows:
+            with closing(self._sql.execute(query, parameters)) as rows:
                 yield from rows
         except sqlite3.DatabaseError as error:
             raise StateFileError(self.path, f"cannot be read: {_reason(error)}") from None

@@ -1,5 +1,5 @@
-"""How the local pool decides each step of a sign-in.
+"""Decides each step of a sign-in at the local pool.
 
-Private. It shares no code with the client's sign-in but the protocol table, names and arithmetic, so that
+Private. It shares with the client's sign-in only the protocol's table and names, and the arithmetic of SRP, so that
 client and pool test each other.
 """

@@ -26,7 +26,7 @@ from authfsm.protocol.states import State
 
 
 def select_mfa_type(pool: Core, answer: ChallengeAnswer) -> Reply:
-    """Handle SELECT_MFA_TYPE."""
+    """Handle SELECT_MFA_TYPE: issue the challenge of the chosen second factor."""
     offered: RequiredMfa = answer.pending.expected_answer
     factor = required_parameter(answer.responses, "ANSWER")
     if factor not in offered.factors:
@@ -144,5 +144,5 @@ def first_factor_code(pool: Core, answer: ChallengeAnswer) -> Reply:
 
 
 def with_first_factor(attempt: Attempt, factor: State) -> Attempt:
-    """Return the attempt with a code as its first factor."""
+    """Return the attempt with one more proved method: a code as the first factor."""
     return evolve(attempt, methods=(*attempt.methods, AMR_METHODS[factor]))

@@ -1,4 +1,4 @@
-"""Puts messages into the outbox, checks the codes that confirm accounts, reset passwords and verify addresses.
+"""Puts messages into the outbox; checks the codes that confirm accounts, reset passwords and verify addresses.
 
 With CustomEmailSender or CustomSMSSender, "Amazon Cognito invokes a Lambda function instead of its default
 behavior" (developer guide); that CustomMessage is then not called is inferred. The outbox gets every message.
@@ -163,7 +163,7 @@ def check_code(pool: Core, user: User, code_key: str, code: str, *, hidden: bool
 
 
 def confirmation_attribute(pool: Core, user: User) -> str | None:
-    """Return the attribute whose code confirms a sign-up; None without one. A phone number wins (developer guide)."""
+    """Return the attribute whose code confirms a sign-up, the phone number before e-mail (developer guide), or None."""
     verified = pool.configuration.auto_verified_attributes
     names = (n for n in ("phone_number", "email") if n in verified and user.attributes.get(n))
     return next(names, None)

@@ -1,4 +1,4 @@
 """The records of a local pool (users, sessions, codes, tokens) and the rules that change them.
 
-Private, but for what `authfsm.local` exports.
+Private, except for the names that `authfsm.local` exports.
 """
