@@ -124,23 +124,22 @@ def call_function(function: Callable[..., Any], event: Event, context: LambdaCon
         asyncio._set_running_loop(outer)  # noqa: SLF001 - the same
 
 
-def trigger_name(source: str) -> str:
-    """Return the name that the trigger of a triggerSource has in LambdaConfig and in errors."""
-    first = source.partition("_")[0]
-    return "PreTokenGeneration" if first == "TokenGeneration" else first
-
-
 @frozen
 class TriggerResponse:
     """A function's response, or a map in it; a member of the wrong type raises InvalidLambdaResponseException."""
 
     source: str
-    members: Mapping[str, Any]
+    members: Mapping[str, Any] = field(factory=dict)
+
+    @property
+    def trigger(self) -> str:
+        """The name that the trigger of this triggerSource has in LambdaConfig and in errors."""
+        first = self.source.partition("_")[0]
+        return "PreTokenGeneration" if first == "TokenGeneration" else first
 
     def invalid(self, why: str) -> PoolRefusal:
         """Return InvalidLambdaResponseException, with a reason."""
-        name = trigger_name(self.source)
-        return error_templates.TRIGGER_RESPONSE_INVALID.refusal(trigger=name, why=why)
+        return error_templates.TRIGGER_RESPONSE_INVALID.refusal(trigger=self.trigger, why=why)
 
     def _member(self, key: str, defect: str, is_valid: Callable[[Any], bool]) -> Any:
         value = self.members.get(key)

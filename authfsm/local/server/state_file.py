@@ -109,9 +109,8 @@ class StateFile:
 
     def read(self, pool: str, kind: str) -> Iterator[tuple[str, str]]:
         """Return the key and the JSON of each of a pool's records of a kind, the oldest first."""
-        return self._select(
-            "SELECT key, body FROM records WHERE pool = ? AND kind = ? ORDER BY number", pool, kind
-        )
+        query = "SELECT key, body FROM records WHERE pool = ? AND kind = ? ORDER BY number"
+        return self._select(query, pool, kind)
 
     def _select(self, query: str, *parameters: str) -> Iterator[Any]:
         try:

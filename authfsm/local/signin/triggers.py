@@ -18,13 +18,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from authfsm.local.config import error_templates
-from authfsm.local.config.lambda_functions import (
-    Event,
-    LambdaContext,
-    TriggerResponse,
-    call_function,
-    trigger_name,
-)
+from authfsm.local.config.lambda_functions import Event, LambdaContext, TriggerResponse, call_function
 from authfsm.local.config.pool_configuration import TRIGGER_FIELDS, AppClient
 from authfsm.local.state import attributes
 from authfsm.local.state.core import Core, Request
@@ -59,8 +53,8 @@ def call(
     version: str = "1",
 ) -> TriggerResponse | None:
     """Call the function of a triggerSource and return its response; None if the pool has no function for it."""
-    name = trigger_name(source)
-    function = getattr(pool.configuration.triggers, TRIGGER_FIELDS[name], None)
+    empty = TriggerResponse(source)
+    function = getattr(pool.configuration.triggers, TRIGGER_FIELDS[empty.trigger], None)
     if function is None:
         return None
     client, region = subject.client, pool.configuration.region
@@ -85,13 +79,13 @@ def call(
         returned = call_function(function, event, context)
     except (Exception, SystemExit) as error:  # AWS reports SystemExit as "Runtime exited".
         # "CreateAuthChallenge failed with error 'challengeMetaData'." (reports of users)
-        raise error_templates.TRIGGER_FAILED.refusal(trigger=name, text=str(error)) from error
-    if name.endswith("Sender"):
+        raise error_templates.TRIGGER_FAILED.refusal(trigger=empty.trigger, text=str(error)) from error
+    if empty.trigger.endswith("Sender"):
         # "Amazon Cognito doesn't expect any additional return information" (developer guide)
-        return TriggerResponse(source, {})
+        return empty
     result = event if returned is None else returned
     if not isinstance(result, Mapping) or not isinstance(result.get("response"), Mapping):
-        raise TriggerResponse(source, {}).invalid("no response")
+        raise empty.invalid("no response")
     return TriggerResponse(source, result["response"])
 
 
