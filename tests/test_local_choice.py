@@ -310,6 +310,18 @@ class TestSelectChallenge:
 
         assert has_tokens(api.answer(challenge_reply, "ada", ANSWER="PASSWORD", PASSWORD=PASSWORD))
 
+    def test_a_factor_that_was_removed_meanwhile(self, pool_of: PoolOf) -> None:
+        """A phone number that was deleted after the offer cannot be chosen; the address by e-mail can."""
+        pool = pool_of()
+        api = ApiClient(pool)
+        challenge_reply = api.initiate("USER_AUTH", USERNAME="ada")
+        deleted = {"UserPoolId": pool.pool_id, "Username": "ada", "UserAttributeNames": ["phone_number"]}
+        pool.answer("AdminDeleteUserAttributes", deleted)
+        with refused("InvalidParameterException", "SMS_OTP is not one of the available challenges."):
+            api.answer(challenge_reply, "ada", ANSWER="SMS_OTP")
+
+        assert api.answer(challenge_reply, "ada", ANSWER="EMAIL_OTP")["ChallengeName"] == "EMAIL_OTP"
+
     def test_a_choice_uses_up_its_session(self, pool_of: PoolOf) -> None:
         """The session of a choice is used up by it."""
         api = ApiClient(pool_of())

@@ -274,6 +274,17 @@ class TestSelectMfaType:
 
         assert api.answer(challenge_reply, "ada", ANSWER="SMS_MFA")["ChallengeName"] == "SMS_MFA"
 
+    def test_a_factor_that_was_removed_meanwhile(self, pool: LocalPool) -> None:
+        """A phone number that was deleted after the offer cannot be chosen; the other factor can."""
+        api = ApiClient(pool)
+        challenge_reply = api.password("ada", PASSWORD)
+        deleted = {"UserPoolId": pool.pool_id, "Username": "ada", "UserAttributeNames": ["phone_number"]}
+        pool.answer("AdminDeleteUserAttributes", deleted)
+        with refused("MFAMethodNotFoundException", "SMS_MFA is not one of the MFA methods offered."):
+            api.answer(challenge_reply, "ada", ANSWER="SMS_MFA")
+
+        assert api.answer(challenge_reply, "ada", ANSWER=TOTP)["ChallengeName"] == TOTP
+
     def test_a_factor_that_is_not_chosen_yet(self, pool: LocalPool, clock: ManualClock) -> None:
         """A code before the choice is a mismatch (amplify-js #13962)."""
         api = ApiClient(pool)

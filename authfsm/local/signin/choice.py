@@ -247,7 +247,10 @@ def _chosen_factor(answer: ChallengeAnswer, name: str) -> State:
     if pending.challenge == State.EMAIL_OTP and not is_first:
         # A second factor cannot be exchanged for a first one.
         raise error_templates.CODE_MISMATCH.refusal()
-    if name not in answer.attempt.first_factors:
+    user = answer.attempt.user
+    # The user may have lost the address since the factor was offered.
+    is_usable = user is None or name not in codes.ADDRESSES or required_factors.has_factor(user, State[name])
+    if name not in answer.attempt.first_factors or not is_usable:
         raise error_templates.CHALLENGE_NOT_AVAILABLE.refusal(answer=name)
     return State[name]
 

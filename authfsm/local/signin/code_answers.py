@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 
 from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
-from authfsm.local.signin import devices, messages, steps, triggers
+from authfsm.local.signin import devices, messages, required_factors, steps, triggers
 from authfsm.local.signin.messages import Delivery
 from authfsm.local.signin.required_factors import RequiredMfa
 from authfsm.local.signin.steps import ChallengeAnswer, next_challenge
@@ -29,7 +29,8 @@ def select_mfa_type(pool: Core, answer: ChallengeAnswer) -> Reply:
     """Handle SELECT_MFA_TYPE: issue the challenge of the chosen second factor."""
     offered: RequiredMfa = answer.pending.expected_answer
     factor = required_parameter(answer.responses, "ANSWER")
-    if factor not in offered.factors:
+    # The user may have lost the factor since it was offered.
+    if factor not in offered.factors or not required_factors.has_factor(answer.user, State[factor]):
         raise error_templates.MFA_METHOD_NOT_OFFERED.refusal(answer=factor)
     return steps.issue_factor_challenge(pool, answer.attempt, answer.user, State[factor])
 
