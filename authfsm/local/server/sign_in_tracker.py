@@ -84,9 +84,7 @@ class SignInTracker:
         response = core.response
         if response is None or response in REFRESH_RESPONSES:
             return  # The operation is not part of a sign-in.
-        challenges = [
-            each for each in changed if isinstance(each, PendingChallenge) and each in core.sessions
-        ]
+        challenges = [e for e in changed if isinstance(e, PendingChallenge) and e in core.sessions]
         known = {each.session: each for each in challenges if each.session in self._by_session}
         issued = next((each for each in challenges if each.session not in known), None)
         # A refused request may have members of any type.
