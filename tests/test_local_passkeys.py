@@ -558,10 +558,10 @@ class TestWithMfa:
     def test_the_pool_must_allow_it(self, pool_of: PoolOf) -> None:
         """In a pool that does not allow it, the preference is refused, and nothing changes."""
         for settings, message in (
-            ({}, "Passkeys can satisfy MFA only where the user pool is set so."),
+            ({}, "Passkeys can satisfy MFA only if the user pool's FactorConfiguration allows it."),
             (
                 {"webauthn": MULTI, "tier": "LITE"},
-                "Passkeys can satisfy MFA only where the user pool is set so.",
+                "Passkeys can satisfy MFA only if the user pool's FactorConfiguration allows it.",
             ),
             ({"webauthn": MULTI}, "Passkeys can satisfy MFA only beside another MFA method."),
         ):

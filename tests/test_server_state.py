@@ -35,7 +35,7 @@ from authfsm.base.secret import revealed
 from authfsm.cli import app
 from authfsm.local import LocalPool, ManualClock
 from authfsm.local.api.region import StateFileError
-from authfsm.local.config.descriptions import described
+from authfsm.local.config.descriptions import pool_description
 from authfsm.local.config.pool_configuration import WebAuthnConfiguration
 from authfsm.local.config.schema import SchemaAttribute
 from authfsm.local.server import records
@@ -156,7 +156,7 @@ def contents(pool: LocalPool) -> Any:
         "clients": core.clients,
         "session configurations": core.session_configurations,
         "records": core.records.of_kind("group"),
-        "settings": described(core.configuration),
+        "settings": pool_description(core.configuration),
         "seed": core.seed,
         "key": core.token_issuer.key.jwk.as_dict(private=True),
     }

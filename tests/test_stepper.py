@@ -698,7 +698,7 @@ def test_a_passkey_of_a_user_with_mfa(pools: Any) -> None:
         seen.append((page.view["state"], (page.view["refusal"] or {}).get("message")))
 
     assert seen == [
-        ("AUTHENTICATED", "Passkeys can satisfy MFA only where the user pool is set so."),
+        ("AUTHENTICATED", "Passkeys can satisfy MFA only if the user pool's FactorConfiguration allows it."),
         ("WEB_AUTHN", None),
     ]
 

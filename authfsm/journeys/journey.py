@@ -24,7 +24,7 @@ from authfsm.journeys.plan import (
 )
 from authfsm.journeys.planning import ImpossiblePath, PoolFacts, plan_for
 from authfsm.journeys.stage import Stage, drive, is_wrong
-from authfsm.local import EVERY_FLOW
+from authfsm.local import CURRENT_FLOW_VALUES
 from authfsm.protocol.errors import CallerError
 from authfsm.protocol.states import State
 from authfsm.protocol.table import ACKNOWLEDGEMENT, DEVICE_DROPPED, Role, Transition
@@ -110,7 +110,7 @@ class Journey:
         else:
             if Descriptions.parse(self.descriptions).user_pool_client is None:
                 # The app client is not described, so it allows every flow.
-                arguments = {"explicit_auth_flows": EVERY_FLOW, **arguments}
+                arguments = {"explicit_auth_flows": CURRENT_FLOW_VALUES, **arguments}
             observed = cast("ObservedPool", ObservedPool.like(self.descriptions, **arguments))
         return Stage(self.id, self.path, self.plan, pool=observed, functions=functions, clock=clock)
 

@@ -13,7 +13,7 @@ from attrs import NOTHING, define, field, fields, frozen
 
 from authfsm.base.secret import Secret
 from authfsm.local import (
-    EVERY_FLOW,
+    CURRENT_FLOW_VALUES,
     Contradictions,
     DeviceConfiguration,
     LocalPool,
@@ -322,7 +322,8 @@ def pool_arguments(settings: PoolSettings, plan: Plan) -> dict[str, Any]:
     return {
         "mfa": settings.mfa_configuration or ("OPTIONAL" if needs_mfa else "OFF"),
         "mfa_methods": [each.value for each in enabled_second_factors(settings)],
-        "explicit_auth_flows": EVERY_FLOW & (EVERY_FLOW if flows is None else current_values(flows)),
+        "explicit_auth_flows": CURRENT_FLOW_VALUES
+        & (CURRENT_FLOW_VALUES if flows is None else current_values(flows)),
         "allowed_first_auth_factors": [
             each for each in ALLOWED_FIRST_AUTH_FACTORS if factors is None or each in factors
         ],

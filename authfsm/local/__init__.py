@@ -12,8 +12,8 @@ from authfsm.local.config.contradictions import Contradictions
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.leniency import CHECKS, Accepted, RelaxedCheck
 from authfsm.local.config.pool_configuration import (
-    COGNITO_DEFAULT_FLOWS,
-    EVERY_FLOW,
+    CURRENT_FLOW_VALUES,
+    DEFAULT_FLOW_VALUES,
     AppClient,
     DeviceConfiguration,
     PasswordPolicy,
@@ -28,7 +28,7 @@ from authfsm.local.state.codes import Message, Outbox, Purpose
 from authfsm.local.state.users import User
 
 __all__ = [
-    "CHECKS", "COGNITO_DEFAULT_FLOWS", "EVERY_FLOW", "Accepted", "AppClient", "Clock", "Contradictions",
+    "CHECKS", "CURRENT_FLOW_VALUES", "DEFAULT_FLOW_VALUES", "Accepted", "AppClient", "Clock", "Contradictions",
     "DeviceConfiguration", "GateError", "LocalCognito", "LocalPool", "ManualClock", "Message", "Outbox",
     "PasswordPolicy", "PoolConfiguration", "PoolRefusal", "Purpose", "RefreshTokenRotation",
     "RelaxedCheck", "SchemaAttribute", "Triggers", "User", "WebAuthnConfiguration", "mock_cognito",

@@ -1,8 +1,8 @@
-"""The operations on users that only administrators have: create, list, disable; and what users did, for them.
+"""The operations on users that only administrators have: create, list, disable, and list sign-in events.
 
-AdminListUserAuthEvents needs threat protection (`tier="PLUS"` or an AdvancedSecurityMode), which here finds no
-risks. A sign-in is one event, whose challenges are `Password` and `Mfa` only (AWS API reference,
-ChallengeResponseType). That a refusal whose session can be used again leaves the event InProgress is inferred.
+AdminListUserAuthEvents needs threat protection (`tier="PLUS"` or an AdvancedSecurityMode), which finds no risks in a
+local pool. A sign-in is one event, whose challenges are `Password` and `Mfa` only (AWS API reference,
+ChallengeResponseType). An event stays InProgress after a refusal whose session can be used again; this is inferred.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ def create_user(pool: Core, request: Request) -> Reply:
 
     "To create a user with no password, omit this parameter ... You can only create a passwordless user when
     passwordless sign-in is available. ... If you don't specify a value, Amazon Cognito generates one for
-    you unless you have passwordless options active" -- AWS API reference, TemporaryPassword. Without a
-    message to contain it, or with WEB_AUTHN allowed, Cognito refuses instead (measured at Cognito, and
-    reports of users).
+    you unless you have passwordless options active" -- AWS API reference, TemporaryPassword. With
+    MessageAction=SUPPRESS, or if WEB_AUTHN is allowed, Cognito refuses the request instead (measured at Cognito,
+    and reports of users).
     """
     if request.get("MessageAction") == "RESEND":
         return _resend_invitation(pool, request)
@@ -57,7 +57,7 @@ def create_user(pool: Core, request: Request) -> Reply:
     conflict = pool.users.conflict(user)
     if conflict and not request.get("ForceAliasCreation"):
         raise error_templates.ALIAS_TAKEN.refusal(name=conflict)
-    # Its response has no effect: the user is confirmed already.
+    # The response of the Lambda function has no effect: the user is confirmed already.
     triggers.pre_sign_up(pool, "PreSignUp_AdminCreateUser", None, user, request)
     pool.users.add(user, force=bool(conflict))
     user.status = Status.CONFIRMED
@@ -110,14 +110,14 @@ def _resend_invitation(pool: Core, request: Request) -> Reply:
 
 
 def confirm_user(pool: Core, user: User, request: Request) -> None:
-    """Answer AdminConfirmSignUp: without a code, and so without verifying an address."""
+    """Answer AdminConfirmSignUp: confirm a user without a code; no address is verified."""
     sign_up.check_unconfirmed(pool, user)
     user.account.codes.pop(messages.SIGN_UP, None)
     sign_up.confirm(pool, None, user, request.get("ClientMetadata"))
 
 
 def set_user_password(pool: Core, user: User, request: Request) -> None:
-    """Answer AdminSetUserPassword: a permanent password, or one that the user must change at the next sign-in."""
+    """Answer AdminSetUserPassword: set a permanent password, or a temporary one, to be changed at the next sign-in."""
     password = Secret(request["Password"])
     passwords.check_policy(pool, password)
     passwords.check_history(pool, user, password)
@@ -125,7 +125,7 @@ def set_user_password(pool: Core, user: User, request: Request) -> None:
 
 
 def list_members(user: User, attributes_member: str = "Attributes") -> dict[str, Any]:
-    """Return a user as ListUsers shows them, or as AdminGetUser does with UserAttributes."""
+    """Return a user as in the reply of ListUsers, or of AdminGetUser with the member UserAttributes."""
     return {
         "Username": user.username,
         attributes_member: attributes.to_api(user.all_attributes()),
@@ -137,12 +137,12 @@ def list_members(user: User, attributes_member: str = "Attributes") -> dict[str,
 
 
 def get_user(_: Core, user: User, __: Request) -> Reply:
-    """Answer AdminGetUser: a user's attributes, status and second factors."""
+    """Answer AdminGetUser: return a user's attributes, status and second factors."""
     return {**list_members(user, "UserAttributes"), **enrolment.mfa_members(user)}
 
 
 def list_users(pool: Core, request: Request) -> Reply:
-    """Answer ListUsers: in the order of creation."""
+    """Answer ListUsers: return the users in the order of creation."""
     matches = _parse_filter(request.get("Filter"))
     found = {user.username: user for user in pool.users if matches(user)}
     reply = paginate(found, list_members, request, "Users", position_member="PaginationToken")
@@ -155,7 +155,7 @@ def list_users(pool: Core, request: Request) -> Reply:
 
 
 def _parse_filter(text: str | None) -> Callable[[User], bool]:
-    """Return the predicate of a Filter: `name = "value"`, or `name ^= "prefix"`; cognito:user_status in any case."""
+    """Return the predicate of a Filter: `name = "value"` or `name ^= "prefix"`; cognito:user_status ignores case."""
     if not text:
         return lambda _: True
     match = _FILTER.fullmatch(text)
@@ -169,12 +169,12 @@ def _parse_filter(text: str | None) -> Callable[[User], bool]:
         expected = expected.upper()
 
     def matches(user: User) -> bool:
-        own = {
+        values = {
             "status": "Enabled" if user.enabled else "Disabled",
             "username": user.username,
             "cognito:user_status": user.status.value,
         }
-        value = own.get(name) or user.all_attributes().get(name)
+        value = values.get(name) or user.all_attributes().get(name)
         if value is None:
             return False
         return value.startswith(expected) if is_prefix else value == expected
@@ -189,7 +189,7 @@ def disable_user(pool: Core, user: User, _: Request) -> None:
 
 
 def enable_user(pool: Core, user: User, _: Request) -> None:
-    """Answer AdminEnableUser: sign-ins from before the user was disabled stay refused."""
+    """Answer AdminEnableUser: sign-ins that began before the user was disabled cannot be continued."""
     if not user.enabled:
         passwords.end_sessions(pool, user)
     user.enabled, user.modified = True, pool.clock()
@@ -213,7 +213,7 @@ def _records_events(pool: Core) -> bool:
 def record_event(
     pool: Core, operation: str, request: Request, reply: Reply | None, refusal: PoolRefusal | None
 ) -> None:
-    """Record what a user did, with the reply or the refusal that it got."""
+    """Record a user's request as an event, with its result; either `reply` or `refusal` is None."""
     kind = _EVENT_KINDS.get(operation)
     flow = request.get("AuthFlow", "")
     if kind is None or flow.startswith("REFRESH_TOKEN") or not _records_events(pool):
@@ -253,14 +253,14 @@ def _user_of(pool: Core, request: Request) -> User | None:
 
 def _challenge_of(request: Request) -> str | None:
     challenge = request.get("ChallengeName")
-    given = request.get("AuthParameters") or request.get("ChallengeResponses") or {}
-    if challenge in _PASSWORD_CHALLENGES or "PASSWORD" in given:
+    parameters = request.get("AuthParameters") or request.get("ChallengeResponses") or {}
+    if challenge in _PASSWORD_CHALLENGES or "PASSWORD" in parameters:
         return "Password"
     return "Mfa" if challenge in MFA_METHODS else None
 
 
 def list_auth_events(pool: Core, user: User, request: Request) -> Reply:
-    """Answer AdminListUserAuthEvents: the newest first."""
+    """Answer AdminListUserAuthEvents: return the events, the newest first."""
     if not _records_events(pool):
         raise error_templates.NO_THREAT_PROTECTION.refusal()
     events = {each.event_id: each for each in reversed(user.account.events)}

@@ -1,7 +1,7 @@
-"""Enrolling factors: software tokens, passkeys, and which second factor is enabled and preferred.
+"""The operations that enrol factors: software tokens, passkeys, and which second factor is enabled and preferred.
 
-A software token is not in use until one of its codes is verified. Until then it waits in the MFA_SETUP
-challenge (by Session), or beside the user's current token (by AccessToken).
+A software token is not in use until one of its codes is verified. Until then it is stored in the MFA_SETUP
+challenge (a request with Session), or as `User.pending_token` (a request with AccessToken).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MAX_PASSKEYS: Final = 20  # "Each user can register up to 20 passkeys" (develop
 
 
 def associate_software_token(pool: Core, request: Request) -> Reply:
-    """Answer AssociateSoftwareToken: the reply to a Session has a new Session."""
+    """Answer AssociateSoftwareToken: return a new secret, and a new Session if the request has one."""
     _require_enabled(pool, State.SOFTWARE_TOKEN_MFA, error_templates.TOTP_NOT_ENABLED.refusal())
     token = SoftwareToken(new_totp_secret(pool.entropy))
     reply: Reply = {"SecretCode": token.secret.reveal()}
@@ -48,7 +48,7 @@ def associate_software_token(pool: Core, request: Request) -> Reply:
 
 
 def verify_software_token(pool: Core, request: Request) -> Reply:
-    """Answer VerifySoftwareToken: a sign-in cannot use the same code again (issues)."""
+    """Answer VerifySoftwareToken. A sign-in cannot use the same code again (reports of users)."""
     # The API model has the length 6 and the pattern [0-9]+.
     if not re.fullmatch("[0-9]{6}", request["UserCode"]):
         raise error_templates.USER_CODE_NOT_DIGITS.refusal()
@@ -56,7 +56,7 @@ def verify_software_token(pool: Core, request: Request) -> Reply:
         pending, progress = _pending_setup(pool, request)
         user = pending.attempt.existing_user
         _verify_token(pool, user, progress.token, request)
-        # MFA_SETUP also enables the factor.
+        # A token that is set up in the sign-in is enabled at once.
         user.mfa_enabled |= {State.SOFTWARE_TOKEN_MFA}
         progress = evolve(progress, verified=True)
         pending = pool.sessions.reissue(pending, progress)
@@ -73,7 +73,7 @@ def _verify_token(pool: Core, user: User, token: SoftwareToken | None, request: 
     try:
         accepted = use_totp(token, request["UserCode"], pool.clock())
     except PoolRefusal:
-        accepted = False  # used before; the API lists no ExpiredCodeException for this operation
+        accepted = False  # the code was used before; the API lists no ExpiredCodeException for this operation
     if not accepted:
         raise error_templates.TOTP_SETUP_MISMATCH.refusal()
     token.friendly_name = request.get("FriendlyDeviceName", "")
@@ -81,7 +81,7 @@ def _verify_token(pool: Core, user: User, token: SoftwareToken | None, request: 
 
 
 def _pending_setup(pool: Core, request: Request) -> tuple[PendingChallenge, MfaSetupProgress]:
-    """Return the MFA_SETUP challenge of a Session; the operations name no app client."""
+    """Return the MFA_SETUP challenge of a Session; the requests have no ClientId."""
     pending = pool.sessions.find(None, request["Session"])
     progress = pending.expected_answer
     if not isinstance(progress, MfaSetupProgress):
@@ -106,7 +106,7 @@ def set_mfa_preference(pool: Core, user: User, request: Request) -> None:
         why = "Only one MFA method can be preferred."
         raise error_templates.INVALID_PARAMETER.refusal(why=why)
     for factor, settings in requested.items():
-        # "Enabled: false" with "PreferredMfa: true": the preference needs the factor.
+        # "PreferredMfa: true" enables the factor, even with "Enabled: false".
         prefers = bool(settings.get("PreferredMfa"))
         enables = prefers or bool(settings.get("Enabled"))
         refusal, attribute = error_templates.CANNOT_PREFER.refusal(factor=factor), ADDRESSES.get(factor, "")
@@ -128,7 +128,7 @@ def set_mfa_preference(pool: Core, user: User, request: Request) -> None:
 
 
 def _require_enabled(pool: Core, factor: State, refusal: PoolRefusal) -> None:
-    """Refuse a factor that the pool does not have; if that is accepted, the pool then has it."""
+    """Refuse a factor that the pool has not enabled; if the check "disabled-mfa" is disabled, enable the factor instead."""
     settings = pool.configuration
     if factor not in settings.mfa_methods:
         pool.refuse_or_record("disabled-mfa", refusal)
@@ -137,12 +137,12 @@ def _require_enabled(pool: Core, factor: State, refusal: PoolRefusal) -> None:
 
 
 def set_user_settings(pool: Core, user: User, request: Request) -> None:
-    """Answer SetUserSettings and AdminSetUserSettings: "You can use it to configure only SMS MFA"; no options end it."""
+    """Answer SetUserSettings and AdminSetUserSettings, which configure SMS MFA only; an empty MFAOptions disables it."""
     for number, option in enumerate(request["MFAOptions"], 1):
-        for member, only in (("DeliveryMedium", "SMS"), ("AttributeName", "phone_number")):
-            if option.get(member) != only:
+        for member, allowed in (("DeliveryMedium", "SMS"), ("AttributeName", "phone_number")):
+            if option.get(member) != allowed:
                 name, value = f"mFAOptions.{number}.member.{lower_first(member)}", str(option.get(member))
-                raise error_templates.NOT_IN_ENUM.refusal(value=value, name=name, values=only)
+                raise error_templates.NOT_IN_ENUM.refusal(value=value, name=name, values=allowed)
     settings = {"SMSMfaSettings": {"Enabled": bool(request["MFAOptions"])}}
     set_mfa_preference(pool, user, settings)
 
@@ -159,7 +159,7 @@ def delete_software_token(pool: Core, user: User, _: Request) -> None:
 
 
 def _check_passkey_mfa(pool: Core, enabled: set[State]) -> None:
-    """Check that passkeys may satisfy a user's MFA, beside another factor (AWS API reference, WebAuthnMfaSettingsType)."""
+    """Check that passkeys may satisfy a user's MFA: only with another second factor (AWS API reference, WebAuthnMfaSettingsType)."""
     webauthn = pool.configuration.webauthn
     if webauthn is None or not webauthn.is_multi_factor or pool.configuration.tier == "LITE":
         raise error_templates.PASSKEY_MFA_OFF.refusal()
@@ -168,7 +168,7 @@ def _check_passkey_mfa(pool: Core, enabled: set[State]) -> None:
 
 
 def set_initial_mfa(user: User, enabled: Iterable[str] | None, preferred: str | None) -> None:
-    """Enable second factors of a new user, by default TOTP and the preferred one; raise ValueError for one they lack."""
+    """Enable a new user's second factors, by default TOTP and the preferred one; ValueError if an address or secret is missing."""
     factors = {State[name] for name in enabled or ()}
     if enabled is None and user.software_token is not None:
         factors.add(State.SOFTWARE_TOKEN_MFA)
@@ -182,7 +182,8 @@ def set_initial_mfa(user: User, enabled: Iterable[str] | None, preferred: str | 
 
 def mfa_members(user: User) -> Reply:
     """Return UserMFASettingList and PreferredMfaSetting, as GetUser and AdminGetUser have them."""
-    # Absent at first; an empty list once a preference was set and ended (aws-sdk-js-v3 #7961). The empty text is moto's.
+    # UserMFASettingList is absent until a preference was set, and then empty if no factor is enabled
+    # (aws-sdk-js-v3 #7961). The empty PreferredMfaSetting is moto's.
     reply: Reply = {"PreferredMfaSetting": ""} if user.mfa_chosen else {}
     if user.mfa_enabled or user.mfa_chosen:
         enabled = [each.value for each in MFA_METHODS if each in user.mfa_enabled]
@@ -206,7 +207,7 @@ def _webauthn_settings(pool: Core) -> WebAuthnConfiguration:
 
 
 def start_web_authn_registration(pool: Core, request: Request) -> Reply:
-    """Answer StartWebAuthnRegistration: the options expire with the session duration; Cognito's own is unknown."""
+    """Answer StartWebAuthnRegistration. The registration expires after AuthSessionValidity; Cognito's limit is unknown."""
     family, settings = pool.token_family(request), _webauthn_settings(pool)
     user, client = family.user, family.client
     passkeys.relying_party_server(settings.relying_party_id)  # raises if fido2 is not installed
@@ -225,7 +226,7 @@ def start_web_authn_registration(pool: Core, request: Request) -> Reply:
 
 
 def complete_web_authn_registration(pool: Core, request: Request) -> None:
-    """Answer CompleteWebAuthnRegistration: verifies a RegistrationResponseJSON."""
+    """Answer CompleteWebAuthnRegistration: verify a RegistrationResponseJSON, and store the passkey."""
     family, settings = pool.token_family(request), _webauthn_settings(pool)
     user = family.user
     registration = user.passkeys.registration
@@ -244,13 +245,13 @@ def complete_web_authn_registration(pool: Core, request: Request) -> None:
 
 
 def list_web_authn_credentials(_: Core, user: User, request: Request) -> Reply:
-    """Answer ListWebAuthnCredentials: the user's passkeys."""
+    """Answer ListWebAuthnCredentials: return the user's passkeys."""
     passkeys_by_id, show = user.passkeys.by_id, _passkey_members
     return paginate(passkeys_by_id, show, request, "Credentials", size_member="MaxResults", default_size=20)
 
 
 def delete_web_authn_credential(_: Core, user: User, request: Request) -> None:
-    """Answer DeleteWebAuthnCredential: the passkey no longer signs in."""
+    """Answer DeleteWebAuthnCredential: delete a passkey."""
     if request["CredentialId"] not in user.passkeys.by_id:
         raise error_templates.NO_SUCH_PASSKEY.refusal()
     del user.passkeys.by_id[request["CredentialId"]]
@@ -270,7 +271,7 @@ def _passkey_members(passkey: Passkey) -> dict[str, Any]:
 
 
 def get_user_auth_factors(pool: Core, user: User, _: Request) -> Reply:
-    """Answer GetUserAuthFactors and AdminGetUserAuthFactors: the available first factors, and the MFA settings."""
+    """Answer GetUserAuthFactors and AdminGetUserAuthFactors: return the available first factors and the MFA settings."""
     available = choice.available_first_factors(pool.configuration, user)
     # In AuthFactorType, PASSWORD means both password factors, and "SOFTWARE_TOKEN can only be used as an MFA
     # factor" -- AWS API reference

@@ -26,7 +26,7 @@ from authfsm.protocol.states import State
 
 @frozen
 class FlowRequest:
-    """The parts of a request that begins a flow; ConfirmSignUp may have issued its session."""
+    """The parts of a request that begins a sign-in; `session` is the Session that ConfirmSignUp returned, if any."""
 
     client: AppClient
     flow: str
@@ -44,7 +44,7 @@ def initiate_auth(pool: Core, request: Request) -> Reply:
 
 
 def admin_initiate_auth(pool: Core, request: Request) -> Reply:
-    """Answer AdminInitiateAuth, which has flows of its own and needs AWS credentials."""
+    """Answer AdminInitiateAuth, which allows also the ADMIN_* flows and needs AWS credentials."""
     return _begin(pool, request, ADMIN_FLOWS, error_templates.ADMIN_FLOW_NOT_ENABLED)
 
 
@@ -63,7 +63,7 @@ def _begin(pool: Core, request: Request, flows: Mapping[str, Flow], not_enabled:
 
 
 def _attempt(pool: Core, request: FlowRequest) -> Attempt:
-    """Begin an attempt; its user is None if nobody has the submitted name."""
+    """Return a new attempt; its user is None if the pool has no user with the submitted name."""
     name = required_parameter(request.parameters, "USERNAME")
     check_secret_hash(pool, request.client, name, request.parameters)
     user = pool.users.find(name)
@@ -72,14 +72,14 @@ def _attempt(pool: Core, request: FlowRequest) -> Attempt:
 
 
 def _require_user(client: AppClient, user: User | None) -> None:
-    """Refuse an unknown user if the app client does not simulate one."""
-    # Measured at Cognito: with LEGACY, USER_SRP_AUTH refuses in InitiateAuth already.
+    """Refuse an unknown user, unless the app client simulates unknown users (PreventUserExistenceErrors)."""
+    # Measured at Cognito: with LEGACY, already InitiateAuth with USER_SRP_AUTH is refused.
     if user is None and not client.hides_user_existence:
         raise error_templates.NO_SUCH_USER.refusal()
 
 
 def _user_srp_auth(pool: Core, request: FlowRequest) -> Reply:
-    """USER_SRP_AUTH: only the answer to PASSWORD_VERIFIER shows that a user is unconfirmed, disabled or locked out."""
+    """Begin USER_SRP_AUTH. Unconfirmed, disabled and locked-out users are refused later, in answers to PASSWORD_VERIFIER."""
     srp_a = required_parameter(request.parameters, "SRP_A")
     attempt = _attempt(pool, request)
     _require_user(request.client, attempt.user)
@@ -90,7 +90,7 @@ def _user_srp_auth(pool: Core, request: FlowRequest) -> Reply:
 
 
 def _password_auth(pool: Core, request: FlowRequest) -> Reply:
-    """USER_PASSWORD_AUTH and ADMIN_USER_PASSWORD_AUTH: the password in clear."""
+    """Begin USER_PASSWORD_AUTH or ADMIN_USER_PASSWORD_AUTH: the request has the password."""
     password = Secret(required_parameter(request.parameters, "PASSWORD"))
     attempt = _attempt(pool, request)
     if attempt.user is None:
@@ -102,7 +102,7 @@ def _password_auth(pool: Core, request: FlowRequest) -> Reply:
 
 
 def _admin_no_srp_auth(pool: Core, request: FlowRequest) -> Reply:
-    """ADMIN_NO_SRP_AUTH: as ADMIN_USER_PASSWORD_AUTH, or with a challenge for the password (an older API reference)."""
+    """Begin ADMIN_NO_SRP_AUTH: like ADMIN_USER_PASSWORD_AUTH, or with a challenge for the password."""
     challenges = pool.configuration.contradictions.admin_no_srp_auth_challenges
     if request.parameters.get("PASSWORD") or not challenges:
         return _password_auth(pool, request)
@@ -114,7 +114,7 @@ def _admin_no_srp_auth(pool: Core, request: FlowRequest) -> Reply:
 
 
 def _custom_auth(pool: Core, request: FlowRequest) -> Reply:
-    """CUSTOM_AUTH: the pool's functions choose the challenges, after the password by SRP if CHALLENGE_NAME is SRP_A."""
+    """Begin CUSTOM_AUTH: the pool's Lambda functions choose the challenges; with CHALLENGE_NAME=SRP_A, SRP comes first."""
     triggers.check_supported(pool)
     with_srp = request.parameters.get("CHALLENGE_NAME") == "SRP_A"
     srp_a = request.parameters.get("SRP_A")
@@ -133,7 +133,7 @@ def _custom_auth(pool: Core, request: FlowRequest) -> Reply:
 
 
 def _user_auth(pool: Core, request: FlowRequest) -> Reply:
-    """USER_AUTH: the user chooses the first factor, or the request names a preferred one (`choice`)."""
+    """Begin USER_AUTH: the user chooses the first factor, unless the request has a PREFERRED_CHALLENGE."""
     attempt = _attempt(pool, request)
     if not pool.configuration.contradictions.user_auth_always_simulates_users:
         _require_user(request.client, attempt.user)
@@ -142,11 +142,11 @@ def _user_auth(pool: Core, request: FlowRequest) -> Reply:
 
 
 def _refresh(pool: Core, request: FlowRequest) -> Reply:
-    """REFRESH_TOKEN_AUTH and REFRESH_TOKEN: new access and id tokens, no new refresh token."""
+    """Answer REFRESH_TOKEN_AUTH or REFRESH_TOKEN: return new access and ID tokens, without a refresh token."""
     client, parameters = request.client, request.parameters
     if client.refresh_token_rotation is not None:
         # With rotation only GetTokensFromRefreshToken refreshes. Cognito's error is unknown; "The refresh
-        # flow must be disabled in the client" (developer guide) makes this one the likeliest.
+        # flow must be disabled in the client" (developer guide) makes this error the most likely.
         raise error_templates.FLOW_NOT_ENABLED.refusal(flow=request.flow)
     token = required_parameter(parameters, "REFRESH_TOKEN")
     user = pool.token_issuer.family_of_refresh_token(token, client).user
@@ -154,19 +154,19 @@ def _refresh(pool: Core, request: FlowRequest) -> Reply:
     # (github.com/boto/boto3/issues/2736).
     check_secret_hash(pool, client, parameters.get("USERNAME") or user.username, parameters)
     # InitiateAuth's ClientMetadata does not reach PreTokenGeneration (AWS API reference).
-    result = _refreshed(pool, client, token, parameters.get("DEVICE_KEY"), None)
+    result = _new_tokens(pool, client, token, parameters.get("DEVICE_KEY"), None)
     return {"AuthenticationResult": result, "ChallengeParameters": {}}
 
 
 def get_tokens_from_refresh_token(pool: Core, request: Request) -> Reply:
-    """Answer GetTokensFromRefreshToken: expects the client secret itself instead of a hash, and rotates tokens."""
+    """Answer GetTokensFromRefreshToken: the request has the client secret instead of a hash; refresh tokens can rotate."""
     client = pool.client(request)
     check_client_secret(client, request)
     token, metadata = request["RefreshToken"], request.get("ClientMetadata")
-    return {"AuthenticationResult": _refreshed(pool, client, token, request.get("DeviceKey"), metadata)}
+    return {"AuthenticationResult": _new_tokens(pool, client, token, request.get("DeviceKey"), metadata)}
 
 
-def _refreshed(
+def _new_tokens(
     pool: Core, client: AppClient, token: str, device_key: str | None, metadata: Metadata
 ) -> dict[str, Any]:
     overrides = lambda family: pre_token_generation(pool, client, family.user, REFRESH_SOURCE, metadata)  # noqa: E731
@@ -174,7 +174,7 @@ def _refreshed(
 
 
 def check_client_secret(client: AppClient, request: Request) -> None:
-    """Refuse a request without the ClientSecret of an app client that has one."""
+    """Refuse a request without the right ClientSecret, if the app client has one."""
     secret = Secret(request.get("ClientSecret", ""))
     if client.secrets and secret not in client.secrets:
         raise error_templates.CLIENT_SECRET_WRONG.refusal(client=client.client_id)

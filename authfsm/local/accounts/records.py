@@ -1,7 +1,7 @@
-"""The operations on records: create, describe, list, update and delete, the same for each kind.
+"""The operations on groups, identity providers, resource servers and domains, which are all records.
 
-Nothing else in the pool reads identity providers, resource servers and domains: there is no federation, and
-there are no pages. Groups have users, and are in their tokens.
+Records of each kind are created, described, listed, updated and deleted in the same way. Only groups have an effect:
+their names are in the tokens of their users. There is no federation, and there are no login pages.
 """
 
 from __future__ import annotations
@@ -23,9 +23,16 @@ from authfsm.local.state.users import User
 
 @frozen
 class RecordKind:
-    """A kind of record: the members that hold its name and a whole record, and its refusals.
+    """A kind of record.
 
-    Replies of a `dated` kind have CreationDate and LastModifiedDate; an update of a `replaced` kind removes other members.
+    Args:
+        name: the kind's name in the pool's state.
+        key: the request member that has a record's name.
+        member: the reply member that has a record.
+        exists: the error if a new record's name is taken.
+        missing: the error if no record has the name.
+        dated: whether records have CreationDate and LastModifiedDate.
+        replaced: whether an update removes the members that its request leaves out.
     """
 
     name: str
@@ -37,12 +44,12 @@ class RecordKind:
     replaced: bool = False
 
     def show(self, pool: Core, record: Record) -> dict[str, Any]:
-        """Return a record as the API shows it."""
-        shown = {"UserPoolId": pool.configuration.pool_id, **record.members}
+        """Return the members of a record in a reply."""
+        members = {"UserPoolId": pool.configuration.pool_id, **record.members}
         if self.dated:
-            shown["CreationDate"] = record.created.timestamp()
-            shown["LastModifiedDate"] = record.modified.timestamp()
-        return shown
+            members["CreationDate"] = record.created.timestamp()
+            members["LastModifiedDate"] = record.modified.timestamp()
+        return members
 
     def find(self, pool: Core, request: Request) -> Record:
         """Return the record of a request; refuse if there is none."""
@@ -52,7 +59,7 @@ class RecordKind:
         return found
 
     def add(self, pool: Core, name: str, **members: Any) -> Record:
-        """Add a record, which may replace one of the same name."""
+        """Add a record, or replace the record of the same name."""
         now = pool.clock()
         record = Record(self.name, name, {self.key: name, **members}, now, now)
         pool.records.restore(record)
@@ -74,8 +81,8 @@ class RecordKind:
     def update(self, pool: Core, request: Request) -> Reply:
         """Answer the operation that changes a record."""
         record = self.find(pool, request)
-        given = {name: each for name, each in request.items() if name != "UserPoolId"}
-        record.members = given if self.replaced else {**record.members, **given}
+        members = {name: each for name, each in request.items() if name != "UserPoolId"}
+        record.members = members if self.replaced else {**record.members, **members}
         record.modified = pool.clock()
         return {self.member: self.show(pool, record)}
 
@@ -84,12 +91,12 @@ class RecordKind:
         pool.records.remove(self.find(pool, request))
 
     def lister(self, member: str, size: str, only: tuple[str, ...] = ()) -> OperationFunction:
-        """Return the operation that lists all, or these members of them; `size` names that of a page."""
+        """Return the operation that lists all records in `member`, in pages of `size`; `only` has the members that it lists."""
 
         def list_all(pool: Core, request: Request) -> Reply:
             def show(record: Record) -> dict[str, Any]:
-                shown = self.show(pool, record)
-                return {name: shown[name] for name in only or shown if name in shown}
+                members = self.show(pool, record)
+                return {name: members[name] for name in only or members if name in members}
 
             return paginate(pool.records.of_kind(self.name), show, request, member, size_member=size)
 
@@ -114,15 +121,15 @@ DOMAINS: Final = RecordKind(
 
 
 def get_identity_provider_by_identifier(pool: Core, request: Request) -> Reply:
-    """Answer GetIdentityProviderByIdentifier: `IdpIdentifiers` contains the identifier."""
-    wanted = request["IdpIdentifier"]
+    """Answer GetIdentityProviderByIdentifier: return the provider whose `IdpIdentifiers` contain the identifier."""
+    identifier = request["IdpIdentifier"]
     for record in pool.records.of_kind(IDENTITY_PROVIDERS.name).values():
-        if wanted in record.members.get("IdpIdentifiers", ()):
+        if identifier in record.members.get("IdpIdentifiers", ()):
             return {"IdentityProvider": IDENTITY_PROVIDERS.show(pool, record)}
-    raise error_templates.NO_SUCH_PROVIDER.refusal(name=wanted)
+    raise error_templates.NO_SUCH_PROVIDER.refusal(name=identifier)
 
 
-# A name as good as any other, which suites written for moto compare.
+# moto's name, which suites written for moto compare.
 _CLOUD_FRONT: Final = "e2c343b3293ee505.cloudfront.net"
 
 
@@ -134,7 +141,7 @@ def _set_domain(change: Callable[[Core, Request], Reply], pool: Core, request: R
 
 
 def describe_domain(pool: Core, domain: str) -> dict[str, Any]:
-    """Return DomainDescription; the pool has this domain."""
+    """Return the DomainDescription of one of the pool's domains."""
     record = DOMAINS.find(pool, {"UserPoolId": pool.configuration.pool_id, "Domain": domain})
     return {
         **DOMAINS.show(pool, record),
@@ -153,36 +160,36 @@ def add_missing_groups(pool: Core, names: tuple[str, ...]) -> None:
 
 
 def add_user_to_group(pool: Core, user: User, request: Request) -> None:
-    """Answer AdminAddUserToGroup; the tokens of the next sign-in name the group."""
+    """Answer AdminAddUserToGroup; new tokens name the group."""
     name = GROUPS.find(pool, request).name
     if name not in user.groups:
         user.groups = (*user.groups, name)
 
 
 def remove_user_from_group(pool: Core, user: User, request: Request) -> None:
-    """Answer AdminRemoveUserFromGroup; tokens that were issued before still name the group."""
+    """Answer AdminRemoveUserFromGroup; earlier tokens still name the group."""
     name = GROUPS.find(pool, request).name
     user.groups = tuple(group for group in user.groups if group != name)
 
 
 def list_groups_for_user(pool: Core, user: User, request: Request) -> Reply:
-    """Answer AdminListGroupsForUser: the descriptions of a user's groups."""
-    own = {each.name: each for each in pool.records.groups_of(user)}
-    return paginate(own, partial(GROUPS.show, pool), request, "Groups")
+    """Answer AdminListGroupsForUser: return a user's groups."""
+    groups = {each.name: each for each in pool.records.groups_of(user)}
+    return paginate(groups, partial(GROUPS.show, pool), request, "Groups")
 
 
 def list_users_in_group(pool: Core, request: Request) -> Reply:
-    """Answer ListUsersInGroup: the users as ListUsers shows them."""
+    """Answer ListUsersInGroup: return a group's users, with the members of ListUsers."""
     name = GROUPS.find(pool, request).name
     members = {each.username: each for each in pool.users if name in each.groups}
     return paginate(members, list_members, request, "Users")
 
 
 def delete_group(pool: Core, request: Request) -> None:
-    """Answer DeleteGroup: its users leave it."""
+    """Answer DeleteGroup: remove the group, also from its users."""
     record = GROUPS.find(pool, request)
     for username in [each.username for each in pool.users if record.name in each.groups]:
-        user = pool.users.by_username(username)  # reports the change
+        user = pool.users.by_username(username)  # so that the change is recorded
         if user is not None:
             user.groups = tuple(group for group in user.groups if group != record.name)
     pool.records.remove(record)
@@ -212,4 +219,4 @@ FUNCTIONS: Final[dict[str, OperationFunction]] = {
     "DeleteUserPoolDomain": DOMAINS.delete,
 }
 # fmt: on
-"""The operations on records, by name."""
+"""The operations on records that need no function of their own, by name."""

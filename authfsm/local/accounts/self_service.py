@@ -1,4 +1,4 @@
-"""What users do with their own account: passwords, attributes, sessions, signing out; and the same for admins.
+"""The operations on a user's passwords, attributes, sessions and tokens, for users and for administrators.
 
 If PreventUserExistenceErrors is ENABLED, no reply reveals whether a user exists
 -- developer guide, "Managing user existence error responses"
@@ -32,7 +32,7 @@ _DEFAULT_RECOVERY: Final = ("verified_phone_number", "verified_email")
 
 
 def recovery_attribute(pool: Core, user: User, *, verified: bool = True) -> str | None:
-    """Return the verified attribute to which a user's recovery code goes; None if there is none (AWS API reference)."""
+    """Return the attribute to which a recovery code is sent; None if the user has none. `verified=False` accepts any."""
     configured = pool.configuration.account_recovery
     for mechanism in configured or _DEFAULT_RECOVERY:
         attribute = _RECOVERY_ATTRIBUTES.get(mechanism)
@@ -47,7 +47,7 @@ def recovery_attribute(pool: Core, user: User, *, verified: bool = True) -> str 
 
 
 def _accepted_recovery_attribute(pool: Core, user: User) -> str:
-    """Return the attribute to which a recovery code goes, also one that is not verified if that is accepted."""
+    """Return `recovery_attribute`; an unverified one only if the check "unverified-recovery" is disabled."""
     found, refusal = recovery_attribute(pool, user), error_templates.NO_RECOVERY_ADDRESS.refusal()
     if found is None and (found := recovery_attribute(pool, user, verified=False)):
         pool.refuse_or_record("unverified-recovery", refusal)
@@ -60,7 +60,7 @@ def forgot_password(pool: Core, request: Request) -> Reply:
     """Answer ForgotPassword: send a code for a new password."""
     client, name = client_of(pool, request), request["Username"]
     if pool.configuration.account_recovery == ("admin_only",):
-        raise error_templates.ONLY_ADMINS_RESET.refusal()  # reveals nothing about a user
+        raise error_templates.ONLY_ADMINS_RESET.refusal()  # the same for unknown users
     user, hidden = pool.users.find(name), client.hides_user_existence
     if user is None:
         user = migrate_at_forgot_password(pool, client, name, request.get("ClientMetadata"))
@@ -86,7 +86,7 @@ def _check_resettable(pool: Core, user: User, check: str = "") -> None:
 
 
 def confirm_forgot_password(pool: Core, request: Request) -> None:
-    """Answer ConfirmForgotPassword: the code stays valid if the password is refused."""
+    """Answer ConfirmForgotPassword: set a new password with a code; the code stays valid if the password is refused."""
     client, name = client_of(pool, request), request["Username"]
     user, password = pool.users.find(name), Secret(request["Password"])
     hidden = client.hides_user_existence
@@ -117,7 +117,7 @@ def confirm_forgot_password(pool: Core, request: Request) -> None:
 
 
 def reset_user_password(pool: Core, user: User, request: Request) -> None:
-    """Answer AdminResetUserPassword: disables the password, and sends a code as ForgotPassword does."""
+    """Answer AdminResetUserPassword: the password is no longer accepted; send a code as ForgotPassword does."""
     if not user.enabled:  # moto's tests
         raise error_templates.DISABLED.refusal()
     _check_resettable(pool, user)
@@ -127,7 +127,7 @@ def reset_user_password(pool: Core, user: User, request: Request) -> None:
 
 
 def change_password(pool: Core, user: User, request: Request) -> None:
-    """Answer ChangePassword: needs the current password if the user has one."""
+    """Answer ChangePassword: the request must have the current password if the user has one."""
     password = Secret(request["ProposedPassword"])
     messages.count_call(pool, user, "ChangePassword")
     user.lock_out.check(pool.elapsed())
@@ -142,7 +142,7 @@ def change_password(pool: Core, user: User, request: Request) -> None:
 
 
 def get_user(pool: Core, request: Request) -> Reply:
-    """Answer GetUser: the attributes that the app client may read."""
+    """Answer GetUser: return the attributes that the app client may read."""
     family = pool.token_family(request)
     family.user.ensure_confirmed()
     readable = attributes.readable_by(pool, family.client, family.user)
@@ -154,7 +154,7 @@ def get_user(pool: Core, request: Request) -> Reply:
 
 
 def update_user_attributes(pool: Core, request: Request) -> Reply:
-    """Answer UpdateUserAttributes: sends a code to a new address if the pool verifies such addresses."""
+    """Answer UpdateUserAttributes: send a code to a new address that is among AutoVerifiedAttributes."""
     family = pool.token_family(request)
     family.user.ensure_confirmed()
     values = attributes.from_request(request["UserAttributes"])
@@ -165,7 +165,7 @@ def update_user_attributes(pool: Core, request: Request) -> Reply:
 
 
 def admin_update_user_attributes(pool: Core, user: User, request: Request) -> None:
-    """Answer AdminUpdateUserAttributes: may also mark an address as verified."""
+    """Answer AdminUpdateUserAttributes, which can also set `email_verified` and `phone_number_verified`."""
     values = attributes.from_request(request["UserAttributes"])
     attributes.check(pool, values, user)
     _write_attributes(pool, user, values, None, request)
@@ -183,27 +183,27 @@ def _write_attributes(
     ]
     # "If your user pool requires verification before Amazon Cognito updates the attribute value, this
     # operation" (VerifyUserAttribute) "updates the affected attribute to its pending value"
-    later = [name for name in to_verify if name in settings.verified_before_update]
-    attributes.write(pool, user, {n: v for n, v in values.items() if n not in later})
+    pending = [name for name in to_verify if name in settings.verified_before_update]
+    attributes.write(pool, user, {n: v for n, v in values.items() if n not in pending})
     send = partial(messages.send_code, pool, user, Purpose.UPDATE_USER_ATTRIBUTE)
     return [send(name, client, request, values[name]) for name in to_verify]
 
 
 def delete_user_attributes(pool: Core, request: Request) -> None:
-    """Answer DeleteUserAttributes: those that the app client may write; one that the user lacks is no error."""
+    """Answer DeleteUserAttributes: delete attributes that the app client may write, if the user has them."""
     family, names = pool.token_family(request), request["UserAttributeNames"]
     attributes.check_writable(pool, family.client, dict.fromkeys(names, ""))
     admin_delete_user_attributes(pool, family.user, request)
 
 
 def admin_delete_user_attributes(pool: Core, user: User, request: Request) -> None:
-    """Answer AdminDeleteUserAttributes: a verified address loses its mark as well."""
+    """Answer AdminDeleteUserAttributes: delete attributes; with an address, also whether it is verified."""
     names, schema = request["UserAttributeNames"], pool.configuration.attributes
     if unknown := [name for name in names if schema.find(name) is None]:
         why = "\n".join(f"user.{n}: Attribute does not exist in the schema." for n in unknown)
         raise error_templates.NO_SUCH_ATTRIBUTES.refusal(why=why)
     for name in names:
-        # Users sign in with these, or must have them.
+        # Users sign in with these attributes, or must have them.
         if name in (*schema.required, *pool.configuration.username_attributes):
             raise error_templates.ATTRIBUTE_REQUIRED.refusal(name=name)
     values = dict.fromkeys(names, "")
@@ -212,7 +212,7 @@ def admin_delete_user_attributes(pool: Core, user: User, request: Request) -> No
 
 
 def get_user_attribute_verification_code(pool: Core, request: Request) -> Reply:
-    """Answer GetUserAttributeVerificationCode: sends a code to the current address, or to one that waits for its code."""
+    """Answer GetUserAttributeVerificationCode: send a code to the address that is to be verified, or to the current one."""
     family, name = pool.token_family(request), request["AttributeName"]
     user = family.user
     messages.count_call(pool, user, "GetUserAttributeVerificationCode")
@@ -247,7 +247,7 @@ def global_sign_out(_: Core, user: User, __: Request) -> None:
 
 
 def revoke_token(pool: Core, request: Request) -> None:
-    """Answer RevokeToken: a refresh token, and the access tokens of its sign-in."""
+    """Answer RevokeToken: revoke a refresh token, and the access tokens of its sign-in."""
     client = pool.client(request)
     check_client_secret(client, request)
     check_associated_sessions(request)
@@ -257,7 +257,7 @@ def revoke_token(pool: Core, request: Request) -> None:
 
 
 def delete_user(pool: Core, user: User, _: Request) -> None:
-    """Answer DeleteUser and AdminDeleteUser: delete the user's records too."""
+    """Answer DeleteUser and AdminDeleteUser: delete the user with all sessions and tokens."""
     pool.users.remove(user)
 
 
@@ -290,7 +290,7 @@ def _session_owner(pool: Core, request: Request) -> tuple[User, TokenFamily | No
 
 
 def list_user_sessions(pool: Core, request: Request) -> Reply:
-    """Answer ListUserSessions and AdminListUserSessions: of all app clients, in a single page."""
+    """Answer ListUserSessions and AdminListUserSessions: return the sessions at all app clients, in a single page."""
     user, current = _session_owner(pool, request)
     _check_enabled(pool)
     sessions = pool.token_issuer.sessions_of(user)
@@ -310,7 +310,7 @@ def _members(session: TokenSession, family: TokenFamily, *, current: bool) -> di
 
 
 def revoke_user_session(pool: Core, request: Request) -> None:
-    """RevokeUserSession ("You can't revoke the session that the calling access token belongs to"), and the admin's."""
+    """Answer RevokeUserSession ("You can't revoke the session that the calling access token belongs to") and AdminRevokeUserSession."""
     user, current = _session_owner(pool, request)
     _check_enabled(pool)
     check_associated_sessions(request)
@@ -324,12 +324,12 @@ def revoke_user_session(pool: Core, request: Request) -> None:
 
 
 def get_user_pool_session_configuration(pool: Core, request: Request) -> Reply:
-    """Answer GetUserPoolSessionConfiguration: how many sessions a user may have."""
+    """Answer GetUserPoolSessionConfiguration: return how many sessions a user may have."""
     return {"UserPoolId": request["UserPoolId"], **pool.session_settings}
 
 
 def set_user_pool_session_configuration(pool: Core, request: Request) -> Reply:
-    """Answer SetUserPoolSessionConfiguration: sessions beyond a lower MaxPerUser end at the next sign-in."""
+    """Answer SetUserPoolSessionConfiguration: sessions in excess of a lower MaxPerUser end at the next sign-in."""
     _check_enum(request, "UserSessionTracking", ("ENABLED", "DISABLED"))
     _check_tier(pool)
     key, settings = request["UserPoolId"], {n: request[n] for n in ("UserSessionTracking", "TokenSession")}
@@ -338,7 +338,7 @@ def set_user_pool_session_configuration(pool: Core, request: Request) -> Reply:
 
 
 def get_user_pool_client_session_configuration(pool: Core, request: Request) -> Reply:
-    """Answer GetUserPoolClientSessionConfiguration: what was set for the app client."""
+    """Answer GetUserPoolClientSessionConfiguration: return the app client's setting."""
     client_id = pool.client(request).client_id
     configuration = pool.session_configurations.get(client_id)
     settings = _CLIENT_DEFAULT if configuration is None else configuration.settings
@@ -346,7 +346,7 @@ def get_user_pool_client_session_configuration(pool: Core, request: Request) -> 
 
 
 def set_user_pool_client_session_configuration(pool: Core, request: Request) -> Reply:
-    """Answer SetUserPoolClientSessionConfiguration: kept and returned; it changes nothing without SSO sessions."""
+    """Answer SetUserPoolClientSessionConfiguration: store the setting, which has no effect without SSO sessions."""
     client_id = pool.client(request).client_id
     _check_tier(pool)
     _check_enabled(pool)

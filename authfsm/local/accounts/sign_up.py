@@ -1,4 +1,4 @@
-"""Answer SignUp, ConfirmSignUp and ResendConfirmationCode; and users that the UserMigration trigger imports.
+"""The operations SignUp, ConfirmSignUp and ResendConfirmationCode, and the import of users by UserMigration.
 
 The order of SignUp's checks: the app client, SECRET_HASH, whether users may sign up, the password, the
 attributes, the name, PreSignUp. Cognito's own order is unknown.
@@ -22,7 +22,7 @@ from authfsm.local.state.users import Status, User
 from authfsm.protocol.states import State
 
 _SIGN_UP: Final = "SIGN_UP"
-"""The flow and challenge of SignUp's session; no challenge has this name, so none can be answered with it."""
+"""The flow and challenge in SignUp's session. No challenge has this name, so that the session answers no challenge."""
 
 
 def client_of(pool: Core, request: Request) -> AppClient:
@@ -39,14 +39,14 @@ def allows_no_password(pool: Core) -> bool:
 
 
 def unsaved_user(pool: Core, username: str, values: Mapping[str, str]) -> User:
-    """Return a new user who is not in the pool yet; where users sign in with an attribute, the name is the sub."""
+    """Return a new user who is not in the pool yet; with UsernameAttributes, the internal username is the sub."""
     sub, now = pool.token_issuer.uuid(), pool.clock()
     name, own = username, dict(values)
     if required := pool.configuration.username_attributes:
         name = sub
         kind = "email" if "@" in username else "phone_number" if username.startswith("+") else ""
         if kind not in required:
-            # The first and third text are from issues; the second is by analogy.
+            # Two messages are from reports of users; the message for phone numbers alone is inferred.
             texts = {"email": "an email", "phone_number": "a phone number"}
             both = "either an email or a phone number"
             text = both if len(required) > 1 else texts[required[0]]
@@ -59,7 +59,7 @@ def unsaved_user(pool: Core, username: str, values: Mapping[str, str]) -> User:
 
 
 def add_confirmed_user(pool: Core, username: str, values: Mapping[str, str], *, verified: bool) -> User:
-    """Add a user without checking the schema; `verified` holds for addresses without a mark of their own."""
+    """Add a user without checking the schema; `verified` is the default of email_verified and phone_number_verified."""
     user = unsaved_user(pool, username, values)
     user.status = Status.CONFIRMED
     for name in ("email", "phone_number"):
@@ -70,7 +70,7 @@ def add_confirmed_user(pool: Core, username: str, values: Mapping[str, str], *, 
 
 
 def check_new_attributes(pool: Core, user: User) -> None:
-    """Check the attributes of a user who is not in the pool yet; the sub is the pool's own."""
+    """Check the attributes of a user who is not in the pool yet, except `sub`, which the pool sets."""
     attributes.check(pool, {n: v for n, v in user.attributes.items() if n != "sub"})
 
 
@@ -90,10 +90,10 @@ def sign_up(pool: Core, request: Request) -> Reply:
     check_new_attributes(pool, user)
     attributes.check_required(pool, user.attributes)
     _check_name_is_free(pool, request["Username"])
-    decided = triggers.pre_sign_up(pool, "PreSignUp_SignUp", client, user, request)
+    decisions = triggers.pre_sign_up(pool, "PreSignUp_SignUp", client, user, request)
     for attribute, member in triggers.AUTO_VERIFY.items():
         if attribute in user.attributes:
-            user.attributes[f"{attribute}_verified"] = "true" if member in decided else "false"
+            user.attributes[f"{attribute}_verified"] = "true" if member in decisions else "false"
     if conflict := pool.users.conflict(user):
         raise error_templates.ALIAS_TAKEN.refusal(name=conflict)
     pool.users.add(user)
@@ -101,7 +101,7 @@ def sign_up(pool: Core, request: Request) -> Reply:
     if password is not None:
         passwords.set_password(pool, user, password, temporary=False)
         user.status = Status.UNCONFIRMED
-    if "autoConfirmUser" in decided:
+    if "autoConfirmUser" in decisions:
         confirm(pool, client, user, request.get("ClientMetadata"))
         return {"UserConfirmed": True, "UserSub": user.sub}
     reply = _await_confirmation(pool, client, user, request)
@@ -109,7 +109,7 @@ def sign_up(pool: Core, request: Request) -> Reply:
 
 
 def _await_confirmation(pool: Core, client: AppClient, user: User, request: Request) -> Reply:
-    """Send the code for ConfirmSignUp, and open its session in a pool with passwordless sign-in."""
+    """Send the code for ConfirmSignUp; in a pool with passwordless sign-in, also open a session for it."""
     reply: Reply = {}
     if attribute := messages.confirmation_attribute(pool, user):
         details = messages.send_code(pool, user, Purpose.SIGN_UP, attribute, client, request)
@@ -132,13 +132,13 @@ def _check_name_is_free(pool: Core, name: str) -> None:
 
 
 def confirm(pool: Core, client: AppClient | None, user: User, metadata: Metadata) -> None:
-    """Mark an account as confirmed, and run PostConfirmation."""
+    """Confirm a user, and call PostConfirmation."""
     user.status, user.modified = Status.CONFIRMED, pool.clock()
     triggers.post_confirmation(pool, "PostConfirmation_ConfirmSignUp", client, user, metadata)
 
 
-def _counted(pool: Core, request: Request, operation: str) -> tuple[AppClient, User | None]:
-    """Return the app client and the user of a call, which is counted; refuse an unknown user who need not be hidden."""
+def _count_call(pool: Core, request: Request, operation: str) -> tuple[AppClient, User | None]:
+    """Count a call for the quotas, and return its app client and user; refuse an unknown user if existence may be revealed."""
     client, user = client_of(pool, request), pool.users.find(request["Username"])
     if user is None and not client.hides_user_existence:
         raise error_templates.NO_SUCH_USERNAME.refusal()
@@ -147,10 +147,10 @@ def _counted(pool: Core, request: Request, operation: str) -> tuple[AppClient, U
 
 
 def confirm_sign_up(pool: Core, request: Request) -> Reply:
-    """Answer ConfirmSignUp: in a pool with passwordless sign-in the reply has a session that signs in, once."""
-    client, user = _counted(pool, request, "ConfirmSignUp")
+    """Answer ConfirmSignUp: confirm a user; in a pool with passwordless sign-in the reply has a Session for USER_AUTH."""
+    client, user = _count_call(pool, request, "ConfirmSignUp")
     if user is None:
-        # By analogy with ConfirmForgotPassword, where it is documented.
+        # Documented for ConfirmForgotPassword only.
         raise error_templates.VERIFICATION_CODE_MISMATCH.refusal()
     check_unconfirmed(pool, user)
     code, force = request["ConfirmationCode"], bool(request.get("ForceAliasCreation"))
@@ -175,7 +175,7 @@ def confirm_sign_up(pool: Core, request: Request) -> Reply:
 
 
 def check_unconfirmed(pool: Core, user: User) -> None:
-    """Refuse to confirm a disabled or confirmed account: before the code is checked (reports of users)."""
+    """Refuse to confirm a disabled or confirmed user; called before the code is checked (reports of users)."""
     if not user.enabled:
         raise error_templates.DISABLED.refusal()
     if user.status is not Status.UNCONFIRMED:
@@ -185,7 +185,7 @@ def check_unconfirmed(pool: Core, user: User) -> None:
 
 
 def _use_sign_up_session(pool: Core, client: AppClient, user: User, session: str) -> None:
-    """Use up the session of the user's own SignUp; refuse any other, which stays as it is."""
+    """Use up the session of the user's SignUp; refuse other sessions, which stay valid."""
     pending = pool.sessions.find(client, session)
     if pending.challenge != _SIGN_UP or pending.attempt.user is not user:
         raise error_templates.SESSION_OF_ANOTHER_USER.refusal()
@@ -194,8 +194,8 @@ def _use_sign_up_session(pool: Core, client: AppClient, user: User, session: str
 
 
 def resend_confirmation_code(pool: Core, request: Request) -> Reply:
-    """Answer ResendConfirmationCode: the new code replaces the old one."""
-    client, user = _counted(pool, request, "ResendConfirmationCode")
+    """Answer ResendConfirmationCode: send a new code, which replaces the old one."""
+    client, user = _count_call(pool, request, "ResendConfirmationCode")
     if user is None or (client.hides_user_existence and not user.enabled):
         # "returns CodeDeliveryDetails for a disabled user or a user that doesn't exist" (developer guide)
         return {"CodeDeliveryDetails": messages.simulated_delivery(pool, request["Username"])}
@@ -217,7 +217,7 @@ def resend_confirmation_code(pool: Core, request: Request) -> Reply:
 def migrate_at_sign_in(
     pool: Core, attempt: Attempt, password: Secret[str], metadata: Metadata
 ) -> User | None:
-    """Import the user of an unknown name who signs in with a password; None if the trigger has none."""
+    """Return the user whom UserMigration imports for an unknown name and a password; None if it imports none."""
     # InitiateAuth's ClientMetadata arrives as validationData (developer guide).
     members = {"password": password.reveal(), "validationData": dict(metadata) if metadata else None}
     subject = Subject(attempt.submitted_name, attempt.client)
@@ -225,7 +225,7 @@ def migrate_at_sign_in(
 
 
 def migrate_at_forgot_password(pool: Core, client: AppClient, name: str, metadata: Metadata) -> User | None:
-    """Import the user of an unknown name who forgot the password; None if the trigger has none."""
+    """Return the user whom UserMigration imports for an unknown name in ForgotPassword; None if it imports none."""
     return _migrate(pool, "UserMigration_ForgotPassword", Subject(name, client, metadata), {})
 
 
@@ -255,7 +255,7 @@ def _migrate(
     if password is not None:
         # "Amazon Cognito doesn't enforce the password strength policy ... during migration"
         passwords.set_password(pool, user, password, temporary=False)
-    # ForgotPassword follows: the user will set a new password.
+    # Without a password this is ForgotPassword: the user then sets a new one.
     user.status = Status.RESET_REQUIRED if password is None else Status(status or "CONFIRMED")
     if response.flag("enableSMSMFA"):
         user.mfa_enabled = frozenset({State.SMS_MFA})

@@ -1,6 +1,6 @@
-"""Cognito's HTTP protocol, AWS JSON 1.1: turns a request's body into an operation, and its reply into a body.
+"""Cognito's HTTP protocol, AWS JSON 1.1: parses the body of a request, and serialises the reply.
 
-It opens no socket and does not know botocore; the server and the boto3 hook both use it.
+This module opens no socket and does not import botocore; the server and the boto3 hook both use it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 
 TARGET_PREFIX: Final = "AWSCognitoIdentityProviderService."
-"""X-Amz-Target is this and the operation's name."""
+"""The header X-Amz-Target consists of this prefix and the operation's name."""
 
 _CONTENT_TYPE: Final = "application/x-amz-json-1.1"
 _SCOPE: Final = re.compile(r"Credential=[^/,]*/\d+/([\w-]+)/")
@@ -40,7 +40,7 @@ def answer_http(
     *,
     signed: bool,
 ) -> HttpReply:
-    """Answer an HTTP request by `answer`; `signed` means that it has an Authorization header."""
+    """Return the HTTP response with the reply of `answer`; `signed` means that the request has an Authorization header."""
     try:
         if not target.startswith(TARGET_PREFIX):
             raise error_templates.UNKNOWN_OPERATION.refusal()
@@ -54,13 +54,13 @@ def answer_http(
 
 
 def signing_region(authorization: str) -> str | None:
-    """Return the region of the credential scope in an Authorization header of AWS Signature Version 4."""
+    """Return the AWS region in an Authorization header of Signature Version 4; None if it has none."""
     found = _SCOPE.search(authorization)
     return found[1] if found else None
 
 
 def error_reply(code: str, message: str, request_id: str, *, status: int = 400) -> HttpReply:
-    """Return an error as Cognito sends it."""
+    """Return an error response with Cognito's headers and body."""
     headers = {
         "Content-Type": _CONTENT_TYPE,
         "x-amzn-RequestId": request_id,

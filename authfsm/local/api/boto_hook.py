@@ -1,7 +1,7 @@
 """The boto3 client of a local pool: a real client whose requests do not leave the process.
 
 botocore emits `before-send` when a request is ready to be sent, and uses a handler's return value as the
-response. So botocore itself validates, serialises and parses, and code written for boto3 works unchanged.
+response. Validation, serialisation and parsing are botocore's own, so code written for boto3 works unchanged.
 `boto_client` registers the handler on one client; `answer_all` answers every client of the process.
 """
 
@@ -36,7 +36,7 @@ Answer = Callable[[str, bytes, str], HttpReply]
 
 
 class _Body:
-    """A response's body, as botocore reads it from urllib3."""
+    """The body of a response, with the method of urllib3's that botocore calls."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -47,7 +47,7 @@ class _Body:
 
 
 def boto_client(answer: Answer, region: str, config: Any = None) -> Any:
-    """Return a boto3 client whose requests `answer` answers, whatever the environment and configuration files say."""
+    """Return a boto3 client whose requests `answer` answers; AWS's environment variables and files have no effect."""
     with _session_lock:
         client = _session(region).client("cognito-idp", config=config)
     events: Any = client.meta.events  # boto3-stubs types no handler with a return value
@@ -59,7 +59,7 @@ def boto_client(answer: Answer, region: str, config: Any = None) -> Any:
 @cache
 def _session(region: str) -> boto3.session.Session:
     """Return a session that is shared by all pools of a region, because loading the service model is slow."""
-    # Without these, a profile or a broken file in the environment would have an effect.
+    # Without these, AWS_PROFILE or an invalid configuration file would have an effect.
     botocore_session = botocore.session.Session(
         session_vars={
             "profile": (None, None, None, None),
@@ -95,7 +95,7 @@ _original: Any = None
 
 
 def answer_all(answer: Answer) -> None:
-    """Answer all boto3 cognito-idp clients to AWS, but those of `boto_client` and those with an endpoint_url."""
+    """Answer the requests of all boto3 cognito-idp clients, except those of `boto_client` and those with an endpoint_url."""
     global _original
     if not _answers:
         _original, _ENDPOINT.make_request = _ENDPOINT.make_request, _make_request
@@ -103,7 +103,7 @@ def answer_all(answer: Answer) -> None:
 
 
 def stop_answering(answer: Answer) -> None:
-    """End what `answer_all` began."""
+    """Undo `answer_all`."""
     _answers.remove(answer)
     if not _answers:
         _ENDPOINT.make_request = _original
@@ -111,15 +111,15 @@ def stop_answering(answer: Answer) -> None:
 
 def _make_request(endpoint: Any, operation: Any, request: Any) -> Any:
     found = _HOST.match(endpoint.host)
-    events = endpoint._event_emitter  # noqa: SLF001 - botocore has no other way to a client that exists
+    events = endpoint._event_emitter  # noqa: SLF001 - botocore has no public access to the events of a client
     if found and events not in _hooked:
         endpoint = copy.copy(endpoint)
-        endpoint._event_emitter = _LocalEvents(events, _answers[-1], found[2])  # noqa: SLF001 - see above
+        endpoint._event_emitter = _LocalEvents(events, _answers[-1], found[2])  # noqa: SLF001 - botocore has no public access to the events of a client
     return _original(endpoint, operation, request)
 
 
 class _LocalEvents:
-    """The events of a client, except that its requests are answered here, and need no credentials."""
+    """Replaces the events of a client: its requests are answered in this process, and need no credentials."""
 
     def __init__(self, events: Any, answer: Answer, region: str) -> None:
         self._events, self._answer, self._region = events, answer, region

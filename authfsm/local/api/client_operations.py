@@ -1,4 +1,4 @@
-"""The operations on the pool's app clients and on their secrets."""
+"""The API's operations on the pool's app clients and on their secrets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from attrs import evolve
 
 from authfsm.base.secret import Secret
 from authfsm.local.api.pool_operations import check_settings, refuse
-from authfsm.local.config import contradictory_settings, descriptions, error_templates
+from authfsm.local.config import descriptions, error_templates, settings_conflicts
 from authfsm.local.config.pool_configuration import AppClient
 from authfsm.local.state.codes import Entropy, random_text
 from authfsm.local.state.core import Core, Reply, Request, paginate
@@ -37,8 +37,8 @@ def list_user_pool_clients(pool: Core, request: Request) -> Reply:
     """Answer ListUserPoolClients: the ids and names."""
 
     def show(client: AppClient) -> Reply:
-        own = {"ClientId": client.client_id, "ClientName": client.client_name}
-        return {**own, "UserPoolId": request["UserPoolId"]}
+        names = {"ClientId": client.client_id, "ClientName": client.client_name}
+        return {**names, "UserPoolId": request["UserPoolId"]}
 
     return paginate(pool.clients, show, request, "UserPoolClients", size_member="MaxResults")
 
@@ -48,12 +48,12 @@ def create_user_pool_client(pool: Core, request: Request) -> Reply:
     secret = Secret(request["ClientSecret"]) if "ClientSecret" in request else None
     if request.get("GenerateSecret"):
         secret = new_client_secret(pool.entropy)
-    own = {"ClientId": new_client_id(pool.entropy), "CreationDate": pool.clock().timestamp()}
-    return _set_client(pool, {**request, **own}, {"client_secret": secret}, "creating")
+    new = {"ClientId": new_client_id(pool.entropy), "CreationDate": pool.clock().timestamp()}
+    return _set_client(pool, {**request, **new}, {"client_secret": secret}, "creating")
 
 
 def update_user_pool_client(pool: Core, request: Request) -> Reply:
-    """Answer UpdateUserPoolClient: resets what it leaves out, but not the secret; sign-ins under way keep the old settings."""
+    """Answer UpdateUserPoolClient: settings that the request leaves out get their defaults, except name and secrets."""
     client = pool.client(request)
     before = client.client_description
     kept = {name: before[name] for name in ("ClientSecretArn", "CreationDate") if name in before}
@@ -63,13 +63,13 @@ def update_user_pool_client(pool: Core, request: Request) -> Reply:
 
 
 def _secrets(client: AppClient) -> dict[str, tuple[float, Secret[str]]]:
-    """Return a client's secrets, and when they were added, by their ids."""
+    """Return, for the id of each secret of an app client, when it was added and the secret."""
     dates = client.secret_dates or (client.client_description.get("CreationDate", 0.0),)
     dated = zip(dates, client.secrets, strict=False)
     return {f"{client.client_id}--{at:.6f}": (at, each) for at, each in dated}
 
 
-def _keep_secrets(pool: Core, client: AppClient, found: Mapping[str, tuple[float, Secret[str]]]) -> None:
+def _set_secrets(pool: Core, client: AppClient, found: Mapping[str, tuple[float, Secret[str]]]) -> None:
     first, second = ([each for _, each in found.values()] + [None])[:2]
     dates = tuple(at for at, _ in found.values())
     changed = evolve(client, client_secret=first, second_secret=second, secret_dates=dates)
@@ -77,18 +77,19 @@ def _keep_secrets(pool: Core, client: AppClient, found: Mapping[str, tuple[float
 
 
 def add_user_pool_client_secret(pool: Core, request: Request) -> Reply:
-    """Answer AddUserPoolClientSecret: the reply has a secret only if the pool has made it (AWS API reference)."""
-    client, at, own = pool.client(request), pool.clock().timestamp(), request.get("ClientSecret")
-    found, value = _secrets(client), Secret(own) if own else new_client_secret(pool.entropy)
+    """Answer AddUserPoolClientSecret: the reply has the secret only if the pool generated it (AWS API reference)."""
+    client, at, custom = pool.client(request), pool.clock().timestamp(), request.get("ClientSecret")
+    found, value = _secrets(client), Secret(custom) if custom else new_client_secret(pool.entropy)
     if not found:  # "for an existing confidential user pool app client"; the messages are ours
         raise refuse("A public app client has no secrets.")
     if len(found) > 1:  # "up to 2 active secrets"
         raise error_templates.TOO_MANY_SECRETS.refusal()
     while (secret_id := f"{client.client_id}--{at:.6f}") in found:
-        at += 1e-6  # a clock that stands still must not replace the first secret
-    _keep_secrets(pool, client, {**found, secret_id: (at, value)})
-    shown = {} if own else {"ClientSecretValue": value.reveal()}
-    return {"ClientSecretDescriptor": {"ClientSecretId": secret_id, "ClientSecretCreateDate": at, **shown}}
+        at += 1e-6  # with a stopped clock both secrets would have the same id
+    _set_secrets(pool, client, {**found, secret_id: (at, value)})
+    generated = {} if custom else {"ClientSecretValue": value.reveal()}
+    dated = {"ClientSecretId": secret_id, "ClientSecretCreateDate": at}
+    return {"ClientSecretDescriptor": {**dated, **generated}}
 
 
 def delete_user_pool_client_secret(pool: Core, request: Request) -> None:
@@ -99,27 +100,28 @@ def delete_user_pool_client_secret(pool: Core, request: Request) -> None:
         raise error_templates.NO_SUCH_RESOURCE.refusal()
     if not found:
         raise refuse("This is the app client's last secret.")
-    _keep_secrets(pool, client, found)
+    _set_secrets(pool, client, found)
 
 
 def list_user_pool_client_secrets(pool: Core, request: Request) -> Reply:
-    """Answer ListUserPoolClientSecrets: without the secrets themselves."""
+    """Answer ListUserPoolClientSecrets: the ids and dates of the secrets."""
     found = [(secret_id, at) for secret_id, (at, _) in _secrets(pool.client(request)).items()]
     return {"ClientSecrets": [{"ClientSecretId": name, "ClientSecretCreateDate": at} for name, at in found]}
 
 
 def delete_user_pool_client(pool: Core, request: Request) -> None:
-    """Answer DeleteUserPoolClient: delete the app client and what belongs to it."""
+    """Answer DeleteUserPoolClient: delete the app client and its session configuration."""
     client_id = pool.client(request).client_id
     del pool.clients[client_id]
     if client_id in pool.session_configurations:
         del pool.session_configurations[client_id]
 
 
-def _set_client(pool: Core, described: Mapping[str, Any], secrets: Mapping[str, Any], verb: str) -> Reply:
-    check_settings(pool, contradictory_settings.of_client(described, pool.configuration.attributes, verb))
+def _set_client(pool: Core, description: Mapping[str, Any], secrets: Mapping[str, Any], verb: str) -> Reply:
+    schema = pool.configuration.attributes
+    check_settings(pool, settings_conflicts.client_conflicts(description, schema, verb))
     try:
-        settings = descriptions.client_settings({**described, "LastModifiedDate": pool.clock().timestamp()})
+        settings = descriptions.client_settings({**description, "LastModifiedDate": pool.clock().timestamp()})
         client = AppClient(**{**settings, **secrets})
     except (ValueError, TypeError, OverflowError) as error:
         raise refuse(str(error)) from None

@@ -1,8 +1,8 @@
-"""The operations that the pool serves, and the gate through which all its replies pass.
+"""The operations that the pool serves, and the check of each reply against the protocol's tables.
 
-`answer` finds the operation, checks the request's members and their types, calls the operation's function, and
-checks the reply, and the status of the user, against the protocol's tables. The pool decides both by rules of its
-own and reads the tables nowhere else, so that a missing transition reveals a bug: in the pool or in a table.
+`read_members` finds the operation and checks the request's members. `answer` calls the operation's function, and
+checks the reply and the status of the user against the tables. The pool decides both in code of its own and reads
+the tables nowhere else, so that a transition which a table lacks reveals a bug in the pool or in the table.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ _UserFunction = Callable[[Core, User, Request], Reply | None]
 
 
 def _by_token(function: _UserFunction) -> OperationFunction:
-    """Call the function with the user of the request's AccessToken."""
+    """Return an operation that calls the function with the user of the request's AccessToken."""
     return lambda pool, request: function(pool, pool.user_of_token(request), request)
 
 
 def _by_name(function: _UserFunction) -> OperationFunction:
-    """Call the function with the user of the request's Username."""
+    """Return an operation that calls the function with the user of the request's Username."""
     return lambda pool, request: function(pool, pool.user_of(request), request)
 
 
@@ -156,17 +156,17 @@ _REASONS: Final = (
     ("Replica", "a local pool is in one region"),
     ("PointInTime", "copy the state file"),
     ("RiskConfiguration|EventFeedback", "there is no threat protection"),
-    ("LogDelivery", "logs are not delivered: the server writes its own"),
+    ("LogDelivery", "logs are not delivered; `authfsm serve` writes a log of its own"),
     ("ProvisionedLimit", "there are no limits to provision"),
-    ("UserPool", "a single pool has no others beside it; use LocalCognito"),
+    ("UserPool", "a LocalPool is a single pool; use LocalCognito"),
 )
 
-_NOT_BUILT: Final = "it is not built"
+_NOT_IMPLEMENTED: Final = "it is not implemented"
 
 
 def reason_not_served(operation: str) -> str:
     """Return why an operation of the API is not served."""
-    return next((why for names, why in _REASONS if re.search(names, operation)), _NOT_BUILT)
+    return next((why for names, why in _REASONS if re.search(names, operation)), _NOT_IMPLEMENTED)
 
 
 def needs_credentials(operation: str) -> bool:
@@ -176,13 +176,13 @@ def needs_credentials(operation: str) -> bool:
 
 
 def check_credentials(operation: str, *, signed: bool) -> None:
-    """Refuse an unsigned request for an operation that needs AWS credentials; any credentials will do."""
+    """Refuse an unsigned request for an operation that needs AWS credentials. Signatures are not verified."""
     if not signed and needs_credentials(operation):
         raise error_templates.REQUEST_UNSIGNED.refusal()
 
 
 def read_members(pool: Core, operation: str, request: Request, more: Container[str] = ()) -> dict[str, Any]:
-    """Return the members of a request, after checking them; refuse an operation that is not served, nor one of `more`."""
+    """Return the members of a request, after checking them; refuse operations that are not in `OPERATIONS` or `more`."""
     pool.operation = operation
     if operation not in OPERATIONS and operation not in more:
         if not request_members.is_known(operation):
@@ -198,10 +198,10 @@ def read_members(pool: Core, operation: str, request: Request, more: Container[s
 
 
 def answer(pool: Core, operation: str, members: dict[str, Any]) -> Reply:
-    """Answer a request that `read_members` has read; GateError means that the pool has a bug."""
+    """Answer a request whose members `read_members` returned; GateError means that the pool has a bug."""
     pool.response, pool.operation = None, operation
     response = classify(operation, members)
-    # A trigger may itself sign a user in: restore the challenge that the outer request answers.
+    # A Lambda function may itself sign a user in: restore the challenge that the outer request answers.
     outer, pool.sessions.last_answered = pool.sessions.last_answered, None
     try:
         with checked_status(pool, operation, members, response):
@@ -222,7 +222,7 @@ def answer(pool: Core, operation: str, members: dict[str, Any]) -> Reply:
 def transition_of(
     response: type[r.Response] | None, reply: Mapping[str, Any], challenge: str | None
 ) -> Transition | None:
-    """Return the transition of the reply to a response, which answers `challenge` or begins; None outside of a sign-in."""
+    """Return the transition of a reply; None outside of a sign-in. `challenge` is None if the response begins a sign-in."""
     if response is None or response in AFTER_SIGN_IN_RESPONSES:
         return None
     source = State.START if challenge is None else state_named(challenge)
@@ -248,17 +248,17 @@ _TRANSITIONS: Final = frozenset(a.ACCOUNT_TRANSITIONS)
 
 
 class GateError(AssertionError):
-    """What the pool did is not in a table of the protocol; a bug of the pool, never of the caller.
+    """The pool made a transition that a table of the protocol lacks: a bug of the pool, not of the caller.
 
     Args:
-        transition: the missing transition, of a sign-in or of an account's life.
+        transition: the missing transition, of a sign-in or of an account.
     """
 
     def __init__(self, transition: Transition | a.AccountTransition) -> None:
         source, trigger, dest = transition[:3]
         name = trigger if isinstance(trigger, str) else trigger.__name__
-        why = "and the protocol's table has no such transition"
-        super().__init__(f"the pool leads from {source} by {name} to {dest}, {why}")
+        why = "which the protocol's table does not have: this is a bug of the local pool"
+        super().__init__(f"the pool made the transition from {source} by {name} to {dest}, {why}")
         self.transition = transition
 
 
@@ -266,10 +266,10 @@ class GateError(AssertionError):
 def checked_status(
     pool: Core, operation: str, members: Mapping[str, Any], response: type[r.Response] | None
 ) -> Iterator[None]:
-    """Raise GateError if the block moves the user of a request off the table; requests of triggers are checked apart."""
+    """Raise GateError if the block changes the user's status, and the account's table lacks this transition."""
     permanent = bool(members.get("Permanent"))
     found = a.account_operation(operation, permanent=permanent, response=response)
-    if "invited-users" in pool.configuration.accept:  # these leave the table
+    if "invited-users" in pool.configuration.accept:  # the table lacks the transitions of these requests
         found = None
     user, number = _user_of(pool, members, found) if found else None, pool.requests
     before, refused = _status(user), True
@@ -277,7 +277,7 @@ def checked_status(
         yield
         refused = False
     finally:
-        if found and number == pool.requests:
+        if found and number == pool.requests:  # otherwise a Lambda function made requests, which were checked
             after = _status(user or _user_of(pool, members, found))
             may_stay = refused or found in a.SIMULATED_OPERATIONS or found.actor is a.Actor.SIGN_IN
             transition = a.AccountTransition(before, found, after)

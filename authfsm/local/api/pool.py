@@ -23,7 +23,7 @@ from authfsm.local.config.contradictions import Contradictions
 from authfsm.local.config.descriptions import merged_settings
 from authfsm.local.config.leniency import Accepted
 from authfsm.local.config.pool_configuration import (
-    EVERY_FLOW,
+    CURRENT_FLOW_VALUES,
     AppClient,
     DeviceConfiguration,
     PasswordPolicy,
@@ -61,24 +61,24 @@ class LocalPool(DisplayMixin):
         mfa_methods: the enabled second factors.
         client_secret: True for an app client with a random secret, or the secret itself.
         device: DeviceConfiguration; None for a pool that remembers no devices.
-        explicit_auth_flows: ExplicitAuthFlows; by default every flow, if empty Cognito's own three.
+        explicit_auth_flows: ExplicitAuthFlows; by default all current values. If empty, the API's three defaults.
         auth_session_validity: AuthSessionValidity in minutes, 3 to 15.
-        prevent_user_existence_errors: ENABLED (the console's default, and the pool's) or LEGACY (the API's).
+        prevent_user_existence_errors: ENABLED (the default, as in the console) or LEGACY (the API's default).
         triggers: the functions of the Lambda triggers.
         aliases: AliasAttributes.
         username_attributes: UsernameAttributes.
         case_sensitive: UsernameConfiguration.CaseSensitive.
         required_attributes: the attributes that a user must have.
         account_recovery: AccountRecoverySetting, by priority.
-        password_policy: the requirements for new passwords; Cognito's default.
+        password_policy: the requirements for new passwords; by default Cognito's.
         refresh_token_rotation: RefreshTokenRotation.
-        contradictions: the behaviour where sources about Cognito contradict each other.
+        contradictions: the behaviour on points where sources about Cognito contradict each other.
         region: the region in the pool id.
         pool_id: by default a random one in the region.
         client_id: the app client's id; by default a random one.
         issuer: the tokens' `iss`; by default Cognito's.
         clock: returns the current time; by default the real one (`ManualClock` for tests).
-        entropy: returns that many random bytes.
+        entropy: returns random bytes; the argument is their number.
         key: the RSA key that signs tokens; by default created at the first sign-in.
         settings: any other field of `PoolConfiguration` or `AppClient`.
 
@@ -94,7 +94,7 @@ class LocalPool(DisplayMixin):
         mfa_methods: Iterable[str] = MFA_METHODS,
         client_secret: bool | str | Secret[str] = False,
         device: DeviceConfiguration | None = None,
-        explicit_auth_flows: Iterable[str] = EVERY_FLOW,
+        explicit_auth_flows: Iterable[str] = CURRENT_FLOW_VALUES,
         auth_session_validity: int = AUTH_SESSION_VALIDITY,
         prevent_user_existence_errors: Literal["ENABLED", "LEGACY"] = "ENABLED",
         triggers: Triggers | None = None,
@@ -141,7 +141,7 @@ class LocalPool(DisplayMixin):
         self.clock, self._entropy, self._lock = clock, entropy, ForkSafeLock()
         token_issuer = TokenIssuer(configuration, clock, entropy, key)
         self._core = Core(configuration, token_issuer, clock, entropy)
-        self._client_id = ""  # until there is one that was created with the pool
+        self._client_id = ""  # no app client was created with the pool
 
     @classmethod
     def like(
@@ -151,18 +151,19 @@ class LocalPool(DisplayMixin):
         mfa_config: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> LocalPool:
-        """Return a pool with a real pool's settings; `unsupported_settings` lists those that it lacks.
+        """Return a pool with a real pool's settings; `unsupported_settings` lists the settings that have no effect here.
 
         Args:
             user_pool: the reply of DescribeUserPool, its UserPool, or a request of CreateUserPool. It may also
-                contain the other two, as UserPoolClient and MfaConfig.
-            user_pool_client: the reply of DescribeUserPoolClient, or its UserPoolClient; by default the API's.
+                contain the other two descriptions, as UserPoolClient and MfaConfig.
+            user_pool_client: the reply of DescribeUserPoolClient, or its UserPoolClient; by default an app client with
+                the API's default settings.
             mfa_config: the reply of GetUserPoolMfaConfig; without it, every second factor is enabled.
-            settings: arguments of `LocalPool` that descriptions lack (`triggers`, `clock`) or that differ.
+            settings: arguments of `LocalPool`, which replace the settings of the descriptions.
 
         Raises:
             BadField: a member has another type than in the API; the message names it.
-            ValueError: the descriptions contradict themselves.
+            ValueError: settings of the descriptions contradict each other.
         """
         parsed = Descriptions.parse(user_pool, user_pool_client, mfa_config)
         return cls(**merged_settings(parsed, settings))
@@ -189,7 +190,7 @@ class LocalPool(DisplayMixin):
 
     @property
     def client_id(self) -> str:
-        """The id of the app client that was created with the pool, or of its first one; else raises LookupError."""
+        """The id of the app client created with the pool, otherwise of its first one; LookupError if it has none."""
         client_id = self._client_id or next(iter(self._core.clients), "")
         if not client_id:
             raise LookupError(f"the pool {self.pool_id} has no app client; call add_client")
@@ -206,12 +207,12 @@ class LocalPool(DisplayMixin):
 
     @property
     def app_client(self) -> AppClient:
-        """The app client of `client_id`."""
+        """The app client with the id `client_id`."""
         return self._core.clients[self.client_id]
 
     @property
     def client_secret(self) -> Secret[str] | None:
-        """The secret of that app client, if it has one."""
+        """The secret of `app_client`; None if it has none."""
         return self.app_client.client_secret
 
     @property
@@ -248,7 +249,7 @@ class LocalPool(DisplayMixin):
             client_secret = client_operations.new_client_secret(self._entropy)
         client_id = client_id or client_operations.new_client_id(self._entropy)
         client = AppClient(client_id, secret(client_secret or None), **settings)
-        # A real app client may name attributes that its pool's description does not have.
+        # A description of a real app client may have attributes that the description of its pool lacks.
         for name in () if client.client_description else ("read_attributes", "write_attributes"):
             check_names(name, getattr(client, name) or (), self.configuration.attributes.all)
         with self._lock:
@@ -280,11 +281,11 @@ class LocalPool(DisplayMixin):
             username: the name; in a pool with `username_attributes`, the attribute's value.
             password: the password, of which only the SRP verifier is stored; None for a user without one.
             email: the attribute.
-            phone_number: the attribute, as `+15551234567`.
+            phone_number: the attribute, for example `+15551234567`.
             attributes: more attributes.
             verified: whether email and phone number are verified, unless an attribute says otherwise.
             temporary: whether the user must change the password at the next sign-in (FORCE_CHANGE_PASSWORD).
-            status: another UserStatus.
+            status: the UserStatus; by default CONFIRMED, or FORCE_CHANGE_PASSWORD with a `temporary` password.
             enabled: whether the user may sign in.
             groups: `cognito:groups`; groups that the pool lacks are added.
             totp_secret: the verified secret of an authenticator app (base32).
@@ -293,7 +294,7 @@ class LocalPool(DisplayMixin):
 
         Raises:
             PoolRefusal: the name or an alias is taken.
-            ValueError: `totp_secret` or `status` is invalid, or the user lacks what a factor needs.
+            ValueError: `totp_secret` or `status` is invalid, or the user lacks the address or secret of a factor.
         """
         password = secret(password)
         totp_secret = secret(totp_secret)
@@ -324,8 +325,8 @@ class LocalPool(DisplayMixin):
         """Answer a request of the API.
 
         Args:
-            operation: as `InitiateAuth`.
-            request: its members, named as in the API. So are the reply's; times are seconds since 1970.
+            operation: the name, for example `InitiateAuth`.
+            request: the members, named as in the API, like those of the reply. Times are seconds since 1970.
 
         Raises:
             PoolRefusal: the pool refuses, with Cognito's error code and message.
@@ -334,7 +335,7 @@ class LocalPool(DisplayMixin):
         return self.answer_members(operation, read_members(self._core, operation, request))
 
     def answer_members(self, operation: str, members: dict[str, Any]) -> dict[str, Any]:
-        """Answer a request as `answer` does, whose members `read_members` has checked already."""
+        """Answer a request whose members `read_members` returned."""
         with self._lock:
             return answer(self._core, operation, members)
 
@@ -343,7 +344,7 @@ class LocalPool(DisplayMixin):
 
         Args:
             config: a `botocore.config.Config`. The client has dummy credentials;
-                `Config(signature_version=botocore.UNSIGNED)` makes one without, to which the operations for
+                With `Config(signature_version=botocore.UNSIGNED)` its requests are not signed, and the operations for
                 administrators reply with Cognito's MissingAuthenticationTokenException.
         """
         from authfsm.local.api.boto_hook import boto_client  # noqa: PLC0415 - boto3 takes 0.3 s to load
@@ -354,8 +355,8 @@ class LocalPool(DisplayMixin):
         return boto_client(exchange, self.region, config)
 
     def cognito(self, **settings: Any) -> Cognito:
-        """Return this package's synchronous driver, connected to this pool; `settings` replace its arguments."""
-        from authfsm.drivers.boto import Cognito  # noqa: PLC0415 - the pool itself does not need it
+        """Return a `Cognito` that is connected to this pool; `settings` are further arguments, or replace the pool's."""
+        from authfsm.drivers.boto import Cognito  # noqa: PLC0415 - a pool works without the driver
 
         with self._lock:
             client_id = settings.get("client_id", self.client_id)
@@ -372,14 +373,14 @@ class LocalPool(DisplayMixin):
     def fork(self) -> LocalPool:
         """Return a copy of this pool with its users, sessions, codes, tokens and key.
 
-        Changes to one do not affect the other, so that a sign-in can be continued in two ways. Clock and
-        entropy are shared; watchers of the outbox watch only the original.
+        Changes to one do not affect the other, so that a sign-in can be continued in two ways. Both use the same
+        clock and entropy; a listener of the outbox gets only the messages of the original.
         """
         with self._lock:
             core = self._core
             shared = (self.configuration, self.clock, self._entropy, core.token_issuer.key)
             memo: dict[int, Any] = {id(each): each for each in (*shared, *core.clients.values())}
-            # A watcher is not copied: it may be a queue or a socket.
+            # The listener is not copied: it may be a queue or a socket.
             memo[id(core.outbox._listener)] = None  # noqa: SLF001 - same package
             fork = copy.copy(self)
             fork._core = copy.deepcopy(core, memo)  # noqa: SLF001 - same class

@@ -1,8 +1,8 @@
-"""The operations on the pool.
+"""The API's operations on the pool and its settings.
 
-A description is what DescribeUserPool and GetUserPoolMfaConfig return: the requests that create or update a pool
-turn into one, from which `descriptions` reads settings. The messages of refusals are those of AWS, as the tests
-of moto record them, unless a comment says otherwise.
+A description is what DescribeUserPool and GetUserPoolMfaConfig return. Requests that create or update a pool are
+converted to a description, from which `descriptions` reads the settings. Error messages are those of AWS that
+moto's tests have, unless a comment says otherwise.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final
 from attrs import evolve, fields
 
 from authfsm.local.accounts.records import DOMAINS
-from authfsm.local.config import contradictory_settings, descriptions, error_templates
+from authfsm.local.config import descriptions, error_templates, settings_conflicts
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import PoolConfiguration
 from authfsm.local.config.schema import STANDARD_ATTRIBUTES
@@ -26,12 +26,12 @@ from authfsm.settings.descriptions import Descriptions, Structure
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,40}")
 _LONGEST: Final = 2048
 _CONSTRAINTS: Final = {
-    # AttributeDataType: (its constraints, their two members, the unit in messages)
+    # AttributeDataType: (the member with constraints, its two members, the quantity in messages)
     "String": ("StringAttributeConstraints", "MinLength", "MaxLength", "length"),
     "Number": ("NumberAttributeConstraints", "MinValue", "MaxValue", "value"),
 }
 
-# The members of a pool for which CreateUserPool or UpdateUserPool gave nothing (from replies of AWS).
+# The members of a pool that CreateUserPool or UpdateUserPool leaves out (from replies of AWS).
 _DEFAULTS: Final[dict[str, Any]] = {
     "DeletionProtection": "INACTIVE",
     "LambdaConfig": {},
@@ -40,7 +40,7 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "EmailConfiguration": {"EmailSendingAccount": "COGNITO_DEFAULT"},
     "AdminCreateUserConfig": {"AllowAdminCreateUserOnly": False, "UnusedAccountValidityDays": 7},
 }
-# What UpdateUserPool cannot change.
+# The members that UpdateUserPool cannot change.
 _KEPT: Final = (
     "Id", "Arn", "Name", "SchemaAttributes", "AliasAttributes", "UsernameAttributes",
     "UsernameConfiguration", "CreationDate", "UserPoolTags", "UserPoolTier", "DeletionProtection",
@@ -54,20 +54,20 @@ _TEMPLATE_MEMBERS: Final = {
 
 
 def refuse(why: str) -> PoolRefusal:
-    """Return the refusal of a parameter, with its reason."""
+    """Return an InvalidParameterException with this message."""
     return error_templates.INVALID_PARAMETER.refusal(why=why)
 
 
-def created(region: Core, request: Structure) -> dict[str, Any]:
-    """Return the description of a pool that CreateUserPool makes."""
+def created_description(region: Core, request: Structure) -> dict[str, Any]:
+    """Return the description of a pool that CreateUserPool creates."""
     rest = {n: each for n, each in request.items() if n not in {"PoolName", "Schema"}}
     pool = {"Name": request["PoolName"], "CreationDate": region.clock().timestamp(), **rest}
     pool["SchemaAttributes"] = [schema_attribute(each) for each in request.get("Schema", ())]
     return _described(region, pool, {})
 
 
-def updated(core: Core, request: Structure) -> dict[str, Any]:
-    """Return the description of a pool after UpdateUserPool, which resets what it leaves out (AWS API reference)."""
+def updated_description(core: Core, request: Structure) -> dict[str, Any]:
+    """Return the description of a pool after UpdateUserPool; members that it leaves out are reset (AWS API reference)."""
     before = descriptions.user_pool(core.configuration, 0)
     rest = {n: each for n, each in request.items() if n not in {"UserPoolId", "PoolName"}}
     kept: dict[str, Any] = {name: before[name] for name in _KEPT if name in before}
@@ -76,14 +76,14 @@ def updated(core: Core, request: Structure) -> dict[str, Any]:
     return _described(core, {**kept, **rest}, descriptions.mfa_config(core.configuration))
 
 
-def check_settings(core: Core, contradictions: Iterable[str]) -> None:
-    """Refuse settings that contradict each other, for these reasons."""
-    for why in contradictions:
+def check_settings(core: Core, conflicts: Iterable[str]) -> None:
+    """Refuse settings for the reasons in `conflicts`, unless the check "contradictory-settings" is disabled."""
+    for why in conflicts:
         core.refuse_or_record("contradictory-settings", refuse(why))
 
 
 def _described(core: Core, pool: dict[str, Any], mfa: Structure) -> dict[str, Any]:
-    check_settings(core, contradictory_settings.of_pool(pool))
+    check_settings(core, settings_conflicts.pool_conflicts(pool))
     mode = pool.get("MfaConfiguration", "OFF")
     template = pool.get("VerificationMessageTemplate", {})
     repeated = {ours: template[name] for name, ours in _TEMPLATE_MEMBERS.items() if name in template}
@@ -99,7 +99,7 @@ def _described(core: Core, pool: dict[str, Any], mfa: Structure) -> dict[str, An
 
 
 def configured(configuration: PoolConfiguration, description: Mapping[str, Any]) -> PoolConfiguration:
-    """Return a pool's settings with those of a description; refuse what contradicts itself."""
+    """Return a pool's settings, changed to those of a description; refuse settings that are not valid together."""
     try:
         settings = descriptions.pool_settings(Descriptions.parse(description))
         settings.pop("pool_id", None)
@@ -109,14 +109,14 @@ def configured(configuration: PoolConfiguration, description: Mapping[str, Any])
 
 
 def summary(configuration: PoolConfiguration) -> dict[str, Any]:
-    """Return a pool as ListUserPools shows it."""
+    """Return a pool's entry in the reply of ListUserPools."""
     pool = descriptions.user_pool(configuration, 0)
     names = ("Id", "Name", "LambdaConfig", "LastModifiedDate", "CreationDate")
     return {name: pool[name] for name in names if name in pool}
 
 
 def schema_attribute(attribute: Structure) -> dict[str, Any]:
-    """Return an attribute of Schema or CustomAttributes as DescribeUserPool shows it."""
+    """Return an attribute of Schema or CustomAttributes in the form of DescribeUserPool."""
     if "Name" not in attribute:
         raise refuse("A schema attribute has no Name.")
     name, kind = attribute["Name"], attribute.get("AttributeDataType")
@@ -166,14 +166,14 @@ def _limits(kind: str, attribute: Structure) -> dict[str, str]:
 
 
 def _change(core: Core, members: Structure, mfa: Structure | None = None) -> None:
-    """Give the pool these members of UserPool beside the others, and another MFA configuration."""
-    before = descriptions.described(core.configuration)
+    """Change these members of the pool's UserPool, and its MFA configuration if `mfa` is not None."""
+    before = descriptions.pool_description(core.configuration)
     described = {"UserPool": {**before["UserPool"], **members}, "MfaConfig": mfa or before["MfaConfig"]}
     core.configure(configured(core.configuration, described))
 
 
 def add_custom_attributes(core: Core, request: Request) -> None:
-    """Answer AddCustomAttributes: their names get the prefix `custom:`."""
+    """Answer AddCustomAttributes: add attributes to the schema, with the prefix `custom:` in their names."""
     before = descriptions.user_pool(core.configuration, 0)["SchemaAttributes"]
     schema = {each["Name"].removeprefix("dev:"): each for each in before}
     for attribute in request["CustomAttributes"]:
@@ -186,7 +186,7 @@ def add_custom_attributes(core: Core, request: Request) -> None:
 
 
 def set_user_pool_mfa_config(core: Core, request: Request) -> Reply:
-    """Answer SetUserPoolMfaConfig: it sets all second factors."""
+    """Answer SetUserPoolMfaConfig: second factors that the request leaves out are disabled."""
     mode = request.get("MfaConfiguration", "OFF")
     factors = {n: e for n, e in request.items() if n not in {"UserPoolId", "MfaConfiguration"}}
     if mode not in {"ON", "OFF", "OPTIONAL"}:
@@ -206,7 +206,7 @@ _POOL_ID_ALPHABET: Final = string.ascii_letters + string.digits
 
 
 def check_setting_names(settings: dict[str, Any], *classes: type) -> None:
-    """Raise TypeError for a setting that is no field of these classes, without its value: perhaps a secret."""
+    """Raise TypeError for a setting that is no field of these classes; the message has no values: they may be secret."""
     known = {each.name for kind in classes for each in fields(kind) if each.init}
     if unknown := sorted(set(settings) - known):
         settings.clear()  # a traceback with the frames' variables would show the values
@@ -219,12 +219,12 @@ def new_pool_id(region: str, entropy: Entropy) -> str:
 
 
 def cognito_issuer(pool_id: str) -> str:
-    """Return the issuer that Cognito gives a pool."""
+    """Return the issuer of a pool's tokens at AWS."""
     return f"https://cognito-idp.{pool_id.partition('_')[0]}.amazonaws.com/{pool_id}"
 
 
 def describe_user_pool(pool: Core, _: Request) -> Reply:
-    """Answer DescribeUserPool: all settings but those of MFA."""
+    """Answer DescribeUserPool: all settings except those of second factors."""
     described = descriptions.user_pool(pool.configuration, len(pool.users))
     for record in pool.records.of_kind(DOMAINS.name).values():
         custom = "CustomDomainConfig" in record.members
@@ -239,7 +239,7 @@ def get_user_pool_mfa_config(pool: Core, _: Request) -> Reply:
 
 def update_user_pool(pool: Core, request: Request) -> None:
     """Answer UpdateUserPool: settings that the request leaves out get their defaults."""
-    pool.configure(configured(pool.configuration, updated(pool, request)))
+    pool.configure(configured(pool.configuration, updated_description(pool, request)))
 
 
 def _tags(pool: Core, request: Request) -> dict[str, str]:
@@ -257,8 +257,8 @@ def tag_resource(pool: Core, request: Request) -> None:
 
 def untag_resource(pool: Core, request: Request) -> None:
     """Answer UntagResource: remove tags of the pool."""
-    gone = request["TagKeys"]
-    _change(pool, {"UserPoolTags": {n: e for n, e in _tags(pool, request).items() if n not in gone}})
+    tags = {name: each for name, each in _tags(pool, request).items() if name not in request["TagKeys"]}
+    _change(pool, {"UserPoolTags": tags})
 
 
 def list_tags_for_resource(pool: Core, request: Request) -> Reply:
@@ -267,7 +267,7 @@ def list_tags_for_resource(pool: Core, request: Request) -> Reply:
 
 
 def check_deletable(pool: Core, request: Request) -> None:
-    """Refuse to delete a pool that is not there, or whose deletion protection is active."""
+    """Refuse to delete a pool that does not exist, or whose deletion protection is active."""
     pool.check_pool(request)
     described = descriptions.user_pool(pool.configuration, 0)
     if described.get("DeletionProtection") == "ACTIVE":

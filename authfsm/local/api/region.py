@@ -1,4 +1,4 @@
-"""`LocalCognito`: the user pools of a region inside this process, as one Cognito endpoint serves them."""
+"""`LocalCognito`: user pools inside this process that share an endpoint, like those of an AWS region."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class StateFileError(Exception):
-    """The file cannot be used for the pool's state; `why` completes a sentence that begins with its path."""
+    """The state file cannot be used; `why` completes a sentence that begins with its path."""
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(f"{path} {why}")
@@ -41,7 +41,7 @@ class StateFileError(Exception):
 
 
 class Pools(Mapping[str, LocalPool]):
-    """The pools of a region by id, the oldest first; those of a state file are read at their first use."""
+    """The pools of a region by id, the oldest first; pools in a state file are read when they are first used."""
 
     def __init__(self, lock: ForkSafeLock) -> None:
         self._lock = lock
@@ -58,7 +58,7 @@ class Pools(Mapping[str, LocalPool]):
             return pool
 
     def readable(self, pool_ids: Iterable[str] | None = None) -> list[LocalPool]:
-        """Return all pools or those with these ids, without those that cannot be read: the server logs them."""
+        """Return all pools, or those with these ids; pools whose state cannot be read are left out: the server logs them."""
         found = []
         for pool_id in self.copy() if pool_ids is None else pool_ids:
             with suppress(StateFileError):
@@ -75,7 +75,7 @@ class Pools(Mapping[str, LocalPool]):
         return pool_id in self._known
 
     def add(self, pool: LocalPool) -> None:
-        """Add a pool, which now shares the region's lock; raise ValueError if its id or that of an app client is taken."""
+        """Add a pool, and let it use the region's lock; raise ValueError if its id or that of an app client is taken."""
         with self._lock:
             if pool.pool_id in self._known:
                 raise ValueError(f"there is a pool {pool.pool_id} already")
@@ -86,13 +86,13 @@ class Pools(Mapping[str, LocalPool]):
             self._known[pool.pool_id] = pool
 
     def copy(self) -> dict[str, LocalPool | None]:
-        """Return the pools by id, None for those that are not read yet."""
+        """Return the pools by id, with None for pools that are not read yet."""
         return dict(self._known)
 
     def replace(self, pools: Mapping[str, LocalPool | None]) -> None:
-        """Have these pools, and no others."""
+        """Replace all pools by these."""
         self._known = dict(pools)
-        self._by_client.clear()  # a deleted pool answers no more
+        self._by_client.clear()  # it may have deleted pools
 
     def read_later(
         self,
@@ -100,12 +100,12 @@ class Pools(Mapping[str, LocalPool]):
         read: Callable[[str], LocalPool],
         index: Callable[[str], Mapping[str, str]],
     ) -> None:
-        """Add pools that `read` will read; `index` returns their ids by the keys of their records of a kind."""
+        """Add pools that `read` returns at their first use; `index` returns the pool ids by record key, for a kind of record."""
         self._known.update(dict.fromkeys(pool_ids))
         self._read, self._index = read, cache(index)
 
     def of_client(self, client_id: str) -> LocalPool | None:
-        """Return the pool with an app client."""
+        """Return the pool that has an app client with this id; None if no pool has one."""
         found = self.get(self._by_client.get(client_id, ""))
         if found is None or client_id not in found._core.clients:  # noqa: SLF001 - same package
             found = self.first(lambda core: client_id in core.clients, "client", client_id)
@@ -114,8 +114,7 @@ class Pools(Mapping[str, LocalPool]):
         return found
 
     def first(self, matches: Callable[[Core], bool], kind: str = "", key: str = "") -> LocalPool | None:
-        """Return the newest pool that matches, or has a record of this kind and key if it is not read yet."""
-        # The newest first: the pool of a test is the newest one.
+        """Return the newest pool that matches; otherwise a pool, not read yet, with a record of this kind and key."""
         read = (each for each in reversed(self._known.values()) if each is not None)
         found = next((each for each in read if matches(each._core)), None)  # noqa: SLF001 - same package
         if found is not None:
@@ -125,18 +124,18 @@ class Pools(Mapping[str, LocalPool]):
 
 
 class LocalCognito(DisplayMixin):
-    """A local Cognito, inside this process: user pools that set-up code creates through a real boto3 client.
+    """A local Cognito inside this process: user pools that code creates through a real boto3 client.
 
-    `LocalPool` is one pool, with its app client. Messages are in each pool's `outbox`. All pools share a lock.
+    `LocalPool` is a single pool with an app client. Each pool has its own `outbox`. All pools share a lock.
 
     Args:
-        region: the AWS region of `client()`, and of pools that are created without one.
-        issuer: what precedes a pool's id in the `iss` of its tokens, without the slash; by default Cognito's URL.
+        region: the AWS region of `client()`, and of pools that are created without a region.
+        issuer: the part of the tokens' `iss` before `/` and the pool's id; by default Cognito's URL.
         clock: returns the current time; by default the real one (`ManualClock` for tests).
-        entropy: returns that many random bytes.
-        key: the RSA key that signs the tokens of all pools; by default each pool makes its own.
-        settings: fields of `PoolConfiguration` that the API lacks, for every pool that it creates: `triggers`,
-            `contradictions`, `per_user_quotas`, `accept`.
+        entropy: returns random bytes; the argument is their number.
+        key: the RSA key that signs the tokens of all pools; by default each pool creates its own.
+        settings: fields of `PoolConfiguration` that the API lacks, for all pools: `triggers`, `contradictions`,
+            `per_user_quotas`, `accept`.
 
     Raises:
         TypeError: there is no such setting.
@@ -154,13 +153,13 @@ class LocalCognito(DisplayMixin):
     ) -> None:
         pool_operations.check_setting_names(settings, PoolConfiguration)
         self.region: Final = region
-        """The AWS region of its clients."""
+        """The AWS region of `client()`."""
         self.clock, self._entropy, self._lock = clock, entropy, ForkSafeLock()
         self._issuer, self._key, self._settings = issuer, key, settings
         self._accepted: deque[Accepted] = deque(maxlen=MAX_RECORDED)
         self.pools: Final = Pools(self._lock)
         """The pools by id, the oldest first."""
-        # Answers requests that name no pool here: it has neither users nor app clients.
+        # Answers requests about pools that do not exist: it has neither users nor app clients.
         self._nowhere = self.restore(f"{region}_nowhere", {})
 
     def __repr__(self) -> str:
@@ -182,7 +181,7 @@ class LocalCognito(DisplayMixin):
             ValueError: a setting has an invalid value, or the region has a pool or an app client with this id.
             TypeError: there is no such setting.
         """
-        return self._add_made(LocalPool, settings)
+        return self._create_and_add(LocalPool, settings)
 
     def like(
         self,
@@ -195,12 +194,13 @@ class LocalCognito(DisplayMixin):
 
         Raises:
             BadField: a member has another type than in the API; the message names it.
-            ValueError: the descriptions contradict themselves, or the region has a pool or an app client with this id.
+            ValueError: settings of the descriptions contradict each other, or the region has a pool or an app client
+                with this id.
         """
         make = lambda **more: LocalPool.like(user_pool, user_pool_client, mfa_config, **more)  # noqa: E731
-        return self._add_made(make, settings)
+        return self._create_and_add(make, settings)
 
-    def _add_made(self, make: Callable[..., LocalPool], settings: dict[str, Any]) -> LocalPool:
+    def _create_and_add(self, make: Callable[..., LocalPool], settings: dict[str, Any]) -> LocalPool:
         shared = {"region": self.region, "clock": self.clock, "entropy": self._entropy, "key": self._key}
         pool = make(**{**shared, **self._settings, **settings})
         if self._issuer is not None and "issuer" not in settings:
@@ -210,7 +210,7 @@ class LocalCognito(DisplayMixin):
         return pool
 
     def add(self, pool: LocalPool) -> None:
-        """Add a pool that was made elsewhere and now shares the region's lock; raise ValueError as `pool` does."""
+        """Add an existing pool, and let it use the region's lock; raise ValueError as `pool` does."""
         pool._core.accepted = self._accepted  # noqa: SLF001 - same package
         self.pools.add(pool)
 
@@ -219,14 +219,14 @@ class LocalCognito(DisplayMixin):
 
         Args:
             config: a `botocore.config.Config`, as for `LocalPool.client`.
-            region: its AWS region, in which it creates pools; by default the one of this object.
+            region: the AWS region of the client, in which it creates pools; by default the region of this object.
         """
         from authfsm.local.api.boto_hook import boto_client  # noqa: PLC0415 - boto3 takes 0.3 s to load
 
         return boto_client(self.exchange, region or self.region, config)
 
     def exchange(self, target: str, body: bytes, authorization: str) -> HttpReply:
-        """Answer an HTTP request, as boto3 sends it: X-Amz-Target, JSON, and Authorization (perhaps empty)."""
+        """Answer a request, of which these are X-Amz-Target, the JSON body, and Authorization (empty if unsigned)."""
 
         def answer(operation: str, request: Mapping[str, Any]) -> Reply:
             return self.answer(operation, request, signing_region(authorization))
@@ -241,32 +241,32 @@ class LocalCognito(DisplayMixin):
         """Answer a request of the API.
 
         Args:
-            operation: as `CreateUserPool`.
-            request: its members, named as in the API. So are the reply's; times are seconds since 1970.
+            operation: the name, for example `CreateUserPool`.
+            request: the members, named as in the API, like those of the reply. Times are seconds since 1970.
             region: the caller's AWS region, if it is not the region of this object.
 
         Raises:
-            PoolRefusal: Cognito's error code and message.
+            PoolRefusal: the pool refuses, with Cognito's error code and message.
         """
         with self._lock:
             members = self.read_members(operation, request)
             found = REGION_OPERATIONS.get(operation)
             if found is not None:
                 return found(self, members, region or self.region)
-            self.check(operation, members)
+            self.check_domain(operation, members)
             return self.pool_of(members).answer_members(operation, members)
 
     def read_members(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the members of a request, after checking those that no pool need check."""
+        """Return the members of a request, after checking them against the API's model."""
         return operations.read_members(self._nowhere._core, operation, request, REGION_OPERATIONS)  # noqa: SLF001 - same package
 
-    def check(self, operation: str, members: Mapping[str, Any]) -> None:
-        """Refuse what one pool cannot know: a second pool with the same domain."""
+    def check_domain(self, operation: str, members: Mapping[str, Any]) -> None:
+        """Refuse CreateUserPoolDomain with the domain of another pool."""
         if operation == "CreateUserPoolDomain" and _pool_of_domain(self, members["Domain"]):
             raise error_templates.DOMAIN_EXISTS.refusal()
 
     def pool_of(self, members: Mapping[str, Any]) -> LocalPool:
-        """Return the pool that a request is about; an empty one refuses requests about none."""
+        """Return the pool that a request is about; if it does not exist, an empty pool, which refuses the request."""
         if (pool_id := members.get("UserPoolId")) is not None:
             found = self.pools.get(pool_id)
         elif (client_id := members.get("ClientId")) is not None:
@@ -288,14 +288,14 @@ class LocalCognito(DisplayMixin):
         return found or self._nowhere
 
     def create_pool(self, request: Request, region: str) -> LocalPool:
-        """Add a pool, without an app client, for a request of CreateUserPool; refuse as Cognito does."""
+        """Add the pool of a CreateUserPool request, without an app client; raise PoolRefusal as Cognito refuses."""
         pool_id = pool_operations.new_pool_id(region, self._entropy)
-        pool = self.restore(pool_id, pool_operations.created(self._nowhere._core, request))  # noqa: SLF001 - same package
+        pool = self.restore(pool_id, pool_operations.created_description(self._nowhere._core, request))  # noqa: SLF001 - same package
         self.add(pool)
         return pool
 
     def restore(self, pool_id: str, description: Mapping[str, Any], key: RSAKey | None = None) -> LocalPool:
-        """Return a pool, without an app client, from its UserPool and MfaConfig; it is not added."""
+        """Return a pool with the settings of a description, without an app client and without adding it."""
         issuer = f"{self._issuer}/{pool_id}" if self._issuer else None
         issuer = issuer or pool_operations.cognito_issuer(pool_id)
         configuration = PoolConfiguration(pool_id, issuer, **self._settings)
@@ -329,8 +329,8 @@ def _delete_user_pool(cognito: LocalCognito, request: Request, _: str) -> Reply:
 
 
 def _list_user_pools(cognito: LocalCognito, request: Request, region: str) -> Reply:
-    own = {each: each for each in cognito.pools if each.partition("_")[0] == region}
-    reply = paginate(own, str, request, "UserPools", size_member="MaxResults")
+    pool_ids = {each: each for each in cognito.pools if each.partition("_")[0] == region}
+    reply = paginate(pool_ids, str, request, "UserPools", size_member="MaxResults")
     shown = cognito.pools.readable(reply["UserPools"])
     return {**reply, "UserPools": [pool_operations.summary(each.configuration) for each in shown]}
 
@@ -343,7 +343,7 @@ def _pool_of_domain(cognito: LocalCognito, domain: str) -> LocalPool | None:
 
 def _describe_user_pool_domain(cognito: LocalCognito, request: Request, _: str) -> Reply:
     pool = _pool_of_domain(cognito, request["Domain"])
-    # A domain that is not there is described as {} (moto's tests, and reports of users).
+    # The description of a domain that does not exist is {} (moto's tests, and reports of users).
     found = {} if pool is None else records.describe_domain(pool._core, request["Domain"])  # noqa: SLF001 - same package
     return {"DomainDescription": found}
 

@@ -1,6 +1,6 @@
-"""The points on which sources about Cognito contradict each other, each a setting of the pool.
+"""The points on which sources about Cognito contradict each other, with a setting of the local pool for each.
 
-Rows of `authfsm/protocol/evidence.csv` with the confidence `contradictory` or `refuted` are such points.
+Rows of `authfsm/protocol/evidence.csv` with the confidence `contradictory` or `refuted` have such points.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from attrs import field, frozen
 
 
 def _to_timedelta(value: float | timedelta | None) -> timedelta | None:
-    """Return a number of seconds, as a configuration file has it, as a timedelta."""
+    """Convert a number of seconds, as in a configuration file, to a timedelta."""
     return timedelta(seconds=value) if isinstance(value, (int, float)) else value
 
 
@@ -20,8 +20,8 @@ def _to_timedelta(value: float | timedelta | None) -> timedelta | None:
 class Contradictions:
     """What the pool does where sources about Cognito contradict each other.
 
-    Each default is what the better sources say; the other value is what the others say. Where no source
-    exists, the setting says so.
+    Each default follows the more reliable sources; the other value follows the remaining sources. Where no
+    source exists, the description of the setting says so.
 
     Args:
         totp_required_after_setup: after MFA_SETUP with TOTP. False: the reply has tokens (AWS API
@@ -31,15 +31,15 @@ class Contradictions:
         custom_challenge_after_mfa: in CUSTOM_AUTH with SRP, after the second factor. True:
             DefineAuthChallenge runs again (amplify-js #4888, a trace; #9592). False: the reply has tokens
             (amplify-js #3876).
-        custom_challenge_after_new_password: the same after NEW_PASSWORD_REQUIRED. True: DefineAuthChallenge
-            runs again (no source; chosen because no challenge is skipped). False: it does not
+        custom_challenge_after_new_password: in CUSTOM_AUTH with SRP, after NEW_PASSWORD_REQUIRED. True: DefineAuthChallenge
+            runs again (no source; the default, because no challenge is then skipped). False: it does not run
             (amazon-cognito-identity-js #341).
         device_replaces_email_mfa: True: a remembered device replaces any second factor (developer guide).
-            False: it replaces SMS and TOTP only (AWS API reference).
+            False: it replaces SMS and TOTP codes only (AWS API reference).
         devices_tracked_in_admin_flows: True: ADMIN_USER_PASSWORD_AUTH and ADMIN_NO_SRP_AUTH track devices
-            (AWS API reference; a sample of the AWS CLI). False: they do not (an older developer guide).
+            (AWS API reference; a sample of the AWS CLI). False: they do not (an older version of the developer guide).
         admin_no_srp_auth_challenges: ADMIN_NO_SRP_AUTH without a password. False: it is refused (AWS API
-            reference). True: a challenge of that name asks for the password (an older API reference).
+            reference). True: a challenge of that name asks for the password (an older version of the API reference).
         aliases_accepted_in_answers: True: answers to challenges may name the user by an alias (tests that
             run against Cognito). False: by the internal name only (AWS API reference).
         mfas_parameter: the parameter of SELECT_MFA_TYPE: MFAS_CAN_CHOOSE (every client) or MFAS_CAN_SELECT
@@ -54,11 +54,11 @@ class Contradictions:
             (both on one page of the developer guide, "Managing user existence error responses").
         devices_tracked_in_user_auth: True: USER_AUTH tracks devices (AWS API reference). False: it does not
             (the developer guide's list of flows leaves it out).
-        first_factor_digits: the digits of a one-time password as first factor: 8 (measured; an example of
+        first_factor_digits: the number of digits of a one-time password as first factor: 8 (measured; an example of
             the API reference) or 6 (a page of the developer guide).
-        mfa_after_one_time_password: False: users with MFA cannot begin with a code, and no second factor
-            follows one (developer guide, "Authentication"). True: they can, and a code by the other channel
-            follows (developer guide, "Adding MFA", on the same factor twice).
+        mfa_after_one_time_password: False: users with MFA cannot begin with a one-time password, and no second
+            factor follows it (developer guide, "Authentication"). True: they can, and a code by the other channel
+            follows it (developer guide, "Adding MFA", on the same factor twice).
         passkeys_with_mfa_required: True: a passkey with user verification satisfies MFA, if FactorConfiguration
             and the user's MFA preference allow it (AWS API reference). False: it never does (an older table of the
             developer guide).
@@ -68,11 +68,11 @@ class Contradictions:
         acr_only_with_target: False: the tokens of every sign-in have `acr` and `amr` ("apply to any
             sign-in"). True: only those of a sign-in with a target level ("in response to these inputs";
             both on one page of the developer guide).
-        sessions_survive_password_change: pending sign-ins when a new password is set, or the user is
+        sessions_survive_password_change: pending sign-ins of a user whose password is changed, or who is
             disabled and enabled again. No source says what happens. False: they end, which is safer.
             True: they continue.
         device_replaces_mfa_enabled_later: a device that was remembered before the user had MFA. False: the
-            second factor is required once, then the device replaces it again (amplify-js #4174, #8977).
+            second factor is required once, and after that the device replaces it (amplify-js #4174, #8977).
             True: the device replaces it at once (developer guide, which makes no exception).
         software_token_works_until_replaced: the authenticator in use, after AssociateSoftwareToken. True: it
             works until VerifySoftwareToken accepts the new one ("disassociates an existing software token
@@ -83,17 +83,17 @@ class Contradictions:
             ConfirmSignUp always replies with a Session for USER_AUTH (amplify-js relies on it for autoSignIn
             and sends no Session; amplify-js #13666). False: only if the request has the Session of SignUp
             (AWS API reference).
-        timestamp_tolerance: how far the TIMESTAMP of an SRP claim may be from the pool's time; a number means
-            seconds. None: any time is accepted, as no AWS page sets a limit. A user reports that sign-in fails from
+        timestamp_tolerance: by how much the TIMESTAMP of an SRP proof may differ from the pool's time; a number
+            means seconds. None: any TIMESTAMP is accepted, because no AWS page sets a limit. A user reports that sign-in fails from
             five minutes on (amazon-cognito-auth-js #199).
         custom_challenge_in_admin_flows: after the password of ADMIN_USER_PASSWORD_AUTH and
             ADMIN_NO_SRP_AUTH. False: DefineAuthChallenge does not run (developer guide, "Custom
-            authentication challenge Lambda triggers"). True: it runs, and sees ADMIN_NO_SRP_AUTH (developer
+            authentication challenge Lambda triggers"). True: it runs, and request.session has ADMIN_NO_SRP_AUTH (developer
             guide, "Define auth challenge Lambda trigger").
         custom_challenge_after_device: in CUSTOM_AUTH, after the proof of a device. False: the reply has
-            tokens (tests of amplify-flutter). True: DefineAuthChallenge runs again, and sees
-            DEVICE_PASSWORD_VERIFIER (developer guide, "Define auth challenge Lambda trigger").
-        custom_auth_may_name_mfa: DefineAuthChallenge names SMS_MFA, EMAIL_OTP or SOFTWARE_TOKEN_MFA after
+            tokens (tests of amplify-flutter). True: DefineAuthChallenge runs again, and
+            request.session has DEVICE_PASSWORD_VERIFIER (developer guide, "Define auth challenge Lambda trigger").
+        custom_auth_may_name_mfa: in CUSTOM_AUTH, if DefineAuthChallenge names SMS_MFA, EMAIL_OTP or SOFTWARE_TOKEN_MFA after
             PASSWORD_VERIFIER. No source shows the outcome (amplify-js #4157 asks for it). False: the output is
             refused, like every name other than CUSTOM_CHALLENGE. True: the second factor is asked for.
     """

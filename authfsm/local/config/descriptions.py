@@ -1,8 +1,8 @@
 """Reads and writes Cognito's descriptions of a pool: UserPool, UserPoolClient, GetUserPoolMfaConfig.
 
 UserPool is in the responses of DescribeUserPool and CreateUserPool, UserPoolClient in those of the same
-operations for app clients. What has no setting here is kept and returned as it came, and listed with its reason
-in `unsupported_settings`.
+operations for app clients. Members without a setting here are kept and returned unchanged; `unsupported_settings`
+lists them with reasons.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SECRET_MEMBERS: Final = {"ClientSecret", "GenerateSecret"}
 _UNITS: Final = (("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
 
 _DEFAULT_POLICY: Final = c.PasswordPolicy()
-# The fields of this package's classes, and Cognito's members with the default of a description without them.
+# Each class's fields, with Cognito's member and the value that a description without this member means.
 _MEMBERS: Final[dict[type, dict[str, tuple[str, Any]]]] = {
     c.PasswordPolicy: {
         "minimum_length": ("MinimumLength", _DEFAULT_POLICY.minimum_length),
@@ -75,12 +75,13 @@ def pool_settings(descriptions: Descriptions) -> dict[str, Any]:
     factors = descriptions.second_factors
     schema = pool.get("SchemaAttributes", pool.get("Schema", ()))
     device, webauthn = pool.get("DeviceConfiguration"), (mfa or {}).get("WebAuthnConfiguration", {})
+    device_members = _read_members(c.DeviceConfiguration, device or {})
     settings = {
         "name": pool.get("Name", pool.get("PoolName", "local")),
         "mfa": descriptions.mfa,
-        # Without GetUserPoolMfaConfig: all that the pool could have. `unsupported_settings` says so.
+        # Without GetUserPoolMfaConfig, all methods. `unsupported_settings` says so.
         "mfa_methods": MFA_METHODS if factors is None else factors,
-        "device": None if device is None else c.DeviceConfiguration(**_fields(c.DeviceConfiguration, device)),
+        "device": None if device is None else c.DeviceConfiguration(**device_members),
         "aliases": pool.get("AliasAttributes", ()),
         "username_attributes": pool.get("UsernameAttributes", ()),
         # "Absent field: case-sensitive" (measured).
@@ -90,7 +91,7 @@ def pool_settings(descriptions: Descriptions) -> dict[str, Any]:
         "password_policy": _read_policy(pool.get("Policies", {}).get("PasswordPolicy"), admin),
         "allowed_first_auth_factors": descriptions.first_factors,
         "tier": pool.get("UserPoolTier", "ESSENTIALS"),
-        "webauthn": c.WebAuthnConfiguration(**_fields(c.WebAuthnConfiguration, webauthn))
+        "webauthn": c.WebAuthnConfiguration(**_read_members(c.WebAuthnConfiguration, webauthn))
         if "RelyingPartyId" in webauthn
         else None,
         "acr_values": pool.get("AcrConfiguration", {}),
@@ -102,18 +103,18 @@ def pool_settings(descriptions: Descriptions) -> dict[str, Any]:
     return {**settings, "pool_id": pool["Id"]} if "Id" in pool else settings
 
 
-def _with_described_version(triggers: c.Triggers, pool: Structure) -> c.Triggers:
-    """Return the functions, with the LambdaVersion of PreTokenGenerationConfig if they have none."""
+def _with_lambda_version(triggers: c.Triggers, pool: Structure) -> c.Triggers:
+    """Return the triggers, with the LambdaVersion of PreTokenGenerationConfig unless they set one."""
     config = pool.get("LambdaConfig", {}).get("PreTokenGenerationConfig", {})
     version = triggers.pre_token_generation_version or config.get("LambdaVersion")
     return evolve(triggers, pre_token_generation_version=version)
 
 
-def _fields(kind: type, members: Structure) -> dict[str, Any]:
+def _read_members(kind: type, members: Structure) -> dict[str, Any]:
     return {name: members.get(member, default) for name, (member, default) in _MEMBERS[kind].items()}
 
 
-def _written(value: Any) -> dict[str, Any]:
+def _write_members(value: Any) -> dict[str, Any]:
     return {member: getattr(value, name) for name, (member, _) in _MEMBERS[type(value)].items()}
 
 
@@ -122,7 +123,7 @@ def _read_policy(policy: Structure | None, admin: Structure) -> c.PasswordPolicy
     # UnusedAccountValidityDays applies where the newer member was never set (AWS API reference).
     days = (policy or {}).get("TemporaryPasswordValidityDays") or 0
     days = days or admin.get("UnusedAccountValidityDays") or _DEFAULT_POLICY.temporary_password_validity_days
-    values = {} if policy is None else _fields(c.PasswordPolicy, policy)
+    values = {} if policy is None else _read_members(c.PasswordPolicy, policy)
     return c.PasswordPolicy(temporary_password_validity_days=days, **values)
 
 
@@ -130,7 +131,7 @@ def _read_attribute(attribute: Structure) -> SchemaAttribute:
     path = "UserPool.SchemaAttributes"
     if "Name" not in attribute:
         raise BadField(Descriptions, path, "has an attribute without Name")
-    fields = _fields(SchemaAttribute, attribute)
+    fields = _read_members(SchemaAttribute, attribute)
     for name, (group, member) in _CONSTRAINTS.items():
         text = attribute.get(group, {}).get(member)
         try:
@@ -148,13 +149,13 @@ def client_settings(client: Structure) -> dict[str, Any]:
     grace = rotation.get("RetryGracePeriodSeconds", 0)
     enabled = rotation.get("Feature") == "ENABLED"
     settings = {
-        # A secret that AWS Secrets Manager holds is not described: the pool then makes one of its own.
+        # True: the pool generates a secret, because a description has no secret that AWS Secrets Manager stores.
         "client_secret": client.get("ClientSecret") or bool(client.get("ClientSecretArn")),
         "explicit_auth_flows": client.get("ExplicitAuthFlows", ()),
         "refresh_token_rotation": c.RefreshTokenRotation(grace) if enabled else None,
         "read_attributes": client.get("ReadAttributes"),
         "write_attributes": client.get("WriteAttributes"),
-        **_fields(c.AppClient, client),
+        **_read_members(c.AppClient, client),
         **{
             name: int(token_validity(client, member).total_seconds())
             for member, name in _VALIDITY_FIELDS.items()
@@ -169,13 +170,13 @@ def merged_settings(read: Descriptions, settings: Mapping[str, Any]) -> dict[str
     client = client_settings(read.user_pool_client or {})
     merged = {**pool_settings(read), **client, **settings}
     if isinstance(triggers := settings.get("triggers"), c.Triggers):
-        merged["triggers"] = _with_described_version(triggers, read.user_pool)
+        merged["triggers"] = _with_lambda_version(triggers, read.user_pool)
     return merged
 
 
 def user_pool(configuration: c.PoolConfiguration, users: int) -> dict[str, Any]:
-    """Return the UserPool of a pool with so many users."""
-    before = configuration.pool_description.get("UserPool") or {}
+    """Return the UserPool of DescribeUserPool's response; `users` is the number of users."""
+    description = configuration.pool_description.get("UserPool") or {}
     device, pool_id = configuration.device, configuration.pool_id
     first_factors = list(configuration.allowed_first_auth_factors)
     members: dict[str, Any] = {
@@ -183,7 +184,7 @@ def user_pool(configuration: c.PoolConfiguration, users: int) -> dict[str, Any]:
         "Arn": f"arn:aws:cognito-idp:{configuration.region}:{ACCOUNT}:userpool/{pool_id}",
         "Name": configuration.name,
         "Policies": {
-            **before.get("Policies", {}),
+            **description.get("Policies", {}),
             "PasswordPolicy": _write_policy(configuration.password_policy),
             "SignInPolicy": {"AllowedFirstAuthFactors": first_factors},
         },
@@ -192,7 +193,7 @@ def user_pool(configuration: c.PoolConfiguration, users: int) -> dict[str, Any]:
         "AutoVerifiedAttributes": list(configuration.auto_verified_attributes),
         "AliasAttributes": list(configuration.aliases),
         "UsernameAttributes": list(configuration.username_attributes),
-        "DeviceConfiguration": device and _written(device),
+        "DeviceConfiguration": device and _write_members(device),
         "UsernameConfiguration": {"CaseSensitive": configuration.case_sensitive},
         "UserAttributeUpdateSettings": {
             "AttributesRequireVerificationBeforeUpdate": list(configuration.verified_before_update)
@@ -205,7 +206,7 @@ def user_pool(configuration: c.PoolConfiguration, users: int) -> dict[str, Any]:
             ]
         },
         "AdminCreateUserConfig": {
-            **before.get("AdminCreateUserConfig", {}),
+            **description.get("AdminCreateUserConfig", {}),
             "AllowAdminCreateUserOnly": configuration.allow_admin_create_user_only,
         },
         "UserPoolTier": configuration.tier,
@@ -213,31 +214,31 @@ def user_pool(configuration: c.PoolConfiguration, users: int) -> dict[str, Any]:
             f"Level{level}": {"AcrValue": name} for level, name in enumerate(configuration.acr_values, 1)
         },
     }
-    # Cognito leaves out what is empty.
+    # Cognito leaves out members without a value.
     present = {name: value for name, value in members.items() if value not in (None, (), [])}
-    if "Arn" in before:
-        present["Arn"] = before["Arn"]
-    return {**_without(before, members), **present, "EstimatedNumberOfUsers": users}
+    if "Arn" in description:
+        present["Arn"] = description["Arn"]
+    return {**_without(description, members), **present, "EstimatedNumberOfUsers": users}
 
 
-def described(configuration: c.PoolConfiguration) -> dict[str, Any]:
-    """Return the description of a pool: UserPool and MfaConfig."""
+def pool_description(configuration: c.PoolConfiguration) -> dict[str, Any]:
+    """Return a pool's description: its UserPool, and its GetUserPoolMfaConfig response as MfaConfig."""
     return {"UserPool": user_pool(configuration, 0), "MfaConfig": mfa_config(configuration)}
 
 
-def _without(before: Structure, names: Any) -> dict[str, Any]:
-    return {name: value for name, value in before.items() if name not in names}
+def _without(description: Structure, names: Any) -> dict[str, Any]:
+    return {name: value for name, value in description.items() if name not in names}
 
 
 def _write_policy(policy: c.PasswordPolicy) -> dict[str, Any]:
-    values = _written(policy)
+    values = _write_members(policy)
     if not policy.password_history_size:
         del values["PasswordHistorySize"]
     return {**values, "TemporaryPasswordValidityDays": policy.temporary_password_validity_days}
 
 
 def _write_attribute(attribute: SchemaAttribute) -> dict[str, Any]:
-    members = _written(attribute)
+    members = _write_members(attribute)
     for name, (group, member) in _CONSTRAINTS.items():
         if (limit := getattr(attribute, name)) is not None:
             members.setdefault(group, {})[member] = str(limit)
@@ -246,28 +247,28 @@ def _write_attribute(attribute: SchemaAttribute) -> dict[str, Any]:
 
 def mfa_config(configuration: c.PoolConfiguration) -> dict[str, Any]:
     """Return GetUserPoolMfaConfig's response."""
-    before = configuration.pool_description.get("MfaConfig") or {}
+    description = configuration.pool_description.get("MfaConfig") or {}
     methods, webauthn = configuration.mfa_methods, configuration.webauthn
     members: dict[str, Any] = {"MfaConfiguration": configuration.mfa}
     enabled = State.SOFTWARE_TOKEN_MFA in methods
-    if enabled or "SoftwareTokenMfaConfiguration" in before:
+    if enabled or "SoftwareTokenMfaConfiguration" in description:
         members["SoftwareTokenMfaConfiguration"] = {"Enabled": enabled}
     if State.SMS_MFA in methods:
         role = {"SmsConfiguration": {"SnsCallerArn": f"arn:aws:iam::{ACCOUNT}:role/local"}}
-        members["SmsMfaConfiguration"] = before.get("SmsMfaConfiguration", role)
+        members["SmsMfaConfiguration"] = description.get("SmsMfaConfiguration", role)
     if State.EMAIL_OTP in methods:
-        members["EmailMfaConfiguration"] = before.get("EmailMfaConfiguration", {})
+        members["EmailMfaConfiguration"] = description.get("EmailMfaConfiguration", {})
     if webauthn is not None:
-        members["WebAuthnConfiguration"] = _written(webauthn)
+        members["WebAuthnConfiguration"] = _write_members(webauthn)
     optional = ("SmsMfaConfiguration", "EmailMfaConfiguration", "WebAuthnConfiguration")
-    return {**_without(before, {*members, *optional}), **members}
+    return {**_without(description, {*members, *optional}), **members}
 
 
 def user_pool_client(configuration: c.PoolConfiguration, client: c.AppClient) -> dict[str, Any]:
     """Return the UserPoolClient of an app client."""
-    before, rotation = client.client_description, client.refresh_token_rotation
+    description, rotation = client.client_description, client.refresh_token_rotation
     # "ClientSecretArn instead of ClientSecret" -- AWS API reference, UserPoolClientType
-    secret = None if before.get("ClientSecretArn") else client.client_secret
+    secret = None if description.get("ClientSecretArn") else client.client_secret
     members: dict[str, Any] = {
         "UserPoolId": configuration.pool_id,
         "ClientId": client.client_id,
@@ -275,29 +276,29 @@ def user_pool_client(configuration: c.PoolConfiguration, client: c.AppClient) ->
         "ReadAttributes": _sorted(client.read_attributes),
         "WriteAttributes": _sorted(client.write_attributes),
         "ExplicitAuthFlows": sorted(client.explicit_auth_flows),
-        **_written(client),
+        **_write_members(client),
         "RefreshTokenRotation": rotation
         and {"Feature": "ENABLED", "RetryGracePeriodSeconds": rotation.retry_grace_period_seconds},
-        **_write_validities(client, before),
+        **_write_validities(client, description),
     }
     present = {name: value for name, value in members.items() if value is not None}
     known = set(members)
-    if rotation is None and before.get("RefreshTokenRotation", {}).get("Feature") != "ENABLED":
+    if rotation is None and description.get("RefreshTokenRotation", {}).get("Feature") != "ENABLED":
         known.remove("RefreshTokenRotation")
-    return {**_without(before, known), **present}
+    return {**_without(description, known), **present}
 
 
 def _sorted(names: frozenset[str] | None) -> list[str] | None:
     return None if names is None else sorted(names)
 
 
-def _write_validities(client: c.AppClient, before: Mapping[str, Any]) -> dict[str, Any]:
+def _write_validities(client: c.AppClient, description: Mapping[str, Any]) -> dict[str, Any]:
     members: dict[str, Any] = {"TokenValidityUnits": {}}
     for name, (member, default_unit, _) in TOKEN_VALIDITIES.items():
         seconds = getattr(client, _VALIDITY_FIELDS[name])
-        if name in before and token_validity(before, name).total_seconds() == seconds:
-            number = before[name]
-            unit = before.get("TokenValidityUnits", {}).get(member, default_unit)
+        if name in description and token_validity(description, name).total_seconds() == seconds:
+            number = description[name]
+            unit = description.get("TokenValidityUnits", {}).get(member, default_unit)
         else:
             unit, size = next(each for each in _UNITS if seconds % each[1] == 0)
             number = seconds // size

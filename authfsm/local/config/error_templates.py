@@ -1,10 +1,10 @@
-"""The errors of the pool: their codes, their messages, and whether the session survives them.
+"""The errors of a local pool: their codes, their messages, and whether the session survives them.
 
 `raise WRONG_PASSWORD.refusal()` refuses a request. `survives` says whether the session (or the secret
-block) of the refused request can be used again; only `sessions.Sessions.answering` reads it.
+block) of the refused request can be used again.
 
-Codes and messages are those that Cognito returns, from the source in the comment. "Ours" means that no source
-has the text.
+Codes and messages are those that Cognito returns, from the source in the comment. "The text is ours" means that
+no source has Cognito's text.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from attrs import frozen
 
 @frozen
 class ErrorTemplate:
-    """An error of Cognito's: its code, its text with `{fields}`, and whether the session of a challenge survives it."""
+    """An error: its code, its message with `{placeholders}`, and whether the session of a challenge survives it."""
 
     code: str
     message: str
     survives: bool = False
 
     def refusal(self, **facts: str) -> PoolRefusal:
-        """Return the refusal with this error, whose placeholders the facts fill."""
+        """Return the exception with this error; `facts` are the values of the message's placeholders."""
         return PoolRefusal(self, **facts)
 
 
@@ -55,10 +55,10 @@ WRONG_PASSWORD = ErrorTemplate(_NOT_AUTHORIZED, "Incorrect username or password.
 LOCKED_OUT = ErrorTemplate(_NOT_AUTHORIZED, "Password attempts exceeded")
 # Reports of users.
 TEMPORARY_EXPIRED = ErrorTemplate(_NOT_AUTHORIZED, "Temporary password has expired and must be reset by an administrator.")
-# Measured. No source says whether the secret block survives: it does not.
+# Measured. No source says whether the secret block survives; here it does not.
 BAD_TIMESTAMP = ErrorTemplate(_INVALID_PARAMETER, "TIMESTAMP format should be EEE MMM d HH:mm:ss z yyyy in english.")
-# The code is inferred, the text is ours.
 SRP_A_NOT_HEX = ErrorTemplate(_INVALID_PARAMETER, "1 validation error detected: Value at 'a' failed to satisfy constraint: Member must satisfy regular expression pattern: ^[0-9a-fA-F]+$")  # recorded; Cognito shows the value too
+# The code is inferred, the text is ours.
 BAD_SRP_A = ErrorTemplate(_INVALID_PARAMETER, "SRP_A is not the public value of an SRP client.")
 # The API lists the exception; that the session survives is inferred.
 PASSWORD_POLICY = ErrorTemplate("InvalidPasswordException", "Password does not conform to policy: {why}", survives=True)
@@ -78,18 +78,18 @@ NO_MFA_POSSIBLE = ErrorTemplate(_INVALID_PARAMETER, "The user has no MFA method 
 # ---- the session --------------------------------------------------------------------------------
 SESSION_USED = ErrorTemplate(_NOT_AUTHORIZED, "Invalid session for the user, session can only be used once.")  # measured
 SESSION_EXPIRED = ErrorTemplate(_NOT_AUTHORIZED, "Invalid session for the user, session is expired.")  # measured
-# Reports of users. The session is another client's or does not exist; the owner's stays valid.
+# Reports of users. The session does not exist, or it is of another app client, which can still use it.
 SESSION_UNKNOWN = ErrorTemplate(_NOT_AUTHORIZED, "Invalid session for the user.", survives=True)
-# The right client names another user: the session may be stolen, so it is used up.
+# The session's app client names another user: the session may be stolen, so it cannot be used again.
 SESSION_OF_ANOTHER_USER = ErrorTemplate(_NOT_AUTHORIZED, "Invalid session for the user.")
-# MFA_SETUP is answered before VerifySoftwareToken has accepted a code (amplify-js #6461).
+# MFA_SETUP was answered before VerifySoftwareToken had accepted a code (amplify-js #6461).
 MFA_SETUP_UNFINISHED = ErrorTemplate(_NOT_AUTHORIZED, "Invalid session for the user.")
-# Reports of users: DefineAuthChallenge named NEW_PASSWORD_REQUIRED.
+# Reports of users, after DefineAuthChallenge had named NEW_PASSWORD_REQUIRED.
 CHALLENGE_UNANSWERABLE = ErrorTemplate(_NOT_AUTHORIZED, "Invalid session provided for the user.")
 
 # ---- codes --------------------------------------------------------------------------------------
-# Measured for EMAIL_OTP (six wrong codes with one session), from clients' code for the others. The same
-# text answers a wrong ChallengeName, and a factor that was not chosen yet.
+# Measured for EMAIL_OTP (six wrong codes with one session); for the others, the code of clients relies on it. Also
+# returned for a wrong ChallengeName, and for the code of a factor that was not chosen yet.
 CODE_MISMATCH = ErrorTemplate(_CODE_MISMATCH, "Invalid code or auth state for the user.", survives=True)
 TOTP_MISMATCH = ErrorTemplate(_CODE_MISMATCH, "Invalid code received for user", survives=True)  # clients
 TOTP_USED = ErrorTemplate("ExpiredCodeException", "Your software token has already been used once.", survives=True)
@@ -120,7 +120,7 @@ TOKEN_WITHOUT_TARGET = ErrorTemplate(_INVALID_PARAMETER, "ACCESS_TOKEN needs TAR
 TOKEN_OF_ANOTHER_USER = ErrorTemplate(_INVALID_PARAMETER, "ACCESS_TOKEN was not issued for USERNAME.")
 BAD_MAX_AGE = ErrorTemplate(_INVALID_PARAMETER, "MAX_AGE is not a whole number of seconds.")
 
-# ---- registering passkeys: the API's codes; the messages are ours, but BAD_CREDENTIAL's (aws-sdk-net #4386)
+# ---- registering passkeys: the codes are the API's, the messages ours, except BAD_CREDENTIAL's (aws-sdk-net #4386)
 BAD_CREDENTIAL = ErrorTemplate(_INVALID_PARAMETER, "Credential data is not valid")
 PASSKEYS_OFF = ErrorTemplate("WebAuthnNotEnabledException", "Passkeys are not enabled for this user pool.")
 NO_RELYING_PARTY = ErrorTemplate("WebAuthnConfigurationMissingException", "The user pool has no relying party id.")
@@ -132,11 +132,11 @@ UNSUPPORTED_CREDENTIAL = ErrorTemplate("WebAuthnCredentialNotSupportedException"
 TOO_MANY_PASSKEYS = ErrorTemplate("LimitExceededException", "The user has 20 passkeys already.")
 TOO_MANY_SECRETS = ErrorTemplate("LimitExceededException", "The app client has two secrets already.")  # the text is ours
 NO_SUCH_PASSKEY = ErrorTemplate(_NOT_FOUND, "The user has no such passkey.")
-PASSKEY_MFA_OFF = ErrorTemplate(_INVALID_PARAMETER, "Passkeys can satisfy MFA only where the user pool is set so.")
+PASSKEY_MFA_OFF = ErrorTemplate(_INVALID_PARAMETER, "Passkeys can satisfy MFA only if the user pool's FactorConfiguration allows it.")
 PASSKEY_MFA_ALONE = ErrorTemplate(_INVALID_PARAMETER, "Passkeys can satisfy MFA only beside another MFA method.")
 
 # ---- the device ---------------------------------------------------------------------------------
-# The session survives: Amplify (web, Swift, Android) sends the same answer again without DEVICE_KEY.
+# The session survives, because Amplify (web, Swift, Android) sends the same answer again without DEVICE_KEY.
 NO_SUCH_DEVICE = ErrorTemplate(_NOT_FOUND, "Device does not exist.", survives=True)
 BAD_DEVICE_KEY = ErrorTemplate(_INVALID_PARAMETER, "Invalid device key given.")  # reports of users; the code is inferred
 DEVICE_CONFIRMED = ErrorTemplate("DeviceKeyExistsException", "Device already exists.")  # the API's code; the text is ours
@@ -173,7 +173,7 @@ USER_CODE_NOT_DIGITS = ErrorTemplate(_INVALID_PARAMETER, "1 validation error det
 NOT_IN_ENUM = ErrorTemplate(_INVALID_PARAMETER, "1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: Member must satisfy enum value set: [{values}]", survives=True)
 CONSTRAINTS_VIOLATED = ErrorTemplate(_INVALID_PARAMETER, "{number} detected: {violations}", survives=True)
 OUT_OF_BOUNDS = ErrorTemplate(_INVALID_PARAMETER, "1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: Member must have value {beyond} than or equal to {limit}", survives=True)
-WRONG_TYPE = ErrorTemplate("SerializationException", "{name} is not of the type that the API gives it.", survives=True)
+WRONG_TYPE = ErrorTemplate("SerializationException", "{name} is not of the type that the API defines for it.", survives=True)
 MISSING_PARAMETER = ErrorTemplate(_INVALID_PARAMETER, "Missing required parameter {name}", survives=True)
 NO_SUCH_CHALLENGE = ErrorTemplate(_INVALID_PARAMETER, "{name} is not a challenge that this operation answers.", survives=True)
 INVALID_PARAMETER = ErrorTemplate(_INVALID_PARAMETER, "{why}")
@@ -225,7 +225,7 @@ DOMAIN_EXISTS = ErrorTemplate(_INVALID_PARAMETER, "Domain already associated wit
 NO_SUCH_DOMAIN = ErrorTemplate(_INVALID_PARAMETER, "No such domain or user pool exists.")  # reports of users
 NO_SUCH_RESOURCE = ErrorTemplate(_NOT_FOUND, "Requested resource not found.")  # the text is ours
 
-# ---- the triggers: the sign-in ends -------------------------------------------------------------
+# ---- Lambda triggers: the sign-in ends -------------------------------------------------------------
 TRIGGER_FAILED = ErrorTemplate("UserLambdaValidationException", "{trigger} failed with error {text}.")
 TRIGGER_RESPONSE_INVALID = ErrorTemplate("InvalidLambdaResponseException", "Unrecognizable lambda output: {trigger}: {why}")
 # fmt: on

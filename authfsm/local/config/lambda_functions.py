@@ -1,8 +1,8 @@
-"""Lambda functions as plain Python: which ones `Triggers` accepts, how they are called, and what they return.
+"""Lambda functions as Python functions: which of them `Triggers` accepts, how they are called, and what they return.
 
 "When Lambda invokes your function handler, the Lambda runtime passes two arguments to the function handler":
-the event and the context -- AWS Lambda developer guide, "Define Lambda function handler in Python". Here the
-context may be left out, and the function may be async.
+the event and the context -- AWS Lambda developer guide, "Define Lambda function handler in Python". A local
+pool also accepts functions without the second parameter, and async functions.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ Event = dict[str, Any]
 """The event of a Lambda trigger, in the shape that AWS documents."""
 
 Trigger = Callable[..., Any] | str
-"""A function of (event) or (event, context), perhaps async, or "module:function"; it changes the event or returns it."""
+"""A function of (event) or (event, context), possibly async, or "module:function"; it changes the event or returns it."""
 
 ACCOUNT: Final = "123456789012"
 """The AWS account in all ARNs."""
 
 # "When called, your Lambda function must respond within 5 seconds." -- Amazon Cognito developer guide,
 # "Customizing user pool workflows with Lambda triggers"
-_SECONDS: Final = 5.0
+_TIME_LIMIT: Final = 5.0
 
 
 @frozen
@@ -44,7 +44,7 @@ class LambdaContext:
     memory_limit_in_mb: int = 128
     identity: Any = None
     client_context: Any = None
-    _begun: float = field(factory=time.monotonic, repr=False)
+    _started: float = field(factory=time.monotonic, repr=False)
 
     @property
     def invoked_function_arn(self) -> str:
@@ -62,17 +62,17 @@ class LambdaContext:
         return f"[{self.function_version}]{self.aws_request_id}"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return what is left of the five seconds that Cognito waits, in milliseconds."""
-        return max(round(1000 * (_SECONDS - (time.monotonic() - self._begun))), 0)
+        """Return the rest of the five seconds that Cognito waits, in milliseconds."""
+        return max(round(1000 * (_TIME_LIMIT - (time.monotonic() - self._started))), 0)
 
 
-def to_function(name: str, given: Any) -> Callable[..., Any]:
-    """Return the function of a trigger, given as itself or as "module:function"; raise TypeError or ValueError."""
-    function: Callable[..., Any] | None = None if isinstance(given, str) else given
-    if isinstance(given, str):
-        module, _, attribute = given.partition(":")
+def to_function(name: str, value: Any) -> Callable[..., Any]:
+    """Return the function of a trigger, which is a function or "module:function"; raise TypeError or ValueError."""
+    function: Callable[..., Any] | None = None if isinstance(value, str) else value
+    if isinstance(value, str):
+        module, _, attribute = value.partition(":")
         if not module or not attribute:
-            raise ValueError(f'{name} is not "module:function" but {given!r}')
+            raise ValueError(f'{name} is not "module:function" but {value!r}')
         try:
             function = getattr(importlib.import_module(module), attribute, None)
         except ImportError as error:
@@ -80,7 +80,7 @@ def to_function(name: str, given: Any) -> Callable[..., Any]:
         if function is None:
             raise ValueError(f"{name}: {module} has no function {attribute}")
     if not callable(function):
-        raise TypeError(f'{name} is not "module:function" or a function, but {given!r}')
+        raise TypeError(f'{name} is not "module:function" or a function, but {value!r}')
     if not _argument_count(function):
         raise TypeError(
             f"{name} must accept (event) or (event, context), not {inspect.signature(function)}: "
@@ -90,38 +90,39 @@ def to_function(name: str, given: Any) -> Callable[..., Any]:
 
 
 def _argument_count(function: Callable[..., Any]) -> int:
-    """Return how many of event and context a function is called with; a second one with a default is its own."""
+    """Return 2 to call a function with event and context, 1 for the event only, 0 if it accepts neither."""
     try:
         signature = inspect.signature(function)
-    except ValueError:  # written in C, without a signature
+    except ValueError:  # a function written in C, without a signature
         return 1
     for count in (2, 1):
         with suppress(TypeError):
             last = [*signature.bind(*[None] * count).arguments][-1]
             default = signature.parameters[last].default
+            # A second parameter with a default other than None is not for the context.
             if count == 1 or default is None or default is inspect.Parameter.empty:
                 return count
     return 0
 
 
 def call_function(function: Callable[..., Any], event: Event, context: LambdaContext) -> Any:
-    """Call a function with an event and, if it accepts one, the context; an async one in an event loop of its own."""
+    """Call a function with an event and, if it accepts one, the context; an async function in a new event loop."""
     result = function(*(event, context)[: _argument_count(function)])
     if not inspect.isawaitable(result):
         return result
     import asyncio  # noqa: PLC0415 - takes 40 ms to load, and few functions are async
 
-    # In this thread, whose lock the function needs to call the pool, even where a loop runs already.
+    # In this thread, which holds the pool's lock, so that the function can call the pool; a loop may be running here.
     outer = asyncio._get_running_loop()  # noqa: SLF001 - asyncio's own way to nest loops
-    asyncio._set_running_loop(None)  # noqa: SLF001 - the same
+    asyncio._set_running_loop(None)  # noqa: SLF001 - asyncio's own way to nest loops
     loop = asyncio.new_event_loop()
     try:
-        return loop.run_until_complete(asyncio.wait_for(result, _SECONDS))
+        return loop.run_until_complete(asyncio.wait_for(result, _TIME_LIMIT))
     except asyncio.TimeoutError:
-        raise TimeoutError(f"no complete answer within {_SECONDS:g} s") from None
+        raise TimeoutError(f"no complete answer within {_TIME_LIMIT:g} s") from None
     finally:
         loop.close()
-        asyncio._set_running_loop(outer)  # noqa: SLF001 - the same
+        asyncio._set_running_loop(outer)  # noqa: SLF001 - asyncio's own way to nest loops
 
 
 @frozen

@@ -24,7 +24,7 @@ MAX_RECORDED: Final = 1_000
 
 @frozen
 class RelaxedCheck:
-    """A check that `accept` can disable: the requests that it then `accepts`, Cognito's `errors`, and their `source`."""
+    """A check that `accept` can disable: the requests that then succeed, the errors that Cognito raises for them, and the source."""
 
     accepts: str
     errors: tuple[ErrorTemplate, ...]
@@ -78,13 +78,13 @@ MOTO_MESSAGES: Final = tuple((re.compile(pattern), message) for pattern, message
     ("(?:Admin)?InitiateAuth: (.*) (at 'authFlow' .*: ).*",
      r"\1 \2" + str(["ADMIN_NO_SRP_AUTH", "ADMIN_USER_PASSWORD_AUTH", "USER_SRP_AUTH", "REFRESH_TOKEN_AUTH", "REFRESH_TOKEN", "CUSTOM_AUTH", "USER_PASSWORD_AUTH"])),
 ))
-"""Pairs of a pattern ("Operation: Cognito's message") and the message of moto, where moto's tests expect that one."""
+"""Pairs of a pattern (of "Operation: Cognito's message") and the message that moto's tests expect instead."""
 # fmt: on
 
 
 @frozen
 class Accepted:
-    """A request that succeeded because a `check` was disabled: its `operation`, and the `refusal` that Cognito raises."""
+    """A request that succeeded because `check` was disabled: its operation, and the refusal that Cognito would return."""
 
     check: str
     operation: str
@@ -92,14 +92,14 @@ class Accepted:
 
 
 def accepted_checks(names: str | Iterable[str]) -> frozenset[str]:
-    """Return the checks that `accept` names: one, several or all; raise ValueError for an unknown name."""
+    """Return the checks that `accept` names; raise ValueError for an unknown name."""
     found = frozenset({names} if isinstance(names, str) else names)
     check_names("accept", found, (ALL, *CHECKS))
     return frozenset(CHECKS) if ALL in found else found
 
 
 def moto_message(operation: str, refusal: PoolRefusal) -> str | None:
-    """Return moto's message for an error; None if it is Cognito's."""
+    """Return moto's message for an error; None if moto has Cognito's message."""
     for pattern, message in MOTO_MESSAGES:
         if found := pattern.fullmatch(f"{operation}: {refusal.message}"):
             return found.expand(message).replace("{name}", refusal.facts.get("name", ""))

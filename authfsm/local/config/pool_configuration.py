@@ -1,7 +1,7 @@
 """The settings of a user pool and of its app clients, as frozen values.
 
-A field is named after Cognito's (CreateUserPool, CreateUserPoolClient) in snake_case, and means the same.
-Defaults are Cognito's unless the field says otherwise.
+Most fields are named after members of CreateUserPool and CreateUserPoolClient, in snake_case; the others name the
+member that they stand for. Defaults are Cognito's unless the field says otherwise.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from authfsm.protocol import auth_flows
 from authfsm.protocol.states import MFA_METHODS, State
 from authfsm.protocol.validators import to_tuple
 
-COGNITO_DEFAULT_FLOWS: Final = auth_flows.DEFAULT_VALUES
+DEFAULT_FLOW_VALUES: Final = auth_flows.DEFAULT_VALUES
 """The ExplicitAuthFlows of an app client that sets none (AWS API reference)."""
 
-EVERY_FLOW: Final = frozenset(auth_flows.CURRENT_VALUES)
-"""Every value of ExplicitAuthFlows that this pool supports, without the older values."""
+CURRENT_FLOW_VALUES: Final = frozenset(auth_flows.CURRENT_VALUES)
+"""The values of ExplicitAuthFlows that local pools support, without the older values."""
 
-KNOWN_FLOWS: Final = EVERY_FLOW | frozenset(auth_flows.LEGACY_VALUES)
-"""Every value of ExplicitAuthFlows that this pool supports."""
+ALL_FLOW_VALUES: Final = CURRENT_FLOW_VALUES | frozenset(auth_flows.LEGACY_VALUES)
+"""The values of ExplicitAuthFlows that local pools support, with the older values."""
 
 ACR_VALUES: Final = tuple(f"urn:cognito:loa:{level}" for level in (1, 2, 3, 4))
-"""The names of the four levels, where AcrConfiguration gives no others."""
+"""The default names of the four authentication levels (`acr`), where AcrConfiguration sets no others."""
 
 _LONGEST_ACR_VALUE: Final = 64
 
@@ -46,7 +46,7 @@ def _one_of(*allowed: str) -> Callable[[Any, Attribute[Any], Any], None]:
 
 @frozen
 class RefreshTokenRotation:
-    """Each refresh brings a new refresh token (UserPoolClient.RefreshTokenRotation, ENABLED).
+    """RefreshTokenRotation of an app client, if it is ENABLED: each refresh returns a new refresh token.
 
     Args:
         retry_grace_period_seconds: how long the replaced token is still accepted, 0 to 60.
@@ -56,7 +56,7 @@ class RefreshTokenRotation:
 
 
 def _flows(names: Iterable[str]) -> frozenset[str]:
-    return frozenset(names) or COGNITO_DEFAULT_FLOWS
+    return frozenset(names) or DEFAULT_FLOW_VALUES
 
 
 @frozen
@@ -65,9 +65,10 @@ class AppClient:
 
     Args:
         client_id: ClientId.
-        client_secret: its secret, if it has one; SECRET_HASH is then required.
-        second_secret: another secret that AddUserPoolClientSecret has added, equally valid.
-        secret_dates: when the secrets were added, if one was; in seconds since 1970.
+        client_secret: the secret, if it has one; SECRET_HASH is then required.
+        second_secret: the secret that AddUserPoolClientSecret has added; both secrets are valid.
+        secret_dates: when each secret was added, in seconds since 1970; empty until a secret is added or deleted
+            (CreationDate counts then).
         explicit_auth_flows: ExplicitAuthFlows; empty means Cognito's default of three.
         auth_session_validity: the lifetime of a session in minutes, 3 to 15.
         prevent_user_existence_errors: ENABLED or LEGACY. The default is ENABLED, as in the console; the
@@ -80,13 +81,13 @@ class AppClient:
         read_attributes: ReadAttributes; None means the standard ones.
         write_attributes: WriteAttributes; None means the standard ones.
         enable_token_revocation: EnableTokenRevocation: tokens have `origin_jti` and can be revoked.
-        client_description: the DescribeUserPoolClient response of the app client that this one is like;
+        client_description: the DescribeUserPoolClient response from which `LocalPool.like` copied the app client;
             members without a field here are returned from it.
     """
 
     client_id: str
     client_secret: Secret[str] | None = None
-    explicit_auth_flows: frozenset[str] = field(default=EVERY_FLOW, converter=_flows)
+    explicit_auth_flows: frozenset[str] = field(default=CURRENT_FLOW_VALUES, converter=_flows)
     auth_session_validity: int = field(default=auth_flows.AUTH_SESSION_VALIDITY)
     prevent_user_existence_errors: Literal["ENABLED", "LEGACY"] = field(
         default="ENABLED", validator=_one_of("ENABLED", "LEGACY")
@@ -105,9 +106,9 @@ class AppClient:
 
     @explicit_auth_flows.validator
     def _known_flows(self, _: Attribute[Any], value: frozenset[str]) -> None:
-        # A real app client may allow flows that are not supported here: they are kept, and allow nothing.
+        # The description of a real app client may allow flows that local pools do not support. They are kept, and allow nothing.
         described = self.client_description.get("ExplicitAuthFlows", ())
-        check_names("explicit_auth_flows", value, sorted({*KNOWN_FLOWS, *described}))
+        check_names("explicit_auth_flows", value, sorted({*ALL_FLOW_VALUES, *described}))
         if error := auth_flows.mixed_values_error(value):
             raise ValueError(f"explicit_auth_flows {error}")
 
@@ -123,7 +124,7 @@ class AppClient:
 
     @property
     def secrets(self) -> tuple[Secret[str], ...]:
-        """Its valid secrets: none for a public client."""
+        """The valid secrets; a public client has none."""
         return tuple(each for each in (self.client_secret, self.second_secret) if each is not None)
 
     def allows(self, auth_flow: str) -> bool:
@@ -135,7 +136,7 @@ class AppClient:
 class Triggers:
     """The pool's Lambda functions. All are optional.
 
-    Each is a function of (event) or (event, context), perhaps async, or its name as "module:function".
+    Each is a function of (event) or (event, context), possibly async, or its name as "module:function".
 
     Args:
         define: DefineAuthChallenge; reads request.session, sets response.challengeName, issueTokens
@@ -150,12 +151,12 @@ class Triggers:
         post_authentication: PostAuthentication.
         pre_token_generation: PreTokenGeneration; sets response.claimsOverrideDetails, or in versions 2 and
             3 response.claimsAndScopeOverrideDetails.
-        user_migration: UserMigration; sets response.userAttributes for a user the pool does not know yet.
-        custom_message: CustomMessage; sets response.smsMessage, emailMessage, emailSubject, which the outbox has.
-        custom_email_sender: CustomEmailSender; request.code is not encrypted, but the code in base64.
+        user_migration: UserMigration; sets response.userAttributes for a user who is not in the pool yet.
+        custom_message: CustomMessage; sets response.smsMessage, emailMessage, emailSubject, which are then in the outbox.
+        custom_email_sender: CustomEmailSender; request.code is the code in base64, not encrypted.
         custom_sms_sender: CustomSMSSender, the same for text messages.
         pre_token_generation_version: PreTokenGenerationConfig.LambdaVersion; V1_0 if left out. From V2_0
-            on it may change the access token too.
+            on the function may change the access token too.
 
     Raises:
         TypeError: a function accepts neither (event) nor (event, context).
@@ -177,7 +178,7 @@ class Triggers:
     pre_token_generation_version: Literal["V1_0", "V2_0", "V3_0"] | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Import the functions that are named, and check the signatures of all."""
+        """Import the functions that are set as "module:function", and check the signature of each function."""
         for each in fields(type(self)):
             value = getattr(self, each.name)
             if value is not None and each.name != "pre_token_generation_version":
@@ -190,7 +191,7 @@ TRIGGER_FIELDS: Final = {
     "PostConfirmation": "post_confirmation", "PreAuthentication": "pre_authentication", "PreSignUp": "pre_sign_up",
     "PreTokenGeneration": "pre_token_generation", "UserMigration": "user_migration", "VerifyAuthChallengeResponse": "verify",
 }  # fmt: skip
-"""The field of `Triggers` with a function, by its name in LambdaConfig."""
+"""The field of `Triggers` for each trigger's name in LambdaConfig."""
 
 
 @frozen
@@ -201,7 +202,7 @@ class WebAuthnConfiguration:
         relying_party_id: RelyingPartyId: the domain that passkeys belong to.
         user_verification: UserVerification: "required", or "preferred" (the default, documented).
         factor_configuration: FactorConfiguration: with MULTI_FACTOR_WITH_USER_VERIFICATION a passkey
-            "with user verification satisfies MFA requirements", for users who have switched that on.
+            "with user verification satisfies MFA requirements", for users with WebAuthnMfaSettings.Enabled (SetUserMFAPreference).
     """
 
     relying_party_id: str
@@ -220,13 +221,13 @@ class WebAuthnConfiguration:
 
 @frozen
 class DeviceConfiguration:
-    """How the pool remembers devices; a pool without one does not (UserPool.DeviceConfiguration).
+    """How the pool remembers devices (UserPool.DeviceConfiguration); a pool without this setting remembers none.
 
     Args:
         challenge_required_on_new_device: a remembered device replaces the second factor. Otherwise the
             second factor is asked for as well, and the device is proved after it.
         device_only_remembered_on_user_prompt: a confirmed device is remembered only after
-            UpdateDeviceStatus; otherwise at once.
+            UpdateDeviceStatus. Otherwise it is remembered at once.
     """
 
     challenge_required_on_new_device: bool = False
@@ -238,8 +239,8 @@ class PasswordPolicy:
     """The requirements on a new password (UserPool.Policies.PasswordPolicy).
 
     `minimum_length` is a number of characters; `require_uppercase`, `require_lowercase`, `require_numbers` and
-    `require_symbols` say which kinds it must contain. `temporary_password_validity_days` is for one that an administrator
-    sets, and `password_history_size` the number of earlier passwords that a user cannot set again.
+    `require_symbols` say which kinds it must contain. `temporary_password_validity_days` applies to passwords that an
+    administrator sets, and `password_history_size` the number of earlier passwords that a user cannot set again.
     """
 
     minimum_length: int = 8
@@ -251,7 +252,7 @@ class PasswordPolicy:
     password_history_size: int = 0
 
     def violation(self, password: str) -> str | None:
-        """Return the first requirement that a password misses, in Cognito's words; None if none."""
+        """Return Cognito's message for the first requirement that a password misses; None if it misses none."""
         if len(password) < self.minimum_length:
             return "Password not long enough"
         for required, present, kind in (
@@ -266,12 +267,12 @@ class PasswordPolicy:
 
 
 def _first_factors(names: Iterable[str]) -> tuple[str, ...]:
-    chosen = set(to_tuple(names)) or {"PASSWORD"}  # That "PASSWORD" is the default was measured.
+    chosen = set(to_tuple(names)) or {"PASSWORD"}  # measured: "PASSWORD" is the default
     check_names("allowed_first_auth_factors", chosen, auth_flows.ALLOWED_FIRST_AUTH_FACTORS)
     if chosen == {"WEB_AUTHN"}:
         # "The WEB_AUTHN option for passkey authentication must be accompanied by at least one other
         # option" -- developer guide, "Authentication flows"
-        raise ValueError("WEB_AUTHN needs another first factor beside it")
+        raise ValueError("allowed_first_auth_factors: WEB_AUTHN needs another first factor beside it")
     return tuple(name for name in auth_flows.ALLOWED_FIRST_AUTH_FACTORS if name in chosen)
 
 
@@ -284,10 +285,11 @@ def _acr_values(names: Iterable[str] | Mapping[str, Any]) -> tuple[str, ...]:
     else:
         values = tuple(names)
     if len(values) != len(ACR_VALUES) or len(set(values)) != len(values):
-        raise ValueError("each of the four levels needs a name of its own")
+        raise ValueError("acr_values must have four different names, one for each level")
     for name in values:
         if not 1 <= len(name) <= _LONGEST_ACR_VALUE or set(name) & set(' "\\'):
-            raise ValueError(f"{name!r} cannot be the name of a level")
+            rule = f"a name has 1 to {_LONGEST_ACR_VALUE} characters, without spaces, quotes and backslashes"
+            raise ValueError(f"acr_values cannot have {name!r}: {rule}")
     return values
 
 
@@ -334,15 +336,15 @@ class PoolConfiguration:
         mfa_methods: the second factors that are enabled.
         device: DeviceConfiguration, or None.
         triggers: the pool's Lambda functions, or None.
-        aliases: AliasAttributes: with which a user may also sign in, once they are verified.
-        username_attributes: UsernameAttributes: with which users sign in *instead* of a username; the
+        aliases: AliasAttributes: attributes with which a user may also sign in, once they are verified.
+        username_attributes: UsernameAttributes: attributes with which users sign in *instead* of a username; the
             internal username is then the sub, a UUID.
         case_sensitive: UsernameConfiguration.CaseSensitive; absent means sensitive.
         required_attributes: attributes a user must have, beside those that `schema` marks as Required.
         account_recovery: AccountRecoverySetting by priority: `verified_email` and `verified_phone_number`,
-            or `admin_only`. A channel that recovers the account is not a second factor. Empty means no
-            such setting: the number, then the address, recovers the account ("the legacy behavior ...
-            where SMS is preferred through email": AWS API reference).
+            or `admin_only`. The channel of the first mechanism is avoided as second factor (the rules:
+            `signin/required_factors.py`). Empty means the phone number, otherwise the e-mail address ("the
+            legacy behavior ... where SMS is preferred through email": AWS API reference).
         password_policy: the requirements on new passwords.
         allowed_first_auth_factors: AllowedFirstAuthFactors: the first factors of USER_AUTH.
         tier: UserPoolTier; passwordless factors and step-up need ESSENTIALS or PLUS.
@@ -356,9 +358,9 @@ class PoolConfiguration:
         verified_before_update: UserAttributeUpdateSettings.AttributesRequireVerificationBeforeUpdate.
         allow_admin_create_user_only: AdminCreateUserConfig.AllowAdminCreateUserOnly: SignUp is refused.
         per_user_quotas: whether Cognito's hourly quotas per user apply.
-        accept: checks of `leniency.CHECKS`, or `all`: what they name is accepted although Cognito refuses it.
-        pool_description: the DescribeUserPool and GetUserPoolMfaConfig responses of the pool that this one
-            is like; members without a field here are returned from them.
+        accept: checks of `leniency.CHECKS`, or `all`: requests that succeed although Cognito refuses them.
+        pool_description: the DescribeUserPool and GetUserPoolMfaConfig responses from which `LocalPool.like` copied
+            the pool; members without a field here are returned from them.
     """
 
     pool_id: str
@@ -393,21 +395,21 @@ class PoolConfiguration:
     )
 
     def __attrs_post_init__(self) -> None:
-        """Check the classes of settings, the names in lists, and that none comes twice."""
+        """Check the classes of settings, the names in lists, and that no name is repeated."""
         for name, kind in STRUCTURED.items():
             if not isinstance(value := getattr(self, name, None), (kind, type(None))):
                 raise TypeError(f"{name} must be a {kind.__name__}, not of type {type(value).__name__}")
         for name, allowed in _ALLOWED_NAMES.items():
             check_names(name, getattr(self, name), allowed)
         own = [each.name for each in self.schema]
-        # A real pool may have standard attributes that are not known here.
+        # The description of a real pool may have standard attributes that are newer than this package.
         known = [each for each in own if self.pool_description or each.startswith(("custom:", "dev:custom:"))]
         check_names("schema", own, [*STANDARD_ATTRIBUTES, "custom:NAME", *known])
 
     @mfa_methods.validator
     def _has_method_if_required(self, _: Attribute[Any], value: tuple[State, ...]) -> None:
         if self.mfa == "ON" and not value:
-            raise ValueError("a pool that requires MFA needs at least one of mfa_methods")
+            raise ValueError("mfa_methods is empty, but mfa='ON' requires at least one method")
 
     @property
     def region(self) -> str:

@@ -1,8 +1,8 @@
 """Checks the members of a request before any operation reads it: names, types, lengths, bounds.
 
-botocore does this for its callers; over HTTP anybody can send anything. `members.json` is botocore's model of
-the API in short (tests/generate_members.py generates it, a test compares them). Patterns and enumerations
-are checked for the operations that are not about a user (`check_constraints`).
+botocore checks the requests of its callers, but over HTTP any request can arrive. `members.json` is an excerpt of
+botocore's model of the API (tests/generate_members.py generates it, a test compares them). Patterns and enumerations
+are checked only in operations that are not about a user (`check_constraints`).
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "boolean": (bool,),
     "timestamp": (int, float),
 }
-# The model has no bound for what is in a map. The pool keeps a USERNAME while a sign-in is pending.
+# The model has no bounds for values in a map. The pool keeps a USERNAME while a sign-in is pending.
 _MAX_LENGTHS_IN_MAPS: Final = {"USERNAME": 128}
 
 _TOO_LONG: Final = "Member must have length less than or equal to"
 _TOO_SHORT: Final = "Member must have length greater than or equal to"
 _PATTERN: Final = "Member must satisfy regular expression pattern"
-_OF_USERS: Final = frozenset({"Username", "AccessToken", "AuthFlow", "Session", "Token", "RefreshToken"})
+_USER_MEMBERS: Final = frozenset({"Username", "AccessToken", "AuthFlow", "Session", "Token", "RefreshToken"})
 
 
 @cache
@@ -53,24 +53,26 @@ def read(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
 def check_constraints(
     operation: str, members: Mapping[str, Any], refuse: Callable[[str, PoolRefusal], None]
 ) -> None:
-    """Refuse values that break constraints of the API's model, in one message; in requests about users, lengths only."""
+    """Refuse values that break constraints of the API's model, by `refuse(check, refusal)`; of requests about users, lengths only."""
     name = _model()["operations"][operation]
-    of_user = not _OF_USERS.isdisjoint(_model()["shapes"][name]["members"])
+    about_user = not _USER_MEMBERS.isdisjoint(_model()["shapes"][name]["members"])
     violations = ((each, each.rpartition("constraint: ")[2]) for each in _violations(name, members, ""))
-    broken = {each: why for each, why in violations if not of_user or why.startswith(_TOO_LONG)}
+    broken = {each: why for each, why in violations if not about_user or why.startswith(_TOO_LONG)}
     if found := list(broken):
-        # A secret's value is not shown.
-        of_names = all(why.startswith((_TOO_LONG, _PATTERN)) for why in broken.values())
-        named = of_names and not any(each.startswith("Value at") for each in found)
+        are_names = all(why.startswith((_TOO_LONG, _PATTERN)) for why in broken.values())
+        # A message that begins so is about a secret, whose value it does not show.
+        are_names = are_names and not any(each.startswith("Value at") for each in found)
         number = "1 validation error" if len(found) == 1 else f"{len(found)} validation errors"
         template = error_templates.CONSTRAINTS_VIOLATED
         refusal = template.refusal(number=number, violations="; ".join(found))
-        refuse("invalid-names" if named else "", refusal)
+        refuse("invalid-names" if are_names else "", refusal)
 
 
 def _violations(shape_name: str, value: Any, path: str, *, secret: bool = False) -> Iterator[str]:
     shape = dict(_model()["shapes"][shape_name])
-    secret = shape["sensitive"] = secret or shape.get("sensitive", False)  # so is all that a secret map has
+    secret = shape["sensitive"] = secret or shape.get(
+        "sensitive", False
+    )  # also the values in a sensitive map
     kind = shape["type"]
     prefix = f"{path}." if path else ""
     if kind == "structure":
@@ -112,18 +114,18 @@ def _violation(shape: Any, value: Any, path: str, constraint: str) -> str:
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    # Python has no classes of Unicode categories: these five are all characters but spaces and controls.
+    # Python has no classes of Unicode categories. These five have all characters except spaces and control characters.
     plain = pattern.replace(r"\p{L}\p{M}\p{S}\p{N}\p{P}", r"\S").replace(r"\p{Z}", r"\s")
     return re.compile(plain)
 
 
-def _read(shape_name: str, given: object, path: str) -> Any:
+def _read(shape_name: str, data: object, path: str) -> Any:
     shape = _model()["shapes"][shape_name]
     kind: str = shape["type"]
-    # True is an int in Python, and not an integer of the API.
-    if not isinstance(given, _TYPES[kind]) or (isinstance(given, bool) and kind != "boolean"):
+    # In Python True is an int; in the API it is not an integer.
+    if not isinstance(data, _TYPES[kind]) or (isinstance(data, bool) and kind != "boolean"):
         raise error_templates.WRONG_TYPE.refusal(name=path or "The request")
-    value: Any = given
+    value: Any = data
     if kind == "structure":
         return _read_structure(shape, value, path)
     _check_bounds(shape, value, path)
@@ -168,5 +170,5 @@ def _check_bounds(shape: Any, value: Any, path: str) -> None:
 
 
 def lower_first(name: str) -> str:
-    """Return a member's name as the texts of errors spell it."""
+    """Return a member's name as Cognito's error messages spell it, for example `authFlow`."""
     return f"{name[0].lower()}{name[1:]}"

@@ -13,7 +13,7 @@ DataType = Literal["String", "Number", "DateTime", "Boolean"]
 
 
 def check_names(name: str, names: Iterable[str], allowed: Collection[str]) -> None:
-    """Raise ValueError for a name that a setting cannot have, or has twice."""
+    """Raise ValueError if a setting has a name that is not allowed, or a name twice; `name` is the setting's."""
     found = list(names)
     if unknown := sorted(set(found) - set(allowed), key=str):
         raise ValueError(
@@ -54,11 +54,11 @@ class SchemaAttribute:
     max_value: int | None = None
 
     def violation(self, value: str) -> str | None:
-        """Return why a value is not valid; None if it is. Cognito's own words for this are not known."""
+        """Return why a value is not valid; None if it is valid. Cognito's messages for this are not known."""
         if self.data_type == "Number":
             if not _NUMBER.fullmatch(value):
                 return "The value is not a number"
-            # A bound has fewer digits, and an integer of a million digits would take long to compute.
+            # A bound has fewer digits; converting a million digits to an integer would take long.
             if len(value) <= _LONGEST_NUMBER and _within(int(value), self.min_value, self.max_value):
                 return None
             return "The number is out of range"
@@ -91,12 +91,12 @@ STANDARD_ATTRIBUTES: Final = {
 }
 """The standard attributes, as DescribeUserPool lists them for every pool."""
 
-VERIFIED_MARKS: Final = frozenset({"email_verified", "phone_number_verified"})
-"""Whether an address is verified: only the pool and administrators write these."""
+VERIFIED_FLAGS: Final = frozenset({"email_verified", "phone_number_verified"})
+"""The attributes that say whether an address is verified; only the pool and administrators write them."""
 
 
 class Schema:
-    """The attributes that users of a pool may have. Two schemas are equal if all their attributes are."""
+    """The attributes that users of a pool may have. Two schemas are equal if all their attributes are equal."""
 
     def __init__(self, attributes: Iterable[SchemaAttribute], required: Collection[str]) -> None:
         found = {**STANDARD_ATTRIBUTES, **{each.name: each for each in attributes}}
@@ -106,7 +106,7 @@ class Schema:
         }
         marked = {name for name, each in self.all.items() if each.required and name != "sub"}
         self.required: tuple[str, ...] = (*required, *sorted(marked - set(required)))
-        """The attributes that a user must have, without the sub, which the pool sets."""
+        """The names of the attributes that a user must have, without `sub`, which the pool sets."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Schema) and self.all == other.all
@@ -115,7 +115,7 @@ class Schema:
         return hash(frozenset(self.all))
 
     def find(self, name: str) -> SchemaAttribute | None:
-        """Return an attribute; None if the schema does not have it."""
+        """Return the attribute with a name; None if the schema does not have it."""
         return self.all.get(name)
 
     def may_read(self, name: str, read_attributes: Collection[str] | None) -> bool:
@@ -130,6 +130,6 @@ class Schema:
     def may_write(self, name: str, write_attributes: Collection[str] | None) -> bool:
         """Return whether an app client may write an attribute; without WriteAttributes it may write the standard ones."""
         found = self.find(name)
-        if name in VERIFIED_MARKS or name == "sub" or (found is not None and found.developer_only):
+        if name in VERIFIED_FLAGS or name == "sub" or (found is not None and found.developer_only):
             return False
         return name in (STANDARD_ATTRIBUTES if write_attributes is None else write_attributes)

@@ -1,4 +1,4 @@
-"""Lists the settings in a pool's descriptions that the local pool does not support, each with the reason."""
+"""Lists the settings in the descriptions of a pool that local pools do not support, each with the reason."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from authfsm.local.config.pool_configuration import (
-    KNOWN_FLOWS,
+    ALL_FLOW_VALUES,
     TRIGGER_FIELDS,
     AppClient,
     PoolConfiguration,
@@ -19,7 +19,7 @@ _NO_TEXTS: Final = "messages have no text: read the codes in the outbox"
 _NOT_SENT: Final = "messages are not sent: read them in the outbox"
 _NO_LOGIN_PAGES: Final = "there are no managed login pages and no OAuth endpoints"
 
-# Members that have a setting here, that describe the real pool, or that change nothing in a sign-in.
+# Members that have a setting in local pools, that describe the real pool, or that change nothing in a sign-in.
 _SUPPORTED_IN_POOL: Final = {
     "AccountRecoverySetting", "AcrConfiguration", "AdminCreateUserConfig", "AliasAttributes", "Arn",
     "AutoVerifiedAttributes", "CreationDate", "DeletionProtection", "DeviceConfiguration",
@@ -62,13 +62,12 @@ def unsupported_settings(configuration: PoolConfiguration, client: AppClient) ->
     """Return the settings in the descriptions of a pool and an app client that are not supported, with reasons."""
     described, triggers = configuration.pool_description, configuration.triggers
     pool, mfa = described.get("UserPool", {}), described.get("MfaConfig")
-    own = _unsupported_in_client(client.client_description)
-    known = (*_unsupported_in_pool(pool, mfa, triggers), *own)
-    # Members that the API does not have, and that are not among the known ones already.
-    before = {each.partition(":")[0] for each in known}
+    listed = (*_unsupported_in_pool(pool, mfa, triggers), *_unsupported_in_client(client.client_description))
+    # Members that botocore's model of the API does not have.
     paths = described.get("unknown", ())
     unknown = (path.removeprefix("UserPool.").removeprefix("UserPoolClient.") for path in paths)
-    return (*known, *(f"{name}: {_UNKNOWN}" for name in unknown if name not in before))
+    listed_names = {each.partition(":")[0] for each in listed}
+    return (*listed, *(f"{name}: {_UNKNOWN}" for name in unknown if name not in listed_names))
 
 
 def _unsupported_in_pool(pool: Structure, mfa: Structure | None, triggers: Triggers | None) -> Iterator[str]:
@@ -78,7 +77,7 @@ def _unsupported_in_pool(pool: Structure, mfa: Structure | None, triggers: Trigg
         if field is None:
             yield f"LambdaConfig.{name}: {_NO_LOGIN_PAGES if 'Federation' in name else _NOT_SENT}"
         elif getattr(triggers, field, None) is None:
-            yield f"LambdaConfig.{name}: no Lambda function is called; give Triggers({field}=...)"
+            yield f"LambdaConfig.{name}: no Lambda function is called; pass triggers=Triggers({field}=...)"
     addons = pool.get("UserPoolAddOns", {})
     mode = addons.get("AdvancedSecurityMode", "OFF")
     if mode != "OFF" or addons.get("AdvancedSecurityAdditionalFlows"):
@@ -87,8 +86,8 @@ def _unsupported_in_pool(pool: Structure, mfa: Structure | None, triggers: Trigg
         yield f"AdminCreateUserConfig.InviteMessageTemplate: {_NO_TEXTS}"
     if mfa is None and pool.get("MfaConfiguration", "OFF") != "OFF":
         yield (
-            "MfaConfiguration: all second factors are enabled, because only GetUserPoolMfaConfig "
-            "tells which are"
+            "MfaConfiguration: all second factors are enabled, because only the response of GetUserPoolMfaConfig "
+            "has the list of them"
         )
 
 
@@ -98,7 +97,7 @@ def _unsupported_in_client(client: Structure) -> Iterator[str]:
     if others:
         yield f"SupportedIdentityProviders: {', '.join(others)}: there is no federation"
     for flow in client.get("ExplicitAuthFlows", ()):
-        if flow not in KNOWN_FLOWS:
+        if flow not in ALL_FLOW_VALUES:
             yield f"ExplicitAuthFlows: {flow}: this flow is not supported"
 
 

@@ -300,7 +300,7 @@ class RecordStore:
         return properties
 
     def _description(self) -> str:
-        return json.dumps(descriptions.described(self._core.configuration))
+        return json.dumps(descriptions.pool_description(self._core.configuration))
 
     def _rows(self, record: Any) -> Iterable[RecordRow]:
         if isinstance(record, Message):

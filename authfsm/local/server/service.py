@@ -146,7 +146,7 @@ class Service:
         if operation in REGION_OPERATIONS:
             return self._answer_region(operation, request, authorization)
         members = self.cognito.read_members(operation, request)
-        self.cognito.check(operation, members)
+        self.cognito.check_domain(operation, members)
         pool = self.cognito.pool_of(members)
         try:
             outcome = pool.answer_members(operation, members)
@@ -272,7 +272,7 @@ def _open_from_file(
     pool = config.pool(**settings)
     core = pool._core  # noqa: SLF001 - same package
     # Changes through the API are valid as long as the configuration is the same as at the last start.
-    description = json.dumps(descriptions.described(pool.configuration))
+    description = json.dumps(descriptions.pool_description(pool.configuration))
     if properties.get("configured_description") == description != properties[DESCRIPTION]:
         core.configure(configured(pool.configuration, json.loads(properties[DESCRIPTION])))
     store = RecordStore(core, file)

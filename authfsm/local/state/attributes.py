@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from authfsm.local.config import error_templates
 from authfsm.local.config.pool_configuration import AppClient
-from authfsm.local.config.schema import VERIFIED_MARKS, SchemaAttribute
+from authfsm.local.config.schema import VERIFIED_FLAGS, SchemaAttribute
 from authfsm.local.state.core import Core
 from authfsm.local.state.users import User
 
@@ -32,7 +32,7 @@ def from_request(attributes: Iterable[Any]) -> dict[str, str]:
         if not isinstance(name, str) or not isinstance(value, str):
             raise error_templates.WRONG_TYPE.refusal(name="UserAttributes")
         # AWS reads "True" as true (a test of moto's that its maintainers run against AWS).
-        found[name] = value.lower() if name in VERIFIED_MARKS else value
+        found[name] = value.lower() if name in VERIFIED_FLAGS else value
     return found
 
 
@@ -98,7 +98,7 @@ def check_required(pool: Core, attributes: Attributes) -> None:
 def write(pool: Core, user: User, attributes: Attributes) -> None:
     """Write checked attributes; a blank value removes the attribute."""
     # The *_verified attributes are written last, because a new address sets its own to false.
-    for name, value in sorted(attributes.items(), key=lambda each: each[0] in VERIFIED_MARKS):
+    for name, value in sorted(attributes.items(), key=lambda each: each[0] in VERIFIED_FLAGS):
         if value:
             pool.users.set_attribute(user, name, value)
         else:

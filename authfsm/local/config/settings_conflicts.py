@@ -1,7 +1,7 @@
-"""What Cognito refuses in the settings of a pool or an app client although each member by itself is valid.
+"""What Cognito refuses in the settings of a pool or an app client although botocore's model of the request allows it.
 
-Rules and messages are those of the package cdk-preflight, whose maintainers try each on AWS. What depends on other services
-(the keys, addresses and roles of KMS, SES, SNS and IAM; OAuth and federation) is not checked.
+Rules and messages are those of the package cdk-preflight, whose maintainers try each rule on AWS. Settings for other
+services (the keys, addresses and roles of KMS, SES, SNS and IAM), OAuth and federation are not checked.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from authfsm.local.config.schema import VERIFIED_MARKS, Schema
+from authfsm.local.config.schema import VERIFIED_FLAGS, Schema
 from authfsm.protocol.auth_flows import mixed_values_error
 from authfsm.settings.descriptions import Structure, token_validity
 
@@ -21,8 +21,8 @@ _RANGES: Final = {
 """The shortest and the longest lifetime of each token, in seconds (AWS API reference)."""
 
 
-def of_pool(pool: Structure) -> Iterator[str]:  # noqa: C901 - one condition a rule
-    """Yield why Cognito refuses a pool's settings: the members of a UserPool that the request and the pool have."""
+def pool_conflicts(pool: Structure) -> Iterator[str]:  # noqa: C901 - one condition a rule
+    """Yield why Cognito refuses a pool's settings. `pool` is the UserPool as it would be after the request."""
 
     def get(group: str, name: str) -> Any:
         return pool.get(group, {}).get(name)
@@ -37,29 +37,31 @@ def of_pool(pool: Structure) -> Iterator[str]:  # noqa: C901 - one condition a r
     names = [each["Name"].removeprefix("dev:") for each in pool.get("SchemaAttributes", ())]
     for name in {each for each in names if names.count(each) > 1}:
         yield f"Duplicate custom attribute names {name} are not allowed in a user pool schema."
-    later = get("UserAttributeUpdateSettings", "AttributesRequireVerificationBeforeUpdate") or ()
-    if not set(later) <= set(pool.get("AutoVerifiedAttributes", ())):
+    verified_before_update = (
+        get("UserAttributeUpdateSettings", "AttributesRequireVerificationBeforeUpdate") or ()
+    )
+    if not set(verified_before_update) <= set(pool.get("AutoVerifiedAttributes", ())):
         yield "All attributes in AttributesRequireVerificationBeforeUpdate must exist in AutoVerifiedAttributes"
     factors = (get("Policies", "SignInPolicy") or {}).get("AllowedFirstAuthFactors") or ["PASSWORD"]
     if "PASSWORD" not in factors:
         yield "Password should be configured as one of the allowed first auth factors."
-    function = get("LambdaConfig", "PreTokenGenerationConfig") or {}
+    pre_token_generation = get("LambdaConfig", "PreTokenGenerationConfig") or {}
     if pool.get("UserPoolTier") == "LITE" and {*factors} != {"PASSWORD"}:
         yield f"{_LITE} Passwordless Sign-In"
-    if pool.get("UserPoolTier") == "LITE" and function.get("LambdaVersion", "V1_0") != "V1_0":
-        yield f"{_LITE} Token Customization with Pre-Token Generation Lambda {function['LambdaVersion']}"
+    if pool.get("UserPoolTier") == "LITE" and pre_token_generation.get("LambdaVersion", "V1_0") != "V1_0":
+        yield f"{_LITE} Token Customization with Pre-Token Generation Lambda {pre_token_generation['LambdaVersion']}"
     days = (get("Policies", "PasswordPolicy") or {}).get("TemporaryPasswordValidityDays")
     if days and get("AdminCreateUserConfig", "UnusedAccountValidityDays"):
         yield "Please use TemporaryPasswordValidityDays in PasswordPolicy instead of UnusedAccountValidityDays"
 
 
-def of_client(client: Structure, schema: Schema, verb: str) -> Iterator[str]:
-    """Yield why Cognito refuses an app client's settings, in a pool with this schema; `verb` is creating or updating."""
+def client_conflicts(client: Structure, schema: Schema, verb: str) -> Iterator[str]:
+    """Yield why Cognito refuses an app client's settings in a pool with this schema; `verb` is "creating" or "updating"."""
     if set(client.get("ReadAttributes") or ()) - schema.all.keys():
         yield f"Invalid read attributes specified while {verb} a client"
-    written = set(client.get("WriteAttributes") or schema.required)
+    writable = set(client.get("WriteAttributes") or schema.required)
     # "all app clients can write user pool required attributes" -- developer guide
-    if written - schema.all.keys() or written & {*VERIFIED_MARKS, "sub"} or {*schema.required} - written:
+    if writable - schema.all.keys() or writable & {*VERIFIED_FLAGS, "sub"} or {*schema.required} - writable:
         yield f"Invalid write attributes specified while {verb} a client"
     if mixed_values_error(client.get("ExplicitAuthFlows") or ()):
         yield "Auth flow name with prefix 'ALLOW' cannot be used with legacy auth flow names."
