@@ -1,6 +1,6 @@
-"""The factors: the proof that each response is, the proofs on a path (`ProofState`), and the documented exceptions.
+"""The factors that responses prove, the proofs on a path (`ProofState`), and the documented exceptions.
 
-Tokens without a first factor, or without a second one if MFA is required, are a fault unless a `FactorException`
+Tokens without a first factor, or without a second factor if MFA is required, are a fault unless a `FactorException`
 applies.
 """
 
@@ -62,7 +62,7 @@ PROOFS: Final[Mapping[StateResponse, Factor]] = {
     (S.SOFTWARE_TOKEN_MFA, r.Code):           Factor.SECOND,
     (S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim): Factor.DEVICE,
     (S.OTHER_CHALLENGE, r.RawAnswer):         Factor.UNKNOWN,
-    # "The refresh token ... retrieves new ID and access tokens" of a session that was proved before.
+    # "The refresh token ... retrieves new ID and access tokens" of a sign-in whose factors were proved before.
     **{(state, response): Factor.REFRESH_TOKEN
        for state in (S.START, S.AUTHENTICATED) for response in r.REFRESH_RESPONSES},
 }
@@ -70,10 +70,10 @@ PROOFS: Final[Mapping[StateResponse, Factor]] = {
 """The factor that a response in a state proves, once the reply leads to another state."""
 
 _PROOF_NOT_CHECKED: Final = frozenset({S.FAILED, S.SELECT_CHALLENGE, S.ADMIN_NO_SRP_AUTH, S.START})
-"""The states that show that Cognito has not accepted a proof."""
+"""If a reply leads to one of these states, Cognito has refused or not checked a proof in the answer."""
 
 NEXT_BY_FUNCTIONS: Final = r.CUSTOM_AUTH_RESPONSES | {r.Answer}
-"""The responses after which DefineAuthChallenge decides what follows, and may name any challenge."""
+"""The responses after which DefineAuthChallenge decides what follows. It may name any challenge."""
 
 _SECOND_FACTOR_STATES: Final = p.SECOND_FACTOR - {S.EMAIL_OTP}
 
@@ -84,13 +84,13 @@ class ProofState:
 
     Args:
         factors: the proved factors.
-        lambda_may_choose: may Lambda functions choose the challenges? They do in CUSTOM_AUTH; sources
-            contradict each other about whether they also do after an administrator's password flow.
-        second_factor_asked: has Cognito asked for a second factor or its set-up?
-        associated: has AssociateSoftwareToken issued a secret?
-        verified: has VerifySoftwareToken accepted a code?
-        lambda_named: did a Lambda function name the present challenge on its own? Then no answer leads further
-            (amplify-js #1291, #9592, #12887, PR #566; amplify-flutter #4890).
+        lambda_may_choose: whether Lambda functions may choose the challenges. They do in CUSTOM_AUTH; sources
+            contradict each other on whether they also do after an administrator's password flow.
+        second_factor_asked: whether Cognito has asked for a second factor or its set-up.
+        associated: whether AssociateSoftwareToken has issued a secret.
+        verified: whether VerifySoftwareToken has accepted a code.
+        lambda_named: whether a Lambda function has named the present challenge itself. Cognito then refuses every
+            answer (amplify-js #1291, #9592, #12887, PR #566; amplify-flutter #4890).
     """
 
     factors: frozenset[Factor] = frozenset()
@@ -101,20 +101,20 @@ class ProofState:
     lambda_named: bool = False
 
 
-NOTHING: Final = ProofState()
-"""What is proved at START."""
+NOTHING_PROVED: Final = ProofState()
+"""The proof state at START."""
 
 
 def proved_by(
     proofs: Mapping[StateResponse, Factor], before: ProofState, transition: Transition, ends: EdgeRoles
 ) -> frozenset[Factor]:
-    """Return the factors that a transition proves, given the proof state before it."""
+    """Return the factors that a transition proves; `before` is the proof state before it."""
     source, response, dest, kind = transition
     factor = proofs.get((source, response))
     if response is r.StepUp and asks_second_factor(dest, ends.dest):
         # "credit for the factors in its amr": the first factor is credited if the second one is asked for.
         factor = Factor.ACCESS_TOKEN
-    # A refusal proves nothing, nor does a challenge that is issued again. Except CUSTOM_CHALLENGE: the second may be a new round.
+    # Neither a refusal nor a challenge that is issued again proves anything. A second CUSTOM_CHALLENGE may be a new round.
     again = kind is p.NEW_CHALLENGE and ends.source is ends.dest and source is not S.CUSTOM_CHALLENGE
     if factor is None or dest in _PROOF_NOT_CHECKED or kind in p.REFUSAL_KINDS or again:
         return frozenset()
@@ -139,12 +139,12 @@ class FactorException:
     """A documented reason why tokens are issued without a factor.
 
     Args:
-        name: its name.
+        name: a short name.
         why: the reason, in a sentence.
         confidence: how certain it is.
         source: where it is documented.
-        holds: does it explain this transition to the tokens, given the proof state after it?
-        applies: does it apply to a pool with these settings?
+        holds: whether it explains a transition to the tokens, with this proof state after the transition.
+        applies: whether it applies to a pool with these settings.
     """
 
     name: str
@@ -169,7 +169,7 @@ FIRST_FACTOR_EXCEPTIONS: Final = (
         "functions", "In CUSTOM_AUTH, the pool's Lambda functions decide who receives tokens: they set issueTokens.",
         Confidence.DOCUMENTED, links.DEFINE_AUTH_CHALLENGE, _has(Factor.FUNCTIONS)),
     FactorException(
-        "sign-up", "The code that confirmed the sign-up is the proof; the session of ConfirmSignUp vouches for it.",
+        "sign-up", "The code that confirmed the sign-up is the proof; the session of ConfirmSignUp shows that it was accepted.",
         Confidence.DOCUMENTED, links.reference("ConfirmSignUp"), _has(Factor.SIGN_UP)),
     FactorException(
         "refresh token", "A refresh token continues the sign-in that issued it.",
@@ -181,7 +181,7 @@ FIRST_FACTOR_EXCEPTIONS: Final = (
         "unknown challenge", "This package does not know the challenge, and no source says what it proves.",
         Confidence.INFERRED, "botocore's model of ChallengeNameType has sixteen names", _has(Factor.UNKNOWN)),
 )
-"""The exceptions from a first factor."""
+"""The reasons why tokens may be issued without a first factor."""
 
 SECOND_FACTOR_EXCEPTIONS: Final = (
     FactorException(
@@ -208,7 +208,7 @@ SECOND_FACTOR_EXCEPTIONS: Final = (
     *FIRST_FACTOR_EXCEPTIONS,
 )
 # fmt: on
-"""The exceptions from a second factor if MFA is required; an exception from the first factor is also one from the second.
+"""The exceptions from a second factor if MFA is required. They include all exceptions from a first factor.
 
 `functions`: "MFA is not supported in passwordless custom flows" (the Cognito team, amplify-js #12887).
 """

@@ -22,14 +22,14 @@ from authfsm.protocol.validators import frozen_mapping
 
 
 class Severity(DescribedName):
-    """How severe a finding is, the worst first."""
+    """The severities of findings, the worst first."""
 
     rank: int
     """0 is the worst."""
 
     HIGH = "high", "Somebody gets in who should not, or nobody can get in."
     MEDIUM = "medium", "The pool lacks a safeguard."
-    LOW = "low", "It helps an attacker a little."
+    LOW = "low", "The setting helps an attacker a little."
     NOTE = "note", "For information."
 
     def __init__(self, _: str, meaning: str = "") -> None:
@@ -43,18 +43,18 @@ class Remediation:
     Args:
         operation: the operation that sets them, such as `UpdateUserPoolClient`.
         settings: the fields, such as `AccountRecoverySetting.RecoveryMechanisms`, with their new values; None for
-            a field to leave out.
+            a field that the request must leave out.
     """
 
     operation: str
     settings: Mapping[str, Any] = field(converter=frozen_mapping)
 
     def __str__(self) -> str:
-        fields = (f"{name} = {_shown(value)}" for name, value in self.settings.items())
+        fields = (f"{name} = {_setting_text(value)}" for name, value in self.settings.items())
         return f"{self.operation}: {', '.join(fields)}"
 
 
-def _shown(value: Any) -> str:
+def _setting_text(value: Any) -> str:
     if value is None:
         return "left out"
     return value if isinstance(value, str) else json.dumps(value)
@@ -65,13 +65,13 @@ class Finding(HasPath):
     """A setting that a security reviewer would change.
 
     Args:
-        id: its name, such as `user-existence`.
+        id: the id of the rule, such as `user-existence`.
         severity: how severe it is.
         title: the problem, in a sentence.
         why: which of the pool's settings cause it.
         path: a shortest path that shows it.
         source: the page that documents it.
-        remediations: the changes of settings that fix it, any one of them.
+        remediations: changes of settings, each of which fixes it.
     """
 
     id: str
@@ -95,15 +95,15 @@ _LEVELS: Final = {
 
 @frozen
 class Origin:
-    """What was reviewed."""
+    """The pool that was reviewed, and the file with its description."""
 
     name: str  # the pool's id, or another name
-    uri: str | None = None  # the path of the saved description, if there is one
-    text: str = ""  # the content of that file
+    uri: str | None = None  # the file's path; None if the description is not from a file
+    text: str = ""  # the file's content
 
     @property
     def artifact(self) -> dict[str, str]:
-        """The file's SARIF location: relative to the current folder if it is inside."""
+        """The file's location in SARIF; relative if the file is in the current folder."""
         from urllib.parse import quote  # noqa: PLC0415 - loaded only for SARIF
 
         path = PurePath(self.uri or self.name)
@@ -146,13 +146,13 @@ def sarif(findings: Iterable[Finding], origin: Origin) -> dict[str, Any]:
     """Return findings as a SARIF log, for `json.dumps`."""
     from importlib.metadata import version  # noqa: PLC0415 - loaded only for SARIF
 
-    every = tuple(findings)
-    rules = {each.id: each for each in every}
+    all_findings = tuple(findings)
+    rules = {each.id: each for each in all_findings}
     driver = {
         "name": "authfsm", "semanticVersion": version("authfsm"), "informationUri": links.GUIDE,
         "rules": [_sarif_rule(each) for each in rules.values()],
     }  # fmt: skip
-    results = [_result(each, list(rules).index(each.id), origin) for each in every]
+    results = [_result(each, list(rules).index(each.id), origin) for each in all_findings]
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
 
@@ -183,7 +183,7 @@ def _result(finding: Finding, rule_index: int, origin: Origin) -> dict[str, Any]
         "ruleId": finding.id, "ruleIndex": rule_index, "level": _LEVELS[finding.severity][0],
         "message": {"text": message}, "locations": [_location(origin, field)],
         "codeFlows": [{"threadFlows": [{"locations": flow}]}],
-        # GitHub identifies a finding by this one, whatever line it moves to.
+        # GitHub identifies a finding by this fingerprint, also if its line changes.
         "partialFingerprints": {"primaryLocationLineHash": f"{fingerprint}:1"},
         "properties": as_json(finding),
     }  # fmt: skip

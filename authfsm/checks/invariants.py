@@ -1,6 +1,6 @@
 """The invariants, which must be true of every table and of the paths that a pool's settings allow, and their `check`.
 
-An invariant of your own is an `Invariant`; `path_invariant` makes one of a predicate over paths.
+A custom invariant is an `Invariant`; `path_invariant` creates one from a predicate over paths.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from authfsm.settings.rules import ANY_CHALLENGE_RESPONSES
 
 S = State
 Fault = tuple[str, Path]
-"""What is wrong, and a shortest path that shows it."""
+"""The description of a fault, and a shortest path that shows it."""
 
 
 @frozen
@@ -40,10 +40,10 @@ class Invariant:
     """A statement that must be true of a table.
 
     Args:
-        name: its name.
+        name: a short name.
         statement: what must be true, in a sentence.
-        faults: finds what breaks it.
-        of_table: is it about a whole table only, and not about the paths that a pool's settings allow?
+        faults: yields the faults that break it.
+        of_table: whether it is checked only for a whole table, and not with a pool's settings.
     """
 
     name: str
@@ -53,17 +53,17 @@ class Invariant:
 
 
 def _is_usual(here: Position, move: Move) -> bool:
-    """Return whether this is a step of the known protocol, not one to or from an unknown challenge."""
+    """Return whether this is a step of the known protocol: not to or from an unknown challenge, nor to any challenge."""
     unknown = S.OTHER_CHALLENGE in {here.state, move.to.state}
     leads_anywhere = move.transition.response in ANY_CHALLENGE_RESPONSES
     return not (unknown or leads_anywhere or move.to.proved.lambda_named)
 
 
 def _reachable(found: Exploration) -> Iterator[Fault]:
-    """Yield the states, roles and responses that the protocol's own steps do not reach."""
+    """Yield the states, roles and responses that no path of usual steps reaches."""
     table = found.model.table
     reached, queue = {AT_START}, [AT_START]
-    for here in queue:  # which grows
+    for here in queue:  # the loop extends the queue
         new = {move.to for move in found.moves[here] if _is_usual(here, move)} - reached
         reached |= new
         queue += new
@@ -92,7 +92,7 @@ def _reachable(found: Exploration) -> Iterator[Fault]:
 
 
 def _ends(found: Exploration) -> Iterator[Fault]:
-    """Yield the positions from which no answer leads to tokens: also without a device and contradictory transitions."""
+    """Yield the positions from which no answer leads to tokens; tried without a device and contradictory transitions, too."""
     names = set[str]()
     for each in (explore(evolve(found.model, device=False, contradictory=False)), found):
         for at in _dead_ends(each):
@@ -109,7 +109,7 @@ def _dead_ends(found: Exploration) -> Iterator[Position]:
             sources.setdefault(move.to, []).append(here)
     alive = {each for each in found.before if each.state is S.AUTHENTICATED}
     queue = list(alive)
-    for to in queue:  # which grows
+    for to in queue:  # the loop extends the queue
         new = set(sources.get(to, ())) - alive
         alive |= new
         queue += new
@@ -164,7 +164,7 @@ def _second_factor(found: Exploration) -> Iterator[Fault]:
 
 
 def _unbounded(found: Exploration) -> Iterator[Fault]:
-    """Return the loops that no bound ends, each with a shortest path into it and one round of it."""
+    """Return the loops that no bound ends, each with a shortest path to the loop and once through it."""
     table = found.model.table
     bounds = [each for each in table.bounds if each.holds(table.actions)]
     free = {
@@ -175,8 +175,8 @@ def _unbounded(found: Exploration) -> Iterator[Fault]:
 
 
 def _unattended(found: Exploration) -> Iterator[Fault]:
-    """Return the loops that a driver follows without new input, in which a faulty server could keep it for ever."""
-    # DEVICE_DROPPED makes no loop: the client drops the device key, and does not send it again.
+    """Return the loops in which a faulty server could keep a driver for ever, because no step needs new input."""
+    # DEVICE_DROPPED is not repeated: the client drops the device key, and does not send it again.
     free = {
         here: [m for m in moves if is_automatic(m.transition) and m.transition.kind is not DEVICE_DROPPED]
         for here, moves in found.moves.items()
@@ -195,10 +195,10 @@ def _loops(found: Exploration, free: Mapping[Position, list[Move]], what: str) -
 
 
 def _loop(here: Position, free: Mapping[Position, list[Move]]) -> tuple[Move, ...]:
-    """Return the shortest way from a position back to it; empty if there is none."""
+    """Return the moves of the shortest loop from a position back to it; empty if there is none."""
     ways: dict[Position, tuple[Move, ...]] = {}
     queue = [here]
-    for at in queue:  # which grows
+    for at in queue:  # the loop extends the queue
         for move in free.get(at, ()):
             if move.to not in ways:
                 ways[move.to] = (*ways.get(at, ()), move)
@@ -227,13 +227,13 @@ def _without_action(found: Exploration) -> Iterator[Fault]:
 @cache
 def _operations() -> Mapping[tuple[State, type[Response]], str]:
     from authfsm.core.wire_requests import WRITERS  # noqa: PLC0415 - loaded only for whole tables
-    from authfsm.reference.request_shapes import request_shape  # noqa: PLC0415 - the same
+    from authfsm.reference.request_shapes import request_shape  # noqa: PLC0415 - loaded only for whole tables
 
     return {pair: request_shape(*pair).operation for pair in WRITERS}
 
 
 def _device(found: Exploration) -> Iterator[Fault]:
-    """Yield the device challenges without a device, unless a Lambda function names them or a challenge is unknown."""
+    """Yield the device challenges without a device, except if a Lambda function names them or after an unknown challenge."""
     without_device = explore(evolve(found.model, device=False, contradictory=False))
     states = set[State]()
     for at in without_device.before:
@@ -260,8 +260,8 @@ INVARIANTS: Final = (
     Invariant("first-factor", "No tokens are issued without a first factor.", _first_factor),
     Invariant("second-factor", "If MFA is required, no tokens are issued without a second factor or a documented"
               " exception.", _second_factor),
-    Invariant("bounded", "Every loop ends: by a lifetime, a lock-out or a single use.", _unbounded),
-    Invariant("unattended", "No loop is followed without new input from the caller.", _unattended),
+    Invariant("bounded", "Every loop ends: by a lifetime, by a lock-out, or because a value can be used only once.", _unbounded),
+    Invariant("unattended", "Drivers follow no loop without new input from the caller.", _unattended),
     Invariant("answerable", "Every challenge accepts a response that leads to a known challenge or to tokens.", _answerable),
     Invariant("error-actions", "There is an action for every error.", _without_action, of_table=True),
     Invariant("device", "Cognito asks for a device only if there is one.", _device),
@@ -273,7 +273,7 @@ INVARIANTS: Final = (
 
 @frozen
 class Violation(HasPath):
-    """An `invariant` that a protocol violates: `why`, and a shortest `path` that shows it."""
+    """An `invariant` that a protocol violates, the reason in `why`, and a shortest `path` that shows it."""
 
     invariant: Invariant
     why: str
@@ -294,9 +294,9 @@ def check(
 
     Args:
         table: the protocol; this package's by default.
-        settings: a pool's settings: the check omits transitions that they rule out, and invariants of whole tables.
+        settings: a pool's settings. The check then omits transitions that they rule out, and invariants of whole tables.
         invariants: the invariants to check; the built-in ones by default.
-        every: return every fault, and not only one with a shortest path for each invariant.
+        every: whether to return every fault, instead of only one with a shortest path for each invariant.
     """
     found, most = explore(Model(table, settings)), None if every else 1
     return tuple(
@@ -314,13 +314,13 @@ def factor_exceptions(
 
     Args:
         table: the protocol; this package's by default.
-        settings: the settings of a pool that requires MFA; for others there are none.
+        settings: a pool's settings; if they do not require MFA, there are no exceptions.
     """
     settings = PoolSettings(mfa_configuration="ON") if settings is None else settings
     if settings.mfa_configuration != "ON":
         return ()
     paths: dict[FactorException, Path] = {}
-    for contradictory in (True, False):  # paths along certain transitions replace the others
+    for contradictory in (True, False):  # paths without contradictory transitions replace the others
         paths |= _exceptions(Model(table, settings, contradictory=contradictory))
     return tuple((each, paths[each]) for each in SECOND_FACTOR_EXCEPTIONS if each in paths)
 
@@ -330,7 +330,7 @@ def _exceptions(model: Model) -> dict[FactorException, Path]:
     nearest: dict[FactorException, Path] = {}
     for here, move in found.along():
         proved = move.to.proved
-        # After an unknown challenge, other factors show nothing about other exceptions.
+        # A path through an unknown challenge is an example only of the exception for unknown challenges.
         conclusive = Factor.SECOND not in proved.factors and (
             Factor.UNKNOWN not in proved.factors or len(proved.factors) == 1
         )
@@ -347,15 +347,15 @@ def path_invariant(
 ) -> Invariant:
     """Return a custom invariant: a predicate that must be true of every path.
 
-    The check applies it to every path from START that visits no position twice, after each step, the shortest
-    paths first.
+    The check applies it to every path from START that visits no position twice, the shortest first. The paths may
+    end in any state.
 
     Args:
-        name: its name.
+        name: a short name.
         statement: what must be true, in a sentence.
-        holds: is it true of this path?
-        longest: the number of steps after which the check stops.
-        why: the message of a violation; made from the statement by default.
+        holds: returns whether it is true of a path.
+        longest: the number of steps of the longest paths that are checked.
+        why: the message of a violation; by default it contains the statement.
     """
 
     def faults(found: Exploration) -> Iterator[Fault]:

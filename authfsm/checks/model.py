@@ -1,8 +1,8 @@
 """A table as a graph for the checks: positions, the moves between them, and paths.
 
-A position is a state, its role, and the user's proofs on the way (`ProofState`). Its moves are the transitions of
-the table without those that the settings or the earlier steps rule out. There are a few hundred positions.
-`explore` visits all of them, the nearest first, so the first path to a position is a shortest one.
+A position is a state, its role, and the user's proofs on the way (`ProofState`). Its moves are the
+transitions of the table without those that the settings or the earlier steps rule out. `explore` visits all
+positions (a few hundred), the nearest first, so the first path to a position is a shortest one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from attrs import field, frozen
 
 from authfsm.checks.factors import (
     NEXT_BY_FUNCTIONS,
-    NOTHING,
+    NOTHING_PROVED,
     Factor,
     ProofState,
     asks_second_factor,
@@ -40,7 +40,7 @@ class Position:
     """A point on a path: its `node`, and what was `proved` on the way (`ProofState`)."""
 
     node: Node
-    proved: ProofState = NOTHING
+    proved: ProofState = NOTHING_PROVED
 
     @property
     def state(self) -> State:
@@ -157,11 +157,11 @@ class Model:
     """A table, for one pool and one kind of sign-in.
 
     Args:
-        table: the table.
-        settings: the pool's settings; None rules nothing out.
-        device: does the sign-in send the key of a device that the pool remembers?
-        contradictory: include transitions about which sources contradict each other?
-        include_lambda_named: include challenges that a Lambda function names on its own?
+        table: the protocol.
+        settings: the pool's settings; None for all transitions of the table.
+        device: whether the sign-in sends the key of a device that the pool remembers.
+        contradictory: whether to include transitions about which sources contradict each other.
+        include_lambda_named: whether to include challenges that a Lambda function names itself.
     """
 
     table: Table = TABLE
@@ -176,7 +176,7 @@ class Model:
         if here.node not in self._edges:
             self._edges[here.node] = list(self._edges_of(here.node))
         for transition, ends, lambda_only in self._edges[here.node]:
-            # Only in CUSTOM_AUTH do Lambda functions name challenges.
+            # Lambda functions name challenges in CUSTOM_AUTH only.
             chosen = lambda_only and here.proved.lambda_may_choose
             named = chosen or _is_lambda_named(transition)
             if (lambda_only and not named) or not self._possible_after(transition, here):
@@ -204,13 +204,13 @@ class Model:
         )
         if unmet:
             return False
-        if proved.lambda_named:  # no answer to such a challenge leads further
+        if proved.lambda_named:  # Cognito refuses every answer to such a challenge
             return dest is State.FAILED or transition.kind is not None
         if dest is State.CUSTOM_CHALLENGE and transition.source is not State.START:
-            # "Custom challenges ... in CUSTOM_AUTH"; after an administrator's password: contradictory.
+            # "Custom challenges ... in CUSTOM_AUTH"; sources contradict each other on an administrator's password flow.
             return proved.lambda_may_choose or transition.response in ANY_CHALLENGE_RESPONSES
         if dest is State.DEVICE_SRP_AUTH:
-            # "when DEVICE_KEY was sent" -- AWS developer guide, "Working with user devices"; and only once in a sign-in.
+            # "when DEVICE_KEY was sent" -- AWS developer guide, "Working with user devices". Cognito asks only once.
             return self.device and Factor.DEVICE not in proved.factors
         return True
 
@@ -219,14 +219,16 @@ class Model:
     ) -> ProofState:
         source, response, dest, kind = transition
         if dest in {State.START, State.FAILED}:
-            return NOTHING
+            return NOTHING_PROVED
         # A refusal proves nothing. Once the tokens are issued, an acknowledgement proves nothing new.
         if kind in t.REFUSAL_KINDS or (source is State.AUTHENTICATED and kind is t.ACKNOWLEDGEMENT):
             return before
         if before.lambda_named or lambda_named:
             return _LAMBDA_NAMED
         if source in {State.AUTHENTICATED, State.OTHER_CHALLENGE}:
-            before = NOTHING  # after a refresh or an unknown challenge, nothing counts as proved
+            before = (
+                NOTHING_PROVED  # a refresh, or the answer to an unknown challenge, replaces earlier proofs
+            )
         by_admin = self.contradictory and response in r.ADMIN_RESPONSES
         acknowledged = kind is t.ACKNOWLEDGEMENT
         custom = response in r.CUSTOM_AUTH_RESPONSES
@@ -242,28 +244,28 @@ class Model:
 _LAMBDA_NAMED: Final = ProofState(lambda_named=True)
 _NAMED_BY_LAMBDA: Final = frozenset({*CHALLENGES, State.OTHER_CHALLENGE}) - {
     State.CUSTOM_CHALLENGE,
-    State.DEVICE_SRP_AUTH,  # asked for after the functions have issued tokens
+    State.DEVICE_SRP_AUTH,  # Cognito itself issues it, after the functions have issued tokens
 }
 
 
 def _is_lambda_named(transition: t.Transition) -> bool:
-    """Return whether a transition leads to a challenge that a Lambda function names on its own."""
+    """Return whether a transition leads to a challenge that a Lambda function itself names."""
     _, response, dest, kind = transition
     by_function = response in NEXT_BY_FUNCTIONS and kind is None and dest in _NAMED_BY_LAMBDA
     return by_function and (response, dest) != (r.CustomSrpAuth, State.PASSWORD_VERIFIER)
 
 
 def _is_lambda_only(settings: PoolSettings | None, transition: t.Transition, ends: EdgeRoles) -> bool | None:
-    """Return whether settings allow a transition only where a Lambda function names it; None if they never do."""
+    """Return whether settings allow a transition only if a Lambda function names its challenge; None if they never do."""
     source, response, dest, _ = transition
     if settings is None:
         return False
     if response in ANY_CHALLENGE_RESPONSES and transition in t.TRANSITION_SET:
         # It may lead to any challenge that other transitions of this pool reach.
-        left = reachability(settings, include_lambda_named=True).transitions
-        return None if left.get((transition, ends)) else False
+        reasons = reachability(settings, include_lambda_named=True).transitions
+        return None if reasons.get((transition, ends)) else False
     if response not in t.PROTOCOL.get(source, {}):
-        # A row of a custom table: the settings may rule out its response or its destination.
+        # A custom table has this row: the settings may rule out the response or the destination.
         rules = (*RESPONSE_RULES.get(response, ()), *CHALLENGE_RULES.get(Node(dest, ends.dest), ()))
         return None if any(rule(settings) for rule in rules) else False
     if not why_forbidden(settings, transition, ends, include_lambda_named=False):
@@ -273,10 +275,10 @@ def _is_lambda_only(settings: PoolSettings | None, transition: t.Transition, end
 
 @frozen(eq=False)
 class Exploration:
-    """Every position that can be reached, and how.
+    """Every position that can be reached, with a shortest path to it.
 
     Args:
-        model: what was explored.
+        model: the model that was explored.
         before: for each position, the one before it and the move between them; None for START. Nearest first.
         moves: the moves from each position.
     """
@@ -295,7 +297,7 @@ class Exploration:
         return Path(tuple(reversed(back)))
 
     def along(self) -> Iterator[tuple[Position, Move]]:
-        """Return every move with the position before it, those of the nearest positions first."""
+        """Return every move with the position before it, beginning with the nearest positions."""
         for here, moves in self.moves.items():
             yield from ((here, move) for move in moves)
 
@@ -305,7 +307,7 @@ def explore(model: Model) -> Exploration:
     before: dict[Position, tuple[Position, Move] | None] = {AT_START: None}
     moves: dict[Position, tuple[Move, ...]] = {}
     queue = [AT_START]
-    for here in queue:  # which grows
+    for here in queue:  # the loop extends the queue
         moves[here] = tuple(model.moves(here))
         for move in moves[here]:
             if move.to not in before:

@@ -29,6 +29,7 @@ from authfsm.settings.sign_in_settings import fetch_descriptions
 
 S = State
 Found = tuple[str, Path, tuple[Remediation, ...]]
+"""The `why`, `path` and `remediations` of a finding."""
 
 _LONG_SESSION: Final = timedelta(minutes=5)
 _LONG_REFRESH: Final = timedelta(days=30)
@@ -43,7 +44,7 @@ _ONE_TIME: Final = frozenset({"EMAIL_OTP", "SMS_OTP"})
 class PoolDescription:
     """The replies of DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig, for a review.
 
-    If a reply is missing, its fields are None (unknown). Unknown settings produce no findings.
+    If a reply is missing, the fields that it would set are None (unknown). Unknown settings produce no findings.
 
     Args:
         settings: the settings of the sign-in.
@@ -66,7 +67,7 @@ class PoolDescription:
         user_pool_client: Mapping[str, Any] | None = None,
         mfa_config: Mapping[str, Any] | None = None,
     ) -> PoolDescription:
-        """Return the description in replies that were fetched or saved earlier.
+        """Return the description in replies that were fetched or saved before.
 
         Args:
             user_pool: the reply of DescribeUserPool, or its UserPool; it may contain the other two as well.
@@ -107,7 +108,7 @@ class ReviewRule:
     """A rule of the review.
 
     Args:
-        id: the name of its findings.
+        id: the id of its findings.
         severity: how severe they are.
         title: the problem, in a sentence.
         source: the page that documents it.
@@ -122,7 +123,7 @@ class ReviewRule:
 
 
 def _found(path: Path | None, why: str, *remediations: Remediation) -> Iterator[Found]:
-    """Yield a finding if there is a path that shows it."""
+    """Yield a finding, unless `path` is None: no path shows it."""
     if path is not None:
         yield why, path, remediations
 
@@ -142,7 +143,7 @@ def _pool(field: str, value: Any) -> Remediation:
 def _without_flow(pool: PoolDescription, auth_flow: str) -> Remediation:
     """Return the change after which the app client no longer allows a flow.
 
-    The list contains only current ALLOW_... values, because a legacy value allows more than its name says, and is
+    The new ExplicitAuthFlows has only current values (ALLOW_...), because a legacy value allows several flows. It is
     never empty, because an empty list means the default.
     """
     values = current_values(pool.settings.explicit_auth_flows or ())
@@ -169,7 +170,7 @@ def _custom_auth_without_mfa(pool: PoolDescription) -> Iterator[Found]:
 
 
 def _require_mfa(settings: PoolSettings) -> Remediation:
-    """Return the change that requires MFA: it enables TOTP, and removes the first factors that cannot be used when MFA is required."""
+    """Return the change that requires MFA: it enables TOTP, and removes first factors that required MFA excludes."""
     fields = {"MfaConfiguration": "ON", **({} if settings.software_token_mfa else _ENABLE_APP)}
     allowed_first = settings.allowed_first_auth_factors or frozenset()
     if not allowed_first & _ONE_TIME:

@@ -1,8 +1,8 @@
-"""Paths through a table: listed one by one, counted without listing them, the shortest and the longest.
+"""Paths through a table: lists them, counts them without listing them, finds the shortest and the longest.
 
 A *walk* is any path that visits no position twice. A *sign-in path* leads from START to the tokens and visits no
 place twice (a place is a state, its role and the progress of a set-up). It contains no refusal, no unknown
-challenge and none that a Lambda function names on its own. Steps after the tokens are not part of it.
+challenge, and no challenge that a Lambda function itself names. Steps after the tokens are not part of it.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ Counts = tuple[int, ...]
 
 
 def place(position: Position) -> Place:
-    """Return the place of a position: the position without its proof state."""
+    """Return the place of a position: its node, and the progress of a set-up."""
     return position.node, position.proved.associated, position.proved.verified
 
 
 def walks(found: Exploration, *, longest: int) -> Iterator[Path]:
     """Return every path that visits no position twice, the shortest first."""
     queue = [Path()]
-    for path in queue:  # which grows
+    for path in queue:  # the loop extends the queue
         visited = {AT_START, *(move.to for move in path)}
         moves = found.moves.get(path.end, ())
-        # Cognito always refuses a response that the settings do not allow: that is no path of the pool.
+        # A response that leads only to FAILED is not allowed by the settings: that is no path of the pool.
         accepted = {move.transition.response for move in moves if move.to.state is not S.FAILED}
         for move in moves:
             if move.to not in visited and move.transition.response in accepted:
@@ -56,13 +56,13 @@ def walks(found: Exploration, *, longest: int) -> Iterator[Path]:
 class SignInPaths:
     """The paths to sign in, for a table and a pool's settings. Iteration lists them, the shortest first.
 
-    They are listed on demand, as there may be too many to keep. Counting lists none.
+    Paths are listed on demand, because there may be too many to store; they are counted without listing them.
 
     Args:
-        settings: the pool's settings; None rules nothing out.
+        settings: the pool's settings; None for all transitions of the table.
         table: the protocol; this package's by default.
-        device: include paths on a device that the pool remembers?
-        contradictory: include transitions about which sources contradict each other?
+        device: whether to include paths on a device that the pool remembers.
+        contradictory: whether to include transitions about which sources contradict each other.
     """
 
     settings: PoolSettings | None = None
@@ -95,7 +95,7 @@ class SignInPaths:
         return self._known_moves[here]
 
     def _allowed(self, move: Move) -> bool:
-        """Return whether a move to tokens has the second factor that is required, or a certain exception from it."""
+        """Return whether a move to tokens has a required second factor, or an exception from it that is not uncertain."""
         required = self.settings is not None and self.settings.mfa_configuration == "ON"
         proved = move.to.proved
         if not required or move.to.state is not S.AUTHENTICATED or Factor.SECOND in proved.factors:
@@ -108,7 +108,7 @@ class SignInPaths:
         """The places that can be reached from each position."""
         after: dict[Position, set[Position]] = {}
         queue = [AT_START]
-        for here in queue:  # which grows
+        for here in queue:  # the loop extends the queue
             if here not in after:
                 after[here] = {move.to for move in self._moves(here)}
                 queue += after[here]
@@ -123,10 +123,10 @@ class SignInPaths:
         return {here: frozenset(places) for here, places in reachable.items()}
 
     def _counts(self, here: Position, visited: frozenset[Place]) -> Counts:
-        """Return the number of ways to the tokens by their steps, after visiting some places."""
+        """Return how many paths lead from a position to the tokens without the visited places, by number of steps."""
         if here.state is S.AUTHENTICATED:
             return (1,)
-        # Only visited places that are still reachable make a difference, so there are few cases.
+        # Visited places that cannot be reached again make no difference; without them, there are few keys.
         key = here, visited & self._reachable[here]
         if key not in self._known_counts:
             total: list[int] = []
@@ -187,7 +187,7 @@ class SignInPaths:
         return (path for path in self if state in path.states)
 
     def count_through(self, state: State) -> int:
-        """Return the number of paths through a state: all, less those that avoid it."""
+        """Return the number of paths through a state: the number of all paths, minus those that avoid it."""
         others = SignInPaths(
             self.settings, table=self.table, device=self.device, contradictory=self.contradictory
         )
@@ -195,7 +195,7 @@ class SignInPaths:
         return self.count() - others.count()
 
     def __contains__(self, path: object) -> bool:
-        """Return whether a path of another pool is a path of this one too."""
+        """Return whether a path, which may be of another pool, is one of these paths."""
         if not isinstance(path, Path) or not path.moves:
             return False
         here, visited = AT_START, {place(AT_START)}
@@ -215,17 +215,17 @@ class SignInPaths:
 
 @frozen
 class Change:
-    """The difference between the paths of two pools, `before` and `after`; both sides are listed on demand."""
+    """The difference between the paths before and after a change of settings, listed on demand."""
 
     before: SignInPaths
     after: SignInPaths
 
     def added(self) -> Iterator[Path]:
-        """Return the paths that only the second has, the shortest first."""
+        """Return the paths that only `after` has, the shortest first."""
         return (path for path in self.after if path not in self.before)
 
     def removed(self) -> Iterator[Path]:
-        """Return the paths that only the first has, the shortest first."""
+        """Return the paths that only `before` has, the shortest first."""
         return (path for path in self.before if path not in self.after)
 
 
@@ -235,7 +235,7 @@ def _paths(settings: PoolSettings, *, contradictory: bool) -> SignInPaths:
 
 
 def example_path(settings: PoolSettings, shows: Callable[[Path], bool]) -> Path | None:
-    """Return a shortest path to sign in that shows something, if possible without contradictory transitions."""
+    """Return a shortest path for which `shows` is true, if possible without contradictory transitions."""
     for contradictory in (False, True):
         found = (path for path in _paths(settings, contradictory=contradictory) if shows(path))
         if (first := next(found, None)) is not None:
@@ -244,7 +244,7 @@ def example_path(settings: PoolSettings, shows: Callable[[Path], bool]) -> Path 
 
 
 def path_to_refusal(settings: PoolSettings, *, password_proved: bool) -> Path | None:
-    """Return a shortest path to the refusal of the first response, or of one that proves a password."""
+    """Return a shortest path to the refusal of the first response or, if `password_proved`, of the proof of a password."""
     found = explore(Model(settings=settings, include_lambda_named=False, device=False))
     for here, move in found.along():
         if move.to.state is not S.FAILED or here.proved.factors:
@@ -260,7 +260,7 @@ def path_to_refusal(settings: PoolSettings, *, password_proved: bool) -> Path | 
 
 
 def path_to_challenge(settings: PoolSettings) -> Path | None:
-    """Return a shortest path to a challenge that waits for the user."""
+    """Return a shortest path to a challenge that requires user input."""
     automatic = {S.START, S.PASSWORD_VERIFIER, S.OTHER_CHALLENGE, S.AUTHENTICATED, S.FAILED}
     found = explore(Model(settings=settings, include_lambda_named=False))
     waiting = (found.path(at) for at in found.before if at.state not in automatic)
@@ -268,7 +268,7 @@ def path_to_challenge(settings: PoolSettings) -> Path | None:
 
 
 def path_to_refresh(settings: PoolSettings) -> Path | None:
-    """Return a shortest path to tokens and then to new ones; without a refresh, the path to tokens."""
+    """Return a shortest path to tokens and a refresh; if no refresh is possible, only the path to tokens."""
     path = example_path(settings, lambda _: True)
     if path is None:
         return None

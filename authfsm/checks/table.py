@@ -1,7 +1,7 @@
 """The protocol as a value for the checks, and the bounds of its loops.
 
-A `Table` (this package's, or one of your own) has all data of the checks: the transitions, the responses that a
-response needs before it, the factor that it proves, the bounds of loops, and the recovery action of each error.
+A `Table` (this package's, or a custom one) has all data of the checks: the transitions, the prerequisites of
+responses, the factors that they prove, the bounds of loops, and the recovery action of each error.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ Rows = Mapping[State, Mapping[type[r.Response], frozenset[Destination]]]
 
 @frozen
 class Bound:
-    """The bound of a loop: an error that Cognito returns sooner or later, and whose action ends the sign-in."""
+    """A bound of loops: an error that Cognito returns eventually, and whose recovery action ends the sign-in."""
 
     name: str
     limit: str  # how long, or how often
     code: str  # the error that ends the loop
     part: str  # the part of the error's message that identifies it
-    actions: frozenset[RecoveryAction]  # those of this error that end the loop
+    actions: frozenset[RecoveryAction]  # the recovery actions that end the loop
     source: str  # where this is documented
-    applies_to: Callable[[Transition], bool] = field(repr=False)  # does it end a loop with this?
+    applies_to: Callable[[Transition], bool] = field(repr=False)  # whether it ends loops with this transition
 
     def holds(self, actions: Mapping[str, Mapping[str, ErrorRule]]) -> bool:
-        """Return whether these actions include one that ends the loop."""
+        """Return whether the recovery action of the error in `actions` ends the loop."""
         row = actions.get(self.code, {}).get(self.part)
         return row is not None and row.action in self.actions
 
 
-_GOES_ON: Final = {RecoveryAction.TRY_AGAIN, RecoveryAction.DROP_DEVICE, RecoveryAction.WAIT}
-_ENDS_SIGN_IN: Final = frozenset(RecoveryAction) - _GOES_ON
+_CONTINUES_SIGN_IN: Final = {RecoveryAction.TRY_AGAIN, RecoveryAction.DROP_DEVICE, RecoveryAction.WAIT}
+_ENDS_SIGN_IN: Final = frozenset(RecoveryAction) - _CONTINUES_SIGN_IN
 
 # fmt: off
 BOUNDS: Final = (
@@ -110,7 +110,7 @@ class Table:
 
     Args:
         rows: for each state and response, where the reply may lead, as in `PROTOCOL`. FAILED is left out.
-        needs: the responses that a state accepts only after another one.
+        needs: what a state must have before it accepts a response.
         proofs: the factor that a response proves, once the reply leads to another state.
         actions: the recovery action of each error, by its code and a part of its message.
         errors: the operations that may return each error.
@@ -129,8 +129,8 @@ class Table:
     @property
     def states(self) -> tuple[State, ...]:
         """Every state of the table, in the order of a sign-in."""
-        named = {dest for row in self.rows.values() for dests in row.values() for dest in dests}
-        return tuple(state for state in State if state in named or state in self.rows)
+        dests = {dest for row in self.rows.values() for found in row.values() for dest in found}
+        return tuple(state for state in State if state in dests or state in self.rows)
 
     def transitions(self, source: State) -> Iterator[Transition]:
         """Return the transitions from a state, loops and the transition to FAILED included."""
@@ -138,13 +138,13 @@ class Table:
             yield from row_transitions(source, response, dests)
 
     def ends(self, transition: Transition, source: Role | None) -> Iterator[EdgeRoles]:
-        """Return the roles that the two ends of a transition may have, for one role of its source."""
+        """Return the roles that source and destination of a transition may have, for one role of the source."""
         dests = self.rows[transition.source][transition.response]
         yield from (EdgeRoles(source, role) for role in target_roles(transition, source, dests))
 
 
 def _contradictory() -> Iterator[Transition]:
-    """The contradictory and refuted transitions to challenges, and a row's OTHER_CHALLENGE if its known challenges are all such."""
+    """Yield the contradictory and refuted transitions to challenges, and to OTHER_CHALLENGE if all of a response are such."""
     for source, row in p.PROTOCOL.items():
         for response, dests in row.items():
             known = {

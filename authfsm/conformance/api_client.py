@@ -32,8 +32,8 @@ USER_DOMAIN: Final = ".example.com"  # the end of the addresses that rules use a
 _LONGEST_MESSAGE: Final = 200
 _SHORTEST_SECRET: Final = 6
 _EXCERPT: Final = 60
-# Members whose values are words of Cognito's API, never secrets.
-_HARMLESS: Final = frozenset({
+# The members whose values are shown: words of Cognito's API, never secrets.
+_UNMASKED_MEMBERS: Final = frozenset({
     "AuthFlow", "ChallengeName", "CHALLENGE_NAME", "PREFERRED_CHALLENGE",
     "AttributeName", "MessageAction", "Permanent", "MfaConfiguration",
     "PreventUserExistenceErrors", "GenerateSecret", "ExplicitAuthFlows", "CODE_DELIVERY_DELIVERY_MEDIUM",
@@ -41,9 +41,9 @@ _HARMLESS: Final = frozenset({
     "UserConfirmationNecessary", "TokenType", "ExpiresIn",
 })  # fmt: skip
 _USERNAMES: Final = frozenset({"USERNAME", "Username"})
-_NESTED: Final = frozenset({"AuthParameters", "ChallengeResponses"})
-_OMITTED: Final = frozenset({"ClientId", "UserPoolId"})
-_GENERATED: Final = re.compile(
+_FLATTENED_MEMBERS: Final = frozenset({"AuthParameters", "ChallengeResponses"})
+_HIDDEN_MEMBERS: Final = frozenset({"ClientId", "UserPoolId"})
+_GENERATED_VALUE: Final = re.compile(
     r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{20,}|(?=[A-Za-z0-9+/_=.-]*\d)[A-Za-z0-9+/_=.-]{24,}"
 )
 _CHALLENGE_NAMES: Final = frozenset({each.value for each in CHALLENGES})
@@ -56,47 +56,48 @@ class Redactor:
     It remembers their values, and masks them in messages that quote them.
 
     Args:
-        labels: the label of the user to show for a user name that the endpoint generated.
+        labels: for each user name that the endpoint generated, the rule's name of this user (for example ada), which
+            is shown instead.
     """
 
     labels: dict[str, str] = field(factory=dict, repr=False)
     _secrets: set[str] = field(factory=set, repr=False)
 
-    def request(self, operation: str, members: Mapping[str, Any]) -> str:
-        """Describe a request."""
+    def describe_request(self, operation: str, members: Mapping[str, Any]) -> str:
+        """Return a request in one line, without secrets."""
         self._remember(members)
         parts = [operation]
         for name, value in members.items():
-            if name in _NESTED and isinstance(value, Mapping):
+            if name in _FLATTENED_MEMBERS and isinstance(value, Mapping):
                 parts += [self._pair(key, each) for key, each in value.items()]
-            elif name not in _OMITTED:
+            elif name not in _HIDDEN_MEMBERS:
                 parts.append(self._pair(name, value))
         return " ".join(parts)
 
-    def reply(self, status: int, body: bytes) -> str:
-        """Describe a reply."""
+    def describe_reply(self, status: int, body: bytes) -> str:
+        """Return a reply in one line, without secrets."""
         content = parse_json(body)
         if not body.strip():
             return f"{status}, an empty body"
         if not isinstance(content, Mapping):
-            excerpt = repr(self.text(body[:_EXCERPT].decode("utf-8", "replace")))
+            excerpt = repr(self.mask(body[:_EXCERPT].decode("utf-8", "replace")))
             html = b"<html" in body[:200].lower()
             return f"{status}, no JSON object but {'HTML' if html else excerpt}"
         self._remember({k: v for k, v in content.items() if k not in {"message", "Message"}})
         return f"{status}{self._content(content)}"
 
-    def text(self, message: str) -> str:
-        """Mask each value in a message that was sent or received before, or that looks generated."""
+    def mask(self, message: str) -> str:
+        """Return a message in at most 200 characters, without values that were sent or received or look generated."""
         message = " ".join(message.split())
         for each in sorted(self._secrets, key=len, reverse=True):
             message = message.replace(each, MASK)
-        message = _GENERATED.sub(MASK, message)
+        message = _GENERATED_VALUE.sub(MASK, message)
         too_long = len(message) > _LONGEST_MESSAGE
         return f"{message[: _LONGEST_MESSAGE - 3]}..." if too_long else message
 
     def _content(self, content: Mapping[str, Any]) -> str:
         if (code := error_code(content)) is not None:
-            return f" {code}: {self.text(error_message(content))}"
+            return f" {code}: {self.mask(error_message(content))}"
         if isinstance(result := content.get("AuthenticationResult"), Mapping):
             tokens = sorted(key for key, value in result.items() if value is not None)
             return f", tokens: {', '.join(tokens)}"
@@ -111,10 +112,10 @@ class Redactor:
 
     def _pair(self, name: str, value: Any) -> str:
         if name in _USERNAMES:
-            rule_made = str(value).endswith(USER_DOMAIN)
-            label = value.partition("@")[0] if rule_made else self.labels.get(str(value), MASK)
+            is_from_rule = str(value).endswith(USER_DOMAIN)
+            label = value.partition("@")[0] if is_from_rule else self.labels.get(str(value), MASK)
             return f"{name}={label}"
-        if name in _HARMLESS or (isinstance(value, str) and value in _CHALLENGE_NAMES):
+        if name in _UNMASKED_MEMBERS or (isinstance(value, str) and value in _CHALLENGE_NAMES):
             return f"{name}={value if isinstance(value, str) else json.dumps(value)}"
         return f"{name}={MASK if isinstance(value, str) else '...'}"
 
@@ -127,7 +128,7 @@ class Redactor:
                 self._remember(each, name)
         elif (
             isinstance(value, str)
-            and name not in _HARMLESS
+            and name not in _UNMASKED_MEMBERS
             and not value.endswith(USER_DOMAIN)
             and value not in self.labels
             and value not in _CHALLENGE_NAMES
@@ -149,7 +150,7 @@ def parse_json(text: str | bytes) -> Any:
 class ApiClient:
     """Sends requests to one endpoint and records them with their replies.
 
-    The credentials are access key, secret key and session token; None stands for those of the environment.
+    `credentials` are access key, secret key and session token; None means those of the environment.
     A reply may take `timeout` seconds.
     """
 
@@ -167,7 +168,7 @@ class ApiClient:
     _call: tuple[str, Mapping[str, Any]] = field(default=("", {}), init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        # As botocore's own endpoints do: the body of a request is sent without waiting for an ACK of the head.
+        # Like botocore's own sessions, so that the body of a request does not wait for the ACK of the headers.
         no_delay = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
         session: Any = URLLib3Session
         self._http = session(timeout=(self.timeout, self.timeout), socket_options=no_delay)
@@ -190,9 +191,9 @@ class ApiClient:
         try:
             method(**{name: value for name, value in members.items() if value is not None})
         except (exceptions.BotoCoreError, exceptions.ClientError):
-            pass  # an error reply, which was recorded before
+            pass  # an error reply, which `_on_send` has recorded
         except Exception:
-            # With a reply, botocore failed to parse it; without one, the error is `Skipped` or a bug.
+            # If a reply came, botocore could not parse it. Otherwise the error is `Skipped` or a bug.
             if self.last_reply is None:
                 raise
         if self.last_reply is None:
@@ -202,7 +203,7 @@ class ApiClient:
     def get(self, url: str) -> ApiReply:
         """Fetch a document that is not part of the API, such as the pool's JWKS."""
         path = "/" + url.split("://", 1)[-1].partition("/")[2]
-        label = f"GET {self.redactor.text(path)}"
+        label = f"GET {self.redactor.mask(path)}"
         headers: Any = {}
         request = AWSPreparedRequest("GET", url, headers, b"", stream_output=False)
         response = self._send(label, request)
@@ -225,9 +226,9 @@ class ApiClient:
     def _on_send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         """Send the request in place of botocore, and record it with its reply."""
         operation, members = self._call
-        label = self.redactor.request(operation, members)
+        label = self.redactor.describe_request(operation, members)
         response = self._send(label, request)
-        summary = self.redactor.reply(response.status_code, response.content)
+        summary = self.redactor.describe_reply(response.status_code, response.content)
         self._record(label, summary)
         content = parse_json(response.content)
         self.last_reply = ApiReply(operation, response.status_code, content, summary)

@@ -1,7 +1,7 @@
 """A virtual authenticator with one passkey, for conformance rules and journeys: ES256, with user verification.
 
-It uses the data structures of `fido2` and the keys of `cryptography`. It signs like a browser on a page of the
-relying party.
+It uses the data structures of `fido2` and the keys of `cryptography`. It returns what a browser on a page of the
+relying party would return.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _FLAG = AuthenticatorData.FLAG
 
 @define
 class VirtualPasskey:
-    """A passkey for a relying party."""
+    """A passkey of a relying party, with its private key."""
 
     rp_id: str
     _id: bytes = field(factory=lambda: secrets.token_bytes(16), init=False)

@@ -77,13 +77,13 @@ class PoolClient:
         return self.call_with_client_id("InitiateAuth", AuthFlow=flow, AuthParameters=members)
 
     def cognito(self, *, admin: bool = False, device: Device | None = None) -> Cognito:
-        """Return this package's own client, which follows the protocol."""
-        own: dict[str, Any] = {"pool_id": self.pool.pool_id, "client_secret": self.app_client.secret}
+        """Return the client of this package, which rejects replies that the protocol's table does not have."""
+        settings: dict[str, Any] = {"pool_id": self.pool.pool_id, "client_secret": self.app_client.secret}
         client, client_id = self.api.boto3_client, self.app_client.client_id
-        return Cognito(client, client_id=client_id, admin=admin, device=device, **own)
+        return Cognito(client, client_id=client_id, admin=admin, device=device, **settings)
 
     def with_secret_hash(self, members: Mapping[str, str]) -> dict[str, str]:
-        """Add SECRET_HASH if the app client has a secret. If the rule passes an empty SECRET_HASH, none is sent."""
+        """Return members with SECRET_HASH if the app client has a secret; without it if they have an empty SECRET_HASH."""
         result = dict(members)
         secret = self.app_client.secret
         if secret is not None and "SECRET_HASH" not in result and "USERNAME" in result:
@@ -114,7 +114,7 @@ class PoolUser:
         return evolve(self, client=client)
 
     def sign_in(self, password: str | None = None, **parameters: str) -> ApiReply:
-        """Call InitiateAuth with USER_PASSWORD_AUTH and the user's password, or another one."""
+        """Call InitiateAuth with USER_PASSWORD_AUTH and a password, by default the user's."""
         password = self.password.reveal() if password is None else password
         names = {"USERNAME": self.username, "PASSWORD": password, **parameters}
         return self.client.initiate("USER_PASSWORD_AUTH", **names)
@@ -130,7 +130,7 @@ class PoolUser:
         )
 
     def access_token(self) -> str:
-        """Sign in without a second factor, as setup, and return the access token."""
+        """Sign in without a second factor, as part of the setup, and return the access token."""
         with self.client.api.setup():
             reply = self.sign_in()
         return str(reply.setup_value("AuthenticationResult").get("AccessToken"))

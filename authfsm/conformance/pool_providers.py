@@ -1,4 +1,4 @@
-"""The providers of pools: they create pools of this package or through an API, or use a pool that exists already."""
+"""The providers of pools: they create local pools, or pools through an API, or use a pool that exists already."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @define(eq=False)
 class PoolProvider(ABC):
-    """Provides pools and app clients, one for all rules with the same requirements."""
+    """Provides pools and app clients; rules with the same requirements get the same ones."""
 
     _created: dict[object, object] = field(factory=dict, init=False, repr=False)
 
@@ -39,11 +39,11 @@ class PoolProvider(ABC):
         raise Skipped("the rule needs a pool of its own")
 
     def register_user(self, username: str) -> None:  # noqa: B027 - most providers delete users with their pool
-        """Note that a rule created a user, who must be deleted in `cleanup`."""
+        """Register a user for deletion by `cleanup`; called after a rule created one."""
 
     @abstractmethod
     def cleanup(self) -> None:
-        """Delete what was created."""
+        """Delete everything that was created."""
 
     @abstractmethod
     def _create_pool(self, requirements: p.PoolRequirements) -> p.ConformancePool: ...
@@ -103,16 +103,16 @@ _MFA_SETTINGS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 
 
 def _define(event: dict[str, Any]) -> None:
-    """Issue one CUSTOM_CHALLENGE with one attempt, after the SRP proof if the client sent SRP_A."""
-    answered: list[Mapping[str, Any]] = event["request"]["session"]
-    names = [each["challengeName"] for each in answered]
+    """Issue one CUSTOM_CHALLENGE, of which only the first answer counts; with SRP_A, after the SRP proof."""
+    rounds: list[Mapping[str, Any]] = event["request"]["session"]
+    names = [each["challengeName"] for each in rounds]
     response = event["response"]
     response["issueTokens"] = response["failAuthentication"] = False
     if names[-1:] == ["SRP_A"]:
         response["challengeName"] = "PASSWORD_VERIFIER"
     elif "CUSTOM_CHALLENGE" not in names:
         response["challengeName"] = "CUSTOM_CHALLENGE"
-    elif answered[-1]["challengeResult"]:
+    elif rounds[-1]["challengeResult"]:
         response["issueTokens"] = True
     else:
         response["failAuthentication"] = True
@@ -185,8 +185,8 @@ class LocalPoolProvider(ApiPoolProvider):
 
     def _start(self) -> ExitStack:
         from authfsm.local.server.config import ServerConfig  # noqa: PLC0415 - slow to load
-        from authfsm.local.server.http_server import listen, serve_in_thread  # noqa: PLC0415 - the same
-        from authfsm.local.server.service import Log, open_service  # noqa: PLC0415 - the same
+        from authfsm.local.server.http_server import listen, serve_in_thread  # noqa: PLC0415 - slow to load
+        from authfsm.local.server.service import Log, open_service  # noqa: PLC0415 - slow to load
 
         sock, url = listen(_HOST, 0)
         triggers = Triggers(define=_define, create=_create, verify=_verify)
@@ -197,7 +197,7 @@ class LocalPoolProvider(ApiPoolProvider):
 
 
 def _pool_request(requirements: p.PoolRequirements) -> dict[str, Any]:
-    # Recovery excludes e-mail if e-mail may be a second factor.
+    # The channel that recovers the account is avoided as second factor, so pools with MFA recover by admin_only.
     mechanism = {"Name": "verified_email" if requirements.mfa == "OFF" else "admin_only", "Priority": 1}
     request: dict[str, Any] = {
         "AutoVerifiedAttributes": ["email"],
@@ -216,7 +216,7 @@ def _pool_request(requirements: p.PoolRequirements) -> dict[str, Any]:
 
 
 def _mfa_request(requirements: p.PoolRequirements) -> dict[str, Any]:
-    """Return the settings for SetUserPoolMfaConfig; empty if the defaults are right."""
+    """Return the settings for SetUserPoolMfaConfig; empty if the pool needs none."""
     request: dict[str, Any] = {"MfaConfiguration": requirements.mfa}
     if requirements.mfa != "OFF":
         request |= dict(_MFA_SETTINGS[each] for each in requirements.methods)
@@ -238,7 +238,7 @@ class ExistingPoolProvider(PoolProvider):
     _client_ids: list[str] = field(factory=list, init=False)
 
     def register_user(self, username: str) -> None:
-        """Note that a rule created a user, who must be deleted in `cleanup`."""
+        """Register a user for deletion by `cleanup`."""
         self._usernames.append(username)
 
     def cleanup(self) -> None:
@@ -263,9 +263,9 @@ class ExistingPoolProvider(PoolProvider):
             f"MfaConfiguration {requirements.mfa}": (pool.get("MfaConfiguration", "OFF") == requirements.mfa),
             "AllowedFirstAuthFactors": set(requirements.first_factors) <= set(allowed),
             "DeviceConfiguration": bool(pool.get("DeviceConfiguration")) == requirements.devices,
-            # The right answer to the challenge of an existing pool is unknown.
+            # The suite does not know the right answers to the custom challenges of an existing pool.
             "the suite's own custom challenge": not requirements.custom_auth,
-            "no triggers that decide about sign-in": not triggers,
+            "no Lambda trigger DefineAuthChallenge or PreAuthentication": not triggers,
         }
         if missing := [setting for setting, met in checks.items() if not met]:
             raise Skipped(f"the rule needs a pool with {', '.join(missing)}")

@@ -15,7 +15,7 @@ from authfsm.protocol.auth_flows import ALLOWED_FIRST_AUTH_FACTORS, CURRENT_VALU
 from authfsm.protocol.states import MFA_METHODS
 
 ALL_FLOWS: Final = CURRENT_VALUES
-FLOWS_BUT_USER_AUTH: Final = tuple(each for each in ALL_FLOWS if each != "ALLOW_USER_AUTH")
+FLOWS_WITHOUT_USER_AUTH: Final = tuple(each for each in ALL_FLOWS if each != "ALLOW_USER_AUTH")
 RELYING_PARTY: Final = "app.example.com"
 CUSTOM_ANSWER: Final = "a river"  # the right answer to the challenge of `CUSTOM_AUTH_POOL`
 
@@ -26,9 +26,9 @@ class PoolRequirements:
 
     mfa: Literal["OFF", "OPTIONAL", "ON"] = "OFF"
     methods: tuple[str, ...] = ()  # the MFA methods that are enabled
-    devices: bool = False  # are devices remembered without asking the user?
+    devices: bool = False  # whether devices are remembered, without asking the user
     first_factors: tuple[str, ...] = ("PASSWORD",)
-    custom_auth: bool = False  # do Lambda functions issue a CUSTOM_CHALLENGE?
+    custom_auth: bool = False  # whether Lambda functions issue a CUSTOM_CHALLENGE
 
 
 @frozen
@@ -50,10 +50,10 @@ class UserRequirements:
     temporary: bool = False
 
 
-PASSWORD: Final = "Correct-Horse-1"  # noqa: S105 - of users who are created for a rule and deleted after it
-TEMPORARY_PASSWORD: Final = "Temporary-Horse-1"  # noqa: S105 - the same
-NEW_PASSWORD: Final = "Another-Horse-2"  # noqa: S105 - the same
-WRONG_PASSWORD: Final = "Wrong-Horse-4"  # noqa: S105 - the same
+PASSWORD: Final = "Correct-Horse-1"  # noqa: S105 - of users who exist only while the rules run
+TEMPORARY_PASSWORD: Final = "Temporary-Horse-1"  # noqa: S105 - of users who exist only while the rules run
+NEW_PASSWORD: Final = "Another-Horse-2"  # noqa: S105 - of users who exist only while the rules run
+WRONG_PASSWORD: Final = "Wrong-Horse-4"  # noqa: S105 - no user's password
 
 DEFAULT_POOL: Final = PoolRequirements()
 ALL_MFA_POOL: Final = PoolRequirements("OPTIONAL", tuple(each.value for each in MFA_METHODS))
@@ -64,9 +64,9 @@ USER_AUTH_POOL: Final = PoolRequirements(first_factors=ALLOWED_FIRST_AUTH_FACTOR
 CUSTOM_AUTH_POOL: Final = PoolRequirements(custom_auth=True)
 
 DEFAULT_CLIENT: Final = ClientRequirements()
-OTHER_CLIENT: Final = ClientRequirements(flows=FLOWS_BUT_USER_AUTH)
-"""Another app client than the default one of the same pool."""
-CONFIDENTIAL_CLIENT: Final = ClientRequirements(flows=FLOWS_BUT_USER_AUTH, secret=True)
+OTHER_CLIENT: Final = ClientRequirements(flows=FLOWS_WITHOUT_USER_AUTH)
+"""A second app client of the same pool."""
+CONFIDENTIAL_CLIENT: Final = ClientRequirements(flows=FLOWS_WITHOUT_USER_AUTH, secret=True)
 
 DEFAULT_USER: Final = UserRequirements()
 TEMPORARY_USER: Final = UserRequirements(temporary=True)
@@ -81,7 +81,7 @@ Inbox: TypeAlias = Callable[[str, ApiClient], Secret[str]]
 
 
 def code_in_outbox(username: str, api: ApiClient) -> Secret[str]:
-    """Read a code from the endpoint's own `GET /outbox?username=`, as `authfsm serve` has it."""
+    """Read a code from the endpoint's `GET /outbox?username=`, which is not Cognito's: `authfsm serve` has it."""
     with api.setup():
         messages = api.get(f"{api.url}/outbox?username={quote(username)}").body.get("messages")
     last = messages[-1] if isinstance(messages, list) and messages else {}
@@ -104,7 +104,7 @@ def parse_inbox(option: str) -> Inbox:
 
 @frozen
 class ConformancePool:
-    """A user pool at an endpoint, with the inbox of its codes if they can be read."""
+    """A user pool at an endpoint; `inbox` returns the codes that it sends, and is None if they cannot be read."""
 
     api: ApiClient = field(repr=False)
     pool_id: str

@@ -14,7 +14,7 @@ from authfsm.conformance.verdicts import Outcome, RuleSeverity
 from authfsm.protocol.states import State
 
 _NOTES: Final = files(__package__).joinpath("report_notes.md").read_text("utf-8").splitlines()
-"""How well-known endpoints are started, and the features that their authors exclude: a line for each."""
+"""How to start well-known endpoints, and the features that their authors exclude: a line for each endpoint."""
 
 
 def as_json(results: Results) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def _notes(results: Results) -> Iterator[str]:
         yield from _paragraphs("## How to reproduce the results", "\n".join(notes))
         options = " ".join(_compare_options(results))
         command = f"authfsm conform {options} -o diagrams/conformance.md"
-        yield from _paragraphs("The command for all of them:", f"```sh\n{command}\n```")
+        yield from _paragraphs("The command that tests all of them:", f"```sh\n{command}\n```")
 
 
 def _compare_options(results: Results) -> Iterator[str]:
@@ -113,9 +113,9 @@ def _groups(results: Results) -> Iterator[str]:
 
 def _sign_in(results: Results) -> Iterator[str]:
     yield (
-        "Each challenge of Cognito, reached by each transition for which the protocol's table has good evidence. The suite answers each"
-        " challenge until tokens come, with a client that rejects replies outside of the table. Each column is a way"
-        " to prove the password, each row the challenge that follows."
+        "Sign-ins from the first request to the tokens. Each column is a way to prove the password, each row the"
+        " challenge that follows. A combination is tested if the protocol's table has good evidence for it. The suite"
+        " answers all challenges with this package's client, which rejects replies that the table does not have."
     )
     for state, why in sign_in.UNTESTED_CHALLENGES.items():
         yield f"Not tested: {state.value} ({why})."
@@ -185,7 +185,7 @@ def _failures(results: Results) -> Iterator[str]:
 
 
 def _not_tested(results: Results) -> Iterator[str]:
-    """Yield the rules that are not supported or were skipped, grouped by the reason."""
+    """Yield the rules that the endpoint does not support, or that were skipped, grouped by the reason."""
     for result in results.endpoints:
         reasons: dict[tuple[Outcome, str], list[str]] = {}
         for rule in results.rules:

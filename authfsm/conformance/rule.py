@@ -1,6 +1,6 @@
 """A rule: a sentence about Cognito with its source, and a function that tests it at an endpoint.
 
-The function's argument, a `RuleContext`, creates app clients and users, or raises `Skipped`: that is no verdict.
+The argument of the function, a `RuleContext`, creates app clients and users. If it cannot, the rule is skipped.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class ConformanceRule:
     """
 
     id: str  # a short, stable name, such as `srp.verifies-proof`
-    statement: str  # what Cognito does, in one sentence
+    statement: str  # the sentence about Cognito
     group: str  # its subject, a heading of the report
     source: RuleSource
     severity: RuleSeverity
@@ -108,7 +108,7 @@ class RuleCollector:
         send: Callable[[RuleContext], ApiReply],
         code: str | None = None,
     ) -> None:
-        """Add the rule that Cognito refuses an attempt, with this error code if there is one."""
+        """Add the rule that Cognito refuses the request of `send`, which `attempt` describes, with the error `code` if it is set."""
 
         def run(context: RuleContext) -> None:
             send(context).expect_error(attempt, code)
@@ -151,7 +151,7 @@ class RuleContext:
         return PoolClient(provided, self.pool_provider.client(provided, client))
 
     def own_pool(self, **settings: Any) -> PoolClient:
-        """Create a pool for this rule alone, without an app client; `settings` are members of CreateUserPool."""
+        """Create a pool only for this rule, without an app client; `settings` are members of CreateUserPool."""
         shared = self.client()
         return PoolClient(self.pool_provider.own_pool(shared.api, **settings), shared.app_client)
 
@@ -161,7 +161,7 @@ class RuleContext:
         return tuple(each for api, first in self._apis for each in api.exchanges[first:])
 
     def username(self, label: str = "nobody") -> str:
-        """Return a user name for this rule alone: an address, which every pool accepts."""
+        """Return a user name only for this rule: an e-mail address, which every pool accepts as user name."""
         return f"{label}@{self.rule_id.lower().replace('_', '-')}{USER_DOMAIN}"
 
     def user(
@@ -172,7 +172,7 @@ class RuleContext:
         client: pools.ClientRequirements = pools.DEFAULT_CLIENT,
         label: str = "ada",
     ) -> PoolUser:
-        """Create a user."""
+        """Create a user; `label` is the name in texts and in the user name."""
         pool_client, address = self.client(pool, client), self.username(label)
         attributes = {
             "email": address,
@@ -253,7 +253,7 @@ def _activate_factors(user: PoolUser, requirements: pools.UserRequirements) -> N
         token = token or user.access_token()
         reply = client.api.call("SetUserMFAPreference", AccessToken=token, **settings)
     reply.setup_value()
-    # A server that does not know a factor may accept and ignore its settings.
+    # A server that lacks a factor may ignore its settings without an error.
     active = client.call_with_pool_id("AdminGetUser", **username).body.get("UserMFASettingList")
     if isinstance(active, list) and (missing := sorted(set(requirements.factors) - set(active))):
         why = f"{', '.join(missing)} was activated, but AdminGetUser does not list it"

@@ -21,7 +21,7 @@ RULE_TIMEOUT: Final = 30.0  # seconds
 
 @frozen
 class Endpoint:
-    """An endpoint to test (the local pool, if it has no URL), and the options of the command, as `--codes outbox`."""
+    """An endpoint to test, and its options of `authfsm conform`, for example `--codes outbox`; without URL, local pools."""
 
     name: str
     pool_provider: PoolProvider = field(repr=False)
@@ -30,13 +30,13 @@ class Endpoint:
 
     def command(self, rule: ConformanceRule) -> str:
         """Return the command that runs one rule again."""
-        where = (f"--endpoint-url {self.url}",) if self.url else ()
-        return " ".join(["authfsm conform", *where, *self.options, f"--rule {rule.id}"])
+        url = (f"--endpoint-url {self.url}",) if self.url else ()
+        return " ".join(["authfsm conform", *url, *self.options, f"--rule {rule.id}"])
 
 
 @frozen
 class EndpointResult:
-    """The verdicts at an endpoint, by the ids of the rules."""
+    """The verdicts at an endpoint, by rule id."""
 
     endpoint: Endpoint
     verdicts: Mapping[str, RuleVerdict] = field(repr=False)
@@ -106,7 +106,7 @@ def run_rule(
         outcome, why, severity = failed.outcome, failed.why, failed.severity or rule.severity
     except RuleEnded as ended:
         outcome, why = ended.outcome, ended.why
-    except Exception as error:  # noqa: BLE001 - an unforeseen reply must not stop the other rules
+    except Exception as error:  # noqa: BLE001 - an unexpected reply must not stop the other rules
         outcome, why = Outcome.SKIPPED, f"the reply could not be read ({type(error).__name__})"
     return RuleVerdict(outcome, why, context.exchanges, severity, time.monotonic() - begin)
 
@@ -119,7 +119,7 @@ def run_rules(
     seconds: float = RULE_TIMEOUT,
     on_verdict: Callable[[str, ConformanceRule, RuleVerdict], None] = lambda *_: None,
 ) -> Results:
-    """Run rules at endpoints, and delete afterwards what they created there.
+    """Run rules at endpoints, and delete the pools, app clients and users that they created.
 
     `on_verdict` is called with the endpoint's name, the rule and its verdict, from several threads.
     """

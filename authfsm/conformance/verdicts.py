@@ -1,4 +1,4 @@
-"""Replies of an endpoint, what rules expect of them, and the verdicts on rules. Verdicts contain no secrets."""
+"""The replies of an endpoint, checks of them, and the verdicts on rules. Verdicts contain no secrets."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class RuleSeverity(DescribedName):
 
 @frozen
 class RecordedExchange:
-    """A request and its reply, each in one line without secrets. Setup creates what a rule needs."""
+    """A request and its reply, each in one line without secrets; `is_setup` if it created users or pools for a rule."""
 
     request: str
     reply: str
@@ -55,7 +55,7 @@ class RecordedExchange:
 
 @frozen
 class RuleVerdict:
-    """The verdict on a rule at an endpoint. `why` is the reason, and a failure has a severity."""
+    """The verdict on a rule at an endpoint; `why` is the reason for another outcome than PASSED."""
 
     outcome: Outcome
     why: str = ""
@@ -86,7 +86,7 @@ class RuleEnded(Exception):
 
 
 class RuleFailed(RuleEnded):
-    """The endpoint behaves differently from Cognito. The rule's severity applies, if there is no other."""
+    """The endpoint behaves differently from Cognito. `severity` replaces the rule's severity if it is not None."""
 
     outcome = Outcome.FAILED
 
@@ -96,13 +96,13 @@ class RuleFailed(RuleEnded):
 
 
 def fail_if(condition: object, why: str) -> None:
-    """Raise RuleFailed if the endpoint behaves like this."""
+    """Raise RuleFailed if the condition is true."""
     if condition:
         raise RuleFailed(why)
 
 
 class NotSupported(RuleEnded):
-    """The endpoint lacks the operation, flow or challenge."""
+    """The endpoint says that it lacks the operation, flow or challenge."""
 
     outcome = Outcome.NOT_SUPPORTED
 
@@ -174,7 +174,7 @@ class ApiReply:
         return self.status >= _SERVER_ERROR or any(phrase in error for phrase in _UNSUPPORTED)
 
     def ensure_supported(self) -> ApiReply:
-        """Return the reply, unless the endpoint lacks the operation, flow or challenge."""
+        """Return the reply; raise NotSupported if it says that the endpoint lacks the operation, flow or challenge."""
         if self.unsupported:
             raise NotSupported(self.summary)
         return self
@@ -193,14 +193,14 @@ class ApiReply:
         return self
 
     def expect_error(self, attempt: str, code: str | None = None) -> None:
-        """Check that the attempt was refused, with the code if there is one."""
+        """Check that the request, which `attempt` describes, was refused; with this error code, unless it is None."""
         self.ensure_supported()
         fail_if(self.code is None, f"{attempt} {self._result}")
         other = code is not None and self.code != code
         fail_if(other, f"{attempt} was refused with {self.code}, not {code}")
 
     def expect_challenge(self, challenge: str) -> ApiReply:
-        """Return the reply, which must be this challenge."""
+        """Return the reply, which must have this challenge."""
         if self.code is not None:
             raise NotSupported(self.summary)
         if self.challenge != challenge:
@@ -208,7 +208,7 @@ class ApiReply:
         return self
 
     def setup_value(self, *path: str) -> Any:
-        """Return a value from the reply to a request that creates what a rule needs."""
+        """Return a value of the reply to a setup request, by its path; raise Skipped if there is none."""
         value: Any = self.body
         for name in path:
             value = value.get(name) if isinstance(value, dict) else None

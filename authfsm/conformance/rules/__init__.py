@@ -16,7 +16,7 @@ RULES: Final = tuple(rule for collector in _COLLECTORS for rule in collector.rul
 
 
 def select_rules(names: tuple[str, ...]) -> tuple[ConformanceRule, ...]:
-    """Return the rules with these names; all rules, if there are no names."""
+    """Return the rules with these ids, which may end with `*`; without ids, all rules. Raise LookupError for an unknown id."""
     if not names:
         return RULES
     for name in names:

@@ -1,4 +1,4 @@
-"""Rules about pools, app clients and their secrets, groups, and what users and administrators do to accounts."""
+"""Rules about pools, app clients and their secrets, groups, and operations on accounts."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _protected_pool(context: RuleContext) -> ApiReply:
 def _new_client(
     context: RuleContext, needs: pools.ClientRequirements
 ) -> tuple[PoolUser, Callable[..., ApiReply]]:
-    """Return a user at an app client that is created for a rule, and a function that calls an operation on it."""
+    """Return a user at a new app client, and a function that calls an operation on this app client."""
     user = context.user_with_working_password()
     client = PoolClient(user.client.pool, pool_providers.create_client(user.client.pool, needs))
     return user.through(client), partial(client.call_with_pool_id, ClientId=client.app_client.client_id)
@@ -69,8 +69,8 @@ pool_rule.refused("client.deleted", _reference("DeleteUserPoolClient"), CRITICAL
 
 
 @contextmanager
-def _secrets(context: RuleContext) -> Iterator[tuple[PoolUser, Callable[..., ApiReply]]]:
-    """Do the same with an app client that has a secret, and delete it in the end."""
+def _client_with_secret(context: RuleContext) -> Iterator[tuple[PoolUser, Callable[..., ApiReply]]]:
+    """Create an app client with a secret, yield as `_new_client` returns, and delete the app client at the end."""
     user, call = _new_client(context, pools.CONFIDENTIAL_CLIENT)
     try:
         yield user, call
@@ -80,7 +80,7 @@ def _secrets(context: RuleContext) -> Iterator[tuple[PoolUser, Callable[..., Api
 
 
 def _add_secret(user: PoolUser, call: Callable[..., ApiReply]) -> PoolUser:
-    """Add a secret that the endpoint generates, and return the user with this secret of the app client."""
+    """Add a secret that the endpoint generates, and return the user, at the app client with this secret."""
     reply = call("AddUserPoolClientSecret").expect_success()
     secret = Secret(str(reply.body["ClientSecretDescriptor"]["ClientSecretValue"]))
     return user.through(evolve(user.client, app_client=evolve(user.client.app_client, secret=secret)))
@@ -92,13 +92,13 @@ def _delete_secret(call: Callable[..., ApiReply]) -> ApiReply:
 
 
 def _third_secret(context: RuleContext) -> ApiReply:
-    with _secrets(context) as (user, call):
+    with _client_with_secret(context) as (user, call):
         _add_secret(user, call)
         return call("AddUserPoolClientSecret")
 
 
 def _last_secret(context: RuleContext) -> ApiReply:
-    with _secrets(context) as (_, call):
+    with _client_with_secret(context) as (_, call):
         return _delete_secret(call)
 
 
@@ -111,7 +111,7 @@ secret_rule.refused("secret.last", _reference("DeleteUserPoolClientSecret"), MAJ
 @secret_rule("secret.added", _reference("AddUserPoolClientSecret"))
 def _added_secret(context: RuleContext) -> None:
     """After AddUserPoolClientSecret, Cognito accepts SECRET_HASH of the first secret and of the added one."""
-    with _secrets(context) as (user, call):
+    with _client_with_secret(context) as (user, call):
         for each in (_add_secret(user, call), user):
             each.sign_in().expect_tokens()
 
@@ -119,16 +119,16 @@ def _added_secret(context: RuleContext) -> None:
 @secret_rule("secret.deleted", _reference("DeleteUserPoolClientSecret"), CRITICAL)
 def _deleted_secret(context: RuleContext) -> None:
     """Cognito refuses SECRET_HASH of a deleted secret, and accepts that of the remaining one."""
-    with _secrets(context) as (user, call):
+    with _client_with_secret(context) as (user, call):
         added = _add_secret(user, call)
         _delete_secret(call).expect_success()
         accepted = sum(bool(each.sign_in().tokens) for each in (added, user))
-    fail_if(accepted != 1, f"{accepted} of a deleted secret and the remaining one returned tokens")
+    fail_if(accepted != 1, f"{accepted} of two secrets were accepted, instead of only the remaining one")
 
 
 @contextmanager
 def _group(client: PoolClient, name: str, **members: Any) -> Iterator[Callable[..., ApiReply]]:
-    """Create a group, delete it in the end, and yield a function that calls an operation on it."""
+    """Create a group, yield a function that calls an operation on it, and delete it at the end."""
     call = partial(client.call_with_pool_id, GroupName=name)
     call("CreateGroup", **members).expect_success()
     try:
@@ -170,11 +170,11 @@ def _groups_in_tokens(context: RuleContext) -> None:
     member = {"Username": user.username}
     with _group(user.client, "conform-claim") as call:
         call("AdminAddUserToGroup", **member).expect_success()
-        named = [each.get("cognito:groups") for each in _claims_of_member(user)]
+        groups = [each.get("cognito:groups") for each in _claims_of_member(user)]
         call("AdminRemoveUserFromGroup", **member).expect_success()
-        after = ["cognito:groups" in each for each in _claims_of_member(user)]
-    fail_if(named != [["conform-claim"]] * 2, "cognito:groups of a member's tokens lacks the group")
-    fail_if(any(after), "cognito:groups has the group after the user was removed from it")
+        has_groups = ["cognito:groups" in each for each in _claims_of_member(user)]
+    fail_if(groups != [["conform-claim"]] * 2, "cognito:groups of a member's tokens lacks the group")
+    fail_if(any(has_groups), "cognito:groups has the group after the user was removed from it")
 
 
 @group_rule("group.preferred-role", _GROUPS_PAGE)
@@ -253,14 +253,16 @@ def _deleted_attributes(context: RuleContext) -> None:
     """DeleteUserAttributes deletes attributes of the user who is signed in."""
     user = context.user_with_working_password()
     _user_call(user, "DeleteUserAttributes", UserAttributeNames=["phone_number"]).expect_success()
-    fail_if("phone_number" in _attributes(user), "the attribute is still there")
+    fail_if("phone_number" in _attributes(user), "the user still has the attribute")
 
 
 @account_rule("account.filter", _reference("ListUsers"))
 def _filtered_users(context: RuleContext) -> None:
     """ListUsers with a Filter by email returns the user with this address, and nobody else."""
     user, _ = context.user(), context.user(label="eve")
-    wanted = f'email = "{context.username("ada")}"'
-    reply = user.client.call_with_pool_id("ListUsers", Filter=wanted).expect_success()
+    by_email = f'email = "{context.username("ada")}"'
+    reply = user.client.call_with_pool_id("ListUsers", Filter=by_email).expect_success()
     found = [each.get("Username") for each in reply.body.get("Users", [])]
-    fail_if(found != [user.username], f"ListUsers returned {len(found)} users, or another one")
+    fail_if(
+        found != [user.username], f"ListUsers returned {len(found)} users, not only the one with this address"
+    )

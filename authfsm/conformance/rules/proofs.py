@@ -43,13 +43,13 @@ _NO_PROOF: Final = base64.b64encode(bytes(32)).decode()
 _KEY_BITS: Final = 128  # RFC 4226, section 4, R6
 
 
-def give_wrong_password(context: RuleContext) -> ApiReply:
+def sign_in_with_wrong_password(context: RuleContext) -> ApiReply:
     """Sign in with a wrong password, after the right one was accepted."""
     return context.user_with_working_password().sign_in(pools.WRONG_PASSWORD)
 
 
-def give_wrong_password_as_admin(context: RuleContext) -> ApiReply:
-    """Do the same in ADMIN_USER_PASSWORD_AUTH."""
+def sign_in_with_wrong_password_as_admin(context: RuleContext) -> ApiReply:
+    """Sign in with a wrong password in ADMIN_USER_PASSWORD_AUTH, after the right one was accepted."""
     return context.admin_user().sign_in_as_admin(pools.WRONG_PASSWORD)
 
 
@@ -99,9 +99,9 @@ rule.add("srp.by-administrator", MINISTACK, MAJOR,
     "USER_SRP_AUTH also works through AdminInitiateAuth and AdminRespondToAuthChallenge.",
     lambda t: SignInRunner(t.user()).run(_srp_as_admin, State.AUTHENTICATED))  # fmt: skip
 rule.refused("password.wrong", MINISTACK, CRITICAL, "a wrong password",
-    "Cognito refuses a wrong password in USER_PASSWORD_AUTH.", give_wrong_password)  # fmt: skip
+    "Cognito refuses a wrong password in USER_PASSWORD_AUTH.", sign_in_with_wrong_password)  # fmt: skip
 rule.refused("password.wrong-by-administrator", ADMIN_INITIATE, CRITICAL, "a wrong password",
-    "Cognito refuses a wrong password in ADMIN_USER_PASSWORD_AUTH.", give_wrong_password_as_admin)  # fmt: skip
+    "Cognito refuses a wrong password in ADMIN_USER_PASSWORD_AUTH.", sign_in_with_wrong_password_as_admin)  # fmt: skip
 
 
 @rule("password.wrong-temporary", _CREATING_USERS, CRITICAL)
@@ -209,7 +209,7 @@ def _mfa_setup(context: RuleContext) -> IssuedChallenge:
     """Sign in a user who must set up a second factor, which leads to MFA_SETUP."""
     challenge = context.new_password_challenge(pools.TOTP_REQUIRED_POOL)
     reply = challenge.answer(NEW_PASSWORD=pools.NEW_PASSWORD)
-    if reply.challenge != "MFA_SETUP":  # a rule of its own reports that
+    if reply.challenge != "MFA_SETUP":  # the rule sign-in.NEW_PASSWORD_REQUIRED.MFA_SETUP reports it
         raise NotSupported(f"MFA_SETUP did not come: {reply.summary}")
     return IssuedChallenge(challenge.user, reply)
 
@@ -231,7 +231,7 @@ def _setup_parameters(context: RuleContext) -> None:
 
 
 def _wrong_code(user: PoolUser) -> str:
-    """Return a code that was not sent; if it cannot be read, one that is wrong except with a probability of one in a million."""
+    """Return a wrong code. If the code that was sent cannot be read, it is right with a probability of one in a million."""
     code, other = "000000", "999999"
     return other if user.client.pool.inbox and user.code().reveal() == code else code
 
@@ -246,7 +246,7 @@ def _answer_wrong_sms_code(context: RuleContext) -> ApiReply:
 
 
 _AMPLIFY_SIGN_IN: Final = RuleSource(
-    "amplify-js, signInHelpers; amplify-swift and amplify-android do likewise",
+    "amplify-js, signInHelpers; amplify-swift and amplify-android do the same",
     "https://github.com/aws-amplify/amplify-js/blob/main/packages/auth/src/providers/cognito/utils/signInHelpers.ts",
     Confidence.CLIENT,
 )
@@ -279,7 +279,7 @@ def _wrong_sign_up_code(context: RuleContext) -> None:
 
 @code_rule("sign-up.right-code", _CONFIRM_SIGN_UP)
 def _right_sign_up_code(context: RuleContext) -> None:
-    """ConfirmSignUp with the code that was sent confirms the user, who can sign in then."""
+    """ConfirmSignUp with the code that was sent confirms the user, who can then sign in."""
     user = context.signed_up_user()
     user.sign_in().expect_error("an unconfirmed user", "UserNotConfirmedException")
     _confirm(user, "ConfirmSignUp", user.code().reveal()).expect_success()
@@ -313,7 +313,7 @@ def _right_reset_code(context: RuleContext) -> None:
 
 
 def _srp_tokens(user: PoolUser) -> tuple[ApiReply, dict[str, Any]]:
-    """Sign in by SRP, and return the reply with its NewDeviceMetadata."""
+    """Sign in by SRP, and return the reply and its NewDeviceMetadata."""
     reply = user.begin_srp().prove().expect_success()
     metadata = reply.tokens.get("NewDeviceMetadata")
     if not isinstance(metadata, dict) or not metadata.get("DeviceKey"):
@@ -360,7 +360,7 @@ def _no_device_proof(context: RuleContext) -> None:
 
 @device_rule("device.refresh-needs-key", RuleSource.issue("aws-amplify/amplify-js", 2962))
 def _refresh_without_device_key(context: RuleContext) -> None:
-    """If a sign-in was on a remembered device, Cognito refuses its refresh token unless DEVICE_KEY is sent with it."""
+    """Cognito refuses the refresh token of a sign-in on a remembered device if the request has no DEVICE_KEY."""
     user, reply, key = _user_with_device(context)
     token = {"REFRESH_TOKEN": str(reply.tokens.get("RefreshToken"))}
     initiate = user.client.initiate
@@ -369,7 +369,7 @@ def _refresh_without_device_key(context: RuleContext) -> None:
 
 
 _AMPLIFY_DEVICES: Final = RuleSource(
-    "amplify-js, retryOnResourceNotFoundException; amplify-swift does likewise",
+    "amplify-js, retryOnResourceNotFoundException; amplify-swift does the same",
     "https://github.com/aws-amplify/amplify-js/tree/main/packages/auth/src/providers/cognito/utils",
     Confidence.CLIENT,
 )

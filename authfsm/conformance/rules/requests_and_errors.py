@@ -1,4 +1,4 @@
-"""Rules about requests: their Session, flow and SECRET_HASH, the errors and replies, and requests for unknown users."""
+"""Rules about requests: their Session, AuthFlow and SECRET_HASH, errors and replies, and requests for unknown users."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _EXISTENCE: Final = RuleSource.guide(links.USER_EXISTENCE_ERRORS, "Managing user
 _CLI_PAGE: Final = RuleSource("AWS CLI reference, admin-initiate-auth", links.CLI_ADMIN_INITIATE_AUTH)
 
 _WRONG_HASH: Final = base64.b64encode(bytes(32)).decode()
-_LEGACY: Final = pools.ClientRequirements(pools.FLOWS_BUT_USER_AUTH, existence="LEGACY")
+_LEGACY: Final = pools.ClientRequirements(pools.FLOWS_WITHOUT_USER_AUTH, existence="LEGACY")
 _UNISSUED_SESSION: Final = "this-session-was-never-issued-by-anybody-0000000000000000"
 _BAD_REQUEST: Final = 400
 _WRONG_PASSWORD_MESSAGE: Final = "Incorrect username or password."  # noqa: S105 - Cognito's message
@@ -137,14 +137,14 @@ def _after_wrong_code(context: RuleContext) -> None:
 
 def _client_without(flow: str) -> pools.ClientRequirements:
     """Return an app client whose ExplicitAuthFlows do not allow a flow."""
-    flows = tuple(each for each in pools.FLOWS_BUT_USER_AUTH if each != f"ALLOW_{flow}")
+    flows = tuple(each for each in pools.FLOWS_WITHOUT_USER_AUTH if each != f"ALLOW_{flow}")
     return pools.ClientRequirements(flows=flows)
 
 
 def _add_forbidden_flow(
     flow: str, create: Callable[[RuleContext], PoolUser], sign_in: Callable[[PoolUser], ApiReply]
 ) -> None:
-    """Add the rule that an app client's flows are enforced, for a user whom the flow signs in at another app client."""
+    """Add the rule that a flow is refused at an app client without it, for a user who can use it at another app client."""
 
     def send(context: RuleContext) -> ApiReply:
         user = create(context)
@@ -185,7 +185,7 @@ client_rule.add("secret-hash.right", _SECRET_HASH, MAJOR,
 
 
 def _nobody(context: RuleContext, user: PoolUser) -> PoolUser:
-    """Return a user who does not exist, at the app client of one who does."""
+    """Return a user who does not exist, at the app client of `user`."""
     return PoolUser(user.client, context.username("nobody"), user.password)
 
 
@@ -209,7 +209,7 @@ def _unknown_in_srp(context: RuleContext) -> None:
     same SALT each time, or to NotAuthorizedException.
     """
     nobody = _nobody(context, context.srp_user())
-    # The summary of AWS's page says error, its body says challenge: both are accepted.
+    # AWS's page has an error in its summary and a challenge in its body: both are accepted.
     salts: set[str] = set()
     for _ in range(2):
         reply = nobody.initiate_srp("2")
@@ -240,7 +240,7 @@ existence_rule.refused("existence.legacy", _EXISTENCE, MAJOR, "an unknown user",
 @rule("error.shape", RuleSource.issue("aws/aws-sdk-cpp", 1789))
 def _shape(context: RuleContext) -> None:
     """An error has the HTTP status 400, and the members __type and message."""
-    reply = proofs.give_wrong_password(context)
+    reply = proofs.sign_in_with_wrong_password(context)
     reply.expect_error("a wrong password")
     fail_if(reply.status != _BAD_REQUEST, f"the error has the HTTP status {reply.status}")
     fail_if("__type" not in reply.body or not reply.message, "__type or message is missing")
@@ -249,13 +249,13 @@ def _shape(context: RuleContext) -> None:
 @rule("error.wrong-password", MINISTACK)
 def _wrong_password(context: RuleContext) -> None:
     """Cognito refuses a wrong password with NotAuthorizedException "Incorrect username or password."."""
-    reply = proofs.give_wrong_password(context)
+    reply = proofs.sign_in_with_wrong_password(context)
     reply.expect_error("a wrong password", "NotAuthorizedException")
     fail_if(reply.message != _WRONG_PASSWORD_MESSAGE, f'the message is not "{_WRONG_PASSWORD_MESSAGE}"')
 
 
-def _refused_before(reply: ApiReply, rule_id: str) -> ApiReply:
-    """Return the reply, which another rule requires to be an error; if it is none, this rule is skipped."""
+def _error_reply(reply: ApiReply, rule_id: str) -> ApiReply:
+    """Return the reply if it is an error; otherwise skip the rule, because the rule `rule_id` reports this failure."""
     if reply.code is None:
         raise Skipped(f"{rule_id} fails, so there is no error to check")
     return reply
@@ -264,12 +264,12 @@ def _refused_before(reply: ApiReply, rule_id: str) -> ApiReply:
 def _answer_twice(context: RuleContext) -> ApiReply:
     challenge = context.new_password_challenge()
     challenge.answer(NEW_PASSWORD=pools.NEW_PASSWORD).expect_success()
-    return _refused_before(challenge.answer(NEW_PASSWORD=pools.NEW_PASSWORD), "session.once")
+    return _error_reply(challenge.answer(NEW_PASSWORD=pools.NEW_PASSWORD), "session.once")
 
 
 def _sign_in_in_forbidden_flow(context: RuleContext) -> ApiReply:
     user = context.user(client=_client_without("USER_PASSWORD_AUTH"))
-    return _refused_before(user.sign_in(), "flows.USER_PASSWORD_AUTH")
+    return _error_reply(user.sign_in(), "flows.USER_PASSWORD_AUTH")
 
 
 def _sign_in_at_unknown_client(context: RuleContext) -> ApiReply:
@@ -291,7 +291,7 @@ def _sign_in_after(context: RuleContext, operation: str) -> ApiReply:
 
 rule.refused("error.wrong-password-by-administrator", ADMIN_INITIATE, MAJOR, "a wrong password",
     "Cognito replies with NotAuthorizedException for a wrong password in ADMIN_USER_PASSWORD_AUTH.",
-    proofs.give_wrong_password_as_admin, "NotAuthorizedException")  # fmt: skip
+    proofs.sign_in_with_wrong_password_as_admin, "NotAuthorizedException")  # fmt: skip
 rule.refused("error.wrong-code", RESPOND, MAJOR, "a wrong code",
     "Cognito replies with CodeMismatchException for a wrong code.",
     proofs.answer_wrong_totp, "CodeMismatchException")  # fmt: skip
@@ -321,7 +321,7 @@ def _unknown_flow(context: RuleContext) -> None:
     """Cognito refuses an unknown AuthFlow."""
     user = context.user_with_working_password()
     reply = user.client.initiate("TOMORROWS_AUTH", USERNAME=user.username)
-    if reply.code is None:  # any error is right, including that the flow is not supported
+    if reply.code is None:  # any error passes, also one that says that the flow is not supported
         reply.expect_error("an unknown flow")
 
 

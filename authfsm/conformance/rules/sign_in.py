@@ -1,9 +1,9 @@
-"""Rules about whole sign-ins, from the first request to the tokens.
+"""Rules about sign-ins from the first request to the tokens.
 
 Most are derived from the protocol's table: each way to prove the password, combined with each challenge that may follow.
-A combination is a rule if the table has that transition on better evidence than an inference or a contradiction.
-This package's own client, which follows the protocol, runs each sign-in (`SignInRunner`) and answers each challenge. The
-rule fails if a reply is not in the table, if a right answer is refused, or if tokens come too early.
+A combination is a rule if the table's evidence for this transition is neither inferred nor contradictory nor refuted.
+`SignInRunner` signs in with this package's client, and answers each challenge. The rule fails if a reply is not in the
+table, if a right answer is refused, or if tokens come too early.
 """
 
 from __future__ import annotations
@@ -72,12 +72,12 @@ USER_SITUATIONS: Final[dict[State, tuple[PoolRequirements, UserRequirements, str
 """The challenges after the proof of the password, and who receives them. AUTHENTICATED stands for tokens."""
 
 UNTESTED_CHALLENGES: Final = {
-    S.ADMIN_NO_SRP_AUTH: "AWS's own pages contradict each other about this challenge, and no trace is known"
+    S.ADMIN_NO_SRP_AUTH: "AWS's pages contradict each other about this challenge, and no recorded reply has it"
 }
 """The challenges that no rule expects, and why."""
 
 _MOST_ANSWERS: Final = 12
-# Challenges after which the expected one may still come.
+# Challenges after whose answer the expected challenge may still come.
 _INTERMEDIATE: Final = {
     S.SELECT_CHALLENGE, S.SELECT_MFA_TYPE, S.CUSTOM_CHALLENGE, S.NEW_PASSWORD_REQUIRED,
 }  # fmt: skip
@@ -101,7 +101,7 @@ class SignInRunner:
                 raise RuleFailed(f"tokens came instead of {expected}", RuleSeverity.CRITICAL)
             fail_if(flow.state not in _INTERMEDIATE, f"{flow.state} came instead of {expected}")
         for _ in range(_MOST_ANSWERS):
-            # AWS's own pages disagree whether SOFTWARE_TOKEN_MFA follows MFA_SETUP: both are accepted.
+            # AWS's pages disagree whether SOFTWARE_TOKEN_MFA follows MFA_SETUP: both are accepted.
             after_setup = flow.state is S.SOFTWARE_TOKEN_MFA and S.MFA_SETUP in _visited(flow)
             if flow.state is S.AUTHENTICATED or after_setup:
                 break
@@ -119,7 +119,7 @@ class SignInRunner:
         except e.AuthfsmError as error:
             ended = self._begin_error(error)
         if isinstance(ended, RuleFailed) and expected is not S.AUTHENTICATED:
-            # The rule that expects no challenge reports this failure; it is not reported twice.
+            # The rule that expects tokens without a challenge reports this failure.
             raise Skipped(f"the sign-in fails at an earlier step: {ended.why}")
         raise ended
 
@@ -214,13 +214,13 @@ def _expect(
 ) -> RunRule:
     """Return a function that signs a user in and expects a challenge.
 
-    Before a pool is created for it, a flow that few endpoints support is tried in the default pool.
+    If few endpoints support the `flow`, it is tried in the default pool first, before a pool is created for the rule.
     """
 
     def run(context: RuleContext) -> None:
         if flow is not None:
-            asked = context.user(label="nobody-asked")
-            reply = asked.client.initiate(flow, USERNAME=asked.username).ensure_supported()
+            other = context.user(label="flow-tester")
+            reply = other.client.initiate(flow, USERNAME=other.username).ensure_supported()
             if not reply.body:
                 raise NotSupported(reply.summary)
         pool_user = context.user(pool, user)
@@ -232,7 +232,7 @@ def _expect(
 
 def _registered_passkey(user: PoolUser) -> VirtualPasskey:
     try:
-        from authfsm.conformance.passkey import VirtualPasskey  # noqa: PLC0415 - its library is an extra
+        from authfsm.conformance.passkey import VirtualPasskey  # noqa: PLC0415 - fido2 is an optional dependency
     except ImportError:
         raise Skipped("passkeys need fido2: pip install 'authfsm[passkeys]'") from None
     client, token = user.client, {"AccessToken": user.access_token()}

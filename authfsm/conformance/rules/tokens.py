@@ -1,4 +1,4 @@
-"""Rules about tokens: who signs them, what they contain, how they are refreshed and revoked."""
+"""Rules about tokens: their signatures and claims, refreshing and revoking them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _SIGN_OUT: Final = RuleSource.reference("GlobalSignOut")
 def _tokens(
     context: RuleContext, client: pools.ClientRequirements = pools.DEFAULT_CLIENT
 ) -> tuple[PoolClient, dict[str, str]]:
-    """Sign in a new user, and return the AuthenticationResult with all values as text."""
+    """Sign in a new user; return the app client, and the AuthenticationResult with all values as text."""
     user = context.user(client=client)
     reply = user.sign_in().expect_success()
     if not reply.tokens:
@@ -54,7 +54,7 @@ def _key_set(client: PoolClient) -> KeySet:
 
 
 def claims_of(client: PoolClient, tokens: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the claims of a token, whose signature the pool's keys must verify."""
+    """Return the claims of a token; raise RuleFailed if the pool's keys do not verify its signature."""
     try:
         token = jwt.decode(tokens.get(name, ""), _key_set(client), algorithms=["RS256"])
     except (JoseError, ValueError) as error:
@@ -71,7 +71,7 @@ def _expect_claims(claims: Mapping[str, Any], names: str, **values: str) -> None
 
 
 def _expect_token(context: RuleContext, token: str, use: str, client_claim: str, names: str) -> None:
-    """Check the given claims of a token, and also its issuer and times."""
+    """Check that a token has the claims in `names`, its use and app client, and a valid issuer and times."""
     client, tokens = _tokens(context)
     claims = claims_of(client, tokens, token)
     values = {"token_use": use, client_claim: client.app_client.client_id}
@@ -146,7 +146,7 @@ def _forge_token(context: RuleContext) -> ApiReply:
 
 
 rule.refused("token.forged", RuleSource.reference("GetUser"), CRITICAL, "a forged access token",
-    "GetUser refuses an access token that another key signed.", _forge_token)  # fmt: skip
+    "GetUser refuses an access token that was signed with another key.", _forge_token)  # fmt: skip
 
 
 def _expect_both_tokens(reply: ApiReply) -> Mapping[str, Any]:
@@ -157,11 +157,11 @@ def _expect_both_tokens(reply: ApiReply) -> Mapping[str, Any]:
 
 def _expect_no_rotation(reply: ApiReply) -> None:
     new = _expect_both_tokens(reply).get("RefreshToken")
-    fail_if(new, "a new RefreshToken came, although rotation is off")
+    fail_if(new, "a new RefreshToken came, although rotation is not enabled")
 
 
 rule.add("refresh.REFRESH_TOKEN_AUTH", _REFRESH_PAGE, MAJOR,
-    "REFRESH_TOKEN_AUTH returns a new access and ID token, and no new refresh token.",
+    "REFRESH_TOKEN_AUTH returns a new access token and a new ID token, but no new refresh token.",
     lambda t: _expect_no_rotation(_refresh(*_tokens(t))))  # fmt: skip
 rule.add("refresh.REFRESH_TOKEN", INITIATE, MAJOR, "REFRESH_TOKEN is another name for REFRESH_TOKEN_AUTH.",
     lambda t: _expect_no_rotation(_refresh(*_tokens(t), "REFRESH_TOKEN")))  # fmt: skip
@@ -192,7 +192,7 @@ rule.refused("refresh.made-up", INITIATE, CRITICAL, "a made-up refresh token",
 rule.refused("refresh.binds-client", RuleSource.rfc(6749, "10.4"), CRITICAL, "a refresh token of another app client",
     "Cognito refuses a refresh token that was issued to another app client.", _refresh_at_other_client)  # fmt: skip
 rule.add("refresh.GetTokensFromRefreshToken", RuleSource.reference("GetTokensFromRefreshToken"), MAJOR,
-    "GetTokensFromRefreshToken returns a new access and ID token.",
+    "GetTokensFromRefreshToken returns a new access token and a new ID token.",
     lambda t: _expect_both_tokens(_refresh_by_operation(*_tokens(t))))  # fmt: skip
 
 

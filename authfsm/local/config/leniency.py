@@ -1,7 +1,7 @@
 """The checks that `accept` disables, so that suites written for moto can run against a local pool.
 
 A check is named after the requests that succeed when it is disabled, and lists the errors that Cognito raises for them.
-`Core.refuse_unless_accepted` raises the error or, if the check is disabled, records it in `LocalPool.accepted`, so that
+`Core.refuse_or_record` raises the error or, if the check is disabled, records it in `LocalPool.accepted`, so that
 a suite can be corrected step by step. Passwords, SRP proofs, TOTP codes and tokens are verified in any case.
 """
 
