@@ -1,7 +1,7 @@
 """Diagrams of the protocol, computed from its table: DOT, SVG, PNG, PDF, Mermaid, Markdown, SCXML, XState, JSON.
 
-The names in `__all__` are public; the modules are private. What belongs here: the model of a diagram, how it is
-built from the table, settings and recorded sign-ins, and a module for each format.
+The names in `__all__` are public; the modules are private. They have the model of a diagram, the functions that build
+it from the table, from settings and from recorded sign-ins, and the formats.
 """
 
 from authfsm.diagrams.account import AccountDiagram

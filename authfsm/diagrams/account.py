@@ -1,4 +1,4 @@
-"""The life of an account as a picture: its statuses, and the operations that lead from one to another."""
+"""A picture of the life of an account: its statuses, and the operations that lead from one status to another."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _CAPTION: Final = (
 class AccountDiagram(Drawing):
     """The picture of an account's life. `str(diagram)` is DOT; Jupyter displays it directly.
 
-    `theme` has the colours, and `engine` is the layout engine; None is the first that is installed.
+    `theme` has the colours, and `engine` is the layout engine; None means the first one that is installed.
     """
 
     title: ClassVar = "The life of an Amazon Cognito account"
@@ -76,9 +76,9 @@ class AccountDiagram(Drawing):
         for status in UserStatus:
             if status not in UNUSED_STATUSES:
                 yield self._node(status, edges.pop((status, status), []))
-        for (source, dest), every in edges.items():
-            ends, label = f"{source.name} -> {dest.name}", _lines(map(_row, every), "&#160;")
-            dashed = {"style": "dashed"} if all(map(_is_uncertain, every)) else {}
+        for (source, dest), transitions in edges.items():
+            ends, label = f"{source.name} -> {dest.name}", _lines(map(_row, transitions), "&#160;")
+            dashed = {"style": "dashed"} if all(map(_is_uncertain, transitions)) else {}
             yield statement(ends, {"label": f"<{label}>", "tooltip": ends, **dashed})
 
     def _node(self, status: UserStatus, stays: list[AccountTransition]) -> str:

@@ -1,4 +1,4 @@
-"""A diagram as DOT: how nodes and edges look, in Graphviz's language. Graphviz decides where they go."""
+"""A diagram as DOT, Graphviz's language: the attributes of nodes and edges. Graphviz computes the positions."""
 
 from __future__ import annotations
 
@@ -21,19 +21,18 @@ from authfsm.protocol.responses import SetUpEmail, SrpA, SrpClaim
 Attributes = dict[str, str]
 
 FONT: Final = "Helvetica"  # the layout engines know its metrics
-# Points. With these the widest picture, the whole protocol, has no label under 9 px where GitHub shows it, in
-# a column of 838 px.
+# Points. GitHub shows pictures in a column of 838 px; with these sizes, no label of the widest one is under 9 px.
 _NAME_SIZE, _LABEL_SIZE = 13, 12
-_MOST_ROWS: Final = 3  # of a label
-_MANY_SOURCES: Final = 5  # the neighbours of a state with more are drawn in columns
+_MOST_ROWS: Final = 3  # in a label
+_MANY_SOURCES: Final = 5  # a diagram about a state with more sources is drawn in columns
 _NBSP: Final = "\N{NO-BREAK SPACE}"
-_INDENT: Final = _NBSP * 2  # keeps a label off its edge
-_ROOM: Final = dict.fromkeys((SetUpEmail, SrpA, SrpClaim), _NBSP * 9)  # else lines would cross these labels
-_NARROWEST, _WIDEST = 0.8, 6.0  # points: an edge that few sign-ins followed, and one that all did
+_INDENT: Final = _NBSP * 2  # the space between an edge and its label
+_ROOM: Final = dict.fromkeys((SetUpEmail, SrpA, SrpClaim), _NBSP * 9)  # so that no line crosses these labels
+_NARROWEST, _WIDEST = 0.8, 6.0  # points: the width of an edge that none or all of the sign-ins followed
 _SIGNS: Final = {SettingsEffect.ADDED: "+ ", SettingsEffect.REMOVED: "\u2212 "}
 
 
-# ---- the grammar: https://graphviz.org/doc/info/lang.html -------------------------------------
+# ---- DOT's grammar: https://graphviz.org/doc/info/lang.html -------------------------------------
 
 _BARE: Final = re.compile(r"[A-Za-z_][A-Za-z_0-9]*|-?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)")
 _KEYWORDS: Final = frozenset({"node", "edge", "graph", "digraph", "subgraph", "strict"})
@@ -41,7 +40,7 @@ _KEYWORDS: Final = frozenset({"node", "edge", "graph", "digraph", "subgraph", "s
 
 @lru_cache(maxsize=4096)
 def quoted(text: str, *, html: bool = False) -> str:
-    """Return a name or a value as DOT writes it: bare, in quotes, or perhaps as an HTML-like label."""
+    """Return a name or a value in DOT's syntax: bare, in quotes, or with `html` as an HTML-like label."""
     if _BARE.fullmatch(text) and text.lower() not in _KEYWORDS:
         return text
     if html and text.startswith("<") and text.endswith(">"):
@@ -52,25 +51,25 @@ def quoted(text: str, *, html: bool = False) -> str:
 
 def statement(subject: str, attributes: Attributes, defaults: Attributes | None = None) -> str:
     """Return a statement with the attributes that differ from the defaults, the label first."""
-    usual = defaults or {}
-    names = [name for name, value in attributes.items() if usual.get(name) != value]
+    default_values = defaults or {}
+    names = [name for name, value in attributes.items() if default_values.get(name) != value]
     names.sort(key=lambda name: (name != "label", name))
     pairs = " ".join([f"{name}={quoted(attributes[name], html=name == 'label')}" for name in names])
     return f"\t{subject} [{pairs}]" if pairs else f"\t{subject}"
 
 
 def dot(model: DiagramModel, theme: Theme, labels: Mapping[str, str], *, captioned: bool = True) -> str:
-    """Return a diagram as DOT; `labels` replaces names, triggers and sentences of the caption."""
+    """Return a diagram as DOT; `labels` has replacements for names, triggers and sentences of the caption."""
     style = DotStyle(model, theme, labels)
     graph, *defaults = style.defaults()
-    asked = model, theme, labels, int(style.label_size)
-    title, below = (each(*asked) if captioned else "" for each in (heading, caption))
+    arguments = model, theme, labels, int(style.label_size)
+    title, below = (each(*arguments) if captioned else "" for each in (heading, caption))
     body = framed(below, _statements(model, style, *defaults))
     return "\n".join(("digraph authfsm {", statement("graph", {**graph, "label": title}), *body, "}", ""))
 
 
 def framed(caption: str, statements: Iterable[str]) -> Iterator[str]:
-    """Yield the statements of a graph below which a caption stands, if there is one."""
+    """Yield the statements of a graph, and its caption unless that is empty."""
     look = {"label": caption, "labelloc": "b", "peripheries": "0", "margin": "0"}
     yield from ("subgraph cluster_drawing {", statement("graph", look)) if caption else ()
     yield from statements
@@ -109,7 +108,7 @@ def _statements(model: DiagramModel, style: DotStyle, nodes: Attributes, edges: 
 
 
 def drawn_edges(model: DiagramModel) -> Iterator[tuple[Edge, bool]]:
-    """Yield the edges that are lines, each with whether it has two heads; acknowledgements are listed in their node."""
+    """Yield the edges that are lines (acknowledgements are rows of their node), each with whether it has two heads."""
     by_ends = {(edge.source, edge.dest): edge for edge in model.edges}
     for edge in model.edges:
         back = by_ends.get((edge.dest, edge.source))
@@ -183,18 +182,18 @@ class DotStyle:
 
     @property
     def label_size(self) -> str:
-        """The size of labels in points: larger where a drawing is wide, and so is made smaller on paper."""
+        """The size of labels in points: larger in wide diagrams, which pages show reduced."""
         if len(self.model.nodes) <= MANY_NODES or self.model.overview:
             return str(_LABEL_SIZE)
         return str(_LABEL_SIZE + (1 if self.model.focus else 3 if self.model.flow else 2))
 
     def own(self, text: str, indent: str = "", **look: str) -> Attributes:
-        """Return the attributes of an application's own state or transition."""
+        """Return the attributes of a state or transition that the application added."""
         label = {"label": indent + escape(text), "class": "own", "tooltip": escape(text)}
         return {"color": self.theme.text, "fontcolor": self.theme.text, **label, **look}
 
     def text(self, key: str) -> str:
-        """Return the text for a name."""
+        """Return a text, or its replacement in `labels`."""
         return self.labels.get(key, key)
 
     def _is_faded(self, vertex: Vertex) -> bool:
@@ -243,7 +242,7 @@ class DotStyle:
         return {"fillcolor": theme.background, "color": theme.faded, "fontcolor": theme.muted}
 
     def _node_label(self, node: Node) -> str:
-        """Return a node's name with the responses and refused answers that stay in it."""
+        """Return the label of a node: its name, and the responses that leave the state unchanged."""
         sign = _SIGNS.get(self.model.availability(node).effect, "")
         role = escape(self.model.role_of(node))
         name = sign + escape(self.text(node.state)) + ("" if self.model.focus else role)
@@ -283,7 +282,7 @@ class DotStyle:
             if at_start:
                 found |= {"tailport": "n", "headport": "n"}
         elif edge.kind is EdgeKind.FOLD:
-            found["weight"] = "2"  # members stay below their junction, clear of lines that pass
+            found["weight"] = "2"  # so that members are placed below their junction
         elif edge.kind is EdgeKind.FAILURE and not (edge.steps or edge.counts):
             found |= {"arrowsize": "0.5", "weight": "0", **_dotted(self.theme.muted)}
         if edge.source != edge.dest or at_start:  # other self-loops are listed in their node
@@ -297,7 +296,7 @@ class DotStyle:
         return found
 
     def _pairs(self, edge: Edge, indent: str) -> list[str]:
-        """Return the text of an edge row by row; of a flow's long label, two names stand in a row."""
+        """Return the rows of an edge's label; in a flow's diagram, a long label has two names in each row."""
         rows = list(self._rows(edge, indent))
         if not self.model.flow or len(rows) <= _MOST_ROWS:
             return rows
@@ -319,7 +318,7 @@ class DotStyle:
             failed = edge.kind is EdgeKind.FAILURE or edge.kind.is_refusal
             colour = theme.warning if failed else theme.highlight
             found = {"color": colour if times else theme.faded, "penwidth": f"{width:.1f}"}
-            found["arrowsize"] = f"{0.65 - share * 0.2:.2f}"  # it grows with the line's width
+            found["arrowsize"] = f"{0.65 - share * 0.2:.2f}"  # arrow heads also grow with the line's width
         match edge.availability.effect:
             case SettingsEffect.FADED:
                 found |= _dotted(theme.muted)
@@ -330,7 +329,7 @@ class DotStyle:
         return found
 
     def _rows(self, edge: Edge, indent: str = "") -> Iterator[str]:
-        """Yield the text of an edge row by row, as HTML: recorded steps first, and bold."""
+        """Yield the rows of an edge's label as HTML; recorded steps are first and bold."""
         theme, room = self.theme, {} if self.model.focus else _ROOM
         for step in edge.steps:
             if step.error or step.response in edge.responses:

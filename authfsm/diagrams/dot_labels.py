@@ -1,4 +1,4 @@
-"""HTML-like labels of Graphviz: the title and legend above a diagram, its caption, and the advice in FAILED."""
+"""HTML-like labels for Graphviz: the title and legend above a diagram, the caption and the recovery actions below it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from authfsm.protocol.error_policy import ERROR_POLICY, RecoveryAction
 from authfsm.protocol.links import reference
 from authfsm.protocol.nodes import Node
 
-_NARROW: Final = 9  # a drawing of fewer nodes is narrow
+_NARROW: Final = 9  # a diagram with fewer nodes is narrow
 _LONGEST_ROW, _LONGEST_NARROW_ROW, _LONGEST_WIDE_ROW, _LONGEST_FLOW_ROW = 68, 76, 86, 102  # characters
-_LONGEST_TITLE: Final = 54  # of a narrow drawing, characters
-_NARROW_SIZE: Final = 10  # points: the caption of a narrow drawing, which is never made smaller
+_LONGEST_TITLE: Final = 54  # characters, above a narrow diagram
+_NARROW_SIZE: Final = 10  # points: the caption of a narrow diagram, which pages do not reduce
 _LONGEST_ADVICE, _LONGEST_CODES = 34, 94  # characters in a row
 BOLD_ROOM: Final = "\N{NO-BREAK SPACE}" * 5
-"""Space after bold text, which is wider than the engines measure it."""
+"""Space after bold text, because the engines compute too small a width for it."""
 _GAP: Final = "<td>&#160;&#160;&#160;&#160;</td>"
 _BREAK: Final = '<br align="left"/>'
 _NOT_DRAWN: Final = "Not drawn: "
@@ -47,7 +47,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "pages": "Each state links to its page: all that leads out of it.",
     "overview": "Not drawn: the names of the responses (each flow's own diagram has them).",
 }
-"""The sentences of a caption, by what they explain; the reasons of omissions have theirs too."""
+"""The sentences of captions, by the thing that they explain; `OmissionReason` has further sentences."""
 
 
 def notes(model: DiagramModel) -> Iterator[str]:
@@ -71,7 +71,7 @@ def notes(model: DiagramModel) -> Iterator[str]:
     for each in model.omitted:
         if each.reason is OmissionReason.SETTINGS and compared:
             yield SENTENCES["ruled out by both"]
-        elif not (each.reason is OmissionReason.SETTINGS and model.notes):  # the notes say more
+        elif not (each.reason is OmissionReason.SETTINGS and model.notes):  # the notes have the reasons
             yield each.reason.caption
 
 
@@ -80,15 +80,15 @@ def _size(model: DiagramModel, size: int) -> int:
 
 
 def table(rows: Iterable[str], size: int) -> str:
-    """Return a table, without the rows that are empty, as a label whose text has a size in points."""
+    """Return a label that is a table of the rows that are not empty; `size` is the text size in points."""
     body = "".join(f"<tr>{row}</tr>" for row in rows if row)
     inside = f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{body}</table>'
     return f'<<font point-size="{size}">{inside}</font>>'
 
 
 def with_rows(name: str, rows: Iterable[str], size: str) -> str:
-    """Return the label of a node: its name, and smaller rows below it with the usual space between them."""
-    # What is bold has its room on both sides, as the rows are centred, and above: engines set it too close to the name.
+    """Return the label of a node: its name, and rows of smaller text below it."""
+    # Bold rows have BOLD_ROOM on both sides, because rows are centred, and space above, because they are too close to the name.
     centred = [
         BOLD_ROOM[:2] + row.removesuffix(BOLD_ROOM) + BOLD_ROOM[2:] if "<b>" in row else row for row in rows
     ]
@@ -99,13 +99,13 @@ def with_rows(name: str, rows: Iterable[str], size: str) -> str:
 
 
 def title_cell(titles: Iterable[str], theme: Theme, size: int) -> str:
-    """Return the title above a drawing, in rows, as a cell of a table whose text has a size in points."""
+    """Return the title above a diagram, in rows, as a cell of a table; `size` is the text size of the table in points."""
     text = "".join(f"<b>{escape(row)}</b>{BOLD_ROOM}{_BREAK}" for row in titles)
     return f'<td align="left"><font color="{theme.text}" point-size="{size + 2}">{text}</font></td>'
 
 
 def heading(model: DiagramModel, theme: Theme, labels: Mapping[str, str], size: int) -> str:
-    """Return the title and the legend of a diagram; `size` is that of the text in it."""
+    """Return the title and the legend of a diagram; `size` is the text size in points."""
     size = _size(model, size)
     titles = wrap(model.title, _LONGEST_TITLE) if size == _NARROW_SIZE else [model.title]
     title = title_cell(titles, theme, size)
@@ -117,7 +117,7 @@ def heading(model: DiagramModel, theme: Theme, labels: Mapping[str, str], size: 
         f'<font color="{theme.text}">&#160;{escape(name)}&#160;</font></td><td>&#160;</td>'
         for group, name in zip(shown, names, strict=True)
     )
-    # An empty cell takes what is left beside the legend, which would become as wide as the title.
+    # An empty cell has the rest of the row; without it, the legend would be as wide as the title.
     rest = render.text_width(max(titles, key=len), size + 2) - render.text_width("   ".join(names), size)
     cells += f'<td width="{max(0, rest - 15 * len(names)):.0f}"></td>'
     legend = (
@@ -129,7 +129,7 @@ def heading(model: DiagramModel, theme: Theme, labels: Mapping[str, str], size: 
 
 
 def caption(model: DiagramModel, theme: Theme, labels: Mapping[str, str], size: int) -> str:
-    """Return the label below a diagram, notes and advice, or nothing; `size` is that of the text in it."""
+    """Return the notes and recovery actions below a diagram; empty if it has none. `size` is the text size in points."""
     narrow = len(model.nodes) < _NARROW or model.is_page
     many = len(model.nodes) > MANY_NODES and not model.focus
     wide = (_LONGEST_FLOW_ROW if model.flow else _LONGEST_WIDE_ROW) if many else _LONGEST_ROW
@@ -145,7 +145,7 @@ def caption(model: DiagramModel, theme: Theme, labels: Mapping[str, str], size: 
 
 
 def _as_list(sentences: Iterable[str]) -> list[str]:
-    """Return sentences with all that is not drawn in one, at the end."""
+    """Return sentences, with those that begin with "Not drawn" joined into one at the end."""
     found = list(sentences)
     absent = [each for each in found if each.startswith(_NOT_DRAWN)]
     names = "; ".join(each.removeprefix(_NOT_DRAWN).removesuffix(".") for each in absent)
@@ -158,7 +158,7 @@ def _column(texts: list[list[str]]) -> str:
 
 
 def codes(action: RecoveryAction) -> tuple[str, ...]:
-    """Return the error codes that need an action, whatever their message."""
+    """Return the error codes of which at least one message requires this recovery action."""
     return tuple(
         code
         for code, messages in ERROR_POLICY.items()
@@ -167,12 +167,12 @@ def codes(action: RecoveryAction) -> tuple[str, ...]:
 
 
 def account_link(action: RecoveryAction) -> str:
-    """Return AWS's page about the operation of an account's life to which an action leads."""
+    """Return the address of AWS's page about the account operation of a recovery action."""
     return reference(RECOVERIES[action][1].page)
 
 
 def advice(theme: Theme, labels: Mapping[str, str]) -> str:
-    """Return what to do after FAILED as a table: each action with its error codes."""
+    """Return a table of what to do after FAILED: each recovery action with its error codes."""
     rows = []
     for action in RecoveryAction:
         if action.survives:

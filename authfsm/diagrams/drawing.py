@@ -1,4 +1,4 @@
-"""What every picture has: SVG, PNG and PDF of its DOT, a title for those who do not see it, and files."""
+"""The base class of all pictures: converts DOT to SVG, PNG and PDF, adds a title and a description, and writes files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from authfsm.protocol.errors import CallerError
 
 
 class UnknownName(CallerError, ValueError):
-    """There is no flow, state or format of that name."""
+    """There is no flow, state or format with this name."""
 
     kind: str
 
@@ -26,13 +26,13 @@ class UnknownName(CallerError, ValueError):
 
 
 class UnknownFormat(UnknownName):
-    """A diagram has no format of that name; the message lists the formats."""
+    """There is no format with this name; the message lists the formats."""
 
     kind = "format"
 
 
 class UnknownSuffix(CallerError, ValueError):
-    """A diagram cannot be saved in a file with that `suffix`."""
+    """A diagram cannot be saved in a file with this `suffix`."""
 
     def __init__(self, suffix: str, suffixes: Iterable[str]) -> None:
         super().__init__(f"a diagram is saved as {', '.join(suffixes)}, not as {suffix!r}")
@@ -58,34 +58,34 @@ class Drawing:
 
     @property
     def theme(self) -> Theme:
-        """How it looks."""
+        """The colours and outlines."""
         raise NotImplementedError
 
     @property
     def engine(self) -> str | None:
-        """The layout engine; None for the first that is installed."""
+        """The layout engine; None for the first one that is installed."""
         raise NotImplementedError
 
     @property
     def title(self) -> str:
-        """What it shows, in a few words."""
+        """What the picture shows, in a few words."""
         raise NotImplementedError
 
     @property
     def description(self) -> str:
-        """What it shows, in sentences, for those who do not see it."""
+        """What the picture shows, in sentences, for readers who cannot see it."""
         raise NotImplementedError
 
     def dot(self) -> str:
-        """Return it in Graphviz's language."""
+        """Return the picture in Graphviz's language."""
         raise NotImplementedError
 
     def svg(self) -> str:
-        """Return it as SVG, with real text, tooltips, and links to AWS's pages; raises NoEngine."""
-        return self.described(render.svg(self.dot(), self.engine))
+        """Return the picture as SVG, with selectable text, tooltips, and links to AWS's pages; raises NoEngine."""
+        return self.finish_svg(render.svg(self.dot(), self.engine))
 
-    def described(self, svg: str) -> str:
-        """Return its SVG with the theme's dark colours, and with a title and a description."""
+    def finish_svg(self, svg: str) -> str:
+        """Return the SVG with the theme's dark colours, a title and a description."""
         adapted, title = adaptive(svg, self.theme), escape(self.title)
         inside = adapted.index(">", adapted.index("<svg")) + 1
         opened = adapted[:inside].replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1)
@@ -93,26 +93,26 @@ class Drawing:
         return f"{opened}\n{head}{adapted[inside:].lstrip()}"
 
     def png(self, dpi: int = 144) -> bytes:
-        """Return it as PNG, with so many pixels an inch; raises what `svg` raises, and MissingFont."""
+        """Return the picture as PNG, with `dpi` pixels per inch; raises NoEngine and MissingFont."""
         return render.png(self.dot(), dpi, self.engine)
 
     def pdf(self) -> bytes:
-        """Return it as PDF; raises NoPdf, NoEngine, and MissingFont."""
+        """Return the picture as PDF; raises NoPdf, NoEngine and MissingFont."""
         return render.pdf({"": (self.dot(), self.title)}, self.engine)
 
-    def files(self, path: Path, suffix: str) -> Mapping[Path, Drawing]:  # noqa: ARG002 -- a part overrides it
-        """Return what to write to this path in the format of a suffix, and what to the files beside it."""
+    def files(self, path: Path, suffix: str) -> Mapping[Path, Drawing]:  # noqa: ARG002 -- for subclasses
+        """Return the drawings that `save` writes, by file: for most, the drawing itself and this path."""
         return {path: self}
 
     def save(self, path: str | Path) -> Path:
-        """Write it to a file, in the format of the file's suffix, and return its path.
+        """Write the picture to a file, in the format of the file's suffix, and return the path.
 
-        An unfolded diagram is several files as SVG and PNG, whose names begin like that of this one.
+        As SVG and PNG, an unfolded diagram is several files, whose names begin with the stem of this one.
 
         Raises:
             UnknownSuffix: no format has this suffix.
             NoEngine: no layout engine is installed.
-            NoPdf: nothing that writes PDF is installed.
+            NoPdf: no program or library that writes PDF is installed.
         """
         file = Path(path)
         suffixes = [each for each in self.suffixes if file.name.lower().endswith(each)]
@@ -124,7 +124,7 @@ class Drawing:
         return file
 
     def _repr_svg_(self) -> str | None:
-        """Return the SVG no wider than a notebook's cell; None where no layout engine is installed."""
+        """Return the SVG no wider than a notebook's cell; None if no layout engine is installed."""
         try:
             return _SIZE.sub(_no_wider, self.svg(), count=1)
         except render.NoEngine:
@@ -168,8 +168,8 @@ def picture_tag(light: str, dark: str, title: str, still: str | None = None) -> 
     Args:
         light: the address of the picture for light pages.
         dark: the address of the picture for dark pages.
-        title: what the picture shows, for those who do not see it.
-        still: the address of the picture for readers who asked for reduced motion, if the others move.
+        title: what the picture shows, for readers who cannot see it.
+        still: the address of a picture for readers who prefer reduced motion, if the other pictures are animated.
     """
     files = {"prefers-reduced-motion: reduce": still, "prefers-color-scheme: dark": dark}
     rows = [f'  <source media="({query})" srcset="{escape(file)}">' for query, file in files.items() if file]

@@ -1,4 +1,4 @@
-"""The settings of typical pools, as AWS describes them: the examples of the explorer and of the gallery."""
+"""The settings of typical pools, read from descriptions: the examples of the explorer and of the gallery."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _FACTORS: Final = {"AllowedFirstAuthFactors": ("PASSWORD", "EMAIL_OTP", "WEB_AUT
 def _pool(
     mfa_mode: str, flows: tuple[str, ...], mfa: Mapping[str, Any] | None = None, **pool: Any
 ) -> PoolSettings:
-    described = {"MfaConfiguration": mfa_mode, "UserPoolTier": "ESSENTIALS", **pool}
-    return PoolSettings.from_descriptions(described, {"ExplicitAuthFlows": flows}, mfa or {})
+    description = {"MfaConfiguration": mfa_mode, "UserPoolTier": "ESSENTIALS", **pool}
+    return PoolSettings.from_descriptions(description, {"ExplicitAuthFlows": flows}, mfa or {})
 
 
 EXAMPLE_POOLS: Final[Mapping[str, tuple[PoolSettings, str]]] = MappingProxyType(
@@ -46,4 +46,4 @@ EXAMPLE_POOLS: Final[Mapping[str, tuple[PoolSettings, str]]] = MappingProxyType(
         ),
     }
 )
-"""The settings of typical pools as AWS describes them, by name, each with a sentence about it."""
+"""The settings of typical pools by name, each with a sentence about the pool."""

@@ -1,4 +1,4 @@
-"""A diagram as text: Mermaid and PlantUML, where a sign says what an edge means; Markdown for people; JSON."""
+"""A diagram as text: Mermaid, PlantUML, Markdown and JSON."""
 
 from __future__ import annotations
 
@@ -25,31 +25,27 @@ from authfsm.protocol.states import END_STATES
 from authfsm.settings.reach import best_confidence
 
 SCHEMA: Final = "authfsm-diagram/1"
-"""The format of the JSON; the number grows when readers would have to change."""
+"""The name of the JSON format; the number increases with incompatible changes."""
 
 
 # ---- Mermaid and PlantUML ---------------------------------------------------------------------
 
-SIGNS: Final = {
-    SettingsEffect.FADED: "\u2715 ",
-    SettingsEffect.ADDED: "+ ",
-    SettingsEffect.REMOVED: "\u2212 ",
-}
-"""The sign before the label of what settings rule out or change."""
+SIGNS: Final = {SettingsEffect.FADED: "\u2715 ", SettingsEffect.ADDED: "+ ", SettingsEffect.REMOVED: "\u2212 "}
+"""The signs before labels of nodes and responses that settings rule out or change."""
 _RESERVED: Final = frozenset({
     "as", "class", "classdef", "click", "default", "direction", "end", "fork", "join", "note", "state", "style",
 })  # fmt: skip
-"""Words of Mermaid and PlantUML that cannot name a state."""
+"""The words of Mermaid and PlantUML that cannot be the name of a state."""
 
 
 def identifier(name: str) -> str:
-    """Return a name in the characters that every diagram language takes."""
+    """Return a name with only the characters that every diagram language allows."""
     found = re.sub(r"\W+", "_", name).strip("_") or "state"
     return f"{found}_" if found.lower() in _RESERVED or found[0].isdigit() else found
 
 
 def identifiers(names: Iterable[str]) -> dict[str, str]:
-    """Return an identifier for each name; names that differ only in other characters get numbers."""
+    """Return an identifier for each name; equal identifiers get numbers."""
     found: dict[str, str] = {}
     for name in names:
         first = identifier(name)
@@ -65,7 +61,7 @@ def mermaid_text(text: str) -> str:
 
 
 def plantuml_text(text: str) -> str:
-    """Return a text with PlantUML's special characters, and pairs that are its formatting, escaped."""
+    """Return a text with PlantUML's special characters and formatting marks escaped."""
     one_line = " ".join(text.split())
     special = r'["<>~\\#\[\]{}|*%&@]|__|--|//'
     return re.sub(special, lambda found: "".join(f"<U+{ord(each):04X}>" for each in found.group()), one_line)
@@ -73,7 +69,7 @@ def plantuml_text(text: str) -> str:
 
 @frozen
 class _Syntax:
-    """A language of state diagrams: how it escapes a text, and breaks a label."""
+    """A language of state diagrams: its function that escapes text, and its line break in labels."""
 
     text: Callable[[str], str]
     line_break: str
@@ -109,8 +105,8 @@ def plantuml(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> st
 def _state_lines(
     model: DiagramModel, labels: Mapping[str, str], syntax: _Syntax, paints: Mapping[Vertex, str]
 ) -> Iterator[str]:
-    """Yield the states and transitions, which both languages write alike."""
-    # A node that something leads to cannot be the dot of START, which would be read as an end.
+    """Yield the states and transitions, whose syntax both languages share."""
+    # If an edge leads to START, it cannot be `[*]`, which would then be a final state.
     start_is_node = not model.edges or any(edge.dest == START for edge in model.edges)
     names = identifiers((*(node.name for node in model.nodes), *model.own_names()))
     if start_is_node:
@@ -122,7 +118,7 @@ def _state_lines(
             label = syntax.line_break.join(map(syntax.text, _node_rows(model, node, labels)))
             yield f'state "{label}" as {names[node.name]}{paints.get(node, "")}'
     for edge in model.edges:
-        if edge.kind is not EdgeKind.ACKNOWLEDGEMENT:  # that is listed in its node
+        if edge.kind is not EdgeKind.ACKNOWLEDGEMENT:  # acknowledgements are listed in their node
             label = syntax.line_break.join(map(syntax.text, _rows(edge, labels)))
             yield f"{names[edge.source.name]} --> {names[edge.dest.name]}{f' : {label}' if label else ''}"
     sources = {edge.source for edge in model.edges}
@@ -135,7 +131,7 @@ def _state_lines(
 
 
 def _node_rows(model: DiagramModel, node: Vertex, labels: Mapping[str, str]) -> Iterator[str]:
-    """Yield the name of a node, and the responses that leave it as it is."""
+    """Yield the rows of a node's label: its name, and the responses that leave the state unchanged."""
     key = node.state if isinstance(node, Node) else node.name
     yield SIGNS.get(model.availability(node).effect, "") + labels.get(key, key) + model.role_of(node)
     for edge in model.edges:
@@ -158,7 +154,7 @@ def _rows(edge: Edge, labels: Mapping[str, str]) -> Iterator[str]:
 
 
 def _response(edge: Edge, response: ResponseClass, name: str, *, with_kind: bool = True) -> str:
-    """Return the name of a response with signs for what settings do to it, its kind, doubt and count."""
+    """Return the name of a response with a sign for the effect of settings, its kind, a mark if it is uncertain, and its count."""
     sign = SIGNS.get(edge.effect_on(response), "")
     kind = f" ({edge.kind})" if edge.kind.loop_kind and with_kind else ""
     doubt = " \u2020" if response in edge.uncertain else ""
@@ -167,7 +163,7 @@ def _response(edge: Edge, response: ResponseClass, name: str, *, with_kind: bool
 
 
 def _styles(theme: Theme) -> dict[str, tuple[str, str, str]]:
-    """Return the fill, the outline and the text of each class of nodes."""
+    """Return the colours of each class of nodes: fill, outline and text."""
     styles = {identifier(group): (each.fill, each.line, theme.text) for group, each in theme.groups.items()}
     styles["junction"] = (theme.line, theme.line, theme.background)
     styles["faded"] = (theme.background, theme.faded, theme.muted)
@@ -176,7 +172,7 @@ def _styles(theme: Theme) -> dict[str, tuple[str, str, str]]:
 
 
 def _classes(model: DiagramModel, theme: Theme) -> Iterator[str]:
-    """Yield Mermaid's style of each class of nodes, and its members."""
+    """Yield Mermaid's definition of each class of nodes, and the class's members."""
     names = identifiers(node.name for node in model.nodes)
     members: dict[str, list[str]] = {}
     for node in model.nodes:
@@ -240,7 +236,7 @@ def _responses(edge: Edge, labels: Mapping[str, str]) -> Iterator[str]:
 
 
 def as_json(model: DiagramModel) -> str:
-    """Return a diagram as JSON, every name as it is on the wire and in the table."""
+    """Return a diagram as JSON, with the names of the table."""
     plain = {
         "format": SCHEMA,
         "flow": model.flow,

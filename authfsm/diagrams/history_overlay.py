@@ -1,6 +1,6 @@
-"""Recorded sign-ins on a diagram: the edges that one sign-in followed, numbered, or the counts of many.
+"""Draws recorded sign-ins on a diagram: numbers the edges that one sign-in followed, or counts those of many sign-ins.
 
-A step that the diagram has no edge for, because it was omitted, gets an edge of its own.
+If the diagram has no edge for a step, because the edge was omitted, one is added.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class HistoryStep(Protocol):
 
     @property
     def source(self) -> State:
-        """The state it left."""
+        """The state before the step."""
 
     @property
     def response(self) -> type[Response]:
@@ -37,19 +37,19 @@ class HistoryStep(Protocol):
 
     @property
     def dest(self) -> State:
-        """The state its reply led to."""
+        """The state after the reply."""
 
     @property
     def role(self) -> Role | None:
-        """Which factor the code is, where it led to EMAIL_OTP."""
+        """The role of the state after the reply, if that is EMAIL_OTP."""
 
     @property
     def error(self) -> str | None:
-        """Cognito's error code, where the reply was a refusal."""
+        """Cognito's error code, if the reply was a refusal."""
 
     @property
     def kind(self) -> LoopKind | None:
-        """The kind of self-loop; None where it left its state, or was throttled."""
+        """The kind of self-loop; None if the state changed, or if the request was throttled."""
 
     @property
     def at(self) -> datetime | None:
@@ -58,7 +58,7 @@ class HistoryStep(Protocol):
 
 @frozen
 class WalkSegment:
-    """A step to a node of a diagram; `path` has the numbers of the edges it followed."""
+    """A step to a node of a diagram; `path` has the numbers of the edges that it followed."""
 
     step: HistoryStep
     dest: Node
@@ -66,7 +66,7 @@ class WalkSegment:
 
 
 class HistoryWalker:
-    """Finds the edges that steps follow on a diagram, and adds those it lacks."""
+    """Finds the edges of a diagram that steps follow, and adds missing edges."""
 
     def __init__(self, model: DiagramModel) -> None:
         self.edges = list(model.edges)
@@ -85,12 +85,12 @@ class HistoryWalker:
             yield WalkSegment(step, current, self._paths[key])
 
     def nodes(self, current: Node) -> tuple[Vertex, ...]:
-        """Return the nodes of all edges and the current one, in the order of a sign-in, then the junctions."""
+        """Return the nodes of all edges and the current node, in the order of a sign-in, and then the junctions."""
         ends = {end for edge in self.edges for end in (edge.source, edge.dest)} | {current}
         return (*in_order(end for end in ends if isinstance(end, Node)), *self._junctions)
 
     def _path(self, source: Node, step: HistoryStep, dest: Node) -> tuple[int, ...]:
-        """Return the numbers of the edges from one node to another, through junctions unless a loop stays in its challenge."""
+        """Return the numbers of the edges from one node to another; only loops that keep the challenge avoid junctions."""
         loop = _loop_kind(step)
         paths: list[tuple[int, ...]] = [
             (number,)
@@ -112,7 +112,7 @@ class HistoryWalker:
 
 
 def add_history(model: DiagramModel, steps: Iterable[HistoryStep]) -> DiagramModel:
-    """Return a diagram with one recorded sign-in on it."""
+    """Return a diagram with the steps of one recorded sign-in."""
     walker = HistoryWalker(model)
     segments = list(walker.walk(steps))
     edges = walker.edges
@@ -129,7 +129,7 @@ def add_history(model: DiagramModel, steps: Iterable[HistoryStep]) -> DiagramMod
 
 
 def add_traffic(model: DiagramModel, histories: Iterable[Iterable[HistoryStep]]) -> DiagramModel:
-    """Return a diagram with the counts of many recorded sign-ins on it."""
+    """Return a diagram with the counts of many recorded sign-ins."""
     walker, times = HistoryWalker(model), Counter[tuple[int, ResponseClass]]()
     sign_ins = 0
     for history in histories:
@@ -160,7 +160,7 @@ def with_shares(edges: Iterable[Edge]) -> tuple[Edge, ...]:
 
 
 def _join_failures(edges: Iterable[Edge]) -> tuple[Edge, ...]:
-    """Return one counted edge from a node to FAILED, whatever the responses were."""
+    """Return the edges with those from the same node to FAILED joined into one."""
     joined: dict[object, Edge] = {}
     for number, edge in enumerate(edges):
         is_failure = edge.kind is EdgeKind.FAILURE and edge.counts
@@ -176,7 +176,7 @@ def _join_failures(edges: Iterable[Edge]) -> tuple[Edge, ...]:
 
 
 def _source(step: HistoryStep) -> Node:
-    """Return the node that a step left, where no step before it says which."""
+    """Return the source of a step, if the step before it does not determine the role."""
     second = node_of(step.source, None)
     fits = accepts(second.state, second.role, step.response)
     return second if fits else node_of(step.source, Role.FIRST_FACTOR)

@@ -1,4 +1,4 @@
-"""The model of a diagram: its nodes and edges, with nothing about how they look. Each format is a function of it."""
+"""The model of a diagram: its nodes and edges, without colours and shapes. Each format is a function of the model."""
 
 from __future__ import annotations
 
@@ -47,19 +47,19 @@ _LOOP_KINDS: Final = {EdgeKind(str(each)): each for each in LoopKind}
 
 
 class SettingsEffect(DescribedName):
-    """What a pool's settings do to a node or an edge."""
+    """The effects of a pool's settings on a node or an edge."""
 
-    AVAILABLE = "available", "They allow it."
-    FADED = "faded", "They rule it out, and the diagram shows it faded."
-    RULED_OUT = "ruled out", "They rule it out."
-    LAMBDA_ONLY = "lambda only", "They allow it only because a Lambda may name any challenge."
+    AVAILABLE = "available", "The settings allow it."
+    FADED = "faded", "The settings rule it out, and the diagram shows it faded."
+    RULED_OUT = "ruled out", "The settings rule it out."
+    LAMBDA_ONLY = "lambda only", "The settings allow it only if a Lambda function names the challenge."
     ADDED = "added", "The second of two pools allows it, and the first does not."
     REMOVED = "removed", "The first of two pools allows it, and the second does not."
 
 
 @frozen(cache_hash=True)
 class Availability:
-    """What settings do to a node or an edge (`effect`); `reason` is the setting that rules it out, or did so before."""
+    """The effect of settings on a node or an edge; `reason` is the setting that rules it out, or that ruled it out before."""
 
     effect: SettingsEffect = SettingsEffect.AVAILABLE
     reason: str = ""
@@ -72,7 +72,7 @@ AVAILABLE: Final = Availability()
 class EdgeStep:
     """A recorded step that followed an edge: its `number`, and the class of its `response`.
 
-    `error` is Cognito's code, where the reply was a refusal; `elapsed` the time since the first step, where it is known.
+    `error` is Cognito's error code, None unless the reply was a refusal; `elapsed` is the time since the first step, if known.
     """
 
     number: int
@@ -85,9 +85,9 @@ class EdgeStep:
 class EdgeCount:
     """How often sign-ins followed an edge."""
 
-    times: int  #: How often.
-    response: ResponseClass | None = None  #: By which response; None after a junction.
-    share: float | None = None  #: Of all steps that left the same node, 0 to 1.
+    times: int  #: The number of steps.
+    response: ResponseClass | None = None  #: Their response; None for an edge from a junction.
+    share: float | None = None  #: The share of all steps that left the same node, 0 to 1.
 
     def __str__(self) -> str:
         share = "" if self.share is None else f" ({self.share:.0%})"
@@ -98,9 +98,9 @@ class EdgeCount:
 class Edge:
     """An edge of a diagram, from `source` to `dest`; `kind` is its meaning.
 
-    `responses` are in the table's order, none after a junction; `uncertain` are those that are inferred or contradicted,
-    `ruled_out` those that settings rule out where they allow others, and `availability` is what they do to all of it.
-    `steps` are the recorded steps that followed it, and `counts` how often it was followed, by response.
+    `responses` are in the table's order; an edge from a junction has none. `uncertain` are the responses that are inferred
+    or contradicted, and `ruled_out` those that settings rule out if they allow others; `availability` is the effect of
+    settings on the whole edge. `steps` are the recorded steps that followed the edge, and `counts` their numbers by response.
     """
 
     source: Vertex
@@ -114,18 +114,18 @@ class Edge:
     counts: tuple[EdgeCount, ...] = ()
 
     def effect_on(self, response: ResponseClass) -> SettingsEffect:
-        """Return what settings do to one of its responses."""
+        """Return the effect of settings on one of the responses."""
         return SettingsEffect.FADED if response in self.ruled_out else self.availability.effect
 
     @property
     def total(self) -> EdgeCount:
-        """How often it was followed, by whichever response."""
+        """How often the edge was followed, with all responses together."""
         shares = [each.share for each in self.counts if each.share is not None]
         times = sum(each.times for each in self.counts)
         return EdgeCount(times, None, sum(shares) if shares else None)
 
     def of_flow(self, flow: str | None) -> Edge:
-        """Return it with only the responses that begin a flow; None is for those that begin none."""
+        """Return the edge with only the responses that begin a flow; with None, those that begin no flow."""
         responses = tuple(each for each in self.responses if each.auth_flow == flow)
         return evolve(
             self,
@@ -138,25 +138,25 @@ class Edge:
 
     @property
     def is_uncertain(self) -> bool:
-        """Whether all of it is known only by inference, or contradicted."""
+        """Whether all responses of the edge are inferred or contradicted."""
         return bool(self.uncertain) and self.uncertain == self.responses
 
 
 MANY_NODES: Final = 20
-"""A diagram of more is drawn in larger letters, and a flow's steps of a device in one row."""
+"""A diagram with more nodes has larger text, and in the diagram of a flow the device challenges are in one row."""
 ANY_STATE: Final = "any state"
 
 
 @frozen(cache_hash=True)
 class OwnTransition:
-    """A transition of the application's, between states of its own or of the protocol."""
+    """A transition that the application added, between its own states or states of the protocol."""
 
     source: str  #: A state; `ANY_STATE` if every state of the protocol accepts the trigger.
-    trigger: str  #: Its name.
+    trigger: str  #: The name of the trigger.
     dest: str  #: A state.
 
     def ends(self) -> Iterator[tuple[str, str]]:
-        """Yield the names of its ends in a drawing: a state with two roles is two nodes."""
+        """Yield the names of source and destination for each line: a state with two roles is two nodes."""
         nodes = {name: _nodes(name) for name in (self.source, self.dest)}
         for source in nodes[self.source]:
             yield from ((source, dest) for dest in nodes[self.dest])
@@ -168,7 +168,7 @@ def _nodes(name: str) -> tuple[str, ...]:
 
 @frozen
 class OmittedArrows:
-    """The `arrows` that are not drawn for one `reason`, which has the caption's sentence about them."""
+    """The arrows that are not drawn for one reason; `reason.caption` is the sentence about them."""
 
     reason: OmissionReason
     arrows: frozenset[Arrow]
@@ -178,14 +178,14 @@ class OmittedArrows:
 class DiagramModel:
     """The nodes and edges of a diagram.
 
-    `nodes` (junctions too) are in the order of a sign-in, `edges` between them, and `omitted` are the arrows that are not
-    drawn, by reason. `flow` is the `AuthFlow` that it shows (None: all), `focus` the nodes that it is about, unless all.
-    `pools` are the settings that it shows, and `availabilities` what they do to each node, without those that they simply
-    allow. `has_history` says whether it shows a recorded sign-in, with all that this did not touch faded, and `current`
-    where that stands; `sign_ins` is the number of sign-ins that are counted on it, if any. `actions` says whether it shows
-    what to do after a failure, `overview` whether it leaves out the names of responses; `notes` are further sentences for
-    the caption. `own_states` and `own_transitions` are those that an application added to its machine.
-    `links` are the addresses of the pages about some nodes; the others have AWS's pages.
+    `nodes` (with junctions) are in the order of a sign-in; `edges` connect them, and `omitted` are the arrows that are not
+    drawn, by reason. `flow` is the `AuthFlow` of the diagram (None for all), and `focus` has the nodes of a diagram about
+    one state. `pools` are the settings that the diagram shows, and `availabilities` their effects on nodes, except
+    AVAILABLE. `has_history` says whether the diagram shows a recorded sign-in, with all other parts faded, and `current` is
+    the state of this sign-in; `sign_ins` is the number of counted sign-ins, or None. `actions` says whether the recovery
+    actions are shown, `overview` whether the names of responses are left out; `notes` are further sentences of the caption.
+    `own_states` and `own_transitions` are those that the application added to its machine. `links` are the addresses of
+    the pages about some nodes; the other nodes link to AWS's pages.
     """
 
     nodes: tuple[Vertex, ...]
@@ -206,7 +206,7 @@ class DiagramModel:
     links: Mapping[Vertex, str] = field(factory=dict, converter=frozen_mapping)
 
     def pages(self) -> Iterator[DiagramModel]:
-        """Yield what leads out of each node, out of START for each flow."""
+        """Yield a diagram of the edges that leave each node; for START, a diagram for each flow."""
         parts: dict[tuple[Node, str | None], list[Edge]] = {}
         for edge in self.edges:
             if isinstance(edge.source, Node):
@@ -228,7 +228,7 @@ class DiagramModel:
 
     @property
     def is_page(self) -> bool:
-        """Whether it shows only what leads out of its focus."""
+        """Whether the diagram has only the edges that leave the nodes in focus."""
         return bool(self.focus and self.edges) and all(each.source in self.focus for each in self.edges)
 
     @property
@@ -244,7 +244,7 @@ class DiagramModel:
         return f"Amazon Cognito sign-in: {', '.join(filter(None, parts))}"
 
     def role_of(self, vertex: Vertex) -> str:
-        """Return the role of a node in words, where another node of its state has another role."""
+        """Return the role of a node in parentheses if its state has another node with another role; otherwise an empty text."""
         if isinstance(vertex, Junction):
             return ""
         states = [each.state for each in self.nodes if isinstance(each, Node)]
@@ -256,12 +256,12 @@ class DiagramModel:
         return self.has_history or self.sign_ins is not None
 
     def availability(self, node: Vertex) -> Availability:
-        """Return what settings do to a node."""
+        """Return the effect of settings on a node."""
         return self.availabilities.get(node, AVAILABLE)
 
     @property
     def highlighted(self) -> frozenset[Vertex]:
-        """The nodes that recorded steps touched."""
+        """The nodes on the paths of recorded steps."""
         followed = (edge for edge in self.edges if edge.steps or edge.counts)
         ends = {end for edge in followed for end in (edge.source, edge.dest)}
         return frozenset(ends | ({self.current} if self.current else set()))
@@ -273,7 +273,7 @@ class DiagramModel:
         return tuple(each for each in dict.fromkeys((*self.own_states, *ends)) if each not in known)
 
     def same_rank(self) -> Iterator[tuple[Vertex, ...]]:
-        """Yield nodes that are drawn side by side: members of a junction, and in a large flow the steps of a device."""
+        """Yield nodes that are drawn side by side: members of a junction, and in a large flow the device challenges."""
         members: dict[Vertex, list[Vertex]] = {}
         answers: dict[Vertex, set[Vertex]] = {}
         for edge in self.edges:
@@ -293,7 +293,7 @@ class DiagramModel:
             yield device
 
     def targets(self, vertex: Vertex) -> Iterator[Node]:
-        """Yield the nodes that a junction leads to, through smaller junctions too; a node leads to itself."""
+        """Yield the nodes that a junction leads to, also through smaller junctions; for a node, the node itself."""
         if isinstance(vertex, Node):
             yield vertex
         else:
@@ -303,7 +303,7 @@ class DiagramModel:
 
     @property
     def arrows(self) -> frozenset[Arrow]:
-        """Every arrow of the table that the diagram shows, through junctions or not."""
+        """Every arrow of the table that the diagram shows, directly or through junctions."""
         return frozenset(arrow for edge in self.edges for arrow in self.arrows_along(edge))
 
     def arrows_along(self, edge: Edge) -> Iterator[Arrow]:
@@ -311,7 +311,7 @@ class DiagramModel:
         if not isinstance(edge.source, Node):
             return
         for dest in self.targets(edge.dest):
-            # Between the two nodes of one state, and through a junction, a challenge is a new one.
+            # Between the two nodes of EMAIL_OTP, and through a junction, the same state means a new challenge.
             again = NEW_CHALLENGE if dest.state is edge.source.state else None
             for response in edge.responses:
                 yield Arrow(edge.source, response, dest, edge.kind.loop_kind or again)

@@ -1,4 +1,4 @@
-"""From the protocol's table to the model of a diagram: omit, fold and merge arrows, and say which are omitted."""
+"""Builds the model of a diagram from the protocol's table: omits, folds and merges arrows."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ TABLE_ROWS: Final = tuple(
     for response in PROTOCOL[node.state]
     if accepts(node.state, node.role, response)
 )
-"""Every row of the table as arrows between nodes, which tell the roles of EMAIL_OTP apart."""
+"""The arrows of each row of the table, between nodes: EMAIL_OTP has two, one for each role."""
 
 ARROWS_THROUGH: Final = {
     (junction, node): tuple(
@@ -63,7 +63,7 @@ ARROWS_THROUGH: Final = {
     for junction in JUNCTIONS
     for node in junction.members
 }
-"""The arrows that lead to each member of a junction through it, apart from rows that may lead anywhere."""
+"""The arrows that lead through a junction to each of its members, except those of rows that may lead to any challenge."""
 
 _NOT_DRAWN: Final = frozenset({SettingsEffect.RULED_OUT, SettingsEffect.LAMBDA_ONLY})
 _CHANGES: Final = frozenset({SettingsEffect.ADDED, SettingsEffect.REMOVED})
@@ -71,7 +71,7 @@ _CHANGES: Final = frozenset({SettingsEffect.ADDED, SettingsEffect.REMOVED})
 
 @frozen(cache_hash=True)
 class _Line:
-    """An edge with a single response, and the arrows it stands for."""
+    """An edge with a single response, and the arrows that it stands for."""
 
     edge: Edge
     arrows: frozenset[Arrow]
@@ -98,7 +98,7 @@ def build_model(
     for row in TABLE_ROWS:
         drawn = []
         for arrow in row:
-            reason = _not_asked_for(arrow, flow, state) or _ruled_out(arrow, effects)
+            reason = _outside_selection(arrow, flow, state) or _ruled_out(arrow, effects)
             if reason is None and is_refuted(arrow, effects.pools):
                 reason = OmissionReason.REFUTED
             if reason is None and not unfolded:
@@ -141,7 +141,7 @@ def build_model(
 
 
 def _available_junctions(effects: SettingsOverlay) -> tuple[Junction, ...]:
-    """Return the junctions, each with the members that settings allow by an arrow that is certain somewhere."""
+    """Return the junctions with the members that settings allow, and to which at least one arrow is certain."""
 
     def is_allowed(junction: Junction, node: Node) -> bool:
         arrows = ARROWS_THROUGH[junction, node]
@@ -154,8 +154,8 @@ def _available_junctions(effects: SettingsOverlay) -> tuple[Junction, ...]:
     )
 
 
-def _not_asked_for(arrow: Arrow, flow: str | None, state: State | None) -> OmissionReason | None:
-    """Return why an arrow belongs to another flow or state than the diagram."""
+def _outside_selection(arrow: Arrow, flow: str | None, state: State | None) -> OmissionReason | None:
+    """Return why an arrow is outside of the diagram's flow or state; None if it is inside."""
     if state is not None and state not in {arrow.source.state, arrow.dest.state}:
         return OmissionReason.OTHER_STATE
     if flow is None:
@@ -175,7 +175,7 @@ def _ruled_out(arrow: Arrow, effects: SettingsOverlay) -> OmissionReason | None:
 def _folded_away(
     arrow: Arrow, effects: SettingsOverlay, flow: str | None, *, failures: bool
 ) -> OmissionReason | None:
-    """Return why a folded diagram leaves an arrow out."""
+    """Return why a folded diagram leaves an arrow out; None if it draws the arrow."""
     reason = omission_reason(arrow, flow=flow, failures=failures)
     ruled_out = reason and effects.arrow(arrow).effect is SettingsEffect.FADED
     return OmissionReason.SETTINGS if ruled_out else reason
@@ -196,9 +196,8 @@ def _lines(
 ) -> Iterator[_Line]:
     """Yield the lines that stand for a row's arrows, folded into junctions.
 
-    Arrows fold where settings have the same effect on all of them, or on each the effect they have on its
-    destination. An arrow that stays in its challenge folds with no other. An arrow that is uncertain only
-    because of the settings is drawn by itself.
+    Arrows are folded if settings have the same effect on all of them, or on each the same effect as on its destination.
+    A self-loop is not folded. An arrow that is uncertain only with these settings has a line of its own.
     """
     loops = [arrow for arrow in arrows if arrow.kind not in {None, NEW_CHALLENGE}]
     by_dest = {arrow.dest: arrow for arrow in arrows if arrow not in loops}
@@ -211,14 +210,14 @@ def _lines(
         and (one_effect or found[dest].effect is effects.node(dest).effect)
         and (is_uncertain(arrow) or not is_uncertain(arrow, effects.pools))
     ]
-    alone = in_order(by_dest.keys() - set(foldable))
-    for vertex in (*fold(foldable, junctions), *alone):
+    unfolded = in_order(by_dest.keys() - set(foldable))
+    for vertex in (*fold(foldable, junctions), *unfolded):
         is_junction = isinstance(vertex, Junction)
         members = in_order(vertex.members) if isinstance(vertex, Junction) else (vertex,)
-        together = [by_dest[each] for each in members]
-        kind = EdgeKind.ANSWER if is_junction else _edge_kind(together[0])
-        uncertain = all(is_uncertain(each, effects.pools) for each in together)
-        yield _line(together, vertex, kind, _common(found[each] for each in members), uncertain=uncertain)
+        folded = [by_dest[each] for each in members]
+        kind = EdgeKind.ANSWER if is_junction else _edge_kind(folded[0])
+        uncertain = all(is_uncertain(each, effects.pools) for each in folded)
+        yield _line(folded, vertex, kind, _common(found[each] for each in members), uncertain=uncertain)
     for loop in loops:
         effect, uncertain = effects.arrow(loop), is_uncertain(loop)
         yield _line([loop], loop.dest, _edge_kind(loop), effect, uncertain=uncertain)
@@ -228,18 +227,18 @@ def _line(
     arrows: Sequence[Arrow], dest: Vertex, kind: EdgeKind, effect: Availability, *, uncertain: bool
 ) -> _Line:
     response = (arrows[0].response,)
-    doubts = response if uncertain else ()
-    edge = Edge(arrows[0].source, dest, kind, response, doubts, availability=effect)
+    uncertain_responses = response if uncertain else ()
+    edge = Edge(arrows[0].source, dest, kind, response, uncertain_responses, availability=effect)
     return _Line(edge, frozenset(arrows))
 
 
 def _drop(lines: list[_Line], drop: Collection[_Line]) -> tuple[list[_Line], set[Arrow]]:
-    """Return the lines without some, and the arrows of those."""
+    """Return the lines without those in `drop`, and the arrows of the dropped lines."""
     return [each for each in lines if each not in drop], {a for each in drop for a in each.arrows}
 
 
 def _redundant(lines: Iterable[_Line]) -> Iterator[_Line]:
-    """Yield uncertain lines whose row has a certain line, and whose destinations certain lines reach."""
+    """Yield uncertain lines whose row has a certain line, if certain lines lead to their destinations."""
     answers = [line for line in lines if line.edge.kind is not EdgeKind.FAILURE]
     certain = [line for line in answers if not line.edge.is_uncertain]
     rows = {(line.edge.source, line.edge.responses) for line in certain}
@@ -266,7 +265,7 @@ def _reachable(lines: Iterable[_Line]) -> set[Node]:
 
 
 def _common(availabilities: Iterable[Availability]) -> Availability:
-    """Return the effect that settings have on all of these, with every reason; AVAILABLE if they differ."""
+    """Return the effect that these have in common, with all reasons; AVAILABLE if the effects differ."""
     found = tuple(availabilities)
     if len({each.effect for each in found}) != 1:
         return AVAILABLE
@@ -301,7 +300,7 @@ def _join(one: Edge, other: Edge) -> Edge:
 def _junction_edges(
     edges: Iterable[Edge], junctions: Sequence[Junction], effects: SettingsOverlay
 ) -> tuple[Edge, ...]:
-    """Return the edges from the junctions that these edges lead to, directly or not."""
+    """Return the edges from the junctions that these edges lead to, also through other junctions."""
     front: set[Vertex] = {edge.dest for edge in edges}
     found: dict[Junction, tuple[Vertex, ...]] = {}
     while front:
@@ -323,7 +322,7 @@ def _vertex_availability(vertex: Vertex, effects: SettingsOverlay) -> Availabili
 
 
 def _ends(edges: Iterable[Edge], junctions: Iterable[Junction]) -> tuple[Vertex, ...]:
-    """Return the nodes that edges touch in the order of a sign-in, then the junctions."""
+    """Return the ends of edges: nodes in the order of a sign-in, and then the junctions."""
     ends = {end for edge in edges for end in (edge.source, edge.dest)}
     nodes = in_order(end for end in ends if isinstance(end, Node))
     return (*nodes, *(each for each in junctions if each in ends))

@@ -1,4 +1,4 @@
-"""A diagram as part of a page: its colours are CSS variables, its nodes buttons, its edges numbered, its links gone."""
+"""A diagram as SVG for a web page: colours are CSS variables, nodes are buttons, edges have numbers, links are removed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from authfsm.protocol.nodes import NODES
 _PLACEHOLDERS: Final[dict[str, Any]] = {
     name: f"#0a0b{number:02x}" for number, name in enumerate(LIGHT.colours(), start=0x11)
 }
-"""A colour of its own for each variable, which no theme has."""
+"""A colour for each CSS variable, which no theme has."""
 
 _PLACEHOLDER_THEME: Final = Theme(
     **{name: _PLACEHOLDERS[name] for name in COLOUR_NAMES},
@@ -52,7 +52,7 @@ def page_svg(drawn: Diagram) -> tuple[str, list[Edge]]:
     text = re.sub(r"<title>.*?</title>\n?", "", text)
     triggers = {r.trigger for edge in drawn.model.edges for r in edge.responses}
     text = re.sub(r"<text([^>]*)>([^<]*)<", lambda found: _trigger(found, triggers), text)
-    view_box = re.search(r'viewBox="[^"]*"', text)  # without a width it is as wide as the page lets it be
+    view_box = re.search(r'viewBox="[^"]*"', text)  # without a width, the picture fills the page
     head = f'<svg id="picture" {view_box and view_box[0]} role="group" {_ABOUT}{text[text.index(">") :]}'
     return head, [edge for edge, _ in drawn_edges(drawn.model)]
 
@@ -77,7 +77,7 @@ def _group(found: re.Match[str]) -> str:
 
 
 def _trigger(found: re.Match[str], triggers: set[str]) -> str:
-    """Return a text as it is, or with `data-response` if it is the trigger of a response."""
+    """Return a text unchanged, or with `data-response` if it is the trigger of a response."""
     words = found[2].strip()
     trigger = words.removesuffix("\u2020").strip()
     if trigger not in triggers:

@@ -33,19 +33,19 @@ from authfsm.settings import PoolSettings
 
 
 class UnknownFlow(UnknownName):
-    """There is no flow of that name; the message lists the flows."""
+    """There is no flow with this name; the message lists the flows."""
 
     kind = "flow"
 
 
 class UnknownState(UnknownName):
-    """There is no state of that name; the message lists the states."""
+    """There is no state with this name; the message lists the states."""
 
     kind = "state"
 
 
 class UnknownLabel(CallerError, ValueError):
-    """A label is for a text that is in no diagram; `name` is that text, and the message names the closest."""
+    """A label replaces a text (`name`) that is in no diagram; the message has the most similar text."""
 
     def __init__(self, name: str, names: Iterable[str]) -> None:
         closest = get_close_matches(name, names, 1, 0.5)
@@ -74,9 +74,9 @@ def refuse_unknown_labels(labels: Iterable[str], known: Collection[str]) -> None
 class Diagram(Drawing):
     """A diagram of the protocol. `str(diagram)` is DOT; Jupyter displays it directly.
 
-    `model` has its nodes and edges, `theme` the colours, and `labels` other texts for those that it has. `engine` is the
-    layout engine; None is the first that is installed. An unfolded diagram has an `overview`, and is saved as `pages`.
-    If it is `animated`, the steps of its recorded sign-in appear one after another in SVG.
+    `model` has the nodes and edges, `theme` the colours, and `labels` replacements for texts. `engine` is the layout
+    engine; None means the first one that is installed. An unfolded diagram has an `overview`, and is saved as `pages`.
+    If `animated` is true, the steps of the recorded sign-in appear one after another in SVG.
     """
 
     model: DiagramModel
@@ -98,7 +98,7 @@ class Diagram(Drawing):
 
     @property
     def description(self) -> str:
-        """The number of its states and lines, and the sentences of its caption."""
+        """The number of states and lines, and the sentences of the caption."""
         about = f"{len(self.model.nodes)} states and junctions, {len(self.model.edges)} lines."
         return " ".join((about, *notes(self.model)))
 
@@ -107,13 +107,13 @@ class Diagram(Drawing):
         return dot(self.model, self.theme, self.labels)
 
     def pages(self, stem: str = "", suffix: str = "") -> dict[str, Diagram]:
-        """Return the pages of an unfolded diagram by name: an overview, and what leads out of each state.
+        """Return the pages of an unfolded diagram by name: an overview, and the arrows that leave each state.
 
-        What leads out of START has a page for each flow. A diagram that is not unfolded is one page.
+        The arrows that leave START have a page for each flow. A diagram that is not unfolded is one page.
 
         Args:
-            stem: the name of the overview, with which the other names begin. With it each state links to its page,
-                and on that page to the next one.
+            stem: the name of the overview, with which the other names begin. If it is set, each state links to its
+                page, and the state on each page to the next page.
             suffix: the end of each name.
         """
         if self.overview is None:
@@ -137,32 +137,32 @@ class Diagram(Drawing):
         return found
 
     def files(self, path: Path, suffix: str) -> Mapping[Path, Drawing]:
-        """Return an unfolded diagram's pages for SVG and PNG by their paths, and the whole for other formats."""
+        """Return an unfolded diagram's pages by their paths for SVG and PNG, and the diagram itself for other formats."""
         if suffix not in {".svg", ".png"}:
             return super().files(path, suffix)
         return {path.with_name(name): page for name, page in self.pages(path.stem, path.suffix).items()}
 
     def pdf(self) -> bytes:
-        """Return it as PDF, an unfolded diagram with a page for each of `pages`; raises NoPdf, NoEngine, MissingFont."""
+        """Return the diagram as PDF with all `pages`; raises NoPdf, NoEngine and MissingFont."""
         pages = {name: (page.dot(), page.title) for name, page in self.pages("page").items()}
         return render.pdf(pages, self.engine)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return super(Diagram, next(iter(self.pages().values())))._repr_mimebundle_()
 
-    def described(self, svg: str) -> str:
-        """Return its SVG with what `Drawing` adds, and animated if the diagram is."""
-        return super().described(_animate(svg, self.model) if self.animated else svg)
+    def finish_svg(self, svg: str) -> str:
+        """Return the SVG with a title, a description and dark colours, and animated if the diagram is."""
+        return super().finish_svg(_animate(svg, self.model) if self.animated else svg)
 
 
 _SECONDS_A_STEP, _SECONDS_AT_END = 1.2, 3.0
 _GROUP: Final = re.compile(r'<g id="(edge|node)(\d+)" class="([^"]*)">')
 HIDDEN: Final = {".edge :is(path,polygon)": 0.6, ".node :is(path,polygon)": 0.8, "text": 0.9}
-"""How opaque is what has not happened yet: its lines keep a contrast of 3 : 1, its text of 4.5 : 1."""
+"""The opacity of steps that are still to come: lines keep a contrast of 3 : 1, text of 4.5 : 1."""
 
 
 def _animate(svg: str, model: DiagramModel) -> str:
-    """Return the SVG of a recorded sign-in whose steps appear one after another, by CSS; at first it is complete."""
+    """Return an SVG whose recorded steps appear one after another, by CSS; it begins with all steps visible."""
     edges = [edge for edge, _ in drawn_edges(model)]
     first = [min((step.number for step in edge.steps), default=0) for edge in edges]
     arrivals: dict[Vertex, int] = {}
@@ -231,7 +231,7 @@ Diagram.suffixes = SUFFIXES
 
 @cache
 def _label_names() -> frozenset[str]:
-    """Return every text of a diagram that a label can replace, without what only some settings say."""
+    """Return every text that a label can replace, except the notes about settings."""
     sentences = {*SENTENCES.values(), *OUTLINES.values(), *(each.caption for each in OmissionReason)}
     sentences |= {action.advice for action in RecoveryAction}
     junctions = {each.name for each in JUNCTIONS}
@@ -261,29 +261,29 @@ def diagram(
     """Draw the protocol, or a part of it.
 
     Args:
-        machine: a machine of `authfsm.build`, whose own states and transitions are drawn beside the protocol's.
-        flow: an `AuthFlow`, such as "USER_SRP_AUTH": only what it reaches.
-        state: a state: only what comes directly before and after it.
-        settings: a pool's settings: what they rule out is left out, and the caption says why.
-        faded: with `settings`: what they rule out is faded instead.
-        difference: the settings of two pools: what the second gains and loses against the first.
-        history: the steps of a sign-in: its path is highlighted, and the current state. Without another argument
-            that says what to draw, it is drawn on what the sign-in's own flow reaches.
-        traffic: the histories of many sign-ins: edges show how often they were followed.
-        unfolded: draw each arrow by itself, and all that the other arguments do not leave out; as SVG, PNG and PDF it is
-            saved as `Diagram.pages`.
-        failures: draw where an attempt ends.
-        actions: draw that, and what to do then.
-        overview: leave the names of responses out of the drawing, so that the whole can be read on a page.
+        machine: a machine of `authfsm.build`; states and transitions that were added to it are drawn as well.
+        flow: an `AuthFlow`, such as "USER_SRP_AUTH": draw only what it reaches.
+        state: draw only this state, and the states directly before and after it.
+        settings: a pool's settings: leave out what they rule out; the caption has the reasons.
+        faded: with `settings`: draw what they rule out faded, instead of leaving it out.
+        difference: the settings of two pools: draw what the second one adds and removes, compared with the first.
+        history: the steps of a sign-in: highlight its path and the current state. Unless another argument selects
+            what to draw, the diagram is that of the sign-in's flow.
+        traffic: the histories of many sign-ins: draw how often each edge was followed.
+        unfolded: draw each arrow as a line of its own, without junctions and omissions; as SVG, PNG and PDF, the
+            diagram is saved as `Diagram.pages`.
+        failures: draw the arrows to FAILED.
+        actions: draw the arrows to FAILED, and the recovery actions.
+        overview: leave out the names of responses, so that the whole diagram can be read on a page.
         animated: as SVG, let the steps of `history` appear one after another.
-        theme: how it looks.
-        labels: other texts for names of states, triggers, junctions and groups, and for sentences of the caption.
-        engine: the layout engine: "graphviz-pure", which is a dependency, or a system's "dot".
+        theme: the colours and outlines.
+        labels: replacements for names of states, triggers, junctions and groups, and for sentences of the caption.
+        engine: the layout engine: "graphviz-pure", which is a dependency, or "dot" of an installed Graphviz.
 
     Raises:
         UnknownFlow: there is no such flow.
         UnknownState: there is no such state.
-        UnknownLabel: a label is for a text that is in no diagram.
+        UnknownLabel: a label replaces a text that is in no diagram.
         ConflictingOptions: two of these arguments exclude each other.
     """
     if flow is not None and flow not in FLOWS:

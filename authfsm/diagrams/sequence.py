@@ -1,7 +1,7 @@
 """A flow, or a recorded sign-in, as a sequence diagram between the person, the app and Cognito.
 
-What every sign-in passes stands in line, what it may pass stands in an `opt`, and alternatives stand in an
-`alt`. All three are computed from the arrows of the flow's own diagram.
+Challenges of every sign-in are plain messages, those of only some sign-ins are in an `opt` frame, and alternatives in
+an `alt` frame. This is computed from the arrows of the flow's state diagram.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ _PERSON_SENDS: Final[Mapping[ResponseClass, str]] = {
     r.VerifySoftwareToken: "the authenticator app's code",
     r.SetUpEmail: "an e-mail address",
 }
-"""What the person enters for a response; the app makes all other responses by itself."""
+"""What the person enters for a response; the app creates all other responses without user input."""
 _ACKNOWLEDGED_BY: Final[Mapping[ResponseClass, str]] = {
     r.AssociateSoftwareToken: "SecretCode",
     r.VerifySoftwareToken: "Status",
 }
-"""The member of a reply that is no challenge."""
+"""The member that stands for a reply without a challenge (an acknowledgement)."""
 _NOTES: Final[Mapping[ResponseClass, str]] = {
     r.SrpClaim: "The app proves the password by SRP; the password itself is not sent."
 }
-"""What the app does by itself for a response."""
+"""The notes about responses that the app computes."""
 _TOKENS: Final = ("AccessToken", "IdToken", "RefreshToken")
 
 
@@ -68,8 +68,8 @@ _TOKENS: Final = ("AccessToken", "IdToken", "RefreshToken")
 class SequenceDiagram(Drawing):
     """A sequence diagram. `str(diagram)` is Mermaid; Jupyter displays it directly.
 
-    `title` is above it, `items` are its messages, notes and frames from top to bottom, `names` those of the participants.
-    `theme` has the colours, and `engine` is the layout engine; None is the first that is installed.
+    `items` are the messages, notes and frames from top to bottom, below the `title`; `names` are those of the participants.
+    `theme` has the colours, and `engine` is the layout engine; None means the first one that is installed.
     """
 
     items: tuple[Item, ...]
@@ -88,7 +88,7 @@ class SequenceDiagram(Drawing):
         return " ".join(f"{each.source} to {each.dest}: {each.text}." for each in messages)
 
     def dot(self) -> str:
-        """Return the diagram in Graphviz's language, with the place of everything in it."""
+        """Return the diagram in Graphviz's language, with the positions of all nodes."""
         return sequence_formats.dot(self.items, self.names, self.theme, self.title)
 
     def plantuml(self) -> str:
@@ -125,16 +125,16 @@ def sequence(
 
     Args:
         flow: an `AuthFlow`, such as "USER_SRP_AUTH".
-        settings: with `flow`: a pool's settings; what they rule out is left out.
+        settings: with `flow`: a pool's settings; challenges that they rule out are left out.
         history: the steps of a sign-in.
-        labels: other texts for Person, App, Cognito, meanings of states, and triggers.
-        theme: how it looks.
-        engine: the layout engine: "graphviz-pure", which is a dependency, or a system's "dot".
+        labels: replacements for Person, App, Cognito, meanings of states, and triggers.
+        theme: the colours.
+        engine: the layout engine: "graphviz-pure", which is a dependency, or "dot" of an installed Graphviz.
 
     Raises:
         UnknownFlow: there is no such flow.
-        UnknownLabel: a label is for a text that is in no sequence.
-        ConflictingOptions: both a flow and a history are given.
+        UnknownLabel: a label replaces a text that is in no sequence diagram.
+        ConflictingOptions: the arguments have both a flow and a history.
     """
     writer = SequenceWriter(labels or {}, admin=bool(flow and flow.startswith("ADMIN_")))
     person, app, cognito = map(writer.text, PARTICIPANTS)
@@ -148,14 +148,16 @@ def sequence(
     else:
         raise UnknownFlow(str(flow), FLOWS)
     items = tuple(items)
-    known = writer.asked | set(map(str, (*State, *RESPONSES, *StateGroup, *(each.meaning for each in State))))
+    known = writer.used_keys | set(
+        map(str, (*State, *RESPONSES, *StateGroup, *(each.meaning for each in State)))
+    )
     refuse_unknown_labels(labels or {}, known)
     title = f"The messages of an Amazon Cognito sign-in: {subject}"
     return SequenceDiagram(items, title, (person, app, cognito), theme, engine)
 
 
 class FlowOrder:
-    """The nodes of a flow: which a sign-in always passes, may pass, or chooses from."""
+    """The nodes of a flow: those that every sign-in visits, optional ones, and alternatives."""
 
     def __init__(self, model: DiagramModel) -> None:
         self._dests: dict[Node, set[Node]] = {}
@@ -170,22 +172,22 @@ class FlowOrder:
         self._nodes = sorted(found - {START, AUTHENTICATED}, key=self._rank)
 
     def _rank(self, node: Node) -> tuple[int, bool, int]:
-        """Sort by group, and in a group the choice before what is chosen."""
+        """Return the sort key: the group, and within a group the choice before the factors that can be chosen."""
         group = group_of(node)
         in_group = [dest for dest in self._dests.get(node, ()) if group_of(dest) is group]
         return list(StateGroup).index(group), len(in_group) <= 1, ORDER[node]
 
     def leads_to_tokens(self, without: Iterable[Node] = ()) -> bool:
-        """Return whether a sign-in can get tokens without passing these nodes."""
-        barred = set(without)
+        """Return whether a sign-in can get tokens without visiting these nodes."""
+        avoided = set(without)
         found, front = set[Node](), {START}
         while front:
             found |= front
-            front = {d for node in front for d in self._dests.get(node, ())} - found - barred
+            front = {d for node in front for d in self._dests.get(node, ())} - found - avoided
         return AUTHENTICATED in found
 
     def _chains(self) -> Iterator[tuple[Node, ...]]:
-        """Yield chains of nodes, each of which leads to the next and nowhere else."""
+        """Yield chains of nodes, in which each node leads only to the next one."""
         chain: tuple[Node, ...] = ()
         for node in self._nodes:
             if chain and self._dests.get(chain[-1]) != {node}:
@@ -196,7 +198,7 @@ class FlowOrder:
             yield chain
 
     def alternatives(self) -> Iterator[list[tuple[Node, ...]]]:
-        """Yield the chains of one group that exclude each other: no arrow leads from one to another."""
+        """Yield lists of alternative chains: they are of one group, and no arrow leads from one chain to another."""
         for _, of_group in groupby(self._chains(), key=lambda chain: group_of(chain[0])):
             together: list[tuple[Node, ...]] = []
             for chain in of_group:
@@ -210,22 +212,22 @@ class FlowOrder:
         return any(dest in dests for node in sources for dest in self._dests.get(node, ()))
 
     def can_skip(self, chain: Sequence[Node], node: Node) -> bool:
-        """Return whether an arrow from outside a chain leads past one of its nodes."""
+        """Return whether an arrow from outside a chain leads to a node after this one."""
         outside = (each for each in (START, *self._nodes) if each not in chain)
         return self._leads(outside, chain[chain.index(node) + 1 :])
 
 
 @frozen
 class SequenceWriter:
-    """Makes the messages, notes and frames of a sequence diagram."""
+    """Creates the messages, notes and frames of a sequence diagram."""
 
     labels: Mapping[str, str] = field(converter=frozen_texts)
     admin: bool = False
-    asked: set[str] = field(factory=set, init=False)  #: The names that `text` was asked for.
+    used_keys: set[str] = field(factory=set, init=False)  #: The texts that `labels` can replace.
 
     def text(self, key: str) -> str:
-        """Return the text for a name."""
-        self.asked.add(str(key))
+        """Return a text, or its replacement in `labels`."""
+        self.used_keys.add(str(key))
         return self.labels.get(key, key)
 
     def _reply(self, state: State, after: str = "") -> SequenceMessage:
@@ -235,7 +237,7 @@ class SequenceWriter:
         return SequenceMessage(COGNITO, APP, self.text(str(state)) + after, names, REPLY)
 
     def request(self, state: State, response: ResponseClass, before: str = "") -> Iterator[Item]:
-        """Yield what the person enters, and the request that carries it."""
+        """Yield what the person enters, and the app's request."""
         if state is State.START:
             yield SequenceMessage(PERSON, APP, self.text("signs in"))
         elif response in _PERSON_SENDS:
@@ -281,7 +283,7 @@ class SequenceWriter:
                 yield Frame("end")
 
     def _mfa_setup(self, responses: Sequence[ResponseClass]) -> Iterator[Item]:
-        """Yield the requests of MFA_SETUP: the authenticator app's one after the other, or the e-mail address."""
+        """Yield the requests of MFA_SETUP: those that set up an authenticator app, or the e-mail address."""
         app = [each for each in responses if each is not r.SetUpEmail]
         has_choice = len(app) < len(responses)
         if has_choice:

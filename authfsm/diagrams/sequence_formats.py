@@ -1,4 +1,4 @@
-"""The messages of a sequence diagram, and the diagram as Mermaid, as PlantUML and as DOT that places everything."""
+"""The messages of a sequence diagram, and the diagram as Mermaid, as PlantUML and as DOT with positions."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Note:
 
 @frozen
 class Frame:
-    """The begin of a part that may be left out (opt), the first or another alternative (alt, else), or an end."""
+    """The begin of an optional part (`kind` "opt"), of the first or another alternative ("alt", "else"), or the end ("end")."""
 
     kind: str
     text: str = ""
@@ -88,21 +88,21 @@ def _lines(
             yield f"{item.kind} {escaped(item.text)}".rstrip()
 
 
-# ---- DOT, with a place for everything ---------------------------------------------------------
+# ---- DOT with positions ----------------------------------------------------------------------
 
 _SIZE: Final = 12  # points
 _ROW: Final = 15  # points from one row of text to the next
 _GAP: Final = 12  # points between two items
-_INSET: Final = 10  # points from a frame to the one inside it
-_PLACES: Final = {PERSON: 0, APP: 250, COGNITO: 650}  # points from the left
+_INSET: Final = 10  # points from a frame to the frame inside it
+_LIFELINES: Final = {PERSON: 0, APP: 250, COGNITO: 650}  # x in points
 _MARGIN: Final = 90  # points from the outer lifelines to the outermost frame
 
 
 def dot(items: Iterable[Item], names: Sequence[str], theme: Theme, title: str) -> str:
-    """Return a sequence diagram in Graphviz's language, for the layout that keeps every place (nop)."""
-    placed = _Placed(theme)
+    """Return a sequence diagram in Graphviz's language, for the layout `nop`, which keeps all positions."""
+    layout = _Layout(theme)
     for item in items:
-        placed.add(item)
+        layout.add(item)
     graph = {
         "layout": "nop", "splines": "line", "bgcolor": theme.background, "pad": "0.1", "fontname": FONT,
         "fontsize": str(_SIZE), "fontcolor": theme.muted, "labelloc": "t", "labeljust": "l", "tooltip": " ",
@@ -117,18 +117,18 @@ def dot(items: Iterable[Item], names: Sequence[str], theme: Theme, title: str) -
     }
     edge = {"color": theme.line, "arrowsize": "0.7", "tooltip": " "}
     head = ("digraph sequence {", statement("graph", graph), statement("node", node), statement("edge", edge))
-    lifelines = (placed.lifeline(*each) for each in zip(PARTICIPANTS, names, strict=True))
-    return "\n".join((*head, *placed.frames, *chain(*lifelines), *placed.lines, "}", ""))
+    lifelines = (layout.lifeline(*each) for each in zip(PARTICIPANTS, names, strict=True))
+    return "\n".join((*head, *layout.frames, *chain(*lifelines), *layout.lines, "}", ""))
 
 
-class _Placed:
-    """Places items from top to bottom; `_y` is the place of the next, and grows downward."""
+class _Layout:
+    """Places items from top to bottom; `_y` is the position of the next item, and grows downwards."""
 
     def __init__(self, theme: Theme) -> None:
         self.theme = theme
         self.lines: list[str] = []
         self.frames: list[str] = []  # they are drawn first
-        self._tops: list[float] = []  # of the frames whose end has not come
+        self._tops: list[float] = []  # the positions of open frames
         self._y = 30.0
         self._numbers = count(1)
 
@@ -148,8 +148,8 @@ class _Placed:
             "label": escape(name), "shape": "box", "style": "rounded,filled", "fillcolor": paint.fill,
             "color": paint.line, "fontsize": str(_SIZE + 1), "height": "0.35", "tooltip": name,
         }  # fmt: skip
-        yield self._node(participant, _PLACES[participant], 0, head)
-        yield self._node(f"{participant} end", _PLACES[participant], self._y, _POINT)
+        yield self._node(participant, _LIFELINES[participant], 0, head)
+        yield self._node(f"{participant} end", _LIFELINES[participant], self._y, _POINT)
         style = {"arrowhead": "none", "color": self.theme.faded}
         yield statement(f'{participant} -> "{participant} end"', style)
 
@@ -168,7 +168,7 @@ class _Placed:
         self.lines.append(self._node(f"text {number}", x, middle, font))
 
     def _message(self, item: SequenceMessage) -> None:
-        theme, (left, right) = self.theme, sorted((_PLACES[item.source], _PLACES[item.dest]))
+        theme, (left, right) = self.theme, sorted((_LIFELINES[item.source], _LIFELINES[item.dest]))
         colour = {REQUEST: theme.text, REPLY: theme.highlight, REFUSAL: theme.warning}[item.kind]
         sign = _REFUSED if item.kind == REFUSAL else ""
         rows = [escape(row) for row in _wrapped(sign + item.text, right - left - 20)]
@@ -177,7 +177,7 @@ class _Placed:
         self._text(rows, (left + right) / 2, colour)
         number, y = next(self._numbers), self._down(4)
         ends = [f"{number} {each}" for each in (item.source, item.dest)]
-        places = _PLACES[item.source], _PLACES[item.dest]
+        places = _LIFELINES[item.source], _LIFELINES[item.dest]
         self.lines += [self._node(each, x, y, _POINT) for each, x in zip(ends, places, strict=True)]
         style = {"color": colour, "tooltip": f"{item.source} to {item.dest}: {item.text}"}
         if item.kind != REQUEST:
@@ -190,7 +190,7 @@ class _Placed:
         paint = self.theme.groups[StateGroup.SET_UP]
         look = {"shape": "note", "style": "filled", "fillcolor": paint.fill, "color": paint.line}
         self._down(4)
-        self._text(rows, _PLACES[item.beside], self.theme.text, margin="0.1,0.04", **look)
+        self._text(rows, _LIFELINES[item.beside], self.theme.text, margin="0.1,0.04", **look)
         self._down(_GAP + 4)
 
     def _frame(self, item: Frame) -> None:
@@ -216,7 +216,7 @@ class _Placed:
 
     def _sides(self, depth: int) -> tuple[float, float]:
         inset = _MARGIN - depth * _INSET
-        return _PLACES[PERSON] - inset, _PLACES[COGNITO] + inset
+        return _LIFELINES[PERSON] - inset, _LIFELINES[COGNITO] + inset
 
     def _box(self, top: float, bottom: float) -> None:
         left, right = self._sides(len(self._tops))
@@ -228,13 +228,13 @@ class _Placed:
         self.frames.append(self._node(f"frame {next(self._numbers)}", (left + right) / 2, middle, look))
 
 
-_REFUSED: Final = "\u00d7 "  # the sign of a refusal, which is seen without colour
+_REFUSED: Final = "\u00d7 "  # the sign of a refusal, for readers who cannot distinguish the colours
 _FRAME_WORDS: Final = {"opt": "only if Cognito asks", "alt": "one of these", "else": "or"}
 _POINT: Final = {"shape": "point", "width": "0.01", "style": "invis", "label": ""}
 
 
 def _wrapped(text: str, width: float) -> list[str]:
-    """Return a text in rows that are no wider than so many points, if its words are not."""
+    """Return a text in rows of at most `width` points; a longer word has a row of its own."""
     rows: list[str] = []
     for word in text.split():
         if rows and text_width(f"{rows[-1]} {word}", _SIZE) <= width:

@@ -1,7 +1,7 @@
 """The effect of a pool's settings on a diagram: which nodes and arrows they allow or rule out, and why.
 
-The verdicts are those of `authfsm.settings`. What is possible only because a Lambda function may name any
-challenge has an effect of its own, so that a caption can say so once instead of drawing it.
+`authfsm.settings` decides what they allow. Transitions that are possible only because a Lambda function may name any
+challenge have the effect LAMBDA_ONLY: they are not drawn, and a sentence of the caption says so.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _Reason = str | None
 
 
 class SettingsOverlay:
-    """The effect of settings on the table; without settings, all of it is available."""
+    """The effect of settings on nodes and arrows; this base class is for no settings: all are available."""
 
     pools: tuple[PoolSettings, ...] = ()
 
@@ -67,7 +67,7 @@ def _by_reason(reasons: dict[str, str]) -> dict[str, list[str]]:
 
 
 def _sentences(reasons: dict[str, str]) -> Iterator[str]:
-    """Yield a sentence for each reason; reasons that differ only in their last word share one."""
+    """Yield a sentence for each reason; reasons that differ only in their last word have one sentence."""
     names = _by_reason(reasons)
     last_words: dict[str, list[str]] = {}
     for reason in names:
@@ -82,7 +82,7 @@ def _sentences(reasons: dict[str, str]) -> Iterator[str]:
 
 
 class PoolOverlay(SettingsOverlay):
-    """The effect of one pool's settings: what they rule out is omitted or faded."""
+    """The effect of one pool's settings: nodes and arrows that they rule out are omitted or faded."""
 
     def __init__(self, settings: PoolSettings, *, faded: bool, include_lambda_named: bool) -> None:
         self.pools = (settings,)
@@ -115,7 +115,7 @@ class PoolOverlay(SettingsOverlay):
 
 
 class DifferenceOverlay(SettingsOverlay):
-    """The changes from one pool's settings to another's."""
+    """The difference between the settings of two pools."""
 
     def __init__(self, before: PoolSettings, after: PoolSettings, *, include_lambda_named: bool) -> None:
         self.pools = (before, after)
@@ -167,7 +167,7 @@ def overlay(
     faded: bool,
     include_lambda_named: bool,
 ) -> SettingsOverlay:
-    """Return the overlay of one pool's settings, of the difference between two, or of none."""
+    """Return the overlay of one pool's settings, of the difference between two pools, or of no settings."""
     if difference is not None:
         return DifferenceOverlay(*difference, include_lambda_named=include_lambda_named)
     if settings is not None:

@@ -1,8 +1,8 @@
-"""A diagram as a statechart for engines: SCXML, and XState as JSON or as a module.
+"""A diagram as a statechart for statechart libraries: SCXML, and XState as JSON or as a module.
 
-An event is a response's trigger. Since the reply decides where a response leads, each transition has a guard on the
-event's data: `to` is the next state, `role` tells the two uses of EMAIL_OTP apart, `kind` is that of a self-loop.
-Of the self-loops only a new challenge enters its state again. Direct transitions replace the junctions.
+An event is a response's trigger. Because the reply decides where a response leads, each transition has a guard on the
+event's data: `to` is the next state, `role` the role of EMAIL_OTP, and `kind` the kind of a self-loop. Only a new
+challenge of the same name exits and enters its state again. Direct transitions replace the junctions.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ABSENT: Final = frozenset({SettingsEffect.FADED, SettingsEffect.REMOVED})
 
 
 def arrows_by_source(model: DiagramModel) -> dict[Node, list[Arrow]]:
-    """Return the arrows of a diagram by the node they leave, without those that settings rule out."""
+    """Return the arrows of a diagram by their source, without those that settings rule out."""
     absent = {node for node in model.nodes if model.availability(node).effect in _ABSENT}
     ruled_out = {
         arrow
@@ -56,9 +56,9 @@ def xstate(model: DiagramModel) -> str:
     """Return the configuration of XState's `createMachine` (version 5) as JSON; `xstate_module` adds the guard."""
     states: dict[str, Any] = {}
     arrows = arrows_by_source(model)
-    for node, leaving in arrows.items():
+    for node, arrows_from_node in arrows.items():
         on: dict[str, list[dict[str, Any]]] = {}
-        for arrow in leaving:
+        for arrow in arrows_from_node:
             where = _guard(arrow)
             params = {"state": where.pop("to"), **where}
             transition = {
@@ -67,7 +67,7 @@ def xstate(model: DiagramModel) -> str:
                 "reenter": arrow.kind in {None, NEW_CHALLENGE},
             }
             on.setdefault(arrow.response.trigger, []).append(transition)
-        is_final = not leaving and node.state in END_STATES
+        is_final = not arrows_from_node and node.state in END_STATES
         states[identifier(node.name)] = {
             **({"type": "final"} if is_final else {}),
             "description": node.state.meaning,
@@ -99,14 +99,14 @@ def _scxml(arrows: Mapping[Node, list[Arrow]]) -> Iterator[str]:
     yield '<?xml version="1.0" encoding="UTF-8"?>'
     version = 'version="1.0" datamodel="ecmascript" name="authfsm"'
     yield f'<scxml xmlns="{NAMESPACE}" {version} initial={initial}>'
-    for node, leaving in arrows.items():
+    for node, arrows_from_node in arrows.items():
         name = quoteattr(identifier(node.name))
         yield f"  <!-- {node.state.meaning.replace('--', '-')} -->"
-        if not leaving:
+        if not arrows_from_node:
             yield f"  <{'final' if node.state in END_STATES else 'state'} id={name}/>"
             continue
         yield f"  <state id={name}>"
-        for arrow in leaving:
+        for arrow in arrows_from_node:
             tests = (f"_event.data.{name} == '{value}'" for name, value in _guard(arrow).items())
             cond = quoteattr(" && ".join(tests))
             internal = ' type="internal"' if arrow.kind not in {None, NEW_CHALLENGE} else ""

@@ -18,7 +18,7 @@ from authfsm.protocol.validators import frozen_mapping
 
 @frozen
 class Paint:
-    """How the nodes of a group look: the colours of the inside (`fill`) and the outline (`line`), and Graphviz's names.
+    """The look of a group's nodes: the colours of the inside (`fill`) and the outline (`line`), and Graphviz's attributes.
 
     These are `shape`, `style` (of the outline, besides `filled`) and `peripheries`, the number of outlines.
     """
@@ -32,12 +32,12 @@ class Paint:
 
 @frozen
 class Theme:
-    """How a diagram looks: its colours, `groups` (how the nodes of each group look) and `dark`.
+    """The look of a diagram: its colours, the look of the nodes of each group (`groups`), and a `dark` theme.
 
     The colours are those of the `background`, the names of nodes (`text`), edges and junctions (`line`), the text on edges
-    (`label`), captions and faded text (`muted`), `faded` outlines and edges, what a recorded sign-in touched (`highlight`),
-    the node where it stands (`current`), refused answers and what becomes impossible (`warning`), and what becomes possible
-    (`added`). `dark` is how an SVG looks where the reader prefers dark; None is the same.
+    (`label`), captions and faded text (`muted`), `faded` outlines and edges, the path of a recorded sign-in (`highlight`)
+    and its current node (`current`), refused answers and removed parts (`warning`), and added parts (`added`).
+    An SVG has the `dark` theme for readers who prefer dark pages; None means that it looks the same for them.
     """
 
     background: str
@@ -54,7 +54,7 @@ class Theme:
     dark: Theme | None = None
 
     def colours(self) -> dict[str, str]:
-        """Return every colour by a name that is the same in all themes, such as `device-fill`."""
+        """Return all colours by name, for example `device-fill`; the names are the same in all themes."""
         found = {name: getattr(self, name) for name in COLOUR_NAMES}
         for group in StateGroup:
             name = group.replace(" ", "-")
@@ -79,7 +79,7 @@ _COLOURS: Final = {
     "added": ("#00714f", "#4fd3a4", "#111111"),
 }
 COLOUR_NAMES: Final = tuple(_COLOURS)
-"""The fields of `Theme` that are one colour."""
+"""The fields of `Theme` whose value is a colour."""
 
 _LIGHT_PAINTS: Final = {
     StateGroup.BEGIN: Paint("#16202e", "#16202e", "circle"),
@@ -117,17 +117,17 @@ DARK: Final = _theme(1, _DARK_FILLS_AND_LINES)
 PRINT: Final = _theme(
     2, dict.fromkeys(StateGroup, ("#ffffff", "#000000")) | {StateGroup.BEGIN: ("#000000",) * 2}
 )
-"""For paper: black on white, groups differ by their outlines alone."""
+"""For paper: black on white; only the outlines of groups differ."""
 
 AUTO: Final = evolve(LIGHT, dark=DARK)
-"""Light, or dark where the reader prefers dark: one SVG for both."""
+"""Light, or dark for readers who prefer dark pages, in one SVG."""
 
 THEMES: Final = MappingProxyType({"light": LIGHT, "dark": DARK, "print": PRINT, "auto": AUTO})
-"""The themes by their names."""
+"""The themes by name."""
 
 
 def adaptive(svg: str, theme: Theme) -> str:
-    """Add the theme's dark colours to an SVG, for readers who prefer dark: a rule for each of its colours."""
+    """Return an SVG with CSS rules that replace its colours by those of `theme.dark`, for readers who prefer dark pages."""
     if theme.dark is None:
         return svg
     pairs = dict(zip(theme.colours().values(), theme.dark.colours().values(), strict=True))

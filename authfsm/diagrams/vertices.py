@@ -1,4 +1,4 @@
-"""What a diagram contains, computed from the table's sets and the evidence; and why some arrows are left out."""
+"""The nodes, junctions and arrows of diagrams, computed from the table and the evidence, and reasons to leave arrows out."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FAILED: Final = Node(State.FAILED)
 
 
 class StateGroup(DescribedName):
-    """The purpose of a node: the parts of a sign-in, in their order."""
+    """The groups of nodes: the parts of a sign-in, in their order."""
 
     BEGIN = "begin"
     FIRST_FACTOR = "first factor"
@@ -76,7 +76,7 @@ _STATE_PAGES: Final = {
 
 
 def documentation_link(node: Node) -> str:
-    """Return the AWS page that explains a node best."""
+    """Return the address of the AWS page about a node."""
     return _STATE_PAGES.get(node.state, _GROUP_PAGES[group_of(node)])
 
 
@@ -98,7 +98,7 @@ class Arrow:
     dest: Node
     kind: LoopKind | None = None
     transition: Transition = field(init=False, eq=False, repr=False)
-    """The table's arrow, which does not tell the roles of EMAIL_OTP apart."""
+    """The transition in the table, which has no roles of EMAIL_OTP."""
 
     @transition.default
     def _transition(self) -> Transition:
@@ -132,19 +132,19 @@ JUNCTIONS: Final = (
     Junction("code asked", _members(_CODES - {State.SELECT_MFA_TYPE}, Role.SECOND_FACTOR)),
     Junction("factors proved", _members(t.AFTER_LAST_FACTOR - t.OTHER, Role.SECOND_FACTOR)),
 )
-"""The named sets of the table as junctions, larger ones before those they contain."""
+"""The named sets of the table as junctions, a larger one before those that it contains."""
 
 
 def fold(
     dests: Iterable[Node], junctions: Iterable[Junction], inside: Junction | None = None
 ) -> tuple[Vertex, ...]:
-    """Return the junctions, perhaps only those inside one, and nodes that make up destinations."""
-    whole = frozenset(dests)
-    rest = whole
+    """Return the junctions and nodes that together have these destinations; with `inside`, only smaller junctions than that."""
+    every_dest = frozenset(dests)
+    rest = every_dest
     folded: list[Vertex] = []
     for junction in junctions:
         smaller = inside is None or junction.members < inside.members
-        if smaller and junction.members <= whole and len(junction.members & rest) > 1:
+        if smaller and junction.members <= every_dest and len(junction.members & rest) > 1:
             folded.append(junction)
             rest -= junction.members
     return (*folded, *in_order(rest))
@@ -154,7 +154,7 @@ def fold(
 
 
 class OmissionReason(DescribedName):
-    """Reason an arrow is not drawn; `caption` is the sentence about it below the diagram."""
+    """The reason why an arrow is not drawn; `caption` is the sentence about it below the diagram."""
 
     caption: str
 
@@ -182,26 +182,26 @@ _ANOTHER_FACTOR: Final = {
     for state in t.FIRST_FACTOR - t.OTHER
     if t.PROTOCOL[state].keys() >= t.FIRST_FACTOR_CHOICE.keys()
     for response in t.FIRST_FACTOR_CHOICE
-} - {(State.WEB_AUTHN, Credential)}  # it answers the passkey challenge itself
+} - {(State.WEB_AUTHN, Credential)}  # this response answers WEB_AUTHN, and chooses no other factor
 CONFIDENCE_MARKS: Final = {Confidence.INFERRED: "†", Confidence.CONTRADICTORY: "‡", Confidence.REFUTED: "✗"}
 """The mark of a transition whose evidence is weak."""
 _PUBLISHED: Final = frozenset({Confidence.MEASURED, Confidence.ASSERTED, Confidence.DOCUMENTED})
 
 
 def is_uncertain(arrow: Arrow, pools: tuple[PoolSettings, ...] = ()) -> bool:
-    """Return whether an arrow is known only by inference, or contradicted, under the settings of all these pools."""
+    """Return whether an arrow's evidence is only inferred, contradictory or refuted, in all these pools."""
     return best_confidence(arrow.transition, pools).is_uncertain
 
 
 def is_refuted(arrow: Arrow, pools: tuple[PoolSettings, ...] = ()) -> bool:
-    """Return whether replies of real pools refute an arrow, under the settings of all these pools."""
+    """Return whether replies of real pools refute an arrow, in all these pools."""
     return best_confidence(arrow.transition, pools) is Confidence.REFUTED
 
 
 def omission_reason(
     arrow: Arrow, *, flow: str | None = None, failures: bool = False
 ) -> OmissionReason | None:
-    """Return why a folded diagram of a flow leaves an arrow out; None if it draws it."""
+    """Return why a folded diagram leaves an arrow out; None if it draws the arrow."""
     source, response, dest, _ = arrow.transition
     if State.OTHER_CHALLENGE in {source, dest}:
         return OmissionReason.UNKNOWN
@@ -216,7 +216,7 @@ def omission_reason(
 
 
 def _less_certain(arrow: Arrow) -> OmissionReason | None:
-    """Return why an arrow says no more than others that are drawn, or only what no source confirms."""
+    """Return why an arrow adds nothing to other arrows, or has no published source; None if neither is true."""
     source, response, dest, loop = arrow.transition
     if loop is t.DEVICE_DROPPED and len(loop_kinds(source, t.PROTOCOL[source][response])) > 1:
         return OmissionReason.DEVICE
@@ -227,5 +227,5 @@ def _less_certain(arrow: Arrow) -> OmissionReason | None:
 
 
 def is_foreign(node: Node, flow: str | None) -> bool:
-    """Return whether only CUSTOM_AUTH reaches a node, and the diagram shows another flow."""
+    """Return whether the diagram is of a flow, and only CUSTOM_AUTH, another flow, reaches the node."""
     return flow not in {None, "CUSTOM_AUTH"} and node.state in t.CUSTOM
