@@ -30,7 +30,11 @@ SCHEMA: Final = "authfsm-diagram/1"
 
 # ---- Mermaid and PlantUML ---------------------------------------------------------------------
 
-SIGNS: Final = {SettingsEffect.FADED: "\u2715 ", SettingsEffect.ADDED: "+ ", SettingsEffect.REMOVED: "\u2212 "}
+SIGNS: Final = {
+    SettingsEffect.FADED: "\u2715 ",
+    SettingsEffect.ADDED: "+ ",
+    SettingsEffect.REMOVED: "\u2212 ",
+}
 """The signs before labels of nodes and responses that settings rule out or change."""
 _RESERVED: Final = frozenset({
     "as", "class", "classdef", "click", "default", "direction", "end", "fork", "join", "note", "state", "style",
