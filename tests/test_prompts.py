@@ -147,7 +147,7 @@ def test_an_empty_field_is_named(challenge: Any, role: Role | None) -> None:
 @by_challenge
 def test_a_form_is_data(challenge: Any, role: Role | None) -> None:
     """`challenge.form()` is JSON with the prompts of the specification, and has no secret of the challenge."""
-    form = challenge.form(role)
+    form = challenge.form(role and role.value)
     written = json.dumps(form)
     asks = form_for(challenge, role)
 

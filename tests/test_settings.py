@@ -349,9 +349,16 @@ def test_three_requests_describe_a_pool() -> None:
 
 
 def test_an_impossible_value_is_an_error() -> None:
-    """The error for an impossible value names the field."""
+    """The error for an impossible value, also a single string instead of a collection of names, names the field."""
     with pytest.raises(BadField, match="mfa_configuration must be one of OFF, OPTIONAL, ON"):
         PoolSettings.from_descriptions({"MfaConfiguration": "MAYBE"})
+    for name in ("explicit_auth_flows", "allowed_first_auth_factors", "lambda_config"):
+        for value in ("PASSWORD", 1, [1]):
+            wrong: Any = {name: value}
+            with pytest.raises(BadField, match=f"{name} must be a collection of names"):
+                PoolSettings(**wrong)
+    with pytest.raises(BadField, match="sms_mfa must be True or False"):
+        PoolSettings(sms_mfa="no")  # type: ignore[arg-type]  # that is tested
 
 
 OPTIONS = st.builds(

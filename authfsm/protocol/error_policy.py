@@ -78,8 +78,7 @@ _R, _F = RecoveryAction, Fault
 
 # fmt: off
 ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
-    # error code: {part of the message, in any letter case: what to do, who is at fault, source}. If the message has
-    # several parts, the longest decides; "" is for every other message.
+    # error code: {part of the message, ignoring case (the longest decides; "" is for all other messages): what to do, who is at fault, source}
 
     # ---- the user ------------------------------------------------------------------------------
     "NotAuthorizedException": {
@@ -293,8 +292,7 @@ ACCOUNT_ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
 # fmt: on
 """The rules of requests about accounts, for errors that do not occur in a sign-in or have another rule there.
 
-These requests have no session: after TRY_AGAIN send the same request with another value, after START_AGAIN request a
-new code or sign in again.
+They have no session: TRY_AGAIN means to send another value, START_AGAIN to request a new code or to sign in again.
 """
 
 

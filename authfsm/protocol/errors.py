@@ -89,9 +89,8 @@ class AuthfsmError(CompletesDocstring, Exception):
     def http_status(self) -> int:
         """The status of an HTTP reply that reports this error (RFC 9110, RFC 6585).
 
-        401: the user must start again. 403: access is not allowed. 409: the sign-in is at another step. 422: the input
-        is wrong, and the user may answer again. 429: the client must wait. 503: the service is unavailable. 502: the
-        service failed. 500: the program or the configuration is wrong.
+        401: the user must start again. 403: not allowed. 409: the sign-in is at another step. 422: the input is wrong,
+        answer again. 429: wait. 502: the service failed. 503: it is unavailable. 500: program or configuration is wrong.
         """
         return self._presentation[0]
 

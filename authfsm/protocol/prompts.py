@@ -142,11 +142,9 @@ _TITLES: Final[Mapping[State, str]] = {
 }
 
 
-def form_for(challenge: replies.Challenge, role: Role | None = None) -> Form:
-    """Return the form of a challenge; `role` is that of EMAIL_OTP.
-
-    As a first factor, the form of EMAIL_OTP also lets the user choose another first factor.
-    """
+def form_for(challenge: replies.Challenge, role: str | None = None) -> Form:
+    """Return the form of a challenge; `role` is that of EMAIL_OTP, whose form as a first factor also offers the others."""
+    role = None if role is None else Role(role)
     title, public = _TITLES[challenge.state], {}
     match challenge:
         case replies.MfaSetup(verified=True):

@@ -64,7 +64,7 @@ class Challenge(Reply):
 
         Args:
             role: the `authfsm.Role` of EMAIL_OTP: as a first factor, the form also offers the other first factors.
-                `flow.form()` passes it.
+                `flow.form()` passes it. A text that is no role raises ValueError.
 
         Returns:
             `challenge` (the state), `role`, `title`, `facts` (the public parameters of a custom challenge), and

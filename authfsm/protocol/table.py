@@ -7,8 +7,7 @@ Rule 2: a response becomes one API request, and the reply makes one of the trans
 Rule 3: a transition that stays in its state has a kind (`LoopKind`), which `transition_for_reply` determines.
 Rule 4: each transition has a row in `evidence.csv`, under the same state, response, destination and kind: when Cognito
 makes it, how certain that is, and the source. Where sources contradict each other, the table has the transitions of
-both, because a client must cope with either. After a change, `tests/test_protocol.py` names missing and superfluous
-rows.
+both: a client must cope with either. After a change, `tests/test_protocol.py` names missing and superfluous rows.
 """
 
 from __future__ import annotations

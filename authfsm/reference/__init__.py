@@ -31,7 +31,7 @@ from authfsm.reference.about import (
     accepted_responses,
 )
 from authfsm.reference.request_shapes import Parameter, challenge_parameters, parse_docstring, request_shape
-from authfsm.settings.reach import limits_of_response
+from authfsm.settings.reach import START, limits_of_response, nodes_of
 
 __all__ = [
     "Facts", "about_state", "as_dict", "challenge_parameters", "find", "known_names", "request_shape", "similar_names",
@@ -188,18 +188,14 @@ def _flow(name: str) -> Facts:
 def _reached(starts: Iterable[type[Response]], flow: str) -> frozenset[State]:
     # Only in CUSTOM_AUTH do the pool's Lambda functions choose the challenges.
     excluded = frozenset() if flow == "CUSTOM_AUTH" else CUSTOM
-    moves = [
-        (Node(transition.source, roles.source), Node(transition.dest, roles.dest), transition.response)
-        for transition, roles in TRANSITIONS_IN_ROLES
-    ]
+    moves = [(*nodes_of(e), e[0].response) for e in TRANSITIONS_IN_ROLES if e[0].dest not in excluded]
     found: set[Node] = set()
-    front = {to for at, to, response in moves if at.state is State.START and response in starts}
-    while front:
-        found |= front
-        challenges = {node for node in front if node.state not in NON_CHALLENGES | excluded}
-        following = {to for at, to, _ in moves if at in challenges}
-        front = {node for node in following - found if node.state not in excluded}
-    return frozenset(node.state for node in found) - excluded
+    frontier = {dest for source, dest, response in moves if source == START and response in starts}
+    while frontier:
+        found |= frontier
+        challenges = {node for node in frontier if node.state not in NON_CHALLENGES}
+        frontier = {dest for source, dest, _ in moves if source in challenges} - found
+    return frozenset(node.state for node in found)
 
 
 def _error(code: str, message: str = "") -> Facts:

@@ -45,7 +45,8 @@ class Reachability(NamedTuple):
     nodes: Mapping[Node, str]  # only the unreachable nodes
 
 
-def _nodes(each: TransitionInRoles) -> tuple[Node, Node]:
+def nodes_of(each: TransitionInRoles) -> tuple[Node, Node]:
+    """Return the nodes at which a transition starts and ends."""
     transition, roles = each
     return Node(transition.source, roles.source), Node(transition.dest, roles.dest)
 
@@ -64,7 +65,7 @@ _INCOMING: Final[defaultdict[Node, list[tuple[Node, TransitionInRoles]]]] = defa
 _OUTGOING: Final[defaultdict[Node, list[tuple[Node, TransitionInRoles]]]] = defaultdict(list)
 for _each in TRANSITIONS_IN_ROLES:
     if not _leads_nowhere_new(_each):
-        _source, _dest = _nodes(_each)
+        _source, _dest = nodes_of(_each)
         _INCOMING[_dest].append((_source, _each))
         _OUTGOING[_source].append((_dest, _each))
 # A Lambda function may name any challenge, so the reasons of specific transitions are more informative.
@@ -98,7 +99,7 @@ def reached(possible: Mapping[TransitionInRoles, Any], never: Any, always: Any) 
         never: the value for "impossible".
         always: the value for "possible".
     """
-    found = dict.fromkeys((node for each in TRANSITIONS_IN_ROLES for node in _nodes(each)), never)
+    found = dict.fromkeys((node for each in TRANSITIONS_IN_ROLES for node in nodes_of(each)), never)
     found[START] = always
     frontier = {START: None}
     while frontier:
@@ -114,7 +115,7 @@ def reached(possible: Mapping[TransitionInRoles, Any], never: Any, always: Any) 
 
 def required_nodes(each: TransitionInRoles) -> tuple[Node, ...]:
     """Return the nodes that a sign-in must reach for a transition to be possible."""
-    return _nodes(each) if _leads_nowhere_new(each) else _nodes(each)[:1]
+    return nodes_of(each) if _leads_nowhere_new(each) else nodes_of(each)[:1]
 
 
 def why_unreachable(

@@ -7,26 +7,35 @@ description has AWS's default.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from attrs import Attribute, field, frozen
+from attrs.validators import optional
 
 from authfsm.base.mixins import CompletesDocstring
 from authfsm.protocol.auth_flows import DEFAULT_VALUES, is_flow_allowed, mixed_values_error
 from authfsm.protocol.errors import BadField
+from authfsm.protocol.validators import is_bool
 from authfsm.settings.descriptions import Descriptions
 
 Settings = TypeVar("Settings", bound="SignInSettings")
 Names = frozenset[str] | None
+_is_bool: Final = optional(is_bool)
 
 
-def _names(names: Iterable[str] | None) -> Names:
-    return None if names is None else frozenset(names)
+def _names(names: Any) -> Names:
+    """Return names as a set; a single string is returned unchanged, for the validator to refuse."""
+    return frozenset(names) if isinstance(names, Iterable) and not isinstance(names, str) else names
 
 
-def _auth_flows(names: Iterable[str] | None) -> Names:
+def _auth_flows(names: Any) -> Names:
     """Return ExplicitAuthFlows; an empty list means the default."""
-    return None if names is None else frozenset(names) or DEFAULT_VALUES
+    return DEFAULT_VALUES if _names(names) == frozenset() else _names(names)
+
+
+def _is_set(owner: Any, attribute: Attribute[Any], value: Any) -> None:
+    if value is not None and not (isinstance(value, frozenset) and all(isinstance(n, str) for n in value)):
+        raise BadField(type(owner), attribute.name, "must be a collection of names")
 
 
 def _sorted(names: Names) -> str:
@@ -63,22 +72,22 @@ class SignInSettings(CompletesDocstring):
         unknown_members: the members of the descriptions that this version does not know and ignores.
 
     Raises:
-        BadField: a setting has a value that AWS does not have.
+        BadField: a setting has the wrong type, or a value that AWS does not have.
     """
 
     mfa_configuration: str | None = field(default=None, validator=_one_of("OFF", "OPTIONAL", "ON"))
-    sms_mfa: bool | None = None
-    software_token_mfa: bool | None = None
-    email_mfa: bool | None = None
+    sms_mfa: bool | None = field(default=None, validator=_is_bool)
+    software_token_mfa: bool | None = field(default=None, validator=_is_bool)
+    email_mfa: bool | None = field(default=None, validator=_is_bool)
     web_authn_factor: str | None = None
-    allowed_first_auth_factors: Names = field(default=None, converter=_names, repr=_sorted)
-    device_configuration: bool | None = None
-    lambda_config: Names = field(default=None, converter=_names, repr=_sorted)
+    allowed_first_auth_factors: Names = field(default=None, converter=_names, validator=_is_set, repr=_sorted)
+    device_configuration: bool | None = field(default=None, validator=_is_bool)
+    lambda_config: Names = field(default=None, converter=_names, validator=_is_set, repr=_sorted)
     user_pool_tier: str | None = None
     advanced_security_mode: str | None = None
     email_sending_account: str | None = None
-    explicit_auth_flows: Names = field(default=None, converter=_auth_flows, repr=_sorted)
-    enable_token_revocation: bool | None = None
+    explicit_auth_flows: Names = field(default=None, converter=_auth_flows, validator=_is_set, repr=_sorted)
+    enable_token_revocation: bool | None = field(default=None, validator=_is_bool)
     refresh_token_rotation: str | None = None
     unknown_members: tuple[str, ...] = field(default=(), eq=False, repr=False)
 
